@@ -1,0 +1,266 @@
+"""Compile kernels with numba and keep the machine code in the user's cache folder; knows nothing of what is compiled.
+
+Import this module only from modules that need a compiler: importing it imports numba.
+
+numba's own ``cache=True`` is not used, for four reasons that were each seen here or read in its source: it writes into
+site-packages, where ``pip uninstall`` leaves a folder that later wins over the package; two option sets on one function
+share an entry; an edited callee in another file leaves a stale caller; and two processes that race on its index can
+give one signature the other's binary. Here every entry is one file, named after everything that shaped the code.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import inspect
+import os
+import pickle
+import sys
+import tempfile
+import uuid
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar, overload
+
+import llvmlite
+import numba
+import numpy as np
+from numba.core import compiler, config
+from numba.core.dispatcher import Dispatcher
+from numba.core.serialize import dumps
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["cache_folder", "jit"]
+
+Function = TypeVar("Function", bound="Callable[..., Any]")
+
+OPTIONS = {"nopython": True, "nogil": True, "error_model": "numpy"}
+PLAIN = (int, float, complex, bool, str, bytes, type(None), np.dtype, np.generic)
+
+
+def cache_folder() -> Path:
+    """Where compiled kernels are kept.
+
+    ``ROOFCUBE_CACHE_DIR`` if it is set, else the platform's place for a user's caches (``XDG_CACHE_HOME`` or
+    ``~/.cache`` on Linux, ``~/Library/Caches`` on macOS, ``%LOCALAPPDATA%`` on Windows). Nothing is created.
+
+    Returns
+    -------
+    pathlib.Path
+
+    Examples
+    --------
+    >>> cache_folder().name
+    'numba'
+    """
+    own = os.environ.get("ROOFCUBE_CACHE_DIR")
+    if own:
+        return Path(own).expanduser() / "numba"
+    return _user_cache_folder() / "roofcube" / "numba"
+
+
+def _user_cache_folder() -> Path:
+    try:
+        home = Path.home()
+    except RuntimeError:  # an account without a home, as in some containers
+        home = Path(os.devnull)
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA") or home / "AppData" / "Local")
+    if sys.platform == "darwin":
+        return home / "Library" / "Caches"
+    return Path(os.environ.get("XDG_CACHE_HOME") or home / ".cache")
+
+
+@overload
+def jit(function: Function) -> Function: ...
+
+
+@overload
+def jit(function: None = None, *, source: str | None = None) -> Callable[[Function], Function]: ...
+
+
+def jit(function: Function | None = None, *, source: str | None = None) -> Function | Callable[[Function], Function]:
+    """Compile a function on its first call, without the interpreter lock, with NumPy's rules for division by zero.
+
+    Machine code is kept in :func:`cache_folder` and reused by later processes as long as the sources of the kernels,
+    the function, numba, NumPy and the processor are the same. Where the folder cannot be written, every process
+    compiles anew and is told so by one ``RuntimeWarning``.
+
+    Parameters
+    ----------
+    function
+        The function to compile; its closure may hold numbers, strings and other compiled functions, or it is
+        compiled in each process.
+    source
+        The text the function was generated from, for functions that are in no file.
+
+    Returns
+    -------
+    callable
+        numba's dispatcher, or a decorator if ``function`` is not given.
+
+    Examples
+    --------
+    >>> @jit
+    ... def double(value):
+    ...     return 2.0 * value
+    >>> double(1.5)
+    3.0
+    """
+    if function is None:
+        return functools.partial(_compiled, source=source)
+    return _compiled(function, source=source)
+
+
+def _compiled(function: Function, *, source: str | None) -> Function:
+    dispatcher = numba.jit(**OPTIONS)(function)
+    if isinstance(dispatcher, Dispatcher):  # NUMBA_DISABLE_JIT=1 gives the plain function
+        vars(dispatcher)["_cache"] = MachineCodeCache(function, source)
+    return dispatcher  # type: ignore[no-any-return]
+
+
+class MachineCodeCache:
+    """One compiled function's machine code on disk, in the form that numba's dispatcher asks for."""
+
+    def __init__(self, function: Callable[..., Any], source: str | None) -> None:
+        self.function = function
+        self.source = source
+        self.enabled = True
+
+    @property
+    def cache_path(self) -> str:
+        return str(cache_folder())
+
+    def enable(self) -> None:
+        self.enabled = True
+
+    def disable(self) -> None:
+        self.enabled = False
+
+    def flush(self) -> None:
+        """Forget nothing: entries of other sources are never looked up, so there is nothing stale to clear."""
+
+    @functools.cached_property
+    def identity(self) -> str | None:
+        """Everything that shapes the code except signature and processor; None where that cannot be told."""
+        captured = _captured(self.function)
+        text = _own_text(self.function) if self.source is None else self.source
+        if captured is None or text is None:
+            return None
+        name = f"{self.function.__module__}.{self.function.__qualname__}"
+        return _digest([_surroundings(), text, name, self.function.__code__.co_code.hex(), captured])
+
+    def entry(self, signature: Any, codegen: Any) -> Path | None:
+        folder = _usable_folder(cache_folder())
+        if not self.enabled or folder is None or self.identity is None:
+            return None
+        key = _digest([self.identity, repr(signature), repr(codegen.magic_tuple())])
+        return folder / f"{self.function.__name__.strip('<>')}-{key[:40]}.bin"
+
+    def load_overload(self, signature: Any, target_context: Any) -> Any:
+        target_context.refresh()
+        path = self.entry(signature, target_context.codegen())
+        data = None if path is None else _read(path)
+        if data is None:
+            return None
+        return compiler.CompileResult._rebuild(target_context, *pickle.loads(data))
+
+    def save_overload(self, signature: Any, result: Any) -> None:
+        if result.lifted or result.library.has_dynamic_globals:
+            return
+        path = self.entry(signature, result.codegen)
+        if path is None:
+            return
+        try:
+            _write(path, dumps(result._reduce()))
+        except OSError as error:
+            _warn_uncached(path.parent, error)
+
+
+def _read(path: Path) -> bytes | None:
+    """Return the entry, or None if there is none or it is damaged (each starts with the digest of the rest)."""
+    try:
+        content = path.read_bytes()
+    except OSError:
+        return None
+    digest, data = content[:32], content[32:]
+    return data if hashlib.sha256(data).digest() == digest else None
+
+
+def _write(path: Path, data: bytes) -> None:
+    beside = path.with_name(f"{path.name}.{uuid.uuid4().hex}")
+    try:
+        beside.write_bytes(hashlib.sha256(data).digest() + data)
+        beside.replace(path)
+    except OSError:
+        beside.unlink(missing_ok=True)
+        raise
+
+
+@functools.cache
+def _usable_folder(folder: Path) -> Path | None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            return folder
+    except OSError as error:
+        _warn_uncached(folder, error)
+        return None
+
+
+_told: set[str] = set()
+
+
+def _warn_uncached(folder: Path, error: OSError) -> None:
+    if _told:
+        return
+    _told.add(str(folder))
+    msg = (
+        f"`compiled kernels`: expected a folder that can be written, got {str(folder)!r} ({error.strerror}); "
+        "set ROOFCUBE_CACHE_DIR to one, or every process compiles anew"
+    )
+    warnings.warn(msg, RuntimeWarning, stacklevel=2)
+
+
+@functools.cache
+def _surroundings() -> str:
+    """Digest of all kernels' sources (a caller's code holds its callees' code) and of what compiles them."""
+    sources = sorted(Path(__file__).parent.glob("*.py"))
+    parts = [f"{path.name}\n{path.read_text('utf-8')}" for path in sources]
+    versions = [sys.version, numba.__version__, llvmlite.__version__, np.__version__]
+    switches = [config.OPT, config.LOOP_VECTORIZE, config.SLP_VECTORIZE, config.BOUNDSCHECK, config.DEBUGINFO_DEFAULT]
+    return _digest([*parts, *versions, repr(switches), repr(sorted(OPTIONS.items()))])
+
+
+@functools.cache
+def _file_text(path: str) -> str:
+    return Path(path).read_text("utf-8")
+
+
+def _own_text(function: Callable[..., Any]) -> str | None:
+    try:
+        return _file_text(inspect.getfile(function))
+    except (OSError, TypeError):  # typed at a prompt, or generated without `source=`
+        return None
+
+
+def _captured(function: Callable[..., Any]) -> str | None:
+    """Describe the closure; None if it holds something whose content cannot be told from its text."""
+    parts = []
+    for cell in function.__closure__ or ():
+        value = cell.cell_contents
+        identity = value._cache.identity if _has_identity(value) else None
+        if identity is None and not isinstance(value, PLAIN):
+            return None
+        parts.append(identity or f"{type(value).__name__} {value!r}")
+    return _digest(parts)
+
+
+def _has_identity(value: Any) -> bool:
+    return isinstance(value, Dispatcher) and isinstance(getattr(value, "_cache", None), MachineCodeCache)
+
+
+def _digest(parts: list[str]) -> str:
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()

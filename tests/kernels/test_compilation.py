@@ -1,0 +1,146 @@
+"""Compiled code lands in the user's cache folder, is never stale, and its absence only costs time."""
+
+import os
+import subprocess
+import sys
+import textwrap
+
+import pytest
+
+SOURCE = """
+import sys, warnings
+from roofcube.kernels.compilation import jit
+
+{constant}
+
+@jit
+def scaled(value):
+    return value * FACTOR
+
+with warnings.catch_warnings(record=True) as caught:
+    warnings.simplefilter("always")
+    print(scaled(2.0), scaled(3))
+print("hits", sum(scaled.stats.cache_hits.values()))
+print("told", sum("ROOFCUBE_CACHE_DIR" in str(w.message) for w in caught))
+"""
+
+
+def write(folder, factor):
+    path = folder / "scaling.py"
+    path.write_text(textwrap.dedent(SOURCE.format(constant=f"FACTOR = {factor}")))
+    return path
+
+
+def run(script, **environment):
+    clean = {name: value for name, value in os.environ.items() if name not in {"ROOFCUBE_CACHE_DIR", "XDG_CACHE_HOME"}}
+    done = subprocess.run(
+        [sys.executable, str(script)], env=clean | environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.split("\n")
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "cache").mkdir()
+    return tmp_path / "cache"
+
+
+def test_second_process_reuses_the_first_ones_code(tmp_path, folder):
+    script = write(tmp_path, 10)
+    assert run(script, ROOFCUBE_CACHE_DIR=str(folder))[:2] == ["20.0 30", "hits 0"]
+    entries = sorted(folder.rglob("*.bin"))
+    assert len(entries) == 2
+    assert run(script, ROOFCUBE_CACHE_DIR=str(folder))[:3] == ["20.0 30", "hits 2", "told 0"]
+    assert sorted(folder.rglob("*")) == [folder / "numba", *entries]
+    assert not list(tmp_path.rglob("*.nbi"))
+
+
+def test_edited_source_is_compiled_anew(tmp_path, folder):
+    run(write(tmp_path, 10), ROOFCUBE_CACHE_DIR=str(folder))
+    assert run(write(tmp_path, 11), ROOFCUBE_CACHE_DIR=str(folder))[:2] == ["22.0 33", "hits 0"]
+
+
+def test_damaged_entry_is_compiled_anew(tmp_path, folder):
+    script = write(tmp_path, 10)
+    run(script, ROOFCUBE_CACHE_DIR=str(folder))
+    for entry in folder.rglob("*.bin"):
+        entry.write_bytes(entry.read_bytes()[:-7])
+    assert run(script, ROOFCUBE_CACHE_DIR=str(folder))[:2] == ["20.0 30", "hits 0"]
+    assert run(script, ROOFCUBE_CACHE_DIR=str(folder))[1] == "hits 2"
+
+
+def test_two_processes_at_once(tmp_path, folder):
+    script = write(tmp_path, 10)
+    environment = os.environ | {"ROOFCUBE_CACHE_DIR": str(folder)}
+    both = [
+        subprocess.Popen([sys.executable, str(script)], env=environment, stdout=subprocess.PIPE, text=True)
+        for _ in range(2)
+    ]
+    assert [process.communicate()[0].split("\n")[0] for process in both] == ["20.0 30"] * 2
+    assert run(script, ROOFCUBE_CACHE_DIR=str(folder))[:2] == ["20.0 30", "hits 2"]
+
+
+def test_folder_that_cannot_be_made_costs_one_warning(tmp_path):
+    # A plain file where the folder should be fails for every user; root ignores permissions.
+    blocked = tmp_path / "file"
+    blocked.write_text("")
+    assert run(write(tmp_path, 10), ROOFCUBE_CACHE_DIR=str(blocked))[:3] == ["20.0 30", "hits 0", "told 1"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc takes no new folders")
+def test_missing_home_costs_one_warning(tmp_path):
+    assert run(write(tmp_path, 10), HOME="/proc/nobody")[:3] == ["20.0 30", "hits 0", "told 1"]
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root writes everywhere")
+def test_read_only_folder_costs_one_warning(tmp_path, folder):
+    folder.chmod(0o500)
+    assert run(write(tmp_path, 10), ROOFCUBE_CACHE_DIR=str(folder))[:3] == ["20.0 30", "hits 0", "told 1"]
+
+
+def test_cache_follows_the_platforms_rule(monkeypatch, tmp_path):
+    from roofcube.kernels.compilation import cache_folder
+
+    monkeypatch.delenv("ROOFCUBE_CACHE_DIR", raising=False)
+    monkeypatch.setattr(sys, "platform", "linux")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert cache_folder() == tmp_path / "roofcube" / "numba"
+    monkeypatch.setattr(sys, "platform", "win32")
+    monkeypatch.setenv("LOCALAPPDATA", str(tmp_path / "local"))
+    assert cache_folder() == tmp_path / "local" / "roofcube" / "numba"
+
+
+def test_generated_functions_are_told_apart_by_their_source(folder, monkeypatch):
+    from roofcube.kernels.compilation import jit
+
+    monkeypatch.setenv("ROOFCUBE_CACHE_DIR", str(folder))
+    results = []
+    for factor in (2, 3):
+        text = f"def generated(value):\n    return value * {factor}\n"
+        space = {"__name__": "generated"}
+        exec(text, space)
+        results.append(jit(source=text)(space["generated"])(5))
+    assert results == [10, 15]
+    assert len(list(folder.rglob("generated-*.bin"))) == 2
+
+
+def test_closures_are_told_apart_by_their_content(folder, monkeypatch):
+    from roofcube.kernels.compilation import jit
+
+    monkeypatch.setenv("ROOFCUBE_CACHE_DIR", str(folder))
+
+    def plus(number):
+        def add(value):
+            return value + number
+
+        return jit(add)
+
+    def twice(inner):
+        def apply(value):
+            return inner(inner(value))
+
+        return jit(apply)
+
+    assert [twice(plus(number))(1) for number in (1, 10)] == [3, 21]
+    assert len(list(folder.rglob("apply-*.bin"))) == 2
