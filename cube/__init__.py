@@ -1,0 +1,120 @@
+"""roofcube: which hardware, network, precision, pruning, batch and mode to run, how fast, how accurate, at what power.
+
+Import as ``import roofcube as rc``. A cube is an `xarray.Dataset` with known names, units and flags; the functions here
+fill, join, reduce, store and draw it. Everything is loaded on first use: importing compiles nothing and loads no
+plotting library.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+import roofcube.accessor  # noqa: F401  registers `Dataset.roof`
+
+if TYPE_CHECKING:
+    from roofcube import datasets, kernels, plot
+    from roofcube.assumptions import BOUND, PUBLISHED, Assumptions
+    from roofcube.benchmarks import benchmark
+    from roofcube.calibration import Calibration, calibrate, load_calibration
+    from roofcube.explorer import explore
+    from roofcube.fronts import pareto
+    from roofcube.hypothetical import hypothetical
+    from roofcube.joining import join, unmatched
+    from roofcube.options import set_options
+    from roofcube.page import report
+    from roofcube.prediction import predict
+    from roofcube.quality import check
+    from roofcube.readers import read_measurements, read_network, read_platforms
+    from roofcube.reductions import best, efficiency
+    from roofcube.space import inputs, tasks
+    from roofcube.store import diff, load, merge, save, verify
+    from roofcube.sweep import Sweep
+
+__version__ = "0.1.0"
+
+# public name → the module that holds it; a module never shares its name with a public function,
+# because importing `roofcube.<name>` would put the module in the function's place
+_HOMES = {
+    "BOUND": "assumptions",
+    "PUBLISHED": "assumptions",
+    "Assumptions": "assumptions",
+    "Calibration": "calibration",
+    "Sweep": "sweep",
+    "benchmark": "benchmarks",
+    "best": "reductions",
+    "calibrate": "calibration",
+    "check": "quality",
+    "diff": "store",
+    "efficiency": "reductions",
+    "explore": "explorer",
+    "hypothetical": "hypothetical",
+    "inputs": "space",
+    "join": "joining",
+    "load": "store",
+    "load_calibration": "calibration",
+    "merge": "store",
+    "pareto": "fronts",
+    "predict": "prediction",
+    "read_measurements": "readers",
+    "read_network": "readers",
+    "read_platforms": "readers",
+    "report": "page",
+    "save": "store",
+    "set_options": "options",
+    "tasks": "space",
+    "unmatched": "joining",
+    "verify": "store",
+}
+_ROOMS = ("datasets", "kernels", "plot")
+
+__all__ = [
+    "BOUND",
+    "PUBLISHED",
+    "Assumptions",
+    "Calibration",
+    "Sweep",
+    "benchmark",
+    "best",
+    "calibrate",
+    "check",
+    "datasets",
+    "diff",
+    "efficiency",
+    "explore",
+    "hypothetical",
+    "inputs",
+    "join",
+    "kernels",
+    "load",
+    "load_calibration",
+    "merge",
+    "pareto",
+    "plot",
+    "predict",
+    "read_measurements",
+    "read_network",
+    "read_platforms",
+    "report",
+    "save",
+    "set_options",
+    "tasks",
+    "unmatched",
+    "verify",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        value = getattr(import_module(f"roofcube.{_HOMES[name]}"), name)
+    elif name in _ROOMS:
+        value = import_module(f"roofcube.{name}")
+    else:
+        msg = f"module 'roofcube' has no attribute {name!r}"
+        raise AttributeError(msg)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

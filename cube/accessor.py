@@ -1,0 +1,87 @@
+"""`Dataset.roof`: the labelled functions as methods; every method only delegates."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import xarray as xr
+
+__all__ = ["RoofAccessor"]
+
+
+@xr.register_dataset_accessor("roof")
+class RoofAccessor:
+    """Methods of roofcube on a cube: ``cube.roof.pareto(...)`` is ``roofcube.pareto(cube, ...)``.
+
+    Every public function that takes a cube first is here under its own name; ``cube.roof.plot`` holds the figures.
+
+    Examples
+    --------
+    >>> import roofcube as rc
+    >>> cube = rc.benchmark("mnist")
+    >>> cube.roof.best("measured_throughput").platform.item()
+    'ZCU104-FINN'
+    """
+
+    def __init__(self, cube: xr.Dataset) -> None:
+        self._cube = cube
+
+    def best(self, *args: Any, **kwargs: Any) -> xr.Dataset:
+        """Delegate to `roofcube.best`."""
+        return _public("best")(self._cube, *args, **kwargs)
+
+    def efficiency(self, **kwargs: Any) -> xr.Dataset:
+        """Delegate to `roofcube.efficiency`."""
+        return _public("efficiency")(self._cube, **kwargs)
+
+    def explore(self, **kwargs: Any) -> Any:
+        """Delegate to `roofcube.explore`."""
+        return _public("explore")(self._cube, **kwargs)
+
+    def join(self, *args: Any, **kwargs: Any) -> xr.Dataset:
+        """Delegate to `roofcube.join`."""
+        return _public("join")(self._cube, *args, **kwargs)
+
+    def pareto(self, *args: Any, **kwargs: Any) -> xr.Dataset:
+        """Delegate to `roofcube.pareto`."""
+        return _public("pareto")(self._cube, *args, **kwargs)
+
+    def predict(self, **kwargs: Any) -> xr.Dataset:
+        """Delegate to `roofcube.predict`."""
+        return _public("predict")(self._cube, **kwargs)
+
+    def report(self, *args: Any, **kwargs: Any) -> Any:
+        """Delegate to `roofcube.report`."""
+        return _public("report")(self._cube, *args, **kwargs)
+
+    def save(self, *args: Any, **kwargs: Any) -> Any:
+        """Delegate to `roofcube.save`."""
+        return _public("save")(self._cube, *args, **kwargs)
+
+    def unmatched(self, *args: Any, **kwargs: Any) -> Any:
+        """Delegate to `roofcube.unmatched`."""
+        return _public("unmatched")(self._cube, *args, **kwargs)
+
+    @property
+    def plot(self) -> _Figures:
+        """The figures of `roofcube.plot` with this cube as their first argument."""
+        return _Figures(self._cube)
+
+
+class _Figures:
+    def __init__(self, cube: xr.Dataset) -> None:
+        self._cube = cube
+
+    def __getattr__(self, name: str) -> Any:
+        from functools import partial
+
+        return partial(getattr(_public("plot"), name), self._cube)
+
+    def __dir__(self) -> list[str]:
+        return list(_public("plot").__all__)
+
+
+def _public(name: str) -> Any:
+    import roofcube
+
+    return getattr(roofcube, name)

@@ -1,0 +1,85 @@
+"""The errors of roofcube and the wording they share; standard library only, so that every room may use it.
+
+Every error is a `RoofcubeError` and also the builtin that fits::
+
+    RoofcubeError
+    ├── UnknownLabelError   (KeyError)    a task, platform, variable or column that does not exist
+    ├── InvalidDataError    (ValueError)  a table or cube whose content breaks its schema
+    ├── MissingInputError   (ValueError)  a model lacks a variable that it needs
+    ├── MemoryLimitError    (MemoryError) a result larger than the limit set
+    └── CorruptFileError    (OSError)     a file that is torn, foreign or altered
+"""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+__all__ = [
+    "CorruptFileError",
+    "InvalidDataError",
+    "MemoryLimitError",
+    "MissingInputError",
+    "RoofcubeError",
+    "UnknownLabelError",
+    "check_choice",
+    "suggestion",
+    "unknown_label",
+]
+
+
+class RoofcubeError(Exception):
+    """Base of all errors that roofcube raises on purpose."""
+
+
+class UnknownLabelError(RoofcubeError, KeyError):
+    """A label that is not in the table, dim or list it was looked up in."""
+
+    def __str__(self) -> str:
+        # KeyError would print the repr of the message, with its newlines escaped
+        return str(self.args[0])
+
+
+class InvalidDataError(RoofcubeError, ValueError):
+    """A table or cube whose content breaks its schema."""
+
+
+class MissingInputError(RoofcubeError, ValueError):
+    """A model lacks a variable that it needs."""
+
+
+class MemoryLimitError(RoofcubeError, MemoryError):
+    """A result would be larger than the memory limit."""
+
+
+class CorruptFileError(RoofcubeError, OSError):
+    """A file is torn, foreign or altered."""
+
+
+def suggestion(value: object, known: Iterable[object]) -> str:
+    """Name the closest of `known`, for the end of a message; empty where nothing is near."""
+    names = [str(name) for name in known]
+    folded = {name.casefold(): name for name in names}
+    close = get_close_matches(str(value).casefold(), folded, n=1, cutoff=0.5)
+    return f"; did you mean {folded[close[0]]!r}?" if close else ""
+
+
+def unknown_label(what: str, value: object, known: Iterable[object], *, do: str = "") -> UnknownLabelError:
+    """Build the error for a label that is not among `known`: closest match first, then the list."""
+    names = [str(name) for name in known]
+    listed = ", ".join(names[:30]) + (", …" if len(names) > 30 else "")
+    ending = f"; {do}" if do else ""
+    msg = f"`{what}`: {value!r} is not known{suggestion(value, names)}; expected one of: {listed or '(none)'}{ending}"
+    return UnknownLabelError(msg)
+
+
+def check_choice(what: str, value: object, choices: Iterable[object]) -> None:
+    """Raise unless `value` is one of a closed list of choices."""
+    known = list(choices)
+    if value not in known:
+        listed = ", ".join(repr(choice) for choice in known)
+        msg = f"`{what}`: expected one of {listed}, got {value!r}{suggestion(value, known)}"
+        raise InvalidDataError(msg)

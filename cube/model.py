@@ -1,0 +1,339 @@
+"""From labelled inputs and assumptions to an expression graph with its leaf tables; what predict and sweeps both read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import xarray as xr
+
+from roofcube.errors import InvalidDataError, MissingInputError, UnknownLabelError, unknown_label
+from roofcube.kernels import roofline
+from roofcube.kernels.expression import Node, constant, leaf, ordered_sum, where
+from roofcube.variables import BOUNDS, DIMS, INFEASIBLE, attributes
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable, Mapping
+
+    from roofcube.assumptions import Assumptions, Storage
+
+__all__ = ["ELEMENT_BYTES", "RESULTS", "Model", "build_model", "dim_order"]
+
+LAYER = roofline.LAYER_AXIS
+ELEMENT_BYTES = {"INT1": 0.125, "INT2": 0.25, "INT4": 0.5, "INT8": 1.0, "INT16": 2.0, "FP8": 1.0, "FP16": 2.0, "BF16": 2.0, "FP32": 4.0, "FP64": 8.0}
+RESULTS = (
+    "operational_intensity",
+    "predicted_throughput",
+    "predicted_latency",
+    "peak_throughput",
+    "predicted_energy",
+    "memory_required",
+    "bound",
+    "infeasible",
+)
+
+
+@dataclass(frozen=True)
+class Model:
+    """An expression graph with the labelled tables that its leaves stand for.
+
+    Attributes
+    ----------
+    outputs : dict of name to Node
+        Every result and every numeric input variable.
+    tables : dict of name to DataArray
+        What each leaf reads, float, over just the dims that it depends on.
+    dim_order : tuple of str
+        Dims of the sweep space in tie order; `layer` is summed inside and never among them.
+    coords : Mapping
+        Coordinates of the inputs.
+    labels : dict of name to dict
+        Attributes of outputs that are not in the table of variables.
+    """
+
+    outputs: dict[str, Node]
+    tables: dict[str, xr.DataArray]
+    dim_order: tuple[str, ...]
+    coords: Mapping[Hashable, xr.DataArray]
+    labels: dict[str, dict[str, Any]] = field(default_factory=dict)
+    sizes: dict[str, int] = field(default_factory=dict)
+
+    def attributes(self, name: str) -> dict[str, Any]:
+        """Give the attributes of an output."""
+        return self.labels.get(name) or attributes(name)
+
+
+def dim_order(inputs: xr.Dataset) -> tuple[str, ...]:
+    """Order the dims of the space: the known ones first, the user's own by first appearance, batch last.
+
+    Examples
+    --------
+    >>> import xarray as xr
+    >>> from roofcube.model import dim_order
+    >>> dim_order(xr.Dataset({"ops": ("batch", [1.0]), "price": (("shop", "topology"), [[2.0]])}))
+    ('topology', 'shop', 'batch')
+    """
+    seen: dict[str, None] = {}
+    for variable in [*inputs.data_vars.values(), *(inputs[name] for name in inputs.dims if name in inputs.coords)]:
+        seen.update(dict.fromkeys(map(str, variable.dims)))
+    own = [dim for dim in seen if dim not in DIMS and dim != LAYER]
+    known = [dim for dim in DIMS if dim in seen]
+    return tuple([*(dim for dim in known if dim != "batch"), *own, *(dim for dim in known if dim == "batch")])
+
+
+def build_model(inputs: xr.Dataset, assumptions: Assumptions) -> Model:
+    """Build the expression graph of a model over labelled inputs.
+
+    Parameters
+    ----------
+    inputs : Dataset
+        As `roofcube.inputs` gives it; any variable may carry dims of the user's own.
+    assumptions : Assumptions
+
+    Returns
+    -------
+    Model
+
+    Raises
+    ------
+    MissingInputError
+        If the assumptions need a variable that the inputs lack.
+    InvalidDataError
+        If a variable has the name of a dim that it does not index, or if totals and layers differ in dims.
+    """
+    builder = _Builder(inputs, assumptions)
+    builder.results()
+    for term in assumptions.terms:
+        builder.add_term(term)
+    order = dim_order(inputs)
+    sizes = {dim: int(inputs.sizes[dim]) for dim in order}
+    return Model(builder.nodes, builder.tables, order, dict(inputs.coords), builder.labels, sizes)
+
+
+class _Builder:
+    """Collects nodes and tables; its attributes are the nodes, which is what a user's own term sees."""
+
+    def __init__(self, inputs: xr.Dataset, assumptions: Assumptions) -> None:
+        self.inputs = inputs
+        self.assumptions = assumptions
+        self.tables: dict[str, xr.DataArray] = {}
+        self.nodes: dict[str, Node] = {}
+        self.labels: dict[str, dict[str, Any]] = {}
+        for name, array in inputs.data_vars.items():
+            if name in inputs.dims:
+                msg = f"`{name}`: a variable must not share its name with a dim; name the variable after what it holds"
+                raise InvalidDataError(msg)
+            if array.dtype.kind in "fiub":
+                self.tables[str(name)] = array.astype("f8")
+                if LAYER not in array.dims:
+                    self.nodes[str(name)] = leaf(str(name))
+        self._derive_tables()
+
+    def __getattr__(self, name: str) -> Node:
+        try:
+            return self.__dict__["nodes"][name]
+        except KeyError:
+            msg = f"the model has no node {name!r}; it has: {', '.join(sorted(self.__dict__.get('nodes', {})))}"
+            raise AttributeError(msg) from None
+
+    def _derive_tables(self) -> None:
+        if "batch" in self.inputs.coords:
+            self.tables["batch"] = self.inputs["batch"].astype("f8")
+            self.nodes["batch"] = leaf("batch")
+        if "element_bytes" not in self.tables and "precision" in self.inputs.coords:
+            self.tables["element_bytes"] = _bytes_of(self.inputs["precision"])
+        if "executed_precision" in self.inputs and "executed_bytes" not in self.tables:
+            self.tables["executed_bytes"] = _bytes_of(self.inputs["executed_precision"])
+        for name in ("element_bytes", "executed_bytes"):
+            if name in self.tables:
+                self.nodes.setdefault(name, leaf(name))
+
+    # leaves -------------------------------------------------------------------------------------------------------
+
+    def has(self, name: str) -> bool:
+        return name in self.tables
+
+    def need(self, name: str, why: str) -> Node:
+        if name not in self.tables:
+            msg = f"`{name}`: {why} needs this variable and the inputs lack it; add it, or change the assumptions"
+            raise MissingInputError(msg)
+        return leaf(name)
+
+    def total(self, name: str, why: str) -> Node:
+        """Refer to a whole-network figure; a variable given per layer is summed."""
+        node = self.need(name, why)
+        return ordered_sum(node, LAYER) if LAYER in self.tables[name].dims else node
+
+    def per_layer(self, name: str, why: str) -> Node:
+        """Refer to a figure per layer: `layer_<name>`, else the variable itself with its own `layer` dim."""
+        layered = f"layer_{name}"
+        if layered not in self.tables:
+            return self.need(name, why)
+        extra = set(self.tables[name].dims) - set(self.tables[layered].dims) if name in self.tables else set()
+        if extra - {LAYER}:
+            gained = ", ".join(sorted(map(str, extra)))
+            msg = (
+                f"`{name}`: has dim {gained}, which `{layered}` lacks, so the layers do not add up to it; give `{layered}` "
+                f'the same dim, drop it, or use layers="whole network"'
+            )
+            raise InvalidDataError(msg)
+        return leaf(layered)
+
+    # results ------------------------------------------------------------------------------------------------------
+
+    @property
+    def layered(self) -> bool:
+        return self.assumptions.layers == "per layer" and any(
+            LAYER in self.tables[name].dims for name in ("layer_ops", "ops") if name in self.tables
+        )
+
+    def results(self) -> None:
+        times = self._times()
+        ops, peak = self.total("ops", "every model"), leaf("peak_compute")
+        # raw, before infeasible points are blanked
+        self.nodes |= {
+            "predicted_throughput": 1.0 / roofline.period(times),
+            "predicted_latency": roofline.latency(times),
+            "peak_throughput": peak / ops,
+            "bound": roofline.binding(times),
+            "memory_required": self._memory_required(),
+        }
+        if self.has("params") and self.has("element_bytes"):
+            self.nodes["operational_intensity"] = ops / (self.total("params", "intensity") * leaf("element_bytes"))
+        if self.has("power"):
+            self.nodes["predicted_energy"] = roofline.energy(times, leaf("power"))
+        self.nodes["infeasible"] = self._infeasible()
+        self._blank()
+
+    def _times(self) -> roofline.Times:
+        assume, layered = self.assumptions, self.layered
+        peak = self.need("peak_compute", "every model")
+        ops = self.per_layer("ops", "per layer") if layered else self.total("ops", "every model")
+        if layered and self.has("layer_tile_use"):
+            ops = ops / leaf("layer_tile_use")
+        per_batch: list[Node] = []
+        per_input: list[Node] = []
+        if assume.weights not in ("free", "on chip"):
+            kind = "memory per batch" if assume.weights == "on chip if it fits" else assume.weights
+            if kind == "memory per batch" and not self.has("batch"):
+                kind = "memory per input"
+            time = self._transfer("params", assume.weights)
+            if kind == "memory per batch" and self.has("weights_shared"):
+                per_batch.append(where(leaf("weights_shared"), time, 0.0))
+                per_input.append(where(leaf("weights_shared"), 0.0, time))
+            else:
+                (per_batch if kind == "memory per batch" else per_input).append(time)
+        for name, storage in (("activations", assume.activations), ("state", assume.state)):
+            if storage in ("free", "on chip") or (name == "state" and not self.has("state")):
+                continue
+            target = per_batch if storage == "memory per batch" and self.has("batch") else per_input
+            target.append(self._transfer(name, storage))
+        return roofline.Times(
+            compute=ops / peak,
+            per_batch=_added(per_batch),
+            per_input=_added(per_input),
+            batch=leaf("batch") if self.has("batch") else constant(1.0),
+            cores=leaf("cores") if layered and self.has("cores") else None,
+            layered=layered,
+        )
+
+    @property
+    def _element_bytes(self) -> Node:
+        executed = self.assumptions.layers == "per layer" and self.has("executed_bytes")
+        return leaf("executed_bytes") if executed else self.need("element_bytes", "memory traffic")
+
+    def _transfer(self, name: str, storage: Storage) -> Node:
+        why = f"{'weights' if name == 'params' else name}={storage!r}"
+        elements = self.per_layer(name, why) if self.layered else self.total(name, why)
+        time = elements * self._element_bytes / self.need("memory_bandwidth", why)
+        if storage == "on chip if it fits" and self.has("on_chip_memory"):
+            needed = "activation_memory" if name == "activations" and self.has("activation_memory") else name
+            stored = self.total(needed, why) * self._element_bytes
+            return roofline.resident(stored, leaf("on_chip_memory"), time)
+        return time
+
+    def _memory_required(self) -> Node:
+        assume = self.assumptions
+        parts: list[Node] = []
+        if assume.weights != "free":
+            parts.append(self.total("params", "weights") * self._element_bytes)
+        alive: list[Node] = []
+        if assume.activations != "free" and self.has("activation_memory"):
+            alive.append(self.total("activation_memory", "activations") * self._element_bytes)
+        if assume.state != "free" and self.has("state"):
+            alive.append(self.total("state", "state") * self._element_bytes)
+        if (living := _added(alive)) is not None:
+            parts.append(living * leaf("batch") if self.has("batch") else living)
+        return _added(parts) or constant(0.0)
+
+    def _infeasible(self) -> Node:
+        code = constant(INFEASIBLE["feasible"])
+        if self.has("top1"):
+            code = where(_known(leaf("top1")), code, INFEASIBLE["untrained"])
+        for needed, available in self._limits():
+            code = where(available < needed, INFEASIBLE["does_not_fit_memory"], code)
+        code = where(_known(self.total("ops", "every model")), code, INFEASIBLE["network_not_defined"])
+        code = where(_known(leaf("peak_compute")), code, INFEASIBLE["precision_not_supported"])
+        if self.has("mode_offered"):
+            code = where(leaf("mode_offered"), code, INFEASIBLE["mode_not_offered"])
+        return code
+
+    def _limits(self) -> list[tuple[Node, Node]]:
+        """Pair what is needed with what is there; an unknown (NaN) capacity limits nothing."""
+        limits: list[tuple[Node, Node]] = []
+        if self.has("memory_capacity"):
+            limits.append((self.nodes["memory_required"], leaf("memory_capacity")))
+        if self.assumptions.weights == "on chip" and self.has("on_chip_memory"):
+            limits.append((self.total("params", "weights") * self._element_bytes, leaf("on_chip_memory")))
+        return limits
+
+    def _blank(self) -> None:
+        """Put NaN (for the flag `bound`: none) where a physical reason forbids the point."""
+        code = self.nodes["infeasible"]
+        physical = where(code.equals(INFEASIBLE["untrained"]), 0.0, code)
+        for name in RESULTS:
+            if name in self.nodes and name not in ("infeasible", "operational_intensity"):
+                empty = float(BOUNDS["none"]) if name == "bound" else float("nan")
+                self.nodes[name] = where(physical, empty, self.nodes[name])
+
+    def add_term(self, term: Any) -> None:
+        node = term.formula(self)
+        if not isinstance(node, Node):
+            msg = f"`{term.name}`: expected the formula to give a node, got {type(node).__name__}; build it from model.<name>"
+            raise InvalidDataError(msg)
+        self.nodes[term.name] = node
+        self.labels[term.name] = {"units": term.units, "long_name": term.long_name}
+        if term.sense:
+            self.labels[term.name]["sense"] = term.sense
+
+
+def _added(parts: list[Node]) -> Node | None:
+    total: Node | None = None
+    for part in parts:
+        total = part if total is None else total + part
+    return total
+
+
+def _known(node: Node) -> Node:
+    # NaN is the only value that does not equal itself; infinity counts as known
+    return node.equals(node)
+
+
+def _bytes_of(labels: xr.DataArray) -> xr.DataArray:
+    """Turn precision labels into bytes an element; an empty label gives NaN."""
+
+    def bytes_of(label: object) -> float:
+        if str(label) == "":
+            return float("nan")
+        try:
+            return ELEMENT_BYTES[str(label)]
+        except KeyError:
+            raise _unknown_precision(str(label)) from None
+
+    values = np.array([bytes_of(label) for label in labels.values.ravel()], dtype="f8").reshape(labels.shape)
+    return xr.DataArray(values, dims=labels.dims)
+
+
+def _unknown_precision(label: str) -> UnknownLabelError:
+    return unknown_label("precision", label, ELEMENT_BYTES, do="or give `element_bytes` as a variable")

@@ -1,0 +1,132 @@
+"""The table of variables: name, units, meaning and sense of everything that a cube may hold; no computing here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+__all__ = ["BOUNDS", "DIMS", "INFEASIBLE", "QUALITY", "VARIABLES", "Variable", "attributes", "flag_attributes", "sense_of"]
+
+Sense = Literal["max", "min"]
+
+# The order of dims is the rule for ties and so part of every result: these first, the user's own next, batch last.
+DIMS = ("platform", "mode", "topology", "pruning", "precision", "batch")
+
+# Why a point has no value. Physical reasons blank every result; `untrained` is told without blanking.
+INFEASIBLE = {
+    "feasible": 0,
+    "mode_not_offered": 1,
+    "precision_not_supported": 2,
+    "network_not_defined": 3,
+    "does_not_fit_memory": 4,
+    "untrained": 5,
+}
+
+# What limits a point.
+BOUNDS = {"none": -1, "compute": 0, "memory": 1, "weights": 2, "activations": 3, "overhead": 4}
+
+# Findings of the physics gate, one bit each.
+QUALITY = {
+    "above_compute_peak": 1,
+    "above_roofline": 2,
+    "throughput_latency_mismatch": 4,
+    "full_power_below_idle": 8,
+    "system_faster_than_compute": 16,
+    "duplicate_key": 32,
+    "accuracy_differs": 64,
+    "unit_off": 128,
+    "missing_value": 256,
+    "does_not_scale": 512,
+    "foreign_power": 1024,
+    "same_as_other_precision": 2048,
+    "power_set_up_differs": 4096,
+}
+
+
+@dataclass(frozen=True)
+class Variable:
+    """One line of the table: what a variable is, in which units, and which way is better."""
+
+    units: str
+    long_name: str
+    sense: Sense | None = None
+
+
+VARIABLES: dict[str, Variable] = {
+    # what the hardware offers
+    "peak_compute": Variable("op/s", "peak compute rate at the precision", "max"),
+    "memory_bandwidth": Variable("B/s", "off-chip memory bandwidth", "max"),
+    "memory_capacity": Variable("B", "off-chip memory capacity", "max"),
+    "on_chip_memory": Variable("B", "on-chip memory that can hold weights", "max"),
+    "cores": Variable("1", "cores that each take one input at a time", None),
+    "power": Variable("W", "power used for predictions (listed power unless given)", "min"),
+    "executed_precision": Variable("", "precision that the platform really computes in", None),
+    "executed_bytes": Variable("B", "bytes an element at the precision that is really executed", None),
+    "element_bytes": Variable("B", "bytes an element at the precision of the network", None),
+    "mode_offered": Variable("1", "1 where the platform has that operating mode", None),
+    "weights_shared": Variable("1", "1 where the inputs in flight share one reading of the weights", None),
+    # what the network needs
+    "ops": Variable("op", "operations per input (1 multiply-accumulate = 2 op)", "min"),
+    "params": Variable("1", "parameters", "min"),
+    "activations": Variable("1", "activation elements read and written per input", "min"),
+    "activation_memory": Variable("1", "activation elements alive at once per input (largest layer)", "min"),
+    "state": Variable("1", "state elements carried from input to input", "min"),
+    "layer_ops": Variable("op", "operations per input and layer", "min"),
+    "layer_params": Variable("1", "parameters per layer", "min"),
+    "layer_activations": Variable("1", "activation elements read and written per input and layer", "min"),
+    "layer_tile_use": Variable("1", "share of the platform's channel tile that a layer fills", "max"),
+    "top1": Variable("%", "top-1 accuracy of the trained network", "max"),
+    "top5": Variable("%", "top-5 accuracy of the trained network", "max"),
+    # model results
+    "operational_intensity": Variable("op/B", "operations per byte of weights", "max"),
+    "predicted_throughput": Variable("1/s", "predicted inputs per second", "max"),
+    "predicted_latency": Variable("s", "predicted time for the whole batch", "min"),
+    "peak_throughput": Variable("1/s", "inputs per second at the compute peak", "max"),
+    "predicted_energy": Variable("J", "predicted energy per input", "min"),
+    "memory_required": Variable("B", "memory that weights, state and live activations take", "min"),
+    "bound": Variable("", "what limits the prediction", None),
+    "infeasible": Variable("", "why the point cannot run (0: it can)", None),
+    # measurements
+    "n_rows": Variable("1", "measurement rows behind the cell", None),
+    "measured_throughput": Variable("1/s", "measured inputs per second, accelerator alone", "max"),
+    "measured_latency": Variable("s", "measured time for the whole batch, accelerator alone", "min"),
+    "measured_system_throughput": Variable("1/s", "measured inputs per second with host and transfers", "max"),
+    "measured_system_latency": Variable("s", "measured time for the whole batch with host and transfers", "min"),
+    "measured_top1": Variable("%", "top-1 accuracy measured on the platform", "max"),
+    "measured_top5": Variable("%", "top-5 accuracy measured on the platform", "max"),
+    "power_base": Variable("W", "measured power of the board, application not started", "min"),
+    "power_idle": Variable("W", "measured power with the platform idle", "min"),
+    "power_full": Variable("W", "measured power under load", "min"),
+    "efficiency": Variable("1", "measured throughput over predicted throughput", "max"),
+    "energy_per_input": Variable("J", "measured energy per input", "min"),
+    "inputs_per_joule": Variable("1/J", "measured inputs per joule", "max"),
+    "quality": Variable("", "findings of the physics gate (source values are never changed)", None),
+}
+
+
+def attributes(name: str) -> dict[str, Any]:
+    """Give the CF attributes of a known variable; an empty dict for a user's own."""
+    variable = VARIABLES.get(name)
+    if variable is None:
+        return {}
+    flags = {"bound": BOUNDS, "infeasible": INFEASIBLE}.get(name)
+    if flags is not None:
+        return {"long_name": variable.long_name, **flag_attributes(flags)}
+    if name == "quality":
+        return {"long_name": variable.long_name, **flag_attributes(QUALITY, masks=True)}
+    return {"units": variable.units, "long_name": variable.long_name}
+
+
+def flag_attributes(flags: dict[str, int], *, masks: bool = False) -> dict[str, Any]:
+    """Describe an integer variable as CF flags."""
+    import numpy as np
+
+    kind = np.dtype("i4" if masks else "i1")
+    key = "flag_masks" if masks else "flag_values"
+    return {"units": "1", key: np.array(list(flags.values()), dtype=kind), "flag_meanings": " ".join(flags)}
+
+
+def sense_of(name: str) -> Sense | None:
+    """Tell whether more (`max`) or less (`min`) is better; None where the table does not say."""
+    variable = VARIABLES.get(name)
+    return variable.sense if variable else None
