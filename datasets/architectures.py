@@ -309,7 +309,7 @@ def rows() -> Iterator[dict[str, str | int]]:
         for index, layer in enumerate(trace(build)):
             yield {
                 "topology": topology,
-                "channels_kept_percent": f"{kept:g}",
+                "pruning_percent": f"{kept:g}",
                 "layer": index,
                 "name": layer.name,
                 "kind": layer.kind,

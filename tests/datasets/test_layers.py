@@ -14,11 +14,11 @@ with LAYERS_CSV.open(encoding="utf-8", newline="") as file:
 
 
 def numbers(row):
-    return {key: int(value) for key, value in row.items() if value.isdigit() and key != "channels_kept_percent"}
+    return {key: int(value) for key, value in row.items() if value.isdigit() and key != "pruning_percent"}
 
 
 def total(topology, kept, column, kinds=("conv", "depthwise", "fully_connected")):
-    found = [r for r in TABLE if r["topology"] == topology and float(r["channels_kept_percent"]) == kept]
+    found = [r for r in TABLE if r["topology"] == topology and float(r["pruning_percent"]) == kept]
     assert found, f"no rows for {topology} {kept}"
     return sum(int(r[column]) for r in found if r["kind"] in kinds)
 
@@ -34,7 +34,7 @@ def test_write_layers_notices_a_changed_definition(tmp_path, monkeypatch):
 
 
 def test_table_names_every_network_and_level():
-    labels = {(r["topology"], r["channels_kept_percent"]) for r in TABLE}
+    labels = {(r["topology"], r["pruning_percent"]) for r in TABLE}
     assert labels == {
         ("GoogLeNetv1", "100"),
         ("MobileNetv1", "100"),
@@ -77,7 +77,7 @@ def test_layers_are_numbered_from_zero_with_names_of_their_own():
         assert len(names) == len(set(names))
     for before, row in pairwise(TABLE):
         same = before["topology"] == row["topology"]
-        same = same and before["channels_kept_percent"] == row["channels_kept_percent"]
+        same = same and before["pruning_percent"] == row["pruning_percent"]
         assert int(row["layer"]) == (int(before["layer"]) + 1 if same else 0)
 
 

@@ -1,0 +1,31 @@
+"""One table of other spellings, used by every loader and every lookup of a label."""
+
+from __future__ import annotations
+
+import csv
+from functools import cache
+from importlib.resources import files
+
+__all__ = ["canonical", "spellings"]
+
+
+@cache
+def spellings() -> dict[str, dict[str, str]]:
+    """Map column → folded spelling → canonical name."""
+    table: dict[str, dict[str, str]] = {}
+    text = files("roofcube.datasets").joinpath("data", "aliases.csv").read_text(encoding="utf-8")
+    for row in csv.DictReader(text.splitlines()):
+        table.setdefault(row["column"], {})[row["alias"].casefold()] = row["name"]
+    return table
+
+
+def canonical(column: str, label: str) -> str:
+    """Give the canonical name of a label; a label without an alias comes back as it is.
+
+    Examples
+    --------
+    >>> from roofcube.datasets import canonical
+    >>> canonical("platform", "MYRIAD"), canonical("topology", "RN50"), canonical("pruning_percent", "12.50%")
+    ('NCS2', 'ResNet-50', '12.5')
+    """
+    return spellings().get(column, {}).get(label.strip().casefold(), label.strip())

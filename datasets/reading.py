@@ -1,0 +1,185 @@
+"""Read a CSV into a validated polars table: aliases resolved, units checked, every error with file, row and column."""
+
+from __future__ import annotations
+
+import types
+from functools import cache
+from typing import TYPE_CHECKING, Any, get_args, get_origin
+
+import polars as pl
+from pydantic import TypeAdapter, ValidationError
+
+from roofcube.datasets.aliases import canonical, spellings
+from roofcube.errors import InvalidDataError, suggestion
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from roofcube.datasets.schema import Row
+
+__all__ = ["check_keys", "columns_of", "parse_rows", "read_table"]
+
+# other units of a quantity that a column may arrive in, with the factor to the unit of the schema
+UNIT_FACTORS = {
+    "s": {"ms": 1e-3, "us": 1e-6, "ns": 1e-9},
+    "per_s": {"fps": 1.0, "kfps": 1e3, "per_ms": 1e3},
+    "w": {"mw": 1e-3, "kw": 1e3},
+    "percent": {"fraction": 100.0, "ratio": 100.0},
+    "op_per_s": {"tops": 1e12, "gops": 1e9, "top_per_s": 1e12, "gop_per_s": 1e9},
+    "b_per_s": {"gb_per_s": 1e9, "mb_per_s": 1e6, "gbps": 1e9},
+    "b": {"mb": 1e6, "gb": 1e9, "kb": 1e3},
+}
+
+
+def columns_of(row: type[Row]) -> list[str]:
+    """List the columns of a table."""
+    return list(row.model_fields)
+
+
+@cache
+def _adapter(row: type[Row]) -> TypeAdapter[list[Row]]:
+    return TypeAdapter(list[row])  # type: ignore[valid-type]
+
+
+def read_table(path: Path, row: type[Row]) -> pl.DataFrame:
+    """Read and validate a CSV.
+
+    Raises
+    ------
+    InvalidDataError
+        Naming file, row (the header is row 1), column, value and the fix.
+    """
+    try:
+        frame = pl.read_csv(path, infer_schema=False)
+    except pl.exceptions.NoDataError:
+        msg = f"{path}: the file is empty; expected a header with the columns {', '.join(columns_of(row))}"
+        raise InvalidDataError(msg) from None
+    except pl.exceptions.ComputeError as error:
+        msg = f"{path}: not readable as CSV ({str(error).splitlines()[0]}); write one line a row, fields separated by commas"
+        raise InvalidDataError(msg) from None
+    return parse_rows(frame, row, source=str(path))
+
+
+def parse_rows(frame: pl.DataFrame, row: type[Row], *, source: str) -> pl.DataFrame:
+    """Validate a table of text or typed columns against a schema.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        Columns as in the schema; optional ones may be missing.
+    row : type of Row
+    source : str
+        Named in errors.
+    """
+    frame = frame.rename(str.strip)
+    _check_columns(frame.columns, row, source)
+    aliased = [column for column in spellings() if column in frame.columns]
+    for column in aliased:
+        frame = frame.with_columns(_resolved(frame[column]))
+    try:
+        rows = _adapter(row).validate_python([_given(values, row) for values in frame.iter_rows(named=True)])
+    except ValidationError as error:
+        raise _explained(error, row, source) from None
+    columns = {name: [getattr(one, name) for one in rows] for name in columns_of(row)}
+    return pl.DataFrame(columns, schema=_types(row))
+
+
+def _given(values: dict[str, Any], row: type[Row]) -> dict[str, Any]:
+    """Leave out empty fields that have a default, so that the default applies."""
+    fields = row.model_fields
+    return {name: value for name, value in values.items() if value is not None or fields[name].is_required()}
+
+
+def _resolved(labels: pl.Series) -> pl.Series:
+    if labels.dtype != pl.String:
+        return labels
+    names = {label: canonical(labels.name, label) for label in labels.unique().to_list() if label is not None}
+    return pl.Series(labels.name, [names.get(label) for label in labels.to_list()], dtype=pl.String)
+
+
+def _check_columns(found: Sequence[str], row: type[Row], source: str) -> None:
+    known = columns_of(row)
+    for name in found:
+        if name not in known:
+            msg = f"{source}, header (row 1): column {name!r} is not known{_unit_hint(name, known) or suggestion(name, known)}; expected columns: {', '.join(known)}"
+            raise InvalidDataError(msg)
+    required = [name for name, field in row.model_fields.items() if field.is_required()]
+    missing = [name for name in required if name not in found]
+    if missing:
+        msg = f"{source}, header (row 1): column {missing[0]!r} is missing; add it (required columns: {', '.join(required)})"
+        raise InvalidDataError(msg)
+
+
+def _unit_hint(name: str, known: Sequence[str]) -> str:
+    """Recognise a known quantity in another unit, and say how to convert it."""
+    for unit, others in UNIT_FACTORS.items():
+        for other, factor in others.items():
+            if name.endswith(f"_{other}") and (right := name.removesuffix(f"_{other}") + f"_{unit}") in known:
+                return f": wrong unit {other!r}; multiply by {factor:g} and name it {right!r}"
+    return ""
+
+
+def _explained(error: ValidationError, row: type[Row], source: str) -> InvalidDataError:
+    first = error.errors()[0]
+    place, column = first["loc"][0], str(first["loc"][1]) if len(first["loc"]) > 1 else ""
+    line = int(place) + 2
+    value = first["input"]
+    msg = f"{source}, row {line}, column {column!r}: got {value!r}; {_expectation(first, row, column)}"
+    count = error.error_count()
+    return InvalidDataError(msg + (f" ({count - 1} more like this in the file)" if count > 1 else ""))
+
+
+def _expectation(first: Any, row: type[Row], column: str) -> str:
+    value, kind = first["input"], first["type"]
+    field = row.model_fields.get(column)
+    choices = get_args(field.annotation) if field is not None and get_origin(field.annotation) is not None else ()
+    if kind == "literal_error":
+        return f"expected one of {', '.join(map(str, choices))}{suggestion(value, choices)}"
+    if kind == "string_pattern_mismatch":
+        precisions = ("INT2", "INT4", "INT8", "FP16", "FP32")
+        return f"expected a precision such as {', '.join(precisions)}{suggestion(value, precisions)}"
+    if kind in ("float_parsing", "int_parsing", "float_type", "int_type"):
+        bare = str(value).replace(",", "")
+        fix = f"; write {bare}" if bare != str(value) and bare.replace(".", "", 1).isdigit() else "; write a plain number, or leave the field empty where it is optional"
+        return f"expected a number{fix}"
+    return f"{first['msg'][0].lower()}{first['msg'][1:]}; correct the value or leave an optional field empty"
+
+
+@cache
+def _types(row: type[Row]) -> dict[str, Any]:
+    kinds: dict[type, Any] = {bool: pl.Boolean, int: pl.Int64, float: pl.Float64, str: pl.String}
+
+    def plain(annotation: Any) -> Any:
+        origin = get_origin(annotation)
+        if origin is types.UnionType or str(origin) == "typing.Union":
+            return next(plain(part) for part in get_args(annotation) if part is not type(None))
+        if origin is not None and hasattr(annotation, "__metadata__"):
+            return plain(get_args(annotation)[0])
+        if origin is not None:  # Literal
+            return pl.String
+        return kinds[annotation]
+
+    return {name: plain(field.annotation) for name, field in row.model_fields.items()}
+
+
+def check_keys(frame: pl.DataFrame, key: Sequence[str], *, source: str) -> None:
+    """Raise on the first duplicate key.
+
+    Raises
+    ------
+    InvalidDataError
+        Naming both rows and the key.
+    """
+    numbered = frame.with_row_index("_row", offset=2)
+    groups = numbered.group_by(key, maintain_order=True).agg(pl.col("_row")).filter(pl.col("_row").list.len() > 1)
+    if groups.height:
+        first = groups.row(0, named=True)
+        rows = " and ".join(str(one) for one in first.pop("_row"))
+        values = ", ".join(f"{name}={value!r}" for name, value in first.items())
+        column = list(key)[-1]
+        msg = (
+            f"{source}, rows {rows}, column {column!r}: got the same key twice ({values}); keep one row, average them, or tell them "
+            f"apart by mode or batch ({groups.height} duplicate key{'s' if groups.height > 1 else ''} in all)"
+        )
+        raise InvalidDataError(msg)
