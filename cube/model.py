@@ -10,7 +10,7 @@ import xarray as xr
 
 from roofcube.errors import InvalidDataError, MissingInputError, UnknownLabelError, unknown_label
 from roofcube.kernels import roofline
-from roofcube.kernels.expression import Node, constant, leaf, ordered_sum, where
+from roofcube.kernels.expression import Node, constant, leaf, ordered_sum, topological, where
 from roofcube.variables import BOUNDS, DIMS, INFEASIBLE, attributes
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from roofcube.assumptions import Assumptions, Storage
 
-__all__ = ["ELEMENT_BYTES", "RESULTS", "Model", "build_model", "dim_order"]
+__all__ = ["ELEMENT_BYTES", "LAYER", "RESULTS", "Model", "build_model", "dim_order", "dims_of"]
 
 LAYER = roofline.LAYER_AXIS
 ELEMENT_BYTES = {"INT1": 0.125, "INT2": 0.25, "INT4": 0.5, "INT8": 1.0, "INT16": 2.0, "FP8": 1.0, "FP16": 2.0, "BF16": 2.0, "FP32": 4.0, "FP64": 8.0}
@@ -80,6 +80,17 @@ def dim_order(inputs: xr.Dataset) -> tuple[str, ...]:
     own = [dim for dim in seen if dim not in DIMS and dim != LAYER]
     known = [dim for dim in DIMS if dim in seen]
     return tuple([*(dim for dim in known if dim != "batch"), *own, *(dim for dim in known if dim == "batch")])
+
+
+def dims_of(node: Node, tables: Mapping[str, xr.DataArray]) -> set[str]:
+    """Tell which dims a node depends on; `layer` is gone where it was summed."""
+    dims: dict[Node, frozenset[str]] = {}
+    for one in topological([node]):
+        if one.operation == "leaf":
+            dims[one] = frozenset(map(str, tables[one.name].dims))
+        else:
+            dims[one] = frozenset().union(*(dims[argument] for argument in one.arguments)) - {one.name}
+    return set(dims[node])
 
 
 def build_model(inputs: xr.Dataset, assumptions: Assumptions) -> Model:
@@ -212,30 +223,35 @@ class _Builder:
         ops = self.per_layer("ops", "per layer") if layered else self.total("ops", "every model")
         if layered and self.has("layer_tile_use"):
             ops = ops / leaf("layer_tile_use")
-        per_batch: list[Node] = []
-        per_input: list[Node] = []
-        if assume.weights not in ("free", "on chip"):
-            kind = "memory per batch" if assume.weights == "on chip if it fits" else assume.weights
-            if kind == "memory per batch" and not self.has("batch"):
-                kind = "memory per input"
-            time = self._transfer("params", assume.weights)
-            if kind == "memory per batch" and self.has("weights_shared"):
-                per_batch.append(where(leaf("weights_shared"), time, 0.0))
-                per_input.append(where(leaf("weights_shared"), 0.0, time))
-            else:
-                (per_batch if kind == "memory per batch" else per_input).append(time)
-        for name, storage in (("activations", assume.activations), ("state", assume.state)):
-            if storage in ("free", "on chip") or (name == "state" and not self.has("state")):
-                continue
-            target = per_batch if storage == "memory per batch" and self.has("batch") else per_input
-            target.append(self._transfer(name, storage))
         return roofline.Times(
             compute=ops / peak,
-            per_batch=_added(per_batch),
-            per_input=_added(per_input),
+            weights=self._weights(),
+            activations=self._activations(),
             batch=leaf("batch") if self.has("batch") else constant(1.0),
             cores=leaf("cores") if layered and self.has("cores") else None,
             layered=layered,
+        )
+
+    def _weights(self) -> tuple[roofline.Transfer, ...]:
+        storage = self.assumptions.weights
+        if storage in ("free", "on chip"):
+            return ()
+        time = self._transfer_time(("params",), storage)
+        if storage == "memory per input":
+            return (roofline.Transfer(time, shared=False),)
+        return (roofline.Transfer(time, leaf("weights_shared") if self.has("weights_shared") else True),)
+
+    def _activations(self) -> tuple[roofline.Transfer, ...]:
+        wanted = {"activations": self.assumptions.activations, "state": self.assumptions.state}
+        if not self.has("state"):
+            del wanted["state"]
+        groups: dict[Storage, list[str]] = {}
+        for name, storage in wanted.items():
+            if storage not in ("free", "on chip"):
+                groups.setdefault(storage, []).append(name)
+        return tuple(
+            roofline.Transfer(self._transfer_time(tuple(names), storage), shared=storage == "memory per batch")
+            for storage, names in groups.items()
         )
 
     @property
@@ -243,15 +259,30 @@ class _Builder:
         executed = self.assumptions.layers == "per layer" and self.has("executed_bytes")
         return leaf("executed_bytes") if executed else self.need("element_bytes", "memory traffic")
 
-    def _transfer(self, name: str, storage: Storage) -> Node:
-        why = f"{'weights' if name == 'params' else name}={storage!r}"
-        elements = self.per_layer(name, why) if self.layered else self.total(name, why)
+    def _transfer_time(self, names: tuple[str, ...], storage: Storage) -> Node:
+        """Time to move the named elements once; 0 where they may stay on chip and fit."""
+        why = f"{'weights' if names == ('params',) else ' and '.join(names)}={storage!r}"
+        elements = _added([self._moved(name, why) for name in names])
+        assert elements is not None
         time = elements * self._element_bytes / self.need("memory_bandwidth", why)
         if storage == "on chip if it fits" and self.has("on_chip_memory"):
-            needed = "activation_memory" if name == "activations" and self.has("activation_memory") else name
-            stored = self.total(needed, why) * self._element_bytes
-            return roofline.resident(stored, leaf("on_chip_memory"), time)
+            stored = _added([self.total("activation_memory" if name == "activations" and self.has("activation_memory") else name, why) for name in names])
+            assert stored is not None
+            return roofline.resident(stored * self._element_bytes, leaf("on_chip_memory"), time)
         return time
+
+    def _moved(self, name: str, why: str) -> Node:
+        if not self.layered:
+            return self.total(name, why)
+        node = self.per_layer(name, why)
+        if LAYER in self.tables.get(f"layer_{name}", self.tables[name]).dims:
+            return node
+        # a figure known only for the whole network is spread evenly, so that the layers add up to it
+        return node / float(self.layer_count)
+
+    @property
+    def layer_count(self) -> int:
+        return next(self.tables[name].sizes[LAYER] for name in ("layer_ops", "ops") if name in self.tables and LAYER in self.tables[name].dims)
 
     def _memory_required(self) -> Node:
         assume = self.assumptions
@@ -265,7 +296,8 @@ class _Builder:
             alive.append(self.total("state", "state") * self._element_bytes)
         if (living := _added(alive)) is not None:
             parts.append(living * leaf("batch") if self.has("batch") else living)
-        return _added(parts) or constant(0.0)
+        required = _added(parts)
+        return constant(0.0) if required is None else required
 
     def _infeasible(self) -> Node:
         code = constant(INFEASIBLE["feasible"])

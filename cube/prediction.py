@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import xarray as xr
 
 from roofcube.assumptions import PUBLISHED, Assumptions
 from roofcube.errors import check_choice
-from roofcube.kernels.expression import evaluate
-from roofcube.model import LAYER, RESULTS, Model, build_model
-from roofcube.variables import BOUNDS, INFEASIBLE
+from roofcube.kernels.expression import evaluate, leaves
+from roofcube.model import LAYER, RESULTS, Model, build_model, dims_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -66,27 +64,48 @@ def predict(
     QuTiBench analysis); see `roofcube.kernels.roofline` for the batch-aware form.
     """
     check_choice("dtype", dtype, ("f8", "f4"))
-    if not isinstance(assumptions, Assumptions) and not hasattr(assumptions, "build_model"):
+    if isinstance(assumptions, list | tuple):
         cubes = [predict(inputs, assumptions=one, chunks=chunks, dtype=dtype) for one in assumptions]
         labels = [one.label for one in assumptions]
         return _stacked(cubes, labels)
     model = build_model(inputs, assumptions)
-    results = _lazy(model, chunks, dtype) if chunks is not None else _filled(model, dtype)
-    return inputs.assign(results).assign_attrs(assumptions=assumptions.label, dim_order=" ".join(model.dim_order))
+    return inputs.assign(_evaluated(model, chunks, dtype)).assign_attrs(assumptions=assumptions.label, dim_order=" ".join(model.dim_order))
 
 
-def _result_names(model: Model) -> list[str]:
-    return [name for name in model.outputs if name in RESULTS or name in model.labels]
+def _evaluated(model: Model, chunks: Any, dtype: str) -> dict[str, xr.DataArray]:
+    """Read the graph with NumPy, or lazily with dask, every result over just the dims that it depends on."""
+    names = [name for name in model.outputs if name in RESULTS or name in model.labels]
+    axes = (*model.dim_order, LAYER)
+    wanted = {name: model.outputs[name] for name in names}
+    tables = {name: _aligned(model.tables[name], axes, chunks) for name in leaves(wanted.values())}
+    arrays = evaluate(wanted, tables, axes=axes, dtype=dtype)
+    return {name: _labelled(name, arrays[name], model, axes) for name in names}
+
+
+def _aligned(table: xr.DataArray, axes: tuple[str, ...], chunks: Any) -> Any:
+    """Give the values at full rank, of length 1 along the axes that the table lacks."""
+    if chunks is not None:
+        here = {dim: size for dim, size in chunks.items() if dim in table.dims} if isinstance(chunks, dict) else chunks
+        table = table.chunk(here)
+    ordered = table.transpose(*(axis for axis in axes if axis in table.dims))
+    return ordered.data[tuple(slice(None) if axis in table.dims else None for axis in axes)]
+
+
+def _labelled(name: str, values: Any, model: Model, axes: tuple[str, ...]) -> xr.DataArray:
+    dims = dims_of(model.outputs[name], model.tables)
+    kept = tuple(axis for axis in axes if axis in dims)
+    values = values[tuple(slice(None) if axis in dims else 0 for axis in axes)]
+    if name in FLAGS:
+        values = values.astype("i1")
+    return xr.DataArray(values, dims=kept, attrs=model.attributes(name))
 
 
 def _stacked(cubes: list[xr.Dataset], labels: list[str]) -> xr.Dataset:
-    """Join cubes along a new dim `assumptions`; what they share (the inputs) stays without it."""
+    """Join cubes along a new dim `assumptions`; the inputs, which they share, stay without it."""
     index = xr.DataArray(labels, dims="assumptions", name="assumptions", attrs={"long_name": "assumptions of the model"})
-    first = cubes[0]
-    results = [name for cube in cubes for name in cube.data_vars if name in RESULTS or name not in first or "term" in cube[name].attrs]
-    stacked = {
-        name: xr.concat([cube[name] for cube in cubes], dim=index, coords="minimal", compat="override").assign_attrs(first[name].attrs)
-        for name in dict.fromkeys(results)
-        if all(name in cube for cube in cubes)
-    }
-    return first.drop_vars(list(stacked)).assign(stacked).assign_attrs(assumptions="; ".join(labels))
+    shared = [name for name in cubes[0].data_vars if all(cubes[0][name].identical(cube[name]) for cube in cubes[1:] if name in cube)]
+    names = [name for name in dict.fromkeys(name for cube in cubes for name in cube.data_vars) if name in RESULTS or name not in shared]
+    parts = [cube[[name for name in names if name in cube]].drop_attrs(deep=False) for cube in cubes]
+    stacked = xr.concat(xr.align(*parts, join="exact"), dim=index, data_vars="all", coords="minimal", compat="override", join="exact")
+    inputs = cubes[0].drop_vars([name for name in names if name in cubes[0]])
+    return inputs.assign(stacked.data_vars).assign_coords(assumptions=index).assign_attrs(assumptions="; ".join(labels))

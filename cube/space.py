@@ -1,0 +1,392 @@
+"""inputs: the labelled inputs of a model from the facts, each variable over just the dims that it depends on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import polars as pl
+import xarray as xr
+
+from roofcube import datasets
+from roofcube.datasets import canonical
+from roofcube.errors import InvalidDataError, check_choice, unknown_label
+from roofcube.variables import attributes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+__all__ = ["inputs", "tasks"]
+
+Counts = Literal["exact", "site"]
+Platforms = str | pl.DataFrame | xr.Dataset
+Topologies = str | pl.DataFrame
+
+EFFECTIVE = "effective parameters behind the source's predictions (ops over its printed intensity); not the size of the network"
+KNOWN_PRECISIONS = ("INT2", "INT4", "INT8", "FP16", "FP32")
+MODES = ("default", "maxn", "maxp", "maxq", "fast", "slow")
+
+
+def tasks() -> tuple[str, ...]:
+    """Name the embedded tasks.
+
+    Examples
+    --------
+    >>> import roofcube as rc
+    >>> rc.tasks()
+    ('cifar10', 'imagenet', 'mnist')
+    """
+    return datasets.tasks()
+
+
+def inputs(
+    task: str | None = None,
+    *,
+    platforms: Platforms | Sequence[Platforms] | None = None,
+    topologies: Topologies | Sequence[Topologies] | None = None,
+    precision: str | Sequence[str] | None = None,
+    pruning: float | str | Sequence[float | str] | None = None,
+    batch: int | Sequence[int] | None = None,
+    mode: str | Sequence[str] | None = None,
+    counts: Counts = "exact",
+) -> xr.Dataset:
+    """Give the inputs of a model: what the hardware offers and what the networks need.
+
+    Parameters
+    ----------
+    task : str, optional
+        One of `tasks()`; decides the default topologies and batches. All where not given.
+    platforms : names, a table of `read_platforms`, the Dataset of `hypothetical`, or a list of names and tables
+    topologies : names, a table of `read_network`, or a list of them
+    precision, mode : str or sequence of str, optional
+    pruning : number or sequence, optional
+        Channels kept, percent: 100 is unpruned.
+    batch : int or sequence of int, optional
+        Default: the union of what was measured for the task.
+    counts : {"exact", "site"}
+        ``"exact"``: from layers where they reproduce the source within 1 %, else the source's count (coord
+        `counts_source`). ``"site"``: the figures behind the source's published predictions.
+
+    Returns
+    -------
+    Dataset
+        Hardware: `peak_compute(platform, mode, precision)` [op/s], `memory_bandwidth`, `memory_capacity`, `on_chip_memory`,
+        `power`, `cores`, `mode_offered`, `executed_precision`, …. Networks: `ops`, `params`, `activations`,
+        `activation_memory`, `state` over (topology, pruning), the same per layer as `layer_…`, `top1`, `top5` over
+        (topology, pruning, precision) [%]. Coords `device_class`, `family` on platform, `task` on topology.
+
+    Raises
+    ------
+    UnknownLabelError
+        Naming the closest known label.
+
+    Examples
+    --------
+    >>> import roofcube as rc
+    >>> inputs = rc.inputs("cifar10", platforms=["TX2", "NCS"], pruning=[100, 50])
+    >>> dict(inputs.sizes)["platform"], inputs.peak_compute.dims
+    (2, ('platform', 'mode', 'precision'))
+    >>> float(inputs.ops.sel(topology="CNV", pruning=100))
+    469449728.0
+    """
+    check_choice("counts", counts, ("exact", "site"))
+    if task is not None:
+        task = _known("task", task, tasks())
+    networks = _networks(task, topologies)
+    hardware = _hardware(platforms, _listed(mode), _listed(precision))
+    kept = _kept(pruning, networks)
+    precisions = _precisions(precision, hardware, networks)
+    needs = _needs(networks, kept, precisions, counts)
+    if "precision" in hardware.dims:
+        hardware = hardware.reindex(precision=precisions)
+        for name in ("executed_precision",):
+            if name in hardware:
+                hardware[name] = hardware[name].where(hardware[name].notnull(), "").astype(str)
+    result = xr.merge([hardware, needs], combine_attrs="drop", join="exact", compat="no_conflicts")
+    result = result.assign_coords(batch=("batch", _batches(task, batch)))
+    if "layer_out_channels" in result:
+        result = result.assign(layer_tile_use=_tile_use(result)).drop_vars(["layer_out_channels", "channel_tile"], errors="ignore")
+    return _described(result, counts, task)
+
+
+# labels ---------------------------------------------------------------------------------------------------------------
+
+
+def _listed(value: Any) -> list[Any] | None:
+    if value is None:
+        return None
+    if isinstance(value, str | pl.DataFrame | xr.Dataset) or not hasattr(value, "__iter__"):
+        return [value]
+    return list(value)
+
+
+def _known(what: str, label: str, known: Iterable[str]) -> str:
+    names = list(known)
+    name = canonical(what, label)
+    if name not in names:
+        raise unknown_label(what, label, names)
+    return name
+
+
+def _in_order(labels: Iterable[str], order: Sequence[str]) -> list[str]:
+    """Known labels in their fixed order, then the others as they come."""
+    found = list(dict.fromkeys(labels))
+    return [label for label in order if label in found] + [label for label in found if label not in order]
+
+
+def _batches(task: str | None, batch: int | Sequence[int] | None) -> np.ndarray[Any, Any]:
+    chosen = _listed(batch)
+    if chosen is None:
+        chosen = sorted(datasets.load_measurements(task)["batch"].unique().to_list())
+    values = np.asarray(chosen)
+    if values.ndim != 1 or (values.size and (values.dtype.kind not in "iuf" or not (values > 0).all())):
+        msg = f"`batch`: expected positive numbers, got {batch!r}; give the inputs in flight together, 1 or more"
+        raise InvalidDataError(msg)
+    return values
+
+
+def _kept(pruning: Any, networks: dict[str, Any]) -> list[float]:
+    known = sorted(networks["counts"]["pruning_percent"].unique().to_list(), reverse=True)
+    chosen = _listed(pruning)
+    if chosen is None:
+        return known
+    kept = []
+    for value in chosen:
+        text = canonical("pruning_percent", f"{value}").removesuffix("%")
+        try:
+            number = float(text)
+        except ValueError:
+            raise unknown_label("pruning", value, [f"{one:g}" for one in known]) from None
+        if number not in known:
+            raise unknown_label("pruning", value, [f"{one:g}" for one in known], do="give channels kept in percent (100 is unpruned)")
+        kept.append(number)
+    return kept
+
+
+def _precisions(precision: Any, hardware: xr.Dataset, networks: dict[str, Any]) -> list[str]:
+    offered = hardware["precision"].values.tolist() if "precision" in hardware.dims else []
+    trained = networks["accuracy"]["precision"].unique().to_list()
+    known = _in_order([*offered, *trained] if offered else [*trained, *KNOWN_PRECISIONS], KNOWN_PRECISIONS)
+    chosen = _listed(precision)
+    if chosen is not None:
+        return [_known("precision", one, dict.fromkeys([*known, *KNOWN_PRECISIONS])) for one in chosen]
+    return [one for one in known if one in offered] if offered else _in_order(trained or ["INT8"], KNOWN_PRECISIONS)
+
+
+# hardware -------------------------------------------------------------------------------------------------------------
+
+
+def _hardware(platforms: Any, modes: list[str] | None, precisions: list[str] | None) -> xr.Dataset:
+    if isinstance(platforms, xr.Dataset):
+        return platforms
+    table = _platform_table(_listed(platforms))
+    return _hardware_of(table, modes)
+
+
+def _platform_table(chosen: list[Any] | None) -> pl.DataFrame:
+    embedded = datasets.load_platforms()
+    if chosen is None:
+        return embedded
+    known = embedded["platform"].unique(maintain_order=True).to_list()
+    parts = []
+    for one in chosen:
+        if isinstance(one, pl.DataFrame):
+            parts.append(one)
+        elif isinstance(one, str):
+            parts.append(embedded.filter(pl.col("platform") == _known("platform", one, known)))
+        else:
+            msg = f"`platforms`: expected names or tables of read_platforms, got {type(one).__name__}; pass a Dataset of hypothetical() alone"
+            raise InvalidDataError(msg)
+    return pl.concat(parts, how="diagonal_relaxed") if parts else embedded.clear()
+
+
+def _hardware_of(table: pl.DataFrame, modes: list[str] | None) -> xr.Dataset:
+    platforms = table["platform"].unique(maintain_order=True).to_list()
+    known_modes = _in_order(table["mode"].to_list(), MODES)
+    chosen = known_modes if modes is None else [_known("mode", one, known_modes) for one in modes]
+    precisions = _in_order(table["precision"].to_list(), KNOWN_PRECISIONS)
+    coords = {"platform": platforms, "mode": chosen, "precision": precisions}
+    table = table.filter(pl.col("mode").is_in(chosen))
+    at = tuple(_positions(table[dim], labels) for dim, labels in coords.items())
+
+    def full(column: str, empty: Any = np.nan) -> xr.DataArray:
+        values = np.full(tuple(map(len, coords.values())), empty, dtype=object if empty == "" else "f8")
+        values[at] = table[column].to_numpy() if empty == "" else table[column].cast(pl.Float64).to_numpy()
+        return xr.DataArray(values, dims=tuple(coords), coords=coords)
+
+    first = table.unique("platform", keep="first", maintain_order=True)
+    by_platform = {name: first[name].to_list() for name in ("device_class", "family")}
+    shape = {name: ("platform", _cell(first, name)) for name in ("cores", "channel_tile", "weights_shared", "dataflow")}
+    executed = full("executed_precision", "").astype(str)
+    hardware = xr.Dataset(
+        {
+            "peak_compute": full("peak_compute_op_per_s"),
+            "mode_offered": full("peak_compute_op_per_s").notnull().any("precision").astype("i1"),
+            "memory_bandwidth": _only_needed(full("memory_bandwidth_b_per_s")),
+            "memory_capacity": _only_needed(full("memory_capacity_b")),
+            "on_chip_memory": _only_needed(full("weight_memory_b")),
+            "power": _only_needed(full("listed_power_w")),
+            "executed_precision": executed.max("mode") if executed.size else executed.isel(mode=0, missing_dims="ignore", drop=True),
+            "cores": shape["cores"],
+            "weights_shared": shape["weights_shared"],
+            "channel_tile": shape["channel_tile"],
+        },
+        coords={**coords, **{name: ("platform", np.asarray(labels, dtype=str)) for name, labels in by_platform.items()}},
+    )
+    return hardware.assign_coords(dataflow=shape["dataflow"])
+
+
+def _cell(table: pl.DataFrame, column: str) -> np.ndarray[Any, Any]:
+    series = table[column]
+    if series.dtype == pl.Boolean:
+        return series.fill_null(column != "dataflow").to_numpy().astype("i1")
+    return series.fill_null(1).to_numpy().astype("f8")
+
+
+def _positions(series: pl.Series, labels: Sequence[Any]) -> np.ndarray[Any, Any]:
+    index = {label: place for place, label in enumerate(labels)}
+    return np.array([index[label] for label in series.to_list()], dtype=np.intp)
+
+
+def _only_needed(array: xr.DataArray) -> xr.DataArray:
+    """Drop the dims along which nothing but the platform's own gaps changes."""
+    for dim in ("precision", "mode"):
+        if not array.sizes[dim]:
+            continue
+        filled = array.max(dim)
+        same = (array == filled) | array.isnull()
+        if bool(same.all()):
+            array = filled
+    return array
+
+
+# networks -------------------------------------------------------------------------------------------------------------
+
+
+def _networks(task: str | None, topologies: Any) -> dict[str, pl.DataFrame]:
+    counts, layers, accuracy = datasets.load_topologies(), datasets.load_layers(), datasets.load_accuracy()
+    if task is not None:
+        counts = counts.filter(pl.col("task") == task)
+    chosen = _listed(topologies)
+    if chosen is None:
+        names = counts["topology"].unique(maintain_order=True).to_list()
+        tables: list[pl.DataFrame] = []
+    else:
+        known = counts["topology"].unique(maintain_order=True).to_list()
+        names = [_known("topology", one, known) for one in chosen if isinstance(one, str)]
+        tables = [one for one in chosen if isinstance(one, pl.DataFrame)]
+    own = [_counts_of(table) for table in tables]
+    return {
+        "counts": pl.concat([counts.filter(pl.col("topology").is_in(names)), *own], how="diagonal_relaxed"),
+        "layers": pl.concat([layers.filter(pl.col("topology").is_in(names)), *tables], how="diagonal_relaxed"),
+        "accuracy": accuracy.filter(pl.col("topology").is_in(names)),
+    }
+
+
+def _counts_of(layers: pl.DataFrame) -> pl.DataFrame:
+    """Total the layers of a user's network, in the columns of `load_topologies`."""
+    totals = layers.group_by("topology", "pruning_percent", maintain_order=True).agg(
+        ops=pl.col("ops").sum().cast(pl.Float64), params=pl.col("params").sum().cast(pl.Float64)
+    )
+    return totals.with_columns(task=pl.lit("custom"), counts_source=pl.lit("layers"), ops_source="ops", shapes=pl.lit("published"))
+
+
+def _needs(networks: dict[str, pl.DataFrame], kept: list[float], precisions: list[str], counts: Counts) -> xr.Dataset:
+    table, layers = networks["counts"], networks["layers"]
+    names = table["topology"].unique(maintain_order=True).to_list()
+    coords: dict[str, Any] = {"topology": names, "pruning": kept}
+    table = table.filter(pl.col("pruning_percent").is_in(kept))
+    layers = layers.filter(pl.col("pruning_percent").is_in(kept))
+    place = (_positions(table["topology"], names), _positions(table["pruning_percent"], kept))
+    shape = (len(names), len(kept))
+
+    def total(values: pl.Series) -> tuple[tuple[str, str], np.ndarray[Any, Any]]:
+        array = np.full(shape, np.nan)
+        array[place] = values.cast(pl.Float64).to_numpy()
+        return ("topology", "pruning"), array
+
+    if counts == "site":
+        ops, params = table["ops_source"], table["ops_source"] / table["ops_per_byte_int8_printed"]
+    else:
+        ops, params = table["ops"], table["params"]
+    source = np.full(shape, "", dtype=object)
+    source[place] = ["site"] * table.height if counts == "site" else table["counts_source"].to_list()
+    per_layer = _layer_arrays(layers, names, kept)
+    task_of = dict(zip(table["topology"].to_list(), table["task"].to_list(), strict=True))
+    activations = per_layer["layer_activations"]
+    defined = ~np.isnan(total(table["ops"])[1])
+    needs = xr.Dataset(
+        {
+            "ops": total(ops),
+            "params": total(params),
+            "activations": (("topology", "pruning"), np.where(defined, activations.sum(-1), np.nan)),
+            "activation_memory": (("topology", "pruning"), np.where(defined, activations.max(-1, initial=0.0), np.nan)),
+            "state": (("topology", "pruning"), np.where(defined, 0.0, np.nan)),
+            **{name: (("topology", "pruning", "layer"), array) for name, array in per_layer.items()},
+        },
+        coords={
+            **coords,
+            "task": ("topology", np.array([task_of.get(name, "") for name in names], dtype=str)),
+            "counts_source": (("topology", "pruning"), source.astype(str)),
+        },
+    )
+    return needs.assign(_accuracy(networks["accuracy"], names, kept, precisions))
+
+
+def _layer_arrays(layers: pl.DataFrame, names: list[str], kept: list[float]) -> dict[str, np.ndarray[Any, Any]]:
+    """Lay layers out as (topology, pruning, layer); shorter networks end in layers that need nothing."""
+    depth = int(layers["layer"].max()) + 1 if layers.height else 0  # type: ignore[arg-type]
+    at = (_positions(layers["topology"], names), _positions(layers["pruning_percent"], kept), layers["layer"].to_numpy())
+    # a 1×1 kernel with a stride never reads the pixels that it skips
+    skips = (pl.col("kernel_height") == 1) & (pl.col("kernel_width") == 1) & (pl.col("stride") > 1)
+    read = pl.when(skips).then(pl.col("in_channels") * pl.col("out_height") * pl.col("out_width")).otherwise("input_elements")
+    columns = layers.select("ops", "params", activations=read + pl.col("output_elements"), out_channels="out_channels")
+    arrays = {}
+    for column in columns.columns:
+        array = np.zeros((len(names), len(kept), depth))
+        array[at] = columns[column].cast(pl.Float64).to_numpy()
+        arrays[f"layer_{column}"] = array
+    return arrays
+
+
+def _accuracy(table: pl.DataFrame, names: list[str], kept: list[float], precisions: list[str]) -> dict[str, xr.DataArray]:
+    table = table.filter(pl.col("pruning_percent").is_in(kept), pl.col("precision").is_in(precisions))
+    at = (_positions(table["topology"], names), _positions(table["pruning_percent"], kept), _positions(table["precision"], precisions))
+    coords = {"topology": names, "pruning": kept, "precision": precisions}
+    arrays = {}
+    for name in ("top1", "top5"):
+        values = np.full((len(names), len(kept), len(precisions)), np.nan)
+        values[at] = table[f"{name}_percent"].to_numpy()
+        arrays[name] = xr.DataArray(values, dims=tuple(coords), coords=coords)
+    return arrays
+
+
+def _tile_use(result: xr.Dataset) -> xr.DataArray:
+    """Share of the platform's channel tile that a layer fills: cout / (ceil(cout / T) · T)."""
+    channels = result["layer_out_channels"]
+    if "channel_tile" not in result:
+        return xr.ones_like(channels)
+    tile = result["channel_tile"]
+    return (channels / (np.ceil(channels / tile) * tile)).where(channels > 0, 1.0)
+
+
+def _described(result: xr.Dataset, counts: Counts, task: str | None) -> xr.Dataset:
+    for name in [*result.data_vars, *result.coords]:
+        result[name].attrs.update(attributes(str(name)))
+    if counts == "site" and "params" in result:
+        result["params"].attrs["long_name"] = EFFECTIVE
+    labels = {
+        "platform": "platform",
+        "mode": "operating mode",
+        "precision": "numeric precision of weights and activations",
+        "topology": "network",
+    }
+    for name, text in labels.items():
+        if name in result.coords:
+            result[name].attrs["long_name"] = text
+    result["pruning"].attrs.update(units="%", long_name="channels kept (100: unpruned)")
+    result["batch"].attrs.update(units="1", long_name="inputs in flight together (batch size, or threads on the DPUs)")
+    result.attrs.update(title=f"Model inputs{f' for {task}' if task else ''}", counts=counts)
+    if task:
+        result.attrs["task"] = task
+    return result
