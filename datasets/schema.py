@@ -68,6 +68,7 @@ class PlatformStructure(Row):
     """What is known of a platform's inside; inferred figures say so in `basis`."""
 
     platform: Label
+    board: str = Field("", description="printed circuit board; platforms on one board share its base power")
     cores: Count = Field(1, description="cores that each take one input at a time")
     weight_memory_b: NotNegative = Field(0.0, description="on-chip memory that keeps weights between batches")
     channel_tile: Count = Field(1, description="width of the output-channel tile of the compute array")

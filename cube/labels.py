@@ -1,0 +1,106 @@
+"""Find the rows of a table in a cube by label; the one place where table columns and cube dims meet."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import polars as pl
+import xarray as xr
+
+from roofcube.datasets import canonical
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["COLUMNS", "KEY", "Places", "column_of", "configuration_text", "places", "rows_of"]
+
+# dims whose column in a table says its unit
+COLUMNS = {"pruning": "pruning_percent"}
+KEY = ("platform", "mode", "topology", "pruning", "precision", "batch")
+
+
+class Places:
+    """Where the rows of a table sit in a cube.
+
+    Attributes
+    ----------
+    dims : tuple of str
+        Dims of the cube that the rows give a label for.
+    indices : dict of dim to int array
+        Position along each dim, -1 where the label is not in the cube.
+    reasons : list of str
+        Why a row has no cell; empty where it has one.
+    """
+
+    def __init__(self, dims: tuple[str, ...], indices: dict[str, np.ndarray[Any, Any]], reasons: list[str]) -> None:
+        self.dims = dims
+        self.indices = indices
+        self.reasons = reasons
+
+    @property
+    def found(self) -> np.ndarray[Any, Any]:
+        """True where the row has a cell."""
+        return np.array([not reason for reason in self.reasons], dtype=bool)
+
+
+def column_of(dim: str) -> str:
+    """Name the table column of a dim."""
+    return COLUMNS.get(dim, dim)
+
+
+def places(cube: xr.Dataset | xr.DataArray, table: pl.DataFrame, *, dims: Sequence[str] = KEY) -> Places:
+    """Find each row's cell by label; aliases and numbers as text are understood.
+
+    A dim that the cube holds as a scalar coordinate restricts the rows to that label.
+    """
+    indices: dict[str, np.ndarray[Any, Any]] = {}
+    reasons = [""] * table.height
+    for dim in dims:
+        if dim not in cube.coords:
+            continue
+        column = column_of(dim)
+        labels = np.atleast_1d(cube[dim].values).tolist()
+        if column not in table.columns:
+            if len(labels) != 1:
+                for row in range(table.height):
+                    reasons[row] = reasons[row] or f"column {column!r} is missing and the cube has {len(labels)} labels along {dim}"
+            continue
+        known = {_key(dim, label): place for place, label in enumerate(labels)}
+        found = np.array([known.get(_key(dim, value), -1) for value in table[column].to_list()], dtype=np.intp)
+        for row in np.flatnonzero(found < 0).tolist():
+            reasons[row] = reasons[row] or f"{dim} {table[column][row]!r} is not in the cube"
+        if dim in cube.dims:
+            indices[dim] = found
+    return Places(tuple(indices), indices, reasons)
+
+
+def _key(dim: str, value: Any) -> Any:
+    if isinstance(value, str):
+        name = canonical(column_of(dim), value)
+        if dim in ("pruning", "batch"):
+            try:
+                return float(name.removesuffix("%"))
+            except ValueError:
+                return name
+        return name
+    return float(value) if isinstance(value, int | float | np.number) else value
+
+
+def rows_of(cube: xr.Dataset, table: pl.DataFrame, *, dims: Sequence[str] = KEY) -> tuple[xr.Dataset, Places]:
+    """Take each row's cell out of a cube: one dim `row` in place of the dims that the rows give a label for.
+
+    A row without a cell reads the first one; `Places.found` tells which are real.
+    """
+    where = places(cube, table, dims=dims)
+    picks = {dim: xr.DataArray(np.maximum(index, 0), dims="row") for dim, index in where.indices.items()}
+    return cube.isel(picks), where
+
+
+def configuration_text(row: dict[str, Any]) -> str:
+    """Write a configuration the way tooltips and errors show it."""
+    pruning = row.get("pruning", row.get("pruning_percent"))
+    kept = f" {pruning:g} %" if pruning is not None else ""
+    mode = f" {row['mode']}" if row.get("mode") not in (None, "default") else ""
+    batch = f", batch {row['batch']:g}" if row.get("batch") is not None else ""
+    return f"{row.get('platform', '')}{mode} {row.get('precision', '')} · {row.get('topology', '')}{kept}{batch}"
