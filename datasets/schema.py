@@ -152,6 +152,7 @@ class Measurement(Repeat):
     power_base_w: OptionalNotNegative = None
     power_idle_w: OptionalNotNegative = None
     power_full_w: OptionalNotNegative = None
+    initiation_interval_s: OptionalPositive = Field(None, description="time between inputs of a dataflow design, from its compile report")
 
 
 class PowerSample(Row):
