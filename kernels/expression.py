@@ -18,7 +18,23 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-__all__ = ["OPERATIONS", "Node", "constant", "evaluate", "finite", "leaf", "leaves", "maximum", "minimum", "ordered_sum", "topological", "where"]
+__all__ = [
+    "COMPARISONS",
+    "OPERATIONS",
+    "Node",
+    "constant",
+    "evaluate",
+    "finite",
+    "leaf",
+    "leaves",
+    "maximum",
+    "minimum",
+    "ordered_sum",
+    "rebuilt",
+    "topological",
+    "value_of",
+    "where",
+]
 
 Operand = Union["Node", float, int]
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -113,8 +129,13 @@ class Node:
         msg = f"`{self!r}`: a node has no truth value before it is evaluated; use where(condition, a, b)"
         raise TypeError(msg)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        # unpickled nodes are interned too, so that a graph sent to a worker still shares its parts
+        return _intern, (self.operation, self.arguments, self.name, self.value)
+
     def __repr__(self) -> str:
-        signs = {"add": "+", "subtract": "-", "multiply": "*", "divide": "/", "less": "<", "less_equal": "<=", "equal": "=="}
+        signs = {"add": "+", "subtract": "-", "multiply": "*", "divide": "/"}
+        signs |= {"less": "<", "less_equal": "<=", "equal": "=="}
         if self.operation == "leaf":
             return self.name
         if self.operation == "constant":
@@ -182,6 +203,11 @@ def ordered_sum(operand: Node, axis: str) -> Node:
     return _intern("ordered_sum", (operand,), name=axis)
 
 
+def rebuilt(node: Node, arguments: tuple[Node, ...]) -> Node:
+    """Apply the operation of a node to other arguments."""
+    return node if arguments == node.arguments else _intern(node.operation, arguments, node.name, node.value)
+
+
 def topological(outputs: Iterable[Node]) -> list[Node]:
     """List every node once, arguments before their users."""
     seen: dict[Node, None] = {}
@@ -202,7 +228,9 @@ def leaves(outputs: Iterable[Node]) -> list[str]:
     return [node.name for node in topological(outputs) if node.operation == "leaf"]
 
 
-def evaluate(outputs: Mapping[str, Node], tables: Mapping[str, Array], *, axes: Sequence[str], dtype: str = "f8") -> dict[str, Array]:
+def evaluate(
+    outputs: Mapping[str, Node], tables: Mapping[str, Array], *, axes: Sequence[str], dtype: str = "f8"
+) -> dict[str, Array]:
     """Read the graph with NumPy: every node over just the axes that it depends on.
 
     Parameters
@@ -233,11 +261,14 @@ def evaluate(outputs: Mapping[str, Node], tables: Mapping[str, Array], *, axes: 
     values: dict[Node, Array] = {}
     with np.errstate(all="ignore"):
         for node in topological(outputs.values()):
-            values[node] = _value(node, values, tables, axes, kind)
+            values[node] = value_of(node, values, tables, axes=axes, kind=kind)
     return {name: values[node] for name, node in outputs.items()}
 
 
-def _value(node: Node, values: Mapping[Node, Array], tables: Mapping[str, Array], axes: Sequence[str], kind: np.dtype[Any]) -> Array:
+def value_of(
+    node: Node, values: Mapping[Node, Array], tables: Mapping[str, Array], *, axes: Sequence[str], kind: np.dtype[Any]
+) -> Array:
+    """Evaluate one node whose arguments already have values."""
     if node.operation == "leaf":
         return tables[node.name].astype(kind, copy=False)
     if node.operation == "constant":

@@ -1,0 +1,129 @@
+"""set_options: the memory limit, the number of threads and progress bars; standard library only, tqdm when a bar shows."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from roofcube.errors import InvalidDataError
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+__all__ = ["memory_limit", "progress_bar", "set_options", "thread_count"]
+
+SHARE = 0.5  # of the memory that is free, where no limit is set
+UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30}
+
+_options: dict[str, Any] = {"memory": None, "threads": None, "progress": None}
+
+
+class set_options:  # noqa: N801  a function to its users, as xarray's
+    """Set options for good, or for a block when used with ``with``.
+
+    Parameters
+    ----------
+    memory : int, float or str, optional
+        Largest memory that a result may take, in bytes or as text like ``"2 GB"``. Default: half of what is free.
+    threads : int, optional
+        Threads of one computation. Default: the cores that the process may use.
+    progress : bool, optional
+        Progress bars on long work. Default: only where the error stream is a terminal.
+
+    Raises
+    ------
+    InvalidDataError
+        If a value makes no sense.
+
+    Examples
+    --------
+    >>> import roofcube as rc
+    >>> from roofcube.options import memory_limit
+    >>> with rc.set_options(memory="200 MB", threads=1):
+    ...     memory_limit()
+    200000000
+    """
+
+    def __init__(
+        self, *, memory: float | str | None = None, threads: int | None = None, progress: bool | None = None
+    ) -> None:
+        changed: dict[str, Any] = {}
+        if memory is not None:
+            changed["memory"] = _bytes(memory)
+        if threads is not None:
+            changed["threads"] = _threads(threads)
+        if progress is not None:
+            changed["progress"] = bool(progress)
+        self._before = {name: _options[name] for name in changed}
+        _options.update(changed)
+
+    def __enter__(self) -> set_options:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        _options.update(self._before)
+
+
+def _bytes(memory: float | str) -> int:
+    if isinstance(memory, str):
+        match = re.fullmatch(r"\s*([0-9.]+)\s*([A-Za-z]*)\s*", memory)
+        unit = UNITS.get(match[2].upper()) if match else None
+        number = float(match[1]) * unit if match and unit else -1.0
+    else:
+        number = float(memory)
+    if not 0 < number < float("inf"):
+        msg = f"`memory`: expected a positive number of bytes or text like '2 GB', got {memory!r}; give what a result may take"
+        raise InvalidDataError(msg)
+    return int(number)
+
+
+def _threads(threads: int) -> int:
+    if isinstance(threads, bool) or not isinstance(threads, int) or threads < 1:
+        msg = f"`threads`: expected a whole number of at least 1, got {threads!r}; leave it out for one a core"
+        raise InvalidDataError(msg)
+    return threads
+
+
+def memory_limit() -> int:
+    """Give the largest memory that a result may take, in bytes."""
+    limit: int | None = _options["memory"]
+    return int(_free_memory() * SHARE) if limit is None else limit
+
+
+def _free_memory() -> int:
+    """Give the memory that is free, within the limits of a container too."""
+    free = 4 * 2**30
+    try:
+        text = Path("/proc/meminfo").read_text("ascii")
+        free = int(re.search(r"MemAvailable:\s+(\d+)", text)[1]) * 1024  # type: ignore[index]
+    except (OSError, TypeError):
+        pass
+    try:
+        allowed = Path("/sys/fs/cgroup/memory.max").read_text("ascii").strip()
+        used = int(Path("/sys/fs/cgroup/memory.current").read_text("ascii"))
+        if allowed != "max":
+            free = min(free, max(0, int(allowed) - used))
+    except (OSError, ValueError):
+        pass
+    return free
+
+
+def thread_count() -> int:
+    """Give the number of threads of one computation."""
+    from roofcube.kernels.stream import available_threads
+
+    return _options["threads"] or available_threads()
+
+
+def progress_bar(total: int, what: str) -> Any:
+    """Show a progress bar where one is wanted; it is quiet otherwise."""
+    from tqdm import tqdm
+
+    shown = _options["progress"]
+    if shown is None:
+        shown = sys.stderr.isatty()
+    return tqdm(total=total, desc=what, disable=not shown, leave=False)

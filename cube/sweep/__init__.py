@@ -1,0 +1,5 @@
+"""Sweep: reductions over spaces of any size, nothing stored; knows labels, leaves all computing to the kernels."""
+
+from roofcube.sweep.lazy import Sweep
+
+__all__ = ["Sweep"]

@@ -1,0 +1,117 @@
+"""Give points of a sweep their labels: every coordinate, every variable, values computed point by point."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import xarray as xr
+
+from roofcube.errors import MemoryLimitError
+from roofcube.model import LAYER
+from roofcube.sweep.limits import FLAGS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from roofcube.kernels.space import Space
+    from roofcube.model import Model
+
+__all__ = [
+    "FLAGS",
+    "RESULT_LIMIT",
+    "as_points",
+    "attributes_of",
+    "check_size",
+    "coordinates_at",
+    "flagged",
+    "values_at",
+]
+
+Array = np.ndarray[Any, np.dtype[Any]]
+RESULT_LIMIT = 50 * 10**6  # bytes of a reduction's result
+CHUNK = 1 << 16  # points evaluated at a time, so that layers do not multiply the memory
+
+
+def attributes_of(model: Model, name: str) -> dict[str, Any]:
+    """Give the attributes of an output."""
+    return {key: value for key, value in model.attributes(name).items() if key != "sense"}
+
+
+def flagged(name: str, values: Array) -> Array:
+    """Store flags as the small integers that they are."""
+    return values.astype("i1") if name in FLAGS else values
+
+
+def check_size(model: Model, points: int, what: str) -> None:
+    """Raise where a table of points would be larger than a reduction may give."""
+    width = 4 * len(model.outputs) + sum(
+        coordinate.dtype.itemsize for coordinate in model.coords.values() if LAYER not in coordinate.dims
+    )
+    if points * width > RESULT_LIMIT:
+        msg = (
+            f"`{what}`: expected a result below {RESULT_LIMIT / 1e6:.0f} MB, got {points:,} points or "
+            f'{points * width / 1e6:,.0f} MB; add limits with `where`, keep one of equal points with ties="first", or '
+            "write the whole space with `to_zarr`"
+        )
+        raise MemoryLimitError(msg)
+
+
+def values_at(model: Model, space: Space, indices: Sequence[Array]) -> dict[str, Array]:
+    """Evaluate every output at points given by one index array a dim."""
+    n = len(indices[0]) if indices else 1
+    parts: list[dict[str, Array]] = []
+    for start in range(0, max(n, 1), CHUNK):
+        parts.append(space.at([index[start : start + CHUNK] for index in indices], model.outputs))
+    return {name: flagged(name, np.concatenate([part[name] for part in parts])) for name in model.outputs}
+
+
+def coordinates_at(
+    model: Model, dims: Sequence[str], indices: Sequence[Array], found: Array, to: str | tuple[str, ...]
+) -> dict[str, Any]:
+    """Read every coordinate at points; where a point was not found, its labels are empty."""
+    places = dict(zip(dims, indices, strict=True))
+    read: dict[str, Any] = {}
+    for name, coordinate in model.coords.items():
+        if LAYER in coordinate.dims:
+            continue
+        if coordinate.ndim == 0:
+            read[str(name)] = coordinate.variable
+            continue
+        labels = coordinate.values if coordinate.size else np.zeros([1] * coordinate.ndim, dtype=coordinate.dtype)
+        values = labels[tuple(places[str(dim)] for dim in coordinate.dims)]
+        read[str(name)] = (to, _emptied(values.reshape(found.shape), found), coordinate.attrs)
+    for dim in dims:
+        if dim not in model.coords:
+            read[dim] = (to, _emptied(places[dim].reshape(found.shape), found), {"long_name": f"index along {dim}"})
+    return read
+
+
+def _emptied(labels: Array, found: Array) -> Array:
+    """Put an empty label where nothing was found: '' for text, NaN for numbers, NaT for times."""
+    if found.all():
+        return labels
+    if labels.dtype.kind in "US":
+        return np.where(found, labels, np.zeros((), dtype=labels.dtype))
+    if labels.dtype.kind in "mM":
+        return np.where(found, labels, np.array("NaT", dtype=labels.dtype))
+    if labels.dtype.kind in "fiub":
+        return np.where(found, labels.astype("f8"), np.nan)
+    return np.where(found, labels, None)
+
+
+def as_points(
+    model: Model,
+    space: Space,
+    indices: Sequence[Array],
+    extra: Mapping[str, Any] | None = None,
+    attrs: Mapping[str, Any] | None = None,
+) -> xr.Dataset:
+    """Label points along a dim `point`."""
+    values = values_at(model, space, indices)
+    n = len(indices[0]) if indices else len(next(iter(values.values())))
+    variables = {
+        name: ("point", array, attributes_of(model, name)) for name, array in values.items() if name not in model.coords
+    }
+    coords = coordinates_at(model, model.dim_order, indices, np.ones(n, dtype=bool), "point")
+    return xr.Dataset({**variables, **(extra or {})}, coords=coords, attrs=dict(attrs or {}))

@@ -1,0 +1,133 @@
+"""Answer queries by visiting every point: tiles, in a pool of threads, merged in order; nothing is stored.
+
+The NumPy reader of tiles is the plain twin of the generated kernels in `codegen`; both give the same bits.
+"""
+
+from __future__ import annotations
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+
+from roofcube.kernels.partials import (
+    BestPartial,
+    CountPartial,
+    FrontPartial,
+    HistogramPartial,
+    MembersPartial,
+    Partial,
+    TopPartial,
+)
+from roofcube.kernels.tiles import TILE_POINTS, Tiling, evaluate_tiles
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from roofcube.kernels.query import Query
+
+__all__ = ["available_threads", "best", "count", "front", "histogram", "members", "reduced", "top"]
+
+Array = np.ndarray[Any, np.dtype[Any]]
+PartialT = TypeVar("PartialT", bound=Partial)
+
+JOB_TILES = 64  # tiles of one job: enough that handing it out costs nothing, few enough that Ctrl-C is quick
+
+
+def available_threads() -> int:
+    """Count the cores that this process may use."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # not on every platform
+        return os.cpu_count() or 1
+
+
+def reduced(query: Query, make: Callable[[range], PartialT], *, threads: int = 1) -> PartialT:
+    """Stream all tiles of a query into one partial.
+
+    Parameters
+    ----------
+    query : Query
+    make : callable
+        Gives an empty partial for a range of groups.
+    threads : int
+
+    Returns
+    -------
+    Partial
+    """
+    tiling = Tiling(query.space.sizes, TILE_POINTS)
+    jobs = [range(k, min(k + JOB_TILES, len(tiling))) for k in range(0, len(tiling), JOB_TILES)]
+    total = make(range(0, query.n_groups))
+    for part in in_order(partial(_job, query, make, tiling), jobs, threads=threads):
+        total.merge(part)
+    return total
+
+
+def _job(query: Query, make: Callable[[range], PartialT], tiling: Tiling, tiles: range) -> PartialT:
+    group = max(1, query.group_points)
+    last = min(tiling.start(tiles.stop - 1) + max(1, tiling.points), max(1, query.space.size)) - 1
+    part = make(range(tiling.start(tiles.start) // group, last // group + 1))
+    for tile in evaluate_tiles(query, tiling, tiles):
+        part.update(tile)
+    return part
+
+
+def in_order(work: Callable[[Any], PartialT], jobs: Sequence[Any], *, threads: int) -> Iterator[PartialT]:
+    """Run jobs in a pool and give their results in order, with few results alive at a time."""
+    if threads <= 1 or len(jobs) <= 1:
+        yield from map(work, jobs)
+        return
+    with ThreadPoolExecutor(threads) as pool:
+        waiting: list[Any] = []
+        try:
+            for job in jobs:
+                waiting.append(pool.submit(work, job))
+                if len(waiting) > 2 * threads:
+                    yield waiting.pop(0).result()
+            while waiting:
+                yield waiting.pop(0).result()
+        finally:
+            for future in waiting:
+                future.cancel()
+
+
+def best(query: Query, *, threads: int = 1) -> BestPartial:
+    """Find the largest key, its first point and the number of valid points of each group."""
+    return reduced(query, partial(BestPartial, query), threads=threads)
+
+
+def count(query: Query, *, by: str | None = None, codes: Sequence[float] = (), threads: int = 1) -> Array:
+    """Count valid points of each group, by the codes of an output: shape (groups, codes)."""
+    return reduced(query, partial(_counts, query, by, codes), threads=threads).counts
+
+
+def _counts(query: Query, by: str | None, codes: Sequence[float], groups: range) -> CountPartial:
+    return CountPartial(query, groups, by, codes)
+
+
+def histogram(query: Query, name: str, edges: Array, *, threads: int = 1) -> Array:
+    """Count valid points of each group in each bin: shape (groups, bins)."""
+    return reduced(query, partial(_bins, query, name, edges), threads=threads).counts
+
+
+def _bins(query: Query, name: str, edges: Array, groups: range) -> HistogramPartial:
+    return HistogramPartial(query, groups, name, edges)
+
+
+def top(query: Query, n: int, *, threads: int = 1) -> TopPartial:
+    """Find the n largest keys of a query without groups."""
+    return reduced(query, lambda _: TopPartial.empty(query, n), threads=threads)
+
+
+def front(query: Query, *, threads: int = 1) -> FrontPartial:
+    """Find the front of a query without groups."""
+    return reduced(query, lambda _: FrontPartial.empty(query), threads=threads)
+
+
+def members(query: Query, vectors: Array, *, threads: int = 1) -> tuple[Array, Array]:
+    """List the points of a query without groups whose costs equal one of the vectors, in flat order, and which one."""
+    found = reduced(query, lambda _: MembersPartial.empty(query, vectors), threads=threads)
+    return found.index, found.number
