@@ -1,0 +1,136 @@
+"""Choose among the compiled front algorithms by how many points remain after each step."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from roofcube.kernels.pareto_filter import all_pairs, choose_pivots, gather, least_gaps, rejecter, spread
+from roofcube.kernels.pareto_groups import counting_sort, small_groups
+from roofcube.kernels.pareto_ranks import sorted_order, unique_ranks
+from roofcube.kernels.pareto_sweep import scan_two, sweep_three
+from roofcube.kernels.pareto_tiles import front_by_tiles
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from roofcube.kernels.pareto import Columns
+
+__all__ = ["distances", "front_mask", "front_mask_by_group", "undominated_by"]
+
+FEW = 384  # all pairs of so many take 30 us or less
+SMALL_SAMPLE, LARGE_SAMPLE = 256, 1024
+PIVOTS = 8
+WORTH = 0.75  # another pass pays if it leaves less than this share of the sample
+
+
+def front_mask(columns: Columns, threads: int = 1) -> NDArray[np.bool_]:
+    """Mark the optimal points."""
+    mask = np.zeros(len(columns[0]), np.bool_)
+    if not len(mask):
+        return mask
+    if len(columns) == 1:
+        return np.equal(columns[0], np.fmin.reduce(columns[0]), out=mask)
+    kept, values = survivors(columns, threads)
+    if len(kept):
+        spread(kept, exact(values), mask)
+    return mask
+
+
+def survivors(columns: Columns, threads: int) -> tuple[NDArray[np.int64], NDArray[Any]]:
+    """Drop all points with NaN and most dominated ones; further passes go over what the pass before left."""
+    pivots, chosen, _ = sampled_pivots(columns)
+    kept = rejected(columns, pivots, chosen, threads)
+    values = gather(columns, kept)
+    while len(kept) > FEW:
+        pivots, chosen, left = sampled_pivots(tuple(values))
+        if left > WORTH:
+            break
+        found = rejected(tuple(values), pivots, chosen, 1)
+        kept = kept[found]
+        values = gather(tuple(values), found)
+    return kept, values
+
+
+def sampled_pivots(columns: Columns) -> tuple[NDArray[Any], int, float]:
+    """Choose pivots from a sample; return them, their number and the share of the sample that they leave."""
+    size = SMALL_SAMPLE if len(columns[0]) < 100_000 else LARGE_SAMPLE
+    pivots, chosen, left = choose_pivots(columns, size, PIVOTS, size // 64)
+    return pivots, chosen, left / size
+
+
+def rejected(columns: Columns, pivots: NDArray[Any], chosen: int, threads: int) -> NDArray[np.int64]:
+    """Find the points that the pivots leave, a share of them on each thread."""
+    reject = rejecter(len(columns))
+    count = len(columns[0])
+
+    def part(start: int, end: int) -> NDArray[np.int64]:
+        kept = np.empty(end - start, np.int64)
+        found = reject(tuple(column[start:end] for column in columns), pivots, chosen, kept)
+        return kept[:found] + start if start else kept[:found]
+
+    if threads <= 1 or count < 100_000:
+        return part(0, count)
+    edges = [count * share // threads for share in range(threads + 1)]
+    with ThreadPoolExecutor(threads) as pool:
+        return np.concatenate(list(pool.map(part, edges[:-1], edges[1:])))
+
+
+def exact(values: NDArray[Any]) -> NDArray[np.bool_]:
+    """Mark the optimal points, given without NaN, one row per objective."""
+    objectives, count = values.shape
+    if count <= FEW:
+        mask = np.empty(count, np.bool_)
+        all_pairs(values, mask)
+        return mask
+    if objectives == 2:
+        mask = np.zeros(count, np.bool_)
+        scan_two(values[0], values[1], sorted_order(values[0]), mask)
+        return mask
+    ranks, orders, groups = unique_ranks(tuple(values))
+    mask = np.zeros(ranks.shape[1], np.bool_)
+    if objectives == 3:
+        sweep_three(ranks, orders, mask)
+    else:
+        front_by_tiles(ranks, orders, mask)
+    return mask if groups is None else mask[groups]
+
+
+def front_mask_by_group(columns: Columns, codes: NDArray[np.int64], mask: NDArray[np.bool_], threads: int) -> None:
+    """Mark the optimal points of each group; negative groups have none."""
+    if not len(codes) or codes.max() < 0:
+        return
+    low, high = max(int(codes.min()), 0), int(codes.max())
+    if high - low > 4 * len(codes):
+        known = np.unique(codes[codes >= 0])
+        codes = np.where(codes >= 0, np.searchsorted(known, codes), -1)
+        low, high = 0, len(known) - 1
+    starts = np.empty(high - low + 2, np.int64)
+    order = np.empty(len(codes), np.int64)
+    counting_sort(codes, low, starts, order)
+    small_groups(columns, order, starts, FEW, mask)
+    for group in np.flatnonzero(np.diff(starts) > FEW):
+        members = order[starts[group] : starts[group + 1]]
+        own = front_mask(tuple(gather(columns, members)), threads)
+        spread(members, own, mask)
+
+
+def undominated_by(columns: Columns, front: NDArray[Any], threads: int) -> NDArray[np.bool_]:
+    """Mark the points without NaN that no point of a front (points, objectives) dominates."""
+    mask = np.zeros(len(columns[0]), np.bool_)
+    mask[rejected(columns, padded(front), len(front), threads)] = True
+    return mask
+
+
+def padded(front: NDArray[Any]) -> NDArray[Any]:
+    """Fill up with NaN, which dominates nothing, to the multiple of four that the pass over the points takes."""
+    pivots = np.full((-len(front) // 4 * -4, front.shape[1]), np.nan, front.dtype)
+    pivots[: len(front)] = front
+    return pivots
+
+
+def distances(columns: Columns, front: Columns, relative: bool, distance: NDArray[Any]) -> None:
+    """Write each point's distance to a front."""
+    least_gaps(columns, np.stack(front, axis=1), relative, distance)

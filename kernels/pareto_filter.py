@@ -1,0 +1,266 @@
+"""Throw out dominated points cheaply: a few strong pivots, chosen from a sample, tested against every point.
+
+Exact: a point is dropped only if a pivot dominates it, or if it holds a NaN. How many remain depends on the data.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from roofcube.kernels.compilation import jit
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["all_pairs", "choose_pivots", "gather", "least_gaps", "rejecter", "spread"]
+
+BLOCK = 512  # rows of five f8 objectives fill 20 KB: half of the smallest first-level cache
+PAIRS = 64
+
+
+@jit
+def sample_indices(count: int, size: int) -> NDArray[np.int64]:
+    """Spread `size` of `count` indices, at random within equal strides (regular strides would resonate with grids)."""
+    indices = np.empty(size, np.int64)
+    state = np.uint64(0x9E3779B97F4A7C15)
+    for position in range(size):
+        state = state ^ (state << np.uint64(13))
+        state = state ^ (state >> np.uint64(7))
+        state = state ^ (state << np.uint64(17))
+        low = position * count // size
+        high = (position + 1) * count // size
+        span = max(high - low, 1)
+        indices[position] = low + np.int64((state >> np.uint64(11)) % np.uint64(span))
+    return indices
+
+
+@jit
+def choose_pivots(columns: Any, size: int, most: int, least_gain: int) -> Any:
+    """Choose greedily, from a sample of `size` points, those that dominate most of the rest of the sample.
+
+    Returns the pivots (pivot, objective), padded with NaN to a multiple of four, and how many of the sample they
+    leave.
+    """
+    objectives = len(columns)
+    count = len(columns[0])
+    sample = np.empty((objectives, size), columns[0].dtype)
+    indices = sample_indices(count, size)
+    kept = 0
+    for index in indices:
+        valid = True
+        for k in range(objectives):
+            sample[k, kept] = columns[k][index]
+            valid &= not np.isnan(sample[k, kept])
+        kept += valid
+    for k in range(objectives):
+        sample[k, kept:] = np.nan
+    words = (kept + 63) // 64
+    optimal = np.empty(kept, np.int64)
+    fronts = 0
+    less = np.empty(kept, np.bool_)
+    greater = np.empty(kept, np.bool_)
+    dead = np.zeros(kept, np.bool_)
+    rows = np.zeros((min(kept, 128), max(words, 1)), np.uint64)
+    # A point that survives the ones before it in order of how many it dominates is rare; a plain loop is enough here.
+    for index in range(kept):
+        if dead[index]:
+            continue
+        below_or_equal(sample, index, kept, less, greater)
+        dominated = False
+        for other in range(kept):
+            dominated |= less[other] & (not greater[other])
+        if dominated:
+            continue
+        if fronts == len(rows):
+            break
+        for other in range(kept):
+            beaten = greater[other] & (not less[other])
+            dead[other] |= beaten
+            rows[fronts, other >> 6] |= np.uint64(beaten) << np.uint64(other & 63)
+        optimal[fronts] = index
+        fronts += 1
+    return greedy_cover(sample, optimal[:fronts], rows[:fronts], kept, most, least_gain)
+
+
+@jit
+def below_or_equal(sample: Any, index: int, kept: int, less: Any, greater: Any) -> None:
+    """Mark which points are less, and which greater, than one of them in some objective."""
+    for other in range(kept):
+        less[other] = sample[0, other] < sample[0, index]
+        greater[other] = sample[0, other] > sample[0, index]
+    for k in range(1, len(sample)):
+        for other in range(kept):
+            less[other] |= sample[k, other] < sample[k, index]
+            greater[other] |= sample[k, other] > sample[k, index]
+
+
+@jit
+def ones(word: Any) -> Any:
+    """Count the bits that are set."""
+    word = word - ((word >> np.uint64(1)) & np.uint64(0x5555555555555555))
+    word = (word & np.uint64(0x3333333333333333)) + ((word >> np.uint64(2)) & np.uint64(0x3333333333333333))
+    word = (word + (word >> np.uint64(4))) & np.uint64(0x0F0F0F0F0F0F0F0F)
+    return np.int64((word * np.uint64(0x0101010101010101)) >> np.uint64(56))
+
+
+@jit
+def greedy_cover(sample: Any, optimal: Any, rows: Any, kept: int, most: int, least_gain: int) -> Any:
+    pivots = np.full((most, len(sample)), np.nan, sample.dtype)
+    left = kept
+    chosen = 0
+    while chosen < most:
+        best_gain = 0
+        best = -1
+        for candidate in range(len(optimal)):
+            gain = 0
+            for word in rows[candidate]:
+                gain += ones(word)
+            if gain > best_gain:
+                best_gain = gain
+                best = candidate
+        if best_gain < least_gain:
+            break
+        for k in range(len(sample)):
+            pivots[chosen, k] = sample[k, optimal[best]]
+        chosen += 1
+        left -= best_gain
+        taken = rows[best].copy()
+        for candidate in range(len(optimal)):
+            for word in range(len(taken)):
+                rows[candidate, word] &= ~taken[word]
+    return pivots, chosen, left
+
+
+@functools.cache
+def rejecter(objectives: int) -> Any:
+    """Make `reject` for a number of objectives; a constant lets the compiler unroll the inner loops."""
+
+    @jit
+    def flag_alive(block: Any, pivots: Any, chosen: int, alive: Any) -> None:
+        for index in range(BLOCK):
+            valid = True
+            for k in range(objectives):
+                valid &= block[k, index] == block[k, index]
+            alive[index] = valid
+        for pivot in range(0, chosen, 4):
+            for index in range(BLOCK):
+                dead = False
+                for j in range(4):
+                    within = True
+                    better = False
+                    for k in range(objectives):
+                        within &= pivots[pivot + j, k] <= block[k, index]
+                        better |= pivots[pivot + j, k] < block[k, index]
+                    dead |= within & better
+                alive[index] &= not dead
+
+    @jit
+    def reject(columns: Any, pivots: Any, chosen: int, kept: Any) -> int:
+        """Write the indices of the points without NaN that no pivot dominates; return how many there are."""
+        count = len(columns[0])
+        block = np.full((objectives, BLOCK), np.nan, columns[0].dtype)
+        alive = np.empty(BLOCK, np.bool_)
+        found = 0
+        for start in range(0, count, BLOCK):
+            size = min(BLOCK, count - start)
+            for k in range(objectives):
+                column = columns[k]
+                for index in range(size):
+                    block[k, index] = column[start + index]
+            flag_alive(block, pivots, chosen, alive)
+            for first in range(0, size, 16):
+                any_alive = False
+                for index in range(first, first + 16):
+                    any_alive |= alive[index]
+                if any_alive:
+                    for index in range(first, min(first + 16, size)):
+                        kept[found] = start + index
+                        found += alive[index]
+        return found
+
+    return reject
+
+
+@jit
+def gather(columns: Any, kept: Any) -> Any:
+    """Copy the kept points into one row per objective."""
+    values = np.empty((len(columns), len(kept)), columns[0].dtype)
+    for k in range(len(columns)):
+        column = columns[k]
+        for place in range(len(kept)):
+            values[k, place] = column[kept[place]]
+    return values
+
+
+@jit
+def spread(kept: Any, optimal: Any, mask: Any) -> None:
+    """Mark those of the kept points that are optimal."""
+    for place in range(len(kept)):
+        mask[kept[place]] = optimal[place]
+
+
+@jit
+def all_pairs(values: Any, optimal: Any) -> None:
+    """Mark the optimal points by comparing each with all, a block at a time; for few points without NaN."""
+    objectives, count = values.shape
+    padded = (count + PAIRS - 1) // PAIRS * PAIRS
+    others = np.full((objectives, padded), np.inf, values.dtype)
+    others[:, :count] = values
+    within = np.empty(PAIRS, np.bool_)
+    better = np.empty(PAIRS, np.bool_)
+    for point in range(count):
+        dominated = False
+        for start in range(0, padded, PAIRS):
+            for position in range(PAIRS):
+                within[position] = others[0, start + position] <= values[0, point]
+                better[position] = others[0, start + position] < values[0, point]
+            for k in range(1, objectives):
+                value = values[k, point]
+                for position in range(PAIRS):
+                    within[position] &= others[k, start + position] <= value
+                    better[position] |= others[k, start + position] < value
+            for position in range(PAIRS):
+                dominated |= within[position] & better[position]
+            if dominated:
+                break
+        optimal[point] = not dominated
+
+
+@jit
+def least_gaps(columns: Any, front: Any, relative: bool, distance: Any) -> None:
+    """Write for each point the largest, over the front, of the least gap over the objectives, at least 0."""
+    objectives = len(columns)
+    count = len(columns[0])
+    gaps = np.empty(BLOCK, columns[0].dtype)
+    block = np.empty((objectives, BLOCK), columns[0].dtype)
+    scale = np.empty((objectives, BLOCK), columns[0].dtype)
+    largest = np.empty(BLOCK, columns[0].dtype)
+    for start in range(0, count, BLOCK):
+        size = min(BLOCK, count - start)
+        block[:] = 0
+        scale[:] = 1
+        for k in range(objectives):
+            for index in range(size):
+                value = columns[k][start + index]
+                block[k, index] = value
+                if relative:
+                    scale[k, index] = abs(value)
+                if np.isinf(value) or scale[k, index] == 0:
+                    scale[k, index] = 0
+        largest[:] = 0
+        for point in range(front.shape[0]):
+            gaps[:] = np.inf
+            for k in range(objectives):
+                value = front[point, k]
+                for index in range(BLOCK):
+                    gap = (block[k, index] - value) / scale[k, index]
+                    endless = np.inf if block[k, index] > value else -np.inf
+                    gap = endless if scale[k, index] == 0 else gap
+                    gap = 0.0 if block[k, index] == value else gap
+                    gaps[index] = min(gaps[index], gap)
+            for index in range(BLOCK):
+                largest[index] = max(largest[index], gaps[index])
+        distance[start : start + size] = largest[:size]
