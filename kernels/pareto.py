@@ -418,7 +418,7 @@ def _first_of_equals(columns: Columns, mask: NDArray[np.bool_]) -> NDArray[np.bo
 
 def _improved(column: NDArray[Any], epsilon: float, relative: bool) -> NDArray[Any]:
     step = column.dtype.type(epsilon)
-    with np.errstate(invalid="ignore"):
+    with np.errstate(invalid="ignore", over="ignore"):
         better: NDArray[Any] = column - (step * np.abs(column) if relative else step)
     better[np.isinf(column)] = column[np.isinf(column)]
     return better
@@ -427,7 +427,7 @@ def _improved(column: NDArray[Any], epsilon: float, relative: bool) -> NDArray[A
 def _least_gap(columns: Columns, row: Sequence[Any], relative: bool) -> NDArray[Any]:
     least: NDArray[Any] = np.full(len(columns[0]), np.inf, columns[0].dtype)
     for column, value in zip(columns, row, strict=True):
-        with np.errstate(invalid="ignore", divide="ignore"):
+        with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
             gap = column - value
             if relative:
                 gap = gap / np.abs(column)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from roofcube.kernels.pareto_filter import all_pairs, choose_pivots, gather, least_gaps, rejecter, spread
+from roofcube.kernels.pareto_filter import all_pairs, choose_pivots, least_gaps, rejecter, sample_indices, spread
 from roofcube.kernels.pareto_groups import counting_sort, small_groups
 from roofcube.kernels.pareto_ranks import sorted_order, unique_ranks
 from roofcube.kernels.pareto_sweep import scan_two, sweep_three
@@ -43,22 +43,31 @@ def survivors(columns: Columns, threads: int) -> tuple[NDArray[np.int64], NDArra
     """Drop all points with NaN and most dominated ones; further passes go over what the pass before left."""
     pivots, chosen, _ = sampled_pivots(columns)
     kept = rejected(columns, pivots, chosen, threads)
-    values = gather(columns, kept)
+    values = gathered(columns, kept)
     while len(kept) > FEW:
         pivots, chosen, left = sampled_pivots(tuple(values))
         if left > WORTH:
             break
         found = rejected(tuple(values), pivots, chosen, 1)
         kept = kept[found]
-        values = gather(tuple(values), found)
+        values = gathered(values, found)
     return kept, values
 
 
 def sampled_pivots(columns: Columns) -> tuple[NDArray[Any], int, float]:
     """Choose pivots from a sample; return them, their number and the share of the sample that they leave."""
     size = SMALL_SAMPLE if len(columns[0]) < 100_000 else LARGE_SAMPLE
-    pivots, chosen, left = choose_pivots(columns, size, PIVOTS, size // 64)
-    return pivots, chosen, left / size
+    sample = gathered(columns, sample_indices(len(columns[0]), size))
+    pivots, chosen, left = choose_pivots(sample, PIVOTS, size // 64)
+    return pivots, chosen, left
+
+
+def gathered(columns: Columns | NDArray[Any], indices: NDArray[np.int64]) -> NDArray[Any]:
+    """Copy points into an array (objective, point)."""
+    values = np.empty((len(columns), len(indices)), columns[0].dtype)
+    for k, column in enumerate(columns):
+        np.take(column, indices, out=values[k], mode="clip")  # the default mode copies through a buffer
+    return values
 
 
 def rejected(columns: Columns, pivots: NDArray[Any], chosen: int, threads: int) -> NDArray[np.int64]:
@@ -83,7 +92,7 @@ def exact(values: NDArray[Any]) -> NDArray[np.bool_]:
     objectives, count = values.shape
     if count <= FEW:
         mask = np.empty(count, np.bool_)
-        all_pairs(values, mask)
+        all_pairs(values, count, mask)
         return mask
     if objectives == 2:
         mask = np.zeros(count, np.bool_)
@@ -110,10 +119,11 @@ def front_mask_by_group(columns: Columns, codes: NDArray[np.int64], mask: NDArra
     starts = np.empty(high - low + 2, np.int64)
     order = np.empty(len(codes), np.int64)
     counting_sort(codes, low, starts, order)
-    small_groups(columns, order, starts, FEW, mask)
+    values = gathered(columns, order[: starts[-1]])
+    small_groups(values, order, starts, FEW, mask)
     for group in np.flatnonzero(np.diff(starts) > FEW):
         members = order[starts[group] : starts[group + 1]]
-        own = front_mask(tuple(gather(columns, members)), threads)
+        own = front_mask(tuple(values[:, starts[group] : starts[group + 1]]), threads)
         spread(members, own, mask)
 
 
@@ -133,4 +143,4 @@ def padded(front: NDArray[Any]) -> NDArray[Any]:
 
 def distances(columns: Columns, front: Columns, relative: bool, distance: NDArray[Any]) -> None:
     """Write each point's distance to a front."""
-    least_gaps(columns, np.stack(front, axis=1), relative, distance)
+    least_gaps(np.stack(columns), np.stack(front, axis=1), relative, distance)

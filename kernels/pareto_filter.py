@@ -15,7 +15,7 @@ from roofcube.kernels.compilation import jit
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["all_pairs", "choose_pivots", "gather", "least_gaps", "rejecter", "spread"]
+__all__ = ["all_pairs", "choose_pivots", "least_gaps", "rejecter", "sample_indices", "spread"]
 
 BLOCK = 512  # rows of five f8 objectives fill 20 KB: half of the smallest first-level cache
 PAIRS = 64
@@ -38,25 +38,20 @@ def sample_indices(count: int, size: int) -> NDArray[np.int64]:
 
 
 @jit
-def choose_pivots(columns: Any, size: int, most: int, least_gain: int) -> Any:
-    """Choose greedily, from a sample of `size` points, those that dominate most of the rest of the sample.
+def choose_pivots(sample: Any, most: int, least_gain: int) -> Any:
+    """Choose greedily, from a sample (objective, point), those that dominate most of the rest.
 
-    Returns the pivots (pivot, objective), padded with NaN to a multiple of four, and how many of the sample they
-    leave.
+    Moves the points without NaN to the front of the sample. Returns the pivots (pivot, objective), padded with NaN,
+    their number, and the share of the sample that they leave.
     """
-    objectives = len(columns)
-    count = len(columns[0])
-    sample = np.empty((objectives, size), columns[0].dtype)
-    indices = sample_indices(count, size)
+    objectives, size = sample.shape
     kept = 0
-    for index in indices:
+    for index in range(size):
         valid = True
         for k in range(objectives):
-            sample[k, kept] = columns[k][index]
+            sample[k, kept] = sample[k, index]
             valid &= not np.isnan(sample[k, kept])
         kept += valid
-    for k in range(objectives):
-        sample[k, kept:] = np.nan
     words = (kept + 63) // 64
     optimal = np.empty(kept, np.int64)
     fronts = 0
@@ -82,7 +77,8 @@ def choose_pivots(columns: Any, size: int, most: int, least_gain: int) -> Any:
             rows[fronts, other >> 6] |= np.uint64(beaten) << np.uint64(other & 63)
         optimal[fronts] = index
         fronts += 1
-    return greedy_cover(sample, optimal[:fronts], rows[:fronts], kept, most, least_gain)
+    pivots, chosen, left = greedy_cover(sample, optimal[:fronts], rows[:fronts], kept, most, least_gain)
+    return pivots, chosen, left / size
 
 
 @jit
@@ -185,17 +181,6 @@ def rejecter(objectives: int) -> Any:
 
 
 @jit
-def gather(columns: Any, kept: Any) -> Any:
-    """Copy the kept points into one row per objective."""
-    values = np.empty((len(columns), len(kept)), columns[0].dtype)
-    for k in range(len(columns)):
-        column = columns[k]
-        for place in range(len(kept)):
-            values[k, place] = column[kept[place]]
-    return values
-
-
-@jit
 def spread(kept: Any, optimal: Any, mask: Any) -> None:
     """Mark those of the kept points that are optimal."""
     for place in range(len(kept)):
@@ -203,12 +188,12 @@ def spread(kept: Any, optimal: Any, mask: Any) -> None:
 
 
 @jit
-def all_pairs(values: Any, optimal: Any) -> None:
-    """Mark the optimal points by comparing each with all, a block at a time; for few points without NaN."""
-    objectives, count = values.shape
+def all_pairs(values: Any, count: int, optimal: Any) -> None:
+    """Mark the optimal of the first points by comparing each with all, a block at a time; they hold no NaN."""
+    objectives = len(values)
     padded = (count + PAIRS - 1) // PAIRS * PAIRS
     others = np.full((objectives, padded), np.inf, values.dtype)
-    others[:, :count] = values
+    others[:, :count] = values[:, :count]
     within = np.empty(PAIRS, np.bool_)
     better = np.empty(PAIRS, np.bool_)
     for point in range(count):
@@ -230,21 +215,20 @@ def all_pairs(values: Any, optimal: Any) -> None:
 
 
 @jit
-def least_gaps(columns: Any, front: Any, relative: bool, distance: Any) -> None:
+def least_gaps(points: Any, front: Any, relative: bool, distance: Any) -> None:
     """Write for each point the largest, over the front, of the least gap over the objectives, at least 0."""
-    objectives = len(columns)
-    count = len(columns[0])
-    gaps = np.empty(BLOCK, columns[0].dtype)
-    block = np.empty((objectives, BLOCK), columns[0].dtype)
-    scale = np.empty((objectives, BLOCK), columns[0].dtype)
-    largest = np.empty(BLOCK, columns[0].dtype)
+    objectives, count = points.shape
+    gaps = np.empty(BLOCK, points.dtype)
+    block = np.empty((objectives, BLOCK), points.dtype)
+    scale = np.empty((objectives, BLOCK), points.dtype)
+    largest = np.empty(BLOCK, points.dtype)
     for start in range(0, count, BLOCK):
         size = min(BLOCK, count - start)
         block[:] = 0
         scale[:] = 1
         for k in range(objectives):
             for index in range(size):
-                value = columns[k][start + index]
+                value = points[k, start + index]
                 block[k, index] = value
                 if relative:
                     scale[k, index] = abs(value)

@@ -33,10 +33,10 @@ def counting_sort(codes: Any, low: int, starts: Any, order: Any) -> None:
 
 
 @jit
-def small_groups(columns: Any, order: Any, starts: Any, largest: int, mask: Any) -> None:
-    """Mark the optimal points of all groups of up to `largest` points."""
-    objectives = len(columns)
-    values = np.empty((objectives, largest), columns[0].dtype)
+def small_groups(values: Any, order: Any, starts: Any, largest: int, mask: Any) -> None:
+    """Mark the optimal points of all groups of up to `largest` points; values (objective, point) lie in that order."""
+    objectives = len(values)
+    own = np.empty((objectives, largest), values.dtype)
     optimal = np.empty(largest, np.bool_)
     members = np.empty(largest, np.int64)
     for group in range(len(starts) - 1):
@@ -45,14 +45,13 @@ def small_groups(columns: Any, order: Any, starts: Any, largest: int, mask: Any)
             continue
         kept = 0
         for place in range(starts[group], starts[group + 1]):
-            point = order[place]
             valid = True
             for k in range(objectives):
-                values[k, kept] = columns[k][point]
-                valid &= not np.isnan(values[k, kept])
-            members[kept] = point
+                own[k, kept] = values[k, place]
+                valid &= not np.isnan(own[k, kept])
+            members[kept] = order[place]
             kept += valid
         if kept:
-            all_pairs(values[:, :kept], optimal[:kept])
+            all_pairs(own, kept, optimal)
             for place in range(kept):
                 mask[members[place]] = optimal[place]
