@@ -131,10 +131,12 @@ class _Builder:
         self.tables: dict[str, xr.DataArray] = {}
         self.nodes: dict[str, Node] = {}
         self.labels: dict[str, dict[str, Any]] = {}
-        for name, array in inputs.data_vars.items():
-            if name in inputs.dims:
-                msg = f"`{name}`: a variable must not share its name with a dim; name the variable after what it holds"
+        for name in inputs.dims:
+            # xarray drops the index of such a dim without a word
+            if name in inputs.variables and inputs[name].dims != (name,):
+                msg = f"`{name}`: a variable over {', '.join(map(str, inputs[name].dims))} must not share its name with a dim; name it after what it holds"
                 raise InvalidDataError(msg)
+        for name, array in inputs.data_vars.items():
             if array.dtype.kind in "fiub":
                 self.tables[str(name)] = array.astype("f8")
                 if LAYER not in array.dims:

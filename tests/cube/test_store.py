@@ -1,0 +1,136 @@
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+import xarray as xr
+
+import roofcube as rc
+from roofcube.errors import CorruptFileError, InvalidDataError
+
+SUFFIXES = [".nc", pytest.param(".zarr", marks=pytest.mark.filterwarnings("ignore"))]
+
+
+@pytest.fixture(scope="module")
+def cube():
+    return rc.benchmark("mnist")
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_round_trip_is_exact(tmp_path, cube, suffix):
+    path = rc.save(cube, tmp_path / f"cube{suffix}")
+    loaded = rc.load(path)
+    assert rc.diff(cube, loaded).height == 0
+    for name in cube.variables:
+        assert loaded[name].dtype.kind == cube[name].dtype.kind, name
+        for key, value in cube[name].attrs.items():
+            assert np.array_equal(loaded[name].attrs[key], value), (name, key)
+    assert loaded.attrs["task"] == "mnist"
+    assert rc.verify(path)
+    assert [one.name for one in tmp_path.iterdir()] == [path.name]
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_saving_again_replaces(tmp_path, cube, suffix):
+    path = tmp_path / f"cube{suffix}"
+    rc.save(cube, path)
+    rc.save(cube[["ops"]], path)
+    assert set(rc.load(path).data_vars) == {"ops"}
+    assert [one.name for one in tmp_path.iterdir()] == [path.name]
+
+
+def test_awkward_attributes_are_kept_as_text(tmp_path):
+    odd = xr.Dataset({"x": ("y", [1.0])}, attrs={"flag": True, "none": None, "nested": {"a": 1}})
+    assert rc.load(rc.save(odd, tmp_path / "odd.nc")).attrs["nested"] == '{"a": 1}'
+
+
+def test_a_failed_write_leaves_the_old_file(tmp_path, cube, monkeypatch):
+    path = rc.save(cube, tmp_path / "cube.nc")
+
+    def fails(*args, **kwargs):
+        raise OSError("disk full")
+
+    monkeypatch.setattr(xr.Dataset, "to_netcdf", fails)
+    with pytest.raises(OSError, match="disk full"):
+        rc.save(cube[["ops"]], path)
+    monkeypatch.undo()
+    assert rc.verify(path)
+    assert [one.name for one in tmp_path.iterdir()] == ["cube.nc"]
+
+
+def test_a_kill_in_the_middle_of_a_write_leaves_a_whole_file(tmp_path, cube):
+    path = rc.save(cube, tmp_path / "cube.nc")
+    code = (
+        "import sys, numpy as np, xarray as xr, roofcube as rc\n"
+        "cube = xr.Dataset({'x': (('a', 'b'), np.random.default_rng(0).random((2000, 2000)))})\n"
+        "print('ready', flush=True)\n"
+        "while True: rc.save(cube, sys.argv[1])\n"
+    )
+    for delay in (0.05, 0.4):
+        process = subprocess.Popen([sys.executable, "-c", code, str(path)], stdout=subprocess.PIPE)
+        assert process.stdout is not None
+        process.stdout.readline()
+        time.sleep(delay)
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+        process.stdout.close()
+        assert rc.verify(path)
+
+
+def test_torn_foreign_and_altered_files_are_refused(tmp_path, cube):
+    path = rc.save(cube, tmp_path / "cube.nc")
+    content = path.read_bytes()
+    torn = tmp_path / "torn.nc"
+    torn.write_bytes(content[: len(content) // 2])
+    with pytest.raises(CorruptFileError, match=r"torn\.nc: not readable as a cube"):
+        rc.load(torn)
+    altered = rc.load(path)
+    altered["ops"] = altered.ops + 1
+    altered.to_netcdf(tmp_path / "altered.nc")
+    with pytest.raises(CorruptFileError, match=r"altered\.nc: the content was altered"):
+        rc.verify(tmp_path / "altered.nc")
+    xr.Dataset({"x": 1}).to_netcdf(tmp_path / "foreign.nc")
+    with pytest.raises(CorruptFileError, match="has no checksum"):
+        rc.verify(tmp_path / "foreign.nc")
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda cube, folder: rc.save(cube, folder / "cube.csv"), InvalidDataError, r"expected a name ending in \.nc or \.zarr, got 'cube\.csv'"),
+        (lambda cube, folder: rc.save(cube, folder / "no" / "cube.nc"), InvalidDataError, "the folder .* does not exist"),
+        (lambda cube, folder: rc.load(folder / "none.nc"), FileNotFoundError, "there is no such file"),
+    ],
+)
+def test_bad_paths(tmp_path, cube, call, error, message):
+    with pytest.raises(error, match=message):
+        call(cube, tmp_path)
+
+
+def test_diff_says_what_where_and_how_much(cube):
+    changed = cube.copy(deep=True)
+    changed["ops"].loc[{"pruning": 50}] *= 1.1
+    changed["params"].attrs["units"] = "kB"
+    changed = changed.drop_vars("top5").isel(batch=slice(0, 3))
+    lines = {(row["variable"], row["kind"]): row for row in rc.diff(cube, changed).iter_rows(named=True)}
+    assert lines["ops", "values"]["cells"] == 1
+    assert lines["ops", "values"]["largest"] == pytest.approx(1 - 1 / 1.1)
+    assert "pruning 50" in lines["ops", "values"]["detail"]
+    assert ("params", "units") in lines
+    assert ("top5", "missing") in lines
+    assert ("batch", "dims") in lines
+
+
+def test_merge_joins_labels_and_refuses_to_choose():
+    rows = rc.datasets.load_measurements("mnist")
+    cube = rc.predict(rc.inputs("mnist"))
+    left, right = (rc.join(cube.sel(platform=one), rows) for one in (["TX2"], ["NCS2"]))
+    both = rc.merge(left[["measured_throughput"]], right[["measured_throughput"]])
+    assert int(both.measured_throughput.notnull().sum()) == int(left.measured_throughput.notnull().sum() + right.measured_throughput.notnull().sum())
+    with pytest.raises(InvalidDataError, match="`merge`: ops hold different values"):
+        rc.merge(cube[["ops"]], cube[["ops"]] * 2)

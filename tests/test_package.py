@@ -1,0 +1,111 @@
+"""The package as users meet it: names, import weight, README code, docstring examples."""
+
+from __future__ import annotations
+
+import doctest
+import importlib
+import inspect
+import os
+import pkgutil
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import roofcube as rc
+
+ROOT = Path(__file__).parent.parent
+
+
+def run(code: str, **env: str) -> str:
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT / "tests", env={**os.environ, **env}, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_all_is_sorted_and_complete():
+    assert list(rc.__all__) == sorted(rc.__all__)
+    assert set(rc._HOMES) | set(rc._ROOMS) == set(rc.__all__)
+    for name in rc.__all__:
+        assert getattr(rc, name) is not None
+
+
+def test_public_functions_take_data_first_and_keywords_after():
+    for name in rc.__all__:
+        thing = getattr(rc, name)
+        if inspect.isfunction(thing):
+            kinds = [one.kind for one in inspect.signature(thing).parameters.values()]
+            assert kinds.count(inspect.Parameter.POSITIONAL_OR_KEYWORD) <= 2, name
+
+
+def test_import_loads_neither_compiler_nor_plotting():
+    loaded = run("import sys, roofcube; print(*sorted(sys.modules))").split()
+    assert not {"numba", "llvmlite", "bokeh", "holoviews", "hvplot", "panel", "polars", "pydantic", "netCDF4", "scipy"} & set(loaded)
+
+
+def test_benchmark_of_a_small_cube_needs_no_compiler():
+    loaded = run("import sys, roofcube as rc; rc.pareto(rc.benchmark('mnist'), ['measured_throughput', 'measured_top1']); print(*sys.modules)").split()
+    assert "numba" not in loaded
+    assert "bokeh" not in loaded
+
+
+def test_importing_a_module_does_not_hide_a_function():
+    code = "import roofcube.prediction, roofcube.fronts, roofcube.space, roofcube.page, roofcube as rc; print(callable(rc.predict), callable(rc.pareto), callable(rc.inputs), callable(rc.report))"
+    assert run(code).split() == ["True"] * 4
+
+
+def test_unknown_name_is_an_attribute_error():
+    with pytest.raises(AttributeError, match="has no attribute 'paretto'"):
+        _ = rc.paretto
+
+
+def modules() -> list[str]:
+    return [info.name for info in pkgutil.walk_packages(rc.__path__, "roofcube.")]
+
+
+@pytest.mark.parametrize("name", modules())
+def test_docstring_examples(name):
+    module = importlib.import_module(name)
+    result = doctest.testmod(module, optionflags=doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE)
+    assert result.failed == 0
+
+
+@pytest.mark.parametrize("name", [name for name in rc.__all__ if inspect.isfunction(getattr(rc, name))])
+def test_public_docstrings_are_whole(name):
+    text = inspect.getdoc(getattr(rc, name))
+    assert text
+    for section in ("Examples",):
+        assert section in text, f"{name} has no {section}"
+
+
+def test_readme_code_runs(tmp_path, monkeypatch):
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), flags=re.DOTALL)
+    assert blocks
+    monkeypatch.chdir(tmp_path)
+    for block in blocks:
+        exec(compile(block, "README.md", "exec"), {})
+
+
+def test_errors_are_builtin_errors_too():
+    from roofcube import errors
+
+    for name in errors.__all__:
+        thing = getattr(errors, name)
+        if isinstance(thing, type) and thing is not errors.RoofcubeError:
+            assert issubclass(thing, errors.RoofcubeError)
+            assert any(issubclass(thing, base) for base in (ValueError, KeyError, TypeError, MemoryError, OSError))
+
+
+def test_sibling_packages_named_like_our_folders_are_untouched(tmp_path):
+    for name in ("datasets", "kernels"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "__init__.py").write_text(f"mine = {name!r}\n")
+    code = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); import datasets, kernels, roofcube.datasets as d, roofcube.kernels; print(datasets.mine, kernels.mine, d.tasks()[0])"
+    assert run(code).split() == ["datasets", "kernels", "cifar10"]
+
+
+def test_shadowed_import_says_so():
+    done = subprocess.run([sys.executable, "-c", "import kernels"], capture_output=True, text=True, cwd=ROOT, check=False)
+    assert "shadows another package" in done.stderr
