@@ -1,0 +1,54 @@
+"""The chores, one command each: nox -s tests | lint | types | bench | soak | docs."""
+
+from __future__ import annotations
+
+import os
+from datetime import date
+from pathlib import Path
+
+import nox
+
+ROOT = Path(__file__).parent
+nox.options.sessions = ["lint", "types", "tests"]
+nox.options.default_venv_backend = "venv"
+
+
+@nox.session(python=["3.11", "3.12", "3.13"])
+def tests(session: nox.Session) -> None:
+    """Run the tests."""
+    session.install(".[test]")
+    session.run("pytest", *session.posargs)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check style and format."""
+    session.install("ruff")
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Check types against an installed wheel; from outside the checkout, where the three folders are one package."""
+    session.install(".[lint]")
+    session.chdir(session.create_tmp())
+    session.run("mypy", "--config-file", str(ROOT / "pyproject.toml"), "-p", "roofcube")
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """Run the benchmarks and write their table into the README."""
+    session.install(".[benchmark]")
+    session.run("python", "benchmarks/table.py", *session.posargs)
+
+
+@nox.session
+def soak(session: nox.Session) -> None:
+    """Run the long checks in full and log the result."""
+    session.install(".[test]")
+    log = ROOT / "tests" / "soak" / "log.txt"
+    with log.open("a", encoding="utf-8") as file:
+        file.write(f"\n== {date.today().isoformat()}: nox -s soak\n")
+        file.flush()
+        session.run("pytest", "tests/soak", "-q", *session.posargs, env={**os.environ, "ROOFCUBE_SOAK": "1"}, stdout=file)
