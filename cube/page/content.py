@@ -1,0 +1,61 @@
+"""What a page is made of: paragraphs, figures and tables; plain records that the template lays out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+__all__ = ["Drawing", "Fact", "Link", "Section", "Table"]
+
+
+@dataclass(frozen=True)
+class Fact:
+    """A number of the summary and what it counts."""
+
+    value: str
+    label: str
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A figure: its key, the object drawn, and a description for those who cannot see it."""
+
+    key: str
+    drawn: Any
+    description: str
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table: cells are text or numbers; numbers are set at the right."""
+
+    key: str
+    caption: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str | float | int | None, ...], ...]
+    note: str = ""
+    folded: bool = False
+
+
+@dataclass(frozen=True)
+class Link:
+    """A file inside the page."""
+
+    name: str
+    address: str
+    size: int
+    what: str
+
+
+@dataclass(frozen=True)
+class Section:
+    """A section: its heading, what to see and what not to conclude, then figures and tables; `missing` says what was left out and why."""
+
+    key: str
+    heading: str
+    see: tuple[str, ...] = ()
+    beware: str = ""
+    drawings: tuple[Drawing, ...] = ()
+    tables: tuple[Table, ...] = ()
+    links: tuple[Link, ...] = ()
+    missing: tuple[str, ...] = field(default=())

@@ -1,0 +1,126 @@
+"""Build the page and write it whole: sections, figures and scripts into one file beside its name, then renamed."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from roofcube.errors import InvalidDataError
+from roofcube.options import progress_bar
+from roofcube.page.sections import SECTIONS, facts
+from roofcube.page.subject import subject_of
+from roofcube.page.tables import best_choices
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from roofcube.page.content import Section
+    from roofcube.page.subject import Subject
+
+__all__ = ["report"]
+
+
+def report(task_or_cube: str | xr.Dataset, path: str | Path | None = None, *, title: str | None = None) -> Path:
+    """Write one self-contained HTML page of a task or a cube; it needs no network.
+
+    Parameters
+    ----------
+    task_or_cube : str or Dataset
+        One of `roofcube.tasks()`, or a cube of `predict`, `join` or `benchmark`. What a cube lacks is left out of the
+        page with a line that says why.
+    path : str or Path, optional
+        File to write; default ``roofcube-<task>.html`` in the working directory. An existing file is replaced at once,
+        when the new one is complete.
+    title : str, optional
+        Heading of the page.
+
+    Returns
+    -------
+    Path
+        The file.
+
+    Raises
+    ------
+    UnknownLabelError
+        If the task is not known.
+    InvalidDataError
+        If the folder does not exist or the name ends in neither ``.html`` nor ``.htm``.
+
+    Examples
+    --------
+    >>> import tempfile, pathlib
+    >>> import roofcube as rc
+    >>> page = rc.report("mnist", pathlib.Path(tempfile.mkdtemp()) / "mnist.html")
+    >>> page.stat().st_size < 5_000_000
+    True
+    """
+    steps = len(SECTIONS) + 3
+    with progress_bar(steps, "page") as bar:
+        target = None if path is None else _checked(Path(path))
+        subject = subject_of(task_or_cube, title)
+        target = target or _checked(Path(f"{subject.file_stem}.html"))
+        bar.update()
+        sections = []
+        for build in SECTIONS:
+            sections.append(build(subject))
+            bar.update()
+        text = render(subject, sections)
+        bar.update()
+        _write(target, text)
+        bar.update()
+    return target
+
+
+def render(subject: Subject, sections: list[Section]) -> str:
+    """Lay the sections out as HTML."""
+    from jinja2 import Environment, StrictUndefined
+
+    from roofcube import __version__
+    from roofcube.page.figures import embed, scripts
+    from roofcube.plot.style import DARK_MODE
+
+    drawings = [drawing for section in sections for drawing in section.drawings]
+    script, places = embed(drawings)
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    return environment.from_string(_part("template.html")).render(
+        title=subject.title,
+        subject=subject,
+        facts=facts(subject),
+        best=best_choices(subject),
+        sections=sections,
+        places=places,
+        style=_part("style.css"),
+        libraries=scripts(drawings) if drawings else [],
+        figures=script,
+        dark_mode=DARK_MODE,
+        version=__version__,
+    )
+
+
+def _part(name: str) -> str:
+    return files("roofcube.page").joinpath(name).read_text(encoding="utf-8")
+
+
+def _checked(path: Path) -> Path:
+    if path.suffix.lower() not in (".html", ".htm"):
+        msg = f"`path`: expected a name ending in .html, got {path.name!r}; rename it"
+        raise InvalidDataError(msg)
+    if not path.absolute().parent.is_dir():
+        msg = f"`path`: the folder {path.parent} does not exist; make it first"
+        raise InvalidDataError(msg)
+    return path
+
+
+def _write(target: Path, text: str) -> None:
+    temporary = target.with_name(f".{target.stem}-{uuid.uuid4().hex[:8]}.partial")
+    try:
+        with temporary.open("w", encoding="utf-8") as handle:
+            handle.write(text)
+            handle.flush()
+            os.fsync(handle.fileno())
+        temporary.replace(target)
+    finally:
+        temporary.unlink(missing_ok=True)

@@ -1,0 +1,118 @@
+"""The data inside the page: the long table as CSV and the cube as NetCDF, both as data URIs."""
+
+from __future__ import annotations
+
+import base64
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import polars as pl
+
+from roofcube.model import dim_order
+from roofcube.page.content import Link
+from roofcube.page.wording import counted, listed
+from roofcube.store import save
+from roofcube.variables import DIMS, VARIABLES
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from roofcube.page.subject import Subject
+
+__all__ = ["LIMIT", "downloads", "long_table"]
+
+# of one file inside the page, before base64 adds a third: a page stays below 5 MB with its figures and scripts
+LIMIT = 900_000
+FIRST = ("predicted_throughput", "measured_throughput")
+
+
+def downloads(subject: Subject) -> tuple[tuple[Link, ...], tuple[str, ...]]:
+    """Make the links; the second part tells what did not fit."""
+    made = [_csv(subject), _netcdf(subject)]
+    return tuple(link for link, _ in made if link is not None), tuple(note for _, note in made if note)
+
+
+def long_table(cube: xr.Dataset) -> pl.DataFrame:
+    """Give a row per cell that was measured or can be predicted: labels first, then every variable with a value there.
+
+    Examples
+    --------
+    >>> import roofcube as rc
+    >>> table = long_table(rc.benchmark("mnist"))
+    >>> int(table["n_rows"].sum())
+    406
+    """
+    known = [name for name in FIRST if name in cube] or [name for name, array in cube.data_vars.items() if array.dtype.kind == "f"][:1]
+    dims = [dim for dim in dim_order(cube) if any(dim in cube[name].dims for name in known)]
+    sizes = [cube.sizes[dim] for dim in dims]
+    flat = np.flatnonzero(np.logical_or.reduce([_full(cube[name].notnull(), dims, sizes) for name in known]))
+    places = dict(zip(dims, np.unravel_index(flat, sizes), strict=True))
+    columns: dict[str, np.ndarray[Any, Any]] = {}
+    for name in [*dims, *(name for name in cube.coords if name not in dims), *cube.data_vars]:
+        array = cube[name]
+        if set(array.dims) <= set(dims):
+            values = np.broadcast_to(array.values[tuple(places[dim] for dim in array.dims)], flat.shape)
+            columns[str(name)] = _spoken(values, array.attrs)
+    table = pl.DataFrame({name: values.astype(str) if values.dtype.kind in "UO" else values for name, values in columns.items()})
+    kept = [name for name in table.columns if table[name].dtype == pl.String or name in DIMS or not table[name].is_nan().all()] if table.height else table.columns
+    return table.select(kept).with_columns(pl.selectors.float().fill_nan(None))
+
+
+def _spoken(values: np.ndarray[Any, Any], attributes: dict[str, Any]) -> np.ndarray[Any, Any]:
+    """Write CF flags as their words, those of a bit mask joined by a plus."""
+    words = str(attributes.get("flag_meanings", "")).split()
+    if "flag_values" in attributes:
+        named = dict(zip(np.asarray(attributes["flag_values"]).tolist(), words, strict=True))
+        return np.array([named.get(value, str(value)) for value in values.tolist()])
+    if "flag_masks" in attributes:
+        masks = np.asarray(attributes["flag_masks"]).tolist()
+        return np.array(["+".join(word for mask, word in zip(masks, words, strict=True) if value & mask) for value in values.tolist()])
+    return values
+
+
+def _full(mask: xr.DataArray, dims: list[str], sizes: list[int]) -> np.ndarray[Any, Any]:
+    ordered = mask.transpose(*(dim for dim in dims if dim in mask.dims)).values
+    return np.broadcast_to(ordered[tuple(slice(None) if dim in mask.dims else None for dim in dims)], sizes).reshape(-1)
+
+
+def _csv(subject: Subject) -> tuple[Link | None, str]:
+    cells = max(int(np.prod([size for dim, size in subject.cube.sizes.items() if dim != "layer"])), 1)
+    if cells > 2_000_000:
+        return None, f"The table of all cells is left out: {counted(cells, 'cell')} are too many for a page; use roofcube.save."
+    table = long_table(subject.cube)
+    text = _with_units(table).encode()
+    if len(text) > LIMIT:
+        return None, f"The table of all cells is left out: its {counted(table.height, 'row')} take {len(text) / 1e6:.1f} MB; use roofcube.save."
+    what = f"{counted(table.height, 'row')}: every cell that was measured or can be predicted, SI units in the column names"
+    return Link(f"{subject.file_stem}.csv", _address("text/csv", text), len(text), what), ""
+
+
+def _with_units(table: pl.DataFrame) -> str:
+    units = {name: VARIABLES[name].units for name in table.columns if name in VARIABLES}
+    return table.rename({name: f"{name} [{unit}]" for name, unit in units.items() if unit not in ("", "1")}).write_csv()
+
+
+def _netcdf(subject: Subject) -> tuple[Link | None, str]:
+    content = _netcdf_bytes(subject.cube)
+    dropped: list[str] = []
+    cube = subject.cube
+    if len(content) > LIMIT:
+        dropped = [str(name) for name, array in cube.data_vars.items() if "layer" in array.dims]
+        cube = cube.drop_vars(dropped)
+        content = _netcdf_bytes(cube)
+    if len(content) > LIMIT:
+        return None, f"The cube is left out: it takes {len(content) / 1e6:.1f} MB; use roofcube.save."
+    what = f"the cube: {counted(len(cube.data_vars), 'variable')}, for roofcube.load or xarray.open_dataset"
+    note = f"The NetCDF leaves out what is known per layer, for its size: {listed(dropped)}." if dropped else ""
+    return Link(f"{subject.file_stem}.nc", _address("application/x-netcdf", content), len(content), what), note
+
+
+def _netcdf_bytes(cube: xr.Dataset) -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        return save(cube, Path(folder) / "cube.nc").read_bytes()
+
+
+def _address(kind: str, content: bytes) -> str:
+    return f"data:{kind};base64,{base64.b64encode(content).decode('ascii')}"

@@ -1,0 +1,242 @@
+"""The tables of a page: best choices, counts, the physics gate, corrections, rows without a cell."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+import xarray as xr
+
+from roofcube import datasets
+from roofcube.page.content import Table
+from roofcube.page.wording import configuration_of, counted, quantity, short
+from roofcube.reductions import best
+from roofcube.variables import QUALITY
+
+if TYPE_CHECKING:
+    from roofcube.page.subject import Subject
+
+__all__ = ["IMPOSSIBLE", "best_choices", "corrections", "count_differences", "findings_by_rule", "unmatched_rows"]
+
+# a row that breaks one of these is no choice to recommend
+IMPOSSIBLE = ("above_compute_peak", "above_bound", "unit_off")
+DOUBTFUL_POWER = ("foreign_power", "full_power_below_idle", "power_is_maximum", "power_set_up_differs")
+NEAR = 1.0  # percentage points of accuracy
+DIFFERENCE_PERCENT = 1.0
+
+
+
+# best choices ---------------------------------------------------------------------------------------------------------
+
+
+def best_choices(subject: Subject) -> Table | None:
+    """Name the winner for each goal: among measured configurations where there are any, else among predictions."""
+    measured = subject.has("measured_throughput")
+    names = _names(measured)
+    cube = _sound(subject.cube) if measured else subject.cube
+    if names["throughput"] not in cube:
+        return None
+    topologies = _topologies(cube)
+    rows = []
+    for topology in topologies:
+        here = cube.sel(topology=[topology]) if topology else cube
+        rows += [(*((topology,) if len(topologies) > 1 else ()), *row) for row in _goals(here, names)]
+    if not rows:
+        return None
+    first = ("Network",) if len(topologies) > 1 else ()
+    columns = (*first, "Goal", "Configuration", "Throughput", "Latency of the batch", "Top-1", "Energy per input")
+    what = "Best measured choices" if measured else "Best predicted choices"
+    note = (
+        "Accelerator alone, host and transfers not counted. Rows that the physics gate calls impossible cannot win, nor rows with doubtful power where power decides."
+        if measured
+        else "Predictions, not measurements: nothing here was run."
+    )
+    return Table("best", what, columns, tuple(rows), note)
+
+
+def _names(measured: bool) -> dict[str, str]:
+    kind = "measured" if measured else "predicted"
+    return {
+        "throughput": f"{kind}_throughput",
+        "latency": f"{kind}_latency",
+        "top1": "measured_top1" if measured else "top1",
+        "energy": "energy_per_input" if measured else "predicted_energy",
+    }
+
+
+def _topologies(cube: xr.Dataset) -> list[str]:
+    """Networks of a cube that are worth a winner each; one empty name where there is nothing to tell apart."""
+    if "topology" not in cube.dims or cube.sizes["topology"] == 1:
+        return [""]
+    return [str(name) for name in cube["topology"].values]
+
+
+def _sound(cube: xr.Dataset) -> xr.Dataset:
+    """Blank the measured figures of cells that cannot be true, and the energy of those with doubtful power."""
+    if "quality" not in cube:
+        return cube
+    impossible = (cube["quality"] & sum(QUALITY[rule] for rule in IMPOSSIBLE)) != 0
+    doubtful = impossible | ((cube["quality"] & sum(QUALITY[rule] for rule in DOUBTFUL_POWER)) != 0)
+    blanked = {name: cube[name].where(~impossible) for name in ("measured_throughput", "measured_latency") if name in cube}
+    if "energy_per_input" in cube:
+        blanked["energy_per_input"] = cube["energy_per_input"].where(~doubtful)
+    return cube.assign(blanked)
+
+
+def _goals(cube: xr.Dataset, names: dict[str, str]) -> list[tuple[str, ...]]:
+    accuracy, rows = names["top1"], []
+    limited: dict[str, Any] = {}
+    if accuracy in cube and bool(cube[accuracy].notnull().any()):
+        running = cube[accuracy].where(cube[names["throughput"]].notnull())
+        if bool(running.notnull().any()):
+            limited = {accuracy: (float(running.max()) - NEAR, None)}
+    goals: list[tuple[str, str, dict[str, Any]]] = [("Most inputs a second", names["throughput"], {})]
+    if limited:
+        goals.append((f"Most inputs a second within {NEAR:g} point of the best accuracy", names["throughput"], limited))
+    goals.append(("Shortest latency", names["latency"], {}))
+    goals.append(("Least energy per input", names["energy"], {}))
+    for goal, objective, where in goals:
+        if objective not in cube or not bool(cube[objective].notnull().any()):
+            continue
+        winner = best(cube, objective, where=where)
+        if bool(winner["found"]):
+            rows.append(_row(goal, winner, names))
+    return rows
+
+
+def _row(goal: str, winner: xr.Dataset, names: dict[str, str]) -> tuple[str, ...]:
+    def value(name: str) -> float:
+        return float(winner[names[name]]) if names[name] in winner and winner[names[name]].ndim == 0 else float("nan")
+
+    top1 = value("top1")
+    return (
+        goal,
+        configuration_of(winner),
+        quantity(value("throughput"), "inputs/s"),
+        quantity(value("latency"), "s"),
+        "not known" if top1 != top1 else f"{top1:.2f} %",
+        quantity(value("energy"), "J"),
+    )
+
+
+# counts ---------------------------------------------------------------------------------------------------------------
+
+
+def count_differences(subject: Subject) -> Table | None:
+    """List published op and parameter counts that differ by more than 1 % from those used, and why."""
+    cube = subject.cube
+    if "topology" not in cube.dims or "ops" not in cube or "pruning" not in cube.dims:
+        return None
+    table = datasets.load_topologies().filter(pl.col("topology").is_in(cube["topology"].values.tolist()))
+    corrected = {row: (source, reason) for row, column, source, reason in _topology_corrections() if column == "ops"}
+    lines: list[tuple[str | float, ...]] = []
+    for row in table.iter_rows(named=True):
+        lines += _count_lines(row, corrected)
+    columns = ("Network", "Kept", "Figure", "Published", "Used here", "Difference", "Why")
+    caption = "Published counts that differ by more than 1 % from those used"
+    note = "One operation is one multiply or one add. Counts come from the layers where they reproduce the source within 1 %, else from the source."
+    return Table("counts", caption, columns, tuple(lines), note) if lines else None
+
+
+def _topology_corrections() -> list[tuple[str, str, str, str]]:
+    table = datasets.load_corrections().filter(pl.col("table") == "topologies")
+    return [(row["row"], row["column"], row["source_value"], row["reason"]) for row in table.iter_rows(named=True)]
+
+
+def _count_lines(row: dict[str, Any], corrected: dict[str, tuple[str, str]]) -> list[tuple[str | float, ...]]:
+    name, kept = row["topology"], f"{row['pruning_percent']:g} %"
+    lines: list[tuple[str | float, ...]] = []
+
+    def add(figure: str, published: float | None, used: float, why: str) -> None:
+        if published is not None and abs(published / used - 1.0) > DIFFERENCE_PERCENT / 100.0:
+            lines.append((name, kept, figure, short(published, 4), short(used, 4), f"{100.0 * (published / used - 1.0):+.1f} %", why))
+
+    source, reason = corrected.get(f"{name} {row['pruning_percent']:g}", (None, ""))
+    add("operations, source's exact count", float(source) if source else None, row["ops"], reason)
+    add("operations, behind the source's predictions", row["ops_source"], row["ops"], _rounding(row["ops_source"], row["ops"]))
+    add("operations, as printed", row["ops_printed"], row["ops"], _rounding(row["ops_printed"], row["ops"]))
+    add("parameters, as printed", row["params_printed"], row["params"], _rounding(row["params_printed"], row["params"]))
+    if row["counts_source"] == "source":
+        why = "the standard layers do not give the published figure; the published one is used, the layers only per layer"
+        lines += [
+            (name, kept, f"{label}, from the standard layers", short(row[what], 4), short(row[f"{what}_from_layers"], 4), f"{100.0 * (row[what] / row[f'{what}_from_layers'] - 1.0):+.1f} %", why)
+            for what, label in (("ops", "operations"), ("params", "parameters"))
+            if row[f"{what}_from_layers"] and abs(row[what] / row[f"{what}_from_layers"] - 1.0) > DIFFERENCE_PERCENT / 100.0
+        ]
+    return lines
+
+
+def _rounding(published: float | None, used: float) -> str:
+    """Tell whether the published figure is the used one with fewer digits."""
+    for digits in (1, 2):
+        if published is not None and float(f"{used:.{digits}g}") == published:
+            return f"rounded to {counted(digits, 'digit')}"
+    step = 1e7 if used > 1e6 else 1e4
+    return "rounded to 0.01 of its unit" if published is not None and abs(published - used) <= step / 2 else "differs in the source itself"
+
+
+# the physics gate -----------------------------------------------------------------------------------------------------
+
+
+def findings_by_rule(subject: Subject) -> Table | None:
+    """Count the findings of the physics gate by rule, the worst first in each."""
+    if subject.findings is None:
+        return _flags_of_cells(subject)
+    rows = []
+    grouped = subject.findings.group_by("table", "rule", maintain_order=True)
+    for (table, rule), lines in sorted(grouped, key=lambda group: -group[1].height):
+        where = "measured rows" if table == "measurements" else "meter samples"
+        ratio = lines.with_columns(away=pl.col("ratio").log().abs()).sort("away", descending=True, nulls_last=True).row(0, named=True)
+        rows.append((
+            _spoken(rule), lines["row"].n_unique(), where, lines["finding"][0], "" if ratio["ratio"] is None else f"×{short(ratio['ratio'])}",
+            str(ratio["source_row"]).removeprefix("experimental_data_"), lines["action"][0],
+        ))
+    columns = ("Rule", "Number", "Of", "Finding", "Worst", "Row", "What to do")
+    note = "A finding changes nothing: every figure shows the source values and marks those that are in doubt."
+    return Table("gate", "What the physics gate found, by rule", columns, tuple(rows), note) if rows else None
+
+
+def _flags_of_cells(subject: Subject) -> Table | None:
+    """Count flagged cells where the rows themselves are not at hand."""
+    if "quality" not in subject.cube:
+        return None
+    rows = tuple((_spoken(rule), int(subject.flagged(rule).sum())) for rule in QUALITY if bool(subject.flagged(rule).any()))
+    return Table("gate", "Cells that the physics gate flags, by rule", ("Rule", "Cells"), rows) if rows else None
+
+
+def _spoken(rule: str) -> str:
+    return rule.replace("_", " ")
+
+
+def corrections(subject: Subject) -> Table | None:
+    """List corrections and doubts on the rows of this page, those of one reason together."""
+    if subject.rows is None:
+        return None
+    here = set(subject.rows["source_row"].to_list())
+    networks = set(subject.cube["topology"].values.tolist())
+    table = datasets.load_corrections().filter(
+        pl.col("row").is_in(list(here)) | ((pl.col("table") == "topologies") & pl.col("row").str.split(" ").list.first().is_in(list(networks)))
+    )
+    rows = []
+    for (name, column, reason), lines in table.group_by("table", "column", "reason", maintain_order=True):
+        which = counted(lines.height, "row") if name == "measurements" else ", ".join(lines["row"].to_list())
+        rows.append((f"{column}", which, _span(lines["source_value"]), _span(lines["corrected_value"]), reason))
+    columns = ("Figure", "Where", "Source value", "Corrected value", "Why")
+    note = "Corrections are kept beside the source values, never in their place; the operation counts are the only ones that predictions use."
+    return Table("corrections", "Corrections and doubts", columns, tuple(rows), note) if rows else None
+
+
+def _span(values: pl.Series) -> str:
+    numbers = sorted({float(value) for value in values.to_list() if value not in (None, "")})
+    if not numbers:
+        return ""
+    ends = [short(number, 4) for number in dict.fromkeys((numbers[0], numbers[-1]))]
+    return " … ".join(ends)
+
+
+def unmatched_rows(subject: Subject) -> Table | None:
+    """Count the rows that found no cell, by reason."""
+    if subject.unmatched is None or not subject.unmatched.height:
+        return None
+    groups = subject.unmatched.group_by("reason").agg(pl.len(), pl.col("source_row").first()).sort("len", descending=True)
+    return Table("unmatched", "Rows that found no cell", ("Reason", "Rows", "First"), tuple(groups.iter_rows()))
