@@ -51,4 +51,6 @@ def soak(session: nox.Session) -> None:
     with log.open("a", encoding="utf-8") as file:
         file.write(f"\n== {date.today().isoformat()}: nox -s soak\n")
         file.flush()
-        session.run("pytest", "tests/soak", "-q", *session.posargs, env={**os.environ, "ROOFCUBE_SOAK": "1"}, stdout=file)
+        session.run(
+            "pytest", "tests/soak", "-q", *session.posargs, env={**os.environ, "ROOFCUBE_SOAK": "1"}, stdout=file
+        )

@@ -15,11 +15,11 @@ import roofcube.accessor  # noqa: F401  registers `Dataset.roof`
 if TYPE_CHECKING:
     from roofcube import datasets, kernels, plot
     from roofcube.assumptions import BOUND, PUBLISHED, Assumptions
-    from roofcube.joining import benchmark, join, unmatched
     from roofcube.calibration import Calibration, calibrate, load_calibration
     from roofcube.explorer import explore
     from roofcube.fronts import pareto
     from roofcube.hypothetical import hypothetical
+    from roofcube.joining import benchmark, join, unmatched
     from roofcube.options import set_options
     from roofcube.page import report
     from roofcube.prediction import predict

@@ -1,14 +1,15 @@
-"""What a model assumes: where weights, activations and state live, how often they are read, and the user's own terms."""
+"""What a model assumes: where weights, activations and state live, how often they are read, and own terms."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from roofcube.errors import check_choice
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from roofcube.kernels.expression import Node
     from roofcube.variables import Sense
 
@@ -36,9 +37,9 @@ class Assumptions:
     Parameters
     ----------
     weights, activations, state : str
-        ``"memory per input"`` (read for every input), ``"memory per batch"`` (once per batch), ``"on chip"`` (never read
-        from memory), ``"on chip if it fits"`` (never where it fits into `on_chip_memory`, else weights once per batch,
-        activations and state per input) or ``"free"`` (not counted at all).
+        ``"memory per input"`` (read for every input), ``"memory per batch"`` (once per batch), ``"on chip"`` (never
+        read from memory), ``"on chip if it fits"`` (never where it fits into `on_chip_memory`, else weights once per
+        batch, activations and state per input) or ``"free"`` (not counted at all).
     layers : {"whole network", "per layer"}
         ``"whole network"`` takes the plain totals; bytes follow the precision of the network. ``"per layer"`` sums over
         layers and uses what is known of the platform: cores, channel tiles, and bytes of the precision really executed.
@@ -101,7 +102,9 @@ class Assumptions:
         Assumptions
             A new object; this one is unchanged.
         """
-        return replace(self, terms=(*self.terms, Term(name, formula, units, long_name or name.replace("_", " "), sense)))
+        return replace(
+            self, terms=(*self.terms, Term(name, formula, units, long_name or name.replace("_", " "), sense))
+        )
 
 
 PUBLISHED = Assumptions(name="published")

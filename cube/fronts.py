@@ -50,9 +50,9 @@ def pareto(
     Returns
     -------
     Dataset
-        Along `point`, best first in the first objective, then in dim order (with `per`: label by label). All coordinates
-        and variables of each point; `n_ties` counts the points of equal value. Attrs say how many points there were
-        (`n_points`), lacked a figure (`n_missing`), and met not each limit (`n_removed_<name>`).
+        Along `point`, best first in the first objective, then in dim order (with `per`: label by label). All
+        coordinates and variables of each point; `n_ties` counts the points of equal value. Attrs say how many points
+        there were (`n_points`), lacked a figure (`n_missing`), and met not each limit (`n_removed_<name>`).
 
     Raises
     ------
@@ -75,7 +75,11 @@ def pareto(
     groups = per_dims(chosen, per)
     names = [*senses, *limits]
     order = dim_order(chosen)
-    dims = tuple(dim for dim in (*order, *map(str, chosen.dims)) if dim in groups or any(dim in chosen[name].dims for name in names))
+    dims = tuple(
+        dim
+        for dim in (*order, *map(str, chosen.dims))
+        if dim in groups or any(dim in chosen[name].dims for name in names)
+    )
     dims = tuple(dict.fromkeys(dims))
     sizes = tuple(chosen.sizes[dim] for dim in dims)
     columns = {name: _column(chosen[name], dims, sizes) for name in names}
@@ -89,7 +93,12 @@ def pareto(
     rank = np.lexsort((picked, costs[0][on_front], group[on_front]))
     front = _points(chosen, dims, sizes, picked[rank])
     front["n_ties"] = ("point", n_ties[rank], {"units": "1", "long_name": "points of equal value, this one included"})
-    front.attrs = {**cube.attrs, **removed, "dim_order": " ".join(order), "objectives": " ".join(f"{k}:{v}" for k, v in senses.items())}
+    front.attrs = {
+        **cube.attrs,
+        **removed,
+        "dim_order": " ".join(order),
+        "objectives": " ".join(f"{k}:{v}" for k, v in senses.items()),
+    }
     return _with_probability(front, chosen, senses) if probability else front
 
 
@@ -100,7 +109,9 @@ def _column(array: xr.DataArray, dims: tuple[str, ...], sizes: tuple[int, ...]) 
     return np.broadcast_to(full, sizes).reshape(-1)
 
 
-def _allowed(columns: dict[str, np.ndarray[Any, Any]], senses: dict[str, str], limits: dict[str, tuple[float, float]]) -> tuple[np.ndarray[Any, Any], dict[str, int]]:
+def _allowed(
+    columns: dict[str, np.ndarray[Any, Any]], senses: dict[str, str], limits: dict[str, tuple[float, float]]
+) -> tuple[np.ndarray[Any, Any], dict[str, int]]:
     """Mask the points that have every objective and meet every limit, and count what each removes."""
     size = next(iter(columns.values())).size
     known = np.ones(size, dtype=bool)
@@ -124,13 +135,17 @@ def _group_numbers(dims: tuple[str, ...], sizes: tuple[int, ...], groups: tuple[
     return np.broadcast_to(number, sizes).reshape(-1)
 
 
-def _front(costs: tuple[np.ndarray[Any, Any], ...], group: np.ndarray[Any, Any], ties: Literal["all", "first"]) -> np.ndarray[Any, Any]:
-    if not group.size or group[0] == group[-1] and not np.any(group != group[0]):
+def _front(
+    costs: tuple[np.ndarray[Any, Any], ...], group: np.ndarray[Any, Any], ties: Literal["all", "first"]
+) -> np.ndarray[Any, Any]:
+    if not group.size or (group[0] == group[-1] and not np.any(group != group[0])):
         return kernel.non_dominated(costs, ties=ties)
     return kernel.non_dominated_by_group(costs, group, ties=ties)
 
 
-def _tie_counts(costs: tuple[np.ndarray[Any, Any], ...], group: np.ndarray[Any, Any], on_front: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+def _tie_counts(
+    costs: tuple[np.ndarray[Any, Any], ...], group: np.ndarray[Any, Any], on_front: np.ndarray[Any, Any]
+) -> np.ndarray[Any, Any]:
     """Count, for each point of the front, the points of its group with the same values (-0.0 equals 0.0)."""
     if not on_front.any():
         return np.zeros(0, dtype=np.int64)

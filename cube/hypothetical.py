@@ -1,4 +1,4 @@
-"""hypothetical: hardware as axes, for sweeps over designs that do not exist yet; knows xarray and the table of variables."""
+"""hypothetical: hardware as axes, for sweeps over designs that do not exist yet; knows xarray and variables."""
 
 from __future__ import annotations
 
@@ -104,7 +104,8 @@ def _variable(name: str, values: Any) -> xr.DataArray:
     array = np.asarray(values)
     if array.ndim > 1 or array.dtype.kind not in "fiu":
         msg = (
-            f"`{name}`: expected a number, a sequence of numbers or a DataArray, got {array.ndim} dims of {array.dtype}; "
+            f"`{name}`: expected a number, a sequence of numbers or a DataArray, got {array.ndim} dims of "
+            f"{array.dtype}; "
             "give a DataArray with named dims"
         )
         raise InvalidDataError(msg)

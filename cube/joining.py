@@ -99,12 +99,16 @@ def join(cube: xr.Dataset, measurements: pl.DataFrame) -> xr.Dataset:
     """
     where = places(cube, measurements)
     if not where.dims:
-        msg = f"`cube`: expected some of the dims {', '.join(KEY)}, got {', '.join(map(str, cube.dims))}; pass a cube of predict()"
+        msg = (
+            f"`cube`: expected some of the dims {', '.join(KEY)}, got {', '.join(map(str, cube.dims))}; pass a "
+            "cube of predict()"
+        )
         raise InvalidDataError(msg)
     cells = _Cells(cube, where)
     found = measurements.filter(pl.Series(where.found))
     measured = {
-        name: cells.mean(found[column].to_numpy()) if column in found.columns else cells.empty() for name, column in MEASURED.items()
+        name: cells.mean(found[column].to_numpy()) if column in found.columns else cells.empty()
+        for name, column in MEASURED.items()
     }
     bits = quality_bits(found, check(found, inputs=cube))
     arrays = {**measured, "n_rows": cells.count(), "quality": cells.union(bits)}

@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import polars as pl
 import xarray as xr
 
 from roofcube.datasets import canonical
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    import polars as pl
 
 __all__ = ["COLUMNS", "KEY", "Places", "column_of", "configuration_text", "places", "rows_of"]
 
@@ -64,7 +65,10 @@ def places(cube: xr.Dataset | xr.DataArray, table: pl.DataFrame, *, dims: Sequen
         if column not in table.columns:
             if len(labels) != 1:
                 for row in range(table.height):
-                    reasons[row] = reasons[row] or f"column {column!r} is missing and the cube has {len(labels)} labels along {dim}"
+                    reasons[row] = (
+                        reasons[row]
+                        or f"column {column!r} is missing and the cube has {len(labels)} labels along {dim}"
+                    )
             continue
         known = {_key(dim, label): place for place, label in enumerate(labels)}
         found = np.array([known.get(_key(dim, value), -1) for value in table[column].to_list()], dtype=np.intp)

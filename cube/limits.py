@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import xarray as xr
 
 from roofcube.datasets import canonical
 from roofcube.errors import InvalidDataError, unknown_label
 from roofcube.labels import column_of
 from roofcube.variables import sense_of
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 __all__ = ["Where", "limit_mask", "objective_senses", "per_dims", "select_labels", "split_where"]
 
@@ -56,7 +58,10 @@ def select_labels(cube: xr.Dataset, labels: Mapping[str, Sequence[Any]]) -> xr.D
     for name, chosen in labels.items():
         array = cube[name]
         if array.ndim > 1:
-            msg = f"`where[{name!r}]`: expected (low, high) for a variable over {', '.join(map(str, array.dims))}, got {list(chosen)!r}"
+            msg = (
+                f"`where[{name!r}]`: expected (low, high) for a variable over {', '.join(map(str, array.dims))}, "
+                f"got {list(chosen)!r}"
+            )
             raise InvalidDataError(msg)
         known = np.atleast_1d(array.values).tolist()
         wanted = [_label(name, one, known) for one in chosen]
@@ -108,7 +113,10 @@ def objective_senses(cube: xr.Dataset, objectives: Mapping[str, str | None] | Se
         if name not in cube.variables:
             raise unknown_label("objectives", name, [*cube.data_vars, *cube.coords])
         if cube[name].dtype.kind not in "iufb":
-            msg = f"`objectives`: expected a numeric variable, got {name!r} of type {cube[name].dtype}; choose one of {', '.join(map(str, cube.data_vars))}"
+            msg = (
+                f"`objectives`: expected a numeric variable, got {name!r} of type {cube[name].dtype}; choose one "
+                f"of {', '.join(map(str, cube.data_vars))}"
+            )
             raise InvalidDataError(msg)
         chosen = sense or cube[name].attrs.get("sense") or sense_of(name)
         if chosen not in ("max", "min"):

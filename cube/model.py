@@ -1,4 +1,4 @@
-"""From labelled inputs and assumptions to an expression graph with its leaf tables; what predict and sweeps both read."""
+"""From labelled inputs and assumptions to an expression graph and its tables; what predict and sweeps both read."""
 
 from __future__ import annotations
 
@@ -21,7 +21,18 @@ if TYPE_CHECKING:
 __all__ = ["ELEMENT_BYTES", "LAYER", "RESULTS", "Model", "build_model", "dim_order", "dims_of"]
 
 LAYER = roofline.LAYER_AXIS
-ELEMENT_BYTES = {"INT1": 0.125, "INT2": 0.25, "INT4": 0.5, "INT8": 1.0, "INT16": 2.0, "FP8": 1.0, "FP16": 2.0, "BF16": 2.0, "FP32": 4.0, "FP64": 8.0}
+ELEMENT_BYTES = {
+    "INT1": 0.125,
+    "INT2": 0.25,
+    "INT4": 0.5,
+    "INT8": 1.0,
+    "INT16": 2.0,
+    "FP8": 1.0,
+    "FP16": 2.0,
+    "BF16": 2.0,
+    "FP32": 4.0,
+    "FP64": 8.0,
+}
 RESULTS = (
     "operational_intensity",
     "predicted_throughput",
@@ -79,7 +90,7 @@ def dim_order(inputs: xr.Dataset) -> tuple[str, ...]:
         seen.update(dict.fromkeys(map(str, variable.dims)))
     own = [dim for dim in seen if dim not in DIMS and dim != LAYER]
     known = [dim for dim in DIMS if dim in seen]
-    return tuple([*(dim for dim in known if dim != "batch"), *own, *(dim for dim in known if dim == "batch")])
+    return (*(dim for dim in known if dim != "batch"), *own, *(dim for dim in known if dim == "batch"))
 
 
 def dims_of(node: Node, tables: Mapping[str, xr.DataArray]) -> set[str]:
@@ -134,7 +145,10 @@ class _Builder:
         for name in inputs.dims:
             # xarray drops the index of such a dim without a word
             if name in inputs.variables and inputs[name].dims != (name,):
-                msg = f"`{name}`: a variable over {', '.join(map(str, inputs[name].dims))} must not share its name with a dim; name it after what it holds"
+                msg = (
+                    f"`{name}`: a variable over {', '.join(map(str, inputs[name].dims))} must not share its name "
+                    "with a dim; name it after what it holds"
+                )
                 raise InvalidDataError(msg)
         for name, array in inputs.data_vars.items():
             if array.dtype.kind in "fiub":
@@ -187,7 +201,8 @@ class _Builder:
         if extra - {LAYER}:
             gained = ", ".join(sorted(map(str, extra)))
             msg = (
-                f"`{name}`: has dim {gained}, which `{layered}` lacks, so the layers do not add up to it; give `{layered}` "
+                f"`{name}`: has dim {gained}, which `{layered}` lacks, so the layers do not add up to it; give "
+                f"`{layered}` "
                 f'the same dim, drop it, or use layers="whole network"'
             )
             raise InvalidDataError(msg)
@@ -220,7 +235,7 @@ class _Builder:
         self._blank()
 
     def _times(self) -> roofline.Times:
-        assume, layered = self.assumptions, self.layered
+        layered = self.layered
         peak = self.need("peak_compute", "every model")
         ops = self.per_layer("ops", "per layer") if layered else self.total("ops", "every model")
         if layered and self.has("layer_tile_use"):
@@ -268,10 +283,15 @@ class _Builder:
         assert elements is not None
         time = elements * self._element_bytes / self.need("memory_bandwidth", why)
         if storage == "on chip if it fits" and self.has("on_chip_memory"):
-            stored = _added([self.total("activation_memory" if name == "activations" and self.has("activation_memory") else name, why) for name in names])
+            stored = _added([self._kept_on_chip(name, why) for name in names])
             assert stored is not None
             return roofline.resident(stored * self._element_bytes, leaf("on_chip_memory"), time)
         return time
+
+    def _kept_on_chip(self, name: str, why: str) -> Node:
+        # of the activations only one layer's are alive at once
+        alive = "activation_memory" if name == "activations" and self.has("activation_memory") else name
+        return self.total(alive, why)
 
     def _moved(self, name: str, why: str) -> Node:
         if not self.layered:
@@ -284,7 +304,11 @@ class _Builder:
 
     @property
     def layer_count(self) -> int:
-        return next(self.tables[name].sizes[LAYER] for name in ("layer_ops", "ops") if name in self.tables and LAYER in self.tables[name].dims)
+        return next(
+            self.tables[name].sizes[LAYER]
+            for name in ("layer_ops", "ops")
+            if name in self.tables and LAYER in self.tables[name].dims
+        )
 
     def _memory_required(self) -> Node:
         assume = self.assumptions
@@ -334,7 +358,10 @@ class _Builder:
     def add_term(self, term: Any) -> None:
         node = term.formula(self)
         if not isinstance(node, Node):
-            msg = f"`{term.name}`: expected the formula to give a node, got {type(node).__name__}; build it from model.<name>"
+            msg = (
+                f"`{term.name}`: expected the formula to give a node, got {type(node).__name__}; build it from "
+                "model.<name>"
+            )
             raise InvalidDataError(msg)
         self.nodes[term.name] = node
         self.labels[term.name] = {"units": term.units, "long_name": term.long_name}

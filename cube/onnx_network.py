@@ -45,7 +45,11 @@ def layers_of(path: Path) -> list[dict[str, Any]]:
         name = node.name or f"{node.op_type}_{len(rows)}"
         attributes = {one.name: onnx.helper.get_attribute_value(one) for one in node.attribute}
         source, target = _known(shapes, node.input[0], name, path), _known(shapes, node.output[0], name, path)
-        sizes = _convolution(weight, attributes, source, target) if node.op_type == CONVOLUTION else _product(node.op_type, weight, attributes, target)
+        sizes = (
+            _convolution(weight, attributes, source, target)
+            if node.op_type == CONVOLUTION
+            else _product(node.op_type, weight, attributes, target)
+        )
         rows.append({"topology": path.stem, "pruning_percent": 100.0, "layer": len(rows), "name": name, **sizes})
     if not rows:
         msg = f"{path}: has no convolution or fully connected layer with constant weights; export it with its weights"
@@ -60,12 +64,17 @@ def _shape(value: Any) -> tuple[int, ...]:
 def _known(shapes: dict[str, tuple[int, ...]], tensor: str, layer: str, path: Path) -> tuple[int, ...]:
     shape = shapes.get(tensor, ())
     if len(shape) < 2 or any(size <= 0 for size in shape[1:]):
-        msg = f"{path}, layer {layer!r}: the shape of {tensor!r} is not fixed ({shape or 'unknown'}); export with a fixed input size"
+        msg = (
+            f"{path}, layer {layer!r}: the shape of {tensor!r} is not fixed ({shape or 'unknown'}); export with a "
+            "fixed input size"
+        )
         raise InvalidDataError(msg)
     return shape
 
 
-def _convolution(weight: tuple[int, ...], attributes: dict[str, Any], source: tuple[int, ...], target: tuple[int, ...]) -> dict[str, Any]:
+def _convolution(
+    weight: tuple[int, ...], attributes: dict[str, Any], source: tuple[int, ...], target: tuple[int, ...]
+) -> dict[str, Any]:
     out_channels, per_group = weight[:2]
     height, width = (weight[2], weight[3]) if len(weight) == 4 else (1, weight[2])
     groups = int(attributes.get("group", 1))

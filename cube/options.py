@@ -1,4 +1,4 @@
-"""set_options: the memory limit, the number of threads and progress bars; standard library only, tqdm when a bar shows."""
+"""set_options: memory limit, threads and progress bars; standard library only, tqdm when a bar shows."""
 
 from __future__ import annotations
 
@@ -76,7 +76,10 @@ def _bytes(memory: float | str) -> int:
     else:
         number = float(memory)
     if not 0 < number < float("inf"):
-        msg = f"`memory`: expected a positive number of bytes or text like '2 GB', got {memory!r}; give what a result may take"
+        msg = (
+            f"`memory`: expected a positive number of bytes or text like '2 GB', got {memory!r}; give what a "
+            "result may take"
+        )
         raise InvalidDataError(msg)
     return int(number)
 

@@ -42,8 +42,8 @@ def predict(
     Returns
     -------
     Dataset
-        The inputs and, over just the dims that each depends on: `predicted_throughput` [1/s], `predicted_latency` [s, whole
-        batch], `peak_throughput` [1/s], `operational_intensity` [op/B], `predicted_energy` [J per input],
+        The inputs and, over just the dims that each depends on: `predicted_throughput` [1/s], `predicted_latency` [s,
+        for the whole batch], `peak_throughput` [1/s], `operational_intensity` [op/B], `predicted_energy` [J per input],
         `memory_required` [B], and the flags `bound` and `infeasible`. ``xr.broadcast`` gives the full product.
 
     Raises
@@ -55,8 +55,9 @@ def predict(
     --------
     >>> import roofcube as rc
     >>> cube = rc.predict(rc.inputs("cifar10"))
-    >>> float(cube.predicted_throughput.sel(platform="TX2", mode="maxn", precision="FP16", topology="CNV", pruning=100).round())
-    2833.0
+    >>> tx2 = cube.sel(platform="TX2", mode="maxn", precision="FP16", topology="CNV", pruning=100)
+    >>> round(float(tx2.predicted_throughput))
+    2833
 
     Notes
     -----
@@ -69,7 +70,9 @@ def predict(
         labels = [one.label for one in assumptions]
         return _stacked(cubes, labels)
     model = build_model(inputs, assumptions)
-    return inputs.assign(_evaluated(model, chunks, dtype)).assign_attrs(assumptions=assumptions.label, dim_order=" ".join(model.dim_order))
+    return inputs.assign(_evaluated(model, chunks, dtype)).assign_attrs(
+        assumptions=assumptions.label, dim_order=" ".join(model.dim_order)
+    )
 
 
 def _evaluated(model: Model, chunks: Any, dtype: str) -> dict[str, xr.DataArray]:
@@ -102,10 +105,22 @@ def _labelled(name: str, values: Any, model: Model, axes: tuple[str, ...]) -> xr
 
 def _stacked(cubes: list[xr.Dataset], labels: list[str]) -> xr.Dataset:
     """Join cubes along a new dim `assumptions`; the inputs, which they share, stay without it."""
-    index = xr.DataArray(labels, dims="assumptions", name="assumptions", attrs={"long_name": "assumptions of the model"})
-    shared = [name for name in cubes[0].data_vars if all(cubes[0][name].identical(cube[name]) for cube in cubes[1:] if name in cube)]
-    names = [name for name in dict.fromkeys(name for cube in cubes for name in cube.data_vars) if name in RESULTS or name not in shared]
+    index = xr.DataArray(
+        labels, dims="assumptions", name="assumptions", attrs={"long_name": "assumptions of the model"}
+    )
+    shared = [
+        name
+        for name in cubes[0].data_vars
+        if all(cubes[0][name].identical(cube[name]) for cube in cubes[1:] if name in cube)
+    ]
+    names = [
+        name
+        for name in dict.fromkeys(name for cube in cubes for name in cube.data_vars)
+        if name in RESULTS or name not in shared
+    ]
     parts = [cube[[name for name in names if name in cube]].drop_attrs(deep=False) for cube in cubes]
-    stacked = xr.concat(xr.align(*parts, join="exact"), dim=index, data_vars="all", coords="minimal", compat="override", join="exact")
+    stacked = xr.concat(
+        xr.align(*parts, join="exact"), dim=index, data_vars="all", coords="minimal", compat="override", join="exact"
+    )
     inputs = cubes[0].drop_vars([name for name in names if name in cubes[0]])
     return inputs.assign(stacked.data_vars).assign_coords(assumptions=index).assign_attrs(assumptions="; ".join(labels))

@@ -58,7 +58,9 @@ class Rule:
     action: str
 
 
-def check(measurements: pl.DataFrame, *, traces: pl.DataFrame | None = None, inputs: xr.Dataset | None = None) -> pl.DataFrame:
+def check(
+    measurements: pl.DataFrame, *, traces: pl.DataFrame | None = None, inputs: xr.Dataset | None = None
+) -> pl.DataFrame:
     """Put measurements and meter traces through the physics gate.
 
     Parameters
@@ -73,8 +75,8 @@ def check(measurements: pl.DataFrame, *, traces: pl.DataFrame | None = None, inp
     Returns
     -------
     DataFrame
-        A line per finding (a row may have several): `row` (0-based, of `table`), `source_row`, `rule`, `column`, `value`,
-        `limit`, `ratio`, `finding` and `action`. No row is changed or dropped.
+        A line per finding (a row may have several): `row` (0-based, of `table`), `source_row`, `rule`, `column`,
+        `value`, `limit`, `ratio`, `finding` and `action`. No row is changed or dropped.
 
     Examples
     --------
@@ -89,7 +91,11 @@ def check(measurements: pl.DataFrame, *, traces: pl.DataFrame | None = None, inp
     if traces is not None:
         parts += [rule(traces) for rule in (_impossible_volts, _stuck_samples)]
         parts.append(_maximum_as_power(table, traces))
-    findings = pl.concat([part.select(list(FINDINGS)).cast(FINDINGS) for part in parts]) if parts else pl.DataFrame(schema=FINDINGS)
+    findings = (
+        pl.concat([part.select(list(FINDINGS)).cast(FINDINGS) for part in parts])
+        if parts
+        else pl.DataFrame(schema=FINDINGS)
+    )
     order = {name: place for place, name in enumerate(QUALITY)}
     return findings.sort("table", "row", pl.col("rule").replace_strict(order, default=len(order)), maintain_order=True)
 
@@ -148,44 +154,94 @@ def _rules(table: pl.DataFrame) -> list[Rule]:
     unit_off_alone = throughput > 100.0 * pl.col("bound_throughput")
     rules = [
         Rule(
-            "above_compute_peak", "throughput_compute_per_s", throughput > pl.col("peak_throughput"), throughput,
-            pl.col("peak_throughput"), "more operations a second than the platform's peak compute", "impossible as stated: check timer, op count and clock; leave out of fits",
+            "above_compute_peak",
+            "throughput_compute_per_s",
+            throughput > pl.col("peak_throughput"),
+            throughput,
+            pl.col("peak_throughput"),
+            "more operations a second than the platform's peak compute",
+            "impossible as stated: check timer, op count and clock; leave out of fits",
         ),
         Rule(
-            "above_roofline", "throughput_compute_per_s", throughput > pl.col("published_throughput"), throughput,
-            pl.col("published_throughput"), "above the published roofline", "the roofline's assumption (weights read once per input) does not hold here; compare with the bound",
+            "above_roofline",
+            "throughput_compute_per_s",
+            throughput > pl.col("published_throughput"),
+            throughput,
+            pl.col("published_throughput"),
+            "above the published roofline",
+            "the roofline's assumption (weights read once per input) does not hold here; compare with the bound",
         ),
         Rule(
-            "above_bound", "throughput_compute_per_s", throughput > pl.col("bound_throughput"), throughput,
-            pl.col("bound_throughput"), "above the batch-aware bound", "impossible as stated: check timer, op count and clock; leave out of fits",
+            "above_bound",
+            "throughput_compute_per_s",
+            throughput > pl.col("bound_throughput"),
+            throughput,
+            pl.col("bound_throughput"),
+            "above the batch-aware bound",
+            "impossible as stated: check timer, op count and clock; leave out of fits",
         ),
         Rule(
-            "throughput_latency_mismatch", "latency_compute_s", (product - 1.0).abs() > AGREEMENT, throughput, pl.col("batch") / latency,
-            "throughput differs from batch / latency by more than 5 %", "trust the throughput (the smoother column) and measure the latency again",
+            "throughput_latency_mismatch",
+            "latency_compute_s",
+            (product - 1.0).abs() > AGREEMENT,
+            throughput,
+            pl.col("batch") / latency,
+            "throughput differs from batch / latency by more than 5 %",
+            "trust the throughput (the smoother column) and measure the latency again",
         ),
         Rule(
-            "unit_off", "latency_compute_s", unit_off | unit_off_alone, throughput, pl.col("batch") / latency,
-            "a unit is off by a factor of 1000", "check the units of latency (s) and throughput (1/s)",
+            "unit_off",
+            "latency_compute_s",
+            unit_off | unit_off_alone,
+            throughput,
+            pl.col("batch") / latency,
+            "a unit is off by a factor of 1000",
+            "check the units of latency (s) and throughput (1/s)",
         ),
         Rule(
-            "full_power_below_idle", "power_full_w", pl.col("power_full_w") < pl.col("power_idle_w"), pl.col("power_full_w"),
-            pl.col("power_idle_w"), "power under load below idle power", "measure again; do not use for energy",
+            "full_power_below_idle",
+            "power_full_w",
+            pl.col("power_full_w") < pl.col("power_idle_w"),
+            pl.col("power_full_w"),
+            pl.col("power_idle_w"),
+            "power under load below idle power",
+            "measure again; do not use for energy",
         ),
         Rule(
-            "system_faster_than_compute", "latency_system_s", pl.col("latency_system_s") < latency, pl.col("latency_system_s"), latency,
-            "the whole system takes less time than its accelerator alone", "check which column is which",
+            "system_faster_than_compute",
+            "latency_system_s",
+            pl.col("latency_system_s") < latency,
+            pl.col("latency_system_s"),
+            latency,
+            "the whole system takes less time than its accelerator alone",
+            "check which column is which",
         ),
         Rule(
-            "duplicate_key", "batch", pl.len().over(KEY) > 1, pl.len().over(KEY).cast(pl.Float64), pl.lit(1.0),
-            "another row has the same configuration", "the cube holds their mean and n_rows says how many; tell them apart if they differ",
+            "duplicate_key",
+            "batch",
+            pl.len().over(KEY) > 1,
+            pl.len().over(KEY).cast(pl.Float64),
+            pl.lit(1.0),
+            "another row has the same configuration",
+            "the cube holds their mean and n_rows says how many; tell them apart if they differ",
         ),
         Rule(
-            "accuracy_differs", "top1_percent", (pl.col("top1_percent") - pl.col("table_top1")).abs() > ACCURACY_STEP, pl.col("top1_percent"),
-            pl.col("table_top1"), "accuracy on the platform differs from the table of trained networks", "say which one a figure shows",
+            "accuracy_differs",
+            "top1_percent",
+            (pl.col("top1_percent") - pl.col("table_top1")).abs() > ACCURACY_STEP,
+            pl.col("top1_percent"),
+            pl.col("table_top1"),
+            "accuracy on the platform differs from the table of trained networks",
+            "say which one a figure shows",
         ),
         Rule(
-            "other_precision_executed", "precision", pl.col("precision") != pl.col("executed_precision"), pl.lit(None, pl.Float64),
-            pl.lit(None, pl.Float64), "the platform computes in another precision than the network's", "do not read it as the speed of that precision; hold twins out together",
+            "other_precision_executed",
+            "precision",
+            pl.col("precision") != pl.col("executed_precision"),
+            pl.lit(None, pl.Float64),
+            pl.lit(None, pl.Float64),
+            "the platform computes in another precision than the network's",
+            "do not read it as the speed of that precision; hold twins out together",
         ),
     ]
     if table["board"].null_count() < table.height:
@@ -193,8 +249,13 @@ def _rules(table: pl.DataFrame) -> list[Rule]:
     rules.append(_scaling_rule())
     rules.append(
         Rule(
-            "compute_time_incomplete", "latency_compute_s", latency < COMPUTE_SHARE * pl.col("latency_system_s"), latency, pl.col("latency_system_s"),
-            "compute time is under 20 % of the system's", "compare systems by system figures; the rest is host and transfer",
+            "compute_time_incomplete",
+            "latency_compute_s",
+            latency < COMPUTE_SHARE * pl.col("latency_system_s"),
+            latency,
+            pl.col("latency_system_s"),
+            "compute time is under 20 % of the system's",
+            "compare systems by system figures; the rest is host and transfer",
         )
     )
     return rules
@@ -203,11 +264,23 @@ def _rules(table: pl.DataFrame) -> list[Rule]:
 def _power_rules(table: pl.DataFrame) -> list[Rule]:
     """Compare base power within a board and between set-ups of one platform."""
     own = pl.col("power_base_w").min().over("platform", "mode")
-    by_board = table.filter(pl.col("power_base_w").is_not_null()).group_by("board", "power_base_w").agg(pl.col("platform").n_unique())
+    by_board = (
+        table.filter(pl.col("power_base_w").is_not_null())
+        .group_by("board", "power_base_w")
+        .agg(pl.col("platform").n_unique())
+    )
     base_of = {board: sorted(values) for board, values in by_board.group_by("board").agg("power_base_w").iter_rows()}
-    shared = {value for board, values in base_of.items() for value in values for other, theirs in base_of.items() if other != board and value in theirs}
+    shared = {
+        value
+        for board, values in base_of.items()
+        for value in values
+        for other, theirs in base_of.items()
+        if other != board and value in theirs
+    }
     # a board with several base figures, one of which is another board's: that one is foreign
-    foreign = [(board, value) for board, values in base_of.items() if len(values) > 1 for value in values if value in shared]
+    foreign = [
+        (board, value) for board, values in base_of.items() if len(values) > 1 for value in values if value in shared
+    ]
     is_foreign = pl.lit(False)
     true_base = pl.lit(None, pl.Float64)
     for board, value in foreign:
@@ -216,12 +289,22 @@ def _power_rules(table: pl.DataFrame) -> list[Rule]:
         true_base = pl.when(here).then(pl.lit(next(one for one in base_of[board] if one != value))).otherwise(true_base)
     return [
         Rule(
-            "foreign_power", "power_base_w", is_foreign, pl.col("power_base_w"), true_base,
-            "base power is that of another board", "do not use for power or energy; the table of corrections gives the board's own figure",
+            "foreign_power",
+            "power_base_w",
+            is_foreign,
+            pl.col("power_base_w"),
+            true_base,
+            "base power is that of another board",
+            "do not use for power or energy; the table of corrections gives the board's own figure",
         ),
         Rule(
-            "power_set_up_differs", "power_base_w", pl.col("power_base_w") > WATTS_RANGE_FACTOR * own, pl.col("power_base_w"), own,
-            "base power differs from other rows of the same platform and mode: another set-up", "compare power only within one set-up",
+            "power_set_up_differs",
+            "power_base_w",
+            pl.col("power_base_w") > WATTS_RANGE_FACTOR * own,
+            pl.col("power_base_w"),
+            own,
+            "base power differs from other rows of the same platform and mode: another set-up",
+            "compare power only within one set-up",
         ),
     ]
 
@@ -236,8 +319,13 @@ def _scaling_rule() -> Rule:
     least = 1.0 + SCALING_SHARE * (possible - 1.0)
     broken = (pl.col("batch_kind") == "threads") & (pl.col("cores") > 1) & (pl.col("batch") > 1) & (gain < least)
     return Rule(
-        "does_not_scale", "throughput_compute_per_s", broken, throughput, one * possible,
-        "throughput does not grow with threads as its cores allow", "another set-up than the platform's other rows; leave out of fits",
+        "does_not_scale",
+        "throughput_compute_per_s",
+        broken,
+        throughput,
+        one * possible,
+        "throughput does not grow with threads as its cores allow",
+        "another set-up than the platform's other rows; leave out of fits",
     )
 
 
@@ -269,20 +357,37 @@ def _no_numbers(rows: pl.DataFrame) -> pl.DataFrame:
 
 def _unknown_labels(table: pl.DataFrame) -> pl.DataFrame:
     rows = _no_numbers(table.filter(pl.col("unknown") != ""))
-    lines = _lines(rows, "measurements", "unknown_label", "", "", "correct the label, or give the platform or network in `inputs`")
+    lines = _lines(
+        rows, "measurements", "unknown_label", "", "", "correct the label, or give the platform or network in `inputs`"
+    )
     return lines.with_columns(
-        finding=rows["unknown"], column=rows["unknown"].str.split(" ").list.first().replace("pruning", "pruning_percent")
+        finding=rows["unknown"],
+        column=rows["unknown"].str.split(" ").list.first().replace("pruning", "pruning_percent"),
     )
 
 
 def _missing_values(table: pl.DataFrame) -> pl.DataFrame:
     columns = [
         name
-        for name in ("throughput_compute_per_s", "latency_compute_s", "throughput_system_per_s", "latency_system_s", "top1_percent", "power_full_w")
+        for name in (
+            "throughput_compute_per_s",
+            "latency_compute_s",
+            "throughput_system_per_s",
+            "latency_system_s",
+            "top1_percent",
+            "power_full_w",
+        )
         if name in table.columns
     ]
     lines = [
-        _lines(_no_numbers(table.filter(pl.col(name).is_null())), "measurements", "missing_value", name, "not measured", "the cube holds NaN there; nothing is filled in")
+        _lines(
+            _no_numbers(table.filter(pl.col(name).is_null())),
+            "measurements",
+            "missing_value",
+            name,
+            "not measured",
+            "the cube holds NaN there; nothing is filled in",
+        )
         for name in columns
     ]
     return pl.concat(lines) if lines else pl.DataFrame(schema=FINDINGS)
@@ -296,16 +401,36 @@ def _numbered(traces: pl.DataFrame) -> pl.DataFrame:
 def _impossible_volts(traces: pl.DataFrame) -> pl.DataFrame:
     low, high = USB_VOLTS
     volts = pl.col("voltage_v")
-    rows = _numbered(traces).filter((volts < low) | (volts > high)).with_columns(
-        value=volts, limit=pl.when(volts < low).then(pl.lit(low)).otherwise(pl.lit(high))
+    rows = (
+        _numbered(traces)
+        .filter((volts < low) | (volts > high))
+        .with_columns(value=volts, limit=pl.when(volts < low).then(pl.lit(low)).otherwise(pl.lit(high)))
     )
-    return _lines(rows, "traces", "impossible_sample", "voltage_v", "outside the supply range of 4.75 to 5.25 V", "leave the sample out of means and maxima")
+    return _lines(
+        rows,
+        "traces",
+        "impossible_sample",
+        "voltage_v",
+        "outside the supply range of 4.75 to 5.25 V",
+        "leave the sample out of means and maxima",
+    )
 
 
 def _stuck_samples(traces: pl.DataFrame) -> pl.DataFrame:
     reading = pl.struct("platform", "mode", "topology", "voltage_v", "current_a", "power_w").rle_id()
-    rows = _numbered(traces).with_columns(_run=reading).with_columns(value=pl.len().over("_run").cast(pl.Float64), limit=pl.lit(float(STUCK_RUN)))
-    return _lines(rows.filter(pl.col("value") >= STUCK_RUN), "traces", "stuck_sample", "current_a", "the meter shows the same reading too often in a row", "leave the run out")
+    rows = (
+        _numbered(traces)
+        .with_columns(_run=reading)
+        .with_columns(value=pl.len().over("_run").cast(pl.Float64), limit=pl.lit(float(STUCK_RUN)))
+    )
+    return _lines(
+        rows.filter(pl.col("value") >= STUCK_RUN),
+        "traces",
+        "stuck_sample",
+        "current_a",
+        "the meter shows the same reading too often in a row",
+        "leave the run out",
+    )
 
 
 def _maximum_as_power(table: pl.DataFrame, traces: pl.DataFrame) -> pl.DataFrame:
@@ -320,6 +445,15 @@ def _maximum_as_power(table: pl.DataFrame, traces: pl.DataFrame) -> pl.DataFrame
     means = usable.group_by(key).agg(mean=watts.mean(), usable_highest=watts.max())
     rows = table.join(highest, on=key, how="inner").join(means, on=key, how="left").sort("row")
     full = pl.col("power_full_w")
-    is_highest = ((full / pl.col("highest") - 1.0).abs() < 1e-3) | ((full / pl.col("usable_highest") - 1.0).abs() < 1e-3)
+    is_highest = ((full / pl.col("highest") - 1.0).abs() < 1e-3) | (
+        (full / pl.col("usable_highest") - 1.0).abs() < 1e-3
+    )
     rows = rows.filter(is_highest).with_columns(value=full, limit=pl.col("mean"))
-    return _lines(rows, "measurements", "power_is_maximum", "power_full_w", "power under load is the highest meter sample, not the mean", "compare with the mean of the trace")
+    return _lines(
+        rows,
+        "measurements",
+        "power_is_maximum",
+        "power_full_w",
+        "power under load is the highest meter sample, not the mean",
+        "compare with the mean of the trace",
+    )

@@ -19,13 +19,13 @@ CONFIGURATION = ("task", "topology", "platform", "mode", "precision", "pruning_p
 
 
 def read_measurements(csv: str | Path) -> pl.DataFrame:
-    """Read a CSV of measurements.
+    r"""Read a CSV of measurements.
 
     Parameters
     ----------
     csv : str or Path
-        Columns as in `roofcube.datasets.load_measurements`; `task`, `topology`, `platform`, `precision`, `pruning_percent`
-        and `batch` are required, figures that were not measured may be left out or empty. A column
+        Columns as in `roofcube.datasets.load_measurements`; `task`, `topology`, `platform`, `precision`,
+        `pruning_percent` and `batch` are required, figures that were not measured may be left out or empty. A column
         `initiation_interval_s` gives the interval of a dataflow design.
 
     Returns
@@ -44,9 +44,8 @@ def read_measurements(csv: str | Path) -> pl.DataFrame:
     >>> import tempfile, pathlib
     >>> import roofcube as rc
     >>> path = pathlib.Path(tempfile.mkdtemp()) / "mine.csv"
-    >>> _ = path.write_text(
-    ...     "task,topology,platform,precision,pruning_percent,batch,throughput_compute_per_s\\ncifar10,CNV,NCS,FP16,12.50%,1,500\\n"
-    ... )
+    >>> header = "task,topology,platform,precision,pruning_percent,batch,throughput_compute_per_s"
+    >>> _ = path.write_text(header + chr(10) + "cifar10,CNV,NCS,FP16,12.50%,1,500" + chr(10))
     >>> rc.read_measurements(path)["platform"].item()
     'NCS2'
     """
@@ -85,7 +84,10 @@ def read_platforms(toml: str | Path) -> pl.DataFrame:
         raise InvalidDataError(msg) from None
     entries = content.get("platform")
     if not isinstance(entries, list) or not entries:
-        msg = f"{path}: expected tables [[platform]], got the keys {', '.join(content) or '(none)'}; write one [[platform]] for each platform, mode and precision"
+        msg = (
+            f"{path}: expected tables [[platform]], got the keys {', '.join(content) or '(none)'}; write one "
+            "[[platform]] for each platform, mode and precision"
+        )
         raise InvalidDataError(msg)
     rows = [_platform_row(entry, number, path) for number, entry in enumerate(entries, start=1)]
     table = pl.DataFrame(rows, infer_schema_length=None)
@@ -138,12 +140,20 @@ def _platform_row(entry: Any, number: int, path: Path) -> dict[str, Any]:
     offered, structure = set(columns_of(schema.Platform)), set(columns_of(schema.PlatformStructure))
     for key in entry:
         if key not in offered | structure:
-            msg = f"{path}, [[platform]] {number}, key {key!r}: not known{suggestion(key, sorted(offered | structure))}; expected {', '.join(sorted(offered | structure))}"
+            msg = (
+                f"{path}, [[platform]] {number}, key {key!r}: not "
+                f"known{suggestion(key, sorted(offered | structure))}; expected "
+                f"{', '.join(sorted(offered | structure))}"
+            )
             raise InvalidDataError(msg)
     given = {"family": entry.get("platform"), "executed_precision": entry.get("precision"), **entry}
     try:
-        platform = schema.Platform.model_validate({key: value for key, value in given.items() if key in offered and value is not None})
-        inside = schema.PlatformStructure.model_validate({key: value for key, value in given.items() if key in structure})
+        platform = schema.Platform.model_validate(
+            {key: value for key, value in given.items() if key in offered and value is not None}
+        )
+        inside = schema.PlatformStructure.model_validate(
+            {key: value for key, value in given.items() if key in structure}
+        )
     except ValidationError as error:
         first = error.errors()[0]
         key = str(first["loc"][0])

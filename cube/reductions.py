@@ -45,8 +45,8 @@ def best(
     Returns
     -------
     Dataset
-        Over `per`: the winner's labels as coords, all its variables, and `found`. Where nothing qualifies, values are NaN,
-        labels empty, and `found` is False. The first in dim order wins a tie.
+        Over `per`: the winner's labels as coords, all its variables, and `found`. Where nothing qualifies, values are
+        NaN, labels empty, and `found` is False. The first in dim order wins a tie.
 
     Raises
     ------
@@ -77,7 +77,9 @@ def best(
     found, place = _first_best(flat)
     winners = _pick(chosen, kept, reduced, [score.sizes[dim] for dim in reduced], place)
     moved = {str(name) for name, array in chosen.coords.items() if set(array.dims) & set(reduced)}
-    return _blanked(winners, xr.DataArray(found, dims=kept), moved).assign_attrs({**cube.attrs, "objective": f"{objective}:{way}"})
+    return _blanked(winners, xr.DataArray(found, dims=kept), moved).assign_attrs(
+        {**cube.attrs, "objective": f"{objective}:{way}"}
+    )
 
 
 def _first_best(scores: np.ndarray[Any, Any]) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
@@ -90,7 +92,9 @@ def _first_best(scores: np.ndarray[Any, Any]) -> tuple[np.ndarray[Any, Any], np.
     return known.any(axis=-1), np.argmax(known & (scores == highest), axis=-1)
 
 
-def _pick(cube: xr.Dataset, kept: tuple[str, ...], reduced: list[str], sizes: list[int], place: np.ndarray[Any, Any]) -> xr.Dataset:
+def _pick(
+    cube: xr.Dataset, kept: tuple[str, ...], reduced: list[str], sizes: list[int], place: np.ndarray[Any, Any]
+) -> xr.Dataset:
     if not all(sizes):
         return cube.isel({dim: slice(0, 0) for dim, size in zip(reduced, sizes, strict=True) if not size})
     places = np.unravel_index(place, sizes) if sizes else ()
@@ -104,7 +108,9 @@ def _blanked(winners: xr.Dataset, found: xr.DataArray, moved: set[str]) -> xr.Da
         return winners.assign(found=found)
     if found.ndim == 0 and any(size == 0 for size in winners.sizes.values()):
         empty = [dim for dim, size in winners.sizes.items() if size == 0]
-        winners = winners.reindex({dim: np.array([""], dtype=str) if winners[dim].dtype.kind == "U" else [np.nan] for dim in empty}).isel(dict.fromkeys(empty, 0))
+        winners = winners.reindex(
+            {dim: np.array([""], dtype=str) if winners[dim].dtype.kind == "U" else [np.nan] for dim in empty}
+        ).isel(dict.fromkeys(empty, 0))
     blank = {name: _empty_where(array, ~found) for name, array in winners.data_vars.items()}
     coords = {name: _empty_where(array, ~found) for name, array in winners.coords.items() if name in moved}
     return winners.assign(blank).assign_coords(coords).assign(found=found)
@@ -118,7 +124,9 @@ def _empty_where(array: xr.DataArray, missing: xr.DataArray) -> xr.DataArray:
     return array.where(~missing) if array.dtype.kind == "f" else array
 
 
-def efficiency(cube: xr.Dataset, *, at: Literal["best", "batch"] = "best", scope: Literal["compute", "system"] = "compute") -> xr.Dataset:
+def efficiency(
+    cube: xr.Dataset, *, at: Literal["best", "batch"] = "best", scope: Literal["compute", "system"] = "compute"
+) -> xr.Dataset:
     """Compare measured with predicted throughput, per configuration.
 
     Parameters
@@ -126,7 +134,8 @@ def efficiency(cube: xr.Dataset, *, at: Literal["best", "batch"] = "best", scope
     cube : Dataset
         From `benchmark` or `join`.
     at : {"best", "batch"}
-        ``"best"``: the best measured batch against the best predicted one. ``"batch"``: at equal batch, keeping that dim.
+        ``"best"``: the best measured batch against the best predicted one. ``"batch"``: at equal batch, keeping that
+        dim.
     scope : {"compute", "system"}
         Measured throughput of the accelerator alone, or with host and transfers.
 
@@ -155,7 +164,10 @@ def efficiency(cube: xr.Dataset, *, at: Literal["best", "batch"] = "best", scope
     source = "measured_throughput" if scope == "compute" else "measured_system_throughput"
     for name in (source, "predicted_throughput"):
         if name not in cube:
-            msg = f"`{name}`: the efficiency needs this variable and the cube lacks it; use benchmark(task) or join(predict(...), rows)"
+            msg = (
+                f"`{name}`: the efficiency needs this variable and the cube lacks it; use benchmark(task) or "
+                "join(predict(...), rows)"
+            )
             raise MissingInputError(msg)
     measured, predicted = cube[source], cube["predicted_throughput"]
     parts = {"measured_throughput": measured, "predicted_throughput": predicted}
@@ -163,7 +175,13 @@ def efficiency(cube: xr.Dataset, *, at: Literal["best", "batch"] = "best", scope
         highest = measured.max("batch")
         first = measured.fillna(-np.inf).argmax("batch")
         parts["measured_throughput"] = highest
-        parts["best_batch"] = cube["batch"].isel(batch=first).where(highest.notnull()).drop_vars("batch").assign_attrs(units="1", long_name="batch of the best measured throughput")
+        parts["best_batch"] = (
+            cube["batch"]
+            .isel(batch=first)
+            .where(highest.notnull())
+            .drop_vars("batch")
+            .assign_attrs(units="1", long_name="batch of the best measured throughput")
+        )
         if "batch" in predicted.dims:
             parts["predicted_throughput"] = predicted.max("batch")
     if "peak_throughput" in cube:
@@ -171,7 +189,12 @@ def efficiency(cube: xr.Dataset, *, at: Literal["best", "batch"] = "best", scope
     ratio = parts["measured_throughput"] / parts["predicted_throughput"]
     parts["efficiency"] = ratio
     known = ratio.notnull()
-    shaped = {name: (array if name in ("best_batch",) else array.where(known)).assign_attrs(array.attrs or attributes(name)) for name, array in parts.items()}
+    shaped = {
+        name: (array if name in ("best_batch",) else array.where(known)).assign_attrs(array.attrs or attributes(name))
+        for name, array in parts.items()
+    }
     shaped["efficiency"].attrs = attributes("efficiency")
     shaped["measured_throughput"].attrs = measured.attrs
-    return xr.Dataset(shaped, attrs={**cube.attrs, "at": at, "scope": scope}).transpose(*measured.dims, missing_dims="ignore")
+    return xr.Dataset(shaped, attrs={**cube.attrs, "at": at, "scope": scope}).transpose(
+        *measured.dims, missing_dims="ignore"
+    )

@@ -22,7 +22,9 @@ Counts = Literal["exact", "site"]
 Platforms = str | pl.DataFrame | xr.Dataset
 Topologies = str | pl.DataFrame
 
-EFFECTIVE = "effective parameters behind the source's predictions (ops over its printed intensity); not the size of the network"
+EFFECTIVE = (
+    "effective parameters behind the source's predictions (ops over its printed intensity); not the size of the network"
+)
 KNOWN_PRECISIONS = ("INT2", "INT4", "INT8", "FP16", "FP32")
 MODES = ("default", "maxn", "maxp", "maxq", "fast", "slow")
 
@@ -70,10 +72,10 @@ def inputs(
     Returns
     -------
     Dataset
-        Hardware: `peak_compute(platform, mode, precision)` [op/s], `memory_bandwidth`, `memory_capacity`, `on_chip_memory`,
-        `power`, `cores`, `mode_offered`, `executed_precision`, …. Networks: `ops`, `params`, `activations`,
-        `activation_memory`, `state` over (topology, pruning), the same per layer as `layer_…`, `top1`, `top5` over
-        (topology, pruning, precision) [%]. Coords `device_class`, `family` on platform, `task` on topology.
+        Hardware: `peak_compute(platform, mode, precision)` [op/s], `memory_bandwidth`, `memory_capacity`,
+        `on_chip_memory`, `power`, `cores`, `mode_offered`, `executed_precision`, …. Networks: `ops`, `params`,
+        `activations`, `activation_memory`, `state` over (topology, pruning), the same per layer as `layer_…`, `top1`,
+        `top5` over (topology, pruning, precision) [%]. Coords `device_class`, `family` on platform, `task` on topology.
 
     Raises
     ------
@@ -93,7 +95,7 @@ def inputs(
     if task is not None:
         task = _known("task", task, tasks())
     networks = _networks(task, topologies)
-    hardware = _hardware(platforms, _listed(mode), _listed(precision))
+    hardware = _hardware(platforms, _listed(mode))
     kept = _kept(pruning, networks)
     precisions = _precisions(precision, hardware, networks)
     needs = _needs(networks, kept, precisions, counts)
@@ -105,7 +107,9 @@ def inputs(
     result = xr.merge([hardware, needs], combine_attrs="drop", join="exact", compat="no_conflicts")
     result = result.assign_coords(batch=("batch", _batches(task, batch)))
     if "layer_out_channels" in result:
-        result = result.assign(layer_tile_use=_tile_use(result)).drop_vars(["layer_out_channels", "channel_tile"], errors="ignore")
+        result = result.assign(layer_tile_use=_tile_use(result)).drop_vars(
+            ["layer_out_channels", "channel_tile"], errors="ignore"
+        )
     return _described(result, counts, task)
 
 
@@ -158,7 +162,9 @@ def _kept(pruning: Any, networks: dict[str, Any]) -> list[float]:
         except ValueError:
             raise unknown_label("pruning", value, [f"{one:g}" for one in known]) from None
         if number not in known:
-            raise unknown_label("pruning", value, [f"{one:g}" for one in known], do="give channels kept in percent (100 is unpruned)")
+            raise unknown_label(
+                "pruning", value, [f"{one:g}" for one in known], do="give channels kept in percent (100 is unpruned)"
+            )
         kept.append(number)
     return kept
 
@@ -176,7 +182,7 @@ def _precisions(precision: Any, hardware: xr.Dataset, networks: dict[str, Any]) 
 # hardware -------------------------------------------------------------------------------------------------------------
 
 
-def _hardware(platforms: Any, modes: list[str] | None, precisions: list[str] | None) -> xr.Dataset:
+def _hardware(platforms: Any, modes: list[str] | None) -> xr.Dataset:
     if isinstance(platforms, xr.Dataset):
         return platforms
     table = _platform_table(_listed(platforms))
@@ -195,7 +201,10 @@ def _platform_table(chosen: list[Any] | None) -> pl.DataFrame:
         elif isinstance(one, str):
             parts.append(embedded.filter(pl.col("platform") == _known("platform", one, known)))
         else:
-            msg = f"`platforms`: expected names or tables of read_platforms, got {type(one).__name__}; pass a Dataset of hypothetical() alone"
+            msg = (
+                f"`platforms`: expected names or tables of read_platforms, got {type(one).__name__}; pass a "
+                "Dataset of hypothetical() alone"
+            )
             raise InvalidDataError(msg)
     return pl.concat(parts, how="diagonal_relaxed") if parts else embedded.clear()
 
@@ -226,12 +235,17 @@ def _hardware_of(table: pl.DataFrame, modes: list[str] | None) -> xr.Dataset:
             "memory_capacity": _only_needed(full("memory_capacity_b")),
             "on_chip_memory": _only_needed(full("weight_memory_b")),
             "power": _only_needed(full("listed_power_w")),
-            "executed_precision": executed.max("mode") if executed.size else executed.isel(mode=0, missing_dims="ignore", drop=True),
+            "executed_precision": executed.max("mode")
+            if executed.size
+            else executed.isel(mode=0, missing_dims="ignore", drop=True),
             "cores": shape["cores"],
             "weights_shared": shape["weights_shared"],
             "channel_tile": shape["channel_tile"],
         },
-        coords={**coords, **{name: ("platform", np.asarray(labels, dtype=str)) for name, labels in by_platform.items()}},
+        coords={
+            **coords,
+            **{name: ("platform", np.asarray(labels, dtype=str)) for name, labels in by_platform.items()},
+        },
     )
     return hardware.assign_coords(dataflow=shape["dataflow"])
 
@@ -288,7 +302,9 @@ def _counts_of(layers: pl.DataFrame) -> pl.DataFrame:
     totals = layers.group_by("topology", "pruning_percent", maintain_order=True).agg(
         ops=pl.col("ops").sum().cast(pl.Float64), params=pl.col("params").sum().cast(pl.Float64)
     )
-    return totals.with_columns(task=pl.lit("custom"), counts_source=pl.lit("layers"), ops_source="ops", shapes=pl.lit("published"))
+    return totals.with_columns(
+        task=pl.lit("custom"), counts_source=pl.lit("layers"), ops_source="ops", shapes=pl.lit("published")
+    )
 
 
 def _needs(networks: dict[str, pl.DataFrame], kept: list[float], precisions: list[str], counts: Counts) -> xr.Dataset:
@@ -336,10 +352,18 @@ def _needs(networks: dict[str, pl.DataFrame], kept: list[float], precisions: lis
 def _layer_arrays(layers: pl.DataFrame, names: list[str], kept: list[float]) -> dict[str, np.ndarray[Any, Any]]:
     """Lay layers out as (topology, pruning, layer); shorter networks end in layers that need nothing."""
     depth = int(layers["layer"].max()) + 1 if layers.height else 0  # type: ignore[arg-type]
-    at = (_positions(layers["topology"], names), _positions(layers["pruning_percent"], kept), layers["layer"].to_numpy())
+    at = (
+        _positions(layers["topology"], names),
+        _positions(layers["pruning_percent"], kept),
+        layers["layer"].to_numpy(),
+    )
     # a 1×1 kernel with a stride never reads the pixels that it skips
     skips = (pl.col("kernel_height") == 1) & (pl.col("kernel_width") == 1) & (pl.col("stride") > 1)
-    read = pl.when(skips).then(pl.col("in_channels") * pl.col("out_height") * pl.col("out_width")).otherwise("input_elements")
+    read = (
+        pl.when(skips)
+        .then(pl.col("in_channels") * pl.col("out_height") * pl.col("out_width"))
+        .otherwise("input_elements")
+    )
     columns = layers.select("ops", "params", activations=read + pl.col("output_elements"), out_channels="out_channels")
     arrays = {}
     for column in columns.columns:
@@ -349,9 +373,15 @@ def _layer_arrays(layers: pl.DataFrame, names: list[str], kept: list[float]) -> 
     return arrays
 
 
-def _accuracy(table: pl.DataFrame, names: list[str], kept: list[float], precisions: list[str]) -> dict[str, xr.DataArray]:
+def _accuracy(
+    table: pl.DataFrame, names: list[str], kept: list[float], precisions: list[str]
+) -> dict[str, xr.DataArray]:
     table = table.filter(pl.col("pruning_percent").is_in(kept), pl.col("precision").is_in(precisions))
-    at = (_positions(table["topology"], names), _positions(table["pruning_percent"], kept), _positions(table["precision"], precisions))
+    at = (
+        _positions(table["topology"], names),
+        _positions(table["pruning_percent"], kept),
+        _positions(table["precision"], precisions),
+    )
     coords = {"topology": names, "pruning": kept, "precision": precisions}
     arrays = {}
     for name in ("top1", "top5"):

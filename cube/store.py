@@ -80,10 +80,15 @@ def load(path: str | Path) -> xr.Dataset:
     """
     source = _checked(Path(path), reading=True)
     try:
-        with xr.open_dataset(source, engine="netcdf4" if source.suffix == ".nc" else "zarr", **_zarr_options(source)) as opened:
+        with xr.open_dataset(
+            source, engine="netcdf4" if source.suffix == ".nc" else "zarr", **_zarr_options(source)
+        ) as opened:
             cube = opened.load()
     except (OSError, ValueError, KeyError, RuntimeError) as error:
-        msg = f"{source}: not readable as a cube ({error}); the file is torn or of another kind, write it again with roofcube.save"
+        msg = (
+            f"{source}: not readable as a cube ({error}); the file is torn or of another kind, write it again "
+            "with roofcube.save"
+        )
         raise CorruptFileError(msg) from error
     for name in cube.variables:
         cube[name].encoding = {}
@@ -110,7 +115,10 @@ def verify(path: str | Path) -> bool:
         raise CorruptFileError(msg)
     found = _digest(cube)
     if found != expected:
-        msg = f"{path}: the content was altered (sha256 {found[:12]}…, saved as {expected[:12]}…); restore it from its source"
+        msg = (
+            f"{path}: the content was altered (sha256 {found[:12]}…, saved as {expected[:12]}…); restore it from "
+            "its source"
+        )
         raise CorruptFileError(msg)
     return True
 
@@ -125,8 +133,8 @@ def diff(a: xr.Dataset | str | Path, b: xr.Dataset | str | Path) -> pl.DataFrame
     Returns
     -------
     DataFrame
-        A line per difference: `variable`, `kind` (missing, dims, labels, units, values), `detail`, `cells` that differ and
-        the `largest` relative difference. No lines: the cubes are equal.
+        A line per difference: `variable`, `kind` (missing, dims, labels, units, values), `detail`, `cells` that differ
+        and the `largest` relative difference. No lines: the cubes are equal.
 
     Examples
     --------
@@ -155,7 +163,10 @@ def merge(a: xr.Dataset, b: xr.Dataset) -> xr.Dataset:
         merged = xr.merge([a, b], join="outer", compat="no_conflicts", combine_attrs="drop_conflicts")
     except xr.MergeError as error:
         differing = diff(*xr.align(a, b, join="inner")).filter(pl.col("kind") == "values")["variable"].to_list()
-        msg = f"`merge`: {', '.join(differing) or 'the cubes'} hold different values for the same cell; drop or rename one side ({error})"
+        msg = (
+            f"`merge`: {', '.join(differing) or 'the cubes'} hold different values for the same cell; drop or "
+            f"rename one side ({error})"
+        )
         raise InvalidDataError(msg) from error
     merged.attrs.pop(DIGEST, None)
     return merged
@@ -226,7 +237,11 @@ def _plain(value: Any) -> Any:
 
 
 def _encoding(cube: xr.Dataset) -> dict[Any, dict[str, Any]]:
-    return {name: {"zlib": True, "complevel": 1, "shuffle": True} for name, array in cube.data_vars.items() if array.ndim and array.dtype.kind in "iuf"}
+    return {
+        name: {"zlib": True, "complevel": 1, "shuffle": True}
+        for name, array in cube.data_vars.items()
+        if array.ndim and array.dtype.kind in "iuf"
+    }
 
 
 def _zarr_options(path: Path) -> dict[str, Any]:
@@ -271,7 +286,10 @@ def _differences(name: str, left: xr.Dataset, right: xr.Dataset) -> list[dict[st
         return lines
     kind = "labels" if name in left.dims else "values"
     place = np.argwhere(~np.atleast_1d(same))[0]
-    where = ", ".join(f"{dim} {left[dim].values[index] if dim in left.coords else index}" for dim, index in zip(one.dims, place, strict=False))
+    where = ", ".join(
+        f"{dim} {left[dim].values[index] if dim in left.coords else index}"
+        for dim, index in zip(one.dims, place, strict=False)
+    )
     return [*lines, line(kind, f"first at {where or 'the value'}", cells, _largest(first, second) if numeric else None)]
 
 

@@ -5,7 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-__all__ = ["BOUNDS", "DIMS", "INFEASIBLE", "QUALITY", "VARIABLES", "Variable", "attributes", "flag_attributes", "sense_of"]
+__all__ = [
+    "BOUNDS",
+    "DIMS",
+    "INFEASIBLE",
+    "QUALITY",
+    "VARIABLES",
+    "Variable",
+    "attributes",
+    "flag_attributes",
+    "sense_of",
+]
 
 Sense = Literal["max", "min"]
 

@@ -7,7 +7,10 @@ channels kept). `manifest()` tells for each table its source, licence, checksum 
 from __future__ import annotations
 
 if __name__ != "roofcube.datasets":
-    msg = f"imported as {__name__!r}: the folder of roofcube's sources shadows another package; run from elsewhere or use `pytest`"
+    msg = (
+        f"imported as {__name__!r}: the folder of roofcube's sources shadows another package; run from elsewhere "
+        "or use `pytest`"
+    )
     raise ImportError(msg)
 
 from roofcube.datasets.aliases import canonical

@@ -56,7 +56,10 @@ def read_table(path: Path, row: type[Row]) -> pl.DataFrame:
         msg = f"{path}: the file is empty; expected a header with the columns {', '.join(columns_of(row))}"
         raise InvalidDataError(msg) from None
     except pl.exceptions.ComputeError as error:
-        msg = f"{path}: not readable as CSV ({str(error).splitlines()[0]}); write one line a row, fields separated by commas"
+        msg = (
+            f"{path}: not readable as CSV ({str(error).splitlines()[0]}); write one line a row, fields separated "
+            "by commas"
+        )
         raise InvalidDataError(msg) from None
     return parse_rows(frame, row, source=str(path))
 
@@ -102,12 +105,18 @@ def _check_columns(found: Sequence[str], row: type[Row], source: str) -> None:
     known = columns_of(row)
     for name in found:
         if name not in known:
-            msg = f"{source}, header (row 1): column {name!r} is not known{_unit_hint(name, known) or suggestion(name, known)}; expected columns: {', '.join(known)}"
+            msg = (
+                f"{source}, header (row 1): column {name!r} is not "
+                f"known{_unit_hint(name, known) or suggestion(name, known)}; expected columns: {', '.join(known)}"
+            )
             raise InvalidDataError(msg)
     required = [name for name, field in row.model_fields.items() if field.is_required()]
     missing = [name for name in required if name not in found]
     if missing:
-        msg = f"{source}, header (row 1): column {missing[0]!r} is missing; add it (required columns: {', '.join(required)})"
+        msg = (
+            f"{source}, header (row 1): column {missing[0]!r} is missing; add it (required columns: "
+            f"{', '.join(required)})"
+        )
         raise InvalidDataError(msg)
 
 
@@ -141,7 +150,11 @@ def _expectation(first: Any, row: type[Row], column: str) -> str:
         return f"expected a precision such as {', '.join(precisions)}{suggestion(value, precisions)}"
     if kind in ("float_parsing", "int_parsing", "float_type", "int_type"):
         bare = str(value).replace(",", "")
-        fix = f"; write {bare}" if bare != str(value) and bare.replace(".", "", 1).isdigit() else "; write a plain number, or leave the field empty where it is optional"
+        fix = (
+            f"; write {bare}"
+            if bare != str(value) and bare.replace(".", "", 1).isdigit()
+            else "; write a plain number, or leave the field empty where it is optional"
+        )
         return f"expected a number{fix}"
     return f"{first['msg'][0].lower()}{first['msg'][1:]}; correct the value or leave an optional field empty"
 
@@ -179,7 +192,8 @@ def check_keys(frame: pl.DataFrame, key: Sequence[str], *, source: str) -> None:
         values = ", ".join(f"{name}={value!r}" for name, value in first.items())
         column = list(key)[-1]
         msg = (
-            f"{source}, rows {rows}, column {column!r}: got the same key twice ({values}); keep one row, average them, or tell them "
+            f"{source}, rows {rows}, column {column!r}: got the same key twice ({values}); keep one row, average "
+            "them, or tell them "
             f"apart by mode or batch ({groups.height} duplicate key{'s' if groups.height > 1 else ''} in all)"
         )
         raise InvalidDataError(msg)

@@ -59,7 +59,10 @@ def _table(name: str, row: type[schema.Row]) -> pl.DataFrame:
     with as_file(_data(entry["file"])) as path:
         found = hashlib.sha256(path.read_bytes()).hexdigest()
         if found != entry["sha256"]:
-            msg = f"{path.name}: the embedded table was altered (sha256 {found[:12]}…, the manifest says {entry['sha256'][:12]}…); reinstall roofcube"
+            msg = (
+                f"{path.name}: the embedded table was altered (sha256 {found[:12]}…, the manifest says "
+                f"{entry['sha256'][:12]}…); reinstall roofcube"
+            )
             raise CorruptFileError(msg)
         return read_table(path, row)
 
@@ -70,8 +73,9 @@ def load_platforms() -> pl.DataFrame:
     Returns
     -------
     DataFrame
-        `peak_compute_op_per_s`, `memory_bandwidth_b_per_s`, `memory_capacity_b`, `listed_power_w`, `executed_precision`, and
-        the structure of the platform: `cores`, `weight_memory_b`, `channel_tile`, `weights_shared`, `dataflow`, `basis`.
+        `peak_compute_op_per_s`, `memory_bandwidth_b_per_s`, `memory_capacity_b`, `listed_power_w`,
+        `executed_precision`, and the structure of the platform: `cores`, `weight_memory_b`, `channel_tile`,
+        `weights_shared`, `dataflow`, `basis`.
 
     Examples
     --------
@@ -90,8 +94,8 @@ def load_topologies() -> pl.DataFrame:
     Returns
     -------
     DataFrame
-        `ops` and `params` per input with `counts_source`: ``layers`` where the layer table reproduces the source within 1 %,
-        else ``source``; `ops_from_layers`, `params_from_layers`, `ops_source` (behind the source's predictions),
+        `ops` and `params` per input with `counts_source`: ``layers`` where the layer table reproduces the source within
+        1 %, else ``source``; `ops_from_layers`, `params_from_layers`, `ops_source` (behind the source's predictions),
         `ops_difference_percent` (layers against source), the printed figures, and `shapes` (``assumed`` for the pruned
         ResNet-50s, whose widths were not published).
 
@@ -106,7 +110,10 @@ def load_topologies() -> pl.DataFrame:
     totals = (
         load_layers()
         .group_by("topology", "pruning_percent")
-        .agg(ops_from_layers=pl.col("ops").sum().cast(pl.Float64), params_from_layers=pl.col("params").sum().cast(pl.Float64))
+        .agg(
+            ops_from_layers=pl.col("ops").sum().cast(pl.Float64),
+            params_from_layers=pl.col("params").sum().cast(pl.Float64),
+        )
     )
     # the size behind the source's predictions is the one that its intensity implies, not the rounded figure it prints
     implied_params = pl.col("ops_source") / pl.col("ops_per_byte_int8_printed")
@@ -118,14 +125,22 @@ def load_topologies() -> pl.DataFrame:
         _table("topologies", schema.Topology)
         .join(totals, on=["topology", "pruning_percent"], how="left", maintain_order="left")
         .with_columns(
-            **{f"{what}_difference_percent": 100.0 * (pl.col(f"{what}_from_layers") / source - 1.0) for what, source in references.items()}
+            **{
+                f"{what}_difference_percent": 100.0 * (pl.col(f"{what}_from_layers") / source - 1.0)
+                for what, source in references.items()
+            }
         )
     )
-    agree = pl.all_horizontal(pl.col(f"{what}_difference_percent").fill_null(0.0).abs() <= COUNTS_TOLERANCE_PERCENT for what in references)
+    agree = pl.all_horizontal(
+        pl.col(f"{what}_difference_percent").fill_null(0.0).abs() <= COUNTS_TOLERANCE_PERCENT for what in references
+    )
     table = table.with_columns(counts_source=pl.when(agree).then(pl.lit("layers")).otherwise(pl.lit("source")))
     from_layers = pl.col("counts_source") == "layers"
     return table.with_columns(
-        **{what: pl.when(from_layers).then(f"{what}_from_layers").otherwise(source) for what, source in references.items()}
+        **{
+            what: pl.when(from_layers).then(f"{what}_from_layers").otherwise(source)
+            for what, source in references.items()
+        }
     )
 
 

@@ -1,9 +1,9 @@
 """The roofline models as expression graphs: formulas on nodes, no labels, no arrays.
 
-Notation: ``tc`` compute time per input, ``tw`` time of one reading of the weights, ``ta`` transfer time of activations and
-state per input, ``b`` batch. A transfer is paid once per input, or once per batch where the inputs in flight share it.
-Written tightly, because interval bounds are only as tight as the algebra: energy is ``max(P·tc, P·tw/b + P·ta)``, never
-``P·(latency/b)``.
+Notation: ``tc`` compute time per input, ``tw`` time of one reading of the weights, ``ta`` transfer time of activations
+and state per input, ``b`` batch. A transfer is paid once per input, or once per batch where the inputs in flight share
+it. Written tightly, because interval bounds are only as tight as the algebra: energy is ``max(P·tc, P·tw/b + P·ta)``,
+never ``P·(latency/b)``.
 
 Source: Williams, Waterman, Patterson, "Roofline: an insightful visual performance model for multicore architectures",
 CACM 52(4), 2009; the batch-aware form splits the memory ceiling into what is paid per batch and per input.
@@ -25,7 +25,7 @@ COMPUTE, MEMORY, WEIGHTS, ACTIVATIONS = 0.0, 1.0, 2.0, 3.0
 
 @dataclass(frozen=True)
 class Transfer:
-    """A transfer from memory: the time of one, and whether the inputs in flight share it (yes, no, or a node of 1 and 0)."""
+    """The time of one transfer from memory, and whether the inputs in flight share it (a node: 1 yes, 0 no)."""
 
     time: Node
     shared: Node | bool
@@ -101,12 +101,14 @@ def energy(times: Times, power: Node) -> Node:
     def scaled(transfers: tuple[Transfer, ...]) -> tuple[Transfer, ...]:
         return tuple(Transfer(power * one.time, one.shared) for one in transfers)
 
-    joules = replace(times, compute=power * times.compute, weights=scaled(times.weights), activations=scaled(times.activations))
+    joules = replace(
+        times, compute=power * times.compute, weights=scaled(times.weights), activations=scaled(times.activations)
+    )
     return period(joules)
 
 
 def binding(times: Times) -> Node:
-    """What limits the period: compute, weights or activations; plain memory where only one of the two is counted.
+    """Tell what limits the period: compute, weights or activations; plain memory where only one of the two is counted.
 
     Over layers, the kind that takes the largest share of the period. Ties go to compute, then to weights.
     """

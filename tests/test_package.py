@@ -20,7 +20,14 @@ ROOT = Path(__file__).parent.parent
 
 
 def run(code: str, **env: str) -> str:
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT / "tests", env={**os.environ, **env}, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        cwd=ROOT / "tests",
+        env={**os.environ, **env},
+        check=False,
+    )
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -42,11 +49,24 @@ def test_public_functions_take_data_first_and_keywords_after():
 
 def test_import_loads_neither_compiler_nor_plotting():
     loaded = run("import sys, roofcube; print(*sorted(sys.modules))").split()
-    assert not {"numba", "llvmlite", "bokeh", "holoviews", "hvplot", "panel", "polars", "pydantic", "netCDF4", "scipy"} & set(loaded)
+    assert not {
+        "numba",
+        "llvmlite",
+        "bokeh",
+        "holoviews",
+        "hvplot",
+        "panel",
+        "polars",
+        "pydantic",
+        "netCDF4",
+        "scipy",
+    } & set(loaded)
 
 
 def test_benchmark_of_a_small_cube_needs_no_compiler():
-    loaded = run("import sys, roofcube as rc; rc.pareto(rc.benchmark('mnist'), ['measured_throughput', 'measured_top1']); print(*sys.modules)").split()
+    loaded = run(
+        "import sys, roofcube as rc; rc.pareto(rc.benchmark('mnist'), ['measured_throughput', 'measured_top1']); print(*sys.modules)"
+    ).split()
     assert "numba" not in loaded
     assert "bokeh" not in loaded
 
@@ -107,5 +127,7 @@ def test_sibling_packages_named_like_our_folders_are_untouched(tmp_path):
 
 
 def test_shadowed_import_says_so():
-    done = subprocess.run([sys.executable, "-c", "import kernels"], capture_output=True, text=True, cwd=ROOT, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", "import kernels"], capture_output=True, text=True, cwd=ROOT, check=False
+    )
     assert "shadows another package" in done.stderr

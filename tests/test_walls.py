@@ -12,8 +12,31 @@ ROOT = Path(__file__).parent.parent
 STDLIB_ONLY = {"errors"}
 # room → top-level packages and roofcube rooms that its modules must not import
 FORBIDDEN = {
-    "kernels": {"xarray", "polars", "pandas", "netCDF4", "zarr", "bokeh", "holoviews", "hvplot", "panel", "pydantic", "roofcube.*"},
-    "datasets": {"xarray", "numba", "bokeh", "holoviews", "hvplot", "panel", "netCDF4", "zarr", "roofcube.kernels", "roofcube.*"},
+    "kernels": {
+        "xarray",
+        "polars",
+        "pandas",
+        "netCDF4",
+        "zarr",
+        "bokeh",
+        "holoviews",
+        "hvplot",
+        "panel",
+        "pydantic",
+        "roofcube.*",
+    },
+    "datasets": {
+        "xarray",
+        "numba",
+        "bokeh",
+        "holoviews",
+        "hvplot",
+        "panel",
+        "netCDF4",
+        "zarr",
+        "roofcube.kernels",
+        "roofcube.*",
+    },
     "cube/plot": {"numba", "netCDF4", "zarr", "roofcube.kernels"},
     "cube/page": {"numba", "zarr", "roofcube.kernels"},
     "cube": {"bokeh", "holoviews", "hvplot", "panel"},
@@ -81,7 +104,9 @@ def test_every_package_folder_is_shipped():
 def test_modules_never_share_a_name_with_a_public_function():
     import roofcube as rc
 
-    modules = {path.stem for path in (ROOT / "cube").glob("*.py")} | {path.parent.name for path in (ROOT / "cube").glob("*/__init__.py")}
+    modules = {path.stem for path in (ROOT / "cube").glob("*.py")} | {
+        path.parent.name for path in (ROOT / "cube").glob("*/__init__.py")
+    }
     assert modules & (set(rc.__all__) - {"plot"}) == set()
 
 

@@ -27,10 +27,24 @@ def test_every_row_is_in_a_cube_or_unmatched(task):
 def test_source_values_are_in_their_cells_to_the_last_bit():
     cube = rc.benchmark("imagenet")
     rows = rc.datasets.load_measurements("imagenet")
-    single = rows.filter(~pl.struct("platform", "mode", "topology", "pruning_percent", "precision", "batch").is_duplicated())
+    single = rows.filter(
+        ~pl.struct("platform", "mode", "topology", "pruning_percent", "precision", "batch").is_duplicated()
+    )
     for row in single.sample(40, seed=1).iter_rows(named=True):
-        cell = cube.sel(platform=row["platform"], mode=row["mode"], topology=row["topology"], pruning=row["pruning_percent"], precision=row["precision"], batch=row["batch"])
-        for name, column in (("measured_throughput", "throughput_compute_per_s"), ("measured_latency", "latency_compute_s"), ("power_full", "power_full_w"), ("measured_top1", "top1_percent")):
+        cell = cube.sel(
+            platform=row["platform"],
+            mode=row["mode"],
+            topology=row["topology"],
+            pruning=row["pruning_percent"],
+            precision=row["precision"],
+            batch=row["batch"],
+        )
+        for name, column in (
+            ("measured_throughput", "throughput_compute_per_s"),
+            ("measured_latency", "latency_compute_s"),
+            ("power_full", "power_full_w"),
+            ("measured_top1", "top1_percent"),
+        ):
             value = row[column]
             assert float(cell[name]) == value or (value is None and np.isnan(float(cell[name])))
 
@@ -38,7 +52,9 @@ def test_source_values_are_in_their_cells_to_the_last_bit():
 def test_duplicate_keys_hold_the_mean_and_say_so():
     cube = rc.benchmark("imagenet")
     cell = cube.sel(platform="EdgeTPU", mode="fast", topology="ResNet-50v15", pruning=100, precision="INT8", batch=1)
-    pair = ROWS.filter(pl.col("topology") == "ResNet-50v15", pl.col("mode") == "fast")["throughput_compute_per_s"].to_list()
+    pair = ROWS.filter(pl.col("topology") == "ResNet-50v15", pl.col("mode") == "fast")[
+        "throughput_compute_per_s"
+    ].to_list()
     assert int(cell.n_rows) == 2
     assert float(cell.measured_throughput) == pytest.approx(sum(pair) / 2)
     assert int(cell.quality) & QUALITY["duplicate_key"]
@@ -57,7 +73,9 @@ def test_join_order_of_labels_does_not_matter():
     cube = rc.predict(rc.inputs("mnist"))
     shuffled = cube.isel(platform=slice(None, None, -1), batch=slice(None, None, -1))
     joined = rc.join(shuffled, ROWS).reindex_like(cube)
-    xr.testing.assert_equal(joined.efficiency.transpose(*rc.join(cube, ROWS).efficiency.dims), rc.join(cube, ROWS).efficiency)
+    xr.testing.assert_equal(
+        joined.efficiency.transpose(*rc.join(cube, ROWS).efficiency.dims), rc.join(cube, ROWS).efficiency
+    )
 
 
 def test_a_table_without_a_key_column_is_told():
@@ -74,17 +92,28 @@ def test_joining_a_cube_without_labels_is_an_error():
 
 def test_energy_and_efficiency_are_ratios_of_what_is_there():
     cube = rc.benchmark("mnist")
-    xr.testing.assert_equal(cube.energy_per_input.drop_attrs(), (cube.power_full / cube.measured_throughput).drop_attrs())
-    xr.testing.assert_allclose((cube.inputs_per_joule * cube.energy_per_input).drop_attrs(), xr.ones_like(cube.energy_per_input).where(cube.energy_per_input.notnull()).drop_attrs())
+    xr.testing.assert_equal(
+        cube.energy_per_input.drop_attrs(), (cube.power_full / cube.measured_throughput).drop_attrs()
+    )
+    xr.testing.assert_allclose(
+        (cube.inputs_per_joule * cube.energy_per_input).drop_attrs(),
+        xr.ones_like(cube.energy_per_input).where(cube.energy_per_input.notnull()).drop_attrs(),
+    )
     assert cube.efficiency.dims == ("platform", "mode", "topology", "pruning", "precision", "batch")
 
 
 def test_best_gives_the_labelled_winner():
     cube = rc.benchmark("cifar10")
     winner = rc.best(cube, "measured_throughput", where={"measured_top1": (85, None), "measured_latency": (None, 0.01)})
-    rows = rc.datasets.load_measurements("cifar10").filter(pl.col("top1_percent") >= 85, pl.col("latency_compute_s") <= 0.01)
+    rows = rc.datasets.load_measurements("cifar10").filter(
+        pl.col("top1_percent") >= 85, pl.col("latency_compute_s") <= 0.01
+    )
     row = rows.sort("throughput_compute_per_s", descending=True).row(0, named=True)
-    assert (winner.platform.item(), winner["mode"].item(), winner.batch.item()) == (row["platform"], row["mode"], row["batch"])
+    assert (winner.platform.item(), winner["mode"].item(), winner.batch.item()) == (
+        row["platform"],
+        row["mode"],
+        row["batch"],
+    )
     assert bool(winner.found)
 
 
@@ -121,7 +150,11 @@ def test_labels_choose(where):
 
 def test_front_counts_what_each_limit_removed():
     cube = rc.benchmark("cifar10")
-    front = rc.pareto(cube, ["measured_throughput", "measured_top1"], where={"measured_top1": (85, None), "measured_latency": (None, 1e-3)})
+    front = rc.pareto(
+        cube,
+        ["measured_throughput", "measured_top1"],
+        where={"measured_top1": (85, None), "measured_latency": (None, 1e-3)},
+    )
     assert front.attrs["n_points"] == cube.measured_throughput.size
     assert front.attrs["n_missing"] == cube.measured_throughput.size - 378
     assert front.attrs["n_removed_measured_top1"] == int((cube.measured_top1 < 85).sum())
@@ -146,16 +179,44 @@ def test_empty_fronts_are_empty():
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [
-        (lambda cube: rc.pareto(cube, ["throughput"]), UnknownLabelError, "`objectives`: 'throughput' is not known; did you mean"),
-        (lambda cube: rc.pareto(cube, {"ops": "most"}), InvalidDataError, r"`objectives\['ops'\]`: expected 'max' or 'min', got 'most'"),
+        (
+            lambda cube: rc.pareto(cube, ["throughput"]),
+            UnknownLabelError,
+            "`objectives`: 'throughput' is not known; did you mean",
+        ),
+        (
+            lambda cube: rc.pareto(cube, {"ops": "most"}),
+            InvalidDataError,
+            r"`objectives\['ops'\]`: expected 'max' or 'min', got 'most'",
+        ),
         (lambda cube: rc.pareto(cube, []), InvalidDataError, "expected at least one variable"),
-        (lambda cube: rc.pareto(cube, ["ops"], where={"top1": (1, 2, 3)}), InvalidDataError, r"`where\['top1'\]`: expected \(low, high\)"),
-        (lambda cube: rc.pareto(cube, ["ops"], where={"topp1": (1, 2)}), UnknownLabelError, "`where`: 'topp1' is not known; did you mean 'top1'"),
-        (lambda cube: rc.pareto(cube, ["ops"], where={"platform": ["TX3"]}), UnknownLabelError, "`platform`: 'TX3' is not known; did you mean 'TX2'"),
-        (lambda cube: rc.pareto(cube, ["ops"], per="platfrom"), UnknownLabelError, "`per`: 'platfrom' is not known; did you mean 'platform'"),
+        (
+            lambda cube: rc.pareto(cube, ["ops"], where={"top1": (1, 2, 3)}),
+            InvalidDataError,
+            r"`where\['top1'\]`: expected \(low, high\)",
+        ),
+        (
+            lambda cube: rc.pareto(cube, ["ops"], where={"topp1": (1, 2)}),
+            UnknownLabelError,
+            "`where`: 'topp1' is not known; did you mean 'top1'",
+        ),
+        (
+            lambda cube: rc.pareto(cube, ["ops"], where={"platform": ["TX3"]}),
+            UnknownLabelError,
+            "`platform`: 'TX3' is not known; did you mean 'TX2'",
+        ),
+        (
+            lambda cube: rc.pareto(cube, ["ops"], per="platfrom"),
+            UnknownLabelError,
+            "`per`: 'platfrom' is not known; did you mean 'platform'",
+        ),
         (lambda cube: rc.best(cube, "executed_precision"), InvalidDataError, "expected a numeric variable"),
         (lambda cube: rc.efficiency(cube, at="worst"), InvalidDataError, "`at`: expected one of 'best', 'batch'"),
-        (lambda cube: rc.efficiency(cube[["ops"]]), ValueError, "`measured_throughput`: the efficiency needs this variable"),
+        (
+            lambda cube: rc.efficiency(cube[["ops"]]),
+            ValueError,
+            "`measured_throughput`: the efficiency needs this variable",
+        ),
     ],
 )
 def test_bad_questions_are_answered_clearly(call, error, message):
@@ -166,7 +227,9 @@ def test_bad_questions_are_answered_clearly(call, error, message):
 def test_efficiency_at_equal_batch_and_for_the_system():
     cube = rc.benchmark("mnist")
     at_batch = rc.efficiency(cube, at="batch")
-    xr.testing.assert_equal(at_batch.efficiency.drop_attrs().transpose(*cube.efficiency.dims), cube.efficiency.drop_attrs())
+    xr.testing.assert_equal(
+        at_batch.efficiency.drop_attrs().transpose(*cube.efficiency.dims), cube.efficiency.drop_attrs()
+    )
     system = rc.efficiency(cube, scope="system").measured_throughput
     assert float(system.max()) == float(cube.measured_system_throughput.max())
 
@@ -175,4 +238,7 @@ def test_accessor_is_the_functions():
     cube = rc.benchmark("mnist")
     xr.testing.assert_identical(cube.roof.best("measured_throughput"), rc.best(cube, "measured_throughput"))
     xr.testing.assert_identical(cube.roof.efficiency(), rc.efficiency(cube))
-    xr.testing.assert_identical(cube.roof.pareto(["measured_throughput", "measured_top1"]), rc.pareto(cube, ["measured_throughput", "measured_top1"]))
+    xr.testing.assert_identical(
+        cube.roof.pareto(["measured_throughput", "measured_top1"]),
+        rc.pareto(cube, ["measured_throughput", "measured_top1"]),
+    )

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
 import pytest
-import xarray as xr
 
 import roofcube as rc
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 DATA = Path(__file__).parent.parent / "data"
 FRONT = [
@@ -68,7 +71,9 @@ def test_all_published_powers_and_energies():
     for row in rows:
         one = exact().sel(label(row))
         assert float(one.power_full.mean("batch")) == pytest.approx(row["mean_power_full_w"], rel=1e-3)
-        assert 1e3 * float(one.energy_per_input.mean("batch")) == pytest.approx(row["mean_energy_mj_per_input"], rel=1e-3)
+        assert 1e3 * float(one.energy_per_input.mean("batch")) == pytest.approx(
+            row["mean_energy_mj_per_input"], rel=1e-3
+        )
 
 
 def test_the_slip_of_the_source_is_not_repeated():
@@ -89,7 +94,9 @@ def test_measured_front_is_exactly_the_eleven():
 
 def test_predicted_front_has_eight_distinct_points():
     front = rc.pareto(site(), {"predicted_throughput": "max", "top1": "max"})
-    distinct = {(round(a), round(b, 6)) for a, b in zip(front.predicted_throughput.values, front.top1.values, strict=True)}
+    distinct = {
+        (round(a), round(b, 6)) for a, b in zip(front.predicted_throughput.values, front.top1.values, strict=True)
+    }
     assert len(distinct) == 8
     assert {(6229, 87.4), (638592, 73.64)} <= distinct
     assert rc.pareto(site(), {"predicted_throughput": "max", "top1": "max"}, ties="first").sizes["point"] == 8

@@ -44,7 +44,11 @@ def test_every_trap_is_found(rule, rows):
 
 
 def test_what_the_traps_are():
-    at = {rule: ROWS[of(rule)["row"].to_list()] for rule in FINDINGS["rule"].unique() if of(rule)["table"][0] == "measurements"}
+    at = {
+        rule: ROWS[of(rule)["row"].to_list()]
+        for rule in FINDINGS["rule"].unique()
+        if of(rule)["table"][0] == "measurements"
+    }
     assert set(at["above_compute_peak"]["topology"]) == {"MLP"}
     split = at["above_roofline"].group_by("platform").len().rows()
     assert dict(split) == {"TX2": 130, "ZCU104-FINN": 70}
@@ -52,12 +56,18 @@ def test_what_the_traps_are():
     assert set(at["does_not_scale"]["topology"]) == {"MobileNetv1"}
     assert at["full_power_below_idle"]["mode"].to_list() == ["maxq"]
     differing = at["accuracy_differs"].select("platform", "topology", "pruning_percent", "precision").n_unique()
-    measured = ROWS.filter(pl.col("top1_percent").is_not_null()).select("platform", "topology", "pruning_percent", "precision").n_unique()
+    measured = (
+        ROWS.filter(pl.col("top1_percent").is_not_null())
+        .select("platform", "topology", "pruning_percent", "precision")
+        .n_unique()
+    )
     assert (differing, measured) == (20, 84)
     missing = of("missing_value")
     assert missing.filter(pl.col("column") == "throughput_system_per_s").height == 336
     assert missing.filter(pl.col("column") == "throughput_compute_per_s").height == 5
-    halved = at["throughput_latency_mismatch"].filter(pl.col("platform") == "ZCU104-FINN", pl.col("precision") == "INT2", pl.col("pruning_percent") == 12.5)
+    halved = at["throughput_latency_mismatch"].filter(
+        pl.col("platform") == "ZCU104-FINN", pl.col("precision") == "INT2", pl.col("pruning_percent") == 12.5
+    )
     assert halved.group_by("topology").len().sort("topology").rows() == [("CNV", 10), ("MLP", 1)]
 
 
@@ -72,7 +82,11 @@ def test_the_numbers_are_in_the_finding():
 
 
 def test_rules_do_not_know_the_labels():
-    text = {node.value for node in ast.walk(ast.parse(Path(quality.__file__).read_text(encoding="utf-8"))) if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+    text = {
+        node.value
+        for node in ast.walk(ast.parse(Path(quality.__file__).read_text(encoding="utf-8")))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    }
     labels = set(ROWS["platform"]) | set(ROWS["topology"]) | {"A53", "INT2", "INT4", "maxq"}
     assert not {label for label in labels for one in text if label in one.split()}
 
@@ -88,12 +102,16 @@ def test_rows_are_never_changed():
 def test_a_unit_off_by_a_thousand(column, factor):
     good = ROWS.filter(pl.col("platform") == "TX2", pl.col("topology") == "ResNet-50")
     assert of("unit_off", rc.check(good)).height == 0
-    bad = good.with_columns(pl.when(pl.int_range(pl.len()) == 3).then(pl.col(column) * factor).otherwise(pl.col(column)).alias(column))
+    bad = good.with_columns(
+        pl.when(pl.int_range(pl.len()) == 3).then(pl.col(column) * factor).otherwise(pl.col(column)).alias(column)
+    )
     assert of("unit_off", rc.check(bad))["row"].to_list() == [3]
 
 
 def test_a_unit_off_without_the_other_column():
-    good = ROWS.filter(pl.col("platform") == "TX2", pl.col("topology") == "ResNet-50").with_columns(latency_compute_s=None)
+    good = ROWS.filter(pl.col("platform") == "TX2", pl.col("topology") == "ResNet-50").with_columns(
+        latency_compute_s=None
+    )
     bad = good.with_columns(throughput_compute_per_s=pl.col("throughput_compute_per_s") * 1e3)
     assert of("unit_off", rc.check(good.cast({"latency_compute_s": pl.Float64}))).height == 0
     assert of("unit_off", rc.check(bad.cast({"latency_compute_s": pl.Float64}))).height == bad.height

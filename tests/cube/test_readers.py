@@ -25,14 +25,29 @@ def test_the_embedded_rows_survive_a_round_trip(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (HEADER.replace("latency_compute_s", "latency_compute_ms") + ROW, r"rows\.csv, header \(row 1\): column 'latency_compute_ms' is not known: wrong unit 'ms'; multiply by 0\.001 and name it 'latency_compute_s'"),
-        (HEADER.replace("throughput_compute_per_s", "throughput_compute_fps") + ROW, r"multiply by 1 and name it 'throughput_compute_per_s'"),
+        (
+            HEADER.replace("latency_compute_s", "latency_compute_ms") + ROW,
+            r"rows\.csv, header \(row 1\): column 'latency_compute_ms' is not known: wrong unit 'ms'; multiply by 0\.001 and name it 'latency_compute_s'",
+        ),
+        (
+            HEADER.replace("throughput_compute_per_s", "throughput_compute_fps") + ROW,
+            r"multiply by 1 and name it 'throughput_compute_per_s'",
+        ),
         (HEADER.replace("platform", "platfrom") + ROW, r"column 'platfrom' is not known; did you mean 'platform'\?"),
         ("task,topology\nx,y\n", r"header \(row 1\): column 'platform' is missing"),
-        (HEADER + ROW.replace("909", "fast"), r"rows\.csv, row 2, column 'throughput_compute_per_s': got 'fast'; expected a number"),
+        (
+            HEADER + ROW.replace("909", "fast"),
+            r"rows\.csv, row 2, column 'throughput_compute_per_s': got 'fast'; expected a number",
+        ),
         (HEADER + ROW.replace("909", '"1,234.5"'), r"got '1,234\.5'; expected a number; write 1234\.5"),
-        (HEADER + ROW.replace("FP16", "FP17"), r"column 'precision': got 'FP17'; expected a precision such as .*did you mean"),
-        (HEADER + ROW + ROW, r"rows 2 and 3, column 'batch': got the same key twice \(.*platform='TX2'.*\); keep one row"),
+        (
+            HEADER + ROW.replace("FP16", "FP17"),
+            r"column 'precision': got 'FP17'; expected a precision such as .*did you mean",
+        ),
+        (
+            HEADER + ROW + ROW,
+            r"rows 2 and 3, column 'batch': got the same key twice \(.*platform='TX2'.*\); keep one row",
+        ),
         (HEADER + ROW.replace(",100,1,", ",100,0,"), r"row 2, column 'batch': got '0'; .*greater than or equal to 1"),
         (HEADER + ROW.replace(",87.02", ",870.2"), r"column 'top1_percent': got '870\.2'; .*less than or equal to 100"),
         (HEADER + ROW.replace("0.0011", "-1"), r"column 'latency_compute_s': got '-1'; .*greater than 0"),
@@ -124,5 +139,5 @@ def test_own_network_from_onnx(tmp_path):
     assert layers["ops"].to_list() == [2 * 216 * 900, 2 * 72000]
     assert layers["kind"].to_list() == ["conv", "fully_connected"]
     (tmp_path / "bad.onnx").write_bytes(b"not onnx")
-    with pytest.raises((InvalidDataError, MissingInputError), match="bad.onnx"):
+    with pytest.raises((InvalidDataError, MissingInputError), match=r"bad\.onnx"):
         rc.read_network(tmp_path / "bad.onnx")

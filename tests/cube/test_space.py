@@ -73,9 +73,19 @@ def test_published_formula_at_every_point():
     inputs = rc.inputs("mnist")
     cube = rc.predict(inputs)
     element = xr.DataArray([ELEMENT_BYTES[p] for p in inputs.precision.values], coords={"precision": inputs.precision})
-    expected = np.minimum(inputs.peak_compute, inputs.memory_bandwidth * inputs.ops / (inputs.params * element)) / inputs.ops
-    xr.testing.assert_allclose(cube.predicted_throughput.drop_attrs(), expected.transpose(*cube.predicted_throughput.dims).drop_attrs(), rtol=1e-14)
-    xr.testing.assert_allclose(cube.predicted_latency.drop_attrs(), (inputs.batch / cube.predicted_throughput).transpose(*cube.predicted_latency.dims).drop_attrs(), rtol=1e-14)
+    expected = (
+        np.minimum(inputs.peak_compute, inputs.memory_bandwidth * inputs.ops / (inputs.params * element)) / inputs.ops
+    )
+    xr.testing.assert_allclose(
+        cube.predicted_throughput.drop_attrs(),
+        expected.transpose(*cube.predicted_throughput.dims).drop_attrs(),
+        rtol=1e-14,
+    )
+    xr.testing.assert_allclose(
+        cube.predicted_latency.drop_attrs(),
+        (inputs.batch / cube.predicted_throughput).transpose(*cube.predicted_latency.dims).drop_attrs(),
+        rtol=1e-14,
+    )
     assert cube.predicted_throughput.dims == ("platform", "mode", "topology", "pruning", "precision")
 
 
@@ -88,7 +98,16 @@ def test_nothing_vanishes_without_a_reason():
     assert set(np.unique(reason.values).tolist()) <= set(meanings)
     one = cube.infeasible.sel(topology="ResNet-50", pruning=100, precision="INT8", platform="EdgeTPU")
     assert meanings[int(one.sel(mode="maxn"))] == "mode_not_offered"
-    assert meanings[int(cube.infeasible.sel(topology="MobileNetv1", pruning=50, precision="INT8", platform="EdgeTPU", mode="fast"))] == "network_not_defined"
+    assert (
+        meanings[
+            int(
+                cube.infeasible.sel(
+                    topology="MobileNetv1", pruning=50, precision="INT8", platform="EdgeTPU", mode="fast"
+                )
+            )
+        ]
+        == "network_not_defined"
+    )
 
 
 def test_bound_reads_weights_once_per_batch():
@@ -97,7 +116,7 @@ def test_bound_reads_weights_once_per_batch():
     throughput = bound.predicted_throughput.squeeze(drop=True)
     assert throughput.values.tolist() == sorted(throughput.values.tolist())
     assert float(throughput.sel(batch=16) / throughput.sel(batch=1)) > 14
-    assert float(throughput.sel(batch=1)) == pytest.approx(float(rc.predict(inputs).predicted_throughput), rel=0.01)
+    assert float(throughput.sel(batch=1)) == pytest.approx(rc.predict(inputs).predicted_throughput.item(), rel=0.01)
     assert bound.predicted_latency.squeeze().values == pytest.approx(inputs.batch.values / throughput.values)
 
 
@@ -112,14 +131,27 @@ def test_only_the_nine_impossible_rows_exceed_the_bound():
 
 
 def tiny(**more):
-    variables = {"ops": 8.0, "params": 4.0, "peak_compute": ("hardware", [1.0, 4.0]), "memory_bandwidth": 2.0, "element_bytes": 1.0, **more}
+    variables = {
+        "ops": 8.0,
+        "params": 4.0,
+        "peak_compute": ("hardware", [1.0, 4.0]),
+        "memory_bandwidth": 2.0,
+        "element_bytes": 1.0,
+        **more,
+    }
     return xr.Dataset(variables, coords={"batch": [1, 2]})
 
 
 @pytest.mark.parametrize("layers", ["whole network", "per layer"])
 @pytest.mark.parametrize(
     ("weights", "seconds"),
-    [("memory per input", [2.0, 2.0]), ("memory per batch", [2.0, 1.0]), ("on chip", [0, 0]), ("free", [0, 0]), ("on chip if it fits", [2.0, 1.0])],
+    [
+        ("memory per input", [2.0, 2.0]),
+        ("memory per batch", [2.0, 1.0]),
+        ("on chip", [0, 0]),
+        ("free", [0, 0]),
+        ("on chip if it fits", [2.0, 1.0]),
+    ],
 )
 def test_storage_of_weights(layers, weights, seconds):
     assumptions = rc.Assumptions(weights=weights, activations="free", state="free", layers=layers)
@@ -131,7 +163,10 @@ def test_storage_of_weights(layers, weights, seconds):
 
 
 def test_activations_and_state_are_moved_for_every_input():
-    cube = rc.predict(tiny(activations=6.0, state=2.0), assumptions=rc.Assumptions(weights="free", activations="memory per input", state="memory per input"))
+    cube = rc.predict(
+        tiny(activations=6.0, state=2.0),
+        assumptions=rc.Assumptions(weights="free", activations="memory per input", state="memory per input"),
+    )
     assert (1 / cube.predicted_throughput).values.tolist() == pytest.approx([8.0, 4.0])
 
 
@@ -180,7 +215,9 @@ def test_missing_inputs_are_named():
 
 
 def test_a_variable_may_not_hide_a_dim():
-    with pytest.raises(InvalidDataError, match="`bandwidth`: a variable over bandwidth, topology must not share its name with a dim"):
+    with pytest.raises(
+        InvalidDataError, match="`bandwidth`: a variable over bandwidth, topology must not share its name with a dim"
+    ):
         build_model(xr.Dataset({"bandwidth": (("bandwidth", "topology"), [[1.0]])}), rc.PUBLISHED)
 
 
@@ -192,7 +229,7 @@ def test_totals_that_gained_a_dim_do_not_silently_ignore_their_layers():
 
 
 def test_wrong_storage_lists_the_choices():
-    with pytest.raises(InvalidDataError, match="`weights`: expected one of 'memory per input', .* got 'on disk'"):
+    with pytest.raises(InvalidDataError, match=r"`weights`: expected one of 'memory per input', .* got 'on disk'"):
         rc.Assumptions(weights="on disk")
 
 

@@ -102,8 +102,16 @@ def test_torn_foreign_and_altered_files_are_refused(tmp_path, cube):
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [
-        (lambda cube, folder: rc.save(cube, folder / "cube.csv"), InvalidDataError, r"expected a name ending in \.nc or \.zarr, got 'cube\.csv'"),
-        (lambda cube, folder: rc.save(cube, folder / "no" / "cube.nc"), InvalidDataError, "the folder .* does not exist"),
+        (
+            lambda cube, folder: rc.save(cube, folder / "cube.csv"),
+            InvalidDataError,
+            r"expected a name ending in \.nc or \.zarr, got 'cube\.csv'",
+        ),
+        (
+            lambda cube, folder: rc.save(cube, folder / "no" / "cube.nc"),
+            InvalidDataError,
+            "the folder .* does not exist",
+        ),
         (lambda cube, folder: rc.load(folder / "none.nc"), FileNotFoundError, "there is no such file"),
     ],
 )
@@ -131,6 +139,8 @@ def test_merge_joins_labels_and_refuses_to_choose():
     cube = rc.predict(rc.inputs("mnist"))
     left, right = (rc.join(cube.sel(platform=one), rows) for one in (["TX2"], ["NCS2"]))
     both = rc.merge(left[["measured_throughput"]], right[["measured_throughput"]])
-    assert int(both.measured_throughput.notnull().sum()) == int(left.measured_throughput.notnull().sum() + right.measured_throughput.notnull().sum())
+    assert int(both.measured_throughput.notnull().sum()) == int(
+        left.measured_throughput.notnull().sum() + right.measured_throughput.notnull().sum()
+    )
     with pytest.raises(InvalidDataError, match="`merge`: ops hold different values"):
         rc.merge(cube[["ops"]], cube[["ops"]] * 2)

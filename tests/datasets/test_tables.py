@@ -69,7 +69,9 @@ def test_an_altered_table_is_refused(monkeypatch):
 
 def test_counts_take_layers_where_they_agree_within_one_percent():
     table = datasets.load_topologies()
-    agree = (pl.col("ops_difference_percent").abs() <= 1) & (pl.col("params_difference_percent").fill_null(0).abs() <= 1)
+    agree = (pl.col("ops_difference_percent").abs() <= 1) & (
+        pl.col("params_difference_percent").fill_null(0).abs() <= 1
+    )
     assert table.filter(agree)["counts_source"].unique().to_list() == ["layers"]
     assert table.filter(~agree)["counts_source"].unique().to_list() == ["source"]
     cnv = table.filter(pl.col("topology") == "CNV").sort("pruning_percent")
