@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import numpy as np
 
-from roofcube.kernels import stream
+from roofcube.kernels import search, stream
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from roofcube.kernels.partials import BestPartial, FrontPartial, TopPartial
     from roofcube.kernels.query import Query
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 __all__ = ["STRATEGIES", "Engine"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
+Answer = TypeVar("Answer")
+SMALL = 1 << 15  # points that NumPy visits sooner than bounds are prepared
 STRATEGIES = ("auto", "bounds", "stream", "numpy")
 
 
@@ -35,24 +38,94 @@ class Engine:
 
     def best(self, query: Query) -> BestPartial:
         """Find the largest key and its first point of each group."""
-        return stream.best(query, threads=self.threads)
+        return self._bounded(
+            query,
+            lambda generous: search.best(query, generous=generous),
+            lambda: stream.best(query, threads=self.threads),
+        )
 
     def top(self, query: Query, n: int) -> TopPartial:
         """Find the n largest keys of a query without groups."""
-        return stream.top(query, n, threads=self.threads)
+        return self._bounded(
+            query,
+            lambda generous: search.top(query, n, generous=generous),
+            lambda: stream.top(query, n, threads=self.threads),
+        )
 
-    def front(self, query: Query) -> FrontPartial:
+    def front(self, query: Query) -> Front:
         """Find the front of a query without groups."""
-        return stream.front(query, threads=self.threads)
-
-    def members(self, query: Query, front: FrontPartial) -> tuple[Array, Array]:
-        """List all points of a front with the number of the vector that each has."""
-        return stream.members(query, front.vectors, threads=self.threads)
+        return self._bounded(
+            query,
+            lambda generous: search.front(query, generous=generous, threads=self.threads),
+            lambda: StreamedFront(query, stream.front(query, threads=self.threads), self.threads),
+        )
 
     def count(self, query: Query, *, by: str | None = None, codes: Sequence[float] = ()) -> Array:
         """Count the valid points of each group, by the codes of an output."""
-        return stream.count(query, by=by, codes=codes, threads=self.threads) * query.copies
+        known = np.sort(np.asarray(codes, dtype=query.space.dtype))
+        place = np.argsort(np.asarray(codes, dtype=query.space.dtype), kind="stable")
+
+        def classify(values: Array) -> Array:
+            """Number codes in ascending order, gaps between them included, so that the numbers are monotone."""
+            below, upto = np.searchsorted(known, values, side="left"), np.searchsorted(known, values, side="right")
+            return below + upto
+
+        def bounded(generous: bool) -> Array:
+            if by is None:
+                return search.classified(query, 1, None, classify, generous=generous)
+            found = search.classified(query, 2 * len(known) + 2, by, classify, generous=generous)
+            counts = np.zeros((query.n_groups, len(known)), dtype=np.int64)
+            counts[:, place] = found[:, 1 : 2 * len(known) : 2]
+            return counts
+
+        return query.copies * self._bounded(
+            query, bounded, lambda: stream.count(query, by=by, codes=codes, threads=self.threads)
+        )
 
     def histogram(self, query: Query, name: str, edges: Array) -> Array:
         """Count the valid points of each group in each bin."""
-        return stream.histogram(query, name, edges, threads=self.threads) * query.copies
+
+        def classify(values: Array) -> Array:
+            """Number bins from 1; 0 is below all of them, the number after the last is above."""
+            bins = np.searchsorted(edges, values, side="right")
+            bins[values == edges[-1]] = len(edges) - 1
+            return bins
+
+        return query.copies * self._bounded(
+            query,
+            lambda generous: search.classified(query, len(edges) + 1, name, classify, generous=generous)[:, 1:-1],
+            lambda: stream.histogram(query, name, edges, threads=self.threads),
+        )
+
+    def _bounded(self, query: Query, bounded: Callable[[bool], Answer], streamed: Callable[[], Answer]) -> Answer:
+        """Try bounds where they may pay, else visit every point."""
+        if self.strategy in ("numpy", "stream") or not search.fits(query) or query.space.size == 0:
+            return streamed()
+        if self.strategy == "auto" and (query.space.size <= SMALL or query.group_points <= query.n_groups):
+            return streamed()
+        try:
+            return bounded(self.strategy == "bounds")
+        except search.TooManyBoxes:
+            return streamed()
+
+
+class Front(Protocol):
+    """A front and how to list all its points."""
+
+    partial: FrontPartial
+
+    def members(self) -> tuple[Array, Array]:
+        """List all points in flat order with the number of the vector that each has."""
+
+
+@dataclass
+class StreamedFront:
+    """A front found by visiting every point; its equal points are found by visiting them again."""
+
+    query: Query
+    partial: FrontPartial
+    threads: int
+
+    def members(self) -> tuple[Array, Array]:
+        """List all points in flat order with the number of the vector that each has."""
+        return stream.members(self.query, self.partial.vectors, threads=self.threads)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["distinct_front", "grouped", "match", "minimal"]
+__all__ = ["Archive", "distinct_front", "grouped", "match", "minimal"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -87,3 +87,40 @@ def match(vectors: Array, known: Array) -> Array:
     found = np.empty(len(order), dtype=np.int64)
     found[order] = holder[number]
     return found[n:]
+
+
+class Archive:
+    """Real cost vectors found so far; tells which other vectors one of them dominates.
+
+    Parameters
+    ----------
+    objectives : int
+    dtype : numpy dtype
+    """
+
+    def __init__(self, objectives: int, dtype: Any) -> None:
+        self.vectors = np.zeros((0, objectives), dtype=dtype)
+
+    def add(self, vectors: Array) -> None:
+        """Take more vectors in; only minimal distinct ones are kept."""
+        if not len(vectors):
+            return
+        fresh = vectors[~self.dominates(vectors)] + vectors.dtype.type(0)
+        both = np.concatenate([self.vectors, fresh])
+        order, number = grouped(both)
+        both = both[order][np.searchsorted(number, np.arange(number[-1] + 1))]
+        self.vectors = both[minimal(both)]
+
+    def dominates(self, vectors: Array) -> Array:
+        """Say which vectors are strictly dominated: no better anywhere, worse somewhere."""
+        dominated = np.zeros(len(vectors), dtype=bool)
+        for start in range(0, len(vectors), SMALL):
+            block = vectors[start : start + SMALL]
+            no_worse = np.ones((len(self.vectors), len(block)), dtype=bool)
+            worse = np.zeros_like(no_worse)
+            for column in range(vectors.shape[1]):
+                mine, theirs = self.vectors[:, column, None], block[None, :, column]
+                no_worse &= mine <= theirs
+                worse |= mine < theirs
+            dominated[start : start + SMALL] = (no_worse & worse).any(axis=0)
+        return dominated

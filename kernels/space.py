@@ -189,6 +189,7 @@ def fold(
     lengths = dict(zip(space.all_axes, space.all_sizes, strict=True))
     dependence = space.dependence(outputs.values())
     kind = np.dtype(space.dtype)
+    summed = frozenset(space.summed)
     known: dict[Node, Array] = {}
     new: dict[Node, Node] = {}
     tables: dict[str, Array] = {}
@@ -214,7 +215,7 @@ def fold(
         if node not in new:
             if node in known:
                 new[node] = named(node)
-            elif node.operation == "where" and (branch := _decided(node, known)) is not None:
+            elif (branch := _decided(node, known)) is not None and summed & dependence[node] == summed & dependence[branch]:
                 new[node] = transformed(branch)
             else:
                 new[node] = rebuilt(node, tuple(transformed(argument) for argument in node.arguments))
@@ -226,7 +227,7 @@ def fold(
 
 def _decided(node: Node, known: Mapping[Node, Array]) -> Node | None:
     """Give the branch of a `where` whose condition is the same everywhere."""
-    condition = known.get(node.arguments[0])
+    condition = known.get(node.arguments[0]) if node.operation == "where" else None
     if condition is None or condition.size == 0:
         return None
     chosen = condition != 0

@@ -52,7 +52,8 @@ def _sense(sign: int) -> str:
 def _front(sweep: Sweep, found: Asked, place: dict[str, int], ties: str, before: int) -> tuple[list[Array], Array]:
     """Give the indices of one group's front, best first, and the number of points tied with each."""
     engine, query = sweep._engine, found.query
-    front = engine.front(query)
+    found_front = engine.front(query)
+    front = found_front.partial
     copies = query.copies
     if ties == "first":
         points.check_size(sweep.model, before + len(front.first), "pareto")
@@ -63,7 +64,7 @@ def _front(sweep: Sweep, found: Asked, place: dict[str, int], ties: str, before:
         if (front.ties == 1).all():
             flat, number = front.first, np.arange(len(front.first))
         else:
-            flat, number = engine.members(query, front)
+            flat, number = found_front.members()
         indices, number = found.expanded(flat, number, list(place))
     for dim, index in place.items():
         indices[sweep.dims.index(dim)] = np.full(len(number), index, dtype=np.int64)

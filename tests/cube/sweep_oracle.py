@@ -1,4 +1,4 @@
-"""Random spaces and a brute-force oracle for sweeps: the whole cube by `predict`, then plain NumPy, naive on purpose."""
+"""Random spaces and a brute-force oracle for sweeps: the whole cube by `predict`, then plain NumPy, naive by design."""
 
 from __future__ import annotations
 
@@ -236,7 +236,7 @@ def check_best(case: Case, sweep: rc.Sweep, objectives: dict, where: dict, per: 
     rest = [k for k in range(len(case.dims)) if k not in axes]
     order = axes + rest
     groups = int(np.prod([case.shape[k] for k in axes], dtype=int))
-    flat = np.arange(key.size).reshape(case.shape).transpose(order).reshape(groups, -1)
+    flat = np.arange(key.size).reshape(case.shape).transpose(order).reshape(groups, key.size // max(groups, 1))
     stacked = {dim: best[dim].broadcast_like(best["found"]).transpose(*per).values.ravel() for dim in case.dims}
     for group in range(groups):
         points = flat[group]

@@ -1,0 +1,150 @@
+"""Index trees: each axis cut into nested ranges of indices, and for each table the range of its values in every range.
+
+A box is one tree node an axis. Indices are sorted by what they do to the tables, so that nearby ones are alike.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+__all__ = ["BRANCHES", "Pyramid", "Tree", "sorted_indices"]
+
+Array = np.ndarray[Any, np.dtype[Any]]
+BRANCHES = 4
+
+
+@dataclass(frozen=True, eq=False)
+class Tree:
+    """Nested ranges of an axis; node 0 is the whole axis, children of a node are consecutive.
+
+    Attributes
+    ----------
+    order : array
+        The axis' indices in the order in which ranges cut them.
+    start, stop : arrays
+        Range of each node in that order.
+    child, children : arrays
+        First child and number of children; none for a single index.
+    lowest : array
+        Lowest index in each node's range.
+    leaf : array
+        Node of each position in the order.
+    levels : list of range
+        Nodes of each depth.
+    """
+
+    order: Array
+    start: Array
+    stop: Array
+    child: Array
+    children: Array
+    lowest: Array
+    leaf: Array
+    levels: list[range]
+
+    @classmethod
+    def over(cls, order: Array) -> Tree:
+        """Build the tree over indices in a given order."""
+        starts, stops, child, children, levels = [0], [len(order)], [], [], [range(0, 1)]
+        while levels[-1]:
+            made = len(starts)
+            for node in levels[-1]:
+                length = stops[node] - starts[node]
+                parts = min(BRANCHES, length) if length > 1 else 0
+                child.append(len(starts))
+                children.append(parts)
+                cuts = [starts[node] + length * k // parts for k in range(parts + 1)] if parts else []
+                starts.extend(cuts[:-1])
+                stops.extend(cuts[1:])
+            levels.append(range(made, len(starts)))
+        start, stop = np.array(starts), np.array(stops)
+        single = np.flatnonzero(stop - start == 1)
+        leaf = np.empty(len(order), dtype=np.int64)
+        leaf[start[single]] = single
+        tree = cls(order, start, stop, np.array(child), np.array(children), start, leaf, levels[:-1])
+        object.__setattr__(tree, "lowest", tree.reduced(np.arange(len(order)), np.minimum))
+        return tree
+
+    @property
+    def count(self) -> Array:
+        """Number of indices of each node."""
+        return self.stop - self.start
+
+    def reduced(self, table: Array, ufunc: Any) -> Array:
+        """Reduce a table over each node's range along its first axis."""
+        out = np.empty((len(self.start), *table.shape[1:]), dtype=table.dtype)
+        for level in reversed(self.levels):
+            nodes = np.arange(level.start, level.stop)
+            single = nodes[self.children[nodes] == 0]
+            out[single] = table[self.order[self.start[single]]]
+            inner = nodes[self.children[nodes] > 0]
+            if len(inner):
+                below = int(self.child[inner[0]])
+                last = int(self.child[inner[-1]] + self.children[inner[-1]])
+                out[inner] = ufunc.reduceat(out[below:last], self.child[inner] - below, axis=0)
+        return out
+
+
+def sorted_indices(tables: Iterable[tuple[Array, int]], size: int) -> Array:
+    """Order an axis' indices by what they do to the tables: (table, position of the axis in it)."""
+    key = np.zeros(size)
+    for table, axis in tables:
+        with np.errstate(all="ignore"):
+            values = np.nan_to_num(table.astype("f8"), nan=0.0, posinf=1e300, neginf=-1e300)
+            profile = np.arctan(np.moveaxis(values, axis, 0).reshape(size, -1) / (np.abs(values).max() or 1.0)).mean(axis=1)
+            spread = profile.std()
+        if spread > 0 and np.isfinite(spread):
+            # tables that fall along an axis order it as well as tables that rise
+            rank = np.argsort(np.argsort(profile, kind="stable"), kind="stable") / size
+            agreement = np.corrcoef(rank, key)[0, 1] if key.std() > 0 else 1.0
+            key += rank if agreement >= 0 else -rank
+    return np.argsort(key, kind="stable")
+
+
+class Pyramid:
+    """For one table, the smallest and largest value in every box, NaN apart, and whether there is a NaN.
+
+    Parameters
+    ----------
+    table : array
+        Over the space's axes, then the summed ones.
+    trees : sequence of Tree
+    """
+
+    def __init__(self, table: Array, trees: Sequence[Tree]) -> None:
+        rank = len(trees)
+        self.axes = [axis for axis in range(rank) if table.shape[axis] != 1]
+        missing = np.isnan(table)
+        low = _reduced(table, trees, self.axes, np.fmin)
+        high = _reduced(table, trees, self.axes, np.fmax)
+        nan = _reduced(missing, trees, self.axes, np.logical_or) if missing.any() else None
+        summed = table.shape[rank:]
+        lengths = [low.shape[axis] for axis in self.axes]
+        self.strides = [int(np.prod(lengths[k + 1 :], dtype=np.int64)) for k in range(len(lengths))]
+        self.low, self.high = low.reshape(-1, *summed), high.reshape(-1, *summed)
+        self.nan = None if nan is None else nan.reshape(-1, *summed)
+
+    def place(self, boxes: Array) -> Array:
+        """Give each box's row."""
+        row = np.zeros(1 if not self.axes else boxes.shape[1], dtype=np.int64)
+        for axis, stride in zip(self.axes, self.strides, strict=True):
+            row = row + boxes[axis] * stride
+        return row
+
+    def bounds(self, boxes: Array) -> tuple[Array, Array, Array | None]:
+        """Give the low and high ends, and where there may be a NaN."""
+        row = self.place(boxes)
+        return self.low[row], self.high[row], None if self.nan is None else self.nan[row]
+
+
+def _reduced(table: Array, trees: Sequence[Tree], axes: Sequence[int], ufunc: Any) -> Array:
+    for axis in axes:
+        moved = np.moveaxis(table, axis, 0)
+        table = np.moveaxis(trees[axis].reduced(moved, ufunc), 0, axis)
+    return np.ascontiguousarray(table)
