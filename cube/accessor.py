@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import xarray as xr
@@ -9,7 +10,6 @@ import xarray as xr
 __all__ = ["RoofAccessor"]
 
 
-@xr.register_dataset_accessor("roof")
 class RoofAccessor:
     """Methods of roofcube on a cube: ``cube.roof.pareto(...)`` is ``roofcube.pareto(cube, ...)``.
 
@@ -26,11 +26,11 @@ class RoofAccessor:
     def __init__(self, cube: xr.Dataset) -> None:
         self._cube = cube
 
-    def best(self, *args: Any, **kwargs: Any) -> xr.Dataset:
+    def best(self, *args: Any, **kwargs: Any) -> Any:
         """Delegate to `roofcube.best`."""
         return _public("best")(self._cube, *args, **kwargs)
 
-    def efficiency(self, **kwargs: Any) -> xr.Dataset:
+    def efficiency(self, **kwargs: Any) -> Any:
         """Delegate to `roofcube.efficiency`."""
         return _public("efficiency")(self._cube, **kwargs)
 
@@ -38,15 +38,15 @@ class RoofAccessor:
         """Delegate to `roofcube.explore`."""
         return _public("explore")(self._cube, **kwargs)
 
-    def join(self, *args: Any, **kwargs: Any) -> xr.Dataset:
+    def join(self, *args: Any, **kwargs: Any) -> Any:
         """Delegate to `roofcube.join`."""
         return _public("join")(self._cube, *args, **kwargs)
 
-    def pareto(self, *args: Any, **kwargs: Any) -> xr.Dataset:
+    def pareto(self, *args: Any, **kwargs: Any) -> Any:
         """Delegate to `roofcube.pareto`."""
         return _public("pareto")(self._cube, *args, **kwargs)
 
-    def predict(self, **kwargs: Any) -> xr.Dataset:
+    def predict(self, **kwargs: Any) -> Any:
         """Delegate to `roofcube.predict`."""
         return _public("predict")(self._cube, **kwargs)
 
@@ -73,8 +73,6 @@ class _Figures:
         self._cube = cube
 
     def __getattr__(self, name: str) -> Any:
-        from functools import partial
-
         return partial(getattr(_public("plot"), name), self._cube)
 
     def __dir__(self) -> list[str]:
@@ -85,3 +83,7 @@ def _public(name: str) -> Any:
     import roofcube
 
     return getattr(roofcube, name)
+
+
+# a call, not a decorator: the decorator is untyped and would hide the class from type checkers
+xr.register_dataset_accessor("roof")(RoofAccessor)  # type: ignore[no-untyped-call]

@@ -159,7 +159,8 @@ class _Builder:
 
     def __getattr__(self, name: str) -> Node:
         try:
-            return self.__dict__["nodes"][name]
+            nodes: dict[str, Node] = self.__dict__["nodes"]
+            return nodes[name]
         except KeyError:
             msg = f"the model has no node {name!r}; it has: {', '.join(sorted(self.__dict__.get('nodes', {})))}"
             raise AttributeError(msg) from None

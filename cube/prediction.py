@@ -65,10 +65,9 @@ def predict(
     QuTiBench analysis); see `roofcube.kernels.roofline` for the batch-aware form.
     """
     check_choice("dtype", dtype, ("f8", "f4"))
-    if isinstance(assumptions, list | tuple):
+    if not isinstance(assumptions, Assumptions):
         cubes = [predict(inputs, assumptions=one, chunks=chunks, dtype=dtype) for one in assumptions]
-        labels = [one.label for one in assumptions]
-        return _stacked(cubes, labels)
+        return _stacked(cubes, [one.label for one in assumptions])
     model = build_model(inputs, assumptions)
     return inputs.assign(_evaluated(model, chunks, dtype)).assign_attrs(
         assumptions=assumptions.label, dim_order=" ".join(model.dim_order)

@@ -31,7 +31,7 @@ WATTS_RANGE_FACTOR = 1.5  # base power of one platform and mode may vary by this
 SCALING_SHARE = 0.5  # of the gain that min(threads, cores) allows
 COMPUTE_SHARE = 0.2  # compute time below this share of the system's
 
-FINDINGS = {
+FINDINGS: dict[str, type[pl.DataType]] = {
     "row": pl.Int64,
     "table": pl.String,
     "source_row": pl.String,
@@ -92,7 +92,7 @@ def check(
         parts += [rule(traces) for rule in (_impossible_volts, _stuck_samples)]
         parts.append(_maximum_as_power(table, traces))
     findings = (
-        pl.concat([part.select(list(FINDINGS)).cast(FINDINGS) for part in parts])
+        pl.concat([part.select(list(FINDINGS)).cast(FINDINGS) for part in parts])  # type: ignore[arg-type]
         if parts
         else pl.DataFrame(schema=FINDINGS)
     )
