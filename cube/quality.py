@@ -264,11 +264,11 @@ def _rules(table: pl.DataFrame) -> list[Rule]:
 def _power_rules(table: pl.DataFrame) -> list[Rule]:
     """Compare base power within a board and between set-ups of one platform."""
     own = pl.col("power_base_w").min().over("platform", "mode")
-    by_board = (
-        table.filter(pl.col("power_base_w").is_not_null())
-        .group_by("board", "power_base_w")
-        .agg(pl.col("platform").n_unique())
-    )
+    # the embedded rows know the boards; a table of a single platform alone could not tell
+    boards = datasets.load_platforms().unique("platform").select("platform", "board")
+    known = datasets.load_measurements().select("platform", "power_base_w").join(boards, on="platform")
+    bases = pl.concat([known, table.select("platform", "power_base_w", "board")])
+    by_board = bases.drop_nulls().unique(["board", "power_base_w"])
     base_of = {board: sorted(values) for board, values in by_board.group_by("board").agg("power_base_w").iter_rows()}
     shared = {
         value

@@ -71,6 +71,11 @@ def test_what_the_traps_are():
     assert halved.group_by("topology").len().sort("topology").rows() == [("CNV", 10), ("MLP", 1)]
 
 
+def test_foreign_power_is_found_in_one_task_alone():
+    rows = rc.datasets.load_measurements("cifar10")
+    assert of("foreign_power", rc.check(rows)).height == 35
+
+
 def test_the_numbers_are_in_the_finding():
     one = of("above_compute_peak").sort("ratio").row(-1, named=True)
     assert one["ratio"] == pytest.approx(1.4, abs=0.005)
