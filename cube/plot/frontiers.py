@@ -1,0 +1,346 @@
+"""Trade-offs: the Pareto front of a cube, and the predicted front over the measured one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import xarray as xr
+from bokeh.models import ColumnDataSource, Legend, LegendItem
+
+from roofcube.errors import InvalidDataError
+from roofcube.fronts import pareto as front_of
+from roofcube.limits import objective_senses
+from roofcube.plot import style
+from roofcube.plot.tables import (
+    array_of,
+    doubts,
+    in_order,
+    measured_names,
+    model_text,
+    platform_order,
+    ranks,
+    records,
+    require,
+    scale_of,
+    scope_text,
+    sorted_rows,
+    value_text,
+)
+from roofcube.plot.toggles import Toggles
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from roofcube.plot.tables import Columns
+
+__all__ = ["overlap", "pareto"]
+
+# Finds the front of the marks that are switched on, by the same rule as `roofcube.pareto`: NaN is never there, ties stay.
+REFRONT = """
+for (const [marks, line, sign_x, sign_y] of fronts) {
+  const filter = filters[sources.indexOf(marks)];
+  const x = marks.data.x, y = marks.data.y, keep = filter.booleans;
+  const rows = Array.from({length: marks.get_length() ?? 0}, (_, row) => row).filter((row) => (!keep || keep[row]) && isFinite(x[row]) && isFinite(y[row]));
+  rows.sort((a, b) => sign_x * (x[b] - x[a]) || sign_y * (y[b] - y[a]));
+  const front = [];
+  let best = -Infinity, best_x = NaN;
+  for (const row of rows) {
+    const level = sign_y * y[row];
+    if (level > best || (level === best && x[row] === best_x)) { front.push(row); best = level; best_x = x[row]; }
+  }
+  front.sort((a, b) => x[a] - x[b] || y[a] - y[b]);
+  line.data = {x: front.map((row) => x[row]), y: front.map((row) => y[row])};
+}
+"""
+SENSES = {"throughput": "max", "accuracy": "max"}
+
+
+def pareto(cube: xr.Dataset, *, objectives: Mapping[str, str | None] | None = None, scope: str = "compute") -> Any:
+    """Draw all points of a cube in two objectives and their Pareto front as a staircase.
+
+    Parameters
+    ----------
+    cube : Dataset
+        With the objectives as variables.
+    objectives : mapping of name to {"max", "min"}, optional
+        Two variables, horizontal one first; measured throughput and measured top-1 accuracy where not given.
+    scope : {"compute", "system"}
+        Which throughput to take where `objectives` is not given.
+
+    Returns
+    -------
+    Bokeh layout
+        Source ``pareto.points``: a row per cell where both objectives are known; source ``pareto.front``: a row per point
+        of the front, as `roofcube.pareto` finds it. Buttons by platform, precision, topology; the front follows them.
+
+    Raises
+    ------
+    MissingInputError
+        If the cube lacks an objective.
+    InvalidDataError
+        If there are not two objectives.
+
+    Examples
+    --------
+    >>> import roofcube as rc
+    >>> rc.plot.pareto(rc.benchmark("mnist")).name
+    'pareto'
+    """
+    wanted = objectives or {measured_names(scope)["throughput"]: "max", "measured_top1": "max"}
+    if len(wanted) != 2:
+        msg = f"`objectives`: expected two variables, got {len(wanted)}; draw other pairs in figures of their own"
+        raise InvalidDataError(msg)
+    x, y = wanted
+    require(cube, (x, y), figure="pareto")
+    senses = objective_senses(cube, wanted)
+    table = records(cube, [x, y], known=(x, y))
+    table = sorted_rows(table, ranks(cube, table, "platform"))
+    colours = style.platform_colours(platform_order(cube, table["platform"]))
+    toggles = Toggles("pareto")
+    symbols = {one: style.class_symbol(kind) for one, kind in zip(table["platform"], table["device_class"], strict=True)}
+    toggles.field("platform", "Platform", list(colours), colours=colours, symbols=symbols)
+    for field, title in (("precision", "Precision"), ("topology", "Network")):
+        if field in table:
+            toggles.field(field, title, [str(one) for one in in_order(cube, field, table[field].tolist())])
+    plot = _plane(cube, "pareto", (x, y), (table[x], table[y]), height=560)
+    points = ColumnDataSource(_marks(cube, table, x, y, colours, scope), name="pareto.points")
+    front = front_of(cube, senses)
+    line = _staircase(plot, front_columns(cube, front, x, y), "pareto.front", senses[x], style.INK)
+    marks = plot.scatter(
+        "x", "y", source=points, view=toggles.view(points), marker="marker", size=8, line_color="colour", fill_color="colour", fill_alpha="filled", line_width=1.3
+    )
+    style.hover(plot, [marks], {_short(cube, x): "@x_text", _short(cube, y): "@y_text", "flags": "@flags", "source": "@source"})
+    count = front.sizes["point"]
+    style.titled(
+        plot,
+        f"{count} of {len(table[x])} points are on the front: {_ends(front)}",
+        f"{scope_text(scope) if objectives is None else 'as given'}; line = Pareto front of the platforms shown; hollow = flagged, reason in the tooltip",
+    )
+    return toggles.over(plot, after=REFRONT, fronts=[[points, line, _sign(senses[x]), _sign(senses[y])]])
+
+
+def _sign(sense: str) -> int:
+    return 1 if sense == "max" else -1
+
+
+def _short(cube: xr.Dataset, name: str) -> str:
+    return name.replace("measured_", "").replace("system_", "").replace("predicted_", "").replace("top1", "top-1 accuracy").replace("top5", "top-5 accuracy").replace("_", " ")
+
+
+def _ends(front: xr.Dataset) -> str:
+    names = list(dict.fromkeys(np.atleast_1d(front["platform"].values).tolist())) if "platform" in front.coords else []
+    return ", ".join(map(str, names))
+
+
+def _plane(cube: xr.Dataset, name: str, pair: tuple[str, str], values: tuple[Any, Any], *, height: int) -> Any:
+    """Set up two axes: log where values span more than a decade or the quantity is a rate, linear for percentages."""
+    options: dict[str, Any] = {}
+    for axis, variable, known in zip("xy", pair, values, strict=True):
+        unit = scale_of(cube, variable)[1]
+        known = np.asarray(known, dtype="f8")
+        log = unit != "%" and bool((known > 0).all() and known.max() > 5 * known.min())
+        margin = 0.06 * (known.max() - known.min() or 1.0)
+        options[f"{axis}_range"] = style.log_bounds(known) if log else (float(known.min() - margin), float(known.max() + margin))
+        options[f"{axis}_log"] = log
+        options[f"{axis}_label"] = f"{_short(cube, variable)} ({', '.join(filter(None, (unit, 'log scale' * log)))})"
+    return style.frame(name=f"{name}.plot", height=height, **options)
+
+
+def _marks(cube: xr.Dataset, table: Columns, x: str, y: str, colours: dict[str, str], scope: str) -> dict[str, Any]:
+    quantities = {quantity for name in (x, y) for quantity in _quantities(name)}
+    doubtful = doubts(cube, table["quality"], sorted(quantities), scope=scope)
+    fields = [name for name in ("platform", "precision", "topology", "configuration", "flags", "source") if name in table]
+    return {
+        **{name: table[name] for name in fields},
+        "x": table[x],
+        "y": table[y],
+        "x_text": value_text(table[x], scale_of(cube, x)[1]),
+        "y_text": _exact(table[y], scale_of(cube, y)[1]),
+        "colour": [colours[one] for one in table["platform"]],
+        "marker": [style.class_marker(one) for one in table["device_class"]],
+        "filled": np.where(doubtful, 0.0, 0.8),
+    }
+
+
+def _quantities(name: str) -> list[str]:
+    """Quantities whose findings cast doubt on a measured variable."""
+    table = {"throughput": ["throughput"], "latency": ["latency"], "top": ["accuracy"], "power": ["power"], "energy": ["power", "throughput"], "joule": ["power", "throughput"], "efficiency": ["throughput"]}
+    return [quantity for part, found in table.items() if part in name and not name.startswith("predicted") for quantity in found]
+
+
+def _exact(values: np.ndarray[Any, Any], unit: str) -> np.ndarray[Any, Any]:
+    return np.array([f"{value:.2f} %" for value in values], dtype=object) if unit == "%" else value_text(values, unit)
+
+
+def front_columns(cube: xr.Dataset, front: xr.Dataset, x: str, y: str) -> dict[str, Any]:
+    """Lay a front out from left to right in the units shown."""
+    across, up = (np.asarray(front[name].values, dtype="f8") * scale_of(cube, name)[0] for name in (x, y))
+    order = np.lexsort((up, across))
+    return {"x": across[order], "y": up[order]}
+
+
+def _staircase(plot: Any, columns: dict[str, Any], name: str, sense_x: str, colour: str, *, dash: str = "solid") -> Any:
+    """Draw a front as steps: what is reached at a point holds up to the next one."""
+    source = ColumnDataSource(columns, name=name)
+    plot.step("x", "y", source=source, mode="before" if sense_x == "max" else "after", line_color=colour, line_width=2, line_dash=dash)
+    return source
+
+
+# predicted over measured ----------------------------------------------------------------------------------------------
+
+
+def overlap(cube: xr.Dataset, *, scope: str = "compute") -> Any:
+    """Draw predicted over measured: accuracy against throughput, matched pairs linked, both fronts as staircases.
+
+    Parameters
+    ----------
+    cube : Dataset
+        With `predicted_throughput`, `top1`, measured throughput and `measured_top1`.
+    scope : {"compute", "system"}
+        Measured throughput of the accelerator alone, or with host and transfers.
+
+    Returns
+    -------
+    Bokeh layout
+        Sources ``overlap.predicted`` and ``overlap.measured``: a row per configuration (best batch) with a known accuracy;
+        ``overlap.links``: a row per configuration in both; ``overlap.predicted_front``, ``overlap.measured_front``: a row
+        per point of the front. Column `match` is 'matched', 'predicted only' or 'measured only'. Buttons by platform,
+        precision, topology and match; the fronts follow them.
+
+    Raises
+    ------
+    MissingInputError
+        If the cube lacks one of the variables.
+
+    Examples
+    --------
+    >>> import roofcube as rc
+    >>> rc.plot.overlap(rc.benchmark("mnist")).name
+    'overlap'
+    """
+    throughput = measured_names(scope)["throughput"]
+    require(cube, ("predicted_throughput", "top1", throughput, "measured_top1"), figure="overlap")
+    best = _best_batch(cube, throughput)
+    measured = records(best, [throughput, "measured_top1"], known=(throughput, "measured_top1"))
+    predicted = records(best.drop_vars("batch", errors="ignore"), ["predicted_throughput", "top1"], known=("predicted_throughput", "top1"))
+    keys = [name for name in ("platform", "mode", "precision", "topology", "pruning") if name in predicted and name in measured]
+    pairs = _match(predicted, measured, keys)
+    plot = _plane(
+        cube, "overlap", (throughput, "measured_top1"),
+        (np.concatenate([predicted["predicted_throughput"], measured[throughput]]), np.concatenate([predicted["top1"], measured["measured_top1"]])), height=580,
+    )
+    toggles = _overlap_toggles(cube, predicted, measured)
+    sources = _overlap_sources(cube, predicted, measured, pairs, throughput, scope)
+    links = plot.segment("x0", "y0", "x1", "y1", source=sources["links"], view=toggles.view(sources["links"]), line_color=style.MUTED, line_alpha=0.45, line_width=1)
+    fronts = {
+        "predicted": front_of(best, {"predicted_throughput": "max", "top1": "max"}),
+        "measured": front_of(best, {throughput: "max", "measured_top1": "max"}),
+    }
+    lines = {
+        "predicted": _staircase(plot, front_columns(best, fronts["predicted"], "predicted_throughput", "top1"), "overlap.predicted_front", "max", style.PREDICTED),
+        "measured": _staircase(plot, front_columns(best, fronts["measured"], throughput, "measured_top1"), "overlap.measured_front", "max", style.MEASURED),
+    }
+    circles = plot.scatter(
+        "x", "y", source=sources["predicted"], view=toggles.view(sources["predicted"]), marker="circle", size=10, fill_color=style.PREDICTED, line_color=style.PREDICTED, fill_alpha="filled", line_width=1.5
+    )
+    crosses = plot.scatter(
+        "x", "y", source=sources["measured"], view=toggles.view(sources["measured"]), marker="marker", size=10, line_color=style.MEASURED, fill_color=None, line_width=2
+    )
+    style.hover(plot, [circles], {"predicted": "@x_text", "top-1 accuracy": "@y_text", "state": "@match", "source": model_text(cube)})
+    style.hover(plot, [crosses], {"measured": "@x_text", "top-1 accuracy": "@y_text", "efficiency": "@ratio", "state": "@match", "flags": "@flags", "source": "@source"})
+    style.titled(plot, *_overlap_words(best, predicted, measured, pairs, throughput, scope))
+    _legend(plot, circles, crosses, links, len(predicted["top1"]), len(measured["measured_top1"]), len(pairs))
+    return toggles.over(
+        plot, after=REFRONT, fronts=[[sources["predicted"], lines["predicted"], 1, 1], [sources["measured"], lines["measured"], 1, 1]]
+    )
+
+
+def _best_batch(cube: xr.Dataset, throughput: str) -> xr.Dataset:
+    """Take each configuration at the batch of its best measured throughput; predictions at their own best."""
+    dims = ("platform", "mode", "topology", "pruning", "precision")
+    names = [name for name in (throughput, "measured_top1", "quality", "source_row") if name in cube]
+    measured = cube[names]
+    extra = [dim for dim in measured[throughput].dims if dim not in dims]
+    for dim in extra:
+        place = measured[throughput].fillna(-np.inf).argmax(dim)
+        measured = measured.isel({dim: place})
+    predicted = cube[["predicted_throughput", "top1"]]
+    other = [dim for dim in predicted["predicted_throughput"].dims if dim not in dims]
+    if other:
+        predicted = predicted.assign(predicted_throughput=predicted["predicted_throughput"].max(other, keep_attrs=True))
+    coords = {name: cube[name] for name in ("device_class", "family") if name in cube.coords}
+    merged = xr.merge([measured, predicted[["predicted_throughput", "top1"]]], compat="override", join="outer", combine_attrs="drop")
+    return merged.drop_dims(other, errors="ignore").assign_coords(coords).assign_attrs(cube.attrs)
+
+
+def _match(predicted: Columns, measured: Columns, keys: list[str]) -> list[tuple[int, int]]:
+    place = {labels: row for row, labels in enumerate(zip(*(predicted[key].tolist() for key in keys), strict=True))}
+    labels = zip(*(measured[key].tolist() for key in keys), strict=True)
+    return [(place[one], row) for row, one in enumerate(labels) if one in place]
+
+
+def _overlap_toggles(cube: xr.Dataset, predicted: Columns, measured: Columns) -> Toggles:
+    toggles = Toggles("overlap")
+    platforms = platform_order(cube, [*predicted["platform"], *measured["platform"]])
+    symbols: dict[str, str] = {}
+    toggles.field("platform", "Platform", platforms, symbols=symbols)
+    for field, title in (("precision", "Precision"), ("topology", "Network")):
+        labels = [*predicted.get(field, []), *measured.get(field, [])]
+        if labels:
+            toggles.field(field, title, [str(one) for one in in_order(cube, field, labels)])
+    toggles.field("match", "Show", ["matched", "predicted only", "measured only"])
+    return toggles
+
+
+def _overlap_sources(cube: xr.Dataset, predicted: Columns, measured: Columns, pairs: list[tuple[int, int]], throughput: str, scope: str) -> dict[str, Any]:
+    of_predicted, of_measured = {left for left, _ in pairs}, {right for _, right in pairs}
+    doubtful = doubts(cube, measured["quality"], ("throughput", "accuracy"), scope=scope)
+    ratio = np.full(len(measured[throughput]), np.nan)
+    for left, right in pairs:
+        ratio[right] = measured[throughput][right] / predicted["predicted_throughput"][left]
+    circles = _overlap_columns(predicted, "predicted_throughput", "top1")
+    circles["match"] = ["matched" if row in of_predicted else "predicted only" for row in range(len(predicted["top1"]))]
+    circles["filled"] = [0.85 if one == "matched" else 0.15 for one in circles["match"]]
+    crosses = _overlap_columns(measured, throughput, "measured_top1")
+    crosses["match"] = ["matched" if row in of_measured else "measured only" for row in range(len(measured[throughput]))]
+    crosses["marker"] = np.where(doubtful, "square_x", "x")
+    crosses.update(flags=measured["flags"], source=measured["source"], ratio=[style.percent(one) for one in ratio])
+    left, right = ([pair[side] for pair in pairs] for side in (0, 1))
+    links: dict[str, Any] = {name: crosses[name][right] for name in ("platform", "precision", "topology") if name in measured}
+    links.update(x0=circles["x"][left], y0=circles["y"][left], x1=crosses["x"][right], y1=crosses["y"][right], match=["matched"] * len(pairs))
+    parts = {"predicted": circles, "measured": crosses, "links": links}
+    return {name: ColumnDataSource(columns, name=f"overlap.{name}") for name, columns in parts.items()}
+
+
+def _overlap_columns(table: Columns, x: str, y: str) -> dict[str, Any]:
+    fields = [name for name in ("platform", "precision", "topology", "configuration") if name in table]
+    return {
+        **{name: table[name] for name in fields},
+        "x": table[x],
+        "y": table[y],
+        "x_text": value_text(table[x], "inputs/s"),
+        "y_text": _exact(table[y], "%"),
+    }
+
+
+def _overlap_words(best: xr.Dataset, predicted: Columns, measured: Columns, pairs: list[tuple[int, int]], throughput: str, scope: str) -> tuple[str, list[str]]:
+    ratio = [measured[throughput][right] / predicted["predicted_throughput"][left] for left, right in pairs]
+    said = f"Measurements reach {style.percent(float(np.median(ratio)))} of the prediction in the median" if ratio else "No configuration was both predicted and measured"
+    no_accuracy = int((best["predicted_throughput"].notnull() & best["top1"].isnull()).sum())
+    not_drawn = int((best[throughput].notnull() & best["measured_top1"].isnull()).sum())
+    lost = f"; not drawn for want of an accuracy: {no_accuracy} predicted, {not_drawn} measured" if no_accuracy + not_drawn else ""
+    return said, [
+        f"{len(pairs)} configurations matched, {len(predicted['top1']) - len(pairs)} predicted only (pale), {len(measured[throughput]) - len(pairs)} measured only{lost}",
+        f"measured at the best batch, {scope_text(scope)}; boxed cross = flagged, reason in the tooltip; staircases = Pareto fronts of what is shown",
+    ]
+
+
+def _legend(plot: Any, circles: Any, crosses: Any, links: Any, predicted: int, measured: int, matched: int) -> None:
+    items = [
+        LegendItem(label=f"predicted ({predicted})", renderers=[circles], index=0),
+        LegendItem(label=f"measured ({measured})", renderers=[crosses], index=0),
+        LegendItem(label=f"same configuration ({matched})", renderers=[links]),
+    ]
+    legend = Legend(items=items, orientation="horizontal", label_text_font_size="13px", label_text_color=style.INK, border_line_color=None, background_fill_color=None, padding=0)
+    plot.add_layout(legend, "above")

@@ -1,0 +1,326 @@
+"""Tables as pictures: the heatmap of a variable over hardware and networks, and the overview of experiments."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import xarray as xr
+from bokeh.models import ColorBar, ColumnDataSource, Div, FactorRange, FixedTicker, LogColorMapper
+from bokeh.palettes import Cividis256
+
+from roofcube.plot import style
+from roofcube.plot.tables import array_of, model_text, platform_order, require, scale_of, short_label
+from roofcube.variables import INFEASIBLE, VARIABLES, sense_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["heatmap", "overview"]
+
+CELL = 22  # pixels a row takes
+COLUMN_DIMS = ("platform", "mode")
+ROW_DIMS = ("topology", "pruning", "precision")
+# state of a cell → (hatch, words of the legend)
+LOOKS = {
+    "known": (" ", ""),
+    "not supported": ("/", "not supported by the platform"),
+    "does not fit": ("x", "does not fit in memory"),
+    "not known": (".", "not known: an input is missing"),
+    "not measured": (" ", "not measured (blank)"),
+}
+
+
+def heatmap(cube: xr.Dataset, *, variable: str = "predicted_throughput") -> Any:
+    """Draw a variable over hardware (columns, by device class) and networks (rows), in colour on a log scale and as numbers.
+
+    Parameters
+    ----------
+    cube : Dataset
+        With the variable over some of platform, mode, topology, pruning, precision; other dims are reduced to their best.
+    variable : str
+        Any positive variable of the cube.
+
+    Returns
+    -------
+    Bokeh figure
+        Source ``heatmap.cells``: a row per hardware × network cell; column `state` is 'known', 'not supported' (hatched),
+        'does not fit' (crossed), 'not known' (dotted) or 'not measured' (blank).
+
+    Raises
+    ------
+    MissingInputError
+        If the cube lacks the variable.
+
+    Examples
+    --------
+    >>> import roofcube as rc
+    >>> rc.plot.heatmap(rc.predict(rc.inputs("mnist"))).name
+    'heatmap'
+    """
+    require(cube, (variable,), figure="heatmap")
+    grid = _Grid(cube, variable)
+    low, high = float(np.nanmin(grid.values)), float(np.nanmax(grid.values))
+    colours = LogColorMapper(palette=Cividis256, low=low, high=max(high, low * 1.01), nan_color="rgba(0,0,0,0)")
+    source = ColumnDataSource(grid.columns(low, high), name="heatmap.cells")
+    columns = FactorRange(factors=grid.column_factors, group_padding=0.12, factor_padding=0.0, range_padding=0)
+    plot = style.frame(
+        name="heatmap", x_label="", x_range=columns, y_range=FactorRange(factors=grid.row_factors[::-1], group_padding=0.25, range_padding=0), height=180 + CELL * len(grid.row_factors)
+    )
+    looks = {"fill_color": {"field": "value", "transform": colours}, "hatch_pattern": "hatch", "hatch_color": style.MUTED, "hatch_alpha": 0.75, "hatch_scale": 7, "hatch_weight": 1}
+    cells = plot.rect("column", "row", width=0.98, height=0.96, source=source, line_color=style.GRID, line_width=0.5, **looks)
+    plot.text("column", "row", text="text", text_color="ink", source=source, text_align="center", text_baseline="middle", text_font_size=style.TEXT)
+    _column_heads(plot)
+    style.grouped_rows(plot)
+    style.hover(plot, [cells], {grid.long_name: "@value_text", "state": "@reason", "source": model_text(cube) if variable.startswith(("predicted", "peak")) else "@origin"}, heading="@configuration")
+    _colour_bar(plot, colours, low, high, grid)
+    style.titled(plot, grid.title(), grid.notes())
+    return plot
+
+
+class _Grid:
+    """The cells of a heatmap: values, states and labels."""
+
+    def __init__(self, cube: xr.Dataset, variable: str) -> None:
+        self._variable = variable
+        self.factor, self.unit = scale_of(cube, variable)
+        known = VARIABLES.get(variable)
+        self.long_name = str(cube[variable].attrs.get("long_name", known.long_name if known else variable))
+        array, self._reduced = _best_of(array_of(cube, variable), (*COLUMN_DIMS, *ROW_DIMS))
+        why = cube["infeasible"] if "infeasible" in cube else None
+        if why is not None:
+            why = why.isel({dim: 0 for dim in why.dims if dim not in array.dims})
+        self._measured = variable.startswith(("measured", "power_", "efficiency", "energy_per", "inputs_per"))
+        stacked = array.expand_dims({dim: [""] for dim in (*COLUMN_DIMS, *ROW_DIMS) if dim not in array.dims})
+        stacked = stacked.transpose(*ROW_DIMS, *COLUMN_DIMS)
+        reasons = xr.zeros_like(stacked, dtype="i8") if why is None else why.broadcast_like(array).expand_dims(
+            {dim: [""] for dim in (*COLUMN_DIMS, *ROW_DIMS) if dim not in array.dims}
+        ).transpose(*ROW_DIMS, *COLUMN_DIMS)
+        shape = (int(np.prod(stacked.shape[:3])), int(np.prod(stacked.shape[3:])))
+        self.values = stacked.values.reshape(shape).astype("f8")
+        self._why = reasons.values.reshape(shape).astype("i8")
+        self._rows = [dict(zip(ROW_DIMS, labels, strict=True)) for labels in _product(stacked, ROW_DIMS)]
+        self._columns = [dict(zip(COLUMN_DIMS, labels, strict=True)) for labels in _product(stacked, COLUMN_DIMS)]
+        self._class_of = _classes(cube)
+        self._keep(cube)
+
+    def _keep(self, cube: xr.Dataset) -> None:
+        """Leave out networks that are not defined and modes that are not offered; order the columns by device class."""
+        blank = np.isnan(self.values).all(axis=1)
+        undefined = (self._why == INFEASIBLE["network_not_defined"]).any(axis=1)
+        rows = np.flatnonzero(~(blank & (undefined | self._measured)))
+        offered = np.flatnonzero(~(self._why == INFEASIBLE["mode_not_offered"]).all(axis=0))
+        order = platform_order(cube, [column["platform"] for column in self._columns])
+        offered = np.array(sorted(offered, key=lambda place: order.index(self._columns[place]["platform"])), dtype=np.intp)
+        self.values, self._why = self.values[np.ix_(rows, offered)], self._why[np.ix_(rows, offered)]
+        self._rows = [self._rows[place] for place in rows]
+        self._columns = [self._columns[place] for place in offered]
+        self.row_labels = [_joined(row, ROW_DIMS) or self._variable for row in self._rows]
+        self.row_factors = [(_joined(row, ROW_DIMS[:2]) or " ", _joined(row, ROW_DIMS[2:]) or " ") for row in self._rows]
+        self.column_factors = [(self._class_of.get(column["platform"], " "), _head(str(column["platform"]), str(column["mode"]))) for column in self._columns]
+
+    def state(self, row: int, column: int) -> str:
+        """Tell the look of a cell."""
+        if not np.isnan(self.values[row, column]):
+            return "known"
+        why = int(self._why[row, column])
+        if why in (INFEASIBLE["precision_not_supported"], INFEASIBLE["mode_not_offered"]):
+            return "not supported"
+        if why == INFEASIBLE["does_not_fit_memory"]:
+            return "does not fit"
+        return "not measured" if self._measured else "not known"
+
+    def columns(self, low: float, high: float) -> dict[str, Any]:
+        """Lay the cells out as columns of a source."""
+        names = {code: name.replace("_", " ") for name, code in INFEASIBLE.items()}
+        data: dict[str, list[Any]] = {name: [] for name in ("row", "column", "value", "text", "ink", "hatch", "state", "reason", "configuration", "value_text")}
+        for row, labels in enumerate(self._rows):
+            for column, hardware in enumerate(self._columns):
+                value, state = float(self.values[row, column]), self.state(row, column)
+                untrained = state == "known" and int(self._why[row, column]) == INFEASIBLE["untrained"]
+                data["row"].append(self.row_factors[row])
+                data["column"].append(self.column_factors[column])
+                data["value"].append(value)
+                data["text"].append(style.human(value) + ("°" if untrained else "") if state == "known" else "")
+                data["ink"].append("#000000" if np.log(value / low) > 0.5 * np.log(high / low) else "#ffffff")
+                data["hatch"].append(LOOKS[state][0])
+                data["state"].append(state)
+                data["reason"].append("untrained: no accuracy known at this precision" if untrained else state if state in ("known", "not measured", "not known") else names[int(self._why[row, column])])
+                data["configuration"].append(f"{hardware['platform']} {short_label('mode', hardware['mode'])}".strip() + f" · {self.row_labels[row]}")
+                data["value_text"].append(style.human(value, self.unit))
+        return dict(data)
+
+    def title(self) -> str:
+        """Say where the best value is."""
+        sense = sense_of(self._variable) or "max"
+        best = np.nanargmax(self.values) if sense == "max" else np.nanargmin(self.values)
+        row, column = np.unravel_index(int(best), self.values.shape)
+        where = f"{self._columns[column]['platform']} {short_label('mode', self._columns[column]['mode'])}".strip()
+        what = "Highest" if sense == "max" else "Lowest"
+        return f"{what} {self.long_name}: {style.human(float(self.values[row, column]), self.unit)} ({where}, {self.row_labels[row]})"
+
+    def notes(self) -> list[str]:
+        """Explain the looks that occur."""
+        states = {self.state(row, column) for row in range(len(self._rows)) for column in range(len(self._columns))}
+        words = {"not supported": "hatched = not supported", "does not fit": "crossed = does not fit in memory", "not known": "dotted = not known", "not measured": "blank = not measured"}
+        parts = [text for state, text in words.items() if state in states]
+        if ((self._why == INFEASIBLE["untrained"]) & ~np.isnan(self.values)).any():
+            parts.append("° = no network trained at that precision")
+        if self._reduced:
+            parts.append(f"best over {', '.join(self._reduced)}")
+        return ["; ".join(parts)] if parts else []
+
+
+def _joined(labels: dict[str, Any], dims: Sequence[str]) -> str:
+    return " ".join(filter(None, (short_label(dim, labels[dim]) for dim in dims if labels[dim] != "")))
+
+
+def _best_of(array: xr.DataArray, kept: Sequence[str]) -> tuple[xr.DataArray, list[str]]:
+    reduced = [str(dim) for dim in array.dims if dim not in kept]
+    if not reduced:
+        return array, []
+    return (array.min(reduced) if sense_of(str(array.name)) == "min" else array.max(reduced)), reduced
+
+
+def _product(array: xr.DataArray, dims: Sequence[str]) -> list[tuple[Any, ...]]:
+    labels = [array[dim].values.tolist() for dim in dims]
+    places = np.indices([len(one) for one in labels]).reshape(len(labels), -1).T
+    return [tuple(labels[axis][place] for axis, place in enumerate(row)) for row in places.tolist()]
+
+
+def _classes(cube: xr.Dataset) -> dict[str, str]:
+    if "device_class" not in cube.coords or "platform" not in cube.coords:
+        return {}
+    return dict(zip(np.atleast_1d(cube["platform"].values).tolist(), np.atleast_1d(cube["device_class"].values).tolist(), strict=True))
+
+
+def _column_heads(plot: Any) -> None:
+    axis = plot.xaxis[0]
+    plot.below, plot.above = [], [axis, *plot.above]
+    axis.group_text_font_size, axis.group_text_color, axis.group_text_font_style = "13px", style.INK, "bold"
+    axis.separator_line_color = style.GRID
+    axis.major_tick_line_color = None
+    plot.grid.grid_line_color = None
+
+
+def _head(platform: str, mode: str) -> str:
+    """Break a column's head into short lines."""
+    return "\n".join(filter(None, (platform.replace("-", "-\n", 1), short_label("mode", mode))))
+
+
+def _colour_bar(plot: Any, colours: Any, low: float, high: float, grid: _Grid) -> None:
+    bar = ColorBar(
+        color_mapper=colours, ticker=FixedTicker(ticks=style.decades(low, high)), title=f"{grid.unit}", width=14, padding=6,
+        major_label_text_font_size=style.TEXT, title_text_font_size=style.TEXT, title_text_font_style="normal", major_label_text_color=style.INK,
+        title_text_color=style.INK, background_fill_color=style.SURFACE, title_standoff=10,
+    )
+    style.plain_ticks(bar)
+    plot.add_layout(bar, "right")
+
+
+# the overview ---------------------------------------------------------------------------------------------------------
+
+TABLE = """
+:host { color: #1f2329; font-size: 13px; display: block; }
+.bk-clearfix { width: 100%; }
+table { border-collapse: collapse; width: 100%; }
+caption { text-align: left; font-size: 16px; font-weight: bold; padding: 0 0 2px; }
+p { margin: 0 0 8px; color: #5c6570; }
+th, td { border-bottom: 1px solid #c9d1d9; padding: 5px 8px; vertical-align: top; text-align: left; line-height: 1.35; }
+thead th { border-bottom: 2px solid #8b949e; }
+th i { font-style: normal; font-weight: normal; color: #5c6570; }
+td.na { color: #6a737d; }
+td div.range { white-space: nowrap; }
+@media (prefers-color-scheme: dark) { :host { color: #e8ecf1; } p, th i { color: #a3adb8; } th, td { border-color: #3a424b; } td.na { color: #98a2ad; } }
+:host-context([data-theme="light"]) { color: #1f2329; }
+:host-context([data-theme="dark"]) { color: #e8ecf1; }
+"""
+
+
+def overview(cube: xr.Dataset) -> Any:
+    """Lay out which experiments were made: platform × topology, from the data.
+
+    Parameters
+    ----------
+    cube : Dataset
+        With `n_rows` (a cube of `join`) over some of platform, mode, topology, pruning, precision, batch.
+
+    Returns
+    -------
+    Bokeh Div named ``overview``
+        A table with a row per platform and a column per topology; a cell (``td[data-rows]``) lists precisions, channels
+        kept, batches (threads, on the DPUs) and the number of measured rows, or says 'na'.
+
+    Raises
+    ------
+    MissingInputError
+        If the cube lacks `n_rows`.
+
+    Examples
+    --------
+    >>> import roofcube as rc
+    >>> "FP16" in rc.plot.overview(rc.benchmark("mnist")).text
+    True
+    """
+    require(cube, ("n_rows",), figure="overview")
+    platforms, topologies = _labels(cube, "platform"), _labels(cube, "topology")
+    platforms = platform_order(cube, platforms)
+    total = int(cube["n_rows"].sum())
+    class_of = _classes(cube)
+    lines = []
+    for platform in platforms:
+        head = f"{escape(platform)}<br><i>{escape(class_of.get(platform, ''))}{_modes(cube, platform)}</i>"
+        cells = "".join(_cell(cube, platform, topology) for topology in topologies)
+        lines.append(f'<tr><th scope="row">{head}</th>{cells}</tr>')
+    heads = "".join(f'<th scope="col">{escape(topology)}</th>' for topology in topologies)
+    used = sum(bool(_rows(cube, platform=platform).sum()) for platform in platforms)
+    text = (
+        f"<table><caption>{total} measured rows on {used} of {len(platforms)} platforms</caption>"
+        f"<thead><tr><th>platform</th>{heads}</tr></thead><tbody>{''.join(lines)}</tbody></table>"
+    )
+    note = "<p>precisions · channels kept (100 % is unpruned) · batch sizes, or threads on the DPUs; na = not measured</p>"
+    text = text.replace("<table>", f"{note}<table>", 1)
+    return Div(text=text, width=style.WIDTH, name="overview", stylesheets=[style.sheet(TABLE)], disable_math=True, tags=[len(platforms) * len(topologies)])
+
+
+def _labels(cube: xr.Dataset, dim: str) -> list[str]:
+    return [str(label) for label in np.atleast_1d(cube[dim].values)] if dim in cube.coords else [""]
+
+
+def _rows(cube: xr.Dataset, **labels: str) -> xr.DataArray:
+    return cube["n_rows"].sel({dim: label for dim, label in labels.items() if dim in cube["n_rows"].dims})
+
+
+def _modes(cube: xr.Dataset, platform: str) -> str:
+    modes = [mode for mode in _present(_rows(cube, platform=platform), "mode") if mode != "default"]
+    return f"; {escape(', '.join(map(str, modes)))}" if modes else ""
+
+
+def _present(rows: xr.DataArray, dim: str) -> list[Any]:
+    """Labels of a dim along which something was measured."""
+    if dim not in rows.dims:
+        return np.atleast_1d(rows[dim].values).tolist() if dim in rows.coords else []
+    return rows[dim].values[(rows > 0).any([one for one in rows.dims if one != dim]).values].tolist()
+
+
+def _cell(cube: xr.Dataset, platform: str, topology: str) -> str:
+    rows = _rows(cube, platform=platform, topology=topology)
+    count = int(rows.sum())
+    if not count:
+        return '<td class="na" data-rows="0">na</td>'
+    precisions = ", ".join(map(str, _present(rows, "precision")))
+    kept = ", ".join(f"{float(one):g}" for one in _present(rows, "pruning"))
+    batches = _present(rows, "batch")
+    family = str(np.atleast_1d(cube["family"].sel(platform=platform).values)[0]) if "family" in cube.coords and "platform" in cube["family"].dims else ""
+    word = "threads" if family == "DPU" else "batch"
+    span = f"{word} {_span(batches)}" if batches else ""
+    parts = [escape(precisions), f"{kept} %" if kept else "", span, f"{count} row{'s' * (count != 1)}"]
+    body = "".join(f'<div class="range">{part}</div>' for part in parts if part)
+    return f'<td data-rows="{count}">{body}</td>'
+
+
+def _span(values: list[Any]) -> str:
+    if len(values) < 3:
+        return ", ".join(f"{one:g}" for one in values)
+    return f"{values[0]:g} … {values[-1]:g} ({len(values)} values)"

@@ -1,0 +1,308 @@
+"""The one visual language of all figures: colours, markers, fonts, tick labels, tooltips; knows no cube."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import TYPE_CHECKING, Any
+from zlib import crc32
+
+import numpy as np
+from bokeh.models import (
+    BasicTicker,
+    CustomJSTickFormatter,
+    FixedTicker,
+    HoverTool,
+    InlineStyleSheet,
+    LogTicker,
+    NumeralTickFormatter,
+    Range1d,
+    Title,
+)
+from bokeh.plotting import figure
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+__all__ = [
+    "CALIBRATED",
+    "DARK_MODE",
+    "GRID",
+    "INK",
+    "MEASURED",
+    "MUTED",
+    "PEAK",
+    "PREDICTED",
+    "SURFACE",
+    "WIDTH",
+    "class_marker",
+    "class_symbol",
+    "decades",
+    "frame",
+    "hover",
+    "human",
+    "log_bounds",
+    "percent",
+    "plain_ticks",
+    "platform_colours",
+    "titled",
+]
+
+WIDTH = 1080
+TEXT = "12px"
+
+# what a mark stands for; the same in every figure
+PREDICTED = "#e69f00"
+MEASURED = "#0072b2"
+CALIBRATED = "#009e73"
+PEAK = "#a9b8c9"
+
+INK = "#1f2329"
+MUTED = "#5c6570"
+GRID = "#dde2e8"
+SURFACE = "#ffffff"
+ON_DARK = {INK: "#e8ecf1", MUTED: "#a3adb8", GRID: "#333a42", SURFACE: "#14181d"}
+
+# Okabe–Ito with the tints of Tol's muted set; yellow and black are left out: unreadable on one of the two backgrounds
+PLATFORM_COLOURS = {
+    "Ultra96-DPU": "#56b4e9",
+    "ZCU104-DPU": "#3f7fbf",
+    "ZCU102-DPU": "#8478cc",
+    "ZCU104-FINN": "#d55e00",
+    "ZCU104-BISMO": "#cc79a7",
+    "TX2": "#009e73",
+    "EdgeTPU": "#bf9000",
+    "NCS2": "#aa3377",
+    "U96-A53": "#7d7d7d",
+}
+OTHER_COLOURS = ("#0099a8", "#b5651d", "#6a8f1f", "#9b5de5", "#d1495b", "#5f7a99", "#4ca64c", "#c77800", "#7b6f5b", "#e377c2")
+
+CLASS_MARKERS = {"FPGA": "circle", "GPU": "square", "TPU": "triangle", "VLIW": "diamond", "CPU": "inverted_triangle"}
+CLASS_SYMBOLS = {"FPGA": "●", "GPU": "■", "TPU": "▲", "VLIW": "◆", "CPU": "▼"}
+OTHER_MARKER, OTHER_SYMBOL = "hex", "⬢"
+
+STEPS = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
+PLAIN = """
+const size = Math.abs(tick) * (1 + 1e-9);
+for (const [step, letter] of [[1e12, "T"], [1e9, "G"], [1e6, "M"], [1e3, "k"]])
+  if (size >= step) return +(tick / step).toPrecision(6) + letter;
+return String(+tick.toPrecision(6));
+"""
+
+# Canvas text cannot follow the page's style sheet: this exchanges the four neutral colours when the reader's scheme changes.
+DARK_MODE = """
+(() => {
+  const light = %s, dark = %s;
+  const scheme = window.matchMedia("(prefers-color-scheme: dark)");
+  const forced = () => document.documentElement.dataset.theme;
+  const paint = () => {
+    const to_dark = forced() ? forced() === "dark" : scheme.matches;
+    const [from, to] = to_dark ? [light, dark] : [dark, light];
+    const swap = (value) => { const place = from.indexOf(value); return place < 0 ? null : to[place]; };
+    for (const doc of Bokeh.documents) for (const model of doc._all_models.values()) for (const [name, value] of Object.entries(model.attributes)) {
+      if (!name.includes("color") && !name.includes("fill")) continue;
+      const plain = typeof value === "string" ? swap(value) : null;
+      if (plain) { model[name] = plain; continue; }
+      if (value && typeof value.value === "string") { const inner = swap(value.value); if (inner) model[name] = {...value, value: inner}; }
+    }
+  };
+  const start = () => (window.Bokeh && Bokeh.documents.length && Bokeh.documents[0]._all_models.size ? paint() : setTimeout(start, 50));
+  scheme.addEventListener("change", paint);
+  new MutationObserver(paint).observe(document.documentElement, {attributeFilter: ["data-theme"]});
+  start();
+})();
+""" % (list(ON_DARK), list(ON_DARK.values()))
+
+TOOLTIP_STYLE = "font-size:13px;max-width:420px;line-height:1.35;color:#1f2329"
+
+
+# numbers --------------------------------------------------------------------------------------------------------------
+
+
+def human(value: float, unit: str = "") -> str:
+    """Write a number with three digits and a letter for its thousands: 12.4k, 3.07M.
+
+    Examples
+    --------
+    >>> human(12449.2, "inputs/s"), human(0.00123, "ms"), human(float("nan"))
+    ('12.4k inputs/s', '0.00123 ms', 'not known')
+    """
+    if not np.isfinite(value):
+        return "not known"
+    ending = f" {unit}" if unit else ""
+    glued = unit in ("op", "op/B", "op/s")
+    for step, letter in STEPS:
+        if abs(value) >= step * 0.9995:
+            return f"{_digits(value / step)} {letter}{unit}" if glued else f"{_digits(value / step)}{letter}{ending}"
+    return f"{_digits(value)}{ending}"
+
+
+def _digits(value: float) -> str:
+    rounded = float(f"{value:.3g}")
+    return f"{rounded:.0f}" if abs(rounded) >= 100 else f"{rounded:g}" if abs(rounded) >= 1e-4 or not rounded else f"{rounded:.1e}"
+
+
+def percent(ratio: float) -> str:
+    """Write a ratio as a percentage with the digits that matter: 4.0 %, 86.7 %, 1 390 %."""
+    if not np.isfinite(ratio):
+        return "n/a"
+    value = 100.0 * ratio
+    return f"{value:.0f} %" if value >= 100 else f"{value:.1f} %" if value >= 0.95 else f"{value:.2g} %"
+
+
+def log_bounds(values: Iterable[float], *, low: float = 0.7, high: float = 1.4) -> tuple[float, float]:
+    """Bounds of a log axis around positive values, with room at both ends."""
+    known = np.asarray(list(values), dtype="f8")
+    known = known[np.isfinite(known) & (known > 0)]
+    if not known.size:
+        return 0.1, 10.0
+    return float(known.min() * low), float(known.max() * high)
+
+
+def decades(low: float, high: float) -> list[float]:
+    """Powers of ten between two bounds, with 2 and 5 between where there are few."""
+    powers = range(int(np.floor(np.log10(low))), int(np.ceil(np.log10(high))) + 1)
+    many = np.log10(high / low) > 2.2
+    ticks = [10.0**power * step for power in powers for step in ((1,) if many else (1, 2, 5))]
+    return [tick for tick in ticks if low <= tick <= high]
+
+
+# colours and markers --------------------------------------------------------------------------------------------------
+
+
+def platform_colours(platforms: Iterable[str]) -> dict[str, str]:
+    """Give each platform its colour: the same one in every figure; a platform of the user's own gets one by its name."""
+    names = list(dict.fromkeys(platforms))
+    colours = {name: PLATFORM_COLOURS[name] for name in names if name in PLATFORM_COLOURS}
+    taken: set[str] = set()
+    for name in sorted(set(names) - set(colours)):
+        start = crc32(name.encode()) % len(OTHER_COLOURS)
+        wheel = [OTHER_COLOURS[(start + step) % len(OTHER_COLOURS)] for step in range(len(OTHER_COLOURS))]
+        colours[name] = next((one for one in wheel if one not in taken), wheel[0])
+        taken.add(colours[name])
+    return colours
+
+
+def class_marker(device_class: str) -> str:
+    """Marker of a device class."""
+    return CLASS_MARKERS.get(device_class, OTHER_MARKER)
+
+
+def class_symbol(device_class: str) -> str:
+    """Character that looks like the marker of a device class."""
+    return CLASS_SYMBOLS.get(device_class, OTHER_SYMBOL)
+
+
+# figures --------------------------------------------------------------------------------------------------------------
+
+
+def frame(
+    *,
+    name: str,
+    x_label: str,
+    y_label: str = "",
+    x_range: Any = None,
+    y_range: Any = None,
+    x_log: bool = False,
+    y_log: bool = False,
+    width: int = WIDTH,
+    height: int = 480,
+) -> Any:
+    """Start a figure in the house style; pairs of numbers are fixed ranges."""
+    ranges = {
+        key: Range1d(*value) if isinstance(value, tuple) else value
+        for key, value in (("x_range", x_range), ("y_range", y_range))
+        if value is not None
+    }
+    plot = figure(
+        name=name,
+        width=width,
+        height=height,
+        x_axis_type=_axis_type(ranges.get("x_range"), log=x_log),
+        y_axis_type=_axis_type(ranges.get("y_range"), log=y_log),
+        tools="box_zoom,wheel_zoom,reset,save",
+        active_drag=None,
+        active_scroll=None,
+        toolbar_location="above",
+        background_fill_color=SURFACE,
+        border_fill_color=SURFACE,
+        outline_line_color=None,
+        **ranges,
+    )
+    plot.toolbar.logo = None
+    plot.toolbar.autohide = True
+    plot.xaxis.axis_label, plot.yaxis.axis_label = x_label, y_label or None
+    plot.axis.axis_label_text_font_style = "normal"
+    plot.axis.axis_label_text_font_size = "13px"
+    plot.axis.axis_label_text_color = INK
+    plot.axis.major_label_text_font_size = TEXT
+    plot.axis.major_label_text_color = INK
+    plot.axis.axis_line_color = GRID
+    plot.axis.major_tick_line_color = MUTED
+    plot.axis.minor_tick_line_color = None
+    plot.grid.grid_line_color = GRID
+    for axis, bounds, log in ((plot.xaxis, x_range, x_log), (plot.yaxis, y_range, y_log)):
+        if log:
+            plain_ticks(axis, bounds if isinstance(bounds, tuple) else None)
+    return plot
+
+
+def _axis_type(bounds: Any, *, log: bool) -> str:
+    return "log" if log else "auto" if bounds is not None and not isinstance(bounds, Range1d) else "linear"
+
+
+def plain_ticks(axis: Any, bounds: tuple[float, float] | None = None) -> None:
+    """Label an axis 1, 10, 100, 1k, 10k; on narrow log axes 1, 2, 5, 10."""
+    axis.formatter = CustomJSTickFormatter(code=PLAIN)
+    if bounds is None:
+        return
+    ticks = decades(*sorted(bounds))
+    if np.log10(max(bounds) / min(bounds)) <= 2.2:
+        axis.ticker = FixedTicker(ticks=ticks)
+    else:
+        axis.ticker = LogTicker(desired_num_ticks=max(3, len(ticks)), num_minor_ticks=0)
+
+
+def linear_ticks(axis: Any, wanted: str = "0[.]0[0]") -> None:
+    """Label a linear axis with plain numbers."""
+    axis.formatter = NumeralTickFormatter(format=wanted)
+    axis.ticker = BasicTicker(desired_num_ticks=6)
+
+
+def titled(plot: Any, title: str, notes: str | Sequence[str] = ()) -> None:
+    """Put a title that says what to see above a figure, and lines that say how to read it."""
+    for note in reversed([notes] if isinstance(notes, str) else list(notes)):
+        plot.add_layout(Title(text=note, text_font_size="13px", text_font_style="normal", text_color=MUTED, standoff=4), "above")
+    plot.add_layout(Title(text=title, text_font_size="16px", text_color=INK, standoff=4), "above")
+
+
+def hover(plot: Any, renderers: Sequence[Any], lines: Mapping[str, str] | Sequence[str], *, heading: str = "@configuration", policy: str | None = None) -> None:
+    """Add a tooltip: the configuration in bold, then a line per value; @names are columns of the renderer's source."""
+    pairs = list(lines.items()) if hasattr(lines, "items") else [("", line) for line in lines]
+    body = "".join(f"<div>{escape(label)}{': ' if label else ''}{text}</div>" for label, text in pairs)
+    options = {"line_policy": policy} if policy else {}
+    plot.add_tools(
+        HoverTool(
+            renderers=list(renderers),
+            tooltips=f'<div style="{TOOLTIP_STYLE}"><b>{heading}</b>{body}</div>',
+            attachment="horizontal",
+            visible=False,
+            **options,
+        )
+    )
+
+
+def grouped_rows(plot: Any) -> None:
+    """Show the groups of a categorical y axis as horizontal words."""
+    axis = plot.yaxis[0]
+    axis.group_label_orientation = "horizontal"
+    axis.group_text_font_size = "13px"
+    axis.group_text_font_style = "bold"
+    axis.group_text_color = INK
+    axis.separator_line_color = GRID
+    axis.major_tick_line_color = None
+    plot.ygrid.grid_line_color = None
+
+
+def sheet(css: str) -> Any:
+    """Wrap a style sheet for a widget."""
+    return InlineStyleSheet(css=css)

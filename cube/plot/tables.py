@@ -1,0 +1,249 @@
+"""From a cube to the columns of a figure: one row a mark, labels, human units, flags; draws nothing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import xarray as xr
+
+from roofcube.errors import InvalidDataError, MissingInputError, check_choice
+from roofcube.labels import configuration_text
+from roofcube.plot.style import human
+from roofcube.variables import DIMS, QUALITY, VARIABLES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+__all__ = ["Columns", "array_of", "doubts", "flags_text", "in_order", "labels_of", "measured_names", "model_text", "platform_order", "ranks", "records", "require", "scale_of", "scope_text", "several", "short_label", "sorted_rows", "value_text"]
+
+Columns = dict[str, np.ndarray[Any, Any]]
+CONFIGURATION = ("platform", "mode", "precision", "topology", "pruning")
+
+# SI units inside, human scale outside: unit → (factor, unit shown)
+SCALES = {
+    "s": (1e3, "ms"),
+    "J": (1e3, "mJ"),
+    "1/s": (1.0, "inputs/s"),
+    "1/J": (1.0, "inputs/J"),
+    "op/s": (1e-12, "TOP/s"),
+    "B/s": (1e-9, "GB/s"),
+    "B": (1e-6, "MB"),
+    "op": (1.0, "op"),
+    "op/B": (1.0, "op/B"),
+    "W": (1.0, "W"),
+    "%": (1.0, "%"),
+}
+
+# findings that cast doubt on a quantity; a point with one of them is drawn hollow
+DOUBTS = {
+    "throughput": ("above_compute_peak", "above_roofline", "above_bound", "unit_off", "duplicate_key", "does_not_scale", "compute_time_incomplete", "other_precision_executed"),
+    "latency": ("throughput_latency_mismatch", "system_faster_than_compute", "unit_off", "duplicate_key", "compute_time_incomplete"),
+    "power": ("full_power_below_idle", "foreign_power", "power_set_up_differs", "power_is_maximum", "duplicate_key"),
+    "accuracy": ("accuracy_differs",),
+}
+SYSTEM_DOUBTS = {
+    "throughput": ("unit_off", "duplicate_key", "does_not_scale", "system_faster_than_compute"),
+    "latency": ("system_faster_than_compute", "unit_off", "duplicate_key"),
+}
+
+
+def require(cube: xr.Dataset, names: Iterable[str], *, figure: str) -> None:
+    """Raise unless the cube has these variables, each with a value somewhere."""
+    if not isinstance(cube, xr.Dataset):
+        msg = f"`cube`: expected a Dataset, got {type(cube).__name__}; pass benchmark(task) or a cube of predict() and join()"
+        raise InvalidDataError(msg)
+    for name in names:
+        if name not in cube.variables:
+            where = "join(cube, measurements)" if name.startswith(("measured", "power_", "n_rows", "energy_per", "inputs_per")) else "predict(inputs)"
+            msg = f"`{name}`: the figure {figure} needs this variable and the cube lacks it; add it with {where}"
+            raise MissingInputError(msg)
+        array = cube[name]
+        if array.dtype.kind == "f" and not bool(array.notnull().any()):
+            msg = f"`{name}`: the figure {figure} expected at least one value, got none (all of {array.size} are NaN); pass a cube where it is known"
+            raise MissingInputError(msg)
+
+
+def measured_names(scope: str) -> dict[str, str]:
+    """Name the measured variables of a scope: the accelerator alone, or with host and transfers."""
+    check_choice("scope", scope, ("compute", "system"))
+    middle = "" if scope == "compute" else "system_"
+    return {"throughput": f"measured_{middle}throughput", "latency": f"measured_{middle}latency"}
+
+
+def scope_text(scope: str) -> str:
+    """Say which part of the system was timed."""
+    return "accelerator alone" if scope == "compute" else "whole system, with host and transfers"
+
+
+def scale_of(cube: xr.Dataset, name: str) -> tuple[float, str]:
+    """Factor and unit in which a variable is shown."""
+    known = VARIABLES.get(name)
+    unit = str(cube[name].attrs.get("units", known.units if known else ""))
+    return SCALES.get(unit, (1.0, "" if unit == "1" else unit))
+
+
+def value_text(values: np.ndarray[Any, Any], unit: str) -> np.ndarray[Any, Any]:
+    """Write values for tooltips."""
+    return np.array([human(float(value), unit) for value in values], dtype=object)
+
+
+def array_of(cube: xr.Dataset, name: str, *, unit: bool = True) -> xr.DataArray:
+    """Take a variable in the unit that figures show."""
+    factor = scale_of(cube, name)[0] if unit else 1.0
+    return cube[name] if factor == 1.0 else cube[name] * factor
+
+
+def records(cube: xr.Dataset, names: Sequence[str], *, known: str | Sequence[str] | None = None, scaled: bool = True) -> Columns:
+    """Lay variables out as columns, one row for each cell where `known` (the first name if not given) has a value.
+
+    Adds a column per dim, `device_class`, `configuration` (the text of tooltips), `flags`, and `source`.
+    """
+    must = [names[0]] if known is None else [known] if isinstance(known, str) else list(known)
+    dims = _ordered(dict.fromkeys(dim for name in names for dim in map(str, cube[name].dims)))
+    sizes = tuple(cube.sizes[dim] for dim in dims)
+
+    def full(array: xr.DataArray) -> np.ndarray[Any, Any]:
+        own = array.transpose(*(dim for dim in dims if dim in array.dims)).values
+        return np.broadcast_to(own[tuple(slice(None) if dim in array.dims else None for dim in dims)], sizes)
+
+    mask = np.ones(sizes, dtype=bool)
+    for name in must:
+        mask &= ~np.isnan(full(cube[name]).astype("f8"))
+    cells = np.nonzero(mask) if sizes else (np.zeros(1, dtype=np.intp),) * 0
+    count = int(mask.sum())
+
+    def taken(array: xr.DataArray) -> np.ndarray[Any, Any]:
+        return np.asarray(full(array)[cells]).reshape(count)
+
+    columns: Columns = {dim: taken(cube[dim]) for dim in dims}
+    for dim in (*DIMS, "device_class", "task"):
+        if dim in columns or dim not in cube.coords:
+            continue
+        if set(map(str, cube[dim].dims)) <= set(dims):
+            columns[dim] = taken(cube[dim])
+    for name in names:
+        columns[name] = taken(array_of(cube, name, unit=scaled)).astype("f8")
+    columns["configuration"] = _configurations(columns, count)
+    if "platform" not in columns:
+        columns["platform"] = np.full(count, "hardware", dtype=object)
+    if "device_class" not in columns:
+        columns["device_class"] = np.full(count, "", dtype=object)
+    for name, empty in (("quality", 0), ("source_row", "")):
+        inside = name in cube.variables and set(map(str, cube[name].dims)) <= set(dims)
+        columns[name] = taken(cube[name]) if inside else np.full(count, empty, dtype=object if empty == "" else "i4")
+    columns["flags"] = flags_text(cube, columns["quality"])
+    columns["source"] = _sources(cube, columns.pop("source_row"))
+    return columns
+
+
+def _ordered(dims: Iterable[str]) -> list[str]:
+    """Put dims in the order of ties: the known ones, the user's own, batch last."""
+    given = list(dims)
+    return [dim for dim in DIMS[:-1] if dim in given] + [dim for dim in given if dim not in DIMS] + [dim for dim in given if dim == "batch"]
+
+
+def _configurations(columns: Columns, count: int) -> np.ndarray[Any, Any]:
+    known = [name for name in DIMS if name in columns]
+    extra = [name for name in columns if name not in DIMS and name not in VARIABLES and name not in ("device_class", "task")]
+    texts = []
+    for row in range(count):
+        text = configuration_text({name: columns[name][row].item() for name in known}).strip(" ·")
+        texts.append(text + "".join(f", {name} {_label(columns[name][row])}" for name in extra))
+    return np.array(texts, dtype=object)
+
+
+def _label(value: Any) -> str:
+    return human(float(value)) if isinstance(value, int | float | np.number) else str(value)
+
+
+def _sources(cube: xr.Dataset, rows: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    fallback = str(cube.attrs.get("title", "the cube"))
+    return np.array([str(row) or fallback for row in rows], dtype=object)
+
+
+def model_text(cube: xr.Dataset) -> str:
+    """Say which model and counts the predictions come from."""
+    return f"{cube.attrs.get('assumptions', 'given')} model, {cube.attrs.get('counts', 'given')} op counts"
+
+
+# flags ----------------------------------------------------------------------------------------------------------------
+
+
+def _meanings(cube: xr.Dataset) -> dict[str, int]:
+    attrs = cube["quality"].attrs if "quality" in cube.variables else {}
+    if "flag_masks" in attrs:
+        masks = np.atleast_1d(attrs["flag_masks"]).tolist()
+        return dict(zip(str(attrs["flag_meanings"]).split(), masks, strict=False))
+    return dict(QUALITY)
+
+
+def flags_text(cube: xr.Dataset, quality: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """Write the findings of each row in words; 'none' where there are none."""
+    meanings = _meanings(cube)
+    known = {bits: ", ".join(name.replace("_", " ") for name, bit in meanings.items() if bits & bit) or "none" for bits in set(quality.astype("i8").tolist())}
+    return np.array([known[bits] for bits in quality.astype("i8").tolist()], dtype=object)
+
+
+def doubts(cube: xr.Dataset, quality: np.ndarray[Any, Any], quantities: Sequence[str], *, scope: str = "compute") -> np.ndarray[Any, Any]:
+    """Tell the rows whose figure is doubtful: a finding that concerns one of these quantities."""
+    table = DOUBTS if scope == "compute" else {**DOUBTS, **SYSTEM_DOUBTS}
+    names = {name for quantity in quantities for name in table[quantity]}
+    bits = sum(bit for name, bit in _meanings(cube).items() if name in names)
+    return (quality.astype("i8") & bits) != 0
+
+
+# labels ---------------------------------------------------------------------------------------------------------------
+
+
+def several(columns: Columns, name: str) -> bool:
+    """Tell whether a column takes more than one value."""
+    return name in columns and len(set(columns[name].tolist())) > 1
+
+
+def labels_of(columns: Columns, dims: Sequence[str], *, shown: Sequence[str] | None = None) -> np.ndarray[Any, Any]:
+    """Write short labels from the dims that differ between rows (or from those in `shown`)."""
+    used = [dim for dim in dims if dim in columns and (several(columns, dim) if shown is None else dim in shown)]
+    count = len(next(iter(columns.values())))
+    return np.array([" ".join(filter(None, (short_label(dim, columns[dim][row]) for dim in used))) for row in range(count)], dtype=object)
+
+
+def short_label(dim: str, value: Any) -> str:
+    """Write one label of a dim: 12.5 %, maxn; the default mode goes without saying."""
+    if dim == "pruning":
+        return f"{float(value):g} %"
+    if dim == "mode" and value == "default":
+        return ""
+    return _label(value) if dim not in DIMS else f"{value:g}" if isinstance(value, int | float | np.number) else str(value)
+
+
+def in_order(cube: xr.Dataset, dim: str, labels: Iterable[Any]) -> list[Any]:
+    """Labels of a dim that occur, in the order of the cube (platforms: by device class)."""
+    found = set(labels)
+    known = np.atleast_1d(cube[dim].values).tolist() if dim in cube.coords else sorted(found)
+    ordered = [label for label in known if label in found]
+    return ordered + sorted(found - set(ordered), key=str)
+
+
+def platform_order(cube: xr.Dataset, platforms: Iterable[str]) -> list[str]:
+    """Platforms that occur, device class by device class."""
+    names = in_order(cube, "platform", platforms)
+    if "device_class" not in cube.coords or "platform" not in cube["device_class"].dims:
+        return [str(name) for name in names]
+    class_of = dict(zip(cube["platform"].values.tolist(), cube["device_class"].values.tolist(), strict=True))
+    classes = list(dict.fromkeys(class_of.values()))
+    return sorted(map(str, names), key=lambda name: classes.index(class_of[name]) if name in class_of else len(classes))
+
+
+def ranks(cube: xr.Dataset, columns: Columns, dim: str) -> np.ndarray[Any, Any]:
+    """Place of each row's label in the fixed order of a dim."""
+    if dim not in columns:
+        return np.zeros(len(next(iter(columns.values()))), dtype=np.intp)
+    ordered = platform_order(cube, columns[dim].tolist()) if dim == "platform" else in_order(cube, dim, columns[dim].tolist())
+    return np.array([ordered.index(label) for label in columns[dim].tolist()], dtype=np.intp)
+
+
+def sorted_rows(columns: Columns, *keys: np.ndarray[Any, Any]) -> Columns:
+    """Sort the rows by keys, the first one first."""
+    order = np.lexsort(keys[::-1])
+    return {name: column[order] for name, column in columns.items()}
