@@ -92,6 +92,7 @@ def render(subject: Subject, sections: list[Section]) -> str:
         best=best_choices(subject),
         sections=sections,
         places=places,
+        numbers={drawing.key: place for place, drawing in enumerate(drawings, start=1)},
         style=_part("style.css"),
         libraries=scripts(drawings) if drawings else [],
         figures=script,

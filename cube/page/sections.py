@@ -62,7 +62,7 @@ def facts(subject: Subject) -> list[Fact]:
         found.append(Fact(grouped(_configurations(cube["predicted_throughput"].notnull())), "configurations predicted"))
     if "n_rows" in cube and subject.has("predicted_throughput"):
         both = (cube["n_rows"] > 0) & cube["predicted_throughput"].notnull()
-        found.append(Fact(grouped(_configurations(both)), "both"))
+        found.append(Fact(grouped(_configurations(both)), "predicted and measured"))
     if "quality" in cube:
         found.append(Fact(grouped(int(((cube["quality"] != 0) & (cube["n_rows"] > 0)).sum())), "cells with a finding"))
     return found
