@@ -52,7 +52,7 @@ def pareto(
     Dataset
         Along `point`, best first in the first objective, then in dim order (with `per`: label by label). All
         coordinates and variables of each point; `n_ties` counts the points of equal value. Attrs say how many points
-        there were (`n_points`), lacked a figure (`n_missing`), and met not each limit (`n_removed_<name>`).
+        there were (`n_points`), lacked a figure (`missing_<name>`) and broke each limit (`removed_by_<name>`).
 
     Raises
     ------
@@ -114,14 +114,15 @@ def _allowed(
 ) -> tuple[np.ndarray[Any, Any], dict[str, int]]:
     """Mask the points that have every objective and meet every limit, and count what each removes."""
     size = next(iter(columns.values())).size
-    known = np.ones(size, dtype=bool)
+    allowed = np.ones(size, dtype=bool)
+    counts = {"n_points": size}
     for name in senses:
-        known &= ~np.isnan(columns[name])
-    allowed = known.copy()
-    counts = {"n_points": size, "n_missing": int(size - known.sum())}
+        known = ~np.isnan(columns[name])
+        counts[f"missing_{name}"] = int(size - np.count_nonzero(known))
+        allowed &= known
     for name, (low, high) in limits.items():
         meets = (columns[name] >= low) & (columns[name] <= high)
-        counts[f"n_removed_{name}"] = int((known & ~meets).sum())
+        counts[f"removed_by_{name}"] = int(size - np.count_nonzero(meets))
         allowed &= meets
     return allowed, counts
 

@@ -156,8 +156,8 @@ def test_front_counts_what_each_limit_removed():
         where={"measured_top1": (85, None), "measured_latency": (None, 1e-3)},
     )
     assert front.attrs["n_points"] == cube.measured_throughput.size
-    assert front.attrs["n_missing"] == cube.measured_throughput.size - 378
-    assert front.attrs["n_removed_measured_top1"] == int((cube.measured_top1 < 85).sum())
+    assert front.attrs["missing_measured_throughput"] == cube.measured_throughput.size - 378
+    assert front.attrs["removed_by_measured_top1"] == int((~(cube.measured_top1 >= 85)).sum())
     assert float(front.measured_latency.max()) <= 1e-3
 
 

@@ -89,7 +89,7 @@ def test_measured_front_is_exactly_the_eleven():
     for (throughput, top1), (expected, accuracy) in zip(found, FRONT, strict=True):
         assert throughput == pytest.approx(expected, abs=0.5 if expected > 1000 else 0.05)
         assert top1 == pytest.approx(accuracy, abs=1e-9)
-    assert front.attrs["n_points"] - front.attrs["n_missing"] == 378
+    assert front.attrs["n_points"] - front.attrs["missing_measured_throughput"] == 378
 
 
 def test_predicted_front_has_eight_distinct_points():
