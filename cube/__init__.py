@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from roofcube.calibration import Calibration, calibrate, load_calibration
     from roofcube.explorer import explore
     from roofcube.fronts import pareto
-    from roofcube.hypothetical import hypothetical
+    from roofcube.hardware import hypothetical
     from roofcube.joining import benchmark, join, unmatched
     from roofcube.options import set_options
     from roofcube.page import report
@@ -47,7 +47,7 @@ _HOMES = {
     "diff": "store",
     "efficiency": "reductions",
     "explore": "explorer",
-    "hypothetical": "hypothetical",
+    "hypothetical": "hardware",
     "inputs": "space",
     "join": "joining",
     "load": "store",
