@@ -75,6 +75,22 @@ def read_platforms(toml: str | Path) -> pl.DataFrame:
     ------
     InvalidDataError
         Naming file, entry, key, value and the fix.
+
+    Examples
+    --------
+    >>> import tempfile, pathlib
+    >>> import roofcube as rc
+    >>> path = pathlib.Path(tempfile.mkdtemp()) / "mine.toml"
+    >>> _ = path.write_text('''
+    ... [[platform]]
+    ... platform = "Mine"
+    ... device_class = "GPU"
+    ... precision = "INT8"
+    ... peak_compute_op_per_s = 2e12
+    ... memory_bandwidth_b_per_s = 1e10
+    ... ''')
+    >>> rc.inputs("cifar10", platforms=[rc.read_platforms(path), "TX2"]).platform.values.tolist()
+    ['Mine', 'TX2']
     """
     path = _existing(toml)
     try:
@@ -112,6 +128,17 @@ def read_network(source: str | Path) -> pl.DataFrame:
     ------
     InvalidDataError
         Naming file, row, column, value and the fix.
+
+    Examples
+    --------
+    >>> import tempfile, pathlib
+    >>> import polars as pl
+    >>> import roofcube as rc
+    >>> path = pathlib.Path(tempfile.mkdtemp()) / "mine.csv"
+    >>> mine = rc.datasets.load_layers().filter(pl.col("topology") == "CNV", pl.col("pruning_percent") == 50)
+    >>> mine.with_columns(topology=pl.lit("Mine")).write_csv(path)
+    >>> float(rc.inputs(topologies=rc.read_network(path)).ops.sel(topology="Mine", pruning=50))
+    118922752.0
     """
     path = _existing(source)
     if path.suffix == ".onnx":

@@ -77,6 +77,14 @@ def load(path: str | Path) -> xr.Dataset:
         If there is no such file.
     CorruptFileError
         If the file is torn or not a cube.
+
+    Examples
+    --------
+    >>> import tempfile, pathlib
+    >>> import roofcube as rc
+    >>> path = rc.save(rc.benchmark("mnist"), pathlib.Path(tempfile.mkdtemp()) / "mnist.nc")
+    >>> int(rc.load(path).n_rows.sum())
+    406
     """
     source = _checked(Path(path), reading=True)
     try:
@@ -107,6 +115,13 @@ def verify(path: str | Path) -> bool:
     ------
     CorruptFileError
         If the file is torn, altered, or has no checksum.
+
+    Examples
+    --------
+    >>> import tempfile, pathlib
+    >>> import roofcube as rc
+    >>> rc.verify(rc.save(rc.inputs("mnist"), pathlib.Path(tempfile.mkdtemp()) / "inputs.nc"))
+    True
     """
     cube = load(path)
     expected = cube.attrs.get(DIGEST)
@@ -158,6 +173,14 @@ def merge(a: xr.Dataset, b: xr.Dataset) -> xr.Dataset:
     ------
     InvalidDataError
         If a cell has two different values, naming the variable.
+
+    Examples
+    --------
+    >>> import roofcube as rc
+    >>> cube = rc.benchmark("mnist")[["measured_throughput"]]
+    >>> both = rc.merge(cube.sel(platform=["TX2"]), cube.sel(platform=["NCS2"]))
+    >>> sorted(both.platform.values.tolist())
+    ['NCS2', 'TX2']
     """
     try:
         merged = xr.merge([a, b], join="outer", compat="no_conflicts", combine_attrs="drop_conflicts")

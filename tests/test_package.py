@@ -33,7 +33,9 @@ def run(code: str, **env: str) -> str:
 
 
 def test_all_is_sorted_and_complete():
-    assert list(rc.__all__) == sorted(rc.__all__)
+    # constants, then classes, then functions, each by name: the order that the linter keeps
+    order = sorted(rc.__all__, key=lambda name: (not name.isupper(), name.islower(), name))
+    assert list(rc.__all__) == order
     assert set(rc._HOMES) | set(rc._ROOMS) == set(rc.__all__)
     for name in rc.__all__:
         assert getattr(rc, name) is not None
