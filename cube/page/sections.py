@@ -242,12 +242,11 @@ def efficient(subject: Subject) -> Section:
         f"Efficiency is measured over predicted throughput, at the best batch. Over {counted(ratios.size, 'configuration')} its median is {percent(float(np.median(ratios)))}; "
         f"half of them lie between {percent(float(np.quantile(ratios, 0.25)))} and {percent(float(np.quantile(ratios, 0.75)))}. "
         + (f"{counted(above, 'configuration')} {'exceeds' if above == 1 else 'exceed'} 100 %: there the model's assumption fails, because weights are reused over a batch or never leave the chip." if above else "None exceeds 100 %."),
-        "The second figure compares at equal batch: what looks like a better chip at its best batch is often only a bigger batch.",
+        "The buttons above the figure compare at equal batch instead: what looks like a better chip at its best batch is often only a bigger batch.",
     ]
     beware = "A low value can mean a weak implementation or a model that leaves out what binds; small networks pay fixed costs that a roofline does not know. Efficiency ranks implementations on one platform, not platforms."
     parts = [
-        draw(cube, "efficiency", "Bars of peak, predicted and measured throughput for each configuration on a logarithmic axis, with measured over predicted in per cent", at="best"),
-        draw(cube, "efficiency", "The same comparison at equal batch", key="efficiency-batch", at="batch"),
+        draw(cube, "efficiency", "Bars of peak, predicted and measured throughput for each configuration on a logarithmic axis, with measured over predicted in per cent"),
     ]
     return _section(key, heading, see, beware, parts)
 
