@@ -2,10 +2,11 @@
 
 Import this module only from modules that need a compiler: importing it imports numba.
 
-numba's own ``cache=True`` is not used, for four reasons that were each seen here or read in its source: it writes into
+numba's own ``cache=True`` is not used, for reasons that were each seen here or read in its source: it writes into
 site-packages, where ``pip uninstall`` leaves a folder that later wins over the package; two option sets on one function
-share an entry; an edited callee in another file leaves a stale caller; and two processes that race on its index can
-give one signature the other's binary. Here every entry is one file, named after everything that shaped the code.
+share an entry; an edited callee in another file leaves a stale caller; two processes that race on its index can give
+one signature the other's binary; and closures loaded from it can run in place of others. Here every entry is one file,
+and every symbol, named after everything that shaped the code.
 """
 
 from __future__ import annotations
@@ -115,9 +116,13 @@ def jit(function: Function | None = None, *, source: str | None = None) -> Funct
 
 
 def _compiled(function: Function, *, source: str | None) -> Function:
+    cache = MachineCodeCache(function, source)
+    # numba numbers symbols by process, so code from the folder and fresh code of two closures can share a name, and
+    # one then silently runs in place of the other (seen). Named after their content, they cannot.
+    function.__qualname__ += f"_{(cache.identity or uuid.uuid4().hex)[:24]}"
     dispatcher = numba.jit(**OPTIONS)(function)
     if isinstance(dispatcher, Dispatcher):  # NUMBA_DISABLE_JIT=1 gives the plain function
-        vars(dispatcher)["_cache"] = MachineCodeCache(function, source)
+        vars(dispatcher)["_cache"] = cache
     return dispatcher  # type: ignore[no-any-return]
 
 
@@ -250,7 +255,10 @@ def _captured(function: Callable[..., Any]) -> str | None:
     """Describe the closure; None if it holds something whose content cannot be told from its text."""
     parts = []
     for cell in function.__closure__ or ():
-        value = cell.cell_contents
+        try:
+            value = cell.cell_contents
+        except ValueError:  # a function that calls itself is not bound yet
+            return None
         identity = value._cache.identity if _has_identity(value) else None
         if identity is None and not isinstance(value, PLAIN):
             return None

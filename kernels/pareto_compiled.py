@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from roofcube.kernels.pareto_filter import all_pairs, choose_pivots, least_gaps, rejecter, sample_indices, spread
+from roofcube.kernels.pareto_filter import (
+    choose_pivots,
+    eliminate,
+    gather,
+    least_gaps,
+    rejecter,
+    sample_indices,
+    spread,
+)
 from roofcube.kernels.pareto_groups import counting_sort, small_groups
 from roofcube.kernels.pareto_ranks import sorted_order, unique_ranks
 from roofcube.kernels.pareto_sweep import scan_two, sweep_three
@@ -66,7 +74,7 @@ def gathered(columns: Columns | NDArray[Any], indices: NDArray[np.int64]) -> NDA
     """Copy points into an array (objective, point)."""
     values = np.empty((len(columns), len(indices)), columns[0].dtype)
     for k, column in enumerate(columns):
-        np.take(column, indices, out=values[k], mode="clip")  # the default mode copies through a buffer
+        gather(column, indices, values[k])
     return values
 
 
@@ -92,7 +100,7 @@ def exact(values: NDArray[Any]) -> NDArray[np.bool_]:
     objectives, count = values.shape
     if count <= FEW:
         mask = np.empty(count, np.bool_)
-        all_pairs(values, count, mask)
+        eliminate(values, count, mask)
         return mask
     if objectives == 2:
         mask = np.zeros(count, np.bool_)

@@ -15,7 +15,7 @@ from roofcube.kernels.compilation import jit
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["all_pairs", "choose_pivots", "least_gaps", "rejecter", "sample_indices", "spread"]
+__all__ = ["choose_pivots", "eliminate", "gather", "least_gaps", "rejecter", "sample_indices", "spread"]
 
 BLOCK = 512  # rows of five f8 objectives fill 20 KB: half of the smallest first-level cache
 PAIRS = 64
@@ -136,11 +136,7 @@ def rejecter(objectives: int) -> Any:
 
     @jit
     def flag_alive(block: Any, pivots: Any, chosen: int, alive: Any) -> None:
-        for index in range(BLOCK):
-            valid = True
-            for k in range(objectives):
-                valid &= block[k, index] == block[k, index]
-            alive[index] = valid
+        alive[:] = True
         for pivot in range(0, chosen, 4):
             for index in range(BLOCK):
                 dead = False
@@ -163,9 +159,10 @@ def rejecter(objectives: int) -> Any:
         for start in range(0, count, BLOCK):
             size = min(BLOCK, count - start)
             for k in range(objectives):
-                column = columns[k]
+                source = columns[k][start : start + size]
+                target = block[k]  # indexing both arrays in full costs three times as much: 2.4 for 0.8 ns a point
                 for index in range(size):
-                    block[k, index] = column[start + index]
+                    target[index] = source[index]
             flag_alive(block, pivots, chosen, alive)
             for first in range(0, size, 16):
                 any_alive = False
@@ -174,10 +171,20 @@ def rejecter(objectives: int) -> Any:
                 if any_alive:
                     for index in range(first, min(first + 16, size)):
                         kept[found] = start + index
-                        found += alive[index]
+                        valid = alive[index]
+                        for k in range(objectives):
+                            valid &= block[k, index] == block[k, index]
+                        found += valid
         return found
 
     return reject
+
+
+@jit
+def gather(column: Any, indices: Any, values: Any) -> None:
+    """Copy the values at the indices; `np.take` would first copy a whole strided column."""
+    for place in range(len(indices)):
+        values[place] = column[indices[place]]
 
 
 @jit
@@ -188,30 +195,59 @@ def spread(kept: Any, optimal: Any, mask: Any) -> None:
 
 
 @jit
-def all_pairs(values: Any, count: int, optimal: Any) -> None:
-    """Mark the optimal of the first points by comparing each with all, a block at a time; they hold no NaN."""
+def eliminate(values: Any, count: int, optimal: Any) -> None:
+    """Mark the optimal of the first points: each in turn throws out those it dominates; for few points without NaN."""
     objectives = len(values)
     padded = (count + PAIRS - 1) // PAIRS * PAIRS
-    others = np.full((objectives, padded), np.inf, values.dtype)
-    others[:, :count] = values[:, :count]
-    within = np.empty(PAIRS, np.bool_)
-    better = np.empty(PAIRS, np.bool_)
-    for point in range(count):
-        dominated = False
-        for start in range(0, padded, PAIRS):
-            for position in range(PAIRS):
-                within[position] = others[0, start + position] <= values[0, point]
-                better[position] = others[0, start + position] < values[0, point]
-            for k in range(1, objectives):
-                value = values[k, point]
-                for position in range(PAIRS):
-                    within[position] &= others[k, start + position] <= value
-                    better[position] |= others[k, start + position] < value
-            for position in range(PAIRS):
-                dominated |= within[position] & better[position]
-            if dominated:
+    left = np.full((objectives, padded), -np.inf, values.dtype)
+    left[:, :count] = values[:, :count]
+    names = np.arange(count)
+    within = np.empty(padded, np.bool_)
+    better = np.empty(padded, np.bool_)
+    point = 0
+    while point < count:
+        end = (count + PAIRS - 1) // PAIRS * PAIRS
+        flag_dominated(left, point, end, within, better)
+        dead_before = 0
+        kept = count
+        for start in range(0, end, PAIRS):
+            any_dead = False
+            for position in range(start, start + PAIRS):
+                any_dead |= within[position]
+            if any_dead:
+                kept = start
                 break
-        optimal[point] = not dominated
+        for position in range(kept, count):
+            for k in range(objectives):
+                left[k, kept] = left[k, position]
+            names[kept] = names[position]
+            dead_before += within[position] & (position < point)
+            kept += not within[position]
+        for k in range(objectives):
+            left[k, kept:count] = -np.inf
+        count = kept
+        point += 1 - dead_before
+    optimal[:] = False
+    for position in range(count):
+        optimal[names[position]] = True
+
+
+@jit
+def flag_dominated(left: Any, point: int, end: int, within: Any, better: Any) -> None:
+    """Mark, in `within`, the points that one of them dominates."""
+    first = left[0]
+    value = first[point]
+    for position in range(end):
+        within[position] = value <= first[position]
+        better[position] = value < first[position]
+    for k in range(1, len(left)):
+        column = left[k]
+        value = column[point]
+        for position in range(end):
+            within[position] &= value <= column[position]
+            better[position] |= value < column[position]
+    for position in range(end):
+        within[position] &= better[position]
 
 
 @jit

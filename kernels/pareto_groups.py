@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from roofcube.kernels.compilation import jit
-from roofcube.kernels.pareto_filter import all_pairs
+from roofcube.kernels.pareto_filter import eliminate
 
 __all__ = ["counting_sort", "small_groups"]
 
@@ -52,6 +52,6 @@ def small_groups(values: Any, order: Any, starts: Any, largest: int, mask: Any) 
             members[kept] = order[place]
             kept += valid
         if kept:
-            all_pairs(own, kept, optimal)
+            eliminate(own, kept, optimal)
             for place in range(kept):
                 mask[members[place]] = optimal[place]

@@ -144,3 +144,45 @@ def test_closures_are_told_apart_by_their_content(folder, monkeypatch):
 
     assert [twice(plus(number))(1) for number in (1, 10)] == [3, 21]
     assert len(list(folder.rglob("apply-*.bin"))) == 2
+
+
+TWINS = """
+import sys
+import numpy as np
+from roofcube.kernels.compilation import jit
+
+def make(number):
+    @jit
+    def inner(values, limit, out):
+        for index in range(limit):
+            total = 0.0
+            for k in range(number):
+                total += values[k, index] * values[k, index]
+            out[index] = total if total < 9.0 else out[index] + 1.0
+
+    @jit
+    def outer(values, out):
+        for start in range(0, 4, 2):
+            inner(values, 4 - start, out)
+        return out.sum()
+
+    return outer
+
+for number in map(int, sys.argv[1:]):
+    print(make(number)(np.ones((8, 4)), np.zeros(4)))
+"""
+
+
+def test_code_from_the_folder_is_not_mixed_with_fresh_code(tmp_path, folder):
+    # numba numbers its symbols by process: the first closure here and the first of another process share a name.
+    script = tmp_path / "twins.py"
+    script.write_text(TWINS)
+    environment = os.environ | {"ROOFCUBE_CACHE_DIR": str(folder)}
+
+    def totals(*numbers):
+        command = [sys.executable, str(script), *map(str, numbers)]
+        return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout.split()
+
+    assert totals(5) == ["20.0"]
+    assert totals(6, 5) == ["24.0", "20.0"]
+    assert totals(5, 7, 6) == ["20.0", "28.0", "24.0"]
