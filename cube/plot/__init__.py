@@ -6,6 +6,24 @@ from roofcube.plot.demands import peaks, requirements
 from roofcube.plot.experiments import boxes, latency_throughput
 from roofcube.plot.frontiers import overlap, pareto
 from roofcube.plot.grids import heatmap, overview
+from roofcube.plot.ratios import efficiency
 from roofcube.plot.roofs import rooflines
+from roofcube.plot.traces import power_trace
+from roofcube.plot.watts import energy, inputs_per_joule, power
 
-__all__ = ["boxes", "heatmap", "latency_throughput", "overlap", "overview", "pareto", "peaks", "requirements", "rooflines"]
+__all__ = [
+    "boxes",
+    "efficiency",
+    "energy",
+    "heatmap",
+    "inputs_per_joule",
+    "latency_throughput",
+    "overlap",
+    "overview",
+    "pareto",
+    "peaks",
+    "power",
+    "power_trace",
+    "requirements",
+    "rooflines",
+]

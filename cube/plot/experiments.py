@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from bokeh.models import ColumnDataSource, FactorRange, Row
+from bokeh.models import Column, ColumnDataSource, FactorRange, Row
 
 from roofcube.plot import style
 from roofcube.plot.tables import (
@@ -189,10 +189,12 @@ def boxes(cube: xr.Dataset, *, scope: str = "compute") -> Any:
     for place, (name, _, label, unit) in enumerate(panels):
         width = style.WIDTH // len(panels) + (120 if place == 0 else -60 if len(panels) == 3 else -120)
         figures.append(_box_panel(tables[name], name, label, unit, rows, width=width, height=150 + ROW * len(factors) + 12 * len({one for one, _ in factors}), first=place == 0))
-    style.titled(figures[0], f"Latency, throughput and power by platform ({scope_text(scope)})", "box: quartiles and median; whiskers: extremes, over modes, precisions and batches; log scales")
-    for plot in figures[1:]:
-        style.titled(plot, " ", " ")
-    return Row(*figures, name="boxes")
+    what = "Latency, throughput and power" if len(panels) == 3 else "Latency and throughput"
+    head = style.heading(
+        f"{what} by platform and pruning ({scope_text(scope)})",
+        "box = quartiles, bar = median, whiskers = extremes, over all modes, precisions and batches; log scales",
+    )
+    return Column(head, Row(*figures), name="boxes")
 
 
 def _quartiles(cube: xr.Dataset, variable: str) -> Columns:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
-from bokeh.models import ColumnDataSource, Legend, LegendItem
+from bokeh.models import ColumnDataSource
 
 from roofcube.errors import InvalidDataError
 from roofcube.fronts import pareto as front_of
@@ -249,8 +249,8 @@ def overlap(cube: xr.Dataset, *, scope: str = "compute") -> Any:
     )
     style.hover(plot, [circles], {"predicted": "@x_text", "top-1 accuracy": "@y_text", "state": "@match", "source": model_text(cube)})
     style.hover(plot, [crosses], {"measured": "@x_text", "top-1 accuracy": "@y_text", "efficiency": "@ratio", "state": "@match", "flags": "@flags", "source": "@source"})
+    style.key(plot, {f"predicted ({len(predicted['top1'])})": circles, f"measured ({len(measured['measured_top1'])})": crosses, f"same configuration ({len(pairs)})": links})
     style.titled(plot, *_overlap_words(best, predicted, measured, pairs, throughput, scope))
-    _legend(plot, circles, crosses, links, len(predicted["top1"]), len(measured["measured_top1"]), len(pairs))
     return toggles.over(
         plot, after=REFRONT, fronts=[[sources["predicted"], lines["predicted"], 1, 1], [sources["measured"], lines["measured"], 1, 1]]
     )
@@ -334,13 +334,3 @@ def _overlap_words(best: xr.Dataset, predicted: Columns, measured: Columns, pair
         f"{len(pairs)} configurations matched, {len(predicted['top1']) - len(pairs)} predicted only (pale), {len(measured[throughput]) - len(pairs)} measured only{lost}",
         f"measured at the best batch, {scope_text(scope)}; boxed cross = flagged, reason in the tooltip; staircases = Pareto fronts of what is shown",
     ]
-
-
-def _legend(plot: Any, circles: Any, crosses: Any, links: Any, predicted: int, measured: int, matched: int) -> None:
-    items = [
-        LegendItem(label=f"predicted ({predicted})", renderers=[circles], index=0),
-        LegendItem(label=f"measured ({measured})", renderers=[crosses], index=0),
-        LegendItem(label=f"same configuration ({matched})", renderers=[links]),
-    ]
-    legend = Legend(items=items, orientation="horizontal", label_text_font_size="13px", label_text_color=style.INK, border_line_color=None, background_fill_color=None, padding=0)
-    plot.add_layout(legend, "above")

@@ -10,9 +10,12 @@ import numpy as np
 from bokeh.models import (
     BasicTicker,
     CustomJSTickFormatter,
+    Div,
     FixedTicker,
     HoverTool,
     InlineStyleSheet,
+    Legend,
+    LegendItem,
     LogTicker,
     NumeralTickFormatter,
     Range1d,
@@ -112,6 +115,16 @@ DARK_MODE = """
 })();
 """ % (list(ON_DARK), list(ON_DARK.values()))
 
+HEADING = """
+:host { color: #1f2329; font-size: 13px; }
+.title { font-size: 16px; font-weight: bold; padding-left: 5px; }
+.note { color: #5c6570; padding-left: 5px; }
+@media (prefers-color-scheme: dark) { :host { color: #e8ecf1; } .note { color: #a3adb8; } }
+:host-context([data-theme="light"]) { color: #1f2329; }
+:host-context([data-theme="light"]) .note { color: #5c6570; }
+:host-context([data-theme="dark"]) { color: #e8ecf1; }
+:host-context([data-theme="dark"]) .note { color: #a3adb8; }
+"""
 TOOLTIP_STYLE = "font-size:13px;max-width:420px;line-height:1.35;color:#1f2329"
 
 
@@ -268,11 +281,18 @@ def linear_ticks(axis: Any, wanted: str = "0[.]0[0]") -> None:
     axis.ticker = BasicTicker(desired_num_ticks=6)
 
 
-def titled(plot: Any, title: str, notes: str | Sequence[str] = ()) -> None:
+def titled(plot: Any, title: str = "", notes: str | Sequence[str] = ()) -> None:
     """Put a title that says what to see above a figure, and lines that say how to read it."""
     for note in reversed([notes] if isinstance(notes, str) else list(notes)):
         plot.add_layout(Title(text=note, text_font_size="13px", text_font_style="normal", text_color=MUTED, standoff=4), "above")
-    plot.add_layout(Title(text=title, text_font_size="16px", text_color=INK, standoff=4), "above")
+    if title:
+        plot.add_layout(Title(text=title, text_font_size="16px", text_color=INK, standoff=4), "above")
+
+
+def heading(title: str, notes: str | Sequence[str] = ()) -> Any:
+    """Make the title of a figure of several panels."""
+    lines = "".join(f"<div class=note>{escape(note)}</div>" for note in ([notes] if isinstance(notes, str) else notes))
+    return Div(text=f"<div class=title>{escape(title)}</div>{lines}", width=WIDTH, stylesheets=[sheet(HEADING)], disable_math=True)
 
 
 def hover(plot: Any, renderers: Sequence[Any], lines: Mapping[str, str] | Sequence[str], *, heading: str = "@configuration", policy: str | None = None) -> None:
@@ -289,6 +309,16 @@ def hover(plot: Any, renderers: Sequence[Any], lines: Mapping[str, str] | Sequen
             **options,
         )
     )
+
+
+def key(plot: Any, entries: Mapping[str, Any]) -> None:
+    """Put a legend in a line between the titles and the marks: it can never cover data. Call before `titled`."""
+    items = [LegendItem(label=label, renderers=[renderer], index=0) for label, renderer in entries.items()]
+    legend = Legend(
+        items=items, orientation="horizontal", location="top_left", label_text_font_size="13px", label_text_color=INK,
+        border_line_color=None, background_fill_color=None, background_fill_alpha=0, padding=0, margin=6, spacing=18, glyph_height=16, glyph_width=16, label_height=16,
+    )
+    plot.add_layout(legend, "above")
 
 
 def grouped_rows(plot: Any) -> None:

@@ -22,6 +22,10 @@ sources.forEach((source, place) => {
   const keep = Array.from({length: source.get_length() ?? 0}, (_, row) => used.every(([column, wanted]) => column[row] === "" || wanted.has(column[row])));
   filters[place].booleans = keep;
 });
+for (const [source, range] of followers) {
+  const keep = filters[sources.indexOf(source)].booleans;
+  range.factors = source.data.row.filter((_, row) => keep[row]).reverse();
+}
 """
 
 BUTTONS = """
@@ -65,6 +69,7 @@ class Toggles:
         self._groups: list[Any] = []
         self._sources: list[Any] = []
         self._filters: list[Any] = []
+        self._followers: list[list[Any]] = []
 
     def field(
         self,
@@ -100,6 +105,10 @@ class Toggles:
         self._filters.append(shown)
         return CDSView(filter=shown)
 
+    def follow(self, source: Any, rows: Any) -> None:
+        """Let a categorical range hold just the rows (column `row`) of a source that are switched on."""
+        self._followers.append([source, rows])
+
     def over(self, *figures: Any, after: str = "", **also: Any) -> Any:
         """Lay the buttons out above figures; `after` is script that runs with `also` when a button was pressed."""
         if not self._groups:
@@ -110,6 +119,7 @@ class Toggles:
             "values": self._values,
             "sources": self._sources,
             "filters": self._filters,
+            "followers": self._followers,
             **also,
         }
         script = CustomJS(args=arguments, code=SHOWN + after)
