@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from roofcube.errors import MissingInputError, RoofcubeError
+from roofcube.errors import RoofcubeError
 from roofcube.page.content import Drawing
 
 if TYPE_CHECKING:
@@ -19,12 +19,20 @@ def draw(cube: xr.Dataset, name: str, description: str, *, key: str = "", **opti
     """Draw a figure of `roofcube.plot`, or say why the cube has none."""
     from roofcube import plot
 
-    if not hasattr(plot, name): return f"TEMP {name}"
     try:
         drawn = getattr(plot, name)(cube, **options)
-    except (MissingInputError, RoofcubeError) as error:
+    except RoofcubeError as error:
         return f"The figure “{name.replace('_', ' ')}” is left out: {error}"
-    return Drawing(key or name.replace("_", "-"), _as_bokeh(drawn), description)
+    return Drawing(key or name.replace("_", "-"), _see_through(_as_bokeh(drawn)), description)
+
+
+def _see_through(drawn: Any) -> Any:
+    """Let the page's own surface show: a filled canvas keeps a light edge when the reader's scheme turns it dark."""
+    from bokeh.models import Plot
+
+    for plot in drawn.select({"type": Plot}):
+        plot.update(border_fill_color=None, background_fill_color=None)
+    return drawn
 
 
 def _as_bokeh(drawn: Any) -> Any:

@@ -264,7 +264,7 @@ def powered(subject: Subject) -> Section:
     energy = energy[np.isfinite(energy)]
     see = [
         f"Power under load is known for {counted(int(cube['n_rows'].where(known, 0).sum()), 'experiment')}. Energy per input is that power divided by the throughput measured: "
-        f"it spans {quantity(float(energy.min()), 'J')} to {quantity(float(energy.max()), 'J')}, a factor of {short(float(energy.max() / energy.min()))}. "
+        f"it spans {quantity(float(energy.min()), 'J')} to {quantity(float(energy.max()), 'J')}, a factor of {grouped(round(float(energy.max() / energy.min())))}. "
         "A large batch lowers it, because base and idle power are paid for more inputs a second."
     ]
     doubtful = int((subject.flagged("foreign_power", "power_set_up_differs", "full_power_below_idle", "power_is_maximum") & (cube["n_rows"] > 0)).sum())

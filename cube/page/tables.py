@@ -21,6 +21,7 @@ __all__ = ["IMPOSSIBLE", "best_choices", "corrections", "count_differences", "fi
 # a row that breaks one of these is no choice to recommend
 IMPOSSIBLE = ("above_compute_peak", "above_bound", "unit_off")
 DOUBTFUL_POWER = ("foreign_power", "full_power_below_idle", "power_is_maximum", "power_set_up_differs")
+CHOICE = ("Configuration", "Throughput", "Latency of the batch", "Top-1", "Energy per input")
 NEAR = 1.0  # percentage points of accuracy
 DIFFERENCE_PERCENT = 1.0
 
@@ -29,29 +30,32 @@ DIFFERENCE_PERCENT = 1.0
 # best choices ---------------------------------------------------------------------------------------------------------
 
 
-def best_choices(subject: Subject) -> Table | None:
-    """Name the winner for each goal: among measured configurations where there are any, else among predictions."""
+def best_choices(subject: Subject) -> tuple[Table, ...]:
+    """Name the winner for each goal, and the fastest of each network: measured where possible, else predicted."""
     measured = subject.has("measured_throughput")
     names = _names(measured)
+    if names["throughput"] not in subject.cube:
+        return ()
     cube = _sound(subject.cube) if measured else subject.cube
-    if names["throughput"] not in cube:
-        return None
-    topologies = _topologies(cube)
-    rows = []
-    for topology in topologies:
-        here = cube.sel(topology=[topology]) if topology else cube
-        rows += [(*((topology,) if len(topologies) > 1 else ()), *row) for row in _goals(here, names)]
-    if not rows:
-        return None
-    first = ("Network",) if len(topologies) > 1 else ()
-    columns = (*first, "Goal", "Configuration", "Throughput", "Latency of the batch", "Top-1", "Energy per input")
-    what = "Best measured choices" if measured else "Best predicted choices"
     note = (
         "Accelerator alone, host and transfers not counted. Rows that the physics gate calls impossible cannot win, nor rows with doubtful power where power decides."
         if measured
         else "Predictions, not measurements: nothing here was run."
     )
-    return Table("best", what, columns, tuple(rows), note)
+    goals = _goals(cube, names)
+    if not goals:
+        return ()
+    kind = "measured" if measured else "predicted"
+    networks = _fastest_of_each(cube, names)
+    found = Table("best", f"Best {kind} choices", ("Goal", *CHOICE), tuple(goals), note)
+    return (found, Table("fastest", f"Most {kind} inputs a second, network by network", ("Network", *CHOICE), networks)) if len(networks) > 1 else (found,)
+
+
+def _fastest_of_each(cube: xr.Dataset, names: dict[str, str]) -> tuple[tuple[str, ...], ...]:
+    if "topology" not in cube.dims:
+        return ()
+    winners = [(str(name), best(cube.sel(topology=[name]), names["throughput"])) for name in cube["topology"].values]
+    return tuple(_row(name, winner, names) for name, winner in winners if bool(winner["found"]))
 
 
 def _names(measured: bool) -> dict[str, str]:
@@ -62,13 +66,6 @@ def _names(measured: bool) -> dict[str, str]:
         "top1": "measured_top1" if measured else "top1",
         "energy": "energy_per_input" if measured else "predicted_energy",
     }
-
-
-def _topologies(cube: xr.Dataset) -> list[str]:
-    """Networks of a cube that are worth a winner each; one empty name where there is nothing to tell apart."""
-    if "topology" not in cube.dims or cube.sizes["topology"] == 1:
-        return [""]
-    return [str(name) for name in cube["topology"].values]
 
 
 def _sound(cube: xr.Dataset) -> xr.Dataset:
