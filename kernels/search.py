@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from roofcube.kernels.expression import Node
     from roofcube.kernels.query import Limit, Query
 
+    Known = Mapping[Node, Interval]
+    Keep = Callable[[Array, Known], Array]
+
 __all__ = ["TooManyBoxes", "best", "classified", "fits", "front", "top"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -76,6 +79,7 @@ class Search:
         self.watched = [query.outputs[name] for name in dict.fromkeys(watched)]
         self.limited = [query.outputs[limit.name] for limit in query.limits]
         self.looked = 0
+        self.chunk = CHUNK
         self.most = None if generous else max(1 << 16, query.space.size // SHARE)
 
     def root(self) -> Array:
@@ -103,9 +107,9 @@ class Search:
             lost |= never
         return Batch(boxes, intervals, met, lost)
 
-    def split(self, boxes: Array) -> Array:
+    def split(self, boxes: Array, known: Mapping[Node, Interval]) -> Array:
         """Cut each box along the axis that narrows its bounds the most."""
-        axis = self._axis(boxes)
+        axis = self._axis(boxes, known)
         made = []
         for number, tree in enumerate(self.bounder.trees):
             mine = boxes[:, axis == number]
@@ -120,9 +124,8 @@ class Search:
             made.append(children)
         return np.concatenate(made, axis=1)
 
-    def _axis(self, boxes: Array) -> Array:
+    def _axis(self, boxes: Array, known: Mapping[Node, Interval]) -> Array:
         n = boxes.shape[1]
-        known = self.bounder.bounds(boxes)
         width = self._width(known, n)
         chosen = np.full(n, -1)
         narrowest = np.full(n, np.inf)
@@ -154,22 +157,24 @@ class Search:
                 total += np.where(surely | never, 0.0, 1.0 + _relative_width(intervals[node], n))
         return total
 
-    def levels(self, keep: Callable[[Array], Array]) -> Iterator[Array]:
-        """Go through batches of boxes; send back, with `push`, those to be split further.
+    def levels(self, keep: Keep | None = None) -> Iterator[Array]:
+        """Go through batches of boxes; hand back, with `push`, those to be split further.
 
-        `keep` says which boxes still matter, and is asked again before they are split.
+        `keep` is asked, before boxes are split, which of them still matter, the most promising first.
         """
         self._waiting: list[Array] = []
-        self._keep = keep
         yield self.root()
         while self._waiting:
             boxes = self._waiting.pop()
-            boxes = boxes[:, keep(boxes)] if boxes.shape[1] else boxes
-            if boxes.shape[1] > CHUNK:
-                self._waiting.append(boxes[:, CHUNK:])
-                boxes = boxes[:, :CHUNK]
-            if boxes.shape[1]:
-                yield self.split(boxes)
+            known = self.bounder.bounds(boxes)
+            n = boxes.shape[1]
+            chosen = np.arange(n) if keep is None else keep(boxes, known)
+            if len(chosen) > self.chunk:
+                self._waiting.append(boxes[:, chosen[self.chunk :]])
+                chosen = chosen[: self.chunk]
+            if len(chosen):
+                known = {node: _picked(interval, chosen, n) for node, interval in known.items()}
+                yield self.split(boxes[:, chosen], known)
 
     def push(self, boxes: Array) -> None:
         """Have boxes split later."""
@@ -265,9 +270,10 @@ def best(query: Query, *, generous: bool = False) -> BestPartial:
         none = found.first[group] < 0
         return none | (high > found.key[group]) | ((high == found.key[group]) & (lowest < found.first[group]))
 
-    def keep(boxes: Array) -> Array:
-        _, high, _ = _keys(bounder.bounds(boxes)[node], sign, boxes.shape[1])
-        return np.flatnonzero(hopeful(boxes, high))[np.argsort(-high[hopeful(boxes, high)], kind="stable")]
+    def keep(boxes: Array, known: Known) -> Array:
+        _, high, _ = _keys(known[node], sign, boxes.shape[1])
+        hope = np.flatnonzero(hopeful(boxes, high))
+        return hope[np.argsort(-high[hope], kind="stable")]
 
     for boxes in search.levels(keep):
         n = boxes.shape[1]
@@ -321,8 +327,8 @@ def top(query: Query, n: int, *, generous: bool = False) -> TopPartial:
             return np.ones(len(high), dtype=bool)
         return (high > found.key[-1]) | ((high == found.key[-1]) & (bounder.first(boxes) < found.index[-1]))
 
-    def keep(boxes: Array) -> Array:
-        _, high, _ = _keys(bounder.bounds(boxes)[node], sign, boxes.shape[1])
+    def keep(boxes: Array, known: Known) -> Array:
+        _, high, _ = _keys(known[node], sign, boxes.shape[1])
         hope = np.flatnonzero(hopeful(boxes, high))
         return hope[np.argsort(-high[hope], kind="stable")]
 
@@ -408,8 +414,8 @@ def front(query: Query, *, generous: bool = False, threads: int = 1) -> BoxFront
         vectors = np.stack([values[name][valid] * kind(-sign) for name, sign in query.objectives], axis=1)
         return vectors, points[:, valid]
 
-    def keep(boxes: Array) -> Array:
-        ideal, _, _ = costs(bounder.bounds(boxes), boxes.shape[1])
+    def keep(boxes: Array, known: Known) -> Array:
+        ideal, _, _ = costs(known, boxes.shape[1])
         return np.flatnonzero(~archive.dominates(ideal))
 
     def accept(vectors: Array, boxes: Array) -> None:
@@ -486,7 +492,7 @@ def classified(
         boxes, number = boxes[:, inside], number[inside]
         np.add.at(counts, (bounder.first(boxes) // per_group, number), bounder.size(boxes))
 
-    for boxes in search.levels(lambda boxes: np.arange(boxes.shape[1])):
+    for boxes in search.levels():
         n = boxes.shape[1]
         batch = search.bound(boxes)
         alive, decided, number = ~batch.lost, batch.met.copy(), np.zeros(n, dtype=np.int64)

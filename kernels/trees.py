@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["BRANCHES", "Pyramid", "Tree", "sorted_indices"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
-BRANCHES = 4
+BRANCHES = 3
 
 
 @dataclass(frozen=True, eq=False)
