@@ -10,17 +10,18 @@ from roofcube.page.content import Drawing
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    import polars as pl
     import xarray as xr
 
 __all__ = ["draw", "embed", "scripts"]
 
 
-def draw(cube: xr.Dataset, name: str, description: str, *, key: str = "", **options: Any) -> Drawing | str:
-    """Draw a figure of `roofcube.plot`, or say why the cube has none."""
+def draw(data: xr.Dataset | pl.DataFrame, name: str, description: str, *, key: str = "", **options: Any) -> Drawing | str:
+    """Draw a figure of `roofcube.plot`, or say why the data have none."""
     from roofcube import plot
 
     try:
-        drawn = getattr(plot, name)(cube, **options)
+        drawn = getattr(plot, name)(data, **options)
     except RoofcubeError as error:
         return f"The figure “{name.replace('_', ' ')}” is left out: {error}"
     return Drawing(key or name.replace("_", "-"), _see_through(_as_bokeh(drawn)), description)

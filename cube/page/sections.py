@@ -277,7 +277,7 @@ def powered(subject: Subject) -> Section:
         draw(cube, "inputs_per_joule", "Inputs per joule for each configuration"),
     ]
     if subject.traces is not None:
-        parts.append(draw(cube, "power_trace", "Power of the EdgeTPU over time, samples that cannot be true marked"))
+        parts.append(draw(subject.traces, "power_trace", "Power of the EdgeTPU over time, samples that cannot be true marked"))
     return _section(key, heading, see, beware, parts)
 
 

@@ -66,8 +66,9 @@ def subject_of(task_or_cube: str | xr.Dataset, title: str | None) -> Subject:
     named = f"{_spelled(task)} on real hardware" if rows is not None else str(cube.attrs.get("title") or "A cube of predictions")
     traces = None
     if rows is not None:
-        here = datasets.load_power_traces().filter(pl.col("topology").is_in(cube["topology"].values.tolist()))
-        traces = here if here.height else None
+        every = datasets.load_power_traces()
+        # idle runs carry no network and stay with the others
+        traces = every if every["topology"].is_in(cube["topology"].values.tolist()).any() else None
     return Subject(cube, title or named, task, rows, traces)
 
 

@@ -21,7 +21,8 @@ __all__ = ["IMPOSSIBLE", "best_choices", "corrections", "count_differences", "fi
 # a row that breaks one of these is no choice to recommend
 IMPOSSIBLE = ("above_compute_peak", "above_bound", "unit_off")
 DOUBTFUL_POWER = ("foreign_power", "full_power_below_idle", "power_is_maximum", "power_set_up_differs")
-CHOICE = ("Configuration", "Throughput", "Latency of the batch", "Top-1", "Energy per input")
+HARMLESS = ("missing_value", "accuracy_differs", "above_roofline")
+CHOICE = ("Configuration", "Throughput", "Latency of the batch", "Top-1", "Energy per input", "In doubt")
 NEAR = 1.0  # percentage points of accuracy
 DIFFERENCE_PERCENT = 1.0
 
@@ -113,7 +114,16 @@ def _row(goal: str, winner: xr.Dataset, names: dict[str, str]) -> tuple[str, ...
         quantity(value("latency"), "s"),
         "not known" if top1 != top1 else f"{top1:.2f} %",
         quantity(value("energy"), "J"),
+        _doubts(winner),
     )
+
+
+def _doubts(winner: xr.Dataset) -> str:
+    """Name the findings on a winner that bear on its figures."""
+    if "quality" not in winner:
+        return ""
+    bits = int(winner["quality"])
+    return ", ".join(_spoken(rule) for rule, bit in QUALITY.items() if bits & bit and rule not in HARMLESS)
 
 
 # counts ---------------------------------------------------------------------------------------------------------------
@@ -129,8 +139,8 @@ def count_differences(subject: Subject) -> Table | None:
     lines: list[tuple[str | float, ...]] = []
     for row in table.iter_rows(named=True):
         lines += _count_lines(row, corrected)
-    columns = ("Network", "Kept", "Figure", "Published", "Used here", "Difference", "Why")
-    caption = "Published counts that differ by more than 1 % from those used"
+    columns = ("Network", "Kept", "Figure", "Says", "Used here", "Difference", "Why")
+    caption = "Counts that differ by more than 1 % from those used"
     note = "One operation is one multiply or one add. Counts come from the layers where they reproduce the source within 1 %, else from the source."
     return Table("counts", caption, columns, tuple(lines), note) if lines else None
 
@@ -144,9 +154,9 @@ def _count_lines(row: dict[str, Any], corrected: dict[str, tuple[str, str]]) -> 
     name, kept = row["topology"], f"{row['pruning_percent']:g} %"
     lines: list[tuple[str | float, ...]] = []
 
-    def add(figure: str, published: float | None, used: float, why: str) -> None:
-        if published is not None and abs(published / used - 1.0) > DIFFERENCE_PERCENT / 100.0:
-            lines.append((name, kept, figure, short(published, 4), short(used, 4), f"{100.0 * (published / used - 1.0):+.1f} %", why))
+    def add(figure: str, told: float | None, used: float, why: str) -> None:
+        if told is not None and abs(told / used - 1.0) > DIFFERENCE_PERCENT / 100.0:
+            lines.append((name, kept, figure, short(told, 4), short(used, 4), f"{100.0 * (told / used - 1.0):+.1f} %", why))
 
     source, reason = corrected.get(f"{name} {row['pruning_percent']:g}", (None, ""))
     add("operations, source's exact count", float(source) if source else None, row["ops"], reason)
@@ -154,12 +164,9 @@ def _count_lines(row: dict[str, Any], corrected: dict[str, tuple[str, str]]) -> 
     add("operations, as printed", row["ops_printed"], row["ops"], _rounding(row["ops_printed"], row["ops"]))
     add("parameters, as printed", row["params_printed"], row["params"], _rounding(row["params_printed"], row["params"]))
     if row["counts_source"] == "source":
-        why = "the standard layers do not give the published figure; the published one is used, the layers only per layer"
-        lines += [
-            (name, kept, f"{label}, from the standard layers", short(row[what], 4), short(row[f"{what}_from_layers"], 4), f"{100.0 * (row[what] / row[f'{what}_from_layers'] - 1.0):+.1f} %", why)
-            for what, label in (("ops", "operations"), ("params", "parameters"))
-            if row[f"{what}_from_layers"] and abs(row[what] / row[f"{what}_from_layers"] - 1.0) > DIFFERENCE_PERCENT / 100.0
-        ]
+        why = "the standard layers do not give the source's figure, so its own is used; per layer, the layers are"
+        add("operations, sum of the standard layers", row["ops_from_layers"], row["ops"], why)
+        add("parameters, sum of the standard layers", row["params_from_layers"], row["params"], why)
     return lines
 
 

@@ -26,7 +26,8 @@ MARKS = """
     const view = Bokeh.index.find_one(model);
     const glyph = view.glyph;
     const places = glyph.sx ?? glyph.sx0 ?? glyph.sleft ?? glyph.sright;
-    const drawn = places ? [...view.all_indices].filter((row) => isFinite(places[row])).length : [...view.all_indices].length;
+    // a glyph keeps the places of the rows of its view alone
+    const drawn = places ? [...places].filter(isFinite).length : [...view.all_indices].length;
     const kinds = (found[model.data_source.name] ??= []);
     kinds.push({glyph: model.glyph.type, rows: model.data_source.get_length(), shown: [...view.all_indices].length, drawn});
   }
