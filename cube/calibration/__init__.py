@@ -1,0 +1,8 @@
+"""Calibration: from measurements to predictions that one can trust, with intervals, honest errors and what to measure next."""
+
+from __future__ import annotations
+
+from roofcube.calibration.calibrated import Calibration, calibrate
+from roofcube.calibration.storage import load_calibration
+
+__all__ = ["Calibration", "calibrate", "load_calibration"]

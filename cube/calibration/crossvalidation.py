@@ -1,0 +1,383 @@
+"""Honest error: rows predicted by models that never saw them, by scheme and family; cached by content."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import polars as pl
+from platformdirs import user_cache_path
+from scipy.stats import rankdata
+
+from roofcube.calibration.choice import choices
+from roofcube.calibration.dataflow import interval_seen
+from roofcube.calibration.engine import family_model, fit, leave_networks_out
+from roofcube.calibration.facts import Facts, labelled, rows_of
+from roofcube.calibration.intervals import MINIMUM_NETWORKS, Scores, pooled
+from roofcube.calibration.measured import Measured, measured
+from roofcube.calibration.power import fit_power
+from roofcube.calibration.threads import one_thread
+from roofcube.model import ELEMENT_BYTES
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from roofcube.calibration.facts import Rows
+    from roofcube.calibration.family import FamilyModel
+
+__all__ = ["SCHEMES", "Predicted", "coverage_table", "error_table", "held_out", "published"]
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+ALL, SPREAD, MACRO = "all", "all but dataflow", "mean of families but dataflow"
+GIVEN = "network, initiation interval given"
+PUBLISHED = "published roofline (nothing fitted)"
+NEAR = 1.25
+
+
+@dataclass(frozen=True)
+class Predicted:
+    """Out-of-fold predictions: ln seconds and ln watts, NaN where a row could not be predicted."""
+
+    seconds: Array
+    power: Array
+
+
+def _by(name: str, machine: bool) -> Callable[[Rows], Array]:
+    return lambda rows: rows.machine(name) if machine else rows.net(name)
+
+
+# what is held out together, always in all modes and precisions of the family unless it says so
+SCHEMES: dict[str, Callable[[Rows], Array]] = {
+    "configuration": lambda rows: rows.configuration(),
+    "network": lambda rows: rows.network,
+    "pruning": _by("pruning", machine=False),
+    "topology": _by("topology", machine=False),
+    "precision": _by("precision", machine=True),
+    "platform": lambda rows: np.array([f"{one.platform} {one.mode}" for one in rows.machines], dtype=object)[
+        rows.hardware
+    ],
+}
+STRICT = "network"
+
+
+def held_out(data: Measured, scheme: str, *, power: bool = False) -> Predicted:
+    """Predict every scored row from the rows that its scheme leaves.
+
+    Parameters
+    ----------
+    data : Measured
+    scheme : str
+        One of `SCHEMES`. A family with but one value of what is held out is not predicted.
+    power : bool
+        Predict watts too.
+
+    Notes
+    -----
+    A fold sees the usable rows of its family that are not held out; other families only where it has few rows, as a prior.
+    """
+    seconds, watts = np.full(len(data), np.nan), np.full(len(data), np.nan)
+    with one_thread():
+        others = _models(data)
+        for name, out, kept in _folds(data, scheme):
+            fold, rows = _fold(data, kept, out)
+            model = family_model(
+                fold, np.arange(len(fold)), {key: one for key, one in others.items() if key != name}, name
+            )
+            seconds[out] = model.log_time(rows)
+            if power:
+                seen = fold.rows.take(np.flatnonzero(fold.usable))
+                found = fit_power(model, seen, model.log_time(seen), fold.power[fold.usable])
+                if found is not None:
+                    watts[out] = found.predict(model, rows, seconds[out])
+    return Predicted(seconds, watts)
+
+
+def _models(data: Measured) -> dict[str, FamilyModel]:
+    """Fit each family to all its rows: what families of few rows learn their prior from."""
+    return fit(data, power=False).families
+
+
+def _folds(data: Measured, scheme: str) -> Iterator[tuple[str, Array, Array]]:
+    for name, index in data.by_family():
+        scored, usable = index[data.scored[index]], index[data.usable[index]]
+        label, known = SCHEMES[scheme](data.rows.take(scored)), SCHEMES[scheme](data.rows.take(usable))
+        for one in dict.fromkeys(label.tolist()):
+            kept = usable[known != one]
+            if len(kept):
+                yield name, scored[label == one], kept
+
+
+def _fold(data: Measured, kept: Array, out: Array) -> tuple[Measured, Rows]:
+    """Give the kept rows and the places of those held out; guessed facts are guessed anew from the kept rows."""
+    stated = np.array([one.stated for one in data.rows.machines])
+    if stated[data.rows.hardware[np.concatenate([kept, out])]].all():
+        return data.take(kept), data.rows.take(out)
+    facts = Facts({key: one for key, one in data.facts.hardware.items() if one.stated}, data.facts.networks)
+    fold = measured(data.table[kept].drop("row"), facts)
+    return fold, rows_of(labelled(data.table[out]), fold.facts)
+
+
+# baselines ------------------------------------------------------------------------------------------------------------
+
+
+def published(rows: Rows) -> Array:
+    """Give ln seconds per batch of the published roofline: weights read for every input, activations free."""
+    # bytes follow the precision of the network, whatever the platform executes
+    size = np.array([ELEMENT_BYTES.get(one.precision, one.element_bytes) for one in rows.machines])[rows.hardware]
+    seconds = np.maximum(rows.net("ops") / rows.machine("peak"), rows.net("weights") * size / rows.machine("bandwidth"))
+    result: Array = np.log(rows.batch * seconds)
+    return result
+
+
+def interval_given(data: Measured) -> tuple[Array, Array]:
+    """Predict dataflow rows as if their interval were known, the fill being that of the other configurations.
+
+    Returns
+    -------
+    array, array
+        Places of the rows, without those that an interval was taken from, and ln seconds.
+    """
+    flows = np.flatnonzero(data.scored)
+    flows = flows[data.rows.take(flows).machine("dataflow")]
+    configuration = data.rows.configuration()
+    fills: dict[int, float] = {}
+    intervals: dict[int, float] = {}
+    for one in np.unique(configuration[flows]).tolist():
+        here = flows[configuration[flows] == one]
+        batch, seconds = data.rows.batch[here], data.seconds[here]
+        intervals[one] = interval_seen(batch, seconds)
+        rest = batch < batch.max()
+        fills[one] = float(np.median(np.maximum(np.exp(seconds[rest]) / intervals[one] - batch[rest], 0.0)))
+    places, values = [], []
+    for one, interval in intervals.items():
+        rest = flows[
+            (configuration[flows] == one)
+            & (data.rows.batch[flows] < data.rows.batch[flows[configuration[flows] == one]].max())
+        ]
+        fill = (
+            float(np.median([value for other, value in fills.items() if other != one]))
+            if len(fills) > 1
+            else fills[one]
+        )
+        places.append(rest)
+        values.append(np.log(interval) + np.log(data.rows.batch[rest] + fill))
+    if not places:
+        return np.zeros(0, dtype=np.intp), np.zeros(0)
+    return np.concatenate(places), np.concatenate(values)
+
+
+# tables ---------------------------------------------------------------------------------------------------------------
+
+
+def error_table(data: Measured) -> pl.DataFrame:
+    """Tabulate held-out errors.
+
+    Parameters
+    ----------
+    data : Measured
+        As `Calibration.data`.
+
+    Returns
+    -------
+    DataFrame
+        `quantity` (throughput, power, energy, choice), `scheme` (what is held out together), `family`, `rows`,
+        `configurations`, `median_ape_percent`, `p90_ape_percent`, `within_25_percent`, `rank_correlation`; for choices
+        `scenarios`, `regret_percent`, `latency_missed_percent`, `all_in_percent`.
+    """
+    lines: list[dict[str, Any]] = []
+    baseline = np.full(len(data), np.nan)
+    there = np.flatnonzero(data.scored)
+    baseline[there] = published(data.rows.take(there))
+    lines += _lines(data, "throughput", PUBLISHED, baseline, data.seconds)
+    strict = Predicted(baseline, baseline)
+    for scheme in SCHEMES:
+        found = held_out(data, scheme, power=scheme == STRICT)
+        lines += _lines(data, "throughput", scheme, found.seconds, data.seconds)
+        if scheme == STRICT:
+            strict = found
+            lines += _lines(data, "power", scheme, found.power, data.power)
+            # joules per input: watts × seconds; the batch cancels
+            lines += _lines(data, "energy", scheme, found.power + found.seconds, data.power + data.seconds)
+    place, values = interval_given(data)
+    if len(place):
+        given = strict.seconds.copy()
+        given[data.rows.hardware >= 0] = np.where(
+            _flow(data)[data.rows.hardware >= 0], np.nan, given[data.rows.hardware >= 0]
+        )
+        given[place] = values
+        lines += _lines(data, "throughput", GIVEN, given, data.seconds)
+    lines += _choice_lines(data, {PUBLISHED: baseline, STRICT: strict.seconds})
+    return pl.DataFrame(lines, infer_schema_length=None)
+
+
+def _flow(data: Measured) -> Array:
+    flow = np.array([*(one.dataflow for one in data.rows.machines), False])
+    marked: Array = flow[data.rows.hardware]
+    return marked
+
+
+def _lines(data: Measured, quantity: str, scheme: str, predicted: Array, measured_: Array) -> list[dict[str, Any]]:
+    """Make a line for each family, all rows, all but dataflow, and the mean of the families."""
+    there = data.scored & np.isfinite(predicted) & np.isfinite(measured_)
+    family, flow = data.rows.family(), _flow(data)
+    # throughput falls as time grows; the rank correlation is the same
+    chosen = {name: there & (family == name) for name, _ in data.by_family()}
+    chosen = {name: mask for name, mask in chosen.items() if mask.any()}
+    if not chosen:
+        return []
+    lines = {name: _line(data, mask, predicted, measured_, quantity) for name, mask in chosen.items()}
+    plain = [line for name, line in lines.items() if not flow[chosen[name]].any()]
+    macro = {}
+    if plain:
+        macro[MACRO] = {key: _mean(key, [line[key] for line in plain]) for key in plain[0]}
+        macro[SPREAD] = _line(data, there & ~flow, predicted, measured_, quantity)
+    lines = {ALL: _line(data, there, predicted, measured_, quantity), **macro, **lines}
+    return [{"quantity": quantity, "scheme": scheme, "family": name, **line} for name, line in lines.items()]
+
+
+def _mean(key: str, values: list[Any]) -> Any:
+    if key in ("rows", "configurations"):
+        return sum(values)
+    known = [value for value in values if value is not None]
+    return float(np.mean(known)) if known else None
+
+
+def _line(data: Measured, mask: Array, predicted: Array, measured_: Array, quantity: str) -> dict[str, Any]:
+    off = predicted[mask] - measured_[mask]
+    # of throughput = batch / seconds, of watts and joules as they are
+    error = np.abs(np.expm1(-off if quantity == "throughput" else off))
+    scale = np.log(data.rows.batch[mask])
+    ranks = (
+        (scale - predicted[mask], scale - measured_[mask])
+        if quantity == "throughput"
+        else (predicted[mask], measured_[mask])
+    )
+    return {
+        "rows": int(mask.sum()),
+        "configurations": len(np.unique(data.rows.configuration()[mask])),
+        "median_ape_percent": 100.0 * float(np.median(error)),
+        "p90_ape_percent": 100.0 * float(np.quantile(error, 0.9)),
+        "within_25_percent": 100.0 * float((np.abs(off) < np.log(NEAR)).mean()),
+        "rank_correlation": _spearman(*ranks),
+    }
+
+
+def _spearman(one: Array, other: Array) -> float | None:
+    if len(one) < 3 or np.ptp(one) == 0 or np.ptp(other) == 0:
+        return None
+    return float(np.corrcoef(rankdata(one), rankdata(other))[0, 1])
+
+
+def _choice_lines(data: Measured, models: Mapping[str, Array]) -> list[dict[str, Any]]:
+    lines = []
+    for scheme, seconds in models.items():
+        for pool in ("within platforms", "across platforms"):
+            found = choices(data, seconds, within=pool == "within platforms")
+            if found is not None:
+                lines.append({"quantity": "choice", "scheme": scheme, "family": pool, **found})
+    return lines
+
+
+def coverage_table(data: Measured, levels: tuple[float, ...] = (0.8, 0.9)) -> pl.DataFrame:
+    """Tabulate how often intervals hold rows of networks that neither model nor intervals saw.
+
+    Returns
+    -------
+    DataFrame
+        `level_percent`, `family`, `rows`, `rows_covered_percent`, `configurations`, `configurations_half_covered_percent`
+        (those with at least half their rows inside), `half_width` (median factor: ×/÷).
+    """
+    error, half = np.full(len(data), np.nan), {level: np.full(len(data), np.nan) for level in levels}
+    with one_thread():
+        others = _models(data)
+        every = {name: _own_scores(data, index, others, name) for name, index in data.by_family() if name in others}
+        for name, out, kept in _folds(data, STRICT):
+            rest = {key: one for key, one in others.items() if key != name}
+            model = family_model(data, kept, rest, name)
+            scored = np.flatnonzero(
+                data.scored & (data.rows.family() == name) & (data.rows.network != data.rows.network[out[0]])
+            )
+            scores = leave_networks_out(data, scored, rest, name)
+            if scores.networks < MINIMUM_NETWORKS:
+                scores = pooled([scores, *(one for key, one in every.items() if key != name)])
+            rows = data.rows.take(out)
+            error[out] = np.abs(model.log_time(rows) - data.seconds[out])
+            for level in levels:
+                half[level][out] = scores.half_width(model.deviation(rows), level)
+    return pl.DataFrame([line for level in levels for line in _coverage_lines(data, error, half[level], level)])
+
+
+def _own_scores(data: Measured, index: Array, others: Mapping[str, FamilyModel], name: str) -> Scores:
+    scored = index[data.scored[index]]
+    return leave_networks_out(data, scored, {key: one for key, one in others.items() if key != name}, name)
+
+
+def _coverage_lines(data: Measured, error: Array, half: Array, level: float) -> Iterator[dict[str, Any]]:
+    there, family = np.isfinite(error), data.rows.family()
+    for name in [ALL, *dict.fromkeys(family[there].tolist())]:
+        mask = there if name == ALL else there & (family == name)
+        inside = error[mask] <= half[mask]
+        _, place = np.unique(data.rows.configuration()[mask], return_inverse=True)
+        share = np.bincount(place, inside) / np.bincount(place)
+        yield {
+            "level_percent": 100.0 * level,
+            "family": name,
+            "rows": int(mask.sum()),
+            "rows_covered_percent": 100.0 * float(inside.mean()),
+            "configurations": len(share),
+            "configurations_half_covered_percent": 100.0 * float((share >= 0.5).mean()),
+            "half_width": float(np.exp(np.median(half[mask]))),
+        }
+
+
+# cache ----------------------------------------------------------------------------------------------------------------
+
+
+def cached_error_table(data: Measured) -> pl.DataFrame:
+    """Give `error_table`, from the user's cache folder if the same rows, facts and code were seen before."""
+    return _cached("errors", data, error_table)
+
+
+def cached_coverage_table(data: Measured) -> pl.DataFrame:
+    """Give `coverage_table`, cached like the errors."""
+    return _cached("coverage", data, coverage_table)
+
+
+def _cached(what: str, data: Measured, compute: Callable[[Measured], pl.DataFrame]) -> pl.DataFrame:
+    path = user_cache_path("roofcube") / "calibration" / f"{what}-{_digest(data)}.json"
+    try:
+        return pl.DataFrame(json.loads(path.read_text(encoding="utf-8")), infer_schema_length=None)
+    except (OSError, ValueError):
+        pass
+    table = compute(data)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        beside = path.with_suffix(f".{id(data)}.part")
+        beside.write_text(json.dumps(table.to_dicts()), encoding="utf-8")
+        beside.replace(path)
+    except OSError:
+        # a read-only or missing home: computed anew next time
+        pass
+    return table
+
+
+def _digest(data: Measured) -> str:
+    """Hash rows, facts and this package's code."""
+    content = hashlib.sha256(_code())
+    content.update(data.table.write_csv().encode())
+    for one in (*data.facts.hardware.values(), *data.facts.networks.values()):
+        content.update(json.dumps(asdict(one)).encode())
+    return content.hexdigest()[:24]
+
+
+@cache
+def _code() -> bytes:
+    folder = Path(__file__).parent
+    return hashlib.sha256(b"".join(path.read_bytes() for path in sorted(folder.glob("*.py")))).digest()

@@ -1,0 +1,354 @@
+"""What a calibration knows of hardware and networks, as flat arrays; from labelled inputs and the embedded layer tables."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import polars as pl
+import xarray as xr
+
+from roofcube import datasets
+from roofcube.datasets import canonical
+from roofcube.errors import InvalidDataError, unknown_label
+from roofcube.model import ELEMENT_BYTES
+from roofcube.space import inputs as all_inputs
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+__all__ = ["KEYS", "TILES", "Facts", "Hardware", "Network", "Rows", "facts_of", "labelled"]
+
+KEYS = ("platform", "mode", "precision", "topology", "pruning_percent", "batch")
+# width of the output-channel tile, and the channels' worth of time that filling it costs, per kernel call
+TILES: tuple[tuple[int, int], ...] = ((32, 0), (64, 0), (32, 32))
+# without facts a device is taken to offer this many times what it was seen to do
+HEADROOM = 4.0
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+
+@dataclass(frozen=True)
+class Hardware:
+    """One platform in one mode at one precision.
+
+    Attributes
+    ----------
+    peak : float
+        [op/s], all cores together.
+    reference : float
+        [op/s] of one core at the fastest precision of this platform and mode: the unit in which overheads are counted,
+        so that a platform that is faster in everything keeps its parameters.
+    stated : bool
+        False where peak and bandwidth were not given but guessed from the measurements.
+    """
+
+    platform: str
+    mode: str
+    precision: str
+    family: str
+    device_class: str
+    peak: float
+    reference: float
+    bandwidth: float
+    element_bytes: float
+    cores: float
+    weight_memory: float
+    dataflow: bool
+    stated: bool = True
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """Labels."""
+        return self.platform, self.mode, self.precision
+
+
+@dataclass(frozen=True)
+class Network:
+    """Totals over the layers of a network, per input.
+
+    Attributes
+    ----------
+    convolution_ops : tuple of float
+        Padded to the channel tile, one figure for each of `TILES`.
+    patches : float
+        Elements that a lowering of the convolutions to matrix products reads (im2col).
+    """
+
+    topology: str
+    pruning: float
+    layers: float
+    ops: float
+    convolution_ops: tuple[float, ...]
+    dense_ops: float
+    weights: float
+    activations: float
+    patches: float
+
+    @property
+    def key(self) -> tuple[str, float]:
+        """Labels."""
+        return self.topology, self.pruning
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Hardware and networks by label."""
+
+    hardware: dict[tuple[str, str, str], Hardware]
+    networks: dict[tuple[str, float], Network]
+
+    def families(self) -> list[str]:
+        """Name the families in order of appearance."""
+        return list(dict.fromkeys(one.family for one in self.hardware.values()))
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Rows of a table as indices into lists of hardware and networks; -1 where a label is not known."""
+
+    hardware: Array
+    network: Array
+    batch: Array
+    machines: tuple[Hardware, ...]
+    nets: tuple[Network, ...]
+
+    def __len__(self) -> int:
+        return len(self.batch)
+
+    def take(self, index: Array) -> Rows:
+        """Give the rows at these places."""
+        return replace(self, hardware=self.hardware[index], network=self.network[index], batch=self.batch[index])
+
+    def machine(self, name: str) -> Array:
+        """Give a figure of the hardware for every row."""
+        return np.array([getattr(one, name) for one in self.machines])[self.hardware]
+
+    def net(self, name: str) -> Array:
+        """Give a figure of the network for every row."""
+        return np.array([getattr(one, name) for one in self.nets])[self.network]
+
+    @property
+    def known(self) -> Array:
+        """True where hardware and network are known."""
+        known: Array = (self.hardware >= 0) & (self.network >= 0)
+        return known
+
+    def family(self) -> Array:
+        """Family of every row; empty where the hardware is not known."""
+        names = np.array([*(one.family for one in self.machines), ""], dtype=object)
+        return names[self.hardware]
+
+    def configuration(self) -> Array:
+        """Number the configurations: everything but the batch."""
+        code: Array = self.hardware * (len(self.nets) + 1) + self.network
+        return code
+
+
+def facts_of(inputs: xr.Dataset | None) -> Facts:
+    """Collect facts from labelled inputs, with the embedded ones for labels that they lack."""
+    embedded = _embedded()
+    if inputs is None:
+        return embedded
+    return Facts(
+        {**embedded.hardware, **{one.key: one for one in _machines(inputs)}},
+        {**embedded.networks, **{one.key: one for one in _nets(inputs)}},
+    )
+
+
+@cache
+def _embedded() -> Facts:
+    inputs = all_inputs()
+    return Facts({one.key: one for one in _machines(inputs)}, {one.key: one for one in _nets(inputs)})
+
+
+# hardware -------------------------------------------------------------------------------------------------------------
+
+
+def _machines(inputs: xr.Dataset) -> Iterator[Hardware]:
+    if "peak_compute" not in inputs or "platform" not in inputs.coords:
+        return
+    names = ("peak_compute", "memory_bandwidth", "cores", "on_chip_memory")
+    dims = ("platform", "mode", "precision")
+    own = set().union(*(set(inputs[name].dims) for name in names if name in inputs)) - set(dims)
+    if own:
+        listed = ", ".join(sorted(map(str, own)))
+        msg = f"`inputs`: a calibration holds for real platforms, but the hardware has own dims ({listed}); pick one value of each"
+        raise InvalidDataError(msg)
+    template = xr.DataArray(np.zeros(tuple(inputs.sizes.get(dim, 1) for dim in dims)), dims=dims)
+
+    def full(name: str, missing: Any) -> Array:
+        value = inputs[name].drop_vars(list(inputs[name].coords)) if name in inputs.variables else xr.DataArray(missing)
+        return value.broadcast_like(template).transpose(*dims).to_numpy()
+
+    modes = inputs["mode"].to_numpy().tolist() if "mode" in inputs.coords else ["default"]
+    precisions = np.atleast_1d(inputs["precision"].to_numpy()).tolist() if "precision" in inputs.coords else ["INT8"]
+    peak, bandwidth = full("peak_compute", np.nan), full("memory_bandwidth", np.nan)
+    cores, memory = full("cores", 1.0), full("on_chip_memory", 0.0)
+    executed, dataflow = full("executed_precision", ""), full("dataflow", 0)
+    family, device = full("family", ""), full("device_class", "")
+    for place, platform in enumerate(np.atleast_1d(inputs["platform"].to_numpy()).tolist()):
+        for at, mode in enumerate(np.atleast_1d(modes).tolist()):
+            best = np.nanmax(peak[place, at], initial=0.0)
+            for kind, precision in enumerate(precisions):
+                here = (place, at, kind)
+                if np.isnan(peak[here]) or np.isnan(bandwidth[here]):
+                    continue
+                runs = str(executed[here]) or precision
+                yield Hardware(
+                    platform=platform, mode=mode, precision=precision,
+                    family=str(family[here]) or platform, device_class=str(device[here]),
+                    peak=float(peak[here]), reference=float(best / cores[here]), bandwidth=float(bandwidth[here]),
+                    element_bytes=ELEMENT_BYTES[runs if runs in ELEMENT_BYTES else precision], cores=float(cores[here]),
+                    weight_memory=float(np.nan_to_num(memory[here])), dataflow=bool(dataflow[here]),
+                )  # fmt: skip
+
+
+def guessed(measured: pl.DataFrame, facts: Facts) -> Facts:
+    """Add hardware that only the measurements tell of: what it was seen to do, with headroom."""
+    hardware = dict(facts.hardware)
+    unknown = measured.filter(
+        [key not in hardware for key in measured.select("platform", "mode", "precision").iter_rows()]
+    )
+    for (platform,), table in unknown.group_by("platform", maintain_order=True):
+        rates = [
+            (facts.networks[topology, pruning], rate)
+            for topology, pruning, rate in table.select(
+                "topology", "pruning_percent", "throughput_compute_per_s"
+            ).iter_rows()
+            if (topology, pruning) in facts.networks and rate is not None
+        ]
+        if not rates:
+            continue
+        peak = HEADROOM * max(net.ops * rate for net, rate in rates)
+        bandwidth = HEADROOM * max(net.activations * rate for net, rate in rates)
+        for mode, precision in table.select("mode", "precision").unique(maintain_order=True).iter_rows():
+            hardware[str(platform), mode, precision] = Hardware(
+                str(platform), mode, precision, family=str(platform), device_class="", peak=peak, reference=peak,
+                bandwidth=bandwidth, element_bytes=ELEMENT_BYTES.get(precision, 1.0), cores=1.0, weight_memory=0.0,
+                dataflow=False, stated=False,
+            )  # fmt: skip
+    return Facts(hardware, facts.networks)
+
+
+# networks -------------------------------------------------------------------------------------------------------------
+
+
+def _nets(inputs: xr.Dataset) -> Iterator[Network]:
+    if "topology" not in inputs.coords or "pruning" not in inputs.coords:
+        return
+    tables = {key: table for key, table in datasets.load_layers().group_by("topology", "pruning_percent")}
+    for topology in np.atleast_1d(inputs["topology"].to_numpy()).tolist():
+        for pruning in np.atleast_1d(inputs["pruning"].to_numpy()).tolist():
+            here = {dim: value for dim, value in (("topology", topology), ("pruning", pruning)) if dim in inputs.dims}
+            ops = float(inputs["ops"].sel(here)) if "ops" in inputs and set(inputs["ops"].dims) <= {*here} else np.nan
+            table = tables.get((topology, pruning))
+            if "layer_patches" in inputs:
+                if np.isfinite(ops):
+                    yield _from_inputs(inputs.sel(here), str(topology), float(pruning))
+            elif table is not None:
+                yield _from_table(table, str(topology), float(pruning))
+
+
+def _from_inputs(network: xr.Dataset, topology: str, pruning: float) -> Network:
+    channels = network["layer_out_channels"].to_numpy()
+    real = network["layer_ops"].to_numpy() > 0
+    column = {name: network[f"layer_{name}"].to_numpy()[real] for name in ("ops", "params", "activations", "patches")}
+    return _totals(
+        topology, pruning, column["ops"], channels[real], network["layer_fully_connected"].to_numpy()[real] > 0,
+        column["params"], column["activations"], column["patches"],
+    )  # fmt: skip
+
+
+def _from_table(layers: pl.DataFrame, topology: str, pruning: float) -> Network:
+    skips = (pl.col("kernel_height") == 1) & (pl.col("kernel_width") == 1) & (pl.col("stride") > 1)
+    pixels = pl.col("out_height") * pl.col("out_width")
+    read = pl.when(skips).then(pl.col("in_channels") * pixels).otherwise("input_elements")
+    dense = pl.col("kind") == "fully_connected"
+    patches = (
+        pl.when(dense)
+        .then(0)
+        .otherwise(pl.col("kernel_height") * pl.col("kernel_width") * pl.col("in_channels") * pixels)
+    )
+    table = layers.select(
+        "ops", "out_channels", "params", dense=dense, activations=read + pl.col("output_elements"), patches=patches
+    )
+    values = {name: table[name].cast(pl.Float64).to_numpy() for name in table.columns}
+    return _totals(
+        topology, pruning, values["ops"], values["out_channels"], values["dense"] > 0, values["params"],
+        values["activations"], values["patches"],
+    )  # fmt: skip
+
+
+def _totals(
+    topology: str,
+    pruning: float,
+    ops: Array,
+    channels: Array,
+    dense: Array,
+    weights: Array,
+    activations: Array,
+    patches: Array,
+) -> Network:
+    padded = tuple(
+        float((ops * (np.ceil(channels / tile) * tile + fill) / np.maximum(channels, 1.0))[~dense].sum())
+        for tile, fill in TILES
+    )
+    return Network(
+        topology, pruning, layers=float(len(ops)), ops=float(ops.sum()), convolution_ops=padded, dense_ops=float(ops[dense].sum()),
+        weights=float(weights.sum()), activations=float(activations.sum()), patches=float(patches.sum()),
+    )  # fmt: skip
+
+
+# rows -----------------------------------------------------------------------------------------------------------------
+
+
+def labelled(table: pl.DataFrame) -> pl.DataFrame:
+    """Give the key columns of a table in canonical labels; `pruning` and a missing mode are understood."""
+    if "pruning_percent" not in table.columns and "pruning" in table.columns:
+        table = table.rename({"pruning": "pruning_percent"})
+    if "mode" not in table.columns:
+        table = table.with_columns(mode=pl.lit("default"))
+    for name in KEYS:
+        if name not in table.columns:
+            raise unknown_label(
+                "column", name, table.columns, do=f"a table to calibrate or predict has {', '.join(KEYS)}"
+            )
+    names = {
+        column: pl.col(column)
+        .cast(pl.String)
+        .replace({label: canonical(column, label) for label in _labels(table[column])})
+        for column in ("platform", "mode", "precision", "topology")
+    }
+    return table.select(
+        **names, pruning_percent=pl.col("pruning_percent").cast(pl.Float64), batch=pl.col("batch").cast(pl.Float64)
+    )
+
+
+def _labels(column: pl.Series) -> Iterable[str]:
+    return [str(label) for label in column.unique().to_list() if label is not None]
+
+
+def rows_of(keys: pl.DataFrame, facts: Facts) -> Rows:
+    """Turn canonical labels into indices."""
+    machines, nets = tuple(facts.hardware.values()), tuple(facts.networks.values())
+    hardware = pl.DataFrame(
+        {name: [getattr(one, name) for one in machines] for name in ("platform", "mode", "precision")},
+        schema={"platform": pl.String, "mode": pl.String, "precision": pl.String},
+    ).with_columns(hardware=pl.int_range(pl.len(), dtype=pl.Int64))
+    networks = pl.DataFrame(
+        {"topology": [one.topology for one in nets], "pruning_percent": [one.pruning for one in nets]},
+        schema={"topology": pl.String, "pruning_percent": pl.Float64},
+    ).with_columns(network=pl.int_range(pl.len(), dtype=pl.Int64))
+    found = keys.join(hardware, on=["platform", "mode", "precision"], how="left", maintain_order="left").join(
+        networks, on=["topology", "pruning_percent"], how="left", maintain_order="left"
+    )
+    return Rows(
+        found["hardware"].fill_null(-1).to_numpy(),
+        found["network"].fill_null(-1).to_numpy(),
+        found["batch"].fill_null(float("nan")).to_numpy(),
+        machines,
+        nets,
+    )

@@ -1,0 +1,151 @@
+"""One family of platforms, calibrated: structures weighed by evidence, law and residual conditioned on its rows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from roofcube.calibration.facts import TILES
+from roofcube.calibration.fit import Prior, fit_law
+from roofcube.calibration.law import COMPUTE, MEMORY, PRIOR_DEVIATION, PRIOR_MEAN, coefficients, features
+from roofcube.calibration.residual import Posterior, places, posterior
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from roofcube.calibration.facts import Rows
+
+__all__ = ["FamilyModel", "Structure", "fit_family", "prior_from", "weak_prior"]
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+# a structure whose evidence is this much below the best is left out
+NEGLIGIBLE = 1e-3
+# how many families the weak prior counts for, beside the other families, in the spread and in the mean
+WEIGHT_OF_SPREAD, WEIGHT_OF_MEAN = 3.0, 1.5
+
+
+@dataclass(frozen=True)
+class Structure:
+    """One way to count the work (a channel tile), with its posterior and its weight among the others."""
+
+    tile: int
+    weight: float
+    posterior: Posterior
+
+
+@dataclass(frozen=True)
+class FamilyModel:
+    """Predicts ln seconds per batch for the platforms of one family.
+
+    Attributes
+    ----------
+    groups : tuple of int
+        Places of the hardware (platform, mode, precision) that was measured.
+    modes : array of float, shape (structures, parameters)
+        Family parameters of every structure before weighing: what other families learn from.
+    """
+
+    groups: tuple[int, ...]
+    structures: tuple[Structure, ...]
+    modes: Array
+
+    def group(self, rows: Rows) -> Array:
+        """Number the group of each row; the last number is that of hardware without rows."""
+        number = np.full(len(rows.machines), len(self.groups))
+        number[list(self.groups)] = np.arange(len(self.groups))
+        return number[rows.hardware]
+
+    def log_time(self, rows: Rows) -> Array:
+        """Give the expected ln seconds of a batch."""
+        group, place = self.group(rows), places(rows)
+        mean = np.zeros(len(rows))
+        for one in self.structures:
+            mean += one.weight * one.posterior.mean(features(rows, one.tile), group, place)
+        return mean
+
+    def deviation(self, rows: Rows) -> Array:
+        """Give the standard deviation of ln seconds, across structures too."""
+        group, place = self.group(rows), places(rows)
+        means, spreads = [], []
+        for one in self.structures:
+            feature = features(rows, one.tile)
+            means.append(one.posterior.mean(feature, group, place))
+            spreads.append(one.posterior.deviation(feature, group, place))
+        weight = np.array([one.weight for one in self.structures])[:, None]
+        mean = (weight * means).sum(0)
+        deviation: Array = np.sqrt((weight * (np.square(spreads) + np.square(means - mean))).sum(0))
+        return deviation
+
+    def phases(self, rows: Rows) -> tuple[Array, Array]:
+        """Give the shares of the time in compute and in memory traffic."""
+        group = self.group(rows)
+        compute, memory = np.zeros(len(rows)), np.zeros(len(rows))
+        for one in self.structures:
+            part = coefficients(one.posterior.theta[group]) * features(rows, one.tile)
+            part /= part.sum(1, keepdims=True)
+            compute += one.weight * part[:, COMPUTE].sum(1)
+            memory += one.weight * part[:, MEMORY].sum(1)
+        return compute, memory
+
+
+def weak_prior() -> Prior:
+    """Give the prior of a family when no other family is known."""
+    return Prior(PRIOR_MEAN, np.diag(PRIOR_DEVIATION**2))
+
+
+def prior_from(others: Sequence[Array]) -> tuple[Prior, ...]:
+    """Learn the prior of a new family from the parameters of the others: their mean, and how they vary together.
+
+    Parameters
+    ----------
+    others : sequence of array, shape (structures, parameters)
+        `FamilyModel.modes` of the other families.
+    """
+    if not others:
+        return tuple(weak_prior() for _ in TILES)
+    priors = []
+    for tile in range(len(TILES)):
+        theta = np.array([one[tile] for one in others])
+        count = len(theta)
+        mean = (WEIGHT_OF_MEAN * PRIOR_MEAN + theta.sum(0)) / (WEIGHT_OF_MEAN + count)
+        off = theta - theta.mean(0)
+        covariance = (WEIGHT_OF_SPREAD * np.diag(PRIOR_DEVIATION**2) + off.T @ off) / (WEIGHT_OF_SPREAD + count)
+        # the mean of few families is itself uncertain
+        priors.append(Prior(mean, covariance * (1.0 + 1.0 / count)))
+    return tuple(priors)
+
+
+def fit_family(rows: Rows, target: Array, priors: Sequence[Prior]) -> FamilyModel:
+    """Fit every structure to the rows of a family and weigh them by evidence.
+
+    Parameters
+    ----------
+    rows : Rows
+        All known and of one family.
+    target : array
+        ln seconds per batch.
+    priors : sequence of Prior
+        One for each structure.
+    """
+    hardware, group = np.unique(rows.hardware, return_inverse=True)
+    place, count = places(rows), len(hardware)
+    inputs = [features(rows, tile) for tile in range(len(TILES))]
+    solutions = [fit_law(feature, target, group, count, prior) for feature, prior in zip(inputs, priors, strict=True)]
+    evidence = np.array([one.evidence for one in solutions])
+    weight = np.exp(-0.5 * (evidence - evidence.min()))
+    weight = np.where(weight / weight.sum() < NEGLIGIBLE, 0.0, weight)
+    weight /= weight.sum()
+    structures = tuple(
+        Structure(
+            tile,
+            float(weight[tile]),
+            posterior(inputs[tile], target, group, count, place, priors[tile], solutions[tile]),
+        )
+        for tile in range(len(TILES))
+        if weight[tile]
+    )
+    modes = np.array([one.theta[: inputs[0].shape[1]] for one in solutions])
+    return FamilyModel(tuple(int(one) for one in hardware), structures, modes)

@@ -1,0 +1,147 @@
+"""Measured rows made ready for fitting: logarithms, indices, and by rule which rows are left out and why."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import polars as pl
+
+from roofcube.calibration.facts import KEYS, Facts, Rows, guessed, labelled, rows_of
+from roofcube.errors import InvalidDataError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["INTERVAL", "Measured", "measured"]
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+INTERVAL = "initiation_interval_s"
+# threads on several cores must add at least this much, else something else was measured
+GAIN_OF_CORES = 1.2
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Rows with compute throughput, and what may be fitted to.
+
+    Attributes
+    ----------
+    table : DataFrame
+        The rows as given, with `row` (place in the given table).
+    seconds : array
+        ln of the seconds per batch.
+    power : array
+        ln of watts under load; NaN where unknown.
+    interval : array
+        Initiation interval [s] of dataflow designs; NaN where not given.
+    reason : array of str
+        Why a row is not fitted to; empty where it is.
+    """
+
+    table: pl.DataFrame
+    facts: Facts
+    rows: Rows
+    seconds: Array
+    power: Array
+    interval: Array
+    reason: Array
+
+    def __len__(self) -> int:
+        return len(self.seconds)
+
+    def take(self, index: Array) -> Measured:
+        """Give some of the rows."""
+        return Measured(
+            self.table[index], self.facts, self.rows.take(index), self.seconds[index], self.power[index],
+            self.interval[index], self.reason[index],
+        )  # fmt: skip
+
+    @property
+    def usable(self) -> Array:
+        """True where a row may be fitted to."""
+        usable: Array = self.reason == ""
+        return usable
+
+    @property
+    def scored(self) -> Array:
+        """True where a prediction can be scored: throughput, hardware and network known, key not ambiguous."""
+        unscored = (NO_THROUGHPUT, NO_HARDWARE, NO_NETWORK, DUPLICATE)
+        scored: Array = ~np.isin(self.reason, unscored)
+        return scored
+
+    def by_family(self) -> Iterator[tuple[str, Array]]:
+        """Give each family and the places of its rows."""
+        family = self.rows.family()
+        for name in dict.fromkeys(family.tolist()):
+            if name:
+                yield name, np.flatnonzero(family == name)
+
+
+NO_THROUGHPUT = "no compute throughput"
+NO_HARDWARE = "platform, mode or precision not known: give its peak and bandwidth with inputs="
+NO_NETWORK = "network not known: give its layers with inputs="
+DUPLICATE = "the same configuration was measured more than once"
+IMPOSSIBLE = "more operations per second than the compute peak"
+NO_GAIN = "threads on several cores add no throughput: another set-up"
+
+
+def measured(measurements: pl.DataFrame, facts: Facts) -> Measured:
+    """Read measurements; hardware without facts is taken as fast as it was seen to be, with headroom.
+
+    Parameters
+    ----------
+    measurements : DataFrame
+        Columns of `load_measurements`; `throughput_compute_per_s` and the keys are needed.
+    """
+    if "throughput_compute_per_s" not in measurements.columns:
+        msg = "`throughput_compute_per_s`: expected this column in the measurements; add it, in inputs per second"
+        raise InvalidDataError(msg)
+    keys = labelled(measurements)
+    table = measurements.with_columns(keys).with_row_index("row")
+    facts = guessed(table, facts)
+    rows = rows_of(keys, facts)
+    rate = table["throughput_compute_per_s"].cast(pl.Float64).fill_null(float("nan")).to_numpy()
+    with np.errstate(invalid="ignore", divide="ignore"):
+        seconds = np.log(rows.batch / rate)
+        power = np.log(_column(table, "power_full_w"))
+    return Measured(table, facts, rows, seconds, power, _column(table, INTERVAL), _reasons(table, rows, rate))
+
+
+def _column(table: pl.DataFrame, name: str) -> Array:
+    if name not in table.columns:
+        return np.full(table.height, np.nan)
+    return table[name].cast(pl.Float64).fill_null(float("nan")).to_numpy()
+
+
+def _reasons(table: pl.DataFrame, rows: Rows, rate: Array) -> Array:
+    reason = np.full(len(rows), "", dtype=object)
+    known = rows.known
+    demand = np.zeros(len(rows))
+    part = rows.take(np.flatnonzero(known))
+    demand[known] = part.net("ops") * rate[known] / part.machine("peak")
+    # later rules are the stronger ones
+    reason[_without_gain(rows, rate, known)] = NO_GAIN
+    reason[demand > 1.0] = IMPOSSIBLE
+    reason[table.select(KEYS).is_duplicated().to_numpy()] = DUPLICATE
+    reason[rows.network < 0] = NO_NETWORK
+    reason[rows.hardware < 0] = NO_HARDWARE
+    reason[~(np.isfinite(rate) & (rate > 0) & (rows.batch > 0))] = NO_THROUGHPUT
+    return reason
+
+
+def _without_gain(rows: Rows, rate: Array, known: Array) -> Array:
+    """Find configurations whose throughput does not grow from one thread to as many as there are cores."""
+    idle = np.zeros(len(rows), dtype=bool)
+    configuration = rows.configuration()
+    cores = np.ones(len(rows))
+    cores[known] = rows.take(np.flatnonzero(known)).machine("cores")
+    for one in np.unique(configuration[cores > 1]):
+        here = np.flatnonzero((configuration == one) & np.isfinite(rate))
+        alone = rate[here][rows.batch[here] == 1]
+        full = rate[here][rows.batch[here] >= cores[here]]
+        if len(alone) and len(full) and full.max() < GAIN_OF_CORES * alone.max():
+            idle[here] = True
+    return idle

@@ -1,0 +1,146 @@
+"""Keep a calibration as JSON text: every float exactly, so that it predicts the same when loaded."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from roofcube.calibration.calibrated import Calibration
+from roofcube.calibration.dataflow import Fill
+from roofcube.calibration.engine import Engine
+from roofcube.calibration.facts import Facts, Hardware, Network, rows_of
+from roofcube.calibration.family import FamilyModel, Structure
+from roofcube.calibration.fit import Prior
+from roofcube.calibration.intervals import Scores
+from roofcube.calibration.measured import Measured
+from roofcube.calibration.power import PowerModel
+from roofcube.calibration.residual import Kernel, Place, Posterior
+from roofcube.errors import CorruptFileError
+
+__all__ = ["load_calibration", "save_calibration"]
+
+FORMAT, VERSION = "roofcube calibration", 1
+
+
+def save_calibration(calibration: Calibration, path: str | os.PathLike[str]) -> None:
+    """Write beside and rename, so that a crash leaves the old file or the new one."""
+    target = Path(path)
+    document = {
+        "format": FORMAT,
+        "version": VERSION,
+        "name": calibration.name,
+        "hardware": [asdict(one) for one in calibration.facts.hardware.values()],
+        "networks": [asdict(one) for one in calibration.facts.networks.values()],
+        "measurements": {name: calibration.data.table[name].to_list() for name in calibration.data.table.columns},
+        "types": {name: str(kind) for name, kind in calibration.data.table.schema.items()},
+        "reason": calibration.data.reason.tolist(),
+        "arrays": {name: getattr(calibration.data, name).tolist() for name in ("seconds", "power", "interval")},
+        "families": {name: _plain(model) for name, model in calibration.engine.families.items()},
+        "power": {name: _plain(model) for name, model in calibration.engine.power.items()},
+        "fill": _plain(calibration.engine.fill),
+        "scores": {name: _plain(one) for name, one in calibration.scores.items()},
+    }
+    beside = target.with_name(f".{target.name}.{os.getpid()}.part")
+    try:
+        beside.write_text(json.dumps(document), encoding="utf-8")
+        beside.replace(target)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def _plain(value: Any) -> Any:
+    """Turn dataclasses, arrays and tuples into what JSON has; floats keep every bit."""
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    if hasattr(value, "__dataclass_fields__"):
+        return {name: _plain(getattr(value, name)) for name in value.__dataclass_fields__}
+    if isinstance(value, tuple | list):
+        return [_plain(one) for one in value]
+    return value
+
+
+def load_calibration(path: str | os.PathLike[str]) -> Calibration:
+    """Read a calibration that `Calibration.save` wrote; it gives the same predictions.
+
+    Parameters
+    ----------
+    path : path
+        A JSON file.
+
+    Raises
+    ------
+    CorruptFileError
+        If the file is torn, of another kind, or of a later version.
+
+    Examples
+    --------
+    >>> import roofcube as rc
+    >>> rc.load_calibration("board.json")  # doctest: +SKIP
+    <roofcube.Calibration> 72 of 72 rows, 1 families
+    """
+    source = Path(path)
+    try:
+        found = json.loads(source.read_text(encoding="utf-8"))
+    except ValueError as error:
+        msg = f"{source.name}: not a whole calibration file ({error}); save it again with Calibration.save"
+        raise CorruptFileError(msg) from error
+    if not isinstance(found, dict) or found.get("format") != FORMAT:
+        msg = f"{source.name}: expected a file of Calibration.save, got another kind of JSON; give the right file"
+        raise CorruptFileError(msg)
+    if found["version"] > VERSION:
+        msg = f"{source.name}: expected format version up to {VERSION}, got {found['version']}; update roofcube"
+        raise CorruptFileError(msg)
+    hardware = [Hardware(**one) for one in found["hardware"]]
+    networks = [Network(**{**one, "convolution_ops": tuple(one["convolution_ops"])}) for one in found["networks"]]
+    facts = Facts({one.key: one for one in hardware}, {one.key: one for one in networks})
+    engine = Engine(
+        {name: _family(one) for name, one in found["families"].items()},
+        {name: _power(one) for name, one in found["power"].items()},
+        Fill(found["fill"]["inputs"], np.array(found["fill"]["errors"], dtype="f8")),
+    )
+    scores = {
+        name: Scores(*(np.array(one[part]) for part in ("error", "deviation", "network")))
+        for name, one in found["scores"].items()
+    }
+    return Calibration(facts, _measured(found, facts), engine, found["name"], scores)
+
+
+def _measured(found: dict[str, Any], facts: Facts) -> Measured:
+    kinds = {name: getattr(pl, kind) for name, kind in found["types"].items()}
+    table = pl.DataFrame(found["measurements"], schema=kinds)
+    keys = table.select(
+        "platform", "mode", "precision", "topology", "pruning_percent", pl.col("batch").cast(pl.Float64)
+    )
+    arrays = {name: np.array(values, dtype="f8") for name, values in found["arrays"].items()}
+    return Measured(table, facts, rows_of(keys, facts), reason=np.array(found["reason"], dtype=object), **arrays)
+
+
+def _family(found: dict[str, Any]) -> FamilyModel:
+    structures = tuple(
+        Structure(one["tile"], one["weight"], _posterior(one["posterior"])) for one in found["structures"]
+    )
+    return FamilyModel(tuple(found["groups"]), structures, np.array(found["modes"]))
+
+
+def _posterior(found: dict[str, Any]) -> Posterior:
+    prior = Prior(np.array(found["prior"]["mean"]), np.array(found["prior"]["covariance"]))
+    arrays = {name: np.array(found[name]) for name in ("theta", "tilt", "pull", "gradient", "group", "noise")}
+    return Posterior(
+        place=_place(found["place"]), groups=found["groups"], prior=prior, kernel=Kernel(**found["kernel"]), **arrays
+    )
+
+
+def _place(found: dict[str, Any]) -> Place:
+    return Place(**{name: np.array(values) for name, values in found.items()})
+
+
+def _power(found: dict[str, Any]) -> PowerModel:
+    return PowerModel(
+        tuple(found["hardware"]), np.array(found["watts"]), np.array(found["pull"]), _place(found["place"])
+    )
