@@ -20,6 +20,7 @@ __all__ = ["STRATEGIES", "Engine"]
 Array = np.ndarray[Any, np.dtype[Any]]
 Answer = TypeVar("Answer")
 SMALL = 1 << 15  # points that NumPy visits sooner than bounds are prepared
+COMPILED = 1 << 28  # points that generated kernels visit sooner than NumPy, compiling included
 STRATEGIES = ("auto", "bounds", "stream", "numpy")
 
 
@@ -41,7 +42,7 @@ class Engine:
         return self._bounded(
             query,
             lambda generous: search.best(query, generous=generous),
-            lambda: stream.best(query, threads=self.threads),
+            lambda: stream.best(query, threads=self.threads, compiled=self._compiled(query)),
         )
 
     def top(self, query: Query, n: int) -> TopPartial:
@@ -96,6 +97,9 @@ class Engine:
             lambda generous: search.classified(query, len(edges) + 1, name, classify, generous=generous)[:, 1:-1],
             lambda: stream.histogram(query, name, edges, threads=self.threads),
         )
+
+    def _compiled(self, query: Query) -> bool:
+        return self.strategy == "stream" or (self.strategy != "numpy" and query.space.size >= COMPILED)
 
     def _bounded(self, query: Query, bounded: Callable[[bool], Answer], streamed: Callable[[], Answer]) -> Answer:
         """Try bounds where they may pay, else visit every point."""

@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 
     from roofcube.kernels.expression import Node
     from roofcube.kernels.query import Query
+    from roofcube.kernels.space import Space
 
-__all__ = ["LARGEST_TABLE", "Bounder", "Interval"]
+__all__ = ["LARGEST_TABLE", "Bounder", "Interval", "bound", "certainties"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 LARGEST_TABLE = 1 << 22  # entries of a table with its pyramid; beyond, streaming needs less memory
@@ -63,13 +64,7 @@ class Bounder:
             node: Pyramid(space.tables[node.name], self.trees) for node in self.nodes if node.operation == "leaf"
         }
         self.depends = space.dependence(query.outputs.values())
-        # what the bounds of the whole space prove holds everywhere
-        self.certain: dict[Node, tuple[bool, bool]] = {}
-        whole = self._evaluate(np.zeros((len(self.trees), 1), dtype=np.int64))
-        for node, interval in whole.items():
-            clean = not (interval.nan is not None and interval.nan.any())
-            finite = bool(np.isfinite(interval.low).all() and np.isfinite(interval.high).all())
-            self.certain[node] = (clean and finite, bool(clean and finite and (interval.low >= 0).all()))
+        self.certain = certainties(space, query.outputs)
 
     def size(self, boxes: Array) -> Array:
         """Count the points of each box."""
@@ -105,21 +100,7 @@ class Bounder:
     def _bound(self, node: Node, values: Mapping[Node, Interval], boxes: Array) -> Interval:
         if node.operation == "leaf":
             return Interval(*self.pyramids[node].bounds(boxes))
-        if node.operation == "constant":
-            value = np.full((1,) * (1 + len(self.query.space.summed)), node.value, dtype=self.kind)
-            return Interval(value, value, np.isnan(value) if np.isnan(node.value) else None)
-        arguments = [values[argument] for argument in node.arguments]
-        finite, positive = self.certain.get(node, (False, False))
-        plain = finite and all(self.certain[argument][0] for argument in node.arguments)
-        if node.operation == "ordered_sum":
-            return _ordered_sum(arguments[0], 1 + self.query.space.summed.index(node.name), plain)
-        if plain and node.operation in ("multiply", "divide"):
-            signs = [self.certain[argument][1] for argument in node.arguments]
-            if all(signs):
-                return _positive(node.operation, *arguments)
-        if node.operation == "equal" and node.arguments[0] is node.arguments[1]:
-            return _known(arguments[0])
-        return RULES[node.operation](*arguments, plain, self.kind)
+        return bound(node, values, self.query.space, self.certain)
 
     # points -------------------------------------------------------------------------------------------------------
 
@@ -146,6 +127,48 @@ class Bounder:
             points[axis] = tree.leaf[tree.start[nodes] + place % length]
             place = place // length
         return points, origin
+
+
+def bound(
+    node: Node, values: Mapping[Node, Interval], space: Space, certain: Mapping[Node, tuple[bool, bool]]
+) -> Interval:
+    """Bound one node that is no leaf, whose arguments have bounds."""
+    kind = np.dtype(space.dtype)
+    if node.operation == "constant":
+        value = np.full((1,) * (1 + len(space.summed)), node.value, dtype=kind)
+        return Interval(value, value, np.isnan(value) if np.isnan(node.value) else None)
+    arguments = [values[argument] for argument in node.arguments]
+    plain = all(certain.get(one, (False, False))[0] for one in (node, *node.arguments))
+    if node.operation == "ordered_sum":
+        return _ordered_sum(arguments[0], 1 + space.summed.index(node.name), plain)
+    if plain and node.operation in ("multiply", "divide") and all(certain[one][1] for one in node.arguments):
+        return _positive(node.operation, *arguments)
+    if node.operation == "equal" and node.arguments[0] is node.arguments[1]:
+        return _known(arguments[0])
+    result: Interval = RULES[node.operation](*arguments, plain, kind)
+    return result
+
+
+def certainties(space: Space, outputs: Mapping[str, Node]) -> dict[Node, tuple[bool, bool]]:
+    """Tell of each node whether bounds of the whole space prove it finite, and whether finite and not negative."""
+    rank = len(space.sizes)
+    axes = tuple(range(rank))
+    whole: dict[Node, Interval] = {}
+    certain: dict[Node, tuple[bool, bool]] = {}
+    with np.errstate(all="ignore"):
+        for node in topological(outputs.values()):
+            if node.operation == "leaf":
+                table = space.tables[node.name]
+                missing = np.isnan(table)
+                low, high = np.fmin.reduce(table, axis=axes)[None], np.fmax.reduce(table, axis=axes)[None]
+                whole[node] = Interval(low, high, missing.any(axis=axes)[None] if missing.any() else None)
+            else:
+                whole[node] = bound(node, whole, space, {})
+            interval = whole[node]
+            clean = interval.nan is None or not interval.nan.any()
+            finite = bool(clean and np.isfinite(interval.low).all() and np.isfinite(interval.high).all())
+            certain[node] = (finite, bool(finite and (interval.low >= 0).all()))
+    return certain
 
 
 def _positive(operation: str, a: Interval, b: Interval) -> Interval:

@@ -157,7 +157,7 @@ class Space:
 
 
 def fold(
-    space: Space, outputs: Mapping[str, Node], *, points: int = FOLD_POINTS, keep: frozenset[str] = frozenset()
+    space: Space, outputs: Mapping[str, Node], *, points: int = FOLD_POINTS, together: frozenset[str] = frozenset()
 ) -> tuple[Space, dict[str, Node]]:
     """Evaluate every part of a graph whose table is small, and give the smaller graph over the new tables.
 
@@ -167,8 +167,8 @@ def fold(
     outputs : mapping of name to Node
     points : int
         Largest table to make, in entries.
-    keep : frozenset of str
-        Leaves to leave as they are.
+    together : frozenset of str
+        Axes that count as a whole: a table over one of them will be laid out over all.
 
     Returns
     -------
@@ -206,7 +206,8 @@ def fold(
 
     with np.errstate(all="ignore"):
         for node in topological(outputs.values()):
-            size = prod(lengths[axis] for axis in dependence[node])
+            axes = dependence[node] | together if dependence[node] & together else dependence[node]
+            size = prod(lengths[axis] for axis in axes)
             ready = all(argument in known for argument in node.arguments)
             if node.operation == "leaf" or (ready and size <= points):
                 known[node] = value_of(node, known, space.tables, axes=space.all_axes, kind=kind)

@@ -94,8 +94,18 @@ def in_order(work: Callable[[Any], PartialT], jobs: Sequence[Any], *, threads: i
                 future.cancel()
 
 
-def best(query: Query, *, threads: int = 1) -> BestPartial:
+def best(query: Query, *, threads: int = 1, compiled: bool = False) -> BestPartial:
     """Find the largest key, its first point and the number of valid points of each group."""
+    if compiled:
+        from roofcube.kernels.scans import Scan, scannable
+
+        if scannable(query):
+            scan = Scan(query)
+            total = BestPartial(query, range(query.n_groups))
+            # parts of one group come in order, and the first of equal keys is kept: rows compare like points
+            for part in in_order(scan.run, scan.jobs, threads=threads):
+                total.merge(part)
+            return scan.located(total)
     return reduced(query, partial(BestPartial, query), threads=threads)
 
 

@@ -1,0 +1,390 @@
+"""Generated kernels: the source of a loop over a query's rows, written for its graph, layout and dtype, and compiled.
+
+A row is the block of the last axes, a few hundred to a few thousand points, in which everything is element-wise so that
+the compiler vectorises it; what does not change inside a row is computed once. The text of the source is the key of the
+compiled code. Limits are tables, so that changing one compiles nothing.
+
+Trap: NaN. ``np.maximum`` gives NaN where either is NaN, a plain ``a if a > b else b`` does not.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from math import prod
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from roofcube.kernels.bounds import certainties
+from roofcube.kernels.expression import topological
+from roofcube.kernels.space import fold
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from roofcube.kernels.expression import Node
+    from roofcube.kernels.query import Query
+
+__all__ = ["Layout", "RowTables", "scan_source", "scanner"]
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+ROW = (256, 4096)  # points of a row: enough to hide what is done once a row, few enough for L1
+TILE = 1 << 16  # points between two looks at the maximum
+TABLE_BYTES = 1 << 20  # all tables together: recomputing beats loading from beyond L2
+NAMES = {"float32": "float32", "float64": "float64"}
+
+
+@dataclass(frozen=True, eq=False)
+class Layout:
+    """How a query's axes are cut into rows.
+
+    Attributes
+    ----------
+    sizes : tuple of int
+    outer : int
+        Number of leading axes that enumerate rows; the others make up a row.
+    chunk : int
+        Points of a row; where the axes that make up a row are too long together, they are cut into several.
+    """
+
+    sizes: tuple[int, ...]
+    outer: int
+    chunk: int
+
+    @classmethod
+    def of(cls, query: Query) -> Layout:
+        """Choose the rows of a query: they never cross a group."""
+        sizes = query.space.sizes
+        outer, points = len(sizes), 1
+        while outer > query.groups and points < ROW[0]:
+            outer -= 1
+            points *= sizes[outer]
+        chunks = -(-points // ROW[1])
+        return cls(sizes, outer, -(-points // chunks))
+
+    @property
+    def points(self) -> int:
+        """Points of the axes that make up a row."""
+        return prod(self.sizes[self.outer :])
+
+    @property
+    def chunks(self) -> int:
+        """Rows that the axes of a row are cut into."""
+        return -(-self.points // self.chunk)
+
+    @property
+    def row_sizes(self) -> tuple[int, ...]:
+        """Lengths of what enumerates rows."""
+        return (*self.sizes[: self.outer], self.chunks)
+
+    @property
+    def rows(self) -> int:
+        """Number of rows."""
+        return prod(self.row_sizes)
+
+    def start(self, row: int) -> int:
+        """Give the flat index of a row's first point."""
+        block, part = divmod(row, self.chunks)
+        return block * self.points + part * self.chunk
+
+    def stop(self, row: int) -> int:
+        """Give the flat index after a row's last point."""
+        block, part = divmod(row, self.chunks)
+        return block * self.points + min((part + 1) * self.chunk, self.points)
+
+
+class RowTables:
+    """The leaf tables of a folded query as flat arrays that rows read in order.
+
+    Parameters
+    ----------
+    query : Query
+        Folded again, as far as tables stay small.
+    """
+
+    def __init__(self, query: Query) -> None:
+        self.layout = Layout.of(query)
+        self.inner_axes = frozenset(query.space.axes[self.layout.outer :])
+        for points in (1 << 17, 1 << 15, 1 << 13, 1 << 11, 1):
+            space, outputs = fold(query.space, query.outputs, points=points, together=self.inner_axes)
+            if sum(self._expanded_size(table) for table in space.tables.values()) <= TABLE_BYTES or points == 1:
+                break
+        self.space, self.outputs = space, outputs
+        self.nodes = topological(outputs.values())
+        self.depends = space.dependence(outputs.values())
+        self.certain = certainties(space, outputs)
+
+    def _expanded_size(self, table: Array) -> int:
+        rank = len(self.layout.sizes)
+        inner = table.shape[self.layout.outer : rank]
+        size = int(table.size)
+        if prod(inner) > 1:
+            size = size // prod(inner) * self.layout.points
+        return size * table.dtype.itemsize
+
+    def inner(self, node: Node) -> bool:
+        """Tell whether a node changes inside a row."""
+        return bool(self.depends[node] & self.inner_axes)
+
+    def summed(self, node: Node) -> frozenset[str]:
+        """Name the summed axes that a node still has."""
+        return self.depends[node] & frozenset(self.space.summed)
+
+    @cached_property
+    def leaves(self) -> list[Node]:
+        """The leaves, in the order of the kernel's arguments."""
+        return [node for node in self.nodes if node.operation == "leaf"]
+
+    def flat(self, node: Node) -> Array:
+        """Lay a table out as (outer axes it has, summed axes it has, row)."""
+        table = self.space.tables[node.name]
+        rank, outer = len(self.layout.sizes), self.layout.outer
+        if self.inner(node):
+            shape = (*table.shape[:outer], *self.layout.sizes[outer:], *table.shape[rank:])
+            table = np.broadcast_to(table, shape)
+        order = [*range(outer), *range(rank, table.ndim), *range(outer, rank)]
+        return np.ascontiguousarray(table.transpose(order)).reshape(-1)
+
+    def strides(self, node: Node) -> tuple[list[tuple[int, int]], dict[str, int], int]:
+        """Give (outer axis, stride) pairs, the stride of each summed axis, and the length of a row (0: scalar)."""
+        table = self.space.tables[node.name]
+        rank, outer = len(self.layout.sizes), self.layout.outer
+        step = self.layout.points if self.inner(node) else 1
+        length = self.layout.points if self.inner(node) else 0
+        summed = {}
+        for k in range(len(self.space.summed) - 1, -1, -1):
+            if table.shape[rank + k] != 1:
+                summed[self.space.summed[k]] = step
+                step *= table.shape[rank + k]
+        pairs = []
+        for axis in range(outer - 1, -1, -1):
+            if table.shape[axis] != 1:
+                pairs.append((axis, step))
+                step *= table.shape[axis]
+        return pairs[::-1], summed, length
+
+
+class Writer:
+    """Writes the body of a kernel: what is done once a row, sums, and the expressions of a point."""
+
+    def __init__(self, tables: RowTables) -> None:
+        self.tables = tables
+        self.names: dict[Node, str] = {}
+        self.lines: list[str] = []
+        self.kind = np.dtype(tables.space.dtype).name
+        for number, node in enumerate(tables.nodes):
+            self.names[node] = f"v{number}"
+        self.leaf_number = {node: number for number, node in enumerate(tables.leaves)}
+
+    def write(self, indent: int, line: str) -> None:
+        """Add a line."""
+        self.lines.append("    " * indent + line)
+
+    def literal(self, value: float) -> str:
+        """Write a constant of the model's dtype."""
+        if np.isnan(value):
+            return "NAN"
+        if np.isinf(value):
+            return "INFINITY" if value > 0 else "(-INFINITY)"
+        return f"{self.kind}({value!r})"
+
+    def value(self, node: Node) -> str:
+        """Name the value of a node at a point."""
+        if node.operation == "constant":
+            return self.literal(node.value)
+        if self.tables.inner(node) and node.operation in ("leaf", "ordered_sum"):
+            return f"{self.names[node]}[j]"
+        return self.names[node]
+
+    def expression(self, node: Node) -> str:
+        """Write the operation of a node on the values of its arguments."""
+        a = [self.value(argument) for argument in node.arguments]
+        clean = all(self.tables.certain.get(argument, (False, False))[0] for argument in node.arguments)
+        one, zero = self.literal(1.0), self.literal(0.0)
+        if node.operation in SYMBOLS:
+            return f"{a[0]} {SYMBOLS[node.operation]} {a[1]}"
+        if node.operation in COMPARED:
+            return f"{one} if {a[0]} {COMPARED[node.operation]} {a[1]} else {zero}"
+        if node.operation == "finite":
+            return f"{one} if {a[0]} - {a[0]} == {zero} else {zero}"
+        if node.operation == "where":
+            return f"{a[1]} if {a[0]} != {zero} else {a[2]}"
+        sign = "<" if node.operation == "minimum" else ">"
+        chosen = f"{a[0]} {sign} {a[1]}" if clean else f"({a[0]} {sign} {a[1]}) | ({a[0]} != {a[0]})"
+        return f"{a[0]} if {chosen} else {a[1]}"
+
+    # rows ---------------------------------------------------------------------------------------------------------
+
+    def offsets(self, indent: int) -> None:
+        """Compute where in each table a row starts, and load what is constant over the row."""
+        for node in self.tables.leaves:
+            number = self.leaf_number[node]
+            pairs, summed, length = self.tables.strides(node)
+            terms = [f"i{axis} * {stride}" for axis, stride in pairs]
+            self.write(indent, f"o{number} = {' + '.join(terms) or '0'}")
+            if summed:
+                continue
+            if length:
+                self.write(indent, f"{self.names[node]} = t{number}[o{number} + begin : o{number} + begin + width]")
+            else:
+                self.write(indent, f"{self.names[node]} = t{number}[o{number}]")
+
+    def row(self, indent: int) -> None:
+        """Write what a row needs before its points: offsets, scalars, sums."""
+        self.offsets(indent)
+        for node in self.tables.nodes:
+            if node.operation in ("leaf", "constant") or self.tables.summed(node):
+                continue
+            if node.operation == "ordered_sum":
+                self.sum(indent, node)
+            elif not self.tables.inner(node):
+                self.write(indent, f"{self.names[node]} = {self.expression(node)}")
+
+    def sum(self, indent: int, node: Node) -> None:
+        """Write an ordered sum: terms outermost, so that points stay innermost."""
+        (argument,) = node.arguments
+        name, axis = self.names[node], node.name
+        place = len(self.tables.layout.sizes) + self.tables.space.summed.index(axis)
+        lengths = [self.tables.space.tables[leaf.name].shape[place] for leaf in topological([argument]) if leaf.operation == "leaf"]
+        length = max(lengths, default=1) if axis in self.tables.depends[argument] else 1
+        inner = self.tables.inner(node)
+        if inner:
+            self.write(indent, f"{name} = s{name}[:width]")
+            self.write(indent, f"{name}[:] = {self.literal(0.0)}")
+        else:
+            self.write(indent, f"{name} = {self.literal(0.0)}")
+        self.write(indent, f"for l in range({length}):")
+        below = [one for one in topological([argument]) if self.tables.summed(one)]
+        for one in below:
+            if one.operation == "leaf":
+                number = self.leaf_number[one]
+                _, summed, row = self.tables.strides(one)
+                start = f"o{number} + l * {summed[axis]}"
+                cut = f"{start} + begin : {start} + begin + width" if row else start
+                self.write(indent + 1, f"{self.names[one]} = t{number}[{cut}]")
+            elif not self.tables.inner(one):
+                self.write(indent + 1, f"{self.names[one]} = {self.expression(one)}")
+        if not inner:
+            self.write(indent + 1, f"{name} = {name} + {self.value(argument)}")
+            return
+        self.write(indent + 1, "for j in range(width):")
+        self.points(indent + 2, [argument])
+        self.write(indent + 2, f"{name}[j] = {name}[j] + {self.value(argument)}")
+
+    def points(self, indent: int, wanted: Iterable[Node]) -> None:
+        """Write the expressions of a point; sums are there already."""
+        done: set[Node] = set()
+
+        def visit(node: Node) -> None:
+            if node in done or node.operation in ("leaf", "constant", "ordered_sum") or not self.tables.inner(node):
+                return
+            done.add(node)
+            for argument in node.arguments:
+                visit(argument)
+            self.write(indent, f"{self.names[node]} = {self.expression(node)}")
+
+        for node in wanted:
+            visit(node)
+
+
+SYMBOLS = {"add": "+", "subtract": "-", "multiply": "*", "divide": "/"}
+COMPARED = {"less": "<", "less_equal": "<=", "equal": "=="}
+
+
+def scan_source(query: Query, tables: RowTables) -> str:
+    """Write the source of a scan: largest key, its tile and the number of valid points, group by group."""
+    writer = Writer(tables)
+    name, sign = query.objectives[0]
+    layout = tables.layout
+    kind = writer.kind
+    arguments = ", ".join(f"t{number}" for number in range(len(tables.leaves)))
+    write = writer.write
+    write(0, f"def scan(start, stop, rows_of_group, first_group, limits, key, tile, count, {arguments}):")
+    write(1, f"NAN = {kind}(np.nan)")
+    write(1, f"INFINITY = {kind}(np.inf)")
+    for number in range(len(query.limits)):
+        write(1, f"low{number}, high{number} = limits[{number}, 0], limits[{number}, 1]")
+    write(1, f"highest = np.empty({layout.chunk}, dtype=np.{kind})")
+    write(1, f"met = np.empty({layout.chunk}, dtype=np.{kind})")
+    for node in tables.nodes:
+        if node.operation == "ordered_sum" and tables.inner(node):
+            write(1, f"s{writer.names[node]} = np.empty({layout.chunk}, dtype=np.{kind})")
+    write(1, "rest = start")
+    for axis in range(len(layout.row_sizes) - 1, -1, -1):
+        write(1, f"i{axis} = rest % {layout.row_sizes[axis]}")
+        write(1, f"rest = rest // {layout.row_sizes[axis]}")
+    write(1, "row = start")
+    write(1, "while row < stop:")
+    write(2, "group = row // rows_of_group")
+    write(2, f"last = min(stop, (group + 1) * rows_of_group, row + {max(1, TILE // layout.chunk)})")
+    write(2, "highest[:] = -INFINITY")
+    write(2, f"met[:] = {writer.literal(0.0)}")
+    write(2, "for r in range(row, last):")
+    chunk_index = f"i{len(layout.row_sizes) - 1}"
+    write(3, f"begin = {chunk_index} * {layout.chunk}" if layout.chunks > 1 else "begin = 0")
+    write(3, f"width = min({layout.chunk}, {layout.points} - begin)" if layout.chunks > 1 else f"width = {layout.chunk}")
+    writer.row(3)
+    write(3, "for j in range(width):")
+    wanted = [tables.outputs[one] for one in dict.fromkeys([name, *(limit.name for limit in query.limits)])]
+    writer.points(4, wanted)
+    objective = tables.outputs[name]
+    write(4, f"k = {'' if sign > 0 else '-'}{writer.value(objective)}")
+    conditions = []
+    for number, limit in enumerate(query.limits):
+        value = writer.value(tables.outputs[limit.name])
+        # comparisons with NaN fail; an open end is infinite
+        conditions.append(f"({value} >= low{number}) & ({value} <= high{number})")
+    if not tables.certain.get(objective, (False, False))[0]:
+        conditions.append("(k == k)")
+    if conditions:
+        write(4, f"ok = {' & '.join(conditions)}")
+        write(4, "k = k if ok else -INFINITY")
+        write(4, f"met[j] += {writer.literal(1.0)} if ok else {writer.literal(0.0)}")
+    else:
+        write(4, f"met[j] += {writer.literal(1.0)}")
+    write(4, "highest[j] = k if k > highest[j] else highest[j]")
+    _odometer(writer, 3, layout.row_sizes)
+    write(2, "found = 0")
+    write(2, f"for j in range({layout.chunk}):")
+    write(3, "found += int(met[j])")
+    write(2, f"half = {layout.chunk}")
+    write(2, "while half > 1:")
+    write(3, "rest = half // 2")
+    write(3, "shift = half - rest")
+    write(3, "for j in range(rest):")
+    write(4, "highest[j] = highest[j + shift] if highest[j + shift] > highest[j] else highest[j]")
+    write(3, "half = shift")
+    write(2, "g = group - first_group")
+    write(2, "count[g] += found")
+    write(2, "if found > 0 and (tile[g] < 0 or highest[0] > key[g]):")
+    write(3, "key[g] = highest[0]")
+    write(3, "tile[g] = row")
+    write(2, "row = last")
+    return "\n".join(writer.lines) + "\n"
+
+
+def _odometer(writer: Writer, indent: int, sizes: tuple[int, ...]) -> None:
+    """Write the step to the next row's indices."""
+    for depth, axis in enumerate(range(len(sizes) - 1, -1, -1)):
+        writer.write(indent + depth, f"i{axis} += 1")
+        if axis:
+            writer.write(indent + depth, f"if i{axis} == {sizes[axis]}:")
+            writer.write(indent + depth + 1, f"i{axis} = 0")
+
+
+_compiled: dict[str, Callable[..., None]] = {}
+
+
+def scanner(source: str) -> Callable[..., None]:
+    """Compile a scan, or find it compiled."""
+    if source not in _compiled:
+        from numba import float32, float64
+
+        from roofcube.kernels.compilation import jit
+
+        namespace: dict[str, Any] = {"np": np, "float32": float32, "float64": float64, "__name__": __name__}
+        exec(compile(source, "<generated kernel>", "exec"), namespace)  # noqa: S102  our own text, no input in it
+        _compiled[source] = jit(namespace["scan"], source=source)
+    return _compiled[source]
