@@ -92,8 +92,8 @@ def jit(function: Function | None = None, *, source: str | None = None) -> Funct
     Parameters
     ----------
     function
-        The function to compile; its closure may hold numbers, strings and other compiled functions, or it is
-        compiled in each process.
+        The function to compile; its closure may hold numbers, strings, NumPy's scalar types and other compiled
+        functions, or it is compiled in each process.
     source
         The text the function was generated from, for functions that are in no file.
 
@@ -260,10 +260,14 @@ def _captured(function: Callable[..., Any]) -> str | None:
         except ValueError:  # a function that calls itself is not bound yet
             return None
         identity = value._cache.identity if _has_identity(value) else None
-        if identity is None and not isinstance(value, PLAIN):
+        if identity is None and not isinstance(value, PLAIN) and not _is_scalar_type(value):
             return None
         parts.append(identity or f"{type(value).__name__} {value!r}")
     return _digest(parts)
+
+
+def _is_scalar_type(value: Any) -> bool:
+    return isinstance(value, type) and issubclass(value, np.generic)
 
 
 def _has_identity(value: Any) -> bool:
