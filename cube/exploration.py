@@ -155,7 +155,8 @@ def _word_cells(flat: np.ndarray[Any, Any], array: xr.DataArray) -> tuple[np.nda
     spoken = _spoken(flat, array)
     text = np.empty(flat.shape[:2], dtype=object)
     for place in np.ndindex(text.shape):
-        found = sorted({word for word in spoken[place].tolist() if word})
+        every = {word for word in spoken[place].tolist() if word}
+        found = sorted(every - {"none"}) or sorted(every)
         text[place] = found[0] if len(found) == 1 else "" if not found else f"{len(found)} different"
     order = {word: float(number) for number, word in enumerate(sorted(set(text.ravel().tolist())))}
     values = np.array([order[word] if word else np.nan for word in text.ravel().tolist()]).reshape(text.shape)

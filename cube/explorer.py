@@ -375,7 +375,7 @@ def _scatter(cube: xr.Dataset, points: Points, x: str, y: str) -> tuple[Any, Any
     plot = frame(name="explorer.scatter", x_label=_labelled(cube[x], x), y_label=_labelled(cube[y], y), x_range=_bounds(xs, x_log), y_range=_bounds(ys, y_log), x_log=x_log, y_log=y_log, width=560, height=480)
     plot.update(sizing_mode="stretch_width", min_width=380, max_width=760)
     ways = sense(cube[x], x), sense(cube[y], y)
-    titled(plot, f"The front: {_way(x, ways[0])}, {_way(y, ways[1])}", _seen(points))
+    titled(plot, f"The front of {_bare(x)} and {_bare(y)}", f"{_way(x, ways[0])}, {_way(y, ways[1])}: {_seen(points)}")
     measured = "measured" in f"{x} {y}"
     colour, marker = (MEASURED, "x") if measured else (PREDICTED, "circle")
     steps = _staircase(xs[points.front], ys[points.front], ways)
@@ -390,13 +390,17 @@ def _scatter(cube: xr.Dataset, points: Points, x: str, y: str) -> tuple[Any, Any
 
 
 def _way(name: str, way: str) -> str:
-    return f"{'most' if way == 'max' else 'least'} {name.replace('_', ' ')}"
+    return f"{'most' if way == 'max' else 'least'} {_bare(name)}"
+
+
+def _bare(name: str) -> str:
+    return name.replace("measured_", "").replace("predicted_", "").replace("_", " ")
 
 
 def _seen(points: Points) -> str:
     front = int(points.front.sum())
     drawn = f"; {points.x.size} of them drawn, the whole front among them" if points.total > points.x.size else ""
-    return f"{front} of {points.total} points are beaten by no other{drawn}"
+    return f"{front} of {points.total} points{drawn}"
 
 
 def _log(values: np.ndarray[Any, Any]) -> bool:
