@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from roofcube.kernels.expression import Node
     from roofcube.kernels.query import Query
 
-__all__ = ["Layout", "RowTables", "scan_source", "scanner"]
+__all__ = ["Layout", "RowTables", "compiled", "fill_source", "scan_source"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -296,25 +296,14 @@ COMPARED = {"less": "<", "less_equal": "<=", "equal": "=="}
 def scan_source(query: Query, tables: RowTables) -> str:
     """Write the source of a scan: largest key, its tile and the number of valid points, group by group."""
     writer = Writer(tables)
-    name, sign = query.objectives[0]
-    layout = tables.layout
-    kind = writer.kind
-    arguments = ", ".join(f"t{number}" for number in range(len(tables.leaves)))
-    write = writer.write
-    write(0, f"def scan(start, stop, rows_of_group, first_group, limits, key, tile, count, {arguments}):")
-    write(1, f"NAN = {kind}(np.nan)")
-    write(1, f"INFINITY = {kind}(np.inf)")
+    layout, kind, write = tables.layout, writer.kind, writer.write
+    write(0, f"def scan(start, stop, rows_of_group, first_group, limits, key, tile, count{_arguments(tables)}):")
+    _constants(writer)
     for number in range(len(query.limits)):
         write(1, f"low{number}, high{number} = limits[{number}, 0], limits[{number}, 1]")
     write(1, f"highest = np.empty({layout.chunk}, dtype=np.{kind})")
     write(1, f"met = np.empty({layout.chunk}, dtype=np.{kind})")
-    for node in tables.nodes:
-        if node.operation == "ordered_sum" and tables.inner(node):
-            write(1, f"s{writer.names[node]} = np.empty({layout.chunk}, dtype=np.{kind})")
-    write(1, "rest = start")
-    for axis in range(len(layout.row_sizes) - 1, -1, -1):
-        write(1, f"i{axis} = rest % {layout.row_sizes[axis]}")
-        write(1, f"rest = rest // {layout.row_sizes[axis]}")
+    _first_row(writer)
     write(1, "row = start")
     write(1, "while row < stop:")
     write(2, "group = row // rows_of_group")
@@ -322,47 +311,116 @@ def scan_source(query: Query, tables: RowTables) -> str:
     write(2, "highest[:] = -INFINITY")
     write(2, f"met[:] = {writer.literal(0.0)}")
     write(2, "for r in range(row, last):")
-    chunk_index = f"i{len(layout.row_sizes) - 1}"
-    write(3, f"begin = {chunk_index} * {layout.chunk}" if layout.chunks > 1 else "begin = 0")
-    write(3, f"width = min({layout.chunk}, {layout.points} - begin)" if layout.chunks > 1 else f"width = {layout.chunk}")
+    _width(writer, 3)
     writer.row(3)
     write(3, "for j in range(width):")
+    _scan_point(writer, 4, query)
+    _odometer(writer, 3, layout.row_sizes)
+    for line in SCAN_TAIL.format(chunk=layout.chunk).splitlines():
+        write(2, line)
+    return "\n".join(writer.lines) + "\n"
+
+
+SCAN_TAIL = """\
+found = 0
+for j in range({chunk}):
+    found += int(met[j])
+half = {chunk}
+while half > 1:
+    rest = half // 2
+    shift = half - rest
+    for j in range(rest):
+        highest[j] = highest[j + shift] if highest[j + shift] > highest[j] else highest[j]
+    half = shift
+g = group - first_group
+count[g] += found
+if found > 0 and (tile[g] < 0 or highest[0] > key[g]):
+    key[g] = highest[0]
+    tile[g] = row
+row = last
+"""
+
+
+def _scan_point(writer: Writer, indent: int, query: Query) -> None:
+    """Write what a scan does at a point: key, limits, maximum and count, all element-wise."""
+    tables, write = writer.tables, writer.write
+    name, sign = query.objectives[0]
     wanted = [tables.outputs[one] for one in dict.fromkeys([name, *(limit.name for limit in query.limits)])]
-    writer.points(4, wanted)
+    writer.points(indent, wanted)
     objective = tables.outputs[name]
-    write(4, f"k = {'' if sign > 0 else '-'}{writer.value(objective)}")
+    write(indent, f"k = {'' if sign > 0 else '-'}{writer.value(objective)}")
     conditions = []
     for number, limit in enumerate(query.limits):
         value = writer.value(tables.outputs[limit.name])
         # comparisons with NaN fail; an open end is infinite
         conditions.append(f"({value} >= low{number}) & ({value} <= high{number})")
-    if not tables.certain.get(objective, (False, False))[0]:
+    if not tables.certain[objective][0]:
         conditions.append("(k == k)")
     if conditions:
-        write(4, f"ok = {' & '.join(conditions)}")
-        write(4, "k = k if ok else -INFINITY")
-        write(4, f"met[j] += {writer.literal(1.0)} if ok else {writer.literal(0.0)}")
+        write(indent, f"ok = {' & '.join(conditions)}")
+        write(indent, "k = k if ok else -INFINITY")
+        write(indent, f"met[j] += {writer.literal(1.0)} if ok else {writer.literal(0.0)}")
     else:
-        write(4, f"met[j] += {writer.literal(1.0)}")
-    write(4, "highest[j] = k if k > highest[j] else highest[j]")
-    _odometer(writer, 3, layout.row_sizes)
-    write(2, "found = 0")
-    write(2, f"for j in range({layout.chunk}):")
-    write(3, "found += int(met[j])")
-    write(2, f"half = {layout.chunk}")
-    write(2, "while half > 1:")
-    write(3, "rest = half // 2")
-    write(3, "shift = half - rest")
-    write(3, "for j in range(rest):")
-    write(4, "highest[j] = highest[j + shift] if highest[j + shift] > highest[j] else highest[j]")
-    write(3, "half = shift")
-    write(2, "g = group - first_group")
-    write(2, "count[g] += found")
-    write(2, "if found > 0 and (tile[g] < 0 or highest[0] > key[g]):")
-    write(3, "key[g] = highest[0]")
-    write(3, "tile[g] = row")
-    write(2, "row = last")
+        write(indent, f"met[j] += {writer.literal(1.0)}")
+    write(indent, "highest[j] = k if k > highest[j] else highest[j]")
+
+
+def fill_source(tables: RowTables) -> str:
+    """Write the source of a fill: every output at every point of some rows, into flat arrays."""
+    writer = Writer(tables)
+    write = writer.write
+    outs = "".join(f", out{number}" for number in range(len(tables.outputs)))
+    write(0, f"def fill(start, stop{outs}{_arguments(tables)}):")
+    _constants(writer)
+    _first_row(writer)
+    layout = tables.layout
+    write(1, "for row in range(start, stop):")
+    _width(writer, 2)
+    position = f"row * {layout.chunk}" if layout.chunks == 1 else f"row // {layout.chunks} * {layout.points} + begin"
+    write(2, f"position = {position}")
+    for number in range(len(tables.outputs)):
+        write(2, f"p{number} = out{number}[position : position + width]")
+    writer.row(2)
+    write(2, "for j in range(width):")
+    writer.points(3, tables.outputs.values())
+    for number, node in enumerate(tables.outputs.values()):
+        write(3, f"p{number}[j] = {writer.value(node)}")
+    _odometer(writer, 2, layout.row_sizes)
     return "\n".join(writer.lines) + "\n"
+
+
+def _arguments(tables: RowTables) -> str:
+    return "".join(f", t{number}" for number in range(len(tables.leaves)))
+
+
+def _constants(writer: Writer) -> None:
+    """Write what a kernel needs once: constants and room for sums."""
+    tables = writer.tables
+    writer.write(1, f"NAN = {writer.kind}(np.nan)")
+    writer.write(1, f"INFINITY = {writer.kind}(np.inf)")
+    for node in tables.nodes:
+        if node.operation == "ordered_sum" and tables.inner(node):
+            writer.write(1, f"s{writer.names[node]} = np.empty({tables.layout.chunk}, dtype=np.{writer.kind})")
+
+
+def _first_row(writer: Writer) -> None:
+    """Write the indices of the first row."""
+    sizes = writer.tables.layout.row_sizes
+    writer.write(1, "rest = start")
+    for axis in range(len(sizes) - 1, -1, -1):
+        writer.write(1, f"i{axis} = rest % {sizes[axis]}")
+        writer.write(1, f"rest = rest // {sizes[axis]}")
+
+
+def _width(writer: Writer, indent: int) -> None:
+    """Write where a row begins in the axes that make up rows, and its length."""
+    layout = writer.tables.layout
+    if layout.chunks == 1:
+        writer.write(indent, "begin = 0")
+        writer.write(indent, f"width = {layout.chunk}")
+        return
+    writer.write(indent, f"begin = i{len(layout.row_sizes) - 1} * {layout.chunk}")
+    writer.write(indent, f"width = min({layout.chunk}, {layout.points} - begin)")
 
 
 def _odometer(writer: Writer, indent: int, sizes: tuple[int, ...]) -> None:
@@ -377,8 +435,8 @@ def _odometer(writer: Writer, indent: int, sizes: tuple[int, ...]) -> None:
 _compiled: dict[str, Callable[..., None]] = {}
 
 
-def scanner(source: str) -> Callable[..., None]:
-    """Compile a scan, or find it compiled."""
+def compiled(source: str) -> Callable[..., None]:
+    """Compile a generated kernel, or find it compiled."""
     if source not in _compiled:
         from numba import float32, float64
 
@@ -386,5 +444,5 @@ def scanner(source: str) -> Callable[..., None]:
 
         namespace: dict[str, Any] = {"np": np, "float32": float32, "float64": float64, "__name__": __name__}
         exec(compile(source, "<generated kernel>", "exec"), namespace)  # noqa: S102  our own text, no input in it
-        _compiled[source] = jit(namespace["scan"], source=source)
+        _compiled[source] = jit(namespace[source[4 : source.index("(")]], source=source)
     return _compiled[source]

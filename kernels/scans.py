@@ -41,7 +41,7 @@ class Scan:
         self.tables = codegen.RowTables(query)
         self.layout = self.tables.layout
         self.source = codegen.scan_source(query, self.tables)
-        self.kernel = codegen.scanner(self.source)
+        self.kernel = codegen.compiled(self.source)
         self.flat = [self.tables.flat(node) for node in self.tables.leaves]
         self.rows_of_group = self.layout.rows // max(1, query.n_groups)
         kind = np.dtype(query.space.dtype)
