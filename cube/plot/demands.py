@@ -66,11 +66,17 @@ def requirements(cube: xr.Dataset) -> Any:
     source = ColumnDataSource(_requirement_columns(table, sizes, start), name="requirements.bars")
     rows = FactorRange(factors=list(table["label"])[::-1], range_padding=0.02)
     height = 130 + ROW * len(table["label"])
-    left = _bars(source, rows, "ops", "operations per input (op; a multiply-accumulate is 2 op)", width=590, height=height)
+    left = _bars(
+        source, rows, "ops", "operations per input (op; a multiply-accumulate is 2 op)", width=590, height=height
+    )
     right = _bars(source, rows, "size", f"weights at {start} (MB)", width=style.WIDTH - 590, height=height)
     style.plain_ticks(left.xaxis)
     right.yaxis.visible = False
-    lines = {"operations": "@ops_text", "parameters": "@params_text", **{f"size at {one}": f"@{{text {one}}}" for one in sizes}}
+    lines = {
+        "operations": "@ops_text",
+        "parameters": "@params_text",
+        **{f"size at {one}": f"@{{text {one}}}" for one in sizes},
+    }
     for plot in (left, right):
         style.hover(plot, plot.renderers[:1], lines)
     style.titled(left, _spread(table))
@@ -78,7 +84,14 @@ def requirements(cube: xr.Dataset) -> Any:
     if len(sizes) < 2:
         return Row(left, right, name="requirements")
     group = choice("requirements", "precision", list(sizes), start)
-    known = {"source": source, "group": group, "precisions": list(sizes), "axis": right.xaxis[0], "range": right.x_range, "head_room": HEAD_ROOM}
+    known = {
+        "source": source,
+        "group": group,
+        "precisions": list(sizes),
+        "axis": right.xaxis[0],
+        "range": right.x_range,
+        "head_room": HEAD_ROOM,
+    }
     group.js_on_change("active", CustomJS(args=known, code=RESIZE))
     return Column(headed("Size at", group), Row(left, right), name="requirements")
 
@@ -90,14 +103,18 @@ def _true_sizes(cube: xr.Dataset) -> xr.Dataset:
     if "layer_params" not in cube:
         msg = "`params`: expected sizes, got the site's effective parameters; use inputs(task, counts='exact')"
         raise MissingInputError(msg)
-    return cube.assign(params=cube["layer_params"].sum("layer").where(cube["params"].notnull()).assign_attrs(cube["params"].attrs))
+    return cube.assign(
+        params=cube["layer_params"].sum("layer").where(cube["params"].notnull()).assign_attrs(cube["params"].attrs)
+    )
 
 
 def _widths(cube: xr.Dataset) -> dict[str, float]:
     """Bytes an element at each precision of the cube."""
     if "precision" not in cube.coords:
         return {"INT8": 1.0}
-    return {name: WIDTHS[name] for name in np.atleast_1d(cube["precision"].values).tolist() if name in WIDTHS} or {"INT8": 1.0}
+    return {name: WIDTHS[name] for name in np.atleast_1d(cube["precision"].values).tolist() if name in WIDTHS} or {
+        "INT8": 1.0
+    }
 
 
 def _requirement_columns(table: Columns, sizes: dict[str, float], start: str) -> dict[str, Any]:
@@ -112,7 +129,14 @@ def _requirement_columns(table: Columns, sizes: dict[str, float], start: str) ->
 
 def _bars(source: Any, rows: Any, column: str, label: str, *, width: int, height: int) -> Any:
     longest = float(np.nanmax(source.data[column]))
-    plot = style.frame(name=f"requirements.{column}", x_label=label, x_range=(0.0, longest * HEAD_ROOM), y_range=rows, width=width, height=height)
+    plot = style.frame(
+        name=f"requirements.{column}",
+        x_label=label,
+        x_range=(0.0, longest * HEAD_ROOM),
+        y_range=rows,
+        width=width,
+        height=height,
+    )
     plot.hbar(y="label", right=column, height=0.68, fill_color=style.PEAK, line_color=None, source=source)
     _numbers(plot, source, column, f"{column}_text")
     return plot
@@ -120,7 +144,14 @@ def _bars(source: Any, rows: Any, column: str, label: str, *, width: int, height
 
 def _numbers(plot: Any, source: Any, column: str, text: str, y: str = "label") -> None:
     plot.text(
-        x=column, y=y, text=text, source=source, x_offset=6, text_baseline="middle", text_font_size=style.TEXT, text_color=style.INK
+        x=column,
+        y=y,
+        text=text,
+        source=source,
+        x_offset=6,
+        text_baseline="middle",
+        text_font_size=style.TEXT,
+        text_color=style.INK,
     )
     plot.ygrid.grid_line_color = None
 
@@ -144,8 +175,8 @@ def peaks(cube: xr.Dataset) -> Any:
     Returns
     -------
     Bokeh layout
-        Source ``peaks.compute``: a row per platform, mode and precision with a known peak; source ``peaks.bandwidth``: a
-        row per platform (and mode, where it changes the figure).
+        Source ``peaks.compute``: a row per platform, mode and precision with a known peak; source
+        ``peaks.bandwidth``: a row per platform (and mode, where it changes the figure).
 
     Raises
     ------
@@ -162,7 +193,14 @@ def peaks(cube: xr.Dataset) -> Any:
     compute = _offer(cube, "peak_compute", ("mode", "precision"))
     bandwidth = _offer(cube, "memory_bandwidth", ("mode", "precision"))
     left = _offers(compute, "peaks.compute", "peak_compute", "peak compute (TOP/s, log scale)", "TOP/s", width=640)
-    right = _offers(bandwidth, "peaks.bandwidth", "memory_bandwidth", "memory bandwidth (GB/s, log scale)", "GB/s", width=style.WIDTH - 640)
+    right = _offers(
+        bandwidth,
+        "peaks.bandwidth",
+        "memory_bandwidth",
+        "memory bandwidth (GB/s, log scale)",
+        "GB/s",
+        width=style.WIDTH - 640,
+    )
     style.titled(left, _highest(compute, "peak_compute", "peak compute", "TOP/s"), _floor_note(left))
     style.titled(right, _highest(bandwidth, "memory_bandwidth", "bandwidth", "GB/s"), _floor_note(right))
     return Row(left, right, name="peaks")
@@ -171,8 +209,7 @@ def peaks(cube: xr.Dataset) -> Any:
 def _offer(cube: xr.Dataset, name: str, dims: tuple[str, ...]) -> Columns:
     table = records(cube, [name])
     table["label"] = labels_of(table, tuple(dim for dim in (*dims, *_own_dims(cube, name)) if dim in cube[name].dims))
-    table = sorted_rows(table, ranks(cube, table, "platform"), -table[name])
-    return table
+    return sorted_rows(table, ranks(cube, table, "platform"), -table[name])
 
 
 def _own_dims(cube: xr.Dataset, name: str) -> list[str]:
@@ -180,7 +217,13 @@ def _own_dims(cube: xr.Dataset, name: str) -> list[str]:
 
 
 def _offers(table: Columns, name: str, column: str, label: str, unit: str, *, width: int) -> Any:
-    table["row"] = np.array([(platform, own) if own else (platform, " ") for platform, own in zip(table["platform"], table["label"], strict=True)], dtype=object)
+    table["row"] = np.array(
+        [
+            (platform, own) if own else (platform, " ")
+            for platform, own in zip(table["platform"], table["label"], strict=True)
+        ],
+        dtype=object,
+    )
     factors = list(dict.fromkeys(map(tuple, table["row"])))[::-1]
     values = table[column]
     floor = 10.0 ** np.floor(np.log10(np.nanmin(values)))
@@ -193,9 +236,17 @@ def _offers(table: Columns, name: str, column: str, label: str, unit: str, *, wi
     rows = FactorRange(factors=factors, group_padding=0.6, factor_padding=0.05, range_padding=0.02)
     groups = len({platform for platform, _ in factors})
     plot = style.frame(
-        name=name, x_label=label, x_range=(float(floor), top), x_log=True, y_range=rows, width=width, height=150 + 22 * len(factors) + 12 * groups
+        name=name,
+        x_label=label,
+        x_range=(float(floor), top),
+        x_log=True,
+        y_range=rows,
+        width=width,
+        height=150 + 22 * len(factors) + 12 * groups,
     )
-    bars = plot.hbar(y="row", left="floor", right=column, height=0.78, fill_color=style.PEAK, line_color=None, source=source)
+    bars = plot.hbar(
+        y="row", left="floor", right=column, height=0.78, fill_color=style.PEAK, line_color=None, source=source
+    )
     _numbers(plot, source, column, "text", y="row")
     style.grouped_rows(plot)
     style.hover(plot, [bars], {label.split(" (")[0]: "@text"})

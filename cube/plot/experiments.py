@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from bokeh.models import Column, ColumnDataSource, FactorRange, Row
+from bokeh.models import Column, ColumnDataSource, FactorRange, FixedTicker, Row
 
 from roofcube.plot import style
 from roofcube.plot.tables import (
@@ -14,6 +14,7 @@ from roofcube.plot.tables import (
     in_order,
     labels_of,
     measured_names,
+    own_dims,
     platform_order,
     ranks,
     records,
@@ -71,23 +72,51 @@ def latency_throughput(cube: xr.Dataset, *, scope: str = "compute") -> Any:
     colours = style.platform_colours(platforms)
     toggles = _toggles("latency_throughput", cube, table, colours)
     plot = style.frame(
-        name="latency_throughput.plot", x_label="latency of the whole batch (ms, log scale)", y_label="throughput (inputs/s, log scale)",
-        x_range=style.log_bounds(table[latency]), y_range=style.log_bounds(table[throughput]), x_log=True, y_log=True, height=560,
+        name="latency_throughput.plot",
+        x_label="latency of the whole batch (ms, log scale)",
+        y_label="throughput (inputs/s, log scale)",
+        x_range=style.log_bounds(table[latency]),
+        y_range=style.log_bounds(table[throughput]),
+        x_log=True,
+        y_log=True,
+        height=560,
     )
-    lines = ColumnDataSource(_lines(table, latency, throughput, colours), name="latency_throughput.lines")
-    plot.multi_line("x", "y", source=lines, view=toggles.view(lines), line_color="colour", line_width=1.2, line_alpha=0.6)
-    points = ColumnDataSource(_points(cube, table, latency, throughput, colours, scope), name="latency_throughput.points")
+    own = own_dims(cube, throughput)
+    lines = ColumnDataSource(_lines(table, latency, throughput, colours, own), name="latency_throughput.lines")
+    plot.multi_line(
+        "x", "y", source=lines, view=toggles.view(lines), line_color="colour", line_width=1.2, line_alpha=0.6
+    )
+    points = ColumnDataSource(
+        _points(cube, table, latency, throughput, colours, scope), name="latency_throughput.points"
+    )
     marks = plot.scatter(
-        "x", "y", source=points, view=toggles.view(points), marker="marker", size=7, line_color="colour", fill_color="colour", fill_alpha="filled", line_width=1.2
+        "x",
+        "y",
+        source=points,
+        view=toggles.view(points),
+        marker="marker",
+        size="size",
+        line_color="colour",
+        fill_color="colour",
+        fill_alpha="filled",
+        line_width=1.2,
     )
-    style.hover(plot, [marks], {"throughput": "@throughput", "latency": "@latency", "flags": "@flags", "source": "@source"})
-    style.titled(plot, _fastest(table, throughput, latency), f"measured, {scope_text(scope)}; a line joins the batches of one configuration; hollow = flagged, reason in the tooltip")
+    style.hover(
+        plot, [marks], {"throughput": "@throughput", "latency": "@latency", "flags": "@flags", "source": "@source"}
+    )
+    style.titled(
+        plot,
+        _fastest(table, throughput, latency),
+        f"measured, {scope_text(scope)}; a line joins the batches of one configuration; {style.HOLLOW}",
+    )
     return toggles.over(plot)
 
 
 def _toggles(name: str, cube: xr.Dataset, table: Columns, colours: dict[str, str]) -> Toggles:
     toggles = Toggles(name)
-    symbols = {one: style.class_symbol(kind) for one, kind in zip(table["platform"], table["device_class"], strict=True)}
+    symbols = {
+        one: style.class_symbol(kind) for one, kind in zip(table["platform"], table["device_class"], strict=True)
+    }
     toggles.field("platform", "Platform", list(colours), colours=colours, symbols=symbols)
     for field, title in (("precision", "Precision"), ("topology", "Network")):
         if field in table:
@@ -95,9 +124,13 @@ def _toggles(name: str, cube: xr.Dataset, table: Columns, colours: dict[str, str
     return toggles
 
 
-def _points(cube: xr.Dataset, table: Columns, latency: str, throughput: str, colours: dict[str, str], scope: str) -> dict[str, Any]:
+def _points(
+    cube: xr.Dataset, table: Columns, latency: str, throughput: str, colours: dict[str, str], scope: str
+) -> dict[str, Any]:
     doubtful = doubts(cube, table["quality"], ("throughput", "latency"), scope=scope)
-    fields = [name for name in ("platform", "precision", "topology", "configuration", "flags", "source") if name in table]
+    fields = [
+        name for name in ("platform", "precision", "topology", "configuration", "flags", "source") if name in table
+    ]
     return {
         **{name: table[name] for name in fields},
         "x": table[latency],
@@ -106,13 +139,14 @@ def _points(cube: xr.Dataset, table: Columns, latency: str, throughput: str, col
         "latency": value_text(table[latency], "ms"),
         "colour": [colours[one] for one in table["platform"]],
         "marker": [style.class_marker(one) for one in table["device_class"]],
+        "size": [style.marker_size(one, 7) for one in table["device_class"]],
         "filled": np.where(doubtful, 0.0, 0.85),
     }
 
 
-def _lines(table: Columns, latency: str, throughput: str, colours: dict[str, str]) -> dict[str, Any]:
+def _lines(table: Columns, latency: str, throughput: str, colours: dict[str, str], own: list[str]) -> dict[str, Any]:
     """Join the rows of each configuration in the order of their batch."""
-    groups = grouped(table, [name for name in table_keys(table) if name != "batch"])
+    groups = grouped(table, [name for name in (*CONFIGURATION, *own) if name in table])
     fields = [name for name in ("platform", "precision", "topology") if name in table]
     batch = table.get("batch", np.zeros(len(table[latency])))
     ordered = [rows[np.argsort(batch[rows], kind="stable")] for rows in groups.values()]
@@ -122,12 +156,6 @@ def _lines(table: Columns, latency: str, throughput: str, colours: dict[str, str
         "y": [table[throughput][rows] for rows in ordered],
         "colour": [colours[table["platform"][rows[0]]] for rows in ordered],
     }
-
-
-def table_keys(table: Columns) -> list[str]:
-    """Columns that name a cell: the known dims and the user's own."""
-    known = [name for name in (*CONFIGURATION, "batch") if name in table]
-    return known + [name for name in table.get("_own", ())]
 
 
 def grouped(table: Columns, keys: list[str]) -> dict[tuple[Any, ...], np.ndarray[Any, Any]]:
@@ -163,7 +191,8 @@ def boxes(cube: xr.Dataset, *, scope: str = "compute") -> Any:
     Returns
     -------
     Bokeh layout
-        Sources ``boxes.latency``, ``boxes.throughput``, ``boxes.power``: a row per platform, network and pruning measured.
+        Sources ``boxes.latency``, ``boxes.throughput``, ``boxes.power``: a row per platform, network and pruning
+        measured.
         Boxes span the quartiles, whiskers the extremes, over modes, precisions and batches.
 
     Raises
@@ -179,7 +208,10 @@ def boxes(cube: xr.Dataset, *, scope: str = "compute") -> Any:
     """
     names = measured_names(scope)
     require(cube, names.values(), figure="boxes")
-    panels = [("latency", names["latency"], "latency of the batch (ms)", "ms"), ("throughput", names["throughput"], "throughput (inputs/s)", "inputs/s")]
+    panels = [
+        ("latency", names["latency"], "latency of the batch (ms)", "ms"),
+        ("throughput", names["throughput"], "throughput (inputs/s)", "inputs/s"),
+    ]
     if "power_full" in cube and bool(cube["power_full"].notnull().any()):
         panels.append(("power", "power_full", "power under load (W)", "W"))
     tables = {name: _quartiles(cube, variable) for name, variable, _, _ in panels}
@@ -188,7 +220,18 @@ def boxes(cube: xr.Dataset, *, scope: str = "compute") -> Any:
     figures = []
     for place, (name, _, label, unit) in enumerate(panels):
         width = style.WIDTH // len(panels) + (120 if place == 0 else -60 if len(panels) == 3 else -120)
-        figures.append(_box_panel(tables[name], name, label, unit, rows, width=width, height=150 + ROW * len(factors) + 12 * len({one for one, _ in factors}), first=place == 0))
+        figures.append(
+            _box_panel(
+                tables[name],
+                name,
+                label,
+                unit,
+                rows,
+                width=width,
+                height=150 + ROW * len(factors) + 12 * len({one for one, _ in factors}),
+                first=place == 0,
+            )
+        )
     what = "Latency, throughput and power" if len(panels) == 3 else "Latency and throughput"
     head = style.heading(
         f"{what} by platform and pruning ({scope_text(scope)})",
@@ -200,7 +243,9 @@ def boxes(cube: xr.Dataset, *, scope: str = "compute") -> Any:
 def _quartiles(cube: xr.Dataset, variable: str) -> Columns:
     table = records(cube, [variable])
     keys = [name for name in ("platform", "topology", "pruning") if name in table]
-    table["label"] = labels_of(table, ("topology", "pruning"), shown=[name for name in ("topology", "pruning") if name in table])
+    table["label"] = labels_of(
+        table, ("topology", "pruning"), shown=[name for name in ("topology", "pruning") if name in table]
+    )
     groups = grouped(table, keys)
     spread = np.array([np.quantile(table[variable][rows], (0, 0.25, 0.5, 0.75, 1)) for rows in groups.values()])
     first = np.array([rows[0] for rows in groups.values()])
@@ -212,12 +257,18 @@ def _quartiles(cube: xr.Dataset, variable: str) -> Columns:
 
 
 def _box_factors(cube: xr.Dataset, tables: Any) -> list[tuple[str, str]]:
-    found = dict.fromkeys((str(platform), str(label)) for table in tables for platform, label in zip(table["platform"], table["label"], strict=True))
+    found = dict.fromkeys(
+        (str(platform), str(label))
+        for table in tables
+        for platform, label in zip(table["platform"], table["label"], strict=True)
+    )
     order = platform_order(cube, {platform for platform, _ in found})
     return sorted(found, key=lambda pair: order.index(pair[0]))
 
 
-def _box_panel(table: Columns, name: str, label: str, unit: str, rows: Any, *, width: int, height: int, first: bool) -> Any:
+def _box_panel(
+    table: Columns, name: str, label: str, unit: str, rows: Any, *, width: int, height: int, first: bool
+) -> Any:
     colours = style.platform_colours(table["platform"])
     data: dict[str, Any] = {one: table[one] for one in ("low", "q1", "median", "q3", "high", "rows")}
     data["row"] = [(str(platform), str(own)) for platform, own in zip(table["platform"], table["label"], strict=True)]
@@ -227,11 +278,34 @@ def _box_panel(table: Columns, name: str, label: str, unit: str, rows: Any, *, w
         data[f"{one}_text"] = value_text(table[one], unit)
     source = ColumnDataSource(data, name=f"boxes.{name}")
     bounds = style.log_bounds([*table["low"], *table["high"]])
-    plot = style.frame(name=f"boxes.{name}", x_label=f"{label}", x_range=bounds, x_log=True, y_range=rows, width=width, height=height)
+    plot = style.frame(
+        name=f"boxes.{name}", x_label=f"{label}", x_range=bounds, x_log=True, y_range=rows, width=width, height=height
+    )
     plot.segment("low", "row", "high", "row", source=source, line_color="colour", line_width=1.5)
-    body = plot.hbar("row", left="q1", right="q3", height=0.62, source=source, fill_color="colour", fill_alpha=0.45, line_color="colour")
-    ends = plot.scatter("median", "row", source=source, marker="dash", angle=np.pi / 2, size=15, line_width=3, line_color=style.INK)
+    body = plot.hbar(
+        "row",
+        left="q1",
+        right="q3",
+        height=0.62,
+        source=source,
+        fill_color="colour",
+        fill_alpha=0.45,
+        line_color="colour",
+    )
+    ends = plot.scatter(
+        "median", "row", source=source, marker="dash", angle=np.pi / 2, size=15, line_width=3, line_color=style.INK
+    )
     style.grouped_rows(plot)
     plot.yaxis.visible = first
-    style.hover(plot, [body, ends], {"median": "@median_text", "half lie in": "@q1_text … @q3_text", "all lie in": "@low_text … @high_text", "rows": "@rows"})
+    plot.xaxis.ticker = FixedTicker(ticks=style.decades(*bounds))
+    style.hover(
+        plot,
+        [body, ends],
+        {
+            "median": "@median_text",
+            "half lie in": "@q1_text … @q3_text",
+            "all lie in": "@low_text … @high_text",
+            "rows": "@rows",
+        },
+    )
     return plot

@@ -13,11 +13,11 @@ from roofcube.fronts import pareto as front_of
 from roofcube.limits import objective_senses
 from roofcube.plot import style
 from roofcube.plot.tables import (
-    array_of,
     doubts,
     in_order,
     measured_names,
     model_text,
+    one_model,
     platform_order,
     ranks,
     records,
@@ -36,24 +36,24 @@ if TYPE_CHECKING:
 
 __all__ = ["overlap", "pareto"]
 
-# Finds the front of the marks that are switched on, by the same rule as `roofcube.pareto`: NaN is never there, ties stay.
+# Finds the front of the marks that are switched on, by the rule of `roofcube.pareto`; a row per distinct point.
 REFRONT = """
 for (const [marks, line, sign_x, sign_y] of fronts) {
   const filter = filters[sources.indexOf(marks)];
   const x = marks.data.x, y = marks.data.y, keep = filter.booleans;
-  const rows = Array.from({length: marks.get_length() ?? 0}, (_, row) => row).filter((row) => (!keep || keep[row]) && isFinite(x[row]) && isFinite(y[row]));
+  const shown = (row) => (!keep || keep[row]) && isFinite(x[row]) && isFinite(y[row]);
+  const rows = Array.from({length: marks.get_length() ?? 0}, (_, row) => row).filter(shown);
   rows.sort((a, b) => sign_x * (x[b] - x[a]) || sign_y * (y[b] - y[a]));
   const front = [];
-  let best = -Infinity, best_x = NaN;
+  let best = -Infinity;
   for (const row of rows) {
     const level = sign_y * y[row];
-    if (level > best || (level === best && x[row] === best_x)) { front.push(row); best = level; best_x = x[row]; }
+    if (level > best) { front.push(row); best = level; }
   }
   front.sort((a, b) => x[a] - x[b] || y[a] - y[b]);
   line.data = {x: front.map((row) => x[row]), y: front.map((row) => y[row])};
 }
 """
-SENSES = {"throughput": "max", "accuracy": "max"}
 
 
 def pareto(cube: xr.Dataset, *, objectives: Mapping[str, str | None] | None = None, scope: str = "compute") -> Any:
@@ -71,8 +71,9 @@ def pareto(cube: xr.Dataset, *, objectives: Mapping[str, str | None] | None = No
     Returns
     -------
     Bokeh layout
-        Source ``pareto.points``: a row per cell where both objectives are known; source ``pareto.front``: a row per point
-        of the front, as `roofcube.pareto` finds it. Buttons by platform, precision, topology; the front follows them.
+        Source ``pareto.points``: a row per cell where both objectives are known; source ``pareto.front``: a row per
+        distinct point of the front that `roofcube.pareto` finds. Buttons by platform, precision, topology; the
+        front follows them.
 
     Raises
     ------
@@ -92,13 +93,16 @@ def pareto(cube: xr.Dataset, *, objectives: Mapping[str, str | None] | None = No
         msg = f"`objectives`: expected two variables, got {len(wanted)}; draw other pairs in figures of their own"
         raise InvalidDataError(msg)
     x, y = wanted
+    cube = one_model(cube)
     require(cube, (x, y), figure="pareto")
     senses = objective_senses(cube, wanted)
     table = records(cube, [x, y], known=(x, y))
     table = sorted_rows(table, ranks(cube, table, "platform"))
     colours = style.platform_colours(platform_order(cube, table["platform"]))
     toggles = Toggles("pareto")
-    symbols = {one: style.class_symbol(kind) for one, kind in zip(table["platform"], table["device_class"], strict=True)}
+    symbols = {
+        one: style.class_symbol(kind) for one, kind in zip(table["platform"], table["device_class"], strict=True)
+    }
     toggles.field("platform", "Platform", list(colours), colours=colours, symbols=symbols)
     for field, title in (("precision", "Precision"), ("topology", "Network")):
         if field in table:
@@ -108,14 +112,23 @@ def pareto(cube: xr.Dataset, *, objectives: Mapping[str, str | None] | None = No
     front = front_of(cube, senses)
     line = _staircase(plot, front_columns(cube, front, x, y), "pareto.front", senses[x], style.INK)
     marks = plot.scatter(
-        "x", "y", source=points, view=toggles.view(points), marker="marker", size=8, line_color="colour", fill_color="colour", fill_alpha="filled", line_width=1.3
+        "x",
+        "y",
+        source=points,
+        view=toggles.view(points),
+        marker="marker",
+        size="size",
+        line_color="colour",
+        fill_color="colour",
+        fill_alpha="filled",
+        line_width=1.3,
     )
-    style.hover(plot, [marks], {_short(cube, x): "@x_text", _short(cube, y): "@y_text", "flags": "@flags", "source": "@source"})
+    style.hover(plot, [marks], {_short(x): "@x_text", _short(y): "@y_text", "flags": "@flags", "source": "@source"})
     count = front.sizes["point"]
     style.titled(
         plot,
         f"{count} of {len(table[x])} points are on the front: {_ends(front)}",
-        f"{scope_text(scope) if objectives is None else 'as given'}; line = Pareto front of the platforms shown; hollow = flagged, reason in the tooltip",
+        f"{f'{scope_text(scope)}; ' if objectives is None else ''}line = Pareto front of what is shown; {style.HOLLOW}",
     )
     return toggles.over(plot, after=REFRONT, fronts=[[points, line, _sign(senses[x]), _sign(senses[y])]])
 
@@ -124,8 +137,11 @@ def _sign(sense: str) -> int:
     return 1 if sense == "max" else -1
 
 
-def _short(cube: xr.Dataset, name: str) -> str:
-    return name.replace("measured_", "").replace("system_", "").replace("predicted_", "").replace("top1", "top-1 accuracy").replace("top5", "top-5 accuracy").replace("_", " ")
+def _short(name: str) -> str:
+    """Name a variable's quantity: throughput, latency, top-1 accuracy."""
+    for long, short in (("measured_", ""), ("system_", ""), ("predicted_", ""), ("top", "top-"), ("_", " ")):
+        name = name.replace(long, short)
+    return f"{name} accuracy" if name.startswith("top-") else name
 
 
 def _ends(front: xr.Dataset) -> str:
@@ -141,16 +157,20 @@ def _plane(cube: xr.Dataset, name: str, pair: tuple[str, str], values: tuple[Any
         known = np.asarray(known, dtype="f8")
         log = unit != "%" and bool((known > 0).all() and known.max() > 5 * known.min())
         margin = 0.06 * (known.max() - known.min() or 1.0)
-        options[f"{axis}_range"] = style.log_bounds(known) if log else (float(known.min() - margin), float(known.max() + margin))
+        options[f"{axis}_range"] = (
+            style.log_bounds(known) if log else (float(known.min() - margin), float(known.max() + margin))
+        )
         options[f"{axis}_log"] = log
-        options[f"{axis}_label"] = f"{_short(cube, variable)} ({', '.join(filter(None, (unit, 'log scale' * log)))})"
+        options[f"{axis}_label"] = f"{_short(variable)} ({', '.join(filter(None, (unit, 'log scale' * log)))})"
     return style.frame(name=f"{name}.plot", height=height, **options)
 
 
 def _marks(cube: xr.Dataset, table: Columns, x: str, y: str, colours: dict[str, str], scope: str) -> dict[str, Any]:
     quantities = {quantity for name in (x, y) for quantity in _quantities(name)}
     doubtful = doubts(cube, table["quality"], sorted(quantities), scope=scope)
-    fields = [name for name in ("platform", "precision", "topology", "configuration", "flags", "source") if name in table]
+    fields = [
+        name for name in ("platform", "precision", "topology", "configuration", "flags", "source") if name in table
+    ]
     return {
         **{name: table[name] for name in fields},
         "x": table[x],
@@ -159,14 +179,28 @@ def _marks(cube: xr.Dataset, table: Columns, x: str, y: str, colours: dict[str, 
         "y_text": _exact(table[y], scale_of(cube, y)[1]),
         "colour": [colours[one] for one in table["platform"]],
         "marker": [style.class_marker(one) for one in table["device_class"]],
+        "size": [style.marker_size(one, 8) for one in table["device_class"]],
         "filled": np.where(doubtful, 0.0, 0.8),
     }
 
 
 def _quantities(name: str) -> list[str]:
     """Quantities whose findings cast doubt on a measured variable."""
-    table = {"throughput": ["throughput"], "latency": ["latency"], "top": ["accuracy"], "power": ["power"], "energy": ["power", "throughput"], "joule": ["power", "throughput"], "efficiency": ["throughput"]}
-    return [quantity for part, found in table.items() if part in name and not name.startswith("predicted") for quantity in found]
+    table = {
+        "throughput": ["throughput"],
+        "latency": ["latency"],
+        "top": ["accuracy"],
+        "power": ["power"],
+        "energy": ["power", "throughput"],
+        "joule": ["power", "throughput"],
+        "efficiency": ["throughput"],
+    }
+    return [
+        quantity
+        for part, found in table.items()
+        if part in name and not name.startswith("predicted")
+        for quantity in found
+    ]
 
 
 def _exact(values: np.ndarray[Any, Any], unit: str) -> np.ndarray[Any, Any]:
@@ -176,14 +210,22 @@ def _exact(values: np.ndarray[Any, Any], unit: str) -> np.ndarray[Any, Any]:
 def front_columns(cube: xr.Dataset, front: xr.Dataset, x: str, y: str) -> dict[str, Any]:
     """Lay a front out from left to right in the units shown."""
     across, up = (np.asarray(front[name].values, dtype="f8") * scale_of(cube, name)[0] for name in (x, y))
-    order = np.lexsort((up, across))
-    return {"x": across[order], "y": up[order]}
+    points = np.unique(np.column_stack([across, up]), axis=0)
+    return {"x": points[:, 0], "y": points[:, 1]}
 
 
 def _staircase(plot: Any, columns: dict[str, Any], name: str, sense_x: str, colour: str, *, dash: str = "solid") -> Any:
     """Draw a front as steps: what is reached at a point holds up to the next one."""
     source = ColumnDataSource(columns, name=name)
-    plot.step("x", "y", source=source, mode="before" if sense_x == "max" else "after", line_color=colour, line_width=2, line_dash=dash)
+    plot.step(
+        "x",
+        "y",
+        source=source,
+        mode="before" if sense_x == "max" else "after",
+        line_color=colour,
+        line_width=2,
+        line_dash=dash,
+    )
     return source
 
 
@@ -203,10 +245,10 @@ def overlap(cube: xr.Dataset, *, scope: str = "compute") -> Any:
     Returns
     -------
     Bokeh layout
-        Sources ``overlap.predicted`` and ``overlap.measured``: a row per configuration (best batch) with a known accuracy;
-        ``overlap.links``: a row per configuration in both; ``overlap.predicted_front``, ``overlap.measured_front``: a row
-        per point of the front. Column `match` is 'matched', 'predicted only' or 'measured only'. Buttons by platform,
-        precision, topology and match; the fronts follow them.
+        Sources ``overlap.predicted`` and ``overlap.measured``: a row per configuration (best batch) with a known
+        accuracy; ``overlap.links``: a row per configuration in both; ``overlap.predicted_front`` and
+        ``overlap.measured_front``: a row per distinct point of the front. Column `match` is 'matched',
+        'predicted only' or 'measured only'. Buttons by platform, precision, topology and match; the fronts follow them.
 
     Raises
     ------
@@ -220,39 +262,117 @@ def overlap(cube: xr.Dataset, *, scope: str = "compute") -> Any:
     'overlap'
     """
     throughput = measured_names(scope)["throughput"]
+    cube = one_model(cube)
     require(cube, ("predicted_throughput", "top1", throughput, "measured_top1"), figure="overlap")
     best = _best_batch(cube, throughput)
     measured = records(best, [throughput, "measured_top1"], known=(throughput, "measured_top1"))
-    predicted = records(best.drop_vars("batch", errors="ignore"), ["predicted_throughput", "top1"], known=("predicted_throughput", "top1"))
-    keys = [name for name in ("platform", "mode", "precision", "topology", "pruning") if name in predicted and name in measured]
+    predicted = records(
+        best.drop_vars("batch", errors="ignore"),
+        ["predicted_throughput", "top1"],
+        known=("predicted_throughput", "top1"),
+    )
+    keys = [
+        name
+        for name in ("platform", "mode", "precision", "topology", "pruning")
+        if name in predicted and name in measured
+    ]
     pairs = _match(predicted, measured, keys)
     plot = _plane(
-        cube, "overlap", (throughput, "measured_top1"),
-        (np.concatenate([predicted["predicted_throughput"], measured[throughput]]), np.concatenate([predicted["top1"], measured["measured_top1"]])), height=580,
+        cube,
+        "overlap",
+        (throughput, "measured_top1"),
+        (
+            np.concatenate([predicted["predicted_throughput"], measured[throughput]]),
+            np.concatenate([predicted["top1"], measured["measured_top1"]]),
+        ),
+        height=580,
     )
     toggles = _overlap_toggles(cube, predicted, measured)
     sources = _overlap_sources(cube, predicted, measured, pairs, throughput, scope)
-    links = plot.segment("x0", "y0", "x1", "y1", source=sources["links"], view=toggles.view(sources["links"]), line_color=style.MUTED, line_alpha=0.45, line_width=1)
+    links = plot.segment(
+        "x0",
+        "y0",
+        "x1",
+        "y1",
+        source=sources["links"],
+        view=toggles.view(sources["links"]),
+        line_color=style.MUTED,
+        line_alpha=0.45,
+        line_width=1,
+    )
     fronts = {
         "predicted": front_of(best, {"predicted_throughput": "max", "top1": "max"}),
         "measured": front_of(best, {throughput: "max", "measured_top1": "max"}),
     }
     lines = {
-        "predicted": _staircase(plot, front_columns(best, fronts["predicted"], "predicted_throughput", "top1"), "overlap.predicted_front", "max", style.PREDICTED),
-        "measured": _staircase(plot, front_columns(best, fronts["measured"], throughput, "measured_top1"), "overlap.measured_front", "max", style.MEASURED),
+        "predicted": _staircase(
+            plot,
+            front_columns(best, fronts["predicted"], "predicted_throughput", "top1"),
+            "overlap.predicted_front",
+            "max",
+            style.PREDICTED,
+        ),
+        "measured": _staircase(
+            plot,
+            front_columns(best, fronts["measured"], throughput, "measured_top1"),
+            "overlap.measured_front",
+            "max",
+            style.MEASURED,
+        ),
     }
     circles = plot.scatter(
-        "x", "y", source=sources["predicted"], view=toggles.view(sources["predicted"]), marker="circle", size=10, fill_color=style.PREDICTED, line_color=style.PREDICTED, fill_alpha="filled", line_width=1.5
+        "x",
+        "y",
+        source=sources["predicted"],
+        view=toggles.view(sources["predicted"]),
+        marker="circle",
+        size=10,
+        fill_color=style.PREDICTED,
+        line_color=style.PREDICTED,
+        fill_alpha="filled",
+        line_width=1.5,
     )
     crosses = plot.scatter(
-        "x", "y", source=sources["measured"], view=toggles.view(sources["measured"]), marker="marker", size=10, line_color=style.MEASURED, fill_color=None, line_width=2
+        "x",
+        "y",
+        source=sources["measured"],
+        view=toggles.view(sources["measured"]),
+        marker="marker",
+        size=10,
+        line_color=style.MEASURED,
+        fill_color=None,
+        line_width=2,
     )
-    style.hover(plot, [circles], {"predicted": "@x_text", "top-1 accuracy": "@y_text", "state": "@match", "source": model_text(cube)})
-    style.hover(plot, [crosses], {"measured": "@x_text", "top-1 accuracy": "@y_text", "efficiency": "@ratio", "state": "@match", "flags": "@flags", "source": "@source"})
-    style.key(plot, {f"predicted ({len(predicted['top1'])})": circles, f"measured ({len(measured['measured_top1'])})": crosses, f"same configuration ({len(pairs)})": links})
+    style.hover(
+        plot,
+        [circles],
+        {"predicted": "@x_text", "top-1 accuracy": "@y_text", "state": "@match", "source": model_text(cube)},
+    )
+    style.hover(
+        plot,
+        [crosses],
+        {
+            "measured": "@x_text",
+            "top-1 accuracy": "@y_text",
+            "efficiency": "@ratio",
+            "state": "@match",
+            "flags": "@flags",
+            "source": "@source",
+        },
+    )
+    style.key(
+        plot,
+        {
+            f"predicted ({len(predicted['top1'])})": circles,
+            f"measured ({len(measured['measured_top1'])})": crosses,
+            f"same configuration ({len(pairs)})": links,
+        },
+    )
     style.titled(plot, *_overlap_words(best, predicted, measured, pairs, throughput, scope))
     return toggles.over(
-        plot, after=REFRONT, fronts=[[sources["predicted"], lines["predicted"], 1, 1], [sources["measured"], lines["measured"], 1, 1]]
+        plot,
+        after=REFRONT,
+        fronts=[[sources["predicted"], lines["predicted"], 1, 1], [sources["measured"], lines["measured"], 1, 1]],
     )
 
 
@@ -270,7 +390,9 @@ def _best_batch(cube: xr.Dataset, throughput: str) -> xr.Dataset:
     if other:
         predicted = predicted.assign(predicted_throughput=predicted["predicted_throughput"].max(other, keep_attrs=True))
     coords = {name: cube[name] for name in ("device_class", "family") if name in cube.coords}
-    merged = xr.merge([measured, predicted[["predicted_throughput", "top1"]]], compat="override", join="outer", combine_attrs="drop")
+    merged = xr.merge(
+        [measured, predicted[["predicted_throughput", "top1"]]], compat="override", join="outer", combine_attrs="drop"
+    )
     return merged.drop_dims(other, errors="ignore").assign_coords(coords).assign_attrs(cube.attrs)
 
 
@@ -293,7 +415,9 @@ def _overlap_toggles(cube: xr.Dataset, predicted: Columns, measured: Columns) ->
     return toggles
 
 
-def _overlap_sources(cube: xr.Dataset, predicted: Columns, measured: Columns, pairs: list[tuple[int, int]], throughput: str, scope: str) -> dict[str, Any]:
+def _overlap_sources(
+    cube: xr.Dataset, predicted: Columns, measured: Columns, pairs: list[tuple[int, int]], throughput: str, scope: str
+) -> dict[str, Any]:
     of_predicted, of_measured = {left for left, _ in pairs}, {right for _, right in pairs}
     doubtful = doubts(cube, measured["quality"], ("throughput", "accuracy"), scope=scope)
     ratio = np.full(len(measured[throughput]), np.nan)
@@ -303,12 +427,22 @@ def _overlap_sources(cube: xr.Dataset, predicted: Columns, measured: Columns, pa
     circles["match"] = ["matched" if row in of_predicted else "predicted only" for row in range(len(predicted["top1"]))]
     circles["filled"] = [0.85 if one == "matched" else 0.15 for one in circles["match"]]
     crosses = _overlap_columns(measured, throughput, "measured_top1")
-    crosses["match"] = ["matched" if row in of_measured else "measured only" for row in range(len(measured[throughput]))]
+    crosses["match"] = [
+        "matched" if row in of_measured else "measured only" for row in range(len(measured[throughput]))
+    ]
     crosses["marker"] = np.where(doubtful, "square_x", "x")
     crosses.update(flags=measured["flags"], source=measured["source"], ratio=[style.percent(one) for one in ratio])
     left, right = ([pair[side] for pair in pairs] for side in (0, 1))
-    links: dict[str, Any] = {name: crosses[name][right] for name in ("platform", "precision", "topology") if name in measured}
-    links.update(x0=circles["x"][left], y0=circles["y"][left], x1=crosses["x"][right], y1=crosses["y"][right], match=["matched"] * len(pairs))
+    links: dict[str, Any] = {
+        name: crosses[name][right] for name in ("platform", "precision", "topology") if name in measured
+    }
+    links.update(
+        x0=circles["x"][left],
+        y0=circles["y"][left],
+        x1=crosses["x"][right],
+        y1=crosses["y"][right],
+        match=["matched"] * len(pairs),
+    )
     parts = {"predicted": circles, "measured": crosses, "links": links}
     return {name: ColumnDataSource(columns, name=f"overlap.{name}") for name, columns in parts.items()}
 
@@ -324,13 +458,23 @@ def _overlap_columns(table: Columns, x: str, y: str) -> dict[str, Any]:
     }
 
 
-def _overlap_words(best: xr.Dataset, predicted: Columns, measured: Columns, pairs: list[tuple[int, int]], throughput: str, scope: str) -> tuple[str, list[str]]:
+def _overlap_words(
+    best: xr.Dataset, predicted: Columns, measured: Columns, pairs: list[tuple[int, int]], throughput: str, scope: str
+) -> tuple[str, list[str]]:
     ratio = [measured[throughput][right] / predicted["predicted_throughput"][left] for left, right in pairs]
-    said = f"Measurements reach {style.percent(float(np.median(ratio)))} of the prediction in the median" if ratio else "No configuration was both predicted and measured"
+    said = (
+        f"Measurements reach {style.percent(float(np.median(ratio)))} of the prediction in the median"
+        if ratio
+        else "No configuration was both predicted and measured"
+    )
     no_accuracy = int((best["predicted_throughput"].notnull() & best["top1"].isnull()).sum())
     not_drawn = int((best[throughput].notnull() & best["measured_top1"].isnull()).sum())
-    lost = f"; not drawn for want of an accuracy: {no_accuracy} predicted, {not_drawn} measured" if no_accuracy + not_drawn else ""
-    return said, [
-        f"{len(pairs)} configurations matched, {len(predicted['top1']) - len(pairs)} predicted only (pale), {len(measured[throughput]) - len(pairs)} measured only{lost}",
-        f"measured at the best batch, {scope_text(scope)}; boxed cross = flagged, reason in the tooltip; staircases = Pareto fronts of what is shown",
-    ]
+    lost = (
+        f"; not drawn for want of an accuracy: {no_accuracy} predicted, {not_drawn} measured"
+        if no_accuracy + not_drawn
+        else ""
+    )
+    alone = len(predicted["top1"]) - len(pairs), len(measured[throughput]) - len(pairs)
+    counts = f"{len(pairs)} configurations matched, {alone[0]} predicted only (pale), {alone[1]} measured only{lost}"
+    how = f"measured at the best batch, {scope_text(scope)}; boxed cross = flagged, reason in the tooltip"
+    return said, [counts, f"{how}; staircases = Pareto fronts of what is shown"]

@@ -11,7 +11,7 @@ from bokeh.models import ColorBar, ColumnDataSource, Div, FactorRange, FixedTick
 from bokeh.palettes import Cividis256
 
 from roofcube.plot import style
-from roofcube.plot.tables import array_of, model_text, platform_order, require, scale_of, short_label
+from roofcube.plot.tables import array_of, model_text, one_model, platform_order, require, scale_of, short_label
 from roofcube.variables import INFEASIBLE, VARIABLES, sense_of
 
 if TYPE_CHECKING:
@@ -33,20 +33,21 @@ LOOKS = {
 
 
 def heatmap(cube: xr.Dataset, *, variable: str = "predicted_throughput") -> Any:
-    """Draw a variable over hardware (columns, by device class) and networks (rows), in colour on a log scale and as numbers.
+    """Draw a variable over hardware (by device class) and networks, in colour on a log scale and as numbers.
 
     Parameters
     ----------
     cube : Dataset
-        With the variable over some of platform, mode, topology, pruning, precision; other dims are reduced to their best.
+        With the variable over some of platform, mode, topology, pruning, precision; other dims are reduced to their
+        best.
     variable : str
         Any positive variable of the cube.
 
     Returns
     -------
     Bokeh figure
-        Source ``heatmap.cells``: a row per hardware × network cell; column `state` is 'known', 'not supported' (hatched),
-        'does not fit' (crossed), 'not known' (dotted) or 'not measured' (blank).
+        Source ``heatmap.cells``: a row per hardware × network cell; column `state` is 'known', 'not supported'
+        (hatched), 'does not fit' (crossed), 'not known' (dotted) or 'not measured' (blank).
 
     Raises
     ------
@@ -59,6 +60,7 @@ def heatmap(cube: xr.Dataset, *, variable: str = "predicted_throughput") -> Any:
     >>> rc.plot.heatmap(rc.predict(rc.inputs("mnist"))).name
     'heatmap'
     """
+    cube = one_model(cube)
     require(cube, (variable,), figure="heatmap")
     grid = _Grid(cube, variable)
     low, high = float(np.nanmin(grid.values)), float(np.nanmax(grid.values))
@@ -66,14 +68,45 @@ def heatmap(cube: xr.Dataset, *, variable: str = "predicted_throughput") -> Any:
     source = ColumnDataSource(grid.columns(low, high), name="heatmap.cells")
     columns = FactorRange(factors=grid.column_factors, group_padding=0.12, factor_padding=0.0, range_padding=0)
     plot = style.frame(
-        name="heatmap", x_label="", x_range=columns, y_range=FactorRange(factors=grid.row_factors[::-1], group_padding=0.25, range_padding=0), height=180 + CELL * len(grid.row_factors)
+        name="heatmap",
+        x_label="",
+        x_range=columns,
+        y_range=FactorRange(factors=grid.row_factors[::-1], group_padding=0.25, range_padding=0),
+        height=180 + CELL * len(grid.row_factors),
     )
-    looks = {"fill_color": {"field": "value", "transform": colours}, "hatch_pattern": "hatch", "hatch_color": style.MUTED, "hatch_alpha": 0.75, "hatch_scale": 7, "hatch_weight": 1}
-    cells = plot.rect("column", "row", width=0.98, height=0.96, source=source, line_color=style.GRID, line_width=0.5, **looks)
-    plot.text("column", "row", text="text", text_color="ink", source=source, text_align="center", text_baseline="middle", text_font_size=style.TEXT)
+    looks = {
+        "fill_color": {"field": "value", "transform": colours},
+        "hatch_pattern": "hatch",
+        "hatch_color": style.MUTED,
+        "hatch_alpha": 0.75,
+        "hatch_scale": 7,
+        "hatch_weight": 1,
+    }
+    cells = plot.rect(
+        "column", "row", width=0.98, height=0.96, source=source, line_color=style.GRID, line_width=0.5, **looks
+    )
+    plot.text(
+        "column",
+        "row",
+        text="text",
+        text_color="ink",
+        source=source,
+        text_align="center",
+        text_baseline="middle",
+        text_font_size=style.TEXT,
+    )
     _column_heads(plot)
     style.grouped_rows(plot)
-    style.hover(plot, [cells], {grid.long_name: "@value_text", "state": "@reason", "source": model_text(cube) if variable.startswith(("predicted", "peak")) else "@origin"}, heading="@configuration")
+    style.hover(
+        plot,
+        [cells],
+        {
+            grid.long_name: "@value_text",
+            "state": "@reason",
+            "source": model_text(cube) if variable.startswith(("predicted", "peak")) else "@origin",
+        },
+        heading="@configuration",
+    )
     _colour_bar(plot, colours, low, high, grid)
     style.titled(plot, grid.title(), grid.notes())
     return plot
@@ -88,15 +121,19 @@ class _Grid:
         known = VARIABLES.get(variable)
         self.long_name = str(cube[variable].attrs.get("long_name", known.long_name if known else variable))
         array, self._reduced = _best_of(array_of(cube, variable), (*COLUMN_DIMS, *ROW_DIMS))
-        why = cube["infeasible"] if "infeasible" in cube else None
+        why = cube.get("infeasible")
         if why is not None:
             why = why.isel({dim: 0 for dim in why.dims if dim not in array.dims})
         self._measured = variable.startswith(("measured", "power_", "efficiency", "energy_per", "inputs_per"))
         stacked = array.expand_dims({dim: [""] for dim in (*COLUMN_DIMS, *ROW_DIMS) if dim not in array.dims})
         stacked = stacked.transpose(*ROW_DIMS, *COLUMN_DIMS)
-        reasons = xr.zeros_like(stacked, dtype="i8") if why is None else why.broadcast_like(array).expand_dims(
-            {dim: [""] for dim in (*COLUMN_DIMS, *ROW_DIMS) if dim not in array.dims}
-        ).transpose(*ROW_DIMS, *COLUMN_DIMS)
+        reasons = (
+            xr.zeros_like(stacked, dtype="i8")
+            if why is None
+            else why.broadcast_like(array)
+            .expand_dims({dim: [""] for dim in (*COLUMN_DIMS, *ROW_DIMS) if dim not in array.dims})
+            .transpose(*ROW_DIMS, *COLUMN_DIMS)
+        )
         shape = (int(np.prod(stacked.shape[:3])), int(np.prod(stacked.shape[3:])))
         self.values = stacked.values.reshape(shape).astype("f8")
         self._why = reasons.values.reshape(shape).astype("i8")
@@ -112,13 +149,20 @@ class _Grid:
         rows = np.flatnonzero(~(blank & (undefined | self._measured)))
         offered = np.flatnonzero(~(self._why == INFEASIBLE["mode_not_offered"]).all(axis=0))
         order = platform_order(cube, [column["platform"] for column in self._columns])
-        offered = np.array(sorted(offered, key=lambda place: order.index(self._columns[place]["platform"])), dtype=np.intp)
+        offered = np.array(
+            sorted(offered, key=lambda place: order.index(self._columns[place]["platform"])), dtype=np.intp
+        )
         self.values, self._why = self.values[np.ix_(rows, offered)], self._why[np.ix_(rows, offered)]
         self._rows = [self._rows[place] for place in rows]
         self._columns = [self._columns[place] for place in offered]
         self.row_labels = [_joined(row, ROW_DIMS) or self._variable for row in self._rows]
-        self.row_factors = [(_joined(row, ROW_DIMS[:2]) or " ", _joined(row, ROW_DIMS[2:]) or " ") for row in self._rows]
-        self.column_factors = [(self._class_of.get(column["platform"], " "), _head(str(column["platform"]), str(column["mode"]))) for column in self._columns]
+        self.row_factors = [
+            (_joined(row, ROW_DIMS[:2]) or " ", _joined(row, ROW_DIMS[2:]) or " ") for row in self._rows
+        ]
+        self.column_factors = [
+            (self._class_of.get(column["platform"], " "), _head(str(column["platform"]), str(column["mode"])))
+            for column in self._columns
+        ]
 
     def state(self, row: int, column: int) -> str:
         """Tell the look of a cell."""
@@ -134,8 +178,22 @@ class _Grid:
     def columns(self, low: float, high: float) -> dict[str, Any]:
         """Lay the cells out as columns of a source."""
         names = {code: name.replace("_", " ") for name, code in INFEASIBLE.items()}
-        data: dict[str, list[Any]] = {name: [] for name in ("row", "column", "value", "text", "ink", "hatch", "state", "reason", "configuration", "value_text")}
-        for row, labels in enumerate(self._rows):
+        data: dict[str, list[Any]] = {
+            name: []
+            for name in (
+                "row",
+                "column",
+                "value",
+                "text",
+                "ink",
+                "hatch",
+                "state",
+                "reason",
+                "configuration",
+                "value_text",
+            )
+        }
+        for row in range(len(self._rows)):
             for column, hardware in enumerate(self._columns):
                 value, state = float(self.values[row, column]), self.state(row, column)
                 untrained = state == "known" and int(self._why[row, column]) == INFEASIBLE["untrained"]
@@ -146,8 +204,17 @@ class _Grid:
                 data["ink"].append("#000000" if np.log(value / low) > 0.5 * np.log(high / low) else "#ffffff")
                 data["hatch"].append(LOOKS[state][0])
                 data["state"].append(state)
-                data["reason"].append("untrained: no accuracy known at this precision" if untrained else state if state in ("known", "not measured", "not known") else names[int(self._why[row, column])])
-                data["configuration"].append(f"{hardware['platform']} {short_label('mode', hardware['mode'])}".strip() + f" · {self.row_labels[row]}")
+                data["reason"].append(
+                    "untrained: no accuracy known at this precision"
+                    if untrained
+                    else state
+                    if state in ("known", "not measured", "not known")
+                    else names[int(self._why[row, column])]
+                )
+                data["configuration"].append(
+                    f"{hardware['platform']} {short_label('mode', hardware['mode'])}".strip()
+                    + f" · {self.row_labels[row]}"
+                )
                 data["value_text"].append(style.human(value, self.unit))
         return dict(data)
 
@@ -158,12 +225,18 @@ class _Grid:
         row, column = np.unravel_index(int(best), self.values.shape)
         where = f"{self._columns[column]['platform']} {short_label('mode', self._columns[column]['mode'])}".strip()
         what = "Highest" if sense == "max" else "Lowest"
-        return f"{what} {self.long_name}: {style.human(float(self.values[row, column]), self.unit)} ({where}, {self.row_labels[row]})"
+        value = style.human(float(self.values[row, column]), self.unit)
+        return f"{what} {self.long_name}: {value} ({where}, {self.row_labels[row]})"
 
     def notes(self) -> list[str]:
         """Explain the looks that occur."""
         states = {self.state(row, column) for row in range(len(self._rows)) for column in range(len(self._columns))}
-        words = {"not supported": "hatched = not supported", "does not fit": "crossed = does not fit in memory", "not known": "dotted = not known", "not measured": "blank = not measured"}
+        words = {
+            "not supported": "hatched = not supported",
+            "does not fit": "crossed = does not fit in memory",
+            "not known": "dotted = not known",
+            "not measured": "blank = not measured",
+        }
         parts = [text for state, text in words.items() if state in states]
         if ((self._why == INFEASIBLE["untrained"]) & ~np.isnan(self.values)).any():
             parts.append("° = no network trained at that precision")
@@ -192,7 +265,13 @@ def _product(array: xr.DataArray, dims: Sequence[str]) -> list[tuple[Any, ...]]:
 def _classes(cube: xr.Dataset) -> dict[str, str]:
     if "device_class" not in cube.coords or "platform" not in cube.coords:
         return {}
-    return dict(zip(np.atleast_1d(cube["platform"].values).tolist(), np.atleast_1d(cube["device_class"].values).tolist(), strict=True))
+    return dict(
+        zip(
+            np.atleast_1d(cube["platform"].values).tolist(),
+            np.atleast_1d(cube["device_class"].values).tolist(),
+            strict=True,
+        )
+    )
 
 
 def _column_heads(plot: Any) -> None:
@@ -211,9 +290,18 @@ def _head(platform: str, mode: str) -> str:
 
 def _colour_bar(plot: Any, colours: Any, low: float, high: float, grid: _Grid) -> None:
     bar = ColorBar(
-        color_mapper=colours, ticker=FixedTicker(ticks=style.decades(low, high)), title=f"{grid.unit}", width=14, padding=6,
-        major_label_text_font_size=style.TEXT, title_text_font_size=style.TEXT, title_text_font_style="normal", major_label_text_color=style.INK,
-        title_text_color=style.INK, background_fill_color=style.SURFACE, title_standoff=10,
+        color_mapper=colours,
+        ticker=FixedTicker(ticks=style.decades(low, high)),
+        title=f"{grid.unit}",
+        width=14,
+        padding=6,
+        major_label_text_font_size=style.TEXT,
+        title_text_font_size=style.TEXT,
+        title_text_font_style="normal",
+        major_label_text_color=style.INK,
+        title_text_color=style.INK,
+        background_fill_color=style.SURFACE,
+        title_standoff=10,
     )
     style.plain_ticks(bar)
     plot.add_layout(bar, "right")
@@ -225,14 +313,18 @@ TABLE = """
 :host { color: #1f2329; font-size: 13px; display: block; }
 .bk-clearfix { width: 100%; }
 table { border-collapse: collapse; width: 100%; }
-caption { text-align: left; font-size: 16px; font-weight: bold; padding: 0 0 2px; }
+h4 { font-size: 16px; margin: 0 0 2px; }
 p { margin: 0 0 8px; color: #5c6570; }
 th, td { border-bottom: 1px solid #c9d1d9; padding: 5px 8px; vertical-align: top; text-align: left; line-height: 1.35; }
 thead th { border-bottom: 2px solid #8b949e; }
 th i { font-style: normal; font-weight: normal; color: #5c6570; }
 td.na { color: #6a737d; }
 td div.range { white-space: nowrap; }
-@media (prefers-color-scheme: dark) { :host { color: #e8ecf1; } p, th i { color: #a3adb8; } th, td { border-color: #3a424b; } td.na { color: #98a2ad; } }
+@media (prefers-color-scheme: dark) {
+  :host { color: #e8ecf1; }
+  p, th i, td.na { color: #a3adb8; }
+  th, td { border-color: #3a424b; }
+}
 :host-context([data-theme="light"]) { color: #1f2329; }
 :host-context([data-theme="dark"]) { color: #e8ecf1; }
 """
@@ -271,17 +363,24 @@ def overview(cube: xr.Dataset) -> Any:
     lines = []
     for platform in platforms:
         head = f"{escape(platform)}<br><i>{escape(class_of.get(platform, ''))}{_modes(cube, platform)}</i>"
-        cells = "".join(_cell(cube, platform, topology) for topology in topologies)
+        cells = "".join(_cell(cube, platform, topology, wide=len(topologies) < 3) for topology in topologies)
         lines.append(f'<tr><th scope="row">{head}</th>{cells}</tr>')
     heads = "".join(f'<th scope="col">{escape(topology)}</th>' for topology in topologies)
     used = sum(bool(_rows(cube, platform=platform).sum()) for platform in platforms)
     text = (
-        f"<table><caption>{total} measured rows on {used} of {len(platforms)} platforms</caption>"
-        f"<thead><tr><th>platform</th>{heads}</tr></thead><tbody>{''.join(lines)}</tbody></table>"
+        f"<h4>{total} measured rows on {used} of {len(platforms)} platforms</h4>"
+        "<p>precisions · channels kept (100 % is unpruned) · batch sizes, or threads on the DPUs · rows; "
+        "na = not measured</p>"
+        f"<table><thead><tr><th>platform</th>{heads}</tr></thead><tbody>{''.join(lines)}</tbody></table>"
     )
-    note = "<p>precisions · channels kept (100 % is unpruned) · batch sizes, or threads on the DPUs; na = not measured</p>"
-    text = text.replace("<table>", f"{note}<table>", 1)
-    return Div(text=text, width=style.WIDTH, name="overview", stylesheets=[style.sheet(TABLE)], disable_math=True, tags=[len(platforms) * len(topologies)])
+    return Div(
+        text=text,
+        width=style.WIDTH,
+        name="overview",
+        stylesheets=[style.sheet(TABLE)],
+        disable_math=True,
+        tags=[len(platforms) * len(topologies)],
+    )
 
 
 def _labels(cube: xr.Dataset, dim: str) -> list[str]:
@@ -304,7 +403,7 @@ def _present(rows: xr.DataArray, dim: str) -> list[Any]:
     return rows[dim].values[(rows > 0).any([one for one in rows.dims if one != dim]).values].tolist()
 
 
-def _cell(cube: xr.Dataset, platform: str, topology: str) -> str:
+def _cell(cube: xr.Dataset, platform: str, topology: str, *, wide: bool) -> str:
     rows = _rows(cube, platform=platform, topology=topology)
     count = int(rows.sum())
     if not count:
@@ -312,11 +411,16 @@ def _cell(cube: xr.Dataset, platform: str, topology: str) -> str:
     precisions = ", ".join(map(str, _present(rows, "precision")))
     kept = ", ".join(f"{float(one):g}" for one in _present(rows, "pruning"))
     batches = _present(rows, "batch")
-    family = str(np.atleast_1d(cube["family"].sel(platform=platform).values)[0]) if "family" in cube.coords and "platform" in cube["family"].dims else ""
+    family = (
+        str(np.atleast_1d(cube["family"].sel(platform=platform).values)[0])
+        if "family" in cube.coords and "platform" in cube["family"].dims
+        else ""
+    )
     word = "threads" if family == "DPU" else "batch"
     span = f"{word} {_span(batches)}" if batches else ""
     parts = [escape(precisions), f"{kept} %" if kept else "", span, f"{count} row{'s' * (count != 1)}"]
-    body = "".join(f'<div class="range">{part}</div>' for part in parts if part)
+    known = [part for part in parts if part]
+    body = " · ".join(known) if wide else "".join(f'<div class="range">{part}</div>' for part in known)
     return f'<td data-rows="{count}">{body}</td>'
 
 

@@ -11,7 +11,19 @@ from bokeh.models import Column, ColumnDataSource, CustomJS
 from roofcube.errors import check_choice
 from roofcube.plot import style
 from roofcube.plot.rows import by_configuration, row_figure, row_toggles
-from roofcube.plot.tables import CONFIGURATION, doubts, flags_text, measured_names, model_text, records, require, scope_text, value_text
+from roofcube.plot.tables import (
+    CONFIGURATION,
+    doubts,
+    flags_text,
+    measured_names,
+    model_text,
+    one_model,
+    own_dims,
+    records,
+    require,
+    scope_text,
+    value_text,
+)
 from roofcube.plot.toggles import choice, headed
 from roofcube.reductions import efficiency as ratios_of
 
@@ -28,12 +40,14 @@ source.change.emit();
 """
 
 
-def efficiency(cube: xr.Dataset, *, at: Literal["best", "batch"] = "best", scope: Literal["compute", "system"] = "compute") -> Any:
+def efficiency(
+    cube: xr.Dataset, *, at: Literal["best", "batch"] = "best", scope: Literal["compute", "system"] = "compute"
+) -> Any:
     """Draw peak, predicted and measured throughput of each configuration, with measured ÷ predicted in percent.
 
-    Peak is the grey-blue bar, predicted the orange one, measured the blue one: the same language as in all other figures.
-    Above 100 % the figure says in place which assumption of the published roofline does not hold: weights reused over a
-    batch, weights on chip; or that the figure is impossible, because it exceeds the compute peak.
+    Peak is the grey-blue bar, predicted the orange one, measured the blue one: the same language as in all other
+    figures. Above 100 % the figure says in place which assumption of the published roofline does not hold: weights
+    reused over a batch, weights on chip; or that the figure is impossible, because it exceeds the compute peak.
 
     Parameters
     ----------
@@ -63,15 +77,16 @@ def efficiency(cube: xr.Dataset, *, at: Literal["best", "batch"] = "best", scope
     """
     check_choice("at", at, ("best", "batch"))
     throughput = measured_names(scope)["throughput"]
+    cube = one_model(cube)
     require(cube, ("predicted_throughput", "peak_throughput", throughput), figure="efficiency")
     best = ratios_of(cube, at="best", scope=scope)
     table = records(best, ["efficiency"])
-    table = by_configuration(cube, table, -table["efficiency"])
-    choices = {BEST: _at(cube, best, table, throughput, best.get("best_batch"), scope)}
+    table = by_configuration(cube, table, -table["efficiency"], own=own_dims(best, "efficiency"))
+    choices = {BEST: _at(cube, best, table, best.get("best_batch"), scope)}
     if "batch" in cube[throughput].dims:
         equal = ratios_of(cube, at="batch", scope=scope)
         for batch in equal["batch"].values.tolist():
-            at_batch = _at(cube, equal.sel(batch=batch, drop=True), table, throughput, batch, scope)
+            at_batch = _at(cube, equal.sel(batch=batch, drop=True), table, batch, scope)
             if np.isfinite(at_batch["measured"]).any():
                 choices[f"{batch:g}"] = at_batch
     counts = {name: int(np.isfinite(one["measured"]).sum()) for name, one in choices.items() if name != BEST}
@@ -83,56 +98,82 @@ def efficiency(cube: xr.Dataset, *, at: Literal["best", "batch"] = "best", scope
     plot = _bars(source, table, floor, toggles.view(source))
     toggles.follow(source, plot.y_range)
     style.hover(
-        plot, plot.renderers[:3],
-        {"measured": "@measured_text", "predicted": "@predicted_text", "peak": "@peak_text", "efficiency": "@note", "flags": "@flags", "model": model_text(cube)},
+        plot,
+        plot.renderers[:2] + plot.renderers[3:4],
+        {
+            "measured": "@measured_text",
+            "predicted": "@predicted_text",
+            "peak": "@peak_text",
+            "efficiency": "@note",
+            "flags": "@flags",
+            "model": model_text(cube),
+        },
     )
-    style.titled(plot, *_words(choices[BEST], table, scope, floor))
+    style.titled(plot, *_words(choices[BEST], table, scope))
     layout = toggles.over(plot)
     if len(choices) < 3:
         return layout
     names = list(choices[BEST])
     group = choice("efficiency", "batch", list(choices), start)
-    group.js_on_change("active", CustomJS(args={"source": source, "group": group, "choices": list(choices), "names": names}, code=SWITCH))
+    group.js_on_change(
+        "active",
+        CustomJS(args={"source": source, "group": group, "choices": list(choices), "names": names}, code=SWITCH),
+    )
     return Column(headed("At batch", group), *layout.children, name="efficiency")
 
 
-def _at(cube: xr.Dataset, ratios: xr.Dataset, table: Columns, throughput: str, batch: Any, scope: str) -> dict[str, Any]:
+def _at(cube: xr.Dataset, ratios: xr.Dataset, table: Columns, batch: Any, scope: str) -> dict[str, Any]:
     """Columns that depend on the batch: the best one of each row, or the same for all."""
-    picks = {dim: xr.DataArray(table[dim], dims="row") for dim in (*CONFIGURATION, *_own(ratios)) if dim in ratios.dims}
+    picks = {
+        dim: xr.DataArray(table[dim], dims="row")
+        for dim in (*CONFIGURATION, *own_dims(ratios, "efficiency"))
+        if dim in ratios.dims
+    }
 
     def taken(array: xr.DataArray) -> np.ndarray[Any, Any]:
         own = {dim: labels for dim, labels in picks.items() if dim in array.dims}
         values = array.sel(own).values if own else array.values
         return np.broadcast_to(values, (len(table["row"]),))
 
-    measured, predicted = taken(ratios["measured_throughput"]).astype("f8"), taken(ratios["predicted_throughput"]).astype("f8")
+    measured, predicted = (
+        taken(ratios["measured_throughput"]).astype("f8"),
+        taken(ratios["predicted_throughput"]).astype("f8"),
+    )
     peak = taken(cube["peak_throughput"]).astype("f8")
-    own_batch = np.full(len(measured), np.nan) if batch is None else taken(batch) if isinstance(batch, xr.DataArray) else np.full(len(measured), float(batch))
-    quality = _quality(cube, table, own_batch, picks)
+    own_batch = (
+        np.full(len(measured), np.nan)
+        if batch is None
+        else taken(batch)
+        if isinstance(batch, xr.DataArray)
+        else np.full(len(measured), float(batch))
+    )
+    quality = _quality(cube, own_batch, picks)
     ratio = measured / predicted
     on_chip = _on_chip(cube, picks, len(measured))
     notes = [_note(*one) for one in zip(ratio, measured, peak, on_chip, own_batch, strict=True)]
     words = flags_text(cube, quality)
     unknown = ~np.isfinite(measured)
-    doubtful = doubts(cube, quality, ("throughput",), scope=scope)
+    # above the roofline is what the figure explains in place, so it does not make a bar hollow
+    doubtful = doubts(cube, quality, ("throughput",), scope=scope, but=("above_roofline",))
     return {
         "measured": measured,
         "predicted": predicted,
         "predicted_text": value_text(predicted, "inputs/s"),
         "peak": peak,
-        "measured_text": [f"{text}{f', batch {own:g}' if own == own else ''}" for text, own in zip(value_text(measured, "inputs/s"), own_batch, strict=True)],
-        "note": np.array(["not measured" if none else note for none, note in zip(unknown, notes, strict=True)], dtype=object),
+        "measured_text": [
+            f"{text}{f', batch {own:g}' if own == own else ''}"
+            for text, own in zip(value_text(measured, "inputs/s"), own_batch, strict=True)
+        ],
+        "note": np.array(
+            ["not measured" if none else note for none, note in zip(unknown, notes, strict=True)], dtype=object
+        ),
         "filled": np.where(doubtful, 0.0, 1.0),
         "flags": np.where(unknown, "not measured", words),
     }
 
 
-def _own(ratios: xr.Dataset) -> list[str]:
-    return [str(dim) for dim in ratios.dims if dim not in (*CONFIGURATION, "batch")]
-
-
-def _quality(cube: xr.Dataset, table: Columns, batch: np.ndarray[Any, Any], picks: dict[str, xr.DataArray]) -> np.ndarray[Any, Any]:
-    """Findings of the rows shown."""
+def _quality(cube: xr.Dataset, batch: np.ndarray[Any, Any], picks: dict[str, xr.DataArray]) -> np.ndarray[Any, Any]:
+    """Take the findings of the rows shown."""
     if "quality" not in cube:
         return np.zeros(len(batch), dtype="i4")
     array = cube["quality"]
@@ -151,7 +192,11 @@ def _on_chip(cube: xr.Dataset, picks: dict[str, xr.DataArray], count: int) -> np
         widths = {"INT2": 0.25, "INT4": 0.5, "INT8": 1.0, "FP16": 2.0, "FP32": 4.0}
         if not {"params", "on_chip_memory"} <= set(cube.variables) or "precision" not in cube.coords:
             return np.zeros(count, dtype=bool)
-        width = xr.DataArray([widths.get(str(one), np.nan) for one in np.atleast_1d(cube["precision"].values)], dims="precision", coords={"precision": np.atleast_1d(cube["precision"].values)})
+        width = xr.DataArray(
+            [widths.get(str(one), np.nan) for one in np.atleast_1d(cube["precision"].values)],
+            dims="precision",
+            coords={"precision": np.atleast_1d(cube["precision"].values)},
+        )
     else:
         width = cube["element_bytes"]
     fits = (cube["params"] * width <= cube["on_chip_memory"]) & (cube["on_chip_memory"] > 0)
@@ -165,12 +210,12 @@ def _note(ratio: float, measured: float, peak: float, on_chip: bool, batch: floa
     if not ratio > 1.0:
         return said
     if measured > peak:
-        return f"{said}: above the compute peak, impossible as stated"
+        return f"{said}: above the compute peak, impossible"
     if on_chip:
-        return f"{said}: weights on chip, not read from memory per input"
+        return f"{said}: weights on chip"
     if batch > 1:
-        return f"{said}: weights reused over a batch, not read per input"
-    return f"{said}: above the roofline, weights not read per input"
+        return f"{said}: weights reused over a batch"
+    return f"{said}: weights not read per input"
 
 
 def _source(table: Columns, choices: dict[str, dict[str, Any]], start: str, floor: float) -> Any:
@@ -180,7 +225,7 @@ def _source(table: Columns, choices: dict[str, dict[str, Any]], start: str, floo
     data["floor"] = np.full(len(table["row"]), floor)
     peak = choices[BEST]["peak"]
     highest = np.nanmax([one[name] for one in choices.values() for name in ("measured", "predicted", "peak")], axis=0)
-    data["end"] = highest * 1.15
+    data["end"] = highest
     data["peak_text"] = value_text(peak, "inputs/s")
     for name, columns in choices.items():
         data.update({f"{column} {name}": values for column, values in columns.items()})
@@ -190,24 +235,57 @@ def _source(table: Columns, choices: dict[str, dict[str, Any]], start: str, floo
 
 def _bars(source: Any, table: Columns, floor: float, view: Any) -> Any:
     top = float(np.max(source.data["end"]))
+    # room for the reasons, which stand right of the longest bar
+    room = (
+        0.38
+        if any(":" in note for name in source.data if name.startswith("note ") for note in source.data[name])
+        else 0.09
+    )
     plot = row_figure(
-        "efficiency.plot", list(table["row"]), x_label=f"throughput (inputs/s, log scale, bars start at {style.human(floor)})", x_range=(floor, top * (top / floor) ** 0.45), x_log=True
+        "efficiency.plot",
+        list(table["row"]),
+        x_label=f"throughput (inputs/s, log scale, bars start at {style.human(floor)})",
+        x_range=(floor, top * (top / floor) ** room),
+        x_log=True,
     )
     own = {"source": source, "view": view, "left": "floor"}
     peak = plot.hbar("row", right="peak", height=0.84, fill_color=style.PEAK, line_color=None, **own)
     predicted = plot.hbar("row", right="predicted", height=0.56, fill_color=style.PREDICTED, line_color=None, **own)
-    measured = plot.hbar("row", right="measured", height=0.3, fill_color=style.MEASURED, line_color=style.MEASURED, line_width=1, **own)
-    plot.text("end", "row", text="note", source=source, view=view, text_baseline="middle", text_font_size=style.TEXT, text_color=style.INK)
+    plot.hbar("row", right="measured", height=0.3, fill_color=style.SURFACE, line_color=None, **own)
+    measured = plot.hbar(
+        "row",
+        right="measured",
+        height=0.3,
+        fill_color=style.MEASURED,
+        fill_alpha="filled",
+        line_color=style.MEASURED,
+        line_width=1.2,
+        **own,
+    )
+    plot.text(
+        "end",
+        "row",
+        text="note",
+        source=source,
+        view=view,
+        x_offset=7,
+        text_baseline="middle",
+        text_font_size=style.TEXT,
+        text_color=style.INK,
+    )
     style.key(plot, {"peak of the compute units": peak, "predicted by the roofline": predicted, "measured": measured})
     return plot
 
 
-def _words(best: dict[str, Any], table: Columns, scope: str, floor: float) -> tuple[str, list[str]]:
+def _words(best: dict[str, Any], table: Columns, scope: str) -> tuple[str, list[str]]:
     ratio = best["measured"] / best["predicted"]
     top = int(np.nanargmax(ratio))
     above = int((ratio > 1).sum())
-    beyond = f"; {above} of {len(ratio)} exceed 100 %: each says which assumption of the model fails" if above else ""
-    return (
-        f"Median efficiency {style.percent(float(np.nanmedian(ratio)))}, highest {style.percent(float(ratio[top]))} ({table['platform'][top]})",
-        [f"percent = measured ÷ predicted at the best batch unless chosen below, {scope_text(scope)}{beyond}", "hollow measured bar = flagged, reason in the tooltip"],
-    )
+    lines = [f"percent = measured ÷ predicted, {scope_text(scope)}; {style.HOLLOW}"]
+    if above:
+        lines.append(
+            f"{above} of {len(ratio)} exceed 100 %: each says how it breaks the roofline's assumption "
+            "that weights are read from memory once per input"
+        )
+    middle, highest = style.percent(float(np.nanmedian(ratio))), style.percent(float(ratio[top]))
+    return f"At the best batch: median efficiency {middle}, highest {highest} ({table['platform'][top]})", lines

@@ -8,7 +8,17 @@ import numpy as np
 from bokeh.models import ColumnDataSource, FactorRange, FixedTicker
 
 from roofcube.plot import style
-from roofcube.plot.tables import in_order, labels_of, platform_order, ranks, records, require, sorted_rows, value_text
+from roofcube.plot.tables import (
+    in_order,
+    labels_of,
+    one_model,
+    platform_order,
+    ranks,
+    records,
+    require,
+    sorted_rows,
+    value_text,
+)
 from roofcube.plot.toggles import Toggles
 
 if TYPE_CHECKING:
@@ -36,9 +46,9 @@ def rooflines(cube: xr.Dataset) -> Any:
     Returns
     -------
     Bokeh layout
-        Sources ``rooflines.roofs`` and ``rooflines.ridges``: a row per platform, mode and precision with a known peak; the
-        ridge point is at exactly (peak ÷ bandwidth, peak). Source ``rooflines.networks``: a row per network, pruning and
-        precision. Buttons by platform, device class and precision.
+        Sources ``rooflines.roofs`` and ``rooflines.ridges``: a row per platform, mode and precision with a known peak;
+        the ridge point is at exactly (peak ÷ bandwidth, peak). Source ``rooflines.networks``: a row per network,
+        pruning and precision. Buttons by platform, device class and precision.
 
     Raises
     ------
@@ -51,6 +61,7 @@ def rooflines(cube: xr.Dataset) -> Any:
     >>> rc.plot.rooflines(rc.predict(rc.inputs("mnist"))).name
     'rooflines'
     """
+    cube = one_model(cube)
     require(cube, ("peak_compute", "memory_bandwidth", "operational_intensity"), figure="rooflines")
     roofs = _roofs(cube)
     networks = records(cube, ["operational_intensity"])
@@ -62,13 +73,27 @@ def rooflines(cube: xr.Dataset) -> Any:
     toggles = Toggles("rooflines")
     platforms = platform_order(cube, roofs["platform"])
     colours = style.platform_colours(platforms)
-    symbols = {name: style.class_symbol(one) for name, one in zip(roofs["platform"], roofs["device_class"], strict=True)}
+    symbols = {
+        name: style.class_symbol(one) for name, one in zip(roofs["platform"], roofs["device_class"], strict=True)
+    }
     toggles.field("platform", "Platform", platforms, colours=colours, symbols=symbols)
-    toggles.field("device_class", "Class", list(dict.fromkeys(roofs["device_class"])), symbols={one: style.class_symbol(one) for one in roofs["device_class"]})
+    toggles.field(
+        "device_class",
+        "Class",
+        list(dict.fromkeys(roofs["device_class"])),
+        symbols={one: style.class_symbol(one) for one in roofs["device_class"]},
+    )
     precisions = in_order(cube, "precision", [*roofs.get("precision", []), *networks.get("precision", [])])
     toggles.field("precision", "Precision", [str(one) for one in precisions])
     top = style.frame(
-        name="rooflines.roofs", x_label="", y_label="attainable compute (TOP/s)", x_range=x_range, y_range=y_range, x_log=True, y_log=True, height=HEIGHT
+        name="rooflines.roofs",
+        x_label="",
+        y_label="attainable compute (TOP/s)",
+        x_range=x_range,
+        y_range=y_range,
+        x_log=True,
+        y_log=True,
+        height=HEIGHT,
     )
     _draw_intensities(top, networks, y_range, toggles)
     _draw_roofs(top, roofs, colours, (left, right), y_range, toggles)
@@ -80,8 +105,10 @@ def rooflines(cube: xr.Dataset) -> Any:
     lowest, highest = float(roofs["ridge"].min()), float(roofs["ridge"].max())
     style.titled(
         top,
-        f"Ridge points lie between {style.human(lowest)} and {style.human(highest)} op/B: a network left of its ridge is bound by memory",
-        "slope = memory bandwidth, flat = peak compute, marks = ridge points; vertical lines = networks (op per byte of weights), named below",
+        f"Ridge points lie between {style.human(lowest)} and {style.human(highest, 'op/B')}: "
+        "a network left of its ridge is bound by memory",
+        "slope = memory bandwidth, flat = peak compute, marks = ridge points; "
+        "vertical lines = networks (op per byte of weights), named below",
     )
     return toggles.over(top, bottom)
 
@@ -101,8 +128,16 @@ def _span(ridges: np.ndarray[Any, Any], intensities: np.ndarray[Any, Any]) -> tu
 def _draw_intensities(plot: Any, networks: Columns, y_range: tuple[float, float], toggles: Toggles) -> None:
     source = ColumnDataSource(_network_columns(networks), name="rooflines.networks")
     plot.segment(
-        x0="intensity", x1="intensity", y0=y_range[0], y1=y_range[1], source=source, view=toggles.view(source),
-        line_color=style.MUTED, line_alpha=0.35, line_width=1, name="rooflines.intensities",
+        x0="intensity",
+        x1="intensity",
+        y0=y_range[0],
+        y1=y_range[1],
+        source=source,
+        view=toggles.view(source),
+        line_color=style.MUTED,
+        line_alpha=0.28,
+        line_width=1,
+        name="rooflines.intensities",
     )
 
 
@@ -112,14 +147,24 @@ def _network_columns(networks: Columns) -> dict[str, Any]:
     return {"intensity": intensity, "text": value_text(intensity, "op/B"), **{name: networks[name] for name in names}}
 
 
-def _draw_roofs(plot: Any, roofs: Columns, colours: dict[str, str], x_range: tuple[float, float], y_range: tuple[float, float], toggles: Toggles) -> None:
+def _draw_roofs(
+    plot: Any,
+    roofs: Columns,
+    colours: dict[str, str],
+    x_range: tuple[float, float],
+    y_range: tuple[float, float],
+    toggles: Toggles,
+) -> None:
     left, right = x_range
     slope, peak, ridge = roofs["memory_bandwidth"] * 1e-3, roofs["peak_compute"], roofs["ridge"]
     count = len(peak)
     names = [name for name in ("platform", "device_class", "precision", "label", "configuration") if name in roofs]
     shared: dict[str, Any] = {name: roofs[name] for name in names}
     shared["colour"] = [colours[name] for name in roofs["platform"]]
-    shared["peak_text"], shared["bandwidth_text"] = value_text(peak, "TOP/s"), value_text(roofs["memory_bandwidth"], "GB/s")
+    shared["peak_text"], shared["bandwidth_text"] = (
+        value_text(peak, "TOP/s"),
+        value_text(roofs["memory_bandwidth"], "GB/s"),
+    )
     shared["ridge_text"] = value_text(ridge, "op/B")
     roof_columns = {
         **shared,
@@ -128,14 +173,49 @@ def _draw_roofs(plot: Any, roofs: Columns, colours: dict[str, str], x_range: tup
         "dash": _dashes(peak, slope),
     }
     lines = ColumnDataSource(roof_columns, name="rooflines.roofs")
-    drawn = plot.multi_line("x", "y", source=lines, view=toggles.view(lines), line_color="colour", line_width=2, line_dash="dash")
-    marked = {**shared, "ridge": ridge, "peak": peak, "marker": [style.class_marker(one) for one in roofs["device_class"]]}
+    drawn = plot.multi_line(
+        "x", "y", source=lines, view=toggles.view(lines), line_color="colour", line_width=2, line_dash="dash"
+    )
+    marked = {
+        **shared,
+        "ridge": ridge,
+        "peak": peak,
+        "marker": [style.class_marker(one) for one in roofs["device_class"]],
+    }
     marks = ColumnDataSource(marked, name="rooflines.ridges")
-    points = plot.scatter("ridge", "peak", marker="marker", source=marks, view=toggles.view(marks), size=9, fill_color="colour", line_color=style.SURFACE)
+    points = plot.scatter(
+        "ridge",
+        "peak",
+        marker="marker",
+        source=marks,
+        view=toggles.view(marks),
+        size=9,
+        fill_color="colour",
+        line_color=style.SURFACE,
+    )
     levels = spread_labels(np.log(peak), y_range, HEIGHT - 130)
-    labelled = {name: shared[name] for name in (*(one for one in ("platform", "device_class", "precision") if one in shared), "label", "colour")}
-    named = ColumnDataSource({**labelled, "x": np.full(count, right), "y": np.exp(levels)}, name="rooflines.names")
-    plot.text("x", "y", text="label", source=named, view=toggles.view(named), text_color="colour", text_font_size=style.TEXT, text_baseline="middle", x_offset=8, text_font_style="bold")
+    labelled = {
+        name: shared[name]
+        for name in (*(one for one in ("platform", "device_class", "precision") if one in shared), "label", "colour")
+    }
+    named = ColumnDataSource(
+        {**labelled, "x": np.full(count, right), "y": np.exp(levels), "peak": peak}, name="rooflines.names"
+    )
+    leader = right * (right / left) ** 0.02
+    named.data["end"] = np.full(count, leader)
+    plot.segment("x", "peak", "end", "y", source=named, view=toggles.view(named), line_color="colour", line_width=1)
+    plot.text(
+        "end",
+        "y",
+        text="label",
+        source=named,
+        view=toggles.view(named),
+        text_color="colour",
+        text_font_size=style.TEXT,
+        text_baseline="middle",
+        x_offset=5,
+        text_font_style="bold",
+    )
     details = {"peak": "@peak_text", "bandwidth": "@bandwidth_text", "ridge point": "@ridge_text"}
     style.hover(plot, [drawn], details, heading="@label", policy="interp")
     style.hover(plot, [points], details, heading="@label")
@@ -175,24 +255,55 @@ def _strip(networks: Columns, top: Any, toggles: Toggles) -> Any:
     """Draw the networks' intensities by name under the roofs, on the same axis."""
     names = list(dict.fromkeys(networks["label"])) or [""]
     plot = style.frame(
-        name="rooflines.networks", x_label="operational intensity (op per byte of weights)", x_range=top.x_range, x_log=True,
-        y_range=FactorRange(factors=names[::-1]), height=100 + 34 * len(names),
+        name="rooflines.networks",
+        x_label="operational intensity (op per byte of weights)",
+        x_range=top.x_range,
+        x_log=True,
+        y_range=FactorRange(factors=names[::-1]),
+        height=100 + 34 * len(names),
     )
     plot.toolbar_location = None
     plot.ygrid.grid_line_color = None
     source = ColumnDataSource(_network_columns(networks), name="rooflines.marks")
-    marks = plot.scatter("intensity", "label", source=source, view=toggles.view(source), marker="dash", angle=np.pi / 2, size=16, line_width=2, line_color=style.INK)
+    marks = plot.scatter(
+        "intensity",
+        "label",
+        source=source,
+        view=toggles.view(source),
+        marker="dash",
+        angle=np.pi / 2,
+        size=16,
+        line_width=2,
+        line_color=style.INK,
+    )
     style.hover(plot, [marks], {"operational intensity": "@text"})
     if "precision" in networks:
         heads = ColumnDataSource(_heads(networks))
-        plot.text("intensity", "label", text="precision", source=heads, view=toggles.view(heads), x_offset=5, text_baseline="middle", text_font_size=style.TEXT, text_color=style.MUTED)
+        plot.text(
+            "intensity",
+            "label",
+            text="precision",
+            source=heads,
+            view=toggles.view(heads),
+            x_offset=5,
+            text_baseline="middle",
+            text_font_size=style.TEXT,
+            text_color=style.MUTED,
+        )
     top.xaxis.visible = False
+    top.toolbar_location = "right"
     return plot
 
 
 def _heads(networks: Columns) -> dict[str, Any]:
     """Place a precision's name right of the network's last mark at that precision."""
     last: dict[tuple[str, str], float] = {}
-    for label, precision, intensity in zip(networks["label"], networks["precision"], networks["operational_intensity"], strict=True):
+    for label, precision, intensity in zip(
+        networks["label"], networks["precision"], networks["operational_intensity"], strict=True
+    ):
         last[label, precision] = max(intensity, last.get((label, precision), 0.0))
-    return {"label": [label for label, _ in last], "precision": [precision for _, precision in last], "intensity": list(last.values())}
+    return {
+        "label": [label for label, _ in last],
+        "precision": [precision for _, precision in last],
+        "intensity": list(last.values()),
+    }

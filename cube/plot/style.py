@@ -44,6 +44,7 @@ __all__ = [
     "hover",
     "human",
     "log_bounds",
+    "marker_size",
     "percent",
     "plain_ticks",
     "platform_colours",
@@ -77,7 +78,18 @@ PLATFORM_COLOURS = {
     "NCS2": "#aa3377",
     "U96-A53": "#7d7d7d",
 }
-OTHER_COLOURS = ("#0099a8", "#b5651d", "#6a8f1f", "#9b5de5", "#d1495b", "#5f7a99", "#4ca64c", "#c77800", "#7b6f5b", "#e377c2")
+OTHER_COLOURS = (
+    "#0099a8",
+    "#b5651d",
+    "#6a8f1f",
+    "#9b5de5",
+    "#d1495b",
+    "#5f7a99",
+    "#4ca64c",
+    "#c77800",
+    "#7b6f5b",
+    "#e377c2",
+)
 
 CLASS_MARKERS = {"FPGA": "circle", "GPU": "square", "TPU": "triangle", "VLIW": "diamond", "CPU": "inverted_triangle"}
 CLASS_SYMBOLS = {"FPGA": "●", "GPU": "■", "TPU": "▲", "VLIW": "◆", "CPU": "▼"}
@@ -91,29 +103,31 @@ for (const [step, letter] of [[1e12, "T"], [1e9, "G"], [1e6, "M"], [1e3, "k"]])
 return String(+tick.toPrecision(6));
 """
 
-# Canvas text cannot follow the page's style sheet: this exchanges the four neutral colours when the reader's scheme changes.
+# Canvas text cannot follow the page's style sheet: this exchanges the four neutral colours with the reader's scheme.
 DARK_MODE = """
 (() => {
-  const light = %s, dark = %s;
+  const light = LIGHT, dark = DARK;
   const scheme = window.matchMedia("(prefers-color-scheme: dark)");
   const forced = () => document.documentElement.dataset.theme;
   const paint = () => {
     const to_dark = forced() ? forced() === "dark" : scheme.matches;
     const [from, to] = to_dark ? [light, dark] : [dark, light];
     const swap = (value) => { const place = from.indexOf(value); return place < 0 ? null : to[place]; };
-    for (const doc of Bokeh.documents) for (const model of doc._all_models.values()) for (const [name, value] of Object.entries(model.attributes)) {
-      if (!name.includes("color") && !name.includes("fill")) continue;
-      const plain = typeof value === "string" ? swap(value) : null;
-      if (plain) { model[name] = plain; continue; }
-      if (value && typeof value.value === "string") { const inner = swap(value.value); if (inner) model[name] = {...value, value: inner}; }
+    const models = Bokeh.documents.flatMap((doc) => [...doc._all_models.values()]);
+    for (const model of models) for (const [name, value] of Object.entries(model.attributes)) {
+      if (!name.includes("color")) continue;
+      const wrapped = value !== null && typeof value === "object" && typeof value.value === "string";
+      const other = typeof value === "string" ? swap(value) : wrapped ? swap(value.value) : null;
+      if (other) model[name] = wrapped ? {...value, value: other} : other;
     }
   };
-  const start = () => (window.Bokeh && Bokeh.documents.length && Bokeh.documents[0]._all_models.size ? paint() : setTimeout(start, 50));
+  const ready = () => window.Bokeh && Bokeh.documents.length && Bokeh.documents[0]._all_models.size;
+  const start = () => (ready() ? paint() : setTimeout(start, 50));
   scheme.addEventListener("change", paint);
   new MutationObserver(paint).observe(document.documentElement, {attributeFilter: ["data-theme"]});
   start();
 })();
-""" % (list(ON_DARK), list(ON_DARK.values()))
+""".replace("LIGHT", str(list(ON_DARK))).replace("DARK;", f"{list(ON_DARK.values())};")
 
 HEADING = """
 :host { color: #1f2329; font-size: 13px; }
@@ -125,6 +139,7 @@ HEADING = """
 :host-context([data-theme="dark"]) { color: #e8ecf1; }
 :host-context([data-theme="dark"]) .note { color: #a3adb8; }
 """
+HOLLOW = "hollow = flagged, reason in the tooltip"
 TOOLTIP_STYLE = "font-size:13px;max-width:420px;line-height:1.35;color:#1f2329"
 
 
@@ -151,7 +166,13 @@ def human(value: float, unit: str = "") -> str:
 
 def _digits(value: float) -> str:
     rounded = float(f"{value:.3g}")
-    return f"{rounded:.0f}" if abs(rounded) >= 100 else f"{rounded:g}" if abs(rounded) >= 1e-4 or not rounded else f"{rounded:.1e}"
+    return (
+        f"{rounded:.0f}"
+        if abs(rounded) >= 100
+        else f"{rounded:g}"
+        if abs(rounded) >= 1e-4 or not rounded
+        else f"{rounded:.1e}"
+    )
 
 
 def percent(ratio: float) -> str:
@@ -183,7 +204,7 @@ def decades(low: float, high: float) -> list[float]:
 
 
 def platform_colours(platforms: Iterable[str]) -> dict[str, str]:
-    """Give each platform its colour: the same one in every figure; a platform of the user's own gets one by its name."""
+    """Give each platform its colour, the same in every figure; a platform of the user's own gets one by its name."""
     names = list(dict.fromkeys(platforms))
     colours = {name: PLATFORM_COLOURS[name] for name in names if name in PLATFORM_COLOURS}
     taken: set[str] = set()
@@ -198,6 +219,11 @@ def platform_colours(platforms: Iterable[str]) -> dict[str, str]:
 def class_marker(device_class: str) -> str:
     """Marker of a device class."""
     return CLASS_MARKERS.get(device_class, OTHER_MARKER)
+
+
+def marker_size(device_class: str, size: float) -> float:
+    """Size at which the markers of all classes look equally large; diamonds are drawn narrow."""
+    return size * {"diamond": 1.5, "square": 0.92}.get(class_marker(device_class), 1.0)
 
 
 def class_symbol(device_class: str) -> str:
@@ -235,10 +261,11 @@ def frame(
         tools="box_zoom,wheel_zoom,reset,save",
         active_drag=None,
         active_scroll=None,
-        toolbar_location="above",
+        toolbar_location="below",
         background_fill_color=SURFACE,
         border_fill_color=SURFACE,
         outline_line_color=None,
+        border_line_color=None,
         **ranges,
     )
     plot.toolbar.logo = None
@@ -283,8 +310,13 @@ def linear_ticks(axis: Any, wanted: str = "0[.]0[0]") -> None:
 
 def titled(plot: Any, title: str = "", notes: str | Sequence[str] = ()) -> None:
     """Put a title that says what to see above a figure, and lines that say how to read it."""
-    for note in reversed([notes] if isinstance(notes, str) else list(notes)):
-        plot.add_layout(Title(text=note, text_font_size="13px", text_font_style="normal", text_color=MUTED, standoff=4), "above")
+    for place, note in enumerate(reversed([notes] if isinstance(notes, str) else list(notes))):
+        plot.add_layout(
+            Title(
+                text=note, text_font_size="13px", text_font_style="normal", text_color=MUTED, standoff=4 if place else 9
+            ),
+            "above",
+        )
     if title:
         plot.add_layout(Title(text=title, text_font_size="16px", text_color=INK, standoff=4), "above")
 
@@ -292,10 +324,22 @@ def titled(plot: Any, title: str = "", notes: str | Sequence[str] = ()) -> None:
 def heading(title: str, notes: str | Sequence[str] = ()) -> Any:
     """Make the title of a figure of several panels."""
     lines = "".join(f"<div class=note>{escape(note)}</div>" for note in ([notes] if isinstance(notes, str) else notes))
-    return Div(text=f"<div class=title>{escape(title)}</div>{lines}", width=WIDTH, stylesheets=[sheet(HEADING)], disable_math=True)
+    return Div(
+        text=f"<div class=title>{escape(title)}</div>{lines}",
+        width=WIDTH,
+        stylesheets=[sheet(HEADING)],
+        disable_math=True,
+    )
 
 
-def hover(plot: Any, renderers: Sequence[Any], lines: Mapping[str, str] | Sequence[str], *, heading: str = "@configuration", policy: str | None = None) -> None:
+def hover(
+    plot: Any,
+    renderers: Sequence[Any],
+    lines: Mapping[str, str] | Sequence[str],
+    *,
+    heading: str = "@configuration",
+    policy: str | None = None,
+) -> None:
     """Add a tooltip: the configuration in bold, then a line per value; @names are columns of the renderer's source."""
     pairs = list(lines.items()) if hasattr(lines, "items") else [("", line) for line in lines]
     body = "".join(f"<div>{escape(label)}{': ' if label else ''}{text}</div>" for label, text in pairs)
@@ -315,8 +359,20 @@ def key(plot: Any, entries: Mapping[str, Any]) -> None:
     """Put a legend in a line between the titles and the marks: it can never cover data. Call before `titled`."""
     items = [LegendItem(label=label, renderers=[renderer], index=0) for label, renderer in entries.items()]
     legend = Legend(
-        items=items, orientation="horizontal", location="top_left", label_text_font_size="13px", label_text_color=INK,
-        border_line_color=None, background_fill_color=None, background_fill_alpha=0, padding=0, margin=6, spacing=18, glyph_height=16, glyph_width=16, label_height=16,
+        items=items,
+        orientation="horizontal",
+        location="top_left",
+        label_text_font_size="13px",
+        label_text_color=INK,
+        border_line_color=None,
+        background_fill_color=None,
+        background_fill_alpha=0,
+        padding=0,
+        margin=6,
+        spacing=18,
+        glyph_height=16,
+        glyph_width=16,
+        label_height=16,
     )
     plot.add_layout(legend, "above")
 

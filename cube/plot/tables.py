@@ -15,7 +15,28 @@ from roofcube.variables import DIMS, QUALITY, VARIABLES
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-__all__ = ["Columns", "array_of", "doubts", "flags_text", "in_order", "labels_of", "measured_names", "model_text", "platform_order", "ranks", "records", "require", "scale_of", "scope_text", "several", "short_label", "sorted_rows", "value_text"]
+__all__ = [
+    "Columns",
+    "array_of",
+    "doubts",
+    "flags_text",
+    "in_order",
+    "labels_of",
+    "measured_names",
+    "model_text",
+    "one_model",
+    "own_dims",
+    "platform_order",
+    "ranks",
+    "records",
+    "require",
+    "scale_of",
+    "scope_text",
+    "several",
+    "short_label",
+    "sorted_rows",
+    "value_text",
+]
 
 Columns = dict[str, np.ndarray[Any, Any]]
 CONFIGURATION = ("platform", "mode", "precision", "topology", "pruning")
@@ -37,8 +58,23 @@ SCALES = {
 
 # findings that cast doubt on a quantity; a point with one of them is drawn hollow
 DOUBTS = {
-    "throughput": ("above_compute_peak", "above_roofline", "above_bound", "unit_off", "duplicate_key", "does_not_scale", "compute_time_incomplete", "other_precision_executed"),
-    "latency": ("throughput_latency_mismatch", "system_faster_than_compute", "unit_off", "duplicate_key", "compute_time_incomplete"),
+    "throughput": (
+        "above_compute_peak",
+        "above_roofline",
+        "above_bound",
+        "unit_off",
+        "duplicate_key",
+        "does_not_scale",
+        "compute_time_incomplete",
+        "other_precision_executed",
+    ),
+    "latency": (
+        "throughput_latency_mismatch",
+        "system_faster_than_compute",
+        "unit_off",
+        "duplicate_key",
+        "compute_time_incomplete",
+    ),
     "power": ("full_power_below_idle", "foreign_power", "power_set_up_differs", "power_is_maximum", "duplicate_key"),
     "accuracy": ("accuracy_differs",),
 }
@@ -51,16 +87,20 @@ SYSTEM_DOUBTS = {
 def require(cube: xr.Dataset, names: Iterable[str], *, figure: str) -> None:
     """Raise unless the cube has these variables, each with a value somewhere."""
     if not isinstance(cube, xr.Dataset):
-        msg = f"`cube`: expected a Dataset, got {type(cube).__name__}; pass benchmark(task) or a cube of predict() and join()"
+        msg = f"`cube`: expected a Dataset, got {type(cube).__name__}; pass benchmark(task) or a cube of predict()"
         raise InvalidDataError(msg)
     for name in names:
-        if name not in cube.variables:
-            where = "join(cube, measurements)" if name.startswith(("measured", "power_", "n_rows", "energy_per", "inputs_per")) else "predict(inputs)"
+        if name not in cube.variables or cube[name].size == 0:
+            where = (
+                "join(cube, measurements)"
+                if name.startswith(("measured", "power_", "n_rows", "energy_per", "inputs_per"))
+                else "predict(inputs)"
+            )
             msg = f"`{name}`: the figure {figure} needs this variable and the cube lacks it; add it with {where}"
             raise MissingInputError(msg)
         array = cube[name]
         if array.dtype.kind == "f" and not bool(array.notnull().any()):
-            msg = f"`{name}`: the figure {figure} expected at least one value, got none (all of {array.size} are NaN); pass a cube where it is known"
+            msg = f"`{name}`: the figure {figure} needs a value and all are NaN; pass a cube where it is known"
             raise MissingInputError(msg)
 
 
@@ -94,7 +134,9 @@ def array_of(cube: xr.Dataset, name: str, *, unit: bool = True) -> xr.DataArray:
     return cube[name] if factor == 1.0 else cube[name] * factor
 
 
-def records(cube: xr.Dataset, names: Sequence[str], *, known: str | Sequence[str] | None = None, scaled: bool = True) -> Columns:
+def records(
+    cube: xr.Dataset, names: Sequence[str], *, known: str | Sequence[str] | None = None, scaled: bool = True
+) -> Columns:
     """Lay variables out as columns, one row for each cell where `known` (the first name if not given) has a value.
 
     Adds a column per dim, `device_class`, `configuration` (the text of tooltips), `flags`, and `source`.
@@ -103,18 +145,21 @@ def records(cube: xr.Dataset, names: Sequence[str], *, known: str | Sequence[str
     dims = _ordered(dict.fromkeys(dim for name in names for dim in map(str, cube[name].dims)))
     sizes = tuple(cube.sizes[dim] for dim in dims)
 
-    def full(array: xr.DataArray) -> np.ndarray[Any, Any]:
+    def flat(array: xr.DataArray) -> np.ndarray[Any, Any]:
         own = array.transpose(*(dim for dim in dims if dim in array.dims)).values
-        return np.broadcast_to(own[tuple(slice(None) if dim in array.dims else None for dim in dims)], sizes)
+        return np.broadcast_to(own[tuple(slice(None) if dim in array.dims else None for dim in dims)], sizes).reshape(
+            -1
+        )
 
-    mask = np.ones(sizes, dtype=bool)
-    for name in must:
-        mask &= ~np.isnan(full(cube[name]).astype("f8"))
-    cells = np.nonzero(mask) if sizes else (np.zeros(1, dtype=np.intp),) * 0
-    count = int(mask.sum())
+    cells = np.flatnonzero(np.all([~np.isnan(flat(cube[name]).astype("f8")) for name in must], axis=0))
+    count = cells.size
+    if not count:
+        wanted = " and ".join(must)
+        msg = f"`{must[0]}`: expected a cell where {wanted} are known, got none; pass a cube where they meet"
+        raise MissingInputError(msg)
 
     def taken(array: xr.DataArray) -> np.ndarray[Any, Any]:
-        return np.asarray(full(array)[cells]).reshape(count)
+        return flat(array)[cells]
 
     columns: Columns = {dim: taken(cube[dim]) for dim in dims}
     for dim in (*DIMS, "device_class", "task"):
@@ -137,15 +182,33 @@ def records(cube: xr.Dataset, names: Sequence[str], *, known: str | Sequence[str
     return columns
 
 
+def own_dims(cube: xr.Dataset, name: str) -> list[str]:
+    """Dims of a variable that are the user's own."""
+    return [str(dim) for dim in cube[name].dims if dim not in DIMS]
+
+
+def one_model(cube: xr.Dataset) -> xr.Dataset:
+    """Take the first of several assumptions: a figure shows one model."""
+    if "assumptions" not in cube.dims:
+        return cube
+    return cube.isel(assumptions=0, drop=True).assign_attrs(assumptions=str(cube["assumptions"].values[0]))
+
+
 def _ordered(dims: Iterable[str]) -> list[str]:
     """Put dims in the order of ties: the known ones, the user's own, batch last."""
     given = list(dims)
-    return [dim for dim in DIMS[:-1] if dim in given] + [dim for dim in given if dim not in DIMS] + [dim for dim in given if dim == "batch"]
+    return (
+        [dim for dim in DIMS[:-1] if dim in given]
+        + [dim for dim in given if dim not in DIMS]
+        + [dim for dim in given if dim == "batch"]
+    )
 
 
 def _configurations(columns: Columns, count: int) -> np.ndarray[Any, Any]:
     known = [name for name in DIMS if name in columns]
-    extra = [name for name in columns if name not in DIMS and name not in VARIABLES and name not in ("device_class", "task")]
+    extra = [
+        name for name in columns if name not in DIMS and name not in VARIABLES and name not in ("device_class", "task")
+    ]
     texts = []
     for row in range(count):
         text = configuration_text({name: columns[name][row].item() for name in known}).strip(" ·")
@@ -181,14 +244,24 @@ def _meanings(cube: xr.Dataset) -> dict[str, int]:
 def flags_text(cube: xr.Dataset, quality: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     """Write the findings of each row in words; 'none' where there are none."""
     meanings = _meanings(cube)
-    known = {bits: ", ".join(name.replace("_", " ") for name, bit in meanings.items() if bits & bit) or "none" for bits in set(quality.astype("i8").tolist())}
+    known = {
+        bits: ", ".join(name.replace("_", " ") for name, bit in meanings.items() if bits & bit) or "none"
+        for bits in set(quality.astype("i8").tolist())
+    }
     return np.array([known[bits] for bits in quality.astype("i8").tolist()], dtype=object)
 
 
-def doubts(cube: xr.Dataset, quality: np.ndarray[Any, Any], quantities: Sequence[str], *, scope: str = "compute") -> np.ndarray[Any, Any]:
+def doubts(
+    cube: xr.Dataset,
+    quality: np.ndarray[Any, Any],
+    quantities: Sequence[str],
+    *,
+    scope: str = "compute",
+    but: Sequence[str] = (),
+) -> np.ndarray[Any, Any]:
     """Tell the rows whose figure is doubtful: a finding that concerns one of these quantities."""
     table = DOUBTS if scope == "compute" else {**DOUBTS, **SYSTEM_DOUBTS}
-    names = {name for quantity in quantities for name in table[quantity]}
+    names = {name for quantity in quantities for name in table[quantity]} - set(but)
     bits = sum(bit for name, bit in _meanings(cube).items() if name in names)
     return (quality.astype("i8") & bits) != 0
 
@@ -202,10 +275,29 @@ def several(columns: Columns, name: str) -> bool:
 
 
 def labels_of(columns: Columns, dims: Sequence[str], *, shown: Sequence[str] | None = None) -> np.ndarray[Any, Any]:
-    """Write short labels from the dims that differ between rows (or from those in `shown`)."""
+    """Write short labels from the dims that differ between rows (or from those in `shown`).
+
+    A network that occurs at one pruning only is named without it.
+    """
     used = [dim for dim in dims if dim in columns and (several(columns, dim) if shown is None else dim in shown)]
     count = len(next(iter(columns.values())))
-    return np.array([" ".join(filter(None, (short_label(dim, columns[dim][row]) for dim in used))) for row in range(count)], dtype=object)
+    plain = _at_one_pruning(columns) if "topology" in used else set()
+
+    def label(row: int) -> str:
+        hidden = "pruning" if plain and columns["topology"][row] in plain else ""
+        return " ".join(filter(None, (short_label(dim, columns[dim][row]) for dim in used if dim != hidden)))
+
+    return np.array([label(row) for row in range(count)], dtype=object)
+
+
+def _at_one_pruning(columns: Columns) -> set[Any]:
+    """Networks that occur at one pruning, where others occur at several."""
+    if "pruning" not in columns or "topology" not in columns:
+        return set()
+    kept: dict[Any, set[float]] = {}
+    for topology, pruning in zip(columns["topology"].tolist(), columns["pruning"].tolist(), strict=True):
+        kept.setdefault(topology, set()).add(pruning)
+    return {topology for topology, values in kept.items() if len(values) == 1}
 
 
 def short_label(dim: str, value: Any) -> str:
@@ -214,7 +306,9 @@ def short_label(dim: str, value: Any) -> str:
         return f"{float(value):g} %"
     if dim == "mode" and value == "default":
         return ""
-    return _label(value) if dim not in DIMS else f"{value:g}" if isinstance(value, int | float | np.number) else str(value)
+    return (
+        _label(value) if dim not in DIMS else f"{value:g}" if isinstance(value, int | float | np.number) else str(value)
+    )
 
 
 def in_order(cube: xr.Dataset, dim: str, labels: Iterable[Any]) -> list[Any]:
@@ -239,7 +333,9 @@ def ranks(cube: xr.Dataset, columns: Columns, dim: str) -> np.ndarray[Any, Any]:
     """Place of each row's label in the fixed order of a dim."""
     if dim not in columns:
         return np.zeros(len(next(iter(columns.values()))), dtype=np.intp)
-    ordered = platform_order(cube, columns[dim].tolist()) if dim == "platform" else in_order(cube, dim, columns[dim].tolist())
+    ordered = (
+        platform_order(cube, columns[dim].tolist()) if dim == "platform" else in_order(cube, dim, columns[dim].tolist())
+    )
     return np.array([ordered.index(label) for label in columns[dim].tolist()], dtype=np.intp)
 
 

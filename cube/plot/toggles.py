@@ -19,8 +19,8 @@ SHOWN = """
 const on = fields.map((field, place) => new Set(groups[place].active.map((index) => values[place][index])));
 sources.forEach((source, place) => {
   const used = fields.map((field, index) => [source.data[field], on[index]]).filter(([column]) => column !== undefined);
-  const keep = Array.from({length: source.get_length() ?? 0}, (_, row) => used.every(([column, wanted]) => column[row] === "" || wanted.has(column[row])));
-  filters[place].booleans = keep;
+  const shown = (row) => used.every(([column, wanted]) => column[row] === "" || wanted.has(column[row]));
+  filters[place].booleans = Array.from({length: source.get_length() ?? 0}, (_, row) => shown(row));
 });
 for (const [source, range] of followers) {
   const keep = filters[sources.indexOf(source)].booleans;
@@ -31,7 +31,10 @@ for (const [source, range] of followers) {
 BUTTONS = """
 :host { font-size: 13px; }
 .bk-btn-group { flex-wrap: wrap; gap: 4px; }
-.bk-btn-group .bk-btn { font-size: 13px; padding: 3px 9px; border-radius: 4px; border: 1px solid #8b949e; background: transparent; color: inherit; margin: 0; }
+.bk-btn-group .bk-btn {
+  font-size: 13px; padding: 3px 9px; margin: 0;
+  border: 1px solid #8b949e; border-radius: 4px; background: transparent; color: inherit;
+}
 .bk-btn-group .bk-btn.bk-active { box-shadow: none; background: rgba(127, 140, 155, .18); font-weight: 500; }
 .bk-btn-group .bk-btn:not(.bk-active) { opacity: .55; text-decoration: line-through; }
 :host { color: #1f2329; }
@@ -44,7 +47,9 @@ BUTTONS = """
 def choice(name: str, field: str, labels: Sequence[str], active: str) -> Any:
     """Make a row of buttons of which one is on; named ``{name}.choice.{field}``."""
     css = BUTTONS.replace("text-decoration: line-through;", "")
-    return RadioButtonGroup(labels=list(labels), active=list(labels).index(active), name=f"{name}.choice.{field}", stylesheets=[sheet(css)])
+    return RadioButtonGroup(
+        labels=list(labels), active=list(labels).index(active), name=f"{name}.choice.{field}", stylesheets=[sheet(css)]
+    )
 
 
 def headed(title: str, widget: Any) -> Any:
@@ -90,7 +95,9 @@ class Toggles:
             if colours
         )
         texts = [f"{(symbols or {}).get(value, '')} {(labels or {}).get(value, value)}".strip() for value in values]
-        group = CheckboxButtonGroup(labels=texts, active=list(range(len(values))), name=f"{self._name}.toggle.{field}", stylesheets=[sheet(css)])
+        group = CheckboxButtonGroup(
+            labels=texts, active=list(range(len(values))), name=f"{self._name}.toggle.{field}", stylesheets=[sheet(css)]
+        )
         self._fields.append(field)
         self._values.append(list(values))
         self._groups.append(group)

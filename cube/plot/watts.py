@@ -10,8 +10,7 @@ from bokeh.models import ColumnDataSource
 
 from roofcube.plot import style
 from roofcube.plot.rows import by_configuration, row_figure, row_toggles
-from roofcube.plot.tables import CONFIGURATION, array_of, doubts, flags_text, measured_names, records, require, scope_text, value_text
-from roofcube.variables import DIMS
+from roofcube.plot.tables import doubts, measured_names, own_dims, records, require, scope_text, value_text
 
 if TYPE_CHECKING:
     from roofcube.plot.tables import Columns
@@ -30,7 +29,8 @@ def power(cube: xr.Dataset) -> Any:
     Returns
     -------
     Bokeh layout
-        Source ``power.bars``: a row per configuration measured; bars are means over batches, the whisker spans all of them.
+        Source ``power.bars``: a row per configuration measured; bars are means over batches, the whisker spans all of
+        them.
 
     Raises
     ------
@@ -46,8 +46,12 @@ def power(cube: xr.Dataset) -> Any:
     require(cube, ("power_full",), figure="power")
     names = [name for name in ("power_base", "power_idle", "power_full") if name in cube]
     table = _over_batches(cube, names, "power_full")
-    table = by_configuration(cube, table, -table["power_full"])
-    fields = [name for name in ("platform", "precision", "topology", "configuration", "flags", "rows", *names) if name in table]
+    table = by_configuration(cube, table, -table["power_full"], own=own_dims(cube, "power_full"))
+    fields = [
+        name
+        for name in ("platform", "precision", "topology", "configuration", "flags", "rows", *names)
+        if name in table
+    ]
     data: dict[str, Any] = {name: table[name] for name in fields}
     data.update(row=list(table["row"]), low=table["low"], high=table["high"])
     for name in names:
@@ -58,24 +62,54 @@ def power(cube: xr.Dataset) -> Any:
     source = ColumnDataSource(data, name="power.bars")
     toggles = row_toggles("power", cube, table)
     view = toggles.view(source)
-    plot = row_figure("power.plot", list(table["row"]), x_label="power (W)", x_range=(0.0, float(np.nanmax(data["end"]) * 1.1)), x_log=False)
+    plot = row_figure(
+        "power.plot",
+        list(table["row"]),
+        x_label="power (W)",
+        x_range=(0.0, float(np.nanmax(data["end"]) * 1.1)),
+        x_log=False,
+    )
     style.linear_ticks(plot.xaxis)
     toggles.follow(source, plot.y_range)
-    looks = {"power_full": (0.8, style.MEASURED, "under load (full)"), "power_idle": (0.5, style.PEAK, "idle"), "power_base": (0.22, style.MUTED, "application not started (base)")}
+    looks = {
+        "power_full": (0.8, style.MEASURED, "under load (full)"),
+        "power_idle": (0.5, style.PEAK, "idle"),
+        "power_base": (0.22, style.MUTED, "application not started (base)"),
+    }
     entries = {}
     for name, (height, colour, label) in looks.items():
         if name in names:
             full = name == "power_full"
             entries[label] = plot.hbar(
-                "row", right=name, height=height, source=source, view=view, fill_color=colour, fill_alpha="filled" if full else 1.0, line_color=colour if full else style.SURFACE, line_width=1.2 if full else 0.5
+                "row",
+                right=name,
+                height=height,
+                source=source,
+                view=view,
+                fill_color=colour,
+                fill_alpha="filled" if full else 1.0,
+                line_color=colour if full else style.SURFACE,
+                line_width=1.2 if full else 0.5,
             )
     plot.segment("low", "row", "high", "row", source=source, view=view, line_color=style.INK, line_width=1.5)
-    plot.text("end", "row", text="power_full_text", source=source, view=view, x_offset=7, text_baseline="middle", text_font_size=style.TEXT, text_color=style.INK)
+    plot.text(
+        "end",
+        "row",
+        text="power_full_text",
+        source=source,
+        view=view,
+        x_offset=7,
+        text_baseline="middle",
+        text_font_size=style.TEXT,
+        text_color=style.INK,
+    )
     lines = {name.removeprefix("power_"): f"@{name}_text" for name in reversed(names)}
     style.hover(plot, list(entries.values()), {**lines, "over batches": "@spread", "rows": "@rows", "flags": "@flags"})
     style.key(plot, entries)
     style.titled(
-        plot, _range_words(table, "power_full", "under load", "W"), "mean over batches; the line spans the lowest to the highest batch; hollow = flagged, reason in the tooltip"
+        plot,
+        _range_words(table, "power_full", "under load", "W"),
+        "mean over batches; the line spans the lowest to the highest batch; " + style.HOLLOW,
     )
     return toggles.over(plot)
 
@@ -93,7 +127,8 @@ def energy(cube: xr.Dataset, *, scope: str = "compute") -> Any:
     Returns
     -------
     Bokeh layout
-        Source ``energy.bars``: a row per configuration measured; bars are means over batches, the whisker spans all of them.
+        Source ``energy.bars``: a row per configuration measured; bars are means over batches, the whisker spans all of
+        them.
 
     Raises
     ------
@@ -123,8 +158,8 @@ def inputs_per_joule(cube: xr.Dataset, *, scope: str = "compute") -> Any:
     Returns
     -------
     Bokeh layout
-        Source ``inputs_per_joule.bars``: a row per configuration measured; bars are means over batches, the whisker spans
-        all of them.
+        Source ``inputs_per_joule.bars``: a row per configuration measured; bars are means over batches, the whisker
+        spans all of them.
 
     Raises
     ------
@@ -149,16 +184,24 @@ def _with_energy(cube: xr.Dataset, scope: str, figure: str) -> xr.Dataset:
         return cube
     require(cube, ("power_full", throughput), figure=figure)
     joules = cube["power_full"] / cube[throughput]
-    return cube.assign(energy_per_input=joules.assign_attrs(units="J"), inputs_per_joule=(1.0 / joules).assign_attrs(units="1/J"))
+    return cube.assign(
+        energy_per_input=joules.assign_attrs(units="J"), inputs_per_joule=(1.0 / joules).assign_attrs(units="1/J")
+    )
 
 
 def _per_input(cube: xr.Dataset, figure: str, name: str, words: str, unit: str, scope: str) -> Any:
     table = _over_batches(cube, [name], name)
-    table = by_configuration(cube, table, table[name] * (1.0 if unit == "mJ" else -1.0))
+    table = by_configuration(cube, table, table[name] * (1.0 if unit == "mJ" else -1.0), own=own_dims(cube, name))
     floor = float(10.0 ** np.floor(np.log10(np.nanmin(table["low"]))))
     fields = [one for one in ("platform", "precision", "topology", "configuration", "flags", "rows") if one in table]
     data: dict[str, Any] = {one: table[one] for one in fields}
-    data.update(row=list(table["row"]), low=table["low"], high=table["high"], value=table[name], value_text=value_text(table[name], unit))
+    data.update(
+        row=list(table["row"]),
+        low=table["low"],
+        high=table["high"],
+        value=table[name],
+        value_text=value_text(table[name], unit),
+    )
     data["spread"] = _spread(table, unit)
     data["floor"] = np.full(len(table[name]), floor)
     data["filled"] = np.where(doubts(cube, table["quality"], ("power", "throughput"), scope=scope), 0.0, 0.9)
@@ -167,29 +210,64 @@ def _per_input(cube: xr.Dataset, figure: str, name: str, words: str, unit: str, 
     view = toggles.view(source)
     highest = float(np.nanmax(table["high"]))
     plot = row_figure(
-        f"{figure}.plot", list(table["row"]), x_label=f"{words} ({unit}, log scale, bars start at {style.human(floor)})", x_range=(floor, highest * (highest / floor) ** 0.12), x_log=True
+        f"{figure}.plot",
+        list(table["row"]),
+        x_label=f"{words} ({unit}, log scale, bars start at {style.human(floor)})",
+        x_range=(floor, highest * (highest / floor) ** 0.12),
+        x_log=True,
     )
     toggles.follow(source, plot.y_range)
-    bars = plot.hbar("row", left="floor", right="value", height=0.68, source=source, view=view, fill_color=style.MEASURED, fill_alpha="filled", line_color=style.MEASURED, line_width=1.2)
+    bars = plot.hbar(
+        "row",
+        left="floor",
+        right="value",
+        height=0.68,
+        source=source,
+        view=view,
+        fill_color=style.MEASURED,
+        fill_alpha="filled",
+        line_color=style.MEASURED,
+        line_width=1.2,
+    )
     plot.segment("low", "row", "high", "row", source=source, view=view, line_color=style.INK, line_width=1.5)
-    plot.text("high", "row", text="value_text", source=source, view=view, x_offset=7, text_baseline="middle", text_font_size=style.TEXT, text_color=style.INK)
+    plot.text(
+        "high",
+        "row",
+        text="value_text",
+        source=source,
+        view=view,
+        x_offset=7,
+        text_baseline="middle",
+        text_font_size=style.TEXT,
+        text_color=style.INK,
+    )
     style.hover(plot, [bars], {words: "@value_text", "over batches": "@spread", "rows": "@rows", "flags": "@flags"})
     style.titled(
-        plot, _range_words(table, name, words, unit), f"measured, {scope_text(scope)}, power under load; mean over batches, the line spans all of them; hollow = flagged, reason in the tooltip"
+        plot,
+        _range_words(table, name, words, unit),
+        f"measured, {scope_text(scope)}, power under load; mean over batches, line = all batches; {style.HOLLOW}",
     )
     return toggles.over(plot)
 
 
 def _over_batches(cube: xr.Dataset, names: list[str], main: str) -> Columns:
     """Reduce each configuration to the mean of its measured batches, with the extremes of the main variable."""
-    array = array_of(cube, main)
+    array = cube[main]
     known = array.notnull()
     reduced = [dim for dim in ("batch",) if dim in array.dims]
-    parts = {name: array_of(cube, name).where(known).mean(reduced) if set(reduced) <= set(cube[name].dims) else array_of(cube, name) for name in names}
+    parts = {
+        name: cube[name].where(known).mean(reduced, keep_attrs=True)
+        if set(reduced) <= set(cube[name].dims)
+        else cube[name]
+        for name in names
+    }
     small = xr.Dataset(parts, attrs=cube.attrs)
-    small["low"], small["high"], small["rows"] = array.min(reduced), array.max(reduced), known.sum(reduced).astype("f8")
+    small["low"], small["high"] = array.min(reduced, keep_attrs=True), array.max(reduced, keep_attrs=True)
+    small["rows"] = known.sum(reduced).astype("f8")
     if "quality" in cube:
-        small["quality"] = _union(cube["quality"].where(known, 0).astype("i8"), reduced).assign_attrs(cube["quality"].attrs)
+        small["quality"] = _union(cube["quality"].where(known, 0).astype("i8"), reduced).assign_attrs(
+            cube["quality"].attrs
+        )
     table = records(small, [*names, "low", "high", "rows"], known=main)
     table["rows"] = np.array([f"{count:.0f}" for count in table["rows"]], dtype=object)
     return table
@@ -204,9 +282,16 @@ def _union(bits: xr.DataArray, dims: list[str]) -> xr.DataArray:
 
 def _spread(table: Columns, unit: str) -> np.ndarray[Any, Any]:
     pairs = zip(table["low"], table["high"], strict=True)
-    return np.array([style.human(low, unit) if low == high else f"{style.human(low)} … {style.human(high, unit)}" for low, high in pairs], dtype=object)
+    return np.array(
+        [
+            style.human(low, unit) if low == high else f"{style.human(low)} … {style.human(high, unit)}"
+            for low, high in pairs
+        ],
+        dtype=object,
+    )
 
 
 def _range_words(table: Columns, name: str, words: str, unit: str) -> str:
     low, high = int(np.argmin(table[name])), int(np.argmax(table[name]))
-    return f"{words[0].upper()}{words[1:]}: {style.human(float(table[name][low]), unit)} ({table['platform'][low]}) to {style.human(float(table[name][high]), unit)} ({table['platform'][high]})"
+    ends = [f"{style.human(float(table[name][row]), unit)} ({table['platform'][row]})" for row in (low, high)]
+    return f"{words[0].upper()}{words[1:]}: {ends[0]} to {ends[1]}"
