@@ -1,4 +1,4 @@
-"""Calibration: from measurements to predictions that one can trust, with intervals, honest errors and what to measure next."""
+"""Calibration: from measurements to predictions with intervals, honest errors, and what to measure next."""
 
 from __future__ import annotations
 

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from roofcube.calibration.measured import Measured
-
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from roofcube.calibration.measured import Measured
 
 __all__ = ["FLOORS", "LIMITS", "choices", "regret"]
 
@@ -24,7 +24,7 @@ TIE = 1e-9
 
 
 def choices(data: Measured, predicted: Array, *, within: bool) -> dict[str, Any] | None:
-    """Pick the configuration and batch of the highest predicted throughput in every scenario, and compare with the best.
+    """Pick the configuration and batch of highest predicted throughput in every scenario; compare with the best.
 
     Parameters
     ----------
@@ -38,8 +38,9 @@ def choices(data: Measured, predicted: Array, *, within: bool) -> dict[str, Any]
     Returns
     -------
     dict, optional
-        `scenarios`; `regret_percent`, mean loss of throughput of the picks that hold the limit; `latency_missed_percent`;
-        `all_in_percent`, mean loss if a pick that misses the limit, or no pick, counts as losing everything.
+        `scenarios`; `regret_percent`, mean loss of throughput of the picks that hold the limit;
+        `latency_missed_percent`; `all_in_percent`, mean loss if a pick that misses the limit, or no pick, counts as
+        losing everything.
     """
     if not {"top1_percent", "task"} <= set(data.table.columns):
         return None

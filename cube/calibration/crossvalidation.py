@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
@@ -26,7 +25,7 @@ from roofcube.calibration.threads import one_thread
 from roofcube.model import ELEMENT_BYTES
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from roofcube.calibration.facts import Rows
     from roofcube.calibration.family import FamilyModel
@@ -80,7 +79,8 @@ def held_out(data: Measured, scheme: str, *, power: bool = False) -> Predicted:
 
     Notes
     -----
-    A fold sees the usable rows of its family that are not held out; other families only where it has few rows, as a prior.
+    A fold sees the usable rows of its family that are not held out; other families only where it has few rows, as a
+    prior.
     """
     seconds, watts = np.full(len(data), np.nan), np.full(len(data), np.nan)
     with one_thread():
@@ -291,8 +291,9 @@ def coverage_table(data: Measured, levels: tuple[float, ...] = (0.8, 0.9)) -> pl
     Returns
     -------
     DataFrame
-        `level_percent`, `family`, `rows`, `rows_covered_percent`, `configurations`, `configurations_half_covered_percent`
-        (those with at least half their rows inside), `half_width` (median factor: ×/÷).
+        `level_percent`, `family`, `rows`, `rows_covered_percent`, `configurations`,
+        `configurations_half_covered_percent` (those with at least half their rows inside), `half_width` (median
+        factor: ×/÷).
     """
     error, half = np.full(len(data), np.nan), {level: np.full(len(data), np.nan) for level in levels}
     with one_thread():
@@ -372,8 +373,10 @@ def _digest(data: Measured) -> str:
     """Hash rows, facts and this package's code."""
     content = hashlib.sha256(_code())
     content.update(data.table.write_csv().encode())
-    for one in (*data.facts.hardware.values(), *data.facts.networks.values()):
-        content.update(json.dumps(asdict(one)).encode())
+    for machine in data.facts.hardware.values():
+        content.update(json.dumps(asdict(machine)).encode())
+    for net in data.facts.networks.values():
+        content.update(json.dumps(asdict(net)).encode())
     return content.hexdigest()[:24]
 
 

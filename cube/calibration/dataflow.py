@@ -48,7 +48,7 @@ class Fill:
 
 
 def interval_seen(batch: Array, seconds: Array) -> float:
-    """Give the pace at the largest batch as the interval of a configuration; NaN if its batches reach too little far."""
+    """Give the pace at the largest batch as the interval of a configuration; NaN if its batches are too much alike."""
     if batch.max() < REACH * batch.min():
         return float("nan")
     return float(np.exp(seconds[np.argmax(batch)]) / batch.max())

@@ -1,4 +1,4 @@
-"""What a calibration knows of hardware and networks, as flat arrays; from labelled inputs and the embedded layer tables."""
+"""What a calibration knows of hardware and networks, as flat arrays; from labelled inputs and embedded layers."""
 
 from __future__ import annotations
 
@@ -19,7 +19,20 @@ from roofcube.space import inputs as all_inputs
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-__all__ = ["KEYS", "TILES", "Facts", "Hardware", "Network", "Rows", "facts_of", "labelled"]
+__all__ = [
+    "KEYS",
+    "TILES",
+    "Facts",
+    "Hardware",
+    "Network",
+    "Rows",
+    "distinct",
+    "facts_of",
+    "guessed",
+    "labelled",
+    "rows_of",
+    "with_facts",
+]
 
 KEYS = ("platform", "mode", "precision", "topology", "pruning_percent", "batch")
 # width of the output-channel tile, and the channels' worth of time that filling it costs, per kernel call
@@ -142,7 +155,7 @@ class Rows:
         return names[self.hardware]
 
     def configuration(self) -> Array:
-        """Number the configurations: everything but the batch."""
+        """Give each row a number of its configuration: everything but the batch."""
         code: Array = self.hardware * (len(self.nets) + 1) + self.network
         return code
 
@@ -175,7 +188,7 @@ def _machines(inputs: xr.Dataset) -> Iterator[Hardware]:
     own = set().union(*(set(inputs[name].dims) for name in names if name in inputs)) - set(dims)
     if own:
         listed = ", ".join(sorted(map(str, own)))
-        msg = f"`inputs`: a calibration holds for real platforms, but the hardware has own dims ({listed}); pick one value of each"
+        msg = f"`inputs`: expected real platforms, got hardware with dims of its own ({listed}); pick one value of each"
         raise InvalidDataError(msg)
     template = xr.DataArray(np.zeros(tuple(inputs.sizes.get(dim, 1) for dim in dims)), dims=dims)
 
@@ -239,7 +252,7 @@ def guessed(measured: pl.DataFrame, facts: Facts) -> Facts:
 def _nets(inputs: xr.Dataset) -> Iterator[Network]:
     if "topology" not in inputs.coords or "pruning" not in inputs.coords:
         return
-    tables = {key: table for key, table in datasets.load_layers().group_by("topology", "pruning_percent")}
+    tables = dict(datasets.load_layers().group_by("topology", "pruning_percent"))
     for topology in np.atleast_1d(inputs["topology"].to_numpy()).tolist():
         for pruning in np.atleast_1d(inputs["pruning"].to_numpy()).tolist():
             here = {dim: value for dim, value in (("topology", topology), ("pruning", pruning)) if dim in inputs.dims}
@@ -297,9 +310,18 @@ def _totals(
         for tile, fill in TILES
     )
     return Network(
-        topology, pruning, layers=float(len(ops)), ops=float(ops.sum()), convolution_ops=padded, dense_ops=float(ops[dense].sum()),
-        weights=float(weights.sum()), activations=float(activations.sum()), patches=float(patches.sum()),
+        topology, pruning, layers=float(len(ops)), ops=float(ops.sum()), convolution_ops=padded,
+        dense_ops=float(ops[dense].sum()), weights=float(weights.sum()), activations=float(activations.sum()),
+        patches=float(patches.sum()),
     )  # fmt: skip
+
+
+def with_facts(facts: Facts, inputs: xr.Dataset | None) -> Facts:
+    """Add the facts of the inputs behind those of the calibration, whose places stay valid."""
+    more = facts_of(inputs)
+    hardware = {key: one for key, one in more.hardware.items() if key not in facts.hardware}
+    networks = {key: one for key, one in more.networks.items() if key not in facts.networks}
+    return Facts({**facts.hardware, **hardware}, {**facts.networks, **networks})
 
 
 # rows -----------------------------------------------------------------------------------------------------------------
@@ -329,6 +351,17 @@ def labelled(table: pl.DataFrame) -> pl.DataFrame:
 
 def _labels(column: pl.Series) -> Iterable[str]:
     return [str(label) for label in column.unique().to_list() if label is not None]
+
+
+def distinct(*columns: Array) -> tuple[Array, Array]:
+    """Give the first place of each distinct combination, and for every row the number of its combination."""
+    code = np.zeros(len(columns[0]), dtype=np.int64)
+    first = code
+    for column in columns:
+        values, place = np.unique(column, return_inverse=True)
+        _, first, code = np.unique(code * len(values) + place.ravel(), return_index=True, return_inverse=True)
+        code = code.ravel()
+    return first, code
 
 
 def rows_of(keys: pl.DataFrame, facts: Facts) -> Rows:

@@ -21,6 +21,8 @@ __all__ = ["FamilyModel", "Structure", "fit_family", "prior_from", "weak_prior"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
+# rows at a time: a block times the training rows of the largest embedded family is 30 MB
+BLOCK = 8192
 # a structure whose evidence is this much below the best is left out
 NEGLIGIBLE = 1e-3
 # how many families the weak prior counts for, beside the other families, in the spread and in the mean
@@ -53,7 +55,7 @@ class FamilyModel:
     modes: Array
 
     def group(self, rows: Rows) -> Array:
-        """Number the group of each row; the last number is that of hardware without rows."""
+        """Give the number of the group of each row; the last is that of hardware without rows."""
         number = np.full(len(rows.machines), len(self.groups))
         number[list(self.groups)] = np.arange(len(self.groups))
         return number[rows.hardware]
@@ -68,6 +70,10 @@ class FamilyModel:
 
     def deviation(self, rows: Rows) -> Array:
         """Give the standard deviation of ln seconds, across structures too."""
+        blocks = [np.arange(first, min(first + BLOCK, len(rows))) for first in range(0, len(rows), BLOCK)]
+        return np.concatenate([self._deviation(rows.take(block)) for block in blocks]) if blocks else np.zeros(0)
+
+    def _deviation(self, rows: Rows) -> Array:
         group, place = self.group(rows), places(rows)
         means, spreads = [], []
         for one in self.structures:

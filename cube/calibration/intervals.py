@@ -58,8 +58,8 @@ class Scores:
         weight = 1.0 / count[place]
         usual = quantile(self.deviation, weight, USUAL)
         stretch = np.maximum(self.deviation / usual, 1.0)
-        result = quantile(self.error / stretch, weight, level) * np.maximum(deviation / usual, 1.0)
-        return result
+        widened: Array = np.maximum(deviation / usual, 1.0)
+        return quantile(self.error / stretch, weight, level) * widened
 
 
 def quantile(values: Array, weight: Array, level: float) -> float:

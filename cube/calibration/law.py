@@ -49,7 +49,7 @@ class Parameter:
     typical: float
 
 
-# round numbers: order of magnitude of a driver call (10⁸ operations at 10¹² op/s: 100 µs), quarter and half efficiencies
+# round numbers: the order of magnitude of a driver call (10⁸ operations at 10¹² op/s: 100 µs), quarter, half
 PARAMETERS = (
     Parameter("fixed_overhead", "overhead", "s", "per batch: driver call, start and end of the run", 1e8),
     Parameter("layer_overhead", "overhead", "s", "per layer and batch: start of a kernel", 1e7),
@@ -116,7 +116,8 @@ def features(rows: Rows, tile: int) -> Array:
 
 def coefficients(theta: Array) -> Array:
     """Give the factors on the features: exp(θ), or 1 + exp(θ) = 1 / efficiency."""
-    return np.where(EFFICIENCY, 1.0, 0.0) + np.exp(np.clip(theta, -60.0, 40.0))
+    factor: Array = np.where(EFFICIENCY, 1.0, 0.0) + np.exp(np.clip(theta, -60.0, 40.0))
+    return factor
 
 
 def log_time(feature: Array, theta: Array) -> tuple[Array, Array]:

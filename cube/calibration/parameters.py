@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 
 from roofcube.calibration import law
+from roofcube.calibration.facts import TILES
 from roofcube.calibration.power import POWER_TERMS
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ def _law_lines(model: FamilyModel, group: int, machine: Hardware) -> Iterator[di
             value /= machine.reference
         yield {"parameter": parameter.name, "value": float(value), "unit": parameter.unit, "meaning": parameter.meaning}
     likely = max(model.structures, key=lambda one: one.weight)
-    width = law.TILES[likely.tile][0]
+    width = TILES[likely.tile][0]
     yield {
         "parameter": "channel_tile",
         "value": float(width),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.optimize import nnls
 
-from roofcube.calibration.residual import KERNEL, Kernel, Place, covariance, places
+from roofcube.calibration.residual import KERNEL, Kernel, Place, covariance, places, pulled
 
 if TYPE_CHECKING:
     from roofcube.calibration.facts import Rows
@@ -51,7 +51,7 @@ class PowerModel:
         number = np.full(len(rows.machines), len(self.hardware))
         number[list(self.hardware)] = np.arange(len(self.hardware))
         law = (terms(model, rows, seconds) * self.watts[number[rows.hardware]]).sum(1)
-        result: Array = np.log(law) + covariance(POWER_KERNEL, places(rows), self.place) @ self.pull
+        result: Array = np.log(law) + pulled(POWER_KERNEL, places(rows), self.place, self.pull)
         return result
 
 
@@ -107,4 +107,5 @@ def _relative_fit(share: Array, power: Array, centre: Array, typical: float) -> 
     # at rest there is always some power: the first term is not drawn to 0
     anchor = np.where(np.arange(len(centre)) == 0, np.where(centre[0] > 0, centre[0], typical), centre)
     watts, _ = nnls(matrix, np.concatenate([np.ones(len(power)), ridge @ anchor]))
-    return np.maximum(watts, 1e-12)
+    positive: Array = np.maximum(watts, 1e-12)
+    return positive

@@ -15,7 +15,7 @@ from roofcube.calibration.law import log_time
 if TYPE_CHECKING:
     from roofcube.calibration.facts import Rows
 
-__all__ = ["KERNEL", "Kernel", "Place", "Posterior", "places", "posterior"]
+__all__ = ["KERNEL", "Kernel", "Place", "Posterior", "covariance", "places", "posterior", "pulled"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -103,6 +103,21 @@ def nearness(kernel: Kernel, here: Array, there: Array) -> Array:
     return near
 
 
+def pulled(kernel: Kernel, here: Place, there: Place, pull: Array) -> Array:
+    """Give ``covariance(kernel, here, there) @ pull``; rows there have few distinct batches, which are summed first."""
+    knots, knot = np.unique(there.octave, return_inverse=True)
+    # rows of one group and network differ by batch alone
+    corner = np.stack([here.topology, here.mode, here.precision, here.size], axis=1)
+    _, first, inverse = np.unique(corner, axis=0, return_index=True, return_inverse=True)
+    linked = covariance(kernel, here.take(first), there, batch=False) * pull
+    table = np.zeros((len(first), len(knots)))
+    np.add.at(table.T, knot, linked.T)
+    octaves, octave = np.unique(here.octave, return_inverse=True)
+    near = nearness(kernel, octaves, knots)
+    result: Array = np.einsum("ij,ij->i", table[inverse.ravel()], near[octave])
+    return result
+
+
 @dataclass(frozen=True)
 class Posterior:
     """Law and residual of one family in one structure, conditioned on its rows.
@@ -137,23 +152,9 @@ class Posterior:
     def mean(self, feature: Array, group: Array, here: Place) -> Array:
         """Give the expected ln seconds: law, tilt along its tangent, residual."""
         value, gradient = log_time(feature, self.theta[group])
-        return value + (gradient * self.tilt[group]).sum(1) + self.residual(here)
-
-    def residual(self, here: Place) -> Array:
-        """Give the mean residual in ln seconds; the batches of the training rows are few, so they are summed first."""
-        knots, knot = np.unique(self.place.octave, return_inverse=True)
-        # rows of one group and network differ by batch alone
-        corner = np.stack([here.topology, here.mode, here.precision, here.size], axis=1)
-        _, first, inverse = np.unique(corner, axis=0, return_index=True, return_inverse=True)
-        linked = covariance(self.kernel, here.take(first), self.place, batch=False) * self.pull
-        table = np.zeros((len(first), len(knots)))
-        np.add.at(table.T, knot, linked.T)
-        octaves, octave = np.unique(here.octave, return_inverse=True)
-        near = nearness(self.kernel, octaves, knots)
-        if len(octaves) * len(first) <= len(here.octave):
-            grid: Array = table @ near.T
-            return grid[inverse.ravel(), octave]
-        return np.einsum("ij,ij->i", table[inverse.ravel()], near[octave])
+        tilt = (gradient * self.tilt[group]).sum(1)
+        result: Array = value + tilt + pulled(self.kernel, here, self.place, self.pull)
+        return result
 
     def deviation(self, feature: Array, group: Array, here: Place) -> Array:
         """Give the standard deviation of ln seconds: parameters, residual and noise."""
@@ -164,7 +165,8 @@ class Posterior:
         linked += covariance(self.kernel, here, self.place)
         solved = solve_triangular(self.factor, linked.T, lower=True, check_finite=False)
         variance = own + self.kernel.variance + self.kernel.noise**2 - (solved**2).sum(0)
-        return np.sqrt(np.maximum(variance, self.kernel.noise**2))
+        result: Array = np.sqrt(np.maximum(variance, self.kernel.noise**2))
+        return result
 
 
 def _factor(kernel: Kernel, linked: Array, place: Place, noise: Array) -> Array:

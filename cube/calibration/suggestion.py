@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
-from roofcube.calibration.calibrated import with_facts
 from roofcube.calibration.engine import FEW_ROWS, teachers
-from roofcube.calibration.facts import KEYS, TILES, Facts, Rows, labelled, rows_of
+from roofcube.calibration.facts import KEYS, TILES, Facts, Rows, labelled, rows_of, with_facts
 from roofcube.calibration.family import prior_from
 from roofcube.calibration.fit import GROUP_DEVIATION
 from roofcube.calibration.law import features, log_time
@@ -65,7 +64,7 @@ def suggest(
     rows = rows_of(table, facts)
     known = np.flatnonzero(rows.known & (rows.batch > 0))
     if not len(known):
-        msg = "`candidates`: expected configurations with known platform and network, got none; give their facts with inputs="
+        msg = "`candidates`: expected known platforms and networks, got none; give their facts with inputs="
         raise InvalidDataError(msg)
     if len(known) > MOST_CANDIDATES:
         known = known[np.unique(np.linspace(0, len(known) - 1, MOST_CANDIDATES).astype(int))]
@@ -179,8 +178,12 @@ def _of_new(calibration: Calibration, rows: Rows, seen: Rows, name: str) -> list
 
 
 def _joined(one: Rows, other: Rows) -> Rows:
-    columns = ("hardware", "network", "batch")
-    return replace(one, **{name: np.concatenate([getattr(one, name), getattr(other, name)]) for name in columns})
+    return replace(
+        one,
+        hardware=np.concatenate([one.hardware, other.hardware]),
+        network=np.concatenate([one.network, other.network]),
+        batch=np.concatenate([one.batch, other.batch]),
+    )
 
 
 def _prior_covariance(gradient: Array, hardware: Array, prior: Prior) -> Array:

@@ -14,7 +14,7 @@ def one_thread() -> AbstractContextManager[Any]:
     Measured on two busy cores: leaving every embedded network out once takes 2.4 s, with two BLAS threads 15.8 s.
     """
     try:
-        from threadpoolctl import threadpool_limits
+        from threadpoolctl import threadpool_limits  # type: ignore[import-untyped, unused-ignore]
     except ImportError:
         return nullcontext()
     limits: AbstractContextManager[Any] = threadpool_limits(limits=1, user_api="blas")

@@ -1,0 +1,63 @@
+"""Calibrated results tabulated over the dims of labelled inputs; what predict and sweeps take as a model."""
+
+from __future__ import annotations
+
+from itertools import product
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import xarray as xr
+
+from roofcube.calibration.facts import Rows, with_facts
+from roofcube.variables import attributes
+
+if TYPE_CHECKING:
+    from roofcube.calibration.calibrated import Calibration
+
+__all__ = ["DIMS", "tabulate"]
+
+DIMS = ("platform", "mode", "precision", "topology", "pruning", "batch")
+DEFAULTS = {"mode": "default", "batch": 1}
+OWN = {
+    "low": {"units": "1/s", "long_name": "lower end of the interval of throughput"},
+    "high": {"units": "1/s", "long_name": "upper end of the interval of throughput"},
+    "power": {"units": "W", "long_name": "calibrated power under load"},
+}
+
+
+def tabulate(calibration: Calibration, inputs: xr.Dataset, level: float | None) -> xr.Dataset:
+    """See `Calibration.tables`; only what the hardware offers and the inputs define is computed, the rest is NaN."""
+    labels = {dim: _labels(inputs, dim) for dim in DIMS}
+    facts = with_facts(calibration.facts, inputs)
+    hardware = _places(facts.hardware, product(*(labels[dim] for dim in DIMS[:3])))
+    network = _places(facts.networks, product(*(labels[dim] for dim in DIMS[3:5])))
+    batch = np.array(labels["batch"], dtype="f8")
+    shape = (len(hardware), len(network), len(batch))
+    known = np.broadcast_to(((hardware >= 0)[:, None] & (network >= 0))[..., None], shape)
+    place = np.nonzero(known)
+    machines, nets = tuple(facts.hardware.values()), tuple(facts.networks.values())
+    rows = Rows(hardware[place[0]], network[place[1]], batch[place[2]], machines, nets)
+    found = calibration.columns(rows, np.full(len(rows), np.nan), level)
+    if level is None:
+        found = {name: values for name, values in found.items() if name not in ("low", "high")}
+    kept = tuple(dim for dim in DIMS if dim in inputs.dims)
+    dropped = {dim: 0 for dim in DIMS if dim not in kept}
+    result = {}
+    for name, values in found.items():
+        full = np.full(shape, np.nan)
+        full[place] = values
+        array = xr.DataArray(full.reshape([len(labels[dim]) for dim in DIMS]), dims=DIMS).isel(dropped)
+        result[name] = array.assign_attrs(OWN.get(name) or attributes(name))
+    return xr.Dataset(result, coords={dim: inputs[dim] for dim in kept})
+
+
+def _labels(inputs: xr.Dataset, dim: str) -> list[Any]:
+    if dim not in inputs.coords:
+        return [DEFAULTS[dim]]
+    labels: list[Any] = np.atleast_1d(inputs[dim].to_numpy()).tolist()
+    return labels
+
+
+def _places(known: dict[Any, Any], wanted: Any) -> np.ndarray[Any, Any]:
+    place = {key: number for number, key in enumerate(known)}
+    return np.array([place.get(key, -1) for key in wanted], dtype=np.intp)

@@ -1,0 +1,144 @@
+"""Which predictions interpolate, extrapolate or are refused, and why; what a calibration cannot be trusted for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import polars as pl
+
+from roofcube.calibration.facts import distinct
+from roofcube.calibration.intervals import MINIMUM_NETWORKS
+from roofcube.calibration.measured import NO_HARDWARE, NO_NETWORK
+
+if TYPE_CHECKING:
+    from roofcube.calibration.engine import Engine
+    from roofcube.calibration.facts import Hardware, Network, Rows
+    from roofcube.calibration.measured import Measured
+
+__all__ = ["Reach", "reaches", "statuses", "trust_table"]
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+# beyond the measured sizes and batches by more than this factor a prediction extrapolates
+MARGIN = 2.0
+FEW = 7
+UNMEASURED = "no row of this family was calibrated: measure what suggest() names"
+BAD_BATCH = "batch must be a positive number"
+
+
+@dataclass(frozen=True)
+class Reach:
+    """What the rows of one family cover."""
+
+    dense: bool
+    convolution: bool
+    ranges: dict[str, tuple[float, float]]
+    topologies: frozenset[str]
+
+
+def reaches(data: Measured) -> dict[str, Reach]:
+    """Find what the usable rows of each family cover."""
+    found = {}
+    for name, index in data.by_family():
+        rows = data.rows.take(index[data.usable[index]])
+        if not len(rows):
+            continue
+        dense = rows.net("dense_ops") / rows.net("ops")
+        ranges = {"operations": rows.net("ops"), "weights": rows.net("weights"), "batch": rows.batch}
+        found[name] = Reach(
+            dense=bool((dense > 0.5).any()),
+            convolution=bool((dense < 0.5).any()),
+            ranges={what: (float(values.min()), float(values.max())) for what, values in ranges.items()},
+            topologies=frozenset(rows.net("topology").tolist()),
+        )
+    return found
+
+
+def statuses(engine: Engine, reach: dict[str, Reach], rows: Rows, flow: Array) -> tuple[pl.Series, pl.Series]:
+    """Give status and reason of every row; each distinct one is looked at once.
+
+    Parameters
+    ----------
+    flow : array of bool
+        Dataflow designs whose initiation interval is given.
+    """
+    first, inverse = distinct(rows.hardware, rows.network, np.nan_to_num(rows.batch, nan=-1.0), flow)
+    found = [
+        _status(engine, reach, rows, int(machine), int(net), float(batch), given=bool(given))
+        for machine, net, batch, given in zip(
+            rows.hardware[first], rows.network[first], rows.batch[first], flow[first], strict=True
+        )
+    ]
+    status = pl.Series("status", [one for one, _ in found], dtype=pl.String)
+    reason = pl.Series("reason", [one for _, one in found], dtype=pl.String)
+    return status.gather(inverse), reason.gather(inverse)
+
+
+def _status(
+    engine: Engine, reach: dict[str, Reach], rows: Rows, machine: int, net: int, batch: float, *, given: bool
+) -> tuple[str, str | None]:
+    refusal = NO_HARDWARE if machine < 0 else NO_NETWORK if net < 0 else None if batch > 0 else BAD_BATCH
+    if refusal:
+        return "refused", refusal
+    hardware = rows.machines[machine]
+    if hardware.family not in engine.families:
+        return "refused", UNMEASURED
+    if given:
+        return "interpolates", None
+    doubts = _doubts(reach[hardware.family], rows.nets[net], batch)
+    if machine not in engine.families[hardware.family].groups:
+        doubts.insert(0, "this platform, mode or precision was not measured, only others of its family")
+    if not hardware.stated:
+        doubts.append("peak and bandwidth were guessed from the measurements")
+    return ("extrapolates" if doubts else "interpolates"), ("; ".join(doubts) or None)
+
+
+def _doubts(reach: Reach, network: Network, batch: float) -> list[str]:
+    doubts = []
+    if network.dense_ops > 0.5 * network.ops and not reach.dense:
+        doubts.append("mostly fully connected, and no such network was measured")
+    if network.dense_ops < 0.5 * network.ops and not reach.convolution:
+        doubts.append("mostly convolutions, and no such network was measured")
+    for what, value in (("operations", network.ops), ("weights", network.weights), ("batch", batch)):
+        low, high = reach.ranges[what]
+        if not low / MARGIN <= value <= high * MARGIN:
+            doubts.append(f"{what} outside the measured range")
+    if network.topology not in reach.topologies:
+        doubts.append("no width of this network was measured")
+    return doubts
+
+
+def trust_table(data: Measured, reach: dict[str, Reach]) -> pl.DataFrame:
+    """Say what can and cannot be trusted, a row per platform, mode and precision that was measured."""
+    usable = data.take(np.flatnonzero(data.usable))
+    lines = []
+    for machine in np.unique(usable.rows.hardware).tolist():
+        rows = usable.rows.take(np.flatnonzero(usable.rows.hardware == machine))
+        hardware, networks = rows.machines[machine], len(np.unique(rows.network))
+        doubts = _reservations(hardware, len(rows), networks, reach[hardware.family])
+        lines.append({
+            "platform": hardware.platform, "mode": hardware.mode, "precision": hardware.precision,
+            "family": hardware.family, "rows": len(rows), "networks": networks,
+            "batch_low": int(rows.batch.min()), "batch_high": int(rows.batch.max()),
+            "trust": "; ".join(doubts) or "networks and batches within twice the measured range",
+        })  # fmt: skip
+    return pl.DataFrame(lines)
+
+
+def _reservations(hardware: Hardware, rows: int, networks: int, reach: Reach) -> list[str]:
+    doubts = []
+    if not hardware.stated:
+        doubts.append("peak and bandwidth were guessed: efficiencies are relative to them")
+    if rows < FEW:
+        doubts.append(f"fewer than {FEW} rows: figures may be off by tens of percent")
+    if networks < MINIMUM_NETWORKS:
+        doubts.append("few networks: intervals lean on the rest of the family or on others")
+    if not reach.dense:
+        doubts.append("no fully connected network measured: do not trust such networks")
+    if not reach.convolution:
+        doubts.append("no convolutional network measured: do not trust such networks")
+    if hardware.dataflow:
+        doubts.append("folding unknown without initiation_interval_s: expect errors of tens of percent")
+    return doubts
