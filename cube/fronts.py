@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import xarray as xr
 
-from roofcube.errors import InvalidDataError, check_choice
+from roofcube.errors import check_choice
 from roofcube.kernels import pareto as kernel
 from roofcube.limits import objective_senses, per_dims, select_labels, split_where
 from roofcube.model import dim_order
+from roofcube.probability import HIGH, LOW, SHARED, draw_front, spread
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -18,6 +19,11 @@ if TYPE_CHECKING:
     from roofcube.limits import Where
 
 __all__ = ["pareto"]
+
+PROBABILITIES = {
+    "probability_on_front": "probability of being on the front",
+    "probability_meets_limits": "probability of meeting every limit",
+}
 
 
 def pareto(
@@ -45,7 +51,7 @@ def pareto(
     ties : {"all", "first"}
         Keep all points of equal value, or the first in dim order.
     probability : bool
-        Add the probability of being on the front (needs a calibrated cube with intervals).
+        Add `probability_on_front` and `probability_meets_limits` of each point; needs the intervals of a calibration.
 
     Returns
     -------
@@ -73,33 +79,34 @@ def pareto(
     labels, limits = split_where(cube, where)
     chosen = select_labels(cube, labels)
     groups = per_dims(chosen, per)
-    names = [*senses, *limits]
+    names = [*senses, *limits, *((LOW, HIGH) if probability else ())]
+    deviation = spread(chosen) if probability else None
     order = dim_order(chosen)
-    dims = tuple(
-        dim
-        for dim in (*order, *map(str, chosen.dims))
-        if dim in groups or any(dim in chosen[name].dims for name in names)
-    )
-    dims = tuple(dict.fromkeys(dims))
+    used = {str(dim) for name in names for dim in chosen[name].dims} | set(groups)
+    dims = tuple(dim for dim in dict.fromkeys((*order, *map(str, chosen.dims))) if dim in used)
     sizes = tuple(chosen.sizes[dim] for dim in dims)
-    columns = {name: _column(chosen[name], dims, sizes) for name in names}
+    columns = {name: _column(chosen[name], dims, sizes) for name in (*senses, *limits)}
     allowed, removed = _allowed(columns, senses, limits)
-    where_kept = np.flatnonzero(allowed)
-    costs = tuple(columns[name][where_kept] * (-1.0 if sense == "max" else 1.0) for name, sense in senses.items())
-    group = _group_numbers(dims, sizes, groups)[where_kept]
-    on_front = _front(costs, group, ties) if where_kept.size else np.zeros(0, dtype=bool)
-    n_ties = _tie_counts(costs, group, on_front)
-    picked = where_kept[on_front]
+    kept = np.flatnonzero(allowed)
+    costs = tuple(columns[name][kept] * (-1.0 if sense == "max" else 1.0) for name, sense in senses.items())
+    all_groups = _numbers(dims, sizes, groups)
+    group = all_groups[kept]
+    on_front = _front(costs, group, ties)
+    # both signs: points of different groups are neither equal nor comparable
+    apart = group.astype("f8")
+    n_ties = kernel.count_ties((apart, -apart, *costs), on_front)
+    picked = kept[on_front]
     rank = np.lexsort((picked, costs[0][on_front], group[on_front]))
     front = _points(chosen, dims, sizes, picked[rank])
     front["n_ties"] = ("point", n_ties[rank], {"units": "1", "long_name": "points of equal value, this one included"})
-    front.attrs = {
-        **cube.attrs,
-        **removed,
-        "dim_order": " ".join(order),
-        "objectives": " ".join(f"{k}:{v}" for k, v in senses.items()),
-    }
-    return _with_probability(front, chosen, senses) if probability else front
+    if deviation is not None:
+        configuration = _numbers(dims, sizes, tuple(dim for dim in dims if dim not in SHARED))
+        shares = draw_front(columns, senses, limits, _column(deviation, dims, sizes), configuration, all_groups)
+        for name, text, share in zip(PROBABILITIES, PROBABILITIES.values(), shares, strict=True):
+            front[name] = ("point", share[picked[rank]], {"units": "1", "long_name": text})
+    objectives_text = " ".join(f"{name}:{sense}" for name, sense in senses.items())
+    front.attrs = {**cube.attrs, **removed, "dim_order": " ".join(order), "objectives": objectives_text}
+    return front
 
 
 def _column(array: xr.DataArray, dims: tuple[str, ...], sizes: tuple[int, ...]) -> np.ndarray[Any, Any]:
@@ -127,7 +134,8 @@ def _allowed(
     return allowed, counts
 
 
-def _group_numbers(dims: tuple[str, ...], sizes: tuple[int, ...], groups: tuple[str, ...]) -> np.ndarray[Any, Any]:
+def _numbers(dims: tuple[str, ...], sizes: tuple[int, ...], groups: tuple[str, ...]) -> np.ndarray[Any, Any]:
+    """Give a number to each of the combinations of labels along some of the dims."""
     number = np.zeros((1,) * len(dims), dtype=np.int64)
     for dim in (one for one in dims if one in groups):
         axis = dims.index(dim)
@@ -144,27 +152,8 @@ def _front(
     return kernel.non_dominated_by_group(costs, group, ties=ties)
 
 
-def _tie_counts(
-    costs: tuple[np.ndarray[Any, Any], ...], group: np.ndarray[Any, Any], on_front: np.ndarray[Any, Any]
-) -> np.ndarray[Any, Any]:
-    """Count, for each point of the front, the points of its group with the same values (-0.0 equals 0.0)."""
-    if not on_front.any():
-        return np.zeros(0, dtype=np.int64)
-    # equals of a front point are never dominated, so only points as good in the first objective can be equal
-    candidates = np.flatnonzero(np.isin(costs[0], costs[0][on_front]))
-    rows = np.column_stack([group[candidates], *(cost[candidates] + 0.0 for cost in costs)])
-    _, inverse, counts = np.unique(rows, axis=0, return_inverse=True, return_counts=True)
-    per_candidate = counts[inverse.reshape(-1)]
-    return per_candidate[np.searchsorted(candidates, np.flatnonzero(on_front))]
-
-
 def _points(cube: xr.Dataset, dims: tuple[str, ...], sizes: tuple[int, ...], flat: np.ndarray[Any, Any]) -> xr.Dataset:
     """Take the cells at flat positions along a new dim `point`; dims that no objective has stay as they are."""
     places = np.unravel_index(flat, sizes) if sizes else ()
     picks = {dim: xr.DataArray(place, dims="point") for dim, place in zip(dims, places, strict=True)}
     return cube.isel(picks)
-
-
-def _with_probability(front: xr.Dataset, cube: xr.Dataset, senses: dict[str, str]) -> xr.Dataset:
-    msg = "`probability`: expected a calibrated cube with intervals; predict with assumptions=calibration"
-    raise InvalidDataError(msg)

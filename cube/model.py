@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import xarray as xr
 
+from roofcube.assumptions import PUBLISHED, Assumptions
 from roofcube.errors import InvalidDataError, MissingInputError, UnknownLabelError, unknown_label
 from roofcube.kernels import roofline
 from roofcube.kernels.expression import Node, constant, leaf, ordered_sum, topological, where
@@ -16,9 +17,9 @@ from roofcube.variables import BOUNDS, DIMS, INFEASIBLE, attributes
 if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping
 
-    from roofcube.assumptions import Assumptions, Storage
+    from roofcube.assumptions import Storage
 
-__all__ = ["ELEMENT_BYTES", "LAYER", "RESULTS", "Model", "build_model", "dim_order", "dims_of"]
+__all__ = ["ELEMENT_BYTES", "LAYER", "RESULTS", "Calibrated", "Model", "build_model", "dim_order", "dims_of"]
 
 LAYER = roofline.LAYER_AXIS
 ELEMENT_BYTES = {
@@ -43,6 +44,17 @@ RESULTS = (
     "bound",
     "infeasible",
 )
+
+
+class Calibrated(Protocol):
+    """What a calibration must offer to serve as assumptions."""
+
+    @property
+    def label(self) -> str:
+        """Its label along the dim `assumptions`."""
+
+    def tables(self, inputs: xr.Dataset, *, level: float | None = None) -> xr.Dataset:
+        """Its predictions over the labelled dims of the inputs."""
 
 
 @dataclass(frozen=True)
@@ -104,14 +116,17 @@ def dims_of(node: Node, tables: Mapping[str, xr.DataArray]) -> set[str]:
     return set(dims[node])
 
 
-def build_model(inputs: xr.Dataset, assumptions: Assumptions) -> Model:
+def build_model(inputs: xr.Dataset, assumptions: Assumptions | Calibrated, *, level: float | None = None) -> Model:
     """Build the expression graph of a model over labelled inputs.
 
     Parameters
     ----------
     inputs : Dataset
         As `roofcube.inputs` gives it; any variable may carry dims of the user's own.
-    assumptions : Assumptions
+    assumptions : Assumptions or Calibration
+        A calibration brings its own times, as tables over the labelled dims.
+    level : float, optional
+        With a calibration: adds the ends of the interval that holds this share of measurements.
 
     Returns
     -------
@@ -124,10 +139,14 @@ def build_model(inputs: xr.Dataset, assumptions: Assumptions) -> Model:
     InvalidDataError
         If a variable has the name of a dim that it does not index, or if totals and layers differ in dims.
     """
-    builder = _Builder(inputs, assumptions)
-    builder.results()
-    for term in assumptions.terms:
-        builder.add_term(term)
+    if isinstance(assumptions, Assumptions):
+        builder = _Builder(inputs, assumptions)
+        builder.results()
+        for term in assumptions.terms:
+            builder.add_term(term)
+    else:
+        builder = _Builder(inputs, PUBLISHED)
+        builder.calibrated_results(assumptions.tables(inputs, level=level))
     order = dim_order(inputs)
     sizes = {dim: int(inputs.sizes[dim]) for dim in order}
     return Model(builder.nodes, builder.tables, order, dict(inputs.coords), builder.labels, sizes)
@@ -234,6 +253,39 @@ class _Builder:
             self.nodes["predicted_energy"] = roofline.energy(times, leaf("power"))
         self.nodes["infeasible"] = self._infeasible()
         self._blank()
+
+    def calibrated_results(self, tables: xr.Dataset) -> None:
+        """Take throughput and power from tables; what fits and what is offered is judged as published."""
+        for name in ("predicted_throughput", "power"):
+            self.tables[f"calibrated_{name}"] = tables[name].reset_coords(drop=True).astype("f8")
+        throughput, power = leaf("calibrated_predicted_throughput"), leaf("calibrated_power")
+        ops = self.total("ops", "every model")
+        self.nodes |= {
+            "power": power,
+            "predicted_throughput": throughput,
+            "predicted_latency": (self.nodes["batch"] if self.has("batch") else constant(1.0)) / throughput,
+            "predicted_energy": power / throughput,
+            "peak_throughput": leaf("peak_compute") / ops,
+            "memory_required": self._memory_required(),
+        }
+        if self.has("params") and self.has("element_bytes"):
+            self.nodes["operational_intensity"] = ops / (self.total("params", "intensity") * leaf("element_bytes"))
+        for end in ("low", "high"):
+            if end in tables:
+                self.tables[f"calibrated_{end}"] = tables[end].reset_coords(drop=True).astype("f8")
+                self.nodes[f"predicted_throughput_{end}"] = leaf(f"calibrated_{end}")
+                self.labels[f"predicted_throughput_{end}"] = {
+                    "units": "1/s",
+                    "long_name": f"{end} end of the interval of the predicted throughput",
+                }
+        self.labels["power"] = {"units": "W", "long_name": "predicted power under load"}
+        code = self._infeasible()
+        self.nodes["infeasible"] = code
+        self._blank()
+        # a refusal is told, and blanks only what was refused
+        physical = where(code.equals(INFEASIBLE["untrained"]), 0.0, code)
+        refused = where(_known(throughput), code, INFEASIBLE["not_calibrated"])
+        self.nodes["infeasible"] = where(physical, code, refused)
 
     def _times(self) -> roofline.Times:
         layered = self.layered

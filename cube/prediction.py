@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import xarray as xr
@@ -12,17 +13,18 @@ from roofcube.kernels.expression import evaluate, leaves
 from roofcube.model import LAYER, RESULTS, Model, build_model, dims_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from roofcube.model import Calibrated
 
 __all__ = ["predict"]
 
 FLAGS = frozenset({"bound", "infeasible"})
+LEVEL = 0.9  # of the intervals that a calibration gives
 
 
 def predict(
     inputs: xr.Dataset,
     *,
-    assumptions: Assumptions | Sequence[Assumptions] = PUBLISHED,
+    assumptions: Assumptions | Calibrated | Sequence[Assumptions | Calibrated] = PUBLISHED,
     chunks: dict[str, int] | int | str | None = None,
     dtype: str = "f8",
 ) -> xr.Dataset:
@@ -44,7 +46,9 @@ def predict(
     Dataset
         The inputs and, over just the dims that each depends on: `predicted_throughput` [1/s], `predicted_latency` [s,
         for the whole batch], `peak_throughput` [1/s], `operational_intensity` [op/B], `predicted_energy` [J per input],
-        `memory_required` [B], and the flags `bound` and `infeasible`. ``xr.broadcast`` gives the full product.
+        `memory_required` [B], and the flags `bound` and `infeasible`. ``xr.broadcast`` gives the full product. A
+        calibration adds `predicted_throughput_low` and `predicted_throughput_high` (90 % interval) and the `power` that
+        it predicts, and leaves `bound` out.
 
     Raises
     ------
@@ -65,10 +69,10 @@ def predict(
     QuTiBench analysis); see `roofcube.kernels.roofline` for the batch-aware form.
     """
     check_choice("dtype", dtype, ("f8", "f4"))
-    if not isinstance(assumptions, Assumptions):
+    if isinstance(assumptions, Sequence):
         cubes = [predict(inputs, assumptions=one, chunks=chunks, dtype=dtype) for one in assumptions]
         return _stacked(cubes, [one.label for one in assumptions])
-    model = build_model(inputs, assumptions)
+    model = build_model(inputs, assumptions, level=LEVEL)
     return inputs.assign(_evaluated(model, chunks, dtype)).assign_attrs(
         assumptions=assumptions.label, dim_order=" ".join(model.dim_order)
     )

@@ -30,6 +30,7 @@ INFEASIBLE = {
     "network_not_defined": 3,
     "does_not_fit_memory": 4,
     "untrained": 5,
+    "not_calibrated": 6,
 }
 
 # What limits a point.

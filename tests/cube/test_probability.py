@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import xarray as xr
+
+import roofcube as rc
+from roofcube.errors import MissingInputError
+
+
+def cube(throughput, top1, spread):
+    predicted = np.asarray(throughput, dtype="f8")
+    widths = np.exp(np.asarray(spread) * 1.6448536269514722)
+    return xr.Dataset(
+        {
+            "predicted_throughput": ("network", predicted),
+            "predicted_throughput_low": ("network", predicted / widths),
+            "predicted_throughput_high": ("network", predicted * widths),
+            "predicted_latency": ("network", 1 / predicted),
+            "top1": ("network", np.asarray(top1, dtype="f8")),
+        }
+    )
+
+
+def front(data, **more):
+    return rc.pareto(data, ["predicted_throughput", "top1"], probability=True, **more)
+
+
+def test_certain_points_are_on_the_front_for_certain():
+    assert front(cube([3, 2, 1], [1, 2, 3], [0, 0, 0])).probability_on_front.values.tolist() == [1, 1, 1]
+
+
+def test_two_equal_rivals_share_the_front():
+    found = front(cube([1.0, 1.0000001], [5, 5], [0.3, 0.3]))
+    assert float(found.probability_on_front[0]) == pytest.approx(0.5, abs=0.1)
+
+
+def test_probability_of_meeting_a_limit_is_that_of_the_normal_distribution():
+    data = cube([100.0], [5], [0.2])
+    at_median = front(data, where={"predicted_throughput": (100, None)})
+    assert float(at_median.probability_meets_limits[0]) == pytest.approx(0.5, abs=0.1)
+    one_deviation = front(data, where={"predicted_latency": (None, 0.01 * np.exp(0.2))})
+    assert float(one_deviation.probability_meets_limits[0]) == pytest.approx(0.84, abs=0.07)
+
+
+def test_a_cube_without_intervals_is_told():
+    with pytest.raises(MissingInputError, match="`predicted_throughput_low`: probabilities need the intervals"):
+        front(rc.predict(rc.inputs("mnist")))
