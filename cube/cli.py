@@ -59,12 +59,18 @@ class _Commands(click.Group):
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(package_name="roofcube")
 def main() -> None:
-    """Find which hardware, network, precision, pruning, batch and mode to run: how fast, how accurate, at what power."""
+    """Find which hardware, network, precision, pruning, batch and mode to run: how fast, how exact, at what power."""
 
 
 @main.command()
 @click.argument("task")
-@click.option("-o", "--output", "output", type=click.Path(dir_okay=False, path_type=Path), help="File to write [default: roofcube-TASK.html].")
+@click.option(
+    "-o",
+    "--output",
+    "output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="File to write [default: roofcube-TASK.html].",
+)
 def report(task: str, output: Path | None) -> None:
     """Write the page of TASK (cifar10, mnist or imagenet): one HTML file that needs no network.
 
@@ -88,7 +94,13 @@ def explore(task: str, port: int, show: bool) -> None:
 
 @main.command(epilog="An example of a spec:\n" + SWEEP_EXAMPLE)
 @click.argument("spec", type=EXISTING)
-@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="Cube to write: .nc, or .zarr for what is larger than memory.")
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="Cube to write: .nc, or .zarr for what is larger than memory.",
+)
 def sweep(spec: Path, output: Path) -> None:
     """Run the sweep that the TOML file SPEC describes and write its result."""
     from roofcube.sweep_spec import read_sweep_spec, run_sweep
@@ -128,9 +140,12 @@ def info(file: Path) -> None:
     for name in ("title", "task", "assumptions", "counts"):
         if name in cube.attrs:
             click.echo(f"{name}: {cube.attrs[name]}")
-    for name, array in cube.data_vars.items():
+    for variable, array in cube.data_vars.items():
         units = array.attrs.get("units", "")
-        click.echo(f"  {name} ({', '.join(map(str, array.dims))}) {f'[{units}] ' if units else ''}{array.attrs.get('long_name', '')}")
+        click.echo(
+            f"  {variable} ({', '.join(map(str, array.dims))}) "
+            f"{f'[{units}] ' if units else ''}{array.attrs.get('long_name', '')}"
+        )
     roofcube.verify(file)
     click.echo("content matches its checksum")
 
@@ -175,7 +190,10 @@ def _by_rule(findings: pl.DataFrame) -> pl.DataFrame:
     import polars as pl
 
     return findings.group_by("rule", maintain_order=True).agg(
-        findings=pl.len(), rows=pl.col("row").n_unique(), first=pl.col("source_row").first(), finding=pl.col("finding").first()
+        findings=pl.len(),
+        rows=pl.col("row").n_unique(),
+        first=pl.col("source_row").first(),
+        finding=pl.col("finding").first(),
     )
 
 
@@ -183,7 +201,13 @@ def _table(table: pl.DataFrame) -> str:
     import polars as pl
 
     with pl.Config(
-        tbl_rows=-1, tbl_cols=-1, tbl_formatting="NOTHING", tbl_hide_column_data_types=True, tbl_hide_dataframe_shape=True,
-        fmt_str_lengths=100, tbl_width_chars=-1, float_precision=4,
+        tbl_rows=-1,
+        tbl_cols=-1,
+        tbl_formatting="NOTHING",
+        tbl_hide_column_data_types=True,
+        tbl_hide_dataframe_shape=True,
+        fmt_str_lengths=100,
+        tbl_width_chars=-1,
+        float_precision=4,
     ):
         return str(table)

@@ -1,4 +1,4 @@
-"""What the explorer shows of a cube: the cells of a heatmap over two dims, and the points of a scatter with their front."""
+"""What the explorer shows of a cube: cells of a heatmap over two dims, points of a scatter with their front."""
 
 from __future__ import annotations
 
@@ -17,11 +17,29 @@ from roofcube.variables import sense_of
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-__all__ = ["Cells", "Points", "cells_of", "default_axes", "default_objectives", "default_variable", "dims_of", "labels_of", "measures", "points_of", "sense", "words"]
+__all__ = [
+    "Cells",
+    "Points",
+    "cells_of",
+    "default_axes",
+    "default_objectives",
+    "default_variable",
+    "dims_of",
+    "labels_of",
+    "measures",
+    "points_of",
+    "sense",
+    "words",
+]
 
 MOST_POINTS = 4_000  # drawn; more make a browser sluggish, and the front is always among them
 FAVOURITES = ("measured_throughput", "predicted_throughput", "measured_latency", "predicted_latency")
-OBJECTIVES = (("measured_throughput", "measured_top1"), ("predicted_throughput", "top1"), ("predicted_throughput", "predicted_energy"), ("predicted_throughput", "predicted_latency"))
+OBJECTIVES = (
+    ("measured_throughput", "measured_top1"),
+    ("predicted_throughput", "top1"),
+    ("predicted_throughput", "predicted_energy"),
+    ("predicted_throughput", "predicted_latency"),
+)
 AXES = (("platform", "pruning"), ("platform", "topology"), ("peak", "bandwidth"))
 
 
@@ -109,7 +127,15 @@ def sense(array: xr.DataArray, name: str) -> str:
 # the heatmap ----------------------------------------------------------------------------------------------------------
 
 
-def cells_of(cube: xr.Dataset, variable: str, x: str, y: str, *, how: str = "best", keep: Mapping[str, Sequence[int]] | None = None) -> Cells:
+def cells_of(
+    cube: xr.Dataset,
+    variable: str,
+    x: str,
+    y: str,
+    *,
+    how: str = "best",
+    keep: Mapping[str, Sequence[int]] | None = None,
+) -> Cells:
     """Reduce a variable to two dims; the others by the best, the median or the number of values."""
     if x == y:
         msg = f"`y`: expected another dim than {x!r}; choose two different ones"
@@ -126,7 +152,11 @@ def cells_of(cube: xr.Dataset, variable: str, x: str, y: str, *, how: str = "bes
     else:
         values, place = _number_cells(flat.astype("f8"), how, sense(array, variable))
         text = np.full(values.shape, "", dtype=object)
-    detail = _details(chosen, rest, place, values) if how == "best" and not words(array) else np.full(values.shape, "", dtype=object)
+    detail = (
+        _details(chosen, rest, place, values)
+        if how == "best" and not words(array)
+        else np.full(values.shape, "", dtype=object)
+    )
     full = (np.broadcast_to(one, shape) for one in (values, text, detail))
     return Cells(labels_of(chosen, x), labels_of(chosen, y), *full)
 
@@ -164,17 +194,23 @@ def _word_cells(flat: np.ndarray[Any, Any], array: xr.DataArray) -> tuple[np.nda
 
 
 def _spoken(flat: np.ndarray[Any, Any], array: xr.DataArray) -> np.ndarray[Any, Any]:
-    names = str(array.attrs.get("flag_meanings", "")).split()
+    """Write the words of CF flags; text stays as it is."""
+    names = [name.replace("_", " ") for name in str(array.attrs.get("flag_meanings", "")).split()]
+    spoken = flat.astype(object)
     if "flag_values" in array.attrs:
         known = dict(zip(np.asarray(array.attrs["flag_values"]).tolist(), names, strict=True))
-        return np.vectorize(lambda value: known.get(value, str(value)).replace("_", " "), otypes=[object])(flat)
-    if "flag_masks" in array.attrs:
+        for value in np.unique(flat).tolist():
+            spoken[flat == value] = known.get(value, str(value))
+    elif "flag_masks" in array.attrs:
         masks = np.asarray(array.attrs["flag_masks"]).tolist()
-        return np.vectorize(lambda value: ", ".join(name.replace("_", " ") for mask, name in zip(masks, names, strict=True) if int(value) & mask), otypes=[object])(flat)
-    return flat.astype(object)
+        for value in np.unique(flat).tolist():
+            spoken[flat == value] = ", ".join(name for mask, name in zip(masks, names, strict=True) if value & mask)
+    return spoken
 
 
-def _details(cube: xr.Dataset, rest: list[str], place: np.ndarray[Any, Any], values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+def _details(
+    cube: xr.Dataset, rest: list[str], place: np.ndarray[Any, Any], values: np.ndarray[Any, Any]
+) -> np.ndarray[Any, Any]:
     """Write the labels that gave each best value."""
     varying = [dim for dim in rest if cube.sizes[dim] > 1]
     told = np.full(place.shape, "", dtype=object)
@@ -191,7 +227,15 @@ def _details(cube: xr.Dataset, rest: list[str], place: np.ndarray[Any, Any], val
 # the scatter ----------------------------------------------------------------------------------------------------------
 
 
-def points_of(cube: xr.Dataset, x_name: str, y_name: str, columns: str, rows: str, *, keep: Mapping[str, Sequence[int]] | None = None) -> Points:
+def points_of(
+    cube: xr.Dataset,
+    x_name: str,
+    y_name: str,
+    columns: str,
+    rows: str,
+    *,
+    keep: Mapping[str, Sequence[int]] | None = None,
+) -> Points:
     """Give every cell with both figures as a point, its labels, and which points no other beats."""
     chosen = _kept(cube, keep)
     dims = [dim for dim in dims_of(chosen) if dim in chosen[x_name].dims or dim in chosen[y_name].dims]
@@ -208,7 +252,13 @@ def points_of(cube: xr.Dataset, x_name: str, y_name: str, columns: str, rows: st
     labels = {dim: np.array(labels_of(chosen, dim), dtype=object)[place] for dim, place in places.items()}
     nowhere = np.full(drawn.size, -1)
     return Points(
-        x[known][drawn], y[known][drawn], labels, front[drawn], places.get(columns, nowhere), places.get(rows, nowhere), known.size
+        x[known][drawn],
+        y[known][drawn],
+        labels,
+        front[drawn],
+        places.get(columns, nowhere),
+        places.get(rows, nowhere),
+        known.size,
     )
 
 

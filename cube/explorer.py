@@ -1,4 +1,4 @@
-"""explore: a heatmap over any two dims of a cube beside its Pareto front, linked; a Panel app, served on this machine only."""
+"""explore: the Panel app of a cube, a control for each dim; served on this machine only."""
 
 from __future__ import annotations
 
@@ -7,33 +7,10 @@ from functools import partial
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import panel as pn
-from bokeh.models import (
-    BoxSelectTool,
-    ColorBar,
-    Column,
-    ColumnDataSource,
-    CustomJS,
-    CustomJSTickFormatter,
-    DataTable,
-    Div,
-    FixedTicker,
-    LassoSelectTool,
-    LinearColorMapper,
-    LogColorMapper,
-    Row,
-    StringFormatter,
-    TableColumn,
-    TapTool,
-)
-from bokeh.palettes import Cividis256
 
 from roofcube.errors import InvalidDataError, RoofcubeError
 from roofcube.exploration import (
-    Cells,
-    Points,
-    cells_of,
     default_axes,
     default_objectives,
     default_variable,
@@ -41,46 +18,15 @@ from roofcube.exploration import (
     labels_of,
     measures,
     numbers,
-    points_of,
-    sense,
-    words,
 )
-from roofcube.plot.style import GRID, INK, MEASURED, MUTED, PREDICTED, frame, hover, plain_ticks, titled
+from roofcube.explorer_figures import figures
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable
-
     import xarray as xr
 
 __all__ = ["Explorer", "explore", "serve"]
 
-MOST_TEXTS = 160  # cells with their value written in
-MOST_TICKS = 24
 CONTROL_WIDTH = 240
-PREFIXES = {"1/s": ("inputs/s", 1.0), "s": ("ms", 1e3), "J": ("mJ", 1e3), "op/s": ("TOP/s", 1e-12), "B/s": ("GB/s", 1e-9), "B": ("MB", 1e-6), "op": ("MOP", 1e-6)}
-
-# A point belongs to a cell when their places agree; -1 is a point without a label along that dim.
-LINK = """
-if (state.tags.includes("busy")) return;
-state.tags = ["busy"];
-const belongs = (point, cell) =>
-  (points.data.column[point] < 0 || points.data.column[point] === cells.data.column[cell]) &&
-  (points.data.row[point] < 0 || points.data.row[point] === cells.data.row[cell]);
-const count = points.get_length(), places = cells.get_length();
-if (cb_obj === cells.selected) {
-  const picked = cells.selected.indices;
-  points.selected.indices = picked.length ? [...Array(count).keys()].filter((point) => picked.some((cell) => belongs(point, cell))) : [];
-} else {
-  const picked = points.selected.indices;
-  cells.selected.indices = picked.length ? [...Array(places).keys()].filter((cell) => picked.some((point) => belongs(point, cell))) : [];
-}
-const some = cells.selected.indices.length || points.selected.indices.length;
-const shown = some ? points.selected.indices : [...Array(count).keys()].filter((point) => points.data.front[point]);
-const order = [...shown].sort((a, b) => points.data.x[b] - points.data.x[a]).slice(0, 500);
-listed.data = Object.fromEntries(Object.keys(listed.data).map((name) => [name, order.map((point) => points.data[name][point])]));
-state.tags = [];
-"""
-
 SIDE_STYLE = """
 :host { font-size: 14px; --design-primary-color: #0072b2; }
 label, .bk-input-group label { font-size: 13px; color: var(--rc-muted, #5c6570); }
@@ -125,7 +71,10 @@ class Explorer(pn.viewable.Viewer):  # type: ignore[misc]
     def __init__(self, cube: xr.Dataset, **params: Any) -> None:
         super().__init__(**params)
         if len(cube.dims) < 2 or not numbers(cube):
-            msg = f"`cube`: expected at least two dims and a numeric variable, got {', '.join(map(str, cube.dims)) or 'no dims'}; pass a cube of predict or benchmark"
+            msg = (
+                f"`cube`: expected at least two dims and a numeric variable, got "
+                f"{', '.join(map(str, cube.dims)) or 'no dims'}; pass a cube of predict or benchmark"
+            )
             raise InvalidDataError(msg)
         self._cube = cube
         self.choices = _choices(cube)
@@ -134,7 +83,9 @@ class Explorer(pn.viewable.Viewer):  # type: ignore[misc]
     def __panel__(self) -> Any:
         """Lay the app out; each session gets figures of its own."""
         heading = self._cube.attrs.get("title") or "Explorer"
-        shown = pn.bind(self._figures, **self.choices, **{f"dim_{dim}": widget for dim, widget in self.controls.items()})
+        shown = pn.bind(
+            self._figures, **self.choices, **{f"dim_{dim}": widget for dim, widget in self.controls.items()}
+        )
         side = pn.Column(
             pn.pane.HTML("<b>Show</b>", margin=(0, 10)),
             *self.choices.values(),
@@ -143,14 +94,29 @@ class Explorer(pn.viewable.Viewer):  # type: ignore[misc]
             width=270,
             stylesheets=[SIDE_STYLE],
         )
-        title = pn.pane.HTML(f"<h1 style='margin:0;font-size:22px;line-height:1.3'>{escape(str(heading))}</h1>", margin=(0, 10, 12, 10))
-        main = pn.Column(title, pn.panel(shown, loading_indicator=True, sizing_mode="stretch_width"), sizing_mode="stretch_width")
-        return pn.Row(side, main, margin=(16, 20), sizing_mode="stretch_width", stylesheets=[":host { font-family: system-ui, sans-serif; }"])
+        title = pn.pane.HTML(
+            f"<h1 style='margin:0;font-size:22px;line-height:1.3'>{escape(str(heading))}</h1>", margin=(0, 10, 12, 10)
+        )
+        main = pn.Column(
+            title, pn.panel(shown, loading_indicator=True, sizing_mode="stretch_width"), sizing_mode="stretch_width"
+        )
+        return pn.Row(
+            side,
+            main,
+            margin=(16, 20),
+            sizing_mode="stretch_width",
+            stylesheets=[":host { font-family: system-ui, sans-serif; }"],
+        )
 
     def _figures(self, variable: str, columns: str, rows: str, how: str, x: str, y: str, **kept: Any) -> Any:
-        keep = {name.removeprefix("dim_"): _places(self._cube, name.removeprefix("dim_"), value) for name, value in kept.items()}
+        keep = {
+            name.removeprefix("dim_"): _places(self._cube, name.removeprefix("dim_"), value)
+            for name, value in kept.items()
+        }
         try:
-            return pn.pane.Bokeh(figures(self._cube, variable, columns, rows, how, x, y, keep), sizing_mode="stretch_width")
+            return pn.pane.Bokeh(
+                figures(self._cube, variable, columns, rows, how, x, y, keep), sizing_mode="stretch_width"
+            )
         except RoofcubeError as error:
             return pn.pane.Alert(str(error), alert_type="warning")
 
@@ -188,12 +154,22 @@ def _choices(cube: xr.Dataset) -> dict[str, Any]:
     dims, (columns, rows), (x, y) = dims_of(cube), default_axes(cube), default_objectives(cube)
     select = partial(pn.widgets.Select, width=CONTROL_WIDTH)
     return {
-        "variable": select(name="Colour", options={_title(cube, name): name for name in measures(cube)}, value=default_variable(cube)),
+        "variable": select(
+            name="Colour",
+            options={name.replace("_", " "): name for name in measures(cube)},
+            value=default_variable(cube),
+        ),
         "columns": select(name="Columns", options=dims, value=columns),
         "rows": select(name="Rows", options=dims, value=rows),
-        "how": select(name="Over the other dims", options={"the best": "best", "the median": "median", "how many values": "count"}, value="best"),
-        "x": select(name="Front: horizontal", options={_title(cube, name): name for name in numbers(cube)}, value=x),
-        "y": select(name="Front: vertical", options={_title(cube, name): name for name in numbers(cube)}, value=y),
+        "how": select(
+            name="Over the other dims",
+            options={"the best": "best", "the median": "median", "how many values": "count"},
+            value="best",
+        ),
+        "x": select(
+            name="Front: horizontal", options={name.replace("_", " "): name for name in numbers(cube)}, value=x
+        ),
+        "y": select(name="Front: vertical", options={name.replace("_", " "): name for name in numbers(cube)}, value=y),
     }
 
 
@@ -205,8 +181,16 @@ def _controls(cube: xr.Dataset) -> dict[str, Any]:
 def _control(cube: xr.Dataset, dim: str) -> Any:
     labels = labels_of(cube, dim)
     if len(labels) > 40:
-        return pn.widgets.IntRangeSlider(name=f"{dim}, from {labels[0]} to {labels[-1]}, by place", start=0, end=len(labels) - 1, width=CONTROL_WIDTH)
-    return pn.widgets.MultiChoice(name=dim, options=labels, value=[], placeholder=f"all {len(labels)}" if len(labels) > 1 else labels[0] if labels else "none", width=CONTROL_WIDTH)
+        return pn.widgets.IntRangeSlider(
+            name=f"{dim}, from {labels[0]} to {labels[-1]}, by place", start=0, end=len(labels) - 1, width=CONTROL_WIDTH
+        )
+    return pn.widgets.MultiChoice(
+        name=dim,
+        options=labels,
+        value=[],
+        placeholder=f"all {len(labels)}" if len(labels) > 1 else labels[0] if labels else "none",
+        width=CONTROL_WIDTH,
+    )
 
 
 def _places(cube: xr.Dataset, dim: str, value: Any) -> list[int]:
@@ -215,232 +199,3 @@ def _places(cube: xr.Dataset, dim: str, value: Any) -> list[int]:
         return list(range(value[0], value[1] + 1))
     labels = labels_of(cube, dim)
     return [place for place, label in enumerate(labels) if label in value]
-
-
-def _title(cube: xr.Dataset, name: str) -> str:
-    return name.replace("_", " ")
-
-
-# figures --------------------------------------------------------------------------------------------------------------
-
-
-def figures(cube: xr.Dataset, variable: str, columns: str, rows: str, how: str, x: str, y: str, keep: dict[str, list[int]]) -> Any:
-    """Draw the heatmap, the scatter and the table, linked to one another."""
-    cells = cells_of(cube, variable, columns, rows, how=how, keep=keep)
-    points = points_of(cube, x, y, columns, rows, keep=keep)
-    cell_source, heat = _heatmap(cube, cells, variable, columns, rows, how)
-    point_source, scatter = _scatter(cube, points, x, y)
-    listed, table = _table(cube, points, point_source, x, y)
-    link = CustomJS(args={"cells": cell_source, "points": point_source, "listed": listed, "state": ColumnDataSource(name="explorer.state")}, code=LINK)
-    for source in (cell_source, point_source):
-        source.selected.js_on_change("indices", link)
-    listing = Div(text="<b>The front, or what is selected above</b>", styles={"font-size": "14px"})
-    pair = Row(children=[heat, scatter], spacing=24, sizing_mode="stretch_width")
-    return Column(children=[pair, listing, table], spacing=12, sizing_mode="stretch_width")
-
-
-def _human(array: xr.DataArray) -> tuple[str, float]:
-    """Unit of human scale and the factor to it."""
-    unit = str(array.attrs.get("units", ""))
-    return PREFIXES.get(unit, ("" if unit == "1" else unit, 1.0))
-
-
-def _labelled(array: xr.DataArray, name: str) -> str:
-    unit, _ = _human(array)
-    return f"{name.replace('_', ' ')}{f' ({unit})' if unit else ''}"
-
-
-def _heatmap(cube: xr.Dataset, cells: Cells, variable: str, columns: str, rows: str, how: str) -> tuple[Any, Any]:
-    array = cube[variable]
-    unit, factor = ("values", 1.0) if how == "count" else _human(array)
-    values = cells.values.astype("f8") * factor
-    wordy = words(array)
-    shown = np.where(np.isfinite(values), cells.text if wordy else np.vectorize(_brief, otypes=[object])(values), "")
-    row, column = (place.ravel() for place in np.indices(values.shape))
-    known = np.isfinite(values).ravel()
-    colours, mapper = _colours(values)
-    tell = np.vectorize(lambda text: f"{text} {'' if wordy else unit}".strip() or "not known", otypes=[object])(shown)
-    source = ColumnDataSource(
-        {
-            "column": column, "row": row, "value": np.where(known, values.ravel(), np.nan), "colour": colours.ravel().tolist(), "ink": _inks(colours).ravel().tolist(),
-            "text": shown.ravel().tolist(), "tell": tell.ravel().tolist(), "detail": cells.detail.ravel().tolist(),
-            "configuration": [f"{columns} {cells.columns[c]} · {rows} {cells.rows[r]}" for r, c in zip(row, column, strict=True)],
-            "hatch": [" " if one else "." for one in known],
-        },
-        name="explorer.cells",
-    )
-    wide, high = len(cells.columns), len(cells.rows)
-    plot = frame(name="explorer.heatmap", x_label=columns, y_label=rows, x_range=(-0.5, wide - 0.5), y_range=(high - 0.5, -0.5), width=560, height=480)
-    plot.update(sizing_mode="stretch_width", min_width=380, max_width=760)
-    titled(plot, f"{'Number of values of' if how == 'count' else 'Median' if how == 'median' else 'Best'} {variable.replace('_', ' ')}{f' ({unit})' if unit else ''}" if not wordy else variable.replace("_", " ").capitalize(), _story(cells, cube, array.dims, columns, rows, wordy))
-    drawn = plot.rect(
-        "column", "row", 0.96, 0.94, source=source, fill_color="colour", line_color=None, hatch_pattern="hatch", hatch_color=MUTED, hatch_alpha=0.6, hatch_scale=8,
-        nonselection_fill_alpha=0.18, nonselection_hatch_alpha=0.2, selection_line_color=INK, selection_line_width=2,
-    )
-    if values.size <= MOST_TEXTS:
-        words_drawn = plot.text("column", "row", "text", source=source, text_align="center", text_baseline="middle", text_font_size="12px", text_color="ink", nonselection_text_alpha=0.35)
-        words_drawn.name = "explorer.texts"
-    _label_axis(plot.xaxis, cells.columns, turned=sum(map(len, cells.columns)) > 60)
-    _label_axis(plot.yaxis, cells.rows, turned=False)
-    plot.grid.visible = False
-    if mapper is not None and not wordy:
-        plot.add_layout(ColorBar(color_mapper=mapper, width=10, formatter=_plain_formatter(), label_standoff=6, major_label_text_color=INK, background_fill_color=None), "right")
-    hover(plot, [drawn], {array.attrs.get("long_name", variable): "@tell", "from": "@detail"})
-    _selectable(plot, drawn)
-    return source, plot
-
-
-def _story(cells: Cells, cube: xr.Dataset, used: tuple[Hashable, ...], columns: str, rows: str, wordy: bool) -> str:
-    """Say what a cell stands for."""
-    others = [dim for dim in dims_of(cube) if dim in used and dim not in (columns, rows) and cube.sizes[dim] > 1]
-    known = int(np.isfinite(cells.values.astype("f8")).sum())
-    over = f"over {', '.join(others)}; " if others and not wordy else ""
-    return f"{over}dotted: {cells.values.size - known} of {cells.values.size} not known"
-
-
-def _brief(value: float) -> str:
-    from roofcube.plot.style import human
-
-    return human(value) if np.isfinite(value) else ""
-
-
-def _colours(values: np.ndarray[Any, Any]) -> tuple[np.ndarray[Any, Any], Any]:
-    """Colour by value, by its logarithm where it spans decades; no colour where nothing is known."""
-    known = values[np.isfinite(values)]
-    colours = np.full(values.shape, "rgba(0,0,0,0)", dtype=object)
-    if not known.size:
-        return colours, None
-    low, high = float(known.min()), float(known.max())
-    log = low > 0 and high / low > 30
-    scale = (lambda one: np.log(one)) if log else (lambda one: one)
-    span = scale(high) - scale(low) or 1.0
-    for place in zip(*np.nonzero(np.isfinite(values)), strict=True):
-        colours[place] = Cividis256[int(round(255 * (scale(values[place]) - scale(low)) / span))]
-    if high == low:
-        high = low + (abs(low) or 1.0) * 1e-6
-    return colours, (LogColorMapper if log else LinearColorMapper)(palette=Cividis256, low=low, high=high)
-
-
-def _inks(colours: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """Write black on light cells and white on dark ones."""
-
-    def ink(colour: str) -> str:
-        if not colour.startswith("#"):
-            return MUTED
-        red, green, blue = (int(colour[start : start + 2], 16) for start in (1, 3, 5))
-        return "#000000" if 0.299 * red + 0.587 * green + 0.114 * blue > 128 else "#ffffff"
-
-    return np.vectorize(ink, otypes=[object])(colours)
-
-
-def _label_axis(axis: Any, labels: list[str], *, turned: bool) -> None:
-    """Write the labels at their places; of many only some."""
-    step = max(1, -(-len(labels) // MOST_TICKS))
-    ticks = list(range(0, len(labels), step))
-    axis.ticker = FixedTicker(ticks=ticks)
-    axis.major_label_overrides = {place: labels[place] for place in ticks}
-    axis.major_label_orientation = 0.9 if turned else "horizontal"
-    axis.major_tick_line_color = None
-
-
-def _plain_formatter() -> Any:
-    from roofcube.plot.style import PLAIN
-
-    return CustomJSTickFormatter(code=PLAIN)
-
-
-def _selectable(plot: Any, renderer: Any) -> None:
-    tap, box, lasso = TapTool(renderers=[renderer]), BoxSelectTool(renderers=[renderer]), LassoSelectTool(renderers=[renderer])
-    plot.add_tools(tap, box, lasso)
-    plot.toolbar.active_tap = tap
-    plot.toolbar.active_drag = box
-    plot.toolbar.autohide = False
-
-
-def _scatter(cube: xr.Dataset, points: Points, x: str, y: str) -> tuple[Any, Any]:
-    (x_unit, x_factor), (y_unit, y_factor) = _human(cube[x]), _human(cube[y])
-    xs, ys = points.x * x_factor, points.y * y_factor
-    labels = {f"dim_{dim}": values.tolist() for dim, values in points.labels.items()}
-    told = [dim for dim in points.labels if cube.sizes[dim] > 1]
-    sizes = np.where(points.front, 12, 7)
-    source = ColumnDataSource(
-        {
-            "x": xs, "y": ys, "column": points.column, "row": points.row, "front": points.front, "size": sizes, "alpha": np.where(points.front, 1.0, 0.45),
-            "configuration": [" · ".join(f"{dim} {points.labels[dim][place]}" if not points.labels[dim][place][:1].isalpha() else points.labels[dim][place] for dim in told) for place in range(xs.size)],
-            "tell_x": [f"{_brief(value)} {x_unit}" for value in xs], "tell_y": [f"{_brief(value)} {y_unit}" for value in ys], **labels,
-        },
-        name="explorer.points",
-    )
-    x_log, y_log = _log(xs), _log(ys)
-    plot = frame(name="explorer.scatter", x_label=_labelled(cube[x], x), y_label=_labelled(cube[y], y), x_range=_bounds(xs, x_log), y_range=_bounds(ys, y_log), x_log=x_log, y_log=y_log, width=560, height=480)
-    plot.update(sizing_mode="stretch_width", min_width=380, max_width=760)
-    ways = sense(cube[x], x), sense(cube[y], y)
-    titled(plot, f"The front of {_bare(x)} and {_bare(y)}", f"{_way(x, ways[0])}, {_way(y, ways[1])}: {_seen(points)}")
-    measured = "measured" in f"{x} {y}"
-    colour, marker = (MEASURED, "x") if measured else (PREDICTED, "circle")
-    steps = _staircase(xs[points.front], ys[points.front], ways)
-    plot.line(*steps, line_color=colour, line_width=1.5, line_alpha=0.8, name="explorer.front")
-    drawn = plot.scatter(
-        "x", "y", source=source, marker=marker, size="size", line_color=colour, fill_color=colour, line_width=2, fill_alpha="alpha", line_alpha="alpha",
-        nonselection_line_alpha=0.08, nonselection_fill_alpha=0.08, selection_line_alpha=1, selection_fill_alpha=1,
-    )
-    hover(plot, [drawn], {_title(cube, x): "@tell_x", _title(cube, y): "@tell_y"})
-    _selectable(plot, drawn)
-    return source, plot
-
-
-def _way(name: str, way: str) -> str:
-    return f"{'most' if way == 'max' else 'least'} {_bare(name)}"
-
-
-def _bare(name: str) -> str:
-    return name.replace("measured_", "").replace("predicted_", "").replace("_", " ")
-
-
-def _seen(points: Points) -> str:
-    front = int(points.front.sum())
-    drawn = f"; {points.x.size} of them drawn, the whole front among them" if points.total > points.x.size else ""
-    return f"{front} of {points.total} points{drawn}"
-
-
-def _log(values: np.ndarray[Any, Any]) -> bool:
-    return bool(values.size and values.min() > 0 and values.max() / values.min() > 30)
-
-
-def _bounds(values: np.ndarray[Any, Any], log: bool) -> tuple[float, float]:
-    if not values.size:
-        return 0.1, 1.0
-    low, high = float(values.min()), float(values.max())
-    if log:
-        room = (high / low) ** 0.06
-        return low / room, high * room
-    room = 0.06 * (high - low) or abs(high) * 0.1 or 1.0
-    return low - room, high + room
-
-
-def _staircase(x: np.ndarray[Any, Any], y: np.ndarray[Any, Any], ways: tuple[str, str]) -> tuple[list[float], list[float]]:
-    """Join the front by steps through the corners that stay dominated."""
-    order = np.argsort(x)
-    x, y = x[order], y[order]
-    xs, ys = [], []
-    # with more x better, a corner lies at the lower x of a pair and the value of the next point
-    first_x = ways[0] == "max"
-    for place in range(x.size):
-        if place:
-            xs.append(float(x[place - 1] if first_x else x[place]))
-            ys.append(float(y[place] if first_x else y[place - 1]))
-        xs.append(float(x[place]))
-        ys.append(float(y[place]))
-    return xs, ys
-
-
-def _table(cube: xr.Dataset, points: Points, source: Any, x: str, y: str) -> tuple[Any, Any]:
-    """List the chosen points; the front where none is chosen."""
-    told = [dim for dim in points.labels if cube.sizes[dim] > 1]
-    wanted = [*(f"dim_{dim}" for dim in told), "tell_x", "tell_y"]
-    front = np.flatnonzero(points.front)
-    order = front[np.argsort(-points.x[front], kind="stable")][:500]
-    listed = ColumnDataSource({name: [source.data[name][place] for place in order] for name in wanted}, name="explorer.listed")
-    titles = [*told, _title(cube, x), _title(cube, y)]
-    columns = [TableColumn(field=name, title=title, formatter=StringFormatter()) for name, title in zip(wanted, titles, strict=True)]
-    return listed, DataTable(source=listed, columns=columns, height=260, index_position=None, reorderable=False, sizing_mode="stretch_width", name="explorer.table")

@@ -136,7 +136,7 @@ class SweepSpec(Part):
     Examples
     --------
     >>> from roofcube.sweep_spec import SweepSpec
-    >>> spec = SweepSpec.model_validate({"inputs": {"task": "mnist"}, "reduce": {"kind": "best", "objective": "predicted_latency"}})
+    >>> spec = SweepSpec.model_validate({"reduce": {"kind": "best", "objective": "predicted_latency"}})
     >>> spec.reduce.kind
     'best'
     """
@@ -176,7 +176,8 @@ def read_sweep_spec(path: str | Path) -> SweepSpec:
 
 
 def _first_problem(error: ValidationError, content: dict[str, Any]) -> str:
-    problem = error.errors()[0]
+    # a union of types reports each member's complaint: the one that looked deepest is the one that was meant
+    problem = max(error.errors(), key=lambda one: (one["type"] in ("extra_forbidden", "value_error"), len(one["loc"])))
     # a union of types adds its members' names to the path; only keys of the file are of use
     place, here = [], content
     for part in problem["loc"]:
@@ -224,7 +225,9 @@ def run_sweep(spec: SweepSpec, path: str | Path) -> tuple[Path, xr.Dataset | Non
     return roofcube.save(result, path), result
 
 
-def _stored(inputs: xr.Dataset, assumptions: Assumptions, spec: SweepSpec, path: Path) -> tuple[Path, xr.Dataset | None]:
+def _stored(
+    inputs: xr.Dataset, assumptions: Assumptions, spec: SweepSpec, path: Path
+) -> tuple[Path, xr.Dataset | None]:
     import roofcube
 
     if path.suffix == ".zarr":
@@ -239,22 +242,29 @@ def _hardware(spec: SweepSpec) -> xr.Dataset | None:
 
     if spec.hypothetical is None:
         return None
-    given = {name: getattr(spec.hypothetical, name) for name in spec.hypothetical.model_fields_set}
-    return roofcube.hypothetical(**{name: value.values() if isinstance(value, Steps) else value for name, value in given.items()})
+    given: dict[str, Any] = {name: getattr(spec.hypothetical, name) for name in spec.hypothetical.model_fields_set}
+    axes: dict[str, Any] = {
+        name: value.values() if isinstance(value, Steps) else value for name, value in given.items()
+    }
+    return roofcube.hypothetical(**axes)
 
 
 def _assumptions(given: Literal["published", "bound"] | Custom) -> Assumptions:
     if isinstance(given, Custom):
-        return Assumptions(**given.model_dump())
+        custom: dict[str, Any] = given.model_dump()
+        return Assumptions(**custom)
     return {"published": PUBLISHED, "bound": BOUND}[given]
 
 
 def _reduced(sweep: Any, reduce: Reduce) -> xr.Dataset:
     options = {name: getattr(reduce, name) for name in reduce.model_fields_set - {"kind", "where"}}
     if reduce.where is not None:
-        options["where"] = {name: (limit.min, limit.max) if isinstance(limit, Span) else limit for name, limit in reduce.where.items()}
+        options["where"] = {
+            name: (limit.min, limit.max) if isinstance(limit, Span) else limit for name, limit in reduce.where.items()
+        }
     first = [options.pop(name) for name in ("objectives", "objective", "n") if name in options]
     if reduce.kind == "top":
         first.reverse()
-    result = getattr(sweep, reduce.kind)(*first, **options)
-    return result.to_dataset(name="count") if hasattr(result, "to_dataset") else result
+    result: Any = getattr(sweep, reduce.kind)(*first, **options)
+    counted: xr.Dataset = result.to_dataset(name="count") if hasattr(result, "to_dataset") else result
+    return counted

@@ -49,7 +49,7 @@ class Link:
 
 @dataclass(frozen=True)
 class Section:
-    """A section: its heading, what to see and what not to conclude, then figures and tables; `missing` says what was left out and why."""
+    """A section: what to see, what not to conclude, figures, tables; `missing` says what was left out and why."""
 
     key: str
     heading: str

@@ -44,7 +44,9 @@ def long_table(cube: xr.Dataset) -> pl.DataFrame:
     >>> int(table["n_rows"].sum())
     406
     """
-    known = [name for name in FIRST if name in cube] or [name for name, array in cube.data_vars.items() if array.dtype.kind == "f"][:1]
+    known = [name for name in FIRST if name in cube] or [
+        name for name, array in cube.data_vars.items() if array.dtype.kind == "f"
+    ][:1]
     dims = [dim for dim in dim_order(cube) if any(dim in cube[name].dims for name in known)]
     sizes = [cube.sizes[dim] for dim in dims]
     flat = np.flatnonzero(np.logical_or.reduce([_full(cube[name].notnull(), dims, sizes) for name in known]))
@@ -55,8 +57,18 @@ def long_table(cube: xr.Dataset) -> pl.DataFrame:
         if set(array.dims) <= set(dims):
             values = np.broadcast_to(array.values[tuple(places[dim] for dim in array.dims)], flat.shape)
             columns[str(name)] = _spoken(values, array.attrs)
-    table = pl.DataFrame({name: values.astype(str) if values.dtype.kind in "UO" else values for name, values in columns.items()})
-    kept = [name for name in table.columns if table[name].dtype == pl.String or name in DIMS or not table[name].is_nan().all()] if table.height else table.columns
+    table = pl.DataFrame(
+        {name: values.astype(str) if values.dtype.kind in "UO" else values for name, values in columns.items()}
+    )
+    kept = (
+        [
+            name
+            for name in table.columns
+            if table[name].dtype == pl.String or name in DIMS or not table[name].is_nan().all()
+        ]
+        if table.height
+        else table.columns
+    )
     return table.select(kept).with_columns(pl.selectors.float().fill_nan(None))
 
 
@@ -68,7 +80,12 @@ def _spoken(values: np.ndarray[Any, Any], attributes: dict[str, Any]) -> np.ndar
         return np.array([named.get(value, str(value)) for value in values.tolist()])
     if "flag_masks" in attributes:
         masks = np.asarray(attributes["flag_masks"]).tolist()
-        return np.array(["+".join(word for mask, word in zip(masks, words, strict=True) if value & mask) for value in values.tolist()])
+        return np.array(
+            [
+                "+".join(word for mask, word in zip(masks, words, strict=True) if value & mask)
+                for value in values.tolist()
+            ]
+        )
     return values
 
 
@@ -80,12 +97,24 @@ def _full(mask: xr.DataArray, dims: list[str], sizes: list[int]) -> np.ndarray[A
 def _csv(subject: Subject) -> tuple[Link | None, str]:
     cells = max(int(np.prod([size for dim, size in subject.cube.sizes.items() if dim != "layer"])), 1)
     if cells > 2_000_000:
-        return None, f"The table of all cells is left out: {counted(cells, 'cell')} are too many for a page; use roofcube.save."
+        return (
+            None,
+            f"The table of all cells is left out: {counted(cells, 'cell')} are too many for a page; use roofcube.save.",
+        )
     table = long_table(subject.cube)
     text = _with_units(table).encode()
     if len(text) > LIMIT:
-        return None, f"The table of all cells is left out: its {counted(table.height, 'row')} take {len(text) / 1e6:.1f} MB; use roofcube.save."
-    what = f"{counted(table.height, 'row')}: every cell that was measured or can be predicted, SI units in the column names"
+        return (
+            None,
+            (
+                f"The table of all cells is left out: its {counted(table.height, 'row')} take {len(text) / 1e6:.1f} "
+                f"MB; use roofcube.save."
+            ),
+        )
+    what = (
+        f"{counted(table.height, 'row')}: every cell that was measured or can be predicted, SI units in the column "
+        f"names"
+    )
     return Link(f"{subject.file_stem}.csv", _address("text/csv", text), len(text), what), ""
 
 

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 __all__ = ["draw", "embed", "scripts"]
 
 
-def draw(data: xr.Dataset | pl.DataFrame, name: str, description: str, *, key: str = "", **options: Any) -> Drawing | str:
+def draw(
+    data: xr.Dataset | pl.DataFrame, name: str, description: str, *, key: str = "", **options: Any
+) -> Drawing | str:
     """Draw a figure of `roofcube.plot`, or say why the data have none."""
     from roofcube import plot
 
@@ -67,6 +69,8 @@ def scripts(drawings: Iterable[Drawing]) -> list[str]:
         parts.append("bokeh-widgets")
     if any(module.startswith("bokeh.models.widgets.tables") for module in modules):
         parts.append("bokeh-tables")
-    if any(getattr(model, "output_backend", "") == "webgl" for drawing in drawings for model in drawing.drawn.references()):
+    if any(
+        getattr(model, "output_backend", "") == "webgl" for drawing in drawings for model in drawing.drawn.references()
+    ):
         parts.append("bokeh-gl")
     return [str(script) for script in Resources(mode="inline", components=parts).js_raw]

@@ -1,4 +1,4 @@
-"""The sections of a page, in order; each says what to see and what not to conclude, with numbers taken from the cube."""
+"""The sections of a page, in order: what to see, what not to conclude, with numbers taken from the cube."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from roofcube.reductions import best, efficiency
 from roofcube.variables import BOUNDS, INFEASIBLE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     import xarray as xr
 
@@ -29,7 +29,9 @@ __all__ = ["SECTIONS", "facts"]
 NO_COMBINATION = ("feasible", "mode_not_offered", "network_not_defined", "untrained")
 
 
-def _section(key: str, heading: str, see: list[str], beware: str, parts: list[Drawing | Table | str | None], **more: Any) -> Section:
+def _section(
+    key: str, heading: str, see: list[str], beware: str, parts: Sequence[Drawing | Table | str | None], **more: Any
+) -> Section:
     """Sort what a section shows into figures, tables and reasons why something is missing."""
     return Section(
         key,
@@ -91,7 +93,8 @@ def theoretical(subject: Subject) -> Section:
     predicted = cube["predicted_throughput"]
     possible = _configurations(predicted.notnull())
     see = [
-        "A roofline gives each platform two limits: its peak compute, and its memory bandwidth times the operations that a network does for each byte of weights. "
+        "A roofline gives each platform two limits: its peak compute, and its memory bandwidth times the operations "
+        "that a network does for each byte of weights. "
         f"{counted(possible, 'combination')} of platform, mode, network, channels kept and precision can run"
         + _limits(cube)
         + _impossible(cube)
@@ -99,15 +102,23 @@ def theoretical(subject: Subject) -> Section:
     ]
     top = best(cube, "predicted_throughput")
     if bool(top["found"]):
-        see.append(f"The fastest prediction is {quantity(float(top['predicted_throughput']), 'inputs/s')}: {configuration_of(top.drop_vars('batch', errors='ignore'))}.")
+        see.append(
+            f"The fastest prediction is {quantity(float(top['predicted_throughput']), 'inputs/s')}: "
+            f"{configuration_of(top.drop_vars('batch', errors='ignore'))}."
+        )
     beware = (
-        "The published model reads every weight from memory for every input and counts nothing else, so batch size plays no part. It is too strict where weights are reused or stay on chip, "
+        "The published model reads every weight from memory for every input and counts nothing else, so batch size "
+        "plays no part. It is too strict where weights are reused or stay on chip, "
         "and far too kind where overheads rule. It ranks better than it predicts."
     )
     parts = [
         draw(cube, "requirements", "Bars of operations per input and of model size for each network"),
         draw(cube, "peaks", "Bars of peak compute and of memory bandwidth for each platform"),
-        draw(cube, "rooflines", "Rooflines of all platforms on logarithmic axes, with the operational intensity of each network"),
+        draw(
+            cube,
+            "rooflines",
+            "Rooflines of all platforms on logarithmic axes, with the operational intensity of each network",
+        ),
         draw(cube, "heatmap", "Heatmap of predicted inputs per second over configurations and platforms"),
         tables.count_differences(subject),
     ]
@@ -126,7 +137,9 @@ def _impossible(cube: xr.Dataset) -> str:
     """Count what cannot run, by reason; modes and networks that do not exist are no combinations."""
     if "infeasible" not in cube:
         return ""
-    counts = {name: int((cube["infeasible"] == code).sum()) for name, code in INFEASIBLE.items() if name not in NO_COMBINATION}
+    counts = {
+        name: int((cube["infeasible"] == code).sum()) for name, code in INFEASIBLE.items() if name not in NO_COMBINATION
+    }
     told = [f"{grouped(count)} because of “{name.replace('_', ' ')}”" for name, count in counts.items() if count]
     return f"; others cannot, {listed(told)}" if told else ""
 
@@ -142,23 +155,33 @@ def experimental(subject: Subject) -> Section:
     rows, cells = int(cube["n_rows"].sum()), cube["n_rows"] > 0
     flagged = int((subject.flagged() & cells).sum())
     see = [
-        f"{counted(rows, 'experiment')} on {counted(_platforms(subject), 'platform')} make {counted(_configurations(cells), 'configuration')}, each at several batch sizes or numbers of threads. "
-        "More in flight buys throughput up to a knee and only costs latency after it; where the knee sits is what tells platforms apart.",
+        (
+            f"{counted(rows, 'experiment')} on {counted(_platforms(subject), 'platform')} make "
+            f"{counted(_configurations(cells), 'configuration')}, each at several batch sizes or numbers of threads. "
+            "More in flight buys throughput up to a knee and only costs latency after it; where the knee sits is what "
+            "tells platforms apart."
+        ),
         _front_text(subject),
     ]
     unmatched = subject.unmatched
     if unmatched is not None:
         see.append(
-            f"Every row found its cell; {counted(flagged, 'cell')} of {grouped(int(cells.sum()))} carry at least one finding of the physics gate, listed below by rule."
+            f"Every row found its cell; {counted(flagged, 'cell')} of {grouped(int(cells.sum()))} carry at least one "
+            f"finding of the physics gate, listed below by rule."
             if not unmatched.height
             else f"{counted(unmatched.height, 'row')} found no cell; the reasons are below."
         )
     beware = (
-        "‘Batch’ is the number of threads on the DPUs, so equal batch is not equal work in flight. Figures show the accelerator alone, without host and transfers. "
+        "‘Batch’ is the number of threads on the DPUs, so equal batch is not equal work in flight. Figures show the "
+        "accelerator alone, without host and transfers. "
         "Single runs stand without error bars: differences of a few per cent mean nothing."
     ) + _noise(subject)
     parts = [
-        draw(cube, "overview", "Table of experiments: precisions and channels kept for each platform and network, na where not measured"),
+        draw(
+            cube,
+            "overview",
+            "Table of experiments: precisions and channels kept for each platform and network, na where not measured",
+        ),
         draw(cube, "latency_throughput", "Lines of throughput over latency for each configuration, batch by batch"),
         draw(cube, "boxes", "Boxes of measured latency, throughput and power by platform"),
         draw(cube, "pareto", "Scatter of accuracy over throughput with the Pareto front as a staircase"),
@@ -175,8 +198,13 @@ def _front_text(subject: Subject) -> str:
     front = pareto(subject.cube, {"measured_throughput": "max", "measured_top1": "max"})
     names = list(dict.fromkeys(front["platform"].values.tolist()))
     ends = front.isel(point=0), front.isel(point=-1)
-    low, high = (f"{short(float(end['measured_throughput']))} inputs/s at {float(end['measured_top1']):.2f} %" for end in ends)
-    return f"The measured front of accuracy and throughput has {counted(front.sizes['point'], 'point')} on {counted(len(names), 'platform')} ({listed(names)}), from {low} to {high}."
+    low, high = (
+        f"{short(float(end['measured_throughput']))} inputs/s at {float(end['measured_top1']):.2f} %" for end in ends
+    )
+    return (
+        f"The measured front of accuracy and throughput has {counted(front.sizes['point'], 'point')} on "
+        f"{counted(len(names), 'platform')} ({listed(names)}), from {low} to {high}."
+    )
 
 
 def _noise(subject: Subject) -> str:
@@ -184,12 +212,21 @@ def _noise(subject: Subject) -> str:
     if subject.rows is None:
         return ""
     repeats = datasets.load_repeats()
-    keys = [name for name in ("topology", "platform", "mode", "precision", "pruning_percent", "batch") if name in repeats.columns]
+    keys = [
+        name
+        for name in ("topology", "platform", "mode", "precision", "pruning_percent", "batch")
+        if name in repeats.columns
+    ]
     both = subject.rows.join(repeats, on=keys, how="inner", suffix="_again")
     if "throughput_compute_per_s_again" not in both.columns or not both.height:
         return ""
-    away = ((both["throughput_compute_per_s_again"] / both["throughput_compute_per_s"]) - 1.0).abs().drop_nulls()
-    return f" A second run of {counted(len(away), 'TX2 row')} differs by {percent(float(away.median()))} in the median and {percent(float(away.max()))} at most."
+    away = (
+        (both["throughput_compute_per_s_again"] / both["throughput_compute_per_s"] - 1.0).abs().drop_nulls().to_numpy()
+    )
+    return (
+        f" A second run of {counted(away.size, 'TX2 row')} differs by {percent(float(np.median(away)))} in the median "
+        f"and {percent(float(away.max()))} at most."
+    )
 
 
 # theoretical and measured fronts --------------------------------------------------------------------------------------
@@ -199,32 +236,62 @@ def overlapped(subject: Subject) -> Section:
     """Lay predictions and measurements over one another."""
     cube, key, heading = subject.cube, "overlap", "Theoretical and measured Pareto, overlapped"
     if not subject.has("measured_throughput", "predicted_throughput", "top1"):
-        return _left_out(key, heading, "This cube lacks measured throughput, predicted throughput or accuracy; the two fronts need all three.")
+        return _left_out(
+            key,
+            heading,
+            "This cube lacks measured throughput, predicted throughput or accuracy; the two fronts need all three.",
+        )
     configurations = (cube["n_rows"] > 0).any("batch") if "batch" in cube["n_rows"].dims else cube["n_rows"] > 0
     predicted = (cube["predicted_throughput"] * cube["top1"]).notnull()
     matched = int((configurations & predicted).sum())
     only_predicted = int((predicted & ~configurations).sum())
     only_measured = int((configurations & ~predicted).sum())
-    measured_front = pareto(cube, {"measured_throughput": "max", "measured_top1": "max"}) if subject.has("measured_top1") else None
+    measured_front = (
+        pareto(cube, {"measured_throughput": "max", "measured_top1": "max"}) if subject.has("measured_top1") else None
+    )
     predicted_front = pareto(cube, {"predicted_throughput": "max", "top1": "max"})
     see = [
-        f"Each orange circle is a prediction, each blue cross the best measured batch of a configuration, and a line joins the two: the longer it is, the further the prediction was off. "
-        f"{counted(matched, 'configuration')} have both; {grouped(only_predicted)} were only predicted and {grouped(only_measured)} only measured.",
+        (
+            f"Each orange circle is a prediction, each blue cross the best measured batch of a configuration, and a "
+            f"line joins the two: the longer it is, the further the prediction was off. "
+            f"{counted(matched, 'configuration')} have both; {grouped(only_predicted)} were only predicted and "
+            f"{grouped(only_measured)} only measured."
+        ),
     ]
     if measured_front is not None:
         shared = _labels(measured_front) & _labels(predicted_front)
         see.append(
-            f"The measured front has {counted(measured_front.sizes['point'], 'point')}, the predicted one {grouped(predicted_front.sizes['point'])}; "
+            f"The measured front has {counted(measured_front.sizes['point'], 'point')}, the predicted one "
+            f"{grouped(predicted_front.sizes['point'])}; "
             f"{counted(len(shared), 'configuration')} {'is' if len(shared) == 1 else 'are'} on both."
         )
-    beware = "A gap between the fronts is not waste alone: part of it is a model that knows no overhead. A cross right of its circle does not mean that a platform beats physics, but that an assumption of the model does not hold for it."
-    parts = [draw(cube, "overlap", "Predicted and measured accuracy over throughput, matched pairs joined by lines, both fronts as staircases")]
+    beware = (
+        "A gap between the fronts is not waste alone: part of it is a model that knows no overhead. A cross right "
+        "of its circle does not mean that a platform beats physics, but that an assumption of the model does not "
+        "hold for it."
+    )
+    parts = [
+        draw(
+            cube,
+            "overlap",
+            "Predicted and measured accuracy over throughput, matched pairs joined by lines, both fronts as staircases",
+        )
+    ]
     return _section(key, heading, see, beware, parts)
 
 
 def _labels(front: xr.Dataset) -> set[tuple[Any, ...]]:
     dims = [dim for dim in CONFIGURATION if dim in front.coords]
-    return set(zip(*(np.atleast_1d(np.broadcast_to(front[dim].values, front.sizes["point"])).tolist() for dim in dims), strict=True)) if dims else set()
+    return (
+        set(
+            zip(
+                *(np.atleast_1d(np.broadcast_to(front[dim].values, front.sizes["point"])).tolist() for dim in dims),
+                strict=True,
+            )
+        )
+        if dims
+        else set()
+    )
 
 
 # efficiency -----------------------------------------------------------------------------------------------------------
@@ -239,14 +306,34 @@ def efficient(subject: Subject) -> Section:
     ratios = ratios[np.isfinite(ratios)]
     above = int((ratios > 1).sum())
     see = [
-        f"Efficiency is measured over predicted throughput, at the best batch. Over {counted(ratios.size, 'configuration')} its median is {percent(float(np.median(ratios)))}; "
-        f"half of them lie between {percent(float(np.quantile(ratios, 0.25)))} and {percent(float(np.quantile(ratios, 0.75)))}. "
-        + (f"{counted(above, 'configuration')} {'exceeds' if above == 1 else 'exceed'} 100 %: there the model's assumption fails, because weights are reused over a batch or never leave the chip." if above else "None exceeds 100 %."),
-        "The buttons above the figure compare at equal batch instead: what looks like a better chip at its best batch is often only a bigger batch.",
+        f"Efficiency is measured over predicted throughput, at the best batch. Over "
+        f"{counted(ratios.size, 'configuration')} its median is {percent(float(np.median(ratios)))}; "
+        f"half of them lie between {percent(float(np.quantile(ratios, 0.25)))} and "
+        f"{percent(float(np.quantile(ratios, 0.75)))}. "
+        + (
+            f"{counted(above, 'configuration')} {'exceeds' if above == 1 else 'exceed'} 100 %: there the model's "
+            f"assumption fails, because weights are reused over a batch or never leave the chip."
+            if above
+            else "None exceeds 100 %."
+        ),
+        (
+            "The buttons above the figure compare at equal batch instead: what looks like a better chip at its best "
+            "batch is often only a bigger batch."
+        ),
     ]
-    beware = "A low value can mean a weak implementation or a model that leaves out what binds; small networks pay fixed costs that a roofline does not know. Efficiency ranks implementations on one platform, not platforms."
+    beware = (
+        "A low value can mean a weak implementation or a model that leaves out what binds; small networks pay fixed "
+        "costs that a roofline does not know. Efficiency ranks implementations on one platform, not platforms."
+    )
     parts = [
-        draw(cube, "efficiency", "Bars of peak, predicted and measured throughput for each configuration on a logarithmic axis, with measured over predicted in per cent"),
+        draw(
+            cube,
+            "efficiency",
+            (
+                "Bars of peak, predicted and measured throughput for each configuration on a logarithmic axis, with "
+                "measured over predicted in per cent"
+            ),
+        ),
     ]
     return _section(key, heading, see, beware, parts)
 
@@ -263,21 +350,39 @@ def powered(subject: Subject) -> Section:
     energy = cube["energy_per_input"].values
     energy = energy[np.isfinite(energy)]
     see = [
-        f"Power under load is known for {counted(int(cube['n_rows'].where(known, 0).sum()), 'experiment')}. Energy per input is that power divided by the throughput measured: "
-        f"it spans {quantity(float(energy.min()), 'J')} to {quantity(float(energy.max()), 'J')}, a factor of {grouped(round(float(energy.max() / energy.min())))}. "
-        "A large batch lowers it, because base and idle power are paid for more inputs a second."
+        (
+            f"Power under load is known for {counted(int(cube['n_rows'].where(known, 0).sum()), 'experiment')}. Energy "
+            f"per input is that power divided by the throughput measured: "
+            f"it spans {quantity(float(energy.min()), 'J')} to {quantity(float(energy.max()), 'J')}, a factor of "
+            f"{grouped(round(float(energy.max() / energy.min())))}. "
+            "A large batch lowers it, because base and idle power are paid for more inputs a second."
+        )
     ]
-    doubtful = int((subject.flagged("foreign_power", "power_set_up_differs", "full_power_below_idle", "power_is_maximum") & (cube["n_rows"] > 0)).sum())
+    doubtful = int(
+        (
+            subject.flagged("foreign_power", "power_set_up_differs", "full_power_below_idle", "power_is_maximum")
+            & (cube["n_rows"] > 0)
+        ).sum()
+    )
     if doubtful:
-        see.append(f"{counted(doubtful, 'cell')} {'carries' if doubtful == 1 else 'carry'} power that the physics gate doubts: another board's figures, another set-up, a maximum in place of a mean, or less under load than idle. They are hollow.")
-    beware = "Boards were metered at different points and with different meters, so absolute watts compare poorly between platforms; the base of a development board is not that of a product."
+        see.append(
+            f"{counted(doubtful, 'cell')} {'carries' if doubtful == 1 else 'carry'} power that the physics gate "
+            f"doubts: another board's figures, another set-up, a maximum in place of a mean, or less under load than "
+            f"idle. They are hollow."
+        )
+    beware = (
+        "Boards were metered at different points and with different meters, so absolute watts compare poorly "
+        "between platforms; the base of a development board is not that of a product."
+    )
     parts: list[Drawing | Table | str | None] = [
         draw(cube, "power", "Bars of base, idle and full power for each configuration"),
         draw(cube, "energy", "Energy per input in millijoule for each configuration"),
         draw(cube, "inputs_per_joule", "Inputs per joule for each configuration"),
     ]
     if subject.traces is not None:
-        parts.append(draw(subject.traces, "power_trace", "Power of the EdgeTPU over time, samples that cannot be true marked"))
+        parts.append(
+            draw(subject.traces, "power_trace", "Power of the EdgeTPU over time, samples that cannot be true marked")
+        )
     return _section(key, heading, see, beware, parts)
 
 
@@ -290,7 +395,10 @@ def data(subject: Subject) -> Section:
     see = ["The data behind every figure, in this file: nothing is fetched."] if links else []
     if subject.rows is not None:
         entry = datasets.manifest()["measurements"]
-        see.append(f"Measurements: {entry['source']}, {entry['licence']}. The values are those of the source; corrections and doubts stand beside them.")
+        see.append(
+            f"Measurements: {entry['source']}, {entry['licence']}. The values are those of the source; corrections "
+            f"and doubts stand beside them."
+        )
     return Section("data", "Data", tuple(see), links=links, missing=notes)
 
 

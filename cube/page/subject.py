@@ -7,7 +7,6 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
-import polars as pl
 
 from roofcube import datasets
 from roofcube.joining import benchmark, join, unmatched
@@ -15,6 +14,7 @@ from roofcube.quality import check
 from roofcube.variables import QUALITY
 
 if TYPE_CHECKING:
+    import polars as pl
     import xarray as xr
 
 __all__ = ["CONFIGURATION", "Subject", "subject_of"]
@@ -63,7 +63,11 @@ def subject_of(task_or_cube: str | xr.Dataset, title: str | None) -> Subject:
     cube = benchmark(task_or_cube) if isinstance(task_or_cube, str) else task_or_cube
     task = cube.attrs.get("task")
     rows = _embedded_rows(cube, task)
-    named = f"{_spelled(task)} on real hardware" if rows is not None else str(cube.attrs.get("title") or "A cube of predictions")
+    named = (
+        f"{_spelled(task)} on real hardware"
+        if rows is not None
+        else str(cube.attrs.get("title") or "A cube of predictions")
+    )
     traces = None
     if rows is not None:
         every = datasets.load_power_traces()
@@ -82,5 +86,8 @@ def _embedded_rows(cube: xr.Dataset, task: str | None) -> pl.DataFrame | None:
         return None
     rows = datasets.load_measurements(task)
     again = join(cube, rows)
-    same = all(np.array_equal(cube[name].values, again[name].values, equal_nan=True) for name in ("n_rows", "measured_throughput", "power_full"))
+    same = all(
+        np.array_equal(cube[name].values, again[name].values, equal_nan=True)
+        for name in ("n_rows", "measured_throughput", "power_full")
+    )
     return rows if same else None

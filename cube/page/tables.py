@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
-import xarray as xr
 
 from roofcube import datasets
 from roofcube.page.content import Table
@@ -14,6 +13,8 @@ from roofcube.reductions import best
 from roofcube.variables import QUALITY
 
 if TYPE_CHECKING:
+    import xarray as xr
+
     from roofcube.page.subject import Subject
 
 __all__ = ["IMPOSSIBLE", "best_choices", "corrections", "count_differences", "findings_by_rule", "unmatched_rows"]
@@ -27,7 +28,6 @@ NEAR = 1.0  # percentage points of accuracy
 DIFFERENCE_PERCENT = 1.0
 
 
-
 # best choices ---------------------------------------------------------------------------------------------------------
 
 
@@ -39,7 +39,8 @@ def best_choices(subject: Subject) -> tuple[Table, ...]:
         return ()
     cube = _sound(subject.cube) if measured else subject.cube
     note = (
-        "Accelerator alone, host and transfers not counted. Rows that the physics gate calls impossible cannot win, nor rows with doubtful power where power decides."
+        "Accelerator alone, host and transfers not counted. Rows that the physics gate calls impossible cannot win, "
+        "nor rows with doubtful power where power decides."
         if measured
         else "Predictions, not measurements: nothing here was run."
     )
@@ -49,7 +50,11 @@ def best_choices(subject: Subject) -> tuple[Table, ...]:
     kind = "measured" if measured else "predicted"
     networks = _fastest_of_each(cube, names)
     found = Table("best", f"Best {kind} choices", ("Goal", *CHOICE), tuple(goals), note)
-    return (found, Table("fastest", f"Most {kind} inputs a second, network by network", ("Network", *CHOICE), networks)) if len(networks) > 1 else (found,)
+    return (
+        (found, Table("fastest", f"Most {kind} inputs a second, network by network", ("Network", *CHOICE), networks))
+        if len(networks) > 1
+        else (found,)
+    )
 
 
 def _fastest_of_each(cube: xr.Dataset, names: dict[str, str]) -> tuple[tuple[str, ...], ...]:
@@ -75,7 +80,9 @@ def _sound(cube: xr.Dataset) -> xr.Dataset:
         return cube
     impossible = (cube["quality"] & sum(QUALITY[rule] for rule in IMPOSSIBLE)) != 0
     doubtful = impossible | ((cube["quality"] & sum(QUALITY[rule] for rule in DOUBTFUL_POWER)) != 0)
-    blanked = {name: cube[name].where(~impossible) for name in ("measured_throughput", "measured_latency") if name in cube}
+    blanked = {
+        name: cube[name].where(~impossible) for name in ("measured_throughput", "measured_latency") if name in cube
+    }
     if "energy_per_input" in cube:
         blanked["energy_per_input"] = cube["energy_per_input"].where(~doubtful)
     return cube.assign(blanked)
@@ -141,7 +148,10 @@ def count_differences(subject: Subject) -> Table | None:
         lines += _count_lines(row, corrected)
     columns = ("Network", "Kept", "Figure", "Says", "Used here", "Difference", "Why")
     caption = "Counts that differ by more than 1 % from those used"
-    note = "One operation is one multiply or one add. Counts come from the layers where they reproduce the source within 1 %, else from the source."
+    note = (
+        "One operation is one multiply or one add. Counts come from the layers where they reproduce the source "
+        "within 1 %, else from the source."
+    )
     return Table("counts", caption, columns, tuple(lines), note) if lines else None
 
 
@@ -156,11 +166,18 @@ def _count_lines(row: dict[str, Any], corrected: dict[str, tuple[str, str]]) -> 
 
     def add(figure: str, told: float | None, used: float, why: str) -> None:
         if told is not None and abs(told / used - 1.0) > DIFFERENCE_PERCENT / 100.0:
-            lines.append((name, kept, figure, short(told, 4), short(used, 4), f"{100.0 * (told / used - 1.0):+.1f} %", why))
+            lines.append(
+                (name, kept, figure, short(told, 4), short(used, 4), f"{100.0 * (told / used - 1.0):+.1f} %", why)
+            )
 
     source, reason = corrected.get(f"{name} {row['pruning_percent']:g}", (None, ""))
     add("operations, source's exact count", float(source) if source else None, row["ops"], reason)
-    add("operations, behind the source's predictions", row["ops_source"], row["ops"], _rounding(row["ops_source"], row["ops"]))
+    add(
+        "operations, behind the source's predictions",
+        row["ops_source"],
+        row["ops"],
+        _rounding(row["ops_source"], row["ops"]),
+    )
     add("operations, as printed", row["ops_printed"], row["ops"], _rounding(row["ops_printed"], row["ops"]))
     add("parameters, as printed", row["params_printed"], row["params"], _rounding(row["params_printed"], row["params"]))
     if row["counts_source"] == "source":
@@ -176,7 +193,11 @@ def _rounding(published: float | None, used: float) -> str:
         if published is not None and float(f"{used:.{digits}g}") == published:
             return f"rounded to {counted(digits, 'digit')}"
     step = 1e7 if used > 1e6 else 1e4
-    return "rounded to 0.01 of its unit" if published is not None and abs(published - used) <= step / 2 else "differs in the source itself"
+    return (
+        "rounded to 0.01 of its unit"
+        if published is not None and abs(published - used) <= step / 2
+        else "differs in the source itself"
+    )
 
 
 # the physics gate -----------------------------------------------------------------------------------------------------
@@ -190,11 +211,22 @@ def findings_by_rule(subject: Subject) -> Table | None:
     grouped = subject.findings.group_by("table", "rule", maintain_order=True)
     for (table, rule), lines in sorted(grouped, key=lambda group: -group[1].height):
         where = "measured rows" if table == "measurements" else "meter samples"
-        ratio = lines.with_columns(away=pl.col("ratio").log().abs()).sort("away", descending=True, nulls_last=True).row(0, named=True)
-        rows.append((
-            _spoken(rule), lines["row"].n_unique(), where, lines["finding"][0], "" if ratio["ratio"] is None else f"×{short(ratio['ratio'])}",
-            str(ratio["source_row"]).removeprefix("experimental_data_"), lines["action"][0],
-        ))
+        ratio = (
+            lines.with_columns(away=pl.col("ratio").log().abs())
+            .sort("away", descending=True, nulls_last=True)
+            .row(0, named=True)
+        )
+        rows.append(
+            (
+                _spoken(rule),
+                lines["row"].n_unique(),
+                where,
+                lines["finding"][0],
+                "" if ratio["ratio"] is None else f"×{short(ratio['ratio'])}",
+                str(ratio["source_row"]).removeprefix("experimental_data_"),
+                lines["action"][0],
+            )
+        )
     columns = ("Rule", "Number", "Of", "Finding", "Worst", "Row", "What to do")
     note = "A finding changes nothing: every figure shows the source values and marks those that are in doubt."
     return Table("gate", "What the physics gate found, by rule", columns, tuple(rows), note) if rows else None
@@ -204,7 +236,9 @@ def _flags_of_cells(subject: Subject) -> Table | None:
     """Count flagged cells where the rows themselves are not at hand."""
     if "quality" not in subject.cube:
         return None
-    rows = tuple((_spoken(rule), int(subject.flagged(rule).sum())) for rule in QUALITY if bool(subject.flagged(rule).any()))
+    rows = tuple(
+        (_spoken(rule), int(subject.flagged(rule).sum())) for rule in QUALITY if bool(subject.flagged(rule).any())
+    )
     return Table("gate", "Cells that the physics gate flags, by rule", ("Rule", "Cells"), rows) if rows else None
 
 
@@ -219,14 +253,18 @@ def corrections(subject: Subject) -> Table | None:
     here = set(subject.rows["source_row"].to_list())
     networks = set(subject.cube["topology"].values.tolist())
     table = datasets.load_corrections().filter(
-        pl.col("row").is_in(list(here)) | ((pl.col("table") == "topologies") & pl.col("row").str.split(" ").list.first().is_in(list(networks)))
+        pl.col("row").is_in(list(here))
+        | ((pl.col("table") == "topologies") & pl.col("row").str.split(" ").list.first().is_in(list(networks)))
     )
     rows = []
     for (name, column, reason), lines in table.group_by("table", "column", "reason", maintain_order=True):
         which = counted(lines.height, "row") if name == "measurements" else ", ".join(lines["row"].to_list())
         rows.append((f"{column}", which, _span(lines["source_value"]), _span(lines["corrected_value"]), reason))
     columns = ("Figure", "Where", "Source value", "Corrected value", "Why")
-    note = "Corrections are kept beside the source values, never in their place; the operation counts are the only ones that predictions use."
+    note = (
+        "Corrections are kept beside the source values, never in their place; the operation counts are the only "
+        "ones that predictions use."
+    )
     return Table("corrections", "Corrections and doubts", columns, tuple(rows), note) if rows else None
 
 
@@ -242,5 +280,7 @@ def unmatched_rows(subject: Subject) -> Table | None:
     """Count the rows that found no cell, by reason."""
     if subject.unmatched is None or not subject.unmatched.height:
         return None
-    groups = subject.unmatched.group_by("reason").agg(pl.len(), pl.col("source_row").first()).sort("len", descending=True)
+    groups = (
+        subject.unmatched.group_by("reason").agg(pl.len(), pl.col("source_row").first()).sort("len", descending=True)
+    )
     return Table("unmatched", "Rows that found no cell", ("Reason", "Rows", "First"), tuple(groups.iter_rows()))

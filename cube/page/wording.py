@@ -18,16 +18,16 @@ def counted(number: int, noun: str, plural: str | None = None) -> str:
 
     Examples
     --------
-    >>> counted(1, "row"), counted(1760, "finding"), counted(0, "match", "matches")
-    ('1 row', '1 760 findings', '0 matches')
+    >>> counted(1, "row"), counted(378, "finding"), counted(0, "match", "matches")
+    ('1 row', '378 findings', '0 matches')
     """
     words = noun if number == 1 else plural or f"{noun}s"
     return f"{grouped(number)} {words}"
 
 
 def grouped(number: int) -> str:
-    """Group digits by thousands with a narrow space, from five digits on or where it helps."""
-    return f"{number:,}".replace(",", " ")
+    """Group digits by thousands with a narrow space that does not break."""
+    return f"{number:,}".replace(",", "\u202f")
 
 
 def short(value: float, digits: int = 3) -> str:
@@ -86,5 +86,9 @@ def configuration_of(point: Any) -> str:
     labels = {name: point[name].item() for name in point.coords if point[name].ndim == 0}
     known = {"platform", "mode", "precision", "topology", "pruning", "batch"}
     text = configuration_text(labels) if "platform" in labels else ""
-    own = [f"{name} {short(value) if isinstance(value, float) else value}" for name, value in labels.items() if name not in known and name in point.attrs.get("dim_order", "").split()]
+    own = [
+        f"{name} {short(value) if isinstance(value, float) else value}"
+        for name, value in labels.items()
+        if name not in known and name in point.attrs.get("dim_order", "").split()
+    ]
     return " · ".join([text, *own]) if text else " · ".join(own)

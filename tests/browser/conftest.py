@@ -14,7 +14,15 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
-FLAGS = ("--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-quic")
+FLAGS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-quic",
+)
 IDLE = "window.Bokeh && Bokeh.documents.length > 0 && Bokeh.documents.every((one) => one.is_idle)"
 
 # what the figures hold and what is drawn of it, by the name of the source
@@ -85,7 +93,10 @@ class Visit:
     def hover(self, source: str, row: int) -> str:
         """Point at a mark and read the tooltip."""
         figure = source.partition(".")[0]
-        self.page.evaluate("(name) => (document.querySelector(`#figure-${name}`) ?? document.body).scrollIntoView({block: 'center', behavior: 'instant'})", figure.replace("_", "-"))
+        self.page.evaluate(
+            "(name) => (document.querySelector(`#figure-${name}`) ?? document.body).scrollIntoView({block: 'center', behavior: 'instant'})",
+            figure.replace("_", "-"),
+        )
         x, y = self.page.evaluate(PLACE, [source, row])
         self.page.mouse.move(x - 40, y - 40)
         self.page.mouse.move(x, y, steps=4)
@@ -132,7 +143,9 @@ def _visit(browser: Any, *, offline: bool, allowed: str) -> Iterator[Visit]:
     def decide(route: Any) -> None:
         address = route.request.url
         document = address.startswith("file:") and route.request.resource_type == "document"
-        if not document and not (address.startswith(("data:", "blob:")) or (allowed != "file:" and address.startswith(allowed))):
+        if not document and not (
+            address.startswith(("data:", "blob:")) or (allowed != "file:" and address.startswith(allowed))
+        ):
             found.requests.append(address)
             route.abort()
         else:

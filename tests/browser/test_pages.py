@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 import pytest
+
 import roofcube as rc
 
 pytestmark = pytest.mark.browser
@@ -33,7 +34,12 @@ def _expected(task):
         "latency_throughput.lines": latency.unique(KEY).height,
         "boxes.throughput": rows.unique(["platform", "topology", "pruning_percent"]).height,
         "pareto.points": accurate.height,
-        "pareto.front": len({(float(x), float(y)) for x, y in zip(measured_front.measured_throughput, measured_front.measured_top1, strict=True)}),
+        "pareto.front": len(
+            {
+                (float(x), float(y))
+                for x, y in zip(measured_front.measured_throughput, measured_front.measured_top1, strict=True)
+            }
+        ),
         "overlap.predicted": predicted,
         "overlap.measured": accurate.unique(KEY).height,
         "efficiency.bars": int(np.isfinite(rc.efficiency(cube).efficiency).sum()),
@@ -53,9 +59,17 @@ def test_page_needs_no_network_and_shows_every_row(visit, pages, task):
     if task == "imagenet":
         assert sum(one["drawn"] for one in marks.pop("power_trace.samples")) == rc.datasets.load_power_traces().height
     for name, held in marks.items():
-        assert max(one["shown"] for one in held) == max(one["rows"] for one in held), f"{name} hides rows before anyone asked"
+        assert max(one["shown"] for one in held) == max(one["rows"] for one in held), (
+            f"{name} hides rows before anyone asked"
+        )
     headings = visit.page.eval_on_selector_all("main > section > h2", "all => all.map((one) => one.textContent)")
-    assert headings[1:6] == ["Theoretical analysis", "Experimental data", "Theoretical and measured Pareto, overlapped", "Efficiency", "Power"]
+    assert headings[1:6] == [
+        "Theoretical analysis",
+        "Experimental data",
+        "Theoretical and measured Pareto, overlapped",
+        "Efficiency",
+        "Power",
+    ]
 
 
 def test_toggle_takes_the_marks_of_a_platform_away_and_moves_the_front(visit, pages):
@@ -67,8 +81,14 @@ def test_toggle_takes_the_marks_of_a_platform_away_and_moves_the_front(visit, pa
     marks = visit.marks()
     assert {one["shown"] for one in marks["pareto.points"]} == {sum(platform != "TX2" for platform in platforms)}
     cube = rc.benchmark("cifar10")
-    without = rc.pareto(cube, {"measured_throughput": "max", "measured_top1": "max"}, where={"platform": [one for one in cube.platform.values.tolist() if one != "TX2"]})
-    assert sorted(visit.column("pareto.front", "x")) == pytest.approx(sorted(set(without.measured_throughput.values.tolist())))
+    without = rc.pareto(
+        cube,
+        {"measured_throughput": "max", "measured_top1": "max"},
+        where={"platform": [one for one in cube.platform.values.tolist() if one != "TX2"]},
+    )
+    assert sorted(visit.column("pareto.front", "x")) == pytest.approx(
+        sorted(set(without.measured_throughput.values.tolist()))
+    )
     button.click()
     visit.page.wait_for_timeout(200)
     assert {one["shown"] for one in visit.marks()["pareto.points"]} == {len(platforms)}
@@ -103,7 +123,9 @@ def test_text_is_readable_in_light_and_dark(browser, pages, scheme):
     page.wait_for_function("window.Bokeh && Bokeh.documents[0] && Bokeh.documents[0].is_idle")
     page.wait_for_timeout(300)
     surface = page.evaluate("getComputedStyle(document.body).backgroundColor")
-    plots = page.evaluate("[...Bokeh.documents[0]._all_models.values()].filter((one) => one.type === 'Figure').map((one) => [one.background_fill_color, one.xaxis?.[0]?.major_label_text_color ?? one.below[0]?.major_label_text_color])")
+    plots = page.evaluate(
+        "[...Bokeh.documents[0]._all_models.values()].filter((one) => one.type === 'Figure').map((one) => [one.background_fill_color, one.xaxis?.[0]?.major_label_text_color ?? one.below[0]?.major_label_text_color])"
+    )
     context.close()
     assert surface == {"light": "rgb(255, 255, 255)", "dark": "rgb(20, 24, 29)"}[scheme]
     dark = scheme == "dark"

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-import roofcube as rc
 import xarray as xr
+
+import roofcube as rc
 from roofcube import exploration
 from roofcube.errors import InvalidDataError, MemoryLimitError
 
@@ -19,7 +20,9 @@ def test_there_is_a_control_for_each_dim(cube):
     app = rc.explore(cube)
     assert set(app.controls) == set(cube.dims)
     assert set(app.choices["columns"].options) == set(cube.dims)
-    assert set(app.choices["variable"].options.values()) == {name for name, array in cube.data_vars.items() if array.ndim}
+    assert set(app.choices["variable"].options.values()) == {
+        name for name, array in cube.data_vars.items() if array.ndim
+    }
 
 
 @pytest.mark.parametrize("how", ["best", "median", "count"])
@@ -27,13 +30,19 @@ def test_cells_are_the_reduction_by_xarray(cube, how):
     cells = exploration.cells_of(cube, "measured_throughput", "platform", "precision", how=how)
     over = [dim for dim in cube.measured_throughput.dims if dim not in ("platform", "precision")]
     array = cube.measured_throughput
-    expected = {"best": array.max, "median": array.median, "count": lambda dims: array.notnull().sum(dims).where(array.notnull().any(dims))}[how](over)
+    expected = {
+        "best": array.max,
+        "median": array.median,
+        "count": lambda dims: array.notnull().sum(dims).where(array.notnull().any(dims)),
+    }[how](over)
     np.testing.assert_array_equal(cells.values, expected.transpose("precision", "platform").values)
 
 
 def test_best_of_a_latency_is_the_least(cube):
     cells = exploration.cells_of(cube, "measured_latency", "platform", "batch")
-    expected = cube.measured_latency.min([dim for dim in cube.measured_latency.dims if dim not in ("platform", "batch")])
+    expected = cube.measured_latency.min(
+        [dim for dim in cube.measured_latency.dims if dim not in ("platform", "batch")]
+    )
     np.testing.assert_array_equal(cells.values, expected.transpose("batch", "platform").values)
 
 
@@ -73,7 +82,9 @@ def test_kept_labels_are_the_only_ones(cube):
 
 def test_of_many_points_the_whole_front_is_drawn():
     random = np.random.default_rng(3)
-    large = xr.Dataset({"speed": (("a", "b"), random.random((100, 100))), "cost": (("a", "b"), random.random((100, 100)))})
+    large = xr.Dataset(
+        {"speed": (("a", "b"), random.random((100, 100))), "cost": (("a", "b"), random.random((100, 100)))}
+    )
     points = exploration.points_of(large, "speed", "cost", "a", "b")
     full = exploration._front(large.speed.values.ravel(), large.cost.values.ravel(), "max", "max")
     assert points.total == 10_000
@@ -82,13 +93,17 @@ def test_of_many_points_the_whole_front_is_drawn():
 
 
 def test_a_cube_of_hypothetical_hardware_has_its_own_axes():
-    hardware = rc.hypothetical(peak_compute=np.geomspace(1e11, 1e14, 50), memory_bandwidth=np.geomspace(1e9, 1e12, 45), power=10)
+    hardware = rc.hypothetical(
+        peak_compute=np.geomspace(1e11, 1e14, 50), memory_bandwidth=np.geomspace(1e9, 1e12, 45), power=10
+    )
     cube = rc.predict(rc.inputs("mnist", platforms=hardware, precision="INT8"))
     app = rc.explore(cube)
     assert (app.choices["columns"].value, app.choices["rows"].value) == ("peak", "bandwidth")
     app.controls["peak"].value = (10, 20)
     assert app.__panel__() is not None
-    assert exploration.cells_of(cube, "predicted_throughput", "peak", "bandwidth", keep={"peak": range(10, 21)}).values.shape == (45, 11)
+    assert exploration.cells_of(
+        cube, "predicted_throughput", "peak", "bandwidth", keep={"peak": range(10, 21)}
+    ).values.shape == (45, 11)
 
 
 def test_every_view_has_figures_of_its_own(cube):

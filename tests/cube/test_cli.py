@@ -1,0 +1,207 @@
+"""The command line: every command, and what a wrong word gives."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import polars as pl
+import pytest
+from click.testing import CliRunner
+
+import roofcube as rc
+from roofcube.cli import main
+from roofcube.errors import InvalidDataError
+from roofcube.sweep_spec import SweepSpec, read_sweep_spec, run_sweep
+
+SPEC = """
+[inputs]
+topologies = ["CNV"]
+precision = ["INT8", "INT4"]
+batch = { start = 1, stop = 16, steps = 3, spacing = "log" }
+
+[hypothetical]
+peak_compute = { start = 1e11, stop = 1e14, steps = 7, spacing = "log" }
+memory_bandwidth = [1e9, 1e10, 1e11]
+power = 10
+peak_scaling = "bits"
+"""
+PARETO = """
+[reduce]
+kind = "pareto"
+objectives = { predicted_latency = "min", top1 = "max" }
+where = { predicted_latency = { max = 0.001 }, precision = ["INT4"] }
+"""
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+    def call(*arguments):
+        return CliRunner().invoke(main, list(arguments), catch_exceptions=False)
+
+    return call
+
+
+def _written(tmp_path, text):
+    path = tmp_path / "spec.toml"
+    path.write_text(text)
+    return path
+
+
+@pytest.mark.parametrize("command", ["report", "explore", "sweep", "check", "info", "diff", "errors"])
+def test_every_command_explains_itself(run, command):
+    result = run(command, "--help")
+    assert result.exit_code == 0
+    assert len(result.output.splitlines()) > 4
+
+
+def test_report_writes_the_page_and_prints_its_path(run, tmp_path):
+    result = run("report", "mnist")
+    assert (result.exit_code, result.output) == (0, "roofcube-mnist.html\n")
+    assert (tmp_path / "roofcube-mnist.html").read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
+
+
+@pytest.mark.parametrize("command", ["report", "explore"])
+def test_unknown_task_gives_the_closest_without_a_traceback(run, command):
+    result = run(command, "cifar1")
+    assert result.exit_code == 2
+    assert "did you mean 'cifar10'" in result.output
+    assert "Traceback" not in result.output
+    assert len(result.output.splitlines()) == 1
+
+
+def test_sweep_stores_the_whole_cube(run, tmp_path):
+    _written(tmp_path, SPEC)
+    result = run("sweep", "spec.toml", "-o", "cube.nc")
+    assert result.exit_code == 0, result.output
+    cube = rc.load("cube.nc")
+    assert dict(cube.sizes) | {"layer": 0} == {
+        "peak": 7,
+        "bandwidth": 3,
+        "platform": 1,
+        "topology": 1,
+        "pruning": 4,
+        "precision": 2,
+        "batch": 3,
+        "layer": 0,
+    }
+    assert cube.batch.values.tolist() == [1, 4, 16]
+    assert "7 peak" in result.output
+
+
+def test_sweep_keeps_the_front_alone(tmp_path):
+    path, front = run_sweep(read_sweep_spec(_written(tmp_path, SPEC + PARETO)), tmp_path / "front.nc")
+    assert path == tmp_path / "front.nc"
+    whole = rc.predict(
+        rc.inputs(topologies="CNV", precision=["INT8", "INT4"], batch=[1, 4, 16], platforms=_hardware()), dtype="f4"
+    )
+    expected = rc.pareto(
+        whole,
+        {"predicted_latency": "min", "top1": "max"},
+        where={"predicted_latency": (None, 0.001), "precision": ["INT4"]},
+    )
+    np.testing.assert_array_equal(np.sort(front.predicted_latency.values), np.sort(expected.predicted_latency.values))
+    assert front.sizes["point"] == expected.sizes["point"]
+
+
+def _hardware():
+    return rc.hypothetical(
+        peak_compute=np.geomspace(1e11, 1e14, 7), memory_bandwidth=[1e9, 1e10, 1e11], power=10.0, peak_scaling="bits"
+    )
+
+
+@pytest.mark.parametrize(
+    "reduce",
+    [
+        "kind = 'best'\nobjective = 'predicted_throughput'\nper = ['precision']",
+        "kind = 'top'\nobjective = 'predicted_throughput'\nn = 5",
+        "kind = 'count'\nby = 'infeasible'",
+    ],
+)
+def test_other_reductions_run(tmp_path, reduce):
+    _, result = run_sweep(read_sweep_spec(_written(tmp_path, f"{SPEC}\n[reduce]\n{reduce}\n")), tmp_path / "out.nc")
+    assert rc.load(tmp_path / "out.nc").sizes == result.sizes
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (
+            ("precision", "precisoin"),
+            r"spec\.toml, `inputs\.precisoin`: not a key of a sweep; did you mean 'precision'",
+        ),
+        (
+            ("steps = 7", "steps = 0"),
+            r"`hypothetical\.peak_compute\.steps`: input should be greater than or equal to 1, got 0",
+        ),
+        (("start = 1e11", "start = 0"), "start and stop must be above 0"),
+        (('kind = "pareto"', 'kind = "best"'), "kind = 'best' needs objective"),
+        (('kind = "pareto"', 'kind = "pareto"\nn = 3'), "kind = 'pareto' takes no n"),
+        (("[inputs]", "[inputs"), "not TOML"),
+        (("[inputs]", '[inputs]\nplatforms = "TX2"'), "not both"),
+    ],
+)
+def test_wrong_spec_names_file_key_and_value(tmp_path, change, message):
+    with pytest.raises(InvalidDataError, match=message):
+        read_sweep_spec(_written(tmp_path, (SPEC + PARETO).replace(*change)))
+
+
+def test_spec_of_embedded_platforms(tmp_path):
+    spec = SweepSpec.model_validate(
+        {"inputs": {"task": "mnist", "platforms": ["TX2"]}, "dtype": "f8", "assumptions": "bound"}
+    )
+    _, cube = run_sweep(spec, tmp_path / "cube.nc")
+    assert cube.platform.values.tolist() == ["TX2"]
+    assert cube.attrs["assumptions"] == "bound"
+
+
+def test_check_prints_findings_by_rule_and_writes_them_all(run, tmp_path):
+    rows = rc.datasets.load_measurements("cifar10")
+    rows.write_csv(tmp_path / "rows.csv")
+    result = run("check", "rows.csv", "-o", "findings.csv")
+    assert result.exit_code == 0, result.output
+    assert f"{rows.height} rows, {rc.check(rows).height} findings" in result.output
+    assert "full_power_below_idle" in result.output
+    assert pl.read_csv(tmp_path / "findings.csv", infer_schema_length=None).height == rc.check(rows).height
+    assert run("check", "rows.csv", "--strict").exit_code == 1
+
+
+def test_check_of_a_broken_table_is_one_message(run, tmp_path):
+    rows = rc.datasets.load_measurements("cifar10").with_columns(pl.col("batch").cast(pl.String).replace("1", "one"))
+    rows.write_csv(tmp_path / "rows.csv")
+    result = run("check", "rows.csv")
+    assert result.exit_code == 2
+    assert "rows.csv" in result.output
+    assert "'one'" in result.output
+
+
+def test_info_and_diff_of_saved_cubes(run):
+    cube = rc.predict(rc.inputs("mnist"))
+    rc.save(cube, "a.nc")
+    rc.save(cube.assign(ops=cube.ops * 2), "b.nc")
+    told = run("info", "a.nc")
+    assert told.exit_code == 0
+    assert "predicted_throughput (platform, mode, topology, pruning, precision) [1/s]" in told.output
+    assert "content matches its checksum" in told.output
+    assert (run("diff", "a.nc", "a.nc").exit_code, run("diff", "a.nc", "a.nc").output) == (0, "no difference\n")
+    differing = run("diff", "a.nc", "b.nc")
+    assert differing.exit_code == 1
+    assert "ops" in differing.output
+
+
+def test_torn_file_is_one_message(run, tmp_path):
+    (tmp_path / "torn.nc").write_bytes(b"CDF")
+    result = run("info", "torn.nc")
+    assert result.exit_code == 2
+    assert "torn.nc" in result.output
+
+
+def test_installed_command_runs():
+    command = shutil.which("roofcube", path=str(__import__("pathlib").Path(sys.executable).parent))
+    assert command, "the console script is missing"
+    told = subprocess.run([command, "--version"], capture_output=True, text=True, check=True).stdout
+    assert rc.__version__ in told
