@@ -57,7 +57,7 @@ def requirements(cube: xr.Dataset) -> Any:
     >>> rc.plot.requirements(rc.inputs("mnist")).name
     'requirements'
     """
-    require(cube, ("ops", "params"), figure="requirements")
+    cube = require(cube, ("ops", "params"), figure="requirements")
     table = records(_true_sizes(cube), ["ops", "params"])
     table["label"] = labels_of(table, ("topology", "pruning"))
     table = sorted_rows(table, ranks(cube, table, "topology"), -table["ops"])
@@ -189,7 +189,7 @@ def peaks(cube: xr.Dataset) -> Any:
     >>> rc.plot.peaks(rc.inputs("mnist")).name
     'peaks'
     """
-    require(cube, ("peak_compute", "memory_bandwidth"), figure="peaks")
+    cube = require(cube, ("peak_compute", "memory_bandwidth"), figure="peaks")
     compute = _offer(cube, "peak_compute", ("mode", "precision"))
     bandwidth = _offer(cube, "memory_bandwidth", ("mode", "precision"))
     left = _offers(compute, "peaks.compute", "peak_compute", "peak compute (TOP/s, log scale)", "TOP/s", width=640)
@@ -226,9 +226,9 @@ def _offers(table: Columns, name: str, column: str, label: str, unit: str, *, wi
     )
     factors = list(dict.fromkeys(map(tuple, table["row"])))[::-1]
     values = table[column]
-    floor = 10.0 ** np.floor(np.log10(np.nanmin(values)))
+    floor = style.floor_of(values)
     top = float(np.nanmax(values)) * 4
-    data = {one: table[one] for one in ("configuration", column)}
+    data: dict[str, Any] = {one: table[one] for one in ("configuration", column)}
     data["row"] = [tuple(one) for one in table["row"]]
     data["floor"] = np.full(len(values), floor)
     data["text"] = value_text(values, unit)
@@ -238,7 +238,7 @@ def _offers(table: Columns, name: str, column: str, label: str, unit: str, *, wi
     plot = style.frame(
         name=name,
         x_label=label,
-        x_range=(float(floor), top),
+        x_range=(floor, top),
         x_log=True,
         y_range=rows,
         width=width,

@@ -26,6 +26,8 @@ from roofcube.plot.tables import (
 from roofcube.plot.toggles import Toggles
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import xarray as xr
 
     from roofcube.plot.tables import Columns
@@ -65,7 +67,7 @@ def latency_throughput(cube: xr.Dataset, *, scope: str = "compute") -> Any:
     """
     names = measured_names(scope)
     throughput, latency = names["throughput"], names["latency"]
-    require(cube, (throughput, latency), figure="latency_throughput")
+    cube = require(cube, (throughput, latency), figure="latency_throughput")
     table = records(cube, [throughput, latency], known=(throughput, latency))
     table = sorted_rows(table, ranks(cube, table, "platform"))
     platforms = platform_order(cube, table["platform"])
@@ -158,7 +160,7 @@ def _lines(table: Columns, latency: str, throughput: str, colours: dict[str, str
     }
 
 
-def grouped(table: Columns, keys: list[str]) -> dict[tuple[Any, ...], np.ndarray[Any, Any]]:
+def grouped(table: Columns, keys: Sequence[str]) -> dict[tuple[Any, ...], np.ndarray[Any, Any]]:
     """Row numbers of each combination of labels, in order of appearance."""
     groups: dict[tuple[Any, ...], list[int]] = {}
     for row, labels in enumerate(zip(*(table[key].tolist() for key in keys), strict=True)):
@@ -207,7 +209,7 @@ def boxes(cube: xr.Dataset, *, scope: str = "compute") -> Any:
     'boxes'
     """
     names = measured_names(scope)
-    require(cube, names.values(), figure="boxes")
+    cube = require(cube, names.values(), figure="boxes")
     panels = [
         ("latency", names["latency"], "latency of the batch (ms)", "ms"),
         ("throughput", names["throughput"], "throughput (inputs/s)", "inputs/s"),

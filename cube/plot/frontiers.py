@@ -17,7 +17,6 @@ from roofcube.plot.tables import (
     in_order,
     measured_names,
     model_text,
-    one_model,
     platform_order,
     ranks,
     records,
@@ -30,7 +29,7 @@ from roofcube.plot.tables import (
 from roofcube.plot.toggles import Toggles
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from roofcube.plot.tables import Columns
 
@@ -93,8 +92,7 @@ def pareto(cube: xr.Dataset, *, objectives: Mapping[str, str | None] | None = No
         msg = f"`objectives`: expected two variables, got {len(wanted)}; draw other pairs in figures of their own"
         raise InvalidDataError(msg)
     x, y = wanted
-    cube = one_model(cube)
-    require(cube, (x, y), figure="pareto")
+    cube = require(cube, (x, y), figure="pareto")
     senses = objective_senses(cube, wanted)
     table = records(cube, [x, y], known=(x, y))
     table = sorted_rows(table, ranks(cube, table, "platform"))
@@ -262,8 +260,7 @@ def overlap(cube: xr.Dataset, *, scope: str = "compute") -> Any:
     'overlap'
     """
     throughput = measured_names(scope)["throughput"]
-    cube = one_model(cube)
-    require(cube, ("predicted_throughput", "top1", throughput, "measured_top1"), figure="overlap")
+    cube = require(cube, ("predicted_throughput", "top1", throughput, "measured_top1"), figure="overlap")
     best = _best_batch(cube, throughput)
     measured = records(best, [throughput, "measured_top1"], known=(throughput, "measured_top1"))
     predicted = records(
@@ -360,14 +357,13 @@ def overlap(cube: xr.Dataset, *, scope: str = "compute") -> Any:
             "source": "@source",
         },
     )
-    style.key(
-        plot,
-        {
-            f"predicted ({len(predicted['top1'])})": circles,
-            f"measured ({len(measured['measured_top1'])})": crosses,
-            f"same configuration ({len(pairs)})": links,
-        },
-    )
+    plain = next((row for row, one in enumerate(sources["measured"].data["marker"]) if one == "x"), 0)
+    entries = {
+        f"predicted ({len(predicted['top1'])})": circles,
+        f"measured ({len(measured[throughput])})": crosses,
+        **({f"same configuration ({len(pairs)})": links} if pairs else {}),
+    }
+    style.key(plot, entries, shown=(0, plain, 0)[: len(entries)])
     style.titled(plot, *_overlap_words(best, predicted, measured, pairs, throughput, scope))
     return toggles.over(
         plot,
@@ -381,7 +377,7 @@ def _best_batch(cube: xr.Dataset, throughput: str) -> xr.Dataset:
     dims = ("platform", "mode", "topology", "pruning", "precision")
     names = [name for name in (throughput, "measured_top1", "quality", "source_row") if name in cube]
     measured = cube[names]
-    extra = [dim for dim in measured[throughput].dims if dim not in dims]
+    extra = [str(dim) for dim in measured[throughput].dims if dim not in dims]
     for dim in extra:
         place = measured[throughput].fillna(-np.inf).argmax(dim)
         measured = measured.isel({dim: place})
@@ -396,7 +392,7 @@ def _best_batch(cube: xr.Dataset, throughput: str) -> xr.Dataset:
     return merged.drop_dims(other, errors="ignore").assign_coords(coords).assign_attrs(cube.attrs)
 
 
-def _match(predicted: Columns, measured: Columns, keys: list[str]) -> list[tuple[int, int]]:
+def _match(predicted: Columns, measured: Columns, keys: Sequence[str]) -> list[tuple[int, int]]:
     place = {labels: row for row, labels in enumerate(zip(*(predicted[key].tolist() for key in keys), strict=True))}
     labels = zip(*(measured[key].tolist() for key in keys), strict=True)
     return [(place[one], row) for row, one in enumerate(labels) if one in place]
@@ -432,15 +428,15 @@ def _overlap_sources(
     ]
     crosses["marker"] = np.where(doubtful, "square_x", "x")
     crosses.update(flags=measured["flags"], source=measured["source"], ratio=[style.percent(one) for one in ratio])
-    left, right = ([pair[side] for pair in pairs] for side in (0, 1))
+    starts, ends = ([pair[side] for pair in pairs] for side in (0, 1))
     links: dict[str, Any] = {
-        name: crosses[name][right] for name in ("platform", "precision", "topology") if name in measured
+        name: crosses[name][ends] for name in ("platform", "precision", "topology") if name in measured
     }
     links.update(
-        x0=circles["x"][left],
-        y0=circles["y"][left],
-        x1=crosses["x"][right],
-        y1=crosses["y"][right],
+        x0=circles["x"][starts],
+        y0=circles["y"][starts],
+        x1=crosses["x"][ends],
+        y1=crosses["y"][ends],
         match=["matched"] * len(pairs),
     )
     parts = {"predicted": circles, "measured": crosses, "links": links}

@@ -11,7 +11,7 @@ from bokeh.models import ColorBar, ColumnDataSource, Div, FactorRange, FixedTick
 from bokeh.palettes import Cividis256
 
 from roofcube.plot import style
-from roofcube.plot.tables import array_of, model_text, one_model, platform_order, require, scale_of, short_label
+from roofcube.plot.tables import array_of, model_text, platform_order, require, scale_of, short_label
 from roofcube.variables import INFEASIBLE, VARIABLES, sense_of
 
 if TYPE_CHECKING:
@@ -60,8 +60,7 @@ def heatmap(cube: xr.Dataset, *, variable: str = "predicted_throughput") -> Any:
     >>> rc.plot.heatmap(rc.predict(rc.inputs("mnist"))).name
     'heatmap'
     """
-    cube = one_model(cube)
-    require(cube, (variable,), figure="heatmap")
+    cube = require(cube, (variable,), figure="heatmap")
     grid = _Grid(cube, variable)
     low, high = float(np.nanmin(grid.values)), float(np.nanmax(grid.values))
     colours = LogColorMapper(palette=Cividis256, low=low, high=max(high, low * 1.01), nan_color="rgba(0,0,0,0)")
@@ -355,7 +354,7 @@ def overview(cube: xr.Dataset) -> Any:
     >>> "FP16" in rc.plot.overview(rc.benchmark("mnist")).text
     True
     """
-    require(cube, ("n_rows",), figure="overview")
+    cube = require(cube, ("n_rows",), figure="overview")
     platforms, topologies = _labels(cube, "platform"), _labels(cube, "topology")
     platforms = platform_order(cube, platforms)
     total = int(cube["n_rows"].sum())
@@ -400,7 +399,8 @@ def _present(rows: xr.DataArray, dim: str) -> list[Any]:
     """Labels of a dim along which something was measured."""
     if dim not in rows.dims:
         return np.atleast_1d(rows[dim].values).tolist() if dim in rows.coords else []
-    return rows[dim].values[(rows > 0).any([one for one in rows.dims if one != dim]).values].tolist()
+    measured = (rows > 0).any([one for one in rows.dims if one != dim]).values
+    return [label for label, known in zip(rows[dim].values.tolist(), measured, strict=True) if known]
 
 
 def _cell(cube: xr.Dataset, platform: str, topology: str, *, wide: bool) -> str:

@@ -17,7 +17,6 @@ from roofcube.plot.tables import (
     flags_text,
     measured_names,
     model_text,
-    one_model,
     own_dims,
     records,
     require,
@@ -77,8 +76,7 @@ def efficiency(
     """
     check_choice("at", at, ("best", "batch"))
     throughput = measured_names(scope)["throughput"]
-    cube = one_model(cube)
-    require(cube, ("predicted_throughput", "peak_throughput", throughput), figure="efficiency")
+    cube = require(cube, ("predicted_throughput", "peak_throughput", throughput), figure="efficiency")
     best = ratios_of(cube, at="best", scope=scope)
     table = records(best, ["efficiency"])
     table = by_configuration(cube, table, -table["efficiency"], own=own_dims(best, "efficiency"))
@@ -92,7 +90,7 @@ def efficiency(
     counts = {name: int(np.isfinite(one["measured"]).sum()) for name, one in choices.items() if name != BEST}
     start = BEST if at == "best" or not counts else max(counts, key=lambda name: counts[name])
     positive = np.concatenate([one["measured"] for one in choices.values()])
-    floor = float(10.0 ** np.floor(np.log10(np.nanmin(positive[positive > 0]))))
+    floor = style.floor_of(positive)
     source = _source(table, choices, start, floor)
     toggles = row_toggles("efficiency", cube, table)
     plot = _bars(source, table, floor, toggles.view(source))
@@ -131,9 +129,7 @@ def _at(cube: xr.Dataset, ratios: xr.Dataset, table: Columns, batch: Any, scope:
     }
 
     def taken(array: xr.DataArray) -> np.ndarray[Any, Any]:
-        own = {dim: labels for dim, labels in picks.items() if dim in array.dims}
-        values = array.sel(own).values if own else array.values
-        return np.broadcast_to(values, (len(table["row"]),))
+        return _picked(array, picks, len(table["row"]))
 
     measured, predicted = (
         taken(ratios["measured_throughput"]).astype("f8"),
@@ -172,6 +168,14 @@ def _at(cube: xr.Dataset, ratios: xr.Dataset, table: Columns, batch: Any, scope:
     }
 
 
+def _picked(array: xr.DataArray, picks: dict[str, xr.DataArray], count: int) -> np.ndarray[Any, Any]:
+    """Take the cell of each row; the best over dims that the rows do not name."""
+    own = {dim: labels for dim, labels in picks.items() if dim in array.dims}
+    cells = array.sel(own) if own else array
+    values = cells.max([dim for dim in cells.dims if dim != "row"]).values
+    return np.broadcast_to(values, (count,))
+
+
 def _quality(cube: xr.Dataset, batch: np.ndarray[Any, Any], picks: dict[str, xr.DataArray]) -> np.ndarray[Any, Any]:
     """Take the findings of the rows shown."""
     if "quality" not in cube:
@@ -200,8 +204,7 @@ def _on_chip(cube: xr.Dataset, picks: dict[str, xr.DataArray], count: int) -> np
     else:
         width = cube["element_bytes"]
     fits = (cube["params"] * width <= cube["on_chip_memory"]) & (cube["on_chip_memory"] > 0)
-    own = {dim: labels for dim, labels in picks.items() if dim in fits.dims}
-    return np.broadcast_to(fits.sel(own).values if own else fits.values, (count,))
+    return _picked(fits, picks, count)
 
 
 def _note(ratio: float, measured: float, peak: float, on_chip: bool, batch: float) -> str:

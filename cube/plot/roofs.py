@@ -11,7 +11,6 @@ from roofcube.plot import style
 from roofcube.plot.tables import (
     in_order,
     labels_of,
-    one_model,
     platform_order,
     ranks,
     records,
@@ -61,8 +60,7 @@ def rooflines(cube: xr.Dataset) -> Any:
     >>> rc.plot.rooflines(rc.predict(rc.inputs("mnist"))).name
     'rooflines'
     """
-    cube = one_model(cube)
-    require(cube, ("peak_compute", "memory_bandwidth", "operational_intensity"), figure="rooflines")
+    cube = require(cube, ("peak_compute", "memory_bandwidth", "operational_intensity"), figure="rooflines")
     roofs = _roofs(cube)
     networks = records(cube, ["operational_intensity"])
     networks["label"] = labels_of(networks, ("topology",), shown=("topology",))

@@ -40,6 +40,7 @@ __all__ = [
     "class_marker",
     "class_symbol",
     "decades",
+    "floor_of",
     "frame",
     "hover",
     "human",
@@ -190,6 +191,12 @@ def log_bounds(values: Iterable[float], *, low: float = 0.7, high: float = 1.4) 
     if not known.size:
         return 0.1, 10.0
     return float(known.min() * low), float(known.max() * high)
+
+
+def floor_of(values: np.ndarray[Any, Any]) -> float:
+    """Power of ten below all positive values: where bars on a log axis start."""
+    known = values[np.isfinite(values) & (values > 0)]
+    return float(10.0 ** np.floor(np.log10(known.min()))) if known.size else 1.0
 
 
 def decades(low: float, high: float) -> list[float]:
@@ -355,9 +362,16 @@ def hover(
     )
 
 
-def key(plot: Any, entries: Mapping[str, Any]) -> None:
-    """Put a legend in a line between the titles and the marks: it can never cover data. Call before `titled`."""
-    items = [LegendItem(label=label, renderers=[renderer], index=0) for label, renderer in entries.items()]
+def key(plot: Any, entries: Mapping[str, Any], *, shown: Sequence[int] = ()) -> None:
+    """Put a legend in a line above the marks, where it can never cover data; call before `titled`.
+
+    `shown` picks the row of its source that each entry looks like.
+    """
+    rows = list(shown) or [0] * len(entries)
+    items = [
+        LegendItem(label=label, renderers=[renderer], index=row)
+        for (label, renderer), row in zip(entries.items(), rows, strict=True)
+    ]
     legend = Legend(
         items=items,
         orientation="horizontal",

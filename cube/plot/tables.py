@@ -24,7 +24,6 @@ __all__ = [
     "labels_of",
     "measured_names",
     "model_text",
-    "one_model",
     "own_dims",
     "platform_order",
     "ranks",
@@ -84,24 +83,29 @@ SYSTEM_DOUBTS = {
 }
 
 
-def require(cube: xr.Dataset, names: Iterable[str], *, figure: str) -> None:
-    """Raise unless the cube has these variables, each with a value somewhere."""
+def require(cube: Any, names: Iterable[str], *, figure: str) -> xr.Dataset:
+    """Give the cube (its first model, if it holds several) if it has these variables, each with a value somewhere."""
     if not isinstance(cube, xr.Dataset):
         msg = f"`cube`: expected a Dataset, got {type(cube).__name__}; pass benchmark(task) or a cube of predict()"
         raise InvalidDataError(msg)
+    measured = ("measured", "power_", "n_rows", "energy_per", "inputs_per")
     for name in names:
-        if name not in cube.variables or cube[name].size == 0:
-            where = (
-                "join(cube, measurements)"
-                if name.startswith(("measured", "power_", "n_rows", "energy_per", "inputs_per"))
-                else "predict(inputs)"
-            )
+        where = "join(cube, measurements)" if name.startswith(measured) else "predict(inputs)"
+        if name not in cube.variables:
             msg = f"`{name}`: the figure {figure} needs this variable and the cube lacks it; add it with {where}"
             raise MissingInputError(msg)
         array = cube[name]
-        if array.dtype.kind == "f" and not bool(array.notnull().any()):
-            msg = f"`{name}`: the figure {figure} needs a value and all are NaN; pass a cube where it is known"
+        if not array.size or (array.dtype.kind == "f" and not bool(array.notnull().any())):
+            msg = f"`{name}`: the figure {figure} needs a value and the cube has none; pass one where it is known"
             raise MissingInputError(msg)
+    return _one_model(cube)
+
+
+def _one_model(cube: xr.Dataset) -> xr.Dataset:
+    """Take the first of several assumptions: a figure shows one model."""
+    if "assumptions" not in cube.dims:
+        return cube
+    return cube.isel(assumptions=0, drop=True).assign_attrs(assumptions=str(cube["assumptions"].values[0]))
 
 
 def measured_names(scope: str) -> dict[str, str]:
@@ -187,13 +191,6 @@ def own_dims(cube: xr.Dataset, name: str) -> list[str]:
     return [str(dim) for dim in cube[name].dims if dim not in DIMS]
 
 
-def one_model(cube: xr.Dataset) -> xr.Dataset:
-    """Take the first of several assumptions: a figure shows one model."""
-    if "assumptions" not in cube.dims:
-        return cube
-    return cube.isel(assumptions=0, drop=True).assign_attrs(assumptions=str(cube["assumptions"].values[0]))
-
-
 def _ordered(dims: Iterable[str]) -> list[str]:
     """Put dims in the order of ties: the known ones, the user's own, batch last."""
     given = list(dims)
@@ -263,7 +260,8 @@ def doubts(
     table = DOUBTS if scope == "compute" else {**DOUBTS, **SYSTEM_DOUBTS}
     names = {name for quantity in quantities for name in table[quantity]} - set(but)
     bits = sum(bit for name, bit in _meanings(cube).items() if name in names)
-    return (quality.astype("i8") & bits) != 0
+    doubtful: np.ndarray[Any, Any] = (quality.astype("i8") & bits) != 0
+    return doubtful
 
 
 # labels ---------------------------------------------------------------------------------------------------------------

@@ -120,7 +120,7 @@ def power_trace(traces: pl.DataFrame, *, topologies: Sequence[str] | None = None
     return Column(head, gridplot(grid, toolbar_location=None), name="power_trace")
 
 
-def _samples(traces: pl.DataFrame, topologies: Sequence[str] | None) -> pl.DataFrame:
+def _samples(traces: Any, topologies: Sequence[str] | None) -> pl.DataFrame:
     if not isinstance(traces, pl.DataFrame):
         msg = f"`traces`: expected a polars DataFrame, got {type(traces).__name__}; pass datasets.load_power_traces()"
         raise InvalidDataError(msg)

@@ -43,7 +43,7 @@ def power(cube: xr.Dataset) -> Any:
     >>> rc.plot.power(rc.benchmark("mnist")).name
     'power'
     """
-    require(cube, ("power_full",), figure="power")
+    cube = require(cube, ("power_full",), figure="power")
     names = [name for name in ("power_base", "power_idle", "power_full") if name in cube]
     table = _over_batches(cube, names, "power_full")
     table = by_configuration(cube, table, -table["power_full"], own=own_dims(cube, "power_full"))
@@ -179,10 +179,10 @@ def inputs_per_joule(cube: xr.Dataset, *, scope: str = "compute") -> Any:
 def _with_energy(cube: xr.Dataset, scope: str, figure: str) -> xr.Dataset:
     """Take energies as they are, or work them out for the whole system."""
     throughput = measured_names(scope)["throughput"]
+    cube = require(cube, (), figure=figure)
     if scope == "compute" and {"energy_per_input", "inputs_per_joule"} <= set(cube.variables):
-        require(cube, ("energy_per_input", "inputs_per_joule"), figure=figure)
-        return cube
-    require(cube, ("power_full", throughput), figure=figure)
+        return require(cube, ("energy_per_input", "inputs_per_joule"), figure=figure)
+    cube = require(cube, ("power_full", throughput), figure=figure)
     joules = cube["power_full"] / cube[throughput]
     return cube.assign(
         energy_per_input=joules.assign_attrs(units="J"), inputs_per_joule=(1.0 / joules).assign_attrs(units="1/J")
@@ -192,7 +192,7 @@ def _with_energy(cube: xr.Dataset, scope: str, figure: str) -> xr.Dataset:
 def _per_input(cube: xr.Dataset, figure: str, name: str, words: str, unit: str, scope: str) -> Any:
     table = _over_batches(cube, [name], name)
     table = by_configuration(cube, table, table[name] * (1.0 if unit == "mJ" else -1.0), own=own_dims(cube, name))
-    floor = float(10.0 ** np.floor(np.log10(np.nanmin(table["low"]))))
+    floor = style.floor_of(table["low"])
     fields = [one for one in ("platform", "precision", "topology", "configuration", "flags", "rows") if one in table]
     data: dict[str, Any] = {one: table[one] for one in fields}
     data.update(
@@ -277,7 +277,12 @@ def _union(bits: xr.DataArray, dims: list[str]) -> xr.DataArray:
     """Combine flag bits along dims."""
     if not dims:
         return bits
-    return xr.apply_ufunc(lambda values: np.bitwise_or.reduce(values, axis=-1), bits, input_core_dims=[dims])
+    kept = [dim for dim in bits.dims if dim not in dims]
+    ordered = bits.transpose(*kept, *dims)
+    merged = np.bitwise_or.reduce(ordered.values.reshape(*(bits.sizes[dim] for dim in kept), -1), axis=-1)
+    return xr.DataArray(
+        merged, dims=kept, coords={name: one for name, one in bits.coords.items() if set(one.dims) <= set(kept)}
+    )
 
 
 def _spread(table: Columns, unit: str) -> np.ndarray[Any, Any]:
