@@ -42,7 +42,7 @@ class Engine:
         return self._bounded(
             query,
             lambda generous: search.best(query, generous=generous),
-            lambda: stream.best(query, threads=self.threads, compiled=self._compiled(query)),
+            lambda: self.visit_best(query),
         )
 
     def top(self, query: Query, n: int) -> TopPartial:
@@ -50,7 +50,7 @@ class Engine:
         return self._bounded(
             query,
             lambda generous: search.top(query, n, generous=generous),
-            lambda: stream.top(query, n, threads=self.threads),
+            lambda: self.visit_top(query, n),
         )
 
     def front(self, query: Query) -> Front:
@@ -58,7 +58,7 @@ class Engine:
         return self._bounded(
             query,
             lambda generous: search.front(query, generous=generous, threads=self.threads),
-            lambda: StreamedFront(query, stream.front(query, threads=self.threads), self.threads),
+            lambda: StreamedFront(query, self.visit_front(query), self.threads),
         )
 
     def count(self, query: Query, *, by: str | None = None, codes: Sequence[float] = ()) -> Array:
@@ -79,9 +79,7 @@ class Engine:
             counts[:, place] = found[:, 1 : 2 * len(known) : 2]
             return counts
 
-        return query.copies * self._bounded(
-            query, bounded, lambda: stream.count(query, by=by, codes=codes, threads=self.threads)
-        )
+        return query.copies * self._bounded(query, bounded, lambda: self.visit_count(query, by, codes))
 
     def histogram(self, query: Query, name: str, edges: Array) -> Array:
         """Count the valid points of each group in each bin."""
@@ -95,10 +93,33 @@ class Engine:
         return query.copies * self._bounded(
             query,
             lambda generous: search.classified(query, len(edges) + 1, name, classify, generous=generous)[:, 1:-1],
-            lambda: stream.histogram(query, name, edges, threads=self.threads),
+            lambda: self.visit_histogram(query, name, edges),
         )
 
-    def _compiled(self, query: Query) -> bool:
+    # every point ----------------------------------------------------------------------------------------------------
+
+    def visit_best(self, query: Query) -> BestPartial:
+        """Find the best of each group by visiting every point."""
+        return stream.best(query, threads=self.threads, compiled=self.compiles(query))
+
+    def visit_top(self, query: Query, n: int) -> TopPartial:
+        """Find the n best by visiting every point."""
+        return stream.top(query, n, threads=self.threads)
+
+    def visit_front(self, query: Query) -> FrontPartial:
+        """Find the front by visiting every point."""
+        return stream.front(query, threads=self.threads)
+
+    def visit_count(self, query: Query, by: str | None, codes: Sequence[float]) -> Array:
+        """Count by visiting every point."""
+        return stream.count(query, by=by, codes=codes, threads=self.threads)
+
+    def visit_histogram(self, query: Query, name: str, edges: Array) -> Array:
+        """Fill bins by visiting every point."""
+        return stream.histogram(query, name, edges, threads=self.threads)
+
+    def compiles(self, query: Query) -> bool:
+        """Tell whether generated kernels should visit the points."""
         return self.strategy == "stream" or (self.strategy != "numpy" and query.space.size >= COMPILED)
 
     def _bounded(self, query: Query, bounded: Callable[[bool], Answer], streamed: Callable[[], Answer]) -> Answer:

@@ -221,7 +221,9 @@ def _multiply(a: Interval, b: Interval, plain: bool, _kind: Any) -> Interval:
 
 
 def _divide(a: Interval, b: Interval, _plain: bool, _kind: Any) -> Interval:
-    low, high = _corners((a.low / b.low, a.low / b.high, a.high / b.low, a.high / b.high), np.isnan(a.low) | np.isnan(b.low))
+    low, high = _corners(
+        (a.low / b.low, a.low / b.high, a.high / b.low, a.high / b.high), np.isnan(a.low) | np.isnan(b.low)
+    )
     zero = _zero(b)
     return Interval(
         np.where(zero, -np.inf, low).astype(low.dtype),

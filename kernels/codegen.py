@@ -247,7 +247,11 @@ class Writer:
         (argument,) = node.arguments
         name, axis = self.names[node], node.name
         place = len(self.tables.layout.sizes) + self.tables.space.summed.index(axis)
-        lengths = [self.tables.space.tables[leaf.name].shape[place] for leaf in topological([argument]) if leaf.operation == "leaf"]
+        lengths = [
+            self.tables.space.tables[leaf.name].shape[place]
+            for leaf in topological([argument])
+            if leaf.operation == "leaf"
+        ]
         length = max(lengths, default=1) if axis in self.tables.depends[argument] else 1
         inner = self.tables.inner(node)
         if inner:
@@ -446,3 +450,8 @@ def compiled(source: str) -> Callable[..., None]:
         exec(compile(source, "<generated kernel>", "exec"), namespace)  # noqa: S102  our own text, no input in it
         _compiled[source] = jit(namespace[source[4 : source.index("(")]], source=source)
     return _compiled[source]
+
+
+def is_loaded() -> bool:
+    """Tell whether any generated kernel is compiled in this process."""
+    return bool(_compiled)

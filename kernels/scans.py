@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -13,7 +14,7 @@ from roofcube.kernels.partials import BestPartial
 if TYPE_CHECKING:
     from roofcube.kernels.query import Query
 
-__all__ = ["Scan", "scannable"]
+__all__ = ["Scan", "scan_of", "scannable"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 JOB_POINTS = 1 << 27  # about 20 ms: Ctrl-C waits for no more than one job a thread
@@ -64,7 +65,15 @@ class Scan:
         """Scan rows; `first` is only the row in whose tile the maximum lies, until `located`."""
         part = BestPartial(self.query, self.groups(rows))
         self.kernel(
-            rows.start, rows.stop, self.rows_of_group, part.groups.start, self.limits, part.key, part.first, part.count, *self.flat
+            rows.start,
+            rows.stop,
+            self.rows_of_group,
+            part.groups.start,
+            self.limits,
+            part.key,
+            part.first,
+            part.count,
+            *self.flat,
         )
         return part
 
@@ -91,3 +100,14 @@ class Scan:
         values = query.space.at(indices, query.outputs)
         valid = query.valid(values, (len(flat),))
         return int(np.flatnonzero(valid & (values[name] * values[name].dtype.type(sign) == key))[0])
+
+
+_scans: WeakKeyDictionary[Query, Scan] = WeakKeyDictionary()
+
+
+def scan_of(query: Query) -> Scan:
+    """Prepare the scan of a query, or find it prepared."""
+    scan = _scans.get(query)
+    if scan is None:
+        scan = _scans[query] = Scan(query)
+    return scan

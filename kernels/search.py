@@ -302,8 +302,14 @@ def _try_points(search: Search, boxes: Array, name: str, sign: int, improve: Cal
 def corners(search: Search, boxes: Array) -> tuple[Array, Array]:
     """Give the first and the last point of each box."""
     trees = search.bounder.trees
-    first = np.stack([tree.leaf[tree.start[nodes]] for tree, nodes in zip(trees, boxes, strict=True)]) if trees else boxes
-    last = np.stack([tree.leaf[tree.stop[nodes] - 1] for tree, nodes in zip(trees, boxes, strict=True)]) if trees else boxes
+    first = (
+        np.stack([tree.leaf[tree.start[nodes]] for tree, nodes in zip(trees, boxes, strict=True)]) if trees else boxes
+    )
+    last = (
+        np.stack([tree.leaf[tree.stop[nodes] - 1] for tree, nodes in zip(trees, boxes, strict=True)])
+        if trees
+        else boxes
+    )
     return first, last
 
 
@@ -447,7 +453,9 @@ def front(query: Query, *, generous: bool = False, threads: int = 1) -> BoxFront
 def _collected(query: Query, bounder: Bounder, candidates: list[tuple[Array, Array]]) -> BoxFront:
     none = FrontPartial.empty(query)
     vectors = np.concatenate([none.vectors, *(part[0] for part in candidates)])
-    boxes = np.concatenate([np.zeros((len(bounder.trees), 0), dtype=np.int64), *(part[1] for part in candidates)], axis=1)
+    boxes = np.concatenate(
+        [np.zeros((len(bounder.trees), 0), dtype=np.int64), *(part[1] for part in candidates)], axis=1
+    )
     result = distinct_front(vectors, bounder.first(boxes), bounder.size(boxes))
     from roofcube.kernels.dominance import match
 

@@ -216,7 +216,9 @@ def fold(
         if node not in new:
             if node in known:
                 new[node] = named(node)
-            elif (branch := _decided(node, known)) is not None and summed & dependence[node] == summed & dependence[branch]:
+            elif (branch := _decided(node, known)) is not None and summed & dependence[node] == summed & dependence[
+                branch
+            ]:
                 new[node] = transformed(branch)
             else:
                 new[node] = rebuilt(node, tuple(transformed(argument) for argument in node.arguments))

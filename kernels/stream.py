@@ -28,7 +28,20 @@ if TYPE_CHECKING:
 
     from roofcube.kernels.query import Query
 
-__all__ = ["available_threads", "best", "count", "front", "histogram", "members", "reduced", "top"]
+__all__ = [
+    "available_threads",
+    "best",
+    "count",
+    "front",
+    "histogram",
+    "in_order",
+    "jobs_of",
+    "members",
+    "part_of",
+    "reduced",
+    "starts",
+    "top",
+]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 PartialT = TypeVar("PartialT", bound=Partial)
@@ -59,14 +72,19 @@ def reduced(query: Query, make: Callable[[range], PartialT], *, threads: int = 1
     Partial
     """
     tiling = Tiling(query.space.sizes, TILE_POINTS)
-    jobs = [range(k, min(k + JOB_TILES, len(tiling))) for k in range(0, len(tiling), JOB_TILES)]
-    total = make(range(0, query.n_groups))
-    for part in in_order(partial(_job, query, make, tiling), jobs, threads=threads):
+    total = make(range(query.n_groups))
+    for part in in_order(partial(part_of, query, make, tiling), jobs_of(tiling, JOB_TILES), threads=threads):
         total.merge(part)
     return total
 
 
-def _job(query: Query, make: Callable[[range], PartialT], tiling: Tiling, tiles: range) -> PartialT:
+def jobs_of(tiling: Tiling, tiles: int) -> list[range]:
+    """Cut the tiles of a tiling into jobs."""
+    return [range(k, min(k + tiles, len(tiling))) for k in range(0, len(tiling), tiles)]
+
+
+def part_of(query: Query, make: Callable[[range], PartialT], tiling: Tiling, tiles: range) -> PartialT:
+    """Stream some tiles into a partial of their own."""
     group = max(1, query.group_points)
     last = min(tiling.start(tiles.stop - 1) + max(1, tiling.points), max(1, query.space.size)) - 1
     part = make(range(tiling.start(tiles.start) // group, last // group + 1))
@@ -102,42 +120,47 @@ def best(query: Query, *, threads: int = 1, compiled: bool = False) -> BestParti
         if scannable(query):
             scan = Scan(query)
             total = BestPartial(query, range(query.n_groups))
-            # parts of one group come in order, and the first of equal keys is kept: rows compare like points
+            # rows come in flat order, so the first of equal keys is in the first row
             for part in in_order(scan.run, scan.jobs, threads=threads):
                 total.merge(part)
             return scan.located(total)
-    return reduced(query, partial(BestPartial, query), threads=threads)
+    return reduced(query, starts(query, "best"), threads=threads)
 
 
 def count(query: Query, *, by: str | None = None, codes: Sequence[float] = (), threads: int = 1) -> Array:
     """Count valid points of each group, by the codes of an output: shape (groups, codes)."""
-    return reduced(query, partial(_counts, query, by, codes), threads=threads).counts
-
-
-def _counts(query: Query, by: str | None, codes: Sequence[float], groups: range) -> CountPartial:
-    return CountPartial(query, groups, by, codes)
+    return reduced(query, starts(query, "count", by, codes), threads=threads).counts  # type: ignore[no-any-return]
 
 
 def histogram(query: Query, name: str, edges: Array, *, threads: int = 1) -> Array:
     """Count valid points of each group in each bin: shape (groups, bins)."""
-    return reduced(query, partial(_bins, query, name, edges), threads=threads).counts
-
-
-def _bins(query: Query, name: str, edges: Array, groups: range) -> HistogramPartial:
-    return HistogramPartial(query, groups, name, edges)
+    return reduced(query, starts(query, "histogram", name, edges), threads=threads).counts  # type: ignore[no-any-return]
 
 
 def top(query: Query, n: int, *, threads: int = 1) -> TopPartial:
     """Find the n largest keys of a query without groups."""
-    return reduced(query, lambda _: TopPartial.empty(query, n), threads=threads)
+    return reduced(query, starts(query, "top", n), threads=threads)  # type: ignore[no-any-return]
 
 
 def front(query: Query, *, threads: int = 1) -> FrontPartial:
     """Find the front of a query without groups."""
-    return reduced(query, lambda _: FrontPartial.empty(query), threads=threads)
+    return reduced(query, starts(query, "front"), threads=threads)  # type: ignore[no-any-return]
 
 
 def members(query: Query, vectors: Array, *, threads: int = 1) -> tuple[Array, Array]:
     """List the points of a query without groups whose costs equal one of the vectors, in flat order, and which one."""
-    found = reduced(query, lambda _: MembersPartial.empty(query, vectors), threads=threads)
+    found = reduced(query, starts(query, "members", vectors), threads=threads)
     return found.index, found.number
+
+
+def starts(query: Query, what: str, *arguments: Any) -> Callable[[range], Any]:
+    """Give a function that starts an empty partial for a range of groups; it can be sent to another process."""
+    return partial(_start, what, query, arguments)
+
+
+def _start(what: str, query: Query, arguments: tuple[Any, ...], groups: range) -> Any:
+    if what in ("top", "front", "members"):
+        made: Any = {"top": TopPartial, "front": FrontPartial, "members": MembersPartial}[what]
+        return made.empty(query, *arguments)
+    made = {"best": BestPartial, "count": CountPartial, "histogram": HistogramPartial}[what]
+    return made(query, groups, *arguments)

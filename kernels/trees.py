@@ -97,7 +97,9 @@ def sorted_indices(tables: Iterable[tuple[Array, int]], size: int) -> Array:
     for table, axis in tables:
         with np.errstate(all="ignore"):
             values = np.nan_to_num(table.astype("f8"), nan=0.0, posinf=1e300, neginf=-1e300)
-            profile = np.arctan(np.moveaxis(values, axis, 0).reshape(size, -1) / (np.abs(values).max() or 1.0)).mean(axis=1)
+            profile = np.arctan(np.moveaxis(values, axis, 0).reshape(size, -1) / (np.abs(values).max() or 1.0)).mean(
+                axis=1
+            )
             spread = profile.std()
         if spread > 0 and np.isfinite(spread):
             # tables that fall along an axis order it as well as tables that rise

@@ -113,5 +113,5 @@ def as_points(
     variables = {
         name: ("point", array, attributes_of(model, name)) for name, array in values.items() if name not in model.coords
     }
-    coords = coordinates_at(model, model.dim_order, indices, np.ones(n, dtype=bool), "point")
+    coords = coordinates_at(model, space.axes, indices, np.ones(n, dtype=bool), "point")
     return xr.Dataset({**variables, **(extra or {})}, coords=coords, attrs=dict(attrs or {}))

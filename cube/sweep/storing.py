@@ -1,42 +1,66 @@
-"""Store a whole sweep: in memory below the limit, or as a Zarr store that an interruption cannot spoil."""
+"""Store a whole sweep: in memory below the limit, or as a Zarr store that an interruption cannot spoil.
+
+A store is written beside its final name, with a journal of the tiles that are whole, and renamed when it is complete:
+what bears the final name is complete, and what an interruption left is continued by the same call.
+"""
 
 from __future__ import annotations
 
+import hashlib
+import json
+import os
+import shutil
+import warnings
+from functools import partial
 from math import prod
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from roofcube.errors import MemoryLimitError
-from roofcube.model import LAYER, RESULTS
-from roofcube.options import memory_limit
+from roofcube.errors import InvalidDataError, MemoryLimitError
+from roofcube.kernels.expression import leaves
+from roofcube.kernels.query import Query
+from roofcube.kernels.space import Space, fold
+from roofcube.kernels.stream import in_order
+from roofcube.kernels.tiles import Tiling, evaluate_tiles
+from roofcube.model import RESULTS
+from roofcube.options import memory_limit, progress_bar, thread_count
 from roofcube.sweep.limits import FLAGS
+from roofcube.sweep.points import attributes_of
 
 if TYPE_CHECKING:
     import xarray as xr
 
     from roofcube.sweep.lazy import Sweep
 
-__all__ = ["compute", "result_dims", "stored_bytes"]
+__all__ = ["compute", "result_dims", "stored_bytes", "to_zarr"]
+
+Array = np.ndarray[Any, np.dtype[Any]]
+CHUNK_POINTS = 1 << 21  # points of a chunk: 8 MB in f4, which compresses and reads well
 
 
 def result_dims(sweep: Sweep) -> dict[str, tuple[str, ...]]:
     """Name the dims of each result, in dim order."""
     names = [name for name in sweep.model.outputs if name in RESULTS or name in sweep.model.labels]
-    dependence = sweep.whole.dependence([sweep.model.outputs[name] for name in names])
-    return {
-        name: tuple(dim for dim in sweep.dims if dim in dependence[sweep.model.outputs[name]] - {LAYER})
-        for name in names
-    }
+    found = {}
+    for name in names:
+        read = leaves([sweep.model.outputs[name]])
+        used = {str(dim) for leaf in read for dim in sweep.model.tables[leaf].dims}
+        found[name] = tuple(dim for dim in sweep.dims if dim in used)
+    return found
 
 
 def stored_bytes(sweep: Sweep) -> int:
     """Count the bytes of all results."""
-    item = np.dtype(sweep.dtype).itemsize
     return sum(
-        prod(sweep.sizes[dim] for dim in dims) * (1 if name in FLAGS else item)
+        prod(sweep.sizes[dim] for dim in dims) * _kind(sweep, name).itemsize
         for name, dims in result_dims(sweep).items()
     )
+
+
+def _kind(sweep: Sweep, name: str) -> np.dtype[Any]:
+    return np.dtype("i1" if name in FLAGS else sweep.dtype)
 
 
 def compute(sweep: Sweep) -> xr.Dataset:
@@ -55,5 +79,166 @@ def compute(sweep: Sweep) -> xr.Dataset:
 
 
 def to_zarr(sweep: Sweep, path: Any) -> xr.Dataset:
-    """Write chunk by chunk."""
-    raise NotImplementedError
+    """Write the cube tile by tile, or go on where an interruption left it."""
+    import xarray as xr
+
+    target = Path(path)
+    beside = target.with_name(f"{target.name}.partial")
+    key = _fingerprint(sweep)
+    if target.exists():
+        if _key_of(target) != key:
+            msg = f"`to_zarr`: expected a new path or a store of the same sweep, got {str(target)!r} with other content; remove it or choose another path"
+            raise InvalidDataError(msg)
+        return xr.open_dataset(target, engine="zarr", consolidated=False)
+    if beside.exists() and _key_of(beside) != key:
+        shutil.rmtree(beside)
+    journal = target.with_name(f"{target.name}.journal")
+    if not beside.exists():
+        journal.unlink(missing_ok=True)  # of a store that was finished or removed
+        _create(sweep, beside, key)
+    _write(sweep, beside, journal)
+    beside.rename(target)
+    _synced(target.parent)
+    journal.unlink(missing_ok=True)
+    return xr.open_dataset(target, engine="zarr", consolidated=False)
+
+
+def _fingerprint(sweep: Sweep) -> str:
+    """Name the content: graph, tables, dims, dtype."""
+    digest = hashlib.sha256(repr((sweep.dims, sweep.whole.sizes, sweep.dtype, CHUNK_POINTS)).encode())
+    for name, node in sorted(sweep.model.outputs.items()):
+        digest.update(f"{name}={node!r}".encode())
+    for name, table in sorted(sweep.whole.tables.items()):
+        digest.update(f"{name}{table.shape}".encode() + np.ascontiguousarray(table).tobytes())
+    for name, coordinate in sorted(sweep.model.coords.items(), key=lambda pair: str(pair[0])):
+        digest.update(f"{name}{coordinate.values.tolist()}".encode())
+    return digest.hexdigest()
+
+
+def _key_of(store: Path) -> str | None:
+    """Read the fingerprint of a store; None where there is none."""
+    try:
+        attributes = json.loads((store / "zarr.json").read_text("utf-8"))["attributes"]
+        return str(attributes["roofcube_sweep"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _create(sweep: Sweep, beside: Path, key: str) -> None:
+    """Lay the store out: inputs and coordinates, and empty arrays for the results; named last, so that it is whole."""
+    import zarr
+
+    draft = beside.with_name(f"{beside.name}.{os.getpid()}")
+    shutil.rmtree(draft, ignore_errors=True)
+    inputs = sweep.inputs.drop_vars([name for name in result_dims(sweep) if name in sweep.inputs])
+    with warnings.catch_warnings():
+        # labels are stored as text of fixed length, which Zarr 3 reads everywhere but has not named for good
+        warnings.filterwarnings("ignore", message=".*does not have a Zarr V3 specification.*")
+        inputs.assign_attrs(sweep.attrs).to_zarr(draft, mode="w", consolidated=False, zarr_format=3)
+    group = zarr.open_group(draft, mode="r+")
+    for name, dims in result_dims(sweep).items():
+        sizes = tuple(sweep.sizes[dim] for dim in dims)
+        group.create_array(
+            name,
+            shape=sizes,
+            chunks=_chunk(sizes),
+            dtype=_kind(sweep, name),
+            fill_value=0,
+            dimension_names=dims,
+            attributes=_plain(attributes_of(sweep.model, name)),
+        )
+    group.attrs["roofcube_sweep"] = key
+    draft.rename(beside)
+
+
+def _plain(attributes: dict[str, Any]) -> dict[str, Any]:
+    return {key: value.tolist() if hasattr(value, "tolist") else value for key, value in attributes.items()}
+
+
+def _chunk(sizes: tuple[int, ...]) -> tuple[int, ...]:
+    tiling = Tiling(sizes, CHUNK_POINTS)
+    if not sizes:
+        return ()
+    return (*([1] * tiling.axis), max(1, tiling.length), *(max(1, size) for size in sizes[tiling.axis + 1 :]))
+
+
+def _write(sweep: Sweep, beside: Path, journal: Path) -> None:
+    import zarr
+
+    group = zarr.open_group(beside, mode="r+")
+    done = _journalled(journal)
+    journal.write_text("".join(f"{number} {tile}\n" for number, tile in sorted(done)), "utf-8")  # without a torn line
+    parts = _parts(sweep)
+    jobs = [
+        (number, tile) for number, part in enumerate(parts) for tile in range(part.tiles) if (number, tile) not in done
+    ]
+    total = sum(part.tiles for part in parts)
+    with progress_bar(total, "writing") as bar, journal.open("a", encoding="utf-8") as lines:
+        bar.update(total - len(jobs))
+        for number, tile in in_order(partial(_write_tile, group, parts), jobs, threads=thread_count()):
+            lines.write(f"{number} {tile}\n")
+            lines.flush()
+            bar.update(1)
+
+
+def _journalled(journal: Path) -> set[tuple[int, int]]:
+    """Read the tiles that are whole; a last line cut off by a crash does not count."""
+    text = journal.read_text("utf-8") if journal.exists() else ""
+    lines = text[: text.rfind("\n") + 1].splitlines()
+    return {(int(number), int(tile)) for number, tile in (line.split() for line in lines)}
+
+
+class Part:
+    """Results over the same dims, written tile by tile."""
+
+    def __init__(self, space: Space, outputs: dict[str, Any]) -> None:
+        self.query = Query(space, outputs, 0, (), ())
+        self.tiling = Tiling(space.sizes, CHUNK_POINTS)
+        self.tiles = len(self.tiling)
+
+    def values(self, tile: int) -> tuple[tuple[slice, ...], dict[str, Array]]:
+        """Evaluate one tile, in pieces that stay in cache."""
+        slices = self.tiling.slices(tile)
+        space = self.query.space
+        cut = space.take({axis: np.arange(s.start, s.stop) for axis, s in zip(space.axes, slices, strict=True)})
+        query = Query(cut, self.query.outputs, 0, (), ())
+        inner = Tiling(cut.sizes)
+        pieces = list(evaluate_tiles(query, inner, range(len(inner))))
+        return slices, {
+            name: np.concatenate([piece.values[name].ravel() for piece in pieces]).reshape(cut.sizes)
+            for name in query.outputs
+        }
+
+
+def _parts(sweep: Sweep) -> list[Part]:
+    by_dims: dict[tuple[str, ...], list[str]] = {}
+    for name, dims in result_dims(sweep).items():
+        by_dims.setdefault(dims, []).append(name)
+    parts = []
+    for dims, names in by_dims.items():
+        space, outputs = fold(sweep.whole, {name: sweep.model.outputs[name] for name in names})
+        parts.append(Part(space.reordered(dims), outputs))
+    return parts
+
+
+def _write_tile(group: Any, parts: list[Part], job: tuple[int, int]) -> tuple[int, int]:
+    number, tile = job
+    slices, values = parts[number].values(tile)
+    for name, array in values.items():
+        target = group[name]
+        target[slices if slices else ...] = array.astype(target.dtype)
+    return job
+
+
+def _synced(folder: Path) -> None:
+    """Make a rename last through a power cut, where the system can."""
+    try:
+        descriptor = os.open(folder, os.O_RDONLY)
+    except OSError:
+        return
+    try:
+        os.fsync(descriptor)
+    except OSError:
+        pass
+    finally:
+        os.close(descriptor)

@@ -8,6 +8,7 @@ import numpy as np
 import xarray as xr
 
 import roofcube as rc
+from roofcube.variables import INFEASIBLE
 
 STORAGES = ("memory per input", "memory per batch", "on chip", "on chip if it fits", "free")
 OWN = ("design", "cooling", "shop")
@@ -269,7 +270,7 @@ def check_counts(case: Case, sweep: rc.Sweep, objectives: dict, where: dict, per
     np.testing.assert_array_equal(count.values, ok.sum(axis=drop), err_msg=context)
     by = sweep.count(where=where, by="infeasible")["count"]
     codes = case.full["infeasible"][ok]
-    assert by.values.tolist() == [int((codes == code).sum()) for code in range(6)], context
+    assert by.values.tolist() == [int((codes == code).sum()) for code in INFEASIBLE.values()], context
     values = case.full[name][ok & ~np.isnan(case.full[name])].astype("f8")
     edges = np.sort(case.rng.choice([0.0, 0.5, 1.0, 2.0, 3.3, 7.0, 70.0], 4)).astype(case.dtype)
     histogram = sweep.histogram(name, bins=edges, where=where)["count"].values

@@ -1,0 +1,222 @@
+from __future__ import annotations
+
+import importlib.util
+import sys
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+import xarray as xr
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import roofcube as rc
+from roofcube.errors import InvalidDataError, MemoryLimitError, UnknownLabelError
+
+
+def _load(name: str):
+    if name not in sys.modules:
+        spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name(f"{name}.py"))
+        sys.modules[name] = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(sys.modules[name])
+    return sys.modules[name]
+
+
+oracle = _load("sweep_oracle")
+
+
+@pytest.mark.parametrize("strategy", ["numpy", "bounds", "auto"])
+@given(seed=st.integers(0, 2**32))
+@settings(max_examples=15, deadline=None)
+def test_every_reduction_equals_brute_force(strategy, seed):
+    oracle.check(seed, strategy, most=800)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_generated_kernels_equal_brute_force(seed, monkeypatch):
+    from roofcube.kernels import scans
+
+    monkeypatch.setattr(scans, "LEAST_ROW", 1)
+    monkeypatch.setattr(scans, "JOB_POINTS", 40)
+    case = oracle.random_case(seed, most=600)
+    sweep = rc.Sweep(case.inputs, assumptions=case.assumptions, dtype=case.dtype, strategy="stream")
+    per = [case.dims[seed % len(case.dims)]]
+    objectives = {"predicted_throughput": "max"}
+    oracle.check_best(case, sweep, objectives, oracle.random_where(case), per, f"seed={seed}")
+
+
+@pytest.mark.parametrize("strategy", ["numpy", "bounds"])
+@pytest.mark.parametrize("seed", range(8))
+def test_small_pieces_change_nothing(strategy, seed, monkeypatch):
+    from roofcube.kernels import search, stream
+
+    monkeypatch.setattr(stream, "TILE_POINTS", 13)
+    monkeypatch.setattr(stream, "JOB_TILES", 2)
+    monkeypatch.setattr(search, "CHUNK", 5)
+    monkeypatch.setattr(search, "OPEN", 1)
+    oracle.check(1000 + seed, strategy, most=600)
+
+
+@pytest.fixture
+def space() -> xr.Dataset:
+    hardware = rc.hypothetical(
+        peak_compute=np.geomspace(1e11, 1e14, 12), memory_bandwidth=np.geomspace(1e9, 1e12, 9), power=[5.0, 20.0]
+    )
+    return rc.inputs("cifar10", platforms=hardware, batch=[1, 8, 64])
+
+
+def test_sizes_follow_dim_order(space):
+    sweep = rc.Sweep(space)
+    assert sweep.dims[0] == "platform"
+    assert sweep.dims[-1] == "batch"
+    assert sweep.size == np.prod(list(sweep.sizes.values()))
+    assert rc.Sweep(space, dims=["batch"]).dims[0] == "batch"
+
+
+def test_dims_decide_ties(space):
+    # the published model does not depend on batch, so all batches tie
+    first = rc.Sweep(space).top(3, "predicted_throughput")
+    assert first["batch"].values.tolist() == [1, 8, 64]
+    assert "batch" in rc.Sweep(space, dims=["batch"]).top(3, "predicted_throughput").attrs["dim_order"].split()[0]
+
+
+def test_best_names_its_winner_and_agrees_with_compute(space):
+    sweep = rc.Sweep(space, dtype="f8")
+    best = sweep.best("predicted_throughput", where={"top1": (85, None)}, per="precision")
+    cube = sweep.compute()
+    masked = cube["predicted_throughput"].where(cube["top1"] >= 85)
+    highest = masked.max([dim for dim in masked.dims if dim != "precision"])
+    np.testing.assert_array_equal(best["predicted_throughput"], highest.transpose("precision"))
+    assert best["found"].values.tolist() == highest.notnull().values.tolist()
+
+
+def test_nothing_found_is_never_a_made_up_label(space):
+    best = rc.Sweep(space).best("predicted_throughput", where={"top1": (101, None)})
+    assert not best["found"]
+    assert np.isnan(best["predicted_throughput"])
+    assert best["topology"] == ""
+    assert np.isnan(best["peak"])
+
+
+def test_front_tells_what_limits_and_gaps_removed(space):
+    space["top1"] = space["top1"].where(space["precision"] != "FP16")
+    front = rc.Sweep(space).pareto(["predicted_throughput", "top1"], where={"predicted_latency": (None, 0.01)})
+    assert front.attrs["missing_top1"] > 0
+    assert front.attrs["removed_by_predicted_latency"] > 0
+    assert front.attrs["n_points"] == rc.Sweep(space).size
+
+
+def test_count_by_reason_sums_to_the_space(space):
+    sweep = rc.Sweep(space)
+    count = sweep.count(by="infeasible", per="precision")
+    assert count["count"].dims == ("precision", "reason")
+    assert int(count["count"].sum()) == sweep.size
+    assert count["reason"].values[0] == "feasible"
+
+
+def test_limits_take_flags_by_name(space):
+    sweep = rc.Sweep(space)
+    parts = [int(sweep.count(where={"bound": [name]})["count"]) for name in ("compute", "memory")]
+    assert sum(parts) == sweep.size
+    assert min(parts) > 0
+
+
+def test_own_terms_are_objectives(space):
+    space["price"] = ("shop", [1.0, 3.0])
+    dear = rc.PUBLISHED.with_term(
+        "cost", lambda model: model.price / model.predicted_throughput, units="USD", sense="min"
+    )
+    sweep = rc.Sweep(space, assumptions=dear)
+    best = sweep.best("cost")
+    assert float(best["price"]) == 1.0
+    assert best["cost"].attrs["units"] == "USD"
+    assert "shop" in sweep.sizes
+
+
+def test_histogram_counts_every_finite_value(space):
+    sweep = rc.Sweep(space)
+    histogram = sweep.histogram("predicted_latency", bins=7)
+    assert int(histogram["count"].sum()) == sweep.size
+    assert histogram["bin_low"].attrs["units"] == "s"
+
+
+def test_crossover_names_every_change():
+    inputs = rc.inputs("cifar10", topologies="CNV", pruning=100)
+    found = rc.Sweep(inputs, assumptions=rc.BOUND).crossover("predicted_throughput", along="batch")
+    winner = found["winner"].values
+    changes = np.flatnonzero(winner[1:] != winner[:-1]) + 1
+    assert found["gainer"].values.tolist() == winner[changes].tolist()
+    assert found["after"].values.tolist() == inputs["batch"].values[changes].tolist()
+
+
+def test_at_reads_rows_and_refuses_none(space):
+    sweep = rc.Sweep(space, dtype="f8")
+    cube = sweep.compute()
+    rows = pl.DataFrame(
+        {
+            "precision": ["FP16", "FP16"],
+            "pruning_percent": [100.0, 100.0],
+            "peak": [float(space.peak[3]), 1.5],
+            "bandwidth": [float(space.bandwidth[2])] * 2,
+            "watts": [5.0, 5.0],
+            "batch": [8, 8],
+        }
+    )
+    found = sweep.at(rows)
+    assert found["found"].values.tolist() == [True, False]
+    expected = (
+        cube["predicted_throughput"].sel(precision="FP16", pruning=100.0, topology="CNV").isel(peak=3, bandwidth=2)
+    )
+    assert float(found["predicted_throughput"][0]) == float(expected)
+    assert np.isnan(found["predicted_throughput"][1])
+
+
+def test_at_needs_a_column_for_every_dim(space):
+    with pytest.raises(InvalidDataError, match="expected a column 'pruning_percent'"):
+        rc.Sweep(space).at({"batch": [1]})
+
+
+def test_compute_beyond_the_limit_names_the_way_out(space):
+    with rc.set_options(memory=1000), pytest.raises(MemoryLimitError, match="to_zarr"):
+        rc.Sweep(space).compute()
+
+
+def test_a_reduction_beyond_its_limit_names_its_size():
+    inputs = rc.inputs("cifar10", batch=np.arange(1, 100_001))
+    with pytest.raises(MemoryLimitError, match=r"MB.*to_zarr"):
+        rc.Sweep(inputs).pareto({"predicted_throughput": "max"})
+
+
+def test_plan_prints_well(space):
+    plan = rc.Sweep(space).plan()
+    assert plan.points == rc.Sweep(space).size
+    assert plan.strategy in ("bounds", "stream", "numpy")
+    assert "strategy" in repr(plan)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda s: s.best("predicted_thruput"), "did you mean 'predicted_throughput'"),
+        (lambda s: s.best("bound"), "say which way is better"),
+        (lambda s: s.best("top1", per="platforms"), "did you mean 'platform'"),
+        (lambda s: s.count(where={"latency": (None, 1)}), "limit a variable"),
+        (lambda s: s.count(where={"precision": ["INT9"]}), "INT9"),
+        (lambda s: s.count(by="reason"), "expected one of"),
+        (lambda s: s.top(0, "top1"), "at least 1"),
+        (lambda s: s.histogram("top1", bins=[2, 1]), "ascending edges"),
+        (lambda s: s.quantile("top1", 2), "from 0 to 1"),
+        (lambda s: s.pareto({}), "expected one or more"),
+        (lambda s: s.pareto(["top1"], probability=True), "calibration"),
+        (lambda s: s.crossover("top1", between="batch", along="batch"), "choose two dims"),
+    ],
+)
+def test_errors_say_what_to_do(space, call, message):
+    with pytest.raises((UnknownLabelError, InvalidDataError), match=message):
+        call(rc.Sweep(space))
+
+
+def test_unknown_dims_are_refused(space):
+    with pytest.raises(UnknownLabelError, match="batches"):
+        rc.Sweep(space, dims=["batches"])
