@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from roofcube.calibration.facts import Rows
     from roofcube.calibration.family import FamilyModel
 
-__all__ = ["SCHEMES", "Predicted", "coverage_table", "error_table", "held_out", "published"]
+__all__ = ["SCHEMES", "Predicted", "coverage_table", "error_table", "held_out", "held_out_intervals", "published"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -295,6 +295,12 @@ def coverage_table(data: Measured, levels: tuple[float, ...] = (0.8, 0.9)) -> pl
         `configurations_half_covered_percent` (those with at least half their rows inside), `half_width` (median
         factor: ×/÷).
     """
+    error, half = held_out_intervals(data, levels)
+    return pl.DataFrame([line for level in levels for line in _coverage_lines(data, error, half[level], level)])
+
+
+def held_out_intervals(data: Measured, levels: tuple[float, ...]) -> tuple[Array, dict[float, Array]]:
+    """Give |ln error| and half-widths of rows whose network neither model nor interval saw: a fold within a fold."""
     error, half = np.full(len(data), np.nan), {level: np.full(len(data), np.nan) for level in levels}
     with one_thread():
         others = _models(data)
@@ -312,7 +318,7 @@ def coverage_table(data: Measured, levels: tuple[float, ...] = (0.8, 0.9)) -> pl
             error[out] = np.abs(model.log_time(rows) - data.seconds[out])
             for level in levels:
                 half[level][out] = scores.half_width(model.deviation(rows), level)
-    return pl.DataFrame([line for level in levels for line in _coverage_lines(data, error, half[level], level)])
+    return error, half
 
 
 def _own_scores(data: Measured, index: Array, others: Mapping[str, FamilyModel], name: str) -> Scores:

@@ -1,0 +1,270 @@
+"""Calibration as users call it: rows in, rows out, refusals, storage, new devices, suggestions."""
+
+import json
+
+import numpy as np
+import polars as pl
+import pytest
+
+import roofcube as rc
+from roofcube.errors import CorruptFileError, InvalidDataError, UnknownLabelError
+
+KEY = ["platform", "mode", "precision", "topology", "pruning_percent", "batch"]
+RATE = "throughput_compute_per_s"
+
+
+@pytest.fixture(scope="module")
+def rows():
+    return rc.datasets.load_measurements()
+
+
+@pytest.fixture(scope="module")
+def calibration(rows):
+    return rc.calibrate(rows)
+
+
+@pytest.fixture(scope="module")
+def small(rows):
+    return rc.calibrate(rows.filter(pl.col("platform").is_in(["NCS2", "ZCU104-BISMO"])))
+
+
+def config(**changes):
+    one = {
+        "platform": "NCS2",
+        "mode": "default",
+        "precision": "FP16",
+        "topology": "CNV",
+        "pruning_percent": 50.0,
+        "batch": 4,
+    }
+    return pl.DataFrame([{**one, **changes}])
+
+
+# predictions ----------------------------------------------------------------------------------------------------------
+
+
+def test_the_same_rows_come_back_in_the_same_order(calibration, rows):
+    shuffled = rows.sample(fraction=1.0, shuffle=True, seed=3)
+    predicted = calibration.predict(shuffled, level=0.8)
+    assert predicted.select(rows.columns).equals(shuffled)
+    there = predicted.filter(pl.col("status") != "refused")
+    assert there.height == rows.height
+    assert there.select((pl.col("low") < pl.col("predicted_throughput")).all()).item()
+    assert there.select((pl.col("predicted_throughput") < pl.col("high")).all()).item()
+
+
+def test_predictions_do_not_depend_on_the_other_rows(calibration, rows):
+    some = rows[100:103]
+    alone = calibration.predict(some)["predicted_throughput"]
+    together = calibration.predict(rows)["predicted_throughput"][100:103]
+    np.testing.assert_allclose(alone, together, rtol=1e-12)
+
+
+def test_latency_and_energy_follow_from_throughput_and_power(calibration, rows):
+    found = calibration.predict(rows, level=None).drop_nulls("power")
+    np.testing.assert_allclose(found["predicted_latency"] * found["predicted_throughput"], found["batch"], rtol=1e-9)
+    np.testing.assert_allclose(found["predicted_energy"] * found["predicted_throughput"], found["power"], rtol=1e-9)
+
+
+def test_a_wider_level_gives_a_wider_interval(calibration):
+    narrow, wide = (calibration.predict(config(), level=level).row(0, named=True) for level in (0.5, 0.95))
+    assert wide["low"] < narrow["low"] < narrow["high"] < wide["high"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"platform": "Abacus"}, "not known"),
+        ({"precision": "INT2"}, "not known"),
+        ({"topology": "Perceptron"}, "network not known"),
+        ({"pruning_percent": 33.0}, "network not known"),
+        ({"batch": 0}, "positive"),
+    ],
+)
+def test_what_is_not_known_is_refused_with_a_reason(calibration, changes, reason):
+    one = calibration.predict(config(**changes)).row(0, named=True)
+    assert one["status"] == "refused"
+    assert reason in one["reason"]
+    assert one["predicted_throughput"] is None
+    assert one["low"] is None
+    assert one["power"] is None
+
+
+def test_a_family_without_rows_is_refused(small):
+    one = small.predict(config(platform="TX2", mode="maxn")).row(0, named=True)
+    assert one["status"] == "refused"
+    assert "suggest" in one["reason"]
+
+
+def test_extrapolation_is_named_and_widens(rows):
+    dense = rc.calibrate(rows.filter(pl.col("platform") == "NCS2", pl.col("topology") == "MLP"))
+    inside = dense.predict(config(topology="MLP")).row(0, named=True)
+    outside = dense.predict(config()).row(0, named=True)
+    assert inside["status"] == "interpolates"
+    assert outside["status"] == "extrapolates"
+    assert "convolutions" in outside["reason"]
+    assert outside["high"] / outside["low"] > 2.0 * inside["high"] / inside["low"]
+
+
+def test_a_mode_that_was_not_measured_is_predicted_from_its_sisters(rows):
+    seen = rows.filter(pl.col("platform") == "TX2", pl.col("mode") != "maxq")
+    new = rows.filter(pl.col("platform") == "TX2", pl.col("mode") == "maxq")
+    found = rc.calibrate(seen).predict(new, level=None)
+    assert set(found["status"]) == {"extrapolates"}
+    assert (found["predicted_throughput"] / found[RATE] - 1).abs().median() < 0.1
+
+
+def test_aliases_and_a_missing_mode_are_understood(calibration):
+    table = config(platform="MYRIAD").drop("mode").rename({"pruning_percent": "pruning"})
+    found = calibration.predict(table)
+    assert found["platform"].to_list() == ["MYRIAD"]
+    assert found["predicted_throughput"].item() == calibration.predict(config())["predicted_throughput"].item()
+
+
+def test_tables_agree_with_rows(small):
+    inputs = rc.inputs("cifar10", platforms=["NCS2", "ZCU104-BISMO"], batch=[1, 8, 64])
+    cube = small.predict(inputs, level=0.9)
+    one = small.predict(config(batch=8), level=0.9).row(0, named=True)
+    where = {"platform": "NCS2", "mode": "default", "precision": "FP16", "topology": "CNV", "pruning": 50, "batch": 8}
+    for name in ("predicted_throughput", "predicted_latency", "low", "high", "power"):
+        assert float(cube[name].sel(where)) == pytest.approx(one[name], rel=1e-12)
+        assert cube[name].attrs["units"]
+    assert bool(cube.predicted_throughput.sel(where | {"precision": "INT2"}).isnull())
+
+
+def test_wrong_arguments_say_what_to_do(calibration, rows):
+    with pytest.raises(InvalidDataError, match="between 0 and 1"):
+        calibration.predict(rows, level=90)
+    with pytest.raises(UnknownLabelError, match="`column`: 'batch' is not known"):
+        calibration.predict(rows.drop("batch"))
+    with pytest.raises(InvalidDataError, match="throughput_compute_per_s"):
+        rc.calibrate(rows.drop(RATE))
+    with pytest.raises(InvalidDataError, match="none that can be used"):
+        rc.calibrate(rows.filter(pl.col(RATE).is_null()))
+    with pytest.raises(InvalidDataError, match="at least 1"):
+        calibration.suggest(0)
+    with pytest.raises(UnknownLabelError, match="Abacus"):
+        calibration.suggest(2, platform="Abacus")
+
+
+# what it is made of ---------------------------------------------------------------------------------------------------
+
+
+def test_parameters_are_readable_and_physical(calibration):
+    table = calibration.parameters
+    assert table.null_count().pipe(lambda t: t.sum_horizontal()).item() == 0
+    assert (table["value"] >= 0).all()
+    efficiency = table.filter(pl.col("parameter").str.ends_with("efficiency"))
+    assert efficiency.height == 4 * 18
+    assert (efficiency["value"] <= 1).all()
+    assert set(table["unit"]) == {"s", "1", "W"}
+
+
+def test_rows_that_are_left_out_say_why(calibration, rows):
+    reasons = dict(calibration.unused["reason"].value_counts().iter_rows())
+    assert sum(reasons.values()) + int(calibration.data.usable.sum()) == rows.height
+    assert sorted(reasons.values()) == [4, 5, 8, 9]
+    impossible = calibration.unused.filter(pl.col("reason").str.contains("peak"))
+    assert set(impossible["platform"]) == {"TX2"}
+    assert set(impossible["topology"]) == {"MLP"}
+
+
+def test_repr_says_what_to_trust(small):
+    text = repr(small)
+    assert "NCS2 default FP16" in text
+    assert "72 rows" in text
+
+
+def test_saving_and_loading_predicts_the_same(small, rows, tmp_path):
+    path = tmp_path / "calibration.json"
+    small.save(path)
+    loaded = rc.load_calibration(path)
+    assert loaded.predict(rows).equals(small.predict(rows))
+    assert loaded.parameters.equals(small.parameters)
+    assert loaded.suggest(3, platform="NCS2").equals(small.suggest(3, platform="NCS2"))
+    assert [one.name for one in tmp_path.iterdir()] == ["calibration.json"]
+
+
+def test_a_broken_or_foreign_file_is_refused(small, tmp_path):
+    path = tmp_path / "calibration.json"
+    small.save(path)
+    path.write_text(path.read_text()[:-20])
+    with pytest.raises(CorruptFileError, match="not a whole calibration"):
+        rc.load_calibration(path)
+    path.write_text(json.dumps({"format": "recipe"}))
+    with pytest.raises(CorruptFileError, match="another kind"):
+        rc.load_calibration(path)
+    path.write_text(json.dumps({"format": "roofcube calibration", "version": 99}))
+    with pytest.raises(CorruptFileError, match="update roofcube"):
+        rc.load_calibration(path)
+
+
+# new devices ----------------------------------------------------------------------------------------------------------
+
+
+def test_ten_rows_of_a_new_device_say_what_cannot_be_trusted(rows):
+    ten = (
+        rows.filter(pl.col("platform") == "NCS2", pl.col("topology") == "CNV")
+        .sort("pruning_percent", "batch")
+        .gather_every(3)
+        .head(10)
+        .with_columns(platform=pl.lit("Gadget"))
+    )
+    calibration = rc.calibrate(ten)
+    trust = calibration.trust.row(0, named=True)
+    assert trust["rows"] == 10
+    assert "guessed" in trust["trust"]
+    assert "no fully connected" in trust["trust"]
+    found = calibration.predict(ten)
+    assert (found["predicted_throughput"] / found[RATE] - 1).abs().median() < 0.1
+    assert set(found["status"]) == {"extrapolates"}
+    assert calibration.predict(config(platform="Gadget", topology="MLP"))["reason"].item().count("fully connected")
+
+
+def test_facts_of_a_new_platform_come_with_inputs(rows):
+    facts = rc.datasets.load_platforms().filter(pl.col("platform") == "NCS2")
+    facts = facts.with_columns(platform=pl.lit("Gadget"), family=pl.lit("Gadget"))
+    named = rows.filter(pl.col("platform") == "NCS2").with_columns(platform=pl.lit("Gadget"))
+    inputs = rc.inputs(platforms=[facts])
+    calibration = rc.calibrate(named, inputs=inputs)
+    assert "guessed" not in calibration.trust["trust"].item()
+    plain = rc.calibrate(rows.filter(pl.col("platform") == "NCS2"))
+    found = calibration.predict(config(platform="Gadget"))["predicted_throughput"].item()
+    assert found == pytest.approx(plain.predict(config())["predicted_throughput"].item(), rel=1e-9)
+
+
+def test_a_dataflow_design_with_its_interval_is_predicted_closely(rows):
+    finn = rows.filter(pl.col("platform") == "ZCU104-FINN")
+    design = ["precision", "topology", "pruning_percent"]
+    pace = 1 / pl.col(RATE).sort_by("batch").last()
+    interval = finn.group_by(design, maintain_order=True).agg(initiation_interval_s=pace)
+    held = finn.filter(pl.col("topology") == "CNV", pl.col("precision") == "INT4").drop("initiation_interval_s")
+    calibration = rc.calibrate(finn.join(held.select(KEY), on=KEY, how="anti"))
+    wanted = held.join(interval, on=design, how="left", maintain_order="left")
+    assert wanted["initiation_interval_s"].null_count() == 0
+    blind, told = calibration.predict(held), calibration.predict(wanted)
+    assert set(told["status"]) == {"interpolates"}
+    assert (told["predicted_throughput"] / told[RATE] - 1).abs().median() < 0.08
+    assert (told["high"] / told["low"]).median() < (blind["high"] / blind["low"]).median()
+
+
+def test_suggestions_for_a_brand_new_platform_beat_none_and_come_without_rows(rows):
+    known = rows.filter(pl.col("platform") != "ZCU104-BISMO")
+    target = rows.filter(pl.col("platform") == "ZCU104-BISMO", pl.col("precision") == "INT4")
+    calibration = rc.calibrate(known)
+    seven = calibration.suggest(7, candidates=target)
+    assert seven.select(KEY).is_unique().all()
+    assert seven["expected_error_percent"].is_sorted(descending=True)
+    picked = target.join(seven.select(KEY), on=KEY, how="semi")
+    assert picked.height == 7
+    rest = target.join(seven.select(KEY), on=KEY, how="anti")
+    found = rc.calibrate(pl.concat([known, picked])).predict(rest, level=None)
+    assert (found["predicted_throughput"] / found[RATE] - 1).abs().median() < 0.15
+    free = calibration.suggest(3, platform="BISMO")
+    assert set(free["platform"]) == {"ZCU104-BISMO"}
+
+
+def test_suggestions_for_a_known_platform_are_new_rows(small, rows):
+    five = small.suggest(5, platform="NCS2")
+    assert five.height == 5
+    assert five.join(rows.select(KEY), on=KEY, how="semi").height == 0
