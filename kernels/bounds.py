@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from roofcube.kernels.query import Query
     from roofcube.kernels.space import Space
 
-__all__ = ["LARGEST_TABLE", "Bounder", "Interval", "bound", "certainties"]
+__all__ = ["LARGEST_TABLE", "Bounder", "Interval", "bound", "bounder_of", "certainties"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 LARGEST_TABLE = 1 << 22  # entries of a table with its pyramid; beyond, streaming needs less memory
@@ -52,7 +53,8 @@ class Bounder:
 
     def __init__(self, query: Query) -> None:
         space = query.space
-        self.query = query
+        self.space = space
+        self.outputs = query.outputs
         self.kind = np.dtype(space.dtype)
         self.nodes = topological(query.outputs.values())
         tables = [space.tables[node.name] for node in self.nodes if node.operation == "leaf"]
@@ -76,7 +78,7 @@ class Bounder:
     def first(self, boxes: Array) -> Array:
         """Give the lowest flat index of each box."""
         flat = np.zeros(boxes.shape[1], dtype=np.int64)
-        for tree, nodes, length in zip(self.trees, boxes, self.query.space.sizes, strict=True):
+        for tree, nodes, length in zip(self.trees, boxes, self.space.sizes, strict=True):
             flat = flat * length + tree.lowest[nodes]
         return flat
 
@@ -86,7 +88,7 @@ class Bounder:
 
     def narrowed(self, boxes: Array, axis: int, known: Mapping[Node, Interval]) -> dict[Node, Interval]:
         """Bound again only what depends on one axis, whose nodes have changed."""
-        name = self.query.space.axes[axis]
+        name = self.space.axes[axis]
         return self._evaluate(boxes, known={node: known[node] for node in self.nodes if name not in self.depends[node]})
 
     def _evaluate(self, boxes: Array, known: Mapping[Node, Interval] | None = None) -> dict[Node, Interval]:
@@ -100,7 +102,7 @@ class Bounder:
     def _bound(self, node: Node, values: Mapping[Node, Interval], boxes: Array) -> Interval:
         if node.operation == "leaf":
             return Interval(*self.pyramids[node].bounds(boxes))
-        return bound(node, values, self.query.space, self.certain)
+        return bound(node, values, self.space, self.certain)
 
     # points -------------------------------------------------------------------------------------------------------
 
@@ -108,12 +110,12 @@ class Bounder:
         """Evaluate the outputs at boxes of a single index an axis, as every other reader would."""
         values: dict[Node, Array] = {}
         tables = {node.name: pyramid.low[pyramid.place(boxes)] for node, pyramid in self.pyramids.items()}
-        axes = ("point", *self.query.space.summed)
+        axes = ("point", *self.space.summed)
         with np.errstate(all="ignore"):
             for node in self.nodes:
                 values[node] = value_of(node, values, tables, axes=axes, kind=self.kind)
         n = boxes.shape[1]
-        return {name: np.broadcast_to(values[node].reshape(-1), (n,)) for name, node in self.query.outputs.items()}
+        return {name: np.broadcast_to(values[node].reshape(-1), (n,)) for name, node in self.outputs.items()}
 
     def opened(self, boxes: Array) -> tuple[Array, Array]:
         """List all points of boxes: as boxes of one index an axis, and which box each came from."""
@@ -127,6 +129,17 @@ class Bounder:
             points[axis] = tree.leaf[tree.start[nodes] + place % length]
             place = place // length
         return points, origin
+
+
+_bounders: WeakKeyDictionary[Space, Bounder] = WeakKeyDictionary()
+
+
+def bounder_of(query: Query) -> Bounder:
+    """Prepare the bounds of a query, or find them prepared: they depend on its space and graph, not on its limits."""
+    found = _bounders.get(query.space)
+    if found is None or found.outputs is not query.outputs:
+        found = _bounders[query.space] = Bounder(query)
+    return found
 
 
 def bound(

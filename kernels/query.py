@@ -110,7 +110,9 @@ class Query:
 
     def group(self, number: int) -> Query:
         """Give the query of one group alone, without its axes."""
-        fixed = np.unravel_index(number, self.group_sizes) if self.groups else ()
+        if not self.groups:
+            return self
+        fixed = np.unravel_index(number, self.group_sizes)
         chosen = {axis: np.array([k]) for axis, k in zip(self.space.axes, fixed, strict=False)}
         space = self.space.take(chosen).reordered(self.space.axes[self.groups :])
         return replace(self, space=space, groups=0)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from roofcube.kernels.bounds import LARGEST_TABLE, Bounder, Interval
+from roofcube.kernels.bounds import LARGEST_TABLE, Bounder, Interval, bounder_of
 from roofcube.kernels.dominance import Archive, distinct_front
 from roofcube.kernels.partials import BestPartial, FrontPartial, TopPartial
 
@@ -75,7 +75,7 @@ class Search:
 
     def __init__(self, query: Query, watched: Sequence[str], *, generous: bool = False) -> None:
         self.query = query
-        self.bounder = Bounder(query)
+        self.bounder = bounder_of(query)
         self.watched = [query.outputs[name] for name in dict.fromkeys(watched)]
         self.limited = [query.outputs[limit.name] for limit in query.limits]
         self.looked = 0

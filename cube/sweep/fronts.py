@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -40,7 +41,7 @@ def labelled(sweep: Sweep, objectives: Objectives, per: Sequence[str], where: Wh
     indices = [np.concatenate(columns) for columns in zip(*(part[0] for part in parts), strict=True)]
     n_ties = np.concatenate([part[1] for part in parts])
     extra = {"n_ties": ("point", n_ties, {"units": "1", "long_name": "points with the same objectives"})}
-    attrs = sweep.attrs | {"objectives": ", ".join(f"{name} {_sense(sign)}" for name, sign in objectives)}
+    attrs = sweep.attrs | {"objectives": " ".join(f"{name}:{_sense(sign)}" for name, sign in objectives)}
     attrs |= _removed(sweep, objectives, where)
     return points.as_points(sweep.model, sweep.whole, indices, extra, attrs)
 
@@ -73,15 +74,15 @@ def _front(sweep: Sweep, found: Asked, place: dict[str, int], ties: str, before:
 
 
 def _removed(sweep: Sweep, objectives: Objectives, where: Where) -> dict[str, Any]:
-    """Count what each limit and each missing figure removes, each taken alone over the whole space."""
+    """Count what each limit and each missing figure removes, each alone; limits on labels first."""
     removed: dict[str, Any] = {"n_points": sweep.size}
-    cut = type(where)()
     for name, (dim, kept) in where.by_label.items():
         removed[f"removed_by_{name}"] = sweep.size - sweep.size // max(1, sweep.sizes[dim]) * len(kept)
+    left = prod(len(where.chosen.get(dim, range(size))) for dim, size in sweep.sizes.items())
     for limit in where.limits:
-        removed[f"removed_by_{limit.name}"] = sweep.size - _count(sweep, cut, limit)
+        removed[f"removed_by_{limit.name}"] = left - _count(sweep, where, limit)
     for name, _ in objectives:
-        removed[f"missing_{name}"] = sweep.size - _count(sweep, cut, Limit(name))
+        removed[f"missing_{name}"] = left - _count(sweep, where, Limit(name))
     return removed
 
 
@@ -90,10 +91,12 @@ def _count(sweep: Sweep, where: Where, limit: Limit) -> int:
     return int(sweep._engine.count(found.query).sum()) if sweep.size else 0
 
 
-def with_probability(sweep: Sweep, front: xr.Dataset, objectives: Objectives) -> xr.Dataset:
-    """Add the probability of being on the front, as the calibration knows it."""
-    estimate = getattr(sweep.assumptions, "front_probability", None)
-    if estimate is None:
-        msg = "`probability`: expected a calibration as `assumptions`, which knows intervals, got a model without; calibrate first"
+def with_probability(sweep: Sweep, objectives: Objectives, **how: Any) -> xr.Dataset:
+    """Find the front with probabilities, which need the whole cube with its intervals."""
+    from roofcube.fronts import pareto
+    from roofcube.probability import LOW
+
+    if LOW not in sweep.model.outputs:
+        msg = "`probability`: expected a calibration as `assumptions`, which has intervals, got a model without; calibrate first"
         raise InvalidDataError(msg)
-    return front.assign(front_probability=("point", np.asarray(estimate(front, dict(objectives)))))
+    return pareto(sweep.compute(), {name: _sense(sign) for name, sign in objectives}, probability=True, **how)

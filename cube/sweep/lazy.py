@@ -176,19 +176,21 @@ class Sweep:
         ties : {"all", "first"}
             Of points with equal objectives, keep all or the first in dim order.
         probability : bool
-            Add the probability of being on the front, where the assumptions are a calibration.
+            Add the probabilities of being on the front and of meeting the limits; needs a calibration as assumptions,
+            and the whole cube within the memory limit.
 
         Returns
         -------
         Dataset
             Along `point`, best first in the first objective, then in dim order; all coordinates and variables of each
-            point, and `n_ties`. Attributes say how many points each limit and each missing figure removed, each
-            counted alone.
+            point, and `n_ties`. Attributes say how many points each limit (`removed_by_<name>`) and each missing
+            figure (`missing_<name>`) removed of the `n_points`; each is counted alone, limits on labels first.
         """
         check_choice("ties", ties, ("all", "first"))
         senses = self._objectives(objectives)
-        front = fronts.labelled(self, senses, self._dims("per", per), self._where(where), ties)
-        return fronts.with_probability(self, front, senses) if probability else front
+        if probability:
+            return fronts.with_probability(self, senses, where=where, per=per, ties=ties)
+        return fronts.labelled(self, senses, self._dims("per", per), self._where(where), ties)
 
     def count(self, *, where: Mapping[str, Any] | None = None, per: Names = None, by: str | None = None) -> xr.Dataset:
         """Count the points that meet the limits.

@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import OrderedDict
+from dataclasses import dataclass, replace
 from math import prod
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
 from roofcube.errors import InvalidDataError, unknown_label
-from roofcube.kernels.query import Limit, Query, ask
+from roofcube.kernels.query import Query, ask
 from roofcube.kernels.space import Space
 from roofcube.model import LAYER
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from roofcube.kernels.query import Limit
     from roofcube.model import Model
     from roofcube.sweep.limits import Where
+
+PREPARED = 16  # folded graphs kept for a sweep: a question with other limits then costs no preparation
+
+_prepared: WeakKeyDictionary[Space, OrderedDict[Any, Query]] = WeakKeyDictionary()
 
 __all__ = ["Asked", "asked", "ordered_dims", "space_of"]
 
@@ -118,13 +125,15 @@ def asked(
     also: Sequence[str] = (),
 ) -> Asked:
     """Cut the space by labels and fold the graph for one query."""
-    cut = whole.take(where.chosen)
-    query = ask(
-        cut,
-        model.outputs,
-        objectives=objectives,
-        limits=where.limits if limits is None else limits,
-        per=per,
-        also=also,
-    )
+    chosen_limits = tuple(where.limits if limits is None else limits)
+    names = tuple(dict.fromkeys([name for name, _ in objectives] + [limit.name for limit in chosen_limits] + list(also)))
+    labels = tuple((dim, kept.tobytes()) for dim, kept in sorted(where.chosen.items()))
+    folded = _prepared.setdefault(whole, OrderedDict())
+    key = (names, tuple(per), labels)
+    if key not in folded:
+        folded[key] = ask(whole.take(where.chosen), model.outputs, per=per, also=names)
+        while len(folded) > PREPARED:
+            folded.popitem(last=False)
+    folded.move_to_end(key)
+    query = replace(folded[key], objectives=tuple(objectives), limits=chosen_limits)
     return Asked(whole, query, where.chosen)

@@ -221,10 +221,13 @@ def check_front(case: Case, sweep: rc.Sweep, objectives: dict, where: dict, cont
         for name in objectives:
             expected = case.full[name].ravel()[points]
             np.testing.assert_array_equal(front[name].values.astype(case.dtype), expected, err_msg=context)
+    labels = {name: limit for name, limit in where.items() if name in case.dims}
+    left = valid(case, labels)
     for name in objectives:
-        assert front.attrs[f"missing_{name}"] == int(np.isnan(case.full[name]).sum()), context
+        assert front.attrs[f"missing_{name}"] == int((np.isnan(case.full[name]) & left).sum()), context
     for name, limit in where.items():
-        assert front.attrs[f"removed_by_{name}"] == int((~valid(case, {name: limit})).sum()), context
+        of = np.ones_like(left) if name in labels else left
+        assert front.attrs[f"removed_by_{name}"] == int((~valid(case, {name: limit}) & of).sum()), context
 
 
 def check_best(case: Case, sweep: rc.Sweep, objectives: dict, where: dict, per: list[str], context: str) -> None:
