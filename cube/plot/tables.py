@@ -173,7 +173,7 @@ def records(
             columns[dim] = taken(cube[dim])
     for name in names:
         columns[name] = taken(array_of(cube, name, unit=scaled)).astype("f8")
-    columns["configuration"] = _configurations(columns, count)
+    columns["configuration"] = _configurations(columns, [dim for dim in dims if dim not in DIMS], count)
     if "platform" not in columns:
         columns["platform"] = np.full(count, "hardware", dtype=object)
     if "device_class" not in columns:
@@ -201,15 +201,12 @@ def _ordered(dims: Iterable[str]) -> list[str]:
     )
 
 
-def _configurations(columns: Columns, count: int) -> np.ndarray[Any, Any]:
+def _configurations(columns: Columns, own: Sequence[str], count: int) -> np.ndarray[Any, Any]:
     known = [name for name in DIMS if name in columns]
-    extra = [
-        name for name in columns if name not in DIMS and name not in VARIABLES and name not in ("device_class", "task")
-    ]
     texts = []
     for row in range(count):
         text = configuration_text({name: columns[name][row].item() for name in known}).strip(" ·")
-        texts.append(text + "".join(f", {name} {_label(columns[name][row])}" for name in extra))
+        texts.append(text + "".join(f", {name} {_label(columns[name][row])}" for name in own))
     return np.array(texts, dtype=object)
 
 
