@@ -1,4 +1,4 @@
-"""One line of the table per piece of work: ours against a named peer or the machine's limit, timed in turn, as a ratio."""
+"""A line of the table per piece of work: ours against a named peer or the machine, timed in turn, as a ratio."""
 
 from __future__ import annotations
 

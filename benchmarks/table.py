@@ -1,4 +1,4 @@
-"""Run the benchmarks at full size and write their table into the README: `python benchmarks/table.py [pytest arguments]`."""
+"""Run the benchmarks at full size and write their table into the README: `python benchmarks/table.py`."""
 
 from __future__ import annotations
 
