@@ -21,13 +21,16 @@ from roofcube.plot.tables import (
     require,
     scope_text,
     sorted_rows,
+    source_text,
     value_text,
+    with_source_rows,
 )
 from roofcube.plot.toggles import Toggles
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import polars as pl
     import xarray as xr
 
     from roofcube.plot.tables import Columns
@@ -37,7 +40,7 @@ __all__ = ["boxes", "latency_throughput"]
 ROW = 24  # pixels a box takes
 
 
-def latency_throughput(cube: xr.Dataset, *, scope: str = "compute") -> Any:
+def latency_throughput(cube: xr.Dataset, *, scope: str = "compute", measurements: pl.DataFrame | None = None) -> Any:
     """Draw measured throughput over latency, a line through the batches of each configuration.
 
     Parameters
@@ -46,6 +49,8 @@ def latency_throughput(cube: xr.Dataset, *, scope: str = "compute") -> Any:
         With `measured_throughput` and `measured_latency` (system: `measured_system_*`).
     scope : {"compute", "system"}
         The accelerator alone, or with host and transfers.
+    measurements : DataFrame, optional
+        The rows that were joined; tooltips then name the source row of each point.
 
     Returns
     -------
@@ -67,7 +72,7 @@ def latency_throughput(cube: xr.Dataset, *, scope: str = "compute") -> Any:
     """
     names = measured_names(scope)
     throughput, latency = names["throughput"], names["latency"]
-    cube = require(cube, (throughput, latency), figure="latency_throughput")
+    cube = with_source_rows(require(cube, (throughput, latency), figure="latency_throughput"), measurements)
     table = records(cube, [throughput, latency], known=(throughput, latency))
     table = sorted_rows(table, ranks(cube, table, "platform"))
     platforms = platform_order(cube, table["platform"])
@@ -104,7 +109,9 @@ def latency_throughput(cube: xr.Dataset, *, scope: str = "compute") -> Any:
         line_width=1.2,
     )
     style.hover(
-        plot, [marks], {"throughput": "@throughput", "latency": "@latency", "flags": "@flags", "source": "@source"}
+        plot,
+        [marks],
+        {"throughput": "@throughput", "latency": "@latency", "flags": "@flags", "source": source_text(cube)},
     )
     style.titled(
         plot,

@@ -24,12 +24,16 @@ from roofcube.plot.tables import (
     scale_of,
     scope_text,
     sorted_rows,
+    source_text,
     value_text,
+    with_source_rows,
 )
 from roofcube.plot.toggles import Toggles
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    import polars as pl
 
     from roofcube.plot.tables import Columns
 
@@ -55,7 +59,13 @@ for (const [marks, line, sign_x, sign_y] of fronts) {
 """
 
 
-def pareto(cube: xr.Dataset, *, objectives: Mapping[str, str | None] | None = None, scope: str = "compute") -> Any:
+def pareto(
+    cube: xr.Dataset,
+    *,
+    objectives: Mapping[str, str | None] | None = None,
+    scope: str = "compute",
+    measurements: pl.DataFrame | None = None,
+) -> Any:
     """Draw all points of a cube in two objectives and their Pareto front as a staircase.
 
     Parameters
@@ -66,6 +76,8 @@ def pareto(cube: xr.Dataset, *, objectives: Mapping[str, str | None] | None = No
         Two variables, horizontal one first; measured throughput and measured top-1 accuracy where not given.
     scope : {"compute", "system"}
         Which throughput to take where `objectives` is not given.
+    measurements : DataFrame, optional
+        The rows that were joined; tooltips then name the source row of each point.
 
     Returns
     -------
@@ -92,7 +104,7 @@ def pareto(cube: xr.Dataset, *, objectives: Mapping[str, str | None] | None = No
         msg = f"`objectives`: expected two variables, got {len(wanted)}; draw other pairs in figures of their own"
         raise InvalidDataError(msg)
     x, y = wanted
-    cube = require(cube, (x, y), figure="pareto")
+    cube = with_source_rows(require(cube, (x, y), figure="pareto"), measurements)
     senses = objective_senses(cube, wanted)
     table = records(cube, [x, y], known=(x, y))
     table = sorted_rows(table, ranks(cube, table, "platform"))
@@ -121,7 +133,9 @@ def pareto(cube: xr.Dataset, *, objectives: Mapping[str, str | None] | None = No
         fill_alpha="filled",
         line_width=1.3,
     )
-    style.hover(plot, [marks], {_short(x): "@x_text", _short(y): "@y_text", "flags": "@flags", "source": "@source"})
+    style.hover(
+        plot, [marks], {_short(x): "@x_text", _short(y): "@y_text", "flags": "@flags", "source": source_text(cube)}
+    )
     count = front.sizes["point"]
     style.titled(
         plot,
@@ -230,7 +244,7 @@ def _staircase(plot: Any, columns: dict[str, Any], name: str, sense_x: str, colo
 # predicted over measured ----------------------------------------------------------------------------------------------
 
 
-def overlap(cube: xr.Dataset, *, scope: str = "compute") -> Any:
+def overlap(cube: xr.Dataset, *, scope: str = "compute", measurements: pl.DataFrame | None = None) -> Any:
     """Draw predicted over measured: accuracy against throughput, matched pairs linked, both fronts as staircases.
 
     Parameters
@@ -239,6 +253,8 @@ def overlap(cube: xr.Dataset, *, scope: str = "compute") -> Any:
         With `predicted_throughput`, `top1`, measured throughput and `measured_top1`.
     scope : {"compute", "system"}
         Measured throughput of the accelerator alone, or with host and transfers.
+    measurements : DataFrame, optional
+        The rows that were joined; tooltips then name the source row of each point.
 
     Returns
     -------
@@ -261,6 +277,7 @@ def overlap(cube: xr.Dataset, *, scope: str = "compute") -> Any:
     """
     throughput = measured_names(scope)["throughput"]
     cube = require(cube, ("predicted_throughput", "top1", throughput, "measured_top1"), figure="overlap")
+    cube = with_source_rows(cube, measurements)
     best = _best_batch(cube, throughput)
     measured = records(best, [throughput, "measured_top1"], known=(throughput, "measured_top1"))
     predicted = records(
@@ -354,7 +371,7 @@ def overlap(cube: xr.Dataset, *, scope: str = "compute") -> Any:
             "efficiency": "@ratio",
             "state": "@match",
             "flags": "@flags",
-            "source": "@source",
+            "source": source_text(cube),
         },
     )
     plain = next((row for row, one in enumerate(sources["measured"].data["marker"]) if one == "x"), 0)
@@ -427,7 +444,9 @@ def _overlap_sources(
         "matched" if row in of_measured else "measured only" for row in range(len(measured[throughput]))
     ]
     crosses["marker"] = np.where(doubtful, "square_x", "x")
-    crosses.update(flags=measured["flags"], source=measured["source"], ratio=[style.percent(one) for one in ratio])
+    crosses.update(flags=measured["flags"], ratio=[style.percent(one) for one in ratio])
+    if "source" in measured:
+        crosses["source"] = measured["source"]
     starts, ends = ([pair[side] for pair in pairs] for side in (0, 1))
     links: dict[str, Any] = {
         name: crosses[name][ends] for name in ("platform", "precision", "topology") if name in measured

@@ -11,7 +11,7 @@ from bokeh.models import ColorBar, ColumnDataSource, Div, FactorRange, FixedTick
 from bokeh.palettes import Cividis256
 
 from roofcube.plot import style
-from roofcube.plot.tables import array_of, model_text, platform_order, require, scale_of, short_label
+from roofcube.plot.tables import array_of, model_text, platform_order, require, scale_of, short_label, source_text
 from roofcube.variables import INFEASIBLE, VARIABLES, sense_of
 
 if TYPE_CHECKING:
@@ -102,7 +102,9 @@ def heatmap(cube: xr.Dataset, *, variable: str = "predicted_throughput") -> Any:
         {
             grid.long_name: "@value_text",
             "state": "@reason",
-            "source": model_text(cube) if variable.startswith(("predicted", "peak")) else "@origin",
+            "source": model_text(cube)
+            if variable.startswith(("predicted", "peak"))
+            else source_text(cube.drop_vars("source_row", errors="ignore")),
         },
         heading="@configuration",
     )

@@ -158,7 +158,7 @@ def human(value: float, unit: str = "") -> str:
     if not np.isfinite(value):
         return "not known"
     ending = f" {unit}" if unit else ""
-    glued = unit in ("op", "op/B", "op/s")
+    glued = unit == "op"
     for step, letter in STEPS:
         if abs(value) >= step * 0.9995:
             return f"{_digits(value / step)} {letter}{unit}" if glued else f"{_digits(value / step)}{letter}{ending}"

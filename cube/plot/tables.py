@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from html import escape
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import polars as pl
 import xarray as xr
 
 from roofcube.errors import InvalidDataError, MissingInputError, check_choice
-from roofcube.labels import configuration_text
+from roofcube.labels import configuration_text, places
 from roofcube.plot.style import human
 from roofcube.variables import DIMS, QUALITY, VARIABLES
 
@@ -34,7 +36,9 @@ __all__ = [
     "several",
     "short_label",
     "sorted_rows",
+    "source_text",
     "value_text",
+    "with_source_rows",
 ]
 
 Columns = dict[str, np.ndarray[Any, Any]]
@@ -143,7 +147,8 @@ def records(
 ) -> Columns:
     """Lay variables out as columns, one row for each cell where `known` (the first name if not given) has a value.
 
-    Adds a column per dim, `device_class`, `configuration` (the text of tooltips), `flags`, and `source`.
+    Adds a column per dim, `device_class`, `configuration` (the text of tooltips), `flags`, and `source` where the
+    cube has `source_row`.
     """
     must = [names[0]] if known is None else [known] if isinstance(known, str) else list(known)
     dims = _ordered(dict.fromkeys(dim for name in names for dim in map(str, cube[name].dims)))
@@ -178,12 +183,30 @@ def records(
         columns["platform"] = np.full(count, "hardware", dtype=object)
     if "device_class" not in columns:
         columns["device_class"] = np.full(count, "", dtype=object)
-    for name, empty in (("quality", 0), ("source_row", "")):
-        inside = name in cube.variables and set(map(str, cube[name].dims)) <= set(dims)
-        columns[name] = taken(cube[name]) if inside else np.full(count, empty, dtype=object if empty == "" else "i4")
+    for name, column in (("quality", "quality"), ("source_row", "source")):
+        if name in cube.variables and set(map(str, cube[name].dims)) <= set(dims):
+            columns[column] = taken(cube[name])
+    columns.setdefault("quality", np.zeros(count, dtype="i4"))
     columns["flags"] = flags_text(cube, columns["quality"])
-    columns["source"] = _sources(cube, columns.pop("source_row"))
     return columns
+
+
+def with_source_rows(cube: xr.Dataset, measurements: pl.DataFrame | None) -> xr.Dataset:
+    """Add `source_row`, the names of the source rows behind each measured cell, from the table that was joined."""
+    if measurements is None or "source_row" not in measurements.columns or "n_rows" not in cube.variables:
+        return cube
+    where = places(cube, measurements)
+    dims = [dim for dim in map(str, cube["n_rows"].dims) if dim in where.indices]
+    names = np.full([cube.sizes[dim] for dim in dims], "", dtype=object)
+    cells = zip(*(where.indices[dim][where.found] for dim in dims), strict=True)
+    for cell, row in zip(cells, measurements["source_row"].filter(pl.Series(where.found)), strict=True):
+        names[cell] = f"{names[cell]} and {row}" if names[cell] else str(row)
+    return cube.assign(source_row=(dims, names))
+
+
+def source_text(cube: xr.Dataset) -> str:
+    """Write where measurements come from, for a tooltip: the source row if the cube knows it."""
+    return "@source" if "source_row" in cube.variables else escape(str(cube.attrs.get("title", "the cube")))
 
 
 def own_dims(cube: xr.Dataset, name: str) -> list[str]:
@@ -214,14 +237,9 @@ def _label(value: Any) -> str:
     return human(float(value)) if isinstance(value, int | float | np.number) else str(value)
 
 
-def _sources(cube: xr.Dataset, rows: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    fallback = str(cube.attrs.get("title", "the cube"))
-    return np.array([str(row) or fallback for row in rows], dtype=object)
-
-
 def model_text(cube: xr.Dataset) -> str:
     """Say which model and counts the predictions come from."""
-    return f"{cube.attrs.get('assumptions', 'given')} model, {cube.attrs.get('counts', 'given')} op counts"
+    return escape(f"{cube.attrs.get('assumptions', 'given')} model, {cube.attrs.get('counts', 'given')} op counts")
 
 
 # flags ----------------------------------------------------------------------------------------------------------------

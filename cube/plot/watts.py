@@ -10,7 +10,7 @@ from bokeh.models import ColumnDataSource
 
 from roofcube.plot import style
 from roofcube.plot.rows import by_configuration, row_figure, row_toggles
-from roofcube.plot.tables import doubts, measured_names, own_dims, records, require, scope_text, value_text
+from roofcube.plot.tables import doubts, measured_names, own_dims, records, require, scope_text, source_text, value_text
 
 if TYPE_CHECKING:
     from roofcube.plot.tables import Columns
@@ -104,7 +104,11 @@ def power(cube: xr.Dataset) -> Any:
         text_color=style.INK,
     )
     lines = {name.removeprefix("power_"): f"@{name}_text" for name in reversed(names)}
-    style.hover(plot, list(entries.values()), {**lines, "over batches": "@spread", "rows": "@rows", "flags": "@flags"})
+    style.hover(
+        plot,
+        list(entries.values()),
+        {**lines, "over batches": "@spread", "rows": "@rows", "flags": "@flags", "source": source_text(cube)},
+    )
     style.key(plot, entries)
     style.titled(
         plot,
@@ -241,7 +245,17 @@ def _per_input(cube: xr.Dataset, figure: str, name: str, words: str, unit: str, 
         text_font_size=style.TEXT,
         text_color=style.INK,
     )
-    style.hover(plot, [bars], {words: "@value_text", "over batches": "@spread", "rows": "@rows", "flags": "@flags"})
+    style.hover(
+        plot,
+        [bars],
+        {
+            words: "@value_text",
+            "over batches": "@spread",
+            "rows": "@rows",
+            "flags": "@flags",
+            "source": source_text(cube),
+        },
+    )
     style.titled(
         plot,
         _range_words(table, name, words, unit),
@@ -263,7 +277,7 @@ def _over_batches(cube: xr.Dataset, names: list[str], main: str) -> Columns:
     }
     small = xr.Dataset(parts, attrs=cube.attrs)
     small["low"], small["high"] = array.min(reduced, keep_attrs=True), array.max(reduced, keep_attrs=True)
-    small["rows"] = known.sum(reduced).astype("f8")
+    small["rows"] = known.sum(reduced).astype("f8").drop_attrs()
     if "quality" in cube:
         small["quality"] = _union(cube["quality"].where(known, 0).astype("i8"), reduced).assign_attrs(
             cube["quality"].attrs

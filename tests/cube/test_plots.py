@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 import xarray as xr
 from bokeh.document import Document
-from bokeh.models import ColumnDataSource, Div, LayoutDOM, Plot, Title
+from bokeh.models import ColumnDataSource, Div, HoverTool, LayoutDOM, Plot, Title
 
 import roofcube as rc
 from roofcube.errors import InvalidDataError, MissingInputError
@@ -389,3 +389,35 @@ def test_labels_never_overprint():
         assert np.diff(placed[order]).min(initial=math.inf) >= 8 * 15 / 430 * 0.999
     alone = spread_labels(np.array([-2.0, 0.0, 2.0]), (math.exp(-4), math.exp(4)), 430)
     assert alone == pytest.approx([-2, 0, 2])
+
+
+def test_tooltips_name_the_source_row(cubes):
+    table = rc.datasets.load_measurements("imagenet")
+    for name, marks in (
+        ("latency_throughput", "latency_throughput.points"),
+        ("pareto", "pareto.points"),
+        ("overlap", "overlap.measured"),
+    ):
+        draw = getattr(rc.plot, name)
+        named = source(draw(cubes["imagenet"], measurements=table), marks)["source"]
+        assert set(" and ".join(named).split(" and ")) <= set(table["source_row"])
+        assert len(set(named)) == len(named)
+        assert "source" not in source(draw(cubes["imagenet"]), marks)
+    twice = source(rc.plot.latency_throughput(cubes["imagenet"], measurements=table), "latency_throughput.points")
+    assert sum(" and " in one for one in twice["source"]) == 2
+
+
+def test_tooltips_show_markup_as_text(cubes):
+    cube = cubes["mnist"].assign_attrs(title="<img src=x>", assumptions="<b>mine</b>")
+    for name in ("heatmap", "pareto", "overlap", "power", "efficiency"):
+        for tool in getattr(rc.plot, name)(cube).select({"type": HoverTool}):
+            assert "<img" not in tool.tooltips
+            assert "<b>mine" not in tool.tooltips
+    renamed = cubes["mnist"].assign_coords(platform=[f"<i>{place}</i>" for place in range(9)])
+    assert "<i>0" not in rc.plot.overview(renamed).text
+
+
+def test_rows_behind_a_bar_are_counted(cubes):
+    bars = source(rc.plot.energy(cubes["imagenet"]), "energy.bars")
+    per = rows("imagenet").unique([*KEY, "batch"]).group_by(KEY).len()
+    assert sorted(bars["rows"]) == sorted(map(str, per["len"].to_list()))
