@@ -29,6 +29,7 @@ __all__ = [
     "measures",
     "points_of",
     "sense",
+    "title_of",
     "words",
 ]
 
@@ -76,9 +77,37 @@ def dims_of(cube: xr.Dataset) -> list[str]:
 
 
 def labels_of(cube: xr.Dataset, dim: str) -> list[str]:
-    """Write the labels of a dim; positions where it has none."""
-    values = cube[dim].values if dim in cube.coords else np.arange(cube.sizes[dim])
-    return [f"{value:g}" if isinstance(value, float) else str(value) for value in values.tolist()]
+    """Write the labels of a dim, numbers with as few digits as tell them apart; positions where it has none."""
+    values = (cube[dim].values if dim in cube.coords else np.arange(cube.sizes[dim])).tolist()
+    if not values or not isinstance(values[0], float):
+        return [str(value) for value in values]
+    for digits in range(3, 17):
+        labels = [_number(value, digits) for value in values]
+        if len(set(labels)) == len(set(values)):
+            break
+    return labels
+
+
+def _number(value: float, digits: int) -> str:
+    """Write a number with a letter for its thousands: 12.5, 1.53G."""
+    for step, letter in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if abs(value) >= step:
+            return (
+                f"{float(f'{value / step:.{digits}g}'):g}{letter}"
+                if digits <= 6
+                else f"{value / step:.{digits}g}{letter}"
+            )
+    return f"{value:.{max(digits, 6)}g}"
+
+
+def title_of(cube: xr.Dataset) -> str:
+    """Name a cube: its own title, or what it predicts."""
+    title = str(cube.attrs.get("title") or "")
+    if title and not title.startswith("Model inputs"):
+        return title
+    spelled = {"cifar10": "CIFAR-10", "mnist": "MNIST", "imagenet": "ImageNet"}
+    task = str(cube.attrs.get("task") or "")
+    return f"Predictions for {spelled.get(task, task)}" if task else "Predictions"
 
 
 def measures(cube: xr.Dataset) -> list[str]:

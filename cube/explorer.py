@@ -18,6 +18,7 @@ from roofcube.exploration import (
     labels_of,
     measures,
     numbers,
+    title_of,
 )
 from roofcube.explorer_figures import figures
 
@@ -82,7 +83,7 @@ class Explorer(pn.viewable.Viewer):  # type: ignore[misc]
 
     def __panel__(self) -> Any:
         """Lay the app out; each session gets figures of its own."""
-        heading = self._cube.attrs.get("title") or "Explorer"
+        heading = title_of(self._cube)
         shown = pn.bind(
             self._figures, **self.choices, **{f"dim_{dim}": widget for dim, widget in self.controls.items()}
         )
@@ -95,7 +96,7 @@ class Explorer(pn.viewable.Viewer):  # type: ignore[misc]
             stylesheets=[SIDE_STYLE],
         )
         title = pn.pane.HTML(
-            f"<h1 style='margin:0;font-size:22px;line-height:1.3'>{escape(str(heading))}</h1>", margin=(0, 10, 12, 10)
+            f"<h1 style='margin:0;font-size:22px;line-height:1.3'>{escape(heading)}</h1>", margin=(0, 10, 12, 10)
         )
         main = pn.Column(
             title, pn.panel(shown, loading_indicator=True, sizing_mode="stretch_width"), sizing_mode="stretch_width"
@@ -182,7 +183,11 @@ def _control(cube: xr.Dataset, dim: str) -> Any:
     labels = labels_of(cube, dim)
     if len(labels) > 40:
         return pn.widgets.IntRangeSlider(
-            name=f"{dim}, from {labels[0]} to {labels[-1]}, by place", start=0, end=len(labels) - 1, width=CONTROL_WIDTH
+            name=f"{dim}: {len(labels)} from {labels[0]} to {labels[-1]}",
+            start=0,
+            end=len(labels) - 1,
+            show_value=False,
+            width=CONTROL_WIDTH,
         )
     return pn.widgets.MultiChoice(
         name=dim,

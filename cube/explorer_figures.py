@@ -144,8 +144,8 @@ def _heatmap(cube: xr.Dataset, cells: Cells, variable: str, columns: str, rows: 
     wide, high = len(cells.columns), len(cells.rows)
     plot = frame(
         name="explorer.heatmap",
-        x_label=columns,
-        y_label=rows,
+        x_label=_dim_label(cube, columns),
+        y_label=_dim_label(cube, rows),
         x_range=(-0.5, wide - 0.5),
         y_range=(high - 0.5, -0.5),
         width=560,
@@ -160,8 +160,8 @@ def _heatmap(cube: xr.Dataset, cells: Cells, variable: str, columns: str, rows: 
     drawn = plot.rect(
         "column",
         "row",
-        0.96,
-        0.94,
+        0.96 if wide <= MOST_TICKS else 1.02,
+        0.94 if high <= MOST_TICKS else 1.02,
         source=source,
         fill_color="colour",
         line_color=None,
@@ -205,6 +205,11 @@ def _heatmap(cube: xr.Dataset, cells: Cells, variable: str, columns: str, rows: 
     hover(plot, [drawn], {array.attrs.get("long_name", variable): "@tell", "from": "@detail"})
     _selectable(plot, drawn)
     return source, plot
+
+
+def _dim_label(cube: xr.Dataset, dim: str) -> str:
+    unit = str(cube[dim].attrs.get("units", "")) if dim in cube.coords else ""
+    return f"{dim} ({unit})" if unit not in ("", "1") else dim
 
 
 def _story(cells: Cells, cube: xr.Dataset, used: tuple[Hashable, ...], columns: str, rows: str, wordy: bool) -> str:
@@ -350,7 +355,7 @@ def _bare(name: str) -> str:
 
 def _seen(points: Points) -> str:
     front = int(points.front.sum())
-    drawn = f"; {points.x.size} of them drawn, the whole front among them" if points.total > points.x.size else ""
+    drawn = f", {points.x.size} drawn" if points.total > points.x.size else ""
     return f"{front} of {points.total} points{drawn}"
 
 

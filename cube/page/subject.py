@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from roofcube import datasets
+from roofcube.exploration import title_of
 from roofcube.joining import benchmark, join, unmatched
 from roofcube.quality import check
 from roofcube.variables import QUALITY
@@ -63,11 +64,7 @@ def subject_of(task_or_cube: str | xr.Dataset, title: str | None) -> Subject:
     cube = benchmark(task_or_cube) if isinstance(task_or_cube, str) else task_or_cube
     task = cube.attrs.get("task")
     rows = _embedded_rows(cube, task)
-    named = (
-        f"{_spelled(task)} on real hardware"
-        if rows is not None
-        else str(cube.attrs.get("title") or "A cube of predictions")
-    )
+    named = f"{_spelled(task)} on real hardware" if rows is not None else title_of(cube)
     traces = None
     if rows is not None:
         every = datasets.load_power_traces()

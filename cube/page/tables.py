@@ -10,7 +10,7 @@ from roofcube import datasets
 from roofcube.page.content import Table
 from roofcube.page.wording import configuration_of, counted, quantity, short
 from roofcube.reductions import best
-from roofcube.variables import QUALITY
+from roofcube.variables import QUALITY, sense_of
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -111,7 +111,11 @@ def _goals(cube: xr.Dataset, names: dict[str, str]) -> list[tuple[str, ...]]:
 
 def _row(goal: str, winner: xr.Dataset, names: dict[str, str]) -> tuple[str, ...]:
     def value(name: str) -> float:
-        return float(winner[names[name]]) if names[name] in winner and winner[names[name]].ndim == 0 else float("nan")
+        if names[name] not in winner:
+            return float("nan")
+        # a dim that the objective does not depend on is still there: its best counts
+        array = winner[names[name]]
+        return float(array.max() if sense_of(names[name]) == "max" else array.min())
 
     top1 = value("top1")
     return (
@@ -127,7 +131,7 @@ def _row(goal: str, winner: xr.Dataset, names: dict[str, str]) -> tuple[str, ...
 
 def _doubts(winner: xr.Dataset) -> str:
     """Name the findings on a winner that bear on its figures."""
-    if "quality" not in winner:
+    if "quality" not in winner or winner["quality"].ndim:
         return ""
     bits = int(winner["quality"])
     return ", ".join(_spoken(rule) for rule, bit in QUALITY.items() if bits & bit and rule not in HARMLESS)

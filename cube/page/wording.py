@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from roofcube.labels import configuration_text
+from roofcube.labels import KEY, configuration_text
 
 __all__ = ["configuration_of", "counted", "listed", "percent", "quantity", "short"]
 
@@ -82,13 +82,11 @@ def listed(words: list[str], *, most: int = 6) -> str:
 
 
 def configuration_of(point: Any) -> str:
-    """Write the labels of one point of a cube."""
-    labels = {name: point[name].item() for name in point.coords if point[name].ndim == 0}
-    known = {"platform", "mode", "precision", "topology", "pruning", "batch"}
-    text = configuration_text(labels) if "platform" in labels else ""
+    """Write the labels of one point of a cube; dims with several labels left are not told."""
+    labels = {name: point[name].values.reshape(-1)[0].item() for name in point.coords if point[name].size == 1}
     own = [
-        f"{name} {short(value) if isinstance(value, float) else value}"
-        for name, value in labels.items()
-        if name not in known and name in point.attrs.get("dim_order", "").split()
+        f"{name} {short(labels[name]) if isinstance(labels[name], float) else labels[name]}"
+        for name in str(point.attrs.get("dim_order", "")).split()
+        if name in labels and name not in KEY
     ]
-    return " · ".join([text, *own]) if text else " · ".join(own)
+    return " · ".join([text for text in (configuration_text(labels).strip(" ·"), *own) if text])
