@@ -104,7 +104,7 @@ def inputs(
         for name in ("executed_precision",):
             if name in hardware:
                 hardware[name] = hardware[name].where(hardware[name].notnull(), "").astype(str)
-    result = xr.merge([hardware, needs], combine_attrs="drop", join="exact", compat="no_conflicts")
+    result = xr.merge([hardware, needs], combine_attrs="drop_conflicts", join="exact", compat="no_conflicts")
     result = result.assign_coords(batch=("batch", _batches(task, batch)))
     if "layer_out_channels" in result:
         result = result.assign(layer_tile_use=_tile_use(result)).drop_vars(
