@@ -303,7 +303,7 @@ def overlap(cube: xr.Dataset, *, scope: str = "compute", measurements: pl.DataFr
     )
     toggles = _overlap_toggles(cube, predicted, measured)
     sources = _overlap_sources(cube, predicted, measured, pairs, throughput, scope)
-    links = plot.segment(
+    plot.segment(
         "x0",
         "y0",
         "x1",
@@ -374,13 +374,12 @@ def overlap(cube: xr.Dataset, *, scope: str = "compute", measurements: pl.DataFr
             "source": source_text(cube),
         },
     )
-    plain = next((row for row, one in enumerate(sources["measured"].data["marker"]) if one == "x"), 0)
-    entries = {
-        f"predicted ({len(predicted['top1'])})": circles,
-        f"measured ({len(measured[throughput])})": crosses,
-        **({f"same configuration ({len(pairs)})": links} if pairs else {}),
+    entries: dict[str, dict[str, Any]] = {
+        f"predicted ({len(predicted['top1'])})": {"marker": "circle", "color": style.PREDICTED},
+        f"measured ({len(measured[throughput])})": {"marker": "x", "line_color": style.MEASURED, "line_width": 2},
+        f"same configuration ({len(pairs)})": {"marker": "line", "line_color": style.MUTED},
     }
-    style.key(plot, entries, shown=(0, plain, 0)[: len(entries)])
+    style.key(plot, entries)
     style.titled(plot, *_overlap_words(best, predicted, measured, pairs, throughput, scope))
     return toggles.over(
         plot,

@@ -36,6 +36,7 @@ SWITCH = """
 const chosen = choices[group.active];
 for (const name of names) source.data[name] = source.data[name + " " + chosen];
 source.change.emit();
+head.text = titles[group.active];
 """
 
 
@@ -93,11 +94,11 @@ def efficiency(
     floor = style.floor_of(positive)
     source = _source(table, choices, start, floor)
     toggles = row_toggles("efficiency", cube, table)
-    plot = _bars(source, table, floor, toggles.view(source))
+    plot, bars = _bars(source, table, floor, toggles.view(source))
     toggles.follow(source, plot.y_range)
     style.hover(
         plot,
-        plot.renderers[:2] + plot.renderers[3:4],
+        bars,
         {
             "measured": "@measured_text",
             "predicted": "@predicted_text",
@@ -107,7 +108,8 @@ def efficiency(
             "model": model_text(cube),
         },
     )
-    style.titled(plot, *_words(choices[BEST], table, scope))
+    titles = [_title(name, one, table) for name, one in choices.items()]
+    head = style.titled(plot, titles[list(choices).index(start)], _notes(choices[BEST], scope))
     layout = toggles.over(plot)
     if len(choices) < 3:
         return layout
@@ -115,7 +117,17 @@ def efficiency(
     group = choice("efficiency", "batch", list(choices), start)
     group.js_on_change(
         "active",
-        CustomJS(args={"source": source, "group": group, "choices": list(choices), "names": names}, code=SWITCH),
+        CustomJS(
+            args={
+                "source": source,
+                "group": group,
+                "choices": list(choices),
+                "names": names,
+                "head": head,
+                "titles": titles,
+            },
+            code=SWITCH,
+        ),
     )
     return Column(headed("At batch", group), *layout.children, name="efficiency")
 
@@ -236,7 +248,7 @@ def _source(table: Columns, choices: dict[str, dict[str, Any]], start: str, floo
     return ColumnDataSource(data, name="efficiency.bars")
 
 
-def _bars(source: Any, table: Columns, floor: float, view: Any) -> Any:
+def _bars(source: Any, table: Columns, floor: float, view: Any) -> tuple[Any, list[Any]]:
     top = float(np.max(source.data["end"]))
     # room for the reasons, which stand right of the longest bar
     room = (
@@ -276,19 +288,30 @@ def _bars(source: Any, table: Columns, floor: float, view: Any) -> Any:
         text_font_size=style.TEXT,
         text_color=style.INK,
     )
-    style.key(plot, {"peak of the compute units": peak, "predicted by the roofline": predicted, "measured": measured})
-    return plot
+    looks = {
+        "peak of the compute units": style.PEAK,
+        "predicted by the roofline": style.PREDICTED,
+        "measured": style.MEASURED,
+    }
+    style.key(plot, {label: {"fill_color": colour, "line_color": None} for label, colour in looks.items()})
+    return plot, [peak, predicted, measured]
 
 
-def _words(best: dict[str, Any], table: Columns, scope: str) -> tuple[str, list[str]]:
-    ratio = best["measured"] / best["predicted"]
+def _title(name: str, at: dict[str, Any], table: Columns) -> str:
+    ratio = at["measured"] / at["predicted"]
     top = int(np.nanargmax(ratio))
+    where = "At the best batch" if name == BEST else f"At batch {name}"
+    middle, highest = style.percent(float(np.nanmedian(ratio))), style.percent(float(ratio[top]))
+    return f"{where}: median efficiency {middle}, highest {highest} ({table['platform'][top]})"
+
+
+def _notes(best: dict[str, Any], scope: str) -> list[str]:
+    ratio = best["measured"] / best["predicted"]
     above = int((ratio > 1).sum())
     lines = [f"percent = measured ÷ predicted, {scope_text(scope)}; {style.HOLLOW}"]
     if above:
         lines.append(
-            f"{above} of {len(ratio)} exceed 100 %: each says how it breaks the roofline's assumption "
+            f"at the best batch {above} of {len(ratio)} exceed 100 %: each says how it breaks the assumption "
             "that weights are read from memory once per input"
         )
-    middle, highest = style.percent(float(np.nanmedian(ratio))), style.percent(float(ratio[top]))
-    return f"At the best batch: median efficiency {middle}, highest {highest} ({table['platform'][top]})", lines
+    return lines

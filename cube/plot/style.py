@@ -9,6 +9,7 @@ from zlib import crc32
 import numpy as np
 from bokeh.models import (
     BasicTicker,
+    ColumnDataSource,
     CustomJSTickFormatter,
     Div,
     FixedTicker,
@@ -315,8 +316,8 @@ def linear_ticks(axis: Any, wanted: str = "0[.]0[0]") -> None:
     axis.ticker = BasicTicker(desired_num_ticks=6)
 
 
-def titled(plot: Any, title: str = "", notes: str | Sequence[str] = ()) -> None:
-    """Put a title that says what to see above a figure, and lines that say how to read it."""
+def titled(plot: Any, title: str = "", notes: str | Sequence[str] = ()) -> Any:
+    """Put a title that says what to see above a figure, and lines that say how to read it; give the title."""
     for place, note in enumerate(reversed([notes] if isinstance(notes, str) else list(notes))):
         plot.add_layout(
             Title(
@@ -324,8 +325,11 @@ def titled(plot: Any, title: str = "", notes: str | Sequence[str] = ()) -> None:
             ),
             "above",
         )
-    if title:
-        plot.add_layout(Title(text=title, text_font_size="16px", text_color=INK, standoff=4), "above")
+    if not title:
+        return None
+    head = Title(text=title, text_font_size="16px", text_color=INK, standoff=4)
+    plot.add_layout(head, "above")
+    return head
 
 
 def heading(title: str, notes: str | Sequence[str] = ()) -> Any:
@@ -362,16 +366,22 @@ def hover(
     )
 
 
-def key(plot: Any, entries: Mapping[str, Any], *, shown: Sequence[int] = ()) -> None:
+def key(plot: Any, entries: Mapping[str, Mapping[str, Any]]) -> None:
     """Put a legend in a line above the marks, where it can never cover data; call before `titled`.
 
-    `shown` picks the row of its source that each entry looks like.
+    An entry gives the looks of a marker (a square where none is named), or of a line (``marker="line"``). It has a mark
+    of its own, drawn nowhere else: a legend tied to the data goes when its row is switched off.
     """
-    rows = list(shown) or [0] * len(entries)
-    items = [
-        LegendItem(label=label, renderers=[renderer], index=row)
-        for (label, renderer), row in zip(entries.items(), rows, strict=True)
-    ]
+    items = []
+    for label, looks in entries.items():
+        options = dict(looks)
+        marker = options.pop("marker", "square")
+        nowhere = ColumnDataSource({"x": [np.nan], "y": [np.nan]})
+        if marker == "line":
+            drawn = plot.segment("x", "y", "x", "y", source=nowhere, **options)
+        else:
+            drawn = plot.scatter("x", "y", source=nowhere, marker=marker, size=12, **options)
+        items.append(LegendItem(label=label, renderers=[drawn], index=0))
     legend = Legend(
         items=items,
         orientation="horizontal",
@@ -382,11 +392,11 @@ def key(plot: Any, entries: Mapping[str, Any], *, shown: Sequence[int] = ()) -> 
         background_fill_color=None,
         background_fill_alpha=0,
         padding=0,
-        margin=6,
-        spacing=18,
-        glyph_height=16,
-        glyph_width=16,
-        label_height=16,
+        margin=0,
+        spacing=12,
+        glyph_height=28,
+        glyph_width=28,
+        label_height=28,
     )
     plot.add_layout(legend, "above")
 

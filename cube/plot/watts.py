@@ -76,11 +76,11 @@ def power(cube: xr.Dataset) -> Any:
         "power_idle": (0.5, style.PEAK, "idle"),
         "power_base": (0.22, style.MUTED, "application not started (base)"),
     }
-    entries = {}
-    for name, (height, colour, label) in looks.items():
+    bars = []
+    for name, (height, colour, _) in looks.items():
         if name in names:
             full = name == "power_full"
-            entries[label] = plot.hbar(
+            bar = plot.hbar(
                 "row",
                 right=name,
                 height=height,
@@ -91,6 +91,7 @@ def power(cube: xr.Dataset) -> Any:
                 line_color=colour if full else style.SURFACE,
                 line_width=1.2 if full else 0.5,
             )
+            bars.append(bar)
     plot.segment("low", "row", "high", "row", source=source, view=view, line_color=style.INK, line_width=1.5)
     plot.text(
         "end",
@@ -106,10 +107,11 @@ def power(cube: xr.Dataset) -> Any:
     lines = {name.removeprefix("power_"): f"@{name}_text" for name in reversed(names)}
     style.hover(
         plot,
-        list(entries.values()),
+        bars,
         {**lines, "over batches": "@spread", "rows": "@rows", "flags": "@flags", "source": source_text(cube)},
     )
-    style.key(plot, entries)
+    shown = [(colour, label) for name, (_, colour, label) in looks.items() if name in names]
+    style.key(plot, {label: {"fill_color": colour, "line_color": None} for colour, label in shown})
     style.titled(
         plot,
         _range_words(table, "power_full", "under load", "W"),
