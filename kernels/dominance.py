@@ -106,10 +106,9 @@ class Archive:
             return _dominated_by_pairs(self.vectors, vectors)
         from roofcube.kernels import dominance_compiled
 
-        if d == 3:
-            return dominance_compiled.dominated_three(self.vectors, vectors)
         if self._tree is None:
-            self._tree = dominance_compiled.BoxTree(self.vectors)
+            prepare = dominance_compiled.Staircase if d == 3 else dominance_compiled.BoxTree
+            self._tree = prepare(self.vectors)
         return self._tree.dominates(vectors)  # type: ignore[no-any-return]
 
     def _dominates_two(self, vectors: Array) -> Array:

@@ -11,7 +11,7 @@ import numpy as np
 
 from roofcube.kernels.compilation import jit
 
-__all__ = ["BoxTree", "covered_in_order", "dominated_three"]
+__all__ = ["BoxTree", "Staircase", "covered_in_order"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 BUCKET = 16  # vectors in a leaf of the tree
@@ -69,29 +69,44 @@ def _swept_in_order(rank_y, count_y, rank_z, count_z, covered):  # type: ignore[
             _insert(tree, rank_y[k], rank_z[k])
 
 
-def _ranks(known: Array, queries: Array) -> tuple[Array, Array, Array]:
-    """Give the place of each known value, the number of known values up to each query, and who has which place."""
-    order = np.argsort(known, kind="stable")
-    rank = np.empty(len(known), dtype=np.int64)
-    rank[order] = np.arange(len(known))
-    return rank, np.searchsorted(known[order], queries, side="right"), order
+def _ranked(values: Array) -> tuple[Array, Array, Array]:
+    """Give each value's place in ascending order, the values in that order, and who has which place."""
+    order = np.argsort(values, kind="stable")
+    rank = np.empty(len(values), dtype=np.int64)
+    rank[order] = np.arange(len(values))
+    return rank, values[order], order
 
 
-def dominated_three(known: Array, queries: Array) -> Array:
-    """Say which queries one of minimal vectors in lexicographic order dominates: three objectives."""
-    rank_y, count_y, _ = _ranks(known[:, 1], queries[:, 1])
-    rank_z, count_z, of_rank_z = _ranks(known[:, 2], queries[:, 2])
-    known, queries = np.ascontiguousarray(known), np.ascontiguousarray(queries)
-    dominated = np.zeros(len(queries), dtype=bool)
-    order = np.argsort(queries[:, 0])
-    _swept(known, rank_y, rank_z, of_rank_z, queries, count_y, count_z, order, dominated)
-    return dominated
+class Staircase:
+    """Minimal vectors of three objectives in lexicographic order, prepared for queries.
+
+    Parameters
+    ----------
+    vectors : array (n, 3)
+    """
+
+    def __init__(self, vectors: Array) -> None:
+        self.vectors = np.ascontiguousarray(vectors)
+        self.rank_y, self.ys, _ = _ranked(vectors[:, 1])
+        self.rank_z, self.zs, self.of_rank_z = _ranked(vectors[:, 2])
+
+    def dominates(self, queries: Array) -> Array:
+        """Say which queries one of the vectors dominates."""
+        queries = np.ascontiguousarray(queries)
+        dominated = np.zeros(len(queries), dtype=bool)
+        order = np.argsort(queries[:, 0])
+        count_y = np.searchsorted(self.ys, queries[:, 1], side="right")
+        count_z = np.searchsorted(self.zs, queries[:, 2], side="right")
+        _swept(self.vectors, self.rank_y, self.rank_z, self.of_rank_z, queries, count_y, count_z, order, dominated)
+        return dominated
 
 
 def covered_in_order(vectors: Array) -> Array:
     """Say which of distinct vectors in lexicographic order an earlier one covers: three objectives."""
-    rank_y, count_y, _ = _ranks(vectors[:, 1], vectors[:, 1])
-    rank_z, count_z, _ = _ranks(vectors[:, 2], vectors[:, 2])
+    rank_y, ys, _ = _ranked(vectors[:, 1])
+    rank_z, zs, _ = _ranked(vectors[:, 2])
+    count_y = np.searchsorted(ys, vectors[:, 1], side="right")
+    count_z = np.searchsorted(zs, vectors[:, 2], side="right")
     covered = np.zeros(len(vectors), dtype=bool)
     _swept_in_order(rank_y, count_y, rank_z, count_z, covered)
     return covered

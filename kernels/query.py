@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 __all__ = ["Limit", "Query", "ask"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
+FOLD_STEPS = (1 << 19, 1 << 18, FOLD_POINTS)
+TABLE_POINTS = 1 << 21  # entries of all tables together; with their pyramids about 80 MB in f4
 
 
 @dataclass(frozen=True)
@@ -135,7 +137,7 @@ def ask(
     limits: Sequence[Limit] = (),
     per: Sequence[str] = (),
     also: Sequence[str] = (),
-    points: int = FOLD_POINTS,
+    points: int | None = None,
 ) -> Query:
     """Fold a graph down to what a query needs.
 
@@ -148,8 +150,9 @@ def ask(
         See `Query`; group axes that nothing depends on are left out like any other.
     also : sequence of str
         Further outputs to keep.
-    points : int
-        Largest table to fold, in entries.
+    points : int, optional
+        Largest table to fold, in entries. Default: as large as all together stay small; what is folded has the
+        tightest bounds, because a quantity that occurs twice in it is known to be the same.
 
     Returns
     -------
@@ -157,7 +160,10 @@ def ask(
     """
     names = [name for name, _ in objectives] + [limit.name for limit in limits] + list(also)
     needed = {name: outputs[name] for name in dict.fromkeys(names)}
-    folded, graph = fold(space, needed, points=points)
+    for limit in FOLD_STEPS if points is None else (points,):
+        folded, graph = fold(space, needed, points=limit)
+        if sum(table.size for table in folded.tables.values()) <= TABLE_POINTS:
+            break
     used = frozenset[str]().union(*(folded.axes_of(node) for node in graph.values())) if graph else frozenset[str]()
     empty = {axis for axis, size in zip(space.axes, space.sizes, strict=True) if size == 0}
     kept = [axis for axis in per if axis in used | empty]

@@ -15,6 +15,7 @@ import numpy as np
 from roofcube.kernels.bounds import LARGEST_TABLE, Bounder, Interval, bounder_of
 from roofcube.kernels.dominance import Archive, distinct_front
 from roofcube.kernels.partials import BestPartial, FrontPartial, TopPartial
+from roofcube.kernels.trees import BRANCHES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -30,7 +31,9 @@ __all__ = ["TooManyBoxes", "best", "classified", "fits", "front", "top"]
 Array = np.ndarray[Any, np.dtype[Any]]
 
 CHUNK = 1 << 13  # boxes split at a time
+BURST = 2048  # boxes made at once from few, where the calls cost more than the boxes
 OPEN = 16  # points below which a box in doubt is opened rather than split
+LEAST = 1 << 16  # boxes that any search may look at
 SHARE = 50  # a search that looks at more than one box in so many points gives up
 
 
@@ -80,7 +83,7 @@ class Search:
         self.limited = [query.outputs[limit.name] for limit in query.limits]
         self.looked = 0
         self.chunk = CHUNK
-        self.most = None if generous else max(1 << 16, query.space.size // SHARE)
+        self.most = None if generous else max(LEAST, query.space.size // SHARE)
 
     def root(self) -> Array:
         """Give the first boxes: one a group, whole along the other axes."""
@@ -108,21 +111,28 @@ class Search:
         return Batch(boxes, intervals, met, lost)
 
     def split(self, boxes: Array, known: Mapping[Node, Interval]) -> Array:
-        """Cut each box along the axis that narrows its bounds the most."""
+        """Cut each box along the axis that narrows its bounds the most; a few boxes along several axes at once."""
+        several = int(np.log(BURST / boxes.shape[1]) / np.log(BRANCHES)) if boxes.shape[1] < BURST else 0
+        if several > 1:
+            longest = [tree.count[nodes].max() for tree, nodes in zip(self.bounder.trees, boxes, strict=True)]
+            for axis in np.argsort(longest)[::-1][:several]:
+                boxes = self._cut(boxes, int(axis))
+            return boxes
         axis = self._axis(boxes, known)
-        made = []
-        for number, tree in enumerate(self.bounder.trees):
-            mine = boxes[:, axis == number]
-            if not mine.shape[1]:
-                continue
-            nodes = mine[number]
-            counts = tree.children[nodes]
-            origin = np.repeat(np.arange(len(nodes)), counts)
-            rank = np.arange(len(origin)) - np.repeat(np.cumsum(counts) - counts, counts)
-            children = mine[:, origin]
-            children[number] = tree.child[nodes][origin] + rank
-            made.append(children)
-        return np.concatenate(made, axis=1)
+        parts = [self._cut(boxes[:, axis == number], number) for number in range(len(self.bounder.trees))]
+        return np.concatenate(parts, axis=1)
+
+    def _cut(self, boxes: Array, axis: int) -> Array:
+        """Cut boxes along one axis; those of a single index there stay."""
+        tree = self.bounder.trees[axis]
+        nodes = boxes[axis]
+        counts = np.maximum(tree.children[nodes], 1)
+        origin = np.repeat(np.arange(len(nodes)), counts)
+        rank = np.arange(len(origin)) - np.repeat(np.cumsum(counts) - counts, counts)
+        children = boxes[:, origin]
+        single = tree.children[nodes[origin]] == 0
+        children[axis] = np.where(single, children[axis], tree.child[children[axis]] + rank)
+        return children
 
     def _axis(self, boxes: Array, known: Mapping[Node, Interval]) -> Array:
         n = boxes.shape[1]

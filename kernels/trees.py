@@ -6,6 +6,7 @@ A box is one tree node an axis. Indices are sorted by what they do to the tables
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -71,7 +72,7 @@ class Tree:
         object.__setattr__(tree, "lowest", tree.reduced(np.arange(len(order)), np.minimum))
         return tree
 
-    @property
+    @cached_property
     def count(self) -> Array:
         """Number of indices of each node."""
         return self.stop - self.start

@@ -126,7 +126,9 @@ def asked(
 ) -> Asked:
     """Cut the space by labels and fold the graph for one query."""
     chosen_limits = tuple(where.limits if limits is None else limits)
-    names = tuple(dict.fromkeys([name for name, _ in objectives] + [limit.name for limit in chosen_limits] + list(also)))
+    names = tuple(
+        dict.fromkeys([name for name, _ in objectives] + [limit.name for limit in chosen_limits] + list(also))
+    )
     labels = tuple((dim, kept.tobytes()) for dim, kept in sorted(where.chosen.items()))
     folded = _prepared.setdefault(whole, OrderedDict())
     key = (names, tuple(per), labels)

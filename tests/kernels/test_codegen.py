@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from roofcube.kernels import codegen, scans, stream
+from roofcube.kernels.expression import evaluate, finite, leaf, maximum, minimum, ordered_sum, where
+from roofcube.kernels.fill import fill
+from roofcube.kernels.query import Limit, ask
+from roofcube.kernels.space import Space
+
+
+def layered_space(seed: int, sizes: tuple[int, ...], *, odd: bool, dtype: str = "f4") -> tuple[Space, dict]:
+    rng = np.random.default_rng(seed)
+    tables = {}
+    for name in "pqrs":
+        shape = [size if rng.random() < 0.6 else 1 for size in sizes] + [3 if rng.random() < 0.5 else 1]
+        values = rng.choice([0.5, 1.0, 2.0, 3.0, 3.5], size=shape)
+        if odd:
+            values = np.where(rng.random(shape) < 0.1, rng.choice([np.nan, np.inf, 0.0, -2.0], size=shape), values)
+        tables[name] = values
+    p, q, r, s = (leaf(name) for name in "pqrs")
+    outputs = {
+        "time": ordered_sum(maximum(p / q, where(r <= s, r * q, 0.25)), "layer"),
+        "cost": minimum(ordered_sum(p, "layer") * ordered_sum(s, "layer"), 1 / ordered_sum(q - r, "layer")),
+        "known": finite(ordered_sum(q / p, "layer")),
+    }
+    return Space(tuple("abcd"[: len(sizes)]), sizes, tables, ("layer",), dtype), outputs
+
+
+@pytest.mark.parametrize("odd", [False, True])
+@pytest.mark.parametrize("seed", range(3))
+def test_scans_equal_numpy_tiles(seed, odd, monkeypatch):
+    monkeypatch.setattr(codegen, "ROW", (8, 16))  # rows that are cut, and rows of several axes
+    monkeypatch.setattr(codegen, "TILE", 32)
+    monkeypatch.setattr(scans, "JOB_POINTS", 64)
+    monkeypatch.setattr(scans, "LEAST_ROW", 1)
+    space, outputs = layered_space(seed, (4, 5, 3, 7), odd=odd, dtype=["f4", "f8"][seed % 2])
+    limits = [Limit("cost", None, 3.0), Limit("known", 0.5, None)]
+    query = ask(space, outputs, objectives=[("time", -1 if seed else 1)], limits=limits, per=["b"], points=8)
+    assert scans.scannable(query)
+    generated, visited = stream.best(query, compiled=True, threads=2), stream.best(query)
+    for name in ("key", "first", "count"):
+        np.testing.assert_array_equal(getattr(generated, name), getattr(visited, name), err_msg=name)
+
+
+def test_a_new_limit_compiles_nothing():
+    space, outputs = layered_space(0, (4, 5, 3, 7), odd=False)
+    sources = set()
+    for high in (2.0, 3.0):
+        query = ask(space, outputs, objectives=[("time", 1)], limits=[Limit("cost", None, high)], points=8)
+        sources.add(codegen.scan_source(query, codegen.RowTables(query)))
+    assert len(sources) == 1
+
+
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+@pytest.mark.parametrize("odd", [False, True])
+def test_fills_equal_evaluate(dtype, odd, monkeypatch):
+    from roofcube.kernels import fill as module
+
+    monkeypatch.setattr(module, "COMPILED_POINTS", 64)
+    monkeypatch.setattr(module, "JOB_POINTS", 50)
+    monkeypatch.setattr(codegen, "ROW", (8, 16))
+    space, outputs = layered_space(5, (4, 5, 3, 7), odd=odd, dtype=dtype)
+    axes = space.all_axes
+    expected = evaluate(outputs, space.tables, axes=axes, dtype=dtype)
+    found = fill(outputs, space.tables, axes=axes, summed=("layer",), dtype=dtype, threads=2, compiled=True)
+    for name in outputs:
+        assert found[name].dtype == np.dtype(dtype)
+        np.testing.assert_array_equal(found[name], expected[name], err_msg=name)
+
+
+def test_fills_store_flags_as_asked():
+    tables = {"x": np.arange(4.0)}
+    assert fill({"flag": leaf("x") > 1}, tables, axes=("a",), dtypes={"flag": "i1"})["flag"].dtype == np.dtype("i1")
