@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from roofcube.calibration.facts import TILES
+from roofcube.calibration.facts import TILES, distinct
 from roofcube.calibration.fit import Prior, fit_law
 from roofcube.calibration.law import COMPUTE, MEMORY, PRIOR_DEVIATION, PRIOR_MEAN, coefficients, features
 from roofcube.calibration.residual import Posterior, places, posterior
@@ -23,6 +23,8 @@ Array = np.ndarray[Any, np.dtype[Any]]
 
 # rows at a time: a block times the training rows of the largest embedded family is 30 MB
 BLOCK = 8192
+# batches per octave at which deviations are computed
+KNOTS = 8
 # a structure whose evidence is this much below the best is left out
 NEGLIGIBLE = 1e-3
 # how many families the weak prior counts for, beside the other families, in the spread and in the mean
@@ -69,7 +71,20 @@ class FamilyModel:
         return mean
 
     def deviation(self, rows: Rows) -> Array:
-        """Give the standard deviation of ln seconds, across structures too."""
+        """Give the standard deviation of ln seconds, across structures too.
+
+        It is computed at fixed batches, eight an octave, and is linear in ln batch between them.
+        """
+        octave = np.log2(rows.batch) * KNOTS
+        below = np.floor(octave)
+        share = octave - below
+        first, place = distinct(rows.hardware, rows.network, below)
+        low, high = (self._at_knots(rows.take(first), below[first] + step) for step in (0, 1))
+        result: Array = (1.0 - share) * low[place] + share * high[place]
+        return result
+
+    def _at_knots(self, rows: Rows, knot: Array) -> Array:
+        rows = replace(rows, batch=np.exp2(knot / KNOTS))
         blocks = [np.arange(first, min(first + BLOCK, len(rows))) for first in range(0, len(rows), BLOCK)]
         return np.concatenate([self._deviation(rows.take(block)) for block in blocks]) if blocks else np.zeros(0)
 

@@ -56,8 +56,9 @@ KERNEL = Kernel()
 
 @dataclass(frozen=True)
 class Place:
-    """Where rows lie in the space of the kernel."""
+    """Where rows lie in the space of the kernel; `corner` numbers their configuration."""
 
+    corner: Array
     topology: Array
     mode: Array
     precision: Array
@@ -74,6 +75,7 @@ def places(rows: Rows) -> Place:
     topologies = {name: place for place, name in enumerate(dict.fromkeys(one.topology for one in rows.nets))}
     modes = {key: place for place, key in enumerate(dict.fromkeys((one.platform, one.mode) for one in rows.machines))}
     return Place(
+        rows.configuration(),
         np.array([topologies[one.topology] for one in rows.nets])[rows.network],
         np.array([modes[one.platform, one.mode] for one in rows.machines])[rows.hardware],
         rows.machine("element_bytes"),
@@ -106,15 +108,14 @@ def nearness(kernel: Kernel, here: Array, there: Array) -> Array:
 def pulled(kernel: Kernel, here: Place, there: Place, pull: Array) -> Array:
     """Give ``covariance(kernel, here, there) @ pull``; rows there have few distinct batches, which are summed first."""
     knots, knot = np.unique(there.octave, return_inverse=True)
-    # rows of one group and network differ by batch alone
-    corner = np.stack([here.topology, here.mode, here.precision, here.size], axis=1)
-    _, first, inverse = np.unique(corner, axis=0, return_index=True, return_inverse=True)
+    # rows of one configuration differ by batch alone
+    _, first, inverse = np.unique(here.corner, return_index=True, return_inverse=True)
     linked = covariance(kernel, here.take(first), there, batch=False) * pull
     table = np.zeros((len(first), len(knots)))
     np.add.at(table.T, knot, linked.T)
     octaves, octave = np.unique(here.octave, return_inverse=True)
     near = nearness(kernel, octaves, knots)
-    result: Array = np.einsum("ij,ij->i", table[inverse.ravel()], near[octave])
+    result: Array = np.einsum("ij,ij->i", table[inverse], near[octave])
     return result
 
 
