@@ -7,15 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from roofcube.kernels.pareto_filter import (
-    choose_pivots,
-    eliminate,
-    gather,
-    least_gaps,
-    rejecter,
-    sample_indices,
-    spread,
-)
+from roofcube.kernels.pareto_filter import BLOCK, CANDIDATES, PAIRS, choose_pivots, eliminate, least_gaps, rejecter
 from roofcube.kernels.pareto_groups import counting_sort, small_groups
 from roofcube.kernels.pareto_ranks import sorted_order, unique_ranks
 from roofcube.kernels.pareto_sweep import scan_two, sweep_three
@@ -28,9 +20,11 @@ if TYPE_CHECKING:
 
 __all__ = ["distances", "front_mask", "front_mask_by_group", "undominated_by"]
 
-FEW = 384  # all pairs of so many take 30 us or less
+FEW = 384  # so many points are settled one by one in 30 us or less
 SMALL_SAMPLE, LARGE_SAMPLE = 256, 1024
 PIVOTS = 8
+SHARED = 100_000  # points below which threads cost more than they gain
+DRAWN = np.random.default_rng(0).random(LARGE_SAMPLE)
 WORTH = 0.75  # another pass pays if it leaves less than this share of the sample
 
 
@@ -43,7 +37,7 @@ def front_mask(columns: Columns, threads: int = 1) -> NDArray[np.bool_]:
         return np.equal(columns[0], np.fmin.reduce(columns[0]), out=mask)
     kept, values = survivors(columns, threads)
     if len(kept):
-        spread(kept, exact(values), mask)
+        mask[kept] = exact(values)
     return mask
 
 
@@ -65,8 +59,13 @@ def survivors(columns: Columns, threads: int) -> tuple[NDArray[np.int64], NDArra
 def sampled_pivots(columns: Columns) -> tuple[NDArray[Any], int, float]:
     """Choose pivots from a sample; return them, their number and the share of the sample that they leave."""
     size = SMALL_SAMPLE if len(columns[0]) < 100_000 else LARGE_SAMPLE
-    sample = gathered(columns, sample_indices(len(columns[0]), size))
-    pivots, chosen, left = choose_pivots(sample, PIVOTS, size // 64)
+    # at random within equal strides, as regular strides resonate with grids
+    indices = ((np.arange(size) + DRAWN[:size]) * (len(columns[0]) / size)).astype(np.int64)
+    sample = gathered(columns, np.minimum(indices, len(columns[0]) - 1))
+    pivots = np.full((PIVOTS, len(columns)), np.nan, sample.dtype)
+    flags = np.zeros((3, size), np.bool_)
+    beats = np.zeros((CANDIDATES, size // 64), np.uint64)
+    chosen, left = choose_pivots(sample, flags, beats, np.empty(CANDIDATES, np.int64), pivots, size // 64)
     return pivots, chosen, left
 
 
@@ -74,21 +73,23 @@ def gathered(columns: Columns | NDArray[Any], indices: NDArray[np.int64]) -> NDA
     """Copy points into an array (objective, point)."""
     values = np.empty((len(columns), len(indices)), columns[0].dtype)
     for k, column in enumerate(columns):
-        gather(column, indices, values[k])
+        values[k] = column[indices]  # `np.take` would first copy a whole strided column
     return values
 
 
 def rejected(columns: Columns, pivots: NDArray[Any], chosen: int, threads: int) -> NDArray[np.int64]:
     """Find the points that the pivots leave, a share of them on each thread."""
-    reject = rejecter(len(columns))
-    count = len(columns[0])
+    objectives, count = len(columns), len(columns[0])
+    reject = rejecter(objectives)
 
     def part(start: int, end: int) -> NDArray[np.int64]:
         kept = np.empty(end - start, np.int64)
-        found = reject(tuple(column[start:end] for column in columns), pivots, chosen, kept)
+        block = np.full((objectives, BLOCK), np.nan, columns[0].dtype)
+        share = tuple(column[start:end] for column in columns)
+        found = reject(share, pivots, chosen, block, np.empty(BLOCK, np.bool_), kept)
         return kept[:found] + start if start else kept[:found]
 
-    if threads <= 1 or count < 100_000:
+    if threads <= 1 or count < SHARED:
         return part(0, count)
     edges = [count * share // threads for share in range(threads + 1)]
     with ThreadPoolExecutor(threads) as pool:
@@ -99,9 +100,10 @@ def exact(values: NDArray[Any]) -> NDArray[np.bool_]:
     """Mark the optimal points, given without NaN, one row per objective."""
     objectives, count = values.shape
     if count <= FEW:
-        mask = np.empty(count, np.bool_)
-        eliminate(values, count, mask)
-        return mask
+        left, names, flags, mask = few_points(objectives, count, values.dtype)
+        left[:, :count] = values
+        eliminate(left, count, names, flags, mask)
+        return mask[:count]
     if objectives == 2:
         mask = np.zeros(count, np.bool_)
         scan_two(values[0], values[1], sorted_order(values[0]), mask)
@@ -115,6 +117,15 @@ def exact(values: NDArray[Any]) -> NDArray[np.bool_]:
     return mask if groups is None else mask[groups]
 
 
+def few_points(
+    objectives: int, count: int, dtype: Any
+) -> tuple[NDArray[Any], NDArray[np.int64], NDArray[np.bool_], NDArray[np.bool_]]:
+    """Allocate what `eliminate` needs for up to so many points."""
+    size = -(-count // PAIRS) * PAIRS
+    left = np.full((objectives, size), -np.inf, dtype)
+    return left, np.empty(size, np.int64), np.empty((2, size), np.bool_), np.empty(size, np.bool_)
+
+
 def front_mask_by_group(columns: Columns, codes: NDArray[np.int64], mask: NDArray[np.bool_], threads: int) -> None:
     """Mark the optimal points of each group; negative groups have none."""
     if not len(codes) or codes.max() < 0:
@@ -124,15 +135,15 @@ def front_mask_by_group(columns: Columns, codes: NDArray[np.int64], mask: NDArra
         known = np.unique(codes[codes >= 0])
         codes = np.where(codes >= 0, np.searchsorted(known, codes), -1)
         low, high = 0, len(known) - 1
-    starts = np.empty(high - low + 2, np.int64)
+    starts = np.zeros(high - low + 2, np.int64)
     order = np.empty(len(codes), np.int64)
     counting_sort(codes, low, starts, order)
     values = gathered(columns, order[: starts[-1]])
-    small_groups(values, order, starts, FEW, mask)
-    for group in np.flatnonzero(np.diff(starts) > FEW):
+    large = np.flatnonzero(np.diff(starts) > FEW)
+    small_groups(values, order, starts, FEW, *few_points(len(columns), FEW + 1, values.dtype), mask)
+    for group in large:
         members = order[starts[group] : starts[group + 1]]
-        own = front_mask(tuple(values[:, starts[group] : starts[group + 1]]), threads)
-        spread(members, own, mask)
+        mask[members] = front_mask(tuple(values[:, starts[group] : starts[group + 1]]), threads)
 
 
 def undominated_by(columns: Columns, front: NDArray[Any], threads: int) -> NDArray[np.bool_]:
@@ -151,4 +162,5 @@ def padded(front: NDArray[Any]) -> NDArray[Any]:
 
 def distances(columns: Columns, front: Columns, relative: bool, distance: NDArray[Any]) -> None:
     """Write each point's distance to a front."""
-    least_gaps(np.stack(columns), np.stack(front, axis=1), relative, distance)
+    scratch = np.ones((2 * len(columns) + 1, BLOCK), distance.dtype)
+    least_gaps(np.stack(columns), np.stack(front, axis=1), relative, scratch, distance)

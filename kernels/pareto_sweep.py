@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from roofcube.kernels.compilation import jit
 
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
 __all__ = ["scan_two", "sweep_three"]
 
 LEAF = 16  # int32 values in a cache line
-NONE = np.int32(2**31 - 1)
+NONE = 2**31 - 1
 
 
 @jit
@@ -19,7 +22,6 @@ def scan_two(first: Any, second: Any, order: Any, mask: Any) -> None:
     """Mark the optimal points, given the order of the first objective; of equal points, all are marked."""
     count = len(order)
     best = second[order[0]]
-    open_front = True
     start = 0
     while start < count:
         value = first[order[start]]
@@ -28,33 +30,34 @@ def scan_two(first: Any, second: Any, order: Any, mask: Any) -> None:
         while end < count and first[order[end]] == value:
             least = min(least, second[order[end]])
             end += 1
-        if open_front or least < best:
+        if start == 0 or least < best:
             for place in range(start, end):
                 mask[order[place]] = second[order[place]] == least
             best = least
-            open_front = False
         start = end
 
 
-@jit
-def sweep_three(ranks: Any, orders: Any, mask: Any) -> None:
-    """Mark the optimal points of three objectives given as unique ranks.
-
-    Points come in order of the third objective. For each place in the first objective the table holds the second's
-    rank, with the running minimum over whole leaves within a branch, and over whole branches: a question costs three
-    cache lines, an insertion at most a leaf, a branch and the trunk.
-    """
-    count = ranks.shape[1]
-    leaves = (count + LEAF - 1) // LEAF
-    span = 16
+def sweep_three(ranks: NDArray[np.int32], orders: NDArray[np.uint32], mask: NDArray[np.bool_]) -> None:
+    """Mark the optimal points of three objectives given as unique ranks."""
+    leaves = -(-ranks.shape[1] // LEAF)
+    span = LEAF
     while span * span < leaves:
         span *= 2
-    branches = (leaves + span - 1) // span
-    leaf = np.full(leaves * LEAF, NONE, np.int32)
-    branch = np.full(branches * span, NONE, np.int32)
-    trunk = np.full(branches, NONE, np.int32)
-    for place in range(count):
-        point = orders[2, place]
+    branches = -(-leaves // span)
+    leaf, branch, trunk = (np.full(size, NONE, np.int32) for size in (leaves * LEAF, branches * span, branches))
+    sweep(ranks, orders[2], leaf, branch, trunk, span, mask)
+
+
+@jit
+def sweep(ranks: Any, order: Any, leaf: Any, branch: Any, trunk: Any, span: int, mask: Any) -> None:
+    """Take the points in order of the third objective, and ask whether one before was less in the other two.
+
+    For each place in the first objective the table holds the second's rank, with the running minimum over whole
+    leaves within a branch, and over whole branches: a question costs three cache lines, an insertion at most a leaf,
+    a branch and the trunk.
+    """
+    for place in range(len(order)):
+        point = order[place]
         x = ranks[0, point]
         y = ranks[1, point]
         twig = x // LEAF
@@ -71,7 +74,7 @@ def sweep_three(ranks: Any, orders: Any, mask: Any) -> None:
         mask[point] = True
         leaf[x] = y
         lower(branch, twig, (bough + 1) * span, y)
-        lower(trunk, bough, branches, y)
+        lower(trunk, bough, len(trunk), y)
 
 
 @jit
@@ -82,12 +85,11 @@ def lower(table: Any, start: int, end: int, value: Any) -> None:
             return
         table[start] = value
         start += 1
-    while start + LEAF <= end:
-        last = table[start + LEAF - 1]
-        for position in range(start, start + LEAF):
+    while start < end:
+        stop = min(start + LEAF, end)
+        last = table[stop - 1]
+        for position in range(start, stop):
             table[position] = min(table[position], value)
         if last <= value:
             return
-        start += LEAF
-    for position in range(start, end):
-        table[position] = min(table[position], value)
+        start = stop

@@ -7,7 +7,7 @@ hold all that can dominate it, so one machine word judges 64 points. Most pairs 
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from llvmlite import ir
@@ -16,12 +16,89 @@ from numba.extending import intrinsic
 
 from roofcube.kernels.compilation import jit
 
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
 __all__ = ["front_by_tiles"]
 
-TILE = 1024
+TILE = 4096
 WORDS = TILE // 64
 STEP = 32
 STEPS = TILE // STEP
+NONE = 2**31 - 1
+
+
+def front_by_tiles(ranks: NDArray[np.int32], orders: NDArray[np.uint32], mask: NDArray[np.bool_]) -> None:
+    """Mark the optimal points, given as unique ranks with their orders."""
+    objectives, count = ranks.shape
+    node, sizes = partition(orders)
+    starts = np.concatenate([[0], np.cumsum(sizes)])
+    members = np.empty(count, np.int32)
+    rows = np.empty((count, objectives), np.int32)
+    own_orders = np.empty((objectives, count), np.int16)
+    filled, where = np.empty((objectives, len(sizes)), np.int64), np.empty(count, np.int32)
+    lay_out(ranks, orders, node, starts, filled, where, members, rows, own_orders)
+    least, most = (reduce.reduceat(rows, starts[:-1], axis=0) for reduce in (np.minimum, np.maximum))
+    alive = np.ones(count, np.bool_)
+    queries = np.arange(count, dtype=np.int32)
+    sets = np.zeros((objectives, STEPS + 1, WORDS), np.uint64)
+    bounds = np.empty((objectives, STEPS), np.int32)
+    both = np.empty(WORDS, np.uint64)
+    for judge in least.sum(axis=1).argsort():
+        itself = np.array([judge])
+        others = np.flatnonzero((least[judge] < most).all(axis=1) & (sizes > 0))
+        for tiles in (itself, others[others != judge]):
+            if build(rows, own_orders, alive, starts[judge], starts[judge + 1], sets, bounds):
+                compare(rows, alive, starts, starts[judge], tiles, queries, sizes, sets, bounds, both)
+    mask[members] = alive
+
+
+def partition(orders: NDArray[np.uint32]) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+    """Halve the points at the median of one objective after another; give each point's tile, and the tiles' sizes."""
+    objectives, count = orders.shape
+    node = np.zeros(count, np.int32)
+    sizes = np.full(1, count)
+    level = 0
+    while sizes.max() > TILE:
+        left = (sizes + 1) // 2
+        halve(orders[level % objectives], node, left, np.zeros(len(sizes), np.int64))
+        sizes = np.stack([left, sizes - left], axis=1).ravel()
+        level += 1
+    return node, sizes
+
+
+@jit
+def halve(order: Any, node: Any, left: Any, seen: Any) -> None:
+    for place in range(len(order)):
+        point = order[place]
+        parent = node[point]
+        node[point] = 2 * parent + (seen[parent] >= left[parent])
+        seen[parent] += 1
+
+
+@jit
+def lay_out(
+    ranks: Any, orders: Any, node: Any, starts: Any, filled: Any, where: Any, members: Any, rows: Any, own_orders: Any
+) -> None:
+    """Store the points tile by tile: their ranks row by row, and each tile's own order in each objective.
+
+    Scratch: filled (objectives, tiles) int64, where (points,) int32.
+    """
+    objectives, count = ranks.shape
+    for k in range(objectives):
+        for tile in range(filled.shape[1]):
+            filled[k, tile] = starts[tile]
+        for place in range(count):
+            point = orders[k, place]
+            tile = node[point]
+            at = filled[k, tile]
+            filled[k, tile] += 1
+            if k == 0:
+                where[point] = at
+                members[at] = point
+                for other in range(objectives):
+                    rows[at, other] = ranks[other, point]
+            own_orders[k, at] = where[point] - starts[tile]
 
 
 @intrinsic  # type: ignore[untyped-decorator]
@@ -35,104 +112,80 @@ def lowest_bit(typing_context: Any, word: Any) -> Any:  # noqa: ARG001
 
 
 @jit
-def partition(orders: Any, tiles_wanted: int) -> Any:
-    """Halve the points at the median of one objective after another; return each point's tile and their number."""
-    objectives, count = orders.shape
-    node = np.zeros(count, np.int32)
-    sizes = np.full(1, count, np.int64)
-    level = 0
-    while len(sizes) < tiles_wanted:
-        seen = np.zeros(len(sizes), np.int64)
-        k = level % objectives
-        for place in range(count):
-            point = orders[k, place]
-            parent = node[point]
-            node[point] = 2 * parent + (seen[parent] >= (sizes[parent] + 1) // 2)
-            seen[parent] += 1
-        halves = np.empty(2 * len(sizes), np.int64)
-        for parent in range(len(sizes)):
-            halves[2 * parent] = (sizes[parent] + 1) // 2
-            halves[2 * parent + 1] = sizes[parent] - halves[2 * parent]
-        sizes = halves
-        level += 1
-    return node, sizes
-
-
-@jit
-def lay_out(ranks: Any, orders: Any, node: Any, starts: Any) -> Any:
-    """Store the points tile by tile: their ranks row by row, and each tile's own order in each objective."""
-    objectives, count = ranks.shape
-    tiles = len(starts) - 1
-    position = np.empty(count, np.int32)
-    members = np.empty(count, np.int32)
-    rows = np.empty((count, objectives), np.int32)
-    tile_orders = np.empty((objectives, count), np.int16)
-    for k in range(objectives):
-        filled = starts[:tiles].copy()
-        for place in range(count):
-            point = orders[k, place]
-            tile = node[point]
-            at = filled[tile]
-            filled[tile] += 1
-            if k == 0:
-                position[point] = at
-                members[at] = point
-                for other in range(objectives):
-                    rows[at, other] = ranks[other, point]
-            tile_orders[k, at] = position[point] - starts[tile]
-    return members, rows, tile_orders
-
-
-@jit
-def build(rows: Any, tile_orders: Any, alive: Any, start: int, end: int, sets: Any, bounds: Any) -> int:
+def build(rows: Any, own_orders: Any, alive: Any, start: int, end: int, sets: Any, bounds: Any) -> int:
     """Build the bit sets of one tile from its points that are alive; return how many these are."""
-    objectives = rows.shape[1]
     left = 0
-    for k in range(objectives):
+    for k in range(len(own_orders)):
         left = 0
         for place in range(start, end):
-            local = np.int64(tile_orders[k, place])
+            local = np.int64(own_orders[k, place])
             if not alive[start + local]:
                 continue
             step = left // STEP
             if left % STEP == 0:
                 bounds[k, step] = rows[start + local, k]
-                if step == 0:
-                    sets[k, 0, :] = np.uint64(0)
-                sets[k, step + 1, :] = sets[k, step, :]
+                for word in range(WORDS):
+                    sets[k, step + 1, word] = sets[k, step, word]
             sets[k, step + 1, local >> 6] |= np.uint64(1) << np.uint64(local & 63)
             left += 1
-        bounds[k, (left + STEP - 1) // STEP :] = 2**31 - 1
+        for step in range((left + STEP - 1) // STEP, STEPS):
+            bounds[k, step] = NONE
     return left
 
 
 @jit
-def dominated_by_tile(rows: Any, query: int, start: int, sets: Any, bounds: Any, both: Any) -> bool:
-    """Tell whether any point of the tile that the sets were built from dominates one point."""
+def compare(
+    rows: Any,
+    alive: Any,
+    starts: Any,
+    first: int,
+    tiles: Any,
+    queries: Any,
+    sizes: Any,
+    sets: Any,
+    bounds: Any,
+    both: Any,
+) -> None:
+    """Drop the points of some tiles that a point of the tile behind the sets dominates; `first` is its first point."""
+    for tile in tiles:
+        kept = starts[tile]
+        for place in range(starts[tile], starts[tile] + sizes[tile]):
+            query = queries[place]
+            queries[kept] = query
+            if dominated(rows, query, first, sets, bounds, both):
+                alive[query] = False
+            else:
+                kept += 1
+        sizes[tile] = kept - starts[tile]
+
+
+@jit
+def dominated(rows: Any, query: int, first: int, sets: Any, bounds: Any, both: Any) -> bool:
+    """Tell whether any point of the tile behind the sets dominates one point."""
     objectives = rows.shape[1]
     for k in range(objectives):
-        rank = rows[query, k]
-        if bounds[k, 0] >= rank:
+        if bounds[k, 0] >= rows[query, k]:
             return False
     for k in range(objectives):
         rank = rows[query, k]
-        step = np.int32(0)
-        for bound in range(STEPS):
-            step += np.int32(bounds[k, bound] < rank)
-        found = np.uint64(0)
-        if k == 0:
-            for word in range(WORDS):
-                both[word] = sets[0, step, word]
-        else:
-            for word in range(WORDS):
-                both[word] &= sets[k, step, word]
-                found |= both[word]
-            if found == 0:
-                return False
+        own = bounds[k]
+        step = 0
+        span = STEPS // 2
+        while span:
+            step += span * (own[step + span - 1] < rank)
+            span //= 2
+        step += own[step] < rank
+        any_left = np.uint64(0)
+        for word in range(WORDS):
+            bits = sets[k, step, word] & (both[word] | np.uint64(-(k == 0)))
+            both[word] = bits
+            any_left |= bits
+        if any_left == 0:
+            return False
     for word in range(WORDS):
         bits = both[word]
         while bits:
-            candidate = start + word * 64 + np.int64(lowest_bit(bits))
+            candidate = first + word * 64 + np.int64(lowest_bit(bits))
             bits &= bits - np.uint64(1)
             below = True
             for k in range(objectives):
@@ -140,80 +193,3 @@ def dominated_by_tile(rows: Any, query: int, start: int, sets: Any, bounds: Any,
             if below:
                 return True
     return False
-
-
-@jit
-def front_by_tiles(ranks: Any, orders: Any, mask: Any) -> None:
-    """Mark the optimal points, given as unique ranks with their orders."""
-    objectives, count = ranks.shape
-    node, sizes = partition(orders, (count + TILE - 1) // TILE)
-    tiles = len(sizes)
-    starts = np.zeros(tiles + 1, np.int64)
-    starts[1:] = np.cumsum(sizes)
-    members, rows, tile_orders = lay_out(ranks, orders, node, starts)
-    least, most, corner = corners(rows, starts)
-    alive = np.ones(count, np.bool_)
-    queries = np.arange(count).astype(np.int32)
-    pending = sizes.copy()
-    sets = np.empty((objectives, STEPS + 1, WORDS), np.uint64)
-    bounds = np.empty((objectives, STEPS), np.int32)
-    both = np.empty(WORDS, np.uint64)
-    for judge in np.argsort(corner):
-        start = starts[judge]
-        compare_tile(rows, tile_orders, alive, starts, judge, judge, queries, pending, sets, bounds, both, True)
-        left = build(rows, tile_orders, alive, start, starts[judge + 1], sets, bounds)
-        if left == 0:
-            continue
-        for tile in range(tiles):
-            comparable = tile != judge
-            for k in range(objectives):
-                comparable &= least[judge, k] < most[tile, k]
-            if comparable:
-                compare_tile(rows, tile_orders, alive, starts, judge, tile, queries, pending, sets, bounds, both, False)
-    for position in range(count):
-        mask[members[position]] = alive[position]
-
-
-@jit
-def corners(rows: Any, starts: Any) -> Any:
-    """Find the least and the greatest rank of each tile, and the sum of the least."""
-    tiles = len(starts) - 1
-    least = np.full((tiles, rows.shape[1]), 2**31 - 1, np.int32)
-    most = np.full((tiles, rows.shape[1]), -1, np.int32)
-    corner = np.zeros(tiles, np.int64)
-    for tile in range(tiles):
-        for position in range(starts[tile], starts[tile + 1]):
-            for k in range(rows.shape[1]):
-                least[tile, k] = min(least[tile, k], rows[position, k])
-                most[tile, k] = max(most[tile, k], rows[position, k])
-        corner[tile] = least[tile].sum()
-    return least, most, corner
-
-
-@jit
-def compare_tile(
-    rows: Any,
-    tile_orders: Any,
-    alive: Any,
-    starts: Any,
-    judge: int,
-    tile: int,
-    queries: Any,
-    pending: Any,
-    sets: Any,
-    bounds: Any,
-    both: Any,
-    itself: bool,
-) -> None:
-    """Drop the points of one tile that a point of the judging tile dominates."""
-    if itself and build(rows, tile_orders, alive, starts[judge], starts[judge + 1], sets, bounds) == 0:
-        return
-    kept = 0
-    for place in range(starts[tile], starts[tile] + pending[tile]):
-        query = queries[place]
-        if dominated_by_tile(rows, query, starts[judge], sets, bounds, both):
-            alive[query] = False
-        else:
-            queries[starts[tile] + kept] = query
-            kept += 1
-    pending[tile] = kept

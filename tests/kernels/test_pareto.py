@@ -252,3 +252,10 @@ def test_bad_input_is_named(call, message):
 def test_integers_and_lists_are_taken():
     assert non_dominated([[3, 1], [1, 3], [3, 3]]).tolist() == [True, True, False]
     assert non_dominated((np.array([1, 2]), np.array([2, 1], "f4"))).tolist() == [True, True]
+
+
+def test_several_tiles():
+    generator = np.random.default_rng(8)
+    points = generator.normal(size=(9000, 4))
+    points[:6000] /= np.linalg.norm(points[:6000], axis=1, keepdims=True)
+    assert np.array_equal(non_dominated(points), non_dominated_numpy(points))
