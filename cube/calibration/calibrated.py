@@ -279,7 +279,7 @@ class Calibration:
         inputs : Dataset
             With coords platform, mode, precision, topology, pruning and batch; what lacks one takes its default.
         level : float, optional
-            Adds `low` and `high` at this level.
+            Adds `low` and `high` at this level, and `extrapolates`.
 
         Returns
         -------

@@ -9,6 +9,7 @@ import numpy as np
 import xarray as xr
 
 from roofcube.calibration.facts import Rows, with_facts
+from roofcube.calibration.trust import statuses
 from roofcube.variables import attributes
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ OWN = {
     "low": {"units": "1/s", "long_name": "lower end of the interval of throughput"},
     "high": {"units": "1/s", "long_name": "upper end of the interval of throughput"},
     "power": {"units": "W", "long_name": "calibrated power under load"},
+    "extrapolates": {"units": "1", "long_name": "1 where the calibration extrapolates, 0 where it interpolates"},
 }
 
 
@@ -40,6 +42,9 @@ def tabulate(calibration: Calibration, inputs: xr.Dataset, level: float | None) 
     found = calibration.columns(rows, np.full(len(rows), np.nan), level)
     if level is None:
         found = {name: values for name, values in found.items() if name not in ("low", "high")}
+    if level is not None:
+        status, _ = statuses(calibration.engine, calibration.reach, rows, np.zeros(len(rows), dtype=bool))
+        found["extrapolates"] = np.where(status == "refused", np.nan, (status == "extrapolates").to_numpy())
     kept = tuple(dim for dim in DIMS if dim in inputs.dims)
     dropped = {dim: 0 for dim in DIMS if dim not in kept}
     result = {}

@@ -130,6 +130,9 @@ def test_tables_agree_with_rows(small):
         assert float(cube[name].sel(where)) == pytest.approx(one[name], rel=1e-12)
         assert cube[name].attrs["units"]
     assert bool(cube.predicted_throughput.sel(where | {"precision": "INT2"}).isnull())
+    assert float(cube.extrapolates.sel(where)) == 0
+    far = small.predict(rc.inputs("cifar10", platforms=["NCS2"], batch=[100_000]))
+    assert float(far.extrapolates.max()) == 1
 
 
 def test_wrong_arguments_say_what_to_do(calibration, rows):

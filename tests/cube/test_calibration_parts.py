@@ -1,0 +1,223 @@
+"""The parts of a calibration: gradient, fit, residual process, intervals, choices, dataflow."""
+
+from dataclasses import replace
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import roofcube as rc
+from roofcube.calibration import law
+from roofcube.calibration.choice import regret
+from roofcube.calibration.dataflow import fit_fill, interval_seen
+from roofcube.calibration.facts import TILES, distinct, facts_of, labelled, rows_of
+from roofcube.calibration.family import fit_family, prior_from, weak_prior
+from roofcube.calibration.fit import fit_law, spread
+from roofcube.calibration.intervals import Scores, pooled
+from roofcube.calibration.measured import measured
+from roofcube.calibration.residual import KERNEL, covariance, places, pulled
+from roofcube.errors import InvalidDataError
+
+COUNT = len(law.PARAMETERS)
+
+
+def rows_like(**columns):
+    table = pl.DataFrame(
+        {"platform": "NCS2", "precision": "FP16", "topology": "CNV", "pruning_percent": 50.0} | columns
+    )
+    return rows_of(labelled(table), facts_of(None))
+
+
+@pytest.fixture(scope="module")
+def many():
+    networks = rc.datasets.load_topologies().select("topology", "pruning_percent").filter(pl.col("topology") != "X")
+    table = networks.join(pl.DataFrame({"batch": [1, 2, 8, 64]}), how="cross")
+    return rows_of(labelled(table.with_columns(platform=pl.lit("NCS2"), precision=pl.lit("FP16"))), facts_of(None))
+
+
+# law ------------------------------------------------------------------------------------------------------------------
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.floats(-6, 6), min_size=COUNT, max_size=COUNT), st.integers(0, len(TILES) - 1))
+def test_the_gradient_is_that_of_the_law(theta, tile):
+    rows = rows_like(batch=[1, 7, 300])
+    theta = law.PRIOR_MEAN + np.array(theta)
+    feature = law.features(rows, tile)
+    _, gradient = law.log_time(feature, theta)
+    step = 1e-6
+    for place in range(COUNT):
+        moved = theta.copy()
+        moved[place] += step
+        slope = (law.log_time(feature, moved)[0] - law.log_time(feature, theta - (moved - theta))[0]) / (2 * step)
+        np.testing.assert_allclose(gradient[:, place], slope, atol=1e-6)
+
+
+def test_at_full_efficiency_and_no_overhead_the_law_is_the_sum_of_the_terms():
+    rows = rows_like(batch=[4])
+    feature = law.features(rows, 0)
+    fast = np.where(law.EFFICIENCY, -60.0, -60.0)
+    assert np.exp(law.log_time(feature, fast)[0]) == pytest.approx(feature[:, law.EFFICIENCY].sum())
+    peak = 4 * 118922752 / 0.5e12
+    compute = feature[0, 3] + feature[0, 4]
+    assert compute == pytest.approx(peak, rel=0.02)
+    assert compute >= peak * (1 - 1e-12)
+
+
+def test_everything_three_times_as_fast_keeps_the_parameters(many):
+    faster = replace(
+        many,
+        machines=tuple(
+            replace(one, peak=3 * one.peak, reference=3 * one.reference, bandwidth=3 * one.bandwidth)
+            for one in many.machines
+        ),
+    )
+    np.testing.assert_allclose(law.features(many, 1), 3 * law.features(faster, 1))
+
+
+def test_known_parameters_are_found_again(many):
+    truth = law.PRIOR_MEAN + np.array([0.5, -0.5, 0.3, -0.8, 1.0, -0.2, 0.4, -0.6])
+    feature = law.features(many, 0)
+    group = np.zeros(len(many), dtype=int)
+    target = law.log_time(feature, truth)[0]
+    found = fit_law(feature, target, group, 1, weak_prior())
+    np.testing.assert_allclose(law.log_time(feature, found.theta)[0], target, atol=0.02)
+    # an outlier of a factor of 20 hardly moves the others
+    dirty = target.copy()
+    dirty[5] += 3.0
+    robust = fit_law(feature, dirty, group, 1, weak_prior())
+    assert np.median(np.abs(law.log_time(feature, robust.theta)[0] - target)) < 0.05
+    assert robust.noise[5] == robust.noise.max() > 10
+
+
+def test_groups_differ_from_their_family_and_unseen_ones_are_the_family():
+    theta = np.concatenate([np.zeros(COUNT), np.full(COUNT, 0.1), np.full(COUNT, -0.1)])
+    np.testing.assert_allclose(spread(theta, 2), [[0.1] * COUNT, [-0.1] * COUNT, [0.0] * COUNT])
+
+
+def test_a_new_family_learns_where_the_others_are():
+    others = [np.tile(law.PRIOR_MEAN + shift, (len(TILES), 1)) for shift in (1.9, 2.0, 2.1)]
+    learnt = prior_from(others)[0]
+    assert (learnt.mean > law.PRIOR_MEAN + 1).all()
+    assert (np.diag(learnt.covariance) < np.diag(weak_prior().covariance)).all()
+    np.testing.assert_array_equal(prior_from([])[0].mean, law.PRIOR_MEAN)
+
+
+# residual -------------------------------------------------------------------------------------------------------------
+
+
+def test_summing_by_batch_first_changes_nothing(many):
+    here, there = places(many), places(many.take(np.arange(0, len(many), 3)))
+    pull = np.random.default_rng(0).standard_normal(len(there.size))
+    np.testing.assert_allclose(pulled(KERNEL, here, there, pull), covariance(KERNEL, here, there) @ pull, atol=1e-12)
+
+
+def test_the_model_goes_through_its_rows_and_doubts_far_from_them(many):
+    few = np.flatnonzero(many.net("topology") == "CNV")
+    rows = many.take(few)
+    target = law.log_time(law.features(rows, 0), law.PRIOR_MEAN)[0] + 0.1 * np.sin(np.log2(rows.batch))
+    model = fit_family(rows, target, [weak_prior()] * len(TILES))
+    assert np.abs(model.log_time(rows) - target).max() < 0.05
+    far = many.take(np.flatnonzero(many.net("topology") == "MLP"))
+    assert model.deviation(far).mean() > 2 * model.deviation(rows).mean()
+
+
+def test_deviations_between_knots_are_close_to_exact(many):
+    few = np.flatnonzero(many.net("topology") == "CNV")
+    rows = many.take(few)
+    target = law.log_time(law.features(rows, 0), law.PRIOR_MEAN)[0]
+    model = fit_family(rows, target, [weak_prior()] * len(TILES))
+    between = replace(rows, batch=rows.batch * 1.3)
+    np.testing.assert_allclose(model.deviation(between), model._deviation(between), rtol=0.02)
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(-1, 2), st.floats(0, 5)), min_size=1, max_size=30))
+def test_distinct_rows_rebuild_the_table(rows):
+    columns = [np.array(column, dtype="f8") for column in zip(*rows, strict=True)]
+    first, place = distinct(*columns)
+    assert len(first) == len(set(rows))
+    for column in columns:
+        np.testing.assert_array_equal(column[first][place], column)
+
+
+# intervals ------------------------------------------------------------------------------------------------------------
+
+
+@settings(deadline=None)
+@given(st.integers(0, 10_000), st.sampled_from([0.5, 0.8, 0.9]))
+def test_at_least_the_level_of_the_scores_lies_inside(seed, level):
+    generator = np.random.default_rng(seed)
+    scores = Scores(generator.exponential(1, 60), np.full(60, 0.1), np.repeat(np.arange(6), 10))
+    half = scores.half_width(np.full(60, 0.1), level)
+    assert (scores.error <= half).mean() >= level
+    wider = scores.half_width(np.full(60, 0.2), level)
+    np.testing.assert_allclose(wider, 2 * half)
+
+
+def test_without_scores_the_model_is_taken_with_caution():
+    nothing = pooled([])
+    assert nothing.half_width(np.array([0.1]), 0.9)[0] == pytest.approx(2 * 1.645 * 0.1, rel=1e-3)
+
+
+def test_networks_weigh_the_same_whatever_their_rows():
+    scores = Scores(np.array([0.1] * 90 + [1.0] * 2), np.full(92, 0.1), np.array([0] * 90 + [1] * 2))
+    assert scores.half_width(np.array([0.1]), 0.6)[0] == 1.0
+
+
+# choices, dataflow, facts ---------------------------------------------------------------------------------------------
+
+
+def test_perfect_predictions_regret_nothing_and_a_wrong_order_does():
+    batch, accuracy = np.ones(4), np.array([80.0, 85.0, 90.0, 95.0])
+    seconds = np.log(np.array([0.001, 0.002, 0.004, 0.008]))
+    assert set(regret(batch, seconds, seconds, accuracy)) == {(0.0, False)}
+    outcomes = regret(batch, seconds, seconds[::-1], accuracy)
+    assert any(miss for _, miss in outcomes)
+    assert any(loss > 0.4 for loss, _ in outcomes)
+
+
+def test_the_fill_of_a_pipeline_is_found():
+    batch = [1, 2, 4, 8, 16, 64]
+    rate = [b / (1e-3 * (b + 3)) for b in batch]
+    table = pl.DataFrame(
+        {
+            "platform": "ZCU104-FINN",
+            "precision": "INT4",
+            "topology": "CNV",
+            "pruning_percent": 50.0,
+            "batch": batch,
+            "throughput_compute_per_s": rate,
+            "initiation_interval_s": [1e-3] * len(batch),
+        }
+    )
+    assert fit_fill(measured(table, facts_of(None))).inputs == pytest.approx(3.0)
+    blind = fit_fill(measured(table.drop("initiation_interval_s"), facts_of(None)))
+    assert blind.inputs == pytest.approx(3.0, rel=0.15)
+    assert np.isnan(interval_seen(np.array([1.0, 2.0]), np.zeros(2)))
+    assert fit_fill(measured(table[:1].drop("initiation_interval_s"), facts_of(None))).inputs == 2.5
+
+
+def test_networks_from_inputs_equal_those_from_the_layer_table():
+    inputs = rc.inputs("cifar10")
+    if "layer_patches" not in inputs:
+        pytest.skip("the inputs carry no patches yet")
+    for pruning in (100.0, 12.5):
+        mine, embedded = facts_of(inputs).networks["CNV", pruning], facts_of(None).networks["CNV", pruning]
+        assert mine == embedded
+
+
+def test_hypothetical_hardware_with_its_own_dims_is_refused():
+    inputs = rc.inputs("cifar10")
+    inputs["peak_compute"] = inputs["peak_compute"].expand_dims(peak=[1.0, 2.0])
+    with pytest.raises(InvalidDataError, match="dims of its own"):
+        facts_of(inputs)
+
+
+def test_threads_that_add_nothing_mark_another_set_up():
+    table = rc.datasets.load_measurements().filter(pl.col("platform") == "ZCU104-DPU")
+    data = measured(table, facts_of(None))
+    left = data.table.filter(pl.Series(~data.usable))
+    assert set(left["topology"]) == {"MobileNetv1"}
+    assert left.height == 8
