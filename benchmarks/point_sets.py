@@ -11,28 +11,53 @@ if TYPE_CHECKING:
 
     from numpy.typing import DTypeLike, NDArray
 
-__all__ = ["KINDS", "anti_correlated", "correlated", "point_set", "roofline", "uniform"]
+__all__ = [
+    "KINDS",
+    "anti_correlated",
+    "correlated",
+    "few_values",
+    "point_set",
+    "roofline",
+    "simplex",
+    "thin",
+    "uniform",
+]
 
 
 def uniform(generator: np.random.Generator, count: int, objectives: int) -> NDArray[np.float64]:
-    """Independent uniform objectives."""
+    """Draw objectives independently."""
     return generator.random((count, objectives))
 
 
 def correlated(generator: np.random.Generator, count: int, objectives: int) -> NDArray[np.float64]:
-    """Objectives that mostly rise together: a shared normal part and a third as much of their own."""
+    """Draw objectives that mostly rise together: a shared normal part and a third as much of their own."""
     return generator.normal(size=(count, 1)) + 0.3 * generator.normal(size=(count, objectives))
 
 
 def anti_correlated(generator: np.random.Generator, count: int, objectives: int) -> NDArray[np.float64]:
-    """A thin, noisy simplex: what is gained in one objective is lost in the others."""
+    """Draw around a simplex: what is gained in one objective is lost in the others."""
+    return simplex(generator, count, objectives) + 0.05 * generator.normal(size=(count, 1))
+
+
+def thin(generator: np.random.Generator, count: int, objectives: int) -> NDArray[np.float64]:
+    """Draw close to a simplex, so that most of the points, up to their number, are optimal."""
+    return simplex(generator, count, objectives) + 0.001 * generator.normal(size=(count, 1))
+
+
+def simplex(generator: np.random.Generator, count: int, objectives: int) -> NDArray[np.float64]:
+    """Draw evenly from the simplex, where every point is optimal."""
     shares = generator.exponential(size=(count, objectives))
-    plane = shares / shares.sum(axis=1, keepdims=True)
-    return plane + 0.05 * generator.normal(size=(count, 1))
+    plane: NDArray[np.float64] = shares / shares.sum(axis=1, keepdims=True)
+    return plane
+
+
+def few_values(generator: np.random.Generator, count: int, objectives: int) -> NDArray[np.float64]:
+    """Draw from ten whole numbers, so that ties and equal points abound."""
+    return generator.integers(0, 10, size=(count, objectives)).astype(np.float64)
 
 
 def roofline(generator: np.random.Generator, count: int, objectives: int) -> NDArray[np.float64]:
-    """Heavy-tailed design points: latency, energy, area, error and memory of random hardware running random networks.
+    """Draw heavy-tailed designs: latency, energy, error, area and memory of random networks on random hardware.
 
     Compute peak, bandwidth, operations and weights are log-uniform over three to four decades; precision and pruning
     take few values, so that error and memory have many ties.
@@ -59,7 +84,9 @@ def roofline(generator: np.random.Generator, count: int, objectives: int) -> NDA
 KINDS: dict[str, Callable[[np.random.Generator, int, int], NDArray[np.float64]]] = {
     "anti-correlated": anti_correlated,
     "correlated": correlated,
+    "few values": few_values,
     "roofline": roofline,
+    "thin": thin,
     "uniform": uniform,
 }
 
