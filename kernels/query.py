@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 __all__ = ["Limit", "Query", "ask"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
-FOLD_STEPS = (1 << 19, 1 << 18, FOLD_POINTS)
-TABLE_POINTS = 1 << 21  # entries of all tables together; with their pyramids about 80 MB in f4
+FOLD_STEPS = (1 << 19, 1 << 18, FOLD_POINTS, 1 << 15)
+PYRAMID_POINTS = 1 << 22  # entries of the pyramids over all tables: 32 MB in f4, both ends
 
 
 @dataclass(frozen=True)
@@ -162,7 +162,7 @@ def ask(
     needed = {name: outputs[name] for name in dict.fromkeys(names)}
     for limit in FOLD_STEPS if points is None else (points,):
         folded, graph = fold(space, needed, points=limit)
-        if sum(table.size for table in folded.tables.values()) <= TABLE_POINTS:
+        if sum(_pyramid_points(table) for table in folded.tables.values()) <= PYRAMID_POINTS:
             break
     used = frozenset[str]().union(*(folded.axes_of(node) for node in graph.values())) if graph else frozenset[str]()
     empty = {axis for axis, size in zip(space.axes, space.sizes, strict=True) if size == 0}
@@ -172,3 +172,8 @@ def ask(
     copies = prod(size for axis, size in sizes.items() if axis not in {*per, *others})
     ordered = folded.reordered([*kept, *others])
     return Query(ordered, graph, len(kept), tuple(objectives), tuple(limits), copies)
+
+
+def _pyramid_points(table: Array) -> float:
+    """Estimate the entries of a table with its index trees: half as many again for every axis."""
+    return float(table.size * 1.5 ** sum(length > 1 for length in table.shape))
