@@ -58,7 +58,7 @@ def survivors(columns: Columns, threads: int) -> tuple[NDArray[np.int64], NDArra
 
 def sampled_pivots(columns: Columns) -> tuple[NDArray[Any], int, float]:
     """Choose pivots from a sample; return them, their number and the share of the sample that they leave."""
-    size = SMALL_SAMPLE if len(columns[0]) < 100_000 else LARGE_SAMPLE
+    size = SMALL_SAMPLE if len(columns[0]) < 500_000 else LARGE_SAMPLE
     # at random within equal strides, as regular strides resonate with grids
     indices = ((np.arange(size) + DRAWN[:size]) * (len(columns[0]) / size)).astype(np.int64)
     sample = gathered(columns, np.minimum(indices, len(columns[0]) - 1))

@@ -47,7 +47,12 @@ def choose_pivots(
     for index in range(kept):
         if dead[index] or found == CANDIDATES:
             continue
-        for k in range(objectives):
+        column = sample[0]
+        value = column[index]
+        for other in range(kept):
+            less[other] = column[other] < value
+            greater[other] = column[other] > value
+        for k in range(1, objectives):
             column = sample[k]
             value = column[index]
             for other in range(kept):
@@ -56,15 +61,17 @@ def choose_pivots(
         dominated = False
         for other in range(kept):
             dominated |= less[other] & (not greater[other])
-        row = beats[found]
-        for other in range(kept):
-            beaten = greater[other] & (not less[other]) & (not dominated)
-            dead[other] |= beaten
-            row[other >> 6] |= np.uint64(beaten) << np.uint64(other & 63)
-            less[other] = False
-            greater[other] = False
+        if dominated:
+            continue
+        for word_index in range(beats.shape[1]):
+            beaten = np.uint64(0)
+            for bit in range(64):
+                other = word_index * 64 + bit
+                dead[other] |= greater[other] & (not less[other])
+                beaten |= np.uint64(greater[other] & (not less[other])) << np.uint64(bit)
+            beats[found, word_index] = beaten
         candidates[found] = index
-        found += not dominated
+        found += 1
     chosen = 0
     left: Any = kept
     while chosen < len(pivots):
