@@ -129,3 +129,41 @@ def test_predict_a_cube_of_a_million_points(benchmark, rows, model):
         rc.predict, args=(inputs,), kwargs={"assumptions": assumptions}, rounds=3, warmup_rounds=1
     )
     assert cube.predicted_throughput.size == 999_000
+
+
+KEY = ["platform", "mode", "precision", "topology", "pruning_percent", "batch"]
+POINTS = (3, 5, 7)
+
+
+def error_after(rows, family, target, points):
+    """Median error on the other rows of a platform once the first of its suggested rows were measured."""
+    known = rows.filter(pl.col("family") != family)
+    seven = rc.calibrate(known).suggest(max(points), candidates=target)
+    found = {}
+    for count in points:
+        chosen = seven.head(count).select(KEY)
+        picked, rest = (target.join(chosen, on=KEY, how=how) for how in ("semi", "anti"))
+        if seven.height >= count and rest.height:
+            predicted = rc.calibrate(pl.concat([known, picked])).predict(rest, level=None)
+            ratio = predicted["predicted_throughput"] / predicted["throughput_compute_per_s"]
+            found[count] = float((ratio - 1).abs().median())
+    return found
+
+
+def test_new_platform_after_suggested_points(benchmark, rows, data):
+    """Nothing of the platform's family is known before; mean of the median errors over 16 platforms, modes, precisions."""
+    families = rc.datasets.load_platforms().select("platform", "family", "dataflow").unique()
+    scored = rows[data.table["row"].filter(pl.Series(data.scored))]
+    scored = scored.join(families, on="platform", how="left", maintain_order="left")
+    targets = scored.filter(~pl.col("dataflow")).group_by("platform", "mode", "precision", maintain_order=True)
+
+    def run():
+        return [error_after(scored, table["family"][0], table, POINTS) for _, table in targets]
+
+    found = benchmark.pedantic(run, rounds=1)
+    mean = {count: float(np.mean([one[count] for one in found if count in one])) for count in POINTS}
+    benchmark.extra_info.update({f"{count} points": round(value, 3) for count, value in mean.items()})
+    print(f"\nnew platform after suggested points: {mean}")
+    assert mean[3] < 0.20
+    assert mean[5] < 0.11
+    assert mean[7] < 0.07

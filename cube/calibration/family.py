@@ -23,6 +23,7 @@ Array = np.ndarray[Any, np.dtype[Any]]
 
 # rows at a time: a block times the training rows of the largest embedded family is 30 MB
 BLOCK = 8192
+SEED = 20210
 # batches per octave at which deviations are computed
 KNOTS = 8
 # a structure whose evidence is this much below the best is left out
@@ -139,7 +140,7 @@ def prior_from(others: Sequence[Array]) -> tuple[Prior, ...]:
     return tuple(priors)
 
 
-def fit_family(rows: Rows, target: Array, priors: Sequence[Prior]) -> FamilyModel:
+def fit_family(rows: Rows, target: Array, priors: Sequence[Prior], *, draws: int = 0) -> FamilyModel:
     """Fit every structure to the rows of a family and weigh them by evidence.
 
     Parameters
@@ -150,6 +151,8 @@ def fit_family(rows: Rows, target: Array, priors: Sequence[Prior]) -> FamilyMode
         ln seconds per batch.
     priors : sequence of Prior
         One for each structure.
+    draws : int
+        How many more centres of the prior to try, for a family of few rows.
     """
     hardware, group = np.unique(rows.hardware, return_inverse=True)
     place, count = places(rows), len(hardware)
@@ -159,14 +162,21 @@ def fit_family(rows: Rows, target: Array, priors: Sequence[Prior]) -> FamilyMode
     weight = np.exp(-0.5 * (evidence - evidence.min()))
     weight = np.where(weight / weight.sum() < NEGLIGIBLE, 0.0, weight)
     weight /= weight.sum()
-    structures = tuple(
-        Structure(
-            tile,
-            float(weight[tile]),
-            posterior(inputs[tile], target, group, count, place, priors[tile], solutions[tile]),
-        )
-        for tile in range(len(TILES))
-        if weight[tile]
-    )
+    structures = []
+    for tile in np.flatnonzero(weight).tolist():
+        centres = _centres(priors[tile], draws)
+        for prior in centres:
+            found = solutions[tile] if prior is priors[tile] else fit_law(inputs[tile], target, group, count, prior)
+            conditioned = posterior(inputs[tile], target, group, count, place, prior, found)
+            structures.append(Structure(tile, float(weight[tile]) / len(centres), conditioned))
     modes = np.array([one.theta[: inputs[0].shape[1]] for one in solutions])
-    return FamilyModel(tuple(int(one) for one in hardware), structures, modes)
+    return FamilyModel(tuple(int(one) for one in hardware), tuple(structures), modes)
+
+
+def _centres(prior: Prior, draws: int) -> list[Prior]:
+    """Give the prior and, for a family of few rows, the same around plausible centres: one fit alone is too sure."""
+    root, generator = np.linalg.cholesky(prior.covariance), np.random.default_rng(SEED)
+    moved = [
+        Prior(prior.mean + root @ generator.standard_normal(len(prior.mean)), prior.covariance) for _ in range(draws)
+    ]
+    return [prior, *moved]
