@@ -12,7 +12,7 @@ from roofcube.kernels.query import Limit
 from roofcube.sweep import points
 from roofcube.sweep.limits import FLAGS
 from roofcube.sweep.space import asked
-from roofcube.sweep.winners import over_groups
+from roofcube.sweep.winners import kept_labels, over_groups
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,8 +37,8 @@ def counted(sweep: Sweep, where: Where, per: Sequence[str], by: str | None) -> x
     counts = sweep._engine.count(found.query, by=by, codes=tuple(map(float, meanings.values())))
     spread = over_groups(sweep, found, per, counts, 0).astype(np.int64)
     if by is None:
-        return _dataset(sweep, per, (), spread[..., 0], {})
-    return _dataset(sweep, per, ("reason",), spread, {"reason": list(meanings)})
+        return kept_labels(_dataset(sweep, per, (), spread[..., 0], {}), found, per)
+    return kept_labels(_dataset(sweep, per, ("reason",), spread, {"reason": list(meanings)}), found, per)
 
 
 def histogram(sweep: Sweep, variable: str, bins: int | Sequence[float], where: Where, per: Sequence[str]) -> xr.Dataset:
@@ -50,7 +50,8 @@ def histogram(sweep: Sweep, variable: str, bins: int | Sequence[float], where: W
     spread = over_groups(sweep, found, per, counts, 0).astype(np.int64)
     described = points.attributes_of(sweep.model, variable)
     coords = {"bin_low": ("bin", edges[:-1], described), "bin_high": ("bin", edges[1:], described)}
-    return _dataset(sweep, per, ("bin",), spread, coords).assign_attrs(variable=variable)
+    made = _dataset(sweep, per, ("bin",), spread, coords).assign_attrs(variable=variable)
+    return kept_labels(made, found, per)
 
 
 def edges_of(sweep: Sweep, variable: str, bins: int | Sequence[float], where: Where) -> Array:

@@ -32,10 +32,8 @@ def crossover(
     changes[..., 1:] = found[..., 1:] & found[..., :-1] & (winner[..., 1:] != winner[..., :-1])
     at = np.nonzero(changes)
     before = (*at[:-1], at[-1] - 1)
-    labels = _labels(sweep, along)
-    table: dict[str, Any] = {
-        dim: ("crossover", _labels(sweep, dim)[place]) for dim, place in zip(per, at, strict=False)
-    }
+    labels = _labels(best, along)
+    table: dict[str, Any] = {dim: ("crossover", _labels(best, dim)[place]) for dim, place in zip(per, at, strict=False)}
     table |= {
         "before": ("crossover", labels[before[-1]], {"long_name": f"last {along} before the change"}),
         "after": ("crossover", labels[at[-1]], {"long_name": f"first {along} after the change"}),
@@ -55,6 +53,5 @@ def crossover(
     return xr.Dataset({**variables, **renamed}, coords=own, attrs=sweep.attrs)
 
 
-def _labels(sweep: Sweep, dim: str) -> Any:
-    coordinate = sweep.model.coords.get(dim)
-    return np.arange(sweep.sizes[dim]) if coordinate is None else coordinate.values
+def _labels(best: xr.Dataset, dim: str) -> Any:
+    return best[dim].values if dim in best.coords else np.arange(best.sizes[dim])

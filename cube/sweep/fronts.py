@@ -97,6 +97,6 @@ def with_probability(sweep: Sweep, objectives: Objectives, **how: Any) -> xr.Dat
     from roofcube.probability import LOW
 
     if LOW not in sweep.model.outputs:
-        msg = "`probability`: expected a calibration as `assumptions`, which has intervals, got a model without; calibrate first"
+        msg = "`probability`: expected a calibration as `assumptions`, got a model without intervals; calibrate first"
         raise InvalidDataError(msg)
     return pareto(sweep.compute(), {name: _sense(sign) for name, sign in objectives}, probability=True, **how)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cached_property
 from math import prod
 from typing import TYPE_CHECKING, Any, Literal
@@ -20,7 +21,7 @@ from roofcube.sweep.space import Asked, asked, ordered_dims, space_of
 from roofcube.variables import sense_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
 __all__ = ["Sweep"]
 
@@ -391,14 +392,12 @@ class Sweep:
         return 1 if chosen == "max" else -1
 
     def _objectives(self, objectives: Mapping[str, Sense] | Sequence[str]) -> tuple[tuple[str, int], ...]:
-        if isinstance(objectives, str):
-            objectives = [objectives]
-        if not hasattr(objectives, "items"):
-            objectives = dict.fromkeys(objectives)  # type: ignore[arg-type]
-        if not objectives:
+        listed = [objectives] if isinstance(objectives, str) else objectives
+        given = listed if isinstance(listed, Mapping) else dict.fromkeys(listed)
+        if not given:
             msg = '`objectives`: expected one or more, got none; give for example {"predicted_throughput": "max"}'
             raise InvalidDataError(msg)
-        return tuple((name, self._sign(name, sense)) for name, sense in objectives.items())  # type: ignore[union-attr]
+        return tuple((name, self._sign(name, sense)) for name, sense in given.items())
 
     def _dims(self, what: str, names: Names) -> list[str]:
         listed = [] if names is None else [names] if isinstance(names, str) else list(names)

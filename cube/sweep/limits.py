@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from roofcube.datasets import canonical
 from roofcube.errors import InvalidDataError, unknown_label
 from roofcube.kernels.query import Limit
+from roofcube.labels import column_of
 from roofcube.variables import BOUNDS, INFEASIBLE
 
 if TYPE_CHECKING:
@@ -68,11 +70,26 @@ def _labels_kept(name: str, labels: Array, wanted: Any) -> Array:
         kept &= (labels <= high) if high is not None else True
         return np.flatnonzero(kept)
     listed = [wanted] if isinstance(wanted, str) or not hasattr(wanted, "__iter__") else list(wanted)
-    known = set(labels.tolist())
-    for label in listed:
-        if label not in known:
-            raise unknown_label(name, label, labels.tolist())
-    return np.flatnonzero(np.isin(labels, listed)) if listed else np.zeros(0, dtype=np.intp)
+    known = labels.tolist()
+    kept = {_label(name, one, known) for one in listed}
+    return np.array([place for place, label in enumerate(known) if label in kept], dtype=np.intp)
+
+
+def _label(name: str, wanted: Any, known: list[Any]) -> Any:
+    """Find a label by its own name or an alias; percentages and counts also as text."""
+    if wanted in known:
+        return wanted
+    alias: Any = wanted
+    if isinstance(wanted, str):
+        alias = canonical(column_of(name), wanted)
+        if known and isinstance(known[0], float | int):
+            try:
+                alias = float(alias.removesuffix("%"))
+            except ValueError:
+                alias = wanted
+    if alias not in known:
+        raise unknown_label(name, wanted, known)
+    return alias
 
 
 def _limit(name: str, wanted: Any) -> Limit:

@@ -25,7 +25,10 @@ def at(sweep: Sweep, table: Any) -> xr.Dataset:
         if column_of(dim) not in rows.columns and dim in rows.columns:
             rows = rows.rename({dim: column_of(dim)})
         if sweep.sizes[dim] != 1 and column_of(dim) not in rows.columns:
-            msg = f"`table`: expected a column {column_of(dim)!r}, got {rows.columns}; add it, the space has {sweep.sizes[dim]} labels"
+            msg = (
+                f"`table`: expected a column {column_of(dim)!r}, got {rows.columns}; add it, "
+                f"the space has {sweep.sizes[dim]} labels along {dim}"
+            )
             raise InvalidDataError(msg)
     where = places(_coordinates(sweep), rows, dims=sweep.dims)
     zero = np.zeros(rows.height, dtype=np.int64)

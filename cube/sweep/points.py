@@ -60,9 +60,10 @@ def check_size(model: Model, points: int, what: str) -> None:
 def values_at(model: Model, space: Space, indices: Sequence[Array]) -> dict[str, Array]:
     """Evaluate every output at points given by one index array a dim."""
     n = len(indices[0]) if indices else 1
-    parts: list[dict[str, Array]] = []
-    for start in range(0, max(n, 1), CHUNK):
-        parts.append(space.at([index[start : start + CHUNK] for index in indices], model.outputs))
+    parts = [
+        space.at([index[start : start + CHUNK] for index in indices], model.outputs)
+        for start in range(0, max(n, 1), CHUNK)
+    ]
     return {name: flagged(name, np.concatenate([part[name] for part in parts])) for name in model.outputs}
 
 

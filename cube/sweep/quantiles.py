@@ -12,7 +12,7 @@ from roofcube.kernels.query import Limit
 from roofcube.sweep import points
 from roofcube.sweep.counts import check_cells
 from roofcube.sweep.space import asked
-from roofcube.sweep.winners import groups_of
+from roofcube.sweep.winners import groups_of, kept_labels
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -52,6 +52,7 @@ def quantile(sweep: Sweep, variable: str, q: float | Sequence[float], where: Whe
     made = xr.Dataset(
         {variable: ((*per, "quantile"), result, described)}, coords={**own, "quantile": wanted}, attrs=sweep.attrs
     )
+    made = kept_labels(made, found, per)
     return made.isel(quantile=0) if np.ndim(q) == 0 else made
 
 
@@ -106,7 +107,7 @@ def _edges(low: int, high: int, bins: int) -> list[int]:
 
 
 def key_of(value: float, dtype: str) -> int:
-    """Number the floats in ascending order; both zeros are 0."""
+    """Give the number of a float in ascending order; both zeros are 0."""
     kind = np.dtype(dtype)
     bits = int(np.array(value, dtype=kind).view(f"u{kind.itemsize}"))
     sign = 1 << (8 * kind.itemsize - 1)

@@ -1,4 +1,4 @@
-"""From a labelled model to the label-free space and queries that the kernels work on, and back to indices along dims."""
+"""From a labelled model to the label-free space and queries of the kernels, and back to indices along dims."""
 
 from __future__ import annotations
 

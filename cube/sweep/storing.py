@@ -70,8 +70,8 @@ def compute(sweep: Sweep) -> xr.Dataset:
     needed, limit = stored_bytes(sweep), memory_limit()
     if needed > limit:
         msg = (
-            f"`compute`: expected results within {limit / 1e9:,.2f} GB, got {needed / 1e9:,.2f} GB for {sweep.size:,} points; "
-            "use `to_zarr(path)`, or a reduction that stores nothing (best, top, pareto, count, histogram, quantile), "
+            f"`compute`: expected results within {limit / 1e9:,.2f} GB, got {needed / 1e9:,.2f} GB for "
+            f"{sweep.size:,} points; use `to_zarr(path)`, or a reduction that stores nothing (best, top, pareto, count, histogram, quantile), "
             "or raise the limit with `roofcube.set_options(memory=...)`"
         )
         raise MemoryLimitError(msg)
@@ -87,7 +87,10 @@ def to_zarr(sweep: Sweep, path: Any) -> xr.Dataset:
     key = _fingerprint(sweep)
     if target.exists():
         if _key_of(target) != key:
-            msg = f"`to_zarr`: expected a new path or a store of the same sweep, got {str(target)!r} with other content; remove it or choose another path"
+            msg = (
+                f"`to_zarr`: expected a new path or a store of the same sweep, got {str(target)!r} with other content; "
+                "remove it or choose another path"
+            )
             raise InvalidDataError(msg)
         return xr.open_dataset(target, engine="zarr", consolidated=False)
     if beside.exists() and _key_of(beside) != key:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from roofcube.sweep.lazy import Sweep
     from roofcube.sweep.limits import Where
 
-__all__ = ["group_indices", "groups_of", "labelled", "over_groups", "top"]
+__all__ = ["group_indices", "groups_of", "kept_labels", "labelled", "over_groups", "top"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -52,6 +52,11 @@ def over_groups(sweep: Sweep, found: Asked, per: Sequence[str], values: Array, e
     return spread.reshape([sweep.sizes[dim] for dim in per] + list(values.shape[1:]))
 
 
+def kept_labels(result: xr.Dataset, found: Asked, per: Sequence[str]) -> xr.Dataset:
+    """Leave only the labels of groups that limits on labels kept."""
+    return result.isel({dim: found.chosen[dim] for dim in per if dim in found.chosen})
+
+
 def labelled(sweep: Sweep, found: Asked, best: Any, per: Sequence[str]) -> xr.Dataset:
     """Label the winner of each group."""
     cells, group = group_indices(sweep, found, per)
@@ -73,7 +78,7 @@ def labelled(sweep: Sweep, found: Asked, best: Any, per: Sequence[str]) -> xr.Da
         blank = np.where(won, array, np.asarray(empty, dtype=array.dtype)).reshape(shape)
         variables[name] = (tuple(per), blank, points.attributes_of(sweep.model, name))
     variables["found"] = (tuple(per), won.reshape(shape), {"long_name": "whether any point meets the limits"})
-    return xr.Dataset(variables, coords=coords, attrs=sweep.attrs)
+    return kept_labels(xr.Dataset(variables, coords=coords, attrs=sweep.attrs), found, per)
 
 
 def _nothing(sweep: Sweep, n: int) -> dict[str, Array]:
@@ -93,7 +98,7 @@ def _winner_coords(sweep: Sweep, indices: list[Array], won: Array, per: Sequence
 
 
 def groups_of(sweep: Sweep, found: Asked, per: Sequence[str]) -> Iterator[tuple[int, dict[str, int]]]:
-    """Go through the groups of the whole `per` dims that limits on labels left: (query's group, index along each dim)."""
+    """Go through the groups that limits on labels left: (group of the query, index along each dim)."""
     cells, group = group_indices(sweep, found, per)
     for row, number in enumerate(group.tolist()):
         if number >= 0:

@@ -239,8 +239,10 @@ def check_best(case: Case, sweep: rc.Sweep, objectives: dict, where: dict, per: 
     axes = [case.dims.index(dim) for dim in per]
     rest = [k for k in range(len(case.dims)) if k not in axes]
     order = axes + rest
-    groups = int(np.prod([case.shape[k] for k in axes], dtype=int))
-    flat = np.arange(key.size).reshape(case.shape).transpose(order).reshape(groups, key.size // max(groups, 1))
+    flat = kept_groups(case, np.arange(key.size).reshape(case.shape).transpose(order), where, per)
+    assert flat.shape[: len(per)] == best["found"].transpose(*per).shape, context
+    groups = int(np.prod(flat.shape[: len(per)], dtype=int))
+    flat = flat.reshape(groups, flat.size // max(groups, 1))
     stacked = {dim: best[dim].broadcast_like(best["found"]).transpose(*per).values.ravel() for dim in case.dims}
     for group in range(groups):
         points = flat[group]
@@ -253,6 +255,15 @@ def check_best(case: Case, sweep: rc.Sweep, objectives: dict, where: dict, per: 
             place = np.unravel_index(first, case.shape)
             expected = [case.inputs[dim].values[k] for dim, k in zip(case.dims, place, strict=True)]
             assert [stacked[dim][group] for dim in case.dims] == expected, context
+
+
+def kept_groups(case: Case, array: np.ndarray, where: dict, per: list[str]) -> np.ndarray:
+    """Leave only the labels that limits keep along the first axes, which are `per`."""
+    for axis, dim in enumerate(per):
+        if dim in where:
+            kept = [k for k, label in enumerate(case.inputs[dim].values.tolist()) if label in where[dim]]
+            array = np.take(array, np.array(kept, dtype=int), axis=axis)
+    return array
 
 
 def check_top(case: Case, sweep: rc.Sweep, objectives: dict, where: dict, context: str) -> None:
@@ -270,7 +281,7 @@ def check_counts(case: Case, sweep: rc.Sweep, objectives: dict, where: dict, per
     drop = tuple(k for k, dim in enumerate(case.dims) if dim not in per)
     kept = [dim for dim in case.dims if dim in per]
     count = sweep.count(where=where, per=per)["count"].transpose(*kept)
-    np.testing.assert_array_equal(count.values, ok.sum(axis=drop), err_msg=context)
+    np.testing.assert_array_equal(count.values, kept_groups(case, ok.sum(axis=drop), where, kept), err_msg=context)
     by = sweep.count(where=where, by="infeasible")["count"]
     codes = case.full["infeasible"][ok]
     assert by.values.tolist() == [int((codes == code).sum()) for code in INFEASIBLE.values()], context
