@@ -151,7 +151,7 @@ def error_after(rows, family, target, points):
 
 
 def test_new_platform_after_suggested_points(benchmark, rows, data):
-    """Nothing of the platform's family is known before; mean of the median errors over 16 platforms, modes, precisions."""
+    """Nothing of its family is known before; mean of the median errors over 16 platforms, modes and precisions."""
     families = rc.datasets.load_platforms().select("platform", "family", "dataflow").unique()
     scored = rows[data.table["row"].filter(pl.Series(data.scored))]
     scored = scored.join(families, on="platform", how="left", maintain_order="left")

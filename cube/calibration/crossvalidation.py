@@ -48,20 +48,35 @@ class Predicted:
     power: Array
 
 
-def _by(name: str, machine: bool) -> Callable[[Rows], Array]:
-    return lambda rows: rows.machine(name) if machine else rows.net(name)
+def _machines(*names: str) -> Callable[[Rows], Array]:
+    """Make a function that numbers rows by figures of their hardware."""
+
+    def numbered(rows: Rows) -> Array:
+        keys = [tuple(getattr(one, name) for name in names) for one in rows.machines]
+        number = {key: place for place, key in enumerate(dict.fromkeys(keys))}
+        return np.array([number[key] for key in keys])[rows.hardware]
+
+    return numbered
+
+
+def _networks(name: str) -> Callable[[Rows], Array]:
+    return lambda rows: rows.net(name)
+
+
+def _configurations(rows: Rows) -> Array:
+    machine: Array = _machines("platform", "mode", "element_bytes")(rows)
+    return machine * (len(rows.nets) + 1) + rows.network
 
 
 # what is held out together, always in all modes and precisions of the family unless it says so
+# precisions that a platform executes alike are one: their rows are the same measurement twice
 SCHEMES: dict[str, Callable[[Rows], Array]] = {
-    "configuration": lambda rows: rows.configuration(),
+    "configuration": _configurations,
     "network": lambda rows: rows.network,
-    "pruning": _by("pruning", machine=False),
-    "topology": _by("topology", machine=False),
-    "precision": _by("precision", machine=True),
-    "platform": lambda rows: np.array([f"{one.platform} {one.mode}" for one in rows.machines], dtype=object)[
-        rows.hardware
-    ],
+    "pruning": _networks("pruning"),
+    "topology": _networks("topology"),
+    "precision": _machines("element_bytes"),
+    "platform": _machines("platform", "mode"),
 }
 STRICT = "network"
 
