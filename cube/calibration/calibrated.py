@@ -11,7 +11,7 @@ import polars as pl
 import xarray as xr
 
 from roofcube.calibration import engine as engines
-from roofcube.calibration.facts import Facts, Rows, distinct, facts_of, labelled, rows_of
+from roofcube.calibration.facts import Facts, Rows, distinct, facts_of, labelled, rows_of, with_facts
 from roofcube.calibration.intervals import MINIMUM_NETWORKS, Scores, pooled
 from roofcube.calibration.measured import INTERVAL, Measured, measured
 from roofcube.calibration.parameters import parameter_table
@@ -106,7 +106,9 @@ class Calibration:
 
     # predictions --------------------------------------------------------------------------------------------------
 
-    def predict(self, table: pl.DataFrame | xr.Dataset, *, level: float | None = 0.9) -> Any:
+    def predict(
+        self, table: pl.DataFrame | xr.Dataset, *, level: float | None = 0.9, inputs: xr.Dataset | None = None
+    ) -> Any:
         """Predict throughput with an interval, latency, power and energy.
 
         Parameters
@@ -116,6 +118,8 @@ class Calibration:
             inputs.
         level : float, optional
             Share of measurements that the interval is to hold; None leaves the interval out, which is faster.
+        inputs : Dataset, optional
+            Facts of networks (or platforms of a calibrated family) that the calibration was not given.
 
         Returns
         -------
@@ -136,7 +140,8 @@ class Calibration:
             raise InvalidDataError(msg)
         if isinstance(table, xr.Dataset):
             return table.assign(self.tables(table, level=level).data_vars)
-        rows = rows_of(labelled(table), self.facts)
+        facts = self.facts if inputs is None else with_facts(self.facts, inputs)
+        rows = rows_of(labelled(table), facts)
         interval = np.full(len(rows), np.nan)
         if INTERVAL in table.columns:
             interval = table[INTERVAL].cast(pl.Float64).fill_null(float("nan")).to_numpy()

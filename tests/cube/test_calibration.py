@@ -271,3 +271,16 @@ def test_suggestions_for_a_known_platform_are_new_rows(small, rows):
     five = small.suggest(5, platform="NCS2")
     assert five.height == 5
     assert five.join(rows.select(KEY), on=KEY, how="semi").height == 0
+
+
+def test_a_sister_platform_is_predicted_once_its_facts_are_given(rows):
+    two = rows.filter(pl.col("platform").is_in(["Ultra96-DPU", "ZCU102-DPU"]))
+    facts = rc.datasets.load_platforms().filter(pl.col("platform") == "ZCU104-DPU")
+    inputs = rc.inputs(platforms=[facts.with_columns(platform=pl.lit("Board"))])
+    calibration = rc.calibrate(two)
+    wanted = rows.filter(pl.col("platform") == "ZCU104-DPU", pl.col("topology") == "ResNet-50")
+    wanted = wanted.with_columns(platform=pl.lit("Board"))
+    assert set(calibration.predict(wanted)["status"]) == {"refused"}
+    found = calibration.predict(wanted, inputs=inputs)
+    assert set(found["status"]) == {"extrapolates"}
+    assert (found["predicted_throughput"] / found[RATE] - 1).abs().median() < 0.25
