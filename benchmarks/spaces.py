@@ -13,7 +13,7 @@ PRECISIONS = ("INT2", "INT4", "INT8", "FP16", "FP32")
 
 
 def standard(peak: int = 100, bandwidth: int = 100, batch: int = 500, *, dtype: str = "f4", **options) -> rc.Sweep:
-    """8 networks × 5 prunings × 5 precisions × hardware × batch; power grows faster than the peak, accuracy with ops."""
+    """8 networks × 5 prunings × 5 precisions × hardware × batch; power outgrows the peak, accuracy grows with ops."""
     rng = np.random.default_rng(0)
     peaks = np.geomspace(1e11, 1e15, peak)
     hardware = rc.hypothetical(
@@ -59,7 +59,7 @@ def many_axes(size: int = 5, **options) -> rc.Sweep:
 
 @numba.njit(error_model="numpy", nogil=True)
 def scalar_loop(ops, weights, activations, peak, bandwidth, batch, limit):
-    """The fused loop that a user writes: (network, hardware…) tables in, largest throughput, its place and a count out."""
+    """The fused loop that a user writes: tables in, largest throughput, its place and a count out."""
     one = np.float32(1)
     best, place, count, flat = np.float32(-np.inf), -1, 0, 0
     for n in range(ops.shape[0]):

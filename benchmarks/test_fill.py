@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
-import spaces  # noqa: E402  beside this file
+import spaces  # beside this file
 
 from roofcube.kernels.fill import Fill
 from roofcube.kernels.space import fold

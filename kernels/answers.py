@@ -1,4 +1,4 @@
-"""Answer a query by the cheapest exact way: interval bounds, generated kernels or NumPy tiles; all give the same bits."""
+"""Answer a query the cheapest exact way: interval bounds, generated kernels or NumPy tiles; all give the same bits."""
 
 from __future__ import annotations
 
@@ -55,11 +55,14 @@ class Engine:
 
     def front(self, query: Query) -> Front:
         """Find the front of a query without groups."""
-        return self._bounded(
-            query,
-            lambda generous: search.front(query, generous=generous, threads=self.threads),
-            lambda: StreamedFront(query, self.visit_front(query), self.threads),
-        )
+
+        def bounded(generous: bool) -> Front:
+            return search.front(query, generous=generous)
+
+        def streamed() -> Front:
+            return StreamedFront(query, self.visit_front(query), self.threads)
+
+        return self._bounded(query, bounded, streamed)
 
     def count(self, query: Query, *, by: str | None = None, codes: Sequence[float] = ()) -> Array:
         """Count the valid points of each group, by the codes of an output."""
@@ -67,7 +70,7 @@ class Engine:
         place = np.argsort(np.asarray(codes, dtype=query.space.dtype), kind="stable")
 
         def classify(values: Array) -> Array:
-            """Number codes in ascending order, gaps between them included, so that the numbers are monotone."""
+            """Give codes ascending numbers, gaps between them included, so that the numbers are monotone."""
             below, upto = np.searchsorted(known, values, side="left"), np.searchsorted(known, values, side="right")
             return below + upto
 
@@ -85,7 +88,7 @@ class Engine:
         """Count the valid points of each group in each bin."""
 
         def classify(values: Array) -> Array:
-            """Number bins from 1; 0 is below all of them, the number after the last is above."""
+            """Give bins numbers from 1; 0 is below all of them, the number after the last is above."""
             bins = np.searchsorted(edges, values, side="right")
             bins[values == edges[-1]] = len(edges) - 1
             return bins

@@ -172,9 +172,9 @@ def certainties(space: Space, outputs: Mapping[str, Node]) -> dict[Node, tuple[b
         for node in topological(outputs.values()):
             if node.operation == "leaf":
                 table = space.tables[node.name]
-                missing = np.isnan(table)
+                missing = np.logical_or.reduce(np.isnan(table), axis=axes)[None]
                 low, high = np.fmin.reduce(table, axis=axes)[None], np.fmax.reduce(table, axis=axes)[None]
-                whole[node] = Interval(low, high, missing.any(axis=axes)[None] if missing.any() else None)
+                whole[node] = Interval(low, high, missing if missing.any() else None)
             else:
                 whole[node] = bound(node, whole, space, {})
             interval = whole[node]

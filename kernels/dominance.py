@@ -99,7 +99,7 @@ class Archive:
         if not n or not len(self.vectors):
             return np.zeros(n, dtype=bool)
         if d == 1:
-            return vectors[:, 0] > self.vectors[0, 0]  # type: ignore[no-any-return]
+            return np.asarray(vectors[:, 0] > self.vectors[0, 0])
         if d == 2:
             return self._dominates_two(vectors)
         if not self._compiled(n):
@@ -109,14 +109,15 @@ class Archive:
         if self._tree is None:
             prepare = dominance_compiled.Staircase if d == 3 else dominance_compiled.BoxTree
             self._tree = prepare(self.vectors)
-        return self._tree.dominates(vectors)  # type: ignore[no-any-return]
+        dominated: Array = self._tree.dominates(vectors)
+        return dominated
 
     def _dominates_two(self, vectors: Array) -> Array:
         # both columns of a minimal set in lexicographic order: the first rises, the second falls
         place = np.searchsorted(self.vectors[:, 0], vectors[:, 0], side="right") - 1
         nearest = self.vectors[np.maximum(place, 0)]
         covered = (place >= 0) & (nearest[:, 1] <= vectors[:, 1])
-        return covered & (nearest != vectors).any(axis=1)  # type: ignore[no-any-return]
+        return np.asarray(covered & (nearest != vectors).any(axis=1))
 
     def _compiled(self, n: int) -> bool:
         """Tell whether compiled dominance pays: it is loaded already, or comparing all pairs took long enough."""
@@ -127,7 +128,7 @@ class Archive:
         """Say which of distinct vectors in lexicographic order are minimal."""
         n, d = vectors.shape
         if d == 1:
-            return np.arange(n) == 0
+            return np.asarray(np.arange(n) == 0)
         if d == 2:
             best = np.minimum.accumulate(vectors[:, 1])
             minimal = np.ones(n, dtype=bool)
@@ -139,7 +140,7 @@ class Archive:
 
         if d == 3:
             return ~dominance_compiled.covered_in_order(vectors)
-        return ~dominance_compiled.BoxTree(vectors).dominates(vectors)  # type: ignore[no-any-return]
+        return ~dominance_compiled.BoxTree(vectors).dominates(vectors)
 
 
 def _dominated_by_pairs(known: Array, vectors: Array) -> Array:

@@ -18,7 +18,7 @@ BUCKET = 16  # vectors in a leaf of the tree
 
 
 @jit
-def _insert(tree, place, value):  # type: ignore[no-untyped-def]
+def _insert(tree: Any, place: Any, value: Any) -> None:
     place += 1
     while place < len(tree):
         tree[place] = min(tree[place], value)
@@ -26,7 +26,7 @@ def _insert(tree, place, value):  # type: ignore[no-untyped-def]
 
 
 @jit
-def _smallest(tree, count, start):  # type: ignore[no-untyped-def]
+def _smallest(tree: Any, count: Any, start: Any) -> Any:
     """Smallest value among the first `count` places, or `start` if that is smaller."""
     value = start
     while count > 0:
@@ -36,7 +36,17 @@ def _smallest(tree, count, start):  # type: ignore[no-untyped-def]
 
 
 @jit
-def _swept(known, rank_y, rank_z, of_rank_z, queries, count_y, count_z, order, dominated):  # type: ignore[no-untyped-def]
+def _swept(
+    known: Any,
+    rank_y: Any,
+    rank_z: Any,
+    of_rank_z: Any,
+    queries: Any,
+    count_y: Any,
+    count_z: Any,
+    order: Any,
+    dominated: Any,
+) -> None:
     """Mark queries that one of minimal vectors dominates; `order` lists queries ascending in the first objective.
 
     `rank_y`, `rank_z` are the places of a known vector's second and third cost among all known ones, `count_y` and
@@ -59,7 +69,7 @@ def _swept(known, rank_y, rank_z, of_rank_z, queries, count_y, count_z, order, d
 
 
 @jit
-def _swept_in_order(rank_y, count_y, rank_z, count_z, covered):  # type: ignore[no-untyped-def]
+def _swept_in_order(rank_y: Any, count_y: Any, rank_z: Any, count_z: Any, covered: Any) -> None:
     """Mark vectors, distinct and in lexicographic order, that an earlier one covers."""
     n = len(rank_y)
     tree = np.full(n + 1, n, dtype=np.int64)
@@ -113,7 +123,7 @@ def covered_in_order(vectors: Array) -> Array:
 
 
 @jit
-def _built(vectors, order, low, high, start, stop):  # type: ignore[no-untyped-def]
+def _built(vectors: Any, order: Any, low: Any, high: Any, start: Any, stop: Any) -> None:
     """Cut vectors at medians into a complete binary tree: node k has children 2k+1 and 2k+2."""
     d = vectors.shape[1]
     start[0], stop[0] = 0, len(order)
@@ -141,7 +151,7 @@ def _built(vectors, order, low, high, start, stop):  # type: ignore[no-untyped-d
 
 
 @jit
-def _dominated(queries, vectors, low, high, start, stop, found):  # type: ignore[no-untyped-def]
+def _dominated(queries: Any, vectors: Any, low: Any, high: Any, start: Any, stop: Any, found: Any) -> None:
     """Mark queries that a vector of the tree dominates: no worse anywhere, better somewhere."""
     d = vectors.shape[1]
     inner = len(start) // 2

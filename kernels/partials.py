@@ -114,7 +114,7 @@ class CountPartial:
 class HistogramPartial:
     """Per group: how many valid points lie in each bin [edge, next edge), the last bin including its end."""
 
-    def __init__(self, query: Query, groups: range, name: str, edges: Array) -> None:
+    def __init__(self, _query: Query, groups: range, name: str, edges: Array) -> None:
         self.groups = groups
         self.name = name
         self.edges = edges

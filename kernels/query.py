@@ -1,8 +1,8 @@
-"""What to look for in a space: objectives, limits and groups over a folded graph; every engine answers the same queries.
+"""What to look for in a space: objectives, limits and groups over a folded graph; all engines answer the same queries.
 
-A query's space has the group axes first, then the others in the order that decides ties, so that within a group the flat
-index orders points as the full space does. Axes that nothing depends on are left out; `Query.copies` says how many
-points each one stands for.
+A query's space has the group axes first, then the others in the order that decides ties, so that within a group the
+flat index orders points as the full space does. Axes that nothing depends on are left out; `Query.copies` says how
+many points each one stands for.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Run generated scans over all rows of a query in a pool of threads: largest key, first point and count of each group."""
+"""Run generated scans over all rows of a query in a pool of threads: largest key, its first point and a count."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class Scan:
         return [range(k, min(k + step, self.layout.rows)) for k in range(0, self.layout.rows, step)]
 
     def groups(self, rows: range) -> range:
-        """The groups that rows belong to."""
+        """Give the groups that rows belong to."""
         return range(rows.start // self.rows_of_group, (rows.stop - 1) // self.rows_of_group + 1)
 
     def run(self, rows: range) -> BestPartial:

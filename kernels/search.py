@@ -8,7 +8,7 @@ one that is monotone has exact corners.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
@@ -23,12 +23,12 @@ if TYPE_CHECKING:
     from roofcube.kernels.expression import Node
     from roofcube.kernels.query import Limit, Query
 
-    Known = Mapping[Node, Interval]
-    Keep = Callable[[Array, Known], Array]
-
 __all__ = ["TooManyBoxes", "best", "classified", "fits", "front", "top"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
+
+Known: TypeAlias = "Mapping[Node, Interval]"
+Keep: TypeAlias = "Callable[[Array, Known], Array]"
 
 CHUNK = 1 << 13  # boxes split at a time
 BURST = 2048  # boxes made at once from few, where the calls cost more than the boxes
@@ -278,7 +278,8 @@ def best(query: Query, *, generous: bool = False) -> BestPartial:
         lowest = bounder.first(boxes)
         group = lowest // per_group
         none = found.first[group] < 0
-        return none | (high > found.key[group]) | ((high == found.key[group]) & (lowest < found.first[group]))
+        earlier = (high == found.key[group]) & (lowest < found.first[group])
+        return np.asarray(none | (high > found.key[group]) | earlier)
 
     def keep(boxes: Array, known: Known) -> Array:
         _, high, _ = _keys(known[node], sign, boxes.shape[1])
@@ -341,7 +342,8 @@ def top(query: Query, n: int, *, generous: bool = False) -> TopPartial:
     def hopeful(boxes: Array, high: Array) -> Array:
         if len(found.key) < n:
             return np.ones(len(high), dtype=bool)
-        return (high > found.key[-1]) | ((high == found.key[-1]) & (bounder.first(boxes) < found.index[-1]))
+        earlier = (high == found.key[-1]) & (bounder.first(boxes) < found.index[-1])
+        return np.asarray((high > found.key[-1]) | earlier)
 
     def keep(boxes: Array, known: Known) -> Array:
         _, high, _ = _keys(known[node], sign, boxes.shape[1])
@@ -411,7 +413,7 @@ class BoxFront:
         return flat[order], number[order]
 
 
-def front(query: Query, *, generous: bool = False, threads: int = 1) -> BoxFront:
+def front(query: Query, *, generous: bool = False) -> BoxFront:
     """Find the front of a query without groups."""
     search = Search(query, [name for name, _ in query.objectives], generous=generous)
     bounder = search.bounder

@@ -107,7 +107,8 @@ class Space:
         if not moving:
             return table.reshape(1, *table.shape[rank:])
         key = tuple(indices[axis] if axis in moving else 0 for axis in range(rank))
-        return table[key]
+        taken: Array = table[key]
+        return taken
 
     def take(self, chosen: Mapping[str, Array]) -> Space:
         """Keep only some indices along some axes."""

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from roofcube.kernels.query import Query
 
 __all__ = [
+    "JOB_TILES",
+    "TILE_POINTS",
     "available_threads",
     "best",
     "count",
@@ -45,8 +47,10 @@ __all__ = [
 
 Array = np.ndarray[Any, np.dtype[Any]]
 PartialT = TypeVar("PartialT", bound=Partial)
+Job = TypeVar("Job")
+Result = TypeVar("Result")
 
-JOB_TILES = 64  # tiles of one job: enough that handing it out costs nothing, few enough that Ctrl-C is quick
+JOB_TILES = 16  # tiles of one job: enough that handing it out costs nothing, few enough that Ctrl-C is quick
 
 
 def available_threads() -> int:
@@ -93,7 +97,7 @@ def part_of(query: Query, make: Callable[[range], PartialT], tiling: Tiling, til
     return part
 
 
-def in_order(work: Callable[[Any], PartialT], jobs: Sequence[Any], *, threads: int) -> Iterator[PartialT]:
+def in_order(work: Callable[[Job], Result], jobs: Sequence[Job], *, threads: int) -> Iterator[Result]:
     """Run jobs in a pool and give their results in order, with few results alive at a time."""
     if threads <= 1 or len(jobs) <= 1:
         yield from map(work, jobs)
@@ -124,7 +128,7 @@ def best(query: Query, *, threads: int = 1, compiled: bool = False) -> BestParti
             for part in in_order(scan.run, scan.jobs, threads=threads):
                 total.merge(part)
             return scan.located(total)
-    return reduced(query, starts(query, "best"), threads=threads)
+    return reduced(query, starts(query, "best"), threads=threads)  # type: ignore[no-any-return]
 
 
 def count(query: Query, *, by: str | None = None, codes: Sequence[float] = (), threads: int = 1) -> Array:

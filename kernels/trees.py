@@ -52,7 +52,7 @@ class Tree:
     @classmethod
     def over(cls, order: Array) -> Tree:
         """Build the tree over indices in a given order."""
-        starts, stops, child, children, levels = [0], [len(order)], [], [], [range(0, 1)]
+        starts, stops, child, children, levels = [0], [len(order)], [], [], [range(1)]
         while levels[-1]:
             made = len(starts)
             for node in levels[-1]:

@@ -46,22 +46,23 @@ class ClusterEngine(Engine):
     def visit_best(self, query: Query) -> BestPartial:
         """Find the best of each group on the cluster."""
         if self.compiles(query):
-            from roofcube.kernels.scans import scannable, scan_of
+            from roofcube.kernels.scans import scan_of, scannable
 
             if scannable(query):
                 scan = scan_of(query)
                 step = max(1, -(-scan.layout.rows // self._tasks()))
                 rows = [range(k, min(k + step, scan.layout.rows)) for k in range(0, scan.layout.rows, step)]
-                return scan.located(self._merged(query, _scan_job, rows))
-        return self._visited(query, "best")
+                part: BestPartial = self._merged(query, _scan_job, rows)
+                return scan.located(part)
+        return self._visited(query, "best")  # type: ignore[no-any-return]
 
     def visit_top(self, query: Query, n: int) -> TopPartial:
         """Find the n best on the cluster."""
-        return self._visited(query, "top", n)
+        return self._visited(query, "top", n)  # type: ignore[no-any-return]
 
     def visit_front(self, query: Query) -> FrontPartial:
         """Find the front on the cluster."""
-        return self._visited(query, "front")
+        return self._visited(query, "front")  # type: ignore[no-any-return]
 
     def visit_count(self, query: Query, by: str | None, codes: Sequence[float]) -> Array:
         """Count on the cluster."""
@@ -72,7 +73,9 @@ class ClusterEngine(Engine):
         return self._visited(query, "histogram", name, edges).counts  # type: ignore[no-any-return]
 
     def _tasks(self) -> int:
-        threads = sum(worker["nthreads"] for worker in self.client.scheduler_info(n_workers=-1)["workers"].values())
+        threads: int = sum(
+            worker["nthreads"] for worker in self.client.scheduler_info(n_workers=-1)["workers"].values()
+        )
         return TASKS_PER_THREAD * max(1, threads)
 
     def _visited(self, query: Query, what: str, *arguments: Any) -> Any:

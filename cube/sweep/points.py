@@ -98,7 +98,9 @@ def _emptied(labels: Array, found: Array) -> Array:
         return np.where(found, labels, np.array("NaT", dtype=labels.dtype))
     if labels.dtype.kind in "fiub":
         return np.where(found, labels.astype("f8"), np.nan)
-    return np.where(found, labels, None)
+    emptied = labels.astype(object)
+    emptied[~found] = None
+    return emptied
 
 
 def as_points(

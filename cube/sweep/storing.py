@@ -71,7 +71,8 @@ def compute(sweep: Sweep) -> xr.Dataset:
     if needed > limit:
         msg = (
             f"`compute`: expected results within {limit / 1e9:,.2f} GB, got {needed / 1e9:,.2f} GB for "
-            f"{sweep.size:,} points; use `to_zarr(path)`, or a reduction that stores nothing (best, top, pareto, count, histogram, quantile), "
+            f"{sweep.size:,} points; use `to_zarr(path)`, or a reduction that stores nothing (best, top, pareto, count, "
+            "histogram, quantile), "
             "or raise the limit with `roofcube.set_options(memory=...)`"
         )
         raise MemoryLimitError(msg)
@@ -113,8 +114,8 @@ def _fingerprint(sweep: Sweep) -> str:
         digest.update(f"{name}={node!r}".encode())
     for name, table in sorted(sweep.whole.tables.items()):
         digest.update(f"{name}{table.shape}".encode() + np.ascontiguousarray(table).tobytes())
-    for name, coordinate in sorted(sweep.model.coords.items(), key=lambda pair: str(pair[0])):
-        digest.update(f"{name}{coordinate.values.tolist()}".encode())
+    for label, coordinate in sorted(sweep.model.coords.items(), key=lambda pair: str(pair[0])):
+        digest.update(f"{label}{coordinate.values.tolist()}".encode())
     return digest.hexdigest()
 
 

@@ -137,7 +137,7 @@ def _in_tie_order(found: Asked, best: Any, per: Sequence[str], fixed: dict[int, 
         for inner in np.ndindex(*lengths):
             point = list(base)
             for axis, place, index in zip(free, places, inner, strict=True):
-                point[place] = int(found.original(axis, np.int64(index)))
+                point[place] = int(found.original(axis, np.array(index)))
             yield tuple(point)
 
     keys = best.key.tolist()

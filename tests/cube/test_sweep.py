@@ -3,11 +3,11 @@ from __future__ import annotations
 import importlib.util
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
 import pytest
-import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -22,6 +22,9 @@ def _load(name: str):
         spec.loader.exec_module(sys.modules[name])
     return sys.modules[name]
 
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 oracle = _load("sweep_oracle")
 

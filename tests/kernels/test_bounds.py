@@ -56,7 +56,7 @@ def test_bounds_hold_every_value_and_every_nan(seed):
 @given(seed=st.integers(0, 2**32))
 @settings(max_examples=50, deadline=None)
 def test_points_are_what_every_reader_gives(seed):
-    query, rng = random_query(seed)
+    query, _ = random_query(seed)
     bounder = Bounder(query)
     everything, _ = bounder.opened(np.zeros((len(bounder.trees), 1), dtype=np.int64))
     flat = bounder.first(everything)
