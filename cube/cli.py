@@ -164,15 +164,20 @@ def diff(a: Path, b: Path) -> None:
 
 @main.command()
 @click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="Write the table to this CSV.")
-def errors(output: Path | None) -> None:
+@click.option("--write", is_flag=True, help="Keep the tables and the predictions that the pages show (half a minute).")
+def errors(output: Path | None, write: bool) -> None:
     """Print the cross-validated errors of the calibrated predictions against all embedded measurements."""
     import roofcube
 
-    table = roofcube.calibrate(roofcube.datasets.load_measurements()).errors
-    click.echo(_table(table))
+    calibration = roofcube.calibrate(roofcube.datasets.load_measurements())
+    click.echo(_table(calibration.errors))
     if output is not None:
-        table.write_csv(output)
+        calibration.errors.write_csv(output)
         click.echo(output)
+    if write:
+        from roofcube.page import held_out
+
+        click.echo(held_out.write(held_out.compute(calibration)))
 
 
 def _task_or_cube(task: str) -> Any:

@@ -13,6 +13,7 @@ from roofcube.page.content import Drawing, Fact, Section, Table
 from roofcube.page.downloads import downloads
 from roofcube.page.figures import draw
 from roofcube.page.subject import CONFIGURATION
+from roofcube.page.trust import calibrated
 from roofcube.page.wording import configuration_of, counted, grouped, listed, percent, quantity, short
 from roofcube.reductions import best, efficiency
 from roofcube.variables import BOUNDS, INFEASIBLE
@@ -402,4 +403,12 @@ def data(subject: Subject) -> Section:
     return Section("data", "Data", tuple(see), links=links, missing=notes)
 
 
-SECTIONS: tuple[Callable[[Subject], Section], ...] = (theoretical, experimental, overlapped, efficient, powered, data)
+SECTIONS: tuple[Callable[[Subject], Section], ...] = (
+    theoretical,
+    experimental,
+    overlapped,
+    efficient,
+    calibrated,
+    powered,
+    data,
+)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from roofcube.plot.calibrated import comparison
 from roofcube.plot.demands import peaks, requirements
 from roofcube.plot.experiments import boxes, latency_throughput
 from roofcube.plot.frontiers import overlap, pareto
@@ -13,6 +14,7 @@ from roofcube.plot.watts import energy, inputs_per_joule, power
 
 __all__ = [
     "boxes",
+    "comparison",
     "efficiency",
     "energy",
     "heatmap",

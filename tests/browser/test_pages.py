@@ -42,6 +42,7 @@ def _expected(task):
         ),
         "overlap.predicted": predicted,
         "overlap.measured": accurate.unique(KEY).height,
+        "comparison.rows": cells.unique(KEY).height,
         "efficiency.bars": int(np.isfinite(rc.efficiency(cube).efficiency).sum()),
     }
 
@@ -63,11 +64,12 @@ def test_page_needs_no_network_and_shows_every_row(visit, pages, task):
             f"{name} hides rows before anyone asked"
         )
     headings = visit.page.eval_on_selector_all("main > section > h2", "all => all.map((one) => one.textContent)")
-    assert headings[1:6] == [
+    assert headings[1:7] == [
         "Theoretical analysis",
         "Experimental data",
         "Theoretical and measured Pareto, overlapped",
         "Efficiency",
+        "Calibrated predictions",
         "Power",
     ]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 import sys
 from html.parser import HTMLParser
@@ -9,10 +10,11 @@ from html.parser import HTMLParser
 import numpy as np
 import polars as pl
 import pytest
+from bokeh.models import ColumnDataSource, Title
 
 import roofcube as rc
 from roofcube.errors import InvalidDataError, UnknownLabelError
-from roofcube.page import sections, tables
+from roofcube.page import held_out, sections, tables, trust, trust_tables
 from roofcube.page.downloads import downloads, long_table
 from roofcube.page.subject import subject_of
 
@@ -47,7 +49,8 @@ def test_page_is_one_file_below_five_megabytes_without_addresses(page):
     assert page.stat().st_size < 5_000_000
     assert all(address.startswith(("#", "data:")) for address in outline.addresses)
     assert len(outline.ids) == len(set(outline.ids))
-    assert {"theory", "experiments", "overlap", "efficiency", "power", "data"} <= set(outline.ids)
+    assert {"theory", "experiments", "overlap", "efficiency", "calibration", "power", "data"} <= set(outline.ids)
+    assert {"table-errors", "table-errors-by-family", "table-trust", "table-parameters"} <= set(outline.ids)
 
 
 def test_counts_over_all_tasks_are_those_of_the_source():
@@ -75,6 +78,112 @@ def test_text_tells_the_numbers_of_the_cube(subject):
     ratios = rc.efficiency(cube).efficiency.values
     ratios = ratios[np.isfinite(ratios)]
     assert f"Over {ratios.size} configurations" in " ".join(sections.efficient(subject).see)
+
+
+# calibration ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def calibration():
+    return rc.calibrate(rc.datasets.load_measurements())
+
+
+def test_held_out_tables_are_those_of_these_rows_and_this_code(calibration):
+    """When this fails, `roofcube errors --write` makes the tables anew: commit them."""
+    found = held_out.read(calibration.data)
+    assert found.state(calibration.data) == "current"
+    rows = rc.datasets.load_measurements()
+    measured = rows.rename({"throughput_compute_per_s": "measured_again"}).with_columns(pl.col("batch").cast(pl.Int64))
+    both = found.rows.join(measured, on=list(held_out.KEYS), how="inner")
+    assert both.height == found.rows.height == 965
+    np.testing.assert_allclose(both["measured"], both["measured_again"], rtol=1e-5)
+
+
+def test_held_out_tables_know_when_rows_facts_or_code_changed(calibration, monkeypatch):
+    found = held_out.read(calibration.data)
+    rows = rc.datasets.load_measurements()
+    other = rows.with_columns(
+        pl.when(pl.int_range(pl.len()) == 7)
+        .then(pl.col("throughput_compute_per_s") * 1.001)
+        .otherwise(pl.col("throughput_compute_per_s"))
+        .alias("throughput_compute_per_s")
+    )
+    few = other.filter(pl.col("platform") == "NCS2")
+    assert held_out.rows_key(rc.calibrate(few).data) != held_out.rows_key(
+        rc.calibrate(rows.filter(pl.col("platform") == "NCS2")).data
+    )
+    facts = calibration.data.facts
+    networks = dict(facts.networks)
+    first = next(iter(networks))
+    networks[first] = dataclasses.replace(networks[first], ops=networks[first].ops * 2)
+    changed = dataclasses.replace(calibration.data, facts=dataclasses.replace(facts, networks=networks))
+    assert found.state(changed) == "other rows"
+    monkeypatch.setattr(held_out, "code_key", lambda: "another")
+    assert found.state(calibration.data) == "other code"
+
+
+def test_errors_in_the_page_follow_from_the_rows(calibration):
+    found = held_out.read(calibration.data)
+    for column, scheme in (("predicted_throughput", trust_tables.STRICT), ("published", trust_tables.PUBLISHED)):
+        median = 100 * (found.rows[column] / found.rows["measured"] - 1).abs().median()
+        assert trust_tables.error_of(found, scheme)["median_ape_percent"] == pytest.approx(median, rel=1e-3)
+    inside = found.rows["measured"].is_between(found.rows["low"], found.rows["high"]).mean()
+    covered = found.coverage.filter(family="all", level_percent=90.0)["rows_covered_percent"].item()
+    assert 100 * inside == pytest.approx(covered, abs=0.11)
+    assert len(trust_tables.by_scheme(found).rows) <= 12
+
+
+def test_calibration_section_says_which_predictions_it_draws(subject, calibration, monkeypatch):
+    code = held_out.read(calibration.data).code_key
+    monkeypatch.setattr(held_out, "code_key", lambda: code)
+    section = trust.calibrated(subject)
+    assert section.missing == ()
+    (drawing,) = section.drawings
+    source = drawing.drawn.select_one({"name": "comparison.rows", "type": ColumnDataSource}).data
+    assert len(source["row"]) == int(subject.cube.measured_throughput.notnull().any("batch").sum())
+    assert np.nanmedian(np.abs(source["calibrated"] / source["measured"] - 1)) < 0.2
+    monkeypatch.setattr(held_out, "code_key", lambda: "another")
+    stale = trust.calibrated(subject)
+    assert "another version of the calibration; “roofcube errors --write”" in stale.missing[0]
+    assert len(stale.tables) == len(section.tables) == 4
+
+
+def test_without_held_out_tables_the_page_says_that_the_rows_were_seen(monkeypatch):
+    monkeypatch.setattr(held_out, "read", lambda _: None)
+    section = trust.calibrated(subject_of("imagenet", None))
+    assert "not at hand" in section.missing[0]
+    assert "saw the rows" in section.missing[1]
+    assert [table.key for table in section.tables] == ["trust", "parameters"]
+    (drawing,) = section.drawings
+    titles = [one.text for one in drawing.drawn.select({"type": Title})]
+    assert any(title.startswith("Calibrated (in sample) predictions are off by") for title in titles)
+
+
+def test_calibrated_cube_of_the_users_own_is_drawn():
+    rows = rc.datasets.load_measurements("mnist").filter(pl.col("platform") == "NCS2")
+    own = rows.with_columns(pl.col("throughput_compute_per_s") * 0.9)
+    inputs = rc.inputs("mnist", platforms="NCS2")
+    cube = rc.join(rc.predict(inputs, assumptions=(rc.PUBLISHED, rc.calibrate(own))), own)
+    section = trust.calibrated(subject_of(cube, None))
+    assert [drawing.key for drawing in section.drawings] == ["comparison"]
+    without = trust.calibrated(subject_of(rc.join(rc.predict(inputs), own), None))
+    assert "no calibrated predictions: calibrate on its rows" in without.missing[0]
+
+
+def test_tables_of_another_run_are_not_mixed(tmp_path, calibration, monkeypatch):
+    found = held_out.read(calibration.data)
+    monkeypatch.setattr(held_out, "_folders", lambda: (tmp_path, tmp_path / "absent"))
+    assert held_out.read(calibration.data) is None
+    assert held_out.write(found) == tmp_path
+    again = held_out.read(calibration.data)
+    assert again.rows.equals(found.rows)
+    assert again.errors.equals(found.errors)
+    text = (tmp_path / "held_out_rows.csv").read_text()
+    (tmp_path / "held_out_rows.csv").write_text(text.replace(found.rows_key, "0" * 16))
+    assert held_out.read(calibration.data) is None
+
+
+# tables ---------------------------------------------------------------------------------------------------------------
 
 
 def test_findings_are_those_of_check(subject):
@@ -117,6 +226,7 @@ def test_a_cube_without_measurements_says_what_is_left_out(tmp_path):
     assert "Mine &amp; &lt;yours&gt;" in text
     assert "This cube holds no measurements" in text
     assert "This cube holds no measured power" in text
+    assert "there is nothing to calibrate on" in text
     assert "QuTiBench, Xilinx" not in text
 
 

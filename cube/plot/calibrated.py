@@ -1,0 +1,255 @@
+"""Calibrated predictions with their intervals beside the published roofline, the bound and what was measured."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import xarray as xr
+from bokeh.models import ColumnDataSource
+
+from roofcube.errors import InvalidDataError, MissingInputError
+from roofcube.labels import places
+from roofcube.plot import style
+from roofcube.plot.rows import by_configuration, row_figure, row_toggles
+from roofcube.plot.tables import doubts, own_dims, records, require, source_text, value_text, with_source_rows
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from roofcube.plot.tables import Columns
+
+__all__ = ["comparison"]
+
+CALIBRATED = ("calibrated", "low", "high")
+KEPT = ("measured_throughput", "n_rows", "quality", "source_row")
+SHOWN = ("measured_throughput", "published", "bound", *CALIBRATED)
+UPRIGHT = float(np.pi / 2)
+
+
+def comparison(
+    cube: xr.Dataset,
+    *,
+    calibrated: pl.DataFrame | None = None,
+    label: str = "calibrated",
+    measurements: pl.DataFrame | None = None,
+) -> Any:
+    """Draw what was published, the bound, the calibrated prediction with its interval, and what was measured.
+
+    One row a configuration, at the batch of its best measured throughput.
+
+    Parameters
+    ----------
+    cube : Dataset
+        With measured throughput and predictions: those of one model, or of several along the dim `assumptions`, of
+        which `published`, `bound` and the calibration are shown as far as they are there.
+    calibrated : DataFrame, optional
+        Calibrated predictions of measured rows, in place of those of the cube: the keys of a measurement and
+        `predicted_throughput`, `low`, `high` [1/s], as `Calibration.predict` gives them.
+    label : str
+        What the calibrated predictions are called; say here whether they saw the rows that they predict.
+    measurements : DataFrame, optional
+        The table that was joined: tooltips then name the source row.
+
+    Returns
+    -------
+    Bokeh layout
+        Source ``comparison.rows``: a row per configuration measured.
+
+    Raises
+    ------
+    MissingInputError
+        If the cube has no measured throughput, or if there are no calibrated predictions.
+    InvalidDataError
+        If no row of `calibrated` has a cell in the cube.
+
+    Examples
+    --------
+    >>> import roofcube as rc
+    >>> rows = rc.datasets.load_measurements("mnist")
+    >>> cube = rc.join(rc.predict(rc.inputs("mnist"), assumptions=(rc.PUBLISHED, rc.BOUND)), rows)
+    >>> rc.plot.comparison(cube, calibrated=rc.calibrate(rows).predict(rows)).name
+    'comparison'
+    """
+    one = require(cube, ("measured_throughput", "predicted_throughput"), figure="comparison")
+    models = _models(cube) if calibrated is None else {**_models(cube), **_placed(one, calibrated)}
+    if "calibrated" not in models:
+        msg = (
+            "`predicted_throughput_low`: the figure comparison needs calibrated predictions and the cube has none; "
+            "predict with assumptions=calibration, or pass calibrated="
+        )
+        raise MissingInputError(msg)
+    # a cube has a variable `bound` of its own: what binds
+    one = with_source_rows(one[[name for name in KEPT if name in one]].assign(models), measurements)
+    names = [name for name in SHOWN if name in one]
+    table = _at_best_batch(records(one, names, known="measured_throughput"))
+    table = {**{name: np.full(len(table["platform"]), np.nan) for name in SHOWN}, **table}
+    table = by_configuration(one, table, -table["measured_throughput"], own=own_dims(one, "measured_throughput"))
+    return _drawn(one, table, label)
+
+
+def _models(cube: xr.Dataset) -> dict[str, xr.DataArray]:
+    """Take the published, bound and calibrated throughput out of a cube, as far as it has them."""
+    predicted, low = cube["predicted_throughput"], cube.get("predicted_throughput_low")
+    if "assumptions" not in predicted.dims:
+        name = "calibrated" if low is not None else "bound" if cube.attrs.get("assumptions") == "bound" else "published"
+        models = {name: predicted}
+        return models if low is None else {**models, "low": low, "high": cube["predicted_throughput_high"]}
+    labels = cube["assumptions"].values.tolist()
+    models = {name: predicted.sel(assumptions=name, drop=True) for name in ("published", "bound") if name in labels}
+    if low is None:
+        return models
+    known = low.notnull().any([dim for dim in low.dims if dim != "assumptions"])
+    place = {"assumptions": int(known.argmax("assumptions"))}
+    arrays = (predicted, low, cube["predicted_throughput_high"])
+    return {**models, **{name: array.isel(place, drop=True) for name, array in zip(CALIBRATED, arrays, strict=True)}}
+
+
+def _placed(cube: xr.Dataset, table: pl.DataFrame) -> dict[str, xr.DataArray]:
+    """Put a table of calibrated predictions into the cells of the measured throughput."""
+    where = places(cube, table)
+    if not where.found.any():
+        reason = where.reasons[0] if where.reasons else "it has no rows"
+        msg = f"`calibrated`: expected rows of this cube, got none ({reason}); pass the predictions of its own rows"
+        raise InvalidDataError(msg)
+    dims = [str(dim) for dim in cube["measured_throughput"].dims if dim in where.indices]
+    cells = tuple(where.indices[dim][where.found] for dim in dims)
+    arrays = {}
+    for name, column in zip(CALIBRATED, ("predicted_throughput", "low", "high"), strict=True):
+        values = np.full([cube.sizes[dim] for dim in dims], np.nan)
+        values[cells] = table[column].fill_null(float("nan")).to_numpy()[where.found]
+        arrays[name] = xr.DataArray(values, dims=dims)
+    return arrays
+
+
+def _at_best_batch(table: Columns) -> Columns:
+    """Keep, of each configuration, the row with most measured inputs a second."""
+    shown = {*SHOWN, "batch", "configuration", "quality", "flags", "source", "task", "device_class"}
+    keys = [name for name in table if name not in shown]
+    best: dict[tuple[Any, ...], int] = {}
+    rate = table["measured_throughput"]
+    for row, key in enumerate(zip(*(table[name].tolist() for name in keys), strict=True)):
+        if key not in best or rate[row] > rate[best[key]]:
+            best[key] = row
+    rows = np.array(list(best.values()), dtype=np.intp)
+    return {name: column[rows] for name, column in table.items()}
+
+
+def _drawn(cube: xr.Dataset, table: Columns, label: str) -> Any:
+    source = _source(cube, table)
+    low, high = style.log_bounds(np.concatenate([table[name] for name in SHOWN]), low=0.6)
+    # room for the errors, a column right of all marks
+    edge = high * (high / low) ** 0.14
+    toggles = row_toggles("comparison", cube, table)
+    plot = row_figure(
+        "comparison.plot",
+        list(table["row"]),
+        x_label="throughput (inputs/s, log scale)",
+        x_range=(low, edge),
+        x_log=True,
+    )
+    source.data["edge"] = np.full(len(table["row"]), edge)
+    renderers = _marks(plot, source, toggles.view(source))
+    toggles.follow(source, plot.y_range)
+    tooltip = {name: f"@{name}_text" for name in ("measured", "calibrated", "bound", "published")}
+    style.hover(plot, renderers, {**tooltip, "flags": "@flags", "source": source_text(cube)})
+    style.key(plot, _entries(table, label))
+    style.titled(plot, *_words(table, label))
+    return toggles.over(plot)
+
+
+def _source(cube: xr.Dataset, table: Columns) -> Any:
+    fields = ("platform", "precision", "topology", "configuration", "flags", "source")
+    data: dict[str, Any] = {name: table[name] for name in fields if name in table}
+    data["row"] = list(table["row"])
+    data["measured"] = table["measured_throughput"]
+    data.update({name: table[name] for name in SHOWN[1:]})
+    data["measured_text"] = value_text(data["measured"], "inputs/s")
+    data.update({f"{name}_text": _told(table, name) for name in ("published", "bound", "calibrated")})
+    span = zip(data["calibrated_text"], value_text(table["low"], ""), value_text(table["high"], ""), strict=True)
+    data["calibrated_text"] = [f"{text}, interval {low} to {high}" for text, low, high in span]
+    doubtful = doubts(cube, table["quality"], ("throughput",), but=("above_roofline",))
+    data["marker"] = np.where(doubtful, "square_x", "x")
+    errors = [_off(ratio) for ratio in table["calibrated"] / table["measured_throughput"]]
+    data["note"] = [f"outside, {text}" if out else text for text, out in zip(errors, _outside(table), strict=True)]
+    return ColumnDataSource(data, name="comparison.rows")
+
+
+def _told(table: Columns, name: str) -> list[str]:
+    """Write a prediction and how far it is off."""
+    texts = value_text(table[name], "inputs/s")
+    ratio = table[name] / table["measured_throughput"]
+    return [f"{text}{_off(one, ', ')}" for text, one in zip(texts, ratio, strict=True)]
+
+
+def _off(ratio: float, before: str = "") -> str:
+    return f"{before}{100.0 * (ratio - 1.0):+.1f} %".replace("-", "−") if np.isfinite(ratio) else ""
+
+
+def _outside(table: Columns) -> np.ndarray[Any, Any]:
+    """Tell the rows whose measurement is not in the interval."""
+    rate = table["measured_throughput"]
+    outside: np.ndarray[Any, Any] = (rate < table["low"]) | (rate > table["high"])
+    return outside
+
+
+def _marks(plot: Any, source: Any, view: Any) -> list[Any]:
+    own = {"source": source, "view": view}
+    band = plot.hbar(
+        "row",
+        left="low",
+        right="high",
+        height=0.66,
+        fill_color=style.CALIBRATED,
+        fill_alpha=0.28,
+        line_color=None,
+        **own,
+    )
+    plot.scatter("bound", "row", marker="dash", angle=UPRIGHT, size=15, line_color=style.MUTED, line_width=1.5, **own)
+    published = plot.scatter("published", "row", marker="circle", size=9, color=style.PREDICTED, **own)
+    calibrated = plot.scatter("calibrated", "row", marker="circle", size=9, color=style.CALIBRATED, **own)
+    measured = plot.scatter(
+        "measured", "row", marker="marker", size=10, line_color=style.MEASURED, fill_color=None, line_width=2, **own
+    )
+    plot.text(
+        "edge", "row", text="note", text_align="right", text_baseline="middle",
+        text_font_size=style.TEXT, text_color=style.INK, background_fill_color=style.SURFACE, **own,
+    )  # fmt: skip
+    return [measured, calibrated, published, band]
+
+
+def _entries(table: Columns, label: str) -> dict[str, dict[str, Any]]:
+    entries: dict[str, dict[str, Any]] = {
+        "measured": {"marker": "x", "line_color": style.MEASURED, "line_width": 2},
+        label: {"marker": "circle", "color": style.CALIBRATED},
+        "its interval": {"fill_color": style.CALIBRATED, "fill_alpha": 0.28, "line_color": None},
+    }
+    if np.isfinite(table["published"]).any():
+        entries["published roofline"] = {"marker": "circle", "color": style.PREDICTED}
+    if np.isfinite(table["bound"]).any():
+        entries["bound (upright)"] = {"marker": "dash", "angle": UPRIGHT, "line_color": style.MUTED, "line_width": 1.5}
+    return entries
+
+
+def _words(table: Columns, label: str) -> tuple[str, list[str]]:
+    off = {name: _median_error(table, name) for name in ("calibrated", "published")}
+    title = f"{label[0].upper()}{label[1:]} predictions are off by {style.percent(off['calibrated'])} in the median"
+    if np.isfinite(off["published"]):
+        title += f", the published roofline by {style.percent(off['published'])}"
+    known, banded = np.isfinite(table["calibrated"]), np.isfinite(table["low"])
+    lines = [
+        "measured at the best batch, accelerator alone; column at the right: error of the calibrated prediction",
+        (
+            f"{int((banded & ~_outside(table)).sum())} of {int(banded.sum())} measurements lie within the interval; "
+            "boxed cross = flagged, reason in the tooltip"
+        ),
+    ]
+    if not known.all():
+        lines[-1] += f"; {int((~known).sum())} without a calibrated prediction"
+    return title, lines
+
+
+def _median_error(table: Columns, name: str) -> float:
+    error = np.abs(table[name] / table["measured_throughput"] - 1.0)
+    error = error[np.isfinite(error)]
+    return float(np.median(error)) if error.size else float("nan")
