@@ -72,7 +72,7 @@ class HeldOut:
 def rows_key(data: Measured) -> str:
     """Hash the rows and the facts behind a calibration, the same on every machine."""
     columns = [name for name in (*KEYS, *MEASURED) if name in data.table.columns]
-    content = [list(data.table.select(columns).iter_rows())]
+    content: list[Any] = [list(data.table.select(columns).iter_rows())]
     content += [[asdict(one) for one in known.values()] for known in (data.facts.hardware, data.facts.networks)]
     return hashlib.sha256(json.dumps(_plain(content)).encode()).hexdigest()[:16]
 

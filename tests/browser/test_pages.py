@@ -112,7 +112,7 @@ def test_data_inside_the_page_is_the_cube(visit, pages, tmp_path):
     caught.value.save_as(tmp_path / "cube.nc")
     assert rc.diff(rc.load(tmp_path / "cube.nc"), rc.benchmark("mnist")).height == 0
     with visit.page.expect_download() as caught:
-        visit.page.click("a[download$='.csv']")
+        visit.page.click("#data a[download$='.csv']")
     caught.value.save_as(tmp_path / "cube.csv")
     assert pl.read_csv(tmp_path / "cube.csv", infer_schema_length=None)["n_rows"].sum() == 406
 
