@@ -15,7 +15,17 @@ import numpy as np
 
 from roofcube.kernels.compilation import jit
 
-__all__ = ["CANDIDATES", "PAIRS", "choose_pivots", "eliminate", "least_gaps", "rejecter"]
+__all__ = [
+    "BLOCK",
+    "CANDIDATES",
+    "PAIRS",
+    "below_grid",
+    "choose_pivots",
+    "eliminate",
+    "fill_grid",
+    "least_gaps",
+    "rejecter",
+]
 
 BLOCK = 512  # rows of five f8 objectives fill 20 KB: half of the smallest first-level cache
 PAIRS = 64
@@ -147,6 +157,39 @@ def rejecter(objectives: int) -> Any:
         return found
 
     return reject
+
+
+@jit
+def fill_grid(values: Any, splitters: Any, cells: Any, least: Any) -> None:
+    """Find each point's cell of a grid in all objectives but the last, and the last's least value in each cell.
+
+    Values (objective, point); splitters (objective - 1, a power of two less one), ascending.
+    """
+    objectives, count = values.shape
+    for index in range(count):
+        cell = 0
+        for k in range(objectives - 1):
+            value = values[k, index]
+            own = splitters[k]
+            bucket = 0
+            span = (splitters.shape[1] + 1) // 2
+            while span:
+                bucket += span * (own[bucket + span - 1] <= value)
+                span //= 2
+            cell = cell * (splitters.shape[1] + 1) + bucket
+        cells[index] = cell
+        last = values[objectives - 1, index]
+        least[cell] = min(least[cell], last)
+
+
+@jit
+def below_grid(last: Any, cells: Any, bounds: Any, kept: Any) -> int:
+    """Write the indices of the points that are not above their cell's bound; return how many there are."""
+    found = 0
+    for index in range(len(cells)):
+        kept[found] = index
+        found += not bounds[cells[index]] < last[index]
+    return found
 
 
 @jit

@@ -45,33 +45,37 @@ def sweep_three(ranks: NDArray[np.int32], orders: NDArray[np.uint32], mask: NDAr
         span *= 2
     branches = -(-leaves // span)
     leaf, branch, trunk = (np.full(size, NONE, np.int32) for size in (leaves * LEAF, branches * span, branches))
-    sweep(ranks, orders[2], leaf, branch, trunk, span, mask)
+    # laid out in order of the third objective first: the sweep then waits for one random line a point, not four
+    optimal = np.zeros(ranks.shape[1], np.bool_)
+    sweep(ranks[0][orders[2]], ranks[1][orders[2]], leaf, branch, trunk, span, optimal)
+    mask[orders[2]] = optimal
 
 
 @jit
-def sweep(ranks: Any, order: Any, leaf: Any, branch: Any, trunk: Any, span: int, mask: Any) -> None:
+def sweep(first: Any, second: Any, leaf: Any, branch: Any, trunk: Any, span: int, optimal: Any) -> None:
     """Take the points in order of the third objective, and ask whether one before was less in the other two.
 
     For each place in the first objective the table holds the second's rank, with the running minimum over whole
     leaves within a branch, and over whole branches: a question costs three cache lines, an insertion at most a leaf,
     a branch and the trunk.
     """
-    for place in range(len(order)):
-        point = order[place]
-        x = ranks[0, point]
-        y = ranks[1, point]
+    for place in range(len(first)):
+        x = first[place]
+        y = second[place]
         twig = x // LEAF
         bough = twig // span
         if bough > 0 and trunk[bough - 1] < y:
             continue
         if twig > bough * span and branch[twig - 1] < y:
             continue
+        own = leaf[twig * LEAF : twig * LEAF + LEAF]
+        before = np.int32(x - twig * LEAF)
         dominated = False
         for position in range(LEAF):
-            dominated |= (leaf[twig * LEAF + position] < y) & (twig * LEAF + position < x)
+            dominated |= (own[position] < y) & (np.int32(position) < before)
         if dominated:
             continue
-        mask[point] = True
+        optimal[place] = True
         leaf[x] = y
         lower(branch, twig, (bough + 1) * span, y)
         lower(trunk, bough, len(trunk), y)

@@ -259,3 +259,17 @@ def test_several_tiles():
     points = generator.normal(size=(9000, 4))
     points[:6000] /= np.linalg.norm(points[:6000], axis=1, keepdims=True)
     assert np.array_equal(non_dominated(points), non_dominated_numpy(points))
+
+
+@pytest.mark.parametrize("objectives", [3, 4, 5])
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+def test_grid_loses_no_optimal_point(objectives, dtype):
+    generator = np.random.default_rng(objectives)
+    values = np.floor(generator.normal(size=(objectives, 20_000)) * 30).astype(dtype)
+    values[:, ::1000] = np.inf
+    values[0, 1::1000] = -np.inf
+    kept = np.zeros(values.shape[1], bool)
+    kept[pareto_compiled.off_grid(values)] = True
+    optimal = non_dominated(tuple(values))
+    assert not (optimal & ~kept).any()
+    assert kept.sum() < 0.9 * len(kept)
