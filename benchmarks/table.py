@@ -39,10 +39,7 @@ def rendered(rows: list[dict[str, str | float]]) -> str:
     """Write the rows as a Markdown table."""
     head = ["work", "ours", "against", "ratio", "at least", "aim"]
     lines = [f"| {' | '.join(head)} |", "|" + "---|" * len(head)]
-    lines += [
-        f"| {row['work']} | {row['ours']} | {row['peer']} | {float(row['ratio']):.2f} | {row['at_least']} | {row['aim']} |"
-        for row in rows
-    ]
+    lines += ["| {work} | {ours} | {peer} | {ratio:.2f} | {at_least} | {aim} |".format(**row) for row in rows]
     machine = (
         f"Python {platform.python_version()}, {platform.machine()}, two cores; a ratio above 1 is faster than the peer."
     )

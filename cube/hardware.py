@@ -52,7 +52,8 @@ def hypothetical(
     power : number or sequence, optional [W]
         Dim `watts`; without it no energy is predicted.
     peak_scaling : {"bits"}, optional
-        ``"bits"``: `peak_compute` is the peak at INT8, and halves when the bits double. Default: the same at any precision.
+        ``"bits"``: `peak_compute` is the peak at INT8, and halves when the bits double. Default: the same at any
+        precision.
 
     Returns
     -------
