@@ -107,9 +107,7 @@ def inputs(
     result = xr.merge([hardware, needs], combine_attrs="drop_conflicts", join="exact", compat="no_conflicts")
     result = result.assign_coords(batch=("batch", _batches(task, batch)))
     if "layer_out_channels" in result:
-        result = result.assign(layer_tile_use=_tile_use(result)).drop_vars(
-            ["layer_out_channels", "channel_tile"], errors="ignore"
-        )
+        result = result.assign(layer_tile_use=_tile_use(result)).drop_vars(["channel_tile"], errors="ignore")
     return _described(result, counts, task)
 
 
@@ -364,7 +362,17 @@ def _layer_arrays(layers: pl.DataFrame, names: list[str], kept: list[float]) -> 
         .then(pl.col("in_channels") * pl.col("out_height") * pl.col("out_width"))
         .otherwise("input_elements")
     )
-    columns = layers.select("ops", "params", activations=read + pl.col("output_elements"), out_channels="out_channels")
+    dense = pl.col("kind") == "fully_connected"
+    window = pl.col("kernel_height") * pl.col("kernel_width") * pl.col("in_channels")
+    columns = layers.select(
+        "ops",
+        "params",
+        activations=read + pl.col("output_elements"),
+        out_channels="out_channels",
+        # elements that a lowering to matrix products reads (im2col); what calibration needs of a network
+        patches=pl.when(dense).then(0).otherwise(window * pl.col("out_height") * pl.col("out_width")),
+        fully_connected=dense.cast(pl.Int8),
+    )
     arrays = {}
     for column in columns.columns:
         array = np.zeros((len(names), len(kept), depth))
