@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import xarray as xr
 
 sys.path.insert(0, str(Path(__file__).parent))
 import spaces  # beside this file
@@ -72,8 +73,11 @@ def test_fill(dtype, sizes, race, full):
         once = small["params"] * width / small["memory_bandwidth"]
         each = small["activations"] * width / small["memory_bandwidth"]
         batch = small["batch"].astype(dtype)
-        period = np.maximum(compute, once / batch + each)
-        return 1 / period, np.maximum(compute * batch, once + each * batch), period * small["power"]
+        memory = once / batch + each
+        period = np.maximum(compute, memory)
+        latency = np.maximum(compute * batch, once + each * batch)
+        bound = (memory <= compute).astype("i1")
+        return 1 / period, latency, period * small["power"], bound, xr.zeros_like(bound)
 
     race(f"fill, {size}", lambda: filler.run(out), "memset of the same arrays", memset, at_least="0.85", aim="1.1")
     race(f"fill, {size}", lambda: filler.run(out), "NumPy out=", lambda: numpy_out(space, expected, work), at_least="3")

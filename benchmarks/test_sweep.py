@@ -169,7 +169,7 @@ def test_any_front_against_streaming(objectives, add_row, full):
     sweep = spaces.standard(*sizes)
     signs = [1 if name in ("predicted_throughput", "top1") else -1 for name in objectives]
     query = asked(
-        sweep.whole, sweep.model, sweep._where(None), objectives=list(zip(objectives, signs, strict=True))
+        sweep.whole, sweep.model.outputs, sweep._where(None), objectives=list(zip(objectives, signs, strict=True))
     ).query
     seconds = median_seconds(lambda: search.front(query, generous=True), 3)
     # a hundredth of the space is streamed, and the time scaled: streaming visits every point alike

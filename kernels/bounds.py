@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from roofcube.kernels.query import Query
     from roofcube.kernels.space import Space
 
-__all__ = ["LARGEST_TABLE", "Bounder", "Interval", "bound", "bounder_of", "certainties"]
+__all__ = ["LARGEST_TABLE", "Bounder", "Interval", "bound", "bounder_of", "certainties", "whole_intervals"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 LARGEST_TABLE = 1 << 22  # entries of a table with its pyramid; beyond, streaming needs less memory
@@ -164,10 +164,18 @@ def bound(
 
 def certainties(space: Space, outputs: Mapping[str, Node]) -> dict[Node, tuple[bool, bool]]:
     """Tell of each node whether bounds of the whole space prove it finite, and whether finite and not negative."""
-    rank = len(space.sizes)
-    axes = tuple(range(rank))
-    whole: dict[Node, Interval] = {}
     certain: dict[Node, tuple[bool, bool]] = {}
+    for node, interval in whole_intervals(space, outputs).items():
+        clean = interval.nan is None or not interval.nan.any()
+        finite = bool(clean and np.isfinite(interval.low).all() and np.isfinite(interval.high).all())
+        certain[node] = (finite, bool(finite and (interval.low >= 0).all()))
+    return certain
+
+
+def whole_intervals(space: Space, outputs: Mapping[str, Node]) -> dict[Node, Interval]:
+    """Bound every node over the whole space."""
+    axes = tuple(range(len(space.sizes)))
+    whole: dict[Node, Interval] = {}
     with np.errstate(all="ignore"):
         for node in topological(outputs.values()):
             if node.operation == "leaf":
@@ -176,12 +184,10 @@ def certainties(space: Space, outputs: Mapping[str, Node]) -> dict[Node, tuple[b
                 low, high = np.fmin.reduce(table, axis=axes)[None], np.fmax.reduce(table, axis=axes)[None]
                 whole[node] = Interval(low, high, missing if missing.any() else None)
             else:
-                whole[node] = bound(node, whole, space, {})
-            interval = whole[node]
-            clean = interval.nan is None or not interval.nan.any()
-            finite = bool(clean and np.isfinite(interval.low).all() and np.isfinite(interval.high).all())
-            certain[node] = (finite, bool(finite and (interval.low >= 0).all()))
-    return certain
+                found = bound(node, whole, space, {})
+                nowhere = found.nan is None or not found.nan.any()
+                whole[node] = Interval(found.low, found.high, None) if nowhere else found
+    return whole
 
 
 def _positive(operation: str, a: Interval, b: Interval) -> Interval:
@@ -305,18 +311,21 @@ def _where(condition: Interval, a: Interval, b: Interval, _plain: bool, kind: An
 
 
 def _ordered_sum(a: Interval, axis: int, plain: bool) -> Interval:
-    def part(array: Array, k: int) -> Array:
-        return np.take(array, [k if array.shape[axis] > 1 else 0], axis=axis)
-
-    length = max(a.low.shape[axis], 1 if a.nan is None else a.nan.shape[axis])
-    shape = list(a.low.shape)
-    shape[axis] = 1
-    zero = np.zeros(shape, dtype=a.low.dtype)
-    total = Interval(zero, zero)
-    for k in range(length):
-        nan = None if a.nan is None else part(a.nan, k)
-        total = _add(total, Interval(part(a.low, k), part(a.high, k), nan), plain, a.low.dtype)
-    return total
+    # accumulating adds one by one, first to last, as the other readers do
+    zero = a.low.dtype.type(0)
+    low = np.take(np.add.accumulate(a.low, axis=axis), [-1], axis=axis) + zero
+    high = np.take(np.add.accumulate(a.high, axis=axis), [-1], axis=axis) + zero
+    if plain:
+        return Interval(low, high)
+    nothing = np.isnan(a.low).any(axis=axis, keepdims=True)
+    # infinities of both signs may meet
+    meet = np.isinf(a.low).any(axis=axis, keepdims=True) & np.isinf(a.high).any(axis=axis, keepdims=True)
+    nan = None if a.nan is None else a.nan.any(axis=axis, keepdims=True)
+    return Interval(
+        np.where(np.isnan(low) & ~nothing, -np.inf, low).astype(low.dtype),
+        np.where(np.isnan(high) & ~nothing, np.inf, high).astype(low.dtype),
+        _either(nan, meet),
+    )
 
 
 RULES: dict[str, Any] = {

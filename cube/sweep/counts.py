@@ -33,7 +33,7 @@ def counted(sweep: Sweep, where: Where, per: Sequence[str], by: str | None) -> x
         check_choice("by", by, [name for name in FLAGS if name in sweep.model.outputs])
         meanings = FLAGS[by]
     check_cells(sweep, per, max(1, len(meanings)))
-    found = asked(sweep.whole, sweep.model, where, per=per, also=[by] if by else [])
+    found = asked(sweep.whole, sweep.model.outputs, where, per=per, also=[by] if by else [])
     counts = sweep._engine.count(found.query, by=by, codes=tuple(map(float, meanings.values())))
     spread = over_groups(sweep, found, per, counts, 0).astype(np.int64)
     if by is None:
@@ -45,7 +45,7 @@ def histogram(sweep: Sweep, variable: str, bins: int | Sequence[float], where: W
     """Count the points of each group by the value of a variable."""
     edges = edges_of(sweep, variable, bins, where)
     check_cells(sweep, per, len(edges))
-    found = asked(sweep.whole, sweep.model, where, per=per, also=[variable])
+    found = asked(sweep.whole, sweep.model.outputs, where, per=per, also=[variable])
     counts = sweep._engine.histogram(found.query, variable, edges)
     spread = over_groups(sweep, found, per, counts, 0).astype(np.int64)
     described = points.attributes_of(sweep.model, variable)
@@ -77,7 +77,7 @@ def _finite_range(sweep: Sweep, variable: str, where: Where) -> tuple[float, flo
     limits = [*where.limits, Limit(variable, -largest, largest)]
     ends = []
     for sign in (-1, 1):
-        found = asked(sweep.whole, sweep.model, where, objectives=[(variable, sign)], limits=limits)
+        found = asked(sweep.whole, sweep.model.outputs, where, objectives=[(variable, sign)], limits=limits)
         best = sweep._engine.best(found.query)
         ends.append(sign * float(best.key[0]) if len(best.first) and best.first[0] >= 0 else 0.0)
     return ends[0], ends[1]

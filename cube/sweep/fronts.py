@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from roofcube.errors import InvalidDataError
+from roofcube.kernels.missing import known
 from roofcube.kernels.query import Limit
 from roofcube.sweep import points
 from roofcube.sweep.space import Asked, asked
@@ -29,7 +30,7 @@ Objectives = tuple[tuple[str, int], ...]
 
 def labelled(sweep: Sweep, objectives: Objectives, per: Sequence[str], where: Where, ties: str) -> xr.Dataset:
     """Find and label the front of each group."""
-    found = asked(sweep.whole, sweep.model, where, objectives=objectives, per=per)
+    found = asked(sweep.whole, sweep.model.outputs, where, objectives=objectives, per=per)
     none = [np.zeros(0, dtype=np.int64)] * len(sweep.dims)
     parts: list[tuple[list[Array], Array]] = [(none, none[0] if none else np.zeros(0, dtype=np.int64))]
     total = 0
@@ -82,13 +83,24 @@ def _removed(sweep: Sweep, objectives: Objectives, where: Where) -> dict[str, An
     for limit in where.limits:
         removed[f"removed_by_{limit.name}"] = left - _count(sweep, where, limit)
     for name, _ in objectives:
-        removed[f"missing_{name}"] = left - _count(sweep, where, Limit(name))
+        removed[f"missing_{name}"] = left - _known(sweep, where, name)
     return removed
 
 
 def _count(sweep: Sweep, where: Where, limit: Limit) -> int:
-    found = asked(sweep.whole, sweep.model, where, limits=[limit])
+    found = asked(sweep.whole, sweep.model.outputs, where, limits=[limit])
     return int(sweep._engine.count(found.query).sum()) if sweep.size else 0
+
+
+def _known(sweep: Sweep, where: Where, name: str) -> int:
+    """Count the points that have a figure."""
+    if not sweep.size:
+        return 0
+    asking = f"known {name}"
+    if asking not in sweep.questions:
+        sweep.questions[asking] = known(sweep.whole, sweep.model.outputs[name])
+    found = asked(sweep.whole, sweep.questions, where, limits=[Limit(asking, 1.0, None)])
+    return int(sweep._engine.count(found.query).sum())
 
 
 def with_probability(sweep: Sweep, objectives: Objectives, **how: Any) -> xr.Dataset:

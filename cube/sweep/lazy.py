@@ -20,8 +20,10 @@ from roofcube.sweep.space import Asked, asked, ordered_dims, space_of
 from roofcube.variables import sense_of
 
 if TYPE_CHECKING:
-    import xarray as xr
+    from roofcube.kernels.expression import Node
     from collections.abc import Sequence
+
+    import xarray as xr
 
 __all__ = ["Sweep"]
 
@@ -86,6 +88,7 @@ class Sweep:
         self.client = client
         self.strategy = strategy
         self.whole = space_of(self.model, self.dims, dtype)
+        self.questions: dict[str, Node] = {}
 
     def __repr__(self) -> str:
         sizes = ", ".join(f"{dim}: {size}" for dim, size in self.sizes.items())
@@ -376,7 +379,7 @@ class Sweep:
         return read_where(self.model, where)
 
     def _ask(self, where: Mapping[str, Any] | None, **query: Any) -> Asked:
-        return asked(self.whole, self.model, self._where(where), **query)
+        return asked(self.whole, self.model.outputs, self._where(where), **query)
 
     def _known(self, what: str, name: str) -> None:
         if name not in self.model.outputs:

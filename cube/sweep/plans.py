@@ -85,7 +85,7 @@ def _human(size: float) -> str:
 def plan_of(sweep: Sweep) -> Plan:
     """Plan a reduction over all results, without running anything."""
     results = [name for name in sweep.model.outputs if name in RESULTS]
-    found = asked(sweep.whole, sweep.model, Where(), also=results)
+    found = asked(sweep.whole, sweep.model.outputs, Where(), also=results)
     query, size = found.query, found.query.space.size
     strategy = _strategy(sweep, query, size)
     threads = thread_count()

@@ -36,7 +36,9 @@ def quantile(sweep: Sweep, variable: str, q: float | Sequence[float], where: Whe
         msg = f"`q`: expected numbers from 0 to 1, got {q!r}; give 0.5 for the median"
         raise InvalidDataError(msg)
     check_cells(sweep, per, len(wanted))
-    found = asked(sweep.whole, sweep.model, where, limits=[*where.limits, Limit(variable)], per=per, also=[variable])
+    found = asked(
+        sweep.whole, sweep.model.outputs, where, limits=[*where.limits, Limit(variable)], per=per, also=[variable]
+    )
     result = np.full([*(sweep.sizes[dim] for dim in per), len(wanted)], np.nan)
     if sweep.size and found.query.space.size:
         for number, place in groups_of(sweep, found, per):

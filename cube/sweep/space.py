@@ -16,8 +16,9 @@ from roofcube.kernels.space import Space
 from roofcube.model import LAYER
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
+    from roofcube.kernels.expression import Node
     from roofcube.kernels.query import Limit
     from roofcube.model import Model
     from roofcube.sweep.limits import Where
@@ -116,7 +117,7 @@ class Asked:
 
 def asked(
     whole: Space,
-    model: Model,
+    outputs: Mapping[str, Node],
     where: Where,
     *,
     objectives: Sequence[tuple[str, int]] = (),
@@ -133,7 +134,7 @@ def asked(
     folded = _prepared.setdefault(whole, OrderedDict())
     key = (names, tuple(per), labels)
     if key not in folded:
-        folded[key] = ask(whole.take(where.chosen), model.outputs, per=per, also=names)
+        folded[key] = ask(whole.take(where.chosen), outputs, per=per, also=names)
         while len(folded) > PREPARED:
             folded.popitem(last=False)
     folded.move_to_end(key)

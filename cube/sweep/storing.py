@@ -71,8 +71,8 @@ def compute(sweep: Sweep) -> xr.Dataset:
     if needed > limit:
         msg = (
             f"`compute`: expected results within {limit / 1e9:,.2f} GB, got {needed / 1e9:,.2f} GB for "
-            f"{sweep.size:,} points; use `to_zarr(path)`, or a reduction that stores nothing (best, top, pareto, count, "
-            "histogram, quantile), "
+            f"{sweep.size:,} points; use `to_zarr(path)`, or a reduction that stores nothing (best, top, pareto, "
+            "count, histogram, quantile), "
             "or raise the limit with `roofcube.set_options(memory=...)`"
         )
         raise MemoryLimitError(msg)

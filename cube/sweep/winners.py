@@ -107,7 +107,7 @@ def groups_of(sweep: Sweep, found: Asked, per: Sequence[str]) -> Iterator[tuple[
 
 def top(sweep: Sweep, n: int, objective: tuple[str, int], per: Sequence[str], where: Where) -> xr.Dataset:
     """Find the n best points of each group."""
-    found = asked(sweep.whole, sweep.model, where, objectives=[objective], per=per)
+    found = asked(sweep.whole, sweep.model.outputs, where, objectives=[objective], per=per)
     engine = sweep._engine
     rows: list[tuple[int, ...]] = []
     if sweep.size and found.query.space.size:

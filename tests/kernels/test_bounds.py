@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from roofcube.kernels.bounds import Bounder
 from roofcube.kernels.expression import constant, finite, leaf, maximum, minimum, ordered_sum, where
+from roofcube.kernels.missing import known
 from roofcube.kernels.query import Query
 from roofcube.kernels.space import Space
 from roofcube.kernels.trees import Pyramid, Tree
@@ -84,3 +85,13 @@ def test_pyramids_keep_nan_apart():
     pyramid = Pyramid(np.array([[np.nan], [2.0], [1.0], [3.0]]), [tree])
     low, high, nan = pyramid.bounds(np.zeros((1, 1), dtype=np.int64))
     assert (low.item(), high.item(), nan.item()) == (1.0, 3.0, True)
+
+
+@given(seed=st.integers(0, 2**32))
+@settings(max_examples=150, deadline=None)
+def test_known_is_where_an_output_is_a_number(seed):
+    query, _ = random_query(seed)
+    space, output = query.space, query.outputs["v"]
+    values = space.evaluate({"v": output, "known": known(space, output)})
+    expected = ~np.isnan(values["v"])
+    np.testing.assert_array_equal(*np.broadcast_arrays(values["known"], expected.astype(space.dtype)))
