@@ -183,9 +183,19 @@ def experimental(subject: Subject) -> Section:
             "overview",
             "Table of experiments: precisions and channels kept for each platform and network, na where not measured",
         ),
-        draw(cube, "latency_throughput", "Lines of throughput over latency for each configuration, batch by batch"),
+        draw(
+            cube,
+            "latency_throughput",
+            "Lines of throughput over latency for each configuration, batch by batch",
+            measurements=subject.rows,
+        ),
         draw(cube, "boxes", "Boxes of measured latency, throughput and power by platform"),
-        draw(cube, "pareto", "Scatter of accuracy over throughput with the Pareto front as a staircase"),
+        draw(
+            cube,
+            "pareto",
+            "Scatter of accuracy over throughput with the Pareto front as a staircase",
+            measurements=subject.rows,
+        ),
         tables.findings_by_rule(subject),
         tables.corrections(subject),
         tables.unmatched_rows(subject),
@@ -276,6 +286,7 @@ def overlapped(subject: Subject) -> Section:
             cube,
             "overlap",
             "Predicted and measured accuracy over throughput, matched pairs joined by lines, both fronts as staircases",
+            measurements=subject.rows,
         )
     ]
     return _section(key, heading, see, beware, parts)
