@@ -317,10 +317,11 @@ def _ordered_sum(a: Interval, axis: int, plain: bool) -> Interval:
     high = np.take(np.add.accumulate(a.high, axis=axis), [-1], axis=axis) + zero
     if plain:
         return Interval(low, high)
-    nothing = np.isnan(a.low).any(axis=axis, keepdims=True)
+    nothing = np.logical_or.reduce(np.isnan(a.low), axis=axis, keepdims=True)
     # infinities of both signs may meet
-    meet = np.isinf(a.low).any(axis=axis, keepdims=True) & np.isinf(a.high).any(axis=axis, keepdims=True)
-    nan = None if a.nan is None else a.nan.any(axis=axis, keepdims=True)
+    infinite = [np.logical_or.reduce(np.isinf(end), axis=axis, keepdims=True) for end in (a.low, a.high)]
+    meet: Array = np.asarray(infinite[0] & infinite[1])
+    nan = None if a.nan is None else np.asarray(np.logical_or.reduce(a.nan, axis=axis, keepdims=True))
     return Interval(
         np.where(np.isnan(low) & ~nothing, -np.inf, low).astype(low.dtype),
         np.where(np.isnan(high) & ~nothing, np.inf, high).astype(low.dtype),

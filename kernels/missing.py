@@ -1,7 +1,7 @@
 """Where an output is a number: the same question asked of a smaller graph.
 
-A sum of numbers is a number unless infinities meet, so where bounds rule infinities out, the question passes down to the
-arguments, and most of a graph falls away. What bounds cannot rule out is asked of the node itself.
+A sum of numbers is a number unless infinities meet, so where bounds rule infinities out, the question passes down to
+the arguments, and most of a graph falls away. What bounds cannot rule out is asked of the node itself.
 """
 
 from __future__ import annotations

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from roofcube.assumptions import Assumptions
 from roofcube.errors import InvalidDataError
 from roofcube.kernels.missing import known
 from roofcube.kernels.query import Limit
@@ -106,9 +107,8 @@ def _known(sweep: Sweep, where: Where, name: str) -> int:
 def with_probability(sweep: Sweep, objectives: Objectives, **how: Any) -> xr.Dataset:
     """Find the front with probabilities, which need the whole cube with its intervals."""
     from roofcube.fronts import pareto
-    from roofcube.probability import LOW
 
-    if LOW not in sweep.model.outputs:
+    if isinstance(sweep.assumptions, Assumptions):
         msg = "`probability`: expected a calibration as `assumptions`, got a model without intervals; calibrate first"
         raise InvalidDataError(msg)
     return pareto(sweep.compute(), {name: _sense(sign) for name, sign in objectives}, probability=True, **how)

@@ -20,10 +20,11 @@ from roofcube.sweep.space import Asked, asked, ordered_dims, space_of
 from roofcube.variables import sense_of
 
 if TYPE_CHECKING:
-    from roofcube.kernels.expression import Node
     from collections.abc import Sequence
 
     import xarray as xr
+
+    from roofcube.kernels.expression import Node
 
 __all__ = ["Sweep"]
 
