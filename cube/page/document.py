@@ -85,7 +85,7 @@ def render(subject: Subject, sections: list[Section]) -> str:
     drawings = [drawing for section in sections for drawing in section.drawings]
     script, places = embed(drawings)
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    return environment.from_string(_part("template.html")).render(
+    page: str = environment.from_string(_part("template.html")).render(
         title=subject.title,
         subject=subject,
         facts=facts(subject),
@@ -99,6 +99,7 @@ def render(subject: Subject, sections: list[Section]) -> str:
         dark_mode=DARK_MODE,
         version=__version__,
     )
+    return page
 
 
 def _part(name: str) -> str:
