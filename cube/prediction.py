@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 import xarray as xr
@@ -11,13 +12,16 @@ from roofcube.assumptions import PUBLISHED, Assumptions
 from roofcube.errors import check_choice
 from roofcube.kernels.expression import evaluate, leaves
 from roofcube.model import LAYER, RESULTS, Model, build_model, dims_of
+from roofcube.options import thread_count
 
 if TYPE_CHECKING:
+    from roofcube.kernels.expression import Node
     from roofcube.model import Calibrated
 
 __all__ = ["predict"]
 
 FLAGS = frozenset({"bound", "infeasible"})
+LARGE = 1 << 20  # points; below, NumPy is done before a compiler is loaded
 LEVEL = 0.9  # of the intervals that a calibration gives
 
 
@@ -84,8 +88,19 @@ def _evaluated(model: Model, chunks: Any, dtype: str) -> dict[str, xr.DataArray]
     axes = (*model.dim_order, LAYER)
     wanted = {name: model.outputs[name] for name in names}
     tables = {name: _aligned(model.tables[name], axes, chunks) for name in leaves(wanted.values())}
-    arrays = evaluate(wanted, tables, axes=axes, dtype=dtype)
+    if chunks is None and prod(model.sizes.values()) >= LARGE:
+        arrays = _filled(wanted, tables, axes, dtype)
+    else:
+        arrays = evaluate(wanted, tables, axes=axes, dtype=dtype)
     return {name: _labelled(name, arrays[name], model, axes) for name in names}
+
+
+def _filled(wanted: dict[str, Node], tables: dict[str, Any], axes: tuple[str, ...], dtype: str) -> dict[str, Any]:
+    """Fill a large cube with generated kernels; bit for bit what `evaluate` gives."""
+    from roofcube.kernels import fill as kernel
+
+    flags = {name: "i1" for name in wanted if name in FLAGS}
+    return kernel.fill(wanted, tables, axes=axes, summed=(LAYER,), dtype=dtype, dtypes=flags, threads=thread_count())
 
 
 def _aligned(table: xr.DataArray, axes: tuple[str, ...], chunks: Any) -> Any:

@@ -263,3 +263,13 @@ def test_inputs_are_not_changed():
     before = inputs.copy(deep=True)
     rc.predict(inputs, assumptions=rc.BOUND)
     assert inputs.identical(before)
+
+
+@pytest.mark.parametrize("assumptions", [rc.PUBLISHED, rc.BOUND])
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+def test_large_cubes_are_filled_with_the_same_bits(assumptions, dtype, monkeypatch):
+    inputs = rc.inputs("cifar10", platforms=["TX2", "U96-A53", "ZCU102-DPU"], batch=range(1, 400))
+    plain = rc.predict(inputs, assumptions=assumptions, dtype=dtype)
+    monkeypatch.setattr("roofcube.prediction.LARGE", 1)
+    monkeypatch.setattr("roofcube.kernels.fill.COMPILED_POINTS", 1000)
+    assert rc.predict(inputs, assumptions=assumptions, dtype=dtype).identical(plain)
