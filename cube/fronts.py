@@ -10,7 +10,7 @@ import xarray as xr
 from roofcube.errors import check_choice
 from roofcube.kernels import pareto as kernel
 from roofcube.limits import objective_senses, per_dims, select_labels, split_where
-from roofcube.model import dim_order
+from roofcube.model import LAYER, dim_order
 from roofcube.probability import HIGH, LOW, SHARED, draw_front, spread
 
 if TYPE_CHECKING:
@@ -156,4 +156,5 @@ def _points(cube: xr.Dataset, dims: tuple[str, ...], sizes: tuple[int, ...], fla
     """Take the cells at flat positions along a new dim `point`; dims that no objective has stay as they are."""
     places = np.unravel_index(flat, sizes) if sizes else ()
     picks = {dim: xr.DataArray(place, dims="point") for dim, place in zip(dims, places, strict=True)}
-    return cube.isel(picks)
+    # figures per layer are inputs of the model, not of a point
+    return cube.drop_dims(LAYER, errors="ignore").isel(picks)
