@@ -85,9 +85,9 @@ def check(
     >>> findings.filter(findings["rule"] == "above_compute_peak").height
     9
     """
-    table = _with_references(measurements.with_row_index("row"), inputs)
+    table = _with_references(_whole(measurements).with_row_index("row"), inputs)
     parts = [_broken(table, rule) for rule in _rules(table)]
-    parts += [rule(table) for rule in (_unknown_labels, _missing_values)]
+    parts += [_unknown_labels(table), _missing_values(table, measurements.columns)]
     if traces is not None:
         parts += [rule(traces) for rule in (_impossible_volts, _stuck_samples)]
         parts.append(_maximum_as_power(table, traces))
@@ -112,6 +112,13 @@ def quality_bits(measurements: pl.DataFrame, findings: pl.DataFrame) -> np.ndarr
 # what the rules compare with ------------------------------------------------------------------------------------------
 
 
+def _whole(measurements: pl.DataFrame) -> pl.DataFrame:
+    """Add the columns that a table may leave out, empty."""
+    kinds = {**datasets.load_measurements().schema}
+    absent = [pl.lit(None, kinds[name]).alias(name) for name in kinds if name not in measurements.columns]
+    return measurements.with_columns(absent).with_columns(pl.col("mode").fill_null("default"))
+
+
 def _with_references(table: pl.DataFrame, inputs: xr.Dataset | None) -> pl.DataFrame:
     """Add to each row what its platform and network allow; null where a label is unknown."""
     space = model_inputs(batch=1).squeeze("batch", drop=True) if inputs is None else inputs.drop_dims("batch")
@@ -131,8 +138,7 @@ def _with_references(table: pl.DataFrame, inputs: xr.Dataset | None) -> pl.DataF
     table = table.with_columns(*columns, unknown=pl.Series(where.reasons, dtype=pl.String))
     table = table.join(structure, on="platform", how="left", maintain_order="left")
     table = table.join(executed, on=["platform", "mode", "precision"], how="left", maintain_order="left")
-    absent = [name for name in ("batch_kind", "source_row") if name not in table.columns]
-    return table.with_columns(*(pl.lit("").alias(name) for name in absent))
+    return table.with_columns(pl.col("batch_kind", "source_row").fill_null(""))
 
 
 def _reference(name: str, array: xr.DataArray | None, where: Places) -> pl.Series:
@@ -366,7 +372,7 @@ def _unknown_labels(table: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _missing_values(table: pl.DataFrame) -> pl.DataFrame:
+def _missing_values(table: pl.DataFrame, given: list[str]) -> pl.DataFrame:
     columns = [
         name
         for name in (
@@ -377,7 +383,7 @@ def _missing_values(table: pl.DataFrame) -> pl.DataFrame:
             "top1_percent",
             "power_full_w",
         )
-        if name in table.columns
+        if name in given
     ]
     lines = [
         _lines(

@@ -140,3 +140,14 @@ def test_own_platforms_are_judged_by_their_own_peak():
 def test_empty_tables_have_no_findings():
     assert rc.check(ROWS.head(0)).height == 0
     assert rc.check(ROWS.head(0), traces=TRACES.head(0)).columns == FINDINGS.columns
+
+
+def test_columns_that_may_be_left_out_are_left_out():
+    key = ["task", "topology", "platform", "mode", "precision", "pruning_percent", "batch"]
+    bare = ROWS.select(*key, "throughput_compute_per_s")
+    findings = rc.check(bare)
+    assert of("above_compute_peak", findings).height == 9
+    assert set(of("missing_value", findings)["column"]) == {"throughput_compute_per_s"}
+    cube = rc.join(rc.predict(rc.inputs("mnist")), bare)
+    assert int(cube.measured_throughput.notnull().sum()) == 406
+    assert not bool(cube.power_full.notnull().any())
