@@ -9,6 +9,9 @@ import time
 
 import pytest
 
+# what a plain install is: `import dask` fails
+WITHOUT_DASK = "import sys; sys.modules['dask'] = None"
+
 
 def seconds(code: str) -> float:
     start = time.perf_counter()
