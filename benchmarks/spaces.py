@@ -34,22 +34,43 @@ def standard(peak: int = 100, bandwidth: int = 100, batch: int = 500, *, dtype: 
     return rc.Sweep(inputs.assign_coords(labels), assumptions=BATCHED, dtype=dtype, **options)
 
 
-def many_axes(size: int = 5, **options) -> rc.Sweep:
-    """Thirteen axes of the user's own, none of them monotone."""
+# axis → the range of its factor
+RANGES = {
+    0: (1, 3),
+    1: (1, 3),
+    2: (0.5, 1),
+    3: (1, 5),
+    4: (0.5, 1),
+    5: (1, 2),
+    6: (1, 2),
+    7: (1, 2),
+    8: (1, 2),
+    9: (1, 2),
+}
+RANGES |= {10: (0.5, 1), 11: (1, 2), 12: (1, 2)}
+
+
+def factors(size: int) -> dict[int, xr.DataArray]:
+    """One factor for each of thirteen axes of the user's own, none of them monotone."""
     rng = np.random.default_rng(3)
+    return {
+        axis: xr.DataArray(rng.permutation(np.linspace(low, high, size if axis < 12 else 4)), dims=f"u{axis}")
+        for axis, (low, high) in RANGES.items()
+    }
 
-    def factor(axis: int, low: float, high: float) -> xr.DataArray:
-        return xr.DataArray(rng.permutation(np.linspace(low, high, size if axis < 12 else 4)), dims=f"u{axis}")
 
+def many_axes(size: int = 5, **options) -> rc.Sweep:
+    """A space of thirteen axes of the user's own."""
+    f = factors(size)
     inputs = xr.Dataset(
         {
-            "peak_compute": 1e12 * factor(0, 1, 3) * factor(1, 1, 3) * factor(2, 0.5, 1),
-            "memory_bandwidth": 1e10 * factor(3, 1, 5) * factor(4, 0.5, 1) * factor(10, 0.5, 1),
-            "ops": 1e9 * factor(5, 1, 2) * factor(6, 1, 2),
-            "params": 1e6 * factor(7, 1, 2) * factor(8, 1, 2),
-            "activations": 1e5 * factor(9, 1, 2) * factor(11, 1, 2),
-            "power": 10 * factor(0, 1, 2) + 5 * factor(12, 1, 2),
-            "top1": 70 + factor(7, 1, 5) + factor(5, 1, 3),
+            "peak_compute": 1e12 * f[0] * f[1] * f[2],
+            "memory_bandwidth": 1e10 * f[3] * f[4] * f[10],
+            "ops": 1e9 * f[5] * f[6],
+            "params": 1e6 * f[7] * f[8],
+            "activations": 1e5 * f[9] * f[11] * f[12],
+            "power": 10 * f[0] + 5 * f[2],
+            "top1": 70 + f[7] + f[5],
             "element_bytes": 1.0,
         }
     )
@@ -123,8 +144,8 @@ def scalar_loop_of_many(ops5, ops6, p7, p8, a9, a11, c0, c1, c2, b3, b4, b10, d1
                                             for i9 in range(len(a9)):
                                                 for i11 in range(len(a11)):
                                                     activations = a9[i9] * a11[i11] / bandwidth
-                                                    for _ in range(len(d12)):
-                                                        time = max(compute, weights + activations)
+                                                    for i12 in range(len(d12)):
+                                                        time = max(compute, weights + activations * d12[i12])
                                                         if time <= limit:
                                                             count += 1
                                                             if one / time > best:

@@ -74,8 +74,14 @@ def test_exhaustive_scan_of_many_axes(race, full):
     sweep = spaces.many_axes(5 if full else 3)
     limit = 1.5e-3
     scan = scan_of(sweep, {"predicted_latency": (None, limit)})
-    f4 = {dim: np.ones(size, dtype="f4") for dim, size in sweep.sizes.items()}
-    arrays = [f4[f"u{k}"] for k in (5, 6, 7, 8, 9, 11, 0, 1, 2, 3, 4, 10, 12)]
+    scales = {5: 1e9, 7: 1e6, 9: 1e5, 0: 1e12, 3: 1e10}
+    f = spaces.factors(5 if full else 3)
+    arrays = [(scales.get(k, 1.0) * f[k].values).astype("f4") for k in (5, 6, 7, 8, 9, 11, 0, 1, 2, 3, 4, 10, 12)]
+    ours = run(scan, 1)
+    best, _, count = spaces.scalar_loop_of_many(*arrays, np.float32(limit))
+    assert 0 < count < sweep.size
+    assert ours.count[0] == pytest.approx(count, rel=1e-4)
+    assert ours.key[0] == pytest.approx(best, rel=1e-5)
     race(
         f"exhaustive max, first argmax and count, {sweep.size:.1e} points f4, 13 small axes, 1 thread",
         lambda: run(scan, 1),
