@@ -255,7 +255,7 @@ class _Builder:
         self._blank()
 
     def calibrated_results(self, tables: xr.Dataset) -> None:
-        """Take throughput and power from tables; what fits and what is offered is judged as published."""
+        """Take throughput, power and what binds from tables; what fits and is offered is judged as published."""
         for name in ("predicted_throughput", "power"):
             self.tables[f"calibrated_{name}"] = tables[name].reset_coords(drop=True).astype("f8")
         throughput, power = leaf("calibrated_predicted_throughput"), leaf("calibrated_power")
@@ -270,6 +270,9 @@ class _Builder:
         }
         if self.has("params") and self.has("element_bytes"):
             self.nodes["operational_intensity"] = ops / (self.total("params", "intensity") * leaf("element_bytes"))
+        if "bound" in tables:
+            self.tables["calibrated_bound"] = tables["bound"].reset_coords(drop=True).astype("f8")
+            self.nodes["bound"] = leaf("calibrated_bound")
         for end in ("low", "high"):
             if end in tables:
                 self.tables[f"calibrated_{end}"] = tables[end].reset_coords(drop=True).astype("f8")

@@ -52,7 +52,7 @@ def predict(
         for the whole batch], `peak_throughput` [1/s], `operational_intensity` [op/B], `predicted_energy` [J per input],
         `memory_required` [B], and the flags `bound` and `infeasible`. ``xr.broadcast`` gives the full product. A
         calibration adds `predicted_throughput_low` and `predicted_throughput_high` (90 % interval) and the `power` that
-        it predicts, and leaves `bound` out.
+        it predicts; its `bound` is what takes the largest part of the time: compute, weights, activations, overhead.
 
     Raises
     ------

@@ -19,6 +19,7 @@ from roofcube.calibration.tabulation import tabulate
 from roofcube.calibration.threads import one_thread
 from roofcube.calibration.trust import Reach, reaches, statuses, trust_table
 from roofcube.errors import InvalidDataError
+from roofcube.variables import BOUNDS
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -125,7 +126,8 @@ class Calibration:
         -------
         DataFrame or Dataset
             The same rows in the same order plus `predicted_throughput` [1/s], `low`, `high` [1/s], `predicted_latency`
-            [s], `power` [W], `predicted_energy` [J per input], `status` (``interpolates``, ``extrapolates``,
+            [s], `power` [W], `predicted_energy` [J per input], `bound` (what takes the largest part of the time:
+            ``compute``, ``weights``, ``activations``, ``overhead``), `status` (``interpolates``, ``extrapolates``,
             ``refused``) and `reason`; refused rows are null. For inputs: the same over their dims, see `tables`.
 
         Raises
@@ -134,6 +136,13 @@ class Calibration:
             If the level is not between 0 and 1.
         UnknownLabelError
             If a key column is missing.
+
+        Notes
+        -----
+        `bound` compares the terms of the law: compute of all layers, weights read, activations (with the patches of
+        convolutions) moved, overheads per batch, layer and input. The residual process scales their sum and so changes
+        no share. For a dataflow design with its interval, the pace of the slowest stage is compute and filling the
+        pipeline is overhead.
         """
         if level is not None and not 0.0 < level < 1.0:
             msg = f"`level`: expected a share between 0 and 1, got {level!r}; use 0.9 for 90 %"
@@ -147,11 +156,12 @@ class Calibration:
             interval = table[INTERVAL].cast(pl.Float64).fill_null(float("nan")).to_numpy()
         columns = self.columns(rows, interval, level)
         verdict = statuses(self.engine, self.reach, rows, self.engine.flows(rows, interval))
+        flags = columns.pop("bound")
         values = [pl.Series(name, values).fill_nan(None) for name, values in columns.items()]
-        return table.with_columns(*values, *verdict)
+        return table.with_columns(*values, _named(flags), *verdict)
 
     def columns(self, rows: Rows, interval: Array, level: float | None) -> dict[str, Array]:
-        """Predict rows given as indices, each distinct one once; NaN where refused."""
+        """Predict rows given as indices, each distinct one once; NaN (for the flag `bound`: none) where refused."""
         first, inverse = distinct(rows.hardware, rows.network, rows.batch, np.nan_to_num(interval, nan=-1.0))
         some, period = rows.take(first), interval[first]
         # the number of threads decides how sums are ordered, so it is part of the result
@@ -167,6 +177,7 @@ class Calibration:
             "predicted_latency": np.exp(seconds),
             "power": watts,
             "predicted_energy": watts / rate,
+            "bound": self.engine.binding(some, period),
         }
         return {name: values[inverse] for name, values in columns.items()}
 
@@ -289,8 +300,9 @@ class Calibration:
         Returns
         -------
         Dataset
-            `predicted_throughput`, `predicted_latency`, `power`, `predicted_energy` over (platform, mode, precision,
-            topology, pruning, batch), as many of them as the inputs have; NaN where refused.
+            `predicted_throughput`, `predicted_latency`, `power`, `predicted_energy` and the flag `bound` over
+            (platform, mode, precision, topology, pruning, batch), as many of them as the inputs have; NaN and ``none``
+            where refused.
         """
         return tabulate(self, inputs, level)
 
@@ -311,3 +323,9 @@ class Calibration:
         left = self.unused["reason"].value_counts(sort=True)
         lines += [f"  left out: {count} rows, {reason}" for reason, count in left.iter_rows()]
         return "\n".join(lines)
+
+
+def _named(flags: Array) -> pl.Series:
+    """Write the flags of `bound` as words; none is null."""
+    words = {value: None if name == "none" else name for name, value in BOUNDS.items()}
+    return pl.Series("bound", [words[flag] for flag in flags.tolist()], dtype=pl.String)

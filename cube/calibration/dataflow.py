@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from roofcube.variables import BOUNDS
+
 if TYPE_CHECKING:
     from roofcube.calibration.measured import Measured
 
@@ -39,6 +41,11 @@ class Fill:
         """Give ln seconds per batch."""
         result: Array = np.log(interval) + np.log(batch + self.inputs)
         return result
+
+    def binding(self, batch: Array) -> Array:
+        """Give the flag of what takes the larger part: the slowest stage at its pace, or filling the pipeline."""
+        flag: Array = np.where(batch >= self.inputs, BOUNDS["compute"], BOUNDS["overhead"]).astype("i1")
+        return flag
 
     def half_width(self, level: float) -> float:
         """Give the half-width of the interval in ln."""

@@ -12,6 +12,7 @@ from roofcube.calibration.family import FamilyModel, fit_family, prior_from
 from roofcube.calibration.fit import COUNT
 from roofcube.calibration.intervals import Scores
 from roofcube.calibration.power import PowerModel, fit_power
+from roofcube.variables import BOUNDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -52,6 +53,15 @@ class Engine:
         flow: Array = np.isfinite(interval) & (interval > 0) & (rows.hardware >= 0)
         flow[flow] = rows.take(np.flatnonzero(flow)).machine("dataflow")
         return flow
+
+    def binding(self, rows: Rows, interval: Array) -> Array:
+        """Give the flag of what binds; none where no family fits."""
+        result = np.full(len(rows), BOUNDS["none"], dtype="i1")
+        for model, here in self._parts(rows):
+            result[here] = model.binding(rows.take(here))
+        flow = np.flatnonzero(self.flows(rows, interval))
+        result[flow] = self.fill.binding(rows.batch[flow])
+        return result
 
     def deviation(self, rows: Rows) -> Array:
         """Give the deviation of ln seconds."""

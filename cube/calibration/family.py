@@ -9,7 +9,7 @@ import numpy as np
 
 from roofcube.calibration.facts import TILES, distinct
 from roofcube.calibration.fit import Prior, fit_law
-from roofcube.calibration.law import COMPUTE, MEMORY, PRIOR_DEVIATION, PRIOR_MEAN, coefficients, features
+from roofcube.calibration.law import COMPUTE, MEMORY, PARTS, PRIOR_DEVIATION, PRIOR_MEAN, coefficients, features
 from roofcube.calibration.residual import Posterior, places, posterior
 
 if TYPE_CHECKING:
@@ -101,16 +101,29 @@ class FamilyModel:
         deviation: Array = np.sqrt((weight * (np.square(spreads) + np.square(means - mean))).sum(0))
         return deviation
 
-    def phases(self, rows: Rows) -> tuple[Array, Array]:
-        """Give the shares of the time in compute and in memory traffic."""
+    def shares(self, rows: Rows) -> Array:
+        """Give the share of each term of the law in the time, shape (rows, parameters), as its structures weigh it.
+
+        The residual is a factor on the whole time, so it changes no share.
+        """
         group = self.group(rows)
-        compute, memory = np.zeros(len(rows)), np.zeros(len(rows))
+        total = np.zeros((len(rows), len(PRIOR_MEAN)))
         for one in self.structures:
             part = coefficients(one.posterior.theta[group]) * features(rows, one.tile)
-            part /= part.sum(1, keepdims=True)
-            compute += one.weight * part[:, COMPUTE].sum(1)
-            memory += one.weight * part[:, MEMORY].sum(1)
-        return compute, memory
+            total += one.weight * part / part.sum(1, keepdims=True)
+        return total
+
+    def phases(self, rows: Rows) -> tuple[Array, Array]:
+        """Give the shares of the time in compute and in memory traffic."""
+        share = self.shares(rows)
+        return share[:, COMPUTE].sum(1), share[:, MEMORY].sum(1)
+
+    def binding(self, rows: Rows) -> Array:
+        """Give the flag of what takes the largest share of the time; ties go to the first of `PARTS`."""
+        share = self.shares(rows)
+        largest = np.argmax([share[:, part].sum(1) for part in PARTS.values()], axis=0)
+        flag: Array = np.array(list(PARTS), dtype="i1")[largest]
+        return flag
 
 
 def weak_prior() -> Prior:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from roofcube.calibration.facts import TILES
+from roofcube.variables import BOUNDS
 
 if TYPE_CHECKING:
     from roofcube.calibration.facts import Rows
@@ -18,6 +19,7 @@ __all__ = [
     "MEMORY",
     "OVERHEAD",
     "PARAMETERS",
+    "PARTS",
     "PRIOR_DEVIATION",
     "PRIOR_MEAN",
     "Parameter",
@@ -74,6 +76,14 @@ EFFICIENCY = np.array([one.kind == "efficiency" for one in PARAMETERS])
 OVERHEAD = np.array([one.kind == "overhead" for one in PARAMETERS])
 COMPUTE = np.array([one.name in ("convolution_efficiency", "dense_efficiency") for one in PARAMETERS])
 MEMORY = ~COMPUTE & ~OVERHEAD
+WEIGHTS = np.array([one.name == "weight_bandwidth_efficiency" for one in PARAMETERS])
+# what can bind, by its flag; patches are activations on their way into a matrix product
+PARTS = {
+    BOUNDS["compute"]: COMPUTE,
+    BOUNDS["weights"]: WEIGHTS,
+    BOUNDS["activations"]: MEMORY & ~WEIGHTS,
+    BOUNDS["overhead"]: OVERHEAD,
+}
 # an efficiency e is 1 / (1 + exp(θ)), so that it never exceeds 1; the others are exp(θ)
 PRIOR_MEAN = np.array(
     [np.log(1 / one.typical - 1) if one.kind == "efficiency" else np.log(one.typical) for one in PARAMETERS]

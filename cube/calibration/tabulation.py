@@ -10,7 +10,7 @@ import xarray as xr
 
 from roofcube.calibration.facts import Rows, with_facts
 from roofcube.calibration.trust import statuses
-from roofcube.variables import attributes
+from roofcube.variables import BOUNDS, attributes
 
 if TYPE_CHECKING:
     from roofcube.calibration.calibrated import Calibration
@@ -49,7 +49,7 @@ def tabulate(calibration: Calibration, inputs: xr.Dataset, level: float | None) 
     dropped = {dim: 0 for dim in DIMS if dim not in kept}
     result = {}
     for name, values in found.items():
-        full = np.full(shape, np.nan)
+        full = np.full(shape, BOUNDS["none"], dtype="i1") if name == "bound" else np.full(shape, np.nan)
         full[place] = values
         array = xr.DataArray(full.reshape([len(labels[dim]) for dim in DIMS]), dims=DIMS).isel(dropped)
         result[name] = array.assign_attrs(OWN.get(name) or attributes(name))

@@ -135,6 +135,78 @@ def test_tables_agree_with_rows(small):
     assert float(far.extrapolates.max()) == 1
 
 
+# what binds ------------------------------------------------------------------------------------------------------------
+
+
+def test_each_prediction_says_what_takes_the_largest_part_of_the_time(calibration, rows):
+    """Against the printed parameters, for a platform with one structure: the terms of the law, computed by hand."""
+    there = rows.filter(pl.col("platform") == "ZCU104-BISMO", pl.col("precision") == "INT2")
+    found = calibration.predict(there, level=None)
+    model = calibration.engine.families["BISMO"]
+    named = calibration.parameters.filter(pl.col("platform") == "ZCU104-BISMO", pl.col("precision") == "INT2")
+    value = dict(zip(named["parameter"], named["value"], strict=True))
+    batch, place = there["batch"].to_numpy(), calibration.data.facts.hardware["ZCU104-BISMO", "default", "INT2"]
+    nets = [calibration.facts.networks[key] for key in there.select("topology", "pruning_percent").iter_rows()]
+    tile = max(model.structures, key=lambda one: one.weight).tile
+    assert [one.tile for one in model.structures] == [tile], "several structures: compare with the likely one only"
+    total = {name: np.array([getattr(one, name) for one in nets]) for name in ("layers", "dense_ops", "weights")}
+    traffic = {name: np.array([getattr(one, name) for one in nets]) for name in ("activations", "patches")}
+    convolution = np.array([one.convolution_ops[tile] for one in nets])
+    part = {
+        "compute": batch
+        / place.peak
+        * (convolution / value["convolution_efficiency"] + total["dense_ops"] / value["dense_efficiency"]),
+        "weights": np.maximum(total["weights"] * place.element_bytes - place.weight_memory, 0)
+        / place.bandwidth
+        / value["weight_bandwidth_efficiency"],
+        "activations": batch
+        * place.element_bytes
+        / place.bandwidth
+        * (
+            traffic["activations"] / value["activation_bandwidth_efficiency"]
+            + traffic["patches"] * value["patch_traffic"]
+        ),
+        "overhead": value["fixed_overhead"]
+        + value["layer_overhead"] * total["layers"]
+        + value["input_overhead"] * batch,
+    }
+    names = list(part)
+    assert found["bound"].to_list() == [names[place] for place in np.argmax([part[name] for name in names], axis=0)]
+    assert found["bound"].n_unique() > 1
+
+
+def test_what_binds_is_null_where_refused(calibration):
+    assert calibration.predict(config(platform="Abacus"))["bound"].to_list() == [None]
+
+
+def test_a_pipeline_is_bound_by_its_pace_once_it_is_full(calibration):
+    design = {"platform": "ZCU104-FINN", "precision": "INT4"}
+    table = pl.concat([config(**design, batch=batch) for batch in (1, 1000)]).with_columns(initiation_interval_s=1e-3)
+    assert calibration.predict(table)["bound"].to_list() == ["overhead", "compute"]
+
+
+def test_cubes_and_sweeps_of_a_calibration_say_what_binds(small):
+    inputs = rc.inputs("cifar10", platforms=["NCS2", "ZCU104-BISMO"], batch=[1, 8, 64])
+    cube = rc.predict(inputs, assumptions=[rc.BOUND, small])
+    mine = cube.bound.sel(assumptions="calibrated")
+    names = dict(zip(cube.bound.attrs["flag_values"].tolist(), cube.bound.attrs["flag_meanings"].split(), strict=True))
+    assert cube.bound.dtype == np.dtype("i1")
+    there = cube.predicted_throughput.sel(assumptions="calibrated").notnull()
+    assert there.any()
+    assert not there.all()
+    np.testing.assert_array_equal((mine != -1).values, there.values)
+    keys = mine.where(there).stack(point=mine.dims).dropna("point")
+    table = pl.DataFrame([{dim: one[dim].item() for dim in mine.dims} for one in keys.point]).rename(
+        {"pruning": "pruning_percent"}
+    )
+    assert [names[int(code)] for code in keys.values] == small.predict(table, level=None)["bound"].to_list()
+    sweep = rc.Sweep(inputs, assumptions=small)
+    counted = sweep.count(by="bound")["count"]
+    for code, name in names.items():
+        assert int(counted.sel(reason=name)) == int((mine == code).sum())
+    assert int(sweep.count(where={"bound": ["overhead"]})["count"]) == int((mine == 4).sum()) > 0
+
+
 def test_wrong_arguments_say_what_to_do(calibration, rows):
     with pytest.raises(InvalidDataError, match="between 0 and 1"):
         calibration.predict(rows, level=90)
