@@ -318,7 +318,7 @@ def efficient(subject: Subject) -> Section:
     ratios = ratios[np.isfinite(ratios)]
     above = int((ratios > 1).sum())
     see = [
-        f"Efficiency is measured over predicted throughput, at the best batch. Over "
+        f"Efficiency is measured over predicted throughput. At the best batch of each of "
         f"{counted(ratios.size, 'configuration')} its median is {percent(float(np.median(ratios)))}; "
         f"half of them lie between {percent(float(np.quantile(ratios, 0.25)))} and "
         f"{percent(float(np.quantile(ratios, 0.75)))}. "
@@ -328,26 +328,40 @@ def efficient(subject: Subject) -> Section:
             if above
             else "None exceeds 100 %."
         ),
-        (
-            "The buttons above the figure compare at equal batch instead: what looks like a better chip at its best "
-            "batch is often only a bigger batch."
-        ),
+        _at_equal_batch(cube),
     ]
     beware = (
         "A low value can mean a weak implementation or a model that leaves out what binds; small networks pay fixed "
         "costs that a roofline does not know. Efficiency ranks implementations on one platform, not platforms."
     )
+    bars = (
+        "Bars of peak, predicted and measured throughput for each configuration on a logarithmic axis, with measured "
+    )
     parts = [
+        draw(cube, "efficiency", f"{bars}: each at its best batch"),
         draw(
             cube,
             "efficiency",
-            (
-                "Bars of peak, predicted and measured throughput for each configuration on a logarithmic axis, with "
-                "measured over predicted in per cent"
-            ),
+            f"{bars}: all at the same batch",
+            key="efficiency-at-batch",
+            at="batch",
         ),
     ]
-    return _section(key, heading, see, beware, parts)
+    return _section(key, heading, [text for text in see if text], beware, parts)
+
+
+def _at_equal_batch(cube: xr.Dataset) -> str:
+    """Compare at the smallest of the batches at which most configurations were measured."""
+    if "batch" not in cube["measured_throughput"].dims:
+        return ""
+    ratios = efficiency(cube, at="batch")["efficiency"]
+    counts = ratios.notnull().sum([dim for dim in ratios.dims if dim != "batch"])
+    shared = ratios.isel(batch=int(counts.argmax("batch")))
+    return (
+        "The second figure compares all at the same batch, which its buttons choose. At batch "
+        f"{float(shared['batch']):g} the median is {percent(float(shared.median()))} over {counted(int(counts.max()), 'configuration')}: "
+        "what looks like a better chip at its best batch is often only a bigger batch."
+    )
 
 
 # power ----------------------------------------------------------------------------------------------------------------

@@ -59,7 +59,7 @@ def requirements(cube: xr.Dataset) -> Any:
     """
     cube = require(cube, ("ops", "params"), figure="requirements")
     table = records(_true_sizes(cube), ["ops", "params"])
-    table["label"] = labels_of(table, ("topology", "pruning"))
+    table["label"] = labels_of(table, ("topology", "pruning"), shown=("topology", "pruning"))
     table = sorted_rows(table, ranks(cube, table, "topology"), -table["ops"])
     sizes = _widths(cube)
     start = "INT8" if "INT8" in sizes else list(sizes)[-1]

@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 from bokeh.models import Column, ColumnDataSource, CustomJS
 
-from roofcube.errors import check_choice
+from roofcube.errors import MissingInputError, check_choice
 from roofcube.plot import style
 from roofcube.plot.rows import by_configuration, row_figure, row_toggles
 from roofcube.plot.tables import (
@@ -54,20 +54,21 @@ def efficiency(
     cube : Dataset
         With predicted, peak and measured throughput.
     at : {"best", "batch"}
-        What the figure opens with: each configuration at its best batch, or all at the batch that most of them share;
-        buttons switch to the others.
+        Each configuration at its best batch; or all at the same batch, which buttons choose: first the smallest of
+        those at which most configurations were measured.
     scope : {"compute", "system"}
         The accelerator alone, or with host and transfers.
 
     Returns
     -------
     Bokeh layout
-        Source ``efficiency.bars``: a row per configuration measured and predicted.
+        Source ``efficiency.bars`` (at equal batch: ``efficiency_at_batch.bars``): a row per configuration measured and
+        predicted.
 
     Raises
     ------
     MissingInputError
-        If the cube lacks one of the variables.
+        If the cube lacks one of the variables; at equal batch also if it has no dim `batch`.
 
     Examples
     --------
@@ -78,23 +79,20 @@ def efficiency(
     check_choice("at", at, ("best", "batch"))
     throughput = measured_names(scope)["throughput"]
     cube = require(cube, ("predicted_throughput", "peak_throughput", throughput), figure="efficiency")
+    name = "efficiency" if at == "best" else "efficiency_at_batch"
     best = ratios_of(cube, at="best", scope=scope)
     table = records(best, ["efficiency"])
     table = by_configuration(cube, table, -table["efficiency"], own=own_dims(best, "efficiency"))
-    choices = {BEST: _at(cube, best, table, best.get("best_batch"), scope)}
-    if "batch" in cube[throughput].dims:
-        equal = ratios_of(cube, at="batch", scope=scope)
-        for batch in equal["batch"].values.tolist():
-            at_batch = _at(cube, equal.sel(batch=batch, drop=True), table, batch, scope)
-            if np.isfinite(at_batch["measured"]).any():
-                choices[f"{batch:g}"] = at_batch
-    counts = {name: int(np.isfinite(one["measured"]).sum()) for name, one in choices.items() if name != BEST}
-    start = BEST if at == "best" or not counts else max(counts, key=lambda name: counts[name])
-    positive = np.concatenate([one["measured"] for one in choices.values()])
-    floor = style.floor_of(positive)
-    source = _source(table, choices, start, floor)
-    toggles = row_toggles("efficiency", cube, table)
-    plot, bars = _bars(source, table, floor, toggles.view(source))
+    choices = (
+        {BEST: _at(cube, best, table, best.get("best_batch"), scope)}
+        if at == "best"
+        else _at_each_batch(cube, table, throughput, scope)
+    )
+    start = max(choices, key=lambda one: int(np.isfinite(choices[one]["measured"]).sum()))
+    floor = style.floor_of(np.concatenate([one["measured"] for one in choices.values()]))
+    source = _source(name, table, choices, start, floor)
+    toggles = row_toggles(name, cube, table)
+    plot, bars = _bars(name, source, table, floor, toggles.view(source))
     toggles.follow(source, plot.y_range)
     style.hover(
         plot,
@@ -108,28 +106,45 @@ def efficiency(
             "model": model_text(cube),
         },
     )
-    titles = [_title(name, one, table) for name, one in choices.items()]
-    head = style.titled(plot, titles[list(choices).index(start)], _notes(choices[BEST], scope))
+    titles = [_title(label, one, table) for label, one in choices.items()]
+    head = style.titled(plot, titles[list(choices).index(start)], _notes(choices, scope))
     layout = toggles.over(plot)
-    if len(choices) < 3:
-        return layout
-    names = list(choices[BEST])
-    group = choice("efficiency", "batch", list(choices), start)
-    group.js_on_change(
-        "active",
-        CustomJS(
-            args={
-                "source": source,
-                "group": group,
-                "choices": list(choices),
-                "names": names,
-                "head": head,
-                "titles": titles,
-            },
-            code=SWITCH,
-        ),
-    )
-    return Column(headed("At batch", group), *layout.children, name="efficiency")
+    return layout if len(choices) < 2 else _with_choice(name, layout, source, choices, start, titles, head)
+
+
+def _at_each_batch(
+    cube: xr.Dataset, table: Columns, throughput: str, scope: Literal["compute", "system"]
+) -> dict[str, dict[str, Any]]:
+    """Columns of each batch at which something was measured."""
+    if "batch" not in cube[throughput].dims:
+        msg = (
+            f"`batch`: the figure efficiency at equal batch needs {throughput} along this dim and the cube has one "
+            "batch alone; draw it with at='best'"
+        )
+        raise MissingInputError(msg)
+    equal = ratios_of(cube, at="batch", scope=scope)
+    found = {
+        f"{batch:g}": _at(cube, equal.sel(batch=batch, drop=True), table, batch, scope)
+        for batch in equal["batch"].values.tolist()
+    }
+    return {batch: one for batch, one in found.items() if np.isfinite(one["measured"]).any()}
+
+
+def _with_choice(
+    name: str, layout: Any, source: Any, choices: dict[str, dict[str, Any]], start: str, titles: list[str], head: Any
+) -> Any:
+    """Put buttons above a figure that exchange the columns shown."""
+    group = choice(name, "batch", list(choices), start)
+    known = {
+        "source": source,
+        "group": group,
+        "choices": list(choices),
+        "names": list(choices[start]),
+        "head": head,
+        "titles": titles,
+    }
+    group.js_on_change("active", CustomJS(args=known, code=SWITCH))
+    return Column(headed("At batch", group), *layout.children, name=name)
 
 
 def _at(cube: xr.Dataset, ratios: xr.Dataset, table: Columns, batch: Any, scope: str) -> dict[str, Any]:
@@ -233,31 +248,30 @@ def _note(ratio: float, measured: float, peak: float, on_chip: bool, batch: floa
     return f"{said}: weights not read per input"
 
 
-def _source(table: Columns, choices: dict[str, dict[str, Any]], start: str, floor: float) -> Any:
-    fields = [name for name in ("platform", "precision", "topology", "configuration") if name in table]
-    data: dict[str, Any] = {name: table[name] for name in fields}
+def _source(name: str, table: Columns, choices: dict[str, dict[str, Any]], start: str, floor: float) -> Any:
+    fields = [one for one in ("platform", "precision", "topology", "configuration") if one in table]
+    data: dict[str, Any] = {one: table[one] for one in fields}
     data["row"] = list(table["row"])
     data["floor"] = np.full(len(table["row"]), floor)
-    peak = choices[BEST]["peak"]
-    highest = np.nanmax([one[name] for one in choices.values() for name in ("measured", "predicted", "peak")], axis=0)
-    data["end"] = highest
-    data["peak_text"] = value_text(peak, "inputs/s")
-    for name, columns in choices.items():
-        data.update({f"{column} {name}": values for column, values in columns.items()})
+    data["end"] = np.nanmax([one[bar] for one in choices.values() for bar in ("measured", "predicted", "peak")], axis=0)
+    data["peak_text"] = value_text(choices[start]["peak"], "inputs/s")
+    if len(choices) > 1:
+        for label, columns in choices.items():
+            data.update({f"{column} {label}": values for column, values in columns.items()})
     data.update({column: values.copy() for column, values in choices[start].items()})
-    return ColumnDataSource(data, name="efficiency.bars")
+    return ColumnDataSource(data, name=f"{name}.bars")
 
 
-def _bars(source: Any, table: Columns, floor: float, view: Any) -> tuple[Any, list[Any]]:
+def _bars(name: str, source: Any, table: Columns, floor: float, view: Any) -> tuple[Any, list[Any]]:
     top = float(np.max(source.data["end"]))
     # room for the reasons, which stand right of the longest bar
     room = (
         0.38
-        if any(":" in note for name in source.data if name.startswith("note ") for note in source.data[name])
+        if any(":" in note for column in source.data if column.startswith("note") for note in source.data[column])
         else 0.09
     )
     plot = row_figure(
-        "efficiency.plot",
+        f"{name}.plot",
         list(table["row"]),
         x_label=f"throughput (inputs/s, log scale, bars start at {style.human(floor)})",
         x_range=(floor, top * (top / floor) ** room),
@@ -300,18 +314,20 @@ def _bars(source: Any, table: Columns, floor: float, view: Any) -> tuple[Any, li
 def _title(name: str, at: dict[str, Any], table: Columns) -> str:
     ratio = at["measured"] / at["predicted"]
     top = int(np.nanargmax(ratio))
-    where = "At the best batch" if name == BEST else f"At batch {name}"
+    where = "At the best batch" if name == BEST else f"At equal batch ({name})"
     middle, highest = style.percent(float(np.nanmedian(ratio))), style.percent(float(ratio[top]))
     return f"{where}: median efficiency {middle}, highest {highest} ({table['platform'][top]})"
 
 
-def _notes(best: dict[str, Any], scope: str) -> list[str]:
-    ratio = best["measured"] / best["predicted"]
-    above = int((ratio > 1).sum())
+def _notes(choices: dict[str, dict[str, Any]], scope: str) -> list[str]:
     lines = [f"percent = measured ÷ predicted, {scope_text(scope)}; {style.HOLLOW}"]
-    if above:
-        lines.append(
-            f"at the best batch {above} of {len(ratio)} exceed 100 %: each says how it breaks the assumption "
-            "that weights are read from memory once per input"
-        )
+    ratios = {name: one["measured"] / one["predicted"] for name, one in choices.items()}
+    if not any((ratio > 1).any() for ratio in ratios.values()):
+        return lines
+    broken = "how it breaks the assumption that weights are read from memory once per input"
+    if BEST in ratios:
+        above = int((ratios[BEST] > 1).sum())
+        lines.append(f"{above} of {len(ratios[BEST])} exceed 100 %: each says {broken}")
+    else:
+        lines.append(f"what exceeds 100 % says {broken}")
     return lines

@@ -276,7 +276,7 @@ def _strip(networks: Columns, top: Any, toggles: Toggles) -> Any:
     )
     style.hover(plot, [marks], {"operational intensity": "@text"})
     if "precision" in networks:
-        heads = ColumnDataSource(_heads(networks))
+        heads = ColumnDataSource(_heads(networks), name="rooflines.heads")
         plot.text(
             "intensity",
             "label",

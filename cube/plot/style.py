@@ -376,7 +376,7 @@ def key(plot: Any, entries: Mapping[str, Mapping[str, Any]]) -> None:
     for label, looks in entries.items():
         options = dict(looks)
         marker = options.pop("marker", "square")
-        nowhere = ColumnDataSource({"x": [np.nan], "y": [np.nan]})
+        nowhere = ColumnDataSource({"x": [np.nan], "y": [np.nan]}, name="key")
         if marker == "line":
             drawn = plot.segment("x", "y", "x", "y", source=nowhere, **options)
         else:

@@ -167,6 +167,7 @@ def _run(source: Any, places: Any, seconds: Any, bounds: tuple[float, float], *,
         height=160 if last else 142,
     )
     plot.toolbar_location = None
+    plot.min_border_right = 14  # the last tick's label reaches past the axis
     view = CDSView(filter=IndexFilter(places.tolist()))
     marks = plot.scatter(
         "second", "watts", source=source, view=view, marker="marker", size="size", line_color="colour", fill_color=None

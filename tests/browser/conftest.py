@@ -25,19 +25,26 @@ FLAGS = (
 )
 IDLE = "window.Bokeh && Bokeh.documents.length > 0 && Bokeh.documents.every((one) => one.is_idle)"
 
-# what the figures hold and what is drawn of it, by the name of the source
+# what the figures hold and what is drawn of it, by the name of the source; a mark is drawn when all its places are
+# numbers inside the axes, and a text when it says something
 MARKS = """
 () => {
+  const PLACES = ["sx", "sy", "sx0", "sx1", "sy0", "sy1", "sleft", "sright", "stop", "sbottom"];
   const found = {};
   for (const doc of Bokeh.documents) for (const model of doc._all_models.values()) {
-    if (model.type !== "GlyphRenderer" || !model.data_source.name) continue;
-    const view = Bokeh.index.find_one(model);
-    const glyph = view.glyph;
-    const places = glyph.sx ?? glyph.sx0 ?? glyph.sleft ?? glyph.sright;
+    if (model.type !== "GlyphRenderer") continue;
+    const view = Bokeh.index.find_one(model), glyph = view.glyph, look = model.glyph;
+    const field = (look.type === "Text" ? look.text : look.right ?? look.x1 ?? look.x ?? look.xs)?.field;
+    const frame = view.parent.frame_view?.bbox ?? view.parent.frame.bbox;
+    const inside = (name, place) => name.startsWith("sx") || name === "sleft" || name === "sright"
+      ? place >= frame.left - 1 && place <= frame.right + 1 : place >= frame.top - 1 && place <= frame.bottom + 1;
+    const known = PLACES.filter((name) => glyph[name] !== undefined && typeof glyph[name] !== "number");
     // a glyph keeps the places of the rows of its view alone
-    const drawn = places ? [...places].filter(isFinite).length : [...view.all_indices].length;
-    const kinds = (found[model.data_source.name] ??= []);
-    kinds.push({glyph: model.glyph.type, rows: model.data_source.get_length(), shown: [...view.all_indices].length, drawn});
+    const shown = [...view.all_indices];
+    const says = (row) => look.type !== "Text" || model.data_source.data[field][row] !== "";
+    const drawn = shown.filter((row, place) => says(row) && known.every((name) => inside(name, glyph[name][place])));
+    (found[model.data_source.name ?? "a source without a name"] ??= []).push(
+      {glyph: look.type, field, rows: model.data_source.get_length(), shown: shown.length, drawn: drawn.length});
   }
   return found;
 }

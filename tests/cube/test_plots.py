@@ -179,7 +179,8 @@ def test_overlap_shows_measured_without_prediction(cubes):
 @pytest.mark.parametrize("task", TASKS)
 @pytest.mark.parametrize("at", ["best", "batch"])
 def test_efficiency_explains_what_exceeds_100_percent(cubes, task, at):
-    bars = source(rc.plot.efficiency(cubes[task], at=at), "efficiency.bars")
+    name = {"best": "efficiency", "batch": "efficiency_at_batch"}[at]
+    bars = source(rc.plot.efficiency(cubes[task], at=at), f"{name}.bars")
     ratios = rc.efficiency(cubes[task])
     assert len(bars["row"]) == int(ratios.efficiency.notnull().sum())
     for measured, predicted, peak, note in zip(
@@ -192,6 +193,22 @@ def test_efficiency_explains_what_exceeds_100_percent(cubes, task, at):
         else:
             assert note.startswith(percent(measured / predicted))
             assert (": weights" in note) == (measured > predicted)
+
+
+def test_efficiency_at_equal_batch_has_a_button_for_each_batch(cubes):
+    cube = cubes["cifar10"]
+    ratios = rc.efficiency(cube, at="batch").efficiency
+    counts = ratios.notnull().sum([dim for dim in ratios.dims if dim != "batch"])
+    figure = rc.plot.efficiency(cube, at="batch")
+    group = figure.select_one({"name": "efficiency_at_batch.choice.batch"})
+    assert group.labels == [f"{batch:g}" for batch in cube.batch.values[counts.values > 0].tolist()]
+    assert group.labels[group.active] == f"{cube.batch.values[counts.values.argmax()]:g}"
+    bars = source(figure, "efficiency_at_batch.bars")
+    for label, count in zip(group.labels, counts.values[counts.values > 0].tolist(), strict=True):
+        assert int(np.isfinite(bars[f"measured {label}"]).sum()) == count
+    assert rc.plot.efficiency(cube).select_one({"name": "efficiency.choice.batch"}) is None
+    with pytest.raises(MissingInputError, match="`batch`: the figure efficiency at equal batch needs measured_through"):
+        rc.plot.efficiency(cube.isel(batch=0), at="batch")
 
 
 def test_efficiency_names_the_right_assumption(cubes):
