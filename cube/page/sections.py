@@ -359,8 +359,9 @@ def _at_equal_batch(cube: xr.Dataset) -> str:
     shared = ratios.isel(batch=int(counts.argmax("batch")))
     return (
         "The second figure compares all at the same batch, which its buttons choose. At batch "
-        f"{float(shared['batch']):g} the median is {percent(float(shared.median()))} over {counted(int(counts.max()), 'configuration')}: "
-        "what looks like a better chip at its best batch is often only a bigger batch."
+        f"{float(shared['batch']):g} the median is {percent(float(shared.median()))} over "
+        f"{counted(int(counts.max()), 'configuration')}: what looks like a better chip at its best "
+        "batch is often only a bigger batch."
     )
 
 
