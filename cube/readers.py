@@ -10,7 +10,7 @@ import polars as pl
 from pydantic import ValidationError
 
 from roofcube.datasets import schema
-from roofcube.datasets.reading import check_keys, columns_of, parse_rows, read_table
+from roofcube.datasets.reading import check_keys, columns_of, model_of, parse_rows, read_table
 from roofcube.errors import InvalidDataError, suggestion
 
 __all__ = ["read_measurements", "read_network", "read_platforms"]
@@ -175,10 +175,10 @@ def _platform_row(entry: Any, number: int, path: Path) -> dict[str, Any]:
             raise InvalidDataError(msg)
     given = {"family": entry.get("platform"), "executed_precision": entry.get("precision"), **entry}
     try:
-        platform = schema.Platform.model_validate(
+        platform = model_of(schema.Platform).model_validate(
             {key: value for key, value in given.items() if key in offered and value is not None}
         )
-        inside = schema.PlatformStructure.model_validate(
+        inside = model_of(schema.PlatformStructure).model_validate(
             {key: value for key, value in given.items() if key in structure}
         )
     except ValidationError as error:

@@ -1,10 +1,13 @@
-"""The schema of every table, one pydantic model each: columns with units, ranges and meaning; reads no files."""
+"""The schema of every table, one class each: columns with units, ranges and meaning; reads no files.
 
-from __future__ import annotations
+A column without a default must be there; one that may be None may be empty. The classes are plain annotations:
+`roofcube.datasets.reading` makes pydantic models of them when a user's file is validated; the embedded tables need only
+the types of their columns, so a cold process does without pydantic.
+"""
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, FiniteFloat
+from annotated_types import Ge, Gt, Le, MinLen
 
 __all__ = [
     "Accuracy",
@@ -16,89 +19,101 @@ __all__ = [
     "PlatformStructure",
     "PowerSample",
     "Repeat",
-    "Row",
     "Topology",
 ]
 
-
-def _none_if_empty(value: object) -> object:
-    return None if value == "" else value
-
-
-def _without_percent_sign(value: object) -> object:
-    return value[:-1].strip() if isinstance(value, str) and value.endswith("%") else value
-
-
-Positive = Annotated[FiniteFloat, Field(gt=0)]
-NotNegative = Annotated[FiniteFloat, Field(ge=0)]
-Percent = Annotated[FiniteFloat, Field(ge=0, le=100), BeforeValidator(_without_percent_sign)]
-Kept = Annotated[FiniteFloat, Field(gt=0, le=100), BeforeValidator(_without_percent_sign)]
-Count = Annotated[int, Field(ge=1)]
-Label = Annotated[str, Field(min_length=1)]
-OptionalPositive = Annotated[Positive | None, BeforeValidator(_none_if_empty)]
-OptionalNotNegative = Annotated[NotNegative | None, BeforeValidator(_none_if_empty)]
-OptionalNumber = Annotated[FiniteFloat | None, BeforeValidator(_none_if_empty)]
-OptionalPercent = Annotated[Percent | None, BeforeValidator(_none_if_empty)]
-Precision = Annotated[str, Field(pattern=r"^(INT(1|2|4|8|16)|FP(8|16|32|64)|BF16)$")]
+Positive = Annotated[float, Gt(0)]
+NotNegative = Annotated[float, Ge(0)]
+Percent = Annotated[float, Ge(0), Le(100)]
+Kept = Annotated[float, Gt(0), Le(100)]
+Count = Annotated[int, Ge(1)]
+Place = Annotated[int, Ge(0)]
+Label = Annotated[str, MinLen(1)]
+Precision = Literal["INT1", "INT2", "INT4", "INT8", "INT16", "FP8", "FP16", "BF16", "FP32", "FP64"]
 DeviceClass = Literal["FPGA", "GPU", "TPU", "VLIW", "CPU"]
 
 
-class Row(BaseModel):
-    """Base of all rows: unknown columns are errors, numbers come from text as CSV has it."""
+class Platform:
+    """What a platform offers in one mode at one precision.
 
-    # built on first use: a cold process needs half of the models, and building one takes 8 ms
-    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
-
-
-class Platform(Row):
-    """What a platform offers in one mode at one precision."""
+    Attributes
+    ----------
+    family
+        Platforms of one design whose efficiencies may be pooled.
+    executed_precision
+        Precision that it really computes in.
+    """
 
     platform: Label
     device_class: DeviceClass
-    family: Label = Field(description="platforms of one design whose efficiencies may be pooled")
+    family: Label
     mode: Label = "default"
     precision: Precision
-    executed_precision: Precision = Field(description="precision that it really computes in")
+    executed_precision: Precision
     peak_compute_op_per_s: Positive
     memory_bandwidth_b_per_s: Positive
-    memory_capacity_b: OptionalPositive = None
-    listed_power_w: OptionalPositive = None
+    memory_capacity_b: Positive | None = None
+    listed_power_w: Positive | None = None
 
 
-class PlatformStructure(Row):
-    """What is known of a platform's inside; inferred figures say so in `basis`."""
+class PlatformStructure:
+    """What is known of a platform's inside; inferred figures say so in `basis`.
+
+    Attributes
+    ----------
+    board
+        Printed circuit board; platforms on one board share its base power.
+    cores
+        Cores that each take one input at a time.
+    weight_memory_b
+        On-chip memory that keeps weights between batches.
+    channel_tile
+        Width of the output-channel tile of the compute array.
+    weights_shared
+        The inputs in flight share one reading of the weights.
+    dataflow
+        A compute unit per layer; throughput is set by folding.
+    """
 
     platform: Label
-    board: str = Field("", description="printed circuit board; platforms on one board share its base power")
-    cores: Count = Field(1, description="cores that each take one input at a time")
-    weight_memory_b: NotNegative = Field(0.0, description="on-chip memory that keeps weights between batches")
-    channel_tile: Count = Field(1, description="width of the output-channel tile of the compute array")
-    weights_shared: bool = Field(True, description="the inputs in flight share one reading of the weights")
-    dataflow: bool = Field(False, description="a compute unit per layer; throughput is set by folding")
+    board: str = ""
+    cores: Count = 1
+    weight_memory_b: NotNegative = 0.0
+    channel_tile: Count = 1
+    weights_shared: bool = True
+    dataflow: bool = False
     basis: str = ""
 
 
-class Topology(Row):
-    """The printed counts of a network at one share of channels kept."""
+class Topology:
+    """The printed counts of a network at one share of channels kept.
+
+    Attributes
+    ----------
+    ops_source_exact
+        Op count that the source derived from layers.
+    ops_source
+        Op count behind the source's predictions.
+    """
 
     topology: Label
     task: Label
     pruning_percent: Kept
-    ops_source_exact: OptionalPositive = Field(description="op count that the source derived from layers")
-    params_source_exact: OptionalPositive
-    ops_source: OptionalPositive = Field(description="op count behind the source's predictions")
-    ops_printed: OptionalPositive
-    params_printed: OptionalPositive
-    ops_per_byte_int8_printed: OptionalPositive
+    ops_source_exact: Positive | None
+    params_source_exact: Positive | None
+    ops_source: Positive | None
+    ops_printed: Positive | None
+    params_printed: Positive | None
+    ops_per_byte_int8_printed: Positive | None
     shapes: Literal["published", "assumed"]
 
 
-class Layer(Row):
+class Layer:
     """One weight layer of a network."""
 
     topology: Label
     pruning_percent: Kept
-    layer: Annotated[int, Field(ge=0)]
+    layer: Place
     name: Label
     kind: Literal["conv", "depthwise", "fully_connected"]
     kernel_height: Count
@@ -117,18 +132,24 @@ class Layer(Row):
     output_elements: Count
 
 
-class Accuracy(Row):
+class Accuracy:
     """Accuracy of a trained network."""
 
     topology: Label
     pruning_percent: Kept
     precision: Precision
-    top1_percent: OptionalPercent
-    top5_percent: OptionalPercent
+    top1_percent: Percent | None
+    top5_percent: Percent | None
 
 
-class Repeat(Row):
-    """One measured configuration: performance only."""
+class Repeat:
+    """One measured configuration: performance only.
+
+    Attributes
+    ----------
+    batch
+        Batch size, or threads where `batch_kind` says so.
+    """
 
     task: Label
     topology: Label
@@ -136,41 +157,45 @@ class Repeat(Row):
     mode: Label = "default"
     precision: Precision
     pruning_percent: Kept
-    batch: Count = Field(description="batch size, or threads where `batch_kind` says so")
+    batch: Count
     batch_kind: Literal["batch", "threads"] = "batch"
-    latency_compute_s: OptionalPositive = None
-    latency_system_s: OptionalPositive = None
-    throughput_compute_per_s: OptionalPositive = None
-    throughput_system_per_s: OptionalPositive = None
+    latency_compute_s: Positive | None = None
+    latency_system_s: Positive | None = None
+    throughput_compute_per_s: Positive | None = None
+    throughput_system_per_s: Positive | None = None
     source_row: str = ""
 
 
 class Measurement(Repeat):
-    """One measured configuration: performance, accuracy and power."""
+    """One measured configuration: performance, accuracy and power.
 
-    top1_percent: OptionalPercent = None
-    top5_percent: OptionalPercent = None
-    power_base_w: OptionalNotNegative = None
-    power_idle_w: OptionalNotNegative = None
-    power_full_w: OptionalNotNegative = None
-    initiation_interval_s: OptionalPositive = Field(
-        None, description="time between inputs of a dataflow design, from its compile report"
-    )
+    Attributes
+    ----------
+    initiation_interval_s
+        Time between inputs of a dataflow design, from its compile report.
+    """
+
+    top1_percent: Percent | None = None
+    top5_percent: Percent | None = None
+    power_base_w: NotNegative | None = None
+    power_idle_w: NotNegative | None = None
+    power_full_w: NotNegative | None = None
+    initiation_interval_s: Positive | None = None
 
 
-class PowerSample(Row):
+class PowerSample:
     """One meter sample: volts and amperes, or watts."""
 
     platform: Label
     mode: Label
     topology: Label
-    sample: Annotated[int, Field(ge=0)]
-    voltage_v: OptionalNumber
-    current_a: OptionalNumber
-    power_w: OptionalNumber
+    sample: Place
+    voltage_v: float | None
+    current_a: float | None
+    power_w: float | None
 
 
-class Alias(Row):
+class Alias:
     """Another spelling of a label."""
 
     column: Label
@@ -178,7 +203,7 @@ class Alias(Row):
     name: Label
 
 
-class Correction(Row):
+class Correction:
     """A source value that is wrong or doubtful, what it should be, and why; never applied to the source column."""
 
     table: Label

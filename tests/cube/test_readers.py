@@ -42,7 +42,7 @@ def test_the_embedded_rows_survive_a_round_trip(tmp_path):
         (HEADER + ROW.replace("909", '"1,234.5"'), r"got '1,234\.5'; expected a number; write 1234\.5"),
         (
             HEADER + ROW.replace("FP16", "FP17"),
-            r"column 'precision': got 'FP17'; expected a precision such as .*did you mean",
+            r"column 'precision': got 'FP17'; expected one of INT1, .*; did you mean 'FP16'\?",
         ),
         (
             HEADER + ROW + ROW,

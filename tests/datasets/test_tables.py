@@ -8,7 +8,7 @@ import pytest
 
 import roofcube as rc
 from roofcube import datasets
-from roofcube.datasets import tables
+from roofcube.datasets import reading, schema, tables
 from roofcube.errors import CorruptFileError, UnknownLabelError
 
 DATA = Path(tables.__file__).parent / "data"
@@ -53,6 +53,28 @@ def test_manifest_matches_the_files(name):
     assert entry["licence"] == "Apache-2.0"
     assert entry["source"]
     assert entry["changed"]
+
+
+@pytest.mark.parametrize(
+    ("name", "row"),
+    [
+        ("accuracy", schema.Accuracy),
+        ("aliases", schema.Alias),
+        ("corrections", schema.Correction),
+        ("layers", schema.Layer),
+        ("measurements", schema.Measurement),
+        ("platform_structure", schema.PlatformStructure),
+        ("platforms", schema.Platform),
+        ("power_traces", schema.PowerSample),
+        ("repeats", schema.Repeat),
+        ("topologies", schema.Topology),
+    ],
+)
+def test_every_embedded_table_passes_the_validation_that_its_checksum_spares_it(name, row):
+    path = DATA / datasets.manifest()[name]["file"]
+    validated, trusted = reading.read_table(path, row), reading.read_trusted(path, row)
+    assert trusted.schema == validated.schema
+    assert trusted.equals(validated)
 
 
 def test_every_table_file_is_in_the_manifest():
