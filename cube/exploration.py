@@ -29,7 +29,9 @@ __all__ = [
     "measures",
     "points_of",
     "sense",
+    "spaced",
     "title_of",
+    "unit_of",
     "words",
 ]
 
@@ -146,6 +148,17 @@ def default_objectives(cube: xr.Dataset) -> tuple[str, str]:
         if all(name in known and bool(cube[name].notnull().any()) for name in pair):
             return pair
     return (known[0], known[1]) if len(known) > 1 else (known[0], known[0])
+
+
+def spaced(name: str) -> str:
+    """Write the name of a variable in words: measured top-1 accuracy."""
+    return name.replace("top1", "top-1 accuracy").replace("top5", "top-5 accuracy").replace("_", " ")
+
+
+def unit_of(cube: xr.Dataset, dim: str) -> str:
+    """Give the unit of a dim's labels; nothing where they have none."""
+    unit = str(cube[dim].attrs.get("units", "")) if dim in cube.coords else ""
+    return "" if unit == "1" else unit
 
 
 def sense(array: xr.DataArray, name: str) -> str:

@@ -8,6 +8,7 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 import panel as pn
+from bokeh.models import CustomJSTickFormatter
 
 from roofcube.errors import InvalidDataError, RoofcubeError
 from roofcube.exploration import (
@@ -18,7 +19,9 @@ from roofcube.exploration import (
     labels_of,
     measures,
     numbers,
+    spaced,
     title_of,
+    unit_of,
 )
 from roofcube.explorer_figures import figures
 
@@ -157,7 +160,7 @@ def _choices(cube: xr.Dataset) -> dict[str, Any]:
     return {
         "variable": select(
             name="Colour",
-            options={name.replace("_", " "): name for name in measures(cube)},
+            options={spaced(name): name for name in measures(cube)},
             value=default_variable(cube),
         ),
         "columns": select(name="Columns", options=dims, value=columns),
@@ -167,10 +170,8 @@ def _choices(cube: xr.Dataset) -> dict[str, Any]:
             options={"the best": "best", "the median": "median", "how many values": "count"},
             value="best",
         ),
-        "x": select(
-            name="Front: horizontal", options={name.replace("_", " "): name for name in numbers(cube)}, value=x
-        ),
-        "y": select(name="Front: vertical", options={name.replace("_", " "): name for name in numbers(cube)}, value=y),
+        "x": select(name="Front: horizontal", options={spaced(name): name for name in numbers(cube)}, value=x),
+        "y": select(name="Front: vertical", options={spaced(name): name for name in numbers(cube)}, value=y),
     }
 
 
@@ -182,11 +183,12 @@ def _controls(cube: xr.Dataset) -> dict[str, Any]:
 def _control(cube: xr.Dataset, dim: str) -> Any:
     labels = labels_of(cube, dim)
     if len(labels) > 40:
+        # the slider moves over places; what it shows are their labels
         return pn.widgets.IntRangeSlider(
-            name=f"{dim}: {len(labels)} from {labels[0]} to {labels[-1]}",
+            name=f"{dim} ({unit_of(cube, dim)})" if unit_of(cube, dim) else dim,
             start=0,
             end=len(labels) - 1,
-            show_value=False,
+            format=CustomJSTickFormatter(args={"labels": labels}, code="return labels[Math.round(tick)]"),
             width=CONTROL_WIDTH,
         )
     return pn.widgets.MultiChoice(

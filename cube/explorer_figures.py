@@ -25,7 +25,7 @@ from bokeh.models import (
 )
 from bokeh.palettes import Cividis256
 
-from roofcube.exploration import Cells, Points, cells_of, dims_of, points_of, sense, words
+from roofcube.exploration import Cells, Points, cells_of, dims_of, points_of, sense, spaced, unit_of, words
 from roofcube.plot.style import INK, MEASURED, MUTED, PLAIN, PREDICTED, frame, hover, human, titled
 
 if TYPE_CHECKING:
@@ -105,13 +105,9 @@ def _human(array: xr.DataArray) -> tuple[str, float]:
     return PREFIXES.get(unit, ("" if unit == "1" else unit, 1.0))
 
 
-def _spaced(name: str) -> str:
-    return name.replace("_", " ")
-
-
 def _labelled(array: xr.DataArray, name: str) -> str:
     unit, _ = _human(array)
-    return f"{name.replace('_', ' ')}{f' ({unit})' if unit else ''}"
+    return f"{spaced(name)}{f' ({unit})' if unit else ''}"
 
 
 def _heatmap(cube: xr.Dataset, cells: Cells, variable: str, columns: str, rows: str, how: str) -> tuple[Any, Any]:
@@ -154,7 +150,7 @@ def _heatmap(cube: xr.Dataset, cells: Cells, variable: str, columns: str, rows: 
     plot.update(sizing_mode="stretch_width", min_width=380, max_width=760)
     titled(
         plot,
-        _spaced(variable).capitalize() if wordy else f"{HOW[how]} {_spaced(variable)}{f' ({unit})' if unit else ''}",
+        spaced(variable).capitalize() if wordy else f"{HOW[how]} {spaced(variable)}{f' ({unit})' if unit else ''}",
         _story(cells, cube, array.dims, columns, rows, wordy),
     )
     drawn = plot.rect(
@@ -184,7 +180,8 @@ def _heatmap(cube: xr.Dataset, cells: Cells, variable: str, columns: str, rows: 
             text_baseline="middle",
             text_font_size="12px",
             text_color="ink",
-            nonselection_text_alpha=0.35,
+            nonselection_text_color=MUTED,
+            nonselection_text_alpha=0.7,
         )
         words_drawn.name = "explorer.texts"
     _label_axis(plot.xaxis, cells.columns, turned=sum(map(len, cells.columns)) > 60)
@@ -208,8 +205,8 @@ def _heatmap(cube: xr.Dataset, cells: Cells, variable: str, columns: str, rows: 
 
 
 def _dim_label(cube: xr.Dataset, dim: str) -> str:
-    unit = str(cube[dim].attrs.get("units", "")) if dim in cube.coords else ""
-    return f"{dim} ({unit})" if unit not in ("", "1") else dim
+    unit = unit_of(cube, dim)
+    return f"{dim} ({unit})" if unit else dim
 
 
 def _story(cells: Cells, cube: xr.Dataset, used: tuple[Hashable, ...], columns: str, rows: str, wordy: bool) -> str:
@@ -340,7 +337,7 @@ def _scatter(cube: xr.Dataset, points: Points, x: str, y: str) -> tuple[Any, Any
         selection_line_alpha=1,
         selection_fill_alpha=1,
     )
-    hover(plot, [drawn], {_spaced(x): "@tell_x", _spaced(y): "@tell_y"})
+    hover(plot, [drawn], {spaced(x): "@tell_x", spaced(y): "@tell_y"})
     _selectable(plot, drawn)
     return source, plot
 
@@ -350,7 +347,7 @@ def _way(name: str, way: str) -> str:
 
 
 def _bare(name: str) -> str:
-    return name.replace("measured_", "").replace("predicted_", "").replace("_", " ")
+    return spaced(name.replace("measured_", "").replace("predicted_", ""))
 
 
 def _seen(points: Points) -> str:
@@ -401,7 +398,7 @@ def _table(cube: xr.Dataset, points: Points, source: Any, x: str, y: str) -> tup
     listed = ColumnDataSource(
         {name: [source.data[name][place] for place in order] for name in wanted}, name="explorer.listed"
     )
-    titles = [*told, _spaced(x), _spaced(y)]
+    titles = [*told, spaced(x), spaced(y)]
     columns = [
         TableColumn(field=name, title=title, formatter=StringFormatter())
         for name, title in zip(wanted, titles, strict=True)
