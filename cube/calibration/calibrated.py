@@ -12,7 +12,7 @@ import xarray as xr
 
 from roofcube.calibration import engine as engines
 from roofcube.calibration.facts import Facts, Rows, distinct, facts_of, labelled, rows_of, with_facts
-from roofcube.calibration.intervals import MINIMUM_NETWORKS, Scores, pooled
+from roofcube.calibration.intervals import Intervals, Scores
 from roofcube.calibration.measured import INTERVAL, Measured, measured
 from roofcube.calibration.parameters import parameter_table
 from roofcube.calibration.tabulation import tabulate
@@ -184,11 +184,11 @@ class Calibration:
     def _half_width(self, rows: Rows, interval: Array, level: float) -> Array:
         half = np.full(len(rows), np.nan)
         family = rows.family()
-        for name, scores in self.scores.items():
+        for name, intervals in self.intervals.items():
             here = np.flatnonzero((family == name) & rows.known & (rows.batch > 0))
             if len(here):
                 part = rows.take(here)
-                half[here] = scores.half_width(self.engine.families[name].deviation(part), level)
+                half[here] = intervals.half_width(self.engine.families[name].deviation(part), level)
         half[self.engine.flows(rows, interval)] = self.engine.fill.half_width(level)
         return half
 
@@ -203,8 +203,16 @@ class Calibration:
                 if name in self.engine.families:
                     others = {other: model for other, model in self.engine.families.items() if other != name}
                     own[name] = engines.leave_networks_out(self.data, index[self.data.scored[index]], others, name)
-        everything = pooled(own.values())
-        return {name: one if one.networks >= MINIMUM_NETWORKS else everything for name, one in own.items()}
+        return own
+
+    @cached_property
+    def intervals(self) -> dict[str, Intervals]:
+        """Widths of the intervals per family."""
+        every = self.scores
+        return {
+            name: Intervals(own, tuple(one for other, one in every.items() if other != name))
+            for name, own in every.items()
+        }
 
     # what can be trusted ------------------------------------------------------------------------------------------
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from scipy.special import log_ndtr
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,7 +24,7 @@ LIMITS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 TIE = 1e-9
 
 
-def choices(data: Measured, predicted: Array, *, within: bool) -> dict[str, Any] | None:
+def choices(data: Measured, predicted: Array, *, within: bool, deviation: Array | None = None) -> dict[str, Any] | None:
     """Pick the configuration and batch of highest predicted throughput in every scenario; compare with the best.
 
     Parameters
@@ -34,6 +35,8 @@ def choices(data: Measured, predicted: Array, *, within: bool) -> dict[str, Any]
         ln seconds per batch.
     within : bool
         Choose inside each platform (and task), or across all platforms of a task.
+    deviation : array, optional
+        Of ln seconds as the model says: picks the highest throughput times chance to hold the limit.
 
     Returns
     -------
@@ -51,7 +54,8 @@ def choices(data: Measured, predicted: Array, *, within: bool) -> dict[str, Any]
     outcomes: list[tuple[float, bool]] = []
     for one in dict.fromkeys(pool):
         here = there[[key == one for key in pool]]
-        outcomes += regret(data.rows.batch[here], data.seconds[here], predicted[here], accuracy[here])
+        doubt = None if deviation is None else deviation[here]
+        outcomes += regret(data.rows.batch[here], data.seconds[here], predicted[here], accuracy[here], doubt)
     if not outcomes:
         return None
     loss = np.array([value for value, _ in outcomes])
@@ -65,7 +69,9 @@ def choices(data: Measured, predicted: Array, *, within: bool) -> dict[str, Any]
     }
 
 
-def regret(batch: Array, seconds: Array, predicted: Array, accuracy: Array) -> list[tuple[float, bool]]:
+def regret(
+    batch: Array, seconds: Array, predicted: Array, accuracy: Array, deviation: Array | None = None
+) -> list[tuple[float, bool]]:
     """Give for each scenario the share of throughput lost, and whether the pick missed the limit or none was found."""
     rate, guess = np.log(batch) - seconds, np.log(batch) - predicted
     outcomes = []
@@ -74,16 +80,25 @@ def regret(batch: Array, seconds: Array, predicted: Array, accuracy: Array) -> l
         feasible = accurate & (seconds <= limit)
         if not feasible.any():
             continue
-        allowed = np.flatnonzero(accurate & (predicted <= limit))
+        worth = guess + _log_chance(predicted, limit, deviation)
+        allowed = np.flatnonzero(accurate & np.isfinite(worth))
         if not len(allowed):
             outcomes.append((1.0, True))
             continue
         # a model that knows no batch ties; the largest batch is what its user would take
-        top = allowed[guess[allowed] >= guess[allowed].max() - TIE]
+        top = allowed[worth[allowed] >= worth[allowed].max() - TIE]
         pick = top[np.argmax(batch[top])]
         loss = 1.0 - float(np.exp(rate[pick] - rate[feasible].max()))
         outcomes.append((max(loss, 0.0), bool(seconds[pick] > limit)))
     return outcomes
+
+
+def _log_chance(predicted: Array, limit: float, deviation: Array | None) -> Array:
+    """Give ln of the chance that the limit is held: 0 or −∞ where the prediction is taken as certain."""
+    if deviation is None:
+        return np.where(predicted <= limit, 0.0, -np.inf)
+    chance: Array = log_ndtr((limit - predicted) / deviation)
+    return chance
 
 
 def _scenarios(seconds: Array, accuracy: Array) -> Iterator[tuple[float, float]]:

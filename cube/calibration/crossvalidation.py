@@ -16,11 +16,12 @@ from scipy.stats import rankdata
 
 from roofcube.calibration.choice import choices
 from roofcube.calibration.dataflow import interval_seen
-from roofcube.calibration.engine import family_model, fit, leave_networks_out
+from roofcube.calibration.engine import FEW_ROWS, family_model, fit, leave_networks_out
 from roofcube.calibration.facts import Facts, labelled, rows_of
-from roofcube.calibration.intervals import MINIMUM_NETWORKS, Scores, pooled
+from roofcube.calibration.intervals import Intervals, Scores
 from roofcube.calibration.measured import Measured, measured
 from roofcube.calibration.power import fit_power
+from roofcube.calibration.residual import KERNEL
 from roofcube.calibration.threads import one_thread
 from roofcube.model import ELEMENT_BYTES
 
@@ -37,15 +38,18 @@ Array = np.ndarray[Any, np.dtype[Any]]
 ALL, SPREAD, MACRO = "all", "all but dataflow", "mean of families but dataflow"
 GIVEN = "network, initiation interval given"
 PUBLISHED = "published roofline (nothing fitted)"
+TOLERANT = "network, limit plus the noise of a measurement"
+CAUTIOUS = "network, throughput times the chance to hold the limit"
 NEAR = 1.25
 
 
 @dataclass(frozen=True)
 class Predicted:
-    """Out-of-fold predictions: ln seconds and ln watts, NaN where a row could not be predicted."""
+    """Out-of-fold ln seconds, ln watts and deviation of ln seconds; NaN where a row could not be predicted."""
 
     seconds: Array
     power: Array
+    deviation: Array
 
 
 def _machines(*names: str) -> Callable[[Rows], Array]:
@@ -81,7 +85,7 @@ SCHEMES: dict[str, Callable[[Rows], Array]] = {
 STRICT = "network"
 
 
-def held_out(data: Measured, scheme: str, *, power: bool = False) -> Predicted:
+def held_out(data: Measured, scheme: str, *, power: bool = False, deviation: bool = False) -> Predicted:
     """Predict every scored row from the rows that its scheme leaves.
 
     Parameters
@@ -91,13 +95,15 @@ def held_out(data: Measured, scheme: str, *, power: bool = False) -> Predicted:
         One of `SCHEMES`. A family with but one value of what is held out is not predicted.
     power : bool
         Predict watts too.
+    deviation : bool
+        Tell how sure the models are, too.
 
     Notes
     -----
     A fold sees the usable rows of its family that are not held out; other families only where it has few rows, as a
     prior.
     """
-    seconds, watts = np.full(len(data), np.nan), np.full(len(data), np.nan)
+    seconds, watts, doubt = (np.full(len(data), np.nan) for _ in range(3))
     with one_thread():
         others = _models(data)
         for name, out, kept in _folds(data, scheme):
@@ -106,12 +112,14 @@ def held_out(data: Measured, scheme: str, *, power: bool = False) -> Predicted:
                 fold, np.arange(len(fold)), {key: one for key, one in others.items() if key != name}, name
             )
             seconds[out] = model.log_time(rows)
+            if deviation:
+                doubt[out] = model.deviation(rows)
             if power:
                 seen = fold.rows.take(np.flatnonzero(fold.usable))
                 found = fit_power(model, seen, model.log_time(seen), fold.power[fold.usable])
                 if found is not None:
                     watts[out] = found.predict(model, rows, seconds[out])
-    return Predicted(seconds, watts)
+    return Predicted(seconds, watts, doubt)
 
 
 def _models(data: Measured) -> dict[str, FamilyModel]:
@@ -204,16 +212,18 @@ def error_table(data: Measured) -> pl.DataFrame:
     DataFrame
         `quantity` (throughput, power, energy, choice), `scheme` (what is held out together), `family`, `rows`,
         `configurations`, `median_ape_percent`, `p90_ape_percent`, `within_25_percent`, `rank_correlation`; for choices
-        `scenarios`, `regret_percent`, `latency_missed_percent`, `all_in_percent`.
+        `scenarios`, `regret_percent`, `latency_missed_percent`, `all_in_percent`. Choices are made by predicted
+        throughput among what is predicted to hold the limit; once more with limits a little softer, and once more by
+        throughput times the chance to hold the limit.
     """
     lines: list[dict[str, Any]] = []
     baseline = np.full(len(data), np.nan)
     there = np.flatnonzero(data.scored)
     baseline[there] = published(data.rows.take(there))
     lines += _lines(data, "throughput", PUBLISHED, baseline, data.seconds)
-    strict = Predicted(baseline, baseline)
+    strict = Predicted(baseline, baseline, baseline)
     for scheme in SCHEMES:
-        found = held_out(data, scheme, power=scheme == STRICT)
+        found = held_out(data, scheme, power=scheme == STRICT, deviation=scheme == STRICT)
         lines += _lines(data, "throughput", scheme, found.seconds, data.seconds)
         if scheme == STRICT:
             strict = found
@@ -228,7 +238,11 @@ def error_table(data: Measured) -> pl.DataFrame:
         )
         given[place] = values
         lines += _lines(data, "throughput", GIVEN, given, data.seconds)
-    lines += _choice_lines(data, {PUBLISHED: baseline, STRICT: strict.seconds})
+    lines += _choice_lines(data, PUBLISHED, baseline)
+    lines += _choice_lines(data, STRICT, strict.seconds)
+    # limits are measured latencies: a prediction off by less than a repeated measurement is no reason to pass one over
+    lines += _choice_lines(data, TOLERANT, strict.seconds - KERNEL.noise)
+    lines += _choice_lines(data, CAUTIOUS, strict.seconds, strict.deviation)
     return pl.DataFrame(lines, infer_schema_length=None)
 
 
@@ -290,14 +304,13 @@ def _spearman(one: Array, other: Array) -> float | None:
     return float(np.corrcoef(rankdata(one), rankdata(other))[0, 1])
 
 
-def _choice_lines(data: Measured, models: Mapping[str, Array]) -> list[dict[str, Any]]:
-    lines = []
-    for scheme, seconds in models.items():
-        for pool in ("within platforms", "across platforms"):
-            found = choices(data, seconds, within=pool == "within platforms")
-            if found is not None:
-                lines.append({"quantity": "choice", "scheme": scheme, "family": pool, **found})
-    return lines
+def _choice_lines(
+    data: Measured, scheme: str, seconds: Array, deviation: Array | None = None
+) -> Iterator[dict[str, Any]]:
+    for pool in ("within platforms", "across platforms"):
+        found = choices(data, seconds, within=pool == "within platforms", deviation=deviation)
+        if found is not None:
+            yield {"quantity": "choice", "scheme": scheme, "family": pool, **found}
 
 
 def coverage_table(data: Measured, levels: tuple[float, ...] = (0.8, 0.9)) -> pl.DataFrame:
@@ -306,7 +319,8 @@ def coverage_table(data: Measured, levels: tuple[float, ...] = (0.8, 0.9)) -> pl
     Returns
     -------
     DataFrame
-        `level_percent`, `family`, `rows`, `rows_covered_percent`, `configurations`,
+        `level_percent`, `family`, `rows`, `rows_covered_percent`, `standard_error_percent` (of that, with networks as
+        the units: what another choice of as many networks would change), `configurations`,
         `configurations_half_covered_percent` (those with at least half their rows inside), `half_width` (median
         factor: ×/÷).
     """
@@ -319,26 +333,38 @@ def held_out_intervals(data: Measured, levels: tuple[float, ...]) -> tuple[Array
     error, half = np.full(len(data), np.nan), {level: np.full(len(data), np.nan) for level in levels}
     with one_thread():
         others = _models(data)
-        every = {name: _own_scores(data, index, others, name) for name, index in data.by_family() if name in others}
+        elsewhere = _scores_elsewhere(data, others)
         for name, out, kept in _folds(data, STRICT):
             rest = {key: one for key, one in others.items() if key != name}
             model = family_model(data, kept, rest, name)
             scored = np.flatnonzero(
                 data.scored & (data.rows.family() == name) & (data.rows.network != data.rows.network[out[0]])
             )
-            scores = leave_networks_out(data, scored, rest, name)
-            if scores.networks < MINIMUM_NETWORKS:
-                scores = pooled([scores, *(one for key, one in every.items() if key != name)])
+            intervals = Intervals(leave_networks_out(data, scored, rest, name), elsewhere[name])
             rows = data.rows.take(out)
             error[out] = np.abs(model.log_time(rows) - data.seconds[out])
+            deviation = model.deviation(rows)
             for level in levels:
-                half[level][out] = scores.half_width(model.deviation(rows), level)
+                half[level][out] = intervals.half_width(deviation, level)
     return error, half
 
 
-def _own_scores(data: Measured, index: Array, others: Mapping[str, FamilyModel], name: str) -> Scores:
-    scored = index[data.scored[index]]
-    return leave_networks_out(data, scored, {key: one for key, one in others.items() if key != name}, name)
+def _scores_elsewhere(data: Measured, models: Mapping[str, FamilyModel]) -> dict[str, tuple[Scores, ...]]:
+    """Give for each family the scores of the others, which it teaches nothing."""
+    found: dict[str, list[Scores]] = {name: [] for name in models}
+    for name, index in data.by_family():
+        if name not in models:
+            continue
+        scored = index[data.scored[index]]
+        # with rows enough for each of its folds a family learns from no other, so its scores are the same for all
+        network = data.rows.network[index[data.usable[index]]]
+        rich = len(network) - np.unique(network, return_counts=True)[1].max(initial=0) >= FEW_ROWS
+        common = leave_networks_out(data, scored, {}, name) if rich else None
+        for left in models:
+            rest = {key: one for key, one in models.items() if key not in (name, left)}
+            if left != name:
+                found[left].append(common or leave_networks_out(data, scored, rest, name))
+    return {name: tuple(scores) for name, scores in found.items()}
 
 
 def _coverage_lines(data: Measured, error: Array, half: Array, level: float) -> Iterator[dict[str, Any]]:
@@ -353,10 +379,22 @@ def _coverage_lines(data: Measured, error: Array, half: Array, level: float) -> 
             "family": name,
             "rows": int(mask.sum()),
             "rows_covered_percent": 100.0 * float(inside.mean()),
+            "standard_error_percent": _standard_error(inside, family[mask], data.rows.network[mask]),
             "configurations": len(share),
             "configurations_half_covered_percent": 100.0 * float((share >= 0.5).mean()),
             "half_width": float(np.exp(np.median(half[mask]))),
         }
+
+
+def _standard_error(inside: Array, family: Array, network: Array) -> float | None:
+    """Give the standard error [%] of a share of rows that come in networks, which agree within themselves."""
+    _, number = np.unique(family.astype(str), return_inverse=True)
+    _, place = np.unique(np.stack([number, network]), axis=1, return_inverse=True)
+    excess = np.bincount(place.ravel(), inside - inside.mean())
+    count = len(excess)
+    if count < 2:
+        return None
+    return 100.0 * float(np.sqrt(np.square(excess).sum() * count / (count - 1))) / len(inside)
 
 
 # cache ----------------------------------------------------------------------------------------------------------------

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from statistics import NormalDist
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +11,7 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["MINIMUM_NETWORKS", "Scores", "pooled"]
+__all__ = ["MINIMUM_NETWORKS", "Intervals", "Scores", "pooled"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -21,6 +21,8 @@ MINIMUM_NETWORKS = 4
 USUAL = 0.9
 # with errors of no family at hand, the model's own deviation is taken this many times
 CAUTION = 2.0
+# an error of nothing, so that one may divide by it
+SMALLEST = 1e-12
 
 
 @dataclass(frozen=True)
@@ -54,12 +56,81 @@ class Scores:
         if not len(self.error):
             result: Array = CAUTION * NormalDist().inv_cdf(0.5 + level / 2) * deviation
             return result
+        return quantile(self.relative, self.weight, level) * self.stretch(deviation)
+
+    @property
+    def weight(self) -> Array:
+        """Weigh networks the same, whatever their rows."""
         _, place, count = np.unique(self.network, return_inverse=True, return_counts=True)
-        weight = 1.0 / count[place]
-        usual = quantile(self.deviation, weight, USUAL)
-        stretch = np.maximum(self.deviation / usual, 1.0)
-        widened: Array = np.maximum(deviation / usual, 1.0)
-        return quantile(self.error / stretch, weight, level) * widened
+        weight: Array = 1.0 / count[place]
+        return weight
+
+    @property
+    def relative(self) -> Array:
+        """Errors, those of which the model was less sure than usual in proportion."""
+        relative: Array = self.error / self.stretch(self.deviation)
+        return relative
+
+    def stretch(self, deviation: Array) -> Array:
+        """Give the factor on the width of rows of which the model is less sure than usual."""
+        stretch: Array = np.maximum(deviation / quantile(self.deviation, self.weight, USUAL), 1.0)
+        return stretch
+
+    def tail(self, level: float) -> tuple[Array, Array]:
+        """Give errors as multiples of the quantile of the family's other networks, and their weights."""
+        relative, weight = self.relative, self.weight
+        ratio = np.full(len(relative), np.nan)
+        for one in np.unique(self.network):
+            out = self.network == one
+            ratio[out] = relative[out] / max(quantile(relative[~out], weight[~out], level), SMALLEST)
+        return ratio, weight
+
+
+@dataclass(frozen=True, eq=False)
+class Intervals:
+    """Widths for one family: from its own errors as far as they reach, beyond with the tails of all families.
+
+    Attributes
+    ----------
+    own : Scores
+        Errors of this family.
+    others : tuple of Scores
+        Errors of the other families.
+
+    Notes
+    -----
+    The errors of K networks bound those of one more at levels up to K / (K + 1) (conformal prediction with networks as
+    the exchangeable units). For a higher level the quantile there is multiplied by how far errors exceed it: each
+    network against the other networks of its family, over all families. That a quantile of few networks is itself
+    uncertain is part of these multiples. A family of fewer than four networks takes the errors of all.
+    """
+
+    own: Scores
+    others: tuple[Scores, ...] = ()
+    _factors: dict[float, float] = field(default_factory=dict, repr=False)
+
+    def half_width(self, deviation: Array, level: float) -> Array:
+        """Give the half-width of the interval in ln, for rows of which the model says this deviation."""
+        own = self.own
+        if own.networks < MINIMUM_NETWORKS:
+            return pooled([own, *self.others]).half_width(deviation, level)
+        plain = own.half_width(deviation, level)
+        if level <= self.reach:
+            return plain
+        if level not in self._factors:
+            self._factors[level] = self._factor(level)
+        result: Array = np.maximum(plain, own.half_width(deviation, self.reach) * self._factors[level])
+        return result
+
+    @property
+    def reach(self) -> float:
+        """The highest level that the family's own networks support."""
+        return self.own.networks / (self.own.networks + 1)
+
+    def _factor(self, level: float) -> float:
+        known = [one for one in (self.own, *self.others) if one.networks >= MINIMUM_NETWORKS]
+        ratios, weights = zip(*(one.tail(self.reach) for one in known), strict=True)
+        return quantile(np.concatenate(ratios), np.concatenate(weights), level)
 
 
 def quantile(values: Array, weight: Array, level: float) -> float:

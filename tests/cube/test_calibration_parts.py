@@ -15,7 +15,7 @@ from roofcube.calibration.dataflow import fit_fill, interval_seen
 from roofcube.calibration.facts import TILES, distinct, facts_of, labelled, rows_of
 from roofcube.calibration.family import fit_family, prior_from, weak_prior
 from roofcube.calibration.fit import fit_law, spread
-from roofcube.calibration.intervals import Scores, pooled
+from roofcube.calibration.intervals import Intervals, Scores, pooled
 from roofcube.calibration.measured import measured
 from roofcube.calibration.residual import KERNEL, covariance, places, pulled
 from roofcube.errors import InvalidDataError
@@ -166,6 +166,53 @@ def test_networks_weigh_the_same_whatever_their_rows():
     assert scores.half_width(np.array([0.1]), 0.6)[0] == 1.0
 
 
+def scores_of(seed, networks, rows=10, scale=1.0):
+    generator = np.random.default_rng(seed)
+    network = np.repeat(np.arange(networks), rows)
+    return Scores(scale * generator.exponential(1, len(network)), np.full(len(network), 0.1), network)
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.integers(0, 10_000), st.integers(1, 12), st.lists(st.floats(0.05, 0.99), min_size=2, max_size=6))
+def test_intervals_grow_with_the_level_and_hold_the_families_own_errors(seed, networks, levels):
+    own = scores_of(seed, networks)
+    intervals = Intervals(own, (scores_of(seed + 1, 9, scale=0.1), scores_of(seed + 2, 5, scale=10.0)))
+    half = [float(intervals.half_width(np.array([0.1]), level)[0]) for level in sorted(levels)]
+    assert half == sorted(half)
+    if networks >= 4:
+        assert half[-1] >= own.half_width(np.array([0.1]), max(levels))[0]
+
+
+def test_levels_beyond_a_familys_networks_use_the_tails_of_all():
+    """Four networks support 80 %; above, the factor comes from families of any scale."""
+    own, others = scores_of(0, 4), (scores_of(1, 20), scores_of(2, 20))
+    deviation = np.array([0.1])
+    alone, helped = Intervals(own), Intervals(own, others)
+    assert alone.half_width(deviation, 0.8) == helped.half_width(deviation, 0.8) == own.half_width(deviation, 0.8)
+    assert alone.half_width(deviation, 0.95) != helped.half_width(deviation, 0.95)
+    scaled = tuple(replace(one, error=1000 * one.error) for one in others)
+    np.testing.assert_allclose(Intervals(own, scaled).half_width(deviation, 0.95), helped.half_width(deviation, 0.95))
+
+
+def test_new_networks_lie_inside_as_often_as_the_level_says():
+    """Families of seven networks whose errors differ by network: the quantile of the family alone holds too few."""
+    generator = np.random.default_rng(6)
+    held, plain, level = [], [], 0.9
+    for _ in range(60):
+        families = []
+        for _ in range(6):
+            size = np.exp(generator.normal(0, 0.7, 8))
+            errors = np.abs(generator.normal(0, 1, (8, 10))) * size[:, None]
+            families.append(errors)
+        scores = [Scores(one[:7].ravel(), np.full(70, 0.1), np.repeat(np.arange(7), 10)) for one in families]
+        deviation = np.array([0.1])
+        wide = Intervals(scores[0], tuple(scores[1:])).half_width(deviation, level)[0]
+        held.append((families[0][7] <= wide).mean())
+        plain.append((families[0][7] <= scores[0].half_width(deviation, level)[0]).mean())
+    assert np.mean(plain) < np.mean(held)
+    assert abs(np.mean(held) - level) < abs(np.mean(plain) - level)
+
+
 # choices, dataflow, facts ---------------------------------------------------------------------------------------------
 
 
@@ -176,6 +223,20 @@ def test_perfect_predictions_regret_nothing_and_a_wrong_order_does():
     outcomes = regret(batch, seconds, seconds[::-1], accuracy)
     assert any(miss for _, miss in outcomes)
     assert any(loss > 0.4 for loss, _ in outcomes)
+
+
+def test_a_doubtful_pick_is_passed_over_for_a_safe_one():
+    batch, accuracy = np.ones(2), np.full(2, 90.0)
+    seconds, predicted = np.log([1.0, 0.9]), np.log([0.95, 0.9])
+    sure = regret(batch, seconds, predicted, accuracy)
+    doubtful = regret(batch, seconds, predicted, accuracy, np.array([0.2, 0.2]))
+    assert sure == doubtful
+    # at a limit of 0.9 the first is predicted to miss it by little: a gamble that its gain must pay for
+    fast = np.array([4.0, 1.0])
+    outcomes = regret(fast, np.log([1.0, 0.9]), np.log([0.91, 0.9]), accuracy, np.array([0.2, 0.2]))
+    assert (1.0, True) not in outcomes
+    assert outcomes[0][1], "four times the throughput at even odds is worth the gamble"
+    assert not regret(fast, np.log([1.0, 0.9]), np.log([0.91, 0.9]), accuracy, np.array([0.001, 0.001]))[0][1]
 
 
 def test_the_fill_of_a_pipeline_is_found():
