@@ -34,7 +34,7 @@ def run(scan, threads):
             total = part
         else:
             total.merge(part)
-    return scan.located(total)
+    return scan.finished(total)
 
 
 def median_seconds(call, rounds=5):

@@ -20,7 +20,7 @@ __all__ = ["STRATEGIES", "Engine"]
 Array = np.ndarray[Any, np.dtype[Any]]
 Answer = TypeVar("Answer")
 SMALL = 1 << 15  # points that NumPy visits sooner than bounds are prepared
-COMPILED = 1 << 28  # points that generated kernels visit sooner than NumPy, compiling included
+COMPILED = 1 << 26  # points that generated kernels visit sooner than NumPy, compiling included
 STRATEGIES = ("auto", "bounds", "stream", "numpy")
 
 
@@ -66,6 +66,8 @@ class Engine:
 
     def count(self, query: Query, *, by: str | None = None, codes: Sequence[float] = ()) -> Array:
         """Count the valid points of each group, by the codes of an output."""
+        if by is None and not query.limits:
+            return np.full((query.n_groups, 1), query.copies * query.group_points, dtype=np.int64)
         known = np.sort(np.asarray(codes, dtype=query.space.dtype))
         place = np.argsort(np.asarray(codes, dtype=query.space.dtype), kind="stable")
 
@@ -115,11 +117,11 @@ class Engine:
 
     def visit_count(self, query: Query, by: str | None, codes: Sequence[float]) -> Array:
         """Count by visiting every point."""
-        return stream.count(query, by=by, codes=codes, threads=self.threads)
+        return stream.count(query, by=by, codes=codes, threads=self.threads, compiled=self.compiles(query))
 
     def visit_histogram(self, query: Query, name: str, edges: Array) -> Array:
         """Fill bins by visiting every point."""
-        return stream.histogram(query, name, edges, threads=self.threads)
+        return stream.histogram(query, name, edges, threads=self.threads, compiled=self.compiles(query))
 
     def compiles(self, query: Query) -> bool:
         """Tell whether generated kernels should visit the points."""

@@ -26,7 +26,16 @@ if TYPE_CHECKING:
     from roofcube.kernels.expression import Node
     from roofcube.kernels.query import Query
 
-__all__ = ["Layout", "RowTables", "compiled", "fill_source", "scan_source"]
+__all__ = [
+    "Layout",
+    "RowTables",
+    "compiled",
+    "count_source",
+    "fill_source",
+    "limit_values",
+    "scan_source",
+    "tally_source",
+]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -303,8 +312,7 @@ def scan_source(query: Query, tables: RowTables) -> str:
     layout, kind, write = tables.layout, writer.kind, writer.write
     write(0, f"def scan(start, stop, rows_of_group, first_group, limits, key, tile, count{_arguments(tables)}):")
     _constants(writer)
-    for number in range(len(query.limits)):
-        write(1, f"low{number}, high{number} = limits[{number}, 0], limits[{number}, 1]")
+    _limits(writer, query)
     write(1, f"highest = np.empty({layout.chunk}, dtype=np.{kind})")
     write(1, f"met = np.empty({layout.chunk}, dtype=np.{kind})")
     _first_row(writer)
@@ -353,11 +361,7 @@ def _scan_point(writer: Writer, indent: int, query: Query) -> None:
     writer.points(indent, wanted)
     objective = tables.outputs[name]
     write(indent, f"k = {'' if sign > 0 else '-'}{writer.value(objective)}")
-    conditions = []
-    for number, limit in enumerate(query.limits):
-        value = writer.value(tables.outputs[limit.name])
-        # comparisons with NaN fail; an open end is infinite
-        conditions.append(f"({value} >= low{number}) & ({value} <= high{number})")
+    conditions = _conditions(writer, query)
     if not tables.certain[objective][0]:
         conditions.append("(k == k)")
     if conditions:
@@ -367,6 +371,140 @@ def _scan_point(writer: Writer, indent: int, query: Query) -> None:
     else:
         write(indent, f"met[j] += {writer.literal(1.0)}")
     write(indent, "highest[j] = k if k > highest[j] else highest[j]")
+
+
+def count_source(query: Query, tables: RowTables, by: str | None, codes: int) -> str:
+    """Write the source of a count: the valid points of each group, by the codes of an output where one is given."""
+    writer = Writer(tables)
+    write = writer.write
+    integer = INTEGERS[writer.kind]
+    write(0, f"def count(start, stop, rows_of_group, first_group, limits, codes, counts{_arguments(tables)}):")
+    _constants(writer)
+    _limits(writer, query)
+    for code in range(codes if by is not None else 0):
+        write(1, f"k{code} = codes[{code}]")
+    _first_row(writer)
+    write(1, "for row in range(start, stop):")
+    _width(writer, 2)
+    writer.row(2)
+    for code in range(codes):
+        write(2, f"c{code} = np.{integer}(0)")
+    write(2, "for j in range(width):")
+    names = [*(limit.name for limit in query.limits), *([] if by is None else [by])]
+    writer.points(3, [tables.outputs[name] for name in dict.fromkeys(names)])
+    conditions = _conditions(writer, query)
+    if conditions:
+        write(3, f"ok = {' & '.join(conditions)}")
+    for code in range(codes):
+        own = [] if by is None else [f"({writer.value(tables.outputs[by])} == k{code})"]
+        met = " & ".join([*(["ok"] if conditions else []), *own]) or "True"
+        # numba widens a sum of short integers, which would halve the width of the vectors
+        write(3, f"c{code} = np.{integer}(c{code} + (1 if {met} else 0))")
+    write(2, "group = row // rows_of_group - first_group")
+    for code in range(codes):
+        write(2, f"counts[group, {code}] += c{code}")
+    _odometer(writer, 2, tables.layout.row_sizes)
+    return "\n".join(writer.lines) + "\n"
+
+
+INTEGERS = {"float32": "int32", "float64": "int64"}
+
+
+def tally_source(query: Query, tables: RowTables, name: str) -> str:
+    """Write the source of a tally: how many valid points of each group lie between ascending edges of an output.
+
+    The leading bits of a float, read as a number, say which of a table's cells it lies in; the table says how many
+    edges are below the cell and below its end, so that only points that share a cell with an edge are compared with
+    any. A row whose first and last cell lie between the same edges is counted at once.
+    """
+    writer = Writer(tables)
+    layout, kind, write = tables.layout, writer.kind, writer.write
+    integer, width = INTEGERS[kind], 8 * np.dtype(kind).itemsize
+    arguments = "limits, edges, opens, closes, ways, counts"
+    write(0, f"def tally(start, stop, rows_of_group, first_group, {arguments}{_arguments(tables)}):")
+    _constants(writer)
+    _limits(writer, query)
+    write(1, f"value = np.empty({layout.chunk}, dtype=np.{kind})")
+    write(1, f"bits = value.view(np.{integer})")
+    write(1, f"cell = np.empty({layout.chunk}, dtype=np.{integer})")
+    write(1, "mine = np.zeros((ways, counts.shape[1]), dtype=np.int64)")
+    _first_row(writer)
+    write(1, "row = start")
+    write(1, "while row < stop:")
+    write(2, "group = row // rows_of_group")
+    write(2, "last = min(stop, (group + 1) * rows_of_group)")
+    write(2, "for r in range(row, last):")
+    _width(writer, 3)
+    writer.row(3)
+    write(3, "for j in range(width):")
+    node = tables.outputs[name]
+    writer.points(4, [tables.outputs[one] for one in dict.fromkeys([name, *(limit.name for limit in query.limits)])])
+    conditions = _conditions(writer, query)
+    own = writer.value(node)
+    if conditions:
+        write(4, f"ok = {' & '.join(conditions)}")
+    write(4, f"value[j] = {own} if {'ok & ' if conditions else ''}({own} == {own}) else NAN")
+    for line in TALLY_ROW.format(fold=width - 1, rest=(1 << (width - 1)) - 1, cell=width - 16).splitlines():
+        write(3, line)
+    _odometer(writer, 3, layout.row_sizes)
+    write(2, "for way in range(ways):")
+    write(3, "for k in range(counts.shape[1]):")
+    write(4, "counts[group - first_group, k] += mine[way, k]")
+    write(4, "mine[way, k] = 0")
+    write(2, "row = last")
+    return "\n".join(writer.lines) + "\n"
+
+
+TALLY_ROW = """\
+lowest = highest = (bits[0] ^ ((bits[0] >> {fold}) & {rest})) >> {cell}
+for j in range(width):
+    ordered = (bits[j] ^ ((bits[j] >> {fold}) & {rest})) >> {cell}
+    cell[j] = ordered
+    lowest = min(lowest, ordered)
+    highest = max(highest, ordered)
+if opens[lowest + 32768] == closes[highest + 32768]:
+    mine[0, opens[lowest + 32768]] += width
+else:
+    for j in range(width):
+        low, high = opens[cell[j] + 32768], closes[cell[j] + 32768]
+        while low < high:
+            middle = (low + high) >> 1
+            if value[j] >= edges[middle]:
+                low = middle + 1
+            else:
+                high = middle
+        mine[j & (ways - 1), low] += 1
+"""
+
+
+def limit_values(query: Query) -> Array:
+    """Lay the numbers of all limits out as generated kernels read them: both ends of a range, or each allowed value."""
+    values: list[Any] = []
+    for limit in query.limits:
+        low, high, one_of = limit.rounded(query.space.dtype)
+        values += (-np.inf if low is None else low, np.inf if high is None else high) if one_of is None else one_of
+    return np.array(values, dtype=query.space.dtype)
+
+
+def _limits(writer: Writer, query: Query) -> None:
+    """Write the numbers of the limits as scalars."""
+    for number in range(len(limit_values(query))):
+        writer.write(1, f"m{number} = limits[{number}]")
+
+
+def _conditions(writer: Writer, query: Query) -> list[str]:
+    """Give the conditions that a point meets all limits; comparisons with NaN fail, an open end is infinite."""
+    conditions, number = [], 0
+    for limit in query.limits:
+        value = writer.value(writer.tables.outputs[limit.name])
+        if limit.one_of is None:
+            conditions.append(f"({value} >= m{number}) & ({value} <= m{number + 1})")
+            number += 2
+        else:
+            allowed = " | ".join(f"({value} == m{number + k})" for k in range(len(limit.one_of)))
+            conditions.append(f"({allowed})")
+            number += len(limit.one_of)
+    return conditions
 
 
 def fill_source(tables: RowTables) -> str:

@@ -1,7 +1,8 @@
-"""Run generated scans over all rows of a query in a pool of threads: largest key, its first point and a count."""
+"""Run generated kernels over all rows of a query in a pool of threads: bests, counts and tallies by group."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
@@ -9,27 +10,73 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from roofcube.kernels import codegen
-from roofcube.kernels.partials import BestPartial
+from roofcube.kernels.partials import BestPartial, CountPartial, HistogramPartial
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from roofcube.kernels.query import Query
 
-__all__ = ["Scan", "scan_of", "scannable"]
+__all__ = ["Rows", "Scan", "Tally", "prepared", "scannable"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 JOB_POINTS = 1 << 27  # about 20 ms: Ctrl-C waits for no more than one job a thread
+TALLY_POINTS = 1 << 25  # the same for tallies, where points that share a cell with an edge are looked at one by one
 LEAST_ROW = 32  # points of a row below which NumPy tiles are as fast
+CELLS = 1 << 16  # what the leading bits of a float tell apart
+WAYS = 4  # equal neighbours count into different places, so that one does not wait for the other
+MANY_EDGES = 4096  # beyond, equal neighbours are rare and several places would not fit the cache
 
 
 def scannable(query: Query) -> bool:
     """Tell whether a query can be scanned by generated kernels with profit."""
-    if not query.space.size or any(limit.one_of is not None for limit in query.limits):
+    if not query.space.size or any(limit.one_of == () for limit in query.limits):
         return False
     return codegen.Layout.of(query).chunk >= LEAST_ROW
 
 
-class Scan:
-    """A compiled scan of one query.
+class Rows(ABC):
+    """The rows of a query as jobs, with the arguments that every kernel over them takes.
+
+    Parameters
+    ----------
+    query : Query
+    """
+
+    job_points = JOB_POINTS
+
+    def __init__(self, query: Query) -> None:
+        self.query = query
+        self.tables = codegen.RowTables(query)
+        self.layout = self.tables.layout
+        self.flat = [self.tables.flat(node) for node in self.tables.leaves]
+        self.rows_of_group = self.layout.rows // max(1, query.n_groups)
+        self.limits = codegen.limit_values(query)
+
+    @cached_property
+    def jobs(self) -> list[range]:
+        """Ranges of rows that make a job each."""
+        return self.cut(max(1, self.job_points // self.layout.chunk))
+
+    def cut(self, step: int) -> list[range]:
+        """Cut the rows into jobs of `step` rows."""
+        return [range(k, min(k + step, self.layout.rows)) for k in range(0, self.layout.rows, step)]
+
+    def groups(self, rows: range) -> range:
+        """Give the groups that rows belong to."""
+        return range(rows.start // self.rows_of_group, (rows.stop - 1) // self.rows_of_group + 1)
+
+    @abstractmethod
+    def run(self, rows: range) -> Any:
+        """Give the partial result of some rows."""
+
+    def finished(self, part: Any) -> Any:
+        """Complete the partial result of all rows."""
+        return part
+
+
+class Scan(Rows):
+    """A compiled scan of one query: largest key, its first point and the number of valid points of each group.
 
     Parameters
     ----------
@@ -38,31 +85,11 @@ class Scan:
     """
 
     def __init__(self, query: Query) -> None:
-        self.query = query
-        self.tables = codegen.RowTables(query)
-        self.layout = self.tables.layout
-        self.source = codegen.scan_source(query, self.tables)
-        self.kernel = codegen.compiled(self.source)
-        self.flat = [self.tables.flat(node) for node in self.tables.leaves]
-        self.rows_of_group = self.layout.rows // max(1, query.n_groups)
-        kind = np.dtype(query.space.dtype)
-        self.limits = np.array([[-np.inf, np.inf]] * max(1, len(query.limits)), dtype=kind)
-        for number, limit in enumerate(query.limits):
-            low, high, _ = limit.rounded(kind)
-            self.limits[number] = (-np.inf if low is None else low, np.inf if high is None else high)
-
-    @cached_property
-    def jobs(self) -> list[range]:
-        """Ranges of rows that make a job each."""
-        step = max(1, JOB_POINTS // self.layout.chunk)
-        return [range(k, min(k + step, self.layout.rows)) for k in range(0, self.layout.rows, step)]
-
-    def groups(self, rows: range) -> range:
-        """Give the groups that rows belong to."""
-        return range(rows.start // self.rows_of_group, (rows.stop - 1) // self.rows_of_group + 1)
+        super().__init__(query)
+        self.kernel = codegen.compiled(codegen.scan_source(query, self.tables))
 
     def run(self, rows: range) -> BestPartial:
-        """Scan rows; `first` is only the row in whose tile the maximum lies, until `located`."""
+        """Scan rows; `first` is only the row in whose tile the maximum lies, until `finished`."""
         part = BestPartial(self.query, self.groups(rows))
         self.kernel(
             rows.start,
@@ -77,7 +104,7 @@ class Scan:
         )
         return part
 
-    def located(self, part: BestPartial) -> BestPartial:
+    def finished(self, part: BestPartial) -> BestPartial:
         """Turn the tile of each maximum into its first point."""
         for place, row in enumerate(part.first.tolist()):
             if row >= 0:
@@ -102,12 +129,122 @@ class Scan:
         return int(np.flatnonzero(valid & (values[name] * values[name].dtype.type(sign) == key))[0])
 
 
-_scans: WeakKeyDictionary[Query, Scan] = WeakKeyDictionary()
+class Tally(Rows):
+    """A compiled histogram of one query's output.
+
+    Parameters
+    ----------
+    query : Query
+    name : str
+        The output that is counted.
+    edges : array
+        Ascending; each bin includes its low edge, the last one both.
+    """
+
+    job_points = TALLY_POINTS
+
+    def __init__(self, query: Query, name: str, edges: Array) -> None:
+        super().__init__(query)
+        self.name = name
+        self.given = edges
+        self.kernel = codegen.compiled(codegen.tally_source(query, self.tables, name))
+        kind = np.dtype(query.space.dtype)
+        self.edges = edges.astype(kind)
+        self.edges[-1:] = np.nextafter(self.edges[-1:], kind.type(np.inf))  # what equals the last edge is inside
+        self.opens, self.closes = cells(self.edges)
+        self.ways = WAYS if len(edges) <= MANY_EDGES else 1
+
+    def counts(self, rows: range) -> Array:
+        """Count rows: shape (groups, bins)."""
+        groups = self.groups(rows)
+        # below the first edge, the bins, above the last edge, not valid
+        counts = np.zeros((len(groups), len(self.edges) + 2), dtype=np.int64)
+        numbers = (rows.start, rows.stop, self.rows_of_group, groups.start)
+        self.kernel(*numbers, self.limits, self.edges, self.opens, self.closes, self.ways, counts, *self.flat)
+        if np.isposinf(self.given[-1]):
+            counts[:, -3] += counts[:, -2]  # nothing follows infinity, so what equals it was above the last edge
+        return counts[:, 1:-2]
+
+    def run(self, rows: range) -> HistogramPartial:
+        """Count rows."""
+        part = HistogramPartial(self.query, self.groups(rows), self.name, self.given)
+        part.counts += self.counts(rows)
+        return part
 
 
-def scan_of(query: Query) -> Scan:
-    """Prepare the scan of a query, or find it prepared."""
-    scan = _scans.get(query)
-    if scan is None:
-        scan = _scans[query] = Scan(query)
-    return scan
+class Count(Rows):
+    """A compiled count of one query's valid points.
+
+    Parameters
+    ----------
+    query : Query
+        With a limit, where no output is given.
+    by : str, optional
+        An output whose codes are counted apart.
+    codes : sequence of float
+    """
+
+    def __init__(self, query: Query, by: str | None = None, codes: Sequence[float] = ()) -> None:
+        super().__init__(query)
+        self.by = by
+        self.codes = np.asarray(codes, dtype=query.space.dtype)
+        self.kernel = codegen.compiled(codegen.count_source(query, self.tables, by, max(1, len(codes))))
+
+    def run(self, rows: range) -> CountPartial:
+        """Count rows."""
+        part = CountPartial(self.query, self.groups(rows), self.by, self.codes.tolist())
+        numbers = (rows.start, rows.stop, self.rows_of_group, part.groups.start)
+        self.kernel(*numbers, self.limits, self.codes, part.counts, *self.flat)
+        return part
+
+
+def cells(edges: Array) -> tuple[Array, Array]:
+    """Say, for each cell of floats that share their leading bits, the edges at or below its lowest and its highest.
+
+    NaN is above everything: its number is that of the edges plus one.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> opens, closes = cells(np.array([1.0, 2.0], dtype="f4"))
+    >>> cell = (np.array([1.5], dtype="f4").view("i4") >> 16) + 32768
+    >>> opens[cell], closes[cell]
+    (array([1], dtype=int32), array([1], dtype=int32))
+    """
+    width = 8 * edges.dtype.itemsize
+    integer = np.dtype(f"i{edges.dtype.itemsize}")
+    rest = integer.type((1 << (width - 1)) - 1)
+    infinity = np.array(np.inf, dtype=edges.dtype).view(integer)[()]
+    first = (np.arange(CELLS, dtype=integer) - CELLS // 2) << (width - 16)
+    last = first | integer.type((1 << (width - 16)) - 1)
+    # the cells of the infinities also hold the bits of some NaN, which are never asked for
+    ends = [np.clip(ordered, ~infinity, infinity) for ordered in (first, last)]
+    values = [(ordered ^ ((ordered >> (width - 1)) & rest)).view(edges.dtype) for ordered in ends]
+    numbers = [np.searchsorted(edges, value, side="right").astype(np.int32) for value in values]
+    opens, closes = (np.where(first > infinity, np.int32(len(edges) + 1), number) for number in numbers)
+    return opens, closes
+
+
+KINDS: dict[str, Callable[..., Rows]] = {"best": Scan, "histogram": Tally, "count": Count}
+_prepared: WeakKeyDictionary[Query, dict[str, Any]] = WeakKeyDictionary()
+
+
+def prepared(query: Query, what: str, *arguments: Any) -> Any:
+    """Prepare the run of a reduction over a query, or find it prepared.
+
+    Parameters
+    ----------
+    query : Query
+    what : {"best", "count", "histogram"}
+    *arguments
+        As `roofcube.kernels.stream.starts` takes them.
+
+    Returns
+    -------
+    Rows
+    """
+    known = _prepared.setdefault(query, {})
+    key = repr((what, [one.tobytes() if isinstance(one, np.ndarray) else one for one in arguments]))
+    if key not in known:
+        known[key] = KINDS[what](query, *arguments)
+    return known[key]

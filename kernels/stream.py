@@ -116,29 +116,54 @@ def in_order(work: Callable[[Job], Result], jobs: Sequence[Job], *, threads: int
                 future.cancel()
 
 
-def best(query: Query, *, threads: int = 1, compiled: bool = False) -> BestPartial:
-    """Find the largest key, its first point and the number of valid points of each group."""
+def scanned(query: Query, what: str, *arguments: Any, threads: int = 1) -> Any:
+    """Run generated kernels over all rows of a query into one partial."""
+    from roofcube.kernels.scans import prepared
+
+    rows = prepared(query, what, *arguments)
+    total = starts(query, what, *arguments)(range(query.n_groups))
+    # rows come in flat order, so the first of equal keys is in the first row
+    for part in in_order(rows.run, rows.jobs, threads=threads):
+        total.merge(part)
+    return rows.finished(total)
+
+
+def visited(query: Query, what: str, *arguments: Any, threads: int = 1, compiled: bool = False) -> Any:
+    """Visit every point, with generated kernels where they can and shall be used, into one partial.
+
+    Parameters
+    ----------
+    query : Query
+    what : {"best", "count", "histogram"}
+    *arguments
+        Of the partial: nothing; an output and its codes; an output and edges.
+    threads : int
+    compiled : bool
+        Use generated kernels where the query suits them.
+    """
     if compiled:
-        from roofcube.kernels.scans import Scan, scannable
+        from roofcube.kernels.scans import scannable
 
         if scannable(query):
-            scan = Scan(query)
-            total = BestPartial(query, range(query.n_groups))
-            # rows come in flat order, so the first of equal keys is in the first row
-            for part in in_order(scan.run, scan.jobs, threads=threads):
-                total.merge(part)
-            return scan.located(total)
-    return reduced(query, starts(query, "best"), threads=threads)  # type: ignore[no-any-return]
+            return scanned(query, what, *arguments, threads=threads)
+    return reduced(query, starts(query, what, *arguments), threads=threads)
 
 
-def count(query: Query, *, by: str | None = None, codes: Sequence[float] = (), threads: int = 1) -> Array:
+def best(query: Query, *, threads: int = 1, compiled: bool = False) -> BestPartial:
+    """Find the largest key, its first point and the number of valid points of each group."""
+    return visited(query, "best", threads=threads, compiled=compiled)  # type: ignore[no-any-return]
+
+
+def count(
+    query: Query, *, by: str | None = None, codes: Sequence[float] = (), threads: int = 1, compiled: bool = False
+) -> Array:
     """Count valid points of each group, by the codes of an output: shape (groups, codes)."""
-    return reduced(query, starts(query, "count", by, codes), threads=threads).counts  # type: ignore[no-any-return]
+    return visited(query, "count", by, codes, threads=threads, compiled=compiled).counts  # type: ignore[no-any-return]
 
 
-def histogram(query: Query, name: str, edges: Array, *, threads: int = 1) -> Array:
+def histogram(query: Query, name: str, edges: Array, *, threads: int = 1, compiled: bool = False) -> Array:
     """Count valid points of each group in each bin: shape (groups, bins)."""
-    return reduced(query, starts(query, "histogram", name, edges), threads=threads).counts  # type: ignore[no-any-return]
+    return visited(query, "histogram", name, edges, threads=threads, compiled=compiled).counts  # type: ignore[no-any-return]
 
 
 def top(query: Query, n: int, *, threads: int = 1) -> TopPartial:

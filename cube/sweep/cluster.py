@@ -45,16 +45,7 @@ class ClusterEngine(Engine):
 
     def visit_best(self, query: Query) -> BestPartial:
         """Find the best of each group on the cluster."""
-        if self.compiles(query):
-            from roofcube.kernels.scans import scan_of, scannable
-
-            if scannable(query):
-                scan = scan_of(query)
-                step = max(1, -(-scan.layout.rows // self._tasks()))
-                rows = [range(k, min(k + step, scan.layout.rows)) for k in range(0, scan.layout.rows, step)]
-                part: BestPartial = self._merged(query, _scan_job, rows)
-                return scan.located(part)
-        return self._visited(query, "best")  # type: ignore[no-any-return]
+        return self._scanned(query, "best")  # type: ignore[no-any-return]
 
     def visit_top(self, query: Query, n: int) -> TopPartial:
         """Find the n best on the cluster."""
@@ -66,17 +57,27 @@ class ClusterEngine(Engine):
 
     def visit_count(self, query: Query, by: str | None, codes: Sequence[float]) -> Array:
         """Count on the cluster."""
-        return self._visited(query, "count", by, codes).counts  # type: ignore[no-any-return]
+        return self._scanned(query, "count", by, codes).counts  # type: ignore[no-any-return]
 
     def visit_histogram(self, query: Query, name: str, edges: Array) -> Array:
         """Fill bins on the cluster."""
-        return self._visited(query, "histogram", name, edges).counts  # type: ignore[no-any-return]
+        return self._scanned(query, "histogram", name, edges).counts  # type: ignore[no-any-return]
 
     def _tasks(self) -> int:
         threads: int = sum(
             worker["nthreads"] for worker in self.client.scheduler_info(n_workers=-1)["workers"].values()
         )
         return TASKS_PER_THREAD * max(1, threads)
+
+    def _scanned(self, query: Query, what: str, *arguments: Any) -> Any:
+        if self.compiles(query):
+            from roofcube.kernels.scans import prepared, scannable
+
+            if scannable(query):
+                rows = prepared(query, what, *arguments)
+                jobs = rows.cut(max(1, -(-rows.layout.rows // self._tasks())))
+                return rows.finished(self._merged(query, partial(_scan_job, what, arguments), jobs))
+        return self._visited(query, what, *arguments)
 
     def _visited(self, query: Query, what: str, *arguments: Any) -> Any:
         tiling = Tiling(query.space.sizes, stream.TILE_POINTS)
@@ -100,10 +101,10 @@ class ClusterEngine(Engine):
             raise
 
 
-def _scan_job(query: Query, rows: range) -> BestPartial:
-    from roofcube.kernels.scans import scan_of
+def _scan_job(what: str, arguments: tuple[Any, ...], query: Query, rows: range) -> Any:
+    from roofcube.kernels.scans import prepared
 
-    return scan_of(query).run(rows)
+    return prepared(query, what, *arguments).run(rows)
 
 
 def _tile_job(what: str, arguments: tuple[Any, ...], tiling: Tiling, query: Query, tiles: range) -> Any:

@@ -44,6 +44,43 @@ def test_scans_equal_numpy_tiles(seed, odd, monkeypatch):
         np.testing.assert_array_equal(getattr(generated, name), getattr(visited, name), err_msg=name)
 
 
+@pytest.mark.parametrize("odd", [False, True])
+@pytest.mark.parametrize("seed", range(4))
+def test_counts_equal_numpy_tiles(seed, odd, monkeypatch):
+    monkeypatch.setattr(codegen, "ROW", (8, 16))
+    monkeypatch.setattr(scans, "LEAST_ROW", 1)
+    monkeypatch.setattr(scans.Rows, "job_points", 64)
+    monkeypatch.setattr(scans.Tally, "job_points", 64)
+    space, outputs = layered_space(seed, (4, 5, 3, 7), odd=odd, dtype=["f4", "f8"][seed % 2])
+    limits = [Limit("cost", None, 3.0), Limit("time", one_of=(6.0, 3.0, np.inf)), Limit("cost", one_of=(-0.0, 9.0))]
+    chosen = [limits[:1], limits[1:2], limits[2:], []][seed]
+    query = ask(space, outputs, limits=chosen, per=["b", "d"][: seed % 3], also=["time", "known"], points=8)
+    edges = np.array([-np.inf, -1.0, -0.0, 1.5, 1.5, 3.0, 6.0, np.inf], dtype=space.dtype)
+    for part in (edges, edges[1:5], edges[3:5], edges[-2:]):
+        two = [stream.histogram(query, "time", part, compiled=one, threads=2) for one in (True, False)]
+        np.testing.assert_array_equal(*two)
+    for by, codes in (("known", (1.0, 0.0, 5.0)), ("time", (6.0, np.inf, 3.0)), (None, ())):
+        two = [stream.count(query, by=by, codes=codes, compiled=one, threads=2) for one in (True, False)]
+        np.testing.assert_array_equal(*two)
+
+
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+def test_cells_tell_on_which_side_of_an_edge_floats_are(dtype):
+    kind = np.dtype(dtype)
+    rng = np.random.default_rng(0)
+    edges = np.sort(np.concatenate([rng.standard_normal(50), [0.0, 1.0, np.inf, -np.inf]])).astype(kind)
+    opens, closes = scans.cells(edges)
+    odd = [0.0, -0.0, np.inf, -np.inf, np.finfo(kind).tiny / 4, np.finfo(kind).max, np.nan]
+    values = np.concatenate([rng.standard_normal(1000), edges, np.nextafter(edges, -np.inf), odd]).astype(kind)
+    bits = values.view(f"i{kind.itemsize}")
+    width = 8 * kind.itemsize
+    cell = ((bits ^ ((bits >> (width - 1)) & ((1 << (width - 1)) - 1))) >> (width - 16)) + (1 << 15)
+    number = np.where(np.isnan(values), len(edges) + 1, np.searchsorted(edges, values, side="right"))
+    assert (opens[cell] <= number).all()
+    assert (number <= closes[cell]).all()
+    assert opens[cell[-1]] == closes[cell[-1]] == len(edges) + 1
+
+
 def test_a_new_limit_compiles_nothing():
     space, outputs = layered_space(0, (4, 5, 3, 7), odd=False)
     sources = set()
