@@ -27,6 +27,11 @@ if TYPE_CHECKING:
 
 __all__ = ["SECTIONS", "facts"]
 
+REASONS = {
+    "precision_not_supported": "the platform does not support the precision",
+    "does_not_fit_memory": "the network does not fit in memory",
+    "not_calibrated": "the calibration knows no such hardware",
+}
 NO_COMBINATION = ("feasible", "mode_not_offered", "network_not_defined", "untrained")
 
 
@@ -141,7 +146,7 @@ def _impossible(cube: xr.Dataset) -> str:
     counts = {
         name: int((cube["infeasible"] == code).sum()) for name, code in INFEASIBLE.items() if name not in NO_COMBINATION
     }
-    told = [f"{grouped(count)} because of “{name.replace('_', ' ')}”" for name, count in counts.items() if count]
+    told = [f"{grouped(count)} because {REASONS[name]}" for name, count in counts.items() if count]
     return f"; others cannot, {listed(told)}" if told else ""
 
 
@@ -274,7 +279,11 @@ def overlapped(subject: Subject) -> Section:
         see.append(
             f"The measured front has {counted(measured_front.sizes['point'], 'point')}, the predicted one "
             f"{grouped(predicted_front.sizes['point'])}; "
-            f"{counted(len(shared), 'configuration')} {'is' if len(shared) == 1 else 'are'} on both."
+            + (
+                f"{counted(len(shared), 'configuration')} {'is' if len(shared) == 1 else 'are'} on both."
+                if shared
+                else "no configuration is on both."
+            )
         )
     beware = (
         "A gap between the fronts is not waste alone: part of it is a model that knows no overhead. A cross right "
@@ -334,9 +343,7 @@ def efficient(subject: Subject) -> Section:
         "A low value can mean a weak implementation or a model that leaves out what binds; small networks pay fixed "
         "costs that a roofline does not know. Efficiency ranks implementations on one platform, not platforms."
     )
-    bars = (
-        "Bars of peak, predicted and measured throughput for each configuration on a logarithmic axis, with measured "
-    )
+    bars = "Bars of peak, predicted and measured throughput for each configuration, measured over predicted in per cent"
     parts = [
         draw(cube, "efficiency", f"{bars}: each at its best batch"),
         draw(
@@ -358,11 +365,19 @@ def _at_equal_batch(cube: xr.Dataset) -> str:
     counts = ratios.notnull().sum([dim for dim in ratios.dims if dim != "batch"])
     shared = ratios.isel(batch=int(counts.argmax("batch")))
     return (
-        "The second figure compares all at the same batch, which its buttons choose. At batch "
+        f"The second figure compares all at the same batch{_threads(cube)}, which its buttons choose. At batch "
         f"{float(shared['batch']):g} the median is {percent(float(shared.median()))} over "
         f"{counted(int(counts.max()), 'configuration')}: what looks like a better chip at its best "
         "batch is often only a bigger batch."
     )
+
+
+def _threads(cube: xr.Dataset) -> str:
+    """Say what a batch is on the DPUs, where one was measured."""
+    if "family" not in cube.coords or "platform" not in cube["family"].dims:
+        return ""
+    measured = (cube["n_rows"] > 0).any([dim for dim in cube["n_rows"].dims if dim != "platform"])
+    return " (on the DPUs: number of threads)" if bool((measured & (cube["family"] == "DPU")).any()) else ""
 
 
 # power ----------------------------------------------------------------------------------------------------------------

@@ -65,7 +65,7 @@ def requirements(cube: xr.Dataset) -> Any:
     start = "INT8" if "INT8" in sizes else list(sizes)[-1]
     source = ColumnDataSource(_requirement_columns(table, sizes, start), name="requirements.bars")
     rows = FactorRange(factors=list(table["label"])[::-1], range_padding=0.02)
-    height = 130 + ROW * len(table["label"])
+    height = 152 + ROW * len(table["label"])
     left = _bars(
         source, rows, "ops", "operations per input (op; a multiply-accumulate is 2 op)", width=590, height=height
     )
@@ -79,8 +79,9 @@ def requirements(cube: xr.Dataset) -> Any:
     }
     for plot in (left, right):
         style.hover(plot, plot.renderers[:1], lines)
-    style.titled(left, _spread(table))
-    style.titled(right, "Size of the weights")
+    several_kept = len(set(table.get("pruning", [])) - {100.0}) > 0
+    style.titled(left, _spread(table), "per cent = channels kept, 100 % is unpruned" if several_kept else " ")
+    style.titled(right, "Size of the weights", "at the precision chosen above" if len(sizes) > 1 else " ")
     if len(sizes) < 2:
         return Row(left, right, name="requirements")
     group = choice("requirements", "precision", list(sizes), start)
@@ -138,22 +139,9 @@ def _bars(source: Any, rows: Any, column: str, label: str, *, width: int, height
         height=height,
     )
     plot.hbar(y="label", right=column, height=0.68, fill_color=style.PEAK, line_color=None, source=source)
-    _numbers(plot, source, column, f"{column}_text")
-    return plot
-
-
-def _numbers(plot: Any, source: Any, column: str, text: str, y: str = "label") -> None:
-    plot.text(
-        x=column,
-        y=y,
-        text=text,
-        source=source,
-        x_offset=6,
-        text_baseline="middle",
-        text_font_size=style.TEXT,
-        text_color=style.INK,
-    )
+    style.numbers(plot, source, column, f"{column}_text", y="label")
     plot.ygrid.grid_line_color = None
+    return plot
 
 
 def _spread(table: Columns) -> str:
@@ -247,7 +235,7 @@ def _offers(table: Columns, name: str, column: str, label: str, unit: str, *, wi
     bars = plot.hbar(
         y="row", left="floor", right=column, height=0.78, fill_color=style.PEAK, line_color=None, source=source
     )
-    _numbers(plot, source, column, "text", y="row")
+    style.numbers(plot, source, column, "text")
     style.grouped_rows(plot)
     style.hover(plot, [bars], {label.split(" (")[0]: "@text"})
     return plot

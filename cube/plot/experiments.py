@@ -8,10 +8,10 @@ import numpy as np
 from bokeh.models import Column, ColumnDataSource, FactorRange, FixedTicker, Row
 
 from roofcube.plot import style
+from roofcube.plot.points import draw_points, point_columns, point_toggles
 from roofcube.plot.tables import (
     CONFIGURATION,
     doubts,
-    in_order,
     labels_of,
     measured_names,
     own_dims,
@@ -25,7 +25,6 @@ from roofcube.plot.tables import (
     value_text,
     with_source_rows,
 )
-from roofcube.plot.toggles import Toggles
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -75,9 +74,8 @@ def latency_throughput(cube: xr.Dataset, *, scope: str = "compute", measurements
     cube = with_source_rows(require(cube, (throughput, latency), figure="latency_throughput"), measurements)
     table = records(cube, [throughput, latency], known=(throughput, latency))
     table = sorted_rows(table, ranks(cube, table, "platform"))
-    platforms = platform_order(cube, table["platform"])
-    colours = style.platform_colours(platforms)
-    toggles = _toggles("latency_throughput", cube, table, colours)
+    colours = style.platform_colours(platform_order(cube, table["platform"]))
+    toggles = point_toggles("latency_throughput", cube, table)
     plot = style.frame(
         name="latency_throughput.plot",
         x_label="latency of the whole batch (ms, log scale)",
@@ -93,21 +91,12 @@ def latency_throughput(cube: xr.Dataset, *, scope: str = "compute", measurements
     plot.multi_line(
         "x", "y", source=lines, view=toggles.view(lines), line_color="colour", line_width=1.2, line_alpha=0.6
     )
-    points = ColumnDataSource(
-        _points(cube, table, latency, throughput, colours, scope), name="latency_throughput.points"
-    )
-    marks = plot.scatter(
-        "x",
-        "y",
-        source=points,
-        view=toggles.view(points),
-        marker="marker",
-        size="size",
-        line_color="colour",
-        fill_color="colour",
-        fill_alpha="filled",
-        line_width=1.2,
-    )
+    doubtful = doubts(cube, table["quality"], ("throughput", "latency"), scope=scope)
+    columns = point_columns(cube, table, table[latency], table[throughput], doubtful, size=7)
+    columns["throughput"] = value_text(table[throughput], "inputs/s")
+    columns["latency"] = value_text(table[latency], "ms")
+    points = ColumnDataSource(columns, name="latency_throughput.points")
+    marks = draw_points(plot, points, toggles.view(points))
     style.hover(
         plot,
         [marks],
@@ -119,38 +108,6 @@ def latency_throughput(cube: xr.Dataset, *, scope: str = "compute", measurements
         f"measured, {scope_text(scope)}; a line joins the batches of one configuration; {style.HOLLOW}",
     )
     return toggles.over(plot)
-
-
-def _toggles(name: str, cube: xr.Dataset, table: Columns, colours: dict[str, str]) -> Toggles:
-    toggles = Toggles(name)
-    symbols = {
-        one: style.class_symbol(kind) for one, kind in zip(table["platform"], table["device_class"], strict=True)
-    }
-    toggles.field("platform", "Platform", list(colours), colours=colours, symbols=symbols)
-    for field, title in (("precision", "Precision"), ("topology", "Network")):
-        if field in table:
-            toggles.field(field, title, [str(one) for one in in_order(cube, field, table[field].tolist())])
-    return toggles
-
-
-def _points(
-    cube: xr.Dataset, table: Columns, latency: str, throughput: str, colours: dict[str, str], scope: str
-) -> dict[str, Any]:
-    doubtful = doubts(cube, table["quality"], ("throughput", "latency"), scope=scope)
-    fields = [
-        name for name in ("platform", "precision", "topology", "configuration", "flags", "source") if name in table
-    ]
-    return {
-        **{name: table[name] for name in fields},
-        "x": table[latency],
-        "y": table[throughput],
-        "throughput": value_text(table[throughput], "inputs/s"),
-        "latency": value_text(table[latency], "ms"),
-        "colour": [colours[one] for one in table["platform"]],
-        "marker": [style.class_marker(one) for one in table["device_class"]],
-        "size": [style.marker_size(one, 7) for one in table["device_class"]],
-        "filled": np.where(doubtful, 0.0, 0.85),
-    }
 
 
 def _lines(table: Columns, latency: str, throughput: str, colours: dict[str, str], own: list[str]) -> dict[str, Any]:

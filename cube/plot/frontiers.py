@@ -12,6 +12,7 @@ from roofcube.errors import InvalidDataError
 from roofcube.fronts import pareto as front_of
 from roofcube.limits import objective_senses
 from roofcube.plot import style
+from roofcube.plot.points import draw_points, point_columns, point_toggles
 from roofcube.plot.tables import (
     doubts,
     in_order,
@@ -108,31 +109,12 @@ def pareto(
     senses = objective_senses(cube, wanted)
     table = records(cube, [x, y], known=(x, y))
     table = sorted_rows(table, ranks(cube, table, "platform"))
-    colours = style.platform_colours(platform_order(cube, table["platform"]))
-    toggles = Toggles("pareto")
-    symbols = {
-        one: style.class_symbol(kind) for one, kind in zip(table["platform"], table["device_class"], strict=True)
-    }
-    toggles.field("platform", "Platform", list(colours), colours=colours, symbols=symbols)
-    for field, title in (("precision", "Precision"), ("topology", "Network")):
-        if field in table:
-            toggles.field(field, title, [str(one) for one in in_order(cube, field, table[field].tolist())])
+    toggles = point_toggles("pareto", cube, table)
     plot = _plane(cube, "pareto", (x, y), (table[x], table[y]), height=560)
-    points = ColumnDataSource(_marks(cube, table, x, y, colours, scope), name="pareto.points")
+    points = ColumnDataSource(_marks(cube, table, x, y, scope), name="pareto.points")
     front = front_of(cube, senses)
     line = _staircase(plot, front_columns(cube, front, x, y), "pareto.front", senses[x], style.INK)
-    marks = plot.scatter(
-        "x",
-        "y",
-        source=points,
-        view=toggles.view(points),
-        marker="marker",
-        size="size",
-        line_color="colour",
-        fill_color="colour",
-        fill_alpha="filled",
-        line_width=1.3,
-    )
+    marks = draw_points(plot, points, toggles.view(points))
     style.hover(
         plot, [marks], {_short(x): "@x_text", _short(y): "@y_text", "flags": "@flags", "source": source_text(cube)}
     )
@@ -177,22 +159,13 @@ def _plane(cube: xr.Dataset, name: str, pair: tuple[str, str], values: tuple[Any
     return style.frame(name=f"{name}.plot", height=height, **options)
 
 
-def _marks(cube: xr.Dataset, table: Columns, x: str, y: str, colours: dict[str, str], scope: str) -> dict[str, Any]:
+def _marks(cube: xr.Dataset, table: Columns, x: str, y: str, scope: str) -> dict[str, Any]:
     quantities = {quantity for name in (x, y) for quantity in _quantities(name)}
     doubtful = doubts(cube, table["quality"], sorted(quantities), scope=scope)
-    fields = [
-        name for name in ("platform", "precision", "topology", "configuration", "flags", "source") if name in table
-    ]
     return {
-        **{name: table[name] for name in fields},
-        "x": table[x],
-        "y": table[y],
+        **point_columns(cube, table, table[x], table[y], doubtful, size=8),
         "x_text": value_text(table[x], scale_of(cube, x)[1]),
         "y_text": _exact(table[y], scale_of(cube, y)[1]),
-        "colour": [colours[one] for one in table["platform"]],
-        "marker": [style.class_marker(one) for one in table["device_class"]],
-        "size": [style.marker_size(one, 8) for one in table["device_class"]],
-        "filled": np.where(doubtful, 0.0, 0.8),
     }
 
 

@@ -291,17 +291,7 @@ def _bars(name: str, source: Any, table: Columns, floor: float, view: Any) -> tu
         line_width=1.2,
         **own,
     )
-    plot.text(
-        "end",
-        "row",
-        text="note",
-        source=source,
-        view=view,
-        x_offset=7,
-        text_baseline="middle",
-        text_font_size=style.TEXT,
-        text_color=style.INK,
-    )
+    style.numbers(plot, source, "end", "note", view=view)
     looks = {
         "peak of the compute units": style.PEAK,
         "predicted by the roofline": style.PREDICTED,

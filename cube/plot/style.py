@@ -401,6 +401,21 @@ def key(plot: Any, entries: Mapping[str, Mapping[str, Any]]) -> None:
     plot.add_layout(legend, "above")
 
 
+def numbers(plot: Any, source: Any, x: str, text: str, *, y: str = "row", **view: Any) -> None:
+    """Write a text right of each bar."""
+    plot.text(
+        x,
+        y,
+        text=text,
+        source=source,
+        x_offset=7,
+        text_baseline="middle",
+        text_font_size=TEXT,
+        text_color=INK,
+        **view,
+    )
+
+
 def grouped_rows(plot: Any) -> None:
     """Show the groups of a categorical y axis as horizontal words."""
     axis = plot.yaxis[0]

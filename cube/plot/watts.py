@@ -93,17 +93,7 @@ def power(cube: xr.Dataset) -> Any:
             )
             bars.append(bar)
     plot.segment("low", "row", "high", "row", source=source, view=view, line_color=style.INK, line_width=1.5)
-    plot.text(
-        "end",
-        "row",
-        text="power_full_text",
-        source=source,
-        view=view,
-        x_offset=7,
-        text_baseline="middle",
-        text_font_size=style.TEXT,
-        text_color=style.INK,
-    )
+    style.numbers(plot, source, "end", "power_full_text", view=view)
     lines = {name.removeprefix("power_"): f"@{name}_text" for name in reversed(names)}
     style.hover(
         plot,
@@ -236,17 +226,7 @@ def _per_input(cube: xr.Dataset, figure: str, name: str, words: str, unit: str, 
         line_width=1.2,
     )
     plot.segment("low", "row", "high", "row", source=source, view=view, line_color=style.INK, line_width=1.5)
-    plot.text(
-        "high",
-        "row",
-        text="value_text",
-        source=source,
-        view=view,
-        x_offset=7,
-        text_baseline="middle",
-        text_font_size=style.TEXT,
-        text_color=style.INK,
-    )
+    style.numbers(plot, source, "high", "value_text", view=view)
     style.hover(
         plot,
         [bars],

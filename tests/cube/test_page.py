@@ -77,7 +77,7 @@ def test_text_tells_the_numbers_of_the_cube(subject):
     )
     ratios = rc.efficiency(cube).efficiency.values
     ratios = ratios[np.isfinite(ratios)]
-    assert f"Over {ratios.size} configurations" in " ".join(sections.efficient(subject).see)
+    assert f"best batch of each of {ratios.size} configurations its median" in " ".join(sections.efficient(subject).see)
 
 
 # calibration ----------------------------------------------------------------------------------------------------------
