@@ -11,6 +11,7 @@ import polars as pl
 from roofcube.calibration.facts import distinct
 from roofcube.calibration.intervals import MINIMUM_NETWORKS
 from roofcube.calibration.measured import NO_HARDWARE, NO_NETWORK
+from roofcube.quality import WATTS_RANGE_FACTOR
 
 if TYPE_CHECKING:
     from roofcube.calibration.engine import Engine
@@ -118,6 +119,7 @@ def trust_table(data: Measured, reach: dict[str, Reach]) -> pl.DataFrame:
         rows = usable.rows.take(np.flatnonzero(usable.rows.hardware == machine))
         hardware, networks = rows.machines[machine], len(np.unique(rows.network))
         doubts = _reservations(hardware, len(rows), networks, reach[hardware.family])
+        doubts += _several_set_ups(usable, hardware)
         lines.append({
             "platform": hardware.platform, "mode": hardware.mode, "precision": hardware.precision,
             "family": hardware.family, "rows": len(rows), "networks": networks,
@@ -125,6 +127,17 @@ def trust_table(data: Measured, reach: dict[str, Reach]) -> pl.DataFrame:
             "trust": "; ".join(doubts) or "networks and batches within twice the measured range",
         })  # fmt: skip
     return pl.DataFrame(lines)
+
+
+def _several_set_ups(data: Measured, hardware: Hardware) -> list[str]:
+    """Doubt watts whose base differs between rows of one platform and mode, by the rule of the physics gate."""
+    if "power_base_w" not in data.table.columns:
+        return []
+    here = (pl.col("platform") == hardware.platform) & (pl.col("mode") == hardware.mode)
+    base = data.table.filter(here)["power_base_w"].cast(pl.Float64).drop_nulls().to_numpy()
+    if not len(base) or base.max() <= WATTS_RANGE_FACTOR * base.min():
+        return []
+    return [f"power of several set-ups (base {base.min():.2g} to {base.max():.2g} W): do not trust watts"]
 
 
 def _reservations(hardware: Hardware, rows: int, networks: int, reach: Reach) -> list[str]:

@@ -244,6 +244,12 @@ def test_rows_that_are_left_out_say_why(calibration, rows):
     assert set(impossible["topology"]) == {"MLP"}
 
 
+def test_power_of_two_set_ups_is_not_to_be_trusted(calibration):
+    doubted = calibration.trust.filter(pl.col("trust").str.contains("several set-ups"))
+    assert set(doubted["platform"]) == {"EdgeTPU"}
+    assert "0.25 to 0.81 W" in doubted.filter(pl.col("mode") == "fast")["trust"].item()
+
+
 def test_repr_says_what_to_trust(small):
     text = repr(small)
     assert "NCS2 default FP16" in text
