@@ -10,7 +10,7 @@ import xarray as xr
 
 from roofcube import datasets
 from roofcube.errors import InvalidDataError
-from roofcube.labels import KEY, places
+from roofcube.labels import KEY, labelled, places
 from roofcube.prediction import predict
 from roofcube.quality import check, quality_bits
 from roofcube.space import inputs as model_inputs
@@ -141,8 +141,8 @@ class _Cells:
         self.flat = np.ravel_multi_index(picked, self.shape) if picked and self.shape else np.zeros(0, dtype=np.intp)
         self.size = int(np.prod(self.shape))
 
-    def labelled(self, name: str, values: np.ndarray[Any, Any]) -> xr.DataArray:
-        return xr.DataArray(values.reshape(self.shape), dims=self.dims, attrs=attributes(name))
+    def labelled(self, name: str, values: np.ndarray[Any, Any]) -> xr.Variable:
+        return labelled(self.dims, values.reshape(self.shape), attributes(name))
 
     def empty(self) -> np.ndarray[Any, Any]:
         return np.full(self.size, np.nan)
@@ -165,9 +165,15 @@ class _Cells:
         return combined
 
 
-def _ratios(cube: xr.Dataset) -> dict[str, xr.DataArray]:
-    energy = cube["power_full"] / cube["measured_throughput"]
-    arrays = {"energy_per_input": energy, "inputs_per_joule": 1.0 / energy}
-    if "predicted_throughput" in cube:
-        arrays["efficiency"] = cube["measured_throughput"] / cube["predicted_throughput"]
-    return {name: array.assign_attrs(attributes(name)) for name, array in arrays.items()}
+def _ratios(cube: xr.Dataset) -> dict[str, xr.Variable]:
+    with np.errstate(all="ignore"):
+        dims, energy = _quotient(cube["power_full"], cube["measured_throughput"])
+        ratios = {"energy_per_input": (dims, energy), "inputs_per_joule": (dims, 1.0 / energy)}
+        if "predicted_throughput" in cube:
+            ratios["efficiency"] = _quotient(cube["measured_throughput"], cube["predicted_throughput"])
+    return {name: labelled(dims, values, attributes(name)) for name, (dims, values) in ratios.items()}
+
+
+def _quotient(over: xr.DataArray, under: xr.DataArray) -> tuple[Any, Any]:
+    over, under = xr.broadcast(over, under)
+    return over.dims, over.data / under.data

@@ -1,20 +1,22 @@
-"""Find the rows of a table in a cube by label; the one place where table columns and cube dims meet."""
+"""Put labels on arrays, find the rows of a table in a cube by them; the one place where columns and dims meet."""
 
 from __future__ import annotations
 
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd  # type: ignore[import-untyped]
 import xarray as xr
 
 from roofcube.datasets import canonical
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Hashable, Sequence
 
     import polars as pl
 
-__all__ = ["COLUMNS", "KEY", "Places", "column_of", "configuration_text", "places", "rows_of"]
+__all__ = ["COLUMNS", "KEY", "Places", "axis", "column_of", "configuration_text", "labelled", "places", "rows_of"]
 
 # dims whose column in a table says its unit
 COLUMNS = {"pruning": "pruning_percent"}
@@ -43,6 +45,23 @@ class Places:
     def found(self) -> np.ndarray[Any, Any]:
         """True where the row has a cell."""
         return np.array([not reason for reason in self.reasons], dtype=bool)
+
+
+def labelled(dims: Hashable | Sequence[Hashable], values: Any, attributes: dict[str, Any] | None = None) -> xr.Variable:
+    """Put dims and attributes on an array.
+
+    Whatever xarray computes or converts it asks first whether it is one of dask's, and so imports dask where that is
+    installed: 0.35 s of a cold process. What builds a cube therefore computes with NumPy and labels last, with this.
+    """
+    array = np.asarray(values) if isinstance(values, np.generic) else values
+    return xr.Variable(dims, array, attributes, fastpath=True)
+
+
+def axis(dim: str, labels: Any) -> xr.Variable:
+    """Make the coordinate that indexes a dim; like `labelled`, without a question to dask."""
+    array = np.asarray(labels)
+    index = xr.indexes.PandasIndex(pd.Index(array, name=dim), dim, coord_dtype=array.dtype)
+    return index.create_variables()[dim]
 
 
 def column_of(dim: str) -> str:
@@ -97,8 +116,23 @@ def rows_of(cube: xr.Dataset, table: pl.DataFrame, *, dims: Sequence[str] = KEY)
     A row without a cell reads the first one; `Places.found` tells which are real.
     """
     where = places(cube, table, dims=dims)
-    picks = {dim: xr.DataArray(np.maximum(index, 0), dims="row") for dim, index in where.indices.items()}
-    return cube.isel(picks), where
+    rows = {dim: np.maximum(index, 0) for dim, index in where.indices.items()}
+    given = [name for name, variable in cube.variables.items() if rows.keys() & set(variable.dims)]
+    taken = {name: _taken(cube.variables[name], rows) for name in given}
+    coords = {name: taken.pop(name) for name in cube.coords if name in taken}
+    return cube.drop_dims(rows).assign_coords(coords).assign(taken), where
+
+
+def _taken(variable: xr.Variable, rows: dict[str, np.ndarray[Any, Any]]) -> xr.Variable:
+    """Read a variable at the places of rows, lazily where it is lazy; `row` takes the place of the dims in front."""
+    given = [dim for dim in variable.dims if dim in rows]
+    others = [dim for dim in variable.dims if dim not in rows]
+    data = variable.transpose(*given, *others).data
+    flat: Any = 0
+    for dim in given:
+        flat = flat * variable.sizes[dim] + rows[dim]
+    cells = prod(variable.sizes[dim] for dim in given)
+    return labelled(("row", *others), data.reshape(cells, *data.shape[len(given) :])[flat], variable.attrs)
 
 
 def configuration_text(row: dict[str, Any]) -> str:

@@ -12,6 +12,7 @@ from roofcube.assumptions import PUBLISHED, Assumptions
 from roofcube.errors import InvalidDataError, MissingInputError, UnknownLabelError, unknown_label
 from roofcube.kernels import roofline
 from roofcube.kernels.expression import Node, constant, leaf, ordered_sum, topological, where
+from roofcube.labels import labelled
 from roofcube.variables import BOUNDS, DIMS, INFEASIBLE, attributes
 
 if TYPE_CHECKING:
@@ -171,7 +172,7 @@ class _Builder:
                 raise InvalidDataError(msg)
         for name, array in inputs.data_vars.items():
             if array.dtype.kind in "fiub":
-                self.tables[str(name)] = array.astype("f8")
+                self.tables[str(name)] = _numbers(array)
                 if LAYER not in array.dims:
                     self.nodes[str(name)] = leaf(str(name))
         self._derive_tables()
@@ -186,7 +187,7 @@ class _Builder:
 
     def _derive_tables(self) -> None:
         if "batch" in self.inputs.coords:
-            self.tables["batch"] = self.inputs["batch"].astype("f8")
+            self.tables["batch"] = _numbers(self.inputs["batch"])
             self.nodes["batch"] = leaf("batch")
         if "element_bytes" not in self.tables and "precision" in self.inputs.coords:
             self.tables["element_bytes"] = _bytes_of(self.inputs["precision"])
@@ -437,6 +438,10 @@ def _known(node: Node) -> Node:
     return node.equals(node)
 
 
+def _numbers(array: xr.DataArray) -> xr.DataArray:
+    return xr.DataArray(labelled(array.dims, array.data.astype("f8")))
+
+
 def _bytes_of(labels: xr.DataArray) -> xr.DataArray:
     """Turn precision labels into bytes an element; an empty label gives NaN."""
 
@@ -449,7 +454,7 @@ def _bytes_of(labels: xr.DataArray) -> xr.DataArray:
             raise _unknown_precision(str(label)) from None
 
     values = np.array([bytes_of(label) for label in labels.values.ravel()], dtype="f8").reshape(labels.shape)
-    return xr.DataArray(values, dims=labels.dims)
+    return xr.DataArray(labelled(labels.dims, values))
 
 
 def _unknown_precision(label: str) -> UnknownLabelError:

@@ -11,6 +11,7 @@ import xarray as xr
 from roofcube.assumptions import PUBLISHED, Assumptions
 from roofcube.errors import check_choice
 from roofcube.kernels.expression import evaluate, leaves
+from roofcube.labels import labelled
 from roofcube.model import LAYER, RESULTS, Model, build_model, dims_of
 from roofcube.options import thread_count
 
@@ -82,7 +83,7 @@ def predict(
     )
 
 
-def _evaluated(model: Model, chunks: Any, dtype: str) -> dict[str, xr.DataArray]:
+def _evaluated(model: Model, chunks: Any, dtype: str) -> dict[str, xr.Variable]:
     """Read the graph with NumPy, or lazily with dask, every result over just the dims that it depends on."""
     names = [name for name in model.outputs if name in RESULTS or name in model.labels]
     axes = (*model.dim_order, LAYER)
@@ -112,13 +113,13 @@ def _aligned(table: xr.DataArray, axes: tuple[str, ...], chunks: Any) -> Any:
     return ordered.data[tuple(slice(None) if axis in table.dims else None for axis in axes)]
 
 
-def _labelled(name: str, values: Any, model: Model, axes: tuple[str, ...]) -> xr.DataArray:
+def _labelled(name: str, values: Any, model: Model, axes: tuple[str, ...]) -> xr.Variable:
     dims = dims_of(model.outputs[name], model.tables)
     kept = tuple(axis for axis in axes if axis in dims)
     values = values[tuple(slice(None) if axis in dims else 0 for axis in axes)]
     if name in FLAGS:
         values = values.astype("i1")
-    return xr.DataArray(values, dims=kept, attrs=model.attributes(name))
+    return labelled(kept, values, model.attributes(name))
 
 
 def _stacked(cubes: list[xr.Dataset], labels: list[str]) -> xr.Dataset:

@@ -10,7 +10,7 @@ import polars as pl
 
 from roofcube import datasets
 from roofcube.assumptions import BOUND
-from roofcube.labels import rows_of
+from roofcube.labels import labelled, rows_of
 from roofcube.prediction import predict
 from roofcube.space import inputs as model_inputs
 from roofcube.variables import QUALITY
@@ -123,7 +123,7 @@ def _with_references(table: pl.DataFrame, inputs: xr.Dataset | None) -> pl.DataF
     """Add to each row what its platform and network allow; null where a label is unknown."""
     space = model_inputs(batch=1).squeeze("batch", drop=True) if inputs is None else inputs.drop_dims("batch")
     at, where = rows_of(space, table, dims=("platform", "mode", "topology", "pruning", "precision"))
-    at = at.assign_coords(batch=("row", table["batch"].to_numpy()))
+    at = at.assign_coords(batch=labelled("row", table["batch"].to_numpy()))
     published, bound = predict(at), predict(at, assumptions=BOUND)
     references = {
         "peak_throughput": published["peak_throughput"],

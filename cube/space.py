@@ -11,6 +11,7 @@ import xarray as xr
 from roofcube import datasets
 from roofcube.datasets import canonical
 from roofcube.errors import InvalidDataError, check_choice, unknown_label
+from roofcube.labels import axis, labelled
 from roofcube.variables import attributes
 
 if TYPE_CHECKING:
@@ -99,13 +100,10 @@ def inputs(
     kept = _kept(pruning, networks)
     precisions = _precisions(precision, hardware, networks)
     needs = _needs(networks, kept, precisions, counts)
-    if "precision" in hardware.dims:
-        hardware = hardware.reindex(precision=precisions)
-        for name in ("executed_precision",):
-            if name in hardware:
-                hardware[name] = hardware[name].where(hardware[name].notnull(), "").astype(str)
+    if "precision" in hardware.dims and hardware["precision"].values.tolist() != precisions:
+        hardware = hardware.reindex(precision=precisions, fill_value={"executed_precision": ""})
     result = xr.merge([hardware, needs], combine_attrs="drop_conflicts", join="exact", compat="no_conflicts")
-    result = result.assign_coords(batch=("batch", _batches(task, batch)))
+    result = result.assign_coords(batch=axis("batch", _batches(task, batch)))
     if "layer_out_channels" in result:
         result = result.assign(layer_tile_use=_tile_use(result)).drop_vars(["channel_tile"], errors="ignore")
     return _described(result, counts, task)
@@ -213,46 +211,46 @@ def _hardware_of(table: pl.DataFrame, modes: list[str] | None) -> xr.Dataset:
     chosen = known_modes if modes is None else [_known("mode", one, known_modes) for one in modes]
     precisions = _in_order(table["precision"].to_list(), KNOWN_PRECISIONS)
     coords = {"platform": platforms, "mode": chosen, "precision": precisions}
+    dims, shape = tuple(coords), tuple(map(len, coords.values()))
     table = table.filter(pl.col("mode").is_in(chosen))
     at = tuple(_positions(table[dim], labels) for dim, labels in coords.items())
 
-    def full(column: str, empty: Any = np.nan) -> xr.DataArray:
-        values = np.full(tuple(map(len, coords.values())), empty, dtype=object if empty == "" else "f8")
-        values[at] = table[column].to_numpy() if empty == "" else table[column].cast(pl.Float64).to_numpy()
-        return xr.DataArray(values, dims=tuple(coords), coords=coords)
+    def full(column: str) -> np.ndarray[Any, Any]:
+        values = np.full(shape, np.nan)
+        values[at] = table[column].cast(pl.Float64).to_numpy()
+        return values
 
     first = table.unique("platform", keep="first", maintain_order=True)
-    by_platform = {name: first[name].to_list() for name in ("device_class", "family")}
-    shape = {name: ("platform", _cell(first, name)) for name in ("cores", "channel_tile", "weights_shared", "dataflow")}
-    executed = full("executed_precision", "").astype(str)
-    hardware = xr.Dataset(
+    peak = full("peak_compute_op_per_s")
+    offered = ~np.isnan(peak).all(axis=dims.index("precision"))
+    executed: Any = np.full(shape, "", dtype=object)
+    executed[at] = table["executed_precision"].to_list()
+    executed = executed.max(axis=dims.index("mode"), initial="").astype(str)
+    return xr.Dataset(
         {
-            "peak_compute": full("peak_compute_op_per_s"),
-            "mode_offered": full("peak_compute_op_per_s").notnull().any("precision").astype("i1"),
-            "memory_bandwidth": _only_needed(full("memory_bandwidth_b_per_s")),
-            "memory_capacity": _only_needed(full("memory_capacity_b")),
-            "on_chip_memory": _only_needed(full("weight_memory_b")),
-            "power": _only_needed(full("listed_power_w")),
-            "executed_precision": executed.max("mode")
-            if executed.size
-            else executed.isel(mode=0, missing_dims="ignore", drop=True),
-            "cores": shape["cores"],
-            "weights_shared": shape["weights_shared"],
-            "channel_tile": shape["channel_tile"],
+            "peak_compute": labelled(dims, peak),
+            "mode_offered": labelled(("platform", "mode"), offered.astype("i1")),
+            "memory_bandwidth": _only_needed(dims, full("memory_bandwidth_b_per_s")),
+            "memory_capacity": _only_needed(dims, full("memory_capacity_b")),
+            "on_chip_memory": _only_needed(dims, full("weight_memory_b")),
+            "power": _only_needed(dims, full("listed_power_w")),
+            "executed_precision": labelled(("platform", "precision"), executed),
+            **{name: _by_platform(first, name) for name in ("cores", "weights_shared", "channel_tile")},
         },
         coords={
-            **coords,
-            **{name: ("platform", np.asarray(labels, dtype=str)) for name, labels in by_platform.items()},
+            **{dim: axis(dim, labels) for dim, labels in coords.items()},
+            **{name: _by_platform(first, name) for name in ("device_class", "family", "dataflow")},
         },
     )
-    return hardware.assign_coords(dataflow=shape["dataflow"])
 
 
-def _cell(table: pl.DataFrame, column: str) -> np.ndarray[Any, Any]:
+def _by_platform(table: pl.DataFrame, column: str) -> xr.Variable:
     series = table[column]
+    if series.dtype == pl.String:
+        return labelled("platform", np.asarray(series.to_list(), dtype=str))
     if series.dtype == pl.Boolean:
-        return series.fill_null(column != "dataflow").to_numpy().astype("i1")
-    return series.fill_null(1).to_numpy().astype("f8")
+        return labelled("platform", series.fill_null(column != "dataflow").to_numpy().astype("i1"))
+    return labelled("platform", series.fill_null(1).to_numpy().astype("f8"))
 
 
 def _positions(series: pl.Series, labels: Sequence[Any]) -> np.ndarray[Any, Any]:
@@ -260,16 +258,17 @@ def _positions(series: pl.Series, labels: Sequence[Any]) -> np.ndarray[Any, Any]
     return np.array([index[label] for label in series.to_list()], dtype=np.intp)
 
 
-def _only_needed(array: xr.DataArray) -> xr.DataArray:
+def _only_needed(dims: tuple[str, ...], values: np.ndarray[Any, Any]) -> xr.Variable:
     """Drop the dims along which nothing but the platform's own gaps changes."""
     for dim in ("precision", "mode"):
-        if not array.sizes[dim]:
+        place = dims.index(dim)
+        if not values.shape[place]:
             continue
-        filled = array.max(dim)
-        same = (array == filled) | array.isnull()
-        if bool(same.all()):
-            array = filled
-    return array
+        filled = np.fmax.reduce(values, axis=place, keepdims=True)
+        if ((values == filled) | np.isnan(values)).all():
+            values = filled.squeeze(place)
+            dims = (*dims[:place], *dims[place + 1 :])
+    return labelled(dims, values)
 
 
 # networks -------------------------------------------------------------------------------------------------------------
@@ -308,16 +307,15 @@ def _counts_of(layers: pl.DataFrame) -> pl.DataFrame:
 def _needs(networks: dict[str, pl.DataFrame], kept: list[float], precisions: list[str], counts: Counts) -> xr.Dataset:
     table, layers = networks["counts"], networks["layers"]
     names = table["topology"].unique(maintain_order=True).to_list()
-    coords: dict[str, Any] = {"topology": names, "pruning": kept}
     table = table.filter(pl.col("pruning_percent").is_in(kept))
     layers = layers.filter(pl.col("pruning_percent").is_in(kept))
     place = (_positions(table["topology"], names), _positions(table["pruning_percent"], kept))
-    shape = (len(names), len(kept))
+    dims, shape = ("topology", "pruning"), (len(names), len(kept))
 
-    def total(values: pl.Series) -> tuple[tuple[str, str], np.ndarray[Any, Any]]:
+    def total(values: pl.Series) -> np.ndarray[Any, Any]:
         array = np.full(shape, np.nan)
         array[place] = values.cast(pl.Float64).to_numpy()
-        return ("topology", "pruning"), array
+        return array
 
     if counts == "site":
         ops, params = table["ops_source"], table["ops_source"] / table["ops_per_byte_int8_printed"]
@@ -328,23 +326,25 @@ def _needs(networks: dict[str, pl.DataFrame], kept: list[float], precisions: lis
     per_layer = _layer_arrays(layers, names, kept)
     task_of = dict(zip(table["topology"].to_list(), table["task"].to_list(), strict=True))
     activations = per_layer["layer_activations"]
-    defined = ~np.isnan(total(table["ops"])[1])
-    needs = xr.Dataset(
+    defined = ~np.isnan(total(table["ops"]))
+    return xr.Dataset(
         {
-            "ops": total(ops),
-            "params": total(params),
-            "activations": (("topology", "pruning"), np.where(defined, activations.sum(-1), np.nan)),
-            "activation_memory": (("topology", "pruning"), np.where(defined, activations.max(-1, initial=0.0), np.nan)),
-            "state": (("topology", "pruning"), np.where(defined, 0.0, np.nan)),
-            **{name: (("topology", "pruning", "layer"), array) for name, array in per_layer.items()},
+            "ops": labelled(dims, total(ops)),
+            "params": labelled(dims, total(params)),
+            "activations": labelled(dims, np.where(defined, activations.sum(-1), np.nan)),
+            "activation_memory": labelled(dims, np.where(defined, activations.max(-1, initial=0.0), np.nan)),
+            "state": labelled(dims, np.where(defined, 0.0, np.nan)),
+            **{name: labelled((*dims, "layer"), array) for name, array in per_layer.items()},
+            **_accuracy(networks["accuracy"], names, kept, precisions),
         },
         coords={
-            **coords,
-            "task": ("topology", np.array([task_of.get(name, "") for name in names], dtype=str)),
-            "counts_source": (("topology", "pruning"), source.astype(str)),
+            "topology": axis("topology", names),
+            "pruning": axis("pruning", kept),
+            "task": labelled("topology", np.array([task_of.get(name, "") for name in names], dtype=str)),
+            "counts_source": labelled(dims, source.astype(str)),
+            "precision": axis("precision", precisions),
         },
     )
-    return needs.assign(_accuracy(networks["accuracy"], names, kept, precisions))
 
 
 def _layer_arrays(layers: pl.DataFrame, names: list[str], kept: list[float]) -> dict[str, np.ndarray[Any, Any]]:
@@ -383,34 +383,35 @@ def _layer_arrays(layers: pl.DataFrame, names: list[str], kept: list[float]) -> 
 
 def _accuracy(
     table: pl.DataFrame, names: list[str], kept: list[float], precisions: list[str]
-) -> dict[str, xr.DataArray]:
+) -> dict[str, xr.Variable]:
     table = table.filter(pl.col("pruning_percent").is_in(kept), pl.col("precision").is_in(precisions))
     at = (
         _positions(table["topology"], names),
         _positions(table["pruning_percent"], kept),
         _positions(table["precision"], precisions),
     )
-    coords = {"topology": names, "pruning": kept, "precision": precisions}
     arrays = {}
     for name in ("top1", "top5"):
         values = np.full((len(names), len(kept), len(precisions)), np.nan)
         values[at] = table[f"{name}_percent"].to_numpy()
-        arrays[name] = xr.DataArray(values, dims=tuple(coords), coords=coords)
+        arrays[name] = labelled(("topology", "pruning", "precision"), values)
     return arrays
 
 
-def _tile_use(result: xr.Dataset) -> xr.DataArray:
+def _tile_use(result: xr.Dataset) -> xr.Variable:
     """Share of the platform's channel tile that a layer fills: cout / (ceil(cout / T) · T)."""
-    channels = result["layer_out_channels"]
-    if "channel_tile" not in result:
-        return xr.ones_like(channels)
-    tile = result["channel_tile"]
-    return (channels / (np.ceil(channels / tile) * tile)).where(channels > 0, 1.0)
+    parts = [result[name] for name in ("layer_out_channels", "channel_tile") if name in result]
+    channels, *tiles = xr.broadcast(*parts)
+    used = np.ones(channels.shape)
+    for tile in tiles:
+        filled = np.ceil(channels.values / tile.values) * tile.values
+        np.divide(channels.values, filled, out=used, where=channels.values > 0)
+    return labelled(channels.dims, used)
 
 
 def _described(result: xr.Dataset, counts: Counts, task: str | None) -> xr.Dataset:
-    for name in [*result.data_vars, *result.coords]:
-        result[name].attrs.update(attributes(str(name)))
+    for name, variable in result.variables.items():
+        variable.attrs.update(attributes(str(name)))
     if counts == "site" and "params" in result:
         result["params"].attrs["long_name"] = EFFECTIVE
     labels = {

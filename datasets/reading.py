@@ -59,7 +59,8 @@ def model_of(row: type) -> type[BaseModel]:
 def _adapter(row: type) -> TypeAdapter[list[BaseModel]]:
     from pydantic import TypeAdapter
 
-    return TypeAdapter(list[model_of(row)])  # type: ignore[misc]
+    rows: Any = list[model_of(row)]  # type: ignore[misc]
+    return TypeAdapter(rows)
 
 
 def read_trusted(path: Path, row: type) -> pl.DataFrame:

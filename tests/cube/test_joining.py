@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import numpy as np
 import polars as pl
 import pytest
@@ -7,6 +10,7 @@ import xarray as xr
 
 import roofcube as rc
 from roofcube.errors import InvalidDataError, UnknownLabelError
+from roofcube.labels import labelled, rows_of
 from roofcube.variables import QUALITY
 
 ROWS = rc.datasets.load_measurements()
@@ -242,3 +246,37 @@ def test_accessor_is_the_functions():
         cube.roof.pareto(["measured_throughput", "measured_top1"]),
         rc.pareto(cube, ["measured_throughput", "measured_top1"]),
     )
+
+
+@pytest.mark.parametrize("task", rc.tasks())
+def test_a_cold_benchmark_loads_neither_dask_nor_pydantic(task):
+    code = f"import sys, roofcube as rc; rc.benchmark({task!r}); print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert not {"dask", "numba", "pydantic"} & set(done.stdout.split())
+
+
+def test_a_labelled_number_is_an_array():
+    inputs = xr.Dataset(
+        {"ops": 2e9, "params": 1e6, "peak_compute": 1e12, "memory_bandwidth": 1e10, "element_bytes": 1.0}
+    )
+    throughput = rc.predict(inputs).predicted_throughput
+    assert type(throughput.variable._data) is np.ndarray
+    assert throughput.item() == 500
+    assert type(labelled((), np.float64(1.0))._data) is np.ndarray
+
+
+def test_rows_of_reads_what_xarray_reads_at_the_same_places():
+    cube = rc.inputs("cifar10").drop_dims("batch").assign_coords(place=("layer", np.arange(9)))
+    dims = ("platform", "mode", "topology", "pruning", "precision")
+    rows, where = rows_of(cube, ROWS.filter(pl.col("task") == "cifar10"), dims=dims)
+    picks = {dim: xr.DataArray(index, dims="row") for dim, index in where.indices.items()}
+    assert where.found.all()
+    xr.testing.assert_identical(rows.transpose("row", "layer"), cube.isel(picks).transpose("row", "layer"))
+
+
+def test_a_lazy_cube_stays_lazy_when_joined():
+    pytest.importorskip("dask")
+    rows = rc.datasets.load_measurements("mnist")
+    lazy = rc.join(rc.predict(rc.inputs("mnist"), chunks={"batch": 2}), rows)
+    assert lazy.efficiency.chunks
+    xr.testing.assert_identical(lazy.compute(), rc.join(rc.predict(rc.inputs("mnist")), rows))
