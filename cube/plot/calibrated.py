@@ -183,7 +183,10 @@ def _told(table: Columns, name: str) -> list[str]:
 
 
 def _off(ratio: float, before: str = "") -> str:
-    return f"{before}{100.0 * (ratio - 1.0):+.1f} %".replace("-", "−") if np.isfinite(ratio) else ""
+    if not np.isfinite(ratio):
+        return ""
+    said = f"{100.0 * (ratio - 1.0):+.1f} %".replace("-", "−")
+    return before + ("0.0 %" if said[1:] == "0.0 %" else said)
 
 
 def _outside(table: Columns) -> np.ndarray[Any, Any]:

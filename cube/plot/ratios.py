@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 __all__ = ["efficiency"]
 
 BEST = "best"
+BARS = ("measured", "predicted", "peak")
 SWITCH = """
 const chosen = choices[group.active];
 for (const name of names) source.data[name] = source.data[name + " " + chosen];
@@ -89,7 +90,7 @@ def efficiency(
         else _at_each_batch(cube, table, throughput, scope)
     )
     start = max(choices, key=lambda one: int(np.isfinite(choices[one]["measured"]).sum()))
-    floor = style.floor_of(np.concatenate([one["measured"] for one in choices.values()]))
+    floor = style.floor_of(np.concatenate([one[bar] for one in choices.values() for bar in BARS]))
     source = _source(name, table, choices, start, floor)
     toggles = row_toggles(name, cube, table)
     plot, bars = _bars(name, source, table, floor, toggles.view(source))
@@ -253,7 +254,7 @@ def _source(name: str, table: Columns, choices: dict[str, dict[str, Any]], start
     data: dict[str, Any] = {one: table[one] for one in fields}
     data["row"] = list(table["row"])
     data["floor"] = np.full(len(table["row"]), floor)
-    data["end"] = np.nanmax([one[bar] for one in choices.values() for bar in ("measured", "predicted", "peak")], axis=0)
+    data["end"] = np.nanmax([one[bar] for one in choices.values() for bar in BARS], axis=0)
     data["peak_text"] = value_text(choices[start]["peak"], "inputs/s")
     if len(choices) > 1:
         for label, columns in choices.items():

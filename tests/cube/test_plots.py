@@ -211,6 +211,16 @@ def test_efficiency_at_equal_batch_has_a_button_for_each_batch(cubes):
         rc.plot.efficiency(cube.isel(batch=0), at="batch")
 
 
+@pytest.mark.parametrize("at", ["best", "batch"])
+def test_bars_of_efficiency_start_below_all_of_them(cubes, at):
+    # the TX2's MLPs are measured far above their predictions
+    figure = rc.plot.efficiency(cubes["mnist"].sel(platform=["TX2"]), at=at)
+    bars = next(one for one in figure.select({"type": ColumnDataSource}) if "floor" in one.data).data
+    lowest = min(float(np.nanmin(bars[name])) for name in ("measured", "predicted", "peak"))
+    assert set(bars["floor"]) <= {bars["floor"][0]}
+    assert bars["floor"][0] <= lowest
+
+
 def test_efficiency_names_the_right_assumption(cubes):
     bars = source(rc.plot.efficiency(cubes["mnist"]), "efficiency.bars")
     notes = {}
