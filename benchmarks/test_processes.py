@@ -29,7 +29,7 @@ def seconds(code: str) -> float:
             "import xarray, polars",
             "0.5 (2×)",
         ),
-        # where dask is installed, xarray imports it with the first array: 0.3 s that are not ours
+        # the first array that xarray computes would import dask, 0.35 s; a benchmark computes none with it
         (
             "rc.benchmark('cifar10'), dask installed",
             "import roofcube as rc; rc.benchmark('cifar10')",
