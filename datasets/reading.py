@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import csv
+import io
+import re
 import types
 from functools import cache
 from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin, get_type_hints
@@ -82,18 +85,54 @@ def read_table(path: Path, row: type) -> pl.DataFrame:
     InvalidDataError
         Naming file, row (the header is row 1), column, value and the fix.
     """
-    try:
-        frame = pl.read_csv(path, infer_schema=False)
-    except pl.exceptions.NoDataError:
-        msg = f"{path}: the file is empty; expected a header with the columns {', '.join(columns_of(row))}"
-        raise InvalidDataError(msg) from None
-    except pl.exceptions.ComputeError as error:
-        msg = (
-            f"{path}: not readable as CSV ({str(error).splitlines()[0]}); write one line a row, fields separated "
-            "by commas"
-        )
-        raise InvalidDataError(msg) from None
+    header, *records = _records(path, row)
+    frame = pl.DataFrame(records, schema=dict.fromkeys(header, pl.String), orient="row")
     return parse_rows(frame, row, source=str(path))
+
+
+def _records(path: Path, row: type) -> list[list[str]]:
+    """Split a file into its header and rows, all of one length; empty lines at the end are no rows."""
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        place = error.object[: error.start].count(b"\n") + 1
+        msg = f"{path}, row {place}: byte {error.object[error.start]:#04x} is not UTF-8; save the file as UTF-8"
+        raise InvalidDataError(msg) from None
+    if "\0" in text:
+        msg = f"{path}: holds zero bytes, so it is no text or not UTF-8; save the file as UTF-8"
+        raise InvalidDataError(msg)
+    records: list[list[str]] = []
+    try:
+        records.extend(csv.reader(io.StringIO(text, newline=""), strict=True))
+    except csv.Error as error:
+        msg = f"{path}, row {len(records) + 1}: not readable as CSV ({error}); close every quotation mark"
+        raise InvalidDataError(msg) from None
+    while records and not any(field.strip() for field in records[-1]):
+        records.pop()
+    if not records:
+        msg = f"{path}: the file is empty; expected a header with the columns {', '.join(columns_of(row))}"
+        raise InvalidDataError(msg)
+    header = [name.strip() for name in records[0]]
+    _check_header(header, path)
+    for place, fields in enumerate(records[1:], start=2):
+        if len(fields) != len(header):
+            msg = (
+                f"{path}, row {place}: got {len(fields)} fields, expected {len(header)} as in the header; write one "
+                "line a row, put a field with a comma into quotation marks"
+            )
+            raise InvalidDataError(msg)
+    return [header, *records[1:]]
+
+
+def _check_header(header: list[str], path: Path) -> None:
+    for separator, name in {";": "semicolons", "\t": "tabs"}.items():
+        if len(header) == 1 and separator in header[0]:
+            msg = f"{path}, header (row 1): fields are separated by {name}; separate them by commas"
+            raise InvalidDataError(msg)
+    twice = next((name for name in header if header.count(name) > 1), None)
+    if twice is not None:
+        msg = f"{path}, header (row 1): column {twice!r} is there twice; keep one"
+        raise InvalidDataError(msg)
 
 
 def parse_rows(frame: pl.DataFrame, row: type, *, source: str) -> pl.DataFrame:
@@ -128,7 +167,8 @@ def _given(values: dict[str, Any], row: type) -> dict[str, Any]:
     given = {}
     for name, value in values.items():
         if isinstance(value, str):
-            value = value.strip().removesuffix("%").rstrip() if name.endswith("_percent") else value
+            value = value.strip()
+            value = value.removesuffix("%").rstrip() if name.endswith("_percent") else value
         if value not in (None, ""):
             given[name] = value
         elif _is_required(row, name):
@@ -163,7 +203,10 @@ def _check_columns(found: Sequence[str], row: type, source: str) -> None:
 
 
 def _unit_hint(name: str, known: Sequence[str]) -> str:
-    """Recognise a known quantity in another unit, and say how to convert it."""
+    """Recognise a known quantity in another unit, or without one, and say how to name it."""
+    whole = [one for one in known if one.startswith(f"{name}_")]
+    if name and whole:
+        return f": a column says its unit; did you mean {whole[0]!r}?"
     for unit, others in UNIT_FACTORS.items():
         for other, factor in others.items():
             if name.endswith(f"_{other}") and (right := name.removesuffix(f"_{other}") + f"_{unit}") in known:
@@ -176,7 +219,8 @@ def _explained(error: ValidationError, row: type, source: str) -> InvalidDataErr
     place, column = first["loc"][0], str(first["loc"][1]) if len(first["loc"]) > 1 else ""
     line = int(place) + 2
     value = first["input"]
-    msg = f"{source}, row {line}, column {column!r}: got {value!r}; {_expectation(first, row, column)}"
+    got = "nothing" if value is None else repr(value)
+    msg = f"{source}, row {line}, column {column!r}: got {got}; {_expectation(first, row, column)}"
     count = error.error_count()
     return InvalidDataError(msg + (f" ({count - 1} more like this in the file)" if count > 1 else ""))
 
@@ -186,15 +230,30 @@ def _expectation(first: Any, row: type, column: str) -> str:
     if kind == "literal_error":
         choices = get_args(_hints(row)[column])
         return f"expected one of {', '.join(choices)}{suggestion(value, choices)}"
-    if kind in ("float_parsing", "int_parsing", "float_type", "int_type"):
-        bare = str(value).replace(",", "")
-        fix = (
-            f"; write {bare}"
-            if bare != str(value) and bare.replace(".", "", 1).isdigit()
-            else "; write a plain number, or leave the field empty where it is optional"
-        )
-        return f"expected a number{fix}"
+    if value is None:
+        return "the field is empty and must not be; fill it in"
+    if kind.startswith(("float", "int")):
+        what = "a whole number" if kind.startswith("int") else "a number"
+        return f"expected {what}; write {_plain(str(value), column) or 'a plain one, or leave an optional field empty'}"
     return f"{first['msg'][0].lower()}{first['msg'][1:]}; correct the value or leave an optional field empty"
+
+
+def _plain(text: str, column: str) -> str:
+    """Rewrite a number with separators, a decimal comma or a unit as a plain one in the unit of its column."""
+    if re.fullmatch(r"-?\d{1,3}(,\d{3})+(\.\d+)?", text):
+        return text.replace(",", "")
+    if re.fullmatch(r"-?\d+,\d+", text):
+        return text.replace(",", ".")
+    number = re.fullmatch(r"([-+]?[\d.]+(?:e[-+]?\d+)?)\s*([a-z_/]+)", text, re.IGNORECASE)
+    if number is None:
+        return ""
+    digits, given = number[1], number[2].casefold().replace("/", "_per_").removeprefix("_")
+    own = [unit for unit in UNIT_FACTORS if column.endswith(f"_{unit}")]
+    for unit in sorted(own, key=len)[-1:]:
+        factor = {unit: 1.0, **UNIT_FACTORS[unit]}.get(given)
+        if factor is not None:
+            return f"{float(digits) * factor:g}"
+    return ""
 
 
 @cache
