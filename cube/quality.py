@@ -10,6 +10,7 @@ import polars as pl
 
 from roofcube import datasets
 from roofcube.assumptions import BOUND
+from roofcube.errors import suggestion
 from roofcube.labels import labelled, rows_of
 from roofcube.prediction import predict
 from roofcube.space import inputs as model_inputs
@@ -363,13 +364,19 @@ def _no_numbers(rows: pl.DataFrame) -> pl.DataFrame:
 
 def _unknown_labels(table: pl.DataFrame) -> pl.DataFrame:
     rows = _no_numbers(table.filter(pl.col("unknown") != ""))
-    lines = _lines(
-        rows, "measurements", "unknown_label", "", "", "correct the label, or give the platform or network in `inputs`"
+    columns = rows["unknown"].str.split(" ").list.first().replace("pruning", "pruning_percent")
+    mend = "correct the label, or give the platform or network in `inputs`"
+    actions = [mend + _closest(column, rows[column][place]) for place, column in enumerate(columns)]
+    return _lines(rows, "measurements", "unknown_label", "", "", mend).with_columns(
+        finding=rows["unknown"], column=columns, action=pl.Series(actions, dtype=pl.String)
     )
-    return lines.with_columns(
-        finding=rows["unknown"],
-        column=rows["unknown"].str.split(" ").list.first().replace("pruning", "pruning_percent"),
-    )
+
+
+def _closest(column: str, label: object) -> str:
+    """Suggest a label of the facts for one that they do not have."""
+    facts = (datasets.load_platforms(), datasets.load_topologies())
+    known = [name for table in facts if column in table.columns for name in table[column].unique(maintain_order=True)]
+    return suggestion(label, known) if isinstance(label, str) and label not in known else ""
 
 
 def _missing_values(table: pl.DataFrame, given: list[str]) -> pl.DataFrame:

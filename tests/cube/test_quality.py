@@ -130,6 +130,16 @@ def test_unknown_labels_are_findings():
     assert found["column"].item() == "platform"
 
 
+@pytest.mark.parametrize(
+    ("column", "label", "closest"),
+    [("platform", "tx2", "TX2"), ("topology", "CNVV", "CNV"), ("mode", "max-n", "maxn"), ("platform", "Abacus", None)],
+)
+def test_an_unknown_label_comes_with_the_closest_known_one(column, label, closest):
+    strange = ROWS.head(1).with_columns(pl.lit(label).alias(column))
+    action = of("unknown_label", rc.check(strange))["action"].item()
+    assert action.endswith(f"; did you mean {closest!r}?") if closest else "did you mean" not in action
+
+
 def test_own_platforms_are_judged_by_their_own_peak():
     inputs = rc.inputs(platforms="TX2")
     slower = inputs.assign(peak_compute=inputs.peak_compute / 100)
