@@ -67,6 +67,8 @@ class Bounder:
         }
         self.depends = space.dependence(query.outputs.values())
         self.certain = certainties(space, query.outputs)
+        self.directions: dict[Node, tuple[Array, Array]] | None = None  # filled by `alignment`
+        self.slices: dict[Any, Any] = {}
 
     def size(self, boxes: Array) -> Array:
         """Count the points of each box."""

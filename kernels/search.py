@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
+from roofcube.kernels.alignment import slice_of
 from roofcube.kernels.bounds import LARGEST_TABLE, Bounder, Interval, bounder_of
 from roofcube.kernels.dominance import Archive, distinct_front
 from roofcube.kernels.partials import BestPartial, FrontPartial, TopPartial
@@ -257,10 +258,12 @@ def _settled(search: Search, boxes: Array, valid: Array) -> tuple[Array, Array]:
 
 def best(query: Query, *, generous: bool = False) -> BestPartial:
     """Find the largest key and its first point of each group; `count` is not counted."""
+    found, exact = _best_of_slice(query, generous)
+    if exact:
+        return found
     name, sign = query.objectives[0]
     search = Search(query, [name], generous=generous)
     bounder, node = search.bounder, query.outputs[name]
-    found = BestPartial(query, range(query.n_groups))
     per_group = max(1, query.group_points)
 
     def improve(key: Array, first: Array) -> None:
@@ -302,6 +305,22 @@ def best(query: Query, *, generous: bool = False) -> BestPartial:
             _evaluate(search, points, name, sign, improve)
         search.push(split)
     return found
+
+
+def _best_of_slice(query: Query, generous: bool) -> tuple[BestPartial, bool]:
+    """Find the largest keys where aligned axes are at their best end, and whether their points are the first."""
+    found = BestPartial(query, range(query.n_groups))
+    chosen = slice_of(query)
+    if chosen is None:
+        return found, False
+    if chosen.values is not None:
+        exact = chosen.best(query)
+        if exact is not None:
+            found.key, found.first = exact
+            return found, True
+    there = best(chosen.query, generous=generous)
+    found.key, found.first = there.key, chosen.whole(query, there.first)
+    return found, False
 
 
 def _try_points(search: Search, boxes: Array, name: str, sign: int, improve: Callable[[Array, Array], None]) -> None:

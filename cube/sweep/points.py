@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import xarray as xr
 
 from roofcube.errors import MemoryLimitError
+from roofcube.kernels.programs import PointReader
 from roofcube.model import LAYER
 from roofcube.sweep.limits import FLAGS
 
@@ -31,6 +33,8 @@ __all__ = [
 Array = np.ndarray[Any, np.dtype[Any]]
 RESULT_LIMIT = 50 * 10**6  # bytes of a reduction's result
 CHUNK = 1 << 16  # points evaluated at a time, so that layers do not multiply the memory
+
+_readers: WeakKeyDictionary[Space, PointReader] = WeakKeyDictionary()
 
 
 def attributes_of(model: Model, name: str) -> dict[str, Any]:
@@ -59,12 +63,17 @@ def check_size(model: Model, points: int, what: str) -> None:
 
 def values_at(model: Model, space: Space, indices: Sequence[Array]) -> dict[str, Array]:
     """Evaluate every output at points given by one index array a dim."""
-    n = len(indices[0]) if indices else 1
-    parts = [
-        space.at([index[start : start + CHUNK] for index in indices], model.outputs)
-        for start in range(0, max(n, 1), CHUNK)
-    ]
-    return {name: flagged(name, np.concatenate([part[name] for part in parts])) for name in model.outputs}
+    if not indices:
+        values = space.at(indices, model.outputs)
+        return {name: flagged(name, values[name]) for name in model.outputs}
+    reader = _readers.get(space)
+    if reader is None:
+        reader = _readers[space] = PointReader(space, model.outputs)
+    points = np.array(indices, dtype=np.int64)
+    parts = [reader.at(points[:, start : start + CHUNK]) for start in range(0, max(points.shape[1], 1), CHUNK)]
+    if len(parts) == 1:
+        return {name: flagged(name, values[:, 0]) for name, values in parts[0].items()}
+    return {name: flagged(name, np.concatenate([part[name][:, 0] for part in parts])) for name in model.outputs}
 
 
 def coordinates_at(

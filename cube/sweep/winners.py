@@ -54,7 +54,8 @@ def over_groups(sweep: Sweep, found: Asked, per: Sequence[str], values: Array, e
 
 def kept_labels(result: xr.Dataset, found: Asked, per: Sequence[str]) -> xr.Dataset:
     """Leave only the labels of groups that limits on labels kept."""
-    return result.isel({dim: found.chosen[dim] for dim in per if dim in found.chosen})
+    cut = {dim: found.chosen[dim] for dim in per if dim in found.chosen}
+    return result.isel(cut) if cut else result
 
 
 def labelled(sweep: Sweep, found: Asked, best: Any, per: Sequence[str]) -> xr.Dataset:
@@ -75,8 +76,9 @@ def labelled(sweep: Sweep, found: Asked, best: Any, per: Sequence[str]) -> xr.Da
         if name in coords or name in sweep.model.coords:
             continue
         empty = -1 if array.dtype.kind == "i" else np.nan
-        blank = np.where(won, array, np.asarray(empty, dtype=array.dtype)).reshape(shape)
-        variables[name] = (tuple(per), blank, points.attributes_of(sweep.model, name))
+        blank = array if won.all() else np.where(won, array, np.asarray(empty, dtype=array.dtype))
+        described = points.attributes_of(sweep.model, name)
+        variables[name] = xr.Variable(tuple(per), np.array(blank.reshape(shape)), described, fastpath=True)
     variables["found"] = (tuple(per), won.reshape(shape), {"long_name": "whether any point meets the limits"})
     return kept_labels(xr.Dataset(variables, coords=coords, attrs=sweep.attrs), found, per)
 
