@@ -34,12 +34,16 @@ __all__ = [
     "fill_source",
     "limit_values",
     "scan_source",
+    "streamed_fill_source",
     "tally_source",
 ]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
 ROW = (256, 4096)  # points of a row: enough to hide what is done once a row, few enough for L1
+# shorter for fills: what is not divided at every point counts, and the buffers of some rows have to stay in L1
+FILL_ROW = (128, 512)
+BUFFERED_ROWS, BUFFERED_POINTS = 8, 512  # at least; a buffer holds several lines of any dtype
 TILE = 1 << 16  # points between two looks at the maximum
 TABLE_BYTES = 1 << 20  # all tables together: recomputing beats loading from beyond L2
 NAMES = {"float32": "float32", "float64": "float64"}
@@ -63,14 +67,15 @@ class Layout:
     chunk: int
 
     @classmethod
-    def of(cls, query: Query) -> Layout:
-        """Choose the rows of a query: they never cross a group."""
+    def of(cls, query: Query, row: tuple[int, int] | None = None) -> Layout:
+        """Choose the rows of a query, of about so many points: they never cross a group."""
+        least, most = row or ROW
         sizes = query.space.sizes
         outer, points = len(sizes), 1
-        while outer > query.groups and points < ROW[0]:
+        while outer > query.groups and points < least:
             outer -= 1
             points *= sizes[outer]
-        chunks = -(-points // ROW[1])
+        chunks = -(-points // most)
         return cls(sizes, outer, -(-points // chunks))
 
     @property
@@ -111,10 +116,12 @@ class RowTables:
     ----------
     query : Query
         Folded again, as far as tables stay small.
+    row : (int, int), optional
+        Least and most points of a row.
     """
 
-    def __init__(self, query: Query) -> None:
-        self.layout = Layout.of(query)
+    def __init__(self, query: Query, row: tuple[int, int] | None = None) -> None:
+        self.layout = Layout.of(query, row)
         self.inner_axes = frozenset(query.space.axes[self.layout.outer :])
         for points in (1 << 17, 1 << 15, 1 << 13, 1 << 11, 1):
             space, outputs = fold(query.space, query.outputs, points=points, together=self.inner_axes)
@@ -511,24 +518,102 @@ def fill_source(tables: RowTables) -> str:
     """Write the source of a fill: every output at every point of some rows, into flat arrays."""
     writer = Writer(tables)
     write = writer.write
-    outs = "".join(f", out{number}" for number in range(len(tables.outputs)))
-    write(0, f"def fill(start, stop{outs}{_arguments(tables)}):")
-    _constants(writer)
-    _first_row(writer)
-    layout = tables.layout
+    _fill_start(writer)
     write(1, "for row in range(start, stop):")
     _width(writer, 2)
-    position = f"row * {layout.chunk}" if layout.chunks == 1 else f"row // {layout.chunks} * {layout.points} + begin"
-    write(2, f"position = {position}")
+    write(2, f"position = {_position(writer)}")
     for number in range(len(tables.outputs)):
         write(2, f"p{number} = out{number}[position : position + width]")
-    writer.row(2)
-    write(2, "for j in range(width):")
-    writer.points(3, tables.outputs.values())
-    for number, node in enumerate(tables.outputs.values()):
-        write(3, f"p{number}[j] = {writer.value(node)}")
-    _odometer(writer, 2, layout.row_sizes)
+    _fill_row(writer)
+    _odometer(writer, 2, tables.layout.row_sizes)
     return "\n".join(writer.lines) + "\n"
+
+
+def streamed_fill_source(tables: RowTables) -> str:
+    """Write the source of the same fill, but through buffers and past the caches (see `nontemporal`).
+
+    A row is sent when the next one is computed: reading back what was just written waits until it is in the cache,
+    behind all that is on its way to memory (measured: nothing is gained then).
+    """
+    writer = Writer(tables)
+    write, outputs = writer.write, range(len(tables.outputs))
+    rows = max(BUFFERED_ROWS, -(-BUFFERED_POINTS // tables.layout.chunk))
+    _fill_start(writer)
+    write(1, "row = start")
+    _width(writer, 1)
+    write(1, f"position = {_position(writer)}")
+    for number in outputs:
+        for line in STREAM_START.format(n=number, points=rows * tables.layout.chunk).splitlines():
+            write(1, line)
+    write(1, "buffered = 0")
+    write(1, "for row in range(start, stop):")
+    _width(writer, 2)
+    write(2, f"turned = buffered == {rows}")
+    write(2, "buffered = 1 if turned else buffered + 1")
+    for number in outputs:
+        write(2, f"end{number} = full{number}")
+        write(2, f"full{number} = full{number} % items{number} if turned else full{number}")
+        write(2, f"p{number} = buffer{number}[full{number} : full{number} + width]")
+    _fill_row(writer)
+    for number in outputs:
+        for line in STREAM_ROW.format(n=number).splitlines():
+            write(2, line)
+    _odometer(writer, 2, tables.layout.row_sizes)
+    for number in outputs:
+        write(1, f"finish(out{number}, base{number}, buffer{number}, sent{number}, full{number}, skip{number})")
+    return "\n".join(writer.lines) + "\n"
+
+
+# base: where in the output the buffer starts, which is where a line starts; skip: items of that line before our first;
+# sent: lines that were written; full: items that the buffer holds, until it is turned: starts again at its front
+STREAM_START = """\
+items{n} = line_items(out{n})
+buffer{n} = np.empty({points} + 2 * items{n}, dtype=out{n}.dtype)
+buffer{n} = buffer{n}[items_to_line(buffer{n}, 0) :]
+full{n} = (items{n} - items_to_line(out{n}, position)) % items{n}
+base{n} = position - full{n}
+skip{n} = full{n}
+sent{n} = 1 if skip{n} > 0 else 0
+"""
+# all in place: calling a kernel counts references to its arrays, and every count waits for all stores (5x slower)
+STREAM_ROW = """\
+ready = end{n} // items{n} - sent{n}
+if ready > 0:
+    copy_lines(out{n}, base{n} + sent{n} * items{n}, buffer{n}, sent{n} * items{n}, ready)
+    sent{n} += ready
+    if skip{n} > 0:
+        copy_items(out{n}, base{n} + skip{n}, buffer{n}, skip{n}, items{n} - skip{n})
+        skip{n} = 0
+if turned:
+    copy_items(buffer{n}, 0, buffer{n}, end{n} - full{n}, full{n})
+    base{n} += end{n} - full{n}
+    sent{n} = 0
+full{n} += width
+"""
+
+
+def _fill_start(writer: Writer) -> None:
+    """Write a fill's signature, constants, and the indices of its first row."""
+    outs = "".join(f", out{number}" for number in range(len(writer.tables.outputs)))
+    writer.write(0, f"def fill(start, stop{outs}{_arguments(writer.tables)}):")
+    _constants(writer)
+    _first_row(writer)
+
+
+def _position(writer: Writer) -> str:
+    """Write where in the outputs a row starts."""
+    layout = writer.tables.layout
+    return f"row * {layout.chunk}" if layout.chunks == 1 else f"row // {layout.chunks} * {layout.points} + begin"
+
+
+def _fill_row(writer: Writer) -> None:
+    """Write the loop over a row's points."""
+    outputs = writer.tables.outputs.values()
+    writer.row(2)
+    writer.write(2, "for j in range(width):")
+    writer.points(3, outputs)
+    for number, node in enumerate(outputs):
+        writer.write(3, f"p{number}[j] = {writer.value(node)}")
 
 
 def _arguments(tables: RowTables) -> str:
@@ -574,6 +659,7 @@ def _odometer(writer: Writer, indent: int, sizes: tuple[int, ...]) -> None:
             writer.write(indent + depth + 1, f"i{axis} = 0")
 
 
+STREAMING = ("copy_items", "copy_lines", "finish", "items_to_line", "line_items")
 _compiled: dict[str, Callable[..., None]] = {}
 
 
@@ -585,6 +671,10 @@ def compiled(source: str) -> Callable[..., None]:
         from roofcube.kernels.compilation import jit
 
         namespace: dict[str, Any] = {"np": np, "float32": float32, "float64": float64, "__name__": __name__}
+        if "copy_lines(" in source:
+            from roofcube.kernels import nontemporal
+
+            namespace |= {name: getattr(nontemporal, name) for name in STREAMING}
         exec(compile(source, "<generated kernel>", "exec"), namespace)
         _compiled[source] = jit(namespace[source[4 : source.index("(")]], source=source)
     return _compiled[source]

@@ -1,7 +1,7 @@
 """Fill arrays with a model's outputs at the speed of memory: the generated reader of `expression.evaluate`.
 
 Rows of the last axes are written in order, all outputs of the same axes together, so that what they share is computed
-once. Small fills take the NumPy reader, which needs no compiler.
+once. What is too large for the caches is written past them. Small fills take the NumPy reader, which needs no compiler.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from roofcube.kernels.space import Space, fold
 from roofcube.kernels.stream import in_order
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from roofcube.kernels.expression import Node
 
@@ -26,6 +26,7 @@ __all__ = ["COMPILED_POINTS", "Fill", "fill"]
 Array = np.ndarray[Any, np.dtype[Any]]
 COMPILED_POINTS = 1 << 23  # points above which compiling pays even the first time
 JOB_POINTS = 1 << 22
+STREAMED_BYTES = 1 << 25  # outputs below this together may be in a last-level cache when they are read
 
 
 class Fill:
@@ -42,23 +43,37 @@ class Fill:
         from roofcube.kernels import codegen
 
         self.query = Query(space, outputs, 0, (), ())
-        self.tables = codegen.RowTables(self.query)
+        self.tables = codegen.RowTables(self.query, codegen.FILL_ROW)
         self.layout = self.tables.layout
-        self.kernel = codegen.compiled(codegen.fill_source(self.tables))
         self.flat = [self.tables.flat(node) for node in self.tables.leaves]
 
     def run(self, out: Mapping[str, Array], *, threads: int = 1) -> None:
         """Fill arrays in C order, one for each output; any dtype that holds the values."""
         targets = [out[name].reshape(-1) for name in self.tables.outputs]
+        kernel = self._kernel(targets)
         rows = max(1, JOB_POINTS // self.layout.chunk)
         jobs = [range(k, min(k + rows, self.layout.rows)) for k in range(0, self.layout.rows, rows)]
 
         def work(job: range) -> range:
-            self.kernel(job.start, job.stop, *targets, *self.flat)
+            kernel(job.start, job.stop, *targets, *self.flat)
             return job
 
         for _ in in_order(work, jobs, threads=threads):
             pass
+
+    def _kernel(self, targets: Sequence[Array]) -> Callable[..., None]:
+        from roofcube.kernels import codegen, nontemporal
+
+        large = sum(array.nbytes for array in targets) >= STREAMED_BYTES
+        if nontemporal.IS_X86 and large and all(map(_has_lines, targets)):
+            return codegen.compiled(codegen.streamed_fill_source(self.tables))
+        return codegen.compiled(codegen.fill_source(self.tables))
+
+
+def _has_lines(array: Array) -> bool:
+    """Tell whether lines of memory start where items do."""
+    size = array.dtype.itemsize
+    return size in (1, 2, 4, 8) and array.ctypes.data % size == 0
 
 
 def fill(
