@@ -91,6 +91,32 @@ def test_archives_tell_what_is_dominated(d, compiled, monkeypatch):
     np.testing.assert_array_equal(archive.dominates(queries), expected)
 
 
+@pytest.mark.parametrize("n", [15, 16, 17, 31, 32, 33, 700])
+@pytest.mark.parametrize("values", [4, 12, 1000])
+def test_stairs_of_blocks_equal_all_pairs(n, values, monkeypatch):
+    from roofcube.kernels import dominance
+
+    monkeypatch.setattr(Archive, "_compiled", lambda self, n: False)
+    rng = np.random.default_rng(n + values)
+    vectors = np.unique(rng.integers(0, values, size=(4 * n, 3)).astype("f4"), axis=0)[-n:]
+    vectors[rng.random(vectors.shape) < 0.02] = np.inf
+    vectors = np.unique(vectors, axis=0)
+    minimal = ~dominance._dominated_by_pairs(vectors, vectors)
+    stairs = dominance.Stairs(vectors)
+    np.testing.assert_array_equal(stairs.minimal(), minimal)
+    front = dominance.Stairs(vectors[minimal])
+    queries = np.concatenate([rng.integers(-1, values + 1, size=(500, 3)).astype("f4"), vectors])
+    expected = dominance._dominated_by_pairs(vectors[minimal], queries)
+    np.testing.assert_array_equal(front.dominates(queries), expected)
+    sphere = np.abs(rng.normal(size=(40 * n, 3)))
+    archive = Archive(3, np.dtype("f8"))
+    for part in np.split(sphere, 4):
+        archive.add(part)
+    np.testing.assert_array_equal(
+        archive.vectors, np.unique(sphere[~dominance._dominated_by_pairs(sphere, sphere)], axis=0)
+    )
+
+
 def test_distinct_fronts_count_ties_and_keep_the_first():
     vectors = np.array([[1, 2], [0, 3], [1, 2], [2, 2], [-0.0, 3]])
     distinct, first, ties = distinct_front(vectors, np.array([9, 4, 5, 1, 2]), np.array([1, 1, 2, 1, 1]))
