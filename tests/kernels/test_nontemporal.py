@@ -11,7 +11,7 @@ import pytest
 
 from roofcube.kernels import codegen
 from roofcube.kernels import fill as module
-from roofcube.kernels.expression import constant, leaf, where
+from roofcube.kernels.expression import constant, evaluate, leaf, maximum, ordered_sum, where
 from roofcube.kernels.fill import Fill
 from roofcube.kernels.space import Space
 
@@ -66,6 +66,7 @@ def test_streamed_fills_equal_plain_ones_at_all_alignments(sizes, row, job, monk
             assert found[name].tobytes() == array.tobytes(), (name, offset)
     if module_on_x86():
         assert streamed.signatures
+        assert filler._kernel([np.empty(1)], reused=False) is not streamed
 
 
 def module_on_x86():
@@ -139,6 +140,24 @@ def test_second_process_reuses_the_first_ones_code(tmp_path):
         pytest.skip("the processor has no such stores")
     assert run() == ["0", "1"]
     assert run() == ["1", "0"]
+
+
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+def test_sums_over_layers_are_streamed(dtype, monkeypatch):
+    monkeypatch.setattr(module, "STREAMED_BYTES", 0)
+    monkeypatch.setattr(module, "JOB_POINTS", 500)
+    rng = np.random.default_rng(0)
+    tables = {"p": rng.random((9, 1, 5)), "q": np.where(rng.random((9, 200, 5)) < 0.1, np.nan, 2.0)}
+    outputs = {
+        "time": ordered_sum(maximum(leaf("p"), leaf("q") * leaf("p")), "layer"),
+        "p": ordered_sum(leaf("p"), "layer"),
+    }
+    expected = evaluate(outputs, tables, axes=("a", "b", "layer"), dtype=dtype)
+    filler = Fill(Space(("a", "b"), (9, 200), tables, ("layer",), dtype), outputs)
+    out = {name: np.zeros((9, 200), dtype=dtype) for name in outputs}
+    filler.run(out)
+    for name, array in out.items():
+        np.testing.assert_array_equal(array, np.broadcast_to(expected[name][..., 0], (9, 200)))
 
 
 def test_constants_and_single_points_are_streamed(monkeypatch):
