@@ -48,7 +48,9 @@ SENSES: dict[str, tuple[int, ...]] = {
 def directions(bounder: Bounder) -> dict[Node, tuple[Array, Array]]:
     """Tell of each node along which axes it may rise, and along which it may fall, as its trees order them."""
     space, found = bounder.space, dict[Any, tuple[Array, Array]]()
-    finite, positive = ({node for node, proven in bounder.certain.items() if proven[which]} for which in (0, 1))
+    clean = {node for node, proven in bounder.certain.items() if proven.clean}
+    finite = {node for node in clean if bounder.certain[node].finite}
+    positive = {node for node in finite if bounder.certain[node].positive}
     for node in topological(bounder.outputs.values()):
         if node.operation == "leaf":
             found[node] = _of_table(space.tables[node.name], bounder)
@@ -204,7 +206,8 @@ def slice_of(query: Query) -> Slice | None:
 def _sliced(query: Query, bounder: Bounder) -> Slice | None:
     space = query.space
     names = [query.objectives[0][0], *(limit.name for limit in query.limits)]
-    if not all(bounder.certain[query.outputs[name]][0] for name in names):
+    proven = [bounder.certain[query.outputs[name]] for name in names]
+    if not all(one.finite and one.clean for one in proven):
         return None
     up, down = _aligned(query, bounder)
     orders = {}

@@ -23,7 +23,17 @@ if TYPE_CHECKING:
     from roofcube.kernels.query import Query
     from roofcube.kernels.space import Space
 
-__all__ = ["LARGEST_TABLE", "Bounder", "Interval", "bound", "bounder_of", "certainties", "whole_intervals"]
+__all__ = [
+    "LARGEST_TABLE",
+    "Bounder",
+    "Certain",
+    "Interval",
+    "bound",
+    "bounder_of",
+    "certainties",
+    "proofs",
+    "whole_intervals",
+]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 LARGEST_TABLE = 1 << 22  # entries of a table with its pyramid; beyond, streaming needs less memory
@@ -36,6 +46,15 @@ class Interval:
     low: Array
     high: Array
     nan: Array | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Certain:
+    """What bounds of the whole space prove of a node: its numbers finite, also not negative; and that none is NaN."""
+
+    finite: bool = False
+    positive: bool = False
+    clean: bool = False
 
 
 class Bounder:
@@ -66,7 +85,7 @@ class Bounder:
             node: Pyramid(space.tables[node.name], self.trees) for node in self.nodes if node.operation == "leaf"
         }
         self.depends = space.dependence(query.outputs.values())
-        self.certain = certainties(space, query.outputs)
+        self.certain = proofs(space, query.outputs)
         self.directions: dict[Node, tuple[Array, Array]] | None = None  # filled by `alignment`
         self.slices: dict[Any, Any] = {}
 
@@ -144,20 +163,20 @@ def bounder_of(query: Query) -> Bounder:
     return found
 
 
-def bound(
-    node: Node, values: Mapping[Node, Interval], space: Space, certain: Mapping[Node, tuple[bool, bool]]
-) -> Interval:
+def bound(node: Node, values: Mapping[Node, Interval], space: Space, certain: Mapping[Node, Certain]) -> Interval:
     """Bound one node that is no leaf, whose arguments have bounds."""
     kind = np.dtype(space.dtype)
     if node.operation == "constant":
         value = np.full((1,) * (1 + len(space.summed)), node.value, dtype=kind)
         return Interval(value, value, np.isnan(value) if np.isnan(node.value) else None)
     arguments = [values[argument] for argument in node.arguments]
-    plain = all(certain.get(one, (False, False))[0] for one in (node, *node.arguments))
+    proven = [certain.get(one, Certain()) for one in (node, *node.arguments)]
+    finite = all(one.finite for one in proven)
     if node.operation == "ordered_sum":
-        return _ordered_sum(arguments[0], 1 + space.summed.index(node.name), plain)
-    if plain and node.operation in ("multiply", "divide") and all(certain[one][1] for one in node.arguments):
+        return _ordered_sum(arguments[0], 1 + space.summed.index(node.name), finite)
+    if finite and node.operation in ("multiply", "divide") and all(one.positive for one in proven[1:]):
         return _positive(node.operation, *arguments)
+    plain = finite and (node.operation in ("add", "subtract") or all(one.clean for one in proven))
     if node.operation == "equal" and node.arguments[0] is node.arguments[1]:
         return _known(arguments[0])
     result: Interval = RULES[node.operation](*arguments, plain, kind)
@@ -166,11 +185,17 @@ def bound(
 
 def certainties(space: Space, outputs: Mapping[str, Node]) -> dict[Node, tuple[bool, bool]]:
     """Tell of each node whether bounds of the whole space prove it finite, and whether finite and not negative."""
-    certain: dict[Node, tuple[bool, bool]] = {}
+    found = proofs(space, outputs)
+    return {node: (one.finite and one.clean, one.positive and one.clean) for node, one in found.items()}
+
+
+def proofs(space: Space, outputs: Mapping[str, Node]) -> dict[Node, Certain]:
+    """Tell of each node what bounds of the whole space prove."""
+    certain: dict[Node, Certain] = {}
     for node, interval in whole_intervals(space, outputs).items():
+        finite = bool(np.isfinite(interval.low).all() and np.isfinite(interval.high).all())
         clean = interval.nan is None or not interval.nan.any()
-        finite = bool(clean and np.isfinite(interval.low).all() and np.isfinite(interval.high).all())
-        certain[node] = (finite, bool(finite and (interval.low >= 0).all()))
+        certain[node] = Certain(finite, bool(finite and (interval.low >= 0).all()), clean)
     return certain
 
 
@@ -193,9 +218,10 @@ def whole_intervals(space: Space, outputs: Mapping[str, Node]) -> dict[Node, Int
 
 
 def _positive(operation: str, a: Interval, b: Interval) -> Interval:
+    nan = _either(a.nan, b.nan)
     if operation == "multiply":
-        return Interval(a.low * b.low, a.high * b.high)
-    return Interval(a.low / b.high, a.high / b.low)
+        return Interval(a.low * b.low, a.high * b.high, nan)
+    return Interval(a.low / b.high, a.high / b.low, nan)
 
 
 def _either(*flags: Array | None) -> Array | None:
@@ -209,7 +235,7 @@ def _either(*flags: Array | None) -> Array | None:
 def _add(a: Interval, b: Interval, plain: bool, _kind: Any) -> Interval:
     low, high = a.low + b.low, a.high + b.high
     if plain:
-        return Interval(low, high)
+        return Interval(low, high, _either(a.nan, b.nan))
     nothing = np.isnan(a.low) | np.isnan(b.low)
     opposite = (np.isinf(a.low) | np.isinf(a.high)) & (np.isinf(b.low) | np.isinf(b.high))
     return Interval(
@@ -312,18 +338,18 @@ def _where(condition: Interval, a: Interval, b: Interval, _plain: bool, kind: An
     return Interval(low, high, nans)
 
 
-def _ordered_sum(a: Interval, axis: int, plain: bool) -> Interval:
+def _ordered_sum(a: Interval, axis: int, finite: bool) -> Interval:
     # accumulating adds one by one, first to last, as the other readers do
     zero = a.low.dtype.type(0)
     low = np.take(np.add.accumulate(a.low, axis=axis), [-1], axis=axis) + zero
     high = np.take(np.add.accumulate(a.high, axis=axis), [-1], axis=axis) + zero
-    if plain:
-        return Interval(low, high)
+    nan = None if a.nan is None else np.asarray(np.logical_or.reduce(a.nan, axis=axis, keepdims=True))
+    if finite:
+        return Interval(low, high, nan)
     nothing = np.logical_or.reduce(np.isnan(a.low), axis=axis, keepdims=True)
     # infinities of both signs may meet
     infinite = [np.logical_or.reduce(np.isinf(end), axis=axis, keepdims=True) for end in (a.low, a.high)]
     meet: Array = np.asarray(infinite[0] & infinite[1])
-    nan = None if a.nan is None else np.asarray(np.logical_or.reduce(a.nan, axis=axis, keepdims=True))
     return Interval(
         np.where(np.isnan(low) & ~nothing, -np.inf, low).astype(low.dtype),
         np.where(np.isnan(high) & ~nothing, np.inf, high).astype(low.dtype),
