@@ -60,7 +60,7 @@ class Engine:
             return search.front(query, generous=generous)
 
         def streamed() -> Front:
-            return StreamedFront(query, self.visit_front(query), self.threads)
+            return StreamedFront(query, self.visit_front(query), self.threads, self.compiles(query))
 
         return self._bounded(query, bounded, streamed)
 
@@ -109,11 +109,11 @@ class Engine:
 
     def visit_top(self, query: Query, n: int) -> TopPartial:
         """Find the n best by visiting every point."""
-        return stream.top(query, n, threads=self.threads)
+        return stream.top(query, n, threads=self.threads, compiled=self.compiles(query))
 
     def visit_front(self, query: Query) -> FrontPartial:
         """Find the front by visiting every point."""
-        return stream.front(query, threads=self.threads)
+        return stream.front(query, threads=self.threads, compiled=self.compiles(query))
 
     def visit_count(self, query: Query, by: str | None, codes: Sequence[float]) -> Array:
         """Count by visiting every point."""
@@ -155,7 +155,8 @@ class StreamedFront:
     query: Query
     partial: FrontPartial
     threads: int
+    compiled: bool
 
     def members(self) -> tuple[Array, Array]:
         """List all points in flat order with the number of the vector that each has."""
-        return stream.members(self.query, self.partial.vectors, threads=self.threads)
+        return stream.members(self.query, self.partial.vectors, threads=self.threads, compiled=self.compiled)

@@ -34,6 +34,7 @@ __all__ = [
     "fill_source",
     "limit_values",
     "scan_source",
+    "sieve_source",
     "streamed_fill_source",
     "tally_source",
 ]
@@ -512,6 +513,63 @@ def _conditions(writer: Writer, query: Query) -> list[str]:
             conditions.append(f"({allowed})")
             number += len(limit.one_of)
     return conditions
+
+
+def sieve_source(query: Query, tables: RowTables) -> str:
+    """Write the source of a sieve: the valid points whose costs none of some given vectors dominates.
+
+    Whatever the vectors are, what remains is a superset of the front; it is written out with its flat indices until the
+    arrays are full.
+    """
+    writer = Writer(tables)
+    write, integer = writer.write, INTEGERS[writer.kind]
+    columns = range(len(query.objectives))
+    write(0, f"def sieve(start, stop, limits, vectors, index, costs, found{_arguments(tables)}):")
+    _constants(writer)
+    _limits(writer, query)
+    write(1, f"alive = np.empty({tables.layout.chunk}, dtype=np.{integer})")
+    for column in columns:
+        write(1, f"cost{column} = np.empty({tables.layout.chunk}, dtype=np.{writer.kind})")
+    _first_row(writer)
+    write(1, "n = 0")
+    write(1, "for row in range(start, stop):")
+    _width(writer, 2)
+    write(2, "if n + width > len(index):")
+    write(3, "found[0], found[1] = n, row")
+    write(3, "return")
+    writer.row(2)
+    write(2, "for j in range(width):")
+    names = [*(limit.name for limit in query.limits), *(name for name, _ in query.objectives)]
+    writer.points(3, [tables.outputs[name] for name in dict.fromkeys(names)])
+    conditions = _conditions(writer, query)
+    for column, (name, sign) in enumerate(query.objectives):
+        value = writer.value(tables.outputs[name])
+        write(3, f"cost{column}[j] = {'-' if sign > 0 else ''}{value}")
+        conditions.append(f"({value} == {value})")
+    write(3, f"alive[j] = 1 if {' & '.join(conditions)} else 0")
+    write(2, "left = 1")
+    write(2, "for k in range(len(vectors)):")
+    for column in columns:
+        write(3, f"k{column} = vectors[k, {column}]")
+    no_worse = " & ".join(f"(k{column} <= cost{column}[j])" for column in columns)
+    better = " | ".join(f"(k{column} < cost{column}[j])" for column in columns)
+    write(3, f"left = np.{integer}(0)")
+    write(3, "for j in range(width):")
+    write(4, f"one = np.{integer}(0 if {no_worse} & ({better}) else alive[j])")
+    write(4, "alive[j] = one")
+    write(4, f"left = np.{integer}(left + one)")
+    write(3, "if left == 0:")
+    write(4, "break")
+    write(2, "if left > 0:")
+    write(3, f"position = {_position(writer)}")
+    write(3, "for j in range(width):")
+    write(4, "index[n] = position + j")
+    for column in columns:
+        write(4, f"costs[n, {column}] = cost{column}[j]")
+    write(4, "n += alive[j]")
+    _odometer(writer, 2, tables.layout.row_sizes)
+    write(1, "found[0], found[1] = n, stop")
+    return "\n".join(writer.lines) + "\n"
 
 
 def fill_source(tables: RowTables) -> str:

@@ -170,6 +170,14 @@ class TopPartial:
         if len(chosen):
             self.take(key[chosen], tile.start + chosen)
 
+    def sentinels(self) -> Array:
+        """Give cost vectors that whatever they dominate cannot stand beside: the last of the n, once there are n."""
+        return -self.key[self.n - 1 :][:, None]
+
+    def absorb(self, index: Array, costs: Array) -> None:
+        """Take valid points with their cost vectors into account."""
+        self.take(-costs[:, 0], index)
+
     def take(self, key: Array, index: Array) -> None:
         """Take candidates into account."""
         keys, indices = np.concatenate([self.key, key]), np.concatenate([self.index, index])
@@ -211,7 +219,14 @@ class FrontPartial:
 
     def update(self, tile: Tile) -> None:
         """Take a tile (of a single group) into account."""
-        index, costs = _costs(self.objectives, tile)
+        self.absorb(*_costs(self.objectives, tile))
+
+    def sentinels(self) -> Array:
+        """Give cost vectors that whatever they dominate cannot stand beside."""
+        return self.vectors
+
+    def absorb(self, index: Array, costs: Array) -> None:
+        """Take valid points with their cost vectors into account."""
         self.take(costs, index, np.ones(len(index), dtype=np.int64))
 
     def take(self, vectors: Array, first: Array, ties: Array) -> None:
@@ -251,7 +266,14 @@ class MembersPartial:
 
     def update(self, tile: Tile) -> None:
         """Take a tile (of a single group) into account."""
-        index, costs = _costs(self.objectives, tile)
+        self.absorb(*_costs(self.objectives, tile))
+
+    def sentinels(self) -> Array:
+        """Give cost vectors that whatever they dominate cannot be among."""
+        return self.vectors
+
+    def absorb(self, index: Array, costs: Array) -> None:
+        """Take valid points with their cost vectors into account."""
         near = np.isin(costs[:, 0], self.vectors[:, 0])
         index, costs = index[near], costs[near]
         number = match(costs, self.vectors)

@@ -1,4 +1,4 @@
-"""Run generated kernels over all rows of a query in a pool of threads: bests, counts and tallies by group."""
+"""Run generated kernels over all rows of a query in a pool of threads: bests, counts, tallies, sieves."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import numpy as np
 
 from roofcube.kernels import codegen
 from roofcube.kernels.partials import BestPartial, CountPartial, HistogramPartial
+from roofcube.kernels.stream import starts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -22,6 +23,10 @@ __all__ = ["Rows", "Scan", "Tally", "prepared", "scannable"]
 Array = np.ndarray[Any, np.dtype[Any]]
 JOB_POINTS = 1 << 27  # about 20 ms: Ctrl-C waits for no more than one job a thread
 TALLY_POINTS = 1 << 25  # the same for tallies, where points that share a cell with an edge are looked at one by one
+SIEVE_POINTS = 1 << 25
+SAMPLE = 1024  # points that show what the vectors of a sieve are worth
+POOL, WATCHERS = 128, 16  # vectors to choose from, and to compare every point with
+CANDIDATES = 1 << 16  # what a sieve leaves over is looked at so many at a time
 LEAST_ROW = 32  # points of a row below which NumPy tiles are as fast
 CELLS = 1 << 16  # what the leading bits of a float tell apart
 WAYS = 4  # equal neighbours count into different places, so that one does not wait for the other
@@ -198,6 +203,78 @@ class Count(Rows):
         return part
 
 
+class Sieve(Rows):
+    """A compiled sieve of one query's points for a partial that only some of the best belong to.
+
+    Parameters
+    ----------
+    query : Query
+        Without groups.
+    what : {"top", "front", "members"}
+    *arguments
+        How many; nothing; vectors of costs.
+
+    Notes
+    -----
+    What the kernel compares points with are real points' costs, so nothing that they dominate is ever lost; they are
+    chosen to dominate as much as possible of a sample, and chosen anew after every job.
+    """
+
+    job_points = SIEVE_POINTS
+
+    def __init__(self, query: Query, what: str, *arguments: Any) -> None:
+        super().__init__(query)
+        self.make = starts(query, what, *arguments)
+        self.kernel = codegen.compiled(codegen.sieve_source(query, self.tables))
+        flat = np.linspace(0, query.space.size - 1, SAMPLE).astype(np.int64)
+        values = query.space.at(np.unravel_index(flat, query.space.sizes), query.outputs)
+        valid = query.valid(values, (SAMPLE,))
+        kind = np.dtype(query.space.dtype)
+        self.sample = np.stack([values[name][valid] * kind.type(-sign) for name, sign in query.objectives], axis=1)
+        self.vectors = np.zeros((0, len(query.objectives)), dtype=kind)
+        part = self.make(range(1))
+        part.absorb(flat[valid], self.sample)
+        self.learn(part)
+
+    def learn(self, part: Any) -> None:
+        """Choose what to compare points with."""
+        found = part.sentinels()
+        pool = np.concatenate([self.vectors, found[:: 1 + len(found) // POOL]])
+        covers = dominated_by_each(pool, self.sample)
+        left = np.ones(len(self.sample), dtype=bool)
+        chosen: list[int] = []
+        while len(pool) and len(chosen) < WATCHERS:
+            gains = np.count_nonzero(covers & left, axis=1)
+            best = int(gains.argmax())
+            if not gains[best]:
+                break
+            chosen.append(best)
+            left &= ~covers[best]
+        self.vectors = pool[chosen]
+
+    def run(self, rows: range) -> Any:
+        """Sieve rows."""
+        part = self.make(range(1))
+        index = np.empty(CANDIDATES, dtype=np.int64)
+        costs = np.empty((CANDIDATES, self.vectors.shape[1]), dtype=self.vectors.dtype)
+        found = np.array([0, rows.start])
+        while found[1] < rows.stop:
+            self.kernel(int(found[1]), rows.stop, self.limits, self.vectors, index, costs, found, *self.flat)
+            part.absorb(index[: found[0]], costs[: found[0]])
+            self.learn(part)
+        return part
+
+
+def dominated_by_each(vectors: Array, others: Array) -> Array:
+    """Say which of the others each vector dominates: shape (vectors, others)."""
+    no_worse = np.ones((len(vectors), len(others)), dtype=bool)
+    better = np.zeros_like(no_worse)
+    for mine, theirs in zip(vectors.T, others.T, strict=True):
+        no_worse &= mine[:, None] <= theirs
+        better |= mine[:, None] < theirs
+    return no_worse & better
+
+
 def cells(edges: Array) -> tuple[Array, Array]:
     """Say, for each cell of floats that share their leading bits, the edges at or below its lowest and its highest.
 
@@ -235,7 +312,7 @@ def prepared(query: Query, what: str, *arguments: Any) -> Any:
     Parameters
     ----------
     query : Query
-    what : {"best", "count", "histogram"}
+    what : {"best", "count", "histogram", "top", "front", "members"}
     *arguments
         As `roofcube.kernels.stream.starts` takes them.
 
@@ -246,5 +323,5 @@ def prepared(query: Query, what: str, *arguments: Any) -> Any:
     known = _prepared.setdefault(query, {})
     key = repr((what, [one.tobytes() if isinstance(one, np.ndarray) else one for one in arguments]))
     if key not in known:
-        known[key] = KINDS[what](query, *arguments)
+        known[key] = KINDS[what](query, *arguments) if what in KINDS else Sieve(query, what, *arguments)
     return known[key]

@@ -134,9 +134,10 @@ def visited(query: Query, what: str, *arguments: Any, threads: int = 1, compiled
     Parameters
     ----------
     query : Query
-    what : {"best", "count", "histogram"}
+    what : {"best", "count", "histogram", "top", "front", "members"}
+        The last three for queries without groups.
     *arguments
-        Of the partial: nothing; an output and its codes; an output and edges.
+        Of the partial: nothing; an output and its codes; an output and edges; how many; nothing; vectors.
     threads : int
     compiled : bool
         Use generated kernels where the query suits them.
@@ -166,19 +167,19 @@ def histogram(query: Query, name: str, edges: Array, *, threads: int = 1, compil
     return visited(query, "histogram", name, edges, threads=threads, compiled=compiled).counts  # type: ignore[no-any-return]
 
 
-def top(query: Query, n: int, *, threads: int = 1) -> TopPartial:
+def top(query: Query, n: int, *, threads: int = 1, compiled: bool = False) -> TopPartial:
     """Find the n largest keys of a query without groups."""
-    return reduced(query, starts(query, "top", n), threads=threads)  # type: ignore[no-any-return]
+    return visited(query, "top", n, threads=threads, compiled=compiled)  # type: ignore[no-any-return]
 
 
-def front(query: Query, *, threads: int = 1) -> FrontPartial:
+def front(query: Query, *, threads: int = 1, compiled: bool = False) -> FrontPartial:
     """Find the front of a query without groups."""
-    return reduced(query, starts(query, "front"), threads=threads)  # type: ignore[no-any-return]
+    return visited(query, "front", threads=threads, compiled=compiled)  # type: ignore[no-any-return]
 
 
-def members(query: Query, vectors: Array, *, threads: int = 1) -> tuple[Array, Array]:
+def members(query: Query, vectors: Array, *, threads: int = 1, compiled: bool = False) -> tuple[Array, Array]:
     """List the points of a query without groups whose costs equal one of the vectors, in flat order, and which one."""
-    found = reduced(query, starts(query, "members", vectors), threads=threads)
+    found = visited(query, "members", vectors, threads=threads, compiled=compiled)
     return found.index, found.number
 
 

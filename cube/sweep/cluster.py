@@ -49,11 +49,11 @@ class ClusterEngine(Engine):
 
     def visit_top(self, query: Query, n: int) -> TopPartial:
         """Find the n best on the cluster."""
-        return self._visited(query, "top", n)  # type: ignore[no-any-return]
+        return self._scanned(query, "top", n)  # type: ignore[no-any-return]
 
     def visit_front(self, query: Query) -> FrontPartial:
         """Find the front on the cluster."""
-        return self._visited(query, "front")  # type: ignore[no-any-return]
+        return self._scanned(query, "front")  # type: ignore[no-any-return]
 
     def visit_count(self, query: Query, by: str | None, codes: Sequence[float]) -> Array:
         """Count on the cluster."""

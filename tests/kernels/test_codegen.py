@@ -64,6 +64,30 @@ def test_counts_equal_numpy_tiles(seed, odd, monkeypatch):
         np.testing.assert_array_equal(*two)
 
 
+@pytest.mark.parametrize("odd", [False, True])
+@pytest.mark.parametrize("seed", range(4))
+def test_sieves_equal_numpy_tiles(seed, odd, monkeypatch):
+    monkeypatch.setattr(codegen, "ROW", (8, 16))
+    monkeypatch.setattr(scans, "LEAST_ROW", 1)
+    monkeypatch.setattr(scans, "CANDIDATES", 40)  # a sieve that is full goes on at the same row
+    monkeypatch.setattr(scans, "SAMPLE", 30)
+    monkeypatch.setattr(scans.Sieve, "job_points", 64)
+    space, outputs = layered_space(seed, (4, 5, 3, 7), odd=odd, dtype=["f4", "f8"][seed % 2])
+    objectives = [("time", -1), ("cost", 1), ("known", -1)][: 1 + seed % 3]
+    limits = [Limit("cost", 0.0, None)] if seed else []
+    query = ask(space, outputs, objectives=objectives, limits=limits, points=8)
+    generated, visited = (stream.front(query, compiled=one, threads=2) for one in (True, False))
+    for name in ("vectors", "first", "ties"):
+        np.testing.assert_array_equal(getattr(generated, name), getattr(visited, name), err_msg=name)
+    two = [stream.members(query, visited.vectors, compiled=one, threads=2) for one in (True, False)]
+    np.testing.assert_array_equal(*two)
+    query = ask(space, outputs, objectives=objectives[:1], limits=limits, points=8)
+    for n in (1, 30, 1000):
+        generated, visited = (stream.top(query, n, compiled=one, threads=2) for one in (True, False))
+        np.testing.assert_array_equal(generated.key, visited.key)
+        np.testing.assert_array_equal(generated.index, visited.index)
+
+
 @pytest.mark.parametrize("dtype", ["f4", "f8"])
 def test_cells_tell_on_which_side_of_an_edge_floats_are(dtype):
     kind = np.dtype(dtype)
