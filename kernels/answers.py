@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from weakref import WeakSet
 
 import numpy as np
 
 from roofcube.kernels import search, stream
+from roofcube.kernels.search import Pace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -20,6 +22,7 @@ __all__ = ["STRATEGIES", "Engine"]
 Array = np.ndarray[Any, np.dtype[Any]]
 Answer = TypeVar("Answer")
 SMALL = 1 << 15  # points that NumPy visits sooner than bounds are prepared
+KERNELS, SIEVES = Pace(0.5, 0.025), Pace(5.0, 0.025)  # measured on two kinds of spaces, per layer and whole
 COMPILED = 1 << 26  # points that generated kernels visit sooner than NumPy, compiling included
 STRATEGIES = ("auto", "bounds", "stream", "numpy")
 
@@ -36,12 +39,13 @@ class Engine:
     def __init__(self, strategy: str = "auto", threads: int = 1) -> None:
         self.strategy = strategy
         self.threads = threads
+        self._given_up: WeakSet[Query] = WeakSet()
 
     def best(self, query: Query) -> BestPartial:
         """Find the largest key and its first point of each group."""
         return self._bounded(
             query,
-            lambda generous: search.best(query, generous=generous),
+            lambda rival: search.best(query, rival=rival),
             lambda: self.visit_best(query),
         )
 
@@ -49,20 +53,20 @@ class Engine:
         """Find the n largest keys of a query without groups."""
         return self._bounded(
             query,
-            lambda generous: search.top(query, n, generous=generous),
+            lambda rival: search.top(query, n, rival=rival),
             lambda: self.visit_top(query, n),
         )
 
     def front(self, query: Query) -> Front:
         """Find the front of a query without groups."""
 
-        def bounded(generous: bool) -> Front:
-            return search.front(query, generous=generous)
+        def bounded(rival: Pace | None) -> Front:
+            return search.front(query, rival=rival)
 
         def streamed() -> Front:
             return StreamedFront(query, self.visit_front(query), self.threads, self.compiles(query))
 
-        return self._bounded(query, bounded, streamed)
+        return self._bounded(query, bounded, streamed, sieved=True)
 
     def count(self, query: Query, *, by: str | None = None, codes: Sequence[float] = ()) -> Array:
         """Count the valid points of each group, by the codes of an output."""
@@ -76,10 +80,10 @@ class Engine:
             below, upto = np.searchsorted(known, values, side="left"), np.searchsorted(known, values, side="right")
             return below + upto
 
-        def bounded(generous: bool) -> Array:
+        def bounded(rival: Pace | None) -> Array:
             if by is None:
-                return search.classified(query, 1, None, classify, generous=generous)
-            found = search.classified(query, 2 * len(known) + 2, by, classify, generous=generous)
+                return search.classified(query, 1, None, classify, rival=rival)
+            found = search.classified(query, 2 * len(known) + 2, by, classify, rival=rival)
             counts = np.zeros((query.n_groups, len(known)), dtype=np.int64)
             counts[:, place] = found[:, 1 : 2 * len(known) : 2]
             return counts
@@ -97,7 +101,7 @@ class Engine:
 
         return query.copies * self._bounded(
             query,
-            lambda generous: search.classified(query, len(edges) + 1, name, classify, generous=generous)[:, 1:-1],
+            lambda rival: search.classified(query, len(edges) + 1, name, classify, rival=rival)[:, 1:-1],
             lambda: self.visit_histogram(query, name, edges),
         )
 
@@ -127,16 +131,39 @@ class Engine:
         """Tell whether generated kernels should visit the points."""
         return self.strategy == "stream" or (self.strategy != "numpy" and query.space.size >= COMPILED)
 
-    def _bounded(self, query: Query, bounded: Callable[[bool], Answer], streamed: Callable[[], Answer]) -> Answer:
+    def _bounded(
+        self,
+        query: Query,
+        bounded: Callable[[Pace | None], Answer],
+        streamed: Callable[[], Answer],
+        *,
+        sieved: bool = False,
+    ) -> Answer:
         """Try bounds where they may pay, else visit every point."""
-        if self.strategy in ("numpy", "stream") or not search.fits(query) or query.space.size == 0:
-            return streamed()
-        if self.strategy == "auto" and (query.space.size <= SMALL or query.group_points <= query.n_groups):
+        if not self.searches(query):
             return streamed()
         try:
-            return bounded(self.strategy == "bounds")
+            return bounded(None if self.strategy == "bounds" else self._pace(query, sieved))
         except search.TooManyBoxes:
+            self._given_up.add(query)
             return streamed()
+
+    def searches(self, query: Query) -> bool:
+        """Tell whether bounds are tried: they may pay, and have not been given up for the same query."""
+        if self.strategy in ("numpy", "stream") or not search.fits(query) or query.space.size == 0:
+            return False
+        if self.strategy == "bounds":
+            return True
+        return query.space.size > SMALL and query.group_points > query.n_groups and query not in self._given_up
+
+    def _pace(self, query: Query, sieved: bool) -> Pace:
+        """Say what visiting every point would take."""
+        if not self.compiles(query):
+            return search.TILES
+        from roofcube.kernels.scans import scannable
+
+        one = (SIEVES if sieved else KERNELS) if scannable(query) else search.TILES
+        return Pace(one.point / self.threads, one.operation / self.threads)
 
 
 class Front(Protocol):

@@ -8,7 +8,8 @@ one that is monotone has exact corners.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias
+from math import prod
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from roofcube.kernels.expression import Node
     from roofcube.kernels.query import Limit, Query
 
-__all__ = ["TooManyBoxes", "best", "classified", "fits", "front", "top"]
+__all__ = ["TILES", "Pace", "TooManyBoxes", "best", "classified", "fits", "front", "top"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -35,7 +36,20 @@ CHUNK = 1 << 13  # boxes split at a time
 BURST = 2048  # boxes made at once from few, where the calls cost more than the boxes
 OPEN = 16  # points below which a box in doubt is opened rather than split
 LEAST = 1 << 16  # boxes that any search may look at
-SHARE = 50  # a search that looks at more than one box in so many points gives up
+BOX, BOX_OPERATION = 1000.0, 9.0  # nanoseconds that a box takes, and more for each operation of its graph
+
+
+class Pace(NamedTuple):
+    """Nanoseconds that visiting takes for each point, and more for each operation at a point.
+
+    A search that took as long as visiting every point would gives up.
+    """
+
+    point: float
+    operation: float
+
+
+TILES = Pace(20.0, 2.0)
 
 
 class TooManyBoxes(Exception):  # noqa: N818  a signal to stream instead, not an error
@@ -73,18 +87,25 @@ class Search:
     query : Query
     watched : sequence of str
         Outputs whose bounds are to be narrowed.
-    generous : bool
-        Never give up.
+    rival : Pace, optional
+        What visiting every point takes; without one, never give up.
     """
 
-    def __init__(self, query: Query, watched: Sequence[str], *, generous: bool = False) -> None:
+    def __init__(self, query: Query, watched: Sequence[str], *, rival: Pace | None = TILES) -> None:
         self.query = query
         self.bounder = bounder_of(query)
         self.watched = [query.outputs[name] for name in dict.fromkeys(watched)]
         self.limited = [query.outputs[limit.name] for limit in query.limits]
         self.looked = 0
         self.chunk = CHUNK
-        self.most = None if generous else max(LEAST, query.space.size // SHARE)
+        self.most = None if rival is None else max(LEAST, self._worth(rival))
+
+    def _worth(self, rival: Pace) -> int:
+        """Count the boxes that take as long as visiting every point."""
+        space = self.query.space
+        operations = len(self.bounder.nodes) * prod(space.all_sizes[len(space.sizes) :])
+        visit = space.size * (rival.point + rival.operation * operations)
+        return int(visit / (BOX + BOX_OPERATION * operations))
 
     def root(self) -> Array:
         """Give the first boxes: one a group, whole along the other axes."""
@@ -256,13 +277,13 @@ def _settled(search: Search, boxes: Array, valid: Array) -> tuple[Array, Array]:
     return boxes[:, valid & ~small], boxes[:, valid & small]
 
 
-def best(query: Query, *, generous: bool = False) -> BestPartial:
+def best(query: Query, *, rival: Pace | None = TILES) -> BestPartial:
     """Find the largest key and its first point of each group; `count` is not counted."""
-    found, exact = _best_of_slice(query, generous)
+    found, exact = _best_of_slice(query, rival)
     if exact:
         return found
     name, sign = query.objectives[0]
-    search = Search(query, [name], generous=generous)
+    search = Search(query, [name], rival=rival)
     bounder, node = search.bounder, query.outputs[name]
     per_group = max(1, query.group_points)
 
@@ -307,7 +328,7 @@ def best(query: Query, *, generous: bool = False) -> BestPartial:
     return found
 
 
-def _best_of_slice(query: Query, generous: bool) -> tuple[BestPartial, bool]:
+def _best_of_slice(query: Query, rival: Pace | None) -> tuple[BestPartial, bool]:
     """Find the largest keys where aligned axes are at their best end, and whether their points are the first."""
     found = BestPartial(query, range(query.n_groups))
     chosen = slice_of(query)
@@ -318,7 +339,7 @@ def _best_of_slice(query: Query, generous: bool) -> tuple[BestPartial, bool]:
         if exact is not None:
             found.key, found.first = exact
             return found, True
-    there = best(chosen.query, generous=generous)
+    there = best(chosen.query, rival=rival)
     found.key, found.first = there.key, chosen.whole(query, there.first)
     return found, False
 
@@ -351,10 +372,10 @@ def _evaluate(search: Search, points: Array, name: str, sign: int, improve: Call
         improve(key[valid], search.bounder.first(points[:, valid]))
 
 
-def top(query: Query, n: int, *, generous: bool = False) -> TopPartial:
+def top(query: Query, n: int, *, rival: Pace | None = TILES) -> TopPartial:
     """Find the n largest keys of a query without groups."""
     name, sign = query.objectives[0]
-    search = Search(query, [name], generous=generous)
+    search = Search(query, [name], rival=rival)
     bounder, node = search.bounder, query.outputs[name]
     found = TopPartial.empty(query, n)
 
@@ -432,9 +453,9 @@ class BoxFront:
         return flat[order], number[order]
 
 
-def front(query: Query, *, generous: bool = False) -> BoxFront:
+def front(query: Query, *, rival: Pace | None = TILES) -> BoxFront:
     """Find the front of a query without groups."""
-    search = Search(query, [name for name, _ in query.objectives], generous=generous)
+    search = Search(query, [name for name, _ in query.objectives], rival=rival)
     bounder = search.bounder
     nodes = [(query.outputs[name], sign) for name, sign in query.objectives]
     archive = Archive(len(nodes), np.dtype(query.space.dtype))
@@ -504,7 +525,7 @@ def classified(
     name: str | None,
     classify: Callable[[Array], Array],
     *,
-    generous: bool = False,
+    rival: Pace | None = TILES,
 ) -> Array:
     """Count the valid points of each group in each class of an output's value.
 
@@ -521,7 +542,7 @@ def classified(
     -------
     array (groups, classes)
     """
-    search = Search(query, [] if name is None else [name], generous=generous)
+    search = Search(query, [] if name is None else [name], rival=rival)
     bounder = search.bounder
     counts = np.zeros((query.n_groups, classes), dtype=np.int64)
     per_group = max(1, query.group_points)

@@ -79,33 +79,34 @@ def _of_group(engine: Any, query: Query, variable: str, wanted: Array) -> Array:
 def _order_statistics(engine: Any, query: Query, variable: str, ranks: Sequence[int]) -> dict[int, float]:
     """Find the values that have given ranks, 0 for the smallest."""
     dtype = query.space.dtype
-    ends = (key_of(-np.inf, dtype), key_of(np.inf, dtype))
-    bins = BINS if query.space.size <= LARGE or engine.strategy in ("numpy", "stream") else FEW_BINS
-    # bracket of keys → ranks inside it, each with its rank among the points of the bracket
-    brackets = {ends: [(rank, rank) for rank in ranks]}
+    # bracket of keys, its end excluded → ranks inside it, each with its rank among the points of the bracket
+    brackets = {(key_of(-np.inf, dtype), key_of(np.inf, dtype) + 1): [(rank, rank) for rank in ranks]}
     values: dict[int, float] = {}
     while brackets:
-        (low, high), inside = brackets.popitem()
-        if low == high:
-            values |= {rank: float_of(low, dtype) for rank, _ in inside}
-            continue
-        keys = _edges(low, high, bins)
-        edges = np.array([float_of(key, dtype) for key in keys], dtype=dtype)
-        upto = np.cumsum(engine.histogram(query, variable, edges)[0])
-        for rank, place in inside:
-            bin_ = int(np.searchsorted(upto, place, side="right"))
-            last = bin_ == len(keys) - 2
-            bracket = (keys[bin_], keys[bin_ + 1] if last else keys[bin_ + 1] - 1)
-            before = int(upto[bin_ - 1]) if bin_ else 0
-            brackets.setdefault(bracket, []).append((rank, place - before))
+        bins = FEW_BINS if query.space.size > LARGE and engine.searches(query) else BINS
+        each = max(2, bins // len(brackets))
+        keys = sorted({key for low, stop in brackets for key in _edges(low, stop, each)})
+        # the last bin includes its end
+        edges = np.array([float_of(key, dtype) for key in (*keys[:-1], keys[-1] - 1)], dtype=dtype)
+        before = np.concatenate([[0], np.cumsum(engine.histogram(query, variable, edges)[0])])
+        narrower: dict[tuple[int, int], list[tuple[int, int]]] = {}
+        for (low, _), inside in brackets.items():
+            start = before[keys.index(low)]
+            for rank, place in inside:
+                bin_ = int(np.searchsorted(before, start + place, side="right")) - 1
+                if keys[bin_ + 1] - keys[bin_] == 1:
+                    values[rank] = float_of(keys[bin_], dtype)
+                else:
+                    bracket = (keys[bin_], keys[bin_ + 1])
+                    narrower.setdefault(bracket, []).append((rank, place - int(before[bin_] - start)))
+        brackets = narrower
     return values
 
 
-def _edges(low: int, high: int, bins: int) -> list[int]:
-    """Cut a bracket of keys into bins, the last of which includes its end."""
-    bins = min(bins, high - low + 1)
-    edges = [low + (high - low + 1) * k // bins for k in range(bins)]
-    return [*edges, high]
+def _edges(low: int, stop: int, bins: int) -> list[int]:
+    """Cut a bracket of keys into bins."""
+    bins = min(bins, stop - low)
+    return [low + (stop - low) * k // bins for k in range(bins + 1)]
 
 
 def key_of(value: float, dtype: str) -> int:

@@ -55,7 +55,7 @@ def test_best_of_aligned_axes_equals_streaming(seed):
         for sign in (1, -1):
             points = int(rng.choice([1, 99]))
             query = ask(space, outputs, objectives=[(name, sign)], limits=limits, per=per, points=points)
-            found, visited = search.best(query, generous=True), stream.best(query)
+            found, visited = search.best(query, rival=None), stream.best(query)
             np.testing.assert_array_equal(found.first, visited.first)
             np.testing.assert_array_equal(found.key[found.first >= 0], visited.key[visited.first >= 0])
 
@@ -66,7 +66,7 @@ def test_large_slices_are_searched_by_boxes(name, value, seed, monkeypatch):
     monkeypatch.setattr(alignment, name, value)
     space, outputs = tied(np.random.default_rng(seed))
     query = ask(space, outputs, objectives=[("throughput", 1)], limits=[Limit("latency", None, 2.0)], points=1)
-    found, visited = search.best(query, generous=True), stream.best(query)
+    found, visited = search.best(query, rival=None), stream.best(query)
     np.testing.assert_array_equal(found.first, visited.first)
 
 
@@ -102,7 +102,7 @@ def test_what_is_not_finite_is_not_aligned():
     space = Space(("a", "b"), (3, 3), {"x": np.array([[1.0], [np.nan], [3.0]]), "y": np.array([[1.0, 2.0, 3.0]])})
     query = ask(space, {"v": leaf("x") * leaf("y")}, objectives=[("v", 1)], points=1)
     assert alignment.slice_of(query) is None
-    assert search.best(query, generous=True).first.tolist() == [8]
+    assert search.best(query, rival=None).first.tolist() == [8]
 
 
 def test_programs_do_what_evaluating_does():

@@ -40,7 +40,7 @@ def test_fronts_by_bounds_equal_fronts_by_streaming(objectives):
     space, outputs = roofline()
     signs = {"latency": -1, "throughput": 1, "accuracy": 1}
     query = ask(space, outputs, objectives=[(name, signs[name]) for name in objectives])
-    found, visited = search.front(query, generous=True), stream.front(query)
+    found, visited = search.front(query, rival=None), stream.front(query)
     for part in ("vectors", "first", "ties"):
         np.testing.assert_array_equal(getattr(found.partial, part), getattr(visited, part))
     flat, number = found.members()
@@ -66,7 +66,7 @@ def test_a_search_that_decides_nothing_gives_up(monkeypatch):
     x, y = leaf("x") - 0.5, leaf("y") - 0.5
     query = ask(space, {"f": (x - y) * (x - y)}, limits=[Limit("f", 0.01, 0.011)], points=1)
     with pytest.raises(search.TooManyBoxes):
-        search.classified(query, 1, None, lambda values: values)
+        search.classified(query, 1, None, lambda values: values, rival=search.Pace(1.0, 0.0))
 
 
 @pytest.mark.parametrize("d", [1, 2, 3, 4, 5])
