@@ -12,8 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from roofcube.kernels import fill_sources
+from roofcube.kernels.codegen import compiled
 from roofcube.kernels.expression import evaluate
 from roofcube.kernels.query import Query
+from roofcube.kernels.rows import RowTables
 from roofcube.kernels.space import Space, fold
 from roofcube.kernels.stream import in_order
 
@@ -41,10 +44,8 @@ class Fill:
     """
 
     def __init__(self, space: Space, outputs: Mapping[str, Node]) -> None:
-        from roofcube.kernels import codegen
-
         self.query = Query(space, outputs, 0, (), ())
-        self.tables = codegen.RowTables(self.query, codegen.FILL_ROW)
+        self.tables = RowTables(self.query, fill_sources.FILL_ROW)
         self.layout = self.tables.layout
         self.flat = [self.tables.flat(node) for node in self.tables.leaves]
 
@@ -67,15 +68,13 @@ class Fill:
             pass
 
     def _kernel(self, targets: Sequence[Array], *, reused: bool = True) -> Callable[..., None]:
-        from roofcube.kernels import codegen
-
         large = sum(array.nbytes for array in targets) >= STREAMED_BYTES
         if reused and large and all(map(_has_lines, targets)):
             from roofcube.kernels import nontemporal
 
             if nontemporal.IS_X86:
-                return codegen.compiled(codegen.streamed_fill_source(self.tables))
-        return codegen.compiled(codegen.fill_source(self.tables))
+                return compiled(fill_sources.streamed_fill_source(self.tables))
+        return compiled(fill_sources.fill_source(self.tables))
 
 
 def _has_lines(array: Array) -> bool:

@@ -9,8 +9,10 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from roofcube.kernels import codegen
+from roofcube.kernels import scan_sources
+from roofcube.kernels.codegen import compiled, limit_values
 from roofcube.kernels.partials import BestPartial, CountPartial, HistogramPartial
+from roofcube.kernels.rows import Layout, RowTables
 from roofcube.kernels.stream import starts
 
 if TYPE_CHECKING:
@@ -37,7 +39,7 @@ def scannable(query: Query) -> bool:
     """Tell whether a query can be scanned by generated kernels with profit."""
     if not query.space.size or any(limit.one_of == () for limit in query.limits):
         return False
-    return codegen.Layout.of(query).chunk >= LEAST_ROW
+    return Layout.of(query).chunk >= LEAST_ROW
 
 
 class Rows(ABC):
@@ -52,11 +54,11 @@ class Rows(ABC):
 
     def __init__(self, query: Query) -> None:
         self.query = query
-        self.tables = codegen.RowTables(query)
+        self.tables = RowTables(query)
         self.layout = self.tables.layout
         self.flat = [self.tables.flat(node) for node in self.tables.leaves]
         self.rows_of_group = self.layout.rows // max(1, query.n_groups)
-        self.limits = codegen.limit_values(query)
+        self.limits = limit_values(query)
 
     @cached_property
     def jobs(self) -> list[range]:
@@ -91,7 +93,7 @@ class Scan(Rows):
 
     def __init__(self, query: Query) -> None:
         super().__init__(query)
-        self.kernel = codegen.compiled(codegen.scan_source(query, self.tables))
+        self.kernel = compiled(scan_sources.scan_source(query, self.tables))
 
     def run(self, rows: range) -> BestPartial:
         """Scan rows; `first` is only the row in whose tile the maximum lies, until `finished`."""
@@ -117,7 +119,7 @@ class Scan(Rows):
         return part
 
     def _first(self, row: int, group: int, key: Any) -> int:
-        last = min(row + max(1, codegen.TILE // self.layout.chunk), (group + 1) * self.rows_of_group)
+        last = min(row + max(1, scan_sources.TILE // self.layout.chunk), (group + 1) * self.rows_of_group)
         while last - row > 1:
             middle = (row + last) // 2
             part = self.run(range(row, middle))
@@ -152,7 +154,7 @@ class Tally(Rows):
         super().__init__(query)
         self.name = name
         self.given = edges
-        self.kernel = codegen.compiled(codegen.tally_source(query, self.tables, name))
+        self.kernel = compiled(scan_sources.tally_source(query, self.tables, name))
         kind = np.dtype(query.space.dtype)
         self.edges = edges.astype(kind)
         self.edges[-1:] = np.nextafter(self.edges[-1:], kind.type(np.inf))  # what equals the last edge is inside
@@ -193,7 +195,7 @@ class Count(Rows):
         super().__init__(query)
         self.by = by
         self.codes = np.asarray(codes, dtype=query.space.dtype)
-        self.kernel = codegen.compiled(codegen.count_source(query, self.tables, by, max(1, len(codes))))
+        self.kernel = compiled(scan_sources.count_source(query, self.tables, by, max(1, len(codes))))
 
     def run(self, rows: range) -> CountPartial:
         """Count rows."""
@@ -225,7 +227,7 @@ class Sieve(Rows):
     def __init__(self, query: Query, what: str, *arguments: Any) -> None:
         super().__init__(query)
         self.make = starts(query, what, *arguments)
-        self.kernel = codegen.compiled(codegen.sieve_source(query, self.tables))
+        self.kernel = compiled(scan_sources.sieve_source(query, self.tables))
         flat = np.linspace(0, query.space.size - 1, SAMPLE).astype(np.int64)
         values = query.space.at(np.unravel_index(flat, query.space.sizes), query.outputs)
         valid = query.valid(values, (SAMPLE,))

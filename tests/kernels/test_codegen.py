@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from roofcube.kernels import codegen, scans, stream
+from roofcube.kernels import rows, scan_sources, scans, stream
 from roofcube.kernels.expression import evaluate, finite, leaf, maximum, minimum, ordered_sum, where
 from roofcube.kernels.fill import fill
 from roofcube.kernels.query import Limit, ask
@@ -31,8 +31,8 @@ def layered_space(seed: int, sizes: tuple[int, ...], *, odd: bool, dtype: str = 
 @pytest.mark.parametrize("odd", [False, True])
 @pytest.mark.parametrize("seed", range(3))
 def test_scans_equal_numpy_tiles(seed, odd, monkeypatch):
-    monkeypatch.setattr(codegen, "ROW", (8, 16))  # rows that are cut, and rows of several axes
-    monkeypatch.setattr(codegen, "TILE", 32)
+    monkeypatch.setattr(rows, "ROW", (8, 16))  # rows that are cut, and rows of several axes
+    monkeypatch.setattr(scan_sources, "TILE", 32)
     monkeypatch.setattr(scans, "JOB_POINTS", 64)
     monkeypatch.setattr(scans, "LEAST_ROW", 1)
     space, outputs = layered_space(seed, (4, 5, 3, 7), odd=odd, dtype=["f4", "f8"][seed % 2])
@@ -47,7 +47,7 @@ def test_scans_equal_numpy_tiles(seed, odd, monkeypatch):
 @pytest.mark.parametrize("odd", [False, True])
 @pytest.mark.parametrize("seed", range(4))
 def test_counts_equal_numpy_tiles(seed, odd, monkeypatch):
-    monkeypatch.setattr(codegen, "ROW", (8, 16))
+    monkeypatch.setattr(rows, "ROW", (8, 16))
     monkeypatch.setattr(scans, "LEAST_ROW", 1)
     monkeypatch.setattr(scans.Rows, "job_points", 64)
     monkeypatch.setattr(scans.Tally, "job_points", 64)
@@ -67,7 +67,7 @@ def test_counts_equal_numpy_tiles(seed, odd, monkeypatch):
 @pytest.mark.parametrize("odd", [False, True])
 @pytest.mark.parametrize("seed", range(4))
 def test_sieves_equal_numpy_tiles(seed, odd, monkeypatch):
-    monkeypatch.setattr(codegen, "ROW", (8, 16))
+    monkeypatch.setattr(rows, "ROW", (8, 16))
     monkeypatch.setattr(scans, "LEAST_ROW", 1)
     monkeypatch.setattr(scans, "CANDIDATES", 40)  # a sieve that is full goes on at the same row
     monkeypatch.setattr(scans, "SAMPLE", 30)
@@ -110,7 +110,7 @@ def test_a_new_limit_compiles_nothing():
     sources = set()
     for high in (2.0, 3.0):
         query = ask(space, outputs, objectives=[("time", 1)], limits=[Limit("cost", None, high)], points=8)
-        sources.add(codegen.scan_source(query, codegen.RowTables(query)))
+        sources.add(scan_sources.scan_source(query, rows.RowTables(query)))
     assert len(sources) == 1
 
 
@@ -121,7 +121,7 @@ def test_fills_equal_evaluate(dtype, odd, monkeypatch):
 
     monkeypatch.setattr(module, "COMPILED_POINTS", 64)
     monkeypatch.setattr(module, "JOB_POINTS", 50)
-    monkeypatch.setattr(codegen, "ROW", (8, 16))
+    monkeypatch.setattr(rows, "ROW", (8, 16))
     space, outputs = layered_space(5, (4, 5, 3, 7), odd=odd, dtype=dtype)
     axes = space.all_axes
     expected = evaluate(outputs, space.tables, axes=axes, dtype=dtype)

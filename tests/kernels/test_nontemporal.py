@@ -9,7 +9,7 @@ import sys
 import numpy as np
 import pytest
 
-from roofcube.kernels import codegen
+from roofcube.kernels import codegen, fill_sources
 from roofcube.kernels import fill as module
 from roofcube.kernels.expression import constant, evaluate, leaf, maximum, ordered_sum, where
 from roofcube.kernels.fill import Fill
@@ -52,14 +52,14 @@ def filled(filler, sizes, offset):
     ("sizes", "row", "job"), [((1, 3), (8, 16), 50), ((301, 7), (8, 9), 50), ((40, 130), (99, 200), 9999)]
 )
 def test_streamed_fills_equal_plain_ones_at_all_alignments(sizes, row, job, monkeypatch):
-    monkeypatch.setattr(codegen, "FILL_ROW", row)
-    monkeypatch.setattr(codegen, "BUFFERED_POINTS", 128)
+    monkeypatch.setattr(fill_sources, "FILL_ROW", row)
+    monkeypatch.setattr(fill_sources, "BUFFERED_POINTS", 128)
     monkeypatch.setattr(module, "JOB_POINTS", job)
     filler = small_fill(sizes)
     expected = filled(filler, sizes, 0)
-    assert filler._kernel([np.empty(1)]) is codegen.compiled(codegen.fill_source(filler.tables))
+    assert filler._kernel([np.empty(1)]) is codegen.compiled(fill_sources.fill_source(filler.tables))
     monkeypatch.setattr(module, "STREAMED_BYTES", 0)
-    streamed = codegen.compiled(codegen.streamed_fill_source(filler.tables))
+    streamed = codegen.compiled(fill_sources.streamed_fill_source(filler.tables))
     for offset in range(64):
         found = filled(filler, sizes, offset)
         for name, array in expected.items():
@@ -83,7 +83,7 @@ def test_arrays_whose_items_cross_lines_are_filled_in_the_ordinary_way(monkeypat
     whole = {name: np.zeros(300, kind) for name, kind in KINDS.items()}
     filler.run(whole)
     filler.run(whole | {"double": odd})
-    assert filler._kernel([odd]) is codegen.compiled(codegen.fill_source(filler.tables))
+    assert filler._kernel([odd]) is codegen.compiled(fill_sources.fill_source(filler.tables))
     np.testing.assert_array_equal(odd, whole["double"])
 
 
@@ -115,7 +115,7 @@ def test_other_processors_store_as_usual(x86, monkeypatch):
 PROCESS = """
 import hashlib
 import numpy as np
-from roofcube.kernels import codegen
+from roofcube.kernels import codegen, fill_sources
 from roofcube.kernels import fill as module
 from roofcube.kernels.expression import leaf
 from roofcube.kernels.space import Space
@@ -125,7 +125,7 @@ filler = module.Fill(Space(("a", "b"), (300, 300), tables, (), "f8"), {"ratio": 
 out = np.zeros((300, 300))
 filler.run({"ratio": out})
 np.testing.assert_array_equal(out, tables["x"] / tables["y"])
-kernel = codegen.compiled(codegen.streamed_fill_source(filler.tables))
+kernel = codegen.compiled(fill_sources.streamed_fill_source(filler.tables))
 print(sum(kernel.stats.cache_hits.values()), sum(kernel.stats.cache_misses.values()))
 """
 
