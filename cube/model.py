@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -86,6 +87,11 @@ class Model:
     def attributes(self, name: str) -> dict[str, Any]:
         """Give the attributes of an output."""
         return self.labels.get(name) or attributes(name)
+
+    @cached_property
+    def label_arrays(self) -> dict[str, Any]:
+        """The values of every coordinate."""
+        return {str(name): coordinate.values for name, coordinate in self.coords.items()}
 
 
 def dim_order(inputs: xr.Dataset) -> tuple[str, ...]:

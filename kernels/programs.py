@@ -115,8 +115,10 @@ class PointReader:
             row = (strides @ points)[:, None]
             stride = strides[axes]
             rows[name] = table.take(row + steps * stride if np.any(stride) else row, axis=0)
-        return {name: np.broadcast_to(_flat(value), shape) for name, value in self.program.run(rows).items()}
+        return {name: _spread(value, shape) for name, value in self.program.run(rows).items()}
 
 
-def _flat(value: Array) -> Array:
-    return value.reshape(value.shape[:2])
+def _spread(value: Array, shape: tuple[int, int]) -> Array:
+    """Leave out summed axes; repeat what does not change."""
+    flat = value.reshape(value.shape[:2])
+    return flat if flat.shape == shape else np.broadcast_to(flat, shape)

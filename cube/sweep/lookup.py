@@ -85,5 +85,5 @@ def _evaluated(sweep: Sweep, indices: list[Any], found: Any) -> xr.Dataset:
             blank[name] = array.where(made["found"])
         elif array.dtype.kind == "i":
             blank[name] = array.where(made["found"], -1).astype(array.dtype)
-    labels = points.coordinates_at(sweep.model, sweep.dims, indices, found, "point")
+    labels = points.coordinates_at(sweep.model, sweep.dims, indices, found, ("point",))
     return made.assign(blank).assign_coords(labels)

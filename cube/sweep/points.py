@@ -77,23 +77,25 @@ def values_at(model: Model, space: Space, indices: Sequence[Array]) -> dict[str,
 
 
 def coordinates_at(
-    model: Model, dims: Sequence[str], indices: Sequence[Array], found: Array, to: str | tuple[str, ...]
-) -> dict[str, Any]:
+    model: Model, dims: Sequence[str], indices: Sequence[Array], found: Array, to: tuple[str, ...]
+) -> dict[str, xr.Variable]:
     """Read every coordinate at points; where a point was not found, its labels are empty."""
     places = dict(zip(dims, indices, strict=True))
-    read: dict[str, Any] = {}
+    read: dict[str, xr.Variable] = {}
     for name, coordinate in model.coords.items():
         if LAYER in coordinate.dims:
             continue
         if coordinate.ndim == 0:
             read[str(name)] = coordinate.variable
             continue
-        labels = coordinate.values if coordinate.size else np.zeros([1] * coordinate.ndim, dtype=coordinate.dtype)
+        labels = model.label_arrays[str(name)]
+        labels = labels if labels.size else np.zeros([1] * labels.ndim, dtype=labels.dtype)
         values = labels[tuple(places[str(dim)] for dim in coordinate.dims)]
-        read[str(name)] = (to, _emptied(values.reshape(found.shape), found), coordinate.attrs)
+        read[str(name)] = xr.Variable(to, _emptied(values.reshape(found.shape), found), coordinate.attrs)
     for dim in dims:
         if dim not in model.coords:
-            read[dim] = (to, _emptied(places[dim].reshape(found.shape), found), {"long_name": f"index along {dim}"})
+            own = _emptied(places[dim].reshape(found.shape), found)
+            read[dim] = xr.Variable(to, own, {"long_name": f"index along {dim}"})
     return read
 
 
@@ -125,5 +127,5 @@ def as_points(
     variables = {
         name: ("point", array, attributes_of(model, name)) for name, array in values.items() if name not in model.coords
     }
-    coords = coordinates_at(model, space.axes, indices, np.ones(n, dtype=bool), "point")
+    coords = coordinates_at(model, space.axes, indices, np.ones(n, dtype=bool), ("point",))
     return xr.Dataset({**variables, **(extra or {})}, coords=coords, attrs=dict(attrs or {}))

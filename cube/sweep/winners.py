@@ -71,7 +71,7 @@ def labelled(sweep: Sweep, found: Asked, best: Any, per: Sequence[str]) -> xr.Da
     values = points.values_at(sweep.model, sweep.whole, indices) if sweep.size else _nothing(sweep, len(first))
     coords = _winner_coords(sweep, indices, won, per)
     shape = [sweep.sizes[dim] for dim in per]
-    variables: dict[str, Any] = {}
+    variables: dict[str, xr.Variable] = {}
     for name, array in values.items():
         if name in coords or name in sweep.model.coords:
             continue
@@ -79,8 +79,23 @@ def labelled(sweep: Sweep, found: Asked, best: Any, per: Sequence[str]) -> xr.Da
         blank = array if won.all() else np.where(won, array, np.asarray(empty, dtype=array.dtype))
         described = points.attributes_of(sweep.model, name)
         variables[name] = xr.Variable(tuple(per), np.array(blank.reshape(shape)), described, fastpath=True)
-    variables["found"] = (tuple(per), won.reshape(shape), {"long_name": "whether any point meets the limits"})
-    return kept_labels(xr.Dataset(variables, coords=coords, attrs=sweep.attrs), found, per)
+    variables["found"] = xr.Variable(
+        tuple(per), won.reshape(shape), {"long_name": "whether any point meets the limits"}
+    )
+    return kept_labels(_framed(sweep, variables, coords, tuple(per)), found, per)
+
+
+def _framed(
+    sweep: Sweep, variables: dict[str, xr.Variable], coords: dict[str, xr.Variable], per: tuple[str, ...]
+) -> xr.Dataset:
+    """Put winners into a Dataset; a sweep's next one takes its frame, because merging costs more than most searches."""
+    if per not in sweep.frames:
+        made = xr.Dataset(variables, coords=coords, attrs=sweep.attrs)
+        loose = [name for name in made.coords if name not in made.xindexes]
+        sweep.frames[per] = made.reset_coords(loose), loose
+    frame, loose = sweep.frames[per]
+    known = variables | coords
+    return frame.copy(data={name: known[str(name)].values for name in frame.data_vars}).set_coords(loose)
 
 
 def _nothing(sweep: Sweep, n: int) -> dict[str, Array]:
@@ -90,11 +105,11 @@ def _nothing(sweep: Sweep, n: int) -> dict[str, Array]:
     }
 
 
-def _winner_coords(sweep: Sweep, indices: list[Array], won: Array, per: Sequence[str]) -> dict[str, Any]:
+def _winner_coords(sweep: Sweep, indices: list[Array], won: Array, per: Sequence[str]) -> dict[str, xr.Variable]:
     """Read the winners' labels; the coordinates of the groups themselves stay as they are."""
     shape = tuple(sweep.sizes[dim] for dim in per)
     own = {name: array for name, array in sweep.model.coords.items() if set(array.dims) <= set(per) and array.ndim}
-    coords: dict[str, Any] = {str(name): array.variable for name, array in own.items()}
+    coords = {str(name): array.variable for name, array in own.items()}
     read = points.coordinates_at(sweep.model, sweep.dims, indices, won.reshape(shape), tuple(per))
     return coords | {name: value for name, value in read.items() if name not in coords and name not in per}
 
