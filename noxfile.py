@@ -46,11 +46,20 @@ def bench(session: nox.Session) -> None:
 @nox.session
 def soak(session: nox.Session) -> None:
     """Run the long checks in full and log the result."""
-    session.install(".[test]")
+    session.install(".[test]", "pytest-xdist")
     log = ROOT / "tests" / "soak" / "log.txt"
     with log.open("a", encoding="utf-8") as file:
         file.write(f"\n== {date.today().isoformat()}: nox -s soak\n")
         file.flush()
         session.run(
-            "pytest", "tests/soak", "-q", *session.posargs, env={**os.environ, "ROOFCUBE_SOAK": "1"}, stdout=file
+            "pytest",
+            "tests/soak",
+            "-q",
+            "-n",
+            "auto",
+            "--dist",
+            "worksteal",
+            *session.posargs,
+            env={**os.environ, "ROOFCUBE_SOAK": "1"},
+            stdout=file,
         )

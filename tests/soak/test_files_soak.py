@@ -29,11 +29,12 @@ def test_no_altered_file_passes_for_another(tmp_path):
     content = rc.save(cube, tmp_path / "cube.nc").read_bytes()
     random = np.random.default_rng(0)
     altered = tmp_path / "altered.nc"
-    refused = 0
+    refused = cut = 0
     for _ in range(2000 if FULL else 40):
         wrong = bytearray(content)
         if random.random() < 0.3:
             del wrong[random.integers(1, len(wrong)) :]
+            cut += 1
         else:
             for place in random.integers(0, len(wrong), random.integers(1, 5)):
                 wrong[place] ^= 1 << random.integers(8)
@@ -46,7 +47,8 @@ def test_no_altered_file_passes_for_another(tmp_path):
             # the checksum covers values and labels; a flipped bit in the text of an attribute is seen by nobody
             found = rc.diff(cube, altered)
             assert found.filter(found["kind"] != "units").height == 0
-    assert refused > 10
+    assert refused >= cut > 5
+    assert not FULL or refused > cut
 
 
 @pytest.mark.soak
