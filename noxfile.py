@@ -48,8 +48,9 @@ def soak(session: nox.Session) -> None:
     """Run the long checks in full and log the result."""
     session.install(".[test]", "pytest-xdist")
     log = ROOT / "tests" / "soak" / "log.txt"
+    commit = session.run("git", "describe", "--always", "--dirty", external=True, silent=True)
     with log.open("a", encoding="utf-8") as file:
-        file.write(f"\n== {date.today().isoformat()}: nox -s soak\n")
+        file.write(f"\n== {date.today().isoformat()}, {os.cpu_count()} cores: nox -s soak at {str(commit).strip()}\n")
         file.flush()
         session.run(
             "pytest",
