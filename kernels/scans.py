@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from functools import cached_property
+from math import prod
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
@@ -23,9 +24,6 @@ if TYPE_CHECKING:
 __all__ = ["Rows", "Scan", "Tally", "prepared", "scannable"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
-JOB_POINTS = 1 << 27  # about 20 ms: Ctrl-C waits for no more than one job a thread
-TALLY_POINTS = 1 << 25  # the same for tallies, where points that share a cell with an edge are looked at one by one
-SIEVE_POINTS = 1 << 25
 SAMPLE = 1024  # points that show what the vectors of a sieve are worth
 POOL, WATCHERS = 128, 16  # vectors to choose from, and to compare every point with
 CANDIDATES = 1 << 16  # what a sieve leaves over is looked at so many at a time
@@ -50,7 +48,7 @@ class Rows(ABC):
     query : Query
     """
 
-    job_points = JOB_POINTS
+    job_points = 1 << 27  # about 20 ms: Ctrl-C waits for no more than one job a thread
 
     def __init__(self, query: Query) -> None:
         self.query = query
@@ -62,8 +60,9 @@ class Rows(ABC):
 
     @cached_property
     def jobs(self) -> list[range]:
-        """Ranges of rows that make a job each."""
-        return self.cut(max(1, self.job_points // self.layout.chunk))
+        """Ranges of rows that make a job each; where layers are summed, each point takes as many times as long."""
+        space = self.query.space
+        return self.cut(max(1, self.job_points // (self.layout.chunk * prod(space.all_sizes[len(space.sizes) :]))))
 
     def cut(self, step: int) -> list[range]:
         """Cut the rows into jobs of `step` rows."""
@@ -148,7 +147,7 @@ class Tally(Rows):
         Ascending; each bin includes its low edge, the last one both.
     """
 
-    job_points = TALLY_POINTS
+    job_points = 1 << 25  # points that share a cell with an edge are looked at one by one
 
     def __init__(self, query: Query, name: str, edges: Array) -> None:
         super().__init__(query)
@@ -222,7 +221,7 @@ class Sieve(Rows):
     chosen to dominate as much as possible of a sample, and chosen anew after every job.
     """
 
-    job_points = SIEVE_POINTS
+    job_points = 1 << 23  # up to 0.2 s where most of them are on the front
 
     def __init__(self, query: Query, what: str, *arguments: Any) -> None:
         super().__init__(query)

@@ -41,7 +41,8 @@ def test_generated_kernels_equal_brute_force(seed, monkeypatch):
     from roofcube.kernels import scans
 
     monkeypatch.setattr(scans, "LEAST_ROW", 1)
-    monkeypatch.setattr(scans, "JOB_POINTS", 40)
+    for rows in (scans.Rows, scans.Tally, scans.Sieve):
+        monkeypatch.setattr(rows, "job_points", 40)
     case = oracle.random_case(seed, most=600)
     sweep = rc.Sweep(case.inputs, assumptions=case.assumptions, dtype=case.dtype, strategy="stream")
     per = [case.dims[seed % len(case.dims)]]

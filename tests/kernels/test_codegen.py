@@ -33,7 +33,7 @@ def layered_space(seed: int, sizes: tuple[int, ...], *, odd: bool, dtype: str = 
 def test_scans_equal_numpy_tiles(seed, odd, monkeypatch):
     monkeypatch.setattr(rows, "ROW", (8, 16))  # rows that are cut, and rows of several axes
     monkeypatch.setattr(scan_sources, "TILE", 32)
-    monkeypatch.setattr(scans, "JOB_POINTS", 64)
+    monkeypatch.setattr(scans.Rows, "job_points", 64)
     monkeypatch.setattr(scans, "LEAST_ROW", 1)
     space, outputs = layered_space(seed, (4, 5, 3, 7), odd=odd, dtype=["f4", "f8"][seed % 2])
     limits = [Limit("cost", None, 3.0), Limit("known", 0.5, None)]
