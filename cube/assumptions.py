@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
-from roofcube.errors import check_choice
+from roofcube.errors import InvalidDataError, check_choice
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from roofcube.kernels.expression import Node
     from roofcube.variables import Sense
 
-__all__ = ["BOUND", "PUBLISHED", "Assumptions", "Layers", "Storage", "Term"]
+__all__ = ["BOUND", "PUBLISHED", "Assumptions", "Layers", "Storage", "Term", "check_assumptions"]
 
 Storage = Literal["memory per input", "memory per batch", "on chip", "on chip if it fits", "free"]
 Layers = Literal["whole network", "per layer"]
@@ -105,6 +105,16 @@ class Assumptions:
         return replace(
             self, terms=(*self.terms, Term(name, formula, units, long_name or name.replace("_", " "), sense))
         )
+
+
+def check_assumptions(assumptions: object) -> None:
+    """Raise unless it is something to model with."""
+    if not isinstance(assumptions, Assumptions) and not callable(getattr(assumptions, "tables", None)):
+        msg = (
+            f"`assumptions`: expected roofcube.PUBLISHED, roofcube.BOUND, your own `Assumptions` or a calibration, "
+            f"got {assumptions!r:.60} of type {type(assumptions).__name__}"
+        )
+        raise InvalidDataError(msg)
 
 
 PUBLISHED = Assumptions(name="published")

@@ -7,12 +7,14 @@ Every error is a `RoofcubeError` and also the builtin that fits::
     ├── InvalidDataError    (ValueError)  a table or cube whose content breaks its schema
     ├── MissingInputError   (ValueError)  a model lacks a variable that it needs
     ├── MemoryLimitError    (MemoryError) a result larger than the limit set
-    └── CorruptFileError    (OSError)     a file that is torn, foreign or altered
+    ├── CorruptFileError    (OSError)     a file that is torn, foreign or altered
+    └── MissingExtraError   (ImportError) a package that only an extra installs
 """
 
 from __future__ import annotations
 
 from difflib import get_close_matches
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -22,10 +24,14 @@ __all__ = [
     "CorruptFileError",
     "InvalidDataError",
     "MemoryLimitError",
+    "MissingExtraError",
     "MissingInputError",
     "RoofcubeError",
     "UnknownLabelError",
     "check_choice",
+    "check_installed",
+    "check_kind",
+    "check_limits",
     "suggestion",
     "unknown_label",
 ]
@@ -59,6 +65,10 @@ class CorruptFileError(RoofcubeError, OSError):
     """A file is torn, foreign or altered."""
 
 
+class MissingExtraError(RoofcubeError, ImportError):
+    """A package is missing that only an extra of roofcube installs."""
+
+
 def suggestion(value: object, known: Iterable[object]) -> str:
     """Name the closest of `known`, for the end of a message; empty where nothing is near."""
     names = [str(name) for name in known]
@@ -83,3 +93,24 @@ def check_choice(what: str, value: object, choices: Iterable[object]) -> None:
         listed = ", ".join(repr(choice) for choice in known)
         msg = f"`{what}`: expected one of {listed}, got {value!r}{suggestion(value, known)}"
         raise InvalidDataError(msg)
+
+
+def check_kind(what: str, value: object, kind: type, *, do: str) -> None:
+    """Raise unless `value` is of a kind; `do` says where to get one."""
+    if not isinstance(value, kind):
+        msg = f"`{what}`: expected a {kind.__name__}, got {value!r:.60} of type {type(value).__name__}; {do}"
+        raise InvalidDataError(msg)
+
+
+def check_limits(name: str, low: float | None, high: float | None) -> None:
+    """Raise if nothing can lie between two ends."""
+    if low is not None and high is not None and not low <= high:
+        msg = f"`where[{name!r}]`: expected low ≤ high, got ({low:g}, {high:g}); swap them, or use None for an open end"
+        raise InvalidDataError(msg)
+
+
+def check_installed(what: str, package: str, extra: str) -> None:
+    """Raise, with the command to run, if a package of an extra is not installed."""
+    if find_spec(package) is None:
+        msg = f"`{what}`: needs the package {package!r}, which is not installed; run pip install 'roofcube[{extra}]'"
+        raise MissingExtraError(msg)

@@ -9,7 +9,7 @@ import polars as pl
 import xarray as xr
 
 from roofcube import datasets
-from roofcube.errors import InvalidDataError
+from roofcube.errors import InvalidDataError, check_kind
 from roofcube.labels import KEY, labelled, places
 from roofcube.prediction import predict
 from roofcube.quality import check, quality_bits
@@ -97,6 +97,7 @@ def join(cube: xr.Dataset, measurements: pl.DataFrame) -> xr.Dataset:
     >>> int(cube.n_rows.sum()) + len(rc.unmatched(cube, rows)) == len(rows)
     True
     """
+    _check_kinds(cube, measurements)
     where = places(cube, measurements)
     if not where.dims:
         msg = (
@@ -126,8 +127,14 @@ def unmatched(cube: xr.Dataset, measurements: pl.DataFrame) -> pl.DataFrame:
     >>> rc.unmatched(cube, rc.datasets.load_measurements("mnist"))["reason"][0]
     "platform 'NCS2' is not in the cube"
     """
+    _check_kinds(cube, measurements)
     where = places(cube, measurements)
     return measurements.with_columns(reason=pl.Series(where.reasons, dtype=pl.String)).filter(pl.col("reason") != "")
+
+
+def _check_kinds(cube: xr.Dataset, measurements: pl.DataFrame) -> None:
+    check_kind("cube", cube, xr.Dataset, do="make one with `roofcube.predict`")
+    check_kind("measurements", measurements, pl.DataFrame, do="read a file with `roofcube.read_measurements`")
 
 
 class _Cells:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from roofcube.datasets import canonical
-from roofcube.errors import InvalidDataError, unknown_label
+from roofcube.errors import InvalidDataError, check_limits, unknown_label
 from roofcube.labels import column_of
 from roofcube.variables import sense_of
 
@@ -50,6 +50,7 @@ def _bounds(name: str, value: tuple[Any, ...]) -> tuple[float, float]:
         raise InvalidDataError(msg)
     low = -np.inf if value[0] is None else float(value[0])
     high = np.inf if value[1] is None else float(value[1])
+    check_limits(name, low, high)
     return low, high
 
 

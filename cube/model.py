@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 import xarray as xr
 
-from roofcube.assumptions import PUBLISHED, Assumptions
-from roofcube.errors import InvalidDataError, MissingInputError, UnknownLabelError, unknown_label
+from roofcube.assumptions import PUBLISHED, Assumptions, check_assumptions
+from roofcube.errors import InvalidDataError, MissingInputError, UnknownLabelError, check_kind, unknown_label
 from roofcube.kernels import roofline
 from roofcube.kernels.expression import Node, constant, leaf, ordered_sum, topological, where
 from roofcube.labels import labelled
@@ -146,6 +146,8 @@ def build_model(inputs: xr.Dataset, assumptions: Assumptions | Calibrated, *, le
     InvalidDataError
         If a variable has the name of a dim that it does not index, or if totals and layers differ in dims.
     """
+    check_kind("inputs", inputs, xr.Dataset, do="make them with `roofcube.inputs`")
+    check_assumptions(assumptions)
     if isinstance(assumptions, Assumptions):
         builder = _Builder(inputs, assumptions)
         builder.results()

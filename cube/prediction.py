@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import xarray as xr
 
-from roofcube.assumptions import PUBLISHED, Assumptions
+from roofcube.assumptions import PUBLISHED, Assumptions, check_assumptions
 from roofcube.errors import check_choice
 from roofcube.kernels.expression import evaluate, leaves
 from roofcube.labels import labelled
@@ -75,6 +75,8 @@ def predict(
     """
     check_choice("dtype", dtype, ("f8", "f4"))
     if isinstance(assumptions, Sequence):
+        for one in assumptions:
+            check_assumptions(one)
         cubes = [predict(inputs, assumptions=one, chunks=chunks, dtype=dtype) for one in assumptions]
         return _stacked(cubes, [one.label for one in assumptions])
     model = build_model(inputs, assumptions, level=LEVEL)

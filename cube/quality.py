@@ -10,11 +10,11 @@ import polars as pl
 
 from roofcube import datasets
 from roofcube.assumptions import BOUND
-from roofcube.errors import suggestion
+from roofcube.errors import check_kind, suggestion
 from roofcube.labels import labelled, rows_of
 from roofcube.prediction import predict
 from roofcube.space import inputs as model_inputs
-from roofcube.variables import QUALITY
+from roofcube.variables import INFEASIBLE, QUALITY
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -86,9 +86,10 @@ def check(
     >>> findings.filter(findings["rule"] == "above_compute_peak").height
     9
     """
+    check_kind("measurements", measurements, pl.DataFrame, do="read a file with `roofcube.read_measurements`")
     table = _with_references(_whole(measurements).with_row_index("row"), inputs)
     parts = [_broken(table, rule) for rule in _rules(table)]
-    parts += [_unknown_labels(table), _missing_values(table, measurements.columns)]
+    parts += [_unknown_labels(table), _not_offered(table), _missing_values(table, measurements.columns)]
     if traces is not None:
         parts += [rule(traces) for rule in (_impossible_volts, _stuck_samples)]
         parts.append(_maximum_as_power(table, traces))
@@ -132,6 +133,7 @@ def _with_references(table: pl.DataFrame, inputs: xr.Dataset | None) -> pl.DataF
         "bound_throughput": bound["predicted_throughput"],
         "table_top1": at.get("top1"),
         "cores": at.get("cores"),
+        "infeasible": published["infeasible"],
     }
     columns = [_reference(name, array, where) for name, array in references.items()]
     structure = datasets.load_platforms().unique("platform", keep="first").select("platform", "board")
@@ -370,6 +372,24 @@ def _unknown_labels(table: pl.DataFrame) -> pl.DataFrame:
     return _lines(rows, "measurements", "unknown_label", "", "", mend).with_columns(
         finding=rows["unknown"], column=columns, action=pl.Series(actions, dtype=pl.String)
     )
+
+
+def _not_offered(table: pl.DataFrame) -> pl.DataFrame:
+    """Find rows in a mode or precision that their platform does not have, known as it may be elsewhere."""
+    parts = []
+    for column, reason in (("mode", "mode_not_offered"), ("precision", "precision_not_supported")):
+        rows = _no_numbers(table.filter(pl.col("infeasible") == INFEASIBLE[reason]))
+        known = datasets.load_platforms().group_by("platform").agg(pl.col(column).unique(maintain_order=True))
+        offered = dict(known.iter_rows())
+        findings, actions = [], []
+        for platform, label in rows.select("platform", column).iter_rows():
+            findings.append(f"platform {platform!r} has no {column} {label!r}")
+            names = offered.get(platform)
+            actions.append(f"give {' or '.join(map(repr, names))}" if names else f"give a {column} that it has")
+        lines = _lines(rows, "measurements", "unknown_label", column, "", "")
+        texts = {"finding": findings, "action": actions}
+        parts.append(lines.with_columns(pl.Series(name, text, dtype=pl.String) for name, text in texts.items()))
+    return pl.concat(parts)
 
 
 def _closest(column: str, label: object) -> str:

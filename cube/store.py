@@ -15,7 +15,7 @@ import numpy as np
 import polars as pl
 import xarray as xr
 
-from roofcube.errors import CorruptFileError, InvalidDataError
+from roofcube.errors import CorruptFileError, InvalidDataError, check_installed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -202,6 +202,8 @@ def _checked(path: Path, *, reading: bool = False) -> Path:
     if path.suffix not in SUFFIXES:
         msg = f"`path`: expected a name ending in {' or '.join(SUFFIXES)}, got {path.name!r}; rename it"
         raise InvalidDataError(msg)
+    if path.suffix == ".zarr":
+        check_installed("path", "zarr", "scale")
     if reading and not path.exists():
         msg = f"{path}: there is no such file; check the name"
         raise FileNotFoundError(msg)

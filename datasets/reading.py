@@ -244,7 +244,7 @@ def _plain(text: str, column: str) -> str:
         return text.replace(",", "")
     if re.fullmatch(r"-?\d+,\d+", text):
         return text.replace(",", ".")
-    number = re.fullmatch(r"([-+]?[\d.]+(?:e[-+]?\d+)?)\s*([a-z_/]+)", text, re.IGNORECASE)
+    number = re.fullmatch(r"([-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?)\s*([a-z_/]+)", text, re.IGNORECASE)
     if number is None:
         return ""
     digits, given = number[1], number[2].casefold().replace("/", "_per_").removeprefix("_")

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -152,14 +151,11 @@ class Bounder:
         return points, origin
 
 
-_bounders: WeakKeyDictionary[Space, Bounder] = WeakKeyDictionary()
-
-
 def bounder_of(query: Query) -> Bounder:
     """Prepare the bounds of a query, or find them prepared: they depend on its space and graph, not on its limits."""
-    found = _bounders.get(query.space)
+    found = query.space.kept.get("bounder")
     if found is None or found.outputs is not query.outputs:
-        found = _bounders[query.space] = Bounder(query)
+        found = query.space.kept["bounder"] = Bounder(query)
     return found
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from roofcube.kernels.space import FOLD_POINTS, fold
+from roofcube.kernels.space import FOLD_POINTS, Keeper, fold
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -70,7 +70,7 @@ class Limit:
 
 
 @dataclass(frozen=True, eq=False)
-class Query:
+class Query(Keeper):
     """A folded space with what is asked of it.
 
     Attributes

@@ -6,7 +6,6 @@ from abc import ABC, abstractmethod
 from functools import cached_property
 from math import prod
 from typing import TYPE_CHECKING, Any
-from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -156,7 +155,8 @@ class Tally(Rows):
         self.kernel = compiled(scan_sources.tally_source(query, self.tables, name))
         kind = np.dtype(query.space.dtype)
         self.edges = edges.astype(kind)
-        self.edges[-1:] = np.nextafter(self.edges[-1:], kind.type(np.inf))  # what equals the last edge is inside
+        with np.errstate(over="ignore"):  # nothing but infinity follows the largest number
+            self.edges[-1:] = np.nextafter(self.edges[-1:], kind.type(np.inf))  # what equals the last edge is inside
         self.opens, self.closes = cells(self.edges)
         self.ways = WAYS if len(edges) <= MANY_EDGES else 1
 
@@ -227,9 +227,11 @@ class Sieve(Rows):
         super().__init__(query)
         self.make = starts(query, what, *arguments)
         self.kernel = compiled(scan_sources.sieve_source(query, self.tables))
-        flat = np.linspace(0, query.space.size - 1, SAMPLE).astype(np.int64)
-        values = query.space.at(np.unravel_index(flat, query.space.sizes), query.outputs)
-        valid = query.valid(values, (SAMPLE,))
+        # each point once: a top counts its points
+        flat = np.unique(np.linspace(0, query.space.size - 1, SAMPLE).astype(np.int64))
+        indices = np.unravel_index(flat, query.space.sizes) if query.space.sizes else ()
+        values = query.space.at(indices, query.outputs)
+        valid = query.valid(values, (len(flat),))
         kind = np.dtype(query.space.dtype)
         self.sample = np.stack([values[name][valid] * kind.type(-sign) for name, sign in query.objectives], axis=1)
         self.vectors = np.zeros((0, len(query.objectives)), dtype=kind)
@@ -304,11 +306,10 @@ def cells(edges: Array) -> tuple[Array, Array]:
 
 
 KINDS: dict[str, Callable[..., Rows]] = {"best": Scan, "histogram": Tally, "count": Count}
-_prepared: WeakKeyDictionary[Query, dict[str, Any]] = WeakKeyDictionary()
 
 
 def prepared(query: Query, what: str, *arguments: Any) -> Any:
-    """Prepare the run of a reduction over a query, or find it prepared.
+    """Prepare the run of a reduction over a query, or find the last one prepared.
 
     Parameters
     ----------
@@ -321,8 +322,9 @@ def prepared(query: Query, what: str, *arguments: Any) -> Any:
     -------
     Rows
     """
-    known = _prepared.setdefault(query, {})
     key = repr((what, [one.tobytes() if isinstance(one, np.ndarray) else one for one in arguments]))
-    if key not in known:
-        known[key] = KINDS[what](query, *arguments) if what in KINDS else Sieve(query, what, *arguments)
-    return known[key]
+    held = query.kept.get("rows")
+    if held is None or held[0] != key:
+        rows = KINDS[what](query, *arguments) if what in KINDS else Sieve(query, what, *arguments)
+        held = query.kept["rows"] = key, rows
+    return held[1]

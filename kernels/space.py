@@ -18,15 +18,28 @@ from roofcube.kernels.expression import Node, evaluate, leaf, leaves, rebuilt, t
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-__all__ = ["FOLD_POINTS", "Space", "fold"]
+__all__ = ["FOLD_POINTS", "Keeper", "Space", "fold"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
 FOLD_POINTS = 1 << 17  # largest folded table, entries: half a megabyte in f4, well inside L2
 
 
+class Keeper:
+    """Something that carries what is prepared for it: both go together, where a registry would keep either alive."""
+
+    @cached_property
+    def kept(self) -> dict[str, Any]:
+        """What was prepared, by name."""
+        return {}
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave behind what was prepared: it is made anew where it is needed."""
+        return {name: value for name, value in self.__dict__.items() if name != "kept"}
+
+
 @dataclass(frozen=True, eq=False)
-class Space:
+class Space(Keeper):
     """Leaf tables over the product of named axes.
 
     Attributes

@@ -18,7 +18,7 @@ from roofcube.calibration.parameters import parameter_table
 from roofcube.calibration.tabulation import tabulate
 from roofcube.calibration.threads import one_thread
 from roofcube.calibration.trust import Reach, reaches, statuses, trust_table
-from roofcube.errors import InvalidDataError
+from roofcube.errors import InvalidDataError, check_kind
 from roofcube.variables import BOUNDS
 
 if TYPE_CHECKING:
@@ -71,6 +71,7 @@ def calibrate(measurements: pl.DataFrame, *, inputs: xr.Dataset | None = None) -
     and precision, fitted in log space and pooled over a family; a Gaussian process takes what is left. Intervals are
     conformal: they come from errors on networks left out (Vovk et al., Algorithmic Learning in a Random World, 2005).
     """
+    check_kind("measurements", measurements, pl.DataFrame, do="read a file with `roofcube.read_measurements`")
     data = measured(measurements, facts_of(inputs))
     if not data.usable.any():
         reasons = ", ".join(sorted(set(data.reason.tolist()))) or "the table is empty"

@@ -62,7 +62,9 @@ def edges_of(sweep: Sweep, variable: str, bins: int | Sequence[float], where: Wh
             msg = f"`bins`: expected 1 or more, got {bins}; give a number of bins or their edges"
             raise InvalidDataError(msg)
         low, high = _finite_range(sweep, variable, where)
-        edges = np.linspace(low, high if high > low else low + 1.0, int(bins) + 1).astype(kind)
+        # halved and doubled: the distance of two numbers may be more than the largest number
+        edges = 2.0 * np.linspace(low / 2.0, (high if high > low else low + 1.0) / 2.0, int(bins) + 1)
+        edges = edges.astype(kind)
         edges[0], edges[-1] = kind.type(low), max(edges[-1], kind.type(high))
         return edges
     edges = np.asarray(bins, dtype="f8").astype(kind)
@@ -100,7 +102,7 @@ def _dataset(
     sweep: Sweep, per: Sequence[str], more: tuple[str, ...], counts: Array, coords: dict[str, Any]
 ) -> xr.Dataset:
     own = {
-        str(name): array.variable
+        str(name): array.variable.copy()
         for name, array in sweep.model.coords.items()
         if array.ndim and set(array.dims) <= set(per)
     }

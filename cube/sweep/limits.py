@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from roofcube.datasets import canonical
-from roofcube.errors import InvalidDataError, unknown_label
+from roofcube.errors import InvalidDataError, check_limits, unknown_label
 from roofcube.kernels.query import Limit
 from roofcube.labels import column_of
 from roofcube.variables import BOUNDS, INFEASIBLE
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from roofcube.model import Model
 
 __all__ = ["FLAGS", "Where", "read_where"]
@@ -95,8 +94,11 @@ def _label(name: str, wanted: Any, known: list[Any]) -> Any:
 def _limit(name: str, wanted: Any) -> Limit:
     if _is_range(wanted):
         return Limit(name, *_range(name, wanted))
-    listed = [wanted] if isinstance(wanted, str) or not hasattr(wanted, "__iter__") else list(wanted)
     flags = FLAGS.get(name, {})
+    if isinstance(wanted, Mapping) or (not flags and not hasattr(wanted, "__iter__")):
+        msg = f"`where[{name!r}]`: expected (low, high) with numbers or None, got {wanted!r}; write e.g. (None, 0.01)"
+        raise InvalidDataError(msg)
+    listed = [wanted] if isinstance(wanted, str) or not hasattr(wanted, "__iter__") else list(wanted)
     values = []
     for value in listed:
         if isinstance(value, str):
@@ -117,4 +119,5 @@ def _range(name: str, wanted: tuple[Any, Any]) -> tuple[float | None, float | No
     if any(end is not None and np.isnan(end) for end in (low, high)):
         msg = f"`where`: expected (low, high) for {name!r}, got {wanted!r}; use None for an open end"
         raise InvalidDataError(msg)
+    check_limits(name, low, high)
     return low, high

@@ -72,7 +72,8 @@ def values_at(model: Model, space: Space, indices: Sequence[Array]) -> dict[str,
     points = np.array(indices, dtype=np.int64)
     parts = [reader.at(points[:, start : start + CHUNK]) for start in range(0, max(points.shape[1], 1), CHUNK)]
     if len(parts) == 1:
-        return {name: flagged(name, values[:, 0]) for name, values in parts[0].items()}
+        # a copy: what is the same at all points is still the table's own
+        return {name: flagged(name, np.array(values[:, 0])) for name, values in parts[0].items()}
     return {name: flagged(name, np.concatenate([part[name][:, 0] for part in parts])) for name in model.outputs}
 
 
@@ -86,7 +87,7 @@ def coordinates_at(
         if LAYER in coordinate.dims:
             continue
         if coordinate.ndim == 0:
-            read[str(name)] = coordinate.variable
+            read[str(name)] = coordinate.variable.copy()
             continue
         labels = model.label_arrays[str(name)]
         labels = labels if labels.size else np.zeros([1] * labels.ndim, dtype=labels.dtype)

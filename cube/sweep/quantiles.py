@@ -47,7 +47,7 @@ def quantile(sweep: Sweep, variable: str, q: float | Sequence[float], where: Whe
             )
     described = points.attributes_of(sweep.model, variable)
     own = {
-        str(name): array.variable
+        str(name): array.variable.copy()
         for name, array in sweep.model.coords.items()
         if array.ndim and set(array.dims) <= set(per)
     }

@@ -133,10 +133,10 @@ def asked(
     labels = tuple((dim, kept.tobytes()) for dim, kept in sorted(where.chosen.items()))
     folded = _prepared.setdefault(whole, OrderedDict())
     key = (names, tuple(per), labels)
-    if key not in folded:
-        folded[key] = ask(whole.take(where.chosen), outputs, per=per, also=names)
-        while len(folded) > PREPARED:
-            folded.popitem(last=False)
-    folded.move_to_end(key)
-    query = replace(folded[key], objectives=tuple(objectives), limits=chosen_limits)
+    # another thread may take any entry away at any time
+    found = folded.pop(key, None) or ask(whole.take(where.chosen), outputs, per=per, also=names)
+    folded[key] = found
+    while len(folded) > PREPARED:
+        folded.popitem(last=False)
+    query = replace(found, objectives=tuple(objectives), limits=chosen_limits)
     return Asked(whole, query, where.chosen)

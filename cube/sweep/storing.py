@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from roofcube.errors import InvalidDataError, MemoryLimitError
+from roofcube.errors import InvalidDataError, MemoryLimitError, check_installed
 from roofcube.kernels.expression import leaves
 from roofcube.kernels.query import Query
 from roofcube.kernels.space import Space, fold
@@ -81,6 +81,7 @@ def compute(sweep: Sweep) -> xr.Dataset:
 
 def to_zarr(sweep: Sweep, path: Any) -> xr.Dataset:
     """Write the cube tile by tile, or go on where an interruption left it."""
+    check_installed("to_zarr", "zarr", "scale")
     import xarray as xr
 
     target = Path(path)

@@ -95,7 +95,11 @@ def _framed(
         sweep.frames[per] = made.reset_coords(loose), loose
     frame, loose = sweep.frames[per]
     known = variables | coords
-    return frame.copy(data={name: known[str(name)].values for name in frame.data_vars}).set_coords(loose)
+    made = frame.copy(data={name: known[str(name)].values for name in frame.data_vars}).set_coords(loose)
+    for name in points.FLAGS:
+        if name in made:  # their attributes hold arrays, which a copy shares
+            made.variables[name].attrs = known[name].attrs
+    return made
 
 
 def _nothing(sweep: Sweep, n: int) -> dict[str, Array]:
@@ -109,7 +113,7 @@ def _winner_coords(sweep: Sweep, indices: list[Array], won: Array, per: Sequence
     """Read the winners' labels; the coordinates of the groups themselves stay as they are."""
     shape = tuple(sweep.sizes[dim] for dim in per)
     own = {name: array for name, array in sweep.model.coords.items() if set(array.dims) <= set(per) and array.ndim}
-    coords = {str(name): array.variable for name, array in own.items()}
+    coords = {str(name): array.variable.copy() for name, array in own.items()}
     read = points.coordinates_at(sweep.model, sweep.dims, indices, won.reshape(shape), tuple(per))
     return coords | {name: value for name, value in read.items() if name not in coords and name not in per}
 

@@ -122,6 +122,19 @@ def test_a_unit_off_without_the_other_column():
     assert of("unit_off", rc.check(bad.cast({"latency_compute_s": pl.Float64}))).height == bad.height
 
 
+def test_a_mode_or_precision_that_the_platform_does_not_have_is_a_finding():
+    rows = rc.datasets.load_measurements("cifar10").filter(pl.col("platform") == "TX2").head(2)
+    strange = rows.with_columns(mode=pl.Series(["default", "maxn"]), precision=pl.Series(["FP16", "INT2"]))
+    found = of("unknown_label", rc.check(strange))
+    assert found["finding"].to_list() == [
+        "platform 'TX2' has no mode 'default'",
+        "platform 'TX2' has no precision 'INT2'",
+    ]
+    assert "'maxn'" in found["action"][0]
+    assert "'FP16'" in found["action"][1]
+    assert of("unknown_label", rc.check(rc.datasets.load_measurements())).height == 0
+
+
 def test_unknown_labels_are_findings():
     strange = ROWS.head(2).with_columns(platform=pl.Series(["NCS2", "Abacus"]))
     found = of("unknown_label", rc.check(strange))

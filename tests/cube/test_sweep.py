@@ -3,11 +3,11 @@ from __future__ import annotations
 import importlib.util
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
 import pytest
+import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -22,9 +22,6 @@ def _load(name: str):
         spec.loader.exec_module(sys.modules[name])
     return sys.modules[name]
 
-
-if TYPE_CHECKING:
-    import xarray as xr
 
 oracle = _load("sweep_oracle")
 
@@ -224,3 +221,55 @@ def test_errors_say_what_to_do(space, call, message):
 def test_unknown_dims_are_refused(space):
     with pytest.raises(UnknownLabelError, match="batches"):
         rc.Sweep(space, dims=["batches"])
+
+
+def small_sweep(**options) -> rc.Sweep:
+    hardware = rc.hypothetical(peak_compute=[1e11, 1e12], memory_bandwidth=[1e9, 1e10], power=10.0)
+    return rc.Sweep(rc.inputs("mnist", platforms=hardware), **options)
+
+
+@pytest.mark.parametrize("n", [1, 20, 10_000])
+def test_a_top_of_a_small_space_has_all_its_points(n, monkeypatch):
+    from roofcube.kernels import scans
+
+    monkeypatch.setattr(scans, "LEAST_ROW", 1)
+    streamed, visited = (small_sweep(strategy=one).top(n, "predicted_latency") for one in ("stream", "numpy"))
+    assert streamed.identical(visited)
+
+
+@pytest.mark.parametrize("strategy", ["auto", "stream", "bounds"])
+def test_writing_into_a_result_changes_no_later_one(strategy):
+    sweep = small_sweep(strategy=strategy)
+    questions = {
+        "best": lambda: sweep.best("predicted_throughput"),
+        "best per": lambda: sweep.best("predicted_throughput", per="platform"),
+        "top": lambda: sweep.top(1, "predicted_latency"),
+        "front": lambda: sweep.pareto(["predicted_latency", "top1"], ties="first"),
+        "count": lambda: sweep.count(per="platform"),
+        "quantile": lambda: sweep.quantile("predicted_latency", 0.5, per="platform"),
+    }
+    for name, ask in questions.items():
+        first = ask()
+        kept = first.copy(deep=True)
+        for variable in first.variables.values():
+            if variable.dims and not isinstance(variable, xr.IndexVariable):
+                variable.values[...] = variable.values[::-1].copy() if variable.dtype.kind in "US" else 99
+            elif variable.dtype.kind == "f":
+                variable.values[...] = 99
+            for value in variable.attrs.values():
+                if isinstance(value, np.ndarray):
+                    value[...] = 77
+        assert ask().identical(kept), name
+
+
+def test_what_is_prepared_goes_with_the_sweep():
+    import gc
+    import weakref
+
+    sweep = small_sweep(strategy="stream")
+    sweep.best("predicted_throughput")
+    sweep.quantile("predicted_latency", 0.5)
+    spaces = [weakref.ref(sweep.whole), weakref.ref(sweep)]
+    del sweep
+    gc.collect()
+    assert [one() for one in spaces] == [None, None]
