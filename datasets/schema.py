@@ -30,7 +30,7 @@ Count = Annotated[int, Ge(1), Le(2**63 - 1)]
 Place = Annotated[int, Ge(0), Le(2**63 - 1)]
 Label = Annotated[str, MinLen(1)]
 Precision = Literal["INT1", "INT2", "INT4", "INT8", "INT16", "FP8", "FP16", "BF16", "FP32", "FP64"]
-DeviceClass = Literal["FPGA", "GPU", "TPU", "VLIW", "CPU"]
+DeviceClass = Literal["FPGA", "GPU", "TPU", "VLIW", "CPU", "NPU", "DSP", "ASIC"]
 
 
 class Platform:
