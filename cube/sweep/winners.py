@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["group_indices", "groups_of", "kept_labels", "labelled", "over_groups", "top"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
+FOUND = "found"
 
 
 def group_indices(sweep: Sweep, found: Asked, per: Sequence[str]) -> tuple[list[Array], Array]:
@@ -71,35 +72,37 @@ def labelled(sweep: Sweep, found: Asked, best: Any, per: Sequence[str]) -> xr.Da
     values = points.values_at(sweep.model, sweep.whole, indices) if sweep.size else _nothing(sweep, len(first))
     coords = _winner_coords(sweep, indices, won, per)
     shape = [sweep.sizes[dim] for dim in per]
-    variables: dict[str, xr.Variable] = {}
+    everywhere = bool(won.all())
+    arrays: dict[str, Array] = {}
     for name, array in values.items():
         if name in coords or name in sweep.model.coords:
             continue
         empty = -1 if array.dtype.kind == "i" else np.nan
-        blank = array if won.all() else np.where(won, array, np.asarray(empty, dtype=array.dtype))
-        described = points.attributes_of(sweep.model, name)
-        variables[name] = xr.Variable(tuple(per), np.array(blank.reshape(shape)), described, fastpath=True)
-    variables["found"] = xr.Variable(
-        tuple(per), won.reshape(shape), {"long_name": "whether any point meets the limits"}
-    )
-    return kept_labels(_framed(sweep, variables, coords, tuple(per)), found, per)
+        blank = array if everywhere else np.where(won, array, np.asarray(empty, dtype=array.dtype))
+        arrays[name] = blank.reshape(shape)
+    arrays[FOUND] = won.reshape(shape)
+    return kept_labels(_framed(sweep, arrays, coords, tuple(per)), found, per)
 
 
-def _framed(
-    sweep: Sweep, variables: dict[str, xr.Variable], coords: dict[str, xr.Variable], per: tuple[str, ...]
-) -> xr.Dataset:
+def _framed(sweep: Sweep, arrays: dict[str, Array], coords: dict[str, xr.Variable], per: tuple[str, ...]) -> xr.Dataset:
     """Put winners into a Dataset; a sweep's next one takes its frame, because merging costs more than most searches."""
     if per not in sweep.frames:
+        variables = {name: xr.Variable(per, array, _attributes(sweep, name)) for name, array in arrays.items()}
         made = xr.Dataset(variables, coords=coords, attrs=sweep.attrs)
         loose = [name for name in made.coords if name not in made.xindexes]
         sweep.frames[per] = made.reset_coords(loose), loose
     frame, loose = sweep.frames[per]
-    known = variables | coords
-    made = frame.copy(data={name: known[str(name)].values for name in frame.data_vars}).set_coords(loose)
+    known = arrays | {name: coordinate.values for name, coordinate in coords.items()}
+    made = frame.copy(data={name: known[str(name)] for name in frame.data_vars}).set_coords(loose)
     for name in points.FLAGS:
         if name in made:  # their attributes hold arrays, which a copy shares
-            made.variables[name].attrs = known[name].attrs
+            made.variables[name].attrs = _attributes(sweep, name)
     return made
+
+
+def _attributes(sweep: Sweep, name: str) -> dict[str, Any]:
+    told = {"long_name": "whether any point meets the limits"}
+    return told if name == FOUND else points.attributes_of(sweep.model, name)
 
 
 def _nothing(sweep: Sweep, n: int) -> dict[str, Array]:
