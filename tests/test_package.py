@@ -110,6 +110,14 @@ def test_readme_code_runs(tmp_path, monkeypatch):
         exec(compile(block, "README.md", "exec"), {})
 
 
+def test_a_missing_extra_comes_with_the_command_to_install_it():
+    from roofcube.errors import MissingExtraError, check_installed
+
+    check_installed("to_zarr", "numpy", "scale")
+    with pytest.raises(MissingExtraError, match=r"`to_zarr`: needs the package 'nowhere'.*'roofcube\[scale\]'"):
+        check_installed("to_zarr", "nowhere", "scale")
+
+
 def test_errors_are_builtin_errors_too():
     from roofcube import errors
 
@@ -117,7 +125,7 @@ def test_errors_are_builtin_errors_too():
         thing = getattr(errors, name)
         if isinstance(thing, type) and thing is not errors.RoofcubeError:
             assert issubclass(thing, errors.RoofcubeError)
-            assert any(issubclass(thing, base) for base in (ValueError, KeyError, TypeError, MemoryError, OSError))
+            assert any(issubclass(thing, base) for base in (ValueError, KeyError, TypeError, MemoryError, OSError, ImportError))
 
 
 def test_sibling_packages_named_like_our_folders_are_untouched(tmp_path):
