@@ -125,7 +125,9 @@ def test_errors_are_builtin_errors_too():
         thing = getattr(errors, name)
         if isinstance(thing, type) and thing is not errors.RoofcubeError:
             assert issubclass(thing, errors.RoofcubeError)
-            assert any(issubclass(thing, base) for base in (ValueError, KeyError, TypeError, MemoryError, OSError, ImportError))
+            assert any(
+                issubclass(thing, base) for base in (ValueError, KeyError, TypeError, MemoryError, OSError, ImportError)
+            )
 
 
 def test_sibling_packages_named_like_our_folders_are_untouched(tmp_path):
