@@ -13,6 +13,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 import spaces  # beside this file
 
+import roofcube as rc
 from roofcube.kernels import search, stream
 from roofcube.kernels.scans import Scan
 from roofcube.options import thread_count
@@ -185,6 +186,44 @@ def test_any_front_against_streaming(objectives, add_row, full):
         streamed / seconds,
         f"{seconds:.2f} s",
         "1",
+    )
+
+
+def layered(hardware: int, batches: int, **options) -> rc.Sweep:
+    """The networks of ImageNet with the bound summed layer by layer, on hypothetical hardware."""
+    peaks = np.geomspace(1e11, 1e15, hardware)
+    platforms = rc.hypothetical(peak_compute=peaks, memory_bandwidth=np.geomspace(1e9, 1e13, hardware), power=10.0)
+    inputs = rc.inputs("imagenet", platforms=platforms, batch=np.arange(1, batches + 1))
+    return rc.Sweep(inputs, assumptions=rc.BOUND, **options)
+
+
+VISITS = {
+    "count by bound": lambda sweep: sweep.count(by="bound"),
+    "histogram of 50 bins": lambda sweep: sweep.histogram("predicted_latency", bins=np.geomspace(1e-7, 10, 51)),
+    "median": lambda sweep: sweep.quantile("predicted_latency", 0.5),
+}
+SPACES = {
+    "13 small axes": (
+        lambda **options: spaces.many_axes(5, **options),
+        lambda **options: spaces.many_axes(3, **options),
+    ),
+    "per layer": (lambda **options: layered(200, 256, **options), lambda **options: layered(12, 32, **options)),
+}
+
+
+@pytest.mark.parametrize("space", SPACES)
+@pytest.mark.parametrize("visit", VISITS)
+def test_visits(visit, space, add_row, full):
+    make_large, make_small = SPACES[space]
+    small = make_small(strategy="numpy")
+    large = make_large() if full else make_small()
+    ours = median_seconds(lambda: VISITS[visit](large), 1)
+    tiles = median_seconds(lambda: VISITS[visit](small), 1) * large.size / small.size
+    add_row(
+        f"{visit}, {large.size:.1e} points, {space}",
+        f"NumPy tiles of {small.size:.0e} points, scaled",
+        tiles / ours,
+        f"{ours:.2f} s",
     )
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["Archive", "distinct_front", "grouped", "match"]
+__all__ = ["Archive", "distinct_front", "dominated_by_each", "grouped", "match"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -223,15 +223,18 @@ class Stairs:
 def _dominated_by_pairs(known: Array, vectors: Array) -> Array:
     dominated = np.zeros(len(vectors), dtype=bool)
     for start in range(0, len(vectors), SMALL):
-        block = vectors[start : start + SMALL]
-        no_worse = np.ones((len(known), len(block)), dtype=bool)
-        worse = np.zeros_like(no_worse)
-        for column in range(vectors.shape[1]):
-            mine, theirs = known[:, column, None], block[None, :, column]
-            no_worse &= mine <= theirs
-            worse |= mine < theirs
-        dominated[start : start + SMALL] = (no_worse & worse).any(axis=0)
+        dominated[start : start + SMALL] = dominated_by_each(known, vectors[start : start + SMALL]).any(axis=0)
     return dominated
+
+
+def dominated_by_each(vectors: Array, others: Array) -> Array:
+    """Say which of the others each vector dominates: shape (vectors, others)."""
+    no_worse = np.ones((len(vectors), len(others)), dtype=bool)
+    better = np.zeros_like(no_worse)
+    for mine, theirs in zip(vectors.T, others.T, strict=True):
+        no_worse &= mine[:, None] <= theirs
+        better |= mine[:, None] < theirs
+    return no_worse & better
 
 
 def _minimal_in_order(vectors: Array) -> Array:

@@ -11,6 +11,7 @@ import numpy as np
 
 from roofcube.kernels import scan_sources
 from roofcube.kernels.codegen import compiled, limit_values
+from roofcube.kernels.dominance import dominated_by_each
 from roofcube.kernels.partials import BestPartial, CountPartial, HistogramPartial
 from roofcube.kernels.rows import Layout, RowTables
 from roofcube.kernels.stream import starts
@@ -266,16 +267,6 @@ class Sieve(Rows):
             part.absorb(index[: found[0]], costs[: found[0]])
             self.learn(part)
         return part
-
-
-def dominated_by_each(vectors: Array, others: Array) -> Array:
-    """Say which of the others each vector dominates: shape (vectors, others)."""
-    no_worse = np.ones((len(vectors), len(others)), dtype=bool)
-    better = np.zeros_like(no_worse)
-    for mine, theirs in zip(vectors.T, others.T, strict=True):
-        no_worse &= mine[:, None] <= theirs
-        better |= mine[:, None] < theirs
-    return no_worse & better
 
 
 def cells(edges: Array) -> tuple[Array, Array]:
