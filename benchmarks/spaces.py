@@ -78,6 +78,14 @@ def many_axes(size: int = 5, **options) -> rc.Sweep:
     return rc.Sweep(inputs, assumptions=assumptions, **options)
 
 
+def layered(hardware: int, batches: int, **options) -> rc.Sweep:
+    """The networks of ImageNet with the bound summed layer by layer, on hypothetical hardware."""
+    peaks = np.geomspace(1e11, 1e15, hardware)
+    platforms = rc.hypothetical(peak_compute=peaks, memory_bandwidth=np.geomspace(1e9, 1e13, hardware), power=10.0)
+    inputs = rc.inputs("imagenet", platforms=platforms, batch=np.arange(1, batches + 1))
+    return rc.Sweep(inputs, assumptions=rc.BOUND, **options)
+
+
 @numba.njit(error_model="numpy", nogil=True)
 def scalar_loop(ops, weights, activations, peak, bandwidth, batch, limit):
     """The fused loop that a user writes: tables in, largest throughput, its place and a count out."""

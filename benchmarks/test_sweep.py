@@ -13,7 +13,6 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 import spaces  # beside this file
 
-import roofcube as rc
 from roofcube.kernels import search, stream
 from roofcube.kernels.scans import Scan
 from roofcube.options import thread_count
@@ -189,34 +188,24 @@ def test_any_front_against_streaming(objectives, add_row, full):
     )
 
 
-def layered(hardware: int, batches: int, **options) -> rc.Sweep:
-    """The networks of ImageNet with the bound summed layer by layer, on hypothetical hardware."""
-    peaks = np.geomspace(1e11, 1e15, hardware)
-    platforms = rc.hypothetical(peak_compute=peaks, memory_bandwidth=np.geomspace(1e9, 1e13, hardware), power=10.0)
-    inputs = rc.inputs("imagenet", platforms=platforms, batch=np.arange(1, batches + 1))
-    return rc.Sweep(inputs, assumptions=rc.BOUND, **options)
-
-
 VISITS = {
     "count by bound": lambda sweep: sweep.count(by="bound"),
     "histogram of 50 bins": lambda sweep: sweep.histogram("predicted_latency", bins=np.geomspace(1e-7, 10, 51)),
     "median": lambda sweep: sweep.quantile("predicted_latency", 0.5),
 }
+# what makes a space, its size, and a small one that NumPy tiles visit
 SPACES = {
-    "13 small axes": (
-        lambda **options: spaces.many_axes(5, **options),
-        lambda **options: spaces.many_axes(3, **options),
-    ),
-    "per layer": (lambda **options: layered(200, 256, **options), lambda **options: layered(12, 32, **options)),
+    "13 small axes": (spaces.many_axes, (5,), (3,)),
+    "per layer": (spaces.layered, (200, 256), (12, 32)),
 }
 
 
 @pytest.mark.parametrize("space", SPACES)
 @pytest.mark.parametrize("visit", VISITS)
 def test_visits(visit, space, add_row, full):
-    make_large, make_small = SPACES[space]
-    small = make_small(strategy="numpy")
-    large = make_large() if full else make_small()
+    make, size, small_size = SPACES[space]
+    small = make(*small_size, strategy="numpy")
+    large = make(*(size if full else small_size))
     ours = median_seconds(lambda: VISITS[visit](large), 1)
     tiles = median_seconds(lambda: VISITS[visit](small), 1) * large.size / small.size
     add_row(
