@@ -12,12 +12,12 @@ import xarray as xr
 
 from roofcube.calibration import engine as engines
 from roofcube.calibration.facts import Facts, Rows, distinct, facts_of, labelled, rows_of, with_facts
-from roofcube.calibration.intervals import Intervals, Scores
+from roofcube.calibration.intervals import Intervals, Scores, anywhere, cautious
 from roofcube.calibration.measured import INTERVAL, Measured, measured
 from roofcube.calibration.parameters import parameter_table
 from roofcube.calibration.tabulation import tabulate
 from roofcube.calibration.threads import one_thread
-from roofcube.calibration.trust import Reach, reaches, statuses, trust_table
+from roofcube.calibration.trust import Reach, reaches, statuses, trust_table, unlike
 from roofcube.errors import InvalidDataError, check_kind
 from roofcube.variables import BOUNDS
 
@@ -188,10 +188,18 @@ class Calibration:
         for name, intervals in self.intervals.items():
             here = np.flatnonzero((family == name) & rows.known & (rows.batch > 0))
             if len(here):
-                part = rows.take(here)
-                half[here] = intervals.half_width(self.engine.families[name].deviation(part), level)
+                half[here] = self._half_width_of(name, intervals, rows.take(here), level)
         half[self.engine.flows(rows, interval)] = self.engine.fill.half_width(level)
         return half
+
+    def _half_width_of(self, family: str, intervals: Intervals, rows: Rows, level: float) -> Array:
+        """Give widths of rows of one family; errors on its networks do not reach to other hardware or other kinds."""
+        model = self.engine.families[family]
+        deviation = model.deviation(rows)
+        half = intervals.half_width(deviation, level)
+        hardware, kind = unlike(model, self.reach[family], rows)
+        strange = np.maximum(half, cautious(deviation, level))
+        return np.where(kind, np.maximum(strange, anywhere(level)), np.where(hardware, strange, half))
 
     @cached_property
     def scores(self) -> dict[str, Scores]:

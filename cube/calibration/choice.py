@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import product
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,9 +17,9 @@ __all__ = ["FLOORS", "LIMITS", "choices", "regret"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
-# quantiles of the accuracies and of the measured latencies of a pool; the first floor is none, the last limit too
-FLOORS = (0.0, 0.25, 0.5, 0.75)
-LIMITS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
+# quantiles of the accuracies and of the measured latencies of a pool's rows; no limit at all is one more
+FLOORS = (0.0, 0.2, 0.4, 0.6, 0.8, 0.9)
+LIMITS = (0.0, 0.125, 0.25, 0.375, 0.5, 0.625, 0.75, 0.875, 1.0)
 
 # difference of ln throughput below which two predictions are the same
 TIE = 1e-9
@@ -102,9 +103,6 @@ def _log_chance(predicted: Array, limit: float, deviation: Array | None) -> Arra
 
 
 def _scenarios(seconds: Array, accuracy: Array) -> Iterator[tuple[float, float]]:
-    floors = dict.fromkeys(np.quantile(np.unique(accuracy), FLOORS, method="nearest").tolist())
-    limits = np.quantile(seconds, LIMITS, method="nearest").tolist()
-    limits[-1] = np.inf
-    for floor in floors:
-        for limit in dict.fromkeys(limits):
-            yield floor, limit
+    floors = np.unique(np.quantile(accuracy, FLOORS, method="nearest")).tolist()
+    limits = np.unique(np.quantile(seconds, LIMITS, method="nearest")).tolist()
+    yield from product(floors, [*limits, np.inf])

@@ -231,12 +231,9 @@ def error_table(data: Measured) -> pl.DataFrame:
             # joules per input: watts × seconds; the batch cancels
             lines += _lines(data, "energy", scheme, found.power + found.seconds, data.power + data.seconds)
     place, values = interval_given(data)
+    given = np.where(_flow(data), np.nan, strict.seconds)
+    given[place] = values
     if len(place):
-        given = strict.seconds.copy()
-        given[data.rows.hardware >= 0] = np.where(
-            _flow(data)[data.rows.hardware >= 0], np.nan, given[data.rows.hardware >= 0]
-        )
-        given[place] = values
         lines += _lines(data, "throughput", GIVEN, given, data.seconds)
     lines += _choice_lines(data, PUBLISHED, baseline)
     lines += _choice_lines(data, STRICT, strict.seconds)

@@ -11,7 +11,7 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["MINIMUM_NETWORKS", "Intervals", "Scores", "pooled"]
+__all__ = ["MINIMUM_NETWORKS", "Intervals", "Scores", "anywhere", "cautious", "pooled"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -19,8 +19,10 @@ Array = np.ndarray[Any, np.dtype[Any]]
 MINIMUM_NETWORKS = 4
 # a deviation up to this quantile of those of the networks left out is usual
 USUAL = 0.9
-# with errors of no family at hand, the model's own deviation is taken this many times
+# where no error of a left-out network says how sure the model is, its own deviation is taken this many times
 CAUTION = 2.0
+# an efficiency that was never exercised lies between this and one
+LEAST_EFFICIENCY = 1e-3
 # an error of nothing, so that one may divide by it
 SMALLEST = 1e-12
 
@@ -54,8 +56,7 @@ class Scores:
         quantile of their errors; rows of which it is less sure get a width in proportion.
         """
         if not len(self.error):
-            result: Array = CAUTION * NormalDist().inv_cdf(0.5 + level / 2) * deviation
-            return result
+            return cautious(deviation, level)
         return quantile(self.relative, self.weight, level) * self.stretch(deviation)
 
     @property
@@ -102,7 +103,8 @@ class Intervals:
     The errors of K networks bound those of one more at levels up to K / (K + 1) (conformal prediction with networks as
     the exchangeable units). For a higher level the quantile there is multiplied by how far errors exceed it: each
     network against the other networks of its family, over all families. That a quantile of few networks is itself
-    uncertain is part of these multiples. A family of fewer than four networks takes the errors of all.
+    uncertain is part of these multiples. A family of fewer than four networks takes the errors of all. What is unlike
+    every network left out (`cautious`, `anywhere`) is for the caller to tell.
     """
 
     own: Scores
@@ -131,6 +133,17 @@ class Intervals:
         known = [one for one in (self.own, *self.others) if one.networks >= MINIMUM_NETWORKS]
         ratios, weights = zip(*(one.tail(self.reach) for one in known), strict=True)
         return quantile(np.concatenate(ratios), np.concatenate(weights), level)
+
+
+def cautious(deviation: Array, level: float) -> Array:
+    """Give the half-width of what is unlike all that was left out, so that no error tells how sure the model is."""
+    result: Array = CAUTION * NormalDist().inv_cdf(0.5 + level / 2) * deviation
+    return result
+
+
+def anywhere(level: float) -> float:
+    """Give the half-width of a factor of which only the range is known, each magnitude as likely."""
+    return -level * float(np.log(LEAST_EFFICIENCY)) / 2
 
 
 def quantile(values: Array, weight: Array, level: float) -> float:

@@ -16,9 +16,10 @@ from roofcube.quality import WATTS_RANGE_FACTOR
 if TYPE_CHECKING:
     from roofcube.calibration.engine import Engine
     from roofcube.calibration.facts import Hardware, Network, Rows
+    from roofcube.calibration.family import FamilyModel
     from roofcube.calibration.measured import Measured
 
-__all__ = ["Reach", "reaches", "statuses", "trust_table"]
+__all__ = ["Reach", "reaches", "statuses", "trust_table", "unlike"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -55,6 +56,13 @@ def reaches(data: Measured) -> dict[str, Reach]:
             topologies=frozenset(rows.net("topology").tolist()),
         )
     return found
+
+
+def unlike(model: FamilyModel, reach: Reach, rows: Rows) -> tuple[Array, Array]:
+    """Tell which rows are of hardware, and which of a kind of network, that no row of the family has."""
+    dense = rows.net("dense_ops") / rows.net("ops")
+    kind: Array = ((dense > 0.5) & (not reach.dense)) | ((dense < 0.5) & (not reach.convolution))
+    return ~np.isin(rows.hardware, model.groups), kind
 
 
 def statuses(engine: Engine, reach: dict[str, Reach], rows: Rows, flow: Array) -> tuple[pl.Series, pl.Series]:

@@ -106,6 +106,28 @@ def test_extrapolation_is_named_and_widens(rows):
     assert outside["high"] / outside["low"] > 2.0 * inside["high"] / inside["low"]
 
 
+@pytest.mark.parametrize("platform", ["NCS2", "TX2", "U96-A53"])
+@pytest.mark.parametrize("dense", [True, False])
+def test_intervals_hold_networks_of_a_kind_that_was_not_measured(rows, platform, dense):
+    here = rows.filter(pl.col("platform") == platform)
+    of_kind = (pl.col("topology") == "MLP") == dense
+    # errors on many networks of one kind say nothing of the other kind
+    found = rc.calibrate(here.filter(of_kind)).predict(here.filter(~of_kind))
+    assert found.select(pl.col(RATE).is_between("low", "high").mean()).item() > 0.9
+    assert (found["high"] / found["low"]).min() >= 1e3**0.9 * (1 - 1e-12)
+
+
+@pytest.mark.parametrize(
+    "unseen",
+    [{"platform": "TX2", "precision": "FP32"}, {"platform": "TX2", "mode": "maxn"}, {"platform": "ZCU104-DPU"},
+     {"platform": "ZCU104-BISMO", "precision": "INT4"}],
+)  # fmt: skip
+def test_intervals_hold_rows_of_hardware_that_was_not_measured(rows, unseen):
+    out = pl.all_horizontal(*(pl.col(name) == value for name, value in unseen.items()))
+    found = rc.calibrate(rows.filter(~out)).predict(rows.filter(out))
+    assert found.select(pl.col(RATE).is_between("low", "high").mean()).item() > 0.9
+
+
 def test_a_mode_that_was_not_measured_is_predicted_from_its_sisters(rows):
     seen = rows.filter(pl.col("platform") == "TX2", pl.col("mode") != "maxq")
     new = rows.filter(pl.col("platform") == "TX2", pl.col("mode") == "maxq")
