@@ -12,6 +12,7 @@ from roofcube.errors import RoofcubeError
 
 if TYPE_CHECKING:
     import polars as pl
+    import xarray as xr
 
 __all__ = ["main"]
 
@@ -114,12 +115,13 @@ def sweep(spec: Path, output: Path) -> None:
 @click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="Write all findings to this CSV.")
 @click.option("--all", "everything", is_flag=True, help="Print every finding, not a summary by rule.")
 @click.option("--strict", is_flag=True, help="Exit with 1 when there is any finding.")
-def check(rows: Path, output: Path | None, everything: bool, strict: bool) -> None:
+@click.option("--platforms", type=EXISTING, help="TOML with platforms of your own, beside the embedded ones.")
+def check(rows: Path, output: Path | None, everything: bool, strict: bool, platforms: Path | None) -> None:
     """Put the measurements of a CSV through the physics gate."""
     import roofcube
 
     measurements = roofcube.read_measurements(rows)
-    findings = roofcube.check(measurements)
+    findings = roofcube.check(measurements, inputs=None if platforms is None else _with_embedded(platforms))
     click.echo(f"{rows}: {measurements.height} rows, {findings.height} findings")
     if findings.height:
         click.echo(_table(findings if everything else _by_rule(findings)))
@@ -127,6 +129,13 @@ def check(rows: Path, output: Path | None, everything: bool, strict: bool) -> No
         findings.write_csv(output)
         click.echo(output)
     sys.exit(1 if strict and findings.height else 0)
+
+
+def _with_embedded(platforms: Path) -> xr.Dataset:
+    import roofcube
+
+    names = roofcube.datasets.load_platforms()["platform"].unique(maintain_order=True).to_list()
+    return roofcube.inputs(platforms=[*names, roofcube.read_platforms(platforms)])
 
 
 @main.command()

@@ -89,7 +89,8 @@ def check(
     check_kind("measurements", measurements, pl.DataFrame, do="read a file with `roofcube.read_measurements`")
     table = _with_references(_whole(measurements).with_row_index("row"), inputs)
     parts = [_broken(table, rule) for rule in _rules(table)]
-    parts += [_unknown_labels(table), _not_offered(table), _missing_values(table, measurements.columns)]
+    parts += [_unknown_labels(table), _not_offered(table), _of_another_task(table)]
+    parts.append(_missing_values(table, measurements.columns))
     if traces is not None:
         parts += [rule(traces) for rule in (_impossible_volts, _stuck_samples)]
         parts.append(_maximum_as_power(table, traces))
@@ -390,6 +391,19 @@ def _not_offered(table: pl.DataFrame) -> pl.DataFrame:
         texts = {"finding": findings, "action": actions}
         parts.append(lines.with_columns(pl.Series(name, text, dtype=pl.String) for name, text in texts.items()))
     return pl.concat(parts)
+
+
+def _of_another_task(table: pl.DataFrame) -> pl.DataFrame:
+    """Find rows whose task is not the one that their network is known for; labels are joined without the task."""
+    tasks = dict(datasets.load_topologies().select("topology", "task").iter_rows())
+    rows = _no_numbers(table.filter(pl.col("task") != pl.col("topology").replace_strict(tasks, default=None)))
+    findings, actions = [], []
+    for topology, task in rows.select("topology", "task").iter_rows():
+        findings.append(f"topology {topology!r} is known for task {tasks[topology]!r}, not {task!r}")
+        actions.append(f"give task {tasks[topology]!r}, or name your network otherwise")
+    lines = _lines(rows, "measurements", "unknown_label", "task", "", "")
+    texts = {"finding": findings, "action": actions}
+    return lines.with_columns(pl.Series(name, text, dtype=pl.String) for name, text in texts.items())
 
 
 def _closest(column: str, label: object) -> str:

@@ -170,6 +170,20 @@ def test_check_prints_findings_by_rule_and_writes_them_all(run, tmp_path):
     assert run("check", "rows.csv", "--strict").exit_code == 1
 
 
+def test_check_knows_platforms_of_the_users_beside_the_embedded_ones(run, tmp_path):
+    rows = rc.datasets.load_measurements("cifar10").filter(pl.col("platform") == "NCS2")
+    mine = rows.head(1).with_columns(platform=pl.lit("MyNPU"))
+    pl.concat([rows, mine]).write_csv(tmp_path / "rows.csv")
+    (tmp_path / "mine.toml").write_text(
+        '[[platform]]\nplatform = "MyNPU"\ndevice_class = "NPU"\nprecision = "FP16"\n'
+        "peak_compute_op_per_s = 2e12\nmemory_bandwidth_b_per_s = 1e10\n"
+    )
+    assert "unknown_label" in run("check", "rows.csv", "--all").output
+    result = run("check", "rows.csv", "--all", "--platforms", "mine.toml")
+    assert result.exit_code == 0, result.output
+    assert "unknown_label" not in result.output
+
+
 def test_check_of_a_broken_table_is_one_message(run, tmp_path):
     rows = rc.datasets.load_measurements("cifar10").with_columns(pl.col("batch").cast(pl.String).replace("1", "one"))
     rows.write_csv(tmp_path / "rows.csv")

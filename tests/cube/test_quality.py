@@ -135,6 +135,14 @@ def test_a_mode_or_precision_that_the_platform_does_not_have_is_a_finding():
     assert of("unknown_label", rc.check(rc.datasets.load_measurements())).height == 0
 
 
+def test_a_task_that_is_not_the_networks_is_a_finding():
+    strange = ROWS.filter(pl.col("topology") == "CNV").head(2).with_columns(task=pl.Series(["cifar10", "cifar-10"]))
+    found = of("unknown_label", rc.check(strange))
+    assert found["row"].to_list() == [1]
+    assert found["finding"].item() == "topology 'CNV' is known for task 'cifar10', not 'cifar-10'"
+    assert "'cifar10'" in found["action"].item()
+
+
 def test_unknown_labels_are_findings():
     strange = ROWS.head(2).with_columns(platform=pl.Series(["NCS2", "Abacus"]))
     found = of("unknown_label", rc.check(strange))
