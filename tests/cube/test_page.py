@@ -130,7 +130,12 @@ def test_errors_in_the_page_follow_from_the_rows(calibration):
     inside = found.rows["measured"].is_between(found.rows["low"], found.rows["high"]).mean()
     covered = found.coverage.filter(family="all", level_percent=90.0)["rows_covered_percent"].item()
     assert 100 * inside == pytest.approx(covered, abs=0.11)
-    assert len(trust_tables.by_scheme(found).rows) <= 12
+    table = trust_tables.by_scheme(found)
+    assert len(table.rows) <= 12
+    for pool in ("within platforms", "across platforms"):
+        choice = trust_tables.error_of(found, trust_tables.STRICT, pool, "choice")
+        for figure in ("regret_percent", "latency_missed_percent"):
+            assert f"{choice[figure]:.3g} %" in table.note
 
 
 def test_calibration_section_says_which_predictions_it_draws(subject, calibration, monkeypatch):
