@@ -20,9 +20,10 @@ if TYPE_CHECKING:
     from roofcube.sweep.lazy import Sweep
     from roofcube.sweep.limits import Where
 
-__all__ = ["counted", "edges_of", "histogram"]
+__all__ = ["counted", "histogram"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
+BINS = 50
 COUNT = {"units": "1", "long_name": "number of points"}
 
 
@@ -41,22 +42,31 @@ def counted(sweep: Sweep, where: Where, per: Sequence[str], by: str | None) -> x
     return kept_labels(_dataset(sweep, per, ("reason",), spread, {"reason": list(meanings)}), found, per)
 
 
-def histogram(sweep: Sweep, variable: str, bins: int | Sequence[float], where: Where, per: Sequence[str]) -> xr.Dataset:
-    """Count the points of each group by the value of a variable."""
-    edges = edges_of(sweep, variable, bins, where)
+def histogram(
+    sweep: Sweep, variable: str, bins: int | Sequence[float] | None, where: Where, per: Sequence[str]
+) -> xr.Dataset:
+    """Count the points of each group by the value of a variable; a flag has a bin for each meaning."""
+    edges = _edges_of(sweep, variable, bins, where)
     check_cells(sweep, per, len(edges))
     found = asked(sweep.whole, sweep.model.outputs, where, per=per, also=[variable])
     counts = sweep._engine.histogram(found.query, variable, edges)
     spread = over_groups(sweep, found, per, counts, 0).astype(np.int64)
     described = points.attributes_of(sweep.model, variable)
-    coords = {"bin_low": ("bin", edges[:-1], described), "bin_high": ("bin", edges[1:], described)}
+    coords: dict[str, Any] = {"bin_low": ("bin", edges[:-1], described), "bin_high": ("bin", edges[1:], described)}
+    if bins is None and variable in FLAGS:
+        coords["meaning"] = ("bin", list(FLAGS[variable]))
     made = _dataset(sweep, per, ("bin",), spread, coords).assign_attrs(variable=variable)
     return kept_labels(made, found, per)
 
 
-def edges_of(sweep: Sweep, variable: str, bins: int | Sequence[float], where: Where) -> Array:
+def _edges_of(sweep: Sweep, variable: str, bins: int | Sequence[float] | None, where: Where) -> Array:
     """Give the edges of bins in the dtype of the sweep, where every comparison is made."""
     kind = np.dtype(sweep.dtype)
+    if bins is None and variable in FLAGS:
+        # flags are consecutive whole numbers
+        flags = list(FLAGS[variable].values())
+        return np.arange(flags[0] - 0.5, flags[-1] + 1.0, dtype=kind)
+    bins = BINS if bins is None else bins
     if isinstance(bins, int | np.integer) and not isinstance(bins, bool):
         if bins < 1:
             msg = f"`bins`: expected 1 or more, got {bins}; give a number of bins or their edges"

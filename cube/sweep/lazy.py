@@ -221,7 +221,7 @@ class Sweep:
         self,
         variable: str,
         *,
-        bins: int | Sequence[float] = 50,
+        bins: int | Sequence[float] | None = None,
         where: Mapping[str, Any] | None = None,
         per: Names = None,
     ) -> xr.Dataset:
@@ -230,16 +230,17 @@ class Sweep:
         Parameters
         ----------
         variable : str
-        bins : int or edges
+        bins : int or edges, optional
             A number of equal bins over the finite values, or their edges, ascending; each bin includes its low edge,
-            the last one both. Edges are rounded to the dtype of the sweep.
+            the last one both. Edges are rounded to the dtype of the sweep. Default: 50, of a flag (`bound`,
+            `infeasible`) one for each of its meanings.
         where, per
             As in `best`.
 
         Returns
         -------
         Dataset
-            `count` over `per` and `bin`, with coords `bin_low` and `bin_high`.
+            `count` over `per` and `bin`, with coords `bin_low` and `bin_high`, of a flag also `meaning`.
         """
         from roofcube.sweep import counts
 

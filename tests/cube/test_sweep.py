@@ -142,6 +142,14 @@ def test_histogram_counts_every_finite_value(space):
     assert histogram["bin_low"].attrs["units"] == "s"
 
 
+@pytest.mark.parametrize("flag", ["bound", "infeasible"])
+def test_a_histogram_of_a_flag_has_a_bin_for_each_meaning(space, flag):
+    sweep = rc.Sweep(space)
+    histogram, count = sweep.histogram(flag), sweep.count(by=flag)
+    assert histogram["meaning"].values.tolist() == count["reason"].values.tolist()
+    np.testing.assert_array_equal(histogram["count"], count["count"])
+
+
 def test_crossover_names_every_change():
     inputs = rc.inputs("cifar10", topologies="CNV", pruning=100)
     found = rc.Sweep(inputs, assumptions=rc.BOUND).crossover("predicted_throughput", along="batch")
