@@ -370,9 +370,7 @@ def _unknown_labels(table: pl.DataFrame) -> pl.DataFrame:
     columns = rows["unknown"].str.split(" ").list.first().replace("pruning", "pruning_percent")
     mend = "correct the label, or give the platform or network in `inputs`"
     actions = [mend + _closest(column, rows[column][place]) for place, column in enumerate(columns)]
-    return _lines(rows, "measurements", "unknown_label", "", "", mend).with_columns(
-        finding=rows["unknown"], column=columns, action=pl.Series(actions, dtype=pl.String)
-    )
+    return _mislabelled(rows, "", rows["unknown"].to_list(), actions).with_columns(column=columns)
 
 
 def _not_offered(table: pl.DataFrame) -> pl.DataFrame:
@@ -387,9 +385,7 @@ def _not_offered(table: pl.DataFrame) -> pl.DataFrame:
             findings.append(f"platform {platform!r} has no {column} {label!r}")
             names = offered.get(platform)
             actions.append(f"give {' or '.join(map(repr, names))}" if names else f"give a {column} that it has")
-        lines = _lines(rows, "measurements", "unknown_label", column, "", "")
-        texts = {"finding": findings, "action": actions}
-        parts.append(lines.with_columns(pl.Series(name, text, dtype=pl.String) for name, text in texts.items()))
+        parts.append(_mislabelled(rows, column, findings, actions))
     return pl.concat(parts)
 
 
@@ -401,7 +397,11 @@ def _of_another_task(table: pl.DataFrame) -> pl.DataFrame:
     for topology, task in rows.select("topology", "task").iter_rows():
         findings.append(f"topology {topology!r} is known for task {tasks[topology]!r}, not {task!r}")
         actions.append(f"give task {tasks[topology]!r}, or name your network otherwise")
-    lines = _lines(rows, "measurements", "unknown_label", "task", "", "")
+    return _mislabelled(rows, "task", findings, actions)
+
+
+def _mislabelled(rows: pl.DataFrame, column: str, findings: list[str], actions: list[str]) -> pl.DataFrame:
+    lines = _lines(rows, "measurements", "unknown_label", column, "", "")
     texts = {"finding": findings, "action": actions}
     return lines.with_columns(pl.Series(name, text, dtype=pl.String) for name, text in texts.items())
 
