@@ -20,13 +20,13 @@ import numpy as np
 
 from roofcube.errors import InvalidDataError, MemoryLimitError, check_installed
 from roofcube.kernels.expression import leaves
-from roofcube.kernels.query import Query
-from roofcube.kernels.space import Space, fold
 from roofcube.kernels.stream import in_order
-from roofcube.kernels.tiles import Tiling, evaluate_tiles
+from roofcube.kernels.tiles import Tiling
 from roofcube.model import RESULTS
 from roofcube.options import memory_limit, progress_bar, thread_count
+from roofcube.sweep import chunk_files
 from roofcube.sweep.limits import FLAGS
+from roofcube.sweep.parts import Part
 from roofcube.sweep.points import attributes_of
 
 if TYPE_CHECKING:
@@ -149,6 +149,7 @@ def _create(sweep: Sweep, beside: Path, key: str) -> None:
             chunks=_chunk(sizes),
             dtype=_kind(sweep, name),
             fill_value=0,
+            compressors=zarr.codecs.ZstdCodec(level=chunk_files.LEVEL),
             dimension_names=dims,
             attributes=_plain(attributes_of(sweep.model, name)),
         )
@@ -168,19 +169,18 @@ def _chunk(sizes: tuple[int, ...]) -> tuple[int, ...]:
 
 
 def _write(sweep: Sweep, beside: Path, journal: Path) -> None:
-    import zarr
-
-    group = zarr.open_group(beside, mode="r+")
     done = _journalled(journal)
     journal.write_text("".join(f"{number} {tile}\n" for number, tile in sorted(done)), "utf-8")  # without a torn line
     parts = _parts(sweep)
     jobs = [
-        (number, tile) for number, part in enumerate(parts) for tile in range(part.tiles) if (number, tile) not in done
+        (number, tile) for number, part in enumerate(parts) for tile in range(len(part)) if (number, tile) not in done
     ]
-    total = sum(part.tiles for part in parts)
+    for number in {number for number, _ in jobs}:
+        parts[number].prepare()
+    total = sum(map(len, parts))
     with progress_bar(total, "writing") as bar, journal.open("a", encoding="utf-8") as lines:
         bar.update(total - len(jobs))
-        for number, tile in in_order(partial(_write_tile, group, parts), jobs, threads=thread_count()):
+        for number, tile in in_order(partial(_write_tile, beside, parts), jobs, threads=thread_count()):
             lines.write(f"{number} {tile}\n")
             lines.flush()
             bar.update(1)
@@ -193,45 +193,23 @@ def _journalled(journal: Path) -> set[tuple[int, int]]:
     return {(int(number), int(tile)) for number, tile in (line.split() for line in lines)}
 
 
-class Part:
-    """Results over the same dims, written tile by tile."""
-
-    def __init__(self, space: Space, outputs: dict[str, Any]) -> None:
-        self.query = Query(space, outputs, 0, (), ())
-        self.tiling = Tiling(space.sizes, CHUNK_POINTS)
-        self.tiles = len(self.tiling)
-
-    def values(self, tile: int) -> tuple[tuple[slice, ...], dict[str, Array]]:
-        """Evaluate one tile, in pieces that stay in cache."""
-        slices = self.tiling.slices(tile)
-        space = self.query.space
-        cut = space.take({axis: np.arange(s.start, s.stop) for axis, s in zip(space.axes, slices, strict=True)})
-        query = Query(cut, self.query.outputs, 0, (), ())
-        inner = Tiling(cut.sizes)
-        pieces = list(evaluate_tiles(query, inner, range(len(inner))))
-        return slices, {
-            name: np.concatenate([piece.values[name].ravel() for piece in pieces]).reshape(cut.sizes)
-            for name in query.outputs
-        }
-
-
 def _parts(sweep: Sweep) -> list[Part]:
     by_dims: dict[tuple[str, ...], list[str]] = {}
     for name, dims in result_dims(sweep).items():
         by_dims.setdefault(dims, []).append(name)
-    parts = []
-    for dims, names in by_dims.items():
-        space, outputs = fold(sweep.whole, {name: sweep.model.outputs[name] for name in names})
-        parts.append(Part(space.reordered(dims), outputs))
-    return parts
+    kinds = {name: _kind(sweep, name) for name in result_dims(sweep)}
+    return [
+        Part(sweep.whole, {name: sweep.model.outputs[name] for name in names}, dims, kinds, CHUNK_POINTS)
+        for dims, names in by_dims.items()
+    ]
 
 
-def _write_tile(group: Any, parts: list[Part], job: tuple[int, int]) -> tuple[int, int]:
+def _write_tile(store: Path, parts: list[Part], job: tuple[int, int]) -> tuple[int, int]:
     number, tile = job
-    slices, values = parts[number].values(tile)
-    for name, array in values.items():
-        target = group[name]
-        target[slices if slices else ...] = array.astype(target.dtype)
+    chunk = _chunk(parts[number].tiling.sizes)
+    with parts[number].tile(tile) as (slices, values):
+        for name, array in values.items():
+            chunk_files.write(store / name, chunk_files.key(slices, chunk), chunk_files.encoded(array, chunk))
     return job
 
 

@@ -11,6 +11,7 @@ import pytest
 
 import roofcube as rc
 from roofcube.errors import InvalidDataError
+from roofcube.kernels import fill
 from roofcube.sweep import storing
 
 pytest.importorskip("zarr")
@@ -35,15 +36,23 @@ def test_a_store_equals_the_cube(sweep, tmp_path, monkeypatch):
     assert [path.name for path in tmp_path.iterdir()] == ["cube.zarr"]
 
 
+def test_a_store_filled_by_kernels_equals_the_cube(tmp_path, monkeypatch):
+    monkeypatch.setattr(storing, "CHUNK_POINTS", 5000)
+    monkeypatch.setattr(fill, "COMPILED_POINTS", 20_000)
+    sweep = rc.Sweep(rc.inputs("cifar10", batch=np.arange(1, 90)))
+    with rc.set_options(threads=2):
+        assert_same(sweep.to_zarr(tmp_path / "cube.zarr"), sweep)
+
+
 def test_an_interruption_leaves_nothing_that_looks_whole_and_is_continued(sweep, tmp_path, monkeypatch):
     monkeypatch.setattr(storing, "CHUNK_POINTS", 17)
     real, written = storing._write_tile, []
 
-    def interrupted(group, parts, job):
+    def interrupted(store, parts, job):
         if len(written) == 20:
             raise KeyboardInterrupt
         written.append(job)
-        return real(group, parts, job)
+        return real(store, parts, job)
 
     monkeypatch.setattr(storing, "_write_tile", interrupted)
     with rc.set_options(threads=1), pytest.raises(KeyboardInterrupt):
@@ -51,7 +60,7 @@ def test_an_interruption_leaves_nothing_that_looks_whole_and_is_continued(sweep,
     assert not (tmp_path / "cube.zarr").exists()
     again = []
     monkeypatch.setattr(
-        storing, "_write_tile", lambda group, parts, job: (again.append(job), real(group, parts, job))[1]
+        storing, "_write_tile", lambda store, parts, job: (again.append(job), real(store, parts, job))[1]
     )
     assert_same(sweep.to_zarr(tmp_path / "cube.zarr"), sweep)
     assert not set(again) & set(written)
