@@ -84,7 +84,7 @@ def to_zarr(sweep: Sweep, path: Any) -> xr.Dataset:
     check_installed("to_zarr", "zarr", "scale")
     import xarray as xr
 
-    target = Path(path)
+    target = _checked(Path(path))
     beside = target.with_name(f"{target.name}.partial")
     key = _fingerprint(sweep)
     if target.exists():
@@ -106,6 +106,17 @@ def to_zarr(sweep: Sweep, path: Any) -> xr.Dataset:
     _synced(target.parent)
     journal.unlink(missing_ok=True)
     return xr.open_dataset(target, engine="zarr", consolidated=False)
+
+
+def _checked(path: Path) -> Path:
+    """Raise unless the name says that it is a Zarr store: readers go by the suffix."""
+    if path.suffix == ".zarr":
+        return path
+    do = f"use {path.with_suffix('.zarr').name!r}" if path.name else "give the store a name"
+    if path.suffix == ".nc":
+        do += f", or `roofcube.save(sweep.compute(), {path.name!r})` for NetCDF"
+    msg = f"`path`: expected a name ending in .zarr, got {path.name!r} with the suffix {path.suffix!r}; {do}"
+    raise InvalidDataError(msg)
 
 
 def _fingerprint(sweep: Sweep) -> str:

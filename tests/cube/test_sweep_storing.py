@@ -78,6 +78,25 @@ def test_another_store_is_never_overwritten(sweep, tmp_path):
         sweep.to_zarr(tmp_path / "cube.zarr")
 
 
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        (
+            "x.nc",
+            r"got 'x\.nc' with the suffix '\.nc'; use 'x\.zarr', or `roofcube\.save\(sweep\.compute\(\), 'x\.nc'\)`",
+        ),
+        ("x.zip", r"with the suffix '\.zip'; use 'x\.zarr'$"),
+        ("x", r"with the suffix ''; use 'x\.zarr'$"),
+    ],
+)
+def test_another_suffix_is_refused(sweep, tmp_path, name, message):
+    with pytest.raises(InvalidDataError, match=message):
+        sweep.to_zarr(tmp_path / name)
+    with pytest.raises(InvalidDataError, match="give the store a name"):
+        sweep.to_zarr("")
+    assert not list(tmp_path.iterdir())
+
+
 def test_what_another_sweep_left_is_not_continued(sweep, tmp_path, monkeypatch):
     monkeypatch.setattr(storing, "_write_tile", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
     with pytest.raises(KeyboardInterrupt):
