@@ -1,7 +1,7 @@
 """Store a whole sweep: in memory below the limit, or as a Zarr store that an interruption cannot spoil.
 
-A store is written beside its final name, with a journal of the tiles that are whole, and renamed when it is complete:
-what bears the final name is complete, and what an interruption left is continued by the same call.
+A store is written beside its final name, with a journal of the tiles that are whole and their checksums, and renamed
+when it is complete: what bears the final name is complete, and what an interruption left is continued by the same call.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from roofcube import checksums
 from roofcube.errors import InvalidDataError, MemoryLimitError, check_installed
 from roofcube.kernels.expression import leaves
 from roofcube.kernels.stream import in_order
@@ -30,6 +31,8 @@ from roofcube.sweep.parts import Part
 from roofcube.sweep.points import attributes_of
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import xarray as xr
 
     from roofcube.sweep.lazy import Sweep
@@ -37,6 +40,9 @@ if TYPE_CHECKING:
 __all__ = ["compute", "result_dims", "stored_bytes", "to_zarr"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
+Job = tuple[int, int]  # number of a part, and of its tile
+Digests = tuple[str, ...]  # of a tile's chunks, in the order of the part's results
+NO_FILE = "-"
 CHUNK_POINTS = 1 << 21  # points of a chunk: 8 MB in f4, which compresses and reads well
 
 
@@ -82,8 +88,6 @@ def compute(sweep: Sweep) -> xr.Dataset:
 def to_zarr(sweep: Sweep, path: Any) -> xr.Dataset:
     """Write the cube tile by tile, or go on where an interruption left it."""
     check_installed("to_zarr", "zarr", "scale")
-    import xarray as xr
-
     target = _checked(Path(path))
     beside = target.with_name(f"{target.name}.partial")
     key = _fingerprint(sweep)
@@ -94,7 +98,7 @@ def to_zarr(sweep: Sweep, path: Any) -> xr.Dataset:
                 "remove it or choose another path"
             )
             raise InvalidDataError(msg)
-        return xr.open_dataset(target, engine="zarr", consolidated=False)
+        return _opened(target)
     if beside.exists() and _key_of(beside) != key:
         shutil.rmtree(beside)
     journal = target.with_name(f"{target.name}.journal")
@@ -105,7 +109,7 @@ def to_zarr(sweep: Sweep, path: Any) -> xr.Dataset:
     beside.rename(target)
     _synced(target.parent)
     journal.unlink(missing_ok=True)
-    return xr.open_dataset(target, engine="zarr", consolidated=False)
+    return _opened(target)
 
 
 def _checked(path: Path) -> Path:
@@ -117,6 +121,14 @@ def _checked(path: Path) -> Path:
         do += f", or `roofcube.save(sweep.compute(), {path.name!r})` for NetCDF"
     msg = f"`path`: expected a name ending in .zarr, got {path.name!r} with the suffix {path.suffix!r}; {do}"
     raise InvalidDataError(msg)
+
+
+def _opened(store: Path) -> xr.Dataset:
+    import xarray as xr
+
+    cube = xr.open_dataset(store, engine="zarr", consolidated=False)
+    cube.attrs = {name: value for name, value in cube.attrs.items() if name not in checksums.OF_ONE_STORE}
+    return cube
 
 
 def _fingerprint(sweep: Sweep) -> str:
@@ -135,7 +147,7 @@ def _key_of(store: Path) -> str | None:
     """Read the fingerprint of a store; None where there is none."""
     try:
         attributes = json.loads((store / "zarr.json").read_text("utf-8"))["attributes"]
-        return str(attributes["roofcube_sweep"])
+        return str(attributes[checksums.SWEEP])
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
@@ -164,7 +176,7 @@ def _create(sweep: Sweep, beside: Path, key: str) -> None:
             dimension_names=dims,
             attributes=_plain(attributes_of(sweep.model, name)),
         )
-    group.attrs["roofcube_sweep"] = key
+    group.attrs[checksums.SWEEP] = key
     draft.rename(beside)
 
 
@@ -180,9 +192,9 @@ def _chunk(sizes: tuple[int, ...]) -> tuple[int, ...]:
 
 
 def _write(sweep: Sweep, beside: Path, journal: Path) -> None:
-    done = _journalled(journal)
-    journal.write_text("".join(f"{number} {tile}\n" for number, tile in sorted(done)), "utf-8")  # without a torn line
     parts = _parts(sweep)
+    done = _journalled(journal, parts)
+    journal.write_text("".join(_line(*one) for one in sorted(done.items())), "utf-8")  # without a torn line
     jobs = [
         (number, tile) for number, part in enumerate(parts) for tile in range(len(part)) if (number, tile) not in done
     ]
@@ -191,17 +203,39 @@ def _write(sweep: Sweep, beside: Path, journal: Path) -> None:
     total = sum(map(len, parts))
     with progress_bar(total, "writing") as bar, journal.open("a", encoding="utf-8") as lines:
         bar.update(total - len(jobs))
-        for number, tile in in_order(partial(_write_tile, beside, parts), jobs, threads=thread_count()):
-            lines.write(f"{number} {tile}\n")
+        for job, digests in in_order(partial(_write_tile, beside, parts), jobs, threads=thread_count()):
+            done[job] = digests
+            lines.write(_line(job, digests))
             lines.flush()
             bar.update(1)
+    checksums.write(beside, _chunk_digests(parts, done))
 
 
-def _journalled(journal: Path) -> set[tuple[int, int]]:
-    """Read the tiles that are whole; a last line cut off by a crash does not count."""
+def _line(job: Job, digests: Digests) -> str:
+    return " ".join([*map(str, job), *digests]) + "\n"
+
+
+def _journalled(journal: Path, parts: list[Part]) -> dict[Job, Digests]:
+    """Read the tiles that are whole, with their checksums; a last line cut off by a crash does not count."""
     text = journal.read_text("utf-8") if journal.exists() else ""
-    lines = text[: text.rfind("\n") + 1].splitlines()
-    return {(int(number), int(tile)) for number, tile in (line.split() for line in lines)}
+    found = {}
+    for line in text[: text.rfind("\n") + 1].splitlines():
+        number, tile, *digests = line.split()
+        if len(digests) == len(parts[int(number)].kinds):  # not of a version that kept no checksums
+            found[int(number), int(tile)] = tuple(digests)
+    return found
+
+
+def _chunk_digests(parts: list[Part], done: Mapping[Job, Digests]) -> dict[str, dict[str, str]]:
+    """Arrange checksums by variable and file; chunks of zeros have none."""
+    found: dict[str, dict[str, str]] = {name: {} for part in parts for name in part.kinds}
+    for (number, tile), digests in done.items():
+        tiling = parts[number].tiling
+        key = chunk_files.key(tiling.slices(tile), _chunk(tiling.sizes))
+        for name, digest in zip(parts[number].kinds, digests, strict=True):
+            if digest != NO_FILE:
+                found[name][key] = digest
+    return found
 
 
 def _parts(sweep: Sweep) -> list[Part]:
@@ -215,13 +249,16 @@ def _parts(sweep: Sweep) -> list[Part]:
     ]
 
 
-def _write_tile(store: Path, parts: list[Part], job: tuple[int, int]) -> tuple[int, int]:
+def _write_tile(store: Path, parts: list[Part], job: Job) -> tuple[Job, Digests]:
     number, tile = job
     chunk = _chunk(parts[number].tiling.sizes)
+    digests = []
     with parts[number].tile(tile) as (slices, values):
         for name, array in values.items():
-            chunk_files.write(store / name, chunk_files.key(slices, chunk), chunk_files.encoded(array, chunk))
-    return job
+            content = chunk_files.encoded(array, chunk)
+            chunk_files.write(store / name, chunk_files.key(slices, chunk), content)
+            digests.append(NO_FILE if content is None else checksums.digest(content))
+    return job, tuple(digests)
 
 
 def _synced(folder: Path) -> None:

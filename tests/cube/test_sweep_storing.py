@@ -132,3 +132,4 @@ def test_kill_9_neither_corrupts_nor_fools(tmp_path, monkeypatch):
     hardware = rc.hypothetical(peak_compute=np.geomspace(1e11, 1e14, 60), memory_bandwidth=np.geomspace(1e9, 1e12, 50))
     sweep = rc.Sweep(rc.inputs("cifar10", platforms=hardware, batch=[1, 2, 3]), assumptions=rc.BOUND)
     assert_same(sweep.to_zarr(path), sweep)
+    assert rc.verify(path)
