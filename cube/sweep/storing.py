@@ -132,8 +132,10 @@ def _opened(store: Path) -> xr.Dataset:
 
 
 def _fingerprint(sweep: Sweep) -> str:
-    """Name the content: graph, tables, dims, dtype."""
-    digest = hashlib.sha256(repr((sweep.dims, sweep.whole.sizes, sweep.dtype, CHUNK_POINTS)).encode())
+    """Name the content: graph, tables, dims, dtype, and how it is cut into files."""
+    digest = hashlib.sha256(
+        repr((sweep.dims, sweep.whole.sizes, sweep.dtype, CHUNK_POINTS, chunk_files.SEPARATOR)).encode()
+    )
     for name, node in sorted(sweep.model.outputs.items()):
         digest.update(f"{name}={node!r}".encode())
     for name, table in sorted(sweep.whole.tables.items()):
@@ -172,6 +174,7 @@ def _create(sweep: Sweep, beside: Path, key: str) -> None:
             chunks=_chunk(sizes),
             dtype=_kind(sweep, name),
             fill_value=0,
+            chunk_key_encoding={"name": "default", "separator": chunk_files.SEPARATOR},
             compressors=zarr.codecs.ZstdCodec(level=chunk_files.LEVEL),
             dimension_names=dims,
             attributes=_plain(attributes_of(sweep.model, name)),

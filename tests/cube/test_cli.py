@@ -203,7 +203,7 @@ def test_info_of_a_streamed_store_reads_no_values(run, monkeypatch):
     assert told.exit_code == 0, told.output
     assert "predicted_throughput (platform, mode, topology, pruning, precision) [1/s]" in told.output
     assert "content matches its checksum" in told.output
-    next(one for one in Path("a.zarr/predicted_latency/c").rglob("*") if one.is_file()).write_bytes(b"torn")
+    next(Path("a.zarr/predicted_latency").glob("c.*")).write_bytes(b"torn")
     told = run("info", "a.zarr")
     assert told.exit_code == 2
     assert "a.zarr: the content was altered (predicted_latency: not as Sweep.to_zarr wrote it)" in told.output
