@@ -1,8 +1,4 @@
-"""Checksums of Zarr stores that need not fit into memory: one for each variable, over its files; knows no zarr.
-
-A digest of a file is the same whether it is taken from what is about to be written or from what is on disk, so that a
-writer who goes on after an interruption reads nothing again, and `verify` needs no decompression.
-"""
+"""Checksums of Zarr stores that need not fit into memory: one for each variable, over its files; knows no zarr."""
 
 from __future__ import annotations
 
@@ -16,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-__all__ = ["FILES", "OF_ONE_STORE", "SWEEP", "altered", "digest", "recorded", "write"]
+__all__ = ["FILES", "OF_ONE_STORE", "SWEEP", "altered", "recorded", "write"]
 
 FILES = "roofcube_sha256_of_files"
 SWEEP = "roofcube_sweep"
@@ -25,23 +21,10 @@ METADATA = "zarr.json"  # of the store and, inside its folder, of each variable
 UNCHECKED = ("consolidated_metadata",)  # a copy of what is checked, that Zarr may add
 
 
-def digest(content: bytes) -> str:
-    """Give the checksum of what a file holds."""
-    return hashlib.sha256(content).hexdigest()
-
-
-def write(store: Path, known: Mapping[str, Mapping[str, str]]) -> None:
-    """Put the checksums of all variables into a store that is complete.
-
-    Parameters
-    ----------
-    store : Path
-    known : mapping of variable to mapping of file name to digest
-        Chunks whose digests are there already; only the other files are read.
-    """
-    variables = {folder.name: _combined(_chunks(folder, known.get(folder.name))) for folder in _folders(store)}
+def write(store: Path) -> None:
+    """Put the checksums of all variables into a store that is complete."""
     metadata = _metadata(store)
-    metadata["attributes"][FILES] = json.dumps({METADATA: _of_root(metadata), **variables})
+    metadata["attributes"][FILES] = json.dumps(_found(store))
     beside = store / f"{METADATA}.partial"
     beside.write_text(json.dumps(metadata, indent=2), "utf-8")
     beside.replace(store / METADATA)
@@ -72,25 +55,24 @@ def altered(store: Path) -> list[str]:
         expected = json.loads(recorded(store) or "")
     except ValueError:
         expected = {}
-    folders = _folders(store)
-    found = {METADATA: _of_root(_metadata(store))}
-    with progress_bar(len(folders), "checking") as bar:
-        for folder in folders:
-            found[folder.name] = _combined(_chunks(folder, None))
-            bar.update(1)
+    found = _found(store)
     return sorted(name for name in {*expected, *found} if expected.get(name) != found.get(name))
 
 
-def _folders(store: Path) -> list[Path]:
-    return sorted(path for path in store.iterdir() if path.is_dir())
+def _found(store: Path) -> dict[str, str]:
+    """Hash what is there."""
+    folders = sorted(path for path in store.iterdir() if path.is_dir())
+    found = {METADATA: _of_root(_metadata(store))}
+    with progress_bar(len(folders), "checksums") as bar:
+        for folder in folders:
+            found[folder.name] = _of_folder(folder)
+            bar.update(1)
+    return found
 
 
-def _chunks(folder: Path, known: Mapping[str, str] | None) -> dict[str, str]:
-    """Give the digest of every file of a variable."""
-    if known is not None:
-        return {**known, METADATA: _of_file(folder / METADATA)}
-    files = (path for path in folder.rglob("*") if path.is_file())
-    return {path.relative_to(folder).as_posix(): _of_file(path) for path in files}
+def _of_folder(folder: Path) -> str:
+    files = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()}
+    return _digest("".join(f"{name} {_of_file(files[name])}\n" for name in sorted(files)))
 
 
 def _of_file(path: Path) -> str:
@@ -98,8 +80,8 @@ def _of_file(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _combined(digests: Mapping[str, str]) -> str:
-    return digest("".join(f"{name} {one}\n" for name, one in sorted(digests.items())).encode())
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _metadata(store: Path) -> dict[str, Any]:
@@ -111,4 +93,4 @@ def _of_root(metadata: Mapping[str, Any]) -> str:
     """Hash what the store's own file says, but for the checksums in it."""
     attributes = {name: value for name, value in metadata["attributes"].items() if name != FILES}
     rest = {name: value for name, value in metadata.items() if name not in UNCHECKED}
-    return digest(json.dumps({**rest, "attributes": attributes}, sort_keys=True).encode())
+    return _digest(json.dumps({**rest, "attributes": attributes}, sort_keys=True))

@@ -1,7 +1,7 @@
 """Store a whole sweep: in memory below the limit, or as a Zarr store that an interruption cannot spoil.
 
-A store is written beside its final name, with a journal of the tiles that are whole and their checksums, and renamed
-when it is complete: what bears the final name is complete, and what an interruption left is continued by the same call.
+A store is written beside its final name, with a journal of the tiles that are whole, and renamed when it is complete:
+what bears the final name is complete, and what an interruption left is continued by the same call.
 """
 
 from __future__ import annotations
@@ -25,7 +25,6 @@ from roofcube.kernels.stream import in_order
 from roofcube.kernels.tiles import Tiling
 from roofcube.model import RESULTS
 from roofcube.options import memory_limit, progress_bar, thread_count
-from roofcube.sweep import chunk_files
 from roofcube.sweep.limits import FLAGS
 from roofcube.sweep.parts import Part
 from roofcube.sweep.points import attributes_of
@@ -41,9 +40,8 @@ __all__ = ["compute", "result_dims", "stored_bytes", "to_zarr"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 Job = tuple[int, int]  # number of a part, and of its tile
-Digests = tuple[str, ...]  # of a tile's chunks, in the order of the part's results
-NO_FILE = "-"
 CHUNK_POINTS = 1 << 21  # points of a chunk: 8 MB in f4, which compresses and reads well
+SEPARATOR = "."  # one folder for all chunks: making a folder for each index takes as long as compressing
 
 
 def result_dims(sweep: Sweep) -> dict[str, tuple[str, ...]]:
@@ -113,13 +111,13 @@ def to_zarr(sweep: Sweep, path: Any) -> xr.Dataset:
 
 
 def _checked(path: Path) -> Path:
-    """Raise unless the name says that it is a Zarr store: readers go by the suffix."""
-    if path.suffix == ".zarr":
+    """Raise where the suffix promises another format."""
+    if path.name and path.suffix in ("", ".zarr"):
         return path
     do = f"use {path.with_suffix('.zarr').name!r}" if path.name else "give the store a name"
     if path.suffix == ".nc":
         do += f", or `roofcube.save(sweep.compute(), {path.name!r})` for NetCDF"
-    msg = f"`path`: expected a name ending in .zarr, got {path.name!r} with the suffix {path.suffix!r}; {do}"
+    msg = f"`path`: expected a name ending in .zarr, got {path.name!r}; {do}"
     raise InvalidDataError(msg)
 
 
@@ -133,9 +131,7 @@ def _opened(store: Path) -> xr.Dataset:
 
 def _fingerprint(sweep: Sweep) -> str:
     """Name the content: graph, tables, dims, dtype, and how it is cut into files."""
-    digest = hashlib.sha256(
-        repr((sweep.dims, sweep.whole.sizes, sweep.dtype, CHUNK_POINTS, chunk_files.SEPARATOR)).encode()
-    )
+    digest = hashlib.sha256(repr((sweep.dims, sweep.whole.sizes, sweep.dtype, CHUNK_POINTS, SEPARATOR)).encode())
     for name, node in sorted(sweep.model.outputs.items()):
         digest.update(f"{name}={node!r}".encode())
     for name, table in sorted(sweep.whole.tables.items()):
@@ -174,8 +170,7 @@ def _create(sweep: Sweep, beside: Path, key: str) -> None:
             chunks=_chunk(sizes),
             dtype=_kind(sweep, name),
             fill_value=0,
-            chunk_key_encoding={"name": "default", "separator": chunk_files.SEPARATOR},
-            compressors=zarr.codecs.ZstdCodec(level=chunk_files.LEVEL),
+            chunk_key_encoding={"name": "default", "separator": SEPARATOR},
             dimension_names=dims,
             attributes=_plain(attributes_of(sweep.model, name)),
         )
@@ -195,50 +190,37 @@ def _chunk(sizes: tuple[int, ...]) -> tuple[int, ...]:
 
 
 def _write(sweep: Sweep, beside: Path, journal: Path) -> None:
+    import zarr
+
+    done = _journalled(journal)
+    journal.write_text("".join(f"{number} {tile}\n" for number, tile in sorted(done)), "utf-8")  # without a torn line
     parts = _parts(sweep)
-    done = _journalled(journal, parts)
-    journal.write_text("".join(_line(*one) for one in sorted(done.items())), "utf-8")  # without a torn line
     jobs = [
         (number, tile) for number, part in enumerate(parts) for tile in range(len(part)) if (number, tile) not in done
     ]
     for number in {number for number, _ in jobs}:
         parts[number].prepare()
     total = sum(map(len, parts))
-    with progress_bar(total, "writing") as bar, journal.open("a", encoding="utf-8") as lines:
+    # looking for chunks of nothing but zeros takes as long as compressing
+    with (
+        zarr.config.set({"array.write_empty_chunks": True}),
+        progress_bar(total, "writing") as bar,
+        journal.open("a", encoding="utf-8") as lines,
+    ):
+        arrays = dict(zarr.open_group(beside, mode="r+").arrays())
         bar.update(total - len(jobs))
-        for job, digests in in_order(partial(_write_tile, beside, parts), jobs, threads=thread_count()):
-            done[job] = digests
-            lines.write(_line(job, digests))
+        for number, tile in in_order(partial(_write_tile, arrays, parts), jobs, threads=thread_count()):
+            lines.write(f"{number} {tile}\n")
             lines.flush()
             bar.update(1)
-    checksums.write(beside, _chunk_digests(parts, done))
+    checksums.write(beside)
 
 
-def _line(job: Job, digests: Digests) -> str:
-    return " ".join([*map(str, job), *digests]) + "\n"
-
-
-def _journalled(journal: Path, parts: list[Part]) -> dict[Job, Digests]:
-    """Read the tiles that are whole, with their checksums; a last line cut off by a crash does not count."""
+def _journalled(journal: Path) -> set[Job]:
+    """Read the tiles that are whole; a last line cut off by a crash does not count."""
     text = journal.read_text("utf-8") if journal.exists() else ""
-    found = {}
-    for line in text[: text.rfind("\n") + 1].splitlines():
-        number, tile, *digests = line.split()
-        if len(digests) == len(parts[int(number)].kinds):  # not of a version that kept no checksums
-            found[int(number), int(tile)] = tuple(digests)
-    return found
-
-
-def _chunk_digests(parts: list[Part], done: Mapping[Job, Digests]) -> dict[str, dict[str, str]]:
-    """Arrange checksums by variable and file; chunks of zeros have none."""
-    found: dict[str, dict[str, str]] = {name: {} for part in parts for name in part.kinds}
-    for (number, tile), digests in done.items():
-        tiling = parts[number].tiling
-        key = chunk_files.key(tiling.slices(tile), _chunk(tiling.sizes))
-        for name, digest in zip(parts[number].kinds, digests, strict=True):
-            if digest != NO_FILE:
-                found[name][key] = digest
-    return found
+    lines = text[: text.rfind("\n") + 1].splitlines()
+    return {(int(number), int(tile)) for number, tile in (line.split() for line in lines)}
 
 
 def _parts(sweep: Sweep) -> list[Part]:
@@ -252,16 +234,12 @@ def _parts(sweep: Sweep) -> list[Part]:
     ]
 
 
-def _write_tile(store: Path, parts: list[Part], job: Job) -> tuple[Job, Digests]:
+def _write_tile(arrays: Mapping[str, Any], parts: list[Part], job: Job) -> Job:
     number, tile = job
-    chunk = _chunk(parts[number].tiling.sizes)
-    digests = []
     with parts[number].tile(tile) as (slices, values):
         for name, array in values.items():
-            content = chunk_files.encoded(array, chunk)
-            chunk_files.write(store / name, chunk_files.key(slices, chunk), content)
-            digests.append(NO_FILE if content is None else checksums.digest(content))
-    return job, tuple(digests)
+            arrays[name][slices or ...] = array
+    return job
 
 
 def _synced(folder: Path) -> None:

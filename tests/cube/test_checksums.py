@@ -120,16 +120,6 @@ def test_what_was_not_finished_never_looks_whole(sweep, tmp_path, monkeypatch, t
         rc.verify(tmp_path / "cube.zarr")
 
 
-def test_tiles_of_a_journal_without_checksums_are_written_again(sweep, path, tmp_path, monkeypatch):
-    interrupted(sweep, tmp_path, monkeypatch, 15)
-    journal = tmp_path / "again.zarr.journal"
-    lines = journal.read_text().splitlines()
-    assert len(lines) == 15
-    journal.write_text("".join(" ".join(line.split()[:2]) + "\n" for line in lines))
-    sweep.to_zarr(tmp_path / "again.zarr")
-    assert checksums.recorded(tmp_path / "again.zarr") == checksums.recorded(path)
-
-
 def test_what_is_made_from_a_store_does_not_carry_its_checksums(sweep, path, tmp_path):
     loaded = rc.load(path)
     assert checksums.FILES in loaded.attrs
