@@ -143,18 +143,19 @@ def _with_embedded(platforms: Path) -> xr.Dataset:
 def info(file: Path) -> None:
     """Tell what a cube FILE holds, and whether it is as it was saved."""
     import roofcube
+    from roofcube.store import opened
 
-    cube = roofcube.load(file)
-    click.echo(f"{file}: {_sizes(cube)}, {cube.nbytes / 1e6:.1f} MB in memory")
-    for name in ("title", "task", "assumptions", "counts"):
-        if name in cube.attrs:
-            click.echo(f"{name}: {cube.attrs[name]}")
-    for variable, array in cube.data_vars.items():
-        units = array.attrs.get("units", "")
-        click.echo(
-            f"  {variable} ({', '.join(map(str, array.dims))}) "
-            f"{f'[{units}] ' if units else ''}{array.attrs.get('long_name', '')}"
-        )
+    with opened(file) as cube:
+        click.echo(f"{file}: {_sizes(cube)}, {cube.nbytes / 1e6:.1f} MB in memory")
+        for name in ("title", "task", "assumptions", "counts"):
+            if name in cube.attrs:
+                click.echo(f"{name}: {cube.attrs[name]}")
+        for variable, array in cube.data_vars.items():
+            units = array.attrs.get("units", "")
+            click.echo(
+                f"  {variable} ({', '.join(map(str, array.dims))}) "
+                f"{f'[{units}] ' if units else ''}{array.attrs.get('long_name', '')}"
+            )
     roofcube.verify(file)
     click.echo("content matches its checksum")
 

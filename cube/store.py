@@ -15,6 +15,7 @@ import numpy as np
 import polars as pl
 import xarray as xr
 
+from roofcube import checksums
 from roofcube.errors import CorruptFileError, InvalidDataError, check_installed
 
 if TYPE_CHECKING:
@@ -87,24 +88,30 @@ def load(path: str | Path) -> xr.Dataset:
     406
     """
     source = _checked(Path(path), reading=True)
-    try:
-        with xr.open_dataset(
-            source, engine="netcdf4" if source.suffix == ".nc" else "zarr", **_zarr_options(source)
-        ) as opened:
-            cube = opened.load()
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
-        msg = (
-            f"{source}: not readable as a cube ({error}); the file is torn or of another kind, write it again "
-            "with roofcube.save"
-        )
-        raise CorruptFileError(msg) from error
+    with _blamed(source), _open(source) as lazy:
+        cube = lazy.load()
     for name in cube.variables:
         cube[name].encoding = {}
     return cube
 
 
+def opened(path: str | Path) -> xr.Dataset:
+    """Open a cube without reading its values; close it after use.
+
+    Raises
+    ------
+    FileNotFoundError, CorruptFileError
+        As `load`.
+    """
+    source = _checked(Path(path), reading=True)
+    with _blamed(source):
+        return _open(source)
+
+
 def verify(path: str | Path) -> bool:
     """Tell whether a file holds what was saved.
+
+    What `Sweep.to_zarr` wrote is checked file by file, whatever its size; other files are read into memory.
 
     Returns
     -------
@@ -123,16 +130,30 @@ def verify(path: str | Path) -> bool:
     >>> rc.verify(rc.save(rc.inputs("mnist"), pathlib.Path(tempfile.mkdtemp()) / "inputs.nc"))
     True
     """
-    cube = load(path)
-    expected = cube.attrs.get(DIGEST)
+    source = _checked(Path(path), reading=True)
+    if source.suffix == ".zarr" and checksums.recorded(source) is not None:
+        return _verified_files(source)
+    with opened(source) as lazy:
+        expected = lazy.attrs.get(DIGEST)
     if expected is None:
-        msg = f"{path}: has no checksum; it was not written by roofcube.save"
+        msg = f"{path}: has no checksum; it was not written by roofcube.save or Sweep.to_zarr, or not to its end"
         raise CorruptFileError(msg)
-    found = _digest(cube)
+    found = _digest(load(path))
     if found != expected:
         msg = (
             f"{path}: the content was altered (sha256 {found[:12]}…, saved as {expected[:12]}…); restore it from "
             "its source"
+        )
+        raise CorruptFileError(msg)
+    return True
+
+
+def _verified_files(store: Path) -> bool:
+    names = checksums.altered(store)
+    if names:
+        msg = (
+            f"{store}: the content was altered ({', '.join(names)}: not as Sweep.to_zarr wrote it); "
+            "restore it from its source, or write it again under a new name"
         )
         raise CorruptFileError(msg)
     return True
@@ -191,8 +212,30 @@ def merge(a: xr.Dataset, b: xr.Dataset) -> xr.Dataset:
             f"rename one side ({error})"
         )
         raise InvalidDataError(msg) from error
-    merged.attrs.pop(DIGEST, None)
+    merged.attrs = {key: value for key, value in merged.attrs.items() if key not in (DIGEST, *checksums.OF_ONE_STORE)}
     return merged
+
+
+# reading --------------------------------------------------------------------------------------------------------------
+
+
+def _open(source: Path) -> xr.Dataset:
+    if source.suffix == ".nc":
+        return xr.open_dataset(source, engine="netcdf4")
+    return xr.open_dataset(source, engine="zarr", consolidated=False)
+
+
+@contextmanager
+def _blamed(source: Path) -> Iterator[None]:
+    """Say which file is to blame for what goes wrong in a block that reads it."""
+    try:
+        yield
+    except (OSError, ValueError, KeyError, RuntimeError) as error:
+        msg = (
+            f"{source}: not readable as a cube ({error}); the file is torn or of another kind, write it again "
+            "with roofcube.save"
+        )
+        raise CorruptFileError(msg) from error
 
 
 # writing --------------------------------------------------------------------------------------------------------------
@@ -248,7 +291,8 @@ def _to_disk(path: Path) -> None:
 def _storable(cube: xr.Dataset) -> xr.Dataset:
     """Turn attributes that the file formats cannot hold into text."""
     stored = cube.copy()
-    stored.attrs = {key: _plain(value) for key, value in cube.attrs.items() if key != DIGEST}
+    of_the_file = (DIGEST, *checksums.OF_ONE_STORE)
+    stored.attrs = {key: _plain(value) for key, value in cube.attrs.items() if key not in of_the_file}
     for name in stored.variables:
         stored[name].attrs = {key: _plain(value) for key, value in stored[name].attrs.items()}
         stored[name].encoding = {}
@@ -267,10 +311,6 @@ def _encoding(cube: xr.Dataset) -> dict[Any, dict[str, Any]]:
         for name, array in cube.data_vars.items()
         if array.ndim and array.dtype.kind in "iuf"
     }
-
-
-def _zarr_options(path: Path) -> dict[str, Any]:
-    return {"consolidated": False} if path.suffix == ".zarr" else {}
 
 
 def _digest(cube: xr.Dataset) -> str:

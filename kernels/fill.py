@@ -61,11 +61,39 @@ class Fill:
         jobs = [range(k, min(k + rows, self.layout.rows)) for k in range(0, self.layout.rows, rows)]
 
         def work(job: range) -> range:
-            kernel(job.start, job.stop, *targets, *self.flat)
+            kernel(job.start, job.stop, 0, *targets, *self.flat)
             return job
 
         for _ in in_order(work, jobs, threads=threads):
             pass
+
+    def room(self, points: int, kinds: Mapping[str, np.dtype[Any]]) -> dict[str, Array]:
+        """Give arrays for parts of up to so many points, and compile what fills them; in one thread at a time."""
+        length = points + 2 * self.layout.chunk  # rows reach over both ends
+        room = {name: np.empty(length, dtype=kinds[name]) for name in self.tables.outputs}
+        self.part(range(0), room)
+        return room
+
+    def part(self, points: range, room: Mapping[str, Array]) -> dict[str, Array]:
+        """Fill points that follow each other in flat order, and nothing else.
+
+        Parameters
+        ----------
+        points : range
+            Their flat indices.
+        room : mapping of name to array
+            From `room`; what this gives is part of it, so each thread needs its own.
+
+        Returns
+        -------
+        dict of name to array
+            Flat.
+        """
+        rows = self.layout.over(points)
+        origin = self.layout.start(rows.start)
+        kernel = compiled(fill_sources.fill_source(self.tables))
+        kernel(rows.start, rows.stop, origin, *(room[name] for name in self.tables.outputs), *self.flat)
+        return {name: room[name][points.start - origin : points.stop - origin] for name in self.tables.outputs}
 
     def _kernel(self, targets: Sequence[Array], *, reused: bool = True) -> Callable[..., None]:
         large = sum(array.nbytes for array in targets) >= STREAMED_BYTES

@@ -17,13 +17,13 @@ BUFFERED_ROWS, BUFFERED_POINTS = 8, 512  # at least; a buffer holds several line
 
 
 def fill_source(tables: RowTables) -> str:
-    """Write the source of a fill: every output at every point of some rows, into flat arrays."""
+    """Write the source of a fill: every output at every point of some rows, into flat arrays that start at `origin`."""
     writer = Writer(tables)
     write = writer.write
     _fill_start(writer)
     write(1, "for row in range(start, stop):")
     writer.width(2)
-    write(2, f"position = {writer.position()}")
+    write(2, f"position = {writer.position()} - origin")
     for number in range(len(tables.outputs)):
         write(2, f"p{number} = out{number}[position : position + width]")
     _fill_row(writer)
@@ -43,7 +43,7 @@ def streamed_fill_source(tables: RowTables) -> str:
     _fill_start(writer)
     write(1, "row = start")
     writer.width(1)
-    write(1, f"position = {writer.position()}")
+    write(1, f"position = {writer.position()} - origin")
     for number in outputs:
         for line in STREAM_START.format(n=number, points=rows * tables.layout.chunk).splitlines():
             write(1, line)
@@ -97,7 +97,7 @@ full{n} += width
 def _fill_start(writer: Writer) -> None:
     """Write a fill's signature, constants, and the indices of its first row."""
     outs = "".join(f", out{number}" for number in range(len(writer.tables.outputs)))
-    writer.write(0, f"def fill(start, stop{outs}{writer.arguments()}):")
+    writer.write(0, f"def fill(start, stop, origin{outs}{writer.arguments()}):")
     writer.constants()
     writer.first_row()
 

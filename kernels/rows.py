@@ -88,6 +88,16 @@ class Layout:
         block, part = divmod(row, self.chunks)
         return block * self.points + min((part + 1) * self.chunk, self.points)
 
+    def over(self, points: range) -> range:
+        """Give the rows that hold some points, named by their flat indices."""
+        if not points:
+            return range(0)
+        return range(self._row_of(points.start), self._row_of(points.stop - 1) + 1)
+
+    def _row_of(self, point: int) -> int:
+        block, rest = divmod(point, self.points)
+        return block * self.chunks + rest // self.chunk
+
 
 class RowTables:
     """The leaf tables of a folded query as flat arrays that rows read in order.

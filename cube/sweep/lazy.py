@@ -348,10 +348,20 @@ class Sweep:
     def to_zarr(self, path: Any) -> xr.Dataset:
         """Write the whole cube to a Zarr store, chunk by chunk; an interrupted one is continued where it stopped.
 
+        Parameters
+        ----------
+        path : str or Path
+            Ending in `.zarr`.
+
         Returns
         -------
         Dataset
             The store, opened lazily.
+
+        Raises
+        ------
+        InvalidDataError
+            If the suffix is another, or something else has that name.
         """
         from roofcube.sweep import storing
 

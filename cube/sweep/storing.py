@@ -18,18 +18,20 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from roofcube import checksums
 from roofcube.errors import InvalidDataError, MemoryLimitError, check_installed
 from roofcube.kernels.expression import leaves
-from roofcube.kernels.query import Query
-from roofcube.kernels.space import Space, fold
 from roofcube.kernels.stream import in_order
-from roofcube.kernels.tiles import Tiling, evaluate_tiles
+from roofcube.kernels.tiles import Tiling
 from roofcube.model import RESULTS
 from roofcube.options import memory_limit, progress_bar, thread_count
 from roofcube.sweep.limits import FLAGS
+from roofcube.sweep.parts import Part
 from roofcube.sweep.points import attributes_of
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import xarray as xr
 
     from roofcube.sweep.lazy import Sweep
@@ -37,7 +39,9 @@ if TYPE_CHECKING:
 __all__ = ["compute", "result_dims", "stored_bytes", "to_zarr"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
+Job = tuple[int, int]  # number of a part, and of its tile
 CHUNK_POINTS = 1 << 21  # points of a chunk: 8 MB in f4, which compresses and reads well
+SEPARATOR = "."  # one folder for all chunks: making a folder for each index takes as long as compressing
 
 
 def result_dims(sweep: Sweep) -> dict[str, tuple[str, ...]]:
@@ -82,9 +86,7 @@ def compute(sweep: Sweep) -> xr.Dataset:
 def to_zarr(sweep: Sweep, path: Any) -> xr.Dataset:
     """Write the cube tile by tile, or go on where an interruption left it."""
     check_installed("to_zarr", "zarr", "scale")
-    import xarray as xr
-
-    target = Path(path)
+    target = _checked(Path(path))
     beside = target.with_name(f"{target.name}.partial")
     key = _fingerprint(sweep)
     if target.exists():
@@ -94,7 +96,7 @@ def to_zarr(sweep: Sweep, path: Any) -> xr.Dataset:
                 "remove it or choose another path"
             )
             raise InvalidDataError(msg)
-        return xr.open_dataset(target, engine="zarr", consolidated=False)
+        return _opened(target)
     if beside.exists() and _key_of(beside) != key:
         shutil.rmtree(beside)
     journal = target.with_name(f"{target.name}.journal")
@@ -105,12 +107,31 @@ def to_zarr(sweep: Sweep, path: Any) -> xr.Dataset:
     beside.rename(target)
     _synced(target.parent)
     journal.unlink(missing_ok=True)
-    return xr.open_dataset(target, engine="zarr", consolidated=False)
+    return _opened(target)
+
+
+def _checked(path: Path) -> Path:
+    """Raise where the suffix promises another format."""
+    if path.name and path.suffix in ("", ".zarr"):
+        return path
+    do = f"use {path.with_suffix('.zarr').name!r}" if path.name else "give the store a name"
+    if path.suffix == ".nc":
+        do += f", or `roofcube.save(sweep.compute(), {path.name!r})` for NetCDF"
+    msg = f"`path`: expected a name ending in .zarr, got {path.name!r}; {do}"
+    raise InvalidDataError(msg)
+
+
+def _opened(store: Path) -> xr.Dataset:
+    import xarray as xr
+
+    cube = xr.open_dataset(store, engine="zarr", consolidated=False)
+    cube.attrs = {name: value for name, value in cube.attrs.items() if name not in checksums.OF_ONE_STORE}
+    return cube
 
 
 def _fingerprint(sweep: Sweep) -> str:
-    """Name the content: graph, tables, dims, dtype."""
-    digest = hashlib.sha256(repr((sweep.dims, sweep.whole.sizes, sweep.dtype, CHUNK_POINTS)).encode())
+    """Name the content: graph, tables, dims, dtype, and how it is cut into files."""
+    digest = hashlib.sha256(repr((sweep.dims, sweep.whole.sizes, sweep.dtype, CHUNK_POINTS, SEPARATOR)).encode())
     for name, node in sorted(sweep.model.outputs.items()):
         digest.update(f"{name}={node!r}".encode())
     for name, table in sorted(sweep.whole.tables.items()):
@@ -124,7 +145,7 @@ def _key_of(store: Path) -> str | None:
     """Read the fingerprint of a store; None where there is none."""
     try:
         attributes = json.loads((store / "zarr.json").read_text("utf-8"))["attributes"]
-        return str(attributes["roofcube_sweep"])
+        return str(attributes[checksums.SWEEP])
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
@@ -149,10 +170,11 @@ def _create(sweep: Sweep, beside: Path, key: str) -> None:
             chunks=_chunk(sizes),
             dtype=_kind(sweep, name),
             fill_value=0,
+            chunk_key_encoding={"name": "default", "separator": SEPARATOR},
             dimension_names=dims,
             attributes=_plain(attributes_of(sweep.model, name)),
         )
-    group.attrs["roofcube_sweep"] = key
+    group.attrs[checksums.SWEEP] = key
     draft.rename(beside)
 
 
@@ -170,68 +192,53 @@ def _chunk(sizes: tuple[int, ...]) -> tuple[int, ...]:
 def _write(sweep: Sweep, beside: Path, journal: Path) -> None:
     import zarr
 
-    group = zarr.open_group(beside, mode="r+")
     done = _journalled(journal)
     journal.write_text("".join(f"{number} {tile}\n" for number, tile in sorted(done)), "utf-8")  # without a torn line
     parts = _parts(sweep)
     jobs = [
-        (number, tile) for number, part in enumerate(parts) for tile in range(part.tiles) if (number, tile) not in done
+        (number, tile) for number, part in enumerate(parts) for tile in range(len(part)) if (number, tile) not in done
     ]
-    total = sum(part.tiles for part in parts)
-    with progress_bar(total, "writing") as bar, journal.open("a", encoding="utf-8") as lines:
+    for number in {number for number, _ in jobs}:
+        parts[number].prepare()
+    total = sum(map(len, parts))
+    # looking for chunks of nothing but zeros takes as long as compressing
+    with (
+        zarr.config.set({"array.write_empty_chunks": True}),
+        progress_bar(total, "writing") as bar,
+        journal.open("a", encoding="utf-8") as lines,
+    ):
+        arrays = dict(zarr.open_group(beside, mode="r+").arrays())
         bar.update(total - len(jobs))
-        for number, tile in in_order(partial(_write_tile, group, parts), jobs, threads=thread_count()):
+        for number, tile in in_order(partial(_write_tile, arrays, parts), jobs, threads=thread_count()):
             lines.write(f"{number} {tile}\n")
             lines.flush()
             bar.update(1)
+    checksums.write(beside)
 
 
-def _journalled(journal: Path) -> set[tuple[int, int]]:
+def _journalled(journal: Path) -> set[Job]:
     """Read the tiles that are whole; a last line cut off by a crash does not count."""
     text = journal.read_text("utf-8") if journal.exists() else ""
     lines = text[: text.rfind("\n") + 1].splitlines()
     return {(int(number), int(tile)) for number, tile in (line.split() for line in lines)}
 
 
-class Part:
-    """Results over the same dims, written tile by tile."""
-
-    def __init__(self, space: Space, outputs: dict[str, Any]) -> None:
-        self.query = Query(space, outputs, 0, (), ())
-        self.tiling = Tiling(space.sizes, CHUNK_POINTS)
-        self.tiles = len(self.tiling)
-
-    def values(self, tile: int) -> tuple[tuple[slice, ...], dict[str, Array]]:
-        """Evaluate one tile, in pieces that stay in cache."""
-        slices = self.tiling.slices(tile)
-        space = self.query.space
-        cut = space.take({axis: np.arange(s.start, s.stop) for axis, s in zip(space.axes, slices, strict=True)})
-        query = Query(cut, self.query.outputs, 0, (), ())
-        inner = Tiling(cut.sizes)
-        pieces = list(evaluate_tiles(query, inner, range(len(inner))))
-        return slices, {
-            name: np.concatenate([piece.values[name].ravel() for piece in pieces]).reshape(cut.sizes)
-            for name in query.outputs
-        }
-
-
 def _parts(sweep: Sweep) -> list[Part]:
     by_dims: dict[tuple[str, ...], list[str]] = {}
     for name, dims in result_dims(sweep).items():
         by_dims.setdefault(dims, []).append(name)
-    parts = []
-    for dims, names in by_dims.items():
-        space, outputs = fold(sweep.whole, {name: sweep.model.outputs[name] for name in names})
-        parts.append(Part(space.reordered(dims), outputs))
-    return parts
+    kinds = {name: _kind(sweep, name) for name in result_dims(sweep)}
+    return [
+        Part(sweep.whole, {name: sweep.model.outputs[name] for name in names}, dims, kinds, CHUNK_POINTS)
+        for dims, names in by_dims.items()
+    ]
 
 
-def _write_tile(group: Any, parts: list[Part], job: tuple[int, int]) -> tuple[int, int]:
+def _write_tile(arrays: Mapping[str, Any], parts: list[Part], job: Job) -> Job:
     number, tile = job
-    slices, values = parts[number].values(tile)
-    for name, array in values.items():
-        target = group[name]
-        target[slices if slices else ...] = array.astype(target.dtype)
+    with parts[number].tile(tile) as (slices, values):
+        for name, array in values.items():
+            arrays[name][slices or ...] = array
     return job
 
 

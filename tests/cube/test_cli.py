@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -12,6 +13,7 @@ import pytest
 from click.testing import CliRunner
 
 import roofcube as rc
+from roofcube import store
 from roofcube.cli import main
 from roofcube.errors import InvalidDataError
 from roofcube.sweep_spec import SweepSpec, read_sweep_spec, run_sweep
@@ -207,6 +209,20 @@ def test_info_and_diff_of_saved_cubes(run):
     assert "ops" in differing.output
 
 
+def test_info_of_a_streamed_store_reads_no_values(run, monkeypatch):
+    pytest.importorskip("zarr")
+    rc.Sweep(rc.inputs("mnist")).to_zarr("a.zarr")
+    monkeypatch.setattr(store, "load", lambda _: pytest.fail("loaded"))
+    told = run("info", "a.zarr")
+    assert told.exit_code == 0, told.output
+    assert "predicted_throughput (platform, mode, topology, pruning, precision) [1/s]" in told.output
+    assert "content matches its checksum" in told.output
+    next(Path("a.zarr/predicted_latency").glob("c.*")).write_bytes(b"torn")
+    told = run("info", "a.zarr")
+    assert told.exit_code == 2
+    assert "a.zarr: the content was altered (predicted_latency: not as Sweep.to_zarr wrote it)" in told.output
+
+
 def test_torn_file_is_one_message(run, tmp_path):
     (tmp_path / "torn.nc").write_bytes(b"CDF")
     result = run("info", "torn.nc")
@@ -215,7 +231,7 @@ def test_torn_file_is_one_message(run, tmp_path):
 
 
 def test_installed_command_runs():
-    command = shutil.which("roofcube", path=str(__import__("pathlib").Path(sys.executable).parent))
+    command = shutil.which("roofcube", path=str(Path(sys.executable).parent))
     assert command, "the console script is missing"
     told = subprocess.run([command, "--version"], capture_output=True, text=True, check=True).stdout
     assert rc.__version__ in told

@@ -11,6 +11,7 @@ import pytest
 
 import roofcube as rc
 from roofcube.errors import InvalidDataError
+from roofcube.kernels import fill
 from roofcube.sweep import storing
 
 pytest.importorskip("zarr")
@@ -35,15 +36,23 @@ def test_a_store_equals_the_cube(sweep, tmp_path, monkeypatch):
     assert [path.name for path in tmp_path.iterdir()] == ["cube.zarr"]
 
 
+def test_a_store_filled_by_kernels_equals_the_cube(tmp_path, monkeypatch):
+    monkeypatch.setattr(storing, "CHUNK_POINTS", 5000)
+    monkeypatch.setattr(fill, "COMPILED_POINTS", 20_000)
+    sweep = rc.Sweep(rc.inputs("cifar10", batch=np.arange(1, 90)))
+    with rc.set_options(threads=2):
+        assert_same(sweep.to_zarr(tmp_path / "cube.zarr"), sweep)
+
+
 def test_an_interruption_leaves_nothing_that_looks_whole_and_is_continued(sweep, tmp_path, monkeypatch):
     monkeypatch.setattr(storing, "CHUNK_POINTS", 17)
     real, written = storing._write_tile, []
 
-    def interrupted(group, parts, job):
+    def interrupted(store, parts, job):
         if len(written) == 20:
             raise KeyboardInterrupt
         written.append(job)
-        return real(group, parts, job)
+        return real(store, parts, job)
 
     monkeypatch.setattr(storing, "_write_tile", interrupted)
     with rc.set_options(threads=1), pytest.raises(KeyboardInterrupt):
@@ -51,7 +60,7 @@ def test_an_interruption_leaves_nothing_that_looks_whole_and_is_continued(sweep,
     assert not (tmp_path / "cube.zarr").exists()
     again = []
     monkeypatch.setattr(
-        storing, "_write_tile", lambda group, parts, job: (again.append(job), real(group, parts, job))[1]
+        storing, "_write_tile", lambda store, parts, job: (again.append(job), real(store, parts, job))[1]
     )
     assert_same(sweep.to_zarr(tmp_path / "cube.zarr"), sweep)
     assert not set(again) & set(written)
@@ -67,6 +76,21 @@ def test_another_store_is_never_overwritten(sweep, tmp_path):
     (tmp_path / "cube.zarr").mkdir()
     with pytest.raises(InvalidDataError, match="other content"):
         sweep.to_zarr(tmp_path / "cube.zarr")
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("x.nc", r"got 'x\.nc'; use 'x\.zarr', or `roofcube\.save\(sweep\.compute\(\), 'x\.nc'\)` for NetCDF"),
+        ("x.zip", r"got 'x\.zip'; use 'x\.zarr'$"),
+    ],
+)
+def test_the_suffix_of_another_format_is_refused(sweep, tmp_path, name, message):
+    with pytest.raises(InvalidDataError, match=message):
+        sweep.to_zarr(tmp_path / name)
+    with pytest.raises(InvalidDataError, match="give the store a name"):
+        sweep.to_zarr("")
+    assert not list(tmp_path.iterdir())
 
 
 def test_what_another_sweep_left_is_not_continued(sweep, tmp_path, monkeypatch):
@@ -104,3 +128,4 @@ def test_kill_9_neither_corrupts_nor_fools(tmp_path, monkeypatch):
     hardware = rc.hypothetical(peak_compute=np.geomspace(1e11, 1e14, 60), memory_bandwidth=np.geomspace(1e9, 1e12, 50))
     sweep = rc.Sweep(rc.inputs("cifar10", platforms=hardware, batch=[1, 2, 3]), assumptions=rc.BOUND)
     assert_same(sweep.to_zarr(path), sweep)
+    assert rc.verify(path)

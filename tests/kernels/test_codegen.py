@@ -134,3 +134,21 @@ def test_fills_equal_evaluate(dtype, odd, monkeypatch):
 def test_fills_store_flags_as_asked():
     tables = {"x": np.arange(4.0)}
     assert fill({"flag": leaf("x") > 1}, tables, axes=("a",), dtypes={"flag": "i1"})["flag"].dtype == np.dtype("i1")
+
+
+@pytest.mark.parametrize("row", [(8, 16), (1, 3), (60, 100), (1000, 1000)])
+def test_parts_of_a_fill_equal_the_whole(row, monkeypatch):
+    from roofcube.kernels import fill_sources
+    from roofcube.kernels.fill import Fill
+
+    monkeypatch.setattr(fill_sources, "FILL_ROW", row)
+    space, outputs = layered_space(5, (4, 5, 3, 7), odd=True)
+    filler = Fill(space, outputs)
+    kinds = {name: np.dtype("f4") for name in outputs}
+    whole = {name: np.empty(space.sizes, dtype="f4") for name in outputs}
+    filler.run(whole)
+    room = filler.room(100, kinds)
+    for start, stop in [(0, 0), (0, 1), (0, 100), (7, 14), (13, 113), (52, 53), (331, 420), (419, 420)]:
+        part = filler.part(range(start, stop), room)
+        for name, array in whole.items():
+            np.testing.assert_array_equal(part[name], array.ravel()[start:stop], err_msg=name)

@@ -1,0 +1,96 @@
+"""Checksums of Zarr stores that need not fit into memory: one for each variable, over its files; knows no zarr."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import TYPE_CHECKING, Any
+
+from roofcube.options import progress_bar
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+__all__ = ["FILES", "OF_ONE_STORE", "SWEEP", "altered", "recorded", "write"]
+
+FILES = "roofcube_sha256_of_files"
+SWEEP = "roofcube_sweep"
+OF_ONE_STORE = (FILES, SWEEP)  # attributes that are not true of what is made from a store
+METADATA = "zarr.json"  # of the store and, inside its folder, of each variable
+UNCHECKED = ("consolidated_metadata",)  # a copy of what is checked, that Zarr may add
+
+
+def write(store: Path) -> None:
+    """Put the checksums of all variables into a store that is complete."""
+    metadata = _metadata(store)
+    metadata["attributes"][FILES] = json.dumps(_found(store))
+    beside = store / f"{METADATA}.partial"
+    beside.write_text(json.dumps(metadata, indent=2), "utf-8")
+    beside.replace(store / METADATA)
+
+
+def recorded(store: Path) -> str | None:
+    """Give the checksums that a store carries, as they are written there; None where it has none."""
+    try:
+        return str(_metadata(store)["attributes"][FILES])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def altered(store: Path) -> list[str]:
+    """Name the variables of a store, or its own ``zarr.json``, whose files are not as they were written.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> import roofcube as rc
+    >>> path = pathlib.Path(tempfile.mkdtemp()) / "cube.zarr"
+    >>> cube = rc.Sweep(rc.inputs("mnist")).to_zarr(path)
+    >>> (path / "predicted_latency" / "zarr.json").unlink()
+    >>> altered(path)
+    ['predicted_latency']
+    """
+    try:
+        expected = json.loads(recorded(store) or "")
+    except ValueError:
+        expected = {}
+    found = _found(store)
+    return sorted(name for name in {*expected, *found} if expected.get(name) != found.get(name))
+
+
+def _found(store: Path) -> dict[str, str]:
+    """Hash what is there."""
+    folders = sorted(path for path in store.iterdir() if path.is_dir())
+    found = {METADATA: _of_root(_metadata(store))}
+    with progress_bar(len(folders), "checksums") as bar:
+        for folder in folders:
+            found[folder.name] = _of_folder(folder)
+            bar.update(1)
+    return found
+
+
+def _of_folder(folder: Path) -> str:
+    files = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()}
+    return _digest("".join(f"{name} {_of_file(files[name])}\n" for name in sorted(files)))
+
+
+def _of_file(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _metadata(store: Path) -> dict[str, Any]:
+    content: dict[str, Any] = json.loads((store / METADATA).read_text("utf-8"))
+    return content
+
+
+def _of_root(metadata: Mapping[str, Any]) -> str:
+    """Hash what the store's own file says, but for the checksums in it."""
+    attributes = {name: value for name, value in metadata["attributes"].items() if name != FILES}
+    rest = {name: value for name, value in metadata.items() if name not in UNCHECKED}
+    return _digest(json.dumps({**rest, "attributes": attributes}, sort_keys=True))
