@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import count
 from math import prod
 from typing import TYPE_CHECKING, Any
 
@@ -207,6 +208,8 @@ def fold(
     known: dict[Node, Array] = {}
     new: dict[Node, Node] = {}
     tables: dict[str, Array] = {}
+    # a graph that was folded before has such leaves already
+    free = (name for name in map("#{}".format, count()) if name not in space.tables)
 
     def named(node: Node) -> Node:
         """Refer to a known value as a leaf."""
@@ -214,7 +217,7 @@ def fold(
             if node.operation == "leaf":
                 tables[node.name] = known[node]
             return node
-        made = leaf(f"#{len([name for name in tables if name.startswith('#')])}")
+        made = leaf(next(free))
         tables[made.name] = known[node]
         return made
 

@@ -82,6 +82,8 @@ class ClusterEngine(Engine):
     def _visited(self, query: Query, what: str, *arguments: Any) -> Any:
         tiling = Tiling(query.space.sizes, stream.TILE_POINTS)
         jobs = stream.jobs_of(tiling, max(1, -(-len(tiling) // self._tasks())))
+        if not jobs:  # a dim without labels
+            return stream.starts(query, what, *arguments)(range(query.n_groups))
         return self._merged(query, partial(_tile_job, what, arguments, tiling), jobs)
 
     def _merged(self, query: Query, work: Callable[[Query, range], Any], jobs: list[range]) -> Any:

@@ -1,14 +1,28 @@
-"""Random spaces and a brute-force oracle for sweeps: the whole cube by `predict`, then plain NumPy, naive by design."""
+"""Random spaces and a brute-force oracle for sweeps: the whole cube by `predict`, then plain NumPy, naive by design.
+
+What shapes generated code (dims, sizes, which variable has which dims and which odd values, assumptions, dtype,
+questions) is drawn from one seed, the values from another, so that many spaces can share compiled kernels.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import Counter
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from itertools import product
+from typing import TYPE_CHECKING
+from unittest.mock import patch
 
 import numpy as np
 import xarray as xr
 
 import roofcube as rc
+from roofcube.kernels import answers, query, rows, scan_sources, scans, search, stream
+from roofcube.sweep import cluster
 from roofcube.variables import INFEASIBLE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 STORAGES = ("memory per input", "memory per batch", "on chip", "on chip if it fits", "free")
 OWN = ("design", "cooling", "shop")
@@ -19,20 +33,43 @@ VARIABLES = {
     "memory_capacity": (("platform", "cooling"), (3.0, 10.0, 40.0)),
     "on_chip_memory": (("platform", "design"), (0.0, 2.0, 8.0)),
     "power": (("platform", "cooling", "mode"), (1.0, 2.0, 5.0)),
+    "cores": (("platform", "mode"), (1.0, 2.0, 3.0)),
+    "weights_shared": (("platform",), (0.0, 1.0)),
     "ops": (("topology", "pruning"), (2.0, 4.0, 6.0, 7.0)),
     "params": (("topology", "pruning"), (1.0, 2.0, 3.0)),
     "activations": (("topology", "pruning"), (1.0, 2.0)),
+    "activation_memory": (("topology", "pruning"), (1.0, 2.0)),
     "state": (("topology", "pruning"), (0.0, 1.0)),
     "top1": (("topology", "pruning", "precision"), (60.0, 70.0, 80.0)),
     "price": (("shop", "platform", "design"), (1.0, 2.0, -1.0, 0.0)),
     "mode_offered": (("platform", "mode"), (0.0, 1.0, 1.0, 1.0)),
 }
+NEEDED = ("peak_compute", "memory_bandwidth", "ops", "params", "activations", "top1")
 ODD = (np.nan, np.inf, -np.inf, 0.0, -2.0, -0.0)
+# what random spaces must hold now and then, or a check of them is blind
+KINDS = (
+    *("NaN", "infinity", "-infinity", "negative input", "infeasible rows", "equal points", "points removed by limits"),
+    *("a dim of size 1", "a dim of size 0", "more than 1000 points", "f4", "f8", "whole network", "per layer"),
+    *(f"{what} {storage}" for what in ("weights", "activations", "state") for storage in STORAGES),
+    *("a limit on numbers", "a limit on labels", "a limit on flags", "no limit", "an own term"),
+    *(
+        "groups",
+        "no groups",
+        "groups one by one",
+        "1 objective",
+        "2 objectives",
+        "3 objectives",
+        "4 objectives",
+        "ties all",
+        "ties first",
+    ),
+    *("everything folded", "some folded", "nothing folded", "small pieces", "large pieces"),
+)
 
 
 @dataclass
 class Case:
-    """A random space with everything a check needs."""
+    """A random space with everything a check needs; `form` draws what its structure decides, `rng` the rest."""
 
     inputs: xr.Dataset
     assumptions: rc.Assumptions
@@ -40,44 +77,67 @@ class Case:
     full: dict[str, np.ndarray]
     dims: tuple[str, ...]
     shape: tuple[int, ...]
+    form: np.random.Generator
     rng: np.random.Generator
+    kinds: set[str] = field(default_factory=set)
 
 
-def random_case(seed: int, *, most: int = 3000) -> Case:
+def random_case(seed: int, *, structure: int | None = None, most: int = 3000) -> Case:
     """Draw a space of at most `most` points."""
-    rng = np.random.default_rng(seed)
-    sizes = _sizes(rng, most)
+    form = np.random.default_rng(seed if structure is None else structure)
+    rng = np.random.default_rng([seed, 1])
+    sizes = _sizes(form, most)
     coords = {dim: _labels(dim, size) for dim, size in sizes.items()}
-    odd = rng.random() < 0.4
-    layered = rng.random() < 0.4
+    odd = form.random() < 0.4
+    layered = form.random() < 0.4
     variables = {}
     for name, (may, values) in VARIABLES.items():
-        if (
-            name in ("state", "price", "on_chip_memory", "memory_capacity", "mode_offered", "power")
-            and rng.random() < 0.3
-        ):
+        if name not in NEEDED and form.random() < 0.3:
             continue
-        dims = [dim for dim in may if dim in sizes and rng.random() < 0.8]
-        if rng.random() < 0.15:  # any input may gain any dim
-            dims = list(dict.fromkeys([*dims, str(rng.choice(list(sizes)))]))
-        variables[name] = (dims, _values(rng, values, [sizes[dim] for dim in dims], odd))
+        dims = [dim for dim in may if dim in sizes and form.random() < 0.8]
+        if form.random() < 0.15:  # any input may gain any dim
+            dims = list(dict.fromkeys([*dims, str(form.choice(list(sizes)))]))
+        variables[name] = (dims, _values(form, rng, values, [sizes[dim] for dim in dims], odd))
     if layered:
+        layers = int(form.choice([1, 3, 4]))
         for name in ("ops", "params", "activations"):
             dims = [*variables[name][0], "layer"]
-            shape = [*(sizes[dim] for dim in dims[:-1]), 3]
-            variables[f"layer_{name}"] = (dims, _values(rng, VARIABLES[name][1], shape, odd))
+            shape = [*(sizes[dim] for dim in dims[:-1]), layers]
+            variables[f"layer_{name}"] = (dims, _values(form, rng, VARIABLES[name][1], shape, odd))
+        if form.random() < 0.3:
+            variables["layer_tile_use"] = (["layer"], _values(form, rng, (0.5, 1.0), [layers], odd))
     inputs = xr.Dataset(variables, coords=coords)
     assumptions = rc.Assumptions(
-        weights=str(rng.choice(STORAGES)),
-        activations=str(rng.choice(STORAGES)),
-        state=str(rng.choice(STORAGES)),
+        weights=str(form.choice(STORAGES)),
+        activations=str(form.choice(STORAGES)),
+        state=str(form.choice(STORAGES)),
         layers="per layer" if layered else "whole network",
     )
     if "price" in inputs:
         assumptions = assumptions.with_term("cost", lambda model: model.price / model.predicted_throughput, sense="min")
-    dtype = str(rng.choice(["f4", "f8"]))
+    dtype = str(form.choice(["f4", "f8"]))
     full, dims, shape = _everything(inputs, assumptions, dtype)
-    return Case(inputs, assumptions, dtype, full, dims, shape, rng)
+    case = Case(inputs, assumptions, dtype, full, dims, shape, form, rng)
+    case.kinds |= _kinds_of(case)
+    return case
+
+
+def _kinds_of(case: Case) -> set[str]:
+    values = np.concatenate([array.values.ravel() for array in case.inputs.data_vars.values()])
+    assume = case.assumptions
+    found = {
+        "NaN": np.isnan(values).any(),
+        "infinity": np.isposinf(values).any(),
+        "-infinity": np.isneginf(values).any(),
+        "negative input": (values < 0).any(),
+        "infeasible rows": case.full["infeasible"].any(),
+        "a dim of size 1": 1 in case.shape,
+        "a dim of size 0": 0 in case.shape,
+        "more than 1000 points": np.prod(case.shape) > 1000,
+        "an own term": assume.terms,
+    }
+    stored = {f"{what} {getattr(assume, what)}" for what in ("weights", "activations", "state")}
+    return {name for name, is_there in found.items() if is_there} | stored | {case.dtype, assume.layers}
 
 
 def _sizes(rng: np.random.Generator, most: int) -> dict[str, int]:
@@ -102,12 +162,19 @@ def _labels(dim: str, size: int) -> list:
     return [float(2**k) for k in range(size)]
 
 
-def _values(rng: np.random.Generator, values: tuple, shape: list[int], odd: bool) -> np.ndarray:
+def _values(
+    form: np.random.Generator, rng: np.random.Generator, values: tuple, shape: list[int], odd: bool
+) -> np.ndarray:
     array = rng.choice(values, size=shape)
-    if rng.random() < 0.3:
+    if form.random() < 0.3:
         array = array * rng.lognormal(size=shape)
-    if odd:
-        array = np.where(rng.random(shape) < 0.1, rng.choice(ODD, size=shape), array)
+    kinds = form.choice(ODD, size=form.integers(1, 4), replace=False)
+    rare = form.random()
+    if not odd or rare < (0.5 if array.size > 3 * len(kinds) else 0.9):
+        return array
+    array = np.where(rng.random(shape) < 0.1, rng.choice(kinds, size=shape), array)
+    # each kind at least once: which values may occur shapes the generated code
+    np.put(array, rng.permutation(array.size)[: len(kinds)], kinds)
     return array
 
 
@@ -126,19 +193,20 @@ def _everything(inputs: xr.Dataset, assumptions: rc.Assumptions, dtype: str) -> 
 
 
 def random_where(case: Case) -> dict:
-    """Draw limits on variables and labels."""
+    """Draw limits on variables, flags and labels."""
+    form = case.form
     where: dict = {}
-    for name in case.rng.permutation(list(case.full))[: case.rng.integers(0, 3)]:
-        values = case.full[name][np.isfinite(case.full[name])]
-        if name in ("bound", "infeasible") or not values.size:
+    for name in form.permutation(sorted(case.full))[: form.integers(0, 3)]:
+        kind, flags = form.integers(0, 3), form.integers(0, 6, size=3)
+        if name in ("bound", "infeasible"):
+            where[str(name)] = [float(flag) for flag in dict.fromkeys(flags.tolist())]
             continue
-        low, high = np.sort(case.rng.choice(values, 2)).astype(float)
-        where[str(name)] = [(low, high), (None, high), (low, None)][case.rng.integers(0, 3)]
-    if case.rng.random() < 0.3:
-        dim = str(case.rng.choice(case.dims))
-        labels = case.inputs[dim].values.tolist()
-        if labels:
-            where[dim] = [label for label in labels if case.rng.random() < 0.7]
+        values = case.full[name][np.isfinite(case.full[name])]
+        low, high = np.sort(case.rng.choice(values if values.size else [0.0, 1.0], 2)).astype(float)
+        where[str(name)] = [(low, high), (None, high), (low, None)][kind]
+    if form.random() < 0.3:
+        dim = str(form.choice(case.dims))
+        where[dim] = [label for label in case.inputs[dim].values.tolist() if form.random() < 0.7]
     return where
 
 
@@ -150,7 +218,11 @@ def valid(case: Case, where: dict, objectives: tuple[str, ...] = ()) -> np.ndarr
             kept = np.isin(case.inputs[name].values, limit) if limit else np.zeros(case.inputs.sizes[name], dtype=bool)
             ok &= kept.reshape([-1 if dim == name else 1 for dim in case.dims])
             continue
-        values, (low, high) = case.full[name], limit
+        values = case.full[name]
+        if isinstance(limit, list):
+            ok &= np.isin(values, limit)
+            continue
+        low, high = limit
         kind = values.dtype.type
         ok &= ~np.isnan(values)
         ok &= (values >= kind(low)) if low is not None else True
@@ -169,9 +241,20 @@ def flat_points(case: Case, result: xr.Dataset) -> list[int]:
     return index.tolist()
 
 
-def brute_front(case: Case, objectives: dict, where: dict, ties: str) -> tuple[list[int], list[int]]:
-    """Find a front by comparing all pairs: flat indices in order, and ties."""
-    ok = np.flatnonzero(valid(case, where, tuple(objectives)).ravel())
+def groups_left(case: Case, where: dict, per: list[str]) -> list[np.ndarray]:
+    """Say which points belong to each group that limits on labels leave, in the order of results."""
+    left = [kept_groups(case, np.arange(case.inputs.sizes[dim]), where, [dim]) for dim in per]
+    groups = []
+    for place in product(*left):
+        inside = np.zeros(case.shape, dtype=bool)
+        inside[tuple(dict(zip(per, place, strict=True)).get(dim, slice(None)) for dim in case.dims)] = True
+        groups.append(inside)
+    return groups
+
+
+def brute_front(case: Case, objectives: dict, inside: np.ndarray, ties: str) -> tuple[list[int], list[int]]:
+    """Find a front of some points by comparing all pairs: flat indices in order, and ties."""
+    ok = np.flatnonzero(inside.ravel())
     signs = [1 if sense == "min" else -1 for sense in objectives.values()]
     costs = np.stack(
         [
@@ -194,33 +277,140 @@ def brute_front(case: Case, objectives: dict, where: dict, ties: str) -> tuple[l
     return [point[1] for point in points], [point[2] for point in points]
 
 
-def check(seed: int, strategy: str, *, client: object = None, most: int = 3000) -> None:
-    """Compare every reduction of one random space with brute force."""
-    case = random_case(seed, most=most)
-    sweep = rc.Sweep(case.inputs, assumptions=case.assumptions, dtype=case.dtype, strategy=strategy, client=client)
-    assert sweep.dims == case.dims
-    assert tuple(sweep.sizes.values()) == case.shape
-    numeric = sorted(set(case.full) & set(sweep.model.outputs))
-    rng = case.rng
-    objectives = {str(n): str(rng.choice(["min", "max"])) for n in rng.permutation(numeric)[: rng.integers(1, 5)]}
-    where = random_where(case)
-    per = [str(dim) for dim in rng.permutation(case.dims)[: rng.integers(0, 3)]]
-    context = f"seed={seed} strategy={strategy} dtype={case.dtype} objectives={objectives} where={where} per={per}"
-    check_front(case, sweep, objectives, where, context)
-    check_best(case, sweep, objectives, where, per, context)
-    check_top(case, sweep, objectives, where, context)
-    check_counts(case, sweep, objectives, where, per, context)
+class Twins:
+    """Two sweeps that are asked the same and must answer the same, bit for bit."""
+
+    def __init__(self, one: rc.Sweep, other: rc.Sweep) -> None:
+        self.one, self.other = one, other
+
+    def __getattr__(self, name: str) -> object:
+        def asked(*arguments: object, **options: object) -> xr.Dataset:
+            first, second = (getattr(sweep, name)(*arguments, **options) for sweep in (self.one, self.other))
+            xr.testing.assert_identical(first, second)
+            for key, array in first.variables.items():
+                if array.dtype.kind == "f":  # identical() takes both zeros for the same
+                    zeros = (one.values[one.values == 0] for one in (array, second[key].variable))
+                    np.testing.assert_array_equal(*map(np.signbit, zeros))
+            return first
+
+        return asked
 
 
-def check_front(case: Case, sweep: rc.Sweep, objectives: dict, where: dict, context: str) -> None:
-    for ties in ("all", "first"):
-        front = sweep.pareto(objectives, where=where, ties=ties)
-        points, n_ties = brute_front(case, objectives, where, ties)
-        assert flat_points(case, front) == points, f"{context} ties={ties}"
-        assert front["n_ties"].values.tolist() == n_ties, context
-        for name in objectives:
-            expected = case.full[name].ravel()[points]
-            np.testing.assert_array_equal(front[name].values.astype(case.dtype), expected, err_msg=context)
+@contextmanager
+def engines(case: Case, seen: Counter) -> Iterator[None]:
+    """Run the engines on what only larger spaces would show them, and count what each really did."""
+    form, kinds = case.form, case.kinds
+    fold, small = int(form.integers(0, 3)), form.random() < 0.5
+    kinds |= {("everything", "some", "nothing")[fold] + " folded", ("small" if small else "large") + " pieces"}
+    with ExitStack() as stack:
+
+        def put(place: object, **values: object) -> None:
+            stack.enter_context(patch.multiple(place, **values))
+
+        def witnessed(place: object, name: str, what: str) -> None:
+            plain = getattr(place, name)
+
+            def counted(*arguments: object, **options: object) -> object:
+                found = plain(*arguments, **options)
+                seen[what] += 1
+                return found
+
+            put(place, **{name: counted})
+
+        put(scans, LEAST_ROW=1)
+        put(answers, SMALL=64)
+        if fold:
+            # else everything of so small a space is a table before any engine sees it
+            put(query, FOLD_STEPS=((64,), (1,))[fold - 1])
+            put(rows, TABLE_BYTES=(4096, 0)[fold - 1])
+        if small:
+            put(stream, TILE_POINTS=127, JOB_TILES=2)
+            put(search, CHUNK=64, OPEN=1)
+            put(rows, ROW=(8, 32))
+            put(scan_sources, TILE=64)
+            for one in (scans.Rows, scans.Tally, scans.Sieve):
+                put(one, job_points=300)
+        witnessed(scans, "prepared", "kernels")
+        witnessed(stream, "reduced", "tiles")
+        witnessed(cluster.ClusterEngine, "_merged", "cluster")
+        for name in ("best", "top", "front", "classified"):
+            witnessed(search, name, "bounds")
+        yield
+
+
+def check(
+    seed: int,
+    strategy: str,
+    *,
+    structure: int | None = None,
+    questions: int | None = None,
+    without: str = "",
+    client: object = None,
+    most: int = 3000,
+) -> Counter:
+    """Compare reductions of one random space with brute force; tell what kinds of things it held, and who answered."""
+    case = random_case(seed, structure=structure, most=most)
+    seen: Counter = Counter()
+    with engines(case, seen):
+        sweep = rc.Sweep(case.inputs, assumptions=case.assumptions, dtype=case.dtype, strategy=strategy, client=client)
+        assert sweep.dims == case.dims
+        assert tuple(sweep.sizes.values()) == case.shape
+        numeric = sorted(set(case.full) & set(sweep.model.outputs))
+        form = case.form
+        objectives = {
+            str(n): str(form.choice(["min", "max"])) for n in form.permutation(numeric)[: form.integers(1, 5)]
+        }
+        where = random_where(case)
+        per = [str(dim) for dim in form.permutation(case.dims)[: form.integers(0, 3)]]
+        few = per if form.random() < 0.3 and np.prod([case.inputs.sizes[dim] for dim in per]) <= 8 else []
+        context = f"seed={seed} structure={structure} strategy={strategy} dtype={case.dtype} "
+        context += f"objectives={objectives} where={where} per={per}"
+        _note_questions(case, objectives, where, per)
+        if client is not None:
+            here = rc.Sweep(case.inputs, assumptions=case.assumptions, dtype=case.dtype, strategy=strategy)
+            sweep = Twins(sweep, here)
+        for name in form.permutation([name for name in QUESTIONS if name != without])[:questions]:
+            seen[str(name)] += 1
+            together = name in ("best", "count")
+            case.kinds |= {"groups one by one"} if few and not together else set()
+            QUESTIONS[name](case, sweep, objectives, where, per if together else few, context)
+    seen.update(case.kinds)
+    return seen
+
+
+def _note_questions(case: Case, objectives: dict, where: dict, per: list[str]) -> None:
+    numbers = [name for name, limit in where.items() if isinstance(limit, tuple)]
+    labels = [name for name in where if name in case.dims]
+    flags = set(where) - {*numbers, *labels}
+    for kind, is_there in {
+        "a limit on numbers": numbers,
+        "a limit on labels": labels,
+        "a limit on flags": flags,
+        "no limit": not where,
+        "points removed by limits": not valid(case, where).all(),
+        "groups": per,
+        "no groups": not per,
+        f"{len(objectives)} objective{'s' * (len(objectives) > 1)}": True,
+    }.items():
+        if is_there:
+            case.kinds.add(kind)
+
+
+def check_front(case: Case, sweep: rc.Sweep, objectives: dict, where: dict, per: list[str], context: str) -> None:
+    ties = str(case.rng.choice(["all", "first"]))
+    case.kinds.add(f"ties {ties}")
+    front = sweep.pareto(objectives, where=where, per=per, ties=ties)
+    ok = valid(case, where, tuple(objectives))
+    brute = [brute_front(case, objectives, ok & group, ties) for group in groups_left(case, where, per)]
+    points = [point for one, _ in brute for point in one]
+    n_ties = [ties_of for _, one in brute for ties_of in one]
+    assert flat_points(case, front) == points, f"{context} ties={ties}"
+    assert front["n_ties"].values.tolist() == n_ties, context
+    if max(n_ties, default=0) > 1:
+        case.kinds.add("equal points")
+    for name in objectives:
+        expected = case.full[name].ravel()[points]
+        np.testing.assert_array_equal(front[name].values.astype(case.dtype), expected, err_msg=context)
     labels = {name: limit for name, limit in where.items() if name in case.dims}
     left = valid(case, labels)
     for name in objectives:
@@ -266,17 +456,21 @@ def kept_groups(case: Case, array: np.ndarray, where: dict, per: list[str]) -> n
     return array
 
 
-def check_top(case: Case, sweep: rc.Sweep, objectives: dict, where: dict, context: str) -> None:
+def check_top(case: Case, sweep: rc.Sweep, objectives: dict, where: dict, per: list[str], context: str) -> None:
     name, sense = next(iter(objectives.items()))
     n = int(case.rng.integers(1, 40))
-    top = sweep.top(n, name, where=where, sense=sense)
-    ok = np.flatnonzero(valid(case, where, (name,)).ravel())
-    key = (case.full[name] if sense == "max" else -case.full[name]).ravel()[ok]
-    assert flat_points(case, top) == ok[np.lexsort((ok, -key))][:n].tolist(), f"{context} n={n}"
+    top = sweep.top(n, name, per=per, where=where, sense=sense)
+    expected = []
+    for group in groups_left(case, where, per):
+        ok = np.flatnonzero(valid(case, where, (name,)) & group)
+        key = (case.full[name] if sense == "max" else -case.full[name]).ravel()[ok]
+        expected += ok[np.lexsort((ok, -key))][:n].tolist()
+        if np.unique(key).size < key.size:
+            case.kinds.add("equal points")
+    assert flat_points(case, top) == expected, f"{context} n={n}"
 
 
 def check_counts(case: Case, sweep: rc.Sweep, objectives: dict, where: dict, per: list[str], context: str) -> None:
-    name = next(iter(objectives))
     ok = valid(case, where)
     drop = tuple(k for k, dim in enumerate(case.dims) if dim not in per)
     kept = [dim for dim in case.dims if dim in per]
@@ -285,11 +479,35 @@ def check_counts(case: Case, sweep: rc.Sweep, objectives: dict, where: dict, per
     by = sweep.count(where=where, by="infeasible")["count"]
     codes = case.full["infeasible"][ok]
     assert by.values.tolist() == [int((codes == code).sum()) for code in INFEASIBLE.values()], context
-    values = case.full[name][ok & ~np.isnan(case.full[name])].astype("f8")
+
+
+def check_histogram(case: Case, sweep: rc.Sweep, objectives: dict, where: dict, per: list[str], context: str) -> None:
+    name = next(iter(objectives))
     edges = np.sort(case.rng.choice([0.0, 0.5, 1.0, 2.0, 3.3, 7.0, 70.0], 4)).astype(case.dtype)
-    histogram = sweep.histogram(name, bins=edges, where=where)["count"].values
-    np.testing.assert_array_equal(histogram, np.histogram(values[np.isfinite(values)], edges)[0], err_msg=context)
-    finite = values[np.isfinite(values)]
-    if len(finite) == len(values) and len(values):
-        quantiles = sweep.quantile(name, [0.0, 0.3, 0.5, 1.0], where=where)[name].values
-        np.testing.assert_allclose(quantiles, np.quantile(values, [0.0, 0.3, 0.5, 1.0]), rtol=1e-12, err_msg=context)
+    histogram = sweep.histogram(name, bins=edges, where=where, per=per)["count"].transpose(*per, "bin").values
+    for found, values in zip(histogram.reshape(-1, 3), _values_left(case, name, where, per), strict=True):
+        np.testing.assert_array_equal(found, np.histogram(values[np.isfinite(values)], edges)[0], err_msg=context)
+
+
+def check_quantile(case: Case, sweep: rc.Sweep, objectives: dict, where: dict, per: list[str], context: str) -> None:
+    name, wanted = next(iter(objectives)), [0.0, 0.3, 0.5, 1.0]
+    quantiles = sweep.quantile(name, wanted, where=where, per=per)[name].transpose(*per, "quantile").values
+    for found, values in zip(quantiles.reshape(-1, 4), _values_left(case, name, where, per), strict=True):
+        if len(values) and np.isfinite(values).all():
+            np.testing.assert_allclose(found, np.quantile(values, wanted), rtol=1e-12, err_msg=context)
+        assert np.isnan(found).all() or len(values), context
+
+
+def _values_left(case: Case, name: str, where: dict, per: list[str]) -> list[np.ndarray]:
+    ok = valid(case, where, (name,))
+    return [case.full[name][ok & group].astype("f8") for group in groups_left(case, where, per)]
+
+
+QUESTIONS = {
+    "front": check_front,
+    "best": check_best,
+    "top": check_top,
+    "count": check_counts,
+    "histogram": check_histogram,
+    "quantile": check_quantile,
+}

@@ -28,7 +28,7 @@ oracle = _load("sweep_oracle")
 
 @pytest.mark.parametrize("strategy", ["numpy", "bounds", "auto"])
 @given(seed=st.integers(0, 2**32))
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=10, deadline=None)
 def test_every_reduction_equals_brute_force(strategy, seed):
     oracle.check(seed, strategy, most=800)
 

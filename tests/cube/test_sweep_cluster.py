@@ -50,6 +50,23 @@ def test_a_cluster_gives_the_same_answers(client, inputs, strategy):
         assert call(there).identical(call(here))
 
 
+@pytest.mark.parametrize("strategy", ["numpy", "stream", "auto"])
+def test_a_cluster_answers_about_no_points(client, inputs, strategy):
+    empty = inputs.isel(batch=slice(0, 0))
+    there = rc.Sweep(empty, assumptions=ASSUMPTIONS, strategy=strategy, client=client)
+    here = rc.Sweep(empty, assumptions=ASSUMPTIONS, strategy="numpy")
+    for call in (
+        lambda sweep: sweep.best("predicted_throughput", where=LIMIT, per=["precision"]),
+        lambda sweep: sweep.best("predicted_throughput", per="batch"),
+        lambda sweep: sweep.pareto(FRONT, where=LIMIT),
+        lambda sweep: sweep.top(9, "predicted_energy"),
+        lambda sweep: sweep.count(by="bound", per="pruning"),
+        lambda sweep: sweep.histogram("predicted_latency", bins=9),
+        lambda sweep: sweep.quantile("predicted_latency", 0.5, per="precision"),
+    ):
+        assert call(there).identical(call(here))
+
+
 def test_a_lost_worker_loses_no_tile(client, inputs):
     sweep = rc.Sweep(inputs, assumptions=ASSUMPTIONS, strategy="numpy", client=client)
     expected = rc.Sweep(inputs, assumptions=ASSUMPTIONS, strategy="numpy").count(where=LIMIT)

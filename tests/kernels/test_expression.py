@@ -106,6 +106,17 @@ def test_folding_changes_no_value(seed, points):
         np.testing.assert_array_equal(*np.broadcast_arrays(before[name], after[name]), err_msg=name)
 
 
+def test_a_folded_graph_folds_again():
+    space = Space(("a", "b"), (3, 4), {"x": np.arange(3.0)[:, None], "y": np.arange(4.0)[None]})
+    x, y = leaf("x"), leaf("y")
+    outputs = {"sum": x * 2.0 + y * y, "part": x * 2.0}
+    once, graph = fold(space, outputs, points=4)
+    twice, small = fold(once, graph, points=12)
+    assert all(node.operation == "leaf" for node in small.values())
+    for name, values in space.evaluate(outputs).items():
+        np.testing.assert_array_equal(twice.evaluate(small)[name], values, err_msg=name)
+
+
 def test_spaces_take_and_reorder():
     space = Space(("a", "b"), (2, 3), {"x": np.arange(6.0).reshape(2, 3)})
     np.testing.assert_array_equal(space.take({"b": np.array([2, 0])}).tables["x"], [[2, 0], [5, 3]])
