@@ -309,7 +309,7 @@ def test_dask_distributed(race, full):
     from dask.distributed import Client, LocalCluster
 
     sizes = (1000, 100, 500) if full else (20, 20, 50)
-    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster, Client(cluster) as client:
+    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0") as cluster, Client(cluster) as client:
         there, here = (spaces.standard(*sizes, strategy="stream", client=one) for one in (client, None))
         assert there.best("predicted_throughput", where=LIMIT).identical(here.best("predicted_throughput", where=LIMIT))
         race(

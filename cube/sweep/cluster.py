@@ -88,7 +88,11 @@ class ClusterEngine(Engine):
 
     def _merged(self, query: Query, work: Callable[[Query, range], Any], jobs: list[range]) -> Any:
         """Run jobs and merge their partials two by two on the workers."""
-        sent = self.client.scatter(query, broadcast=True, hash=False)
+        import dask
+
+        # a task, not scattered data: what is lost with a worker is then made again
+        with dask.config.set({"distributed.admin.large-graph-warning-threshold": "1 TB"}):
+            sent = self.client.submit(_sent, query, pure=False, retries=RETRIES)
         parts = [self.client.submit(work, sent, job, pure=False, retries=RETRIES) for job in jobs]
         while len(parts) > 1:
             pairs = [parts[k : k + 2] for k in range(0, len(parts), 2)]
@@ -101,6 +105,10 @@ class ClusterEngine(Engine):
         except BaseException:
             self.client.cancel(parts)
             raise
+
+
+def _sent(query: Query) -> Query:
+    return query
 
 
 def _scan_job(what: str, arguments: tuple[Any, ...], query: Query, rows: range) -> Any:

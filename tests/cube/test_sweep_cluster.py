@@ -19,7 +19,7 @@ LIMIT = {"predicted_latency": (None, 0.01)}
 @pytest.fixture(scope="module")
 def client():
     with (
-        distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster,
+        distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0") as cluster,
         distributed.Client(cluster) as client,
     ):
         yield client
@@ -67,11 +67,12 @@ def test_a_cluster_answers_about_no_points(client, inputs, strategy):
         assert call(there).identical(call(here))
 
 
-def test_a_lost_worker_loses_no_tile(client, inputs):
+@pytest.mark.parametrize("seconds", [0.0, 0.01, 0.05])
+def test_a_lost_worker_loses_no_tile(client, inputs, seconds):
     sweep = rc.Sweep(inputs, assumptions=ASSUMPTIONS, strategy="numpy", client=client)
     expected = rc.Sweep(inputs, assumptions=ASSUMPTIONS, strategy="numpy").count(where=LIMIT)
     victim = next(iter(client.run(os.getpid).values()))
-    killer = threading.Thread(target=lambda: (time.sleep(0.05), os.kill(victim, signal.SIGKILL)))
+    killer = threading.Thread(target=lambda: (time.sleep(seconds), os.kill(victim, signal.SIGKILL)))
     killer.start()
     found = [sweep.count(where=LIMIT) for _ in range(3)]
     killer.join()
