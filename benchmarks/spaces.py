@@ -86,6 +86,18 @@ def layered(hardware: int, batches: int, **options) -> rc.Sweep:
     return rc.Sweep(inputs, assumptions=rc.BOUND, **options)
 
 
+def layered_network(hardware: int, batches: int, **options) -> rc.Sweep:
+    """The network of CIFAR-10 with the bound summed layer by layer, on hypothetical hardware."""
+    platforms = rc.hypothetical(
+        peak_compute=np.geomspace(1e11, 1e14, hardware),
+        memory_bandwidth=np.geomspace(1e9, 1e12, hardware),
+        power=10.0,
+        peak_scaling="bits",
+    )
+    inputs = rc.inputs("cifar10", platforms=platforms, batch=np.arange(1, batches + 1))
+    return rc.Sweep(inputs, assumptions=rc.BOUND, **options)
+
+
 @numba.njit(error_model="numpy", nogil=True)
 def scalar_loop(ops, weights, activations, peak, bandwidth, batch, limit):
     """The fused loop that a user writes: tables in, largest throughput, its place and a count out."""

@@ -189,6 +189,7 @@ def test_any_front_against_streaming(objectives, add_row, full):
 
 
 VISITS = {
+    "count within 1 ms": lambda sweep: sweep.count(where={"predicted_latency": (None, 1e-3)}),
     "count by bound": lambda sweep: sweep.count(by="bound"),
     "histogram of 50 bins": lambda sweep: sweep.histogram("predicted_latency", bins=np.geomspace(1e-7, 10, 51)),
     "median": lambda sweep: sweep.quantile("predicted_latency", 0.5),
@@ -197,6 +198,7 @@ VISITS = {
 SPACES = {
     "13 small axes": (spaces.many_axes, (5,), (3,)),
     "per layer": (spaces.layered, (200, 256), (12, 32)),
+    "per layer of one network": (spaces.layered_network, (600, 100), (24, 32)),
 }
 
 

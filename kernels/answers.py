@@ -22,7 +22,7 @@ __all__ = ["STRATEGIES", "Engine"]
 Array = np.ndarray[Any, np.dtype[Any]]
 Answer = TypeVar("Answer")
 SMALL = 1 << 15  # points that NumPy visits sooner than bounds are prepared
-KERNELS, SIEVES = Pace(0.5, 0.025), Pace(5.0, 0.025)  # measured on two kinds of spaces, per layer and whole
+KERNELS, SIEVES = Pace(0.5, 0.006), Pace(5.0, 0.006)  # measured on two kinds of spaces, per layer and whole
 COMPILED = 1 << 26  # points that generated kernels visit sooner than NumPy, compiling included
 STRATEGIES = ("auto", "bounds", "stream", "numpy")
 
@@ -92,6 +92,11 @@ class Engine:
 
     def histogram(self, query: Query, name: str, edges: Array) -> Array:
         """Count the valid points of each group in each bin."""
+        found = self.searched_histogram(query, name, edges)
+        return query.copies * self.visit_histogram(query, name, edges) if found is None else found
+
+    def searched_histogram(self, query: Query, name: str, edges: Array) -> Array | None:
+        """Count by bounds the valid points of each group in each bin, or give None where a visit is faster."""
 
         def classify(values: Array) -> Array:
             """Give bins numbers from 1; 0 is below all of them, the number after the last is above."""
@@ -99,11 +104,10 @@ class Engine:
             bins[values == edges[-1]] = len(edges) - 1
             return bins
 
-        return query.copies * self._bounded(
-            query,
-            lambda rival: search.classified(query, len(edges) + 1, name, classify, rival=rival)[:, 1:-1],
-            lambda: self.visit_histogram(query, name, edges),
-        )
+        def bounded(rival: Pace | None) -> Array | None:
+            return query.copies * search.classified(query, len(edges) + 1, name, classify, rival=rival)[:, 1:-1]
+
+        return self._bounded(query, bounded, lambda: None)
 
     # every point ----------------------------------------------------------------------------------------------------
 

@@ -26,6 +26,7 @@ Array = np.ndarray[Any, np.dtype[Any]]
 
 SYMBOLS = {"add": "+", "subtract": "-", "multiply": "*", "divide": "/"}
 COMPARED = {"less": "<", "less_equal": "<=", "equal": "=="}
+TERMS = (4, 3)  # of a sum at a time: 30 G terms a second and core, 17 G one by one; more are no faster, compile longer
 
 
 class Writer:
@@ -94,59 +95,95 @@ class Writer:
                 self.write(indent, f"{self.names[node]} = t{number}[o{number}]")
 
     def row(self, indent: int) -> None:
-        """Write what a row needs before its points: offsets, scalars, sums."""
+        """Write what a row needs before its points: offsets, sums, scalars; sums of sums after what they add up."""
         self.offsets(indent)
-        for node in self.tables.nodes:
-            if node.operation in ("leaf", "constant") or self.tables.summed(node):
-                continue
-            if node.operation == "ordered_sum":
-                self.sum(indent, node)
-            elif not self.tables.inner(node):
-                self.write(indent, f"{self.names[node]} = {self.expression(node)}")
+        depths = _depths(self.tables.nodes)
+        for depth in range(max(depths.values(), default=0) + 1):
+            mine = [node for node in self.tables.nodes if depths[node] == depth and not self.tables.summed(node)]
+            together: dict[tuple[str, int, bool], list[Node]] = {}
+            for node in mine:
+                if node.operation == "ordered_sum":
+                    kind = node.name, self._terms(node), self.tables.inner(node)
+                    together.setdefault(kind, []).append(node)
+            for (axis, terms, inner), sums in together.items():
+                self.sums(indent, sums, axis, terms, inner)
+            for node in mine:
+                if node.operation not in ("leaf", "constant", "ordered_sum") and not self.tables.inner(node):
+                    self.write(indent, f"{self.names[node]} = {self.expression(node)}")
 
-    def sum(self, indent: int, node: Node) -> None:
-        """Write an ordered sum: terms outermost, so that points stay innermost."""
+    def _terms(self, node: Node) -> int:
+        """Count what an ordered sum adds up."""
         (argument,) = node.arguments
-        name, axis = self.names[node], node.name
-        place = len(self.tables.layout.sizes) + self.tables.space.summed.index(axis)
-        lengths = [
-            self.tables.space.tables[leaf.name].shape[place]
-            for leaf in topological([argument])
-            if leaf.operation == "leaf"
+        if node.name not in self.tables.depends[argument]:
+            return 1
+        place = len(self.tables.layout.sizes) + self.tables.space.summed.index(node.name)
+        shapes = [
+            self.tables.space.tables[one.name].shape for one in topological([argument]) if one.operation == "leaf"
         ]
-        length = max(lengths, default=1) if axis in self.tables.depends[argument] else 1
-        inner = self.tables.inner(node)
-        if inner:
-            self.write(indent, f"{name} = s{name}[:width]")
-            self.write(indent, f"{name}[:] = {self.literal(0.0)}")
-        else:
-            self.write(indent, f"{name} = {self.literal(0.0)}")
-        self.write(indent, f"for l in range({length}):")
-        below = [one for one in topological([argument]) if self.tables.summed(one)]
-        for one in below:
-            if one.operation == "leaf":
-                number = self.leaf_number[one]
-                _, summed, row = self.tables.strides(one)
-                start = f"o{number} + l * {summed[axis]}"
-                cut = f"{start} + begin : {start} + begin + width" if row else start
-                self.write(indent + 1, f"{self.names[one]} = t{number}[{cut}]")
-            elif not self.tables.inner(one):
-                self.write(indent + 1, f"{self.names[one]} = {self.expression(one)}")
-        if not inner:
-            self.write(indent + 1, f"{name} = {name} + {self.value(argument)}")
-            return
-        self.write(indent + 1, "for j in range(width):")
-        self.points(indent + 2, [argument])
-        self.write(indent + 2, f"{name}[j] = {name}[j] + {self.value(argument)}")
+        return max(int(shape[place]) for shape in shapes)
 
-    def points(self, indent: int, wanted: Iterable[Node]) -> None:
-        """Write the expressions of a point; sums are there already."""
-        done: set[Node] = set()
+    def sums(self, indent: int, nodes: list[Node], axis: str, terms: int, inner: bool) -> None:
+        """Write ordered sums of as many terms in one loop: some terms at a time outermost, points innermost.
+
+        What several sums have in common is computed once; several terms at a time spare the subtotals a way to memory.
+        """
+        for node in nodes:
+            name = self.names[node]
+            if inner:
+                self.write(indent, f"{name} = s{name}[:width]")
+            self.write(indent, f"{name}{'[:]' if inner else ''} = {self.literal(0.0)}")
+        if conditions := [f"({self.value(one)} == {self.literal(0.0)})" for one in self.tables.guard(nodes)]:
+            self.write(indent, f"if {' & '.join(conditions)}:")
+            indent += 1
+        step = min(TERMS, key=lambda step: (terms % step, -step))
+        whole = terms - terms % step
+        for first, last, each in ((0, whole, step), (whole, terms, terms - whole)):
+            if first < last:
+                self.write(indent, f"for l in range({first}, {last}, {each}):")
+                self._some_terms(indent + 1, nodes, axis, each, inner)
+
+    def _some_terms(self, indent: int, nodes: list[Node], axis: str, terms: int, inner: bool) -> None:
+        below = [one for one in topological([node.arguments[0] for node in nodes]) if self.tables.summed(one)]
+        names = self.names
+        copies = [{**names, **{one: f"{names[one]}_{term}" for one in below}} for term in range(terms)]
+        for term, self.names in enumerate(copies):
+            for one in below:
+                if one.operation == "leaf":
+                    self._term_of_leaf(indent, one, axis, term)
+                elif not self.tables.inner(one):
+                    self.write(indent, f"{self.names[one]} = {self.expression(one)}")
+        if inner:
+            self.write(indent, "for j in range(width):")
+        totals = {node: f"a{names[node]}" if inner else names[node] for node in nodes}
+        for node in nodes if inner else ():
+            self.write(indent + 1, f"{totals[node]} = {names[node]}[j]")
+        done: set[str] = set()
+        for self.names in copies:
+            if inner:
+                self.points(indent + 1, [node.arguments[0] for node in nodes], done)
+            for node, total in totals.items():
+                self.write(indent + inner, f"{total} = {total} + {self.value(node.arguments[0])}")
+        self.names = names
+        for node in nodes if inner else ():
+            self.write(indent + 1, f"{names[node]}[j] = {totals[node]}")
+
+    def _term_of_leaf(self, indent: int, node: Node, axis: str, term: int) -> None:
+        number = self.leaf_number[node]
+        _, summed, row = self.tables.strides(node)
+        start = f"o{number} + (l + {term}) * {summed[axis]}"
+        cut = f"{start} + begin : {start} + begin + width" if row else start
+        self.write(indent, f"{self.names[node]} = t{number}[{cut}]")
+
+    def points(self, indent: int, wanted: Iterable[Node], done: set[str] | None = None) -> None:
+        """Write the expressions of a point; sums are there already, and so is what is `done`."""
+        written = set() if done is None else done
 
         def visit(node: Node) -> None:
-            if node in done or node.operation in ("leaf", "constant", "ordered_sum") or not self.tables.inner(node):
+            if node.operation in ("leaf", "constant", "ordered_sum") or not self.tables.inner(node):
                 return
-            done.add(node)
+            if self.names[node] in written:
+                return
+            written.add(self.names[node])
             for argument in node.arguments:
                 visit(argument)
             self.write(indent, f"{self.names[node]} = {self.expression(node)}")
@@ -219,6 +256,15 @@ class Writer:
     def arguments(self) -> str:
         """Name the tables that every kernel takes."""
         return "".join(f", t{number}" for number in range(len(self.tables.leaves)))
+
+
+def _depths(nodes: Iterable[Node]) -> dict[Node, int]:
+    """Count the sums on the longest way from each node, itself included, down to the leaves."""
+    depths: dict[Node, int] = {}
+    for node in nodes:
+        below = max((depths[argument] for argument in node.arguments), default=0)
+        depths[node] = below + (node.operation == "ordered_sum")
+    return depths
 
 
 def limit_values(query: Query) -> Array:

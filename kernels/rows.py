@@ -15,18 +15,28 @@ import numpy as np
 
 from roofcube.kernels.bounds import certainties
 from roofcube.kernels.expression import topological
+from roofcube.kernels.guards import guards, without_unread_gaps
 from roofcube.kernels.space import fold
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from roofcube.kernels.expression import Node
     from roofcube.kernels.query import Query
 
-__all__ = ["Layout", "RowTables"]
+__all__ = ["Layout", "RowTables", "terms_of"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
 ROW = (256, 4096)  # points of a row: enough to hide what is done once a row, few enough for L1
+LEAST_SUMMED = 48  # where points add up terms: their tables, laid out over longer rows, are read from beyond L2
+LARGEST_SUMMED = 1 << 22  # entries of a folded table of terms: dividing anew in every row took 1.2 times as long
 TABLE_BYTES = 1 << 20  # all tables together: recomputing beats loading from beyond L2
+
+
+def terms_of(query: Query) -> int:
+    """Count what each point of a query adds up."""
+    return prod(query.space.all_sizes[len(query.space.sizes) :])
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,6 +61,7 @@ class Layout:
         """Choose the rows of a query, of about so many points: they never cross a group."""
         least, most = row or ROW
         sizes = query.space.sizes
+        least = max(least // terms_of(query), min(least, LEAST_SUMMED))
         outer, points = len(sizes), 1
         while outer > query.groups and points < least:
             outer -= 1
@@ -113,21 +124,25 @@ class RowTables:
     def __init__(self, query: Query, row: tuple[int, int] | None = None) -> None:
         self.layout = Layout.of(query, row)
         self.inner_axes = frozenset(query.space.axes[self.layout.outer :])
-        for points in (1 << 17, 1 << 15, 1 << 13, 1 << 11, 1):
+        for points in (*((LARGEST_SUMMED,) if terms_of(query) > 1 else ()), 1 << 17, 1 << 15, 1 << 13, 1 << 11, 1):
             space, outputs = fold(query.space, query.outputs, points=points, together=self.inner_axes)
-            if sum(self._expanded_size(table) for table in space.tables.values()) <= TABLE_BYTES or points == 1:
+            if sum(self._weight(table) for table in space.tables.values()) <= TABLE_BYTES or points == 1:
                 break
-        self.space, self.outputs = space, outputs
+        self.space, self.outputs = without_unread_gaps(space, outputs), outputs
+        self.guards = guards(outputs)
         self.nodes = topological(outputs.values())
         self.depends = space.dependence(outputs.values())
-        self.certain = certainties(space, outputs)
+        self.certain = certainties(self.space, outputs)
 
-    def _expanded_size(self, table: Array) -> int:
+    def _weight(self, table: Array) -> int:
+        """Give the bytes that rows read of a table; of one that has a single number a term and row, for each point."""
         rank = len(self.layout.sizes)
         inner = table.shape[self.layout.outer : rank]
         size = int(table.size)
         if prod(inner) > 1:
             size = size // prod(inner) * self.layout.points
+        elif prod(table.shape[rank:]) > 1:
+            size = size // self.layout.chunk
         return size * table.dtype.itemsize
 
     def inner(self, node: Node) -> bool:
@@ -137,6 +152,12 @@ class RowTables:
     def summed(self, node: Node) -> frozenset[str]:
         """Name the summed axes that a node still has."""
         return self.depends[node] & frozenset(self.space.summed)
+
+    def guard(self, nodes: Iterable[Node]) -> list[Node]:
+        """List what has to be 0 in a row for its points to read any of some nodes."""
+        conditions = frozenset[Any].intersection(*(self.guards[node] for node in nodes))
+        alone = [one for one in self.leaves if one in conditions]
+        return [one for one in alone if not self.inner(one) and not self.summed(one)]
 
     @cached_property
     def leaves(self) -> list[Node]:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["count_source", "scan_source", "sieve_source", "tally_source"]
 
 TILE = 1 << 16  # points between two looks at the maximum
+MOST_EDGES = 48  # compared with all points of a row: more take longer than to look up each point
 INTEGERS = {"float32": "int32", "float64": "int64"}
 
 
@@ -122,20 +123,20 @@ def count_source(query: Query, tables: RowTables, by: str | None, codes: int) ->
 def tally_source(query: Query, tables: RowTables, name: str) -> str:
     """Write the source of a tally: how many valid points of each group lie between ascending edges of an output.
 
-    The leading bits of a float, read as a number, say which of a table's cells it lies in; the table says how many
-    edges are below the cell and below its end, so that only points that share a cell with an edge are compared with
-    any. A row whose first and last cell lie between the same edges is counted at once.
+    Floats are compared as integers of the same order, NaN above all. Between the edges at a row's lowest and highest
+    point, each edge is compared with all points at once; where there are many of them, each point is looked up: its
+    leading bits say which of a table's cells it lies in, and the cell says between which edges that is.
     """
     writer = Writer(tables)
     layout, kind, write = tables.layout, writer.kind, writer.write
     integer, width = INTEGERS[kind], 8 * np.dtype(kind).itemsize
-    arguments = "limits, edges, opens, closes, ways, counts"
+    arguments = "limits, keys, opens, closes, ways, counts"
     write(0, f"def tally(start, stop, rows_of_group, first_group, {arguments}{writer.arguments()}):")
     writer.constants()
     writer.limits(query)
     write(1, f"value = np.empty({layout.chunk}, dtype=np.{kind})")
     write(1, f"bits = value.view(np.{integer})")
-    write(1, f"cell = np.empty({layout.chunk}, dtype=np.{integer})")
+    write(1, f"sign, flipped = np.{integer}({width - 1}), np.{integer}({(1 << (width - 1)) - 1})")
     write(1, "mine = np.zeros((ways, counts.shape[1]), dtype=np.int64)")
     writer.first_row()
     write(1, "row = start")
@@ -153,7 +154,7 @@ def tally_source(query: Query, tables: RowTables, name: str) -> str:
     if conditions:
         write(4, f"ok = {' & '.join(conditions)}")
     write(4, f"value[j] = {own} if {'ok & ' if conditions else ''}({own} == {own}) else NAN")
-    for line in TALLY_ROW.format(fold=width - 1, rest=(1 << (width - 1)) - 1, cell=width - 16).splitlines():
+    for line in TALLY_ROW.format(integer=integer, cell=width - 16, most=MOST_EDGES).splitlines():
         write(3, line)
     writer.odometer(3)
     write(2, "for way in range(ways):")
@@ -164,21 +165,45 @@ def tally_source(query: Query, tables: RowTables, name: str) -> str:
     return "\n".join(writer.lines) + "\n"
 
 
+# integers of one width throughout: numba widens, which would halve the width of the vectors
 TALLY_ROW = """\
-lowest = highest = (bits[0] ^ ((bits[0] >> {fold}) & {rest})) >> {cell}
+lowest = highest = np.{integer}(bits[0] ^ ((bits[0] >> sign) & flipped))
 for j in range(width):
-    ordered = (bits[j] ^ ((bits[j] >> {fold}) & {rest})) >> {cell}
-    cell[j] = ordered
-    lowest = min(lowest, ordered)
-    highest = max(highest, ordered)
-if opens[lowest + 32768] == closes[highest + 32768]:
-    mine[0, opens[lowest + 32768]] += width
+    ordered = np.{integer}(bits[j] ^ ((bits[j] >> sign) & flipped))
+    bits[j] = ordered
+    lowest = ordered if ordered < lowest else lowest
+    highest = ordered if ordered > highest else highest
+first, upper = opens[(lowest >> {cell}) + 32768], closes[(lowest >> {cell}) + 32768]
+while first < upper:
+    middle = (first + upper) >> 1
+    if lowest >= keys[middle]:
+        first = middle + 1
+    else:
+        upper = middle
+final, upper = opens[(highest >> {cell}) + 32768], closes[(highest >> {cell}) + 32768]
+while final < upper:
+    middle = (final + upper) >> 1
+    if highest >= keys[middle]:
+        final = middle + 1
+    else:
+        upper = middle
+if final - first <= {most}:
+    left = width
+    for k in range(first, final):
+        key = keys[k]
+        above = np.{integer}(0)
+        for j in range(width):
+            above = np.{integer}(above + (1 if bits[j] >= key else 0))
+        mine[0, k] += left - above
+        left = above
+    mine[0, final] += left
 else:
     for j in range(width):
-        low, high = opens[cell[j] + 32768], closes[cell[j] + 32768]
+        cell = (bits[j] >> {cell}) + 32768
+        low, high = opens[cell], closes[cell]
         while low < high:
             middle = (low + high) >> 1
-            if value[j] >= edges[middle]:
+            if bits[j] >= keys[middle]:
                 low = middle + 1
             else:
                 high = middle

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from functools import cached_property
-from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,7 +12,7 @@ from roofcube.kernels import scan_sources
 from roofcube.kernels.codegen import compiled, limit_values
 from roofcube.kernels.dominance import dominated_by_each
 from roofcube.kernels.partials import BestPartial, CountPartial, HistogramPartial
-from roofcube.kernels.rows import Layout, RowTables
+from roofcube.kernels.rows import Layout, RowTables, terms_of
 from roofcube.kernels.stream import starts
 
 if TYPE_CHECKING:
@@ -61,8 +60,7 @@ class Rows(ABC):
     @cached_property
     def jobs(self) -> list[range]:
         """Ranges of rows that make a job each; where layers are summed, each point takes as many times as long."""
-        space = self.query.space
-        return self.cut(max(1, self.job_points // (self.layout.chunk * prod(space.all_sizes[len(space.sizes) :]))))
+        return self.cut(max(1, self.job_points // (self.layout.chunk * terms_of(self.query))))
 
     def cut(self, step: int) -> list[range]:
         """Cut the rows into jobs of `step` rows."""
@@ -158,6 +156,7 @@ class Tally(Rows):
         self.edges = edges.astype(kind)
         with np.errstate(over="ignore"):  # nothing but infinity follows the largest number
             self.edges[-1:] = np.nextafter(self.edges[-1:], kind.type(np.inf))  # what equals the last edge is inside
+        self.keys = ordered_bits(np.append(self.edges, kind.type(np.nan)))
         self.opens, self.closes = cells(self.edges)
         self.ways = WAYS if len(edges) <= MANY_EDGES else 1
 
@@ -167,7 +166,7 @@ class Tally(Rows):
         # below the first edge, the bins, above the last edge, not valid
         counts = np.zeros((len(groups), len(self.edges) + 2), dtype=np.int64)
         numbers = (rows.start, rows.stop, self.rows_of_group, groups.start)
-        self.kernel(*numbers, self.limits, self.edges, self.opens, self.closes, self.ways, counts, *self.flat)
+        self.kernel(*numbers, self.limits, self.keys, self.opens, self.closes, self.ways, counts, *self.flat)
         if np.isposinf(self.given[-1]):
             counts[:, -3] += counts[:, -2]  # nothing follows infinity, so what equals it was above the last edge
         return counts[:, 1:-2]
@@ -267,6 +266,23 @@ class Sieve(Rows):
             part.absorb(index[: found[0]], costs[: found[0]])
             self.learn(part)
         return part
+
+
+def ordered_bits(edges: Array) -> Array:
+    """Give integers that compare as the floats do: both zeros are that of -0.0, and NaN is just above infinity.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> keys = ordered_bits(np.array([-np.inf, -1.0, -0.0, 0.0, 1.0, np.inf, np.nan], dtype="f4"))
+    >>> np.diff(keys) > 0
+    array([ True,  True, False,  True,  True,  True])
+    """
+    integer = np.dtype(f"i{edges.dtype.itemsize}")
+    bits = np.where(edges == 0, edges.dtype.type(-0.0), edges).view(integer)
+    keys = bits ^ ((bits >> (8 * integer.itemsize - 1)) & np.iinfo(integer).max)
+    infinity = np.array(np.inf, dtype=edges.dtype).view(integer)[()]
+    return np.asarray(np.where(np.isnan(edges), infinity + integer.type(1), keys))
 
 
 def cells(edges: Array) -> tuple[Array, Array]:

@@ -36,6 +36,9 @@ CHUNK = 1 << 13  # boxes split at a time
 BURST = 2048  # boxes made at once from few, where the calls cost more than the boxes
 OPEN = 16  # points below which a box in doubt is opened rather than split
 LEAST = 1 << 16  # boxes that any search may look at
+PROBES = 256  # random boxes that tell what a count would take
+CAUTION = 4  # times what the probes foresee: a search in vain comes on top of the visit
+SURFACE = 2 / 3  # boxes in doubt grow with the number of boxes to this power, where what is in doubt is a surface
 BOX, BOX_OPERATION = 1000.0, 9.0  # nanoseconds that a box takes, and more for each operation of its graph
 
 
@@ -131,6 +134,34 @@ class Search:
             met &= surely
             lost |= never
         return Batch(boxes, intervals, met, lost)
+
+    def probe(self, doubtful: Callable[[Array], Array]) -> None:
+        """Give up before the search if random boxes say that it would take longer than visiting every point."""
+        volume = self.query.space.size / self.most if self.most is not None else 0.0
+        if volume <= OPEN:
+            return
+        most = PROBES / (CAUTION * (volume / OPEN) ** SURFACE)
+        rng = np.random.default_rng(0)
+        root = self.root()
+        boxes = root[:, rng.integers(root.shape[1], size=PROBES)]
+        while boxes.shape[1] > most:
+            boxes = boxes[:, doubtful(boxes)]
+            large = self.bounder.size(boxes) > volume
+            if not large.any():
+                break
+            boxes = np.concatenate([boxes[:, ~large], self._random_parts(boxes[:, large], rng)], axis=1)
+        if boxes.shape[1] > most:
+            raise TooManyBoxes
+
+    def _random_parts(self, boxes: Array, rng: np.random.Generator) -> Array:
+        """Cut each box as `split` does, and give one of its parts."""
+        axes = self._axis(boxes, self.bounder.bounds(boxes))
+        parts = boxes.copy()
+        for axis, tree in enumerate(self.bounder.trees):
+            cut = np.flatnonzero(axes == axis)
+            nodes = boxes[axis, cut]
+            parts[axis, cut] = tree.child[nodes] + rng.integers(0, np.maximum(tree.children[nodes], 1))
+        return parts
 
     def split(self, boxes: Array, known: Mapping[Node, Interval]) -> Array:
         """Cut each box along the axis that narrows its bounds the most; a few boxes along several axes at once."""
@@ -552,7 +583,8 @@ def classified(
         boxes, number = boxes[:, inside], number[inside]
         np.add.at(counts, (bounder.first(boxes) // per_group, number), bounder.size(boxes))
 
-    for boxes in search.levels():
+    def judged(boxes: Array) -> tuple[Array, Array, Array]:
+        """Say which boxes may count, which of them are decided, and for what."""
         n = boxes.shape[1]
         batch = search.bound(boxes)
         alive, decided, number = ~batch.lost, batch.met.copy(), np.zeros(n, dtype=np.int64)
@@ -562,6 +594,15 @@ def classified(
             nothing = np.isnan(low)
             alive &= ~nothing
             decided &= (number == upper) & (~nan | (number < 0)) & ~nothing
+        return alive, decided, number
+
+    def doubtful(boxes: Array) -> Array:
+        alive, decided, _ = judged(boxes)
+        return alive & ~decided
+
+    search.probe(doubtful)
+    for boxes in search.levels():
+        alive, decided, number = judged(boxes)
         add(boxes[:, alive & decided], number[alive & decided])
         split, opened = _settled(search, boxes, alive & ~decided)
         if opened.shape[1]:

@@ -27,6 +27,7 @@ Array = np.ndarray[Any, np.dtype[Any]]
 BINS = 2048  # three passes for f4, six for f8: where every pass visits every point
 FEW_BINS = 16  # where bounds decide most points: measured 3.1 s with 4, 2.8 with 8, 2.6 with 16 at 2e8 points
 LARGE = 1 << 22
+SAMPLE = 1 << 14  # points that tell where a quantile is, to 3 % of all points: saves one pass of three
 
 
 def quantile(sweep: Sweep, variable: str, q: float | Sequence[float], where: Where, per: Sequence[str]) -> xr.Dataset:
@@ -66,7 +67,7 @@ def _of_group(engine: Any, query: Query, variable: str, wanted: Array) -> Array:
     below = np.floor(places).astype(np.int64)
     above = np.minimum(below + 1, total - 1)
     ranks = sorted({*below.tolist(), *above.tolist()})
-    values = _order_statistics(engine, query, variable, ranks)
+    values = _order_statistics(engine, query, variable, ranks, total)
     low = np.array([values[rank] for rank in below.tolist()])
     high = np.array([values[rank] for rank in above.tolist()])
     share = places - below
@@ -76,19 +77,17 @@ def _of_group(engine: Any, query: Query, variable: str, wanted: Array) -> Array:
     return np.where((low == high) | (share == 0), low, between)
 
 
-def _order_statistics(engine: Any, query: Query, variable: str, ranks: Sequence[int]) -> dict[int, float]:
-    """Find the values that have given ranks, 0 for the smallest."""
+def _order_statistics(engine: Any, query: Query, variable: str, ranks: Sequence[int], total: int) -> dict[int, float]:
+    """Find the values that have given ranks among all, 0 for the smallest."""
     dtype = query.space.dtype
     # bracket of keys, its end excluded → ranks inside it, each with its rank among the points of the bracket
     brackets = {(key_of(-np.inf, dtype), key_of(np.inf, dtype) + 1): [(rank, rank) for rank in ranks]}
+    likely = _likely_brackets(query, variable, ranks, total) if query.space.size > LARGE else set()
     values: dict[int, float] = {}
     while brackets:
-        bins = FEW_BINS if query.space.size > LARGE and engine.searches(query) else BINS
-        each = max(2, bins // len(brackets))
-        keys = sorted({key for low, stop in brackets for key in _edges(low, stop, each)})
-        # the last bin includes its end
-        edges = np.array([float_of(key, dtype) for key in (*keys[:-1], keys[-1] - 1)], dtype=dtype)
-        before = np.concatenate([[0], np.cumsum(engine.histogram(query, variable, edges)[0])])
+        keys, counts = _counts_between(engine, query, variable, set(brackets), likely or set(brackets))
+        likely = set()
+        before = np.concatenate([[0], np.cumsum(counts)])
         narrower: dict[tuple[int, int], list[tuple[int, int]]] = {}
         for (low, _), inside in brackets.items():
             start = before[keys.index(low)]
@@ -101,6 +100,40 @@ def _order_statistics(engine: Any, query: Query, variable: str, ranks: Sequence[
                     narrower.setdefault(bracket, []).append((rank, place - int(before[bin_] - start)))
         brackets = narrower
     return values
+
+
+def _counts_between(
+    engine: Any, query: Query, variable: str, brackets: set[tuple[int, int]], cut: set[tuple[int, int]]
+) -> tuple[list[int], Array]:
+    """Count between keys that cut brackets: few where bounds decide most points, else many."""
+    ends = {key for bracket in brackets for key in bracket}
+    for bins in (FEW_BINS, BINS) if query.space.size > LARGE else (BINS,):
+        each = max(2, bins // len(cut))
+        keys = sorted(ends | {key for one in cut for key in _edges(*one, each)})
+        # the last bin includes its end
+        edges = np.array([float_of(key, query.space.dtype) for key in (*keys[:-1], keys[-1] - 1)], query.space.dtype)
+        counts = (engine.searched_histogram if bins == FEW_BINS else engine.histogram)(query, variable, edges)
+        if counts is not None:
+            break
+    return keys, counts[0]
+
+
+def _likely_brackets(query: Query, variable: str, ranks: Sequence[int], total: int) -> set[tuple[int, int]]:
+    """Guess from a sample between which keys ranks are: four standard deviations to either side."""
+    space = query.space
+    flat = np.random.default_rng(0).integers(space.size, size=SAMPLE)
+    values = space.at(np.unravel_index(flat, space.sizes), query.outputs)
+    sample = np.sort(values[variable][query.valid(values, (SAMPLE,))])
+    if not len(sample):
+        return set()
+    brackets = set()
+    for rank in ranks:
+        share = rank / total
+        margin = 4 * np.sqrt(len(sample) * share * (1 - share)) + 1
+        places = [int(np.clip(share * len(sample) + side, 0, len(sample) - 1)) for side in (-margin, margin)]
+        low, high = (key_of(sample[place], space.dtype) for place in places)
+        brackets.add((low, high + 1))
+    return brackets
 
 
 def _edges(low: int, stop: int, bins: int) -> list[int]:

@@ -47,6 +47,52 @@ def test_generated_kernels_equal_brute_force(seed, monkeypatch):
     oracle.check_best(case, sweep, objectives, oracle.random_where(case), per, f"seed={seed}")
 
 
+@pytest.mark.parametrize("strategy", ["auto", "bounds", "numpy"])
+@pytest.mark.parametrize("seed", range(5))
+def test_sampled_quantiles_equal_brute_force(strategy, seed, monkeypatch):
+    from roofcube.kernels import answers, search
+    from roofcube.sweep import quantiles
+
+    monkeypatch.setattr(quantiles, "LARGE", 10)
+    monkeypatch.setattr(quantiles, "SAMPLE", [1, 7, 200][seed % 3])
+    monkeypatch.setattr(answers, "SMALL", 10)
+    monkeypatch.setattr(search, "LEAST", 10)  # searches are probed, and given up
+    oracle.check(2000 + seed, strategy, most=600)
+
+
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+@pytest.mark.parametrize("task", ["cifar10", "imagenet"])
+def test_layered_questions_equal_brute_force(task, dtype, monkeypatch):
+    from roofcube.kernels import rows, scans
+
+    monkeypatch.setattr(scans, "LEAST_ROW", 1)
+    monkeypatch.setattr(rows, "TABLE_BYTES", 0)  # what is so small is folded whole, and no kernel adds up layers
+    rng = np.random.default_rng(len(task))
+    platforms = rc.hypothetical(
+        peak_compute=10 ** rng.uniform(10, 14, 4), memory_bandwidth=10 ** rng.uniform(8, 12, 3), power=10.0
+    )
+    inputs = rc.inputs(task, platforms=platforms, batch=np.sort(rng.choice(500, 9, replace=False)) + 1)
+    cube = rc.Sweep(inputs, assumptions=rc.BOUND, dtype=dtype, strategy="numpy").compute()
+    latency = cube["predicted_latency"].values[~np.isnan(cube["predicted_latency"].values)]
+    limit = float(np.median(latency))
+    for strategy in ("stream", "bounds"):
+        sweep = rc.Sweep(inputs, assumptions=rc.BOUND, dtype=dtype, strategy=strategy)
+        assert int(sweep.count(where={"predicted_latency": (None, limit)})["count"]) == np.count_nonzero(
+            latency <= limit
+        )
+        binding = sweep.count(by="bound")
+        codes = [rc.variables.BOUNDS[reason] for reason in binding["reason"].values]
+        assert binding["count"].values.tolist() == [np.count_nonzero(cube["bound"].values == code) for code in codes]
+        edges = np.unique(np.quantile(latency, np.linspace(0, 1, 80)))
+        found = sweep.histogram("predicted_latency", bins=edges)["count"].values
+        np.testing.assert_array_equal(found, np.histogram(latency, bins=edges.astype(dtype))[0])
+        assert sweep.quantile("predicted_latency", [0.0, 0.5, 1.0])["predicted_latency"].values.tolist() == [
+            latency.min(),
+            np.quantile(latency.astype("f8"), 0.5),
+            latency.max(),
+        ]
+
+
 @pytest.mark.parametrize("strategy", ["numpy", "bounds"])
 @pytest.mark.parametrize("seed", range(8))
 def test_small_pieces_change_nothing(strategy, seed, monkeypatch):

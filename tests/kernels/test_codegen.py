@@ -6,6 +6,7 @@ import pytest
 from roofcube.kernels import rows, scan_sources, scans, stream
 from roofcube.kernels.expression import evaluate, finite, leaf, maximum, minimum, ordered_sum, where
 from roofcube.kernels.fill import fill
+from roofcube.kernels.guards import without_unread_gaps
 from roofcube.kernels.query import Limit, ask
 from roofcube.kernels.space import Space
 
@@ -51,6 +52,8 @@ def test_counts_equal_numpy_tiles(seed, odd, monkeypatch):
     monkeypatch.setattr(scans, "LEAST_ROW", 1)
     monkeypatch.setattr(scans.Rows, "job_points", 64)
     monkeypatch.setattr(scans.Tally, "job_points", 64)
+    monkeypatch.setattr(scan_sources, "MOST_EDGES", [0, 48][seed % 2])  # points looked up, and edges compared with all
+    monkeypatch.setattr(rows, "TABLE_BYTES", [0, 1 << 20][seed // 2])
     space, outputs = layered_space(seed, (4, 5, 3, 7), odd=odd, dtype=["f4", "f8"][seed % 2])
     limits = [Limit("cost", None, 3.0), Limit("time", one_of=(6.0, 3.0, np.inf)), Limit("cost", one_of=(-0.0, 9.0))]
     chosen = [limits[:1], limits[1:2], limits[2:], []][seed]
@@ -62,6 +65,53 @@ def test_counts_equal_numpy_tiles(seed, odd, monkeypatch):
     for by, codes in (("known", (1.0, 0.0, 5.0)), ("time", (6.0, np.inf, 3.0)), (None, ())):
         two = [stream.count(query, by=by, codes=codes, compiled=one, threads=2) for one in (True, False)]
         np.testing.assert_array_equal(*two)
+
+
+@pytest.mark.parametrize("terms", [1, 2, 4, 5, 9, 11])
+def test_sums_of_any_length_equal_numpy_tiles(terms, monkeypatch):
+    monkeypatch.setattr(rows, "ROW", (8, 16))
+    monkeypatch.setattr(rows, "TABLE_BYTES", 0)  # else sums of so few points are folded, and no kernel adds anything up
+    monkeypatch.setattr(scans, "LEAST_ROW", 1)
+    rng = np.random.default_rng(terms)
+    refused = (rng.random((4, 1, 1, 1)) < 0.4) * 1.0
+    tables = {
+        "refused": refused,
+        "x": np.where(refused > 0, np.nan, rng.lognormal(size=(4, 1, 1, terms))),  # what is refused is not known
+        "y": rng.lognormal(size=(1, 5, 1, terms)),
+        "z": rng.lognormal(size=(1, 1, 7, 1)),
+        "one": rng.lognormal(size=(4, 5, 1, 1)),
+    }
+    x, y, z, one = (leaf(name) for name in ("x", "y", "z", "one"))
+    time, share = ordered_sum(maximum(x * z, y), "layer"), ordered_sum(where(x * z <= y, 0.0, x), "layer")
+    twice = ordered_sum(maximum(x, y) / ordered_sum(x * z, "layer"), "layer")
+    wholes = ordered_sum(x, "layer") * ordered_sum(one, "layer")
+    outputs = {
+        name: where(leaf("refused"), np.nan, node) for name, node in zip("abc", (time, twice, wholes), strict=True)
+    }
+    outputs["a"] = outputs["a"] - 3.0  # of both signs
+    outputs["flag"] = where(leaf("refused"), -1.0, where(share <= wholes / 2, 1.0, 0.0))
+    space = Space(tuple("uvw"), (4, 5, 7), tables, ("layer",), ["f4", "f8"][terms % 2])
+    query = ask(space, outputs, limits=[Limit("c", 0.5, None)], also=["a", "b", "flag"], points=1)
+    edges = np.sort(np.append(rng.lognormal(1.0, 2.0, size=60), [-2.5, -1.0, -0.5, 0.0])).astype(space.dtype)
+    for name in "ab":
+        two = [stream.histogram(query, name, edges, compiled=compiled) for compiled in (True, False)]
+        np.testing.assert_array_equal(*two)
+    two = [stream.count(query, by="flag", codes=(1.0, 0.0, -1.0), compiled=compiled) for compiled in (True, False)]
+    np.testing.assert_array_equal(*two)
+    assert two[0].sum() > 0
+
+
+def test_only_what_no_output_reads_is_filled_in():
+    tables = {
+        "refused": np.array([[0.0], [1.0]]),
+        "x": np.array([[np.nan], [np.nan]]),
+        "y": np.array([[2.0], [np.nan]]),
+    }
+    space = Space(("a", "b"), (2, 1), tables)
+    outputs = {"v": where(leaf("refused"), 0.0, leaf("x") + leaf("y")), "x": leaf("x")}
+    found = without_unread_gaps(space, outputs).tables
+    assert found["y"].ravel().tolist() == [2.0, 2.0]
+    assert np.isnan(found["x"]).all()
 
 
 @pytest.mark.parametrize("odd", [False, True])
@@ -86,6 +136,19 @@ def test_sieves_equal_numpy_tiles(seed, odd, monkeypatch):
         generated, visited = (stream.top(query, n, compiled=one, threads=2) for one in (True, False))
         np.testing.assert_array_equal(generated.key, visited.key)
         np.testing.assert_array_equal(generated.index, visited.index)
+
+
+@pytest.mark.parametrize("most", [0, 48])
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+def test_floats_of_both_signs_are_counted_between_edges(dtype, most, monkeypatch):
+    monkeypatch.setattr(scan_sources, "MOST_EDGES", most)
+    odd = [0.0, -0.0, np.inf, -np.inf, np.finfo(dtype).tiny / 4, -np.finfo(dtype).tiny, np.finfo(dtype).max, np.nan]
+    values = np.concatenate([odd, np.random.default_rng(0).standard_normal(120)])
+    space = Space(("a",), (len(values),), {"x": values}, dtype=dtype)
+    query = ask(space, {"v": leaf("x")}, also=["v"])
+    for edges in ([-1, 0, 1], [-np.inf, -1, -0.0, 0.0, np.inf], [0.0, 0.0], [-2, -1.5, -1, -0.1], [-np.inf, np.inf]):
+        part = np.array(edges, dtype=dtype)
+        np.testing.assert_array_equal(*[stream.histogram(query, "v", part, compiled=one) for one in (True, False)])
 
 
 @pytest.mark.parametrize("dtype", ["f4", "f8"])
