@@ -351,7 +351,7 @@ class Sweep:
         Parameters
         ----------
         path : str or Path
-            Ending in `.zarr`.
+            Ending in `.zarr`, which `roofcube.load` and `roofcube.verify` go by.
 
         Returns
         -------
@@ -361,7 +361,7 @@ class Sweep:
         Raises
         ------
         InvalidDataError
-            If the suffix is another, or something else has that name.
+            If the suffix is that of another format, or something else has that name.
         """
         from roofcube.sweep import storing
 
