@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["COMPILED_POINTS", "Fill", "fill"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
-COMPILED_POINTS = 1 << 23  # points above which compiling pays even the first time
+COMPILED_POINTS, COMPILED_TERMS = 1 << 23, 1 << 26  # of sums; above them compiling pays even the first time
 JOB_POINTS = 1 << 22
 STREAMED_BYTES = 1 << 25  # outputs below this together may be in a last-level cache when they are read
 
@@ -156,7 +156,9 @@ def fill(
     lengths = [max(np.shape(table)[k] if np.size(table) else 0 for table in tables.values()) for k in range(len(axes))]
     space = Space(kept, tuple(lengths[: len(kept)]), tables, tuple(summed), dtype)
     points = max((prod(_shape(space, node)) for node in outputs.values()), default=0)
-    if not (points >= COMPILED_POINTS if compiled is None else compiled) or points == 0:
+    if compiled is None:
+        compiled = points >= COMPILED_POINTS or points * prod(lengths[len(kept) :]) >= COMPILED_TERMS
+    if not compiled or points == 0:
         values = evaluate(outputs, tables, axes=axes, dtype=dtype)
         return {name: value.astype(kinds[name], copy=False) for name, value in values.items()}
     filled: dict[str, Array] = {}
