@@ -90,7 +90,7 @@ class Sweep:
         self.strategy = strategy
         self.whole = space_of(self.model, self.dims, dtype)
         self.questions: dict[str, Node] = {}
-        self.frames: dict[tuple[str, ...], tuple[xr.Dataset, list[Any]]] = {}
+        self.frames: dict[tuple[str, ...], xr.Dataset] = {}
 
     def __repr__(self) -> str:
         sizes = ", ".join(f"{dim}: {size}" for dim, size in self.sizes.items())

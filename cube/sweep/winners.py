@@ -88,12 +88,12 @@ def _framed(sweep: Sweep, arrays: dict[str, Array], coords: dict[str, xr.Variabl
     """Put winners into a Dataset; a sweep's next one takes its frame, because merging costs more than most searches."""
     if per not in sweep.frames:
         variables = {name: xr.Variable(per, array, _attributes(sweep, name)) for name, array in arrays.items()}
-        made = xr.Dataset(variables, coords=coords, attrs=sweep.attrs)
-        loose = [name for name in made.coords if name not in made.xindexes]
-        sweep.frames[per] = made.reset_coords(loose), loose
-    frame, loose = sweep.frames[per]
-    known = arrays | {name: coordinate.values for name, coordinate in coords.items()}
-    made = frame.copy(data={name: known[str(name)] for name in frame.data_vars}).set_coords(loose)
+        sweep.frames[per] = xr.Dataset(variables, coords=coords, attrs=sweep.attrs)
+    frame = sweep.frames[per]
+    made = frame.copy(data={name: arrays[str(name)] for name in frame.data_vars})
+    for name in coords:
+        if name not in made.xindexes:
+            made.variables[name].data = coords[name].values
     for name in points.FLAGS:
         if name in made:  # their attributes hold arrays, which a copy shares
             made.variables[name].attrs = _attributes(sweep, name)
