@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -154,7 +155,10 @@ def tally_source(query: Query, tables: RowTables, name: str) -> str:
     if conditions:
         write(4, f"ok = {' & '.join(conditions)}")
     write(4, f"value[j] = {own} if {'ok & ' if conditions else ''}({own} == {own}) else NAN")
-    for line in TALLY_ROW.format(integer=integer, cell=width - 16, most=MOST_EDGES).splitlines():
+    values = {"first": "lowest", "final": "highest", "low": "bits[j]"}
+    found = {low: EDGES_BELOW.format(low=low, value=value, cell=width - 16) for low, value in values.items()}
+    found["low"] = textwrap.indent(found["low"], 8 * " ")
+    for line in TALLY_ROW.format(integer=integer, most=MOST_EDGES, **found).splitlines():
         write(3, line)
     writer.odometer(3)
     write(2, "for way in range(ways):")
@@ -165,6 +169,15 @@ def tally_source(query: Query, tables: RowTables, name: str) -> str:
     return "\n".join(writer.lines) + "\n"
 
 
+# the edges that a value is at or above, of those in its cell
+EDGES_BELOW = """\
+{low}, upper = opens[({value} >> {cell}) + 32768], closes[({value} >> {cell}) + 32768]
+while {low} < upper:
+    middle = ({low} + upper) >> 1
+    if {value} >= keys[middle]:
+        {low} = middle + 1
+    else:
+        upper = middle"""
 # integers of one width throughout: numba widens, which would halve the width of the vectors
 TALLY_ROW = """\
 lowest = highest = np.{integer}(bits[0] ^ ((bits[0] >> sign) & flipped))
@@ -173,20 +186,8 @@ for j in range(width):
     bits[j] = ordered
     lowest = ordered if ordered < lowest else lowest
     highest = ordered if ordered > highest else highest
-first, upper = opens[(lowest >> {cell}) + 32768], closes[(lowest >> {cell}) + 32768]
-while first < upper:
-    middle = (first + upper) >> 1
-    if lowest >= keys[middle]:
-        first = middle + 1
-    else:
-        upper = middle
-final, upper = opens[(highest >> {cell}) + 32768], closes[(highest >> {cell}) + 32768]
-while final < upper:
-    middle = (final + upper) >> 1
-    if highest >= keys[middle]:
-        final = middle + 1
-    else:
-        upper = middle
+{first}
+{final}
 if final - first <= {most}:
     left = width
     for k in range(first, final):
@@ -199,14 +200,7 @@ if final - first <= {most}:
     mine[0, final] += left
 else:
     for j in range(width):
-        cell = (bits[j] >> {cell}) + 32768
-        low, high = opens[cell], closes[cell]
-        while low < high:
-            middle = (low + high) >> 1
-            if bits[j] >= keys[middle]:
-                low = middle + 1
-            else:
-                high = middle
+{low}
         mine[j & (ways - 1), low] += 1
 """
 
