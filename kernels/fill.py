@@ -25,12 +25,17 @@ if TYPE_CHECKING:
 
     from roofcube.kernels.expression import Node
 
-__all__ = ["COMPILED_POINTS", "Fill", "fill"]
+__all__ = ["COMPILED_POINTS", "Fill", "fill", "pays"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 COMPILED_POINTS, COMPILED_TERMS = 1 << 23, 1 << 26  # of sums; above them compiling pays even the first time
 JOB_POINTS = 1 << 22
 STREAMED_BYTES = 1 << 25  # outputs below this together may be in a last-level cache when they are read
+
+
+def pays(points: int, terms: int) -> bool:
+    """Tell whether compiling pays for so many points that add up so many terms each."""
+    return points >= COMPILED_POINTS or points * terms >= COMPILED_TERMS
 
 
 class Fill:
@@ -157,7 +162,7 @@ def fill(
     space = Space(kept, tuple(lengths[: len(kept)]), tables, tuple(summed), dtype)
     points = max((prod(_shape(space, node)) for node in outputs.values()), default=0)
     if compiled is None:
-        compiled = points >= COMPILED_POINTS or points * prod(lengths[len(kept) :]) >= COMPILED_TERMS
+        compiled = pays(points, prod(lengths[len(kept) :]))
     if not compiled or points == 0:
         values = evaluate(outputs, tables, axes=axes, dtype=dtype)
         return {name: value.astype(kinds[name], copy=False) for name, value in values.items()}

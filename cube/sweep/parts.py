@@ -51,7 +51,7 @@ class Part:
         self.kinds = {name: kinds[name] for name in outputs}
         sizes = dict(zip(whole.axes, whole.sizes, strict=True))
         self.tiling = Tiling(tuple(sizes[dim] for dim in dims), points)
-        self.compiled = prod(self.tiling.sizes) >= fill.COMPILED_POINTS
+        self.compiled = fill.pays(prod(self.tiling.sizes), prod(whole.all_sizes[len(whole.sizes) :]))
         # folding lets tables that nothing needs drop out; what else to fold, kernels choose for themselves
         folded, graph = fold(whole, outputs, points=1 if self.compiled else FOLD_POINTS)
         self.query = Query(folded.reordered(dims), graph, 0, (), ())
