@@ -12,8 +12,8 @@ import xarray as xr
 sys.path.insert(0, str(Path(__file__).parent))
 import spaces  # beside this file
 
-from roofcube.kernels.fill import Fill
-from roofcube.kernels.space import fold
+from roofcube.kernels.engine.fill import Fill
+from roofcube.kernels.graph.space import fold
 
 NAMES = ("predicted_throughput", "predicted_latency", "predicted_energy", "bound", "infeasible")
 DIMS = ("topology", "pruning", "precision", "peak", "bandwidth", "batch")

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from roofcube.kernels.pareto import non_dominated, non_dominated_by_group
+from roofcube.kernels.pareto.front import non_dominated, non_dominated_by_group
 
 sys.path.insert(0, str(Path(__file__).parent))
 from point_sets import KINDS, point_set

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from roofcube.kernels.reduction import max_with_argmax
+from roofcube.kernels.argbest.best_along import max_with_argmax
 
 
 @pytest.fixture(scope="module")

@@ -13,10 +13,11 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 import spaces  # beside this file
 
-from roofcube.kernels import search, stream
-from roofcube.kernels.scans import Scan
+from roofcube.kernels.bounds import search
+from roofcube.kernels.engine import stream
+from roofcube.kernels.engine.scans import Scan
 from roofcube.options import thread_count
-from roofcube.sweep.space import asked
+from roofcube.sweep.context import asked
 
 LIMIT = {"predicted_latency": (None, 0.01)}
 FRONT = {"predicted_latency": "min", "predicted_energy": "min", "top1": "max"}

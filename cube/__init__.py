@@ -14,20 +14,20 @@ import roofcube.accessor  # noqa: F401  registers `Dataset.roof`
 
 if TYPE_CHECKING:
     from roofcube import datasets, kernels, plot
-    from roofcube.assumptions import BOUND, PUBLISHED, Assumptions
     from roofcube.calibration import Calibration, calibrate, load_calibration
-    from roofcube.explorer import explore
+    from roofcube.explorer.app import explore
+    from roofcube.files.readers import read_measurements, read_network, read_platforms
+    from roofcube.files.store import diff, load, merge, save, verify
     from roofcube.fronts import pareto
-    from roofcube.hardware import hypothetical
-    from roofcube.joining import benchmark, join, unmatched
+    from roofcube.measured.join import benchmark, join, unmatched
+    from roofcube.measured.physics_gate import check
+    from roofcube.model.assumptions import BOUND, PUBLISHED, Assumptions
+    from roofcube.model.hardware import hypothetical
+    from roofcube.model.inputs import inputs, tasks
+    from roofcube.model.predict import predict
     from roofcube.options import set_options
     from roofcube.page import report
-    from roofcube.prediction import predict
-    from roofcube.quality import check
-    from roofcube.readers import read_measurements, read_network, read_platforms
     from roofcube.reductions import best, efficiency
-    from roofcube.space import inputs, tasks
-    from roofcube.store import diff, load, merge, save, verify
     from roofcube.sweep import Sweep
 
 __version__ = "0.1.0"
@@ -35,35 +35,35 @@ __version__ = "0.1.0"
 # public name → the module that holds it; a module never shares its name with a public function,
 # because importing `roofcube.<name>` would put the module in the function's place
 _HOMES = {
-    "BOUND": "assumptions",
-    "PUBLISHED": "assumptions",
-    "Assumptions": "assumptions",
+    "BOUND": "model.assumptions",
+    "PUBLISHED": "model.assumptions",
+    "Assumptions": "model.assumptions",
     "Calibration": "calibration",
     "Sweep": "sweep",
-    "benchmark": "joining",
+    "benchmark": "measured.join",
     "best": "reductions",
     "calibrate": "calibration",
-    "check": "quality",
-    "diff": "store",
+    "check": "measured.physics_gate",
+    "diff": "files.store",
     "efficiency": "reductions",
     "explore": "explorer",
-    "hypothetical": "hardware",
-    "inputs": "space",
-    "join": "joining",
-    "load": "store",
+    "hypothetical": "model.hardware",
+    "inputs": "model.inputs",
+    "join": "measured.join",
+    "load": "files.store",
     "load_calibration": "calibration",
-    "merge": "store",
+    "merge": "files.store",
     "pareto": "fronts",
-    "predict": "prediction",
-    "read_measurements": "readers",
-    "read_network": "readers",
-    "read_platforms": "readers",
+    "predict": "model.predict",
+    "read_measurements": "files.readers",
+    "read_network": "files.readers",
+    "read_platforms": "files.readers",
     "report": "page",
-    "save": "store",
+    "save": "files.store",
     "set_options": "options",
-    "tasks": "space",
-    "unmatched": "joining",
-    "verify": "store",
+    "tasks": "model.inputs",
+    "unmatched": "measured.join",
+    "verify": "files.store",
 }
 _ROOMS = ("datasets", "kernels", "plot")
 

@@ -88,7 +88,7 @@ def report(task: str, output: Path | None) -> None:
 @click.option("--show/--no-show", default=True, help="Open the browser.")
 def explore(task: str, port: int, show: bool) -> None:
     """Explore TASK, or a cube of your own (.nc or .zarr), in the browser; served on this machine only."""
-    from roofcube.explorer import serve
+    from roofcube.explorer.app import serve
 
     serve(_task_or_cube(task), port=port, show=show)
 
@@ -143,7 +143,7 @@ def _with_embedded(platforms: Path) -> xr.Dataset:
 def info(file: Path) -> None:
     """Tell what a cube FILE holds, and whether it is as it was saved."""
     import roofcube
-    from roofcube.store import opened
+    from roofcube.files.store import opened
 
     with opened(file) as cube:
         click.echo(f"{file}: {_sizes(cube)}, {cube.nbytes / 1e6:.1f} MB in memory")
@@ -185,7 +185,7 @@ def errors(output: Path | None, write: bool) -> None:
         calibration.errors.write_csv(output)
         click.echo(output)
     if write:
-        from roofcube.page import held_out
+        from roofcube.calibration import held_out
 
         click.echo(held_out.write(held_out.compute(calibration)))
 

@@ -8,10 +8,10 @@ import numpy as np
 import xarray as xr
 
 from roofcube.errors import check_choice
-from roofcube.kernels import pareto as kernel
+from roofcube.kernels.pareto import front as kernel
 from roofcube.limits import objective_senses, per_dims, select_labels, split_where
-from roofcube.model import LAYER, dim_order
-from roofcube.probability import HIGH, LOW, SHARED, draw_front, spread
+from roofcube.model.graph import LAYER, dim_order
+from roofcube.sweep.probability import HIGH, LOW, SHARED, draw_front, spread
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

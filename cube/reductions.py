@@ -9,7 +9,7 @@ import xarray as xr
 
 from roofcube.errors import MissingInputError, check_choice
 from roofcube.limits import limit_mask, objective_senses, per_dims, select_labels, split_where
-from roofcube.model import dim_order
+from roofcube.model.graph import dim_order
 from roofcube.variables import attributes
 
 if TYPE_CHECKING:

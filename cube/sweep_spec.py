@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from roofcube.assumptions import BOUND, PUBLISHED, Assumptions
 from roofcube.errors import InvalidDataError, suggestion
+from roofcube.model.assumptions import BOUND, PUBLISHED, Assumptions
 
 if TYPE_CHECKING:
     import xarray as xr

@@ -74,7 +74,7 @@ def test_benchmark_of_a_small_cube_needs_no_compiler():
 
 
 def test_importing_a_module_does_not_hide_a_function():
-    code = "import roofcube.prediction, roofcube.fronts, roofcube.space, roofcube.page, roofcube as rc; print(callable(rc.predict), callable(rc.pareto), callable(rc.inputs), callable(rc.report))"
+    code = "import roofcube.model.predict, roofcube.fronts, roofcube.model.inputs, roofcube.page, roofcube as rc; print(callable(rc.predict), callable(rc.pareto), callable(rc.inputs), callable(rc.report))"
     assert run(code).split() == ["True"] * 4
 
 

@@ -40,13 +40,13 @@ FORBIDDEN = {
     "cube/plot": {"numba", "netCDF4", "zarr", "roofcube.kernels"},
     "cube/page": {"numba", "zarr", "roofcube.kernels"},
     "cube": {"bokeh", "holoviews", "hvplot", "panel"},
-    "cube/store.py": {"bokeh", "holoviews", "hvplot", "panel", "numba", "roofcube.kernels"},
+    "cube/files": {"bokeh", "holoviews", "hvplot", "panel", "numba", "roofcube.kernels"},
 }
 ALLOWED = {
     "kernels": {"roofcube.kernels", "roofcube.errors"},
     "datasets": {"roofcube.datasets", "roofcube.errors"},
 }
-PLOTTING_ROOMS = ("cube/plot/", "cube/page/", "cube/explorer.py", "cube/explorer_figures.py", "cube/cli.py")
+PLOTTING_ROOMS = ("cube/plot/", "cube/page/", "cube/explorer/", "cube/cli.py")
 
 
 def imports_of(path: Path) -> set[str]:

@@ -23,7 +23,7 @@ from roofcube.calibration.measured import Measured, measured
 from roofcube.calibration.power import fit_power
 from roofcube.calibration.residual import KERNEL
 from roofcube.calibration.threads import one_thread
-from roofcube.model import ELEMENT_BYTES
+from roofcube.model.graph import ELEMENT_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

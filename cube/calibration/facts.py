@@ -13,8 +13,8 @@ import xarray as xr
 from roofcube import datasets
 from roofcube.datasets import canonical
 from roofcube.errors import InvalidDataError, unknown_label
-from roofcube.model import ELEMENT_BYTES
-from roofcube.space import inputs as all_inputs
+from roofcube.model.graph import ELEMENT_BYTES
+from roofcube.model.inputs import inputs as all_inputs
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -11,7 +11,7 @@ import polars as pl
 from roofcube.calibration.facts import distinct
 from roofcube.calibration.intervals import MINIMUM_NETWORKS
 from roofcube.calibration.measured import NO_HARDWARE, NO_NETWORK
-from roofcube.quality import WATTS_RANGE_FACTOR
+from roofcube.measured.physics_gate import WATTS_RANGE_FACTOR
 
 if TYPE_CHECKING:
     from roofcube.calibration.engine import Engine

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
-from roofcube.model import dim_order
+from roofcube.files.store import save
+from roofcube.model.graph import dim_order
 from roofcube.page.content import Link
-from roofcube.page.wording import counted, listed
-from roofcube.store import save
 from roofcube.variables import DIMS, VARIABLES
+from roofcube.wording import counted, listed
 
 if TYPE_CHECKING:
     import xarray as xr

@@ -9,14 +9,14 @@ import numpy as np
 from roofcube import datasets
 from roofcube.fronts import pareto
 from roofcube.page import tables
+from roofcube.page.calibration_section import calibrated
 from roofcube.page.content import Drawing, Fact, Section, Table
 from roofcube.page.downloads import downloads
 from roofcube.page.figures import draw
 from roofcube.page.subject import CONFIGURATION
-from roofcube.page.trust import calibrated
-from roofcube.page.wording import configuration_of, counted, grouped, listed, percent, quantity, short
 from roofcube.reductions import best, efficiency
 from roofcube.variables import BOUNDS, INFEASIBLE
+from roofcube.wording import configuration_of, counted, grouped, listed, percent, quantity, short
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

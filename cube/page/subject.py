@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from roofcube import datasets
-from roofcube.exploration import title_of
-from roofcube.joining import benchmark, join, unmatched
-from roofcube.quality import check
+from roofcube.explorer.cells import title_of
+from roofcube.measured.join import benchmark, join, unmatched
+from roofcube.measured.physics_gate import check
 from roofcube.variables import QUALITY
 
 if TYPE_CHECKING:

@@ -8,9 +8,9 @@ import polars as pl
 
 from roofcube import datasets
 from roofcube.page.content import Table
-from roofcube.page.wording import configuration_of, counted, quantity, short
 from roofcube.reductions import best
 from roofcube.variables import QUALITY, sense_of
+from roofcube.wording import configuration_of, counted, quantity, short
 
 if TYPE_CHECKING:
     import xarray as xr

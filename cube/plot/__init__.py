@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from roofcube.plot.calibrated import comparison
-from roofcube.plot.demands import peaks, requirements
+from roofcube.plot.comparisons import comparison
 from roofcube.plot.experiments import boxes, latency_throughput
 from roofcube.plot.frontiers import overlap, pareto
 from roofcube.plot.grids import heatmap, overview
+from roofcube.plot.power_figures import energy, inputs_per_joule, power
 from roofcube.plot.ratios import efficiency
-from roofcube.plot.roofs import rooflines
+from roofcube.plot.requirement_figures import peaks, requirements
+from roofcube.plot.roofline_figures import rooflines
 from roofcube.plot.traces import power_trace
-from roofcube.plot.watts import energy, inputs_per_joule, power
 
 __all__ = [
     "boxes",

@@ -11,9 +11,9 @@ from bokeh.models import CDSView, Column, ColumnDataSource, IndexFilter, Range1d
 
 from roofcube import datasets
 from roofcube.errors import InvalidDataError, MissingInputError
+from roofcube.measured.physics_gate import check
 from roofcube.plot import style
 from roofcube.plot.tables import value_text
-from roofcube.quality import check
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -1,5 +1,5 @@
 """Sweep: reductions over spaces of any size, nothing stored; knows labels, leaves all computing to the kernels."""
 
-from roofcube.sweep.lazy import Sweep
+from roofcube.sweep.sweep import Sweep
 
 __all__ = ["Sweep"]

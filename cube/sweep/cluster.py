@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from roofcube.kernels import stream
-from roofcube.kernels.answers import Engine
-from roofcube.kernels.tiles import Tiling
+from roofcube.kernels.engine import stream
+from roofcube.kernels.engine.engine import Engine
+from roofcube.kernels.query.tiles import Tiling
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from roofcube.kernels.partials import BestPartial, FrontPartial, TopPartial
-    from roofcube.kernels.query import Query
+    from roofcube.kernels.query.partials import BestPartial, FrontPartial, TopPartial
+    from roofcube.kernels.query.query import Query
 
 __all__ = ["ClusterEngine"]
 
@@ -71,7 +71,7 @@ class ClusterEngine(Engine):
 
     def _scanned(self, query: Query, what: str, *arguments: Any) -> Any:
         if self.compiles(query):
-            from roofcube.kernels.scans import prepared, scannable
+            from roofcube.kernels.engine.scans import prepared, scannable
 
             if scannable(query):
                 rows = prepared(query, what, *arguments)
@@ -112,7 +112,7 @@ def _sent(query: Query) -> Query:
 
 
 def _scan_job(what: str, arguments: tuple[Any, ...], query: Query, rows: range) -> Any:
-    from roofcube.kernels.scans import prepared
+    from roofcube.kernels.engine.scans import prepared
 
     return prepared(query, what, *arguments).run(rows)
 

@@ -8,17 +8,17 @@ import numpy as np
 import xarray as xr
 
 from roofcube.errors import InvalidDataError, MemoryLimitError, check_choice
-from roofcube.kernels.query import Limit
+from roofcube.kernels.query.query import Limit
 from roofcube.sweep import points
-from roofcube.sweep.limits import FLAGS
-from roofcube.sweep.space import asked
-from roofcube.sweep.winners import kept_labels, over_groups
+from roofcube.sweep.best import kept_labels, over_groups
+from roofcube.sweep.context import asked
+from roofcube.sweep.where import FLAGS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from roofcube.sweep.lazy import Sweep
-    from roofcube.sweep.limits import Where
+    from roofcube.sweep.sweep import Sweep
+    from roofcube.sweep.where import Where
 
 __all__ = ["counted", "histogram"]
 

@@ -10,7 +10,7 @@ import xarray as xr
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from roofcube.sweep.lazy import Sweep
+    from roofcube.sweep.sweep import Sweep
 
 __all__ = ["crossover"]
 

@@ -13,7 +13,7 @@ from roofcube.labels import column_of, places
 from roofcube.sweep import points
 
 if TYPE_CHECKING:
-    from roofcube.sweep.lazy import Sweep
+    from roofcube.sweep.sweep import Sweep
 
 __all__ = ["at"]
 

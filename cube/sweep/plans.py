@@ -6,17 +6,17 @@ from dataclasses import dataclass
 from math import prod
 from typing import TYPE_CHECKING
 
-from roofcube.kernels import answers
-from roofcube.kernels.search import fits
-from roofcube.kernels.tiles import TILE_POINTS, Tiling
-from roofcube.model import RESULTS
+from roofcube.kernels.bounds.search import fits
+from roofcube.kernels.engine import engine
+from roofcube.kernels.query.tiles import TILE_POINTS, Tiling
+from roofcube.model.graph import RESULTS
 from roofcube.options import memory_limit, thread_count
-from roofcube.sweep.limits import Where
-from roofcube.sweep.space import asked
-from roofcube.sweep.storing import stored_bytes
+from roofcube.sweep.context import asked
+from roofcube.sweep.where import Where
+from roofcube.sweep.zarr_store import stored_bytes
 
 if TYPE_CHECKING:
-    from roofcube.sweep.lazy import Sweep
+    from roofcube.sweep.sweep import Sweep
 
 __all__ = ["Plan", "plan_of"]
 
@@ -99,14 +99,14 @@ def plan_of(sweep: Sweep) -> Plan:
     slices = tiling.slices(0) if size else ()
     tile = tuple((axis, s.stop - s.start) for axis, s in zip(query.space.axes, slices, strict=False))
     layers = prod(query.space.all_sizes[len(query.space.sizes) :])
-    compiled = strategy != "numpy" and size >= answers.COMPILED
+    compiled = strategy != "numpy" and size >= engine.COMPILED
     terms = layers * size if layers > 1 else 0
     visit = (size / COMPILED_RATE + terms / COMPILED_TERMS if compiled else layers * size / NUMPY_RATE) / threads
     visit += COMPILE_SECONDS if compiled else 0.002
     seconds = min(BOUNDS_SECONDS, visit) if strategy == "bounds" else visit
     tables = sum(table.nbytes for table in query.space.tables.values())
     memory = 6 * tables + threads * 24 * TILE_POINTS * 4 + (60 << 20 if strategy == "bounds" else 0)
-    from roofcube.kernels.codegen import is_loaded
+    from roofcube.kernels.codegen.writer import is_loaded
 
     stored, limit, loaded = stored_bytes(sweep), memory_limit(), is_loaded()
     return Plan(sweep.size, stored, limit, tile, strategy, loaded, seconds, visit, memory, threads)
@@ -115,8 +115,8 @@ def plan_of(sweep: Sweep) -> Plan:
 def _strategy(sweep: Sweep, query: object, size: int) -> str:
     if sweep.strategy != "auto":
         return sweep.strategy
-    if size <= answers.SMALL:
+    if size <= engine.SMALL:
         return "numpy"
     if fits(query):  # type: ignore[arg-type]
         return "bounds"
-    return "stream" if size >= answers.COMPILED else "numpy"
+    return "stream" if size >= engine.COMPILED else "numpy"

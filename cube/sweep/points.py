@@ -9,15 +9,15 @@ import numpy as np
 import xarray as xr
 
 from roofcube.errors import MemoryLimitError
-from roofcube.kernels.programs import PointReader
-from roofcube.model import LAYER
-from roofcube.sweep.limits import FLAGS
+from roofcube.kernels.graph.program import PointReader
+from roofcube.model.graph import LAYER
+from roofcube.sweep.where import FLAGS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from roofcube.kernels.space import Space
-    from roofcube.model import Model
+    from roofcube.kernels.graph.space import Space
+    from roofcube.model.graph import Model
 
 __all__ = [
     "FLAGS",

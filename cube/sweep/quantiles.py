@@ -8,18 +8,18 @@ import numpy as np
 import xarray as xr
 
 from roofcube.errors import InvalidDataError
-from roofcube.kernels.query import Limit
+from roofcube.kernels.query.query import Limit
 from roofcube.sweep import points
+from roofcube.sweep.best import groups_of, kept_labels
+from roofcube.sweep.context import asked
 from roofcube.sweep.counts import check_cells
-from roofcube.sweep.space import asked
-from roofcube.sweep.winners import groups_of, kept_labels
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from roofcube.kernels.query import Query
-    from roofcube.sweep.lazy import Sweep
-    from roofcube.sweep.limits import Where
+    from roofcube.kernels.query.query import Query
+    from roofcube.sweep.sweep import Sweep
+    from roofcube.sweep.where import Where
 
 __all__ = ["float_of", "key_of", "quantile"]
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import roofcube as rc
-from roofcube.page.wording import short
+from roofcube.wording import short
 
 pytestmark = pytest.mark.browser
 
@@ -22,7 +22,7 @@ OF_HARDWARE = """
 import sys
 import numpy as np
 import roofcube as rc
-from roofcube.explorer import serve
+from roofcube.explorer.app import serve
 hardware = rc.hypothetical(peak_compute=np.geomspace(1e11, 1e14, 60), memory_bandwidth=[1e9, 1e10, 1e11])
 serve(rc.predict(rc.inputs("mnist", platforms=hardware)), port=int(sys.argv[1]), show=False)
 """

@@ -13,9 +13,9 @@ import pytest
 from click.testing import CliRunner
 
 import roofcube as rc
-from roofcube import store
 from roofcube.cli import main
 from roofcube.errors import InvalidDataError
+from roofcube.files import store
 from roofcube.sweep_spec import SweepSpec, read_sweep_spec, run_sweep
 
 SPEC = """

@@ -8,30 +8,17 @@ structures, the others by NumPy tiles.
 
 from __future__ import annotations
 
-import importlib.util
 import os
-import sys
 from collections import Counter
-from pathlib import Path
 
 import pytest
+import sweep_oracle as oracle
 
 SPACES = int(os.environ.get("ROOFCUBE_SOAK_SPACES", "10000" if os.environ.get("ROOFCUBE_SOAK") else "10"))
 BLOCKS = 10 if SPACES >= 1000 else 1  # what the processes of `nox -s soak` share among them
 STRUCTURES, STRUCTURES_ON_DASK = 200, 40
 ENGINES = {"auto": ("bounds", "tiles"), "bounds": ("bounds",), "numpy": ("tiles",)}  # what must answer
 
-
-def _load(name: str):
-    if name not in sys.modules:
-        path = Path(__file__).parents[1] / "cube" / f"{name}.py"
-        spec = importlib.util.spec_from_file_location(name, path)
-        sys.modules[name] = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(sys.modules[name])
-    return sys.modules[name]
-
-
-oracle = _load("sweep_oracle")
 blocks = pytest.mark.parametrize("block", range(BLOCKS))
 
 

@@ -1,0 +1,366 @@
+"""save, load, verify, diff and merge cubes as NetCDF or Zarr; a crash never leaves a torn file under the final name."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import uuid
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import polars as pl
+import xarray as xr
+
+from roofcube.errors import CorruptFileError, InvalidDataError, check_installed
+from roofcube.files import checksums
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["diff", "load", "merge", "save", "verify"]
+
+DIGEST = "roofcube_sha256"
+FORMAT = "roofcube_format"
+SUFFIXES = (".nc", ".zarr")
+
+
+def save(cube: xr.Dataset, path: str | Path) -> Path:
+    """Write a cube, NetCDF for `.nc`, Zarr for `.zarr`.
+
+    The file is written beside its final name and renamed when it is complete and on disk, so that a crash leaves either
+    the old file or the new one. A checksum of the content goes in, for `verify`.
+
+    Parameters
+    ----------
+    cube : Dataset
+    path : str or Path
+        Ending in `.nc` or `.zarr`; an existing file is replaced.
+
+    Returns
+    -------
+    Path
+
+    Raises
+    ------
+    InvalidDataError
+        If the suffix is neither, or the folder does not exist.
+
+    Examples
+    --------
+    >>> import tempfile, pathlib
+    >>> import roofcube as rc
+    >>> path = rc.save(rc.predict(rc.inputs("mnist")), pathlib.Path(tempfile.mkdtemp()) / "mnist.nc")
+    >>> rc.load(path).attrs["task"]
+    'mnist'
+    """
+    target = _checked(Path(path))
+    stored = _storable(cube).load()
+    stored.attrs[FORMAT] = 1
+    stored.attrs[DIGEST] = _digest(stored)
+    with _beside(target) as temporary:
+        if target.suffix == ".nc":
+            stored.to_netcdf(temporary, engine="netcdf4", encoding=_encoding(stored))
+        else:
+            stored.to_zarr(temporary, mode="w-", consolidated=False)
+    return target
+
+
+def load(path: str | Path) -> xr.Dataset:
+    """Read a cube into memory.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    CorruptFileError
+        If the file is torn or not a cube.
+
+    Examples
+    --------
+    >>> import tempfile, pathlib
+    >>> import roofcube as rc
+    >>> path = rc.save(rc.benchmark("mnist"), pathlib.Path(tempfile.mkdtemp()) / "mnist.nc")
+    >>> int(rc.load(path).n_rows.sum())
+    406
+    """
+    source = _checked(Path(path), reading=True)
+    with _blamed(source), _open(source) as lazy:
+        cube = lazy.load()
+    for name in cube.variables:
+        cube[name].encoding = {}
+    return cube
+
+
+def opened(path: str | Path) -> xr.Dataset:
+    """Open a cube without reading its values; close it after use.
+
+    Raises
+    ------
+    FileNotFoundError, CorruptFileError
+        As `load`.
+    """
+    source = _checked(Path(path), reading=True)
+    with _blamed(source):
+        return _open(source)
+
+
+def verify(path: str | Path) -> bool:
+    """Tell whether a file holds what was saved.
+
+    What `Sweep.to_zarr` wrote is checked file by file, whatever its size; other files are read into memory.
+
+    Returns
+    -------
+    bool
+        True where the content matches its checksum.
+
+    Raises
+    ------
+    CorruptFileError
+        If the file is torn, altered, or has no checksum.
+
+    Examples
+    --------
+    >>> import tempfile, pathlib
+    >>> import roofcube as rc
+    >>> rc.verify(rc.save(rc.inputs("mnist"), pathlib.Path(tempfile.mkdtemp()) / "inputs.nc"))
+    True
+    """
+    source = _checked(Path(path), reading=True)
+    if source.suffix == ".zarr" and checksums.recorded(source) is not None:
+        return _verified_files(source)
+    with opened(source) as lazy:
+        expected = lazy.attrs.get(DIGEST)
+    if expected is None:
+        msg = f"{path}: has no checksum; it was not written by roofcube.save or Sweep.to_zarr, or not to its end"
+        raise CorruptFileError(msg)
+    found = _digest(load(path))
+    if found != expected:
+        msg = (
+            f"{path}: the content was altered (sha256 {found[:12]}…, saved as {expected[:12]}…); restore it from "
+            "its source"
+        )
+        raise CorruptFileError(msg)
+    return True
+
+
+def _verified_files(store: Path) -> bool:
+    names = checksums.altered(store)
+    if names:
+        msg = (
+            f"{store}: the content was altered ({', '.join(names)}: not as Sweep.to_zarr wrote it); "
+            "restore it from its source, or write it again under a new name"
+        )
+        raise CorruptFileError(msg)
+    return True
+
+
+def diff(a: xr.Dataset | str | Path, b: xr.Dataset | str | Path) -> pl.DataFrame:
+    """List what differs between two cubes.
+
+    Parameters
+    ----------
+    a, b : Dataset or path
+
+    Returns
+    -------
+    DataFrame
+        A line per difference: `variable`, `kind` (missing, dims, labels, units, values), `detail`, `cells` that differ
+        and the `largest` relative difference. No lines: the cubes are equal.
+
+    Examples
+    --------
+    >>> import roofcube as rc
+    >>> cube = rc.predict(rc.inputs("mnist"))
+    >>> rc.diff(cube, cube.assign(ops=cube.ops * 2)).select("variable", "kind").rows()
+    [('ops', 'values')]
+    """
+    left, right = (load(one) if isinstance(one, str | Path) else one for one in (a, b))
+    lines: list[dict[str, Any]] = []
+    for name in dict.fromkeys([*left.variables, *right.variables]):
+        lines += _differences(str(name), left, right)
+    kinds = {"variable": pl.String, "kind": pl.String, "detail": pl.String, "cells": pl.Int64, "largest": pl.Float64}
+    return pl.DataFrame(lines, schema=kinds)
+
+
+def merge(a: xr.Dataset, b: xr.Dataset) -> xr.Dataset:
+    """Merge two cubes over the union of their labels; a cell known to both must agree.
+
+    Raises
+    ------
+    InvalidDataError
+        If a cell has two different values, naming the variable.
+
+    Examples
+    --------
+    >>> import roofcube as rc
+    >>> cube = rc.benchmark("mnist")[["measured_throughput"]]
+    >>> both = rc.merge(cube.sel(platform=["TX2"]), cube.sel(platform=["NCS2"]))
+    >>> sorted(both.platform.values.tolist())
+    ['NCS2', 'TX2']
+    """
+    try:
+        merged = xr.merge([a, b], join="outer", compat="no_conflicts", combine_attrs="drop_conflicts")
+    except xr.MergeError as error:
+        differing = diff(*xr.align(a, b, join="inner")).filter(pl.col("kind") == "values")["variable"].to_list()
+        msg = (
+            f"`merge`: {', '.join(differing) or 'the cubes'} hold different values for the same cell; drop or "
+            f"rename one side ({error})"
+        )
+        raise InvalidDataError(msg) from error
+    merged.attrs = {key: value for key, value in merged.attrs.items() if key not in (DIGEST, *checksums.OF_ONE_STORE)}
+    return merged
+
+
+# reading --------------------------------------------------------------------------------------------------------------
+
+
+def _open(source: Path) -> xr.Dataset:
+    if source.suffix == ".nc":
+        return xr.open_dataset(source, engine="netcdf4")
+    return xr.open_dataset(source, engine="zarr", consolidated=False)
+
+
+@contextmanager
+def _blamed(source: Path) -> Iterator[None]:
+    """Say which file is to blame for what goes wrong in a block that reads it."""
+    try:
+        yield
+    except (OSError, ValueError, KeyError, RuntimeError) as error:
+        msg = (
+            f"{source}: not readable as a cube ({error}); the file is torn or of another kind, write it again "
+            "with roofcube.save"
+        )
+        raise CorruptFileError(msg) from error
+
+
+# writing --------------------------------------------------------------------------------------------------------------
+
+
+def _checked(path: Path, *, reading: bool = False) -> Path:
+    if path.suffix not in SUFFIXES:
+        msg = f"`path`: expected a name ending in {' or '.join(SUFFIXES)}, got {path.name!r}; rename it"
+        raise InvalidDataError(msg)
+    if path.suffix == ".zarr":
+        check_installed("path", "zarr", "scale")
+    if reading and not path.exists():
+        msg = f"{path}: there is no such file; check the name"
+        raise FileNotFoundError(msg)
+    if not reading and not path.absolute().parent.is_dir():
+        msg = f"`path`: the folder {path.parent} does not exist; make it first"
+        raise InvalidDataError(msg)
+    return path
+
+
+@contextmanager
+def _beside(target: Path) -> Iterator[Path]:
+    """Give a temporary name in the same folder; rename it to the target when the block ends without an error."""
+    temporary = target.with_name(f".{target.stem}-{uuid.uuid4().hex[:8]}.partial{target.suffix}")
+    try:
+        yield temporary
+        _to_disk(temporary)
+        if target.is_dir() and not target.is_symlink():
+            old = target.with_name(f".{target.stem}-{uuid.uuid4().hex[:8]}.old{target.suffix}")
+            target.rename(old)
+            temporary.rename(target)
+            shutil.rmtree(old)
+        else:
+            temporary.replace(target)
+        _to_disk(target.absolute().parent)
+    finally:
+        if temporary.is_dir():
+            shutil.rmtree(temporary, ignore_errors=True)
+        else:
+            temporary.unlink(missing_ok=True)
+
+
+def _to_disk(path: Path) -> None:
+    for one in [*path.rglob("*"), path] if path.is_dir() and path.suffix == ".zarr" else [path]:
+        if one.is_file() or (one.is_dir() and os.name == "posix"):
+            handle = os.open(one, os.O_RDONLY)
+            try:
+                os.fsync(handle)
+            finally:
+                os.close(handle)
+
+
+def _storable(cube: xr.Dataset) -> xr.Dataset:
+    """Turn attributes that the file formats cannot hold into text."""
+    stored = cube.copy()
+    of_the_file = (DIGEST, *checksums.OF_ONE_STORE)
+    stored.attrs = {key: _plain(value) for key, value in cube.attrs.items() if key not in of_the_file}
+    for name in stored.variables:
+        stored[name].attrs = {key: _plain(value) for key, value in stored[name].attrs.items()}
+        stored[name].encoding = {}
+    return stored
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, bool) or value is None or isinstance(value, dict):
+        return json.dumps(value)
+    return value
+
+
+def _encoding(cube: xr.Dataset) -> dict[Any, dict[str, Any]]:
+    return {
+        name: {"zlib": True, "complevel": 1, "shuffle": True}
+        for name, array in cube.data_vars.items()
+        if array.ndim and array.dtype.kind in "iuf"
+    }
+
+
+def _digest(cube: xr.Dataset) -> str:
+    """Hash names, dims, types and values of all variables, whatever the file format does to their layout."""
+    total = hashlib.sha256()
+    for name in sorted(map(str, cube.variables)):
+        array = cube[name]
+        values = np.ascontiguousarray(array.values)
+        text = values.dtype.kind in "UO"
+        # text is hashed as JSON: its width in memory depends on the format it came from
+        content = json.dumps(values.astype(str).ravel().tolist()).encode() if text else values.tobytes()
+        kind = "text" if text else values.dtype.newbyteorder("=").str
+        total.update(json.dumps([name, list(map(str, array.dims)), list(array.shape), kind]).encode())
+        total.update(content)
+    return total.hexdigest()
+
+
+# comparing ------------------------------------------------------------------------------------------------------------
+
+
+def _differences(name: str, left: xr.Dataset, right: xr.Dataset) -> list[dict[str, Any]]:
+    def line(kind: str, detail: str, cells: int | None = None, largest: float | None = None) -> dict[str, Any]:
+        return {"variable": name, "kind": kind, "detail": detail, "cells": cells, "largest": largest}
+
+    if name not in left.variables or name not in right.variables:
+        return [line("missing", f"only in the {'first' if name in left.variables else 'second'}")]
+    one, other = left[name].variable, right[name].variable
+    lines = []
+    if one.attrs.get("units") != other.attrs.get("units"):
+        lines.append(line("units", f"{one.attrs.get('units')} and {other.attrs.get('units')}"))
+    if one.dims != other.dims or one.shape != other.shape:
+        return [*lines, line("dims", f"{dict(one.sizes)} and {dict(other.sizes)}")]
+    numeric = one.dtype.kind in "iufb" and other.dtype.kind in "iufb"
+    first, second = one.values, other.values
+    same = (first == second) | ((first != first) & (second != second)) if numeric else first == second
+    cells = int(np.size(same) - np.count_nonzero(same))
+    if not cells:
+        return lines
+    kind = "labels" if name in left.dims else "values"
+    place = np.argwhere(~np.atleast_1d(same))[0]
+    where = ", ".join(
+        f"{dim} {left[dim].values[index] if dim in left.coords else index}"
+        for dim, index in zip(one.dims, place, strict=False)
+    )
+    return [*lines, line(kind, f"first at {where or 'the value'}", cells, _largest(first, second) if numeric else None)]
+
+
+def _largest(first: np.ndarray[Any, Any], second: np.ndarray[Any, Any]) -> float | None:
+    first, second = first.astype("f8"), second.astype("f8")
+    with np.errstate(all="ignore"):
+        ratio = np.abs(first - second) / np.maximum(np.abs(first), np.abs(second))
+    known = ratio[np.isfinite(ratio)]
+    return float(known.max()) if known.size else None

@@ -1,0 +1,186 @@
+"""join: measured rows onto a predicted cube by label; nothing is averaged, dropped or changed in silence."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import polars as pl
+import xarray as xr
+
+from roofcube import datasets
+from roofcube.errors import InvalidDataError, check_kind
+from roofcube.labels import KEY, labelled, places
+from roofcube.measured.physics_gate import check, quality_bits
+from roofcube.model.inputs import inputs as model_inputs
+from roofcube.model.predict import predict
+from roofcube.variables import attributes
+
+if TYPE_CHECKING:
+    from roofcube.labels import Places
+
+__all__ = ["benchmark", "join", "unmatched"]
+
+# cube variable → column of the table
+MEASURED = {
+    "measured_throughput": "throughput_compute_per_s",
+    "measured_latency": "latency_compute_s",
+    "measured_system_throughput": "throughput_system_per_s",
+    "measured_system_latency": "latency_system_s",
+    "measured_top1": "top1_percent",
+    "measured_top5": "top5_percent",
+    "power_base": "power_base_w",
+    "power_idle": "power_idle_w",
+    "power_full": "power_full_w",
+}
+
+
+def benchmark(task: str) -> xr.Dataset:
+    """Build the cube of a task: predicted ⨝ measured ⨝ power, from the embedded facts.
+
+    Parameters
+    ----------
+    task : str
+        One of `roofcube.tasks()`.
+
+    Returns
+    -------
+    Dataset
+        The inputs; the published predictions with exact counts over just the dims that each depends on; `measured_*`,
+        `power_*`, `n_rows`, `quality`, `efficiency`, `energy_per_input` and `inputs_per_joule` over (platform, mode,
+        topology, pruning, precision, batch).
+
+    Raises
+    ------
+    UnknownLabelError
+        If the task is not known.
+
+    Examples
+    --------
+    >>> import roofcube as rc
+    >>> cube = rc.benchmark("cifar10")
+    >>> int(cube.n_rows.sum())
+    378
+    """
+    cube = predict(model_inputs(task))
+    joined = join(cube, datasets.load_measurements(task))
+    return joined.assign_attrs(title=f"roofcube benchmark of {joined.attrs['task']}: predicted and measured")
+
+
+def join(cube: xr.Dataset, measurements: pl.DataFrame) -> xr.Dataset:
+    """Put measured rows into the cells of a cube by label.
+
+    Parameters
+    ----------
+    cube : Dataset
+        From `predict`, with some of the dims platform, mode, topology, pruning, precision, batch.
+    measurements : DataFrame
+        In the schema of `roofcube.datasets.load_measurements`.
+
+    Returns
+    -------
+    Dataset
+        The cube plus `measured_*` and `power_*` (source values; the mean where several rows share a cell), `n_rows`,
+        `quality` (flag bits), and the ratios `efficiency` (1 = 100 %), `energy_per_input` [J], `inputs_per_joule`.
+        Dense over the measured dims of this cube only. Rows without a cell are in `unmatched`.
+
+    Raises
+    ------
+    InvalidDataError
+        If the cube has none of the dims that a measurement is labelled with.
+
+    Examples
+    --------
+    >>> import roofcube as rc
+    >>> rows = rc.datasets.load_measurements("mnist")
+    >>> cube = rc.join(rc.predict(rc.inputs("mnist")), rows)
+    >>> int(cube.n_rows.sum()) + len(rc.unmatched(cube, rows)) == len(rows)
+    True
+    """
+    _check_kinds(cube, measurements)
+    where = places(cube, measurements)
+    if not where.dims:
+        msg = (
+            f"`cube`: expected some of the dims {', '.join(KEY)}, got {', '.join(map(str, cube.dims))}; pass a "
+            "cube of predict()"
+        )
+        raise InvalidDataError(msg)
+    cells = _Cells(cube, where)
+    found = measurements.filter(pl.Series(where.found))
+    measured = {
+        name: cells.mean(found[column].to_numpy()) if column in found.columns else cells.empty()
+        for name, column in MEASURED.items()
+    }
+    bits = quality_bits(found, check(found, inputs=cube))
+    arrays = {**measured, "n_rows": cells.count(), "quality": cells.union(bits)}
+    joined = cube.assign({name: cells.labelled(name, values) for name, values in arrays.items()})
+    return joined.assign(_ratios(joined))
+
+
+def unmatched(cube: xr.Dataset, measurements: pl.DataFrame) -> pl.DataFrame:
+    """List the rows that found no cell in a cube, as given, plus `reason`.
+
+    Examples
+    --------
+    >>> import roofcube as rc
+    >>> cube = rc.predict(rc.inputs("mnist", platforms="TX2"))
+    >>> rc.unmatched(cube, rc.datasets.load_measurements("mnist"))["reason"][0]
+    "platform 'NCS2' is not in the cube"
+    """
+    _check_kinds(cube, measurements)
+    where = places(cube, measurements)
+    return measurements.with_columns(reason=pl.Series(where.reasons, dtype=pl.String)).filter(pl.col("reason") != "")
+
+
+def _check_kinds(cube: xr.Dataset, measurements: pl.DataFrame) -> None:
+    check_kind("cube", cube, xr.Dataset, do="make one with `roofcube.predict`")
+    check_kind("measurements", measurements, pl.DataFrame, do="read a file with `roofcube.read_measurements`")
+
+
+class _Cells:
+    """The cells of a cube over the measured dims, and which of them each found row belongs to."""
+
+    def __init__(self, cube: xr.Dataset, where: Places) -> None:
+        order = [dim for dim in KEY if dim in where.dims]
+        self.dims = tuple(order)
+        self.shape = tuple(cube.sizes[dim] for dim in order)
+        picked = tuple(where.indices[dim][where.found] for dim in order)
+        self.flat = np.ravel_multi_index(picked, self.shape) if picked and self.shape else np.zeros(0, dtype=np.intp)
+        self.size = int(np.prod(self.shape))
+
+    def labelled(self, name: str, values: np.ndarray[Any, Any]) -> xr.Variable:
+        return labelled(self.dims, values.reshape(self.shape), attributes(name))
+
+    def empty(self) -> np.ndarray[Any, Any]:
+        return np.full(self.size, np.nan)
+
+    def mean(self, values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+        """Average the rows of a cell that have a value; a single row keeps its value to the last bit."""
+        values = values.astype("f8")
+        known = ~np.isnan(values)
+        total = np.bincount(self.flat[known], weights=values[known], minlength=self.size)
+        count = np.bincount(self.flat[known], minlength=self.size)
+        with np.errstate(invalid="ignore"):
+            return np.where(count > 0, total / count, np.nan)
+
+    def count(self) -> np.ndarray[Any, Any]:
+        return np.bincount(self.flat, minlength=self.size).astype("i4")
+
+    def union(self, bits: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+        combined = np.zeros(self.size, dtype="i4")
+        np.bitwise_or.at(combined, self.flat, bits)
+        return combined
+
+
+def _ratios(cube: xr.Dataset) -> dict[str, xr.Variable]:
+    with np.errstate(all="ignore"):
+        dims, energy = _quotient(cube["power_full"], cube["measured_throughput"])
+        ratios = {"energy_per_input": (dims, energy), "inputs_per_joule": (dims, 1.0 / energy)}
+        if "predicted_throughput" in cube:
+            ratios["efficiency"] = _quotient(cube["measured_throughput"], cube["predicted_throughput"])
+    return {name: labelled(dims, values, attributes(name)) for name, (dims, values) in ratios.items()}
+
+
+def _quotient(over: xr.DataArray, under: xr.DataArray) -> tuple[Any, Any]:
+    over, under = xr.broadcast(over, under)
+    return over.dims, over.data / under.data

@@ -1,0 +1,127 @@
+"""What a model assumes: where weights, activations and state live, how often they are read, and own terms."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+from roofcube.errors import InvalidDataError, check_choice
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from roofcube.kernels.graph.expression import Node
+    from roofcube.variables import Sense
+
+__all__ = ["BOUND", "PUBLISHED", "Assumptions", "Layers", "Storage", "Term", "check_assumptions"]
+
+Storage = Literal["memory per input", "memory per batch", "on chip", "on chip if it fits", "free"]
+Layers = Literal["whole network", "per layer"]
+
+
+@dataclass(frozen=True)
+class Term:
+    """A user's own output: a name, the formula on nodes, and how to label it."""
+
+    name: str
+    formula: Callable[[Any], Node]
+    units: str = "1"
+    long_name: str = ""
+    sense: Sense | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Assumptions:
+    """Where each thing is stored and how often it is read.
+
+    Parameters
+    ----------
+    weights, activations, state : str
+        ``"memory per input"`` (read for every input), ``"memory per batch"`` (once per batch), ``"on chip"`` (never
+        read from memory), ``"on chip if it fits"`` (never where it fits into `on_chip_memory`, else weights once per
+        batch, activations and state per input) or ``"free"`` (not counted at all).
+    layers : {"whole network", "per layer"}
+        ``"whole network"`` takes the plain totals; bytes follow the precision of the network. ``"per layer"`` sums over
+        layers and uses what is known of the platform: cores, channel tiles, and bytes of the precision really executed.
+    name : str
+        Label along the dim `assumptions` when several are predicted at once.
+
+    Examples
+    --------
+    >>> import roofcube as rc
+    >>> rc.PUBLISHED.weights
+    'memory per input'
+    >>> dearer = rc.PUBLISHED.with_term("cost_per_input", lambda model: model.price / model.predicted_throughput)
+    >>> dearer.terms[0].name
+    'cost_per_input'
+    """
+
+    weights: Storage = "memory per input"
+    activations: Storage = "free"
+    state: Storage = "free"
+    layers: Layers = "whole network"
+    name: str = field(default="", compare=False)
+    terms: tuple[Term, ...] = ()
+
+    def __post_init__(self) -> None:
+        for what in ("weights", "activations", "state"):
+            check_choice(what, getattr(self, what), get_args(Storage))
+        check_choice("layers", self.layers, get_args(Layers))
+
+    @property
+    def label(self) -> str:
+        """The name, or a description where none was given."""
+        return self.name or f"weights {self.weights}, activations {self.activations}, state {self.state}, {self.layers}"
+
+    def with_term(
+        self,
+        name: str,
+        formula: Callable[[Any], Node],
+        *,
+        units: str = "1",
+        long_name: str = "",
+        sense: Sense | None = None,
+    ) -> Assumptions:
+        """Add an output of your own to the expression graph, or replace one.
+
+        Parameters
+        ----------
+        name : str
+            Name of the output. The name of an existing output replaces it; outputs derived later then see yours.
+        formula : callable
+            Takes the model as built so far: its attributes are the nodes of all inputs (``model.price``) and results
+            (``model.predicted_throughput``); gives a node made with + − × ÷, comparisons, and `minimum`, `maximum`,
+            `where` of `roofcube.kernels.graph.expression`.
+        units, long_name : str
+            Labels of the result.
+        sense : {"max", "min"}, optional
+            Which way is better.
+
+        Returns
+        -------
+        Assumptions
+            A new object; this one is unchanged.
+        """
+        return replace(
+            self, terms=(*self.terms, Term(name, formula, units, long_name or name.replace("_", " "), sense))
+        )
+
+
+def check_assumptions(assumptions: object) -> None:
+    """Raise unless it is something to model with."""
+    if not isinstance(assumptions, Assumptions) and not callable(getattr(assumptions, "tables", None)):
+        msg = (
+            f"`assumptions`: expected roofcube.PUBLISHED, roofcube.BOUND, your own `Assumptions` or a calibration, "
+            f"got {assumptions!r:.60} of type {type(assumptions).__name__}"
+        )
+        raise InvalidDataError(msg)
+
+
+PUBLISHED = Assumptions(name="published")
+BOUND = Assumptions(
+    weights="on chip if it fits",
+    activations="memory per input",
+    state="memory per input",
+    layers="per layer",
+    name="bound",
+)

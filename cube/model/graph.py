@@ -1,0 +1,469 @@
+"""From labelled inputs and assumptions to an expression graph and its tables; what predict and sweeps both read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+import xarray as xr
+
+from roofcube.errors import InvalidDataError, MissingInputError, UnknownLabelError, check_kind, unknown_label
+from roofcube.kernels.graph import roofline
+from roofcube.kernels.graph.expression import Node, constant, leaf, ordered_sum, topological, where
+from roofcube.labels import labelled
+from roofcube.model.assumptions import PUBLISHED, Assumptions, check_assumptions
+from roofcube.variables import BOUNDS, DIMS, INFEASIBLE, attributes
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable, Mapping
+
+    from roofcube.model.assumptions import Storage
+
+__all__ = ["ELEMENT_BYTES", "LAYER", "RESULTS", "Calibrated", "Model", "build_model", "dim_order", "dims_of"]
+
+LAYER = roofline.LAYER_AXIS
+ELEMENT_BYTES = {
+    "INT1": 0.125,
+    "INT2": 0.25,
+    "INT4": 0.5,
+    "INT8": 1.0,
+    "INT16": 2.0,
+    "FP8": 1.0,
+    "FP16": 2.0,
+    "BF16": 2.0,
+    "FP32": 4.0,
+    "FP64": 8.0,
+}
+RESULTS = (
+    "operational_intensity",
+    "predicted_throughput",
+    "predicted_latency",
+    "peak_throughput",
+    "predicted_energy",
+    "memory_required",
+    "bound",
+    "infeasible",
+)
+
+
+class Calibrated(Protocol):
+    """What a calibration must offer to serve as assumptions."""
+
+    @property
+    def label(self) -> str:
+        """Its label along the dim `assumptions`."""
+
+    def tables(self, inputs: xr.Dataset, *, level: float | None = None) -> xr.Dataset:
+        """Its predictions over the labelled dims of the inputs."""
+
+
+@dataclass(frozen=True)
+class Model:
+    """An expression graph with the labelled tables that its leaves stand for.
+
+    Attributes
+    ----------
+    outputs : dict of name to Node
+        Every result and every numeric input variable.
+    tables : dict of name to DataArray
+        What each leaf reads, float, over just the dims that it depends on.
+    dim_order : tuple of str
+        Dims of the sweep space in tie order; `layer` is summed inside and never among them.
+    coords : Mapping
+        Coordinates of the inputs.
+    labels : dict of name to dict
+        Attributes of outputs that are not in the table of variables.
+    """
+
+    outputs: dict[str, Node]
+    tables: dict[str, xr.DataArray]
+    dim_order: tuple[str, ...]
+    coords: Mapping[Hashable, xr.DataArray]
+    labels: dict[str, dict[str, Any]] = field(default_factory=dict)
+    sizes: dict[str, int] = field(default_factory=dict)
+
+    def attributes(self, name: str) -> dict[str, Any]:
+        """Give the attributes of an output."""
+        return self.labels.get(name) or attributes(name)
+
+    @cached_property
+    def label_arrays(self) -> dict[str, Any]:
+        """The values of every coordinate."""
+        return {str(name): coordinate.values for name, coordinate in self.coords.items()}
+
+
+def dim_order(inputs: xr.Dataset) -> tuple[str, ...]:
+    """Order the dims of the space: the known ones first, the user's own by first appearance, batch last.
+
+    Examples
+    --------
+    >>> import xarray as xr
+    >>> from roofcube.model.graph import dim_order
+    >>> dim_order(xr.Dataset({"ops": ("batch", [1.0]), "price": (("shop", "topology"), [[2.0]])}))
+    ('topology', 'shop', 'batch')
+    """
+    seen: dict[str, None] = {}
+    for variable in [*inputs.data_vars.values(), *(inputs[name] for name in inputs.dims if name in inputs.coords)]:
+        seen.update(dict.fromkeys(map(str, variable.dims)))
+    own = [dim for dim in seen if dim not in DIMS and dim != LAYER]
+    known = [dim for dim in DIMS if dim in seen]
+    return (*(dim for dim in known if dim != "batch"), *own, *(dim for dim in known if dim == "batch"))
+
+
+def dims_of(node: Node, tables: Mapping[str, xr.DataArray]) -> set[str]:
+    """Tell which dims a node depends on; `layer` is gone where it was summed."""
+    dims: dict[Node, frozenset[str]] = {}
+    for one in topological([node]):
+        if one.operation == "leaf":
+            dims[one] = frozenset(map(str, tables[one.name].dims))
+        else:
+            dims[one] = frozenset().union(*(dims[argument] for argument in one.arguments)) - {one.name}
+    return set(dims[node])
+
+
+def build_model(inputs: xr.Dataset, assumptions: Assumptions | Calibrated, *, level: float | None = None) -> Model:
+    """Build the expression graph of a model over labelled inputs.
+
+    Parameters
+    ----------
+    inputs : Dataset
+        As `roofcube.inputs` gives it; any variable may carry dims of the user's own.
+    assumptions : Assumptions or Calibration
+        A calibration brings its own times, as tables over the labelled dims.
+    level : float, optional
+        With a calibration: adds the ends of the interval that holds this share of measurements.
+
+    Returns
+    -------
+    Model
+
+    Raises
+    ------
+    MissingInputError
+        If the assumptions need a variable that the inputs lack.
+    InvalidDataError
+        If a variable has the name of a dim that it does not index, or if totals and layers differ in dims.
+    """
+    check_kind("inputs", inputs, xr.Dataset, do="make them with `roofcube.inputs`")
+    check_assumptions(assumptions)
+    if isinstance(assumptions, Assumptions):
+        builder = _Builder(inputs, assumptions)
+        builder.results()
+        for term in assumptions.terms:
+            builder.add_term(term)
+    else:
+        builder = _Builder(inputs, PUBLISHED)
+        builder.calibrated_results(assumptions.tables(inputs, level=level))
+    order = dim_order(inputs)
+    sizes = {dim: int(inputs.sizes[dim]) for dim in order}
+    return Model(builder.nodes, builder.tables, order, dict(inputs.coords), builder.labels, sizes)
+
+
+class _Builder:
+    """Collects nodes and tables; its attributes are the nodes, which is what a user's own term sees."""
+
+    def __init__(self, inputs: xr.Dataset, assumptions: Assumptions) -> None:
+        self.inputs = inputs
+        self.assumptions = assumptions
+        self.tables: dict[str, xr.DataArray] = {}
+        self.nodes: dict[str, Node] = {}
+        self.labels: dict[str, dict[str, Any]] = {}
+        for name in inputs.dims:
+            # xarray drops the index of such a dim without a word
+            if name in inputs.variables and inputs[name].dims != (name,):
+                msg = (
+                    f"`{name}`: a variable over {', '.join(map(str, inputs[name].dims))} must not share its name "
+                    "with a dim; name it after what it holds"
+                )
+                raise InvalidDataError(msg)
+        for name, array in inputs.data_vars.items():
+            if array.dtype.kind in "fiub":
+                self.tables[str(name)] = _numbers(array)
+                if LAYER not in array.dims:
+                    self.nodes[str(name)] = leaf(str(name))
+        self._derive_tables()
+
+    def __getattr__(self, name: str) -> Node:
+        try:
+            nodes: dict[str, Node] = self.__dict__["nodes"]
+            return nodes[name]
+        except KeyError:
+            msg = f"the model has no node {name!r}; it has: {', '.join(sorted(self.__dict__.get('nodes', {})))}"
+            raise AttributeError(msg) from None
+
+    def _derive_tables(self) -> None:
+        if "batch" in self.inputs.coords:
+            self.tables["batch"] = _numbers(self.inputs["batch"])
+            self.nodes["batch"] = leaf("batch")
+        if "element_bytes" not in self.tables and "precision" in self.inputs.coords:
+            self.tables["element_bytes"] = _bytes_of(self.inputs["precision"])
+        if "executed_precision" in self.inputs and "executed_bytes" not in self.tables:
+            self.tables["executed_bytes"] = _bytes_of(self.inputs["executed_precision"])
+        for name in ("element_bytes", "executed_bytes"):
+            if name in self.tables:
+                self.nodes.setdefault(name, leaf(name))
+
+    # leaves -------------------------------------------------------------------------------------------------------
+
+    def has(self, name: str) -> bool:
+        return name in self.tables
+
+    def need(self, name: str, why: str) -> Node:
+        if name not in self.tables:
+            msg = f"`{name}`: {why} needs this variable and the inputs lack it; add it, or change the assumptions"
+            raise MissingInputError(msg)
+        return leaf(name)
+
+    def total(self, name: str, why: str) -> Node:
+        """Refer to a whole-network figure; a variable given per layer is summed."""
+        node = self.need(name, why)
+        return ordered_sum(node, LAYER) if LAYER in self.tables[name].dims else node
+
+    def per_layer(self, name: str, why: str) -> Node:
+        """Refer to a figure per layer: `layer_<name>`, else the variable itself with its own `layer` dim."""
+        layered = f"layer_{name}"
+        if layered not in self.tables:
+            return self.need(name, why)
+        extra = set(self.tables[name].dims) - set(self.tables[layered].dims) if name in self.tables else set()
+        if extra - {LAYER}:
+            gained = ", ".join(sorted(map(str, extra)))
+            msg = (
+                f"`{name}`: has dim {gained}, which `{layered}` lacks, so the layers do not add up to it; give "
+                f"`{layered}` "
+                f'the same dim, drop it, or use layers="whole network"'
+            )
+            raise InvalidDataError(msg)
+        return leaf(layered)
+
+    # results ------------------------------------------------------------------------------------------------------
+
+    @property
+    def layered(self) -> bool:
+        return self.assumptions.layers == "per layer" and any(
+            LAYER in self.tables[name].dims for name in ("layer_ops", "ops") if name in self.tables
+        )
+
+    def results(self) -> None:
+        times = self._times()
+        ops, peak = self.total("ops", "every model"), leaf("peak_compute")
+        # raw, before infeasible points are blanked
+        self.nodes |= {
+            "predicted_throughput": 1.0 / roofline.period(times),
+            "predicted_latency": roofline.latency(times),
+            "peak_throughput": peak / ops,
+            "bound": roofline.binding(times),
+            "memory_required": self._memory_required(),
+        }
+        if self.has("params") and self.has("element_bytes"):
+            self.nodes["operational_intensity"] = ops / (self.total("params", "intensity") * leaf("element_bytes"))
+        if self.has("power"):
+            self.nodes["predicted_energy"] = roofline.energy(times, leaf("power"))
+        self.nodes["infeasible"] = self._infeasible()
+        self._blank()
+
+    def calibrated_results(self, tables: xr.Dataset) -> None:
+        """Take throughput, power and what binds from tables; what fits and is offered is judged as published."""
+        for name in ("predicted_throughput", "power"):
+            self.tables[f"calibrated_{name}"] = tables[name].reset_coords(drop=True).astype("f8")
+        throughput, power = leaf("calibrated_predicted_throughput"), leaf("calibrated_power")
+        ops = self.total("ops", "every model")
+        self.nodes |= {
+            "power": power,
+            "predicted_throughput": throughput,
+            "predicted_latency": (self.nodes["batch"] if self.has("batch") else constant(1.0)) / throughput,
+            "predicted_energy": power / throughput,
+            "peak_throughput": leaf("peak_compute") / ops,
+            "memory_required": self._memory_required(),
+        }
+        if self.has("params") and self.has("element_bytes"):
+            self.nodes["operational_intensity"] = ops / (self.total("params", "intensity") * leaf("element_bytes"))
+        if "bound" in tables:
+            self.tables["calibrated_bound"] = tables["bound"].reset_coords(drop=True).astype("f8")
+            self.nodes["bound"] = leaf("calibrated_bound")
+        for end in ("low", "high"):
+            if end in tables:
+                self.tables[f"calibrated_{end}"] = tables[end].reset_coords(drop=True).astype("f8")
+                self.nodes[f"predicted_throughput_{end}"] = leaf(f"calibrated_{end}")
+                self.labels[f"predicted_throughput_{end}"] = {
+                    "units": "1/s",
+                    "long_name": f"{end} end of the interval of the predicted throughput",
+                }
+        self.labels["power"] = {"units": "W", "long_name": "predicted power under load"}
+        code = self._infeasible()
+        self.nodes["infeasible"] = code
+        self._blank()
+        # a refusal is told, and blanks only what was refused
+        physical = where(code.equals(INFEASIBLE["untrained"]), 0.0, code)
+        refused = where(_known(throughput), code, INFEASIBLE["not_calibrated"])
+        self.nodes["infeasible"] = where(physical, code, refused)
+
+    def _times(self) -> roofline.Times:
+        layered = self.layered
+        peak = self.need("peak_compute", "every model")
+        ops = self.per_layer("ops", "per layer") if layered else self.total("ops", "every model")
+        if layered and self.has("layer_tile_use"):
+            ops = ops / leaf("layer_tile_use")
+        return roofline.Times(
+            compute=ops / peak,
+            weights=self._weights(),
+            activations=self._activations(),
+            batch=leaf("batch") if self.has("batch") else constant(1.0),
+            cores=leaf("cores") if layered and self.has("cores") else None,
+            layered=layered,
+        )
+
+    def _weights(self) -> tuple[roofline.Transfer, ...]:
+        storage = self.assumptions.weights
+        if storage in ("free", "on chip"):
+            return ()
+        time = self._transfer_time(("params",), storage)
+        if storage == "memory per input":
+            return (roofline.Transfer(time, shared=False),)
+        return (roofline.Transfer(time, leaf("weights_shared") if self.has("weights_shared") else True),)
+
+    def _activations(self) -> tuple[roofline.Transfer, ...]:
+        wanted = {"activations": self.assumptions.activations, "state": self.assumptions.state}
+        if not self.has("state"):
+            del wanted["state"]
+        groups: dict[Storage, list[str]] = {}
+        for name, storage in wanted.items():
+            if storage not in ("free", "on chip"):
+                groups.setdefault(storage, []).append(name)
+        return tuple(
+            roofline.Transfer(self._transfer_time(tuple(names), storage), shared=storage == "memory per batch")
+            for storage, names in groups.items()
+        )
+
+    @property
+    def _element_bytes(self) -> Node:
+        executed = self.assumptions.layers == "per layer" and self.has("executed_bytes")
+        return leaf("executed_bytes") if executed else self.need("element_bytes", "memory traffic")
+
+    def _transfer_time(self, names: tuple[str, ...], storage: Storage) -> Node:
+        """Time to move the named elements once; 0 where they may stay on chip and fit."""
+        why = f"{'weights' if names == ('params',) else ' and '.join(names)}={storage!r}"
+        elements = _added([self._moved(name, why) for name in names])
+        assert elements is not None
+        time = elements * self._element_bytes / self.need("memory_bandwidth", why)
+        if storage == "on chip if it fits" and self.has("on_chip_memory"):
+            stored = _added([self._kept_on_chip(name, why) for name in names])
+            assert stored is not None
+            return roofline.resident(stored * self._element_bytes, leaf("on_chip_memory"), time)
+        return time
+
+    def _kept_on_chip(self, name: str, why: str) -> Node:
+        # of the activations only one layer's are alive at once
+        alive = "activation_memory" if name == "activations" and self.has("activation_memory") else name
+        return self.total(alive, why)
+
+    def _moved(self, name: str, why: str) -> Node:
+        if not self.layered:
+            return self.total(name, why)
+        node = self.per_layer(name, why)
+        if LAYER in self.tables.get(f"layer_{name}", self.tables[name]).dims:
+            return node
+        # a figure known only for the whole network is spread evenly, so that the layers add up to it
+        return node / float(self.layer_count)
+
+    @property
+    def layer_count(self) -> int:
+        return next(
+            self.tables[name].sizes[LAYER]
+            for name in ("layer_ops", "ops")
+            if name in self.tables and LAYER in self.tables[name].dims
+        )
+
+    def _memory_required(self) -> Node:
+        assume = self.assumptions
+        parts: list[Node] = []
+        if assume.weights != "free":
+            parts.append(self.total("params", "weights") * self._element_bytes)
+        alive: list[Node] = []
+        if assume.activations != "free" and self.has("activation_memory"):
+            alive.append(self.total("activation_memory", "activations") * self._element_bytes)
+        if assume.state != "free" and self.has("state"):
+            alive.append(self.total("state", "state") * self._element_bytes)
+        if (living := _added(alive)) is not None:
+            parts.append(living * leaf("batch") if self.has("batch") else living)
+        required = _added(parts)
+        return constant(0.0) if required is None else required
+
+    def _infeasible(self) -> Node:
+        code = constant(INFEASIBLE["feasible"])
+        if self.has("top1"):
+            code = where(_known(leaf("top1")), code, INFEASIBLE["untrained"])
+        for needed, available in self._limits():
+            code = where(available < needed, INFEASIBLE["does_not_fit_memory"], code)
+        code = where(_known(self.total("ops", "every model")), code, INFEASIBLE["network_not_defined"])
+        code = where(_known(leaf("peak_compute")), code, INFEASIBLE["precision_not_supported"])
+        if self.has("mode_offered"):
+            code = where(leaf("mode_offered"), code, INFEASIBLE["mode_not_offered"])
+        return code
+
+    def _limits(self) -> list[tuple[Node, Node]]:
+        """Pair what is needed with what is there; an unknown (NaN) capacity limits nothing."""
+        limits: list[tuple[Node, Node]] = []
+        if self.has("memory_capacity"):
+            limits.append((self.nodes["memory_required"], leaf("memory_capacity")))
+        if self.assumptions.weights == "on chip" and self.has("on_chip_memory"):
+            limits.append((self.total("params", "weights") * self._element_bytes, leaf("on_chip_memory")))
+        return limits
+
+    def _blank(self) -> None:
+        """Put NaN (for the flag `bound`: none) where a physical reason forbids the point."""
+        code = self.nodes["infeasible"]
+        physical = where(code.equals(INFEASIBLE["untrained"]), 0.0, code)
+        for name in RESULTS:
+            if name in self.nodes and name not in ("infeasible", "operational_intensity"):
+                empty = float(BOUNDS["none"]) if name == "bound" else float("nan")
+                self.nodes[name] = where(physical, empty, self.nodes[name])
+
+    def add_term(self, term: Any) -> None:
+        node = term.formula(self)
+        if not isinstance(node, Node):
+            msg = (
+                f"`{term.name}`: expected the formula to give a node, got {type(node).__name__}; build it from "
+                "model.<name>"
+            )
+            raise InvalidDataError(msg)
+        self.nodes[term.name] = node
+        self.labels[term.name] = {"units": term.units, "long_name": term.long_name}
+        if term.sense:
+            self.labels[term.name]["sense"] = term.sense
+
+
+def _added(parts: list[Node]) -> Node | None:
+    total: Node | None = None
+    for part in parts:
+        total = part if total is None else total + part
+    return total
+
+
+def _known(node: Node) -> Node:
+    # NaN is the only value that does not equal itself; infinity counts as known
+    return node.equals(node)
+
+
+def _numbers(array: xr.DataArray) -> xr.DataArray:
+    return xr.DataArray(labelled(array.dims, array.data.astype("f8")))
+
+
+def _bytes_of(labels: xr.DataArray) -> xr.DataArray:
+    """Turn precision labels into bytes an element; an empty label gives NaN."""
+
+    def bytes_of(label: object) -> float:
+        if str(label) == "":
+            return float("nan")
+        try:
+            return ELEMENT_BYTES[str(label)]
+        except KeyError:
+            raise _unknown_precision(str(label)) from None
+
+    values = np.array([bytes_of(label) for label in labels.values.ravel()], dtype="f8").reshape(labels.shape)
+    return xr.DataArray(labelled(labels.dims, values))
+
+
+def _unknown_precision(label: str) -> UnknownLabelError:
+    return unknown_label("precision", label, ELEMENT_BYTES, do="or give `element_bytes` as a variable")

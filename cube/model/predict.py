@@ -1,0 +1,147 @@
+"""predict: fill the cube of a model over labelled inputs; knows xarray and the expression graph, not files or plots."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import prod
+from typing import TYPE_CHECKING, Any
+
+import xarray as xr
+
+from roofcube.errors import check_choice
+from roofcube.kernels.graph.expression import evaluate, leaves
+from roofcube.labels import labelled
+from roofcube.model.assumptions import PUBLISHED, Assumptions, check_assumptions
+from roofcube.model.graph import LAYER, RESULTS, Model, build_model, dims_of
+from roofcube.options import thread_count
+
+if TYPE_CHECKING:
+    from roofcube.kernels.graph.expression import Node
+    from roofcube.model.graph import Calibrated
+
+__all__ = ["predict"]
+
+FLAGS = frozenset({"bound", "infeasible"})
+LARGE = 1 << 20  # points; below, NumPy is done before a compiler is loaded
+LEVEL = 0.9  # of the intervals that a calibration gives
+
+
+def predict(
+    inputs: xr.Dataset,
+    *,
+    assumptions: Assumptions | Calibrated | Sequence[Assumptions | Calibrated] = PUBLISHED,
+    chunks: dict[str, int] | int | str | None = None,
+    dtype: str = "f8",
+) -> xr.Dataset:
+    """Predict throughput, latency, energy and feasibility over the whole space of the inputs.
+
+    Parameters
+    ----------
+    inputs : Dataset
+        From `roofcube.inputs`, or your own with the same names; each variable over just the dims it depends on.
+    assumptions : Assumptions or sequence of them
+        `roofcube.PUBLISHED` (default), `roofcube.BOUND`, your own, or a calibration. Several add a dim `assumptions`.
+    chunks : optional
+        As in `xarray.Dataset.chunk`: gives a dask-backed cube, computed when asked for (needs the extra `scale`).
+    dtype : {"f8", "f4"}
+        Floating-point type of the computation and the result.
+
+    Returns
+    -------
+    Dataset
+        The inputs and, over just the dims that each depends on: `predicted_throughput` [1/s], `predicted_latency` [s,
+        for the whole batch], `peak_throughput` [1/s], `operational_intensity` [op/B], `predicted_energy` [J per input],
+        `memory_required` [B], and the flags `bound` and `infeasible`. ``xr.broadcast`` gives the full product. A
+        calibration adds `predicted_throughput_low` and `predicted_throughput_high` (90 % interval) and the `power` that
+        it predicts; its `bound` is what takes the largest part of the time: compute, weights, activations, overhead.
+
+    Raises
+    ------
+    MissingInputError
+        If the assumptions need a variable that the inputs lack.
+
+    Examples
+    --------
+    >>> import roofcube as rc
+    >>> cube = rc.predict(rc.inputs("cifar10"))
+    >>> tx2 = cube.sel(platform="TX2", mode="maxn", precision="FP16", topology="CNV", pruning=100)
+    >>> round(float(tx2.predicted_throughput))
+    2833
+
+    Notes
+    -----
+    ``throughput = min(peak, bandwidth · OI) / ops`` for `PUBLISHED` (Williams et al., CACM 52(4), 2009, as used by the
+    QuTiBench analysis); see `roofcube.kernels.graph.roofline` for the batch-aware form.
+    """
+    check_choice("dtype", dtype, ("f8", "f4"))
+    if isinstance(assumptions, Sequence):
+        for one in assumptions:
+            check_assumptions(one)
+        cubes = [predict(inputs, assumptions=one, chunks=chunks, dtype=dtype) for one in assumptions]
+        return _stacked(cubes, [one.label for one in assumptions])
+    model = build_model(inputs, assumptions, level=LEVEL)
+    return inputs.assign(_evaluated(model, chunks, dtype)).assign_attrs(
+        assumptions=assumptions.label, dim_order=" ".join(model.dim_order)
+    )
+
+
+def _evaluated(model: Model, chunks: Any, dtype: str) -> dict[str, xr.Variable]:
+    """Read the graph with NumPy, or lazily with dask, every result over just the dims that it depends on."""
+    names = [name for name in model.outputs if name in RESULTS or name in model.labels]
+    axes = (*model.dim_order, LAYER)
+    wanted = {name: model.outputs[name] for name in names}
+    tables = {name: _aligned(model.tables[name], axes, chunks) for name in leaves(wanted.values())}
+    if chunks is None and prod(model.sizes.values()) >= LARGE:
+        arrays = _filled(wanted, tables, axes, dtype)
+    else:
+        arrays = evaluate(wanted, tables, axes=axes, dtype=dtype)
+    return {name: _labelled(name, arrays[name], model, axes) for name in names}
+
+
+def _filled(wanted: dict[str, Node], tables: dict[str, Any], axes: tuple[str, ...], dtype: str) -> dict[str, Any]:
+    """Fill a large cube with generated kernels; bit for bit what `evaluate` gives."""
+    from roofcube.kernels.engine import fill as kernel
+
+    flags = {name: "i1" for name in wanted if name in FLAGS}
+    return kernel.fill(wanted, tables, axes=axes, summed=(LAYER,), dtype=dtype, dtypes=flags, threads=thread_count())
+
+
+def _aligned(table: xr.DataArray, axes: tuple[str, ...], chunks: Any) -> Any:
+    """Give the values at full rank, of length 1 along the axes that the table lacks."""
+    if chunks is not None:
+        here = {dim: size for dim, size in chunks.items() if dim in table.dims} if isinstance(chunks, dict) else chunks
+        table = table.chunk(here)
+    ordered = table.transpose(*(axis for axis in axes if axis in table.dims))
+    return ordered.data[tuple(slice(None) if axis in table.dims else None for axis in axes)]
+
+
+def _labelled(name: str, values: Any, model: Model, axes: tuple[str, ...]) -> xr.Variable:
+    dims = dims_of(model.outputs[name], model.tables)
+    kept = tuple(axis for axis in axes if axis in dims)
+    values = values[tuple(slice(None) if axis in dims else 0 for axis in axes)]
+    if name in FLAGS:
+        values = values.astype("i1")
+    return labelled(kept, values, model.attributes(name))
+
+
+def _stacked(cubes: list[xr.Dataset], labels: list[str]) -> xr.Dataset:
+    """Join cubes along a new dim `assumptions`; the inputs, which they share, stay without it."""
+    index = xr.DataArray(
+        labels, dims="assumptions", name="assumptions", attrs={"long_name": "assumptions of the model"}
+    )
+    shared = [
+        name
+        for name in cubes[0].data_vars
+        if all(cubes[0][name].identical(cube[name]) for cube in cubes[1:] if name in cube)
+    ]
+    names = [
+        name
+        for name in dict.fromkeys(name for cube in cubes for name in cube.data_vars)
+        if name in RESULTS or name not in shared
+    ]
+    parts = [cube[[name for name in names if name in cube]].drop_attrs(deep=False) for cube in cubes]
+    stacked = xr.concat(
+        xr.align(*parts, join="exact"), dim=index, data_vars="all", coords="minimal", compat="override", join="exact"
+    )
+    inputs = cubes[0].drop_vars([name for name in names if name in cubes[0]])
+    return inputs.assign(stacked.data_vars).assign_coords(assumptions=index).assign_attrs(assumptions="; ".join(labels))

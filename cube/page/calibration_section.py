@@ -1,0 +1,200 @@
+"""The section on calibration: predictions with intervals beside measurements, and how far to trust them."""
+
+from __future__ import annotations
+
+import base64
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+import xarray as xr
+
+from roofcube import datasets
+from roofcube.calibration import held_out
+from roofcube.model.assumptions import BOUND, PUBLISHED
+from roofcube.model.predict import predict
+from roofcube.page import calibration_tables
+from roofcube.page.content import Drawing, Link, Section
+from roofcube.page.figures import draw
+from roofcube.wording import counted, grouped, percent
+
+if TYPE_CHECKING:
+    from roofcube.calibration import Calibration
+    from roofcube.calibration.held_out import HeldOut, State
+    from roofcube.page.subject import Subject
+
+__all__ = ["calibrated"]
+
+KEY, HEADING = "calibration", "Calibrated predictions"
+FIGURE = (
+    "Rows of throughput on a logarithmic axis for each configuration: measured, calibrated with its interval, bound, "
+    "and published roofline"
+)
+# of a label for the figure: held out or not
+SAW_NOT, SAW = "held-out calibrated", "calibrated (in sample)"
+STALE = {
+    "other code": "The held-out figures are those of another version of the calibration",
+    "other rows": "The held-out figures are those of other rows or facts",
+}
+
+
+def calibrated(subject: Subject) -> Section:
+    """Show calibrated predictions beside what was measured, how wrong they are, and what they rest on."""
+    if not subject.has("measured_throughput"):
+        return Section(KEY, HEADING, missing=("This cube holds no measurements: there is nothing to calibrate on.",))
+    if subject.rows is None:
+        return _of_own_cube(subject.cube)
+    # scipy takes 0.3 s to import, so only where it is needed
+    from roofcube.calibration import calibrate
+
+    calibration = calibrate(datasets.load_measurements())
+    found = held_out.read(calibration.data)
+    if found is None:
+        return _section(subject, calibration, None, "other rows")
+    return _section(subject, calibration, found, found.state(calibration.data))
+
+
+def _of_own_cube(cube: xr.Dataset) -> Section:
+    """Draw the calibrated predictions that a cube of the user's own holds."""
+    if "predicted_throughput_low" not in cube:
+        reason = (
+            "This cube holds no calibrated predictions: calibrate on its rows with roofcube.calibrate, predict with "
+            "the calibration as assumptions, and join the rows."
+        )
+        return Section(KEY, HEADING, missing=(reason,))
+    drawn = draw(cube, "comparison", FIGURE)
+    see = ("The green band is the 90 % interval of each calibrated prediction.",)
+    beware = (
+        "The calibration may have seen the rows that it is compared with here; Calibration.errors tells its error on "
+        "networks left out."
+    )
+    if isinstance(drawn, str):
+        return Section(KEY, HEADING, missing=(drawn,))
+    return Section(KEY, HEADING, see, beware, drawings=(drawn,))
+
+
+def _section(subject: Subject, calibration: Calibration, found: HeldOut | None, state: State) -> Section:
+    rows = subject.rows
+    platforms = list(dict.fromkeys([] if rows is None else rows["platform"].to_list()))
+    usable = found is not None and state != "other rows"
+    drawn = _drawn(subject, calibration, found if usable else None)
+    tables = (
+        []
+        if found is None
+        else [calibration_tables.by_scheme(found), calibration_tables.by_family(found, held_out.LEVEL)]
+    )
+    tables += [
+        calibration_tables.trusted(calibration, platforms),
+        calibration_tables.parameters(calibration, platforms),
+    ]
+    missing = [drawn] if isinstance(drawn, str) else []
+    if state != "current":
+        what = STALE[state] if found is not None else "The held-out figures are not at hand"
+        missing.append(f"{what}; “roofcube errors --write” computes them anew, in half a minute.")
+    if not usable:
+        missing.append("The calibrated predictions drawn here saw the rows that they are compared with.")
+    return Section(
+        KEY,
+        HEADING,
+        () if found is None else _see(found, subject.task),
+        _beware(found),
+        drawings=(drawn,) if isinstance(drawn, Drawing) else (),
+        tables=tuple(tables),
+        links=(_link(subject, found),) if found is not None and usable else (),
+        missing=tuple(missing),
+    )
+
+
+def _drawn(subject: Subject, calibration: Calibration, found: HeldOut | None) -> Drawing | str:
+    """Draw held-out predictions where there are any, else predictions of the very rows, and say so."""
+    if subject.rows is None:
+        return "The figure needs the rows of the cube."
+    table = calibration.predict(subject.rows, level=held_out.LEVEL) if found is None else found.rows
+    label = SAW if found is None else SAW_NOT
+    cube = _with_bound(subject.cube)
+    return draw(cube, "comparison", FIGURE, calibrated=table, label=label, measurements=subject.rows)
+
+
+def _with_bound(cube: xr.Dataset) -> xr.Dataset:
+    """Put the bound beside the published predictions."""
+    predictions = [one["predicted_throughput"].drop_attrs() for one in (cube, predict(cube, assumptions=BOUND))]
+    labels = xr.DataArray([PUBLISHED.label, BOUND.label], dims="assumptions", name="assumptions")
+    both = xr.concat(xr.broadcast(*predictions), dim=labels)
+    return cube.assign(predicted_throughput=both)
+
+
+# words ----------------------------------------------------------------------------------------------------------------
+
+
+def _see(found: HeldOut, task: str | None) -> tuple[str, ...]:
+    before, after = (
+        calibration_tables.error_of(found, scheme)
+        for scheme in (calibration_tables.PUBLISHED, calibration_tables.STRICT)
+    )
+    bound = float((found.rows["bound"] / found.rows["measured"] - 1.0).abs().median())  # type: ignore[arg-type]
+    here = found.rows.filter(pl.col("task") == task)
+    covered = found.coverage.filter(family="all", level_percent=100.0 * held_out.LEVEL).row(0, named=True)
+    held, mostly = (_percent(covered[f"{name}_percent"]) for name in ("rows_covered", "configurations_half_covered"))
+    learnt = (
+        "A calibration learns overheads and efficiencies of each platform from measurements. For networks that it had "
+        f"not seen it is off by {_percent(after['median_ape_percent'])} in the median over "
+        f"{counted(after['rows'], 'row')} of all tasks, where the published roofline is off by "
+        f"{_percent(before['median_ape_percent'])} and the bound by {_tight(percent(bound))}. {_of_task(here)}"
+    )
+    intervals = (
+        f"The green dots and bands below are such held-out predictions. The {100.0 * held_out.LEVEL:g}\u00a0% "
+        f"interval holds {held} of the rows, and at least half of the rows for {mostly} of the configurations; half of "
+        f"the intervals are narrower than ×/÷\u00a0{covered['half_width']:.2f}."
+    )
+    return learnt, intervals
+
+
+def _of_task(rows: pl.DataFrame) -> str:
+    """Give the errors on the rows of this page."""
+    if not rows.height:
+        return ""
+    known = rows.filter(pl.col("predicted_throughput").is_not_null())
+    medians = {
+        name: float((known[name] / known["measured"] - 1.0).abs().median())  # type: ignore[arg-type]
+        for name in ("predicted_throughput", "published")
+    }
+    above = int((rows["measured"] > rows["bound"] * (1 + 1e-6)).sum())
+    told = "none exceeds" if not above else "1 of them exceeds" if above == 1 else f"{grouped(above)} of them exceed"
+    ours, theirs = (_tight(percent(medians[name])) for name in ("predicted_throughput", "published"))
+    return f"On the {counted(known.height, 'row')} of this page: {ours} against {theirs}; {told} the bound."
+
+
+def _beware(found: HeldOut | None) -> str:
+    if found is None:
+        return "A prediction of rows that the calibration saw says little about other rows."
+    far = calibration_tables.error_of(found, "topology")
+    worst = _worst(found)
+    return (
+        "A held-out network has sisters that were measured: other prunings, other batches. With every pruning of a "
+        f"network held out the median error is {_percent(far['median_ape_percent'])}, so measure a few rows of a new "
+        f"kind of network first. An interval can be too narrow for one family ({worst}), and is wide for FINN, whose "
+        "folding is not in the data. The bound is a limit: its distance from a measurement is no error."
+    )
+
+
+def _worst(found: HeldOut) -> str:
+    level = 100.0 * held_out.LEVEL
+    lines = found.coverage.filter((pl.col("level_percent") == level) & (pl.col("family") != "all"))
+    low = lines.sort("rows_covered_percent").row(0, named=True)
+    return f"on {low['family']} the {level:g} % interval holds {_percent(low['rows_covered_percent'])} of the rows"
+
+
+def _percent(value: Any) -> str:
+    return _tight(percent(float(value) / 100.0))
+
+
+def _tight(text: str) -> str:
+    """Keep a number and its unit on one line."""
+    return text.replace(" ", "\u00a0")
+
+
+def _link(subject: Subject, found: HeldOut) -> Link:
+    rows = found.rows.filter(pl.col("task") == subject.task)
+    text = rows.write_csv().encode()
+    address = f"data:text/csv;base64,{base64.b64encode(text).decode('ascii')}"
+    what = f"{counted(rows.height, 'row')}: throughput measured, published, bound, calibrated with its network held out"
+    return Link(f"{subject.file_stem}-held-out.csv", address, len(text), what)

@@ -1,0 +1,1 @@
+"""Largest or smallest value along an axis and where it comes first."""

@@ -1,0 +1,368 @@
+"""Interval bounds of an expression graph over boxes of the index space: the third reader of the graph.
+
+IEEE rounding is monotone, so ends computed in the dtype of the model need no margin: what a bound excludes is excluded
+for good. NaN is kept apart: an interval spans the values that are numbers, its ends are NaN where there are none, and a
+third array says where there may be a NaN among them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from roofcube.kernels.bounds.range_index import Pyramid, Tree, sorted_indices
+from roofcube.kernels.graph.expression import topological, value_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from roofcube.kernels.graph.expression import Node
+    from roofcube.kernels.graph.space import Space
+    from roofcube.kernels.query.query import Query
+
+__all__ = [
+    "LARGEST_TABLE",
+    "Bounder",
+    "Certain",
+    "Interval",
+    "bound",
+    "bounder_of",
+    "certainties",
+    "proofs",
+    "whole_intervals",
+]
+
+Array = np.ndarray[Any, np.dtype[Any]]
+LARGEST_TABLE = 1 << 22  # entries of a table with its pyramid; beyond, streaming needs less memory
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """Ends of the values that are numbers, and where some may not be (None: nowhere)."""
+
+    low: Array
+    high: Array
+    nan: Array | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Certain:
+    """What bounds of the whole space prove of a node: its numbers finite, also not negative; and that none is NaN."""
+
+    finite: bool = False
+    positive: bool = False
+    clean: bool = False
+
+
+class Bounder:
+    """Bounds of a query's outputs over boxes, with all that depends on the query alone prepared.
+
+    Parameters
+    ----------
+    query : Query
+
+    Attributes
+    ----------
+    trees : list of Tree
+        One an axis of the query's space. A box is a column of node numbers, one a tree.
+    """
+
+    def __init__(self, query: Query) -> None:
+        space = query.space
+        self.space = space
+        self.outputs = query.outputs
+        self.kind = np.dtype(space.dtype)
+        self.nodes = topological(query.outputs.values())
+        tables = [space.tables[node.name] for node in self.nodes if node.operation == "leaf"]
+        self.trees = [
+            Tree.over(sorted_indices([(t, axis) for t in tables if t.shape[axis] != 1], size))
+            for axis, size in enumerate(space.sizes)
+        ]
+        self.pyramids = {
+            node: Pyramid(space.tables[node.name], self.trees) for node in self.nodes if node.operation == "leaf"
+        }
+        self.depends = space.dependence(query.outputs.values())
+        self.certain = proofs(space, query.outputs)
+        self.directions: dict[Node, tuple[Array, Array]] | None = None  # filled by `alignment`
+        self.slices: dict[Any, Any] = {}
+
+    def size(self, boxes: Array) -> Array:
+        """Count the points of each box."""
+        count = np.ones(boxes.shape[1], dtype=np.int64)
+        for tree, nodes in zip(self.trees, boxes, strict=True):
+            count = count * tree.count[nodes]
+        return count
+
+    def first(self, boxes: Array) -> Array:
+        """Give the lowest flat index of each box."""
+        flat = np.zeros(boxes.shape[1], dtype=np.int64)
+        for tree, nodes, length in zip(self.trees, boxes, self.space.sizes, strict=True):
+            flat = flat * length + tree.lowest[nodes]
+        return flat
+
+    def bounds(self, boxes: Array) -> dict[Node, Interval]:
+        """Bound every node of the graph over each box."""
+        return self._evaluate(boxes)
+
+    def narrowed(self, boxes: Array, axis: int, known: Mapping[Node, Interval]) -> dict[Node, Interval]:
+        """Bound again only what depends on one axis, whose nodes have changed."""
+        name = self.space.axes[axis]
+        return self._evaluate(boxes, known={node: known[node] for node in self.nodes if name not in self.depends[node]})
+
+    def _evaluate(self, boxes: Array, known: Mapping[Node, Interval] | None = None) -> dict[Node, Interval]:
+        values: dict[Node, Interval] = dict(known or {})
+        with np.errstate(all="ignore"):
+            for node in self.nodes:
+                if node not in values:
+                    values[node] = self._bound(node, values, boxes)
+        return values
+
+    def _bound(self, node: Node, values: Mapping[Node, Interval], boxes: Array) -> Interval:
+        if node.operation == "leaf":
+            return Interval(*self.pyramids[node].bounds(boxes))
+        return bound(node, values, self.space, self.certain)
+
+    # points -------------------------------------------------------------------------------------------------------
+
+    def points(self, boxes: Array) -> dict[str, Array]:
+        """Evaluate the outputs at boxes of a single index an axis, as every other reader would."""
+        values: dict[Node, Array] = {}
+        tables = {node.name: pyramid.low[pyramid.place(boxes)] for node, pyramid in self.pyramids.items()}
+        axes = ("point", *self.space.summed)
+        with np.errstate(all="ignore"):
+            for node in self.nodes:
+                values[node] = value_of(node, values, tables, axes=axes, kind=self.kind)
+        n = boxes.shape[1]
+        return {name: np.broadcast_to(values[node].reshape(-1), (n,)) for name, node in self.outputs.items()}
+
+    def opened(self, boxes: Array) -> tuple[Array, Array]:
+        """List all points of boxes: as boxes of one index an axis, and which box each came from."""
+        sizes = self.size(boxes)
+        origin = np.repeat(np.arange(boxes.shape[1]), sizes)
+        place = np.arange(len(origin)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+        points = np.empty((len(self.trees), len(origin)), dtype=np.int64)
+        for axis in range(len(self.trees) - 1, -1, -1):
+            tree, nodes = self.trees[axis], boxes[axis][origin]
+            length = tree.count[nodes]
+            points[axis] = tree.leaf[tree.start[nodes] + place % length]
+            place = place // length
+        return points, origin
+
+
+def bounder_of(query: Query) -> Bounder:
+    """Prepare the bounds of a query, or find them prepared: they depend on its space and graph, not on its limits."""
+    found = query.space.kept.get("bounder")
+    if found is None or found.outputs is not query.outputs:
+        found = query.space.kept["bounder"] = Bounder(query)
+    return found
+
+
+def bound(node: Node, values: Mapping[Node, Interval], space: Space, certain: Mapping[Node, Certain]) -> Interval:
+    """Bound one node that is no leaf, whose arguments have bounds."""
+    kind = np.dtype(space.dtype)
+    if node.operation == "constant":
+        value = np.full((1,) * (1 + len(space.summed)), node.value, dtype=kind)
+        return Interval(value, value, np.isnan(value) if np.isnan(node.value) else None)
+    arguments = [values[argument] for argument in node.arguments]
+    proven = [certain.get(one, Certain()) for one in (node, *node.arguments)]
+    finite = all(one.finite for one in proven)
+    if node.operation == "ordered_sum":
+        return _ordered_sum(arguments[0], 1 + space.summed.index(node.name), finite)
+    if finite and node.operation in ("multiply", "divide") and all(one.positive for one in proven[1:]):
+        return _positive(node.operation, *arguments)
+    plain = finite and (node.operation in ("add", "subtract") or all(one.clean for one in proven))
+    if node.operation == "equal" and node.arguments[0] is node.arguments[1]:
+        return _known(arguments[0])
+    result: Interval = RULES[node.operation](*arguments, plain, kind)
+    return result
+
+
+def certainties(space: Space, outputs: Mapping[str, Node]) -> dict[Node, tuple[bool, bool]]:
+    """Tell of each node whether bounds of the whole space prove it finite, and whether finite and not negative."""
+    found = proofs(space, outputs)
+    return {node: (one.finite and one.clean, one.positive and one.clean) for node, one in found.items()}
+
+
+def proofs(space: Space, outputs: Mapping[str, Node]) -> dict[Node, Certain]:
+    """Tell of each node what bounds of the whole space prove."""
+    certain: dict[Node, Certain] = {}
+    for node, interval in whole_intervals(space, outputs).items():
+        finite = bool(np.isfinite(interval.low).all() and np.isfinite(interval.high).all())
+        clean = interval.nan is None or not interval.nan.any()
+        certain[node] = Certain(finite, bool(finite and (interval.low >= 0).all()), clean)
+    return certain
+
+
+def whole_intervals(space: Space, outputs: Mapping[str, Node]) -> dict[Node, Interval]:
+    """Bound every node over the whole space."""
+    axes = tuple(range(len(space.sizes)))
+    whole: dict[Node, Interval] = {}
+    with np.errstate(all="ignore"):
+        for node in topological(outputs.values()):
+            if node.operation == "leaf":
+                table = space.tables[node.name]
+                missing = np.logical_or.reduce(np.isnan(table), axis=axes)[None]
+                low, high = np.fmin.reduce(table, axis=axes)[None], np.fmax.reduce(table, axis=axes)[None]
+                whole[node] = Interval(low, high, missing if missing.any() else None)
+            else:
+                found = bound(node, whole, space, {})
+                nowhere = found.nan is None or not found.nan.any()
+                whole[node] = Interval(found.low, found.high, None) if nowhere else found
+    return whole
+
+
+def _positive(operation: str, a: Interval, b: Interval) -> Interval:
+    nan = _either(a.nan, b.nan)
+    if operation == "multiply":
+        return Interval(a.low * b.low, a.high * b.high, nan)
+    return Interval(a.low / b.high, a.high / b.low, nan)
+
+
+def _either(*flags: Array | None) -> Array | None:
+    found: Array | None = None
+    for flag in flags:
+        if flag is not None:
+            found = flag if found is None else found | flag
+    return found
+
+
+def _add(a: Interval, b: Interval, plain: bool, _kind: Any) -> Interval:
+    low, high = a.low + b.low, a.high + b.high
+    if plain:
+        return Interval(low, high, _either(a.nan, b.nan))
+    nothing = np.isnan(a.low) | np.isnan(b.low)
+    opposite = (np.isinf(a.low) | np.isinf(a.high)) & (np.isinf(b.low) | np.isinf(b.high))
+    return Interval(
+        np.where(np.isnan(low) & ~nothing, -np.inf, low).astype(low.dtype),
+        np.where(np.isnan(high) & ~nothing, np.inf, high).astype(low.dtype),
+        _either(a.nan, b.nan, opposite),
+    )
+
+
+def _subtract(a: Interval, b: Interval, plain: bool, kind: Any) -> Interval:
+    return _add(a, Interval(-b.high, -b.low, b.nan), plain, kind)
+
+
+def _corners(corners: tuple[Array, ...], nothing: Array) -> tuple[Array, Array]:
+    """Span the corners that are numbers; everything where none is, though the operands are."""
+    low = high = corners[0]
+    for corner in corners[1:]:
+        low, high = np.fmin(low, corner), np.fmax(high, corner)
+    unknown = np.isnan(low) & ~nothing
+    return np.where(unknown, -np.inf, low).astype(low.dtype), np.where(unknown, np.inf, high).astype(low.dtype)
+
+
+def _multiply(a: Interval, b: Interval, plain: bool, _kind: Any) -> Interval:
+    corners = (a.low * b.low, a.low * b.high, a.high * b.low, a.high * b.high)
+    if plain:
+        low = np.minimum(np.minimum(corners[0], corners[1]), np.minimum(corners[2], corners[3]))
+        return Interval(low, np.maximum(np.maximum(corners[0], corners[1]), np.maximum(corners[2], corners[3])))
+    low, high = _corners(corners, np.isnan(a.low) | np.isnan(b.low))
+    return Interval(low, high, _either(a.nan, b.nan, (_zero(a) & _infinite(b)) | (_infinite(a) & _zero(b))))
+
+
+def _divide(a: Interval, b: Interval, _plain: bool, _kind: Any) -> Interval:
+    low, high = _corners(
+        (a.low / b.low, a.low / b.high, a.high / b.low, a.high / b.high), np.isnan(a.low) | np.isnan(b.low)
+    )
+    zero = _zero(b)
+    return Interval(
+        np.where(zero, -np.inf, low).astype(low.dtype),
+        np.where(zero, np.inf, high).astype(low.dtype),
+        _either(a.nan, b.nan, (zero & _zero(a)) | (_infinite(a) & _infinite(b))),
+    )
+
+
+def _zero(a: Interval) -> Array:
+    return (a.low <= 0) & (a.high >= 0)
+
+
+def _infinite(a: Interval) -> Array:
+    return np.isinf(a.low) | np.isinf(a.high)
+
+
+def _minimum(a: Interval, b: Interval, _plain: bool, _kind: Any) -> Interval:
+    return Interval(np.minimum(a.low, b.low), np.minimum(a.high, b.high), _either(a.nan, b.nan))
+
+
+def _maximum(a: Interval, b: Interval, _plain: bool, _kind: Any) -> Interval:
+    return Interval(np.maximum(a.low, b.low), np.maximum(a.high, b.high), _either(a.nan, b.nan))
+
+
+def _truth(can_hold: Array, can_fail: Array, kind: Any) -> Interval:
+    return Interval((~can_fail).astype(kind), can_hold.astype(kind))
+
+
+def _less(a: Interval, b: Interval, _plain: bool, kind: Any) -> Interval:
+    fails = _either(a.high >= b.low, a.nan, b.nan)
+    return _truth(a.low < b.high, np.asarray(fails), kind)
+
+
+def _less_equal(a: Interval, b: Interval, _plain: bool, kind: Any) -> Interval:
+    fails = _either(a.high > b.low, a.nan, b.nan)
+    return _truth(a.low <= b.high, np.asarray(fails), kind)
+
+
+def _equal(a: Interval, b: Interval, _plain: bool, kind: Any) -> Interval:
+    same = (a.low == a.high) & (b.low == b.high) & (a.low == b.low)
+    fails = _either(~same, a.nan, b.nan)
+    return _truth((a.low <= b.high) & (b.low <= a.high), np.asarray(fails), kind)
+
+
+def _known(a: Interval) -> Interval:
+    """Bound the comparison of something with itself: only NaN differs."""
+    kind = a.low.dtype
+    fails = np.zeros(a.low.shape, dtype=bool) if a.nan is None else a.nan
+    return _truth(~np.isnan(a.low), fails, kind)
+
+
+def _finite(a: Interval, _plain: bool, kind: Any) -> Interval:
+    fails = np.asarray(_either(_infinite(a), a.nan))
+    return _truth(~np.isnan(a.low) & ~((a.low == a.high) & np.isinf(a.low)), fails, kind)
+
+
+def _where(condition: Interval, a: Interval, b: Interval, _plain: bool, kind: Any) -> Interval:
+    # NaN as a condition is not 0, so it chooses `a`
+    holds = np.asarray(_either(~((condition.low == 0) & (condition.high == 0)), condition.nan))
+    fails = _zero(condition)
+    nan = np.array(np.nan, dtype=kind)
+    low = np.fmin(np.where(holds, a.low, nan), np.where(fails, b.low, nan))
+    high = np.fmax(np.where(holds, a.high, nan), np.where(fails, b.high, nan))
+    nans = _either(None if a.nan is None else holds & a.nan, None if b.nan is None else fails & b.nan)
+    return Interval(low, high, nans)
+
+
+def _ordered_sum(a: Interval, axis: int, finite: bool) -> Interval:
+    # accumulating adds one by one, first to last, as the other readers do
+    zero = a.low.dtype.type(0)
+    low = np.take(np.add.accumulate(a.low, axis=axis), [-1], axis=axis) + zero
+    high = np.take(np.add.accumulate(a.high, axis=axis), [-1], axis=axis) + zero
+    nan = None if a.nan is None else np.asarray(np.logical_or.reduce(a.nan, axis=axis, keepdims=True))
+    if finite:
+        return Interval(low, high, nan)
+    nothing = np.logical_or.reduce(np.isnan(a.low), axis=axis, keepdims=True)
+    # infinities of both signs may meet
+    infinite = [np.logical_or.reduce(np.isinf(end), axis=axis, keepdims=True) for end in (a.low, a.high)]
+    meet: Array = np.asarray(infinite[0] & infinite[1])
+    return Interval(
+        np.where(np.isnan(low) & ~nothing, -np.inf, low).astype(low.dtype),
+        np.where(np.isnan(high) & ~nothing, np.inf, high).astype(low.dtype),
+        _either(nan, meet),
+    )
+
+
+RULES: dict[str, Any] = {
+    "add": _add,
+    "subtract": _subtract,
+    "multiply": _multiply,
+    "divide": _divide,
+    "minimum": _minimum,
+    "maximum": _maximum,
+    "less": _less,
+    "less_equal": _less_equal,
+    "equal": _equal,
+    "finite": _finite,
+    "where": _where,
+}

@@ -1,0 +1,1 @@
+"""Sources of generated kernels: rows, scans, sieves, fills."""

@@ -1,0 +1,193 @@
+"""How a query's points are cut into rows, and the tables that generated kernels read in order.
+
+A row is the block of the last axes, a few hundred to a few thousand points, in which everything is element-wise so that
+the compiler vectorises it; what does not change inside a row is computed once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from math import prod
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from roofcube.kernels.bounds.intervals import certainties
+from roofcube.kernels.graph.expression import topological
+from roofcube.kernels.graph.guards import guards, without_unread_gaps
+from roofcube.kernels.graph.space import fold
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from roofcube.kernels.graph.expression import Node
+    from roofcube.kernels.query.query import Query
+
+__all__ = ["Layout", "RowTables", "terms_of"]
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+ROW = (256, 4096)  # points of a row: enough to hide what is done once a row, few enough for L1
+LEAST_SUMMED = 48  # where points add up terms: their tables, laid out over longer rows, are read from beyond L2
+LARGEST_SUMMED = 1 << 22  # entries of a folded table of terms: dividing anew in every row took 1.2 times as long
+TABLE_BYTES = 1 << 20  # all tables together: recomputing beats loading from beyond L2
+
+
+def terms_of(query: Query) -> int:
+    """Count what each point of a query adds up."""
+    return prod(query.space.all_sizes[len(query.space.sizes) :])
+
+
+@dataclass(frozen=True, eq=False)
+class Layout:
+    """How a query's axes are cut into rows.
+
+    Attributes
+    ----------
+    sizes : tuple of int
+    outer : int
+        Number of leading axes that enumerate rows; the others make up a row.
+    chunk : int
+        Points of a row; where the axes that make up a row are too long together, they are cut into several.
+    """
+
+    sizes: tuple[int, ...]
+    outer: int
+    chunk: int
+
+    @classmethod
+    def of(cls, query: Query, row: tuple[int, int] | None = None) -> Layout:
+        """Choose the rows of a query, of about so many points: they never cross a group."""
+        least, most = row or ROW
+        sizes = query.space.sizes
+        least = max(least // terms_of(query), min(least, LEAST_SUMMED))
+        outer, points = len(sizes), 1
+        while outer > query.groups and points < least:
+            outer -= 1
+            points *= sizes[outer]
+        chunks = -(-points // most)
+        return cls(sizes, outer, -(-points // chunks))
+
+    @property
+    def points(self) -> int:
+        """Points of the axes that make up a row."""
+        return prod(self.sizes[self.outer :])
+
+    @property
+    def chunks(self) -> int:
+        """Rows that the axes of a row are cut into."""
+        return -(-self.points // self.chunk)
+
+    @property
+    def row_sizes(self) -> tuple[int, ...]:
+        """Lengths of what enumerates rows."""
+        return (*self.sizes[: self.outer], self.chunks)
+
+    @property
+    def rows(self) -> int:
+        """Number of rows."""
+        return prod(self.row_sizes)
+
+    def start(self, row: int) -> int:
+        """Give the flat index of a row's first point."""
+        block, part = divmod(row, self.chunks)
+        return block * self.points + part * self.chunk
+
+    def stop(self, row: int) -> int:
+        """Give the flat index after a row's last point."""
+        block, part = divmod(row, self.chunks)
+        return block * self.points + min((part + 1) * self.chunk, self.points)
+
+    def over(self, points: range) -> range:
+        """Give the rows that hold some points, named by their flat indices."""
+        if not points:
+            return range(0)
+        return range(self._row_of(points.start), self._row_of(points.stop - 1) + 1)
+
+    def _row_of(self, point: int) -> int:
+        block, rest = divmod(point, self.points)
+        return block * self.chunks + rest // self.chunk
+
+
+class RowTables:
+    """The leaf tables of a folded query as flat arrays that rows read in order.
+
+    Parameters
+    ----------
+    query : Query
+        Folded again, as far as tables stay small.
+    row : (int, int), optional
+        Least and most points of a row.
+    """
+
+    def __init__(self, query: Query, row: tuple[int, int] | None = None) -> None:
+        self.layout = Layout.of(query, row)
+        self.inner_axes = frozenset(query.space.axes[self.layout.outer :])
+        for points in (*((LARGEST_SUMMED,) if terms_of(query) > 1 else ()), 1 << 17, 1 << 15, 1 << 13, 1 << 11, 1):
+            space, outputs = fold(query.space, query.outputs, points=points, together=self.inner_axes)
+            if sum(self._weight(table) for table in space.tables.values()) <= TABLE_BYTES or points == 1:
+                break
+        self.space, self.outputs = without_unread_gaps(space, outputs), outputs
+        self.guards = guards(outputs)
+        self.nodes = topological(outputs.values())
+        self.depends = space.dependence(outputs.values())
+        self.certain = certainties(self.space, outputs)
+
+    def _weight(self, table: Array) -> int:
+        """Give the bytes that rows read of a table; of one that has a single number a term and row, for each point."""
+        rank = len(self.layout.sizes)
+        inner = table.shape[self.layout.outer : rank]
+        size = int(table.size)
+        if prod(inner) > 1:
+            size = size // prod(inner) * self.layout.points
+        elif prod(table.shape[rank:]) > 1:
+            size = size // self.layout.chunk
+        return size * table.dtype.itemsize
+
+    def inner(self, node: Node) -> bool:
+        """Tell whether a node changes inside a row."""
+        return bool(self.depends[node] & self.inner_axes)
+
+    def summed(self, node: Node) -> frozenset[str]:
+        """Name the summed axes that a node still has."""
+        return self.depends[node] & frozenset(self.space.summed)
+
+    def guard(self, nodes: Iterable[Node]) -> list[Node]:
+        """List what has to be 0 in a row for its points to read any of some nodes."""
+        conditions = frozenset[Any].intersection(*(self.guards[node] for node in nodes))
+        alone = [one for one in self.leaves if one in conditions]
+        return [one for one in alone if not self.inner(one) and not self.summed(one)]
+
+    @cached_property
+    def leaves(self) -> list[Node]:
+        """The leaves, in the order of the kernel's arguments."""
+        return [node for node in self.nodes if node.operation == "leaf"]
+
+    def flat(self, node: Node) -> Array:
+        """Lay a table out as (outer axes it has, summed axes it has, row)."""
+        table = self.space.tables[node.name]
+        rank, outer = len(self.layout.sizes), self.layout.outer
+        if self.inner(node):
+            shape = (*table.shape[:outer], *self.layout.sizes[outer:], *table.shape[rank:])
+            table = np.broadcast_to(table, shape)
+        order = [*range(outer), *range(rank, table.ndim), *range(outer, rank)]
+        return np.ascontiguousarray(table.transpose(order)).reshape(-1)
+
+    def strides(self, node: Node) -> tuple[list[tuple[int, int]], dict[str, int], int]:
+        """Give (outer axis, stride) pairs, the stride of each summed axis, and the length of a row (0: scalar)."""
+        table = self.space.tables[node.name]
+        rank, outer = len(self.layout.sizes), self.layout.outer
+        step = self.layout.points if self.inner(node) else 1
+        length = self.layout.points if self.inner(node) else 0
+        summed = {}
+        for k in range(len(self.space.summed) - 1, -1, -1):
+            if table.shape[rank + k] != 1:
+                summed[self.space.summed[k]] = step
+                step *= table.shape[rank + k]
+        pairs = []
+        for axis in range(outer - 1, -1, -1):
+            if table.shape[axis] != 1:
+                pairs.append((axis, step))
+                step *= table.shape[axis]
+        return pairs[::-1], summed, length

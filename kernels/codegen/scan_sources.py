@@ -1,0 +1,262 @@
+"""The sources of kernels that visit every point of a query: the best, counts, tallies and sieves."""
+
+from __future__ import annotations
+
+import textwrap
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from roofcube.kernels.codegen.writer import Writer
+
+if TYPE_CHECKING:
+    from roofcube.kernels.codegen.rows import RowTables
+    from roofcube.kernels.query.query import Query
+
+__all__ = ["count_source", "scan_source", "sieve_source", "tally_source"]
+
+TILE = 1 << 16  # points between two looks at the maximum
+MOST_EDGES = 48  # compared with all points of a row: more take longer than to look up each point
+INTEGERS = {"float32": "int32", "float64": "int64"}
+
+
+def scan_source(query: Query, tables: RowTables) -> str:
+    """Write the source of a scan: largest key, its tile and the number of valid points, group by group."""
+    writer = Writer(tables)
+    layout, kind, write = tables.layout, writer.kind, writer.write
+    write(0, f"def scan(start, stop, rows_of_group, first_group, limits, key, tile, count{writer.arguments()}):")
+    writer.constants()
+    writer.limits(query)
+    write(1, f"highest = np.empty({layout.chunk}, dtype=np.{kind})")
+    write(1, f"met = np.empty({layout.chunk}, dtype=np.{kind})")
+    writer.first_row()
+    write(1, "row = start")
+    write(1, "while row < stop:")
+    write(2, "group = row // rows_of_group")
+    write(2, f"last = min(stop, (group + 1) * rows_of_group, row + {max(1, TILE // layout.chunk)})")
+    write(2, "highest[:] = -INFINITY")
+    write(2, f"met[:] = {writer.literal(0.0)}")
+    write(2, "for r in range(row, last):")
+    writer.width(3)
+    writer.row(3)
+    write(3, "for j in range(width):")
+    _scan_point(writer, 4, query)
+    writer.odometer(3)
+    for line in SCAN_TAIL.format(chunk=layout.chunk).splitlines():
+        write(2, line)
+    return "\n".join(writer.lines) + "\n"
+
+
+SCAN_TAIL = """\
+found = 0
+for j in range({chunk}):
+    found += int(met[j])
+half = {chunk}
+while half > 1:
+    rest = half // 2
+    shift = half - rest
+    for j in range(rest):
+        highest[j] = highest[j + shift] if highest[j + shift] > highest[j] else highest[j]
+    half = shift
+g = group - first_group
+count[g] += found
+if found > 0 and (tile[g] < 0 or highest[0] > key[g]):
+    key[g] = highest[0]
+    tile[g] = row
+row = last
+"""
+
+
+def _scan_point(writer: Writer, indent: int, query: Query) -> None:
+    """Write what a scan does at a point: key, limits, maximum and count, all element-wise."""
+    tables, write = writer.tables, writer.write
+    name, sign = query.objectives[0]
+    wanted = [tables.outputs[one] for one in dict.fromkeys([name, *(limit.name for limit in query.limits)])]
+    writer.points(indent, wanted)
+    objective = tables.outputs[name]
+    write(indent, f"k = {'' if sign > 0 else '-'}{writer.value(objective)}")
+    conditions = writer.conditions(query)
+    if not tables.certain[objective][0]:
+        conditions.append("(k == k)")
+    if conditions:
+        write(indent, f"ok = {' & '.join(conditions)}")
+        write(indent, "k = k if ok else -INFINITY")
+        write(indent, f"met[j] += {writer.literal(1.0)} if ok else {writer.literal(0.0)}")
+    else:
+        write(indent, f"met[j] += {writer.literal(1.0)}")
+    write(indent, "highest[j] = k if k > highest[j] else highest[j]")
+
+
+def count_source(query: Query, tables: RowTables, by: str | None, codes: int) -> str:
+    """Write the source of a count: the valid points of each group, by the codes of an output where one is given."""
+    writer = Writer(tables)
+    write = writer.write
+    integer = INTEGERS[writer.kind]
+    write(0, f"def count(start, stop, rows_of_group, first_group, limits, codes, counts{writer.arguments()}):")
+    writer.constants()
+    writer.limits(query)
+    for code in range(codes if by is not None else 0):
+        write(1, f"k{code} = codes[{code}]")
+    writer.first_row()
+    write(1, "for row in range(start, stop):")
+    writer.width(2)
+    writer.row(2)
+    for code in range(codes):
+        write(2, f"c{code} = np.{integer}(0)")
+    write(2, "for j in range(width):")
+    names = [*(limit.name for limit in query.limits), *([] if by is None else [by])]
+    writer.points(3, [tables.outputs[name] for name in dict.fromkeys(names)])
+    conditions = writer.conditions(query)
+    if conditions:
+        write(3, f"ok = {' & '.join(conditions)}")
+    for code in range(codes):
+        own = [] if by is None else [f"({writer.value(tables.outputs[by])} == k{code})"]
+        met = " & ".join([*(["ok"] if conditions else []), *own]) or "True"
+        # numba widens a sum of short integers, which would halve the width of the vectors
+        write(3, f"c{code} = np.{integer}(c{code} + (1 if {met} else 0))")
+    write(2, "group = row // rows_of_group - first_group")
+    for code in range(codes):
+        write(2, f"counts[group, {code}] += c{code}")
+    writer.odometer(2)
+    return "\n".join(writer.lines) + "\n"
+
+
+def tally_source(query: Query, tables: RowTables, name: str) -> str:
+    """Write the source of a tally: how many valid points of each group lie between ascending edges of an output.
+
+    Floats are compared as integers of the same order, NaN above all. Between the edges at a row's lowest and highest
+    point, each edge is compared with all points at once; where there are many of them, each point is looked up: its
+    leading bits say which of a table's cells it lies in, and the cell says between which edges that is.
+    """
+    writer = Writer(tables)
+    layout, kind, write = tables.layout, writer.kind, writer.write
+    integer, width = INTEGERS[kind], 8 * np.dtype(kind).itemsize
+    arguments = "limits, keys, opens, closes, ways, counts"
+    write(0, f"def tally(start, stop, rows_of_group, first_group, {arguments}{writer.arguments()}):")
+    writer.constants()
+    writer.limits(query)
+    write(1, f"value = np.empty({layout.chunk}, dtype=np.{kind})")
+    write(1, f"bits = value.view(np.{integer})")
+    write(1, f"sign, flipped = np.{integer}({width - 1}), np.{integer}({(1 << (width - 1)) - 1})")
+    write(1, "mine = np.zeros((ways, counts.shape[1]), dtype=np.int64)")
+    writer.first_row()
+    write(1, "row = start")
+    write(1, "while row < stop:")
+    write(2, "group = row // rows_of_group")
+    write(2, "last = min(stop, (group + 1) * rows_of_group)")
+    write(2, "for r in range(row, last):")
+    writer.width(3)
+    writer.row(3)
+    write(3, "for j in range(width):")
+    node = tables.outputs[name]
+    writer.points(4, [tables.outputs[one] for one in dict.fromkeys([name, *(limit.name for limit in query.limits)])])
+    conditions = writer.conditions(query)
+    own = writer.value(node)
+    if conditions:
+        write(4, f"ok = {' & '.join(conditions)}")
+    write(4, f"value[j] = {own} if {'ok & ' if conditions else ''}({own} == {own}) else NAN")
+    values = {"first": "lowest", "final": "highest", "low": "bits[j]"}
+    found = {low: EDGES_BELOW.format(low=low, value=value, cell=width - 16) for low, value in values.items()}
+    found["low"] = textwrap.indent(found["low"], 8 * " ")
+    for line in TALLY_ROW.format(integer=integer, most=MOST_EDGES, **found).splitlines():
+        write(3, line)
+    writer.odometer(3)
+    write(2, "for way in range(ways):")
+    write(3, "for k in range(counts.shape[1]):")
+    write(4, "counts[group - first_group, k] += mine[way, k]")
+    write(4, "mine[way, k] = 0")
+    write(2, "row = last")
+    return "\n".join(writer.lines) + "\n"
+
+
+# the edges that a value is at or above, of those in its cell
+EDGES_BELOW = """\
+{low}, upper = opens[({value} >> {cell}) + 32768], closes[({value} >> {cell}) + 32768]
+while {low} < upper:
+    middle = ({low} + upper) >> 1
+    if {value} >= keys[middle]:
+        {low} = middle + 1
+    else:
+        upper = middle"""
+# integers of one width throughout: numba widens, which would halve the width of the vectors
+TALLY_ROW = """\
+lowest = highest = np.{integer}(bits[0] ^ ((bits[0] >> sign) & flipped))
+for j in range(width):
+    ordered = np.{integer}(bits[j] ^ ((bits[j] >> sign) & flipped))
+    bits[j] = ordered
+    lowest = ordered if ordered < lowest else lowest
+    highest = ordered if ordered > highest else highest
+{first}
+{final}
+if final - first <= {most}:
+    left = width
+    for k in range(first, final):
+        key = keys[k]
+        above = np.{integer}(0)
+        for j in range(width):
+            above = np.{integer}(above + (1 if bits[j] >= key else 0))
+        mine[0, k] += left - above
+        left = above
+    mine[0, final] += left
+else:
+    for j in range(width):
+{low}
+        mine[j & (ways - 1), low] += 1
+"""
+
+
+def sieve_source(query: Query, tables: RowTables) -> str:
+    """Write the source of a sieve: the valid points whose costs none of some given vectors dominates.
+
+    Whatever the vectors are, what remains is a superset of the front; it is written out with its flat indices until the
+    arrays are full.
+    """
+    writer = Writer(tables)
+    write, integer = writer.write, INTEGERS[writer.kind]
+    columns = range(len(query.objectives))
+    write(0, f"def sieve(start, stop, limits, vectors, index, costs, found{writer.arguments()}):")
+    writer.constants()
+    writer.limits(query)
+    write(1, f"alive = np.empty({tables.layout.chunk}, dtype=np.{integer})")
+    for column in columns:
+        write(1, f"cost{column} = np.empty({tables.layout.chunk}, dtype=np.{writer.kind})")
+    writer.first_row()
+    write(1, "n = 0")
+    write(1, "for row in range(start, stop):")
+    writer.width(2)
+    write(2, "if n + width > len(index):")
+    write(3, "found[0], found[1] = n, row")
+    write(3, "return")
+    writer.row(2)
+    write(2, "for j in range(width):")
+    names = [*(limit.name for limit in query.limits), *(name for name, _ in query.objectives)]
+    writer.points(3, [tables.outputs[name] for name in dict.fromkeys(names)])
+    conditions = writer.conditions(query)
+    for column, (name, sign) in enumerate(query.objectives):
+        value = writer.value(tables.outputs[name])
+        write(3, f"cost{column}[j] = {'-' if sign > 0 else ''}{value}")
+        conditions.append(f"({value} == {value})")
+    write(3, f"alive[j] = 1 if {' & '.join(conditions)} else 0")
+    write(2, "left = 1")
+    write(2, "for k in range(len(vectors)):")
+    for column in columns:
+        write(3, f"k{column} = vectors[k, {column}]")
+    no_worse = " & ".join(f"(k{column} <= cost{column}[j])" for column in columns)
+    better = " | ".join(f"(k{column} < cost{column}[j])" for column in columns)
+    write(3, f"left = np.{integer}(0)")
+    write(3, "for j in range(width):")
+    write(4, f"one = np.{integer}(0 if {no_worse} & ({better}) else alive[j])")
+    write(4, "alive[j] = one")
+    write(4, f"left = np.{integer}(left + one)")
+    write(3, "if left == 0:")
+    write(4, "break")
+    write(2, "if left > 0:")
+    write(3, f"position = {writer.position()}")
+    write(3, "for j in range(width):")
+    write(4, "index[n] = position + j")
+    for column in columns:
+        write(4, f"costs[n, {column}] = cost{column}[j]")
+    write(4, "n += alive[j]")
+    writer.odometer(2)
+    write(1, "found[0], found[1] = n, stop")
+    return "\n".join(writer.lines) + "\n"

@@ -1,0 +1,1 @@
+"""Which way a query is answered, and the running of it: bounds, generated kernels, NumPy tiles, arrays."""

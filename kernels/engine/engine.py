@@ -1,0 +1,194 @@
+"""Answer a query the cheapest exact way: interval bounds, generated kernels or NumPy tiles; all give the same bits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from weakref import WeakSet
+
+import numpy as np
+
+from roofcube.kernels.bounds import search
+from roofcube.kernels.bounds.search import Pace
+from roofcube.kernels.engine import stream
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from roofcube.kernels.query.partials import BestPartial, FrontPartial, TopPartial
+    from roofcube.kernels.query.query import Query
+
+__all__ = ["STRATEGIES", "Engine"]
+
+Array = np.ndarray[Any, np.dtype[Any]]
+Answer = TypeVar("Answer")
+SMALL = 1 << 15  # points that NumPy visits sooner than bounds are prepared
+KERNELS, SIEVES = Pace(0.5, 0.006), Pace(5.0, 0.006)  # measured on two kinds of spaces, per layer and whole
+COMPILED = 1 << 26  # points that generated kernels visit sooner than NumPy, compiling included
+STRATEGIES = ("auto", "bounds", "stream", "numpy")
+
+
+class Engine:
+    """How queries are answered.
+
+    Parameters
+    ----------
+    strategy : {"auto", "bounds", "stream", "numpy"}
+    threads : int
+    """
+
+    def __init__(self, strategy: str = "auto", threads: int = 1) -> None:
+        self.strategy = strategy
+        self.threads = threads
+        self._given_up: WeakSet[Query] = WeakSet()
+
+    def best(self, query: Query) -> BestPartial:
+        """Find the largest key and its first point of each group."""
+        return self._bounded(
+            query,
+            lambda rival: search.best(query, rival=rival),
+            lambda: self.visit_best(query),
+        )
+
+    def top(self, query: Query, n: int) -> TopPartial:
+        """Find the n largest keys of a query without groups."""
+        return self._bounded(
+            query,
+            lambda rival: search.top(query, n, rival=rival),
+            lambda: self.visit_top(query, n),
+        )
+
+    def front(self, query: Query) -> Front:
+        """Find the front of a query without groups."""
+
+        def bounded(rival: Pace | None) -> Front:
+            return search.front(query, rival=rival)
+
+        def streamed() -> Front:
+            return StreamedFront(query, self.visit_front(query), self.threads, self.compiles(query))
+
+        return self._bounded(query, bounded, streamed, sieved=True)
+
+    def count(self, query: Query, *, by: str | None = None, codes: Sequence[float] = ()) -> Array:
+        """Count the valid points of each group, by the codes of an output."""
+        if by is None and not query.limits:
+            return np.full((query.n_groups, 1), query.copies * query.group_points, dtype=np.int64)
+        known = np.sort(np.asarray(codes, dtype=query.space.dtype))
+        place = np.argsort(np.asarray(codes, dtype=query.space.dtype), kind="stable")
+
+        def classify(values: Array) -> Array:
+            """Give codes ascending numbers, gaps between them included, so that the numbers are monotone."""
+            below, upto = np.searchsorted(known, values, side="left"), np.searchsorted(known, values, side="right")
+            return below + upto
+
+        def bounded(rival: Pace | None) -> Array:
+            if by is None:
+                return search.classified(query, 1, None, classify, rival=rival)
+            found = search.classified(query, 2 * len(known) + 2, by, classify, rival=rival)
+            counts = np.zeros((query.n_groups, len(known)), dtype=np.int64)
+            counts[:, place] = found[:, 1 : 2 * len(known) : 2]
+            return counts
+
+        return query.copies * self._bounded(query, bounded, lambda: self.visit_count(query, by, codes))
+
+    def histogram(self, query: Query, name: str, edges: Array) -> Array:
+        """Count the valid points of each group in each bin."""
+        found = self.searched_histogram(query, name, edges)
+        return query.copies * self.visit_histogram(query, name, edges) if found is None else found
+
+    def searched_histogram(self, query: Query, name: str, edges: Array) -> Array | None:
+        """Count by bounds the valid points of each group in each bin, or give None where a visit is faster."""
+
+        def classify(values: Array) -> Array:
+            """Give bins numbers from 1; 0 is below all of them, the number after the last is above."""
+            bins = np.searchsorted(edges, values, side="right")
+            bins[values == edges[-1]] = len(edges) - 1
+            return bins
+
+        def bounded(rival: Pace | None) -> Array | None:
+            return query.copies * search.classified(query, len(edges) + 1, name, classify, rival=rival)[:, 1:-1]
+
+        return self._bounded(query, bounded, lambda: None)
+
+    # every point ----------------------------------------------------------------------------------------------------
+
+    def visit_best(self, query: Query) -> BestPartial:
+        """Find the best of each group by visiting every point."""
+        return stream.best(query, threads=self.threads, compiled=self.compiles(query))
+
+    def visit_top(self, query: Query, n: int) -> TopPartial:
+        """Find the n best by visiting every point."""
+        return stream.top(query, n, threads=self.threads, compiled=self.compiles(query))
+
+    def visit_front(self, query: Query) -> FrontPartial:
+        """Find the front by visiting every point."""
+        return stream.front(query, threads=self.threads, compiled=self.compiles(query))
+
+    def visit_count(self, query: Query, by: str | None, codes: Sequence[float]) -> Array:
+        """Count by visiting every point."""
+        return stream.count(query, by=by, codes=codes, threads=self.threads, compiled=self.compiles(query))
+
+    def visit_histogram(self, query: Query, name: str, edges: Array) -> Array:
+        """Fill bins by visiting every point."""
+        return stream.histogram(query, name, edges, threads=self.threads, compiled=self.compiles(query))
+
+    def compiles(self, query: Query) -> bool:
+        """Tell whether generated kernels should visit the points."""
+        return self.strategy == "stream" or (self.strategy != "numpy" and query.space.size >= COMPILED)
+
+    def _bounded(
+        self,
+        query: Query,
+        bounded: Callable[[Pace | None], Answer],
+        streamed: Callable[[], Answer],
+        *,
+        sieved: bool = False,
+    ) -> Answer:
+        """Try bounds where they may pay, else visit every point."""
+        if not self.searches(query):
+            return streamed()
+        try:
+            return bounded(None if self.strategy == "bounds" else self._pace(query, sieved))
+        except search.TooManyBoxes:
+            self._given_up.add(query)
+            return streamed()
+
+    def searches(self, query: Query) -> bool:
+        """Tell whether bounds are tried: they may pay, and have not been given up for the same query."""
+        if self.strategy in ("numpy", "stream") or not search.fits(query) or query.space.size == 0:
+            return False
+        if self.strategy == "bounds":
+            return True
+        return query.space.size > SMALL and query.group_points > query.n_groups and query not in self._given_up
+
+    def _pace(self, query: Query, sieved: bool) -> Pace:
+        """Say what visiting every point would take."""
+        if not self.compiles(query):
+            return search.TILES
+        from roofcube.kernels.engine.scans import scannable
+
+        one = (SIEVES if sieved else KERNELS) if scannable(query) else search.TILES
+        return Pace(one.point / self.threads, one.operation / self.threads)
+
+
+class Front(Protocol):
+    """A front and how to list all its points."""
+
+    partial: FrontPartial
+
+    def members(self) -> tuple[Array, Array]:
+        """List all points in flat order with the number of the vector that each has."""
+
+
+@dataclass
+class StreamedFront:
+    """A front found by visiting every point; its equal points are found by visiting them again."""
+
+    query: Query
+    partial: FrontPartial
+    threads: int
+    compiled: bool
+
+    def members(self) -> tuple[Array, Array]:
+        """List all points in flat order with the number of the vector that each has."""
+        return stream.members(self.query, self.partial.vectors, threads=self.threads, compiled=self.compiled)

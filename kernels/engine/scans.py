@@ -1,0 +1,337 @@
+"""Run generated kernels over all rows of a query in a pool of threads: bests, counts, tallies, sieves."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from roofcube.kernels.codegen import scan_sources
+from roofcube.kernels.codegen.rows import Layout, RowTables, terms_of
+from roofcube.kernels.codegen.writer import compiled, limit_values
+from roofcube.kernels.engine.stream import starts
+from roofcube.kernels.pareto.archive import dominated_by_each
+from roofcube.kernels.query.partials import BestPartial, CountPartial, HistogramPartial
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from roofcube.kernels.query.query import Query
+
+__all__ = ["Rows", "Scan", "Tally", "prepared", "scannable"]
+
+Array = np.ndarray[Any, np.dtype[Any]]
+SAMPLE = 1024  # points that show what the vectors of a sieve are worth
+POOL, WATCHERS = 128, 16  # vectors to choose from, and to compare every point with
+CANDIDATES = 1 << 16  # what a sieve leaves over is looked at so many at a time
+LEAST_ROW = 32  # points of a row below which NumPy tiles are as fast
+CELLS = 1 << 16  # what the leading bits of a float tell apart
+WAYS = 4  # equal neighbours count into different places, so that one does not wait for the other
+MANY_EDGES = 4096  # beyond, equal neighbours are rare and several places would not fit the cache
+
+
+def scannable(query: Query) -> bool:
+    """Tell whether a query can be scanned by generated kernels with profit."""
+    if not query.space.size or any(limit.one_of == () for limit in query.limits):
+        return False
+    return Layout.of(query).chunk >= LEAST_ROW
+
+
+class Rows(ABC):
+    """The rows of a query as jobs, with the arguments that every kernel over them takes.
+
+    Parameters
+    ----------
+    query : Query
+    """
+
+    job_points = 1 << 27  # about 20 ms: Ctrl-C waits for no more than one job a thread
+
+    def __init__(self, query: Query) -> None:
+        self.query = query
+        self.tables = RowTables(query)
+        self.layout = self.tables.layout
+        self.flat = [self.tables.flat(node) for node in self.tables.leaves]
+        self.rows_of_group = self.layout.rows // max(1, query.n_groups)
+        self.limits = limit_values(query)
+
+    @cached_property
+    def jobs(self) -> list[range]:
+        """Ranges of rows that make a job each; where layers are summed, each point takes as many times as long."""
+        return self.cut(max(1, self.job_points // (self.layout.chunk * terms_of(self.query))))
+
+    def cut(self, step: int) -> list[range]:
+        """Cut the rows into jobs of `step` rows."""
+        return [range(k, min(k + step, self.layout.rows)) for k in range(0, self.layout.rows, step)]
+
+    def groups(self, rows: range) -> range:
+        """Give the groups that rows belong to."""
+        return range(rows.start // self.rows_of_group, (rows.stop - 1) // self.rows_of_group + 1)
+
+    @abstractmethod
+    def run(self, rows: range) -> Any:
+        """Give the partial result of some rows."""
+
+    def finished(self, part: Any) -> Any:
+        """Complete the partial result of all rows."""
+        return part
+
+
+class Scan(Rows):
+    """A compiled scan of one query: largest key, its first point and the number of valid points of each group.
+
+    Parameters
+    ----------
+    query : Query
+        With one objective.
+    """
+
+    def __init__(self, query: Query) -> None:
+        super().__init__(query)
+        self.kernel = compiled(scan_sources.scan_source(query, self.tables))
+
+    def run(self, rows: range) -> BestPartial:
+        """Scan rows; `first` is only the row in whose tile the maximum lies, until `finished`."""
+        part = BestPartial(self.query, self.groups(rows))
+        self.kernel(
+            rows.start,
+            rows.stop,
+            self.rows_of_group,
+            part.groups.start,
+            self.limits,
+            part.key,
+            part.first,
+            part.count,
+            *self.flat,
+        )
+        return part
+
+    def finished(self, part: BestPartial) -> BestPartial:
+        """Turn the tile of each maximum into its first point."""
+        for place, row in enumerate(part.first.tolist()):
+            if row >= 0:
+                part.first[place] = self._first(row, part.groups.start + place, part.key[place])
+        return part
+
+    def _first(self, row: int, group: int, key: Any) -> int:
+        last = min(row + max(1, scan_sources.TILE // self.layout.chunk), (group + 1) * self.rows_of_group)
+        while last - row > 1:
+            middle = (row + last) // 2
+            part = self.run(range(row, middle))
+            row, last = (row, middle) if part.count[0] and part.key[0] == key else (middle, last)
+        start, stop = self.layout.start(row), self.layout.stop(row)
+        return start + self._place(np.arange(start, stop), key)
+
+    def _place(self, flat: Array, key: Any) -> int:
+        query = self.query
+        name, sign = query.objectives[0]
+        indices = np.unravel_index(flat, query.space.sizes) if query.space.sizes else ()
+        values = query.space.at(indices, query.outputs)
+        valid = query.valid(values, (len(flat),))
+        return int(np.flatnonzero(valid & (values[name] * values[name].dtype.type(sign) == key))[0])
+
+
+class Tally(Rows):
+    """A compiled histogram of one query's output.
+
+    Parameters
+    ----------
+    query : Query
+    name : str
+        The output that is counted.
+    edges : array
+        Ascending; each bin includes its low edge, the last one both.
+    """
+
+    job_points = 1 << 25  # points that share a cell with an edge are looked at one by one
+
+    def __init__(self, query: Query, name: str, edges: Array) -> None:
+        super().__init__(query)
+        self.name = name
+        self.given = edges
+        self.kernel = compiled(scan_sources.tally_source(query, self.tables, name))
+        kind = np.dtype(query.space.dtype)
+        self.edges = edges.astype(kind)
+        with np.errstate(over="ignore"):  # nothing but infinity follows the largest number
+            self.edges[-1:] = np.nextafter(self.edges[-1:], kind.type(np.inf))  # what equals the last edge is inside
+        self.keys = ordered_bits(np.append(self.edges, kind.type(np.nan)))
+        self.opens, self.closes = cells(self.edges)
+        self.ways = WAYS if len(edges) <= MANY_EDGES else 1
+
+    def counts(self, rows: range) -> Array:
+        """Count rows: shape (groups, bins)."""
+        groups = self.groups(rows)
+        # below the first edge, the bins, above the last edge, not valid
+        counts = np.zeros((len(groups), len(self.edges) + 2), dtype=np.int64)
+        numbers = (rows.start, rows.stop, self.rows_of_group, groups.start)
+        self.kernel(*numbers, self.limits, self.keys, self.opens, self.closes, self.ways, counts, *self.flat)
+        if np.isposinf(self.given[-1]):
+            counts[:, -3] += counts[:, -2]  # nothing follows infinity, so what equals it was above the last edge
+        return counts[:, 1:-2]
+
+    def run(self, rows: range) -> HistogramPartial:
+        """Count rows."""
+        part = HistogramPartial(self.query, self.groups(rows), self.name, self.given)
+        part.counts += self.counts(rows)
+        return part
+
+
+class Count(Rows):
+    """A compiled count of one query's valid points.
+
+    Parameters
+    ----------
+    query : Query
+        With a limit, where no output is given.
+    by : str, optional
+        An output whose codes are counted apart.
+    codes : sequence of float
+    """
+
+    def __init__(self, query: Query, by: str | None = None, codes: Sequence[float] = ()) -> None:
+        super().__init__(query)
+        self.by = by
+        self.codes = np.asarray(codes, dtype=query.space.dtype)
+        self.kernel = compiled(scan_sources.count_source(query, self.tables, by, max(1, len(codes))))
+
+    def run(self, rows: range) -> CountPartial:
+        """Count rows."""
+        part = CountPartial(self.query, self.groups(rows), self.by, self.codes.tolist())
+        numbers = (rows.start, rows.stop, self.rows_of_group, part.groups.start)
+        self.kernel(*numbers, self.limits, self.codes, part.counts, *self.flat)
+        return part
+
+
+class Sieve(Rows):
+    """A compiled sieve of one query's points for a partial that only some of the best belong to.
+
+    Parameters
+    ----------
+    query : Query
+        Without groups.
+    what : {"top", "front", "members"}
+    *arguments
+        How many; nothing; vectors of costs.
+
+    Notes
+    -----
+    What the kernel compares points with are real points' costs, so nothing that they dominate is ever lost; they are
+    chosen to dominate as much as possible of a sample, and chosen anew after every job.
+    """
+
+    job_points = 1 << 23  # up to 0.2 s where most of them are on the front
+
+    def __init__(self, query: Query, what: str, *arguments: Any) -> None:
+        super().__init__(query)
+        self.make = starts(query, what, *arguments)
+        self.kernel = compiled(scan_sources.sieve_source(query, self.tables))
+        # each point once: a top counts its points
+        flat = np.unique(np.linspace(0, query.space.size - 1, SAMPLE).astype(np.int64))
+        indices = np.unravel_index(flat, query.space.sizes) if query.space.sizes else ()
+        values = query.space.at(indices, query.outputs)
+        valid = query.valid(values, (len(flat),))
+        kind = np.dtype(query.space.dtype)
+        self.sample = np.stack([values[name][valid] * kind.type(-sign) for name, sign in query.objectives], axis=1)
+        self.vectors = np.zeros((0, len(query.objectives)), dtype=kind)
+        part = self.make(range(1))
+        part.absorb(flat[valid], self.sample)
+        self.learn(part)
+
+    def learn(self, part: Any) -> None:
+        """Choose what to compare points with."""
+        found = part.sentinels()
+        pool = np.concatenate([self.vectors, found[:: 1 + len(found) // POOL]])
+        covers = dominated_by_each(pool, self.sample)
+        left = np.ones(len(self.sample), dtype=bool)
+        chosen: list[int] = []
+        while len(pool) and len(chosen) < WATCHERS:
+            gains = np.count_nonzero(covers & left, axis=1)
+            best = int(gains.argmax())
+            if not gains[best]:
+                break
+            chosen.append(best)
+            left &= ~covers[best]
+        self.vectors = pool[chosen]
+
+    def run(self, rows: range) -> Any:
+        """Sieve rows."""
+        part = self.make(range(1))
+        index = np.empty(CANDIDATES, dtype=np.int64)
+        costs = np.empty((CANDIDATES, self.vectors.shape[1]), dtype=self.vectors.dtype)
+        found = np.array([0, rows.start])
+        while found[1] < rows.stop:
+            self.kernel(int(found[1]), rows.stop, self.limits, self.vectors, index, costs, found, *self.flat)
+            part.absorb(index[: found[0]], costs[: found[0]])
+            self.learn(part)
+        return part
+
+
+def ordered_bits(edges: Array) -> Array:
+    """Give integers that compare as the floats do: both zeros are that of -0.0, and NaN is just above infinity.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> keys = ordered_bits(np.array([-np.inf, -1.0, -0.0, 0.0, 1.0, np.inf, np.nan], dtype="f4"))
+    >>> np.diff(keys) > 0
+    array([ True,  True, False,  True,  True,  True])
+    """
+    integer = np.dtype(f"i{edges.dtype.itemsize}")
+    bits = np.where(edges == 0, edges.dtype.type(-0.0), edges).view(integer)
+    keys = bits ^ ((bits >> (8 * integer.itemsize - 1)) & np.iinfo(integer).max)
+    infinity = np.array(np.inf, dtype=edges.dtype).view(integer)[()]
+    return np.asarray(np.where(np.isnan(edges), infinity + integer.type(1), keys))
+
+
+def cells(edges: Array) -> tuple[Array, Array]:
+    """Say, for each cell of floats that share their leading bits, the edges at or below its lowest and its highest.
+
+    NaN is above everything: its number is that of the edges plus one.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> opens, closes = cells(np.array([1.0, 2.0], dtype="f4"))
+    >>> cell = (np.array([1.5], dtype="f4").view("i4") >> 16) + 32768
+    >>> opens[cell], closes[cell]
+    (array([1], dtype=int32), array([1], dtype=int32))
+    """
+    width = 8 * edges.dtype.itemsize
+    integer = np.dtype(f"i{edges.dtype.itemsize}")
+    rest = integer.type((1 << (width - 1)) - 1)
+    infinity = np.array(np.inf, dtype=edges.dtype).view(integer)[()]
+    first = (np.arange(CELLS, dtype=integer) - CELLS // 2) << (width - 16)
+    last = first | integer.type((1 << (width - 16)) - 1)
+    # the cells of the infinities also hold the bits of some NaN, which are never asked for
+    ends = [np.clip(ordered, ~infinity, infinity) for ordered in (first, last)]
+    values = [(ordered ^ ((ordered >> (width - 1)) & rest)).view(edges.dtype) for ordered in ends]
+    numbers = [np.searchsorted(edges, value, side="right").astype(np.int32) for value in values]
+    opens, closes = (np.where(first > infinity, np.int32(len(edges) + 1), number) for number in numbers)
+    return opens, closes
+
+
+KINDS: dict[str, Callable[..., Rows]] = {"best": Scan, "histogram": Tally, "count": Count}
+
+
+def prepared(query: Query, what: str, *arguments: Any) -> Any:
+    """Prepare the run of a reduction over a query, or find the last one prepared.
+
+    Parameters
+    ----------
+    query : Query
+    what : {"best", "count", "histogram", "top", "front", "members"}
+    *arguments
+        As `roofcube.kernels.engine.stream.starts` takes them.
+
+    Returns
+    -------
+    Rows
+    """
+    key = repr((what, [one.tobytes() if isinstance(one, np.ndarray) else one for one in arguments]))
+    held = query.kept.get("rows")
+    if held is None or held[0] != key:
+        rows = KINDS[what](query, *arguments) if what in KINDS else Sieve(query, what, *arguments)
+        held = query.kept["rows"] = key, rows
+    return held[1]

@@ -1,0 +1,1 @@
+"""The models as expression graphs: nodes, leaf tables over named axes, folding, evaluation; numbers only, no labels."""

@@ -1,0 +1,1 @@
+"""What is asked of a space, and the partial results of its answers."""

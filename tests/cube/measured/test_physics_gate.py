@@ -1,0 +1,184 @@
+"""The physics gate finds every trap of the data by rule: the counts are facts of the source, the rules know no names."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+import roofcube as rc
+from roofcube.measured import physics_gate
+
+ROWS = rc.datasets.load_measurements()
+TRACES = rc.datasets.load_power_traces()
+FINDINGS = rc.check(ROWS, traces=TRACES)
+
+
+def of(rule, findings=FINDINGS):
+    return findings.filter(pl.col("rule") == rule)
+
+
+@pytest.mark.parametrize(
+    ("rule", "rows"),
+    [
+        ("above_compute_peak", 9),
+        ("above_bound", 9),
+        ("above_roofline", 200),
+        ("throughput_latency_mismatch", 193),
+        ("full_power_below_idle", 1),
+        ("system_faster_than_compute", 2),
+        ("duplicate_key", 4),
+        ("does_not_scale", 7),
+        ("foreign_power", 91),
+        ("other_precision_executed", 91),
+        ("power_set_up_differs", 6),
+        ("power_is_maximum", 6),
+        ("impossible_sample", 50),
+        ("stuck_sample", 37),
+    ],
+)
+def test_every_trap_is_found(rule, rows):
+    assert of(rule).height == rows
+
+
+def test_what_the_traps_are():
+    at = {
+        rule: ROWS[of(rule)["row"].to_list()]
+        for rule in FINDINGS["rule"].unique()
+        if of(rule)["table"][0] == "measurements"
+    }
+    assert set(at["above_compute_peak"]["topology"]) == {"MLP"}
+    split = at["above_roofline"].group_by("platform").len().rows()
+    assert dict(split) == {"TX2": 130, "ZCU104-FINN": 70}
+    assert set(at["foreign_power"]["platform"]) == {"U96-A53"}
+    assert set(at["does_not_scale"]["topology"]) == {"MobileNetv1"}
+    assert at["full_power_below_idle"]["mode"].to_list() == ["maxq"]
+    differing = at["accuracy_differs"].select("platform", "topology", "pruning_percent", "precision").n_unique()
+    measured = (
+        ROWS.filter(pl.col("top1_percent").is_not_null())
+        .select("platform", "topology", "pruning_percent", "precision")
+        .n_unique()
+    )
+    assert (differing, measured) == (20, 84)
+    missing = of("missing_value")
+    assert missing.filter(pl.col("column") == "throughput_system_per_s").height == 336
+    assert missing.filter(pl.col("column") == "throughput_compute_per_s").height == 5
+    halved = at["throughput_latency_mismatch"].filter(
+        pl.col("platform") == "ZCU104-FINN", pl.col("precision") == "INT2", pl.col("pruning_percent") == 12.5
+    )
+    assert halved.group_by("topology").len().sort("topology").rows() == [("CNV", 10), ("MLP", 1)]
+
+
+def test_foreign_power_is_found_in_one_task_alone():
+    rows = rc.datasets.load_measurements("cifar10")
+    assert of("foreign_power", rc.check(rows)).height == 35
+
+
+def test_the_numbers_are_in_the_finding():
+    one = of("above_compute_peak").sort("ratio").row(-1, named=True)
+    assert one["ratio"] == pytest.approx(1.4, abs=0.005)
+    assert one["value"] / one["limit"] == pytest.approx(one["ratio"])
+    assert one["source_row"] == ROWS["source_row"][one["row"]]
+    assert one["action"]
+    volts = of("impossible_sample")["value"]
+    assert (volts.min(), volts.max()) == (0.3, 10.29)
+
+
+def test_rules_do_not_know_the_labels():
+    text = {
+        node.value
+        for node in ast.walk(ast.parse(Path(physics_gate.__file__).read_text(encoding="utf-8")))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    }
+    labels = set(ROWS["platform"]) | set(ROWS["topology"]) | {"A53", "INT2", "INT4", "maxq"}
+    assert not {label for label in labels for one in text if label in one.split()}
+
+
+def test_rows_are_never_changed():
+    before = ROWS.clone()
+    rc.check(ROWS, traces=TRACES)
+    assert ROWS.equals(before)
+
+
+@pytest.mark.parametrize("factor", [1e3, 1e-3])
+@pytest.mark.parametrize("column", ["latency_compute_s", "throughput_compute_per_s"])
+def test_a_unit_off_by_a_thousand(column, factor):
+    good = ROWS.filter(pl.col("platform") == "TX2", pl.col("topology") == "ResNet-50")
+    assert of("unit_off", rc.check(good)).height == 0
+    bad = good.with_columns(
+        pl.when(pl.int_range(pl.len()) == 3).then(pl.col(column) * factor).otherwise(pl.col(column)).alias(column)
+    )
+    assert of("unit_off", rc.check(bad))["row"].to_list() == [3]
+
+
+def test_a_unit_off_without_the_other_column():
+    good = ROWS.filter(pl.col("platform") == "TX2", pl.col("topology") == "ResNet-50").with_columns(
+        latency_compute_s=None
+    )
+    bad = good.with_columns(throughput_compute_per_s=pl.col("throughput_compute_per_s") * 1e3)
+    assert of("unit_off", rc.check(good.cast({"latency_compute_s": pl.Float64}))).height == 0
+    assert of("unit_off", rc.check(bad.cast({"latency_compute_s": pl.Float64}))).height == bad.height
+
+
+def test_a_mode_or_precision_that_the_platform_does_not_have_is_a_finding():
+    rows = rc.datasets.load_measurements("cifar10").filter(pl.col("platform") == "TX2").head(2)
+    strange = rows.with_columns(mode=pl.Series(["default", "maxn"]), precision=pl.Series(["FP16", "INT2"]))
+    found = of("unknown_label", rc.check(strange))
+    assert found["finding"].to_list() == [
+        "platform 'TX2' has no mode 'default'",
+        "platform 'TX2' has no precision 'INT2'",
+    ]
+    assert "'maxn'" in found["action"][0]
+    assert "'FP16'" in found["action"][1]
+    assert of("unknown_label", rc.check(rc.datasets.load_measurements())).height == 0
+
+
+def test_a_task_that_is_not_the_networks_is_a_finding():
+    strange = ROWS.filter(pl.col("topology") == "CNV").head(2).with_columns(task=pl.Series(["cifar10", "cifar-10"]))
+    found = of("unknown_label", rc.check(strange))
+    assert found["row"].to_list() == [1]
+    assert found["finding"].item() == "topology 'CNV' is known for task 'cifar10', not 'cifar-10'"
+    assert "'cifar10'" in found["action"].item()
+
+
+def test_unknown_labels_are_findings():
+    strange = ROWS.head(2).with_columns(platform=pl.Series(["NCS2", "Abacus"]))
+    found = of("unknown_label", rc.check(strange))
+    assert found["row"].to_list() == [1]
+    assert found["finding"].item() == "platform 'Abacus' is not in the cube"
+    assert found["column"].item() == "platform"
+
+
+@pytest.mark.parametrize(
+    ("column", "label", "closest"),
+    [("platform", "tx2", "TX2"), ("topology", "CNVV", "CNV"), ("mode", "max-n", "maxn"), ("platform", "Abacus", None)],
+)
+def test_an_unknown_label_comes_with_the_closest_known_one(column, label, closest):
+    strange = ROWS.head(1).with_columns(pl.lit(label).alias(column))
+    action = of("unknown_label", rc.check(strange))["action"].item()
+    assert action.endswith(f"; did you mean {closest!r}?") if closest else "did you mean" not in action
+
+
+def test_own_platforms_are_judged_by_their_own_peak():
+    inputs = rc.inputs(platforms="TX2")
+    slower = inputs.assign(peak_compute=inputs.peak_compute / 100)
+    rows = ROWS.filter(pl.col("platform") == "TX2")
+    assert of("above_compute_peak", rc.check(rows, inputs=slower)).height > 300
+
+
+def test_empty_tables_have_no_findings():
+    assert rc.check(ROWS.head(0)).height == 0
+    assert rc.check(ROWS.head(0), traces=TRACES.head(0)).columns == FINDINGS.columns
+
+
+def test_columns_that_may_be_left_out_are_left_out():
+    key = ["task", "topology", "platform", "mode", "precision", "pruning_percent", "batch"]
+    bare = ROWS.select(*key, "throughput_compute_per_s")
+    findings = rc.check(bare)
+    assert of("above_compute_peak", findings).height == 9
+    assert set(of("missing_value", findings)["column"]) == {"throughput_compute_per_s"}
+    cube = rc.join(rc.predict(rc.inputs("mnist")), bare)
+    assert int(cube.measured_throughput.notnull().sum()) == 406
+    assert not bool(cube.power_full.notnull().any())

@@ -1,0 +1,275 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import xarray as xr
+
+import roofcube as rc
+from roofcube.errors import InvalidDataError, MissingInputError, UnknownLabelError
+from roofcube.kernels.graph.expression import maximum
+from roofcube.model.graph import ELEMENT_BYTES, build_model, dim_order
+
+
+def test_each_variable_has_only_the_dims_it_depends_on():
+    inputs = rc.inputs("cifar10")
+    assert inputs.peak_compute.dims == ("platform", "mode", "precision")
+    assert inputs.memory_bandwidth.dims == ("platform",)
+    assert inputs.ops.dims == ("topology", "pruning")
+    assert inputs.top1.dims == ("topology", "pruning", "precision")
+    assert inputs.platform.size == 9
+    assert inputs.batch.values.tolist() == [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 10000]
+
+
+def test_every_variable_has_units_and_a_name():
+    cube = rc.benchmark("imagenet")
+    for name in cube.data_vars:
+        assert cube[name].attrs.get("long_name"), name
+        flagged = {"flag_values", "flag_masks"} & set(cube[name].attrs)
+        assert cube[name].attrs.get("units") or flagged or cube[name].dtype.kind == "U", name
+
+
+def test_labels_are_found_by_alias_and_kept_in_the_order_asked():
+    inputs = rc.inputs("cifar10", platforms=["NCS", "TX2"], pruning=["12.50%", 100], precision="FP16", batch=[4, 1])
+    assert inputs.platform.values.tolist() == ["NCS2", "TX2"]
+    assert inputs.pruning.values.tolist() == [12.5, 100]
+    assert inputs.batch.values.tolist() == [4, 1]
+    assert rc.inputs("CIFAR-10", platforms="NCS").platform.values.tolist() == ["NCS2"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"task": "cifar"}, r"`task`: 'cifar' is not known; did you mean 'cifar10'\?"),
+        ({"platforms": "TX3"}, r"`platform`: 'TX3' is not known; did you mean 'TX2'\?"),
+        ({"task": "cifar10", "topologies": "ResNet-50"}, r"`topology`: 'ResNet-50' is not known"),
+        ({"precision": "INT9"}, r"`precision`: 'INT9' is not known"),
+        ({"task": "cifar10", "pruning": 33}, r"`pruning`: 33 is not known.*100, 50, 25, 12.5.*channels kept"),
+        ({"platforms": "TX2", "mode": "turbo"}, r"`mode`: 'turbo' is not known.*maxn, maxp, maxq"),
+    ],
+)
+def test_unknown_labels_name_the_closest(arguments, message):
+    with pytest.raises(UnknownLabelError, match=message):
+        rc.inputs(**arguments)
+
+
+@pytest.mark.parametrize("batch", [[0], [-1, 2], ["many"]])
+def test_bad_batches(batch):
+    with pytest.raises(InvalidDataError, match="`batch`: expected positive numbers"):
+        rc.inputs("mnist", batch=batch)
+
+
+def test_counts_must_be_exact_or_site():
+    with pytest.raises(InvalidDataError, match="`counts`: expected one of 'exact', 'site', got 'guess'"):
+        rc.inputs("mnist", counts="guess")
+
+
+def test_site_params_say_that_they_are_not_the_size():
+    params = rc.inputs("cifar10", counts="site").params
+    assert float(params.sel(topology="CNV", pruning=12.5)) == pytest.approx(120265, abs=1)
+    assert "not the size" in params.long_name
+
+
+def test_published_formula_at_every_point():
+    inputs = rc.inputs("mnist")
+    cube = rc.predict(inputs)
+    element = xr.DataArray([ELEMENT_BYTES[p] for p in inputs.precision.values], coords={"precision": inputs.precision})
+    expected = (
+        np.minimum(inputs.peak_compute, inputs.memory_bandwidth * inputs.ops / (inputs.params * element)) / inputs.ops
+    )
+    xr.testing.assert_allclose(
+        cube.predicted_throughput.drop_attrs(),
+        expected.transpose(*cube.predicted_throughput.dims).drop_attrs(),
+        rtol=1e-14,
+    )
+    xr.testing.assert_allclose(
+        cube.predicted_latency.drop_attrs(),
+        (inputs.batch / cube.predicted_throughput).transpose(*cube.predicted_latency.dims).drop_attrs(),
+        rtol=1e-14,
+    )
+    assert cube.predicted_throughput.dims == ("platform", "mode", "topology", "pruning", "precision")
+
+
+def test_nothing_vanishes_without_a_reason():
+    cube = rc.predict(rc.inputs("imagenet"))
+    value, reason = xr.broadcast(cube.predicted_throughput, cube.infeasible)
+    meanings = dict(zip(cube.infeasible.flag_values.tolist(), cube.infeasible.flag_meanings.split(), strict=True))
+    physical = ~reason.isin([0, 5])
+    assert bool((value.isnull() == physical).all())
+    assert set(np.unique(reason.values).tolist()) <= set(meanings)
+    one = cube.infeasible.sel(topology="ResNet-50", pruning=100, precision="INT8", platform="EdgeTPU")
+    assert meanings[int(one.sel(mode="maxn"))] == "mode_not_offered"
+    assert (
+        meanings[
+            int(
+                cube.infeasible.sel(
+                    topology="MobileNetv1", pruning=50, precision="INT8", platform="EdgeTPU", mode="fast"
+                )
+            )
+        ]
+        == "network_not_defined"
+    )
+
+
+def test_bound_reads_weights_once_per_batch():
+    inputs = rc.inputs("mnist", platforms="TX2", mode="maxn", precision="FP32", pruning=100)
+    bound = rc.predict(inputs, assumptions=rc.BOUND)
+    throughput = bound.predicted_throughput.squeeze(drop=True)
+    assert throughput.values.tolist() == sorted(throughput.values.tolist())
+    assert float(throughput.sel(batch=16) / throughput.sel(batch=1)) > 14
+    assert float(throughput.sel(batch=1)) == pytest.approx(rc.predict(inputs).predicted_throughput.item(), rel=0.01)
+    assert bound.predicted_latency.squeeze().values == pytest.approx(inputs.batch.values / throughput.values)
+
+
+def test_only_the_nine_impossible_rows_exceed_the_bound():
+    findings = rc.check(rc.datasets.load_measurements())
+    above = findings.filter(findings["rule"] == "above_bound")
+    rows = rc.datasets.load_measurements()[above["row"].to_list()]
+    assert above.height == 9
+    assert set(rows["platform"]) == {"TX2"}
+    assert set(rows["topology"]) == {"MLP"}
+    assert above["row"].to_list() == findings.filter(findings["rule"] == "above_compute_peak")["row"].to_list()
+
+
+def tiny(**more):
+    variables = {
+        "ops": 8.0,
+        "params": 4.0,
+        "peak_compute": ("hardware", [1.0, 4.0]),
+        "memory_bandwidth": 2.0,
+        "element_bytes": 1.0,
+        **more,
+    }
+    return xr.Dataset(variables, coords={"batch": [1, 2]})
+
+
+@pytest.mark.parametrize("layers", ["whole network", "per layer"])
+@pytest.mark.parametrize(
+    ("weights", "seconds"),
+    [
+        ("memory per input", [2.0, 2.0]),
+        ("memory per batch", [2.0, 1.0]),
+        ("on chip", [0, 0]),
+        ("free", [0, 0]),
+        ("on chip if it fits", [2.0, 1.0]),
+    ],
+)
+def test_storage_of_weights(layers, weights, seconds):
+    assumptions = rc.Assumptions(weights=weights, activations="free", state="free", layers=layers)
+    cube = rc.predict(tiny(), assumptions=assumptions)
+    period = 1 / cube.predicted_throughput.broadcast_like(xr.DataArray([0, 0], dims="batch"))
+    for place, compute in enumerate([8.0, 2.0]):
+        expected = [max(compute, one) for one in seconds]
+        assert period.isel(hardware=place).values.tolist() == pytest.approx(expected)
+
+
+def test_activations_and_state_are_moved_for_every_input():
+    cube = rc.predict(
+        tiny(activations=6.0, state=2.0),
+        assumptions=rc.Assumptions(weights="free", activations="memory per input", state="memory per input"),
+    )
+    assert (1 / cube.predicted_throughput).values.tolist() == pytest.approx([8.0, 4.0])
+
+
+def test_capacity_and_on_chip_limits_are_told():
+    cube = rc.predict(tiny(memory_capacity=("size", [3.0, 4.0, np.nan])))
+    assert cube.infeasible.values.tolist() == [[4, 0, 0]] * 2 if cube.infeasible.ndim == 2 else [4, 0, 0]
+    on_chip = rc.predict(tiny(on_chip_memory=3.0), assumptions=rc.Assumptions(weights="on chip"))
+    assert set(np.unique(on_chip.infeasible)) == {4}
+
+
+def test_energy_is_power_times_latency_per_input():
+    cube = rc.predict(tiny(power=3.0), assumptions=rc.Assumptions(weights="memory per batch"))
+    expected = 3.0 * cube.predicted_latency / cube.batch
+    xr.testing.assert_allclose(cube.predicted_energy.drop_attrs(), expected.drop_attrs())
+    assert cube.predicted_energy.units == "J"
+
+
+def test_own_dims_go_before_batch_and_after_the_known_ones():
+    inputs = rc.inputs("mnist")
+    inputs["memory_bandwidth"] = inputs.memory_bandwidth * xr.DataArray([1.0, 2.0], dims="uplift")
+    assert dim_order(inputs) == ("platform", "mode", "topology", "pruning", "precision", "uplift", "batch")
+    cube = rc.predict(inputs)
+    assert cube.predicted_throughput.dims == ("platform", "mode", "topology", "pruning", "precision", "uplift")
+
+
+def test_own_term_of_the_model():
+    inputs = tiny(price=("shop", [1.0, 2.0]))
+    assumptions = rc.PUBLISHED.with_term("cost", lambda m: m.price / m.predicted_throughput, units="EUR", sense="min")
+    cube = rc.predict(inputs, assumptions=assumptions)
+    assert cube.cost.dims == ("hardware", "shop")
+    assert cube.cost.units == "EUR"
+    xr.testing.assert_allclose(cube.cost.drop_attrs(), (1 / cube.predicted_throughput * inputs.price).drop_attrs())
+    slower = rc.PUBLISHED.with_term("predicted_latency", lambda m: maximum(m.predicted_latency, 100.0))
+    assert float(rc.predict(tiny(), assumptions=slower).predicted_latency.min()) == 100
+    with pytest.raises(InvalidDataError, match="`cost`: expected the formula to give a node, got float"):
+        rc.predict(inputs, assumptions=rc.PUBLISHED.with_term("cost", lambda m: 1.0))
+    with pytest.raises(AttributeError, match="no node 'prize'"):
+        rc.predict(inputs, assumptions=rc.PUBLISHED.with_term("cost", lambda m: m.prize))
+
+
+def test_missing_inputs_are_named():
+    with pytest.raises(MissingInputError, match=r"`memory_bandwidth`: weights='memory per input' needs this variable"):
+        rc.predict(tiny().drop_vars("memory_bandwidth"))
+    with pytest.raises(MissingInputError, match=r"`activations`: .*needs this variable"):
+        rc.predict(tiny(), assumptions=rc.BOUND)
+
+
+def test_a_variable_may_not_hide_a_dim():
+    with pytest.raises(
+        InvalidDataError, match="`bandwidth`: a variable over bandwidth, topology must not share its name with a dim"
+    ):
+        build_model(xr.Dataset({"bandwidth": (("bandwidth", "topology"), [[1.0]])}), rc.PUBLISHED)
+
+
+def test_totals_that_gained_a_dim_do_not_silently_ignore_their_layers():
+    inputs = rc.inputs("mnist")
+    inputs["ops"] = inputs.ops * xr.DataArray([1.0, 2.0], dims="scale")
+    with pytest.raises(InvalidDataError, match="`ops`: has dim scale, which `layer_ops` lacks"):
+        rc.predict(inputs, assumptions=rc.BOUND)
+
+
+def test_wrong_storage_lists_the_choices():
+    with pytest.raises(InvalidDataError, match=r"`weights`: expected one of 'memory per input', .* got 'on disk'"):
+        rc.Assumptions(weights="on disk")
+
+
+def test_unknown_precision_of_own_inputs():
+    with pytest.raises(UnknownLabelError, match="`precision`: 'INT3' is not known"):
+        rc.predict(tiny().drop_vars("element_bytes").assign_coords(precision=["INT3"]))
+
+
+@pytest.mark.parametrize("assumptions", [rc.PUBLISHED, rc.BOUND])
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+def test_chunked_prediction_is_the_same_to_the_last_bit(assumptions, dtype):
+    pytest.importorskip("dask")
+    inputs = rc.inputs("cifar10")
+    lazy = rc.predict(inputs, assumptions=assumptions, chunks={"platform": 2, "batch": 3}, dtype=dtype)
+    assert lazy.predicted_latency.chunks is not None
+    assert lazy.compute().identical(rc.predict(inputs, assumptions=assumptions, dtype=dtype))
+    assert rc.predict(inputs, dtype=dtype).predicted_throughput.dtype == dtype
+
+
+def test_several_assumptions_side_by_side():
+    cube = rc.predict(rc.inputs("mnist"), assumptions=[rc.PUBLISHED, rc.BOUND])
+    assert cube.assumptions.values.tolist() == ["published", "bound"]
+    for name, one in (("published", rc.PUBLISHED), ("bound", rc.BOUND)):
+        alone = rc.predict(rc.inputs("mnist"), assumptions=one).predicted_latency
+        xr.testing.assert_equal(cube.predicted_latency.sel(assumptions=name, drop=True), alone)
+    assert "assumptions" not in cube.ops.dims
+
+
+def test_inputs_are_not_changed():
+    inputs = rc.inputs("mnist")
+    before = inputs.copy(deep=True)
+    rc.predict(inputs, assumptions=rc.BOUND)
+    assert inputs.identical(before)
+
+
+@pytest.mark.parametrize("assumptions", [rc.PUBLISHED, rc.BOUND])
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+def test_large_cubes_are_filled_with_the_same_bits(assumptions, dtype, monkeypatch):
+    inputs = rc.inputs("cifar10", platforms=["TX2", "U96-A53", "ZCU102-DPU"], batch=range(1, 400))
+    plain = rc.predict(inputs, assumptions=assumptions, dtype=dtype)
+    monkeypatch.setattr("roofcube.model.predict.LARGE", 1)
+    monkeypatch.setattr("roofcube.kernels.engine.fill.COMPILED_POINTS", 1000)
+    assert rc.predict(inputs, assumptions=assumptions, dtype=dtype).identical(plain)

@@ -1,0 +1,451 @@
+"""Figures hold the rows of the tables behind them, take any cube, and say what is missing."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+import xarray as xr
+from bokeh.document import Document
+from bokeh.models import ColumnDataSource, Div, HoverTool, LayoutDOM, Plot, Title
+
+import roofcube as rc
+from roofcube.errors import InvalidDataError, MissingInputError
+from roofcube.plot.roofline_figures import spread_labels
+from roofcube.plot.style import human, percent, platform_colours
+
+TASKS = ("cifar10", "imagenet", "mnist")
+KEY = ["platform", "mode", "topology", "precision", "pruning_percent"]
+# comparison needs a calibration: its tests are in test_plot_of_calibration.py
+OF_CUBE = [name for name in rc.plot.__all__ if name not in ("comparison", "power_trace")]
+NEEDS = {
+    "requirements": ("ops", "params"),
+    "peaks": ("peak_compute", "memory_bandwidth"),
+    "rooflines": ("peak_compute", "memory_bandwidth", "operational_intensity"),
+    "heatmap": ("predicted_throughput",),
+    "overview": ("n_rows",),
+    "latency_throughput": ("measured_throughput", "measured_latency"),
+    "boxes": ("measured_throughput", "measured_latency"),
+    "pareto": ("measured_throughput", "measured_top1"),
+    "overlap": ("predicted_throughput", "top1", "measured_throughput", "measured_top1"),
+    "efficiency": ("predicted_throughput", "peak_throughput", "measured_throughput"),
+    "power": ("power_full",),
+    "energy": ("power_full", "energy_per_input"),
+    "inputs_per_joule": ("power_full", "energy_per_input"),
+}
+
+
+@pytest.fixture(scope="module")
+def cubes():
+    return {task: rc.benchmark(task) for task in TASKS}
+
+
+def source(figure, name):
+    found = figure.select_one({"name": name, "type": ColumnDataSource})
+    assert found is not None, name
+    return found.data
+
+
+def words(figure):
+    """Give the titles and notes above the plots of a figure."""
+    return [one.text for plot in figure.select({"type": Plot}) for one in plot.above if isinstance(one, Title)]
+
+
+def rows(task):
+    table = rc.datasets.load_measurements(task)
+    return table.filter(pl.col("throughput_compute_per_s").is_not_null())
+
+
+# as many marks as the table behind has rows ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_figures_of_measurements_hold_every_row(cubes, task):
+    cube, table = cubes[task], rows(task)
+    cells = table.unique([*KEY, "batch"])
+    timed = cells.filter(pl.col("latency_compute_s").is_not_null())
+    lines = rc.plot.latency_throughput(cube)
+    assert len(source(lines, "latency_throughput.points")["x"]) == timed.height
+    assert len(source(lines, "latency_throughput.lines")["x"]) == timed.unique(KEY).height
+    groups = table.unique(["platform", "topology", "pruning_percent"]).height
+    assert len(source(rc.plot.boxes(cube), "boxes.throughput")["median"]) == groups
+    powered = rc.datasets.load_measurements(task).filter(pl.col("power_full_w").is_not_null())
+    assert len(source(rc.plot.power(cube), "power.bars")["power_full"]) == powered.unique(KEY).height
+    for name in ("energy", "inputs_per_joule"):
+        assert len(source(getattr(rc.plot, name)(cube), f"{name}.bars")["value"]) == table.unique(KEY).height
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_figures_of_theory_hold_every_row(cubes, task):
+    platforms, topologies = rc.datasets.load_platforms(), rc.datasets.load_topologies()
+    networks = topologies.filter(pl.col("task") == task)
+    bars = source(rc.plot.requirements(cubes[task]), "requirements.bars")
+    assert sorted(bars["ops"]) == pytest.approx(sorted(networks["ops"]))
+    peaks = rc.plot.peaks(cubes[task])
+    assert len(source(peaks, "peaks.compute")["peak_compute"]) == platforms.height
+    assert len(source(peaks, "peaks.bandwidth")["memory_bandwidth"]) == platforms["platform"].n_unique()
+    roofs = rc.plot.rooflines(cubes[task])
+    assert len(source(roofs, "rooflines.networks")["intensity"]) == networks.height * cubes[task].sizes["precision"]
+    modes = platforms.unique(["platform", "mode"]).height
+    cells = source(rc.plot.heatmap(cubes[task]), "heatmap.cells")
+    assert len(cells["value"]) == modes * networks.height * cubes[task].sizes["precision"]
+    known = int(cubes[task].predicted_throughput.notnull().sum())
+    assert sum(state == "known" for state in cells["state"]) == known
+    assert sum(state == "not supported" for state in cells["state"]) == len(cells["value"]) - known
+
+
+def test_ridge_points_are_exact(cubes):
+    figure = rc.plot.rooflines(cubes["cifar10"])
+    ridges = source(figure, "rooflines.ridges")
+    table = rc.datasets.load_platforms()
+    expected = sorted((table["peak_compute_op_per_s"] / table["memory_bandwidth_b_per_s"]).to_list())
+    assert sorted(ridges["ridge"]) == pytest.approx(expected, rel=1e-12)
+    roofs = source(figure, "rooflines.roofs")
+    for x, y, ridge, peak in zip(roofs["x"], roofs["y"], ridges["ridge"], ridges["peak"], strict=True):
+        assert (x[1], y[1], y[2]) == (ridge, peak, peak)
+        assert y[0] / x[0] == pytest.approx(peak / ridge)
+
+
+def test_overview_counts_every_row_and_says_na(cubes):
+    for task in TASKS:
+        text = rc.plot.overview(cubes[task]).text
+        counts = [int(part.split('"')[0]) for part in text.split('data-rows="')[1:]]
+        assert sum(counts) == rc.datasets.load_measurements(task).height
+        assert text.count(">na<") == counts.count(0) > 0
+        assert len(counts) == 9 * len(cubes[task].topology)
+    assert "threads" in rc.plot.overview(cubes["imagenet"]).text
+
+
+# fronts ---------------------------------------------------------------------------------------------------------------
+
+
+def test_measured_front_of_cifar10_is_the_known_one(cubes):
+    front = source(rc.plot.pareto(cubes["cifar10"]), "pareto.front")
+    expected = [(686.8, 87.42), (2231, 87.06), (2979, 86.86), (4385, 85.60), (7707, 85.57), (8209, 84.88)]
+    expected += [(17030, 84.29), (20322, 83.31), (30287, 79.89), (34197, 77.81), (60757, 73.64)]
+    assert np.column_stack([front["x"], front["y"]]) == pytest.approx(np.array(expected), rel=2e-4)
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_best_batches_have_the_front_of_all_rows(cubes, task):
+    every = source(rc.plot.pareto(cubes[task]), "pareto.front")
+    best = source(rc.plot.overlap(cubes[task]), "overlap.measured_front")
+    assert every["x"].tolist() == best["x"].tolist()
+    assert every["y"].tolist() == best["y"].tolist()
+
+
+def test_pareto_takes_any_two_objectives(cubes):
+    figure = rc.plot.pareto(cubes["mnist"], objectives={"measured_latency": "min", "measured_top1": "max"})
+    front = source(figure, "pareto.front")
+    expected = rc.pareto(cubes["mnist"], {"measured_latency": "min", "measured_top1": "max"})
+    assert front["x"] == pytest.approx(np.unique(expected.measured_latency.values * 1e3))
+    assert figure.select_one({"name": "pareto.plot"}).xaxis.axis_label == "latency (ms, log scale)"
+    with pytest.raises(InvalidDataError, match="`objectives`: expected two variables, got 1"):
+        rc.plot.pareto(cubes["mnist"], objectives={"top1": "max"})
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_overlap_matches_and_counts(cubes, task):
+    cube = cubes[task]
+    figure = rc.plot.overlap(cube)
+    predicted, measured = source(figure, "overlap.predicted"), source(figure, "overlap.measured")
+    accurate = rows(task).filter(pl.col("top1_percent").is_not_null()).unique(KEY)
+    assert len(predicted["x"]) == int((cube.predicted_throughput * cube.top1).notnull().sum())
+    assert len(measured["x"]) == accurate.height
+    both = set(predicted["configuration"]) & {text.split(", batch")[0] for text in measured["configuration"]}
+    assert len(source(figure, "overlap.links")["x0"]) == len(both) > 0
+    assert predicted["match"].count("matched") == measured["match"].count("matched") == len(both)
+    counts = f"{len(both)} configurations matched, {predicted['match'].count('predicted only')} predicted only"
+    assert any(text.startswith(counts) for text in words(figure))
+
+
+def test_overlap_shows_measured_without_prediction(cubes):
+    cube = cubes["cifar10"]
+    blind = cube.assign(predicted_throughput=cube.predicted_throughput.where(cube.platform != "TX2"))
+    measured = source(rc.plot.overlap(blind), "overlap.measured")
+    assert measured["match"].count("measured only") == 24
+    assert {
+        name for name, match in zip(measured["platform"], measured["match"], strict=True) if match == "measured only"
+    } == {"TX2"}
+
+
+# what the figures say -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("at", ["best", "batch"])
+def test_efficiency_explains_what_exceeds_100_percent(cubes, task, at):
+    name = {"best": "efficiency", "batch": "efficiency_at_batch"}[at]
+    bars = source(rc.plot.efficiency(cubes[task], at=at), f"{name}.bars")
+    ratios = rc.efficiency(cubes[task])
+    assert len(bars["row"]) == int(ratios.efficiency.notnull().sum())
+    for measured, predicted, peak, note in zip(
+        bars["measured"], bars["predicted"], bars["peak"], bars["note"], strict=True
+    ):
+        if math.isnan(measured):
+            assert note == "not measured"
+        elif measured > peak:
+            assert "above the compute peak" in note
+        else:
+            assert note.startswith(percent(measured / predicted))
+            assert (": weights" in note) == (measured > predicted)
+
+
+def test_efficiency_at_equal_batch_has_a_button_for_each_batch(cubes):
+    cube = cubes["cifar10"]
+    ratios = rc.efficiency(cube, at="batch").efficiency
+    counts = ratios.notnull().sum([dim for dim in ratios.dims if dim != "batch"])
+    figure = rc.plot.efficiency(cube, at="batch")
+    group = figure.select_one({"name": "efficiency_at_batch.choice.batch"})
+    assert group.labels == [f"{batch:g}" for batch in cube.batch.values[counts.values > 0].tolist()]
+    assert group.labels[group.active] == f"{cube.batch.values[counts.values.argmax()]:g}"
+    bars = source(figure, "efficiency_at_batch.bars")
+    for label, count in zip(group.labels, counts.values[counts.values > 0].tolist(), strict=True):
+        assert int(np.isfinite(bars[f"measured {label}"]).sum()) == count
+    assert rc.plot.efficiency(cube).select_one({"name": "efficiency.choice.batch"}) is None
+    with pytest.raises(MissingInputError, match="`batch`: the figure efficiency at equal batch needs measured_through"):
+        rc.plot.efficiency(cube.isel(batch=0), at="batch")
+
+
+@pytest.mark.parametrize("at", ["best", "batch"])
+def test_bars_of_efficiency_start_below_all_of_them(cubes, at):
+    # the TX2's MLPs are measured far above their predictions
+    figure = rc.plot.efficiency(cubes["mnist"].sel(platform=["TX2"]), at=at)
+    bars = next(one for one in figure.select({"type": ColumnDataSource}) if "floor" in one.data).data
+    lowest = min(float(np.nanmin(bars[name])) for name in ("measured", "predicted", "peak"))
+    assert set(bars["floor"]) <= {bars["floor"][0]}
+    assert bars["floor"][0] <= lowest
+
+
+def test_efficiency_names_the_right_assumption(cubes):
+    bars = source(rc.plot.efficiency(cubes["mnist"]), "efficiency.bars")
+    notes = {}
+    for platform, note in zip(bars["platform"], bars["note"], strict=True):
+        notes.setdefault(platform, set()).add(note.partition(": ")[2])
+    assert notes["ZCU104-FINN"] == {"weights on chip"}
+    assert notes["TX2"] == {"weights reused over a batch", "above the compute peak, impossible"}
+    assert notes["ZCU104-BISMO"] == {""}
+
+
+def test_energy_and_power_are_the_published_means(cubes):
+    published = pl.read_csv(Path(__file__).parents[2] / "data" / "cifar10_power.csv")
+    power = source(rc.plot.power(cubes["cifar10"]), "power.bars")
+    energy = source(rc.plot.energy(cubes["cifar10"]), "energy.bars")
+    watts = dict(zip(power["configuration"], power["power_full"], strict=True))
+    millijoules = dict(zip(energy["configuration"], energy["value"], strict=True))
+    assert len(watts) == len(millijoules) == published.height
+    for row in published.iter_rows(named=True):
+        mode = "" if row["mode"] == "default" else f" {row['mode']}"
+        text = f"{row['platform']}{mode} {row['precision']} · CNV {row['channels_kept_percent']:g} %"
+        assert watts[text] == pytest.approx(row["mean_power_full_w"], rel=1e-3)
+        assert millijoules[text] == pytest.approx(row["mean_energy_mj_per_input"], rel=1e-3)
+
+
+def test_flagged_points_are_hollow_and_say_why(cubes):
+    points = source(rc.plot.latency_throughput(cubes["mnist"]), "latency_throughput.points")
+    impossible = [index for index, flags in enumerate(points["flags"]) if "above compute peak" in flags]
+    assert len(impossible) == 9
+    assert {points["filled"][index] for index in impossible} == {0.0}
+    assert {points["filled"][index] for index, flags in enumerate(points["flags"]) if flags == "none"} == {0.85}
+
+
+def test_power_trace_marks_bad_samples():
+    traces = rc.datasets.load_power_traces()
+    samples = source(rc.plot.power_trace(traces), "power_trace.samples")
+    assert len(samples["watts"]) == traces.height
+    assert sum("impossible" in state for state in samples["state"]) == 50
+    assert sum("stuck" in state for state in samples["state"]) == 37
+    idle = source(rc.plot.power_trace(traces, topologies=["idle"]), "power_trace.samples")
+    assert len(idle["watts"]) == traces.filter(pl.col("topology") == "idle").height
+
+
+# any cube -------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", OF_CUBE)
+def test_missing_variables_are_named(cubes, name):
+    draw = getattr(rc.plot, name)
+    with pytest.raises(InvalidDataError, match="`cube`: expected a Dataset, got int"):
+        draw(3)
+    for variable in NEEDS[name]:
+        poor = cubes["mnist"].drop_vars(variable)
+        if name in ("energy", "inputs_per_joule") and variable == "energy_per_input":
+            assert draw(poor).name == name  # worked out from power and throughput
+            continue
+        if name in ("energy", "inputs_per_joule"):
+            poor = poor.drop_vars(["energy_per_input", "inputs_per_joule"])
+        with pytest.raises(MissingInputError, match=f"`{variable}`: the figure {name} needs this variable"):
+            draw(poor)
+        if variable == "n_rows":
+            continue
+        blank = cubes["mnist"].assign({variable: cubes["mnist"][variable] * math.nan})
+        if name in ("energy", "inputs_per_joule"):
+            blank = blank.drop_vars(["energy_per_input", "inputs_per_joule"])
+        with pytest.raises(MissingInputError, match=f"`{variable}`: the figure {name} needs a value"):
+            draw(blank)
+
+
+@pytest.fixture(scope="module")
+def others(cubes):
+    cube = cubes["cifar10"]
+    several = rc.predict(rc.inputs("cifar10"), assumptions=[rc.PUBLISHED, rc.BOUND])
+    return [
+        cube.sel(platform="TX2"),
+        cube.sel(platform=["TX2"], topology="CNV"),
+        cube.drop_vars(["device_class", "family", "quality"]),
+        cube.assign_coords(platform=[f"mine {place}" for place in range(9)]),
+        rc.join(several, rc.datasets.load_measurements("cifar10")),
+    ]
+
+
+@pytest.mark.parametrize("name", OF_CUBE)
+def test_figures_take_other_cubes(others, name):
+    assert [getattr(rc.plot, name)(cube).name for cube in others] == [name] * len(others)
+
+
+def test_theory_takes_hypothetical_hardware():
+    hardware = rc.hypothetical(peak_compute=np.geomspace(1e11, 1e13, 4), memory_bandwidth=np.geomspace(1e9, 1e11, 3))
+    cube = rc.predict(rc.inputs("cifar10", platforms=hardware))
+    assert len(source(rc.plot.rooflines(cube), "rooflines.ridges")["ridge"]) == 12
+    assert len(source(rc.plot.peaks(cube), "peaks.bandwidth")["memory_bandwidth"]) == 3
+    assert any("best over peak, bandwidth" in text for text in words(rc.plot.heatmap(cube)))
+
+
+def test_heatmap_tells_three_kinds_of_nothing_apart(cubes):
+    cube = cubes["cifar10"]
+    unknown = cube.assign(predicted_throughput=cube.predicted_throughput.where(cube.platform != "NCS2"))
+    cells = source(rc.plot.heatmap(unknown), "heatmap.cells")
+    looks = dict(zip(cells["state"], cells["hatch"], strict=True))
+    assert set(looks) == {"known", "not supported", "not known"}
+    assert len(set(looks.values())) == 3
+    measured = source(rc.plot.heatmap(cube, variable="measured_throughput"), "heatmap.cells")
+    assert "not measured" in measured["state"]
+    assert "not supported" in measured["state"]
+    tight = rc.predict(rc.inputs("imagenet").assign(memory_capacity=xr.full_like(cube.memory_capacity, 1e7)))
+    assert "does not fit" in source(rc.plot.heatmap(tight), "heatmap.cells")["state"]
+
+
+def test_system_scope_is_said_and_used(cubes):
+    for name in ("latency_throughput", "overlap", "pareto", "efficiency", "energy"):
+        figure = getattr(rc.plot, name)(cubes["imagenet"], scope="system")
+        assert any("whole system" in text for text in words(figure)), name
+    points = source(rc.plot.latency_throughput(cubes["imagenet"], scope="system"), "latency_throughput.points")
+    assert sorted(points["y"])[-1] == float(cubes["imagenet"].measured_system_throughput.max())
+    with pytest.raises(InvalidDataError, match="`scope`: expected one of 'compute', 'system'"):
+        rc.plot.energy(cubes["imagenet"], scope="both")
+
+
+def test_power_trace_says_what_is_wrong():
+    with pytest.raises(InvalidDataError, match="`traces`: expected a polars DataFrame, got int"):
+        rc.plot.power_trace(3)
+    with pytest.raises(MissingInputError, match="`mode`: the figure power_trace needs this column"):
+        rc.plot.power_trace(rc.datasets.load_power_traces().drop("mode"))
+    with pytest.raises(InvalidDataError, match="`topologies`: expected runs of the table, got \\['x'\\]"):
+        rc.plot.power_trace(rc.datasets.load_power_traces(), topologies=["x"])
+
+
+# one language ---------------------------------------------------------------------------------------------------------
+
+
+def test_figures_of_a_page_are_light_and_legible(cubes):
+    size = 0
+    for name in (*OF_CUBE, "power_trace"):
+        figure = getattr(rc.plot, name)(rc.datasets.load_power_traces() if name == "power_trace" else cubes["imagenet"])
+        assert isinstance(figure, LayoutDOM)
+        assert figure.name == name
+        for model in figure.references():
+            for key, value in model.properties_with_values().items():
+                text = value.get("value") if isinstance(value, dict) else value
+                if key.endswith("font_size") and isinstance(text, str) and _is_shown(model, key):
+                    assert text in ("12px", "13px", "16px"), (name, model, key, text)
+        assert all(plot.width <= 1100 for plot in figure.select({"type": Plot}))
+        document = Document()
+        document.add_root(figure)
+        size += len(json.dumps(document.to_json(), default=lambda value: "0" * getattr(value, "nbytes", 8)))
+    assert size < 2.5e6
+
+
+def _is_shown(model, key):
+    """Tell whether a text of a model is drawn: axes have groups, legends and bars have titles only where given."""
+    if isinstance(model, Title):
+        return bool(model.text)
+    if "title" in key:
+        return bool(getattr(model, "title", None))
+    if "group" in key:  # group, subgroup: nested categories only
+        return False
+    return not isinstance(model, Div)
+
+
+def test_a_platform_keeps_its_colour():
+    alone, together = platform_colours(["mine", "TX2"]), platform_colours(["TX2", "NCS2", "mine", "U96-A53"])
+    assert alone["mine"] == together["mine"]
+    assert len(set(together.values())) == 4
+    every = platform_colours(rc.datasets.load_platforms()["platform"].unique())
+    assert len(set(every.values())) == 9
+
+
+def test_numbers_read_as_a_person_writes_them():
+    assert [human(value) for value in (0, 0.5, 999.4, 1000, 12449.2, 3.07e6, -2500)] == [
+        "0",
+        "0.5",
+        "999",
+        "1k",
+        "12.4k",
+        "3.07M",
+        "-2.5k",
+    ]
+    assert human(7.7e9, "op") == "7.7 Gop"
+    assert [percent(value) for value in (0.0011, 0.04, 0.867, 30.74, math.nan)] == [
+        "0.11 %",
+        "4.0 %",
+        "86.7 %",
+        "3074 %",
+        "n/a",
+    ]
+
+
+def test_labels_never_overprint():
+    rng = np.random.default_rng(0)
+    for count in (1, 2, 20, 25):
+        levels = rng.normal(size=count).round(1)
+        placed = spread_labels(levels, (math.exp(-4), math.exp(4)), 430)
+        order = np.argsort(levels, kind="stable")
+        assert np.diff(placed[order]).min(initial=math.inf) >= 8 * 15 / 430 * 0.999
+    alone = spread_labels(np.array([-2.0, 0.0, 2.0]), (math.exp(-4), math.exp(4)), 430)
+    assert alone == pytest.approx([-2, 0, 2])
+
+
+def test_tooltips_name_the_source_row(cubes):
+    table = rc.datasets.load_measurements("imagenet")
+    for name, marks in (
+        ("latency_throughput", "latency_throughput.points"),
+        ("pareto", "pareto.points"),
+        ("overlap", "overlap.measured"),
+    ):
+        draw = getattr(rc.plot, name)
+        named = source(draw(cubes["imagenet"], measurements=table), marks)["source"]
+        assert set(" and ".join(named).split(" and ")) <= set(table["source_row"])
+        assert len(set(named)) == len(named)
+        assert "source" not in source(draw(cubes["imagenet"]), marks)
+    twice = source(rc.plot.latency_throughput(cubes["imagenet"], measurements=table), "latency_throughput.points")
+    assert sum(" and " in one for one in twice["source"]) == 2
+
+
+def test_tooltips_show_markup_as_text(cubes):
+    cube = cubes["mnist"].assign_attrs(title="<img src=x>", assumptions="<b>mine</b>")
+    for name in ("heatmap", "pareto", "overlap", "power", "efficiency"):
+        for tool in getattr(rc.plot, name)(cube).select({"type": HoverTool}):
+            assert "<img" not in tool.tooltips
+            assert "<b>mine" not in tool.tooltips
+    renamed = cubes["mnist"].assign_coords(platform=[f"<i>{place}</i>" for place in range(9)])
+    assert "<i>0" not in rc.plot.overview(renamed).text
+
+
+def test_rows_behind_a_bar_are_counted(cubes):
+    bars = source(rc.plot.energy(cubes["imagenet"]), "energy.bars")
+    per = rows("imagenet").unique([*KEY, "batch"]).group_by(KEY).len()
+    assert sorted(bars["rows"]) == sorted(map(str, per["len"].to_list()))

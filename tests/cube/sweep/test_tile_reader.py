@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import sweep_oracle as oracle
+
+import roofcube as rc
+from roofcube.kernels.engine import fill
+from roofcube.sweep import zarr_store
+
+PER_INPUT = rc.Assumptions(weights="on chip if it fits", activations="memory per input", layers="per layer")
+
+
+def parts_of(sweep: rc.Sweep, monkeypatch, *, compiled: bool, points: int) -> list:
+    """The parts of a sweep whose largest one is, or is not, filled by a kernel."""
+    monkeypatch.setattr(zarr_store, "CHUNK_POINTS", points)
+    monkeypatch.setattr(fill, "COMPILED_POINTS", 1 << 60)
+    largest = max(np.prod(part.tiling.sizes) for part in zarr_store._parts(sweep))
+    if compiled and largest:
+        monkeypatch.setattr(fill, "COMPILED_POINTS", largest)
+    parts = zarr_store._parts(sweep)
+    assert any(part.compiled for part in parts) == (compiled and largest > 0)
+    return parts
+
+
+def content(part) -> dict:
+    part.prepare()
+    found = {}
+    for number in range(len(part)):
+        with part.tile(number) as (slices, values):
+            found[str(slices)] = {name: (array.dtype, array.shape, array.tobytes()) for name, array in values.items()}
+    return found
+
+
+def assert_same_bytes(sweep, monkeypatch, points):
+    """Kernels and NumPy give the same bytes, tile by tile."""
+    kernels, numpy = (parts_of(sweep, monkeypatch, compiled=one, points=points) for one in (True, False))
+    for one, other in zip(kernels, numpy, strict=True):
+        assert content(one) == content(other)
+
+
+@pytest.mark.parametrize(("assumptions", "dtype"), [(rc.PUBLISHED, "f8"), (rc.BOUND, "f4"), (PER_INPUT, "f8")])
+def test_kernels_and_numpy_write_the_same_bytes(assumptions, dtype, monkeypatch):
+    hardware = rc.hypothetical(
+        peak_compute=np.geomspace(1e11, 1e14, 7),
+        memory_bandwidth=np.geomspace(1e9, 1e12, 5),
+        memory_capacity=1e6,
+        on_chip_memory=[1e5, 1e7],
+        power=10.0,
+    )
+    inputs = rc.inputs("cifar10", platforms=hardware, batch=np.arange(1, 40))
+    assert_same_bytes(rc.Sweep(inputs, assumptions=assumptions, dtype=dtype), monkeypatch, 17_000)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_random_spaces_of_any_shape(seed, monkeypatch):
+    case = oracle.random_case(seed)
+    sweep = rc.Sweep(case.inputs, assumptions=case.assumptions, dtype=case.dtype)
+    assert_same_bytes(sweep, monkeypatch, [50, 1, 333][seed % 3] if sweep.size < 500 else 97)
+
+
+def test_rows_longer_than_tiles(monkeypatch):
+    """A tile begins and ends inside a row of the kernel."""
+    inputs = rc.inputs("mnist", platforms=["TX2"], precision="FP16", batch=np.arange(1, 3000))
+    assert_same_bytes(rc.Sweep(inputs, dims=["batch"]), monkeypatch, 700)
+    assert_same_bytes(rc.Sweep(inputs), monkeypatch, 700)
+
+
+def test_a_calibrated_sweep(monkeypatch):
+    calibration = rc.calibrate(rc.datasets.load_measurements("mnist"))
+    inputs = rc.inputs("mnist", platforms=["TX2", "NCS2"], batch=[1, 2, 300])
+    assert_same_bytes(rc.Sweep(inputs, assumptions=calibration), monkeypatch, 23)
+
+
+def test_an_empty_dim(monkeypatch):
+    inputs = rc.inputs("mnist", platforms=["TX2"]).isel(batch=slice(0, 0))
+    assert_same_bytes(rc.Sweep(inputs), monkeypatch, 100)
+
+
+def test_small_sweeps_load_no_compiler(monkeypatch):
+    monkeypatch.setattr(fill, "Fill", lambda *_: pytest.fail("a kernel for a small sweep"))
+    for part in zarr_store._parts(rc.Sweep(rc.inputs("mnist"))):
+        part.prepare()
+        with part.tile(0) as (_, values):
+            assert values
+
+
+def test_tiles_at_work_at_once_do_not_share_memory(monkeypatch):
+    inputs = rc.inputs("mnist", platforms=["TX2"], batch=np.arange(1, 300))
+    part = max(parts_of(rc.Sweep(inputs), monkeypatch, compiled=True, points=400), key=len)
+    part.prepare()
+    expected = content(part)
+    with part.tile(0) as (slices, first), part.tile(1) as (_, second):
+        for name, array in first.items():
+            assert not np.shares_memory(array, second[name])
+            assert array.tobytes() == expected[str(slices)][name][2]

@@ -1,0 +1,131 @@
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+import roofcube as rc
+from roofcube.errors import InvalidDataError
+from roofcube.kernels.engine import fill
+from roofcube.sweep import zarr_store
+
+pytest.importorskip("zarr")
+
+
+@pytest.fixture
+def sweep() -> rc.Sweep:
+    hardware = rc.hypothetical(peak_compute=np.geomspace(1e11, 1e14, 6), memory_bandwidth=np.geomspace(1e9, 1e12, 5))
+    return rc.Sweep(rc.inputs("cifar10", platforms=hardware, batch=[1, 2, 3]), assumptions=rc.BOUND)
+
+
+def assert_same(stored, sweep):
+    cube = sweep.compute()
+    for name in zarr_store.result_dims(sweep):
+        np.testing.assert_array_equal(stored[name].transpose(*cube[name].dims).values, cube[name].values, err_msg=name)
+        assert stored[name].attrs.get("units") == cube[name].attrs.get("units")
+
+
+def test_a_store_equals_the_cube(sweep, tmp_path, monkeypatch):
+    monkeypatch.setattr(zarr_store, "CHUNK_POINTS", 17)
+    assert_same(sweep.to_zarr(tmp_path / "cube.zarr"), sweep)
+    assert [path.name for path in tmp_path.iterdir()] == ["cube.zarr"]
+
+
+def test_a_store_filled_by_kernels_equals_the_cube(tmp_path, monkeypatch):
+    monkeypatch.setattr(zarr_store, "CHUNK_POINTS", 5000)
+    monkeypatch.setattr(fill, "COMPILED_POINTS", 20_000)
+    sweep = rc.Sweep(rc.inputs("cifar10", batch=np.arange(1, 90)))
+    with rc.set_options(threads=2):
+        assert_same(sweep.to_zarr(tmp_path / "cube.zarr"), sweep)
+
+
+def test_an_interruption_leaves_nothing_that_looks_whole_and_is_continued(sweep, tmp_path, monkeypatch):
+    monkeypatch.setattr(zarr_store, "CHUNK_POINTS", 17)
+    real, written = zarr_store._write_tile, []
+
+    def interrupted(store, parts, job):
+        if len(written) == 20:
+            raise KeyboardInterrupt
+        written.append(job)
+        return real(store, parts, job)
+
+    monkeypatch.setattr(zarr_store, "_write_tile", interrupted)
+    with rc.set_options(threads=1), pytest.raises(KeyboardInterrupt):
+        sweep.to_zarr(tmp_path / "cube.zarr")
+    assert not (tmp_path / "cube.zarr").exists()
+    again = []
+    monkeypatch.setattr(
+        zarr_store, "_write_tile", lambda store, parts, job: (again.append(job), real(store, parts, job))[1]
+    )
+    assert_same(sweep.to_zarr(tmp_path / "cube.zarr"), sweep)
+    assert not set(again) & set(written)
+
+
+def test_a_finished_store_is_opened_not_written_again(sweep, tmp_path, monkeypatch):
+    sweep.to_zarr(tmp_path / "cube.zarr")
+    monkeypatch.setattr(zarr_store, "_write", lambda *_: pytest.fail("written again"))
+    assert_same(sweep.to_zarr(tmp_path / "cube.zarr"), sweep)
+
+
+def test_another_store_is_never_overwritten(sweep, tmp_path):
+    (tmp_path / "cube.zarr").mkdir()
+    with pytest.raises(InvalidDataError, match="other content"):
+        sweep.to_zarr(tmp_path / "cube.zarr")
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("x.nc", r"got 'x\.nc'; use 'x\.zarr', or `roofcube\.save\(sweep\.compute\(\), 'x\.nc'\)` for NetCDF"),
+        ("x.zip", r"got 'x\.zip'; use 'x\.zarr'$"),
+    ],
+)
+def test_the_suffix_of_another_format_is_refused(sweep, tmp_path, name, message):
+    with pytest.raises(InvalidDataError, match=message):
+        sweep.to_zarr(tmp_path / name)
+    with pytest.raises(InvalidDataError, match="give the store a name"):
+        sweep.to_zarr("")
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_another_sweep_left_is_not_continued(sweep, tmp_path, monkeypatch):
+    monkeypatch.setattr(zarr_store, "_write_tile", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        rc.Sweep(sweep.inputs).to_zarr(tmp_path / "cube.zarr")
+    monkeypatch.undo()
+    assert_same(sweep.to_zarr(tmp_path / "cube.zarr"), sweep)
+
+
+SCRIPT = """
+import sys, numpy as np, roofcube as rc
+from roofcube.sweep import zarr_store
+zarr_store.CHUNK_POINTS = 500
+hardware = rc.hypothetical(peak_compute=np.geomspace(1e11, 1e14, 60), memory_bandwidth=np.geomspace(1e9, 1e12, 50))
+sweep = rc.Sweep(rc.inputs("cifar10", platforms=hardware, batch=[1, 2, 3]), assumptions=rc.BOUND)
+print("go", flush=True)
+sweep.to_zarr(sys.argv[1])
+"""
+
+
+def test_kill_9_neither_corrupts_nor_fools(tmp_path, monkeypatch):
+    path = tmp_path / "cube.zarr"
+    process = subprocess.Popen([sys.executable, "-c", SCRIPT, str(path)], stdout=subprocess.PIPE, cwd=tmp_path)
+    process.stdout.readline()
+    deadline = time.time() + 60
+    journal = tmp_path / "cube.zarr.journal"
+    while time.time() < deadline and (not journal.exists() or journal.stat().st_size < 60) and process.poll() is None:
+        time.sleep(0.01)
+    os.kill(process.pid, signal.SIGKILL)
+    process.communicate()
+    assert not path.exists()
+    assert journal.stat().st_size >= 60
+    monkeypatch.setattr(zarr_store, "CHUNK_POINTS", 500)
+    hardware = rc.hypothetical(peak_compute=np.geomspace(1e11, 1e14, 60), memory_bandwidth=np.geomspace(1e9, 1e12, 50))
+    sweep = rc.Sweep(rc.inputs("cifar10", platforms=hardware, batch=[1, 2, 3]), assumptions=rc.BOUND)
+    assert_same(sweep.to_zarr(path), sweep)
+    assert rc.verify(path)

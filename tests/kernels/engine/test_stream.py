@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from roofcube.kernels.engine import stream
+from roofcube.kernels.graph.expression import leaf, maximum
+from roofcube.kernels.graph.space import Space
+from roofcube.kernels.query.query import Limit, ask
+from roofcube.kernels.query.tiles import Tiling
+
+
+@pytest.mark.parametrize("sizes", [(), (1,), (7,), (3, 4, 5), (2, 1, 9, 3), (4, 0, 2)])
+@pytest.mark.parametrize("points", [1, 4, 7, 1000])
+def test_tiles_cover_every_point_once_in_order(sizes, points):
+    tiling = Tiling(sizes, points)
+    flat = np.arange(int(np.prod(sizes))).reshape(sizes)
+    seen = [flat[tiling.slices(tile)].ravel() for tile in range(len(tiling))]
+    assert np.concatenate([np.zeros(0, int), *seen]).tolist() == flat.ravel().tolist()
+    assert [part[0] for part in seen] == [tiling.start(tile) for tile in range(len(tiling))]
+
+
+@pytest.fixture
+def query():
+    rng = np.random.default_rng(1)
+    space = Space(
+        ("a", "b", "c"), (4, 30, 50), {"x": rng.integers(0, 9, (4, 30, 1)), "y": rng.integers(0, 9, (1, 30, 50))}
+    )
+    outputs = {"v": maximum(leaf("x"), leaf("y")), "w": leaf("x") + leaf("y")}
+    return ask(space, outputs, objectives=[("v", 1)], limits=[Limit("w", None, 12.0)], per=["b"], points=1)
+
+
+def test_threads_and_tiles_change_nothing(query, monkeypatch):
+    whole = stream.best(query)
+    monkeypatch.setattr(stream, "TILE_POINTS", 37)
+    monkeypatch.setattr(stream, "JOB_TILES", 3)
+    for threads in (1, 2, 5):
+        part = stream.best(query, threads=threads)
+        for name in ("key", "first", "count"):
+            np.testing.assert_array_equal(getattr(part, name), getattr(whole, name))
+
+
+def test_an_error_in_a_job_comes_through():
+    def work(job):
+        if job == 3:
+            raise KeyboardInterrupt
+        return job
+
+    with pytest.raises(KeyboardInterrupt):
+        list(stream.in_order(work, list(range(9)), threads=2))
+
+
+def test_results_come_in_order():
+    assert list(stream.in_order(lambda job: job, list(range(50)), threads=3)) == list(range(50))

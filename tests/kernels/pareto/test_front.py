@@ -1,0 +1,275 @@
+"""Fronts equal brute force, on every path, for every tie, infinity, NaN, dtype and number of objectives."""
+
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from roofcube.errors import InvalidDataError
+from roofcube.kernels.pareto import compiled
+from roofcube.kernels.pareto.front import (
+    count_ties,
+    distance_to_front,
+    epsilon_front,
+    front_with_ties,
+    non_dominated,
+    non_dominated_by_group,
+    non_dominated_numpy,
+)
+
+VALUES = st.sampled_from([0.0, -0.0, 1.0, 2.0, 3.0, 1.5, -1.0, -7.25, 1e-30, 1e30, np.inf, -np.inf, np.nan])
+DTYPES = st.sampled_from(["f4", "f8"])
+
+
+@st.composite
+def point_arrays(draw, most=40, least_objectives=1):
+    shape = (draw(st.integers(0, most)), draw(st.integers(least_objectives, 6)))
+    return draw(hnp.arrays(draw(DTYPES), shape, elements=VALUES.map(np.float32).map(float)))
+
+
+def brute_force(points, ties="all"):
+    """Compare every pair, in the words of the definition."""
+    mask = []
+    for index, point in enumerate(points):
+        within = (points <= point).all(axis=1)
+        better = (points < point).any(axis=1)
+        equal = (points == point).all(axis=1)
+        repeated = ties == "first" and equal[:index].any()
+        mask.append(not np.isnan(point).any() and not (within & better).any() and not repeated)
+    return np.array(mask, bool)
+
+
+def exact_only(columns):
+    """Run the exact algorithms on all points, as if the filter had left them all."""
+    points = np.stack(columns)
+    valid = ~np.isnan(points).any(axis=0)
+    mask = np.zeros(len(valid), bool)
+    if valid.any() and len(columns) > 1:
+        mask[valid] = compiled.exact(np.ascontiguousarray(points[:, valid]))
+    return mask
+
+
+@given(point_arrays(), st.sampled_from(["all", "first"]))
+@settings(max_examples=300, deadline=None)
+def test_front_is_brute_forces(points, ties):
+    expected = brute_force(points, ties)
+    columns = tuple(np.ascontiguousarray(column) for column in points.T)
+    assert non_dominated_numpy(points, ties=ties).tolist() == expected.tolist()
+    assert non_dominated(points, ties=ties).tolist() == expected.tolist()
+    assert non_dominated(columns, ties=ties).tolist() == expected.tolist()
+
+
+@given(point_arrays(least_objectives=2))
+@settings(max_examples=300, deadline=None)
+def test_exact_algorithms_alone(points):
+    few = compiled.FEW
+    compiled.FEW = 0
+    try:
+        assert exact_only(tuple(points.T)).tolist() == brute_force(points).tolist()
+    finally:
+        compiled.FEW = few
+
+
+@pytest.mark.parametrize("objectives", [2, 3, 4, 5, 6])
+@pytest.mark.parametrize("kind", ["sphere", "few values", "one value apart", "narrow", "line", "constant"])
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+def test_many_points_on_every_path(kind, objectives, dtype):
+    generator = np.random.default_rng(objectives)
+    count = 3000
+    normal = np.abs(generator.normal(size=(count, objectives)))
+    points = {
+        "sphere": 1 - normal / np.linalg.norm(normal, axis=1, keepdims=True),
+        "few values": np.floor(6 * normal / normal.sum(axis=1, keepdims=True)),
+        "one value apart": 1e6 + generator.integers(0, 2, (count, objectives)) + (np.arange(count) == 7)[:, None],
+        # keys that agree in their first 32 bits: one outlier widens the range of all
+        "narrow": 1 + 1e-13 * normal - 1e9 * (np.arange(count) == 5)[:, None] * (np.arange(objectives) == 0),
+        "line": np.stack([np.arange(count) * (-1.0) ** k for k in range(objectives)], axis=1),
+        "constant": np.full((count, objectives), 3.5),
+    }[kind].astype(dtype)
+    expected = non_dominated_numpy(points)
+    assert np.array_equal(non_dominated(points), expected)
+    assert np.array_equal(exact_only(tuple(points.T)), expected)
+
+
+@pytest.mark.parametrize("objectives", [2, 3, 4, 5])
+def test_front_is_minimal_and_complete(objectives):
+    generator = np.random.default_rng(3)
+    points = generator.normal(size=(20_000, objectives)).astype("f4")
+    mask = non_dominated(points)
+    front = points[mask]
+    assert brute_force(front).all()
+    for point in points[~mask][:2000]:
+        assert ((front <= point).all(axis=1) & (front < point).any(axis=1)).any()
+
+
+@pytest.mark.parametrize("objectives", [2, 3, 4, 5])
+@pytest.mark.parametrize("spread", [0.0, 0.01, 0.3])
+def test_front_is_moocores(objectives, spread):
+    moocore = pytest.importorskip("moocore")
+    generator = np.random.default_rng(11)
+    shares = generator.exponential(size=(100_000, objectives))
+    points = shares / shares.sum(axis=1, keepdims=True) + spread * generator.random((100_000, 1))
+    expected = moocore.is_nondominated(points, keep_weakly=True)
+    assert np.array_equal(non_dominated(points), expected)
+    assert np.array_equal(non_dominated(points, threads=2), expected)
+
+
+def test_two_threads_at_once():
+    generator = np.random.default_rng(5)
+    sets = [generator.random((30_000, objectives)) for objectives in (2, 3, 4, 5)] * 2
+    alone = [non_dominated(points) for points in sets]
+    with ThreadPoolExecutor(2) as pool:
+        together = list(pool.map(non_dominated, sets))
+    assert all(np.array_equal(a, b) for a, b in zip(alone, together, strict=True))
+
+
+@given(point_arrays(), st.data())
+@settings(max_examples=200, deadline=None)
+def test_groups_are_fronts_of_their_own(points, data):
+    codes = data.draw(hnp.arrays("i8", len(points), elements=st.sampled_from([-1, 0, 1, 5, 10**12])))
+    ties = data.draw(st.sampled_from(["all", "first"]))
+    expected = np.zeros(len(points), bool)
+    for code in set(codes[codes >= 0].tolist()):
+        members = np.flatnonzero(codes == code)
+        expected[members] = brute_force(points[members], ties)
+    assert non_dominated_by_group(points, codes, ties=ties).tolist() == expected.tolist()
+
+
+@pytest.mark.parametrize("groups", [1, 3, 40, 5000])
+def test_large_and_small_groups(groups):
+    generator = np.random.default_rng(groups)
+    points = generator.normal(size=(20_000, 3))
+    points[generator.random(points.shape) < 0.01] = np.nan
+    codes = generator.integers(0, groups, len(points))
+    expected = np.zeros(len(points), bool)
+    for code in range(groups):
+        expected[codes == code] = non_dominated_numpy(points[codes == code])
+    assert np.array_equal(non_dominated_by_group(points, codes), expected)
+
+
+@given(point_arrays())
+@settings(max_examples=100, deadline=None)
+def test_ties_are_counted(points):
+    for ties in ("all", "first"):
+        mask = brute_force(points, ties)
+        expected = [int((points == point).all(axis=1).sum()) for point in points[mask]]
+        indices, counts = front_with_ties(points, ties=ties)
+        assert indices.tolist() == np.flatnonzero(mask).tolist()
+        assert counts.tolist() == expected
+        assert count_ties(points, mask).tolist() == expected
+
+
+@given(point_arrays(), st.sampled_from([0.0, 0.25, 1.0, 3.0]), st.booleans())
+@settings(max_examples=200, deadline=None)
+def test_epsilon_front_improves_each_point_alone(points, epsilon, relative):
+    step = points.dtype.type(epsilon)
+    with np.errstate(invalid="ignore", over="ignore"):
+        improved = np.where(np.isinf(points), points, points - (step * np.abs(points) if relative else step))
+    expected = []
+    for point in improved:
+        dominated = ((points <= point).all(axis=1) & (points < point).any(axis=1) & ~np.isnan(points).any(axis=1)).any()
+        expected.append(not dominated and not np.isnan(point).any())
+    assert epsilon_front(points, epsilon, relative=relative).tolist() == expected
+
+
+def gap(point, best, relative):
+    if point == best:
+        return 0.0
+    if np.isinf(point) or (relative and point == 0):
+        return np.inf if point > best else -np.inf
+    with np.errstate(over="ignore"):
+        return (point - best) / (abs(point) if relative else 1)
+
+
+@given(point_arrays(most=15), st.booleans())
+@settings(max_examples=200, deadline=None)
+def test_distance_is_the_epsilon_indicator_of_each_point(points, relative):
+    front = points[brute_force(points)]
+    distance = distance_to_front(points, front, relative=relative)
+    for point, found in zip(points, distance, strict=True):
+        if np.isnan(point).any():
+            assert np.isnan(found)
+            continue
+        gaps = [min(gap(a, b, relative) for a, b in zip(point, best, strict=True)) for best in front]
+        assert found == points.dtype.type(max([0.0, *gaps]))
+
+
+def test_distance_reaches_the_front():
+    points = np.random.default_rng(2).random((5000, 3))
+    mask = non_dominated(points)
+    distance = distance_to_front(points, points[mask])
+    assert (distance[mask] == 0).all()
+    assert (distance[~mask] > 0).all()
+    for epsilon in (0.0, 0.05, 0.3):
+        assert np.array_equal(epsilon_front(points, epsilon), distance <= epsilon)
+
+
+PROBE = """
+import sys
+import numpy as np
+from roofcube.kernels.pareto import front
+points = np.random.default_rng(0).random(({count}, 3))
+first = front.non_dominated(points)
+front.non_dominated_by_group(points, np.arange({count}) % 7)
+front.epsilon_front(points, 0.1)
+front.distance_to_front(points[:500], points[first])
+print("numba" in sys.modules)
+import roofcube.kernels.pareto.compiled
+assert np.array_equal(front.non_dominated(points), first)
+"""
+
+
+@pytest.mark.parametrize(("count", "loaded"), [(1000, "False"), (20_000, "True")])
+def test_numba_is_loaded_only_for_many_points(count, loaded):
+    done = subprocess.run([sys.executable, "-c", PROBE.format(count=count)], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == loaded
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: non_dominated([1.0, 2.0]), r"`points`: expected \(points, objectives\), got shape \(2,\)"),
+        (lambda: non_dominated(([1.0], [1.0, 2.0])), r"`points`: expected columns of one length"),
+        (lambda: non_dominated(()), r"`points`: expected columns of one length, got shapes \(\)"),
+        (lambda: non_dominated([["a", "b"]]), "`points`: expected numbers, got dtype <U1"),
+        (lambda: non_dominated([[1.0, 2.0]], ties="last"), "`ties`: expected one of 'all', 'first', got 'last'"),
+        (lambda: non_dominated_by_group([[1.0]], [0.5]), "`groups`: expected 1 integers, got float64"),
+        (lambda: epsilon_front([[1.0]], -0.1), "`epsilon`: expected a finite number of at least 0, got -0.1"),
+        (lambda: distance_to_front([[1.0]], [[1.0, 2.0]]), "`front`: expected 1 objectives, got 2"),
+        (lambda: count_ties([[1.0], [2.0]], [True, True]), "`front_mask`: expected only optimal points"),
+    ],
+)
+def test_bad_input_is_named(call, message):
+    with pytest.raises(InvalidDataError, match=message):
+        call()
+
+
+def test_integers_and_lists_are_taken():
+    assert non_dominated([[3, 1], [1, 3], [3, 3]]).tolist() == [True, True, False]
+    assert non_dominated((np.array([1, 2]), np.array([2, 1], "f4"))).tolist() == [True, True]
+
+
+def test_several_tiles():
+    generator = np.random.default_rng(8)
+    points = generator.normal(size=(9000, 4))
+    points[:6000] /= np.linalg.norm(points[:6000], axis=1, keepdims=True)
+    assert np.array_equal(non_dominated(points), non_dominated_numpy(points))
+
+
+@pytest.mark.parametrize("objectives", [3, 4, 5])
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+def test_grid_loses_no_optimal_point(objectives, dtype):
+    generator = np.random.default_rng(objectives)
+    values = np.floor(generator.normal(size=(objectives, 20_000)) * 30).astype(dtype)
+    values[:, ::1000] = np.inf
+    values[0, 1::1000] = -np.inf
+    kept = np.zeros(values.shape[1], bool)
+    kept[compiled.off_grid(values)] = True
+    optimal = non_dominated(tuple(values))
+    assert not (optimal & ~kept).any()
+    assert kept.sum() < 0.9 * len(kept)
