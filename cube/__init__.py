@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from roofcube.explorer.app import explore
     from roofcube.files.readers import read_measurements, read_network, read_platforms
     from roofcube.files.store import diff, load, merge, save, verify
-    from roofcube.fronts import pareto
+    from roofcube.measured.efficiency import efficiency
     from roofcube.measured.join import benchmark, join, unmatched
     from roofcube.measured.physics_gate import check
     from roofcube.model.assumptions import BOUND, PUBLISHED, Assumptions
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from roofcube.model.predict import predict
     from roofcube.options import set_options
     from roofcube.page import report
-    from roofcube.reductions import best, efficiency
     from roofcube.sweep import Sweep
+    from roofcube.sweep.questions import best, count, crossover, histogram, pareto, quantile, top
 
 __version__ = "0.1.0"
 
@@ -41,20 +41,24 @@ _HOMES = {
     "Calibration": "calibration",
     "Sweep": "sweep",
     "benchmark": "measured.join",
-    "best": "reductions",
+    "best": "sweep.questions",
     "calibrate": "calibration",
     "check": "measured.physics_gate",
+    "count": "sweep.questions",
+    "crossover": "sweep.questions",
     "diff": "files.store",
-    "efficiency": "reductions",
+    "efficiency": "measured.efficiency",
     "explore": "explorer",
+    "histogram": "sweep.questions",
     "hypothetical": "model.hardware",
     "inputs": "model.inputs",
     "join": "measured.join",
     "load": "files.store",
     "load_calibration": "calibration",
     "merge": "files.store",
-    "pareto": "fronts",
+    "pareto": "sweep.questions",
     "predict": "model.predict",
+    "quantile": "sweep.questions",
     "read_measurements": "files.readers",
     "read_network": "files.readers",
     "read_platforms": "files.readers",
@@ -62,6 +66,7 @@ _HOMES = {
     "save": "files.store",
     "set_options": "options",
     "tasks": "model.inputs",
+    "top": "sweep.questions",
     "unmatched": "measured.join",
     "verify": "files.store",
 }
@@ -77,10 +82,13 @@ __all__ = [
     "best",
     "calibrate",
     "check",
+    "count",
+    "crossover",
     "datasets",
     "diff",
     "efficiency",
     "explore",
+    "histogram",
     "hypothetical",
     "inputs",
     "join",
@@ -91,6 +99,7 @@ __all__ = [
     "pareto",
     "plot",
     "predict",
+    "quantile",
     "read_measurements",
     "read_network",
     "read_platforms",
@@ -98,6 +107,7 @@ __all__ = [
     "save",
     "set_options",
     "tasks",
+    "top",
     "unmatched",
     "verify",
 ]

@@ -30,6 +30,14 @@ class RoofAccessor:
         """Delegate to `roofcube.best`."""
         return _public("best")(self._cube, *args, **kwargs)
 
+    def count(self, *args: Any, **kwargs: Any) -> Any:
+        """Delegate to `roofcube.count`."""
+        return _public("count")(self._cube, *args, **kwargs)
+
+    def crossover(self, *args: Any, **kwargs: Any) -> Any:
+        """Delegate to `roofcube.crossover`."""
+        return _public("crossover")(self._cube, *args, **kwargs)
+
     def efficiency(self, **kwargs: Any) -> Any:
         """Delegate to `roofcube.efficiency`."""
         return _public("efficiency")(self._cube, **kwargs)
@@ -37,6 +45,10 @@ class RoofAccessor:
     def explore(self, **kwargs: Any) -> Any:
         """Delegate to `roofcube.explore`."""
         return _public("explore")(self._cube, **kwargs)
+
+    def histogram(self, *args: Any, **kwargs: Any) -> Any:
+        """Delegate to `roofcube.histogram`."""
+        return _public("histogram")(self._cube, *args, **kwargs)
 
     def join(self, *args: Any, **kwargs: Any) -> Any:
         """Delegate to `roofcube.join`."""
@@ -50,6 +62,10 @@ class RoofAccessor:
         """Delegate to `roofcube.predict`."""
         return _public("predict")(self._cube, **kwargs)
 
+    def quantile(self, *args: Any, **kwargs: Any) -> Any:
+        """Delegate to `roofcube.quantile`."""
+        return _public("quantile")(self._cube, *args, **kwargs)
+
     def report(self, *args: Any, **kwargs: Any) -> Any:
         """Delegate to `roofcube.report`."""
         return _public("report")(self._cube, *args, **kwargs)
@@ -57,6 +73,10 @@ class RoofAccessor:
     def save(self, *args: Any, **kwargs: Any) -> Any:
         """Delegate to `roofcube.save`."""
         return _public("save")(self._cube, *args, **kwargs)
+
+    def top(self, *args: Any, **kwargs: Any) -> Any:
+        """Delegate to `roofcube.top`."""
+        return _public("top")(self._cube, *args, **kwargs)
 
     def unmatched(self, *args: Any, **kwargs: Any) -> Any:
         """Delegate to `roofcube.unmatched`."""

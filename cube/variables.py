@@ -8,6 +8,7 @@ from typing import Any, Literal
 __all__ = [
     "BOUNDS",
     "DIMS",
+    "FLAGS",
     "INFEASIBLE",
     "QUALITY",
     "VARIABLES",
@@ -35,6 +36,9 @@ INFEASIBLE = {
 
 # What limits a point.
 BOUNDS = {"none": -1, "compute": 0, "memory": 1, "weights": 2, "activations": 3, "overhead": 4}
+
+# The flags that models compute.
+FLAGS = {"bound": BOUNDS, "infeasible": INFEASIBLE}
 
 # Findings of the physics gate, one bit each.
 QUALITY = {
@@ -127,7 +131,7 @@ def attributes(name: str) -> dict[str, Any]:
     variable = VARIABLES.get(name)
     if variable is None:
         return {}
-    flags = {"bound": BOUNDS, "infeasible": INFEASIBLE}.get(name)
+    flags = FLAGS.get(name)
     if flags is not None:
         return {"long_name": variable.long_name, **flag_attributes(flags)}
     if name == "quality":

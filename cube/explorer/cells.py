@@ -9,9 +9,9 @@ import numpy as np
 import xarray as xr
 
 from roofcube.errors import InvalidDataError, MemoryLimitError
-from roofcube.fronts import pareto
 from roofcube.model.graph import dim_order
 from roofcube.options import memory_limit
+from roofcube.sweep.questions import pareto
 from roofcube.variables import sense_of
 
 if TYPE_CHECKING:
@@ -314,7 +314,7 @@ def _front(x: np.ndarray[Any, Any], y: np.ndarray[Any, Any], x_way: str, y_way: 
     mask = np.zeros(x.size, dtype=bool)
     if x.size:
         table = xr.Dataset({"x": ("place", x), "y": ("place", y), "number": ("place", np.arange(x.size))})
-        mask[pareto(table, {"x": x_way, "y": y_way})["number"].values] = True
+        mask[pareto(table, {"x": x_way, "y": y_way}, ties="all")["number"].values] = True
     return mask
 
 

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from roofcube import datasets
-from roofcube.fronts import pareto
+from roofcube.measured.efficiency import efficiency
 from roofcube.page import tables
 from roofcube.page.calibration_section import calibrated
 from roofcube.page.content import Drawing, Fact, Section, Table
 from roofcube.page.downloads import downloads
 from roofcube.page.figures import draw
 from roofcube.page.subject import CONFIGURATION
-from roofcube.reductions import best, efficiency
+from roofcube.sweep.questions import best, pareto
 from roofcube.variables import BOUNDS, INFEASIBLE
 from roofcube.wording import configuration_of, counted, grouped, listed, percent, quantity, short
 
@@ -211,7 +211,7 @@ def experimental(subject: Subject) -> Section:
 def _front_text(subject: Subject) -> str:
     if not subject.has("measured_throughput", "measured_top1"):
         return ""
-    front = pareto(subject.cube, {"measured_throughput": "max", "measured_top1": "max"})
+    front = pareto(subject.cube, {"measured_throughput": "max", "measured_top1": "max"}, ties="all")
     names = list(dict.fromkeys(front["platform"].values.tolist()))
     ends = front.isel(point=0), front.isel(point=-1)
     low, high = (
@@ -263,9 +263,11 @@ def overlapped(subject: Subject) -> Section:
     only_predicted = int((predicted & ~configurations).sum())
     only_measured = int((configurations & ~predicted).sum())
     measured_front = (
-        pareto(cube, {"measured_throughput": "max", "measured_top1": "max"}) if subject.has("measured_top1") else None
+        pareto(cube, {"measured_throughput": "max", "measured_top1": "max"}, ties="all")
+        if subject.has("measured_top1")
+        else None
     )
-    predicted_front = pareto(cube, {"predicted_throughput": "max", "top1": "max"})
+    predicted_front = pareto(cube, {"predicted_throughput": "max", "top1": "max"}, ties="all")
     see = [
         (
             f"Each orange circle is a prediction, each blue cross the best measured batch of a configuration, and a "

@@ -8,7 +8,7 @@ import polars as pl
 
 from roofcube import datasets
 from roofcube.page.content import Table
-from roofcube.reductions import best
+from roofcube.sweep.questions import best
 from roofcube.variables import QUALITY, sense_of
 from roofcube.wording import configuration_of, counted, quantity, short
 

@@ -9,8 +9,6 @@ import xarray as xr
 from bokeh.models import ColumnDataSource
 
 from roofcube.errors import InvalidDataError
-from roofcube.fronts import pareto as front_of
-from roofcube.limits import objective_senses
 from roofcube.plot import style
 from roofcube.plot.points import draw_points, point_columns, point_toggles
 from roofcube.plot.tables import (
@@ -30,6 +28,8 @@ from roofcube.plot.tables import (
     with_source_rows,
 )
 from roofcube.plot.toggles import Toggles
+from roofcube.sweep.questions import pareto as front_of
+from roofcube.sweep.questions import senses_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -106,13 +106,13 @@ def pareto(
         raise InvalidDataError(msg)
     x, y = wanted
     cube = with_source_rows(require(cube, (x, y), figure="pareto"), measurements)
-    senses = objective_senses(cube, wanted)
+    senses = senses_of(cube, wanted)
     table = records(cube, [x, y], known=(x, y))
     table = sorted_rows(table, ranks(cube, table, "platform"))
     toggles = point_toggles("pareto", cube, table)
     plot = _plane(cube, "pareto", (x, y), (table[x], table[y]), height=560)
     points = ColumnDataSource(_marks(cube, table, x, y, scope), name="pareto.points")
-    front = front_of(cube, senses)
+    front = front_of(cube, senses, ties="all")
     line = _staircase(plot, front_columns(cube, front, x, y), "pareto.front", senses[x], style.INK)
     marks = draw_points(plot, points, toggles.view(points))
     style.hover(
@@ -288,8 +288,8 @@ def overlap(cube: xr.Dataset, *, scope: str = "compute", measurements: pl.DataFr
         line_width=1,
     )
     fronts = {
-        "predicted": front_of(best, {"predicted_throughput": "max", "top1": "max"}),
-        "measured": front_of(best, {throughput: "max", "measured_top1": "max"}),
+        "predicted": front_of(best, {"predicted_throughput": "max", "top1": "max"}, ties="all"),
+        "measured": front_of(best, {throughput: "max", "measured_top1": "max"}, ties="all"),
     }
     lines = {
         "predicted": _staircase(

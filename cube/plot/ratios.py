@@ -9,6 +9,7 @@ import xarray as xr
 from bokeh.models import Column, ColumnDataSource, CustomJS
 
 from roofcube.errors import MissingInputError, check_choice
+from roofcube.measured.efficiency import efficiency as ratios_of
 from roofcube.plot import style
 from roofcube.plot.rows import by_configuration, row_figure, row_toggles
 from roofcube.plot.tables import (
@@ -24,7 +25,6 @@ from roofcube.plot.tables import (
     value_text,
 )
 from roofcube.plot.toggles import choice, headed
-from roofcube.reductions import efficiency as ratios_of
 
 if TYPE_CHECKING:
     from roofcube.plot.tables import Columns

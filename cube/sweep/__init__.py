@@ -1,4 +1,4 @@
-"""Sweep: reductions over spaces of any size, nothing stored; knows labels, leaves all computing to the kernels."""
+"""Sweep: questions asked of spaces of any size, stored or not; knows labels, leaves all computing to the kernels."""
 
 from roofcube.sweep.sweep import Sweep
 

@@ -3,172 +3,229 @@
 from __future__ import annotations
 
 from heapq import merge
-from itertools import islice
+from itertools import islice, product
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
 
+from roofcube.errors import InvalidDataError
+from roofcube.labels import dataset_of
 from roofcube.sweep import points
-from roofcube.sweep.context import Asked, asked
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from roofcube.sweep.sweep import Sweep
+    from roofcube.sweep.context import BoundQuery, Context, Grouping, Names
     from roofcube.sweep.where import Where
 
-__all__ = ["group_indices", "groups_of", "kept_labels", "labelled", "over_groups", "top"]
+__all__ = ["best", "group_indices", "groups_of", "kept_labels", "over_groups", "own_coords", "stacked", "top"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 FOUND = "found"
 
 
-def group_indices(sweep: Sweep, found: Asked, per: Sequence[str]) -> tuple[list[Array], Array]:
+def best(context: Context, objective: str, *, per: Names, where: Any, sense: str | None) -> xr.Dataset:
+    """Find and label the winner of each group."""
+    goal = (objective, context.sign(objective, sense))
+    attrs = {**context.attrs, "objective": f"{objective}:{'max' if goal[1] > 0 else 'min'}"}
+    read = context.where(where)
+
+    def ask(dims: list[str], limits: Where) -> xr.Dataset:
+        points.check_result(context, "best", points.cells_of(context.sizes, dims))
+        bound = context.query(limits, objectives=[goal], per=dims)
+        return _labelled(context, bound, context.engine(bound.query).best(bound.query), dims, attrs)
+
+    return stacked(context, per, read, ask)
+
+
+def stacked(context: Context, per: Names, where: Where, ask: Any) -> xr.Dataset:
+    """Ask for each label of the coordinates to group by, and lay the answers out along them, in the order asked."""
+    dims, groupings = context.per(per)
+    if not groupings:
+        return ask(dims, where)  # type: ignore[no-any-return]
+    parts = [ask(dims, narrowed) for _, narrowed in narrowings(groupings, where)]
+    lengths = tuple(len(grouping.labels) for grouping in groupings)
+    names = tuple(grouping.name for grouping in groupings)
+    own = own_coords(context, dims)
+    ordered = [name for name in ([per] if isinstance(per, str) else list(per or ())) if name in (*names, *dims)]
+    variables = {}
+    for name, first in parts[0].variables.items():
+        if name in own or (name in first.dims and first.dims == (name,)) or name in names:
+            if name not in names:
+                variables[name] = first
+            continue
+        values = np.stack([part.variables[name].values for part in parts])
+        laid = xr.Variable((*names, *first.dims), values.reshape(*lengths, *values.shape[1:]), first.attrs)
+        variables[name] = laid.transpose(*ordered, ...)
+    for grouping in groupings:
+        variables[grouping.name] = xr.Variable(grouping.name, grouping.labels, context.coords[grouping.name].attrs)
+    coords = {name: variable for name, variable in variables.items() if name in parts[0].coords or name in names}
+    data = {str(name): variable for name, variable in variables.items() if name not in coords}
+    return dataset_of(data, {str(name): variable for name, variable in coords.items()}, parts[0].attrs)
+
+
+def narrowings(groupings: Sequence[Grouping], where: Where) -> Iterator[tuple[tuple[int, ...], Where]]:
+    """Go through the labels of coordinates: their numbers, and the limits that leave only them."""
+    for numbers in product(*(range(len(grouping.labels)) for grouping in groupings)):
+        cuts = [(grouping.dim, grouping.indices[k]) for grouping, k in zip(groupings, numbers, strict=True)]
+        yield numbers, where.narrowed(cuts)
+
+
+def group_indices(context: Context, bound: BoundQuery, per: Sequence[str]) -> tuple[list[Array], Array]:
     """Give, for each cell of the whole `per` dims, its index along each and the query's group (-1: cut away)."""
-    sizes = [sweep.sizes[dim] for dim in per]
-    cells = [index.ravel() for index in np.indices(sizes)] if per else [np.zeros(1, dtype=np.int64)]
+    if not per:
+        return [], np.zeros(1, dtype=np.int64)
+    sizes = [context.sizes[dim] for dim in per]
+    cells = [index.ravel() for index in np.indices(sizes)]
     group = np.zeros(len(cells[0]), dtype=np.int64)
-    kept = np.ones(len(cells[0]), dtype=bool)
-    used = found.query.space.axes[: found.query.groups]
+    inside_all = np.ones(len(cells[0]), dtype=bool)
     inside = {}
-    for dim, cell in zip(per, cells, strict=False):
-        place = cell
-        if dim in found.chosen:
-            inverse = np.full(sweep.sizes[dim], -1, dtype=np.int64)
-            inverse[found.chosen[dim]] = np.arange(len(found.chosen[dim]))
-            place = inverse[cell]
-            kept &= place >= 0
-        inside[dim] = place
-    for dim in used:
-        group = group * found.length(dim) + np.maximum(inside[dim], 0)
-    return cells if per else [], np.where(kept, group, -1)
+    for dim, cell in zip(per, cells, strict=True):
+        index = cell
+        if dim in bound.kept:
+            inverse = np.full(context.sizes[dim], -1, dtype=np.int64)
+            inverse[bound.kept[dim]] = np.arange(len(bound.kept[dim]))
+            index = inverse[cell]
+            inside_all &= index >= 0
+        inside[dim] = index
+    for dim in bound.query.space.axes[: bound.query.groups]:
+        group = group * bound.length(dim) + np.maximum(inside[dim], 0)
+    return cells, np.where(inside_all, group, -1)
 
 
-def over_groups(sweep: Sweep, found: Asked, per: Sequence[str], values: Array, empty: Any) -> Array:
+def over_groups(context: Context, bound: BoundQuery, per: Sequence[str], values: Array, empty: Any) -> Array:
     """Spread one value a group over the whole `per` dims; `empty` where limits on labels left nothing."""
-    _, group = group_indices(sweep, found, per)
+    _, group = group_indices(context, bound, per)
     spread = values[np.maximum(group, 0)] if len(values) else np.full((len(group), *values.shape[1:]), empty)
     spread = np.where((group >= 0).reshape(-1, *[1] * (values.ndim - 1)), spread, empty)
-    return spread.reshape([sweep.sizes[dim] for dim in per] + list(values.shape[1:]))
+    return spread.reshape([context.sizes[dim] for dim in per] + list(values.shape[1:]))
 
 
-def kept_labels(result: xr.Dataset, found: Asked, per: Sequence[str]) -> xr.Dataset:
+def kept_labels(result: xr.Dataset, bound: BoundQuery, per: Sequence[str]) -> xr.Dataset:
     """Leave only the labels of groups that limits on labels kept."""
-    cut = {dim: found.chosen[dim] for dim in per if dim in found.chosen}
+    cut = {dim: bound.kept[dim] for dim in per if dim in bound.kept}
     return result.isel(cut) if cut else result
 
 
-def labelled(sweep: Sweep, found: Asked, best: Any, per: Sequence[str]) -> xr.Dataset:
+def own_coords(context: Context, per: Sequence[str]) -> dict[str, xr.Variable]:
+    """Give the coordinates of groups: those over nothing but the dims to group by."""
+    return {name: one for name, one in context.coords.items() if one.ndim and set(one.dims) <= set(per)}
+
+
+def _labelled(
+    context: Context, bound: BoundQuery, winners: Any, per: Sequence[str], attrs: dict[str, Any]
+) -> xr.Dataset:
     """Label the winner of each group."""
-    cells, group = group_indices(sweep, found, per)
-    first = np.where(group >= 0, best.first[np.maximum(group, 0)], -1) if len(best.first) else np.full(len(group), -1)
+    cells, group = group_indices(context, bound, per)
+    first = winners.first
+    first = np.where(group >= 0, first[np.maximum(group, 0)], -1) if len(first) else np.full(len(group), -1)
     won = first >= 0
+    everywhere = bool(won.all())
     indices = (
-        found.indices(np.maximum(first, 0)) if found.query.space.size else [np.zeros_like(first)] * len(sweep.dims)
+        bound.indices(first if everywhere else np.maximum(first, 0))
+        if bound.query.space.size
+        else [np.zeros_like(first)] * len(context.dims)
     )
     for dim, cell in zip(per, cells, strict=True):
-        indices[sweep.dims.index(dim)] = cell
-    values = points.values_at(sweep.model, sweep.whole, indices) if sweep.size else _nothing(sweep, len(first))
-    coords = _winner_coords(sweep, indices, won, per)
-    shape = [sweep.sizes[dim] for dim in per]
-    everywhere = bool(won.all())
-    arrays: dict[str, Array] = {}
+        indices[context.dims.index(dim)] = cell
+    values = context.at(indices) if context.size and len(first) else context.nothing(len(first))
+    dims, shape = tuple(per), tuple(context.sizes[dim] for dim in per)
+    own = own_coords(context, per)
+    read = points.coordinates_at(context, indices, won.reshape(shape), dims)
+    coords = own | {name: value for name, value in read.items() if name not in own and name not in per}
+    if per:
+        coords = points.with_codes(coords, context, won.reshape(shape))
+    variables: dict[str, xr.Variable] = {}
     for name, array in values.items():
-        if name in coords or name in sweep.model.coords:
+        if name in coords:
             continue
-        empty = -1 if array.dtype.kind == "i" else np.nan
-        blank = array if everywhere else np.where(won, array, np.asarray(empty, dtype=array.dtype))
-        arrays[name] = blank.reshape(shape)
-    arrays[FOUND] = won.reshape(shape)
-    return kept_labels(_framed(sweep, arrays, coords, tuple(per)), found, per)
+        described = points.attributes_of(context, name)
+        if not everywhere:
+            array = np.where(won, array, points.empty_value(name, array.dtype, described))
+        variables[name] = xr.Variable(dims, array.reshape(shape), described, fastpath=True)
+    variables[FOUND] = xr.Variable(
+        dims, won.reshape(shape), {"long_name": "whether any point meets the limits"}, fastpath=True
+    )
+    return kept_labels(dataset_of(variables, coords, attrs), bound, per)
 
 
-def _framed(sweep: Sweep, arrays: dict[str, Array], coords: dict[str, xr.Variable], per: tuple[str, ...]) -> xr.Dataset:
-    """Put winners into a Dataset; a sweep's next one takes its frame, because merging costs more than most searches."""
-    if per not in sweep.frames:
-        variables = {name: xr.Variable(per, array, _attributes(sweep, name)) for name, array in arrays.items()}
-        sweep.frames[per] = xr.Dataset(variables, coords=coords, attrs=sweep.attrs)
-    frame = sweep.frames[per]
-    made = frame.copy(data={name: arrays[str(name)] for name in frame.data_vars})
-    for name in coords:
-        if name not in made.xindexes:
-            made.variables[name].data = coords[name].values
-    for name in points.FLAGS:
-        if name in made:  # their attributes hold arrays, which a copy shares
-            made.variables[name].attrs = _attributes(sweep, name)
-    return made
-
-
-def _attributes(sweep: Sweep, name: str) -> dict[str, Any]:
-    told = {"long_name": "whether any point meets the limits"}
-    return told if name == FOUND else points.attributes_of(sweep.model, name)
-
-
-def _nothing(sweep: Sweep, n: int) -> dict[str, Array]:
-    return {
-        name: np.full(n, -1, dtype="i1") if name in points.FLAGS else np.full(n, np.nan, dtype=sweep.dtype)
-        for name in sweep.model.outputs
-    }
-
-
-def _winner_coords(sweep: Sweep, indices: list[Array], won: Array, per: Sequence[str]) -> dict[str, xr.Variable]:
-    """Read the winners' labels; the coordinates of the groups themselves stay as they are."""
-    shape = tuple(sweep.sizes[dim] for dim in per)
-    own = {name: array for name, array in sweep.model.coords.items() if set(array.dims) <= set(per) and array.ndim}
-    coords = {str(name): array.variable.copy() for name, array in own.items()}
-    read = points.coordinates_at(sweep.model, sweep.dims, indices, won.reshape(shape), tuple(per))
-    return coords | {name: value for name, value in read.items() if name not in coords and name not in per}
-
-
-def groups_of(sweep: Sweep, found: Asked, per: Sequence[str]) -> Iterator[tuple[int, dict[str, int]]]:
+def groups_of(context: Context, bound: BoundQuery, per: Sequence[str]) -> Iterator[tuple[int, dict[str, int]]]:
     """Go through the groups that limits on labels left: (group of the query, index along each dim)."""
-    cells, group = group_indices(sweep, found, per)
+    cells, group = group_indices(context, bound, per)
     for row, number in enumerate(group.tolist()):
         if number >= 0:
             yield number, {dim: int(cell[row]) for dim, cell in zip(per, cells, strict=True)}
 
 
-def top(sweep: Sweep, n: int, objective: tuple[str, int], per: Sequence[str], where: Where) -> xr.Dataset:
-    """Find the n best points of each group."""
-    found = asked(sweep.whole, sweep.model.outputs, where, objectives=[objective], per=per)
-    engine = sweep._engine
-    rows: list[tuple[int, ...]] = []
-    if sweep.size and found.query.space.size:
-        for number, place in groups_of(sweep, found, per):
-            query = found.query.group(number)
-            best = engine.top(query, n)
-            inside = Asked(found.whole, query, found.chosen)
-            fixed = {sweep.dims.index(dim): index for dim, index in place.items()}
-            rows.extend(islice(_in_tie_order(inside, best, per, fixed), n))
-            points.check_size(sweep.model, len(rows), "top")
-    indices = [np.array(column, dtype=np.int64) for column in zip(*rows, strict=True)]
-    indices = indices or [np.zeros(0, dtype=np.int64)] * len(sweep.dims)
-    return points.as_points(sweep.model, sweep.whole, indices, attrs=sweep.attrs)
+def top(context: Context, n: int, objective: str, *, per: Names, where: Any, sense: str | None) -> xr.Dataset:
+    """Find the n best points of each group, group after group."""
+    if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 1:
+        msg = f"`n`: expected a whole number of at least 1, got {n!r}; ask for one point or more"
+        raise InvalidDataError(msg)
+    goal = (objective, context.sign(objective, sense))
+    dims, groupings = context.per(per)
+    read = context.where(where)
+    points.check_result(context, "top", min(int(n) * points.cells_of(context.sizes, dims), context.size))
+    parts = [
+        part
+        for _, narrowed in narrowings(groupings, read)
+        for part in _top_of_groups(context, int(n), goal, dims, narrowed)
+    ]
+    none = [np.zeros(0, dtype=np.int64)] * len(context.dims)
+    indices = [np.concatenate(columns) for columns in zip(none, *parts, strict=True)] if context.dims else none
+    if not context.dims and parts:
+        return points.as_points(context, [], attrs=context.attrs)
+    return points.as_points(context, indices, attrs=context.attrs)
 
 
-def _in_tie_order(found: Asked, best: Any, per: Sequence[str], fixed: dict[int, int]) -> Iterator[tuple[int, ...]]:
-    """Go through the full points of a top list, equal keys in dim order; made as they are asked for."""
-    free = [axis for axis in found.free if axis not in per]
-    lengths = [found.length(axis) for axis in free]
-    places = [found.whole.axes.index(axis) for axis in free]
-    columns = found.indices(best.index)
-    for column, index in fixed.items():
-        columns[column] = np.full(len(best.index), index)
-    bases = list(zip(*(column.tolist() for column in columns), strict=True)) if columns else [()] * len(best.index)
+def _top_of_groups(
+    context: Context, n: int, goal: tuple[str, int], per: Sequence[str], where: Where
+) -> Iterator[list[Array]]:
+    bound = context.query(where, objectives=[goal], per=per)
+    if not context.size or not bound.query.space.size:
+        return
+    for number, index in groups_of(context, bound, per):
+        inside = bound.group(number)
+        winners = context.engine(inside.query).top(inside.query, n)
+        yield _in_tie_order(context, inside, winners, n, per, index)
+
+
+def _in_tie_order(
+    context: Context, bound: BoundQuery, winners: Any, n: int, per: Sequence[str], index: dict[str, int]
+) -> list[Array]:
+    """Give the points of a top list, equal keys in dim order; each stands for every index along the free axes."""
+    free = [axis for axis in bound.free if axis not in per]
+    if not free or all(bound.length(axis) == 1 for axis in free):
+        indices, _ = bound.expanded(winners.index, np.arange(len(winners.index)), list(per))
+        columns = [column[:n] for column in indices]
+    else:
+        rows = list(islice(_tied(context, bound, winners, free), n))
+        columns = [np.array(column, dtype=np.int64) for column in zip(*rows, strict=True)]
+        columns = columns or [np.zeros(0, dtype=np.int64)] * len(context.dims)
+    for dim, one in index.items():
+        columns[context.dims.index(dim)] = np.full(len(columns[0]), one, dtype=np.int64)
+    return columns
+
+
+def _tied(context: Context, bound: BoundQuery, winners: Any, free: list[str]) -> Iterator[tuple[int, ...]]:
+    """Go through full points, equal keys in dim order; made as they are asked for."""
+    lengths = [bound.length(axis) for axis in free]
+    axes = [context.dims.index(axis) for axis in free]
+    bases = list(zip(*(column.tolist() for column in bound.indices(winners.index)), strict=True))
 
     def copies(base: tuple[int, ...]) -> Iterator[tuple[int, ...]]:
         for inner in np.ndindex(*lengths):
             point = list(base)
-            for axis, place, index in zip(free, places, inner, strict=True):
-                point[place] = int(found.original(axis, np.array(index)))
+            for axis, column, one in zip(free, axes, inner, strict=True):
+                point[column] = int(bound.original(axis, np.array(one)))
             yield tuple(point)
 
-    keys = best.key.tolist()
+    keys = winners.key.tolist()
     start = 0
     while start < len(keys):
         stop = start
         while stop < len(keys) and keys[stop] == keys[start]:
             stop += 1
-        yield from merge(*(copies(base) for base in bases[start:stop])) if free else bases[start:stop]
+        yield from merge(*(copies(base) for base in bases[start:stop]))
         start = stop

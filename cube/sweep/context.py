@@ -1,100 +1,94 @@
-"""From a labelled model to the label-free space and queries of the kernels, and back to indices along dims."""
+"""The context of a question: a space with labels, a model's or a stored cube's; to queries of the kernels, and back.
+
+A question is asked of a `Context`. What differs between a model that is never stored (`ModelContext`) and a stored cube
+(`roofcube.sweep.stored`) is where tables come from and how a point's values are read; the rest is the same, so that the
+same question has the same answer.
+"""
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
+from functools import cached_property
 from math import prod
 from typing import TYPE_CHECKING, Any
-from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from roofcube.errors import InvalidDataError, unknown_label
-from roofcube.kernels.graph.space import Space
-from roofcube.kernels.query.query import Query, ask
-from roofcube.model.graph import LAYER
+from roofcube.errors import InvalidDataError, check_choice, unknown_label
+from roofcube.kernels.graph.expression import leaf
+from roofcube.kernels.query.query import Limit, Query
+from roofcube.sweep.where import Where, read_where
+from roofcube.variables import sense_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
+
+    import xarray as xr
 
     from roofcube.kernels.graph.expression import Node
-    from roofcube.kernels.query.query import Limit
-    from roofcube.model.graph import Model
-    from roofcube.sweep.where import Where
 
-PREPARED = 16  # folded graphs kept for a sweep: a question with other limits then costs no preparation
-
-_prepared: WeakKeyDictionary[Space, OrderedDict[Any, Query]] = WeakKeyDictionary()
-
-__all__ = ["Asked", "asked", "ordered_dims", "space_of"]
+__all__ = ["BoundQuery", "Context", "Grouping", "Names", "Objectives", "ordered_dims"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
+Names = str | list[str] | tuple[str, ...] | None
+Objectives = tuple[tuple[str, int], ...]  # output and sign: 1 where more is better, -1 where less is
+ANSWERS = ("found", "n_ties", "point", "reason", "bin", "quantile", "crossover")  # names that answers add
 
 
-def ordered_dims(model: Model, dims: Sequence[str] | None) -> tuple[str, ...]:
-    """Give the dims in tie order: the model's, or the caller's with the others after them."""
-    if dims is None:
-        return model.dim_order
-    chosen = list(dims)
-    for dim in chosen:
-        if dim not in model.dim_order:
-            raise unknown_label("dims", dim, model.dim_order)
-    if len(set(chosen)) != len(chosen):
-        msg = f"`dims`: expected each dim once, got {chosen!r}; drop the repeated one"
-        raise InvalidDataError(msg)
-    return (*chosen, *(dim for dim in model.dim_order if dim not in chosen))
+@dataclass(frozen=True)
+class Grouping:
+    """The labels of a coordinate that groups the indices of a dim, such as `device_class` of `platform`."""
 
-
-def space_of(model: Model, dims: Sequence[str], dtype: str) -> Space:
-    """Lay the model's tables out over ordered axes."""
-    axes = (*dims, LAYER)
-    tables = {}
-    for name, array in model.tables.items():
-        present = [axis for axis in axes if axis in array.dims]
-        values = array.transpose(*present).values
-        tables[name] = values.reshape([array.sizes.get(axis, 1) if axis in present else 1 for axis in axes])
-    return Space(tuple(dims), tuple(model.sizes[dim] for dim in dims), tables, (LAYER,), dtype)
+    name: str
+    dim: str
+    labels: Array
+    indices: tuple[Array, ...]
 
 
 @dataclass(frozen=True, eq=False)
-class Asked:
+class BoundQuery:
     """A query with what leads from its flat indices back to the whole space.
 
     Attributes
     ----------
-    whole : Space
+    axes, sizes : of the whole space
     query : Query
-    chosen : dict of axis to int array
+    kept : dict of axis to int array
         Indices that limits on labels left, for the axes that they cut.
     """
 
-    whole: Space
+    axes: tuple[str, ...]
+    sizes: Mapping[str, int]
     query: Query
-    chosen: dict[str, Array]
+    kept: Mapping[str, Array]
+
+    def group(self, number: int) -> BoundQuery:
+        """Give the query of one group alone."""
+        return replace(self, query=self.query.group(number))
 
     def indices(self, flat: Array) -> list[Array]:
         """Give the index along every axis of the whole space; 0, the first one left, along axes that play no role."""
-        query = self.query
-        places = np.unravel_index(flat, query.space.sizes) if query.space.sizes else ()
-        inside = dict(zip(query.space.axes, places, strict=True))
+        space = self.query.space
+        if len(space.sizes) == 1 and len(self.axes) == 1:
+            return [self.original(self.axes[0], flat)]
+        index = np.unravel_index(flat, space.sizes) if space.sizes else ()
+        inside = dict(zip(space.axes, index, strict=True))
         zero = np.zeros(len(flat), dtype=np.int64)
-        return [self.original(axis, inside.get(axis, zero)) for axis in self.whole.axes]
+        return [self.original(axis, inside.get(axis, zero)) for axis in self.axes]
 
     def original(self, axis: str, index: Array) -> Array:
         """Turn an index along a cut axis into one along the whole axis."""
-        return self.chosen[axis][index] if axis in self.chosen else index
+        return self.kept[axis][index] if axis in self.kept else index
 
     @property
     def free(self) -> list[str]:
         """Axes that the query does not depend on."""
-        return [axis for axis in self.whole.axes if axis not in self.query.space.axes]
+        return [axis for axis in self.axes if axis not in self.query.space.axes]
 
     def length(self, axis: str) -> int:
         """Length of an axis after limits on labels."""
-        if axis in self.chosen:
-            return len(self.chosen[axis])
-        return self.whole.sizes[self.whole.axes.index(axis)]
+        return len(self.kept[axis]) if axis in self.kept else self.sizes[axis]
 
     def expanded(self, flat: Array, number: Array, per: Sequence[str] = ()) -> tuple[list[Array], Array]:
         """Repeat points for every index along the free axes but `per`, in the tie order of the whole space.
@@ -108,35 +102,211 @@ class Asked:
         free = [axis for axis in self.free if axis not in per]
         lengths = [self.length(axis) for axis in free]
         copies = prod(lengths)
-        indices = [np.repeat(index, copies) for index in self.indices(flat)]
+        indices = self.indices(flat)
+        if copies != 1:
+            indices = [np.repeat(index, copies) for index in indices]
+            number = np.repeat(number, copies)
         inner = np.unravel_index(np.tile(np.arange(copies), len(flat)), lengths) if lengths else ()
         for axis, index in zip(free, inner, strict=True):
-            indices[self.whole.axes.index(axis)] = self.original(axis, index)
-        return indices, np.repeat(number, copies)
+            indices[self.axes.index(axis)] = self.original(axis, index)
+        return indices, number
 
 
-def asked(
-    whole: Space,
-    outputs: Mapping[str, Node],
-    where: Where,
-    *,
-    objectives: Sequence[tuple[str, int]] = (),
-    limits: Sequence[Limit] | None = None,
-    per: Sequence[str] = (),
-    also: Sequence[str] = (),
-) -> Asked:
-    """Cut the space by labels and fold the graph for one query."""
-    chosen_limits = tuple(where.limits if limits is None else limits)
-    names = tuple(
-        dict.fromkeys([name for name, _ in objectives] + [limit.name for limit in chosen_limits] + list(also))
-    )
-    labels = tuple((dim, kept.tobytes()) for dim, kept in sorted(where.chosen.items()))
-    folded = _prepared.setdefault(whole, OrderedDict())
-    key = (names, tuple(per), labels)
-    # another thread may take any entry away at any time
-    found = folded.pop(key, None) or ask(whole.take(where.chosen), outputs, per=per, also=names)
-    folded[key] = found
-    while len(folded) > PREPARED:
-        folded.popitem(last=False)
-    query = replace(found, objectives=tuple(objectives), limits=chosen_limits)
-    return Asked(whole, query, where.chosen)
+class Context(ABC):
+    """A space with labels that questions are asked of.
+
+    Attributes
+    ----------
+    dims : tuple of str
+        In the order that decides ties.
+    sizes : dict of dim to int
+    outputs : dict of name to Node
+        Numbers that can be objectives and limits.
+    coords : dict of name to Variable
+        Over the dims, or scalar.
+    attrs : dict
+        What every answer carries.
+    dtype : {"f4", "f8"}
+        Of answers that are computed, such as edges of bins.
+    """
+
+    dims: tuple[str, ...]
+    sizes: dict[str, int]
+    outputs: dict[str, Node]
+    coords: dict[str, xr.Variable]
+    attrs: dict[str, Any]
+    dtype: str
+
+    @cached_property
+    def size(self) -> int:
+        """Number of points."""
+        return prod(self.sizes.values())
+
+    @abstractmethod
+    def at(self, indices: Sequence[Array]) -> dict[str, Array]:
+        """Read every variable that is no coordinate at points, given by one index array a dim."""
+
+    @abstractmethod
+    def attributes(self, name: str) -> dict[str, Any]:
+        """Give the attributes of an output or variable."""
+
+    @abstractmethod
+    def nothing(self, n: int) -> dict[str, Array]:
+        """Give what `at` gives, for n points of a space without points."""
+
+    @abstractmethod
+    def engine(self, query: Query) -> Any:
+        """Choose what answers a query."""
+
+    @abstractmethod
+    def limit(self, name: str, limit: Limit) -> Limit:
+        """Round a limit as the variable is stored."""
+
+    @abstractmethod
+    def native(self, name: str) -> xr.Variable | None:
+        """Give a stored variable, of any dtype, that limits may have to look at themselves."""
+
+    @abstractmethod
+    def _prepared(self, names: tuple[str, ...], per: tuple[str, ...], where: Where) -> Query:
+        """Fold what a query about some outputs needs."""
+
+    @abstractmethod
+    def missing(self, name: str, where: Where) -> int:
+        """Count the points of the space that `where` leaves by their labels and that lack a figure."""
+
+    @property
+    @abstractmethod
+    def row_bytes(self) -> int:
+        """Bytes of a point's values and labels."""
+
+    @cached_property
+    def label_arrays(self) -> dict[str, Array]:
+        """The labels of every coordinate."""
+        return {name: np.asarray(variable.values) for name, variable in self.coords.items()}
+
+    # reading a question -------------------------------------------------------------------------------------------
+
+    def where(self, where: Any) -> Where:
+        """Read `where`."""
+        return where if isinstance(where, Where) else read_where(self, where)
+
+    def sign(self, objective: str, sense: str | None = None) -> int:
+        """Give 1 where more of an objective is better, -1 where less is."""
+        if objective not in self.outputs:
+            variable = self.native(objective) if isinstance(objective, str) else None
+            if variable is not None:
+                msg = (
+                    f"`objective`: expected a numeric variable, got {objective!r} of type {variable.dtype}; choose one "
+                    f"of {', '.join(self.outputs)}"
+                )
+                raise InvalidDataError(msg)
+            raise unknown_label("objective", objective, self.outputs)
+        chosen = sense or self.attributes(objective).get("sense") or sense_of(objective)
+        if chosen is None:
+            msg = f"`sense`: expected 'max' or 'min' for {objective!r}, got None; say which way is better with `sense`"
+            raise InvalidDataError(msg)
+        check_choice("sense", chosen, ("max", "min"))
+        return 1 if chosen == "max" else -1
+
+    def objectives(self, objectives: Mapping[str, str | None] | Sequence[str] | str) -> Objectives:
+        """Read objectives with their senses."""
+        listed = [objectives] if isinstance(objectives, str) else objectives
+        given = dict(listed) if hasattr(listed, "items") else dict.fromkeys(listed)
+        if not given:
+            msg = '`objectives`: expected one or more, got none; give for example {"predicted_throughput": "max"}'
+            raise InvalidDataError(msg)
+        return tuple((name, self.sign(name, sense)) for name, sense in given.items())
+
+    def output(self, what: str, name: str) -> str:
+        """Check the name of an output."""
+        if name not in self.outputs:
+            raise unknown_label(what, name, self.outputs)
+        return name
+
+    def per(self, per: Names) -> tuple[list[str], list[Grouping]]:
+        """Part what to group by into dims and coordinates along dims; a coordinate of a dim named too adds nothing."""
+        names = [] if per is None else [per] if isinstance(per, str) else list(dict.fromkeys(per))
+        dims = [name for name in names if name in self.dims]
+        groupings = []
+        for name in names:
+            if name in dims:
+                continue
+            coordinate = self.coords.get(name) if isinstance(name, str) else None
+            if coordinate is None or coordinate.ndim != 1:
+                grouping = [label for label, one in self.coords.items() if one.ndim == 1 and label not in self.dims]
+                raise unknown_label("per", name, [*self.dims, *grouping])
+            dim = str(coordinate.dims[0])
+            if dim not in dims:
+                groupings.append(self._grouping(name, dim))
+        return dims, groupings
+
+    def _grouping(self, name: str, dim: str) -> Grouping:
+        labels = self.label_arrays[name]
+        valid = np.flatnonzero(labels == labels)
+        distinct, start, number = np.unique(labels[valid], return_index=True, return_inverse=True)
+        order = np.argsort(start, kind="stable")
+        members = tuple(valid[number.reshape(-1) == place] for place in order)
+        return Grouping(name, dim, distinct[order], members)
+
+    # asking -------------------------------------------------------------------------------------------------------
+
+    def query(
+        self,
+        where: Where,
+        *,
+        objectives: Objectives = (),
+        limits: Sequence[Limit] | None = None,
+        per: Sequence[str] = (),
+        also: Sequence[str] = (),
+    ) -> BoundQuery:
+        """Cut the space by labels and fold it down to what one query needs."""
+        limited = tuple(where.limits if limits is None else limits)
+        names = tuple(dict.fromkeys([name for name, _ in objectives] + [limit.name for limit in limited] + list(also)))
+        prepared = self._prepared(names, tuple(per), where)
+        query = replace(prepared, objectives=tuple(objectives), limits=limited)
+        return BoundQuery(self.dims, self.sizes, query, where.kept)
+
+    def count_valid(self, where: Where, limit: Limit) -> int:
+        """Count the points that limits on labels leave and that meet one more limit."""
+        if not self.size:
+            return 0
+        bound = self.query(where, limits=[limit])
+        return int(self.engine(bound.query).count(bound.query).sum())
+
+    def removed(self, objectives: Objectives, where: Where) -> dict[str, Any]:
+        """Count what each limit and each missing figure removes, each alone; limits on labels first."""
+        removed: dict[str, Any] = {"n_points": self.size}
+        for name, (dim, kept) in where.by_label.items():
+            removed[f"removed_by_{name}"] = self.size - self.size // max(1, self.sizes[dim]) * len(kept)
+        left = prod(len(where.kept[dim]) if dim in where.kept else size for dim, size in self.sizes.items())
+        for name, limit in where.by_limit.items():
+            removed[f"removed_by_{name}"] = left - self.count_valid(where, limit)
+        for name, _ in objectives:
+            removed[f"missing_{name}"] = self.missing(name, where)
+        return removed
+
+    def with_masks(self, where: Where) -> Mapping[str, Node]:
+        """Give the outputs, and with them the masks that limits became."""
+        return self.outputs | {name: leaf(name) for name in where.masks} if where.masks else self.outputs
+
+
+def ordered_dims(order: tuple[str, ...], dims: Sequence[str] | None) -> tuple[str, ...]:
+    """Give the dims in tie order: the model's, or the caller's with the others after them."""
+    if dims is None:
+        return order
+    chosen = list(dims)
+    for dim in chosen:
+        if dim not in order:
+            raise unknown_label("dims", dim, order)
+    if len(set(chosen)) != len(chosen):
+        msg = f"`dims`: expected each dim once, got {chosen!r}; drop the repeated one"
+        raise InvalidDataError(msg)
+    return (*chosen, *(dim for dim in order if dim not in chosen))
+
+
+def check_names(names: Iterable[str], dims: Sequence[str]) -> None:
+    """Refuse names that answers need for themselves."""
+    for name in names:
+        if name in ANSWERS and not (name == "point" and name in dims):
+            msg = f"`{name}`: an answer needs this name for itself, and the cube has a variable of it; rename that"
+            raise InvalidDataError(msg)

@@ -1,4 +1,4 @@
-"""Counts and histograms of a sweep, labelled."""
+"""Counts and histograms, labelled."""
 
 from __future__ import annotations
 
@@ -7,113 +7,137 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
-from roofcube.errors import InvalidDataError, MemoryLimitError, check_choice
+from roofcube.errors import InvalidDataError, unknown_label
 from roofcube.kernels.query.query import Limit
 from roofcube.sweep import points
-from roofcube.sweep.best import kept_labels, over_groups
-from roofcube.sweep.context import asked
-from roofcube.sweep.where import FLAGS
+from roofcube.sweep.best import kept_labels, over_groups, own_coords, stacked
+from roofcube.sweep.where import read_where
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from roofcube.sweep.sweep import Sweep
+    from roofcube.sweep.context import Context, Names
     from roofcube.sweep.where import Where
 
-__all__ = ["counted", "histogram"]
+__all__ = ["check_cells", "count", "flags_of", "histogram"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 BINS = 50
 COUNT = {"units": "1", "long_name": "number of points"}
 
 
-def counted(sweep: Sweep, where: Where, per: Sequence[str], by: str | None) -> xr.Dataset:
+def flags_of(context: Context, name: str) -> dict[str, int]:
+    """Give the meanings of a flag with their codes; nothing for what is no flag."""
+    attributes = context.attributes(name)
+    if "flag_values" not in attributes or "flag_meanings" not in attributes:
+        return {}
+    codes = np.asarray(attributes["flag_values"]).tolist()
+    return dict(zip(str(attributes["flag_meanings"]).split(), codes, strict=False))
+
+
+def count(context: Context, *, where: Any, per: Names, by: str | None) -> xr.Dataset:
     """Count the points of each group, by the meanings of a flag where one is given."""
+    read = context.where(where)
     meanings: dict[str, int] = {}
     if by is not None:
-        check_choice("by", by, [name for name in FLAGS if name in sweep.model.outputs])
-        meanings = FLAGS[by]
-    check_cells(sweep, per, max(1, len(meanings)))
-    found = asked(sweep.whole, sweep.model.outputs, where, per=per, also=[by] if by else [])
-    counts = sweep._engine.count(found.query, by=by, codes=tuple(map(float, meanings.values())))
-    spread = over_groups(sweep, found, per, counts, 0).astype(np.int64)
-    if by is None:
-        return kept_labels(_dataset(sweep, per, (), spread[..., 0], {}), found, per)
-    return kept_labels(_dataset(sweep, per, ("reason",), spread, {"reason": list(meanings)}), found, per)
+        if by in context.outputs and "flag_masks" in context.attributes(by):
+            return _count_bits(context, read, per, by)
+        meanings = flags_of(context, by) if by in context.outputs else {}
+        if not meanings:
+            raise unknown_label("by", by, [name for name in context.outputs if flags_of(context, name)])
+
+    def ask(dims: list[str], limits: Where) -> xr.Dataset:
+        check_cells(context, "count", dims, max(1, len(meanings)))
+        bound = context.query(limits, per=dims, also=[by] if by else [])
+        codes = tuple(map(float, meanings.values()))
+        counts = context.engine(bound.query).count(bound.query, by=by, codes=codes)
+        spread = over_groups(context, bound, dims, counts, 0).astype(np.int64)
+        if by is None:
+            return kept_labels(_dataset(context, dims, (), spread[..., 0], {}), bound, dims)
+        return kept_labels(_dataset(context, dims, ("reason",), spread, {"reason": list(meanings)}), bound, dims)
+
+    return stacked(context, per, read, ask)
+
+
+def _count_bits(context: Context, where: Where, per: Names, by: str) -> xr.Dataset:
+    """Count the points that have each bit of a flag; a point with several counts in several."""
+    meanings = str(context.attributes(by)["flag_meanings"]).split()
+    parts = [
+        count(context, where=where.also(read_where(context, {by: [meaning]})), per=per, by=None) for meaning in meanings
+    ]
+    return xr.concat(parts, dim=xr.IndexVariable("reason", meanings)).transpose(..., "reason")
 
 
 def histogram(
-    sweep: Sweep, variable: str, bins: int | Sequence[float] | None, where: Where, per: Sequence[str]
+    context: Context, variable: str, *, bins: int | Sequence[float] | None, where: Any, per: Names
 ) -> xr.Dataset:
     """Count the points of each group by the value of a variable; a flag has a bin for each meaning."""
-    edges = _edges_of(sweep, variable, bins, where)
-    check_cells(sweep, per, len(edges))
-    found = asked(sweep.whole, sweep.model.outputs, where, per=per, also=[variable])
-    counts = sweep._engine.histogram(found.query, variable, edges)
-    spread = over_groups(sweep, found, per, counts, 0).astype(np.int64)
-    described = points.attributes_of(sweep.model, variable)
+    context.output("variable", variable)
+    read = context.where(where)
+    edges = _edges_of(context, variable, bins, read)
+    described = points.attributes_of(context, variable)
     coords: dict[str, Any] = {"bin_low": ("bin", edges[:-1], described), "bin_high": ("bin", edges[1:], described)}
-    if bins is None and variable in FLAGS:
-        coords["meaning"] = ("bin", list(FLAGS[variable]))
-    made = _dataset(sweep, per, ("bin",), spread, coords).assign_attrs(variable=variable)
-    return kept_labels(made, found, per)
+    meanings = flags_of(context, variable)
+    if bins is None and meanings:
+        coords["meaning"] = ("bin", list(meanings))
+
+    def ask(dims: list[str], limits: Where) -> xr.Dataset:
+        check_cells(context, "histogram", dims, len(edges))
+        bound = context.query(limits, per=dims, also=[variable])
+        counts = context.engine(bound.query).histogram(bound.query, variable, edges)
+        spread = over_groups(context, bound, dims, counts, 0).astype(np.int64)
+        made = _dataset(context, dims, ("bin",), spread, coords).assign_attrs(variable=variable)
+        return kept_labels(made, bound, dims)
+
+    return stacked(context, per, read, ask)
 
 
-def _edges_of(sweep: Sweep, variable: str, bins: int | Sequence[float] | None, where: Where) -> Array:
-    """Give the edges of bins in the dtype of the sweep, where every comparison is made."""
-    kind = np.dtype(sweep.dtype)
-    if bins is None and variable in FLAGS:
-        # flags are consecutive whole numbers
-        flags = list(FLAGS[variable].values())
-        return np.arange(flags[0] - 0.5, flags[-1] + 1.0, dtype=kind)
+def _edges_of(context: Context, variable: str, bins: int | Sequence[float] | None, where: Where) -> Array:
+    """Give the edges of bins in the dtype of the answers, where every comparison is made."""
+    kind = np.dtype(context.dtype)
+    if bins is None and (flags := flags_of(context, variable)):
+        codes = sorted(flags.values())
+        if codes == list(range(codes[0], codes[-1] + 1)) and list(flags.values()) == codes:
+            return np.arange(codes[0] - 0.5, codes[-1] + 1.0, dtype=kind)
     bins = BINS if bins is None else bins
     if isinstance(bins, int | np.integer) and not isinstance(bins, bool):
         if bins < 1:
             msg = f"`bins`: expected 1 or more, got {bins}; give a number of bins or their edges"
             raise InvalidDataError(msg)
-        low, high = _finite_range(sweep, variable, where)
+        low, high = _finite_range(context, variable, where)
         # halved and doubled: the distance of two numbers may be more than the largest number
         edges = 2.0 * np.linspace(low / 2.0, (high if high > low else low + 1.0) / 2.0, int(bins) + 1)
         edges = edges.astype(kind)
         edges[0], edges[-1] = kind.type(low), max(edges[-1], kind.type(high))
         return edges
-    edges = np.asarray(bins, dtype="f8").astype(kind)
+    try:
+        edges = np.asarray(bins, dtype="f8").astype(kind)
+    except (TypeError, ValueError):
+        edges = np.zeros(0)
     if edges.ndim != 1 or len(edges) < 2 or np.isnan(edges).any() or (np.diff(edges) < 0).any():
         msg = f"`bins`: expected two or more ascending edges, got {bins!r}; give a number of bins or their edges"
         raise InvalidDataError(msg)
     return edges
 
 
-def _finite_range(sweep: Sweep, variable: str, where: Where) -> tuple[float, float]:
-    largest = float(np.finfo(sweep.dtype).max)
+def _finite_range(context: Context, variable: str, where: Where) -> tuple[float, float]:
+    largest = float(np.finfo(context.dtype).max)
     limits = [*where.limits, Limit(variable, -largest, largest)]
     ends = []
     for sign in (-1, 1):
-        found = asked(sweep.whole, sweep.model.outputs, where, objectives=[(variable, sign)], limits=limits)
-        best = sweep._engine.best(found.query)
+        bound = context.query(where, objectives=[(variable, sign)], limits=limits)
+        best = context.engine(bound.query).best(bound.query)
         ends.append(sign * float(best.key[0]) if len(best.first) and best.first[0] >= 0 else 0.0)
     return ends[0], ends[1]
 
 
-def check_cells(sweep: Sweep, per: Sequence[str], each: int) -> None:
-    """Raise where a result over `per` would be larger than a reduction may give."""
-    size = 8 * each
-    for dim in per:
-        size *= sweep.sizes[dim]
-    if size > points.RESULT_LIMIT:
-        msg = (
-            f"`per`: expected a result below {points.RESULT_LIMIT / 1e6:.0f} MB, got {size / 1e6:,.0f} MB; "
-            "group by fewer dims, or write the whole space with `to_zarr`"
-        )
-        raise MemoryLimitError(msg)
+def check_cells(context: Context, what: str, per: Sequence[str], each: int) -> None:
+    """Raise where a result over `per` would be larger than the memory limit."""
+    points.check_result(context, what, points.cells_of(context.sizes, per), row_bytes=8 * each)
 
 
 def _dataset(
-    sweep: Sweep, per: Sequence[str], more: tuple[str, ...], counts: Array, coords: dict[str, Any]
+    context: Context, per: Sequence[str], more: tuple[str, ...], counts: Array, coords: dict[str, Any]
 ) -> xr.Dataset:
-    own = {
-        str(name): array.variable.copy()
-        for name, array in sweep.model.coords.items()
-        if array.ndim and set(array.dims) <= set(per)
-    }
-    return xr.Dataset({"count": ((*per, *more), counts, COUNT)}, coords={**own, **coords}, attrs=sweep.attrs)
+    own = {name: variable.copy() for name, variable in own_coords(context, per).items()}
+    return xr.Dataset({"count": ((*per, *more), counts, COUNT)}, coords={**own, **coords}, attrs=context.attrs)

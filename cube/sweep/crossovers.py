@@ -7,33 +7,38 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+from roofcube.errors import InvalidDataError, unknown_label
+from roofcube.sweep.best import best
 
-    from roofcube.sweep.sweep import Sweep
+if TYPE_CHECKING:
+    from roofcube.sweep.context import Context, Names
 
 __all__ = ["crossover"]
 
 
 def crossover(
-    sweep: Sweep,
-    objective: str,
-    between: str,
-    along: str,
-    per: Sequence[str],
-    where: Mapping[str, Any] | None,
-    sense: Any,
+    context: Context, objective: str, *, between: str, along: str, per: Names, where: Any, sense: Any
 ) -> xr.Dataset:
     """Find the winner among the labels of `between` at each label of `along`, and every change."""
+    for what, dim in (("between", between), ("along", along)):
+        if dim not in context.dims:
+            raise unknown_label(what, dim, context.dims)
+    if between == along:
+        msg = f"`along`: expected another dim than between={between!r}, got the same; choose two dims"
+        raise InvalidDataError(msg)
+    names = [] if per is None else [per] if isinstance(per, str) else list(dict.fromkeys(per))
+    per = [name for name in names if name not in (between, along)]
     groups = [*per, along]
-    best = sweep.best(objective, per=groups, where=where, sense=sense)
-    winner, found = best[between].values, best["found"].values
+    found_best = best(context, objective, per=groups, where=where, sense=sense)
+    winner, found = found_best[between].values, found_best["found"].values
     changes = np.zeros(found.shape, dtype=bool)
     changes[..., 1:] = found[..., 1:] & found[..., :-1] & (winner[..., 1:] != winner[..., :-1])
     at = np.nonzero(changes)
     before = (*at[:-1], at[-1] - 1)
-    labels = _labels(best, along)
-    table: dict[str, Any] = {dim: ("crossover", _labels(best, dim)[place]) for dim, place in zip(per, at, strict=False)}
+    labels = _labels(found_best, along)
+    table: dict[str, Any] = {
+        dim: ("crossover", _labels(found_best, dim)[place]) for dim, place in zip(per, at, strict=False)
+    }
     table |= {
         "before": ("crossover", labels[before[-1]], {"long_name": f"last {along} before the change"}),
         "after": ("crossover", labels[at[-1]], {"long_name": f"first {along} after the change"}),
@@ -41,16 +46,20 @@ def crossover(
         "gainer": ("crossover", winner[at], {"long_name": f"{between} that wins after"}),
     }
     own = {
-        name: array.variable for name, array in best.coords.items() if set(array.dims) <= set(groups) and name in groups
+        name: array.variable
+        for name, array in found_best.coords.items()
+        if set(array.dims) <= set(groups) and name in groups
     }
     variables = {
         "winner": (groups, winner, {"long_name": f"{between} with the best {objective}"}),
-        objective: best[objective].variable if objective in best else (groups, best.coords[objective].values),
-        "found": best["found"].variable,
+        objective: found_best[objective].variable,
+        "found": found_best["found"].variable,
         "changes": (groups, changes, {"long_name": f"whether the winner differs from the {along} before"}),
     }
+    if f"{between}_code" in found_best.coords:
+        variables["winner_code"] = found_best.coords[f"{between}_code"].variable
     renamed = {f"{name}_of_change" if name in own else name: value for name, value in table.items()}
-    return xr.Dataset({**variables, **renamed}, coords=own, attrs=sweep.attrs)
+    return xr.Dataset({**variables, **renamed}, coords=own, attrs=context.attrs)
 
 
 def _labels(best: xr.Dataset, dim: str) -> Any:

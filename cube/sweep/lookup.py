@@ -1,4 +1,4 @@
-"""Evaluate a sweep at the rows of a table, found by label."""
+"""Read or evaluate a space at the rows of a table, found by label."""
 
 from __future__ import annotations
 
@@ -13,37 +13,37 @@ from roofcube.labels import column_of, places
 from roofcube.sweep import points
 
 if TYPE_CHECKING:
-    from roofcube.sweep.sweep import Sweep
+    from roofcube.sweep.context import Context
 
 __all__ = ["at"]
 
 
-def at(sweep: Sweep, table: Any) -> xr.Dataset:
+def at(context: Context, table: Any) -> xr.Dataset:
     """Evaluate the model at each row; rows whose labels are not in the space are NaN."""
     rows = _as_table(table)
-    for dim in sweep.dims:
+    for dim in context.dims:
         if column_of(dim) not in rows.columns and dim in rows.columns:
             rows = rows.rename({dim: column_of(dim)})
-        if sweep.sizes[dim] != 1 and column_of(dim) not in rows.columns:
+        if context.sizes[dim] != 1 and column_of(dim) not in rows.columns:
             msg = (
                 f"`table`: expected a column {column_of(dim)!r}, got {rows.columns}; add it, "
-                f"the space has {sweep.sizes[dim]} labels along {dim}"
+                f"the space has {context.sizes[dim]} labels along {dim}"
             )
             raise InvalidDataError(msg)
-    where = places(_coordinates(sweep), rows, dims=sweep.dims)
+    where = places(_coordinates(context), rows, dims=context.dims)
     zero = np.zeros(rows.height, dtype=np.int64)
-    indices = [np.maximum(where.indices.get(dim, zero), 0).astype(np.int64) for dim in sweep.dims]
-    found = where.found & all(sweep.sizes.values())
+    indices = [np.maximum(where.indices.get(dim, zero), 0).astype(np.int64) for dim in context.dims]
+    found = where.found & all(context.sizes.values())
     if not found.any():
-        indices = [zero] * len(sweep.dims)
-    result = _evaluated(sweep, indices, found)
+        indices = [zero] * len(context.dims)
+    result = _evaluated(context, indices, found)
     labels = {
         dim: (
             "point",
             rows[column_of(dim)].to_numpy(),
-            dict(sweep.model.coords[dim].attrs) if dim in sweep.model.coords else {},
+            dict(context.coords[dim].attrs) if dim in context.coords else {},
         )
-        for dim in sweep.dims
+        for dim in context.dims
         if column_of(dim) in rows.columns
     }
     return result.assign_coords(labels)
@@ -61,29 +61,25 @@ def _as_table(table: Any) -> pl.DataFrame:
     raise InvalidDataError(msg)
 
 
-def _coordinates(sweep: Sweep) -> xr.Dataset:
+def _coordinates(context: Context) -> xr.Dataset:
     """Give every dim a coordinate: its labels, or its index where it has none."""
-    labels = {dim: sweep.model.coords.get(dim) for dim in sweep.dims}
+    labels = {dim: context.coords.get(dim) for dim in context.dims}
     return xr.Dataset(
-        coords={dim: np.arange(sweep.sizes[dim]) if at is None else at.values for dim, at in labels.items()}
+        coords={dim: np.arange(context.sizes[dim]) if at is None else at.values for dim, at in labels.items()}
     )
 
 
-def _evaluated(sweep: Sweep, indices: list[Any], found: Any) -> xr.Dataset:
-    extra = {"found": ("point", found, {"long_name": "whether the space holds the labels"})}
-    if not all(sweep.sizes.values()):
-        empty = {
-            name: ("point", np.full(len(found), np.nan))
-            for name in sweep.model.outputs
-            if name not in sweep.model.coords
-        }
-        return xr.Dataset({**empty, **extra}, attrs=sweep.attrs)
-    made = points.as_points(sweep.model, sweep.whole, indices, extra, sweep.attrs)
+def _evaluated(context: Context, indices: list[Any], found: Any) -> xr.Dataset:
+    extra = {"found": xr.Variable("point", found, {"long_name": "whether the space holds the labels"})}
+    if not all(context.sizes.values()):
+        empty = {name: ("point", np.full(len(found), np.nan)) for name in context.outputs if name not in context.coords}
+        return xr.Dataset({**empty, **extra}, attrs=context.attrs)
+    made = points.as_points(context, indices, extra, context.attrs)
     blank = {}
     for name, array in made.data_vars.items():
         if name != "found" and array.dtype.kind == "f":
             blank[name] = array.where(made["found"])
         elif array.dtype.kind == "i":
             blank[name] = array.where(made["found"], -1).astype(array.dtype)
-    labels = points.coordinates_at(sweep.model, sweep.dims, indices, found, ("point",))
+    labels = points.coordinates_at(context, indices, found, ("point",))
     return made.assign(blank).assign_coords(labels)

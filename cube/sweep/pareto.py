@@ -1,114 +1,160 @@
-"""Fronts of a sweep: non-dominated points with labels, ties and an account of what was removed."""
+"""Fronts: non-dominated points with labels, ties and an account of what was removed."""
 
 from __future__ import annotations
 
-from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import xarray as xr
 
-from roofcube.errors import InvalidDataError
-from roofcube.kernels.bounds.not_nan import known
-from roofcube.kernels.query.query import Limit
-from roofcube.model.assumptions import Assumptions
+from roofcube.errors import check_choice
 from roofcube.sweep import points
-from roofcube.sweep.best import groups_of
-from roofcube.sweep.context import Asked, asked
+from roofcube.sweep.best import groups_of, narrowings
+from roofcube.sweep.probability import probabilities
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
-    import xarray as xr
-
-    from roofcube.sweep.sweep import Sweep
+    from roofcube.sweep.context import BoundQuery, Context, Names, Objectives
     from roofcube.sweep.where import Where
 
-__all__ = ["labelled", "with_probability"]
+__all__ = ["pareto"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
-Objectives = tuple[tuple[str, int], ...]
+Part = tuple[list[Array], Array]  # index along each dim, and the number of ties, of some points
+TIES = {"units": "1", "long_name": "points with the same objectives, this one included"}
 
 
-def labelled(sweep: Sweep, objectives: Objectives, per: Sequence[str], where: Where, ties: str) -> xr.Dataset:
+def pareto(
+    context: Context,
+    objectives: Any,
+    *,
+    where: Any,
+    per: Names,
+    ties: str,
+    probability: bool = False,
+    epsilon: float | None = None,
+) -> xr.Dataset:
     """Find and label the front of each group."""
-    found = asked(sweep.whole, sweep.model.outputs, where, objectives=objectives, per=per)
-    none = [np.zeros(0, dtype=np.int64)] * len(sweep.dims)
-    parts: list[tuple[list[Array], Array]] = [(none, none[0] if none else np.zeros(0, dtype=np.int64))]
-    total = 0
-    if sweep.size and found.query.space.size:
-        for number, place in groups_of(sweep, found, per):
-            part = _front(sweep, Asked(found.whole, found.query.group(number), found.chosen), place, ties, total)
+    check_choice("ties", ties, ("all", "first"))
+    goals = context.objectives(objectives)
+    dims, groupings = context.per(per)
+    read = context.where(where)
+    parts: list[Part] = []
+    for _, narrowed in narrowings(groupings, read):
+        for part in _fronts(context, goals, dims, narrowed, ties):
             parts.append(part)
-            total += len(part[1])
-    indices = [np.concatenate(columns) for columns in zip(*(part[0] for part in parts), strict=True)]
-    n_ties = np.concatenate([part[1] for part in parts])
-    extra = {"n_ties": ("point", n_ties, {"units": "1", "long_name": "points with the same objectives"})}
-    attrs = sweep.attrs | {"objectives": " ".join(f"{name}:{_sense(sign)}" for name, sign in objectives)}
-    attrs |= _removed(sweep, objectives, where)
-    return points.as_points(sweep.model, sweep.whole, indices, extra, attrs)
+            points.check_result(context, "pareto", sum(len(n_ties) for _, n_ties in parts))
+    none = [np.zeros(0, dtype=np.int64)] * len(context.dims)
+    if len(parts) == 1:
+        indices, n_ties = parts[0]
+    else:
+        indices = [np.concatenate(columns) for columns in zip(none, *(part[0] for part in parts), strict=True)]
+        n_ties = np.concatenate([np.zeros(0, dtype=np.int64), *(part[1] for part in parts)])
+    attrs = context.attrs | {"objectives": " ".join(f"{name}:{_sense(sign)}" for name, sign in goals)}
+    attrs |= context.removed(goals, read)
+    front = (
+        points.as_points(context, indices, {"n_ties": xr.Variable("point", n_ties, TIES, fastpath=True)}, attrs)
+        if len(n_ties) or context.dims
+        else _no_point(context, attrs)
+    )
+    return front.assign(probabilities(context, goals, read, dims, indices)) if probability else front
+
+
+def _no_point(context: Context, attrs: dict[str, Any]) -> xr.Dataset:
+    """Give the empty front of a space without dims, whose only point is out."""
+    whole = points.as_points(context, [], {"n_ties": xr.Variable("point", np.ones(1, dtype=np.int64), TIES)}, attrs)
+    return whole.isel(point=slice(0, 0))
 
 
 def _sense(sign: int) -> str:
     return "max" if sign > 0 else "min"
 
 
-def _front(sweep: Sweep, found: Asked, place: dict[str, int], ties: str, before: int) -> tuple[list[Array], Array]:
-    """Give the indices of one group's front, best first, and the number of points tied with each."""
-    engine, query = sweep._engine, found.query
-    found_front = engine.front(query)
-    front = found_front.partial
-    copies = query.copies
+def _fronts(context: Context, goals: Objectives, per: Sequence[str], where: Where, ties: str) -> Iterator[Part]:
+    """Go through the fronts of the groups that limits on labels left."""
+    bound = context.query(where, objectives=goals, per=per)
+    if not context.size or not bound.query.space.size:
+        return
+    engine = context.engine(bound.query)
+    if per and hasattr(engine, "grouped_front") and engine.fits(bound.query):
+        yield _fronts_at_once(context, bound, engine, per, ties)
+        return
+    for number, index in groups_of(context, bound, per):
+        yield _front(context, bound.group(number), index, ties)
+
+
+def _front(context: Context, bound: BoundQuery, index: dict[str, int], ties: str) -> Part:
+    """Give the points of one group's front, best first, and the number of points tied with each."""
+    query = bound.query
+    front_found = context.engine(query).front(query)
+    front = front_found.partial
     if ties == "first":
-        points.check_size(sweep.model, before + len(front.first), "pareto")
+        points.check_result(context, "pareto", len(front.first))
         flat, number = front.first, np.arange(len(front.first))
-        indices = found.indices(flat)
+        indices = bound.indices(flat)
     else:
-        points.check_size(sweep.model, before + int(front.ties.sum()) * copies, "pareto")
+        points.check_result(context, "pareto", int(front.ties.sum()) * query.copies)
         if (front.ties == 1).all():
             flat, number = front.first, np.arange(len(front.first))
         else:
-            flat, number = found_front.members()
-        indices, number = found.expanded(flat, number, list(place))
-    for dim, index in place.items():
-        indices[sweep.dims.index(dim)] = np.full(len(number), index, dtype=np.int64)
-    order = np.lexsort((*indices[::-1], front.vectors[number, 0])) if len(number) else np.zeros(0, dtype=np.int64)
-    return [index[order] for index in indices], (front.ties * copies)[number][order]
+            flat, number = front_found.members()
+        indices, number = bound.expanded(flat, number, list(index))
+    for dim, one in index.items():
+        indices[context.dims.index(dim)] = np.full(len(number), one, dtype=np.int64)
+    order = _best_first(front.vectors[number, 0] if front.vectors.shape[1] else np.zeros(len(number)), indices)
+    return [column[order] for column in indices], (front.ties * query.copies)[number][order]
 
 
-def _removed(sweep: Sweep, objectives: Objectives, where: Where) -> dict[str, Any]:
-    """Count what each limit and each missing figure removes, each alone; limits on labels first."""
-    removed: dict[str, Any] = {"n_points": sweep.size}
-    for name, (dim, kept) in where.by_label.items():
-        removed[f"removed_by_{name}"] = sweep.size - sweep.size // max(1, sweep.sizes[dim]) * len(kept)
-    left = prod(len(where.chosen.get(dim, range(size))) for dim, size in sweep.sizes.items())
-    for limit in where.limits:
-        removed[f"removed_by_{limit.name}"] = left - _count(sweep, where, limit)
-    for name, _ in objectives:
-        removed[f"missing_{name}"] = left - _known(sweep, where, name)
-    return removed
+def _best_first(costs: Array, indices: Sequence[Array]) -> Array:
+    """Order points by their first cost, equal ones in dim order."""
+    order = np.argsort(costs)
+    ordered = costs[order]
+    same = np.flatnonzero(ordered[1:] == ordered[:-1])
+    if not len(same):
+        return order
+    # of equal costs, which a fast sort leaves in any order, only the runs are sorted again
+    inside = np.zeros(len(order), dtype=bool)
+    inside[same] = inside[same + 1] = True
+    place = np.flatnonzero(inside)
+    tied = order[place]
+    again = np.lexsort((*(index[tied] for index in reversed(indices)), costs[tied]))
+    order[place] = tied[again]
+    return order
 
 
-def _count(sweep: Sweep, where: Where, limit: Limit) -> int:
-    found = asked(sweep.whole, sweep.model.outputs, where, limits=[limit])
-    return int(sweep._engine.count(found.query).sum()) if sweep.size else 0
+def _fronts_at_once(context: Context, bound: BoundQuery, engine: Any, per: Sequence[str], ties: str) -> Part:
+    """Give the fronts of all groups of stored values, group after group."""
+    query = bound.query
+    flat, n_ties, first_of_equals, costs = engine.grouped_front(query)
+    if ties == "first":
+        flat, n_ties, costs = flat[first_of_equals], n_ties[first_of_equals], costs[first_of_equals]
+    points.check_result(context, "pareto", len(flat) * (1 if ties == "first" else query.copies))
+    number = np.arange(len(flat))
+    if ties == "all":
+        indices, number = bound.expanded(flat, number, list(per))
+    else:
+        indices = bound.indices(flat)
+    group = np.zeros(len(number), dtype=np.int64)
+    for dim in per:
+        group = group * context.sizes[dim] + indices[context.dims.index(dim)]
+    missing = [dim for dim in per if dim not in query.space.axes and bound.length(dim) > 1]
+    order = np.lexsort((*reversed(indices), costs[number], group))
+    part = [column[order] for column in indices], (n_ties * query.copies)[number][order]
+    return _repeated(context, bound, part, per, missing) if missing else part
 
 
-def _known(sweep: Sweep, where: Where, name: str) -> int:
-    """Count the points that have a figure."""
-    if not sweep.size:
-        return 0
-    asking = f"known {name}"
-    if asking not in sweep.questions:
-        sweep.questions[asking] = known(sweep.whole, sweep.model.outputs[name])
-    found = asked(sweep.whole, sweep.questions, where, limits=[Limit(asking, 1.0, None)])
-    return int(sweep._engine.count(found.query).sum())
-
-
-def with_probability(sweep: Sweep, objectives: Objectives, **how: Any) -> xr.Dataset:
-    """Find the front with probabilities, which need the whole cube with its intervals."""
-    from roofcube.fronts import pareto
-
-    if isinstance(sweep.assumptions, Assumptions):
-        msg = "`probability`: expected a calibration as `assumptions`, got a model without intervals; calibrate first"
-        raise InvalidDataError(msg)
-    return pareto(sweep.compute(), {name: _sense(sign) for name, sign in objectives}, probability=True, **how)
+def _repeated(context: Context, bound: BoundQuery, part: Part, per: Sequence[str], missing: Sequence[str]) -> Part:
+    """Repeat fronts along the dims to group by that nothing depends on."""
+    indices, n_ties = part
+    for dim in missing:
+        length = bound.length(dim)
+        labels = bound.original(dim, np.arange(length))
+        indices = [np.tile(column, length) for column in indices]
+        indices[context.dims.index(dim)] = np.repeat(labels, len(n_ties))
+        n_ties = np.tile(n_ties, length)
+    group = np.zeros(len(n_ties), dtype=np.int64)
+    for dim in per:
+        group = group * context.sizes[dim] + indices[context.dims.index(dim)]
+    order = np.argsort(group, kind="stable")
+    return [column[order] for column in indices], n_ties[order]

@@ -11,12 +11,11 @@ from roofcube.kernels.engine import engine
 from roofcube.kernels.query.tiles import TILE_POINTS, Tiling
 from roofcube.model.graph import RESULTS
 from roofcube.options import memory_limit, thread_count
-from roofcube.sweep.context import asked
 from roofcube.sweep.where import Where
 from roofcube.sweep.zarr_store import stored_bytes
 
 if TYPE_CHECKING:
-    from roofcube.sweep.sweep import Sweep
+    from roofcube.sweep.model_context import ModelContext
 
 __all__ = ["Plan", "plan_of"]
 
@@ -88,12 +87,12 @@ def _human(size: float) -> str:
     return f"{size:.3g} {unit}"
 
 
-def plan_of(sweep: Sweep) -> Plan:
+def plan_of(sweep: ModelContext, strategy: str = "auto") -> Plan:
     """Plan a reduction over all results, without running anything."""
     results = [name for name in sweep.model.outputs if name in RESULTS]
-    found = asked(sweep.whole, sweep.model.outputs, Where(), also=results)
+    found = sweep.query(Where(), also=results)
     query, size = found.query, found.query.space.size
-    strategy = _strategy(sweep, query, size)
+    strategy = _strategy(strategy, query, size)
     threads = thread_count()
     tiling = Tiling(query.space.sizes, TILE_POINTS)
     slices = tiling.slices(0) if size else ()
@@ -112,9 +111,9 @@ def plan_of(sweep: Sweep) -> Plan:
     return Plan(sweep.size, stored, limit, tile, strategy, loaded, seconds, visit, memory, threads)
 
 
-def _strategy(sweep: Sweep, query: object, size: int) -> str:
-    if sweep.strategy != "auto":
-        return sweep.strategy
+def _strategy(strategy: str, query: object, size: int) -> str:
+    if strategy != "auto":
+        return strategy
     if size <= engine.SMALL:
         return "numpy"
     if fits(query):  # type: ignore[arg-type]

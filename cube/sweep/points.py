@@ -1,132 +1,154 @@
-"""Give points of a sweep their labels: every coordinate, every variable, values computed point by point."""
+"""Give points their labels: every coordinate, every variable, values read or computed point by point."""
 
 from __future__ import annotations
 
+from math import prod
 from typing import TYPE_CHECKING, Any
-from weakref import WeakKeyDictionary
 
 import numpy as np
 import xarray as xr
 
 from roofcube.errors import MemoryLimitError
-from roofcube.kernels.graph.program import PointReader
-from roofcube.model.graph import LAYER
-from roofcube.sweep.where import FLAGS
+from roofcube.labels import dataset_of
+from roofcube.options import memory_limit
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from roofcube.kernels.graph.space import Space
-    from roofcube.model.graph import Model
+    from roofcube.sweep.context import Context
 
 __all__ = [
-    "FLAGS",
-    "RESULT_LIMIT",
     "as_points",
     "attributes_of",
-    "check_size",
+    "check_result",
     "coordinates_at",
-    "flagged",
-    "values_at",
+    "emptied",
+    "empty_value",
+    "with_codes",
 ]
 
 Array = np.ndarray[Any, np.dtype[Any]]
-RESULT_LIMIT = 50 * 10**6  # bytes of a reduction's result
-CHUNK = 1 << 16  # points evaluated at a time, so that layers do not multiply the memory
-
-_readers: WeakKeyDictionary[Space, PointReader] = WeakKeyDictionary()
+COUNTS = ("n_rows", "n_ties", "count")
 
 
-def attributes_of(model: Model, name: str) -> dict[str, Any]:
-    """Give the attributes of an output."""
-    return {key: value for key, value in model.attributes(name).items() if key != "sense"}
+def attributes_of(context: Context, name: str) -> dict[str, Any]:
+    """Give the attributes of a variable of an answer."""
+    return {key: value for key, value in context.attributes(name).items() if key != "sense"}
 
 
-def flagged(name: str, values: Array) -> Array:
-    """Store flags as the small integers that they are."""
-    return values.astype("i1") if name in FLAGS else values
-
-
-def check_size(model: Model, points: int, what: str) -> None:
-    """Raise where a table of points would be larger than a reduction may give."""
-    width = 4 * len(model.outputs) + sum(
-        coordinate.dtype.itemsize for coordinate in model.coords.values() if LAYER not in coordinate.dims
-    )
-    if points * width > RESULT_LIMIT:
+def check_result(context: Context, what: str, points: int, *, row_bytes: int | None = None) -> None:
+    """Raise, before the work, where an answer would be larger than the memory limit."""
+    size, limit = points * (context.row_bytes if row_bytes is None else row_bytes), memory_limit()
+    if size > limit:
+        do = {
+            "pareto": 'add limits with `where`, or keep one of equal points with ties="first"',
+            "top": "ask for fewer points",
+        }.get(what, "group by fewer dims, or write the whole space with `to_zarr`")
         msg = (
-            f"`{what}`: expected a result below {RESULT_LIMIT / 1e6:.0f} MB, got {points:,} points or "
-            f'{points * width / 1e6:,.0f} MB; add limits with `where`, keep one of equal points with ties="first", or '
-            "write the whole space with `to_zarr`"
+            f"`{what}`: expected a result within {limit / 1e6:,.0f} MB, got {points:,} points, {size / 1e6:,.0f} MB; "
+            f"{do}, or raise the limit with `roofcube.set_options(memory=...)`"
         )
         raise MemoryLimitError(msg)
 
 
-def values_at(model: Model, space: Space, indices: Sequence[Array]) -> dict[str, Array]:
-    """Evaluate every output at points given by one index array a dim."""
-    if not indices:
-        values = space.at(indices, model.outputs)
-        return {name: flagged(name, values[name]) for name in model.outputs}
-    reader = _readers.get(space)
-    if reader is None:
-        reader = _readers[space] = PointReader(space, model.outputs)
-    points = np.array(indices, dtype=np.int64)
-    parts = [reader.at(points[:, start : start + CHUNK]) for start in range(0, max(points.shape[1], 1), CHUNK)]
-    if len(parts) == 1:
-        # a copy: what is the same at all points is still the table's own
-        return {name: flagged(name, np.array(values[:, 0])) for name, values in parts[0].items()}
-    return {name: flagged(name, np.concatenate([part[name][:, 0] for part in parts])) for name in model.outputs}
+# labels -----------------------------------------------------------------------------------------------------------------
 
 
 def coordinates_at(
-    model: Model, dims: Sequence[str], indices: Sequence[Array], found: Array, to: tuple[str, ...]
+    context: Context, indices: Sequence[Array], mask: Array, to: tuple[str, ...]
 ) -> dict[str, xr.Variable]:
-    """Read every coordinate at points; where a point was not found, its labels are empty."""
-    places = dict(zip(dims, indices, strict=True))
+    """Read every coordinate at points; where the mask does not hold, labels are empty."""
+    index_of = dict(zip(context.dims, indices, strict=True))
+    everywhere = bool(mask.all())
     read: dict[str, xr.Variable] = {}
-    for name, coordinate in model.coords.items():
-        if LAYER in coordinate.dims:
-            continue
+    for name, coordinate in context.coords.items():
         if coordinate.ndim == 0:
-            read[str(name)] = coordinate.variable.copy()
+            read[name] = coordinate
             continue
-        labels = model.label_arrays[str(name)]
+        labels = context.label_arrays[name]
         labels = labels if labels.size else np.zeros([1] * labels.ndim, dtype=labels.dtype)
-        values = labels[tuple(places[str(dim)] for dim in coordinate.dims)]
-        read[str(name)] = xr.Variable(to, _emptied(values.reshape(found.shape), found), coordinate.attrs)
-    for dim in dims:
-        if dim not in model.coords:
-            own = _emptied(places[dim].reshape(found.shape), found)
-            read[dim] = xr.Variable(to, own, {"long_name": f"index along {dim}"})
+        values = labels[tuple(index_of[str(dim)] for dim in coordinate.dims)].reshape(mask.shape)
+        shown = values if everywhere else emptied(values, mask)
+        read[name] = xr.Variable(to, shown, dict(coordinate.attrs), fastpath=True)
+    for dim in context.dims:
+        if dim not in context.coords:
+            values = index_of[dim].reshape(mask.shape)
+            shown = values if everywhere else emptied(values, mask)
+            read[dim] = xr.Variable(to, shown, {"long_name": f"index along {dim}"}, fastpath=True)
     return read
 
 
-def _emptied(labels: Array, found: Array) -> Array:
-    """Put an empty label where nothing was found: '' for text, NaN for numbers, NaT for times."""
-    if found.all():
-        return labels
+def emptied(labels: Array, mask: Array) -> Array:
+    """Put an empty label where the mask does not hold: '' for text, NaN for numbers, NaT for times."""
     if labels.dtype.kind in "US":
-        return np.where(found, labels, np.zeros((), dtype=labels.dtype))
+        return np.where(mask, labels, np.zeros((), dtype=labels.dtype))
     if labels.dtype.kind in "mM":
-        return np.where(found, labels, np.array("NaT", dtype=labels.dtype))
-    if labels.dtype.kind in "fiub":
-        return np.where(found, labels.astype("f8"), np.nan)
-    emptied = labels.astype(object)
-    emptied[~found] = None
-    return emptied
+        return np.where(mask, labels, np.array("NaT", dtype=labels.dtype))
+    if labels.dtype.kind == "f":
+        return np.where(mask, labels, np.array(np.nan, dtype=labels.dtype))
+    if labels.dtype.kind in "iub":
+        return np.where(mask, labels.astype("f8"), np.nan)
+    empty = labels.astype(object)
+    empty[~mask] = None
+    return empty
+
+
+def empty_value(name: str, dtype: np.dtype[Any], attributes: Mapping[str, Any]) -> Any:
+    """Give what stands for no value: -1 for flags, 0 for counts and bits, NaN, NaT, '' or False for the others."""
+    if dtype.kind == "i" and name not in COUNTS and "flag_masks" not in attributes:
+        return np.array(-1, dtype=dtype)
+    if dtype.kind in "iub":
+        return np.zeros((), dtype=dtype)
+    if dtype.kind in "mM":
+        return np.array("NaT", dtype=dtype)
+    if dtype.kind in "US":
+        return np.zeros((), dtype=dtype)
+    return np.array(np.nan, dtype=dtype) if dtype.kind in "fc" else None
+
+
+def with_codes(coords: dict[str, xr.Variable], context: Context, won: Array) -> dict[str, xr.Variable]:
+    """Add a number with flag meanings to every text label that varies, so that winners can be drawn."""
+    coded = dict(coords)
+    for name, variable in coords.items():
+        code = f"{name}_code"
+        if not variable.ndim or variable.dtype.kind not in "UO" or name in variable.dims or code in coords:
+            continue
+        meanings = list(dict.fromkeys(map(str, np.ravel(context.label_arrays[name]))))
+        number = {meaning: place for place, meaning in enumerate(meanings)}
+        codes = np.array([number.get(str(label), -1) for label in variable.values.ravel()], dtype="i4")
+        shape = variable.values.shape
+        coded[code] = xr.Variable(
+            variable.dims,
+            np.where(won, codes.reshape(shape), -1).astype("i4"),
+            {
+                "long_name": f"number of the {name}",
+                "units": "1",
+                "flag_values": np.arange(len(meanings), dtype="i4"),
+                "flag_meanings": " ".join("_".join(meaning.split()) or "_" for meaning in meanings),
+            },
+            fastpath=True,
+        )
+    return coded
 
 
 def as_points(
-    model: Model,
-    space: Space,
+    context: Context,
     indices: Sequence[Array],
-    extra: Mapping[str, Any] | None = None,
+    extra: Mapping[str, xr.Variable] | None = None,
     attrs: Mapping[str, Any] | None = None,
 ) -> xr.Dataset:
     """Label points along a dim `point`."""
-    values = values_at(model, space, indices)
-    n = len(indices[0]) if indices else len(next(iter(values.values())))
+    n = len(indices[0]) if indices else 1
+    values = context.at(indices) if n and context.size else context.nothing(n)
     variables = {
-        name: ("point", array, attributes_of(model, name)) for name, array in values.items() if name not in model.coords
+        name: xr.Variable("point", array, attributes_of(context, name), fastpath=True)
+        for name, array in values.items()
+        if name not in context.coords
     }
-    coords = coordinates_at(model, space.axes, indices, np.ones(n, dtype=bool), ("point",))
-    return xr.Dataset({**variables, **(extra or {})}, coords=coords, attrs=dict(attrs or {}))
+    coords = coordinates_at(context, indices, np.ones(n, dtype=bool), ("point",))
+    return dataset_of({**variables, **(extra or {})}, coords, attrs or {})
+
+
+def cells_of(sizes: Mapping[str, int], dims: Sequence[str]) -> int:
+    """Count the cells over some dims."""
+    return prod(sizes[dim] for dim in dims)

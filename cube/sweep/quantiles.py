@@ -10,15 +10,14 @@ import xarray as xr
 from roofcube.errors import InvalidDataError
 from roofcube.kernels.query.query import Limit
 from roofcube.sweep import points
-from roofcube.sweep.best import groups_of, kept_labels
-from roofcube.sweep.context import asked
+from roofcube.sweep.best import groups_of, kept_labels, own_coords, stacked
 from roofcube.sweep.counts import check_cells
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from roofcube.kernels.query.query import Query
-    from roofcube.sweep.sweep import Sweep
+    from roofcube.sweep.context import Context, Names
     from roofcube.sweep.where import Where
 
 __all__ = ["float_of", "key_of", "quantile"]
@@ -30,32 +29,35 @@ LARGE = 1 << 22
 SAMPLE = 1 << 14  # points that tell where a quantile is, to 3 % of all points: saves one pass of three
 
 
-def quantile(sweep: Sweep, variable: str, q: float | Sequence[float], where: Where, per: Sequence[str]) -> xr.Dataset:
+def quantile(context: Context, variable: str, q: float | Sequence[float], *, where: Any, per: Names) -> xr.Dataset:
     """Find quantiles of each group, interpolated linearly between the two nearest points."""
-    wanted = np.atleast_1d(np.asarray(q, dtype="f8"))
+    context.output("variable", variable)
+    try:
+        wanted = np.atleast_1d(np.asarray(q, dtype="f8"))
+    except (TypeError, ValueError):
+        wanted = np.array([np.nan])
     if wanted.ndim != 1 or not ((wanted >= 0) & (wanted <= 1)).all():
         msg = f"`q`: expected numbers from 0 to 1, got {q!r}; give 0.5 for the median"
         raise InvalidDataError(msg)
-    check_cells(sweep, per, len(wanted))
-    found = asked(
-        sweep.whole, sweep.model.outputs, where, limits=[*where.limits, Limit(variable)], per=per, also=[variable]
-    )
-    result = np.full([*(sweep.sizes[dim] for dim in per), len(wanted)], np.nan)
-    if sweep.size and found.query.space.size:
-        for number, place in groups_of(sweep, found, per):
-            result[tuple(place[dim] for dim in per)] = _of_group(
-                sweep._engine, found.query.group(number), variable, wanted
-            )
-    described = points.attributes_of(sweep.model, variable)
-    own = {
-        str(name): array.variable.copy()
-        for name, array in sweep.model.coords.items()
-        if array.ndim and set(array.dims) <= set(per)
-    }
-    made = xr.Dataset(
-        {variable: ((*per, "quantile"), result, described)}, coords={**own, "quantile": wanted}, attrs=sweep.attrs
-    )
-    made = kept_labels(made, found, per)
+
+    def ask(dims: list[str], limits: Where) -> xr.Dataset:
+        check_cells(context, "quantile", dims, len(wanted))
+        bound = context.query(limits, limits=[*limits.limits, Limit(variable)], per=dims, also=[variable])
+        result = np.full([*(context.sizes[dim] for dim in dims), len(wanted)], np.nan)
+        if context.size and bound.query.space.size:
+            for number, index in groups_of(context, bound, dims):
+                query = bound.query.group(number)
+                result[tuple(index[dim] for dim in dims)] = _of_group(context.engine(query), query, variable, wanted)
+        own = {name: one.copy() for name, one in own_coords(context, dims).items()}
+        described = points.attributes_of(context, variable)
+        made = xr.Dataset(
+            {variable: ((*dims, "quantile"), result, described)},
+            coords={**own, "quantile": wanted},
+            attrs=context.attrs,
+        )
+        return kept_labels(made, bound, dims)
+
+    made = stacked(context, per, context.where(where), ask)
     return made.isel(quantile=0) if np.ndim(q) == 0 else made
 
 

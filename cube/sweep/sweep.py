@@ -1,36 +1,30 @@
-"""The class Sweep: what users call, each method a few lines over queries and labelled results."""
+"""The class Sweep: a model over a space that is never stored; each method asks its context."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cached_property
-from math import prod
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
-
-from roofcube.errors import InvalidDataError, check_choice, unknown_label
+from roofcube.errors import check_choice, unknown_label
 from roofcube.kernels.engine.engine import STRATEGIES, Engine
 from roofcube.model.assumptions import PUBLISHED, Assumptions
-from roofcube.model.graph import Model, build_model
 from roofcube.options import thread_count
-from roofcube.sweep import best, pareto
-from roofcube.sweep.context import Asked, asked, ordered_dims, space_of
-from roofcube.sweep.where import Where, read_where
-from roofcube.variables import sense_of
+from roofcube.sweep import best, counts, crossovers, lookup, pareto, plans, quantiles, zarr_store
+from roofcube.sweep.cluster import ClusterEngine
+from roofcube.sweep.context import Names
+from roofcube.sweep.model_context import ModelContext
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import xarray as xr
 
-    from roofcube.kernels.graph.expression import Node
+    from roofcube.model.graph import Model
 
 __all__ = ["Sweep"]
 
-Array = np.ndarray[Any, np.dtype[Any]]
 Sense = Literal["max", "min"]
-Names = str | list[str] | tuple[str, ...] | None
 
 
 class Sweep:
@@ -80,31 +74,100 @@ class Sweep:
     ) -> None:
         check_choice("dtype", dtype, ("f4", "f8"))
         check_choice("strategy", strategy, STRATEGIES)
-        built = getattr(assumptions, "build_model", None)
         self.inputs = inputs
-        self.model: Model = built(inputs) if built else build_model(inputs, assumptions)
         self.assumptions = assumptions
-        self.dims = ordered_dims(self.model, dims)
         self.dtype = dtype
         self.client = client
         self.strategy = strategy
-        self.whole = space_of(self.model, self.dims, dtype)
-        self.questions: dict[str, Node] = {}
-        self.frames: dict[tuple[str, ...], xr.Dataset] = {}
+        make_engine = partial(_engine, client, strategy)
+        self.context = ModelContext(inputs, assumptions, dims=dims, dtype=dtype, make_engine=make_engine)
 
     def __repr__(self) -> str:
         sizes = ", ".join(f"{dim}: {size}" for dim, size in self.sizes.items())
         return f"<roofcube.Sweep of {self.size:,} points ({sizes}) in {self.dtype}>"
 
-    @cached_property
+    @property
+    def model(self) -> Model:
+        """The expression graph with its tables."""
+        return self.context.model
+
+    @property
+    def dims(self) -> tuple[str, ...]:
+        """Dims, in the order that decides ties."""
+        return self.context.dims
+
+    @property
     def sizes(self) -> dict[str, int]:
         """Length of every dim, in the order that decides ties."""
-        return dict(zip(self.whole.axes, self.whole.sizes, strict=True))
+        return self.context.sizes
 
-    @cached_property
+    @property
     def size(self) -> int:
         """Number of points."""
-        return prod(self.sizes.values())
+        return self.context.size
+
+    def sel(self, indexers: Mapping[str, Any] | None = None, **labels: Any) -> Sweep:
+        """Choose labels along dims, as `xarray.Dataset.sel` does; what is left is a sweep too.
+
+        Parameters
+        ----------
+        indexers, **labels : dim to label, list of labels or slice
+
+        Returns
+        -------
+        Sweep
+
+        Examples
+        --------
+        >>> import roofcube as rc
+        >>> sweep = rc.Sweep(rc.inputs("mnist"))
+        >>> sweep.sel(platform="TX2", batch=[1, 8]).sizes["batch"]
+        2
+        """
+        chosen = {**(indexers or {}), **labels}
+        try:
+            return self._of(self.inputs.sel(chosen))
+        except KeyError as error:
+            for dim, wanted in chosen.items():
+                if dim not in self.inputs.dims:
+                    raise unknown_label("sel", dim, self.dims) from error
+                for label in wanted if isinstance(wanted, list | tuple) else [wanted]:
+                    if dim in self.inputs.coords and label not in self.inputs[dim].values:
+                        raise unknown_label(dim, label, self.inputs[dim].values) from error
+            raise
+
+    def isel(self, indexers: Mapping[str, Any] | None = None, **indices: Any) -> Sweep:
+        """Choose indices along dims, as `xarray.Dataset.isel` does; what is left is a sweep too.
+
+        Parameters
+        ----------
+        indexers, **indices : dim to int, list of int or slice
+
+        Returns
+        -------
+        Sweep
+
+        Examples
+        --------
+        >>> import roofcube as rc
+        >>> rc.Sweep(rc.inputs("mnist")).isel(batch=slice(0, 2)).sizes["batch"]
+        2
+        """
+        chosen = {**(indexers or {}), **indices}
+        for dim in chosen:
+            if dim not in self.inputs.dims:
+                raise unknown_label("isel", dim, self.dims)
+        return self._of(self.inputs.isel(chosen))
+
+    def _of(self, inputs: xr.Dataset) -> Sweep:
+        return Sweep(
+            inputs,
+            assumptions=self.assumptions,
+            dims=[dim for dim in self.dims if dim in inputs.dims],
+            dtype=self.dtype,
+            client=self.client,
+            strategy=self.strategy,
+        )
 
     # reductions ---------------------------------------------------------------------------------------------------
 
@@ -130,10 +193,7 @@ class Sweep:
             Dims `per`. All variables of the winner, its labels as coords, and `found`; where nothing meets the limits,
             values are NaN and labels empty.
         """
-        groups = self._dims("per", per)
-        sign = self._sign(objective, sense)
-        found = self._ask(where, objectives=[(objective, sign)], per=groups)
-        return best.labelled(self, found, self._engine.best(found.query), groups)
+        return best.best(self.context, objective, per=per, where=where, sense=sense)
 
     def top(
         self,
@@ -157,11 +217,7 @@ class Sweep:
         Dataset
             Along `point`, with all coordinates and variables of each.
         """
-        if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 1:
-            msg = f"`n`: expected a whole number of at least 1, got {n!r}; ask for one point or more"
-            raise InvalidDataError(msg)
-        sign = self._sign(objective, sense)
-        return best.top(self, int(n), (objective, sign), self._dims("per", per), self._where(where))
+        return best.top(self.context, n, objective, per=per, where=where, sense=sense)
 
     def pareto(
         self,
@@ -169,8 +225,9 @@ class Sweep:
         *,
         where: Mapping[str, Any] | None = None,
         per: Names = None,
-        ties: Literal["all", "first"] = "all",
+        ties: Literal["all", "first"] = "first",
         probability: bool = False,
+        epsilon: float | None = None,
     ) -> xr.Dataset:
         """Find the true non-dominated set.
 
@@ -192,11 +249,9 @@ class Sweep:
             point, and `n_ties`. Attributes say how many points each limit (`removed_by_<name>`) and each missing
             figure (`missing_<name>`) removed of the `n_points`; each is counted alone, limits on labels first.
         """
-        check_choice("ties", ties, ("all", "first"))
-        senses = self._objectives(objectives)
-        if probability:
-            return pareto.with_probability(self, senses, where=where, per=per, ties=ties)
-        return pareto.labelled(self, senses, self._dims("per", per), self._where(where), ties)
+        return pareto.pareto(
+            self.context, objectives, where=where, per=per, ties=ties, probability=probability, epsilon=epsilon
+        )
 
     def count(self, *, where: Mapping[str, Any] | None = None, per: Names = None, by: str | None = None) -> xr.Dataset:
         """Count the points that meet the limits.
@@ -213,9 +268,7 @@ class Sweep:
         Dataset
             `count` over `per` (and `reason`).
         """
-        from roofcube.sweep import counts
-
-        return counts.counted(self, self._where(where), self._dims("per", per), by)
+        return counts.count(self.context, where=where, per=per, by=by)
 
     def histogram(
         self,
@@ -242,10 +295,7 @@ class Sweep:
         Dataset
             `count` over `per` and `bin`, with coords `bin_low` and `bin_high`, of a flag also `meaning`.
         """
-        from roofcube.sweep import counts
-
-        self._known("variable", variable)
-        return counts.histogram(self, variable, bins, self._where(where), self._dims("per", per))
+        return counts.histogram(self.context, variable, bins=bins, where=where, per=per)
 
     def quantile(
         self,
@@ -270,10 +320,7 @@ class Sweep:
             The variable over `per` and `quantile`, interpolated linearly between the two nearest points as
             `numpy.quantile` does; NaN where there are no points.
         """
-        from roofcube.sweep import quantiles
-
-        self._known("variable", variable)
-        return quantiles.quantile(self, variable, q, self._where(where), self._dims("per", per))
+        return quantiles.quantile(self.context, variable, q, where=where, per=per)
 
     def crossover(
         self,
@@ -304,14 +351,9 @@ class Sweep:
             before. Along `crossover`: every change with the labels `per`, `before` and `after` along the dim, `loser`
             and `gainer`.
         """
-        from roofcube.sweep import crossovers
-
-        groups = [dim for dim in self._dims("per", per) if dim not in (between, along)]
-        (between,), (along,) = self._dims("between", between), self._dims("along", along)
-        if between == along:
-            msg = f"`along`: expected another dim than between={between!r}, got the same; choose two dims"
-            raise InvalidDataError(msg)
-        return crossovers.crossover(self, objective, between, along, groups, where, sense)
+        return crossovers.crossover(
+            self.context, objective, between=between, along=along, per=per, where=where, sense=sense
+        )
 
     # points and the whole -----------------------------------------------------------------------------------------
 
@@ -329,9 +371,7 @@ class Sweep:
             Along `point`, row by row: all variables, the labels asked for, and `found`; NaN where a label is not in the
             space.
         """
-        from roofcube.sweep import lookup
-
-        return lookup.at(self, table)
+        return lookup.at(self.context, table)
 
     def compute(self) -> xr.Dataset:
         """Fill the whole cube, as `roofcube.predict` does, if it fits into the memory limit.
@@ -341,9 +381,7 @@ class Sweep:
         MemoryLimitError
             If the results would take more than the limit of `roofcube.set_options`.
         """
-        from roofcube.sweep import zarr_store
-
-        return zarr_store.compute(self)
+        return zarr_store.compute(self.context)
 
     def to_zarr(self, path: Any) -> xr.Dataset:
         """Write the whole cube to a Zarr store, chunk by chunk; an interrupted one is continued where it stopped.
@@ -363,61 +401,12 @@ class Sweep:
         InvalidDataError
             If the suffix is that of another format, or something else has that name.
         """
-        from roofcube.sweep import zarr_store
-
-        return zarr_store.to_zarr(self, path)
+        return zarr_store.to_zarr(self.context, path)
 
     def plan(self) -> Any:
         """Say what a reduction over all results would take, before anything runs."""
-        from roofcube.sweep import plans
+        return plans.plan_of(self.context, self.strategy)
 
-        return plans.plan_of(self)
 
-    # shared by the methods ----------------------------------------------------------------------------------------
-
-    @property
-    def _engine(self) -> Any:
-        if self.client is not None:
-            from roofcube.sweep.cluster import ClusterEngine
-
-            return ClusterEngine(self.client, self.strategy)
-        return Engine(self.strategy, thread_count())
-
-    @property
-    def attrs(self) -> dict[str, Any]:
-        """Attributes that every result carries."""
-        return {"dim_order": " ".join(self.dims), "assumptions": getattr(self.assumptions, "label", "calibration")}
-
-    def _where(self, where: Mapping[str, Any] | None) -> Where:
-        return read_where(self.model, where)
-
-    def _ask(self, where: Mapping[str, Any] | None, **query: Any) -> Asked:
-        return asked(self.whole, self.model.outputs, self._where(where), **query)
-
-    def _known(self, what: str, name: str) -> None:
-        if name not in self.model.outputs:
-            raise unknown_label(what, name, self.model.outputs)
-
-    def _sign(self, objective: str, sense: str | None) -> int:
-        self._known("objective", objective)
-        chosen = sense or self.model.labels.get(objective, {}).get("sense") or sense_of(objective)
-        if chosen is None:
-            msg = f"`sense`: expected 'max' or 'min' for {objective!r}, got None; say which way is better with `sense`"
-            raise InvalidDataError(msg)
-        check_choice("sense", chosen, ("max", "min"))
-        return 1 if chosen == "max" else -1
-
-    def _objectives(self, objectives: Mapping[str, Sense] | Sequence[str]) -> tuple[tuple[str, int], ...]:
-        listed = [objectives] if isinstance(objectives, str) else objectives
-        given = listed if isinstance(listed, Mapping) else dict.fromkeys(listed)
-        if not given:
-            msg = '`objectives`: expected one or more, got none; give for example {"predicted_throughput": "max"}'
-            raise InvalidDataError(msg)
-        return tuple((name, self._sign(name, sense)) for name, sense in given.items())
-
-    def _dims(self, what: str, names: Names) -> list[str]:
-        listed = [] if names is None else [names] if isinstance(names, str) else list(names)
-        for name in listed:
-            if name not in self.dims:
-                raise unknown_label(what, name, self.dims)
-        return list(dict.fromkeys(listed))
+def _engine(client: Any, strategy: str) -> Engine:
+    return Engine(strategy, thread_count()) if client is None else ClusterEngine(client, strategy)

@@ -1,25 +1,55 @@
-"""Read `where`: limits on coordinates choose indices, limits on variables become limits of a query."""
+"""`where`, read once for every question: limits on coordinates choose indices, others become limits of a query.
+
+What a limit may be: ``(low, high)``, both inclusive and None for open, for numbers and datetimes; a label, a list or a
+set of labels, or a slice for coordinates; names of flags, ``"not "`` before a name for its negation; a boolean
+DataArray. NaN meets no limit.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from datetime import date
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
+import xarray as xr
 
 from roofcube.datasets import canonical
-from roofcube.errors import InvalidDataError, check_limits, unknown_label
+from roofcube.errors import InvalidDataError, UnknownLabelError, check_limits, unknown_label
 from roofcube.kernels.query.query import Limit
 from roofcube.labels import column_of
-from roofcube.variables import BOUNDS, INFEASIBLE
 
 if TYPE_CHECKING:
-    from roofcube.model.graph import Model
+    from collections.abc import Sequence
 
-__all__ = ["FLAGS", "Where", "read_where"]
+__all__ = ["Labelled", "Where", "read_where"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
-FLAGS = {"bound": BOUNDS, "infeasible": INFEASIBLE}
+NOT = "not "
+EXACT = 1 << 53  # whole numbers beyond are rounded by f8
+
+
+class Labelled(Protocol):
+    """What limits are read against: a space's dims, coordinates and variables."""
+
+    dims: tuple[str, ...]
+    sizes: dict[str, int]
+    coords: dict[str, xr.Variable]
+    outputs: dict[str, Any]
+
+    @property
+    def label_arrays(self) -> dict[str, Array]:
+        """The labels of every coordinate."""
+
+    def attributes(self, name: str) -> dict[str, Any]:
+        """Give the attributes of a variable, its flags among them."""
+
+    def native(self, name: str) -> xr.Variable | None:
+        """Give a variable that is stored, in its own dtype."""
+
+    def limit(self, name: str, limit: Limit) -> Limit:
+        """Round a limit as the variable is stored."""
 
 
 class Where:
@@ -27,57 +57,189 @@ class Where:
 
     Attributes
     ----------
-    chosen : dict of dim to int array
+    kept : dict of dim to int array
         Indices kept along each dim, ascending.
     by_label : dict of name to (dim, int array)
         What each limit on a coordinate keeps.
-    limits : list of Limit
+    by_limit : dict of name to Limit
+        What each limit on a variable became.
+    masks : dict of output name to bool array
+        Full-rank masks, of length 1 along the dims that they lack, for what is no range of numbers.
     """
 
     def __init__(self) -> None:
-        self.chosen: dict[str, Array] = {}
+        self.kept: dict[str, Array] = {}
         self.by_label: dict[str, tuple[str, Array]] = {}
-        self.limits: list[Limit] = []
+        self.by_limit: dict[str, Limit] = {}
+        self.masks: dict[str, Array] = {}
+
+    @property
+    def limits(self) -> list[Limit]:
+        """All limits on variables."""
+        return list(self.by_limit.values())
 
     def keep(self, name: str, dim: str, indices: Array) -> None:
         """Keep only some indices of a dim."""
         self.by_label[name] = (dim, indices)
-        before = self.chosen.get(dim)
-        self.chosen[dim] = indices if before is None else np.intersect1d(before, indices)
+        self._cut(dim, indices)
+
+    def _cut(self, dim: str, indices: Array) -> None:
+        before = self.kept.get(dim)
+        self.kept[dim] = indices if before is None else np.intersect1d(before, indices)
+
+    def mask(self, name: str, mask: Array) -> None:
+        """Keep only the points where a mask holds."""
+        output = f"where {name}"
+        self.masks[output] = mask
+        self.by_limit[name] = Limit(output, 1.0, None)
+
+    def narrowed(self, cuts: Iterable[tuple[str, Array]]) -> Where:
+        """Give the same limits for some indices of some dims."""
+        narrower = self._copy()
+        narrower.by_limit = self.by_limit
+        for dim, indices in cuts:
+            narrower._cut(dim, indices)
+        return narrower
+
+    def also(self, other: Where) -> Where:
+        """Give the limits of both; of masks of the same variable both hold."""
+        both = self.narrowed(other.kept.items())
+        both.by_limit = dict(self.by_limit)
+        both.masks = dict(self.masks)
+        for name, limit in other.by_limit.items():
+            output = f"{limit.name} too" if limit.name in both.masks else limit.name
+            if limit.name in other.masks:
+                both.masks[output] = other.masks[limit.name]
+            both.by_limit[f"{name} too" if name in both.by_limit else name] = replace(limit, name=output)
+        return both
+
+    def within(self, slices: Mapping[str, slice], dims: Sequence[str]) -> Where:
+        """Give what is left of the limits in a block, in its own indices."""
+        inside = self._copy()
+        inside.by_limit = self.by_limit
+        for dim, kept in self.kept.items():
+            cut = slices.get(dim)
+            if cut is not None:
+                inside.kept[dim] = kept[(kept >= cut.start) & (kept < cut.stop)] - cut.start
+        inside.masks = {
+            name: mask[
+                tuple(
+                    slices[dim] if size > 1 and dim in slices else slice(None)
+                    for dim, size in zip(dims, mask.shape, strict=True)
+                )
+            ]
+            for name, mask in self.masks.items()
+        }
+        return inside
+
+    def without_limits(self) -> Where:
+        """Give only what limits on labels leave."""
+        return self._copy()
+
+    def _copy(self) -> Where:
+        other = Where()
+        other.kept, other.by_label, other.masks = dict(self.kept), self.by_label, self.masks
+        return other
+
+    def tables(self, rank: int, dtype: str) -> dict[str, Array]:
+        """Give the masks as tables of a space, of rank `rank`."""
+        return {
+            name: mask.astype(dtype).reshape(*mask.shape, *[1] * (rank - mask.ndim))
+            for name, mask in self.masks.items()
+        }
 
 
-def read_where(model: Model, where: Mapping[str, Any] | None) -> Where:
-    """Read limits: (low, high) for numbers, both inclusive and None for open; a label or a list of them for labels."""
+def read_where(space: Labelled, where: Mapping[str, Any] | xr.DataArray | None) -> Where:
+    """Read the limits of a question.
+
+    Raises
+    ------
+    UnknownLabelError
+        If a variable, coordinate, label or flag is not known.
+    InvalidDataError
+        If a limit makes no sense for what it limits.
+    """
+    if isinstance(where, xr.DataArray):
+        where = {str(where.name or "where"): where}
+    if where is not None and not isinstance(where, Mapping):
+        msg = (
+            f"`where`: expected a mapping of name to limit or a boolean DataArray, got {type(where).__name__}; write "
+            'e.g. {"predicted_latency": (None, 0.01)}'
+        )
+        raise InvalidDataError(msg)
     read = Where()
     for name, wanted in (where or {}).items():
-        coordinate = model.coords.get(name)
-        if coordinate is not None and coordinate.ndim == 1 and coordinate.dims[0] in model.dim_order:
-            read.keep(name, str(coordinate.dims[0]), _labels_kept(name, coordinate.values, wanted))
-        elif name in model.outputs:
-            read.limits.append(_limit(name, wanted))
+        if isinstance(wanted, xr.DataArray) and wanted.dtype == bool:
+            read.mask(str(name), _aligned_mask(space, str(name), wanted))
+        elif name in space.coords and space.coords[name].ndim <= 1:
+            _limit_coordinate(space, read, name, wanted)
+        elif name in space.outputs:
+            _limit_variable(space, read, name, wanted)
+        elif isinstance(name, str) and (variable := space.native(name)) is not None:
+            _limit_text(space, read, name, variable, wanted)
         else:
-            known = [*model.outputs, *(str(dim) for dim in model.coords)]
-            raise unknown_label("where", name, known, do="limit a variable of the model or a coordinate")
+            names = dict.fromkeys([*space.outputs, *space.coords])
+            raise unknown_label("where", name, names, do="limit a variable or a coordinate")
     return read
 
 
+# coordinates ------------------------------------------------------------------------------------------------------------
+
+
+def _limit_coordinate(space: Labelled, read: Where, name: str, wanted: Any) -> None:
+    coordinate = space.coords[name]
+    labels = np.atleast_1d(space.label_arrays[name])
+    kept = _labels_kept(name, labels, wanted)
+    if coordinate.ndim:
+        read.keep(name, str(coordinate.dims[0]), kept)
+    else:
+        read.mask(name, np.full((1,) * len(space.dims), bool(len(kept))))
+
+
 def _labels_kept(name: str, labels: Array, wanted: Any) -> Array:
-    if labels.dtype.kind in "fiub" and _is_range(wanted):
-        low, high = _range(name, wanted)
-        kept = ~np.isnan(labels.astype("f8"))
-        kept &= (labels >= low) if low is not None else True
-        kept &= (labels <= high) if high is not None else True
-        return np.flatnonzero(kept)
-    listed = [wanted] if isinstance(wanted, str) or not hasattr(wanted, "__iter__") else list(wanted)
+    if isinstance(wanted, slice):
+        return _labels_between(name, labels, wanted)
+    if _is_range(wanted) and labels.dtype.kind not in "USO":
+        return np.flatnonzero(_within(name, labels, wanted))
+    if isinstance(wanted, tuple) and any(end is None for end in wanted):
+        msg = f"`where[{name!r}]`: expected labels, got {wanted!r}; list them, or give a slice from label to label"
+        raise InvalidDataError(msg)
+    listed = _listed(wanted)
+    if labels.dtype.kind in "mM":
+        chosen = np.array([_moment(name, one, labels.dtype) for one in listed], dtype=labels.dtype)
+        for one in chosen[~np.isin(chosen, labels)]:
+            raise unknown_label(name, one, labels)
+        return np.flatnonzero(np.isin(labels, chosen))
     known = labels.tolist()
     kept = {_label(name, one, known) for one in listed}
     return np.array([place for place, label in enumerate(known) if label in kept], dtype=np.intp)
 
 
-def _label(name: str, wanted: Any, known: list[Any]) -> Any:
+def _labels_between(name: str, labels: Array, wanted: slice) -> Array:
+    """Read a slice as xarray does: from label to label, both included; numbers and times by value."""
+    if wanted.step is not None:
+        msg = f"`where[{name!r}]`: expected a slice without step, got {wanted!r}; list the labels instead"
+        raise InvalidDataError(msg)
+    if labels.dtype.kind not in "USO":
+        return np.flatnonzero(_within(name, labels, (wanted.start, wanted.stop)))
+    known = labels.tolist()
+    start = 0 if wanted.start is None else known.index(_label(name, wanted.start, known))
+    stop = len(known) - 1
+    if wanted.stop is not None:
+        stop -= known[::-1].index(_label(name, wanted.stop, known))
+    if stop < start:
+        msg = f"`where[{name!r}]`: expected a slice in the order of the labels, got {wanted!r}; swap its ends"
+        raise InvalidDataError(msg)
+    return np.arange(start, stop + 1)
+
+
+def _label(name: str, wanted: Any, known: Sequence[Any]) -> Any:
     """Find a label by its own name or an alias; percentages and counts also as text."""
-    if wanted in known:
-        return wanted
+    try:
+        if wanted in known:
+            return wanted
+    except (TypeError, ValueError):
+        raise unknown_label(name, wanted, known) from None
     alias: Any = wanted
     if isinstance(wanted, str):
         alias = canonical(column_of(name), wanted)
@@ -91,33 +253,198 @@ def _label(name: str, wanted: Any, known: list[Any]) -> Any:
     return alias
 
 
-def _limit(name: str, wanted: Any) -> Limit:
+# variables --------------------------------------------------------------------------------------------------------------
+
+
+def _limit_variable(space: Labelled, read: Where, name: str, wanted: Any) -> None:
+    variable = space.native(name)
+    dated = variable is not None and variable.dtype.kind in "mM"
+    attributes = space.attributes(name)
+    if isinstance(wanted, slice) and wanted.step is None:
+        wanted = (wanted.start, wanted.stop)
     if _is_range(wanted):
-        return Limit(name, *_range(name, wanted))
-    flags = FLAGS.get(name, {})
-    if isinstance(wanted, Mapping) or (not flags and not hasattr(wanted, "__iter__")):
-        msg = f"`where[{name!r}]`: expected (low, high) with numbers or None, got {wanted!r}; write e.g. (None, 0.01)"
+        if variable is not None and (dated or _is_wide(variable)):
+            read.mask(name, _full_rank(space, variable, _within(name, variable.values, wanted)))
+            return
+        low, high = _numeric_range(name, wanted)
+        read.by_limit[name] = space.limit(name, Limit(name, low, high))
+        return
+    if isinstance(wanted, Mapping | slice) or wanted is None:
+        raise _no_limit(name, wanted)
+    listed = _listed(wanted)
+    if "flag_masks" in attributes and variable is not None:
+        read.mask(name, _full_rank(space, variable, _bits_set(name, variable.values, listed, attributes)))
+    elif "flag_values" in attributes:
+        read.by_limit[name] = Limit(name, one_of=_codes(name, listed, attributes))
+    elif dated or (variable is not None and _is_wide(variable)):
+        kind = variable.dtype  # type: ignore[union-attr]
+        chosen = [_moment(name, one, kind) if dated else one for one in listed]
+        values = variable.values  # type: ignore[union-attr]
+        read.mask(name, _full_rank(space, variable, np.isin(values, chosen)))  # type: ignore[arg-type]
+    else:
+        if not hasattr(wanted, "__iter__") or isinstance(wanted, str) or any(one is None for one in listed):
+            raise _no_limit(name, wanted)
+        read.by_limit[name] = space.limit(name, Limit(name, one_of=tuple(_number(name, one) for one in listed)))
+
+
+def _no_limit(name: str, wanted: Any) -> InvalidDataError:
+    return InvalidDataError(
+        f"`where[{name!r}]`: expected (low, high) with numbers or None, got {wanted!r}; write e.g. (None, 0.01)"
+    )
+
+
+def _flags(attributes: Mapping[str, Any], key: str) -> dict[str, int]:
+    return dict(zip(str(attributes["flag_meanings"]).split(), np.asarray(attributes[key]).tolist(), strict=False))
+
+
+def _parted(name: str, listed: Sequence[Any], flags: Mapping[str, int]) -> tuple[list[int], list[int]]:
+    """Give the codes of the flags that are wanted and of those that are not."""
+    wanted: list[int] = []
+    unwanted: list[int] = []
+    for one in listed:
+        if not isinstance(one, str):
+            wanted.append(int(_number(name, one)))
+            continue
+        negated = one.startswith(NOT)
+        word = one.removeprefix(NOT).strip()
+        if word not in flags:
+            raise unknown_label(name, word, flags)
+        (unwanted if negated else wanted).append(flags[word])
+    return wanted, unwanted
+
+
+def _codes(name: str, listed: Sequence[Any], attributes: Mapping[str, Any]) -> tuple[float, ...]:
+    flags = _flags(attributes, "flag_values")
+    wanted, unwanted = _parted(name, listed, flags)
+    return tuple(float(code) for code in (wanted or flags.values()) if code not in unwanted)
+
+
+def _bits_set(name: str, values: Array, listed: Sequence[Any], attributes: Mapping[str, Any]) -> Array:
+    """Say where any of the wanted bits is set, and none of the unwanted."""
+    wanted, unwanted = _parted(name, listed, _flags(attributes, "flag_masks"))
+    codes = values.astype(np.int64)
+    mask = np.ones(values.shape, dtype=bool)
+    if wanted:
+        mask &= (codes & int(np.bitwise_or.reduce(wanted))) != 0
+    if unwanted:
+        mask &= (codes & int(np.bitwise_or.reduce(unwanted))) == 0
+    return mask
+
+
+def _limit_text(space: Labelled, read: Where, name: str, variable: xr.Variable, wanted: Any) -> None:
+    """Limit a variable that holds text."""
+    values = variable.values
+    known = np.unique(values.astype(str)).tolist()
+    if isinstance(wanted, slice | Mapping) or wanted is None or None in _listed(wanted):
+        msg = f"`where[{name!r}]`: expected labels, got {wanted!r}; list some of {', '.join(known[:10])}"
         raise InvalidDataError(msg)
-    listed = [wanted] if isinstance(wanted, str) or not hasattr(wanted, "__iter__") else list(wanted)
-    values = []
-    for value in listed:
-        if isinstance(value, str):
-            if value not in flags:
-                raise unknown_label(name, value, flags)
-            values.append(float(flags[value]))
-        else:
-            values.append(float(value))
-    return Limit(name, one_of=tuple(values))
+    chosen = [_label(name, one, known) for one in _listed(wanted)]
+    read.mask(name, _full_rank(space, variable, np.isin(values.astype(str), chosen)))
+
+
+# shared -----------------------------------------------------------------------------------------------------------------
+
+
+def _listed(wanted: Any) -> list[Any]:
+    if isinstance(wanted, str | bytes) or not hasattr(wanted, "__iter__"):
+        return [wanted]
+    if isinstance(wanted, xr.DataArray):
+        return list(wanted.values.ravel())
+    return list(wanted)
 
 
 def _is_range(wanted: Any) -> bool:
-    return isinstance(wanted, tuple) and len(wanted) == 2 and not any(isinstance(end, str) for end in wanted)
+    return isinstance(wanted, tuple) and len(wanted) == 2 and (_is_end(wanted[0]) and _is_end(wanted[1]))
 
 
-def _range(name: str, wanted: tuple[Any, Any]) -> tuple[float | None, float | None]:
-    low, high = (None if end is None else float(end) for end in wanted)
+def _is_end(end: Any) -> bool:
+    return end is None or isinstance(end, int | float | np.number | np.datetime64 | np.timedelta64 | date)
+
+
+def _is_wide(variable: xr.Variable) -> bool:
+    """Tell whether a variable may hold whole numbers that f8 rounds."""
+    if variable.dtype.kind not in "iu" or variable.dtype.itemsize < 8 or not variable.size:
+        return False
+    values = variable.values
+    return bool(values.max() > EXACT or (variable.dtype.kind == "i" and values.min() < -EXACT))
+
+
+def _number(name: str, value: Any) -> float:
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        raise _no_limit(name, value) from None
+
+
+def _numeric_range(name: str, wanted: tuple[Any, Any]) -> tuple[float | None, float | None]:
+    low, high = (None if end is None else _number(name, end) for end in wanted)
     if any(end is not None and np.isnan(end) for end in (low, high)):
-        msg = f"`where`: expected (low, high) for {name!r}, got {wanted!r}; use None for an open end"
+        msg = f"`where[{name!r}]`: expected (low, high), got {wanted!r} with NaN, which nothing meets; use None for an open end"
         raise InvalidDataError(msg)
     check_limits(name, low, high)
     return low, high
+
+
+def _within(name: str, values: Array, wanted: tuple[Any, Any]) -> Array:
+    """Say which values lie between two ends, in the dtype in which they are stored."""
+    if values.dtype.kind in "mM":
+        low, high = (None if end is None else _moment(name, end, values.dtype) for end in wanted)
+        if low is not None and high is not None and low > high:
+            msg = f"`where[{name!r}]`: expected low ≤ high, got ({low}, {high}); swap them"
+            raise InvalidDataError(msg)
+    else:
+        low, high = _numeric_range(name, wanted)
+    mask = ~np.isnat(values) if values.dtype.kind in "mM" else values == values
+    if low is not None:
+        mask &= values >= low
+    if high is not None:
+        mask &= values <= high
+    return np.asarray(mask)
+
+
+def _moment(name: str, value: Any, kind: np.dtype[Any]) -> Any:
+    """Read a datetime or duration; NaT is no end."""
+    make = np.datetime64 if kind.kind == "M" else np.timedelta64
+    try:
+        moment = value if isinstance(value, make) else np.array(value, dtype=kind)[()]
+    except (TypeError, ValueError):
+        moment = make("NaT")
+    if isinstance(value, int | float) or np.isnat(moment):
+        msg = f"`where[{name!r}]`: expected a datetime, got {value!r}; write e.g. '2026-01-31'"
+        raise InvalidDataError(msg)
+    return moment
+
+
+def _full_rank(space: Labelled, variable: xr.Variable, values: Array) -> Array:
+    """Lay values over a variable's dims out over all dims, of length 1 along those that it lacks."""
+    present = [dim for dim in space.dims if dim in variable.dims]
+    moved = values.transpose([variable.dims.index(dim) for dim in present])
+    return moved.reshape([space.sizes[dim] if dim in present else 1 for dim in space.dims])
+
+
+def _aligned_mask(space: Labelled, name: str, mask: xr.DataArray) -> Array:
+    """Lay a boolean DataArray out over the space, by its labels."""
+    for dim in map(str, mask.dims):
+        if dim not in space.dims:
+            raise unknown_label(f"where[{name!r}]", dim, space.dims, do="a mask has dims of the cube")
+        labels = space.coords.get(dim)
+        if labels is None:
+            if mask.sizes[dim] != space.sizes[dim]:
+                msg = (
+                    f"`where[{name!r}]`: expected {space.sizes[dim]} values along {dim!r}, got {mask.sizes[dim]}; "
+                    "make the mask from the same cube"
+                )
+                raise InvalidDataError(msg)
+            continue
+        if dim not in mask.coords:
+            msg = f"`where[{name!r}]`: expected labels along {dim!r}, got none; make the mask from the cube's variables"
+            raise InvalidDataError(msg)
+        own, whole = mask[dim].values, space.label_arrays[dim]
+        if own.shape == whole.shape and bool(np.all(own == whole)):
+            continue
+        try:
+            mask = mask.sel({dim: whole})
+        except (KeyError, ValueError) as error:
+            msg = f"`where[{name!r}]`: its labels along {dim!r} are not those of the cube ({error}); make it from the cube"
+            raise UnknownLabelError(msg) from error
+    return _full_rank(space, mask.variable, mask.values)

@@ -27,14 +27,14 @@ from roofcube.model.graph import RESULTS
 from roofcube.options import memory_limit, progress_bar, thread_count
 from roofcube.sweep.points import attributes_of
 from roofcube.sweep.tile_reader import Part
-from roofcube.sweep.where import FLAGS
+from roofcube.variables import FLAGS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     import xarray as xr
 
-    from roofcube.sweep.sweep import Sweep
+    from roofcube.sweep.model_context import ModelContext
 
 __all__ = ["compute", "result_dims", "stored_bytes", "to_zarr"]
 
@@ -44,7 +44,7 @@ CHUNK_POINTS = 1 << 21  # points of a chunk: 8 MB in f4, which compresses and re
 SEPARATOR = "."  # one folder for all chunks: making a folder for each index takes as long as compressing
 
 
-def result_dims(sweep: Sweep) -> dict[str, tuple[str, ...]]:
+def result_dims(sweep: ModelContext) -> dict[str, tuple[str, ...]]:
     """Name the dims of each result, in dim order."""
     names = [name for name in sweep.model.outputs if name in RESULTS or name in sweep.model.labels]
     found = {}
@@ -55,7 +55,7 @@ def result_dims(sweep: Sweep) -> dict[str, tuple[str, ...]]:
     return found
 
 
-def stored_bytes(sweep: Sweep) -> int:
+def stored_bytes(sweep: ModelContext) -> int:
     """Count the bytes of all results."""
     return sum(
         prod(sweep.sizes[dim] for dim in dims) * _kind(sweep, name).itemsize
@@ -63,11 +63,11 @@ def stored_bytes(sweep: Sweep) -> int:
     )
 
 
-def _kind(sweep: Sweep, name: str) -> np.dtype[Any]:
+def _kind(sweep: ModelContext, name: str) -> np.dtype[Any]:
     return np.dtype("i1" if name in FLAGS else sweep.dtype)
 
 
-def compute(sweep: Sweep) -> xr.Dataset:
+def compute(sweep: ModelContext) -> xr.Dataset:
     """Fill the whole cube if it fits."""
     from roofcube.model.predict import predict
 
@@ -83,7 +83,7 @@ def compute(sweep: Sweep) -> xr.Dataset:
     return predict(sweep.inputs, assumptions=sweep.assumptions, dtype=sweep.dtype)
 
 
-def to_zarr(sweep: Sweep, path: Any) -> xr.Dataset:
+def to_zarr(sweep: ModelContext, path: Any) -> xr.Dataset:
     """Write the cube tile by tile, or go on where an interruption left it."""
     check_installed("to_zarr", "zarr", "scale")
     target = _checked(Path(path))
@@ -129,12 +129,12 @@ def _opened(store: Path) -> xr.Dataset:
     return cube
 
 
-def _fingerprint(sweep: Sweep) -> str:
+def _fingerprint(sweep: ModelContext) -> str:
     """Name the content: graph, tables, dims, dtype, and how it is cut into files."""
-    digest = hashlib.sha256(repr((sweep.dims, sweep.whole.sizes, sweep.dtype, CHUNK_POINTS, SEPARATOR)).encode())
+    digest = hashlib.sha256(repr((sweep.dims, sweep.space.sizes, sweep.dtype, CHUNK_POINTS, SEPARATOR)).encode())
     for name, node in sorted(sweep.model.outputs.items()):
         digest.update(f"{name}={node!r}".encode())
-    for name, table in sorted(sweep.whole.tables.items()):
+    for name, table in sorted(sweep.space.tables.items()):
         digest.update(f"{name}{table.shape}".encode() + np.ascontiguousarray(table).tobytes())
     for label, coordinate in sorted(sweep.model.coords.items(), key=lambda pair: str(pair[0])):
         digest.update(f"{label}{coordinate.values.tolist()}".encode())
@@ -150,7 +150,7 @@ def _key_of(store: Path) -> str | None:
         return None
 
 
-def _create(sweep: Sweep, beside: Path, key: str) -> None:
+def _create(sweep: ModelContext, beside: Path, key: str) -> None:
     """Lay the store out: inputs and coordinates, and empty arrays for the results; named last, so that it is whole."""
     import zarr
 
@@ -172,7 +172,7 @@ def _create(sweep: Sweep, beside: Path, key: str) -> None:
             fill_value=0,
             chunk_key_encoding={"name": "default", "separator": SEPARATOR},
             dimension_names=dims,
-            attributes=_plain(attributes_of(sweep.model, name)),
+            attributes=_plain(attributes_of(sweep, name)),
         )
     group.attrs[checksums.SWEEP] = key
     draft.rename(beside)
@@ -189,7 +189,7 @@ def _chunk(sizes: tuple[int, ...]) -> tuple[int, ...]:
     return (*([1] * tiling.axis), max(1, tiling.length), *(max(1, size) for size in sizes[tiling.axis + 1 :]))
 
 
-def _write(sweep: Sweep, beside: Path, journal: Path) -> None:
+def _write(sweep: ModelContext, beside: Path, journal: Path) -> None:
     import zarr
 
     done = _journalled(journal)
@@ -223,13 +223,13 @@ def _journalled(journal: Path) -> set[Job]:
     return {(int(number), int(tile)) for number, tile in (line.split() for line in lines)}
 
 
-def _parts(sweep: Sweep) -> list[Part]:
+def _parts(sweep: ModelContext) -> list[Part]:
     by_dims: dict[tuple[str, ...], list[str]] = {}
     for name, dims in result_dims(sweep).items():
         by_dims.setdefault(dims, []).append(name)
     kinds = {name: _kind(sweep, name) for name in result_dims(sweep)}
     return [
-        Part(sweep.whole, {name: sweep.model.outputs[name] for name in names}, dims, kinds, CHUNK_POINTS)
+        Part(sweep.space, {name: sweep.model.outputs[name] for name in names}, dims, kinds, CHUNK_POINTS)
         for dims, names in by_dims.items()
     ]
 

@@ -1,0 +1,348 @@
+"""The questions that anything can be asked: best, top, pareto, count, histogram, quantile, crossover."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+import xarray as xr
+
+from roofcube.errors import InvalidDataError
+from roofcube.sweep import best as winners
+from roofcube.sweep import counts, crossovers, quantiles
+from roofcube.sweep import pareto as fronts
+from roofcube.sweep.context import Context, Names
+from roofcube.sweep.stored import StoredContext
+from roofcube.sweep.sweep import Sweep
+
+__all__ = ["best", "context_of", "count", "crossover", "histogram", "pareto", "quantile", "senses_of", "top"]
+
+Sense = Literal["max", "min"]
+Limits = Mapping[str, Any] | xr.DataArray | None
+
+
+def context_of(cube: xr.Dataset | Sweep) -> Context:
+    """Give the context of a cube, stored or swept.
+
+    Raises
+    ------
+    InvalidDataError
+        If it is neither.
+    """
+    if isinstance(cube, xr.Dataset):
+        return StoredContext(cube)
+    if isinstance(cube, Sweep):
+        return cube.context
+    msg = (
+        f"`cube`: expected a Dataset or a Sweep, got {type(cube).__name__}; make one with `roofcube.predict`, "
+        "`roofcube.benchmark` or `roofcube.load`"
+    )
+    raise InvalidDataError(msg)
+
+
+def senses_of(cube: xr.Dataset | Sweep, objectives: Mapping[str, Sense | None] | Sequence[str] | str) -> dict[str, str]:
+    """Check objectives, and say of each which way is better."""
+    return {name: "max" if sign > 0 else "min" for name, sign in context_of(cube).objectives(objectives)}
+
+
+def best(
+    cube: xr.Dataset | Sweep,
+    objective: str,
+    *,
+    per: Names = None,
+    where: Limits = None,
+    sense: Sense | None = None,
+) -> xr.Dataset:
+    """Find the labelled winner, or one for each label of some dims.
+
+    Parameters
+    ----------
+    cube : Dataset or Sweep
+        Predicted, joined, calibrated, loaded or made by hand; a front; or a sweep that is never stored.
+    objective : str
+        Variable to make as good as possible.
+    per : str or sequence of str, optional
+        Dims to keep, or coordinates along dims (`device_class`): a winner for each of their labels, in that order.
+    where : mapping or boolean DataArray, optional
+        Limits, see Notes.
+    sense : {"max", "min"}, optional
+        Overrides the table of variables.
+
+    Returns
+    -------
+    Dataset
+        Over `per`: the winner's labels as coords, all its variables, and `found`. Where nothing qualifies, `found` is
+        False, labels are empty, numbers NaN, times NaT, flags -1, counts and bits 0. The first in dim order wins a tie.
+        Text labels have a number with flag meanings beside them (`platform_code`), so that they can be drawn.
+
+    Raises
+    ------
+    UnknownLabelError
+        If a variable, dim or label is not in the cube.
+    InvalidDataError
+        If a sense or limit makes no sense.
+    MemoryLimitError
+        If the answer would be larger than the limit of `roofcube.set_options`.
+
+    Notes
+    -----
+    `where` may say, for each name: ``(low, high)`` for numbers and datetimes, both inclusive, None for an open end; a
+    label, a list or set of labels, or a slice, for coordinates; names of flags (``{"bound": ["compute"]}``,
+    ``{"quality": ["not above_compute_peak"]}``); or be a boolean DataArray. NaN meets no limit.
+
+    Examples
+    --------
+    >>> import roofcube as rc
+    >>> winner = rc.best(rc.benchmark("cifar10"), "measured_throughput", where={"measured_top1": (85, None)})
+    >>> winner.platform.item(), winner.precision.item(), round(float(winner.measured_throughput))
+    ('TX2', 'FP16', 7707)
+    """
+    return winners.best(context_of(cube), objective, per=per, where=where, sense=sense)
+
+
+def top(
+    cube: xr.Dataset | Sweep,
+    n: int,
+    objective: str,
+    *,
+    per: Names = None,
+    where: Limits = None,
+    sense: Sense | None = None,
+) -> xr.Dataset:
+    """Find the n best points, best first, equal ones in dim order.
+
+    Parameters
+    ----------
+    cube : Dataset or Sweep
+    n : int
+    objective, per, where, sense
+        As in `best`; with `per`, the n best of each group, group after group.
+
+    Returns
+    -------
+    Dataset
+        Along `point`, with all coordinates and variables of each.
+
+    Raises
+    ------
+    UnknownLabelError, InvalidDataError, MemoryLimitError
+        As in `best`.
+
+    Examples
+    --------
+    >>> import roofcube as rc
+    >>> three = rc.top(rc.benchmark("mnist"), 3, "measured_throughput", where={"precision": "INT8"})
+    >>> three.platform.values.tolist()
+    ['EdgeTPU', 'EdgeTPU', 'EdgeTPU']
+    """
+    return winners.top(context_of(cube), n, objective, per=per, where=where, sense=sense)
+
+
+def pareto(
+    cube: xr.Dataset | Sweep,
+    objectives: Mapping[str, Sense | None] | Sequence[str] | str,
+    *,
+    where: Limits = None,
+    per: Names = None,
+    ties: Literal["all", "first"] = "first",
+    probability: bool = False,
+    epsilon: float | None = None,
+) -> xr.Dataset:
+    """Find the true non-dominated set.
+
+    Parameters
+    ----------
+    cube : Dataset or Sweep
+    objectives : mapping of name to {"max", "min"}
+        One or more variables; a list of names takes the sense from the table of variables.
+    where, per
+        As in `best`; with `per`, a front of each group, group after group.
+    ties : {"first", "all"}
+        Of points with equal objectives, keep the first in dim order or all.
+    probability : bool
+        Add `probability_on_front` and `probability_meets_limits` of each point; needs the intervals of a calibration.
+    epsilon : float, optional
+        Of a stored cube: also keep points that would be on the front if they were better by this share in every
+        objective, so near misses; needs ``ties="all"`` to mean anything for equal points, and keeps them.
+
+    Returns
+    -------
+    Dataset
+        Along `point`, best first in the first objective, then in dim order; all coordinates and variables of each
+        point; `n_ties` counts the points of equal objectives. Attrs say how many points there were (`n_points`), lacked
+        a figure (`missing_<name>`) and broke each limit (`removed_by_<name>`), each counted alone, limits on labels
+        first.
+
+    Raises
+    ------
+    UnknownLabelError, InvalidDataError, MemoryLimitError
+        As in `best`.
+
+    Examples
+    --------
+    >>> import roofcube as rc
+    >>> front = rc.pareto(rc.benchmark("cifar10"), {"measured_throughput": "max", "measured_top1": "max"})
+    >>> front.sizes["point"], round(float(front.measured_throughput[0]))
+    (11, 60757)
+    """
+    return fronts.pareto(
+        context_of(cube), objectives, where=where, per=per, ties=ties, probability=probability, epsilon=epsilon
+    )
+
+
+def count(cube: xr.Dataset | Sweep, *, where: Limits = None, per: Names = None, by: str | None = None) -> xr.Dataset:
+    """Count the points that meet the limits.
+
+    Parameters
+    ----------
+    cube : Dataset or Sweep
+    where, per
+        As in `best`.
+    by : str, optional
+        A flag (`infeasible`, `bound`, `quality`): count by its meanings, along the dim `reason`; a point with several
+        bits counts in several.
+
+    Returns
+    -------
+    Dataset
+        `count` over `per` (and `reason`).
+
+    Raises
+    ------
+    UnknownLabelError, InvalidDataError, MemoryLimitError
+        As in `best`.
+
+    Examples
+    --------
+    >>> import roofcube as rc
+    >>> cube = rc.benchmark("mnist")
+    >>> int(rc.count(cube, where={"measured_throughput": (1000, None)})["count"])
+    161
+    """
+    return counts.count(context_of(cube), where=where, per=per, by=by)
+
+
+def histogram(
+    cube: xr.Dataset | Sweep,
+    variable: str,
+    *,
+    bins: int | Sequence[float] | None = None,
+    where: Limits = None,
+    per: Names = None,
+) -> xr.Dataset:
+    """Count points by the value of a variable.
+
+    Parameters
+    ----------
+    cube : Dataset or Sweep
+    variable : str
+    bins : int or edges, optional
+        A number of equal bins over the finite values, or their edges, ascending; each bin includes its low edge, the
+        last one both. Default: 50, of a flag (`bound`, `infeasible`) one for each of its meanings.
+    where, per
+        As in `best`.
+
+    Returns
+    -------
+    Dataset
+        `count` over `per` and `bin`, with coords `bin_low` and `bin_high`, of a flag also `meaning`.
+
+    Raises
+    ------
+    UnknownLabelError, InvalidDataError, MemoryLimitError
+        As in `best`.
+
+    Examples
+    --------
+    >>> import roofcube as rc
+    >>> bins = rc.histogram(rc.benchmark("mnist"), "measured_top1", bins=[0, 90, 95, 100])
+    >>> bins["count"].values.tolist()
+    [0, 0, 0]
+    """
+    return counts.histogram(context_of(cube), variable, bins=bins, where=where, per=per)
+
+
+def quantile(
+    cube: xr.Dataset | Sweep,
+    variable: str,
+    q: float | Sequence[float],
+    *,
+    where: Limits = None,
+    per: Names = None,
+) -> xr.Dataset:
+    """Find quantiles of a variable, exactly.
+
+    Parameters
+    ----------
+    cube : Dataset or Sweep
+    variable : str
+    q : number or sequence of numbers from 0 to 1
+    where, per
+        As in `best`; NaN does not count.
+
+    Returns
+    -------
+    Dataset
+        The variable over `per` and `quantile`, interpolated linearly between the two nearest points as
+        `numpy.quantile` does; NaN where there are no points.
+
+    Raises
+    ------
+    UnknownLabelError, InvalidDataError, MemoryLimitError
+        As in `best`.
+
+    Examples
+    --------
+    >>> import roofcube as rc
+    >>> median = rc.quantile(rc.benchmark("mnist"), "measured_latency", 0.5, per="platform")
+    >>> median.measured_latency.dims
+    ('platform',)
+    """
+    return quantiles.quantile(context_of(cube), variable, q, where=where, per=per)
+
+
+def crossover(
+    cube: xr.Dataset | Sweep,
+    objective: str,
+    *,
+    between: str = "platform",
+    along: str = "batch",
+    per: Names = None,
+    where: Limits = None,
+    sense: Sense | None = None,
+) -> xr.Dataset:
+    """Find which label of a dim wins where, and where along another dim the winner changes.
+
+    Parameters
+    ----------
+    cube : Dataset or Sweep
+    objective : str
+    between : str
+        Dim whose labels compete, each with its best point over all other dims.
+    along : str
+        Dim along which the winner may change.
+    per, where, sense
+        As in `best`.
+
+    Returns
+    -------
+    Dataset
+        Over `per` and `along`: `winner` and `winner_code`, the objective and `found`, `changes` where the winner differs
+        from the one before. Along `crossover`: every change with the labels `per`, `before` and `after` along the dim,
+        `loser` and `gainer`.
+
+    Raises
+    ------
+    UnknownLabelError, InvalidDataError, MemoryLimitError
+        As in `best`.
+
+    Examples
+    --------
+    >>> import roofcube as rc
+    >>> winners = rc.crossover(rc.benchmark("mnist"), "measured_latency")
+    >>> winners.winner.dims
+    ('batch',)
+    """
+    return crossovers.crossover(
+        context_of(cube), objective, between=between, along=along, per=per, where=where, sense=sense
+    )
