@@ -215,3 +215,8 @@ def archive_scan(ops, weights, activations, peak, power, top1, bandwidth, batch,
                     archive[kept, 0], archive[kept, 1], archive[kept, 2] = latency, energy, -top1[n]
                     size = kept + 1
     return archive[:size]
+
+
+def query_of(sweep, where=None, **query):
+    """Give the folded query of a question, for those who ask engines apart."""
+    return sweep.context.query(sweep.context.where(where), **query)

@@ -61,7 +61,7 @@ def xarray_broadcast(cube):
 @pytest.mark.parametrize(("dtype", "sizes"), [("f8", (10, 20, 250)), ("f4", (50, 20, 500))])
 def test_fill(dtype, sizes, race, full):
     sweep = spaces.standard(*(sizes if full else tuple(max(2, size // 10) for size in sizes)), dtype=dtype)
-    space, graph = fold(sweep.whole, {name: sweep.model.outputs[name] for name in NAMES}, points=1)
+    space, graph = fold(sweep.context.space, {name: sweep.model.outputs[name] for name in NAMES}, points=1)
     filler = Fill(space.reordered(DIMS), graph)
     shape = filler.query.space.sizes
     kinds = {name: "i1" if name in ("bound", "infeasible") else dtype for name in NAMES}

@@ -17,14 +17,13 @@ from roofcube.kernels.bounds import search
 from roofcube.kernels.engine import stream
 from roofcube.kernels.engine.scans import Scan
 from roofcube.options import thread_count
-from roofcube.sweep.context import asked
 
 LIMIT = {"predicted_latency": (None, 0.01)}
 FRONT = {"predicted_latency": "min", "predicted_energy": "min", "top1": "max"}
 
 
 def scan_of(sweep, where=LIMIT):
-    query = sweep._ask(where, objectives=[("predicted_throughput", 1)]).query
+    query = spaces.query_of(sweep, where, objectives=[("predicted_throughput", 1)]).query
     return Scan(query)
 
 
@@ -174,9 +173,7 @@ def test_any_front_against_streaming(objectives, add_row, full):
     sizes = ((100, 100, 500) if len(objectives) == 3 else (50, 50, 200)) if full else (12, 12, 20)
     sweep = spaces.standard(*sizes)
     signs = [1 if name in ("predicted_throughput", "top1") else -1 for name in objectives]
-    query = asked(
-        sweep.whole, sweep.model.outputs, sweep._where(None), objectives=list(zip(objectives, signs, strict=True))
-    ).query
+    query = spaces.query_of(sweep, objectives=list(zip(objectives, signs, strict=True))).query
     seconds = median_seconds(lambda: search.front(query, rival=None), 3)
     threads = thread_count()
     streamed = median_seconds(lambda: stream.front(query, threads=threads, compiled=True), 1)
@@ -278,7 +275,9 @@ def test_dask_threads(race, full):
     import dask.array as da
 
     sweep = spaces.standard(200, 100, 500) if full else spaces.standard(5, 5, 50)
-    query = sweep._ask(None, objectives=[("predicted_throughput", 1)], per=["topology", "pruning", "precision"]).query
+    query = sweep.context.query(
+        sweep.context.where(None), objectives=[("predicted_throughput", 1)], per=["topology", "pruning", "precision"]
+    ).query
     scan = Scan(query)
     ops, weights, activations, peak, bandwidth, batch = (
         da.from_array(array, chunks=-1) for array in spaces.loop_arguments(sweep)

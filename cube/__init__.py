@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from roofcube.options import set_options
     from roofcube.page import report
     from roofcube.sweep import Sweep
-    from roofcube.sweep.questions import best, count, crossover, histogram, pareto, quantile, top
+    from roofcube.sweep.questions import best, count, crossover, distance_to_front, histogram, pareto, quantile, top
 
 __version__ = "0.1.0"
 
@@ -47,6 +47,7 @@ _HOMES = {
     "count": "sweep.questions",
     "crossover": "sweep.questions",
     "diff": "files.store",
+    "distance_to_front": "sweep.questions",
     "efficiency": "measured.efficiency",
     "explore": "explorer",
     "histogram": "sweep.questions",
@@ -86,6 +87,7 @@ __all__ = [
     "crossover",
     "datasets",
     "diff",
+    "distance_to_front",
     "efficiency",
     "explore",
     "histogram",

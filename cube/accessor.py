@@ -38,6 +38,10 @@ class RoofAccessor:
         """Delegate to `roofcube.crossover`."""
         return _public("crossover")(self._cube, *args, **kwargs)
 
+    def distance_to_front(self, *args: Any, **kwargs: Any) -> Any:
+        """Delegate to `roofcube.distance_to_front`."""
+        return _public("distance_to_front")(self._cube, *args, **kwargs)
+
     def efficiency(self, **kwargs: Any) -> Any:
         """Delegate to `roofcube.efficiency`."""
         return _public("efficiency")(self._cube, **kwargs)

@@ -12,9 +12,10 @@ from roofcube.errors import InvalidDataError
 if TYPE_CHECKING:
     from types import TracebackType
 
-__all__ = ["memory_limit", "progress_bar", "set_options", "thread_count"]
+__all__ = ["fits_memory", "memory_limit", "progress_bar", "set_options", "thread_count"]
 
 SHARE = 0.5  # of the memory that is free, where no limit is set
+UNASKED = 1 << 24  # bytes; asking the system what is free takes longer than a question about a small cube
 UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30}
 
 _options: dict[str, Any] = {"memory": None, "threads": None, "progress": None}
@@ -95,6 +96,12 @@ def memory_limit() -> int:
     """Give the largest memory that a result may take, in bytes."""
     limit: int | None = _options["memory"]
     return int(_free_memory() * SHARE) if limit is None else limit
+
+
+def fits_memory(size: int) -> bool:
+    """Tell whether so many bytes are within the limit; small ones are, where none was set, unasked."""
+    limit: int | None = _options["memory"]
+    return (limit is None and size <= UNASKED) or size <= memory_limit()
 
 
 def _free_memory() -> int:

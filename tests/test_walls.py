@@ -83,7 +83,7 @@ def test_rooms_keep_their_walls(room):
 
 
 def test_a_breach_would_be_found(tmp_path):
-    bad = ROOT / "kernels" / "expression.py"
+    bad = ROOT / "kernels" / "graph" / "expression.py"
     source = tmp_path / "bad.py"
     source.write_text("import xarray\n" + bad.read_text(encoding="utf-8"), encoding="utf-8")
     assert "xarray" in imports_of(source)

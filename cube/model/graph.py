@@ -105,8 +105,11 @@ def dim_order(inputs: xr.Dataset) -> tuple[str, ...]:
     ('topology', 'shop', 'batch')
     """
     seen: dict[str, None] = {}
-    for variable in [*inputs.data_vars.values(), *(inputs[name] for name in inputs.dims if name in inputs.coords)]:
-        seen.update(dict.fromkeys(map(str, variable.dims)))
+    coords = inputs._coord_names  # `inputs[name]` would build an array for each: 1.3 ms for an embedded cube
+    for name, variable in inputs.variables.items():
+        if name not in coords:
+            seen.update(dict.fromkeys(map(str, variable.dims)))
+    seen.update((str(dim), None) for dim in inputs.dims if dim in coords)
     own = [dim for dim in seen if dim not in DIMS and dim != LAYER]
     known = [dim for dim in DIMS if dim in seen]
     return (*(dim for dim in known if dim != "batch"), *own, *(dim for dim in known if dim == "batch"))

@@ -15,9 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from roofcube.errors import InvalidDataError, check_choice, unknown_label
+from roofcube.errors import InvalidDataError, unknown_label
 from roofcube.kernels.graph.expression import leaf
-from roofcube.kernels.query.query import Limit, Query
 from roofcube.sweep.where import Where, read_where
 from roofcube.variables import sense_of
 
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from roofcube.kernels.graph.expression import Node
+    from roofcube.kernels.query.query import Limit, Query
 
 __all__ = ["BoundQuery", "Context", "Grouping", "Names", "Objectives", "ordered_dims"]
 
@@ -190,22 +190,25 @@ class Context(ABC):
         """Read `where`."""
         return where if isinstance(where, Where) else read_where(self, where)
 
-    def sign(self, objective: str, sense: str | None = None) -> int:
+    def sign(self, objective: str, sense: str | None = None, *, what: str = "objective") -> int:
         """Give 1 where more of an objective is better, -1 where less is."""
         if objective not in self.outputs:
             variable = self.native(objective) if isinstance(objective, str) else None
             if variable is not None:
                 msg = (
-                    f"`objective`: expected a numeric variable, got {objective!r} of type {variable.dtype}; choose one "
+                    f"`{what}`: expected a numeric variable, got {objective!r} of type {variable.dtype}; choose one "
                     f"of {', '.join(self.outputs)}"
                 )
                 raise InvalidDataError(msg)
-            raise unknown_label("objective", objective, self.outputs)
+            raise unknown_label(what, objective, self.outputs)
         chosen = sense or self.attributes(objective).get("sense") or sense_of(objective)
         if chosen is None:
             msg = f"`sense`: expected 'max' or 'min' for {objective!r}, got None; say which way is better with `sense`"
             raise InvalidDataError(msg)
-        check_choice("sense", chosen, ("max", "min"))
+        if chosen not in ("max", "min"):
+            place = "sense" if what == "objective" else f"objectives[{objective!r}]"
+            msg = f"`{place}`: expected 'max' or 'min', got {chosen!r}; say which way is better"
+            raise InvalidDataError(msg)
         return 1 if chosen == "max" else -1
 
     def objectives(self, objectives: Mapping[str, str | None] | Sequence[str] | str) -> Objectives:
@@ -213,9 +216,9 @@ class Context(ABC):
         listed = [objectives] if isinstance(objectives, str) else objectives
         given = dict(listed) if hasattr(listed, "items") else dict.fromkeys(listed)
         if not given:
-            msg = '`objectives`: expected one or more, got none; give for example {"predicted_throughput": "max"}'
+            msg = '`objectives`: expected at least one variable, got none; give e.g. {"predicted_throughput": "max"}'
             raise InvalidDataError(msg)
-        return tuple((name, self.sign(name, sense)) for name, sense in given.items())
+        return tuple((name, self.sign(name, sense, what="objectives")) for name, sense in given.items())
 
     def output(self, what: str, name: str) -> str:
         """Check the name of an output."""

@@ -111,7 +111,8 @@ class ModelContext(Context):
             for name, coordinate in self.model.coords.items()
             if LAYER not in coordinate.dims
         }
-        self.attrs = {"dim_order": " ".join(self.dims), "assumptions": getattr(assumptions, "label", "calibration")}
+        label = getattr(assumptions, "label", "calibration")
+        self.attrs = {**inputs.attrs, "assumptions": label, "dim_order": " ".join(self.dims)}
         self.dtype = dtype
         self.make_engine = make_engine
         self.space = space_of(self.model.tables, self.dims, self.model.sizes, dtype)

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
-from roofcube.errors import check_choice
+from roofcube.errors import InvalidDataError, check_choice
+from roofcube.kernels.pareto.front import distance_to_front, epsilon_front, front_with_ties
+from roofcube.labels import labelled
 from roofcube.sweep import points
 from roofcube.sweep.best import groups_of, narrowings
-from roofcube.sweep.probability import probabilities
+from roofcube.sweep.probability import check_intervals, probabilities
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
     from roofcube.sweep.context import BoundQuery, Context, Names, Objectives
     from roofcube.sweep.where import Where
 
-__all__ = ["pareto"]
+__all__ = ["distance", "pareto"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 Part = tuple[list[Array], Array]  # index along each dim, and the number of ties, of some points
@@ -40,9 +42,13 @@ def pareto(
     goals = context.objectives(objectives)
     dims, groupings = context.per(per)
     read = context.where(where)
+    if probability:
+        check_intervals(list(context.outputs))
+    if epsilon is not None:
+        _check_epsilon(epsilon, dims, groupings)
     parts: list[Part] = []
     for _, narrowed in narrowings(groupings, read):
-        for part in _fronts(context, goals, dims, narrowed, ties):
+        for part in _fronts(context, goals, dims, narrowed, ties, epsilon):
             parts.append(part)
             points.check_result(context, "pareto", sum(len(n_ties) for _, n_ties in parts))
     none = [np.zeros(0, dtype=np.int64)] * len(context.dims)
@@ -71,12 +77,17 @@ def _sense(sign: int) -> str:
     return "max" if sign > 0 else "min"
 
 
-def _fronts(context: Context, goals: Objectives, per: Sequence[str], where: Where, ties: str) -> Iterator[Part]:
+def _fronts(
+    context: Context, goals: Objectives, per: Sequence[str], where: Where, ties: str, epsilon: float | None
+) -> Iterator[Part]:
     """Go through the fronts of the groups that limits on labels left."""
     bound = context.query(where, objectives=goals, per=per)
     if not context.size or not bound.query.space.size:
         return
     engine = context.engine(bound.query)
+    if epsilon is not None:
+        yield _near_front(bound, epsilon, ties)
+        return
     if per and hasattr(engine, "grouped_front") and engine.fits(bound.query):
         yield _fronts_at_once(context, bound, engine, per, ties)
         return
@@ -158,3 +169,91 @@ def _repeated(context: Context, bound: BoundQuery, part: Part, per: Sequence[str
         group = group * context.sizes[dim] + indices[context.dims.index(dim)]
     order = np.argsort(group, kind="stable")
     return [column[order] for column in indices], n_ties[order]
+
+
+# how near to a front -------------------------------------------------------------------------------------------------
+
+
+def _check_epsilon(epsilon: Any, per: Sequence[str], groupings: Sequence[Any]) -> None:
+    if per or groupings:
+        msg = "`per`: expected none with `epsilon`, got groups; ask for each group with `where`"
+        raise InvalidDataError(msg)
+    if isinstance(epsilon, bool) or not isinstance(epsilon, int | float) or not 0 <= epsilon < np.inf:
+        msg = f"`epsilon`: expected a finite number of at least 0, got {epsilon!r}; give a share such as 0.05"
+        raise InvalidDataError(msg)
+
+
+def _costs(bound: BoundQuery) -> tuple[Array, tuple[Array, ...]]:
+    """Give the flat indices of a query's valid points and their costs, a column an objective."""
+    query = bound.query
+    columns = {
+        name: np.broadcast_to(query.space.tables[node.name], query.space.sizes).reshape(-1).astype(query.space.dtype)
+        for name, node in query.outputs.items()
+    }
+    flat = np.flatnonzero(query.valid(columns, (query.space.size,)))
+    return flat, tuple(columns[name][flat] * columns[name].dtype.type(-sign) for name, sign in query.objectives)
+
+
+def _near_front(bound: BoundQuery, epsilon: float, ties: str) -> Part:
+    """Give the points that are on the front, or would be if they were better by a share in every objective."""
+    flat, costs = _costs(bound)
+    chosen = np.flatnonzero(epsilon_front(costs, float(epsilon)))
+    kept = tuple(column[chosen] for column in costs)
+    first, n_ties = equal_points(kept)
+    if ties == "first":
+        chosen, n_ties = chosen[first], n_ties[first]
+        kept = tuple(column[first] for column in kept)
+    number = np.arange(len(chosen))
+    if ties == "all":
+        indices, number = bound.expanded(flat[chosen], number)
+    else:
+        indices = bound.indices(flat[chosen])
+    order = _best_first(kept[0][number], indices)
+    return [column[order] for column in indices], (n_ties * bound.query.copies)[number][order]
+
+
+def equal_points(columns: tuple[Array, ...]) -> tuple[Array, Array]:
+    """Mark the first of each set of equal points, and count the equals of each."""
+    if not len(columns[0]):
+        return np.zeros(0, dtype=bool), np.zeros(0, dtype=np.int64)
+    _, start, number, counts = np.unique(
+        np.stack(columns, axis=1) + 0.0, axis=0, return_index=True, return_inverse=True, return_counts=True
+    )
+    first = np.zeros(len(columns[0]), dtype=bool)
+    first[start] = True
+    return first, counts[number.reshape(-1)]
+
+
+def distance(
+    context: Context, objectives: Any, *, front: xr.Dataset | None, where: Any, relative: bool
+) -> xr.DataArray:
+    """Measure the distance of every point of a stored cube from a front."""
+    goals = context.objectives(objectives)
+    bound = context.query(context.where(where), objectives=goals)
+    query = bound.query
+    points.check_result(context, "distance_to_front", query.space.size, row_bytes=8 * (len(goals) + 1))
+    flat, costs = _costs(bound)
+    if front is None:
+        best = tuple(column[front_with_ties(costs, ties="first")[0]] for column in costs)
+    else:
+        missing = [name for name, _ in goals if name not in front]
+        if missing:
+            msg = f"`front`: expected the objectives as variables, got no {missing[0]!r}; use `roofcube.pareto`"
+            raise InvalidDataError(msg)
+        best = tuple(front[name].values.ravel().astype("f8") * float(-sign) for name, sign in goals)
+    values = np.full(query.space.size, np.nan)
+    values[flat] = distance_to_front(costs, best, relative=relative)
+    dims = query.space.axes
+    described = {
+        "units": "1" if relative else "",
+        "long_name": "improvement in every objective that would reach the front",
+        "objectives": " ".join(f"{name}:{_sense(sign)}" for name, sign in goals),
+    }
+    coords = {
+        name: one.isel({dim: bound.kept[dim] for dim in one.dims if dim in bound.kept})
+        for name, one in context.coords.items()
+        if set(one.dims) <= set(dims)
+    }
+    return xr.DataArray(
+        labelled(dims, values.reshape(query.space.sizes), described), coords=coords, name="distance_to_front"
+    )

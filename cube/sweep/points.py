@@ -10,7 +10,7 @@ import xarray as xr
 
 from roofcube.errors import MemoryLimitError
 from roofcube.labels import dataset_of
-from roofcube.options import memory_limit
+from roofcube.options import fits_memory, memory_limit
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -38,8 +38,9 @@ def attributes_of(context: Context, name: str) -> dict[str, Any]:
 
 def check_result(context: Context, what: str, points: int, *, row_bytes: int | None = None) -> None:
     """Raise, before the work, where an answer would be larger than the memory limit."""
-    size, limit = points * (context.row_bytes if row_bytes is None else row_bytes), memory_limit()
-    if size > limit:
+    size = points * (context.row_bytes if row_bytes is None else row_bytes)
+    if not fits_memory(size):
+        limit = memory_limit()
         do = {
             "pareto": 'add limits with `where`, or keep one of equal points with ties="first"',
             "top": "ask for fewer points",
@@ -51,7 +52,7 @@ def check_result(context: Context, what: str, points: int, *, row_bytes: int | N
         raise MemoryLimitError(msg)
 
 
-# labels -----------------------------------------------------------------------------------------------------------------
+# labels --------------------------------------------------------------------------------------------------------------
 
 
 def coordinates_at(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import xarray as xr
 
@@ -11,11 +11,24 @@ from roofcube.errors import InvalidDataError
 from roofcube.sweep import best as winners
 from roofcube.sweep import counts, crossovers, quantiles
 from roofcube.sweep import pareto as fronts
-from roofcube.sweep.context import Context, Names
 from roofcube.sweep.stored import StoredContext
 from roofcube.sweep.sweep import Sweep
 
-__all__ = ["best", "context_of", "count", "crossover", "histogram", "pareto", "quantile", "senses_of", "top"]
+if TYPE_CHECKING:
+    from roofcube.sweep.context import Context, Names
+
+__all__ = [
+    "best",
+    "context_of",
+    "count",
+    "crossover",
+    "distance_to_front",
+    "histogram",
+    "pareto",
+    "quantile",
+    "senses_of",
+    "top",
+]
 
 Sense = Literal["max", "min"]
 Limits = Mapping[str, Any] | xr.DataArray | None
@@ -131,9 +144,9 @@ def top(
     Examples
     --------
     >>> import roofcube as rc
-    >>> three = rc.top(rc.benchmark("mnist"), 3, "measured_throughput", where={"precision": "INT8"})
-    >>> three.platform.values.tolist()
-    ['EdgeTPU', 'EdgeTPU', 'EdgeTPU']
+    >>> three = rc.top(rc.benchmark("mnist"), 3, "measured_throughput", where={"device_class": "GPU"})
+    >>> three.platform.values.tolist(), three.batch.values.tolist()
+    (['TX2', 'TX2', 'TX2'], [512, 256, 512])
     """
     return winners.top(context_of(cube), n, objective, per=per, where=where, sense=sense)
 
@@ -162,8 +175,8 @@ def pareto(
     probability : bool
         Add `probability_on_front` and `probability_meets_limits` of each point; needs the intervals of a calibration.
     epsilon : float, optional
-        Of a stored cube: also keep points that would be on the front if they were better by this share in every
-        objective, so near misses; needs ``ties="all"`` to mean anything for equal points, and keeps them.
+        Keep also the near misses: points that would be on the front if they were better by this share in every
+        objective. A sweep then has to fit into the memory limit as a whole.
 
     Returns
     -------
@@ -185,9 +198,55 @@ def pareto(
     >>> front.sizes["point"], round(float(front.measured_throughput[0]))
     (11, 60757)
     """
-    return fronts.pareto(
-        context_of(cube), objectives, where=where, per=per, ties=ties, probability=probability, epsilon=epsilon
-    )
+    values = probability or epsilon is not None
+    swept = values and isinstance(cube, Sweep)
+    context = cube.context_of_values(intervals=probability) if swept else context_of(cube)
+    return fronts.pareto(context, objectives, where=where, per=per, ties=ties, probability=probability, epsilon=epsilon)
+
+
+def distance_to_front(
+    cube: xr.Dataset | Sweep,
+    objectives: Mapping[str, Sense | None] | Sequence[str] | str,
+    *,
+    front: xr.Dataset | None = None,
+    where: Limits = None,
+    relative: bool = True,
+) -> xr.DataArray:
+    """Measure by how much each point must improve, in every objective, to get level with the front.
+
+    Parameters
+    ----------
+    cube : Dataset or Sweep
+        A sweep has to fit into the memory limit as a whole.
+    objectives, where
+        As in `pareto`.
+    front : Dataset, optional
+        A front with the objectives as variables. Default: that of the cube itself.
+    relative : bool
+        Whether distances are shares of each value, else in the units of the objectives.
+
+    Returns
+    -------
+    DataArray
+        Over the dims that the objectives and limits depend on: the largest, over the front, of the least, over the
+        objectives, of the gap; 0 on the front, NaN where a figure is missing or a limit is not met. It is the epsilon
+        indicator of each point on its own (Zitzler et al., IEEE TEC 7(2), 2003).
+
+    Raises
+    ------
+    UnknownLabelError, InvalidDataError, MemoryLimitError
+        As in `best`.
+
+    Examples
+    --------
+    >>> import roofcube as rc
+    >>> cube = rc.benchmark("cifar10")
+    >>> distance = rc.distance_to_front(cube, ["measured_throughput", "measured_top1"])
+    >>> int((distance == 0).sum()) >= rc.pareto(cube, ["measured_throughput", "measured_top1"]).sizes["point"]
+    True
+    """
+    context = cube.context_of_values() if isinstance(cube, Sweep) else context_of(cube)
+    return fronts.distance(context, objectives, front=front, where=where, relative=relative)
 
 
 def count(cube: xr.Dataset | Sweep, *, where: Limits = None, per: Names = None, by: str | None = None) -> xr.Dataset:
@@ -217,7 +276,7 @@ def count(cube: xr.Dataset | Sweep, *, where: Limits = None, per: Names = None, 
     >>> import roofcube as rc
     >>> cube = rc.benchmark("mnist")
     >>> int(rc.count(cube, where={"measured_throughput": (1000, None)})["count"])
-    161
+    350
     """
     return counts.count(context_of(cube), where=where, per=per, by=by)
 
@@ -257,7 +316,7 @@ def histogram(
     >>> import roofcube as rc
     >>> bins = rc.histogram(rc.benchmark("mnist"), "measured_top1", bins=[0, 90, 95, 100])
     >>> bins["count"].values.tolist()
-    [0, 0, 0]
+    [0, 0, 406]
     """
     return counts.histogram(context_of(cube), variable, bins=bins, where=where, per=per)
 
@@ -327,7 +386,7 @@ def crossover(
     Returns
     -------
     Dataset
-        Over `per` and `along`: `winner` and `winner_code`, the objective and `found`, `changes` where the winner differs
+        Over `per` and `along`: `winner`, `winner_code`, the objective, `found`, and `changes` where the winner differs
         from the one before. Along `crossover`: every change with the labels `per`, `before` and `after` along the dim,
         `loser` and `gainer`.
 

@@ -6,7 +6,6 @@ numbers beyond 2^53) takes part by its ranks, which keep order and ties.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from math import prod
@@ -22,12 +21,14 @@ from roofcube.kernels.graph.expression import leaf
 from roofcube.kernels.graph.space import Space
 from roofcube.kernels.query.query import Limit, Query, ask
 from roofcube.model.graph import LAYER, dim_order
-from roofcube.options import memory_limit, thread_count
+from roofcube.options import fits_memory, thread_count
 from roofcube.sweep.context import Context
 from roofcube.sweep.points import empty_value
 from roofcube.sweep.streamed import StreamedEngine, StreamedQuery
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from roofcube.kernels.graph.expression import Node
     from roofcube.sweep.where import Where
 
@@ -130,15 +131,15 @@ class StoredContext(Context):
         return variable
 
     def _table(self, name: str) -> Array:
-        """Give a variable at full rank, of length 1 along the dims that it lacks; without a copy where it is numbers."""
+        """Give a variable at full rank, of length 1 along the dims that it lacks; numbers without a copy."""
         if name not in self._tables:
             variable = self._variable(name)
             values = np.asarray(variable.values)
             if not _is_exact(values):
                 if self._is_block:
                     msg = (
-                        f"`{name}`: larger than the memory limit and of type {values.dtype}, which is compared as a whole;"
-                        " raise the limit with `roofcube.set_options(memory=...)`, or select a part of the cube"
+                        f"`{name}`: larger than the memory limit and of type {values.dtype}, which is compared as a "
+                        "whole; raise the limit with `roofcube.set_options(memory=...)`, or select a part of the cube"
                     )
                     raise MemoryLimitError(msg)
                 values = _ranked(values)
@@ -179,7 +180,7 @@ class StoredContext(Context):
         """Tell whether variables that are not in memory would not fit into it."""
         lazy = [self._variable(name) for name in names if name not in where.masks]
         size = sum(variable.nbytes for variable in lazy if not in_memory(variable))
-        return size > memory_limit()
+        return not fits_memory(size)
 
     def missing(self, name: str, where: Where) -> int:
         """Count the points that lack a figure: those of its own dims, times the others."""

@@ -50,9 +50,7 @@ class StreamedQuery(Query):
     narrowed: Callable[[Where], StreamedQuery] = field(kw_only=True)
 
     @classmethod
-    def over(
-        cls, context: Any, names: tuple[str, ...], per: tuple[str, ...], where: Where, block: Any = None
-    ) -> StreamedQuery:
+    def over(cls, context: Any, names: tuple[str, ...], per: tuple[str, ...], where: Where) -> StreamedQuery:
         """Lay a query over the variables of a stored context."""
         variables = [context.native(name) for name in names if name not in where.masks]
         used = {str(dim) for variable in variables for dim in variable.dims}

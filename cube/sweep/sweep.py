@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
-from roofcube.errors import check_choice, unknown_label
+from roofcube.errors import InvalidDataError, check_choice, unknown_label
 from roofcube.kernels.engine.engine import STRATEGIES, Engine
 from roofcube.model.assumptions import PUBLISHED, Assumptions
 from roofcube.options import thread_count
 from roofcube.sweep import best, counts, crossovers, lookup, pareto, plans, quantiles, zarr_store
 from roofcube.sweep.cluster import ClusterEngine
-from roofcube.sweep.context import Names
 from roofcube.sweep.model_context import ModelContext
+from roofcube.sweep.stored import StoredContext
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     import xarray as xr
 
     from roofcube.model.graph import Model
+    from roofcube.sweep.context import Names
 
 __all__ = ["Sweep"]
 
@@ -159,6 +159,13 @@ class Sweep:
                 raise unknown_label("isel", dim, self.dims)
         return self._of(self.inputs.isel(chosen))
 
+    def context_of_values(self, *, intervals: bool = False) -> StoredContext:
+        """Give the context of the whole cube, filled, for what has to look at every value."""
+        if intervals and isinstance(self.assumptions, Assumptions):
+            msg = "`probability`: expected a calibration as `assumptions`, got a model without intervals; calibrate"
+            raise InvalidDataError(msg)
+        return StoredContext(self.compute())
+
     def _of(self, inputs: xr.Dataset) -> Sweep:
         return Sweep(
             inputs,
@@ -236,11 +243,14 @@ class Sweep:
         objectives : mapping of name to {"max", "min"}, or names whose sense the table of variables knows
         where, per
             As in `best`; with `per`, a front of each group, group after group.
-        ties : {"all", "first"}
-            Of points with equal objectives, keep all or the first in dim order.
+        ties : {"first", "all"}
+            Of points with equal objectives, keep the first in dim order or all.
         probability : bool
             Add the probabilities of being on the front and of meeting the limits; needs a calibration as assumptions,
             and the whole cube within the memory limit.
+        epsilon : float, optional
+            Keep also what would be on the front if it were better by this share in every objective; needs the whole
+            cube within the memory limit.
 
         Returns
         -------
@@ -249,8 +259,10 @@ class Sweep:
             point, and `n_ties`. Attributes say how many points each limit (`removed_by_<name>`) and each missing
             figure (`missing_<name>`) removed of the `n_points`; each is counted alone, limits on labels first.
         """
+        values = probability or epsilon is not None
+        context = self.context_of_values(intervals=probability) if values else self.context
         return pareto.pareto(
-            self.context, objectives, where=where, per=per, ties=ties, probability=probability, epsilon=epsilon
+            context, objectives, where=where, per=per, ties=ties, probability=probability, epsilon=epsilon
         )
 
     def count(self, *, where: Mapping[str, Any] | None = None, per: Names = None, by: str | None = None) -> xr.Dataset:

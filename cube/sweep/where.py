@@ -183,7 +183,7 @@ def read_where(space: Labelled, where: Mapping[str, Any] | xr.DataArray | None) 
     return read
 
 
-# coordinates ------------------------------------------------------------------------------------------------------------
+# coordinates ---------------------------------------------------------------------------------------------------------
 
 
 def _limit_coordinate(space: Labelled, read: Where, name: str, wanted: Any) -> None:
@@ -253,7 +253,7 @@ def _label(name: str, wanted: Any, known: Sequence[Any]) -> Any:
     return alias
 
 
-# variables --------------------------------------------------------------------------------------------------------------
+# variables -----------------------------------------------------------------------------------------------------------
 
 
 def _limit_variable(space: Labelled, read: Where, name: str, wanted: Any) -> None:
@@ -269,7 +269,7 @@ def _limit_variable(space: Labelled, read: Where, name: str, wanted: Any) -> Non
         low, high = _numeric_range(name, wanted)
         read.by_limit[name] = space.limit(name, Limit(name, low, high))
         return
-    if isinstance(wanted, Mapping | slice) or wanted is None:
+    if isinstance(wanted, Mapping | slice | tuple) or wanted is None:
         raise _no_limit(name, wanted)
     listed = _listed(wanted)
     if "flag_masks" in attributes and variable is not None:
@@ -342,7 +342,7 @@ def _limit_text(space: Labelled, read: Where, name: str, variable: xr.Variable, 
     read.mask(name, _full_rank(space, variable, np.isin(values.astype(str), chosen)))
 
 
-# shared -----------------------------------------------------------------------------------------------------------------
+# shared --------------------------------------------------------------------------------------------------------------
 
 
 def _listed(wanted: Any) -> list[Any]:
@@ -379,7 +379,7 @@ def _number(name: str, value: Any) -> float:
 def _numeric_range(name: str, wanted: tuple[Any, Any]) -> tuple[float | None, float | None]:
     low, high = (None if end is None else _number(name, end) for end in wanted)
     if any(end is not None and np.isnan(end) for end in (low, high)):
-        msg = f"`where[{name!r}]`: expected (low, high), got {wanted!r} with NaN, which nothing meets; use None for an open end"
+        msg = f"`where[{name!r}]`: expected (low, high), got {wanted!r}; nothing meets NaN, use None for an open end"
         raise InvalidDataError(msg)
     check_limits(name, low, high)
     return low, high
@@ -426,7 +426,7 @@ def _aligned_mask(space: Labelled, name: str, mask: xr.DataArray) -> Array:
     """Lay a boolean DataArray out over the space, by its labels."""
     for dim in map(str, mask.dims):
         if dim not in space.dims:
-            raise unknown_label(f"where[{name!r}]", dim, space.dims, do="a mask has dims of the cube")
+            raise unknown_label(name, dim, space.dims, do="a mask has dims of the cube")
         labels = space.coords.get(dim)
         if labels is None:
             if mask.sizes[dim] != space.sizes[dim]:
@@ -445,6 +445,6 @@ def _aligned_mask(space: Labelled, name: str, mask: xr.DataArray) -> Array:
         try:
             mask = mask.sel({dim: whole})
         except (KeyError, ValueError) as error:
-            msg = f"`where[{name!r}]`: its labels along {dim!r} are not those of the cube ({error}); make it from the cube"
+            msg = f"`where[{name!r}]`: expected the cube's labels along {dim!r}, got others ({error}); make it of it"
             raise UnknownLabelError(msg) from error
     return _full_rank(space, mask.variable, mask.values)

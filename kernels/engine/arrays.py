@@ -1,4 +1,4 @@
-"""Answer questions whose outputs are stored arrays: the front and argbest kernels on their own values, nothing computed.
+"""Answer questions whose outputs are stored arrays: front and argbest kernels on the values, nothing computed.
 
 Bounds and generated kernels earn their keep where outputs are computed from small tables over a large product. Where
 the outputs *are* the tables, as in a stored cube, there is nothing to fold and little to exclude: reading the values
@@ -152,23 +152,27 @@ def _slabs(query: Query) -> Iterator[tuple[Array, tuple[Array, ...]]]:
         }
         start, points = tiling.start(number), prod(shape)
         columns = [values[name].reshape(-1) for name, _ in query.objectives]
-        if query.limits:
-            mask = np.ones(shape, dtype=bool)
-            for limit in query.limits:
-                mask &= limit.met(values[limit.name].astype(space.dtype, copy=False))
-            inside = np.flatnonzero(mask.reshape(-1))
+        if query.limits or points <= SMALL:  # few points without gaps need no compiler
+            cast = {name: value.astype(space.dtype, copy=False) for name, value in values.items()}
+            inside = np.flatnonzero(query.valid(cast, shape).reshape(-1))
             columns = [column[inside] for column in columns]
             flat = start + inside
         else:
             flat = np.arange(start, start + points)
         kind = np.dtype(space.dtype)
-        costs = tuple(
-            -column.astype(kind, copy=False) if sign > 0 else column.astype(kind, copy=False)
-            for column, (_, sign) in zip(columns, query.objectives, strict=True)
+        yield (
+            flat,
+            tuple(_cost(column, sign, kind) for column, (_, sign) in zip(columns, query.objectives, strict=True)),
         )
-        yield flat, costs
     if not len(tiling):
         yield np.zeros(0, dtype=np.int64), tuple(np.zeros(0, dtype=space.dtype) for _ in query.objectives)
+
+
+def _cost(column: Array, sign: int, kind: np.dtype[Any]) -> Array:
+    """Give the costs of a column: what is to be minimised, in memory that kernels may believe they could write."""
+    if sign > 0:
+        return np.negative(column.astype(kind, copy=False))
+    return column.astype(kind, copy=not column.flags.writeable)
 
 
 def _cut(shape: tuple[int, ...], slices: tuple[slice, ...]) -> tuple[slice, ...]:

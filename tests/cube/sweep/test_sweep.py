@@ -228,8 +228,8 @@ def test_compute_beyond_the_limit_names_the_way_out(space):
 
 def test_a_reduction_beyond_its_limit_names_its_size():
     inputs = rc.inputs("cifar10", batch=np.arange(1, 100_001))
-    with pytest.raises(MemoryLimitError, match=r"MB.*to_zarr"):
-        rc.Sweep(inputs).pareto({"predicted_throughput": "max"})
+    with rc.set_options(memory="10 MB"), pytest.raises(MemoryLimitError, match=r'MB.*ties="first"'):
+        rc.Sweep(inputs).pareto({"predicted_throughput": "max"}, ties="all")
 
 
 def test_plan_prints_well(space):
@@ -251,7 +251,7 @@ def test_plan_prints_well(space):
         (lambda s: s.top(0, "top1"), "at least 1"),
         (lambda s: s.histogram("top1", bins=[2, 1]), "ascending edges"),
         (lambda s: s.quantile("top1", 2), "from 0 to 1"),
-        (lambda s: s.pareto({}), "expected one or more"),
+        (lambda s: s.pareto({}), "expected at least one variable"),
         (lambda s: s.pareto(["top1"], probability=True), "calibration"),
         (lambda s: s.crossover("top1", between="batch", along="batch"), "choose two dims"),
     ],
@@ -312,7 +312,7 @@ def test_what_is_prepared_goes_with_the_sweep():
     sweep = small_sweep(strategy="stream")
     sweep.best("predicted_throughput")
     sweep.quantile("predicted_latency", 0.5)
-    spaces = [weakref.ref(sweep.whole), weakref.ref(sweep)]
+    spaces = [weakref.ref(sweep.context.space), weakref.ref(sweep)]
     del sweep
     gc.collect()
     assert [one() for one in spaces] == [None, None]

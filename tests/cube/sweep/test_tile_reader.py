@@ -15,10 +15,10 @@ def parts_of(sweep: rc.Sweep, monkeypatch, *, compiled: bool, points: int) -> li
     """The parts of a sweep whose largest one is, or is not, filled by a kernel."""
     monkeypatch.setattr(zarr_store, "CHUNK_POINTS", points)
     monkeypatch.setattr(fill, "COMPILED_POINTS", 1 << 60)
-    largest = max(np.prod(part.tiling.sizes) for part in zarr_store._parts(sweep))
+    largest = max(np.prod(part.tiling.sizes) for part in zarr_store._parts(sweep.context))
     if compiled and largest:
         monkeypatch.setattr(fill, "COMPILED_POINTS", largest)
-    parts = zarr_store._parts(sweep)
+    parts = zarr_store._parts(sweep.context)
     assert any(part.compiled for part in parts) == (compiled and largest > 0)
     return parts
 
@@ -79,7 +79,7 @@ def test_an_empty_dim(monkeypatch):
 
 def test_small_sweeps_load_no_compiler(monkeypatch):
     monkeypatch.setattr(fill, "Fill", lambda *_: pytest.fail("a kernel for a small sweep"))
-    for part in zarr_store._parts(rc.Sweep(rc.inputs("mnist"))):
+    for part in zarr_store._parts(rc.Sweep(rc.inputs("mnist")).context):
         part.prepare()
         with part.tile(0) as (_, values):
             assert values

@@ -25,7 +25,7 @@ def sweep() -> rc.Sweep:
 
 def assert_same(stored, sweep):
     cube = sweep.compute()
-    for name in zarr_store.result_dims(sweep):
+    for name in zarr_store.result_dims(sweep.context):
         np.testing.assert_array_equal(stored[name].transpose(*cube[name].dims).values, cube[name].values, err_msg=name)
         assert stored[name].attrs.get("units") == cube[name].attrs.get("units")
 
