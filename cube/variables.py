@@ -32,6 +32,7 @@ INFEASIBLE = {
     "does_not_fit_memory": 4,
     "untrained": 5,
     "not_calibrated": 6,
+    "counts_not_known": 7,
 }
 
 # What limits a point.
@@ -90,6 +91,8 @@ VARIABLES: dict[str, Variable] = {
     "activations": Variable("1", "activation elements read and written per input", "min"),
     "activation_memory": Variable("1", "activation elements alive at once per input (largest layer)", "min"),
     "state": Variable("1", "state elements carried from input to input", "min"),
+    "vector_ops": Variable("1", "element-wise operations per input, not among the operations", "min"),
+    "vector_elements": Variable("1", "elements that element-wise operators read and write per input", "min"),
     "layer_ops": Variable("op", "operations per input and layer", "min"),
     "layer_params": Variable("1", "parameters per layer", "min"),
     "layer_activations": Variable("1", "activation elements read and written per input and layer", "min"),

@@ -20,7 +20,17 @@ if TYPE_CHECKING:
 
     from pydantic import BaseModel, TypeAdapter, ValidationError
 
-__all__ = ["check_keys", "columns_of", "model_of", "parse_rows", "read_table", "read_trusted"]
+__all__ = [
+    "check_keys",
+    "choices_of",
+    "columns_of",
+    "frame_of",
+    "model_of",
+    "parse_rows",
+    "read_table",
+    "read_text",
+    "read_trusted",
+]
 
 # other units of a quantity that a column may arrive in, with the factor to the unit of the schema
 UNIT_FACTORS = {
@@ -85,9 +95,26 @@ def read_table(path: Path, row: type) -> pl.DataFrame:
     InvalidDataError
         Naming file, row (the header is row 1), column, value and the fix.
     """
+    return parse_rows(read_text(path, row), row, source=str(path))
+
+
+def read_text(path: Path, row: type) -> pl.DataFrame:
+    """Read a CSV of the user's as text; nothing but its form is checked."""
     header, *records = _records(path, row)
-    frame = pl.DataFrame(records, schema=dict.fromkeys(header, pl.String), orient="row")
-    return parse_rows(frame, row, source=str(path))
+    return pl.DataFrame(records, schema=dict.fromkeys(header, pl.String), orient="row")
+
+
+def frame_of(rows: Sequence[dict[str, Any]], row: type) -> pl.DataFrame:
+    """Lay rows that are made here, not read, out in the columns of a schema; labels stay as they are."""
+    columns = {name: [one.get(name, getattr(row, name, None)) for one in rows] for name in columns_of(row)}
+    return pl.DataFrame(columns, schema=_types(row))
+
+
+def choices_of(row: type, column: str) -> tuple[str, ...]:
+    """List the values that a column of closed choices may have."""
+    hint = _hints(row)[column]
+    choices = [part for part in (hint, *get_args(hint)) if get_origin(part) is Literal]
+    return get_args(choices[0]) if choices else ()
 
 
 def _records(path: Path, row: type) -> list[list[str]]:
@@ -228,7 +255,7 @@ def _explained(error: ValidationError, row: type, source: str) -> InvalidDataErr
 def _expectation(first: Any, row: type, column: str) -> str:
     value, kind = first["input"], first["type"]
     if kind == "literal_error":
-        choices = get_args(_hints(row)[column])
+        choices = choices_of(row, column)
         return f"expected one of {', '.join(choices)}{suggestion(value, choices)}"
     if value is None:
         return "the field is empty and must not be; fill it in"

@@ -15,6 +15,8 @@ __all__ = [
     "Correction",
     "Layer",
     "Measurement",
+    "NetworkLayer",
+    "NetworkTotals",
     "Platform",
     "PlatformStructure",
     "PowerSample",
@@ -130,6 +132,120 @@ class Layer:
     params: Count
     input_elements: Count
     output_elements: Count
+
+
+# kinds of layers with operations (or, of a table that is looked up, parameters) of their own …
+WeightKind = Literal["conv", "depthwise", "conv_transpose", "fully_connected", "recurrent", "matmul", "embedding"]
+# … and of vector work, which has none: elements that come in and go out
+VectorKind = Literal[
+    "elementwise", "normalisation", "softmax", "quantisation", "reduction", "pooling", "resampling", "indexing"
+]
+LayerKind = Literal[WeightKind, VectorKind]
+
+
+class OwnAccuracy:
+    """Accuracy of a user's own network, the same at every precision or at one.
+
+    Attributes
+    ----------
+    top1_percent, top5_percent
+        At every precision that has none of its own, as ``top1_int8_percent``.
+    """
+
+    top1_percent: Percent | None = None
+    top5_percent: Percent | None = None
+    top1_int1_percent: Percent | None = None
+    top1_int2_percent: Percent | None = None
+    top1_int4_percent: Percent | None = None
+    top1_int8_percent: Percent | None = None
+    top1_int16_percent: Percent | None = None
+    top1_fp8_percent: Percent | None = None
+    top1_fp16_percent: Percent | None = None
+    top1_bf16_percent: Percent | None = None
+    top1_fp32_percent: Percent | None = None
+    top1_fp64_percent: Percent | None = None
+    top5_int1_percent: Percent | None = None
+    top5_int2_percent: Percent | None = None
+    top5_int4_percent: Percent | None = None
+    top5_int8_percent: Percent | None = None
+    top5_int16_percent: Percent | None = None
+    top5_fp8_percent: Percent | None = None
+    top5_fp16_percent: Percent | None = None
+    top5_bf16_percent: Percent | None = None
+    top5_fp32_percent: Percent | None = None
+    top5_fp64_percent: Percent | None = None
+
+
+class NetworkLayer(OwnAccuracy, Layer):
+    """One layer of a user's own network: what a layer table may say beyond the embedded one.
+
+    Attributes
+    ----------
+    kind
+        With the ops that the shape columns give: conv, depthwise, fully_connected; conv_transpose (places of its
+        input), recurrent (input and state × gates of all directions, a place a step), matmul (of two activations, no
+        parameters); embedding (a table that is looked up, parameters only). The others are vector work: no ops.
+    vector_ops
+        Element-wise operations per input, which are not among `ops`.
+    constants
+        Constant elements that are no weights: biases, scales of a normalisation.
+    weight_bits, activation_bits
+        As the file stores them.
+    operator
+        Of the file that it was read from.
+    weights_of
+        The layer that has these weights too and counts them among its `params`; here `params` is 0.
+    note
+        What must be said of the count.
+    source
+        File that it was read from.
+    """
+
+    kind: LayerKind  # type: ignore[assignment]
+    ops: Place
+    params: Place
+    input_elements: Place
+    output_elements: Place
+    task: Label = "custom"
+    vector_ops: Place = 0
+    constants: Place = 0
+    weight_bits: Count | None = None
+    activation_bits: Count | None = None
+    operator: str = ""
+    weights_of: str = ""
+    note: str = ""
+    source: str = ""
+
+
+class NetworkTotals(OwnAccuracy):
+    """A user's own network known by its totals, per input, at every precision or at one.
+
+    Attributes
+    ----------
+    precision
+        Where the totals hold for one precision only.
+    activations
+        Elements read and written by the layers with weights.
+    activation_memory
+        Elements alive at once.
+    vector_ops, vector_elements
+        Element-wise operations, and the elements that they read and write.
+    """
+
+    topology: Label
+    task: Label = "custom"
+    pruning_percent: Kept = 100.0
+    precision: Precision | None = None
+    ops: Positive
+    params: Positive
+    activations: NotNegative | None = None
+    activation_memory: NotNegative | None = None
+    input_elements: NotNegative | None = None
+    output_elements: NotNegative | None = None
+    state: NotNegative | None = None
+    vector_ops: NotNegative | None = None
+    vector_elements: NotNegative | None = None
+    source: str = ""
 
 
 class Accuracy:

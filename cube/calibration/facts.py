@@ -259,7 +259,8 @@ def _nets(inputs: xr.Dataset) -> Iterator[Network]:
             ops = float(inputs["ops"].sel(here)) if "ops" in inputs and set(inputs["ops"].dims) <= {*here} else np.nan
             table = tables.get((topology, pruning))
             if "layer_patches" in inputs:
-                if np.isfinite(ops):
+                # a network known by totals that lack its activations is no network to calibrate with
+                if np.isfinite(ops) and np.isfinite(inputs["layer_activations"].sel(here)).all():
                     yield _from_inputs(inputs.sel(here), str(topology), float(pruning))
             elif table is not None:
                 yield _from_table(table, str(topology), float(pruning))
@@ -305,8 +306,13 @@ def _totals(
     activations: Array,
     patches: Array,
 ) -> Network:
+    # without channels, as of a network known by totals, nothing is padded
     padded = tuple(
-        float((ops * (np.ceil(channels / tile) * tile + fill) / np.maximum(channels, 1.0))[~dense].sum())
+        float(
+            np.where(channels > 0, ops * (np.ceil(channels / tile) * tile + fill) / np.maximum(channels, 1.0), ops)[
+                ~dense
+            ].sum()
+        )
         for tile, fill in TILES
     )
     return Network(

@@ -1,126 +1,195 @@
-"""Read the weight layers of an ONNX model; the only module that knows onnx."""
+"""From an ONNX file to rows of the layer table, per input: whole, or refused with everything that is in the way."""
 
 from __future__ import annotations
 
+import math
+from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
-from roofcube.errors import InvalidDataError, MissingInputError
+import onnx
+import onnx.inliner
+
+from roofcube.errors import InvalidDataError
+from roofcube.files.onnx_graph import Entry, Refusal, Walk
+from roofcube.files.onnx_inputs import ModelInputs, read_inputs
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
+
+    from roofcube.files.onnx_work import Work
 
 __all__ = ["layers_of"]
 
-CONVOLUTION, PRODUCTS = "Conv", ("Gemm", "MatMul")
+# a leading size that does not divide the images of a convolution is no batch
+IMAGES = ("conv", "depthwise", "conv_transpose", "recurrent")
+LISTED = 6
 
 
-def layers_of(path: Path) -> list[dict[str, Any]]:
-    """List the convolutions and fully connected layers of a model, in graph order, as rows of the layer table.
+def layers_of(path: Path, *, sizes: Mapping[str, Any] | None = None, batch: int | None = None) -> list[dict[str, Any]]:
+    """List what a model does for one input, in graph order, in the columns of `roofcube.datasets.schema.NetworkLayer`.
+
+    Parameters
+    ----------
+    path : Path
+        The model; weights stored beside it need not be there.
+    sizes : mapping, optional
+        Sizes of symbolic dims by name, or by place (``{"x[2]": 224}``), whole shapes by input, values of scalar inputs.
+    batch : int, optional
+        Inputs that one run of the model takes; else the leading dim of the first input.
 
     Raises
     ------
-    MissingInputError
-        If onnx is not installed.
     InvalidDataError
-        If the model has no weight layer or a shape that cannot be inferred.
+        If the file is no ONNX, the size of a symbolic dim is not given, or not every node can be counted; the message
+        names the operators, their nodes and their share of the weights.
     """
+    model = _loaded(path)
+    source = str(path)
+    inputs = read_inputs(model.graph, sizes or {}, batch, source=source)
+    opsets = {"" if one.domain == "ai.onnx" else one.domain: int(one.version) for one in model.opset_import}
+    walk = Walk(opsets, str(path.parent), inputs.sizes)
+    walk.graph(model.graph, inputs.tensors)
+    if walk.refusals:
+        raise InvalidDataError(_refused(walk.refusals, sum(walk.weights.values()), source))
+    if not any(one.work.ops for one in walk.entries):
+        msg = (
+            f"{source}: has no convolution, matrix product or recurrent layer on its inputs, so there is nothing to "
+            "model; export the whole network"
+        )
+        raise InvalidDataError(msg)
+    return _rows(walk.entries, _batch(walk.entries, inputs, source))
+
+
+def _loaded(path: Path) -> onnx.ModelProto:
+    """Read a model without the weights beside it, its functions written out."""
     try:
-        import onnx
-    except ImportError:
-        msg = f"{path}: reading ONNX needs the package onnx; pip install 'roofcube[onnx]'"
-        raise MissingInputError(msg) from None
-    try:
-        model = onnx.shape_inference.infer_shapes(onnx.load(str(path)), strict_mode=False)
+        model = onnx.load(str(path), load_external_data=False)
+        if not model.graph.node:
+            raise ValueError("it has no nodes")
+        return onnx.inliner.inline_local_functions(model) if model.functions else model
     except Exception as error:  # onnx raises protobuf's and its own errors, which share no base
         msg = f"{path}: not readable as ONNX ({error}); export the model again"
         raise InvalidDataError(msg) from error
-    graph = model.graph
-    weights = {one.name: tuple(one.dims) for one in graph.initializer}
-    shapes = {one.name: _shape(one) for one in [*graph.input, *graph.value_info, *graph.output]}
-    rows: list[dict[str, Any]] = []
-    for node in graph.node:
-        weight = next((weights[name] for name in node.input[1:2] if name in weights), None)
-        if weight is None or node.op_type not in (CONVOLUTION, *PRODUCTS):
-            continue
-        name = node.name or f"{node.op_type}_{len(rows)}"
-        attributes = {one.name: onnx.helper.get_attribute_value(one) for one in node.attribute}
-        source, target = _known(shapes, node.input[0], name, path), _known(shapes, node.output[0], name, path)
-        sizes = (
-            _convolution(weight, attributes, source, target)
-            if node.op_type == CONVOLUTION
-            else _product(node.op_type, weight, attributes, target)
+
+
+def _refused(refusals: Sequence[Refusal], stored: int, source: str) -> str:
+    """Word why a file is refused: what is not understood, else what cannot be counted."""
+    foreign = [one for one in refusals if not one.reason]
+    groups: dict[tuple[str, str], list[Refusal]] = defaultdict(list)
+    for one in foreign or refusals:
+        groups[one.operator, one.reason].append(one)
+    lines = []
+    for (operator, reason), nodes in list(groups.items())[:LISTED]:
+        names = ", ".join(repr(one.name) for one in nodes[:3]) + (", …" if len(nodes) > 3 else "")
+        share = sum(one.weights for one in nodes) / max(stored, 1)
+        count = f"{len(nodes)} node{'s' if len(nodes) > 1 else ''}"
+        lines.append(f"{operator} ({count}: {names}; {share:.1%} of the weights){': ' if reason else ''}{reason}")
+    more = f"; and {len(groups) - LISTED} more" if len(groups) > LISTED else ""
+    what = "operators that are not understood" if foreign else "nodes that cannot be counted"
+    return (
+        f"{source}: the network cannot be counted whole, so it is refused: it has {what}: {'; '.join(lines)}{more}; "
+        "replace them or fix their sizes, or give the network by its totals (a table with topology, ops and params)"
+    )
+
+
+# the batch ------------------------------------------------------------------------------------------------------------
+
+
+def _batch(entries: Sequence[Entry], inputs: ModelInputs, source: str) -> int:
+    """Settle how many inputs one run takes: a fixed leading size is the batch only where the layers agree."""
+    size = inputs.batch
+    if inputs.stated or size == 1:
+        return size
+    layers = [one for one in entries if one.work.multiplies]
+    odd = [one for one in layers if one.work.runs * one.trips % size]
+    if any(one.work.kind in IMAGES for one in odd) or (odd and len(odd) == len(layers)):
+        return 1
+    if odd:
+        msg = (
+            f"{source}: the first input has the leading size {size}, but layer {odd[0].name!r} runs "
+            f"{odd[0].work.runs * odd[0].trips} times, which is no multiple; say batch={size} if one run takes {size} "
+            "inputs, batch=1 if it takes one"
         )
-        rows.append({"topology": path.stem, "pruning_percent": 100.0, "layer": len(rows), "name": name, **sizes})
-    if not rows:
-        msg = f"{path}: has no convolution or fully connected layer with constant weights; export it with its weights"
         raise InvalidDataError(msg)
+    return size
+
+
+def _per_input(total: int, batch: int) -> int:
+    # what does not grow with the batch is paid in full by the first input
+    return -(-total // batch)
+
+
+# rows -----------------------------------------------------------------------------------------------------------------
+
+
+def _rows(entries: Sequence[Entry], batch: int) -> list[dict[str, Any]]:
+    owners = _owners(entries)
+    rows = []
+    for place, entry in enumerate(entries):
+        row = _row(entry, batch)
+        owner = owners.get(_weights_of(entry.work), place)
+        if entry.work.weights and owner != place:
+            row |= {"params": 0, "weights_of": entries[owner].name}
+        rows.append({"layer": place, "name": entry.name, **row})
     return rows
 
 
-def _shape(value: Any) -> tuple[int, ...]:
-    return tuple(dim.dim_value for dim in value.type.tensor_type.shape.dim)
+def _weights_of(work: Work) -> tuple[str, ...]:
+    return tuple(one.stored for one in work.weights)
 
 
-def _known(shapes: dict[str, tuple[int, ...]], tensor: str, layer: str, path: Path) -> tuple[int, ...]:
-    shape = shapes.get(tensor, ())
-    if len(shape) < 2 or any(size <= 0 for size in shape[1:]):
-        msg = (
-            f"{path}, layer {layer!r}: the shape of {tensor!r} is not fixed ({shape or 'unknown'}); export with a "
-            "fixed input size"
-        )
-        raise InvalidDataError(msg)
-    return shape
+def _owners(entries: Sequence[Entry]) -> dict[tuple[str, ...], int]:
+    """Give shared weights to the first layer that multiplies with them; to a look-up only where none does."""
+    owners: dict[tuple[str, ...], int] = {}
+    for place, entry in enumerate(entries):
+        stored = _weights_of(entry.work)
+        taken = owners.get(stored)
+        if stored and (taken is None or (entry.work.multiplies and not entries[taken].work.multiplies)):
+            owners[stored] = place
+    return owners
 
 
-def _convolution(
-    weight: tuple[int, ...], attributes: dict[str, Any], source: tuple[int, ...], target: tuple[int, ...]
-) -> dict[str, Any]:
-    out_channels, per_group = weight[:2]
-    height, width = (weight[2], weight[3]) if len(weight) == 4 else (1, weight[2])
-    groups = int(attributes.get("group", 1))
-    in_size = source[2:] if len(source) == 4 else (1, source[2])
-    out_size = target[2:] if len(target) == 4 else (1, target[2])
-    params = out_channels * per_group * height * width
+def _row(entry: Entry, batch: int) -> dict[str, Any]:
+    work = entry.work
+    runs = _per_input(work.runs * entry.trips, batch)
+    if work.multiplies:
+        # what runs several times on one input is written as one tall image
+        heights = work.source[0] * runs, work.target[0] * runs
+        widths = work.source[1], work.target[1]
+        read = work.in_channels * heights[0] * widths[0]
+        written = work.out_channels * heights[1] * widths[1]
+    else:
+        heights, widths, read, written = (1, 1), (1, 1), 0, 0
+    if work.read is not None:
+        read = _per_input(work.read * entry.trips, batch)
+    if work.written is not None:
+        written = _per_input(work.written * entry.trips, batch)
+    if not work.multiplies:
+        heights = max(read, 1), max(written, 1)
+    places = heights[0] * widths[0] if work.kind == "conv_transpose" else heights[1] * widths[1]
+    window = math.prod(work.kernel) * (work.in_channels // work.groups) * work.out_channels
     return {
-        "kind": "depthwise" if groups > 1 and per_group == 1 else "conv",
-        "kernel_height": height,
-        "kernel_width": width,
-        "stride": int(attributes.get("strides", [1])[0]),
-        "groups": groups,
-        "in_channels": per_group * groups,
-        "out_channels": out_channels,
-        "in_height": in_size[0],
-        "in_width": in_size[1],
-        "out_height": out_size[0],
-        "out_width": out_size[1],
-        "ops": 2 * params * out_size[0] * out_size[1],
-        "params": params,
-        "input_elements": per_group * groups * in_size[0] * in_size[1],
-        "output_elements": out_channels * out_size[0] * out_size[1],
-    }
-
-
-def _product(kind: str, weight: tuple[int, ...], attributes: dict[str, Any], target: tuple[int, ...]) -> dict[str, Any]:
-    turned = kind == "Gemm" and attributes.get("transB", 0)
-    rows, columns = (weight[1], weight[0]) if turned else (weight[-2], weight[-1])
-    # a MatMul over a sequence applies the same weights at each of its places
-    places = 1
-    for size in target[1:-1]:
-        places *= size
-    return {
-        "kind": "fully_connected",
-        "kernel_height": 1,
-        "kernel_width": 1,
-        "stride": 1,
-        "groups": 1,
-        "in_channels": rows,
-        "out_channels": columns,
-        "in_height": places,
-        "in_width": 1,
-        "out_height": places,
-        "out_width": 1,
-        "ops": 2 * rows * columns * places,
-        "params": rows * columns,
-        "input_elements": rows * places,
-        "output_elements": columns * places,
+        "kind": work.kind,
+        "kernel_height": work.kernel[0],
+        "kernel_width": work.kernel[1],
+        "stride": work.stride,
+        "groups": work.groups,
+        "in_channels": work.in_channels,
+        "out_channels": work.out_channels,
+        "in_height": heights[0],
+        "in_width": widths[0],
+        "out_height": heights[1],
+        "out_width": widths[1],
+        "ops": 2 * window * places if work.multiplies else 0,
+        "params": work.params,
+        "input_elements": read,
+        "output_elements": written,
+        "vector_ops": _per_input(work.vector_ops * entry.trips, batch),
+        "constants": work.constants,
+        "weight_bits": work.weight_bits,
+        "activation_bits": work.activation_bits,
+        "operator": entry.operator,
+        "weights_of": "",
+        "note": entry.note,
     }

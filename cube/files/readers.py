@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import tomllib
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 from pydantic import ValidationError
 
 from roofcube.datasets import schema
-from roofcube.datasets.reading import check_keys, columns_of, model_of, parse_rows, read_table
-from roofcube.errors import InvalidDataError, suggestion
+from roofcube.datasets.networks import described, is_layer_table, layer_table, totals_table
+from roofcube.datasets.reading import check_keys, columns_of, frame_of, model_of, read_table, read_text
+from roofcube.errors import InvalidDataError, MissingInputError, suggestion
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 __all__ = ["read_measurements", "read_network", "read_platforms"]
 
@@ -111,47 +116,135 @@ def read_platforms(toml: str | Path) -> pl.DataFrame:
     return table
 
 
-def read_network(source: str | Path) -> pl.DataFrame:
-    """Read a network of your own: an ONNX model, or a CSV of its layers.
+def read_network(
+    source: Any,
+    *,
+    name: str | None = None,
+    task: str | None = None,
+    sizes: Mapping[str, Any] | None = None,
+    batch: int | None = None,
+    pruning: float | None = None,
+    top1: float | Mapping[str, float] | None = None,
+    top5: float | Mapping[str, float] | None = None,
+) -> pl.DataFrame:
+    """Read a network of your own, whole or not at all: an ONNX model, a table of layers, or a table of totals.
 
     Parameters
     ----------
-    source : str or Path
-        `.onnx` (needs the extra ``onnx``), or `.csv` with the columns of `roofcube.datasets.load_layers`.
+    source : str, Path, DataFrame or dict
+        `.onnx` (needs the extra ``onnx``; weights stored beside it need not be there), `.csv`, or the same table as a
+        polars or pandas DataFrame or a dict of columns. A table of layers has the columns of
+        `roofcube.datasets.load_layers`; one of totals a row a network: `topology`, `ops` or `macs` (also `gops`,
+        `gmacs`), `params`, optional `activations`, `activation_memory`, `input_elements`, `output_elements`, `state`,
+        `vector_ops`, `vector_elements`, `task`, `pruning_percent`, `precision` (where it differs), `top1`, `top5`.
+    name : str, optional
+        Label of the network; else the table's, or the name of the ONNX file, taken as it is.
+    task : str, optional
+        Label of its task, for ``roofcube.inputs(task, topologies=...)``; ``custom`` where nothing says so.
+    sizes : mapping, optional
+        Sizes of the symbolic dims of an ONNX model by name, ``{"seq": 128}``, or by place, ``{"x[2]": 224}``; also a
+        whole shape by input, ``{"x": (1, 3, 224, 224)}``, and the value of a scalar input.
+    batch : int, optional
+        Inputs that one run of an ONNX model takes, by which its counts are divided; else the leading dim of its first
+        input.
+    pruning : float, optional
+        Channels kept, percent, of an ONNX model; 100 where not given.
+    top1, top5 : number or mapping of precision to number, optional
+        Accuracy in percent; with it the network is no longer `untrained` at those precisions.
 
     Returns
     -------
     DataFrame
-        A row per weight layer, for ``roofcube.inputs(topologies=...)``.
+        For ``roofcube.inputs(topologies=...)``. Of ONNX a row per layer and input: `ops` are the multiplications and
+        additions of convolutions, matrix products, recurrent layers and attention; vector work (element-wise, pooling,
+        normalisation, …) has rows of its own kinds with `vector_ops` and the elements that it moves.
 
     Raises
     ------
     InvalidDataError
-        Naming file, row, column, value and the fix.
+        Naming file, row, column, value and the fix; of ONNX the operators that are not understood, their nodes and
+        their share of the weights, or the symbolic dim whose size is missing; of tables counts that contradict the
+        shapes.
+    FileNotFoundError
+        If there is no such file.
+    MissingInputError
+        If onnx is not installed.
 
     Examples
     --------
-    >>> import tempfile, pathlib
-    >>> import polars as pl
     >>> import roofcube as rc
-    >>> path = pathlib.Path(tempfile.mkdtemp()) / "mine.csv"
-    >>> mine = rc.datasets.load_layers().filter(pl.col("topology") == "CNV", pl.col("pruning_percent") == 50)
-    >>> mine.with_columns(topology=pl.lit("Mine")).write_csv(path)
-    >>> float(rc.inputs(topologies=rc.read_network(path)).ops.sel(topology="Mine", pruning=50))
-    118922752.0
+    >>> mine = rc.read_network({"topology": ["Mine"], "gmacs": [4.1], "params": [25.6e6]}, task="kws", top1=76.1)
+    >>> float(rc.inputs("kws", topologies=mine).ops.sel(topology="Mine", pruning=100))
+    8200000000.0
     """
-    path = _existing(source)
-    if path.suffix == ".onnx":
-        from roofcube.files.onnx_layers import layers_of
+    if isinstance(source, str | Path):
+        path = _existing(source)
+        told = str(path)
+        suffix = path.suffix.lower()
+        if suffix == ".onnx":
+            table = _onnx_layers(path, sizes, batch, pruning)
+            name = path.stem if name is None else name
+        elif suffix == ".csv":
+            table = _network_table(read_text(path, schema.NetworkTotals), told, name)
+        else:
+            msg = f"{path}: expected a name ending in .onnx or .csv, got {path.suffix!r}"
+            raise InvalidDataError(msg)
+    else:
+        told, suffix = "", ""
+        table = _network_table(_as_frame(source), "`source`", name)
+    if suffix != ".onnx":
+        given = {"sizes": sizes, "batch": batch, "pruning": pruning}
+        misplaced = next((key for key, value in given.items() if value is not None), None)
+        if misplaced is not None:
+            msg = f"`{misplaced}`: only for ONNX models, {told or 'the source'} is a table; say it in the table itself"
+            raise InvalidDataError(msg)
+    return described(table, source=told, name=name, task=task, top1=top1, top5=top5)
 
-        rows = layers_of(path)
-        return parse_rows(pl.DataFrame(rows, infer_schema_length=None), schema.Layer, source=str(path))
-    if path.suffix != ".csv":
-        msg = f"{path}: expected a name ending in .onnx or .csv, got {path.suffix!r}"
+
+def _onnx_layers(path: Path, sizes: Mapping[str, Any] | None, batch: int | None, pruning: float | None) -> pl.DataFrame:
+    if find_spec("onnx") is None:
+        msg = f"{path}: reading ONNX needs the package onnx; pip install 'roofcube[onnx]'"
+        raise MissingInputError(msg)
+    if batch is not None and (isinstance(batch, bool) or not isinstance(batch, int) or batch < 1):
+        msg = f"`batch`: expected the inputs that one run takes, 1 or more, got {batch!r}; give a whole number"
         raise InvalidDataError(msg)
-    table = read_table(path, schema.Layer)
-    check_keys(table, ("topology", "pruning_percent", "layer"), source=str(path))
-    return table
+    kept = 100.0 if pruning is None else pruning
+    if isinstance(kept, bool) or not isinstance(kept, int | float) or not 0 < kept <= 100:
+        msg = f"`pruning`: expected channels kept in percent, above 0 and at most 100, got {pruning!r}"
+        raise InvalidDataError(msg)
+    from roofcube.files.onnx_layers import layers_of
+
+    rows = [
+        {"topology": path.stem, "pruning_percent": float(kept), **row}
+        for row in layers_of(path, sizes=sizes, batch=batch)
+    ]
+    return frame_of(rows, schema.NetworkLayer).select(pl.exclude(columns_of(schema.OwnAccuracy)))
+
+
+def _network_table(frame: pl.DataFrame, told: str, name: str | None) -> pl.DataFrame:
+    if name is not None and "topology" not in frame.columns:
+        frame = frame.with_columns(topology=pl.lit(name))
+    return (layer_table if is_layer_table(frame.columns) else totals_table)(frame, source=told)
+
+
+def _as_frame(table: Any) -> pl.DataFrame:
+    """Take a table as polars, pandas or a dict of columns has it."""
+    if isinstance(table, pl.DataFrame):
+        return table
+    columns = getattr(table, "columns", table if isinstance(table, dict) else None)
+    if columns is None:
+        msg = (
+            f"`source`: expected the name of a file, a DataFrame or a dict of columns, got {type(table).__name__}; "
+            "give one of them"
+        )
+        raise InvalidDataError(msg)
+    values = {str(column): list(table[column]) for column in columns}
+    lengths = {len(one) for one in values.values()}
+    if len(lengths) != 1:
+        msg = f"`source`: expected columns of one length, got {sorted(lengths) or 'none'}; give every network a value"
+        raise InvalidDataError(msg)
+    empty = {column: [None if one != one else one for one in column_values] for column, column_values in values.items()}
+    return pl.DataFrame(empty, strict=False)
 
 
 def _existing(name: str | Path) -> Path:

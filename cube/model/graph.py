@@ -399,11 +399,19 @@ class _Builder:
             code = where(_known(leaf("top1")), code, INFEASIBLE["untrained"])
         for needed, available in self._limits():
             code = where(available < needed, INFEASIBLE["does_not_fit_memory"], code)
+        if self._lacks_activations():
+            code = where(_known(self.total("activations", "activations")), code, INFEASIBLE["counts_not_known"])
         code = where(_known(self.total("ops", "every model")), code, INFEASIBLE["network_not_defined"])
         code = where(_known(leaf("peak_compute")), code, INFEASIBLE["precision_not_supported"])
         if self.has("mode_offered"):
             code = where(leaf("mode_offered"), code, INFEASIBLE["mode_not_offered"])
         return code
+
+    def _lacks_activations(self) -> bool:
+        """Tell whether a network known by totals says nothing of the activations that these assumptions move."""
+        if self.assumptions.activations in ("free", "on chip") or not self.has("activations"):
+            return False
+        return bool((self.tables["activations"].isnull() & self.tables["ops"].notnull()).any())
 
     def _limits(self) -> list[tuple[Node, Node]]:
         """Pair what is needed with what is there; an unknown (NaN) capacity limits nothing."""

@@ -12,6 +12,7 @@ from roofcube import datasets
 from roofcube.datasets import canonical
 from roofcube.errors import InvalidDataError, check_choice, unknown_label
 from roofcube.labels import axis, labelled
+from roofcube.model.own_networks import own_networks, own_tasks, with_totals
 from roofcube.variables import attributes
 
 if TYPE_CHECKING:
@@ -58,7 +59,8 @@ def inputs(
     Parameters
     ----------
     task : str, optional
-        One of `tasks()`; decides the default topologies and batches. All where not given.
+        One of `tasks()`, or a task of the tables in `topologies`; decides the default topologies and batches. All where
+        not given.
     platforms : names, a table of `read_platforms`, the Dataset of `hypothetical`, or a list of names and tables
     topologies : names, a table of `read_network`, or a list of them
     precision, mode : str or sequence of str, optional
@@ -76,12 +78,16 @@ def inputs(
         Hardware: `peak_compute(platform, mode, precision)` [op/s], `memory_bandwidth`, `memory_capacity`,
         `on_chip_memory`, `power`, `cores`, `mode_offered`, `executed_precision`, …. Networks: `ops`, `params`,
         `activations`, `activation_memory`, `state` over (topology, pruning), the same per layer as `layer_…`, `top1`,
-        `top5` over (topology, pruning, precision) [%]. Coords `device_class`, `family` on platform, `task` on topology.
+        `top5` over (topology, pruning, precision) [%]; `vector_ops` and `vector_elements` where a network of your own
+        has them. A network known by its totals is one roofline as a whole; what its totals do not say is NaN. Coords
+        `device_class`, `family` on platform, `task` on topology.
 
     Raises
     ------
     UnknownLabelError
         Naming the closest known label.
+    InvalidDataError
+        If a network comes from two sources, naming both.
 
     Examples
     --------
@@ -94,7 +100,8 @@ def inputs(
     """
     check_choice("counts", counts, ("exact", "site"))
     if task is not None:
-        task = _known("task", task, tasks())
+        own = own_tasks(one for one in _listed(topologies) or () if isinstance(one, pl.DataFrame))
+        task = task if task in own else _known("task", task, dict.fromkeys([*tasks(), *own]))
     networks = _networks(task, topologies)
     hardware = _hardware(platforms, _listed(mode))
     kept = _kept(pruning, networks)
@@ -137,7 +144,8 @@ def _in_order(labels: Iterable[str], order: Sequence[str]) -> list[str]:
 def _batches(task: str | None, batch: int | Sequence[int] | None) -> np.ndarray[Any, Any]:
     chosen = _listed(batch)
     if chosen is None:
-        chosen = sorted(datasets.load_measurements(task)["batch"].unique().to_list())
+        measured = task if task in tasks() else None
+        chosen = sorted(datasets.load_measurements(measured)["batch"].unique().to_list())
     values = np.asarray(chosen)
     if values.ndim != 1 or (values.size and (values.dtype.kind not in "iuf" or not (values > 0).all())):
         msg = f"`batch`: expected positive numbers, got {batch!r}; give the inputs in flight together, 1 or more"
@@ -167,7 +175,9 @@ def _kept(pruning: Any, networks: dict[str, Any]) -> list[float]:
 
 def _precisions(precision: Any, hardware: xr.Dataset, networks: dict[str, Any]) -> list[str]:
     offered = hardware["precision"].values.tolist() if "precision" in hardware.dims else []
-    trained = networks["accuracy"]["precision"].unique().to_list()
+    trained = networks["accuracy"]["precision"].drop_nulls().unique().to_list()
+    if "precision" in networks["counts"].columns:
+        trained += networks["counts"]["precision"].drop_nulls().unique().to_list()
     known = _in_order([*offered, *trained] if offered else [*trained, *KNOWN_PRECISIONS], KNOWN_PRECISIONS)
     chosen = _listed(precision)
     if chosen is not None:
@@ -286,22 +296,13 @@ def _networks(task: str | None, topologies: Any) -> dict[str, pl.DataFrame]:
         known = counts["topology"].unique(maintain_order=True).to_list()
         names = [_known("topology", one, known) for one in chosen if isinstance(one, str)]
         tables = [one for one in chosen if isinstance(one, pl.DataFrame)]
-    own = [_counts_of(table) for table in tables]
+    counts = counts.filter(pl.col("topology").is_in(names))
+    own = own_networks(tables, task, counts if tables else counts.clear())
     return {
-        "counts": pl.concat([counts.filter(pl.col("topology").is_in(names)), *own], how="diagonal_relaxed"),
-        "layers": pl.concat([layers.filter(pl.col("topology").is_in(names)), *tables], how="diagonal_relaxed"),
-        "accuracy": accuracy.filter(pl.col("topology").is_in(names)),
+        "counts": pl.concat([counts, own.counts], how="diagonal_relaxed"),
+        "layers": pl.concat([layers.filter(pl.col("topology").is_in(names)), own.layers], how="diagonal_relaxed"),
+        "accuracy": pl.concat([accuracy.filter(pl.col("topology").is_in(names)), own.accuracy], how="diagonal_relaxed"),
     }
-
-
-def _counts_of(layers: pl.DataFrame) -> pl.DataFrame:
-    """Total the layers of a user's network, in the columns of `load_topologies`."""
-    totals = layers.group_by("topology", "pruning_percent", maintain_order=True).agg(
-        ops=pl.col("ops").sum().cast(pl.Float64), params=pl.col("params").sum().cast(pl.Float64)
-    )
-    return totals.with_columns(
-        task=pl.lit("custom"), counts_source=pl.lit("layers"), ops_source="ops", shapes=pl.lit("published")
-    )
 
 
 def _needs(networks: dict[str, pl.DataFrame], kept: list[float], precisions: list[str], counts: Counts) -> xr.Dataset:
@@ -309,6 +310,8 @@ def _needs(networks: dict[str, pl.DataFrame], kept: list[float], precisions: lis
     names = table["topology"].unique(maintain_order=True).to_list()
     table = table.filter(pl.col("pruning_percent").is_in(kept))
     layers = layers.filter(pl.col("pruning_percent").is_in(kept))
+    by_totals = table.filter(pl.col("counts_source") == "totals")
+    table = table.unique(["topology", "pruning_percent"], keep="first", maintain_order=True)
     place = (_positions(table["topology"], names), _positions(table["pruning_percent"], kept))
     dims, shape = ("topology", "pruning"), (len(names), len(kept))
 
@@ -327,13 +330,15 @@ def _needs(networks: dict[str, pl.DataFrame], kept: list[float], precisions: lis
     task_of = dict(zip(table["topology"].to_list(), table["task"].to_list(), strict=True))
     activations = per_layer["layer_activations"]
     defined = ~np.isnan(total(table["ops"]))
-    return xr.Dataset(
+    vector_work = [name for name in ("vector_ops", "vector_elements") if name in table.columns]
+    needs = xr.Dataset(
         {
             "ops": labelled(dims, total(ops)),
             "params": labelled(dims, total(params)),
             "activations": labelled(dims, np.where(defined, activations.sum(-1), np.nan)),
             "activation_memory": labelled(dims, np.where(defined, activations.max(-1, initial=0.0), np.nan)),
             "state": labelled(dims, np.where(defined, 0.0, np.nan)),
+            **{name: labelled(dims, total(table[name])) for name in vector_work},
             **{name: labelled((*dims, "layer"), array) for name, array in per_layer.items()},
             **_accuracy(networks["accuracy"], names, kept, precisions),
         },
@@ -345,6 +350,7 @@ def _needs(networks: dict[str, pl.DataFrame], kept: list[float], precisions: lis
             "precision": axis("precision", precisions),
         },
     )
+    return with_totals(needs, by_totals)
 
 
 def _layer_arrays(layers: pl.DataFrame, names: list[str], kept: list[float]) -> dict[str, np.ndarray[Any, Any]]:
@@ -355,14 +361,15 @@ def _layer_arrays(layers: pl.DataFrame, names: list[str], kept: list[float]) -> 
         _positions(layers["pruning_percent"], kept),
         layers["layer"].to_numpy(),
     )
-    # a 1×1 kernel with a stride never reads the pixels that it skips
-    skips = (pl.col("kernel_height") == 1) & (pl.col("kernel_width") == 1) & (pl.col("stride") > 1)
+    # a 1×1 kernel with a stride never reads the pixels that it skips; a transposed one reads all
+    transposed = pl.col("kind") == "conv_transpose"
+    skips = (pl.col("kernel_height") == 1) & (pl.col("kernel_width") == 1) & (pl.col("stride") > 1) & ~transposed
     read = (
         pl.when(skips)
         .then(pl.col("in_channels") * pl.col("out_height") * pl.col("out_width"))
         .otherwise("input_elements")
     )
-    dense = pl.col("kind") == "fully_connected"
+    dense = pl.col("kind").is_in(["fully_connected", "recurrent", "matmul", "embedding"])
     window = pl.col("kernel_height") * pl.col("kernel_width") * pl.col("in_channels")
     columns = layers.select(
         "ops",
@@ -384,7 +391,15 @@ def _layer_arrays(layers: pl.DataFrame, names: list[str], kept: list[float]) -> 
 def _accuracy(
     table: pl.DataFrame, names: list[str], kept: list[float], precisions: list[str]
 ) -> dict[str, xr.Variable]:
-    table = table.filter(pl.col("pruning_percent").is_in(kept), pl.col("precision").is_in(precisions))
+    table = table.filter(pl.col("pruning_percent").is_in(kept))
+    # what holds at every precision first, then what holds at one
+    everywhere = table.filter(pl.col("precision").is_null()).drop("precision")
+    table = pl.concat(
+        [
+            everywhere.join(pl.DataFrame({"precision": precisions}), how="cross").select(table.columns),
+            table.filter(pl.col("precision").is_in(precisions)),
+        ]
+    ).unique(["topology", "pruning_percent", "precision"], keep="last", maintain_order=True)
     at = (
         _positions(table["topology"], names),
         _positions(table["pruning_percent"], kept),

@@ -31,6 +31,7 @@ REASONS = {
     "precision_not_supported": "the platform does not support the precision",
     "does_not_fit_memory": "the network does not fit in memory",
     "not_calibrated": "the calibration knows no such hardware",
+    "counts_not_known": "the activations of the network are not known",
 }
 NO_COMBINATION = ("feasible", "mode_not_offered", "network_not_defined", "untrained")
 

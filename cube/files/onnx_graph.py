@@ -1,0 +1,526 @@
+"""Walk an ONNX graph without running it, into branches and loops: the shape of every tensor, the work of every node.
+
+Why not onnx's own whole-graph inference alone: it neither enters a branch whose condition is known, nor follows the
+values that exporters compute shapes from through every operator, nor knows the domain com.microsoft. Its inference of a
+single node is exact once the small inputs have values, so each node is inferred alone with the values that
+`roofcube.files.onnx_values` computed (0.1 ms a node).
+
+A branch of an If counts where its condition is known; else the branch with more operations counts, and its layers say
+so. A Loop counts its body as often as its trip count says, if that is stored in the file; a Scan as often as its input
+is long. Everything that is not understood is collected, so that one error can name it all.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field, replace
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+from roofcube.files import onnx_contrib
+from roofcube.files.onnx_operators import DATA_DEPENDENT, is_understood, work_of
+from roofcube.files.onnx_tensors import (
+    SMALL,
+    SMALL_FLOATS,
+    Shape,
+    Tensor,
+    attributes_of,
+    constant_node,
+    declared,
+    of_sparse,
+    of_stored,
+    of_type,
+    subgraphs,
+    type_of,
+)
+from roofcube.files.onnx_values import RANDOM, computed
+from roofcube.files.onnx_work import Node, NotCountableError, Work
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+__all__ = ["Entry", "Refusal", "Walk"]
+
+CONTRIB = "com.microsoft"
+CONTROL = ("If", "Loop", "Scan")
+# operators whose output holds the elements of their first input, in another layout or type
+SAME_ELEMENTS = {
+    "Identity", "Cast", "CastLike", "BitCast", "Transpose", "Reshape", "Flatten", "Squeeze", "Unsqueeze",
+    "DequantizeLinear", "QuantizeLinear", "com.microsoft.DequantizeLinear", "com.microsoft.QuantizeLinear",
+}  # fmt: skip
+# of those, the ones behind which the numbers stay as few bits wide as they are stored
+KEEPS_BITS = SAME_ELEMENTS - {"Cast", "CastLike", "BitCast", "QuantizeLinear", "com.microsoft.QuantizeLinear"}
+MOVES = {"Concat", "Slice", "Split", "Pad", "Expand", "Tile", "Gather", "DepthToSpace", "SpaceToDepth", "MaxPool"}
+# trip counts above are written where only the condition ends a loop
+MOST_TRIPS = 2**31
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One layer of the walk, with how often a run of the graph does it."""
+
+    name: str
+    operator: str
+    work: Work
+    trips: int
+    note: str
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """A node that cannot be counted: not understood, or understood but with a shape that is not known."""
+
+    name: str
+    operator: str
+    reason: str
+    weights: int
+
+
+@dataclass
+class Walk:
+    """Walks a graph and its subgraphs; collects layers and refusals.
+
+    Attributes
+    ----------
+    opsets : dict
+        Domain to version.
+    folder : str
+        Where small tensors that are stored beside the file would be.
+    sizes : dict
+        Of symbolic dims, for the shapes that the file declares.
+    weights : dict
+        Elements of every constant that is used at run time, by name.
+    """
+
+    opsets: Mapping[str, int]
+    folder: str
+    sizes: Mapping[str, int]
+    entries: list[Entry] = field(default_factory=list)
+    refusals: list[Refusal] = field(default_factory=list)
+    weights: dict[str, int] = field(default_factory=dict)
+
+    def graph(
+        self, graph: onnx.GraphProto, outer: Mapping[str, Tensor], *, path: str = "", trips: int = 1, note: str = ""
+    ) -> dict[str, Tensor]:
+        """Walk a graph; gives every tensor by name, those of the graphs around it too."""
+        scope = dict(outer)
+        for proto in graph.initializer:
+            scope[proto.name] = of_stored(proto, path + proto.name, self.folder)
+        for sparse in graph.sparse_initializer:
+            scope[sparse.values.name] = of_sparse(sparse, path + sparse.values.name)
+        claims = {one.name: declared(one, self.sizes) for one in (*graph.value_info, *graph.output)}
+        for place, node in enumerate(graph.node):
+            name = path + (node.name or f"{node.op_type}_{place}")
+            outputs = self._node(node, scope, name, path=path, trips=trips, note=note)
+            for output, tensor in zip(node.output, outputs, strict=False):
+                if output:
+                    scope[output] = _completed(tensor, claims.get(output))
+        return scope
+
+    def _node(
+        self, node: onnx.NodeProto, scope: Mapping[str, Tensor], name: str, *, path: str, trips: int, note: str
+    ) -> list[Tensor]:
+        if node.op_type == "Constant" and _domain(node) == "":
+            return [constant_node(node, path + node.output[0], self.folder)]
+        inputs = tuple(scope.get(one) if one else None for one in node.input)
+        if node.op_type in CONTROL and _domain(node) == "":
+            return self._control(node, scope, inputs, name, trips=trips, note=note)
+        operator = node.op_type if _domain(node) == "" else f"{node.domain}.{node.op_type}"
+        if not is_understood(operator):
+            self._refuse(name, operator, "", inputs)
+            return [Tensor(shape=None, data_dependent=f"{operator} {name!r}") for _ in node.output]
+        attributes = attributes_of(node)
+        try:
+            outputs = self._inferred(node, operator, attributes, inputs, name, path)
+        except onnx.shape_inference.InferenceError as error:
+            reason = str(error).strip().splitlines()[-1].removeprefix("[ShapeInferenceError] ")
+            self._refuse(name, operator, f"its shapes do not fit together ({reason})", inputs)
+            return [Tensor(shape=None, data_dependent=f"{operator} {name!r}") for _ in node.output]
+        if not _is_settled(outputs):
+            self._note_weights(inputs)
+            self._count(Node(name, operator, attributes, inputs, tuple(outputs)), trips, note)
+        return outputs
+
+    def _count(self, node: Node, trips: int, note: str) -> None:
+        try:
+            layers = work_of(node)
+        except NotCountableError as error:
+            self._refuse(node.name, node.operator, str(error), node.inputs)
+            return
+        for work in layers:
+            name = f"{node.name}/{work.part}" if work.part else node.name
+            cause = next((one.data_dependent for one in node.inputs if one is not None and one.data_dependent), "")
+            told = [note, f"at most: {cause} decides the size from the data" if cause else ""]
+            self.entries.append(Entry(name, node.operator, work, trips, "; ".join(one for one in told if one)))
+
+    def _note_weights(self, inputs: Sequence[Tensor | None]) -> int:
+        own = {one.stored: one.elements for one in inputs if one is not None and one.constant and one.known}
+        self.weights |= own
+        return sum(own.values())
+
+    def _refuse(self, name: str, operator: str, reason: str, inputs: Sequence[Tensor | None]) -> None:
+        weights = self._note_weights(inputs)
+        self.refusals.append(Refusal(name, operator, reason, weights))
+
+    # shapes and values ------------------------------------------------------------------------------------------------
+
+    def _inferred(
+        self, node: onnx.NodeProto, operator: str, attributes: Mapping[str, Any], inputs: tuple[Tensor | None, ...],
+        name: str, path: str,
+    ) -> list[Tensor]:  # fmt: skip
+        """Infer shape, type, value and origin of every output of a node."""
+        present = [one for one in inputs if one is not None]
+        constant = all(one.constant for one in present) and bool(present) and node.op_type not in RANDOM
+        shapes = self._shapes(node, attributes, inputs)
+        cause = next((one.data_dependent for one in present if one.data_dependent), "")
+        if operator in DATA_DEPENDENT and not constant:
+            cause = f"{operator} {name!r}"
+            shapes = _largest(operator, attributes, inputs, shapes)
+        values = None if cause else self._values(node, attributes, inputs, shapes)
+        outputs = []
+        for place, (shape, element) in enumerate(shapes):
+            lost = shape is None or None in shape
+            tensor = of_type(
+                shape, element, constant=constant, data_dependent=cause or (f"{operator} {name!r}" if lost else "")
+            )
+            if values is not None and place < len(values):
+                tensor = replace(tensor, value=values[place], shape=values[place].shape)
+            if place < len(node.output) and constant:
+                tensor = replace(tensor, stored=path + node.output[place])
+            if place == 0 and present and operator in SAME_ELEMENTS:
+                first = present[0]
+                tensor = replace(tensor, stored=first.stored if constant else "")
+                if operator in KEEPS_BITS or (constant and operator in ("Cast", "CastLike")):
+                    tensor = replace(tensor, bits=first.bits)
+            elif present and operator in MOVES:
+                tensor = replace(tensor, bits=present[0].bits)
+            outputs.append(tensor)
+        return outputs
+
+    def _shapes(
+        self, node: onnx.NodeProto, attributes: Mapping[str, Any], inputs: Sequence[Tensor | None]
+    ) -> list[tuple[Shape | None, int]]:
+        """Infer the shapes and types of the outputs of one node."""
+        first = next((one for one in inputs if one is not None), None)
+        element = first.element if first is not None else TensorProto.FLOAT
+        if _domain(node) == CONTRIB:
+            return [(shape, element) for shape in self._contrib_shapes(node, attributes, inputs)]
+        schema = _schema(node.op_type, _domain(node), self.opsets.get("", 1))
+        if schema is None or not schema.has_type_and_shape_inference_function:
+            return [(first.shape if first is not None else None, element)]
+        return self._infer(node, inputs, schema)
+
+    def _infer(
+        self, node: onnx.NodeProto, inputs: Sequence[Tensor | None], schema: Any
+    ) -> list[tuple[Shape | None, int]]:
+        named = {name: one for name, one in zip(node.input, inputs, strict=True) if name and one is not None}
+        data = {
+            name: numpy_helper.from_array(np.ascontiguousarray(one.value), name)
+            for name, one in named.items()
+            if one.value is not None
+        }
+        opsets = [helper.make_opsetid("", self.opsets.get("", 1))]
+        types = onnx.shape_inference.infer_node_outputs(
+            schema, node, {name: type_of(one) for name, one in named.items()}, data, opset_imports=opsets
+        )
+        return [_read_type(types.get(name)) for name in node.output]
+
+    def _contrib_shapes(
+        self, node: onnx.NodeProto, attributes: Mapping[str, Any], inputs: Sequence[Tensor | None]
+    ) -> list[Shape | None]:
+        more: list[Shape | None] = [None] * (len(node.output) - 1)
+        if node.op_type in onnx_contrib.SHAPES:
+            shapes = onnx_contrib.SHAPES[node.op_type](inputs, attributes)
+            return [*shapes, *more][: len(node.output)]
+        if node.op_type in onnx_contrib.LIKE_FIRST:
+            first = inputs[0].shape if inputs[0] is not None else None
+            # a skip connection gives its sum as the last output
+            return [first, *([first] * (len(node.output) - 1))]
+        if attributes.get("channels_last", 0):
+            return [_channels_last(node.op_type, attributes, inputs), *more]
+        surrogate = onnx_contrib.SURROGATES[node.op_type]
+        taken = (
+            list(inputs[surrogate.inputs])
+            if isinstance(surrogate.inputs, slice)
+            else [inputs[place] if place < len(inputs) else None for place in surrogate.inputs]
+        )
+        names = [f"i{place}" if one is not None else "" for place, one in enumerate(taken)]
+        stand_in = helper.make_node(
+            surrogate.operator,
+            names,
+            ["o"],
+            **{name: attributes[name] for name in surrogate.attributes if name in attributes},
+        )
+        schema = _schema(surrogate.operator, "", 13)
+        typed = [
+            None if one is None else replace(one, element=TensorProto.BOOL if _is_condition(surrogate, place) else 1)
+            for place, one in enumerate(taken)
+        ]
+        (shape, _), *_ = self._infer(
+            stand_in, [None if one is None else replace(one, value=None) for one in typed], schema
+        )
+        return [shape, *more]
+
+    def _values(
+        self, node: onnx.NodeProto, attributes: Mapping[str, Any], inputs: Sequence[Tensor | None],
+        shapes: Sequence[tuple[Shape | None, int]],
+    ) -> list[Any] | None:  # fmt: skip
+        """Compute the outputs where they are small and all that they need is known."""
+        if _domain(node) != "" or not shapes:
+            return None
+        if node.op_type in ("Shape", "Size"):
+            return _sized(node.op_type, attributes, inputs[0])
+        for shape, element in shapes:
+            whole = element not in (TensorProto.FLOAT, TensorProto.DOUBLE, TensorProto.FLOAT16, TensorProto.BFLOAT16)
+            if (
+                shape is None
+                or None in shape
+                or math.prod(size or 0 for size in shape) > (SMALL if whole else SMALL_FLOATS)
+            ):
+                return None
+        arrays = [None if one is None else one.value for one in inputs]
+        if any(one is not None and array is None for one, array in zip(inputs, arrays, strict=True)):
+            return None
+        return computed(node, attributes, arrays, self.opsets.get("", 1))
+
+    # control flow -----------------------------------------------------------------------------------------------------
+
+    def _control(
+        self, node: onnx.NodeProto, scope: Mapping[str, Tensor], inputs: tuple[Tensor | None, ...], name: str, *,
+        trips: int, note: str,
+    ) -> list[Tensor]:  # fmt: skip
+        if node.op_type == "If":
+            return self._branched(node, scope, inputs[0], name, trips, note)
+        repeated = self._looped if node.op_type == "Loop" else self._scanned
+        try:
+            return repeated(node, scope, inputs, name, trips, note)
+        except NotCountableError as error:
+            self._refuse(name, node.op_type, str(error), inputs)
+            return [Tensor(shape=None, data_dependent=f"{node.op_type} {name!r}") for _ in node.output]
+
+    def _branched(
+        self, node: onnx.NodeProto, scope: Mapping[str, Tensor], condition: Tensor | None, name: str, trips: int,
+        note: str,
+    ) -> list[Tensor]:  # fmt: skip
+        branches = subgraphs(node)
+        if condition is not None and condition.value is not None:
+            taken = "then_branch" if bool(condition.value.reshape(-1)[0]) else "else_branch"
+            inside = self.graph(branches[taken], scope, path=f"{name}/{taken}/", trips=trips, note=note)
+            return [inside[one.name] for one in branches[taken].output]
+        walks: dict[str, tuple[Walk, list[Tensor]]] = {}
+        for branch, graph in branches.items():
+            walk = Walk(self.opsets, self.folder, self.sizes)
+            told = f"{branch} of If {name!r}, the one with more operations"
+            inside = walk.graph(
+                graph, scope, path=f"{name}/{branch}/", trips=trips, note="; ".join(one for one in (note, told) if one)
+            )
+            walks[branch] = walk, [inside[one.name] for one in graph.output]
+            self.refusals += walk.refusals
+            self.weights |= walk.weights
+        order = sorted(walks, key=lambda branch: (_weight(walks[branch][0]), branch), reverse=True)
+        walk, outputs = walks[order[0]]
+        self.entries += walk.entries
+        return [
+            replace(tensor, value=None, constant=False)
+            if tensor.value is None or other.value is None or not np.array_equal(tensor.value, other.value)
+            else tensor
+            for tensor, other in zip(outputs, walks[order[-1]][1], strict=True)
+        ]
+
+    def _looped(
+        self, node: onnx.NodeProto, scope: Mapping[str, Tensor], inputs: tuple[Tensor | None, ...], name: str,
+        trips: int, note: str,
+    ) -> list[Tensor]:  # fmt: skip
+        (body,) = subgraphs(node).values()
+        (count, condition), state = (*inputs, None, None)[:2], inputs[2:]
+        if count is None or count.value is None or int(count.value.reshape(-1)[0]) >= MOST_TRIPS:
+            raise NotCountableError("its trip count is not stored in the file")
+        if condition is not None and condition.value is None:
+            raise NotCountableError("whether it starts depends on the data")
+        turns = int(count.value.reshape(-1)[0])
+        if condition is not None and not bool(condition.value.reshape(-1)[0]):  # type: ignore[union-attr]
+            turns = 0
+        names = [one.name for one in body.input]
+        running = of_type((), TensorProto.BOOL, value=np.asarray(True))
+        given = {names[0]: of_type((), TensorProto.INT64), names[1]: running}
+        carried = [one if one is not None else Tensor(shape=None) for one in state]
+        inside = self._repeated(body, scope, given, names[2:], carried, 1, name, trips * turns, note)
+        ending = inside[body.output[0].name]
+        if ending.value is None or not bool(ending.value.reshape(-1)[0]):
+            raise NotCountableError("when it ends depends on the data")
+        results = [inside[one.name] for one in body.output[1:]]
+        stacked = [
+            _stacked(one, turns, 0) if place >= len(carried) else replace(one, value=None, constant=False)
+            for place, one in enumerate(results)
+        ]
+        return stacked if turns else [*carried, *stacked[len(carried) :]]
+
+    def _scanned(
+        self, node: onnx.NodeProto, scope: Mapping[str, Tensor], inputs: tuple[Tensor | None, ...], name: str,
+        trips: int, note: str,
+    ) -> list[Tensor]:  # fmt: skip
+        attributes = attributes_of(node)
+        (body,) = subgraphs(node).values()
+        if self.opsets.get("", 1) < 9:
+            raise NotCountableError("the Scan of opset 8 is another operator; convert the model to opset 9 or later")
+        scanned = int(attributes["num_scan_inputs"])
+        states = [one if one is not None else Tensor(shape=None) for one in inputs[: len(inputs) - scanned]]
+        axes = attributes.get("scan_input_axes") or [0] * scanned
+        out_axes = attributes.get("scan_output_axes") or [0] * (len(body.output) - len(states))
+        names = [one.name for one in body.input]
+        given, turns = {}, 0
+        for label, tensor, axis in zip(names[len(states) :], inputs[len(states) :], axes, strict=True):
+            if tensor is None or not tensor.known:
+                raise NotCountableError("the shape of what it runs over is not known")
+            place = int(axis) % len(tensor.dims)
+            turns = tensor.dims[place]
+            element = tensor.dims[:place] + tensor.dims[place + 1 :]
+            given[label] = replace(tensor, shape=element, value=None, constant=False, stored="")
+        inside = self._repeated(body, scope, given, names[: len(states)], states, 0, name, trips * turns, note)
+        results = [inside[one.name] for one in body.output]
+        return [
+            _stacked(one, turns, int(out_axes[place - len(states)]))
+            if place >= len(states)
+            else replace(one, value=None, constant=False)
+            for place, one in enumerate(results)
+        ]
+
+    def _repeated(
+        self, body: onnx.GraphProto, scope: Mapping[str, Tensor], given: Mapping[str, Tensor], names: Sequence[str],
+        carried: Sequence[Tensor], skipped: int, name: str, trips: int, note: str,
+    ) -> dict[str, Tensor]:  # fmt: skip
+        """Walk a body whose carried tensors keep their shape from turn to turn; dims that change are not known."""
+        state = [replace(one, value=None, constant=False, stored="") for one in carried]
+        while True:
+            walk = Walk(self.opsets, self.folder, self.sizes)
+            around = {**scope, **given, **dict(zip(names, state, strict=True))}
+            inside = walk.graph(body, around, path=f"{name}/", trips=trips, note=note)
+            after = [inside[one.name].shape for one in body.output[skipped : skipped + len(state)]]
+            settled = [_common(one.shape, shape) for one, shape in zip(state, after, strict=True)]
+            if settled == [one.shape for one in state]:
+                break
+            state = [
+                replace(one, shape=shape, data_dependent=one.data_dependent or f"every turn of {name!r}")
+                for one, shape in zip(state, settled, strict=True)
+            ]
+        self.refusals += walk.refusals
+        self.weights |= walk.weights
+        self.entries += walk.entries if trips else []
+        return inside
+
+
+def _weight(walk: Walk) -> tuple[int, int]:
+    return sum(one.work.ops * one.trips for one in walk.entries), len(walk.entries)
+
+
+def _common(one: Shape | None, two: Shape | None) -> Shape | None:
+    if one is None or two is None or len(one) != len(two):
+        return None
+    return tuple(a if a == b else None for a, b in zip(one, two, strict=True))
+
+
+def _stacked(tensor: Tensor, turns: int, axis: int) -> Tensor:
+    if tensor.shape is None:
+        return tensor
+    place = axis % (len(tensor.shape) + 1)
+    shape = (*tensor.shape[:place], turns, *tensor.shape[place:])
+    return replace(tensor, shape=shape, value=None, constant=False, stored="")
+
+
+def _domain(node: onnx.NodeProto) -> str:
+    return "" if node.domain == "ai.onnx" else str(node.domain)
+
+
+@cache
+def _schema(operator: str, domain: str, version: int) -> Any:
+    try:
+        return onnx.defs.get_schema(operator, version, domain)
+    except onnx.defs.SchemaError:
+        return None
+
+
+def _read_type(proto: onnx.TypeProto | None) -> tuple[Shape | None, int]:
+    if proto is None or not proto.HasField("tensor_type"):
+        return None, TensorProto.UNDEFINED
+    tensor = proto.tensor_type
+    if not tensor.HasField("shape"):
+        return None, tensor.elem_type
+    dims = tensor.shape.dim
+    return tuple(int(one.dim_value) if one.HasField("dim_value") else None for one in dims), tensor.elem_type
+
+
+def _completed(tensor: Tensor, claim: Shape | None) -> Tensor:
+    """Take from the shape that the file declares what could not be inferred."""
+    if tensor.known or claim is None or None in claim:
+        return tensor
+    return replace(tensor, shape=claim, data_dependent="")
+
+
+def _is_settled(outputs: Sequence[Tensor]) -> bool:
+    """Tell whether a node is done before the first input comes: all is stored, or follows from the shapes alone."""
+    return bool(outputs) and all(one.constant or one.value is not None for one in outputs)
+
+
+def _sized(operator: str, attributes: Mapping[str, Any], tensor: Tensor | None) -> list[Any] | None:
+    if tensor is None or not tensor.known or tensor.data_dependent:
+        return None
+    if operator == "Size":
+        return [np.asarray(tensor.elements, dtype="i8")]
+    return [np.asarray(tensor.dims, dtype="i8")[attributes.get("start", 0) : attributes.get("end", len(tensor.dims))]]
+
+
+def _largest(
+    operator: str, attributes: Mapping[str, Any], inputs: Sequence[Tensor | None],
+    shapes: Sequence[tuple[Shape | None, int]],
+) -> list[tuple[Shape | None, int]]:  # fmt: skip
+    """Give the largest shapes that an output can have whose size the data decide."""
+    first = inputs[0]
+    if first is None or not first.known:
+        return list(shapes)
+    if operator == "NonZero":
+        return [((len(first.dims), first.elements), TensorProto.INT64)]
+    if operator == "NonMaxSuppression":
+        scores, most = inputs[1], inputs[2] if len(inputs) > 2 else None
+        if scores is None or not scores.known:
+            return list(shapes)
+        boxes = first.dims[1]
+        if most is not None and most.value is not None:
+            boxes = min(boxes, int(most.value.reshape(-1)[0]))
+        return [((scores.dims[0] * scores.dims[1] * boxes, 3), TensorProto.INT64)]
+    axis = attributes.get("axis")
+    flat = (first.elements,) if axis is None else first.dims
+    index = (first.elements if axis is None else first.dims[int(axis)],)
+    return [((flat if place == 0 else index), element) for place, (_, element) in enumerate(shapes)]
+
+
+def _is_condition(surrogate: onnx_contrib.Surrogate, place: int) -> bool:
+    return surrogate.operator == "Where" and place == 0
+
+
+def _channels_last(operator: str, attributes: Mapping[str, Any], inputs: Sequence[Tensor | None]) -> Shape | None:
+    """Give the shape of a quantised pooling or convolution over (image, height, width, channel)."""
+    first = inputs[0]
+    if first is None or not first.known:
+        return None
+    if operator == "QLinearGlobalAveragePool":
+        return (first.dims[0], *(1 for _ in first.dims[1:-1]), first.dims[-1])
+    weight = inputs[3] if operator == "QLinearConv" and len(inputs) > 3 else None
+    window = attributes.get("kernel_shape") or (weight.dims[2:] if weight is not None else ())
+    spatial = first.dims[1:-1]
+    strides = attributes.get("strides") or [1] * len(spatial)
+    pads = attributes.get("pads") or [0] * (2 * len(spatial))
+    dilations = attributes.get("dilations") or [1] * len(spatial)
+    if attributes.get("auto_pad", b"NOTSET") not in (b"NOTSET", b"VALID"):
+        sizes = [-(-size // stride) for size, stride in zip(spatial, strides, strict=True)]
+    else:
+        sizes = [
+            (size + pads[place] + pads[place + len(spatial)] - dilations[place] * (window[place] - 1) - 1)
+            // strides[place]
+            + 1
+            for place, size in enumerate(spatial)
+        ]
+    return (first.dims[0], *sizes, weight.dims[0] if weight is not None else first.dims[-1])

@@ -1,0 +1,189 @@
+"""The shapes of the inputs of an ONNX model: sizes given for symbolic dims, and which dim is the batch."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from roofcube.errors import InvalidDataError, suggestion
+from roofcube.files.onnx_tensors import Tensor, attributes_of, dim_labels, of_type
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import onnx
+
+__all__ = ["ModelInputs", "read_inputs"]
+
+RECURRENT = ("LSTM", "GRU", "RNN")
+# short names of a leading dim that is the batch; a longer one has the word in it
+BATCH = re.compile(r"[nb]|bsz?", re.IGNORECASE)
+# a leading dim with such a name is a place in one input, not a number of inputs
+PLACES = re.compile(
+    r".*(seq|time|len|tok|frame|height|width|step|dur|patch|point|node|edge|word|char|pos|samples|past|total).*",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True)
+class ModelInputs:
+    """The inputs of a model.
+
+    Attributes
+    ----------
+    batch : int
+        Inputs that one run of the graph takes.
+    stated : bool
+        True where the user says so, or where the dim is symbolic; else it is read off a fixed leading dim.
+    sizes : dict of str to int
+        Every symbolic dim.
+    """
+
+    tensors: dict[str, Tensor]
+    batch: int
+    stated: bool
+    sizes: dict[str, int]
+
+
+def read_inputs(graph: onnx.GraphProto, sizes: Mapping[str, Any], batch: int | None, *, source: str) -> ModelInputs:
+    """Settle the shape of every input.
+
+    Raises
+    ------
+    InvalidDataError
+        Naming every symbolic dim whose size is not given, or a size that is given for a dim that is not there.
+    """
+    stored = {one.name for one in graph.initializer} | {one.values.name for one in graph.sparse_initializer}
+    values = [one for one in graph.input if one.name not in stored and one.type.HasField("tensor_type")]
+    labels = {one.name: dim_labels(one.name, one) for one in values}
+    scalars = {one.name for one in values if not labels[one.name] and one.type.tensor_type.HasField("shape")}
+    given, numbers = _given(sizes, labels, scalars, source)
+    axes = _batch_axes(graph, labels)
+    symbols = _batch_symbols(labels, axes, given)
+    resolved = {**dict.fromkeys(symbols, batch or 1), **given}
+    shapes = {
+        name: [resolved.get(dim, dim) if isinstance(dim, str) else dim for dim in dims] for name, dims in labels.items()
+    }
+    _check_complete(labels, shapes, source)
+    count, stated = _batch(labels, shapes, axes, symbols, given, batch)
+    tensors = {
+        value.name: of_type(
+            tuple(int(size) for size in shapes[value.name]) if value.type.tensor_type.HasField("shape") else None,
+            value.type.tensor_type.elem_type,
+            value=np.asarray(numbers[value.name], dtype="i8") if value.name in numbers else None,
+        )
+        for value in values
+    }
+    return ModelInputs(tensors, count, stated, {name: int(size) for name, size in resolved.items()})
+
+
+def _given(
+    sizes: Mapping[str, Any], labels: dict[str, list[int | str]], scalars: set[str], source: str
+) -> tuple[dict[str, int], dict[str, int]]:
+    """Sort what the user gives into sizes of dims and values of scalar inputs; a sequence is a whole shape."""
+    symbols = {dim for dims in labels.values() for dim in dims if isinstance(dim, str)}
+    places = {f"{name}[{place}]": dim for name, dims in labels.items() for place, dim in enumerate(dims)}
+    given: dict[str, int] = {}
+    numbers: dict[str, int] = {}
+    for name, size in sizes.items():
+        if name in labels and isinstance(size, Sequence) and not isinstance(size, str):
+            for dim, one in _whole_shape(name, labels[name], size, source):
+                given[dim] = _size(f"{name}: {dim}", one, source)
+        elif name in scalars:
+            numbers[name] = _size(name, size, source)
+        elif name in symbols:
+            given[name] = _size(name, size, source)
+        elif isinstance(places.get(name), str):
+            given[str(places[name])] = _size(name, size, source)
+        else:
+            choices = sorted(symbols | scalars)
+            msg = (
+                f"{source}, `sizes`: the model has no symbolic dim {name!r}{suggestion(name, choices)}; it has: "
+                f"{', '.join(choices) or '(none)'}"
+            )
+            raise InvalidDataError(msg)
+    return given, numbers
+
+
+def _whole_shape(name: str, labels: list[int | str], shape: Sequence[Any], source: str) -> list[tuple[str, Any]]:
+    fixed = [dim for dim in labels if isinstance(dim, int)]
+    fits = len(shape) == len(labels) and all(
+        one == dim for one, dim in zip(shape, labels, strict=True) if isinstance(dim, int)
+    )
+    if not fits:
+        wanted = ", ".join(map(str, labels))
+        msg = f"{source}, `sizes[{name!r}]`: got {tuple(shape)}, the input is ({wanted}); give one size a dim"
+        raise InvalidDataError(msg + (" and keep the fixed ones" if fixed else ""))
+    return [(dim, one) for one, dim in zip(shape, labels, strict=True) if isinstance(dim, str)]
+
+
+def _size(name: str, size: Any, source: str) -> int:
+    whole = isinstance(size, int | np.integer) and not isinstance(size, bool)
+    if not whole or size < 0:
+        msg = f"{source}, `sizes[{name!r}]`: got {size!r}; expected a whole number, 0 or more"
+        raise InvalidDataError(msg)
+    return int(size)
+
+
+def _batch_axes(graph: onnx.GraphProto, labels: dict[str, list[int | str]]) -> dict[str, int]:
+    """Tell where the batch of each input stands: first, but second where a recurrent layer reads it as it comes."""
+    axes = dict.fromkeys(labels, 0)
+    for node in graph.node:
+        if node.op_type in RECURRENT and node.input[0] in axes and not attributes_of(node).get("layout", 0):
+            axes[node.input[0]] = 1
+    return axes
+
+
+def _leading(labels: dict[str, list[int | str]], axes: dict[str, int]) -> dict[str, int | str]:
+    return {name: dims[axes[name]] for name, dims in labels.items() if len(dims) > axes[name]}
+
+
+def _batch_symbols(labels: dict[str, list[int | str]], axes: dict[str, int], given: dict[str, int]) -> set[str]:
+    """Name the symbolic dims that are the batch: by what they are called, else the leading one of the first input."""
+    symbols = {dim for dims in labels.values() for dim in dims if isinstance(dim, str) and not _unnamed(dim, labels)}
+    leading = _leading(labels, axes)
+    named = {dim for dim in symbols if "batch" in dim.lower()}
+    named |= {dim for dim in leading.values() if isinstance(dim, str) and BATCH.fullmatch(dim)}
+    first = next((dim for name, dim in leading.items() if len(labels[name]) > 1), None)
+    if not named and isinstance(first, str) and first not in given:
+        named = {first} if _unnamed(first, labels) or not PLACES.fullmatch(first) else set()
+    unnamed = {dim for dim in leading.values() if isinstance(dim, str) and _unnamed(dim, labels)}
+    return named | {dim for dim in unnamed if dim not in given}
+
+
+def _unnamed(dim: str, labels: dict[str, list[int | str]]) -> bool:
+    return any(dim == f"{name}[{place}]" for name, dims in labels.items() for place in range(len(dims)))
+
+
+def _check_complete(labels: dict[str, list[int | str]], shapes: dict[str, list[Any]], source: str) -> None:
+    missing = list(dict.fromkeys(dim for dims in shapes.values() for dim in dims if isinstance(dim, str)))
+    if missing:
+        name = next(name for name, dims in shapes.items() if missing[0] in dims)
+        example = ", ".join(f"{dim!r}: …" for dim in missing)
+        msg = (
+            f"{source}, input {name!r} of shape ({', '.join(map(str, labels[name]))}): the size of {missing[0]!r} is "
+            f"not fixed; give it with sizes={{{example}}}"
+        )
+        raise InvalidDataError(msg)
+
+
+def _batch(
+    labels: dict[str, list[int | str]], shapes: dict[str, list[Any]], axes: dict[str, int], symbols: set[str],
+    given: dict[str, int], batch: int | None,
+) -> tuple[int, bool]:  # fmt: skip
+    """Tell how many inputs one run takes, and whether that was said rather than read off a fixed size."""
+    if batch is not None:
+        return batch, True
+    named = [given[dim] for dim in symbols if dim in given]
+    if symbols:
+        return max(named, default=1), True
+    for name, dims in labels.items():
+        if len(dims) > max(axes[name], 1):
+            dim = dims[axes[name]]
+            # a symbolic leading dim that the user gave a size, under a name that is no batch, is a place in one input
+            return (int(shapes[name][axes[name]]), False) if isinstance(dim, int) else (1, True)
+    return 1, True

@@ -1,0 +1,108 @@
+"""The record of what one ONNX node does in one run of its graph: a layer before the batch is divided out."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from roofcube.files.onnx_tensors import Tensor
+
+__all__ = ["Node", "NotCountableError", "Work"]
+
+
+class NotCountableError(Exception):
+    """A node whose work cannot be counted, with the reason; never leaves this room."""
+
+
+@dataclass(frozen=True)
+class Node:
+    """A node with what is known of its tensors.
+
+    Attributes
+    ----------
+    operator : str
+        ``Conv``, or with its domain where that is not ONNX's own: ``com.microsoft.MatMulNBits``.
+    """
+
+    name: str
+    operator: str
+    attributes: Mapping[str, Any]
+    inputs: tuple[Tensor | None, ...]
+    outputs: tuple[Tensor | None, ...]
+
+    def input(self, place: int) -> Tensor | None:
+        """Give an input; None where it is left out."""
+        return self.inputs[place] if place < len(self.inputs) else None
+
+    def known(self, place: int) -> Tensor:
+        """Give an input whose shape must be known."""
+        return self._known(self.input(place), f"input {place}")
+
+    def output(self, place: int = 0) -> Tensor:
+        """Give an output whose shape must be known."""
+        return self._known(self.outputs[place] if place < len(self.outputs) else None, f"output {place}")
+
+    @staticmethod
+    def _known(tensor: Tensor | None, what: str) -> Tensor:
+        if tensor is None:
+            msg = f"{what} is missing"
+            raise NotCountableError(msg)
+        if not tensor.known:
+            cause = f": it comes from {tensor.data_dependent}" if tensor.data_dependent else ""
+            msg = f"the shape of {what} is not known before the model runs{cause}"
+            raise NotCountableError(msg)
+        return tensor
+
+
+@dataclass(frozen=True, kw_only=True)
+class Work:
+    """One layer as a kernel that runs several times: on every image, row or token of a run of the graph.
+
+    Attributes
+    ----------
+    runs : int
+        Images, rows or tokens in one run of the graph, the batch included.
+    source, target : tuple of int
+        Height and width of one image; the places of a transposed convolution are those of its source.
+    weights : tuple of Tensor
+        Constant operands; what they hold is `params`.
+    read, written : int, optional
+        Activation elements of one run of the graph, where they are not channels × places.
+    constants : int
+        Elements of constant operands that are no weights: biases, scales of a normalisation.
+    part : str
+        Of a node that is several layers.
+    """
+
+    kind: str
+    runs: int = 1
+    kernel: tuple[int, int] = (1, 1)
+    stride: int = 1
+    groups: int = 1
+    in_channels: int = 1
+    out_channels: int = 1
+    source: tuple[int, int] = (1, 1)
+    target: tuple[int, int] = (1, 1)
+    weights: tuple[Tensor, ...] = ()
+    params: int = 0
+    read: int | None = None
+    written: int | None = None
+    vector_ops: int = 0
+    constants: int = 0
+    weight_bits: int | None = None
+    activation_bits: int | None = None
+    multiplies: bool = True
+    part: str = ""
+
+    @property
+    def ops(self) -> int:
+        """Multiplications and additions in one run of the graph."""
+        if not self.multiplies:
+            return 0
+        places = math.prod(self.source if self.kind == "conv_transpose" else self.target)
+        window = math.prod(self.kernel) * (self.in_channels // self.groups) * self.out_channels
+        return 2 * window * places * self.runs

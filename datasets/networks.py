@@ -1,0 +1,258 @@
+"""Read tables of a user's own networks: layers, whose counts must agree with their shapes, or totals; knows no ONNX."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from roofcube.datasets import schema
+from roofcube.datasets.reading import check_keys, choices_of, columns_of, parse_rows
+from roofcube.errors import InvalidDataError, suggestion
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+__all__ = ["LAYER_COLUMNS", "VECTOR_KINDS", "described", "is_layer_table", "layer_table", "totals_table"]
+
+LAYER_COLUMNS = ("layer", "kind", "kernel_height", "in_channels", "out_channels")
+VECTOR_KINDS = choices_of(schema.NetworkLayer, "kind")[-8:]
+# kinds whose every element is a channel at a place; the others say how much they move themselves
+SHAPED_KINDS = ("conv", "depthwise", "fully_connected", "conv_transpose")
+PREFIXES = {"": 1.0, "k": 1e3, "m": 1e6, "g": 1e9}
+QUANTITIES = (
+    "activation_memory", "activations", "input_elements", "macs", "ops", "output_elements", "params", "state",
+    "vector_elements", "vector_ops",
+)  # fmt: skip
+AMBIGUOUS = re.compile(r"[kmgt]?flops?")
+RENAMED = {"top1": "top1_percent", "top5": "top5_percent", "pruning": "pruning_percent"}
+# figures in public tables are rounded
+AGREEMENT = 0.02
+
+
+def is_layer_table(columns: Sequence[str]) -> bool:
+    """Tell a table of layers from one of totals."""
+    return any(name.strip() in LAYER_COLUMNS for name in columns)
+
+
+# layers ---------------------------------------------------------------------------------------------------------------
+
+
+def layer_table(frame: pl.DataFrame, *, source: str) -> pl.DataFrame:
+    """Validate a table of layers, text or typed; `macs` may stand for `ops`.
+
+    Raises
+    ------
+    InvalidDataError
+        Naming row, column, value and the fix: as in `roofcube.datasets.reading`, and where `ops`, `params`,
+        `input_elements` or `output_elements` are not what the shape columns give.
+    """
+    frame = frame.rename(str.strip)
+    if "macs" in frame.columns and "ops" not in frame.columns:
+        frame = frame.with_columns(ops=(2 * _numbers(frame, "macs", source)).cast(pl.Int64)).drop("macs")
+    table = parse_rows(frame, schema.NetworkLayer, source=source)
+    check_keys(table, ("topology", "pruning_percent", "layer"), source=source)
+    _check_counts(table, source)
+    optional = [name for name in columns_of(schema.NetworkLayer) if name not in columns_of(schema.Layer)]
+    return table.drop([name for name in optional if name not in frame.columns])
+
+
+def _check_counts(table: pl.DataFrame, source: str) -> None:
+    for place, row in enumerate(table.iter_rows(named=True)):
+        wrong = _wrong_count(row)
+        if wrong is not None:
+            column, expected, why = wrong
+            msg = (
+                f"{source}, row {place + 2}, column {column!r}: got {row[column]}, the shape columns of this "
+                f"{row['kind']} layer give {expected}; {why}"
+            )
+            raise InvalidDataError(msg)
+
+
+def _wrong_count(row: Mapping[str, Any]) -> tuple[str, int, str] | None:
+    """Name the first count of a layer that its shapes contradict, with what they give and what to do."""
+    if row["kind"] in VECTOR_KINDS or row["kind"] == "embedding":
+        return None if row["ops"] == 0 else ("ops", 0, "put element-wise operations into `vector_ops`")
+    if row["in_channels"] % row["groups"] or row["out_channels"] % row["groups"]:
+        return "groups", row["groups"], "groups must divide the channels"
+    from_places, to_places = row["in_height"] * row["in_width"], row["out_height"] * row["out_width"]
+    weights = row["kernel_height"] * row["kernel_width"] * (row["in_channels"] // row["groups"]) * row["out_channels"]
+    ops = 2 * weights * (from_places if row["kind"] == "conv_transpose" else to_places)
+    if row["ops"] != ops:
+        macs = 2 * row["ops"] == ops
+        halved = "these are MACs: an op is one multiplication or one addition, so give twice that or name it `macs`"
+        return "ops", ops, halved if macs else "correct the count or the shapes"
+    params = 0 if row["kind"] == "matmul" or row.get("weights_of") else weights
+    if row["params"] != params:
+        return "params", params, "count weights only, without biases, or correct the shapes"
+    if row["kind"] not in SHAPED_KINDS:
+        return None
+    if row["input_elements"] != row["in_channels"] * from_places and not _runs_often(row, from_places, to_places):
+        return "input_elements", row["in_channels"] * from_places, "give channels × places of one input"
+    if row["output_elements"] != row["out_channels"] * to_places:
+        return "output_elements", row["out_channels"] * to_places, "give channels × places of one input"
+    return None
+
+
+def _runs_often(row: Mapping[str, Any], from_places: int, to_places: int) -> bool:
+    """Tell whether a layer runs on several windows of one input, so that only what comes out shows how many."""
+    times, rest = divmod(row["input_elements"], row["in_channels"] * from_places)
+    if rest or times < 2 or to_places % times:
+        return False
+    # padding adds at most a kernel less one at either side
+    most = 1
+    for side, kernel in (("height", "kernel_height"), ("width", "kernel_width")):
+        most *= (row[f"in_{side}"] + row[kernel] - 2) // row["stride"] + 1
+    return bool(to_places > most >= to_places // times)
+
+
+# totals ---------------------------------------------------------------------------------------------------------------
+
+
+def totals_table(frame: pl.DataFrame, *, source: str) -> pl.DataFrame:
+    """Validate a table of networks known by their totals.
+
+    Columns: `topology`; `ops` or `macs`, `params`; optional `activations`, `activation_memory`, `input_elements`,
+    `output_elements`, `state`, `vector_ops`, `vector_elements`, each also in thousands (``k``), millions (``m``) or
+    billions (``g``) as in `gmacs`; `task`, `pruning_percent`, `precision`, `top1`, `top5`.
+
+    Raises
+    ------
+    InvalidDataError
+        Naming row, column, value and the fix; a column of FLOPs, which some count as MACs, is refused.
+    """
+    frame = frame.rename(lambda name: RENAMED.get(name.strip().lower(), name.strip().lower()))
+    flops = next((name for name in frame.columns if AMBIGUOUS.fullmatch(name)), None)
+    if flops is not None:
+        msg = (
+            f"{source}, header (row 1): column {flops!r} may mean operations or multiply-accumulates; name it `ops` "
+            "(two for each multiply-accumulate) or `macs`, with g for 1e9: `gops`, `gmacs`"
+        )
+        raise InvalidDataError(msg)
+    frame = _in_plain_units(frame, source)
+    table = parse_rows(frame, schema.NetworkTotals, source=source)
+    check_keys(table, ("topology", "pruning_percent", "precision"), source=source)
+    _check_percent(table, source)
+    required = ("topology", "task", "pruning_percent", "ops", "params")
+    optional = [name for name in table.columns if name not in required]
+    kept = [name for name in optional if name in frame.columns and name != "source"]
+    return table.select(*required, *kept)
+
+
+def _in_plain_units(frame: pl.DataFrame, source: str) -> pl.DataFrame:
+    """Bring every quantity to its plain unit, MACs to operations."""
+    given: dict[str, list[tuple[str, pl.Series]]] = {}
+    for name in frame.columns:
+        match = re.fullmatch(rf"([kmg]?)({'|'.join(QUANTITIES)})", name)
+        if match is None:
+            continue
+        quantity = "ops" if match[2] == "macs" else match[2]
+        if name != quantity:
+            values = _numbers(frame, name, source) * (PREFIXES[match[1]] * (2 if match[2] == "macs" else 1))
+            given.setdefault(quantity, []).append((name, values))
+        else:
+            given.setdefault(quantity, []).insert(0, (name, frame[name]))
+    for quantity, columns in given.items():
+        (first, values), *others = columns
+        for name, other in others:
+            _check_agree(frame, quantity, first, name, values, other, source)
+        frame = frame.drop([name for name, _ in columns if name != quantity]).with_columns(values.alias(quantity))
+    return frame
+
+
+def _check_agree(
+    frame: pl.DataFrame, quantity: str, first: str, name: str, values: pl.Series, other: pl.Series, source: str
+) -> None:
+    one = _numbers(frame, first, source) if first == quantity else values
+    for place, (a, b) in enumerate(zip(one.to_list(), other.to_list(), strict=True)):
+        if a is not None and b is not None and abs(a - b) > AGREEMENT * max(abs(a), abs(b)):
+            msg = (
+                f"{source}, row {place + 2}, columns {first!r} and {name!r}: they disagree, {a:g} against {b:g} "
+                f"{quantity}; keep the right one (an op is one multiplication or one addition, two a MAC)"
+            )
+            raise InvalidDataError(msg)
+
+
+def _numbers(frame: pl.DataFrame, name: str, source: str) -> pl.Series:
+    column = frame[name]
+    values = (column.str.strip_chars() if column.dtype == pl.String else column).cast(pl.Float64, strict=False)
+    for place, (value, text) in enumerate(zip(values.to_list(), column.to_list(), strict=True)):
+        if value is None and text is not None and str(text).strip():
+            msg = f"{source}, row {place + 2}, column {name!r}: got {text!r}; expected a number; write a plain one"
+            raise InvalidDataError(msg)
+    return values
+
+
+# names, tasks, accuracy -----------------------------------------------------------------------------------------------
+
+
+def described(
+    table: pl.DataFrame,
+    *,
+    source: str = "",
+    name: str | None = None,
+    task: str | None = None,
+    top1: float | Mapping[str, float] | None = None,
+    top5: float | Mapping[str, float] | None = None,
+) -> pl.DataFrame:
+    """Add to a table of layers or totals what the user says of the network, and the file that it came from."""
+    said = {key: value for key, value in (("name", name), ("top1", top1), ("top5", top5)) if value is not None}
+    if said and table["topology"].n_unique() > 1:
+        msg = (
+            f"`{next(iter(said))}`: {source or 'the table'} holds {table['topology'].n_unique()} networks; write names "
+            "and accuracies into its columns `topology`, `top1_percent`, `top5_percent`"
+        )
+        raise InvalidDataError(msg)
+    columns: dict[str, Any] = {"source": pl.lit(source)} if source else {}
+    for key, value, column in (("name", name, "topology"), ("task", task, "task")):
+        if value is not None:
+            columns[column] = pl.lit(_label(key, value))
+    for key, accuracy in (("top1", top1), ("top5", top5)):
+        columns |= {column: pl.lit(value) for column, value in _accuracy(key, accuracy).items()}
+    table = table.with_columns(**columns)
+    _check_percent(table, source or "`source`")
+    return table
+
+
+def _label(what: str, value: object) -> str:
+    if not isinstance(value, str) or not value.strip():
+        msg = f"`{what}`: expected a label, got {value!r}; give a name of at least one letter"
+        raise InvalidDataError(msg)
+    return value.strip()
+
+
+def _accuracy(what: str, given: float | Mapping[str, float] | None) -> dict[str, float]:
+    """Turn an accuracy, or one for each precision, into columns."""
+    if given is None:
+        return {}
+    values = given.items() if hasattr(given, "items") else [("", given)]
+    columns: dict[str, float] = {}
+    for precision, value in values:
+        column = f"{what}_{precision.lower()}_percent" if precision else f"{what}_percent"
+        if column not in columns_of(schema.OwnAccuracy):
+            known = choices_of(schema.NetworkTotals, "precision")
+            msg = (
+                f"`{what}`: {precision!r} is no precision{suggestion(precision, known)}; expected one of "
+                f"{', '.join(known)}"
+            )
+            raise InvalidDataError(msg)
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 100:
+            msg = f"`{what}`: expected percent from 0 to 100, got {value!r}; give a number, or one for each precision"
+            raise InvalidDataError(msg)
+        columns[column] = float(value)
+    return columns
+
+
+def _check_percent(table: pl.DataFrame, source: str) -> None:
+    """Refuse accuracies that are fractions: all of a network at most 1 %."""
+    for figure in ("top1", "top5"):
+        columns = [name for name in table.columns if name in columns_of(schema.OwnAccuracy) and name[:4] == figure]
+        for (topology,), rows in table.group_by("topology", maintain_order=True) if columns else ():
+            best = max((value for name in columns for value in rows[name].to_list() if value is not None), default=None)
+            if best is not None and best <= 1.0:
+                msg = (
+                    f"{source}, network {topology!r}: got {best:g} as its best {figure}; expected percent; multiply "
+                    "fractions by 100"
+                )
+                raise InvalidDataError(msg)
