@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
@@ -21,7 +20,11 @@ from roofcube.calibration.intervals import Scores
 from roofcube.calibration.measured import Measured
 from roofcube.calibration.power import PowerModel
 from roofcube.calibration.residual import Kernel, Place, Posterior
+from roofcube.disk import replacing
 from roofcube.errors import CorruptFileError
+
+if TYPE_CHECKING:
+    import os
 
 __all__ = ["load_calibration", "save_calibration"]
 
@@ -30,7 +33,6 @@ FORMAT, VERSION = "roofcube calibration", 1
 
 def save_calibration(calibration: Calibration, path: str | os.PathLike[str]) -> None:
     """Write beside and rename, so that a crash leaves the old file or the new one."""
-    target = Path(path)
     document = {
         "format": FORMAT,
         "version": VERSION,
@@ -46,12 +48,8 @@ def save_calibration(calibration: Calibration, path: str | os.PathLike[str]) -> 
         "fill": _plain(calibration.engine.fill),
         "scores": {name: _plain(one) for name, one in calibration.scores.items()},
     }
-    beside = target.with_name(f".{target.name}.{os.getpid()}.part")
-    try:
-        beside.write_text(json.dumps(document), encoding="utf-8")
-        beside.replace(target)
-    finally:
-        beside.unlink(missing_ok=True)
+    with replacing(path) as temporary:
+        temporary.write_text(json.dumps(document), encoding="utf-8")
 
 
 def _plain(value: Any) -> Any:
