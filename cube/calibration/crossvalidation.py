@@ -22,7 +22,7 @@ from roofcube.calibration.power import fit_power
 from roofcube.calibration.residual import KERNEL
 from roofcube.calibration.threads import one_thread
 from roofcube.disk import cache_folder, digest, make_private, replacing
-from roofcube.model.graph import ELEMENT_BYTES
+from roofcube.variables import ELEMENT_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

@@ -15,7 +15,7 @@ import numpy as np
 import polars as pl
 
 from roofcube.disk import cache_folder, digest, make_private, replacing
-from roofcube.labels import rows_of
+from roofcube.labels import KEY_COLUMNS, rows_of
 from roofcube.model.assumptions import BOUND
 from roofcube.model.inputs import inputs
 from roofcube.model.predict import predict
@@ -31,7 +31,7 @@ __all__ = ["KEYS", "LEVEL", "HeldOut", "code_key", "compute", "read", "rows_key"
 State = Literal["current", "other code", "other rows"]
 LEVEL = 0.9
 TABLES = ("errors", "coverage", "rows")
-KEYS = ("task", "platform", "mode", "precision", "topology", "pruning_percent", "batch")
+KEYS = ("task", *KEY_COLUMNS)
 MEASURED = ("throughput_compute_per_s", "power_full_w", "initiation_interval_s")
 HEAD = re.compile(r"# rows (\w+) code (\w+)")
 

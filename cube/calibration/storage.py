@@ -22,6 +22,7 @@ from roofcube.calibration.power import PowerModel
 from roofcube.calibration.residual import Kernel, Place, Posterior
 from roofcube.disk import replacing
 from roofcube.errors import CorruptFileError
+from roofcube.labels import KEY_COLUMNS
 
 if TYPE_CHECKING:
     import os
@@ -112,9 +113,7 @@ def load_calibration(path: str | os.PathLike[str]) -> Calibration:
 def _measured(found: dict[str, Any], facts: Facts) -> Measured:
     kinds = {name: getattr(pl, kind) for name, kind in found["types"].items()}
     table = pl.DataFrame(found["measurements"], schema=kinds)
-    keys = table.select(
-        "platform", "mode", "precision", "topology", "pruning_percent", pl.col("batch").cast(pl.Float64)
-    )
+    keys = table.select(*KEY_COLUMNS[:-1], pl.col("batch").cast(pl.Float64))
     arrays = {name: np.array(values, dtype="f8") for name, values in found["arrays"].items()}
     return Measured(table, facts, rows_of(keys, facts), reason=np.array(found["reason"], dtype=object), **arrays)
 

@@ -12,10 +12,9 @@ from pydantic import ValidationError
 from roofcube.datasets import schema
 from roofcube.datasets.reading import check_keys, columns_of, model_of, parse_rows, read_table
 from roofcube.errors import InvalidDataError, suggestion
+from roofcube.labels import KEY_COLUMNS
 
 __all__ = ["read_measurements", "read_network", "read_platforms"]
-
-CONFIGURATION = ("task", "topology", "platform", "mode", "precision", "pruning_percent", "batch")
 
 
 def read_measurements(csv: str | Path) -> pl.DataFrame:
@@ -51,7 +50,7 @@ def read_measurements(csv: str | Path) -> pl.DataFrame:
     """
     path = _existing(csv)
     table = read_table(path, schema.Measurement)
-    check_keys(table, CONFIGURATION, source=str(path))
+    check_keys(table, ("task", *KEY_COLUMNS), source=str(path))
     return table
 
 
