@@ -8,6 +8,7 @@ Every error is a `RoofcubeError` and also the builtin that fits::
     ├── MissingInputError   (ValueError)  a model lacks a variable that it needs
     ├── MemoryLimitError    (MemoryError) a result larger than the limit set
     ├── CorruptFileError    (OSError)     a file that is torn, foreign or altered
+    ├── UnwritableFileError (OSError)     a file that the system refuses to write: disk full, read-only, name too long
     └── MissingExtraError   (ImportError) a package that only an extra installs
 """
 
@@ -28,6 +29,7 @@ __all__ = [
     "MissingInputError",
     "RoofcubeError",
     "UnknownLabelError",
+    "UnwritableFileError",
     "check_choice",
     "check_installed",
     "check_kind",
@@ -63,6 +65,18 @@ class MemoryLimitError(RoofcubeError, MemoryError):
 
 class CorruptFileError(RoofcubeError, OSError):
     """A file is torn, foreign or altered."""
+
+
+class UnwritableFileError(RoofcubeError, OSError):
+    """A file cannot be written; `errno` and `strerror` are the system's."""
+
+    def __init__(self, message: str, number: int | None = None, reason: str | None = None) -> None:
+        super().__init__(message)
+        self.errno, self.strerror = number, reason
+
+    def __str__(self) -> str:
+        # OSError would print the number and the system's words, without the message
+        return str(self.args[0])
 
 
 class MissingExtraError(RoofcubeError, ImportError):

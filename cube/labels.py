@@ -10,6 +10,7 @@ import pandas as pd  # type: ignore[import-untyped]
 import xarray as xr
 
 from roofcube.datasets import canonical
+from roofcube.variables import CONFIGURATION, DIMS
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping, Sequence
@@ -18,12 +19,13 @@ if TYPE_CHECKING:
 
 __all__ = [
     "COLUMNS",
-    "KEY",
+    "KEY_COLUMNS",
     "Places",
     "axis",
     "column_of",
-    "configuration_text",
     "dataset_of",
+    "flat_column",
+    "full_rank",
     "labelled",
     "places",
     "rows_of",
@@ -31,7 +33,8 @@ __all__ = [
 
 # dims whose column in a table says its unit
 COLUMNS = {"pruning": "pruning_percent"}
-KEY = ("platform", "mode", "topology", "pruning", "precision", "batch")
+# columns that tell the rows of a table of measurements apart
+KEY_COLUMNS = tuple(COLUMNS.get(dim, dim) for dim in (*CONFIGURATION, "batch"))
 
 
 class Places:
@@ -102,12 +105,29 @@ def dataset_of(
     )
 
 
+def full_rank(array: xr.DataArray | xr.Variable, dims: Sequence[str]) -> Any:
+    """Give the data with its axes in the order of `dims`, of length 1 along those that it lacks; lazy where it is.
+
+    Examples
+    --------
+    >>> full_rank(xr.DataArray([[1, 2, 3]], dims=("b", "a")), ("a", "c", "b")).shape
+    (3, 1, 1)
+    """
+    ordered = array.transpose(*(dim for dim in dims if dim in array.dims)).data
+    return ordered[tuple(slice(None) if dim in array.dims else None for dim in dims)]
+
+
+def flat_column(array: xr.DataArray | xr.Variable, dims: Sequence[str], sizes: Sequence[int]) -> np.ndarray[Any, Any]:
+    """Give a value for each cell of the product of dims, one after the other, the last dim fastest."""
+    return np.broadcast_to(np.asarray(full_rank(array, dims)), tuple(sizes)).reshape(-1)
+
+
 def column_of(dim: str) -> str:
     """Name the table column of a dim."""
     return COLUMNS.get(dim, dim)
 
 
-def places(cube: xr.Dataset | xr.DataArray, table: pl.DataFrame, *, dims: Sequence[str] = KEY) -> Places:
+def places(cube: xr.Dataset | xr.DataArray, table: pl.DataFrame, *, dims: Sequence[str] = DIMS) -> Places:
     """Find each row's cell by label; aliases and numbers as text are understood.
 
     A dim that the cube holds as a scalar coordinate restricts the rows to that label.
@@ -148,7 +168,7 @@ def _key(dim: str, value: Any) -> Any:
     return float(value) if isinstance(value, int | float | np.number) else value
 
 
-def rows_of(cube: xr.Dataset, table: pl.DataFrame, *, dims: Sequence[str] = KEY) -> tuple[xr.Dataset, Places]:
+def rows_of(cube: xr.Dataset, table: pl.DataFrame, *, dims: Sequence[str] = DIMS) -> tuple[xr.Dataset, Places]:
     """Take each row's cell out of a cube: one dim `row` in place of the dims that the rows give a label for.
 
     A row without a cell reads the first one; `Places.found` tells which are real.
@@ -171,12 +191,3 @@ def _taken(variable: xr.Variable, rows: dict[str, np.ndarray[Any, Any]]) -> xr.V
         flat = flat * variable.sizes[dim] + rows[dim]
     cells = prod(variable.sizes[dim] for dim in given)
     return labelled(("row", *others), data.reshape(cells, *data.shape[len(given) :])[flat], variable.attrs)
-
-
-def configuration_text(row: dict[str, Any]) -> str:
-    """Write a configuration the way tooltips and errors show it."""
-    pruning = row.get("pruning", row.get("pruning_percent"))
-    kept = f" {pruning:g} %" if pruning is not None else ""
-    mode = f" {row['mode']}" if row.get("mode") not in (None, "default") else ""
-    batch = f", batch {row['batch']:g}" if row.get("batch") is not None else ""
-    return f"{row.get('platform', '')}{mode} {row.get('precision', '')} · {row.get('topology', '')}{kept}{batch}"

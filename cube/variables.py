@@ -7,9 +7,15 @@ from typing import Any, Literal
 
 __all__ = [
     "BOUNDS",
+    "CONFIGURATION",
     "DIMS",
+    "ELEMENT_BYTES",
     "FLAGS",
+    "HARDWARE_DIMS",
     "INFEASIBLE",
+    "MODES",
+    "NETWORK_DIMS",
+    "PRECISIONS",
     "QUALITY",
     "VARIABLES",
     "Variable",
@@ -22,6 +28,29 @@ Sense = Literal["max", "min"]
 
 # The order of dims is the rule for ties and so part of every result: these first, the user's own next, batch last.
 DIMS = ("platform", "mode", "topology", "pruning", "precision", "batch")
+
+# What a configuration is made of, in the order in which it is written: hardware, then network; a batch comes on top.
+HARDWARE_DIMS = ("platform", "mode", "precision")
+NETWORK_DIMS = ("topology", "pruning")
+CONFIGURATION = (*HARDWARE_DIMS, *NETWORK_DIMS)
+
+# Bytes an element of weights or activations, by precision.
+ELEMENT_BYTES = {
+    "INT1": 0.125,
+    "INT2": 0.25,
+    "INT4": 0.5,
+    "INT8": 1.0,
+    "INT16": 2.0,
+    "FP8": 1.0,
+    "FP16": 2.0,
+    "BF16": 2.0,
+    "FP32": 4.0,
+    "FP64": 8.0,
+}
+
+# The order in which cubes hold precisions and modes; others follow as they come.
+PRECISIONS = ("INT2", "INT4", "INT8", "FP16", "FP32")
+MODES = ("default", "maxn", "maxp", "maxq", "fast", "slow")
 
 # Why a point has no value. Physical reasons blank every result; `untrained` is told without blanking.
 INFEASIBLE = {

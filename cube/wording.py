@@ -1,16 +1,52 @@
-"""Numbers in words: counts, quantities and configurations the way a reader wants them; knows no cube."""
+"""Numbers, units, flags and configurations in words, the way a reader wants them; the only place that formats them."""
 
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from roofcube.labels import KEY, configuration_text
+import numpy as np
 
-__all__ = ["configuration_of", "counted", "listed", "percent", "quantity", "short"]
+from roofcube.variables import DIMS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = [
+    "configuration_of",
+    "configuration_text",
+    "counted",
+    "flag_words",
+    "grouped",
+    "listed",
+    "percent",
+    "quantity",
+    "short",
+    "shown_unit",
+    "task_title",
+    "with_unit",
+]
 
 LETTERS = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
 SMALL = ((1.0, ""), (1e-3, "m"), (1e-6, "µ"), (1e-9, "n"))
+PREFIXED = ("op", "B")  # units whose letter for thousands stands before them: 7.7 Gop, 12 MB
+NOT_KNOWN = "not known"
+
+# SI units inside, human scale outside: unit → (factor, unit shown)
+SCALES = {
+    "s": (1e3, "ms"),
+    "J": (1e3, "mJ"),
+    "1/s": (1.0, "inputs/s"),
+    "1/J": (1.0, "inputs/J"),
+    "op/s": (1e-12, "TOP/s"),
+    "B/s": (1e-9, "GB/s"),
+    "B": (1e-6, "MB"),
+    "1": (1.0, ""),
+}
+TASKS = {"cifar10": "CIFAR-10", "imagenet": "ImageNet", "mnist": "MNIST"}
+
+
+# numbers --------------------------------------------------------------------------------------------------------------
 
 
 def counted(number: int, noun: str, plural: str | None = None) -> str:
@@ -30,49 +66,83 @@ def grouped(number: int) -> str:
     return f"{number:,}".replace(",", "\u202f")
 
 
-def short(value: float, digits: int = 3) -> str:
+def short(value: float | None, digits: int = 3) -> str:
     """Write a number with a few digits and a letter for its thousands.
 
     Examples
     --------
-    >>> short(60757.0), short(12.5), short(0.00123)
-    ('60.8k', '12.5', '0.00123')
+    >>> short(60757.0), short(12.5), short(0.00123), short(float("nan"))
+    ('60.8k', '12.5', '0.00123', 'not known')
     """
-    if value is None or not math.isfinite(value):
-        return "not known"
-    for step, letter in LETTERS:
-        if abs(value) >= step * 0.9995:
-            return f"{_plain(value / step, digits)}{letter}"
-    return _plain(value, digits)
+    number, letter = _scaled(value, digits)
+    return f"{number}{letter}"
 
 
-def _plain(value: float, digits: int) -> str:
-    rounded = float(f"{value:.{digits}g}")
-    return f"{rounded:.0f}" if abs(rounded) >= 10 ** (digits - 1) else f"{rounded:g}"
+def with_unit(value: float | None, unit: str) -> str:
+    """Write a number in a unit: 12.4k inputs/s, 0.5 W, 7.7 Gop, 12.3 MB.
+
+    Examples
+    --------
+    >>> with_unit(12449.2, "inputs/s"), with_unit(7.7e9, "op"), with_unit(0.00123, "ms"), with_unit(2.0, "")
+    ('12.4k inputs/s', '7.7 Gop', '0.00123 ms', '2')
+    """
+    number, letter = _scaled(value)
+    if number == NOT_KNOWN:
+        return number
+    return f"{number} {letter}{unit}" if unit in PREFIXED else f"{number}{letter} {unit}".rstrip()
 
 
-def quantity(value: float, unit: str) -> str:
-    """Write a value in SI with a prefix of human scale: 4.2 ms, 310 mJ, 60.8 k inputs/s.
+def quantity(value: float | None, unit: str) -> str:
+    """Write a value in SI with a prefix of human scale: 4.2 ms, 310 mJ, 60.8k inputs/s.
 
     Examples
     --------
     >>> quantity(0.0042, "s"), quantity(0.31, "J"), quantity(60757.0, "inputs/s")
     ('4.2 ms', '310 mJ', '60.8k inputs/s')
     """
-    if value is None or not math.isfinite(value):
-        return "not known"
-    if unit in ("s", "J", "W") and 0 < abs(value) < 1:
+    if value is not None and unit in ("s", "J", "W") and 0 < abs(value) < 1:
         for step, letter in SMALL:
             if abs(value) >= step * 0.9995:
                 return f"{_plain(value / step, 3)} {letter}{unit}"
-    return f"{short(value)} {unit}"
+    return with_unit(value, unit)
 
 
-def percent(ratio: float) -> str:
-    """Write a ratio as a percentage."""
+def percent(ratio: float | None) -> str:
+    """Write a ratio as a percentage: three digits, and a decimal below 100.
+
+    Examples
+    --------
+    >>> percent(0.0011), percent(0.04), percent(0.0198), percent(0.867), percent(13.9)
+    ('0.11 %', '4.0 %', '1.98 %', '86.7 %', '1390 %')
+    """
     if ratio is None or not math.isfinite(ratio):
-        return "not known"
-    return f"{_plain(100.0 * ratio, 3)} %"
+        return NOT_KNOWN
+    value = 100.0 * ratio
+    text = f"{value:.0f}" if value >= 100 else f"{value:.3g}"
+    return f"{text}.0 %" if 0.95 <= value < 100 and "." not in text else f"{text} %"
+
+
+def shown_unit(unit: str) -> tuple[float, str]:
+    """Give the factor to the unit in which an SI unit is shown, and that unit: seconds as ms."""
+    return SCALES.get(unit, (1.0, unit))
+
+
+def _scaled(value: float | None, digits: int = 3) -> tuple[str, str]:
+    """Give the digits of a number, and the letter for its thousands."""
+    if value is None or not math.isfinite(value):
+        return NOT_KNOWN, ""
+    for step, letter in LETTERS:
+        if abs(value) >= step * (1.0 - 0.5 * 10.0**-digits):
+            return _plain(value / step, digits), letter
+    return _plain(value, digits), ""
+
+
+def _plain(value: float, digits: int) -> str:
+    rounded = float(f"{value:.{digits}g}")
+    return f"{rounded:.0f}" if abs(rounded) >= 10 ** (digits - 1) else f"{rounded:.{digits}g}"
+
+
+# words ----------------------------------------------------------------------------------------------------------------
 
 
 def listed(words: list[str], *, most: int = 6) -> str:
@@ -81,12 +151,71 @@ def listed(words: list[str], *, most: int = 6) -> str:
     return " and ".join([", ".join(shown[:-1]), shown[-1]]) if len(shown) > 1 else "".join(shown)
 
 
+def task_title(task: str) -> str:
+    """Write the name of a task as its community does; one of the user's own as it is."""
+    return TASKS.get(task, task)
+
+
+def flag_words(
+    values: np.ndarray[Any, Any],
+    attributes: Mapping[str, Any],
+    *,
+    spaced: bool = True,
+    between: str = ", ",
+    nothing: str = "",
+) -> np.ndarray[Any, Any]:
+    """Write CF flags as their words; what is no flag stays as it is.
+
+    Parameters
+    ----------
+    values : array of int
+    attributes : mapping
+        With ``flag_meanings`` and ``flag_values`` or ``flag_masks``.
+    spaced : bool
+        Spaces in place of underscores.
+    between : str
+        What joins the words of a bit mask.
+    nothing : str
+        Word for a mask without a bit.
+
+    Examples
+    --------
+    >>> flags = {"flag_masks": [1, 2], "flag_meanings": "unit_off above_bound"}
+    >>> flag_words(np.array([0, 2, 3]), flags, nothing="none").tolist()
+    ['none', 'above bound', 'unit off, above bound']
+    """
+    names = str(attributes.get("flag_meanings", "")).split()
+    words = [name.replace("_", " ") if spaced else name for name in names]
+    codes, number = np.unique(values, return_inverse=True)
+    if "flag_values" in attributes:
+        known = dict(zip(np.atleast_1d(attributes["flag_values"]).tolist(), words, strict=True))
+        texts = [known.get(code, str(code)) for code in codes.tolist()]
+    elif "flag_masks" in attributes:
+        bits = dict(zip(np.atleast_1d(attributes["flag_masks"]).tolist(), words, strict=True))
+        texts = [between.join(word for bit, word in bits.items() if code & bit) or nothing for code in codes.tolist()]
+    else:
+        return values
+    return np.array(texts, dtype=object)[number].reshape(values.shape)
+
+
+# configurations -------------------------------------------------------------------------------------------------------
+
+
+def configuration_text(row: Mapping[str, Any]) -> str:
+    """Write a configuration the way tooltips and errors show it."""
+    pruning = row.get("pruning", row.get("pruning_percent"))
+    share = f" {pruning:g} %" if pruning is not None else ""
+    mode = f" {row['mode']}" if row.get("mode") not in (None, "default") else ""
+    batch = f", batch {row['batch']:g}" if row.get("batch") is not None else ""
+    return f"{row.get('platform', '')}{mode} {row.get('precision', '')} · {row.get('topology', '')}{share}{batch}"
+
+
 def configuration_of(point: Any) -> str:
     """Write the labels of one point of a cube; dims with several labels left are not told."""
     labels = {name: point[name].values.reshape(-1)[0].item() for name in point.coords if point[name].size == 1}
     own = [
         f"{name} {short(labels[name]) if isinstance(labels[name], float) else labels[name]}"
         for name in str(point.attrs.get("dim_order", "")).split()
-        if name in labels and name not in KEY
+        if name in labels and name not in DIMS
     ]
     return " · ".join([text for text in (configuration_text(labels).strip(" ·"), *own) if text])

@@ -14,6 +14,7 @@ if __name__ != "roofcube.datasets":
     raise ImportError(msg)
 
 from roofcube.datasets.aliases import canonical
+from roofcube.datasets.layer_demands import layer_demands
 from roofcube.datasets.tables import (
     load_accuracy,
     load_aliases,
@@ -30,6 +31,7 @@ from roofcube.datasets.tables import (
 
 __all__ = [
     "canonical",
+    "layer_demands",
     "load_accuracy",
     "load_aliases",
     "load_corrections",

@@ -14,7 +14,6 @@ from __future__ import annotations
 import functools
 import hashlib
 import inspect
-import os
 import pickle
 import sys
 import tempfile
@@ -30,6 +29,8 @@ from numba.core import compiler, config
 from numba.core.dispatcher import Dispatcher
 from numba.core.serialize import dumps
 
+from roofcube import disk
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -42,10 +43,7 @@ PLAIN = (int, float, complex, bool, str, bytes, type(None), np.dtype, np.generic
 
 
 def cache_folder() -> Path:
-    """Where compiled kernels are kept.
-
-    ``ROOFCUBE_CACHE_DIR`` if it is set, else the platform's place for a user's caches (``XDG_CACHE_HOME`` or
-    ``~/.cache`` on Linux, ``~/Library/Caches`` on macOS, ``%LOCALAPPDATA%`` on Windows). Nothing is created.
+    """Where compiled kernels are kept; nothing is created.
 
     Returns
     -------
@@ -56,22 +54,7 @@ def cache_folder() -> Path:
     >>> cache_folder().name
     'numba'
     """
-    own = os.environ.get("ROOFCUBE_CACHE_DIR")
-    if own:
-        return Path(own).expanduser() / "numba"
-    return _user_cache_folder() / "roofcube" / "numba"
-
-
-def _user_cache_folder() -> Path:
-    try:
-        home = Path.home()
-    except RuntimeError:  # an account without a home, as in some containers
-        home = Path(os.devnull)
-    if sys.platform == "win32":
-        return Path(os.environ.get("LOCALAPPDATA") or home / "AppData" / "Local")
-    if sys.platform == "darwin":
-        return home / "Library" / "Caches"
-    return Path(os.environ.get("XDG_CACHE_HOME") or home / ".cache")
+    return disk.cache_folder("numba")
 
 
 @overload
@@ -155,7 +138,7 @@ class MachineCodeCache:
         if captured is None or text is None:
             return None
         name = f"{self.function.__module__}.{self.function.__qualname__}"
-        return _digest([_surroundings(), text, name, self.function.__code__.co_code.hex(), captured])
+        return _digest([_surroundings_of_kernels(), text, name, self.function.__code__.co_code.hex(), captured])
 
     def entry(self, signature: Any, codegen: Any) -> Path | None:
         folder = _usable_folder(cache_folder())
@@ -195,19 +178,14 @@ def _read(path: Path) -> bytes | None:
 
 
 def _write(path: Path, data: bytes) -> None:
-    beside = path.with_name(f"{path.name}.{uuid.uuid4().hex}")
-    try:
-        beside.write_bytes(hashlib.sha256(data).digest() + data)
-        beside.replace(path)
-    except OSError:
-        beside.unlink(missing_ok=True)
-        raise
+    with disk.replacing(path) as temporary:
+        temporary.write_bytes(hashlib.sha256(data).digest() + data)
 
 
 @functools.cache
 def _usable_folder(folder: Path) -> Path | None:
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        disk.make_private(folder)
         with tempfile.TemporaryFile(dir=folder):
             return folder
     except OSError as error:
@@ -229,14 +207,18 @@ def _warn_uncached(folder: Path, error: OSError) -> None:
     warnings.warn(msg, RuntimeWarning, stacklevel=2)
 
 
-@functools.cache
-def _surroundings() -> str:
-    """Digest of all kernels' sources (a caller's code holds its callees' code) and of what compiles them."""
-    sources = sorted(Path(__file__).parent.glob("*.py"))
-    parts = [f"{path.name}\n{path.read_text('utf-8')}" for path in sources]
+def _surroundings(folder: Path) -> str:
+    """Digest of all sources in a folder (a caller's code holds its callees' code) and of what compiles them."""
+    sources = sorted(folder.rglob("*.py"))
+    parts = [f"{path.relative_to(folder).as_posix()}\n{path.read_text('utf-8')}" for path in sources]
     versions = [sys.version, numba.__version__, llvmlite.__version__, np.__version__]
     switches = [config.OPT, config.LOOP_VECTORIZE, config.SLP_VECTORIZE, config.BOUNDSCHECK, config.DEBUGINFO_DEFAULT]
     return _digest([*parts, *versions, repr(switches), repr(sorted(OPTIONS.items()))])
+
+
+@functools.cache
+def _surroundings_of_kernels() -> str:
+    return _surroundings(Path(__file__).parent)
 
 
 @functools.cache
@@ -275,4 +257,4 @@ def _has_identity(value: Any) -> bool:
 
 
 def _digest(parts: list[str]) -> str:
-    return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+    return disk.digest(["\0".join(parts)])

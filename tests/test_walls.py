@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import ast
+import sys
 import tomllib
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parent.parent
-STDLIB_ONLY = {"errors"}
+STDLIB_ONLY = ("cube/errors.py", "cube/disk.py")  # so that kernels and datasets may use them
 # room → top-level packages and roofcube rooms that its modules must not import
 FORBIDDEN = {
     "kernels": {
@@ -43,8 +44,8 @@ FORBIDDEN = {
     "cube/files": {"bokeh", "holoviews", "hvplot", "panel", "numba", "roofcube.kernels"},
 }
 ALLOWED = {
-    "kernels": {"roofcube.kernels", "roofcube.errors"},
-    "datasets": {"roofcube.datasets", "roofcube.errors"},
+    "kernels": {"roofcube.kernels", "roofcube.errors", "roofcube.disk"},
+    "datasets": {"roofcube.datasets", "roofcube.errors", "roofcube.disk"},
 }
 PLOTTING_ROOMS = ("cube/plot/", "cube/page/", "cube/explorer/", "cube/cli.py")
 
@@ -56,7 +57,9 @@ def imports_of(path: Path) -> set[str]:
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
             names.add(node.module)
-    return names
+            if node.module == "roofcube":
+                names |= {f"roofcube.{alias.name}" for alias in node.names}
+    return names - {"roofcube"}
 
 
 def breaches(room: str, path: Path) -> list[str]:
@@ -80,6 +83,12 @@ def test_rooms_keep_their_walls(room):
         files = [path for path in files if not path.relative_to(ROOT).as_posix().startswith(PLOTTING_ROOMS)]
     assert files
     assert [line for path in files for line in breaches(room, path)] == []
+
+
+@pytest.mark.parametrize("name", STDLIB_ONLY)
+def test_the_ground_floor_needs_the_standard_library_only(name):
+    heads = {module.split(".")[0] for module in imports_of(ROOT / name) if module != "roofcube.errors"}
+    assert heads <= set(sys.stdlib_module_names)
 
 
 def test_a_breach_would_be_found(tmp_path):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import asdict, dataclass
 from functools import cache
@@ -11,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
-from platformdirs import user_cache_path
 from scipy.stats import rankdata
 
 from roofcube.calibration.choice import choices
@@ -23,7 +21,8 @@ from roofcube.calibration.measured import Measured, measured
 from roofcube.calibration.power import fit_power
 from roofcube.calibration.residual import KERNEL
 from roofcube.calibration.threads import one_thread
-from roofcube.model.graph import ELEMENT_BYTES
+from roofcube.disk import cache_folder, digest, make_private, replacing
+from roofcube.variables import ELEMENT_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -408,17 +407,16 @@ def cached_coverage_table(data: Measured) -> pl.DataFrame:
 
 
 def _cached(what: str, data: Measured, compute: Callable[[Measured], pl.DataFrame]) -> pl.DataFrame:
-    path = user_cache_path("roofcube") / "calibration" / f"{what}-{_digest(data)}.json"
+    path = cache_folder("calibration") / f"{what}-{_digest(data)}.json"
     try:
         return pl.DataFrame(json.loads(path.read_text(encoding="utf-8")), infer_schema_length=None)
     except (OSError, ValueError):
         pass
     table = compute(data)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        beside = path.with_suffix(f".{id(data)}.part")
-        beside.write_text(json.dumps(table.to_dicts()), encoding="utf-8")
-        beside.replace(path)
+        make_private(path.parent)
+        with replacing(path) as temporary:
+            temporary.write_text(json.dumps(table.to_dicts()), encoding="utf-8")
     except OSError:
         # a read-only or missing home: computed anew next time
         pass
@@ -427,16 +425,12 @@ def _cached(what: str, data: Measured, compute: Callable[[Measured], pl.DataFram
 
 def _digest(data: Measured) -> str:
     """Hash rows, facts and this package's code."""
-    content = hashlib.sha256(_code())
-    content.update(data.table.write_csv().encode())
-    for machine in data.facts.hardware.values():
-        content.update(json.dumps(asdict(machine)).encode())
-    for net in data.facts.networks.values():
-        content.update(json.dumps(asdict(net)).encode())
-    return content.hexdigest()[:24]
+    facts = [asdict(machine) for machine in data.facts.hardware.values()]
+    facts += [asdict(network) for network in data.facts.networks.values()]
+    return digest([_code(), data.table.write_csv(), json.dumps(facts)])[:24]
 
 
 @cache
-def _code() -> bytes:
+def _code() -> str:
     folder = Path(__file__).parent
-    return hashlib.sha256(b"".join(path.read_bytes() for path in sorted(folder.glob("*.py")))).digest()
+    return digest(path.read_bytes() for path in sorted(folder.glob("*.py")))

@@ -13,14 +13,14 @@ import xarray as xr
 from roofcube import datasets
 from roofcube.datasets import canonical
 from roofcube.errors import InvalidDataError, unknown_label
-from roofcube.model.graph import ELEMENT_BYTES
+from roofcube.labels import KEY_COLUMNS, full_rank
 from roofcube.model.inputs import inputs as all_inputs
+from roofcube.variables import ELEMENT_BYTES, HARDWARE_DIMS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 __all__ = [
-    "KEYS",
     "TILES",
     "Facts",
     "Hardware",
@@ -34,7 +34,6 @@ __all__ = [
     "with_facts",
 ]
 
-KEYS = ("platform", "mode", "precision", "topology", "pruning_percent", "batch")
 # width of the output-channel tile, and the channels' worth of time that filling it costs, per kernel call
 TILES: tuple[tuple[int, int], ...] = ((32, 0), (64, 0), (32, 32))
 # without facts a device is taken to offer this many times what it was seen to do
@@ -184,17 +183,16 @@ def _machines(inputs: xr.Dataset) -> Iterator[Hardware]:
     if "peak_compute" not in inputs or "platform" not in inputs.coords:
         return
     names = ("peak_compute", "memory_bandwidth", "cores", "on_chip_memory")
-    dims = ("platform", "mode", "precision")
-    own = set().union(*(set(inputs[name].dims) for name in names if name in inputs)) - set(dims)
+    own = set().union(*(set(inputs[name].dims) for name in names if name in inputs)) - set(HARDWARE_DIMS)
     if own:
         listed = ", ".join(sorted(map(str, own)))
         msg = f"`inputs`: expected real platforms, got hardware with dims of its own ({listed}); pick one value of each"
         raise InvalidDataError(msg)
-    template = xr.DataArray(np.zeros(tuple(inputs.sizes.get(dim, 1) for dim in dims)), dims=dims)
+    sizes = tuple(inputs.sizes.get(dim, 1) for dim in HARDWARE_DIMS)
 
     def full(name: str, missing: Any) -> Array:
-        value = inputs[name].drop_vars(list(inputs[name].coords)) if name in inputs.variables else xr.DataArray(missing)
-        return value.broadcast_like(template).transpose(*dims).to_numpy()
+        value = inputs[name] if name in inputs.variables else xr.DataArray(missing)
+        return np.broadcast_to(np.asarray(full_rank(value, HARDWARE_DIMS)), sizes)
 
     modes = inputs["mode"].to_numpy().tolist() if "mode" in inputs.coords else ["default"]
     precisions = np.atleast_1d(inputs["precision"].to_numpy()).tolist() if "precision" in inputs.coords else ["INT8"]
@@ -222,9 +220,7 @@ def _machines(inputs: xr.Dataset) -> Iterator[Hardware]:
 def guessed(measured: pl.DataFrame, facts: Facts) -> Facts:
     """Add hardware that only the measurements tell of: what it was seen to do, with headroom."""
     hardware = dict(facts.hardware)
-    unknown = measured.filter(
-        [key not in hardware for key in measured.select("platform", "mode", "precision").iter_rows()]
-    )
+    unknown = measured.filter([key not in hardware for key in measured.select(HARDWARE_DIMS).iter_rows()])
     for (platform,), table in unknown.group_by("platform", maintain_order=True):
         rates = [
             (facts.networks[topology, pruning], rate)
@@ -277,21 +273,10 @@ def _from_inputs(network: xr.Dataset, topology: str, pruning: float) -> Network:
 
 
 def _from_table(layers: pl.DataFrame, topology: str, pruning: float) -> Network:
-    skips = (pl.col("kernel_height") == 1) & (pl.col("kernel_width") == 1) & (pl.col("stride") > 1)
-    pixels = pl.col("out_height") * pl.col("out_width")
-    read = pl.when(skips).then(pl.col("in_channels") * pixels).otherwise("input_elements")
-    dense = pl.col("kind") == "fully_connected"
-    patches = (
-        pl.when(dense)
-        .then(0)
-        .otherwise(pl.col("kernel_height") * pl.col("kernel_width") * pl.col("in_channels") * pixels)
-    )
-    table = layers.select(
-        "ops", "out_channels", "params", dense=dense, activations=read + pl.col("output_elements"), patches=patches
-    )
-    values = {name: table[name].cast(pl.Float64).to_numpy() for name in table.columns}
+    demands = datasets.layer_demands(layers)
+    values = {name: demands[name].cast(pl.Float64).to_numpy() for name in demands.columns}
     return _totals(
-        topology, pruning, values["ops"], values["out_channels"], values["dense"] > 0, values["params"],
+        topology, pruning, values["ops"], values["out_channels"], values["fully_connected"] > 0, values["params"],
         values["activations"], values["patches"],
     )  # fmt: skip
 
@@ -339,10 +324,10 @@ def labelled(table: pl.DataFrame) -> pl.DataFrame:
         table = table.rename({"pruning": "pruning_percent"})
     if "mode" not in table.columns:
         table = table.with_columns(mode=pl.lit("default"))
-    for name in KEYS:
+    for name in KEY_COLUMNS:
         if name not in table.columns:
             raise unknown_label(
-                "column", name, table.columns, do=f"a table to calibrate or predict has {', '.join(KEYS)}"
+                "column", name, table.columns, do=f"a table to calibrate or predict has {', '.join(KEY_COLUMNS)}"
             )
     names = {
         column: pl.col(column)
@@ -374,14 +359,14 @@ def rows_of(keys: pl.DataFrame, facts: Facts) -> Rows:
     """Turn canonical labels into indices."""
     machines, nets = tuple(facts.hardware.values()), tuple(facts.networks.values())
     hardware = pl.DataFrame(
-        {name: [getattr(one, name) for one in machines] for name in ("platform", "mode", "precision")},
+        {name: [getattr(one, name) for one in machines] for name in HARDWARE_DIMS},
         schema={"platform": pl.String, "mode": pl.String, "precision": pl.String},
     ).with_columns(hardware=pl.int_range(pl.len(), dtype=pl.Int64))
     networks = pl.DataFrame(
         {"topology": [one.topology for one in nets], "pruning_percent": [one.pruning for one in nets]},
         schema={"topology": pl.String, "pruning_percent": pl.Float64},
     ).with_columns(network=pl.int_range(pl.len(), dtype=pl.Int64))
-    found = keys.join(hardware, on=["platform", "mode", "precision"], how="left", maintain_order="left").join(
+    found = keys.join(hardware, on=list(HARDWARE_DIMS), how="left", maintain_order="left").join(
         networks, on=["topology", "pruning_percent"], how="left", maintain_order="left"
     )
     return Rows(

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
 import re
 from dataclasses import asdict, dataclass
 from functools import cache
@@ -15,9 +13,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import polars as pl
-from platformdirs import user_cache_path
 
-from roofcube.labels import rows_of
+from roofcube.disk import cache_folder, digest, make_private, replacing
+from roofcube.labels import KEY_COLUMNS, rows_of
 from roofcube.model.assumptions import BOUND
 from roofcube.model.inputs import inputs
 from roofcube.model.predict import predict
@@ -33,7 +31,7 @@ __all__ = ["KEYS", "LEVEL", "HeldOut", "code_key", "compute", "read", "rows_key"
 State = Literal["current", "other code", "other rows"]
 LEVEL = 0.9
 TABLES = ("errors", "coverage", "rows")
-KEYS = ("task", "platform", "mode", "precision", "topology", "pruning_percent", "batch")
+KEYS = ("task", *KEY_COLUMNS)
 MEASURED = ("throughput_compute_per_s", "power_full_w", "initiation_interval_s")
 HEAD = re.compile(r"# rows (\w+) code (\w+)")
 
@@ -74,7 +72,7 @@ def rows_key(data: Measured) -> str:
     columns = [name for name in (*KEYS, *MEASURED) if name in data.table.columns]
     content: list[Any] = [list(data.table.select(columns).iter_rows())]
     content += [[asdict(one) for one in known.values()] for known in (data.facts.hardware, data.facts.networks)]
-    return hashlib.sha256(json.dumps(_plain(content)).encode()).hexdigest()[:16]
+    return digest([json.dumps(_plain(content))])[:16]
 
 
 def _plain(value: Any) -> Any:
@@ -93,7 +91,7 @@ def code_key() -> str:
     """Hash the code of the calibration."""
     folder = files("roofcube.calibration")
     parts = sorted((one.name, one.read_bytes()) for one in folder.iterdir() if one.name.endswith(".py"))
-    return hashlib.sha256(b"".join(content for _, content in parts)).hexdigest()[:16]
+    return digest(content for _, content in parts)[:16]
 
 
 # computing ------------------------------------------------------------------------------------------------------------
@@ -158,7 +156,7 @@ def write(found: HeldOut) -> Path:
 
 
 def _folders() -> tuple[Path, Path]:
-    return Path(str(files("roofcube.calibration"))), user_cache_path("roofcube") / "calibration"
+    return Path(str(files("roofcube.calibration"))), cache_folder("calibration")
 
 
 def _file(folder: Path, name: str) -> Path:
@@ -166,13 +164,11 @@ def _file(folder: Path, name: str) -> Path:
 
 
 def _written(found: HeldOut, folder: Path) -> Path:
-    folder.mkdir(parents=True, exist_ok=True)
+    make_private(folder)
     for name in TABLES:
-        target = _file(folder, name)
-        beside = target.with_suffix(f".{os.getpid()}.part")
         text = f"# rows {found.rows_key} code {found.code_key}\n{getattr(found, name).write_csv()}"
-        beside.write_text(text, encoding="utf-8", newline="\n")
-        beside.replace(target)
+        with replacing(_file(folder, name)) as temporary:
+            temporary.write_text(text, encoding="utf-8", newline="\n")
     return folder
 
 

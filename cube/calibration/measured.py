@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
-from roofcube.calibration.facts import KEYS, Facts, Rows, guessed, labelled, rows_of
+from roofcube.calibration.facts import Facts, Rows, guessed, labelled, rows_of
 from roofcube.errors import InvalidDataError
+from roofcube.labels import KEY_COLUMNS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -125,7 +126,7 @@ def _reasons(table: pl.DataFrame, rows: Rows, rate: Array) -> Array:
     # later rules are the stronger ones
     reason[_without_gain(rows, rate, known)] = NO_GAIN
     reason[demand > 1.0] = IMPOSSIBLE
-    reason[table.select(KEYS).is_duplicated().to_numpy()] = DUPLICATE
+    reason[table.select(KEY_COLUMNS).is_duplicated().to_numpy()] = DUPLICATE
     reason[rows.network < 0] = NO_NETWORK
     reason[rows.hardware < 0] = NO_HARDWARE
     reason[~(np.isfinite(rate) & (rate > 0) & (rows.batch > 0))] = NO_THROUGHPUT

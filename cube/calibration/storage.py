@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
@@ -21,7 +20,12 @@ from roofcube.calibration.intervals import Scores
 from roofcube.calibration.measured import Measured
 from roofcube.calibration.power import PowerModel
 from roofcube.calibration.residual import Kernel, Place, Posterior
+from roofcube.disk import replacing
 from roofcube.errors import CorruptFileError
+from roofcube.labels import KEY_COLUMNS
+
+if TYPE_CHECKING:
+    import os
 
 __all__ = ["load_calibration", "save_calibration"]
 
@@ -30,7 +34,6 @@ FORMAT, VERSION = "roofcube calibration", 1
 
 def save_calibration(calibration: Calibration, path: str | os.PathLike[str]) -> None:
     """Write beside and rename, so that a crash leaves the old file or the new one."""
-    target = Path(path)
     document = {
         "format": FORMAT,
         "version": VERSION,
@@ -46,12 +49,8 @@ def save_calibration(calibration: Calibration, path: str | os.PathLike[str]) -> 
         "fill": _plain(calibration.engine.fill),
         "scores": {name: _plain(one) for name, one in calibration.scores.items()},
     }
-    beside = target.with_name(f".{target.name}.{os.getpid()}.part")
-    try:
-        beside.write_text(json.dumps(document), encoding="utf-8")
-        beside.replace(target)
-    finally:
-        beside.unlink(missing_ok=True)
+    with replacing(path) as temporary:
+        temporary.write_text(json.dumps(document), encoding="utf-8")
 
 
 def _plain(value: Any) -> Any:
@@ -114,9 +113,7 @@ def load_calibration(path: str | os.PathLike[str]) -> Calibration:
 def _measured(found: dict[str, Any], facts: Facts) -> Measured:
     kinds = {name: getattr(pl, kind) for name, kind in found["types"].items()}
     table = pl.DataFrame(found["measurements"], schema=kinds)
-    keys = table.select(
-        "platform", "mode", "precision", "topology", "pruning_percent", pl.col("batch").cast(pl.Float64)
-    )
+    keys = table.select(*KEY_COLUMNS[:-1], pl.col("batch").cast(pl.Float64))
     arrays = {name: np.array(values, dtype="f8") for name, values in found["arrays"].items()}
     return Measured(table, facts, rows_of(keys, facts), reason=np.array(found["reason"], dtype=object), **arrays)
 

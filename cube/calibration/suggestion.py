@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from roofcube.calibration.engine import FEW_ROWS, teachers
-from roofcube.calibration.facts import KEYS, TILES, Facts, Rows, labelled, rows_of, with_facts
+from roofcube.calibration.facts import TILES, Facts, Rows, labelled, rows_of, with_facts
 from roofcube.calibration.family import prior_from
 from roofcube.calibration.fit import GROUP_DEVIATION
 from roofcube.calibration.law import features, log_time
@@ -17,6 +17,7 @@ from roofcube.calibration.residual import KERNEL, covariance, places
 from roofcube.calibration.threads import one_thread
 from roofcube.datasets import canonical
 from roofcube.errors import InvalidDataError, unknown_label
+from roofcube.labels import KEY_COLUMNS
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -100,14 +101,18 @@ def _default(calibration: Calibration, facts: Facts, platform: str | None) -> pl
                 pl.DataFrame({"batch": batch}), how="cross"
             )
         )
-    return pl.concat(lines).select(KEYS)
+    return pl.concat(lines).select(KEY_COLUMNS)
 
 
 def _measured(calibration: Calibration, table: pl.DataFrame) -> Array:
     """Mark candidates that were measured already."""
     seen = calibration.data.table[np.flatnonzero(calibration.data.usable)]
-    keys = seen.select(*KEYS[:-1], pl.col("batch").cast(pl.Float64)).unique().with_columns(seen=True)
-    return table.join(keys, on=list(KEYS), how="left", maintain_order="left")["seen"].fill_null(value=False).to_numpy()
+    keys = seen.select(*KEY_COLUMNS[:-1], pl.col("batch").cast(pl.Float64)).unique().with_columns(seen=True)
+    return (
+        table.join(keys, on=list(KEY_COLUMNS), how="left", maintain_order="left")["seen"]
+        .fill_null(value=False)
+        .to_numpy()
+    )
 
 
 def _beliefs(calibration: Calibration, rows: Rows) -> list[tuple[float, Array]]:

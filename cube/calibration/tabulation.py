@@ -10,14 +10,14 @@ import xarray as xr
 
 from roofcube.calibration.facts import Rows, with_facts
 from roofcube.calibration.trust import statuses
-from roofcube.variables import BOUNDS, attributes
+from roofcube.variables import BOUNDS, CONFIGURATION, HARDWARE_DIMS, NETWORK_DIMS, attributes
 
 if TYPE_CHECKING:
     from roofcube.calibration.calibrated import Calibration
 
-__all__ = ["DIMS", "tabulate"]
+__all__ = ["tabulate"]
 
-DIMS = ("platform", "mode", "precision", "topology", "pruning", "batch")
+DIMS = (*CONFIGURATION, "batch")
 DEFAULTS = {"mode": "default", "batch": 1}
 OWN = {
     "low": {"units": "1/s", "long_name": "lower end of the interval of throughput"},
@@ -31,8 +31,8 @@ def tabulate(calibration: Calibration, inputs: xr.Dataset, level: float | None) 
     """See `Calibration.tables`; only what the hardware offers and the inputs define is computed, the rest is NaN."""
     labels = {dim: _labels(inputs, dim) for dim in DIMS}
     facts = with_facts(calibration.facts, inputs)
-    hardware = _places(facts.hardware, product(*(labels[dim] for dim in DIMS[:3])))
-    network = _places(facts.networks, product(*(labels[dim] for dim in DIMS[3:5])))
+    hardware = _places(facts.hardware, product(*(labels[dim] for dim in HARDWARE_DIMS)))
+    network = _places(facts.networks, product(*(labels[dim] for dim in NETWORK_DIMS)))
     batch = np.array(labels["batch"], dtype="f8")
     shape = (len(hardware), len(network), len(batch))
     known = np.broadcast_to(((hardware >= 0)[:, None] & (network >= 0))[..., None], shape)

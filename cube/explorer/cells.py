@@ -9,10 +9,12 @@ import numpy as np
 import xarray as xr
 
 from roofcube.errors import InvalidDataError, MemoryLimitError
+from roofcube.labels import flat_column
 from roofcube.model.graph import dim_order
 from roofcube.options import memory_limit
 from roofcube.sweep.questions import pareto
 from roofcube.variables import sense_of
+from roofcube.wording import flag_words, short, task_title
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -84,22 +86,10 @@ def labels_of(cube: xr.Dataset, dim: str) -> list[str]:
     if not values or not isinstance(values[0], float):
         return [str(value) for value in values]
     for digits in range(3, 17):
-        labels = [_number(value, digits) for value in values]
+        labels = [short(value, digits) for value in values]
         if len(set(labels)) == len(set(values)):
             break
     return labels
-
-
-def _number(value: float, digits: int) -> str:
-    """Write a number with a letter for its thousands: 12.5, 1.53G."""
-    for step, letter in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
-        if abs(value) >= step:
-            return (
-                f"{float(f'{value / step:.{digits}g}'):g}{letter}"
-                if digits <= 6
-                else f"{value / step:.{digits}g}{letter}"
-            )
-    return f"{value:.{max(digits, 6)}g}"
 
 
 def title_of(cube: xr.Dataset) -> str:
@@ -107,9 +97,8 @@ def title_of(cube: xr.Dataset) -> str:
     title = str(cube.attrs.get("title") or "")
     if title and not title.startswith("Model inputs"):
         return title
-    spelled = {"cifar10": "CIFAR-10", "mnist": "MNIST", "imagenet": "ImageNet"}
     task = str(cube.attrs.get("task") or "")
-    return f"Predictions for {spelled.get(task, task)}" if task else "Predictions"
+    return f"Predictions for {task_title(task)}" if task else "Predictions"
 
 
 def measures(cube: xr.Dataset) -> list[str]:
@@ -224,7 +213,7 @@ def _number_cells(flat: np.ndarray[Any, Any], how: str, way: str) -> tuple[np.nd
 
 def _word_cells(flat: np.ndarray[Any, Any], array: xr.DataArray) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
     """Give each cell its word, and the number of that word; cells with several words say so."""
-    spoken = _spoken(flat, array)
+    spoken = flag_words(flat, array.attrs)
     text = np.empty(flat.shape[:2], dtype=object)
     for place in np.ndindex(text.shape):
         every = {word for word in spoken[place].tolist() if word}
@@ -233,21 +222,6 @@ def _word_cells(flat: np.ndarray[Any, Any], array: xr.DataArray) -> tuple[np.nda
     order = {word: float(number) for number, word in enumerate(sorted(set(text.ravel().tolist())))}
     values = np.array([order[word] if word else np.nan for word in text.ravel().tolist()]).reshape(text.shape)
     return values, text
-
-
-def _spoken(flat: np.ndarray[Any, Any], array: xr.DataArray) -> np.ndarray[Any, Any]:
-    """Write the words of CF flags; text stays as it is."""
-    names = [name.replace("_", " ") for name in str(array.attrs.get("flag_meanings", "")).split()]
-    spoken = flat.astype(object)
-    if "flag_values" in array.attrs:
-        known = dict(zip(np.asarray(array.attrs["flag_values"]).tolist(), names, strict=True))
-        for value in np.unique(flat).tolist():
-            spoken[flat == value] = known.get(value, str(value))
-    elif "flag_masks" in array.attrs:
-        masks = np.asarray(array.attrs["flag_masks"]).tolist()
-        for value in np.unique(flat).tolist():
-            spoken[flat == value] = ", ".join(name for mask, name in zip(masks, names, strict=True) if value & mask)
-    return spoken
 
 
 def _details(
@@ -286,7 +260,7 @@ def points_of(
     if size * 40 > memory_limit():
         msg = f"{size} points are more than the memory allows; keep fewer labels, or reduce with roofcube.Sweep"
         raise MemoryLimitError(msg)
-    x, y = (_flat(chosen[name], dims, sizes) for name in (x_name, y_name))
+    x, y = (flat_column(chosen[name], dims, sizes).astype("f8") for name in (x_name, y_name))
     known = np.flatnonzero(np.isfinite(x) & np.isfinite(y))
     front = _front(x[known], y[known], sense(chosen[x_name], x_name), sense(chosen[y_name], y_name))
     drawn = _thinned(front)
@@ -302,12 +276,6 @@ def points_of(
         places.get(rows, nowhere),
         known.size,
     )
-
-
-def _flat(array: xr.DataArray, dims: list[str], sizes: tuple[int, ...]) -> np.ndarray[Any, Any]:
-    ordered = array.transpose(*(dim for dim in dims if dim in array.dims)).values.astype("f8")
-    full = ordered[tuple(slice(None) if dim in array.dims else None for dim in dims)]
-    return np.broadcast_to(full, sizes).reshape(-1)
 
 
 def _front(x: np.ndarray[Any, Any], y: np.ndarray[Any, Any], x_way: str, y_way: str) -> np.ndarray[Any, Any]:

@@ -26,7 +26,9 @@ from bokeh.models import (
 from bokeh.palettes import Cividis256
 
 from roofcube.explorer.cells import Cells, Points, cells_of, dims_of, points_of, sense, spaced, unit_of, words
-from roofcube.plot.style import INK, MEASURED, MUTED, PLAIN, PREDICTED, frame, hover, human, titled
+from roofcube.plot.staircases import draw_staircase
+from roofcube.plot.style import INK, MEASURED, MUTED, PLAIN, PREDICTED, frame, hover, titled
+from roofcube.wording import short, shown_unit
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
@@ -40,16 +42,6 @@ MOST_TICKS = 24
 MOST_LISTED = 500
 DECADES = 30  # of the largest to the smallest value, from which a scale is logarithmic
 HOW = {"best": "Best", "median": "Median", "count": "Number of values of"}
-PREFIXES = {
-    "1/s": ("inputs/s", 1.0),
-    "s": ("ms", 1e3),
-    "J": ("mJ", 1e3),
-    "op/s": ("TOP/s", 1e-12),
-    "B/s": ("GB/s", 1e-9),
-    "B": ("MB", 1e-6),
-    "op": ("MOP", 1e-6),
-}
-
 # A point belongs to a cell when their places agree; -1 is a point without a label along that dim.
 LINK = """
 if (state.tags.includes("busy")) return;
@@ -99,20 +91,19 @@ def figures(
     return Column(children=[pair, listing, table], spacing=12, sizing_mode="stretch_width")
 
 
-def _human(array: xr.DataArray) -> tuple[str, float]:
-    """Give the unit of human scale and the factor to it."""
-    unit = str(array.attrs.get("units", ""))
-    return PREFIXES.get(unit, ("" if unit == "1" else unit, 1.0))
+def _shown(array: xr.DataArray) -> tuple[float, str]:
+    """Give the factor to the unit in which a variable is shown, and that unit."""
+    return shown_unit(str(array.attrs.get("units", "")))
 
 
 def _labelled(array: xr.DataArray, name: str) -> str:
-    unit, _ = _human(array)
+    unit = _shown(array)[1]
     return f"{spaced(name)}{f' ({unit})' if unit else ''}"
 
 
 def _heatmap(cube: xr.Dataset, cells: Cells, variable: str, columns: str, rows: str, how: str) -> tuple[Any, Any]:
     array = cube[variable]
-    unit, factor = ("values", 1.0) if how == "count" else _human(array)
+    factor, unit = (1.0, "values") if how == "count" else _shown(array)
     values = cells.values.astype("f8") * factor
     wordy = words(array)
     shown = np.where(np.isfinite(values), cells.text if wordy else np.vectorize(_brief, otypes=[object])(values), "")
@@ -218,7 +209,7 @@ def _story(cells: Cells, cube: xr.Dataset, used: tuple[Hashable, ...], columns: 
 
 
 def _brief(value: float) -> str:
-    return human(value) if np.isfinite(value) else ""
+    return short(value) if np.isfinite(value) else ""
 
 
 def _colours(values: np.ndarray[Any, Any]) -> tuple[np.ndarray[Any, Any], Any]:
@@ -273,7 +264,7 @@ def _selectable(plot: Any, renderer: Any) -> None:
 
 
 def _scatter(cube: xr.Dataset, points: Points, x: str, y: str) -> tuple[Any, Any]:
-    (x_unit, x_factor), (y_unit, y_factor) = _human(cube[x]), _human(cube[y])
+    (x_factor, x_unit), (y_factor, y_unit) = _shown(cube[x]), _shown(cube[y])
     xs, ys = points.x * x_factor, points.y * y_factor
     labels = {f"dim_{dim}": values.tolist() for dim, values in points.labels.items()}
     told = [dim for dim in points.labels if cube.sizes[dim] > 1]
@@ -319,8 +310,8 @@ def _scatter(cube: xr.Dataset, points: Points, x: str, y: str) -> tuple[Any, Any
     titled(plot, f"The front of {_bare(x)} and {_bare(y)}", f"{_way(x, ways[0])}, {_way(y, ways[1])}: {_seen(points)}")
     measured = "measured" in f"{x} {y}"
     colour, marker = (MEASURED, "x") if measured else (PREDICTED, "circle")
-    steps = _staircase(xs[points.front], ys[points.front], ways)
-    plot.line(*steps, line_color=colour, line_width=1.5, line_alpha=0.8, name="explorer.front")
+    front = xs[points.front], ys[points.front]
+    draw_staircase(plot, *front, name="explorer.front", sense_x=ways[0], colour=colour, width=1.5)
     drawn = plot.scatter(
         "x",
         "y",
@@ -369,24 +360,6 @@ def _bounds(values: np.ndarray[Any, Any], log: bool) -> tuple[float, float]:
         return low / room, high * room
     room = 0.06 * (high - low) or abs(high) * 0.1 or 1.0
     return low - room, high + room
-
-
-def _staircase(
-    x: np.ndarray[Any, Any], y: np.ndarray[Any, Any], ways: tuple[str, str]
-) -> tuple[list[float], list[float]]:
-    """Join the front by steps through the corners that stay dominated."""
-    order = np.argsort(x)
-    x, y = x[order], y[order]
-    xs, ys = [], []
-    # with more x better, a corner lies at the lower x of a pair and the value of the next point
-    first_x = ways[0] == "max"
-    for place in range(x.size):
-        if place:
-            xs.append(float(x[place - 1] if first_x else x[place]))
-            ys.append(float(y[place] if first_x else y[place - 1]))
-        xs.append(float(x[place]))
-        ys.append(float(y[place]))
-    return xs, ys
 
 
 def _table(cube: xr.Dataset, points: Points, source: Any, x: str, y: str) -> tuple[Any, Any]:

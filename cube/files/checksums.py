@@ -6,14 +6,16 @@ import hashlib
 import json
 from typing import TYPE_CHECKING, Any
 
+from roofcube.disk import digest, replacing
 from roofcube.options import progress_bar
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-__all__ = ["FILES", "OF_ONE_STORE", "SWEEP", "altered", "recorded", "write"]
+__all__ = ["CONTENT", "FILES", "OF_ONE_STORE", "SWEEP", "altered", "is_ours", "recorded", "write"]
 
+CONTENT = "roofcube_sha256"  # of what `roofcube.save` wrote
 FILES = "roofcube_sha256_of_files"
 SWEEP = "roofcube_sweep"
 OF_ONE_STORE = (FILES, SWEEP)  # attributes that are not true of what is made from a store
@@ -25,9 +27,22 @@ def write(store: Path) -> None:
     """Put the checksums of all variables into a store that is complete."""
     metadata = _metadata(store)
     metadata["attributes"][FILES] = json.dumps(_found(store))
-    beside = store / f"{METADATA}.partial"
-    beside.write_text(json.dumps(metadata, indent=2), "utf-8")
-    beside.replace(store / METADATA)
+    with replacing(store / METADATA) as temporary:
+        temporary.write_text(json.dumps(metadata, indent=2), "utf-8")
+
+
+def is_ours(store: Path) -> bool:
+    """Tell whether a folder is a store that roofcube wrote, which it may replace."""
+    for name, attributes in ((METADATA, ("attributes",)), (".zattrs", ())):
+        try:
+            content = json.loads((store / name).read_text("utf-8"))
+            for key in attributes:
+                content = content[key]
+        except (OSError, ValueError, KeyError, TypeError):
+            continue
+        if isinstance(content, dict) and content.keys() & {CONTENT, *OF_ONE_STORE}:
+            return True
+    return False
 
 
 def recorded(store: Path) -> str | None:
@@ -72,16 +87,12 @@ def _found(store: Path) -> dict[str, str]:
 
 def _of_folder(folder: Path) -> str:
     files = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()}
-    return _digest("".join(f"{name} {_of_file(files[name])}\n" for name in sorted(files)))
+    return digest(f"{name} {_of_file(files[name])}\n" for name in sorted(files))
 
 
 def _of_file(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _metadata(store: Path) -> dict[str, Any]:
@@ -93,4 +104,4 @@ def _of_root(metadata: Mapping[str, Any]) -> str:
     """Hash what the store's own file says, but for the checksums in it."""
     attributes = {name: value for name, value in metadata["attributes"].items() if name != FILES}
     rest = {name: value for name, value in metadata.items() if name not in UNCHECKED}
-    return _digest(json.dumps({**rest, "attributes": attributes}, sort_keys=True))
+    return digest([json.dumps({**rest, "attributes": attributes}, sort_keys=True)])

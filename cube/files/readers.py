@@ -14,13 +14,12 @@ from roofcube.datasets import schema
 from roofcube.datasets.networks import described, is_layer_table, layer_table, totals_table
 from roofcube.datasets.reading import check_keys, columns_of, frame_of, model_of, read_table, read_text
 from roofcube.errors import InvalidDataError, MissingInputError, suggestion
+from roofcube.labels import KEY_COLUMNS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 __all__ = ["read_measurements", "read_network", "read_platforms"]
-
-CONFIGURATION = ("task", "topology", "platform", "mode", "precision", "pruning_percent", "batch")
 
 
 def read_measurements(csv: str | Path) -> pl.DataFrame:
@@ -56,7 +55,7 @@ def read_measurements(csv: str | Path) -> pl.DataFrame:
     """
     path = _existing(csv)
     table = read_table(path, schema.Measurement)
-    check_keys(table, CONFIGURATION, source=str(path))
+    check_keys(table, ("task", *KEY_COLUMNS), source=str(path))
     return table
 
 

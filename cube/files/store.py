@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
-import shutil
-import uuid
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +11,7 @@ import numpy as np
 import polars as pl
 import xarray as xr
 
+from roofcube.disk import digest, replacing
 from roofcube.errors import CorruptFileError, InvalidDataError, check_installed
 from roofcube.files import checksums
 
@@ -23,7 +20,6 @@ if TYPE_CHECKING:
 
 __all__ = ["diff", "load", "merge", "save", "verify"]
 
-DIGEST = "roofcube_sha256"
 FORMAT = "roofcube_format"
 SUFFIXES = (".nc", ".zarr")
 
@@ -38,7 +34,7 @@ def save(cube: xr.Dataset, path: str | Path) -> Path:
     ----------
     cube : Dataset
     path : str or Path
-        Ending in `.nc` or `.zarr`; an existing file is replaced.
+        Ending in `.nc` or `.zarr`; an existing file is replaced, and an existing folder if it is a cube of roofcube's.
 
     Returns
     -------
@@ -47,7 +43,9 @@ def save(cube: xr.Dataset, path: str | Path) -> Path:
     Raises
     ------
     InvalidDataError
-        If the suffix is neither, or the folder does not exist.
+        If the suffix is neither, the folder does not exist, or something else has that name.
+    UnwritableFileError
+        If the disk is full or read-only; what was there is unchanged.
 
     Examples
     --------
@@ -60,10 +58,10 @@ def save(cube: xr.Dataset, path: str | Path) -> Path:
     target = _checked(Path(path))
     stored = _storable(cube).load()
     stored.attrs[FORMAT] = 1
-    stored.attrs[DIGEST] = _digest(stored)
-    with _beside(target) as temporary:
+    stored.attrs[checksums.CONTENT] = _digest(stored)
+    with replacing(target, folder=target.suffix == ".zarr") as temporary:
         if target.suffix == ".nc":
-            stored.to_netcdf(temporary, engine="netcdf4", encoding=_encoding(stored))
+            _write_netcdf(stored, temporary)
         else:
             stored.to_zarr(temporary, mode="w-", consolidated=False)
     return target
@@ -134,7 +132,7 @@ def verify(path: str | Path) -> bool:
     if source.suffix == ".zarr" and checksums.recorded(source) is not None:
         return _verified_files(source)
     with opened(source) as lazy:
-        expected = lazy.attrs.get(DIGEST)
+        expected = lazy.attrs.get(checksums.CONTENT)
     if expected is None:
         msg = f"{path}: has no checksum; it was not written by roofcube.save or Sweep.to_zarr, or not to its end"
         raise CorruptFileError(msg)
@@ -212,7 +210,9 @@ def merge(a: xr.Dataset, b: xr.Dataset) -> xr.Dataset:
             f"rename one side ({error})"
         )
         raise InvalidDataError(msg) from error
-    merged.attrs = {key: value for key, value in merged.attrs.items() if key not in (DIGEST, *checksums.OF_ONE_STORE)}
+    merged.attrs = {
+        key: value for key, value in merged.attrs.items() if key not in (checksums.CONTENT, *checksums.OF_ONE_STORE)
+    }
     return merged
 
 
@@ -253,45 +253,27 @@ def _checked(path: Path, *, reading: bool = False) -> Path:
     if not reading and not path.absolute().parent.is_dir():
         msg = f"`path`: the folder {path.parent} does not exist; make it first"
         raise InvalidDataError(msg)
+    if not reading and path.suffix == ".zarr" and path.exists() and not checksums.is_ours(path):
+        msg = (
+            f"`path`: expected a new name or a cube of roofcube's, got {str(path)!r}, which holds something else; "
+            "choose another name or remove it"
+        )
+        raise InvalidDataError(msg)
     return path
 
 
-@contextmanager
-def _beside(target: Path) -> Iterator[Path]:
-    """Give a temporary name in the same folder; rename it to the target when the block ends without an error."""
-    temporary = target.with_name(f".{target.stem}-{uuid.uuid4().hex[:8]}.partial{target.suffix}")
+def _write_netcdf(stored: xr.Dataset, path: Path) -> None:
     try:
-        yield temporary
-        _to_disk(temporary)
-        if target.is_dir() and not target.is_symlink():
-            old = target.with_name(f".{target.stem}-{uuid.uuid4().hex[:8]}.old{target.suffix}")
-            target.rename(old)
-            temporary.rename(target)
-            shutil.rmtree(old)
-        else:
-            temporary.replace(target)
-        _to_disk(target.absolute().parent)
-    finally:
-        if temporary.is_dir():
-            shutil.rmtree(temporary, ignore_errors=True)
-        else:
-            temporary.unlink(missing_ok=True)
-
-
-def _to_disk(path: Path) -> None:
-    for one in [*path.rglob("*"), path] if path.is_dir() and path.suffix == ".zarr" else [path]:
-        if one.is_file() or (one.is_dir() and os.name == "posix"):
-            handle = os.open(one, os.O_RDONLY)
-            try:
-                os.fsync(handle)
-            finally:
-                os.close(handle)
+        stored.to_netcdf(path, engine="netcdf4", encoding=_encoding(stored))
+    except RuntimeError as error:
+        # what HDF5 says where the disk is full, without the system's number
+        raise OSError(str(error)) from error
 
 
 def _storable(cube: xr.Dataset) -> xr.Dataset:
     """Turn attributes that the file formats cannot hold into text."""
     stored = cube.copy()
-    of_the_file = (DIGEST, *checksums.OF_ONE_STORE)
+    of_the_file = (checksums.CONTENT, *checksums.OF_ONE_STORE)
     stored.attrs = {key: _plain(value) for key, value in cube.attrs.items() if key not in of_the_file}
     for name in stored.variables:
         stored[name].attrs = {key: _plain(value) for key, value in stored[name].attrs.items()}
@@ -315,17 +297,16 @@ def _encoding(cube: xr.Dataset) -> dict[Any, dict[str, Any]]:
 
 def _digest(cube: xr.Dataset) -> str:
     """Hash names, dims, types and values of all variables, whatever the file format does to their layout."""
-    total = hashlib.sha256()
-    for name in sorted(map(str, cube.variables)):
-        array = cube[name]
-        values = np.ascontiguousarray(array.values)
-        text = values.dtype.kind in "UO"
-        # text is hashed as JSON: its width in memory depends on the format it came from
-        content = json.dumps(values.astype(str).ravel().tolist()).encode() if text else values.tobytes()
-        kind = "text" if text else values.dtype.newbyteorder("=").str
-        total.update(json.dumps([name, list(map(str, array.dims)), list(array.shape), kind]).encode())
-        total.update(content)
-    return total.hexdigest()
+    return digest(part for name in sorted(map(str, cube.variables)) for part in _parts(name, cube[name]))
+
+
+def _parts(name: str, array: xr.DataArray) -> Iterator[str | bytes]:
+    values = np.ascontiguousarray(array.values)
+    text = values.dtype.kind in "UO"
+    kind = "text" if text else values.dtype.newbyteorder("=").str
+    yield json.dumps([name, list(map(str, array.dims)), list(array.shape), kind])
+    # text is hashed as JSON: its width in memory depends on the format it came from
+    yield json.dumps(values.astype(str).ravel().tolist()) if text else values.tobytes()
 
 
 # comparing ------------------------------------------------------------------------------------------------------------

@@ -10,11 +10,11 @@ import xarray as xr
 
 from roofcube import datasets
 from roofcube.errors import InvalidDataError, check_kind
-from roofcube.labels import KEY, labelled, places
+from roofcube.labels import labelled, places
 from roofcube.measured.physics_gate import check, quality_bits
 from roofcube.model.inputs import inputs as model_inputs
 from roofcube.model.predict import predict
-from roofcube.variables import attributes
+from roofcube.variables import DIMS, attributes
 
 if TYPE_CHECKING:
     from roofcube.labels import Places
@@ -101,7 +101,7 @@ def join(cube: xr.Dataset, measurements: pl.DataFrame) -> xr.Dataset:
     where = places(cube, measurements)
     if not where.dims:
         msg = (
-            f"`cube`: expected some of the dims {', '.join(KEY)}, got {', '.join(map(str, cube.dims))}; pass a "
+            f"`cube`: expected some of the dims {', '.join(DIMS)}, got {', '.join(map(str, cube.dims))}; pass a "
             "cube of predict()"
         )
         raise InvalidDataError(msg)
@@ -141,7 +141,7 @@ class _Cells:
     """The cells of a cube over the measured dims, and which of them each found row belongs to."""
 
     def __init__(self, cube: xr.Dataset, where: Places) -> None:
-        order = [dim for dim in KEY if dim in where.dims]
+        order = [dim for dim in DIMS if dim in where.dims]
         self.dims = tuple(order)
         self.shape = tuple(cube.sizes[dim] for dim in order)
         picked = tuple(where.indices[dim][where.found] for dim in order)

@@ -10,11 +10,11 @@ import polars as pl
 
 from roofcube import datasets
 from roofcube.errors import check_kind, suggestion
-from roofcube.labels import labelled, rows_of
+from roofcube.labels import KEY_COLUMNS, labelled, rows_of
 from roofcube.model.assumptions import BOUND
 from roofcube.model.inputs import inputs as model_inputs
 from roofcube.model.predict import predict
-from roofcube.variables import INFEASIBLE, QUALITY
+from roofcube.variables import CONFIGURATION, HARDWARE_DIMS, INFEASIBLE, QUALITY
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 __all__ = ["check", "quality_bits"]
 
-KEY = ("platform", "mode", "topology", "precision", "pruning_percent", "batch")
 AGREEMENT = 0.05  # throughput and batch / latency may differ by this share
 ACCURACY_STEP = 0.005  # percentage points; tables are printed with two digits
 USB_VOLTS = (4.75, 5.25)  # USB 2.0 supply range at the device, section 7.2.2 of the specification
@@ -125,7 +124,7 @@ def _whole(measurements: pl.DataFrame) -> pl.DataFrame:
 def _with_references(table: pl.DataFrame, inputs: xr.Dataset | None) -> pl.DataFrame:
     """Add to each row what its platform and network allow; null where a label is unknown."""
     space = model_inputs(batch=1).squeeze("batch", drop=True) if inputs is None else inputs.drop_dims("batch")
-    at, where = rows_of(space, table, dims=("platform", "mode", "topology", "pruning", "precision"))
+    at, where = rows_of(space, table, dims=CONFIGURATION)
     at = at.assign_coords(batch=labelled("row", table["batch"].to_numpy()))
     published, bound = predict(at), predict(at, assumptions=BOUND)
     references = {
@@ -138,10 +137,10 @@ def _with_references(table: pl.DataFrame, inputs: xr.Dataset | None) -> pl.DataF
     }
     columns = [_reference(name, array, where) for name, array in references.items()]
     structure = datasets.load_platforms().unique("platform", keep="first").select("platform", "board")
-    executed = datasets.load_platforms().select("platform", "mode", "precision", "executed_precision")
+    executed = datasets.load_platforms().select(*HARDWARE_DIMS, "executed_precision")
     table = table.with_columns(*columns, unknown=pl.Series(where.reasons, dtype=pl.String))
     table = table.join(structure, on="platform", how="left", maintain_order="left")
-    table = table.join(executed, on=["platform", "mode", "precision"], how="left", maintain_order="left")
+    table = table.join(executed, on=list(HARDWARE_DIMS), how="left", maintain_order="left")
     return table.with_columns(pl.col("batch_kind", "source_row").fill_null(""))
 
 
@@ -229,8 +228,8 @@ def _rules(table: pl.DataFrame) -> list[Rule]:
         Rule(
             "duplicate_key",
             "batch",
-            pl.len().over(KEY) > 1,
-            pl.len().over(KEY).cast(pl.Float64),
+            pl.len().over(KEY_COLUMNS) > 1,
+            pl.len().over(KEY_COLUMNS).cast(pl.Float64),
             pl.lit(1.0),
             "another row has the same configuration",
             "the cube holds their mean and n_rows says how many; tell them apart if they differ",
@@ -321,7 +320,7 @@ def _power_rules(table: pl.DataFrame) -> list[Rule]:
 
 def _scaling_rule() -> Rule:
     """Threads on a platform with several cores must gain from them."""
-    group = ["platform", "mode", "topology", "precision", "pruning_percent"]
+    group = KEY_COLUMNS[:-1]
     throughput = pl.col("throughput_compute_per_s")
     one = throughput.filter(pl.col("batch") == 1).max().over(group)
     gain = throughput / one

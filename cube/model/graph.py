@@ -14,28 +14,16 @@ from roofcube.kernels.graph import roofline
 from roofcube.kernels.graph.expression import Node, constant, leaf, ordered_sum, topological, where
 from roofcube.labels import labelled
 from roofcube.model.assumptions import PUBLISHED, Assumptions, check_assumptions
-from roofcube.variables import BOUNDS, DIMS, INFEASIBLE, attributes
+from roofcube.variables import BOUNDS, DIMS, ELEMENT_BYTES, INFEASIBLE, attributes
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping
 
     from roofcube.model.assumptions import Storage
 
-__all__ = ["ELEMENT_BYTES", "LAYER", "RESULTS", "Calibrated", "Model", "build_model", "dim_order", "dims_of"]
+__all__ = ["LAYER", "RESULTS", "Calibrated", "Model", "build_model", "dim_order", "dims_of"]
 
 LAYER = roofline.LAYER_AXIS
-ELEMENT_BYTES = {
-    "INT1": 0.125,
-    "INT2": 0.25,
-    "INT4": 0.5,
-    "INT8": 1.0,
-    "INT16": 2.0,
-    "FP8": 1.0,
-    "FP16": 2.0,
-    "BF16": 2.0,
-    "FP32": 4.0,
-    "FP64": 8.0,
-}
 RESULTS = (
     "operational_intensity",
     "predicted_throughput",

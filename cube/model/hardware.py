@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 
 from roofcube.errors import InvalidDataError, check_choice
-from roofcube.variables import attributes
+from roofcube.variables import ELEMENT_BYTES, PRECISIONS, attributes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,7 +25,6 @@ AXES = {
     "on_chip_memory": "on_chip",
     "power": "watts",
 }
-BITS = {"INT2": 2, "INT4": 4, "INT8": 8, "FP16": 16, "FP32": 32}
 
 
 def hypothetical(
@@ -94,7 +93,8 @@ def hypothetical(
             variables[name] = _variable(name, values)
     hardware = xr.Dataset(variables, coords=coords)
     if peak_scaling == "bits":
-        scale = xr.DataArray([8 / bits for bits in BITS.values()], dims="precision", coords={"precision": list(BITS)})
+        shares = [ELEMENT_BYTES["INT8"] / ELEMENT_BYTES[precision] for precision in PRECISIONS]
+        scale = xr.DataArray(shares, dims="precision", coords={"precision": list(PRECISIONS)})
         hardware["peak_compute"] = (hardware["peak_compute"] * scale).assign_attrs(attributes("peak_compute"))
     return hardware
 

@@ -13,7 +13,7 @@ from roofcube.datasets import canonical
 from roofcube.errors import InvalidDataError, check_choice, unknown_label
 from roofcube.labels import axis, labelled
 from roofcube.model.own_networks import own_networks, own_tasks, with_totals
-from roofcube.variables import attributes
+from roofcube.variables import MODES, PRECISIONS, attributes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -27,8 +27,6 @@ Topologies = str | pl.DataFrame
 EFFECTIVE = (
     "effective parameters behind the source's predictions (ops over its printed intensity); not the size of the network"
 )
-KNOWN_PRECISIONS = ("INT2", "INT4", "INT8", "FP16", "FP32")
-MODES = ("default", "maxn", "maxp", "maxq", "fast", "slow")
 
 
 def tasks() -> tuple[str, ...]:
@@ -178,11 +176,11 @@ def _precisions(precision: Any, hardware: xr.Dataset, networks: dict[str, Any]) 
     trained = networks["accuracy"]["precision"].drop_nulls().unique().to_list()
     if "precision" in networks["counts"].columns:
         trained += networks["counts"]["precision"].drop_nulls().unique().to_list()
-    known = _in_order([*offered, *trained] if offered else [*trained, *KNOWN_PRECISIONS], KNOWN_PRECISIONS)
+    known = _in_order([*offered, *trained] if offered else [*trained, *PRECISIONS], PRECISIONS)
     chosen = _listed(precision)
     if chosen is not None:
-        return [_known("precision", one, dict.fromkeys([*known, *KNOWN_PRECISIONS])) for one in chosen]
-    return [one for one in known if one in offered] if offered else _in_order(trained or ["INT8"], KNOWN_PRECISIONS)
+        return [_known("precision", one, dict.fromkeys([*known, *PRECISIONS])) for one in chosen]
+    return [one for one in known if one in offered] if offered else _in_order(trained or ["INT8"], PRECISIONS)
 
 
 # hardware -------------------------------------------------------------------------------------------------------------
@@ -219,7 +217,7 @@ def _hardware_of(table: pl.DataFrame, modes: list[str] | None) -> xr.Dataset:
     platforms = table["platform"].unique(maintain_order=True).to_list()
     known_modes = _in_order(table["mode"].to_list(), MODES)
     chosen = known_modes if modes is None else [_known("mode", one, known_modes) for one in modes]
-    precisions = _in_order(table["precision"].to_list(), KNOWN_PRECISIONS)
+    precisions = _in_order(table["precision"].to_list(), PRECISIONS)
     coords = {"platform": platforms, "mode": chosen, "precision": precisions}
     dims, shape = tuple(coords), tuple(map(len, coords.values()))
     table = table.filter(pl.col("mode").is_in(chosen))
@@ -361,25 +359,7 @@ def _layer_arrays(layers: pl.DataFrame, names: list[str], kept: list[float]) -> 
         _positions(layers["pruning_percent"], kept),
         layers["layer"].to_numpy(),
     )
-    # a 1×1 kernel with a stride never reads the pixels that it skips; a transposed one reads all
-    transposed = pl.col("kind") == "conv_transpose"
-    skips = (pl.col("kernel_height") == 1) & (pl.col("kernel_width") == 1) & (pl.col("stride") > 1) & ~transposed
-    read = (
-        pl.when(skips)
-        .then(pl.col("in_channels") * pl.col("out_height") * pl.col("out_width"))
-        .otherwise("input_elements")
-    )
-    dense = pl.col("kind").is_in(["fully_connected", "recurrent", "matmul", "embedding"])
-    window = pl.col("kernel_height") * pl.col("kernel_width") * pl.col("in_channels")
-    columns = layers.select(
-        "ops",
-        "params",
-        activations=read + pl.col("output_elements"),
-        out_channels="out_channels",
-        # elements that a lowering to matrix products reads (im2col); what calibration needs of a network
-        patches=pl.when(dense).then(0).otherwise(window * pl.col("out_height") * pl.col("out_width")),
-        fully_connected=dense.cast(pl.Int8),
-    )
+    columns = datasets.layer_demands(layers)
     arrays = {}
     for column in columns.columns:
         array = np.zeros((len(names), len(kept), depth))

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import uuid
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from roofcube.disk import replacing
 from roofcube.errors import InvalidDataError
 from roofcube.options import progress_bar
 from roofcube.page.sections import SECTIONS, facts
@@ -48,6 +47,8 @@ def report(task_or_cube: str | xr.Dataset, path: str | Path | None = None, *, ti
         If the task is not known.
     InvalidDataError
         If the folder does not exist or the name ends in neither ``.html`` nor ``.htm``.
+    UnwritableFileError
+        If the disk is full or read-only; what was there is unchanged.
 
     Examples
     --------
@@ -69,7 +70,8 @@ def report(task_or_cube: str | xr.Dataset, path: str | Path | None = None, *, ti
             bar.update()
         text = render(subject, sections)
         bar.update()
-        _write(target, text)
+        with replacing(target) as temporary:
+            temporary.write_text(text, encoding="utf-8")
         bar.update()
     return target
 
@@ -114,15 +116,3 @@ def _checked(path: Path) -> Path:
         msg = f"`path`: the folder {path.parent} does not exist; make it first"
         raise InvalidDataError(msg)
     return path
-
-
-def _write(target: Path, text: str) -> None:
-    temporary = target.with_name(f".{target.stem}-{uuid.uuid4().hex[:8]}.partial")
-    try:
-        with temporary.open("w", encoding="utf-8") as handle:
-            handle.write(text)
-            handle.flush()
-            os.fsync(handle.fileno())
-        temporary.replace(target)
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -11,10 +11,11 @@ import numpy as np
 import polars as pl
 
 from roofcube.files.store import save
+from roofcube.labels import flat_column
 from roofcube.model.graph import dim_order
 from roofcube.page.content import Link
 from roofcube.variables import DIMS, VARIABLES
-from roofcube.wording import counted, listed
+from roofcube.wording import counted, flag_words, listed
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -49,14 +50,14 @@ def long_table(cube: xr.Dataset) -> pl.DataFrame:
     ][:1]
     dims = [dim for dim in dim_order(cube) if any(dim in cube[name].dims for name in known)]
     sizes = [cube.sizes[dim] for dim in dims]
-    flat = np.flatnonzero(np.logical_or.reduce([_full(cube[name].notnull(), dims, sizes) for name in known]))
+    flat = np.flatnonzero(np.logical_or.reduce([flat_column(cube[name].notnull(), dims, sizes) for name in known]))
     places = dict(zip(dims, np.unravel_index(flat, sizes), strict=True))
     columns: dict[str, np.ndarray[Any, Any]] = {}
     for name in [*dims, *(name for name in cube.coords if name not in dims), *cube.data_vars]:
         array = cube[name]
         if set(array.dims) <= set(dims):
             values = np.broadcast_to(array.values[tuple(places[dim] for dim in array.dims)], flat.shape)
-            columns[str(name)] = _spoken(values, array.attrs)
+            columns[str(name)] = flag_words(values, array.attrs, spaced=False, between="+")
     table = pl.DataFrame(
         {name: values.astype(str) if values.dtype.kind in "UO" else values for name, values in columns.items()}
     )
@@ -70,28 +71,6 @@ def long_table(cube: xr.Dataset) -> pl.DataFrame:
         else table.columns
     )
     return table.select(kept).with_columns(pl.selectors.float().fill_nan(None))
-
-
-def _spoken(values: np.ndarray[Any, Any], attributes: dict[str, Any]) -> np.ndarray[Any, Any]:
-    """Write CF flags as their words, those of a bit mask joined by a plus."""
-    words = str(attributes.get("flag_meanings", "")).split()
-    if "flag_values" in attributes:
-        named = dict(zip(np.asarray(attributes["flag_values"]).tolist(), words, strict=True))
-        return np.array([named.get(value, str(value)) for value in values.tolist()])
-    if "flag_masks" in attributes:
-        masks = np.asarray(attributes["flag_masks"]).tolist()
-        return np.array(
-            [
-                "+".join(word for mask, word in zip(masks, words, strict=True) if value & mask)
-                for value in values.tolist()
-            ]
-        )
-    return values
-
-
-def _full(mask: xr.DataArray, dims: list[str], sizes: list[int]) -> np.ndarray[Any, Any]:
-    ordered = mask.transpose(*(dim for dim in dims if dim in mask.dims)).values
-    return np.broadcast_to(ordered[tuple(slice(None) if dim in mask.dims else None for dim in dims)], sizes).reshape(-1)
 
 
 def _csv(subject: Subject) -> tuple[Link | None, str]:

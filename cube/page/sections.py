@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from roofcube import datasets
+from roofcube.labels import KEY_COLUMNS
 from roofcube.measured.efficiency import efficiency
 from roofcube.page import tables
 from roofcube.page.calibration_section import calibrated
 from roofcube.page.content import Drawing, Fact, Section, Table
 from roofcube.page.downloads import downloads
 from roofcube.page.figures import draw
-from roofcube.page.subject import CONFIGURATION
 from roofcube.sweep.questions import best, pareto
-from roofcube.variables import BOUNDS, INFEASIBLE
-from roofcube.wording import configuration_of, counted, grouped, listed, percent, quantity, short
+from roofcube.variables import BOUNDS, CONFIGURATION, INFEASIBLE
+from roofcube.wording import configuration_of, counted, grouped, listed, percent, quantity, with_unit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -216,7 +216,8 @@ def _front_text(subject: Subject) -> str:
     names = list(dict.fromkeys(front["platform"].values.tolist()))
     ends = front.isel(point=0), front.isel(point=-1)
     low, high = (
-        f"{short(float(end['measured_throughput']))} inputs/s at {float(end['measured_top1']):.2f} %" for end in ends
+        f"{with_unit(float(end['measured_throughput']), 'inputs/s')} at {float(end['measured_top1']):.2f} %"
+        for end in ends
     )
     return (
         f"The measured front of accuracy and throughput has {counted(front.sizes['point'], 'point')} on "
@@ -229,11 +230,7 @@ def _noise(subject: Subject) -> str:
     if subject.rows is None:
         return ""
     repeats = datasets.load_repeats()
-    keys = [
-        name
-        for name in ("topology", "platform", "mode", "precision", "pruning_percent", "batch")
-        if name in repeats.columns
-    ]
+    keys = [name for name in KEY_COLUMNS if name in repeats.columns]
     both = subject.rows.join(repeats, on=keys, how="inner", suffix="_again")
     if "throughput_compute_per_s_again" not in both.columns or not both.height:
         return ""

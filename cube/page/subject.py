@@ -13,14 +13,13 @@ from roofcube.explorer.cells import title_of
 from roofcube.measured.join import benchmark, join, unmatched
 from roofcube.measured.physics_gate import check
 from roofcube.variables import QUALITY
+from roofcube.wording import task_title
 
 if TYPE_CHECKING:
     import polars as pl
     import xarray as xr
 
-__all__ = ["CONFIGURATION", "Subject", "subject_of"]
-
-CONFIGURATION = ("platform", "mode", "topology", "pruning", "precision")
+__all__ = ["Subject", "subject_of"]
 
 
 @dataclass(frozen=True)
@@ -64,17 +63,13 @@ def subject_of(task_or_cube: str | xr.Dataset, title: str | None) -> Subject:
     cube = benchmark(task_or_cube) if isinstance(task_or_cube, str) else task_or_cube
     task = cube.attrs.get("task")
     rows = _embedded_rows(cube, task)
-    named = f"{_spelled(task)} on real hardware" if rows is not None else title_of(cube)
+    named = f"{task_title(str(task))} on real hardware" if rows is not None else title_of(cube)
     traces = None
     if rows is not None:
         every = datasets.load_power_traces()
         # idle runs carry no network and stay with the others
         traces = every if every["topology"].is_in(cube["topology"].values.tolist()).any() else None
     return Subject(cube, title or named, task, rows, traces)
-
-
-def _spelled(task: str | None) -> str:
-    return {"cifar10": "CIFAR-10", "mnist": "MNIST", "imagenet": "ImageNet"}.get(str(task), str(task))
 
 
 def _embedded_rows(cube: xr.Dataset, task: str | None) -> pl.DataFrame | None:

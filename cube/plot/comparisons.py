@@ -13,6 +13,7 @@ from roofcube.labels import places
 from roofcube.plot import style
 from roofcube.plot.rows import by_configuration, row_figure, row_toggles
 from roofcube.plot.tables import doubts, own_dims, records, require, source_text, value_text, with_source_rows
+from roofcube.wording import percent
 
 if TYPE_CHECKING:
     import polars as pl
@@ -236,9 +237,9 @@ def _entries(table: Columns, label: str) -> dict[str, dict[str, Any]]:
 
 def _words(table: Columns, label: str) -> tuple[str, list[str]]:
     off = {name: _median_error(table, name) for name in ("calibrated", "published")}
-    title = f"{label[0].upper()}{label[1:]} predictions are off by {style.percent(off['calibrated'])} in the median"
+    title = f"{label[0].upper()}{label[1:]} predictions are off by {percent(off['calibrated'])} in the median"
     if np.isfinite(off["published"]):
-        title += f", the published roofline by {style.percent(off['published'])}"
+        title += f", the published roofline by {percent(off['published'])}"
     known, banded = np.isfinite(table["calibrated"]), np.isfinite(table["low"])
     lines = [
         "measured at the best batch, accelerator alone; column at the right: error of the calibrated prediction",

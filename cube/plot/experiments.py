@@ -10,7 +10,6 @@ from bokeh.models import Column, ColumnDataSource, FactorRange, FixedTicker, Row
 from roofcube.plot import style
 from roofcube.plot.points import draw_points, point_columns, point_toggles
 from roofcube.plot.tables import (
-    CONFIGURATION,
     doubts,
     labels_of,
     measured_names,
@@ -25,6 +24,8 @@ from roofcube.plot.tables import (
     value_text,
     with_source_rows,
 )
+from roofcube.variables import CONFIGURATION
+from roofcube.wording import with_unit
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -135,8 +136,8 @@ def grouped(table: Columns, keys: Sequence[str]) -> dict[tuple[Any, ...], np.nda
 def _fastest(table: Columns, throughput: str, latency: str) -> str:
     most, least = int(np.argmax(table[throughput])), int(np.argmin(table[latency]))
     return (
-        f"Highest throughput {style.human(float(table[throughput][most]), 'inputs/s')} ({table['platform'][most]}), "
-        f"shortest latency {style.human(float(table[latency][least]), 'ms')} ({table['platform'][least]})"
+        f"Highest throughput {with_unit(float(table[throughput][most]), 'inputs/s')} ({table['platform'][most]}), "
+        f"shortest latency {with_unit(float(table[latency][least]), 'ms')} ({table['platform'][least]})"
     )
 
 

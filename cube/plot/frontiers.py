@@ -11,6 +11,7 @@ from bokeh.models import ColumnDataSource
 from roofcube.errors import InvalidDataError
 from roofcube.plot import style
 from roofcube.plot.points import draw_points, point_columns, point_toggles
+from roofcube.plot.staircases import draw_staircase
 from roofcube.plot.tables import (
     doubts,
     in_order,
@@ -30,6 +31,8 @@ from roofcube.plot.tables import (
 from roofcube.plot.toggles import Toggles
 from roofcube.sweep.questions import pareto as front_of
 from roofcube.sweep.questions import senses_of
+from roofcube.variables import CONFIGURATION
+from roofcube.wording import percent
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -113,7 +116,7 @@ def pareto(
     plot = _plane(cube, "pareto", (x, y), (table[x], table[y]), height=560)
     points = ColumnDataSource(_marks(cube, table, x, y, scope), name="pareto.points")
     front = front_of(cube, senses, ties="all")
-    line = _staircase(plot, front_columns(cube, front, x, y), "pareto.front", senses[x], style.INK)
+    line = _staircase(plot, cube, front, senses, name="pareto.front", colour=style.INK)
     marks = draw_points(plot, points, toggles.view(points))
     style.hover(
         plot, [marks], {_short(x): "@x_text", _short(y): "@y_text", "flags": "@flags", "source": source_text(cube)}
@@ -192,26 +195,10 @@ def _exact(values: np.ndarray[Any, Any], unit: str) -> np.ndarray[Any, Any]:
     return np.array([f"{value:.2f} %" for value in values], dtype=object) if unit == "%" else value_text(values, unit)
 
 
-def front_columns(cube: xr.Dataset, front: xr.Dataset, x: str, y: str) -> dict[str, Any]:
-    """Lay a front out from left to right in the units shown."""
-    across, up = (np.asarray(front[name].values, dtype="f8") * scale_of(cube, name)[0] for name in (x, y))
-    points = np.unique(np.column_stack([across, up]), axis=0)
-    return {"x": points[:, 0], "y": points[:, 1]}
-
-
-def _staircase(plot: Any, columns: dict[str, Any], name: str, sense_x: str, colour: str, *, dash: str = "solid") -> Any:
-    """Draw a front as steps: what is reached at a point holds up to the next one."""
-    source = ColumnDataSource(columns, name=name)
-    plot.step(
-        "x",
-        "y",
-        source=source,
-        mode="before" if sense_x == "max" else "after",
-        line_color=colour,
-        line_width=2,
-        line_dash=dash,
-    )
-    return source
+def _staircase(plot: Any, cube: xr.Dataset, front: xr.Dataset, senses: dict[str, str], **looks: Any) -> Any:
+    """Draw a front in the units shown; horizontal objective first."""
+    x, y = (np.asarray(front[name].values, dtype="f8") * scale_of(cube, name)[0] for name in senses)
+    return draw_staircase(plot, x, y, sense_x=next(iter(senses.values())), **looks)
 
 
 # predicted over measured ----------------------------------------------------------------------------------------------
@@ -258,11 +245,7 @@ def overlap(cube: xr.Dataset, *, scope: str = "compute", measurements: pl.DataFr
         ["predicted_throughput", "top1"],
         known=("predicted_throughput", "top1"),
     )
-    keys = [
-        name
-        for name in ("platform", "mode", "precision", "topology", "pruning")
-        if name in predicted and name in measured
-    ]
+    keys = [name for name in CONFIGURATION if name in predicted and name in measured]
     pairs = _match(predicted, measured, keys)
     plot = _plane(
         cube,
@@ -287,26 +270,15 @@ def overlap(cube: xr.Dataset, *, scope: str = "compute", measurements: pl.DataFr
         line_alpha=0.45,
         line_width=1,
     )
-    fronts = {
-        "predicted": front_of(best, {"predicted_throughput": "max", "top1": "max"}, ties="all"),
-        "measured": front_of(best, {throughput: "max", "measured_top1": "max"}, ties="all"),
+    objectives = {
+        "predicted": (("predicted_throughput", "top1"), style.PREDICTED),
+        "measured": ((throughput, "measured_top1"), style.MEASURED),
     }
-    lines = {
-        "predicted": _staircase(
-            plot,
-            front_columns(best, fronts["predicted"], "predicted_throughput", "top1"),
-            "overlap.predicted_front",
-            "max",
-            style.PREDICTED,
-        ),
-        "measured": _staircase(
-            plot,
-            front_columns(best, fronts["measured"], throughput, "measured_top1"),
-            "overlap.measured_front",
-            "max",
-            style.MEASURED,
-        ),
-    }
+    lines = {}
+    for kind, (names, colour) in objectives.items():
+        senses = dict.fromkeys(names, "max")
+        front = front_of(best, senses, ties="all")
+        lines[kind] = _staircase(plot, best, front, senses, name=f"overlap.{kind}_front", colour=colour)
     circles = plot.scatter(
         "x",
         "y",
@@ -363,15 +335,14 @@ def overlap(cube: xr.Dataset, *, scope: str = "compute", measurements: pl.DataFr
 
 def _best_batch(cube: xr.Dataset, throughput: str) -> xr.Dataset:
     """Take each configuration at the batch of its best measured throughput; predictions at their own best."""
-    dims = ("platform", "mode", "topology", "pruning", "precision")
     names = [name for name in (throughput, "measured_top1", "quality", "source_row") if name in cube]
     measured = cube[names]
-    extra = [str(dim) for dim in measured[throughput].dims if dim not in dims]
+    extra = [str(dim) for dim in measured[throughput].dims if dim not in CONFIGURATION]
     for dim in extra:
         place = measured[throughput].fillna(-np.inf).argmax(dim)
         measured = measured.isel({dim: place})
     predicted = cube[["predicted_throughput", "top1"]]
-    other = [dim for dim in predicted["predicted_throughput"].dims if dim not in dims]
+    other = [dim for dim in predicted["predicted_throughput"].dims if dim not in CONFIGURATION]
     if other:
         predicted = predicted.assign(predicted_throughput=predicted["predicted_throughput"].max(other, keep_attrs=True))
     coords = {name: cube[name] for name in ("device_class", "family") if name in cube.coords}
@@ -416,7 +387,7 @@ def _overlap_sources(
         "matched" if row in of_measured else "measured only" for row in range(len(measured[throughput]))
     ]
     crosses["marker"] = np.where(doubtful, "square_x", "x")
-    crosses.update(flags=measured["flags"], ratio=[style.percent(one) for one in ratio])
+    crosses.update(flags=measured["flags"], ratio=[percent(one) for one in ratio])
     if "source" in measured:
         crosses["source"] = measured["source"]
     starts, ends = ([pair[side] for pair in pairs] for side in (0, 1))
@@ -450,7 +421,7 @@ def _overlap_words(
 ) -> tuple[str, list[str]]:
     ratio = [measured[throughput][right] / predicted["predicted_throughput"][left] for left, right in pairs]
     said = (
-        f"Measurements reach {style.percent(float(np.median(ratio)))} of the prediction in the median"
+        f"Measurements reach {percent(float(np.median(ratio)))} of the prediction in the median"
         if ratio
         else "No configuration was both predicted and measured"
     )

@@ -13,6 +13,7 @@ from bokeh.palettes import Cividis256
 from roofcube.plot import style
 from roofcube.plot.tables import array_of, model_text, platform_order, require, scale_of, short_label, source_text
 from roofcube.variables import INFEASIBLE, VARIABLES, sense_of
+from roofcube.wording import short, with_unit
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -201,7 +202,7 @@ class _Grid:
                 data["row"].append(self.row_factors[row])
                 data["column"].append(self.column_factors[column])
                 data["value"].append(value)
-                data["text"].append(style.human(value) + ("°" if untrained else "") if state == "known" else "")
+                data["text"].append(short(value) + ("°" if untrained else "") if state == "known" else "")
                 data["ink"].append("#000000" if np.log(value / low) > 0.5 * np.log(high / low) else "#ffffff")
                 data["hatch"].append(LOOKS[state][0])
                 data["state"].append(state)
@@ -216,7 +217,7 @@ class _Grid:
                     f"{hardware['platform']} {short_label('mode', hardware['mode'])}".strip()
                     + f" · {self.row_labels[row]}"
                 )
-                data["value_text"].append(style.human(value, self.unit))
+                data["value_text"].append(with_unit(value, self.unit))
         return dict(data)
 
     def title(self) -> str:
@@ -226,7 +227,7 @@ class _Grid:
         row, column = np.unravel_index(int(best), self.values.shape)
         where = f"{self._columns[column]['platform']} {short_label('mode', self._columns[column]['mode'])}".strip()
         what = "Highest" if sense == "max" else "Lowest"
-        value = style.human(float(self.values[row, column]), self.unit)
+        value = with_unit(float(self.values[row, column]), self.unit)
         return f"{what} {self.long_name}: {value} ({where}, {self.row_labels[row]})"
 
     def notes(self) -> list[str]:

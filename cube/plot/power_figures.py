@@ -11,6 +11,7 @@ from bokeh.models import ColumnDataSource
 from roofcube.plot import style
 from roofcube.plot.rows import by_configuration, row_figure, row_toggles
 from roofcube.plot.tables import doubts, measured_names, own_dims, records, require, scope_text, source_text, value_text
+from roofcube.wording import short, with_unit
 
 if TYPE_CHECKING:
     from roofcube.plot.tables import Columns
@@ -208,7 +209,7 @@ def _per_input(cube: xr.Dataset, figure: str, name: str, words: str, unit: str, 
     plot = row_figure(
         f"{figure}.plot",
         list(table["row"]),
-        x_label=f"{words} ({unit}, log scale, bars start at {style.human(floor)})",
+        x_label=f"{words} ({unit}, log scale, bars start at {short(floor)})",
         x_range=(floor, highest * (highest / floor) ** 0.12),
         x_log=True,
     )
@@ -284,15 +285,12 @@ def _union(bits: xr.DataArray, dims: list[str]) -> xr.DataArray:
 def _spread(table: Columns, unit: str) -> np.ndarray[Any, Any]:
     pairs = zip(table["low"], table["high"], strict=True)
     return np.array(
-        [
-            style.human(low, unit) if low == high else f"{style.human(low)} … {style.human(high, unit)}"
-            for low, high in pairs
-        ],
+        [with_unit(low, unit) if low == high else f"{short(low)} … {with_unit(high, unit)}" for low, high in pairs],
         dtype=object,
     )
 
 
 def _range_words(table: Columns, name: str, words: str, unit: str) -> str:
     low, high = int(np.argmin(table[name])), int(np.argmax(table[name]))
-    ends = [f"{style.human(float(table[name][row]), unit)} ({table['platform'][row]})" for row in (low, high)]
+    ends = [f"{with_unit(float(table[name][row]), unit)} ({table['platform'][row]})" for row in (low, high)]
     return f"{words[0].upper()}{words[1:]}: {ends[0]} to {ends[1]}"

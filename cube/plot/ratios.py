@@ -13,7 +13,6 @@ from roofcube.measured.efficiency import efficiency as ratios_of
 from roofcube.plot import style
 from roofcube.plot.rows import by_configuration, row_figure, row_toggles
 from roofcube.plot.tables import (
-    CONFIGURATION,
     doubts,
     flags_text,
     measured_names,
@@ -25,6 +24,8 @@ from roofcube.plot.tables import (
     value_text,
 )
 from roofcube.plot.toggles import choice, headed
+from roofcube.variables import CONFIGURATION, ELEMENT_BYTES
+from roofcube.wording import percent, short
 
 if TYPE_CHECKING:
     from roofcube.plot.tables import Columns
@@ -221,11 +222,10 @@ def _on_chip(cube: xr.Dataset, picks: dict[str, xr.DataArray], count: int) -> np
     """Tell where all weights fit the memory on chip."""
     needed = ("params", "element_bytes", "on_chip_memory")
     if not set(needed) <= set(cube.variables):
-        widths = {"INT2": 0.25, "INT4": 0.5, "INT8": 1.0, "FP16": 2.0, "FP32": 4.0}
         if not {"params", "on_chip_memory"} <= set(cube.variables) or "precision" not in cube.coords:
             return np.zeros(count, dtype=bool)
         width = xr.DataArray(
-            [widths.get(str(one), np.nan) for one in np.atleast_1d(cube["precision"].values)],
+            [ELEMENT_BYTES.get(str(one), np.nan) for one in np.atleast_1d(cube["precision"].values)],
             dims="precision",
             coords={"precision": np.atleast_1d(cube["precision"].values)},
         )
@@ -237,7 +237,7 @@ def _on_chip(cube: xr.Dataset, picks: dict[str, xr.DataArray], count: int) -> np
 
 def _note(ratio: float, measured: float, peak: float, on_chip: bool, batch: float) -> str:
     """Write the percentage and, above 100 %, which assumption it breaks."""
-    said = style.percent(ratio)
+    said = percent(ratio)
     if not ratio > 1.0:
         return said
     if measured > peak:
@@ -274,7 +274,7 @@ def _bars(name: str, source: Any, table: Columns, floor: float, view: Any) -> tu
     plot = row_figure(
         f"{name}.plot",
         list(table["row"]),
-        x_label=f"throughput (inputs/s, log scale, bars start at {style.human(floor)})",
+        x_label=f"throughput (inputs/s, log scale, bars start at {short(floor)})",
         x_range=(floor, top * (top / floor) ** room),
         x_log=True,
     )
@@ -306,7 +306,7 @@ def _title(name: str, at: dict[str, Any], table: Columns) -> str:
     ratio = at["measured"] / at["predicted"]
     top = int(np.nanargmax(ratio))
     where = "At the best batch" if name == BEST else f"At equal batch ({name})"
-    middle, highest = style.percent(float(np.nanmedian(ratio))), style.percent(float(ratio[top]))
+    middle, highest = percent(float(np.nanmedian(ratio))), percent(float(ratio[top]))
     return f"{where}: median efficiency {middle}, highest {highest} ({table['platform'][top]})"
 
 

@@ -11,6 +11,8 @@ from roofcube.errors import MissingInputError
 from roofcube.plot import style
 from roofcube.plot.tables import labels_of, ranks, records, require, sorted_rows, value_text
 from roofcube.plot.toggles import choice, headed
+from roofcube.variables import ELEMENT_BYTES
+from roofcube.wording import short, with_unit
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -21,7 +23,6 @@ __all__ = ["peaks", "requirements"]
 
 ROW = 26  # pixels a bar takes
 HEAD_ROOM = 1.22  # of the longest bar, for its number
-WIDTHS = {"INT2": 0.25, "INT4": 0.5, "INT8": 1.0, "FP16": 2.0, "FP32": 4.0}
 RESIZE = """
 const chosen = precisions[group.active];
 source.data.size = source.data["size " + chosen];
@@ -113,9 +114,8 @@ def _widths(cube: xr.Dataset) -> dict[str, float]:
     """Bytes an element at each precision of the cube."""
     if "precision" not in cube.coords:
         return {"INT8": 1.0}
-    return {name: WIDTHS[name] for name in np.atleast_1d(cube["precision"].values).tolist() if name in WIDTHS} or {
-        "INT8": 1.0
-    }
+    labels = [name for name in np.atleast_1d(cube["precision"].values).tolist() if name in ELEMENT_BYTES] or ["INT8"]
+    return {name: ELEMENT_BYTES[name] for name in labels}
 
 
 def _requirement_columns(table: Columns, sizes: dict[str, float], start: str) -> dict[str, Any]:
@@ -149,7 +149,7 @@ def _spread(table: Columns) -> str:
     ratio = float(table["ops"][most] / table["ops"][least])
     if ratio < 1.05:
         return "Operations per input"
-    return f"{table['label'][most]} needs {style.human(ratio)} × the operations of {table['label'][least]}"
+    return f"{table['label'][most]} needs {short(ratio)} × the operations of {table['label'][least]}"
 
 
 def peaks(cube: xr.Dataset) -> Any:
@@ -243,7 +243,7 @@ def _offers(table: Columns, name: str, column: str, label: str, unit: str, *, wi
 
 def _highest(table: Columns, name: str, what: str, unit: str) -> str:
     best = int(np.argmax(table[name]))
-    return f"Highest {what}: {style.human(float(table[name][best]), unit)} ({table['platform'][best]})"
+    return f"Highest {what}: {with_unit(float(table[name][best]), unit)} ({table['platform'][best]})"
 
 
 def _floor_note(plot: Any) -> str:

@@ -19,6 +19,7 @@ from roofcube.plot.tables import (
     value_text,
 )
 from roofcube.plot.toggles import Toggles
+from roofcube.wording import short, with_unit
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -103,7 +104,7 @@ def rooflines(cube: xr.Dataset) -> Any:
     lowest, highest = float(roofs["ridge"].min()), float(roofs["ridge"].max())
     style.titled(
         top,
-        f"Ridge points lie between {style.human(lowest)} and {style.human(highest, 'op/B')}: "
+        f"Ridge points lie between {short(lowest)} and {with_unit(highest, 'op/B')}: "
         "a network left of its ridge is bound by memory",
         "slope = memory bandwidth, flat = peak compute, marks = ridge points; "
         "vertical lines = networks (op per byte of weights), named below",

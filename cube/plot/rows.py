@@ -8,8 +8,9 @@ import numpy as np
 from bokeh.models import FactorRange
 
 from roofcube.plot import style
-from roofcube.plot.tables import CONFIGURATION, in_order, labels_of, platform_order, ranks, several, sorted_rows
+from roofcube.plot.tables import in_order, labels_of, platform_order, ranks, several, sorted_rows
 from roofcube.plot.toggles import Toggles
+from roofcube.variables import CONFIGURATION
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

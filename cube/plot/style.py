@@ -44,10 +44,8 @@ __all__ = [
     "floor_of",
     "frame",
     "hover",
-    "human",
     "log_bounds",
     "marker_size",
-    "percent",
     "plain_ticks",
     "platform_colours",
     "titled",
@@ -97,7 +95,6 @@ CLASS_MARKERS = {"FPGA": "circle", "GPU": "square", "TPU": "triangle", "VLIW": "
 CLASS_SYMBOLS = {"FPGA": "●", "GPU": "■", "TPU": "▲", "VLIW": "◆", "CPU": "▼"}
 OTHER_MARKER, OTHER_SYMBOL = "hex", "⬢"
 
-STEPS = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
 PLAIN = """
 const size = Math.abs(tick) * (1 + 1e-9);
 for (const [step, letter] of [[1e12, "T"], [1e9, "G"], [1e6, "M"], [1e3, "k"]])
@@ -145,44 +142,7 @@ HOLLOW = "hollow = flagged, reason in the tooltip"
 TOOLTIP_STYLE = "font-size:13px;max-width:420px;line-height:1.35;color:#1f2329"
 
 
-# numbers --------------------------------------------------------------------------------------------------------------
-
-
-def human(value: float, unit: str = "") -> str:
-    """Write a number with three digits and a letter for its thousands: 12.4k, 3.07M.
-
-    Examples
-    --------
-    >>> human(12449.2, "inputs/s"), human(0.00123, "ms"), human(float("nan"))
-    ('12.4k inputs/s', '0.00123 ms', 'not known')
-    """
-    if not np.isfinite(value):
-        return "not known"
-    ending = f" {unit}" if unit else ""
-    glued = unit == "op"
-    for step, letter in STEPS:
-        if abs(value) >= step * 0.9995:
-            return f"{_digits(value / step)} {letter}{unit}" if glued else f"{_digits(value / step)}{letter}{ending}"
-    return f"{_digits(value)}{ending}"
-
-
-def _digits(value: float) -> str:
-    rounded = float(f"{value:.3g}")
-    return (
-        f"{rounded:.0f}"
-        if abs(rounded) >= 100
-        else f"{rounded:g}"
-        if abs(rounded) >= 1e-4 or not rounded
-        else f"{rounded:.1e}"
-    )
-
-
-def percent(ratio: float) -> str:
-    """Write a ratio as a percentage with the digits that matter: 4.0 %, 86.7 %, 1 390 %."""
-    if not np.isfinite(ratio):
-        return "n/a"
-    value = 100.0 * ratio
-    return f"{value:.0f} %" if value >= 100 else f"{value:.1f} %" if value >= 0.95 else f"{value:.2g} %"
+# axes -----------------------------------------------------------------------------------------------------------------
 
 
 def log_bounds(values: Iterable[float], *, low: float = 0.7, high: float = 1.4) -> tuple[float, float]:

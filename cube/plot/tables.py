@@ -10,9 +10,9 @@ import polars as pl
 import xarray as xr
 
 from roofcube.errors import InvalidDataError, MissingInputError, check_choice
-from roofcube.labels import configuration_text, places
-from roofcube.plot.style import human
-from roofcube.variables import DIMS, QUALITY, VARIABLES
+from roofcube.labels import flat_column, places
+from roofcube.variables import DIMS, VARIABLES, attributes
+from roofcube.wording import configuration_text, flag_words, short, shown_unit, with_unit
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -42,22 +42,6 @@ __all__ = [
 ]
 
 Columns = dict[str, np.ndarray[Any, Any]]
-CONFIGURATION = ("platform", "mode", "precision", "topology", "pruning")
-
-# SI units inside, human scale outside: unit → (factor, unit shown)
-SCALES = {
-    "s": (1e3, "ms"),
-    "J": (1e3, "mJ"),
-    "1/s": (1.0, "inputs/s"),
-    "1/J": (1.0, "inputs/J"),
-    "op/s": (1e-12, "TOP/s"),
-    "B/s": (1e-9, "GB/s"),
-    "B": (1e-6, "MB"),
-    "op": (1.0, "op"),
-    "op/B": (1.0, "op/B"),
-    "W": (1.0, "W"),
-    "%": (1.0, "%"),
-}
 
 # findings that cast doubt on a quantity; a point with one of them is drawn hollow
 DOUBTS = {
@@ -128,12 +112,12 @@ def scale_of(cube: xr.Dataset, name: str) -> tuple[float, str]:
     """Factor and unit in which a variable is shown."""
     known = VARIABLES.get(name)
     unit = str(cube[name].attrs.get("units", known.units if known else ""))
-    return SCALES.get(unit, (1.0, "" if unit == "1" else unit))
+    return shown_unit(unit)
 
 
 def value_text(values: np.ndarray[Any, Any], unit: str) -> np.ndarray[Any, Any]:
     """Write values for tooltips."""
-    return np.array([human(float(value), unit) for value in values], dtype=object)
+    return np.array([with_unit(float(value), unit) for value in values], dtype=object)
 
 
 def array_of(cube: xr.Dataset, name: str, *, unit: bool = True) -> xr.DataArray:
@@ -154,13 +138,8 @@ def records(
     dims = _ordered(dict.fromkeys(dim for name in names for dim in map(str, cube[name].dims)))
     sizes = tuple(cube.sizes[dim] for dim in dims)
 
-    def flat(array: xr.DataArray) -> np.ndarray[Any, Any]:
-        own = array.transpose(*(dim for dim in dims if dim in array.dims)).values
-        return np.broadcast_to(own[tuple(slice(None) if dim in array.dims else None for dim in dims)], sizes).reshape(
-            -1
-        )
-
-    cells = np.flatnonzero(np.all([~np.isnan(flat(cube[name]).astype("f8")) for name in must], axis=0))
+    present = [~np.isnan(flat_column(cube[name], dims, sizes).astype("f8")) for name in must]
+    cells = np.flatnonzero(np.all(present, axis=0))
     count = cells.size
     if not count:
         wanted = " and ".join(must)
@@ -168,7 +147,7 @@ def records(
         raise MissingInputError(msg)
 
     def taken(array: xr.DataArray) -> np.ndarray[Any, Any]:
-        return flat(array)[cells]
+        return flat_column(array, dims, sizes)[cells]
 
     columns: Columns = {dim: taken(cube[dim]) for dim in dims}
     for dim in (*DIMS, "device_class", "task"):
@@ -234,7 +213,7 @@ def _configurations(columns: Columns, own: Sequence[str], count: int) -> np.ndar
 
 
 def _label(value: Any) -> str:
-    return human(float(value)) if isinstance(value, int | float | np.number) else str(value)
+    return short(float(value)) if isinstance(value, int | float | np.number) else str(value)
 
 
 def model_text(cube: xr.Dataset) -> str:
@@ -245,22 +224,15 @@ def model_text(cube: xr.Dataset) -> str:
 # flags ----------------------------------------------------------------------------------------------------------------
 
 
-def _meanings(cube: xr.Dataset) -> dict[str, int]:
-    attrs = cube["quality"].attrs if "quality" in cube.variables else {}
-    if "flag_masks" in attrs:
-        masks = np.atleast_1d(attrs["flag_masks"]).tolist()
-        return dict(zip(str(attrs["flag_meanings"]).split(), masks, strict=False))
-    return dict(QUALITY)
+def _findings(cube: xr.Dataset) -> dict[str, Any]:
+    """Give the attributes that explain the bits of `quality`."""
+    given = cube["quality"].attrs if "quality" in cube.variables else {}
+    return given if "flag_masks" in given else attributes("quality")
 
 
 def flags_text(cube: xr.Dataset, quality: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     """Write the findings of each row in words; 'none' where there are none."""
-    meanings = _meanings(cube)
-    known = {
-        bits: ", ".join(name.replace("_", " ") for name, bit in meanings.items() if bits & bit) or "none"
-        for bits in set(quality.astype("i8").tolist())
-    }
-    return np.array([known[bits] for bits in quality.astype("i8").tolist()], dtype=object)
+    return flag_words(quality.astype("i8"), _findings(cube), nothing="none")
 
 
 def doubts(
@@ -274,7 +246,9 @@ def doubts(
     """Tell the rows whose figure is doubtful: a finding that concerns one of these quantities."""
     table = DOUBTS if scope == "compute" else {**DOUBTS, **SYSTEM_DOUBTS}
     names = {name for quantity in quantities for name in table[quantity]} - set(but)
-    bits = sum(bit for name, bit in _meanings(cube).items() if name in names)
+    findings = _findings(cube)
+    masks = zip(findings["flag_meanings"].split(), np.atleast_1d(findings["flag_masks"]).tolist(), strict=True)
+    bits = sum(bit for name, bit in masks if name in names)
     doubtful: np.ndarray[Any, Any] = (quality.astype("i8") & bits) != 0
     return doubtful
 

@@ -14,6 +14,7 @@ from roofcube.errors import InvalidDataError, MissingInputError
 from roofcube.measured.physics_gate import check
 from roofcube.plot import style
 from roofcube.plot.tables import value_text
+from roofcube.wording import with_unit
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -182,4 +183,4 @@ def _mean(plot: Any, good: np.ndarray[Any, Any]) -> str:
         return "no good sample"
     mean = float(good.mean())
     plot.add_layout(Span(location=mean, dimension="width", line_color=style.INK, line_width=1, line_alpha=0.6))
-    return f"mean {style.human(mean, 'W')}"
+    return f"mean {with_unit(mean, 'W')}"

@@ -6,9 +6,7 @@ what bears the final name is complete, and what an interruption left is continue
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
 import shutil
 import warnings
 from functools import partial
@@ -18,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from roofcube.disk import digest, naming_the_file, replacing, sync
 from roofcube.errors import InvalidDataError, MemoryLimitError, check_installed
 from roofcube.files import checksums
 from roofcube.kernels.engine.stream import in_order
@@ -30,7 +29,7 @@ from roofcube.sweep.tile_reader import Part
 from roofcube.variables import FLAGS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     import xarray as xr
 
@@ -98,16 +97,28 @@ def to_zarr(sweep: ModelContext, path: Any) -> xr.Dataset:
             raise InvalidDataError(msg)
         return _opened(target)
     if beside.exists() and _key_of(beside) != key:
-        shutil.rmtree(beside)
+        _remove_store(beside)
     journal = target.with_name(f"{target.name}.journal")
-    if not beside.exists():
-        journal.unlink(missing_ok=True)  # of a store that was finished or removed
-        _create(sweep, beside, key)
-    _write(sweep, beside, journal)
-    beside.rename(target)
-    _synced(target.parent)
-    journal.unlink(missing_ok=True)
+    with naming_the_file(target):
+        if not beside.exists():
+            journal.unlink(missing_ok=True)  # of a store that was finished or removed
+            _create(sweep, beside, key)
+        _write(sweep, beside, journal)
+        beside.rename(target)
+        sync(target.parent)
+        journal.unlink(missing_ok=True)
     return _opened(target)
+
+
+def _remove_store(beside: Path) -> None:
+    """Remove what an interruption of another sweep left, and nothing else."""
+    if not checksums.is_ours(beside):
+        msg = (
+            f"`to_zarr`: expected the name {beside.name!r} to be free while the store is written, got "
+            f"{str(beside)!r}, which holds something else; remove it or choose another path"
+        )
+        raise InvalidDataError(msg)
+    shutil.rmtree(beside)
 
 
 def _checked(path: Path) -> Path:
@@ -131,14 +142,18 @@ def _opened(store: Path) -> xr.Dataset:
 
 def _fingerprint(sweep: ModelContext) -> str:
     """Name the content: graph, tables, dims, dtype, and how it is cut into files."""
-    digest = hashlib.sha256(repr((sweep.dims, sweep.space.sizes, sweep.dtype, CHUNK_POINTS, SEPARATOR)).encode())
+    return digest(_content(sweep))
+
+
+def _content(sweep: ModelContext) -> Iterator[str | bytes]:
+    yield repr((sweep.dims, sweep.space.sizes, sweep.dtype, CHUNK_POINTS, SEPARATOR))
     for name, node in sorted(sweep.model.outputs.items()):
-        digest.update(f"{name}={node!r}".encode())
+        yield f"{name}={node!r}"
     for name, table in sorted(sweep.space.tables.items()):
-        digest.update(f"{name}{table.shape}".encode() + np.ascontiguousarray(table).tobytes())
+        yield f"{name}{table.shape}"
+        yield np.ascontiguousarray(table).tobytes()
     for label, coordinate in sorted(sweep.model.coords.items(), key=lambda pair: str(pair[0])):
-        digest.update(f"{label}{coordinate.values.tolist()}".encode())
-    return digest.hexdigest()
+        yield f"{label}{coordinate.values.tolist()}"
 
 
 def _key_of(store: Path) -> str | None:
@@ -154,28 +169,26 @@ def _create(sweep: ModelContext, beside: Path, key: str) -> None:
     """Lay the store out: inputs and coordinates, and empty arrays for the results; named last, so that it is whole."""
     import zarr
 
-    draft = beside.with_name(f"{beside.name}.{os.getpid()}")
-    shutil.rmtree(draft, ignore_errors=True)
-    inputs = sweep.inputs.drop_vars([name for name in result_dims(sweep) if name in sweep.inputs])
-    with warnings.catch_warnings():
-        # labels are stored as text of fixed length, which Zarr 3 reads everywhere but has not named for good
-        warnings.filterwarnings("ignore", message=".*does not have a Zarr V3 specification.*")
-        inputs.assign_attrs(sweep.attrs).to_zarr(draft, mode="w", consolidated=False, zarr_format=3)
-    group = zarr.open_group(draft, mode="r+")
-    for name, dims in result_dims(sweep).items():
-        sizes = tuple(sweep.sizes[dim] for dim in dims)
-        group.create_array(
-            name,
-            shape=sizes,
-            chunks=_chunk(sizes),
-            dtype=_kind(sweep, name),
-            fill_value=0,
-            chunk_key_encoding={"name": "default", "separator": SEPARATOR},
-            dimension_names=dims,
-            attributes=_plain(attributes_of(sweep, name)),
-        )
-    group.attrs[checksums.SWEEP] = key
-    draft.rename(beside)
+    with replacing(beside) as draft:
+        inputs = sweep.inputs.drop_vars([name for name in result_dims(sweep) if name in sweep.inputs])
+        with warnings.catch_warnings():
+            # labels are stored as text of fixed length, which Zarr 3 reads everywhere but has not named for good
+            warnings.filterwarnings("ignore", message=".*does not have a Zarr V3 specification.*")
+            inputs.assign_attrs(sweep.attrs).to_zarr(draft, mode="w", consolidated=False, zarr_format=3)
+        group = zarr.open_group(draft, mode="r+")
+        for name, dims in result_dims(sweep).items():
+            sizes = tuple(sweep.sizes[dim] for dim in dims)
+            group.create_array(
+                name,
+                shape=sizes,
+                chunks=_chunk(sizes),
+                dtype=_kind(sweep, name),
+                fill_value=0,
+                chunk_key_encoding={"name": "default", "separator": SEPARATOR},
+                dimension_names=dims,
+                attributes=_plain(attributes_of(sweep, name)),
+            )
+        group.attrs[checksums.SWEEP] = key
 
 
 def _plain(attributes: dict[str, Any]) -> dict[str, Any]:
@@ -240,17 +253,3 @@ def _write_tile(arrays: Mapping[str, Any], parts: list[Part], job: Job) -> Job:
         for name, array in values.items():
             arrays[name][slices or ...] = array
     return job
-
-
-def _synced(folder: Path) -> None:
-    """Make a rename last through a power cut, where the system can."""
-    try:
-        descriptor = os.open(folder, os.O_RDONLY)
-    except OSError:
-        return
-    try:
-        os.fsync(descriptor)
-    except OSError:
-        pass
-    finally:
-        os.close(descriptor)

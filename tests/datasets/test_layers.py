@@ -6,6 +6,7 @@ from itertools import pairwise
 
 import pytest
 
+from roofcube import datasets
 from roofcube.datasets import architectures
 from roofcube.datasets.architectures import LAYERS_CSV, NETWORKS, Network, Shape, trace, write_layers
 
@@ -218,3 +219,18 @@ def test_a_network_notes_what_it_computes_and_follows_the_shape():
     assert [layer.result for layer in net.noted] == [Shape(8, 5, 4), Shape(8, 5, 4), Shape(10, 1, 1)]
     assert [layer.params for layer in net.noted] == [3 * 3 * 3 * 8, 5 * 5 * 8, 8 * 5 * 4 * 10]
     assert [layer.ops for layer in net.noted] == [2 * 216 * 20, 2 * 200 * 20, 2 * 1600]
+
+
+def test_demands_follow_from_the_shapes():
+    layers = datasets.load_layers()
+    demands = datasets.layer_demands(layers)
+    for shape, demand in zip(layers.iter_rows(named=True), demands.iter_rows(named=True), strict=True):
+        window = shape["kernel_height"] * shape["kernel_width"] * shape["in_channels"]
+        pixels = shape["out_height"] * shape["out_width"]
+        dense = shape["kind"] == "fully_connected"
+        assert demand["patches"] == (0 if dense else window * pixels)
+        assert demand["fully_connected"] == dense
+        skips = shape["kernel_height"] * shape["kernel_width"] == 1 and shape["stride"] > 1
+        read = shape["in_channels"] * pixels if skips else shape["input_elements"]
+        assert demand["activations"] == read + shape["output_elements"]
+    assert (demands["activations"] < layers["input_elements"] + layers["output_elements"]).any()

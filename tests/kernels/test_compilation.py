@@ -99,16 +99,19 @@ def test_read_only_folder_costs_one_warning(tmp_path, folder):
     assert run(write(tmp_path, 10), ROOFCUBE_CACHE_DIR=str(folder))[:3] == ["20.0 30", "hits 0", "told 1"]
 
 
-def test_cache_follows_the_platforms_rule(monkeypatch, tmp_path):
-    from roofcube.kernels.compilation import cache_folder
+def test_an_edited_kernel_of_any_room_makes_all_code_stale(tmp_path):
+    """A caller's machine code holds its callees' code, wherever they are."""
+    from roofcube.kernels import compilation
 
-    monkeypatch.delenv("ROOFCUBE_CACHE_DIR", raising=False)
-    monkeypatch.setattr(sys, "platform", "linux")
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    assert cache_folder() == tmp_path / "roofcube" / "numba"
-    monkeypatch.setattr(sys, "platform", "win32")
-    monkeypatch.setenv("LOCALAPPDATA", str(tmp_path / "local"))
-    assert cache_folder() == tmp_path / "local" / "roofcube" / "numba"
+    for folder in ("rows", "columns"):
+        (tmp_path / "kernels" / folder).mkdir(parents=True)
+        (tmp_path / "kernels" / folder / "scalar.py").write_text("")
+    sources = [tmp_path / "kernels" / "rows" / "scalar.py", tmp_path / "kernels" / "columns" / "scalar.py"]
+    keys = [compilation._surroundings(tmp_path / "kernels")]
+    for source in sources:
+        source.write_text("edited = True\n")
+        keys.append(compilation._surroundings(tmp_path / "kernels"))
+    assert len(set(keys)) == 3
 
 
 def test_generated_functions_are_told_apart_by_their_source(folder, monkeypatch):

@@ -161,7 +161,7 @@ def test_the_error_table_has_every_scheme_and_family(rows):
 
 
 def test_errors_are_cached_by_content(rows, monkeypatch, tmp_path):
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setenv("ROOFCUBE_CACHE_DIR", str(tmp_path))
     calls = []
 
     def table(data):

@@ -5,7 +5,7 @@ import pytest
 import xarray as xr
 
 import roofcube as rc
-from roofcube.errors import CorruptFileError, InvalidDataError
+from roofcube.errors import CorruptFileError, InvalidDataError, UnwritableFileError
 
 SUFFIXES = [".nc", pytest.param(".zarr", marks=pytest.mark.filterwarnings("ignore"))]
 
@@ -119,3 +119,39 @@ def test_merge_joins_labels_and_refuses_to_choose():
     )
     with pytest.raises(InvalidDataError, match="`merge`: ops hold different values"):
         rc.merge(cube[["ops"]], cube[["ops"]] * 2)
+
+
+@pytest.mark.parametrize("content", ["nothing", "a note", "a store of others", "a file"])
+def test_what_is_not_ours_is_never_replaced(tmp_path, cube, content):
+    zarr = pytest.importorskip("zarr")
+    path = tmp_path / "cube.zarr"
+    if content == "a store of others":
+        zarr.open_group(path, mode="w").attrs["title"] = "theirs"
+    elif content == "a file":
+        path.write_text("theirs")
+    else:
+        path.mkdir()
+        if content == "a note":
+            (path / "zarr.json").write_text('["theirs"]')
+    before = sorted(path.rglob("*"))
+    with pytest.raises(
+        InvalidDataError, match=r"`path`: expected a new name or a cube of roofcube's, got .*cube\.zarr'"
+    ):
+        rc.save(cube, path)
+    assert sorted(path.rglob("*")) == before
+    assert [one.name for one in tmp_path.iterdir()] == [path.name]
+
+
+def test_a_folder_that_bears_the_name_of_a_file_is_told(tmp_path, cube):
+    (tmp_path / "cube.nc").mkdir()
+    with pytest.raises(InvalidDataError, match=r"`path`: expected the name of a file, got the folder .*cube\.nc'"):
+        rc.save(cube, tmp_path / "cube.nc")
+
+
+def test_what_hdf5_cannot_write_is_told_with_the_name(tmp_path, cube, monkeypatch):
+    def fails(*args, **kwargs):
+        raise RuntimeError("NetCDF: HDF error")
+
+    monkeypatch.setattr(xr.Dataset, "to_netcdf", fails)
+    with pytest.raises(UnwritableFileError, match=r"cube\.nc`: .* got NetCDF: HDF error; check that the disk has room"):
+        rc.save(cube, tmp_path / "cube.nc")

@@ -7,7 +7,8 @@ import xarray as xr
 import roofcube as rc
 from roofcube.errors import InvalidDataError, MissingInputError, UnknownLabelError
 from roofcube.kernels.graph.expression import maximum
-from roofcube.model.graph import ELEMENT_BYTES, build_model, dim_order
+from roofcube.model.graph import build_model, dim_order
+from roofcube.variables import ELEMENT_BYTES
 
 
 def test_each_variable_has_only_the_dims_it_depends_on():

@@ -16,7 +16,8 @@ from bokeh.models import ColumnDataSource, Div, HoverTool, LayoutDOM, Plot, Titl
 import roofcube as rc
 from roofcube.errors import InvalidDataError, MissingInputError
 from roofcube.plot.roofline_figures import spread_labels
-from roofcube.plot.style import human, percent, platform_colours
+from roofcube.plot.style import platform_colours
+from roofcube.wording import percent
 
 TASKS = ("cifar10", "imagenet", "mnist")
 KEY = ["platform", "mode", "topology", "precision", "pruning_percent"]
@@ -386,26 +387,6 @@ def test_a_platform_keeps_its_colour():
     assert len(set(together.values())) == 4
     every = platform_colours(rc.datasets.load_platforms()["platform"].unique())
     assert len(set(every.values())) == 9
-
-
-def test_numbers_read_as_a_person_writes_them():
-    assert [human(value) for value in (0, 0.5, 999.4, 1000, 12449.2, 3.07e6, -2500)] == [
-        "0",
-        "0.5",
-        "999",
-        "1k",
-        "12.4k",
-        "3.07M",
-        "-2.5k",
-    ]
-    assert human(7.7e9, "op") == "7.7 Gop"
-    assert [percent(value) for value in (0.0011, 0.04, 0.867, 30.74, math.nan)] == [
-        "0.11 %",
-        "4.0 %",
-        "86.7 %",
-        "3074 %",
-        "n/a",
-    ]
 
 
 def test_labels_never_overprint():

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 
 import roofcube as rc
-from roofcube.errors import InvalidDataError
+from roofcube.errors import InvalidDataError, UnwritableFileError
 from roofcube.kernels.engine import fill
 from roofcube.sweep import zarr_store
 
@@ -97,6 +98,30 @@ def test_what_another_sweep_left_is_not_continued(sweep, tmp_path, monkeypatch):
     monkeypatch.setattr(zarr_store, "_write_tile", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
     with pytest.raises(KeyboardInterrupt):
         rc.Sweep(sweep.inputs).to_zarr(tmp_path / "cube.zarr")
+    monkeypatch.undo()
+    assert_same(sweep.to_zarr(tmp_path / "cube.zarr"), sweep)
+
+
+def test_a_folder_of_others_is_not_removed(sweep, tmp_path):
+    theirs = tmp_path / "cube.zarr.partial"
+    theirs.mkdir()
+    (theirs / "notes.txt").write_text("theirs")
+    with pytest.raises(InvalidDataError, match=r"`to_zarr`: expected the name 'cube\.zarr\.partial' to be free"):
+        sweep.to_zarr(tmp_path / "cube.zarr")
+    assert (theirs / "notes.txt").read_text() == "theirs"
+    theirs.rename(tmp_path / "cube.zarr")
+    with pytest.raises(InvalidDataError, match="with other content"):
+        sweep.to_zarr(tmp_path / "cube.zarr")
+    assert (tmp_path / "cube.zarr" / "notes.txt").read_text() == "theirs"
+
+
+def test_a_full_disk_is_told_and_the_store_is_continued(sweep, tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(zarr_store, "_write_tile", full)
+    with pytest.raises(UnwritableFileError, match=r"cube\.zarr`: .* got No space left on device; free some space"):
+        sweep.to_zarr(tmp_path / "cube.zarr")
     monkeypatch.undo()
     assert_same(sweep.to_zarr(tmp_path / "cube.zarr"), sweep)
 

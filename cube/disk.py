@@ -1,0 +1,277 @@
+"""Write a file whole or not at all, hash, find the user's cache folder; standard library only, as errors.py.
+
+What is written goes beside its final name, to the disk, and then takes the name in one step: a crash leaves the old
+content or the new one, never a part. Temporary names carry the machine and the process, so that the next writer in the
+folder can tell what a dead process left behind, and remove it.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import platform
+import re
+import shutil
+import stat
+import sys
+import time
+import uuid
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from roofcube.errors import InvalidDataError, UnwritableFileError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from typing import Any
+
+__all__ = ["cache_folder", "digest", "make_private", "naming_the_file", "replacing", "sync"]
+
+LONGEST_NAME = 255  # bytes, on nearly every file system
+FORGOTTEN = 7 * 24 * 3600.0  # seconds after which what nobody writes to is a stray, whoever began it
+TEMPORARY = re.compile(r"\..*\.(?P<machine>[0-9a-f]{8})-(?P<process>\d+)-[0-9a-f]{8}\.partial")
+REMEDIES = {
+    errno.ENOSPC: "free some space or choose another disk",
+    errno.EDQUOT: "free some space or choose another disk",
+    errno.EROFS: "choose a folder that can be written",
+    errno.EACCES: "choose a folder that you may write to",
+    errno.EPERM: "choose a folder that you may write to",
+    errno.ENAMETOOLONG: "choose a shorter name",
+    errno.ENOENT: "make its folder first",
+}
+
+
+# writing --------------------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def replacing(path: str | os.PathLike[str], *, folder: bool = False) -> Iterator[Path]:
+    """Give a temporary name in the same folder; when the block ends without an error, it takes the place of `path`.
+
+    The block makes a file, or a folder, under that name. Permissions of what is replaced are kept, and a symbolic link
+    goes on pointing to what is now there.
+
+    Parameters
+    ----------
+    path : path
+    folder : bool
+        Whether a folder that is there may be replaced; the caller has made sure that it is one of ours.
+
+    Yields
+    ------
+    Path
+        The temporary name.
+
+    Raises
+    ------
+    InvalidDataError
+        If there is a folder of that name, unless `folder` allows it.
+    UnwritableFileError
+        If the disk is full or read-only, or the name is too long; what was there is unchanged.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> target = Path(tempfile.mkdtemp()) / "numbers.txt"
+    >>> with replacing(target) as temporary:
+    ...     _ = temporary.write_text("1 2 3")
+    >>> target.read_text(), len(list(target.parent.iterdir()))
+    ('1 2 3', 1)
+    """
+    with naming_the_file(path):
+        target = Path(os.path.realpath(path))
+        if target.is_dir() and not folder:
+            msg = f"`path`: expected the name of a file, got the folder {str(path)!r}; choose another name or remove it"
+            raise InvalidDataError(msg)
+        _remove_strays(target.parent)
+        temporary = _temporary(target)
+        try:
+            yield temporary
+            _put_in_place(temporary, target, folder=folder)
+        finally:
+            _remove(temporary)
+
+
+@contextmanager
+def naming_the_file(path: str | os.PathLike[str]) -> Iterator[None]:
+    """Say which file could not be written, and what to do, where the system refuses to write in a block.
+
+    Raises
+    ------
+    UnwritableFileError
+        For every error of the system in the block.
+    """
+    try:
+        yield
+    except UnwritableFileError:
+        raise
+    except OSError as error:
+        remedy = REMEDIES.get(error.errno or 0, "check that the disk has room and that you may write there")
+        msg = f"`{os.fspath(path)}`: expected a file that can be written, got {error.strerror or error}; {remedy}"
+        raise UnwritableFileError(msg, error.errno, error.strerror) from error
+
+
+def _temporary(target: Path) -> Path:
+    ending = f".{_machine()}-{os.getpid()}-{uuid.uuid4().hex[:8]}.partial"
+    room = LONGEST_NAME - len(ending) - 1
+    shortened = os.fsencode(target.name)[:room].decode("utf-8", "ignore")
+    return target.with_name(f".{shortened}{ending}")
+
+
+@cache
+def _machine() -> str:
+    """Tell machines and containers apart that share a folder: a process number means nothing outside its own."""
+    try:
+        processes = str(Path("/proc/self/ns/pid").readlink())
+    except OSError:
+        processes = ""
+    return digest([platform.node(), processes])[:8]
+
+
+def _put_in_place(temporary: Path, target: Path, *, folder: bool) -> None:
+    if target.exists():
+        temporary.chmod(stat.S_IMODE(target.stat().st_mode))
+    _to_disk(temporary)
+    if folder and target.is_dir() and temporary.is_dir():
+        if not _exchanged(temporary, target):
+            aside = temporary.with_suffix(".old")
+            target.rename(aside)
+            temporary.rename(target)
+            shutil.rmtree(aside, ignore_errors=True)
+    else:
+        temporary.replace(target)
+    sync(target.parent)
+
+
+def _exchanged(first: Path, second: Path) -> bool:
+    """Swap two folders in one step where the system can (Linux); a rename cannot replace a folder that holds files."""
+    if not sys.platform.startswith("linux"):
+        return False
+    import ctypes
+
+    swap = getattr(ctypes.CDLL(None), "renameat2", None)  # glibc 2.28
+    here, exchange = -100, 2  # AT_FDCWD, RENAME_EXCHANGE
+    return swap is not None and swap(here, os.fsencode(first), here, os.fsencode(second), exchange) == 0
+
+
+def _to_disk(path: Path) -> None:
+    for part in [*path.rglob("*"), path] if path.is_dir() else [path]:
+        sync(part)
+
+
+def sync(path: Path) -> None:
+    """Make what was written, or a rename in a folder, last through a power cut, where the system can."""
+    if path.is_dir() and os.name != "posix":
+        return
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        # a folder may be closed to reading, and some network file systems have no such call for folders
+        if not path.is_dir() or error.errno not in (errno.EACCES, errno.EINVAL, errno.ENOTSUP):
+            raise
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _remove_strays(folder: Path) -> None:
+    """Remove what processes that are no more left half written in a folder."""
+    try:
+        names = [entry.name for entry in os.scandir(folder)]
+    except OSError:
+        return
+    for name in names:
+        match = TEMPORARY.fullmatch(name)
+        if match and (_is_dead(match) or _is_forgotten(folder / name)):
+            _remove(folder / name)
+
+
+def _is_dead(temporary: re.Match[str]) -> bool:
+    return temporary["machine"] == _machine() and not _runs(int(temporary["process"]))
+
+
+def _is_forgotten(temporary: Path) -> bool:
+    try:
+        return time.time() - temporary.stat().st_mtime > FORGOTTEN
+    except OSError:
+        return False
+
+
+def _runs(process: int) -> bool:
+    if os.name != "posix":  # asking would end the process on Windows
+        return True
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except (OSError, OverflowError):
+        return True
+    return True
+
+
+# hashing --------------------------------------------------------------------------------------------------------------
+
+
+def digest(parts: Iterable[str | bytes | memoryview[Any]]) -> str:
+    """Hash parts one after the other with SHA-256; text as UTF-8.
+
+    Examples
+    --------
+    >>> digest(["ab", b"c"]) == digest(["abc"])
+    True
+    >>> digest(["abc"])[:16]
+    'ba7816bf8f01cfea'
+    """
+    total = hashlib.sha256()
+    for part in parts:
+        total.update(part.encode() if isinstance(part, str) else part)
+    return total.hexdigest()
+
+
+# the user's cache -----------------------------------------------------------------------------------------------------
+
+
+def cache_folder(room: str) -> Path:
+    """Where a room keeps what can be computed again; nothing is created.
+
+    ``ROOFCUBE_CACHE_DIR`` if it is set, else the platform's place for a user's caches (``XDG_CACHE_HOME`` or
+    ``~/.cache`` on Linux, ``~/Library/Caches`` on macOS, ``%LOCALAPPDATA%`` on Windows).
+
+    Examples
+    --------
+    >>> cache_folder("numba").name
+    'numba'
+    """
+    own = os.environ.get("ROOFCUBE_CACHE_DIR")
+    return (Path(own).expanduser() if own else _caches_of_the_user() / "roofcube") / room
+
+
+def _caches_of_the_user() -> Path:
+    try:
+        home = Path.home()
+    except RuntimeError:  # an account without a home, as in some containers
+        home = Path(os.devnull)
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA") or home / "AppData" / "Local")
+    if sys.platform == "darwin":
+        return home / "Library" / "Caches"
+    return Path(os.environ.get("XDG_CACHE_HOME") or home / ".cache")
+
+
+def make_private(folder: Path) -> Path:
+    """Make a folder, and those above that are missing, for this user only: machine code is loaded from there."""
+    if not folder.is_dir():
+        make_private(folder.parent)
+        folder.mkdir(mode=0o700, exist_ok=True)
+    return folder

@@ -1,0 +1,45 @@
+"""What layers demand of a machine beyond their shapes: reads, writes and the matrix products they are lowered to."""
+
+from __future__ import annotations
+
+import polars as pl
+
+__all__ = ["layer_demands"]
+
+
+def layer_demands(layers: pl.DataFrame) -> pl.DataFrame:
+    """Derive what each layer computes, reads and writes per input.
+
+    Parameters
+    ----------
+    layers : DataFrame
+        As `load_layers` and `roofcube.read_network` give it.
+
+    Returns
+    -------
+    DataFrame
+        A row per layer, in their order: `ops`, `params`, `out_channels`; `activations`, elements read and written (a
+        1×1 kernel with a stride never reads the pixels that it skips; a transposed one reads all); `patches`, elements that a convolution lowered
+        to a matrix product reads (im2col; Chellapilla et al. 2006), 0 for a fully connected layer; `fully_connected`,
+        1 or 0.
+
+    Examples
+    --------
+    >>> from roofcube.datasets import layer_demands, load_layers
+    >>> layer_demands(load_layers().filter(pl.col("topology") == "CNV")).row(0, named=True)["patches"]
+    24300
+    """
+    pixels = pl.col("out_height") * pl.col("out_width")
+    transposed = pl.col("kind") == "conv_transpose"
+    skips = (pl.col("kernel_height") == 1) & (pl.col("kernel_width") == 1) & (pl.col("stride") > 1) & ~transposed
+    read = pl.when(skips).then(pl.col("in_channels") * pixels).otherwise("input_elements")
+    dense = pl.col("kind").is_in(["fully_connected", "recurrent", "matmul", "embedding"])
+    window = pl.col("kernel_height") * pl.col("kernel_width") * pl.col("in_channels")
+    return layers.select(
+        "ops",
+        "params",
+        activations=read + pl.col("output_elements"),
+        out_channels="out_channels",
+        patches=pl.when(dense).then(0).otherwise(window * pixels),
+        fully_connected=dense.cast(pl.Int8),
+    )

@@ -1,0 +1,94 @@
+"""Numbers, units and flags read as a person writes them."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from roofcube.wording import flag_words, percent, quantity, short, shown_unit, task_title, with_unit
+
+
+def test_numbers_have_three_digits_and_a_letter():
+    values = {
+        0: "0",
+        0.5: "0.5",
+        999.4: "999",
+        999.6: "1k",
+        1000: "1k",
+        12449.2: "12.4k",
+        3.07e6: "3.07M",
+        -2500: "-2.5k",
+        1.234e-05: "1.23e-05",
+        math.nan: "not known",
+        math.inf: "not known",
+        None: "not known",
+    }
+    assert [short(value) for value in values] == list(values.values())
+
+
+def test_more_digits_tell_near_numbers_apart():
+    assert [short(1.5312e9, digits) for digits in (3, 4, 5)] == ["1.53G", "1.531G", "1.5312G"]
+    assert short(0.1234567, 6) == "0.123457"
+
+
+def test_a_letter_stands_before_units_that_take_a_prefix():
+    assert [with_unit(value, unit) for value, unit in ((7.7e9, "op"), (12.3e6, "B"), (12449.2, "inputs/s"))] == [
+        "7.7 Gop",
+        "12.3 MB",
+        "12.4k inputs/s",
+    ]
+    assert with_unit(math.nan, "W") == "not known"
+
+
+def test_small_quantities_get_a_prefix_where_the_unit_has_one():
+    assert [quantity(value, unit) for value, unit in ((0.0042, "s"), (3e-5, "J"), (0.5, "%"), (None, "s"))] == [
+        "4.2 ms",
+        "30 µJ",
+        "0.5 %",
+        "not known",
+    ]
+
+
+def test_percentages_show_the_digits_that_matter():
+    assert [percent(value) for value in (0.0011, 0.04, 0.0198, 0.867, 30.74, math.nan, None)] == [
+        "0.11 %",
+        "4.0 %",
+        "1.98 %",
+        "86.7 %",
+        "3074 %",
+        "not known",
+        "not known",
+    ]
+
+
+def test_units_of_human_scale():
+    assert shown_unit("s") == (1e3, "ms")
+    assert shown_unit("1") == (1.0, "")
+    assert shown_unit("parsec") == (1.0, "parsec")
+
+
+@pytest.mark.parametrize(
+    ("attributes", "options", "words"),
+    [
+        ({"flag_values": [-1, 0], "flag_meanings": "none on_chip"}, {}, [["none", "on chip"], ["3", "none"]]),
+        ({"flag_masks": [1, 2], "flag_meanings": "unit_off low"}, {"nothing": "none"}, None),
+        ({}, {}, [[-1, 0], [3, -1]]),
+    ],
+)
+def test_flags_are_words_of_the_same_shape(attributes, options, words):
+    values = np.array([[-1, 0], [3, -1]], dtype="i1")
+    found = flag_words(values, attributes, **options)
+    if words is None:
+        words = [["unit off, low", "none"], ["unit off, low", "unit off, low"]]
+    assert found.tolist() == words
+
+
+def test_flags_of_a_file_keep_their_names():
+    masks = {"flag_masks": [1, 2], "flag_meanings": "unit_off low"}
+    assert flag_words(np.array([3]), masks, spaced=False, between="+").tolist() == ["unit_off+low"]
+
+
+def test_tasks_of_others_keep_their_name():
+    assert [task_title(task) for task in ("cifar10", "mine")] == ["CIFAR-10", "mine"]
