@@ -11,10 +11,13 @@ import numpy as np
 from roofcube.kernels.bounds import search
 from roofcube.kernels.bounds.search import Pace
 from roofcube.kernels.engine import stream
+from roofcube.kernels.engine.reductions import BEST, COUNT, FRONT, HISTOGRAM, MEMBERS, TOP
+from roofcube.kernels.query.partials import Partial
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from roofcube.kernels.engine.reductions import Reduction
     from roofcube.kernels.query.partials import BestPartial, FrontPartial, TopPartial
     from roofcube.kernels.query.query import Query
 
@@ -22,6 +25,7 @@ __all__ = ["STRATEGIES", "Engine"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 Answer = TypeVar("Answer")
+PartialT = TypeVar("PartialT", bound=Partial)
 SMALL = 1 << 15  # points that NumPy visits sooner than bounds are prepared
 KERNELS, SIEVES = Pace(0.5, 0.006), Pace(5.0, 0.006)  # measured on two kinds of spaces, per layer and whole
 COMPILED = 1 << 26  # points that generated kernels visit sooner than NumPy, compiling included
@@ -47,7 +51,7 @@ class Engine:
         return self._bounded(
             query,
             lambda rival: search.best(query, rival=rival),
-            lambda: self.visit_best(query),
+            lambda: self.run(BEST, query),
         )
 
     def top(self, query: Query, n: int) -> TopPartial:
@@ -55,7 +59,7 @@ class Engine:
         return self._bounded(
             query,
             lambda rival: search.top(query, n, rival=rival),
-            lambda: self.visit_top(query, n),
+            lambda: self.run(TOP, query, n),
         )
 
     def front(self, query: Query) -> Front:
@@ -65,7 +69,7 @@ class Engine:
             return search.front(query, rival=rival)
 
         def streamed() -> Front:
-            return StreamedFront(query, self.visit_front(query), self.threads, self.compiles(query))
+            return StreamedFront(self, query, self.run(FRONT, query))
 
         return self._bounded(query, bounded, streamed, sieved=True)
 
@@ -89,12 +93,12 @@ class Engine:
             counts[:, place] = found[:, 1 : 2 * len(known) : 2]
             return counts
 
-        return query.copies * self._bounded(query, bounded, lambda: self.visit_count(query, by, codes))
+        return query.copies * self._bounded(query, bounded, lambda: self.run(COUNT, query, by, codes).counts)
 
     def histogram(self, query: Query, name: str, edges: Array) -> Array:
         """Count the valid points of each group in each bin."""
         found = self.searched_histogram(query, name, edges)
-        return query.copies * self.visit_histogram(query, name, edges) if found is None else found
+        return query.copies * self.run(HISTOGRAM, query, name, edges).counts if found is None else found
 
     def searched_histogram(self, query: Query, name: str, edges: Array) -> Array | None:
         """Count by bounds the valid points of each group in each bin, or give None where a visit is faster."""
@@ -110,27 +114,9 @@ class Engine:
 
         return self._bounded(query, bounded, lambda: None)
 
-    # every point ----------------------------------------------------------------------------------------------------
-
-    def visit_best(self, query: Query) -> BestPartial:
-        """Find the best of each group by visiting every point."""
-        return stream.best(query, threads=self.threads, compiled=self.compiles(query))
-
-    def visit_top(self, query: Query, n: int) -> TopPartial:
-        """Find the n best by visiting every point."""
-        return stream.top(query, n, threads=self.threads, compiled=self.compiles(query))
-
-    def visit_front(self, query: Query) -> FrontPartial:
-        """Find the front by visiting every point."""
-        return stream.front(query, threads=self.threads, compiled=self.compiles(query))
-
-    def visit_count(self, query: Query, by: str | None, codes: Sequence[float]) -> Array:
-        """Count by visiting every point."""
-        return stream.count(query, by=by, codes=codes, threads=self.threads, compiled=self.compiles(query))
-
-    def visit_histogram(self, query: Query, name: str, edges: Array) -> Array:
-        """Fill bins by visiting every point."""
-        return stream.histogram(query, name, edges, threads=self.threads, compiled=self.compiles(query))
+    def run(self, reduction: Reduction[PartialT], query: Query, *arguments: Any) -> PartialT:
+        """Visit every point."""
+        return stream.visit(reduction, query, *arguments, threads=self.threads, compiled=self.compiles(query))
 
     def compiles(self, query: Query) -> bool:
         """Tell whether generated kernels should visit the points."""
@@ -184,11 +170,11 @@ class Front(Protocol):
 class StreamedFront:
     """A front found by visiting every point; its equal points are found by visiting them again."""
 
+    engine: Engine
     query: Query
     partial: FrontPartial
-    threads: int
-    compiled: bool
 
     def members(self) -> tuple[Array, Array]:
         """List all points in flat order with the number of the vector that each has."""
-        return stream.members(self.query, self.partial.vectors, threads=self.threads, compiled=self.compiled)
+        equal = self.engine.run(MEMBERS, self.query, self.partial.vectors)
+        return equal.index, equal.number

@@ -19,7 +19,7 @@ import xarray as xr
 import roofcube as rc
 from roofcube.kernels.bounds import search
 from roofcube.kernels.codegen import rows, scan_sources
-from roofcube.kernels.engine import engine, scans, stream
+from roofcube.kernels.engine import engine, reductions, scans, stream
 from roofcube.kernels.query import query
 from roofcube.sweep import cluster
 from roofcube.variables import INFEASIBLE
@@ -333,8 +333,8 @@ def engines(case: Case, seen: Counter) -> Iterator[None]:
             put(scan_sources, TILE=64)
             for one in (scans.Rows, scans.Tally, scans.Sieve):
                 put(one, job_points=300)
-        witnessed(scans, "prepared", "kernels")
-        witnessed(stream, "reduced", "tiles")
+        witnessed(reductions.Reduction, "rows", "kernels")
+        witnessed(stream, "visit_tiles", "tiles")
         witnessed(cluster.ClusterEngine, "_merged", "cluster")
         for name in ("best", "top", "front", "classified"):
             witnessed(search, name, "bounds")

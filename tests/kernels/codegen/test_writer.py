@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 
 from roofcube.kernels.codegen import rows, scan_sources
-from roofcube.kernels.engine import scans, stream
+from roofcube.kernels.engine import scans
 from roofcube.kernels.engine.fill import fill
+from roofcube.kernels.engine.reductions import BEST, COUNT, FRONT, HISTOGRAM, MEMBERS, TOP
+from roofcube.kernels.engine.stream import visit
 from roofcube.kernels.graph.expression import evaluate, finite, leaf, maximum, minimum, ordered_sum, where
 from roofcube.kernels.graph.guards import without_unread_gaps
 from roofcube.kernels.graph.space import Space
@@ -41,7 +43,7 @@ def test_scans_equal_numpy_tiles(seed, odd, monkeypatch):
     limits = [Limit("cost", None, 3.0), Limit("known", 0.5, None)]
     query = ask(space, outputs, objectives=[("time", -1 if seed else 1)], limits=limits, per=["b"], points=8)
     assert scans.scannable(query)
-    generated, visited = stream.best(query, compiled=True, threads=2), stream.best(query)
+    generated, visited = visit(BEST, query, compiled=True, threads=2), visit(BEST, query)
     for name in ("key", "first", "count"):
         np.testing.assert_array_equal(getattr(generated, name), getattr(visited, name), err_msg=name)
 
@@ -61,10 +63,10 @@ def test_counts_equal_numpy_tiles(seed, odd, monkeypatch):
     query = ask(space, outputs, limits=chosen, per=["b", "d"][: seed % 3], also=["time", "known"], points=8)
     edges = np.array([-np.inf, -1.0, -0.0, 1.5, 1.5, 3.0, 6.0, np.inf], dtype=space.dtype)
     for part in (edges, edges[1:5], edges[3:5], edges[-2:]):
-        two = [stream.histogram(query, "time", part, compiled=one, threads=2) for one in (True, False)]
+        two = [visit(HISTOGRAM, query, "time", part, compiled=one, threads=2).counts for one in (True, False)]
         np.testing.assert_array_equal(*two)
     for by, codes in (("known", (1.0, 0.0, 5.0)), ("time", (6.0, np.inf, 3.0)), (None, ())):
-        two = [stream.count(query, by=by, codes=codes, compiled=one, threads=2) for one in (True, False)]
+        two = [visit(COUNT, query, by, codes, compiled=one, threads=2).counts for one in (True, False)]
         np.testing.assert_array_equal(*two)
 
 
@@ -95,9 +97,9 @@ def test_sums_of_any_length_equal_numpy_tiles(terms, monkeypatch):
     query = ask(space, outputs, limits=[Limit("c", 0.5, None)], also=["a", "b", "flag"], points=1)
     edges = np.sort(np.append(rng.lognormal(1.0, 2.0, size=60), [-2.5, -1.0, -0.5, 0.0])).astype(space.dtype)
     for name in "ab":
-        two = [stream.histogram(query, name, edges, compiled=compiled) for compiled in (True, False)]
+        two = [visit(HISTOGRAM, query, name, edges, compiled=compiled).counts for compiled in (True, False)]
         np.testing.assert_array_equal(*two)
-    two = [stream.count(query, by="flag", codes=(1.0, 0.0, -1.0), compiled=compiled) for compiled in (True, False)]
+    two = [visit(COUNT, query, "flag", (1.0, 0.0, -1.0), compiled=compiled).counts for compiled in (True, False)]
     np.testing.assert_array_equal(*two)
     assert two[0].sum() > 0
 
@@ -127,14 +129,15 @@ def test_sieves_equal_numpy_tiles(seed, odd, monkeypatch):
     objectives = [("time", -1), ("cost", 1), ("known", -1)][: 1 + seed % 3]
     limits = [Limit("cost", 0.0, None)] if seed else []
     query = ask(space, outputs, objectives=objectives, limits=limits, points=8)
-    generated, visited = (stream.front(query, compiled=one, threads=2) for one in (True, False))
+    generated, visited = (visit(FRONT, query, compiled=one, threads=2) for one in (True, False))
     for name in ("vectors", "first", "ties"):
         np.testing.assert_array_equal(getattr(generated, name), getattr(visited, name), err_msg=name)
-    two = [stream.members(query, visited.vectors, compiled=one, threads=2) for one in (True, False)]
-    np.testing.assert_array_equal(*two)
+    two = [visit(MEMBERS, query, visited.vectors, compiled=one, threads=2) for one in (True, False)]
+    np.testing.assert_array_equal(two[0].index, two[1].index)
+    np.testing.assert_array_equal(two[0].number, two[1].number)
     query = ask(space, outputs, objectives=objectives[:1], limits=limits, points=8)
     for n in (1, 30, 1000):
-        generated, visited = (stream.top(query, n, compiled=one, threads=2) for one in (True, False))
+        generated, visited = (visit(TOP, query, n, compiled=one, threads=2) for one in (True, False))
         np.testing.assert_array_equal(generated.key, visited.key)
         np.testing.assert_array_equal(generated.index, visited.index)
 
@@ -149,7 +152,9 @@ def test_floats_of_both_signs_are_counted_between_edges(dtype, most, monkeypatch
     query = ask(space, {"v": leaf("x")}, also=["v"])
     for edges in ([-1, 0, 1], [-np.inf, -1, -0.0, 0.0, np.inf], [0.0, 0.0], [-2, -1.5, -1, -0.1], [-np.inf, np.inf]):
         part = np.array(edges, dtype=dtype)
-        np.testing.assert_array_equal(*[stream.histogram(query, "v", part, compiled=one) for one in (True, False)])
+        np.testing.assert_array_equal(
+            *[visit(HISTOGRAM, query, "v", part, compiled=one).counts for one in (True, False)]
+        )
 
 
 @pytest.mark.parametrize("dtype", ["f4", "f8"])

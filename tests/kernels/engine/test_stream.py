@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 
 from roofcube.kernels.engine import stream
+from roofcube.kernels.engine.reductions import BEST
+from roofcube.kernels.engine.stream import visit
 from roofcube.kernels.graph.expression import leaf, maximum
 from roofcube.kernels.graph.space import Space
 from roofcube.kernels.query.query import Limit, ask
@@ -31,24 +33,10 @@ def query():
 
 
 def test_threads_and_tiles_change_nothing(query, monkeypatch):
-    whole = stream.best(query)
+    whole = visit(BEST, query)
     monkeypatch.setattr(stream, "TILE_POINTS", 37)
     monkeypatch.setattr(stream, "JOB_TILES", 3)
     for threads in (1, 2, 5):
-        part = stream.best(query, threads=threads)
+        part = visit(BEST, query, threads=threads)
         for name in ("key", "first", "count"):
             np.testing.assert_array_equal(getattr(part, name), getattr(whole, name))
-
-
-def test_an_error_in_a_job_comes_through():
-    def work(job):
-        if job == 3:
-            raise KeyboardInterrupt
-        return job
-
-    with pytest.raises(KeyboardInterrupt):
-        list(stream.in_order(work, list(range(9)), threads=2))
-
-
-def test_results_come_in_order():
-    assert list(stream.in_order(lambda job: job, list(range(50)), threads=3)) == list(range(50))
