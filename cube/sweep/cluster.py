@@ -17,7 +17,7 @@ from roofcube.kernels.engine.scans import scannable
 from roofcube.kernels.engine.stream import part_of
 from roofcube.kernels.query.partials import Partial
 from roofcube.kernels.query.query import Query
-from roofcube.kernels.query.tiles import TILE_POINTS, Tiling
+from roofcube.kernels.query.tiles import Tiling
 
 if TYPE_CHECKING:
     from roofcube.kernels.engine.reductions import Reduction
@@ -51,7 +51,7 @@ class ClusterEngine(Engine):
             rows = reduction.rows(query, *arguments)
             work: Work[PartialT] = partial(_scan_job, reduction, arguments)
             return rows.finished(self._merged(query, work, self._jobs(rows.layout.rows)))
-        tiling = Tiling(query.space.sizes, TILE_POINTS)
+        tiling = Tiling(query.space.sizes, query.tuning.tile_points)
         if not len(tiling):  # a dim without labels
             return reduction.start(query, arguments, range(query.n_groups))
         return self._merged(query, partial(_tile_job, reduction, arguments, tiling), self._jobs(len(tiling)))

@@ -13,6 +13,7 @@ import numpy as np
 from roofcube.errors import InvalidDataError, unknown_label
 from roofcube.kernels.graph.space import Space
 from roofcube.kernels.query.query import Query, ask
+from roofcube.kernels.tuning import TUNING
 from roofcube.model.graph import LAYER
 
 if TYPE_CHECKING:
@@ -132,9 +133,10 @@ def asked(
     )
     labels = tuple((dim, kept.tobytes()) for dim, kept in sorted(where.chosen.items()))
     folded = _prepared.setdefault(whole, OrderedDict())
-    key = (names, tuple(per), labels)
+    tuning = whole.kept.get("tuning", TUNING)
+    key = (names, tuple(per), labels, tuning)
     # another thread may take any entry away at any time
-    found = folded.pop(key, None) or ask(whole.take(where.chosen), outputs, per=per, also=names)
+    found = folded.pop(key, None) or ask(whole.take(where.chosen), outputs, per=per, also=names, tuning=tuning)
     folded[key] = found
     while len(folded) > PREPARED:
         folded.popitem(last=False)

@@ -11,6 +11,7 @@ import numpy as np
 
 from roofcube.errors import InvalidDataError, check_choice, unknown_label
 from roofcube.kernels.engine.engine import STRATEGIES, Engine
+from roofcube.kernels.tuning import TUNING, Tuning
 from roofcube.model.assumptions import PUBLISHED, Assumptions
 from roofcube.model.graph import Model, build_model
 from roofcube.options import thread_count
@@ -77,6 +78,7 @@ class Sweep:
         dtype: str = "f4",
         client: Any = None,
         strategy: str = "auto",
+        tuning: Tuning = TUNING,
     ) -> None:
         check_choice("dtype", dtype, ("f4", "f8"))
         check_choice("strategy", strategy, STRATEGIES)
@@ -89,6 +91,7 @@ class Sweep:
         self.client = client
         self.strategy = strategy
         self.whole = space_of(self.model, self.dims, dtype)
+        self.whole.kept["tuning"] = tuning
         self.questions: dict[str, Node] = {}
         self.frames: dict[tuple[str, ...], xr.Dataset] = {}
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from weakref import WeakSet
 
@@ -12,6 +12,7 @@ from roofcube.kernels.bounds import search
 from roofcube.kernels.bounds.search import Pace
 from roofcube.kernels.engine import stream
 from roofcube.kernels.engine.reductions import BEST, COUNT, FRONT, HISTOGRAM, MEMBERS, TOP
+from roofcube.kernels.engine.scans import scannable
 from roofcube.kernels.query.partials import Partial
 
 if TYPE_CHECKING:
@@ -20,15 +21,13 @@ if TYPE_CHECKING:
     from roofcube.kernels.engine.reductions import Reduction
     from roofcube.kernels.query.partials import BestPartial, FrontPartial, TopPartial
     from roofcube.kernels.query.query import Query
+    from roofcube.kernels.tuning import Tuning
 
 __all__ = ["STRATEGIES", "Engine"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 Answer = TypeVar("Answer")
 PartialT = TypeVar("PartialT", bound=Partial)
-SMALL = 1 << 15  # points that NumPy visits sooner than bounds are prepared
-KERNELS, SIEVES = Pace(0.5, 0.006), Pace(5.0, 0.006)  # measured on two kinds of spaces, per layer and whole
-COMPILED = 1 << 26  # points that generated kernels visit sooner than NumPy, compiling included
 STRATEGIES = ("auto", "bounds", "stream", "numpy")
 
 
@@ -39,15 +38,19 @@ class Engine:
     ----------
     strategy : {"auto", "bounds", "stream", "numpy"}
     threads : int
+    tuning : Tuning, optional
+        Default: each query's own.
     """
 
-    def __init__(self, strategy: str = "auto", threads: int = 1) -> None:
+    def __init__(self, strategy: str = "auto", threads: int = 1, *, tuning: Tuning | None = None) -> None:
         self.strategy = strategy
         self.threads = threads
+        self.tuning = tuning
         self._given_up: WeakSet[Query] = WeakSet()
 
     def best(self, query: Query) -> BestPartial:
         """Find the largest key and its first point of each group."""
+        query = self._tuned(query)
         return self._bounded(
             query,
             lambda rival: search.best(query, rival=rival),
@@ -56,6 +59,7 @@ class Engine:
 
     def top(self, query: Query, n: int) -> TopPartial:
         """Find the n largest keys of a query without groups."""
+        query = self._tuned(query)
         return self._bounded(
             query,
             lambda rival: search.top(query, n, rival=rival),
@@ -64,6 +68,7 @@ class Engine:
 
     def front(self, query: Query) -> Front:
         """Find the front of a query without groups."""
+        query = self._tuned(query)
 
         def bounded(rival: Pace | None) -> Front:
             return search.front(query, rival=rival)
@@ -75,6 +80,7 @@ class Engine:
 
     def count(self, query: Query, *, by: str | None = None, codes: Sequence[float] = ()) -> Array:
         """Count the valid points of each group, by the codes of an output."""
+        query = self._tuned(query)
         if by is None and not query.limits:
             return np.full((query.n_groups, 1), query.copies * query.group_points, dtype=np.int64)
         known = np.sort(np.asarray(codes, dtype=query.space.dtype))
@@ -102,6 +108,7 @@ class Engine:
 
     def searched_histogram(self, query: Query, name: str, edges: Array) -> Array | None:
         """Count by bounds the valid points of each group in each bin, or give None where a visit is faster."""
+        query = self._tuned(query)
 
         def classify(values: Array) -> Array:
             """Give bins numbers from 1; 0 is below all of them, the number after the last is above."""
@@ -118,9 +125,14 @@ class Engine:
         """Visit every point."""
         return stream.visit(reduction, query, *arguments, threads=self.threads, compiled=self.compiles(query))
 
+    def _tuned(self, query: Query) -> Query:
+        return query if self.tuning is None or self.tuning is query.tuning else replace(query, tuning=self.tuning)
+
     def compiles(self, query: Query) -> bool:
         """Tell whether generated kernels should visit the points."""
-        return self.strategy == "stream" or (self.strategy != "numpy" and query.space.size >= COMPILED)
+        return self.strategy == "stream" or (
+            self.strategy != "numpy" and query.space.size >= query.tuning.compiled_points
+        )
 
     def _bounded(
         self,
@@ -145,16 +157,20 @@ class Engine:
             return False
         if self.strategy == "bounds":
             return True
-        return query.space.size > SMALL and query.group_points > query.n_groups and query not in self._given_up
+        return (
+            query.space.size > query.tuning.small_points
+            and query.group_points > query.n_groups
+            and query not in self._given_up
+        )
 
     def _pace(self, query: Query, sieved: bool) -> Pace:
         """Say what visiting every point would take."""
+        tuning = query.tuning
         if not self.compiles(query):
-            return search.TILES
-        from roofcube.kernels.engine.scans import scannable
-
-        one = (SIEVES if sieved else KERNELS) if scannable(query) else search.TILES
-        return Pace(one.point / self.threads, one.operation / self.threads)
+            return Pace(*tuning.tile_nanoseconds)
+        kernel = tuning.sieve_nanoseconds if sieved else tuning.kernel_nanoseconds
+        one = kernel if scannable(query) else tuning.tile_nanoseconds
+        return Pace(*(rate / self.threads for rate in one))
 
 
 class Front(Protocol):

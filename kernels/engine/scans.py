@@ -24,20 +24,14 @@ __all__ = ["Count", "Rows", "Scan", "Sieve", "Tally", "scannable"]
 Array = np.ndarray[Any, np.dtype[Any]]
 PartialT = TypeVar("PartialT", bound=Partial)
 SievedT = TypeVar("SievedT", bound=Sieved)
-SAMPLE = 1024  # points that show what the vectors of a sieve are worth
-POOL, WATCHERS = 128, 16  # vectors to choose from, and to compare every point with
-CANDIDATES = 1 << 16  # what a sieve leaves over is looked at so many at a time
-LEAST_ROW = 32  # points of a row below which NumPy tiles are as fast
 CELLS = 1 << 16  # what the leading bits of a float tell apart
-WAYS = 4  # equal neighbours count into different places, so that one does not wait for the other
-MANY_EDGES = 4096  # beyond, equal neighbours are rare and several places would not fit the cache
 
 
 def scannable(query: Query) -> bool:
     """Tell whether a query can be scanned by generated kernels with profit."""
     if not query.space.size or any(limit.one_of == () for limit in query.limits):
         return False
-    return Layout.of(query).chunk >= LEAST_ROW
+    return Layout.of(query).chunk >= query.tuning.row_worth
 
 
 class Rows(ABC, Generic[PartialT]):
@@ -48,8 +42,6 @@ class Rows(ABC, Generic[PartialT]):
     query : Query
     """
 
-    job_points = 1 << 27  # about 20 ms: Ctrl-C waits for no more than one job a thread
-
     def __init__(self, query: Query) -> None:
         self.query = query
         self.tables = RowTables(query)
@@ -57,6 +49,11 @@ class Rows(ABC, Generic[PartialT]):
         self.flat = [self.tables.flat(node) for node in self.tables.leaves]
         self.rows_of_group = self.layout.rows // max(1, query.n_groups)
         self.limits = limit_values(query)
+
+    @property
+    def job_points(self) -> int:
+        """Points of a job: Ctrl-C waits for no more than one a thread."""
+        return self.query.tuning.scan_job_points
 
     @property
     def jobs(self) -> Iterator[range]:
@@ -113,7 +110,7 @@ class Scan(Rows[BestPartial]):
         return part
 
     def _first(self, row: int, group: int, key: Any) -> int:
-        last = min(row + max(1, scan_sources.TILE // self.layout.chunk), (group + 1) * self.rows_of_group)
+        last = min(row + max(1, self.query.tuning.scan_tile // self.layout.chunk), (group + 1) * self.rows_of_group)
         while last - row > 1:
             middle = (row + last) // 2
             part = self.run(range(row, middle))
@@ -142,8 +139,6 @@ class Tally(Rows[HistogramPartial]):
         Ascending; each bin includes its low edge, the last one both.
     """
 
-    job_points = 1 << 25  # points that share a cell with an edge are looked at one by one
-
     def __init__(self, query: Query, name: str, edges: Array) -> None:
         super().__init__(query)
         self.name = name
@@ -155,7 +150,12 @@ class Tally(Rows[HistogramPartial]):
             self.edges[-1:] = np.nextafter(self.edges[-1:], kind.type(np.inf))  # what equals the last edge is inside
         self.keys = ordered_bits(np.append(self.edges, kind.type(np.nan)))
         self.opens, self.closes = cells(self.edges)
-        self.ways = WAYS if len(edges) <= MANY_EDGES else 1
+        self.ways = query.tuning.tally_ways if len(edges) <= query.tuning.tally_many_edges else 1
+
+    @property
+    def job_points(self) -> int:
+        """Points of a job."""
+        return self.query.tuning.tally_job_points
 
     def counts(self, rows: range) -> Array:
         """Count rows: shape (groups, bins)."""
@@ -217,14 +217,12 @@ class Sieve(Rows[SievedT]):
     chosen to dominate as much as possible of a sample, and chosen anew after every job.
     """
 
-    job_points = 1 << 23  # up to 0.2 s where most of them are on the front
-
     def __init__(self, query: Query, start: Callable[[range], SievedT]) -> None:
         super().__init__(query)
         self.start = start
         self.kernel = compiled(scan_sources.sieve_source(query, self.tables))
         # each point once: a top counts its points
-        flat = np.unique(np.linspace(0, query.space.size - 1, SAMPLE).astype(np.int64))
+        flat = np.unique(np.linspace(0, query.space.size - 1, query.tuning.sieve_sample).astype(np.int64))
         indices = np.unravel_index(flat, query.space.sizes) if query.space.sizes else ()
         values = query.space.at(indices, query.outputs)
         valid = query.valid(values, (len(flat),))
@@ -235,14 +233,19 @@ class Sieve(Rows[SievedT]):
         part.absorb(flat[valid], self.sample)
         self.learn(part)
 
+    @property
+    def job_points(self) -> int:
+        """Points of a job."""
+        return self.query.tuning.sieve_job_points
+
     def learn(self, part: SievedT) -> None:
         """Choose what to compare points with."""
         found = part.sentinels()
-        pool = np.concatenate([self.vectors, found[:: 1 + len(found) // POOL]])
+        pool = np.concatenate([self.vectors, found[:: 1 + len(found) // self.query.tuning.sieve_pool]])
         covers = dominated_by_each(pool, self.sample)
         left = np.ones(len(self.sample), dtype=bool)
         chosen: list[int] = []
-        while len(pool) and len(chosen) < WATCHERS:
+        while len(pool) and len(chosen) < self.query.tuning.sieve_vectors:
             gains = np.count_nonzero(covers & left, axis=1)
             best = int(gains.argmax())
             if not gains[best]:
@@ -254,8 +257,9 @@ class Sieve(Rows[SievedT]):
     def run(self, rows: range) -> SievedT:
         """Sieve rows."""
         part = self.start(range(1))
-        index = np.empty(CANDIDATES, dtype=np.int64)
-        costs = np.empty((CANDIDATES, self.vectors.shape[1]), dtype=self.vectors.dtype)
+        room = self.query.tuning.sieve_candidates
+        index = np.empty(room, dtype=np.int64)
+        costs = np.empty((room, self.vectors.shape[1]), dtype=self.vectors.dtype)
         found = np.array([0, rows.start])
         while found[1] < rows.stop:
             self.kernel(int(found[1]), rows.stop, self.limits, self.vectors, index, costs, found, *self.flat)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from roofcube.kernels.engine.pool import cut, in_order
 from roofcube.kernels.engine.scans import scannable
 from roofcube.kernels.query.partials import Partial
-from roofcube.kernels.query.tiles import TILE_POINTS, Tiling, evaluate_tiles
+from roofcube.kernels.query.tiles import Tiling, evaluate_tiles
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,11 +20,9 @@ if TYPE_CHECKING:
     from roofcube.kernels.engine.reductions import Reduction
     from roofcube.kernels.query.query import Query
 
-__all__ = ["JOB_TILES", "TILE_POINTS", "part_of", "visit", "visit_rows", "visit_tiles"]
+__all__ = ["part_of", "visit", "visit_rows", "visit_tiles"]
 
 PartialT = TypeVar("PartialT", bound=Partial)
-
-JOB_TILES = 16  # tiles of one job: enough that handing it out costs nothing, few enough that Ctrl-C is quick
 
 
 def visit(
@@ -59,9 +57,10 @@ def visit_rows(reduction: Reduction[PartialT], query: Query, *arguments: Any, th
 
 def visit_tiles(query: Query, start: Callable[[range], PartialT], *, threads: int = 1) -> PartialT:
     """Evaluate all tiles of a query with NumPy into one partial, which `start` gives for a range of groups."""
-    tiling = Tiling(query.space.sizes, TILE_POINTS)
+    tiling = Tiling(query.space.sizes, query.tuning.tile_points)
     total = start(range(query.n_groups))
-    for part in in_order(partial(part_of, query, start, tiling), cut(len(tiling), JOB_TILES), threads=threads):
+    jobs = cut(len(tiling), query.tuning.job_tiles)
+    for part in in_order(partial(part_of, query, start, tiling), jobs, threads=threads):
         total.merge(part)
     return total
 

@@ -11,6 +11,7 @@ from roofcube.kernels.graph.expression import finite, leaf, maximum, minimum, or
 from roofcube.kernels.graph.program import PointReader, Program
 from roofcube.kernels.graph.space import Space
 from roofcube.kernels.query.query import Limit, ask
+from roofcube.kernels.tuning import Tuning
 
 
 def tied(rng: np.random.Generator) -> tuple[Space, dict]:
@@ -62,12 +63,12 @@ def test_best_of_aligned_axes_equals_streaming(seed):
             np.testing.assert_array_equal(found.key[found.first >= 0], visited.key[visited.first >= 0])
 
 
-@pytest.mark.parametrize(("name", "value"), [("DENSE", 0), ("TRIED", 0), ("WAYS", 2)])
+@pytest.mark.parametrize("tuning", [Tuning(dense_slice=0), Tuning(equal_points=0), Tuning(equal_ways=2)])
 @pytest.mark.parametrize("seed", range(10))
-def test_large_slices_are_searched_by_boxes(name, value, seed, monkeypatch):
-    monkeypatch.setattr(monotone, name, value)
+def test_large_slices_are_searched_by_boxes(tuning, seed):
     space, outputs = tied(np.random.default_rng(seed))
-    query = ask(space, outputs, objectives=[("throughput", 1)], limits=[Limit("latency", None, 2.0)], points=1)
+    asked = {"objectives": [("throughput", 1)], "limits": [Limit("latency", None, 2.0)], "points": 1}
+    query = ask(space, outputs, **asked, tuning=tuning)
     found, visited = search.best(query, rival=None), visit(BEST, query)
     np.testing.assert_array_equal(found.first, visited.first)
 

@@ -10,6 +10,7 @@ from roofcube.kernels.graph.expression import leaf, maximum
 from roofcube.kernels.graph.space import Space
 from roofcube.kernels.pareto.archive import Archive, distinct_front, match
 from roofcube.kernels.query.query import Limit, ask
+from roofcube.kernels.tuning import Tuning
 
 
 def roofline(seed: int = 0, sizes: tuple[int, ...] = (3, 6, 7, 20)) -> tuple[Space, dict]:
@@ -64,12 +65,13 @@ def test_best_by_bounds_looks_at_few_boxes(monkeypatch):
     assert 0 < sum(looked) < space.size / 100
 
 
-def test_a_search_that_decides_nothing_gives_up(monkeypatch):
-    monkeypatch.setattr(search, "LEAST", 100)
+def test_a_search_that_decides_nothing_gives_up():
     rng = np.random.default_rng(0)
     space = Space(("a", "b"), (200, 200), {"x": rng.random((200, 1)), "y": rng.random((1, 200))})
     x, y = leaf("x") - 0.5, leaf("y") - 0.5
-    query = ask(space, {"f": (x - y) * (x - y)}, limits=[Limit("f", 0.01, 0.011)], points=1)
+    query = ask(
+        space, {"f": (x - y) * (x - y)}, limits=[Limit("f", 0.01, 0.011)], points=1, tuning=Tuning(least_boxes=100)
+    )
     with pytest.raises(search.TooManyBoxes):
         search.classified(query, 1, None, lambda values: values, rival=search.Pace(1.0, 0.0))
 

@@ -1,15 +1,17 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from roofcube.kernels.engine import stream
 from roofcube.kernels.engine.reductions import BEST
 from roofcube.kernels.engine.stream import visit
 from roofcube.kernels.graph.expression import leaf, maximum
 from roofcube.kernels.graph.space import Space
 from roofcube.kernels.query.query import Limit, ask
 from roofcube.kernels.query.tiles import Tiling
+from roofcube.kernels.tuning import Tuning
 
 
 @pytest.mark.parametrize("sizes", [(), (1,), (7,), (3, 4, 5), (2, 1, 9, 3), (4, 0, 2)])
@@ -32,11 +34,10 @@ def query():
     return ask(space, outputs, objectives=[("v", 1)], limits=[Limit("w", None, 12.0)], per=["b"], points=1)
 
 
-def test_threads_and_tiles_change_nothing(query, monkeypatch):
+def test_threads_and_tiles_change_nothing(query):
     whole = visit(BEST, query)
-    monkeypatch.setattr(stream, "TILE_POINTS", 37)
-    monkeypatch.setattr(stream, "JOB_TILES", 3)
+    small = replace(query, tuning=Tuning(tile_points=37, job_tiles=3))
     for threads in (1, 2, 5):
-        part = visit(BEST, query, threads=threads)
+        part = visit(BEST, small, threads=threads)
         for name in ("key", "first", "count"):
             np.testing.assert_array_equal(getattr(part, name), getattr(whole, name))
