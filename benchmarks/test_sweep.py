@@ -14,8 +14,10 @@ sys.path.insert(0, str(Path(__file__).parent))
 import spaces  # beside this file
 
 from roofcube.kernels.bounds import search
-from roofcube.kernels.engine import stream
+from roofcube.kernels.engine.pool import in_order
+from roofcube.kernels.engine.reductions import FRONT as FRONT_OF_POINTS
 from roofcube.kernels.engine.scans import Scan
+from roofcube.kernels.engine.stream import visit
 from roofcube.options import thread_count
 
 LIMIT = {"predicted_latency": (None, 0.01)}
@@ -29,7 +31,7 @@ def scan_of(sweep, where=LIMIT):
 
 def run(scan, threads):
     total = None
-    for part in stream.in_order(scan.run, scan.jobs, threads=threads):
+    for part in in_order(scan.run, scan.jobs, threads=threads):
         if total is None:
             total = part
         else:
@@ -176,7 +178,7 @@ def test_any_front_against_streaming(objectives, add_row, full):
     query = spaces.query_of(sweep, objectives=list(zip(objectives, signs, strict=True))).query
     seconds = median_seconds(lambda: search.front(query, rival=None), 3)
     threads = thread_count()
-    streamed = median_seconds(lambda: stream.front(query, threads=threads, compiled=True), 1)
+    streamed = median_seconds(lambda: visit(FRONT_OF_POINTS, query, threads=threads, compiled=True), 1)
     add_row(
         f"front ({', '.join(objectives)}) of {sweep.size:.0e} points",
         f"streaming every point, generated kernels, {threads} threads",

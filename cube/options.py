@@ -124,7 +124,7 @@ def _free_memory() -> int:
 
 def thread_count() -> int:
     """Give the number of threads of one computation."""
-    from roofcube.kernels.engine.stream import available_threads
+    from roofcube.kernels.engine.pool import available_threads
 
     return _options["threads"] or available_threads()
 

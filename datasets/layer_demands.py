@@ -19,7 +19,8 @@ def layer_demands(layers: pl.DataFrame) -> pl.DataFrame:
     -------
     DataFrame
         A row per layer, in their order: `ops`, `params`, `out_channels`; `activations`, elements read and written (a
-        1×1 kernel with a stride never reads the pixels that it skips; a transposed one reads all); `patches`, elements that a convolution lowered
+        1×1 kernel with a stride never reads the pixels that it skips; a transposed one reads all);
+        `patches`, elements that a convolution lowered
         to a matrix product reads (im2col; Chellapilla et al. 2006), 0 for a fully connected layer; `fully_connected`,
         1 or 0.
 

@@ -6,24 +6,26 @@ runs again elsewhere.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from copy import deepcopy
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
-import numpy as np
-
-from roofcube.kernels.engine import stream
 from roofcube.kernels.engine.engine import Engine
+from roofcube.kernels.engine.pool import cut
+from roofcube.kernels.engine.scans import scannable
+from roofcube.kernels.engine.stream import part_of
+from roofcube.kernels.query.partials import Partial
+from roofcube.kernels.query.query import Query
 from roofcube.kernels.query.tiles import Tiling
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from roofcube.kernels.query.partials import BestPartial, FrontPartial, TopPartial
-    from roofcube.kernels.query.query import Query
+    from roofcube.kernels.engine.reductions import Reduction
 
 __all__ = ["ClusterEngine"]
 
-Array = np.ndarray[Any, np.dtype[Any]]
+PartialT = TypeVar("PartialT", bound=Partial)
+Work: TypeAlias = Callable[[Query, range], PartialT]
 TASKS_PER_THREAD = (
     8  # enough to balance, few enough that handing them out costs nothing (16 tasks: 0.80-0.84 of two cores)
 )
@@ -43,25 +45,20 @@ class ClusterEngine(Engine):
         super().__init__(strategy, 1)
         self.client = client
 
-    def visit_best(self, query: Query) -> BestPartial:
-        """Find the best of each group on the cluster."""
-        return self._scanned(query, "best")  # type: ignore[no-any-return]
+    def run(self, reduction: Reduction[PartialT], query: Query, *arguments: Any) -> PartialT:
+        """Visit every point on the cluster."""
+        if self.compiles(query) and scannable(query):
+            rows = reduction.rows(query, *arguments)
+            work: Work[PartialT] = partial(_scan_job, reduction, arguments)
+            return rows.finished(self._merged(query, work, self._jobs(rows.layout.rows)))
+        tiling = Tiling(query.space.sizes, query.tuning.tile_points)
+        if not len(tiling):  # a dim without labels
+            return reduction.start(query, arguments, range(query.n_groups))
+        return self._merged(query, partial(_tile_job, reduction, arguments, tiling), self._jobs(len(tiling)))
 
-    def visit_top(self, query: Query, n: int) -> TopPartial:
-        """Find the n best on the cluster."""
-        return self._scanned(query, "top", n)  # type: ignore[no-any-return]
-
-    def visit_front(self, query: Query) -> FrontPartial:
-        """Find the front on the cluster."""
-        return self._scanned(query, "front")  # type: ignore[no-any-return]
-
-    def visit_count(self, query: Query, by: str | None, codes: Sequence[float]) -> Array:
-        """Count on the cluster."""
-        return self._scanned(query, "count", by, codes).counts  # type: ignore[no-any-return]
-
-    def visit_histogram(self, query: Query, name: str, edges: Array) -> Array:
-        """Fill bins on the cluster."""
-        return self._scanned(query, "histogram", name, edges).counts  # type: ignore[no-any-return]
+    def _jobs(self, pieces: int) -> list[range]:
+        """Cut rows or tiles into a job for each task."""
+        return list(cut(pieces, max(1, -(-pieces // self._tasks()))))
 
     def _tasks(self) -> int:
         threads: int = sum(
@@ -69,24 +66,7 @@ class ClusterEngine(Engine):
         )
         return TASKS_PER_THREAD * max(1, threads)
 
-    def _scanned(self, query: Query, what: str, *arguments: Any) -> Any:
-        if self.compiles(query):
-            from roofcube.kernels.engine.scans import prepared, scannable
-
-            if scannable(query):
-                rows = prepared(query, what, *arguments)
-                jobs = rows.cut(max(1, -(-rows.layout.rows // self._tasks())))
-                return rows.finished(self._merged(query, partial(_scan_job, what, arguments), jobs))
-        return self._visited(query, what, *arguments)
-
-    def _visited(self, query: Query, what: str, *arguments: Any) -> Any:
-        tiling = Tiling(query.space.sizes, stream.TILE_POINTS)
-        jobs = stream.jobs_of(tiling, max(1, -(-len(tiling) // self._tasks())))
-        if not jobs:  # a dim without labels
-            return stream.starts(query, what, *arguments)(range(query.n_groups))
-        return self._merged(query, partial(_tile_job, what, arguments, tiling), jobs)
-
-    def _merged(self, query: Query, work: Callable[[Query, range], Any], jobs: list[range]) -> Any:
+    def _merged(self, query: Query, work: Work[PartialT], jobs: list[range]) -> PartialT:
         """Run jobs and merge their partials two by two on the workers."""
         import dask
 
@@ -101,29 +81,28 @@ class ClusterEngine(Engine):
                 for pair in pairs
             ]
         try:
-            return parts[0].result()
+            merged: PartialT = parts[0].result()
         except BaseException:
             self.client.cancel(parts)
             raise
+        return merged
 
 
 def _sent(query: Query) -> Query:
     return query
 
 
-def _scan_job(what: str, arguments: tuple[Any, ...], query: Query, rows: range) -> Any:
-    from roofcube.kernels.engine.scans import prepared
-
-    return prepared(query, what, *arguments).run(rows)
+def _scan_job(reduction: Reduction[PartialT], arguments: tuple[Any, ...], query: Query, rows: range) -> PartialT:
+    return reduction.rows(query, *arguments).run(rows)
 
 
-def _tile_job(what: str, arguments: tuple[Any, ...], tiling: Tiling, query: Query, tiles: range) -> Any:
-    return stream.part_of(query, stream.starts(query, what, *arguments), tiling, tiles)
+def _tile_job(
+    reduction: Reduction[PartialT], arguments: tuple[Any, ...], tiling: Tiling, query: Query, tiles: range
+) -> PartialT:
+    return part_of(query, reduction.starter(query, *arguments), tiling, tiles)
 
 
-def _merge(one: Any, other: Any) -> Any:
-    from copy import deepcopy
-
+def _merge(one: PartialT, other: PartialT) -> PartialT:
     total = deepcopy(one)  # a partial may be needed again by a retried task
     total.merge(other)
     return total

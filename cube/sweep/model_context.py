@@ -14,6 +14,7 @@ from roofcube.kernels.bounds.not_nan import known
 from roofcube.kernels.graph.program import PointReader
 from roofcube.kernels.graph.space import Space
 from roofcube.kernels.query.query import Limit, Query, ask
+from roofcube.kernels.tuning import TUNING, Tuning
 from roofcube.model.graph import LAYER, build_model
 from roofcube.sweep.context import Context, ordered_dims
 from roofcube.variables import FLAGS
@@ -89,6 +90,8 @@ class ModelContext(Context):
     dtype : {"f4", "f8"}
     make_engine : callable
         Gives the engine that answers.
+    tuning : Tuning
+        Thresholds that questions carry along.
     """
 
     def __init__(
@@ -99,6 +102,7 @@ class ModelContext(Context):
         dims: Sequence[str] | None = None,
         dtype: str = "f4",
         make_engine: Callable[[], Engine],
+        tuning: Tuning = TUNING,
     ) -> None:
         self.inputs = inputs
         self.assumptions = assumptions
@@ -115,6 +119,7 @@ class ModelContext(Context):
         self.attrs = {**inputs.attrs, "assumptions": label, "dim_order": " ".join(self.dims)}
         self.dtype = dtype
         self.make_engine = make_engine
+        self.tuning = tuning
         self.space = space_of(self.model.tables, self.dims, self.model.sizes, dtype)
         self._folded: OrderedDict[Any, Query] = OrderedDict()
         self._not_nan: dict[str, Node] = {}
@@ -156,11 +161,13 @@ class ModelContext(Context):
         space = self.space
         if where.masks:
             space = replace(space, tables={**space.tables, **where.tables(len(space.all_axes), space.dtype)})
-            return ask(space.take(where.kept), outputs, per=per, also=names)
+            return ask(space.take(where.kept), outputs, per=per, also=names, tuning=self.tuning)
         labels = tuple((dim, kept.tobytes()) for dim, kept in sorted(where.kept.items()))
         key = (names, per, labels)
         # another thread may take any entry away at any time
-        query = self._folded.pop(key, None) or ask(space.take(where.kept), self._asked(names), per=per, also=names)
+        query = self._folded.pop(key, None) or ask(
+            space.take(where.kept), self._asked(names), per=per, also=names, tuning=self.tuning
+        )
         self._folded[key] = query
         while len(self._folded) > PREPARED:
             self._folded.popitem(last=False)

@@ -7,8 +7,8 @@ from math import prod
 from typing import TYPE_CHECKING
 
 from roofcube.kernels.bounds.search import fits
-from roofcube.kernels.engine import engine
-from roofcube.kernels.query.tiles import TILE_POINTS, Tiling
+from roofcube.kernels.query.tiles import Tiling
+from roofcube.kernels.tuning import TUNING
 from roofcube.model.graph import RESULTS
 from roofcube.options import memory_limit, thread_count
 from roofcube.sweep.where import Where
@@ -94,17 +94,17 @@ def plan_of(sweep: ModelContext, strategy: str = "auto") -> Plan:
     query, size = found.query, found.query.space.size
     strategy = _strategy(strategy, query, size)
     threads = thread_count()
-    tiling = Tiling(query.space.sizes, TILE_POINTS)
+    tiling = Tiling(query.space.sizes, query.tuning.tile_points)
     slices = tiling.slices(0) if size else ()
     tile = tuple((axis, s.stop - s.start) for axis, s in zip(query.space.axes, slices, strict=False))
     layers = prod(query.space.all_sizes[len(query.space.sizes) :])
-    compiled = strategy != "numpy" and size >= engine.COMPILED
+    compiled = strategy != "numpy" and size >= TUNING.compiled_points
     terms = layers * size if layers > 1 else 0
     visit = (size / COMPILED_RATE + terms / COMPILED_TERMS if compiled else layers * size / NUMPY_RATE) / threads
     visit += COMPILE_SECONDS if compiled else 0.002
     seconds = min(BOUNDS_SECONDS, visit) if strategy == "bounds" else visit
     tables = sum(table.nbytes for table in query.space.tables.values())
-    memory = 6 * tables + threads * 24 * TILE_POINTS * 4 + (60 << 20 if strategy == "bounds" else 0)
+    memory = 6 * tables + threads * 24 * query.tuning.tile_points * 4 + (60 << 20 if strategy == "bounds" else 0)
     from roofcube.kernels.codegen.writer import is_loaded
 
     stored, limit, loaded = stored_bytes(sweep), memory_limit(), is_loaded()
@@ -114,8 +114,8 @@ def plan_of(sweep: ModelContext, strategy: str = "auto") -> Plan:
 def _strategy(strategy: str, query: object, size: int) -> str:
     if strategy != "auto":
         return strategy
-    if size <= engine.SMALL:
+    if size <= TUNING.small_points:
         return "numpy"
     if fits(query):  # type: ignore[arg-type]
         return "bounds"
-    return "stream" if size >= engine.COMPILED else "numpy"
+    return "stream" if size >= TUNING.compiled_points else "numpy"

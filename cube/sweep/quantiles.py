@@ -23,10 +23,6 @@ if TYPE_CHECKING:
 __all__ = ["float_of", "key_of", "quantile"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
-BINS = 2048  # three passes for f4, six for f8: where every pass visits every point
-FEW_BINS = 16  # where bounds decide most points: measured 3.1 s with 4, 2.8 with 8, 2.6 with 16 at 2e8 points
-LARGE = 1 << 22
-SAMPLE = 1 << 14  # points that tell where a quantile is, to 3 % of all points: saves one pass of three
 
 
 def quantile(context: Context, variable: str, q: float | Sequence[float], *, where: Any, per: Names) -> xr.Dataset:
@@ -84,7 +80,9 @@ def _order_statistics(engine: Any, query: Query, variable: str, ranks: Sequence[
     dtype = query.space.dtype
     # bracket of keys, its end excluded → ranks inside it, each with its rank among the points of the bracket
     brackets = {(key_of(-np.inf, dtype), key_of(np.inf, dtype) + 1): [(rank, rank) for rank in ranks]}
-    likely = _likely_brackets(query, variable, ranks, total) if query.space.size > LARGE else set()
+    likely = (
+        _likely_brackets(query, variable, ranks, total) if query.space.size > query.tuning.quantile_large else set()
+    )
     values: dict[int, float] = {}
     while brackets:
         keys, counts = _counts_between(engine, query, variable, set(brackets), likely or set(brackets))
@@ -109,12 +107,13 @@ def _counts_between(
 ) -> tuple[list[int], Array]:
     """Count between keys that cut brackets: few where bounds decide most points, else many."""
     ends = {key for bracket in brackets for key in bracket}
-    for bins in (FEW_BINS, BINS) if query.space.size > LARGE else (BINS,):
+    few, many = query.tuning.quantile_few_bins, query.tuning.quantile_bins
+    for bins in (few, many) if query.space.size > query.tuning.quantile_large else (many,):
         each = max(2, bins // len(cut))
         keys = sorted(ends | {key for one in cut for key in _edges(*one, each)})
         # the last bin includes its end
         edges = np.array([float_of(key, query.space.dtype) for key in (*keys[:-1], keys[-1] - 1)], query.space.dtype)
-        counts = (engine.searched_histogram if bins == FEW_BINS else engine.histogram)(query, variable, edges)
+        counts = (engine.searched_histogram if bins == few else engine.histogram)(query, variable, edges)
         if counts is not None:
             break
     return keys, counts[0]
@@ -123,9 +122,9 @@ def _counts_between(
 def _likely_brackets(query: Query, variable: str, ranks: Sequence[int], total: int) -> set[tuple[int, int]]:
     """Guess from a sample between which keys ranks are: four standard deviations to either side."""
     space = query.space
-    flat = np.random.default_rng(0).integers(space.size, size=SAMPLE)
+    flat = np.random.default_rng(0).integers(space.size, size=query.tuning.quantile_sample)
     values = space.at(np.unravel_index(flat, space.sizes), query.outputs)
-    sample = np.sort(values[variable][query.valid(values, (SAMPLE,))])
+    sample = np.sort(values[variable][query.valid(values, flat.shape)])
     if not len(sample):
         return set()
     brackets = set()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from roofcube.errors import InvalidDataError, check_choice, unknown_label
 from roofcube.kernels.engine.engine import STRATEGIES, Engine
+from roofcube.kernels.tuning import TUNING, Tuning
 from roofcube.model.assumptions import PUBLISHED, Assumptions
 from roofcube.options import thread_count
 from roofcube.sweep import best, counts, crossovers, lookup, pareto, plans, quantiles, zarr_store
@@ -71,6 +72,7 @@ class Sweep:
         dtype: str = "f4",
         client: Any = None,
         strategy: str = "auto",
+        tuning: Tuning = TUNING,
     ) -> None:
         check_choice("dtype", dtype, ("f4", "f8"))
         check_choice("strategy", strategy, STRATEGIES)
@@ -80,7 +82,7 @@ class Sweep:
         self.client = client
         self.strategy = strategy
         make_engine = partial(_engine, client, strategy)
-        self.context = ModelContext(inputs, assumptions, dims=dims, dtype=dtype, make_engine=make_engine)
+        self.context = ModelContext(inputs, assumptions, dims=dims, dtype=dtype, make_engine=make_engine, tuning=tuning)
 
     def __repr__(self) -> str:
         sizes = ", ".join(f"{dim}: {size}" for dim, size in self.sizes.items())
@@ -174,6 +176,7 @@ class Sweep:
             dtype=self.dtype,
             client=self.client,
             strategy=self.strategy,
+            tuning=self.context.tuning,
         )
 
     # reductions ---------------------------------------------------------------------------------------------------

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from roofcube.kernels.engine import fill
-from roofcube.kernels.graph.space import FOLD_POINTS, fold
+from roofcube.kernels.graph.space import fold
 from roofcube.kernels.query.query import Query
 from roofcube.kernels.query.tiles import Tiling, evaluate_tiles
+from roofcube.kernels.tuning import TUNING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -53,7 +54,7 @@ class Part:
         self.tiling = Tiling(tuple(sizes[dim] for dim in dims), points)
         self.compiled = fill.pays(prod(self.tiling.sizes), prod(whole.all_sizes[len(whole.sizes) :]))
         # folding lets tables that nothing needs drop out; what else to fold, kernels choose for themselves
-        folded, graph = fold(whole, outputs, points=1 if self.compiled else FOLD_POINTS)
+        folded, graph = fold(whole, outputs, points=1 if self.compiled else TUNING.fold_points)
         self.query = Query(folded.reordered(dims), graph, 0, (), ())
         self.rooms: list[dict[str, Array]] = []
 

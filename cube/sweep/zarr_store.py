@@ -19,7 +19,7 @@ import numpy as np
 from roofcube.disk import digest, naming_the_file, replacing, sync
 from roofcube.errors import InvalidDataError, MemoryLimitError, check_installed
 from roofcube.files import checksums
-from roofcube.kernels.engine.stream import in_order
+from roofcube.kernels.engine.pool import in_order
 from roofcube.kernels.graph.expression import leaves
 from roofcube.kernels.query.tiles import Tiling
 from roofcube.model.graph import RESULTS

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from roofcube.kernels.query.query import Query
 
 __all__ = [
-    "LARGEST_TABLE",
     "Bounder",
     "Certain",
     "Interval",
@@ -35,7 +34,6 @@ __all__ = [
 ]
 
 Array = np.ndarray[Any, np.dtype[Any]]
-LARGEST_TABLE = 1 << 22  # entries of a table with its pyramid; beyond, streaming needs less memory
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +70,13 @@ class Bounder:
     def __init__(self, query: Query) -> None:
         space = query.space
         self.space = space
+        self.tuning = query.tuning
         self.outputs = query.outputs
         self.kind = np.dtype(space.dtype)
         self.nodes = topological(query.outputs.values())
         tables = [space.tables[node.name] for node in self.nodes if node.operation == "leaf"]
         self.trees = [
-            Tree.over(sorted_indices([(t, axis) for t in tables if t.shape[axis] != 1], size))
+            Tree.over(sorted_indices([(t, axis) for t in tables if t.shape[axis] != 1], size), query.tuning.branches)
             for axis, size in enumerate(space.sizes)
         ]
         self.pyramids = {
@@ -154,7 +153,7 @@ class Bounder:
 def bounder_of(query: Query) -> Bounder:
     """Prepare the bounds of a query, or find them prepared: they depend on its space and graph, not on its limits."""
     found = query.space.kept.get("bounder")
-    if found is None or found.outputs is not query.outputs:
+    if found is None or found.outputs is not query.outputs or found.tuning != query.tuning:
         found = query.space.kept["bounder"] = Bounder(query)
     return found
 

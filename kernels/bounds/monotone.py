@@ -27,9 +27,6 @@ if TYPE_CHECKING:
 __all__ = ["Slice", "directions", "slice_of"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
-DENSE = 1 << 17  # points of a slice that is tabled whole, as any folded table is
-TRIED = 1 << 18  # points evaluated at once to find the first of equal ones; beyond, boxes are searched
-WAYS = 12  # indices tried at a time
 
 # operation → for each argument, whether the result moves with it (1) or against it (-1)
 SENSES: dict[str, tuple[int, ...]] = {
@@ -140,7 +137,7 @@ class Slice:
 
     def _first(self, query: Query, points: Array, group: Array, largest: Array) -> tuple[Array, Array] | None:
         """Move points of the slice to the first equal ones, axis by axis in tie order, each group for itself."""
-        if points.shape[1] * max(WAYS, len(self.ends)) > TRIED:
+        if points.shape[1] * max(query.tuning.equal_ways, len(self.ends)) > query.tuning.equal_points:
             return None
         # what is equal anywhere along an aligned axis is equal beside its end
         axes = np.array(list(self.ends))
@@ -164,7 +161,7 @@ class Slice:
         start = order[-1]
         unequal, equal = -1, len(order) - 1  # places in the order: all after an equal one are equal too
         while equal - unequal > 1:
-            tried = np.unique(np.linspace(unequal, equal, WAYS + 1).astype(np.int64))[1:-1]
+            tried = np.unique(np.linspace(unequal, equal, query.tuning.equal_ways + 1).astype(np.int64))[1:-1]
             holds = self._equal(query, points, group, largest, axis, order[tried] - start).any(axis=0)
             place = int(holds.argmax()) if holds.any() else len(tried)
             unequal = int(tried[place - 1]) if place else unequal
@@ -218,11 +215,12 @@ def _sliced(query: Query, bounder: Bounder) -> Slice | None:
         return None
     ends = {axis: int(order[-1]) for axis, order in orders.items()}
     taken = space.take({space.axes[axis]: np.array([end]) for axis, end in ends.items()})
-    alone = ask(taken, query.outputs, objectives=query.objectives, limits=query.limits, per=space.axes[: query.groups])
-    if alone.space.axes[: alone.groups] != space.axes[: query.groups]:
+    groups = space.axes[: query.groups]
+    alone = ask(taken, query.outputs, objectives=query.objectives, limits=query.limits, per=groups, tuning=query.tuning)
+    if alone.space.axes[: alone.groups] != groups:
         return None
     outputs = {name: query.outputs[name] for name in names}
-    values = taken.evaluate(outputs) if prod(taken.sizes) <= DENSE else None
+    values = taken.evaluate(outputs) if prod(taken.sizes) <= query.tuning.dense_slice else None
     return Slice(ends, orders, PointReader(space, outputs), alone, values)
 
 

@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from roofcube.kernels.tuning import TUNING
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-__all__ = ["BRANCHES", "Pyramid", "Tree", "sorted_indices"]
+__all__ = ["Pyramid", "Tree", "sorted_indices"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
-BRANCHES = 3
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,14 +51,14 @@ class Tree:
     levels: list[range]
 
     @classmethod
-    def over(cls, order: Array) -> Tree:
-        """Build the tree over indices in a given order."""
+    def over(cls, order: Array, branches: int = TUNING.branches) -> Tree:
+        """Build the tree over indices in a given order, each range cut into so many parts."""
         starts, stops, child, children, levels = [0], [len(order)], [], [], [range(1)]
         while levels[-1]:
             made = len(starts)
             for node in levels[-1]:
                 length = stops[node] - starts[node]
-                parts = min(BRANCHES, length) if length > 1 else 0
+                parts = min(branches, length) if length > 1 else 0
                 child.append(len(starts))
                 children.append(parts)
                 cuts = [starts[node] + length * k // parts for k in range(parts + 1)] if parts else []

@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-from roofcube.kernels.bounds.intervals import LARGEST_TABLE, Bounder, Interval, bounder_of
+from roofcube.kernels.bounds.intervals import Bounder, Interval, bounder_of
 from roofcube.kernels.bounds.monotone import slice_of
-from roofcube.kernels.bounds.range_index import BRANCHES
 from roofcube.kernels.pareto.archive import Archive, distinct_front
 from roofcube.kernels.query.partials import BestPartial, FrontPartial, TopPartial
 
@@ -25,21 +24,12 @@ if TYPE_CHECKING:
     from roofcube.kernels.graph.expression import Node
     from roofcube.kernels.query.query import Limit, Query
 
-__all__ = ["TILES", "Pace", "TooManyBoxes", "best", "classified", "fits", "front", "top"]
+__all__ = ["Pace", "TooManyBoxes", "best", "classified", "fits", "front", "top"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
 Known: TypeAlias = "Mapping[Node, Interval]"
 Keep: TypeAlias = "Callable[[Array, Known], Array]"
-
-CHUNK = 1 << 13  # boxes split at a time
-BURST = 2048  # boxes made at once from few, where the calls cost more than the boxes
-OPEN = 16  # points below which a box in doubt is opened rather than split
-LEAST = 1 << 16  # boxes that any search may look at
-PROBES = 256  # random boxes that tell what a count would take
-CAUTION = 4  # times what the probes foresee: a search in vain comes on top of the visit
-SURFACE = 2 / 3  # boxes in doubt grow with the number of boxes to this power, where what is in doubt is a surface
-BOX, BOX_OPERATION = 1000.0, 9.0  # nanoseconds that a box takes, and more for each operation of its graph
 
 
 class Pace(NamedTuple):
@@ -52,16 +42,16 @@ class Pace(NamedTuple):
     operation: float
 
 
-TILES = Pace(20.0, 2.0)
-
-
 class TooManyBoxes(Exception):  # noqa: N818  a signal to stream instead, not an error
     """Bounds decide too little for this query."""
 
 
 def fits(query: Query) -> bool:
     """Tell whether the tables of a query are small enough for pyramids."""
-    return all(table.size <= LARGEST_TABLE for table in query.space.tables.values()) and query.space.size < 2**62
+    return (
+        all(table.size <= query.tuning.indexed_table for table in query.space.tables.values())
+        and query.space.size < 2**62
+    )
 
 
 @dataclass
@@ -94,21 +84,21 @@ class Search:
         What visiting every point takes; without one, never give up.
     """
 
-    def __init__(self, query: Query, watched: Sequence[str], *, rival: Pace | None = TILES) -> None:
+    def __init__(self, query: Query, watched: Sequence[str], *, rival: Pace | None = None) -> None:
         self.query = query
         self.bounder = bounder_of(query)
         self.watched = [query.outputs[name] for name in dict.fromkeys(watched)]
         self.limited = [query.outputs[limit.name] for limit in query.limits]
         self.looked = 0
-        self.chunk = CHUNK
-        self.most = None if rival is None else max(LEAST, self._worth(rival))
+        self.chunk = query.tuning.split_boxes
+        self.most = None if rival is None else max(query.tuning.least_boxes, self._worth(rival))
 
     def _worth(self, rival: Pace) -> int:
         """Count the boxes that take as long as visiting every point."""
-        space = self.query.space
+        space, tuning = self.query.space, self.query.tuning
         operations = len(self.bounder.nodes) * prod(space.all_sizes[len(space.sizes) :])
         visit = space.size * (rival.point + rival.operation * operations)
-        return int(visit / (BOX + BOX_OPERATION * operations))
+        return int(visit / (tuning.box_nanoseconds[0] + tuning.box_nanoseconds[1] * operations))
 
     def root(self) -> Array:
         """Give the first boxes: one a group, whole along the other axes."""
@@ -137,13 +127,14 @@ class Search:
 
     def probe(self, doubtful: Callable[[Array], Array]) -> None:
         """Give up before the search if random boxes say that it would take longer than visiting every point."""
+        tuning = self.query.tuning
         volume = self.query.space.size / self.most if self.most is not None else 0.0
-        if volume <= OPEN:
+        if volume <= tuning.open_points:
             return
-        most = PROBES / (CAUTION * (volume / OPEN) ** SURFACE)
+        most = tuning.probes / (tuning.probe_caution * (volume / tuning.open_points) ** tuning.probe_surface)
         rng = np.random.default_rng(0)
         root = self.root()
-        boxes = root[:, rng.integers(root.shape[1], size=PROBES)]
+        boxes = root[:, rng.integers(root.shape[1], size=tuning.probes)]
         while boxes.shape[1] > most:
             boxes = boxes[:, doubtful(boxes)]
             large = self.bounder.size(boxes) > volume
@@ -165,7 +156,10 @@ class Search:
 
     def split(self, boxes: Array, known: Mapping[Node, Interval]) -> Array:
         """Cut each box along the axis that narrows its bounds the most; a few boxes along several axes at once."""
-        several = int(np.log(BURST / boxes.shape[1]) / np.log(BRANCHES)) if boxes.shape[1] < BURST else 0
+        burst = self.query.tuning.burst_boxes
+        several = (
+            int(np.log(burst / boxes.shape[1]) / np.log(self.query.tuning.branches)) if boxes.shape[1] < burst else 0
+        )
         if several > 1:
             longest = [tree.count[nodes].max() for tree, nodes in zip(self.bounder.trees, boxes, strict=True)]
             for axis in np.argsort(longest)[::-1][:several]:
@@ -304,11 +298,11 @@ def _keys(interval: Interval, sign: int, n: int) -> tuple[Array, Array, Array]:
 
 def _settled(search: Search, boxes: Array, valid: Array) -> tuple[Array, Array]:
     """Part boxes in doubt into those to split and those to open now."""
-    small = search.bounder.size(boxes) <= OPEN
+    small = search.bounder.size(boxes) <= search.query.tuning.open_points
     return boxes[:, valid & ~small], boxes[:, valid & small]
 
 
-def best(query: Query, *, rival: Pace | None = TILES) -> BestPartial:
+def best(query: Query, *, rival: Pace | None = None) -> BestPartial:
     """Find the largest key and its first point of each group; `count` is not counted."""
     found, exact = _best_of_slice(query, rival)
     if exact:
@@ -403,7 +397,7 @@ def _evaluate(search: Search, points: Array, name: str, sign: int, improve: Call
         improve(key[valid], search.bounder.first(points[:, valid]))
 
 
-def top(query: Query, n: int, *, rival: Pace | None = TILES) -> TopPartial:
+def top(query: Query, n: int, *, rival: Pace | None = None) -> TopPartial:
     """Find the n largest keys of a query without groups."""
     name, sign = query.objectives[0]
     search = Search(query, [name], rival=rival)
@@ -484,7 +478,7 @@ class BoxFront:
         return flat[order], number[order]
 
 
-def front(query: Query, *, rival: Pace | None = TILES) -> BoxFront:
+def front(query: Query, *, rival: Pace | None = None) -> BoxFront:
     """Find the front of a query without groups."""
     search = Search(query, [name for name, _ in query.objectives], rival=rival)
     bounder = search.bounder
@@ -556,7 +550,7 @@ def classified(
     name: str | None,
     classify: Callable[[Array], Array],
     *,
-    rival: Pace | None = TILES,
+    rival: Pace | None = None,
 ) -> Array:
     """Count the valid points of each group in each class of an output's value.
 

@@ -28,11 +28,6 @@ __all__ = ["Layout", "RowTables", "terms_of"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
-ROW = (256, 4096)  # points of a row: enough to hide what is done once a row, few enough for L1
-LEAST_SUMMED = 48  # where points add up terms: their tables, laid out over longer rows, are read from beyond L2
-LARGEST_SUMMED = 1 << 22  # entries of a folded table of terms: dividing anew in every row took 1.2 times as long
-TABLE_BYTES = 1 << 20  # all tables together: recomputing beats loading from beyond L2
-
 
 def terms_of(query: Query) -> int:
     """Count what each point of a query adds up."""
@@ -59,9 +54,9 @@ class Layout:
     @classmethod
     def of(cls, query: Query, row: tuple[int, int] | None = None) -> Layout:
         """Choose the rows of a query, of about so many points: they never cross a group."""
-        least, most = row or ROW
+        least, most = row or query.tuning.row_points
         sizes = query.space.sizes
-        least = max(least // terms_of(query), min(least, LEAST_SUMMED))
+        least = max(least // terms_of(query), min(least, query.tuning.summed_row_points))
         outer, points = len(sizes), 1
         while outer > query.groups and points < least:
             outer -= 1
@@ -122,11 +117,13 @@ class RowTables:
     """
 
     def __init__(self, query: Query, row: tuple[int, int] | None = None) -> None:
+        self.tuning = query.tuning
         self.layout = Layout.of(query, row)
         self.inner_axes = frozenset(query.space.axes[self.layout.outer :])
-        for points in (*((LARGEST_SUMMED,) if terms_of(query) > 1 else ()), 1 << 17, 1 << 15, 1 << 13, 1 << 11, 1):
+        summed = (self.tuning.summed_table,) if terms_of(query) > 1 else ()
+        for points in (*summed, *self.tuning.row_fold_steps, 1):
             space, outputs = fold(query.space, query.outputs, points=points, together=self.inner_axes)
-            if sum(self._weight(table) for table in space.tables.values()) <= TABLE_BYTES or points == 1:
+            if sum(self._weight(table) for table in space.tables.values()) <= self.tuning.table_bytes or points == 1:
                 break
         self.space, self.outputs = without_unread_gaps(space, outputs), outputs
         self.guards = guards(outputs)

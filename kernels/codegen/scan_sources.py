@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 
 __all__ = ["count_source", "scan_source", "sieve_source", "tally_source"]
 
-TILE = 1 << 16  # points between two looks at the maximum
-MOST_EDGES = 48  # compared with all points of a row: more take longer than to look up each point
 INTEGERS = {"float32": "int32", "float64": "int64"}
 
 
@@ -33,7 +31,7 @@ def scan_source(query: Query, tables: RowTables) -> str:
     write(1, "row = start")
     write(1, "while row < stop:")
     write(2, "group = row // rows_of_group")
-    write(2, f"last = min(stop, (group + 1) * rows_of_group, row + {max(1, TILE // layout.chunk)})")
+    write(2, f"last = min(stop, (group + 1) * rows_of_group, row + {max(1, query.tuning.scan_tile // layout.chunk)})")
     write(2, "highest[:] = -INFINITY")
     write(2, f"met[:] = {writer.literal(0.0)}")
     write(2, "for r in range(row, last):")
@@ -158,7 +156,7 @@ def tally_source(query: Query, tables: RowTables, name: str) -> str:
     values = {"first": "lowest", "final": "highest", "low": "bits[j]"}
     found = {low: EDGES_BELOW.format(low=low, value=value, cell=width - 16) for low, value in values.items()}
     found["low"] = textwrap.indent(found["low"], 8 * " ")
-    for line in TALLY_ROW.format(integer=integer, most=MOST_EDGES, **found).splitlines():
+    for line in TALLY_ROW.format(integer=integer, most=query.tuning.compared_edges, **found).splitlines():
         write(3, line)
     writer.odometer(3)
     write(2, "for way in range(ways):")

@@ -26,7 +26,6 @@ Array = np.ndarray[Any, np.dtype[Any]]
 
 SYMBOLS = {"add": "+", "subtract": "-", "multiply": "*", "divide": "/"}
 COMPARED = {"less": "<", "less_equal": "<=", "equal": "=="}
-TERMS = (4, 3)  # of a sum at a time: 30 G terms a second and core, 17 G one by one; more are no faster, compile longer
 
 
 class Writer:
@@ -135,7 +134,7 @@ class Writer:
         if conditions := [f"({self.value(one)} == {self.literal(0.0)})" for one in self.tables.guard(nodes)]:
             self.write(indent, f"if {' & '.join(conditions)}:")
             indent += 1
-        step = min(TERMS, key=lambda step: (terms % step, -step))
+        step = min(self.tables.tuning.terms, key=lambda step: (terms % step, -step))
         whole = terms - terms % step
         for first, last, each in ((0, whole, step), (whole, terms, terms - whole)):
             if first < last:

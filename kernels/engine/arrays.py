@@ -19,6 +19,7 @@ import numpy as np
 
 from roofcube.kernels.argbest.best_along import max_with_argmax, min_with_argmin
 from roofcube.kernels.engine import stream
+from roofcube.kernels.engine.reductions import BEST, COUNT, HISTOGRAM, TOP
 from roofcube.kernels.pareto.archive import match
 from roofcube.kernels.pareto.front import front_with_ties, non_dominated, non_dominated_by_group
 from roofcube.kernels.query.partials import BestPartial, FrontPartial
@@ -60,12 +61,12 @@ class ArrayEngine:
     def best(self, query: Query) -> BestPartial:
         """Find the largest key and its first point of each group."""
         if query.limits or not query.space.size:
-            return stream.best(query, threads=self.threads)
+            return stream.visit(BEST, query, threads=self.threads)
         return _best_of_table(query, self.threads)
 
     def top(self, query: Query, n: int) -> TopPartial:
         """Find the n largest keys of a query without groups."""
-        return stream.top(query, n, threads=self.threads)
+        return stream.visit(TOP, query, n, threads=self.threads)
 
     def front(self, query: Query) -> ArrayFront:
         """Find the front of a query without groups."""
@@ -101,11 +102,11 @@ class ArrayEngine:
         """Count the valid points of each group, by the codes of an output."""
         if by is None and not query.limits:
             return np.full((query.n_groups, 1), query.copies * query.group_points, dtype=np.int64)
-        return query.copies * stream.count(query, by=by, codes=codes, threads=self.threads)
+        return query.copies * stream.visit(COUNT, query, by, codes, threads=self.threads).counts
 
     def histogram(self, query: Query, name: str, edges: Array) -> Array:
         """Count the valid points of each group in each bin."""
-        return query.copies * stream.histogram(query, name, edges, threads=self.threads)
+        return query.copies * stream.visit(HISTOGRAM, query, name, edges, threads=self.threads).counts
 
     def searched_histogram(self, _query: Query, _name: str, _edges: Array) -> None:
         """Never by bounds."""

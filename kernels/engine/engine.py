@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from weakref import WeakSet
 
@@ -11,20 +11,23 @@ import numpy as np
 from roofcube.kernels.bounds import search
 from roofcube.kernels.bounds.search import Pace
 from roofcube.kernels.engine import stream
+from roofcube.kernels.engine.reductions import BEST, COUNT, FRONT, HISTOGRAM, MEMBERS, TOP
+from roofcube.kernels.engine.scans import scannable
+from roofcube.kernels.query.partials import Partial
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from roofcube.kernels.engine.reductions import Reduction
     from roofcube.kernels.query.partials import BestPartial, FrontPartial, TopPartial
     from roofcube.kernels.query.query import Query
+    from roofcube.kernels.tuning import Tuning
 
 __all__ = ["STRATEGIES", "Engine"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 Answer = TypeVar("Answer")
-SMALL = 1 << 15  # points that NumPy visits sooner than bounds are prepared
-KERNELS, SIEVES = Pace(0.5, 0.006), Pace(5.0, 0.006)  # measured on two kinds of spaces, per layer and whole
-COMPILED = 1 << 26  # points that generated kernels visit sooner than NumPy, compiling included
+PartialT = TypeVar("PartialT", bound=Partial)
 STRATEGIES = ("auto", "bounds", "stream", "numpy")
 
 
@@ -35,42 +38,49 @@ class Engine:
     ----------
     strategy : {"auto", "bounds", "stream", "numpy"}
     threads : int
+    tuning : Tuning, optional
+        Default: each query's own.
     """
 
-    def __init__(self, strategy: str = "auto", threads: int = 1) -> None:
+    def __init__(self, strategy: str = "auto", threads: int = 1, *, tuning: Tuning | None = None) -> None:
         self.strategy = strategy
         self.threads = threads
+        self.tuning = tuning
         self._given_up: WeakSet[Query] = WeakSet()
 
     def best(self, query: Query) -> BestPartial:
         """Find the largest key and its first point of each group."""
+        query = self._tuned(query)
         return self._bounded(
             query,
             lambda rival: search.best(query, rival=rival),
-            lambda: self.visit_best(query),
+            lambda: self.run(BEST, query),
         )
 
     def top(self, query: Query, n: int) -> TopPartial:
         """Find the n largest keys of a query without groups."""
+        query = self._tuned(query)
         return self._bounded(
             query,
             lambda rival: search.top(query, n, rival=rival),
-            lambda: self.visit_top(query, n),
+            lambda: self.run(TOP, query, n),
         )
 
     def front(self, query: Query) -> Front:
         """Find the front of a query without groups."""
+        query = self._tuned(query)
 
         def bounded(rival: Pace | None) -> Front:
             return search.front(query, rival=rival)
 
         def streamed() -> Front:
-            return StreamedFront(query, self.visit_front(query), self.threads, self.compiles(query))
+            return StreamedFront(self, query, self.run(FRONT, query))
 
         return self._bounded(query, bounded, streamed, sieved=True)
 
     def count(self, query: Query, *, by: str | None = None, codes: Sequence[float] = ()) -> Array:
         """Count the valid points of each group, by the codes of an output."""
+        query = self._tuned(query)
         if by is None and not query.limits:
             return np.full((query.n_groups, 1), query.copies * query.group_points, dtype=np.int64)
         known = np.sort(np.asarray(codes, dtype=query.space.dtype))
@@ -89,15 +99,16 @@ class Engine:
             counts[:, place] = found[:, 1 : 2 * len(known) : 2]
             return counts
 
-        return query.copies * self._bounded(query, bounded, lambda: self.visit_count(query, by, codes))
+        return query.copies * self._bounded(query, bounded, lambda: self.run(COUNT, query, by, codes).counts)
 
     def histogram(self, query: Query, name: str, edges: Array) -> Array:
         """Count the valid points of each group in each bin."""
         found = self.searched_histogram(query, name, edges)
-        return query.copies * self.visit_histogram(query, name, edges) if found is None else found
+        return query.copies * self.run(HISTOGRAM, query, name, edges).counts if found is None else found
 
     def searched_histogram(self, query: Query, name: str, edges: Array) -> Array | None:
         """Count by bounds the valid points of each group in each bin, or give None where a visit is faster."""
+        query = self._tuned(query)
 
         def classify(values: Array) -> Array:
             """Give bins numbers from 1; 0 is below all of them, the number after the last is above."""
@@ -110,31 +121,18 @@ class Engine:
 
         return self._bounded(query, bounded, lambda: None)
 
-    # every point ----------------------------------------------------------------------------------------------------
+    def run(self, reduction: Reduction[PartialT], query: Query, *arguments: Any) -> PartialT:
+        """Visit every point."""
+        return stream.visit(reduction, query, *arguments, threads=self.threads, compiled=self.compiles(query))
 
-    def visit_best(self, query: Query) -> BestPartial:
-        """Find the best of each group by visiting every point."""
-        return stream.best(query, threads=self.threads, compiled=self.compiles(query))
-
-    def visit_top(self, query: Query, n: int) -> TopPartial:
-        """Find the n best by visiting every point."""
-        return stream.top(query, n, threads=self.threads, compiled=self.compiles(query))
-
-    def visit_front(self, query: Query) -> FrontPartial:
-        """Find the front by visiting every point."""
-        return stream.front(query, threads=self.threads, compiled=self.compiles(query))
-
-    def visit_count(self, query: Query, by: str | None, codes: Sequence[float]) -> Array:
-        """Count by visiting every point."""
-        return stream.count(query, by=by, codes=codes, threads=self.threads, compiled=self.compiles(query))
-
-    def visit_histogram(self, query: Query, name: str, edges: Array) -> Array:
-        """Fill bins by visiting every point."""
-        return stream.histogram(query, name, edges, threads=self.threads, compiled=self.compiles(query))
+    def _tuned(self, query: Query) -> Query:
+        return query if self.tuning is None or self.tuning is query.tuning else replace(query, tuning=self.tuning)
 
     def compiles(self, query: Query) -> bool:
         """Tell whether generated kernels should visit the points."""
-        return self.strategy == "stream" or (self.strategy != "numpy" and query.space.size >= COMPILED)
+        return self.strategy == "stream" or (
+            self.strategy != "numpy" and query.space.size >= query.tuning.compiled_points
+        )
 
     def _bounded(
         self,
@@ -159,16 +157,20 @@ class Engine:
             return False
         if self.strategy == "bounds":
             return True
-        return query.space.size > SMALL and query.group_points > query.n_groups and query not in self._given_up
+        return (
+            query.space.size > query.tuning.small_points
+            and query.group_points > query.n_groups
+            and query not in self._given_up
+        )
 
     def _pace(self, query: Query, sieved: bool) -> Pace:
         """Say what visiting every point would take."""
+        tuning = query.tuning
         if not self.compiles(query):
-            return search.TILES
-        from roofcube.kernels.engine.scans import scannable
-
-        one = (SIEVES if sieved else KERNELS) if scannable(query) else search.TILES
-        return Pace(one.point / self.threads, one.operation / self.threads)
+            return Pace(*tuning.tile_nanoseconds)
+        kernel = tuning.sieve_nanoseconds if sieved else tuning.kernel_nanoseconds
+        one = kernel if scannable(query) else tuning.tile_nanoseconds
+        return Pace(*(rate / self.threads for rate in one))
 
 
 class Front(Protocol):
@@ -184,11 +186,11 @@ class Front(Protocol):
 class StreamedFront:
     """A front found by visiting every point; its equal points are found by visiting them again."""
 
+    engine: Engine
     query: Query
     partial: FrontPartial
-    threads: int
-    compiled: bool
 
     def members(self) -> tuple[Array, Array]:
         """List all points in flat order with the number of the vector that each has."""
-        return stream.members(self.query, self.partial.vectors, threads=self.threads, compiled=self.compiled)
+        equal = self.engine.run(MEMBERS, self.query, self.partial.vectors)
+        return equal.index, equal.number

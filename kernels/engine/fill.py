@@ -15,7 +15,7 @@ import numpy as np
 from roofcube.kernels.codegen import fill_sources
 from roofcube.kernels.codegen.rows import RowTables
 from roofcube.kernels.codegen.writer import compiled
-from roofcube.kernels.engine.stream import in_order
+from roofcube.kernels.engine.pool import in_order
 from roofcube.kernels.graph.expression import evaluate
 from roofcube.kernels.graph.space import Space, fold
 from roofcube.kernels.query.query import Query

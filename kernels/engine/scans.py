@@ -3,51 +3,44 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import numpy as np
 
 from roofcube.kernels.codegen import scan_sources
 from roofcube.kernels.codegen.rows import Layout, RowTables, terms_of
 from roofcube.kernels.codegen.writer import compiled, limit_values
-from roofcube.kernels.engine.stream import starts
+from roofcube.kernels.engine.pool import cut
 from roofcube.kernels.pareto.archive import dominated_by_each
-from roofcube.kernels.query.partials import BestPartial, CountPartial, HistogramPartial
+from roofcube.kernels.query.partials import BestPartial, CountPartial, HistogramPartial, Partial, Sieved
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from roofcube.kernels.query.query import Query
 
-__all__ = ["Rows", "Scan", "Tally", "prepared", "scannable"]
+__all__ = ["Count", "Rows", "Scan", "Sieve", "Tally", "scannable"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
-SAMPLE = 1024  # points that show what the vectors of a sieve are worth
-POOL, WATCHERS = 128, 16  # vectors to choose from, and to compare every point with
-CANDIDATES = 1 << 16  # what a sieve leaves over is looked at so many at a time
-LEAST_ROW = 32  # points of a row below which NumPy tiles are as fast
+PartialT = TypeVar("PartialT", bound=Partial)
+SievedT = TypeVar("SievedT", bound=Sieved)
 CELLS = 1 << 16  # what the leading bits of a float tell apart
-WAYS = 4  # equal neighbours count into different places, so that one does not wait for the other
-MANY_EDGES = 4096  # beyond, equal neighbours are rare and several places would not fit the cache
 
 
 def scannable(query: Query) -> bool:
     """Tell whether a query can be scanned by generated kernels with profit."""
     if not query.space.size or any(limit.one_of == () for limit in query.limits):
         return False
-    return Layout.of(query).chunk >= LEAST_ROW
+    return Layout.of(query).chunk >= query.tuning.row_worth
 
 
-class Rows(ABC):
+class Rows(ABC, Generic[PartialT]):
     """The rows of a query as jobs, with the arguments that every kernel over them takes.
 
     Parameters
     ----------
     query : Query
     """
-
-    job_points = 1 << 27  # about 20 ms: Ctrl-C waits for no more than one job a thread
 
     def __init__(self, query: Query) -> None:
         self.query = query
@@ -57,29 +50,30 @@ class Rows(ABC):
         self.rows_of_group = self.layout.rows // max(1, query.n_groups)
         self.limits = limit_values(query)
 
-    @cached_property
-    def jobs(self) -> list[range]:
-        """Ranges of rows that make a job each; where layers are summed, each point takes as many times as long."""
-        return self.cut(max(1, self.job_points // (self.layout.chunk * terms_of(self.query))))
+    @property
+    def job_points(self) -> int:
+        """Points of a job: Ctrl-C waits for no more than one a thread."""
+        return self.query.tuning.scan_job_points
 
-    def cut(self, step: int) -> list[range]:
-        """Cut the rows into jobs of `step` rows."""
-        return [range(k, min(k + step, self.layout.rows)) for k in range(0, self.layout.rows, step)]
+    @property
+    def jobs(self) -> Iterator[range]:
+        """Ranges of rows that make a job each; where layers are summed, each point takes as many times as long."""
+        return cut(self.layout.rows, max(1, self.job_points // (self.layout.chunk * terms_of(self.query))))
 
     def groups(self, rows: range) -> range:
         """Give the groups that rows belong to."""
         return range(rows.start // self.rows_of_group, (rows.stop - 1) // self.rows_of_group + 1)
 
     @abstractmethod
-    def run(self, rows: range) -> Any:
+    def run(self, rows: range) -> PartialT:
         """Give the partial result of some rows."""
 
-    def finished(self, part: Any) -> Any:
+    def finished(self, part: PartialT) -> PartialT:
         """Complete the partial result of all rows."""
         return part
 
 
-class Scan(Rows):
+class Scan(Rows[BestPartial]):
     """A compiled scan of one query: largest key, its first point and the number of valid points of each group.
 
     Parameters
@@ -116,7 +110,7 @@ class Scan(Rows):
         return part
 
     def _first(self, row: int, group: int, key: Any) -> int:
-        last = min(row + max(1, scan_sources.TILE // self.layout.chunk), (group + 1) * self.rows_of_group)
+        last = min(row + max(1, self.query.tuning.scan_tile // self.layout.chunk), (group + 1) * self.rows_of_group)
         while last - row > 1:
             middle = (row + last) // 2
             part = self.run(range(row, middle))
@@ -133,7 +127,7 @@ class Scan(Rows):
         return int(np.flatnonzero(valid & (values[name] * values[name].dtype.type(sign) == key))[0])
 
 
-class Tally(Rows):
+class Tally(Rows[HistogramPartial]):
     """A compiled histogram of one query's output.
 
     Parameters
@@ -144,8 +138,6 @@ class Tally(Rows):
     edges : array
         Ascending; each bin includes its low edge, the last one both.
     """
-
-    job_points = 1 << 25  # points that share a cell with an edge are looked at one by one
 
     def __init__(self, query: Query, name: str, edges: Array) -> None:
         super().__init__(query)
@@ -158,7 +150,12 @@ class Tally(Rows):
             self.edges[-1:] = np.nextafter(self.edges[-1:], kind.type(np.inf))  # what equals the last edge is inside
         self.keys = ordered_bits(np.append(self.edges, kind.type(np.nan)))
         self.opens, self.closes = cells(self.edges)
-        self.ways = WAYS if len(edges) <= MANY_EDGES else 1
+        self.ways = query.tuning.tally_ways if len(edges) <= query.tuning.tally_many_edges else 1
+
+    @property
+    def job_points(self) -> int:
+        """Points of a job."""
+        return self.query.tuning.tally_job_points
 
     def counts(self, rows: range) -> Array:
         """Count rows: shape (groups, bins)."""
@@ -178,7 +175,7 @@ class Tally(Rows):
         return part
 
 
-class Count(Rows):
+class Count(Rows[CountPartial]):
     """A compiled count of one query's valid points.
 
     Parameters
@@ -204,16 +201,15 @@ class Count(Rows):
         return part
 
 
-class Sieve(Rows):
+class Sieve(Rows[SievedT]):
     """A compiled sieve of one query's points for a partial that only some of the best belong to.
 
     Parameters
     ----------
     query : Query
         Without groups.
-    what : {"top", "front", "members"}
-    *arguments
-        How many; nothing; vectors of costs.
+    start : callable
+        Starts an empty partial for a range of groups.
 
     Notes
     -----
@@ -221,32 +217,35 @@ class Sieve(Rows):
     chosen to dominate as much as possible of a sample, and chosen anew after every job.
     """
 
-    job_points = 1 << 23  # up to 0.2 s where most of them are on the front
-
-    def __init__(self, query: Query, what: str, *arguments: Any) -> None:
+    def __init__(self, query: Query, start: Callable[[range], SievedT]) -> None:
         super().__init__(query)
-        self.make = starts(query, what, *arguments)
+        self.start = start
         self.kernel = compiled(scan_sources.sieve_source(query, self.tables))
         # each point once: a top counts its points
-        flat = np.unique(np.linspace(0, query.space.size - 1, SAMPLE).astype(np.int64))
+        flat = np.unique(np.linspace(0, query.space.size - 1, query.tuning.sieve_sample).astype(np.int64))
         indices = np.unravel_index(flat, query.space.sizes) if query.space.sizes else ()
         values = query.space.at(indices, query.outputs)
         valid = query.valid(values, (len(flat),))
         kind = np.dtype(query.space.dtype)
         self.sample = np.stack([values[name][valid] * kind.type(-sign) for name, sign in query.objectives], axis=1)
         self.vectors = np.zeros((0, len(query.objectives)), dtype=kind)
-        part = self.make(range(1))
+        part = self.start(range(1))
         part.absorb(flat[valid], self.sample)
         self.learn(part)
 
-    def learn(self, part: Any) -> None:
+    @property
+    def job_points(self) -> int:
+        """Points of a job."""
+        return self.query.tuning.sieve_job_points
+
+    def learn(self, part: SievedT) -> None:
         """Choose what to compare points with."""
         found = part.sentinels()
-        pool = np.concatenate([self.vectors, found[:: 1 + len(found) // POOL]])
+        pool = np.concatenate([self.vectors, found[:: 1 + len(found) // self.query.tuning.sieve_pool]])
         covers = dominated_by_each(pool, self.sample)
         left = np.ones(len(self.sample), dtype=bool)
         chosen: list[int] = []
-        while len(pool) and len(chosen) < WATCHERS:
+        while len(pool) and len(chosen) < self.query.tuning.sieve_vectors:
             gains = np.count_nonzero(covers & left, axis=1)
             best = int(gains.argmax())
             if not gains[best]:
@@ -255,11 +254,12 @@ class Sieve(Rows):
             left &= ~covers[best]
         self.vectors = pool[chosen]
 
-    def run(self, rows: range) -> Any:
+    def run(self, rows: range) -> SievedT:
         """Sieve rows."""
-        part = self.make(range(1))
-        index = np.empty(CANDIDATES, dtype=np.int64)
-        costs = np.empty((CANDIDATES, self.vectors.shape[1]), dtype=self.vectors.dtype)
+        part = self.start(range(1))
+        room = self.query.tuning.sieve_candidates
+        index = np.empty(room, dtype=np.int64)
+        costs = np.empty((room, self.vectors.shape[1]), dtype=self.vectors.dtype)
         found = np.array([0, rows.start])
         while found[1] < rows.stop:
             self.kernel(int(found[1]), rows.stop, self.limits, self.vectors, index, costs, found, *self.flat)
@@ -310,28 +310,3 @@ def cells(edges: Array) -> tuple[Array, Array]:
     numbers = [np.searchsorted(edges, value, side="right").astype(np.int32) for value in values]
     opens, closes = (np.where(first > infinity, np.int32(len(edges) + 1), number) for number in numbers)
     return opens, closes
-
-
-KINDS: dict[str, Callable[..., Rows]] = {"best": Scan, "histogram": Tally, "count": Count}
-
-
-def prepared(query: Query, what: str, *arguments: Any) -> Any:
-    """Prepare the run of a reduction over a query, or find the last one prepared.
-
-    Parameters
-    ----------
-    query : Query
-    what : {"best", "count", "histogram", "top", "front", "members"}
-    *arguments
-        As `roofcube.kernels.engine.stream.starts` takes them.
-
-    Returns
-    -------
-    Rows
-    """
-    key = repr((what, [one.tobytes() if isinstance(one, np.ndarray) else one for one in arguments]))
-    held = query.kept.get("rows")
-    if held is None or held[0] != key:
-        rows = KINDS[what](query, *arguments) if what in KINDS else Sieve(query, what, *arguments)
-        held = query.kept["rows"] = key, rows
-    return held[1]

@@ -15,15 +15,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from roofcube.kernels.graph.expression import Node, evaluate, leaf, leaves, rebuilt, topological, value_of
+from roofcube.kernels.tuning import TUNING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-__all__ = ["FOLD_POINTS", "Keeper", "Space", "fold"]
+__all__ = ["Keeper", "Space", "fold"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
-
-FOLD_POINTS = 1 << 17  # largest folded table, entries: half a megabyte in f4, well inside L2
 
 
 class Keeper:
@@ -172,7 +171,11 @@ class Space(Keeper):
 
 
 def fold(
-    space: Space, outputs: Mapping[str, Node], *, points: int = FOLD_POINTS, together: frozenset[str] = frozenset()
+    space: Space,
+    outputs: Mapping[str, Node],
+    *,
+    points: int = TUNING.fold_points,
+    together: frozenset[str] = frozenset(),
 ) -> tuple[Space, dict[str, Node]]:
     """Evaluate every part of a graph whose table is small, and give the smaller graph over the new tables.
 

@@ -19,7 +19,16 @@ if TYPE_CHECKING:
     from roofcube.kernels.query.query import Query
     from roofcube.kernels.query.tiles import Tile
 
-__all__ = ["BestPartial", "CountPartial", "FrontPartial", "HistogramPartial", "MembersPartial", "Partial", "TopPartial"]
+__all__ = [
+    "BestPartial",
+    "CountPartial",
+    "FrontPartial",
+    "HistogramPartial",
+    "MembersPartial",
+    "Partial",
+    "Sieved",
+    "TopPartial",
+]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 Self_ = TypeVar("Self_", bound="Partial")
@@ -33,6 +42,16 @@ class Partial(Protocol):
 
     def merge(self: Self_, other: Self_) -> None:
         """Take another partial into account."""
+
+
+class Sieved(Partial, Protocol):
+    """A partial that only some of the best points belong to, so that others need not be shown to it."""
+
+    def sentinels(self) -> Array:
+        """Give cost vectors that whatever they dominate cannot stand beside."""
+
+    def absorb(self, index: Array, costs: Array) -> None:
+        """Take valid points with their cost vectors into account."""
 
 
 class BestPartial:

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from roofcube.kernels.graph.space import FOLD_POINTS, Keeper, fold
+from roofcube.kernels.graph.space import Keeper, fold
+from roofcube.kernels.tuning import TUNING, Tuning
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
 __all__ = ["Limit", "Query", "ask"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
-FOLD_STEPS = (1 << 19, 1 << 18, FOLD_POINTS, 1 << 15)
-PYRAMID_POINTS = 1 << 22  # entries of the pyramids over all tables: 32 MB in f4, both ends
 
 
 @dataclass(frozen=True)
@@ -86,6 +85,8 @@ class Query(Keeper):
     limits : tuple of Limit
     copies : int
         Points of the full space for each point of this one, within a group.
+    tuning : Tuning
+        What decides how it is answered, never the answer.
     """
 
     space: Space
@@ -94,6 +95,7 @@ class Query(Keeper):
     objectives: tuple[tuple[str, int], ...]
     limits: tuple[Limit, ...]
     copies: int = 1
+    tuning: Tuning = TUNING
 
     @property
     def group_sizes(self) -> tuple[int, ...]:
@@ -138,6 +140,7 @@ def ask(
     per: Sequence[str] = (),
     also: Sequence[str] = (),
     points: int | None = None,
+    tuning: Tuning = TUNING,
 ) -> Query:
     """Fold a graph down to what a query needs.
 
@@ -151,8 +154,8 @@ def ask(
     also : sequence of str
         Further outputs to keep.
     points : int, optional
-        Largest table to fold, in entries. Default: as large as all together stay small; what is folded has the
-        tightest bounds, because a quantity that occurs twice in it is known to be the same.
+        Largest table to fold, in entries. Default: as large as all together stay small.
+    tuning : Tuning
 
     Returns
     -------
@@ -160,9 +163,9 @@ def ask(
     """
     names = [name for name, _ in objectives] + [limit.name for limit in limits] + list(also)
     needed = {name: outputs[name] for name in dict.fromkeys(names)}
-    for limit in FOLD_STEPS if points is None else (points,):
+    for limit in tuning.fold_steps if points is None else (points,):
         folded, graph = fold(space, needed, points=limit)
-        if sum(_pyramid_points(table) for table in folded.tables.values()) <= PYRAMID_POINTS:
+        if sum(_pyramid_points(table) for table in folded.tables.values()) <= tuning.indexed_points:
             break
     used = frozenset[str]().union(*(folded.axes_of(node) for node in graph.values())) if graph else frozenset[str]()
     empty = {axis for axis, size in zip(space.axes, space.sizes, strict=True) if size == 0}
@@ -171,7 +174,7 @@ def ask(
     sizes = dict(zip(space.axes, space.sizes, strict=True))
     copies = prod(size for axis, size in sizes.items() if axis not in {*per, *others})
     ordered = folded.reordered([*kept, *others])
-    return Query(ordered, graph, len(kept), tuple(objectives), tuple(limits), copies)
+    return Query(ordered, graph, len(kept), tuple(objectives), tuple(limits), copies, tuning)
 
 
 def _pyramid_points(table: Array) -> float:

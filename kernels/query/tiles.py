@@ -9,17 +9,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from roofcube.kernels.graph.expression import evaluate
+from roofcube.kernels.tuning import TUNING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from roofcube.kernels.query.query import Query
 
-__all__ = ["TILE_POINTS", "Tile", "Tiling", "evaluate_tiles"]
+__all__ = ["Tile", "Tiling", "evaluate_tiles"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
-
-TILE_POINTS = 1 << 16  # NumPy's temporaries of one tile then stay in L2
 
 
 @dataclass(frozen=True)
@@ -36,7 +35,7 @@ class Tiling:
     """
 
     sizes: tuple[int, ...]
-    points: int = TILE_POINTS
+    points: int = TUNING.tile_points
 
     @property
     def axis(self) -> int:

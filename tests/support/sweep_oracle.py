@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import product
 from typing import TYPE_CHECKING
 from unittest.mock import patch
@@ -18,9 +18,8 @@ import xarray as xr
 
 import roofcube as rc
 from roofcube.kernels.bounds import search
-from roofcube.kernels.codegen import rows, scan_sources
-from roofcube.kernels.engine import engine, scans, stream
-from roofcube.kernels.query import query
+from roofcube.kernels.engine import reductions, stream
+from roofcube.kernels.tuning import TUNING, Tuning
 from roofcube.sweep import cluster
 from roofcube.variables import INFEASIBLE
 
@@ -48,6 +47,17 @@ VARIABLES = {
     "mode_offered": (("platform", "mode"), (0.0, 1.0, 1.0, 1.0)),
 }
 NEEDED = ("peak_compute", "memory_bandwidth", "ops", "params", "activations", "top1")
+SMALL_PIECES = {
+    "tile_points": 127,
+    "job_tiles": 2,
+    "split_boxes": 64,
+    "open_points": 1,
+    "row_points": (8, 32),
+    "scan_tile": 64,
+    "scan_job_points": 300,
+    "tally_job_points": 300,
+    "sieve_job_points": 300,
+}
 ODD = (np.nan, np.inf, -np.inf, 0.0, -2.0, -0.0)
 # what random spaces must hold now and then, or a check of them is blind
 KINDS = (
@@ -299,16 +309,21 @@ class Twins:
         return asked
 
 
-@contextmanager
-def engines(case: Case, seen: Counter) -> Iterator[None]:
-    """Run the engines on what only larger spaces would show them, and count what each really did."""
-    form, kinds = case.form, case.kinds
+def tuning_of(case: Case) -> Tuning:
+    """Draw sizes that show the engines, on a small space, what only larger ones would."""
+    form = case.form
     fold, small = int(form.integers(0, 3)), form.random() < 0.5
-    kinds |= {("everything", "some", "nothing")[fold] + " folded", ("small" if small else "large") + " pieces"}
-    with ExitStack() as stack:
+    case.kinds |= {("everything", "some", "nothing")[fold] + " folded", ("small" if small else "large") + " pieces"}
+    # without a fold, everything of so small a space is a table before any engine sees it
+    folds = [{}, {"fold_steps": (64,), "table_bytes": 4096}, {"fold_steps": (1,), "table_bytes": 0}][fold]
+    pieces = SMALL_PIECES if small else {}
+    return replace(TUNING, row_worth=1, small_points=64, **folds, **pieces)
 
-        def put(place: object, **values: object) -> None:
-            stack.enter_context(patch.multiple(place, **values))
+
+@contextmanager
+def witnesses(seen: Counter) -> Iterator[None]:
+    """Count what each engine really did."""
+    with ExitStack() as stack:
 
         def witnessed(place: object, name: str, what: str) -> None:
             plain = getattr(place, name)
@@ -318,23 +333,10 @@ def engines(case: Case, seen: Counter) -> Iterator[None]:
                 seen[what] += 1
                 return found
 
-            put(place, **{name: counted})
+            stack.enter_context(patch.object(place, name, counted))
 
-        put(scans, LEAST_ROW=1)
-        put(engine, SMALL=64)
-        if fold:
-            # else everything of so small a space is a table before any engine sees it
-            put(query, FOLD_STEPS=((64,), (1,))[fold - 1])
-            put(rows, TABLE_BYTES=(4096, 0)[fold - 1])
-        if small:
-            put(stream, TILE_POINTS=127, JOB_TILES=2)
-            put(search, CHUNK=64, OPEN=1)
-            put(rows, ROW=(8, 32))
-            put(scan_sources, TILE=64)
-            for one in (scans.Rows, scans.Tally, scans.Sieve):
-                put(one, job_points=300)
-        witnessed(scans, "prepared", "kernels")
-        witnessed(stream, "reduced", "tiles")
+        witnessed(reductions.Reduction, "rows", "kernels")
+        witnessed(stream, "visit_tiles", "tiles")
         witnessed(cluster.ClusterEngine, "_merged", "cluster")
         for name in ("best", "top", "front", "classified"):
             witnessed(search, name, "bounds")
@@ -350,12 +352,17 @@ def check(
     without: str = "",
     client: object = None,
     most: int = 3000,
+    changes: dict[str, object] | None = None,
 ) -> Counter:
-    """Compare reductions of one random space with brute force; tell what kinds of things it held, and who answered."""
+    """Compare reductions of one random space with brute force; tell what kinds of things it held, and who answered.
+
+    `changes` are made to the tuning that is drawn.
+    """
     case = random_case(seed, structure=structure, most=most)
     seen: Counter = Counter()
-    with engines(case, seen):
-        sweep = rc.Sweep(case.inputs, assumptions=case.assumptions, dtype=case.dtype, strategy=strategy, client=client)
+    tuned = {"strategy": strategy, "tuning": replace(tuning_of(case), **(changes or {}))}
+    with witnesses(seen):
+        sweep = rc.Sweep(case.inputs, assumptions=case.assumptions, dtype=case.dtype, client=client, **tuned)
         assert sweep.dims == case.dims
         assert tuple(sweep.sizes.values()) == case.shape
         numeric = sorted(set(case.full) & set(sweep.model.outputs))
@@ -370,7 +377,7 @@ def check(
         context += f"objectives={objectives} where={where} per={per}"
         _note_questions(case, objectives, where, per)
         if client is not None:
-            here = rc.Sweep(case.inputs, assumptions=case.assumptions, dtype=case.dtype, strategy=strategy)
+            here = rc.Sweep(case.inputs, assumptions=case.assumptions, dtype=case.dtype, **tuned)
             sweep = Twins(sweep, here)
         for name in form.permutation([name for name in QUESTIONS if name != without])[:questions]:
             seen[str(name)] += 1

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 import roofcube as rc
 from roofcube.errors import InvalidDataError, MemoryLimitError, UnknownLabelError
+from roofcube.kernels.tuning import Tuning
 
 
 @pytest.mark.parametrize("strategy", ["numpy", "bounds", "auto"])
@@ -20,14 +21,10 @@ def test_every_reduction_equals_brute_force(strategy, seed):
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_generated_kernels_equal_brute_force(seed, monkeypatch):
-    from roofcube.kernels.engine import scans
-
-    monkeypatch.setattr(scans, "LEAST_ROW", 1)
-    for rows in (scans.Rows, scans.Tally, scans.Sieve):
-        monkeypatch.setattr(rows, "job_points", 40)
+def test_generated_kernels_equal_brute_force(seed):
+    tuning = Tuning(row_worth=1, scan_job_points=40, tally_job_points=40, sieve_job_points=40)
     case = oracle.random_case(seed, most=600)
-    sweep = rc.Sweep(case.inputs, assumptions=case.assumptions, dtype=case.dtype, strategy="stream")
+    sweep = rc.Sweep(case.inputs, assumptions=case.assumptions, dtype=case.dtype, strategy="stream", tuning=tuning)
     per = [case.dims[seed % len(case.dims)]]
     objectives = {"predicted_throughput": "max"}
     oracle.check_best(case, sweep, objectives, oracle.random_where(case), per, f"seed={seed}")
@@ -35,26 +32,17 @@ def test_generated_kernels_equal_brute_force(seed, monkeypatch):
 
 @pytest.mark.parametrize("strategy", ["auto", "bounds", "numpy"])
 @pytest.mark.parametrize("seed", range(5))
-def test_sampled_quantiles_equal_brute_force(strategy, seed, monkeypatch):
-    from roofcube.kernels.bounds import search
-    from roofcube.kernels.engine import engine
-    from roofcube.sweep import quantiles
-
-    monkeypatch.setattr(quantiles, "LARGE", 10)
-    monkeypatch.setattr(quantiles, "SAMPLE", [1, 7, 200][seed % 3])
-    monkeypatch.setattr(engine, "SMALL", 10)
-    monkeypatch.setattr(search, "LEAST", 10)  # searches are probed, and given up
-    oracle.check(2000 + seed, strategy, most=600)
+def test_sampled_quantiles_equal_brute_force(strategy, seed):
+    changes = {"quantile_large": 10, "quantile_sample": [1, 7, 200][seed % 3], "small_points": 10}
+    changes["least_boxes"] = 10  # searches are probed, and given up
+    oracle.check(2000 + seed, strategy, most=600, changes=changes)
 
 
 @pytest.mark.parametrize("dtype", ["f4", "f8"])
 @pytest.mark.parametrize("task", ["cifar10", "imagenet"])
-def test_layered_questions_equal_brute_force(task, dtype, monkeypatch):
-    from roofcube.kernels.codegen import rows
-    from roofcube.kernels.engine import scans
-
-    monkeypatch.setattr(scans, "LEAST_ROW", 1)
-    monkeypatch.setattr(rows, "TABLE_BYTES", 0)  # what is so small is folded whole, and no kernel adds up layers
+def test_layered_questions_equal_brute_force(task, dtype):
+    # what is so small would be folded whole, and no kernel add up layers
+    tuning = Tuning(row_worth=1, table_bytes=0)
     rng = np.random.default_rng(len(task))
     platforms = rc.hypothetical(
         peak_compute=10 ** rng.uniform(10, 14, 4), memory_bandwidth=10 ** rng.uniform(8, 12, 3), power=10.0
@@ -64,7 +52,7 @@ def test_layered_questions_equal_brute_force(task, dtype, monkeypatch):
     latency = cube["predicted_latency"].values[~np.isnan(cube["predicted_latency"].values)]
     limit = float(np.median(latency))
     for strategy in ("stream", "bounds"):
-        sweep = rc.Sweep(inputs, assumptions=rc.BOUND, dtype=dtype, strategy=strategy)
+        sweep = rc.Sweep(inputs, assumptions=rc.BOUND, dtype=dtype, strategy=strategy, tuning=tuning)
         assert int(sweep.count(where={"predicted_latency": (None, limit)})["count"]) == np.count_nonzero(
             latency <= limit
         )
@@ -83,15 +71,9 @@ def test_layered_questions_equal_brute_force(task, dtype, monkeypatch):
 
 @pytest.mark.parametrize("strategy", ["numpy", "bounds"])
 @pytest.mark.parametrize("seed", range(8))
-def test_small_pieces_change_nothing(strategy, seed, monkeypatch):
-    from roofcube.kernels.bounds import search
-    from roofcube.kernels.engine import stream
-
-    monkeypatch.setattr(stream, "TILE_POINTS", 13)
-    monkeypatch.setattr(stream, "JOB_TILES", 2)
-    monkeypatch.setattr(search, "CHUNK", 5)
-    monkeypatch.setattr(search, "OPEN", 1)
-    oracle.check(1000 + seed, strategy, most=600)
+def test_small_pieces_change_nothing(strategy, seed):
+    changes = {"tile_points": 13, "job_tiles": 2, "split_boxes": 5, "open_points": 1}
+    oracle.check(1000 + seed, strategy, most=600, changes=changes)
 
 
 @pytest.fixture
@@ -272,11 +254,11 @@ def small_sweep(**options) -> rc.Sweep:
 
 
 @pytest.mark.parametrize("n", [1, 20, 10_000])
-def test_a_top_of_a_small_space_has_all_its_points(n, monkeypatch):
-    from roofcube.kernels.engine import scans
-
-    monkeypatch.setattr(scans, "LEAST_ROW", 1)
-    streamed, visited = (small_sweep(strategy=one).top(n, "predicted_latency") for one in ("stream", "numpy"))
+def test_a_top_of_a_small_space_has_all_its_points(n):
+    tuning = Tuning(row_worth=1)
+    streamed, visited = (
+        small_sweep(strategy=one, tuning=tuning).top(n, "predicted_latency") for one in ("stream", "numpy")
+    )
     assert streamed.identical(visited)
 
 

@@ -5,11 +5,13 @@ import pytest
 
 from roofcube.kernels.bounds import monotone, search
 from roofcube.kernels.bounds.intervals import bounder_of
-from roofcube.kernels.engine import stream
+from roofcube.kernels.engine.reductions import BEST
+from roofcube.kernels.engine.stream import visit
 from roofcube.kernels.graph.expression import finite, leaf, maximum, minimum, ordered_sum, where
 from roofcube.kernels.graph.program import PointReader, Program
 from roofcube.kernels.graph.space import Space
 from roofcube.kernels.query.query import Limit, ask
+from roofcube.kernels.tuning import Tuning
 
 
 def tied(rng: np.random.Generator) -> tuple[Space, dict]:
@@ -56,18 +58,18 @@ def test_best_of_aligned_axes_equals_streaming(seed):
         for sign in (1, -1):
             points = int(rng.choice([1, 99]))
             query = ask(space, outputs, objectives=[(name, sign)], limits=limits, per=per, points=points)
-            found, visited = search.best(query, rival=None), stream.best(query)
+            found, visited = search.best(query, rival=None), visit(BEST, query)
             np.testing.assert_array_equal(found.first, visited.first)
             np.testing.assert_array_equal(found.key[found.first >= 0], visited.key[visited.first >= 0])
 
 
-@pytest.mark.parametrize(("name", "value"), [("DENSE", 0), ("TRIED", 0), ("WAYS", 2)])
+@pytest.mark.parametrize("tuning", [Tuning(dense_slice=0), Tuning(equal_points=0), Tuning(equal_ways=2)])
 @pytest.mark.parametrize("seed", range(10))
-def test_large_slices_are_searched_by_boxes(name, value, seed, monkeypatch):
-    monkeypatch.setattr(monotone, name, value)
+def test_large_slices_are_searched_by_boxes(tuning, seed):
     space, outputs = tied(np.random.default_rng(seed))
-    query = ask(space, outputs, objectives=[("throughput", 1)], limits=[Limit("latency", None, 2.0)], points=1)
-    found, visited = search.best(query, rival=None), stream.best(query)
+    asked = {"objectives": [("throughput", 1)], "limits": [Limit("latency", None, 2.0)], "points": 1}
+    query = ask(space, outputs, **asked, tuning=tuning)
+    found, visited = search.best(query, rival=None), visit(BEST, query)
     np.testing.assert_array_equal(found.first, visited.first)
 
 

@@ -4,11 +4,13 @@ import numpy as np
 import pytest
 
 from roofcube.kernels.bounds import search
-from roofcube.kernels.engine import stream
+from roofcube.kernels.engine.reductions import BEST, FRONT, MEMBERS
+from roofcube.kernels.engine.stream import visit
 from roofcube.kernels.graph.expression import leaf, maximum
 from roofcube.kernels.graph.space import Space
 from roofcube.kernels.pareto.archive import Archive, distinct_front, match
 from roofcube.kernels.query.query import Limit, ask
+from roofcube.kernels.tuning import Tuning
 
 
 def roofline(seed: int = 0, sizes: tuple[int, ...] = (3, 6, 7, 20)) -> tuple[Space, dict]:
@@ -41,13 +43,13 @@ def test_fronts_by_bounds_equal_fronts_by_streaming(objectives):
     space, outputs = roofline()
     signs = {"latency": -1, "throughput": 1, "accuracy": 1}
     query = ask(space, outputs, objectives=[(name, signs[name]) for name in objectives])
-    found, visited = search.front(query, rival=None), stream.front(query)
+    found, visited = search.front(query, rival=None), visit(FRONT, query)
     for part in ("vectors", "first", "ties"):
         np.testing.assert_array_equal(getattr(found.partial, part), getattr(visited, part))
     flat, number = found.members()
-    again = stream.members(query, visited.vectors)
-    np.testing.assert_array_equal(flat, again[0])
-    np.testing.assert_array_equal(number, again[1])
+    again = visit(MEMBERS, query, visited.vectors)
+    np.testing.assert_array_equal(flat, again.index)
+    np.testing.assert_array_equal(number, again.number)
 
 
 def test_best_by_bounds_looks_at_few_boxes(monkeypatch):
@@ -57,18 +59,19 @@ def test_best_by_bounds_looks_at_few_boxes(monkeypatch):
     bound = search.Search.bound
     monkeypatch.setattr(search, "slice_of", lambda _: None)
     monkeypatch.setattr(search.Search, "bound", lambda self, boxes: looked.append(boxes.shape[1]) or bound(self, boxes))
-    found, visited = search.best(query), stream.best(query)
+    found, visited = search.best(query), visit(BEST, query)
     assert found.first == visited.first
     assert found.key == visited.key
     assert 0 < sum(looked) < space.size / 100
 
 
-def test_a_search_that_decides_nothing_gives_up(monkeypatch):
-    monkeypatch.setattr(search, "LEAST", 100)
+def test_a_search_that_decides_nothing_gives_up():
     rng = np.random.default_rng(0)
     space = Space(("a", "b"), (200, 200), {"x": rng.random((200, 1)), "y": rng.random((1, 200))})
     x, y = leaf("x") - 0.5, leaf("y") - 0.5
-    query = ask(space, {"f": (x - y) * (x - y)}, limits=[Limit("f", 0.01, 0.011)], points=1)
+    query = ask(
+        space, {"f": (x - y) * (x - y)}, limits=[Limit("f", 0.01, 0.011)], points=1, tuning=Tuning(least_boxes=100)
+    )
     with pytest.raises(search.TooManyBoxes):
         search.classified(query, 1, None, lambda values: values, rival=search.Pace(1.0, 0.0))
 

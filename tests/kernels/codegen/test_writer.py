@@ -1,15 +1,23 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from roofcube.kernels.codegen import rows, scan_sources
-from roofcube.kernels.engine import scans, stream
+from roofcube.kernels.engine import scans
 from roofcube.kernels.engine.fill import fill
+from roofcube.kernels.engine.reductions import BEST, COUNT, FRONT, HISTOGRAM, MEMBERS, TOP
+from roofcube.kernels.engine.stream import visit
 from roofcube.kernels.graph.expression import evaluate, finite, leaf, maximum, minimum, ordered_sum, where
 from roofcube.kernels.graph.guards import without_unread_gaps
 from roofcube.kernels.graph.space import Space
 from roofcube.kernels.query.query import Limit, ask
+from roofcube.kernels.tuning import Tuning
+
+# rows that are cut, and rows of several axes
+SHORT_ROWS = Tuning(row_points=(8, 16), row_worth=1, scan_job_points=64, tally_job_points=64, sieve_job_points=64)
 
 
 def layered_space(seed: int, sizes: tuple[int, ...], *, odd: bool, dtype: str = "f4") -> tuple[Space, dict]:
@@ -32,47 +40,40 @@ def layered_space(seed: int, sizes: tuple[int, ...], *, odd: bool, dtype: str = 
 
 @pytest.mark.parametrize("odd", [False, True])
 @pytest.mark.parametrize("seed", range(3))
-def test_scans_equal_numpy_tiles(seed, odd, monkeypatch):
-    monkeypatch.setattr(rows, "ROW", (8, 16))  # rows that are cut, and rows of several axes
-    monkeypatch.setattr(scan_sources, "TILE", 32)
-    monkeypatch.setattr(scans.Rows, "job_points", 64)
-    monkeypatch.setattr(scans, "LEAST_ROW", 1)
+def test_scans_equal_numpy_tiles(seed, odd):
     space, outputs = layered_space(seed, (4, 5, 3, 7), odd=odd, dtype=["f4", "f8"][seed % 2])
     limits = [Limit("cost", None, 3.0), Limit("known", 0.5, None)]
-    query = ask(space, outputs, objectives=[("time", -1 if seed else 1)], limits=limits, per=["b"], points=8)
+    asked = {"objectives": [("time", -1 if seed else 1)], "limits": limits, "per": ["b"], "points": 8}
+    query = ask(space, outputs, **asked, tuning=replace(SHORT_ROWS, scan_tile=32))
     assert scans.scannable(query)
-    generated, visited = stream.best(query, compiled=True, threads=2), stream.best(query)
+    generated, visited = visit(BEST, query, compiled=True, threads=2), visit(BEST, query)
     for name in ("key", "first", "count"):
         np.testing.assert_array_equal(getattr(generated, name), getattr(visited, name), err_msg=name)
 
 
 @pytest.mark.parametrize("odd", [False, True])
 @pytest.mark.parametrize("seed", range(4))
-def test_counts_equal_numpy_tiles(seed, odd, monkeypatch):
-    monkeypatch.setattr(rows, "ROW", (8, 16))
-    monkeypatch.setattr(scans, "LEAST_ROW", 1)
-    monkeypatch.setattr(scans.Rows, "job_points", 64)
-    monkeypatch.setattr(scans.Tally, "job_points", 64)
-    monkeypatch.setattr(scan_sources, "MOST_EDGES", [0, 48][seed % 2])  # points looked up, and edges compared with all
-    monkeypatch.setattr(rows, "TABLE_BYTES", [0, 1 << 20][seed // 2])
+def test_counts_equal_numpy_tiles(seed, odd):
+    # points looked up, and edges compared with all
+    tuning = replace(SHORT_ROWS, compared_edges=[0, 48][seed % 2], table_bytes=[0, 1 << 20][seed // 2])
     space, outputs = layered_space(seed, (4, 5, 3, 7), odd=odd, dtype=["f4", "f8"][seed % 2])
     limits = [Limit("cost", None, 3.0), Limit("time", one_of=(6.0, 3.0, np.inf)), Limit("cost", one_of=(-0.0, 9.0))]
     chosen = [limits[:1], limits[1:2], limits[2:], []][seed]
-    query = ask(space, outputs, limits=chosen, per=["b", "d"][: seed % 3], also=["time", "known"], points=8)
+    asked = {"limits": chosen, "per": ["b", "d"][: seed % 3], "also": ["time", "known"], "points": 8}
+    query = ask(space, outputs, **asked, tuning=tuning)
     edges = np.array([-np.inf, -1.0, -0.0, 1.5, 1.5, 3.0, 6.0, np.inf], dtype=space.dtype)
     for part in (edges, edges[1:5], edges[3:5], edges[-2:]):
-        two = [stream.histogram(query, "time", part, compiled=one, threads=2) for one in (True, False)]
+        two = [visit(HISTOGRAM, query, "time", part, compiled=one, threads=2).counts for one in (True, False)]
         np.testing.assert_array_equal(*two)
     for by, codes in (("known", (1.0, 0.0, 5.0)), ("time", (6.0, np.inf, 3.0)), (None, ())):
-        two = [stream.count(query, by=by, codes=codes, compiled=one, threads=2) for one in (True, False)]
+        two = [visit(COUNT, query, by, codes, compiled=one, threads=2).counts for one in (True, False)]
         np.testing.assert_array_equal(*two)
 
 
 @pytest.mark.parametrize("terms", [1, 2, 4, 5, 9, 11])
-def test_sums_of_any_length_equal_numpy_tiles(terms, monkeypatch):
-    monkeypatch.setattr(rows, "ROW", (8, 16))
-    monkeypatch.setattr(rows, "TABLE_BYTES", 0)  # else sums of so few points are folded, and no kernel adds anything up
-    monkeypatch.setattr(scans, "LEAST_ROW", 1)
+def test_sums_of_any_length_equal_numpy_tiles(terms):
+    # else sums of so few points are folded, and no kernel adds anything up
+    tuning = Tuning(row_points=(8, 16), row_worth=1, table_bytes=0)
     rng = np.random.default_rng(terms)
     refused = (rng.random((4, 1, 1, 1)) < 0.4) * 1.0
     tables = {
@@ -92,12 +93,12 @@ def test_sums_of_any_length_equal_numpy_tiles(terms, monkeypatch):
     outputs["a"] = outputs["a"] - 3.0  # of both signs
     outputs["flag"] = where(leaf("refused"), -1.0, where(share <= wholes / 2, 1.0, 0.0))
     space = Space(tuple("uvw"), (4, 5, 7), tables, ("layer",), ["f4", "f8"][terms % 2])
-    query = ask(space, outputs, limits=[Limit("c", 0.5, None)], also=["a", "b", "flag"], points=1)
+    query = ask(space, outputs, limits=[Limit("c", 0.5, None)], also=["a", "b", "flag"], points=1, tuning=tuning)
     edges = np.sort(np.append(rng.lognormal(1.0, 2.0, size=60), [-2.5, -1.0, -0.5, 0.0])).astype(space.dtype)
     for name in "ab":
-        two = [stream.histogram(query, name, edges, compiled=compiled) for compiled in (True, False)]
+        two = [visit(HISTOGRAM, query, name, edges, compiled=compiled).counts for compiled in (True, False)]
         np.testing.assert_array_equal(*two)
-    two = [stream.count(query, by="flag", codes=(1.0, 0.0, -1.0), compiled=compiled) for compiled in (True, False)]
+    two = [visit(COUNT, query, "flag", (1.0, 0.0, -1.0), compiled=compiled).counts for compiled in (True, False)]
     np.testing.assert_array_equal(*two)
     assert two[0].sum() > 0
 
@@ -117,39 +118,38 @@ def test_only_what_no_output_reads_is_filled_in():
 
 @pytest.mark.parametrize("odd", [False, True])
 @pytest.mark.parametrize("seed", range(4))
-def test_sieves_equal_numpy_tiles(seed, odd, monkeypatch):
-    monkeypatch.setattr(rows, "ROW", (8, 16))
-    monkeypatch.setattr(scans, "LEAST_ROW", 1)
-    monkeypatch.setattr(scans, "CANDIDATES", 40)  # a sieve that is full goes on at the same row
-    monkeypatch.setattr(scans, "SAMPLE", 30)
-    monkeypatch.setattr(scans.Sieve, "job_points", 64)
+def test_sieves_equal_numpy_tiles(seed, odd):
+    # a sieve that is full goes on at the same row
+    asked = {"points": 8, "tuning": replace(SHORT_ROWS, sieve_candidates=40, sieve_sample=30)}
     space, outputs = layered_space(seed, (4, 5, 3, 7), odd=odd, dtype=["f4", "f8"][seed % 2])
     objectives = [("time", -1), ("cost", 1), ("known", -1)][: 1 + seed % 3]
     limits = [Limit("cost", 0.0, None)] if seed else []
-    query = ask(space, outputs, objectives=objectives, limits=limits, points=8)
-    generated, visited = (stream.front(query, compiled=one, threads=2) for one in (True, False))
+    query = ask(space, outputs, objectives=objectives, limits=limits, **asked)
+    generated, visited = (visit(FRONT, query, compiled=one, threads=2) for one in (True, False))
     for name in ("vectors", "first", "ties"):
         np.testing.assert_array_equal(getattr(generated, name), getattr(visited, name), err_msg=name)
-    two = [stream.members(query, visited.vectors, compiled=one, threads=2) for one in (True, False)]
-    np.testing.assert_array_equal(*two)
-    query = ask(space, outputs, objectives=objectives[:1], limits=limits, points=8)
+    two = [visit(MEMBERS, query, visited.vectors, compiled=one, threads=2) for one in (True, False)]
+    np.testing.assert_array_equal(two[0].index, two[1].index)
+    np.testing.assert_array_equal(two[0].number, two[1].number)
+    query = ask(space, outputs, objectives=objectives[:1], limits=limits, **asked)
     for n in (1, 30, 1000):
-        generated, visited = (stream.top(query, n, compiled=one, threads=2) for one in (True, False))
+        generated, visited = (visit(TOP, query, n, compiled=one, threads=2) for one in (True, False))
         np.testing.assert_array_equal(generated.key, visited.key)
         np.testing.assert_array_equal(generated.index, visited.index)
 
 
 @pytest.mark.parametrize("most", [0, 48])
 @pytest.mark.parametrize("dtype", ["f4", "f8"])
-def test_floats_of_both_signs_are_counted_between_edges(dtype, most, monkeypatch):
-    monkeypatch.setattr(scan_sources, "MOST_EDGES", most)
+def test_floats_of_both_signs_are_counted_between_edges(dtype, most):
     odd = [0.0, -0.0, np.inf, -np.inf, np.finfo(dtype).tiny / 4, -np.finfo(dtype).tiny, np.finfo(dtype).max, np.nan]
     values = np.concatenate([odd, np.random.default_rng(0).standard_normal(120)])
     space = Space(("a",), (len(values),), {"x": values}, dtype=dtype)
-    query = ask(space, {"v": leaf("x")}, also=["v"])
+    query = ask(space, {"v": leaf("x")}, also=["v"], tuning=Tuning(compared_edges=most))
     for edges in ([-1, 0, 1], [-np.inf, -1, -0.0, 0.0, np.inf], [0.0, 0.0], [-2, -1.5, -1, -0.1], [-np.inf, np.inf]):
         part = np.array(edges, dtype=dtype)
-        np.testing.assert_array_equal(*[stream.histogram(query, "v", part, compiled=one) for one in (True, False)])
+        np.testing.assert_array_equal(
+            *[visit(HISTOGRAM, query, "v", part, compiled=one).counts for one in (True, False)]
+        )
 
 
 @pytest.mark.parametrize("dtype", ["f4", "f8"])
@@ -185,7 +185,6 @@ def test_fills_equal_evaluate(dtype, odd, monkeypatch):
 
     monkeypatch.setattr(module, "COMPILED_POINTS", 64)
     monkeypatch.setattr(module, "JOB_POINTS", 50)
-    monkeypatch.setattr(rows, "ROW", (8, 16))
     space, outputs = layered_space(5, (4, 5, 3, 7), odd=odd, dtype=dtype)
     axes = space.all_axes
     expected = evaluate(outputs, space.tables, axes=axes, dtype=dtype)

@@ -1,13 +1,17 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from roofcube.kernels.engine import stream
+from roofcube.kernels.engine.reductions import BEST
+from roofcube.kernels.engine.stream import visit
 from roofcube.kernels.graph.expression import leaf, maximum
 from roofcube.kernels.graph.space import Space
 from roofcube.kernels.query.query import Limit, ask
 from roofcube.kernels.query.tiles import Tiling
+from roofcube.kernels.tuning import Tuning
 
 
 @pytest.mark.parametrize("sizes", [(), (1,), (7,), (3, 4, 5), (2, 1, 9, 3), (4, 0, 2)])
@@ -30,25 +34,10 @@ def query():
     return ask(space, outputs, objectives=[("v", 1)], limits=[Limit("w", None, 12.0)], per=["b"], points=1)
 
 
-def test_threads_and_tiles_change_nothing(query, monkeypatch):
-    whole = stream.best(query)
-    monkeypatch.setattr(stream, "TILE_POINTS", 37)
-    monkeypatch.setattr(stream, "JOB_TILES", 3)
+def test_threads_and_tiles_change_nothing(query):
+    whole = visit(BEST, query)
+    small = replace(query, tuning=Tuning(tile_points=37, job_tiles=3))
     for threads in (1, 2, 5):
-        part = stream.best(query, threads=threads)
+        part = visit(BEST, small, threads=threads)
         for name in ("key", "first", "count"):
             np.testing.assert_array_equal(getattr(part, name), getattr(whole, name))
-
-
-def test_an_error_in_a_job_comes_through():
-    def work(job):
-        if job == 3:
-            raise KeyboardInterrupt
-        return job
-
-    with pytest.raises(KeyboardInterrupt):
-        list(stream.in_order(work, list(range(9)), threads=2))
-
-
-def test_results_come_in_order():
-    assert list(stream.in_order(lambda job: job, list(range(50)), threads=3)) == list(range(50))

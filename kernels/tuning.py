@@ -1,0 +1,98 @@
+"""Every threshold of the sweep engine, with the measurement behind it; one frozen record that questions carry along.
+
+Answers never depend on them, only times do. Tests and benchmarks ask with a `Tuning` of their own, to see on a space of
+a few hundred points what only larger ones would show. Times are of two cores of an AMD Zen 5 (2026), f4.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["TUNING", "Tuning"]
+
+
+@dataclass(frozen=True)
+class Tuning:
+    """Sizes and rates that decide how questions are answered; what each is for stands beside it.
+
+    Examples
+    --------
+    >>> from roofcube.kernels.tuning import Tuning
+    >>> Tuning(tile_points=100).tile_points
+    100
+    """
+
+    # graph: small tables are evaluated once and for all ---------------------------------------------------------------
+
+    fold_points: int = 1 << 17  # entries of the largest folded table: half a megabyte in f4, well inside L2
+    # the same for a query, tried in order until all tables together fit `indexed_points`: what is folded has the
+    # tightest bounds, because a quantity that occurs twice in it is known to be the same
+    fold_steps: tuple[int, ...] = (1 << 19, 1 << 18, 1 << 17, 1 << 15)
+    indexed_points: int = 1 << 22  # entries of the range indexes over all tables: 32 MB in f4, both ends
+
+    # bounds: boxes of the index space ---------------------------------------------------------------------------------
+
+    indexed_table: int = 1 << 22  # entries of the largest table with a range index; beyond, streaming needs less memory
+    branches: int = 3  # parts that a range of indices is cut into
+    split_boxes: int = 1 << 13  # boxes split at a time
+    burst_boxes: int = 2048  # boxes made at once from few, where the calls cost more than the boxes
+    open_points: int = 16  # points below which a box in doubt is opened rather than split
+    least_boxes: int = 1 << 16  # boxes that any search may look at before it is given up
+    probes: int = 256  # random boxes that tell what a count would take
+    probe_caution: float = 4.0  # times what the probes foresee: a search in vain comes on top of the visit
+    # boxes in doubt grow with the number of boxes to this power, where what is in doubt is a surface
+    probe_surface: float = 2 / 3
+    # nanoseconds that a box takes, and more for each operation of its graph
+    box_nanoseconds: tuple[float, float] = (1000.0, 9.0)
+    dense_slice: int = 1 << 17  # points of a slice at the best ends of aligned axes that is tabled whole, as any folded
+    equal_points: int = 1 << 18  # points evaluated at once to find the first of equal ones; beyond, boxes are searched
+    equal_ways: int = 12  # indices of an aligned axis tried at a time
+
+    # codegen: rows of generated kernels -------------------------------------------------------------------------------
+
+    # least and most points of a row: enough to hide what is done once a row, few enough for L1
+    row_points: tuple[int, int] = (256, 4096)
+    # least points of a row that add up terms: their tables, laid out over longer rows, are read from beyond L2
+    summed_row_points: int = 48
+    summed_table: int = 1 << 22  # entries of a folded table of terms: dividing anew in every row took 1.2 times as long
+    # entries of other folded tables, tried in order until all together fit `table_bytes`
+    row_fold_steps: tuple[int, ...] = (1 << 17, 1 << 15, 1 << 13, 1 << 11)
+    # recomputing beats loading from beyond L2: 8.4 G points a second with 0.6 MB of tables, 5.6 G with 120 MB
+    table_bytes: int = 1 << 20
+    # of a sum at a time: 30 G terms a second and core, 17 G one by one; more are no faster, compile longer
+    terms: tuple[int, ...] = (4, 3)
+    scan_tile: int = 1 << 16  # points between two looks at the maximum of a scan
+    # edges of a tally compared with all points of a row: more take longer than to look up each point
+    compared_edges: int = 48
+
+    # engine: visiting every point -------------------------------------------------------------------------------------
+
+    small_points: int = 1 << 15  # points that NumPy visits sooner than bounds are prepared
+    compiled_points: int = 1 << 26  # points that generated kernels visit sooner than NumPy, compiling included
+    tile_points: int = 1 << 16  # of a NumPy tile: its temporaries then stay in L2
+    job_tiles: int = 16  # tiles of a job: enough that handing it out costs nothing, few enough that Ctrl-C is quick
+    row_worth: int = 32  # points of a row below which NumPy tiles are as fast as generated kernels
+    scan_job_points: int = 1 << 27  # of a job of scans and counts: about 20 ms
+    tally_job_points: int = 1 << 25  # of tallies: points that share a cell with an edge are looked at one by one
+    sieve_job_points: int = 1 << 23  # of sieves: up to 0.2 s where most points are on the front
+    sieve_sample: int = 1024  # points that show what the vectors of a sieve are worth
+    sieve_pool: int = 128  # vectors that those of a sieve are chosen from
+    sieve_vectors: int = 16  # vectors of a sieve that every point is compared with
+    sieve_candidates: int = 1 << 16  # what a sieve leaves over is looked at so many at a time
+    tally_ways: int = 4  # equal neighbours count into different places, so that one does not wait for the other
+    tally_many_edges: int = 4096  # beyond, equal neighbours are rare and several places would not fit the cache
+    # nanoseconds that visiting takes for each point, and more for each operation at a point: NumPy tiles, generated
+    # kernels (measured on two kinds of spaces, per layer and whole), sieves
+    tile_nanoseconds: tuple[float, float] = (20.0, 2.0)
+    kernel_nanoseconds: tuple[float, float] = (0.5, 0.006)
+    sieve_nanoseconds: tuple[float, float] = (5.0, 0.006)
+
+    # quantiles: histograms over the bits of floats --------------------------------------------------------------------
+
+    quantile_bins: int = 2048  # of a pass that visits every point: three passes for f4, six for f8
+    quantile_few_bins: int = 16  # where bounds decide most points: 3.1 s with 4, 2.8 with 8, 2.6 with 16 at 2e8 points
+    quantile_large: int = 1 << 22  # points above which a sample tells where a quantile is
+    quantile_sample: int = 1 << 14  # points of the sample: to 3 % of all points, which saves one pass of three
+
+
+TUNING = Tuning()
