@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
+from roofcube.kernels.pareto.equals import hashed_equals
 from roofcube.kernels.pareto.groups import counting_sort, small_groups
 from roofcube.kernels.pareto.kd_tiles import front_by_tiles
 from roofcube.kernels.pareto.pivots import (
@@ -26,9 +27,11 @@ from roofcube.kernels.pareto.sweep_line import scan_two, sweep_three
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from roofcube.kernels.pareto.front import Columns
+    from roofcube.kernels.pareto.points import Columns
 
-__all__ = ["distances", "front_mask", "front_mask_by_group", "undominated_by"]
+__all__ = ["distances", "front", "front_by_group", "hashed_equals", "order_by", "undominated_by"]
+
+Front: TypeAlias = "tuple[NDArray[np.int64], NDArray[Any]]"
 
 FEW = 384  # so many points are settled one by one in 30 us or less
 SMALL_SAMPLE, LARGE_SAMPLE = 256, 1024
@@ -41,29 +44,32 @@ DRAWN = np.random.default_rng(0).random(LARGE_SAMPLE)
 WORTH = 0.75  # another pass pays if it leaves less than this share of the sample
 
 
-def front_mask(columns: Columns, threads: int = 1) -> NDArray[np.bool_]:
-    """Mark the optimal points."""
-    mask = np.zeros(len(columns[0]), np.bool_)
-    if not len(mask):
-        return mask
+def front(columns: Columns, signs: NDArray[Any], threads: int = 1) -> Front:
+    """Find the optimal points: their indices, ascending, and their costs (objective, point)."""
     if len(columns) == 1:
-        return np.equal(columns[0], np.fmin.reduce(columns[0]), out=mask)
-    kept, values = survivors(columns, threads)
-    if len(kept):
-        mask[kept] = exact(values)
-    return mask
+        best = (np.fmin if signs[0] > 0 else np.fmax).reduce(columns[0], initial=np.nan)
+        indices = np.flatnonzero(columns[0] == best)
+        return indices, np.full((1, len(indices)), best * signs[0], columns[0].dtype)
+    indices, values = survivors(columns, signs, threads)
+    if len(indices):
+        optimal = exact(values)
+        indices, values = indices[optimal], gathered(values, np.flatnonzero(optimal))
+    return indices, values
 
 
-def survivors(columns: Columns, threads: int) -> tuple[NDArray[np.int64], NDArray[Any]]:
+def survivors(columns: Columns, signs: NDArray[Any], threads: int) -> Front:
     """Drop all points with NaN and most dominated ones; further passes go over what the pass before left."""
-    pivots, chosen, _ = sampled_pivots(columns)
-    kept = rejected(columns, pivots, chosen, threads)
-    values = gathered(columns, kept)
+    if not len(columns[0]):
+        return np.empty(0, np.int64), np.empty((len(columns), 0), columns[0].dtype)
+    pivots, chosen, _ = sampled_pivots(columns, signs)
+    kept = rejected(columns, signs, pivots, chosen, threads)
+    values = gathered(columns, kept, signs)
+    alike = np.ones_like(signs)
     while len(kept) > FEW:
-        pivots, chosen, left = sampled_pivots(tuple(values))
+        pivots, chosen, left = sampled_pivots(values, alike)
         if left > WORTH:
             break
-        found = rejected(tuple(values), pivots, chosen, 1)
+        found = rejected(tuple(values), alike, pivots, chosen, 1)
         kept = kept[found]
         values = gathered(values, found)
     if len(kept) > MANY.get(len(columns), np.inf):
@@ -89,10 +95,10 @@ def off_grid(values: NDArray[Any]) -> NDArray[np.int64]:
     return kept[: below_grid(values[-1], cells, bounds.ravel(), kept)]
 
 
-def sampled_pivots(columns: Columns) -> tuple[NDArray[Any], int, float]:
+def sampled_pivots(columns: Columns | NDArray[Any], signs: NDArray[Any]) -> tuple[NDArray[Any], int, float]:
     """Choose pivots from a sample; return them, their number and the share of the sample that they leave."""
     size = SMALL_SAMPLE if len(columns[0]) < 500_000 else LARGE_SAMPLE
-    sample = gathered(columns, strides(len(columns[0]), size))
+    sample = gathered(columns, strides(len(columns[0]), size), signs)
     pivots = np.full((PIVOTS, len(columns)), np.nan, sample.dtype)
     flags = np.zeros((3, size), np.bool_)
     beats = np.zeros((CANDIDATES, size // 64), np.uint64)
@@ -106,15 +112,21 @@ def strides(count: int, size: int) -> NDArray[np.int64]:
     return np.minimum(indices, count - 1)
 
 
-def gathered(columns: Columns | NDArray[Any], indices: NDArray[np.int64]) -> NDArray[Any]:
-    """Copy points into an array (objective, point)."""
+def gathered(
+    columns: Columns | NDArray[Any], indices: NDArray[np.int64], signs: NDArray[Any] | None = None
+) -> NDArray[Any]:
+    """Copy points into an array (objective, point), each objective times its sign."""
     values = np.empty((len(columns), len(indices)), columns[0].dtype)
     for k, column in enumerate(columns):
         values[k] = column[indices]  # `np.take` would first copy a whole strided column
+        if signs is not None and signs[k] < 0:
+            np.negative(values[k], out=values[k])
     return values
 
 
-def rejected(columns: Columns, pivots: NDArray[Any], chosen: int, threads: int) -> NDArray[np.int64]:
+def rejected(
+    columns: Columns, signs: NDArray[Any], pivots: NDArray[Any], chosen: int, threads: int
+) -> NDArray[np.int64]:
     """Find the points that the pivots leave, a share of them on each thread."""
     objectives, count = len(columns), len(columns[0])
     reject = rejecter(objectives)
@@ -123,7 +135,7 @@ def rejected(columns: Columns, pivots: NDArray[Any], chosen: int, threads: int) 
         kept = np.empty(end - start, np.int64)
         block = np.full((objectives, BLOCK), np.nan, columns[0].dtype)
         share = tuple(column[start:end] for column in columns)
-        found = reject(share, pivots, chosen, block, np.empty(BLOCK, np.bool_), kept)
+        found = reject(share, signs, pivots, chosen, block, np.empty(BLOCK, np.bool_), kept)
         return kept[:found] + start if start else kept[:found]
 
     if threads <= 1 or count < SHARED:
@@ -163,41 +175,62 @@ def few_points(
     return left, np.empty(size, np.int64), np.empty((2, size), np.bool_), np.empty(size, np.bool_)
 
 
-def front_mask_by_group(columns: Columns, codes: NDArray[np.int64], mask: NDArray[np.bool_], threads: int) -> None:
-    """Mark the optimal points of each group; negative groups have none."""
-    if not len(codes) or codes.max() < 0:
-        return
+def front_by_group(columns: Columns, codes: NDArray[np.int64], signs: NDArray[Any], threads: int) -> Front:
+    """Find the optimal points of each group, as `front` does; negative groups have none."""
+    mask = np.zeros(len(codes), np.bool_)
+    if len(codes) and codes.max() >= 0:
+        codes, groups = dense_codes(codes)
+        starts = np.zeros(groups + 1, np.int64)
+        order = np.empty(len(codes), np.int64)
+        counting_sort(codes, starts, order)
+        values = gathered(columns, order[: starts[-1]], signs)
+        large = np.flatnonzero(np.diff(starts) > FEW)
+        small_groups(values, order, starts, FEW, *few_points(len(columns), FEW + 1, values.dtype), mask)
+        alike = np.ones_like(signs)
+        for group in large:
+            own = slice(starts[group], starts[group + 1])
+            mask[order[own][front(tuple(values[:, own]), alike, threads)[0]]] = True
+    indices = np.flatnonzero(mask)
+    return indices, gathered(columns, indices, signs)
+
+
+def dense_codes(codes: NDArray[np.int64]) -> tuple[NDArray[np.int64], int]:
+    """Renumber the groups from 0 on, in their order, if that saves many gaps; negative ones stay so."""
     low, high = max(int(codes.min()), 0), int(codes.max())
-    if high - low > 4 * len(codes):
-        known = np.unique(codes[codes >= 0])
-        codes = np.where(codes >= 0, np.searchsorted(known, codes), -1)
-        low, high = 0, len(known) - 1
-    starts = np.zeros(high - low + 2, np.int64)
-    order = np.empty(len(codes), np.int64)
-    counting_sort(codes, low, starts, order)
-    values = gathered(columns, order[: starts[-1]])
-    large = np.flatnonzero(np.diff(starts) > FEW)
-    small_groups(values, order, starts, FEW, *few_points(len(columns), FEW + 1, values.dtype), mask)
-    for group in large:
-        members = order[starts[group] : starts[group + 1]]
-        mask[members] = front_mask(tuple(values[:, starts[group] : starts[group + 1]]), threads)
+    if high - low <= 4 * len(codes):
+        return (codes - low if low else codes), high - low + 1
+    used = np.unique(codes[codes >= 0])
+    return np.where(codes >= 0, np.searchsorted(used, codes), -1), len(used)
 
 
-def undominated_by(columns: Columns, front: NDArray[Any], threads: int) -> NDArray[np.bool_]:
+def order_by(first: NDArray[Any], codes: NDArray[np.int64] | None) -> NDArray[np.int64]:
+    """Sort points by group and first cost; equal ones stay in order."""
+    order = sorted_order(first).astype(np.int64)
+    if codes is None or not len(codes):
+        return order
+    low, high = int(codes.min()), int(codes.max())
+    dense = codes - low if high - low <= 4 * len(codes) else np.unique(codes, return_inverse=True)[1]
+    starts, by_group = np.zeros(int(dense.max()) + 2, np.int64), np.empty(len(codes), np.int64)
+    counting_sort(dense[order], starts, by_group)
+    return order[by_group]
+
+
+def undominated_by(columns: Columns, best: NDArray[Any], threads: int) -> NDArray[np.bool_]:
     """Mark the points without NaN that no point of a front (points, objectives) dominates."""
     mask = np.zeros(len(columns[0]), np.bool_)
-    mask[rejected(columns, padded(front), len(front), threads)] = True
+    alike = np.ones(len(columns), columns[0].dtype)
+    mask[rejected(columns, alike, padded(best), len(best), threads)] = True
     return mask
 
 
-def padded(front: NDArray[Any]) -> NDArray[Any]:
+def padded(best: NDArray[Any]) -> NDArray[Any]:
     """Fill up with NaN, which dominates nothing, to the multiple of four that the pass over the points takes."""
-    pivots = np.full((-len(front) // 4 * -4, front.shape[1]), np.nan, front.dtype)
-    pivots[: len(front)] = front
+    pivots = np.full((-len(best) // 4 * -4, best.shape[1]), np.nan, best.dtype)
+    pivots[: len(best)] = best
     return pivots
 
 
-def distances(columns: Columns, front: Columns, relative: bool, distance: NDArray[Any]) -> None:
+def distances(columns: Columns, best: Columns, relative: bool, distance: NDArray[Any]) -> None:
     """Write each point's distance to a front."""
     scratch = np.ones((2 * len(columns) + 1, BLOCK), distance.dtype)
-    least_gaps(np.stack(columns), np.stack(front, axis=1), relative, scratch, distance)
+    least_gaps(np.stack(columns), np.stack(best, axis=1), relative, scratch, distance)

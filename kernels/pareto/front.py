@@ -1,4 +1,4 @@
-"""Exact Pareto fronts of points on arrays, all objectives minimised; knows no labels.
+"""Exact Pareto fronts of points on arrays; knows no labels.
 
 A point is optimal if no other is at least as good in every objective and better in one. A point with NaN in any
 objective is never optimal and dominates nothing; infinities are ordinary values; -0.0 equals 0.0.
@@ -6,17 +6,29 @@ objective is never optimal and dominates nothing; infinities are ordinary values
 
 from __future__ import annotations
 
-import sys
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from roofcube.errors import InvalidDataError, check_choice
+from roofcube.kernels.pareto.points import (
+    any_nan,
+    as_codes,
+    as_columns,
+    compiling_pays,
+    count_equals,
+    dominated_by,
+    non_dominated_few,
+    signs_of,
+    turned,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import ArrayLike, NDArray
+
+    from roofcube.kernels.pareto.points import Columns, Points, Senses, Ties
 
 __all__ = [
     "count_ties",
@@ -25,24 +37,21 @@ __all__ = [
     "front_with_ties",
     "non_dominated",
     "non_dominated_by_group",
-    "non_dominated_numpy",
+    "order_of_front",
 ]
 
-Points: TypeAlias = "ArrayLike | Sequence[ArrayLike]"
-Columns: TypeAlias = "tuple[NDArray[Any], ...]"
-Ties: TypeAlias = Literal["all", "first"]
-
-COMPILED = "roofcube.kernels.pareto.compiled"
-SMALL = 4096  # loading numba takes 0.5 s; NumPy's worst case, 4096 optimal points of five objectives, 0.15 s
+FEW_GAPS = 1 << 20  # gaps between a point and one of the front that NumPy measures in about 30 ms
 
 
-def non_dominated(points: Points, *, ties: Ties = "all", threads: int = 1) -> NDArray[np.bool_]:
+def non_dominated(points: Points, *, senses: Senses = None, ties: Ties = "all", threads: int = 1) -> NDArray[np.bool_]:
     """Mark the points that no other point dominates.
 
     Parameters
     ----------
     points : (points, objectives) array, or a tuple of one array per objective
-        All objectives are minimised; negate those to maximise. f4 and f8 are taken as they are, anything else as f8.
+        f4 and f8 are taken as they are, anything else as f8.
+    senses : sequence of {"min", "max"}, optional
+        One an objective; all are minimised if not given. No objective is copied to be turned.
     ties
         Of equal optimal points, keep ``"all"`` or only the ``"first"``.
     threads
@@ -55,7 +64,7 @@ def non_dominated(points: Points, *, ties: Ties = "all", threads: int = 1) -> ND
     Raises
     ------
     InvalidDataError
-        If the points are not in one of the two forms, or `ties` is not one of its choices.
+        If the points are not in one of the two forms, or `senses` or `ties` are not among their choices.
 
     Examples
     --------
@@ -64,51 +73,17 @@ def non_dominated(points: Points, *, ties: Ties = "all", threads: int = 1) -> ND
     """
     check_choice("ties", ties, ("all", "first"))
     columns = as_columns(points)
-    if len(columns[0]) <= SMALL and COMPILED not in sys.modules:
-        mask = _numpy_mask(columns)
-    else:
-        from roofcube.kernels.pareto import compiled
-
-        mask = compiled.front_mask(columns, threads)
-    return mask if ties == "all" else _first_of_equals(columns, mask)
-
-
-def non_dominated_numpy(points: Points, *, ties: Ties = "all") -> NDArray[np.bool_]:
-    """Mark the points that no other point dominates, in NumPy alone: the twin of `non_dominated`.
-
-    Parameters
-    ----------
-    points, ties
-        As for `non_dominated`.
-
-    Returns
-    -------
-    (points,) bool array
-
-    Raises
-    ------
-    InvalidDataError
-        As for `non_dominated`.
-
-    Examples
-    --------
-    >>> non_dominated_numpy([[1.0, 1.0], [1.0, 1.0]], ties="first").tolist()
-    [True, False]
-    """
-    check_choice("ties", ties, ("all", "first"))
-    columns = as_columns(points)
-    mask = _numpy_mask(columns)
-    return mask if ties == "all" else _first_of_equals(columns, mask)
+    return _mask(columns, None, signs_of(senses, columns), ties, threads)
 
 
 def non_dominated_by_group(
-    points: Points, groups: ArrayLike, *, ties: Ties = "all", threads: int = 1
+    points: Points, groups: ArrayLike, *, senses: Senses = None, ties: Ties = "all", threads: int = 1
 ) -> NDArray[np.bool_]:
     """Mark the points that no other point of the same group dominates.
 
     Parameters
     ----------
-    points, ties
+    points, senses, ties
         As for `non_dominated`.
     groups : (points,) int array
         The group of each point, any integers; points of a negative group are never optimal.
@@ -131,51 +106,89 @@ def non_dominated_by_group(
     """
     check_choice("ties", ties, ("all", "first"))
     columns = as_columns(points)
-    codes = _as_codes(groups, len(columns[0]))
-    mask = np.zeros(len(codes), np.bool_)
-    if len(codes) <= SMALL and COMPILED not in sys.modules:
-        for code in np.unique(codes[codes >= 0]):
-            members = np.flatnonzero(codes == code)
-            mask[members] = _numpy_mask(tuple(column[members] for column in columns))
-    else:
-        from roofcube.kernels.pareto import compiled
-
-        compiled.front_mask_by_group(columns, codes, mask, threads)
-    return mask if ties == "all" else _first_of_equals((*columns, codes), mask)
+    return _mask(columns, as_codes(groups, len(columns[0])), signs_of(senses, columns), ties, threads)
 
 
 def front_with_ties(
-    points: Points, *, ties: Ties = "all", threads: int = 1
+    points: Points,
+    *,
+    senses: Senses = None,
+    groups: ArrayLike | None = None,
+    ties: Ties = "all",
+    threads: int = 1,
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Find the optimal points and how many points equal each.
 
+    All equals of an optimal point are optimal, so they are counted on the front alone.
+
     Parameters
     ----------
-    points, ties, threads
+    points, senses, ties, threads
         As for `non_dominated`.
+    groups : (points,) int array, optional
+        As for `non_dominated_by_group`: points of different groups neither dominate nor equal each other.
 
     Returns
     -------
-    indices : (optimal,) int array
+    indices : (optimal,) int64 array
         Ascending.
-    counts : (optimal,) int array
-        How many of all points equal it in every objective, itself included.
+    n_ties : (optimal,) int64 array
+        How many points equal it in every objective, itself included.
 
     Raises
     ------
     InvalidDataError
-        As for `non_dominated`.
+        As for `non_dominated_by_group`.
 
     Examples
     --------
     >>> front_with_ties([[1.0, 1.0], [2.0, 2.0], [1.0, 1.0]], ties="first")
     (array([0]), array([2]))
+    >>> front_with_ties([[1.0, 1.0], [2.0, 2.0], [1.0, 1.0]], groups=[0, 1, 1])
+    (array([0, 2]), array([1, 1]))
     """
-    columns = as_columns(points)
-    indices = np.flatnonzero(non_dominated(columns, ties="all", threads=threads))
     check_choice("ties", ties, ("all", "first"))
-    first, counts = _equals(tuple(column[indices] for column in columns))
-    return (indices, counts) if ties == "all" else (indices[first], counts[first])
+    columns = as_columns(points)
+    codes = None if groups is None else as_codes(groups, len(columns[0]))
+    indices, costs = _front(columns, codes, signs_of(senses, columns), threads)
+    first, counts = _equals(costs, None if codes is None else codes[indices])
+    if ties == "all":
+        return indices, counts[first]
+    heads = np.flatnonzero(counts)
+    return indices[heads], counts[heads]
+
+
+def order_of_front(first: ArrayLike, groups: ArrayLike | None = None) -> NDArray[np.int64]:
+    """Sort the points of a front by group, then by their first cost; equal ones stay in order of index.
+
+    Parameters
+    ----------
+    first : (optimal,) float array
+        The first objective, less is better, without NaN.
+    groups : (optimal,) int array, optional
+        The group of each.
+
+    Returns
+    -------
+    (optimal,) int64 array
+
+    Raises
+    ------
+    InvalidDataError
+        If the costs are not one number a point, or the groups not one integer.
+
+    Examples
+    --------
+    >>> order_of_front([2.0, 1.0, 1.0], [0, 1, 0]).tolist()
+    [2, 0, 1]
+    """
+    (column,) = as_columns((first,), "first")
+    codes = None if groups is None else as_codes(groups, len(column))
+    if compiling_pays(len(column)):
+        from roofcube.kernels.pareto import compiled
+
+        return compiled.order_by(column, codes)
+    return np.lexsort((column,) if codes is None else (column, codes))
 
 
 def count_ties(points: Points, front_mask: ArrayLike) -> NDArray[np.int64]:
@@ -247,13 +260,13 @@ def epsilon_front(points: Points, epsilon: float, *, relative: bool = True, thre
         msg = f"`epsilon`: expected a finite number of at least 0, got {epsilon!r}; give the tolerance, 0 for the front"
         raise InvalidDataError(msg)
     columns = as_columns(points)
-    front = np.flatnonzero(non_dominated(columns, ties="first", threads=threads))
-    best = np.stack([column[front] for column in columns], axis=1)
+    _, costs = _front(columns, None, signs_of(None, columns), threads)
+    best = costs[:, np.flatnonzero(_equals(costs, None)[1])].T
     improved = tuple(_improved(column, epsilon, relative) for column in columns)
-    if len(columns[0]) <= SMALL and COMPILED not in sys.modules:
-        mask = ~_any_nan(columns)
+    if not compiling_pays(len(columns[0])):
+        mask = ~any_nan(columns)
         for row in best:
-            mask &= ~_dominates(row, improved)
+            mask &= ~dominated_by(row, improved)
         return mask
     from roofcube.kernels.pareto import compiled
 
@@ -293,126 +306,62 @@ def distance_to_front(points: Points, front: Points, *, relative: bool = True) -
     >>> distance_to_front([[1.0, 1.0], [2.0, 4.0]], [[1.0, 1.0]]).tolist()
     [0.0, 0.5]
     """
-    columns, best = as_columns(points), as_columns(front)
+    columns, best = as_columns(points), as_columns(front, "front")
     if len(columns) != len(best):
         msg = f"`front`: expected {len(columns)} objectives, got {len(best)}; pass the same objectives for both"
         raise InvalidDataError(msg)
-    best = tuple(column[~_any_nan(best)].astype(columns[0].dtype) for column in best)
+    best = tuple(column[~any_nan(best)].astype(columns[0].dtype) for column in best)
     distance = np.zeros(len(columns[0]), columns[0].dtype)
-    if len(columns[0]) * len(best[0]) <= SMALL**2 // 16 and COMPILED not in sys.modules:
+    if not compiling_pays(len(columns[0]) * len(best[0]), FEW_GAPS):
         for row in zip(*best, strict=True):
             np.maximum(distance, _least_gap(columns, row, relative), out=distance)
     else:
         from roofcube.kernels.pareto import compiled
 
         compiled.distances(columns, best, relative, distance)
-    distance[_any_nan(columns)] = np.nan
+    distance[any_nan(columns)] = np.nan
     return distance
 
 
-def as_columns(points: Points) -> Columns:
-    """Take points in either form as one array per objective, of one float dtype, without a copy where none is due."""
-    if isinstance(points, tuple):
-        arrays = [np.asarray(column) for column in points]
-        if not arrays or any(array.ndim != 1 or len(array) != len(arrays[0]) for array in arrays):
-            shapes = ", ".join(str(array.shape) for array in arrays)
-            msg = f"`points`: expected columns of one length, got shapes {shapes or '()'}; ravel them in the same order"
-            raise InvalidDataError(msg)
+def _front(
+    columns: Columns, codes: NDArray[np.int64] | None, signs: NDArray[Any], threads: int
+) -> tuple[NDArray[np.int64], NDArray[Any]]:
+    """Find the indices of the optimal points, ascending, and their costs (objective, point)."""
+    if compiling_pays(len(columns[0])):
+        from roofcube.kernels.pareto import compiled
+
+        if codes is None:
+            return compiled.front(columns, signs, threads)
+        return compiled.front_by_group(columns, codes, signs, threads)
+    costs = turned(columns, signs)
+    if codes is None:
+        mask = non_dominated_few(costs)
     else:
-        array = np.asarray(points)
-        if array.ndim != 2 or array.shape[1] == 0:
-            msg = f"`points`: expected (points, objectives), got shape {array.shape}; give each point a row"
-            raise InvalidDataError(msg)
-        arrays = [array[:, k] for k in range(array.shape[1])]
-    if any(array.dtype.kind not in "fiub" for array in arrays):
-        msg = f"`points`: expected numbers, got dtype {arrays[0].dtype}; convert them to float"
-        raise InvalidDataError(msg)
-    single = all(array.dtype == np.float32 for array in arrays)
-    return tuple(array.astype(np.float32 if single else np.float64, copy=False) for array in arrays)
-
-
-def _as_codes(groups: ArrayLike, count: int) -> NDArray[np.int64]:
-    codes = np.asarray(groups)
-    if codes.shape != (count,) or codes.dtype.kind not in "iu":
-        if count == 0 and codes.size == 0:
-            return np.empty(0, np.int64)
-        msg = (
-            f"`groups`: expected {count} integers, got {codes.dtype} of shape {codes.shape}; give each point its group"
-        )
-        raise InvalidDataError(msg)
-    return codes.astype(np.int64, copy=False)
-
-
-def _any_nan(columns: Columns) -> NDArray[np.bool_]:
-    mask = np.isnan(columns[0])
-    for column in columns[1:]:
-        mask |= np.isnan(column)
-    return mask
-
-
-def _dominates(row: Sequence[Any], columns: Columns) -> NDArray[np.bool_]:
-    """Mark the points that one point dominates."""
-    within = row[0] <= columns[0]
-    better = row[0] < columns[0]
-    for value, column in zip(row[1:], columns[1:], strict=True):
-        within &= value <= column
-        better |= value < column
-    dominated: NDArray[np.bool_] = within & better
-    return dominated
-
-
-def _numpy_mask(columns: Columns) -> NDArray[np.bool_]:
-    mask = np.zeros(len(columns[0]), np.bool_)
-    valid = np.flatnonzero(~_any_nan(columns))
-    if len(valid) == 0:
-        return mask
-    order = valid[np.lexsort([column[valid] for column in reversed(columns)])]
-    ordered = tuple(column[order] for column in columns)
-    if len(columns) <= 2:
-        mask[order] = _running_least(ordered)
-        return mask
-    # In lexicographic order no point dominates an earlier one: the first that is left is always optimal.
-    while len(order):
-        row = [column[0] for column in ordered]
-        mask[order[0]] = True
-        left = ~_dominates(row, ordered)
-        left[0] = False
-        order = order[left]
-        ordered = tuple(column[left] for column in ordered)
-    return mask
-
-
-def _running_least(ordered: Columns) -> NDArray[np.bool_]:
-    """Mark the optimal points of one or two objectives given in lexicographic order."""
-    last = ordered[-1]
-    better = np.ones(len(last), np.bool_)
-    better[1:] = last[1:] < np.minimum.accumulate(last)[:-1]
-    new = np.ones(len(last), np.bool_)
-    new[1:] = np.logical_or.reduce([column[1:] != column[:-1] for column in ordered])
-    optimal: NDArray[np.bool_] = better[np.maximum.accumulate(np.where(new, np.arange(len(new)), 0))]
-    return optimal
-
-
-def _equals(columns: Columns) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
-    """Mark the first of each set of equal points; count the equals of every point."""
-    count = len(columns[0])
-    order = np.lexsort(columns[::-1])
-    new = np.ones(count, np.bool_)
-    if count:
-        new[1:] = np.logical_or.reduce([column[order][1:] != column[order][:-1] for column in columns])
-    first = np.zeros(count, np.bool_)
-    first[order[new]] = True
-    counts = np.empty(count, np.int64)
-    group = np.cumsum(new) - 1
-    counts[order] = np.bincount(group, minlength=0)[group] if count else 0
-    return first, counts
-
-
-def _first_of_equals(columns: Columns, mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Keep of each set of equal marked points the first."""
+        mask = np.zeros(len(codes), np.bool_)
+        for code in np.unique(codes[codes >= 0]):
+            members = np.flatnonzero(codes == code)
+            mask[members] = non_dominated_few(tuple(column[members] for column in costs))
     indices = np.flatnonzero(mask)
-    first, _ = _equals(tuple(column[indices] for column in columns))
-    mask[indices[~first]] = False
+    return indices, np.stack([column[indices] for column in costs])
+
+
+def _equals(costs: NDArray[Any], codes: NDArray[np.int64] | None) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Find for each point the first that equals it, and count for each first its equals; 0 for the others."""
+    if compiling_pays(costs.shape[1]):
+        from roofcube.kernels.pareto import compiled
+
+        return compiled.hashed_equals(costs, codes)
+    return count_equals(tuple(costs) if codes is None else (*costs, codes))
+
+
+def _mask(
+    columns: Columns, codes: NDArray[np.int64] | None, signs: NDArray[Any], ties: Ties, threads: int
+) -> NDArray[np.bool_]:
+    indices, costs = _front(columns, codes, signs, threads)
+    if ties == "first":
+        indices = indices[np.flatnonzero(_equals(costs, None if codes is None else codes[indices])[1])]
+    mask = np.zeros(len(columns[0]), np.bool_)
+    mask[indices] = True
     return mask
 
 

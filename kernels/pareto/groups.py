@@ -13,19 +13,19 @@ __all__ = ["counting_sort", "small_groups"]
 
 
 @jit
-def counting_sort(codes: Any, low: int, starts: Any, order: Any) -> None:
+def counting_sort(codes: Any, starts: Any, order: Any) -> None:
     """Order the points by group, within a group by index; a group's points begin at its entry in `starts`.
 
-    Groups are `low` and up; points of lower groups are left out. `starts`, one longer than there are groups, is zero.
+    Points of negative groups are left out. `starts`, one longer than there are groups, is zero.
     """
     for code in codes:
-        if code >= low:
-            starts[code - low + 1] += 1
+        if code >= 0:
+            starts[code + 1] += 1
     for group in range(1, len(starts)):
         starts[group] += starts[group - 1]
     # filling moves each start to the next group's; they are moved back below
     for point in range(len(codes)):
-        group = codes[point] - low
+        group = codes[point]
         if group >= 0:
             order[starts[group]] = point
             starts[group] += 1

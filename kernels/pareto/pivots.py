@@ -116,10 +116,11 @@ def rejecter(objectives: int) -> Any:
     """Make `reject` for a number of objectives; a constant lets the compiler unroll the inner loops."""
 
     @jit
-    def reject(columns: Any, pivots: Any, chosen: int, block: Any, alive: Any, kept: Any) -> int:
+    def reject(columns: Any, signs: Any, pivots: Any, chosen: int, block: Any, alive: Any, kept: Any) -> int:
         """Write the indices of the points without NaN that no pivot dominates; return how many there are.
 
-        Scratch: block (objectives, `BLOCK`) of NaN, alive (`BLOCK`,) bool. NaN fills up the pivots to a multiple of 4.
+        Signs of -1 turn objectives to maximise. NaN fills up the pivots to a multiple of 4. Scratch: block
+        (objectives, `BLOCK`) of NaN, alive (`BLOCK`,) bool.
         """
         count = len(columns[0])
         found = 0
@@ -128,8 +129,9 @@ def rejecter(objectives: int) -> Any:
             for k in range(objectives):
                 source = columns[k][start : start + size]
                 target = block[k]  # indexing both arrays in full costs three times as much: 2.4 for 0.8 ns a point
+                sign = signs[k]
                 for index in range(size):
-                    target[index] = source[index]
+                    target[index] = source[index] * sign
             for index in range(BLOCK):
                 alive[index] = True
             for pivot in range(0, chosen, 4):

@@ -19,8 +19,9 @@ from roofcube.kernels.pareto.front import (
     front_with_ties,
     non_dominated,
     non_dominated_by_group,
-    non_dominated_numpy,
+    order_of_front,
 )
+from roofcube.kernels.pareto.points import as_columns, count_equals, non_dominated_few
 
 VALUES = st.sampled_from([0.0, -0.0, 1.0, 2.0, 3.0, 1.5, -1.0, -7.25, 1e-30, 1e30, np.inf, -np.inf, np.nan])
 DTYPES = st.sampled_from(["f4", "f8"])
@@ -59,7 +60,7 @@ def exact_only(columns):
 def test_front_is_brute_forces(points, ties):
     expected = brute_force(points, ties)
     columns = tuple(np.ascontiguousarray(column) for column in points.T)
-    assert non_dominated_numpy(points, ties=ties).tolist() == expected.tolist()
+    assert non_dominated_few(as_columns(points)).tolist() == brute_force(points).tolist()
     assert non_dominated(points, ties=ties).tolist() == expected.tolist()
     assert non_dominated(columns, ties=ties).tolist() == expected.tolist()
 
@@ -91,7 +92,7 @@ def test_many_points_on_every_path(kind, objectives, dtype):
         "line": np.stack([np.arange(count) * (-1.0) ** k for k in range(objectives)], axis=1),
         "constant": np.full((count, objectives), 3.5),
     }[kind].astype(dtype)
-    expected = non_dominated_numpy(points)
+    expected = non_dominated_few(as_columns(points))
     assert np.array_equal(non_dominated(points), expected)
     assert np.array_equal(exact_only(tuple(points.T)), expected)
 
@@ -148,20 +149,63 @@ def test_large_and_small_groups(groups):
     codes = generator.integers(0, groups, len(points))
     expected = np.zeros(len(points), bool)
     for code in range(groups):
-        expected[codes == code] = non_dominated_numpy(points[codes == code])
+        expected[codes == code] = non_dominated_few(as_columns(points[codes == code]))
     assert np.array_equal(non_dominated_by_group(points, codes), expected)
 
 
-@given(point_arrays())
-@settings(max_examples=100, deadline=None)
-def test_ties_are_counted(points):
-    for ties in ("all", "first"):
-        mask = brute_force(points, ties)
-        expected = [int((points == point).all(axis=1).sum()) for point in points[mask]]
-        indices, counts = front_with_ties(points, ties=ties)
-        assert indices.tolist() == np.flatnonzero(mask).tolist()
-        assert counts.tolist() == expected
-        assert count_ties(points, mask).tolist() == expected
+@given(point_arrays(least_objectives=1), st.data())
+@settings(max_examples=150, deadline=None)
+def test_objectives_to_maximise_are_those_of_negated_points(points, data):
+    senses = data.draw(st.lists(st.sampled_from(["min", "max"]), min_size=points.shape[1], max_size=points.shape[1]))
+    signs = np.array([1 if sense == "min" else -1 for sense in senses], points.dtype)
+    codes = data.draw(hnp.arrays("i8", len(points), elements=st.integers(-1, 2)))
+    assert non_dominated(points, senses=senses).tolist() == brute_force(points * signs).tolist()
+    indices, n_ties = front_with_ties(points, senses=senses, groups=codes)
+    expected = front_with_ties(points * signs, groups=codes)
+    assert (indices.tolist(), n_ties.tolist()) == tuple(part.tolist() for part in expected)
+
+
+@given(point_arrays(), st.sampled_from(["all", "first"]), st.data())
+@settings(max_examples=200, deadline=None)
+def test_ties_are_counted_within_groups(points, ties, data):
+    codes = data.draw(st.none() | hnp.arrays("i8", len(points), elements=st.sampled_from([-1, 0, 1, 10**12])))
+    rows = points if codes is None else np.column_stack([points, codes])
+    expected = {}
+    for group in [slice(None)] if codes is None else [codes == code for code in set(codes[codes >= 0].tolist())]:
+        for index in np.arange(len(points))[group][brute_force(points[group], ties)]:
+            expected[index] = (rows == rows[index]).all(axis=1).sum()
+    indices, n_ties = front_with_ties(points, groups=codes, ties=ties)
+    assert dict(zip(indices.tolist(), n_ties.tolist(), strict=True)) == expected
+    assert indices.tolist() == sorted(expected)
+    assert (indices.dtype, n_ties.dtype) == (np.int64, np.int64)
+    if codes is None:
+        assert count_ties(points, brute_force(points, ties)).tolist() == n_ties.tolist()
+
+
+@pytest.mark.parametrize("values", [1, 3, 50, 10**9])
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+def test_hashing_finds_what_sorting_finds(values, dtype):
+    generator = np.random.default_rng(values)
+    columns = (generator.integers(-values, values, (3, 20_000)) / 8).astype(dtype)
+    columns[:, ::7] *= -0.0 if values == 1 else 1.0
+    codes = generator.integers(0, 2, 20_000)
+    for given_codes, all_columns in ((None, tuple(columns)), (codes, (*columns, codes))):
+        first, counts = compiled.hashed_equals(columns, given_codes)
+        expected = count_equals(all_columns)
+        np.testing.assert_array_equal(first, expected[0])
+        np.testing.assert_array_equal(counts, expected[1])
+
+
+@pytest.mark.parametrize("dtype", ["f4", "f8", "i8"])
+@pytest.mark.parametrize("count", [0, 1, 500, 20_000])
+@pytest.mark.parametrize("groups", [None, 1, 7, 10**15])
+def test_front_is_ordered_by_group_then_cost_then_index(dtype, count, groups):
+    generator = np.random.default_rng(count)
+    costs = generator.integers(-40, 40, count).astype(dtype)
+    codes = None if groups is None else generator.integers(-1, groups, count)
+    order = order_of_front(costs, codes)
+    keys = (np.arange(count), costs) if codes is None else (np.arange(count), costs, codes)
+    np.testing.assert_array_equal(order, np.lexsort(keys))
 
 
 @given(point_arrays(), st.sampled_from([0.0, 0.25, 1.0, 3.0]), st.booleans())
@@ -238,9 +282,18 @@ def test_numba_is_loaded_only_for_many_points(count, loaded):
         (lambda: non_dominated(()), r"`points`: expected columns of one length, got shapes \(\)"),
         (lambda: non_dominated([["a", "b"]]), "`points`: expected numbers, got dtype <U1"),
         (lambda: non_dominated([[1.0, 2.0]], ties="last"), "`ties`: expected one of 'all', 'first', got 'last'"),
+        (
+            lambda: non_dominated([[1.0, 2.0]], senses=["min", "low"]),
+            "`senses`: expected one of 'min', 'max', got 'low'",
+        ),
+        (lambda: non_dominated([[1.0, 2.0]], senses=["min"]), "`senses`: expected 2, got 1"),
+        (lambda: front_with_ties([[1.0]], ties="last"), "`ties`: expected one of 'all', 'first', got 'last'"),
+        (lambda: front_with_ties([[1.0]], groups=[0, 1]), r"`groups`: expected 1 integers, got int64 of shape \(2,\)"),
+        (lambda: order_of_front([[1.0]]), "`first`: expected columns of one length"),
         (lambda: non_dominated_by_group([[1.0]], [0.5]), "`groups`: expected 1 integers, got float64"),
         (lambda: epsilon_front([[1.0]], -0.1), "`epsilon`: expected a finite number of at least 0, got -0.1"),
         (lambda: distance_to_front([[1.0]], [[1.0, 2.0]]), "`front`: expected 1 objectives, got 2"),
+        (lambda: distance_to_front([[1.0]], [1.0]), r"`front`: expected \(points, objectives\), got shape \(1,\)"),
         (lambda: count_ties([[1.0], [2.0]], [True, True]), "`front_mask`: expected only optimal points"),
     ],
 )
@@ -258,7 +311,7 @@ def test_several_tiles():
     generator = np.random.default_rng(8)
     points = generator.normal(size=(9000, 4))
     points[:6000] /= np.linalg.norm(points[:6000], axis=1, keepdims=True)
-    assert np.array_equal(non_dominated(points), non_dominated_numpy(points))
+    assert np.array_equal(non_dominated(points), non_dominated_few(as_columns(points)))
 
 
 @pytest.mark.parametrize("objectives", [3, 4, 5])
