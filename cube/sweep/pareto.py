@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 
 from roofcube.errors import InvalidDataError, check_choice
-from roofcube.kernels.pareto.front import distance_to_front, epsilon_front, front_with_ties
+from roofcube.kernels.pareto.front import distance_to_front, epsilon_front, front_with_ties, order_of_front
 from roofcube.labels import labelled
 from roofcube.sweep import points
 from roofcube.sweep.best import groups_of, narrowings
@@ -113,33 +113,21 @@ def _front(context: Context, bound: BoundQuery, index: dict[str, int], ties: str
         indices, number = bound.expanded(flat, number, list(index))
     for dim, one in index.items():
         indices[context.dims.index(dim)] = np.full(len(number), one, dtype=np.int64)
-    order = _best_first(front.vectors[number, 0] if front.vectors.shape[1] else np.zeros(len(number)), indices)
+    order = _best_first(front.vectors[number, 0], flat, indices)
     return [column[order] for column in indices], (front.ties * query.copies)[number][order]
 
 
-def _best_first(costs: Array, indices: Sequence[Array]) -> Array:
+def _best_first(costs: Array, flat: Array, indices: Sequence[Array]) -> Array:
     """Order points by their first cost, equal ones in dim order."""
-    order = np.argsort(costs)
-    ordered = costs[order]
-    same = np.flatnonzero(ordered[1:] == ordered[:-1])
-    if not len(same):
-        return order
-    # of equal costs, which a fast sort leaves in any order, only the runs are sorted again
-    inside = np.zeros(len(order), dtype=bool)
-    inside[same] = inside[same + 1] = True
-    place = np.flatnonzero(inside)
-    tied = order[place]
-    again = np.lexsort((*(index[tied] for index in reversed(indices)), costs[tied]))
-    order[place] = tied[again]
-    return order
+    if len(flat) == len(costs) and bool((flat[1:] > flat[:-1]).all()):
+        return order_of_front(costs)
+    return np.lexsort((*reversed(indices), costs))
 
 
 def _fronts_at_once(context: Context, bound: BoundQuery, engine: Any, per: Sequence[str], ties: str) -> Part:
     """Give the fronts of all groups of stored values, group after group."""
     query = bound.query
-    flat, n_ties, first_of_equals, costs = engine.grouped_front(query)
-    if ties == "first":
-        flat, n_ties, costs = flat[first_of_equals], n_ties[first_of_equals], costs[first_of_equals]
+    flat, n_ties, costs = engine.grouped_front(query, ties)
     points.check_result(context, "pareto", len(flat) * (1 if ties == "first" else query.copies))
     number = np.arange(len(flat))
     if ties == "all":
@@ -208,7 +196,7 @@ def _near_front(bound: BoundQuery, epsilon: float, ties: str) -> Part:
         indices, number = bound.expanded(flat[chosen], number)
     else:
         indices = bound.indices(flat[chosen])
-    order = _best_first(kept[0][number], indices)
+    order = _best_first(kept[0][number], flat[chosen], indices)
     return [column[order] for column in indices], (n_ties * bound.query.copies)[number][order]
 
 

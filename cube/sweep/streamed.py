@@ -155,15 +155,19 @@ class StreamedEngine:
     def front(self, query: StreamedQuery) -> ArrayFront:
         """Find the front of a query without groups."""
         total = FrontPartial.empty(query)
-        flats, vectors = [np.zeros(0, dtype=np.int64)], [total.vectors]
+        flats, parts = [np.zeros(0, dtype=np.int64)], [tuple(np.zeros(0, dtype="f8") for _ in query.objectives)]
         for block, whole in self._asked(query):
             part = self.engine.front(block)
-            total.take(part.partial.vectors, whole(part.partial.first), part.partial.ties)
-            flats.append(whole(part.flat))
-            vectors.append(part.vectors.astype(total.vectors.dtype))
+            first = np.searchsorted(part.flat, part.partial.first)
+            total.take(part.vectors(first).astype("f8"), whole(part.partial.first), part.partial.ties)
+            every, _ = part.members()
+            chosen = np.searchsorted(part.flat, every)
+            flats.append(whole(every))
+            parts.append(tuple(column[chosen].astype("f8") for column in part.columns))
         flat = np.concatenate(flats)
         order = np.argsort(flat, kind="stable")
-        return ArrayFront(query, total, flat[order], np.concatenate(vectors)[order])
+        columns = tuple(np.concatenate(column)[order] for column in zip(*parts, strict=True))
+        return ArrayFront(query, total, flat[order], columns)
 
     def count(self, query: StreamedQuery, *, by: str | None = None, codes: Sequence[float] = ()) -> Array:
         """Count the valid points of each group, by the codes of an output."""

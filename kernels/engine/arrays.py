@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import prod
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -21,17 +21,18 @@ from roofcube.kernels.argbest.best_along import max_with_argmax, min_with_argmin
 from roofcube.kernels.engine import stream
 from roofcube.kernels.engine.reductions import BEST, COUNT, HISTOGRAM, TOP
 from roofcube.kernels.pareto.archive import match
-from roofcube.kernels.pareto.front import front_with_ties, non_dominated, non_dominated_by_group
+from roofcube.kernels.pareto.front import front_with_ties
 from roofcube.kernels.query.partials import BestPartial, FrontPartial
 from roofcube.kernels.query.tiles import Tiling
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from roofcube.kernels.pareto.points import Ties
     from roofcube.kernels.query.partials import TopPartial
     from roofcube.kernels.query.query import Query
 
-__all__ = ["ArrayEngine", "suits"]
+__all__ = ["ArrayEngine", "ArrayFront", "suits"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 SPREAD = 4  # points for each stored value beyond which bounds are tried first: they exclude whole products at once
@@ -70,33 +71,26 @@ class ArrayEngine:
 
     def front(self, query: Query) -> ArrayFront:
         """Find the front of a query without groups."""
-        return ArrayFront(query, *_front(query, self.threads))
+        return front_of(query, self.threads)
 
     def fits(self, query: Query) -> bool:
         """Tell whether the fronts of all groups are better found at once."""
         return query.n_groups > 1 and query.space.size <= SLAB
 
-    def grouped_front(self, query: Query) -> tuple[Array, Array, Array, Array]:
+    def grouped_front(self, query: Query, ties: Ties) -> tuple[Array, Array, Array]:
         """Find the front of each group of a query that fits one slab.
 
         Returns
         -------
-        flat, ties : arrays of int64
+        flat, n_ties : arrays of int64
             Flat indices, ascending, and how many points of the group equal each, itself included.
-        first : array of bool
-            Whether a point is the first of its equals.
         costs : array
             Of the first objective.
         """
-        flat, costs = next(_slabs(query))
+        flat, columns = next(_slabs(query))
         group = flat // max(1, query.group_points)
-        chosen = np.flatnonzero(non_dominated_by_group(costs, group, threads=self.threads))
-        vectors = tuple(column[chosen] for column in costs)
-        apart = (*vectors, *_apart(group[chosen]))
-        _, ties = front_with_ties(apart)
-        first = np.zeros(len(chosen), dtype=bool)
-        first[front_with_ties(apart, ties="first")[0]] = True
-        return flat[chosen], ties, first, vectors[0]
+        index, n_ties = front_with_ties(columns, senses=_senses(query), groups=group, ties=ties, threads=self.threads)
+        return flat[index], n_ties, _first_costs(query, columns, index)
 
     def count(self, query: Query, *, by: str | None = None, codes: Sequence[float] = ()) -> Array:
         """Count the valid points of each group, by the codes of an output."""
@@ -111,12 +105,6 @@ class ArrayEngine:
     def searched_histogram(self, _query: Query, _name: str, _edges: Array) -> None:
         """Never by bounds."""
         return
-
-
-def _apart(group: Array) -> tuple[Array, Array]:
-    """Give two columns that make points of different groups incomparable."""
-    number = group.astype("f8")
-    return number, -number
 
 
 def _best_of_table(query: Query, threads: int) -> BestPartial:
@@ -140,61 +128,69 @@ def _best_of_table(query: Query, threads: int) -> BestPartial:
     return partial
 
 
+def _senses(query: Query) -> tuple[Literal["min", "max"], ...]:
+    return tuple("max" if sign > 0 else "min" for _, sign in query.objectives)
+
+
+def _first_costs(query: Query, columns: tuple[Array, ...], index: Array) -> Array:
+    return columns[0][index] * columns[0].dtype.type(-query.objectives[0][1])
+
+
 def _slabs(query: Query) -> Iterator[tuple[Array, tuple[Array, ...]]]:
-    """Go through the valid points: their flat indices, ascending, and their costs, a column an objective."""
+    """Go through points that meet the limits: their flat indices, ascending, and a column of values an objective."""
     space = query.space
     tiling = Tiling(space.sizes, SLAB)
     for number in range(len(tiling)):
         slices = tiling.slices(number)
         shape = tuple(part.stop - part.start for part in slices)
-        values = {
-            name: np.broadcast_to(space.tables[node.name][_cut(space.tables[node.name].shape, slices)], shape)
-            for name, node in query.outputs.items()
-        }
+        values = {name: _part(space.tables[node.name], slices, shape) for name, node in query.outputs.items()}
         start, points = tiling.start(number), prod(shape)
         columns = [values[name].reshape(-1) for name, _ in query.objectives]
+        flat = np.arange(start, start + points)
         if query.limits or points <= SMALL:  # few points without gaps need no compiler
             cast = {name: value.astype(space.dtype, copy=False) for name, value in values.items()}
             inside = np.flatnonzero(query.valid(cast, shape).reshape(-1))
             columns = [column[inside] for column in columns]
-            flat = start + inside
-        else:
-            flat = np.arange(start, start + points)
-        kind = np.dtype(space.dtype)
-        yield (
-            flat,
-            tuple(_cost(column, sign, kind) for column, (_, sign) in zip(columns, query.objectives, strict=True)),
-        )
+            flat = flat[inside]
+        yield flat, tuple(column.astype(space.dtype, copy=False) for column in columns)
     if not len(tiling):
         yield np.zeros(0, dtype=np.int64), tuple(np.zeros(0, dtype=space.dtype) for _ in query.objectives)
 
 
-def _cost(column: Array, sign: int, kind: np.dtype[Any]) -> Array:
-    """Give the costs of a column: what is to be minimised, in memory that kernels may believe they could write."""
-    if sign > 0:
-        return np.negative(column.astype(kind, copy=False))
-    return column.astype(kind, copy=not column.flags.writeable)
+def _part(table: Array, slices: tuple[slice, ...], shape: tuple[int, ...]) -> Array:
+    """Cut a table; what lacks axes is repeated along them."""
+    cut = table[tuple(slice(None) if length == 1 else part for length, part in zip(table.shape, slices, strict=True))]
+    return cut if cut.shape == shape else np.broadcast_to(cut, shape)
 
 
-def _cut(shape: tuple[int, ...], slices: tuple[slice, ...]) -> tuple[slice, ...]:
-    return tuple(slice(None) if length == 1 else part for length, part in zip(shape, slices, strict=False))
-
-
-def _front(query: Query, threads: int) -> tuple[FrontPartial, Array, Array]:
-    """Find the front: distinct vectors, and all points that have one of them with their cost vectors."""
+def front_of(query: Query, threads: int) -> ArrayFront:
+    """Find the front of a query without groups, slab by slab."""
+    slabs = _slabs(query)
+    flat, columns = next(slabs)
+    index, n_ties = front_with_ties(columns, senses=_senses(query), ties="first", threads=threads)
+    if len(Tiling(query.space.sizes, SLAB)) <= 1:
+        costs = _first_costs(query, columns, index)
+        return ArrayFront(query, FrontPartial(query.objectives, costs[:, None], flat[index], n_ties), flat, columns)
     total = FrontPartial.empty(query)
-    members: list[tuple[Array, Array]] = []
-    for flat, costs in _slabs(query):
-        chosen = np.flatnonzero(non_dominated(costs, threads=threads))
-        vectors = np.stack([column[chosen] for column in costs], axis=1) if len(costs) else np.zeros((0, 0))
-        members.append((flat[chosen], vectors))
-        first, ties = front_with_ties(tuple(np.ascontiguousarray(vectors.T)), ties="first")
-        part = vectors[first], flat[chosen][first], ties
-        if len(members) == 1:
-            total.vectors, total.first, total.ties = part
-        else:
-            total.take(*part)
-    return total, np.concatenate([part[0] for part in members]), np.concatenate([part[1] for part in members])
+    members = []
+    while True:
+        total.take(_vectors(query, columns, index), flat[index], n_ties)
+        every, _ = front_with_ties(columns, senses=_senses(query), ties="all", threads=threads)
+        members.append((flat[every], tuple(column[every] for column in columns)))
+        following = next(slabs, None)
+        if following is None:
+            break
+        flat, columns = following
+        index, n_ties = front_with_ties(columns, senses=_senses(query), ties="first", threads=threads)
+    flats, parts = zip(*members, strict=True)
+    joined = tuple(np.concatenate(column) for column in zip(*parts, strict=True))
+    return ArrayFront(query, total, np.concatenate(flats), joined)
+
+
+def _vectors(query: Query, columns: tuple[Array, ...], index: Array) -> Array:
+    """Give cost vectors, less is better."""
+    signs = [column.dtype.type(-sign) for column, (_, sign) in zip(columns, query.objectives, strict=True)]
+    return np.stack([column[index] * sign for column, sign in zip(columns, signs, strict=True)], axis=1)
 
 
 @dataclass
@@ -205,16 +201,25 @@ class ArrayFront:
     ----------
     query : Query
     partial : FrontPartial
-    flat, vectors : arrays
-        Every point of a slab's front, ascending, and its costs.
+        Each distinct trade-off; of its vectors the first column alone where one slab held all points.
+    flat : array
+        Flat indices, ascending, of points that every optimal one is among.
+    columns : tuple of array
+        Their values, a column an objective.
     """
 
     query: Query
     partial: FrontPartial
     flat: Array
-    vectors: Array
+    columns: tuple[Array, ...]
+
+    def vectors(self, index: Array) -> Array:
+        """Give the cost vectors of some of the points."""
+        return _vectors(self.query, self.columns, index)
 
     def members(self) -> tuple[Array, Array]:
         """List all points in flat order with the number of the vector that each has."""
-        number = match(self.vectors + 0, self.partial.vectors)
-        return self.flat[number >= 0], number[number >= 0]
+        every, _ = front_with_ties(self.columns, senses=_senses(self.query), ties="all")
+        first = np.searchsorted(self.flat, self.partial.first)
+        number = match(self.vectors(every) + 0, self.vectors(first) + 0)
+        return self.flat[every], number
