@@ -184,9 +184,20 @@ class StoredContext(Context):
 
     def missing(self, name: str, where: Where) -> int:
         """Count the points that lack a figure: those of its own dims, times the others."""
-        limit = Limit(name)
-        left = prod(len(where.kept[dim]) if dim in where.kept else size for dim, size in self.sizes.items())
-        return left - self.count_valid(where.without_limits(), limit)
+        lengths = {dim: len(where.kept[dim]) if dim in where.kept else size for dim, size in self.sizes.items()}
+        if self._too_large([name], where):
+            return prod(lengths.values()) - self.count_valid(where.without_limits(), Limit(name))
+        self._load([name])
+        table = self._table(name)
+        if table.dtype.kind != "f" or not table.size or not np.isnan(np.minimum.reduce(table, axis=None)):
+            return 0
+        for axis, dim in enumerate(self.dims):
+            if dim in where.kept and table.shape[axis] != 1:
+                table = table.take(where.kept[dim], axis=axis)
+        others = (
+            lengths[dim] for dim, length in zip(self.dims, table.shape, strict=True) if length == 1 != lengths[dim]
+        )
+        return int(np.count_nonzero(np.isnan(table))) * prod(others)
 
     # values ---------------------------------------------------------------------------------------------------------
 
