@@ -179,7 +179,7 @@ def test_any_front_against_streaming(objectives, add_row, full):
     query = asked(
         sweep.whole, sweep.model.outputs, sweep._where(None), objectives=list(zip(objectives, signs, strict=True))
     ).query
-    seconds = median_seconds(lambda: search.front(query, rival=None), 3)
+    seconds = median_seconds(lambda: search.front(query, budget=None), 3)
     threads = thread_count()
     streamed = median_seconds(lambda: visit(FRONT_OF_POINTS, query, threads=threads, compiled=True), 1)
     add_row(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from roofcube.errors import InvalidDataError
-from roofcube.kernels.bounds.not_nan import known
+from roofcube.kernels.bounds.not_nan import not_nan
 from roofcube.kernels.query.query import Limit
 from roofcube.model.assumptions import Assumptions
 from roofcube.sweep import points
@@ -99,7 +99,7 @@ def _known(sweep: Sweep, where: Where, name: str) -> int:
         return 0
     asking = f"known {name}"
     if asking not in sweep.questions:
-        sweep.questions[asking] = known(sweep.whole, sweep.model.outputs[name])
+        sweep.questions[asking] = not_nan(sweep.whole, sweep.model.outputs[name])
     found = asked(sweep.whole, sweep.questions, where, limits=[Limit(asking, 1.0, None)])
     return int(sweep._engine.count(found.query).sum())
 
