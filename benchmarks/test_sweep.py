@@ -176,7 +176,7 @@ def test_any_front_against_streaming(objectives, add_row, full):
     sweep = spaces.standard(*sizes)
     signs = [1 if name in ("predicted_throughput", "top1") else -1 for name in objectives]
     query = spaces.query_of(sweep, objectives=list(zip(objectives, signs, strict=True))).query
-    seconds = median_seconds(lambda: search.front(query, rival=None), 3)
+    seconds = median_seconds(lambda: search.front(query, budget=None), 3)
     threads = thread_count()
     streamed = median_seconds(lambda: visit(FRONT_OF_POINTS, query, threads=threads, compiled=True), 1)
     add_row(

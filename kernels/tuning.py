@@ -37,11 +37,10 @@ class Tuning:
     split_boxes: int = 1 << 13  # boxes split at a time
     burst_boxes: int = 2048  # boxes made at once from few, where the calls cost more than the boxes
     open_points: int = 16  # points below which a box in doubt is opened rather than split
-    least_boxes: int = 1 << 16  # boxes that any search may look at before it is given up
-    probes: int = 256  # random boxes that tell what a count would take
-    probe_caution: float = 4.0  # times what the probes foresee: a search in vain comes on top of the visit
-    # boxes in doubt grow with the number of boxes to this power, where what is in doubt is a surface
-    probe_surface: float = 2 / 3
+    search_share: float = 0.5  # of a visit's time, in which a search need not show anything
+    probes: int = 256  # random ways down that tell what a count would take
+    probed_seconds: float = 0.1  # of a visit; below, a search in vain costs less than the probes
+    point_share: float = 0.3  # of a box's time that a point of an opened box takes
     # nanoseconds that a box takes, and more for each operation of its graph
     box_nanoseconds: tuple[float, float] = (1000.0, 9.0)
     dense_slice: int = 1 << 17  # points of a slice at the best ends of aligned axes that is tabled whole, as any folded

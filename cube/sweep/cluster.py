@@ -11,6 +11,7 @@ from copy import deepcopy
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
+from roofcube.kernels.budget import check
 from roofcube.kernels.engine.engine import Engine
 from roofcube.kernels.engine.pool import cut
 from roofcube.kernels.engine.scans import scannable
@@ -20,7 +21,9 @@ from roofcube.kernels.query.query import Query
 from roofcube.kernels.query.tiles import Tiling
 
 if TYPE_CHECKING:
+    from roofcube.kernels.budget import Stop
     from roofcube.kernels.engine.reductions import Reduction
+    from roofcube.kernels.tuning import Tuning
 
 __all__ = ["ClusterEngine"]
 
@@ -30,6 +33,7 @@ TASKS_PER_THREAD = (
     8  # enough to balance, few enough that handing them out costs nothing (16 tasks: 0.80-0.84 of two cores)
 )
 RETRIES = 3
+POLL_SECONDS = 0.2
 
 
 class ClusterEngine(Engine):
@@ -39,10 +43,14 @@ class ClusterEngine(Engine):
     ----------
     client : dask.distributed.Client
     strategy : str
+    tuning, stop
+        As of `Engine`.
     """
 
-    def __init__(self, client: Any, strategy: str = "auto") -> None:
-        super().__init__(strategy, 1)
+    def __init__(
+        self, client: Any, strategy: str = "auto", *, tuning: Tuning | None = None, stop: Stop | None = None
+    ) -> None:
+        super().__init__(strategy, 1, tuning=tuning, stop=stop)
         self.client = client
 
     def run(self, reduction: Reduction[PartialT], query: Query, *arguments: Any) -> PartialT:
@@ -81,11 +89,21 @@ class ClusterEngine(Engine):
                 for pair in pairs
             ]
         try:
-            merged: PartialT = parts[0].result()
+            merged: PartialT = self._result(parts[0])
         except BaseException:
             self.client.cancel(parts)
             raise
         return merged
+
+    def _result(self, future: Any) -> Any:
+        """Wait for a result, and look at the stop flag now and then."""
+        while self.stop is not None:
+            check(self.stop)
+            try:
+                return future.result(timeout=POLL_SECONDS)
+            except TimeoutError:
+                continue
+        return future.result()
 
 
 def _sent(query: Query) -> Query:

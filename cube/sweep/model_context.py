@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from roofcube.kernels.bounds.not_nan import known
+from roofcube.kernels.bounds.not_nan import not_nan
 from roofcube.kernels.graph.program import PointReader
 from roofcube.kernels.graph.space import Space
 from roofcube.kernels.query.query import Limit, Query, ask
@@ -183,7 +183,7 @@ class ModelContext(Context):
             return 0
         asking = f"known {name}"
         if asking not in self._not_nan:
-            self._not_nan[asking] = known(self.space, self.outputs[name])
+            self._not_nan[asking] = not_nan(self.space, self.outputs[name])
         only_labels = where.without_limits()
         return left - self.count_valid(only_labels, Limit(asking, 1.0, None))
 

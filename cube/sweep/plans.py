@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from math import prod
 from typing import TYPE_CHECKING
 
-from roofcube.kernels.bounds.search import fits
+from roofcube.kernels.bounds.boxes import fits
 from roofcube.kernels.query.tiles import Tiling
 from roofcube.kernels.tuning import TUNING
 from roofcube.model.graph import RESULTS

@@ -12,26 +12,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from roofcube.kernels.bounds.range_index import Pyramid, Tree, sorted_indices
-from roofcube.kernels.graph.expression import topological, value_of
+from roofcube.kernels.graph.expression import topological
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from roofcube.kernels.graph.expression import Node
     from roofcube.kernels.graph.space import Space
-    from roofcube.kernels.query.query import Query
 
-__all__ = [
-    "Bounder",
-    "Certain",
-    "Interval",
-    "bound",
-    "bounder_of",
-    "certainties",
-    "proofs",
-    "whole_intervals",
-]
+__all__ = ["Certain", "Interval", "bound", "infer_ranges", "whole_intervals"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -50,112 +39,13 @@ class Certain:
     """What bounds of the whole space prove of a node: its numbers finite, also not negative; and that none is NaN."""
 
     finite: bool = False
-    positive: bool = False
-    clean: bool = False
+    nonnegative: bool = False
+    nan_free: bool = False
 
-
-class Bounder:
-    """Bounds of a query's outputs over boxes, with all that depends on the query alone prepared.
-
-    Parameters
-    ----------
-    query : Query
-
-    Attributes
-    ----------
-    trees : list of Tree
-        One an axis of the query's space. A box is a column of node numbers, one a tree.
-    """
-
-    def __init__(self, query: Query) -> None:
-        space = query.space
-        self.space = space
-        self.tuning = query.tuning
-        self.outputs = query.outputs
-        self.kind = np.dtype(space.dtype)
-        self.nodes = topological(query.outputs.values())
-        tables = [space.tables[node.name] for node in self.nodes if node.operation == "leaf"]
-        self.trees = [
-            Tree.over(sorted_indices([(t, axis) for t in tables if t.shape[axis] != 1], size), query.tuning.branches)
-            for axis, size in enumerate(space.sizes)
-        ]
-        self.pyramids = {
-            node: Pyramid(space.tables[node.name], self.trees) for node in self.nodes if node.operation == "leaf"
-        }
-        self.depends = space.dependence(query.outputs.values())
-        self.certain = proofs(space, query.outputs)
-        self.directions: dict[Node, tuple[Array, Array]] | None = None  # filled by `alignment`
-        self.slices: dict[Any, Any] = {}
-
-    def size(self, boxes: Array) -> Array:
-        """Count the points of each box."""
-        count = np.ones(boxes.shape[1], dtype=np.int64)
-        for tree, nodes in zip(self.trees, boxes, strict=True):
-            count = count * tree.count[nodes]
-        return count
-
-    def first(self, boxes: Array) -> Array:
-        """Give the lowest flat index of each box."""
-        flat = np.zeros(boxes.shape[1], dtype=np.int64)
-        for tree, nodes, length in zip(self.trees, boxes, self.space.sizes, strict=True):
-            flat = flat * length + tree.lowest[nodes]
-        return flat
-
-    def bounds(self, boxes: Array) -> dict[Node, Interval]:
-        """Bound every node of the graph over each box."""
-        return self._evaluate(boxes)
-
-    def narrowed(self, boxes: Array, axis: int, known: Mapping[Node, Interval]) -> dict[Node, Interval]:
-        """Bound again only what depends on one axis, whose nodes have changed."""
-        name = self.space.axes[axis]
-        return self._evaluate(boxes, known={node: known[node] for node in self.nodes if name not in self.depends[node]})
-
-    def _evaluate(self, boxes: Array, known: Mapping[Node, Interval] | None = None) -> dict[Node, Interval]:
-        values: dict[Node, Interval] = dict(known or {})
-        with np.errstate(all="ignore"):
-            for node in self.nodes:
-                if node not in values:
-                    values[node] = self._bound(node, values, boxes)
-        return values
-
-    def _bound(self, node: Node, values: Mapping[Node, Interval], boxes: Array) -> Interval:
-        if node.operation == "leaf":
-            return Interval(*self.pyramids[node].bounds(boxes))
-        return bound(node, values, self.space, self.certain)
-
-    # points -------------------------------------------------------------------------------------------------------
-
-    def points(self, boxes: Array) -> dict[str, Array]:
-        """Evaluate the outputs at boxes of a single index an axis, as every other reader would."""
-        values: dict[Node, Array] = {}
-        tables = {node.name: pyramid.low[pyramid.place(boxes)] for node, pyramid in self.pyramids.items()}
-        axes = ("point", *self.space.summed)
-        with np.errstate(all="ignore"):
-            for node in self.nodes:
-                values[node] = value_of(node, values, tables, axes=axes, kind=self.kind)
-        n = boxes.shape[1]
-        return {name: np.broadcast_to(values[node].reshape(-1), (n,)) for name, node in self.outputs.items()}
-
-    def opened(self, boxes: Array) -> tuple[Array, Array]:
-        """List all points of boxes: as boxes of one index an axis, and which box each came from."""
-        sizes = self.size(boxes)
-        origin = np.repeat(np.arange(boxes.shape[1]), sizes)
-        place = np.arange(len(origin)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
-        points = np.empty((len(self.trees), len(origin)), dtype=np.int64)
-        for axis in range(len(self.trees) - 1, -1, -1):
-            tree, nodes = self.trees[axis], boxes[axis][origin]
-            length = tree.count[nodes]
-            points[axis] = tree.leaf[tree.start[nodes] + place % length]
-            place = place // length
-        return points, origin
-
-
-def bounder_of(query: Query) -> Bounder:
-    """Prepare the bounds of a query, or find them prepared: they depend on its space and graph, not on its limits."""
-    found = query.space.kept.get("bounder")
-    if found is None or found.outputs is not query.outputs or found.tuning != query.tuning:
-        found = query.space.kept["bounder"] = Bounder(query)
-    return found
+    @property
+    def number(self) -> bool:
+        """Whether it is a finite number everywhere."""
+        return self.finite and self.nan_free
 
 
 def bound(node: Node, values: Mapping[Node, Interval], space: Space, certain: Mapping[Node, Certain]) -> Interval:
@@ -169,28 +59,22 @@ def bound(node: Node, values: Mapping[Node, Interval], space: Space, certain: Ma
     finite = all(one.finite for one in proven)
     if node.operation == "ordered_sum":
         return _ordered_sum(arguments[0], 1 + space.summed.index(node.name), finite)
-    if finite and node.operation in ("multiply", "divide") and all(one.positive for one in proven[1:]):
+    if finite and node.operation in ("multiply", "divide") and all(one.nonnegative for one in proven[1:]):
         return _positive(node.operation, *arguments)
-    plain = finite and (node.operation in ("add", "subtract") or all(one.clean for one in proven))
+    plain = finite and (node.operation in ("add", "subtract") or all(one.nan_free for one in proven))
     if node.operation == "equal" and node.arguments[0] is node.arguments[1]:
         return _known(arguments[0])
     result: Interval = RULES[node.operation](*arguments, plain, kind)
     return result
 
 
-def certainties(space: Space, outputs: Mapping[str, Node]) -> dict[Node, tuple[bool, bool]]:
-    """Tell of each node whether bounds of the whole space prove it finite, and whether finite and not negative."""
-    found = proofs(space, outputs)
-    return {node: (one.finite and one.clean, one.positive and one.clean) for node, one in found.items()}
-
-
-def proofs(space: Space, outputs: Mapping[str, Node]) -> dict[Node, Certain]:
+def infer_ranges(space: Space, outputs: Mapping[str, Node]) -> dict[Node, Certain]:
     """Tell of each node what bounds of the whole space prove."""
     certain: dict[Node, Certain] = {}
     for node, interval in whole_intervals(space, outputs).items():
         finite = bool(np.isfinite(interval.low).all() and np.isfinite(interval.high).all())
-        clean = interval.nan is None or not interval.nan.any()
-        certain[node] = Certain(finite, bool(finite and (interval.low >= 0).all()), clean)
+        nan_free = interval.nan is None or not interval.nan.any()
+        certain[node] = Certain(finite, bool(finite and (interval.low >= 0).all()), nan_free)
     return certain
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from roofcube.kernels.bounds.intervals import bounder_of
+from roofcube.kernels.bounds.bounder import bounder_of
 from roofcube.kernels.graph.expression import topological
 from roofcube.kernels.graph.program import PointReader
 from roofcube.kernels.query.query import ask
@@ -20,11 +20,11 @@ from roofcube.kernels.query.query import ask
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from roofcube.kernels.bounds.intervals import Bounder
+    from roofcube.kernels.bounds.bounder import Bounder
     from roofcube.kernels.graph.expression import Node
     from roofcube.kernels.query.query import Query
 
-__all__ = ["Slice", "directions", "slice_of"]
+__all__ = ["MonotoneSlice", "directions", "slice_of"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -45,9 +45,9 @@ SENSES: dict[str, tuple[int, ...]] = {
 def directions(bounder: Bounder) -> dict[Node, tuple[Array, Array]]:
     """Tell of each node along which axes it may rise, and along which it may fall, as its trees order them."""
     space, found = bounder.space, dict[Any, tuple[Array, Array]]()
-    clean = {node for node, proven in bounder.certain.items() if proven.clean}
-    finite = {node for node in clean if bounder.certain[node].finite}
-    positive = {node for node in finite if bounder.certain[node].positive}
+    nan_free = {node for node, proven in bounder.certain.items() if proven.nan_free}
+    finite = {node for node in nan_free if bounder.certain[node].finite}
+    nonnegative = {node for node in finite if bounder.certain[node].nonnegative}
     for node in topological(bounder.outputs.values()):
         if node.operation == "leaf":
             found[node] = _of_table(space.tables[node.name], bounder)
@@ -62,7 +62,7 @@ def directions(bounder: Bounder) -> dict[Node, tuple[Array, Array]]:
             for argument, sense in zip(node.arguments, SENSES[node.operation], strict=True):
                 rise |= found[argument][0 if sense > 0 else 1]
                 fall |= found[argument][1 if sense > 0 else 0]
-            if node.operation in ("multiply", "divide") and not positive.issuperset((node, *node.arguments)):
+            if node.operation in ("multiply", "divide") and not nonnegative.issuperset((node, *node.arguments)):
                 rise, fall = depends, depends
         else:
             rise, fall = depends, depends
@@ -82,7 +82,7 @@ def _of_table(table: Array, bounder: Bounder) -> tuple[Array, Array]:
 
 
 @dataclass(frozen=True, eq=False)
-class Slice:
+class MonotoneSlice:
     """A query's points at the best ends of its aligned axes.
 
     Attributes
@@ -189,7 +189,7 @@ def _judged(query: Query, values: Mapping[str, Array], shape: tuple[int, ...]) -
     return values[name] * values[name].dtype.type(sign), met
 
 
-def slice_of(query: Query) -> Slice | None:
+def slice_of(query: Query) -> MonotoneSlice | None:
     """Give the slice at the best ends, or None where no axis is aligned; kept for queries with other limits."""
     bounder = bounder_of(query)
     kinds = tuple((one.name, one.low is None, one.high is None, one.one_of is None) for one in query.limits)
@@ -200,11 +200,11 @@ def slice_of(query: Query) -> Slice | None:
     return None if found is None else replace(found, query=replace(found.query, limits=query.limits))
 
 
-def _sliced(query: Query, bounder: Bounder) -> Slice | None:
+def _sliced(query: Query, bounder: Bounder) -> MonotoneSlice | None:
     space = query.space
     names = [query.objectives[0][0], *(limit.name for limit in query.limits)]
     proven = [bounder.certain[query.outputs[name]] for name in names]
-    if not all(one.finite and one.clean for one in proven):
+    if not all(one.number for one in proven):
         return None
     up, down = _aligned(query, bounder)
     orders = {}
@@ -221,7 +221,7 @@ def _sliced(query: Query, bounder: Bounder) -> Slice | None:
         return None
     outputs = {name: query.outputs[name] for name in names}
     values = taken.evaluate(outputs) if prod(taken.sizes) <= query.tuning.dense_slice else None
-    return Slice(ends, orders, PointReader(space, outputs), alone, values)
+    return MonotoneSlice(ends, orders, PointReader(space, outputs), alone, values)
 
 
 def _aligned(query: Query, bounder: Bounder) -> tuple[Array, Array]:

@@ -18,23 +18,23 @@ if TYPE_CHECKING:
     from roofcube.kernels.graph.expression import Node
     from roofcube.kernels.graph.space import Space
 
-__all__ = ["known"]
+__all__ = ["not_nan"]
 
 ARITHMETIC = frozenset({"add", "subtract", "multiply"})
 CHOICES = frozenset({"minimum", "maximum"})
 
 
-def known(space: Space, output: Node) -> Node:
+def not_nan(space: Space, output: Node) -> Node:
     """Build a graph that is 1 where an output is a number and 0 where it is NaN, as small as bounds allow.
 
     Examples
     --------
     >>> import numpy as np
     >>> from roofcube.kernels.graph.expression import leaf
-    >>> from roofcube.kernels.bounds.not_nan import known
+    >>> from roofcube.kernels.bounds.not_nan import not_nan
     >>> from roofcube.kernels.graph.space import Space
     >>> space = Space(("a", "b"), (2, 2), {"x": np.array([[1.0], [np.nan]]), "y": np.array([[2.0, 3.0]])})
-    >>> known(space, leaf("x") * leaf("y"))
+    >>> not_nan(space, leaf("x") * leaf("y"))
     x == x
     """
     intervals = whole_intervals(space, {"output": output})
@@ -43,10 +43,10 @@ def known(space: Space, output: Node) -> Node:
 
     def build(node: Node) -> Node:
         if node not in built:
-            built[node] = _known(node)
+            built[node] = _not_nan(node)
         return built[node]
 
-    def _known(node: Node) -> Node:
+    def _not_nan(node: Node) -> Node:
         if node.operation == "constant":
             return constant(0.0 if np.isnan(node.value) else 1.0)
         if node.operation in COMPARISONS or intervals[node].nan is None:

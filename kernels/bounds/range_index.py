@@ -16,13 +16,13 @@ from roofcube.kernels.tuning import TUNING
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-__all__ = ["Pyramid", "Tree", "sorted_indices"]
+__all__ = ["IndexTree", "RangeIndex", "sorted_indices"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
 
 @dataclass(frozen=True, eq=False)
-class Tree:
+class IndexTree:
     """Nested ranges of an axis; node 0 is the whole axis, children of a node are consecutive.
 
     Attributes
@@ -51,7 +51,7 @@ class Tree:
     levels: list[range]
 
     @classmethod
-    def over(cls, order: Array, branches: int = TUNING.branches) -> Tree:
+    def over(cls, order: Array, branches: int = TUNING.branches) -> IndexTree:
         """Build the tree over indices in a given order, each range cut into so many parts."""
         starts, stops, child, children, levels = [0], [len(order)], [], [], [range(1)]
         while levels[-1]:
@@ -111,17 +111,17 @@ def sorted_indices(tables: Iterable[tuple[Array, int]], size: int) -> Array:
     return np.argsort(key, kind="stable")
 
 
-class Pyramid:
+class RangeIndex:
     """For one table, the smallest and largest value in every box, NaN apart, and whether there is a NaN.
 
     Parameters
     ----------
     table : array
         Over the space's axes, then the summed ones.
-    trees : sequence of Tree
+    trees : sequence of IndexTree
     """
 
-    def __init__(self, table: Array, trees: Sequence[Tree]) -> None:
+    def __init__(self, table: Array, trees: Sequence[IndexTree]) -> None:
         rank = len(trees)
         self.axes = [axis for axis in range(rank) if table.shape[axis] != 1]
         missing = np.isnan(table)
@@ -134,7 +134,7 @@ class Pyramid:
         self.low, self.high = low.reshape(-1, *summed), high.reshape(-1, *summed)
         self.nan = None if nan is None else nan.reshape(-1, *summed)
 
-    def place(self, boxes: Array) -> Array:
+    def row(self, boxes: Array) -> Array:
         """Give each box's row."""
         row = np.zeros(1 if not self.axes else boxes.shape[1], dtype=np.int64)
         for axis, stride in zip(self.axes, self.strides, strict=True):
@@ -143,11 +143,11 @@ class Pyramid:
 
     def bounds(self, boxes: Array) -> tuple[Array, Array, Array | None]:
         """Give the low and high ends, and where there may be a NaN."""
-        row = self.place(boxes)
+        row = self.row(boxes)
         return self.low[row], self.high[row], None if self.nan is None else self.nan[row]
 
 
-def _reduced(table: Array, trees: Sequence[Tree], axes: Sequence[int], ufunc: Any) -> Array:
+def _reduced(table: Array, trees: Sequence[IndexTree], axes: Sequence[int], ufunc: Any) -> Array:
     for axis in axes:
         moved = np.moveaxis(table, axis, 0)
         table = np.moveaxis(trees[axis].reduced(moved, ufunc), 0, axis)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from roofcube.kernels.bounds.intervals import certainties
+from roofcube.kernels.bounds.intervals import infer_ranges
 from roofcube.kernels.graph.expression import topological
 from roofcube.kernels.graph.guards import guards, without_unread_gaps
 from roofcube.kernels.graph.space import fold
@@ -129,7 +129,7 @@ class RowTables:
         self.guards = guards(outputs)
         self.nodes = topological(outputs.values())
         self.depends = space.dependence(outputs.values())
-        self.certain = certainties(self.space, outputs)
+        self.certain = infer_ranges(self.space, outputs)
 
     def _weight(self, table: Array) -> int:
         """Give the bytes that rows read of a table; of one that has a single number a term and row, for each point."""

@@ -74,7 +74,7 @@ def _scan_point(writer: Writer, indent: int, query: Query) -> None:
     objective = tables.outputs[name]
     write(indent, f"k = {'' if sign > 0 else '-'}{writer.value(objective)}")
     conditions = writer.conditions(query)
-    if not tables.certain[objective][0]:
+    if not tables.certain[objective].number:
         conditions.append("(k == k)")
     if conditions:
         write(indent, f"ok = {' & '.join(conditions)}")

@@ -63,7 +63,7 @@ class Writer:
     def expression(self, node: Node) -> str:
         """Write the operation of a node on the values of its arguments."""
         a = [self.value(argument) for argument in node.arguments]
-        clean = all(self.tables.certain.get(argument, (False, False))[0] for argument in node.arguments)
+        numbers = all(self.tables.certain[argument].number for argument in node.arguments)
         one, zero = self.literal(1.0), self.literal(0.0)
         if node.operation in SYMBOLS:
             return f"{a[0]} {SYMBOLS[node.operation]} {a[1]}"
@@ -74,7 +74,7 @@ class Writer:
         if node.operation == "where":
             return f"{a[1]} if {a[0]} != {zero} else {a[2]}"
         sign = "<" if node.operation == "minimum" else ">"
-        chosen = f"{a[0]} {sign} {a[1]}" if clean else f"({a[0]} {sign} {a[1]}) | ({a[0]} != {a[0]})"
+        chosen = f"{a[0]} {sign} {a[1]}" if numbers else f"({a[0]} {sign} {a[1]}) | ({a[0]} != {a[0]})"
         return f"{a[0]} if {chosen} else {a[1]}"
 
     # rows ---------------------------------------------------------------------------------------------------------

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from math import prod
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from weakref import WeakSet
 
 import numpy as np
 
 from roofcube.kernels.bounds import search
-from roofcube.kernels.bounds.search import Pace
+from roofcube.kernels.bounds.bounder import bounder_of
+from roofcube.kernels.bounds.boxes import fits
+from roofcube.kernels.budget import Budget, BudgetExceeded
 from roofcube.kernels.engine import stream
 from roofcube.kernels.engine.reductions import BEST, COUNT, FRONT, HISTOGRAM, MEMBERS, TOP
 from roofcube.kernels.engine.scans import scannable
@@ -18,6 +21,7 @@ from roofcube.kernels.query.partials import Partial
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from roofcube.kernels.budget import Stop
     from roofcube.kernels.engine.reductions import Reduction
     from roofcube.kernels.query.partials import BestPartial, FrontPartial, TopPartial
     from roofcube.kernels.query.query import Query
@@ -40,12 +44,17 @@ class Engine:
     threads : int
     tuning : Tuning, optional
         Default: each query's own.
+    stop : Stop, optional
+        A flag that ends the work, such as `threading.Event`: once it is set, `Cancelled` is raised.
     """
 
-    def __init__(self, strategy: str = "auto", threads: int = 1, *, tuning: Tuning | None = None) -> None:
+    def __init__(
+        self, strategy: str = "auto", threads: int = 1, *, tuning: Tuning | None = None, stop: Stop | None = None
+    ) -> None:
         self.strategy = strategy
         self.threads = threads
         self.tuning = tuning
+        self.stop = stop
         self._given_up: WeakSet[Query] = WeakSet()
 
     def best(self, query: Query) -> BestPartial:
@@ -53,7 +62,7 @@ class Engine:
         query = self._tuned(query)
         return self._bounded(
             query,
-            lambda rival: search.best(query, rival=rival),
+            lambda budget: search.best(query, budget=budget, stop=self.stop),
             lambda: self.run(BEST, query),
         )
 
@@ -62,7 +71,7 @@ class Engine:
         query = self._tuned(query)
         return self._bounded(
             query,
-            lambda rival: search.top(query, n, rival=rival),
+            lambda budget: search.top(query, n, budget=budget, stop=self.stop),
             lambda: self.run(TOP, query, n),
         )
 
@@ -70,8 +79,8 @@ class Engine:
         """Find the front of a query without groups."""
         query = self._tuned(query)
 
-        def bounded(rival: Pace | None) -> Front:
-            return search.front(query, rival=rival)
+        def bounded(budget: Budget | None) -> Front:
+            return search.front(query, budget=budget, stop=self.stop)
 
         def streamed() -> Front:
             return StreamedFront(self, query, self.run(FRONT, query))
@@ -91,10 +100,10 @@ class Engine:
             below, upto = np.searchsorted(known, values, side="left"), np.searchsorted(known, values, side="right")
             return below + upto
 
-        def bounded(rival: Pace | None) -> Array:
+        def bounded(budget: Budget | None) -> Array:
             if by is None:
-                return search.classified(query, 1, None, classify, rival=rival)
-            found = search.classified(query, 2 * len(known) + 2, by, classify, rival=rival)
+                return search.classified(query, 1, None, classify, budget=budget, stop=self.stop)
+            found = search.classified(query, 2 * len(known) + 2, by, classify, budget=budget, stop=self.stop)
             counts = np.zeros((query.n_groups, len(known)), dtype=np.int64)
             counts[:, place] = found[:, 1 : 2 * len(known) : 2]
             return counts
@@ -116,14 +125,19 @@ class Engine:
             bins[values == edges[-1]] = len(edges) - 1
             return bins
 
-        def bounded(rival: Pace | None) -> Array | None:
-            return query.copies * search.classified(query, len(edges) + 1, name, classify, rival=rival)[:, 1:-1]
+        def bounded(budget: Budget | None) -> Array | None:
+            return (
+                query.copies
+                * search.classified(query, len(edges) + 1, name, classify, budget=budget, stop=self.stop)[:, 1:-1]
+            )
 
         return self._bounded(query, bounded, lambda: None)
 
     def run(self, reduction: Reduction[PartialT], query: Query, *arguments: Any) -> PartialT:
         """Visit every point."""
-        return stream.visit(reduction, query, *arguments, threads=self.threads, compiled=self.compiles(query))
+        return stream.visit(
+            reduction, query, *arguments, threads=self.threads, compiled=self.compiles(query), stop=self.stop
+        )
 
     def _tuned(self, query: Query) -> Query:
         return query if self.tuning is None or self.tuning is query.tuning else replace(query, tuning=self.tuning)
@@ -137,7 +151,7 @@ class Engine:
     def _bounded(
         self,
         query: Query,
-        bounded: Callable[[Pace | None], Answer],
+        bounded: Callable[[Budget | None], Answer],
         streamed: Callable[[], Answer],
         *,
         sieved: bool = False,
@@ -146,14 +160,14 @@ class Engine:
         if not self.searches(query):
             return streamed()
         try:
-            return bounded(None if self.strategy == "bounds" else self._pace(query, sieved))
-        except search.TooManyBoxes:
+            return bounded(None if self.strategy == "bounds" else self._budget(query, sieved))
+        except BudgetExceeded:
             self._given_up.add(query)
             return streamed()
 
     def searches(self, query: Query) -> bool:
         """Tell whether bounds are tried: they may pay, and have not been given up for the same query."""
-        if self.strategy in ("numpy", "stream") or not search.fits(query) or query.space.size == 0:
+        if self.strategy in ("numpy", "stream") or not fits(query) or query.space.size == 0:
             return False
         if self.strategy == "bounds":
             return True
@@ -163,14 +177,16 @@ class Engine:
             and query not in self._given_up
         )
 
-    def _pace(self, query: Query, sieved: bool) -> Pace:
+    def _budget(self, query: Query, sieved: bool) -> Budget:
         """Say what visiting every point would take."""
-        tuning = query.tuning
-        if not self.compiles(query):
-            return Pace(*tuning.tile_nanoseconds)
+        tuning, space = query.tuning, query.space
+        operations = len(bounder_of(query).nodes) * prod(space.all_sizes[len(space.sizes) :])
         kernel = tuning.sieve_nanoseconds if sieved else tuning.kernel_nanoseconds
-        one = kernel if scannable(query) else tuning.tile_nanoseconds
-        return Pace(*(rate / self.threads for rate in one))
+        kernels = self.compiles(query) and scannable(query)
+        point, operation = (rate / self.threads for rate in kernel) if kernels else tuning.tile_nanoseconds
+        box, box_operation = tuning.box_nanoseconds
+        visit = 1e-9 * space.size * (point + operation * operations)
+        return Budget(visit, 1e-9 * (box + box_operation * operations), tuning.search_share)
 
 
 class Front(Protocol):

@@ -1,16 +1,25 @@
-"""Work cut into jobs and run in a pool of threads, results in the order of the jobs."""
+"""Work cut into jobs and run in a pool of threads, results in the order of the jobs; it ends early when told to.
+
+Nothing here waits for more than one job a thread: between jobs a flag is looked at, and Ctrl-C reaches the thread that
+waits for results, not those that work. Jobs of more than a moment look at their `Halt` themselves.
+"""
 
 from __future__ import annotations
 
 import os
+from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from roofcube.kernels.budget import check
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-__all__ = ["available_threads", "cut", "in_order"]
+    from roofcube.kernels.budget import Stop
+
+__all__ = ["Halt", "available_threads", "cut", "in_order"]
 
 Job = TypeVar("Job")
 Result = TypeVar("Result")
@@ -36,22 +45,62 @@ def cut(total: int, step: int) -> Iterator[range]:
         yield range(start, min(start + step, total))
 
 
-def in_order(work: Callable[[Job], Result], jobs: Iterable[Job], *, threads: int) -> Iterator[Result]:
-    """Run jobs in a pool and give their results in order, with few jobs and results alive at a time."""
-    waiting_jobs = iter(jobs)
-    first = list(islice(waiting_jobs, 2))
+class Halt:
+    """A flag that ends one piece of work: set by who asked for it, or because its results are no longer waited for.
+
+    Parameters
+    ----------
+    stop : Stop, optional
+        Set by who asked.
+    """
+
+    def __init__(self, stop: Stop | None = None) -> None:
+        self.stop = stop
+        self.abandoned = False
+
+    def is_set(self) -> bool:
+        """Tell whether to end."""
+        return self.abandoned or (self.stop is not None and self.stop.is_set())
+
+
+def in_order(
+    work: Callable[[Job], Result], jobs: Iterable[Job], *, threads: int, halt: Halt | None = None
+) -> Iterator[Result]:
+    """Run jobs in a pool and yield their results in order, with few jobs and results alive at a time.
+
+    Parameters
+    ----------
+    work : callable
+    jobs : iterable
+    threads : int
+    halt : Halt, optional
+        Of this work alone: looked at between jobs, and set for jobs still running when their results are not wanted.
+
+    Raises
+    ------
+    Cancelled
+        Once `halt` is set.
+    """
+    halt = halt or Halt()
+    waiting = iter(jobs)
+    first = list(islice(waiting, 2))
     if threads <= 1 or len(first) < 2:
-        yield from map(work, chain(first, waiting_jobs))
+        for job in chain(first, waiting):
+            check(halt)
+            yield work(job)
         return
     with ThreadPoolExecutor(threads) as pool:
-        running: list[Any] = []
+        running: deque[Any] = deque()
         try:
-            for job in chain(first, waiting_jobs):
+            for job in chain(first, waiting):
+                check(halt)
                 running.append(pool.submit(work, job))
                 if len(running) > 2 * threads:
-                    yield running.pop(0).result()
+                    yield running.popleft().result()
             while running:
-                yield running.pop(0).result()
+                check(halt)
+                yield running.popleft().result()
         finally:
+            halt.abandoned = True
             for future in running:
                 future.cancel()

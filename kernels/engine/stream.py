@@ -9,7 +9,8 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from roofcube.kernels.engine.pool import cut, in_order
+from roofcube.kernels.budget import check
+from roofcube.kernels.engine.pool import Halt, cut, in_order
 from roofcube.kernels.engine.scans import scannable
 from roofcube.kernels.query.partials import Partial
 from roofcube.kernels.query.tiles import Tiling, evaluate_tiles
@@ -17,6 +18,7 @@ from roofcube.kernels.query.tiles import Tiling, evaluate_tiles
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from roofcube.kernels.budget import Stop
     from roofcube.kernels.engine.reductions import Reduction
     from roofcube.kernels.query.query import Query
 
@@ -26,7 +28,12 @@ PartialT = TypeVar("PartialT", bound=Partial)
 
 
 def visit(
-    reduction: Reduction[PartialT], query: Query, *arguments: Any, threads: int = 1, compiled: bool = False
+    reduction: Reduction[PartialT],
+    query: Query,
+    *arguments: Any,
+    threads: int = 1,
+    compiled: bool = False,
+    stop: Stop | None = None,
 ) -> PartialT:
     """Visit every point, with generated kernels where they can and shall be used, into one partial.
 
@@ -39,37 +46,47 @@ def visit(
     threads : int
     compiled : bool
         Use generated kernels where the query suits them.
+    stop : Stop, optional
     """
+    halt = Halt(stop)
     if compiled and scannable(query):
-        return visit_rows(reduction, query, *arguments, threads=threads)
-    return visit_tiles(query, reduction.starter(query, *arguments), threads=threads)
+        return visit_rows(reduction, query, *arguments, threads=threads, halt=halt)
+    return visit_tiles(query, reduction.starter(query, *arguments), threads=threads, halt=halt)
 
 
-def visit_rows(reduction: Reduction[PartialT], query: Query, *arguments: Any, threads: int = 1) -> PartialT:
+def visit_rows(
+    reduction: Reduction[PartialT], query: Query, *arguments: Any, threads: int, halt: Halt | None = None
+) -> PartialT:
     """Run a generated kernel over all rows of a query into one partial."""
     rows = reduction.rows(query, *arguments)
     total = reduction.start(query, arguments, range(query.n_groups))
     # rows come in flat order, so the first of equal keys is in the first row
-    for part in in_order(rows.run, rows.jobs, threads=threads):
+    for part in in_order(rows.run, rows.jobs, threads=threads, halt=halt):
         total.merge(part)
     return rows.finished(total)
 
 
-def visit_tiles(query: Query, start: Callable[[range], PartialT], *, threads: int = 1) -> PartialT:
+def visit_tiles(
+    query: Query, start: Callable[[range], PartialT], *, threads: int, halt: Halt | None = None
+) -> PartialT:
     """Evaluate all tiles of a query with NumPy into one partial, which `start` gives for a range of groups."""
+    halt = halt or Halt()
     tiling = Tiling(query.space.sizes, query.tuning.tile_points)
     total = start(range(query.n_groups))
-    jobs = cut(len(tiling), query.tuning.job_tiles)
-    for part in in_order(partial(part_of, query, start, tiling), jobs, threads=threads):
+    work = partial(part_of, query, start, tiling, stop=halt)
+    for part in in_order(work, cut(len(tiling), query.tuning.job_tiles), threads=threads, halt=halt):
         total.merge(part)
     return total
 
 
-def part_of(query: Query, start: Callable[[range], PartialT], tiling: Tiling, tiles: range) -> PartialT:
+def part_of(
+    query: Query, start: Callable[[range], PartialT], tiling: Tiling, tiles: range, *, stop: Stop | None = None
+) -> PartialT:
     """Evaluate some tiles into a partial of their own."""
     group = max(1, query.group_points)
     last = min(tiling.start(tiles.stop - 1) + max(1, tiling.points), max(1, query.space.size)) - 1
     part = start(range(tiling.start(tiles.start) // group, last // group + 1))
     for tile in evaluate_tiles(query, tiling, tiles):
+        check(stop)
         part.update(tile)
     return part

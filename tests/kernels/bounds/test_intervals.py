@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from roofcube.kernels.bounds.intervals import Bounder
-from roofcube.kernels.bounds.not_nan import known
-from roofcube.kernels.bounds.range_index import Pyramid, Tree
+from roofcube.kernels.bounds.bounder import Bounder
+from roofcube.kernels.bounds.not_nan import not_nan
+from roofcube.kernels.bounds.range_index import IndexTree, RangeIndex
 from roofcube.kernels.graph.expression import constant, finite, leaf, maximum, minimum, ordered_sum, where
 from roofcube.kernels.graph.space import Space
 from roofcube.kernels.query.query import Query
@@ -69,7 +69,7 @@ def test_points_are_what_every_reader_gives(seed):
 @pytest.mark.parametrize("size", [1, 2, 3, 4, 5, 17, 100])
 def test_trees_cut_every_range_into_its_children(size):
     order = np.random.default_rng(size).permutation(size)
-    tree = Tree.over(order)
+    tree = IndexTree.over(order)
     for node in range(len(tree.start)):
         inside = order[tree.start[node] : tree.stop[node]]
         assert tree.lowest[node] == inside.min()
@@ -80,18 +80,18 @@ def test_trees_cut_every_range_into_its_children(size):
             assert tree.leaf[tree.start[node]] == node
 
 
-def test_pyramids_keep_nan_apart():
-    tree = Tree.over(np.arange(4))
-    pyramid = Pyramid(np.array([[np.nan], [2.0], [1.0], [3.0]]), [tree])
-    low, high, nan = pyramid.bounds(np.zeros((1, 1), dtype=np.int64))
+def test_range_indexes_keep_nan_apart():
+    tree = IndexTree.over(np.arange(4))
+    index = RangeIndex(np.array([[np.nan], [2.0], [1.0], [3.0]]), [tree])
+    low, high, nan = index.bounds(np.zeros((1, 1), dtype=np.int64))
     assert (low.item(), high.item(), nan.item()) == (1.0, 3.0, True)
 
 
 @given(seed=st.integers(0, 2**32))
 @settings(max_examples=150, deadline=None)
-def test_known_is_where_an_output_is_a_number(seed):
+def test_not_nan_is_where_an_output_is_a_number(seed):
     query, _ = random_query(seed)
     space, output = query.space, query.outputs["v"]
-    values = space.evaluate({"v": output, "known": known(space, output)})
+    values = space.evaluate({"v": output, "not_nan": not_nan(space, output)})
     expected = ~np.isnan(values["v"])
-    np.testing.assert_array_equal(*np.broadcast_arrays(values["known"], expected.astype(space.dtype)))
+    np.testing.assert_array_equal(*np.broadcast_arrays(values["not_nan"], expected.astype(space.dtype)))

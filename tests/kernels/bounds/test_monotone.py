@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from roofcube.kernels.bounds import monotone, search
-from roofcube.kernels.bounds.intervals import bounder_of
+from roofcube.kernels.bounds.bounder import bounder_of
 from roofcube.kernels.engine.reductions import BEST
 from roofcube.kernels.engine.stream import visit
 from roofcube.kernels.graph.expression import finite, leaf, maximum, minimum, ordered_sum, where
@@ -58,7 +58,7 @@ def test_best_of_aligned_axes_equals_streaming(seed):
         for sign in (1, -1):
             points = int(rng.choice([1, 99]))
             query = ask(space, outputs, objectives=[(name, sign)], limits=limits, per=per, points=points)
-            found, visited = search.best(query, rival=None), visit(BEST, query)
+            found, visited = search.best(query, budget=None), visit(BEST, query)
             np.testing.assert_array_equal(found.first, visited.first)
             np.testing.assert_array_equal(found.key[found.first >= 0], visited.key[visited.first >= 0])
 
@@ -69,7 +69,7 @@ def test_large_slices_are_searched_by_boxes(tuning, seed):
     space, outputs = tied(np.random.default_rng(seed))
     asked = {"objectives": [("throughput", 1)], "limits": [Limit("latency", None, 2.0)], "points": 1}
     query = ask(space, outputs, **asked, tuning=tuning)
-    found, visited = search.best(query, rival=None), visit(BEST, query)
+    found, visited = search.best(query, budget=None), visit(BEST, query)
     np.testing.assert_array_equal(found.first, visited.first)
 
 
@@ -105,7 +105,7 @@ def test_what_is_not_finite_is_not_aligned():
     space = Space(("a", "b"), (3, 3), {"x": np.array([[1.0], [np.nan], [3.0]]), "y": np.array([[1.0, 2.0, 3.0]])})
     query = ask(space, {"v": leaf("x") * leaf("y")}, objectives=[("v", 1)], points=1)
     assert monotone.slice_of(query) is None
-    assert search.best(query, rival=None).first.tolist() == [8]
+    assert search.best(query, budget=None).first.tolist() == [8]
 
 
 def test_programs_do_what_evaluating_does():

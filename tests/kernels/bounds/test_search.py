@@ -4,12 +4,16 @@ import numpy as np
 import pytest
 
 from roofcube.kernels.bounds import search
+from roofcube.kernels.bounds.boxes import Search
+from roofcube.kernels.bounds.collectors import BestCollector
+from roofcube.kernels.budget import Budget, BudgetExceeded
 from roofcube.kernels.engine.reductions import BEST, FRONT, MEMBERS
 from roofcube.kernels.engine.stream import visit
 from roofcube.kernels.graph.expression import leaf, maximum
 from roofcube.kernels.graph.space import Space
 from roofcube.kernels.pareto.archive import Archive, distinct_front, match
-from roofcube.kernels.query.query import Limit, ask
+from roofcube.kernels.query.partials import BestPartial
+from roofcube.kernels.query.query import Limit, Query, ask
 from roofcube.kernels.tuning import Tuning
 
 
@@ -43,7 +47,7 @@ def test_fronts_by_bounds_equal_fronts_by_streaming(objectives):
     space, outputs = roofline()
     signs = {"latency": -1, "throughput": 1, "accuracy": 1}
     query = ask(space, outputs, objectives=[(name, signs[name]) for name in objectives])
-    found, visited = search.front(query, rival=None), visit(FRONT, query)
+    found, visited = search.front(query, budget=None), visit(FRONT, query)
     for part in ("vectors", "first", "ties"):
         np.testing.assert_array_equal(getattr(found.partial, part), getattr(visited, part))
     flat, number = found.members()
@@ -52,28 +56,30 @@ def test_fronts_by_bounds_equal_fronts_by_streaming(objectives):
     np.testing.assert_array_equal(number, again.number)
 
 
-def test_best_by_bounds_looks_at_few_boxes(monkeypatch):
+def test_best_by_bounds_looks_at_few_boxes():
     space, outputs = roofline(sizes=(3, 60, 70, 200))
     query = ask(space, outputs, objectives=[("throughput", 1)], limits=[Limit("latency", None, 1.0)])
-    looked = []
-    bound = search.Search.bound
-    monkeypatch.setattr(search, "slice_of", lambda _: None)
-    monkeypatch.setattr(search.Search, "bound", lambda self, boxes: looked.append(boxes.shape[1]) or bound(self, boxes))
-    found, visited = search.best(query), visit(BEST, query)
-    assert found.first == visited.first
-    assert found.key == visited.key
-    assert 0 < sum(looked) < space.size / 100
+    budget, part = Budget(np.inf), BestPartial(query, range(1))
+    boxes = Search(query, ["throughput"], budget=budget)
+    search.explore(boxes, BestCollector(boxes, part))
+    visited = visit(BEST, query)
+    assert part.first == visited.first
+    assert part.key == visited.key
+    assert 0 < budget.boxes < space.size / 100
 
 
-def test_a_search_that_decides_nothing_gives_up():
+def undecided(tuning: Tuning) -> Query:
+    """A count that bounds decide nearly nothing of: a thin diagonal, unsorted."""
     rng = np.random.default_rng(0)
     space = Space(("a", "b"), (200, 200), {"x": rng.random((200, 1)), "y": rng.random((1, 200))})
     x, y = leaf("x") - 0.5, leaf("y") - 0.5
-    query = ask(
-        space, {"f": (x - y) * (x - y)}, limits=[Limit("f", 0.01, 0.011)], points=1, tuning=Tuning(least_boxes=100)
-    )
-    with pytest.raises(search.TooManyBoxes):
-        search.classified(query, 1, None, lambda values: values, rival=search.Pace(1.0, 0.0))
+    return ask(space, {"f": (x - y) * (x - y)}, limits=[Limit("f", 0.01, 0.011)], points=1, tuning=tuning)
+
+
+@pytest.mark.parametrize("tuning", [Tuning(probed_seconds=0.0), Tuning()])
+def test_a_search_that_decides_nothing_gives_up(tuning):
+    with pytest.raises(BudgetExceeded):
+        search.classified(undecided(tuning), 1, None, lambda values: values, budget=Budget(1e-4))
 
 
 @pytest.mark.parametrize("d", [1, 2, 3, 4, 5])

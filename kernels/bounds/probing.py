@@ -1,0 +1,64 @@
+"""How many boxes a count would look at, told from random ways down into the boxes in doubt.
+
+Knuth's estimate of the size of a search tree (Mathematics of Computation 29, 1975): a random way down stands for as
+many boxes as there were branches on it, whatever the tree looks like. Where most ways have ended, those that go on are
+doubled (splitting, Kahn and Harris, 1951), so that the depth of the tree is seen as well as its top.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from roofcube.kernels.budget import BudgetExceeded
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from roofcube.kernels.bounds.boxes import Batch, Search
+
+__all__ = ["expected_boxes", "probe"]
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+
+def probe(search: Search, doubtful: Callable[[Batch], Array]) -> None:
+    """Raise `BudgetExceeded` if a search would take longer than visiting every point, where it pays to know."""
+    budget, tuning = search.budget, search.query.tuning
+    if budget is None or budget.visit_seconds < tuning.probed_seconds:
+        return
+    if expected_boxes(search, doubtful, most=budget.affordable) > budget.affordable:
+        raise BudgetExceeded
+
+
+def expected_boxes(search: Search, doubtful: Callable[[Batch], Array], *, most: float = np.inf) -> float:
+    """Estimate how many boxes a search looks at, points of opened ones included; stop at `most`.
+
+    Parameters
+    ----------
+    search : Search
+    doubtful : callable
+        Says which boxes of a batch are in doubt.
+    """
+    bounder, tuning = search.bounder, search.query.tuning
+    rng = np.random.default_rng(0)
+    root = search.root()
+    boxes = root[:, rng.integers(root.shape[1], size=tuning.probes)]
+    weight = np.full(tuning.probes, root.shape[1] / tuning.probes)  # boxes that each stands for
+    total = 0.0
+    while boxes.shape[1] and total <= most:
+        total += weight.sum()
+        doubt = doubtful(search.bound(boxes))
+        boxes, weight = boxes[:, doubt], weight[doubt]
+        size = bounder.size(boxes)
+        small = size <= tuning.open_points
+        total += tuning.point_share * (weight * size)[small].sum()
+        boxes, weight = boxes[:, ~small], weight[~small]
+        if 0 < boxes.shape[1] < tuning.probes // 2:
+            chosen = rng.choice(boxes.shape[1], size=tuning.probes, p=weight / weight.sum())
+            boxes, weight = boxes[:, chosen], np.full(tuning.probes, weight.sum() / tuning.probes)
+        if boxes.shape[1]:
+            boxes, branches = search.random_parts(boxes, rng)
+            weight = weight * branches
+    return float(total)
