@@ -69,6 +69,7 @@ class Tuning:
     small_points: int = 1 << 15  # points that NumPy visits sooner than bounds are prepared
     compiled_points: int = 1 << 26  # points that generated kernels visit sooner than NumPy, compiling included
     tile_points: int = 1 << 16  # of a NumPy tile: its temporaries then stay in L2
+    stored_tile_points: int = 1 << 19  # of a tile of stored values, which need few temporaries
     job_tiles: int = 16  # tiles of a job: enough that handing it out costs nothing, few enough that Ctrl-C is quick
     row_worth: int = 32  # points of a row below which NumPy tiles are as fast as generated kernels
     scan_job_points: int = 1 << 27  # of a job of scans and counts: about 20 ms

@@ -8,6 +8,7 @@ import numpy as np
 import xarray as xr
 
 from roofcube.errors import InvalidDataError
+from roofcube.kernels.engine.arrays import ArrayEngine
 from roofcube.kernels.query.query import Limit
 from roofcube.sweep import points
 from roofcube.sweep.best import groups_of, kept_labels, own_coords, stacked
@@ -65,7 +66,13 @@ def _of_group(engine: Any, query: Query, variable: str, wanted: Array) -> Array:
     below = np.floor(places).astype(np.int64)
     above = np.minimum(below + 1, total - 1)
     ranks = sorted({*below.tolist(), *above.tolist()})
-    values = _order_statistics(engine, query, variable, ranks, total)
+    held = engine.values(query, variable) if isinstance(engine, ArrayEngine) else None
+    if held is None:
+        values = _order_statistics(engine, query, variable, ranks, total)
+    else:
+        chosen = np.unique(np.array(ranks) // query.copies)
+        parted = np.partition(held, chosen) + 0.0
+        values = {rank: float(parted[rank // query.copies]) for rank in ranks}
     low = np.array([values[rank] for rank in below.tolist()])
     high = np.array([values[rank] for rank in above.tolist()])
     share = places - below

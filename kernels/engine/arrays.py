@@ -11,9 +11,9 @@ large space are never laid out as a whole.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import numpy as np
 
@@ -22,12 +22,13 @@ from roofcube.kernels.engine import stream
 from roofcube.kernels.engine.reductions import BEST, COUNT, HISTOGRAM, TOP
 from roofcube.kernels.pareto.archive import match
 from roofcube.kernels.pareto.front import front_with_ties
-from roofcube.kernels.query.partials import BestPartial, FrontPartial
+from roofcube.kernels.query.partials import BestPartial, FrontPartial, Partial
 from roofcube.kernels.query.tiles import Tiling
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from roofcube.kernels.engine.reductions import Reduction
     from roofcube.kernels.pareto.points import Ties
     from roofcube.kernels.query.partials import TopPartial
     from roofcube.kernels.query.query import Query
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 __all__ = ["ArrayEngine", "ArrayFront", "suits"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
+PartialT = TypeVar("PartialT", bound=Partial)
 SPREAD = 4  # points for each stored value beyond which bounds are tried first: they exclude whole products at once
 SMALL = 1 << 16  # points that are read sooner than bounds are prepared
 SLAB = 1 << 25  # points whose columns are laid out at a time: 0.8 GB for three objectives in f8
@@ -59,15 +61,28 @@ class ArrayEngine:
     def __init__(self, threads: int = 1) -> None:
         self.threads = threads
 
+    def _visit(self, reduction: Reduction[PartialT], query: Query, *arguments: Any) -> PartialT:
+        larger = replace(query.tuning, tile_points=max(query.tuning.tile_points, query.tuning.stored_tile_points))
+        return stream.visit(reduction, replace(query, tuning=larger), *arguments, threads=self.threads)
+
+    def values(self, query: Query, name: str) -> Array | None:
+        """Give the valid values of an output of a query without groups; None where they are too many."""
+        if query.space.size > SLAB:
+            return None
+        shape = query.space.sizes
+        tables = {one: np.broadcast_to(query.space.tables[node.name], shape) for one, node in query.outputs.items()}
+        cast = {one: table.astype(query.space.dtype, copy=False) for one, table in tables.items()}
+        return np.asarray(cast[name][query.valid(cast, shape)])
+
     def best(self, query: Query) -> BestPartial:
         """Find the largest key and its first point of each group."""
         if query.limits or not query.space.size:
-            return stream.visit(BEST, query, threads=self.threads)
+            return self._visit(BEST, query)
         return _best_of_table(query, self.threads)
 
     def top(self, query: Query, n: int) -> TopPartial:
         """Find the n largest keys of a query without groups."""
-        return stream.visit(TOP, query, n, threads=self.threads)
+        return self._visit(TOP, query, n)
 
     def front(self, query: Query) -> ArrayFront:
         """Find the front of a query without groups."""
@@ -96,11 +111,11 @@ class ArrayEngine:
         """Count the valid points of each group, by the codes of an output."""
         if by is None and not query.limits:
             return np.full((query.n_groups, 1), query.copies * query.group_points, dtype=np.int64)
-        return query.copies * stream.visit(COUNT, query, by, codes, threads=self.threads).counts
+        return query.copies * self._visit(COUNT, query, by, codes).counts
 
     def histogram(self, query: Query, name: str, edges: Array) -> Array:
         """Count the valid points of each group in each bin."""
-        return query.copies * stream.visit(HISTOGRAM, query, name, edges, threads=self.threads).counts
+        return query.copies * self._visit(HISTOGRAM, query, name, edges).counts
 
     def searched_histogram(self, _query: Query, _name: str, _edges: Array) -> None:
         """Never by bounds."""
