@@ -7,7 +7,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from time import thread_time
-from typing import Protocol
+from typing import TYPE_CHECKING, NoReturn, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 __all__ = ["Budget", "BudgetExceeded", "Cancelled", "Stop", "check"]
 
@@ -37,22 +40,30 @@ def check(stop: Stop | None) -> None:
 class Budget:
     """Time to search in before visiting every point is the better way.
 
-    A search in vain comes on top of the visit, so the search ends when a share of the visit's time has passed, unless
-    what it has settled so far says that the rest will take less than the visit would.
+    A search in vain comes on top of the visit, so it ends when a share of the visit's time has passed, unless the rest
+    promises to take less than that share again; a promise is believed until twice the visit's time has passed.
 
     Parameters
     ----------
     visit_seconds : float
-        What visiting every point would take.
+        What visiting every point should take.
     box_seconds : float
         What a box should take.
     share : float
-        Part of the visit's time in which a search need not show anything.
+        Part of the visit's time in which a search need not promise anything.
+    probed : bool
+        Whether a count is first told from a few random boxes.
+    refine : callable, optional
+        Measures what visiting would take; asked once, before the search is given up.
+    look : float, optional
+        Seconds after which the search ends in any case, to say what it would take.
 
     Attributes
     ----------
     boxes : int
         Looked at so far.
+    projected : float
+        Seconds that the whole search should have taken, when it was given up.
 
     Notes
     -----
@@ -62,7 +73,11 @@ class Budget:
     visit_seconds: float
     box_seconds: float = 2e-6
     share: float = 0.5
+    probed: bool = False
+    refine: Callable[[], float] | None = None
+    look: float | None = None
     boxes: int = 0
+    projected: float = 0.0
     _start: float = field(default_factory=thread_time)
 
     @property
@@ -70,13 +85,23 @@ class Budget:
         """Seconds since the beginning."""
         return thread_time() - self._start
 
-    @property
-    def affordable(self) -> float:
-        """Boxes that should take as long as visiting every point."""
-        return self.visit_seconds / self.box_seconds
+    def spend(self, remaining: Callable[[], float]) -> None:
+        """Raise `BudgetExceeded` if a search that should take so much longer had better give up."""
+        if self.look is not None and self.spent > self.look:
+            self.give_up(self.spent + remaining())
+        if self.spent <= self.share * self.visit_seconds:
+            return
+        if self.refine is not None:
+            start = thread_time()
+            self.visit_seconds, self.refine = self.refine(), None
+            self._start += thread_time() - start
+            self.spend(remaining)
+            return
+        rest = remaining()
+        if rest > self.share * self.visit_seconds or self.spent + rest > 2 * self.visit_seconds:
+            self.give_up(self.spent + rest)
 
-    def spend(self, settled: float) -> None:
-        """Raise `BudgetExceeded` if a search that has settled this part of all points had better give up."""
-        spent = self.spent
-        if spent > self.share * self.visit_seconds and spent * (1 - settled) > self.visit_seconds * settled:
-            raise BudgetExceeded
+    def give_up(self, projected: float) -> NoReturn:
+        """Raise `BudgetExceeded`, and say what the whole search should have taken."""
+        self.projected = projected
+        raise BudgetExceeded

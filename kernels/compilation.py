@@ -20,7 +20,7 @@ import tempfile
 import uuid
 import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
 import llvmlite
 import numba
@@ -34,7 +34,7 @@ from roofcube import disk
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["cache_folder", "jit"]
+__all__ = ["cache_folder", "jit", "readiness"]
 
 Function = TypeVar("Function", bound="Callable[..., Any]")
 
@@ -109,6 +109,14 @@ def _compiled(function: Function, *, source: str | None) -> Function:
     return dispatcher  # type: ignore[no-any-return]
 
 
+def readiness(function: Any) -> Literal["loaded", "cached", "absent"]:
+    """Tell how far a function that `jit` gave is compiled: in this process, in the cache folder, or not at all."""
+    if not isinstance(function, Dispatcher) or function.overloads:
+        return "loaded"
+    cache = getattr(function, "_cache", None)
+    return "cached" if isinstance(cache, MachineCodeCache) and cache.has_entry() else "absent"
+
+
 class MachineCodeCache:
     """One compiled function's machine code on disk, in the form that numba's dispatcher asks for."""
 
@@ -145,7 +153,19 @@ class MachineCodeCache:
         if not self.enabled or folder is None or self.identity is None:
             return None
         key = _digest([self.identity, repr(signature), repr(codegen.magic_tuple())])
-        return folder / f"{self.function.__name__.strip('<>')}-{key[:40]}.bin"
+        return folder / f"{self._stem}{key[:24]}.bin"
+
+    @property
+    def _stem(self) -> str:
+        """What the names of all entries of this function begin with."""
+        return f"{self.function.__name__.strip('<>')}-{(self.identity or '')[:24]}-"
+
+    def has_entry(self) -> bool:
+        """Tell whether there is machine code of the function, for whatever arguments."""
+        folder = _usable_folder(cache_folder())
+        if not self.enabled or folder is None or self.identity is None:
+            return False
+        return any(entry.name.startswith(self._stem) for entry in folder.iterdir())
 
     def load_overload(self, signature: Any, target_context: Any) -> Any:
         target_context.refresh()

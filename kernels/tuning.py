@@ -27,8 +27,10 @@ class Tuning:
     fold_points: int = 1 << 17  # entries of the largest folded table: half a megabyte in f4, well inside L2
     # the same for a query, tried in order until all tables together fit `indexed_points`: what is folded has the
     # tightest bounds, because a quantity that occurs twice in it is known to be the same
-    fold_steps: tuple[int, ...] = (1 << 19, 1 << 18, 1 << 17, 1 << 15)
+    fold_steps: tuple[int, ...] = (1 << 19, 1 << 18, 1 << 17, 1 << 15, 1 << 13)
     indexed_points: int = 1 << 22  # entries of the range indexes over all tables: 32 MB in f4, both ends
+    # points that are worth an entry of a range index: it takes 20 to 30 ns, a point of a generated kernel 0.1 to 1
+    points_an_entry: int = 256
 
     # bounds: boxes of the index space ---------------------------------------------------------------------------------
 
@@ -37,12 +39,17 @@ class Tuning:
     split_boxes: int = 1 << 13  # boxes split at a time
     burst_boxes: int = 2048  # boxes made at once from few, where the calls cost more than the boxes
     open_points: int = 16  # points below which a box in doubt is opened rather than split
-    search_share: float = 0.5  # of a visit's time, in which a search need not show anything
+    search_share: float = 0.35  # of a visit's time, in which a search need not promise an end
+    doubtful_share: float = 0.1  # the same where a like search was in vain
+    few_bins_worth: float = 0.4  # of a visit that a pass of few bins replaces: a visit counts many
+    least_search_seconds: float = 2e-3  # of any search
+    surface_growth: float = 2 / 3  # boxes in doubt grow with the parts that a box is cut into to this power
     probes: int = 256  # random ways down that tell what a count would take
-    probed_seconds: float = 0.1  # of a visit; below, a search in vain costs less than the probes
+    probed_seconds: float = 0.3  # of a visit; below, a search in vain costs less than the probes
     point_share: float = 0.3  # of a box's time that a point of an opened box takes
     # nanoseconds that a box takes, and more for each operation of its graph
     box_nanoseconds: tuple[float, float] = (1000.0, 9.0)
+    index_nanoseconds: float = 25.0  # of an entry of a range index
     dense_slice: int = 1 << 17  # points of a slice at the best ends of aligned axes that is tabled whole, as any folded
     equal_points: int = 1 << 18  # points evaluated at once to find the first of equal ones; beyond, boxes are searched
     equal_ways: int = 12  # indices of an aligned axis tried at a time
@@ -56,8 +63,9 @@ class Tuning:
     summed_table: int = 1 << 22  # entries of a folded table of terms: dividing anew in every row took 1.2 times as long
     # entries of other folded tables, tried in order until all together fit `table_bytes`
     row_fold_steps: tuple[int, ...] = (1 << 17, 1 << 15, 1 << 13, 1 << 11)
-    # recomputing beats loading from beyond L2: 8.4 G points a second with 0.6 MB of tables, 5.6 G with 120 MB
-    table_bytes: int = 1 << 20
+    # beyond, recomputing beats loading: 8.4 G points a second with 0.6 MB of tables, 5.6 G with 120 MB; but 9.2 G with
+    # 1.5 MB, 5.3 G dividing anew
+    table_bytes: int = 1 << 21
     # of a sum at a time: 30 G terms a second and core, 17 G one by one; more are no faster, compile longer
     terms: tuple[int, ...] = (4, 3)
     scan_tile: int = 1 << 16  # points between two looks at the maximum of a scan
@@ -66,12 +74,12 @@ class Tuning:
 
     # engine: visiting every point -------------------------------------------------------------------------------------
 
-    small_points: int = 1 << 15  # points that NumPy visits sooner than bounds are prepared
-    compiled_points: int = 1 << 26  # points that generated kernels visit sooner than NumPy, compiling included
+    compiled_points: int = 1 << 26  # points that generated kernels visit on a cluster, where each worker compiles
     tile_points: int = 1 << 16  # of a NumPy tile: its temporaries then stay in L2
     stored_tile_points: int = 1 << 19  # of a tile of stored values, which need few temporaries
     job_tiles: int = 16  # tiles of a job: enough that handing it out costs nothing, few enough that Ctrl-C is quick
     row_worth: int = 32  # points of a row below which NumPy tiles are as fast as generated kernels
+    least_job_points: int = 1 << 19  # of a job, where all threads shall get some
     scan_job_points: int = 1 << 27  # of a job of scans and counts: about 20 ms
     tally_job_points: int = 1 << 25  # of tallies: points that share a cell with an edge are looked at one by one
     sieve_job_points: int = 1 << 23  # of sieves: up to 0.2 s where most points are on the front
@@ -81,11 +89,13 @@ class Tuning:
     sieve_candidates: int = 1 << 16  # what a sieve leaves over is looked at so many at a time
     tally_ways: int = 4  # equal neighbours count into different places, so that one does not wait for the other
     tally_many_edges: int = 4096  # beyond, equal neighbours are rare and several places would not fit the cache
-    # nanoseconds that visiting takes for each point, and more for each operation at a point: NumPy tiles, generated
-    # kernels (measured on two kinds of spaces, per layer and whole), sieves
-    tile_nanoseconds: tuple[float, float] = (20.0, 2.0)
-    kernel_nanoseconds: tuple[float, float] = (0.5, 0.006)
-    sieve_nanoseconds: tuple[float, float] = (5.0, 0.006)
+    # nanoseconds of a point by a generated kernel, of an operation at a point, of a row, of a loop over a row
+    kernel_nanoseconds: tuple[float, float, float, float] = (0.01, 0.022, 30.0, 12.0)
+    # the same of a point and of an operation by NumPy tiles
+    tile_nanoseconds: tuple[float, float] = (2.0, 0.8)
+    sampled_points: int = 1 << 19  # of each of three jobs that tell what a visit takes
+    load_seconds: float = 0.02  # to load a compiled kernel from disk
+    compile_seconds: float = 1.0  # to compile one; 0.5 to 1.9 were seen
 
     # quantiles: histograms over the bits of floats --------------------------------------------------------------------
 

@@ -55,7 +55,7 @@ class ClusterEngine(Engine):
 
     def run(self, reduction: Reduction[PartialT], query: Query, *arguments: Any) -> PartialT:
         """Visit every point on the cluster."""
-        if self.compiles(query) and scannable(query):
+        if self.compiles(reduction, query, *arguments):
             rows = reduction.rows(query, *arguments)
             work: Work[PartialT] = partial(_scan_job, reduction, arguments)
             return rows.finished(self._merged(query, work, self._jobs(rows.layout.rows)))
@@ -63,6 +63,11 @@ class ClusterEngine(Engine):
         if not len(tiling):  # a dim without labels
             return reduction.start(query, arguments, range(query.n_groups))
         return self._merged(query, partial(_tile_job, reduction, arguments, tiling), self._jobs(len(tiling)))
+
+    def compiles(self, _reduction: Reduction[Any], query: Query, *_arguments: Any) -> bool:
+        """Tell whether generated kernels visit the points: each worker has to compile them."""
+        large = self.strategy != "numpy" and query.space.size >= query.tuning.compiled_points
+        return (large or self.strategy == "stream") and scannable(query)
 
     def _jobs(self, pieces: int) -> list[range]:
         """Cut rows or tiles into a job for each task."""

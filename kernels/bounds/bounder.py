@@ -6,6 +6,8 @@ arithmetic over the graph; the same tables give single points, as every other re
 
 from __future__ import annotations
 
+from functools import cached_property
+from time import thread_time
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -39,6 +41,7 @@ class Bounder:
     """
 
     def __init__(self, query: Query) -> None:
+        start = thread_time()
         space = query.space
         self.space = space
         self.tuning = query.tuning
@@ -52,13 +55,20 @@ class Bounder:
             )
             for axis, size in enumerate(space.sizes)
         ]
-        self.indexes = {
-            node: RangeIndex(space.tables[node.name], self.trees) for node in self.nodes if node.operation == "leaf"
-        }
         self.depends = space.dependence(query.outputs.values())
         self.certain = infer_ranges(space, query.outputs)
         self.directions: dict[Node, tuple[Array, Array]] | None = None  # filled by `alignment`
         self.slices: dict[Any, Any] = {}
+        self.seconds = thread_time() - start  # that preparing took so far
+
+    @cached_property
+    def indexes(self) -> dict[Node, RangeIndex]:
+        """The range index of each table: not every question looks at boxes."""
+        start = thread_time()
+        leaves = [node for node in self.nodes if node.operation == "leaf"]
+        indexes = {node: RangeIndex(self.space.tables[node.name], self.trees) for node in leaves}
+        self.seconds += thread_time() - start
+        return indexes
 
     def size(self, boxes: Array) -> Array:
         """Count the points of each box."""
@@ -125,7 +135,7 @@ class Bounder:
 
 def bounder_of(query: Query) -> Bounder:
     """Prepare the bounds of a query, or find them prepared: they depend on its space and graph, not on its limits."""
-    found = query.space.kept.get("bounder")
+    found = query.space.cache.get("bounder")
     if found is None or found.outputs is not query.outputs or found.tuning != query.tuning:
-        found = query.space.kept["bounder"] = Bounder(query)
+        found = query.space.cache["bounder"] = Bounder(query)
     return found

@@ -75,7 +75,8 @@ class Search:
         self.budget = budget
         self.stop = stop
         self._waiting: list[Array] = []
-        self._unsettled = 0.0
+        self._unsettled = 0.0  # points of waiting boxes
+        self._deep: tuple[float, float] | None = None  # the same, and the seconds spent, when first some had to wait
 
     def root(self) -> Array:
         """Return the first boxes: one a group, whole along the other axes."""
@@ -123,6 +124,7 @@ class Search:
             n = boxes.shape[1]
             chosen = promising(boxes, intervals)
             if len(chosen) > most:
+                self._dive(boxes[:, chosen])
                 self.push(boxes[:, chosen[most:]])
                 chosen = chosen[:most]
             if len(chosen):
@@ -139,9 +141,28 @@ class Search:
         return float(self.bounder.size(boxes).sum(dtype=np.float64))
 
     def spend(self) -> None:
-        """Raise `BudgetExceeded` if what is settled so far does not promise an end within the budget."""
-        if self.budget is not None:
-            self.budget.spend(1 - self._unsettled / self.query.space.size)
+        """Raise `BudgetExceeded` if the search does not promise to end within its budget."""
+        if self.budget is not None and self._waiting:
+            self.budget.spend(self._remaining)
+
+    def _dive(self, boxes: Array) -> None:
+        """Note what is in doubt when boxes are first settled some after the other."""
+        if self._deep is None and self.budget is not None:
+            self._deep = self._unsettled + self._volume(boxes), self.budget.spent
+
+    def _remaining(self) -> float:
+        """Expect the seconds that the boxes that wait will take.
+
+        Once some of them wait for others, equal parts of what is in doubt take equal times. Before, boxes in doubt
+        grow with the parts that they are cut into as a surface does with its volume.
+        """
+        assert self.budget is not None
+        if self._deep is not None and self._unsettled < self._deep[0]:
+            doubt, seconds = self._deep
+            return (self.budget.spent - seconds) * self._unsettled / (doubt - self._unsettled)
+        n = sum(boxes.shape[1] for boxes in self._waiting)
+        parts = max(1.0, self._unsettled / n / self.query.tuning.open_points)
+        return float(n * parts**self.query.tuning.surface_growth * self.budget.box_seconds)
 
     # splitting ----------------------------------------------------------------------------------------------------
 

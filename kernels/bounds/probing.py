@@ -11,8 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from roofcube.kernels.budget import BudgetExceeded
-
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -25,11 +23,13 @@ Array = np.ndarray[Any, np.dtype[Any]]
 
 def probe(search: Search, doubtful: Callable[[Batch], Array]) -> None:
     """Raise `BudgetExceeded` if a search would take longer than visiting every point, where it pays to know."""
-    budget, tuning = search.budget, search.query.tuning
-    if budget is None or budget.visit_seconds < tuning.probed_seconds:
+    budget = search.budget
+    if budget is None or not budget.probed:
         return
-    if expected_boxes(search, doubtful, most=budget.affordable) > budget.affordable:
-        raise BudgetExceeded
+    affordable = budget.visit_seconds / max(budget.box_seconds, 1e-12)
+    expected = expected_boxes(search, doubtful, most=2 * affordable)
+    if expected > affordable or budget.look is not None:
+        budget.give_up(expected * budget.box_seconds)
 
 
 def expected_boxes(search: Search, doubtful: Callable[[Batch], Array], *, most: float = np.inf) -> float:

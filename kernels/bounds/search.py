@@ -14,16 +14,16 @@ from roofcube.kernels.bounds.boxes import Search
 from roofcube.kernels.bounds.collectors import BestCollector, ClassCollector, FrontCollector, TopCollector
 from roofcube.kernels.bounds.monotone import slice_of
 from roofcube.kernels.bounds.probing import probe
-from roofcube.kernels.query.partials import BestPartial, TopPartial
+from roofcube.kernels.query.partials import BestPartial, CountPartial, HistogramPartial, TopPartial
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from roofcube.kernels.bounds.collectors import BoxFront, Collector
     from roofcube.kernels.budget import Budget, Stop
     from roofcube.kernels.query.query import Query
 
-__all__ = ["best", "classified", "explore", "front", "top"]
+__all__ = ["best", "classified", "count", "explore", "front", "histogram", "top"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -90,6 +90,47 @@ def front(query: Query, *, budget: Budget | None = None, stop: Stop | None = Non
 
 
 # counting -------------------------------------------------------------------------------------------------------------
+
+
+def count(
+    query: Query,
+    by: str | None = None,
+    codes: Sequence[float] = (),
+    *,
+    budget: Budget | None = None,
+    stop: Stop | None = None,
+) -> CountPartial:
+    """Count the valid points of each group, by the codes of an output."""
+    part = CountPartial(query, range(query.n_groups), by, codes)
+    order = np.argsort(part.codes, kind="stable")
+    ascending = part.codes[order]
+
+    def classify(values: Array) -> Array:
+        """Give codes ascending numbers, gaps between them included, so that the numbers are monotone."""
+        return np.searchsorted(ascending, values, side="left") + np.searchsorted(ascending, values, side="right")
+
+    if by is None:
+        part.counts[:] = classified(query, 1, None, classify, budget=budget, stop=stop)
+    else:
+        counts = classified(query, 2 * len(codes) + 2, by, classify, budget=budget, stop=stop)
+        part.counts[:, order] = counts[:, 1 : 2 * len(codes) : 2]
+    return part
+
+
+def histogram(
+    query: Query, name: str, edges: Array, *, budget: Budget | None = None, stop: Stop | None = None
+) -> HistogramPartial:
+    """Count the valid points of each group in each bin."""
+
+    def classify(values: Array) -> Array:
+        """Give bins numbers from 1; 0 is below all of them, the number after the last is above."""
+        bins = np.searchsorted(edges, values, side="right")
+        bins[values == edges[-1]] = len(edges) - 1
+        return bins
+
+    part = HistogramPartial(query, range(query.n_groups), name, edges)
+    part.counts[:] = classified(query, len(edges) + 1, name, classify, budget=budget, stop=stop)[:, 1:-1]
+    return part
 
 
 def classified(

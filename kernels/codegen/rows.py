@@ -16,17 +16,26 @@ import numpy as np
 from roofcube.kernels.bounds.intervals import infer_ranges
 from roofcube.kernels.graph.expression import topological
 from roofcube.kernels.graph.guards import guards, without_unread_gaps
-from roofcube.kernels.graph.space import fold
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Hashable, Iterable
 
     from roofcube.kernels.graph.expression import Node
     from roofcube.kernels.query.query import Query
 
-__all__ = ["Layout", "RowTables", "terms_of"]
+__all__ = ["Layout", "RowTables", "row_tables_of", "terms_of"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
+
+
+def row_tables_of(query: Query) -> RowTables:
+    """Prepare the row tables of a query, or find them prepared: they do not depend on its limits."""
+    held = query.space.cache.get("row tables")
+    key = (query.groups, query.tuning)
+    if held is None or held[0] is not query.outputs or held[1] != key:
+        held = query.space.cache["row tables"] = query.outputs, key, RowTables(query)
+    tables: RowTables = held[2]
+    return tables
 
 
 def terms_of(query: Query) -> int:
@@ -111,7 +120,7 @@ class RowTables:
     Parameters
     ----------
     query : Query
-        Folded again, as far as tables stay small.
+        Folded anew, as far as tables stay small.
     row : (int, int), optional
         Least and most points of a row.
     """
@@ -122,7 +131,7 @@ class RowTables:
         self.inner_axes = frozenset(query.space.axes[self.layout.outer :])
         summed = (self.tuning.summed_table,) if terms_of(query) > 1 else ()
         for points in (*summed, *self.tuning.row_fold_steps, 1):
-            space, outputs = fold(query.space, query.outputs, points=points, together=self.inner_axes)
+            space, outputs = query.folded(points, self.inner_axes)
             if sum(self._weight(table) for table in space.tables.values()) <= self.tuning.table_bytes or points == 1:
                 break
         self.space, self.outputs = without_unread_gaps(space, outputs), outputs
@@ -130,6 +139,7 @@ class RowTables:
         self.nodes = topological(outputs.values())
         self.depends = space.dependence(outputs.values())
         self.certain = infer_ranges(self.space, outputs)
+        self.kernels: dict[Hashable, Callable[..., None]] = {}  # compiled for these tables
 
     def _weight(self, table: Array) -> int:
         """Give the bytes that rows read of a table; of one that has a single number a term and row, for each point."""
@@ -160,6 +170,11 @@ class RowTables:
     def leaves(self) -> list[Node]:
         """The leaves, in the order of the kernel's arguments."""
         return [node for node in self.nodes if node.operation == "leaf"]
+
+    @cached_property
+    def arrays(self) -> list[Array]:
+        """The tables of the leaves as kernels take them."""
+        return [self.flat(node) for node in self.leaves]
 
     def flat(self, node: Node) -> Array:
         """Lay a table out as (outer axes it has, summed axes it has, row)."""

@@ -1,25 +1,30 @@
-"""Answer a query the cheapest exact way: interval bounds, generated kernels or NumPy tiles; all give the same bits."""
+"""Answer a query the cheapest exact way: interval bounds, generated kernels or NumPy tiles; all give the same bits.
+
+Which way is cheapest is told by a cost model (`costs`) and by what like questions have cost (`roofcube.kernels.query.
+history`). A search by bounds may decide next to nothing, so it gets a budget: when it has taken half of what visiting
+every point would, and does not promise to end soon, the points are visited after all. This is the ski rental of online
+algorithms: never more than half as long again as visiting, never more than three times as long as searching.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from math import prod
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
-from weakref import WeakSet
+from time import thread_time
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
 
 import numpy as np
 
-from roofcube.kernels.bounds import search
-from roofcube.kernels.bounds.bounder import bounder_of
 from roofcube.kernels.bounds.boxes import fits
-from roofcube.kernels.budget import Budget, BudgetExceeded
-from roofcube.kernels.engine import stream
+from roofcube.kernels.bounds.collectors import BoxFront
+from roofcube.kernels.budget import BudgetExceeded
+from roofcube.kernels.engine import choice, stream
+from roofcube.kernels.engine.pool import Halt
 from roofcube.kernels.engine.reductions import BEST, COUNT, FRONT, HISTOGRAM, MEMBERS, TOP
 from roofcube.kernels.engine.scans import scannable
 from roofcube.kernels.query.partials import Partial
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from roofcube.kernels.budget import Stop
     from roofcube.kernels.engine.reductions import Reduction
@@ -30,8 +35,8 @@ if TYPE_CHECKING:
 __all__ = ["STRATEGIES", "Engine"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
-Answer = TypeVar("Answer")
 PartialT = TypeVar("PartialT", bound=Partial)
+Strategy = Literal["bounds", "stream", "numpy"]
 STRATEGIES = ("auto", "bounds", "stream", "numpy")
 
 
@@ -55,138 +60,107 @@ class Engine:
         self.threads = threads
         self.tuning = tuning
         self.stop = stop
-        self._given_up: WeakSet[Query] = WeakSet()
 
     def best(self, query: Query) -> BestPartial:
         """Find the largest key and its first point of each group."""
-        query = self._tuned(query)
-        return self._bounded(
-            query,
-            lambda budget: search.best(query, budget=budget, stop=self.stop),
-            lambda: self.run(BEST, query),
-        )
+        return self._answer(BEST, query)
 
     def top(self, query: Query, n: int) -> TopPartial:
         """Find the n largest keys of a query without groups."""
-        query = self._tuned(query)
-        return self._bounded(
-            query,
-            lambda budget: search.top(query, n, budget=budget, stop=self.stop),
-            lambda: self.run(TOP, query, n),
-        )
+        return self._answer(TOP, query, n)
 
     def front(self, query: Query) -> Front:
         """Find the front of a query without groups."""
-        query = self._tuned(query)
-
-        def bounded(budget: Budget | None) -> Front:
-            return search.front(query, budget=budget, stop=self.stop)
-
-        def streamed() -> Front:
-            return StreamedFront(self, query, self.run(FRONT, query))
-
-        return self._bounded(query, bounded, streamed, sieved=True)
+        front = self._answer(FRONT, query)
+        return front if isinstance(front, BoxFront) else VisitedFront(self, query, front)
 
     def count(self, query: Query, *, by: str | None = None, codes: Sequence[float] = ()) -> Array:
         """Count the valid points of each group, by the codes of an output."""
-        query = self._tuned(query)
         if by is None and not query.limits:
             return np.full((query.n_groups, 1), query.copies * query.group_points, dtype=np.int64)
-        known = np.sort(np.asarray(codes, dtype=query.space.dtype))
-        place = np.argsort(np.asarray(codes, dtype=query.space.dtype), kind="stable")
-
-        def classify(values: Array) -> Array:
-            """Give codes ascending numbers, gaps between them included, so that the numbers are monotone."""
-            below, upto = np.searchsorted(known, values, side="left"), np.searchsorted(known, values, side="right")
-            return below + upto
-
-        def bounded(budget: Budget | None) -> Array:
-            if by is None:
-                return search.classified(query, 1, None, classify, budget=budget, stop=self.stop)
-            found = search.classified(query, 2 * len(known) + 2, by, classify, budget=budget, stop=self.stop)
-            counts = np.zeros((query.n_groups, len(known)), dtype=np.int64)
-            counts[:, place] = found[:, 1 : 2 * len(known) : 2]
-            return counts
-
-        return query.copies * self._bounded(query, bounded, lambda: self.run(COUNT, query, by, codes).counts)
+        return query.copies * self._answer(COUNT, query, by, tuple(codes)).counts
 
     def histogram(self, query: Query, name: str, edges: Array) -> Array:
         """Count the valid points of each group in each bin."""
-        found = self.searched_histogram(query, name, edges)
-        return query.copies * self.run(HISTOGRAM, query, name, edges).counts if found is None else found
+        return query.copies * self._answer(HISTOGRAM, query, name, edges).counts
 
     def searched_histogram(self, query: Query, name: str, edges: Array) -> Array | None:
-        """Count by bounds the valid points of each group in each bin, or give None where a visit is faster."""
-        query = self._tuned(query)
+        """Count by bounds the valid points of each group in each bin, or give None where a visit is faster.
 
-        def classify(values: Array) -> Array:
-            """Give bins numbers from 1; 0 is below all of them, the number after the last is above."""
-            bins = np.searchsorted(edges, values, side="right")
-            bins[values == edges[-1]] = len(edges) - 1
-            return bins
+        For a histogram of few bins that is one of many: a visit would count more bins in the same time.
+        """
+        part = self._searched(HISTOGRAM, self._tuned(query), name, edges, worth=query.tuning.few_bins_worth)
+        return None if part is None else query.copies * part.counts
 
-        def bounded(budget: Budget | None) -> Array | None:
-            return (
-                query.copies
-                * search.classified(query, len(edges) + 1, name, classify, budget=budget, stop=self.stop)[:, 1:-1]
-            )
-
-        return self._bounded(query, bounded, lambda: None)
+    # ways ---------------------------------------------------------------------------------------------------------
 
     def run(self, reduction: Reduction[PartialT], query: Query, *arguments: Any) -> PartialT:
         """Visit every point."""
-        return stream.visit(
-            reduction, query, *arguments, threads=self.threads, compiled=self.compiles(query), stop=self.stop
-        )
+        compiled = self.compiles(reduction, query, *arguments)
+        if compiled:
+            reduction.rows(query, *arguments).load()
+        halt, start = Halt(self.stop), thread_time()
+        part = stream.visit(reduction, query, *arguments, threads=self.threads, compiled=compiled, halt=halt)
+        seconds = thread_time() - start + sum(halt.seconds) / self.threads
+        choice.note_visit(reduction, query, arguments, seconds, compiled=compiled, threads=self.threads)
+        return part
+
+    def compiles(self, reduction: Reduction[Any], query: Query, *arguments: Any) -> bool:
+        """Tell whether a generated kernel visits the points."""
+        if self.strategy in ("stream", "numpy"):
+            return self.strategy == "stream" and scannable(query)
+        return choice.pays_to_compile(reduction, query, arguments, self.threads)
+
+    def expect(
+        self, reduction: Reduction[Any], query: Query, *arguments: Any, look: float = 0.3
+    ) -> tuple[Strategy, float]:
+        """Say how a question would be answered and what that should take, after a look of so many seconds.
+
+        Returns
+        -------
+        strategy : {"bounds", "stream", "numpy"}
+        seconds : float
+        """
+        query = self._tuned(query)
+        compiled = self.compiles(reduction, query, *arguments)
+        visited: Strategy = "stream" if compiled else "numpy"
+        if self.strategy in ("numpy", "stream") or not query.space.size:
+            return visited, self.visit_seconds(reduction, query, *arguments)
+        only = self.strategy == "bounds"
+        searched, seconds = choice.look(reduction, query, arguments, self.threads, look, bounds_only=only)
+        return "bounds" if searched else visited, seconds
+
+    def visit_seconds(self, reduction: Reduction[Any], query: Query, *arguments: Any) -> float:
+        """Say what visiting every point should take."""
+        query = self._tuned(query)
+        compiled = self.compiles(reduction, query, *arguments)
+        return choice.visit_outlook(reduction, query, arguments, self.threads, compiled=compiled)[0]
+
+    def _answer(self, reduction: Reduction[PartialT], query: Query, *arguments: Any) -> PartialT | Any:
+        query = self._tuned(query)
+        part = self._searched(reduction, query, *arguments)
+        return self.run(reduction, query, *arguments) if part is None else part
+
+    def _searched(self, reduction: Reduction[Any], query: Query, *arguments: Any, worth: float = 1.0) -> Any:
+        """Answer by bounds, or give None where visiting every point is the better way."""
+        serves = reduction.search is not None and fits(query) and query.space.size > 0
+        if self.strategy in ("numpy", "stream") or reduction.search is None or not serves:
+            return None
+        if self.strategy == "bounds":
+            return reduction.search(query, *arguments, stop=self.stop)
+        search = choice.search_of(reduction, query, arguments, self.threads, worth)
+        if search is None:
+            return None
+        try:
+            part = reduction.search(query, *arguments, budget=search.budget, stop=self.stop)
+        except BudgetExceeded:
+            search.note(ended=False)
+            return None
+        search.note(ended=True)
+        return part
 
     def _tuned(self, query: Query) -> Query:
         return query if self.tuning is None or self.tuning is query.tuning else replace(query, tuning=self.tuning)
-
-    def compiles(self, query: Query) -> bool:
-        """Tell whether generated kernels should visit the points."""
-        return self.strategy == "stream" or (
-            self.strategy != "numpy" and query.space.size >= query.tuning.compiled_points
-        )
-
-    def _bounded(
-        self,
-        query: Query,
-        bounded: Callable[[Budget | None], Answer],
-        streamed: Callable[[], Answer],
-        *,
-        sieved: bool = False,
-    ) -> Answer:
-        """Try bounds where they may pay, else visit every point."""
-        if not self.searches(query):
-            return streamed()
-        try:
-            return bounded(None if self.strategy == "bounds" else self._budget(query, sieved))
-        except BudgetExceeded:
-            self._given_up.add(query)
-            return streamed()
-
-    def searches(self, query: Query) -> bool:
-        """Tell whether bounds are tried: they may pay, and have not been given up for the same query."""
-        if self.strategy in ("numpy", "stream") or not fits(query) or query.space.size == 0:
-            return False
-        if self.strategy == "bounds":
-            return True
-        return (
-            query.space.size > query.tuning.small_points
-            and query.group_points > query.n_groups
-            and query not in self._given_up
-        )
-
-    def _budget(self, query: Query, sieved: bool) -> Budget:
-        """Say what visiting every point would take."""
-        tuning, space = query.tuning, query.space
-        operations = len(bounder_of(query).nodes) * prod(space.all_sizes[len(space.sizes) :])
-        kernel = tuning.sieve_nanoseconds if sieved else tuning.kernel_nanoseconds
-        kernels = self.compiles(query) and scannable(query)
-        point, operation = (rate / self.threads for rate in kernel) if kernels else tuning.tile_nanoseconds
-        box, box_operation = tuning.box_nanoseconds
-        visit = 1e-9 * space.size * (point + operation * operations)
-        return Budget(visit, 1e-9 * (box + box_operation * operations), tuning.search_share)
 
 
 class Front(Protocol):
@@ -199,7 +173,7 @@ class Front(Protocol):
 
 
 @dataclass
-class StreamedFront:
+class VisitedFront:
     """A front found by visiting every point; its equal points are found by visiting them again."""
 
     engine: Engine

@@ -10,6 +10,7 @@ import os
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from itertools import chain, islice
+from time import thread_time
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from roofcube.kernels.budget import check
@@ -52,11 +53,17 @@ class Halt:
     ----------
     stop : Stop, optional
         Set by who asked.
+
+    Attributes
+    ----------
+    seconds : list of float
+        What each job took in another thread than the one that waits.
     """
 
     def __init__(self, stop: Stop | None = None) -> None:
         self.stop = stop
         self.abandoned = False
+        self.seconds: list[float] = []
 
     def is_set(self) -> bool:
         """Tell whether to end."""
@@ -89,12 +96,19 @@ def in_order(
             check(halt)
             yield work(job)
         return
+
+    def timed(job: Job) -> Result:
+        start = thread_time()
+        result = work(job)
+        halt.seconds.append(thread_time() - start)
+        return result
+
     with ThreadPoolExecutor(threads) as pool:
         running: deque[Any] = deque()
         try:
             for job in chain(first, waiting):
                 check(halt)
-                running.append(pool.submit(work, job))
+                running.append(pool.submit(timed, job))
                 if len(running) > 2 * threads:
                     yield running.popleft().result()
             while running:

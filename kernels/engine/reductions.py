@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import numpy as np
 
+from roofcube.kernels.bounds import search
 from roofcube.kernels.engine.scans import Count, Rows, Scan, Sieve, Tally
 from roofcube.kernels.query.partials import (
     BestPartial,
@@ -49,6 +50,12 @@ class Reduction(Generic[PartialT]):
         sieves points for the partial.
     grouped : bool
         Whether it is found group by group; else it is asked of queries without groups only, and sieved.
+    search : callable or None
+        Answers by bounds instead: ``(query, *arguments, budget=, stop=)``.
+    kernel_nanoseconds, tile_nanoseconds : float
+        What it takes at a point, beyond the point's values, by generated kernels and by NumPy tiles.
+    doubt : float
+        How many times as long as expected a visit may take.
     """
 
     name: str
@@ -56,6 +63,10 @@ class Reduction(Generic[PartialT]):
     empty: Callable[..., PartialT]
     kernel: Callable[..., Rows[PartialT]]
     grouped: bool
+    search: Callable[..., Any] | None
+    kernel_nanoseconds: float
+    tile_nanoseconds: float
+    doubt: float = 2.0
 
     def start(self, query: Query, arguments: tuple[Any, ...], groups: range) -> PartialT:
         """Start an empty partial for a range of groups."""
@@ -68,20 +79,20 @@ class Reduction(Generic[PartialT]):
     def rows(self, query: Query, *arguments: Any) -> Rows[PartialT]:
         """Prepare the generated kernel of a query, or find the last one prepared."""
         key = repr((self.name, [one.tobytes() if isinstance(one, np.ndarray) else one for one in arguments]))
-        held = query.kept.get("rows")
+        held = query.cache.get("rows")
         if held is None or held[0] != key:
             given = arguments if self.grouped else (self.starter(query, *arguments),)
-            held = query.kept["rows"] = key, self.kernel(query, *given)
+            held = query.cache["rows"] = key, self.kernel(query, *given)
         rows: Rows[PartialT] = held[1]
         return rows
 
 
-BEST = Reduction("best", BestPartial, BestPartial, Scan, grouped=True)
-COUNT = Reduction("count", CountPartial, CountPartial, Count, grouped=True)
-HISTOGRAM = Reduction("histogram", HistogramPartial, HistogramPartial, Tally, grouped=True)
-TOP = Reduction("top", TopPartial, TopPartial.empty, Sieve, grouped=False)
-FRONT = Reduction("front", FrontPartial, FrontPartial.empty, Sieve, grouped=False)
-MEMBERS = Reduction("members", MembersPartial, MembersPartial.empty, Sieve, grouped=False)
+BEST = Reduction("best", BestPartial, BestPartial, Scan, True, search.best, 0.4, 3.0)
+COUNT = Reduction("count", CountPartial, CountPartial, Count, True, search.count, 0.0, 0.5)
+HISTOGRAM = Reduction("histogram", HistogramPartial, HistogramPartial, Tally, True, search.histogram, 0.5, 15.0)
+TOP = Reduction("top", TopPartial, TopPartial.empty, Sieve, False, search.top, 0.5, 4.0)
+FRONT = Reduction("front", FrontPartial, FrontPartial.empty, Sieve, False, search.front, 3.0, 40.0, 10.0)
+MEMBERS = Reduction("members", MembersPartial, MembersPartial.empty, Sieve, False, None, 1.0, 20.0)
 
 REDUCTIONS: dict[str, Reduction[Any]] = {
     reduction.name: reduction for reduction in (BEST, COUNT, HISTOGRAM, TOP, FRONT, MEMBERS)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 import numpy as np
 
 from roofcube.kernels.codegen import scan_sources
-from roofcube.kernels.codegen.rows import Layout, RowTables, terms_of
+from roofcube.kernels.codegen.rows import Layout, row_tables_of, terms_of
 from roofcube.kernels.codegen.writer import compiled, limit_values
 from roofcube.kernels.engine.pool import cut
 from roofcube.kernels.pareto.archive import dominated_by_each
@@ -44,11 +44,20 @@ class Rows(ABC, Generic[PartialT]):
 
     def __init__(self, query: Query) -> None:
         self.query = query
-        self.tables = RowTables(query)
+        self.tables = row_tables_of(query)
         self.layout = self.tables.layout
-        self.flat = [self.tables.flat(node) for node in self.tables.leaves]
+        self.flat = self.tables.arrays
         self.rows_of_group = self.layout.rows // max(1, query.n_groups)
         self.limits = limit_values(query)
+        self.kernel: Callable[..., None]
+
+    def kernel_of(self, write: Callable[[], str], *form: Any) -> Callable[..., None]:
+        """Give the kernel whose source is written so; a question of the same form finds it."""
+        limits = tuple((limit.name, limit.one_of and len(limit.one_of)) for limit in self.query.limits)
+        key = (type(self), self.query.objectives, limits, form)
+        if key not in self.tables.kernels:
+            self.tables.kernels[key] = compiled(write())
+        return self.tables.kernels[key]
 
     @property
     def job_points(self) -> int:
@@ -57,12 +66,34 @@ class Rows(ABC, Generic[PartialT]):
 
     @property
     def jobs(self) -> Iterator[range]:
-        """Ranges of rows that make a job each; where layers are summed, each point takes as many times as long."""
-        return cut(self.layout.rows, max(1, self.job_points // (self.layout.chunk * terms_of(self.query))))
+        """Ranges of rows that make a job each, in one thread."""
+        return self.jobs_for(1)
+
+    def jobs_for(self, threads: int) -> Iterator[range]:
+        """Cut the rows into jobs; where layers are summed, each point takes as many times as long.
+
+        All threads get some, unless so few points are left to each that handing them out would cost more.
+        """
+        most = self.job_points // (self.layout.chunk * terms_of(self.query))
+        least = self.query.tuning.least_job_points // self.layout.chunk
+        even = -(-self.layout.rows // (4 * threads)) if threads > 1 else most
+        return cut(self.layout.rows, max(1, min(most, max(even, least))))
 
     def groups(self, rows: range) -> range:
         """Give the groups that rows belong to."""
         return range(rows.start // self.rows_of_group, (rows.stop - 1) // self.rows_of_group + 1)
+
+    @property
+    def readiness(self) -> str:
+        """How far the kernel is compiled."""
+        from roofcube.kernels.compilation import readiness
+
+        return readiness(self.kernel)
+
+    def load(self) -> None:
+        """Have the kernel in memory: in the calling thread, for a pool could not be interrupted while it compiles."""
+        if self.layout.rows and self.readiness != "loaded":
+            self.run(range(1))
 
     @abstractmethod
     def run(self, rows: range) -> PartialT:
@@ -84,7 +115,7 @@ class Scan(Rows[BestPartial]):
 
     def __init__(self, query: Query) -> None:
         super().__init__(query)
-        self.kernel = compiled(scan_sources.scan_source(query, self.tables))
+        self.kernel = self.kernel_of(lambda: scan_sources.scan_source(query, self.tables))
 
     def run(self, rows: range) -> BestPartial:
         """Scan rows; `first` is only the row in whose tile the maximum lies, until `finished`."""
@@ -143,7 +174,7 @@ class Tally(Rows[HistogramPartial]):
         super().__init__(query)
         self.name = name
         self.given = edges
-        self.kernel = compiled(scan_sources.tally_source(query, self.tables, name))
+        self.kernel = self.kernel_of(lambda: scan_sources.tally_source(query, self.tables, name), name)
         kind = np.dtype(query.space.dtype)
         self.edges = edges.astype(kind)
         with np.errstate(over="ignore"):  # nothing but infinity follows the largest number
@@ -191,7 +222,8 @@ class Count(Rows[CountPartial]):
         super().__init__(query)
         self.by = by
         self.codes = np.asarray(codes, dtype=query.space.dtype)
-        self.kernel = compiled(scan_sources.count_source(query, self.tables, by, max(1, len(codes))))
+        n = max(1, len(codes))
+        self.kernel = self.kernel_of(lambda: scan_sources.count_source(query, self.tables, by, n), by, n)
 
     def run(self, rows: range) -> CountPartial:
         """Count rows."""
@@ -220,7 +252,7 @@ class Sieve(Rows[SievedT]):
     def __init__(self, query: Query, start: Callable[[range], SievedT]) -> None:
         super().__init__(query)
         self.start = start
-        self.kernel = compiled(scan_sources.sieve_source(query, self.tables))
+        self.kernel = self.kernel_of(lambda: scan_sources.sieve_source(query, self.tables))
         # each point once: a top counts its points
         flat = np.unique(np.linspace(0, query.space.size - 1, query.tuning.sieve_sample).astype(np.int64))
         indices = np.unravel_index(flat, query.space.sizes) if query.space.sizes else ()

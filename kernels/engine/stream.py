@@ -7,6 +7,7 @@ stores anything.
 from __future__ import annotations
 
 from functools import partial
+from time import thread_time
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from roofcube.kernels.budget import check
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from roofcube.kernels.engine.reductions import Reduction
     from roofcube.kernels.query.query import Query
 
-__all__ = ["part_of", "visit", "visit_rows", "visit_tiles"]
+__all__ = ["part_of", "sampled_seconds", "visit", "visit_rows", "visit_tiles"]
 
 PartialT = TypeVar("PartialT", bound=Partial)
 
@@ -33,7 +34,7 @@ def visit(
     *arguments: Any,
     threads: int = 1,
     compiled: bool = False,
-    stop: Stop | None = None,
+    halt: Halt | None = None,
 ) -> PartialT:
     """Visit every point, with generated kernels where they can and shall be used, into one partial.
 
@@ -46,12 +47,11 @@ def visit(
     threads : int
     compiled : bool
         Use generated kernels where the query suits them.
-    stop : Stop, optional
+    halt : Halt, optional
     """
-    halt = Halt(stop)
     if compiled and scannable(query):
         return visit_rows(reduction, query, *arguments, threads=threads, halt=halt)
-    return visit_tiles(query, reduction.starter(query, *arguments), threads=threads, halt=halt)
+    return visit_tiles(reduction, query, *arguments, threads=threads, halt=halt)
 
 
 def visit_rows(
@@ -61,22 +61,40 @@ def visit_rows(
     rows = reduction.rows(query, *arguments)
     total = reduction.start(query, arguments, range(query.n_groups))
     # rows come in flat order, so the first of equal keys is in the first row
-    for part in in_order(rows.run, rows.jobs, threads=threads, halt=halt):
+    for part in in_order(rows.run, rows.jobs_for(threads), threads=threads, halt=halt):
         total.merge(part)
     return rows.finished(total)
 
 
 def visit_tiles(
-    query: Query, start: Callable[[range], PartialT], *, threads: int, halt: Halt | None = None
+    reduction: Reduction[PartialT], query: Query, *arguments: Any, threads: int, halt: Halt | None = None
 ) -> PartialT:
-    """Evaluate all tiles of a query with NumPy into one partial, which `start` gives for a range of groups."""
+    """Evaluate all tiles of a query with NumPy into one partial."""
     halt = halt or Halt()
     tiling = Tiling(query.space.sizes, query.tuning.tile_points)
-    total = start(range(query.n_groups))
-    work = partial(part_of, query, start, tiling, stop=halt)
+    total = reduction.start(query, arguments, range(query.n_groups))
+    work = partial(part_of, query, reduction.starter(query, *arguments), tiling, stop=halt)
     for part in in_order(work, cut(len(tiling), query.tuning.job_tiles), threads=threads, halt=halt):
         total.merge(part)
     return total
+
+
+def sampled_seconds(reduction: Reduction[PartialT], query: Query, *arguments: Any, compiled: bool) -> float:
+    """Measure, on a few of the jobs, what one thread takes to visit every point."""
+    if compiled and scannable(query):
+        rows = reduction.rows(query, *arguments)
+        rows.load()
+        total, few = rows.layout.rows, max(1, query.tuning.sampled_points // rows.layout.chunk)
+        jobs = [range(start, min(start + few, total)) for start in (0, total // 3, 2 * total // 3)]
+        work: Callable[[range], PartialT] = rows.run
+    else:
+        tiling = Tiling(query.space.sizes, query.tuning.tile_points)
+        work, total = partial(part_of, query, reduction.starter(query, *arguments), tiling), len(tiling)
+        jobs = [range(start, start + 1) for start in {0, total // 2}]
+    start = thread_time()
+    for job in jobs:
+        work(job)
+    return (thread_time() - start) * total / sum(map(len, jobs))
 
 
 def part_of(

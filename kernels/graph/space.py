@@ -20,26 +20,26 @@ from roofcube.kernels.tuning import TUNING
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-__all__ = ["Keeper", "Space", "fold"]
+__all__ = ["Memo", "Space", "fold"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
 
-class Keeper:
+class Memo:
     """Something that carries what is prepared for it: both go together, where a registry would keep either alive."""
 
     @cached_property
-    def kept(self) -> dict[str, Any]:
+    def cache(self) -> dict[Any, Any]:
         """What was prepared, by name."""
         return {}
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave behind what was prepared: it is made anew where it is needed."""
-        return {name: value for name, value in self.__dict__.items() if name != "kept"}
+        return {name: value for name, value in self.__dict__.items() if name != "cache"}
 
 
 @dataclass(frozen=True, eq=False)
-class Space(Keeper):
+class Space(Memo):
     """Leaf tables over the product of named axes.
 
     Attributes

@@ -7,24 +7,25 @@ many points each one stands for.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from roofcube.kernels.graph.space import Keeper, fold
+from roofcube.kernels.graph.space import Memo, Space, fold
+from roofcube.kernels.query.history import History
 from roofcube.kernels.tuning import TUNING, Tuning
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from roofcube.kernels.graph.expression import Node
-    from roofcube.kernels.graph.space import Space
 
 __all__ = ["Limit", "Query", "ask"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
+PREPARED_GROUPS = 64  # groups that are kept apart for the next question about them
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,7 @@ class Limit:
 
 
 @dataclass(frozen=True, eq=False)
-class Query(Keeper):
+class Query(Memo):
     """A folded space with what is asked of it.
 
     Attributes
@@ -87,6 +88,10 @@ class Query(Keeper):
         Points of the full space for each point of this one, within a group.
     tuning : Tuning
         What decides how it is answered, never the answer.
+    unfolded : (Space, outputs), optional
+        The same before it was folded, for readers that fold otherwise; its axes may be more, in another order.
+    history : History
+        What questions of the same graph have cost; queries with other limits share it.
     """
 
     space: Space
@@ -96,6 +101,8 @@ class Query(Keeper):
     limits: tuple[Limit, ...]
     copies: int = 1
     tuning: Tuning = TUNING
+    unfolded: tuple[Space, Mapping[str, Node]] | None = field(default=None, repr=False)
+    history: History = field(default_factory=History, repr=False)
 
     @property
     def group_sizes(self) -> tuple[int, ...]:
@@ -116,10 +123,26 @@ class Query(Keeper):
         """Give the query of one group alone, without its axes."""
         if not self.groups:
             return self
-        fixed = np.unravel_index(number, self.group_sizes)
-        chosen = {axis: np.array([k]) for axis, k in zip(self.space.axes, fixed, strict=False)}
-        space = self.space.take(chosen).reordered(self.space.axes[self.groups :])
-        return replace(self, space=space, groups=0)
+        groups = self.space.cache.setdefault("groups", {})
+        if number not in groups:
+            fixed = np.unravel_index(number, self.group_sizes)
+            chosen = {axis: np.array([k]) for axis, k in zip(self.space.axes, fixed, strict=False)}
+            alone = self.space.take(chosen).reordered(self.space.axes[self.groups :])
+            unfolded = self.unfolded and (self.unfolded[0].take(chosen), self.unfolded[1])
+            if len(groups) >= PREPARED_GROUPS:
+                return replace(self, space=alone, unfolded=unfolded, groups=0)
+            groups[number] = alone, unfolded
+        space, unfolded = groups[number]
+        return replace(self, space=space, unfolded=unfolded, groups=0)
+
+    def folded(self, points: int, together: frozenset[str]) -> tuple[Space, dict[str, Node]]:
+        """Fold the graph anew, from as it was before if that has the same axes; see `fold`."""
+        if self.unfolded is not None:
+            space, outputs = fold(*self.unfolded, points=points, together=together)
+            used = frozenset[str]().union(*(space.axes_of(node) for node in outputs.values()))
+            if used <= set(self.space.axes):
+                return space.reordered(self.space.axes), outputs
+        return fold(self.space, self.outputs, points=points, together=together)
 
     def valid(self, values: Mapping[str, Array], shape: tuple[int, ...]) -> Array:
         """Say which points meet all limits and have all objectives."""
@@ -163,9 +186,10 @@ def ask(
     """
     names = [name for name, _ in objectives] + [limit.name for limit in limits] + list(also)
     needed = {name: outputs[name] for name in dict.fromkeys(names)}
-    for limit in tuning.fold_steps if points is None else (points,):
+    room = _indexed_entries(space, needed, tuning)
+    for limit in [step for step in tuning.fold_steps if step <= room] if points is None else (points,):
         folded, graph = fold(space, needed, points=limit)
-        if sum(_pyramid_points(table) for table in folded.tables.values()) <= tuning.indexed_points:
+        if sum(_indexed(table) for table in folded.tables.values()) <= room:
             break
     used = frozenset[str]().union(*(folded.axes_of(node) for node in graph.values())) if graph else frozenset[str]()
     empty = {axis for axis, size in zip(space.axes, space.sizes, strict=True) if size == 0}
@@ -174,9 +198,17 @@ def ask(
     sizes = dict(zip(space.axes, space.sizes, strict=True))
     copies = prod(size for axis, size in sizes.items() if axis not in {*per, *others})
     ordered = folded.reordered([*kept, *others])
-    return Query(ordered, graph, len(kept), tuple(objectives), tuple(limits), copies, tuning)
+    return Query(ordered, graph, len(kept), tuple(objectives), tuple(limits), copies, tuning, (space, needed))
 
 
-def _pyramid_points(table: Array) -> float:
-    """Estimate the entries of a table with its index trees: half as many again for every axis."""
+def _indexed_entries(space: Space, outputs: Mapping[str, Node], tuning: Tuning) -> int:
+    """Say how many entries of range indexes a space of this size is worth."""
+    dependence = space.dependence(outputs.values())
+    used = frozenset[str]().union(*(dependence[node] for node in outputs.values()))
+    points = prod(size for axis, size in zip(space.axes, space.sizes, strict=True) if axis in used)
+    return min(tuning.indexed_points, max(min(tuning.fold_steps), points // tuning.points_an_entry))
+
+
+def _indexed(table: Array) -> float:
+    """Estimate the entries of a table with its range index: half as many again for every axis."""
     return float(table.size * 1.5 ** sum(length > 1 for length in table.shape))
