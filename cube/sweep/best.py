@@ -110,7 +110,12 @@ def kept_labels(result: xr.Dataset, bound: BoundQuery, per: Sequence[str]) -> xr
 
 def own_coords(context: Context, per: Sequence[str]) -> dict[str, xr.Variable]:
     """Give the coordinates of groups: those over nothing but the dims to group by."""
-    return {name: one for name, one in context.coords.items() if one.ndim and set(one.dims) <= set(per)}
+    return {
+        # a lazy one is read, of another a later write into the answer changes only the answer
+        name: one if isinstance(one, xr.IndexVariable) else one.copy(data=context.label_arrays[name].copy())
+        for name, one in context.coords.items()
+        if one.ndim and set(one.dims) <= set(per)
+    }
 
 
 def _labelled(

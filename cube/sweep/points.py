@@ -64,7 +64,7 @@ def coordinates_at(
     read: dict[str, xr.Variable] = {}
     for name, coordinate in context.coords.items():
         if coordinate.ndim == 0:
-            read[name] = coordinate
+            read[name] = coordinate.copy(data=context.label_arrays[name])
             continue
         labels = context.label_arrays[name]
         labels = labels if labels.size else np.zeros([1] * labels.ndim, dtype=labels.dtype)
