@@ -144,11 +144,11 @@ def read_network(source: str | Path) -> pl.DataFrame:
         from roofcube.files.onnx_layers import layers_of
 
         rows = layers_of(path)
-        return parse_rows(pl.DataFrame(rows, infer_schema_length=None), schema.Layer, source=str(path))
+        return parse_rows(pl.DataFrame(rows, infer_schema_length=None), schema.LayerRow, source=str(path))
     if path.suffix != ".csv":
         msg = f"{path}: expected a name ending in .onnx or .csv, got {path.suffix!r}"
         raise InvalidDataError(msg)
-    table = read_table(path, schema.Layer)
+    table = read_table(path, schema.LayerRow)
     check_keys(table, ("topology", "pruning_percent", "layer"), source=str(path))
     return table
 

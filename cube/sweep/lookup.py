@@ -9,7 +9,7 @@ import polars as pl
 import xarray as xr
 
 from roofcube.errors import InvalidDataError
-from roofcube.labels import column_of, places
+from roofcube.labels import column_of, locate
 from roofcube.sweep import points
 
 if TYPE_CHECKING:
@@ -30,10 +30,10 @@ def at(sweep: Sweep, table: Any) -> xr.Dataset:
                 f"the space has {sweep.sizes[dim]} labels along {dim}"
             )
             raise InvalidDataError(msg)
-    where = places(_coordinates(sweep), rows, dims=sweep.dims)
+    where = locate(_coordinates(sweep), rows, dims=sweep.dims)
     zero = np.zeros(rows.height, dtype=np.int64)
     indices = [np.maximum(where.indices.get(dim, zero), 0).astype(np.int64) for dim in sweep.dims]
-    found = where.found & all(sweep.sizes.values())
+    found = where.mask & all(sweep.sizes.values())
     if not found.any():
         indices = [zero] * len(sweep.dims)
     result = _evaluated(sweep, indices, found)
