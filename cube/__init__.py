@@ -15,6 +15,7 @@ import roofcube.accessor  # noqa: F401  registers `Dataset.roof`
 if TYPE_CHECKING:
     from roofcube import datasets, kernels, plot
     from roofcube.calibration import Calibration, calibrate, load_calibration
+    from roofcube.datasets import tasks
     from roofcube.explorer.app import explore
     from roofcube.files.readers import read_measurements, read_network, read_platforms
     from roofcube.files.store import diff, load, merge, save, verify
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from roofcube.measured.physics_gate import check
     from roofcube.model.assumptions import BOUND, PUBLISHED, Assumptions
     from roofcube.model.hardware import hypothetical
-    from roofcube.model.inputs import inputs, tasks
+    from roofcube.model.inputs import inputs
     from roofcube.model.predict import predict
     from roofcube.options import set_options
     from roofcube.page import report
@@ -66,7 +67,7 @@ _HOMES = {
     "report": "page",
     "save": "files.store",
     "set_options": "options",
-    "tasks": "model.inputs",
+    "tasks": "datasets",
     "top": "sweep.questions",
     "unmatched": "measured.join",
     "verify": "files.store",

@@ -63,7 +63,7 @@ def main() -> None:
     """Find which hardware, network, precision, pruning, batch and mode to run: how fast, how exact, at what power."""
 
 
-@main.command()
+@main.command("report")
 @click.argument("task")
 @click.option(
     "-o",
@@ -72,7 +72,7 @@ def main() -> None:
     type=click.Path(dir_okay=False, path_type=Path),
     help="File to write [default: roofcube-TASK.html].",
 )
-def report(task: str, output: Path | None) -> None:
+def report_command(task: str, output: Path | None) -> None:
     """Write the page of TASK (cifar10, mnist or imagenet): one HTML file that needs no network.
 
     TASK may also be a cube of your own, written by roofcube.save (.nc or .zarr).
@@ -82,18 +82,18 @@ def report(task: str, output: Path | None) -> None:
     click.echo(roofcube.report(_task_or_cube(task), output))
 
 
-@main.command()
+@main.command("explore")
 @click.argument("task")
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="Port on 127.0.0.1 [default: any free one].")
 @click.option("--show/--no-show", default=True, help="Open the browser.")
-def explore(task: str, port: int, show: bool) -> None:
+def explore_command(task: str, port: int, show: bool) -> None:
     """Explore TASK, or a cube of your own (.nc or .zarr), in the browser; served on this machine only."""
     from roofcube.explorer.app import serve
 
     serve(_task_or_cube(task), port=port, show=show)
 
 
-@main.command(epilog="An example of a spec:\n" + SWEEP_EXAMPLE)
+@main.command("sweep", epilog="An example of a spec:\n" + SWEEP_EXAMPLE)
 @click.argument("spec", type=EXISTING)
 @click.option(
     "-o",
@@ -102,7 +102,7 @@ def explore(task: str, port: int, show: bool) -> None:
     type=click.Path(path_type=Path),
     help="Cube to write: .nc, or .zarr for what is larger than memory.",
 )
-def sweep(spec: Path, output: Path) -> None:
+def sweep_command(spec: Path, output: Path) -> None:
     """Run the sweep that the TOML file SPEC describes and write its result."""
     from roofcube.sweep_spec import read_sweep_spec, run_sweep
 
@@ -110,13 +110,13 @@ def sweep(spec: Path, output: Path) -> None:
     click.echo(path if result is None else f"{path}: {_sizes(result)}")
 
 
-@main.command()
+@main.command("check")
 @click.argument("rows", type=EXISTING)
 @click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="Write all findings to this CSV.")
 @click.option("--all", "everything", is_flag=True, help="Print every finding, not a summary by rule.")
 @click.option("--strict", is_flag=True, help="Exit with 1 when there is any finding.")
 @click.option("--platforms", type=EXISTING, help="TOML with platforms of your own, beside the embedded ones.")
-def check(rows: Path, output: Path | None, everything: bool, strict: bool, platforms: Path | None) -> None:
+def check_command(rows: Path, output: Path | None, everything: bool, strict: bool, platforms: Path | None) -> None:
     """Put the measurements of a CSV through the physics gate."""
     import roofcube
 
@@ -124,7 +124,7 @@ def check(rows: Path, output: Path | None, everything: bool, strict: bool, platf
     findings = roofcube.check(measurements, inputs=None if platforms is None else _with_embedded(platforms))
     click.echo(f"{rows}: {measurements.height} rows, {findings.height} findings")
     if findings.height:
-        click.echo(_table(findings if everything else _by_rule(findings)))
+        click.echo(_table_text(findings if everything else _by_rule(findings)))
     if output is not None:
         findings.write_csv(output)
         click.echo(output)
@@ -160,15 +160,15 @@ def info(file: Path) -> None:
     click.echo("content matches its checksum")
 
 
-@main.command()
+@main.command("diff")
 @click.argument("a", type=EXISTING)
 @click.argument("b", type=EXISTING)
-def diff(a: Path, b: Path) -> None:
+def diff_command(a: Path, b: Path) -> None:
     """List what differs between the cubes A and B; exit with 1 when anything does."""
     import roofcube
 
     differences = roofcube.diff(a, b)
-    click.echo(_table(differences) if differences.height else "no difference")
+    click.echo(_table_text(differences) if differences.height else "no difference")
     sys.exit(1 if differences.height else 0)
 
 
@@ -180,14 +180,14 @@ def errors(output: Path | None, write: bool) -> None:
     import roofcube
 
     calibration = roofcube.calibrate(roofcube.datasets.load_measurements())
-    click.echo(_table(calibration.errors))
+    click.echo(_table_text(calibration.errors))
     if output is not None:
         calibration.errors.write_csv(output)
         click.echo(output)
     if write:
         from roofcube.calibration import held_out
 
-        click.echo(held_out.write(held_out.compute(calibration)))
+        click.echo(held_out.write_held_out(held_out.compute_held_out(calibration)))
 
 
 def _task_or_cube(task: str) -> Any:
@@ -212,7 +212,7 @@ def _by_rule(findings: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _table(table: pl.DataFrame) -> str:
+def _table_text(table: pl.DataFrame) -> str:
     import polars as pl
 
     with pl.Config(

@@ -17,13 +17,13 @@ __all__ = [
     "configuration_text",
     "counted",
     "flag_words",
-    "grouped",
     "listed",
     "percent",
     "quantity",
     "short",
     "shown_unit",
     "task_title",
+    "with_thousands",
     "with_unit",
 ]
 
@@ -58,10 +58,10 @@ def counted(number: int, noun: str, plural: str | None = None) -> str:
     ('1 row', '378 findings', '0 matches')
     """
     words = noun if number == 1 else plural or f"{noun}s"
-    return f"{grouped(number)} {words}"
+    return f"{with_thousands(number)} {words}"
 
 
-def grouped(number: int) -> str:
+def with_thousands(number: int) -> str:
     """Group digits by thousands with a narrow space that does not break."""
     return f"{number:,}".replace(",", "\u202f")
 
@@ -103,7 +103,7 @@ def quantity(value: float | None, unit: str) -> str:
     if value is not None and unit in ("s", "J", "W") and 0 < abs(value) < 1:
         for step, letter in SMALL:
             if abs(value) >= step * 0.9995:
-                return f"{_plain(value / step, 3)} {letter}{unit}"
+                return f"{_rounded(value / step, 3)} {letter}{unit}"
     return with_unit(value, unit)
 
 
@@ -133,11 +133,11 @@ def _scaled(value: float | None, digits: int = 3) -> tuple[str, str]:
         return NOT_KNOWN, ""
     for step, letter in LETTERS:
         if abs(value) >= step * (1.0 - 0.5 * 10.0**-digits):
-            return _plain(value / step, digits), letter
-    return _plain(value, digits), ""
+            return _rounded(value / step, digits), letter
+    return _rounded(value, digits), ""
 
 
-def _plain(value: float, digits: int) -> str:
+def _rounded(value: float, digits: int) -> str:
     rounded = float(f"{value:.{digits}g}")
     return f"{rounded:.0f}" if abs(rounded) >= 10 ** (digits - 1) else f"{rounded:.{digits}g}"
 

@@ -261,11 +261,12 @@ def _expectation(first: Any, row: type, column: str) -> str:
         return "the field is empty and must not be; fill it in"
     if kind.startswith(("float", "int")):
         what = "a whole number" if kind.startswith("int") else "a number"
-        return f"expected {what}; write {_plain(str(value), column) or 'a plain one, or leave an optional field empty'}"
+        plain = _plain_number(str(value), column) or "a plain one, or leave an optional field empty"
+        return f"expected {what}; write {plain}"
     return f"{first['msg'][0].lower()}{first['msg'][1:]}; correct the value or leave an optional field empty"
 
 
-def _plain(text: str, column: str) -> str:
+def _plain_number(text: str, column: str) -> str:
     """Rewrite a number with separators, a decimal comma or a unit as a plain one in the unit of its column."""
     if re.fullmatch(r"-?\d{1,3}(,\d{3})+(\.\d+)?", text):
         return text.replace(",", "")

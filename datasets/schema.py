@@ -13,7 +13,7 @@ __all__ = [
     "Accuracy",
     "Alias",
     "Correction",
-    "Layer",
+    "LayerRow",
     "Measurement",
     "NetworkLayer",
     "NetworkTotals",
@@ -110,7 +110,7 @@ class Topology:
     shapes: Literal["published", "assumed"]
 
 
-class Layer:
+class LayerRow:
     """One weight layer of a network."""
 
     topology: Label

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-__all__ = ["CONTENT", "FILES", "OF_ONE_STORE", "SWEEP", "altered", "is_ours", "recorded", "write"]
+__all__ = ["CONTENT", "FILES", "OF_ONE_STORE", "SWEEP", "altered", "is_ours", "recorded", "write_checksums"]
 
 CONTENT = "roofcube_sha256"  # of what `roofcube.save` wrote
 FILES = "roofcube_sha256_of_files"
@@ -23,7 +23,7 @@ METADATA = "zarr.json"  # of the store and, inside its folder, of each variable
 UNCHECKED = ("consolidated_metadata",)  # a copy of what is checked, that Zarr may add
 
 
-def write(store: Path) -> None:
+def write_checksums(store: Path) -> None:
     """Put the checksums of all variables into a store that is complete."""
     metadata = _metadata(store)
     metadata["attributes"][FILES] = json.dumps(_found(store))

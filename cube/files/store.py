@@ -55,10 +55,10 @@ def save(cube: xr.Dataset, path: str | Path) -> Path:
     >>> rc.load(path).attrs["task"]
     'mnist'
     """
-    target = _checked(Path(path))
+    target = _checked_path(Path(path))
     stored = _storable(cube).load()
     stored.attrs[FORMAT] = 1
-    stored.attrs[checksums.CONTENT] = _digest(stored)
+    stored.attrs[checksums.CONTENT] = _content_digest(stored)
     with replacing(target, folder=target.suffix == ".zarr") as temporary:
         if target.suffix == ".nc":
             _write_netcdf(stored, temporary)
@@ -85,7 +85,7 @@ def load(path: str | Path) -> xr.Dataset:
     >>> int(rc.load(path).n_rows.sum())
     406
     """
-    source = _checked(Path(path), reading=True)
+    source = _checked_path(Path(path), reading=True)
     with _blamed(source), _open(source) as lazy:
         cube = lazy.load()
     for name in cube.variables:
@@ -101,7 +101,7 @@ def opened(path: str | Path) -> xr.Dataset:
     FileNotFoundError, CorruptFileError
         As `load`.
     """
-    source = _checked(Path(path), reading=True)
+    source = _checked_path(Path(path), reading=True)
     with _blamed(source):
         return _open(source)
 
@@ -128,7 +128,7 @@ def verify(path: str | Path) -> bool:
     >>> rc.verify(rc.save(rc.inputs("mnist"), pathlib.Path(tempfile.mkdtemp()) / "inputs.nc"))
     True
     """
-    source = _checked(Path(path), reading=True)
+    source = _checked_path(Path(path), reading=True)
     if source.suffix == ".zarr" and checksums.recorded(source) is not None:
         return _verified_files(source)
     with opened(source) as lazy:
@@ -136,7 +136,7 @@ def verify(path: str | Path) -> bool:
     if expected is None:
         msg = f"{path}: has no checksum; it was not written by roofcube.save or Sweep.to_zarr, or not to its end"
         raise CorruptFileError(msg)
-    found = _digest(load(path))
+    found = _content_digest(load(path))
     if found != expected:
         msg = (
             f"{path}: the content was altered (sha256 {found[:12]}…, saved as {expected[:12]}…); restore it from "
@@ -241,7 +241,7 @@ def _blamed(source: Path) -> Iterator[None]:
 # writing --------------------------------------------------------------------------------------------------------------
 
 
-def _checked(path: Path, *, reading: bool = False) -> Path:
+def _checked_path(path: Path, *, reading: bool = False) -> Path:
     if path.suffix not in SUFFIXES:
         msg = f"`path`: expected a name ending in {' or '.join(SUFFIXES)}, got {path.name!r}; rename it"
         raise InvalidDataError(msg)
@@ -274,14 +274,14 @@ def _storable(cube: xr.Dataset) -> xr.Dataset:
     """Turn attributes that the file formats cannot hold into text."""
     stored = cube.copy()
     of_the_file = (checksums.CONTENT, *checksums.OF_ONE_STORE)
-    stored.attrs = {key: _plain(value) for key, value in cube.attrs.items() if key not in of_the_file}
+    stored.attrs = {key: _as_text(value) for key, value in cube.attrs.items() if key not in of_the_file}
     for name in stored.variables:
-        stored[name].attrs = {key: _plain(value) for key, value in stored[name].attrs.items()}
+        stored[name].attrs = {key: _as_text(value) for key, value in stored[name].attrs.items()}
         stored[name].encoding = {}
     return stored
 
 
-def _plain(value: Any) -> Any:
+def _as_text(value: Any) -> Any:
     if isinstance(value, bool) or value is None or isinstance(value, dict):
         return json.dumps(value)
     return value
@@ -295,12 +295,12 @@ def _encoding(cube: xr.Dataset) -> dict[Any, dict[str, Any]]:
     }
 
 
-def _digest(cube: xr.Dataset) -> str:
+def _content_digest(cube: xr.Dataset) -> str:
     """Hash names, dims, types and values of all variables, whatever the file format does to their layout."""
-    return digest(part for name in sorted(map(str, cube.variables)) for part in _parts(name, cube[name]))
+    return digest(part for name in sorted(map(str, cube.variables)) for part in _hashed_parts(name, cube[name]))
 
 
-def _parts(name: str, array: xr.DataArray) -> Iterator[str | bytes]:
+def _hashed_parts(name: str, array: xr.DataArray) -> Iterator[str | bytes]:
     values = np.ascontiguousarray(array.values)
     text = values.dtype.kind in "UO"
     kind = "text" if text else values.dtype.newbyteorder("=").str

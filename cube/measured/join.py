@@ -10,14 +10,14 @@ import xarray as xr
 
 from roofcube import datasets
 from roofcube.errors import InvalidDataError, check_kind
-from roofcube.labels import labelled, places
+from roofcube.labels import labelled, locate
 from roofcube.measured.physics_gate import check, quality_bits
 from roofcube.model.inputs import inputs as model_inputs
 from roofcube.model.predict import predict
 from roofcube.variables import DIMS, attributes
 
 if TYPE_CHECKING:
-    from roofcube.labels import Places
+    from roofcube.labels import RowLocations
 
 __all__ = ["benchmark", "join", "unmatched"]
 
@@ -98,7 +98,7 @@ def join(cube: xr.Dataset, measurements: pl.DataFrame) -> xr.Dataset:
     True
     """
     _check_kinds(cube, measurements)
-    where = places(cube, measurements)
+    where = locate(cube, measurements)
     if not where.dims:
         msg = (
             f"`cube`: expected some of the dims {', '.join(DIMS)}, got {', '.join(map(str, cube.dims))}; pass a "
@@ -106,7 +106,7 @@ def join(cube: xr.Dataset, measurements: pl.DataFrame) -> xr.Dataset:
         )
         raise InvalidDataError(msg)
     cells = _Cells(cube, where)
-    found = measurements.filter(pl.Series(where.found))
+    found = measurements.filter(pl.Series(where.mask))
     measured = {
         name: cells.mean(found[column].to_numpy()) if column in found.columns else cells.empty()
         for name, column in MEASURED.items()
@@ -128,7 +128,7 @@ def unmatched(cube: xr.Dataset, measurements: pl.DataFrame) -> pl.DataFrame:
     "platform 'NCS2' is not in the cube"
     """
     _check_kinds(cube, measurements)
-    where = places(cube, measurements)
+    where = locate(cube, measurements)
     return measurements.with_columns(reason=pl.Series(where.reasons, dtype=pl.String)).filter(pl.col("reason") != "")
 
 
@@ -140,11 +140,11 @@ def _check_kinds(cube: xr.Dataset, measurements: pl.DataFrame) -> None:
 class _Cells:
     """The cells of a cube over the measured dims, and which of them each found row belongs to."""
 
-    def __init__(self, cube: xr.Dataset, where: Places) -> None:
+    def __init__(self, cube: xr.Dataset, where: RowLocations) -> None:
         order = [dim for dim in DIMS if dim in where.dims]
         self.dims = tuple(order)
         self.shape = tuple(cube.sizes[dim] for dim in order)
-        picked = tuple(where.indices[dim][where.found] for dim in order)
+        picked = tuple(where.indices[dim][where.mask] for dim in order)
         self.flat = np.ravel_multi_index(picked, self.shape) if picked and self.shape else np.zeros(0, dtype=np.intp)
         self.size = int(np.prod(self.shape))
 

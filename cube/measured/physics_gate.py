@@ -1,8 +1,7 @@
-"""The physics gate: rules that every measured row and meter sample must pass; findings, never corrections."""
+"""The physics gate: puts measured rows and meter samples through the rules; findings, never corrections."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,7 +9,8 @@ import polars as pl
 
 from roofcube import datasets
 from roofcube.errors import check_kind, suggestion
-from roofcube.labels import KEY_COLUMNS, labelled, rows_of
+from roofcube.labels import labelled, rows_of
+from roofcube.measured.rules import rules_for
 from roofcube.model.assumptions import BOUND
 from roofcube.model.inputs import inputs as model_inputs
 from roofcube.model.predict import predict
@@ -19,17 +19,13 @@ from roofcube.variables import CONFIGURATION, HARDWARE_DIMS, INFEASIBLE, QUALITY
 if TYPE_CHECKING:
     import xarray as xr
 
-    from roofcube.labels import Places
+    from roofcube.labels import RowLocations
+    from roofcube.measured.rules import Rule
 
 __all__ = ["check", "quality_bits"]
 
-AGREEMENT = 0.05  # throughput and batch / latency may differ by this share
-ACCURACY_STEP = 0.005  # percentage points; tables are printed with two digits
 USB_VOLTS = (4.75, 5.25)  # USB 2.0 supply range at the device, section 7.2.2 of the specification
 STUCK_RUN = 25  # equal samples in a row; honest runs of the embedded meters reach 19
-WATTS_RANGE_FACTOR = 1.5  # base power of one platform and mode may vary by this
-SCALING_SHARE = 0.5  # of the gain that min(threads, cores) allows
-COMPUTE_SHARE = 0.2  # compute time below this share of the system's
 
 FINDINGS: dict[str, type[pl.DataType]] = {
     "row": pl.Int64,
@@ -43,19 +39,6 @@ FINDINGS: dict[str, type[pl.DataType]] = {
     "finding": pl.String,
     "action": pl.String,
 }
-
-
-@dataclass(frozen=True)
-class Rule:
-    """A rule: which rows break it, the numbers, and what to do."""
-
-    name: str
-    column: str
-    broken: pl.Expr
-    value: pl.Expr
-    limit: pl.Expr
-    finding: str
-    action: str
 
 
 def check(
@@ -87,7 +70,7 @@ def check(
     """
     check_kind("measurements", measurements, pl.DataFrame, do="read a file with `roofcube.read_measurements`")
     table = _with_references(_whole(measurements).with_row_index("row"), inputs)
-    parts = [_broken(table, rule) for rule in _rules(table)]
+    parts = [_broken(table, rule) for rule in rules_for(table)]
     parts += [_unknown_labels(table), _not_offered(table), _of_another_task(table)]
     parts.append(_missing_values(table, measurements.columns))
     if traces is not None:
@@ -144,198 +127,12 @@ def _with_references(table: pl.DataFrame, inputs: xr.Dataset | None) -> pl.DataF
     return table.with_columns(pl.col("batch_kind", "source_row").fill_null(""))
 
 
-def _reference(name: str, array: xr.DataArray | None, where: Places) -> pl.Series:
+def _reference(name: str, array: xr.DataArray | None, where: RowLocations) -> pl.Series:
     if array is None:
         return pl.Series(name, [None] * len(where.reasons), dtype=pl.Float64)
     values = np.broadcast_to(np.asarray(array.values, dtype="f8"), (len(where.reasons),)).copy()
-    values[~where.found] = np.nan
+    values[~where.mask] = np.nan
     return pl.Series(name, values).fill_nan(None)
-
-
-def _rules(table: pl.DataFrame) -> list[Rule]:
-    """List the rules that look at one row, or at a row among its sisters."""
-    throughput, latency = pl.col("throughput_compute_per_s"), pl.col("latency_compute_s")
-    product = throughput * latency / pl.col("batch")
-    decades = product.log10() / 3.0
-    nearest = decades.round()
-    unit_off = (nearest != 0) & ((product.log10() - 3.0 * nearest).abs() < np.log10(2.0))
-    # a column alone betrays its unit by beating physics a hundredfold
-    unit_off_alone = throughput > 100.0 * pl.col("bound_throughput")
-    rules = [
-        Rule(
-            "above_compute_peak",
-            "throughput_compute_per_s",
-            throughput > pl.col("peak_throughput"),
-            throughput,
-            pl.col("peak_throughput"),
-            "more operations a second than the platform's peak compute",
-            "impossible as stated: check timer, op count and clock; leave out of fits",
-        ),
-        Rule(
-            "above_roofline",
-            "throughput_compute_per_s",
-            throughput > pl.col("published_throughput"),
-            throughput,
-            pl.col("published_throughput"),
-            "above the published roofline",
-            "the roofline's assumption (weights read once per input) does not hold here; compare with the bound",
-        ),
-        Rule(
-            "above_bound",
-            "throughput_compute_per_s",
-            throughput > pl.col("bound_throughput"),
-            throughput,
-            pl.col("bound_throughput"),
-            "above the batch-aware bound",
-            "impossible as stated: check timer, op count and clock; leave out of fits",
-        ),
-        Rule(
-            "throughput_latency_mismatch",
-            "latency_compute_s",
-            (product - 1.0).abs() > AGREEMENT,
-            throughput,
-            pl.col("batch") / latency,
-            "throughput differs from batch / latency by more than 5 %",
-            "trust the throughput (the smoother column) and measure the latency again",
-        ),
-        Rule(
-            "unit_off",
-            "latency_compute_s",
-            unit_off | unit_off_alone,
-            throughput,
-            pl.col("batch") / latency,
-            "a unit is off by a factor of 1000",
-            "check the units of latency (s) and throughput (1/s)",
-        ),
-        Rule(
-            "full_power_below_idle",
-            "power_full_w",
-            pl.col("power_full_w") < pl.col("power_idle_w"),
-            pl.col("power_full_w"),
-            pl.col("power_idle_w"),
-            "power under load below idle power",
-            "measure again; do not use for energy",
-        ),
-        Rule(
-            "system_faster_than_compute",
-            "latency_system_s",
-            pl.col("latency_system_s") < latency,
-            pl.col("latency_system_s"),
-            latency,
-            "the whole system takes less time than its accelerator alone",
-            "check which column is which",
-        ),
-        Rule(
-            "duplicate_key",
-            "batch",
-            pl.len().over(KEY_COLUMNS) > 1,
-            pl.len().over(KEY_COLUMNS).cast(pl.Float64),
-            pl.lit(1.0),
-            "another row has the same configuration",
-            "the cube holds their mean and n_rows says how many; tell them apart if they differ",
-        ),
-        Rule(
-            "accuracy_differs",
-            "top1_percent",
-            (pl.col("top1_percent") - pl.col("table_top1")).abs() > ACCURACY_STEP,
-            pl.col("top1_percent"),
-            pl.col("table_top1"),
-            "accuracy on the platform differs from the table of trained networks",
-            "say which one a figure shows",
-        ),
-        Rule(
-            "other_precision_executed",
-            "precision",
-            pl.col("precision") != pl.col("executed_precision"),
-            pl.lit(None, pl.Float64),
-            pl.lit(None, pl.Float64),
-            "the platform computes in another precision than the network's",
-            "do not read it as the speed of that precision; hold twins out together",
-        ),
-    ]
-    if table["board"].null_count() < table.height:
-        rules += _power_rules(table)
-    rules.append(_scaling_rule())
-    rules.append(
-        Rule(
-            "compute_time_incomplete",
-            "latency_compute_s",
-            latency < COMPUTE_SHARE * pl.col("latency_system_s"),
-            latency,
-            pl.col("latency_system_s"),
-            "compute time is under 20 % of the system's",
-            "compare systems by system figures; the rest is host and transfer",
-        )
-    )
-    return rules
-
-
-def _power_rules(table: pl.DataFrame) -> list[Rule]:
-    """Compare base power within a board and between set-ups of one platform."""
-    own = pl.col("power_base_w").min().over("platform", "mode")
-    # the embedded rows know the boards; a table of a single platform alone could not tell
-    boards = datasets.load_platforms().unique("platform").select("platform", "board")
-    known = datasets.load_measurements().select("platform", "power_base_w").join(boards, on="platform")
-    bases = pl.concat([known, table.select("platform", "power_base_w", "board")])
-    by_board = bases.drop_nulls().unique(["board", "power_base_w"])
-    base_of = {board: sorted(values) for board, values in by_board.group_by("board").agg("power_base_w").iter_rows()}
-    shared = {
-        value
-        for board, values in base_of.items()
-        for value in values
-        for other, theirs in base_of.items()
-        if other != board and value in theirs
-    }
-    # a board with several base figures, one of which is another board's: that one is foreign
-    foreign = [
-        (board, value) for board, values in base_of.items() if len(values) > 1 for value in values if value in shared
-    ]
-    is_foreign = pl.lit(False)
-    true_base = pl.lit(None, pl.Float64)
-    for board, value in foreign:
-        here = (pl.col("board") == board) & (pl.col("power_base_w") == value)
-        is_foreign = is_foreign | here
-        true_base = pl.when(here).then(pl.lit(next(one for one in base_of[board] if one != value))).otherwise(true_base)
-    return [
-        Rule(
-            "foreign_power",
-            "power_base_w",
-            is_foreign,
-            pl.col("power_base_w"),
-            true_base,
-            "base power is that of another board",
-            "do not use for power or energy; the table of corrections gives the board's own figure",
-        ),
-        Rule(
-            "power_set_up_differs",
-            "power_base_w",
-            pl.col("power_base_w") > WATTS_RANGE_FACTOR * own,
-            pl.col("power_base_w"),
-            own,
-            "base power differs from other rows of the same platform and mode: another set-up",
-            "compare power only within one set-up",
-        ),
-    ]
-
-
-def _scaling_rule() -> Rule:
-    """Threads on a platform with several cores must gain from them."""
-    group = KEY_COLUMNS[:-1]
-    throughput = pl.col("throughput_compute_per_s")
-    one = throughput.filter(pl.col("batch") == 1).max().over(group)
-    gain = throughput / one
-    possible = pl.min_horizontal(pl.col("batch").cast(pl.Float64), pl.col("cores"))
-    least = 1.0 + SCALING_SHARE * (possible - 1.0)
-    broken = (pl.col("batch_kind") == "threads") & (pl.col("cores") > 1) & (pl.col("batch") > 1) & (gain < least)
-    return Rule(
-        "does_not_scale",
-        "throughput_compute_per_s",
-        broken,
-        throughput,
-        one * possible,
-        "throughput does not grow with threads as its cores allow",
-        "another set-up than the platform's other rows; leave out of fits",
-    )
 
 
 def _broken(table: pl.DataFrame, rule: Rule) -> pl.DataFrame:
@@ -343,10 +140,10 @@ def _broken(table: pl.DataFrame, rule: Rule) -> pl.DataFrame:
     judged = table.with_columns(
         _broken=rule.broken.fill_null(value=False), value=rule.value.cast(pl.Float64), limit=rule.limit.cast(pl.Float64)
     )
-    return _lines(judged.filter("_broken"), "measurements", rule.name, rule.column, rule.finding, rule.action)
+    return _finding_lines(judged.filter("_broken"), "measurements", rule.name, rule.column, rule.finding, rule.action)
 
 
-def _lines(rows: pl.DataFrame, table: str, rule: str, column: str, finding: str, action: str) -> pl.DataFrame:
+def _finding_lines(rows: pl.DataFrame, table: str, rule: str, column: str, finding: str, action: str) -> pl.DataFrame:
     return rows.with_columns(
         table=pl.lit(table),
         rule=pl.lit(rule),
@@ -400,7 +197,7 @@ def _of_another_task(table: pl.DataFrame) -> pl.DataFrame:
 
 
 def _mislabelled(rows: pl.DataFrame, column: str, findings: list[str], actions: list[str]) -> pl.DataFrame:
-    lines = _lines(rows, "measurements", "unknown_label", column, "", "")
+    lines = _finding_lines(rows, "measurements", "unknown_label", column, "", "")
     texts = {"finding": findings, "action": actions}
     return lines.with_columns(pl.Series(name, text, dtype=pl.String) for name, text in texts.items())
 
@@ -426,7 +223,7 @@ def _missing_values(table: pl.DataFrame, given: list[str]) -> pl.DataFrame:
         if name in given
     ]
     lines = [
-        _lines(
+        _finding_lines(
             _no_numbers(table.filter(pl.col(name).is_null())),
             "measurements",
             "missing_value",
@@ -452,7 +249,7 @@ def _impossible_volts(traces: pl.DataFrame) -> pl.DataFrame:
         .filter((volts < low) | (volts > high))
         .with_columns(value=volts, limit=pl.when(volts < low).then(pl.lit(low)).otherwise(pl.lit(high)))
     )
-    return _lines(
+    return _finding_lines(
         rows,
         "traces",
         "impossible_sample",
@@ -469,7 +266,7 @@ def _stuck_samples(traces: pl.DataFrame) -> pl.DataFrame:
         .with_columns(_run=reading)
         .with_columns(value=pl.len().over("_run").cast(pl.Float64), limit=pl.lit(float(STUCK_RUN)))
     )
-    return _lines(
+    return _finding_lines(
         rows.filter(pl.col("value") >= STUCK_RUN),
         "traces",
         "stuck_sample",
@@ -495,7 +292,7 @@ def _maximum_as_power(table: pl.DataFrame, traces: pl.DataFrame) -> pl.DataFrame
         (full / pl.col("usable_highest") - 1.0).abs() < 1e-3
     )
     rows = rows.filter(is_highest).with_columns(value=full, limit=pl.col("mean"))
-    return _lines(
+    return _finding_lines(
         rows,
         "measurements",
         "power_is_maximum",

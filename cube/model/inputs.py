@@ -18,7 +18,7 @@ from roofcube.variables import MODES, PRECISIONS, attributes
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-__all__ = ["inputs", "tasks"]
+__all__ = ["inputs"]
 
 Counts = Literal["exact", "site"]
 Platforms = str | pl.DataFrame | xr.Dataset
@@ -27,18 +27,6 @@ Topologies = str | pl.DataFrame
 EFFECTIVE = (
     "effective parameters behind the source's predictions (ops over its printed intensity); not the size of the network"
 )
-
-
-def tasks() -> tuple[str, ...]:
-    """Name the embedded tasks.
-
-    Examples
-    --------
-    >>> import roofcube as rc
-    >>> rc.tasks()
-    ('cifar10', 'imagenet', 'mnist')
-    """
-    return datasets.tasks()
 
 
 def inputs(
@@ -99,10 +87,10 @@ def inputs(
     check_choice("counts", counts, ("exact", "site"))
     if task is not None:
         own = own_tasks(one for one in _listed(topologies) or () if isinstance(one, pl.DataFrame))
-        task = task if task in own else _known("task", task, dict.fromkeys([*tasks(), *own]))
-    networks = _networks(task, topologies)
-    hardware = _hardware(platforms, _listed(mode))
-    kept = _kept(pruning, networks)
+        task = task if task in own else _known_label("task", task, dict.fromkeys([*datasets.tasks(), *own]))
+    networks = _network_tables(task, topologies)
+    hardware = _hardware_inputs(platforms, _listed(mode))
+    kept = _pruning_labels(pruning, networks)
     precisions = _precisions(precision, hardware, networks)
     needs = _needs(networks, kept, precisions, counts)
     if "precision" in hardware.dims and hardware["precision"].values.tolist() != precisions:
@@ -125,7 +113,7 @@ def _listed(value: Any) -> list[Any] | None:
     return list(value)
 
 
-def _known(what: str, label: str, known: Iterable[str]) -> str:
+def _known_label(what: str, label: str, known: Iterable[str]) -> str:
     names = list(known)
     name = canonical(what, label)
     if name not in names:
@@ -151,7 +139,7 @@ def _batches(task: str | None, batch: int | Sequence[int] | None) -> np.ndarray[
     return values
 
 
-def _kept(pruning: Any, networks: dict[str, Any]) -> list[float]:
+def _pruning_labels(pruning: Any, networks: dict[str, Any]) -> list[float]:
     known = sorted(networks["counts"]["pruning_percent"].unique().to_list(), reverse=True)
     chosen = _listed(pruning)
     if chosen is None:
@@ -179,14 +167,14 @@ def _precisions(precision: Any, hardware: xr.Dataset, networks: dict[str, Any]) 
     known = _in_order([*offered, *trained] if offered else [*trained, *PRECISIONS], PRECISIONS)
     chosen = _listed(precision)
     if chosen is not None:
-        return [_known("precision", one, dict.fromkeys([*known, *PRECISIONS])) for one in chosen]
+        return [_known_label("precision", one, dict.fromkeys([*known, *PRECISIONS])) for one in chosen]
     return [one for one in known if one in offered] if offered else _in_order(trained or ["INT8"], PRECISIONS)
 
 
 # hardware -------------------------------------------------------------------------------------------------------------
 
 
-def _hardware(platforms: Any, modes: list[str] | None) -> xr.Dataset:
+def _hardware_inputs(platforms: Any, modes: list[str] | None) -> xr.Dataset:
     if isinstance(platforms, xr.Dataset):
         return platforms
     table = _platform_table(_listed(platforms))
@@ -203,7 +191,7 @@ def _platform_table(chosen: list[Any] | None) -> pl.DataFrame:
         if isinstance(one, pl.DataFrame):
             parts.append(one)
         elif isinstance(one, str):
-            parts.append(embedded.filter(pl.col("platform") == _known("platform", one, known)))
+            parts.append(embedded.filter(pl.col("platform") == _known_label("platform", one, known)))
         else:
             msg = (
                 f"`platforms`: expected names or tables of read_platforms, got {type(one).__name__}; pass a "
@@ -216,7 +204,7 @@ def _platform_table(chosen: list[Any] | None) -> pl.DataFrame:
 def _hardware_of(table: pl.DataFrame, modes: list[str] | None) -> xr.Dataset:
     platforms = table["platform"].unique(maintain_order=True).to_list()
     known_modes = _in_order(table["mode"].to_list(), MODES)
-    chosen = known_modes if modes is None else [_known("mode", one, known_modes) for one in modes]
+    chosen = known_modes if modes is None else [_known_label("mode", one, known_modes) for one in modes]
     precisions = _in_order(table["precision"].to_list(), PRECISIONS)
     coords = {"platform": platforms, "mode": chosen, "precision": precisions}
     dims, shape = tuple(coords), tuple(map(len, coords.values()))
@@ -282,7 +270,7 @@ def _only_needed(dims: tuple[str, ...], values: np.ndarray[Any, Any]) -> xr.Vari
 # networks -------------------------------------------------------------------------------------------------------------
 
 
-def _networks(task: str | None, topologies: Any) -> dict[str, pl.DataFrame]:
+def _network_tables(task: str | None, topologies: Any) -> dict[str, pl.DataFrame]:
     counts, layers, accuracy = datasets.load_topologies(), datasets.load_layers(), datasets.load_accuracy()
     if task is not None:
         counts = counts.filter(pl.col("task") == task)
@@ -292,7 +280,7 @@ def _networks(task: str | None, topologies: Any) -> dict[str, pl.DataFrame]:
         tables: list[pl.DataFrame] = []
     else:
         known = counts["topology"].unique(maintain_order=True).to_list()
-        names = [_known("topology", one, known) for one in chosen if isinstance(one, str)]
+        names = [_known_label("topology", one, known) for one in chosen if isinstance(one, str)]
         tables = [one for one in chosen if isinstance(one, pl.DataFrame)]
     counts = counts.filter(pl.col("topology").is_in(names))
     own = own_networks(tables, task, counts if tables else counts.clear())

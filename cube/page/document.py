@@ -60,9 +60,9 @@ def report(task_or_cube: str | xr.Dataset, path: str | Path | None = None, *, ti
     """
     steps = len(SECTIONS) + 3
     with progress_bar(steps, "page") as bar:
-        target = None if path is None else _checked(Path(path))
+        target = None if path is None else _checked_page_path(Path(path))
         subject = subject_of(task_or_cube, title)
-        target = target or _checked(Path(f"{subject.file_stem}.html"))
+        target = target or _checked_page_path(Path(f"{subject.file_stem}.html"))
         bar.update()
         sections = []
         for build in SECTIONS:
@@ -108,7 +108,7 @@ def _part(name: str) -> str:
     return files("roofcube.page").joinpath(name).read_text(encoding="utf-8")
 
 
-def _checked(path: Path) -> Path:
+def _checked_page_path(path: Path) -> Path:
     if path.suffix.lower() not in (".html", ".htm"):
         msg = f"`path`: expected a name ending in .html, got {path.name!r}; rename it"
         raise InvalidDataError(msg)

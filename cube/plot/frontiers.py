@@ -14,7 +14,7 @@ from roofcube.plot.points import draw_points, point_columns, point_toggles
 from roofcube.plot.staircases import draw_staircase
 from roofcube.plot.tables import (
     doubts,
-    in_order,
+    labels_in_order,
     measured_names,
     model_text,
     platform_order,
@@ -114,7 +114,7 @@ def pareto(
     table = sorted_rows(table, ranks(cube, table, "platform"))
     toggles = point_toggles("pareto", cube, table)
     plot = _plane(cube, "pareto", (x, y), (table[x], table[y]), height=560)
-    points = ColumnDataSource(_marks(cube, table, x, y, scope), name="pareto.points")
+    points = ColumnDataSource(_mark_columns(cube, table, x, y, scope), name="pareto.points")
     front = front_of(cube, senses, ties="all")
     line = _staircase(plot, cube, front, senses, name="pareto.front", colour=style.INK)
     marks = draw_points(plot, points, toggles.view(points))
@@ -162,7 +162,7 @@ def _plane(cube: xr.Dataset, name: str, pair: tuple[str, str], values: tuple[Any
     return style.frame(name=f"{name}.plot", height=height, **options)
 
 
-def _marks(cube: xr.Dataset, table: Columns, x: str, y: str, scope: str) -> dict[str, Any]:
+def _mark_columns(cube: xr.Dataset, table: Columns, x: str, y: str, scope: str) -> dict[str, Any]:
     quantities = {quantity for name in (x, y) for quantity in _quantities(name)}
     doubtful = doubts(cube, table["quality"], sorted(quantities), scope=scope)
     return {
@@ -366,7 +366,7 @@ def _overlap_toggles(cube: xr.Dataset, predicted: Columns, measured: Columns) ->
     for field, title in (("precision", "Precision"), ("topology", "Network")):
         labels = [*predicted.get(field, []), *measured.get(field, [])]
         if labels:
-            toggles.field(field, title, [str(one) for one in in_order(cube, field, labels)])
+            toggles.field(field, title, [str(one) for one in labels_in_order(cube, field, labels)])
     toggles.field("match", "Show", ["matched", "predicted only", "measured only"])
     return toggles
 

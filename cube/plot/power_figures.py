@@ -57,7 +57,7 @@ def power(cube: xr.Dataset) -> Any:
     data.update(row=list(table["row"]), low=table["low"], high=table["high"])
     for name in names:
         data[f"{name}_text"] = value_text(table[name], "W")
-    data["spread"] = _spread(table, "W")
+    data["spread"] = _range_texts(table, "W")
     data["end"] = np.maximum(table["high"], table["power_full"])
     data["filled"] = np.where(doubts(cube, table["quality"], ("power",)), 0.0, 1.0)
     source = ColumnDataSource(data, name="power.bars")
@@ -94,7 +94,7 @@ def power(cube: xr.Dataset) -> Any:
             )
             bars.append(bar)
     plot.segment("low", "row", "high", "row", source=source, view=view, line_color=style.INK, line_width=1.5)
-    style.numbers(plot, source, "end", "power_full_text", view=view)
+    style.draw_numbers(plot, source, "end", "power_full_text", view=view)
     lines = {name.removeprefix("power_"): f"@{name}_text" for name in reversed(names)}
     style.hover(
         plot,
@@ -199,7 +199,7 @@ def _per_input(cube: xr.Dataset, figure: str, name: str, words: str, unit: str, 
         value=table[name],
         value_text=value_text(table[name], unit),
     )
-    data["spread"] = _spread(table, unit)
+    data["spread"] = _range_texts(table, unit)
     data["floor"] = np.full(len(table[name]), floor)
     data["filled"] = np.where(doubts(cube, table["quality"], ("power", "throughput"), scope=scope), 0.0, 0.9)
     source = ColumnDataSource(data, name=f"{figure}.bars")
@@ -227,7 +227,7 @@ def _per_input(cube: xr.Dataset, figure: str, name: str, words: str, unit: str, 
         line_width=1.2,
     )
     plot.segment("low", "row", "high", "row", source=source, view=view, line_color=style.INK, line_width=1.5)
-    style.numbers(plot, source, "high", "value_text", view=view)
+    style.draw_numbers(plot, source, "high", "value_text", view=view)
     style.hover(
         plot,
         [bars],
@@ -282,7 +282,7 @@ def _union(bits: xr.DataArray, dims: list[str]) -> xr.DataArray:
     )
 
 
-def _spread(table: Columns, unit: str) -> np.ndarray[Any, Any]:
+def _range_texts(table: Columns, unit: str) -> np.ndarray[Any, Any]:
     pairs = zip(table["low"], table["high"], strict=True)
     return np.array(
         [with_unit(low, unit) if low == high else f"{short(low)} … {with_unit(high, unit)}" for low, high in pairs],

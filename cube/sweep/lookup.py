@@ -9,7 +9,7 @@ import polars as pl
 import xarray as xr
 
 from roofcube.errors import InvalidDataError
-from roofcube.labels import column_of, places
+from roofcube.labels import column_of, locate
 from roofcube.sweep import points
 
 if TYPE_CHECKING:
@@ -30,10 +30,10 @@ def at(context: Context, table: Any) -> xr.Dataset:
                 f"the space has {context.sizes[dim]} labels along {dim}"
             )
             raise InvalidDataError(msg)
-    where = places(_coordinates(context), rows, dims=context.dims)
+    where = locate(_coordinates(context), rows, dims=context.dims)
     zero = np.zeros(rows.height, dtype=np.int64)
     indices = [np.maximum(where.indices.get(dim, zero), 0).astype(np.int64) for dim in context.dims]
-    found = where.found & all(context.sizes.values())
+    found = where.mask & all(context.sizes.values())
     if not found.any():
         indices = [zero] * len(context.dims)
     result = _evaluated(context, indices, found)

@@ -226,7 +226,7 @@ def _write(sweep: ModelContext, beside: Path, journal: Path) -> None:
             lines.write(f"{number} {tile}\n")
             lines.flush()
             bar.update(1)
-    checksums.write(beside)
+    checksums.write_checksums(beside)
 
 
 def _journalled(journal: Path) -> set[Job]:

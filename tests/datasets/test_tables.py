@@ -61,7 +61,7 @@ def test_manifest_matches_the_files(name):
         ("accuracy", schema.Accuracy),
         ("aliases", schema.Alias),
         ("corrections", schema.Correction),
-        ("layers", schema.Layer),
+        ("layers", schema.LayerRow),
         ("measurements", schema.Measurement),
         ("platform_structure", schema.PlatformStructure),
         ("platforms", schema.Platform),

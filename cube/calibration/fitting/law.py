@@ -11,7 +11,7 @@ from roofcube.calibration.facts import TILES
 from roofcube.variables import BOUNDS
 
 if TYPE_CHECKING:
-    from roofcube.calibration.facts import Rows
+    from roofcube.calibration.rows import IndexedRows
 
 __all__ = [
     "COMPUTE",
@@ -92,12 +92,12 @@ PRIOR_MEAN = np.array(
 PRIOR_DEVIATION = np.where(OVERHEAD, np.log(27.0), 2.5 * np.log(2.0))
 
 
-def features(rows: Rows, tile: int) -> Array:
+def features(rows: IndexedRows, tile: int) -> Array:
     """Give the seconds that each term takes at coefficient 1, shape (rows, parameters).
 
     Parameters
     ----------
-    rows : Rows
+    rows : IndexedRows
         All known.
     tile : int
         Place in `TILES`.

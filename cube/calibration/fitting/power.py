@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.optimize import nnls
 
-from roofcube.calibration.residual import KERNEL, Kernel, Place, covariance, places, pulled
+from roofcube.calibration.fitting.residual import KERNEL, Kernel, Place, covariance, kernel_inputs, pulled
 
 if TYPE_CHECKING:
-    from roofcube.calibration.facts import Rows
-    from roofcube.calibration.family import FamilyModel
+    from roofcube.calibration.fitting.family import FamilyModel
+    from roofcube.calibration.rows import IndexedRows
 
 __all__ = ["POWER_TERMS", "PowerModel", "fit_power"]
 
@@ -46,16 +46,16 @@ class PowerModel:
     pull: Array
     place: Place
 
-    def predict(self, model: FamilyModel, rows: Rows, seconds: Array) -> Array:
+    def predict(self, model: FamilyModel, rows: IndexedRows, seconds: Array) -> Array:
         """Give ln watts."""
         number = np.full(len(rows.machines), len(self.hardware))
         number[list(self.hardware)] = np.arange(len(self.hardware))
         law = (terms(model, rows, seconds) * self.watts[number[rows.hardware]]).sum(1)
-        result: Array = np.log(law) + pulled(POWER_KERNEL, places(rows), self.place, self.pull)
+        result: Array = np.log(law) + pulled(POWER_KERNEL, kernel_inputs(rows), self.place, self.pull)
         return result
 
 
-def terms(model: FamilyModel, rows: Rows, seconds: Array) -> Array:
+def terms(model: FamilyModel, rows: IndexedRows, seconds: Array) -> Array:
     """Give shares of the time and utilisations; `seconds` is ln seconds per batch."""
     compute, memory = model.phases(rows)
     pace = np.exp(-seconds) * rows.batch
@@ -73,7 +73,7 @@ def terms(model: FamilyModel, rows: Rows, seconds: Array) -> Array:
     )
 
 
-def fit_power(model: FamilyModel, rows: Rows, seconds: Array, power: Array) -> PowerModel | None:
+def fit_power(model: FamilyModel, rows: IndexedRows, seconds: Array, power: Array) -> PowerModel | None:
     """Fit watts to the rows that have them, or give None.
 
     Parameters
@@ -94,7 +94,7 @@ def fit_power(model: FamilyModel, rows: Rows, seconds: Array, power: Array) -> P
     watts = [_relative_fit(share[group == one], power[group == one], family, typical) for one in range(len(hardware))]
     table = np.vstack([*watts, family])
     residual = power - np.log((share * table[group]).sum(1))
-    place = places(rows)
+    place = kernel_inputs(rows)
     total = covariance(POWER_KERNEL, place, place) + POWER_KERNEL.noise**2 * np.eye(len(residual))
     return PowerModel(tuple(int(one) for one in hardware), table, np.linalg.solve(total, residual), place)
 

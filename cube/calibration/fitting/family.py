@@ -7,15 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from roofcube.calibration.facts import TILES, distinct
-from roofcube.calibration.fit import Prior, fit_law
-from roofcube.calibration.law import COMPUTE, MEMORY, PARTS, PRIOR_DEVIATION, PRIOR_MEAN, coefficients, features
-from roofcube.calibration.residual import Posterior, places, posterior
+from roofcube.calibration.facts import TILES
+from roofcube.calibration.fitting.law import COMPUTE, MEMORY, PARTS, PRIOR_DEVIATION, PRIOR_MEAN, coefficients, features
+from roofcube.calibration.fitting.least_squares import Prior, fit_law
+from roofcube.calibration.fitting.residual import Posterior, kernel_inputs, posterior
+from roofcube.calibration.rows import distinct
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from roofcube.calibration.facts import Rows
+    from roofcube.calibration.rows import IndexedRows
 
 __all__ = ["FamilyModel", "Structure", "fit_family", "prior_from", "weak_prior"]
 
@@ -57,21 +58,21 @@ class FamilyModel:
     structures: tuple[Structure, ...]
     modes: Array
 
-    def group(self, rows: Rows) -> Array:
+    def group(self, rows: IndexedRows) -> Array:
         """Give the number of the group of each row; the last is that of hardware without rows."""
         number = np.full(len(rows.machines), len(self.groups))
         number[list(self.groups)] = np.arange(len(self.groups))
         return number[rows.hardware]
 
-    def log_time(self, rows: Rows) -> Array:
+    def log_time(self, rows: IndexedRows) -> Array:
         """Give the expected ln seconds of a batch."""
-        group, place = self.group(rows), places(rows)
+        group, place = self.group(rows), kernel_inputs(rows)
         mean = np.zeros(len(rows))
         for one in self.structures:
             mean += one.weight * one.posterior.mean(features(rows, one.tile), group, place)
         return mean
 
-    def deviation(self, rows: Rows) -> Array:
+    def deviation(self, rows: IndexedRows) -> Array:
         """Give the standard deviation of ln seconds, across structures too.
 
         It is computed at fixed batches, eight an octave, and is linear in ln batch between them.
@@ -84,13 +85,13 @@ class FamilyModel:
         result: Array = (1.0 - share) * low[place] + share * high[place]
         return result
 
-    def _at_knots(self, rows: Rows, knot: Array) -> Array:
+    def _at_knots(self, rows: IndexedRows, knot: Array) -> Array:
         rows = replace(rows, batch=np.exp2(knot / KNOTS))
         blocks = [np.arange(first, min(first + BLOCK, len(rows))) for first in range(0, len(rows), BLOCK)]
         return np.concatenate([self._deviation(rows.take(block)) for block in blocks]) if blocks else np.zeros(0)
 
-    def _deviation(self, rows: Rows) -> Array:
-        group, place = self.group(rows), places(rows)
+    def _deviation(self, rows: IndexedRows) -> Array:
+        group, place = self.group(rows), kernel_inputs(rows)
         means, spreads = [], []
         for one in self.structures:
             feature = features(rows, one.tile)
@@ -101,7 +102,7 @@ class FamilyModel:
         deviation: Array = np.sqrt((weight * (np.square(spreads) + np.square(means - mean))).sum(0))
         return deviation
 
-    def shares(self, rows: Rows) -> Array:
+    def shares(self, rows: IndexedRows) -> Array:
         """Give the share of each term of the law in the time, shape (rows, parameters), as its structures weigh it.
 
         The residual is a factor on the whole time, so it changes no share.
@@ -113,12 +114,12 @@ class FamilyModel:
             total += one.weight * part / part.sum(1, keepdims=True)
         return total
 
-    def phases(self, rows: Rows) -> tuple[Array, Array]:
+    def phases(self, rows: IndexedRows) -> tuple[Array, Array]:
         """Give the shares of the time in compute and in memory traffic."""
         share = self.shares(rows)
         return share[:, COMPUTE].sum(1), share[:, MEMORY].sum(1)
 
-    def binding(self, rows: Rows) -> Array:
+    def binding(self, rows: IndexedRows) -> Array:
         """Give the flag of what takes the largest share of the time; ties go to the first of `PARTS`."""
         share = self.shares(rows)
         largest = np.argmax([share[:, part].sum(1) for part in PARTS.values()], axis=0)
@@ -153,12 +154,12 @@ def prior_from(others: Sequence[Array]) -> tuple[Prior, ...]:
     return tuple(priors)
 
 
-def fit_family(rows: Rows, target: Array, priors: Sequence[Prior], *, draws: int = 0) -> FamilyModel:
+def fit_family(rows: IndexedRows, target: Array, priors: Sequence[Prior], *, draws: int = 0) -> FamilyModel:
     """Fit every structure to the rows of a family and weigh them by evidence.
 
     Parameters
     ----------
-    rows : Rows
+    rows : IndexedRows
         All known and of one family.
     target : array
         ln seconds per batch.
@@ -168,7 +169,7 @@ def fit_family(rows: Rows, target: Array, priors: Sequence[Prior], *, draws: int
         How many more centres of the prior to try, for a family of few rows.
     """
     hardware, group = np.unique(rows.hardware, return_inverse=True)
-    place, count = places(rows), len(hardware)
+    place, count = kernel_inputs(rows), len(hardware)
     inputs = [features(rows, tile) for tile in range(len(TILES))]
     solutions = [fit_law(feature, target, group, count, prior) for feature, prior in zip(inputs, priors, strict=True)]
     evidence = np.array([one.evidence for one in solutions])

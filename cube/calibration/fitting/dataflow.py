@@ -12,7 +12,7 @@ from roofcube.variables import BOUNDS
 if TYPE_CHECKING:
     from roofcube.calibration.measured import Measured
 
-__all__ = ["Fill", "fit_fill", "interval_seen"]
+__all__ = ["PipelineFill", "fit_fill", "interval_seen"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -23,7 +23,7 @@ TYPICAL, DOUBT = 2.5, np.log(3.0)
 
 
 @dataclass(frozen=True)
-class Fill:
+class PipelineFill:
     """Inputs' worth of time that filling the pipeline costs, and how well that holds.
 
     Attributes
@@ -61,7 +61,7 @@ def interval_seen(batch: Array, seconds: Array) -> float:
     return float(np.exp(seconds[np.argmax(batch)]) / batch.max())
 
 
-def fit_fill(data: Measured) -> Fill:
+def fit_fill(data: Measured) -> PipelineFill:
     """Learn the fill from configurations with several batches, or with the interval given.
 
     The row that an interval was taken from says nothing of the fill and is left out.
@@ -80,11 +80,11 @@ def fit_fill(data: Measured) -> Fill:
         excess = np.exp(seconds[rest]) / interval - batch[rest]
         found.append((float(np.median(np.maximum(excess, 0.0))), batch[rest], seconds[rest] - np.log(interval)))
     if not found:
-        return Fill(TYPICAL, np.zeros(0))
+        return PipelineFill(TYPICAL, np.zeros(0))
     fills = np.array([fill for fill, _, _ in found])
     errors = []
     for place, (_, batch, target) in enumerate(found):
         others = np.delete(fills, place)
         middle = float(np.median(others)) if len(others) else TYPICAL
         errors.append(np.abs(np.log(batch + middle) - target))
-    return Fill(float(np.median(fills)), np.concatenate(errors))
+    return PipelineFill(float(np.median(fills)), np.concatenate(errors))

@@ -57,7 +57,7 @@ class Scores:
         """
         if not len(self.error):
             return cautious(deviation, level)
-        return quantile(self.relative, self.weight, level) * self.stretch(deviation)
+        return conformal_quantile(self.relative, self.weight, level) * self.stretch(deviation)
 
     @property
     def weight(self) -> Array:
@@ -74,7 +74,7 @@ class Scores:
 
     def stretch(self, deviation: Array) -> Array:
         """Give the factor on the width of rows of which the model is less sure than usual."""
-        stretch: Array = np.maximum(deviation / quantile(self.deviation, self.weight, USUAL), 1.0)
+        stretch: Array = np.maximum(deviation / conformal_quantile(self.deviation, self.weight, USUAL), 1.0)
         return stretch
 
     def tail(self, level: float) -> tuple[Array, Array]:
@@ -83,7 +83,7 @@ class Scores:
         ratio = np.full(len(relative), np.nan)
         for one in np.unique(self.network):
             out = self.network == one
-            ratio[out] = relative[out] / max(quantile(relative[~out], weight[~out], level), SMALLEST)
+            ratio[out] = relative[out] / max(conformal_quantile(relative[~out], weight[~out], level), SMALLEST)
         return ratio, weight
 
 
@@ -132,7 +132,7 @@ class Intervals:
     def _factor(self, level: float) -> float:
         known = [one for one in (self.own, *self.others) if one.networks >= MINIMUM_NETWORKS]
         ratios, weights = zip(*(one.tail(self.reach) for one in known), strict=True)
-        return quantile(np.concatenate(ratios), np.concatenate(weights), level)
+        return conformal_quantile(np.concatenate(ratios), np.concatenate(weights), level)
 
 
 def cautious(deviation: Array, level: float) -> Array:
@@ -146,7 +146,7 @@ def anywhere(level: float) -> float:
     return -level * float(np.log(LEAST_EFFICIENCY)) / 2
 
 
-def quantile(values: Array, weight: Array, level: float) -> float:
+def conformal_quantile(values: Array, weight: Array, level: float) -> float:
     """Give the weighted quantile with the finite-sample correction of conformal prediction."""
     order = np.argsort(values, kind="stable")
     share = np.cumsum(weight[order]) / weight.sum()

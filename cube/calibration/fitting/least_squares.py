@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from roofcube.calibration.law import OVERHEAD, PARAMETERS, log_time
+from roofcube.calibration.fitting.law import OVERHEAD, PARAMETERS, log_time
 
-__all__ = ["GROUP_DEVIATION", "Prior", "Solution", "fit_law", "spread"]
+__all__ = ["GROUP_DEVIATION", "Prior", "Solution", "by_group", "fit_law"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -49,7 +49,7 @@ class Solution:
     evidence: float
 
 
-def spread(theta: Array, groups: int) -> Array:
+def by_group(theta: Array, groups: int) -> Array:
     """Give the parameters of every group; one more row, the last, for a group that was not seen."""
     family = theta[:COUNT]
     own = theta[COUNT:].reshape(-1, COUNT) if len(theta) > COUNT else np.zeros((groups, COUNT))
@@ -110,7 +110,7 @@ class _Problem:
         return self.mean.copy()
 
     def model(self, theta: Array) -> tuple[Array, Array]:
-        return log_time(self.feature, spread(theta, len(self.members) or 1)[self.group])
+        return log_time(self.feature, by_group(theta, len(self.members) or 1)[self.group])
 
     def loss(self, theta: Array, value: Array) -> float:
         scaled = (value - self.target) / SCATTER

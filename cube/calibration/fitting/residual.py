@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.linalg import cho_solve, solve_triangular
 
-from roofcube.calibration.fit import GROUP_DEVIATION, Prior, Solution, spread
-from roofcube.calibration.law import log_time
+from roofcube.calibration.fitting.law import log_time
+from roofcube.calibration.fitting.least_squares import GROUP_DEVIATION, Prior, Solution, by_group
 
 if TYPE_CHECKING:
-    from roofcube.calibration.facts import Rows
+    from roofcube.calibration.rows import IndexedRows
 
-__all__ = ["KERNEL", "Kernel", "Place", "Posterior", "covariance", "places", "posterior", "pulled"]
+__all__ = ["KERNEL", "Kernel", "Place", "Posterior", "covariance", "kernel_inputs", "posterior", "pulled"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -70,7 +70,7 @@ class Place:
         return Place(*(getattr(self, name)[index] for name in self.__dataclass_fields__))
 
 
-def places(rows: Rows) -> Place:
+def kernel_inputs(rows: IndexedRows) -> Place:
     """Locate rows."""
     topologies = {name: place for place, name in enumerate(dict.fromkeys(one.topology for one in rows.nets))}
     modes = {key: place for place, key in enumerate(dict.fromkeys((one.platform, one.mode) for one in rows.machines))}
@@ -188,7 +188,7 @@ def posterior(
     feature: Array, target: Array, group: Array, groups: int, place: Place, prior: Prior, solution: Solution
 ) -> Posterior:
     """Condition law and residual jointly on the rows, to first order around the fit."""
-    theta = spread(solution.theta, groups)
+    theta = by_group(solution.theta, groups)
     value, gradient = log_time(feature, theta[group])
     linked = _parameter_covariance(gradient, group, gradient, group, prior, groups)
     # what the fit left is shared between residual and a tilt of the law along its tangent; the tilt is never added to

@@ -7,20 +7,21 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from roofcube.calibration.dataflow import Fill, fit_fill
-from roofcube.calibration.family import FamilyModel, fit_family, prior_from
-from roofcube.calibration.fit import COUNT
-from roofcube.calibration.intervals import Scores
-from roofcube.calibration.power import PowerModel, fit_power
+from roofcube.calibration.fitting.dataflow import PipelineFill, fit_fill
+from roofcube.calibration.fitting.family import FamilyModel, fit_family, prior_from
+from roofcube.calibration.fitting.intervals import Scores
+from roofcube.calibration.fitting.least_squares import COUNT
+from roofcube.calibration.fitting.power import PowerModel, fit_power
 from roofcube.variables import BOUNDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from contextlib import AbstractContextManager
 
-    from roofcube.calibration.facts import Rows
     from roofcube.calibration.measured import Measured
+    from roofcube.calibration.rows import IndexedRows
 
-__all__ = ["FEW_ROWS", "Engine", "family_model", "fit", "leave_networks_out", "teachers"]
+__all__ = ["FEW_ROWS", "FittedFamilies", "family_model", "fit", "leave_networks_out", "one_thread", "teachers"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -31,14 +32,14 @@ DRAWS = 12
 
 
 @dataclass(frozen=True)
-class Engine:
+class FittedFamilies:
     """Everything fitted: a model, its power and its fill per family."""
 
     families: dict[str, FamilyModel]
     power: dict[str, PowerModel]
-    fill: Fill
+    fill: PipelineFill
 
-    def log_time(self, rows: Rows, interval: Array | None = None) -> Array:
+    def log_time(self, rows: IndexedRows, interval: Array | None = None) -> Array:
         """Give ln seconds per batch; NaN where no family fits."""
         result = np.full(len(rows), np.nan)
         for model, here in self._parts(rows):
@@ -48,13 +49,13 @@ class Engine:
             result[flow] = self.fill.log_time(interval[flow], rows.batch[flow])
         return result
 
-    def flows(self, rows: Rows, interval: Array) -> Array:
+    def flows(self, rows: IndexedRows, interval: Array) -> Array:
         """Tell which rows are dataflow designs whose initiation interval is given."""
         flow: Array = np.isfinite(interval) & (interval > 0) & (rows.hardware >= 0)
         flow[flow] = rows.take(np.flatnonzero(flow)).machine("dataflow")
         return flow
 
-    def binding(self, rows: Rows, interval: Array) -> Array:
+    def binding(self, rows: IndexedRows, interval: Array) -> Array:
         """Give the flag of what binds; none where no family fits."""
         result = np.full(len(rows), BOUNDS["none"], dtype="i1")
         for model, here in self._parts(rows):
@@ -63,14 +64,14 @@ class Engine:
         result[flow] = self.fill.binding(rows.batch[flow])
         return result
 
-    def deviation(self, rows: Rows) -> Array:
+    def deviation(self, rows: IndexedRows) -> Array:
         """Give the deviation of ln seconds."""
         result = np.full(len(rows), np.nan)
         for model, here in self._parts(rows):
             result[here] = model.deviation(rows.take(here))
         return result
 
-    def log_power(self, rows: Rows, seconds: Array) -> Array:
+    def log_power(self, rows: IndexedRows, seconds: Array) -> Array:
         """Give ln watts under load; NaN where the family has no power rows."""
         result = np.full(len(rows), np.nan)
         family = rows.family()
@@ -80,12 +81,24 @@ class Engine:
                 result[here] = power.predict(self.families[name], rows.take(here), seconds[here])
         return result
 
-    def _parts(self, rows: Rows) -> Iterable[tuple[FamilyModel, Array]]:
+    def _parts(self, rows: IndexedRows) -> Iterable[tuple[FamilyModel, Array]]:
         family = rows.family()
         for name, model in self.families.items():
             here = np.flatnonzero((family == name) & rows.known & (rows.batch > 0))
             if len(here):
                 yield model, here
+
+
+def one_thread() -> AbstractContextManager[Any]:
+    """Limit BLAS to one thread inside a `with`: the order of sums, and so the last bits, depend on it.
+
+    The matrices are small, and waiting threads cost up to seven times the work. Measured on two busy cores: leaving
+    every embedded network out once takes 2.4 s, with two BLAS threads 15.8 s.
+    """
+    from threadpoolctl import threadpool_limits
+
+    limits: AbstractContextManager[Any] = threadpool_limits(limits=1, user_api="blas")
+    return limits
 
 
 def family_model(data: Measured, index: Array, others: Mapping[str, FamilyModel], name: str) -> FamilyModel:
@@ -96,14 +109,14 @@ def family_model(data: Measured, index: Array, others: Mapping[str, FamilyModel]
     return fit_family(data.rows.take(index), data.seconds[index], priors, draws=DRAWS if few else 0)
 
 
-def teachers(rows: Rows, models: Mapping[str, FamilyModel], name: str = "") -> list[Array]:
+def teachers(rows: IndexedRows, models: Mapping[str, FamilyModel], name: str = "") -> list[Array]:
     """Give the parameters of the families that a new one learns from: the law does not describe dataflow designs."""
     return [
         model.modes for other, model in models.items() if other != name and not rows.machines[model.groups[0]].dataflow
     ]
 
 
-def fit(data: Measured, *, power: bool = True) -> Engine:
+def fit(data: Measured, *, power: bool = True) -> FittedFamilies:
     """Fit every family that has usable rows."""
     families = {name: index[data.usable[index]] for name, index in data.by_family()}
     families = {name: index for name, index in families.items() if len(index)}
@@ -117,7 +130,7 @@ def fit(data: Measured, *, power: bool = True) -> Engine:
         found = fit_power(models[name], rows, models[name].log_time(rows), data.power[index])
         if found is not None:
             watts[name] = found
-    return Engine(models, watts, fit_fill(data))
+    return FittedFamilies(models, watts, fit_fill(data))
 
 
 def leave_networks_out(data: Measured, index: Array, others: Mapping[str, FamilyModel], name: str) -> Scores:
