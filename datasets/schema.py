@@ -194,7 +194,7 @@ class NetworkLayer(OwnAccuracy, Layer):
     operator
         Of the file that it was read from.
     weights_of
-        The layer that has these weights too and counts them among its `params`; here `params` is 0.
+        The layer that has these weights too and counts them among its `params`, which here are left out.
     note
         What must be said of the count.
     source

@@ -78,6 +78,9 @@ def read_inputs(graph: onnx.GraphProto, sizes: Mapping[str, Any], batch: int | N
         )
         for value in values
     }
+    for value in graph.input:
+        if value.name not in stored and value.name not in tensors:
+            tensors[value.name] = Tensor(shape=None, data_dependent=f"the input {value.name!r}, which is no tensor")
     return ModelInputs(tensors, count, stated, {name: int(size) for name, size in resolved.items()})
 
 

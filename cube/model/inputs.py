@@ -371,13 +371,19 @@ def _layer_arrays(layers: pl.DataFrame, names: list[str], kept: list[float]) -> 
     )
     dense = pl.col("kind").is_in(["fully_connected", "recurrent", "matmul", "embedding"])
     window = pl.col("kernel_height") * pl.col("kernel_width") * pl.col("in_channels")
+    in_places = pl.col("in_height") * pl.col("in_width")
     columns = layers.select(
         "ops",
         "params",
         activations=read + pl.col("output_elements"),
         out_channels="out_channels",
-        # elements that a lowering to matrix products reads (im2col); what calibration needs of a network
-        patches=pl.when(dense).then(0).otherwise(window * pl.col("out_height") * pl.col("out_width")),
+        # elements that a lowering to matrix products reads (im2col; a transposed one writes them); what calibration
+        # needs of a network
+        patches=pl.when(dense)
+        .then(0)
+        .when(transposed)
+        .then(pl.col("kernel_height") * pl.col("kernel_width") * pl.col("out_channels") * in_places)
+        .otherwise(window * pl.col("out_height") * pl.col("out_width")),
         fully_connected=dense.cast(pl.Int8),
     )
     arrays = {}
