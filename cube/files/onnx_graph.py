@@ -127,6 +127,9 @@ class Walk:
         if node.op_type == "Constant" and _domain(node) == "":
             return [constant_node(node, path + node.output[0], self.folder)]
         inputs = tuple(scope.get(one) if one else None for one in node.input)
+        if node.op_type == "Range":
+            # run times take a list of one number too
+            inputs = tuple(_as_scalar(one) for one in inputs)
         undefined = next((one for one in node.input if one and one not in scope), None)
         if undefined is not None:
             self._refuse(name, node.op_type, f"its input {undefined!r} is made nowhere before it", inputs)
@@ -480,6 +483,12 @@ def _completed(tensor: Tensor, claim: Shape | None) -> Tensor:
     if tensor.known or claim is None or None in claim:
         return tensor
     return replace(tensor, shape=claim, data_dependent="")
+
+
+def _as_scalar(tensor: Tensor | None) -> Tensor | None:
+    if tensor is None or tensor.shape != (1,):
+        return tensor
+    return replace(tensor, shape=(), value=None if tensor.value is None else tensor.value.reshape(()))
 
 
 def _is_settled(outputs: Sequence[Tensor]) -> bool:
