@@ -36,11 +36,14 @@ def layer_demands(layers: pl.DataFrame) -> pl.DataFrame:
     read = pl.when(skips).then(pl.col("in_channels") * pixels).otherwise("input_elements")
     dense = pl.col("kind").is_in(["fully_connected", "recurrent", "matmul", "embedding"])
     window = pl.col("kernel_height") * pl.col("kernel_width") * pl.col("in_channels")
+    # a transposed one writes what its lowering unfolds
+    unfolded = pl.col("kernel_height") * pl.col("kernel_width") * pl.col("out_channels")
+    unfolded = unfolded * pl.col("in_height") * pl.col("in_width")
     return layers.select(
         "ops",
         "params",
         activations=read + pl.col("output_elements"),
         out_channels="out_channels",
-        patches=pl.when(dense).then(0).otherwise(window * pixels),
+        patches=pl.when(dense).then(0).when(transposed).then(unfolded).otherwise(window * pixels),
         fully_connected=dense.cast(pl.Int8),
     )

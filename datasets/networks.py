@@ -83,8 +83,9 @@ def _wrong_count(row: Mapping[str, Any]) -> tuple[str, int, str] | None:
         macs = 2 * row["ops"] == ops
         halved = "these are MACs: an op is one multiplication or one addition, so give twice that or name it `macs`"
         return "ops", ops, halved if macs else "correct the count or the shapes"
-    params = 0 if row["kind"] == "matmul" or row.get("weights_of") else weights
-    if row["params"] != params:
+    params = 0 if row["kind"] == "matmul" else weights
+    shared = bool(row["weights_of"]) and row["params"] <= params
+    if row["params"] != params and not shared:
         return "params", params, "count weights only, without biases, or correct the shapes"
     if row["kind"] not in SHAPED_KINDS:
         return None

@@ -176,7 +176,7 @@ class OwnAccuracy:
     top5_fp64_percent: Percent | None = None
 
 
-class NetworkLayer(OwnAccuracy, Layer):
+class NetworkLayer(OwnAccuracy, LayerRow):
     """One layer of a user's own network: what a layer table may say beyond the embedded one.
 
     Attributes
@@ -194,7 +194,7 @@ class NetworkLayer(OwnAccuracy, Layer):
     operator
         Of the file that it was read from.
     weights_of
-        The layer that has these weights too and counts them among its `params`; here `params` is 0.
+        The layer that has these weights too and counts them among its `params`, which here are left out.
     note
         What must be said of the count.
     source

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from roofcube.files.onnx_tensors import Shape, Tensor
 
-__all__ = ["LIKE_FIRST", "SHAPES", "SURROGATES", "Surrogate"]
+__all__ = ["LIKE_FIRST", "SHAPES", "SURROGATES", "TYPED_AS", "Surrogate"]
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,19 @@ SURROGATES = {
     "QLinearAveragePool": Surrogate("AveragePool", (0,), POOL),
     "QLinearGlobalAveragePool": Surrogate("GlobalAveragePool", (0,)),
     "BiasAdd": Surrogate("Add", (0, 2)),
+}
+
+# the input that has the type of the results, where that is not the first
+TYPED_AS = {
+    "DequantizeLinear": 1,
+    "DynamicQuantizeMatMul": 2,
+    "EmbedLayerNormalization": 2,
+    "GatherBlockQuantized": 2,
+    "MatMulIntegerToFloat": 2,
+    "QAttention": 3,
+    "QLinearConcat": 2,
+    "QLinearWhere": 1,
+    "QuantizeLinear": 2,
 }
 
 # operators whose first output is shaped as their first input; the others that are left out have no use downstream

@@ -22,7 +22,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from roofcube.files import onnx_contrib
-from roofcube.files.onnx_operators import DATA_DEPENDENT, is_understood, work_of
+from roofcube.files.onnx_operators import DATA_DEPENDENT, INDEX_TYPES, is_understood, work_of
 from roofcube.files.onnx_tensors import (
     SMALL,
     SMALL_FLOATS,
@@ -127,6 +127,13 @@ class Walk:
         if node.op_type == "Constant" and _domain(node) == "":
             return [constant_node(node, path + node.output[0], self.folder)]
         inputs = tuple(scope.get(one) if one else None for one in node.input)
+        if node.op_type == "Range":
+            # run times take a list of one number too
+            inputs = tuple(_as_scalar(one) for one in inputs)
+        undefined = next((one for one in node.input if one and one not in scope), None)
+        if undefined is not None:
+            self._refuse(name, node.op_type, f"its input {undefined!r} is made nowhere before it", inputs)
+            return [Tensor(shape=None, data_dependent=f"{node.op_type} {name!r}") for _ in node.output]
         if node.op_type in CONTROL and _domain(node) == "":
             return self._control(node, scope, inputs, name, trips=trips, note=note)
         operator = node.op_type if _domain(node) == "" else f"{node.domain}.{node.op_type}"
@@ -136,13 +143,14 @@ class Walk:
         attributes = attributes_of(node)
         try:
             outputs = self._inferred(node, operator, attributes, inputs, name, path)
-        except onnx.shape_inference.InferenceError as error:
+        except (onnx.shape_inference.InferenceError, onnx.checker.ValidationError) as error:
             reason = str(error).strip().splitlines()[-1].removeprefix("[ShapeInferenceError] ")
-            self._refuse(name, operator, f"its shapes do not fit together ({reason})", inputs)
+            self._refuse(name, operator, f"its shapes or types do not fit together ({reason})", inputs)
             return [Tensor(shape=None, data_dependent=f"{operator} {name!r}") for _ in node.output]
         if not _is_settled(outputs):
             self._note_weights(inputs)
-            self._count(Node(name, operator, attributes, inputs, tuple(outputs)), trips, note)
+            used = tuple(one if label else None for one, label in zip(outputs, node.output, strict=False))
+            self._count(Node(name, operator, attributes, inputs, used), trips, note)
         return outputs
 
     def _count(self, node: Node, trips: int, note: str) -> None:
@@ -158,7 +166,11 @@ class Walk:
             self.entries.append(Entry(name, node.operator, work, trips, "; ".join(one for one in told if one)))
 
     def _note_weights(self, inputs: Sequence[Tensor | None]) -> int:
-        own = {one.stored: one.elements for one in inputs if one is not None and one.constant and one.known}
+        own = {
+            one.stored: one.elements
+            for one in inputs
+            if one is not None and one.constant and one.known and one.element not in INDEX_TYPES
+        }
         self.weights |= own
         return sum(own.values())
 
@@ -208,6 +220,9 @@ class Walk:
         first = next((one for one in inputs if one is not None), None)
         element = first.element if first is not None else TensorProto.FLOAT
         if _domain(node) == CONTRIB:
+            place = onnx_contrib.TYPED_AS.get(node.op_type, 0)
+            typed = inputs[place] if place < len(inputs) else None
+            element = typed.element if typed is not None else element
             return [(shape, element) for shape in self._contrib_shapes(node, attributes, inputs)]
         schema = _schema(node.op_type, _domain(node), self.opsets.get("", 1))
         if schema is None or not schema.has_type_and_shape_inference_function:
@@ -224,9 +239,13 @@ class Walk:
             if one.value is not None
         }
         opsets = [helper.make_opsetid("", self.opsets.get("", 1))]
-        types = onnx.shape_inference.infer_node_outputs(
-            schema, node, {name: type_of(one) for name, one in named.items()}, data, opset_imports=opsets
-        )
+        typed = {name: type_of(one) for name, one in named.items()}
+        try:
+            types = onnx.shape_inference.infer_node_outputs(schema, node, typed, data, opset_imports=opsets)
+        except onnx.checker.ValidationError:
+            # run times allow types that the operator's definition does not; the shapes are the same
+            typed |= {name: type_of(replace(one, element=1)) for name, one in named.items() if one.value is None}
+            types = onnx.shape_inference.infer_node_outputs(schema, node, typed, data, opset_imports=opsets)
         return [_read_type(types.get(name)) for name in node.output]
 
     def _contrib_shapes(
@@ -310,7 +329,7 @@ class Walk:
         if condition is not None and condition.value is not None:
             taken = "then_branch" if bool(condition.value.reshape(-1)[0]) else "else_branch"
             inside = self.graph(branches[taken], scope, path=f"{name}/{taken}/", trips=trips, note=note)
-            return [inside[one.name] for one in branches[taken].output]
+            return _results(branches[taken], inside)
         walks: dict[str, tuple[Walk, list[Tensor]]] = {}
         for branch, graph in branches.items():
             walk = Walk(self.opsets, self.folder, self.sizes)
@@ -318,7 +337,7 @@ class Walk:
             inside = walk.graph(
                 graph, scope, path=f"{name}/{branch}/", trips=trips, note="; ".join(one for one in (note, told) if one)
             )
-            walks[branch] = walk, [inside[one.name] for one in graph.output]
+            walks[branch] = walk, _results(graph, inside)
             self.refusals += walk.refusals
             self.weights |= walk.weights
         order = sorted(walks, key=lambda branch: (_weight(walks[branch][0]), branch), reverse=True)
@@ -349,10 +368,9 @@ class Walk:
         given = {names[0]: of_type((), TensorProto.INT64), names[1]: running}
         carried = [one if one is not None else Tensor(shape=None) for one in state]
         inside = self._repeated(body, scope, given, names[2:], carried, 1, name, trips * turns, note)
-        ending = inside[body.output[0].name]
+        ending, *results = _results(body, inside)
         if ending.value is None or not bool(ending.value.reshape(-1)[0]):
             raise NotCountableError("when it ends depends on the data")
-        results = [inside[one.name] for one in body.output[1:]]
         stacked = [
             _stacked(one, turns, 0) if place >= len(carried) else replace(one, value=None, constant=False)
             for place, one in enumerate(results)
@@ -381,7 +399,7 @@ class Walk:
             element = tensor.dims[:place] + tensor.dims[place + 1 :]
             given[label] = replace(tensor, shape=element, value=None, constant=False, stored="")
         inside = self._repeated(body, scope, given, names[: len(states)], states, 0, name, trips * turns, note)
-        results = [inside[one.name] for one in body.output]
+        results = _results(body, inside)
         return [
             _stacked(one, turns, int(out_axes[place - len(states)]))
             if place >= len(states)
@@ -399,7 +417,7 @@ class Walk:
             walk = Walk(self.opsets, self.folder, self.sizes)
             around = {**scope, **given, **dict(zip(names, state, strict=True))}
             inside = walk.graph(body, around, path=f"{name}/", trips=trips, note=note)
-            after = [inside[one.name].shape for one in body.output[skipped : skipped + len(state)]]
+            after = [one.shape for one in _results(body, inside)[skipped : skipped + len(state)]]
             settled = [_common(one.shape, shape) for one, shape in zip(state, after, strict=True)]
             if settled == [one.shape for one in state]:
                 break
@@ -411,6 +429,13 @@ class Walk:
         self.weights |= walk.weights
         self.entries += walk.entries if trips else []
         return inside
+
+
+def _results(graph: onnx.GraphProto, inside: Mapping[str, Tensor]) -> list[Tensor]:
+    return [
+        inside.get(one.name, Tensor(shape=None, data_dependent=f"{one.name!r}, which no node makes"))
+        for one in graph.output
+    ]
 
 
 def _weight(walk: Walk) -> tuple[int, int]:
@@ -458,6 +483,12 @@ def _completed(tensor: Tensor, claim: Shape | None) -> Tensor:
     if tensor.known or claim is None or None in claim:
         return tensor
     return replace(tensor, shape=claim, data_dependent="")
+
+
+def _as_scalar(tensor: Tensor | None) -> Tensor | None:
+    if tensor is None or tensor.shape != (1,):
+        return tensor
+    return replace(tensor, shape=(), value=None if tensor.value is None else tensor.value.reshape(()))
 
 
 def _is_settled(outputs: Sequence[Tensor]) -> bool:

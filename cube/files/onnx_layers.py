@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from roofcube.files.onnx_tensors import Tensor
     from roofcube.files.onnx_work import Work
 
 __all__ = ["layers_of"]
@@ -24,6 +25,7 @@ __all__ = ["layers_of"]
 # a leading size that does not divide the images of a convolution is no batch
 IMAGES = ("conv", "depthwise", "conv_transpose", "recurrent")
 LISTED = 6
+MOST = 2**63 - 1
 
 
 def layers_of(path: Path, *, sizes: Mapping[str, Any] | None = None, batch: int | None = None) -> list[dict[str, Any]]:
@@ -58,7 +60,12 @@ def layers_of(path: Path, *, sizes: Mapping[str, Any] | None = None, batch: int 
             "model; export the whole network"
         )
         raise InvalidDataError(msg)
-    return _rows(walk.entries, _batch(walk.entries, inputs, source))
+    rows = _rows(walk.entries, _batch(walk.entries, inputs, source))
+    for row in rows:
+        if max(value for value in row.values() if isinstance(value, int)) > MOST:
+            msg = f"{source}, layer {row['name']!r}: its counts are above 2**63; give smaller sizes"
+            raise InvalidDataError(msg)
+    return rows
 
 
 def _loaded(path: Path) -> onnx.ModelProto:
@@ -128,25 +135,29 @@ def _rows(entries: Sequence[Entry], batch: int) -> list[dict[str, Any]]:
     rows = []
     for place, entry in enumerate(entries):
         row = _row(entry, batch)
-        owner = owners.get(_weights_of(entry.work), place)
-        if entry.work.weights and owner != place:
-            row |= {"params": 0, "weights_of": entries[owner].name}
+        own = {one.stored: size for one, size in _held(entry.work) if owners[one.stored] == place}
+        if sum(own.values()) != entry.work.params:
+            owner = next((owners[one.stored] for one in entry.work.weights if owners[one.stored] != place), place)
+            row |= {"params": sum(own.values()), "weights_of": entries[owner].name}
         rows.append({"layer": place, "name": entry.name, **row})
     return rows
 
 
-def _weights_of(work: Work) -> tuple[str, ...]:
-    return tuple(one.stored for one in work.weights)
+def _held(work: Work) -> list[tuple[Tensor, int]]:
+    """Pair the weights of a layer with their number; of packed ones there is one tensor, and `params` knows."""
+    if len(work.weights) == 1:
+        return [(work.weights[0], work.params)]
+    return [(one, one.elements) for one in work.weights]
 
 
-def _owners(entries: Sequence[Entry]) -> dict[tuple[str, ...], int]:
+def _owners(entries: Sequence[Entry]) -> dict[str, int]:
     """Give shared weights to the first layer that multiplies with them; to a look-up only where none does."""
-    owners: dict[tuple[str, ...], int] = {}
+    owners: dict[str, int] = {}
     for place, entry in enumerate(entries):
-        stored = _weights_of(entry.work)
-        taken = owners.get(stored)
-        if stored and (taken is None or (entry.work.multiplies and not entries[taken].work.multiplies)):
-            owners[stored] = place
+        for weight in entry.work.weights:
+            taken = owners.get(weight.stored)
+            if taken is None or (entry.work.multiplies and not entries[taken].work.multiplies):
+                owners[weight.stored] = place
     return owners
 
 

@@ -18,7 +18,7 @@ from roofcube.files.onnx_work import Node, NotCountableError, Work
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["DATA_DEPENDENT", "is_understood", "work_of"]
+__all__ = ["DATA_DEPENDENT", "INDEX_TYPES", "is_understood", "work_of"]
 
 CONTRIB = "com.microsoft."
 

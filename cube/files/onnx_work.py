@@ -42,9 +42,10 @@ class Node:
         """Give an input whose shape must be known."""
         return self._known(self.input(place), f"input {place}")
 
-    def output(self, place: int = 0) -> Tensor:
-        """Give an output whose shape must be known."""
-        return self._known(self.outputs[place] if place < len(self.outputs) else None, f"output {place}")
+    def output(self) -> Tensor:
+        """Give the first output that is used; its shape must be known."""
+        place = next((place for place, tensor in enumerate(self.outputs) if tensor is not None), 0)
+        return self._known(self.outputs[place] if self.outputs else None, f"output {place}")
 
     @staticmethod
     def _known(tensor: Tensor | None, what: str) -> Tensor:

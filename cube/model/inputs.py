@@ -130,7 +130,7 @@ def _in_order(labels: Iterable[str], order: Sequence[str]) -> list[str]:
 def _batches(task: str | None, batch: int | Sequence[int] | None) -> np.ndarray[Any, Any]:
     chosen = _listed(batch)
     if chosen is None:
-        measured = task if task in tasks() else None
+        measured = task if task in datasets.tasks() else None
         chosen = sorted(datasets.load_measurements(measured)["batch"].unique().to_list())
     values = np.asarray(chosen)
     if values.ndim != 1 or (values.size and (values.dtype.kind not in "iuf" or not (values > 0).all())):
