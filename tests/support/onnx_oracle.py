@@ -15,7 +15,17 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-VIEWS = ("Identity", "Transpose", "Reshape", "Cast", "DequantizeLinear", "QuantizeLinear", "Squeeze", "Unsqueeze", "Flatten")
+VIEWS = (
+    "Identity",
+    "Transpose",
+    "Reshape",
+    "Cast",
+    "DequantizeLinear",
+    "QuantizeLinear",
+    "Squeeze",
+    "Unsqueeze",
+    "Flatten",
+)
 
 
 @dataclass
@@ -83,7 +93,11 @@ class Oracle:
             result = getattr(self, f"do_{node.op_type}")(attributes, arrays)
         results = result if isinstance(result, tuple) else (result,)
         if self.macs > before:
-            weights = {name: array for name, array in zip(stored, arrays, strict=True) if name and self.is_weight(node.op_type, name, stored)}
+            weights = {
+                name: array
+                for name, array in zip(stored, arrays, strict=True)
+                if name and self.is_weight(node.op_type, name, stored)
+            }
             for name, array in weights.items():
                 self.sizes[name] = attributes["K"] * attributes["N"] if node.op_type == "MatMulNBits" else array.size
             self.nodes.append(Counted(node.op_type, self.macs - before, frozenset(weights)))
@@ -216,7 +230,9 @@ class Oracle:
                     for row in range(gates * hidden):
                         self.dot(x[step, image], w[direction, row])
                         self.dot(state, r[direction, row])
-        return np.zeros((steps, directions, batch, hidden), np.float32), np.zeros((directions, batch, hidden), np.float32)
+        return np.zeros((steps, directions, batch, hidden), np.float32), np.zeros(
+            (directions, batch, hidden), np.float32
+        )
 
     def do_LSTM(self, _, inputs):
         return self.recurrent(inputs, 4)
@@ -342,7 +358,9 @@ class Builder:
 
     def weight(self, *shape: int, dtype="f4") -> str:
         """Store a weight in one of the ways that exporters know; now and then one that is there already."""
-        way = self.random.choice(["plain", "constant", "of shape", "identity", "transposed", "reshaped", "quantised", "shared"])
+        way = self.random.choice(
+            ["plain", "constant", "of shape", "identity", "transposed", "reshaped", "quantised", "shared"]
+        )
         if dtype != "f4":
             return self.stored(np.zeros(shape, dtype))
         if way == "shared" and shape in self.pool:
@@ -356,7 +374,9 @@ class Builder:
         elif way == "transposed":
             name = self.add("Transpose", [self.stored(np.zeros(shape[::-1], "f4"))])
         elif way == "reshaped":
-            name = self.add("Reshape", [self.stored(np.zeros(int(np.prod(shape)), "f4")), self.stored(np.array(shape, "i8"))])
+            name = self.add(
+                "Reshape", [self.stored(np.zeros(int(np.prod(shape)), "f4")), self.stored(np.array(shape, "i8"))]
+            )
         elif way == "quantised":
             packed = self.stored(np.zeros(shape, "i1"))
             name = self.add("DequantizeLinear", [packed, self.stored(np.float32(0.5)), self.stored(np.int8(0))])
@@ -407,14 +427,21 @@ class Builder:
             y = self.add("Conv", [x, self.weight(*w_shape)], **more)
         elif kind == "ConvInteger":
             q, _, z = self.add("DynamicQuantizeLinear", [x], outputs=3)
-            y = self.add("Cast", [self.add("ConvInteger", [q, self.weight(*w_shape, dtype="u1"), z], **more)], to=TensorProto.FLOAT)
+            y = self.add(
+                "Cast",
+                [self.add("ConvInteger", [q, self.weight(*w_shape, dtype="u1"), z], **more)],
+                to=TensorProto.FLOAT,
+            )
         else:
             one, zero = self.stored(np.float32(1)), self.stored(np.uint8(0))
             q = self.add("QuantizeLinear", [x, one, zero])
             w = self.weight(*w_shape, dtype="u1")
             y = self.add("QLinearConv", [q, one, zero, w, one, zero, one, zero], **more)
             y = self.add("DequantizeLinear", [y, one, zero])
-        size = [(n + pads[i] + pads[i + spatial] - k) // s + 1 for i, (n, k, s) in enumerate(zip(size, window, strides, strict=True))]
+        size = [
+            (n + pads[i] + pads[i + spatial] - k) // s + 1
+            for i, (n, k, s) in enumerate(zip(size, window, strides, strict=True))
+        ]
         return y, (self.batch, out, *size)
 
     def spread(self, x, shape, target):
@@ -438,7 +465,15 @@ class Builder:
             return y, (self.batch, n, 1)
         if kind == "MatMulNBits":
             w = self.stored(np.zeros((n, 1, 8), "u1"))
-            y = self.add("MatMulNBits", [x, w, self.stored(np.zeros(n, "f4"))], domain="com.microsoft", K=k, N=n, bits=4, block_size=16)
+            y = self.add(
+                "MatMulNBits",
+                [x, w, self.stored(np.zeros(n, "f4"))],
+                domain="com.microsoft",
+                K=k,
+                N=n,
+                bits=4,
+                block_size=16,
+            )
             return y, (self.batch, n)
         if kind == "function":
             return self.called(x, k, n)
@@ -523,7 +558,9 @@ class Builder:
             for _ in range(products):
                 last = self.add("MatMul", [last, self.weight(k, k)], nodes=nodes)
             last = self.add("Identity", [last], nodes=nodes)
-            return helper.make_graph(nodes, self.name("g"), [], [helper.make_tensor_value_info(last, TensorProto.FLOAT, None)])
+            return helper.make_graph(
+                nodes, self.name("g"), [], [helper.make_tensor_value_info(last, TensorProto.FLOAT, None)]
+            )
 
         then, other = branch(r.randint(0, 2)), branch(r.randint(0, 2))
         if r.random() < 0.6:
@@ -542,14 +579,22 @@ class Builder:
             turn, go, carried, still = (self.name("l") for _ in range(4))
             nodes = [helper.make_node("Identity", [go], [still])]
             y = self.add("MatMul", [carried, w], nodes=nodes)
-            inputs = [value(turn, TensorProto.INT64, []), value(go, TensorProto.BOOL, []), value(carried, TensorProto.FLOAT, None)]
-            body = helper.make_graph(nodes, self.name("g"), inputs, [value(still, TensorProto.BOOL, []), value(y, TensorProto.FLOAT, None)])
+            inputs = [
+                value(turn, TensorProto.INT64, []),
+                value(go, TensorProto.BOOL, []),
+                value(carried, TensorProto.FLOAT, None),
+            ]
+            body = helper.make_graph(
+                nodes, self.name("g"), inputs, [value(still, TensorProto.BOOL, []), value(y, TensorProto.FLOAT, None)]
+            )
             trips = self.stored(np.array(r.randint(1, 3), "i8"))
             return self.add("Loop", [trips, "", x], body=body), (self.batch, k)
         steps = self.add("Transpose", [self.to_shape(x, (self.batch, 1, k))], perm=[1, 0, 2])
         element, nodes = self.name("l"), []
         y = self.add("MatMul", [element, w], nodes=nodes)
-        body = helper.make_graph(nodes, self.name("g"), [value(element, TensorProto.FLOAT, None)], [value(y, TensorProto.FLOAT, None)])
+        body = helper.make_graph(
+            nodes, self.name("g"), [value(element, TensorProto.FLOAT, None)], [value(y, TensorProto.FLOAT, None)]
+        )
         out = self.add("Scan", [steps], body=body, num_scan_inputs=1)
         return self.add("Transpose", [out], perm=[1, 0, 2]), (self.batch, 1, k)
 

@@ -38,7 +38,10 @@ def check_against_the_oracle(path, seed):
     assert table["ops"].sum() // 2 * batch == sum(one.macs for one in counted)
     assert table["params"].sum() == sum(oracle.sizes.values())
     simple = table.filter(pl.col("ops") > 0, ~pl.col("name").str.contains("Loop|Scan"))
-    by_operator = {name: sum(one.macs for one in counted if one.operator == name) for name in {"Conv", "LSTM", "GRU", "RNN", "Gemm"}}
+    by_operator = {
+        name: sum(one.macs for one in counted if one.operator == name)
+        for name in {"Conv", "LSTM", "GRU", "RNN", "Gemm"}
+    }
     for name, macs in by_operator.items():
         assert simple.filter(pl.col("operator") == name)["ops"].sum() // 2 * batch == macs
 
@@ -92,7 +95,16 @@ def test_resnet_50_is_the_network_of_our_own_tables():
     own = rc.datasets.load_layers().filter(pl.col("topology") == "ResNet-50v15", pl.col("pruning_percent") == 100)
     assert table["ops"].sum() == own["ops"].sum()
     assert table["params"].sum() == own["params"].sum()
-    columns = ["in_channels", "out_channels", "kernel_height", "stride", "out_height", "ops", "params", "input_elements"]
+    columns = [
+        "in_channels",
+        "out_channels",
+        "kernel_height",
+        "stride",
+        "out_height",
+        "ops",
+        "params",
+        "input_elements",
+    ]
     layers = table.filter(pl.col("kind").is_in(["conv", "fully_connected"]))
     assert layers.select(columns).sort(columns).equals(own.select(columns).sort(columns))
 
@@ -156,7 +168,14 @@ def test_vector_work_is_a_row_of_its_own_kind_without_ops(tmp_path, layer, x, we
     conv = node("MatMul", ["f", "w"], ["o"])
     weights = {name: array.astype("f4") if array.dtype == "f8" else array for name, array in weights.items()}
     opset = 21 if layer.op_type == "GroupNormalization" else 17
-    path = write(tmp_path, [layer, conv], {**weights, "w": zeros(4, 2)}, {**inputs, "f": [2 if x == [2, 3, 4, 4] else 1, 4]}, outputs=["y", "o"], opset=opset)
+    path = write(
+        tmp_path,
+        [layer, conv],
+        {**weights, "w": zeros(4, 2)},
+        {**inputs, "f": [2 if x == [2, 3, 4, 4] else 1, 4]},
+        outputs=["y", "o"],
+        opset=opset,
+    )
     table = rc.read_network(path)
     assert table.height == 2
     columns = ["kind", "input_elements", "output_elements", "vector_ops", "constants"]
