@@ -53,12 +53,12 @@ class Limit:
             for value in one_of:
                 met |= values == value
             return met
-        met = ~np.isnan(values)
-        if low is not None:
-            met &= values >= low
-        if high is not None:
+        if low is None and high is None:
+            return ~np.isnan(values)
+        met = values >= low if low is not None else values <= high
+        if low is not None and high is not None:
             met &= values <= high
-        return met
+        return np.asarray(met)
 
     def rounded(self, dtype: Any) -> tuple[Any, Any, Any]:
         """Give `low`, `high` and `one_of` in a dtype."""
