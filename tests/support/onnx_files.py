@@ -39,7 +39,10 @@ def model(nodes, weights, inputs, *, opset=17, outputs=("y",), functions=(), ext
         "g",
         [value(name, shape) if isinstance(shape, list | tuple) else shape for name, shape in inputs.items()],
         [value(name, None) for name in outputs],
-        [numpy_helper.from_array(array, name) if isinstance(array, np.ndarray) else array for name, array in weights.items()],
+        [
+            numpy_helper.from_array(array, name) if isinstance(array, np.ndarray) else array
+            for name, array in weights.items()
+        ],
         value_info=list(extra),
     )
     opsets = [helper.make_opsetid("", opset), helper.make_opsetid("com.microsoft", 1), helper.make_opsetid("local", 1)]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -10,8 +12,8 @@ from roofcube.errors import InvalidDataError
 
 onnx = pytest.importorskip("onnx")
 
-from onnx import TensorProto, helper, numpy_helper
-from onnx_files import graph, ints, node, value, write, zeros
+from onnx import TensorProto, helper, numpy_helper  # noqa: E402
+from onnx_files import graph, ints, node, value, write, zeros  # noqa: E402
 
 CONV = 16 * 8 * 9 * 900
 X = [1, 8, 32, 32]
@@ -113,13 +115,22 @@ def test_shapes_are_followed_through_the_values_that_compute_them(tmp_path, targ
         "i0": np.array(0, "i8"), "i00": ints(0), "i11": ints(1), "i44": ints(4), "i13": ints(1, 3), "f": ints(64), "minus": ints(-1),
         "neg": ints(-1, -1), "ones": ints(1, 1), "w": zeros(64, 32),
     }  # fmt: skip
-    nodes = [node("Shape", ["x"], ["sh"]), *target, node("Reshape", ["x", "t"], ["r"]), node("MatMul", ["r", "w"], ["y"])]
+    nodes = [
+        node("Shape", ["x"], ["sh"]),
+        *target,
+        node("Reshape", ["x", "t"], ["r"]),
+        node("MatMul", ["r", "w"], ["y"]),
+    ]
     assert macs(write(tmp_path, nodes, weights, [1, 4, 4, 4])) == 64 * 32
 
 
 def test_values_that_only_the_reference_evaluator_knows_are_followed_too(tmp_path):
     nodes = [node("Shape", ["x"], ["sh"]), node("Gather", ["sh", "i"], ["four"]), node("Pow", ["four", "two"], ["p"])]
-    nodes += [node("Concat", ["one", "p"], ["t"], axis=0), node("Reshape", ["x", "t"], ["r"]), node("MatMul", ["r", "w"], ["y"])]
+    nodes += [
+        node("Concat", ["one", "p"], ["t"], axis=0),
+        node("Reshape", ["x", "t"], ["r"]),
+        node("MatMul", ["r", "w"], ["y"]),
+    ]
     weights = {"i": ints(1), "two": ints(2), "one": ints(1), "w": zeros(16, 3)}
     assert macs(write(tmp_path, nodes, weights, [1, 4, 2, 2])) == 48
 
@@ -136,12 +147,15 @@ def test_resized_images_are_followed(tmp_path):
 def two_branches(condition, then=2, other=1):
     def branch(count, tag):
         names = ["m", *(f"{tag}{place}" for place in range(count))]
-        layers = [node("Conv", [a, f"u{tag}"], [b], pads=[1] * 4) for a, b in zip(names, names[1:], strict=False)]
+        layers = [node("Conv", [a, f"u{tag}"], [b], pads=[1] * 4) for a, b in pairwise(names)]
         layers += [node("Identity", [names[-1]], [f"{tag}out"])]
         return graph(layers, [f"{tag}out"], {f"u{tag}": zeros(16, 16, 3, 3)})
 
     layers = [node("Conv", ["x", "w"], ["m"], pads=[1] * 4)]
-    return [*layers, node("If", [condition], ["y"], then_branch=branch(then, "t"), else_branch=branch(other, "e"), name="if1")]
+    return [
+        *layers,
+        node("If", [condition], ["y"], then_branch=branch(then, "t"), else_branch=branch(other, "e"), name="if1"),
+    ]
 
 
 OUTSIDE, INSIDE = 16 * 8 * 9 * 1024, 16 * 16 * 9 * 1024
@@ -182,10 +196,21 @@ def test_a_whole_network_inside_branches_inside_branches(tmp_path):
 def loop(trips, *, ending="keep", start="", body_shape=None):
     inputs = [value("i", [], TensorProto.INT64), value("go", [], TensorProto.BOOL), value("h", body_shape)]
     ends = {"keep": node("Identity", ["go"], ["on"]), "data": node("ReduceMax", ["b"], ["on"], keepdims=0)}
-    layers = [node("MatMul", ["h", "w"], ["k"]), node("Greater", ["k", "zero"], ["g"]), node("Cast", ["g"], ["b"], to=6)]
-    layers += [ends[ending]] if ending == "keep" else [node("ReduceMax", ["b"], ["r"], keepdims=0), node("Cast", ["r"], ["on"], to=9)]
+    layers = [
+        node("MatMul", ["h", "w"], ["k"]),
+        node("Greater", ["k", "zero"], ["g"]),
+        node("Cast", ["g"], ["b"], to=6),
+    ]
+    layers += (
+        [ends[ending]]
+        if ending == "keep"
+        else [node("ReduceMax", ["b"], ["r"], keepdims=0), node("Cast", ["r"], ["on"], to=9)]
+    )
     body = graph(layers, ["on", "k", "k"], inputs=inputs)
-    return [node("Loop", [trips, start, "x"], ["last", "all"], body=body, name="loop1"), node("MatMul", ["all", "v"], ["y"])]
+    return [
+        node("Loop", [trips, start, "x"], ["last", "all"], body=body, name="loop1"),
+        node("MatMul", ["all", "v"], ["y"]),
+    ]
 
 
 def test_a_loop_counts_its_body_as_often_as_it_turns(tmp_path):
@@ -221,10 +246,21 @@ def test_a_loop_that_does_not_start_does_nothing(tmp_path):
 
 def test_a_loop_that_grows_its_tensors_is_refused(tmp_path):
     inputs = [value("i", [], TensorProto.INT64), value("go", [], TensorProto.BOOL), value("h", None)]
-    layers = [node("Identity", ["go"], ["on"]), node("Concat", ["h", "x"], ["k"], axis=1), node("MatMul", ["k", "w"], ["l"])]
+    layers = [
+        node("Identity", ["go"], ["on"]),
+        node("Concat", ["h", "x"], ["k"], axis=1),
+        node("MatMul", ["k", "w"], ["l"]),
+    ]
     body = graph(layers, ["on", "l"], inputs=inputs)
-    path = write(tmp_path, [node("Loop", ["n", "", "x"], ["y"], body=body, name="loop1")], {"w": zeros(8, 8), "n": np.array(7, "i8")}, [1, 3, 8])
-    with pytest.raises(InvalidDataError, match="MatMul .*not known before the model runs: it comes from every turn of 'loop1'"):
+    path = write(
+        tmp_path,
+        [node("Loop", ["n", "", "x"], ["y"], body=body, name="loop1")],
+        {"w": zeros(8, 8), "n": np.array(7, "i8")},
+        [1, 3, 8],
+    )
+    with pytest.raises(
+        InvalidDataError, match=r"MatMul .*not known before the model runs: it comes from every turn of 'loop1'"
+    ):
         rc.read_network(path)
 
 
@@ -244,11 +280,16 @@ def test_a_scan_counts_its_body_for_every_element(tmp_path):
 
 def test_a_scan_of_the_first_definition_or_over_an_unknown_length_is_refused(tmp_path):
     weights = {"w": zeros(8, 4), "h0": zeros(1, 4)}
-    with pytest.raises(InvalidDataError, match="Scan.*the Scan of opset 8 is another operator; convert the model"):
+    with pytest.raises(InvalidDataError, match=r"Scan.*the Scan of opset 8 is another operator; convert the model"):
         rc.read_network(write(tmp_path, [scan()], weights, [50, 1, 8], opset=8))
-    nodes = [node("NonZero", ["z"], ["i"]), node("Cast", ["i"], ["f"], to=1), node("Reshape", ["f", "s"], ["x"]), scan()]
+    nodes = [
+        node("NonZero", ["z"], ["i"]),
+        node("Cast", ["i"], ["f"], to=1),
+        node("Reshape", ["f", "s"], ["x"]),
+        scan(),
+    ]
     path = write(tmp_path, nodes, {**weights, "s": ints(-1, 1, 8)}, {"z": [1, 8]})
-    with pytest.raises(InvalidDataError, match="Scan|MatMul"):
+    with pytest.raises(InvalidDataError, match=r"Scan|MatMul"):
         rc.read_network(path)
 
 
@@ -256,8 +297,16 @@ def test_functions_of_the_file_are_written_out(tmp_path):
     layers = [node("MatMul", ["a", "b"], ["c"]), node("Relu", ["c"], ["d"])]
     inner = helper.make_function("local", "Dense", ["a", "b"], ["d"], layers, [helper.make_opsetid("", 17)])
     twice = [node("Dense", ["p", "q"], ["r"], domain="local"), node("Dense", ["r", "q"], ["s"], domain="local")]
-    outer = helper.make_function("local", "Twice", ["p", "q"], ["s"], twice, [helper.make_opsetid("", 17), helper.make_opsetid("local", 1)])
-    path = write(tmp_path, [node("Twice", ["x", "w"], ["y"], domain="local")], {"w": zeros(8, 8)}, [1, 3, 8], functions=[inner, outer])
+    outer = helper.make_function(
+        "local", "Twice", ["p", "q"], ["s"], twice, [helper.make_opsetid("", 17), helper.make_opsetid("local", 1)]
+    )
+    path = write(
+        tmp_path,
+        [node("Twice", ["x", "w"], ["y"], domain="local")],
+        {"w": zeros(8, 8)},
+        [1, 3, 8],
+        functions=[inner, outer],
+    )
     table = rc.read_network(path)
     assert table["ops"].sum() // 2 == 2 * 3 * 64
     assert table["params"].sum() == 64
@@ -300,7 +349,9 @@ def test_long_lists_of_refusals_are_cut(tmp_path):
 
 def test_shapes_that_contradict_each_other_are_refused(tmp_path):
     nodes = [node("MatMul", ["x", "w"], ["y"], name="fc")]
-    with pytest.raises(InvalidDataError, match=r"MatMul \(1 node: 'fc'; 100.0% of the weights\): its shapes or types do not"):
+    with pytest.raises(
+        InvalidDataError, match=r"MatMul \(1 node: 'fc'; 100.0% of the weights\): its shapes or types do not"
+    ):
         rc.read_network(write(tmp_path, nodes, {"w": zeros(9, 3)}, [1, 8]))
 
 
@@ -316,7 +367,9 @@ def test_a_size_that_the_data_decide_is_counted_at_its_largest_or_refused(tmp_pa
     assert cast["output_elements"].item() == 3 * 10 * 3
     assert cast["note"].item() == "at most: NonMaxSuppression 'nms' decides the size from the data"
     path = write(tmp_path, [*boxes, node("MatMul", ["y", "v"], ["z"])], {**weights, "v": zeros(3, 5)}, inputs)
-    with pytest.raises(InvalidDataError, match="MatMul.*its size is not known before the model runs: it comes from NonMax"):
+    with pytest.raises(
+        InvalidDataError, match=r"MatMul.*its size is not known before the model runs: it comes from NonMax"
+    ):
         rc.read_network(path)
 
 
@@ -335,7 +388,12 @@ def test_data_dependent_operators_have_a_largest_size(tmp_path, layer, elements)
 
 
 def test_a_shape_that_only_the_file_declares_is_taken(tmp_path):
-    nodes = [node("NonZero", ["x"], ["n"]), node("Cast", ["n"], ["f"], to=1), node("Reshape", ["f", "t"], ["r"]), node("MatMul", ["r", "w"], ["y"])]
+    nodes = [
+        node("NonZero", ["x"], ["n"]),
+        node("Cast", ["n"], ["f"], to=1),
+        node("Reshape", ["f", "t"], ["r"]),
+        node("MatMul", ["r", "w"], ["y"]),
+    ]
     inputs = {"x": [1, 6], "t": value("t", [2], TensorProto.INT64)}
     extra = [value("r", [4, 3])]
     assert macs(write(tmp_path, nodes[2:], {"w": zeros(3, 5)}, {"f": [1, 12], "t": inputs["t"]}, extra=extra)) == 60
@@ -351,13 +409,25 @@ def test_a_shape_that_only_the_file_declares_is_taken(tmp_path):
 )  # fmt: skip
 def test_broken_graphs_are_refused_by_node(tmp_path, nodes, message):
     with pytest.raises(InvalidDataError, match=message):
-        rc.read_network(write(tmp_path, nodes, {"w": zeros(3, 5)}, {"x": [1, 3], "t": value("t", [2], TensorProto.INT64)}))
+        rc.read_network(
+            write(tmp_path, nodes, {"w": zeros(3, 5)}, {"x": [1, 3], "t": value("t", [2], TensorProto.INT64)})
+        )
 
 
 def test_an_input_that_is_no_tensor_is_refused_where_it_is_used(tmp_path):
     sequence = helper.make_tensor_sequence_value_info("q", TensorProto.FLOAT, None)
-    path = write(tmp_path, [node("Identity", ["q"], ["p"]), node("MatMul", ["x", "w"], ["y"])], {"w": zeros(3, 5)}, {"x": [1, 3], "q": sequence})
+    path = write(
+        tmp_path,
+        [node("Identity", ["q"], ["p"]), node("MatMul", ["x", "w"], ["y"])],
+        {"w": zeros(3, 5)},
+        {"x": [1, 3], "q": sequence},
+    )
     assert macs(path) == 15
-    path = write(tmp_path, [node("Relu", ["q"], ["p"]), node("MatMul", ["x", "w"], ["y"])], {"w": zeros(3, 5)}, {"x": [1, 3], "q": sequence})
-    with pytest.raises(InvalidDataError, match="Relu.*the input 'q', which is no tensor|Relu.*do not fit"):
+    path = write(
+        tmp_path,
+        [node("Relu", ["q"], ["p"]), node("MatMul", ["x", "w"], ["y"])],
+        {"w": zeros(3, 5)},
+        {"x": [1, 3], "q": sequence},
+    )
+    with pytest.raises(InvalidDataError, match=r"Relu.*the input 'q', which is no tensor|Relu.*do not fit"):
         macs(path)

@@ -48,19 +48,31 @@ def test_sizes_are_given_by_name_by_place_or_as_a_whole_shape(tmp_path, shape, s
 @pytest.mark.parametrize(
     ("shape", "sizes", "message"),
     [
-        (["batch", "seq", "h", 8], {}, r"net\.onnx, input 'x' of shape \(batch, seq, h, 8\): the size of 'seq' is not fixed; give it with sizes=\{'seq': …, 'h': …\}"),
+        (
+            ["batch", "seq", "h", 8],
+            {},
+            r"net\.onnx, input 'x' of shape \(batch, seq, h, 8\): the size of 'seq' is not fixed; give it with sizes=\{'seq': …, 'h': …\}",
+        ),
         ([None, None, 8], {}, r"the size of 'x\[1\]' is not fixed; give it with sizes=\{'x\[1\]': …\}"),
         (["seq", 8], {}, r"the size of 'seq' is not fixed"),
         (["frames", "batch", 8], {}, r"the size of 'frames' is not fixed"),
         # the third dim may be called N as well, and is no batch
         (["B", 3, "N", 8], {}, r"the size of 'N' is not fixed"),
-        (["batch", "seq", 8], {"sequence": 4}, r"`sizes`: the model has no symbolic dim 'sequence'.*; it has: batch, seq"),
+        (
+            ["batch", "seq", 8],
+            {"sequence": 4},
+            r"`sizes`: the model has no symbolic dim 'sequence'.*; it has: batch, seq",
+        ),
         (["batch", "seq", 8], {"x[2]": 4}, r"`sizes`: the model has no symbolic dim 'x\[2\]'"),
         ([1, 8], {"seq": 4}, r"it has: \(none\)"),
         (["batch", "seq", 8], {"seq": 1.5}, r"`sizes\['seq'\]`: got 1\.5; expected a whole number, 0 or more"),
         (["batch", "seq", 8], {"seq": True}, r"`sizes\['seq'\]`: got True"),
         (["batch", "seq", 8], {"seq": -3}, r"`sizes\['seq'\]`: got -3"),
-        (["batch", "seq", 8], {"x": (1, 4)}, r"`sizes\['x'\]`: got \(1, 4\), the input is \(batch, seq, 8\); give one size a dim"),
+        (
+            ["batch", "seq", 8],
+            {"x": (1, 4)},
+            r"`sizes\['x'\]`: got \(1, 4\), the input is \(batch, seq, 8\); give one size a dim",
+        ),
         (["batch", "seq", 8], {"x": (1, 4, 9)}, r"give one size a dim and keep the fixed ones"),
     ],
 )
@@ -74,7 +86,10 @@ def test_the_value_of_a_scalar_input_settles_a_branch(tmp_path):
         nodes = [node("MatMul", ["x", "w"], [f"{name}0"]), *[node("Relu", [f"{name}0"], [f"{name}1"])] * layers]
         return graph(nodes, [f"{name}{layers}"])
 
-    nodes = [node("Equal", ["rate", "k"], ["c"]), node("If", ["c"], ["y"], then_branch=branch("t", 0), else_branch=branch("e", 1))]
+    nodes = [
+        node("Equal", ["rate", "k"], ["c"]),
+        node("If", ["c"], ["y"], then_branch=branch("t", 0), else_branch=branch("e", 1)),
+    ]
     inputs = {"x": [1, 8], "rate": value("rate", [], TensorProto.INT64)}
     path = write(tmp_path, nodes, {**W, "k": np.array(16000, "i8")}, inputs)
     assert rc.read_network(path, sizes={"rate": 16000})["operator"].to_list() == ["MatMul"]
@@ -138,7 +153,10 @@ def test_layers_that_disagree_about_the_batch_ask_for_it(tmp_path):
         node("Slice", ["o", "i0", "i1", "i0"], ["p"]), node("MatMul", ["p", "w"], ["b"]), node("Add", ["a", "b"], ["y"]),
     ]  # fmt: skip
     path = write(tmp_path, nodes, {**W, "i0": ints(0), "i1": ints(1)}, [4, 6, 8])
-    with pytest.raises(InvalidDataError, match=r"leading size 4, but layer 'MatMul_4' runs 6 times.*say batch=4 if one run takes 4 inputs, batch=1"):
+    with pytest.raises(
+        InvalidDataError,
+        match=r"leading size 4, but layer 'MatMul_4' runs 6 times.*say batch=4 if one run takes 4 inputs, batch=1",
+    ):
         rc.read_network(path)
     assert rc.read_network(path, batch=1)["ops"].sum() // 2 == 30 * 40
     # what does not grow with the batch is shared by its inputs, rounded up
