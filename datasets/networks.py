@@ -150,7 +150,9 @@ def _in_plain_units(frame: pl.DataFrame, source: str) -> pl.DataFrame:
             continue
         quantity = "ops" if match[2] == "macs" else match[2]
         if name != quantity:
-            values = _numbers(frame, name, source) * (PREFIXES[match[1]] * (2 if match[2] == "macs" else 1))
+            # a count is whole, which 4.1 · 2e9 in floating point is not
+            factor = PREFIXES[match[1]] * (2 if match[2] == "macs" else 1)
+            values = (_numbers(frame, name, source) * factor).round(0)
             given.setdefault(quantity, []).append((name, values))
         else:
             given.setdefault(quantity, []).insert(0, (name, frame[name]))

@@ -115,7 +115,12 @@ class Walk:
         claims = {one.name: declared(one, self.sizes) for one in (*graph.value_info, *graph.output)}
         for place, node in enumerate(graph.node):
             name = path + (node.name or f"{node.op_type}_{place}")
-            outputs = self._node(node, scope, name, path=path, trips=trips, note=note)
+            try:
+                outputs = self._node(node, scope, name, path=path, trips=trips, note=note)
+            except Exception as error:  # attributes or operands that are missing or of another kind
+                reason = f"it is not written as its definition says ({type(error).__name__}: {error})"
+                self._refuse(name, node.op_type, reason, ())
+                outputs = [Tensor(shape=None, data_dependent=f"{node.op_type} {name!r}") for _ in node.output]
             for output, tensor in zip(node.output, outputs, strict=False):
                 if output:
                     scope[output] = _completed(tensor, claims.get(output))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import onnx
 import onnx.inliner
 
-from roofcube.errors import InvalidDataError
+from roofcube.errors import InvalidDataError, RoofcubeError
 from roofcube.files.onnx_graph import Entry, Refusal, Walk
 from roofcube.files.onnx_inputs import ModelInputs, read_inputs
 
@@ -48,10 +48,16 @@ def layers_of(path: Path, *, sizes: Mapping[str, Any] | None = None, batch: int 
     """
     model = _loaded(path)
     source = str(path)
-    inputs = read_inputs(model.graph, sizes or {}, batch, source=source)
     opsets = {"" if one.domain == "ai.onnx" else one.domain: int(one.version) for one in model.opset_import}
-    walk = Walk(opsets, str(path.parent), inputs.sizes)
-    walk.graph(model.graph, inputs.tensors)
+    try:
+        inputs = read_inputs(model.graph, sizes or {}, batch, source=source)
+        walk = Walk(opsets, str(path.parent), inputs.sizes)
+        walk.graph(model.graph, inputs.tensors)
+    except RoofcubeError:
+        raise
+    except Exception as error:  # a torn file may be valid protobuf that is no model
+        msg = f"{path}: not readable as ONNX ({type(error).__name__}: {error}); export the model again"
+        raise InvalidDataError(msg) from error
     if walk.refusals:
         raise InvalidDataError(_refused(walk.refusals, sum(walk.weights.values()), source))
     if not any(one.work.ops for one in walk.entries):

@@ -85,6 +85,9 @@ def _convolved(
     from_size: tuple[int, int], to_size: tuple[int, int], images: int, kind: str, bias: Tensor | None,
 ) -> list[Work]:  # fmt: skip
     groups = int(node.attributes.get("group", 1))
+    if groups < 1 or in_channels % groups or out_channels % groups:
+        msg = f"its {groups} groups do not divide {in_channels} and {out_channels} channels"
+        raise NotCountableError(msg)
     strides = node.attributes.get("strides") or [1]
     if not weight.constant:
         # the kernel is an activation as well: a product without weights, at the places where it is laid
@@ -150,11 +153,11 @@ def _product(
         )  # fmt: skip
     # a stack of constant matrices is a grouped layer: each of its matrices sees its own share of the rows
     if second.constant:
-        groups, places, outer, weight, data = math.prod(two[:-2]), rows, columns, second, first
+        groups, places, outer, weight, data = max(math.prod(two[:-2]), 1), rows, columns, second, first
     else:
-        groups, places, outer, weight, data = math.prod(one[:-2]), columns, rows, first, second
+        groups, places, outer, weight, data = max(math.prod(one[:-2]), 1), columns, rows, first, second
     return Work(
-        kind="fully_connected", runs=stack * places // max(groups, 1), groups=groups, in_channels=groups * inner,
+        kind="fully_connected", runs=stack * places // groups, groups=groups, in_channels=groups * inner,
         out_channels=groups * outer, weights=(weight,), params=weight.elements, weight_bits=weight.bits,
         activation_bits=data.bits, constants=constants,
     )  # fmt: skip
@@ -216,7 +219,7 @@ def einsum(node: Node) -> list[Work]:
     # a dim of 1 that is stretched holds no weights of its own
     held = {name for name, size in zip(labels[place], weight.dims, strict=True) if size == sizes[name]}
     others = everything - held | (set(labels[1 - place]) & held)
-    groups, outer = volume(held & others & kept), volume((held - others) & kept)
+    groups, outer = max(volume(held & others & kept), 1), volume((held - others) & kept)
     inner, runs = volume(held - kept), volume(others - held)
     return [
         Work(

@@ -28,6 +28,14 @@ VIEWS = (
 )
 
 
+# which inputs hold the matrix of weights
+WEIGHTS = {
+    "Conv": (1,), "ConvTranspose": (1,), "ConvInteger": (1,), "QLinearConv": (3,), "Gemm": (0, 1), "MatMul": (0, 1),
+    "MatMulInteger": (0, 1), "QLinearMatMul": (0, 3), "QGemm": (3,), "MatMulNBits": (1,), "Einsum": (0, 1),
+    "LSTM": (1, 2), "GRU": (1, 2), "RNN": (1, 2), "Attention": (), "MultiHeadAttention": (),
+}  # fmt: skip
+
+
 @dataclass
 class Counted:
     """One node with multiply-accumulates, over a whole run of the graph."""
@@ -76,7 +84,7 @@ class Oracle:
                 self.node(one, inner)
             outputs = [inner[name] for name in function.output]
         elif node.op_type in ("If", "Loop", "Scan"):
-            outputs = getattr(self, f"do_{node.op_type}")(attributes, inputs, scope)
+            outputs = getattr(self, f"do_{node.op_type.lower()}")(attributes, inputs, scope)
         else:
             outputs = self.simple(node, attributes, inputs)
         for name, value in zip(node.output, outputs, strict=False):
@@ -90,7 +98,7 @@ class Oracle:
             return [(numpy_helper.to_array(attributes["value"]), node.output[0])]
         before = self.macs
         with np.errstate(all="ignore"):
-            result = getattr(self, f"do_{node.op_type}")(attributes, arrays)
+            result = getattr(self, f"do_{node.op_type.lower()}")(attributes, arrays)
         results = result if isinstance(result, tuple) else (result,)
         if self.macs > before:
             weights = {
@@ -109,15 +117,8 @@ class Oracle:
         fixed = constant and node.op_type not in ("Shape",)
         return [(one, name if fixed else None) for one, name in zip(results, [*node.output, *[""] * 9], strict=False)]
 
-    # which inputs hold the matrix of weights
-    WEIGHTS = {
-        "Conv": (1,), "ConvTranspose": (1,), "ConvInteger": (1,), "QLinearConv": (3,), "Gemm": (0, 1), "MatMul": (0, 1),
-        "MatMulInteger": (0, 1), "QLinearMatMul": (0, 3), "QGemm": (3,), "MatMulNBits": (1,), "Einsum": (0, 1),
-        "LSTM": (1, 2), "GRU": (1, 2), "RNN": (1, 2), "Attention": (), "MultiHeadAttention": (),
-    }  # fmt: skip
-
     def is_weight(self, operator, name, stored):
-        return any(stored[place] == name for place in self.WEIGHTS[operator] if place < len(stored))
+        return any(stored[place] == name for place in WEIGHTS[operator] if place < len(stored))
 
     # products: every multiplication is one step ---------------------------------------------------------------------
 
@@ -164,15 +165,15 @@ class Oracle:
                     result[(image, channel, *place)] = self.dot(data[(slice(None), *cut)], w[channel])
         return result
 
-    def do_Conv(self, attributes, inputs):
+    def do_conv(self, attributes, inputs):
         return self.conv(inputs[0], inputs[1], attributes)
 
-    do_ConvInteger = do_Conv
+    do_convinteger = do_conv
 
-    def do_QLinearConv(self, attributes, inputs):
+    def do_qlinearconv(self, attributes, inputs):
         return self.conv(inputs[0], inputs[3], attributes)
 
-    def do_ConvTranspose(self, attributes, inputs):
+    def do_convtranspose(self, attributes, inputs):
         x, w = inputs[:2]
         spatial, groups = x.ndim - 2, attributes.get("group", 1)
         strides = attributes.get("strides", [1] * spatial)
@@ -190,26 +191,26 @@ class Oracle:
         assert each
         return np.zeros((x.shape[0], w.shape[1] * groups, *size), np.float32)
 
-    def do_MatMul(self, _, inputs):
+    def do_matmul(self, _, inputs):
         return self.matmul(inputs[0], inputs[1])
 
-    do_MatMulInteger = do_MatMul
+    do_matmulinteger = do_matmul
 
-    def do_QLinearMatMul(self, _, inputs):
+    def do_qlinearmatmul(self, _, inputs):
         return self.matmul(inputs[0], inputs[3])
 
-    def do_Gemm(self, attributes, inputs):
+    def do_gemm(self, attributes, inputs):
         a = inputs[0].T if attributes.get("transA", 0) else inputs[0]
         b = inputs[1].T if attributes.get("transB", 0) else inputs[1]
         return self.matmul(a, b)
 
-    def do_QGemm(self, attributes, inputs):
-        return self.do_Gemm(attributes, [inputs[0], inputs[3]])
+    def do_qgemm(self, attributes, inputs):
+        return self.do_gemm(attributes, [inputs[0], inputs[3]])
 
-    def do_MatMulNBits(self, attributes, inputs):
+    def do_matmulnbits(self, attributes, inputs):
         return self.matmul(inputs[0], np.zeros((attributes["K"], attributes["N"]), np.float32))
 
-    def do_Einsum(self, attributes, inputs):
+    def do_einsum(self, attributes, inputs):
         left, right = attributes["equation"].decode().split("->")
         terms = left.split(",")
         sizes = {}
@@ -234,16 +235,16 @@ class Oracle:
             (directions, batch, hidden), np.float32
         )
 
-    def do_LSTM(self, _, inputs):
+    def do_lstm(self, _, inputs):
         return self.recurrent(inputs, 4)
 
-    def do_GRU(self, _, inputs):
+    def do_gru(self, _, inputs):
         return self.recurrent(inputs, 3)
 
-    def do_RNN(self, _, inputs):
+    def do_rnn(self, _, inputs):
         return self.recurrent(inputs, 1)
 
-    def do_Attention(self, attributes, inputs):
+    def do_attention(self, attributes, inputs):
         heads, key_heads = attributes["q_num_heads"], attributes["kv_num_heads"]
         q, k, v = inputs[:3]
         split = lambda one, count: one.reshape(one.shape[0], one.shape[1], count, -1).transpose(0, 2, 1, 3)  # noqa: E731
@@ -252,13 +253,13 @@ class Oracle:
         out = self.matmul(self.matmul(q, k.transpose(0, 1, 3, 2)), v)
         return out.transpose(0, 2, 1, 3).reshape(out.shape[0], out.shape[2], -1)
 
-    def do_MultiHeadAttention(self, attributes, inputs):
+    def do_multiheadattention(self, attributes, inputs):
         heads = attributes["num_heads"]
-        return self.do_Attention({"q_num_heads": heads, "kv_num_heads": heads}, inputs)
+        return self.do_attention({"q_num_heads": heads, "kv_num_heads": heads}, inputs)
 
     # control flow ------------------------------------------------------------------------------------------------
 
-    def do_If(self, attributes, inputs, scope):
+    def do_if(self, attributes, inputs, scope):
         condition, stored = inputs[0]
         branches = attributes["then_branch"], attributes["else_branch"]
         if stored is not None:
@@ -273,7 +274,7 @@ class Oracle:
         self.sizes |= most.sizes
         return [(array, None) for array, _ in outputs]
 
-    def do_Loop(self, attributes, inputs, scope):
+    def do_loop(self, attributes, inputs, scope):
         body = attributes["body"]
         turns = int(inputs[0][0].reshape(-1)[0])
         state = list(inputs[2:])
@@ -283,7 +284,7 @@ class Oracle:
             _, *state = self.graph(body, {**scope, **given})
         return [(array, None) for array, _ in state]
 
-    def do_Scan(self, attributes, inputs, scope):
+    def do_scan(self, attributes, inputs, scope):
         body = attributes["body"]
         scanned, rows = inputs[0][0], []
         for element in scanned:
@@ -293,34 +294,34 @@ class Oracle:
 
     # the rest: shapes only ---------------------------------------------------------------------------------------
 
-    def do_Identity(self, _, inputs):
+    def do_identity(self, _, inputs):
         return inputs[0]
 
-    do_Relu = do_Softmax = do_Cast = do_Identity
-    do_QuantizeLinear = do_DequantizeLinear = do_Identity
+    do_relu = do_softmax = do_cast = do_identity
+    do_quantizelinear = do_dequantizelinear = do_identity
 
-    def do_DynamicQuantizeLinear(self, _, inputs):
+    def do_dynamicquantizelinear(self, _, inputs):
         return inputs[0], np.float32(1), np.uint8(0)
 
-    def do_Transpose(self, attributes, inputs):
+    def do_transpose(self, attributes, inputs):
         return np.transpose(inputs[0], attributes.get("perm"))
 
-    def do_Reshape(self, _, inputs):
+    def do_reshape(self, _, inputs):
         return inputs[0].reshape([int(size) for size in inputs[1]])
 
-    def do_Shape(self, _, inputs):
+    def do_shape(self, _, inputs):
         return np.array(inputs[0].shape, "i8")
 
-    def do_Gather(self, attributes, inputs):
+    def do_gather(self, attributes, inputs):
         return np.take(inputs[0], inputs[1], axis=attributes.get("axis", 0))
 
-    def do_Concat(self, attributes, inputs):
+    def do_concat(self, attributes, inputs):
         return np.concatenate(inputs, axis=attributes["axis"])
 
-    def do_ConstantOfShape(self, _, inputs):
+    def do_constantofshape(self, _, inputs):
         return np.zeros([int(size) for size in inputs[0]], np.float32)
 
-    def do_Add(self, _, inputs):
+    def do_add(self, _, inputs):
         return inputs[0] + inputs[1]
 
 
@@ -600,6 +601,27 @@ class Builder:
 
     def pointwise(self, x, shape):
         return self.add(self.random.choice(["Relu", "Identity"]), [x]), shape
+
+
+def check(path, seed: int) -> None:
+    """Write a random model and hold what is read of it against the oracle: operations, parameters, layers by operator."""
+    import polars as pl
+
+    import roofcube as rc
+
+    model, feeds, batch = random_model(seed)
+    onnx.save(model, path)
+    oracle = Oracle()
+    counted = oracle.run(model, feeds)
+    table = rc.read_network(path)
+    assert table["ops"].sum() // 2 * batch == sum(one.macs for one in counted), seed
+    assert table["params"].sum() == sum(oracle.sizes.values()), seed
+    names = pl.col("operator").str.split(".").list.last()
+    read = dict(table.filter(pl.col("ops") > 0).group_by(names).agg(pl.col("ops").sum() // 2).iter_rows())
+    expected: dict[str, int] = {}
+    for one in counted:
+        expected[one.operator] = expected.get(one.operator, 0) + one.macs
+    assert {name: macs * batch for name, macs in read.items()} == expected, seed
 
 
 STEPS = ("convolution", "dense", "tokens", "recurrent", "branched", "looped", "pointwise")

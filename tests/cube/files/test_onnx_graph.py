@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -10,8 +12,8 @@ from roofcube.errors import InvalidDataError
 
 onnx = pytest.importorskip("onnx")
 
-from onnx import TensorProto, helper, numpy_helper
-from onnx_files import graph, ints, node, value, write, zeros
+from onnx import TensorProto, helper, numpy_helper  # noqa: E402
+from onnx_files import graph, ints, node, value, write, zeros  # noqa: E402
 
 CONV = 16 * 8 * 9 * 900
 X = [1, 8, 32, 32]
@@ -145,7 +147,7 @@ def test_resized_images_are_followed(tmp_path):
 def two_branches(condition, then=2, other=1):
     def branch(count, tag):
         names = ["m", *(f"{tag}{place}" for place in range(count))]
-        layers = [node("Conv", [a, f"u{tag}"], [b], pads=[1] * 4) for a, b in zip(names, names[1:], strict=False)]
+        layers = [node("Conv", [a, f"u{tag}"], [b], pads=[1] * 4) for a, b in pairwise(names)]
         layers += [node("Identity", [names[-1]], [f"{tag}out"])]
         return graph(layers, [f"{tag}out"], {f"u{tag}": zeros(16, 16, 3, 3)})
 
@@ -257,7 +259,7 @@ def test_a_loop_that_grows_its_tensors_is_refused(tmp_path):
         [1, 3, 8],
     )
     with pytest.raises(
-        InvalidDataError, match="MatMul .*not known before the model runs: it comes from every turn of 'loop1'"
+        InvalidDataError, match=r"MatMul .*not known before the model runs: it comes from every turn of 'loop1'"
     ):
         rc.read_network(path)
 
@@ -278,7 +280,7 @@ def test_a_scan_counts_its_body_for_every_element(tmp_path):
 
 def test_a_scan_of_the_first_definition_or_over_an_unknown_length_is_refused(tmp_path):
     weights = {"w": zeros(8, 4), "h0": zeros(1, 4)}
-    with pytest.raises(InvalidDataError, match="Scan.*the Scan of opset 8 is another operator; convert the model"):
+    with pytest.raises(InvalidDataError, match=r"Scan.*the Scan of opset 8 is another operator; convert the model"):
         rc.read_network(write(tmp_path, [scan()], weights, [50, 1, 8], opset=8))
     nodes = [
         node("NonZero", ["z"], ["i"]),
@@ -287,7 +289,7 @@ def test_a_scan_of_the_first_definition_or_over_an_unknown_length_is_refused(tmp
         scan(),
     ]
     path = write(tmp_path, nodes, {**weights, "s": ints(-1, 1, 8)}, {"z": [1, 8]})
-    with pytest.raises(InvalidDataError, match="Scan|MatMul"):
+    with pytest.raises(InvalidDataError, match=r"Scan|MatMul"):
         rc.read_network(path)
 
 
@@ -366,7 +368,7 @@ def test_a_size_that_the_data_decide_is_counted_at_its_largest_or_refused(tmp_pa
     assert cast["note"].item() == "at most: NonMaxSuppression 'nms' decides the size from the data"
     path = write(tmp_path, [*boxes, node("MatMul", ["y", "v"], ["z"])], {**weights, "v": zeros(3, 5)}, inputs)
     with pytest.raises(
-        InvalidDataError, match="MatMul.*its size is not known before the model runs: it comes from NonMax"
+        InvalidDataError, match=r"MatMul.*its size is not known before the model runs: it comes from NonMax"
     ):
         rc.read_network(path)
 
@@ -427,5 +429,5 @@ def test_an_input_that_is_no_tensor_is_refused_where_it_is_used(tmp_path):
         {"w": zeros(3, 5)},
         {"x": [1, 3], "q": sequence},
     )
-    with pytest.raises(InvalidDataError, match="Relu.*the input 'q', which is no tensor|Relu.*do not fit"):
+    with pytest.raises(InvalidDataError, match=r"Relu.*the input 'q', which is no tensor|Relu.*do not fit"):
         macs(path)

@@ -227,7 +227,7 @@ def test_a_quantised_convolution_may_have_its_channels_last(tmp_path):
 def test_packed_weights_must_be_in_the_file(tmp_path):
     layer = node("MatMulNBits", ["x", "w", "s"], ["y"], K=32, N=5, bits=4, block_size=32, **MS)
     path = write(tmp_path, [layer], {"s": zeros(5)}, {"x": [1, 32], "w": [5, 1, 16]})
-    with pytest.raises(InvalidDataError, match="MatMulNBits.*its packed weights are not stored in the file"):
+    with pytest.raises(InvalidDataError, match=r"MatMulNBits.*its packed weights are not stored in the file"):
         rc.read_network(path)
 
 
