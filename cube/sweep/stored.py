@@ -25,6 +25,7 @@ from roofcube.options import fits_memory, thread_count
 from roofcube.sweep.context import Context
 from roofcube.sweep.points import empty_value
 from roofcube.sweep.streamed import StreamedEngine, StreamedQuery
+from roofcube.variables import DIMS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -52,9 +53,10 @@ class StoredContext(Context):
 
     def __init__(self, cube: xr.Dataset) -> None:
         self.cube = cube
-        order = dim_order(cube)
-        rest = [str(dim) for dim in cube.dims if dim not in order and dim != LAYER]
-        self.dims = (*(dim for dim in order if dim != "batch"), *rest, *(dim for dim in order if dim == "batch"))
+        # those that only a coordinate of another name has come last, yet known dims before own ones, batch at the end
+        names = dict.fromkeys([*dim_order(cube), *(str(dim) for dim in cube.dims if dim != LAYER)])
+        known = [dim for dim in DIMS if dim in names and dim != "batch"]
+        self.dims = (*known, *(dim for dim in names if dim not in DIMS), *(dim for dim in names if dim == "batch"))
         self.sizes = {dim: int(cube.sizes[dim]) for dim in self.dims}
         self.coords = {}
         self.variables: dict[str, xr.Variable] = {}
