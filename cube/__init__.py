@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from roofcube.options import set_options
     from roofcube.page import report
     from roofcube.sweep import Sweep
+    from roofcube.sweep.explanation import explain
     from roofcube.sweep.questions import best, count, crossover, distance_to_front, histogram, pareto, quantile, top
 
 __version__ = "0.1.0"
@@ -50,6 +51,7 @@ _HOMES = {
     "diff": "files.store",
     "distance_to_front": "sweep.questions",
     "efficiency": "measured.efficiency",
+    "explain": "sweep.explanation",
     "explore": "explorer",
     "histogram": "sweep.questions",
     "hypothetical": "model.hardware",
@@ -90,6 +92,7 @@ __all__ = [
     "diff",
     "distance_to_front",
     "efficiency",
+    "explain",
     "explore",
     "histogram",
     "hypothetical",

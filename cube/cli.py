@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -108,6 +109,43 @@ def sweep_command(spec: Path, output: Path) -> None:
 
     path, result = run_sweep(read_sweep_spec(spec), output)
     click.echo(path if result is None else f"{path}: {_sizes(result)}")
+
+
+@main.command("best")
+@click.argument("task")
+@click.option("--for", "objective", help="Variable to make best [default: measured, else predicted throughput].")
+@click.option("--predicted", is_flag=True, help="Choose by predictions, not by measurements.")
+@click.option("--top1", help="Least accuracy: 85.")
+@click.option("--latency", help="Most time of a batch: 10ms.")
+@click.option("--max-power", "power", help="Most power: 15W.")
+@click.option("--energy", help="Most energy an input: 2mJ.")
+@click.option("--limit", "limits", multiple=True, help="Any other: NAME<=VALUE, NAME>=VALUE or NAME=LABEL.")
+@click.option("--json", "as_json", is_flag=True, help="Print the answer as JSON.")
+def best_command(
+    task: str,
+    objective: str | None,
+    predicted: bool,
+    top1: str | None,
+    latency: str | None,
+    power: str | None,
+    energy: str | None,
+    limits: tuple[str, ...],
+    as_json: bool,
+) -> None:
+    r"""Say what to run for TASK (or a cube, .nc or .zarr) within limits, and why.
+
+    \b
+    roofcube best cifar10 --top1 85 --latency 10ms --max-power 15W
+    """
+    import roofcube
+    from roofcube.sweep.limit_words import read_limits
+
+    cube = roofcube.load(task) if task.endswith((".nc", ".zarr")) else roofcube.benchmark(task)
+    given = {"top1": top1, "latency": latency, "power": power, "energy": energy}
+    name, where = read_limits(cube, objective, given, limits, predicted=predicted)
+    answer = roofcube.explain(cube, name, where=where)
+    click.echo(json.dumps(answer.to_dict(), indent=1) if as_json else answer)
+    sys.exit(0 if bool(answer.winner["found"]) else 1)
 
 
 @main.command("check")

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from roofcube.errors import InvalidDataError
 from roofcube.variables import DIMS
 
 if TYPE_CHECKING:
@@ -20,6 +22,7 @@ __all__ = [
     "listed",
     "percent",
     "quantity",
+    "read_quantity",
     "short",
     "shown_unit",
     "task_title",
@@ -31,6 +34,8 @@ LETTERS = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
 SMALL = ((1.0, ""), (1e-3, "m"), (1e-6, "µ"), (1e-9, "n"))
 PREFIXED = ("op", "B")  # units whose letter for thousands stands before them: 7.7 Gop, 12 MB
 NOT_KNOWN = "not known"
+BASES = ("s", "J", "W", "B")
+READ = {"n": 1e-9, "u": 1e-6, "µ": 1e-6, "m": 1e-3, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12}
 
 # SI units inside, human scale outside: unit → (factor, unit shown)
 SCALES = {
@@ -105,6 +110,34 @@ def quantity(value: float | None, unit: str) -> str:
             if abs(value) >= step * 0.9995:
                 return f"{_rounded(value / step, 3)} {letter}{unit}"
     return with_unit(value, unit)
+
+
+def read_quantity(text: str) -> float:
+    """Read a number with or without a unit of human scale, in SI: 10ms, 15 W, 85 %.
+
+    Raises
+    ------
+    InvalidDataError
+        If it is no number, or the unit is not known.
+
+    Examples
+    --------
+    >>> read_quantity("10ms"), read_quantity("15W"), read_quantity("85 %"), read_quantity("2.5 mJ")
+    (0.01, 15.0, 85.0, 0.0025)
+    """
+    match = re.fullmatch(r"\s*([-+]?[0-9.]+(?:[eE][-+]?[0-9]+)?)\s*([a-zA-Zµ%]*)\s*", text)
+    unit = match[2] if match else ""
+    factor = (
+        1.0 if unit in ("", "%", *BASES) else next((f for p, f in READ.items() if unit in {p + b for b in BASES}), None)
+    )
+    try:
+        number = float(match[1]) if match else math.nan
+    except ValueError:
+        number = math.nan
+    if factor is None or math.isnan(number):
+        msg = f"`{text}`: expected a number with a unit, such as 10ms, 15W or 85%, got {text!r}; write it so"
+        raise InvalidDataError(msg)
+    return number * factor
 
 
 def percent(ratio: float | None) -> str:

@@ -6,8 +6,8 @@ from collections import Counter
 from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import product
-from tempfile import TemporaryDirectory
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
