@@ -35,7 +35,7 @@ SMALL = ((1.0, ""), (1e-3, "m"), (1e-6, "µ"), (1e-9, "n"))
 PREFIXED = ("op", "B")  # units whose letter for thousands stands before them: 7.7 Gop, 12 MB
 NOT_KNOWN = "not known"
 BASES = ("s", "J", "W", "B")
-READ = {"n": 1e-9, "u": 1e-6, "µ": 1e-6, "m": 1e-3, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12}
+PREFIXES = {"n": 1e-9, "u": 1e-6, "µ": 1e-6, "m": 1e-3, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12}
 
 # SI units inside, human scale outside: unit → (factor, unit shown)
 SCALES = {
@@ -127,9 +127,9 @@ def read_quantity(text: str) -> float:
     """
     match = re.fullmatch(r"\s*([-+]?[0-9.]+(?:[eE][-+]?[0-9]+)?)\s*([a-zA-Zµ%]*)\s*", text)
     unit = match[2] if match else ""
-    factor = (
-        1.0 if unit in ("", "%", *BASES) else next((f for p, f in READ.items() if unit in {p + b for b in BASES}), None)
-    )
+    units = {"": 1.0, "%": 1.0} | dict.fromkeys(BASES, 1.0)
+    units |= {letter + base: factor for letter, factor in PREFIXES.items() for base in BASES}
+    factor = units.get(unit)
     try:
         number = float(match[1]) if match else math.nan
     except ValueError:

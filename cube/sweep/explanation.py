@@ -81,7 +81,7 @@ class Explanation:
             "objective": self.objective,
             "sense": self.sense,
             "found": bool(self.winner["found"]),
-            "winner": _plain(self.winner, self.objective),
+            "winner": _plain(self.winner, self.objective) if bool(self.winner["found"]) else None,
             "runner_up": None if self.runner_up is None else _plain(self.runner_up, self.objective),
             "margin": None if np.isnan(self.margin) else float(self.margin),
             "n_points": self.n_points,

@@ -68,9 +68,10 @@ def test_less_is_better(chips):
 def test_a_sweep_is_explained_too():
     sweep = rc.Sweep(rc.inputs("mnist"), dtype="f8")
     stored = rc.predict(rc.inputs("mnist"))
-    limits = {"top1": (95, None), "precision": ["INT8"]}
+    limits = {"top1": (95, None), "precision": ["INT4"], "pruning": [100, 50]}
     one, other = (rc.explain(cube, "predicted_throughput", where=limits).to_dict() for cube in (sweep, stored))
     assert one == other
+    assert one["found"]
 
 
 def test_the_command_answers_in_words_and_in_json():
