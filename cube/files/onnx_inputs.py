@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ModelInputs", "read_inputs"]
 
-RECURRENT = ("LSTM", "GRU", "RNN")
+RECURRENT = ("LSTM", "GRU", "RNN", "DynamicQuantizeLSTM")
 # short names of a leading dim that is the batch; a longer one has the word in it
 BATCH = re.compile(r"[nb]|bsz?", re.IGNORECASE)
 # a leading dim with such a name is a place in one input, not a number of inputs
@@ -39,6 +39,8 @@ class ModelInputs:
         Inputs that one run of the graph takes.
     stated : bool
         True where the user says so, or where the dim is symbolic; else it is read off a fixed leading dim.
+    second : int
+        Size of the second dim of the first input, which is the batch where a sequence is in front of it; else 1.
     sizes : dict of str to int
         Every symbolic dim.
     """
@@ -46,6 +48,7 @@ class ModelInputs:
     tensors: dict[str, Tensor]
     batch: int
     stated: bool
+    second: int
     sizes: dict[str, int]
 
 
@@ -82,7 +85,8 @@ def read_inputs(graph: onnx.GraphProto, sizes: Mapping[str, Any], batch: int | N
     for value in graph.input:
         if value.name not in stored and value.name not in tensors:
             tensors[value.name] = Tensor(shape=None, data_dependent=f"the input {value.name!r}, which is no tensor")
-    return ModelInputs(tensors, count, stated, {name: int(size) for name, size in resolved.items()})
+    second = next((int(dims[1]) for dims in shapes.values() if len(dims) > 2), 1)
+    return ModelInputs(tensors, count, stated, second, {name: int(size) for name, size in resolved.items()})
 
 
 def _given(

@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
 __all__ = ["layers_of"]
 
-# a leading size that does not divide the images of a convolution is no batch
-IMAGES = ("conv", "depthwise", "conv_transpose", "recurrent")
 LISTED = 6
 MOST = 2**63 - 1
 
@@ -115,12 +113,16 @@ def _batch(entries: Sequence[Entry], inputs: ModelInputs, source: str) -> int:
     if inputs.stated or size == 1:
         return size
     layers = [one for one in entries if one.work.multiplies]
+    counted = [one.work.images for one in layers if one.work.images is not None]
+    if any(images % size for images in counted):
+        # a sequence in front of the batch, or an image without one
+        size = inputs.second if all(images % inputs.second == 0 for images in counted) else 1
     odd = [one for one in layers if one.work.runs * one.trips % size]
-    if any(one.work.kind in IMAGES for one in odd) or (odd and len(odd) == len(layers)):
+    if odd and len(odd) == len(layers):
         return 1
     if odd:
         msg = (
-            f"{source}: the first input has the leading size {size}, but layer {odd[0].name!r} runs "
+            f"{source}: the first input seems to hold {size} inputs, but layer {odd[0].name!r} runs "
             f"{odd[0].work.runs * odd[0].trips} times, which is no multiple; say batch={size} if one run takes {size} "
             "inputs, batch=1 if it takes one"
         )

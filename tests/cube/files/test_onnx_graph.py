@@ -135,6 +135,25 @@ def test_values_that_only_the_reference_evaluator_knows_are_followed_too(tmp_pat
     assert macs(write(tmp_path, nodes, weights, [1, 4, 2, 2])) == 48
 
 
+def test_positions_are_followed_through_ranges(tmp_path):
+    nodes = [
+        node("Shape", ["x"], ["sh"]),
+        node("Gather", ["sh", "one"], ["n"]),
+        node("Range", ["zero", "n", "one"], ["r"]),
+    ]
+    nodes += [node("Gather", ["table", "r"], ["p"]), node("Add", ["x", "p"], ["a"]), node("MatMul", ["a", "w"], ["y"])]
+    weights = {"zero": np.array(0, "i8"), "one": np.array(1, "i8"), "table": zeros(512, 8), "w": zeros(8, 3)}
+    table = rc.read_network(write(tmp_path, nodes, weights, ["batch", "seq", 8]), sizes={"seq": 20})
+    assert table.select("operator", "output_elements").rows() == [("Gather", 160), ("Add", 160), ("MatMul", 60)]
+    assert table["params"].to_list() == [4096, 0, 24]
+
+
+def test_a_target_that_is_fixed_ends_what_the_data_decide(tmp_path):
+    nodes = [node("NonZero", ["x"], ["n"]), node("Cast", ["n"], ["f"], to=1), node("Reshape", ["f", "t"], ["r"])]
+    path = write(tmp_path, [*nodes, node("MatMul", ["r", "w"], ["y"])], {"t": ints(2, 3), "w": zeros(3, 5)}, [1, 3])
+    assert macs(path) == 30
+
+
 def test_resized_images_are_followed(tmp_path):
     nodes = [node("Resize", ["x", "", "scales"], ["r"], mode="nearest"), node("Conv", ["r", "w"], ["y"])]
     path = write(tmp_path, nodes, {"scales": np.array([1, 1, 2, 2], "f4"), "w": zeros(4, 8, 1, 1)}, X)

@@ -142,6 +142,11 @@ def test_a_sequence_in_front_of_the_batch_is_no_batch(tmp_path):
     assert macs(write(tmp_path, nodes, weights, [50, 1, 8])) == 50 * 16 * 12
     assert macs(write(tmp_path, nodes, weights, [50, 4, 8])) == 50 * 16 * 12
     assert macs(write(tmp_path, nodes, weights, ["seq", "n", 8]), sizes={"seq": 50}) == 50 * 16 * 12
+    # also behind layers that keep it there
+    before = [node("MatMul", ["x", "m"], ["a"]), node("LSTM", ["a", "p", "r"], ["y"], hidden_size=4)]
+    more = {**weights, "m": zeros(8, 8)}
+    assert macs(write(tmp_path, before, more, [50, 1, 8])) == 50 * (64 + 16 * 12)
+    assert macs(write(tmp_path, before, more, [50, 4, 8])) == 50 * (64 + 16 * 12)
     cells = [node("Transpose", ["x"], ["t"], perm=[1, 0, 2]), node("LSTM", ["t", "p", "r"], ["y"], hidden_size=4)]
     assert macs(write(tmp_path, cells, weights, [4, 50, 8])) == 50 * 16 * 12
 
@@ -155,7 +160,7 @@ def test_layers_that_disagree_about_the_batch_ask_for_it(tmp_path):
     path = write(tmp_path, nodes, {**W, "i0": ints(0), "i1": ints(1)}, [4, 6, 8])
     with pytest.raises(
         InvalidDataError,
-        match=r"leading size 4, but layer 'MatMul_4' runs 6 times.*say batch=4 if one run takes 4 inputs, batch=1",
+        match=r"seems to hold 4 inputs, but layer 'MatMul_4' runs 6 times.*say batch=4 if one run takes 4 inputs, batch=1",
     ):
         rc.read_network(path)
     assert rc.read_network(path, batch=1)["ops"].sum() // 2 == 30 * 40

@@ -8,10 +8,10 @@ import pytest
 import roofcube as rc
 from roofcube.errors import InvalidDataError
 
-pytest.importorskip("onnx")
+onnx = pytest.importorskip("onnx")
 
-from onnx import TensorProto, helper, numpy_helper
-from onnx_files import ints, node, value, write, zeros
+from onnx import TensorProto, helper, numpy_helper  # noqa: E402
+from onnx_files import ints, node, value, write, zeros  # noqa: E402
 
 MS = {"domain": "com.microsoft"}
 ONE, ZERO = np.array(1, "f4"), np.array(0, "u1")
@@ -140,6 +140,33 @@ def test_a_recurrent_layer_may_have_the_batch_first_or_give_its_last_state_only(
     weights = {"w": zeros(1, 128, 16), "r": zeros(1, 128, 32), "b": zeros(1, 256)}
     layer = node("LSTM", ["x", "w", "r", "b"], ["", "y"], hidden_size=32, layout=1)
     assert counted(write(tmp_path, [layer], weights, [4, 50, 16])) == (50 * 128 * 48, 128 * 48)
+
+
+def test_a_quantised_lstm_keeps_its_weights_the_other_way_round(tmp_path):
+    weights = {
+        "w": zeros(2, 16, 128, dtype="i1"),
+        "r": zeros(2, 32, 128, dtype="i1"),
+        "s": zeros(2),
+        "z": zeros(2, dtype="i1"),
+    }
+    names = ["x", "w", "r", "", "", "", "", "", "s", "z", "s", "z"]
+    layer = node("DynamicQuantizeLSTM", names, ["a"], hidden_size=32, direction="bidirectional", **MS)
+    nodes = [layer, node("Reshape", ["a", "t"], ["b"]), node("MatMul", ["b", "v"], ["y"])]
+    table = rc.read_network(write(tmp_path, nodes, {**weights, "t": ints(50, 1, 64), "v": zeros(64, 3)}, [50, 1, 16]))
+    size = 2 * 128 * (16 + 32)
+    assert (table["ops"] // 2).to_list() == [50 * size, 50 * 64 * 3]
+    assert table["weight_bits"].to_list() == [8, 32]
+
+
+def test_every_operator_of_com_microsoft_that_is_counted_has_its_shapes():
+    from roofcube.files import onnx_contrib, onnx_operators, onnx_products
+
+    counted = {*onnx_products.PRODUCTS, *onnx_operators.VECTOR, *onnx_operators.FREE, *onnx_operators.LOOK_UPS}
+    named = {one.removeprefix("com.microsoft.") for one in counted if one.startswith("com.microsoft.")}
+    assert named <= {*onnx_contrib.SHAPES, *onnx_contrib.SURROGATES, *onnx_contrib.LIKE_FIRST}
+    # and every other one is known to onnx, or offered by run times before ONNX had it
+    own = {one for one in counted if "." not in one} - {"SimplifiedLayerNormalization"}
+    assert own <= {one.name for one in onnx.defs.get_all_schemas_with_history() if one.domain == ""}
 
 
 QUANTISED = {"s": ONE, "z": ZERO}
@@ -358,6 +385,16 @@ def test_the_table_of_a_model_is_a_table_of_layers(tmp_path):
     table.write_csv(tmp_path / "net.csv")
     again = rc.read_network(tmp_path / "net.csv")
     assert again.drop("source").equals(table.drop("source").select(again.drop("source").columns))
+
+
+def test_groups_must_divide_the_channels(tmp_path):
+    nodes = [
+        node("DynamicQuantizeLinear", ["x"], ["q", "s", "z"]),
+        node("ConvInteger", ["q", "w", "z"], ["y"], group=3),
+    ]
+    path = write(tmp_path, nodes, {"w": zeros(4, 3, 3, 3, dtype="u1")}, [1, 9, 9, 9])
+    with pytest.raises(InvalidDataError, match=r"ConvInteger.*its 3 groups do not divide 9 and 4 channels"):
+        rc.read_network(path)
 
 
 def test_sizes_beyond_any_count_are_refused(tmp_path):
