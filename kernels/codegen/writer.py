@@ -31,8 +31,9 @@ COMPARED = {"less": "<", "less_equal": "<=", "equal": "=="}
 class Writer:
     """Writes the body of a kernel: what is done once a row, sums, and the expressions of a point."""
 
-    def __init__(self, tables: RowTables) -> None:
+    def __init__(self, tables: RowTables, *, terms: tuple[int, ...] | None = None) -> None:
         self.tables = tables
+        self.terms = tables.tuning.terms if terms is None else terms
         self.names: dict[Node, str] = {}
         self.lines: list[str] = []
         self.kind = np.dtype(tables.space.dtype).name
@@ -134,7 +135,7 @@ class Writer:
         if conditions := [f"({self.value(one)} == {self.literal(0.0)})" for one in self.tables.guard(nodes)]:
             self.write(indent, f"if {' & '.join(conditions)}:")
             indent += 1
-        step = min(self.tables.tuning.terms, key=lambda step: (terms % step, -step))
+        step = min(self.terms, key=lambda step: (terms % step, -step))
         whole = terms - terms % step
         for first, last, each in ((0, whole, step), (whole, terms, terms - whole)):
             if first < last:
@@ -275,7 +276,6 @@ def limit_values(query: Query) -> Array:
     return np.array(values, dtype=query.space.dtype)
 
 
-STREAMING = ("copy_items", "copy_lines", "finish", "items_to_line", "line_items")
 _compiled: dict[str, Callable[..., None]] = {}
 
 
@@ -287,10 +287,6 @@ def compiled(source: str) -> Callable[..., None]:
         from roofcube.kernels.compilation import jit
 
         namespace: dict[str, Any] = {"np": np, "float32": float32, "float64": float64, "__name__": __name__}
-        if "copy_lines(" in source:
-            from roofcube.kernels.codegen import nontemporal
-
-            namespace |= {name: getattr(nontemporal, name) for name in STREAMING}
         exec(compile(source, "<generated kernel>", "exec"), namespace)
         _compiled[source] = jit(namespace[source[4 : source.index("(")]], source=source)
     return _compiled[source]

@@ -9,6 +9,7 @@ Nodes are interned: building the same expression twice gives the same object, so
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Union
 from weakref import WeakValueDictionary
@@ -25,6 +26,7 @@ __all__ = [
     "constant",
     "evaluate",
     "finite",
+    "forget",
     "leaf",
     "leaves",
     "maximum",
@@ -231,7 +233,7 @@ def leaves(outputs: Iterable[Node]) -> list[str]:
 def evaluate(
     outputs: Mapping[str, Node], tables: Mapping[str, Array], *, axes: Sequence[str], dtype: str = "f8"
 ) -> dict[str, Array]:
-    """Read the graph with NumPy: every node over just the axes that it depends on.
+    """Read the graph with NumPy: every node over just the axes that it depends on, kept until its last reader.
 
     Parameters
     ----------
@@ -259,10 +261,22 @@ def evaluate(
     """
     kind = np.dtype(dtype)
     values: dict[Node, Array] = {}
+    nodes = topological(outputs.values())
+    readers = Counter(argument for node in nodes for argument in node.arguments)
+    readers.update(outputs.values())
     with np.errstate(all="ignore"):
-        for node in topological(outputs.values()):
+        for node in nodes:
             values[node] = value_of(node, values, tables, axes=axes, kind=kind)
+            forget(values, node, readers)
     return {name: values[node] for name, node in outputs.items()}
+
+
+def forget(values: dict[Node, Array], node: Node, readers: Counter[Node]) -> None:
+    """Drop the values that a node, now evaluated, was the last to read."""
+    for argument in node.arguments:
+        readers[argument] -= 1
+        if not readers[argument]:
+            del values[argument]
 
 
 def value_of(
@@ -286,5 +300,6 @@ def _ordered_sum(array: Array, axis: int) -> Array:
     parts = np.moveaxis(array, axis, 0)
     total = np.zeros(parts.shape[1:], dtype=array.dtype)
     for part in parts:
-        total = total + part
+        # in place where the array is NumPy's; dask's are never changed
+        total = np.add(total, part, out=total) if isinstance(part, np.ndarray) else total + part
     return np.expand_dims(total, axis)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 import xarray as xr
@@ -271,6 +273,29 @@ def test_inputs_are_not_changed():
 def test_large_cubes_are_filled_with_the_same_bits(assumptions, dtype, monkeypatch):
     inputs = rc.inputs("cifar10", platforms=["TX2", "U96-A53", "ZCU102-DPU"], batch=range(1, 400))
     plain = rc.predict(inputs, assumptions=assumptions, dtype=dtype)
-    monkeypatch.setattr("roofcube.model.predict.LARGE", 1)
-    monkeypatch.setattr("roofcube.kernels.engine.fill.COMPILED_POINTS", 1000)
+    monkeypatch.setattr("roofcube.kernels.engine.fill.TILE_VALUES", 1000)
     assert rc.predict(inputs, assumptions=assumptions, dtype=dtype).identical(plain)
+    monkeypatch.setattr("roofcube.kernels.engine.fill.COMPILED_OPERATIONS", 100_000)
+    assert rc.predict(inputs, assumptions=assumptions, dtype=dtype).identical(plain)
+
+
+def test_layers_do_not_multiply_the_memory_of_predict():
+    """Before, every intermediate was held with all its layers: 100 times the result."""
+    hardware = rc.hypothetical(peak_compute=np.geomspace(1e11, 1e15, 9), memory_bandwidth=np.geomspace(1e9, 1e13, 9))
+    inputs = rc.inputs("imagenet", platforms=hardware)
+    rc.predict(inputs.isel(peak=[0]), assumptions=rc.BOUND)
+    tracemalloc.start()
+    cube = rc.predict(inputs, assumptions=rc.BOUND)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    per_layer = 8 * cube.predicted_latency.size * inputs.sizes["layer"]
+    assert per_layer > 45e6
+    assert peak - cube.nbytes < per_layer
+
+
+def test_inputs_of_dask_give_a_lazy_cube():
+    pytest.importorskip("dask")
+    inputs = rc.inputs("mnist")
+    cube = rc.predict(inputs.chunk(), assumptions=rc.BOUND)
+    assert cube.chunks
+    xr.testing.assert_equal(cube.compute(), rc.predict(inputs, assumptions=rc.BOUND))

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pickle
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -86,6 +87,22 @@ def random_space(rng: np.random.Generator, sizes: tuple[int, ...], summed: int =
         shape = [size if rng.random() < 0.5 else 1 for size in sizes] + [summed if rng.random() < 0.5 else 1]
         tables[name] = np.where(rng.random(shape) < 0.05, np.nan, rng.normal(size=shape).round(1))
     return Space(axes, sizes, tables, ("layer",), "f4")
+
+
+@pytest.mark.parametrize("read", ["evaluated", "folded"])
+def test_values_are_held_until_their_last_reader_only(read):
+    node, table = leaf("x"), np.ones((1000, 100))
+    for _ in range(50):
+        node = node * node + 1.0
+    space = Space(("a", "b"), table.shape, {"x": table}, (), "f8")
+    tracemalloc.start()
+    if read == "evaluated":
+        space.evaluate({"y": node})
+    else:
+        fold(space, {"y": node}, points=table.size)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 5 * table.nbytes
 
 
 @pytest.mark.parametrize("points", [1, 10, 1000])
