@@ -7,6 +7,13 @@ plotting library.
 
 from __future__ import annotations
 
+if __name__ != "roofcube":
+    msg = (
+        f"imported as {__name__!r}: the folder of roofcube's sources shadows another package; run from elsewhere "
+        "or use `pytest`"
+    )
+    raise ImportError(msg)
+
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 

@@ -97,7 +97,7 @@ def dataset_of(
             indexes[name] = index
             variable = index.create_variables({name: variable})[name]
         together[name] = variable
-    together |= variables
+    together.update(variables)
     for variable in together.values():
         sizes.update(zip(variable.dims, variable.shape, strict=True))
     return xr.Dataset._construct_direct(

@@ -54,7 +54,7 @@ def layer_table(frame: pl.DataFrame, *, source: str) -> pl.DataFrame:
     table = parse_rows(frame, schema.NetworkLayer, source=source)
     check_keys(table, ("topology", "pruning_percent", "layer"), source=source)
     _check_counts(table, source)
-    optional = [name for name in columns_of(schema.NetworkLayer) if name not in columns_of(schema.Layer)]
+    optional = [name for name in columns_of(schema.NetworkLayer) if name not in columns_of(schema.LayerRow)]
     return table.drop([name for name in optional if name not in frame.columns])
 
 

@@ -19,6 +19,8 @@ from roofcube.wording import flag_words, short, task_title
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from roofcube.variables import Sense
+
 __all__ = [
     "Cells",
     "Points",
@@ -150,9 +152,9 @@ def unit_of(cube: xr.Dataset, dim: str) -> str:
     return "" if unit == "1" else unit
 
 
-def sense(array: xr.DataArray, name: str) -> str:
+def sense(array: xr.DataArray, name: str) -> Sense:
     """Tell which way is better; more, where nothing says."""
-    return str(array.attrs.get("sense") or sense_of(name) or "max")
+    return "min" if (array.attrs.get("sense") or sense_of(name)) == "min" else "max"
 
 
 # the heatmap ----------------------------------------------------------------------------------------------------------
@@ -278,7 +280,7 @@ def points_of(
     )
 
 
-def _on_front(x: np.ndarray[Any, Any], y: np.ndarray[Any, Any], x_way: str, y_way: str) -> np.ndarray[Any, Any]:
+def _on_front(x: np.ndarray[Any, Any], y: np.ndarray[Any, Any], x_way: Sense, y_way: Sense) -> np.ndarray[Any, Any]:
     mask = np.zeros(x.size, dtype=bool)
     if x.size:
         table = xr.Dataset({"x": ("place", x), "y": ("place", y), "number": ("place", np.arange(x.size))})

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     from roofcube.plot.tables import Columns
+    from roofcube.variables import Sense
 
 __all__ = ["overlap", "pareto"]
 
@@ -66,7 +67,7 @@ for (const [marks, line, sign_x, sign_y] of fronts) {
 def pareto(
     cube: xr.Dataset,
     *,
-    objectives: Mapping[str, str | None] | None = None,
+    objectives: Mapping[str, Sense | None] | None = None,
     scope: str = "compute",
     measurements: pl.DataFrame | None = None,
 ) -> Any:
@@ -103,7 +104,10 @@ def pareto(
     >>> rc.plot.pareto(rc.benchmark("mnist")).name
     'pareto'
     """
-    wanted = objectives or {measured_names(scope)["throughput"]: "max", "measured_top1": "max"}
+    wanted: Mapping[str, Sense | None] = objectives or {
+        measured_names(scope)["throughput"]: "max",
+        "measured_top1": "max",
+    }
     if len(wanted) != 2:
         msg = f"`objectives`: expected two variables, got {len(wanted)}; draw other pairs in figures of their own"
         raise InvalidDataError(msg)
@@ -130,7 +134,7 @@ def pareto(
     return toggles.over(plot, after=REFRONT, fronts=[[points, line, _sign(senses[x]), _sign(senses[y])]])
 
 
-def _sign(sense: str) -> int:
+def _sign(sense: Sense) -> int:
     return 1 if sense == "max" else -1
 
 
@@ -195,7 +199,7 @@ def _exact(values: np.ndarray[Any, Any], unit: str) -> np.ndarray[Any, Any]:
     return np.array([f"{value:.2f} %" for value in values], dtype=object) if unit == "%" else value_text(values, unit)
 
 
-def _staircase(plot: Any, cube: xr.Dataset, front: xr.Dataset, senses: dict[str, str], **looks: Any) -> Any:
+def _staircase(plot: Any, cube: xr.Dataset, front: xr.Dataset, senses: Mapping[str, Sense], **looks: Any) -> Any:
     """Draw a front in the units shown; horizontal objective first."""
     x, y = (np.asarray(front[name].values, dtype="f8") * scale_of(cube, name)[0] for name in senses)
     return draw_staircase(plot, x, y, sense_x=next(iter(senses.values())), **looks)
@@ -276,9 +280,9 @@ def overlap(cube: xr.Dataset, *, scope: str = "compute", measurements: pl.DataFr
     }
     lines = {}
     for kind, (names, colour) in objectives.items():
-        senses = dict.fromkeys(names, "max")
-        front = front_of(best, senses, ties="all")
-        lines[kind] = _staircase(plot, best, front, senses, name=f"overlap.{kind}_front", colour=colour)
+        more: dict[str, Sense] = dict.fromkeys(names, "max")
+        front = front_of(best, more, ties="all")
+        lines[kind] = _staircase(plot, best, front, more, name=f"overlap.{kind}_front", colour=colour)
     circles = plot.scatter(
         "x",
         "y",

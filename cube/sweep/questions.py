@@ -53,7 +53,9 @@ def context_of(cube: xr.Dataset | Sweep) -> Context:
     raise InvalidDataError(msg)
 
 
-def senses_of(cube: xr.Dataset | Sweep, objectives: Mapping[str, Sense | None] | Sequence[str] | str) -> dict[str, str]:
+def senses_of(
+    cube: xr.Dataset | Sweep, objectives: Mapping[str, Sense | None] | Sequence[str] | str
+) -> dict[str, Sense]:
     """Check objectives, and say of each which way is better."""
     return {name: "max" if sign > 0 else "min" for name, sign in context_of(cube).objectives(objectives)}
 
