@@ -11,6 +11,9 @@ from roofcube.kernels.compilation import jit
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from roofcube.kernels.pareto.points import Columns
+
+
 __all__ = ["hashed_equals"]
 
 LOW = np.uint64(0xFFFFFFFF)
@@ -18,21 +21,21 @@ HALF = np.uint64(32)
 FACTOR = np.uint64(0x9E3779B97F4A7C15)  # 2⁶⁴ over the golden ratio, as in Knuth's multiplicative hashing
 
 
-def hashed_equals(values: NDArray[Any], codes: NDArray[np.int64] | None) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def hashed_equals(columns: Columns, codes: NDArray[np.int64] | None) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Find for each point the first that equals it, and count for each first its equals; 0 for the others.
 
     Parameters
     ----------
-    values : (objectives, points)
+    columns
         Without NaN.
     codes
         Points of different codes are never equal.
     """
-    objectives, count = values.shape
+    objectives, count = len(columns), len(columns[0])
     rows = np.empty((count, objectives + (codes is not None)), np.uint64)
     as_floats = rows.view(np.float64)
-    for k in range(objectives):
-        np.add(values[k], 0.0, out=as_floats[:, k])  # -0.0 becomes 0.0
+    for k, column in enumerate(columns):
+        np.add(column, 0.0, out=as_floats[:, k])  # -0.0 becomes 0.0
     if codes is not None:
         rows.view(np.int64)[:, objectives] = codes
     table = np.zeros(1 << max(2 * count - 1, 1).bit_length(), np.uint64)  # at most half full

@@ -261,7 +261,8 @@ def epsilon_front(points: Points, epsilon: float, *, relative: bool = True, thre
         raise InvalidDataError(msg)
     columns = as_columns(points)
     _, costs = _front(columns, None, signs_of(None, columns), threads)
-    best = costs[:, np.flatnonzero(_equals(costs, None)[1])].T
+    distinct = np.flatnonzero(_equals(costs, None)[1])
+    best = np.stack([column[distinct] for column in costs], axis=1)
     improved = tuple(_improved(column, epsilon, relative) for column in columns)
     if not compiling_pays(len(columns[0])):
         mask = ~any_nan(columns)
@@ -325,8 +326,8 @@ def distance_to_front(points: Points, front: Points, *, relative: bool = True) -
 
 def _front(
     columns: Columns, codes: NDArray[np.int64] | None, signs: NDArray[Any], threads: int
-) -> tuple[NDArray[np.int64], NDArray[Any]]:
-    """Find the indices of the optimal points, ascending, and their costs (objective, point)."""
+) -> tuple[NDArray[np.int64], Columns]:
+    """Find the indices of the optimal points, ascending, and their costs."""
     if compiling_pays(len(columns[0])):
         from roofcube.kernels.pareto import compiled
 
@@ -342,16 +343,16 @@ def _front(
             members = np.flatnonzero(codes == code)
             mask[members] = non_dominated_few(tuple(column[members] for column in costs))
     indices = np.flatnonzero(mask)
-    return indices, np.stack([column[indices] for column in costs])
+    return indices, tuple(column[indices] for column in costs)
 
 
-def _equals(costs: NDArray[Any], codes: NDArray[np.int64] | None) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _equals(costs: Columns, codes: NDArray[np.int64] | None) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Find for each point the first that equals it, and count for each first its equals; 0 for the others."""
-    if compiling_pays(costs.shape[1]):
+    if compiling_pays(len(costs[0])):
         from roofcube.kernels.pareto import compiled
 
         return compiled.hashed_equals(costs, codes)
-    return count_equals(tuple(costs) if codes is None else (*costs, codes))
+    return count_equals(costs if codes is None else (*costs, codes))
 
 
 def _mask(
