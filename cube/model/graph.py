@@ -399,7 +399,13 @@ class _Builder:
         """Tell whether a network known by totals says nothing of the activations that these assumptions move."""
         if self.assumptions.activations in ("free", "on chip") or not self.has("activations"):
             return False
-        return bool((self.tables["activations"].isnull() & self.tables["ops"].notnull()).any())
+        activations, ops = self.tables["activations"], self.tables["ops"]
+        # in NumPy: whatever xarray computes asks whether it is dask's, and imports it
+        if not np.isnan(activations.values).any():
+            return False
+        if activations.dims != ops.dims:
+            return bool((activations.isnull() & ops.notnull()).any())
+        return bool((np.isnan(activations.values) & ~np.isnan(ops.values)).any())
 
     def _limits(self) -> list[tuple[Node, Node]]:
         """Pair what is needed with what is there; an unknown (NaN) capacity limits nothing."""

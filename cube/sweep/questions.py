@@ -148,7 +148,7 @@ def top(
     >>> import roofcube as rc
     >>> three = rc.top(rc.benchmark("mnist"), 3, "measured_throughput", where={"device_class": "GPU"})
     >>> three.platform.values.tolist(), three.batch.values.tolist()
-    (['TX2', 'TX2', 'TX2'], [512, 256, 512])
+    (['TX2', 'TX2', 'TX2'], [128, 128, 128])
     """
     return winners.top(context_of(cube), n, objective, per=per, where=where, sense=sense)
 
