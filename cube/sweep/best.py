@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from heapq import merge
 from itertools import islice, product
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,6 +24,7 @@ __all__ = ["best", "group_indices", "groups_of", "kept_labels", "over_groups", "
 
 Array = np.ndarray[Any, np.dtype[Any]]
 FOUND = "found"
+LISTED = 64  # times n: points with their copies that are sorted at once; beyond, they are merged one by one
 
 
 def best(context: Context, objective: str, *, per: Names, where: Any, sense: str | None) -> xr.Dataset:
@@ -140,7 +142,7 @@ def _labelled(
     read = points.coordinates_at(context, indices, won.reshape(shape), dims)
     coords = own | {name: value for name, value in read.items() if name not in own and name not in per}
     if per:
-        coords = points.with_codes(coords, context, won.reshape(shape))
+        coords |= points.codes_at(context, indices, won.reshape(shape), dims, taken=coords)
     variables: dict[str, xr.Variable] = {}
     for name, array in values.items():
         if name in coords:
@@ -205,12 +207,27 @@ def _in_tie_order(
         indices, _ = bound.expanded(winners.index, np.arange(len(winners.index)), list(per))
         columns = [column[:n] for column in indices]
     else:
-        rows = list(islice(_tied(context, bound, winners, free), n))
-        columns = [np.array(column, dtype=np.int64) for column in zip(*rows, strict=True)]
-        columns = columns or [np.zeros(0, dtype=np.int64)] * len(context.dims)
+        columns = _first_of_ties(context, bound, winners, n, free, list(per))
     for dim, one in index.items():
         columns[context.dims.index(dim)] = np.full(len(columns[0]), one, dtype=np.int64)
     return columns
+
+
+def _first_of_ties(
+    context: Context, bound: BoundQuery, winners: Any, n: int, free: list[str], per: list[str]
+) -> list[Array]:
+    """Give the first n full points of a top list."""
+    copies = prod(bound.length(axis) for axis in free)
+    enough = min(len(winners.key), -(-n // copies))
+    if enough:  # and those of the same key
+        enough = int(np.searchsorted(-winners.key, -winners.key[enough - 1], side="right"))
+    if enough * copies <= LISTED * n + LISTED:
+        indices, number = bound.expanded(winners.index[:enough], np.arange(enough), per)
+        order = np.lexsort((*reversed(indices), -winners.key[number]))[:n]
+        return [column[order] for column in indices]
+    rows = list(islice(_tied(context, bound, winners, free), n))
+    columns = [np.array(column, dtype=np.int64) for column in zip(*rows, strict=True)]
+    return columns or [np.zeros(0, dtype=np.int64)] * len(context.dims)
 
 
 def _tied(context: Context, bound: BoundQuery, winners: Any, free: list[str]) -> Iterator[tuple[int, ...]]:

@@ -184,6 +184,20 @@ class Context(ABC):
         """The labels of every coordinate."""
         return {name: np.asarray(variable.values) for name, variable in self.coords.items()}
 
+    @cached_property
+    def label_codes(self) -> dict[str, tuple[list[str], Array]]:
+        """The distinct labels of every text coordinate along dims, and the number of each label among them."""
+        codes = {}
+        for name, variable in self.coords.items():
+            if variable.ndim and variable.dtype.kind in "UO":
+                texts = self.label_arrays[name].astype(str)
+                distinct, start, number = np.unique(texts, return_index=True, return_inverse=True)
+                order = np.argsort(start, kind="stable")
+                rank = np.empty(len(order), dtype="i4")
+                rank[order] = np.arange(len(order), dtype="i4")
+                codes[name] = distinct[order].tolist(), rank[number.reshape(texts.shape)]
+        return codes
+
     # reading a question -------------------------------------------------------------------------------------------
 
     def where(self, where: Any) -> Where:

@@ -21,10 +21,10 @@ __all__ = [
     "as_points",
     "attributes_of",
     "check_result",
+    "codes_at",
     "coordinates_at",
     "emptied",
     "empty_value",
-    "with_codes",
 ]
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -107,28 +107,24 @@ def empty_value(name: str, dtype: np.dtype[Any], attributes: Mapping[str, Any]) 
     return np.array(np.nan, dtype=dtype) if dtype.kind in "fc" else None
 
 
-def with_codes(coords: dict[str, xr.Variable], context: Context, won: Array) -> dict[str, xr.Variable]:
-    """Add a number with flag meanings to every text label that varies, so that winners can be drawn."""
-    coded = dict(coords)
-    for name, variable in coords.items():
-        code = f"{name}_code"
-        if not variable.ndim or variable.dtype.kind not in "UO" or name in variable.dims or code in coords:
+def codes_at(
+    context: Context, indices: Sequence[Array], won: Array, to: tuple[str, ...], *, taken: Mapping[str, Any]
+) -> dict[str, xr.Variable]:
+    """Give a number with flag meanings for every text label that varies, so that winners can be drawn."""
+    index_of = dict(zip(context.dims, indices, strict=True))
+    coded = {}
+    for name, (meanings, codes) in context.label_codes.items():
+        dims = tuple(map(str, context.coords[name].dims))
+        if set(dims) <= set(to) or f"{name}_code" in taken or not codes.size:
             continue
-        meanings = list(dict.fromkeys(map(str, np.ravel(context.label_arrays[name]))))
-        number = {meaning: place for place, meaning in enumerate(meanings)}
-        codes = np.array([number.get(str(label), -1) for label in variable.values.ravel()], dtype="i4")
-        shape = variable.values.shape
-        coded[code] = xr.Variable(
-            variable.dims,
-            np.where(won, codes.reshape(shape), -1).astype("i4"),
-            {
-                "long_name": f"number of the {name}",
-                "units": "1",
-                "flag_values": np.arange(len(meanings), dtype="i4"),
-                "flag_meanings": " ".join("_".join(meaning.split()) or "_" for meaning in meanings),
-            },
-            fastpath=True,
-        )
+        values = codes[tuple(index_of[dim] for dim in dims)].reshape(won.shape)
+        described = {
+            "long_name": f"number of the {name}",
+            "units": "1",
+            "flag_values": np.arange(len(meanings), dtype="i4"),
+            "flag_meanings": " ".join("_".join(meaning.split()) or "_" for meaning in meanings),
+        }
+        coded[f"{name}_code"] = xr.Variable(to, np.where(won, values, np.int32(-1)), described, fastpath=True)
     return coded
 
 
