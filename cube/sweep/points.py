@@ -90,12 +90,18 @@ def emptied(labels: Array, mask: Array) -> Array:
     if labels.dtype.kind in "iub":
         return np.where(mask, labels.astype("f8"), np.nan)
     empty = labels.astype(object)
-    empty[~mask] = None
+    empty[~mask] = _empty_object(labels)
     return empty
 
 
-def empty_value(name: str, dtype: np.dtype[Any], attributes: Mapping[str, Any]) -> Any:
+def _empty_object(values: Array) -> str | None:
+    """Give what stands for no object: '' among text, as files give it, None among anything else."""
+    return "" if all(isinstance(value, str) for value in values.ravel().tolist()) else None
+
+
+def empty_value(name: str, values: Array, attributes: Mapping[str, Any]) -> Any:
     """Give what stands for no value: -1 for flags, 0 for counts and bits, NaN, NaT, '' or False for the others."""
+    dtype = values.dtype
     if dtype.kind == "i" and name not in COUNTS and "flag_masks" not in attributes:
         return np.array(-1, dtype=dtype)
     if dtype.kind in "iub":
@@ -104,7 +110,7 @@ def empty_value(name: str, dtype: np.dtype[Any], attributes: Mapping[str, Any]) 
         return np.array("NaT", dtype=dtype)
     if dtype.kind in "US":
         return np.zeros((), dtype=dtype)
-    return np.array(np.nan, dtype=dtype) if dtype.kind in "fc" else None
+    return np.array(np.nan, dtype=dtype) if dtype.kind in "fc" else _empty_object(values)
 
 
 def with_codes(coords: dict[str, xr.Variable], context: Context, won: Array) -> dict[str, xr.Variable]:
@@ -112,15 +118,18 @@ def with_codes(coords: dict[str, xr.Variable], context: Context, won: Array) -> 
     coded = dict(coords)
     for name, variable in coords.items():
         code = f"{name}_code"
-        if not variable.ndim or variable.dtype.kind not in "UO" or name in variable.dims or code in coords:
+        is_fixed = name in variable.dims or (name in context.coords and not context.coords[name].ndim)
+        if is_fixed or variable.dtype.kind not in "UO" or code in coords or context.native(code) is not None:
             continue
         meanings = list(dict.fromkeys(map(str, np.ravel(context.label_arrays[name]))))
         number = {meaning: place for place, meaning in enumerate(meanings)}
         codes = np.array([number.get(str(label), -1) for label in variable.values.ravel()], dtype="i4")
-        shape = variable.values.shape
+        codes = codes.reshape(variable.shape)
+        if not set(context.coords[name].dims) <= set(variable.dims):  # labels of winners, which may be missing
+            codes = np.where(won, codes, -1).astype("i4")
         coded[code] = xr.Variable(
             variable.dims,
-            np.where(won, codes.reshape(shape), -1).astype("i4"),
+            codes,
             {
                 "long_name": f"number of the {name}",
                 "units": "1",
