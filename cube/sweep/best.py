@@ -36,28 +36,30 @@ def best(context: Context, objective: str, *, per: Names, where: Any, sense: str
     def ask(dims: list[str], limits: Where) -> xr.Dataset:
         points.check_result(context, "best", points.cells_of(context.sizes, dims))
         bound = context.query(limits, objectives=[goal], per=dims)
-        return _labelled(context, bound, context.engine(bound.query).best(bound.query), dims, attrs)
+        return _labelled(context, bound, context.engine(bound.query).best(bound.query), dims, attrs, bool(per))
 
     return stacked(context, per, read, ask)
 
 
 def stacked(context: Context, per: Names, where: Where, ask: Any) -> xr.Dataset:
     """Ask for each label of the coordinates to group by, and lay the answers out along them, in the order asked."""
-    dims, groupings = context.per(per)
+    dims, groupings = context.per(per, where)
     if not groupings:
         return ask(dims, where)  # type: ignore[no-any-return]
-    parts = [ask(dims, narrowed) for _, narrowed in narrowings(groupings, where)]
+    # without a group, an answer tells what its variables would be
+    parts = [ask(dims, narrowed) for _, narrowed in narrowings(groupings, where)] or [ask(dims, where)]
     lengths = tuple(len(grouping.labels) for grouping in groupings)
     names = tuple(grouping.name for grouping in groupings)
-    own = own_coords(context, dims)
-    ordered = [name for name in ([per] if isinstance(per, str) else list(per or ())) if name in (*names, *dims)]
+    ordered = [name for name in names_of(per) if name in (*names, *dims)]
+    codes = {f"{name}_code" for name in names}  # of labels that are those of the groups
     variables = {}
     for name, first in parts[0].variables.items():
-        if name in own or (name in first.dims and first.dims == (name,)) or name in names:
-            if name not in names:
-                variables[name] = first
+        if name in names or (name in codes and name not in context.coords):
             continue
-        values = np.stack([part.variables[name].values for part in parts])
+        if _is_shared(context, str(name), first, dims, name in parts[0].coords):
+            variables[name] = first
+            continue
+        values = np.stack([part.variables[name].values for part in parts])[: prod(lengths)]
         laid = xr.Variable((*names, *first.dims), values.reshape(*lengths, *values.shape[1:]), first.attrs)
         variables[name] = laid.transpose(*ordered, ...)
     for grouping in groupings:
@@ -67,11 +69,51 @@ def stacked(context: Context, per: Names, where: Where, ask: Any) -> xr.Dataset:
     return dataset_of(data, {str(name): variable for name, variable in coords.items()}, parts[0].attrs)
 
 
+def _is_shared(context: Context, name: str, variable: xr.Variable, dims: Sequence[str], is_coord: bool) -> bool:
+    """Tell whether a coordinate is the same for every group: it labels a dim of the answer, or the whole cube."""
+    if not is_coord:
+        return False
+    if name in context.coords:
+        own = context.coords[name].dims
+        return set(own) <= set(dims)
+    return bool(variable.dims) and not set(variable.dims) <= set(dims)
+
+
+def names_of(per: Names) -> list[str]:
+    """List what to group by, each once."""
+    return [] if per is None else [per] if isinstance(per, str) else list(dict.fromkeys(per))
+
+
 def narrowings(groupings: Sequence[Grouping], where: Where) -> Iterator[tuple[tuple[int, ...], Where]]:
     """Go through the labels of coordinates: their numbers, and the limits that leave only them."""
     for numbers in product(*(range(len(grouping.labels)) for grouping in groupings)):
         cuts = [(grouping.dim, grouping.indices[k]) for grouping, k in zip(groupings, numbers, strict=True)]
         yield numbers, where.narrowed(cuts)
+
+
+def group_order(
+    context: Context, per: Names, groupings: Sequence[Grouping], numbers: Sequence[tuple[int, ...]], indices: Any
+) -> Array | None:
+    """Order points found label by label of coordinates by groups as they were asked for; None where they are so.
+
+    Parameters
+    ----------
+    numbers : sequence of tuple
+        Of each point, the number of its label of each coordinate to group by.
+    indices : sequence of array
+        Of the points along each dim.
+    """
+    asked = names_of(per)
+    places = {grouping.name: place for place, grouping in enumerate(groupings)}
+    if not places or not any(name in context.dims for name in asked[: max(map(asked.index, places))]):
+        return None
+    table = np.array(numbers, dtype=np.int64).reshape(-1, len(places))
+    keys = [
+        table[:, places[name]] if name in places else indices[context.dims.index(name)]
+        for name in asked
+        if name in places or name in context.dims
+    ]
+    return np.lexsort(keys[::-1])
 
 
 def group_indices(context: Context, bound: BoundQuery, per: Sequence[str]) -> tuple[list[Array], Array]:
@@ -121,7 +163,7 @@ def own_coords(context: Context, per: Sequence[str]) -> dict[str, xr.Variable]:
 
 
 def _labelled(
-    context: Context, bound: BoundQuery, winners: Any, per: Sequence[str], attrs: dict[str, Any]
+    context: Context, bound: BoundQuery, winners: Any, per: Sequence[str], attrs: dict[str, Any], coded: bool
 ) -> xr.Dataset:
     """Label the winner of each group."""
     cells, group = group_indices(context, bound, per)
@@ -141,7 +183,7 @@ def _labelled(
     own = own_coords(context, per)
     read = points.coordinates_at(context, indices, won.reshape(shape), dims)
     coords = own | {name: value for name, value in read.items() if name not in own and name not in per}
-    if per:
+    if coded:
         coords |= points.codes_at(context, indices, won.reshape(shape), dims, taken=coords)
     variables: dict[str, xr.Variable] = {}
     for name, array in values.items():
@@ -149,7 +191,7 @@ def _labelled(
             continue
         described = points.attributes_of(context, name)
         if not everywhere:
-            array = np.where(won, array, points.empty_value(name, array.dtype, described))
+            array = np.where(won, array, points.empty_value(name, array, described))
         variables[name] = xr.Variable(dims, array.reshape(shape), described, fastpath=True)
     variables[FOUND] = xr.Variable(
         dims, won.reshape(shape), {"long_name": "whether any point meets the limits"}, fastpath=True
@@ -171,16 +213,21 @@ def top(context: Context, n: int, objective: str, *, per: Names, where: Any, sen
         msg = f"`n`: expected a whole number of at least 1, got {n!r}; ask for one point or more"
         raise InvalidDataError(msg)
     goal = (objective, context.sign(objective, sense))
-    dims, groupings = context.per(per)
     read = context.where(where)
+    dims, groupings = context.per(per, read)
     points.check_result(context, "top", min(int(n) * points.cells_of(context.sizes, dims), context.size))
     parts = [
-        part
-        for _, narrowed in narrowings(groupings, read)
+        (numbers, part)
+        for numbers, narrowed in narrowings(groupings, read)
         for part in _top_of_groups(context, int(n), goal, dims, narrowed)
     ]
     none = [np.zeros(0, dtype=np.int64)] * len(context.dims)
-    indices = [np.concatenate(columns) for columns in zip(none, *parts, strict=True)] if context.dims else none
+    columns = (part for _, part in parts)
+    indices = [np.concatenate(column) for column in zip(none, *columns, strict=True)] if context.dims else none
+    numbers = [numbers for numbers, part in parts for _ in range(len(part[0]) if part else 0)]
+    order = group_order(context, per, groupings, numbers, indices)
+    if order is not None:
+        indices = [column[order] for column in indices]
     if not context.dims and parts:
         return points.as_points(context, [], attrs=context.attrs)
     return points.as_points(context, indices, attrs=context.attrs)

@@ -45,6 +45,13 @@ class Grouping:
     labels: Array
     indices: tuple[Array, ...]
 
+    def left(self, kept: Array | None) -> Grouping:
+        """Leave out the labels of which limits on the dim leave no index."""
+        if kept is None:
+            return self
+        places = [place for place, indices in enumerate(self.indices) if np.isin(indices, kept).any()]
+        return replace(self, labels=self.labels[places], indices=tuple(self.indices[place] for place in places))
+
 
 @dataclass(frozen=True, eq=False)
 class BoundQuery:
@@ -240,8 +247,11 @@ class Context(ABC):
             raise unknown_label(what, name, self.outputs)
         return name
 
-    def per(self, per: Names) -> tuple[list[str], list[Grouping]]:
-        """Part what to group by into dims and coordinates along dims; a coordinate of a dim named too adds nothing."""
+    def per(self, per: Names, where: Where | None = None) -> tuple[list[str], list[Grouping]]:
+        """Part what to group by into dims and coordinates along dims; a coordinate of a dim named too adds nothing.
+
+        Of a coordinate, as of a dim, only the labels that limits on labels leave are groups.
+        """
         names = [] if per is None else [per] if isinstance(per, str) else list(dict.fromkeys(per))
         dims = [name for name in names if name in self.dims]
         groupings = []
@@ -254,11 +264,15 @@ class Context(ABC):
                 raise unknown_label("per", name, [*self.dims, *grouping])
             dim = str(coordinate.dims[0])
             if dim not in dims:
-                groupings.append(self._grouping(name, dim))
+                grouping = self._grouping(name, dim)
+                groupings.append(grouping if where is None else grouping.left(where.kept.get(dim)))
         return dims, groupings
 
     def _grouping(self, name: str, dim: str) -> Grouping:
         labels = self.label_arrays[name]
+        if labels.dtype.kind == "O":  # text of a file; None is no label
+            distinct = np.array(list(dict.fromkeys(one for one in labels.tolist() if one is not None)), dtype=object)
+            return Grouping(name, dim, distinct, tuple(np.flatnonzero(labels == label) for label in distinct))
         valid = np.flatnonzero(labels == labels)
         distinct, start, number = np.unique(labels[valid], return_index=True, return_inverse=True)
         order = np.argsort(start, kind="stable")

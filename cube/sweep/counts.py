@@ -11,6 +11,7 @@ from roofcube.errors import InvalidDataError, unknown_label
 from roofcube.kernels.query.query import Limit
 from roofcube.sweep import points
 from roofcube.sweep.best import kept_labels, over_groups, own_coords, stacked
+from roofcube.sweep.flags import bits_of, codes_of, is_flag
 from roofcube.sweep.where import read_where
 
 if TYPE_CHECKING:
@@ -28,11 +29,7 @@ COUNT = {"units": "1", "long_name": "number of points"}
 
 def flags_of(context: Context, name: str) -> dict[str, int]:
     """Give the meanings of a flag with their codes; nothing for what is no flag."""
-    attributes = context.attributes(name)
-    if "flag_values" not in attributes or "flag_meanings" not in attributes:
-        return {}
-    codes = np.asarray(attributes["flag_values"]).tolist()
-    return dict(zip(str(attributes["flag_meanings"]).split(), codes, strict=False))
+    return codes_of(context.attributes(name))
 
 
 def count(context: Context, *, where: Any, per: Names, by: str | None) -> xr.Dataset:
@@ -40,11 +37,11 @@ def count(context: Context, *, where: Any, per: Names, by: str | None) -> xr.Dat
     read = context.where(where)
     meanings: dict[str, int] = {}
     if by is not None:
-        if by in context.outputs and "flag_masks" in context.attributes(by):
+        if by in context.outputs and bits_of(context.attributes(by)):
             return _count_bits(context, read, per, by)
         meanings = flags_of(context, by) if by in context.outputs else {}
         if not meanings:
-            raise unknown_label("by", by, [name for name in context.outputs if flags_of(context, name)])
+            raise unknown_label("by", by, [name for name in context.outputs if is_flag(context.attributes(name))])
 
     def ask(dims: list[str], limits: Where) -> xr.Dataset:
         check_cells(context, "count", dims, max(1, len(meanings)))
@@ -61,7 +58,7 @@ def count(context: Context, *, where: Any, per: Names, by: str | None) -> xr.Dat
 
 def _count_bits(context: Context, where: Where, per: Names, by: str) -> xr.Dataset:
     """Count the points that have each bit of a flag; a point with several counts in several."""
-    meanings = str(context.attributes(by)["flag_meanings"]).split()
+    meanings = list(bits_of(context.attributes(by)))
     parts = [
         count(context, where=where.also(read_where(context, {by: [meaning]})), per=per, by=None) for meaning in meanings
     ]
@@ -114,7 +111,7 @@ def _edges_of(context: Context, variable: str, bins: int | Sequence[float] | Non
         edges = np.asarray(bins, dtype="f8").astype(kind)
     except (TypeError, ValueError):
         edges = np.zeros(0)
-    if edges.ndim != 1 or len(edges) < 2 or np.isnan(edges).any() or (np.diff(edges) < 0).any():
+    if edges.ndim != 1 or len(edges) < 2 or np.isnan(edges).any() or (edges[1:] < edges[:-1]).any():
         msg = f"`bins`: expected two or more ascending edges, got {bins!r}; give a number of bins or their edges"
         raise InvalidDataError(msg)
     return edges

@@ -11,7 +11,7 @@ from roofcube.errors import InvalidDataError, check_choice
 from roofcube.kernels.pareto.front import distance_to_front, epsilon_front, front_with_ties, order_of_front
 from roofcube.labels import labelled
 from roofcube.sweep import points
-from roofcube.sweep.best import groups_of, narrowings
+from roofcube.sweep.best import group_order, groups_of, narrowings
 from roofcube.sweep.probability import check_intervals, probabilities
 
 if TYPE_CHECKING:
@@ -40,16 +40,18 @@ def pareto(
     """Find and label the front of each group."""
     check_choice("ties", ties, ("all", "first"))
     goals = context.objectives(objectives)
-    dims, groupings = context.per(per)
     read = context.where(where)
+    dims, groupings = context.per(per, read)
     if probability:
         check_intervals(list(context.outputs))
     if epsilon is not None:
         _check_epsilon(epsilon, dims, groupings)
     parts: list[Part] = []
-    for _, narrowed in narrowings(groupings, read):
+    numbers: list[tuple[int, ...]] = []
+    for labels, narrowed in narrowings(groupings, read):
         for part in _fronts(context, goals, dims, narrowed, ties, epsilon):
             parts.append(part)
+            numbers += [labels] * len(part[1]) if groupings else []
             points.check_result(context, "pareto", sum(len(n_ties) for _, n_ties in parts))
     none = [np.zeros(0, dtype=np.int64)] * len(context.dims)
     if len(parts) == 1:
@@ -57,6 +59,9 @@ def pareto(
     else:
         indices = [np.concatenate(columns) for columns in zip(none, *(part[0] for part in parts), strict=True)]
         n_ties = np.concatenate([np.zeros(0, dtype=np.int64), *(part[1] for part in parts)])
+    order = group_order(context, per, groupings, numbers, indices)
+    if order is not None:
+        indices, n_ties = [column[order] for column in indices], n_ties[order]
     attrs = context.attrs | {"objectives": " ".join(f"{name}:{_sense(sign)}" for name, sign in goals)}
     attrs |= context.removed(goals, read)
     front = (

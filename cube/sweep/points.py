@@ -90,12 +90,18 @@ def emptied(labels: Array, mask: Array) -> Array:
     if labels.dtype.kind in "iub":
         return np.where(mask, labels.astype("f8"), np.nan)
     empty = labels.astype(object)
-    empty[~mask] = None
+    empty[~mask] = _empty_object(labels)
     return empty
 
 
-def empty_value(name: str, dtype: np.dtype[Any], attributes: Mapping[str, Any]) -> Any:
+def _empty_object(values: Array) -> str | None:
+    """Give what stands for no object: '' among text, as files give it, None among anything else."""
+    return "" if all(isinstance(value, str) for value in values.ravel().tolist()) else None
+
+
+def empty_value(name: str, values: Array, attributes: Mapping[str, Any]) -> Any:
     """Give what stands for no value: -1 for flags, 0 for counts and bits, NaN, NaT, '' or False for the others."""
+    dtype = values.dtype
     if dtype.kind == "i" and name not in COUNTS and "flag_masks" not in attributes:
         return np.array(-1, dtype=dtype)
     if dtype.kind in "iub":
@@ -104,7 +110,7 @@ def empty_value(name: str, dtype: np.dtype[Any], attributes: Mapping[str, Any]) 
         return np.array("NaT", dtype=dtype)
     if dtype.kind in "US":
         return np.zeros((), dtype=dtype)
-    return np.array(np.nan, dtype=dtype) if dtype.kind in "fc" else None
+    return np.array(np.nan, dtype=dtype) if dtype.kind in "fc" else _empty_object(values)
 
 
 def codes_at(
@@ -114,17 +120,20 @@ def codes_at(
     index_of = dict(zip(context.dims, indices, strict=True))
     coded = {}
     for name, (meanings, codes) in context.label_codes.items():
-        dims = tuple(map(str, context.coords[name].dims))
-        if set(dims) <= set(to) or f"{name}_code" in taken or not codes.size:
+        dims, code = tuple(map(str, context.coords[name].dims)), f"{name}_code"
+        if name in to or not codes.size or code in taken or context.native(code) is not None:
             continue
-        values = codes[tuple(index_of[dim] for dim in dims)].reshape(won.shape)
         described = {
             "long_name": f"number of the {name}",
             "units": "1",
             "flag_values": np.arange(len(meanings), dtype="i4"),
             "flag_meanings": " ".join("_".join(meaning.split()) or "_" for meaning in meanings),
         }
-        coded[f"{name}_code"] = xr.Variable(to, np.where(won, values, np.int32(-1)), described, fastpath=True)
+        if set(dims) <= set(to):  # of the groups themselves
+            coded[code] = xr.Variable(dims, codes.copy(), described, fastpath=True)
+            continue
+        values = codes[tuple(index_of[dim] for dim in dims)].reshape(won.shape)
+        coded[code] = xr.Variable(to, np.where(won, values, np.int32(-1)), described, fastpath=True)
     return coded
 
 

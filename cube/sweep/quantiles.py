@@ -37,6 +37,12 @@ def quantile(context: Context, variable: str, q: float | Sequence[float], *, whe
         msg = f"`q`: expected numbers from 0 to 1, got {q!r}; give 0.5 for the median"
         raise InvalidDataError(msg)
 
+    read = context.where(where)
+    dims, groupings = context.per(per, read)
+    if variable in {*own_coords(context, dims), *(grouping.name for grouping in groupings)}:
+        msg = f"`variable`: expected another than the labels of groups, got {variable!r} with per={per!r}; leave it out"
+        raise InvalidDataError(msg)
+
     def ask(dims: list[str], limits: Where) -> xr.Dataset:
         check_cells(context, "quantile", dims, len(wanted))
         bound = context.query(limits, limits=[*limits.limits, Limit(variable)], per=dims, also=[variable])
@@ -54,7 +60,7 @@ def quantile(context: Context, variable: str, q: float | Sequence[float], *, whe
         )
         return kept_labels(made, bound, dims)
 
-    made = stacked(context, per, context.where(where), ask)
+    made = stacked(context, per, read, ask)
     return made.isel(quantile=0) if np.ndim(q) == 0 else made
 
 

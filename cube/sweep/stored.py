@@ -23,8 +23,10 @@ from roofcube.kernels.query.query import Limit, Query, ask
 from roofcube.model.graph import LAYER, dim_order
 from roofcube.options import fits_memory, thread_count
 from roofcube.sweep.context import Context
+from roofcube.sweep.exact import WIDE, compared_as_stored, in_memory, is_exact, ranked
 from roofcube.sweep.points import empty_value
 from roofcube.sweep.streamed import StreamedEngine, StreamedQuery
+from roofcube.sweep.where import whole_ends
 from roofcube.variables import DIMS
 
 if TYPE_CHECKING:
@@ -37,7 +39,6 @@ __all__ = ["StoredContext"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 NARROW = ("f2", "f4", "i1", "u1", "i2", "u2", "b1")  # dtypes whose values f4 holds exactly
-WIDE = 1 << 53
 
 
 class StoredContext(Context):
@@ -108,7 +109,11 @@ class StoredContext(Context):
     def limit(self, name: str, limit: Limit) -> Limit:
         """Round the ends as the variable is stored, so that a limit equal to a stored value includes it."""
         kind = self._variable(name).dtype
-        if kind.kind != "f" or kind.itemsize >= 8:
+        if kind.kind in "iub":
+            low, high = whole_ends(limit.low, limit.high, -WIDE, WIDE)
+            one_of = None if limit.one_of is None else tuple(one for one in limit.one_of if abs(one) <= WIDE)
+            return Limit(limit.name, low, high, one_of)
+        if kind.itemsize >= 8:
             return limit
         low, high, one_of = limit.rounded(kind)
         ends = (None if end is None else float(end) for end in (low, high))
@@ -137,14 +142,14 @@ class StoredContext(Context):
         if name not in self._tables:
             variable = self._variable(name)
             values = np.asarray(variable.values)
-            if not _is_exact(values):
+            if not is_exact(values):
                 if self._is_block:
                     msg = (
                         f"`{name}`: larger than the memory limit and of type {values.dtype}, which is compared as a "
                         "whole; raise the limit with `roofcube.set_options(memory=...)`, or select a part of the cube"
                     )
                     raise MemoryLimitError(msg)
-                values = _ranked(values)
+                values = ranked(values)
             values = _native(values)
             present = [dim for dim in self.dims if dim in variable.dims]
             moved = values.transpose([variable.dims.index(dim) for dim in present])
@@ -246,15 +251,16 @@ class StoredContext(Context):
         """Give values for n points of an empty space."""
         made = {}
         for name, variable in self.variables.items():
-            empty = empty_value(name, variable.dtype, variable.attrs)
-            made[name] = _filled(n, empty) if empty is None else np.full(n, empty, dtype=variable.dtype)
+            of = np.asarray(variable.values) if variable.dtype.kind == "O" else np.empty(0, dtype=variable.dtype)
+            empty = empty_value(name, of, variable.attrs)
+            made[name] = _filled(n, empty) if variable.dtype.kind == "O" else np.full(n, empty, dtype=variable.dtype)
         return made
 
     def output(self, what: str, name: str) -> str:
         """Check the name of a variable whose values are computed with, not only compared."""
         super().output(what, name)
         variable = self._variable(name)
-        if variable.dtype.kind in "mM" or _is_wide(variable.dtype, variable):
+        if compared_as_stored(variable):
             msg = (
                 f"`{what}`: expected numbers that f8 holds exactly, got {name!r} of type {variable.dtype}; ask for its "
                 "best or top, or convert it"
@@ -265,11 +271,6 @@ class StoredContext(Context):
 
 def _length(cut: slice) -> int:
     return int(cut.stop - cut.start)
-
-
-def in_memory(variable: xr.Variable) -> bool:
-    """Tell whether a variable's values are in memory."""
-    return isinstance(variable._data, np.ndarray) or variable._in_memory
 
 
 def _filled(n: int, value: Any) -> Array:
@@ -283,27 +284,6 @@ def _flat_index(indices: Sequence[Array], shape: Sequence[int]) -> Array:
     for index, size in zip(indices[1:], shape[1:], strict=True):
         flat = flat * size + index
     return flat
-
-
-def _is_wide(kind: np.dtype[Any], variable: Any) -> bool:
-    if kind.kind not in "iu" or kind.itemsize < 8 or not variable.size:
-        return False
-    values = np.asarray(variable.values) if isinstance(variable, xr.Variable) else variable
-    return bool(values.max() > WIDE or (kind.kind == "i" and values.min() < -WIDE))
-
-
-def _is_exact(values: Array) -> bool:
-    """Tell whether f8 holds all values exactly."""
-    kind = values.dtype
-    return kind.kind in "fiub" and not (kind.kind == "f" and kind.itemsize > 8) and not _is_wide(kind, values)
-
-
-def _ranked(values: Array) -> Array:
-    """Give ranks, which keep order and ties; NaT and NaN are NaN."""
-    _, number = np.unique(values, return_inverse=True)
-    ranks = number.reshape(values.shape).astype("f8")
-    ranks[np.isnat(values) if values.dtype.kind in "mM" else values != values] = np.nan
-    return ranks
 
 
 def _native(values: Array) -> Array:

@@ -9,16 +9,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
+from math import ceil, floor, isinf, isnan
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
+import pandas as pd  # type: ignore[import-untyped]
 import xarray as xr
 
 from roofcube.datasets import canonical
 from roofcube.errors import InvalidDataError, UnknownLabelError, check_limits, unknown_label
 from roofcube.kernels.query.query import Limit
 from roofcube.labels import column_of
+from roofcube.sweep import moments
+from roofcube.sweep.exact import compared_as_stored
+from roofcube.sweep.flags import Bits, bits_of, codes_of, is_flag
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,7 +32,6 @@ __all__ = ["Labelled", "Where", "read_where"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 NOT = "not "
-EXACT = 1 << 53  # whole numbers beyond are rounded by f8
 
 
 class Labelled(Protocol):
@@ -160,6 +164,12 @@ def read_where(space: Labelled, where: Mapping[str, Any] | xr.DataArray | None) 
         If a limit makes no sense for what it limits.
     """
     if isinstance(where, xr.DataArray):
+        if where.dtype != bool:
+            msg = (
+                f"`where`: expected a boolean DataArray, got one of type {where.dtype}; compare its values, e.g. "
+                "cube.top1 >= 80"
+            )
+            raise InvalidDataError(msg)
         where = {str(where.name or "where"): where}
     if where is not None and not isinstance(where, Mapping):
         msg = (
@@ -171,7 +181,7 @@ def read_where(space: Labelled, where: Mapping[str, Any] | xr.DataArray | None) 
     for name, wanted in (where or {}).items():
         if isinstance(wanted, xr.DataArray) and wanted.dtype == bool:
             read.mask(str(name), _aligned_mask(space, str(name), wanted))
-        elif name in space.coords and space.coords[name].ndim <= 1:
+        elif name in space.coords and space.coords[name].ndim <= 1 and not _by_meaning(space, name, wanted):
             _limit_coordinate(space, read, name, wanted)
         elif name in space.outputs:
             _limit_variable(space, read, name, wanted)
@@ -181,6 +191,11 @@ def read_where(space: Labelled, where: Mapping[str, Any] | xr.DataArray | None) 
             names = dict.fromkeys([*space.outputs, *space.coords])
             raise unknown_label("where", name, names, do="limit a variable or a coordinate")
     return read
+
+
+def _by_meaning(space: Labelled, name: str, wanted: Any) -> bool:
+    """Tell whether a coordinate is a flag that is limited by its meanings."""
+    return is_flag(space.attributes(name)) and any(isinstance(one, str) for one in _listed(wanted))
 
 
 # coordinates ---------------------------------------------------------------------------------------------------------
@@ -199,17 +214,19 @@ def _limit_coordinate(space: Labelled, read: Where, name: str, wanted: Any) -> N
 def _labels_kept(name: str, labels: Array, wanted: Any) -> Array:
     if isinstance(wanted, slice):
         return _labels_between(name, labels, wanted)
-    if _is_range(wanted) and labels.dtype.kind not in "USO":
+    if _is_range(wanted, labels.dtype) and labels.dtype.kind not in "USO":
         return np.flatnonzero(_within(name, labels, wanted))
     if isinstance(wanted, tuple) and any(end is None for end in wanted):
         msg = f"`where[{name!r}]`: expected labels, got {wanted!r}; list them, or give a slice from label to label"
         raise InvalidDataError(msg)
     listed = _listed(wanted)
     if labels.dtype.kind in "mM":
-        chosen = np.array([_moment(name, one, labels.dtype) for one in listed], dtype=labels.dtype)
-        for one in chosen[~np.isin(chosen, labels)]:
-            raise unknown_label(name, one, labels)
-        return np.flatnonzero(np.isin(labels, chosen))
+        for one in listed:
+            if not moments.among(name, labels, [one]).any():
+                raise unknown_label(name, one, labels)
+        return np.flatnonzero(moments.among(name, labels, listed))
+    if labels.dtype.kind == "f" and labels.dtype.itemsize < 8:
+        listed = [float(labels.dtype.type(one)) if isinstance(one, float | int) else one for one in listed]
     known = labels.tolist()
     kept = {_label(name, one, known) for one in listed}
     return np.array([place for place, label in enumerate(known) if label in kept], dtype=np.intp)
@@ -237,7 +254,7 @@ def _label(name: str, wanted: Any, known: Sequence[Any]) -> Any:
     """Find a label by its own name or an alias; percentages and counts also as text."""
     try:
         if wanted in known:
-            return wanted
+            return known[known.index(wanted)]
     except (TypeError, ValueError):
         raise unknown_label(name, wanted, known) from None
     alias: Any = wanted
@@ -257,17 +274,15 @@ def _label(name: str, wanted: Any, known: Sequence[Any]) -> Any:
 
 
 def _limit_variable(space: Labelled, read: Where, name: str, wanted: Any) -> None:
-    variable = space.native(name)
-    dated = variable is not None and variable.dtype.kind in "mM"
-    attributes = space.attributes(name)
+    variable, attributes = space.native(name), space.attributes(name)
+    as_stored = variable is not None and compared_as_stored(variable)
     if isinstance(wanted, slice) and wanted.step is None:
         wanted = (wanted.start, wanted.stop)
-    if _is_range(wanted):
-        if variable is not None and (dated or _is_wide(variable)):
+    if _is_range(wanted, None if variable is None else variable.dtype):
+        if variable is not None and as_stored:
             read.mask(name, _full_rank(space, variable, _within(name, variable.values, wanted)))
-            return
-        low, high = _numeric_range(name, wanted)
-        read.by_limit[name] = space.limit(name, Limit(name, low, high))
+        else:
+            read.by_limit[name] = space.limit(name, Limit(name, *_numeric_range(name, wanted)))
         return
     if isinstance(wanted, Mapping | slice | tuple) or wanted is None:
         raise _no_limit(name, wanted)
@@ -276,11 +291,8 @@ def _limit_variable(space: Labelled, read: Where, name: str, wanted: Any) -> Non
         read.mask(name, _full_rank(space, variable, _bits_set(name, variable.values, listed, attributes)))
     elif "flag_values" in attributes:
         read.by_limit[name] = Limit(name, one_of=_codes(name, listed, attributes))
-    elif dated or (variable is not None and _is_wide(variable)):
-        kind = variable.dtype  # type: ignore[union-attr]
-        chosen = [_moment(name, one, kind) if dated else one for one in listed]
-        values = variable.values  # type: ignore[union-attr]
-        read.mask(name, _full_rank(space, variable, np.isin(values, chosen)))  # type: ignore[arg-type]
+    elif variable is not None and as_stored:
+        read.mask(name, _full_rank(space, variable, _among(name, variable.values, listed)))
     else:
         if not hasattr(wanted, "__iter__") or isinstance(wanted, str) or any(one is None for one in listed):
             raise _no_limit(name, wanted)
@@ -293,17 +305,13 @@ def _no_limit(name: str, wanted: Any) -> InvalidDataError:
     )
 
 
-def _flags(attributes: Mapping[str, Any], key: str) -> dict[str, int]:
-    return dict(zip(str(attributes["flag_meanings"]).split(), np.asarray(attributes[key]).tolist(), strict=False))
-
-
-def _parted(name: str, listed: Sequence[Any], flags: Mapping[str, int]) -> tuple[list[int], list[int]]:
-    """Give the codes of the flags that are wanted and of those that are not."""
-    wanted: list[int] = []
-    unwanted: list[int] = []
+def _parted(name: str, listed: Sequence[Any], flags: Mapping[str, Any]) -> tuple[list[Any], list[Any]]:
+    """Give what stands for the meanings that are wanted, and for those that are not; numbers stand for themselves."""
+    wanted: list[Any] = []
+    unwanted: list[Any] = []
     for one in listed:
         if not isinstance(one, str):
-            wanted.append(int(_number(name, one)))
+            wanted.append(_number(name, one))
             continue
         negated = one.startswith(NOT)
         word = one.removeprefix(NOT).strip()
@@ -314,21 +322,31 @@ def _parted(name: str, listed: Sequence[Any], flags: Mapping[str, int]) -> tuple
 
 
 def _codes(name: str, listed: Sequence[Any], attributes: Mapping[str, Any]) -> tuple[float, ...]:
-    flags = _flags(attributes, "flag_values")
+    flags = codes_of(attributes)
     wanted, unwanted = _parted(name, listed, flags)
-    return tuple(float(code) for code in (wanted or flags.values()) if code not in unwanted)
+    chosen = flags.values() if unwanted and not wanted else wanted
+    return tuple(float(code) for code in chosen if code not in unwanted)
 
 
 def _bits_set(name: str, values: Array, listed: Sequence[Any], attributes: Mapping[str, Any]) -> Array:
     """Say where any of the wanted bits is set, and none of the unwanted."""
-    wanted, unwanted = _parted(name, listed, _flags(attributes, "flag_masks"))
-    codes = values.astype(np.int64)
-    mask = np.ones(values.shape, dtype=bool)
+    wanted, unwanted = _parted(name, listed, bits_of(attributes))
+    given = values == values
+    codes = np.where(given, values, 0).astype(np.int64)
+    mask = given & bool(listed)
     if wanted:
-        mask &= (codes & int(np.bitwise_or.reduce(wanted))) != 0
-    if unwanted:
-        mask &= (codes & int(np.bitwise_or.reduce(unwanted))) == 0
+        mask &= np.any([_has_bits(name, codes, bits) for bits in wanted], axis=0)
+    for bits in unwanted:
+        mask &= ~bits.met(codes)
     return mask
+
+
+def _has_bits(name: str, codes: Array, bits: Any) -> Array:
+    if isinstance(bits, Bits):
+        return bits.met(codes)
+    if isinf(bits) or isnan(bits) or bits != int(bits):
+        raise _no_limit(name, bits)
+    return Bits(int(bits)).met(codes)
 
 
 def _limit_text(space: Labelled, read: Where, name: str, variable: xr.Variable, wanted: Any) -> None:
@@ -353,48 +371,55 @@ def _listed(wanted: Any) -> list[Any]:
     return list(wanted)
 
 
-def _is_range(wanted: Any) -> bool:
-    return isinstance(wanted, tuple) and len(wanted) == 2 and (_is_end(wanted[0]) and _is_end(wanted[1]))
+def _is_range(wanted: Any, kind: np.dtype[Any] | None = None) -> bool:
+    """Tell whether two ends are meant; of datetimes they may be text too."""
+    dated = kind is not None and kind.kind in "mM"
+    return isinstance(wanted, tuple) and len(wanted) == 2 and all(_is_end(end, dated) for end in wanted)
 
 
-def _is_end(end: Any) -> bool:
-    return end is None or isinstance(end, int | float | np.number | np.datetime64 | np.timedelta64 | date)
+def _is_end(end: Any, dated: bool) -> bool:
+    kinds = int | float | np.number | np.datetime64 | np.timedelta64 | date | timedelta
+    return end is None or isinstance(end, kinds) or (dated and isinstance(end, str))
 
 
-def _is_wide(variable: xr.Variable) -> bool:
-    """Tell whether a variable may hold whole numbers that f8 rounds."""
-    if variable.dtype.kind not in "iu" or variable.dtype.itemsize < 8 or not variable.size:
-        return False
-    values = variable.values
-    return bool(values.max() > EXACT or (variable.dtype.kind == "i" and values.min() < -EXACT))
-
-
-def _number(name: str, value: Any) -> float:
+def _number(name: str, value: Any) -> Any:
+    """Read a number; whole ones stay whole, and those longer than f8 as long as they are."""
     try:
-        return float(value)
-    except (TypeError, ValueError):
+        number = float(value)
+    except (TypeError, ValueError, OverflowError):
         raise _no_limit(name, value) from None
+    return int(value) if isinstance(value, int | np.integer) else value if isinstance(value, np.longdouble) else number
 
 
-def _numeric_range(name: str, wanted: tuple[Any, Any]) -> tuple[float | None, float | None]:
+def _numeric_range(name: str, wanted: tuple[Any, Any]) -> tuple[Any, Any]:
     low, high = (None if end is None else _number(name, end) for end in wanted)
-    if any(end is not None and np.isnan(end) for end in (low, high)):
+    if any(end is not None and end != end for end in (low, high)):
         msg = f"`where[{name!r}]`: expected (low, high), got {wanted!r}; nothing meets NaN, use None for an open end"
         raise InvalidDataError(msg)
     check_limits(name, low, high)
     return low, high
 
 
+def whole_ends(low: Any, high: Any, lowest: int, highest: int) -> tuple[Any, Any]:
+    """Give the ends of a range of whole numbers: rounded inwards, infinite where none lies beyond."""
+    if low is not None:
+        low = -np.inf if low <= lowest else np.inf if low > highest else ceil(low)
+    if high is not None:
+        high = np.inf if high >= highest else -np.inf if high < lowest else floor(high)
+    return low, high
+
+
 def _within(name: str, values: Array, wanted: tuple[Any, Any]) -> Array:
     """Say which values lie between two ends, in the dtype in which they are stored."""
-    if values.dtype.kind in "mM":
-        low, high = (None if end is None else _moment(name, end, values.dtype) for end in wanted)
-        if low is not None and high is not None and low > high:
-            msg = f"`where[{name!r}]`: expected low ≤ high, got ({low}, {high}); swap them"
-            raise InvalidDataError(msg)
-    else:
-        low, high = _numeric_range(name, wanted)
-    mask = ~np.isnat(values) if values.dtype.kind in "mM" else values == values
+    kind = values.dtype
+    if kind.kind in "mM":
+        return moments.between(name, values, *wanted)
+    low, high = _numeric_range(name, wanted)
+    if kind.kind in "iu":
+        low, high = whole_ends(low, high, np.iinfo(kind).min, np.iinfo(kind).max)
+    elif kind.kind == "f" and kind.itemsize < 8:
+        low, high, _ = Limit(name, low, high).rounded(kind)
+    mask = values == values
     if low is not None:
         mask &= values >= low
     if high is not None:
@@ -402,17 +427,16 @@ def _within(name: str, values: Array, wanted: tuple[Any, Any]) -> Array:
     return np.asarray(mask)
 
 
-def _moment(name: str, value: Any, kind: np.dtype[Any]) -> Any:
-    """Read a datetime or duration; NaT is no end."""
-    make = np.datetime64 if kind.kind == "M" else np.timedelta64
-    try:
-        moment = value if isinstance(value, make) else np.array(value, dtype=kind)[()]
-    except (TypeError, ValueError):
-        moment = make("NaT")
-    if isinstance(value, int | float) or np.isnat(moment):
-        msg = f"`where[{name!r}]`: expected a datetime, got {value!r}; write e.g. '2026-01-31'"
-        raise InvalidDataError(msg)
-    return moment
+def _among(name: str, values: Array, listed: Sequence[Any]) -> Array:
+    """Say which values are listed, in the dtype in which they are stored."""
+    kind = values.dtype
+    if kind.kind in "mM":
+        return moments.among(name, values, list(listed))
+    numbers = [_number(name, one) for one in listed]
+    if kind.kind in "iu":
+        ends = np.iinfo(kind)
+        numbers = [int(one) for one in numbers if ends.min <= one <= ends.max and one == int(one)]
+    return np.isin(values, np.array(numbers, dtype=kind))
 
 
 def _full_rank(space: Labelled, variable: xr.Variable, values: Array) -> Array:
@@ -444,7 +468,7 @@ def _aligned_mask(space: Labelled, name: str, mask: xr.DataArray) -> Array:
             continue
         try:
             mask = mask.sel({dim: whole})
-        except (KeyError, ValueError) as error:
+        except (KeyError, ValueError, pd.errors.InvalidIndexError) as error:
             msg = f"`where[{name!r}]`: expected the cube's labels along {dim!r}, got others ({error}); make it of it"
             raise UnknownLabelError(msg) from error
     return _full_rank(space, mask.variable, mask.values)

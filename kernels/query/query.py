@@ -61,11 +61,20 @@ class Limit:
         return np.asarray(met)
 
     def rounded(self, dtype: Any) -> tuple[Any, Any, Any]:
-        """Give `low`, `high` and `one_of` in a dtype."""
+        """Give `low`, `high` and `one_of` in a dtype; what is finite does not become infinite."""
         kind = np.dtype(dtype).type
+        largest = np.finfo(kind).max
         with np.errstate(over="ignore"):
             low, high = (None if end is None else kind(end) for end in (self.low, self.high))
-            return low, high, None if self.one_of is None else tuple(kind(value) for value in self.one_of)
+            one_of = None if self.one_of is None else tuple(kind(value) for value in self.one_of)
+        if high == np.inf and self.high < np.inf:  # type: ignore[operator]
+            high = largest
+        if low == -np.inf and self.low > -np.inf:  # type: ignore[operator]
+            low = -largest
+        if one_of is not None:
+            given = zip(self.one_of, one_of, strict=True)  # type: ignore[arg-type]
+            one_of = tuple(own for value, own in given if np.isfinite(own) or not np.isfinite(value))
+        return low, high, one_of
 
 
 @dataclass(frozen=True, eq=False)

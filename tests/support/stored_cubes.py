@@ -150,7 +150,9 @@ def _order(arrays: dict[str, Any], coords: dict[str, Any]) -> tuple[str, ...]:
 def _spread(values: Array, own: tuple[str, ...], dims: tuple[str, ...], shape: tuple[int, ...]) -> Array:
     present = [dim for dim in dims if dim in own]
     moved = values.transpose([own.index(dim) for dim in present])
-    return np.broadcast_to(moved.reshape([len_ if d in own else 1 for d, len_ in zip(dims, shape)]), shape).reshape(-1)
+    return np.broadcast_to(
+        moved.reshape([len_ if d in own else 1 for d, len_ in zip(dims, shape, strict=True)]), shape
+    ).reshape(-1)
 
 
 # variables -----------------------------------------------------------------------------------------------------------
