@@ -108,7 +108,7 @@ def sweep_command(spec: Path, output: Path) -> None:
     from roofcube.sweep_spec import read_sweep_spec, run_sweep
 
     path, result = run_sweep(read_sweep_spec(spec), output)
-    click.echo(path if result is None else f"{path}: {_sizes(result)}")
+    click.echo(path if result is None else f"{path}: {_sizes_text(result)}")
 
 
 @main.command("best")
@@ -184,7 +184,7 @@ def info(file: Path) -> None:
     from roofcube.files.store import opened
 
     with opened(file) as cube:
-        click.echo(f"{file}: {_sizes(cube)}, {cube.nbytes / 1e6:.1f} MB in memory")
+        click.echo(f"{file}: {_sizes_text(cube)}, {cube.nbytes / 1e6:.1f} MB in memory")
         for name in ("title", "task", "assumptions", "counts"):
             if name in cube.attrs:
                 click.echo(f"{name}: {cube.attrs[name]}")
@@ -235,7 +235,7 @@ def _task_or_cube(task: str) -> Any:
     return roofcube.load(task) if task.endswith((".nc", ".zarr")) else task
 
 
-def _sizes(cube: Any) -> str:
+def _sizes_text(cube: Any) -> str:
     return " × ".join(f"{size} {dim}" for dim, size in cube.sizes.items()) or "one cell"
 
 

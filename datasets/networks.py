@@ -50,7 +50,7 @@ def layer_table(frame: pl.DataFrame, *, source: str) -> pl.DataFrame:
     """
     frame = frame.rename(str.strip)
     if "macs" in frame.columns and "ops" not in frame.columns:
-        frame = frame.with_columns(ops=(2 * _numbers(frame, "macs", source)).cast(pl.Int64)).drop("macs")
+        frame = frame.with_columns(ops=(2 * _number_column(frame, "macs", source)).cast(pl.Int64)).drop("macs")
     table = parse_rows(frame, schema.NetworkLayer, source=source)
     check_keys(table, ("topology", "pruning_percent", "layer"), source=source)
     _check_counts(table, source)
@@ -132,7 +132,7 @@ def totals_table(frame: pl.DataFrame, *, source: str) -> pl.DataFrame:
         )
         raise InvalidDataError(msg)
     frame = _in_plain_units(frame, source)
-    table = parse_rows(frame, schema.NetworkTotals, source=source)
+    table = parse_rows(frame, schema.NetworkTotalsRow, source=source)
     check_keys(table, ("topology", "pruning_percent", "precision"), source=source)
     _check_percent(table, source)
     required = ("topology", "task", "pruning_percent", "ops", "params")
@@ -152,7 +152,7 @@ def _in_plain_units(frame: pl.DataFrame, source: str) -> pl.DataFrame:
         if name != quantity:
             # a count is whole, which 4.1 · 2e9 in floating point is not
             factor = PREFIXES[match[1]] * (2 if match[2] == "macs" else 1)
-            values = (_numbers(frame, name, source) * factor).round(0)
+            values = (_number_column(frame, name, source) * factor).round(0)
             given.setdefault(quantity, []).append((name, values))
         else:
             given.setdefault(quantity, []).insert(0, (name, frame[name]))
@@ -167,7 +167,7 @@ def _in_plain_units(frame: pl.DataFrame, source: str) -> pl.DataFrame:
 def _check_agree(
     frame: pl.DataFrame, quantity: str, first: str, name: str, values: pl.Series, other: pl.Series, source: str
 ) -> None:
-    one = _numbers(frame, first, source) if first == quantity else values
+    one = _number_column(frame, first, source) if first == quantity else values
     for place, (a, b) in enumerate(zip(one.to_list(), other.to_list(), strict=True)):
         if a is not None and b is not None and abs(a - b) > AGREEMENT * max(abs(a), abs(b)):
             msg = (
@@ -177,7 +177,7 @@ def _check_agree(
             raise InvalidDataError(msg)
 
 
-def _numbers(frame: pl.DataFrame, name: str, source: str) -> pl.Series:
+def _number_column(frame: pl.DataFrame, name: str, source: str) -> pl.Series:
     column = frame[name]
     values = (column.str.strip_chars() if column.dtype == pl.String else column).cast(pl.Float64, strict=False)
     for place, (value, text) in enumerate(zip(values.to_list(), column.to_list(), strict=True)):
@@ -210,7 +210,7 @@ def described(
     columns: dict[str, Any] = {"source": pl.lit(source)} if source else {}
     for key, value, column in (("name", name, "topology"), ("task", task, "task")):
         if value is not None:
-            columns[column] = pl.lit(_label(key, value))
+            columns[column] = pl.lit(_canonical_label(key, value))
     for key, accuracy in (("top1", top1), ("top5", top5)):
         columns |= {column: pl.lit(value) for column, value in _accuracy(key, accuracy).items()}
     table = table.with_columns(**columns)
@@ -218,7 +218,7 @@ def described(
     return table
 
 
-def _label(what: str, value: object) -> str:
+def _canonical_label(what: str, value: object) -> str:
     if not isinstance(value, str) or not value.strip():
         msg = f"`{what}`: expected a label, got {value!r}; give a name of at least one letter"
         raise InvalidDataError(msg)
@@ -234,7 +234,7 @@ def _accuracy(what: str, given: float | Mapping[str, float] | None) -> dict[str,
     for precision, value in values:
         column = f"{what}_{precision.lower()}_percent" if precision else f"{what}_percent"
         if column not in columns_of(schema.OwnAccuracy):
-            known = choices_of(schema.NetworkTotals, "precision")
+            known = choices_of(schema.NetworkTotalsRow, "precision")
             msg = (
                 f"`{what}`: {precision!r} is no precision{suggestion(precision, known)}; expected one of "
                 f"{', '.join(known)}"

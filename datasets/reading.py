@@ -182,14 +182,14 @@ def parse_rows(frame: pl.DataFrame, row: type, *, source: str) -> pl.DataFrame:
     for column in aliased:
         frame = frame.with_columns(_resolved(frame[column]))
     try:
-        rows = _adapter(row).validate_python([_given(values, row) for values in frame.iter_rows(named=True)])
+        rows = _adapter(row).validate_python([_fields_given(values, row) for values in frame.iter_rows(named=True)])
     except ValidationError as error:
         raise _explained(error, row, source) from None
     columns = {name: [getattr(one, name) for one in rows] for name in columns_of(row)}
     return pl.DataFrame(columns, schema=_types(row))
 
 
-def _given(values: dict[str, Any], row: type) -> dict[str, Any]:
+def _fields_given(values: dict[str, Any], row: type) -> dict[str, Any]:
     """Read a field as CSV has it: empty is the default, or None; shares may end in a percent sign."""
     given = {}
     for name, value in values.items():

@@ -16,7 +16,7 @@ __all__ = [
     "LayerRow",
     "Measurement",
     "NetworkLayer",
-    "NetworkTotals",
+    "NetworkTotalsRow",
     "Platform",
     "PlatformStructure",
     "PowerSample",
@@ -217,7 +217,7 @@ class NetworkLayer(OwnAccuracy, LayerRow):
     source: str = ""
 
 
-class NetworkTotals(OwnAccuracy):
+class NetworkTotalsRow(OwnAccuracy):
     """A user's own network known by its totals, per input, at every precision or at one.
 
     Attributes

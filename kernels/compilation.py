@@ -149,7 +149,7 @@ class MachineCodeCache:
         if path is None:
             return
         try:
-            _write(path, dumps(result._reduce()))
+            _write_entry(path, dumps(result._reduce()))
         except OSError as error:
             _warn_uncached(path.parent, error)
 
@@ -164,7 +164,7 @@ def _read(path: Path) -> bytes | None:
     return data if hashlib.sha256(data).digest() == digest else None
 
 
-def _write(path: Path, data: bytes) -> None:
+def _write_entry(path: Path, data: bytes) -> None:
     with disk.replacing(path) as temporary:
         temporary.write_bytes(hashlib.sha256(data).digest() + data)
 

@@ -91,19 +91,19 @@ def figures(
     return Column(children=[pair, listing, table], spacing=12, sizing_mode="stretch_width")
 
 
-def _shown(array: xr.DataArray) -> tuple[float, str]:
+def _shown_as(array: xr.DataArray) -> tuple[float, str]:
     """Give the factor to the unit in which a variable is shown, and that unit."""
     return shown_unit(str(array.attrs.get("units", "")))
 
 
 def _axis_label(array: xr.DataArray, name: str) -> str:
-    unit = _shown(array)[1]
+    unit = _shown_as(array)[1]
     return f"{spaced(name)}{f' ({unit})' if unit else ''}"
 
 
 def _heatmap(cube: xr.Dataset, cells: Cells, variable: str, columns: str, rows: str, how: str) -> tuple[Any, Any]:
     array = cube[variable]
-    factor, unit = (1.0, "values") if how == "count" else _shown(array)
+    factor, unit = (1.0, "values") if how == "count" else _shown_as(array)
     values = cells.values.astype("f8") * factor
     wordy = words(array)
     shown = np.where(np.isfinite(values), cells.text if wordy else np.vectorize(_brief, otypes=[object])(values), "")
@@ -264,7 +264,7 @@ def _selectable(plot: Any, renderer: Any) -> None:
 
 
 def _scatter(cube: xr.Dataset, points: Points, x: str, y: str) -> tuple[Any, Any]:
-    (x_factor, x_unit), (y_factor, y_unit) = _shown(cube[x]), _shown(cube[y])
+    (x_factor, x_unit), (y_factor, y_unit) = _shown_as(cube[x]), _shown_as(cube[y])
     xs, ys = points.x * x_factor, points.y * y_factor
     labels = {f"dim_{dim}": values.tolist() for dim, values in points.labels.items()}
     told = [dim for dim in points.labels if cube.sizes[dim] > 1]

@@ -184,7 +184,7 @@ def read_network(
             table = _onnx_layers(path, sizes, batch, pruning)
             name = path.stem if name is None else name
         elif suffix == ".csv":
-            table = _network_table(read_text(path, schema.NetworkTotals), told, name)
+            table = _network_table(read_text(path, schema.NetworkTotalsRow), told, name)
         else:
             msg = f"{path}: expected a name ending in .onnx or .csv, got {path.suffix!r}"
             raise InvalidDataError(msg)

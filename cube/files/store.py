@@ -336,10 +336,13 @@ def _differences(name: str, left: xr.Dataset, right: xr.Dataset) -> list[dict[st
         f"{dim} {left[dim].values[index] if dim in left.coords else index}"
         for dim, index in zip(one.dims, place, strict=False)
     )
-    return [*lines, line(kind, f"first at {where or 'the value'}", cells, _largest(first, second) if numeric else None)]
+    return [
+        *lines,
+        line(kind, f"first at {where or 'the value'}", cells, _largest_difference(first, second) if numeric else None),
+    ]
 
 
-def _largest(first: np.ndarray[Any, Any], second: np.ndarray[Any, Any]) -> float | None:
+def _largest_difference(first: np.ndarray[Any, Any], second: np.ndarray[Any, Any]) -> float | None:
     first, second = first.astype("f8"), second.astype("f8")
     with np.errstate(all="ignore"):
         ratio = np.abs(first - second) / np.maximum(np.abs(first), np.abs(second))

@@ -174,13 +174,13 @@ class _Cells:
 
 def _ratios(cube: xr.Dataset) -> dict[str, xr.Variable]:
     with np.errstate(all="ignore"):
-        dims, energy = _quotient(cube["power_full"], cube["measured_throughput"])
+        dims, energy = _ratio_of(cube["power_full"], cube["measured_throughput"])
         ratios = {"energy_per_input": (dims, energy), "inputs_per_joule": (dims, 1.0 / energy)}
         if "predicted_throughput" in cube:
-            ratios["efficiency"] = _quotient(cube["measured_throughput"], cube["predicted_throughput"])
+            ratios["efficiency"] = _ratio_of(cube["measured_throughput"], cube["predicted_throughput"])
     return {name: labelled(dims, values, attributes(name)) for name, (dims, values) in ratios.items()}
 
 
-def _quotient(over: xr.DataArray, under: xr.DataArray) -> tuple[Any, Any]:
+def _ratio_of(over: xr.DataArray, under: xr.DataArray) -> tuple[Any, Any]:
     over, under = xr.broadcast(over, under)
     return over.dims, over.data / under.data

@@ -69,7 +69,7 @@ def check(
     9
     """
     check_kind("measurements", measurements, pl.DataFrame, do="read a file with `roofcube.read_measurements`")
-    table = _with_references(_whole(measurements).with_row_index("row"), inputs)
+    table = _with_references(_with_all_columns(measurements).with_row_index("row"), inputs)
     parts = [_broken(table, rule) for rule in rules_for(table)]
     parts += [_unknown_labels(table), _not_offered(table), _of_another_task(table)]
     parts.append(_missing_values(table, measurements.columns))
@@ -97,7 +97,7 @@ def quality_bits(measurements: pl.DataFrame, findings: pl.DataFrame) -> np.ndarr
 # what the rules compare with ------------------------------------------------------------------------------------------
 
 
-def _whole(measurements: pl.DataFrame) -> pl.DataFrame:
+def _with_all_columns(measurements: pl.DataFrame) -> pl.DataFrame:
     """Add the columns that a table may leave out, empty."""
     kinds = {**datasets.load_measurements().schema}
     absent = [pl.lit(None, kinds[name]).alias(name) for name in kinds if name not in measurements.columns]
@@ -118,7 +118,7 @@ def _with_references(table: pl.DataFrame, inputs: xr.Dataset | None) -> pl.DataF
         "cores": at.get("cores"),
         "infeasible": published["infeasible"],
     }
-    columns = [_reference(name, array, where) for name, array in references.items()]
+    columns = [_reference_column(name, array, where) for name, array in references.items()]
     structure = datasets.load_platforms().unique("platform", keep="first").select("platform", "board")
     executed = datasets.load_platforms().select(*HARDWARE_DIMS, "executed_precision")
     table = table.with_columns(*columns, unknown=pl.Series(where.reasons, dtype=pl.String))
@@ -127,7 +127,7 @@ def _with_references(table: pl.DataFrame, inputs: xr.Dataset | None) -> pl.DataF
     return table.with_columns(pl.col("batch_kind", "source_row").fill_null(""))
 
 
-def _reference(name: str, array: xr.DataArray | None, where: RowLocations) -> pl.Series:
+def _reference_column(name: str, array: xr.DataArray | None, where: RowLocations) -> pl.Series:
     if array is None:
         return pl.Series(name, [None] * len(where.reasons), dtype=pl.Float64)
     values = np.broadcast_to(np.asarray(array.values, dtype="f8"), (len(where.reasons),)).copy()
@@ -236,7 +236,7 @@ def _missing_values(table: pl.DataFrame, given: list[str]) -> pl.DataFrame:
     return pl.concat(lines) if lines else pl.DataFrame(schema=FINDINGS)
 
 
-def _numbered(traces: pl.DataFrame) -> pl.DataFrame:
+def _numbered_samples(traces: pl.DataFrame) -> pl.DataFrame:
     place = pl.format("{} {} {} sample {}", "platform", "mode", "topology", "sample")
     return traces.with_row_index("row").with_columns(source_row=place)
 
@@ -245,7 +245,7 @@ def _impossible_volts(traces: pl.DataFrame) -> pl.DataFrame:
     low, high = USB_VOLTS
     volts = pl.col("voltage_v")
     rows = (
-        _numbered(traces)
+        _numbered_samples(traces)
         .filter((volts < low) | (volts > high))
         .with_columns(value=volts, limit=pl.when(volts < low).then(pl.lit(low)).otherwise(pl.lit(high)))
     )
@@ -262,7 +262,7 @@ def _impossible_volts(traces: pl.DataFrame) -> pl.DataFrame:
 def _stuck_samples(traces: pl.DataFrame) -> pl.DataFrame:
     reading = pl.struct("platform", "mode", "topology", "voltage_v", "current_a", "power_w").rle_id()
     rows = (
-        _numbered(traces)
+        _numbered_samples(traces)
         .with_columns(_run=reading)
         .with_columns(value=pl.len().over("_run").cast(pl.Float64), limit=pl.lit(float(STUCK_RUN)))
     )

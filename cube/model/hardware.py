@@ -90,7 +90,7 @@ def hypothetical(
     variables = {}
     for name, values in given.items():
         if values is not None:
-            variables[name] = _variable(name, values)
+            variables[name] = _scalar_or_axis(name, values)
     hardware = xr.Dataset(variables, coords=coords)
     if peak_scaling == "bits":
         shares = [ELEMENT_BYTES["INT8"] / ELEMENT_BYTES[precision] for precision in PRECISIONS]
@@ -99,7 +99,7 @@ def hypothetical(
     return hardware
 
 
-def _variable(name: str, values: Any) -> xr.DataArray:
+def _scalar_or_axis(name: str, values: Any) -> xr.DataArray:
     if isinstance(values, xr.DataArray):
         return values.assign_attrs({**attributes(name), **values.attrs})
     array = np.asarray(values)

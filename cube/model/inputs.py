@@ -86,10 +86,10 @@ def inputs(
     """
     check_choice("counts", counts, ("exact", "site"))
     if task is not None:
-        own = own_tasks(one for one in _listed(topologies) or () if isinstance(one, pl.DataFrame))
+        own = own_tasks(one for one in _as_list(topologies) or () if isinstance(one, pl.DataFrame))
         task = task if task in own else _known_label("task", task, dict.fromkeys([*datasets.tasks(), *own]))
     networks = _network_tables(task, topologies)
-    hardware = _hardware_inputs(platforms, _listed(mode))
+    hardware = _hardware_inputs(platforms, _as_list(mode))
     kept = _pruning_labels(pruning, networks)
     precisions = _precisions(precision, hardware, networks)
     needs = _needs(networks, kept, precisions, counts)
@@ -105,7 +105,7 @@ def inputs(
 # labels ---------------------------------------------------------------------------------------------------------------
 
 
-def _listed(value: Any) -> list[Any] | None:
+def _as_list(value: Any) -> list[Any] | None:
     if value is None:
         return None
     if isinstance(value, str | pl.DataFrame | xr.Dataset) or not hasattr(value, "__iter__"):
@@ -128,7 +128,7 @@ def _in_order(labels: Iterable[str], order: Sequence[str]) -> list[str]:
 
 
 def _batches(task: str | None, batch: int | Sequence[int] | None) -> np.ndarray[Any, Any]:
-    chosen = _listed(batch)
+    chosen = _as_list(batch)
     if chosen is None:
         measured = task if task in datasets.tasks() else None
         chosen = sorted(datasets.load_measurements(measured)["batch"].unique().to_list())
@@ -141,7 +141,7 @@ def _batches(task: str | None, batch: int | Sequence[int] | None) -> np.ndarray[
 
 def _pruning_labels(pruning: Any, networks: dict[str, Any]) -> list[float]:
     known = sorted(networks["counts"]["pruning_percent"].unique().to_list(), reverse=True)
-    chosen = _listed(pruning)
+    chosen = _as_list(pruning)
     if chosen is None:
         return known
     kept = []
@@ -165,7 +165,7 @@ def _precisions(precision: Any, hardware: xr.Dataset, networks: dict[str, Any]) 
     if "precision" in networks["counts"].columns:
         trained += networks["counts"]["precision"].drop_nulls().unique().to_list()
     known = _in_order([*offered, *trained] if offered else [*trained, *PRECISIONS], PRECISIONS)
-    chosen = _listed(precision)
+    chosen = _as_list(precision)
     if chosen is not None:
         return [_known_label("precision", one, dict.fromkeys([*known, *PRECISIONS])) for one in chosen]
     return [one for one in known if one in offered] if offered else _in_order(trained or ["INT8"], PRECISIONS)
@@ -177,7 +177,7 @@ def _precisions(precision: Any, hardware: xr.Dataset, networks: dict[str, Any]) 
 def _hardware_inputs(platforms: Any, modes: list[str] | None) -> xr.Dataset:
     if isinstance(platforms, xr.Dataset):
         return platforms
-    table = _platform_table(_listed(platforms))
+    table = _platform_table(_as_list(platforms))
     return _hardware_of(table, modes)
 
 
@@ -274,7 +274,7 @@ def _network_tables(task: str | None, topologies: Any) -> dict[str, pl.DataFrame
     counts, layers, accuracy = datasets.load_topologies(), datasets.load_layers(), datasets.load_accuracy()
     if task is not None:
         counts = counts.filter(pl.col("task") == task)
-    chosen = _listed(topologies)
+    chosen = _as_list(topologies)
     if chosen is None:
         names = counts["topology"].unique(maintain_order=True).to_list()
         tables: list[pl.DataFrame] = []
@@ -326,7 +326,7 @@ def _needs(networks: dict[str, pl.DataFrame], kept: list[float], precisions: lis
             "state": labelled(dims, np.where(defined, 0.0, np.nan)),
             **{name: labelled(dims, total(table[name])) for name in vector_work},
             **{name: labelled((*dims, "layer"), array) for name, array in per_layer.items()},
-            **_accuracy(networks["accuracy"], names, kept, precisions),
+            **_accuracy_arrays(networks["accuracy"], names, kept, precisions),
         },
         coords={
             "topology": axis("topology", names),
@@ -356,7 +356,7 @@ def _layer_arrays(layers: pl.DataFrame, names: list[str], kept: list[float]) -> 
     return arrays
 
 
-def _accuracy(
+def _accuracy_arrays(
     table: pl.DataFrame, names: list[str], kept: list[float], precisions: list[str]
 ) -> dict[str, xr.Variable]:
     table = table.filter(pl.col("pruning_percent").is_in(kept))

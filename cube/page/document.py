@@ -87,7 +87,7 @@ def render(subject: Subject, sections: list[Section]) -> str:
     drawings = [drawing for section in sections for drawing in section.drawings]
     script, places = embed(drawings)
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    page: str = environment.from_string(_part("template.html")).render(
+    page: str = environment.from_string(_package_text("template.html")).render(
         title=subject.title,
         subject=subject,
         facts=facts(subject),
@@ -95,7 +95,7 @@ def render(subject: Subject, sections: list[Section]) -> str:
         sections=sections,
         places=places,
         numbers={drawing.key: place for place, drawing in enumerate(drawings, start=1)},
-        style=_part("style.css"),
+        style=_package_text("style.css"),
         libraries=scripts(drawings) if drawings else [],
         figures=script,
         dark_mode=DARK_MODE,
@@ -104,7 +104,7 @@ def render(subject: Subject, sections: list[Section]) -> str:
     return page
 
 
-def _part(name: str) -> str:
+def _package_text(name: str) -> str:
     return files("roofcube.page").joinpath(name).read_text(encoding="utf-8")
 
 

@@ -61,7 +61,7 @@ def _fastest_of_each(cube: xr.Dataset, names: dict[str, str]) -> tuple[tuple[str
     if "topology" not in cube.dims:
         return ()
     winners = [(str(name), best(cube.sel(topology=[name]), names["throughput"])) for name in cube["topology"].values]
-    return tuple(_row(name, winner, names) for name, winner in winners if bool(winner["found"]))
+    return tuple(_row_of_winner(name, winner, names) for name, winner in winners if bool(winner["found"]))
 
 
 def _names(measured: bool) -> dict[str, str]:
@@ -105,11 +105,11 @@ def _goals(cube: xr.Dataset, names: dict[str, str]) -> list[tuple[str, ...]]:
             continue
         winner = best(cube, objective, where=where)
         if bool(winner["found"]):
-            rows.append(_row(goal, winner, names))
+            rows.append(_row_of_winner(goal, winner, names))
     return rows
 
 
-def _row(goal: str, winner: xr.Dataset, names: dict[str, str]) -> tuple[str, ...]:
+def _row_of_winner(goal: str, winner: xr.Dataset, names: dict[str, str]) -> tuple[str, ...]:
     def value(name: str) -> float:
         if names[name] not in winner:
             return float("nan")

@@ -75,7 +75,7 @@ def overview(cube: xr.Dataset) -> Any:
         cells = "".join(_cell(cube, platform, topology, wide=len(topologies) < 3) for topology in topologies)
         lines.append(f'<tr><th scope="row">{head}</th>{cells}</tr>')
     heads = "".join(f'<th scope="col">{escape(topology)}</th>' for topology in topologies)
-    used = sum(bool(_rows(cube, platform=platform).sum()) for platform in platforms)
+    used = sum(bool(_row_counts(cube, platform=platform).sum()) for platform in platforms)
     text = (
         f"<h4>{total} measured rows on {used} of {len(platforms)} platforms</h4>"
         "<p>precisions · channels kept (100 % is unpruned) · batch sizes, or threads on the DPUs · rows; "
@@ -96,12 +96,12 @@ def _labels_along(cube: xr.Dataset, dim: str) -> list[str]:
     return [str(label) for label in np.atleast_1d(cube[dim].values)] if dim in cube.coords else [""]
 
 
-def _rows(cube: xr.Dataset, **labels: str) -> xr.DataArray:
+def _row_counts(cube: xr.Dataset, **labels: str) -> xr.DataArray:
     return cube["n_rows"].sel({dim: label for dim, label in labels.items() if dim in cube["n_rows"].dims})
 
 
 def _modes(cube: xr.Dataset, platform: str) -> str:
-    modes = [mode for mode in _present(_rows(cube, platform=platform), "mode") if mode != "default"]
+    modes = [mode for mode in _present(_row_counts(cube, platform=platform), "mode") if mode != "default"]
     return f"; {escape(', '.join(map(str, modes)))}" if modes else ""
 
 
@@ -114,7 +114,7 @@ def _present(rows: xr.DataArray, dim: str) -> list[Any]:
 
 
 def _cell(cube: xr.Dataset, platform: str, topology: str, *, wide: bool) -> str:
-    rows = _rows(cube, platform=platform, topology=topology)
+    rows = _row_counts(cube, platform=platform, topology=topology)
     count = int(rows.sum())
     if not count:
         return '<td class="na" data-rows="0">na</td>'

@@ -139,7 +139,7 @@ def energy(cube: xr.Dataset, *, scope: str = "compute") -> Any:
     'energy'
     """
     cube = _with_energy(cube, scope, "energy")
-    return _per_input(cube, "energy", "energy_per_input", "energy per input", "mJ", scope)
+    return _bars_per_input(cube, "energy", "energy_per_input", "energy per input", "mJ", scope)
 
 
 def inputs_per_joule(cube: xr.Dataset, *, scope: str = "compute") -> Any:
@@ -170,7 +170,7 @@ def inputs_per_joule(cube: xr.Dataset, *, scope: str = "compute") -> Any:
     'inputs_per_joule'
     """
     cube = _with_energy(cube, scope, "inputs_per_joule")
-    return _per_input(cube, "inputs_per_joule", "inputs_per_joule", "inputs per joule", "inputs/J", scope)
+    return _bars_per_input(cube, "inputs_per_joule", "inputs_per_joule", "inputs per joule", "inputs/J", scope)
 
 
 def _with_energy(cube: xr.Dataset, scope: str, figure: str) -> xr.Dataset:
@@ -186,7 +186,7 @@ def _with_energy(cube: xr.Dataset, scope: str, figure: str) -> xr.Dataset:
     )
 
 
-def _per_input(cube: xr.Dataset, figure: str, name: str, words: str, unit: str, scope: str) -> Any:
+def _bars_per_input(cube: xr.Dataset, figure: str, name: str, words: str, unit: str, scope: str) -> Any:
     table = _over_batches(cube, [name], name)
     table = by_configuration(cube, table, table[name] * (1.0 if unit == "mJ" else -1.0), own=own_dims(cube, name))
     floor = style.floor_of(table["low"])
