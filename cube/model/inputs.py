@@ -372,9 +372,11 @@ def _layer_arrays(layers: pl.DataFrame, names: list[str], kept: list[float]) -> 
     dense = pl.col("kind").is_in(["fully_connected", "recurrent", "matmul", "embedding"])
     window = pl.col("kernel_height") * pl.col("kernel_width") * pl.col("in_channels")
     in_places = pl.col("in_height") * pl.col("in_width")
+    # of a table that is looked up only the rows that are picked are read
+    picked = pl.when(pl.col("kind") == "embedding").then(pl.min_horizontal("params", "output_elements"))
     columns = layers.select(
         "ops",
-        "params",
+        params=picked.otherwise("params"),
         activations=read + pl.col("output_elements"),
         out_channels="out_channels",
         # elements that a lowering to matrix products reads (im2col; a transposed one writes them); what calibration
