@@ -100,7 +100,8 @@ def _convolved(
     return [
         Work(
             kind="depthwise" if depthwise else kind, runs=images, images=images, kernel=_flat(window),
-            stride=int(strides[0]), groups=groups, in_channels=in_channels, out_channels=out_channels, source=from_size, target=to_size,
+            stride=int(strides[0]), groups=groups, in_channels=in_channels, out_channels=out_channels,
+            source=from_size, target=to_size,
             weights=(weight,), params=weight.elements, weight_bits=weight.bits, activation_bits=source.bits,
             constants=constant_elements(bias),
         )

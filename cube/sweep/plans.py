@@ -11,11 +11,11 @@ from roofcube.kernels.query.tiles import Tiling
 from roofcube.kernels.tuning import TUNING
 from roofcube.model.graph import RESULTS
 from roofcube.options import memory_limit, thread_count
-from roofcube.sweep.where import Where
+from roofcube.sweep.contexts.where import Where
 from roofcube.sweep.zarr_store import stored_bytes
 
 if TYPE_CHECKING:
-    from roofcube.sweep.model_context import ModelContext
+    from roofcube.sweep.contexts.model_context import ModelContext
 
 __all__ = ["Plan", "plan_of"]
 

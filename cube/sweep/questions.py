@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any, Literal
 import xarray as xr
 
 from roofcube.errors import InvalidDataError
-from roofcube.sweep import best as winners
-from roofcube.sweep import counts, crossovers, quantiles
-from roofcube.sweep import pareto as fronts
-from roofcube.sweep.stored import StoredContext
+from roofcube.sweep.answers import best as winners
+from roofcube.sweep.answers import counts, crossovers, quantiles
+from roofcube.sweep.answers import pareto as fronts
+from roofcube.sweep.contexts.stored import StoredContext
 from roofcube.sweep.sweep import Sweep
 
 if TYPE_CHECKING:
-    from roofcube.sweep.context import Context, Names
+    from roofcube.sweep.contexts.context import Context, Names
 
 __all__ = [
     "best",

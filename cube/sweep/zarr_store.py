@@ -24,7 +24,7 @@ from roofcube.kernels.graph.expression import leaves
 from roofcube.kernels.query.tiles import Tiling
 from roofcube.model.graph import RESULTS
 from roofcube.options import memory_limit, progress_bar, thread_count
-from roofcube.sweep.points import attributes_of
+from roofcube.sweep.answers.points import attributes_of
 from roofcube.sweep.tile_reader import Part
 from roofcube.variables import FLAGS
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     import xarray as xr
 
-    from roofcube.sweep.model_context import ModelContext
+    from roofcube.sweep.contexts.model_context import ModelContext
 
 __all__ = ["compute", "result_dims", "stored_bytes", "to_zarr"]
 

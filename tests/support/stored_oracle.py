@@ -19,7 +19,7 @@ import xarray as xr
 import roofcube as rc
 from roofcube.errors import MemoryLimitError
 from roofcube.kernels.engine import arrays
-from roofcube.sweep import streamed
+from roofcube.sweep.contexts import streamed
 
 if TYPE_CHECKING:
     from stored_cubes import Array, Case

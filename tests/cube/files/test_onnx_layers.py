@@ -195,6 +195,15 @@ def test_matrix_work_and_vector_work_stay_apart_in_the_inputs(tmp_path):
     assert "vector_ops" not in rc.inputs("cifar10")
 
 
+def test_a_table_that_is_looked_up_takes_memory_but_only_its_picked_rows_are_read(tmp_path):
+    nodes = [node("Gather", ["table", "ids"], ["e"]), node("MatMul", ["e", "w"], ["y"])]
+    ids = {"ids": value("ids", [1, 7], TensorProto.INT64)}
+    table = rc.read_network(write(tmp_path, nodes, {"table": zeros(1000, 16), "w": zeros(16, 3)}, ids))
+    inputs = rc.inputs(topologies=table, platforms="TX2", batch=1).squeeze()
+    assert float(inputs.params) == 16048
+    assert inputs.layer_params.values.tolist() == [7 * 16, 48]
+
+
 # files ----------------------------------------------------------------------------------------------------------------
 
 

@@ -15,7 +15,7 @@ from roofcube.options import fits_memory, memory_limit
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from roofcube.sweep.context import Context
+    from roofcube.sweep.contexts.context import Context
 
 __all__ = [
     "as_points",

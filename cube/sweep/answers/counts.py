@@ -9,16 +9,16 @@ import xarray as xr
 
 from roofcube.errors import InvalidDataError, unknown_label
 from roofcube.kernels.query.query import Limit
-from roofcube.sweep import points
-from roofcube.sweep.best import kept_labels, over_groups, own_coords, stacked
+from roofcube.sweep.answers import points
+from roofcube.sweep.answers.best import kept_labels, over_groups, own_coords, stacked
+from roofcube.sweep.contexts.where import read_where
 from roofcube.sweep.flags import bits_of, codes_of, is_flag
-from roofcube.sweep.where import read_where
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from roofcube.sweep.context import Context, Names
-    from roofcube.sweep.where import Where
+    from roofcube.sweep.contexts.context import Context, Names
+    from roofcube.sweep.contexts.where import Where
 
 __all__ = ["check_cells", "count", "flags_of", "histogram"]
 

@@ -10,10 +10,10 @@ import xarray as xr
 
 from roofcube.errors import InvalidDataError
 from roofcube.labels import column_of, locate
-from roofcube.sweep import points
+from roofcube.sweep.answers import points
 
 if TYPE_CHECKING:
-    from roofcube.sweep.context import Context
+    from roofcube.sweep.contexts.context import Context
 
 __all__ = ["at"]
 

@@ -8,10 +8,10 @@ import numpy as np
 import xarray as xr
 
 from roofcube.errors import InvalidDataError, unknown_label
-from roofcube.sweep.best import best
+from roofcube.sweep.answers.best import best
 
 if TYPE_CHECKING:
-    from roofcube.sweep.context import Context, Names
+    from roofcube.sweep.contexts.context import Context, Names
 
 __all__ = ["crossover"]
 

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from roofcube.kernels.query.query import Limit
-    from roofcube.sweep.context import BoundQuery, Context, Objectives
-    from roofcube.sweep.where import Where
+    from roofcube.sweep.contexts.context import BoundQuery, Context, Objectives
+    from roofcube.sweep.contexts.where import Where
 
 __all__ = ["HIGH", "LOW", "SCALES", "check_intervals", "draw_front", "probabilities"]
 

@@ -22,18 +22,18 @@ from roofcube.kernels.graph.space import Space
 from roofcube.kernels.query.query import Limit, Query, ask
 from roofcube.model.graph import LAYER, dim_order
 from roofcube.options import fits_memory, thread_count
-from roofcube.sweep.context import Context
-from roofcube.sweep.exact import WIDE, compared_as_stored, in_memory, is_exact, ranked
-from roofcube.sweep.points import empty_value
-from roofcube.sweep.streamed import StreamedEngine, StreamedQuery
-from roofcube.sweep.where import whole_ends
+from roofcube.sweep.answers.points import empty_value
+from roofcube.sweep.contexts.context import Context
+from roofcube.sweep.contexts.exact import WIDE, compared_as_stored, in_memory, is_exact, ranked
+from roofcube.sweep.contexts.streamed import StreamedEngine, StreamedQuery
+from roofcube.sweep.contexts.where import whole_ends
 from roofcube.variables import DIMS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from roofcube.kernels.graph.expression import Node
-    from roofcube.sweep.where import Where
+    from roofcube.sweep.contexts.where import Where
 
 __all__ = ["StoredContext"]
 

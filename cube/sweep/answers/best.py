@@ -12,13 +12,13 @@ import xarray as xr
 
 from roofcube.errors import InvalidDataError
 from roofcube.labels import dataset_of
-from roofcube.sweep import points
+from roofcube.sweep.answers import points
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from roofcube.sweep.context import BoundQuery, Context, Grouping, Names
-    from roofcube.sweep.where import Where
+    from roofcube.sweep.contexts.context import BoundQuery, Context, Grouping, Names
+    from roofcube.sweep.contexts.where import Where
 
 __all__ = ["best", "group_indices", "groups_of", "kept_labels", "over_groups", "own_coords", "stacked", "top"]
 

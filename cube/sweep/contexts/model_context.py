@@ -16,7 +16,7 @@ from roofcube.kernels.graph.space import Space
 from roofcube.kernels.query.query import Limit, Query, ask
 from roofcube.kernels.tuning import TUNING, Tuning
 from roofcube.model.graph import LAYER, build_model
-from roofcube.sweep.context import Context, ordered_dims
+from roofcube.sweep.contexts.context import Context, ordered_dims
 from roofcube.variables import FLAGS
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from roofcube.kernels.engine.engine import Engine
     from roofcube.kernels.graph.expression import Node
-    from roofcube.sweep.where import Where
+    from roofcube.sweep.contexts.where import Where
 
 __all__ = ["ModelContext", "space_of"]
 

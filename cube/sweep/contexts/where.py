@@ -22,7 +22,7 @@ from roofcube.errors import InvalidDataError, UnknownLabelError, check_limits, u
 from roofcube.kernels.query.query import Limit
 from roofcube.labels import column_of
 from roofcube.sweep import moments
-from roofcube.sweep.exact import compared_as_stored
+from roofcube.sweep.contexts.exact import compared_as_stored
 from roofcube.sweep.flags import Bits, bits_of, codes_of, is_flag
 
 if TYPE_CHECKING:

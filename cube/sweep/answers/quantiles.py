@@ -10,16 +10,16 @@ import xarray as xr
 from roofcube.errors import InvalidDataError
 from roofcube.kernels.engine.arrays import ArrayEngine
 from roofcube.kernels.query.query import Limit
-from roofcube.sweep import points
-from roofcube.sweep.best import groups_of, kept_labels, own_coords, stacked
-from roofcube.sweep.counts import check_cells
+from roofcube.sweep.answers import points
+from roofcube.sweep.answers.best import groups_of, kept_labels, own_coords, stacked
+from roofcube.sweep.answers.counts import check_cells
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from roofcube.kernels.query.query import Query
-    from roofcube.sweep.context import Context, Names
-    from roofcube.sweep.where import Where
+    from roofcube.sweep.contexts.context import Context, Names
+    from roofcube.sweep.contexts.where import Where
 
 __all__ = ["float_of", "key_of", "quantile"]
 

@@ -10,15 +10,15 @@ import xarray as xr
 from roofcube.errors import InvalidDataError, check_choice
 from roofcube.kernels.pareto.front import distance_to_front, epsilon_front, front_with_ties, order_of_front
 from roofcube.labels import labelled
-from roofcube.sweep import points
-from roofcube.sweep.best import group_order, groups_of, narrowings
-from roofcube.sweep.probability import check_intervals, probabilities
+from roofcube.sweep.answers import points
+from roofcube.sweep.answers.best import group_order, groups_of, narrowings
+from roofcube.sweep.answers.probability import check_intervals, probabilities
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from roofcube.sweep.context import BoundQuery, Context, Names, Objectives
-    from roofcube.sweep.where import Where
+    from roofcube.sweep.contexts.context import BoundQuery, Context, Names, Objectives
+    from roofcube.sweep.contexts.where import Where
 
 __all__ = ["distance", "pareto"]
 

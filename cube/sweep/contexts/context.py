@@ -1,8 +1,8 @@
 """The context of a question: a space with labels, a model's or a stored cube's; to queries of the kernels, and back.
 
 A question is asked of a `Context`. What differs between a model that is never stored (`ModelContext`) and a stored cube
-(`roofcube.sweep.stored`) is where tables come from and how a point's values are read; the rest is the same, so that the
-same question has the same answer.
+(`stored`) is where tables come from and how a point's values are read; the rest is the same, so that the same question
+has the same answer.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import numpy as np
 
 from roofcube.errors import InvalidDataError, unknown_label
 from roofcube.kernels.graph.expression import leaf
-from roofcube.sweep.where import Where, read_where
+from roofcube.sweep.contexts.where import Where, read_where
 from roofcube.variables import sense_of
 
 if TYPE_CHECKING:
