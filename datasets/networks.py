@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from roofcube.datasets import schema
+from roofcube.datasets.aliases import canonical
 from roofcube.datasets.reading import check_keys, choices_of, columns_of, parse_rows
 from roofcube.errors import InvalidDataError, suggestion
 
@@ -54,7 +55,7 @@ def layer_table(frame: pl.DataFrame, *, source: str) -> pl.DataFrame:
     table = parse_rows(frame, schema.NetworkLayer, source=source)
     check_keys(table, ("topology", "pruning_percent", "layer"), source=source)
     _check_counts(table, source)
-    optional = [name for name in columns_of(schema.NetworkLayer) if name not in columns_of(schema.Layer)]
+    optional = [name for name in columns_of(schema.NetworkLayer) if name not in columns_of(schema.LayerRow)]
     return table.drop([name for name in optional if name not in frame.columns])
 
 
@@ -230,7 +231,7 @@ def _accuracy(what: str, given: float | Mapping[str, float] | None) -> dict[str,
     values = given.items() if hasattr(given, "items") else [("", given)]
     columns: dict[str, float] = {}
     for precision, value in values:
-        column = f"{what}_{precision.lower()}_percent" if precision else f"{what}_percent"
+        column = f"{what}_{canonical('precision', precision).lower()}_percent" if precision else f"{what}_percent"
         if column not in columns_of(schema.OwnAccuracy):
             known = choices_of(schema.NetworkTotals, "precision")
             msg = (
