@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from roofcube.datasets import schema
+from roofcube.datasets.aliases import canonical
 from roofcube.datasets.reading import check_keys, choices_of, columns_of, parse_rows
 from roofcube.errors import InvalidDataError, suggestion
 
@@ -232,7 +233,7 @@ def _accuracy(what: str, given: float | Mapping[str, float] | None) -> dict[str,
     values = given.items() if hasattr(given, "items") else [("", given)]
     columns: dict[str, float] = {}
     for precision, value in values:
-        column = f"{what}_{precision.lower()}_percent" if precision else f"{what}_percent"
+        column = f"{what}_{canonical('precision', precision).lower()}_percent" if precision else f"{what}_percent"
         if column not in columns_of(schema.OwnAccuracy):
             known = choices_of(schema.NetworkTotalsRow, "precision")
             msg = (

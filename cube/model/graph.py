@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 import xarray as xr
 
+from roofcube.datasets import canonical
 from roofcube.errors import InvalidDataError, MissingInputError, UnknownLabelError, check_kind, unknown_label
 from roofcube.kernels.graph import roofline
 from roofcube.kernels.graph.expression import Node, constant, leaf, ordered_sum, topological, where
 from roofcube.labels import labelled
 from roofcube.model.assumptions import PUBLISHED, Assumptions, check_assumptions
-from roofcube.variables import BOUNDS, DIMS, ELEMENT_BYTES, INFEASIBLE, attributes
+from roofcube.model.hardware import check_hardware
+from roofcube.variables import ACTIVATION_BYTES, BOUNDS, DIMS, ELEMENT_BYTES, INFEASIBLE, attributes
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping
@@ -174,6 +176,7 @@ class _Builder:
                 self.tables[str(name)] = _numbers(array)
                 if LAYER not in array.dims:
                     self.nodes[str(name)] = leaf(str(name))
+        check_hardware(inputs)
         self._derive_tables()
 
     def __getattr__(self, name: str) -> Node:
@@ -189,12 +192,19 @@ class _Builder:
             self.tables["batch"] = _numbers(self.inputs["batch"])
             self.nodes["batch"] = leaf("batch")
         if "element_bytes" not in self.tables and "precision" in self.inputs.coords:
-            self.tables["element_bytes"] = _bytes_of(self.inputs["precision"])
+            self._derive_bytes(self.inputs["precision"], "element_bytes", "activation_bytes")
         if "executed_precision" in self.inputs and "executed_bytes" not in self.tables:
-            self.tables["executed_bytes"] = _bytes_of(self.inputs["executed_precision"])
-        for name in ("element_bytes", "executed_bytes"):
+            self._derive_bytes(self.inputs["executed_precision"], "executed_bytes", "executed_activation_bytes")
+        for name in ("element_bytes", "activation_bytes", "executed_bytes", "executed_activation_bytes"):
             if name in self.tables:
                 self.nodes.setdefault(name, leaf(name))
+
+    def _derive_bytes(self, precisions: xr.DataArray, weights: str, activations: str) -> None:
+        """Turn precisions into bytes an element; those of activations have a table where any differs."""
+        self.tables[weights] = _bytes_of(precisions, ELEMENT_BYTES)
+        apart = _bytes_of(precisions, ACTIVATION_BYTES)
+        if activations not in self.tables and not apart.equals(self.tables[weights]):
+            self.tables[activations] = apart
 
     # leaves -------------------------------------------------------------------------------------------------------
 
@@ -327,9 +337,12 @@ class _Builder:
             for storage, names in groups.items()
         )
 
-    @property
-    def _element_bytes(self) -> Node:
+    def _element_bytes(self, name: str = "params") -> Node:
+        """Refer to the bytes an element of weights (`params`), or of activations and state."""
         executed = self.assumptions.layers == "per layer" and self.has("executed_bytes")
+        apart = "executed_activation_bytes" if executed else "activation_bytes"
+        if name != "params" and self.has(apart):
+            return leaf(apart)
         return leaf("executed_bytes") if executed else self.need("element_bytes", "memory traffic")
 
     def _transfer_time(self, names: tuple[str, ...], storage: Storage) -> Node:
@@ -337,11 +350,11 @@ class _Builder:
         why = f"{'weights' if names == ('params',) else ' and '.join(names)}={storage!r}"
         elements = _added([self._moved(name, why) for name in names])
         assert elements is not None
-        time = elements * self._element_bytes / self.need("memory_bandwidth", why)
+        time = elements * self._element_bytes(names[0]) / self.need("memory_bandwidth", why)
         if storage == "on chip if it fits" and self.has("on_chip_memory"):
             stored = _added([self._kept_on_chip(name, why) for name in names])
             assert stored is not None
-            return roofline.resident(stored * self._element_bytes, leaf("on_chip_memory"), time)
+            return roofline.resident(stored * self._element_bytes(names[0]), leaf("on_chip_memory"), time)
         return time
 
     def _kept_on_chip(self, name: str, why: str) -> Node:
@@ -370,12 +383,12 @@ class _Builder:
         assume = self.assumptions
         parts: list[Node] = []
         if assume.weights != "free":
-            parts.append(self.total("params", "weights") * self._element_bytes)
+            parts.append(self.total("params", "weights") * self._element_bytes())
         alive: list[Node] = []
         if assume.activations != "free" and self.has("activation_memory"):
-            alive.append(self.total("activation_memory", "activations") * self._element_bytes)
+            alive.append(self.total("activation_memory", "activations") * self._element_bytes("activations"))
         if assume.state != "free" and self.has("state"):
-            alive.append(self.total("state", "state") * self._element_bytes)
+            alive.append(self.total("state", "state") * self._element_bytes("state"))
         if (living := _added(alive)) is not None:
             parts.append(living * leaf("batch") if self.has("batch") else living)
         required = _added(parts)
@@ -413,7 +426,7 @@ class _Builder:
         if self.has("memory_capacity"):
             limits.append((self.nodes["memory_required"], leaf("memory_capacity")))
         if self.assumptions.weights == "on chip" and self.has("on_chip_memory"):
-            limits.append((self.total("params", "weights") * self._element_bytes, leaf("on_chip_memory")))
+            limits.append((self.total("params", "weights") * self._element_bytes(), leaf("on_chip_memory")))
         return limits
 
     def _blank(self) -> None:
@@ -455,14 +468,14 @@ def _numbers(array: xr.DataArray) -> xr.DataArray:
     return xr.DataArray(labelled(array.dims, array.data.astype("f8")))
 
 
-def _bytes_of(labels: xr.DataArray) -> xr.DataArray:
+def _bytes_of(labels: xr.DataArray, table: Mapping[str, float]) -> xr.DataArray:
     """Turn precision labels into bytes an element; an empty label gives NaN."""
 
     def bytes_of(label: object) -> float:
         if str(label) == "":
             return float("nan")
         try:
-            return ELEMENT_BYTES[str(label)]
+            return table[canonical("precision", str(label))]
         except KeyError:
             raise _unknown_precision(str(label)) from None
 

@@ -119,7 +119,8 @@ def random_case(seed: int, *, structure: int | None = None, most: int = 3000) ->
             variables[f"layer_{name}"] = (dims, _values(form, rng, VARIABLES[name][1], shape, odd))
         if form.random() < 0.3:
             variables["layer_tile_use"] = (["layer"], _values(form, rng, (0.5, 1.0), [layers], odd))
-    inputs = xr.Dataset(variables, coords=coords)
+    # relative numbers, of which any are taken
+    inputs = xr.Dataset({name: (*one, {"units": "1"}) for name, one in variables.items()}, coords=coords)
     assumptions = rc.Assumptions(
         weights=str(form.choice(STORAGES)),
         activations=str(form.choice(STORAGES)),

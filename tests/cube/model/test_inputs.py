@@ -142,7 +142,10 @@ def tiny(**more):
         "element_bytes": 1.0,
         **more,
     }
-    return xr.Dataset(variables, coords={"batch": [1, 2]})
+    inputs = xr.Dataset(variables, coords={"batch": [1, 2]})
+    for variable in inputs.variables.values():
+        variable.attrs["units"] = "1"  # relative numbers, of which any are taken
+    return inputs
 
 
 @pytest.mark.parametrize("layers", ["whole network", "per layer"])
