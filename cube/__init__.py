@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from roofcube.explorer.app import explore
     from roofcube.files.readers import read_measurements, read_network, read_platforms
     from roofcube.files.store import diff, load, merge, save, verify
+    from roofcube.kernels.graph.expression import ceil, exp, floor, log, log2, maximum, minimum, sqrt, where
     from roofcube.measured.efficiency import efficiency
     from roofcube.measured.join import benchmark, join, unmatched
     from roofcube.measured.physics_gate import check
@@ -52,21 +53,28 @@ _HOMES = {
     "benchmark": "measured.join",
     "best": "sweep.questions",
     "calibrate": "calibration",
+    "ceil": "kernels.graph.expression",
     "check": "measured.physics_gate",
     "count": "sweep.questions",
     "crossover": "sweep.questions",
     "diff": "files.store",
     "distance_to_front": "sweep.questions",
     "efficiency": "measured.efficiency",
+    "exp": "kernels.graph.expression",
     "explain": "sweep.explanation",
     "explore": "explorer",
+    "floor": "kernels.graph.expression",
     "histogram": "sweep.questions",
     "hypothetical": "model.hardware",
     "inputs": "model.inputs",
     "join": "measured.join",
     "load": "files.store",
     "load_calibration": "calibration",
+    "log": "kernels.graph.expression",
+    "log2": "kernels.graph.expression",
+    "maximum": "kernels.graph.expression",
     "merge": "files.store",
+    "minimum": "kernels.graph.expression",
     "pareto": "sweep.questions",
     "predict": "model.predict",
     "quantile": "sweep.questions",
@@ -76,10 +84,12 @@ _HOMES = {
     "report": "page",
     "save": "files.store",
     "set_options": "options",
+    "sqrt": "kernels.graph.expression",
     "tasks": "datasets",
     "top": "sweep.questions",
     "unmatched": "measured.join",
     "verify": "files.store",
+    "where": "kernels.graph.expression",
 }
 _ROOMS = ("datasets", "kernels", "plot")
 
@@ -92,6 +102,7 @@ __all__ = [
     "benchmark",
     "best",
     "calibrate",
+    "ceil",
     "check",
     "count",
     "crossover",
@@ -99,8 +110,10 @@ __all__ = [
     "diff",
     "distance_to_front",
     "efficiency",
+    "exp",
     "explain",
     "explore",
+    "floor",
     "histogram",
     "hypothetical",
     "inputs",
@@ -108,7 +121,11 @@ __all__ = [
     "kernels",
     "load",
     "load_calibration",
+    "log",
+    "log2",
+    "maximum",
     "merge",
+    "minimum",
     "pareto",
     "plot",
     "predict",
@@ -119,10 +136,12 @@ __all__ = [
     "report",
     "save",
     "set_options",
+    "sqrt",
     "tasks",
     "top",
     "unmatched",
     "verify",
+    "where",
 ]
 
 

@@ -10,9 +10,16 @@ import numpy as np
 import xarray as xr
 
 from roofcube.datasets import canonical
-from roofcube.errors import InvalidDataError, MissingInputError, UnknownLabelError, check_kind, unknown_label
+from roofcube.errors import (
+    InvalidDataError,
+    MissingInputError,
+    UnknownLabelError,
+    check_kind,
+    suggestion,
+    unknown_label,
+)
 from roofcube.kernels.graph import roofline
-from roofcube.kernels.graph.expression import Node, constant, leaf, ordered_sum, topological, where
+from roofcube.kernels.graph.expression import Node, constant, leaf, leaves, ordered_sum, rebuilt, topological, where
 from roofcube.labels import labelled
 from roofcube.model.assumptions import PUBLISHED, Assumptions, check_assumptions
 from roofcube.model.hardware import check_hardware
@@ -155,7 +162,7 @@ def build_model(inputs: xr.Dataset, assumptions: Assumptions | Calibrated, *, le
 
 
 class _Builder:
-    """Collects nodes and tables; its attributes are the nodes, which is what a user's own term sees."""
+    """Collects nodes and tables."""
 
     def __init__(self, inputs: xr.Dataset, assumptions: Assumptions) -> None:
         self.inputs = inputs
@@ -178,14 +185,6 @@ class _Builder:
                     self.nodes[str(name)] = leaf(str(name))
         check_hardware(inputs)
         self._derive_tables()
-
-    def __getattr__(self, name: str) -> Node:
-        try:
-            nodes: dict[str, Node] = self.__dict__["nodes"]
-            return nodes[name]
-        except KeyError:
-            msg = f"the model has no node {name!r}; it has: {', '.join(sorted(self.__dict__.get('nodes', {})))}"
-            raise AttributeError(msg) from None
 
     def _derive_tables(self) -> None:
         if "batch" in self.inputs.coords:
@@ -438,18 +437,90 @@ class _Builder:
                 empty = float(BOUNDS["none"]) if name == "bound" else float("nan")
                 self.nodes[name] = where(physical, empty, self.nodes[name])
 
+    # own terms ----------------------------------------------------------------------------------------------------
+
     def add_term(self, term: Any) -> None:
-        node = term.formula(self)
+        """Add an output; what derives from an output of that name moves with it, or it is refused."""
+        self._check_name(term.name)
+        node = term.formula(_Names(self))
         if not isinstance(node, Node):
             msg = (
                 f"`{term.name}`: expected the formula to give a node, got {type(node).__name__}; build it from "
                 "model.<name>"
             )
             raise InvalidDataError(msg)
-        self.nodes[term.name] = node
+        replaced = self._derived(term.name, node)
+        moved = {self.nodes[name]: new for name, new in replaced.items() if name in self.nodes}
+        for name in self.labels:
+            if name in self.nodes and name not in replaced:
+                self.nodes[name] = _substituted(self.nodes[name], moved)
+        self.nodes |= replaced
         self.labels[term.name] = {"units": term.units, "long_name": term.long_name}
         if term.sense:
             self.labels[term.name]["sense"] = term.sense
+
+    def _check_name(self, name: str) -> None:
+        if name in self.inputs.dims or name in self.inputs.coords:
+            kind = "dim" if name in self.inputs.dims else "coordinate"
+            msg = f"`{name}`: a term must not be called like a {kind} of the inputs; name it after what it holds"
+            raise InvalidDataError(msg)
+        if name in leaves(self.nodes[one] for one in RESULTS if one in self.nodes):
+            msg = (
+                f"`{name}`: an input, which results are already built from; change it with inputs.assign, or give the "
+                "term another name"
+            )
+            raise InvalidDataError(msg)
+        if name in ("memory_required", "infeasible"):
+            msg = (
+                f"`{name}`: what is feasible derives from it, so a term cannot replace it; change params, activations, "
+                "memory_capacity or the assumptions, or give the term another name"
+            )
+            raise InvalidDataError(msg)
+
+    def _derived(self, name: str, node: Node) -> dict[str, Node]:
+        """Derive throughput, latency and energy from the one that is replaced."""
+        batch = self.nodes.get("batch", constant(1.0))
+        derived = {name: node}
+        if name == "predicted_throughput":
+            derived["predicted_latency"] = batch / node
+        elif name == "predicted_latency":
+            derived["predicted_throughput"] = batch / node
+        if name in ("predicted_throughput", "predicted_latency") and "predicted_energy" in self.nodes:
+            derived["predicted_energy"] = self.nodes["power"] / derived["predicted_throughput"]
+        return derived
+
+
+class _Names:
+    """What a user's own term sees: its attributes are the nodes of inputs, results and numeric labels."""
+
+    def __init__(self, builder: _Builder) -> None:
+        self.__dict__["_builder"] = builder
+
+    def __getattr__(self, name: str) -> Node:
+        builder: _Builder = self.__dict__["_builder"]
+        if name in builder.nodes:
+            return builder.nodes[name]
+        if name in self._numeric_labels():
+            builder.tables.setdefault(name, _numbers(builder.inputs[name].reset_coords(drop=True)))
+            return leaf(name)
+        known = dir(self)
+        msg = f"the model has no node {name!r}{suggestion(name, known)}; it has: {', '.join(known)}"
+        raise AttributeError(msg)
+
+    def __dir__(self) -> list[str]:
+        return sorted({*self.__dict__["_builder"].nodes, *self._numeric_labels()})
+
+    def _numeric_labels(self) -> list[str]:
+        coords = self.__dict__["_builder"].inputs.coords
+        return [str(name) for name, one in coords.items() if one.dtype.kind in "fiub" and LAYER not in one.dims]
+
+
+def _substituted(node: Node, moved: Mapping[Node, Node]) -> Node:
+    """Put other nodes for some of a graph."""
+    new: dict[Node, Node] = {}
+    for one in topological([node]):
+        new[one] = moved[one] if one in moved else rebuilt(one, tuple(new[argument] for argument in one.arguments))
+    return new[node]
 
 
 def _added(parts: list[Node]) -> Node | None:

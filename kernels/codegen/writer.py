@@ -25,6 +25,9 @@ __all__ = ["Writer", "compiled", "is_loaded", "limit_values"]
 Array = np.ndarray[Any, np.dtype[Any]]
 
 SYMBOLS = {"add": "+", "subtract": "-", "multiply": "*", "divide": "/"}
+PREFIXED = {"negative": "-", "absolute": "abs", "floor": "np.floor", "ceil": "np.ceil", "sqrt": "np.sqrt"}
+# computed in float64, by `roofcube.kernels.codegen.elementary`
+ELEMENTARY = ("exp", "log", "log2", "power", "floor_divide", "remainder")
 COMPARED = {"less": "<", "less_equal": "<=", "equal": "=="}
 
 
@@ -68,6 +71,11 @@ class Writer:
         one, zero = self.literal(1.0), self.literal(0.0)
         if node.operation in SYMBOLS:
             return f"{a[0]} {SYMBOLS[node.operation]} {a[1]}"
+        if node.operation in PREFIXED:
+            return f"{PREFIXED[node.operation]}({a[0]})"
+        if node.operation in ELEMENTARY:
+            wide = ", ".join(f"float64({one})" for one in a)
+            return f"{self.kind}(elementary_{node.operation}({wide}))"
         if node.operation in COMPARED:
             return f"{one} if {a[0]} {COMPARED[node.operation]} {a[1]} else {zero}"
         if node.operation == "finite":
@@ -287,6 +295,10 @@ def compiled(source: str) -> Callable[..., None]:
         from roofcube.kernels.compilation import jit
 
         namespace: dict[str, Any] = {"np": np, "float32": float32, "float64": float64, "__name__": __name__}
+        if "elementary_" in source:
+            from roofcube.kernels.codegen.elementary import FUNCTIONS
+
+            namespace |= {name: one for name, one in FUNCTIONS.items() if f"{name}(" in source}
         exec(compile(source, "<generated kernel>", "exec"), namespace)
         _compiled[source] = jit(namespace[source[4 : source.index("(")]], source=source)
     return _compiled[source]

@@ -7,13 +7,15 @@ in the other byte order, in dask chunks or in a file.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
 
 from roofcube.variables import DIMS
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 OWN = ("shop", "design", "lab", "point")
 FLAGS = {"none": -1, "compute": 0, "memory": 1, "weights": 2}

@@ -302,3 +302,87 @@ def test_inputs_of_dask_give_a_lazy_cube():
     cube = rc.predict(inputs.chunk(), assumptions=rc.BOUND)
     assert cube.chunks
     xr.testing.assert_equal(cube.compute(), rc.predict(inputs, assumptions=rc.BOUND))
+
+
+def test_terms_know_numeric_labels_and_more_operations():
+    inputs = rc.inputs("mnist")
+    term = rc.PUBLISHED.with_term(
+        "score", lambda m: rc.log2(m.batch) + m.pruning**2 // 7 + rc.exp(-m.predicted_latency)
+    )
+    cube = rc.predict(inputs, assumptions=term)
+    expected = np.log2(cube.batch) + cube.pruning**2 // 7 + np.exp(-cube.predicted_latency)
+    xr.testing.assert_allclose(cube.score.drop_attrs(), expected.transpose(*cube.score.dims).drop_attrs())
+    with pytest.raises(AttributeError, match=r"no node 'prunning'; did you mean 'pruning'\?"):
+        rc.predict(inputs, assumptions=rc.PUBLISHED.with_term("score", lambda m: m.prunning))
+
+
+def test_what_derives_from_a_replaced_output_moves():
+    inputs = tiny(power=3.0, price=2.0)
+    terms = rc.PUBLISHED.with_term("cost", lambda m: m.price / m.predicted_throughput)
+    slower = rc.predict(
+        inputs, assumptions=terms.with_term("predicted_throughput", lambda m: m.predicted_throughput / 2)
+    )
+    plain = rc.predict(inputs, assumptions=terms)
+    for name in ("predicted_latency", "predicted_energy", "cost"):
+        np.testing.assert_array_equal(*xr.broadcast(slower[name], 2 * plain[name]))
+    late = rc.predict(inputs, assumptions=terms.with_term("predicted_latency", lambda m: m.predicted_latency * 4))
+    for name, times in {"predicted_throughput": 0.25, "predicted_energy": 4, "cost": 4}.items():
+        np.testing.assert_array_equal(*xr.broadcast(late[name], times * plain[name]))
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("batch", "`batch`: a term must not be called like a dim of the inputs"),
+        ("family", "`family`: a term must not be called like a coordinate of the inputs"),
+        ("ops", "`ops`: an input, which results are already built from; change it with inputs.assign"),
+        ("memory_required", "`memory_required`: what is feasible derives from it"),
+        ("infeasible", "`infeasible`: what is feasible derives from it"),
+    ],
+)
+def test_names_that_a_term_cannot_have(name, message):
+    with pytest.raises(InvalidDataError, match=message):
+        rc.predict(rc.inputs("mnist"), assumptions=rc.PUBLISHED.with_term(name, lambda m: m.ops * 2.0))
+
+
+def test_a_mode_selects_what_each_platform_offers():
+    cube = rc.predict(rc.inputs("cifar10", mode="maxn"))
+    assert cube.mode.values.tolist() == ["maxn"]
+    assert cube.mode_offered.sel(mode="maxn").to_series().loc[lambda one: one == 1].index.tolist() == ["TX2"]
+    xr.testing.assert_equal(
+        cube.predicted_throughput, rc.predict(rc.inputs("cifar10")).predicted_throughput.sel(mode=["maxn"])
+    )
+
+
+def test_a_platform_twice_is_refused_with_both_sources(tmp_path):
+    text = (
+        '[[platform]]\nplatform = "TX2"\nmode = "maxn"\ndevice_class = "gpu"\nprecision = "half"\n'
+        'peak_compute = "9 TOP/s"\nmemory_bandwidth = {value = "90 GB/s", source = "page 3"}\n'
+    )
+    path = tmp_path / "tx2.toml"
+    path.write_text(text, encoding="utf-8")
+    table = rc.read_platforms(path)
+    for order in ([table, "TX2"], ["TX2", table]):
+        with pytest.raises(InvalidDataError, match=r"platform='TX2', mode='maxn', precision='FP16'.*tx2\.toml") as told:
+            rc.inputs("cifar10", platforms=order)
+        assert "the embedded table" in str(told.value)
+    alone = rc.inputs("cifar10", platforms=table)
+    assert alone.memory_bandwidth.attrs["source"] == "TX2: page 3"
+    assert float(alone.peak_compute.squeeze()) == 9e12
+    assert alone.device_class.values.tolist() == ["GPU"]
+    assert rc.inputs("cifar10", platforms=["TX2", "Jetson TX2"]).platform.values.tolist() == ["TX2"]
+    with pytest.raises(InvalidDataError, match="expected names, tables of read_platforms or Datasets of hypothetical"):
+        rc.inputs("cifar10", platforms=[7])
+
+
+def test_weights_and_activations_have_bytes_of_their_own():
+    hardware = rc.hypothetical(peak_compute=1e12, memory_bandwidth=1e10)
+    asked = {"topologies": "CNV", "pruning": 100, "batch": 1, "platforms": hardware}
+    inputs = rc.inputs("cifar10", precision=["w4a16", "nvfp4", "MXFP4", "half", "int4"], **asked)
+    assert inputs.precision.values.tolist() == ["W4A16", "NVFP4", "MXFP4", "FP16", "INT4"]
+    required = rc.predict(inputs, assumptions=rc.BOUND).memory_required.squeeze().values
+    params, alive = float(inputs.params.squeeze()), float(inputs.activation_memory.squeeze())
+    assert required.tolist() == [
+        params * weights + alive * activations
+        for weights, activations in [(0.5, 2), (0.5625, 0.5625), (0.53125, 0.53125), (2, 2), (0.5, 0.5)]
+    ]

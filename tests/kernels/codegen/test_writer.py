@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 from roofcube.kernels.codegen import rows, scan_sources
+from roofcube.kernels.engine import fill as fills
 from roofcube.kernels.engine import scans
 from roofcube.kernels.engine.reductions import BEST, COUNT, FRONT, HISTOGRAM, MEMBERS, TOP
 from roofcube.kernels.engine.stream import visit
-from roofcube.kernels.graph.expression import finite, leaf, maximum, minimum, ordered_sum, where
+from roofcube.kernels.graph.expression import evaluate, finite, leaf, maximum, minimum, ordered_sum, where
 from roofcube.kernels.graph.guards import without_unread_gaps
 from roofcube.kernels.graph.space import Space
 from roofcube.kernels.query.query import Limit, ask
@@ -175,3 +176,37 @@ def test_a_new_limit_compiles_nothing():
         query = ask(space, outputs, objectives=[("time", 1)], limits=[Limit("cost", None, high)], points=8)
         sources.add(scan_sources.scan_source(query, rows.RowTables(query)))
     assert len(sources) == 1
+
+
+def random_graph(rng: np.random.Generator) -> dict:
+    """Every operation once, in random order, on random nodes."""
+    nodes = [leaf(name) for name in "pqrs"]
+    build = [
+        *(lambda a, b: a + b, lambda a, b: a - b, lambda a, b: a * b, lambda a, b: a / b, lambda a, b: a**b),
+        *(
+            lambda a, b: a // b,
+            lambda a, b: a % b,
+            lambda a, _: -a,
+            lambda a, _: abs(a),
+            lambda a, b: (a < b) | (b <= 1),
+        ),
+        *(lambda a, _: np.exp(a), lambda a, _: np.log(a), lambda a, _: np.log2(a), lambda a, _: np.sqrt(a)),
+        *(lambda a, _: np.floor(a), lambda a, _: np.ceil(a), lambda a, b: a & b, lambda a, b: where(a, b, a)),
+    ]
+    for place in rng.permutation(len(build)):
+        nodes.append(build[place](*(nodes[k] for k in rng.integers(0, len(nodes), 2))))
+    return {f"v{k}": ordered_sum(node, "layer") if k % 3 == 0 else node for k, node in enumerate(nodes[4:])}
+
+
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+@pytest.mark.parametrize("seed", range(2))
+def test_every_operation_fills_the_bits_of_numpy(seed, dtype, monkeypatch):
+    monkeypatch.setattr(fills, "COMPILED_OPERATIONS", 1)
+    rng = np.random.default_rng(seed)
+    space, _ = layered_space(seed, (4, 5, 3, 40), odd=True, dtype=dtype)
+    graph = {name: node for name, node in random_graph(rng).items() if node.operation == "ordered_sum"}
+    axes = (*space.axes, "layer")
+    tables = {name: table.astype(dtype) for name, table in space.tables.items()}
+    filled = fills.fill(graph, tables, axes=axes, summed=("layer",), dtype=dtype, threads=1)
+    for name, expected in evaluate(graph, tables, axes=axes, dtype=dtype).items():
+        np.testing.assert_array_equal(*np.broadcast_arrays(filled[name], expected), err_msg=name)
