@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import xarray as xr
 
 from roofcube.options import fits_memory
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 __all__ = ["WIDE", "compared_as_stored", "in_memory", "is_exact", "ranked"]
 
