@@ -69,13 +69,14 @@ def _read(name: str, value: Any, kind: np.dtype[Any]) -> Any:
     """Read a datetime or duration as users write it; numbers and NaT are none."""
     make = np.datetime64 if kind.kind == "M" else np.timedelta64
     moment = make("NaT")
+    given: Any = value
     try:
         if hasattr(value, "to_numpy"):  # of pandas, to the nanosecond
-            value = value.to_numpy()
+            given = value.to_numpy()
         elif isinstance(value, datetime) and value.tzinfo:
-            value = value.astimezone(UTC).replace(tzinfo=None)
-        if isinstance(value, make) or not isinstance(value, int | float | np.integer):  # durations are integers too
-            moment = make(value)
+            given = value.astimezone(UTC).replace(tzinfo=None)
+        if isinstance(given, make) or not isinstance(given, int | float | np.integer):  # durations are integers too
+            moment = make(given)  # type: ignore[arg-type]
     except (TypeError, ValueError):
         pass
     if np.isnat(moment) or np.datetime_data(moment.dtype)[0] == "generic":

@@ -97,7 +97,7 @@ def random_case(seed: int, folder: Path, *, most: int = 300) -> Case:
     rng = np.random.default_rng(seed)
     kinds: set[str] = set()
     way = str(rng.choice(["numpy", "numpy", "dask", "file", "streamed"]))
-    sizes = _sizes(rng, most if way != "streamed" else 5 * most, least=30 if way == "streamed" else 0)
+    sizes = _sizes(rng, most if way != "streamed" else 10 * most, least=400 if way == "streamed" else 0)
     arrays = _variables(rng, sizes, kinds, in_file=way in ("file", "streamed"))
     coords = _coords(rng, sizes, kinds, in_file=way in ("file", "streamed"))
     dims = _order(arrays, coords)
@@ -188,7 +188,7 @@ def values_of(rng: np.random.Generator, kind: str, shape: list[int]) -> tuple[Ar
         return few > 0, attrs
     if kind == "wide i8":
         far = np.where(rng.random(shape) < 0.1, -(1 << 63), (1 << 60) + few)
-        return np.where(rng.random(shape) < 0.3, -far - 1, far).astype("i8"), attrs
+        return np.where(rng.random(shape) < 0.3, ~far, far).astype("i8"), attrs
     if kind == "wide u8":
         return np.uint64((1 << 64) - 1) - np.abs(few).astype("u8"), attrs
     if kind in ("datetime", "timedelta"):

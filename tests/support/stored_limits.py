@@ -253,7 +253,7 @@ def _flags(case: Case, attrs: dict[str, Any]) -> tuple[Any, Callable[[Any], bool
     case.kinds |= {("not " + ("bits" if bits else "a flag"))} if unwanted else set()
     case.kinds |= {"bits" if bits else "flag by name"} if wanted else set() if some else {"empty list"}
     listed: Any = [f"not {name}" if no else name for name, no in zip(some, negated, strict=True)]
-    if not any(negated) and rng.random() < 0.2:
+    if not any(negated) and rng.random() < 0.4:
         case.kinds |= {"flag by code"} if listed else set()
         listed = [code_of[name] for name in listed]
     elif len(listed) == 1 and rng.random() < 0.5:

@@ -208,8 +208,10 @@ def at(case: Case, name: str, points: Any, *, is_label: bool) -> tuple[Array, bo
         return read, True
     empty = empty_of(name, values, case.cube[name].attrs, is_label=is_label)
     if is_label and values.dtype.kind in "iub":
-        read = read.astype("f8")
-    return np.where(points >= 0, read, np.asarray(empty).astype(read.dtype)), everywhere
+        read = np.asarray(read).astype("f8")
+    filled = np.array(read)
+    filled[points < 0] = empty
+    return filled, everywhere
 
 
 def assert_points(case: Case, answer: xr.Dataset, points: list[int], told: str) -> None:

@@ -35,7 +35,7 @@ def best(context: Context, objective: str, *, per: Names, where: Any, sense: str
 
     def ask(dims: list[str], limits: Where) -> xr.Dataset:
         points.check_result(context, "best", points.cells_of(context.sizes, dims))
-        bound = context.query(limits, objectives=[goal], per=dims)
+        bound = context.query(limits, objectives=(goal,), per=dims)
         return _labelled(context, bound, context.engine(bound.query).best(bound.query), dims, attrs, bool(per))
 
     return stacked(context, per, read, ask)
@@ -74,8 +74,9 @@ def _is_shared(context: Context, name: str, variable: xr.Variable, dims: Sequenc
     if not is_coord:
         return False
     if name in context.coords:
-        own = context.coords[name].dims
-        return set(own) <= set(dims)
+        return set(context.coords[name].dims) <= set(dims)
+    if name.removesuffix("_code") in own_coords(context, dims):
+        return True
     return bool(variable.dims) and not set(variable.dims) <= set(dims)
 
 
@@ -167,8 +168,9 @@ def _labelled(
 ) -> xr.Dataset:
     """Label the winner of each group."""
     cells, group = group_indices(context, bound, per)
-    first = winners.first
-    first = np.where(group >= 0, first[np.maximum(group, 0)], -1) if len(first) else np.full(len(group), -1)
+    left = group >= 0
+    cells, group = [cell[left] for cell in cells], group[left]
+    first = winners.first[group] if len(winners.first) else np.full(len(group), -1)
     won = first >= 0
     everywhere = bool(won.all())
     indices = (
@@ -179,8 +181,9 @@ def _labelled(
     for dim, cell in zip(per, cells, strict=True):
         indices[context.dims.index(dim)] = cell
     values = context.at(indices) if context.size and len(first) else context.nothing(len(first))
-    dims, shape = tuple(per), tuple(context.sizes[dim] for dim in per)
-    own = own_coords(context, per)
+    dims, shape = tuple(per), tuple(bound.length(dim) for dim in per)
+    kept = {dim: bound.kept[dim] for dim in per if dim in bound.kept}
+    own = {name: one.isel(kept, missing_dims="ignore") for name, one in own_coords(context, per).items()}
     read = points.coordinates_at(context, indices, won.reshape(shape), dims)
     coords = own | {name: value for name, value in read.items() if name not in own and name not in per}
     if coded:
@@ -196,7 +199,7 @@ def _labelled(
     variables[FOUND] = xr.Variable(
         dims, won.reshape(shape), {"long_name": "whether any point meets the limits"}, fastpath=True
     )
-    return kept_labels(dataset_of(variables, coords, attrs), bound, per)
+    return dataset_of(variables, coords, attrs)
 
 
 def groups_of(context: Context, bound: BoundQuery, per: Sequence[str]) -> Iterator[tuple[int, dict[str, int]]]:
@@ -228,21 +231,23 @@ def top(context: Context, n: int, objective: str, *, per: Names, where: Any, sen
     order = group_order(context, per, groupings, numbers, indices)
     if order is not None:
         indices = [column[order] for column in indices]
-    if not context.dims and parts:
-        return points.as_points(context, [], attrs=context.attrs)
+    if not context.dims:
+        whole = points.as_points(context, [], attrs=context.attrs)
+        return whole if parts else whole.isel(point=slice(0, 0))
     return points.as_points(context, indices, attrs=context.attrs)
 
 
 def _top_of_groups(
     context: Context, n: int, goal: tuple[str, int], per: Sequence[str], where: Where
 ) -> Iterator[list[Array]]:
-    bound = context.query(where, objectives=[goal], per=per)
+    bound = context.query(where, objectives=(goal,), per=per)
     if not context.size or not bound.query.space.size:
         return
     for number, index in groups_of(context, bound, per):
         inside = bound.group(number)
         winners = context.engine(inside.query).top(inside.query, n)
-        yield _in_tie_order(context, inside, winners, n, per, index)
+        if len(winners.index):
+            yield _in_tie_order(context, inside, winners, n, per, index)
 
 
 def _in_tie_order(

@@ -62,7 +62,9 @@ def _count_bits(context: Context, where: Where, per: Names, by: str) -> xr.Datas
     parts = [
         count(context, where=where.also(read_where(context, {by: [meaning]})), per=per, by=None) for meaning in meanings
     ]
-    return xr.concat(parts, dim=xr.IndexVariable("reason", meanings)).transpose(..., "reason")
+    reasons = xr.Variable("reason", meanings)
+    together: xr.Dataset = xr.concat(parts, dim="reason")
+    return together.assign_coords(reason=reasons).transpose(..., "reason")
 
 
 def histogram(
@@ -122,7 +124,7 @@ def _finite_range(context: Context, variable: str, where: Where) -> tuple[float,
     limits = [*where.limits, Limit(variable, -largest, largest)]
     ends = []
     for sign in (-1, 1):
-        bound = context.query(where, objectives=[(variable, sign)], limits=limits)
+        bound = context.query(where, objectives=((variable, sign),), limits=limits)
         best = context.engine(bound.query).best(bound.query)
         ends.append(sign * float(best.key[0]) if len(best.first) and best.first[0] >= 0 else 0.0)
     return ends[0], ends[1]

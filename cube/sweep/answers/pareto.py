@@ -243,7 +243,7 @@ def distance(
         "objectives": " ".join(f"{name}:{_sense(sign)}" for name, sign in goals),
     }
     coords = {
-        name: one.isel({dim: bound.kept[dim] for dim in one.dims if dim in bound.kept})
+        name: one.isel({dim: bound.kept[str(dim)] for dim in one.dims if dim in bound.kept})
         for name, one in context.coords.items()
         if set(one.dims) <= set(dims)
     }

@@ -235,7 +235,7 @@ class Context(ABC):
     def objectives(self, objectives: Mapping[str, str | None] | Sequence[str] | str) -> Objectives:
         """Read objectives with their senses."""
         listed = [objectives] if isinstance(objectives, str) else objectives
-        given = dict(listed) if hasattr(listed, "items") else dict.fromkeys(listed)
+        given = dict(listed.items()) if hasattr(listed, "items") else dict.fromkeys(listed)
         if not given:
             msg = '`objectives`: expected at least one variable, got none; give e.g. {"predicted_throughput": "max"}'
             raise InvalidDataError(msg)
@@ -260,8 +260,8 @@ class Context(ABC):
                 continue
             coordinate = self.coords.get(name) if isinstance(name, str) else None
             if coordinate is None or coordinate.ndim != 1:
-                grouping = [label for label, one in self.coords.items() if one.ndim == 1 and label not in self.dims]
-                raise unknown_label("per", name, [*self.dims, *grouping])
+                others = [label for label, one in self.coords.items() if one.ndim == 1 and label not in self.dims]
+                raise unknown_label("per", name, [*self.dims, *others])
             dim = str(coordinate.dims[0])
             if dim not in dims:
                 grouping = self._grouping(name, dim)

@@ -61,10 +61,10 @@ class StoredContext(Context):
         self.sizes = {dim: int(cube.sizes[dim]) for dim in self.dims}
         self.coords = {}
         self.variables: dict[str, xr.Variable] = {}
-        names = cube._coord_names
+        labels = cube._coord_names
         for name, variable in cube.variables.items():
             if LAYER not in variable.dims:
-                (self.coords if name in names else self.variables)[str(name)] = variable
+                (self.coords if name in labels else self.variables)[str(name)] = variable
         self.outputs: dict[str, Node] = {
             name: leaf(name)
             for part in (self.variables, self.coords)
@@ -116,8 +116,8 @@ class StoredContext(Context):
         if kind.itemsize >= 8:
             return limit
         low, high, one_of = limit.rounded(kind)
-        ends = (None if end is None else float(end) for end in (low, high))
-        return Limit(limit.name, *ends, None if one_of is None else tuple(map(float, one_of)))
+        low, high = (None if end is None else float(end) for end in (low, high))
+        return Limit(limit.name, low, high, None if one_of is None else tuple(map(float, one_of)))
 
     def engine(self, query: Query) -> Any:
         """Read the values; where they span a product much larger than themselves, ask bounds."""
@@ -226,11 +226,11 @@ class StoredContext(Context):
                 values[name] = np.full(n, data[()]) if data.dtype.kind != "O" else _filled(n, data[()])
                 continue
             if not data.flags.c_contiguous:
-                values[name] = data[tuple(index_of[dim] for dim in variable.dims)]
+                values[name] = data[tuple(index_of[str(dim)] for dim in variable.dims)]
                 continue
             key = variable.dims
             if key not in flat:
-                flat[key] = _flat_index([index_of[dim] for dim in key], data.shape)
+                flat[key] = _flat_index([index_of[str(dim)] for dim in key], data.shape)
             values[name] = data.reshape(-1)[flat[key]]
         if lazy:
             values |= self._loaded_at(lazy, index_of, n)

@@ -153,7 +153,7 @@ class Where:
         }
 
 
-def read_where(space: Labelled, where: Mapping[str, Any] | xr.DataArray | None) -> Where:
+def read_where(space: Labelled, where: Any) -> Where:
     """Read the limits of a question.
 
     Raises
@@ -335,10 +335,10 @@ def _bits_set(name: str, values: Array, listed: Sequence[Any], attributes: Mappi
     codes = np.where(given, values, 0).astype(np.int64)
     mask = given & bool(listed)
     if wanted:
-        mask &= np.any([_has_bits(name, codes, bits) for bits in wanted], axis=0)
+        mask = mask & np.any([_has_bits(name, codes, bits) for bits in wanted], axis=0)
     for bits in unwanted:
-        mask &= ~bits.met(codes)
-    return mask
+        mask = mask & ~bits.met(codes)
+    return np.asarray(mask)
 
 
 def _has_bits(name: str, codes: Array, bits: Any) -> Array:
