@@ -203,7 +203,8 @@ def _platform_labels(one: Any) -> list[str]:
     if isinstance(one, str):
         return [canonical("platform", one)]
     labels = one["platform"]
-    return labels.unique(maintain_order=True).to_list() if isinstance(one, pl.DataFrame) else labels.values.tolist()
+    distinct = labels.unique(maintain_order=True) if isinstance(one, pl.DataFrame) else labels.values
+    return list(map(str, distinct.tolist() if isinstance(distinct, np.ndarray) else distinct.to_list()))
 
 
 def _of_precisions(design: xr.Dataset, precisions: list[str] | None, usual: Sequence[str]) -> xr.Dataset:

@@ -146,7 +146,7 @@ def explain(
     """
     context = context_of(cube)
     read = context.where(where)
-    way = "max" if context.sign(objective, sense) > 0 else "min"
+    way: Literal["max", "min"] = "max" if context.sign(objective, sense) > 0 else "min"
     limits = dict(where or {})
     winner = best(cube, objective, where=limits, sense=way)
     removed = {

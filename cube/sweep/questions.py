@@ -34,7 +34,7 @@ Sense = Literal["max", "min"]
 Limits = Mapping[str, Any] | xr.DataArray | None
 
 
-def context_of(cube: xr.Dataset | Sweep) -> Context:
+def context_of(cube: Any) -> Context:
     """Give the context of a cube, stored or swept.
 
     Raises

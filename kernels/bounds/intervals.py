@@ -263,7 +263,7 @@ def _of_positive(operation: str) -> Any:
         floor = np.where(a.low < 0, zero, a.low)
         low = np.where(a.high < 0, empty, OPERATIONS[operation](floor))
         high = np.where(a.high < 0, empty, OPERATIONS[operation](np.where(a.high < 0, zero, a.high)))
-        ends = (low, high) if operation == "sqrt" else _widened(low, high)
+        ends: tuple[Array, Array] = (low, high) if operation == "sqrt" else _widened(low, high)
         return Interval(*ends, _either(a.nan, a.low < 0))
 
     return rule

@@ -24,7 +24,7 @@ product_error = jit(elementary.product_error)
 def log_reduced(f: float) -> float:
     s = f / (2.0 + f)
     z = s * s
-    return f - s * (f - 2.0 * z * _series(z))
+    return float(f - s * (f - 2.0 * z * _series(z)))
 
 
 @jit

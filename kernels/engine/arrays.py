@@ -167,7 +167,8 @@ def _senses(query: Query) -> tuple[Literal["min", "max"], ...]:
 
 
 def _first_costs(query: Query, columns: tuple[Array, ...], index: Array) -> Array:
-    return columns[0][index] * columns[0].dtype.type(-query.objectives[0][1])
+    costs: Array = columns[0][index] * columns[0].dtype.type(-query.objectives[0][1])
+    return costs
 
 
 def _slabs(query: Query) -> Iterator[tuple[Array, tuple[Array, ...]]]:

@@ -126,7 +126,8 @@ def _in_float64(function: Callable[..., Array]) -> Callable[..., Any]:
 
 def _scaled(value: Array, k: Array) -> Array:
     half = np.floor(k * 0.5)
-    return value * np.ldexp(1.0, half.astype("i4")) * np.ldexp(1.0, (k - half).astype("i4"))
+    scaled: Array = value * np.ldexp(1.0, half.astype("i4")) * np.ldexp(1.0, (k - half).astype("i4"))
+    return scaled
 
 
 def _parts(x: Array) -> tuple[Array, Array]:

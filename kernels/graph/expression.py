@@ -233,7 +233,7 @@ def _intern(operation: str, arguments: tuple[Node, ...] = (), name: str = "", va
     return node
 
 
-def _as_node(operand: Operand) -> Node:
+def _as_node(operand: Any) -> Node:
     if isinstance(operand, Node):
         return operand
     if np.ndim(operand) or isinstance(operand, str):

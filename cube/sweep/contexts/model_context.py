@@ -190,5 +190,5 @@ class ModelContext(Context):
     @cached_property
     def row_bytes(self) -> int:
         """Bytes of a point's values and labels."""
-        labels = sum(variable.dtype.itemsize for variable in self.coords.values())
-        return np.dtype(self.dtype).itemsize * len(self.outputs) + labels
+        labels = sum(int(variable.dtype.itemsize) for variable in self.coords.values())
+        return int(np.dtype(self.dtype).itemsize) * len(self.outputs) + labels

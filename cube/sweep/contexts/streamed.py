@@ -96,7 +96,7 @@ class StreamedQuery(Query):
 
 
 def _blocks(
-    context: Context, names: Sequence[str], per: Sequence[str], where: Where, used: set[str], points: int, **query: Any
+    context: Any, names: Sequence[str], per: Sequence[str], where: Where, used: set[str], points: int, **query: Any
 ) -> Iterator[tuple[BoundQuery, dict[str, int]]]:
     """Go through blocks of the cube: the bound query of each, and where it starts along each dim."""
     dims = [dim for dim in context.dims if dim in used]
