@@ -10,7 +10,8 @@ import xarray as xr
 from roofcube.errors import InvalidDataError, unknown_label
 from roofcube.kernels.query.query import Limit
 from roofcube.sweep import points
-from roofcube.sweep.best import kept_labels, over_groups, own_coords, stacked
+from roofcube.sweep.best import kept_labels, labels_of_groups, over_groups, own_coords, stacked
+from roofcube.sweep.context import check_names
 from roofcube.sweep.flags import bits_of, codes_of, is_flag
 from roofcube.sweep.where import read_where
 
@@ -43,6 +44,8 @@ def count(context: Context, *, where: Any, per: Names, by: str | None) -> xr.Dat
         if not meanings:
             raise unknown_label("by", by, [name for name in context.outputs if is_flag(context.attributes(name))])
 
+    check_names(context, labels_of_groups(context, per), dict.fromkeys(["count", *(["reason"] if by else [])], ()))
+
     def ask(dims: list[str], limits: Where) -> xr.Dataset:
         check_cells(context, "count", dims, max(1, len(meanings)))
         bound = context.query(limits, per=dims, also=[by] if by else [])
@@ -58,6 +61,7 @@ def count(context: Context, *, where: Any, per: Names, by: str | None) -> xr.Dat
 
 def _count_bits(context: Context, where: Where, per: Names, by: str) -> xr.Dataset:
     """Count the points that have each bit of a flag; a point with several counts in several."""
+    check_names(context, labels_of_groups(context, per), dict.fromkeys(["count", "reason"], ()))
     meanings = list(bits_of(context.attributes(by)))
     parts = [
         count(context, where=where.also(read_where(context, {by: [meaning]})), per=per, by=None) for meaning in meanings
@@ -72,6 +76,8 @@ def histogram(
 ) -> xr.Dataset:
     """Count the points of each group by the value of a variable; a flag has a bin for each meaning."""
     context.output("variable", variable)
+    added = dict.fromkeys(["count", "bin", "bin_low", "bin_high", "meaning"], ())
+    check_names(context, labels_of_groups(context, per), added)
     read = context.where(where)
     edges = _edges_of(context, variable, bins, read)
     described = points.attributes_of(context, variable)

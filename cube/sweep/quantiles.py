@@ -11,7 +11,8 @@ from roofcube.errors import InvalidDataError
 from roofcube.kernels.engine.arrays import ArrayEngine
 from roofcube.kernels.query.query import Limit
 from roofcube.sweep import points
-from roofcube.sweep.best import groups_of, kept_labels, own_coords, stacked
+from roofcube.sweep.best import groups_of, kept_labels, labels_of_groups, own_coords, stacked
+from roofcube.sweep.context import check_names
 from roofcube.sweep.counts import check_cells
 
 if TYPE_CHECKING:
@@ -38,8 +39,9 @@ def quantile(context: Context, variable: str, q: float | Sequence[float], *, whe
         raise InvalidDataError(msg)
 
     read = context.where(where)
-    dims, groupings = context.per(per, read)
-    if variable in {*own_coords(context, dims), *(grouping.name for grouping in groupings)}:
+    labels = labels_of_groups(context, per)
+    check_names(context, [variable, *labels], {"quantile": ()})
+    if variable in labels:
         msg = f"`variable`: expected another than the labels of groups, got {variable!r} with per={per!r}; leave it out"
         raise InvalidDataError(msg)
 

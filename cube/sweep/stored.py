@@ -125,6 +125,11 @@ class StoredContext(Context):
             return StreamedEngine(thread_count())
         return ArrayEngine(thread_count()) if suits(query) else Engine("auto", thread_count())
 
+    @property
+    def names(self) -> list[str]:
+        """Every variable and coordinate."""
+        return [*self.variables, *self.coords]
+
     @cached_property
     def row_bytes(self) -> int:
         """Bytes of a point's values and labels."""
