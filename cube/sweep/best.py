@@ -13,7 +13,7 @@ import xarray as xr
 from roofcube.errors import InvalidDataError
 from roofcube.labels import dataset_of
 from roofcube.sweep import points
-from roofcube.sweep.context import AT, FOUND, added_names, check_names
+from roofcube.sweep.context import AT, FOUND, added_names, check_names, names_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -90,11 +90,6 @@ def _is_shared(context: Context, name: str, variable: xr.Variable, dims: Sequenc
     if name.removesuffix("_code") in own_coords(context, dims):
         return True
     return bool(variable.dims) and not set(variable.dims) <= set(dims)
-
-
-def names_of(per: Names) -> list[str]:
-    """List what to group by, each once."""
-    return [] if per is None else [per] if isinstance(per, str) else list(dict.fromkeys(per))
 
 
 def narrowings(groupings: Sequence[Grouping], where: Where) -> Iterator[tuple[tuple[int, ...], Where]]:

@@ -8,6 +8,7 @@ same question has the same answer.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from math import prod
@@ -21,7 +22,7 @@ from roofcube.sweep.where import Where, read_where
 from roofcube.variables import sense_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
 
     import xarray as xr
 
@@ -38,6 +39,7 @@ __all__ = [
     "Objectives",
     "added_names",
     "check_names",
+    "names_of",
     "ordered_dims",
 ]
 
@@ -215,7 +217,7 @@ class Context(ABC):
 
     def sign(self, objective: str, sense: str | None = None, *, what: str = "objective") -> int:
         """Give 1 where more of an objective is better, -1 where less is."""
-        if objective not in self.outputs:
+        if not isinstance(objective, str) or objective not in self.outputs:
             variable = self.native(objective) if isinstance(objective, str) else None
             if variable is not None:
                 msg = (
@@ -236,8 +238,10 @@ class Context(ABC):
 
     def objectives(self, objectives: Mapping[str, str | None] | Sequence[str] | str) -> Objectives:
         """Read objectives with their senses."""
-        listed = [objectives] if isinstance(objectives, str) else objectives
-        given = dict(listed.items()) if hasattr(listed, "items") else dict.fromkeys(listed)
+        if isinstance(objectives, Mapping):
+            given = dict(objectives)
+        else:
+            given = dict.fromkeys(names_of(objectives, what="objectives"))
         if not given:
             msg = '`objectives`: expected at least one variable, got none; give e.g. {"predicted_throughput": "max"}'
             raise InvalidDataError(msg)
@@ -245,7 +249,7 @@ class Context(ABC):
 
     def output(self, what: str, name: str) -> str:
         """Check the name of an output."""
-        if name not in self.outputs:
+        if not isinstance(name, str) or name not in self.outputs:
             raise unknown_label(what, name, self.outputs)
         return name
 
@@ -254,7 +258,7 @@ class Context(ABC):
 
         Of a coordinate, as of a dim, only the labels that limits on labels leave are groups.
         """
-        names = [] if per is None else [per] if isinstance(per, str) else list(dict.fromkeys(per))
+        names = names_of(per)
         dims = [name for name in names if name in self.dims]
         groupings = []
         for name in names:
@@ -330,6 +334,17 @@ class Context(ABC):
     def with_masks(self, where: Where) -> Mapping[str, Node]:
         """Give the outputs, and with them the masks that limits became."""
         return self.outputs | {name: leaf(name) for name in where.masks} if where.masks else self.outputs
+
+
+def names_of(given: Any, *, what: str = "per") -> list[str]:
+    """List names, each once; one may be given alone, or none."""
+    if given is None or isinstance(given, str):
+        return [] if given is None else [given]
+    try:
+        return list(dict.fromkeys(given))
+    except TypeError:
+        msg = f"`{what}`: expected names, got {given!r}; give one, or a list of them"
+        raise InvalidDataError(msg) from None
 
 
 def ordered_dims(order: tuple[str, ...], dims: Sequence[str] | None) -> tuple[str, ...]:

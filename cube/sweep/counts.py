@@ -35,16 +35,15 @@ def flags_of(context: Context, name: str) -> dict[str, int]:
 
 def count(context: Context, *, where: Any, per: Names, by: str | None) -> xr.Dataset:
     """Count the points of each group, by the meanings of a flag where one is given."""
+    check_names(context, labels_of_groups(context, per), dict.fromkeys(["count", *(["reason"] if by else [])], ()))
     read = context.where(where)
     meanings: dict[str, int] = {}
     if by is not None:
-        if by in context.outputs and bits_of(context.attributes(by)):
-            return _count_bits(context, read, per, by)
-        meanings = flags_of(context, by) if by in context.outputs else {}
-        if not meanings:
+        if not isinstance(by, str) or by not in context.outputs or not is_flag(context.attributes(by)):
             raise unknown_label("by", by, [name for name in context.outputs if is_flag(context.attributes(name))])
-
-    check_names(context, labels_of_groups(context, per), dict.fromkeys(["count", *(["reason"] if by else [])], ()))
+        if bits_of(context.attributes(by)):
+            return _count_bits(context, read, per, by)
+        meanings = flags_of(context, by)
 
     def ask(dims: list[str], limits: Where) -> xr.Dataset:
         check_cells(context, "count", dims, max(1, len(meanings)))
@@ -61,7 +60,6 @@ def count(context: Context, *, where: Any, per: Names, by: str | None) -> xr.Dat
 
 def _count_bits(context: Context, where: Where, per: Names, by: str) -> xr.Dataset:
     """Count the points that have each bit of a flag; a point with several counts in several."""
-    check_names(context, labels_of_groups(context, per), dict.fromkeys(["count", "reason"], ()))
     meanings = list(bits_of(context.attributes(by)))
     parts = [
         count(context, where=where.also(read_where(context, {by: [meaning]})), per=per, by=None) for meaning in meanings
@@ -109,6 +107,7 @@ def _edges_of(context: Context, variable: str, bins: int | Sequence[float] | Non
         if bins < 1:
             msg = f"`bins`: expected 1 or more, got {bins}; give a number of bins or their edges"
             raise InvalidDataError(msg)
+        check_cells(context, "histogram", [], int(bins))
         low, high = _finite_range(context, variable, where)
         # halved and doubled: the distance of two numbers may be more than the largest number
         edges = 2.0 * np.linspace(low / 2.0, (high if high > low else low + 1.0) / 2.0, int(bins) + 1)

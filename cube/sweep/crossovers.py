@@ -9,7 +9,7 @@ import xarray as xr
 
 from roofcube.errors import InvalidDataError, unknown_label
 from roofcube.sweep.best import best
-from roofcube.sweep.context import check_names
+from roofcube.sweep.context import check_names, names_of
 
 if TYPE_CHECKING:
     from roofcube.sweep.context import Context, Names
@@ -29,7 +29,7 @@ def crossover(
     if between == along:
         msg = f"`along`: expected another dim than between={between!r}, got the same; choose two dims"
         raise InvalidDataError(msg)
-    names = [] if per is None else [per] if isinstance(per, str) else list(dict.fromkeys(per))
+    names = names_of(per)
     groups = [*(name for name in names if name not in (between, along)), along]
     dims, groupings = context.per(groups)
     groups = [name for name in groups if name in dims or any(name == grouping.name for grouping in groupings)]

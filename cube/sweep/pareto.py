@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
-from roofcube.errors import InvalidDataError, check_choice
+from roofcube.errors import InvalidDataError, check_choice, check_kind
 from roofcube.kernels.engine.arrays import ArrayEngine
 from roofcube.kernels.pareto.front import distance_to_front, epsilon_front, front_with_ties, order_of_front
 from roofcube.labels import labelled
@@ -239,7 +239,8 @@ def distance(
     if front is None:
         best = tuple(column[front_with_ties(costs, ties="first")[0]] for column in costs)
     else:
-        missing = [name for name, _ in goals if name not in front]
+        check_kind("front", front, xr.Dataset, do="use `roofcube.pareto`")
+        missing = [name for name, _ in goals if name not in front or front[name].dtype.kind not in "fiub"]
         if missing:
             msg = f"`front`: expected the objectives as variables, got no {missing[0]!r}; use `roofcube.pareto`"
             raise InvalidDataError(msg)
