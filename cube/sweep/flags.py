@@ -30,19 +30,19 @@ class Bits:
 
 def is_flag(attributes: Mapping[str, Any]) -> bool:
     """Tell whether attributes name meanings."""
-    return "flag_meanings" in attributes and ("flag_masks" in attributes or "flag_values" in attributes)
+    return bool(codes_of(attributes) or bits_of(attributes))
 
 
 def codes_of(attributes: Mapping[str, Any]) -> dict[str, int]:
     """Give the code of each meaning; nothing for what is no flag, or one of bits."""
-    if not is_flag(attributes) or "flag_masks" in attributes:
+    if not attributes.keys() >= {"flag_values", "flag_meanings"} or "flag_masks" in attributes:
         return {}
     return dict(zip(_meanings(attributes), _numbers(attributes, "flag_values"), strict=False))
 
 
 def bits_of(attributes: Mapping[str, Any]) -> dict[str, Bits]:
     """Give the bits of each meaning; nothing for what has no masks."""
-    if not is_flag(attributes) or "flag_masks" not in attributes:
+    if not attributes.keys() >= {"flag_masks", "flag_meanings"}:
         return {}
     masks = _numbers(attributes, "flag_masks")
     values = _numbers(attributes, "flag_values") if "flag_values" in attributes else [None] * len(masks)

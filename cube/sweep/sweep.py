@@ -167,7 +167,10 @@ class Sweep:
         if intervals and isinstance(self.assumptions, Assumptions):
             msg = "`probability`: expected a calibration as `assumptions`, got a model without intervals; calibrate"
             raise InvalidDataError(msg)
-        return StoredContext(self.compute())
+        cube = self.compute()
+        # inputs as every other question of the sweep sees them
+        cast = {name: one.astype(self.dtype) for name, one in cube.data_vars.items() if one.dtype.kind == "f"}
+        return StoredContext(cube.assign(cast))
 
     def _of(self, inputs: xr.Dataset) -> Sweep:
         return Sweep(

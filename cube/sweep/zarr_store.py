@@ -79,7 +79,8 @@ def compute(sweep: ModelContext) -> xr.Dataset:
             "or raise the limit with `roofcube.set_options(memory=...)`"
         )
         raise MemoryLimitError(msg)
-    return predict(sweep.inputs, assumptions=sweep.assumptions, dtype=sweep.dtype)
+    cube = predict(sweep.inputs, assumptions=sweep.assumptions, dtype=sweep.dtype)
+    return cube.assign_attrs(dim_order=" ".join(sweep.dims))
 
 
 def to_zarr(sweep: ModelContext, path: Any) -> xr.Dataset:

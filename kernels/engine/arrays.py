@@ -89,6 +89,12 @@ class ArrayEngine:
         """Find the front of a query without groups."""
         return front_of(query, self.threads)
 
+    def points(self, query: Query) -> Iterator[tuple[Array, tuple[Array, ...]]]:
+        """Go through the valid points of a query: flat indices, ascending, and a column of values an objective."""
+        for flat, columns in _slabs(query):
+            complete = ~np.any([np.isnan(column) for column in columns], axis=0)
+            yield flat[complete], tuple(column[complete] for column in columns)
+
     def fits(self, query: Query) -> bool:
         """Tell whether the fronts of all groups are better found at once."""
         return query.n_groups > 1 and query.space.size <= SLAB
@@ -167,8 +173,7 @@ def _senses(query: Query) -> tuple[Literal["min", "max"], ...]:
 
 
 def _first_costs(query: Query, columns: tuple[Array, ...], index: Array) -> Array:
-    costs: Array = columns[0][index] * columns[0].dtype.type(-query.objectives[0][1])
-    return costs
+    return np.asarray(columns[0][index] * columns[0].dtype.type(-query.objectives[0][1]))
 
 
 def _slabs(query: Query) -> Iterator[tuple[Array, tuple[Array, ...]]]:

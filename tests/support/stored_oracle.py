@@ -488,8 +488,6 @@ def check_crossover(case: Case, question: Question) -> None:
 
 def check_distance(case: Case, question: Question) -> None:
     objectives, limits = dict(list(question.objectives.items())[:3]), question.limits
-    if any(case.cube[name].dtype.kind in "b" for name in objectives):
-        return
     relative = bool(case.rng.random() < 0.5)
     front = None
     if case.rng.random() < 0.3:

@@ -13,6 +13,7 @@ import xarray as xr
 from roofcube.errors import InvalidDataError
 from roofcube.labels import dataset_of
 from roofcube.sweep.answers import points
+from roofcube.sweep.contexts.context import AT, FOUND, added_names, check_names, names_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -20,16 +21,28 @@ if TYPE_CHECKING:
     from roofcube.sweep.contexts.context import BoundQuery, Context, Grouping, Names
     from roofcube.sweep.contexts.where import Where
 
-__all__ = ["best", "group_indices", "groups_of", "kept_labels", "over_groups", "own_coords", "stacked", "top"]
+__all__ = [
+    "best",
+    "group_indices",
+    "group_order",
+    "groups_of",
+    "kept_labels",
+    "labels_of_groups",
+    "narrowings",
+    "over_groups",
+    "own_coords",
+    "stacked",
+    "top",
+]
 
 Array = np.ndarray[Any, np.dtype[Any]]
-FOUND = "found"
 LISTED = 64  # times n: points with their copies that are sorted at once; beyond, they are merged one by one
 
 
 def best(context: Context, objective: str, *, per: Names, where: Any, sense: str | None) -> xr.Dataset:
     """Find and label the winner of each group."""
     goal = (objective, context.sign(objective, sense))
+    check_names(context, context.names, {"found": (FOUND, AT)}, [objective])
     attrs = {**context.attrs, "objective": f"{objective}:{'max' if goal[1] > 0 else 'min'}"}
     read = context.where(where)
 
@@ -78,11 +91,6 @@ def _is_shared(context: Context, name: str, variable: xr.Variable, dims: Sequenc
     if name.removesuffix("_code") in own_coords(context, dims):
         return True
     return bool(variable.dims) and not set(variable.dims) <= set(dims)
-
-
-def names_of(per: Names) -> list[str]:
-    """List what to group by, each once."""
-    return [] if per is None else [per] if isinstance(per, str) else list(dict.fromkeys(per))
 
 
 def narrowings(groupings: Sequence[Grouping], where: Where) -> Iterator[tuple[tuple[int, ...], Where]]:
@@ -196,10 +204,15 @@ def _labelled(
         if not everywhere:
             array = np.where(won, array, points.empty_value(name, array, described))
         variables[name] = xr.Variable(dims, array.reshape(shape), described, fastpath=True)
-    variables[FOUND] = xr.Variable(
-        dims, won.reshape(shape), {"long_name": "whether any point meets the limits"}, fastpath=True
-    )
+    variables["found"] = xr.Variable(dims, won.reshape(shape), {"long_name": FOUND}, fastpath=True)
     return dataset_of(variables, coords, attrs)
+
+
+def labels_of_groups(context: Context, per: Names) -> list[str]:
+    """Name the coordinates of an answer over groups alone."""
+    dims, groupings = context.per(per)
+    own = [name for name, one in context.coords.items() if one.ndim and set(one.dims) <= set(dims)]
+    return [*own, *(grouping.name for grouping in groupings), *(dim for dim in dims if dim not in own)]
 
 
 def groups_of(context: Context, bound: BoundQuery, per: Sequence[str]) -> Iterator[tuple[int, dict[str, int]]]:
@@ -216,6 +229,7 @@ def top(context: Context, n: int, objective: str, *, per: Names, where: Any, sen
         msg = f"`n`: expected a whole number of at least 1, got {n!r}; ask for one point or more"
         raise InvalidDataError(msg)
     goal = (objective, context.sign(objective, sense))
+    check_names(context, context.names, added_names(context, {}))
     read = context.where(where)
     dims, groupings = context.per(per, read)
     points.check_result(context, "top", min(int(n) * points.cells_of(context.sizes, dims), context.size))

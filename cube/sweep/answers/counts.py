@@ -10,8 +10,8 @@ import xarray as xr
 from roofcube.errors import InvalidDataError, unknown_label
 from roofcube.kernels.query.query import Limit
 from roofcube.sweep.answers import points
-from roofcube.sweep.answers.best import kept_labels, over_groups, own_coords, stacked
-from roofcube.sweep.contexts.where import read_where
+from roofcube.sweep.answers.best import kept_labels, labels_of_groups, over_groups, own_coords, stacked
+from roofcube.sweep.contexts.context import check_names
 from roofcube.sweep.flags import bits_of, codes_of, is_flag
 
 if TYPE_CHECKING:
@@ -34,14 +34,15 @@ def flags_of(context: Context, name: str) -> dict[str, int]:
 
 def count(context: Context, *, where: Any, per: Names, by: str | None) -> xr.Dataset:
     """Count the points of each group, by the meanings of a flag where one is given."""
+    check_names(context, labels_of_groups(context, per), dict.fromkeys(["count", *(["reason"] if by else [])], ()))
     read = context.where(where)
     meanings: dict[str, int] = {}
     if by is not None:
-        if by in context.outputs and bits_of(context.attributes(by)):
-            return _count_bits(context, read, per, by)
-        meanings = flags_of(context, by) if by in context.outputs else {}
-        if not meanings:
+        if not isinstance(by, str) or by not in context.outputs or not is_flag(context.attributes(by)):
             raise unknown_label("by", by, [name for name in context.outputs if is_flag(context.attributes(name))])
+        if bits_of(context.attributes(by)):
+            return _count_bits(context, read, per, by)
+        meanings = flags_of(context, by)
 
     def ask(dims: list[str], limits: Where) -> xr.Dataset:
         check_cells(context, "count", dims, max(1, len(meanings)))
@@ -72,6 +73,8 @@ def histogram(
 ) -> xr.Dataset:
     """Count the points of each group by the value of a variable; a flag has a bin for each meaning."""
     context.output("variable", variable)
+    added = dict.fromkeys(["count", "bin", "bin_low", "bin_high", "meaning"], ())
+    check_names(context, labels_of_groups(context, per), added)
     read = context.where(where)
     edges = _edges_of(context, variable, bins, read)
     described = points.attributes_of(context, variable)
@@ -103,6 +106,7 @@ def _edges_of(context: Context, variable: str, bins: int | Sequence[float] | Non
         if bins < 1:
             msg = f"`bins`: expected 1 or more, got {bins}; give a number of bins or their edges"
             raise InvalidDataError(msg)
+        check_cells(context, "histogram", [], int(bins))
         low, high = _finite_range(context, variable, where)
         # halved and doubled: the distance of two numbers may be more than the largest number
         edges = 2.0 * np.linspace(low / 2.0, (high if high > low else low + 1.0) / 2.0, int(bins) + 1)

@@ -9,11 +9,14 @@ import xarray as xr
 
 from roofcube.errors import InvalidDataError, unknown_label
 from roofcube.sweep.answers.best import best
+from roofcube.sweep.contexts.context import check_names, names_of
 
 if TYPE_CHECKING:
     from roofcube.sweep.contexts.context import Context, Names
 
 __all__ = ["crossover"]
+
+ADDED = ("winner", "winner_code", "found", "changes", "before", "after", "loser", "gainer", "crossover")
 
 
 def crossover(
@@ -26,9 +29,15 @@ def crossover(
     if between == along:
         msg = f"`along`: expected another dim than between={between!r}, got the same; choose two dims"
         raise InvalidDataError(msg)
-    names = [] if per is None else [per] if isinstance(per, str) else list(dict.fromkeys(per))
-    per = [name for name in names if name not in (between, along)]
-    groups = [*per, along]
+    names = names_of(per)
+    groups = [*(name for name in names if name not in (between, along)), along]
+    dims, groupings = context.per(groups)
+    groups = [name for name in groups if name in dims or any(name == grouping.name for grouping in groupings)]
+    per = groups[:-1]
+    if objective in groups:
+        msg = f"`objective`: expected another than the labels of groups, got {objective!r}; group by other dims"
+        raise InvalidDataError(msg)
+    check_names(context, [objective, *groups], dict.fromkeys(ADDED, ()))
     found_best = best(context, objective, per=groups, where=where, sense=sense)
     winner, found = found_best[between].values, found_best["found"].values
     changes = np.zeros(found.shape, dtype=bool)

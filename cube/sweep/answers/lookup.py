@@ -11,6 +11,7 @@ import xarray as xr
 from roofcube.errors import InvalidDataError
 from roofcube.labels import column_of, locate
 from roofcube.sweep.answers import points
+from roofcube.sweep.contexts.context import AT, added_names, check_names
 
 if TYPE_CHECKING:
     from roofcube.sweep.contexts.context import Context
@@ -20,6 +21,7 @@ __all__ = ["at"]
 
 def at(context: Context, table: Any) -> xr.Dataset:
     """Evaluate the model at each row; rows whose labels are not in the space are NaN."""
+    check_names(context, context.names, added_names(context, {"found": ()}))
     rows = _as_table(table)
     for dim in context.dims:
         if column_of(dim) not in rows.columns and dim in rows.columns:
@@ -70,7 +72,7 @@ def _coordinates(context: Context) -> xr.Dataset:
 
 
 def _evaluated(context: Context, indices: list[Any], found: Any) -> xr.Dataset:
-    extra = {"found": xr.Variable("point", found, {"long_name": "whether the space holds the labels"})}
+    extra = {"found": xr.Variable("point", found, {"long_name": AT})}
     if not all(context.sizes.values()):
         empty = {name: ("point", np.full(len(found), np.nan)) for name in context.outputs if name not in context.coords}
         return xr.Dataset({**empty, **extra}, attrs=context.attrs)

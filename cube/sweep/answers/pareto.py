@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
-from roofcube.errors import InvalidDataError, check_choice
+from roofcube.errors import InvalidDataError, check_choice, check_kind
+from roofcube.kernels.engine.arrays import ArrayEngine
 from roofcube.kernels.pareto.front import distance_to_front, epsilon_front, front_with_ties, order_of_front
 from roofcube.labels import labelled
 from roofcube.sweep.answers import points
 from roofcube.sweep.answers.best import group_order, groups_of, narrowings
-from roofcube.sweep.answers.probability import check_intervals, probabilities
+from roofcube.sweep.answers.probability import WORDS, check_intervals, probabilities
+from roofcube.sweep.contexts.context import added_names, check_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -40,12 +42,16 @@ def pareto(
     """Find and label the front of each group."""
     check_choice("ties", ties, ("all", "first"))
     goals = context.objectives(objectives)
+    added = {"n_ties": (TIES["long_name"],)} | {name: (text,) for name, text in WORDS.items() if probability}
+    check_names(context, context.names, added_names(context, added), [name for name, _ in goals])
     read = context.where(where)
     dims, groupings = context.per(per, read)
     if probability:
         check_intervals(list(context.outputs))
     if epsilon is not None:
         _check_epsilon(epsilon, dims, groupings)
+        for name, _ in goals:
+            context.output("objectives", name)
     parts: list[Part] = []
     numbers: list[tuple[int, ...]] = []
     for labels, narrowed in narrowings(groupings, read):
@@ -91,7 +97,7 @@ def _fronts(
         return
     engine = context.engine(bound.query)
     if epsilon is not None:
-        yield _near_front(bound, epsilon, ties)
+        yield _near_front(context, bound, epsilon, ties)
         return
     if per and hasattr(engine, "grouped_front") and engine.fits(bound.query):
         yield _fronts_at_once(context, bound, engine, per, ties)
@@ -176,20 +182,22 @@ def _check_epsilon(epsilon: Any, per: Sequence[str], groupings: Sequence[Any]) -
         raise InvalidDataError(msg)
 
 
-def _costs(bound: BoundQuery) -> tuple[Array, tuple[Array, ...]]:
+def _costs(context: Context, bound: BoundQuery) -> tuple[Array, tuple[Array, ...]]:
     """Give the flat indices of a query's valid points and their costs, a column an objective."""
     query = bound.query
-    columns = {
-        name: np.broadcast_to(query.space.tables[node.name], query.space.sizes).reshape(-1).astype(query.space.dtype)
-        for name, node in query.outputs.items()
-    }
-    flat = np.flatnonzero(query.valid(columns, (query.space.size,)))
-    return flat, tuple(columns[name][flat] * columns[name].dtype.type(-sign) for name, sign in query.objectives)
+    engine = context.engine(query)
+    parts = list((engine if hasattr(engine, "points") else ArrayEngine()).points(query))
+    none = [np.zeros(0, dtype=query.space.dtype) for _ in query.objectives]
+    flat = np.concatenate([np.zeros(0, dtype=np.int64), *(part for part, _ in parts)])
+    columns = [np.concatenate(column) for column in zip(*(part for _, part in parts), strict=True)] or none
+    signs = (column.dtype.type(-sign) for column, (_, sign) in zip(columns, query.objectives, strict=True))
+    order = slice(None) if (flat[1:] > flat[:-1]).all() else np.argsort(flat)  # blocks come in another order
+    return flat[order], tuple(column[order] * sign for column, sign in zip(columns, signs, strict=True))
 
 
-def _near_front(bound: BoundQuery, epsilon: float, ties: str) -> Part:
+def _near_front(context: Context, bound: BoundQuery, epsilon: float, ties: str) -> Part:
     """Give the points that are on the front, or would be if they were better by a share in every objective."""
-    flat, costs = _costs(bound)
+    flat, costs = _costs(context, bound)
     chosen = np.flatnonzero(epsilon_front(costs, float(epsilon)))
     kept = tuple(column[chosen] for column in costs)
     first, n_ties = equal_points(kept)
@@ -222,14 +230,17 @@ def distance(
 ) -> xr.DataArray:
     """Measure the distance of every point of a stored cube from a front."""
     goals = context.objectives(objectives)
+    for name, _ in goals:
+        context.output("objectives", name)
     bound = context.query(context.where(where), objectives=goals)
     query = bound.query
     points.check_result(context, "distance_to_front", query.space.size, row_bytes=8 * (len(goals) + 1))
-    flat, costs = _costs(bound)
+    flat, costs = _costs(context, bound)
     if front is None:
         best = tuple(column[front_with_ties(costs, ties="first")[0]] for column in costs)
     else:
-        missing = [name for name, _ in goals if name not in front]
+        check_kind("front", front, xr.Dataset, do="use `roofcube.pareto`")
+        missing = [name for name, _ in goals if name not in front or front[name].dtype.kind not in "fiub"]
         if missing:
             msg = f"`front`: expected the objectives as variables, got no {missing[0]!r}; use `roofcube.pareto`"
             raise InvalidDataError(msg)

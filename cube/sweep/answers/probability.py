@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
-from roofcube.errors import MissingInputError
+from roofcube.errors import MemoryLimitError, MissingInputError
 from roofcube.kernels.pareto.front import non_dominated_by_group
+from roofcube.sweep.contexts.streamed import StreamedQuery
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from roofcube.sweep.contexts.context import BoundQuery, Context, Objectives
     from roofcube.sweep.contexts.where import Where
 
-__all__ = ["HIGH", "LOW", "SCALES", "check_intervals", "draw_front", "probabilities"]
+__all__ = ["HIGH", "LOW", "SCALES", "WORDS", "check_intervals", "draw_front", "probabilities"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 DRAWS = 400
@@ -52,6 +53,12 @@ def probabilities(
     check_intervals(list(context.outputs))
     bound = context.query(where, objectives=goals, per=per, also=[LOW, HIGH])
     query = bound.query
+    if isinstance(query, StreamedQuery):
+        msg = (
+            "`probability`: draws look at all values at once, and these are larger than the memory limit; select a "
+            "part of the cube, or raise the limit with `roofcube.set_options(memory=...)`"
+        )
+        raise MemoryLimitError(msg)
     columns = {
         name: np.broadcast_to(query.space.tables[node.name], query.space.sizes).reshape(-1).astype("f8", copy=False)
         for name, node in query.outputs.items()

@@ -11,8 +11,9 @@ from roofcube.errors import InvalidDataError
 from roofcube.kernels.engine.arrays import ArrayEngine
 from roofcube.kernels.query.query import Limit
 from roofcube.sweep.answers import points
-from roofcube.sweep.answers.best import groups_of, kept_labels, own_coords, stacked
+from roofcube.sweep.answers.best import groups_of, kept_labels, labels_of_groups, own_coords, stacked
 from roofcube.sweep.answers.counts import check_cells
+from roofcube.sweep.contexts.context import check_names
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,13 +34,14 @@ def quantile(context: Context, variable: str, q: float | Sequence[float], *, whe
         wanted = np.atleast_1d(np.asarray(q, dtype="f8"))
     except (TypeError, ValueError):
         wanted = np.array([np.nan])
-    if wanted.ndim != 1 or not ((wanted >= 0) & (wanted <= 1)).all():
+    if wanted.ndim != 1 or not wanted.size or not ((wanted >= 0) & (wanted <= 1)).all():
         msg = f"`q`: expected numbers from 0 to 1, got {q!r}; give 0.5 for the median"
         raise InvalidDataError(msg)
 
     read = context.where(where)
-    dims, groupings = context.per(per, read)
-    if variable in {*own_coords(context, dims), *(grouping.name for grouping in groupings)}:
+    labels = labels_of_groups(context, per)
+    check_names(context, [variable, *labels], {"quantile": ()})
+    if variable in labels:
         msg = f"`variable`: expected another than the labels of groups, got {variable!r} with per={per!r}; leave it out"
         raise InvalidDataError(msg)
 

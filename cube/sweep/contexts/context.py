@@ -8,6 +8,7 @@ has the same answer.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from math import prod
@@ -21,19 +22,31 @@ from roofcube.sweep.contexts.where import Where, read_where
 from roofcube.variables import sense_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
 
     import xarray as xr
 
     from roofcube.kernels.graph.expression import Node
     from roofcube.kernels.query.query import Limit, Query
 
-__all__ = ["BoundQuery", "Context", "Grouping", "Names", "Objectives", "ordered_dims"]
+__all__ = [
+    "AT",
+    "FOUND",
+    "BoundQuery",
+    "Context",
+    "Grouping",
+    "Names",
+    "Objectives",
+    "added_names",
+    "check_names",
+    "names_of",
+    "ordered_dims",
+]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 Names = str | list[str] | tuple[str, ...] | None
 Objectives = tuple[tuple[str, int], ...]  # output and sign: 1 where more is better, -1 where less is
-ANSWERS = ("found", "n_ties", "point", "reason", "bin", "quantile", "crossover")  # names that answers add
+FOUND, AT = "whether any point meets the limits", "whether the space holds the labels"  # `long_name` of `found`
 
 
 @dataclass(frozen=True)
@@ -182,6 +195,11 @@ class Context(ABC):
         """Count the points of the space that `where` leaves by their labels and that lack a figure."""
 
     @property
+    def names(self) -> list[str]:
+        """Every variable and coordinate of a point."""
+        return [*self.outputs, *(name for name in self.coords if name not in self.outputs)]
+
+    @property
     @abstractmethod
     def row_bytes(self) -> int:
         """Bytes of a point's values and labels."""
@@ -213,7 +231,7 @@ class Context(ABC):
 
     def sign(self, objective: str, sense: str | None = None, *, what: str = "objective") -> int:
         """Give 1 where more of an objective is better, -1 where less is."""
-        if objective not in self.outputs:
+        if not isinstance(objective, str) or objective not in self.outputs:
             variable = self.native(objective) if isinstance(objective, str) else None
             if variable is not None:
                 msg = (
@@ -234,8 +252,10 @@ class Context(ABC):
 
     def objectives(self, objectives: Mapping[str, str | None] | Sequence[str] | str) -> Objectives:
         """Read objectives with their senses."""
-        listed = [objectives] if isinstance(objectives, str) else objectives
-        given = dict(listed.items()) if hasattr(listed, "items") else dict.fromkeys(listed)
+        if isinstance(objectives, Mapping):
+            given = dict(objectives)
+        else:
+            given = dict.fromkeys(names_of(objectives, what="objectives"))
         if not given:
             msg = '`objectives`: expected at least one variable, got none; give e.g. {"predicted_throughput": "max"}'
             raise InvalidDataError(msg)
@@ -243,7 +263,7 @@ class Context(ABC):
 
     def output(self, what: str, name: str) -> str:
         """Check the name of an output."""
-        if name not in self.outputs:
+        if not isinstance(name, str) or name not in self.outputs:
             raise unknown_label(what, name, self.outputs)
         return name
 
@@ -252,7 +272,7 @@ class Context(ABC):
 
         Of a coordinate, as of a dim, only the labels that limits on labels leave are groups.
         """
-        names = [] if per is None else [per] if isinstance(per, str) else list(dict.fromkeys(per))
+        names = names_of(per)
         dims = [name for name in names if name in self.dims]
         groupings = []
         for name in names:
@@ -268,7 +288,16 @@ class Context(ABC):
                 groupings.append(grouping if where is None else grouping.left(where.kept.get(dim)))
         return dims, groupings
 
+    @cached_property
+    def _groupings(self) -> dict[str, Grouping]:
+        return {}
+
     def _grouping(self, name: str, dim: str) -> Grouping:
+        if name not in self._groupings:
+            self._groupings[name] = self._grouped(name, dim)
+        return self._groupings[name]
+
+    def _grouped(self, name: str, dim: str) -> Grouping:
         labels = self.label_arrays[name]
         if labels.dtype.kind == "O":  # text of a file; None is no label
             distinct = np.array(list(dict.fromkeys(one for one in labels.tolist() if one is not None)), dtype=object)
@@ -321,6 +350,17 @@ class Context(ABC):
         return self.outputs | {name: leaf(name) for name in where.masks} if where.masks else self.outputs
 
 
+def names_of(given: Any, *, what: str = "per") -> list[str]:
+    """List names, each once; one may be given alone, or none."""
+    if given is None or isinstance(given, str):
+        return [] if given is None else [given]
+    try:
+        return list(dict.fromkeys(given))
+    except TypeError:
+        msg = f"`{what}`: expected names, got {given!r}; give one, or a list of them"
+        raise InvalidDataError(msg) from None
+
+
 def ordered_dims(order: tuple[str, ...], dims: Sequence[str] | None) -> tuple[str, ...]:
     """Give the dims in tie order: the model's, or the caller's with the others after them."""
     if dims is None:
@@ -335,9 +375,34 @@ def ordered_dims(order: tuple[str, ...], dims: Sequence[str] | None) -> tuple[st
     return (*chosen, *(dim for dim in order if dim not in chosen))
 
 
-def check_names(names: Iterable[str], dims: Sequence[str]) -> None:
-    """Refuse names that answers need for themselves."""
+def check_names(
+    context: Context, names: Iterable[str], added: Mapping[str, Sequence[str]], objectives: Iterable[str] = ()
+) -> None:
+    """Raise where an answer would have two variables of one name: the cube's, and one that the answer adds.
+
+    Parameters
+    ----------
+    context : Context
+    names : iterable of str
+        Of the cube, in the answer.
+    added : mapping of str to sequence of str
+        What the answer adds, each with the `long_name` that it has in earlier answers, where it may be replaced.
+    objectives : iterable of str
+        What is asked about, and therefore never replaced.
+    """
+    asked = set(objectives)
     for name in names:
-        if name in ANSWERS and not (name == "point" and name in dims):
-            msg = f"`{name}`: an answer needs this name for itself, and the cube has a variable of it; rename that"
+        if name not in added:
+            continue
+        earlier = context.attributes(name).get("long_name") in added[name]
+        if not earlier or name in asked or name in context.coords:
+            msg = (
+                f"`cube`: expected no variable {name!r}, which the answer needs for itself, got one; rename it, e.g. "
+                f"cube.rename({{{name!r}: 'own_{name}'}})"
+            )
             raise InvalidDataError(msg)
+
+
+def added_names(context: Context, names: Mapping[str, Sequence[str]]) -> dict[str, Sequence[str]]:
+    """Give what an answer along `point` adds; a cube may have that dim already."""
+    return dict(names) if "point" in context.dims else {**names, "point": ()}

@@ -54,10 +54,7 @@ class StoredContext(Context):
 
     def __init__(self, cube: xr.Dataset) -> None:
         self.cube = cube
-        # those that only a coordinate of another name has come last, yet known dims before own ones, batch at the end
-        names = dict.fromkeys([*dim_order(cube), *(str(dim) for dim in cube.dims if dim != LAYER)])
-        known = [dim for dim in DIMS if dim in names and dim != "batch"]
-        self.dims = (*known, *(dim for dim in names if dim not in DIMS), *(dim for dim in names if dim == "batch"))
+        self.dims = _dims_in_order(cube)
         self.sizes = {dim: int(cube.sizes[dim]) for dim in self.dims}
         self.coords = {}
         self.variables: dict[str, xr.Variable] = {}
@@ -124,6 +121,11 @@ class StoredContext(Context):
         if isinstance(query, StreamedQuery):
             return StreamedEngine(thread_count())
         return ArrayEngine(thread_count()) if suits(query) else Engine("auto", thread_count())
+
+    @property
+    def names(self) -> list[str]:
+        """Every variable and coordinate."""
+        return [*self.variables, *self.coords]
 
     @cached_property
     def row_bytes(self) -> int:
@@ -267,6 +269,16 @@ class StoredContext(Context):
             )
             raise InvalidDataError(msg)
         return name
+
+
+def _dims_in_order(cube: xr.Dataset) -> tuple[str, ...]:
+    """Order the dims as ties are decided: as the cube says in its attrs, else known ones, own ones, batch last."""
+    said = [dim for dim in str(cube.attrs.get("dim_order", "")).split() if dim in cube.dims and dim != LAYER]
+    # dims that only a coordinate of another name has come last of their kind
+    names = dict.fromkeys([*said, *dim_order(cube), *(str(dim) for dim in cube.dims if dim != LAYER)])
+    before = [dim for dim in DIMS if dim in names and dim != "batch"]
+    order = (*before, *(dim for dim in names if dim not in DIMS), *(dim for dim in names if dim == "batch"))
+    return order if [dim for dim in order if dim in said] == said else tuple(names)
 
 
 def _length(cut: slice) -> int:

@@ -24,7 +24,7 @@ from roofcube.options import memory_limit
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from roofcube.sweep.contexts.context import BoundQuery, Context
+    from roofcube.sweep.contexts.context import BoundQuery
     from roofcube.sweep.contexts.where import Where
 
 __all__ = ["StreamedEngine", "StreamedQuery"]
@@ -58,6 +58,7 @@ class StreamedQuery(Query):
             dim for mask in where.masks.values() for dim, size in zip(context.dims, mask.shape, strict=True) if size > 1
         }
         lengths = {dim: len(where.kept[dim]) if dim in where.kept else size for dim, size in context.sizes.items()}
+        used |= {dim for dim, length in lengths.items() if length == 0}
         groups = [dim for dim in per if dim in used]
         axes = [*groups, *(dim for dim in context.dims if dim in used and dim not in per)]
         sizes = tuple(lengths[axis] for axis in axes)
@@ -104,10 +105,10 @@ def _blocks(
     needed = {name: context.native(name) for name in names if name not in where.masks}
     for number in range(len(tiling)):
         slices = dict(zip(dims, tiling.slices(number), strict=True))
-        part = type(context).of_block(context, needed, slices)
         inside = where.within(slices, context.dims)
         if any(len(kept) == 0 for kept in inside.kept.values()):
-            continue
+            continue  # before anything is read
+        part = type(context).of_block(context, needed, slices)
         yield part.query(inside, per=list(per), **query), {dim: cut.start for dim, cut in slices.items()}
 
 
@@ -168,6 +169,12 @@ class StreamedEngine:
         order = np.argsort(flat, kind="stable")
         columns = tuple(np.concatenate(column)[order] for column in zip(*parts, strict=True))
         return ArrayFront(query, total, flat[order], columns)
+
+    def points(self, query: StreamedQuery) -> Iterator[tuple[Array, tuple[Array, ...]]]:
+        """Go through the valid points: flat indices, and a column of values an objective."""
+        for block, whole in self._asked(query):
+            for flat, columns in self.engine.points(block):
+                yield whole(flat), columns
 
     def count(self, query: StreamedQuery, *, by: str | None = None, codes: Sequence[float] = ()) -> Array:
         """Count the valid points of each group, by the codes of an output."""

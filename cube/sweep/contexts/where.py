@@ -287,9 +287,9 @@ def _limit_variable(space: Labelled, read: Where, name: str, wanted: Any) -> Non
     if isinstance(wanted, Mapping | slice | tuple) or wanted is None:
         raise _no_limit(name, wanted)
     listed = _listed(wanted)
-    if "flag_masks" in attributes and variable is not None:
+    if variable is not None and bits_of(attributes):
         read.mask(name, _full_rank(space, variable, _bits_set(name, variable.values, listed, attributes)))
-    elif "flag_values" in attributes:
+    elif codes_of(attributes):
         read.by_limit[name] = Limit(name, one_of=_codes(name, listed, attributes))
     elif variable is not None and as_stored:
         read.mask(name, _full_rank(space, variable, _among(name, variable.values, listed)))
@@ -311,7 +311,10 @@ def _parted(name: str, listed: Sequence[Any], flags: Mapping[str, Any]) -> tuple
     unwanted: list[Any] = []
     for one in listed:
         if not isinstance(one, str):
-            wanted.append(_number(name, one))
+            number = _number(name, one)
+            if isnan(number):
+                raise _no_limit(name, one)
+            wanted.append(number)
             continue
         negated = one.startswith(NOT)
         word = one.removeprefix(NOT).strip()
@@ -344,7 +347,7 @@ def _bits_set(name: str, values: Array, listed: Sequence[Any], attributes: Mappi
 def _has_bits(name: str, codes: Array, bits: Any) -> Array:
     if isinstance(bits, Bits):
         return bits.met(codes)
-    if isinf(bits) or isnan(bits) or bits != int(bits):
+    if isinf(bits) or bits != int(bits):
         raise _no_limit(name, bits)
     return Bits(int(bits)).met(codes)
 
@@ -366,8 +369,8 @@ def _limit_text(space: Labelled, read: Where, name: str, variable: xr.Variable, 
 def _listed(wanted: Any) -> list[Any]:
     if isinstance(wanted, str | bytes) or not hasattr(wanted, "__iter__"):
         return [wanted]
-    if isinstance(wanted, xr.DataArray):
-        return list(wanted.values.ravel())
+    if isinstance(wanted, xr.DataArray | np.ndarray):
+        return list(np.ravel(wanted))
     return list(wanted)
 
 
@@ -469,6 +472,9 @@ def _aligned_mask(space: Labelled, name: str, mask: xr.DataArray) -> Array:
         try:
             mask = mask.sel({dim: whole})
         except (KeyError, ValueError, pd.errors.InvalidIndexError) as error:
-            msg = f"`where[{name!r}]`: expected the cube's labels along {dim!r}, got others ({error}); make it of it"
+            msg = (
+                f"`where[{name!r}]`: expected the cube's labels along {dim!r}, got others ({error}); make the mask "
+                "from the cube's variables"
+            )
             raise UnknownLabelError(msg) from error
     return _full_rank(space, mask.variable, mask.values)
