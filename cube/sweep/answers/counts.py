@@ -12,6 +12,7 @@ from roofcube.kernels.query.query import Limit
 from roofcube.sweep.answers import points
 from roofcube.sweep.answers.best import kept_labels, labels_of_groups, over_groups, own_coords, stacked
 from roofcube.sweep.contexts.context import check_names
+from roofcube.sweep.contexts.where import read_where
 from roofcube.sweep.flags import bits_of, codes_of, is_flag
 
 if TYPE_CHECKING:
