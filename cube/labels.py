@@ -148,9 +148,11 @@ def locate(cube: xr.Dataset | xr.DataArray, table: pl.DataFrame, *, dims: Sequen
                     )
             continue
         known = {_key(dim, label): place for place, label in enumerate(labels)}
-        found = np.array([known.get(_key(dim, value), -1) for value in table[column].to_list()], dtype=np.intp)
+        values = table[column].to_list()
+        places = {value: known.get(_key(dim, value), -1) for value in dict.fromkeys(values)}
+        found = np.array([places[value] for value in values], dtype=np.intp)
         for row in np.flatnonzero(found < 0).tolist():
-            reasons[row] = reasons[row] or f"{dim} {table[column][row]!r} is not in the cube"
+            reasons[row] = reasons[row] or f"{dim} {values[row]!r} is not in the cube"
         if dim in cube.dims:
             indices[dim] = found
     return RowLocations(tuple(indices), indices, reasons)

@@ -13,7 +13,10 @@ __all__ = [
     "ELEMENT_BYTES",
     "FLAGS",
     "FORMATS",
+    "GRADES",
     "HARDWARE_DIMS",
+    "IMPOSSIBLE",
+    "IMPOSSIBLE_POWER",
     "INFEASIBLE",
     "MODES",
     "NETWORK_DIMS",
@@ -117,7 +120,44 @@ QUALITY = {
     "power_set_up_differs": 16384,
     "compute_time_incomplete": 32768,
     "power_is_maximum": 65536,
+    "zero_power": 131072,
+    "power_unit_off": 262144,
+    "accuracy_is_a_fraction": 524288,
+    "measured_but_infeasible": 1048576,
+    "slower_with_batch": 2097152,
 }
+
+# How bad each finding is: no such thing can be; something is likely wrong; worth knowing.
+GRADES: dict[str, Literal["impossible", "doubtful", "note"]] = {
+    "above_compute_peak": "impossible",
+    "above_roofline": "note",
+    "above_bound": "impossible",
+    "throughput_latency_mismatch": "doubtful",
+    "full_power_below_idle": "doubtful",
+    "system_faster_than_compute": "doubtful",
+    "duplicate_key": "note",
+    "accuracy_differs": "note",
+    "unit_off": "impossible",
+    "missing_value": "note",
+    "unknown_label": "doubtful",
+    "does_not_scale": "doubtful",
+    "foreign_power": "doubtful",
+    "other_precision_executed": "note",
+    "power_set_up_differs": "doubtful",
+    "compute_time_incomplete": "note",
+    "power_is_maximum": "note",
+    "zero_power": "impossible",
+    "power_unit_off": "impossible",
+    "accuracy_is_a_fraction": "doubtful",
+    "measured_but_infeasible": "doubtful",
+    "slower_with_batch": "note",
+    "impossible_sample": "impossible",
+    "stuck_sample": "doubtful",
+}
+
+# Impossible findings that discredit the power of a row only, and those that discredit all that was measured.
+IMPOSSIBLE_POWER = QUALITY["zero_power"] | QUALITY["power_unit_off"]
+IMPOSSIBLE = sum(bit for name, bit in QUALITY.items() if GRADES[name] == "impossible") & ~IMPOSSIBLE_POWER
 
 
 @dataclass(frozen=True)

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
 
 from roofcube import datasets
 from roofcube.errors import check_kind, suggestion
-from roofcube.labels import labelled, rows_of
+from roofcube.labels import labelled, locate, rows_of
 from roofcube.measured.rules import rules_for
 from roofcube.model.assumptions import BOUND
 from roofcube.model.inputs import inputs as model_inputs
 from roofcube.model.predict import predict
-from roofcube.variables import CONFIGURATION, HARDWARE_DIMS, INFEASIBLE, QUALITY
+from roofcube.variables import CONFIGURATION, GRADES, HARDWARE_DIMS, INFEASIBLE, QUALITY
 
 if TYPE_CHECKING:
     import xarray as xr
 
-    from roofcube.labels import RowLocations
     from roofcube.measured.rules import Rule
 
 __all__ = ["check", "quality_bits"]
@@ -32,6 +32,7 @@ FINDINGS: dict[str, type[pl.DataType]] = {
     "table": pl.String,
     "source_row": pl.String,
     "rule": pl.String,
+    "grade": pl.String,
     "column": pl.String,
     "value": pl.Float64,
     "limit": pl.Float64,
@@ -58,8 +59,9 @@ def check(
     Returns
     -------
     DataFrame
-        A line per finding (a row may have several): `row` (0-based, of `table`), `source_row`, `rule`, `column`,
-        `value`, `limit`, `ratio`, `finding` and `action`. No row is changed or dropped.
+        A line per finding (a row may have several): `row` (0-based, of `table`), `source_row` (of the file), `rule`,
+        `grade` (impossible, doubtful or note), `column`, `value`, `limit`, `ratio`, `finding` and `action`. No row is
+        changed or dropped. Where a row has no throughput, batch / latency is judged as its throughput.
 
     Examples
     --------
@@ -107,8 +109,13 @@ def _with_all_columns(measurements: pl.DataFrame) -> pl.DataFrame:
 def _with_references(table: pl.DataFrame, inputs: xr.Dataset | None) -> pl.DataFrame:
     """Add to each row what its platform and network allow; null where a label is unknown."""
     space = model_inputs(batch=1).squeeze("batch", drop=True) if inputs is None else inputs.drop_dims("batch")
-    at, where = rows_of(space, table, dims=CONFIGURATION)
-    at = at.assign_coords(batch=labelled("row", table["batch"].to_numpy()))
+    where = locate(space, table, dims=CONFIGURATION)
+    # many rows share a configuration, which is predicted once
+    labels = np.stack([*where.indices.values(), table["batch"].fill_null(1).to_numpy()])[:, where.mask]
+    _, first, number = np.unique(labels, axis=1, return_index=True, return_inverse=True)
+    judged = table[np.flatnonzero(where.mask)[first].tolist()]
+    at, _ = rows_of(space, judged, dims=CONFIGURATION)
+    at = at.assign_coords(batch=labelled("row", judged["batch"].to_numpy()))
     published, bound = predict(at), predict(at, assumptions=BOUND)
     references = {
         "peak_throughput": published["peak_throughput"],
@@ -117,8 +124,11 @@ def _with_references(table: pl.DataFrame, inputs: xr.Dataset | None) -> pl.DataF
         "table_top1": at.get("top1"),
         "cores": at.get("cores"),
         "infeasible": published["infeasible"],
+        "listed_power": at.get("power"),
+        "memory_capacity": at.get("memory_capacity"),
+        "memory_required": _memory_required(at, published["infeasible"]),
     }
-    columns = [_reference_column(name, array, where) for name, array in references.items()]
+    columns = [_reference_column(name, array, where.mask, number.reshape(-1)) for name, array in references.items()]
     structure = datasets.load_platforms().unique("platform", keep="first").select("platform", "board")
     executed = datasets.load_platforms().select(*HARDWARE_DIMS, "executed_precision")
     table = table.with_columns(*columns, unknown=pl.Series(where.reasons, dtype=pl.String))
@@ -127,11 +137,22 @@ def _with_references(table: pl.DataFrame, inputs: xr.Dataset | None) -> pl.DataF
     return table.with_columns(pl.col("batch_kind", "source_row").fill_null(""))
 
 
-def _reference_column(name: str, array: xr.DataArray | None, where: RowLocations) -> pl.Series:
-    if array is None:
-        return pl.Series(name, [None] * len(where.reasons), dtype=pl.Float64)
-    values = np.broadcast_to(np.asarray(array.values, dtype="f8"), (len(where.reasons),)).copy()
-    values[~where.mask] = np.nan
+def _memory_required(at: xr.Dataset, infeasible: xr.DataArray) -> xr.DataArray | None:
+    """Give the memory that each row takes, also where there is less: as if there were no end of it."""
+    if "memory_capacity" not in at or not (infeasible.values == INFEASIBLE["does_not_fit_memory"]).any():
+        return None
+    endless = at.variables["memory_capacity"]
+    endless = labelled(endless.dims, np.full(endless.shape, np.inf), endless.attrs)
+    return predict(at.assign(memory_capacity=endless)).get("memory_required")
+
+
+def _reference_column(
+    name: str, array: xr.DataArray | None, known: np.ndarray[Any, Any], number: np.ndarray[Any, Any]
+) -> pl.Series:
+    values = np.full(len(known), np.nan)
+    if array is not None and len(number):
+        each = np.asarray(array.values, dtype="f8")
+        values[known] = each[number] if each.ndim else each
     return pl.Series(name, values).fill_nan(None)
 
 
@@ -147,6 +168,7 @@ def _finding_lines(rows: pl.DataFrame, table: str, rule: str, column: str, findi
     return rows.with_columns(
         table=pl.lit(table),
         rule=pl.lit(rule),
+        grade=pl.lit(GRADES[rule]),
         column=pl.lit(column),
         ratio=pl.col("value") / pl.col("limit"),
         finding=pl.lit(finding),
@@ -165,7 +187,10 @@ def _unknown_labels(table: pl.DataFrame) -> pl.DataFrame:
     rows = _no_numbers(table.filter(pl.col("unknown") != ""))
     columns = rows["unknown"].str.split(" ").list.first().replace("pruning", "pruning_percent")
     mend = "correct the label, or give the platform or network in `inputs`"
-    actions = [mend + _closest(column, rows[column][place]) for place, column in enumerate(columns)]
+    given = {column: rows[column].to_list() for column in columns.unique()}
+    labels = [(column, given[column][place]) for place, column in enumerate(columns)]
+    closest = {label: _closest(*label) for label in dict.fromkeys(labels)}
+    actions = [mend + closest[label] for label in labels]
     return _mislabelled(rows, "", rows["unknown"].to_list(), actions).with_columns(column=columns)
 
 
@@ -204,9 +229,16 @@ def _mislabelled(rows: pl.DataFrame, column: str, findings: list[str], actions: 
 
 def _closest(column: str, label: object) -> str:
     """Suggest a label of the facts for one that they do not have."""
-    facts = (datasets.load_platforms(), datasets.load_topologies())
-    known = [name for table in facts if column in table.columns for name in table[column].unique(maintain_order=True)]
+    known = _known_labels(column)
     return suggestion(label, known) if isinstance(label, str) and label not in known else ""
+
+
+@cache
+def _known_labels(column: str) -> tuple[Any, ...]:
+    facts = (datasets.load_platforms(), datasets.load_topologies())
+    return tuple(
+        name for table in facts if column in table.columns for name in table[column].unique(maintain_order=True)
+    )
 
 
 def _missing_values(table: pl.DataFrame, given: list[str]) -> pl.DataFrame:
@@ -220,7 +252,7 @@ def _missing_values(table: pl.DataFrame, given: list[str]) -> pl.DataFrame:
             "top1_percent",
             "power_full_w",
         )
-        if name in given
+        if name in given and table[name].null_count() < table.height
     ]
     lines = [
         _finding_lines(

@@ -14,6 +14,7 @@ import polars as pl
 
 from roofcube import datasets
 from roofcube.labels import KEY_COLUMNS
+from roofcube.variables import GRADES, INFEASIBLE
 
 __all__ = ["WATTS_RANGE_FACTOR", "Rule", "rules_for"]
 
@@ -22,6 +23,9 @@ ACCURACY_STEP = 0.005  # percentage points; tables are printed with two digits
 WATTS_RANGE_FACTOR = 1.5  # base power of one platform and mode may vary by this
 SCALING_SHARE = 0.5  # of the gain that min(threads, cores) allows
 COMPUTE_SHARE = 0.2  # compute time below this share of the system's
+POWER_FACTOR = 100.0  # power this far from the listed one is in another unit, or another device's
+BATCH_LOSS = 0.1  # throughput may fall by this share when the batch grows
+SPEEDS = ("throughput_compute_per_s", "latency_compute_s", "throughput_system_per_s", "latency_system_s")
 
 
 @dataclass(frozen=True)
@@ -36,6 +40,11 @@ class Rule:
     finding: str
     action: str
 
+    @property
+    def grade(self) -> str:
+        """How bad it is: impossible, doubtful or note."""
+        return GRADES[self.name]
+
 
 def rules_for(table: pl.DataFrame) -> list[Rule]:
     """List the rules that look at one row, or at a row among its sisters."""
@@ -46,33 +55,19 @@ def rules_for(table: pl.DataFrame) -> list[Rule]:
     unit_off = (nearest != 0) & ((product.log10() - 3.0 * nearest).abs() < np.log10(2.0))
     # a column alone betrays its unit by beating physics a hundredfold
     unit_off_alone = throughput > 100.0 * pl.col("bound_throughput")
+    # most public tables give latency only: it is judged as the throughput that it allows
+    alone = pl.when(throughput.is_null()).then(pl.col("batch") / latency)
     rules = [
+        *_ceilings("throughput_compute_per_s", throughput, ""),
+        *_ceilings("latency_compute_s", alone, " (batch / latency, as no throughput is given)"),
         Rule(
-            "above_compute_peak",
-            "throughput_compute_per_s",
-            throughput > pl.col("peak_throughput"),
-            throughput,
-            pl.col("peak_throughput"),
-            "more operations a second than the platform's peak compute",
-            "impossible as stated: check timer, op count and clock; leave out of fits",
-        ),
-        Rule(
-            "above_roofline",
-            "throughput_compute_per_s",
-            throughput > pl.col("published_throughput"),
-            throughput,
-            pl.col("published_throughput"),
-            "above the published roofline",
-            "the roofline's assumption (weights read once per input) does not hold here; compare with the bound",
-        ),
-        Rule(
-            "above_bound",
-            "throughput_compute_per_s",
-            throughput > pl.col("bound_throughput"),
-            throughput,
+            "unit_off",
+            "latency_compute_s",
+            alone > 100.0 * pl.col("bound_throughput"),
+            alone,
             pl.col("bound_throughput"),
-            "above the batch-aware bound",
-            "impossible as stated: check timer, op count and clock; leave out of fits",
+            "latency beats the bound a hundredfold: a unit is off",
+            "check the unit of latency (s)",
         ),
         Rule(
             "throughput_latency_mismatch",
@@ -101,6 +96,7 @@ def rules_for(table: pl.DataFrame) -> list[Rule]:
             "power under load below idle power",
             "measure again; do not use for energy",
         ),
+        *_power_values(),
         Rule(
             "system_faster_than_compute",
             "latency_system_s",
@@ -128,6 +124,17 @@ def rules_for(table: pl.DataFrame) -> list[Rule]:
             "accuracy on the platform differs from the table of trained networks",
             "say which one a figure shows",
         ),
+        *_accuracy_units(),
+        Rule(
+            "measured_but_infeasible",
+            "batch",
+            (pl.col("infeasible") == INFEASIBLE["does_not_fit_memory"])
+            & pl.any_horizontal(pl.col(name).is_not_null() for name in SPEEDS),
+            pl.col("memory_required"),
+            pl.col("memory_capacity"),
+            "measured where the model says that it does not fit the memory (bytes needed and there are)",
+            "check memory_capacity_b of the platform, and the network",
+        ),
         Rule(
             "other_precision_executed",
             "precision",
@@ -140,7 +147,7 @@ def rules_for(table: pl.DataFrame) -> list[Rule]:
     ]
     if table["board"].null_count() < table.height:
         rules += _power_rules(table)
-    rules.append(_scaling_rule())
+    rules += [_scaling_rule(), _batch_rule()]
     rules.append(
         Rule(
             "compute_time_incomplete",
@@ -153,6 +160,75 @@ def rules_for(table: pl.DataFrame) -> list[Rule]:
         )
     )
     return rules
+
+
+def _ceilings(column: str, throughput: pl.Expr, judged: str) -> list[Rule]:
+    """Compare a throughput with the three ceilings of its configuration."""
+    remeasure = "impossible as stated: check timer, op count and clock; leave out of fits"
+    published = "the roofline's assumption (weights read once per input) does not hold here; compare with the bound"
+    ceilings = (
+        ("above_compute_peak", "peak", "more operations a second than the platform's peak compute", remeasure),
+        ("above_roofline", "published", "above the published roofline", published),
+        ("above_bound", "bound", "above the batch-aware bound", remeasure),
+    )
+    return [
+        Rule(name, column, throughput > (limit := pl.col(f"{kind}_throughput")), throughput, limit, text + judged, do)
+        for name, kind, text, do in ceilings
+    ]
+
+
+def _power_values() -> list[Rule]:
+    """Find power that no running platform takes."""
+    full, listed = pl.col("power_full_w"), pl.col("listed_power")
+    zero = [
+        Rule(
+            "zero_power",
+            name,
+            pl.col(name) <= 0.0,
+            pl.col(name),
+            pl.lit(0.0),
+            "0 W: the meter was off or not started",
+            "measure again; do not use for energy",
+        )
+        for name in ("power_base_w", "power_idle_w", "power_full_w")
+    ]
+    far = (full > POWER_FACTOR * listed) | ((full > 0.0) & (full < listed / POWER_FACTOR))
+    action = "check the unit (W) and whose power it is"
+    return [
+        *zero,
+        Rule("power_unit_off", "power_full_w", far, full, listed, "power is a hundredfold off the listed one", action),
+    ]
+
+
+def _accuracy_units() -> list[Rule]:
+    """Tell percentages from fractions by the highest accuracy of a network."""
+    return [
+        Rule(
+            "accuracy_is_a_fraction",
+            name,
+            (pl.col(name).max().over("topology") <= 1.0) & pl.col(name).is_not_null(),
+            pl.col(name),
+            100.0 * pl.col(name),
+            "all accuracies of the network are at most 1 %: a fraction, not percent",
+            "multiply by 100",
+        )
+        for name in ("top1_percent", "top5_percent")
+    ]
+
+
+def _batch_rule() -> Rule:
+    """Find throughput that falls when the batch grows."""
+    throughput = pl.col("throughput_compute_per_s")
+    smaller = throughput.cum_max().shift(1).over(KEY_COLUMNS[:-1], order_by="batch")
+    return Rule(
+        "slower_with_batch",
+        "throughput_compute_per_s",
+        throughput < (1.0 - BATCH_LOSS) * smaller,
+        throughput,
+        smaller,
+        "throughput falls by more than 10 % from a smaller batch",
+        "check what limits it there (memory, clock, heat), or measure again",
+    )
 
 
 def _power_rules(table: pl.DataFrame) -> list[Rule]:
