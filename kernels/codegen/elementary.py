@@ -134,19 +134,19 @@ def power(x: float, y: float) -> float:
 def floor_divide(a: float, b: float) -> float:
     if b == 0.0:
         return a / b
-    rest = np.fmod(a, b)
+    rest: float = np.fmod(a, b)
     div = (a - rest) / b
     if rest != 0.0 and (b < 0.0) != (rest < 0.0):
         div -= 1.0
     if div == 0.0:
         return math.copysign(0.0, a / b)
-    floored = np.floor(div)
+    floored: float = np.floor(div)
     return floored + 1.0 if div - floored > 0.5 else floored
 
 
 @jit
 def remainder(a: float, b: float) -> float:
-    rest = np.fmod(a, b)
+    rest: float = np.fmod(a, b)
     if b == 0.0:
         return rest
     if rest == 0.0:
