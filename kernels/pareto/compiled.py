@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from roofcube.kernels.pareto.equals import hashed_equals
+from roofcube.kernels.pareto.few import strongest
 from roofcube.kernels.pareto.grid import BUCKETS, below_grid
 from roofcube.kernels.pareto.groups import counting_sort, small_groups
 from roofcube.kernels.pareto.kd_tiles import front_by_tiles
@@ -17,7 +17,6 @@ from roofcube.kernels.pareto.pivots import (
     PAIRS,
     choose_pivots,
     eliminate,
-    least_gaps,
     rejecter,
     sample_points,
 )
@@ -30,15 +29,18 @@ if TYPE_CHECKING:
 
     from roofcube.kernels.pareto.points import Columns
 
-__all__ = ["distances", "front", "front_by_group", "hashed_equals", "order_by", "undominated_by"]
+__all__ = ["exact", "front", "front_by_group", "order_by", "rejected_by"]
 
 Front: TypeAlias = "tuple[NDArray[np.int64], Columns]"
 
-FEW = 384  # so many points are settled one by one in 30 us or less
+# so many points are settled one by one sooner than by ranks; two objectives need but a sort
+FEW = {2: 0, 3: 128}
+MOST_FEW = 256
 SMALL_SAMPLE, LARGE_SAMPLE = 256, 1024
 PIVOTS = 8
 # points from which another sample, 0.1 ms, can pay beside what the exact algorithm takes, 10 ns to 1 us a point
 AGAIN = {2: 10_000, 3: 3000, 4: 1000}
+LEAST_AGAIN = 500
 MANY = 20_000  # points from which looking up cells pays, 2 ns an objective and point
 SHARED = 100_000  # points below which threads cost more than they gain
 DRAWN = np.random.default_rng(0).random(LARGE_SAMPLE)
@@ -64,7 +66,7 @@ def survivors(columns: Columns, signs: NDArray[Any], threads: int) -> Front:
     """Drop all points with NaN and most dominated ones; further passes go over what the pass before left."""
     indices, costs = rejected(columns, signs, *sampled_pivots(columns, signs)[:3], threads)
     alike = np.ones_like(signs)
-    while len(indices) > AGAIN.get(len(columns), FEW):
+    while len(indices) > AGAIN.get(len(columns), LEAST_AGAIN):
         pivots, chosen, strong, left = sampled_pivots(costs, alike)
         if left > WORTH:
             break
@@ -86,7 +88,7 @@ def sampled_pivots(columns: Columns, signs: NDArray[Any]) -> tuple[NDArray[Any],
     """Choose pivots from a sample; return them, their number, that of strong ones and the share that they leave."""
     size = SMALL_SAMPLE if len(columns[0]) < 500_000 else LARGE_SAMPLE
     pivots = np.full((PIVOTS, len(columns)), np.nan, columns[0].dtype)
-    if len(columns[0]) <= FEW:
+    if len(columns[0]) <= MOST_FEW:
         return pivots, 0, 0, 1.0
     flags = np.zeros((3, size), np.bool_)
     beats = np.zeros((CANDIDATES, size // 64), np.uint64)
@@ -127,19 +129,24 @@ def rejected(
 def exact(costs: Columns) -> NDArray[np.bool_]:
     """Mark the optimal points, given without NaN."""
     objectives, count = len(costs), len(costs[0])
-    if count <= FEW:
-        left, names, flags, mask = few_points(objectives, count, costs[0].dtype)
-        for k, column in enumerate(costs):
-            left[k, :count] = column
-        eliminate(left, count, names, flags, mask)
-        return mask[:count]
-    if objectives == 2:
-        mask = np.zeros(count, np.bool_)
+    if count > FEW.get(objectives, MOST_FEW):
+        return by_ranks(costs)
+    left, names, flags, mask = few_points(objectives, count, costs[0].dtype)
+    for k, column in enumerate(costs):
+        left[k, :count] = column
+    eliminate(left, count, names, flags, mask)
+    return mask[:count]
+
+
+def by_ranks(costs: Columns) -> NDArray[np.bool_]:
+    """Mark the optimal of many points, at least one, given without NaN."""
+    if len(costs) == 2:
+        mask = np.zeros(len(costs[0]), np.bool_)
         scan_two(costs[0], costs[1], sorted_order(costs[0]), mask)
         return mask
     ranks, orders, groups = unique_ranks(costs)
     mask = np.zeros(ranks.shape[1], np.bool_)
-    if objectives == 3:
+    if len(costs) == 3:
         sweep_three(ranks, orders, mask)
     else:
         front_by_tiles(ranks, orders, mask)
@@ -164,8 +171,8 @@ def front_by_group(columns: Columns, codes: NDArray[np.int64], signs: NDArray[An
         order = np.empty(len(codes), np.int64)
         counting_sort(codes, starts, order)
         values = np.stack(gathered(columns, signs, order[: starts[-1]]))
-        large = np.flatnonzero(np.diff(starts) > FEW)
-        small_groups(values, order, starts, FEW, *few_points(len(columns), FEW + 1, values.dtype), mask)
+        large = np.flatnonzero(np.diff(starts) > MOST_FEW)
+        small_groups(values, order, starts, MOST_FEW, *few_points(len(columns), MOST_FEW + 1, values.dtype), mask)
         alike = np.ones_like(signs)
         for group in large:
             own = slice(starts[group], starts[group + 1])
@@ -200,14 +207,7 @@ def order_by(first: NDArray[Any], codes: NDArray[np.int64] | None) -> NDArray[np
     return order[by_group]
 
 
-def undominated_by(columns: Columns, best: NDArray[Any], threads: int) -> NDArray[np.bool_]:
-    """Mark the points without NaN that no point of a front (points, objectives) dominates."""
-    mask = np.zeros(len(columns[0]), np.bool_)
-    mask[rejected(columns, np.ones(len(columns), columns[0].dtype), best, len(best), 0, threads)[0]] = True
-    return mask
-
-
-def distances(columns: Columns, best: Columns, relative: bool, distance: NDArray[Any]) -> None:
-    """Write each point's distance to a front."""
-    scratch = np.ones((2 * len(columns) + 1, BLOCK), distance.dtype)
-    least_gaps(np.stack(columns), np.stack(best, axis=1), relative, scratch, distance)
+def rejected_by(columns: Columns, best: NDArray[Any], threads: int) -> Front:
+    """Drop the points with NaN, and those that one of the strongest of a front (points, objectives) dominates."""
+    pivots = np.ascontiguousarray(best[strongest(best, PIVOTS)])
+    return rejected(columns, np.ones(len(columns), best.dtype), pivots, len(pivots), len(pivots), threads)

@@ -21,7 +21,6 @@ __all__ = [
     "PAIRS",
     "choose_pivots",
     "eliminate",
-    "least_gaps",
     "rejecter",
     "sample_points",
 ]
@@ -159,8 +158,8 @@ def rejecter(objectives: int) -> Any:
                 sign = signs[k]
                 for index in range(size):
                     target[index] = source[index] * sign
-            for index in range(size, BLOCK):
-                block[0, index] = np.nan
+                for index in range(size, BLOCK):
+                    target[index] = np.nan  # dead to any strong pivot
             points = block
             left = size
             if strong:
@@ -264,37 +263,3 @@ def eliminate(left: Any, count: Any, names: Any, flags: Any, optimal: Any) -> No
         point += 1 - dead_before
     for position in range(count):
         optimal[names[position]] = True
-
-
-@jit
-def least_gaps(points: Any, front: Any, relative: bool, scratch: Any, distance: Any) -> None:
-    """Write for each point the largest, over the front, of the least gap over the objectives, at least 0.
-
-    Points (objective, point), front (point, objective), scratch (2 * objectives + 1, `BLOCK`).
-    """
-    objectives, count = points.shape
-    gaps = scratch[2 * objectives]
-    for start in range(0, count, BLOCK):
-        size = min(BLOCK, count - start)
-        for k in range(objectives):
-            for index in range(size):
-                value = points[k, start + index]
-                scratch[k, index] = value
-                scale = abs(value) if relative else np.abs(value * 0) + 1
-                # scale 0 says that nothing improves here
-                scratch[objectives + k, index] = 0 if np.isinf(value) else scale
-        for point in range(front.shape[0]):
-            for index in range(size):
-                gaps[index] = np.inf
-            for k in range(objectives):
-                value = front[point, k]
-                column = scratch[k]
-                scales = scratch[objectives + k]
-                for index in range(size):
-                    gap = (column[index] - value) / scales[index]
-                    endless = np.inf if column[index] > value else -np.inf
-                    gap = endless if scales[index] == 0 else gap
-                    gap = 0.0 if column[index] == value else gap
-                    gaps[index] = min(gaps[index], gap)
-            for index in range(size):
-                distance[start + index] = max(distance[start + index], gaps[index])
