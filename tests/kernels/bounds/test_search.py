@@ -79,8 +79,3 @@ def undecided(tuning: Tuning) -> Query:
 def test_a_search_that_decides_nothing_gives_up(tuning):
     with pytest.raises(BudgetExceeded):
         search.classified(undecided(tuning), 1, None, lambda values: values, budget=Budget(1e-4))
-
-
-def test_match_finds_equal_vectors():
-    known = np.array([[1.0, 2.0], [3.0, 4.0]])
-    assert match(np.array([[3.0, 4.0], [1.0, 4.0], [1.0, 2.0]]), known).tolist() == [1, -1, 0]
