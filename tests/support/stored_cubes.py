@@ -97,7 +97,7 @@ def random_case(seed: int, folder: Path, *, most: int = 300) -> Case:
     rng = np.random.default_rng(seed)
     kinds: set[str] = set()
     way = str(rng.choice(["numpy", "numpy", "dask", "file", "streamed"]))
-    sizes = _sizes(rng, most if way != "streamed" else 10 * most, least=400 if way == "streamed" else 0)
+    sizes = _sizes(rng, most if way != "streamed" else 6 * most, least=300 if way == "streamed" else 0)
     arrays = _variables(rng, sizes, kinds, in_file=way in ("file", "streamed"))
     coords = _coords(rng, sizes, kinds, in_file=way in ("file", "streamed"))
     dims = _order(arrays, coords)
@@ -113,16 +113,28 @@ def random_case(seed: int, folder: Path, *, most: int = 300) -> Case:
     return Case(cube, dims, shape, full, own, plain, set(coords), memory, rng, kinds)
 
 
+def case_of(cube: xr.Dataset, seed: int) -> Case:
+    """Take a cube that there is, in memory; variables over layers are no part of its space."""
+    names = [str(name) for name, one in cube.variables.items() if "layer" not in one.dims]
+    coords = [name for name in names if name in cube.coords]
+    own = {name: tuple(map(str, cube[name].dims)) for name in names}
+    dims = _order(*({name: (own[name],) for name in part} for part in ([n for n in names if n not in coords], coords)))
+    shape = tuple(cube.sizes[dim] for dim in dims)
+    plain = {name: np.asarray(cube[name].values) for name in names}
+    full = {name: _spread(plain[name], own[name], dims, shape) for name in names}
+    return Case(cube, dims, shape, full, own, plain, set(coords), None, np.random.default_rng(seed))
+
+
 def _kinds(arrays: dict[str, Any], sizes: dict[str, int]) -> set[str]:
-    found = {f"a dim of size {size}" for size in sizes.values() if size < 2} | ({"no dims"} if not sizes else set())
+    kinds = {f"a dim of size {size}" for size in sizes.values() if size < 2} | ({"no dims"} if not sizes else set())
     for own, values, _ in arrays.values():
-        found |= {"scalar variable"} if not own else set()
+        kinds |= {"scalar variable"} if not own else set()
         if values.dtype.kind == "f":
-            found |= {"NaN"} if np.isnan(values).any() else set()
-            found |= {"infinity"} if np.isinf(values).any() else set()
+            kinds |= {"NaN"} if np.isnan(values).any() else set()
+            kinds |= {"infinity"} if np.isinf(values).any() else set()
         if values.dtype.kind in "mM" and np.isnat(values).any():
-            found.add("NaT")
-    return found
+            kinds.add("NaT")
+    return kinds
 
 
 def _sizes(rng: np.random.Generator, most: int, least: int) -> dict[str, int]:
@@ -139,8 +151,8 @@ def _sizes(rng: np.random.Generator, most: int, least: int) -> dict[str, int]:
 def _order(arrays: dict[str, Any], coords: dict[str, Any]) -> tuple[str, ...]:
     """Give the dims in the order that decides ties: known ones, own ones by first appearance, batch last."""
     seen: dict[str, None] = {}
-    for own, _, _ in arrays.values():
-        seen |= dict.fromkeys(own)
+    for one in arrays.values():
+        seen |= dict.fromkeys(one[0])
     for name, one in coords.items():  # dims that no variable has: those with labels first
         seen |= dict.fromkeys(dim for dim in one[0] if dim == name)
     for one in coords.values():

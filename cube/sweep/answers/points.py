@@ -67,7 +67,7 @@ def coordinates_at(
             read[name] = coordinate.copy(data=context.label_arrays[name])
             continue
         labels = context.label_arrays[name]
-        labels = labels if labels.size else np.zeros([1] * labels.ndim, dtype=labels.dtype)
+        labels = labels if labels.size else np.zeros([max(1, length) for length in labels.shape], dtype=labels.dtype)
         values = labels[tuple(index_of[str(dim)] for dim in coordinate.dims)].reshape(mask.shape)
         shown = values if everywhere else emptied(values, mask)
         read[name] = xr.Variable(to, shown, dict(coordinate.attrs), fastpath=True)

@@ -68,7 +68,7 @@ class StoredContext(Context):
             for name, variable in part.items()
             if variable.dtype.kind in "fiubmM"
         }
-        self.attrs = {**cube.attrs, "dim_order": " ".join(self.dims)}
+        self.attrs = {**_own_attrs(cube.attrs), "dim_order": " ".join(self.dims)}
         self._tables: dict[str, Array] = {}
         self._is_block = False
 
@@ -269,6 +269,14 @@ class StoredContext(Context):
             )
             raise InvalidDataError(msg)
         return name
+
+
+def _own_attrs(attrs: Mapping[Any, Any]) -> dict[str, Any]:
+    """Leave out what an earlier front said of its own question."""
+    if "n_points" not in attrs:
+        return dict(attrs)
+    account = ("n_points", "objectives", "missing_", "removed_by_")
+    return {name: value for name, value in attrs.items() if not str(name).startswith(account)}
 
 
 def _dims_in_order(cube: xr.Dataset) -> tuple[str, ...]:

@@ -439,7 +439,8 @@ def _among(name: str, values: Array, listed: Sequence[Any]) -> Array:
     if kind.kind in "iu":
         ends = np.iinfo(kind)
         numbers = [int(one) for one in numbers if ends.min <= one <= ends.max and one == int(one)]
-    return np.isin(values, np.array(numbers, dtype=kind))
+    native = kind.newbyteorder("=")
+    return np.isin(values.astype(native, copy=False), np.array(numbers, dtype=native))
 
 
 def _full_rank(space: Labelled, variable: xr.Variable, values: Array) -> Array:
