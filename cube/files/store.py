@@ -11,8 +11,8 @@ import numpy as np
 import xarray as xr
 
 from roofcube.disk import digest, replacing
-from roofcube.errors import CorruptFileError, InvalidDataError, check_installed
-from roofcube.files import checksums
+from roofcube.errors import CorruptFileError, InvalidDataError, RoofcubeError, check_installed
+from roofcube.files import checksums, declared
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -66,8 +66,17 @@ def save(cube: xr.Dataset, path: str | Path) -> Path:
     return target
 
 
-def load(path: str | Path) -> xr.Dataset:
+def load(path: str | Path, *, chunks: Any = None) -> xr.Dataset:
     """Read a cube into memory.
+
+    What the file declares is checked before anything is read: its types, codecs, links and its size.
+
+    Parameters
+    ----------
+    path : str or Path
+    chunks : optional
+        As for `xarray.open_dataset`, as `{}` or `{"batch": 100}`: values stay in the file until they are asked for
+        (needs Dask).
 
     Raises
     ------
@@ -75,6 +84,8 @@ def load(path: str | Path) -> xr.Dataset:
         If there is no such file.
     CorruptFileError
         If the file is torn or not a cube.
+    MemoryLimitError
+        If it is larger than the limit of `roofcube.set_options`, and `chunks` is not given.
 
     Examples
     --------
@@ -85,7 +96,11 @@ def load(path: str | Path) -> xr.Dataset:
     406
     """
     source = _checked_path(Path(path), reading=True)
-    with _blamed(source), _open(source) as lazy:
+    if chunks is not None:
+        check_installed("chunks", "dask", "scale")
+        with _blamed(source):
+            return _open(source).chunk(chunks)
+    with _blamed(source), _open(source, reading=True) as lazy:
         cube = lazy.load()
     for name in cube.variables:
         cube[name].encoding = {}
@@ -128,6 +143,8 @@ def verify(path: str | Path) -> bool:
     True
     """
     source = _checked_path(Path(path), reading=True)
+    if source.suffix == ".zarr":
+        declared.check_store(source, reading=False)
     if source.suffix == ".zarr" and checksums.recorded(source) is not None:
         return _verified_files(source)
     with opened(source) as lazy:
@@ -159,10 +176,28 @@ def _verified_files(store: Path) -> bool:
 # reading --------------------------------------------------------------------------------------------------------------
 
 
-def _open(source: Path) -> xr.Dataset:
-    if source.suffix == ".nc":
-        return xr.open_dataset(source, engine="netcdf4")
-    return xr.open_dataset(source, engine="zarr", consolidated=False)
+def _open(source: Path, *, reading: bool = False) -> xr.Dataset:
+    """Open a file after a look at what it declares; `reading` where all of it is to be read."""
+    if source.suffix == ".zarr":
+        declared.check_store(source, reading=reading)
+        return xr.open_dataset(source, engine="zarr", consolidated=False)
+    _check_netcdf(source, reading=reading)
+    return xr.open_dataset(source, engine="netcdf4")
+
+
+def _check_netcdf(source: Path, *, reading: bool) -> None:
+    """Check the sizes that a NetCDF file declares; of one that is not read, those of its labels, which xarray reads."""
+    import netCDF4
+
+    with netCDF4.Dataset(source) as file:
+        declared.check_bytes(
+            source,
+            {
+                name: variable.size * np.dtype(variable.dtype if variable.dtype is not str else object).itemsize
+                for name, variable in file.variables.items()
+                if reading or variable.dimensions == (name,)
+            },
+        )
 
 
 @contextmanager
@@ -170,12 +205,20 @@ def _blamed(source: Path) -> Iterator[None]:
     """Say which file is to blame for what goes wrong in a block that reads it."""
     try:
         yield
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
+    except RoofcubeError:
+        raise
+    except Exception as error:
+        # the libraries beneath raise nearly anything of a damaged file: KeyError, zlib.error, RecursionError
         msg = (
-            f"{source}: not readable as a cube ({error}); the file is torn or of another kind, write it again "
-            "with roofcube.save"
+            f"{source}: not readable as a cube ({_in_short(error)}); the file is torn or of another kind, write it "
+            "again with roofcube.save"
         )
         raise CorruptFileError(msg) from error
+
+
+def _in_short(error: Exception) -> str:
+    words = str(error)[:300] or type(error).__name__
+    return words if isinstance(error, OSError | ValueError | RuntimeError) else f"{type(error).__name__}: {words}"
 
 
 # writing --------------------------------------------------------------------------------------------------------------

@@ -24,7 +24,7 @@ from roofcube.options import memory_limit
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from roofcube.sweep.contexts.context import BoundQuery, Context
+    from roofcube.sweep.contexts.context import BoundQuery
     from roofcube.sweep.contexts.where import Where
 
 __all__ = ["StreamedEngine", "StreamedQuery"]
