@@ -24,8 +24,10 @@ if TYPE_CHECKING:
     from roofcube.calibration import Calibration, calibrate, load_calibration
     from roofcube.datasets import tasks
     from roofcube.explorer.app import explore
+    from roofcube.files.differences import diff
+    from roofcube.files.merging import merge
     from roofcube.files.readers import read_measurements, read_network, read_platforms
-    from roofcube.files.store import diff, load, merge, save, verify
+    from roofcube.files.store import load, save, verify
     from roofcube.kernels.graph.expression import ceil, exp, floor, log, log2, maximum, minimum, sqrt, where
     from roofcube.measured.efficiency import efficiency
     from roofcube.measured.join import benchmark, join, unmatched
@@ -57,7 +59,7 @@ _HOMES = {
     "check": "measured.physics_gate",
     "count": "sweep.questions",
     "crossover": "sweep.questions",
-    "diff": "files.store",
+    "diff": "files.differences",
     "distance_to_front": "sweep.questions",
     "efficiency": "measured.efficiency",
     "exp": "kernels.graph.expression",
@@ -73,7 +75,7 @@ _HOMES = {
     "log": "kernels.graph.expression",
     "log2": "kernels.graph.expression",
     "maximum": "kernels.graph.expression",
-    "merge": "files.store",
+    "merge": "files.merging",
     "minimum": "kernels.graph.expression",
     "pareto": "sweep.questions",
     "predict": "model.predict",

@@ -38,7 +38,7 @@ def is_ours(store: Path) -> bool:
             content = json.loads((store / name).read_text("utf-8"))
             for key in attributes:
                 content = content[key]
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
             continue
         if isinstance(content, dict) and content.keys() & {CONTENT, *OF_ONE_STORE}:
             return True
