@@ -49,7 +49,7 @@ def recorded(store: Path) -> str | None:
     """Give the checksums that a store carries, as they are written there; None where it has none."""
     try:
         return str(_metadata(store)["attributes"][FILES])
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
 
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-__all__ = ["check_bytes", "check_store"]
+__all__ = ["check_bytes", "check_links", "check_store"]
 
 METADATA = "zarr.json"
 METADATA_BYTES = 1 << 24  # a cube of 1,631 networks declares less than a megabyte
@@ -59,7 +59,7 @@ def check_store(store: Path, *, reading: bool) -> None:
     """
     if not store.is_dir():
         raise _refused(store, "a folder", "a file")
-    _check_links(store)
+    check_links(store)
     root = _parsed(store / METADATA)
     _check_group(store / METADATA, root)
     # sizes count also where only the labels are read: xarray reads those at once
@@ -88,7 +88,7 @@ def check_bytes(source: Path, sizes: dict[str, int]) -> None:
 # zarr -----------------------------------------------------------------------------------------------------------------
 
 
-def _check_links(store: Path) -> None:
+def check_links(store: Path) -> None:
     """Raise where a name in the store leads elsewhere; the store itself may be linked to."""
     for folder, folders, files in os.walk(store):
         for name in (*folders, *files):
@@ -182,4 +182,5 @@ def _whole_numbers(path: Path, what: str, numbers: Any, *, least: int) -> list[i
 
 
 def _refused(path: Path, expected: str, got: str) -> CorruptFileError:
-    return CorruptFileError(f"{path}: expected {expected}, got {got}; write it again with roofcube.save")
+    blamed = f"{path.parent}: {path.name}" if path.parent.suffix == ".zarr" and path.name == METADATA else path
+    return CorruptFileError(f"{blamed}: expected {expected}, got {got}; write it again with roofcube.save")

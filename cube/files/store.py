@@ -144,7 +144,7 @@ def verify(path: str | Path) -> bool:
     """
     source = _checked_path(Path(path), reading=True)
     if source.suffix == ".zarr":
-        declared.check_store(source, reading=False)
+        declared.check_links(source)
     if source.suffix == ".zarr" and checksums.recorded(source) is not None:
         return _verified_files(source)
     with opened(source) as lazy:
