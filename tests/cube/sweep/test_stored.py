@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 import roofcube as rc
 from roofcube.errors import InvalidDataError, MemoryLimitError
-from roofcube.sweep.stored import StoredContext
+from roofcube.sweep.contexts.stored import StoredContext
 
 if TYPE_CHECKING:
     from pathlib import Path
