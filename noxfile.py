@@ -1,4 +1,4 @@
-"""The chores, one command each: nox -s tests | lint | types | bench | soak | docs."""
+"""The chores, one command each: nox -s dev | tests | lint | types | bench | soak."""
 
 from __future__ import annotations
 
@@ -11,6 +11,22 @@ import nox
 ROOT = Path(__file__).parent
 nox.options.sessions = ["lint", "types", "tests"]
 nox.options.default_venv_backend = "venv"
+
+
+@nox.session(default=False)
+def dev(session: nox.Session) -> None:
+    """Make .venv to work in: an install that follows the sources, for Python, type checkers and editors alike.
+
+    Three folders are one package, which a plain editable install tells Python alone; the strict one makes a tree of
+    links that mypy, pyright and editors read. Run it again after adding or moving a module.
+    """
+    folder = ROOT / ".venv"
+    session.run("python", "-m", "venv", str(folder))
+    python = folder / ("Scripts" if os.name == "nt" else "bin") / "python"
+    wanted = ".[test,lint,benchmark,scale,onnx,indicators]"
+    session.run(
+        str(python), "-m", "pip", "install", "-e", wanted, "--config-settings", "editable_mode=strict", external=True
+    )
 
 
 @nox.session(python=["3.11", "3.12", "3.13"])

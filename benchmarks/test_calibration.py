@@ -7,7 +7,7 @@ import pytest
 import roofcube as rc
 from roofcube.calibration import crossvalidation
 from roofcube.calibration.facts import facts_of
-from roofcube.calibration.law import features
+from roofcube.calibration.fitting.law import features
 from roofcube.calibration.measured import measured
 
 MILLION = 1_000_000

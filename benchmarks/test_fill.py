@@ -62,14 +62,15 @@ def xarray_broadcast(cube):
 def test_fill(dtype, sizes, race, full):
     sweep = spaces.standard(*(sizes if full else tuple(max(2, size // 10) for size in sizes)), dtype=dtype)
     space, graph = fold(sweep.context.space, {name: sweep.model.outputs[name] for name in NAMES}, points=1)
-    filler = Fill(space.reordered(DIMS), graph)
-    shape = filler.query.space.sizes
+    space = space.reordered(DIMS)
+    filler = Fill(space, graph)
+    shape = space.sizes
     kinds = {name: "i1" if name in ("bound", "infeasible") else dtype for name in NAMES}
     out = {name: np.zeros(shape, dtype=kinds[name]) for name in NAMES}
     expected = {name: np.zeros(shape, dtype=kinds[name]) for name in NAMES}
     filler.run(out)
     names = ("ops", "peak_compute", "params", "element_bytes", "memory_bandwidth", "activations", "batch", "power")
-    t = {name: filler.query.space.tables[name][..., 0] for name in names}
+    t = {name: space.tables[name][..., 0] for name in names}
     tables = (
         t["ops"] / t["peak_compute"],
         t["params"] * t["element_bytes"] / t["memory_bandwidth"],
@@ -90,7 +91,7 @@ def test_fill(dtype, sizes, race, full):
             else:
                 np.testing.assert_allclose(out[name], other, rtol=1e-5)
     del broadcast
-    size = f"{filler.query.space.size:.0e} points {dtype}"
+    size = f"{space.size:.0e} points {dtype}"
 
     def memset():
         for array in out.values():

@@ -7,6 +7,13 @@ plotting library.
 
 from __future__ import annotations
 
+if __name__ != "roofcube":
+    msg = (
+        f"imported as {__name__!r}: the folder of roofcube's sources shadows another package; run from elsewhere "
+        "or use `pytest`"
+    )
+    raise ImportError(msg)
+
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -15,19 +22,24 @@ import roofcube.accessor  # noqa: F401  registers `Dataset.roof`
 if TYPE_CHECKING:
     from roofcube import datasets, kernels, plot
     from roofcube.calibration import Calibration, calibrate, load_calibration
+    from roofcube.datasets import tasks
     from roofcube.explorer.app import explore
+    from roofcube.files.differences import diff
+    from roofcube.files.merging import merge
     from roofcube.files.readers import read_measurements, read_network, read_platforms
-    from roofcube.files.store import diff, load, merge, save, verify
+    from roofcube.files.store import load, save, verify
+    from roofcube.kernels.graph.expression import ceil, exp, floor, log, log2, maximum, minimum, sqrt, where
     from roofcube.measured.efficiency import efficiency
     from roofcube.measured.join import benchmark, join, unmatched
     from roofcube.measured.physics_gate import check
     from roofcube.model.assumptions import BOUND, PUBLISHED, Assumptions
     from roofcube.model.hardware import hypothetical
-    from roofcube.model.inputs import inputs, tasks
+    from roofcube.model.inputs import inputs
     from roofcube.model.predict import predict
     from roofcube.options import set_options
     from roofcube.page import report
     from roofcube.sweep import Sweep
+    from roofcube.sweep.explanation import explain
     from roofcube.sweep.questions import best, count, crossover, distance_to_front, histogram, pareto, quantile, top
 
 __version__ = "0.1.0"
@@ -43,20 +55,28 @@ _HOMES = {
     "benchmark": "measured.join",
     "best": "sweep.questions",
     "calibrate": "calibration",
+    "ceil": "kernels.graph.expression",
     "check": "measured.physics_gate",
     "count": "sweep.questions",
     "crossover": "sweep.questions",
-    "diff": "files.store",
+    "diff": "files.differences",
     "distance_to_front": "sweep.questions",
     "efficiency": "measured.efficiency",
+    "exp": "kernels.graph.expression",
+    "explain": "sweep.explanation",
     "explore": "explorer",
+    "floor": "kernels.graph.expression",
     "histogram": "sweep.questions",
     "hypothetical": "model.hardware",
     "inputs": "model.inputs",
     "join": "measured.join",
     "load": "files.store",
     "load_calibration": "calibration",
-    "merge": "files.store",
+    "log": "kernels.graph.expression",
+    "log2": "kernels.graph.expression",
+    "maximum": "kernels.graph.expression",
+    "merge": "files.merging",
+    "minimum": "kernels.graph.expression",
     "pareto": "sweep.questions",
     "predict": "model.predict",
     "quantile": "sweep.questions",
@@ -66,10 +86,12 @@ _HOMES = {
     "report": "page",
     "save": "files.store",
     "set_options": "options",
-    "tasks": "model.inputs",
+    "sqrt": "kernels.graph.expression",
+    "tasks": "datasets",
     "top": "sweep.questions",
     "unmatched": "measured.join",
     "verify": "files.store",
+    "where": "kernels.graph.expression",
 }
 _ROOMS = ("datasets", "kernels", "plot")
 
@@ -82,6 +104,7 @@ __all__ = [
     "benchmark",
     "best",
     "calibrate",
+    "ceil",
     "check",
     "count",
     "crossover",
@@ -89,7 +112,10 @@ __all__ = [
     "diff",
     "distance_to_front",
     "efficiency",
+    "exp",
+    "explain",
     "explore",
+    "floor",
     "histogram",
     "hypothetical",
     "inputs",
@@ -97,7 +123,11 @@ __all__ = [
     "kernels",
     "load",
     "load_calibration",
+    "log",
+    "log2",
+    "maximum",
     "merge",
+    "minimum",
     "pareto",
     "plot",
     "predict",
@@ -108,10 +138,12 @@ __all__ = [
     "report",
     "save",
     "set_options",
+    "sqrt",
     "tasks",
     "top",
     "unmatched",
     "verify",
+    "where",
 ]
 
 

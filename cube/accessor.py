@@ -46,6 +46,10 @@ class RoofAccessor:
         """Delegate to `roofcube.efficiency`."""
         return _public("efficiency")(self._cube, **kwargs)
 
+    def explain(self, *args: Any, **kwargs: Any) -> Any:
+        """Delegate to `roofcube.explain`."""
+        return _public("explain")(self._cube, *args, **kwargs)
+
     def explore(self, **kwargs: Any) -> Any:
         """Delegate to `roofcube.explore`."""
         return _public("explore")(self._cube, **kwargs)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -63,7 +64,7 @@ def main() -> None:
     """Find which hardware, network, precision, pruning, batch and mode to run: how fast, how exact, at what power."""
 
 
-@main.command()
+@main.command("report")
 @click.argument("task")
 @click.option(
     "-o",
@@ -72,7 +73,7 @@ def main() -> None:
     type=click.Path(dir_okay=False, path_type=Path),
     help="File to write [default: roofcube-TASK.html].",
 )
-def report(task: str, output: Path | None) -> None:
+def report_command(task: str, output: Path | None) -> None:
     """Write the page of TASK (cifar10, mnist or imagenet): one HTML file that needs no network.
 
     TASK may also be a cube of your own, written by roofcube.save (.nc or .zarr).
@@ -82,18 +83,18 @@ def report(task: str, output: Path | None) -> None:
     click.echo(roofcube.report(_task_or_cube(task), output))
 
 
-@main.command()
+@main.command("explore")
 @click.argument("task")
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="Port on 127.0.0.1 [default: any free one].")
 @click.option("--show/--no-show", default=True, help="Open the browser.")
-def explore(task: str, port: int, show: bool) -> None:
+def explore_command(task: str, port: int, show: bool) -> None:
     """Explore TASK, or a cube of your own (.nc or .zarr), in the browser; served on this machine only."""
     from roofcube.explorer.app import serve
 
     serve(_task_or_cube(task), port=port, show=show)
 
 
-@main.command(epilog="An example of a spec:\n" + SWEEP_EXAMPLE)
+@main.command("sweep", epilog="An example of a spec:\n" + SWEEP_EXAMPLE)
 @click.argument("spec", type=EXISTING)
 @click.option(
     "-o",
@@ -102,21 +103,58 @@ def explore(task: str, port: int, show: bool) -> None:
     type=click.Path(path_type=Path),
     help="Cube to write: .nc, or .zarr for what is larger than memory.",
 )
-def sweep(spec: Path, output: Path) -> None:
+def sweep_command(spec: Path, output: Path) -> None:
     """Run the sweep that the TOML file SPEC describes and write its result."""
     from roofcube.sweep_spec import read_sweep_spec, run_sweep
 
     path, result = run_sweep(read_sweep_spec(spec), output)
-    click.echo(path if result is None else f"{path}: {_sizes(result)}")
+    click.echo(path if result is None else f"{path}: {_sizes_text(result)}")
 
 
-@main.command()
+@main.command("best")
+@click.argument("task")
+@click.option("--for", "objective", help="Variable to make best [default: measured, else predicted throughput].")
+@click.option("--predicted", is_flag=True, help="Choose by predictions, not by measurements.")
+@click.option("--top1", help="Least accuracy: 85.")
+@click.option("--latency", help="Most time of a batch: 10ms.")
+@click.option("--max-power", "power", help="Most power: 15W.")
+@click.option("--energy", help="Most energy an input: 2mJ.")
+@click.option("--limit", "limits", multiple=True, help="Any other: NAME<=VALUE, NAME>=VALUE or NAME=LABEL.")
+@click.option("--json", "as_json", is_flag=True, help="Print the answer as JSON.")
+def best_command(
+    task: str,
+    objective: str | None,
+    predicted: bool,
+    top1: str | None,
+    latency: str | None,
+    power: str | None,
+    energy: str | None,
+    limits: tuple[str, ...],
+    as_json: bool,
+) -> None:
+    r"""Say what to run for TASK (or a cube, .nc or .zarr) within limits, and why.
+
+    \b
+    roofcube best cifar10 --top1 85 --latency 10ms --max-power 15W
+    """
+    import roofcube
+    from roofcube.sweep.limit_words import read_limits
+
+    cube = roofcube.load(task) if task.endswith((".nc", ".zarr")) else roofcube.benchmark(task)
+    given = {"top1": top1, "latency": latency, "power": power, "energy": energy}
+    name, where = read_limits(cube, objective, given, limits, predicted=predicted)
+    answer = roofcube.explain(cube, name, where=where)
+    click.echo(json.dumps(answer.to_dict(), indent=1) if as_json else answer)
+    sys.exit(0 if bool(answer.winner["found"]) else 1)
+
+
+@main.command("check")
 @click.argument("rows", type=EXISTING)
 @click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="Write all findings to this CSV.")
 @click.option("--all", "everything", is_flag=True, help="Print every finding, not a summary by rule.")
 @click.option("--strict", is_flag=True, help="Exit with 1 when there is any finding.")
 @click.option("--platforms", type=EXISTING, help="TOML with platforms of your own, beside the embedded ones.")
-def check(rows: Path, output: Path | None, everything: bool, strict: bool, platforms: Path | None) -> None:
+def check_command(rows: Path, output: Path | None, everything: bool, strict: bool, platforms: Path | None) -> None:
     """Put the measurements of a CSV through the physics gate."""
     import roofcube
 
@@ -124,7 +162,7 @@ def check(rows: Path, output: Path | None, everything: bool, strict: bool, platf
     findings = roofcube.check(measurements, inputs=None if platforms is None else _with_embedded(platforms))
     click.echo(f"{rows}: {measurements.height} rows, {findings.height} findings")
     if findings.height:
-        click.echo(_table(findings if everything else _by_rule(findings)))
+        click.echo(_table_text(findings if everything else _by_rule(findings)))
     if output is not None:
         findings.write_csv(output)
         click.echo(output)
@@ -146,7 +184,7 @@ def info(file: Path) -> None:
     from roofcube.files.store import opened
 
     with opened(file) as cube:
-        click.echo(f"{file}: {_sizes(cube)}, {cube.nbytes / 1e6:.1f} MB in memory")
+        click.echo(f"{file}: {_sizes_text(cube)}, {cube.nbytes / 1e6:.1f} MB in memory")
         for name in ("title", "task", "assumptions", "counts"):
             if name in cube.attrs:
                 click.echo(f"{name}: {cube.attrs[name]}")
@@ -160,15 +198,15 @@ def info(file: Path) -> None:
     click.echo("content matches its checksum")
 
 
-@main.command()
+@main.command("diff")
 @click.argument("a", type=EXISTING)
 @click.argument("b", type=EXISTING)
-def diff(a: Path, b: Path) -> None:
+def diff_command(a: Path, b: Path) -> None:
     """List what differs between the cubes A and B; exit with 1 when anything does."""
     import roofcube
 
     differences = roofcube.diff(a, b)
-    click.echo(_table(differences) if differences.height else "no difference")
+    click.echo(_table_text(differences) if differences.height else "no difference")
     sys.exit(1 if differences.height else 0)
 
 
@@ -180,14 +218,14 @@ def errors(output: Path | None, write: bool) -> None:
     import roofcube
 
     calibration = roofcube.calibrate(roofcube.datasets.load_measurements())
-    click.echo(_table(calibration.errors))
+    click.echo(_table_text(calibration.errors))
     if output is not None:
         calibration.errors.write_csv(output)
         click.echo(output)
     if write:
         from roofcube.calibration import held_out
 
-        click.echo(held_out.write(held_out.compute(calibration)))
+        click.echo(held_out.write_held_out(held_out.compute_held_out(calibration)))
 
 
 def _task_or_cube(task: str) -> Any:
@@ -197,7 +235,7 @@ def _task_or_cube(task: str) -> Any:
     return roofcube.load(task) if task.endswith((".nc", ".zarr")) else task
 
 
-def _sizes(cube: Any) -> str:
+def _sizes_text(cube: Any) -> str:
     return " × ".join(f"{size} {dim}" for dim, size in cube.sizes.items()) or "one cell"
 
 
@@ -212,7 +250,7 @@ def _by_rule(findings: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _table(table: pl.DataFrame) -> str:
+def _table_text(table: pl.DataFrame) -> str:
     import polars as pl
 
     with pl.Config(

@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 __all__ = [
     "COLUMNS",
     "KEY_COLUMNS",
-    "Places",
+    "RowLocations",
     "axis",
     "column_of",
     "dataset_of",
     "flat_column",
     "full_rank",
     "labelled",
-    "places",
+    "locate",
     "rows_of",
 ]
 
@@ -37,7 +37,7 @@ COLUMNS = {"pruning": "pruning_percent"}
 KEY_COLUMNS = tuple(COLUMNS.get(dim, dim) for dim in (*CONFIGURATION, "batch"))
 
 
-class Places:
+class RowLocations:
     """Where the rows of a table sit in a cube.
 
     Attributes
@@ -56,7 +56,7 @@ class Places:
         self.reasons = reasons
 
     @property
-    def found(self) -> np.ndarray[Any, Any]:
+    def mask(self) -> np.ndarray[Any, Any]:
         """True where the row has a cell."""
         return np.array([not reason for reason in self.reasons], dtype=bool)
 
@@ -97,7 +97,7 @@ def dataset_of(
             indexes[name] = index
             variable = index.create_variables({name: variable})[name]
         together[name] = variable
-    together |= variables
+    together.update(variables)
     for variable in together.values():
         sizes.update(zip(variable.dims, variable.shape, strict=True))
     return xr.Dataset._construct_direct(
@@ -127,7 +127,7 @@ def column_of(dim: str) -> str:
     return COLUMNS.get(dim, dim)
 
 
-def places(cube: xr.Dataset | xr.DataArray, table: pl.DataFrame, *, dims: Sequence[str] = DIMS) -> Places:
+def locate(cube: xr.Dataset | xr.DataArray, table: pl.DataFrame, *, dims: Sequence[str] = DIMS) -> RowLocations:
     """Find each row's cell by label; aliases and numbers as text are understood.
 
     A dim that the cube holds as a scalar coordinate restricts the rows to that label.
@@ -148,12 +148,14 @@ def places(cube: xr.Dataset | xr.DataArray, table: pl.DataFrame, *, dims: Sequen
                     )
             continue
         known = {_key(dim, label): place for place, label in enumerate(labels)}
-        found = np.array([known.get(_key(dim, value), -1) for value in table[column].to_list()], dtype=np.intp)
+        values = table[column].to_list()
+        places = {value: known.get(_key(dim, value), -1) for value in dict.fromkeys(values)}
+        found = np.array([places[value] for value in values], dtype=np.intp)
         for row in np.flatnonzero(found < 0).tolist():
-            reasons[row] = reasons[row] or f"{dim} {table[column][row]!r} is not in the cube"
+            reasons[row] = reasons[row] or f"{dim} {values[row]!r} is not in the cube"
         if dim in cube.dims:
             indices[dim] = found
-    return Places(tuple(indices), indices, reasons)
+    return RowLocations(tuple(indices), indices, reasons)
 
 
 def _key(dim: str, value: Any) -> Any:
@@ -168,12 +170,12 @@ def _key(dim: str, value: Any) -> Any:
     return float(value) if isinstance(value, int | float | np.number) else value
 
 
-def rows_of(cube: xr.Dataset, table: pl.DataFrame, *, dims: Sequence[str] = DIMS) -> tuple[xr.Dataset, Places]:
+def rows_of(cube: xr.Dataset, table: pl.DataFrame, *, dims: Sequence[str] = DIMS) -> tuple[xr.Dataset, RowLocations]:
     """Take each row's cell out of a cube: one dim `row` in place of the dims that the rows give a label for.
 
-    A row without a cell reads the first one; `Places.found` tells which are real.
+    A row without a cell reads the first one; `RowLocations.mask` tells which are real.
     """
-    where = places(cube, table, dims=dims)
+    where = locate(cube, table, dims=dims)
     rows = {dim: np.maximum(index, 0) for dim, index in where.indices.items()}
     given = [name for name, variable in cube.variables.items() if rows.keys() & set(variable.dims)]
     taken = {name: _taken(cube.variables[name], rows) for name in given}

@@ -52,9 +52,9 @@ class set_options:  # noqa: N801  a function to its users, as xarray's
     ) -> None:
         changed: dict[str, Any] = {}
         if memory is not None:
-            changed["memory"] = _bytes(memory)
+            changed["memory"] = _parsed_bytes(memory)
         if threads is not None:
-            changed["threads"] = _threads(threads)
+            changed["threads"] = _checked_threads(threads)
         if progress is not None:
             changed["progress"] = bool(progress)
         self._before = {name: _options[name] for name in changed}
@@ -69,7 +69,7 @@ class set_options:  # noqa: N801  a function to its users, as xarray's
         _options.update(self._before)
 
 
-def _bytes(memory: float | str) -> int:
+def _parsed_bytes(memory: float | str) -> int:
     if isinstance(memory, str):
         match = re.fullmatch(r"\s*([0-9.]+)\s*([A-Za-z]*)\s*", memory)
         unit = UNITS.get(match[2].upper()) if match else None
@@ -85,7 +85,7 @@ def _bytes(memory: float | str) -> int:
     return int(number)
 
 
-def _threads(threads: int) -> int:
+def _checked_threads(threads: int) -> int:
     if isinstance(threads, bool) or not isinstance(threads, int) or threads < 1:
         msg = f"`threads`: expected a whole number of at least 1, got {threads!r}; leave it out for one a core"
         raise InvalidDataError(msg)

@@ -10,7 +10,12 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from roofcube.errors import InvalidDataError, suggestion
+from roofcube.files.store import save
 from roofcube.model.assumptions import BOUND, PUBLISHED, Assumptions
+from roofcube.model.hardware import hypothetical
+from roofcube.model.inputs import inputs as model_inputs
+from roofcube.model.predict import predict
+from roofcube.sweep.sweep import Sweep
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -18,13 +23,13 @@ if TYPE_CHECKING:
 __all__ = ["SweepSpec", "read_sweep_spec", "run_sweep"]
 
 
-class Part(BaseModel):
+class SpecTable(BaseModel):
     """A table of the file; an unknown key is an error."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Steps(Part):
+class Steps(SpecTable):
     """Evenly spaced numbers: ``{ start = 1e11, stop = 1e14, steps = 100, spacing = "log" }``."""
 
     start: float
@@ -45,7 +50,7 @@ class Steps(Part):
         return between(self.start, self.stop, self.steps)
 
 
-class Span(Part):
+class Span(SpecTable):
     """Low and high of a limit, both inclusive: ``{ max = 0.01 }``."""
 
     min: float | None = None
@@ -56,7 +61,7 @@ Axis = float | list[float] | Steps
 Labels = str | list[str]
 
 
-class Inputs(Part):
+class Inputs(SpecTable):
     """`[inputs]`: the arguments of `roofcube.inputs`."""
 
     task: str | None = None
@@ -69,7 +74,7 @@ class Inputs(Part):
     counts: Literal["exact", "site"] = "exact"
 
 
-class Hardware(Part):
+class Hardware(SpecTable):
     """`[hypothetical]`: the arguments of `roofcube.hypothetical`; each list or range becomes an axis."""
 
     peak_compute: Axis
@@ -80,7 +85,7 @@ class Hardware(Part):
     peak_scaling: Literal["bits"] | None = None
 
 
-class Custom(Part):
+class Custom(SpecTable):
     """Assumptions of your own, as in `roofcube.Assumptions`."""
 
     weights: str = PUBLISHED.weights
@@ -89,7 +94,7 @@ class Custom(Part):
     layers: str = PUBLISHED.layers
 
 
-class Reduce(Part):
+class Reduce(SpecTable):
     """`[reduce]`: which reduction, with the arguments of the `roofcube.Sweep` method of that name."""
 
     kind: Literal["pareto", "best", "top", "count"]
@@ -120,7 +125,7 @@ class Reduce(Part):
         return self
 
 
-class SweepSpec(Part):
+class SweepSpec(SpecTable):
     """A sweep: inputs, hardware, assumptions, and what to keep of the result.
 
     Parameters
@@ -188,13 +193,13 @@ def _first_problem(error: ValidationError, content: dict[str, Any]) -> str:
             place.append(str(part))
     key = ".".join(place) or "the whole file"
     if problem["type"] == "extra_forbidden":
-        return f"`{key}`: not a key of a sweep{suggestion(place[-1], _keys())}; see `roofcube sweep --help`"
+        return f"`{key}`: not a key of a sweep{suggestion(place[-1], _known_keys())}; see `roofcube sweep --help`"
     message = problem["msg"].removeprefix("Value error, ")
     return f"`{key}`: {message[0].lower()}{message[1:]}, got {problem['input']!r}; see `roofcube sweep --help`"
 
 
-def _keys() -> list[str]:
-    parts: list[type[Part]] = [SweepSpec, Inputs, Hardware, Custom, Reduce, Steps, Span]
+def _known_keys() -> list[str]:
+    parts: list[type[SpecTable]] = [SweepSpec, Inputs, Hardware, Custom, Reduce, Steps, Span]
     return sorted({name for part in parts for name in part.model_fields})
 
 
@@ -207,46 +212,40 @@ def run_sweep(spec: SweepSpec, path: str | Path) -> tuple[Path, xr.Dataset | Non
     result : Dataset or None
         None where the whole space was streamed to Zarr.
     """
-    import roofcube
-
-    hardware = _hardware(spec)
+    hardware = _hardware_of_spec(spec)
     given = {name: value for name, value in spec.inputs.model_dump(exclude_none=True).items() if name != "batch"}
     batch = spec.inputs.batch
     if batch is not None:
         given["batch"] = np.unique(np.rint(batch.values()).astype("i8")) if isinstance(batch, Steps) else batch
     if hardware is not None:
         given["platforms"] = hardware
-    inputs = roofcube.inputs(given.pop("task", None), **given)
+    inputs = model_inputs(given.pop("task", None), **given)
     assumptions = _assumptions(spec.assumptions)
     if spec.reduce is None:
-        return _stored(inputs, assumptions, spec, Path(path))
-    sweep = roofcube.Sweep(inputs, assumptions=assumptions, dtype=spec.dtype)
-    result = _reduced(sweep, spec.reduce)
-    return roofcube.save(result, path), result
+        return _store_whole(inputs, assumptions, spec, Path(path))
+    sweep = Sweep(inputs, assumptions=assumptions, dtype=spec.dtype)
+    result = _run_reduction(sweep, spec.reduce)
+    return save(result, path), result
 
 
-def _stored(
+def _store_whole(
     inputs: xr.Dataset, assumptions: Assumptions, spec: SweepSpec, path: Path
 ) -> tuple[Path, xr.Dataset | None]:
-    import roofcube
-
     if path.suffix == ".zarr":
-        roofcube.Sweep(inputs, assumptions=assumptions, dtype=spec.dtype).to_zarr(path)
+        Sweep(inputs, assumptions=assumptions, dtype=spec.dtype).to_zarr(path)
         return path, None
-    cube = roofcube.predict(inputs, assumptions=assumptions, dtype=spec.dtype)
-    return roofcube.save(cube, path), cube
+    cube = predict(inputs, assumptions=assumptions, dtype=spec.dtype)
+    return save(cube, path), cube
 
 
-def _hardware(spec: SweepSpec) -> xr.Dataset | None:
-    import roofcube
-
+def _hardware_of_spec(spec: SweepSpec) -> xr.Dataset | None:
     if spec.hypothetical is None:
         return None
     given: dict[str, Any] = {name: getattr(spec.hypothetical, name) for name in spec.hypothetical.model_fields_set}
     axes: dict[str, Any] = {
         name: value.values() if isinstance(value, Steps) else value for name, value in given.items()
     }
-    return roofcube.hypothetical(**axes)
+    return hypothetical(**axes)
 
 
 def _assumptions(given: Literal["published", "bound"] | Custom) -> Assumptions:
@@ -256,7 +255,7 @@ def _assumptions(given: Literal["published", "bound"] | Custom) -> Assumptions:
     return {"published": PUBLISHED, "bound": BOUND}[given]
 
 
-def _reduced(sweep: Any, reduce: Reduce) -> xr.Dataset:
+def _run_reduction(sweep: Any, reduce: Reduce) -> xr.Dataset:
     options = {name: getattr(reduce, name) for name in reduce.model_fields_set - {"kind", "where"}}
     if reduce.where is not None:
         options["where"] = {

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 __all__ = [
+    "ACTIVATION_BYTES",
     "BOUNDS",
     "CONFIGURATION",
     "DIMS",
     "ELEMENT_BYTES",
     "FLAGS",
+    "FORMATS",
+    "GRADES",
     "HARDWARE_DIMS",
+    "IMPOSSIBLE",
+    "IMPOSSIBLE_POWER",
     "INFEASIBLE",
     "MODES",
     "NETWORK_DIMS",
@@ -34,19 +39,45 @@ HARDWARE_DIMS = ("platform", "mode", "precision")
 NETWORK_DIMS = ("topology", "pruning")
 CONFIGURATION = (*HARDWARE_DIMS, *NETWORK_DIMS)
 
-# Bytes an element of weights or activations, by precision.
-ELEMENT_BYTES = {
-    "INT1": 0.125,
-    "INT2": 0.25,
-    "INT4": 0.5,
-    "INT8": 1.0,
-    "INT16": 2.0,
-    "FP8": 1.0,
-    "FP16": 2.0,
-    "BF16": 2.0,
-    "FP32": 4.0,
-    "FP64": 8.0,
+
+class Format(NamedTuple):
+    """Bits of a number format: stored of weights and of activations, scales counted, and multiplied."""
+
+    weights: float
+    activations: float
+    computed: float
+
+
+# NVFP4 has a scale of 8 bits for 16 elements, the MX formats one for 32 (OCP Microscaling Formats 1.0); TF32 is stored
+# in 32 bits; WxAy has weights of x bits and activations of y.
+FORMATS = {
+    "INT1": Format(1, 1, 1),
+    "INT2": Format(2, 2, 2),
+    "INT4": Format(4, 4, 4),
+    "INT8": Format(8, 8, 8),
+    "INT16": Format(16, 16, 16),
+    "FP4": Format(4, 4, 4),
+    "NVFP4": Format(4.5, 4.5, 4),
+    "MXFP4": Format(4.25, 4.25, 4),
+    "MXFP6": Format(6.25, 6.25, 6),
+    "MXFP8": Format(8.25, 8.25, 8),
+    "FP8": Format(8, 8, 8),
+    "FP16": Format(16, 16, 16),
+    "BF16": Format(16, 16, 16),
+    "TF32": Format(32, 32, 32),
+    "FP32": Format(32, 32, 32),
+    "FP64": Format(64, 64, 64),
+    "W2A16": Format(2, 16, 16),
+    "W4A4": Format(4, 4, 4),
+    "W4A8": Format(4, 8, 8),
+    "W4A16": Format(4, 16, 16),
+    "W8A8": Format(8, 8, 8),
+    "W8A16": Format(8, 16, 16),
 }
+
+# Bytes an element of weights and one of activations, by precision.
+ELEMENT_BYTES = {name: one.weights / 8 for name, one in FORMATS.items()}
+ACTIVATION_BYTES = {name: one.activations / 8 for name, one in FORMATS.items()}
 
 # The order in which cubes hold precisions and modes; others follow as they come.
 PRECISIONS = ("INT2", "INT4", "INT8", "FP16", "FP32")
@@ -89,7 +120,44 @@ QUALITY = {
     "power_set_up_differs": 16384,
     "compute_time_incomplete": 32768,
     "power_is_maximum": 65536,
+    "zero_power": 131072,
+    "power_unit_off": 262144,
+    "accuracy_is_a_fraction": 524288,
+    "measured_but_infeasible": 1048576,
+    "slower_with_batch": 2097152,
 }
+
+# How bad each finding is: no such thing can be; something is likely wrong; worth knowing.
+GRADES: dict[str, Literal["impossible", "doubtful", "note"]] = {
+    "above_compute_peak": "impossible",
+    "above_roofline": "note",
+    "above_bound": "impossible",
+    "throughput_latency_mismatch": "doubtful",
+    "full_power_below_idle": "doubtful",
+    "system_faster_than_compute": "doubtful",
+    "duplicate_key": "note",
+    "accuracy_differs": "note",
+    "unit_off": "impossible",
+    "missing_value": "note",
+    "unknown_label": "doubtful",
+    "does_not_scale": "doubtful",
+    "foreign_power": "doubtful",
+    "other_precision_executed": "note",
+    "power_set_up_differs": "doubtful",
+    "compute_time_incomplete": "note",
+    "power_is_maximum": "note",
+    "zero_power": "impossible",
+    "power_unit_off": "impossible",
+    "accuracy_is_a_fraction": "doubtful",
+    "measured_but_infeasible": "doubtful",
+    "slower_with_batch": "note",
+    "impossible_sample": "impossible",
+    "stuck_sample": "doubtful",
+}
+
+# Impossible findings that discredit the power of a row only, and those that discredit all that was measured.
+IMPOSSIBLE_POWER = QUALITY["zero_power"] | QUALITY["power_unit_off"]
+IMPOSSIBLE = sum(bit for name, bit in QUALITY.items() if GRADES[name] == "impossible") & ~IMPOSSIBLE_POWER
 
 
 @dataclass(frozen=True)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from roofcube.errors import InvalidDataError
 from roofcube.variables import DIMS
 
 if TYPE_CHECKING:
@@ -17,13 +19,14 @@ __all__ = [
     "configuration_text",
     "counted",
     "flag_words",
-    "grouped",
     "listed",
     "percent",
     "quantity",
+    "read_quantity",
     "short",
     "shown_unit",
     "task_title",
+    "with_thousands",
     "with_unit",
 ]
 
@@ -31,6 +34,8 @@ LETTERS = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
 SMALL = ((1.0, ""), (1e-3, "m"), (1e-6, "µ"), (1e-9, "n"))
 PREFIXED = ("op", "B")  # units whose letter for thousands stands before them: 7.7 Gop, 12 MB
 NOT_KNOWN = "not known"
+BASES = ("s", "J", "W", "B")
+PREFIXES = {"n": 1e-9, "u": 1e-6, "µ": 1e-6, "m": 1e-3, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12}
 
 # SI units inside, human scale outside: unit → (factor, unit shown)
 SCALES = {
@@ -58,10 +63,10 @@ def counted(number: int, noun: str, plural: str | None = None) -> str:
     ('1 row', '378 findings', '0 matches')
     """
     words = noun if number == 1 else plural or f"{noun}s"
-    return f"{grouped(number)} {words}"
+    return f"{with_thousands(number)} {words}"
 
 
-def grouped(number: int) -> str:
+def with_thousands(number: int) -> str:
     """Group digits by thousands with a narrow space that does not break."""
     return f"{number:,}".replace(",", "\u202f")
 
@@ -103,8 +108,36 @@ def quantity(value: float | None, unit: str) -> str:
     if value is not None and unit in ("s", "J", "W") and 0 < abs(value) < 1:
         for step, letter in SMALL:
             if abs(value) >= step * 0.9995:
-                return f"{_plain(value / step, 3)} {letter}{unit}"
+                return f"{_rounded(value / step, 3)} {letter}{unit}"
     return with_unit(value, unit)
+
+
+def read_quantity(text: str) -> float:
+    """Read a number with or without a unit of human scale, in SI: 10ms, 15 W, 85 %.
+
+    Raises
+    ------
+    InvalidDataError
+        If it is no number, or the unit is not known.
+
+    Examples
+    --------
+    >>> read_quantity("10ms"), read_quantity("15W"), read_quantity("85 %"), read_quantity("2.5 mJ")
+    (0.01, 15.0, 85.0, 0.0025)
+    """
+    match = re.fullmatch(r"\s*([-+]?[0-9.]+(?:[eE][-+]?[0-9]+)?)\s*([a-zA-Zµ%]*)\s*", text)
+    unit = match[2] if match else ""
+    units = {"": 1.0, "%": 1.0} | dict.fromkeys(BASES, 1.0)
+    units |= {letter + base: factor for letter, factor in PREFIXES.items() for base in BASES}
+    factor = units.get(unit)
+    try:
+        number = float(match[1]) if match else math.nan
+    except ValueError:
+        number = math.nan
+    if factor is None or math.isnan(number):
+        msg = f"`{text}`: expected a number with a unit, such as 10ms, 15W or 85%, got {text!r}; write it so"
+        raise InvalidDataError(msg)
+    return number * factor
 
 
 def percent(ratio: float | None) -> str:
@@ -133,11 +166,11 @@ def _scaled(value: float | None, digits: int = 3) -> tuple[str, str]:
         return NOT_KNOWN, ""
     for step, letter in LETTERS:
         if abs(value) >= step * (1.0 - 0.5 * 10.0**-digits):
-            return _plain(value / step, digits), letter
-    return _plain(value, digits), ""
+            return _rounded(value / step, digits), letter
+    return _rounded(value, digits), ""
 
 
-def _plain(value: float, digits: int) -> str:
+def _rounded(value: float, digits: int) -> str:
     rounded = float(f"{value:.{digits}g}")
     return f"{rounded:.0f}" if abs(rounded) >= 10 ** (digits - 1) else f"{rounded:.{digits}g}"
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 import csv
 from functools import cache
 from importlib.resources import files
+from typing import get_args
+
+from roofcube.datasets.schema import Precision
 
 __all__ = ["canonical", "spellings"]
 
@@ -16,6 +19,8 @@ def spellings() -> dict[str, dict[str, str]]:
     text = files("roofcube.datasets").joinpath("data", "aliases.csv").read_text(encoding="utf-8")
     for row in csv.DictReader(text.splitlines()):
         table.setdefault(row["column"], {})[row["alias"].casefold()] = row["name"]
+    # a precision resolves in any case
+    table.setdefault("precision", {}).update({name.casefold(): name for name in get_args(Precision)})
     return table
 
 
@@ -27,5 +32,8 @@ def canonical(column: str, label: str) -> str:
     >>> from roofcube.datasets import canonical
     >>> canonical("platform", "MYRIAD"), canonical("topology", "RN50"), canonical("pruning_percent", "12.50%")
     ('NCS2', 'ResNet-50', '12.5')
+    >>> canonical("precision", "half"), canonical("precision", "int8")
+    ('FP16', 'INT8')
     """
+    column = "precision" if column == "executed_precision" else column
     return spellings().get(column, {}).get(label.strip().casefold(), label.strip())

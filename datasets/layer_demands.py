@@ -36,11 +36,16 @@ def layer_demands(layers: pl.DataFrame) -> pl.DataFrame:
     read = pl.when(skips).then(pl.col("in_channels") * pixels).otherwise("input_elements")
     dense = pl.col("kind").is_in(["fully_connected", "recurrent", "matmul", "embedding"])
     window = pl.col("kernel_height") * pl.col("kernel_width") * pl.col("in_channels")
+    picked = pl.when(pl.col("kind") == "embedding").then(pl.min_horizontal("params", "output_elements"))
+    # a transposed one writes what its lowering unfolds
+    unfolded = pl.col("kernel_height") * pl.col("kernel_width") * pl.col("out_channels")
+    unfolded = unfolded * pl.col("in_height") * pl.col("in_width")
     return layers.select(
         "ops",
-        "params",
+        # of a table that is looked up only the rows that are picked are read
+        params=picked.otherwise("params"),
         activations=read + pl.col("output_elements"),
         out_channels="out_channels",
-        patches=pl.when(dense).then(0).otherwise(window * pixels),
+        patches=pl.when(dense).then(0).when(transposed).then(unfolded).otherwise(window * pixels),
         fully_connected=dense.cast(pl.Int8),
     )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from roofcube.datasets import schema
+from roofcube.datasets.aliases import canonical
 from roofcube.datasets.reading import check_keys, choices_of, columns_of, parse_rows
 from roofcube.errors import InvalidDataError, suggestion
 
@@ -50,11 +51,11 @@ def layer_table(frame: pl.DataFrame, *, source: str) -> pl.DataFrame:
     """
     frame = frame.rename(str.strip)
     if "macs" in frame.columns and "ops" not in frame.columns:
-        frame = frame.with_columns(ops=(2 * _numbers(frame, "macs", source)).cast(pl.Int64)).drop("macs")
+        frame = frame.with_columns(ops=(2 * _number_column(frame, "macs", source)).cast(pl.Int64)).drop("macs")
     table = parse_rows(frame, schema.NetworkLayer, source=source)
     check_keys(table, ("topology", "pruning_percent", "layer"), source=source)
     _check_counts(table, source)
-    optional = [name for name in columns_of(schema.NetworkLayer) if name not in columns_of(schema.Layer)]
+    optional = [name for name in columns_of(schema.NetworkLayer) if name not in columns_of(schema.LayerRow)]
     return table.drop([name for name in optional if name not in frame.columns])
 
 
@@ -83,8 +84,9 @@ def _wrong_count(row: Mapping[str, Any]) -> tuple[str, int, str] | None:
         macs = 2 * row["ops"] == ops
         halved = "these are MACs: an op is one multiplication or one addition, so give twice that or name it `macs`"
         return "ops", ops, halved if macs else "correct the count or the shapes"
-    params = 0 if row["kind"] == "matmul" or row.get("weights_of") else weights
-    if row["params"] != params:
+    params = 0 if row["kind"] == "matmul" else weights
+    shared = bool(row["weights_of"]) and row["params"] <= params
+    if row["params"] != params and not shared:
         return "params", params, "count weights only, without biases, or correct the shapes"
     if row["kind"] not in SHAPED_KINDS:
         return None
@@ -131,7 +133,7 @@ def totals_table(frame: pl.DataFrame, *, source: str) -> pl.DataFrame:
         )
         raise InvalidDataError(msg)
     frame = _in_plain_units(frame, source)
-    table = parse_rows(frame, schema.NetworkTotals, source=source)
+    table = parse_rows(frame, schema.NetworkTotalsRow, source=source)
     check_keys(table, ("topology", "pruning_percent", "precision"), source=source)
     _check_percent(table, source)
     required = ("topology", "task", "pruning_percent", "ops", "params")
@@ -149,7 +151,9 @@ def _in_plain_units(frame: pl.DataFrame, source: str) -> pl.DataFrame:
             continue
         quantity = "ops" if match[2] == "macs" else match[2]
         if name != quantity:
-            values = _numbers(frame, name, source) * (PREFIXES[match[1]] * (2 if match[2] == "macs" else 1))
+            # a count is whole, which 4.1 · 2e9 in floating point is not
+            factor = PREFIXES[match[1]] * (2 if match[2] == "macs" else 1)
+            values = (_number_column(frame, name, source) * factor).round(0)
             given.setdefault(quantity, []).append((name, values))
         else:
             given.setdefault(quantity, []).insert(0, (name, frame[name]))
@@ -164,7 +168,7 @@ def _in_plain_units(frame: pl.DataFrame, source: str) -> pl.DataFrame:
 def _check_agree(
     frame: pl.DataFrame, quantity: str, first: str, name: str, values: pl.Series, other: pl.Series, source: str
 ) -> None:
-    one = _numbers(frame, first, source) if first == quantity else values
+    one = _number_column(frame, first, source) if first == quantity else values
     for place, (a, b) in enumerate(zip(one.to_list(), other.to_list(), strict=True)):
         if a is not None and b is not None and abs(a - b) > AGREEMENT * max(abs(a), abs(b)):
             msg = (
@@ -174,7 +178,7 @@ def _check_agree(
             raise InvalidDataError(msg)
 
 
-def _numbers(frame: pl.DataFrame, name: str, source: str) -> pl.Series:
+def _number_column(frame: pl.DataFrame, name: str, source: str) -> pl.Series:
     column = frame[name]
     values = (column.str.strip_chars() if column.dtype == pl.String else column).cast(pl.Float64, strict=False)
     for place, (value, text) in enumerate(zip(values.to_list(), column.to_list(), strict=True)):
@@ -207,7 +211,7 @@ def described(
     columns: dict[str, Any] = {"source": pl.lit(source)} if source else {}
     for key, value, column in (("name", name, "topology"), ("task", task, "task")):
         if value is not None:
-            columns[column] = pl.lit(_label(key, value))
+            columns[column] = pl.lit(_canonical_label(key, value))
     for key, accuracy in (("top1", top1), ("top5", top5)):
         columns |= {column: pl.lit(value) for column, value in _accuracy(key, accuracy).items()}
     table = table.with_columns(**columns)
@@ -215,7 +219,7 @@ def described(
     return table
 
 
-def _label(what: str, value: object) -> str:
+def _canonical_label(what: str, value: object) -> str:
     if not isinstance(value, str) or not value.strip():
         msg = f"`{what}`: expected a label, got {value!r}; give a name of at least one letter"
         raise InvalidDataError(msg)
@@ -229,9 +233,9 @@ def _accuracy(what: str, given: float | Mapping[str, float] | None) -> dict[str,
     values = given.items() if hasattr(given, "items") else [("", given)]
     columns: dict[str, float] = {}
     for precision, value in values:
-        column = f"{what}_{precision.lower()}_percent" if precision else f"{what}_percent"
+        column = f"{what}_{canonical('precision', precision).lower()}_percent" if precision else f"{what}_percent"
         if column not in columns_of(schema.OwnAccuracy):
-            known = choices_of(schema.NetworkTotals, "precision")
+            known = choices_of(schema.NetworkTotalsRow, "precision")
             msg = (
                 f"`{what}`: {precision!r} is no precision{suggestion(precision, known)}; expected one of "
                 f"{', '.join(known)}"

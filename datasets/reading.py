@@ -182,14 +182,14 @@ def parse_rows(frame: pl.DataFrame, row: type, *, source: str) -> pl.DataFrame:
     for column in aliased:
         frame = frame.with_columns(_resolved(frame[column]))
     try:
-        rows = _adapter(row).validate_python([_given(values, row) for values in frame.iter_rows(named=True)])
+        rows = _adapter(row).validate_python([_fields_given(values, row) for values in frame.iter_rows(named=True)])
     except ValidationError as error:
         raise _explained(error, row, source) from None
     columns = {name: [getattr(one, name) for one in rows] for name in columns_of(row)}
     return pl.DataFrame(columns, schema=_types(row))
 
 
-def _given(values: dict[str, Any], row: type) -> dict[str, Any]:
+def _fields_given(values: dict[str, Any], row: type) -> dict[str, Any]:
     """Read a field as CSV has it: empty is the default, or None; shares may end in a percent sign."""
     given = {}
     for name, value in values.items():
@@ -261,11 +261,12 @@ def _expectation(first: Any, row: type, column: str) -> str:
         return "the field is empty and must not be; fill it in"
     if kind.startswith(("float", "int")):
         what = "a whole number" if kind.startswith("int") else "a number"
-        return f"expected {what}; write {_plain(str(value), column) or 'a plain one, or leave an optional field empty'}"
+        plain = _plain_number(str(value), column) or "a plain one, or leave an optional field empty"
+        return f"expected {what}; write {plain}"
     return f"{first['msg'][0].lower()}{first['msg'][1:]}; correct the value or leave an optional field empty"
 
 
-def _plain(text: str, column: str) -> str:
+def _plain_number(text: str, column: str) -> str:
     """Rewrite a number with separators, a decimal comma or a unit as a plain one in the unit of its column."""
     if re.fullmatch(r"-?\d{1,3}(,\d{3})+(\.\d+)?", text):
         return text.replace(",", "")

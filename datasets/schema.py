@@ -10,13 +10,14 @@ from typing import Annotated, Literal
 from annotated_types import Ge, Gt, Le, MinLen
 
 __all__ = [
+    "DEVICE_CLASSES",
     "Accuracy",
     "Alias",
     "Correction",
-    "Layer",
+    "LayerRow",
     "Measurement",
     "NetworkLayer",
-    "NetworkTotals",
+    "NetworkTotalsRow",
     "Platform",
     "PlatformStructure",
     "PowerSample",
@@ -31,8 +32,14 @@ Kept = Annotated[float, Gt(0), Le(100)]
 Count = Annotated[int, Ge(1), Le(2**63 - 1)]
 Place = Annotated[int, Ge(0), Le(2**63 - 1)]
 Label = Annotated[str, MinLen(1)]
-Precision = Literal["INT1", "INT2", "INT4", "INT8", "INT16", "FP8", "FP16", "BF16", "FP32", "FP64"]
-DeviceClass = Literal["FPGA", "GPU", "TPU", "VLIW", "CPU", "NPU", "DSP", "ASIC"]
+Precision = Literal[
+    "INT1", "INT2", "INT4", "INT8", "INT16", "FP4", "NVFP4", "MXFP4", "MXFP6", "MXFP8", "FP8", "FP16", "BF16", "TF32",
+    "FP32", "FP64", "W2A16", "W4A4", "W4A8", "W4A16", "W8A8", "W8A16",
+]  # fmt: skip
+# suggested; a class is free text
+DEVICE_CLASSES = (
+    "FPGA", "GPU", "TPU", "VLIW", "CPU", "NPU", "DSP", "ASIC", "MCU", "SoC", "CGRA", "IMC", "neuromorphic",
+)  # fmt: skip
 
 
 class Platform:
@@ -40,6 +47,8 @@ class Platform:
 
     Attributes
     ----------
+    device_class
+        Free text; known ones are in `DEVICE_CLASSES`.
     family
         Platforms of one design whose efficiencies may be pooled.
     executed_precision
@@ -47,7 +56,7 @@ class Platform:
     """
 
     platform: Label
-    device_class: DeviceClass
+    device_class: Label
     family: Label
     mode: Label = "default"
     precision: Precision
@@ -110,7 +119,7 @@ class Topology:
     shapes: Literal["published", "assumed"]
 
 
-class Layer:
+class LayerRow:
     """One weight layer of a network."""
 
     topology: Label
@@ -164,6 +173,18 @@ class OwnAccuracy:
     top1_bf16_percent: Percent | None = None
     top1_fp32_percent: Percent | None = None
     top1_fp64_percent: Percent | None = None
+    top1_fp4_percent: Percent | None = None
+    top1_nvfp4_percent: Percent | None = None
+    top1_mxfp4_percent: Percent | None = None
+    top1_mxfp6_percent: Percent | None = None
+    top1_mxfp8_percent: Percent | None = None
+    top1_tf32_percent: Percent | None = None
+    top1_w2a16_percent: Percent | None = None
+    top1_w4a4_percent: Percent | None = None
+    top1_w4a8_percent: Percent | None = None
+    top1_w4a16_percent: Percent | None = None
+    top1_w8a8_percent: Percent | None = None
+    top1_w8a16_percent: Percent | None = None
     top5_int1_percent: Percent | None = None
     top5_int2_percent: Percent | None = None
     top5_int4_percent: Percent | None = None
@@ -174,9 +195,21 @@ class OwnAccuracy:
     top5_bf16_percent: Percent | None = None
     top5_fp32_percent: Percent | None = None
     top5_fp64_percent: Percent | None = None
+    top5_fp4_percent: Percent | None = None
+    top5_nvfp4_percent: Percent | None = None
+    top5_mxfp4_percent: Percent | None = None
+    top5_mxfp6_percent: Percent | None = None
+    top5_mxfp8_percent: Percent | None = None
+    top5_tf32_percent: Percent | None = None
+    top5_w2a16_percent: Percent | None = None
+    top5_w4a4_percent: Percent | None = None
+    top5_w4a8_percent: Percent | None = None
+    top5_w4a16_percent: Percent | None = None
+    top5_w8a8_percent: Percent | None = None
+    top5_w8a16_percent: Percent | None = None
 
 
-class NetworkLayer(OwnAccuracy, Layer):
+class NetworkLayer(OwnAccuracy, LayerRow):
     """One layer of a user's own network: what a layer table may say beyond the embedded one.
 
     Attributes
@@ -194,7 +227,7 @@ class NetworkLayer(OwnAccuracy, Layer):
     operator
         Of the file that it was read from.
     weights_of
-        The layer that has these weights too and counts them among its `params`; here `params` is 0.
+        The layer that has these weights too and counts them among its `params`, which here are left out.
     note
         What must be said of the count.
     source
@@ -217,7 +250,7 @@ class NetworkLayer(OwnAccuracy, Layer):
     source: str = ""
 
 
-class NetworkTotals(OwnAccuracy):
+class NetworkTotalsRow(OwnAccuracy):
     """A user's own network known by its totals, per input, at every precision or at one.
 
     Attributes

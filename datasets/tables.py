@@ -5,7 +5,6 @@ A table whose checksum is the manifest's is the file that the tests validate row
 
 from __future__ import annotations
 
-import hashlib
 import tomllib
 from functools import cache
 from importlib.resources import as_file, files
@@ -16,6 +15,7 @@ import polars as pl
 from roofcube.datasets import schema
 from roofcube.datasets.aliases import canonical
 from roofcube.datasets.reading import read_trusted
+from roofcube.disk import digest
 from roofcube.errors import CorruptFileError, unknown_label
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def _data(name: str) -> Traversable:
 def _table(name: str, row: type) -> pl.DataFrame:
     entry = manifest()[name]
     with as_file(_data(entry["file"])) as path:
-        found = hashlib.sha256(path.read_bytes()).hexdigest()
+        found = digest([path.read_bytes()])
         if found != entry["sha256"]:
             msg = (
                 f"{path.name}: the embedded table was altered (sha256 {found[:12]}…, the manifest says "
@@ -87,7 +87,10 @@ def load_platforms() -> pl.DataFrame:
     9
     """
     return _table("platforms", schema.Platform).join(
-        _table("platform_structure", schema.PlatformStructure), on="platform", how="left", maintain_order="left"
+        _table("platform_structure", schema.PlatformStructure),
+        on="platform",
+        how="left",
+        maintain_order="left",
     )
 
 
@@ -155,7 +158,7 @@ def load_layers() -> pl.DataFrame:
     DataFrame
         Shapes, `ops` (2 per multiply-accumulate), `params` (weights only), `input_elements`, `output_elements`.
     """
-    return _table("layers", schema.Layer)
+    return _table("layers", schema.LayerRow)
 
 
 def load_accuracy() -> pl.DataFrame:
@@ -187,12 +190,12 @@ def load_measurements(task: str | None = None) -> pl.DataFrame:
     >>> load_measurements().height, load_measurements("mnist").height
     (974, 406)
     """
-    return _of_task(_table("measurements", schema.Measurement), task)
+    return _rows_of_task(_table("measurements", schema.Measurement), task)
 
 
 def load_repeats(task: str | None = None) -> pl.DataFrame:
     """Load an independent second run on the TX2 (CNV): the noise floor of the measurements."""
-    return _of_task(_table("repeats", schema.Repeat), task)
+    return _rows_of_task(_table("repeats", schema.Repeat), task)
 
 
 def load_power_traces() -> pl.DataFrame:
@@ -212,11 +215,18 @@ def load_corrections() -> pl.DataFrame:
 
 @cache
 def tasks() -> tuple[str, ...]:
-    """Name the tasks that have embedded measurements."""
+    """Name the tasks that have embedded measurements.
+
+    Examples
+    --------
+    >>> import roofcube as rc
+    >>> rc.tasks()
+    ('cifar10', 'imagenet', 'mnist')
+    """
     return tuple(sorted(_table("measurements", schema.Measurement)["task"].unique().to_list()))
 
 
-def _of_task(table: pl.DataFrame, task: str | None) -> pl.DataFrame:
+def _rows_of_task(table: pl.DataFrame, task: str | None) -> pl.DataFrame:
     if task is None:
         return table
     name = canonical("task", task)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import doctest
 import importlib
 import inspect
@@ -10,6 +11,7 @@ import pkgutil
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -138,8 +140,39 @@ def test_sibling_packages_named_like_our_folders_are_untouched(tmp_path):
     assert run(code).split() == ["datasets", "kernels", "cifar10"]
 
 
-def test_shadowed_import_says_so():
+@pytest.mark.parametrize("folder", ["cube", "datasets", "kernels"])
+def test_shadowed_import_says_so(folder):
     done = subprocess.run(
-        [sys.executable, "-c", "import kernels"], capture_output=True, text=True, cwd=ROOT, check=False
+        [sys.executable, "-c", f"import {folder}"], capture_output=True, text=True, cwd=ROOT, check=False
     )
-    assert "shadows another package" in done.stderr
+    assert f"imported as '{folder}': the folder of roofcube's sources shadows another package" in done.stderr
+
+
+def test_type_checkers_see_the_installed_package(tmp_path):
+    """Also where it is installed to be worked on: `pip install -e . --config-settings editable_mode=strict`."""
+    pytest.importorskip("mypy")
+    script = tmp_path / "script.py"
+    script.write_text('import roofcube as rc\nreveal_type(rc.pareto(rc.benchmark("mnist"), ["top1"]))\n')
+    # mypy looks into site-packages only
+    environment = {**os.environ, "MYPYPATH": os.environ.get("PYTHONPATH", "")}
+    command = [sys.executable, "-m", "mypy", "--strict", "--cache-dir", str(tmp_path / "cache"), str(script)]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=environment, check=False)
+    assert done.returncode == 0, done.stdout
+    assert 'Revealed type is "xarray.core.dataset.Dataset"' in done.stdout
+
+
+def test_every_package_that_is_imported_is_declared():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    extras = [line for name in ("scale", "onnx", "indicators") for line in project["optional-dependencies"][name]]
+    declared = {re.split(r"[\[><=~! ]", line)[0].casefold() for line in [*project["dependencies"], *extras]}
+    imported = set()
+    for folder in ("cube", "kernels", "datasets"):
+        for path in (ROOT / folder).rglob("*.py"):
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+                if isinstance(node, ast.Import):
+                    imported |= {alias.name.split(".")[0] for alias in node.names}
+                elif isinstance(node, ast.ImportFrom) and node.module:
+                    imported.add(node.module.split(".")[0])
+    foreign = {name.casefold().replace("_", "-") for name in imported - set(sys.stdlib_module_names) - {"roofcube"}}
+    # numba brings its compiler, dask its scheduler
+    assert foreign - declared <= {"llvmlite", "distributed"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import sys
 import tomllib
 from pathlib import Path
@@ -123,3 +124,12 @@ def test_every_module_says_what_it_is_for():
     for room in ("cube", "kernels", "datasets", "benchmarks"):
         for path in (ROOT / room).rglob("*.py"):
             assert ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))), path
+
+
+def test_every_file_that_the_architecture_names_is_there():
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    names = set(re.findall(r"`((?:[\w-]+/)*\w+\.py)`", text))
+    assert len(names) > 20
+    folders = ("cube", "kernels", "datasets", "tests")
+    files = [path.as_posix() for folder in folders for path in (ROOT / folder).rglob("*.py")]
+    assert [name for name in names if not any(path.endswith(f"/{name}") for path in files)] == []

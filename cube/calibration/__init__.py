@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from roofcube.calibration.calibrated import Calibration, calibrate
-from roofcube.calibration.storage import load_calibration
+from roofcube.calibration.calibrated import Calibration, calibrate, load_calibration
 
 __all__ = ["Calibration", "calibrate", "load_calibration"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -10,23 +9,24 @@ import numpy as np
 import polars as pl
 import xarray as xr
 
-from roofcube.calibration import engine as engines
-from roofcube.calibration.facts import Facts, Rows, distinct, facts_of, labelled, rows_of, with_facts
-from roofcube.calibration.intervals import Intervals, Scores, anywhere, cautious
-from roofcube.calibration.measured import INTERVAL, Measured, measured
+from roofcube.calibration.facts import facts_of, with_facts
+from roofcube.calibration.fitted import Fitted
+from roofcube.calibration.fitting.families import fit, one_thread
+from roofcube.calibration.measured import INTERVAL, measured
 from roofcube.calibration.parameters import parameter_table
+from roofcube.calibration.rows import canonical_keys, indexed_rows
+from roofcube.calibration.storage import read_fitted, write_fitted
+from roofcube.calibration.suggestion import suggest
 from roofcube.calibration.tabulation import tabulate
-from roofcube.calibration.threads import one_thread
-from roofcube.calibration.trust import Reach, reaches, statuses, trust_table, unlike
+from roofcube.calibration.trust import statuses, trust_table
 from roofcube.errors import InvalidDataError, check_kind
 from roofcube.variables import BOUNDS
 
 if TYPE_CHECKING:
     from os import PathLike
 
-    from roofcube.calibration.engine import Engine
 
-__all__ = ["Calibration", "calibrate"]
+__all__ = ["Calibration", "calibrate", "load_calibration"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -78,11 +78,33 @@ def calibrate(measurements: pl.DataFrame, *, inputs: xr.Dataset | None = None) -
         msg = f"`measurements`: expected rows to calibrate on, got none that can be used; fix the rows ({reasons})"
         raise InvalidDataError(msg)
     with one_thread():
-        return Calibration(data.facts, data, engines.fit(data))
+        return Calibration(data.facts, data, fit(data))
 
 
-@dataclass(frozen=True, eq=False)
-class Calibration:
+def load_calibration(path: str | PathLike[str]) -> Calibration:
+    """Read a calibration that `Calibration.save` wrote; it gives the same predictions.
+
+    Parameters
+    ----------
+    path : path
+        A JSON file.
+
+    Raises
+    ------
+    CorruptFileError
+        If the file is torn, of another kind, or of a later version.
+
+    Examples
+    --------
+    >>> import roofcube as rc
+    >>> rc.load_calibration("board.json")  # doctest: +SKIP
+    <roofcube.Calibration> 72 of 72 rows, 1 families
+    """
+    kept = read_fitted(path)
+    return Calibration(kept.facts, kept.data, kept.engine, kept.name, kept.stored_scores)
+
+
+class Calibration(Fitted):
     """What was learnt; made by `roofcube.calibrate`, also an `assumptions=` for `predict` and `Sweep`.
 
     Attributes
@@ -91,15 +113,9 @@ class Calibration:
         Hardware and networks that it knows.
     data : Measured
         The rows it was made from.
-    engine : Engine
+    engine : FittedFamilies
         What was fitted.
     """
-
-    facts: Facts
-    data: Measured
-    engine: Engine
-    name: str = "calibrated"
-    stored_scores: dict[str, Scores] | None = field(default=None, repr=False)
 
     @property
     def label(self) -> str:
@@ -151,7 +167,7 @@ class Calibration:
         if isinstance(table, xr.Dataset):
             return table.assign(self.tables(table, level=level).data_vars)
         facts = self.facts if inputs is None else with_facts(self.facts, inputs)
-        rows = rows_of(labelled(table), facts)
+        rows = indexed_rows(canonical_keys(table), facts)
         interval = np.full(len(rows), np.nan)
         if INTERVAL in table.columns:
             interval = table[INTERVAL].cast(pl.Float64).fill_null(float("nan")).to_numpy()
@@ -161,74 +177,7 @@ class Calibration:
         values = [pl.Series(name, values).fill_nan(None) for name, values in columns.items()]
         return table.with_columns(*values, _named(flags), *verdict)
 
-    def columns(self, rows: Rows, interval: Array, level: float | None) -> dict[str, Array]:
-        """Predict rows given as indices, each distinct one once; NaN (for the flag `bound`: none) where refused."""
-        first, inverse = distinct(rows.hardware, rows.network, rows.batch, np.nan_to_num(interval, nan=-1.0))
-        some, period = rows.take(first), interval[first]
-        # the number of threads decides how sums are ordered, so it is part of the result
-        with one_thread():
-            seconds = self.engine.log_time(some, period)
-            half = np.full(len(first), np.nan) if level is None else self._half_width(some, period, level)
-            watts = np.exp(self.engine.log_power(some, seconds))
-        rate = some.batch * np.exp(-seconds)
-        columns = {
-            "predicted_throughput": rate,
-            "low": rate * np.exp(-half),
-            "high": rate * np.exp(half),
-            "predicted_latency": np.exp(seconds),
-            "power": watts,
-            "predicted_energy": watts / rate,
-            "bound": self.engine.binding(some, period),
-        }
-        return {name: values[inverse] for name, values in columns.items()}
-
-    def _half_width(self, rows: Rows, interval: Array, level: float) -> Array:
-        half = np.full(len(rows), np.nan)
-        family = rows.family()
-        for name, intervals in self.intervals.items():
-            here = np.flatnonzero((family == name) & rows.known & (rows.batch > 0))
-            if len(here):
-                half[here] = self._half_width_of(name, intervals, rows.take(here), level)
-        half[self.engine.flows(rows, interval)] = self.engine.fill.half_width(level)
-        return half
-
-    def _half_width_of(self, family: str, intervals: Intervals, rows: Rows, level: float) -> Array:
-        """Give widths of rows of one family; errors on its networks do not reach to other hardware or other kinds."""
-        model = self.engine.families[family]
-        deviation = model.deviation(rows)
-        half = intervals.half_width(deviation, level)
-        hardware, kind = unlike(model, self.reach[family], rows)
-        strange = np.maximum(half, cautious(deviation, level))
-        return np.where(kind, np.maximum(strange, anywhere(level)), np.where(hardware, strange, half))
-
-    @cached_property
-    def scores(self) -> dict[str, Scores]:
-        """Errors on left-out networks per family, which the intervals come from; computed once, when first needed."""
-        if self.stored_scores is not None:
-            return self.stored_scores
-        own = {}
-        with one_thread():
-            for name, index in self.data.by_family():
-                if name in self.engine.families:
-                    others = {other: model for other, model in self.engine.families.items() if other != name}
-                    own[name] = engines.leave_networks_out(self.data, index[self.data.scored[index]], others, name)
-        return own
-
-    @cached_property
-    def intervals(self) -> dict[str, Intervals]:
-        """Widths of the intervals per family."""
-        every = self.scores
-        return {
-            name: Intervals(own, tuple(one for other, one in every.items() if other != name))
-            for name, own in every.items()
-        }
-
     # what can be trusted ------------------------------------------------------------------------------------------
-
-    @cached_property
-    def reach(self) -> dict[str, Reach]:
-        """What the rows of each family cover."""
-        return reaches(self.data)
 
     @cached_property
     def trust(self) -> pl.DataFrame:
@@ -298,8 +247,6 @@ class Calibration:
         InvalidDataError
             If `n` is less than 1, or if no candidate is known.
         """
-        from roofcube.calibration.suggestion import suggest
-
         return suggest(self, n, platform=platform, candidates=candidates, inputs=inputs)
 
     # as a model ---------------------------------------------------------------------------------------------------
@@ -327,9 +274,7 @@ class Calibration:
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write the calibration as JSON text; `roofcube.load_calibration` gives the same predictions."""
-        from roofcube.calibration.storage import save_calibration
-
-        save_calibration(self, path)
+        write_fitted(self, path)
 
     def __repr__(self) -> str:
         used, given = int(self.data.usable.sum()), len(self.data)

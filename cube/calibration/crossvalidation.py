@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
-from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,22 +11,23 @@ import polars as pl
 from scipy.stats import rankdata
 
 from roofcube.calibration.choice import choices
-from roofcube.calibration.dataflow import interval_seen
-from roofcube.calibration.engine import FEW_ROWS, family_model, fit, leave_networks_out
-from roofcube.calibration.facts import Facts, labelled, rows_of
-from roofcube.calibration.intervals import Intervals, Scores
+from roofcube.calibration.code_key import code_key
+from roofcube.calibration.facts import Facts
+from roofcube.calibration.fitting.dataflow import interval_seen
+from roofcube.calibration.fitting.families import FEW_ROWS, family_model, fit, leave_networks_out, one_thread
+from roofcube.calibration.fitting.intervals import Intervals, Scores
+from roofcube.calibration.fitting.power import fit_power
+from roofcube.calibration.fitting.residual import KERNEL
 from roofcube.calibration.measured import Measured, measured
-from roofcube.calibration.power import fit_power
-from roofcube.calibration.residual import KERNEL
-from roofcube.calibration.threads import one_thread
+from roofcube.calibration.rows import canonical_keys, indexed_rows
 from roofcube.disk import cache_folder, digest, make_private, replacing
 from roofcube.variables import ELEMENT_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from roofcube.calibration.facts import Rows
-    from roofcube.calibration.family import FamilyModel
+    from roofcube.calibration.fitting.family import FamilyModel
+    from roofcube.calibration.rows import IndexedRows
 
 __all__ = ["SCHEMES", "Predicted", "coverage_table", "error_table", "held_out", "held_out_intervals", "published"]
 
@@ -51,10 +50,10 @@ class Predicted:
     deviation: Array
 
 
-def _machines(*names: str) -> Callable[[Rows], Array]:
+def _hardware_numbers(*names: str) -> Callable[[IndexedRows], Array]:
     """Make a function that numbers rows by figures of their hardware."""
 
-    def numbered(rows: Rows) -> Array:
+    def numbered(rows: IndexedRows) -> Array:
         keys = [tuple(getattr(one, name) for name in names) for one in rows.machines]
         number = {key: place for place, key in enumerate(dict.fromkeys(keys))}
         return np.array([number[key] for key in keys])[rows.hardware]
@@ -62,24 +61,24 @@ def _machines(*names: str) -> Callable[[Rows], Array]:
     return numbered
 
 
-def _networks(name: str) -> Callable[[Rows], Array]:
+def _network_figure(name: str) -> Callable[[IndexedRows], Array]:
     return lambda rows: rows.net(name)
 
 
-def _configurations(rows: Rows) -> Array:
-    machine: Array = _machines("platform", "mode", "element_bytes")(rows)
+def _configuration_numbers(rows: IndexedRows) -> Array:
+    machine: Array = _hardware_numbers("platform", "mode", "element_bytes")(rows)
     return machine * (len(rows.nets) + 1) + rows.network
 
 
 # what is held out together, always in all modes and precisions of the family unless it says so
 # precisions that a platform executes alike are one: their rows are the same measurement twice
-SCHEMES: dict[str, Callable[[Rows], Array]] = {
-    "configuration": _configurations,
+SCHEMES: dict[str, Callable[[IndexedRows], Array]] = {
+    "configuration": _configuration_numbers,
     "network": lambda rows: rows.network,
-    "pruning": _networks("pruning"),
-    "topology": _networks("topology"),
-    "precision": _machines("element_bytes"),
-    "platform": _machines("platform", "mode"),
+    "pruning": _network_figure("pruning"),
+    "topology": _network_figure("topology"),
+    "precision": _hardware_numbers("element_bytes"),
+    "platform": _hardware_numbers("platform", "mode"),
 }
 STRICT = "network"
 
@@ -104,7 +103,7 @@ def held_out(data: Measured, scheme: str, *, power: bool = False, deviation: boo
     """
     seconds, watts, doubt = (np.full(len(data), np.nan) for _ in range(3))
     with one_thread():
-        others = _models(data)
+        others = _family_models(data)
         for name, out, kept in _folds(data, scheme):
             fold, rows = _fold(data, kept, out)
             model = family_model(
@@ -121,7 +120,7 @@ def held_out(data: Measured, scheme: str, *, power: bool = False, deviation: boo
     return Predicted(seconds, watts, doubt)
 
 
-def _models(data: Measured) -> dict[str, FamilyModel]:
+def _family_models(data: Measured) -> dict[str, FamilyModel]:
     """Fit each family to all its rows: what families of few rows learn their prior from."""
     return fit(data, power=False).families
 
@@ -136,20 +135,20 @@ def _folds(data: Measured, scheme: str) -> Iterator[tuple[str, Array, Array]]:
                 yield name, scored[label == one], kept
 
 
-def _fold(data: Measured, kept: Array, out: Array) -> tuple[Measured, Rows]:
+def _fold(data: Measured, kept: Array, out: Array) -> tuple[Measured, IndexedRows]:
     """Give the kept rows and the places of those held out; guessed facts are guessed anew from the kept rows."""
     stated = np.array([one.stated for one in data.rows.machines])
     if stated[data.rows.hardware[np.concatenate([kept, out])]].all():
         return data.take(kept), data.rows.take(out)
     facts = Facts({key: one for key, one in data.facts.hardware.items() if one.stated}, data.facts.networks)
     fold = measured(data.table[kept].drop("row"), facts)
-    return fold, rows_of(labelled(data.table[out]), fold.facts)
+    return fold, indexed_rows(canonical_keys(data.table[out]), fold.facts)
 
 
 # baselines ------------------------------------------------------------------------------------------------------------
 
 
-def published(rows: Rows) -> Array:
+def published(rows: IndexedRows) -> Array:
     """Give ln seconds per batch of the published roofline: weights read for every input, activations free."""
     # bytes follow the precision of the network, whatever the platform executes
     size = np.array([ELEMENT_BYTES.get(one.precision, one.element_bytes) for one in rows.machines])[rows.hardware]
@@ -219,21 +218,21 @@ def error_table(data: Measured) -> pl.DataFrame:
     baseline = np.full(len(data), np.nan)
     there = np.flatnonzero(data.scored)
     baseline[there] = published(data.rows.take(there))
-    lines += _lines(data, "throughput", PUBLISHED, baseline, data.seconds)
+    lines += _error_lines(data, "throughput", PUBLISHED, baseline, data.seconds)
     strict = Predicted(baseline, baseline, baseline)
     for scheme in SCHEMES:
         found = held_out(data, scheme, power=scheme == STRICT, deviation=scheme == STRICT)
-        lines += _lines(data, "throughput", scheme, found.seconds, data.seconds)
+        lines += _error_lines(data, "throughput", scheme, found.seconds, data.seconds)
         if scheme == STRICT:
             strict = found
-            lines += _lines(data, "power", scheme, found.power, data.power)
+            lines += _error_lines(data, "power", scheme, found.power, data.power)
             # joules per input: watts × seconds; the batch cancels
-            lines += _lines(data, "energy", scheme, found.power + found.seconds, data.power + data.seconds)
+            lines += _error_lines(data, "energy", scheme, found.power + found.seconds, data.power + data.seconds)
     place, values = interval_given(data)
     given = np.where(_flow(data), np.nan, strict.seconds)
     given[place] = values
     if len(place):
-        lines += _lines(data, "throughput", GIVEN, given, data.seconds)
+        lines += _error_lines(data, "throughput", GIVEN, given, data.seconds)
     lines += _choice_lines(data, PUBLISHED, baseline)
     lines += _choice_lines(data, STRICT, strict.seconds)
     # limits are measured latencies: a prediction off by less than a repeated measurement is no reason to pass one over
@@ -248,7 +247,9 @@ def _flow(data: Measured) -> Array:
     return marked
 
 
-def _lines(data: Measured, quantity: str, scheme: str, predicted: Array, measured_: Array) -> list[dict[str, Any]]:
+def _error_lines(
+    data: Measured, quantity: str, scheme: str, predicted: Array, measured_: Array
+) -> list[dict[str, Any]]:
     """Make a line for each family, all rows, all but dataflow, and the mean of the families."""
     there = data.scored & np.isfinite(predicted) & np.isfinite(measured_)
     family, flow = data.rows.family(), _flow(data)
@@ -261,13 +262,13 @@ def _lines(data: Measured, quantity: str, scheme: str, predicted: Array, measure
     plain = [line for name, line in lines.items() if not flow[chosen[name]].any()]
     macro = {}
     if plain:
-        macro[MACRO] = {key: _mean(key, [line[key] for line in plain]) for key in plain[0]}
+        macro[MACRO] = {key: _mean_of_families(key, [line[key] for line in plain]) for key in plain[0]}
         macro[SPREAD] = _line(data, there & ~flow, predicted, measured_, quantity)
     lines = {ALL: _line(data, there, predicted, measured_, quantity), **macro, **lines}
     return [{"quantity": quantity, "scheme": scheme, "family": name, **line} for name, line in lines.items()]
 
 
-def _mean(key: str, values: list[Any]) -> Any:
+def _mean_of_families(key: str, values: list[Any]) -> Any:
     if key in ("rows", "configurations"):
         return sum(values)
     known = [value for value in values if value is not None]
@@ -328,7 +329,7 @@ def held_out_intervals(data: Measured, levels: tuple[float, ...]) -> tuple[Array
     """Give |ln error| and half-widths of rows whose network neither model nor interval saw: a fold within a fold."""
     error, half = np.full(len(data), np.nan), {level: np.full(len(data), np.nan) for level in levels}
     with one_thread():
-        others = _models(data)
+        others = _family_models(data)
         elsewhere = _scores_elsewhere(data, others)
         for name, out, kept in _folds(data, STRICT):
             rest = {key: one for key, one in others.items() if key != name}
@@ -407,7 +408,7 @@ def cached_coverage_table(data: Measured) -> pl.DataFrame:
 
 
 def _cached(what: str, data: Measured, compute: Callable[[Measured], pl.DataFrame]) -> pl.DataFrame:
-    path = cache_folder("calibration") / f"{what}-{_digest(data)}.json"
+    path = cache_folder("calibration") / f"{what}-{_cache_key(data)}.json"
     try:
         return pl.DataFrame(json.loads(path.read_text(encoding="utf-8")), infer_schema_length=None)
     except (OSError, ValueError):
@@ -423,14 +424,8 @@ def _cached(what: str, data: Measured, compute: Callable[[Measured], pl.DataFram
     return table
 
 
-def _digest(data: Measured) -> str:
+def _cache_key(data: Measured) -> str:
     """Hash rows, facts and this package's code."""
     facts = [asdict(machine) for machine in data.facts.hardware.values()]
     facts += [asdict(network) for network in data.facts.networks.values()]
-    return digest([_code(), data.table.write_csv(), json.dumps(facts)])[:24]
-
-
-@cache
-def _code() -> str:
-    folder = Path(__file__).parent
-    return digest(path.read_bytes() for path in sorted(folder.glob("*.py")))
+    return digest([code_key(), data.table.write_csv(), json.dumps(facts)])[:24]

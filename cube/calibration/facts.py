@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -11,26 +11,21 @@ import polars as pl
 import xarray as xr
 
 from roofcube import datasets
-from roofcube.datasets import canonical
-from roofcube.errors import InvalidDataError, unknown_label
-from roofcube.labels import KEY_COLUMNS, full_rank
+from roofcube.errors import InvalidDataError
+from roofcube.labels import full_rank
 from roofcube.model.inputs import inputs as all_inputs
 from roofcube.variables import ELEMENT_BYTES, HARDWARE_DIMS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
 __all__ = [
     "TILES",
     "Facts",
-    "Hardware",
-    "Network",
-    "Rows",
-    "distinct",
+    "Machine",
+    "NetworkTotals",
     "facts_of",
     "guessed",
-    "labelled",
-    "rows_of",
     "with_facts",
 ]
 
@@ -43,7 +38,7 @@ Array = np.ndarray[Any, np.dtype[Any]]
 
 
 @dataclass(frozen=True)
-class Hardware:
+class Machine:
     """One platform in one mode at one precision.
 
     Attributes
@@ -78,7 +73,7 @@ class Hardware:
 
 
 @dataclass(frozen=True)
-class Network:
+class NetworkTotals:
     """Totals over the layers of a network, per input.
 
     Attributes
@@ -109,54 +104,12 @@ class Network:
 class Facts:
     """Hardware and networks by label."""
 
-    hardware: dict[tuple[str, str, str], Hardware]
-    networks: dict[tuple[str, float], Network]
+    hardware: dict[tuple[str, str, str], Machine]
+    networks: dict[tuple[str, float], NetworkTotals]
 
     def families(self) -> list[str]:
         """Name the families in order of appearance."""
         return list(dict.fromkeys(one.family for one in self.hardware.values()))
-
-
-@dataclass(frozen=True)
-class Rows:
-    """Rows of a table as indices into lists of hardware and networks; -1 where a label is not known."""
-
-    hardware: Array
-    network: Array
-    batch: Array
-    machines: tuple[Hardware, ...]
-    nets: tuple[Network, ...]
-
-    def __len__(self) -> int:
-        return len(self.batch)
-
-    def take(self, index: Array) -> Rows:
-        """Give the rows at these places."""
-        return replace(self, hardware=self.hardware[index], network=self.network[index], batch=self.batch[index])
-
-    def machine(self, name: str) -> Array:
-        """Give a figure of the hardware for every row."""
-        return np.array([getattr(one, name) for one in self.machines])[self.hardware]
-
-    def net(self, name: str) -> Array:
-        """Give a figure of the network for every row."""
-        return np.array([getattr(one, name) for one in self.nets])[self.network]
-
-    @property
-    def known(self) -> Array:
-        """True where hardware and network are known."""
-        known: Array = (self.hardware >= 0) & (self.network >= 0)
-        return known
-
-    def family(self) -> Array:
-        """Family of every row; empty where the hardware is not known."""
-        names = np.array([*(one.family for one in self.machines), ""], dtype=object)
-        return names[self.hardware]
-
-    def configuration(self) -> Array:
-        """Give each row a number of its configuration: everything but the batch."""
-        code: Array = self.hardware * (len(self.nets) + 1) + self.network
-        return code
 
 
 def facts_of(inputs: xr.Dataset | None) -> Facts:
@@ -165,21 +118,21 @@ def facts_of(inputs: xr.Dataset | None) -> Facts:
     if inputs is None:
         return embedded
     return Facts(
-        {**embedded.hardware, **{one.key: one for one in _machines(inputs)}},
-        {**embedded.networks, **{one.key: one for one in _nets(inputs)}},
+        {**embedded.hardware, **{one.key: one for one in _machines_of(inputs)}},
+        {**embedded.networks, **{one.key: one for one in _networks_of(inputs)}},
     )
 
 
 @cache
 def _embedded() -> Facts:
     inputs = all_inputs()
-    return Facts({one.key: one for one in _machines(inputs)}, {one.key: one for one in _nets(inputs)})
+    return Facts({one.key: one for one in _machines_of(inputs)}, {one.key: one for one in _networks_of(inputs)})
 
 
 # hardware -------------------------------------------------------------------------------------------------------------
 
 
-def _machines(inputs: xr.Dataset) -> Iterator[Hardware]:
+def _machines_of(inputs: xr.Dataset) -> Iterator[Machine]:
     if "peak_compute" not in inputs or "platform" not in inputs.coords:
         return
     names = ("peak_compute", "memory_bandwidth", "cores", "on_chip_memory")
@@ -208,7 +161,7 @@ def _machines(inputs: xr.Dataset) -> Iterator[Hardware]:
                 if np.isnan(peak[here]) or np.isnan(bandwidth[here]):
                     continue
                 runs = str(executed[here]) or precision
-                yield Hardware(
+                yield Machine(
                     platform=platform, mode=mode, precision=precision,
                     family=str(family[here]) or platform, device_class=str(device[here]),
                     peak=float(peak[here]), reference=float(best / cores[here]), bandwidth=float(bandwidth[here]),
@@ -234,7 +187,7 @@ def guessed(measured: pl.DataFrame, facts: Facts) -> Facts:
         peak = HEADROOM * max(net.ops * rate for net, rate in rates)
         bandwidth = HEADROOM * max(net.activations * rate for net, rate in rates)
         for mode, precision in table.select("mode", "precision").unique(maintain_order=True).iter_rows():
-            hardware[str(platform), mode, precision] = Hardware(
+            hardware[str(platform), mode, precision] = Machine(
                 str(platform), mode, precision, family=str(platform), device_class="", peak=peak, reference=peak,
                 bandwidth=bandwidth, element_bytes=ELEMENT_BYTES.get(precision, 1.0), cores=1.0, weight_memory=0.0,
                 dataflow=False, stated=False,
@@ -245,7 +198,7 @@ def guessed(measured: pl.DataFrame, facts: Facts) -> Facts:
 # networks -------------------------------------------------------------------------------------------------------------
 
 
-def _nets(inputs: xr.Dataset) -> Iterator[Network]:
+def _networks_of(inputs: xr.Dataset) -> Iterator[NetworkTotals]:
     if "topology" not in inputs.coords or "pruning" not in inputs.coords:
         return
     tables = dict(datasets.load_layers().group_by("topology", "pruning_percent"))
@@ -262,7 +215,7 @@ def _nets(inputs: xr.Dataset) -> Iterator[Network]:
                 yield _from_table(table, str(topology), float(pruning))
 
 
-def _from_inputs(network: xr.Dataset, topology: str, pruning: float) -> Network:
+def _from_inputs(network: xr.Dataset, topology: str, pruning: float) -> NetworkTotals:
     channels = network["layer_out_channels"].to_numpy()
     real = network["layer_ops"].to_numpy() > 0
     column = {name: network[f"layer_{name}"].to_numpy()[real] for name in ("ops", "params", "activations", "patches")}
@@ -272,7 +225,7 @@ def _from_inputs(network: xr.Dataset, topology: str, pruning: float) -> Network:
     )  # fmt: skip
 
 
-def _from_table(layers: pl.DataFrame, topology: str, pruning: float) -> Network:
+def _from_table(layers: pl.DataFrame, topology: str, pruning: float) -> NetworkTotals:
     demands = datasets.layer_demands(layers)
     values = {name: demands[name].cast(pl.Float64).to_numpy() for name in demands.columns}
     return _totals(
@@ -290,7 +243,7 @@ def _totals(
     weights: Array,
     activations: Array,
     patches: Array,
-) -> Network:
+) -> NetworkTotals:
     # without channels, as of a network known by totals, nothing is padded
     padded = tuple(
         float(
@@ -300,7 +253,7 @@ def _totals(
         )
         for tile, fill in TILES
     )
-    return Network(
+    return NetworkTotals(
         topology, pruning, layers=float(len(ops)), ops=float(ops.sum()), convolution_ops=padded,
         dense_ops=float(ops[dense].sum()), weights=float(weights.sum()), activations=float(activations.sum()),
         patches=float(patches.sum()),
@@ -313,66 +266,3 @@ def with_facts(facts: Facts, inputs: xr.Dataset | None) -> Facts:
     hardware = {key: one for key, one in more.hardware.items() if key not in facts.hardware}
     networks = {key: one for key, one in more.networks.items() if key not in facts.networks}
     return Facts({**facts.hardware, **hardware}, {**facts.networks, **networks})
-
-
-# rows -----------------------------------------------------------------------------------------------------------------
-
-
-def labelled(table: pl.DataFrame) -> pl.DataFrame:
-    """Give the key columns of a table in canonical labels; `pruning` and a missing mode are understood."""
-    if "pruning_percent" not in table.columns and "pruning" in table.columns:
-        table = table.rename({"pruning": "pruning_percent"})
-    if "mode" not in table.columns:
-        table = table.with_columns(mode=pl.lit("default"))
-    for name in KEY_COLUMNS:
-        if name not in table.columns:
-            raise unknown_label(
-                "column", name, table.columns, do=f"a table to calibrate or predict has {', '.join(KEY_COLUMNS)}"
-            )
-    names = {
-        column: pl.col(column)
-        .cast(pl.String)
-        .replace({label: canonical(column, label) for label in _labels(table[column])})
-        for column in ("platform", "mode", "precision", "topology")
-    }
-    return table.select(
-        **names, pruning_percent=pl.col("pruning_percent").cast(pl.Float64), batch=pl.col("batch").cast(pl.Float64)
-    )
-
-
-def _labels(column: pl.Series) -> Iterable[str]:
-    return [str(label) for label in column.unique().to_list() if label is not None]
-
-
-def distinct(*columns: Array) -> tuple[Array, Array]:
-    """Give the first place of each distinct combination, and for every row the number of its combination."""
-    code = np.zeros(len(columns[0]), dtype=np.int64)
-    first = code
-    for column in columns:
-        values, place = np.unique(column, return_inverse=True)
-        _, first, code = np.unique(code * len(values) + place.ravel(), return_index=True, return_inverse=True)
-        code = code.ravel()
-    return first, code
-
-
-def rows_of(keys: pl.DataFrame, facts: Facts) -> Rows:
-    """Turn canonical labels into indices."""
-    machines, nets = tuple(facts.hardware.values()), tuple(facts.networks.values())
-    hardware = pl.DataFrame(
-        {name: [getattr(one, name) for one in machines] for name in HARDWARE_DIMS},
-        schema={"platform": pl.String, "mode": pl.String, "precision": pl.String},
-    ).with_columns(hardware=pl.int_range(pl.len(), dtype=pl.Int64))
-    networks = pl.DataFrame(
-        {"topology": [one.topology for one in nets], "pruning_percent": [one.pruning for one in nets]},
-        schema={"topology": pl.String, "pruning_percent": pl.Float64},
-    ).with_columns(network=pl.int_range(pl.len(), dtype=pl.Int64))
-    found = keys.join(hardware, on=list(HARDWARE_DIMS), how="left", maintain_order="left").join(
-        networks, on=["topology", "pruning_percent"], how="left", maintain_order="left"
-    )
-    return Rows(
-        found["hardware"].fill_null(-1).to_numpy(),
-        found["network"].fill_null(-1).to_numpy(),
-        found["batch"].fill_null(float("nan")).to_numpy(),
-        machines,
-        nets,
-    )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import asdict, dataclass
-from functools import cache
 from importlib.resources import files
 from io import StringIO
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import polars as pl
 
+from roofcube.calibration.code_key import code_key
 from roofcube.disk import cache_folder, digest, make_private, replacing
 from roofcube.labels import KEY_COLUMNS, rows_of
 from roofcube.model.assumptions import BOUND
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from roofcube.calibration import Calibration
     from roofcube.calibration.measured import Measured
 
-__all__ = ["KEYS", "LEVEL", "HeldOut", "code_key", "compute", "read", "rows_key", "write"]
+__all__ = ["KEYS", "LEVEL", "HeldOut", "code_key", "compute_held_out", "read", "rows_key", "write_held_out"]
 
 State = Literal["current", "other code", "other rows"]
 LEVEL = 0.9
@@ -72,32 +72,24 @@ def rows_key(data: Measured) -> str:
     columns = [name for name in (*KEYS, *MEASURED) if name in data.table.columns]
     content: list[Any] = [list(data.table.select(columns).iter_rows())]
     content += [[asdict(one) for one in known.values()] for known in (data.facts.hardware, data.facts.networks)]
-    return digest([json.dumps(_plain(content))])[:16]
+    return digest([json.dumps(_nine_digits(content))])[:16]
 
 
-def _plain(value: Any) -> Any:
+def _nine_digits(value: Any) -> Any:
     """Write numbers with nine digits: more may differ between machines."""
     if isinstance(value, dict):
-        return {str(name): _plain(one) for name, one in value.items()}
+        return {str(name): _nine_digits(one) for name, one in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(one) for one in value]
+        return [_nine_digits(one) for one in value]
     if isinstance(value, float | int) and not isinstance(value, bool):
         return f"{value:.9g}"
     return value if value is None else str(value)
 
 
-@cache
-def code_key() -> str:
-    """Hash the code of the calibration."""
-    folder = files("roofcube.calibration")
-    parts = sorted((one.name, one.read_bytes()) for one in folder.iterdir() if one.name.endswith(".py"))
-    return digest(content for _, content in parts)[:16]
-
-
 # computing ------------------------------------------------------------------------------------------------------------
 
 
-def compute(calibration: Calibration) -> HeldOut:
+def compute_held_out(calibration: Calibration) -> HeldOut:
     """Predict every scored row without its network, with an interval that did not see it either.
 
     Takes about half a minute on the embedded rows; errors and coverage come from the user's cache if they were computed
@@ -115,7 +107,7 @@ def compute(calibration: Calibration) -> HeldOut:
     values = {
         "measured": table["throughput_compute_per_s"].to_numpy(),
         "published": rows.batch * np.exp(-published(rows)),
-        "bound": _bound(table),
+        "bound": _bound_of_rows(table),
         "predicted_throughput": rate,
         "low": rate * np.exp(-half[place]),
         "high": rate * np.exp(half[place]),
@@ -133,20 +125,20 @@ def _series(columns: dict[str, list[float]]) -> dict[str, pl.Series]:
     return {name: pl.Series(name, values).fill_nan(None) for name, values in columns.items()}
 
 
-def _bound(table: pl.DataFrame) -> np.ndarray[Any, Any]:
+def _bound_of_rows(table: pl.DataFrame) -> np.ndarray[Any, Any]:
     bound = np.full(table.height, np.nan)
     for task in table["task"].unique().to_list():
         here = np.flatnonzero((table["task"] == task).to_numpy())
         cube = predict(inputs(task), assumptions=BOUND)[["predicted_throughput"]]
         cells, where = rows_of(cube, table[here])
-        bound[here] = np.where(where.found, cells["predicted_throughput"].values, np.nan)
+        bound[here] = np.where(where.mask, cells["predicted_throughput"].values, np.nan)
     return bound
 
 
 # files ----------------------------------------------------------------------------------------------------------------
 
 
-def write(found: HeldOut) -> Path:
+def write_held_out(found: HeldOut) -> Path:
     """Write the tables beside this module, or into the user's cache where that is read-only; give the folder."""
     package, cached = _folders()
     try:
@@ -174,11 +166,11 @@ def _written(found: HeldOut, folder: Path) -> Path:
 
 def read(data: Measured) -> HeldOut | None:
     """Read the tables that belong to these rows; if there are none, those that came with the package."""
-    known = list(_known())
+    known = list(_stored_tables())
     return next((one for one in known if one.state(data) == "current"), known[0] if known else None)
 
 
-def _known() -> Iterator[HeldOut]:
+def _stored_tables() -> Iterator[HeldOut]:
     for folder in _folders():
         try:
             texts = {name: _file(folder, name).read_text(encoding="utf-8") for name in TABLES}

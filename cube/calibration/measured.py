@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
-from roofcube.calibration.facts import Facts, Rows, guessed, labelled, rows_of
+from roofcube.calibration.facts import Facts, guessed
+from roofcube.calibration.rows import IndexedRows, canonical_keys, indexed_rows
 from roofcube.errors import InvalidDataError
 from roofcube.labels import KEY_COLUMNS
 
@@ -44,7 +45,7 @@ class Measured:
 
     table: pl.DataFrame
     facts: Facts
-    rows: Rows
+    rows: IndexedRows
     seconds: Array
     power: Array
     interval: Array
@@ -100,24 +101,24 @@ def measured(measurements: pl.DataFrame, facts: Facts) -> Measured:
     if "throughput_compute_per_s" not in measurements.columns:
         msg = "`throughput_compute_per_s`: expected this column in the measurements; add it, in inputs per second"
         raise InvalidDataError(msg)
-    keys = labelled(measurements)
+    keys = canonical_keys(measurements)
     table = measurements.with_columns(keys).with_row_index("row")
     facts = guessed(table, facts)
-    rows = rows_of(keys, facts)
+    rows = indexed_rows(keys, facts)
     rate = table["throughput_compute_per_s"].cast(pl.Float64).fill_null(float("nan")).to_numpy()
     with np.errstate(invalid="ignore", divide="ignore"):
         seconds = np.log(rows.batch / rate)
-        power = np.log(_column(table, "power_full_w"))
-    return Measured(table, facts, rows, seconds, power, _column(table, INTERVAL), _reasons(table, rows, rate))
+        power = np.log(_figures_of(table, "power_full_w"))
+    return Measured(table, facts, rows, seconds, power, _figures_of(table, INTERVAL), _reasons(table, rows, rate))
 
 
-def _column(table: pl.DataFrame, name: str) -> Array:
+def _figures_of(table: pl.DataFrame, name: str) -> Array:
     if name not in table.columns:
         return np.full(table.height, np.nan)
     return table[name].cast(pl.Float64).fill_null(float("nan")).to_numpy()
 
 
-def _reasons(table: pl.DataFrame, rows: Rows, rate: Array) -> Array:
+def _reasons(table: pl.DataFrame, rows: IndexedRows, rate: Array) -> Array:
     reason = np.full(len(rows), "", dtype=object)
     known = rows.known
     demand = np.zeros(len(rows))
@@ -133,7 +134,7 @@ def _reasons(table: pl.DataFrame, rows: Rows, rate: Array) -> Array:
     return reason
 
 
-def _without_gain(rows: Rows, rate: Array, known: Array) -> Array:
+def _without_gain(rows: IndexedRows, rate: Array, known: Array) -> Array:
     """Find configurations whose throughput does not grow from one thread to as many as there are cores."""
     idle = np.zeros(len(rows), dtype=bool)
     configuration = rows.configuration()

@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
-from roofcube.calibration import law
 from roofcube.calibration.facts import TILES
-from roofcube.calibration.power import POWER_TERMS
+from roofcube.calibration.fitting import law
+from roofcube.calibration.fitting.power import POWER_TERMS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from roofcube.calibration.engine import Engine
-    from roofcube.calibration.facts import Facts, Hardware
-    from roofcube.calibration.family import FamilyModel
+    from roofcube.calibration.facts import Facts, Machine
+    from roofcube.calibration.fitting.families import FittedFamilies
+    from roofcube.calibration.fitting.family import FamilyModel
 
 __all__ = ["parameter_table"]
 
@@ -29,7 +29,7 @@ POWER_MEANING = {
 }
 
 
-def parameter_table(engine: Engine, facts: Facts) -> pl.DataFrame:
+def parameter_table(engine: FittedFamilies, facts: Facts) -> pl.DataFrame:
     """Tabulate the parameters of every platform, mode and precision that was measured.
 
     Where several structures carry weight, the values are their weighted means.
@@ -56,7 +56,7 @@ def parameter_table(engine: Engine, facts: Facts) -> pl.DataFrame:
     return pl.DataFrame(lines)
 
 
-def _law_lines(model: FamilyModel, group: int, machine: Hardware) -> Iterator[dict[str, object]]:
+def _law_lines(model: FamilyModel, group: int, machine: Machine) -> Iterator[dict[str, object]]:
     weight = np.array([one.weight for one in model.structures])
     theta = np.array([one.posterior.theta[group] for one in model.structures])
     factor = weight @ law.coefficients(theta)

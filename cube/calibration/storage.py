@@ -10,16 +10,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
-from roofcube.calibration.calibrated import Calibration
-from roofcube.calibration.dataflow import Fill
-from roofcube.calibration.engine import Engine
-from roofcube.calibration.facts import Facts, Hardware, Network, rows_of
-from roofcube.calibration.family import FamilyModel, Structure
-from roofcube.calibration.fit import Prior
-from roofcube.calibration.intervals import Scores
+from roofcube.calibration.facts import Facts, Machine, NetworkTotals
+from roofcube.calibration.fitted import Fitted
+from roofcube.calibration.fitting.dataflow import PipelineFill
+from roofcube.calibration.fitting.families import FittedFamilies
+from roofcube.calibration.fitting.family import FamilyModel, Structure
+from roofcube.calibration.fitting.intervals import Scores
+from roofcube.calibration.fitting.least_squares import Prior
+from roofcube.calibration.fitting.power import PowerModel
+from roofcube.calibration.fitting.residual import Kernel, Place, Posterior
 from roofcube.calibration.measured import Measured
-from roofcube.calibration.power import PowerModel
-from roofcube.calibration.residual import Kernel, Place, Posterior
+from roofcube.calibration.rows import indexed_rows
 from roofcube.disk import replacing
 from roofcube.errors import CorruptFileError
 from roofcube.labels import KEY_COLUMNS
@@ -27,13 +28,13 @@ from roofcube.labels import KEY_COLUMNS
 if TYPE_CHECKING:
     import os
 
-__all__ = ["load_calibration", "save_calibration"]
+__all__ = ["read_fitted", "write_fitted"]
 
 FORMAT, VERSION = "roofcube calibration", 1
 
 
-def save_calibration(calibration: Calibration, path: str | os.PathLike[str]) -> None:
-    """Write beside and rename, so that a crash leaves the old file or the new one."""
+def write_fitted(calibration: Fitted, path: str | os.PathLike[str]) -> None:
+    """See `Calibration.save`."""
     document = {
         "format": FORMAT,
         "version": VERSION,
@@ -44,45 +45,28 @@ def save_calibration(calibration: Calibration, path: str | os.PathLike[str]) -> 
         "types": {name: str(kind) for name, kind in calibration.data.table.schema.items()},
         "reason": calibration.data.reason.tolist(),
         "arrays": {name: getattr(calibration.data, name).tolist() for name in ("seconds", "power", "interval")},
-        "families": {name: _plain(model) for name, model in calibration.engine.families.items()},
-        "power": {name: _plain(model) for name, model in calibration.engine.power.items()},
-        "fill": _plain(calibration.engine.fill),
-        "scores": {name: _plain(one) for name, one in calibration.scores.items()},
+        "families": {name: _as_json(model) for name, model in calibration.engine.families.items()},
+        "power": {name: _as_json(model) for name, model in calibration.engine.power.items()},
+        "fill": _as_json(calibration.engine.fill),
+        "scores": {name: _as_json(one) for name, one in calibration.scores.items()},
     }
     with replacing(path) as temporary:
         temporary.write_text(json.dumps(document), encoding="utf-8")
 
 
-def _plain(value: Any) -> Any:
+def _as_json(value: Any) -> Any:
     """Turn dataclasses, arrays and tuples into what JSON has; floats keep every bit."""
     if isinstance(value, np.ndarray):
         return value.tolist()
     if hasattr(value, "__dataclass_fields__"):
-        return {name: _plain(getattr(value, name)) for name in value.__dataclass_fields__}
+        return {name: _as_json(getattr(value, name)) for name in value.__dataclass_fields__}
     if isinstance(value, tuple | list):
-        return [_plain(one) for one in value]
+        return [_as_json(one) for one in value]
     return value
 
 
-def load_calibration(path: str | os.PathLike[str]) -> Calibration:
-    """Read a calibration that `Calibration.save` wrote; it gives the same predictions.
-
-    Parameters
-    ----------
-    path : path
-        A JSON file.
-
-    Raises
-    ------
-    CorruptFileError
-        If the file is torn, of another kind, or of a later version.
-
-    Examples
-    --------
-    >>> import roofcube as rc
-    >>> rc.load_calibration("board.json")  # doctest: +SKIP
-    <roofcube.Calibration> 72 of 72 rows, 1 families
-    """
+def read_fitted(path: str | os.PathLike[str]) -> Fitted:
+    """See `roofcube.load_calibration`."""
     source = Path(path)
     try:
         found = json.loads(source.read_text(encoding="utf-8"))
@@ -95,27 +79,27 @@ def load_calibration(path: str | os.PathLike[str]) -> Calibration:
     if found["version"] > VERSION:
         msg = f"{source.name}: expected format version up to {VERSION}, got {found['version']}; update roofcube"
         raise CorruptFileError(msg)
-    hardware = [Hardware(**one) for one in found["hardware"]]
-    networks = [Network(**{**one, "convolution_ops": tuple(one["convolution_ops"])}) for one in found["networks"]]
+    hardware = [Machine(**one) for one in found["hardware"]]
+    networks = [NetworkTotals(**{**one, "convolution_ops": tuple(one["convolution_ops"])}) for one in found["networks"]]
     facts = Facts({one.key: one for one in hardware}, {one.key: one for one in networks})
-    engine = Engine(
+    engine = FittedFamilies(
         {name: _family(one) for name, one in found["families"].items()},
         {name: _power(one) for name, one in found["power"].items()},
-        Fill(found["fill"]["inputs"], np.array(found["fill"]["errors"], dtype="f8")),
+        PipelineFill(found["fill"]["inputs"], np.array(found["fill"]["errors"], dtype="f8")),
     )
     scores = {
         name: Scores(*(np.array(one[part]) for part in ("error", "deviation", "network")))
         for name, one in found["scores"].items()
     }
-    return Calibration(facts, _measured(found, facts), engine, found["name"], scores)
+    return Fitted(facts, _rows_of_file(found, facts), engine, found["name"], scores)
 
 
-def _measured(found: dict[str, Any], facts: Facts) -> Measured:
+def _rows_of_file(found: dict[str, Any], facts: Facts) -> Measured:
     kinds = {name: getattr(pl, kind) for name, kind in found["types"].items()}
     table = pl.DataFrame(found["measurements"], schema=kinds)
     keys = table.select(*KEY_COLUMNS[:-1], pl.col("batch").cast(pl.Float64))
     arrays = {name: np.array(values, dtype="f8") for name, values in found["arrays"].items()}
-    return Measured(table, facts, rows_of(keys, facts), reason=np.array(found["reason"], dtype=object), **arrays)
+    return Measured(table, facts, indexed_rows(keys, facts), reason=np.array(found["reason"], dtype=object), **arrays)
 
 
 def _family(found: dict[str, Any]) -> FamilyModel:

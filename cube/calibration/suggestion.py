@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
-from roofcube.calibration.engine import FEW_ROWS, teachers
-from roofcube.calibration.facts import TILES, Facts, Rows, labelled, rows_of, with_facts
-from roofcube.calibration.family import prior_from
-from roofcube.calibration.fit import GROUP_DEVIATION
-from roofcube.calibration.law import features, log_time
-from roofcube.calibration.residual import KERNEL, covariance, places
-from roofcube.calibration.threads import one_thread
+from roofcube.calibration.facts import TILES, Facts, with_facts
+from roofcube.calibration.fitting.families import FEW_ROWS, one_thread, teachers
+from roofcube.calibration.fitting.family import prior_from
+from roofcube.calibration.fitting.law import features, log_time
+from roofcube.calibration.fitting.least_squares import GROUP_DEVIATION
+from roofcube.calibration.fitting.residual import KERNEL, covariance, kernel_inputs
+from roofcube.calibration.rows import IndexedRows, canonical_keys, indexed_rows
 from roofcube.datasets import canonical
 from roofcube.errors import InvalidDataError, unknown_label
 from roofcube.labels import KEY_COLUMNS
@@ -22,9 +22,9 @@ from roofcube.labels import KEY_COLUMNS
 if TYPE_CHECKING:
     import xarray as xr
 
-    from roofcube.calibration.calibrated import Calibration
-    from roofcube.calibration.family import FamilyModel
-    from roofcube.calibration.fit import Prior
+    from roofcube.calibration.fitted import Fitted
+    from roofcube.calibration.fitting.family import FamilyModel
+    from roofcube.calibration.fitting.least_squares import Prior
 
 __all__ = ["suggest"]
 
@@ -41,7 +41,7 @@ MOST_CANDIDATES = 400
 
 
 def suggest(
-    calibration: Calibration,
+    calibration: Fitted,
     n: int,
     *,
     platform: str | None,
@@ -59,10 +59,10 @@ def suggest(
         msg = f"`n`: expected at least 1, got {n!r}; say how many configurations you can measure"
         raise InvalidDataError(msg)
     facts = with_facts(calibration.facts, inputs)
-    table = _default(calibration, facts, platform) if candidates is None else labelled(candidates)
+    table = _default(calibration, facts, platform) if candidates is None else canonical_keys(candidates)
     if candidates is not None and platform is not None:
         table = table.filter(pl.col("platform") == canonical("platform", platform))
-    rows = rows_of(table, facts)
+    rows = indexed_rows(table, facts)
     known = np.flatnonzero(rows.known & (rows.batch > 0))
     if not len(known):
         msg = "`candidates`: expected known platforms and networks, got none; give their facts with inputs="
@@ -77,7 +77,7 @@ def suggest(
     return table[chosen].with_columns(batch, expected_error_percent=pl.Series(errors, dtype=pl.Float64))
 
 
-def _default(calibration: Calibration, facts: Facts, platform: str | None) -> pl.DataFrame:
+def _default(calibration: Fitted, facts: Facts, platform: str | None) -> pl.DataFrame:
     """List what was calibrated, networks and batches, for all modes and precisions of the platforms."""
     usable = calibration.data.take(np.flatnonzero(calibration.data.usable))
     if platform is None:
@@ -104,7 +104,7 @@ def _default(calibration: Calibration, facts: Facts, platform: str | None) -> pl
     return pl.concat(lines).select(KEY_COLUMNS)
 
 
-def _measured(calibration: Calibration, table: pl.DataFrame) -> Array:
+def _measured(calibration: Fitted, table: pl.DataFrame) -> Array:
     """Mark candidates that were measured already."""
     seen = calibration.data.table[np.flatnonzero(calibration.data.usable)]
     keys = seen.select(*KEY_COLUMNS[:-1], pl.col("batch").cast(pl.Float64)).unique().with_columns(seen=True)
@@ -115,7 +115,7 @@ def _measured(calibration: Calibration, table: pl.DataFrame) -> Array:
     )
 
 
-def _beliefs(calibration: Calibration, rows: Rows) -> list[tuple[float, Array]]:
+def _beliefs(calibration: Fitted, rows: IndexedRows) -> list[tuple[float, Array]]:
     """Give covariance matrices of the candidates with their weights; families are independent of each other."""
     family = rows.family()
     parts = []
@@ -140,9 +140,9 @@ def _beliefs(calibration: Calibration, rows: Rows) -> list[tuple[float, Array]]:
     return [(1.0, total)]
 
 
-def _of_known(model: FamilyModel, rows: Rows) -> list[tuple[float, Array]]:
+def _of_known(model: FamilyModel, rows: IndexedRows) -> list[tuple[float, Array]]:
     group = model.group(rows)
-    place = places(rows)
+    place = kernel_inputs(rows)
     beliefs = []
     for one in model.structures:
         post = one.posterior
@@ -157,17 +157,17 @@ def _of_known(model: FamilyModel, rows: Rows) -> list[tuple[float, Array]]:
     return beliefs
 
 
-def _rows_of_family(calibration: Calibration, name: str) -> Rows:
+def _rows_of_family(calibration: Fitted, name: str) -> IndexedRows:
     usable = calibration.data.take(np.flatnonzero(calibration.data.usable))
     return usable.rows.take(np.flatnonzero(usable.rows.family() == name))
 
 
-def _of_new(calibration: Calibration, rows: Rows, seen: Rows, name: str) -> list[tuple[float, Array]]:
+def _of_new(calibration: Fitted, rows: IndexedRows, seen: IndexedRows, name: str) -> list[tuple[float, Array]]:
     """Draw parameters that the other families make plausible; condition on the few rows there are."""
     others = teachers(calibration.data.rows, calibration.engine.families, name)
     generator = np.random.default_rng(SEED)
-    everything = _joined(rows, seen)
-    place, count = places(everything), len(rows)
+    everything = _concatenated(rows, seen)
+    place, count = kernel_inputs(everything), len(rows)
     residual = covariance(KERNEL, place, place)
     beliefs = []
     for tile, prior in enumerate(prior_from(others)):
@@ -182,7 +182,7 @@ def _of_new(calibration: Calibration, rows: Rows, seen: Rows, name: str) -> list
     return [(1.0 / len(beliefs), matrix) for matrix in beliefs]
 
 
-def _joined(one: Rows, other: Rows) -> Rows:
+def _concatenated(one: IndexedRows, other: IndexedRows) -> IndexedRows:
     return replace(
         one,
         hardware=np.concatenate([one.hardware, other.hardware]),

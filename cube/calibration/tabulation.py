@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
-from roofcube.calibration.facts import Rows, with_facts
+from roofcube.calibration.facts import with_facts
+from roofcube.calibration.rows import IndexedRows
 from roofcube.calibration.trust import statuses
 from roofcube.variables import BOUNDS, CONFIGURATION, HARDWARE_DIMS, NETWORK_DIMS, attributes
 
 if TYPE_CHECKING:
-    from roofcube.calibration.calibrated import Calibration
+    from roofcube.calibration.fitted import Fitted
 
 __all__ = ["tabulate"]
 
@@ -27,18 +28,18 @@ OWN = {
 }
 
 
-def tabulate(calibration: Calibration, inputs: xr.Dataset, level: float | None) -> xr.Dataset:
+def tabulate(calibration: Fitted, inputs: xr.Dataset, level: float | None) -> xr.Dataset:
     """See `Calibration.tables`; only what the hardware offers and the inputs define is computed, the rest is NaN."""
-    labels = {dim: _labels(inputs, dim) for dim in DIMS}
+    labels = {dim: _labels_or_default(inputs, dim) for dim in DIMS}
     facts = with_facts(calibration.facts, inputs)
-    hardware = _places(facts.hardware, product(*(labels[dim] for dim in HARDWARE_DIMS)))
-    network = _places(facts.networks, product(*(labels[dim] for dim in NETWORK_DIMS)))
+    hardware = _numbers_of(facts.hardware, product(*(labels[dim] for dim in HARDWARE_DIMS)))
+    network = _numbers_of(facts.networks, product(*(labels[dim] for dim in NETWORK_DIMS)))
     batch = np.array(labels["batch"], dtype="f8")
     shape = (len(hardware), len(network), len(batch))
     known = np.broadcast_to(((hardware >= 0)[:, None] & (network >= 0))[..., None], shape)
     place = np.nonzero(known)
     machines, nets = tuple(facts.hardware.values()), tuple(facts.networks.values())
-    rows = Rows(hardware[place[0]], network[place[1]], batch[place[2]], machines, nets)
+    rows = IndexedRows(hardware[place[0]], network[place[1]], batch[place[2]], machines, nets)
     found = calibration.columns(rows, np.full(len(rows), np.nan), level)
     if level is None:
         found = {name: values for name, values in found.items() if name not in ("low", "high")}
@@ -56,13 +57,13 @@ def tabulate(calibration: Calibration, inputs: xr.Dataset, level: float | None) 
     return xr.Dataset(result, coords={dim: inputs[dim] for dim in kept})
 
 
-def _labels(inputs: xr.Dataset, dim: str) -> list[Any]:
+def _labels_or_default(inputs: xr.Dataset, dim: str) -> list[Any]:
     if dim not in inputs.coords:
         return [DEFAULTS[dim]]
     labels: list[Any] = np.atleast_1d(inputs[dim].to_numpy()).tolist()
     return labels
 
 
-def _places(known: dict[Any, Any], wanted: Any) -> np.ndarray[Any, Any]:
+def _numbers_of(known: dict[Any, Any], wanted: Any) -> np.ndarray[Any, Any]:
     place = {key: number for number, key in enumerate(known)}
     return np.array([place.get(key, -1) for key in wanted], dtype=np.intp)

@@ -8,16 +8,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
-from roofcube.calibration.facts import distinct
-from roofcube.calibration.intervals import MINIMUM_NETWORKS
+from roofcube.calibration.fitting.intervals import MINIMUM_NETWORKS
 from roofcube.calibration.measured import NO_HARDWARE, NO_NETWORK
-from roofcube.measured.physics_gate import WATTS_RANGE_FACTOR
+from roofcube.calibration.rows import distinct
+from roofcube.measured.rules import WATTS_RANGE_FACTOR
 
 if TYPE_CHECKING:
-    from roofcube.calibration.engine import Engine
-    from roofcube.calibration.facts import Hardware, Network, Rows
-    from roofcube.calibration.family import FamilyModel
+    from roofcube.calibration.facts import Machine, NetworkTotals
+    from roofcube.calibration.fitting.families import FittedFamilies
+    from roofcube.calibration.fitting.family import FamilyModel
     from roofcube.calibration.measured import Measured
+    from roofcube.calibration.rows import IndexedRows
 
 __all__ = ["Reach", "reaches", "statuses", "trust_table", "unlike"]
 
@@ -58,14 +59,16 @@ def reaches(data: Measured) -> dict[str, Reach]:
     return found
 
 
-def unlike(model: FamilyModel, reach: Reach, rows: Rows) -> tuple[Array, Array]:
+def unlike(model: FamilyModel, reach: Reach, rows: IndexedRows) -> tuple[Array, Array]:
     """Tell which rows are of hardware, and which of a kind of network, that no row of the family has."""
     dense = rows.net("dense_ops") / rows.net("ops")
     kind: Array = ((dense > 0.5) & (not reach.dense)) | ((dense < 0.5) & (not reach.convolution))
     return ~np.isin(rows.hardware, model.groups), kind
 
 
-def statuses(engine: Engine, reach: dict[str, Reach], rows: Rows, flow: Array) -> tuple[pl.Series, pl.Series]:
+def statuses(
+    engine: FittedFamilies, reach: dict[str, Reach], rows: IndexedRows, flow: Array
+) -> tuple[pl.Series, pl.Series]:
     """Give status and reason of every row; each distinct one is looked at once.
 
     Parameters
@@ -86,7 +89,14 @@ def statuses(engine: Engine, reach: dict[str, Reach], rows: Rows, flow: Array) -
 
 
 def _status(
-    engine: Engine, reach: dict[str, Reach], rows: Rows, machine: int, net: int, batch: float, *, given: bool
+    engine: FittedFamilies,
+    reach: dict[str, Reach],
+    rows: IndexedRows,
+    machine: int,
+    net: int,
+    batch: float,
+    *,
+    given: bool,
 ) -> tuple[str, str | None]:
     refusal = NO_HARDWARE if machine < 0 else NO_NETWORK if net < 0 else None if batch > 0 else BAD_BATCH
     if refusal:
@@ -96,7 +106,7 @@ def _status(
         return "refused", UNMEASURED
     if given:
         return "interpolates", None
-    doubts = _doubts(reach[hardware.family], rows.nets[net], batch)
+    doubts = _beyond_reach(reach[hardware.family], rows.nets[net], batch)
     if machine not in engine.families[hardware.family].groups:
         doubts.insert(0, "this platform, mode or precision was not measured, only others of its family")
     if not hardware.stated:
@@ -104,7 +114,7 @@ def _status(
     return ("extrapolates" if doubts else "interpolates"), ("; ".join(doubts) or None)
 
 
-def _doubts(reach: Reach, network: Network, batch: float) -> list[str]:
+def _beyond_reach(reach: Reach, network: NetworkTotals, batch: float) -> list[str]:
     doubts = []
     if network.dense_ops > 0.5 * network.ops and not reach.dense:
         doubts.append("mostly fully connected, and no such network was measured")
@@ -137,7 +147,7 @@ def trust_table(data: Measured, reach: dict[str, Reach]) -> pl.DataFrame:
     return pl.DataFrame(lines)
 
 
-def _several_set_ups(data: Measured, hardware: Hardware) -> list[str]:
+def _several_set_ups(data: Measured, hardware: Machine) -> list[str]:
     """Doubt watts whose base differs between rows of one platform and mode, by the rule of the physics gate."""
     if "power_base_w" not in data.table.columns:
         return []
@@ -148,7 +158,7 @@ def _several_set_ups(data: Measured, hardware: Hardware) -> list[str]:
     return [f"power of several set-ups (base {base.min():.2g} to {base.max():.2g} W): do not trust watts"]
 
 
-def _reservations(hardware: Hardware, rows: int, networks: int, reach: Reach) -> list[str]:
+def _reservations(hardware: Machine, rows: int, networks: int, reach: Reach) -> list[str]:
     doubts = []
     if not hardware.stated:
         doubts.append("peak and bandwidth were guessed: efficiencies are relative to them")

@@ -15,15 +15,16 @@ from roofcube.explorer.cells import (
     default_axes,
     default_objectives,
     default_variable,
-    dims_of,
-    labels_of,
+    dims_in_order,
+    label_texts,
     measures,
-    numbers,
+    numeric_measures,
     spaced,
     title_of,
     unit_of,
 )
 from roofcube.explorer.figures import figures
+from roofcube.measured.join import benchmark
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -74,14 +75,14 @@ class Explorer(pn.viewable.Viewer):  # type: ignore[misc]
 
     def __init__(self, cube: xr.Dataset, **params: Any) -> None:
         super().__init__(**params)
-        if len(cube.dims) < 2 or not numbers(cube):
+        if len(cube.dims) < 2 or not numeric_measures(cube):
             msg = (
                 f"`cube`: expected at least two dims and a numeric variable, got "
                 f"{', '.join(map(str, cube.dims)) or 'no dims'}; pass a cube of predict or benchmark"
             )
             raise InvalidDataError(msg)
         self._cube = cube
-        self.choices = _choices(cube)
+        self.choices = _selectors(cube)
         self.controls = _controls(cube)
 
     def __panel__(self) -> Any:
@@ -114,7 +115,7 @@ class Explorer(pn.viewable.Viewer):  # type: ignore[misc]
 
     def _figures(self, variable: str, columns: str, rows: str, how: str, x: str, y: str, **kept: Any) -> Any:
         keep = {
-            name.removeprefix("dim_"): _places(self._cube, name.removeprefix("dim_"), value)
+            name.removeprefix("dim_"): _positions_kept(self._cube, name.removeprefix("dim_"), value)
             for name, value in kept.items()
         }
         try:
@@ -127,9 +128,7 @@ class Explorer(pn.viewable.Viewer):  # type: ignore[misc]
 
 def serve(task_or_cube: str | xr.Dataset, *, port: int = 0, show: bool = True) -> None:
     """Serve the explorer on 127.0.0.1 until interrupted; a free port where none is given."""
-    import roofcube
-
-    cube = roofcube.benchmark(task_or_cube) if isinstance(task_or_cube, str) else task_or_cube
+    cube = benchmark(task_or_cube) if isinstance(task_or_cube, str) else task_or_cube
     explore(cube)
     chosen = port or _free_port()
     print(f"http://127.0.0.1:{chosen}", flush=True)
@@ -154,8 +153,8 @@ def _free_port() -> int:
 # controls -------------------------------------------------------------------------------------------------------------
 
 
-def _choices(cube: xr.Dataset) -> dict[str, Any]:
-    dims, (columns, rows), (x, y) = dims_of(cube), default_axes(cube), default_objectives(cube)
+def _selectors(cube: xr.Dataset) -> dict[str, Any]:
+    dims, (columns, rows), (x, y) = dims_in_order(cube), default_axes(cube), default_objectives(cube)
     select = partial(pn.widgets.Select, width=CONTROL_WIDTH)
     return {
         "variable": select(
@@ -170,18 +169,18 @@ def _choices(cube: xr.Dataset) -> dict[str, Any]:
             options={"the best": "best", "the median": "median", "how many values": "count"},
             value="best",
         ),
-        "x": select(name="Front: horizontal", options={spaced(name): name for name in numbers(cube)}, value=x),
-        "y": select(name="Front: vertical", options={spaced(name): name for name in numbers(cube)}, value=y),
+        "x": select(name="Front: horizontal", options={spaced(name): name for name in numeric_measures(cube)}, value=x),
+        "y": select(name="Front: vertical", options={spaced(name): name for name in numeric_measures(cube)}, value=y),
     }
 
 
 def _controls(cube: xr.Dataset) -> dict[str, Any]:
     """Make a control for each dim: choose labels of a short one, a range of a long one."""
-    return {dim: _control(cube, dim) for dim in dims_of(cube)}
+    return {dim: _control(cube, dim) for dim in dims_in_order(cube)}
 
 
 def _control(cube: xr.Dataset, dim: str) -> Any:
-    labels = labels_of(cube, dim)
+    labels = label_texts(cube, dim)
     if len(labels) > 40:
         # the slider moves over places; what it shows are their labels
         return pn.widgets.IntRangeSlider(
@@ -200,9 +199,9 @@ def _control(cube: xr.Dataset, dim: str) -> Any:
     )
 
 
-def _places(cube: xr.Dataset, dim: str, value: Any) -> list[int]:
+def _positions_kept(cube: xr.Dataset, dim: str, value: Any) -> list[int]:
     """Turn what a control says into places along its dim; none means all."""
     if isinstance(value, tuple):
         return list(range(value[0], value[1] + 1))
-    labels = labels_of(cube, dim)
+    labels = label_texts(cube, dim)
     return [place for place, label in enumerate(labels) if label in value]

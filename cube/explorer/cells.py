@@ -19,6 +19,8 @@ from roofcube.wording import flag_words, short, task_title
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from roofcube.variables import Sense
+
 __all__ = [
     "Cells",
     "Points",
@@ -26,8 +28,8 @@ __all__ = [
     "default_axes",
     "default_objectives",
     "default_variable",
-    "dims_of",
-    "labels_of",
+    "dims_in_order",
+    "label_texts",
     "measures",
     "points_of",
     "sense",
@@ -75,12 +77,12 @@ class Points:
 # what a cube offers ---------------------------------------------------------------------------------------------------
 
 
-def dims_of(cube: xr.Dataset) -> list[str]:
+def dims_in_order(cube: xr.Dataset) -> list[str]:
     """Name the dims in their order."""
     return [*dict.fromkeys([*dim_order(cube), *map(str, cube.dims)])]
 
 
-def labels_of(cube: xr.Dataset, dim: str) -> list[str]:
+def label_texts(cube: xr.Dataset, dim: str) -> list[str]:
     """Write the labels of a dim, numbers with as few digits as tell them apart; positions where it has none."""
     values = (cube[dim].values if dim in cube.coords else np.arange(cube.sizes[dim])).tolist()
     if not values or not isinstance(values[0], float):
@@ -106,7 +108,7 @@ def measures(cube: xr.Dataset) -> list[str]:
     return [str(name) for name, array in cube.data_vars.items() if array.ndim]
 
 
-def numbers(cube: xr.Dataset) -> list[str]:
+def numeric_measures(cube: xr.Dataset) -> list[str]:
     """Name the variables that can be an axis of the scatter."""
     return [name for name in measures(cube) if cube[name].dtype.kind in "fiu" and not words(cube[name])]
 
@@ -126,13 +128,13 @@ def default_axes(cube: xr.Dataset) -> tuple[str, str]:
     for pair in AXES:
         if all(dim in cube.dims and cube.sizes[dim] > 1 for dim in pair):
             return pair
-    long = sorted(dims_of(cube), key=lambda dim: cube.sizes[dim] <= 1)
+    long = sorted(dims_in_order(cube), key=lambda dim: cube.sizes[dim] <= 1)
     return (long[0], long[1]) if len(long) > 1 else (long[0], long[0])
 
 
 def default_objectives(cube: xr.Dataset) -> tuple[str, str]:
     """Choose the axes of the scatter to start with."""
-    known = numbers(cube)
+    known = numeric_measures(cube)
     for pair in OBJECTIVES:
         if all(name in known and bool(cube[name].notnull().any()) for name in pair):
             return pair
@@ -150,9 +152,9 @@ def unit_of(cube: xr.Dataset, dim: str) -> str:
     return "" if unit == "1" else unit
 
 
-def sense(array: xr.DataArray, name: str) -> str:
+def sense(array: xr.DataArray, name: str) -> Sense:
     """Tell which way is better; more, where nothing says."""
-    return str(array.attrs.get("sense") or sense_of(name) or "max")
+    return "min" if (array.attrs.get("sense") or sense_of(name)) == "min" else "max"
 
 
 # the heatmap ----------------------------------------------------------------------------------------------------------
@@ -171,9 +173,9 @@ def cells_of(
     if x == y:
         msg = f"`y`: expected another dim than {x!r}; choose two different ones"
         raise InvalidDataError(msg)
-    chosen = _kept(cube, keep)
+    chosen = _with_labels_kept(cube, keep)
     array = chosen[variable]
-    rest = [dim for dim in dims_of(chosen) if dim in array.dims and dim not in (x, y)]
+    rest = [dim for dim in dims_in_order(chosen) if dim in array.dims and dim not in (x, y)]
     shape = tuple(chosen.sizes[dim] for dim in (y, x))
     ordered = array.transpose(*(dim for dim in (y, x) if dim in array.dims), *rest)
     flat = ordered.values.reshape(*(chosen.sizes[dim] if dim in array.dims else 1 for dim in (y, x)), -1)
@@ -189,7 +191,7 @@ def cells_of(
         else np.full(values.shape, "", dtype=object)
     )
     full = (np.broadcast_to(one, shape) for one in (values, text, detail))
-    return Cells(labels_of(chosen, x), labels_of(chosen, y), *full)
+    return Cells(label_texts(chosen, x), label_texts(chosen, y), *full)
 
 
 def _number_cells(flat: np.ndarray[Any, Any], how: str, way: str) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
@@ -233,7 +235,7 @@ def _details(
     if not varying:
         return told
     places = dict(zip(rest, np.unravel_index(place, [cube.sizes[dim] for dim in rest]), strict=True))
-    names = {dim: labels_of(cube, dim) for dim in varying}
+    names = {dim: label_texts(cube, dim) for dim in varying}
     for cell in np.ndindex(place.shape):
         if np.isfinite(values[cell]):
             told[cell] = ", ".join(f"{dim} {names[dim][places[dim][cell]]}" for dim in varying)
@@ -253,8 +255,8 @@ def points_of(
     keep: Mapping[str, Sequence[int]] | None = None,
 ) -> Points:
     """Give every cell with both figures as a point, its labels, and which points no other beats."""
-    chosen = _kept(cube, keep)
-    dims = [dim for dim in dims_of(chosen) if dim in chosen[x_name].dims or dim in chosen[y_name].dims]
+    chosen = _with_labels_kept(cube, keep)
+    dims = [dim for dim in dims_in_order(chosen) if dim in chosen[x_name].dims or dim in chosen[y_name].dims]
     sizes = tuple(chosen.sizes[dim] for dim in dims)
     size = int(np.prod(sizes))
     if size * 40 > memory_limit():
@@ -262,10 +264,10 @@ def points_of(
         raise MemoryLimitError(msg)
     x, y = (flat_column(chosen[name], dims, sizes).astype("f8") for name in (x_name, y_name))
     known = np.flatnonzero(np.isfinite(x) & np.isfinite(y))
-    front = _front(x[known], y[known], sense(chosen[x_name], x_name), sense(chosen[y_name], y_name))
+    front = _on_front(x[known], y[known], sense(chosen[x_name], x_name), sense(chosen[y_name], y_name))
     drawn = _thinned(front)
     places = dict(zip(dims, np.unravel_index(known[drawn], sizes), strict=True)) if dims else {}
-    labels = {dim: np.array(labels_of(chosen, dim), dtype=object)[place] for dim, place in places.items()}
+    labels = {dim: np.array(label_texts(chosen, dim), dtype=object)[place] for dim, place in places.items()}
     nowhere = np.full(drawn.size, -1)
     return Points(
         x[known][drawn],
@@ -278,7 +280,7 @@ def points_of(
     )
 
 
-def _front(x: np.ndarray[Any, Any], y: np.ndarray[Any, Any], x_way: str, y_way: str) -> np.ndarray[Any, Any]:
+def _on_front(x: np.ndarray[Any, Any], y: np.ndarray[Any, Any], x_way: Sense, y_way: Sense) -> np.ndarray[Any, Any]:
     mask = np.zeros(x.size, dtype=bool)
     if x.size:
         table = xr.Dataset({"x": ("place", x), "y": ("place", y), "number": ("place", np.arange(x.size))})
@@ -295,5 +297,5 @@ def _thinned(front: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     return np.sort(np.concatenate([np.flatnonzero(front), others]))
 
 
-def _kept(cube: xr.Dataset, keep: Mapping[str, Sequence[int]] | None) -> xr.Dataset:
+def _with_labels_kept(cube: xr.Dataset, keep: Mapping[str, Sequence[int]] | None) -> xr.Dataset:
     return cube.isel({dim: list(places) for dim, places in (keep or {}).items() if len(places)})

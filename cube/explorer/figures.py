@@ -25,7 +25,7 @@ from bokeh.models import (
 )
 from bokeh.palettes import Cividis256
 
-from roofcube.explorer.cells import Cells, Points, cells_of, dims_of, points_of, sense, spaced, unit_of, words
+from roofcube.explorer.cells import Cells, Points, cells_of, dims_in_order, points_of, sense, spaced, unit_of, words
 from roofcube.plot.staircases import draw_staircase
 from roofcube.plot.style import INK, MEASURED, MUTED, PLAIN, PREDICTED, frame, hover, titled
 from roofcube.wording import short, shown_unit
@@ -74,7 +74,7 @@ def figures(
     points = points_of(cube, x, y, columns, rows, keep=keep)
     cell_source, heat = _heatmap(cube, cells, variable, columns, rows, how)
     point_source, scatter = _scatter(cube, points, x, y)
-    listed, table = _table(cube, points, point_source, x, y)
+    listed, table = _front_table(cube, points, point_source, x, y)
     link = CustomJS(
         args={
             "cells": cell_source,
@@ -91,19 +91,19 @@ def figures(
     return Column(children=[pair, listing, table], spacing=12, sizing_mode="stretch_width")
 
 
-def _shown(array: xr.DataArray) -> tuple[float, str]:
+def _shown_as(array: xr.DataArray) -> tuple[float, str]:
     """Give the factor to the unit in which a variable is shown, and that unit."""
     return shown_unit(str(array.attrs.get("units", "")))
 
 
-def _labelled(array: xr.DataArray, name: str) -> str:
-    unit = _shown(array)[1]
+def _axis_label(array: xr.DataArray, name: str) -> str:
+    unit = _shown_as(array)[1]
     return f"{spaced(name)}{f' ({unit})' if unit else ''}"
 
 
 def _heatmap(cube: xr.Dataset, cells: Cells, variable: str, columns: str, rows: str, how: str) -> tuple[Any, Any]:
     array = cube[variable]
-    factor, unit = (1.0, "values") if how == "count" else _shown(array)
+    factor, unit = (1.0, "values") if how == "count" else _shown_as(array)
     values = cells.values.astype("f8") * factor
     wordy = words(array)
     shown = np.where(np.isfinite(values), cells.text if wordy else np.vectorize(_brief, otypes=[object])(values), "")
@@ -202,7 +202,7 @@ def _dim_label(cube: xr.Dataset, dim: str) -> str:
 
 def _story(cells: Cells, cube: xr.Dataset, used: tuple[Hashable, ...], columns: str, rows: str, wordy: bool) -> str:
     """Say what a cell stands for."""
-    others = [dim for dim in dims_of(cube) if dim in used and dim not in (columns, rows) and cube.sizes[dim] > 1]
+    others = [dim for dim in dims_in_order(cube) if dim in used and dim not in (columns, rows) and cube.sizes[dim] > 1]
     known = int(np.isfinite(cells.values.astype("f8")).sum())
     over = f"over {', '.join(others)}; " if others and not wordy else ""
     return f"{over}dotted: {cells.values.size - known} of {cells.values.size} not known"
@@ -264,7 +264,7 @@ def _selectable(plot: Any, renderer: Any) -> None:
 
 
 def _scatter(cube: xr.Dataset, points: Points, x: str, y: str) -> tuple[Any, Any]:
-    (x_factor, x_unit), (y_factor, y_unit) = _shown(cube[x]), _shown(cube[y])
+    (x_factor, x_unit), (y_factor, y_unit) = _shown_as(cube[x]), _shown_as(cube[y])
     xs, ys = points.x * x_factor, points.y * y_factor
     labels = {f"dim_{dim}": values.tolist() for dim, values in points.labels.items()}
     told = [dim for dim in points.labels if cube.sizes[dim] > 1]
@@ -296,10 +296,10 @@ def _scatter(cube: xr.Dataset, points: Points, x: str, y: str) -> tuple[Any, Any
     x_log, y_log = _log(xs), _log(ys)
     plot = frame(
         name="explorer.scatter",
-        x_label=_labelled(cube[x], x),
-        y_label=_labelled(cube[y], y),
-        x_range=_bounds(xs, x_log),
-        y_range=_bounds(ys, y_log),
+        x_label=_axis_label(cube[x], x),
+        y_label=_axis_label(cube[y], y),
+        x_range=_axis_range(xs, x_log),
+        y_range=_axis_range(ys, y_log),
         x_log=x_log,
         y_log=y_log,
         width=560,
@@ -351,7 +351,7 @@ def _log(values: np.ndarray[Any, Any]) -> bool:
     return bool(values.size and values.min() > 0 and values.max() / values.min() > DECADES)
 
 
-def _bounds(values: np.ndarray[Any, Any], log: bool) -> tuple[float, float]:
+def _axis_range(values: np.ndarray[Any, Any], log: bool) -> tuple[float, float]:
     if not values.size:
         return 0.1, 1.0
     low, high = float(values.min()), float(values.max())
@@ -362,7 +362,7 @@ def _bounds(values: np.ndarray[Any, Any], log: bool) -> tuple[float, float]:
     return low - room, high + room
 
 
-def _table(cube: xr.Dataset, points: Points, source: Any, x: str, y: str) -> tuple[Any, Any]:
+def _front_table(cube: xr.Dataset, points: Points, source: Any, x: str, y: str) -> tuple[Any, Any]:
     """List the chosen points; the front where none is chosen."""
     told = [dim for dim in points.labels if cube.sizes[dim] > 1]
     wanted = [*(f"dim_{dim}" for dim in told), "tell_x", "tell_y"]

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-__all__ = ["CONTENT", "FILES", "OF_ONE_STORE", "SWEEP", "altered", "is_ours", "recorded", "write"]
+__all__ = ["CONTENT", "FILES", "OF_ONE_STORE", "SWEEP", "altered", "is_ours", "recorded", "write_checksums"]
 
 CONTENT = "roofcube_sha256"  # of what `roofcube.save` wrote
 FILES = "roofcube_sha256_of_files"
@@ -23,7 +23,7 @@ METADATA = "zarr.json"  # of the store and, inside its folder, of each variable
 UNCHECKED = ("consolidated_metadata",)  # a copy of what is checked, that Zarr may add
 
 
-def write(store: Path) -> None:
+def write_checksums(store: Path) -> None:
     """Put the checksums of all variables into a store that is complete."""
     metadata = _metadata(store)
     metadata["attributes"][FILES] = json.dumps(_found(store))
@@ -38,7 +38,7 @@ def is_ours(store: Path) -> bool:
             content = json.loads((store / name).read_text("utf-8"))
             for key in attributes:
                 content = content[key]
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
             continue
         if isinstance(content, dict) and content.keys() & {CONTENT, *OF_ONE_STORE}:
             return True
@@ -49,7 +49,7 @@ def recorded(store: Path) -> str | None:
     """Give the checksums that a store carries, as they are written there; None where it has none."""
     try:
         return str(_metadata(store)["attributes"][FILES])
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
 
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from roofcube.files.onnx_tensors import Shape, Tensor
 
-__all__ = ["LIKE_FIRST", "SHAPES", "SURROGATES", "Surrogate"]
+__all__ = ["LIKE_FIRST", "SHAPES", "SURROGATES", "TYPED_AS", "Surrogate"]
 
 
 @dataclass(frozen=True)
@@ -46,10 +46,23 @@ SURROGATES = {
     "BiasAdd": Surrogate("Add", (0, 2)),
 }
 
+# the input that has the type of the results, where that is not the first
+TYPED_AS = {
+    "DequantizeLinear": 1,
+    "DynamicQuantizeMatMul": 2,
+    "EmbedLayerNormalization": 2,
+    "GatherBlockQuantized": 2,
+    "MatMulIntegerToFloat": 2,
+    "QAttention": 3,
+    "QLinearConcat": 2,
+    "QLinearWhere": 1,
+    "QuantizeLinear": 2,
+}
+
 # operators whose first output is shaped as their first input; the others that are left out have no use downstream
 LIKE_FIRST = {
-    "BiasGelu", "BiasSoftmax", "BiasDropout", "CropAndResizeLike", "DequantizeLinear", "FastGelu", "Gelu", "GroupNorm",
-    "Inverse", "QLinearLeakyRelu", "QLinearSigmoid", "QLinearSoftmax", "QuantizeLinear", "QuickGelu",
+    "BiasGelu", "BiasSoftmax", "BiasDropout", "DequantizeLinear", "FastGelu", "Gelu", "GroupNorm", "Inverse",
+    "LayerNormalization", "QLinearLeakyRelu", "QLinearSigmoid", "QLinearSoftmax", "QuantizeLinear", "QuickGelu",
     "RotaryEmbedding", "SimplifiedLayerNormalization", "SkipGroupNorm", "SkipLayerNormalization",
     "SkipSimplifiedLayerNormalization", "Trilu",
 }  # fmt: skip
@@ -132,6 +145,16 @@ def _projected(past_at: int) -> Callable[[Sequence[Tensor | None], Mapping[str, 
     return shapes
 
 
+def _recurrent(inputs: Sequence[Tensor | None], attributes: Mapping[str, Any]) -> list[Shape | None]:
+    data, weight = inputs[:2]
+    if data is None or weight is None or not data.known or not weight.known:
+        return [None]
+    steps, images = data.dims[:2]
+    hidden, directions = int(attributes["hidden_size"]), weight.dims[0]
+    state = (directions, images, hidden)
+    return [(steps, *state), state, state]
+
+
 def _embedded(inputs: Sequence[Tensor | None], _attributes: Mapping[str, Any]) -> list[Shape | None]:
     tokens, table = inputs[0], inputs[2]
     if tokens is None or table is None or not tokens.known or not table.known:
@@ -154,6 +177,7 @@ def _gathered_blocks(inputs: Sequence[Tensor | None], attributes: Mapping[str, A
 
 SHAPES: dict[str, Callable[[Sequence[Tensor | None], Mapping[str, Any]], list[Shape | None]]] = {
     "Attention": _projected(4),
+    "DynamicQuantizeLSTM": _recurrent,
     "EmbedLayerNormalization": _embedded,
     "FusedMatMul": _fused_matmul,
     "GatherBlockQuantized": _gathered_blocks,

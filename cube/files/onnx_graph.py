@@ -12,20 +12,16 @@ is long. Everything that is not understood is collected, so that one error can n
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field, replace
-from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import onnx
-from onnx import TensorProto, helper, numpy_helper
+from onnx import TensorProto
 
-from roofcube.files import onnx_contrib
-from roofcube.files.onnx_operators import DATA_DEPENDENT, is_understood, work_of
+from roofcube.files.onnx_operators import INDEX_TYPES, is_understood, work_of
+from roofcube.files.onnx_shapes import as_scalar, domain_of, inferred
 from roofcube.files.onnx_tensors import (
-    SMALL,
-    SMALL_FLOATS,
     Shape,
     Tensor,
     attributes_of,
@@ -35,9 +31,7 @@ from roofcube.files.onnx_tensors import (
     of_stored,
     of_type,
     subgraphs,
-    type_of,
 )
-from roofcube.files.onnx_values import RANDOM, computed
 from roofcube.files.onnx_work import Node, NotCountableError, Work
 
 if TYPE_CHECKING:
@@ -45,16 +39,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Entry", "Refusal", "Walk"]
 
-CONTRIB = "com.microsoft"
 CONTROL = ("If", "Loop", "Scan")
-# operators whose output holds the elements of their first input, in another layout or type
-SAME_ELEMENTS = {
-    "Identity", "Cast", "CastLike", "BitCast", "Transpose", "Reshape", "Flatten", "Squeeze", "Unsqueeze",
-    "DequantizeLinear", "QuantizeLinear", "com.microsoft.DequantizeLinear", "com.microsoft.QuantizeLinear",
-}  # fmt: skip
-# of those, the ones behind which the numbers stay as few bits wide as they are stored
-KEEPS_BITS = SAME_ELEMENTS - {"Cast", "CastLike", "BitCast", "QuantizeLinear", "com.microsoft.QuantizeLinear"}
-MOVES = {"Concat", "Slice", "Split", "Pad", "Expand", "Tile", "Gather", "DepthToSpace", "SpaceToDepth", "MaxPool"}
 # trip counts above are written where only the condition ends a loop
 MOST_TRIPS = 2**31
 
@@ -115,7 +100,12 @@ class Walk:
         claims = {one.name: declared(one, self.sizes) for one in (*graph.value_info, *graph.output)}
         for place, node in enumerate(graph.node):
             name = path + (node.name or f"{node.op_type}_{place}")
-            outputs = self._node(node, scope, name, path=path, trips=trips, note=note)
+            try:
+                outputs = self._node(node, scope, name, path=path, trips=trips, note=note)
+            except Exception as error:  # attributes or operands that are missing or of another kind
+                reason = f"it is not written as its definition says ({type(error).__name__}: {error})"
+                self._refuse(name, node.op_type, reason, ())
+                outputs = [Tensor(shape=None, data_dependent=f"{node.op_type} {name!r}") for _ in node.output]
             for output, tensor in zip(node.output, outputs, strict=False):
                 if output:
                     scope[output] = _completed(tensor, claims.get(output))
@@ -124,25 +114,33 @@ class Walk:
     def _node(
         self, node: onnx.NodeProto, scope: Mapping[str, Tensor], name: str, *, path: str, trips: int, note: str
     ) -> list[Tensor]:
-        if node.op_type == "Constant" and _domain(node) == "":
+        if node.op_type == "Constant" and domain_of(node) == "":
             return [constant_node(node, path + node.output[0], self.folder)]
         inputs = tuple(scope.get(one) if one else None for one in node.input)
-        if node.op_type in CONTROL and _domain(node) == "":
+        if node.op_type == "Range":
+            # run times take a list of one number too
+            inputs = tuple(as_scalar(one) for one in inputs)
+        undefined = next((one for one in node.input if one and one not in scope), None)
+        if undefined is not None:
+            self._refuse(name, node.op_type, f"its input {undefined!r} is made nowhere before it", inputs)
+            return [Tensor(shape=None, data_dependent=f"{node.op_type} {name!r}") for _ in node.output]
+        if node.op_type in CONTROL and domain_of(node) == "":
             return self._control(node, scope, inputs, name, trips=trips, note=note)
-        operator = node.op_type if _domain(node) == "" else f"{node.domain}.{node.op_type}"
+        operator = node.op_type if domain_of(node) == "" else f"{node.domain}.{node.op_type}"
         if not is_understood(operator):
             self._refuse(name, operator, "", inputs)
             return [Tensor(shape=None, data_dependent=f"{operator} {name!r}") for _ in node.output]
         attributes = attributes_of(node)
         try:
-            outputs = self._inferred(node, operator, attributes, inputs, name, path)
-        except onnx.shape_inference.InferenceError as error:
+            outputs = inferred(node, operator, attributes, inputs, name, path, self.opsets.get("", 1))
+        except (onnx.shape_inference.InferenceError, onnx.checker.ValidationError) as error:
             reason = str(error).strip().splitlines()[-1].removeprefix("[ShapeInferenceError] ")
-            self._refuse(name, operator, f"its shapes do not fit together ({reason})", inputs)
+            self._refuse(name, operator, f"its shapes or types do not fit together ({reason})", inputs)
             return [Tensor(shape=None, data_dependent=f"{operator} {name!r}") for _ in node.output]
         if not _is_settled(outputs):
             self._note_weights(inputs)
-            self._count(Node(name, operator, attributes, inputs, tuple(outputs)), trips, note)
+            used = tuple(one if label else None for one, label in zip(outputs, node.output, strict=False))
+            self._count(Node(name, operator, attributes, inputs, used), trips, note)
         return outputs
 
     def _count(self, node: Node, trips: int, note: str) -> None:
@@ -158,134 +156,17 @@ class Walk:
             self.entries.append(Entry(name, node.operator, work, trips, "; ".join(one for one in told if one)))
 
     def _note_weights(self, inputs: Sequence[Tensor | None]) -> int:
-        own = {one.stored: one.elements for one in inputs if one is not None and one.constant and one.known}
+        own = {
+            one.stored: one.elements
+            for one in inputs
+            if one is not None and one.constant and one.known and one.element not in INDEX_TYPES
+        }
         self.weights |= own
         return sum(own.values())
 
     def _refuse(self, name: str, operator: str, reason: str, inputs: Sequence[Tensor | None]) -> None:
         weights = self._note_weights(inputs)
         self.refusals.append(Refusal(name, operator, reason, weights))
-
-    # shapes and values ------------------------------------------------------------------------------------------------
-
-    def _inferred(
-        self, node: onnx.NodeProto, operator: str, attributes: Mapping[str, Any], inputs: tuple[Tensor | None, ...],
-        name: str, path: str,
-    ) -> list[Tensor]:  # fmt: skip
-        """Infer shape, type, value and origin of every output of a node."""
-        present = [one for one in inputs if one is not None]
-        constant = all(one.constant for one in present) and bool(present) and node.op_type not in RANDOM
-        shapes = self._shapes(node, attributes, inputs)
-        cause = next((one.data_dependent for one in present if one.data_dependent), "")
-        if operator in DATA_DEPENDENT and not constant:
-            cause = f"{operator} {name!r}"
-            shapes = _largest(operator, attributes, inputs, shapes)
-        values = None if cause else self._values(node, attributes, inputs, shapes)
-        outputs = []
-        for place, (shape, element) in enumerate(shapes):
-            lost = shape is None or None in shape
-            tensor = of_type(
-                shape, element, constant=constant, data_dependent=cause or (f"{operator} {name!r}" if lost else "")
-            )
-            if values is not None and place < len(values):
-                tensor = replace(tensor, value=values[place], shape=values[place].shape)
-            if place < len(node.output) and constant:
-                tensor = replace(tensor, stored=path + node.output[place])
-            if place == 0 and present and operator in SAME_ELEMENTS:
-                first = present[0]
-                tensor = replace(tensor, stored=first.stored if constant else "")
-                if operator in KEEPS_BITS or (constant and operator in ("Cast", "CastLike")):
-                    tensor = replace(tensor, bits=first.bits)
-            elif present and operator in MOVES:
-                tensor = replace(tensor, bits=present[0].bits)
-            outputs.append(tensor)
-        return outputs
-
-    def _shapes(
-        self, node: onnx.NodeProto, attributes: Mapping[str, Any], inputs: Sequence[Tensor | None]
-    ) -> list[tuple[Shape | None, int]]:
-        """Infer the shapes and types of the outputs of one node."""
-        first = next((one for one in inputs if one is not None), None)
-        element = first.element if first is not None else TensorProto.FLOAT
-        if _domain(node) == CONTRIB:
-            return [(shape, element) for shape in self._contrib_shapes(node, attributes, inputs)]
-        schema = _schema(node.op_type, _domain(node), self.opsets.get("", 1))
-        if schema is None or not schema.has_type_and_shape_inference_function:
-            return [(first.shape if first is not None else None, element)]
-        return self._infer(node, inputs, schema)
-
-    def _infer(
-        self, node: onnx.NodeProto, inputs: Sequence[Tensor | None], schema: Any
-    ) -> list[tuple[Shape | None, int]]:
-        named = {name: one for name, one in zip(node.input, inputs, strict=True) if name and one is not None}
-        data = {
-            name: numpy_helper.from_array(np.ascontiguousarray(one.value), name)
-            for name, one in named.items()
-            if one.value is not None
-        }
-        opsets = [helper.make_opsetid("", self.opsets.get("", 1))]
-        types = onnx.shape_inference.infer_node_outputs(
-            schema, node, {name: type_of(one) for name, one in named.items()}, data, opset_imports=opsets
-        )
-        return [_read_type(types.get(name)) for name in node.output]
-
-    def _contrib_shapes(
-        self, node: onnx.NodeProto, attributes: Mapping[str, Any], inputs: Sequence[Tensor | None]
-    ) -> list[Shape | None]:
-        more: list[Shape | None] = [None] * (len(node.output) - 1)
-        if node.op_type in onnx_contrib.SHAPES:
-            shapes = onnx_contrib.SHAPES[node.op_type](inputs, attributes)
-            return [*shapes, *more][: len(node.output)]
-        if node.op_type in onnx_contrib.LIKE_FIRST:
-            first = inputs[0].shape if inputs[0] is not None else None
-            # a skip connection gives its sum as the last output
-            return [first, *([first] * (len(node.output) - 1))]
-        if attributes.get("channels_last", 0):
-            return [_channels_last(node.op_type, attributes, inputs), *more]
-        surrogate = onnx_contrib.SURROGATES[node.op_type]
-        taken = (
-            list(inputs[surrogate.inputs])
-            if isinstance(surrogate.inputs, slice)
-            else [inputs[place] if place < len(inputs) else None for place in surrogate.inputs]
-        )
-        names = [f"i{place}" if one is not None else "" for place, one in enumerate(taken)]
-        stand_in = helper.make_node(
-            surrogate.operator,
-            names,
-            ["o"],
-            **{name: attributes[name] for name in surrogate.attributes if name in attributes},
-        )
-        schema = _schema(surrogate.operator, "", 13)
-        typed = [
-            None if one is None else replace(one, element=TensorProto.BOOL if _is_condition(surrogate, place) else 1)
-            for place, one in enumerate(taken)
-        ]
-        (shape, _), *_ = self._infer(
-            stand_in, [None if one is None else replace(one, value=None) for one in typed], schema
-        )
-        return [shape, *more]
-
-    def _values(
-        self, node: onnx.NodeProto, attributes: Mapping[str, Any], inputs: Sequence[Tensor | None],
-        shapes: Sequence[tuple[Shape | None, int]],
-    ) -> list[Any] | None:  # fmt: skip
-        """Compute the outputs where they are small and all that they need is known."""
-        if _domain(node) != "" or not shapes:
-            return None
-        if node.op_type in ("Shape", "Size"):
-            return _sized(node.op_type, attributes, inputs[0])
-        for shape, element in shapes:
-            whole = element not in (TensorProto.FLOAT, TensorProto.DOUBLE, TensorProto.FLOAT16, TensorProto.BFLOAT16)
-            if (
-                shape is None
-                or None in shape
-                or math.prod(size or 0 for size in shape) > (SMALL if whole else SMALL_FLOATS)
-            ):
-                return None
-        arrays = [None if one is None else one.value for one in inputs]
-        if any(one is not None and array is None for one, array in zip(inputs, arrays, strict=True)):
-            return None
-        return computed(node, attributes, arrays, self.opsets.get("", 1))
 
     # control flow -----------------------------------------------------------------------------------------------------
 
@@ -310,7 +191,7 @@ class Walk:
         if condition is not None and condition.value is not None:
             taken = "then_branch" if bool(condition.value.reshape(-1)[0]) else "else_branch"
             inside = self.graph(branches[taken], scope, path=f"{name}/{taken}/", trips=trips, note=note)
-            return [inside[one.name] for one in branches[taken].output]
+            return _results(branches[taken], inside)
         walks: dict[str, tuple[Walk, list[Tensor]]] = {}
         for branch, graph in branches.items():
             walk = Walk(self.opsets, self.folder, self.sizes)
@@ -318,7 +199,7 @@ class Walk:
             inside = walk.graph(
                 graph, scope, path=f"{name}/{branch}/", trips=trips, note="; ".join(one for one in (note, told) if one)
             )
-            walks[branch] = walk, [inside[one.name] for one in graph.output]
+            walks[branch] = walk, _results(graph, inside)
             self.refusals += walk.refusals
             self.weights |= walk.weights
         order = sorted(walks, key=lambda branch: (_weight(walks[branch][0]), branch), reverse=True)
@@ -349,10 +230,9 @@ class Walk:
         given = {names[0]: of_type((), TensorProto.INT64), names[1]: running}
         carried = [one if one is not None else Tensor(shape=None) for one in state]
         inside = self._repeated(body, scope, given, names[2:], carried, 1, name, trips * turns, note)
-        ending = inside[body.output[0].name]
+        ending, *results = _results(body, inside)
         if ending.value is None or not bool(ending.value.reshape(-1)[0]):
             raise NotCountableError("when it ends depends on the data")
-        results = [inside[one.name] for one in body.output[1:]]
         stacked = [
             _stacked(one, turns, 0) if place >= len(carried) else replace(one, value=None, constant=False)
             for place, one in enumerate(results)
@@ -381,7 +261,7 @@ class Walk:
             element = tensor.dims[:place] + tensor.dims[place + 1 :]
             given[label] = replace(tensor, shape=element, value=None, constant=False, stored="")
         inside = self._repeated(body, scope, given, names[: len(states)], states, 0, name, trips * turns, note)
-        results = [inside[one.name] for one in body.output]
+        results = _results(body, inside)
         return [
             _stacked(one, turns, int(out_axes[place - len(states)]))
             if place >= len(states)
@@ -399,7 +279,7 @@ class Walk:
             walk = Walk(self.opsets, self.folder, self.sizes)
             around = {**scope, **given, **dict(zip(names, state, strict=True))}
             inside = walk.graph(body, around, path=f"{name}/", trips=trips, note=note)
-            after = [inside[one.name].shape for one in body.output[skipped : skipped + len(state)]]
+            after = [one.shape for one in _results(body, inside)[skipped : skipped + len(state)]]
             settled = [_common(one.shape, shape) for one, shape in zip(state, after, strict=True)]
             if settled == [one.shape for one in state]:
                 break
@@ -411,6 +291,13 @@ class Walk:
         self.weights |= walk.weights
         self.entries += walk.entries if trips else []
         return inside
+
+
+def _results(graph: onnx.GraphProto, inside: Mapping[str, Tensor]) -> list[Tensor]:
+    return [
+        inside.get(one.name, Tensor(shape=None, data_dependent=f"{one.name!r}, which no node makes"))
+        for one in graph.output
+    ]
 
 
 def _weight(walk: Walk) -> tuple[int, int]:
@@ -431,28 +318,6 @@ def _stacked(tensor: Tensor, turns: int, axis: int) -> Tensor:
     return replace(tensor, shape=shape, value=None, constant=False, stored="")
 
 
-def _domain(node: onnx.NodeProto) -> str:
-    return "" if node.domain == "ai.onnx" else str(node.domain)
-
-
-@cache
-def _schema(operator: str, domain: str, version: int) -> Any:
-    try:
-        return onnx.defs.get_schema(operator, version, domain)
-    except onnx.defs.SchemaError:
-        return None
-
-
-def _read_type(proto: onnx.TypeProto | None) -> tuple[Shape | None, int]:
-    if proto is None or not proto.HasField("tensor_type"):
-        return None, TensorProto.UNDEFINED
-    tensor = proto.tensor_type
-    if not tensor.HasField("shape"):
-        return None, tensor.elem_type
-    dims = tensor.shape.dim
-    return tuple(int(one.dim_value) if one.HasField("dim_value") else None for one in dims), tensor.elem_type
-
-
 def _completed(tensor: Tensor, claim: Shape | None) -> Tensor:
     """Take from the shape that the file declares what could not be inferred."""
     if tensor.known or claim is None or None in claim:
@@ -463,64 +328,3 @@ def _completed(tensor: Tensor, claim: Shape | None) -> Tensor:
 def _is_settled(outputs: Sequence[Tensor]) -> bool:
     """Tell whether a node is done before the first input comes: all is stored, or follows from the shapes alone."""
     return bool(outputs) and all(one.constant or one.value is not None for one in outputs)
-
-
-def _sized(operator: str, attributes: Mapping[str, Any], tensor: Tensor | None) -> list[Any] | None:
-    if tensor is None or not tensor.known or tensor.data_dependent:
-        return None
-    if operator == "Size":
-        return [np.asarray(tensor.elements, dtype="i8")]
-    return [np.asarray(tensor.dims, dtype="i8")[attributes.get("start", 0) : attributes.get("end", len(tensor.dims))]]
-
-
-def _largest(
-    operator: str, attributes: Mapping[str, Any], inputs: Sequence[Tensor | None],
-    shapes: Sequence[tuple[Shape | None, int]],
-) -> list[tuple[Shape | None, int]]:  # fmt: skip
-    """Give the largest shapes that an output can have whose size the data decide."""
-    first = inputs[0]
-    if first is None or not first.known:
-        return list(shapes)
-    if operator == "NonZero":
-        return [((len(first.dims), first.elements), TensorProto.INT64)]
-    if operator == "NonMaxSuppression":
-        scores, most = inputs[1], inputs[2] if len(inputs) > 2 else None
-        if scores is None or not scores.known:
-            return list(shapes)
-        boxes = first.dims[1]
-        if most is not None and most.value is not None:
-            boxes = min(boxes, int(most.value.reshape(-1)[0]))
-        return [((scores.dims[0] * scores.dims[1] * boxes, 3), TensorProto.INT64)]
-    axis = attributes.get("axis")
-    flat = (first.elements,) if axis is None else first.dims
-    index = (first.elements if axis is None else first.dims[int(axis)],)
-    return [((flat if place == 0 else index), element) for place, (_, element) in enumerate(shapes)]
-
-
-def _is_condition(surrogate: onnx_contrib.Surrogate, place: int) -> bool:
-    return surrogate.operator == "Where" and place == 0
-
-
-def _channels_last(operator: str, attributes: Mapping[str, Any], inputs: Sequence[Tensor | None]) -> Shape | None:
-    """Give the shape of a quantised pooling or convolution over (image, height, width, channel)."""
-    first = inputs[0]
-    if first is None or not first.known:
-        return None
-    if operator == "QLinearGlobalAveragePool":
-        return (first.dims[0], *(1 for _ in first.dims[1:-1]), first.dims[-1])
-    weight = inputs[3] if operator == "QLinearConv" and len(inputs) > 3 else None
-    window = attributes.get("kernel_shape") or (weight.dims[2:] if weight is not None else ())
-    spatial = first.dims[1:-1]
-    strides = attributes.get("strides") or [1] * len(spatial)
-    pads = attributes.get("pads") or [0] * (2 * len(spatial))
-    dilations = attributes.get("dilations") or [1] * len(spatial)
-    if attributes.get("auto_pad", b"NOTSET") not in (b"NOTSET", b"VALID"):
-        sizes = [-(-size // stride) for size, stride in zip(spatial, strides, strict=True)]
-    else:
-        sizes = [
-            (size + pads[place] + pads[place + len(spatial)] - dilations[place] * (window[place] - 1) - 1)
-            // strides[place]
-            + 1
-            for place, size in enumerate(spatial)
-        ]
-    return (first.dims[0], *sizes, weight.dims[0] if weight is not None else first.dims[-1])

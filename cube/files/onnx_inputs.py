@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ModelInputs", "read_inputs"]
 
-RECURRENT = ("LSTM", "GRU", "RNN")
+RECURRENT = ("LSTM", "GRU", "RNN", "DynamicQuantizeLSTM")
 # short names of a leading dim that is the batch; a longer one has the word in it
 BATCH = re.compile(r"[nb]|bsz?", re.IGNORECASE)
 # a leading dim with such a name is a place in one input, not a number of inputs
@@ -39,6 +39,8 @@ class ModelInputs:
         Inputs that one run of the graph takes.
     stated : bool
         True where the user says so, or where the dim is symbolic; else it is read off a fixed leading dim.
+    second : int
+        Size of the second dim of the first input, which is the batch where a sequence is in front of it; else 1.
     sizes : dict of str to int
         Every symbolic dim.
     """
@@ -46,6 +48,7 @@ class ModelInputs:
     tensors: dict[str, Tensor]
     batch: int
     stated: bool
+    second: int
     sizes: dict[str, int]
 
 
@@ -63,7 +66,8 @@ def read_inputs(graph: onnx.GraphProto, sizes: Mapping[str, Any], batch: int | N
     scalars = {one.name for one in values if not labels[one.name] and one.type.tensor_type.HasField("shape")}
     given, numbers = _given(sizes, labels, scalars, source)
     axes = _batch_axes(graph, labels)
-    symbols = _batch_symbols(labels, axes, given)
+    # a size given by name says that a leading dim is no batch; a whole shape says nothing of the kind
+    symbols = _batch_symbols(labels, axes, {dim for dim in given if dim in sizes})
     resolved = {**dict.fromkeys(symbols, batch or 1), **given}
     shapes = {
         name: [resolved.get(dim, dim) if isinstance(dim, str) else dim for dim in dims] for name, dims in labels.items()
@@ -78,7 +82,11 @@ def read_inputs(graph: onnx.GraphProto, sizes: Mapping[str, Any], batch: int | N
         )
         for value in values
     }
-    return ModelInputs(tensors, count, stated, {name: int(size) for name, size in resolved.items()})
+    for value in graph.input:
+        if value.name not in stored and value.name not in tensors:
+            tensors[value.name] = Tensor(shape=None, data_dependent=f"the input {value.name!r}, which is no tensor")
+    second = next((int(dims[1]) for dims in shapes.values() if len(dims) > 2), 1)
+    return ModelInputs(tensors, count, stated, second, {name: int(size) for name, size in resolved.items()})
 
 
 def _given(
@@ -142,17 +150,16 @@ def _leading(labels: dict[str, list[int | str]], axes: dict[str, int]) -> dict[s
     return {name: dims[axes[name]] for name, dims in labels.items() if len(dims) > axes[name]}
 
 
-def _batch_symbols(labels: dict[str, list[int | str]], axes: dict[str, int], given: dict[str, int]) -> set[str]:
+def _batch_symbols(labels: dict[str, list[int | str]], axes: dict[str, int], chosen: set[str]) -> set[str]:
     """Name the symbolic dims that are the batch: by what they are called, else the leading one of the first input."""
     symbols = {dim for dims in labels.values() for dim in dims if isinstance(dim, str) and not _unnamed(dim, labels)}
     leading = _leading(labels, axes)
     named = {dim for dim in symbols if "batch" in dim.lower()}
     named |= {dim for dim in leading.values() if isinstance(dim, str) and BATCH.fullmatch(dim)}
     first = next((dim for name, dim in leading.items() if len(labels[name]) > 1), None)
-    if not named and isinstance(first, str) and first not in given:
-        named = {first} if _unnamed(first, labels) or not PLACES.fullmatch(first) else set()
-    unnamed = {dim for dim in leading.values() if isinstance(dim, str) and _unnamed(dim, labels)}
-    return named | {dim for dim in unnamed if dim not in given}
+    if not named and isinstance(first, str) and first not in chosen and not PLACES.fullmatch(first):
+        named = {first}
+    return named | {dim for dim in leading.values() if isinstance(dim, str) and _unnamed(dim, labels)}
 
 
 def _unnamed(dim: str, labels: dict[str, list[int | str]]) -> bool:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import onnx
 import onnx.inliner
 
-from roofcube.errors import InvalidDataError
+from roofcube.errors import InvalidDataError, RoofcubeError
 from roofcube.files.onnx_graph import Entry, Refusal, Walk
 from roofcube.files.onnx_inputs import ModelInputs, read_inputs
 
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from roofcube.files.onnx_tensors import Tensor
     from roofcube.files.onnx_work import Work
 
 __all__ = ["layers_of"]
 
-# a leading size that does not divide the images of a convolution is no batch
-IMAGES = ("conv", "depthwise", "conv_transpose", "recurrent")
 LISTED = 6
+MOST = 2**63 - 1
 
 
 def layers_of(path: Path, *, sizes: Mapping[str, Any] | None = None, batch: int | None = None) -> list[dict[str, Any]]:
@@ -46,10 +46,16 @@ def layers_of(path: Path, *, sizes: Mapping[str, Any] | None = None, batch: int 
     """
     model = _loaded(path)
     source = str(path)
-    inputs = read_inputs(model.graph, sizes or {}, batch, source=source)
     opsets = {"" if one.domain == "ai.onnx" else one.domain: int(one.version) for one in model.opset_import}
-    walk = Walk(opsets, str(path.parent), inputs.sizes)
-    walk.graph(model.graph, inputs.tensors)
+    try:
+        inputs = read_inputs(model.graph, sizes or {}, batch, source=source)
+        walk = Walk(opsets, str(path.parent), inputs.sizes)
+        walk.graph(model.graph, inputs.tensors)
+    except RoofcubeError:
+        raise
+    except Exception as error:  # a torn file may be valid protobuf that is no model
+        msg = f"{path}: not readable as ONNX ({type(error).__name__}: {error}); export the model again"
+        raise InvalidDataError(msg) from error
     if walk.refusals:
         raise InvalidDataError(_refused(walk.refusals, sum(walk.weights.values()), source))
     if not any(one.work.ops for one in walk.entries):
@@ -58,7 +64,12 @@ def layers_of(path: Path, *, sizes: Mapping[str, Any] | None = None, batch: int 
             "model; export the whole network"
         )
         raise InvalidDataError(msg)
-    return _rows(walk.entries, _batch(walk.entries, inputs, source))
+    rows = _rows(walk.entries, _batch(walk.entries, inputs, source))
+    for row in rows:
+        if max(value for value in row.values() if isinstance(value, int)) > MOST:
+            msg = f"{source}, layer {row['name']!r}: its counts are above 2**63; give smaller sizes"
+            raise InvalidDataError(msg)
+    return rows
 
 
 def _loaded(path: Path) -> onnx.ModelProto:
@@ -102,12 +113,16 @@ def _batch(entries: Sequence[Entry], inputs: ModelInputs, source: str) -> int:
     if inputs.stated or size == 1:
         return size
     layers = [one for one in entries if one.work.multiplies]
+    counted = [one.work.images for one in layers if one.work.images is not None]
+    if any(images % size for images in counted):
+        # a sequence in front of the batch, or an image without one
+        size = inputs.second if all(images % inputs.second == 0 for images in counted) else 1
     odd = [one for one in layers if one.work.runs * one.trips % size]
-    if any(one.work.kind in IMAGES for one in odd) or (odd and len(odd) == len(layers)):
+    if odd and len(odd) == len(layers):
         return 1
     if odd:
         msg = (
-            f"{source}: the first input has the leading size {size}, but layer {odd[0].name!r} runs "
+            f"{source}: the first input seems to hold {size} inputs, but layer {odd[0].name!r} runs "
             f"{odd[0].work.runs * odd[0].trips} times, which is no multiple; say batch={size} if one run takes {size} "
             "inputs, batch=1 if it takes one"
         )
@@ -128,25 +143,29 @@ def _rows(entries: Sequence[Entry], batch: int) -> list[dict[str, Any]]:
     rows = []
     for place, entry in enumerate(entries):
         row = _row(entry, batch)
-        owner = owners.get(_weights_of(entry.work), place)
-        if entry.work.weights and owner != place:
-            row |= {"params": 0, "weights_of": entries[owner].name}
+        own = {one.stored: size for one, size in _held(entry.work) if owners[one.stored] == place}
+        if sum(own.values()) != entry.work.params:
+            owner = next((owners[one.stored] for one in entry.work.weights if owners[one.stored] != place), place)
+            row |= {"params": sum(own.values()), "weights_of": entries[owner].name}
         rows.append({"layer": place, "name": entry.name, **row})
     return rows
 
 
-def _weights_of(work: Work) -> tuple[str, ...]:
-    return tuple(one.stored for one in work.weights)
+def _held(work: Work) -> list[tuple[Tensor, int]]:
+    """Pair the weights of a layer with their number; of packed ones there is one tensor, and `params` knows."""
+    if len(work.weights) == 1:
+        return [(work.weights[0], work.params)]
+    return [(one, one.elements) for one in work.weights]
 
 
-def _owners(entries: Sequence[Entry]) -> dict[tuple[str, ...], int]:
+def _owners(entries: Sequence[Entry]) -> dict[str, int]:
     """Give shared weights to the first layer that multiplies with them; to a look-up only where none does."""
-    owners: dict[tuple[str, ...], int] = {}
+    owners: dict[str, int] = {}
     for place, entry in enumerate(entries):
-        stored = _weights_of(entry.work)
-        taken = owners.get(stored)
-        if stored and (taken is None or (entry.work.multiplies and not entries[taken].work.multiplies)):
-            owners[stored] = place
+        for weight in entry.work.weights:
+            taken = owners.get(weight.stored)
+            if taken is None or (entry.work.multiplies and not entries[taken].work.multiplies):
+                owners[weight.stored] = place
     return owners
 
 

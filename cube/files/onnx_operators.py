@@ -18,7 +18,7 @@ from roofcube.files.onnx_work import Node, NotCountableError, Work
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["DATA_DEPENDENT", "is_understood", "work_of"]
+__all__ = ["DATA_DEPENDENT", "INDEX_TYPES", "is_understood", "work_of"]
 
 CONTRIB = "com.microsoft."
 
@@ -38,7 +38,7 @@ ELEMENTWISE = {
     "Cosh", "Div", "Elu", "Equal", "Erf", "Exp", "Floor", "Gelu", "Greater", "GreaterOrEqual", "HardSigmoid",
     "HardSwish", "IsInf", "IsNaN", "LeakyRelu", "Less", "LessOrEqual", "Log", "Max", "Mean", "Min", "Mish",
     "Mod", "Mul", "Neg", "Not", "Or", "PRelu", "Pow", "Reciprocal", "Relu", "Round", "Selu", "Shrink",
-    "Sigmoid", "Sign", "Sin", "Sinh", "Softplus", "Softsign", "Sqrt", "Sub", "Sum", "Swish", "Tan", "Tanh",
+    "Sigmoid", "Sign", "Sin", "Sinh", "Softplus", "Softsign", "Sqrt", "Sub", "Sum", "SwiGLU", "Swish", "Tan", "Tanh",
     "ThresholdedRelu", "Where", "Xor",
 }  # fmt: skip
 ELEMENTWISE |= {

@@ -1,4 +1,4 @@
-"""Count the operators that multiply and add: convolutions, matrix products, recurrent layers, attention.
+"""Count the operators that multiply and add: convolutions, matrix products, recurrent layers.
 
 Every function takes a node with its shapes and gives layers. Sources: the operator definitions of ONNX
 (onnx.ai/onnx/operators) and of the domain com.microsoft (onnxruntime, ContribOperators.md). Positions where a kernel
@@ -11,7 +11,8 @@ import math
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from roofcube.files.onnx_work import Node, NotCountableError, Work
+from roofcube.files.onnx_attention import ATTENTION
+from roofcube.files.onnx_work import Node, NotCountableError, Work, constant_elements
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,7 +24,6 @@ __all__ = ["PRODUCTS"]
 GATES = {"LSTM": 4, "GRU": 3, "RNN": 1, "com.microsoft.DynamicQuantizeLSTM": 4}
 # element-wise operations of one hidden unit and step: sums of gates, activation functions, products of gates
 GATE_OPS = {"LSTM": 4 * 3 + 5, "GRU": 3 * 3 + 5, "RNN": 3, "com.microsoft.DynamicQuantizeLSTM": 4 * 3 + 5}
-SOFTMAX_OPS = 5
 
 
 def _flat(sizes: tuple[int, ...]) -> tuple[int, int]:
@@ -33,10 +33,6 @@ def _flat(sizes: tuple[int, ...]) -> tuple[int, int]:
 
 def _bits(*weights: Tensor) -> int:
     return max(weight.bits for weight in weights)
-
-
-def _constants(*tensors: Tensor | None) -> int:
-    return sum(tensor.elements for tensor in tensors if tensor is not None and tensor.constant and tensor.known)
 
 
 # convolutions ---------------------------------------------------------------------------------------------------------
@@ -85,25 +81,29 @@ def _convolved(
     from_size: tuple[int, int], to_size: tuple[int, int], images: int, kind: str, bias: Tensor | None,
 ) -> list[Work]:  # fmt: skip
     groups = int(node.attributes.get("group", 1))
+    if groups < 1 or in_channels % groups or out_channels % groups:
+        msg = f"its {groups} groups do not divide {in_channels} and {out_channels} channels"
+        raise NotCountableError(msg)
     strides = node.attributes.get("strides") or [1]
     if not weight.constant:
         # the kernel is an activation as well: a product without weights, at the places where it is laid
         places = from_size if kind == "conv_transpose" else to_size
         return [
             Work(
-                kind="matmul", runs=images, kernel=_flat(window), stride=int(strides[0]), groups=groups,
+                kind="matmul", runs=images, images=images, kernel=_flat(window), stride=int(strides[0]), groups=groups,
                 in_channels=in_channels, out_channels=out_channels, source=from_size, target=places,
                 read=source.elements + weight.elements, written=node.output().elements, activation_bits=source.bits,
-                constants=_constants(bias),
+                constants=constant_elements(bias),
             )
         ]  # fmt: skip
     depthwise = kind == "conv" and groups > 1 and in_channels == groups
     return [
         Work(
-            kind="depthwise" if depthwise else kind, runs=images, kernel=_flat(window), stride=int(strides[0]),
-            groups=groups, in_channels=in_channels, out_channels=out_channels, source=from_size, target=to_size,
+            kind="depthwise" if depthwise else kind, runs=images, images=images, kernel=_flat(window),
+            stride=int(strides[0]), groups=groups, in_channels=in_channels, out_channels=out_channels,
+            source=from_size, target=to_size,
             weights=(weight,), params=weight.elements, weight_bits=weight.bits, activation_bits=source.bits,
-            constants=_constants(bias),
+            constants=constant_elements(bias),
         )
     ]  # fmt: skip
 
@@ -117,7 +117,7 @@ def matrix_product(left: int, right: int, bias: int | None = None) -> Callable[[
     def count(node: Node) -> list[Work]:
         first, second = node.known(left), node.known(right)
         one, two = _matrices(node, first, second)
-        extra = 0 if bias is None else _constants(node.input(bias))
+        extra = 0 if bias is None else constant_elements(node.input(bias))
         return [_product(node, first, second, one, two, extra)]
 
     return count
@@ -150,11 +150,11 @@ def _product(
         )  # fmt: skip
     # a stack of constant matrices is a grouped layer: each of its matrices sees its own share of the rows
     if second.constant:
-        groups, places, outer, weight, data = math.prod(two[:-2]), rows, columns, second, first
+        groups, places, outer, weight, data = max(math.prod(two[:-2]), 1), rows, columns, second, first
     else:
-        groups, places, outer, weight, data = math.prod(one[:-2]), columns, rows, first, second
+        groups, places, outer, weight, data = max(math.prod(one[:-2]), 1), columns, rows, first, second
     return Work(
-        kind="fully_connected", runs=stack * places // max(groups, 1), groups=groups, in_channels=groups * inner,
+        kind="fully_connected", runs=stack * places // groups, groups=groups, in_channels=groups * inner,
         out_channels=groups * outer, weights=(weight,), params=weight.elements, weight_bits=weight.bits,
         activation_bits=data.bits, constants=constants,
     )  # fmt: skip
@@ -176,7 +176,7 @@ def packed_product(node: Node) -> list[Work]:
         Work(
             kind="fully_connected", runs=data.elements // inner, in_channels=inner, out_channels=outer,
             weights=(weight,), params=inner * outer, weight_bits=bits, activation_bits=data.bits,
-            constants=_constants(node.input(5)),
+            constants=constant_elements(node.input(5)),
         )
     ]  # fmt: skip
 
@@ -216,7 +216,7 @@ def einsum(node: Node) -> list[Work]:
     # a dim of 1 that is stretched holds no weights of its own
     held = {name for name, size in zip(labels[place], weight.dims, strict=True) if size == sizes[name]}
     others = everything - held | (set(labels[1 - place]) & held)
-    groups, outer = volume(held & others & kept), volume((held - others) & kept)
+    groups, outer = max(volume(held & others & kept), 1), volume((held - others) & kept)
     inner, runs = volume(held - kept), volume(others - held)
     return [
         Work(
@@ -257,7 +257,7 @@ def _vector(kind: str, node: Node, operations: int) -> Work:
     read = sum(tensor.elements for tensor in node.inputs if tensor is not None and tensor.known and not tensor.constant)
     return Work(
         kind=kind, read=read, written=node.output().elements, vector_ops=operations, multiplies=False,
-        constants=_constants(*node.inputs),
+        constants=constant_elements(*node.inputs),
     )  # fmt: skip
 
 
@@ -272,124 +272,20 @@ def recurrent(node: Node) -> list[Work]:
     directions = weight.dims[0]
     hidden = (weight.dims[2] if packed else weight.dims[1]) // gates
     steps, inner = data.dims[0] * data.dims[1], data.dims[2]
+    sequences = data.dims[0 if node.attributes.get("layout", 0) else 1]
     written = max(tensor.elements for tensor in node.outputs if tensor is not None and tensor.known)
     stored = weight.constant and state.constant
     params = directions * gates * hidden * (inner + hidden)
     return [
         Work(
-            kind="recurrent" if stored else "matmul", runs=steps, in_channels=inner + hidden,
+            kind="recurrent" if stored else "matmul", runs=steps, images=sequences, in_channels=inner + hidden,
             out_channels=directions * gates * hidden, weights=(weight, state) if stored else (),
             params=params if stored else 0, weight_bits=_bits(weight, state) if stored else None,
             read=data.elements + (0 if stored else weight.elements + state.elements), written=written,
             activation_bits=data.bits, vector_ops=steps * directions * hidden * GATE_OPS[node.operator],
-            constants=_constants(node.input(3), node.input(7)),
+            constants=constant_elements(node.input(3), node.input(7)),
         )
     ]  # fmt: skip
-
-
-# attention ------------------------------------------------------------------------------------------------------------
-
-
-def _attended(
-    node: Node, *, queries: int, keys: int, heads: int, images: int, width: int, value_width: int, read: int, part: str
-) -> Work:
-    """Count both products of an attention that keeps its scores inside, so that they are no traffic."""
-    return Work(
-        kind="matmul", runs=images * heads * queries, in_channels=width + value_width, out_channels=keys,
-        read=read, written=images * heads * queries * value_width,
-        vector_ops=SOFTMAX_OPS * images * heads * queries * keys, part=part,
-        activation_bits=node.known(0).bits,
-    )  # fmt: skip
-
-
-def attention(node: Node) -> list[Work]:
-    """Count ONNX's Attention (opset 23): Q·Kᵀ and the product of the scores with V, over past and present keys."""
-    query, key, value, past = node.known(0), node.known(1), node.known(2), node.input(4)
-    if len(query.dims) == 4:
-        images, heads, queries, width = query.dims
-        keys, value_width = key.dims[2], value.dims[3]
-    else:
-        heads, key_heads = (int(node.attributes[f"{name}_num_heads"]) for name in ("q", "kv"))
-        images, queries, width = query.dims[0], query.dims[1], query.dims[2] // heads
-        keys, value_width = key.dims[1], value.dims[2] // key_heads
-    keys += node.known(4).dims[2] if past is not None else 0
-    read = sum(tensor.elements for tensor in (query, key, value, past, node.input(5)) if tensor is not None)
-    return [
-        _attended(node, queries=queries, keys=keys, heads=heads, images=images, width=width, value_width=value_width,
-                  read=read, part="")
-    ]  # fmt: skip
-
-
-def multi_head_attention(node: Node) -> list[Work]:
-    """Count com.microsoft.MultiHeadAttention: separate or packed query, key and value, after their projections."""
-    query, key, value, past = node.known(0), node.input(1), node.input(2), node.input(6)
-    heads = int(node.attributes["num_heads"])
-    images, queries = query.dims[:2]
-    if len(query.dims) == 5:
-        width = value_width = query.dims[4]
-        keys = queries
-    else:
-        width = query.dims[2] // heads
-        key = node.known(1)
-        if len(key.dims) == 5:
-            keys, value_width = key.dims[1], key.dims[4]
-        else:
-            value = node.known(2)
-            keys = key.dims[2] if len(key.dims) == 4 else key.dims[1]
-            value_width = value.dims[3] if len(value.dims) == 4 else value.dims[2] // heads
-    keys += node.known(6).dims[2] if past is not None else 0
-    read = sum(tensor.elements for tensor in (query, key, value, past, node.input(7)) if tensor is not None)
-    return [
-        _attended(node, queries=queries, keys=keys, heads=heads, images=images, width=width, value_width=value_width,
-                  read=read, part="")
-    ]  # fmt: skip
-
-
-def grouped_query_attention(node: Node) -> list[Work]:
-    """Count com.microsoft.GroupQueryAttention: keys are those of `total_sequence_length`, else past and present."""
-    query, past, total = node.known(0), node.input(3), node.input(6)
-    heads, key_heads = int(node.attributes["num_heads"]), int(node.attributes["kv_num_heads"])
-    images, queries, hidden = query.dims
-    packed = node.input(1) is None
-    width = hidden // (heads + 2 * key_heads) if packed else hidden // heads
-    if total is not None and total.value is not None:
-        keys = int(total.value.reshape(-1)[0])
-    else:
-        keys = queries + (node.known(3).dims[2] if past is not None else 0)
-    # of the keys and values, those before this step are read as well
-    cached = 2 * images * key_heads * width * (keys - queries)
-    read = images * queries * width * (heads + 2 * key_heads) + max(cached, 0)
-    return [
-        _attended(node, queries=queries, keys=keys, heads=heads, images=images, width=width, value_width=width,
-                  read=read, part="")
-    ]  # fmt: skip
-
-
-def projected_attention(past_at: int) -> Callable[[Node], list[Work]]:
-    """Count com.microsoft.Attention and QAttention: one projection to query, key and value, then the attention."""
-
-    def count(node: Node) -> list[Work]:
-        data, weight, past = node.known(0), node.known(1), node.input(past_at)
-        heads = int(node.attributes["num_heads"])
-        images, queries, hidden = data.dims
-        columns = weight.dims[1]
-        sizes = node.attributes.get("qkv_hidden_sizes") or [columns // 3] * 3
-        width, value_width = int(sizes[0]) // heads, int(sizes[2]) // heads
-        keys = queries + (node.known(past_at).dims[3] if past is not None else 0)
-        projection = Work(
-            kind="fully_connected" if weight.constant else "matmul", runs=images * queries, in_channels=hidden,
-            out_channels=columns, weights=(weight,) if weight.constant else (),
-            params=weight.elements if weight.constant else 0, weight_bits=weight.bits if weight.constant else None,
-            activation_bits=data.bits, constants=_constants(node.input(2)), part="projection",
-        )  # fmt: skip
-        read = images * queries * columns + (past.elements if past is not None else 0)
-        products = _attended(
-            node, queries=queries, keys=keys, heads=heads, images=images, width=width, value_width=value_width,
-            read=read, part="products",
-        )  # fmt: skip
-        return [projection, products]
-
-    return count
 
 
 PRODUCTS: dict[str, Callable[[Node], list[Work]]] = {
@@ -417,9 +313,5 @@ PRODUCTS: dict[str, Callable[[Node], list[Work]]] = {
     "GRU": recurrent,
     "RNN": recurrent,
     "com.microsoft.DynamicQuantizeLSTM": recurrent,
-    "Attention": attention,
-    "com.microsoft.Attention": projected_attention(4),
-    "com.microsoft.QAttention": projected_attention(8),
-    "com.microsoft.MultiHeadAttention": multi_head_attention,
-    "com.microsoft.GroupQueryAttention": grouped_query_attention,
+    **ATTENTION,
 }

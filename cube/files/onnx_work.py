@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from roofcube.files.onnx_tensors import Tensor
 
-__all__ = ["Node", "NotCountableError", "Work"]
+__all__ = ["Node", "NotCountableError", "Work", "constant_elements"]
 
 
 class NotCountableError(Exception):
@@ -42,9 +42,10 @@ class Node:
         """Give an input whose shape must be known."""
         return self._known(self.input(place), f"input {place}")
 
-    def output(self, place: int = 0) -> Tensor:
-        """Give an output whose shape must be known."""
-        return self._known(self.outputs[place] if place < len(self.outputs) else None, f"output {place}")
+    def output(self) -> Tensor:
+        """Give the first output that is used; its shape must be known."""
+        place = next((place for place, tensor in enumerate(self.outputs) if tensor is not None), 0)
+        return self._known(self.outputs[place] if self.outputs else None, f"output {place}")
 
     @staticmethod
     def _known(tensor: Tensor | None, what: str) -> Tensor:
@@ -66,6 +67,9 @@ class Work:
     ----------
     runs : int
         Images, rows or tokens in one run of the graph, the batch included.
+    images : int, optional
+        What must be a multiple of the batch by the definition of the operator: images of a convolution, sequences of a
+        recurrent layer.
     source, target : tuple of int
         Height and width of one image; the places of a transposed convolution are those of its source.
     weights : tuple of Tensor
@@ -80,6 +84,7 @@ class Work:
 
     kind: str
     runs: int = 1
+    images: int | None = None
     kernel: tuple[int, int] = (1, 1)
     stride: int = 1
     groups: int = 1
@@ -106,3 +111,8 @@ class Work:
         places = math.prod(self.source if self.kind == "conv_transpose" else self.target)
         window = math.prod(self.kernel) * (self.in_channels // self.groups) * self.out_channels
         return 2 * window * places * self.runs
+
+
+def constant_elements(*tensors: Tensor | None) -> int:
+    """Count the elements of those tensors that are constant."""
+    return sum(tensor.elements for tensor in tensors if tensor is not None and tensor.constant and tensor.known)

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
-from pydantic import ValidationError
 
 from roofcube.datasets import schema
 from roofcube.datasets.networks import described, is_layer_table, layer_table, totals_table
-from roofcube.datasets.reading import check_keys, columns_of, frame_of, model_of, read_table, read_text
-from roofcube.errors import InvalidDataError, MissingInputError, suggestion
+from roofcube.datasets.own_platforms import platform_table
+from roofcube.datasets.reading import check_keys, columns_of, frame_of, read_table, read_text
+from roofcube.errors import InvalidDataError, MissingInputError
 from roofcube.labels import KEY_COLUMNS
 
 if TYPE_CHECKING:
@@ -68,17 +68,23 @@ def read_platforms(toml: str | Path) -> pl.DataFrame:
         A table ``[[platform]]`` for each platform, mode and precision, with the columns of
         `roofcube.datasets.load_platforms` as keys: `platform`, `device_class`, `precision`, `peak_compute_op_per_s`,
         `memory_bandwidth_b_per_s`; optional `mode`, `family`, `executed_precision`, `memory_capacity_b`,
-        `listed_power_w`, `cores`, `weight_memory_b`, `channel_tile`, `weights_shared`, `dataflow`, `basis`.
+        `listed_power_w`, `cores`, `weight_memory_b`, `channel_tile`, `weights_shared`, `dataflow`, `basis`, `source`.
+        Quantities may be called as in cubes (`peak_compute`, `memory_bandwidth`, `memory_capacity`, `on_chip_memory`,
+        `power`), carry their units (``"19.2 GB/s"``, ``"40 TOP/s"``; SI and binary prefixes with op/s, OPS, FLOP/s,
+        MAC/s of two operations, B/s, bit/s, B, W), and say where they are from: ``{value = "40 TOP/s", source = "data
+        sheet"}``. `precision` is one of FP32, FP16, BF16, TF32, FP8, INT8, INT4, NVFP4, MXFP4, W4A16, …, in any usual
+        spelling; `device_class` is free text (GPU, CPU, FPGA, TPU, NPU, DSP, ASIC, VLIW, MCU, …).
 
     Returns
     -------
     DataFrame
-        For ``roofcube.inputs(platforms=...)``.
+        For ``roofcube.inputs(platforms=...)``; `source` is the file.
 
     Raises
     ------
     InvalidDataError
-        Naming file, entry, key, value and the fix.
+        Naming file, entry, key, value and the fix: an unknown key, a number that no hardware has (a peak of 40, where
+        40 TOP/s are meant), a platform given twice in one mode at one precision.
 
     Examples
     --------
@@ -90,8 +96,8 @@ def read_platforms(toml: str | Path) -> pl.DataFrame:
     ... platform = "Mine"
     ... device_class = "GPU"
     ... precision = "INT8"
-    ... peak_compute_op_per_s = 2e12
-    ... memory_bandwidth_b_per_s = 1e10
+    ... peak_compute = "2 TOP/s"
+    ... memory_bandwidth = { value = "10 GB/s", source = "data sheet, page 3" }
     ... ''')
     >>> rc.inputs("cifar10", platforms=[rc.read_platforms(path), "TX2"]).platform.values.tolist()
     ['Mine', 'TX2']
@@ -109,10 +115,7 @@ def read_platforms(toml: str | Path) -> pl.DataFrame:
             "[[platform]] for each platform, mode and precision"
         )
         raise InvalidDataError(msg)
-    rows = [_platform_row(entry, number, path) for number, entry in enumerate(entries, start=1)]
-    table = pl.DataFrame(rows, infer_schema_length=None)
-    check_keys(table, ("platform", "mode", "precision"), source=str(path))
-    return table
+    return platform_table(entries, source=str(path), each="[[platform]]")
 
 
 def read_network(
@@ -184,7 +187,7 @@ def read_network(
             table = _onnx_layers(path, sizes, batch, pruning)
             name = path.stem if name is None else name
         elif suffix == ".csv":
-            table = _network_table(read_text(path, schema.NetworkTotals), told, name)
+            table = _network_table(read_text(path, schema.NetworkTotalsRow), told, name)
         else:
             msg = f"{path}: expected a name ending in .onnx or .csv, got {path.suffix!r}"
             raise InvalidDataError(msg)
@@ -252,31 +255,3 @@ def _existing(name: str | Path) -> Path:
         msg = f"{path}: there is no such file; check the name"
         raise FileNotFoundError(msg)
     return path
-
-
-def _platform_row(entry: Any, number: int, path: Path) -> dict[str, Any]:
-    """Validate one entry against both halves of the platform schema."""
-    offered, structure = set(columns_of(schema.Platform)), set(columns_of(schema.PlatformStructure))
-    for key in entry:
-        if key not in offered | structure:
-            msg = (
-                f"{path}, [[platform]] {number}, key {key!r}: not "
-                f"known{suggestion(key, sorted(offered | structure))}; expected "
-                f"{', '.join(sorted(offered | structure))}"
-            )
-            raise InvalidDataError(msg)
-    given = {"family": entry.get("platform"), "executed_precision": entry.get("precision"), **entry}
-    try:
-        platform = model_of(schema.Platform).model_validate(
-            {key: value for key, value in given.items() if key in offered and value is not None}
-        )
-        inside = model_of(schema.PlatformStructure).model_validate(
-            {key: value for key, value in given.items() if key in structure}
-        )
-    except ValidationError as error:
-        first = error.errors()[0]
-        key = str(first["loc"][0])
-        got = "nothing" if first["type"] == "missing" else repr(first["input"])
-        msg = f"{path}, [[platform]] {number}, key {key!r}: got {got}; {first['msg'][0].lower()}{first['msg'][1:]}"
-        raise InvalidDataError(msg) from None
-    return {**platform.model_dump(), **inside.model_dump()}

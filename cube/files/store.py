@@ -1,4 +1,4 @@
-"""save, load, verify, diff and merge cubes as NetCDF or Zarr; a crash never leaves a torn file under the final name."""
+"""save, load and verify cubes as NetCDF or Zarr; a crash never leaves a torn file under the final name."""
 
 from __future__ import annotations
 
@@ -8,17 +8,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import polars as pl
 import xarray as xr
 
 from roofcube.disk import digest, replacing
-from roofcube.errors import CorruptFileError, InvalidDataError, check_installed
-from roofcube.files import checksums
+from roofcube.errors import CorruptFileError, InvalidDataError, RoofcubeError, check_installed
+from roofcube.files import checksums, declared
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["diff", "load", "merge", "save", "verify"]
+__all__ = ["load", "save", "verify"]
 
 FORMAT = "roofcube_format"
 SUFFIXES = (".nc", ".zarr")
@@ -55,10 +54,10 @@ def save(cube: xr.Dataset, path: str | Path) -> Path:
     >>> rc.load(path).attrs["task"]
     'mnist'
     """
-    target = _checked(Path(path))
+    target = _checked_path(Path(path))
     stored = _storable(cube).load()
     stored.attrs[FORMAT] = 1
-    stored.attrs[checksums.CONTENT] = _digest(stored)
+    stored.attrs[checksums.CONTENT] = _content_digest(stored)
     with replacing(target, folder=target.suffix == ".zarr") as temporary:
         if target.suffix == ".nc":
             _write_netcdf(stored, temporary)
@@ -67,8 +66,17 @@ def save(cube: xr.Dataset, path: str | Path) -> Path:
     return target
 
 
-def load(path: str | Path) -> xr.Dataset:
+def load(path: str | Path, *, chunks: Any = None) -> xr.Dataset:
     """Read a cube into memory.
+
+    What the file declares is checked before anything is read: its types, codecs, links and its size.
+
+    Parameters
+    ----------
+    path : str or Path
+    chunks : optional
+        As for `xarray.open_dataset`, as `{}` or `{"batch": 100}`: values stay in the file until they are asked for
+        (needs Dask).
 
     Raises
     ------
@@ -76,6 +84,8 @@ def load(path: str | Path) -> xr.Dataset:
         If there is no such file.
     CorruptFileError
         If the file is torn or not a cube.
+    MemoryLimitError
+        If it is larger than the limit of `roofcube.set_options`, and `chunks` is not given.
 
     Examples
     --------
@@ -85,8 +95,12 @@ def load(path: str | Path) -> xr.Dataset:
     >>> int(rc.load(path).n_rows.sum())
     406
     """
-    source = _checked(Path(path), reading=True)
-    with _blamed(source), _open(source) as lazy:
+    source = _checked_path(Path(path), reading=True)
+    if chunks is not None:
+        check_installed("chunks", "dask", "scale")
+        with _blamed(source):
+            return _open(source).chunk(chunks)
+    with _blamed(source), _open(source, reading=True) as lazy:
         cube = lazy.load()
     for name in cube.variables:
         cube[name].encoding = {}
@@ -101,7 +115,7 @@ def opened(path: str | Path) -> xr.Dataset:
     FileNotFoundError, CorruptFileError
         As `load`.
     """
-    source = _checked(Path(path), reading=True)
+    source = _checked_path(Path(path), reading=True)
     with _blamed(source):
         return _open(source)
 
@@ -128,7 +142,9 @@ def verify(path: str | Path) -> bool:
     >>> rc.verify(rc.save(rc.inputs("mnist"), pathlib.Path(tempfile.mkdtemp()) / "inputs.nc"))
     True
     """
-    source = _checked(Path(path), reading=True)
+    source = _checked_path(Path(path), reading=True)
+    if source.suffix == ".zarr":
+        declared.check_links(source)
     if source.suffix == ".zarr" and checksums.recorded(source) is not None:
         return _verified_files(source)
     with opened(source) as lazy:
@@ -136,7 +152,7 @@ def verify(path: str | Path) -> bool:
     if expected is None:
         msg = f"{path}: has no checksum; it was not written by roofcube.save or Sweep.to_zarr, or not to its end"
         raise CorruptFileError(msg)
-    found = _digest(load(path))
+    found = _content_digest(load(path))
     if found != expected:
         msg = (
             f"{path}: the content was altered (sha256 {found[:12]}…, saved as {expected[:12]}…); restore it from "
@@ -157,72 +173,31 @@ def _verified_files(store: Path) -> bool:
     return True
 
 
-def diff(a: xr.Dataset | str | Path, b: xr.Dataset | str | Path) -> pl.DataFrame:
-    """List what differs between two cubes.
-
-    Parameters
-    ----------
-    a, b : Dataset or path
-
-    Returns
-    -------
-    DataFrame
-        A line per difference: `variable`, `kind` (missing, dims, labels, units, values), `detail`, `cells` that differ
-        and the `largest` relative difference. No lines: the cubes are equal.
-
-    Examples
-    --------
-    >>> import roofcube as rc
-    >>> cube = rc.predict(rc.inputs("mnist"))
-    >>> rc.diff(cube, cube.assign(ops=cube.ops * 2)).select("variable", "kind").rows()
-    [('ops', 'values')]
-    """
-    left, right = (load(one) if isinstance(one, str | Path) else one for one in (a, b))
-    lines: list[dict[str, Any]] = []
-    for name in dict.fromkeys([*left.variables, *right.variables]):
-        lines += _differences(str(name), left, right)
-    kinds = {"variable": pl.String, "kind": pl.String, "detail": pl.String, "cells": pl.Int64, "largest": pl.Float64}
-    return pl.DataFrame(lines, schema=kinds)
-
-
-def merge(a: xr.Dataset, b: xr.Dataset) -> xr.Dataset:
-    """Merge two cubes over the union of their labels; a cell known to both must agree.
-
-    Raises
-    ------
-    InvalidDataError
-        If a cell has two different values, naming the variable.
-
-    Examples
-    --------
-    >>> import roofcube as rc
-    >>> cube = rc.benchmark("mnist")[["measured_throughput"]]
-    >>> both = rc.merge(cube.sel(platform=["TX2"]), cube.sel(platform=["NCS2"]))
-    >>> sorted(both.platform.values.tolist())
-    ['NCS2', 'TX2']
-    """
-    try:
-        merged = xr.merge([a, b], join="outer", compat="no_conflicts", combine_attrs="drop_conflicts")
-    except xr.MergeError as error:
-        differing = diff(*xr.align(a, b, join="inner")).filter(pl.col("kind") == "values")["variable"].to_list()
-        msg = (
-            f"`merge`: {', '.join(differing) or 'the cubes'} hold different values for the same cell; drop or "
-            f"rename one side ({error})"
-        )
-        raise InvalidDataError(msg) from error
-    merged.attrs = {
-        key: value for key, value in merged.attrs.items() if key not in (checksums.CONTENT, *checksums.OF_ONE_STORE)
-    }
-    return merged
-
-
 # reading --------------------------------------------------------------------------------------------------------------
 
 
-def _open(source: Path) -> xr.Dataset:
-    if source.suffix == ".nc":
-        return xr.open_dataset(source, engine="netcdf4")
-    return xr.open_dataset(source, engine="zarr", consolidated=False)
+def _open(source: Path, *, reading: bool = False) -> xr.Dataset:
+    """Open a file after a look at what it declares; `reading` where all of it is to be read."""
+    if source.suffix == ".zarr":
+        declared.check_store(source, reading=reading)
+        return xr.open_dataset(source, engine="zarr", consolidated=False)
+    _check_netcdf(source, reading=reading)
+    return xr.open_dataset(source, engine="netcdf4")
+
+
+def _check_netcdf(source: Path, *, reading: bool) -> None:
+    """Check the sizes that a NetCDF file declares; of one that is not read, those of its labels, which xarray reads."""
+    import netCDF4
+
+    with netCDF4.Dataset(source) as file:
+        declared.check_bytes(
+            source,
+            {
+                name: variable.size * np.dtype(variable.dtype if variable.dtype is not str else object).itemsize
+                for name, variable in file.variables.items()
+                if reading or variable.dimensions == (name,)
+            },
+        )
 
 
 @contextmanager
@@ -230,18 +205,26 @@ def _blamed(source: Path) -> Iterator[None]:
     """Say which file is to blame for what goes wrong in a block that reads it."""
     try:
         yield
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
+    except RoofcubeError:
+        raise
+    except Exception as error:
+        # the libraries beneath raise nearly anything of a damaged file: KeyError, zlib.error, RecursionError
         msg = (
-            f"{source}: not readable as a cube ({error}); the file is torn or of another kind, write it again "
-            "with roofcube.save"
+            f"{source}: not readable as a cube ({_in_short(error)}); the file is torn or of another kind, write it "
+            "again with roofcube.save"
         )
         raise CorruptFileError(msg) from error
+
+
+def _in_short(error: Exception) -> str:
+    words = str(error)[:300] or type(error).__name__
+    return words if isinstance(error, OSError | ValueError | RuntimeError) else f"{type(error).__name__}: {words}"
 
 
 # writing --------------------------------------------------------------------------------------------------------------
 
 
-def _checked(path: Path, *, reading: bool = False) -> Path:
+def _checked_path(path: Path, *, reading: bool = False) -> Path:
     if path.suffix not in SUFFIXES:
         msg = f"`path`: expected a name ending in {' or '.join(SUFFIXES)}, got {path.name!r}; rename it"
         raise InvalidDataError(msg)
@@ -274,14 +257,14 @@ def _storable(cube: xr.Dataset) -> xr.Dataset:
     """Turn attributes that the file formats cannot hold into text."""
     stored = cube.copy()
     of_the_file = (checksums.CONTENT, *checksums.OF_ONE_STORE)
-    stored.attrs = {key: _plain(value) for key, value in cube.attrs.items() if key not in of_the_file}
+    stored.attrs = {key: _as_text(value) for key, value in cube.attrs.items() if key not in of_the_file}
     for name in stored.variables:
-        stored[name].attrs = {key: _plain(value) for key, value in stored[name].attrs.items()}
+        stored[name].attrs = {key: _as_text(value) for key, value in stored[name].attrs.items()}
         stored[name].encoding = {}
     return stored
 
 
-def _plain(value: Any) -> Any:
+def _as_text(value: Any) -> Any:
     if isinstance(value, bool) or value is None or isinstance(value, dict):
         return json.dumps(value)
     return value
@@ -295,53 +278,15 @@ def _encoding(cube: xr.Dataset) -> dict[Any, dict[str, Any]]:
     }
 
 
-def _digest(cube: xr.Dataset) -> str:
+def _content_digest(cube: xr.Dataset) -> str:
     """Hash names, dims, types and values of all variables, whatever the file format does to their layout."""
-    return digest(part for name in sorted(map(str, cube.variables)) for part in _parts(name, cube[name]))
+    return digest(part for name in sorted(map(str, cube.variables)) for part in _hashed_parts(name, cube[name]))
 
 
-def _parts(name: str, array: xr.DataArray) -> Iterator[str | bytes]:
+def _hashed_parts(name: str, array: xr.DataArray) -> Iterator[str | bytes]:
     values = np.ascontiguousarray(array.values)
     text = values.dtype.kind in "UO"
     kind = "text" if text else values.dtype.newbyteorder("=").str
     yield json.dumps([name, list(map(str, array.dims)), list(array.shape), kind])
     # text is hashed as JSON: its width in memory depends on the format it came from
     yield json.dumps(values.astype(str).ravel().tolist()) if text else values.tobytes()
-
-
-# comparing ------------------------------------------------------------------------------------------------------------
-
-
-def _differences(name: str, left: xr.Dataset, right: xr.Dataset) -> list[dict[str, Any]]:
-    def line(kind: str, detail: str, cells: int | None = None, largest: float | None = None) -> dict[str, Any]:
-        return {"variable": name, "kind": kind, "detail": detail, "cells": cells, "largest": largest}
-
-    if name not in left.variables or name not in right.variables:
-        return [line("missing", f"only in the {'first' if name in left.variables else 'second'}")]
-    one, other = left[name].variable, right[name].variable
-    lines = []
-    if one.attrs.get("units") != other.attrs.get("units"):
-        lines.append(line("units", f"{one.attrs.get('units')} and {other.attrs.get('units')}"))
-    if one.dims != other.dims or one.shape != other.shape:
-        return [*lines, line("dims", f"{dict(one.sizes)} and {dict(other.sizes)}")]
-    numeric = one.dtype.kind in "iufb" and other.dtype.kind in "iufb"
-    first, second = one.values, other.values
-    same = (first == second) | ((first != first) & (second != second)) if numeric else first == second
-    cells = int(np.size(same) - np.count_nonzero(same))
-    if not cells:
-        return lines
-    kind = "labels" if name in left.dims else "values"
-    place = np.argwhere(~np.atleast_1d(same))[0]
-    where = ", ".join(
-        f"{dim} {left[dim].values[index] if dim in left.coords else index}"
-        for dim, index in zip(one.dims, place, strict=False)
-    )
-    return [*lines, line(kind, f"first at {where or 'the value'}", cells, _largest(first, second) if numeric else None)]
-
-
-def _largest(first: np.ndarray[Any, Any], second: np.ndarray[Any, Any]) -> float | None:
-    first, second = first.astype("f8"), second.astype("f8")
-    with np.errstate(all="ignore"):
-        ratio = np.abs(first - second) / np.maximum(np.abs(first), np.abs(second))
-    known = ratio[np.isfinite(ratio)]
-    return float(known.max()) if known.size else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import xarray as xr
@@ -10,18 +10,22 @@ import xarray as xr
 from roofcube.errors import MissingInputError, check_choice
 from roofcube.variables import attributes
 
+if TYPE_CHECKING:
+    from roofcube.sweep.sweep import Sweep
+
 __all__ = ["efficiency"]
 
 
 def efficiency(
-    cube: xr.Dataset, *, at: Literal["best", "batch"] = "best", scope: Literal["compute", "system"] = "compute"
+    cube: xr.Dataset | Sweep, *, at: Literal["best", "batch"] = "best", scope: Literal["compute", "system"] = "compute"
 ) -> xr.Dataset:
     """Compare measured with predicted throughput, per configuration.
 
     Parameters
     ----------
-    cube : Dataset
-        From `benchmark` or `join`.
+    cube : Dataset or Sweep
+        From `benchmark` or `join`, or a front of such a cube; a sweep over inputs with measurements, which then has to
+        fit into the memory limit.
     at : {"best", "batch"}
         ``"best"``: the best measured batch against the best predicted one. ``"batch"``: at equal batch, keeping that
         dim.
@@ -51,6 +55,8 @@ def efficiency(
     check_choice("at", at, ("best", "batch"))
     check_choice("scope", scope, ("compute", "system"))
     source = "measured_throughput" if scope == "compute" else "measured_system_throughput"
+    if not isinstance(cube, xr.Dataset):
+        cube = cube.compute()
     for name in (source, "predicted_throughput"):
         if name not in cube:
             msg = (
@@ -58,6 +64,7 @@ def efficiency(
                 "join(predict(...), rows)"
             )
             raise MissingInputError(msg)
+    cube = cube[[name for name in (source, "predicted_throughput", "peak_throughput") if name in cube]].compute()
     measured, predicted = cube[source], cube["predicted_throughput"]
     parts = {"measured_throughput": measured, "predicted_throughput": predicted}
     if at == "best" and "batch" in measured.dims:

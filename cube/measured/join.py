@@ -10,14 +10,14 @@ import xarray as xr
 
 from roofcube import datasets
 from roofcube.errors import InvalidDataError, check_kind
-from roofcube.labels import labelled, places
+from roofcube.labels import labelled, locate
 from roofcube.measured.physics_gate import check, quality_bits
 from roofcube.model.inputs import inputs as model_inputs
 from roofcube.model.predict import predict
 from roofcube.variables import DIMS, attributes
 
 if TYPE_CHECKING:
-    from roofcube.labels import Places
+    from roofcube.labels import RowLocations
 
 __all__ = ["benchmark", "join", "unmatched"]
 
@@ -98,7 +98,7 @@ def join(cube: xr.Dataset, measurements: pl.DataFrame) -> xr.Dataset:
     True
     """
     _check_kinds(cube, measurements)
-    where = places(cube, measurements)
+    where = locate(cube, measurements)
     if not where.dims:
         msg = (
             f"`cube`: expected some of the dims {', '.join(DIMS)}, got {', '.join(map(str, cube.dims))}; pass a "
@@ -106,7 +106,7 @@ def join(cube: xr.Dataset, measurements: pl.DataFrame) -> xr.Dataset:
         )
         raise InvalidDataError(msg)
     cells = _Cells(cube, where)
-    found = measurements.filter(pl.Series(where.found))
+    found = measurements.filter(pl.Series(where.mask))
     measured = {
         name: cells.mean(found[column].to_numpy()) if column in found.columns else cells.empty()
         for name, column in MEASURED.items()
@@ -128,7 +128,7 @@ def unmatched(cube: xr.Dataset, measurements: pl.DataFrame) -> pl.DataFrame:
     "platform 'NCS2' is not in the cube"
     """
     _check_kinds(cube, measurements)
-    where = places(cube, measurements)
+    where = locate(cube, measurements)
     return measurements.with_columns(reason=pl.Series(where.reasons, dtype=pl.String)).filter(pl.col("reason") != "")
 
 
@@ -140,11 +140,11 @@ def _check_kinds(cube: xr.Dataset, measurements: pl.DataFrame) -> None:
 class _Cells:
     """The cells of a cube over the measured dims, and which of them each found row belongs to."""
 
-    def __init__(self, cube: xr.Dataset, where: Places) -> None:
+    def __init__(self, cube: xr.Dataset, where: RowLocations) -> None:
         order = [dim for dim in DIMS if dim in where.dims]
         self.dims = tuple(order)
         self.shape = tuple(cube.sizes[dim] for dim in order)
-        picked = tuple(where.indices[dim][where.found] for dim in order)
+        picked = tuple(where.indices[dim][where.mask] for dim in order)
         self.flat = np.ravel_multi_index(picked, self.shape) if picked and self.shape else np.zeros(0, dtype=np.intp)
         self.size = int(np.prod(self.shape))
 
@@ -174,13 +174,13 @@ class _Cells:
 
 def _ratios(cube: xr.Dataset) -> dict[str, xr.Variable]:
     with np.errstate(all="ignore"):
-        dims, energy = _quotient(cube["power_full"], cube["measured_throughput"])
+        dims, energy = _ratio_of(cube["power_full"], cube["measured_throughput"])
         ratios = {"energy_per_input": (dims, energy), "inputs_per_joule": (dims, 1.0 / energy)}
         if "predicted_throughput" in cube:
-            ratios["efficiency"] = _quotient(cube["measured_throughput"], cube["predicted_throughput"])
+            ratios["efficiency"] = _ratio_of(cube["measured_throughput"], cube["predicted_throughput"])
     return {name: labelled(dims, values, attributes(name)) for name, (dims, values) in ratios.items()}
 
 
-def _quotient(over: xr.DataArray, under: xr.DataArray) -> tuple[Any, Any]:
+def _ratio_of(over: xr.DataArray, under: xr.DataArray) -> tuple[Any, Any]:
     over, under = xr.broadcast(over, under)
     return over.dims, over.data / under.data

@@ -1,41 +1,38 @@
-"""The physics gate: rules that every measured row and meter sample must pass; findings, never corrections."""
+"""The physics gate: puts measured rows and meter samples through the rules; findings, never corrections."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
 
 from roofcube import datasets
 from roofcube.errors import check_kind, suggestion
-from roofcube.labels import KEY_COLUMNS, labelled, rows_of
+from roofcube.labels import labelled, locate, rows_of
+from roofcube.measured.rules import rules_for
 from roofcube.model.assumptions import BOUND
 from roofcube.model.inputs import inputs as model_inputs
 from roofcube.model.predict import predict
-from roofcube.variables import CONFIGURATION, HARDWARE_DIMS, INFEASIBLE, QUALITY
+from roofcube.variables import CONFIGURATION, GRADES, HARDWARE_DIMS, INFEASIBLE, QUALITY
 
 if TYPE_CHECKING:
     import xarray as xr
 
-    from roofcube.labels import Places
+    from roofcube.measured.rules import Rule
 
 __all__ = ["check", "quality_bits"]
 
-AGREEMENT = 0.05  # throughput and batch / latency may differ by this share
-ACCURACY_STEP = 0.005  # percentage points; tables are printed with two digits
 USB_VOLTS = (4.75, 5.25)  # USB 2.0 supply range at the device, section 7.2.2 of the specification
 STUCK_RUN = 25  # equal samples in a row; honest runs of the embedded meters reach 19
-WATTS_RANGE_FACTOR = 1.5  # base power of one platform and mode may vary by this
-SCALING_SHARE = 0.5  # of the gain that min(threads, cores) allows
-COMPUTE_SHARE = 0.2  # compute time below this share of the system's
 
 FINDINGS: dict[str, type[pl.DataType]] = {
     "row": pl.Int64,
     "table": pl.String,
     "source_row": pl.String,
     "rule": pl.String,
+    "grade": pl.String,
     "column": pl.String,
     "value": pl.Float64,
     "limit": pl.Float64,
@@ -43,19 +40,6 @@ FINDINGS: dict[str, type[pl.DataType]] = {
     "finding": pl.String,
     "action": pl.String,
 }
-
-
-@dataclass(frozen=True)
-class Rule:
-    """A rule: which rows break it, the numbers, and what to do."""
-
-    name: str
-    column: str
-    broken: pl.Expr
-    value: pl.Expr
-    limit: pl.Expr
-    finding: str
-    action: str
 
 
 def check(
@@ -75,8 +59,9 @@ def check(
     Returns
     -------
     DataFrame
-        A line per finding (a row may have several): `row` (0-based, of `table`), `source_row`, `rule`, `column`,
-        `value`, `limit`, `ratio`, `finding` and `action`. No row is changed or dropped.
+        A line per finding (a row may have several): `row` (0-based, of `table`), `source_row` (of the file), `rule`,
+        `grade` (impossible, doubtful or note), `column`, `value`, `limit`, `ratio`, `finding` and `action`. No row is
+        changed or dropped. Where a row has no throughput, batch / latency is judged as its throughput.
 
     Examples
     --------
@@ -86,8 +71,8 @@ def check(
     9
     """
     check_kind("measurements", measurements, pl.DataFrame, do="read a file with `roofcube.read_measurements`")
-    table = _with_references(_whole(measurements).with_row_index("row"), inputs)
-    parts = [_broken(table, rule) for rule in _rules(table)]
+    table = _with_references(_with_all_columns(measurements).with_row_index("row"), inputs)
+    parts = [_broken(table, rule) for rule in rules_for(table)]
     parts += [_unknown_labels(table), _not_offered(table), _of_another_task(table)]
     parts.append(_missing_values(table, measurements.columns))
     if traces is not None:
@@ -114,7 +99,7 @@ def quality_bits(measurements: pl.DataFrame, findings: pl.DataFrame) -> np.ndarr
 # what the rules compare with ------------------------------------------------------------------------------------------
 
 
-def _whole(measurements: pl.DataFrame) -> pl.DataFrame:
+def _with_all_columns(measurements: pl.DataFrame) -> pl.DataFrame:
     """Add the columns that a table may leave out, empty."""
     kinds = {**datasets.load_measurements().schema}
     absent = [pl.lit(None, kinds[name]).alias(name) for name in kinds if name not in measurements.columns]
@@ -124,8 +109,13 @@ def _whole(measurements: pl.DataFrame) -> pl.DataFrame:
 def _with_references(table: pl.DataFrame, inputs: xr.Dataset | None) -> pl.DataFrame:
     """Add to each row what its platform and network allow; null where a label is unknown."""
     space = model_inputs(batch=1).squeeze("batch", drop=True) if inputs is None else inputs.drop_dims("batch")
-    at, where = rows_of(space, table, dims=CONFIGURATION)
-    at = at.assign_coords(batch=labelled("row", table["batch"].to_numpy()))
+    where = locate(space, table, dims=CONFIGURATION)
+    # many rows share a configuration, which is predicted once
+    labels = np.stack([*where.indices.values(), table["batch"].fill_null(1).to_numpy()])[:, where.mask]
+    _, first, number = np.unique(labels, axis=1, return_index=True, return_inverse=True)
+    judged = table[np.flatnonzero(where.mask)[first].tolist()]
+    at, _ = rows_of(space, judged, dims=CONFIGURATION)
+    at = at.assign_coords(batch=labelled("row", judged["batch"].to_numpy()))
     published, bound = predict(at), predict(at, assumptions=BOUND)
     references = {
         "peak_throughput": published["peak_throughput"],
@@ -134,8 +124,11 @@ def _with_references(table: pl.DataFrame, inputs: xr.Dataset | None) -> pl.DataF
         "table_top1": at.get("top1"),
         "cores": at.get("cores"),
         "infeasible": published["infeasible"],
+        "listed_power": at.get("power"),
+        "memory_capacity": at.get("memory_capacity"),
+        "memory_required": _memory_required(at, published["infeasible"]),
     }
-    columns = [_reference(name, array, where) for name, array in references.items()]
+    columns = [_reference_column(name, array, where.mask, number.reshape(-1)) for name, array in references.items()]
     structure = datasets.load_platforms().unique("platform", keep="first").select("platform", "board")
     executed = datasets.load_platforms().select(*HARDWARE_DIMS, "executed_precision")
     table = table.with_columns(*columns, unknown=pl.Series(where.reasons, dtype=pl.String))
@@ -144,198 +137,23 @@ def _with_references(table: pl.DataFrame, inputs: xr.Dataset | None) -> pl.DataF
     return table.with_columns(pl.col("batch_kind", "source_row").fill_null(""))
 
 
-def _reference(name: str, array: xr.DataArray | None, where: Places) -> pl.Series:
-    if array is None:
-        return pl.Series(name, [None] * len(where.reasons), dtype=pl.Float64)
-    values = np.broadcast_to(np.asarray(array.values, dtype="f8"), (len(where.reasons),)).copy()
-    values[~where.found] = np.nan
+def _memory_required(at: xr.Dataset, infeasible: xr.DataArray) -> xr.DataArray | None:
+    """Give the memory that each row takes, also where there is less: as if there were no end of it."""
+    if "memory_capacity" not in at or not (infeasible.values == INFEASIBLE["does_not_fit_memory"]).any():
+        return None
+    endless = at.variables["memory_capacity"]
+    endless = labelled(endless.dims, np.full(endless.shape, np.inf), endless.attrs)
+    return predict(at.assign(memory_capacity=endless)).get("memory_required")
+
+
+def _reference_column(
+    name: str, array: xr.DataArray | None, known: np.ndarray[Any, Any], number: np.ndarray[Any, Any]
+) -> pl.Series:
+    values = np.full(len(known), np.nan)
+    if array is not None and len(number):
+        each = np.asarray(array.values, dtype="f8")
+        values[known] = each[number] if each.ndim else each
     return pl.Series(name, values).fill_nan(None)
-
-
-def _rules(table: pl.DataFrame) -> list[Rule]:
-    """List the rules that look at one row, or at a row among its sisters."""
-    throughput, latency = pl.col("throughput_compute_per_s"), pl.col("latency_compute_s")
-    product = throughput * latency / pl.col("batch")
-    decades = product.log10() / 3.0
-    nearest = decades.round()
-    unit_off = (nearest != 0) & ((product.log10() - 3.0 * nearest).abs() < np.log10(2.0))
-    # a column alone betrays its unit by beating physics a hundredfold
-    unit_off_alone = throughput > 100.0 * pl.col("bound_throughput")
-    rules = [
-        Rule(
-            "above_compute_peak",
-            "throughput_compute_per_s",
-            throughput > pl.col("peak_throughput"),
-            throughput,
-            pl.col("peak_throughput"),
-            "more operations a second than the platform's peak compute",
-            "impossible as stated: check timer, op count and clock; leave out of fits",
-        ),
-        Rule(
-            "above_roofline",
-            "throughput_compute_per_s",
-            throughput > pl.col("published_throughput"),
-            throughput,
-            pl.col("published_throughput"),
-            "above the published roofline",
-            "the roofline's assumption (weights read once per input) does not hold here; compare with the bound",
-        ),
-        Rule(
-            "above_bound",
-            "throughput_compute_per_s",
-            throughput > pl.col("bound_throughput"),
-            throughput,
-            pl.col("bound_throughput"),
-            "above the batch-aware bound",
-            "impossible as stated: check timer, op count and clock; leave out of fits",
-        ),
-        Rule(
-            "throughput_latency_mismatch",
-            "latency_compute_s",
-            (product - 1.0).abs() > AGREEMENT,
-            throughput,
-            pl.col("batch") / latency,
-            "throughput differs from batch / latency by more than 5 %",
-            "trust the throughput (the smoother column) and measure the latency again",
-        ),
-        Rule(
-            "unit_off",
-            "latency_compute_s",
-            unit_off | unit_off_alone,
-            throughput,
-            pl.col("batch") / latency,
-            "a unit is off by a factor of 1000",
-            "check the units of latency (s) and throughput (1/s)",
-        ),
-        Rule(
-            "full_power_below_idle",
-            "power_full_w",
-            pl.col("power_full_w") < pl.col("power_idle_w"),
-            pl.col("power_full_w"),
-            pl.col("power_idle_w"),
-            "power under load below idle power",
-            "measure again; do not use for energy",
-        ),
-        Rule(
-            "system_faster_than_compute",
-            "latency_system_s",
-            pl.col("latency_system_s") < latency,
-            pl.col("latency_system_s"),
-            latency,
-            "the whole system takes less time than its accelerator alone",
-            "check which column is which",
-        ),
-        Rule(
-            "duplicate_key",
-            "batch",
-            pl.len().over(KEY_COLUMNS) > 1,
-            pl.len().over(KEY_COLUMNS).cast(pl.Float64),
-            pl.lit(1.0),
-            "another row has the same configuration",
-            "the cube holds their mean and n_rows says how many; tell them apart if they differ",
-        ),
-        Rule(
-            "accuracy_differs",
-            "top1_percent",
-            (pl.col("top1_percent") - pl.col("table_top1")).abs() > ACCURACY_STEP,
-            pl.col("top1_percent"),
-            pl.col("table_top1"),
-            "accuracy on the platform differs from the table of trained networks",
-            "say which one a figure shows",
-        ),
-        Rule(
-            "other_precision_executed",
-            "precision",
-            pl.col("precision") != pl.col("executed_precision"),
-            pl.lit(None, pl.Float64),
-            pl.lit(None, pl.Float64),
-            "the platform computes in another precision than the network's",
-            "do not read it as the speed of that precision; hold twins out together",
-        ),
-    ]
-    if table["board"].null_count() < table.height:
-        rules += _power_rules(table)
-    rules.append(_scaling_rule())
-    rules.append(
-        Rule(
-            "compute_time_incomplete",
-            "latency_compute_s",
-            latency < COMPUTE_SHARE * pl.col("latency_system_s"),
-            latency,
-            pl.col("latency_system_s"),
-            "compute time is under 20 % of the system's",
-            "compare systems by system figures; the rest is host and transfer",
-        )
-    )
-    return rules
-
-
-def _power_rules(table: pl.DataFrame) -> list[Rule]:
-    """Compare base power within a board and between set-ups of one platform."""
-    own = pl.col("power_base_w").min().over("platform", "mode")
-    # the embedded rows know the boards; a table of a single platform alone could not tell
-    boards = datasets.load_platforms().unique("platform").select("platform", "board")
-    known = datasets.load_measurements().select("platform", "power_base_w").join(boards, on="platform")
-    bases = pl.concat([known, table.select("platform", "power_base_w", "board")])
-    by_board = bases.drop_nulls().unique(["board", "power_base_w"])
-    base_of = {board: sorted(values) for board, values in by_board.group_by("board").agg("power_base_w").iter_rows()}
-    shared = {
-        value
-        for board, values in base_of.items()
-        for value in values
-        for other, theirs in base_of.items()
-        if other != board and value in theirs
-    }
-    # a board with several base figures, one of which is another board's: that one is foreign
-    foreign = [
-        (board, value) for board, values in base_of.items() if len(values) > 1 for value in values if value in shared
-    ]
-    is_foreign = pl.lit(False)
-    true_base = pl.lit(None, pl.Float64)
-    for board, value in foreign:
-        here = (pl.col("board") == board) & (pl.col("power_base_w") == value)
-        is_foreign = is_foreign | here
-        true_base = pl.when(here).then(pl.lit(next(one for one in base_of[board] if one != value))).otherwise(true_base)
-    return [
-        Rule(
-            "foreign_power",
-            "power_base_w",
-            is_foreign,
-            pl.col("power_base_w"),
-            true_base,
-            "base power is that of another board",
-            "do not use for power or energy; the table of corrections gives the board's own figure",
-        ),
-        Rule(
-            "power_set_up_differs",
-            "power_base_w",
-            pl.col("power_base_w") > WATTS_RANGE_FACTOR * own,
-            pl.col("power_base_w"),
-            own,
-            "base power differs from other rows of the same platform and mode: another set-up",
-            "compare power only within one set-up",
-        ),
-    ]
-
-
-def _scaling_rule() -> Rule:
-    """Threads on a platform with several cores must gain from them."""
-    group = KEY_COLUMNS[:-1]
-    throughput = pl.col("throughput_compute_per_s")
-    one = throughput.filter(pl.col("batch") == 1).max().over(group)
-    gain = throughput / one
-    possible = pl.min_horizontal(pl.col("batch").cast(pl.Float64), pl.col("cores"))
-    least = 1.0 + SCALING_SHARE * (possible - 1.0)
-    broken = (pl.col("batch_kind") == "threads") & (pl.col("cores") > 1) & (pl.col("batch") > 1) & (gain < least)
-    return Rule(
-        "does_not_scale",
-        "throughput_compute_per_s",
-        broken,
-        throughput,
-        one * possible,
-        "throughput does not grow with threads as its cores allow",
-        "another set-up than the platform's other rows; leave out of fits",
-    )
 
 
 def _broken(table: pl.DataFrame, rule: Rule) -> pl.DataFrame:
@@ -343,13 +161,14 @@ def _broken(table: pl.DataFrame, rule: Rule) -> pl.DataFrame:
     judged = table.with_columns(
         _broken=rule.broken.fill_null(value=False), value=rule.value.cast(pl.Float64), limit=rule.limit.cast(pl.Float64)
     )
-    return _lines(judged.filter("_broken"), "measurements", rule.name, rule.column, rule.finding, rule.action)
+    return _finding_lines(judged.filter("_broken"), "measurements", rule.name, rule.column, rule.finding, rule.action)
 
 
-def _lines(rows: pl.DataFrame, table: str, rule: str, column: str, finding: str, action: str) -> pl.DataFrame:
+def _finding_lines(rows: pl.DataFrame, table: str, rule: str, column: str, finding: str, action: str) -> pl.DataFrame:
     return rows.with_columns(
         table=pl.lit(table),
         rule=pl.lit(rule),
+        grade=pl.lit(GRADES[rule]),
         column=pl.lit(column),
         ratio=pl.col("value") / pl.col("limit"),
         finding=pl.lit(finding),
@@ -368,7 +187,10 @@ def _unknown_labels(table: pl.DataFrame) -> pl.DataFrame:
     rows = _no_numbers(table.filter(pl.col("unknown") != ""))
     columns = rows["unknown"].str.split(" ").list.first().replace("pruning", "pruning_percent")
     mend = "correct the label, or give the platform or network in `inputs`"
-    actions = [mend + _closest(column, rows[column][place]) for place, column in enumerate(columns)]
+    given = {column: rows[column].to_list() for column in columns.unique()}
+    labels = [(column, given[column][place]) for place, column in enumerate(columns)]
+    closest = {label: _closest(*label) for label in dict.fromkeys(labels)}
+    actions = [mend + closest[label] for label in labels]
     return _mislabelled(rows, "", rows["unknown"].to_list(), actions).with_columns(column=columns)
 
 
@@ -400,16 +222,23 @@ def _of_another_task(table: pl.DataFrame) -> pl.DataFrame:
 
 
 def _mislabelled(rows: pl.DataFrame, column: str, findings: list[str], actions: list[str]) -> pl.DataFrame:
-    lines = _lines(rows, "measurements", "unknown_label", column, "", "")
+    lines = _finding_lines(rows, "measurements", "unknown_label", column, "", "")
     texts = {"finding": findings, "action": actions}
     return lines.with_columns(pl.Series(name, text, dtype=pl.String) for name, text in texts.items())
 
 
 def _closest(column: str, label: object) -> str:
     """Suggest a label of the facts for one that they do not have."""
-    facts = (datasets.load_platforms(), datasets.load_topologies())
-    known = [name for table in facts if column in table.columns for name in table[column].unique(maintain_order=True)]
+    known = _known_labels(column)
     return suggestion(label, known) if isinstance(label, str) and label not in known else ""
+
+
+@cache
+def _known_labels(column: str) -> tuple[Any, ...]:
+    facts = (datasets.load_platforms(), datasets.load_topologies())
+    return tuple(
+        name for table in facts if column in table.columns for name in table[column].unique(maintain_order=True)
+    )
 
 
 def _missing_values(table: pl.DataFrame, given: list[str]) -> pl.DataFrame:
@@ -423,10 +252,10 @@ def _missing_values(table: pl.DataFrame, given: list[str]) -> pl.DataFrame:
             "top1_percent",
             "power_full_w",
         )
-        if name in given
+        if name in given and table[name].null_count() < table.height
     ]
     lines = [
-        _lines(
+        _finding_lines(
             _no_numbers(table.filter(pl.col(name).is_null())),
             "measurements",
             "missing_value",
@@ -439,7 +268,7 @@ def _missing_values(table: pl.DataFrame, given: list[str]) -> pl.DataFrame:
     return pl.concat(lines) if lines else pl.DataFrame(schema=FINDINGS)
 
 
-def _numbered(traces: pl.DataFrame) -> pl.DataFrame:
+def _numbered_samples(traces: pl.DataFrame) -> pl.DataFrame:
     place = pl.format("{} {} {} sample {}", "platform", "mode", "topology", "sample")
     return traces.with_row_index("row").with_columns(source_row=place)
 
@@ -448,11 +277,11 @@ def _impossible_volts(traces: pl.DataFrame) -> pl.DataFrame:
     low, high = USB_VOLTS
     volts = pl.col("voltage_v")
     rows = (
-        _numbered(traces)
+        _numbered_samples(traces)
         .filter((volts < low) | (volts > high))
         .with_columns(value=volts, limit=pl.when(volts < low).then(pl.lit(low)).otherwise(pl.lit(high)))
     )
-    return _lines(
+    return _finding_lines(
         rows,
         "traces",
         "impossible_sample",
@@ -465,11 +294,11 @@ def _impossible_volts(traces: pl.DataFrame) -> pl.DataFrame:
 def _stuck_samples(traces: pl.DataFrame) -> pl.DataFrame:
     reading = pl.struct("platform", "mode", "topology", "voltage_v", "current_a", "power_w").rle_id()
     rows = (
-        _numbered(traces)
+        _numbered_samples(traces)
         .with_columns(_run=reading)
         .with_columns(value=pl.len().over("_run").cast(pl.Float64), limit=pl.lit(float(STUCK_RUN)))
     )
-    return _lines(
+    return _finding_lines(
         rows.filter(pl.col("value") >= STUCK_RUN),
         "traces",
         "stuck_sample",
@@ -495,7 +324,7 @@ def _maximum_as_power(table: pl.DataFrame, traces: pl.DataFrame) -> pl.DataFrame
         (full / pl.col("usable_highest") - 1.0).abs() < 1e-3
     )
     rows = rows.filter(is_highest).with_columns(value=full, limit=pl.col("mean"))
-    return _lines(
+    return _finding_lines(
         rows,
         "measurements",
         "power_is_maximum",

@@ -87,11 +87,14 @@ class Assumptions:
         Parameters
         ----------
         name : str
-            Name of the output. The name of an existing output replaces it; outputs derived later then see yours.
+            Name of the output. That of an existing output replaces it, and what derives from it moves: throughput,
+            latency and energy with each other, and own terms built from them. Names of dims, coordinates and inputs,
+            `memory_required` and `infeasible` are refused.
         formula : callable
-            Takes the model as built so far: its attributes are the nodes of all inputs (``model.price``) and results
-            (``model.predicted_throughput``); gives a node made with + − × ÷, comparisons, and `minimum`, `maximum`,
-            `where` of `roofcube.kernels.graph.expression`.
+            Takes the model as built so far: its attributes are the nodes of all inputs (``model.price``), results
+            (``model.predicted_throughput``) and numeric labels (``model.batch``, ``model.pruning``); gives a node made
+            with + − × ÷ // % **, `abs`, comparisons, & | ~ on conditions, `roofcube.exp`, `log`, `log2`, `sqrt`,
+            `ceil`, `floor`, `minimum`, `maximum` and `where`, or the NumPy functions of these names.
         units, long_name : str
             Labels of the result.
         sense : {"max", "min"}, optional

@@ -9,12 +9,21 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 import xarray as xr
 
-from roofcube.errors import InvalidDataError, MissingInputError, UnknownLabelError, check_kind, unknown_label
+from roofcube.datasets import canonical
+from roofcube.errors import (
+    InvalidDataError,
+    MissingInputError,
+    UnknownLabelError,
+    check_kind,
+    suggestion,
+    unknown_label,
+)
 from roofcube.kernels.graph import roofline
-from roofcube.kernels.graph.expression import Node, constant, leaf, ordered_sum, topological, where
+from roofcube.kernels.graph.expression import Node, constant, leaf, leaves, ordered_sum, rebuilt, topological, where
 from roofcube.labels import labelled
 from roofcube.model.assumptions import PUBLISHED, Assumptions, check_assumptions
-from roofcube.variables import BOUNDS, DIMS, ELEMENT_BYTES, INFEASIBLE, attributes
+from roofcube.model.hardware import check_hardware
+from roofcube.variables import ACTIVATION_BYTES, BOUNDS, DIMS, ELEMENT_BYTES, INFEASIBLE, attributes
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping
@@ -153,7 +162,7 @@ def build_model(inputs: xr.Dataset, assumptions: Assumptions | Calibrated, *, le
 
 
 class _Builder:
-    """Collects nodes and tables; its attributes are the nodes, which is what a user's own term sees."""
+    """Collects nodes and tables."""
 
     def __init__(self, inputs: xr.Dataset, assumptions: Assumptions) -> None:
         self.inputs = inputs
@@ -174,27 +183,27 @@ class _Builder:
                 self.tables[str(name)] = _numbers(array)
                 if LAYER not in array.dims:
                     self.nodes[str(name)] = leaf(str(name))
+        check_hardware(inputs)
         self._derive_tables()
-
-    def __getattr__(self, name: str) -> Node:
-        try:
-            nodes: dict[str, Node] = self.__dict__["nodes"]
-            return nodes[name]
-        except KeyError:
-            msg = f"the model has no node {name!r}; it has: {', '.join(sorted(self.__dict__.get('nodes', {})))}"
-            raise AttributeError(msg) from None
 
     def _derive_tables(self) -> None:
         if "batch" in self.inputs.coords:
             self.tables["batch"] = _numbers(self.inputs["batch"])
             self.nodes["batch"] = leaf("batch")
         if "element_bytes" not in self.tables and "precision" in self.inputs.coords:
-            self.tables["element_bytes"] = _bytes_of(self.inputs["precision"])
+            self._derive_bytes(self.inputs["precision"], "element_bytes", "activation_bytes")
         if "executed_precision" in self.inputs and "executed_bytes" not in self.tables:
-            self.tables["executed_bytes"] = _bytes_of(self.inputs["executed_precision"])
-        for name in ("element_bytes", "executed_bytes"):
+            self._derive_bytes(self.inputs["executed_precision"], "executed_bytes", "executed_activation_bytes")
+        for name in ("element_bytes", "activation_bytes", "executed_bytes", "executed_activation_bytes"):
             if name in self.tables:
                 self.nodes.setdefault(name, leaf(name))
+
+    def _derive_bytes(self, precisions: xr.DataArray, weights: str, activations: str) -> None:
+        """Turn precisions into bytes an element; those of activations have a table where any differs."""
+        self.tables[weights] = _bytes_of(precisions, ELEMENT_BYTES)
+        apart = _bytes_of(precisions, ACTIVATION_BYTES)
+        if activations not in self.tables and not _same(apart, self.tables[weights]):
+            self.tables[activations] = apart
 
     # leaves -------------------------------------------------------------------------------------------------------
 
@@ -327,9 +336,12 @@ class _Builder:
             for storage, names in groups.items()
         )
 
-    @property
-    def _element_bytes(self) -> Node:
+    def _element_bytes(self, name: str = "params") -> Node:
+        """Refer to the bytes an element of weights (`params`), or of activations and state."""
         executed = self.assumptions.layers == "per layer" and self.has("executed_bytes")
+        apart = "executed_activation_bytes" if executed else "activation_bytes"
+        if name != "params" and self.has(apart):
+            return leaf(apart)
         return leaf("executed_bytes") if executed else self.need("element_bytes", "memory traffic")
 
     def _transfer_time(self, names: tuple[str, ...], storage: Storage) -> Node:
@@ -337,11 +349,11 @@ class _Builder:
         why = f"{'weights' if names == ('params',) else ' and '.join(names)}={storage!r}"
         elements = _added([self._moved(name, why) for name in names])
         assert elements is not None
-        time = elements * self._element_bytes / self.need("memory_bandwidth", why)
+        time = elements * self._element_bytes(names[0]) / self.need("memory_bandwidth", why)
         if storage == "on chip if it fits" and self.has("on_chip_memory"):
             stored = _added([self._kept_on_chip(name, why) for name in names])
             assert stored is not None
-            return roofline.resident(stored * self._element_bytes, leaf("on_chip_memory"), time)
+            return roofline.resident(stored * self._element_bytes(names[0]), leaf("on_chip_memory"), time)
         return time
 
     def _kept_on_chip(self, name: str, why: str) -> Node:
@@ -370,12 +382,12 @@ class _Builder:
         assume = self.assumptions
         parts: list[Node] = []
         if assume.weights != "free":
-            parts.append(self.total("params", "weights") * self._element_bytes)
+            parts.append(self.total("params", "weights") * self._element_bytes())
         alive: list[Node] = []
         if assume.activations != "free" and self.has("activation_memory"):
-            alive.append(self.total("activation_memory", "activations") * self._element_bytes)
+            alive.append(self.total("activation_memory", "activations") * self._element_bytes("activations"))
         if assume.state != "free" and self.has("state"):
-            alive.append(self.total("state", "state") * self._element_bytes)
+            alive.append(self.total("state", "state") * self._element_bytes("state"))
         if (living := _added(alive)) is not None:
             parts.append(living * leaf("batch") if self.has("batch") else living)
         required = _added(parts)
@@ -399,7 +411,13 @@ class _Builder:
         """Tell whether a network known by totals says nothing of the activations that these assumptions move."""
         if self.assumptions.activations in ("free", "on chip") or not self.has("activations"):
             return False
-        return bool((self.tables["activations"].isnull() & self.tables["ops"].notnull()).any())
+        activations, ops = self.tables["activations"], self.tables["ops"]
+        # in NumPy: whatever xarray computes asks whether it is dask's, and imports it
+        if not np.isnan(activations.values).any():
+            return False
+        if activations.dims != ops.dims:
+            return bool((activations.isnull() & ops.notnull()).any())
+        return bool((np.isnan(activations.values) & ~np.isnan(ops.values)).any())
 
     def _limits(self) -> list[tuple[Node, Node]]:
         """Pair what is needed with what is there; an unknown (NaN) capacity limits nothing."""
@@ -407,7 +425,7 @@ class _Builder:
         if self.has("memory_capacity"):
             limits.append((self.nodes["memory_required"], leaf("memory_capacity")))
         if self.assumptions.weights == "on chip" and self.has("on_chip_memory"):
-            limits.append((self.total("params", "weights") * self._element_bytes, leaf("on_chip_memory")))
+            limits.append((self.total("params", "weights") * self._element_bytes(), leaf("on_chip_memory")))
         return limits
 
     def _blank(self) -> None:
@@ -419,18 +437,90 @@ class _Builder:
                 empty = float(BOUNDS["none"]) if name == "bound" else float("nan")
                 self.nodes[name] = where(physical, empty, self.nodes[name])
 
+    # own terms ----------------------------------------------------------------------------------------------------
+
     def add_term(self, term: Any) -> None:
-        node = term.formula(self)
+        """Add an output; what derives from an output of that name moves with it, or it is refused."""
+        self._check_name(term.name)
+        node = term.formula(_Names(self))
         if not isinstance(node, Node):
             msg = (
                 f"`{term.name}`: expected the formula to give a node, got {type(node).__name__}; build it from "
                 "model.<name>"
             )
             raise InvalidDataError(msg)
-        self.nodes[term.name] = node
+        replaced = self._derived(term.name, node)
+        moved = {self.nodes[name]: new for name, new in replaced.items() if name in self.nodes}
+        for name in self.labels:
+            if name in self.nodes and name not in replaced:
+                self.nodes[name] = _substituted(self.nodes[name], moved)
+        self.nodes |= replaced
         self.labels[term.name] = {"units": term.units, "long_name": term.long_name}
         if term.sense:
             self.labels[term.name]["sense"] = term.sense
+
+    def _check_name(self, name: str) -> None:
+        if name in self.inputs.dims or name in self.inputs.coords:
+            kind = "dim" if name in self.inputs.dims else "coordinate"
+            msg = f"`{name}`: a term must not be called like a {kind} of the inputs; name it after what it holds"
+            raise InvalidDataError(msg)
+        if name in leaves(self.nodes[one] for one in RESULTS if one in self.nodes):
+            msg = (
+                f"`{name}`: an input, which results are already built from; change it with inputs.assign, or give the "
+                "term another name"
+            )
+            raise InvalidDataError(msg)
+        if name in ("memory_required", "infeasible"):
+            msg = (
+                f"`{name}`: what is feasible derives from it, so a term cannot replace it; change params, activations, "
+                "memory_capacity or the assumptions, or give the term another name"
+            )
+            raise InvalidDataError(msg)
+
+    def _derived(self, name: str, node: Node) -> dict[str, Node]:
+        """Derive throughput, latency and energy from the one that is replaced."""
+        batch = self.nodes.get("batch", constant(1.0))
+        derived = {name: node}
+        if name == "predicted_throughput":
+            derived["predicted_latency"] = batch / node
+        elif name == "predicted_latency":
+            derived["predicted_throughput"] = batch / node
+        if name in ("predicted_throughput", "predicted_latency") and "predicted_energy" in self.nodes:
+            derived["predicted_energy"] = self.nodes["power"] / derived["predicted_throughput"]
+        return derived
+
+
+class _Names:
+    """What a user's own term sees: its attributes are the nodes of inputs, results and numeric labels."""
+
+    def __init__(self, builder: _Builder) -> None:
+        self.__dict__["_builder"] = builder
+
+    def __getattr__(self, name: str) -> Node:
+        builder: _Builder = self.__dict__["_builder"]
+        if name in builder.nodes:
+            return builder.nodes[name]
+        if name in self._numeric_labels():
+            builder.tables.setdefault(name, _numbers(builder.inputs[name].reset_coords(drop=True)))
+            return leaf(name)
+        known = dir(self)
+        msg = f"the model has no node {name!r}{suggestion(name, known)}; it has: {', '.join(known)}"
+        raise AttributeError(msg)
+
+    def __dir__(self) -> list[str]:
+        return sorted({*self.__dict__["_builder"].nodes, *self._numeric_labels()})
+
+    def _numeric_labels(self) -> list[str]:
+        coords = self.__dict__["_builder"].inputs.coords
+        return [str(name) for name, one in coords.items() if one.dtype.kind in "fiub" and LAYER not in one.dims]
+
+
+def _substituted(node: Node, moved: Mapping[Node, Node]) -> Node:
+    """Put other nodes for some of a graph."""
+    new: dict[Node, Node] = {}
+    for one in topological([node]):
+        new[one] = moved[one] if one in moved else rebuilt(one, tuple(new[argument] for argument in one.arguments))
+    return new[node]
 
 
 def _added(parts: list[Node]) -> Node | None:
@@ -445,18 +535,23 @@ def _known(node: Node) -> Node:
     return node.equals(node)
 
 
+def _same(one: xr.DataArray, other: xr.DataArray) -> bool:
+    """Tell whether two tables are equal; in NumPy, which asks nothing of dask."""
+    return one.dims == other.dims and np.array_equal(one.values, other.values, equal_nan=True)
+
+
 def _numbers(array: xr.DataArray) -> xr.DataArray:
     return xr.DataArray(labelled(array.dims, array.data.astype("f8")))
 
 
-def _bytes_of(labels: xr.DataArray) -> xr.DataArray:
+def _bytes_of(labels: xr.DataArray, table: Mapping[str, float]) -> xr.DataArray:
     """Turn precision labels into bytes an element; an empty label gives NaN."""
 
     def bytes_of(label: object) -> float:
         if str(label) == "":
             return float("nan")
         try:
-            return ELEMENT_BYTES[str(label)]
+            return table[canonical("precision", str(label))]
         except KeyError:
             raise _unknown_precision(str(label)) from None
 

@@ -1,21 +1,19 @@
-"""hypothetical: hardware as axes, for sweeps over designs that do not exist yet; knows xarray and variables."""
+"""Hardware that does not exist yet, as axes of a sweep or beside real platforms, and what is physical of any."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 import xarray as xr
 
+from roofcube.datasets.quantities import QUANTITIES, check_numbers, number_of
 from roofcube.errors import InvalidDataError, check_choice
-from roofcube.variables import ELEMENT_BYTES, PRECISIONS, attributes
+from roofcube.variables import FORMATS, attributes
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
+__all__ = ["check_hardware", "hypothetical"]
 
-__all__ = ["hypothetical"]
-
-Quantity = float | Any
+Quantity = Any  # number, text with a unit, sequence of them, mapping of value and source, or DataArray
 
 # variable → the dim that an array of it becomes; a variable never shares its name with a dim
 AXES = {
@@ -29,19 +27,22 @@ AXES = {
 
 def hypothetical(
     *,
-    peak_compute: float | Sequence[float] | xr.DataArray,
-    memory_bandwidth: float | Sequence[float] | xr.DataArray,
-    memory_capacity: float | Sequence[float] | xr.DataArray | None = None,
-    on_chip_memory: float | Sequence[float] | xr.DataArray | None = None,
-    power: float | Sequence[float] | xr.DataArray | None = None,
+    peak_compute: Quantity,
+    memory_bandwidth: Quantity,
+    memory_capacity: Quantity | None = None,
+    on_chip_memory: Quantity | None = None,
+    power: Quantity | None = None,
     peak_scaling: Literal["bits"] | None = None,
+    name: str = "hypothetical",
+    device_class: str = "hypothetical",
 ) -> xr.Dataset:
     """Describe hardware by its parameters: each array becomes a dim of its own, scalars stay scalars.
 
     Parameters
     ----------
     peak_compute : number or sequence [op/s]
-        Dim `peak`.
+        Dim `peak`. Any quantity may carry its unit, ``"40 TOP/s"``, and say where it is from,
+        ``{"value": "40 TOP/s", "source": "data sheet"}``.
     memory_bandwidth : number or sequence [B/s]
         Dim `bandwidth`.
     memory_capacity : number or sequence, optional [B]
@@ -53,16 +54,21 @@ def hypothetical(
     peak_scaling : {"bits"}, optional
         ``"bits"``: `peak_compute` is the peak at INT8, and halves when the bits double. Default: the same at any
         precision.
+    name : str
+        Label of the platform.
+    device_class : str
+        Free text, such as GPU, NPU or MCU.
 
     Returns
     -------
     Dataset
-        To go into ``roofcube.inputs(platforms=...)``; one platform, `hypothetical`. A `DataArray` keeps its own dims.
+        To go into ``roofcube.inputs(platforms=...)``, alone or in a list beside real platforms. A `DataArray` keeps its
+        own dims.
 
     Raises
     ------
     InvalidDataError
-        If an array has more than one dim and no names for them, or is not of numbers.
+        If an array has more than one dim and no names for them, is not of numbers, or holds what no hardware has.
 
     Examples
     --------
@@ -71,11 +77,17 @@ def hypothetical(
     >>> hardware = rc.hypothetical(peak_compute=np.geomspace(1e12, 1e14, 5), memory_bandwidth=[1e10, 1e11], power=20.0)
     >>> hardware.sizes["peak"], hardware.sizes["bandwidth"]
     (5, 2)
-    >>> hardware.peak_compute.dims
-    ('peak',)
+    >>> mine = rc.hypothetical(name="mine", peak_compute="4 TOP/s", memory_bandwidth="19.2 GB/s")
+    >>> winners = rc.crossover(rc.predict(rc.inputs("cifar10", platforms=[mine, "TX2"])), "predicted_latency")
+    >>> sorted(set(winners.winner.values.tolist()) - {""}) <= ["TX2", "mine"]
+    True
     """
     if peak_scaling is not None:
         check_choice("peak_scaling", peak_scaling, ("bits",))
+    for what, label in {"name": name, "device_class": device_class}.items():
+        if not isinstance(label, str) or not label.strip():
+            msg = f"`{what}`: expected a label, got {label!r}; give a name of at least one letter"
+            raise InvalidDataError(msg)
     given = {
         "peak_compute": peak_compute,
         "memory_bandwidth": memory_bandwidth,
@@ -84,24 +96,63 @@ def hypothetical(
         "power": power,
     }
     coords: dict[str, Any] = {
-        "platform": ("platform", ["hypothetical"], {"long_name": "platform"}),
-        "device_class": ("platform", ["hypothetical"]),
+        "platform": ("platform", [name.strip()], {"long_name": "platform"}),
+        "device_class": ("platform", [device_class.strip()]),
     }
-    variables = {}
-    for name, values in given.items():
-        if values is not None:
-            variables[name] = _variable(name, values)
-    hardware = xr.Dataset(variables, coords=coords)
+    hardware = xr.Dataset(
+        {what: _variable(what, values) for what, values in given.items() if values is not None}, coords=coords
+    )
     if peak_scaling == "bits":
-        shares = [ELEMENT_BYTES["INT8"] / ELEMENT_BYTES[precision] for precision in PRECISIONS]
-        scale = xr.DataArray(shares, dims="precision", coords={"precision": list(PRECISIONS)})
-        hardware["peak_compute"] = (hardware["peak_compute"] * scale).assign_attrs(attributes("peak_compute"))
+        shares = [FORMATS["INT8"].computed / one.computed for one in FORMATS.values()]
+        scale = xr.DataArray(shares, dims="precision", coords={"precision": list(FORMATS)})
+        hardware["peak_compute"] = (hardware["peak_compute"] * scale).assign_attrs(hardware["peak_compute"].attrs)
+        hardware.attrs["peak_scaling"] = "bits"
     return hardware
 
 
+def check_hardware(inputs: xr.Dataset) -> None:
+    """Raise where hardware of a Dataset is not physical; NaN is what it does not offer.
+
+    A variable in relative numbers (attribute ``units="1"``) is not judged, nor one that is not computed yet.
+
+    Raises
+    ------
+    InvalidDataError
+        Naming variable, value and the fix.
+
+    Examples
+    --------
+    >>> import roofcube as rc
+    >>> from roofcube.model.hardware import check_hardware
+    >>> check_hardware(rc.inputs("cifar10"))
+    """
+    for name, quantity in QUANTITIES.items():
+        variable = inputs.variables.get(name)
+        if variable is None or variable.attrs.get("units", quantity.unit) == "1":
+            continue
+        values = variable._data
+        if isinstance(values, np.ndarray) and values.dtype.kind in "fiu" and values.size:
+            low, high = np.fmin.reduce(values, axis=None), np.fmax.reduce(values, axis=None)
+            if not quantity.low <= low <= high <= quantity.high:
+                check_numbers(name, values.ravel().tolist(), unknown=True)
+
+
 def _variable(name: str, values: Any) -> xr.DataArray:
+    described = attributes(name)
+    if isinstance(values, dict):
+        if set(values) - {"value", "source"} or "value" not in values:
+            got = ", ".join(map(str, values)) or "(none)"
+            msg = f'`{name}`: expected the keys value and source, got {got}; write {{"value": …, "source": "…"}}'
+            raise InvalidDataError(msg)
+        described["source"] = str(values.get("source", ""))
+        values = values["value"]
     if isinstance(values, xr.DataArray):
-        return values.assign_attrs({**attributes(name), **values.attrs})
+        check_numbers(name, values.values.ravel().tolist())
+        return values.assign_attrs({**described, **values.attrs})
+    if isinstance(values, str):
+        values = number_of(name, values)
+    elif isinstance(values, list | tuple):
+        values = [number_of(name, one) if isinstance(one, str) else one for one in values]
     array = np.asarray(values)
     if array.ndim > 1 or array.dtype.kind not in "fiu":
         msg = (
@@ -110,8 +161,8 @@ def _variable(name: str, values: Any) -> xr.DataArray:
             "give a DataArray with named dims"
         )
         raise InvalidDataError(msg)
+    check_numbers(name, array.ravel().tolist())
     if array.ndim == 0:
-        return xr.DataArray(float(array), attrs=attributes(name))
-    described = attributes(name)
-    axis = (AXES[name], array.astype("f8"), described)
+        return xr.DataArray(float(array), attrs=described)
+    axis = (AXES[name], array.astype("f8"), attributes(name))
     return xr.DataArray(array.astype("f8"), dims=AXES[name], coords={AXES[name]: axis}, attrs=described)

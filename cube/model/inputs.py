@@ -10,15 +10,18 @@ import xarray as xr
 
 from roofcube import datasets
 from roofcube.datasets import canonical
+from roofcube.datasets.own_platforms import SOURCES, check_platform_keys, platform_table
 from roofcube.errors import InvalidDataError, check_choice, unknown_label
 from roofcube.labels import axis, labelled
+from roofcube.model.beside import beside
+from roofcube.model.hardware import check_hardware
 from roofcube.model.own_networks import own_networks, own_tasks, with_totals
-from roofcube.variables import MODES, PRECISIONS, attributes
+from roofcube.variables import FORMATS, MODES, PRECISIONS, attributes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-__all__ = ["inputs", "tasks"]
+__all__ = ["inputs"]
 
 Counts = Literal["exact", "site"]
 Platforms = str | pl.DataFrame | xr.Dataset
@@ -27,18 +30,6 @@ Topologies = str | pl.DataFrame
 EFFECTIVE = (
     "effective parameters behind the source's predictions (ops over its printed intensity); not the size of the network"
 )
-
-
-def tasks() -> tuple[str, ...]:
-    """Name the embedded tasks.
-
-    Examples
-    --------
-    >>> import roofcube as rc
-    >>> rc.tasks()
-    ('cifar10', 'imagenet', 'mnist')
-    """
-    return datasets.tasks()
 
 
 def inputs(
@@ -59,9 +50,12 @@ def inputs(
     task : str, optional
         One of `tasks()`, or a task of the tables in `topologies`; decides the default topologies and batches. All where
         not given.
-    platforms : names, a table of `read_platforms`, the Dataset of `hypothetical`, or a list of names and tables
+    platforms : names, tables of `read_platforms`, Datasets of `hypothetical`, or a list of them
     topologies : names, a table of `read_network`, or a list of them
-    precision, mode : str or sequence of str, optional
+    precision : str or sequence of str, optional
+        In any usual spelling (``"half"``, ``"int8"``); default: what the platforms offer.
+    mode : str or sequence of str, optional
+        A platform that does not offer it stays and says so: `mode_offered` is 0 and `infeasible` tells.
     pruning : number or sequence, optional
         Channels kept, percent: 100 is unpruned.
     batch : int or sequence of int, optional
@@ -85,7 +79,8 @@ def inputs(
     UnknownLabelError
         Naming the closest known label.
     InvalidDataError
-        If a network comes from two sources, naming both.
+        If a network, or a platform in one mode at one precision, comes from two sources, naming both; if hardware is
+        not physical.
 
     Examples
     --------
@@ -98,11 +93,13 @@ def inputs(
     """
     check_choice("counts", counts, ("exact", "site"))
     if task is not None:
-        own = own_tasks(one for one in _listed(topologies) or () if isinstance(one, pl.DataFrame))
-        task = task if task in own else _known("task", task, dict.fromkeys([*tasks(), *own]))
-    networks = _networks(task, topologies)
-    hardware = _hardware(platforms, _listed(mode))
-    kept = _kept(pruning, networks)
+        own = own_tasks(one for one in _as_list(topologies) or () if isinstance(one, pl.DataFrame))
+        task = task if task in own else _known_label("task", task, dict.fromkeys([*datasets.tasks(), *own]))
+    networks = _network_tables(task, topologies)
+    asked = _as_list(precision)
+    wanted = asked and [canonical("precision", f"{one}") for one in asked]
+    hardware = _hardware_inputs(platforms, _as_list(mode), wanted)
+    kept = _pruning_labels(pruning, networks)
     precisions = _precisions(precision, hardware, networks)
     needs = _needs(networks, kept, precisions, counts)
     if "precision" in hardware.dims and hardware["precision"].values.tolist() != precisions:
@@ -117,7 +114,7 @@ def inputs(
 # labels ---------------------------------------------------------------------------------------------------------------
 
 
-def _listed(value: Any) -> list[Any] | None:
+def _as_list(value: Any) -> list[Any] | None:
     if value is None:
         return None
     if isinstance(value, str | pl.DataFrame | xr.Dataset) or not hasattr(value, "__iter__"):
@@ -125,7 +122,7 @@ def _listed(value: Any) -> list[Any] | None:
     return list(value)
 
 
-def _known(what: str, label: str, known: Iterable[str]) -> str:
+def _known_label(what: str, label: str, known: Iterable[str]) -> str:
     names = list(known)
     name = canonical(what, label)
     if name not in names:
@@ -140,9 +137,9 @@ def _in_order(labels: Iterable[str], order: Sequence[str]) -> list[str]:
 
 
 def _batches(task: str | None, batch: int | Sequence[int] | None) -> np.ndarray[Any, Any]:
-    chosen = _listed(batch)
+    chosen = _as_list(batch)
     if chosen is None:
-        measured = task if task in tasks() else None
+        measured = task if task in datasets.tasks() else None
         chosen = sorted(datasets.load_measurements(measured)["batch"].unique().to_list())
     values = np.asarray(chosen)
     if values.ndim != 1 or (values.size and (values.dtype.kind not in "iuf" or not (values > 0).all())):
@@ -151,9 +148,9 @@ def _batches(task: str | None, batch: int | Sequence[int] | None) -> np.ndarray[
     return values
 
 
-def _kept(pruning: Any, networks: dict[str, Any]) -> list[float]:
+def _pruning_labels(pruning: Any, networks: dict[str, Any]) -> list[float]:
     known = sorted(networks["counts"]["pruning_percent"].unique().to_list(), reverse=True)
-    chosen = _listed(pruning)
+    chosen = _as_list(pruning)
     if chosen is None:
         return known
     kept = []
@@ -177,20 +174,57 @@ def _precisions(precision: Any, hardware: xr.Dataset, networks: dict[str, Any]) 
     if "precision" in networks["counts"].columns:
         trained += networks["counts"]["precision"].drop_nulls().unique().to_list()
     known = _in_order([*offered, *trained] if offered else [*trained, *PRECISIONS], PRECISIONS)
-    chosen = _listed(precision)
+    chosen = _as_list(precision)
     if chosen is not None:
-        return [_known("precision", one, dict.fromkeys([*known, *PRECISIONS])) for one in chosen]
+        return [_known_label("precision", one, dict.fromkeys([*known, *FORMATS])) for one in chosen]
     return [one for one in known if one in offered] if offered else _in_order(trained or ["INT8"], PRECISIONS)
 
 
 # hardware -------------------------------------------------------------------------------------------------------------
 
 
-def _hardware(platforms: Any, modes: list[str] | None) -> xr.Dataset:
-    if isinstance(platforms, xr.Dataset):
-        return platforms
-    table = _platform_table(_listed(platforms))
-    return _hardware_of(table, modes)
+def _hardware_inputs(platforms: Any, modes: list[str] | None, precisions: list[str] | None) -> xr.Dataset:
+    chosen = _as_list(platforms)
+    designs = [one for one in chosen or () if isinstance(one, xr.Dataset)]
+    for one in designs:
+        check_hardware(one)
+    if not designs:
+        return _of_modes(_hardware_of(_platform_table(chosen)), modes)
+    if len(designs) == 1 and len(chosen or ()) == 1:
+        design = _of_precisions(designs[0], precisions, PRECISIONS)
+        return design if modes is None else _of_modes(design, modes)
+    real = [one for one in chosen or () if not isinstance(one, xr.Dataset)]
+    together = beside(_hardware_of(_platform_table(real)) if real else None, designs, precisions)
+    order = [label for one in chosen or () for label in _platform_labels(one)]
+    return _of_modes(together.sel(platform=list(dict.fromkeys(order))), modes)
+
+
+def _platform_labels(one: Any) -> list[str]:
+    if isinstance(one, str):
+        return [canonical("platform", one)]
+    labels = one["platform"]
+    distinct = labels.unique(maintain_order=True) if isinstance(one, pl.DataFrame) else labels.values
+    return list(map(str, distinct.tolist() if isinstance(distinct, np.ndarray) else distinct.to_list()))
+
+
+def _of_precisions(design: xr.Dataset, precisions: list[str] | None, usual: Sequence[str]) -> xr.Dataset:
+    """Cut a design whose peak scales, which is known at every precision, to those asked for."""
+    if design.attrs.get("peak_scaling") != "bits":
+        return design
+    known = design["precision"].values.tolist()
+    wanted = [one for one in (usual if precisions is None else precisions) if one in known]
+    return design.sel(precision=wanted or list(usual)).drop_attrs(deep=False)
+
+
+def _of_modes(hardware: xr.Dataset, modes: list[str] | None) -> xr.Dataset:
+    """Select modes; a platform that does not offer them stays and says so in `mode_offered`."""
+    if modes is None:
+        return hardware
+    known = hardware["mode"].values.tolist() if "mode" in hardware.dims else ["default"]
+    chosen = [_known_label("mode", one, known) for one in modes]
+    if "mode" not in hardware.dims:
+        return hardware
+    return hardware.isel(mode=[known.index(one) for one in dict.fromkeys(chosen)])
 
 
 def _platform_table(chosen: list[Any] | None) -> pl.DataFrame:
@@ -198,29 +232,31 @@ def _platform_table(chosen: list[Any] | None) -> pl.DataFrame:
     if chosen is None:
         return embedded
     known = embedded["platform"].unique(maintain_order=True).to_list()
-    parts = []
-    for one in chosen:
+    parts: dict[str, tuple[str, pl.DataFrame]] = {}
+    for number, one in enumerate(chosen):
         if isinstance(one, pl.DataFrame):
-            parts.append(one)
+            sources = one["source"].unique(maintain_order=True).to_list() if "source" in one.columns else []
+            source = ", ".join(map(str, sources)) or f"`platforms[{number}]`"
+            parts[f"{number}"] = (source, platform_table(one.to_dicts(), source=source, each="row"))
         elif isinstance(one, str):
-            parts.append(embedded.filter(pl.col("platform") == _known("platform", one, known)))
+            name = _known_label("platform", one, known)
+            parts[f"embedded {name}"] = ("the embedded table", embedded.filter(pl.col("platform") == name))
         else:
             msg = (
-                f"`platforms`: expected names or tables of read_platforms, got {type(one).__name__}; pass a "
-                "Dataset of hypothetical() alone"
+                "`platforms`: expected names, tables of read_platforms or Datasets of hypothetical(), got "
+                f"{type(one).__name__}; give one of them, or a list"
             )
             raise InvalidDataError(msg)
-    return pl.concat(parts, how="diagonal_relaxed") if parts else embedded.clear()
+    check_platform_keys(list(parts.values()), what="`platforms`")
+    tables = [table for _, table in parts.values()]
+    return pl.concat(tables, how="diagonal_relaxed") if tables else embedded.clear()
 
 
-def _hardware_of(table: pl.DataFrame, modes: list[str] | None) -> xr.Dataset:
+def _hardware_of(table: pl.DataFrame) -> xr.Dataset:
     platforms = table["platform"].unique(maintain_order=True).to_list()
-    known_modes = _in_order(table["mode"].to_list(), MODES)
-    chosen = known_modes if modes is None else [_known("mode", one, known_modes) for one in modes]
-    precisions = _in_order(table["precision"].to_list(), PRECISIONS)
-    coords = {"platform": platforms, "mode": chosen, "precision": precisions}
+    modes, precisions = _in_order(table["mode"].to_list(), MODES), _in_order(table["precision"].to_list(), PRECISIONS)
+    coords = {"platform": platforms, "mode": modes, "precision": precisions}
     dims, shape = tuple(coords), tuple(map(len, coords.values()))
-    table = table.filter(pl.col("mode").is_in(chosen))
     at = tuple(_positions(table[dim], labels) for dim, labels in coords.items())
 
     def full(column: str) -> np.ndarray[Any, Any]:
@@ -234,7 +270,7 @@ def _hardware_of(table: pl.DataFrame, modes: list[str] | None) -> xr.Dataset:
     executed: Any = np.full(shape, "", dtype=object)
     executed[at] = table["executed_precision"].to_list()
     executed = executed.max(axis=dims.index("mode"), initial="").astype(str)
-    return xr.Dataset(
+    hardware = xr.Dataset(
         {
             "peak_compute": labelled(dims, peak),
             "mode_offered": labelled(("platform", "mode"), offered.astype("i1")),
@@ -250,6 +286,11 @@ def _hardware_of(table: pl.DataFrame, modes: list[str] | None) -> xr.Dataset:
             **{name: _by_platform(first, name) for name in ("device_class", "family", "dataflow")},
         },
     )
+    for name, column in SOURCES.items():
+        if column in table.columns:
+            told = table.select("platform", column).drop_nulls().unique(maintain_order=True).iter_rows()
+            hardware[name].attrs["source"] = "; ".join(f"{platform}: {source}" for platform, source in told)
+    return hardware
 
 
 def _by_platform(table: pl.DataFrame, column: str) -> xr.Variable:
@@ -282,17 +323,17 @@ def _only_needed(dims: tuple[str, ...], values: np.ndarray[Any, Any]) -> xr.Vari
 # networks -------------------------------------------------------------------------------------------------------------
 
 
-def _networks(task: str | None, topologies: Any) -> dict[str, pl.DataFrame]:
+def _network_tables(task: str | None, topologies: Any) -> dict[str, pl.DataFrame]:
     counts, layers, accuracy = datasets.load_topologies(), datasets.load_layers(), datasets.load_accuracy()
     if task is not None:
         counts = counts.filter(pl.col("task") == task)
-    chosen = _listed(topologies)
+    chosen = _as_list(topologies)
     if chosen is None:
         names = counts["topology"].unique(maintain_order=True).to_list()
         tables: list[pl.DataFrame] = []
     else:
         known = counts["topology"].unique(maintain_order=True).to_list()
-        names = [_known("topology", one, known) for one in chosen if isinstance(one, str)]
+        names = [_known_label("topology", one, known) for one in chosen if isinstance(one, str)]
         tables = [one for one in chosen if isinstance(one, pl.DataFrame)]
     counts = counts.filter(pl.col("topology").is_in(names))
     own = own_networks(tables, task, counts if tables else counts.clear())
@@ -338,7 +379,7 @@ def _needs(networks: dict[str, pl.DataFrame], kept: list[float], precisions: lis
             "state": labelled(dims, np.where(defined, 0.0, np.nan)),
             **{name: labelled(dims, total(table[name])) for name in vector_work},
             **{name: labelled((*dims, "layer"), array) for name, array in per_layer.items()},
-            **_accuracy(networks["accuracy"], names, kept, precisions),
+            **_accuracy_arrays(networks["accuracy"], names, kept, precisions),
         },
         coords={
             "topology": axis("topology", names),
@@ -368,7 +409,7 @@ def _layer_arrays(layers: pl.DataFrame, names: list[str], kept: list[float]) -> 
     return arrays
 
 
-def _accuracy(
+def _accuracy_arrays(
     table: pl.DataFrame, names: list[str], kept: list[float], precisions: list[str]
 ) -> dict[str, xr.Variable]:
     table = table.filter(pl.col("pruning_percent").is_in(kept))

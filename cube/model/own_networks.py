@@ -271,6 +271,10 @@ def _accuracy_of(table: pl.DataFrame) -> pl.DataFrame:
             where = middle[0].upper() if middle else row[precision] if precision else None
             if row[name] is not None:
                 rows.setdefault((*(row[column] for column in KEY), where), {})[f"{figure}_{unit}"] = row[name]
+    for (*key, where), values in rows.items():
+        # a figure that is not given for this precision is the one for all
+        for name, value in rows.get((*key, None), {}).items() if where is not None else ():
+            values.setdefault(name, value)
     kinds = dict(zip((*KEY, "precision"), (pl.String, pl.Float64, pl.String), strict=True))
     figures = {"top1_percent": pl.Float64, "top5_percent": pl.Float64}
     return pl.DataFrame(

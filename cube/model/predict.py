@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import prod
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import xarray as xr
 
 from roofcube.errors import check_choice
+from roofcube.kernels.engine.fill import fill
 from roofcube.kernels.graph.expression import evaluate, leaves
 from roofcube.labels import labelled
 from roofcube.model.assumptions import PUBLISHED, Assumptions, check_assumptions
@@ -16,13 +17,11 @@ from roofcube.model.graph import LAYER, RESULTS, Model, build_model, dims_of
 from roofcube.options import thread_count
 
 if TYPE_CHECKING:
-    from roofcube.kernels.graph.expression import Node
     from roofcube.model.graph import Calibrated
 
 __all__ = ["predict"]
 
 FLAGS = frozenset({"bound", "infeasible"})
-LARGE = 1 << 20  # points; below, NumPy is done before a compiler is loaded
 LEVEL = 0.9  # of the intervals that a calibration gives
 
 
@@ -86,24 +85,17 @@ def predict(
 
 
 def _evaluated(model: Model, chunks: Any, dtype: str) -> dict[str, xr.Variable]:
-    """Read the graph with NumPy, or lazily with dask, every result over just the dims that it depends on."""
+    """Fill arrays, or read the graph lazily with dask; every result over just the dims that it depends on."""
     names = [name for name in model.outputs if name in RESULTS or name in model.labels]
     axes = (*model.dim_order, LAYER)
     wanted = {name: model.outputs[name] for name in names}
     tables = {name: _aligned(model.tables[name], axes, chunks) for name in leaves(wanted.values())}
-    if chunks is None and prod(model.sizes.values()) >= LARGE:
-        arrays = _filled(wanted, tables, axes, dtype)
+    if all(isinstance(table, np.ndarray) for table in tables.values()):
+        flags = {name: "i1" for name in names if name in FLAGS}
+        arrays = fill(wanted, tables, axes=axes, summed=(LAYER,), dtype=dtype, dtypes=flags, threads=thread_count())
     else:
         arrays = evaluate(wanted, tables, axes=axes, dtype=dtype)
     return {name: _labelled(name, arrays[name], model, axes) for name in names}
-
-
-def _filled(wanted: dict[str, Node], tables: dict[str, Any], axes: tuple[str, ...], dtype: str) -> dict[str, Any]:
-    """Fill a large cube with generated kernels; bit for bit what `evaluate` gives."""
-    from roofcube.kernels.engine import fill as kernel
-
-    flags = {name: "i1" for name in wanted if name in FLAGS}
-    return kernel.fill(wanted, tables, axes=axes, summed=(LAYER,), dtype=dtype, dtypes=flags, threads=thread_count())
 
 
 def _aligned(table: xr.DataArray, axes: tuple[str, ...], chunks: Any) -> Any:
@@ -120,7 +112,7 @@ def _labelled(name: str, values: Any, model: Model, axes: tuple[str, ...]) -> xr
     kept = tuple(axis for axis in axes if axis in dims)
     values = values[tuple(slice(None) if axis in dims else 0 for axis in axes)]
     if name in FLAGS:
-        values = values.astype("i1")
+        values = values.astype("i1", copy=False)
     return labelled(kept, values, model.attributes(name))
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -13,9 +12,9 @@ from roofcube.calibration import held_out
 from roofcube.model.assumptions import BOUND, PUBLISHED
 from roofcube.model.predict import predict
 from roofcube.page import calibration_tables
-from roofcube.page.content import Drawing, Link, Section
+from roofcube.page.content import Drawing, Link, Section, link_to
 from roofcube.page.figures import draw
-from roofcube.wording import counted, grouped, percent
+from roofcube.wording import counted, percent, with_thousands
 
 if TYPE_CHECKING:
     from roofcube.calibration import Calibration
@@ -49,8 +48,8 @@ def calibrated(subject: Subject) -> Section:
     calibration = calibrate(datasets.load_measurements())
     found = held_out.read(calibration.data)
     if found is None:
-        return _section(subject, calibration, None, "other rows")
-    return _section(subject, calibration, found, found.state(calibration.data))
+        return _section_of_calibration(subject, calibration, None, "other rows")
+    return _section_of_calibration(subject, calibration, found, found.state(calibration.data))
 
 
 def _of_own_cube(cube: xr.Dataset) -> Section:
@@ -72,11 +71,11 @@ def _of_own_cube(cube: xr.Dataset) -> Section:
     return Section(KEY, HEADING, see, beware, drawings=(drawn,))
 
 
-def _section(subject: Subject, calibration: Calibration, found: HeldOut | None, state: State) -> Section:
+def _section_of_calibration(subject: Subject, calibration: Calibration, found: HeldOut | None, state: State) -> Section:
     rows = subject.rows
     platforms = list(dict.fromkeys([] if rows is None else rows["platform"].to_list()))
     usable = found is not None and state != "other rows"
-    drawn = _drawn(subject, calibration, found if usable else None)
+    drawn = _drawing(subject, calibration, found if usable else None)
     tables = (
         []
         if found is None
@@ -104,7 +103,7 @@ def _section(subject: Subject, calibration: Calibration, found: HeldOut | None, 
     )
 
 
-def _drawn(subject: Subject, calibration: Calibration, found: HeldOut | None) -> Drawing | str:
+def _drawing(subject: Subject, calibration: Calibration, found: HeldOut | None) -> Drawing | str:
     """Draw held-out predictions where there are any, else predictions of the very rows, and say so."""
     if subject.rows is None:
         return "The figure needs the rows of the cube."
@@ -138,7 +137,7 @@ def _see(found: HeldOut, task: str | None) -> tuple[str, ...]:
         "A calibration learns overheads and efficiencies of each platform from measurements. For networks that it had "
         f"not seen it is off by {_percent(after['median_ape_percent'])} in the median over "
         f"{counted(after['rows'], 'row')} of all tasks, where the published roofline is off by "
-        f"{_percent(before['median_ape_percent'])} and the bound by {_tight(percent(bound))}. {_of_task(here)}"
+        f"{_percent(before['median_ape_percent'])} and the bound by {_tight(percent(bound))}. {_errors_on_page(here)}"
     )
     intervals = (
         f"The green dots and bands below are such held-out predictions. The {100.0 * held_out.LEVEL:g}\u00a0% "
@@ -148,7 +147,7 @@ def _see(found: HeldOut, task: str | None) -> tuple[str, ...]:
     return learnt, intervals
 
 
-def _of_task(rows: pl.DataFrame) -> str:
+def _errors_on_page(rows: pl.DataFrame) -> str:
     """Give the errors on the rows of this page."""
     if not rows.height:
         return ""
@@ -158,7 +157,13 @@ def _of_task(rows: pl.DataFrame) -> str:
         for name in ("predicted_throughput", "published")
     }
     above = int((rows["measured"] > rows["bound"] * (1 + 1e-6)).sum())
-    told = "none exceeds" if not above else "1 of them exceeds" if above == 1 else f"{grouped(above)} of them exceed"
+    told = (
+        "none exceeds"
+        if not above
+        else "1 of them exceeds"
+        if above == 1
+        else f"{with_thousands(above)} of them exceed"
+    )
     ours, theirs = (_tight(percent(medians[name])) for name in ("predicted_throughput", "published"))
     return f"On the {counted(known.height, 'row')} of this page: {ours} against {theirs}; {told} the bound."
 
@@ -195,6 +200,5 @@ def _tight(text: str) -> str:
 def _link(subject: Subject, found: HeldOut) -> Link:
     rows = found.rows.filter(pl.col("task") == subject.task)
     text = rows.write_csv().encode()
-    address = f"data:text/csv;base64,{base64.b64encode(text).decode('ascii')}"
     what = f"{counted(rows.height, 'row')}: throughput measured, published, bound, calibrated with its network held out"
-    return Link(f"{subject.file_stem}-held-out.csv", address, len(text), what)
+    return link_to(f"{subject.file_stem}-held-out.csv", "text/csv", text, what)

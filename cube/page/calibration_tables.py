@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 
 from roofcube.page.content import Table
-from roofcube.wording import counted, grouped, listed, percent, quantity
+from roofcube.wording import counted, listed, percent, quantity, with_thousands
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -54,7 +54,9 @@ def by_scheme(found: HeldOut) -> Table:
         if line:
             rows.append((spoken, "throughput", *_figures(line)))
         if scheme == PUBLISHED:
-            rows.append(("nothing fitted: the bound, a limit and no prediction", "throughput", *_bound(found.rows)))
+            rows.append(
+                ("nothing fitted: the bound, a limit and no prediction", "throughput", *_error_of_bound(found.rows))
+            )
         if scheme == STRICT:
             strict = ((what, error_of(found, scheme, what=what)) for what in ("power", "energy"))
             rows += [
@@ -63,13 +65,13 @@ def by_scheme(found: HeldOut) -> Table:
     note = (
         f"Each line predicts rows of all tasks that the fit, the choice of its structure and its settings did not see. "
         f"{counted(found.rows.height, 'row')} can be scored; a line has fewer where nothing is left to learn from, "
-        f"such as for a family with one precision.{_choices(found)}"
+        f"such as for a family with one precision.{_cost_of_choosing(found)}"
     )
     return Table("errors", "Error of the calibrated prediction by what was held out", (
         "Held out together", "Quantity", *HEADS), tuple(rows), note)  # fmt: skip
 
 
-def _choices(found: HeldOut) -> str:
+def _cost_of_choosing(found: HeldOut) -> str:
     """Tell what picking by prediction gives away, and how often it fails."""
     ours, theirs = (
         [error_of(found, scheme, pool, "choice") for pool in ("within platforms", "across platforms")]
@@ -99,11 +101,15 @@ def _figures(line: dict[str, Any]) -> tuple[int | str | None, ...]:
 def _share(value: float | None) -> str | None:
     """Write per cent; figures far above a hundred as factors would be, with few digits."""
     return (
-        None if value is None else percent(value / 100.0) if value < 1000 else f"{grouped(100 * round(value / 100))} %"
+        None
+        if value is None
+        else percent(value / 100.0)
+        if value < 1000
+        else f"{with_thousands(100 * round(value / 100))} %"
     )
 
 
-def _bound(rows: pl.DataFrame) -> tuple[int | str | None, ...]:
+def _error_of_bound(rows: pl.DataFrame) -> tuple[int | str | None, ...]:
     known = rows.filter(pl.col("bound").is_not_null())
     ratio = (known["bound"] / known["measured"]).to_numpy()
     error = np.abs(ratio - 1.0)
@@ -201,20 +207,20 @@ def trusted(calibration: Calibration, platforms: Sequence[str]) -> Table:
     )  # fmt: skip
     rows = [
         (
-            one["platform"], _joined(one["mode"]), _joined(one["precision"]), one["rows"], one["networks"],
+            one["platform"], _modes_text(one["mode"]), _modes_text(one["precision"]), one["rows"], one["networks"],
             " … ".join(map(str, sorted({one["batch_low"], one["batch_high"]}))), one["trust"],
         )
         for one in groups.iter_rows(named=True)
     ]  # fmt: skip
     columns = ("Platform", "Modes", "Precisions", "Rows", "Networks", "Batches", "What to trust, and what not")
-    return Table("trust", "What the calibration can be trusted for", columns, tuple(rows), _left_out(calibration))
+    return Table("trust", "What the calibration can be trusted for", columns, tuple(rows), _rows_left_out(calibration))
 
 
-def _joined(labels: list[str]) -> str:
+def _modes_text(labels: list[str]) -> str:
     return ", ".join("–" if label == "default" else label for label in labels)
 
 
-def _left_out(calibration: Calibration) -> str:
+def _rows_left_out(calibration: Calibration) -> str:
     reasons = calibration.unused["reason"].value_counts(sort=True, name="count")
     told = [f"{counted(count, 'row')} ({reason})" for reason, count in reasons.iter_rows()]
     kept = int(calibration.data.usable.sum())

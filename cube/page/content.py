@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ["Drawing", "Fact", "Link", "Section", "Table"]
+__all__ = ["Drawing", "Fact", "Link", "Section", "Table", "link_to"]
 
 
 @dataclass(frozen=True)
@@ -59,3 +60,8 @@ class Section:
     tables: tuple[Table, ...] = ()
     links: tuple[Link, ...] = ()
     missing: tuple[str, ...] = field(default=())
+
+
+def link_to(name: str, kind: str, content: bytes, what: str) -> Link:
+    """Make a link to a file that is inside the page, as a data URI."""
+    return Link(name, f"data:{kind};base64,{base64.b64encode(content).decode('ascii')}", len(content), what)

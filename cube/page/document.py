@@ -60,9 +60,9 @@ def report(task_or_cube: str | xr.Dataset, path: str | Path | None = None, *, ti
     """
     steps = len(SECTIONS) + 3
     with progress_bar(steps, "page") as bar:
-        target = None if path is None else _checked(Path(path))
+        target = None if path is None else _checked_page_path(Path(path))
         subject = subject_of(task_or_cube, title)
-        target = target or _checked(Path(f"{subject.file_stem}.html"))
+        target = target or _checked_page_path(Path(f"{subject.file_stem}.html"))
         bar.update()
         sections = []
         for build in SECTIONS:
@@ -87,7 +87,7 @@ def render(subject: Subject, sections: list[Section]) -> str:
     drawings = [drawing for section in sections for drawing in section.drawings]
     script, places = embed(drawings)
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    page: str = environment.from_string(_part("template.html")).render(
+    page: str = environment.from_string(_package_text("template.html")).render(
         title=subject.title,
         subject=subject,
         facts=facts(subject),
@@ -95,7 +95,7 @@ def render(subject: Subject, sections: list[Section]) -> str:
         sections=sections,
         places=places,
         numbers={drawing.key: place for place, drawing in enumerate(drawings, start=1)},
-        style=_part("style.css"),
+        style=_package_text("style.css"),
         libraries=scripts(drawings) if drawings else [],
         figures=script,
         dark_mode=DARK_MODE,
@@ -104,11 +104,11 @@ def render(subject: Subject, sections: list[Section]) -> str:
     return page
 
 
-def _part(name: str) -> str:
+def _package_text(name: str) -> str:
     return files("roofcube.page").joinpath(name).read_text(encoding="utf-8")
 
 
-def _checked(path: Path) -> Path:
+def _checked_page_path(path: Path) -> Path:
     if path.suffix.lower() not in (".html", ".htm"):
         msg = f"`path`: expected a name ending in .html, got {path.name!r}; rename it"
         raise InvalidDataError(msg)

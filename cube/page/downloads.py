@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +12,7 @@ import polars as pl
 from roofcube.files.store import save
 from roofcube.labels import flat_column
 from roofcube.model.graph import dim_order
-from roofcube.page.content import Link
+from roofcube.page.content import Link, link_to
 from roofcube.variables import DIMS, VARIABLES
 from roofcube.wording import counted, flag_words, listed
 
@@ -94,7 +93,7 @@ def _csv(subject: Subject) -> tuple[Link | None, str]:
         f"{counted(table.height, 'row')}: every cell that was measured or can be predicted, SI units in the column "
         f"names"
     )
-    return Link(f"{subject.file_stem}.csv", _address("text/csv", text), len(text), what), ""
+    return link_to(f"{subject.file_stem}.csv", "text/csv", text, what), ""
 
 
 def _with_units(table: pl.DataFrame) -> str:
@@ -114,13 +113,9 @@ def _netcdf(subject: Subject) -> tuple[Link | None, str]:
         return None, f"The cube is left out: it takes {len(content) / 1e6:.1f} MB; use roofcube.save."
     what = f"the cube: {counted(len(cube.data_vars), 'variable')}, for roofcube.load or xarray.open_dataset"
     note = f"The NetCDF leaves out what is known per layer, for its size: {listed(dropped)}." if dropped else ""
-    return Link(f"{subject.file_stem}.nc", _address("application/x-netcdf", content), len(content), what), note
+    return link_to(f"{subject.file_stem}.nc", "application/x-netcdf", content, what), note
 
 
 def _netcdf_bytes(cube: xr.Dataset) -> bytes:
     with tempfile.TemporaryDirectory() as folder:
         return save(cube, Path(folder) / "cube.nc").read_bytes()
-
-
-def _address(kind: str, content: bytes) -> str:
-    return f"data:{kind};base64,{base64.b64encode(content).decode('ascii')}"

@@ -16,7 +16,7 @@ from roofcube.page.downloads import downloads
 from roofcube.page.figures import draw
 from roofcube.sweep.questions import best, pareto
 from roofcube.variables import BOUNDS, CONFIGURATION, INFEASIBLE
-from roofcube.wording import configuration_of, counted, grouped, listed, percent, quantity, with_unit
+from roofcube.wording import configuration_of, counted, listed, percent, quantity, with_thousands, with_unit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -52,7 +52,7 @@ def _section(
     )
 
 
-def _left_out(key: str, heading: str, reason: str) -> Section:
+def _without(key: str, heading: str, reason: str) -> Section:
     return Section(key, heading, missing=(reason,))
 
 
@@ -63,17 +63,26 @@ def facts(subject: Subject) -> list[Fact]:
     """Count what the page holds."""
     cube, found = subject.cube, []
     if "platform" in cube.dims:
-        found.append(Fact(grouped(_platforms(subject)), "platforms measured" if subject.has("n_rows") else "platforms"))
+        found.append(
+            Fact(with_thousands(_platforms(subject)), "platforms measured" if subject.has("n_rows") else "platforms")
+        )
     if "n_rows" in cube:
-        found.append(Fact(grouped(int(cube["n_rows"].sum())), "experiments"))
-        found.append(Fact(grouped(_configurations(cube["n_rows"] > 0)), "configurations measured"))
+        found.append(Fact(with_thousands(int(cube["n_rows"].sum())), "experiments"))
+        found.append(Fact(with_thousands(_count_configurations(cube["n_rows"] > 0)), "configurations measured"))
     if subject.has("predicted_throughput"):
-        found.append(Fact(grouped(_configurations(cube["predicted_throughput"].notnull())), "configurations predicted"))
+        found.append(
+            Fact(
+                with_thousands(_count_configurations(cube["predicted_throughput"].notnull())),
+                "configurations predicted",
+            )
+        )
     if "n_rows" in cube and subject.has("predicted_throughput"):
         both = (cube["n_rows"] > 0) & cube["predicted_throughput"].notnull()
-        found.append(Fact(grouped(_configurations(both)), "predicted and measured"))
+        found.append(Fact(with_thousands(_count_configurations(both)), "predicted and measured"))
     if "quality" in cube:
-        found.append(Fact(grouped(int(((cube["quality"] != 0) & (cube["n_rows"] > 0)).sum())), "cells with a finding"))
+        found.append(
+            Fact(with_thousands(int(((cube["quality"] != 0) & (cube["n_rows"] > 0)).sum())), "cells with a finding")
+        )
     return found
 
 
@@ -84,7 +93,7 @@ def _platforms(subject: Subject) -> int:
     return int((cube["n_rows"] > 0).any([dim for dim in cube["n_rows"].dims if dim != "platform"]).sum())
 
 
-def _configurations(mask: xr.DataArray) -> int:
+def _count_configurations(mask: xr.DataArray) -> int:
     """Count cells, the batches of one configuration as one."""
     return int((mask.any("batch") if "batch" in mask.dims else mask).sum())
 
@@ -96,9 +105,9 @@ def theoretical(subject: Subject) -> Section:
     """Show what the model says before anything runs."""
     cube, key, heading = subject.cube, "theory", "Theoretical analysis"
     if not subject.has("predicted_throughput"):
-        return _left_out(key, heading, "This cube holds no predictions: the section needs predicted_throughput.")
+        return _without(key, heading, "This cube holds no predictions: the section needs predicted_throughput.")
     predicted = cube["predicted_throughput"]
-    possible = _configurations(predicted.notnull())
+    possible = _count_configurations(predicted.notnull())
     see = [
         "A roofline gives each platform two limits: its peak compute, and its memory bandwidth times the operations "
         "that a network does for each byte of weights. "
@@ -136,7 +145,7 @@ def _limits(cube: xr.Dataset) -> str:
     if "bound" not in cube:
         return ""
     counts = {name: int((cube["bound"] == code).sum()) for name, code in BOUNDS.items() if name != "none"}
-    told = [f"{grouped(count)} limited by {name}" for name, count in counts.items() if count]
+    told = [f"{with_thousands(count)} limited by {name}" for name, count in counts.items() if count]
     return f", {listed(told)}" if told else ""
 
 
@@ -147,7 +156,7 @@ def _impossible(cube: xr.Dataset) -> str:
     counts = {
         name: int((cube["infeasible"] == code).sum()) for name, code in INFEASIBLE.items() if name not in NO_COMBINATION
     }
-    told = [f"{grouped(count)} because {REASONS[name]}" for name, count in counts.items() if count]
+    told = [f"{with_thousands(count)} because {REASONS[name]}" for name, count in counts.items() if count]
     return f"; others cannot, {listed(told)}" if told else ""
 
 
@@ -158,23 +167,23 @@ def experimental(subject: Subject) -> Section:
     """Show what was measured, and what is wrong with it."""
     cube, key, heading = subject.cube, "experiments", "Experimental data"
     if not subject.has("measured_throughput"):
-        return _left_out(key, heading, "This cube holds no measurements: join some with roofcube.join.")
+        return _without(key, heading, "This cube holds no measurements: join some with roofcube.join.")
     rows, cells = int(cube["n_rows"].sum()), cube["n_rows"] > 0
     flagged = int((subject.flagged() & cells).sum())
     see = [
         (
             f"{counted(rows, 'experiment')} on {counted(_platforms(subject), 'platform')} make "
-            f"{counted(_configurations(cells), 'configuration')}, each at several batch sizes or numbers of threads. "
-            "More in flight buys throughput up to a knee and only costs latency after it; where the knee sits is what "
-            "tells platforms apart."
+            f"{counted(_count_configurations(cells), 'configuration')}, each at several batch sizes or numbers "
+            "of threads. More in flight buys throughput up to a knee and only costs latency after it; where the knee "
+            "sits is what tells platforms apart."
         ),
         _front_text(subject),
     ]
     unmatched = subject.unmatched
     if unmatched is not None:
         see.append(
-            f"Every row found its cell; {counted(flagged, 'cell')} of {grouped(int(cells.sum()))} carry at least one "
-            f"finding of the physics gate, listed below by rule."
+            f"Every row found its cell; {counted(flagged, 'cell')} of {with_thousands(int(cells.sum()))} carry at "
+            f"least one finding of the physics gate, listed below by rule."
             if not unmatched.height
             else f"{counted(unmatched.height, 'row')} found no cell; the reasons are below."
         )
@@ -250,7 +259,7 @@ def overlapped(subject: Subject) -> Section:
     """Lay predictions and measurements over one another."""
     cube, key, heading = subject.cube, "overlap", "Theoretical and measured Pareto, overlapped"
     if not subject.has("measured_throughput", "predicted_throughput", "top1"):
-        return _left_out(
+        return _without(
             key,
             heading,
             "This cube lacks measured throughput, predicted throughput or accuracy; the two fronts need all three.",
@@ -270,15 +279,15 @@ def overlapped(subject: Subject) -> Section:
         (
             f"Each orange circle is a prediction, each blue cross the best measured batch of a configuration, and a "
             f"line joins the two: the longer it is, the further the prediction was off. "
-            f"{counted(matched, 'configuration')} have both; {grouped(only_predicted)} were only predicted and "
-            f"{grouped(only_measured)} only measured."
+            f"{counted(matched, 'configuration')} have both; {with_thousands(only_predicted)} were only predicted and "
+            f"{with_thousands(only_measured)} only measured."
         ),
     ]
     if measured_front is not None:
-        shared = _labels(measured_front) & _labels(predicted_front)
+        shared = _configurations_on(measured_front) & _configurations_on(predicted_front)
         see.append(
             f"The measured front has {counted(measured_front.sizes['point'], 'point')}, the predicted one "
-            f"{grouped(predicted_front.sizes['point'])}; "
+            f"{with_thousands(predicted_front.sizes['point'])}; "
             + (
                 f"{counted(len(shared), 'configuration')} {'is' if len(shared) == 1 else 'are'} on both."
                 if shared
@@ -301,7 +310,7 @@ def overlapped(subject: Subject) -> Section:
     return _section(key, heading, see, beware, parts)
 
 
-def _labels(front: xr.Dataset) -> set[tuple[Any, ...]]:
+def _configurations_on(front: xr.Dataset) -> set[tuple[Any, ...]]:
     dims = [dim for dim in CONFIGURATION if dim in front.coords]
     return (
         set(
@@ -322,7 +331,7 @@ def efficient(subject: Subject) -> Section:
     """Compare measured with predicted throughput."""
     cube, key, heading = subject.cube, "efficiency", "Efficiency"
     if not subject.has("measured_throughput", "predicted_throughput"):
-        return _left_out(key, heading, "Efficiency is measured over predicted throughput; this cube lacks one of them.")
+        return _without(key, heading, "Efficiency is measured over predicted throughput; this cube lacks one of them.")
     ratios = efficiency(cube)["efficiency"].values
     ratios = ratios[np.isfinite(ratios)]
     above = int((ratios > 1).sum())
@@ -365,14 +374,14 @@ def _at_equal_batch(cube: xr.Dataset) -> str:
     counts = ratios.notnull().sum([dim for dim in ratios.dims if dim != "batch"])
     shared = ratios.isel(batch=int(counts.argmax("batch")))
     return (
-        f"The second figure compares all at the same batch{_threads(cube)}, which its buttons choose. At batch "
-        f"{float(shared['batch']):g} the median is {percent(float(shared.median()))} over "
+        f"The second figure compares all at the same batch{_batch_is_threads(cube)}, which its buttons choose. At "
+        f"batch {float(shared['batch']):g} the median is {percent(float(shared.median()))} over "
         f"{counted(int(counts.max()), 'configuration')}: what looks like a better chip at its best "
         "batch is often only a bigger batch."
     )
 
 
-def _threads(cube: xr.Dataset) -> str:
+def _batch_is_threads(cube: xr.Dataset) -> str:
     """Say what a batch is on the DPUs, where one was measured."""
     if "family" not in cube.coords or "platform" not in cube["family"].dims:
         return ""
@@ -387,7 +396,7 @@ def powered(subject: Subject) -> Section:
     """Show power, energy per input and, where meters were logged, power over time."""
     cube, key, heading = subject.cube, "power", "Power"
     if not subject.has("power_full", "measured_throughput"):
-        return _left_out(key, heading, "This cube holds no measured power.")
+        return _without(key, heading, "This cube holds no measured power.")
     known = (cube["power_full"].notnull()) & (cube["n_rows"] > 0)
     energy = cube["energy_per_input"].values
     energy = energy[np.isfinite(energy)]
@@ -396,7 +405,7 @@ def powered(subject: Subject) -> Section:
             f"Power under load is known for {counted(int(cube['n_rows'].where(known, 0).sum()), 'experiment')}. Energy "
             f"per input is that power divided by the throughput measured: "
             f"it spans {quantity(float(energy.min()), 'J')} to {quantity(float(energy.max()), 'J')}, a factor of "
-            f"{grouped(round(float(energy.max() / energy.min())))}. "
+            f"{with_thousands(round(float(energy.max() / energy.min())))}. "
             "A large batch lowers it, because base and idle power are paid for more inputs a second."
         )
     ]

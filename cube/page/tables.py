@@ -61,7 +61,7 @@ def _fastest_of_each(cube: xr.Dataset, names: dict[str, str]) -> tuple[tuple[str
     if "topology" not in cube.dims:
         return ()
     winners = [(str(name), best(cube.sel(topology=[name]), names["throughput"])) for name in cube["topology"].values]
-    return tuple(_row(name, winner, names) for name, winner in winners if bool(winner["found"]))
+    return tuple(_row_of_winner(name, winner, names) for name, winner in winners if bool(winner["found"]))
 
 
 def _names(measured: bool) -> dict[str, str]:
@@ -105,11 +105,11 @@ def _goals(cube: xr.Dataset, names: dict[str, str]) -> list[tuple[str, ...]]:
             continue
         winner = best(cube, objective, where=where)
         if bool(winner["found"]):
-            rows.append(_row(goal, winner, names))
+            rows.append(_row_of_winner(goal, winner, names))
     return rows
 
 
-def _row(goal: str, winner: xr.Dataset, names: dict[str, str]) -> tuple[str, ...]:
+def _row_of_winner(goal: str, winner: xr.Dataset, names: dict[str, str]) -> tuple[str, ...]:
     def value(name: str) -> float:
         if names[name] not in winner:
             return float("nan")
@@ -125,11 +125,11 @@ def _row(goal: str, winner: xr.Dataset, names: dict[str, str]) -> tuple[str, ...
         quantity(value("latency"), "s"),
         "not known" if top1 != top1 else f"{top1:.2f} %",
         quantity(value("energy"), "J"),
-        _doubts(winner),
+        _findings_on(winner),
     )
 
 
-def _doubts(winner: xr.Dataset) -> str:
+def _findings_on(winner: xr.Dataset) -> str:
     """Name the findings on a winner that bear on its figures."""
     if "quality" not in winner or winner["quality"].ndim:
         return ""
@@ -263,7 +263,9 @@ def corrections(subject: Subject) -> Table | None:
     rows = []
     for (name, column, reason), lines in table.group_by("table", "column", "reason", maintain_order=True):
         which = counted(lines.height, "row") if name == "measurements" else ", ".join(lines["row"].to_list())
-        rows.append((f"{column}", which, _span(lines["source_value"]), _span(lines["corrected_value"]), reason))
+        rows.append(
+            (f"{column}", which, _value_range(lines["source_value"]), _value_range(lines["corrected_value"]), reason)
+        )
     columns = ("Figure", "Where", "Source value", "Corrected value", "Why")
     note = (
         "Corrections are kept beside the source values, never in their place; the operation counts are the only "
@@ -272,7 +274,7 @@ def corrections(subject: Subject) -> Table | None:
     return Table("corrections", "Corrections and doubts", columns, tuple(rows), note) if rows else None
 
 
-def _span(values: pl.Series) -> str:
+def _value_range(values: pl.Series) -> str:
     numbers = sorted({float(value) for value in values.to_list() if value not in (None, "")})
     if not numbers:
         return ""

@@ -5,7 +5,8 @@ from __future__ import annotations
 from roofcube.plot.comparisons import comparison
 from roofcube.plot.experiments import boxes, latency_throughput
 from roofcube.plot.frontiers import overlap, pareto
-from roofcube.plot.grids import heatmap, overview
+from roofcube.plot.grids import heatmap
+from roofcube.plot.overviews import overview
 from roofcube.plot.power_figures import energy, inputs_per_joule, power
 from roofcube.plot.ratios import efficiency
 from roofcube.plot.requirement_figures import peaks, requirements

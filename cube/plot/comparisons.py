@@ -9,7 +9,7 @@ import xarray as xr
 from bokeh.models import ColumnDataSource
 
 from roofcube.errors import InvalidDataError, MissingInputError
-from roofcube.labels import places
+from roofcube.labels import locate
 from roofcube.plot import style
 from roofcube.plot.rows import by_configuration, row_figure, row_toggles
 from roofcube.plot.tables import doubts, own_dims, records, require, source_text, value_text, with_source_rows
@@ -73,7 +73,9 @@ def comparison(
     'comparison'
     """
     one = require(cube, ("measured_throughput", "predicted_throughput"), figure="comparison")
-    models = _models(cube) if calibrated is None else {**_models(cube), **_placed(one, calibrated)}
+    models = (
+        _throughput_by_model(cube) if calibrated is None else {**_throughput_by_model(cube), **_placed(one, calibrated)}
+    )
     if "calibrated" not in models:
         msg = (
             "`predicted_throughput_low`: the figure comparison needs calibrated predictions and the cube has none; "
@@ -86,10 +88,10 @@ def comparison(
     table = _at_best_batch(records(one, names, known="measured_throughput"))
     table = {**{name: np.full(len(table["platform"]), np.nan) for name in SHOWN}, **table}
     table = by_configuration(one, table, -table["measured_throughput"], own=own_dims(one, "measured_throughput"))
-    return _drawn(one, table, label)
+    return _comparison_figure(one, table, label)
 
 
-def _models(cube: xr.Dataset) -> dict[str, xr.DataArray]:
+def _throughput_by_model(cube: xr.Dataset) -> dict[str, xr.DataArray]:
     """Take the published, bound and calibrated throughput out of a cube, as far as it has them."""
     predicted, low = cube["predicted_throughput"], cube.get("predicted_throughput_low")
     if "assumptions" not in predicted.dims:
@@ -108,17 +110,17 @@ def _models(cube: xr.Dataset) -> dict[str, xr.DataArray]:
 
 def _placed(cube: xr.Dataset, table: pl.DataFrame) -> dict[str, xr.DataArray]:
     """Put a table of calibrated predictions into the cells of the measured throughput."""
-    where = places(cube, table)
-    if not where.found.any():
+    where = locate(cube, table)
+    if not where.mask.any():
         reason = where.reasons[0] if where.reasons else "it has no rows"
         msg = f"`calibrated`: expected rows of this cube, got none ({reason}); pass the predictions of its own rows"
         raise InvalidDataError(msg)
     dims = [str(dim) for dim in cube["measured_throughput"].dims if dim in where.indices]
-    cells = tuple(where.indices[dim][where.found] for dim in dims)
+    cells = tuple(where.indices[dim][where.mask] for dim in dims)
     arrays = {}
     for name, column in zip(CALIBRATED, ("predicted_throughput", "low", "high"), strict=True):
         values = np.full([cube.sizes[dim] for dim in dims], np.nan)
-        values[cells] = table[column].fill_null(float("nan")).to_numpy()[where.found]
+        values[cells] = table[column].fill_null(float("nan")).to_numpy()[where.mask]
         arrays[name] = xr.DataArray(values, dims=dims)
     return arrays
 
@@ -136,8 +138,8 @@ def _at_best_batch(table: Columns) -> Columns:
     return {name: column[rows] for name, column in table.items()}
 
 
-def _drawn(cube: xr.Dataset, table: Columns, label: str) -> Any:
-    source = _source(cube, table)
+def _comparison_figure(cube: xr.Dataset, table: Columns, label: str) -> Any:
+    source = _comparison_source(cube, table)
     low, high = style.log_bounds(np.concatenate([table[name] for name in SHOWN]), low=0.6)
     # room for the errors, a column right of all marks
     edge = high * (high / low) ** 0.14
@@ -150,7 +152,7 @@ def _drawn(cube: xr.Dataset, table: Columns, label: str) -> Any:
         x_log=True,
     )
     source.data["edge"] = np.full(len(table["row"]), edge)
-    renderers = _marks(plot, source, toggles.view(source))
+    renderers = _draw_marks(plot, source, toggles.view(source))
     toggles.follow(source, plot.y_range)
     tooltip = {name: f"@{name}_text" for name in ("measured", "calibrated", "bound", "published")}
     style.hover(plot, renderers, {**tooltip, "flags": "@flags", "source": source_text(cube)})
@@ -159,7 +161,7 @@ def _drawn(cube: xr.Dataset, table: Columns, label: str) -> Any:
     return toggles.over(plot)
 
 
-def _source(cube: xr.Dataset, table: Columns) -> Any:
+def _comparison_source(cube: xr.Dataset, table: Columns) -> Any:
     fields = ("platform", "precision", "topology", "configuration", "flags", "source")
     data: dict[str, Any] = {name: table[name] for name in fields if name in table}
     data["row"] = list(table["row"])
@@ -197,7 +199,7 @@ def _outside(table: Columns) -> np.ndarray[Any, Any]:
     return outside
 
 
-def _marks(plot: Any, source: Any, view: Any) -> list[Any]:
+def _draw_marks(plot: Any, source: Any, view: Any) -> list[Any]:
     own = {"source": source, "view": view}
     band = plot.hbar(
         "row",

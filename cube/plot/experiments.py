@@ -88,7 +88,7 @@ def latency_throughput(cube: xr.Dataset, *, scope: str = "compute", measurements
         height=560,
     )
     own = own_dims(cube, throughput)
-    lines = ColumnDataSource(_lines(table, latency, throughput, colours, own), name="latency_throughput.lines")
+    lines = ColumnDataSource(_lines_by_batch(table, latency, throughput, colours, own), name="latency_throughput.lines")
     plot.multi_line(
         "x", "y", source=lines, view=toggles.view(lines), line_color="colour", line_width=1.2, line_alpha=0.6
     )
@@ -111,9 +111,11 @@ def latency_throughput(cube: xr.Dataset, *, scope: str = "compute", measurements
     return toggles.over(plot)
 
 
-def _lines(table: Columns, latency: str, throughput: str, colours: dict[str, str], own: list[str]) -> dict[str, Any]:
+def _lines_by_batch(
+    table: Columns, latency: str, throughput: str, colours: dict[str, str], own: list[str]
+) -> dict[str, Any]:
     """Join the rows of each configuration in the order of their batch."""
-    groups = grouped(table, [name for name in (*CONFIGURATION, *own) if name in table])
+    groups = rows_by_labels(table, [name for name in (*CONFIGURATION, *own) if name in table])
     fields = [name for name in ("platform", "precision", "topology") if name in table]
     batch = table.get("batch", np.zeros(len(table[latency])))
     ordered = [rows[np.argsort(batch[rows], kind="stable")] for rows in groups.values()]
@@ -125,7 +127,7 @@ def _lines(table: Columns, latency: str, throughput: str, colours: dict[str, str
     }
 
 
-def grouped(table: Columns, keys: Sequence[str]) -> dict[tuple[Any, ...], np.ndarray[Any, Any]]:
+def rows_by_labels(table: Columns, keys: Sequence[str]) -> dict[tuple[Any, ...], np.ndarray[Any, Any]]:
     """Row numbers of each combination of labels, in order of appearance."""
     groups: dict[tuple[Any, ...], list[int]] = {}
     for row, labels in enumerate(zip(*(table[key].tolist() for key in keys), strict=True)):
@@ -213,7 +215,7 @@ def _quartiles(cube: xr.Dataset, variable: str) -> Columns:
     table["label"] = labels_of(
         table, ("topology", "pruning"), shown=[name for name in ("topology", "pruning") if name in table]
     )
-    groups = grouped(table, keys)
+    groups = rows_by_labels(table, keys)
     spread = np.array([np.quantile(table[variable][rows], (0, 0.25, 0.5, 0.75, 1)) for rows in groups.values()])
     first = np.array([rows[0] for rows in groups.values()])
     columns = {name: table[name][first] for name in ("platform", "label", "device_class")}

@@ -14,7 +14,7 @@ from roofcube.plot.points import draw_points, point_columns, point_toggles
 from roofcube.plot.staircases import draw_staircase
 from roofcube.plot.tables import (
     doubts,
-    in_order,
+    labels_in_order,
     measured_names,
     model_text,
     platform_order,
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     from roofcube.plot.tables import Columns
+    from roofcube.variables import Sense
 
 __all__ = ["overlap", "pareto"]
 
@@ -66,7 +67,7 @@ for (const [marks, line, sign_x, sign_y] of fronts) {
 def pareto(
     cube: xr.Dataset,
     *,
-    objectives: Mapping[str, str | None] | None = None,
+    objectives: Mapping[str, Sense | None] | None = None,
     scope: str = "compute",
     measurements: pl.DataFrame | None = None,
 ) -> Any:
@@ -103,7 +104,10 @@ def pareto(
     >>> rc.plot.pareto(rc.benchmark("mnist")).name
     'pareto'
     """
-    wanted = objectives or {measured_names(scope)["throughput"]: "max", "measured_top1": "max"}
+    wanted: Mapping[str, Sense | None] = objectives or {
+        measured_names(scope)["throughput"]: "max",
+        "measured_top1": "max",
+    }
     if len(wanted) != 2:
         msg = f"`objectives`: expected two variables, got {len(wanted)}; draw other pairs in figures of their own"
         raise InvalidDataError(msg)
@@ -114,7 +118,7 @@ def pareto(
     table = sorted_rows(table, ranks(cube, table, "platform"))
     toggles = point_toggles("pareto", cube, table)
     plot = _plane(cube, "pareto", (x, y), (table[x], table[y]), height=560)
-    points = ColumnDataSource(_marks(cube, table, x, y, scope), name="pareto.points")
+    points = ColumnDataSource(_mark_columns(cube, table, x, y, scope), name="pareto.points")
     front = front_of(cube, senses, ties="all")
     line = _staircase(plot, cube, front, senses, name="pareto.front", colour=style.INK)
     marks = draw_points(plot, points, toggles.view(points))
@@ -130,7 +134,7 @@ def pareto(
     return toggles.over(plot, after=REFRONT, fronts=[[points, line, _sign(senses[x]), _sign(senses[y])]])
 
 
-def _sign(sense: str) -> int:
+def _sign(sense: Sense) -> int:
     return 1 if sense == "max" else -1
 
 
@@ -162,7 +166,7 @@ def _plane(cube: xr.Dataset, name: str, pair: tuple[str, str], values: tuple[Any
     return style.frame(name=f"{name}.plot", height=height, **options)
 
 
-def _marks(cube: xr.Dataset, table: Columns, x: str, y: str, scope: str) -> dict[str, Any]:
+def _mark_columns(cube: xr.Dataset, table: Columns, x: str, y: str, scope: str) -> dict[str, Any]:
     quantities = {quantity for name in (x, y) for quantity in _quantities(name)}
     doubtful = doubts(cube, table["quality"], sorted(quantities), scope=scope)
     return {
@@ -195,7 +199,7 @@ def _exact(values: np.ndarray[Any, Any], unit: str) -> np.ndarray[Any, Any]:
     return np.array([f"{value:.2f} %" for value in values], dtype=object) if unit == "%" else value_text(values, unit)
 
 
-def _staircase(plot: Any, cube: xr.Dataset, front: xr.Dataset, senses: dict[str, str], **looks: Any) -> Any:
+def _staircase(plot: Any, cube: xr.Dataset, front: xr.Dataset, senses: Mapping[str, Sense], **looks: Any) -> Any:
     """Draw a front in the units shown; horizontal objective first."""
     x, y = (np.asarray(front[name].values, dtype="f8") * scale_of(cube, name)[0] for name in senses)
     return draw_staircase(plot, x, y, sense_x=next(iter(senses.values())), **looks)
@@ -276,9 +280,9 @@ def overlap(cube: xr.Dataset, *, scope: str = "compute", measurements: pl.DataFr
     }
     lines = {}
     for kind, (names, colour) in objectives.items():
-        senses = dict.fromkeys(names, "max")
-        front = front_of(best, senses, ties="all")
-        lines[kind] = _staircase(plot, best, front, senses, name=f"overlap.{kind}_front", colour=colour)
+        more: dict[str, Sense] = dict.fromkeys(names, "max")
+        front = front_of(best, more, ties="all")
+        lines[kind] = _staircase(plot, best, front, more, name=f"overlap.{kind}_front", colour=colour)
     circles = plot.scatter(
         "x",
         "y",
@@ -366,7 +370,7 @@ def _overlap_toggles(cube: xr.Dataset, predicted: Columns, measured: Columns) ->
     for field, title in (("precision", "Precision"), ("topology", "Network")):
         labels = [*predicted.get(field, []), *measured.get(field, [])]
         if labels:
-            toggles.field(field, title, [str(one) for one in in_order(cube, field, labels)])
+            toggles.field(field, title, [str(one) for one in labels_in_order(cube, field, labels)])
     toggles.field("match", "Show", ["matched", "predicted only", "measured only"])
     return toggles
 

@@ -1,13 +1,12 @@
-"""Tables as pictures: the heatmap of a variable over hardware and networks, and the overview of experiments."""
+"""The heatmap of a variable over hardware and networks."""
 
 from __future__ import annotations
 
-from html import escape
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
-from bokeh.models import ColorBar, ColumnDataSource, Div, FactorRange, FixedTicker, LogColorMapper
+from bokeh.models import ColorBar, ColumnDataSource, FactorRange, FixedTicker, LogColorMapper
 from bokeh.palettes import Cividis256
 
 from roofcube.plot import style
@@ -18,7 +17,7 @@ from roofcube.wording import short, with_unit
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["heatmap", "overview"]
+__all__ = ["device_classes", "heatmap"]
 
 CELL = 22  # pixels a row takes
 COLUMN_DIMS = ("platform", "mode")
@@ -139,9 +138,9 @@ class _Grid:
         shape = (int(np.prod(stacked.shape[:3])), int(np.prod(stacked.shape[3:])))
         self.values = stacked.values.reshape(shape).astype("f8")
         self._why = reasons.values.reshape(shape).astype("i8")
-        self._rows = [dict(zip(ROW_DIMS, labels, strict=True)) for labels in _product(stacked, ROW_DIMS)]
-        self._columns = [dict(zip(COLUMN_DIMS, labels, strict=True)) for labels in _product(stacked, COLUMN_DIMS)]
-        self._class_of = _classes(cube)
+        self._rows = [dict(zip(ROW_DIMS, labels, strict=True)) for labels in _label_product(stacked, ROW_DIMS)]
+        self._columns = [dict(zip(COLUMN_DIMS, labels, strict=True)) for labels in _label_product(stacked, COLUMN_DIMS)]
+        self._class_of = device_classes(cube)
         self._keep(cube)
 
     def _keep(self, cube: xr.Dataset) -> None:
@@ -157,9 +156,9 @@ class _Grid:
         self.values, self._why = self.values[np.ix_(rows, offered)], self._why[np.ix_(rows, offered)]
         self._rows = [self._rows[place] for place in rows]
         self._columns = [self._columns[place] for place in offered]
-        self.row_labels = [_joined(row, ROW_DIMS) or self._variable for row in self._rows]
+        self.row_labels = [_heading(row, ROW_DIMS) or self._variable for row in self._rows]
         self.row_factors = [
-            (_joined(row, ROW_DIMS[:2]) or " ", _joined(row, ROW_DIMS[2:]) or " ") for row in self._rows
+            (_heading(row, ROW_DIMS[:2]) or " ", _heading(row, ROW_DIMS[2:]) or " ") for row in self._rows
         ]
         self.column_factors = [
             (self._class_of.get(column["platform"], " "), _head(str(column["platform"]), str(column["mode"])))
@@ -247,7 +246,7 @@ class _Grid:
         return ["; ".join(parts)] if parts else []
 
 
-def _joined(labels: dict[str, Any], dims: Sequence[str]) -> str:
+def _heading(labels: dict[str, Any], dims: Sequence[str]) -> str:
     return " ".join(filter(None, (short_label(dim, labels[dim]) for dim in dims if labels[dim] != "")))
 
 
@@ -258,13 +257,14 @@ def _best_of(array: xr.DataArray, kept: Sequence[str]) -> tuple[xr.DataArray, li
     return (array.min(reduced) if sense_of(str(array.name)) == "min" else array.max(reduced)), reduced
 
 
-def _product(array: xr.DataArray, dims: Sequence[str]) -> list[tuple[Any, ...]]:
+def _label_product(array: xr.DataArray, dims: Sequence[str]) -> list[tuple[Any, ...]]:
     labels = [array[dim].values.tolist() for dim in dims]
     places = np.indices([len(one) for one in labels]).reshape(len(labels), -1).T
     return [tuple(labels[axis][place] for axis, place in enumerate(row)) for row in places.tolist()]
 
 
-def _classes(cube: xr.Dataset) -> dict[str, str]:
+def device_classes(cube: xr.Dataset) -> dict[str, str]:
+    """Give the device class of each platform, where the cube knows it."""
     if "device_class" not in cube.coords or "platform" not in cube.coords:
         return {}
     return dict(
@@ -307,127 +307,3 @@ def _colour_bar(plot: Any, colours: Any, low: float, high: float, grid: _Grid) -
     )
     style.plain_ticks(bar)
     plot.add_layout(bar, "right")
-
-
-# the overview ---------------------------------------------------------------------------------------------------------
-
-TABLE = """
-:host { color: #1f2329; font-size: 13px; display: block; }
-.bk-clearfix { width: 100%; }
-table { border-collapse: collapse; width: 100%; }
-h4 { font-size: 16px; margin: 0 0 2px; }
-p { margin: 0 0 8px; color: #5c6570; }
-th, td { border-bottom: 1px solid #c9d1d9; padding: 5px 8px; vertical-align: top; text-align: left; line-height: 1.35; }
-thead th { border-bottom: 2px solid #8b949e; }
-th i { font-style: normal; font-weight: normal; color: #5c6570; }
-td.na { color: #6a737d; }
-td div.range { white-space: nowrap; }
-@media (prefers-color-scheme: dark) {
-  :host { color: #e8ecf1; }
-  p, th i, td.na { color: #a3adb8; }
-  th, td { border-color: #3a424b; }
-}
-:host-context([data-theme="light"]) { color: #1f2329; }
-:host-context([data-theme="dark"]) { color: #e8ecf1; }
-"""
-
-
-def overview(cube: xr.Dataset) -> Any:
-    """Lay out which experiments were made: platform × topology, from the data.
-
-    Parameters
-    ----------
-    cube : Dataset
-        With `n_rows` (a cube of `join`) over some of platform, mode, topology, pruning, precision, batch.
-
-    Returns
-    -------
-    Bokeh Div named ``overview``
-        A table with a row per platform and a column per topology; a cell (``td[data-rows]``) lists precisions, channels
-        kept, batches (threads, on the DPUs) and the number of measured rows, or says 'na'.
-
-    Raises
-    ------
-    MissingInputError
-        If the cube lacks `n_rows`.
-
-    Examples
-    --------
-    >>> import roofcube as rc
-    >>> "FP16" in rc.plot.overview(rc.benchmark("mnist")).text
-    True
-    """
-    cube = require(cube, ("n_rows",), figure="overview")
-    platforms, topologies = _labels(cube, "platform"), _labels(cube, "topology")
-    platforms = platform_order(cube, platforms)
-    total = int(cube["n_rows"].sum())
-    class_of = _classes(cube)
-    lines = []
-    for platform in platforms:
-        head = f"{escape(platform)}<br><i>{escape(class_of.get(platform, ''))}{_modes(cube, platform)}</i>"
-        cells = "".join(_cell(cube, platform, topology, wide=len(topologies) < 3) for topology in topologies)
-        lines.append(f'<tr><th scope="row">{head}</th>{cells}</tr>')
-    heads = "".join(f'<th scope="col">{escape(topology)}</th>' for topology in topologies)
-    used = sum(bool(_rows(cube, platform=platform).sum()) for platform in platforms)
-    text = (
-        f"<h4>{total} measured rows on {used} of {len(platforms)} platforms</h4>"
-        "<p>precisions · channels kept (100 % is unpruned) · batch sizes, or threads on the DPUs · rows; "
-        "na = not measured</p>"
-        f"<table><thead><tr><th>platform</th>{heads}</tr></thead><tbody>{''.join(lines)}</tbody></table>"
-    )
-    return Div(
-        text=text,
-        width=style.WIDTH,
-        name="overview",
-        stylesheets=[style.sheet(TABLE)],
-        disable_math=True,
-        tags=[len(platforms) * len(topologies)],
-    )
-
-
-def _labels(cube: xr.Dataset, dim: str) -> list[str]:
-    return [str(label) for label in np.atleast_1d(cube[dim].values)] if dim in cube.coords else [""]
-
-
-def _rows(cube: xr.Dataset, **labels: str) -> xr.DataArray:
-    return cube["n_rows"].sel({dim: label for dim, label in labels.items() if dim in cube["n_rows"].dims})
-
-
-def _modes(cube: xr.Dataset, platform: str) -> str:
-    modes = [mode for mode in _present(_rows(cube, platform=platform), "mode") if mode != "default"]
-    return f"; {escape(', '.join(map(str, modes)))}" if modes else ""
-
-
-def _present(rows: xr.DataArray, dim: str) -> list[Any]:
-    """Labels of a dim along which something was measured."""
-    if dim not in rows.dims:
-        return np.atleast_1d(rows[dim].values).tolist() if dim in rows.coords else []
-    measured = (rows > 0).any([one for one in rows.dims if one != dim]).values
-    return [label for label, known in zip(rows[dim].values.tolist(), measured, strict=True) if known]
-
-
-def _cell(cube: xr.Dataset, platform: str, topology: str, *, wide: bool) -> str:
-    rows = _rows(cube, platform=platform, topology=topology)
-    count = int(rows.sum())
-    if not count:
-        return '<td class="na" data-rows="0">na</td>'
-    precisions = ", ".join(map(str, _present(rows, "precision")))
-    kept = ", ".join(f"{float(one):g}" for one in _present(rows, "pruning"))
-    batches = _present(rows, "batch")
-    family = (
-        str(np.atleast_1d(cube["family"].sel(platform=platform).values)[0])
-        if "family" in cube.coords and "platform" in cube["family"].dims
-        else ""
-    )
-    word = "threads" if family == "DPU" else "batch"
-    span = f"{word} {_span(batches)}" if batches else ""
-    parts = [escape(precisions), f"{kept} %" if kept else "", span, f"{count} row{'s' * (count != 1)}"]
-    known = [part for part in parts if part]
-    body = " · ".join(known) if wide else "".join(f'<div class="range">{part}</div>' for part in known)
-    return f'<td data-rows="{count}">{body}</td>'
-
-
-def _span(values: list[Any]) -> str:
-    if len(values) < 3:
-        return ", ".join(f"{one:g}" for one in values)
-    return f"{values[0]:g} … {values[-1]:g} ({len(values)} values)"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from roofcube.plot import style
-from roofcube.plot.tables import in_order, platform_order
+from roofcube.plot.tables import labels_in_order, platform_order
 from roofcube.plot.toggles import Toggles
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def point_toggles(name: str, cube: xr.Dataset, table: Columns) -> Toggles:
     toggles.field("platform", "Platform", list(colours), colours=colours, symbols=symbols)
     for field, title in (("precision", "Precision"), ("topology", "Network")):
         if field in table:
-            toggles.field(field, title, [str(one) for one in in_order(cube, field, table[field].tolist())])
+            toggles.field(field, title, [str(one) for one in labels_in_order(cube, field, table[field].tolist())])
     return toggles
 
 

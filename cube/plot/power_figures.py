@@ -57,7 +57,7 @@ def power(cube: xr.Dataset) -> Any:
     data.update(row=list(table["row"]), low=table["low"], high=table["high"])
     for name in names:
         data[f"{name}_text"] = value_text(table[name], "W")
-    data["spread"] = _spread(table, "W")
+    data["spread"] = _range_texts(table, "W")
     data["end"] = np.maximum(table["high"], table["power_full"])
     data["filled"] = np.where(doubts(cube, table["quality"], ("power",)), 0.0, 1.0)
     source = ColumnDataSource(data, name="power.bars")
@@ -94,7 +94,7 @@ def power(cube: xr.Dataset) -> Any:
             )
             bars.append(bar)
     plot.segment("low", "row", "high", "row", source=source, view=view, line_color=style.INK, line_width=1.5)
-    style.numbers(plot, source, "end", "power_full_text", view=view)
+    style.draw_numbers(plot, source, "end", "power_full_text", view=view)
     lines = {name.removeprefix("power_"): f"@{name}_text" for name in reversed(names)}
     style.hover(
         plot,
@@ -139,7 +139,7 @@ def energy(cube: xr.Dataset, *, scope: str = "compute") -> Any:
     'energy'
     """
     cube = _with_energy(cube, scope, "energy")
-    return _per_input(cube, "energy", "energy_per_input", "energy per input", "mJ", scope)
+    return _bars_per_input(cube, "energy", "energy_per_input", "energy per input", "mJ", scope)
 
 
 def inputs_per_joule(cube: xr.Dataset, *, scope: str = "compute") -> Any:
@@ -170,7 +170,7 @@ def inputs_per_joule(cube: xr.Dataset, *, scope: str = "compute") -> Any:
     'inputs_per_joule'
     """
     cube = _with_energy(cube, scope, "inputs_per_joule")
-    return _per_input(cube, "inputs_per_joule", "inputs_per_joule", "inputs per joule", "inputs/J", scope)
+    return _bars_per_input(cube, "inputs_per_joule", "inputs_per_joule", "inputs per joule", "inputs/J", scope)
 
 
 def _with_energy(cube: xr.Dataset, scope: str, figure: str) -> xr.Dataset:
@@ -186,7 +186,7 @@ def _with_energy(cube: xr.Dataset, scope: str, figure: str) -> xr.Dataset:
     )
 
 
-def _per_input(cube: xr.Dataset, figure: str, name: str, words: str, unit: str, scope: str) -> Any:
+def _bars_per_input(cube: xr.Dataset, figure: str, name: str, words: str, unit: str, scope: str) -> Any:
     table = _over_batches(cube, [name], name)
     table = by_configuration(cube, table, table[name] * (1.0 if unit == "mJ" else -1.0), own=own_dims(cube, name))
     floor = style.floor_of(table["low"])
@@ -199,7 +199,7 @@ def _per_input(cube: xr.Dataset, figure: str, name: str, words: str, unit: str, 
         value=table[name],
         value_text=value_text(table[name], unit),
     )
-    data["spread"] = _spread(table, unit)
+    data["spread"] = _range_texts(table, unit)
     data["floor"] = np.full(len(table[name]), floor)
     data["filled"] = np.where(doubts(cube, table["quality"], ("power", "throughput"), scope=scope), 0.0, 0.9)
     source = ColumnDataSource(data, name=f"{figure}.bars")
@@ -227,7 +227,7 @@ def _per_input(cube: xr.Dataset, figure: str, name: str, words: str, unit: str, 
         line_width=1.2,
     )
     plot.segment("low", "row", "high", "row", source=source, view=view, line_color=style.INK, line_width=1.5)
-    style.numbers(plot, source, "high", "value_text", view=view)
+    style.draw_numbers(plot, source, "high", "value_text", view=view)
     style.hover(
         plot,
         [bars],
@@ -282,7 +282,7 @@ def _union(bits: xr.DataArray, dims: list[str]) -> xr.DataArray:
     )
 
 
-def _spread(table: Columns, unit: str) -> np.ndarray[Any, Any]:
+def _range_texts(table: Columns, unit: str) -> np.ndarray[Any, Any]:
     pairs = zip(table["low"], table["high"], strict=True)
     return np.array(
         [with_unit(low, unit) if low == high else f"{short(low)} … {with_unit(high, unit)}" for low, high in pairs],

@@ -92,9 +92,9 @@ def efficiency(
     )
     start = max(choices, key=lambda one: int(np.isfinite(choices[one]["measured"]).sum()))
     floor = style.floor_of(np.concatenate([one[bar] for one in choices.values() for bar in BARS]))
-    source = _source(name, table, choices, start, floor)
+    source = _efficiency_source(name, table, choices, start, floor)
     toggles = row_toggles(name, cube, table)
-    plot, bars = _bars(name, source, table, floor, toggles.view(source))
+    plot, bars = _efficiency_bars(name, source, table, floor, toggles.view(source))
     toggles.follow(source, plot.y_range)
     style.hover(
         plot,
@@ -158,7 +158,7 @@ def _at(cube: xr.Dataset, ratios: xr.Dataset, table: Columns, batch: Any, scope:
     }
 
     def taken(array: xr.DataArray) -> np.ndarray[Any, Any]:
-        return _picked(array, picks, len(table["row"]))
+        return _cell_of_rows(array, picks, len(table["row"]))
 
     measured, predicted = (
         taken(ratios["measured_throughput"]).astype("f8"),
@@ -197,7 +197,7 @@ def _at(cube: xr.Dataset, ratios: xr.Dataset, table: Columns, batch: Any, scope:
     }
 
 
-def _picked(array: xr.DataArray, picks: dict[str, xr.DataArray], count: int) -> np.ndarray[Any, Any]:
+def _cell_of_rows(array: xr.DataArray, picks: dict[str, xr.DataArray], count: int) -> np.ndarray[Any, Any]:
     """Take the cell of each row; the best over dims that the rows do not name."""
     own = {dim: labels for dim, labels in picks.items() if dim in array.dims}
     cells = array.sel(own) if own else array
@@ -232,7 +232,7 @@ def _on_chip(cube: xr.Dataset, picks: dict[str, xr.DataArray], count: int) -> np
     else:
         width = cube["element_bytes"]
     fits = (cube["params"] * width <= cube["on_chip_memory"]) & (cube["on_chip_memory"] > 0)
-    return _picked(fits, picks, count)
+    return _cell_of_rows(fits, picks, count)
 
 
 def _note(ratio: float, measured: float, peak: float, on_chip: bool, batch: float) -> str:
@@ -249,7 +249,7 @@ def _note(ratio: float, measured: float, peak: float, on_chip: bool, batch: floa
     return f"{said}: weights not read per input"
 
 
-def _source(name: str, table: Columns, choices: dict[str, dict[str, Any]], start: str, floor: float) -> Any:
+def _efficiency_source(name: str, table: Columns, choices: dict[str, dict[str, Any]], start: str, floor: float) -> Any:
     fields = [one for one in ("platform", "precision", "topology", "configuration") if one in table]
     data: dict[str, Any] = {one: table[one] for one in fields}
     data["row"] = list(table["row"])
@@ -263,7 +263,7 @@ def _source(name: str, table: Columns, choices: dict[str, dict[str, Any]], start
     return ColumnDataSource(data, name=f"{name}.bars")
 
 
-def _bars(name: str, source: Any, table: Columns, floor: float, view: Any) -> tuple[Any, list[Any]]:
+def _efficiency_bars(name: str, source: Any, table: Columns, floor: float, view: Any) -> tuple[Any, list[Any]]:
     top = float(np.max(source.data["end"]))
     # room for the reasons, which stand right of the longest bar
     room = (
@@ -292,7 +292,7 @@ def _bars(name: str, source: Any, table: Columns, floor: float, view: Any) -> tu
         line_width=1.2,
         **own,
     )
-    style.numbers(plot, source, "end", "note", view=view)
+    style.draw_numbers(plot, source, "end", "note", view=view)
     looks = {
         "peak of the compute units": style.PEAK,
         "predicted by the roofline": style.PREDICTED,

@@ -67,10 +67,10 @@ def requirements(cube: xr.Dataset) -> Any:
     source = ColumnDataSource(_requirement_columns(table, sizes, start), name="requirements.bars")
     rows = FactorRange(factors=list(table["label"])[::-1], range_padding=0.02)
     height = 152 + ROW * len(table["label"])
-    left = _bars(
+    left = _requirement_bars(
         source, rows, "ops", "operations per input (op; a multiply-accumulate is 2 op)", width=590, height=height
     )
-    right = _bars(source, rows, "size", f"weights at {start} (MB)", width=style.WIDTH - 590, height=height)
+    right = _requirement_bars(source, rows, "size", f"weights at {start} (MB)", width=style.WIDTH - 590, height=height)
     style.plain_ticks(left.xaxis)
     right.yaxis.visible = False
     lines = {
@@ -81,7 +81,7 @@ def requirements(cube: xr.Dataset) -> Any:
     for plot in (left, right):
         style.hover(plot, plot.renderers[:1], lines)
     several_kept = len(set(table.get("pruning", [])) - {100.0}) > 0
-    style.titled(left, _spread(table), "per cent = channels kept, 100 % is unpruned" if several_kept else " ")
+    style.titled(left, _most_and_least(table), "per cent = channels kept, 100 % is unpruned" if several_kept else " ")
     style.titled(right, "Size of the weights", "at the precision chosen above" if len(sizes) > 1 else " ")
     if len(sizes) < 2:
         return Row(left, right, name="requirements")
@@ -128,7 +128,7 @@ def _requirement_columns(table: Columns, sizes: dict[str, float], start: str) ->
     return {**data, "size": data[f"size {start}"].copy(), "size_text": data[f"text {start}"].copy()}
 
 
-def _bars(source: Any, rows: Any, column: str, label: str, *, width: int, height: int) -> Any:
+def _requirement_bars(source: Any, rows: Any, column: str, label: str, *, width: int, height: int) -> Any:
     longest = float(np.nanmax(source.data[column]))
     plot = style.frame(
         name=f"requirements.{column}",
@@ -139,12 +139,12 @@ def _bars(source: Any, rows: Any, column: str, label: str, *, width: int, height
         height=height,
     )
     plot.hbar(y="label", right=column, height=0.68, fill_color=style.PEAK, line_color=None, source=source)
-    style.numbers(plot, source, column, f"{column}_text", y="label")
+    style.draw_numbers(plot, source, column, f"{column}_text", y="label")
     plot.ygrid.grid_line_color = None
     return plot
 
 
-def _spread(table: Columns) -> str:
+def _most_and_least(table: Columns) -> str:
     most, least = int(np.argmax(table["ops"])), int(np.argmin(table["ops"]))
     ratio = float(table["ops"][most] / table["ops"][least])
     if ratio < 1.05:
@@ -235,7 +235,7 @@ def _offers(table: Columns, name: str, column: str, label: str, unit: str, *, wi
     bars = plot.hbar(
         y="row", left="floor", right=column, height=0.78, fill_color=style.PEAK, line_color=None, source=source
     )
-    style.numbers(plot, source, column, "text")
+    style.draw_numbers(plot, source, column, "text")
     style.grouped_rows(plot)
     style.hover(plot, [bars], {label.split(" (")[0]: "@text"})
     return plot

@@ -9,7 +9,7 @@ from bokeh.models import ColumnDataSource, FactorRange, FixedTicker
 
 from roofcube.plot import style
 from roofcube.plot.tables import (
-    in_order,
+    labels_in_order,
     labels_of,
     platform_order,
     ranks,
@@ -65,7 +65,7 @@ def rooflines(cube: xr.Dataset) -> Any:
     roofs = _roofs(cube)
     networks = records(cube, ["operational_intensity"])
     networks["label"] = labels_of(networks, ("topology",), shown=("topology",))
-    left, right = _span(roofs["ridge"], networks["operational_intensity"])
+    left, right = _x_range(roofs["ridge"], networks["operational_intensity"])
     x_range = left, left * (right / left) ** (1 / (1 - NAMES))
     attained = np.minimum(roofs["peak_compute"], x_range[0] * roofs["memory_bandwidth"] * 1e-3)
     y_range = style.log_bounds([*attained, *roofs["peak_compute"]], low=0.8, high=1.6)
@@ -82,7 +82,7 @@ def rooflines(cube: xr.Dataset) -> Any:
         list(dict.fromkeys(roofs["device_class"])),
         symbols={one: style.class_symbol(one) for one in roofs["device_class"]},
     )
-    precisions = in_order(cube, "precision", [*roofs.get("precision", []), *networks.get("precision", [])])
+    precisions = labels_in_order(cube, "precision", [*roofs.get("precision", []), *networks.get("precision", [])])
     toggles.field("precision", "Precision", [str(one) for one in precisions])
     top = style.frame(
         name="rooflines.roofs",
@@ -119,7 +119,7 @@ def _roofs(cube: xr.Dataset) -> Columns:
     return sorted_rows(table, ranks(cube, table, "platform"))
 
 
-def _span(ridges: np.ndarray[Any, Any], intensities: np.ndarray[Any, Any]) -> tuple[float, float]:
+def _x_range(ridges: np.ndarray[Any, Any], intensities: np.ndarray[Any, Any]) -> tuple[float, float]:
     both = np.concatenate([ridges, intensities])
     return style.log_bounds(both, low=0.5, high=2.0)
 

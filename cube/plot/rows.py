@@ -8,7 +8,7 @@ import numpy as np
 from bokeh.models import FactorRange
 
 from roofcube.plot import style
-from roofcube.plot.tables import in_order, labels_of, platform_order, ranks, several, sorted_rows
+from roofcube.plot.tables import labels_in_order, labels_of, platform_order, ranks, several, sorted_rows
 from roofcube.plot.toggles import Toggles
 from roofcube.variables import CONFIGURATION
 
@@ -64,5 +64,5 @@ def row_toggles(name: str, cube: xr.Dataset, table: Columns) -> Toggles:
     toggles.field("platform", "Platform", platform_order(cube, table["platform"].tolist()))
     for field, title in (("precision", "Precision"), ("topology", "Network")):
         if field in table:
-            toggles.field(field, title, [str(one) for one in in_order(cube, field, table[field].tolist())])
+            toggles.field(field, title, [str(one) for one in labels_in_order(cube, field, table[field].tolist())])
     return toggles

@@ -361,7 +361,7 @@ def key(plot: Any, entries: Mapping[str, Mapping[str, Any]]) -> None:
     plot.add_layout(legend, "above")
 
 
-def numbers(plot: Any, source: Any, x: str, text: str, *, y: str = "row", **view: Any) -> None:
+def draw_numbers(plot: Any, source: Any, x: str, text: str, *, y: str = "row", **view: Any) -> None:
     """Write a text right of each bar."""
     plot.text(
         x,

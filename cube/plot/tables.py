@@ -10,7 +10,7 @@ import polars as pl
 import xarray as xr
 
 from roofcube.errors import InvalidDataError, MissingInputError, check_choice
-from roofcube.labels import flat_column, places
+from roofcube.labels import flat_column, locate
 from roofcube.variables import DIMS, VARIABLES, attributes
 from roofcube.wording import configuration_text, flag_words, short, shown_unit, with_unit
 
@@ -22,7 +22,7 @@ __all__ = [
     "array_of",
     "doubts",
     "flags_text",
-    "in_order",
+    "labels_in_order",
     "labels_of",
     "measured_names",
     "model_text",
@@ -157,7 +157,7 @@ def records(
             columns[dim] = taken(cube[dim])
     for name in names:
         columns[name] = taken(array_of(cube, name, unit=scaled)).astype("f8")
-    columns["configuration"] = _configurations(columns, [dim for dim in dims if dim not in DIMS], count)
+    columns["configuration"] = _configuration_texts(columns, [dim for dim in dims if dim not in DIMS], count)
     if "platform" not in columns:
         columns["platform"] = np.full(count, "hardware", dtype=object)
     if "device_class" not in columns:
@@ -174,11 +174,11 @@ def with_source_rows(cube: xr.Dataset, measurements: pl.DataFrame | None) -> xr.
     """Add `source_row`, the names of the source rows behind each measured cell, from the table that was joined."""
     if measurements is None or "source_row" not in measurements.columns or "n_rows" not in cube.variables:
         return cube
-    where = places(cube, measurements)
+    where = locate(cube, measurements)
     dims = [dim for dim in map(str, cube["n_rows"].dims) if dim in where.indices]
     names = np.full([cube.sizes[dim] for dim in dims], "", dtype=object)
-    cells = zip(*(where.indices[dim][where.found] for dim in dims), strict=True)
-    for cell, row in zip(cells, measurements["source_row"].filter(pl.Series(where.found)), strict=True):
+    cells = zip(*(where.indices[dim][where.mask] for dim in dims), strict=True)
+    for cell, row in zip(cells, measurements["source_row"].filter(pl.Series(where.mask)), strict=True):
         names[cell] = f"{names[cell]} and {row}" if names[cell] else str(row)
     return cube.assign(source_row=(dims, names))
 
@@ -203,16 +203,16 @@ def _ordered(dims: Iterable[str]) -> list[str]:
     )
 
 
-def _configurations(columns: Columns, own: Sequence[str], count: int) -> np.ndarray[Any, Any]:
+def _configuration_texts(columns: Columns, own: Sequence[str], count: int) -> np.ndarray[Any, Any]:
     known = [name for name in DIMS if name in columns]
     texts = []
     for row in range(count):
         text = configuration_text({name: columns[name][row].item() for name in known}).strip(" ·")
-        texts.append(text + "".join(f", {name} {_label(columns[name][row])}" for name in own))
+        texts.append(text + "".join(f", {name} {_label_text(columns[name][row])}" for name in own))
     return np.array(texts, dtype=object)
 
 
-def _label(value: Any) -> str:
+def _label_text(value: Any) -> str:
     return short(float(value)) if isinstance(value, int | float | np.number) else str(value)
 
 
@@ -294,11 +294,15 @@ def short_label(dim: str, value: Any) -> str:
     if dim == "mode" and value == "default":
         return ""
     return (
-        _label(value) if dim not in DIMS else f"{value:g}" if isinstance(value, int | float | np.number) else str(value)
+        _label_text(value)
+        if dim not in DIMS
+        else f"{value:g}"
+        if isinstance(value, int | float | np.number)
+        else str(value)
     )
 
 
-def in_order(cube: xr.Dataset, dim: str, labels: Iterable[Any]) -> list[Any]:
+def labels_in_order(cube: xr.Dataset, dim: str, labels: Iterable[Any]) -> list[Any]:
     """Labels of a dim that occur, in the order of the cube (platforms: by device class)."""
     found = set(labels)
     known = np.atleast_1d(cube[dim].values).tolist() if dim in cube.coords else sorted(found)
@@ -308,7 +312,7 @@ def in_order(cube: xr.Dataset, dim: str, labels: Iterable[Any]) -> list[Any]:
 
 def platform_order(cube: xr.Dataset, platforms: Iterable[str]) -> list[str]:
     """Platforms that occur, device class by device class."""
-    names = in_order(cube, "platform", platforms)
+    names = labels_in_order(cube, "platform", platforms)
     if "device_class" not in cube.coords or "platform" not in cube["device_class"].dims:
         return [str(name) for name in names]
     class_of = dict(zip(cube["platform"].values.tolist(), cube["device_class"].values.tolist(), strict=True))
@@ -321,7 +325,9 @@ def ranks(cube: xr.Dataset, columns: Columns, dim: str) -> np.ndarray[Any, Any]:
     if dim not in columns:
         return np.zeros(len(next(iter(columns.values()))), dtype=np.intp)
     ordered = (
-        platform_order(cube, columns[dim].tolist()) if dim == "platform" else in_order(cube, dim, columns[dim].tolist())
+        platform_order(cube, columns[dim].tolist())
+        if dim == "platform"
+        else labels_in_order(cube, dim, columns[dim].tolist())
     )
     return np.array([ordered.index(label) for label in columns[dim].tolist()], dtype=np.intp)
 

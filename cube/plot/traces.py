@@ -101,7 +101,7 @@ def power_trace(traces: pl.DataFrame, *, topologies: Sequence[str] | None = None
         plot = _run(
             source, places, spans[topology], bounds, width=style.WIDTH // len(columns), last=row == len(rows) - 1
         )
-        mean = _mean(plot, watts[places][~bad[places]])
+        mean = _draw_mean(plot, watts[places][~bad[places]])
         style.titled(
             plot,
             notes=f"{platform} {mode} · {topology}: {mean}{f', {lost} bad left out' if lost else ''}",
@@ -177,7 +177,7 @@ def _run(source: Any, places: Any, seconds: Any, bounds: tuple[float, float], *,
     return plot
 
 
-def _mean(plot: Any, good: np.ndarray[Any, Any]) -> str:
+def _draw_mean(plot: Any, good: np.ndarray[Any, Any]) -> str:
     """Draw the mean of the good samples and say it."""
     if not good.size:
         return "no good sample"

@@ -16,13 +16,13 @@ from roofcube.kernels.query.query import Limit
 from roofcube.kernels.query.tiles import Tiling
 from roofcube.model.graph import RESULTS
 from roofcube.options import memory_limit, thread_count
-from roofcube.sweep.where import Where
+from roofcube.sweep.contexts.where import Where
 from roofcube.sweep.zarr_store import stored_bytes
 
 if TYPE_CHECKING:
     from roofcube.kernels.engine.reductions import Reduction
     from roofcube.kernels.query.query import Query
-    from roofcube.sweep.model_context import ModelContext
+    from roofcube.sweep.contexts.model_context import ModelContext
 
 __all__ = ["Expected", "Plan", "plan_of"]
 

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any, Literal
 import xarray as xr
 
 from roofcube.errors import InvalidDataError
-from roofcube.sweep import best as winners
-from roofcube.sweep import counts, crossovers, quantiles
-from roofcube.sweep import pareto as fronts
-from roofcube.sweep.stored import StoredContext
+from roofcube.sweep.answers import best as winners
+from roofcube.sweep.answers import counts, crossovers, quantiles
+from roofcube.sweep.answers import pareto as fronts
+from roofcube.sweep.contexts.stored import StoredContext
 from roofcube.sweep.sweep import Sweep
 
 if TYPE_CHECKING:
-    from roofcube.sweep.context import Context, Names
+    from roofcube.sweep.contexts.context import Context, Names
 
 __all__ = [
     "best",
@@ -34,7 +34,7 @@ Sense = Literal["max", "min"]
 Limits = Mapping[str, Any] | xr.DataArray | None
 
 
-def context_of(cube: xr.Dataset | Sweep) -> Context:
+def context_of(cube: Any) -> Context:
     """Give the context of a cube, stored or swept.
 
     Raises
@@ -53,7 +53,9 @@ def context_of(cube: xr.Dataset | Sweep) -> Context:
     raise InvalidDataError(msg)
 
 
-def senses_of(cube: xr.Dataset | Sweep, objectives: Mapping[str, Sense | None] | Sequence[str] | str) -> dict[str, str]:
+def senses_of(
+    cube: xr.Dataset | Sweep, objectives: Mapping[str, Sense | None] | Sequence[str] | str
+) -> dict[str, Sense]:
     """Check objectives, and say of each which way is better."""
     return {name: "max" if sign > 0 else "min" for name, sign in context_of(cube).objectives(objectives)}
 
@@ -146,7 +148,7 @@ def top(
     >>> import roofcube as rc
     >>> three = rc.top(rc.benchmark("mnist"), 3, "measured_throughput", where={"device_class": "GPU"})
     >>> three.platform.values.tolist(), three.batch.values.tolist()
-    (['TX2', 'TX2', 'TX2'], [512, 256, 512])
+    (['TX2', 'TX2', 'TX2'], [128, 128, 128])
     """
     return winners.top(context_of(cube), n, objective, per=per, where=where, sense=sense)
 

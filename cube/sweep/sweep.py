@@ -10,10 +10,11 @@ from roofcube.kernels.engine.engine import STRATEGIES, Engine
 from roofcube.kernels.tuning import TUNING, Tuning
 from roofcube.model.assumptions import PUBLISHED, Assumptions
 from roofcube.options import thread_count
-from roofcube.sweep import best, counts, crossovers, lookup, pareto, plans, quantiles, zarr_store
+from roofcube.sweep import plans, zarr_store
+from roofcube.sweep.answers import best, counts, crossovers, lookup, pareto, quantiles
 from roofcube.sweep.cluster import ClusterEngine
-from roofcube.sweep.model_context import ModelContext
-from roofcube.sweep.stored import StoredContext
+from roofcube.sweep.contexts.model_context import ModelContext
+from roofcube.sweep.contexts.stored import StoredContext
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from roofcube.model.graph import Model
-    from roofcube.sweep.context import Names
+    from roofcube.sweep.contexts.context import Names
 
 __all__ = ["Sweep"]
 
@@ -166,7 +167,10 @@ class Sweep:
         if intervals and isinstance(self.assumptions, Assumptions):
             msg = "`probability`: expected a calibration as `assumptions`, got a model without intervals; calibrate"
             raise InvalidDataError(msg)
-        return StoredContext(self.compute())
+        cube = self.compute()
+        # inputs as every other question of the sweep sees them
+        cast = {name: one.astype(self.dtype) for name, one in cube.data_vars.items() if one.dtype.kind == "f"}
+        return StoredContext(cube.assign(cast))
 
     def _of(self, inputs: xr.Dataset) -> Sweep:
         return Sweep(

@@ -24,7 +24,7 @@ from roofcube.kernels.graph.expression import leaves
 from roofcube.kernels.query.tiles import Tiling
 from roofcube.model.graph import RESULTS
 from roofcube.options import memory_limit, progress_bar, thread_count
-from roofcube.sweep.points import attributes_of
+from roofcube.sweep.answers.points import attributes_of
 from roofcube.sweep.tile_reader import Part
 from roofcube.variables import FLAGS
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     import xarray as xr
 
-    from roofcube.sweep.model_context import ModelContext
+    from roofcube.sweep.contexts.model_context import ModelContext
 
 __all__ = ["compute", "result_dims", "stored_bytes", "to_zarr"]
 
@@ -79,7 +79,8 @@ def compute(sweep: ModelContext) -> xr.Dataset:
             "or raise the limit with `roofcube.set_options(memory=...)`"
         )
         raise MemoryLimitError(msg)
-    return predict(sweep.inputs, assumptions=sweep.assumptions, dtype=sweep.dtype)
+    cube = predict(sweep.inputs, assumptions=sweep.assumptions, dtype=sweep.dtype)
+    return cube.assign_attrs(dim_order=" ".join(sweep.dims))
 
 
 def to_zarr(sweep: ModelContext, path: Any) -> xr.Dataset:
@@ -226,7 +227,7 @@ def _write(sweep: ModelContext, beside: Path, journal: Path) -> None:
             lines.write(f"{number} {tile}\n")
             lines.flush()
             bar.update(1)
-    checksums.write(beside)
+    checksums.write_checksums(beside)
 
 
 def _journalled(journal: Path) -> set[Job]:

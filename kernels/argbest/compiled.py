@@ -1,134 +1,195 @@
-"""Compiled reductions by integer keys: vector units reduce integers, but not floats with NaN, in any order."""
+"""Reduce an array of any layout with the compiled loops: lay out the result, share the work, choose the loop."""
 
 from __future__ import annotations
 
-import functools
+import itertools
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.lib.stride_tricks import as_strided
 
-from roofcube.kernels.compilation import jit
+from roofcube.kernels.argbest.layout import MASK, MEMORY, SIZE, table_of, worst_of
+from roofcube.kernels.argbest.loops import COLUMN_BLOCK, ROW_BLOCK, reducers
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
 __all__ = ["best_along"]
 
-ROW_BLOCK = 1024  # the part of a row that is looked at twice stays in the first-level cache
-COLUMN_BLOCK = 512
-SHARED = 1_000_000  # elements below which threads cost more than they gain
+SHARED = 1_000_000  # values below which threads cost more than they gain
+UPCAST = 1 << 20  # float16 values that are widened at a time
+LONGEST = 1 << 20  # part of a line whose places fit half a word
+
+Best = tuple["NDArray[Any]", "NDArray[np.int64]"]
 
 
-def best_along(blocks: NDArray[Any], sign: int, threads: int) -> tuple[NDArray[Any], NDArray[np.int64]]:
-    """Reduce the middle axis of a contiguous array of three: the largest value, or with sign -1 the smallest."""
-    outer, length, inner = blocks.shape
-    best = np.full((outer, inner), np.nan, blocks.dtype)
-    index = np.full((outer, inner), -1, np.int64)
-    if blocks.size == 0:
+def best_along(
+    array: NDArray[Any],
+    axes: tuple[int, ...],
+    mask: NDArray[np.bool_] | None,
+    *,
+    largest: bool,
+    threads: int = 1,
+) -> Best:
+    """Reduce some axes, given in order; the result lies in memory as the array does."""
+    if not array.flags.aligned or any(step % array.itemsize for step in array.strides):
+        array = array.copy(order="K")
+    allowed = np.broadcast_to(np.True_, array.shape) if mask is None else mask
+    still = _still_axes(array, allowed, axes)
+    own = [slice(0, 1) if axis in still else slice(None) for axis in range(array.ndim)]
+    best, index = _reduced(_cut(array, own), _cut(allowed, own), axes, largest, threads)
+    if still:
+        shape = tuple(1 if axis in axes else size for axis, size in enumerate(array.shape))
+        best, index = np.broadcast_to(best, shape).copy(), np.broadcast_to(index, shape).copy()
+    return best.squeeze(axes).astype(array.dtype, copy=False), index.squeeze(axes)
+
+
+def _cut(array: NDArray[Any], parts: Sequence[slice]) -> NDArray[Any]:
+    """Take a slice of each axis; of an array without axes, itself as an array."""
+    place: Any = (*parts, ...)
+    part: NDArray[Any] = array[place]
+    return part
+
+
+def _turned(array: NDArray[Any], backward: Sequence[bool]) -> NDArray[Any]:
+    """View some axes backwards."""
+    return _cut(array, [slice(None, None, -1 if turn else 1) for turn in backward])
+
+
+def _still_axes(array: NDArray[Any], mask: NDArray[np.bool_], axes: tuple[int, ...]) -> set[int]:
+    """Find the axes that remain along which nothing changes: one line is reduced for all."""
+    steps = zip(array.strides, mask.strides, strict=True)
+    return {axis for axis, both in enumerate(steps) if axis not in axes and both == (0, 0) and array.shape[axis]}
+
+
+def _reduced(array: NDArray[Any], mask: NDArray[np.bool_], axes: tuple[int, ...], largest: bool, threads: int) -> Best:
+    """Reduce, the axes kept with size 1; float16 becomes f4."""
+    steps = _index_steps(array.shape, axes)
+    best, index = _empty_result(array, axes)
+    if not array.size:
         return best, index
-    integer = np.int32 if blocks.dtype == np.float32 else np.int64
-    at_once, in_parts, best_in_columns = reducers(integer)
-    best_in_rows = at_once if integer is np.int32 and length < 2**32 else in_parts
-    reverse = integer(0 if sign > 0 else -1)
-
-    def part(first: int, last: int) -> None:
-        own = blocks[first:last]
-        if inner == 1:
-            best_in_rows(own.view(integer)[:, :, 0], reverse, index[first:last, 0])
-        else:
-            best_in_columns(own.view(integer), reverse, index[first:last])
-        pick(own, index[first:last], best[first:last])
-
-    if threads <= 1 or blocks.size < SHARED or outer < threads:
-        part(0, outer)
+    axis, parts = _shares(array, axes, threads)
+    if len(parts) == 1:
+        _reduce(array, mask, best, index, steps, largest)
         return best, index
-    edges = [outer * share // threads for share in range(threads + 1)]
-    with ThreadPoolExecutor(threads) as pool:
-        list(pool.map(part, edges[:-1], edges[1:]))
-    return best, index
+    results = [_empty_result(array, axes) if axis in axes else (best[part], index[part]) for part in parts]
+
+    def run(number: int) -> None:
+        part = parts[number]
+        base = part[axis].start * steps[axis]
+        _reduce(array[part], mask[part], *results[number], steps, largest, base)
+
+    with ThreadPoolExecutor(len(parts)) as pool:
+        list(pool.map(run, range(len(parts))))
+    if axis not in axes:
+        return best, index
+    # parts of the first reduced axis are in order: of equal ones, the first part's is first
+    bests, indices = (np.stack(each) for each in zip(*results, strict=True))
+    best, first = _reduced(bests, indices >= 0, (0,), largest, 1)
+    return best[0], np.take_along_axis(indices, np.maximum(first, 0), 0)[0]
 
 
-@functools.cache
-def reducers(integer: Any) -> tuple[Any, Any, Any]:
-    """Make the kernels for one width; every step is cast back to it, as numba widens 32-bit arithmetic to 64."""
-    digits = np.iinfo(integer).bits - 1
-    magnitude = integer(np.iinfo(integer).max)
-    least = integer(np.iinfo(integer).min)
-    infinity = np.float32(np.inf).view(np.int32) if integer is np.int32 else np.float64(np.inf).view(np.int64)
-
-    @jit
-    def ordered(bits: Any, reverse: Any) -> Any:
-        """Map a float's bits to an integer in the same order, or the reverse; NaN to the least, -0.0 to 0.0."""
-        key = integer(bits ^ integer(integer(bits >> digits) & magnitude))
-        key = integer(0) if bits == least else key
-        key = integer(key ^ reverse)
-        return least if integer(bits & magnitude) > infinity else key
-
-    @jit
-    def first_with_key(part: Any, wanted: Any, reverse: Any) -> Any:
-        first = np.int32(ROW_BLOCK)
-        for position in range(len(part)):
-            here = np.int32(position) if ordered(part[position], reverse) == wanted else np.int32(ROW_BLOCK)
-            first = here if here < first else first
-        return first
-
-    @jit
-    def best_in_rows(rows: Any, reverse: Any, index: Any) -> None:
-        for number in range(len(rows)):
-            row = rows[number]
-            best = least
-            place = -1
-            for start in range(0, len(row), ROW_BLOCK):
-                part = row[start : start + ROW_BLOCK]
-                most = least
-                for position in range(len(part)):
-                    key = ordered(part[position], reverse)
-                    most = key if key > most else most
-                if most > best:
-                    best = most
-                    place = start + first_with_key(part, most, reverse)
-            index[number] = place
-
-    @jit
-    def best_in_rows_at_once(rows: Any, reverse: Any, index: Any) -> None:
-        # Key and place in one word: on rows of 100 a second look for the place doubles the time.
-        for number in range(len(rows)):
-            row = rows[number]
-            best = np.int64(least) << 32
-            for position in range(len(row)):
-                word = (np.int64(ordered(row[position], reverse)) << 32) | (np.int64(0xFFFFFFFF) - position)
-                best = word if word > best else best
-            found = (best >> 32) > np.int64(least)
-            index[number] = np.int64(0xFFFFFFFF) - (best & np.int64(0xFFFFFFFF)) if found else -1
-
-    @jit
-    def best_in_columns(bits: Any, reverse: Any, index: Any) -> None:
-        outer, length, inner = bits.shape
-        best = np.empty(COLUMN_BLOCK, bits.dtype)
-        place = np.empty(COLUMN_BLOCK, np.int32)
-        for block in range(outer):
-            for start in range(0, inner, COLUMN_BLOCK):
-                size = min(COLUMN_BLOCK, inner - start)
-                best[:] = least
-                place[:] = -1
-                for step in range(length):
-                    row = bits[block, step, start : start + size]
-                    for column in range(size):
-                        key = ordered(row[column], reverse)
-                        better = key > best[column]
-                        best[column] = key if better else best[column]
-                        place[column] = np.int32(step) if better else place[column]
-                index[block, start : start + size] = place[:size]
-
-    return best_in_rows_at_once, best_in_rows, best_in_columns
+def _index_steps(shape: tuple[int, ...], axes: tuple[int, ...]) -> tuple[int, ...]:
+    """Tell how far the flat index moves along each axis."""
+    steps, step = [0] * len(shape), 1
+    for axis in reversed(axes):
+        steps[axis] = step
+        step *= shape[axis]
+    return tuple(steps)
 
 
-@jit
-def pick(blocks: Any, index: Any, best: Any) -> None:
-    """Copy the values at the indices found; leave the others as they are."""
-    for block in range(index.shape[0]):
-        for column in range(index.shape[1]):
-            place = index[block, column]
-            if place >= 0:
-                best[block, column] = blocks[block, place, column]
+def _empty_result(array: NDArray[Any], axes: tuple[int, ...]) -> Best:
+    """Allocate a result that lies in memory as the array does."""
+    order = sorted(range(array.ndim), key=lambda axis: -abs(array.strides[axis]))
+    shape = [1 if axis in axes else array.shape[axis] for axis in order]
+    dtype = np.promote_types(array.dtype, np.float32) if array.dtype == np.float16 else array.dtype
+    back = np.argsort(order)
+    best = np.full(shape, np.nan if array.dtype.kind == "f" else 0, dtype).transpose(back)
+    return best, np.full(shape, -1, np.int64).transpose(back)
+
+
+def _shares(array: NDArray[Any], axes: tuple[int, ...], threads: int) -> tuple[int, list[tuple[slice, ...]]]:
+    """Cut along an axis for the threads: one that remains if it is long enough, else the first that is reduced."""
+    whole = (slice(None),) * array.ndim
+    remain = [axis for axis in range(array.ndim) if axis not in axes and array.shape[axis] >= 2 * threads]
+    if threads <= 1 or array.size < SHARED or not (remain or axes):
+        return -1, [whole]
+    axis = max(remain, key=lambda axis: abs(array.strides[axis])) if remain else axes[0]
+    count = min(threads, array.shape[axis])
+    edges = [array.shape[axis] * share // count for share in range(count + 1)]
+    parts = [(*whole[:axis], slice(*ends), *whole[axis + 1 :]) for ends in itertools.pairwise(edges)]
+    return axis, parts
+
+
+def _reduce(
+    array: NDArray[Any],
+    mask: NDArray[np.bool_],
+    best: NDArray[Any],
+    index: NDArray[np.int64],
+    steps: tuple[int, ...],
+    largest: bool,
+    base: int = 0,
+) -> None:
+    """Let the values compete with the best so far; `base` is the flat index of the first."""
+    if array.dtype != best.dtype:
+        if array.size <= UPCAST:
+            _walk(array.astype(best.dtype), mask, best, index, steps, largest, base)
+            return
+        axis = max(range(array.ndim), key=lambda axis: abs(array.strides[axis]) * (array.shape[axis] > 1))
+        size = max(1, UPCAST * array.shape[axis] // array.size)
+        for start in range(0, array.shape[axis], size):
+            part = (slice(None),) * axis + (slice(start, start + size),)
+            own = part if best.shape[axis] > 1 else ()
+            _reduce(array[part], mask[part], best[own], index[own], steps, largest, base + start * steps[axis])
+    else:
+        _walk(array, mask, best, index, steps, largest, base)
+
+
+def _walk(
+    array: NDArray[Any],
+    mask: NDArray[np.bool_],
+    best: NDArray[Any],
+    index: NDArray[np.int64],
+    steps: tuple[int, ...],
+    largest: bool,
+    base: int,
+) -> None:
+    """Choose the loop that suits the layout."""
+    if array.dtype == np.bool_:
+        array, best = array.view(np.uint8), best.view(np.uint8)
+    backward = [step < 0 and not reduced for step, reduced in zip(array.strides, steps, strict=True)]
+    array, mask, best, index = (_turned(each, backward) for each in (array, mask, best, index))
+    table = table_of(array, mask, index, steps)
+    values, first = _flat(array, writeable=False)
+    allowed, first_allowed = _flat(mask, writeable=False)
+    target, first_target = _flat(best, writeable=True)
+    indices, _ = _flat(index, writeable=True)
+    position = np.array([first, first_allowed, first_target, base])
+    walk = (table.axes, np.zeros(len(table.axes), np.int64), position)
+    lines, along = table.axes[-2:]
+    in_lines, in_contiguous_lines, in_columns = reducers(largest)
+    if not table.in_rows:
+        narrow = array.itemsize < 8 and lines[SIZE] < 2**31
+        scratch = np.empty(COLUMN_BLOCK, array.dtype), np.empty(COLUMN_BLOCK, np.int32 if narrow else np.int64)
+        worst = worst_of(array.dtype, largest=largest)
+        in_columns(values, allowed, *walk, worst, *scratch, target, indices)
+        return
+    through = abs(lines[MEMORY]) < along[SIZE] * abs(along[MEMORY]) and lines[SIZE] > 1
+    block = ROW_BLOCK if through else LONGEST
+    if array.dtype == np.float32 and along[MEMORY] == 1 and along[MASK] == 0:
+        in_contiguous_lines(values, values.view(np.int32), allowed, *walk, block, target, indices)
+    else:
+        in_lines(values, allowed, *walk, block, target, indices)
+
+
+def _flat(array: NDArray[Any], *, writeable: bool) -> tuple[NDArray[Any], int]:
+    """View all memory that an array spans as one axis; tell where in it the array begins."""
+    spans = [step // array.itemsize * (size - 1) for step, size in zip(array.strides, array.shape, strict=True)]
+    forward = _turned(array, [span < 0 for span in spans])
+    start = -sum(span for span in spans if span < 0)
+    # to numba, read-only is part of a type: one type for values however they are given
+    flat = as_strided(forward, (sum(map(abs, spans)) + 1,), (array.itemsize,), writeable=writeable)
+    return flat, start

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["BestCollector", "BoxFront", "ClassCollector", "Collector", "FrontCollector", "TopCollector"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
+OPENED = 16  # times n: points of equal boxes that are listed at once sooner than box by box
 
 
 class Collector(Protocol):
@@ -115,11 +116,28 @@ class TopCollector:
         low, high, nan = keys(batch.intervals[self.node], part.sign, boxes.shape[1])
         alive = ~batch.lost & ~np.isnan(low) & self._hopeful(boxes, high)
         flat = alive & (low == high) & batch.met & ~nan
-        for k in np.flatnonzero(flat)[np.argsort(-high[flat], kind="stable")]:
+        if flat.any():
+            self._take_flat(boxes[:, flat], high[flat])
+        return np.asarray(alive & ~flat & self._hopeful(boxes, high))
+
+    def _take_flat(self, boxes: Array, high: Array) -> None:
+        """Take boxes of a single key each: whole, or of the last equal ones the first points."""
+        part, bounder = self.part, self.search.bounder
+        points = np.minimum(bounder.size(boxes), part.n)
+        order = np.argsort(-high, kind="stable")
+        enough = int(np.searchsorted(np.cumsum(points[order]), part.n))
+        last = high[order[min(enough, len(order) - 1)]]
+        whole = high > last
+        tied = np.flatnonzero(high == last)
+        if bounder.size(boxes[:, tied]).sum() <= OPENED * part.n:
+            whole[tied], tied = True, tied[:0]
+        if whole.any():
+            opened, origin = bounder.opened(boxes[:, whole])
+            part.take(high[whole][origin], bounder.first(opened))
+        for k in tied:
             if self._hopeful(boxes[:, [k]], high[[k]])[0]:
                 index = _first_points(self.search, boxes[:, k], part.n)
                 part.take(np.full(len(index), high[k]), index)
-        return np.asarray(alive & ~flat & self._hopeful(boxes, high))
 
     def take_points(self, points: Array, values: Mapping[str, Array], valid: Array) -> None:
         """Take points."""

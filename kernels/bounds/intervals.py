@@ -1,8 +1,8 @@
 """Interval bounds of an expression graph over boxes of the index space: the third reader of the graph.
 
 IEEE rounding is monotone, so ends computed in the dtype of the model need no margin: what a bound excludes is excluded
-for good. NaN is kept apart: an interval spans the values that are numbers, its ends are NaN where there are none, and a
-third array says where there may be a NaN among them.
+for good. Exponentials, logarithms and powers are not quite monotone and get one. NaN is kept apart: an interval spans
+the values that are numbers, its ends are NaN where there are none, and a third array says where there may be a NaN.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from roofcube.kernels.graph.expression import topological
+from roofcube.kernels.graph.expression import OPERATIONS, topological
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -236,6 +236,85 @@ def _ordered_sum(a: Interval, axis: int, finite: bool) -> Interval:
     )
 
 
+def _negative(a: Interval, _plain: bool, _kind: Any) -> Interval:
+    return Interval(-a.high, -a.low, a.nan)
+
+
+def _absolute(a: Interval, _plain: bool, kind: Any) -> Interval:
+    low, high = np.abs(a.low), np.abs(a.high)
+    nearest = np.where(_zero(a), kind.type(0), np.minimum(low, high))
+    return Interval(nearest, np.maximum(low, high), a.nan)
+
+
+def _floor(a: Interval, _plain: bool, _kind: Any) -> Interval:
+    return Interval(np.floor(a.low), np.floor(a.high), a.nan)
+
+
+def _ceil(a: Interval, _plain: bool, _kind: Any) -> Interval:
+    return Interval(np.ceil(a.low), np.ceil(a.high), a.nan)
+
+
+def _of_positive(operation: str) -> Any:
+    """Bound what rises and has no value below 0."""
+
+    def rule(a: Interval, _plain: bool, kind: Any) -> Interval:
+        # no number at all where all are negative
+        zero, empty = kind.type(0), np.array(np.nan, dtype=kind)
+        floor = np.where(a.low < 0, zero, a.low)
+        low = np.where(a.high < 0, empty, OPERATIONS[operation](floor))
+        high = np.where(a.high < 0, empty, OPERATIONS[operation](np.where(a.high < 0, zero, a.high)))
+        ends: tuple[Array, Array] = (low, high) if operation == "sqrt" else _widened(low, high)
+        return Interval(*ends, _either(a.nan, a.low < 0))
+
+    return rule
+
+
+def _exp(a: Interval, _plain: bool, kind: Any) -> Interval:
+    low, high = _widened(OPERATIONS["exp"](a.low), OPERATIONS["exp"](a.high))
+    return Interval(np.maximum(low, kind.type(0)), high, a.nan)
+
+
+def _power(a: Interval, b: Interval, _plain: bool, kind: Any) -> Interval:
+    power = OPERATIONS["power"]
+    nothing = np.isnan(a.low) | np.isnan(b.low)
+    corners = (power(a.low, b.low), power(a.low, b.high), power(a.high, b.low), power(a.high, b.high))
+    low, high = _widened(*_corners(corners, nothing))
+    low = np.maximum(low, kind.type(0))
+    # of negative numbers only whole powers are numbers, and their sign changes
+    mixed = (a.low < 0) | (np.signbit(a.low) & (a.low == 0))
+    low, high = np.where(mixed & ~nothing, -np.inf, low), np.where(mixed & ~nothing, np.inf, high)
+    missing = _either(a.nan, b.nan)
+    if missing is not None:
+        # NaN to the power of 0, and 1 to that of NaN, are 1
+        low, high = np.where(missing, np.fmin(low, 1), low), np.where(missing, np.fmax(high, 1), high)
+    return Interval(low.astype(kind), high.astype(kind), _either(missing, a.low < 0))
+
+
+def _floor_divide(a: Interval, b: Interval, plain: bool, kind: Any) -> Interval:
+    quotient = _divide(a, b, plain, kind)
+    low, high = _widened(quotient.low, quotient.high)
+    one = kind.type(1)
+    return Interval(*_widened(np.floor(low) - one, np.ceil(high) + one), _either(quotient.nan, _infinite(a)))
+
+
+def _remainder(a: Interval, b: Interval, _plain: bool, kind: Any) -> Interval:
+    zero, nothing = kind.type(0), np.isnan(a.low) | np.isnan(b.low)
+    low = np.where(nothing, b.low + a.low, np.minimum(zero, b.low))
+    high = np.where(nothing, b.low + a.low, np.maximum(zero, b.high))
+    return Interval(low, high, _either(a.nan, b.nan, _zero(b), _infinite(a)))
+
+
+def _widened(low: Array, high: Array) -> tuple[Array, Array]:
+    """Add a margin of 16 ulp to ends of what is not monotone in the last places."""
+    most = np.finfo(low.dtype).max
+    low, high = np.where(low == np.inf, most, low), np.where(high == -np.inf, -most, high)
+    below, above = low - 16 * np.spacing(np.abs(low)), high + 16 * np.spacing(np.abs(high))
+    return (
+        np.where(np.isinf(low), low, below).astype(low.dtype),
+        np.where(np.isinf(high), high, above).astype(high.dtype),
+    )
+
+
 RULES: dict[str, Any] = {
     "add": _add,
     "subtract": _subtract,
@@ -248,4 +327,15 @@ RULES: dict[str, Any] = {
     "equal": _equal,
     "finite": _finite,
     "where": _where,
+    "negative": _negative,
+    "absolute": _absolute,
+    "floor": _floor,
+    "ceil": _ceil,
+    "sqrt": _of_positive("sqrt"),
+    "log": _of_positive("log"),
+    "log2": _of_positive("log2"),
+    "exp": _exp,
+    "power": _power,
+    "floor_divide": _floor_divide,
+    "remainder": _remainder,
 }

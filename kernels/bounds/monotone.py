@@ -37,6 +37,9 @@ SENSES: dict[str, tuple[int, ...]] = {
     "minimum": (1, 1),
     "maximum": (1, 1),
     "ordered_sum": (1,),
+    "negative": (-1,),
+    "floor": (1,),
+    "ceil": (1,),
     "less": (-1, 1),
     "less_equal": (-1, 1),
 }

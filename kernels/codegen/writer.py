@@ -25,14 +25,18 @@ __all__ = ["Writer", "compiled", "is_loaded", "limit_values"]
 Array = np.ndarray[Any, np.dtype[Any]]
 
 SYMBOLS = {"add": "+", "subtract": "-", "multiply": "*", "divide": "/"}
+PREFIXED = {"negative": "-", "absolute": "abs", "floor": "np.floor", "ceil": "np.ceil", "sqrt": "np.sqrt"}
+# computed in float64, by `roofcube.kernels.codegen.elementary`
+ELEMENTARY = ("exp", "log", "log2", "power", "floor_divide", "remainder")
 COMPARED = {"less": "<", "less_equal": "<=", "equal": "=="}
 
 
 class Writer:
     """Writes the body of a kernel: what is done once a row, sums, and the expressions of a point."""
 
-    def __init__(self, tables: RowTables) -> None:
+    def __init__(self, tables: RowTables, *, terms: tuple[int, ...] | None = None) -> None:
         self.tables = tables
+        self.terms = tables.tuning.terms if terms is None else terms
         self.names: dict[Node, str] = {}
         self.lines: list[str] = []
         self.kind = np.dtype(tables.space.dtype).name
@@ -67,6 +71,11 @@ class Writer:
         one, zero = self.literal(1.0), self.literal(0.0)
         if node.operation in SYMBOLS:
             return f"{a[0]} {SYMBOLS[node.operation]} {a[1]}"
+        if node.operation in PREFIXED:
+            return f"{PREFIXED[node.operation]}({a[0]})"
+        if node.operation in ELEMENTARY:
+            wide = ", ".join(f"float64({one})" for one in a)
+            return f"{self.kind}(elementary_{node.operation}({wide}))"
         if node.operation in COMPARED:
             return f"{one} if {a[0]} {COMPARED[node.operation]} {a[1]} else {zero}"
         if node.operation == "finite":
@@ -134,7 +143,7 @@ class Writer:
         if conditions := [f"({self.value(one)} == {self.literal(0.0)})" for one in self.tables.guard(nodes)]:
             self.write(indent, f"if {' & '.join(conditions)}:")
             indent += 1
-        step = min(self.tables.tuning.terms, key=lambda step: (terms % step, -step))
+        step = min(self.terms, key=lambda step: (terms % step, -step))
         whole = terms - terms % step
         for first, last, each in ((0, whole, step), (whole, terms, terms - whole)):
             if first < last:
@@ -275,7 +284,6 @@ def limit_values(query: Query) -> Array:
     return np.array(values, dtype=query.space.dtype)
 
 
-STREAMING = ("copy_items", "copy_lines", "finish", "items_to_line", "line_items")
 _compiled: dict[str, Callable[..., None]] = {}
 
 
@@ -287,10 +295,10 @@ def compiled(source: str) -> Callable[..., None]:
         from roofcube.kernels.compilation import jit
 
         namespace: dict[str, Any] = {"np": np, "float32": float32, "float64": float64, "__name__": __name__}
-        if "copy_lines(" in source:
-            from roofcube.kernels.codegen import nontemporal
+        if "elementary_" in source:
+            from roofcube.kernels.codegen.elementary import FUNCTIONS
 
-            namespace |= {name: getattr(nontemporal, name) for name in STREAMING}
+            namespace |= {name: one for name, one in FUNCTIONS.items() if f"{name}(" in source}
         exec(compile(source, "<generated kernel>", "exec"), namespace)
         _compiled[source] = jit(namespace[source[4 : source.index("(")]], source=source)
     return _compiled[source]

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import numpy as np
 
-from roofcube.kernels.argbest.best_along import max_with_argmax, min_with_argmin
+from roofcube.kernels.argbest.best_along import best_along
 from roofcube.kernels.engine import stream
 from roofcube.kernels.engine.reductions import BEST, COUNT, HISTOGRAM, TOP
 from roofcube.kernels.pareto.archive import match
@@ -39,6 +39,7 @@ Array = np.ndarray[Any, np.dtype[Any]]
 PartialT = TypeVar("PartialT", bound=Partial)
 SPREAD = 4  # points for each stored value beyond which bounds are tried first: they exclude whole products at once
 SMALL = 1 << 16  # points that are read sooner than bounds are prepared
+LARGEST_MASK = 1 << 28  # points whose limits make one mask; beyond, tiles take less memory
 SLAB = 1 << 25  # points whose columns are laid out at a time: 0.8 GB for three objectives in f8
 
 
@@ -76,7 +77,7 @@ class ArrayEngine:
 
     def best(self, query: Query) -> BestPartial:
         """Find the largest key and its first point of each group."""
-        if query.limits or not query.space.size:
+        if not query.space.size or (query.limits and query.space.size > LARGEST_MASK):
             return self._visit(BEST, query)
         return _best_of_table(query, self.threads)
 
@@ -87,6 +88,12 @@ class ArrayEngine:
     def front(self, query: Query) -> ArrayFront:
         """Find the front of a query without groups."""
         return front_of(query, self.threads)
+
+    def points(self, query: Query) -> Iterator[tuple[Array, tuple[Array, ...]]]:
+        """Go through the valid points of a query: flat indices, ascending, and a column of values an objective."""
+        for flat, columns in _slabs(query):
+            complete = ~np.any([np.isnan(column) for column in columns], axis=0)
+            yield flat[complete], tuple(column[complete] for column in columns)
 
     def fits(self, query: Query) -> bool:
         """Tell whether the fronts of all groups are better found at once."""
@@ -123,18 +130,26 @@ class ArrayEngine:
 
 
 def _best_of_table(query: Query, threads: int) -> BestPartial:
-    """Reduce the objective's table over its own axes; along axes that it lacks, the first index wins."""
+    """Reduce the objective's table over its own axes and those of the limits; along others, the first index wins."""
     name, sign = query.objectives[0]
-    table = query.space.tables[query.outputs[name].name]
+    table, mask = query.space.tables[query.outputs[name].name], _met(query)
+    if mask is not None:
+        shape = np.broadcast_shapes(table.shape, mask.shape)
+        table, mask = np.broadcast_to(table, shape), np.broadcast_to(mask, shape)
+        if table.dtype.kind == "f" and table.size <= SLAB:  # a copy with gaps takes a fifth of a second look at a mask
+            table, mask = np.where(mask, table, table.dtype.type(np.nan)), None
     groups, lengths = query.group_sizes, query.space.sizes[query.groups :]
     own = table.shape[query.groups :]
-    rows = table.reshape(*table.shape[: query.groups], -1)
-    best, place = (max_with_argmax if sign > 0 else min_with_argmin)(rows, threads=threads)
-    first = place
+    reduced = tuple(range(query.groups, table.ndim))
+    if reduced:
+        best, index = best_along(table, reduced, sense="max" if sign > 0 else "min", mask=mask, threads=threads)
+    else:
+        best, index = best_along(table[..., None], -1, mask=None if mask is None else mask[..., None])
+    first = index
     if own != lengths:  # from an index among the table's values to one among all points
-        inside = np.unravel_index(np.maximum(place, 0).ravel(), own)
-        first = np.where(place < 0, -1, np.ravel_multi_index(inside, lengths).reshape(place.shape))
-    start = np.arange(query.n_groups).reshape(groups or ()) * query.group_points
+        inside = np.unravel_index(np.maximum(index, 0).ravel(), own)
+        first = np.where(index < 0, -1, np.ravel_multi_index(inside, lengths).reshape(index.shape))
+    start = np.arange(query.n_groups).reshape(groups) * query.group_points
     first = np.where(np.broadcast_to(first, groups) < 0, -1, first + start)
     partial = BestPartial(query, range(query.n_groups))
     key = np.broadcast_to(best, groups).astype(partial.key.dtype).ravel() * partial.key.dtype.type(sign)
@@ -143,12 +158,22 @@ def _best_of_table(query: Query, threads: int) -> BestPartial:
     return partial
 
 
+def _met(query: Query) -> Array | None:
+    """Say where all limits are met, of length 1 along axes that none of them has; None without limits."""
+    mask: Array | None = None
+    for limit in query.limits:
+        table = query.space.tables[query.outputs[limit.name].name]
+        met = limit.met(table.astype(query.space.dtype, copy=False))
+        mask = met if mask is None else mask & met
+    return mask
+
+
 def _senses(query: Query) -> tuple[Literal["min", "max"], ...]:
     return tuple("max" if sign > 0 else "min" for _, sign in query.objectives)
 
 
 def _first_costs(query: Query, columns: tuple[Array, ...], index: Array) -> Array:
-    return columns[0][index] * columns[0].dtype.type(-query.objectives[0][1])
+    return np.asarray(columns[0][index] * columns[0].dtype.type(-query.objectives[0][1]))
 
 
 def _slabs(query: Query) -> Iterator[tuple[Array, tuple[Array, ...]]]:

@@ -1,41 +1,60 @@
-"""Fill arrays with a model's outputs at the speed of memory: the generated reader of `expression.evaluate`.
+"""Fill arrays with a model's outputs: by generated kernels where compiling pays, else by NumPy, tile by tile.
 
-Rows of the last axes are written in order, all outputs of the same axes together, so that what they share is computed
-once. Reused memory too large for the caches is written past them. Small fills take the NumPy reader, which needs no
-compiler.
+A kernel writes rows of the last axes in order, all outputs of the same axes together, so that what they share is
+computed once. NumPy's tiles are so small that they stay in cache, with all the terms that their points add up. So
+neither takes more memory than what it fills and a few tables. Both give the bits of `expression.evaluate`.
 """
 
 from __future__ import annotations
 
+from functools import cached_property
 from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from roofcube.kernels.codegen import fill_sources
-from roofcube.kernels.codegen.rows import RowTables
+from roofcube.kernels.codegen.rows import RowTables, terms_of
 from roofcube.kernels.codegen.writer import compiled
 from roofcube.kernels.engine.pool import in_order
 from roofcube.kernels.graph.expression import evaluate
 from roofcube.kernels.graph.space import Space, fold
 from roofcube.kernels.query.query import Query
+from roofcube.kernels.query.tiles import Tiling
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from roofcube.kernels.graph.expression import Node
 
-__all__ = ["COMPILED_POINTS", "Fill", "fill", "pays"]
+__all__ = ["COMPILED_OPERATIONS", "Fill", "NumPyFill", "fill", "filler", "pays"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
-COMPILED_POINTS, COMPILED_TERMS = 1 << 23, 1 << 26  # of sums; above them compiling pays even the first time
-JOB_POINTS = 1 << 22
-STREAMED_BYTES = 1 << 25  # outputs below this together may be in a last-level cache when they are read
+Slices = tuple[slice, ...]
+# of NumPy, in 0.2 to 0.5 s; a kernel is compiled in 2 to 4 s, read from its cache in 1 s, and takes a tenth of it
+COMPILED_OPERATIONS = 1 << 27
+JOB_TERMS = 1 << 22  # of each output
+TILE_VALUES = 1 << 18  # of each operation: NumPy's temporaries stay in a last-level cache, its inner loops are long
 
 
-def pays(points: int, terms: int) -> bool:
-    """Tell whether compiling pays for so many points that add up so many terms each."""
-    return points >= COMPILED_POINTS or points * terms >= COMPILED_TERMS
+def pays(space: Space, outputs: Mapping[str, Node]) -> bool:
+    """Tell whether compiling pays for outputs that share their axes."""
+    return space.size > 0 and sum(_sizes(space, outputs).values()) >= COMPILED_OPERATIONS
+
+
+def _sizes(space: Space, outputs: Mapping[str, Node]) -> dict[Node, int]:
+    """Count the values of each operation: a number for each point, and for each term that is added up there."""
+    lengths = dict(zip(space.all_axes, space.all_sizes, strict=True))
+    depends = space.dependence(outputs.values())
+    return {node: prod(lengths[axis] for axis in axes) for node, axes in depends.items() if node.arguments}
+
+
+def filler(space: Space, outputs: Mapping[str, Node], axes: Sequence[str]) -> Fill | NumPyFill:
+    """Give what fills outputs over some axes, all that any of them depends on, the cheaper way."""
+    # folding lets tables that nothing needs drop out; what else to fold, each way chooses for itself
+    folded, graph = fold(space, outputs, points=1)
+    folded = folded.reordered(axes)
+    return Fill(folded, graph) if pays(folded, graph) else NumPyFill(folded, graph)
 
 
 class Fill:
@@ -49,71 +68,122 @@ class Fill:
     """
 
     def __init__(self, space: Space, outputs: Mapping[str, Node]) -> None:
-        self.query = Query(space, outputs, 0, (), ())
-        self.tables = RowTables(self.query, fill_sources.FILL_ROW)
+        self.sizes = space.sizes
+        query = Query(space, outputs, 0, (), ())
+        self.tables = RowTables(query, fill_sources.FILL_ROW)
         self.layout = self.tables.layout
+        self.terms = terms_of(query)
         self.flat = [self.tables.flat(node) for node in self.tables.leaves]
 
-    def run(self, out: Mapping[str, Array], *, threads: int = 1, reused: bool = True) -> None:
-        """Fill arrays in C order, one for each output; any dtype that holds the values.
-
-        Pages that were never touched (`reused` false) are better not written past the caches: the system's zeroing
-        has just brought them there (measured for 1e8 points in f4: 106 ms against 114 ms; reused 52 ms against 43 ms).
-        """
+    def run(self, out: Mapping[str, Array], *, threads: int = 1) -> None:
+        """Fill arrays in C order, one for each output; any dtype that holds the values."""
         targets = [out[name].reshape(-1) for name in self.tables.outputs]
-        kernel = self._kernel(targets, reused=reused)
-        rows = max(1, JOB_POINTS // self.layout.chunk)
+        self._compile(targets)
+        rows = max(1, JOB_TERMS // (self.layout.chunk * self.terms))
         jobs = [range(k, min(k + rows, self.layout.rows)) for k in range(0, self.layout.rows, rows)]
 
-        def work(job: range) -> range:
-            kernel(job.start, job.stop, 0, *targets, *self.flat)
-            return job
+        def work(job: range) -> None:
+            self.kernel(job.start, job.stop, 0, *targets, *self.flat)
 
         for _ in in_order(work, jobs, threads=threads):
             pass
 
     def room(self, points: int, kinds: Mapping[str, np.dtype[Any]]) -> dict[str, Array]:
-        """Give arrays for parts of up to so many points, and compile what fills them; in one thread at a time."""
+        """Give arrays for tiles of up to so many points, and compile what fills them; in one thread at a time."""
         length = points + 2 * self.layout.chunk  # rows reach over both ends
         room = {name: np.empty(length, dtype=kinds[name]) for name in self.tables.outputs}
-        self.part(range(0), room)
+        self._compile([room[name] for name in self.tables.outputs])
         return room
 
-    def part(self, points: range, room: Mapping[str, Array]) -> dict[str, Array]:
-        """Fill points that follow each other in flat order, and nothing else.
+    def tile(self, slices: Slices, room: Mapping[str, Array]) -> dict[str, Array]:
+        """Fill a tile of the space, and nothing else.
 
         Parameters
         ----------
-        points : range
-            Their flat indices.
+        slices : tuple of slice
+            One an axis, such that the points follow each other in flat order, as `Tiling` cuts them.
         room : mapping of name to array
             From `room`; what this gives is part of it, so each thread needs its own.
-
-        Returns
-        -------
-        dict of name to array
-            Flat.
         """
-        rows = self.layout.over(points)
+        shape = tuple(part.stop - part.start for part in slices)
+        start = 0
+        for part, size in zip(slices, self.sizes, strict=True):
+            start = start * size + part.start
+        rows = self.layout.over(range(start, start + prod(shape)))
         origin = self.layout.start(rows.start)
-        kernel = compiled(fill_sources.fill_source(self.tables))
-        kernel(rows.start, rows.stop, origin, *(room[name] for name in self.tables.outputs), *self.flat)
-        return {name: room[name][points.start - origin : points.stop - origin] for name in self.tables.outputs}
+        targets = [room[name] for name in self.tables.outputs]
+        self.kernel(rows.start, rows.stop, origin, *targets, *self.flat)
+        return {name: room[name][start - origin :][: prod(shape)].reshape(shape) for name in self.tables.outputs}
 
-    def _kernel(self, targets: Sequence[Array], *, reused: bool = True) -> Callable[..., None]:
-        large = sum(array.nbytes for array in targets) >= STREAMED_BYTES
-        if reused and large and all(map(_has_lines, targets)):
-            from roofcube.kernels.codegen import nontemporal
-
-            if nontemporal.IS_X86:
-                return compiled(fill_sources.streamed_fill_source(self.tables))
+    @cached_property
+    def kernel(self) -> Callable[..., None]:
+        """Fills rows from a first to before a last, into flat arrays that start at a third index."""
         return compiled(fill_sources.fill_source(self.tables))
 
+    def _compile(self, targets: Sequence[Array]) -> None:
+        """Compile in the calling thread: a pool could not be interrupted while it compiles."""
+        self.kernel(0, 0, 0, *targets, *self.flat)
 
-def _has_lines(array: Array) -> bool:
-    """Tell whether lines of memory start where items do."""
-    size = array.dtype.itemsize
-    return size in (1, 2, 4, 8) and array.ctypes.data % size == 0
+
+class NumPyFill:
+    """The plain twin of `Fill`, for fills that are done before a kernel is compiled.
+
+    Parameters
+    ----------
+    space : Space
+        With just the axes that the outputs depend on.
+    outputs : mapping of name to Node
+    """
+
+    def __init__(self, space: Space, outputs: Mapping[str, Node]) -> None:
+        folded, self.outputs = fold(space, outputs)
+        self.sizes, self.dtype = space.sizes, space.dtype
+        self.axes = (*space.summed, *space.axes)
+        rank, summed = len(space.axes), len(space.summed)
+        # terms outermost, so that adding them up goes through memory in order
+        order = [*range(rank, rank + summed), *range(rank)]
+        self.tables = {name: table.transpose(order) for name, table in folded.tables.items()}
+        self.points = max(1, TILE_VALUES // prod(folded.all_sizes[rank:]))
+
+    def run(self, out: Mapping[str, Array], *, threads: int = 1) -> None:
+        """Fill arrays in C order, one for each output; any dtype that holds the values."""
+        targets = {name: out[name].reshape(self.sizes) for name in self.outputs}
+        tiling = Tiling(self.sizes, self.points)
+
+        def work(number: int) -> None:
+            slices = tiling.slices(number)
+            self._write(slices, {name: array[slices] for name, array in targets.items()})
+
+        for _ in in_order(work, range(len(tiling)), threads=threads):
+            pass
+
+    def room(self, points: int, kinds: Mapping[str, np.dtype[Any]]) -> dict[str, Array]:
+        """Give arrays for tiles of up to so many points."""
+        return {name: np.empty(points, dtype=kinds[name]) for name in self.outputs}
+
+    def tile(self, slices: Slices, room: Mapping[str, Array]) -> dict[str, Array]:
+        """Fill a tile of the space; see `Fill.tile`."""
+        shape = tuple(part.stop - part.start for part in slices)
+        arrays = {name: array[: prod(shape)].reshape(shape) for name, array in room.items()}
+        tiling = Tiling(shape, self.points)
+        for number in range(len(tiling)):
+            inside = tiling.slices(number)
+            starts = [part.start for part in slices]
+            moved = tuple(slice(at + part.start, at + part.stop) for at, part in zip(starts, inside, strict=True))
+            self._write(moved, {name: array[inside] for name, array in arrays.items()})
+        return arrays
+
+    def _write(self, slices: Slices, out: Mapping[str, Array]) -> None:
+        tables = {name: np.ascontiguousarray(self._cut(table, slices)) for name, table in self.tables.items()}
+        values = evaluate(self.outputs, tables, axes=self.axes, dtype=self.dtype)
+        summed = (0,) * (len(self.axes) - len(slices))
+        for name, array in out.items():
+            array[...] = values[name][summed]
+
+    def _cut(self, table: Array, slices: Slices) -> Array:
+        terms = table.ndim - len(slices)
+        cut = [part if length != 1 else slice(None) for part, length in zip(slices, table.shape[terms:], strict=True)]
+        return table[(*[slice(None)] * terms, *cut)]
 
 
 def fill(
@@ -125,7 +195,6 @@ def fill(
     dtype: str = "f8",
     dtypes: Mapping[str, str] | None = None,
     threads: int = 1,
-    compiled: bool | None = None,
 ) -> dict[str, Array]:
     """Evaluate a graph over whole axes, each output over just those it depends on.
 
@@ -138,8 +207,6 @@ def fill(
     dtypes : mapping of output to dtype, optional
         Where an output is to be stored as something else, such as a flag as ``"i1"``.
     threads : int
-    compiled : bool, optional
-        Default: where there are enough points for a compiler to pay.
 
     Returns
     -------
@@ -157,44 +224,27 @@ def fill(
            [8., 4.]])
     """
     kinds = {name: np.dtype((dtypes or {}).get(name, dtype)) for name in outputs}
-    kept = tuple(axis for axis in axes if axis not in summed)
-    lengths = [max(np.shape(table)[k] if np.size(table) else 0 for table in tables.values()) for k in range(len(axes))]
-    space = Space(kept, tuple(lengths[: len(kept)]), tables, tuple(summed), dtype)
-    points = max((prod(_shape(space, node)) for node in outputs.values()), default=0)
-    if compiled is None:
-        compiled = pays(points, prod(lengths[len(kept) :]))
-    if not compiled or points == 0:
+    lengths = [next((n for n in lengths if n != 1), 1) for lengths in zip(*map(np.shape, tables.values()), strict=True)]
+    rank = len(axes) - len(summed)
+    space = Space(tuple(axes[:rank]), tuple(lengths[:rank]), tables, tuple(summed), dtype)
+    if max(_sizes(space, outputs).values(), default=0) <= TILE_VALUES:
         values = evaluate(outputs, tables, axes=axes, dtype=dtype)
         return {name: value.astype(kinds[name], copy=False) for name, value in values.items()}
     filled: dict[str, Array] = {}
-    for names in _by_axes(space, outputs):
-        shape = _shape(space, outputs[names[0]])
-        mine = {name: outputs[name] for name in names}
-        filled |= _filled(space, mine, shape, kinds, threads)
-    return {name: filled[name].reshape(*filled[name].shape, *[1] * len(summed)) for name in outputs}
+    for shape, graph in _by_axes(space, outputs).items():
+        used = [axis for axis, length in zip(space.axes, shape, strict=False) if length != 1]
+        out = {name: np.empty(shape, dtype=kinds[name]) for name in graph}
+        filler(space, graph, used).run(out, threads=threads)
+        filled |= out
+    return {name: filled[name] for name in outputs}
 
 
-def _shape(space: Space, node: Node) -> tuple[int, ...]:
-    used = space.axes_of(node)
-    return tuple(size if axis in used else 1 for axis, size in zip(space.axes, space.sizes, strict=True))
-
-
-def _by_axes(space: Space, outputs: Mapping[str, Node]) -> list[list[str]]:
-    groups: dict[tuple[int, ...], list[str]] = {}
+def _by_axes(space: Space, outputs: Mapping[str, Node]) -> dict[tuple[int, ...], dict[str, Node]]:
+    """Group outputs by the shape of their values."""
+    groups: dict[tuple[int, ...], dict[str, Node]] = {}
+    depends = space.dependence(outputs.values())
     for name, node in outputs.items():
-        groups.setdefault(_shape(space, node), []).append(name)
-    return list(groups.values())
-
-
-def _filled(
-    space: Space, outputs: Mapping[str, Node], shape: tuple[int, ...], kinds: Mapping[str, np.dtype[Any]], threads: int
-) -> dict[str, Array]:
-    used = [axis for axis, length in zip(space.axes, shape, strict=True) if length != 1]
-    # folding first lets axes of tables that nothing needs drop out
-    folded, graph = fold(space, outputs, points=1)
-    if prod(shape) < COMPILED_POINTS // 64:
-        values = space.evaluate(outputs)
-        return {name: value.astype(kinds[name], copy=False) for name, value in values.items()}
-    out = {name: np.empty(shape, dtype=kinds[name]) for name in outputs}
-    Fill(folded.reordered(used), graph).run(out, threads=threads, reused=False)
-    return out
+        lengths = zip(space.all_axes, space.all_sizes, strict=True)
+        shape = tuple(length if axis in depends[node] else 1 for axis, length in lengths)
+        groups.setdefault(shape, {})[name] = node
+    return groups

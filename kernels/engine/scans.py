@@ -11,7 +11,7 @@ from roofcube.kernels.codegen import scan_sources
 from roofcube.kernels.codegen.rows import Layout, row_tables_of, terms_of
 from roofcube.kernels.codegen.writer import compiled, limit_values
 from roofcube.kernels.engine.pool import cut
-from roofcube.kernels.pareto.archive import dominated_by_each
+from roofcube.kernels.pareto.few import dominated_by_each
 from roofcube.kernels.query.partials import BestPartial, CountPartial, HistogramPartial, Partial, Sieved
 
 if TYPE_CHECKING:

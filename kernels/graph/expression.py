@@ -1,19 +1,23 @@
 """The expression graph of a model: a few operations on named leaves, shared by every reader; knows no labels or units.
 
-A model is a small graph in + − × ÷ min max where, comparisons and an ordered sum. The NumPy reader below, the generated
-kernels (`codegen`) and the interval bounds (`bounds`) all walk the same nodes in the same order, without fastmath or
-contraction, so in one dtype they agree bit for bit.
+A model is a small graph in + − × ÷ // % ** min max where, abs, floor, ceil, roots, exponentials, logarithms,
+comparisons and an ordered sum. The NumPy reader below, the generated kernels (`codegen`) and the interval bounds
+(`bounds`) all walk the same nodes in the same order, without fastmath or contraction, so in one dtype they agree bit
+for bit.
 
 Nodes are interned: building the same expression twice gives the same object, so common subexpressions are shared.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Union
 from weakref import WeakValueDictionary
 
 import numpy as np
+
+from roofcube.kernels.graph import elementary
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -22,15 +26,22 @@ __all__ = [
     "COMPARISONS",
     "OPERATIONS",
     "Node",
+    "ceil",
     "constant",
     "evaluate",
+    "exp",
     "finite",
+    "floor",
+    "forget",
     "leaf",
     "leaves",
+    "log",
+    "log2",
     "maximum",
     "minimum",
     "ordered_sum",
     "rebuilt",
+    "sqrt",
     "topological",
     "value_of",
     "where",
@@ -52,6 +63,17 @@ OPERATIONS: dict[str, Any] = {
     "equal": np.equal,
     "finite": np.isfinite,
     "where": np.where,
+    "negative": np.negative,
+    "absolute": np.absolute,
+    "floor": np.floor,
+    "ceil": np.ceil,
+    "sqrt": np.sqrt,
+    "exp": elementary.exp,
+    "log": elementary.log,
+    "log2": elementary.log2,
+    "power": elementary.power,
+    "floor_divide": elementary.floor_divide,
+    "remainder": elementary.remainder,
 }
 COMPARISONS = frozenset({"less", "less_equal", "equal", "finite"})
 
@@ -109,6 +131,57 @@ class Node:
     def __rtruediv__(self, other: Operand) -> Node:
         return _node("divide", other, self)
 
+    def __floordiv__(self, other: Operand) -> Node:
+        return _node("floor_divide", self, other)
+
+    def __rfloordiv__(self, other: Operand) -> Node:
+        return _node("floor_divide", other, self)
+
+    def __mod__(self, other: Operand) -> Node:
+        return _node("remainder", self, other)
+
+    def __rmod__(self, other: Operand) -> Node:
+        return _node("remainder", other, self)
+
+    def __pow__(self, other: Operand) -> Node:
+        return _power(self, other)
+
+    def __rpow__(self, other: Operand) -> Node:
+        return _node("power", other, self)
+
+    def __neg__(self) -> Node:
+        return _node("negative", self)
+
+    def __pos__(self) -> Node:
+        return self
+
+    def __abs__(self) -> Node:
+        return _node("absolute", self)
+
+    # truth is 1 or 0; whatever is not 0 counts as true, as in `where`
+    def __and__(self, other: Operand) -> Node:
+        return where(self, where(other, 1.0, 0.0), 0.0)
+
+    def __rand__(self, other: Operand) -> Node:
+        return where(other, where(self, 1.0, 0.0), 0.0)
+
+    def __or__(self, other: Operand) -> Node:
+        return where(self, 1.0, where(other, 1.0, 0.0))
+
+    def __ror__(self, other: Operand) -> Node:
+        return where(other, 1.0, where(self, 1.0, 0.0))
+
+    def __invert__(self) -> Node:
+        return where(self, 0.0, 1.0)
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *operands: Any, **options: Any) -> Any:
+        """Take a NumPy function on nodes as the operation of the graph."""
+        build = UFUNCS.get(ufunc.__name__)
+        if build is None or method != "__call__" or options:
+            msg = f"`numpy.{ufunc.__name__}`: not known on nodes; expected one of {', '.join(sorted(UFUNCS))}"
+            raise TypeError(msg)
+        return build(*operands)
+
     def __lt__(self, other: Operand) -> Node:
         return _node("less", self, other)
 
@@ -135,7 +208,7 @@ class Node:
 
     def __repr__(self) -> str:
         signs = {"add": "+", "subtract": "-", "multiply": "*", "divide": "/"}
-        signs |= {"less": "<", "less_equal": "<=", "equal": "=="}
+        signs |= {"floor_divide": "//", "remainder": "%", "power": "**", "less": "<", "less_equal": "<=", "equal": "=="}
         if self.operation == "leaf":
             return self.name
         if self.operation == "constant":
@@ -160,8 +233,24 @@ def _intern(operation: str, arguments: tuple[Node, ...] = (), name: str = "", va
     return node
 
 
-def _as_node(operand: Operand) -> Node:
-    return operand if isinstance(operand, Node) else constant(operand)
+def _as_node(operand: Any) -> Node:
+    if isinstance(operand, Node):
+        return operand
+    if np.ndim(operand) or isinstance(operand, str):
+        msg = f"`{operand!r:.40}`: expected a node or a number in a formula; put arrays into the inputs and name them"
+        raise TypeError(msg)
+    return constant(operand)
+
+
+def _power(base: Operand, exponent: Operand) -> Node:
+    """Raise to a power; small whole ones are products, which are exact where the result is."""
+    node = _as_node(base)
+    if isinstance(exponent, Node) or np.ndim(exponent) or exponent not in (-4, -3, -2, -1, 1, 2, 3, 4):
+        return _node("power", node, exponent)
+    product = node
+    for _ in range(abs(int(exponent)) - 1):
+        product = product * node
+    return product if exponent > 0 else 1.0 / product
 
 
 def _node(operation: str, *operands: Operand) -> Node:
@@ -179,18 +268,112 @@ def constant(value: float) -> Node:
 
 
 def minimum(left: Operand, right: Operand) -> Node:
-    """Take the smaller; NaN where either is NaN, as `numpy.minimum`."""
+    """Take the smaller; NaN where either is NaN, as `numpy.minimum`.
+
+    Examples
+    --------
+    >>> import roofcube as rc
+    >>> rc.minimum(2.0, 3.0)
+    minimum(2, 3)
+    """
     return _node("minimum", left, right)
 
 
 def maximum(left: Operand, right: Operand) -> Node:
-    """Take the larger; NaN where either is NaN, as `numpy.maximum`."""
+    """Take the larger; NaN where either is NaN, as `numpy.maximum`.
+
+    Examples
+    --------
+    >>> import roofcube as rc
+    >>> rc.maximum(2.0, 3.0)
+    maximum(2, 3)
+    """
     return _node("maximum", left, right)
 
 
 def where(condition: Operand, true: Operand, false: Operand) -> Node:
-    """Choose `true` where `condition` is not 0, else `false`."""
+    """Choose `true` where `condition` is not 0, else `false`.
+
+    Examples
+    --------
+    >>> import roofcube as rc
+    >>> dear = rc.PUBLISHED.with_term("dear", lambda model: rc.where(model.power > 10, 2.0 * model.power, model.power))
+    >>> [term.name for term in dear.terms]
+    ['dear']
+    """
     return _node("where", condition, true, false)
+
+
+def exp(operand: Operand) -> Node:
+    """Give e to the power of the operand, within 4 ulp, the same bits in every reader.
+
+    Examples
+    --------
+    >>> import roofcube as rc
+    >>> rc.exp(4.0)
+    exp(4)
+    """
+    return _node("exp", operand)
+
+
+def log(operand: Operand) -> Node:
+    """Give the natural logarithm, within 4 ulp; NaN of negative numbers.
+
+    Examples
+    --------
+    >>> import roofcube as rc
+    >>> rc.log(4.0)
+    log(4)
+    """
+    return _node("log", operand)
+
+
+def log2(operand: Operand) -> Node:
+    """Give the logarithm to base 2, within 4 ulp, exact of powers of 2; NaN of negative numbers.
+
+    Examples
+    --------
+    >>> import roofcube as rc
+    >>> rc.log2(4.0)
+    log2(4)
+    """
+    return _node("log2", operand)
+
+
+def sqrt(operand: Operand) -> Node:
+    """Give the square root, correctly rounded; NaN of negative numbers.
+
+    Examples
+    --------
+    >>> import roofcube as rc
+    >>> rc.sqrt(4.0)
+    sqrt(4)
+    """
+    return _node("sqrt", operand)
+
+
+def ceil(operand: Operand) -> Node:
+    """Round up to a whole number.
+
+    Examples
+    --------
+    >>> import roofcube as rc
+    >>> rc.ceil(4.0)
+    ceil(4)
+    """
+    return _node("ceil", operand)
+
+
+def floor(operand: Operand) -> Node:
+    """Round down to a whole number.
+
+    Examples
+    --------
+    >>> import roofcube as rc
+    >>> rc.floor(4.0)
+    floor(4)
+    """
+    return _node("floor", operand)
 
 
 def finite(operand: Operand) -> Node:
@@ -201,6 +384,29 @@ def finite(operand: Operand) -> Node:
 def ordered_sum(operand: Node, axis: str) -> Node:
     """Add up along a named axis, first element first, one by one: the order is part of the result."""
     return _intern("ordered_sum", (operand,), name=axis)
+
+
+# NumPy functions that nodes take
+UFUNCS: dict[str, Any] = {
+    **{
+        name: (lambda *operands, name=name: _node(name, *operands))
+        for name in OPERATIONS
+        if name not in ("finite", "where")
+    },
+    "power": _power,
+    "float_power": _power,
+    "isfinite": finite,
+    "positive": _as_node,
+    "greater": lambda left, right: _node("less", right, left),
+    "greater_equal": lambda left, right: _node("less_equal", right, left),
+    "logical_and": lambda left, right: where(left, where(right, 1.0, 0.0), 0.0),
+    "logical_or": lambda left, right: where(left, 1.0, where(right, 1.0, 0.0)),
+    "logical_not": lambda operand: where(operand, 0.0, 1.0),
+    "bitwise_and": lambda left, right: where(left, where(right, 1.0, 0.0), 0.0),
+    "bitwise_or": lambda left, right: where(left, 1.0, where(right, 1.0, 0.0)),
+    "square": lambda operand: _power(operand, 2),
+    "reciprocal": lambda operand: _node("divide", 1.0, operand),
+}
 
 
 def rebuilt(node: Node, arguments: tuple[Node, ...]) -> Node:
@@ -231,7 +437,7 @@ def leaves(outputs: Iterable[Node]) -> list[str]:
 def evaluate(
     outputs: Mapping[str, Node], tables: Mapping[str, Array], *, axes: Sequence[str], dtype: str = "f8"
 ) -> dict[str, Array]:
-    """Read the graph with NumPy: every node over just the axes that it depends on.
+    """Read the graph with NumPy: every node over just the axes that it depends on, kept until its last reader.
 
     Parameters
     ----------
@@ -259,10 +465,22 @@ def evaluate(
     """
     kind = np.dtype(dtype)
     values: dict[Node, Array] = {}
+    nodes = topological(outputs.values())
+    readers = Counter(argument for node in nodes for argument in node.arguments)
+    readers.update(outputs.values())
     with np.errstate(all="ignore"):
-        for node in topological(outputs.values()):
+        for node in nodes:
             values[node] = value_of(node, values, tables, axes=axes, kind=kind)
+            forget(values, node, readers)
     return {name: values[node] for name, node in outputs.items()}
+
+
+def forget(values: dict[Node, Array], node: Node, readers: Counter[Node]) -> None:
+    """Drop the values that a node, now evaluated, was the last to read."""
+    for argument in node.arguments:
+        readers[argument] -= 1
+        if not readers[argument]:
+            del values[argument]
 
 
 def value_of(
@@ -286,5 +504,6 @@ def _ordered_sum(array: Array, axis: int) -> Array:
     parts = np.moveaxis(array, axis, 0)
     total = np.zeros(parts.shape[1:], dtype=array.dtype)
     for part in parts:
-        total = total + part
+        # in place where the array is NumPy's; dask's are never changed
+        total = np.add(total, part, out=total) if isinstance(part, np.ndarray) else total + part
     return np.expand_dims(total, axis)

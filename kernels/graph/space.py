@@ -6,6 +6,7 @@ tables, axes that nothing depends on drop out, and what remains is what the engi
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import count
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from roofcube.kernels.graph.expression import Node, evaluate, leaf, leaves, rebuilt, topological, value_of
+from roofcube.kernels.graph.expression import Node, evaluate, forget, leaf, leaves, rebuilt, topological, value_of
 from roofcube.kernels.tuning import TUNING
 
 if TYPE_CHECKING:
@@ -224,13 +225,18 @@ def fold(
         tables[made.name] = known[node]
         return made
 
+    nodes = topological(outputs.values())
+    # what an unknown node reads stays: its readers never come to an end
+    readers = Counter(argument for node in nodes for argument in node.arguments)
+    readers.update(outputs.values())
     with np.errstate(all="ignore"):
-        for node in topological(outputs.values()):
+        for node in nodes:
             axes = dependence[node] | together if dependence[node] & together else dependence[node]
             size = prod(lengths[axis] for axis in axes)
             ready = all(argument in known for argument in node.arguments)
             if node.operation == "leaf" or (ready and size <= points):
                 known[node] = value_of(node, known, space.tables, axes=space.all_axes, kind=kind)
+                forget(known, node, readers)
 
     def transformed(node: Node) -> Node:
         if node not in new:

@@ -1,6 +1,6 @@
-"""Compiled dominance: a sweep with a prefix-minimum tree for three objectives, a tree of bounding boxes above.
+"""What does a front dominate? Compiled: a sweep with a prefix-minimum tree for three objectives, a box tree above.
 
-Import it only where a compiler is worth its loading time; `dominance` has the NumPy twins and chooses.
+Import it only where a compiler is worth its loading time; `archive` has the NumPy twins and chooses.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import numpy as np
 
 from roofcube.kernels.compilation import jit
 
-__all__ = ["BoxTree", "Staircase", "covered_in_order"]
+__all__ = ["BoxTree", "Staircase"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 BUCKET = 16  # vectors in a leaf of the tree
@@ -68,17 +68,6 @@ def _swept(
             dominated[k] = better
 
 
-@jit
-def _swept_in_order(rank_y: Any, count_y: Any, rank_z: Any, count_z: Any, covered: Any) -> None:
-    """Mark vectors, distinct and in lexicographic order, that an earlier one covers."""
-    n = len(rank_y)
-    tree = np.full(n + 1, n, dtype=np.int64)
-    for k in range(n):
-        covered[k] = _smallest(tree, count_y[k], n) < count_z[k]
-        if not covered[k]:
-            _insert(tree, rank_y[k], rank_z[k])
-
-
 def _ranked(values: Array) -> tuple[Array, Array, Array]:
     """Give each value's place in ascending order, the values in that order, and who has which place."""
     order = np.argsort(values, kind="stable")
@@ -101,7 +90,7 @@ class Staircase:
         self.rank_z, self.zs, self.of_rank_z = _ranked(vectors[:, 2])
 
     def dominates(self, queries: Array) -> Array:
-        """Say which queries one of the vectors dominates."""
+        """Tell which queries one of the vectors dominates."""
         queries = np.ascontiguousarray(queries)
         dominated = np.zeros(len(queries), dtype=bool)
         order = np.argsort(queries[:, 0])
@@ -109,17 +98,6 @@ class Staircase:
         count_z = np.searchsorted(self.zs, queries[:, 2], side="right")
         _swept(self.vectors, self.rank_y, self.rank_z, self.of_rank_z, queries, count_y, count_z, order, dominated)
         return dominated
-
-
-def covered_in_order(vectors: Array) -> Array:
-    """Say which of distinct vectors in lexicographic order an earlier one covers: three objectives."""
-    rank_y, ys, _ = _ranked(vectors[:, 1])
-    rank_z, zs, _ = _ranked(vectors[:, 2])
-    count_y = np.searchsorted(ys, vectors[:, 1], side="right")
-    count_z = np.searchsorted(zs, vectors[:, 2], side="right")
-    covered = np.zeros(len(vectors), dtype=bool)
-    _swept_in_order(rank_y, count_y, rank_z, count_z, covered)
-    return covered
 
 
 @jit
@@ -217,7 +195,7 @@ class BoxTree:
         self.vectors = vectors[order]
 
     def dominates(self, queries: Array) -> Array:
-        """Say which queries one of the vectors dominates."""
+        """Tell which queries one of the vectors dominates."""
         found = np.zeros(len(queries), dtype=bool)
         queries = np.ascontiguousarray(queries)
         _dominated(queries, self.vectors, self.low, self.high, self.start, self.stop, found)

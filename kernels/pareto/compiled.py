@@ -7,20 +7,20 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from roofcube.kernels.pareto.equals import hashed_equals
+from roofcube.kernels.pareto.few import strongest
+from roofcube.kernels.pareto.grid import BUCKETS, below_grid
 from roofcube.kernels.pareto.groups import counting_sort, small_groups
 from roofcube.kernels.pareto.kd_tiles import front_by_tiles
 from roofcube.kernels.pareto.pivots import (
     BLOCK,
     CANDIDATES,
     PAIRS,
-    below_grid,
     choose_pivots,
     eliminate,
-    fill_grid,
-    least_gaps,
     rejecter,
+    sample_points,
 )
+from roofcube.kernels.pareto.points import turned
 from roofcube.kernels.pareto.ranks import sorted_order, unique_ranks
 from roofcube.kernels.pareto.sweep_line import scan_two, sweep_three
 
@@ -29,137 +29,124 @@ if TYPE_CHECKING:
 
     from roofcube.kernels.pareto.points import Columns
 
-__all__ = ["distances", "front", "front_by_group", "hashed_equals", "order_by", "undominated_by"]
+__all__ = ["exact", "front", "front_by_group", "order_by", "rejected_by"]
 
-Front: TypeAlias = "tuple[NDArray[np.int64], NDArray[Any]]"
+Front: TypeAlias = "tuple[NDArray[np.int64], Columns]"
 
-FEW = 384  # so many points are settled one by one in 30 us or less
+# so many points are settled one by one sooner than by ranks; two objectives need but a sort
+FEW = {2: 0, 3: 128}
+MOST_FEW = 256
 SMALL_SAMPLE, LARGE_SAMPLE = 256, 1024
 PIVOTS = 8
-GRID = {3: 256, 4: 32, 5: 16}  # buckets an objective: up to 65536 cells, which the second-level cache holds
-# points from which a look at every point's cell, 30 ns, pays beside what the exact algorithm takes
-MANY = {3: 2_000_000, 4: 100_000, 5: 100_000}
+# points from which another sample, 0.1 ms, can pay beside what the exact algorithm takes, 10 ns to 1 us a point
+AGAIN = {2: 10_000, 3: 3000, 4: 1000}
+LEAST_AGAIN = 500
+MANY = 20_000  # points from which looking up cells pays, 2 ns an objective and point
 SHARED = 100_000  # points below which threads cost more than they gain
 DRAWN = np.random.default_rng(0).random(LARGE_SAMPLE)
 WORTH = 0.75  # another pass pays if it leaves less than this share of the sample
 
 
 def front(columns: Columns, signs: NDArray[Any], threads: int = 1) -> Front:
-    """Find the optimal points: their indices, ascending, and their costs (objective, point)."""
+    """Find the optimal points: their indices, ascending, and their costs."""
     if len(columns) == 1:
         best = (np.fmin if signs[0] > 0 else np.fmax).reduce(columns[0], initial=np.nan)
         indices = np.flatnonzero(columns[0] == best)
-        return indices, np.full((1, len(indices)), best * signs[0], columns[0].dtype)
-    indices, values = survivors(columns, signs, threads)
-    if len(indices):
-        optimal = exact(values)
-        indices, values = indices[optimal], gathered(values, np.flatnonzero(optimal))
-    return indices, values
+        return indices, (np.full(len(indices), best * signs[0], columns[0].dtype),)
+    indices, costs = survivors(columns, signs, threads)
+    return picked(indices, costs, np.flatnonzero(exact(costs))) if len(indices) else (indices, costs)
+
+
+def picked(indices: NDArray[np.int64], costs: Columns, places: NDArray[np.int64]) -> Front:
+    """Choose some of the points."""
+    return indices[places], tuple(column[places] for column in costs)
 
 
 def survivors(columns: Columns, signs: NDArray[Any], threads: int) -> Front:
     """Drop all points with NaN and most dominated ones; further passes go over what the pass before left."""
-    if not len(columns[0]):
-        return np.empty(0, np.int64), np.empty((len(columns), 0), columns[0].dtype)
-    pivots, chosen, _ = sampled_pivots(columns, signs)
-    kept = rejected(columns, signs, pivots, chosen, threads)
-    values = gathered(columns, kept, signs)
+    indices, costs = rejected(columns, signs, *sampled_pivots(columns, signs)[:3], threads)
     alike = np.ones_like(signs)
-    while len(kept) > FEW:
-        pivots, chosen, left = sampled_pivots(values, alike)
+    while len(indices) > AGAIN.get(len(columns), LEAST_AGAIN):
+        pivots, chosen, strong, left = sampled_pivots(costs, alike)
         if left > WORTH:
             break
-        found = rejected(tuple(values), alike, pivots, chosen, 1)
-        kept = kept[found]
-        values = gathered(values, found)
-    if len(kept) > MANY.get(len(columns), np.inf):
-        found = off_grid(values)
-        kept, values = kept[found], gathered(values, found)
-    return kept, values
+        places, costs = rejected(costs, alike, pivots, chosen, strong, 1)
+        indices = indices[places]
+    if len(indices) > MANY and len(columns) in BUCKETS:
+        return picked(indices, costs, below_grid(costs, sampled(costs, alike, LARGE_SAMPLE)))
+    return indices, costs
 
 
-def off_grid(values: NDArray[Any]) -> NDArray[np.int64]:
-    """Find the points that no point of a cell before theirs, in every objective of a quantile grid, is below."""
-    objectives, count = values.shape
-    buckets = GRID[objectives]
-    sample = np.sort(gathered(values, strides(count, LARGE_SAMPLE))[:-1], axis=1)
-    splitters = np.ascontiguousarray(sample[:, LARGE_SAMPLE // buckets :: LARGE_SAMPLE // buckets])
-    cells = np.empty(count, np.int32)
-    least = np.full((buckets,) * (objectives - 1), np.inf, values.dtype)
-    fill_grid(values, splitters, cells, least.ravel())
-    for axis in range(objectives - 1):
-        np.minimum.accumulate(least, axis=axis, out=least)
-    bounds = np.full_like(least, np.inf)
-    bounds[(slice(1, None),) * (objectives - 1)] = least[(slice(None, -1),) * (objectives - 1)]
-    kept = np.empty(count, np.int64)
-    return kept[: below_grid(values[-1], cells, bounds.ravel(), kept)]
+def sampled(columns: Columns, signs: NDArray[Any], size: int) -> NDArray[Any]:
+    """Draw points (objective, point)."""
+    sample = np.empty((len(columns), size), columns[0].dtype)
+    sample_points(columns, signs, DRAWN[:size], sample)
+    return sample
 
 
-def sampled_pivots(columns: Columns | NDArray[Any], signs: NDArray[Any]) -> tuple[NDArray[Any], int, float]:
-    """Choose pivots from a sample; return them, their number and the share of the sample that they leave."""
+def sampled_pivots(columns: Columns, signs: NDArray[Any]) -> tuple[NDArray[Any], int, int, float]:
+    """Choose pivots from a sample; return them, their number, that of strong ones and the share that they leave."""
     size = SMALL_SAMPLE if len(columns[0]) < 500_000 else LARGE_SAMPLE
-    sample = gathered(columns, strides(len(columns[0]), size), signs)
-    pivots = np.full((PIVOTS, len(columns)), np.nan, sample.dtype)
+    pivots = np.full((PIVOTS, len(columns)), np.nan, columns[0].dtype)
+    if len(columns[0]) <= MOST_FEW:
+        return pivots, 0, 0, 1.0
     flags = np.zeros((3, size), np.bool_)
     beats = np.zeros((CANDIDATES, size // 64), np.uint64)
-    chosen, left = choose_pivots(sample, flags, beats, np.empty(CANDIDATES, np.int64), pivots, size // 64)
-    return pivots, chosen, left
-
-
-def strides(count: int, size: int) -> NDArray[np.int64]:
-    """Choose indices at random within equal strides; regular strides would resonate with grids."""
-    indices = ((np.arange(size) + DRAWN[:size]) * (count / size)).astype(np.int64)
-    return np.minimum(indices, count - 1)
-
-
-def gathered(
-    columns: Columns | NDArray[Any], indices: NDArray[np.int64], signs: NDArray[Any] | None = None
-) -> NDArray[Any]:
-    """Copy points into an array (objective, point), each objective times its sign."""
-    values = np.empty((len(columns), len(indices)), columns[0].dtype)
-    for k, column in enumerate(columns):
-        values[k] = column[indices]  # `np.take` would first copy a whole strided column
-        if signs is not None and signs[k] < 0:
-            np.negative(values[k], out=values[k])
-    return values
+    candidates = np.empty(CANDIDATES, np.int64)
+    sample = sampled(columns, signs, size)
+    return pivots, *choose_pivots(sample, flags, beats, candidates, pivots, size // 64)
 
 
 def rejected(
-    columns: Columns, signs: NDArray[Any], pivots: NDArray[Any], chosen: int, threads: int
-) -> NDArray[np.int64]:
+    columns: Columns, signs: NDArray[Any], pivots: NDArray[Any], chosen: int, strong: int, threads: int
+) -> Front:
     """Find the points that the pivots leave, a share of them on each thread."""
     objectives, count = len(columns), len(columns[0])
     reject = rejecter(objectives)
 
-    def part(start: int, end: int) -> NDArray[np.int64]:
-        kept = np.empty(end - start, np.int64)
-        block = np.full((objectives, BLOCK), np.nan, columns[0].dtype)
-        share = tuple(column[start:end] for column in columns)
-        found = reject(share, signs, pivots, chosen, block, np.empty(BLOCK, np.bool_), kept)
-        return kept[:found] + start if start else kept[:found]
+    def part(start: int, end: int) -> Front:
+        indices = np.empty(end - start, np.int64)
+        dtype = columns[0].dtype
+        costs = tuple(np.empty(end - start, dtype) for _ in columns)
+        blocks = np.empty((2, objectives, BLOCK), dtype)
+        scratch = (blocks[0], blocks[1], np.empty(BLOCK, np.bool_), np.empty(BLOCK, np.int64))
+        share = tuple(column[start:end] for column in columns) if end - start < count else columns
+        left = reject(share, signs, pivots, strong, chosen, *scratch, indices, costs)
+        if start:
+            indices[:left] += start
+        return indices[:left], tuple(column[:left] for column in costs)
 
     if threads <= 1 or count < SHARED:
         return part(0, count)
     edges = [count * share // threads for share in range(threads + 1)]
     with ThreadPoolExecutor(threads) as pool:
-        return np.concatenate(list(pool.map(part, edges[:-1], edges[1:])))
+        parts = list(pool.map(part, edges[:-1], edges[1:]))
+    return np.concatenate([own for own, _ in parts]), tuple(
+        np.concatenate(column) for column in zip(*(costs for _, costs in parts), strict=True)
+    )
 
 
-def exact(values: NDArray[Any]) -> NDArray[np.bool_]:
-    """Mark the optimal points, given without NaN, one row per objective."""
-    objectives, count = values.shape
-    if count <= FEW:
-        left, names, flags, mask = few_points(objectives, count, values.dtype)
-        left[:, :count] = values
-        eliminate(left, count, names, flags, mask)
-        return mask[:count]
-    if objectives == 2:
-        mask = np.zeros(count, np.bool_)
-        scan_two(values[0], values[1], sorted_order(values[0]), mask)
+def exact(costs: Columns) -> NDArray[np.bool_]:
+    """Mark the optimal points, given without NaN."""
+    objectives, count = len(costs), len(costs[0])
+    if count > FEW.get(objectives, MOST_FEW):
+        return by_ranks(costs)
+    left, names, flags, mask = few_points(objectives, count, costs[0].dtype)
+    for k, column in enumerate(costs):
+        left[k, :count] = column
+    eliminate(left, count, names, flags, mask)
+    return mask[:count]
+
+
+def by_ranks(costs: Columns) -> NDArray[np.bool_]:
+    """Mark the optimal of many points, at least one, given without NaN."""
+    if len(costs) == 2:
+        mask = np.zeros(len(costs[0]), np.bool_)
+        scan_two(costs[0], costs[1], sorted_order(costs[0]), mask)
         return mask
-    ranks, orders, groups = unique_ranks(tuple(values))
+    ranks, orders, groups = unique_ranks(costs)
     mask = np.zeros(ranks.shape[1], np.bool_)
-    if objectives == 3:
+    if len(costs) == 3:
         sweep_three(ranks, orders, mask)
     else:
         front_by_tiles(ranks, orders, mask)
@@ -183,15 +170,20 @@ def front_by_group(columns: Columns, codes: NDArray[np.int64], signs: NDArray[An
         starts = np.zeros(groups + 1, np.int64)
         order = np.empty(len(codes), np.int64)
         counting_sort(codes, starts, order)
-        values = gathered(columns, order[: starts[-1]], signs)
-        large = np.flatnonzero(np.diff(starts) > FEW)
-        small_groups(values, order, starts, FEW, *few_points(len(columns), FEW + 1, values.dtype), mask)
+        values = np.stack(gathered(columns, signs, order[: starts[-1]]))
+        large = np.flatnonzero(np.diff(starts) > MOST_FEW)
+        small_groups(values, order, starts, MOST_FEW, *few_points(len(columns), MOST_FEW + 1, values.dtype), mask)
         alike = np.ones_like(signs)
         for group in large:
             own = slice(starts[group], starts[group + 1])
             mask[order[own][front(tuple(values[:, own]), alike, threads)[0]]] = True
     indices = np.flatnonzero(mask)
-    return indices, gathered(columns, indices, signs)
+    return indices, gathered(columns, signs, indices)
+
+
+def gathered(columns: Columns, signs: NDArray[Any], indices: NDArray[np.int64]) -> Columns:
+    """Copy points; those of objectives to maximise are turned."""
+    return turned(tuple(column[indices] for column in columns), signs)
 
 
 def dense_codes(codes: NDArray[np.int64]) -> tuple[NDArray[np.int64], int]:
@@ -215,22 +207,7 @@ def order_by(first: NDArray[Any], codes: NDArray[np.int64] | None) -> NDArray[np
     return order[by_group]
 
 
-def undominated_by(columns: Columns, best: NDArray[Any], threads: int) -> NDArray[np.bool_]:
-    """Mark the points without NaN that no point of a front (points, objectives) dominates."""
-    mask = np.zeros(len(columns[0]), np.bool_)
-    alike = np.ones(len(columns), columns[0].dtype)
-    mask[rejected(columns, alike, padded(best), len(best), threads)] = True
-    return mask
-
-
-def padded(best: NDArray[Any]) -> NDArray[Any]:
-    """Fill up with NaN, which dominates nothing, to the multiple of four that the pass over the points takes."""
-    pivots = np.full((-len(best) // 4 * -4, best.shape[1]), np.nan, best.dtype)
-    pivots[: len(best)] = best
-    return pivots
-
-
-def distances(columns: Columns, best: Columns, relative: bool, distance: NDArray[Any]) -> None:
-    """Write each point's distance to a front."""
-    scratch = np.ones((2 * len(columns) + 1, BLOCK), distance.dtype)
-    least_gaps(np.stack(columns), np.stack(best, axis=1), relative, scratch, distance)
+def rejected_by(columns: Columns, best: NDArray[Any], threads: int) -> Front:
+    """Drop the points with NaN, and those that one of the strongest of a front (points, objectives) dominates."""
+    pivots = np.ascontiguousarray(best[strongest(best, PIVOTS)])
+    return rejected(columns, np.ones(len(columns), best.dtype), pivots, len(pivots), len(pivots), threads)

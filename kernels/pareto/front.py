@@ -11,36 +11,29 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from roofcube.errors import InvalidDataError, check_choice
+from roofcube.kernels.pareto.few import non_dominated_few
 from roofcube.kernels.pareto.points import (
-    any_nan,
     as_codes,
     as_columns,
     compiling_pays,
-    count_equals,
-    dominated_by,
-    non_dominated_few,
     signs_of,
     turned,
 )
+from roofcube.kernels.pareto.ties import count_equals
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from numpy.typing import ArrayLike, NDArray
 
     from roofcube.kernels.pareto.points import Columns, Points, Senses, Ties
 
 __all__ = [
     "count_ties",
-    "distance_to_front",
-    "epsilon_front",
     "front_with_ties",
     "non_dominated",
     "non_dominated_by_group",
+    "optimal",
     "order_of_front",
 ]
-
-FEW_GAPS = 1 << 20  # gaps between a point and one of the front that NumPy measures in about 30 ms
 
 
 def non_dominated(points: Points, *, senses: Senses = None, ties: Ties = "all", threads: int = 1) -> NDArray[np.bool_]:
@@ -150,8 +143,8 @@ def front_with_ties(
     check_choice("ties", ties, ("all", "first"))
     columns = as_columns(points)
     codes = None if groups is None else as_codes(groups, len(columns[0]))
-    indices, costs = _front(columns, codes, signs_of(senses, columns), threads)
-    first, counts = _equals(costs, None if codes is None else codes[indices])
+    indices, costs = optimal(columns, codes, signs_of(senses, columns), threads)
+    first, counts = count_equals(costs, None if codes is None else codes[indices])
     if ties == "all":
         return indices, counts[first]
     heads = np.flatnonzero(counts)
@@ -226,107 +219,10 @@ def count_ties(points: Points, front_mask: ArrayLike) -> NDArray[np.int64]:
     return counts[places]
 
 
-def epsilon_front(points: Points, epsilon: float, *, relative: bool = True, threads: int = 1) -> NDArray[np.bool_]:
-    """Mark the points that would be on the front if they were better by `epsilon` in every objective.
-
-    A point p is kept if no point q dominates p improved, which is p - epsilon·|p| (`relative`) or p - epsilon, each
-    objective on its own. The other points stay as they are, so that epsilon 0 gives the front itself and a larger
-    epsilon never fewer points.
-
-    Parameters
-    ----------
-    points, threads
-        As for `non_dominated`.
-    epsilon
-        At least 0; a share of each value if `relative`, else in the units of the objectives.
-    relative
-        Whether `epsilon` is a share.
-
-    Returns
-    -------
-    (points,) bool array
-
-    Raises
-    ------
-    InvalidDataError
-        As for `non_dominated`, or if epsilon is negative or not finite.
-
-    Examples
-    --------
-    >>> epsilon_front([[1.0, 1.0], [1.1, 1.05], [2.0, 2.0]], 0.1).tolist()
-    [True, True, False]
-    """
-    if not 0 <= epsilon < np.inf:
-        msg = f"`epsilon`: expected a finite number of at least 0, got {epsilon!r}; give the tolerance, 0 for the front"
-        raise InvalidDataError(msg)
-    columns = as_columns(points)
-    _, costs = _front(columns, None, signs_of(None, columns), threads)
-    best = costs[:, np.flatnonzero(_equals(costs, None)[1])].T
-    improved = tuple(_improved(column, epsilon, relative) for column in columns)
-    if not compiling_pays(len(columns[0])):
-        mask = ~any_nan(columns)
-        for row in best:
-            mask &= ~dominated_by(row, improved)
-        return mask
-    from roofcube.kernels.pareto import compiled
-
-    return compiled.undominated_by(improved, best, threads)
-
-
-def distance_to_front(points: Points, front: Points, *, relative: bool = True) -> NDArray[Any]:
-    """Measure by how much each point must improve in every objective to get level with a front.
-
-    The distance of p is the largest, over the points q of the front, of the least, over the objectives, of
-    (p - q) / |p| (`relative`) or p - q; not less than 0. It is the relative or additive epsilon indicator of each
-    point on its own: better by more than this in every objective, p would not be dominated. It is above 0 exactly
-    where some q is better in every objective. What p and q share counts as 0, also at infinity; an objective that is
-    infinitely worse, or worse at 0 if `relative`, as endless.
-
-    Parameters
-    ----------
-    points
-        As for `non_dominated`.
-    front
-        The points of the front, in the same form and the same objectives.
-    relative
-        Whether to measure in shares of each value.
-
-    Returns
-    -------
-    (points,) float array
-        0 on and beside the front, NaN for points with NaN.
-
-    Raises
-    ------
-    InvalidDataError
-        As for `non_dominated`, or if the front has other objectives.
-
-    Examples
-    --------
-    >>> distance_to_front([[1.0, 1.0], [2.0, 4.0]], [[1.0, 1.0]]).tolist()
-    [0.0, 0.5]
-    """
-    columns, best = as_columns(points), as_columns(front, "front")
-    if len(columns) != len(best):
-        msg = f"`front`: expected {len(columns)} objectives, got {len(best)}; pass the same objectives for both"
-        raise InvalidDataError(msg)
-    best = tuple(column[~any_nan(best)].astype(columns[0].dtype) for column in best)
-    distance = np.zeros(len(columns[0]), columns[0].dtype)
-    if not compiling_pays(len(columns[0]) * len(best[0]), FEW_GAPS):
-        for row in zip(*best, strict=True):
-            np.maximum(distance, _least_gap(columns, row, relative), out=distance)
-    else:
-        from roofcube.kernels.pareto import compiled
-
-        compiled.distances(columns, best, relative, distance)
-    distance[any_nan(columns)] = np.nan
-    return distance
-
-
-def _front(
+def optimal(
     columns: Columns, codes: NDArray[np.int64] | None, signs: NDArray[Any], threads: int
-) -> tuple[NDArray[np.int64], NDArray[Any]]:
-    """Find the indices of the optimal points, ascending, and their costs (objective, point)."""
+) -> tuple[NDArray[np.int64], Columns]:
+    """Find the indices of the optimal points, ascending, and their costs."""
     if compiling_pays(len(columns[0])):
         from roofcube.kernels.pareto import compiled
 
@@ -342,46 +238,15 @@ def _front(
             members = np.flatnonzero(codes == code)
             mask[members] = non_dominated_few(tuple(column[members] for column in costs))
     indices = np.flatnonzero(mask)
-    return indices, np.stack([column[indices] for column in costs])
-
-
-def _equals(costs: NDArray[Any], codes: NDArray[np.int64] | None) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Find for each point the first that equals it, and count for each first its equals; 0 for the others."""
-    if compiling_pays(costs.shape[1]):
-        from roofcube.kernels.pareto import compiled
-
-        return compiled.hashed_equals(costs, codes)
-    return count_equals(tuple(costs) if codes is None else (*costs, codes))
+    return indices, tuple(column[indices] for column in costs)
 
 
 def _mask(
     columns: Columns, codes: NDArray[np.int64] | None, signs: NDArray[Any], ties: Ties, threads: int
 ) -> NDArray[np.bool_]:
-    indices, costs = _front(columns, codes, signs, threads)
+    indices, costs = optimal(columns, codes, signs, threads)
     if ties == "first":
-        indices = indices[np.flatnonzero(_equals(costs, None if codes is None else codes[indices])[1])]
+        indices = indices[np.flatnonzero(count_equals(costs, None if codes is None else codes[indices])[1])]
     mask = np.zeros(len(columns[0]), np.bool_)
     mask[indices] = True
     return mask
-
-
-def _improved(column: NDArray[Any], epsilon: float, relative: bool) -> NDArray[Any]:
-    step = column.dtype.type(epsilon)
-    with np.errstate(invalid="ignore", over="ignore"):
-        better: NDArray[Any] = column - (step * np.abs(column) if relative else step)
-    better[np.isinf(column)] = column[np.isinf(column)]
-    return better
-
-
-def _least_gap(columns: Columns, row: Sequence[Any], relative: bool) -> NDArray[Any]:
-    least: NDArray[Any] = np.full(len(columns[0]), np.inf, columns[0].dtype)
-    for column, value in zip(columns, row, strict=True):
-        with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
-            gap = column - value
-            if relative:
-                gap = gap / np.abs(column)
-        fixed = np.isinf(column) | ((column == 0) & relative)
-        gap[fixed] = np.where(column[fixed] > value, np.inf, -np.inf)
-        gap[column == value] = 0
-        np.fmin(least, gap, out=least)
-    return least

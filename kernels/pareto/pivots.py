@@ -19,28 +19,27 @@ __all__ = [
     "BLOCK",
     "CANDIDATES",
     "PAIRS",
-    "below_grid",
     "choose_pivots",
     "eliminate",
-    "fill_grid",
-    "least_gaps",
     "rejecter",
+    "sample_points",
 ]
 
 BLOCK = 512  # rows of five f8 objectives fill 20 KB: half of the smallest first-level cache
 PAIRS = 64
 CANDIDATES = 128
+STRONG = 20  # a pivot that throws out one in so many is asked about every point, the others about what is left
 
 
 @jit
 def choose_pivots(
     sample: Any, flags: Any, beats: Any, candidates: Any, pivots: Any, least_gain: int
-) -> tuple[int, float]:
+) -> tuple[int, int, float]:
     """Choose greedily, from a sample (objective, point), those that dominate most of the rest.
 
     Moves the points without NaN to the front of the sample and fills the pivots (pivot, objective). Scratch: flags
     (3, points) bool, zero; beats (`CANDIDATES`, words) uint64, zero; candidates (`CANDIDATES`,) int64. Returns how
-    many pivots there are and the share of the sample that they leave.
+    many pivots there are, how many of them are strong, and the share of the sample that they leave.
     """
     objectives, size = sample.shape
     kept = 0
@@ -83,6 +82,7 @@ def choose_pivots(
         candidates[found] = index
         found += 1
     chosen = 0
+    strong = 0
     left: Any = kept
     while chosen < len(pivots):
         most = np.int64(0)
@@ -103,12 +103,24 @@ def choose_pivots(
         for k in range(objectives):
             pivots[chosen, k] = sample[k, candidates[best]]
         chosen += 1
+        strong += most * STRONG >= size
         left -= most
         for word_index in range(beats.shape[1]):
             taken = ~beats[best, word_index]
             for candidate in range(found):
                 beats[candidate, word_index] &= taken
-    return chosen, left / size
+    return chosen, strong, left / size
+
+
+@jit
+def sample_points(columns: Any, signs: Any, drawn: Any, sample: Any) -> None:
+    """Copy points drawn at random within equal strides; regular strides would resonate with grids."""
+    count = len(columns[0])
+    stride = count / len(drawn)
+    for k in range(len(sample)):
+        column = columns[k]
+        for index in range(len(drawn)):
+            sample[k, index] = column[min(np.int64((index + drawn[index]) * stride), count - 1)] * signs[k]
 
 
 @functools.cache
@@ -116,13 +128,27 @@ def rejecter(objectives: int) -> Any:
     """Make `reject` for a number of objectives; a constant lets the compiler unroll the inner loops."""
 
     @jit
-    def reject(columns: Any, signs: Any, pivots: Any, chosen: int, block: Any, alive: Any, kept: Any) -> int:
-        """Write the indices of the points without NaN that no pivot dominates; return how many there are.
+    def reject(
+        columns: Any,
+        signs: Any,
+        pivots: Any,
+        strong: int,
+        chosen: int,
+        block: Any,
+        packed: Any,
+        alive: Any,
+        names: Any,
+        kept: Any,
+        values: Any,
+    ) -> int:
+        """Write the indices and costs of the points without NaN that no pivot dominates; return how many there are.
 
-        Signs of -1 turn objectives to maximise. NaN fills up the pivots to a multiple of 4. Scratch: block
-        (objectives, `BLOCK`) of NaN, alive (`BLOCK`,) bool.
+        Strong pivots are asked about all points of a block, and only where they are better in the first objective, at
+        half the cost; the first, in full, and the other pivots about those that are left. Signs of -1 turn objectives
+        to maximise. Scratch: block and packed (objectives, `BLOCK`), alive (`BLOCK`,) bool, names (`BLOCK`,) int64.
         """
         count = len(columns[0])
+        words = alive.view(np.uint64)
         found = 0
         for start in range(0, count, BLOCK):
             size = min(BLOCK, count - start)
@@ -132,66 +158,61 @@ def rejecter(objectives: int) -> Any:
                 sign = signs[k]
                 for index in range(size):
                     target[index] = source[index] * sign
-            for index in range(BLOCK):
-                alive[index] = True
-            for pivot in range(0, chosen, 4):
+                for index in range(size, BLOCK):
+                    target[index] = np.nan  # dead to any strong pivot
+            points = block
+            left = size
+            if strong:
+                points = packed
+                left = 0
                 for index in range(BLOCK):
-                    dead = False
-                    for j in range(4):
-                        within = True
-                        better = False
-                        for k in range(objectives):
-                            within &= pivots[pivot + j, k] <= block[k, index]
-                            better |= pivots[pivot + j, k] < block[k, index]
-                        dead |= within & better
-                    alive[index] &= not dead
-            for first in range(0, size, 16):
-                any_alive = False
-                for index in range(first, first + 16):
-                    any_alive |= alive[index]
-                if any_alive:
-                    for index in range(first, min(first + 16, size)):
-                        kept[found] = start + index
-                        valid = alive[index]
-                        for k in range(objectives):
-                            valid &= block[k, index] == block[k, index]
-                        found += valid
+                    alive[index] = True
+                for pivot in range(strong):
+                    for index in range(BLOCK):
+                        dead = not (block[0, index] <= pivots[pivot, 0])  # NaN is dead
+                        for k in range(1, objectives):
+                            dead &= not (block[k, index] < pivots[pivot, k])
+                        alive[index] &= not dead
+                for word in range(BLOCK // 8):
+                    if words[word]:
+                        for index in range(word * 8, word * 8 + 8):
+                            names[left] = index
+                            left += alive[index]
+                for k in range(objectives):
+                    for position in range(left):
+                        packed[k, position] = block[k, names[position]]
+            else:
+                for index in range(size):
+                    names[index] = index
+            for position in range(left):
+                alive[position] = True
+            for pivot in range(chosen):
+                if 0 < pivot < strong:
+                    continue
+                for position in range(left):
+                    within = True
+                    equal = True
+                    for k in range(objectives):
+                        within &= not (points[k, position] < pivots[pivot, k])
+                        equal &= points[k, position] == pivots[pivot, k]
+                    alive[position] &= equal | (not within)
+            last = 0
+            for position in range(left):
+                valid = alive[position]
+                for k in range(objectives):
+                    valid &= points[k, position] == points[k, position]
+                kept[found + last] = start + names[position]
+                names[last] = position
+                last += valid
+            for k in range(objectives):
+                source = points[k]
+                target = values[k][found : found + last]
+                for position in range(last):
+                    target[position] = source[names[position]]
+            found += last
         return found
 
     return reject
-
-
-@jit
-def fill_grid(values: Any, splitters: Any, cells: Any, least: Any) -> None:
-    """Find each point's cell of a grid in all objectives but the last, and the last's least value in each cell.
-
-    Values (objective, point); splitters (objective - 1, a power of two less one), ascending.
-    """
-    objectives, count = values.shape
-    for index in range(count):
-        cell = 0
-        for k in range(objectives - 1):
-            value = values[k, index]
-            own = splitters[k]
-            bucket = 0
-            span = (splitters.shape[1] + 1) // 2
-            while span:
-                bucket += span * (own[bucket + span - 1] <= value)
-                span //= 2
-            cell = cell * (splitters.shape[1] + 1) + bucket
-        cells[index] = cell
-        last = values[objectives - 1, index]
-        least[cell] = min(least[cell], last)
-
-
-@jit
-def below_grid(last: Any, cells: Any, bounds: Any, kept: Any) -> int:
-    """Write the indices of the points that are not above their cell's bound; return how many there are."""
-    found = 0
-    for index in range(len(cells)):
-        kept[found] = index
-        found += not bounds[cells[index]] < last[index]
-    return found
 
 
 @jit
@@ -242,37 +263,3 @@ def eliminate(left: Any, count: Any, names: Any, flags: Any, optimal: Any) -> No
         point += 1 - dead_before
     for position in range(count):
         optimal[names[position]] = True
-
-
-@jit
-def least_gaps(points: Any, front: Any, relative: bool, scratch: Any, distance: Any) -> None:
-    """Write for each point the largest, over the front, of the least gap over the objectives, at least 0.
-
-    Points (objective, point), front (point, objective), scratch (2 * objectives + 1, `BLOCK`).
-    """
-    objectives, count = points.shape
-    gaps = scratch[2 * objectives]
-    for start in range(0, count, BLOCK):
-        size = min(BLOCK, count - start)
-        for k in range(objectives):
-            for index in range(size):
-                value = points[k, start + index]
-                scratch[k, index] = value
-                scale = abs(value) if relative else np.abs(value * 0) + 1
-                # scale 0 says that nothing improves here
-                scratch[objectives + k, index] = 0 if np.isinf(value) else scale
-        for point in range(front.shape[0]):
-            for index in range(size):
-                gaps[index] = np.inf
-            for k in range(objectives):
-                value = front[point, k]
-                column = scratch[k]
-                scales = scratch[objectives + k]
-                for index in range(size):
-                    gap = (column[index] - value) / scales[index]
-                    endless = np.inf if column[index] > value else -np.inf
-                    gap = endless if scales[index] == 0 else gap
-                    gap = 0.0 if column[index] == value else gap
-                    gaps[index] = min(gaps[index], gap)
-            for index in range(size):
-                distance[start + index] = max(distance[start + index], gaps[index])

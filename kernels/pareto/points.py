@@ -1,7 +1,4 @@
-"""Points as one array per objective, and what NumPy alone can tell of a few of them; knows no labels and no compiler.
-
-All objectives are minimised here: the public functions turn those to maximise before.
-"""
+"""Points as one array per objective: taken from what users pass, ordered, compared for equality; knows no compiler."""
 
 from __future__ import annotations
 
@@ -26,9 +23,7 @@ __all__ = [
     "as_codes",
     "as_columns",
     "compiling_pays",
-    "count_equals",
-    "dominated_by",
-    "non_dominated_few",
+    "in_lexicographic_order",
     "signs_of",
     "turned",
 ]
@@ -106,65 +101,12 @@ def any_nan(columns: Columns) -> NDArray[np.bool_]:
     return mask
 
 
-def dominated_by(row: Sequence[Any], columns: Columns) -> NDArray[np.bool_]:
-    """Mark the points that one point dominates."""
-    within = row[0] <= columns[0]
-    better = row[0] < columns[0]
-    for value, column in zip(row[1:], columns[1:], strict=True):
-        within &= value <= column
-        better |= value < column
-    dominated: NDArray[np.bool_] = within & better
-    return dominated
+def in_lexicographic_order(columns: Columns) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
+    """Order points by the first objective, then the second, and so on; mark in that order the first of equal ones.
 
-
-def non_dominated_few(columns: Columns) -> NDArray[np.bool_]:
-    """Mark the points that no other dominates: for a few thousand of them, and as the twin of the compiled fronts."""
-    mask = np.zeros(len(columns[0]), np.bool_)
-    valid = np.flatnonzero(~any_nan(columns))
-    if len(valid) == 0:
-        return mask
-    order = valid[np.lexsort([column[valid] for column in reversed(columns)])]
-    ordered = tuple(column[order] for column in columns)
-    if len(columns) <= 2:
-        mask[order] = _running_least(ordered)
-        return mask
-    # In lexicographic order no point dominates an earlier one: the first that is left is always optimal.
-    while len(order):
-        row = [column[0] for column in ordered]
-        mask[order[0]] = True
-        left = ~dominated_by(row, ordered)
-        left[0] = False
-        order = order[left]
-        ordered = tuple(column[left] for column in ordered)
-    return mask
-
-
-def _running_least(ordered: Columns) -> NDArray[np.bool_]:
-    """Mark the optimal points of one or two objectives given in lexicographic order."""
-    last = ordered[-1]
-    better = np.ones(len(last), np.bool_)
-    better[1:] = last[1:] < np.minimum.accumulate(last)[:-1]
-    new = _first_of_run(ordered)
-    optimal: NDArray[np.bool_] = better[np.maximum.accumulate(np.where(new, np.arange(len(new)), 0))]
-    return optimal
-
-
-def _first_of_run(ordered: Columns) -> NDArray[np.bool_]:
-    """Mark where points given in some order differ from the one before."""
-    new = np.ones(len(ordered[0]), np.bool_)
-    new[1:] = np.logical_or.reduce([column[1:] != column[:-1] for column in ordered])
-    return new
-
-
-def count_equals(columns: Columns) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Find for each point the first that equals it, and count for each first its equals; 0 for the others.
-
-    The twin of the compiled hashing, and what is used for few points.
+    The order is stable: the first of equal ones is the one with the lowest index.
     """
-    count = len(columns[0])
     order = np.lexsort(columns[::-1])
-    new = _first_of_run(tuple(column[order] for column in columns))
-    # the sort is stable: the first of a run is the first of its equals
-    first = np.empty(count, np.int64)
-    first[order] = order[new][np.cumsum(new) - 1]
-    return first, np.bincount(first, minlength=count)
+    first = np.ones(len(order), np.bool_)
+    first[1:] = np.logical_or.reduce([column[order[1:]] != column[order[:-1]] for column in columns])
+    return order, first

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from roofcube.errors import InvalidDataError
 from roofcube.kernels.graph.space import Memo, Space, fold
 from roofcube.kernels.query.history import History
 from roofcube.kernels.tuning import TUNING, Tuning
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["Limit", "Query", "ask"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
+MOST_POINTS = 1 << 63  # flat indices and counts are 64-bit integers
 PREPARED_GROUPS = 64  # groups that are kept apart for the next question about them
 
 
@@ -54,19 +56,28 @@ class Limit:
             for value in one_of:
                 met |= values == value
             return met
-        met = ~np.isnan(values)
-        if low is not None:
-            met &= values >= low
-        if high is not None:
+        if low is None and high is None:
+            return ~np.isnan(values)
+        met = values >= low if low is not None else values <= high
+        if low is not None and high is not None:
             met &= values <= high
-        return met
+        return np.asarray(met)
 
     def rounded(self, dtype: Any) -> tuple[Any, Any, Any]:
-        """Give `low`, `high` and `one_of` in a dtype."""
+        """Give `low`, `high` and `one_of` in a dtype; what is finite does not become infinite."""
         kind = np.dtype(dtype).type
+        largest = np.finfo(kind).max
         with np.errstate(over="ignore"):
             low, high = (None if end is None else kind(end) for end in (self.low, self.high))
-            return low, high, None if self.one_of is None else tuple(kind(value) for value in self.one_of)
+            one_of = None if self.one_of is None else tuple(kind(value) for value in self.one_of)
+        if high == np.inf and self.high < np.inf:  # type: ignore[operator]
+            high = largest
+        if low == -np.inf and self.low > -np.inf:  # type: ignore[operator]
+            low = -largest
+        if one_of is not None:
+            given = zip(self.one_of, one_of, strict=True)  # type: ignore[arg-type]
+            one_of = tuple(own for value, own in given if np.isfinite(own) or not np.isfinite(value))
+        return low, high, one_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -183,7 +194,19 @@ def ask(
     Returns
     -------
     Query
+
+    Raises
+    ------
+    InvalidDataError
+        If the space has so many points that they cannot be numbered.
     """
+    if space.size >= MOST_POINTS:
+        sizes = " × ".join(f"{axis} {size}" for axis, size in zip(space.axes, space.sizes, strict=True) if size > 1)
+        msg = (
+            f"`space`: expected fewer than 2^63 = 9.2e18 points, got {space.size:.3g} ({sizes}); "
+            "leave labels or dims out, or keep fewer with limits on labels"
+        )
+        raise InvalidDataError(msg)
     names = [name for name, _ in objectives] + [limit.name for limit in limits] + list(also)
     needed = {name: outputs[name] for name in dict.fromkeys(names)}
     room = _indexed_entries(space, needed, tuning)

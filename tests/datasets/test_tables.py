@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
+from typing import get_args
 
 import polars as pl
 import pytest
@@ -61,7 +62,7 @@ def test_manifest_matches_the_files(name):
         ("accuracy", schema.Accuracy),
         ("aliases", schema.Alias),
         ("corrections", schema.Correction),
-        ("layers", schema.Layer),
+        ("layers", schema.LayerRow),
         ("measurements", schema.Measurement),
         ("platform_structure", schema.PlatformStructure),
         ("platforms", schema.Platform),
@@ -130,6 +131,7 @@ def test_every_alias_leads_to_a_label_that_exists():
         "mode": set(datasets.load_platforms()["mode"]),
         "pruning_percent": {f"{value:g}" for value in datasets.load_topologies()["pruning_percent"]},
     }
+    labels["precision"] = set(get_args(schema.Precision))
     for column, _, name in datasets.load_aliases().iter_rows():
         assert name in labels[column]
 

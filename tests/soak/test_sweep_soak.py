@@ -33,7 +33,9 @@ def most_points(number: int) -> int:
 def assert_nothing_was_missed(seen: Counter, spaces: int, *engines: str) -> None:
     rare = {kind: seen[kind] for kind in oracle.KINDS if seen[kind] < spaces // 200}
     assert not rare
-    assert all(seen[engine] >= spaces // 2 for engine in engines), seen
+    # which engine answers is the engine's choice where there are several
+    least = spaces // 2 if len(engines) == 1 else max(1, spaces // 10)
+    assert all(seen[engine] >= least for engine in engines), seen
 
 
 @pytest.mark.soak

@@ -64,6 +64,14 @@ FREE_SEARCHES = {
     "least_search_seconds": 0.0,
     "probed_seconds": 0.0,
 }
+# own terms in every operation
+TERMS = (
+    lambda model: rc.log(model.predicted_throughput) - model.ops**0.3,
+    lambda model: rc.exp(-model.predicted_latency) + rc.sqrt(model.params),
+    lambda model: rc.ceil(model.predicted_throughput) // rc.maximum(model.batch, 2.0),
+    lambda model: abs(model.ops % (model.params + 0.7)) * rc.log2(model.batch),
+    lambda model: rc.where((model.ops > 3) & (model.params < 3) | (model.batch > 4), rc.floor(model.ops), -model.ops),
+)
 ODD = (np.nan, np.inf, -np.inf, 0.0, -2.0, -0.0)
 # what random spaces must hold now and then, or a check of them is blind
 KINDS = (
@@ -125,7 +133,8 @@ def random_case(seed: int, *, structure: int | None = None, most: int = 3000) ->
             variables[f"layer_{name}"] = (dims, _values(form, rng, VARIABLES[name][1], shape, odd))
         if form.random() < 0.3:
             variables["layer_tile_use"] = (["layer"], _values(form, rng, (0.5, 1.0), [layers], odd))
-    inputs = xr.Dataset(variables, coords=coords)
+    # relative numbers, of which any are taken
+    inputs = xr.Dataset({name: (*one, {"units": "1"}) for name, one in variables.items()}, coords=coords)
     assumptions = rc.Assumptions(
         weights=str(form.choice(STORAGES)),
         activations=str(form.choice(STORAGES)),
@@ -134,6 +143,10 @@ def random_case(seed: int, *, structure: int | None = None, most: int = 3000) ->
     )
     if "price" in inputs:
         assumptions = assumptions.with_term("cost", lambda model: model.price / model.predicted_throughput, sense="min")
+    # drawn apart, so that the spaces of a seed stay as they were
+    own = np.random.default_rng([seed if structure is None else structure, 2])
+    if own.random() < 0.5:
+        assumptions = assumptions.with_term("score", TERMS[own.integers(len(TERMS))])
     dtype = str(form.choice(["f4", "f8"]))
     full, dims, shape = _everything(inputs, assumptions, dtype)
     case = Case(inputs, assumptions, dtype, full, dims, shape, form, rng)

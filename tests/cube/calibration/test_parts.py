@@ -9,15 +9,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import roofcube as rc
-from roofcube.calibration import law
 from roofcube.calibration.choice import regret
-from roofcube.calibration.dataflow import fit_fill, interval_seen
-from roofcube.calibration.facts import TILES, distinct, facts_of, labelled, rows_of
-from roofcube.calibration.family import fit_family, prior_from, weak_prior
-from roofcube.calibration.fit import fit_law, spread
-from roofcube.calibration.intervals import Intervals, Scores, pooled
+from roofcube.calibration.facts import TILES, facts_of
+from roofcube.calibration.fitting import law
+from roofcube.calibration.fitting.dataflow import fit_fill, interval_seen
+from roofcube.calibration.fitting.family import fit_family, prior_from, weak_prior
+from roofcube.calibration.fitting.intervals import Intervals, Scores, pooled
+from roofcube.calibration.fitting.least_squares import by_group, fit_law
+from roofcube.calibration.fitting.residual import KERNEL, covariance, kernel_inputs, pulled
 from roofcube.calibration.measured import measured
-from roofcube.calibration.residual import KERNEL, covariance, places, pulled
+from roofcube.calibration.rows import canonical_keys, distinct, indexed_rows
 from roofcube.errors import InvalidDataError
 
 COUNT = len(law.PARAMETERS)
@@ -27,14 +28,16 @@ def rows_like(**columns):
     table = pl.DataFrame(
         {"platform": "NCS2", "precision": "FP16", "topology": "CNV", "pruning_percent": 50.0} | columns
     )
-    return rows_of(labelled(table), facts_of(None))
+    return indexed_rows(canonical_keys(table), facts_of(None))
 
 
 @pytest.fixture(scope="module")
 def many():
     networks = rc.datasets.load_topologies().select("topology", "pruning_percent").filter(pl.col("topology") != "X")
     table = networks.join(pl.DataFrame({"batch": [1, 2, 8, 64]}), how="cross")
-    return rows_of(labelled(table.with_columns(platform=pl.lit("NCS2"), precision=pl.lit("FP16"))), facts_of(None))
+    return indexed_rows(
+        canonical_keys(table.with_columns(platform=pl.lit("NCS2"), precision=pl.lit("FP16"))), facts_of(None)
+    )
 
 
 # law ------------------------------------------------------------------------------------------------------------------
@@ -94,7 +97,7 @@ def test_known_parameters_are_found_again(many):
 
 def test_groups_differ_from_their_family_and_unseen_ones_are_the_family():
     theta = np.concatenate([np.zeros(COUNT), np.full(COUNT, 0.1), np.full(COUNT, -0.1)])
-    np.testing.assert_allclose(spread(theta, 2), [[0.1] * COUNT, [-0.1] * COUNT, [0.0] * COUNT])
+    np.testing.assert_allclose(by_group(theta, 2), [[0.1] * COUNT, [-0.1] * COUNT, [0.0] * COUNT])
 
 
 def test_a_new_family_learns_where_the_others_are():
@@ -109,7 +112,7 @@ def test_a_new_family_learns_where_the_others_are():
 
 
 def test_summing_by_batch_first_changes_nothing(many):
-    here, there = places(many), places(many.take(np.arange(0, len(many), 3)))
+    here, there = kernel_inputs(many), kernel_inputs(many.take(np.arange(0, len(many), 3)))
     pull = np.random.default_rng(0).standard_normal(len(there.size))
     np.testing.assert_allclose(pulled(KERNEL, here, there, pull), covariance(KERNEL, here, there) @ pull, atol=1e-12)
 

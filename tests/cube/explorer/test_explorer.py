@@ -86,7 +86,7 @@ def test_of_many_points_the_whole_front_is_drawn():
         {"speed": (("a", "b"), random.random((100, 100))), "cost": (("a", "b"), random.random((100, 100)))}
     )
     points = views.points_of(large, "speed", "cost", "a", "b")
-    full = views._front(large.speed.values.ravel(), large.cost.values.ravel(), "max", "max")
+    full = views._on_front(large.speed.values.ravel(), large.cost.values.ravel(), "max", "max")
     assert points.total == 10_000
     assert points.x.size == views.MOST_POINTS
     assert points.front.sum() == full.sum()

@@ -119,8 +119,27 @@ def test_own_platform_joins_the_space(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (PLATFORM.replace("GPU", "GPUU"), r"mine\.toml, \[\[platform\]\] 1, key 'device_class': got 'GPUU'"),
-        (PLATFORM.replace("2e12", '"much"'), r"key 'peak_compute_op_per_s': got 'much'"),
+        (
+            PLATFORM.replace("GPU", "GPUU"),
+            r"mine\.toml, \[\[platform\]\] 1, key 'device_class': got 'GPUU', which looks like 'GPU'",
+        ),
+        (
+            PLATFORM.replace("2e12", '"much"'),
+            r"key 'peak_compute_op_per_s': expected a number in op/s or one with its unit, got 'much'",
+        ),
+        (
+            PLATFORM.replace("2e12", "40"),
+            r"key 'peak_compute_op_per_s': expected op/s from .* got 40; if TOP/s is meant",
+        ),
+        (PLATFORM.replace("1e10", "19.2"), r"got 19.2; if GB/s is meant, write 1.92e\+10, or \"19.2 GB/s\""),
+        (PLATFORM.replace("1e10", "nan"), r"got nan; give a number"),
+        (PLATFORM.replace("1e10", "0"), r"got 0.0; give what the data sheet says"),
+        (PLATFORM.replace("1e10", "-3e9"), r"got -3000000000.0; give what the data sheet says"),
+        (PLATFORM.replace("2e12", "2e25"), r"got 2e\+25; check the unit: no hardware has as much"),
+        (PLATFORM.replace("2e12", "{ val = 1 }"), r"expected the keys value and source, got val"),
+        (PLATFORM.replace("INT8", "INT9"), r"key 'precision': got 'INT9'.*did you mean 'INT8'\?"),
+        (PLATFORM + "peak_compute = 1e12\n", r"key 'peak_compute': got 'peak_compute_op_per_s' twice"),
+        ("platform = [1]\n", r"expected keys and values, got 1"),
         (PLATFORM.replace("precision =", "precison ="), r"key 'precison': not known; did you mean 'precision'\?"),
         (PLATFORM.replace('precision = "INT8"\n', ""), r"key '(executed_)?precision': got nothing|key 'precision'"),
         (PLATFORM + PLATFORM, "the same key twice"),

@@ -95,32 +95,6 @@ def test_bad_paths(tmp_path, cube, call, error, message):
         call(cube, tmp_path)
 
 
-def test_diff_says_what_where_and_how_much(cube):
-    changed = cube.copy(deep=True)
-    changed["ops"].loc[{"pruning": 50}] *= 1.1
-    changed["params"].attrs["units"] = "kB"
-    changed = changed.drop_vars("top5").isel(batch=slice(0, 3))
-    lines = {(row["variable"], row["kind"]): row for row in rc.diff(cube, changed).iter_rows(named=True)}
-    assert lines["ops", "values"]["cells"] == 1
-    assert lines["ops", "values"]["largest"] == pytest.approx(1 - 1 / 1.1)
-    assert "pruning 50" in lines["ops", "values"]["detail"]
-    assert ("params", "units") in lines
-    assert ("top5", "missing") in lines
-    assert ("batch", "dims") in lines
-
-
-def test_merge_joins_labels_and_refuses_to_choose():
-    rows = rc.datasets.load_measurements("mnist")
-    cube = rc.predict(rc.inputs("mnist"))
-    left, right = (rc.join(cube.sel(platform=one), rows) for one in (["TX2"], ["NCS2"]))
-    both = rc.merge(left[["measured_throughput"]], right[["measured_throughput"]])
-    assert int(both.measured_throughput.notnull().sum()) == int(
-        left.measured_throughput.notnull().sum() + right.measured_throughput.notnull().sum()
-    )
-    with pytest.raises(InvalidDataError, match="`merge`: ops hold different values"):
-        rc.merge(cube[["ops"]], cube[["ops"]] * 2)
-
-
 @pytest.mark.parametrize("content", ["nothing", "a note", "a store of others", "a file"])
 def test_what_is_not_ours_is_never_replaced(tmp_path, cube, content):
     zarr = pytest.importorskip("zarr")

@@ -270,7 +270,7 @@ def test_rows_of_reads_what_xarray_reads_at_the_same_places():
     dims = ("platform", "mode", "topology", "pruning", "precision")
     rows, where = rows_of(cube, ROWS.filter(pl.col("task") == "cifar10"), dims=dims)
     picks = {dim: xr.DataArray(index, dims="row") for dim, index in where.indices.items()}
-    assert where.found.all()
+    assert where.mask.all()
     xr.testing.assert_identical(rows.transpose("row", "layer"), cube.isel(picks).transpose("row", "layer"))
 
 

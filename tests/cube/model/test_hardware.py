@@ -5,7 +5,7 @@ import pytest
 import xarray as xr
 
 import roofcube as rc
-from roofcube.errors import InvalidDataError
+from roofcube.errors import InvalidDataError, MissingInputError
 
 
 def test_arrays_become_dims_and_scalars_stay():
@@ -37,7 +37,7 @@ def test_peak_scales_with_bits():
 
 
 def test_a_dataarray_keeps_its_dims():
-    own = xr.DataArray(np.ones((2, 3)), dims=("chip", "clock"))
+    own = xr.DataArray(np.full((2, 3), 1e12), dims=("chip", "clock"))
     assert rc.hypothetical(peak_compute=own, memory_bandwidth=1e9)["peak_compute"].dims == ("chip", "clock")
 
 
@@ -57,3 +57,77 @@ def test_unnamed_dims_and_text_are_refused(bad):
 def test_unknown_scaling_is_refused():
     with pytest.raises(InvalidDataError, match="peak_scaling"):
         rc.hypothetical(peak_compute=1e12, memory_bandwidth=1e9, peak_scaling="byte")
+
+
+def test_numbers_carry_units_and_sources():
+    hardware = rc.hypothetical(
+        name="mine", peak_compute=["1 TOP/s", 2e12], memory_bandwidth={"value": "19.2 GB/s", "source": "data sheet"}
+    )
+    assert hardware.peak_compute.values.tolist() == [1e12, 2e12]
+    assert hardware.memory_bandwidth.item() == 19.2e9
+    assert hardware.memory_bandwidth.attrs["source"] == "data sheet"
+    with pytest.raises(InvalidDataError, match="`power`: expected the keys value and source, got watts"):
+        rc.hypothetical(peak_compute=1e12, memory_bandwidth=1e9, power={"watts": 5})
+    with pytest.raises(InvalidDataError, match="`name`: expected a label, got ''"):
+        rc.hypothetical(name="", peak_compute=1e12, memory_bandwidth=1e9)
+
+
+@pytest.mark.parametrize(
+    ("peak", "message"),
+    [
+        (40, 'got 40; if TOP/s is meant, write 4e\\+13, or "40 TOP/s"'),
+        (4e4, "if GOP/s is meant"),
+        ([1e12, -1.0], "got -1.0; give what the data sheet says"),
+        (0, "got 0.0; give what"),
+        (np.nan, "got nan; give a number"),
+        (1e30, "no hardware has as much"),
+        ("40 furlongs", "expected a number in op/s or one with its unit, got '40 furlongs'"),
+    ],
+)
+def test_what_no_hardware_has_is_refused(peak, message):
+    with pytest.raises(InvalidDataError, match=f"`peak_compute`: .*{message}"):
+        rc.hypothetical(peak_compute=peak, memory_bandwidth=1e9)
+
+
+def test_datasets_made_by_hand_are_judged():
+    inputs = rc.inputs("cifar10")
+    for model in (rc.predict, rc.Sweep):
+        with pytest.raises(InvalidDataError, match=r"`peak_compute`: .*if TOP/s is meant"):
+            model(inputs.assign(peak_compute=inputs.peak_compute * 0 + 40))
+    with pytest.raises(InvalidDataError, match=r"`power`: .*got -1\.0"):
+        rc.inputs("cifar10", platforms=rc.hypothetical(peak_compute=1e12, memory_bandwidth=1e9).assign(power=-1.0))
+    relative = inputs.peak_compute.copy(data=inputs.peak_compute * 0 + 40).assign_attrs(units="1")
+    assert rc.predict(inputs.assign(peak_compute=relative)).predicted_throughput.notnull().any()
+
+
+@pytest.mark.parametrize("assumptions", [rc.PUBLISHED, rc.BOUND])
+def test_mine_beside_a_real_chip_is_what_each_is_alone(assumptions):
+    mine = rc.hypothetical(name="my chip", peak_compute=[1e11, 1e12], memory_bandwidth="19.2 GB/s", power=5)
+    both = rc.predict(rc.inputs("cifar10", platforms=[mine, "TX2"]), assumptions=assumptions)
+    assert both.platform.values.tolist() == ["my chip", "TX2"]
+    real = rc.predict(rc.inputs("cifar10", platforms="TX2"), assumptions=assumptions)
+    own = rc.predict(rc.inputs("cifar10", platforms=mine, precision=["FP16", "FP32"]), assumptions=assumptions)
+    for name in ("predicted_throughput", "predicted_energy", "memory_required"):
+        one = both[name].sel(platform="TX2", mode=real.mode)
+        np.testing.assert_array_equal(*xr.broadcast(one, real[name].squeeze("platform", drop=True)))
+        np.testing.assert_array_equal(*xr.broadcast(both[name].sel(platform="my chip", mode="default"), own[name]))
+    winners = rc.crossover(both, "predicted_latency", along="peak")
+    assert set(winners.winner.values.tolist()) <= {"TX2", "my chip"}
+
+
+def test_two_platforms_of_one_name_are_refused():
+    mine = rc.hypothetical(name="TX2", peak_compute=1e12, memory_bandwidth=1e9)
+    with pytest.raises(InvalidDataError, match=r"'TX2' comes twice, from a table or name and from Dataset 1"):
+        rc.inputs("cifar10", platforms=[mine, "TX2"])
+    other = rc.hypothetical(name="b", peak_compute=[1e12, 3e12], memory_bandwidth=1e9)
+    with pytest.raises(InvalidDataError, match=r"`peak_compute`: two of the Datasets .* different labels"):
+        rc.inputs("cifar10", platforms=[rc.hypothetical(peak_compute=[1e12], memory_bandwidth=1e9), other])
+    with pytest.raises(MissingInputError, match="Dataset 1 lacks `platform` or `peak_compute`"):
+        rc.inputs("cifar10", platforms=[xr.Dataset({"power": 1.0}), "TX2"])
+
+
+@pytest.mark.parametrize("precision", ["FP8", "bf16", "NVFP4", "w4a16"])
+def test_every_precision_of_today_is_known(precision):
+    hardware = rc.hypothetical(peak_compute=1e12, memory_bandwidth=1e9, peak_scaling="bits")
+    peak = rc.inputs("cifar10", platforms=hardware, precision=precision).peak_compute
+    assert peak.item() == {"FP8": 1e12, "bf16": 5e11, "NVFP4": 2e12, "w4a16": 5e11}[precision]

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 import xarray as xr
@@ -140,7 +142,10 @@ def tiny(**more):
         "element_bytes": 1.0,
         **more,
     }
-    return xr.Dataset(variables, coords={"batch": [1, 2]})
+    inputs = xr.Dataset(variables, coords={"batch": [1, 2]})
+    for variable in inputs.variables.values():
+        variable.attrs["units"] = "1"  # relative numbers, of which any are taken
+    return inputs
 
 
 @pytest.mark.parametrize("layers", ["whole network", "per layer"])
@@ -271,6 +276,113 @@ def test_inputs_are_not_changed():
 def test_large_cubes_are_filled_with_the_same_bits(assumptions, dtype, monkeypatch):
     inputs = rc.inputs("cifar10", platforms=["TX2", "U96-A53", "ZCU102-DPU"], batch=range(1, 400))
     plain = rc.predict(inputs, assumptions=assumptions, dtype=dtype)
-    monkeypatch.setattr("roofcube.model.predict.LARGE", 1)
-    monkeypatch.setattr("roofcube.kernels.engine.fill.COMPILED_POINTS", 1000)
+    monkeypatch.setattr("roofcube.kernels.engine.fill.TILE_VALUES", 1000)
     assert rc.predict(inputs, assumptions=assumptions, dtype=dtype).identical(plain)
+    monkeypatch.setattr("roofcube.kernels.engine.fill.COMPILED_OPERATIONS", 100_000)
+    assert rc.predict(inputs, assumptions=assumptions, dtype=dtype).identical(plain)
+
+
+def test_layers_do_not_multiply_the_memory_of_predict():
+    """Before, every intermediate was held with all its layers: 100 times the result."""
+    hardware = rc.hypothetical(peak_compute=np.geomspace(1e11, 1e15, 9), memory_bandwidth=np.geomspace(1e9, 1e13, 9))
+    inputs = rc.inputs("imagenet", platforms=hardware)
+    rc.predict(inputs.isel(peak=[0]), assumptions=rc.BOUND)
+    tracemalloc.start()
+    cube = rc.predict(inputs, assumptions=rc.BOUND)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    per_layer = 8 * cube.predicted_latency.size * inputs.sizes["layer"]
+    assert per_layer > 45e6
+    assert peak - cube.nbytes < per_layer
+
+
+def test_inputs_of_dask_give_a_lazy_cube():
+    pytest.importorskip("dask")
+    inputs = rc.inputs("mnist")
+    cube = rc.predict(inputs.chunk(), assumptions=rc.BOUND)
+    assert cube.chunks
+    xr.testing.assert_equal(cube.compute(), rc.predict(inputs, assumptions=rc.BOUND))
+
+
+def test_terms_know_numeric_labels_and_more_operations():
+    inputs = rc.inputs("mnist")
+    term = rc.PUBLISHED.with_term(
+        "score", lambda m: rc.log2(m.batch) + m.pruning**2 // 7 + rc.exp(-m.predicted_latency)
+    )
+    cube = rc.predict(inputs, assumptions=term)
+    expected = np.log2(cube.batch) + cube.pruning**2 // 7 + np.exp(-cube.predicted_latency)
+    xr.testing.assert_allclose(cube.score.drop_attrs(), expected.transpose(*cube.score.dims).drop_attrs())
+    with pytest.raises(AttributeError, match=r"no node 'prunning'; did you mean 'pruning'\?"):
+        rc.predict(inputs, assumptions=rc.PUBLISHED.with_term("score", lambda m: m.prunning))
+
+
+def test_what_derives_from_a_replaced_output_moves():
+    inputs = tiny(power=3.0, price=2.0)
+    terms = rc.PUBLISHED.with_term("cost", lambda m: m.price / m.predicted_throughput)
+    slower = rc.predict(
+        inputs, assumptions=terms.with_term("predicted_throughput", lambda m: m.predicted_throughput / 2)
+    )
+    plain = rc.predict(inputs, assumptions=terms)
+    for name in ("predicted_latency", "predicted_energy", "cost"):
+        np.testing.assert_array_equal(*xr.broadcast(slower[name], 2 * plain[name]))
+    late = rc.predict(inputs, assumptions=terms.with_term("predicted_latency", lambda m: m.predicted_latency * 4))
+    for name, times in {"predicted_throughput": 0.25, "predicted_energy": 4, "cost": 4}.items():
+        np.testing.assert_array_equal(*xr.broadcast(late[name], times * plain[name]))
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("batch", "`batch`: a term must not be called like a dim of the inputs"),
+        ("family", "`family`: a term must not be called like a coordinate of the inputs"),
+        ("ops", "`ops`: an input, which results are already built from; change it with inputs.assign"),
+        ("memory_required", "`memory_required`: what is feasible derives from it"),
+        ("infeasible", "`infeasible`: what is feasible derives from it"),
+    ],
+)
+def test_names_that_a_term_cannot_have(name, message):
+    with pytest.raises(InvalidDataError, match=message):
+        rc.predict(rc.inputs("mnist"), assumptions=rc.PUBLISHED.with_term(name, lambda m: m.ops * 2.0))
+
+
+def test_a_mode_selects_what_each_platform_offers():
+    cube = rc.predict(rc.inputs("cifar10", mode="maxn"))
+    assert cube.mode.values.tolist() == ["maxn"]
+    assert cube.mode_offered.sel(mode="maxn").to_series().loc[lambda one: one == 1].index.tolist() == ["TX2"]
+    xr.testing.assert_equal(
+        cube.predicted_throughput, rc.predict(rc.inputs("cifar10")).predicted_throughput.sel(mode=["maxn"])
+    )
+
+
+def test_a_platform_twice_is_refused_with_both_sources(tmp_path):
+    text = (
+        '[[platform]]\nplatform = "TX2"\nmode = "maxn"\ndevice_class = "gpu"\nprecision = "half"\n'
+        'peak_compute = "9 TOP/s"\nmemory_bandwidth = {value = "90 GB/s", source = "page 3"}\n'
+    )
+    path = tmp_path / "tx2.toml"
+    path.write_text(text, encoding="utf-8")
+    table = rc.read_platforms(path)
+    for order in ([table, "TX2"], ["TX2", table]):
+        with pytest.raises(InvalidDataError, match=r"platform='TX2', mode='maxn', precision='FP16'.*tx2\.toml") as told:
+            rc.inputs("cifar10", platforms=order)
+        assert "the embedded table" in str(told.value)
+    alone = rc.inputs("cifar10", platforms=table)
+    assert alone.memory_bandwidth.attrs["source"] == "TX2: page 3"
+    assert float(alone.peak_compute.squeeze()) == 9e12
+    assert alone.device_class.values.tolist() == ["GPU"]
+    assert rc.inputs("cifar10", platforms=["TX2", "Jetson TX2"]).platform.values.tolist() == ["TX2"]
+    with pytest.raises(InvalidDataError, match="expected names, tables of read_platforms or Datasets of hypothetical"):
+        rc.inputs("cifar10", platforms=[7])
+
+
+def test_weights_and_activations_have_bytes_of_their_own():
+    hardware = rc.hypothetical(peak_compute=1e12, memory_bandwidth=1e10)
+    asked = {"topologies": "CNV", "pruning": 100, "batch": 1, "platforms": hardware}
+    inputs = rc.inputs("cifar10", precision=["w4a16", "nvfp4", "MXFP4", "half", "int4"], **asked)
+    assert inputs.precision.values.tolist() == ["W4A16", "NVFP4", "MXFP4", "FP16", "INT4"]
+    required = rc.predict(inputs, assumptions=rc.BOUND).memory_required.squeeze().values
+    params, alive = float(inputs.params.squeeze()), float(inputs.activation_memory.squeeze())
+    assert required.tolist() == [
+        params * weights + alive * activations
+        for weights, activations in [(0.5, 2), (0.5625, 0.5625), (0.53125, 0.53125), (2, 2), (0.5, 0.5)]
+    ]

@@ -183,7 +183,7 @@ def test_tables_of_another_run_are_not_mixed(tmp_path, calibration, monkeypatch)
     found = held_out.read(calibration.data)
     monkeypatch.setattr(held_out, "_folders", lambda: (tmp_path, tmp_path / "absent"))
     assert held_out.read(calibration.data) is None
-    assert held_out.write(found) == tmp_path
+    assert held_out.write_held_out(found) == tmp_path
     again = held_out.read(calibration.data)
     assert again.rows.equals(found.rows)
     assert again.errors.equals(found.errors)

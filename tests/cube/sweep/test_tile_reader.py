@@ -12,14 +12,12 @@ PER_INPUT = rc.Assumptions(weights="on chip if it fits", activations="memory per
 
 
 def parts_of(sweep: rc.Sweep, monkeypatch, *, compiled: bool, points: int) -> list:
-    """The parts of a sweep whose largest one is, or is not, filled by a kernel."""
+    """The parts of a sweep, filled by kernels where there is anything to compute, or all by NumPy."""
     monkeypatch.setattr(zarr_store, "CHUNK_POINTS", points)
-    monkeypatch.setattr(fill, "COMPILED_POINTS", 1 << 60)
-    largest = max(np.prod(part.tiling.sizes) for part in zarr_store._parts(sweep.context))
-    if compiled and largest:
-        monkeypatch.setattr(fill, "COMPILED_POINTS", largest)
+    monkeypatch.setattr(fill, "TILE_VALUES", points // 3)
+    monkeypatch.setattr(fill, "COMPILED_OPERATIONS", 1 if compiled else 1 << 60)
     parts = zarr_store._parts(sweep.context)
-    assert any(part.compiled for part in parts) == (compiled and largest > 0)
+    assert any(isinstance(part.filler, fill.Fill) for part in parts) == compiled
     return parts
 
 
@@ -78,7 +76,7 @@ def test_an_empty_dim(monkeypatch):
 
 
 def test_small_sweeps_load_no_compiler(monkeypatch):
-    monkeypatch.setattr(fill, "Fill", lambda *_: pytest.fail("a kernel for a small sweep"))
+    monkeypatch.setattr(fill, "compiled", lambda *_: pytest.fail("a kernel for a small sweep"))
     for part in zarr_store._parts(rc.Sweep(rc.inputs("mnist")).context):
         part.prepare()
         with part.tile(0) as (_, values):

@@ -39,7 +39,7 @@ def test_a_store_equals_the_cube(sweep, tmp_path, monkeypatch):
 
 def test_a_store_filled_by_kernels_equals_the_cube(tmp_path, monkeypatch):
     monkeypatch.setattr(zarr_store, "CHUNK_POINTS", 5000)
-    monkeypatch.setattr(fill, "COMPILED_POINTS", 20_000)
+    monkeypatch.setattr(fill, "COMPILED_OPERATIONS", 200_000)
     sweep = rc.Sweep(rc.inputs("cifar10", batch=np.arange(1, 90)))
     with rc.set_options(threads=2):
         assert_same(sweep.to_zarr(tmp_path / "cube.zarr"), sweep)

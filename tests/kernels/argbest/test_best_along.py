@@ -1,5 +1,6 @@
-"""Largest and smallest values and their first places equal a plain loop, whatever the axis, dtype and NaN."""
+"""Best values and their first places equal a plain loop, whatever the axes, layout, dtype, NaN and mask."""
 
+import itertools
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -11,105 +12,173 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from roofcube.errors import InvalidDataError
-from roofcube.kernels.argbest import best_along, compiled
-from roofcube.kernels.argbest.best_along import (
-    max_with_argmax,
-    max_with_argmax_numpy,
-    min_with_argmin,
-    min_with_argmin_numpy,
-)
+from roofcube.kernels.argbest import best_along as public
+from roofcube.kernels.argbest import compiled, layout, loops
+from roofcube.kernels.argbest.best_along import best_along
 
-VALUES = st.sampled_from([0.0, -0.0, 1.0, -1.0, 2.5, -7.25, 1e-40, -1e-40, 3e38, np.inf, -np.inf, np.nan, -np.nan])
+FLOATS = [0.0, -0.0, 1.0, -1.0, 2.5, -7.25, 6e-5, -6e-5, 6e4, np.inf, -np.inf, np.nan, -np.nan]
+DTYPES = ["f2", "f4", "f8", ">f4", "i4", "i8", "u8", "?"]
+
+
+def values_of(dtype):
+    dtype = np.dtype(dtype)
+    if dtype.kind == "f":
+        return st.sampled_from(FLOATS).map(np.float16).map(float)
+    if dtype.kind == "b":
+        return st.booleans()
+    limits = np.iinfo(dtype)
+    return st.sampled_from([limits.min, limits.max, limits.max - 1, 0, 1])  # the last two: one apart beyond 2⁵³
 
 
 @st.composite
-def arrays(draw):
-    shape = draw(hnp.array_shapes(min_dims=1, max_dims=4, min_side=0, max_side=6))
-    array = draw(hnp.arrays(draw(st.sampled_from(["f4", "f8"])), shape, elements=VALUES.map(np.float32).map(float)))
-    return array.transpose(draw(st.permutations(range(len(shape))))), draw(st.integers(-len(shape), len(shape) - 1))
+def views(draw):
+    """Draw an array that lies in memory in any way: transposed, cut, reversed, broadcast, a field of a record."""
+    shape = draw(hnp.array_shapes(min_dims=0, max_dims=4, min_side=0, max_side=6))
+    dtype = draw(st.sampled_from(DTYPES))
+    array = draw(hnp.arrays(dtype, shape, elements=values_of(dtype)))
+    if draw(st.booleans()):
+        records = np.zeros(shape, [("before", "u1" if draw(st.booleans()) else dtype), ("value", dtype)])
+        records["value"] = array
+        array = records["value"]
+    array = array.transpose(draw(st.permutations(range(len(shape)))))
+    steps = st.sampled_from([slice(None), slice(None, None, -1), slice(None, None, 2), slice(1, None)])
+    array = array[tuple(draw(steps) for _ in shape)] if shape else array
+    if draw(st.booleans()):
+        position = draw(st.integers(0, array.ndim))
+        array = np.broadcast_to(np.expand_dims(array, position), (*array.shape[:position], 3, *array.shape[position:]))
+    return array
 
 
-def first_best(line, better):
-    """Walk along one line; NaN never wins."""
-    value, place = np.nan, -1
-    for index, candidate in enumerate(line):
-        if not np.isnan(candidate) and (place < 0 or better(candidate, value)):
-            value, place = candidate, index
-    return value, place
+@st.composite
+def questions(draw):
+    array = draw(views())
+    axes = draw(st.sets(st.integers(0, array.ndim - 1))) if array.ndim else set()
+    signed = [axis - array.ndim * draw(st.booleans()) for axis in draw(st.permutations(sorted(axes)))]
+    axis = signed[0] if len(signed) == 1 and draw(st.booleans()) else tuple(signed)
+    mask = None
+    if draw(st.booleans()):
+        sides = [size if draw(st.booleans()) else 1 for size in array.shape[draw(st.integers(0, array.ndim)) :]]
+        mask = draw(hnp.arrays("?", tuple(sides)))
+    return array, axis, mask
 
 
-@given(arrays(), st.sampled_from([1, 2]))
-@settings(max_examples=300, deadline=None)
-def test_equal_to_a_walk_along_each_line(given_array, threads):
-    array, axis = given_array
-    lines = np.moveaxis(array, axis, -1)
-    cases = [
-        (max_with_argmax, max_with_argmax_numpy, np.greater),
-        (min_with_argmin, min_with_argmin_numpy, np.less),
-    ]
-    for fast, twin, better in cases:
-        found = [first_best(line, better) for line in lines.reshape(-1, array.shape[axis])] if lines.size else []
-        shape = lines.shape[:-1]
-        expected = (
-            np.array([value for value, _ in found], array.dtype).reshape(shape) if found else np.full(shape, np.nan)
-        )
-        places = np.array([place for _, place in found], int).reshape(shape) if found else np.full(shape, -1)
-        for best, index in (fast(array, axis, threads=threads), twin(array, axis)):
-            assert best.dtype == array.dtype
-            assert index.dtype == np.int64
-            np.testing.assert_array_equal(best, expected)
-            np.testing.assert_array_equal(index, places)
+def walk(array, axis, mask, sense):
+    """Go through every value in order; NaN and what the mask leaves out never win."""
+    axes = sorted(one % array.ndim for one in (axis if isinstance(axis, tuple) else (axis,)))
+    remaining = [one for one in range(array.ndim) if one not in axes]
+    shape = tuple(array.shape[one] for one in remaining)
+    best = np.full(shape, np.nan if array.dtype.kind == "f" else 0, array.dtype.newbyteorder("="))
+    index = np.full(shape, -1)
+    allowed = np.broadcast_to(True if mask is None else mask, array.shape)
+    for target in np.ndindex(shape):
+        for number, reduced in enumerate(itertools.product(*(range(array.shape[one]) for one in axes))):
+            where = [0] * array.ndim
+            for one, value in (*zip(remaining, target, strict=True), *zip(axes, reduced, strict=True)):
+                where[one] = value
+            value = array[tuple(where)]
+            if not allowed[tuple(where)] or value != value:
+                continue
+            if index[target] < 0 or (value > best[target] if sense == "max" else value < best[target]):
+                best[target], index[target] = value, number
+    return best, index
 
 
-@pytest.mark.parametrize("dtype", ["f4", "f8"])
-@pytest.mark.parametrize("shape", [(3, 5000), (5000, 3), (7, 1500, 11), (40, 1024), (2, 3, 1025), (300_000, 7)])
-def test_long_lines_in_blocks_and_threads(shape, dtype):
+def check_equal(found, expected):
+    for part, right in zip(found, expected, strict=True):
+        assert part.dtype == right.dtype
+        assert part.shape == right.shape
+        np.testing.assert_array_equal(part, right)
+
+
+@given(questions(), st.sampled_from(["max", "min"]))
+@settings(max_examples=400, deadline=None)
+def test_equal_to_a_walk(question, sense):
+    array, axis, mask = question
+    expected = walk(array, axis, mask, sense)
+    axes = tuple(sorted(one % array.ndim for one in (axis if isinstance(axis, tuple) else (axis,))))
+    found = best_along(array, axis, sense=sense, mask=mask)
+    check_equal(found, expected)
+    fitted = None if mask is None else np.broadcast_to(mask, array.shape)
+    numbers = public._as_numbers(array)
+    check_equal(public._numpy_best(numbers, axes, fitted, largest=sense == "max"), expected)
+    found = compiled.best_along(numbers, axes, fitted, largest=sense == "max")
+    check_equal(found, expected)
+    assert found[1].flags.writeable
+
+
+@given(questions(), st.sampled_from(["max", "min"]), st.sampled_from([2, 3]))
+@settings(max_examples=150, deadline=None)
+def test_shared_and_cut_small_the_answer_is_the_same(question, sense, threads):
+    array, axis, mask = question
+    array = public._as_numbers(array)
+    axes = tuple(sorted(one % array.ndim for one in (axis if isinstance(axis, tuple) else (axis,))))
+    fitted = None if mask is None else np.broadcast_to(mask, array.shape)
+    expected = public._numpy_best(array, axes, fitted, largest=sense == "max")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(compiled, "SHARED", 0)
+        patch.setattr(compiled, "UPCAST", 3)
+        patch.setattr(compiled, "ROW_BLOCK", 2)
+        patch.setattr(compiled, "LONGEST", 3)
+        patch.setattr(layout, "NARROW", 2)
+        check_equal(compiled.best_along(array, axes, fitted, largest=sense == "max", threads=threads), expected)
+
+
+@pytest.mark.parametrize("dtype", ["f2", "f4", "f8", "i4"])
+@pytest.mark.parametrize("shape", [(3, 5000), (5000, 3), (7, 1500, 11), (2, 3, 1025), (6, 5, 20, 9, 41)])
+def test_long_lines_and_wide_columns(shape, dtype):
     generator = np.random.default_rng(1)
     array = np.floor(generator.normal(size=shape) * 20).astype(dtype)
-    array[generator.random(shape) < 0.3] = np.nan
-    for axis in range(len(shape)):
-        for fast, twin in ((max_with_argmax, max_with_argmax_numpy), (min_with_argmin, min_with_argmin_numpy)):
-            expected = twin(array, axis)
-            for threads in (1, 2):
-                found = fast(array, axis, threads=threads)
-                np.testing.assert_array_equal(found[0], expected[0])
-                np.testing.assert_array_equal(found[1], expected[1])
+    if array.dtype.kind == "f":
+        array[generator.random(shape) < 0.3] = np.nan
+    axes = range(len(shape))
+    for order in itertools.islice(itertools.permutations(axes), 0, None, 5):
+        view = array.transpose(order)
+        for reduced in itertools.chain.from_iterable(itertools.combinations(axes, count) for count in axes[:4]):
+            expected = public._numpy_best(view, reduced, None, largest=True)
+            check_equal(best_along(view, reduced, threads=2), expected)
+            check_equal(compiled.best_along(view, reduced, None, largest=True), expected)
+    assert loops.COLUMN_BLOCK < 1025
 
 
 def test_two_threads_at_once():
     array = np.random.default_rng(0).random((2000, 300))
-    expected = max_with_argmax(array)
+    expected = best_along(array)
     with ThreadPoolExecutor(2) as pool:
-        for best, index in pool.map(max_with_argmax, [array] * 8):
-            np.testing.assert_array_equal(best, expected[0])
-            np.testing.assert_array_equal(index, expected[1])
+        for found in pool.map(best_along, [array] * 8):
+            check_equal(found, expected)
 
 
-def test_integers_are_taken():
-    best, index = max_with_argmax(np.array([[1, 5], [7, 2]]), 0)
-    assert (best.tolist(), index.tolist(), best.dtype) == ([7.0, 5.0], [1, 0], np.dtype("f8"))
+def test_a_large_array_is_not_copied():
+    array = np.zeros((300, 200, 100), "f4").transpose(1, 2, 0)[:, ::-1]
+    array[5, 6, 7] = 1.0
+    best, index = compiled.best_along(array, (0, 1, 2), None, largest=True)
+    assert (best.item(), index.item()) == (1.0, np.ravel_multi_index((5, 6, 7), array.shape))
 
 
 def test_numba_is_loaded_only_for_many_values():
     probe = (
         "import sys, numpy as np\n"
-        "from roofcube.kernels.argbest.best_along import max_with_argmax\n"
-        "max_with_argmax(np.ones((100, 100)))\n"
+        "from roofcube.kernels.argbest.best_along import best_along\n"
+        "best_along(np.ones((100, 100)))\n"
         "print('numba' in sys.modules)\n"
-        "max_with_argmax(np.ones((2000, 1000)))\n"
+        "best_along(np.ones((2000, 1000)))\n"
         "print('numba' in sys.modules)\n"
     )
     done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["False", "True"]
-    assert compiled.__name__ == best_along.COMPILED
+    assert compiled.__name__ == public.COMPILED
 
 
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: max_with_argmax(["a"]), "`values`: expected numbers, got dtype <U1"),
-        (lambda: min_with_argmin([1.0], axis=1), "`axis`: expected one of 1 axes, got 1"),
-        (lambda: max_with_argmax_numpy(3.0), "`axis`: expected one of 0 axes, got -1"),
+        (lambda: best_along(["a"]), "`values`: expected numbers, got dtype <U1"),
+        (lambda: best_along([1.0], axis=1), "`axis`: expected some of 1 axes, got 1"),
+        (lambda: best_along(3.0), "`axis`: expected some of 0 axes, got -1"),
+        (lambda: best_along([[1.0]], axis=(0, -2)), r"`axis`: expected different axes, got \(0, -2\)"),
+        (lambda: best_along([1.0], sense="most"), "`sense`: expected one of 'max', 'min', got 'most'"),
+        (lambda: best_along([1.0], mask=[1]), r"`mask`: expected bool that fits \(1,\), got int64 of shape \(1,\)"),
+        (lambda: best_along([1.0], mask=[[True], [True]]), r"`mask`: expected bool that fits \(1,\), got bool"),
     ],
 )
 def test_bad_input_is_named(call, message):

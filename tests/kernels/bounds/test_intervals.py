@@ -8,7 +8,21 @@ from hypothesis import strategies as st
 from roofcube.kernels.bounds.bounder import Bounder
 from roofcube.kernels.bounds.not_nan import not_nan
 from roofcube.kernels.bounds.range_index import IndexTree, RangeIndex
-from roofcube.kernels.graph.expression import constant, finite, leaf, maximum, minimum, ordered_sum, where
+from roofcube.kernels.graph.expression import (
+    ceil,
+    constant,
+    exp,
+    finite,
+    floor,
+    leaf,
+    log,
+    log2,
+    maximum,
+    minimum,
+    ordered_sum,
+    sqrt,
+    where,
+)  # fmt: skip
 from roofcube.kernels.graph.space import Space
 from roofcube.kernels.query.query import Query
 
@@ -31,7 +45,8 @@ def random_query(seed: int) -> tuple[Query, np.random.Generator]:
     for _ in range(rng.integers(1, 9)):
         a, b, c = (nodes[k] for k in rng.integers(0, len(nodes), 3))
         kinds = [a + b, a - b, a * b, a / b, minimum(a, b), maximum(a, b), a < b, a <= b, a.equals(b), finite(a)]
-        nodes.append([*kinds, where(a, b, c), a.equals(a)][rng.integers(0, 12)])
+        kinds += [-a, abs(a), floor(a), ceil(a), sqrt(a), exp(a), log(a), log2(a), a**b, a // b, a % b, a & b, a | b]
+        nodes.append([*kinds, where(a, b, c), a.equals(a)][rng.integers(0, 25)])
     space = Space(tuple("abc"[: len(sizes)]), sizes, tables, ("layer",), str(rng.choice(["f4", "f8"])))
     return Query(space, {"v": ordered_sum(nodes[-1], "layer")}, 0, (), ()), rng
 

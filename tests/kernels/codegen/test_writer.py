@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from roofcube.kernels.codegen import rows, scan_sources
+from roofcube.kernels.engine import fill as fills
 from roofcube.kernels.engine import scans
-from roofcube.kernels.engine.fill import fill
 from roofcube.kernels.engine.reductions import BEST, COUNT, FRONT, HISTOGRAM, MEMBERS, TOP
 from roofcube.kernels.engine.stream import visit
 from roofcube.kernels.graph.expression import evaluate, finite, leaf, maximum, minimum, ordered_sum, where
@@ -178,40 +178,35 @@ def test_a_new_limit_compiles_nothing():
     assert len(sources) == 1
 
 
+def random_graph(rng: np.random.Generator) -> dict:
+    """Every operation once, in random order, on random nodes."""
+    nodes = [leaf(name) for name in "pqrs"]
+    build = [
+        *(lambda a, b: a + b, lambda a, b: a - b, lambda a, b: a * b, lambda a, b: a / b, lambda a, b: a**b),
+        *(
+            lambda a, b: a // b,
+            lambda a, b: a % b,
+            lambda a, _: -a,
+            lambda a, _: abs(a),
+            lambda a, b: (a < b) | (b <= 1),
+        ),
+        *(lambda a, _: np.exp(a), lambda a, _: np.log(a), lambda a, _: np.log2(a), lambda a, _: np.sqrt(a)),
+        *(lambda a, _: np.floor(a), lambda a, _: np.ceil(a), lambda a, b: a & b, lambda a, b: where(a, b, a)),
+    ]
+    for place in rng.permutation(len(build)):
+        nodes.append(build[place](*(nodes[k] for k in rng.integers(0, len(nodes), 2))))
+    return {f"v{k}": ordered_sum(node, "layer") if k % 3 == 0 else node for k, node in enumerate(nodes[4:])}
+
+
 @pytest.mark.parametrize("dtype", ["f4", "f8"])
-@pytest.mark.parametrize("odd", [False, True])
-def test_fills_equal_evaluate(dtype, odd, monkeypatch):
-    from roofcube.kernels.engine import fill as module
-
-    monkeypatch.setattr(module, "COMPILED_POINTS", 64)
-    monkeypatch.setattr(module, "JOB_POINTS", 50)
-    space, outputs = layered_space(5, (4, 5, 3, 7), odd=odd, dtype=dtype)
-    axes = space.all_axes
-    expected = evaluate(outputs, space.tables, axes=axes, dtype=dtype)
-    found = fill(outputs, space.tables, axes=axes, summed=("layer",), dtype=dtype, threads=2, compiled=True)
-    for name in outputs:
-        assert found[name].dtype == np.dtype(dtype)
-        np.testing.assert_array_equal(found[name], expected[name], err_msg=name)
-
-
-def test_fills_store_flags_as_asked():
-    tables = {"x": np.arange(4.0)}
-    assert fill({"flag": leaf("x") > 1}, tables, axes=("a",), dtypes={"flag": "i1"})["flag"].dtype == np.dtype("i1")
-
-
-@pytest.mark.parametrize("row", [(8, 16), (1, 3), (60, 100), (1000, 1000)])
-def test_parts_of_a_fill_equal_the_whole(row, monkeypatch):
-    from roofcube.kernels.codegen import fill_sources
-    from roofcube.kernels.engine.fill import Fill
-
-    monkeypatch.setattr(fill_sources, "FILL_ROW", row)
-    space, outputs = layered_space(5, (4, 5, 3, 7), odd=True)
-    filler = Fill(space, outputs)
-    kinds = {name: np.dtype("f4") for name in outputs}
-    whole = {name: np.empty(space.sizes, dtype="f4") for name in outputs}
-    filler.run(whole)
-    room = filler.room(100, kinds)
-    for start, stop in [(0, 0), (0, 1), (0, 100), (7, 14), (13, 113), (52, 53), (331, 420), (419, 420)]:
-        part = filler.part(range(start, stop), room)
-        for name, array in whole.items():
-            np.testing.assert_array_equal(part[name], array.ravel()[start:stop], err_msg=name)
+@pytest.mark.parametrize("seed", range(2))
+def test_every_operation_fills_the_bits_of_numpy(seed, dtype, monkeypatch):
+    monkeypatch.setattr(fills, "COMPILED_OPERATIONS", 1)
+    rng = np.random.default_rng(seed)
+    space, _ = layered_space(seed, (4, 5, 3, 40), odd=True, dtype=dtype)
+    graph = {name: node for name, node in random_graph(rng).items() if node.operation == "ordered_sum"}
+    axes = (*space.axes, "layer")
+    tables = {name: table.astype(dtype) for name, table in space.tables.items()}
+    filled = fills.fill(graph, tables, axes=axes, summed=("layer",), dtype=dtype, threads=1)
+    for name, expected in evaluate(graph, tables, axes=axes, dtype=dtype).items():
+        np.testing.assert_array_equal(*np.broadcast_arrays(filled[name], expected), err_msg=name)

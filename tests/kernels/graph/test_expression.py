@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pickle
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -88,6 +89,22 @@ def random_space(rng: np.random.Generator, sizes: tuple[int, ...], summed: int =
     return Space(axes, sizes, tables, ("layer",), "f4")
 
 
+@pytest.mark.parametrize("read", ["evaluated", "folded"])
+def test_values_are_held_until_their_last_reader_only(read):
+    node, table = leaf("x"), np.ones((1000, 100))
+    for _ in range(50):
+        node = node * node + 1.0
+    space = Space(("a", "b"), table.shape, {"x": table}, (), "f8")
+    tracemalloc.start()
+    if read == "evaluated":
+        space.evaluate({"y": node})
+    else:
+        fold(space, {"y": node}, points=table.size)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 5 * table.nbytes
+
+
 @pytest.mark.parametrize("points", [1, 10, 1000])
 @pytest.mark.parametrize("seed", range(20))
 def test_folding_changes_no_value(seed, points):
@@ -123,3 +140,56 @@ def test_spaces_take_and_reorder():
     turned = space.reordered(("b", "a"))
     assert turned.sizes == (3, 2)
     np.testing.assert_array_equal(turned.tables["x"], np.arange(6).reshape(2, 3).T)
+
+
+A, B = leaf("a"), leaf("b")
+
+
+@pytest.mark.parametrize(
+    ("node", "expected"),
+    [
+        (A**B, 8.0),
+        (A**2, 4.0),
+        (A**-2, 0.25),
+        (2**B, 8.0),
+        (-A, -2.0),
+        (+A, 2.0),
+        (abs(-A), 2.0),
+        (7 // B, 2.0),
+        (B // A, 1.0),
+        (-B // A, -2.0),
+        (B % A, 1.0),
+        (7 % B, 1.0),
+        ((A > 1) & (B > 5), 0.0),
+        (1.0 & (B > 2), 1.0),
+        ((A > 1) | (B > 5), 1.0),
+        (0.0 | (B > 5), 0.0),
+        (~(A > 1), 0.0),
+        (np.exp(A * 0), 1.0),
+        (np.log2(A), 1.0),
+        (np.sqrt(A + 2), 2.0),
+        (np.ceil(A / B), 1.0),
+        (np.floor(A / B), 0.0),
+        (np.log(A / A), 0.0),
+        (np.maximum(A, 2.5), 2.5),
+        (np.float64(2.0) * A, 4.0),
+        (np.greater(A, B), 0.0),
+        (np.logical_or(A, 0), 1.0),
+        (np.abs(A - B), 1.0),
+        (np.square(B), 9.0),
+    ],
+)
+def test_more_operations(node, expected):
+    for dtype in ("f4", "f8"):
+        result = value(node, dtype, a=2.0, b=3.0)
+        assert result[0] == expected
+        assert result.dtype == dtype
+
+
+def test_operands_that_are_no_numbers_are_refused():
+    with pytest.raises(TypeError, match=r"`numpy.sin`: not known on nodes; expected one of absolute, add"):
+        np.sin(A)
+    with pytest.raises(TypeError, match=r"expected a node or a number in a formula; put arrays into the inputs"):
+        A * [1.0, 2.0]
+    with pytest.raises(TypeError, match=r"expected a node or a number in a formula"):
+        A * np.ones(3)

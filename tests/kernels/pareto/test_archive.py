@@ -1,55 +1,53 @@
-from __future__ import annotations
+"""Archives tell what a front dominates, and merge fronts, with and without a compiler."""
 
 import numpy as np
 import pytest
 
-from roofcube.kernels.pareto import archive
-from roofcube.kernels.pareto.archive import Archive, distinct_front, match
-
-
-def told_archive(objectives: int, dtype: str, *, compiled: bool = False) -> Archive:
-    """Make an archive that compiles or does not, whatever its size."""
-    return type("Told", (Archive,), {"_compiled": lambda self, n: compiled})(objectives, np.dtype(dtype))
+from roofcube.kernels.pareto.archive import Archive, _dominated_by_pairs, distinct_front, match
+from roofcube.kernels.pareto.few import minimal_in_order
+from roofcube.kernels.pareto.stairs import Stairs
 
 
 @pytest.mark.parametrize("d", [1, 2, 3, 4, 5])
 @pytest.mark.parametrize("compiled", [False, True])
-def test_archives_tell_what_is_dominated(d, compiled):
+def test_archives_tell_what_is_dominated(d, compiled, monkeypatch):
     rng = np.random.default_rng(d)
     vectors = rng.integers(0, 6, size=(300, d)).astype("f4")
     vectors[rng.random(vectors.shape) < 0.02] = np.inf
     vectors[rng.random(vectors.shape) < 0.02] = -np.inf
-    grown = told_archive(d, "f4", compiled=compiled)
+    monkeypatch.setattr(Archive, "_compiled", lambda self, n: compiled)
+    archive = Archive(d, np.dtype("f4"))
     for part in np.split(vectors, 3):
-        grown.add(part)
+        archive.add(part)
     unique = np.unique(vectors, axis=0)
     no_worse = (unique[:, None] <= unique[None]).all(2) & (unique[:, None] < unique[None]).any(2)
-    np.testing.assert_array_equal(grown.vectors, unique[~no_worse.any(0)])
+    np.testing.assert_array_equal(archive.vectors, unique[~no_worse.any(0)])
     queries = rng.integers(0, 7, size=(200, d)).astype("f4")
-    expected = ((grown.vectors[:, None] <= queries).all(2) & (grown.vectors[:, None] < queries).any(2)).any(0)
-    np.testing.assert_array_equal(grown.dominates(queries), expected)
+    expected = ((archive.vectors[:, None] <= queries).all(2) & (archive.vectors[:, None] < queries).any(2)).any(0)
+    np.testing.assert_array_equal(archive.dominates(queries), expected)
 
 
 @pytest.mark.parametrize("n", [15, 16, 17, 31, 32, 33, 700])
 @pytest.mark.parametrize("values", [4, 12, 1000])
-def test_stairs_of_blocks_equal_all_pairs(n, values):
+def test_stairs_of_blocks_equal_all_pairs(n, values, monkeypatch):
+    monkeypatch.setattr(Archive, "_compiled", lambda self, n: False)
     rng = np.random.default_rng(n + values)
     vectors = np.unique(rng.integers(0, values, size=(4 * n, 3)).astype("f4"), axis=0)[-n:]
     vectors[rng.random(vectors.shape) < 0.02] = np.inf
     vectors = np.unique(vectors, axis=0)
-    minimal = ~archive._dominated_by_pairs(vectors, vectors)
-    stairs = archive.Stairs(vectors)
+    minimal = ~_dominated_by_pairs(vectors, vectors)
+    np.testing.assert_array_equal(minimal_in_order(vectors), minimal)
+    stairs = Stairs(vectors)
     np.testing.assert_array_equal(stairs.minimal(), minimal)
-    front = archive.Stairs(vectors[minimal])
+    front = Stairs(vectors[minimal])
     queries = np.concatenate([rng.integers(-1, values + 1, size=(500, 3)).astype("f4"), vectors])
-    expected = archive._dominated_by_pairs(vectors[minimal], queries)
+    expected = _dominated_by_pairs(vectors[minimal], queries)
     np.testing.assert_array_equal(front.dominates(queries), expected)
     sphere = np.abs(rng.normal(size=(40 * n, 3)))
-    grown = told_archive(3, "f8")
+    archive = Archive(3, np.dtype("f8"))
     for part in np.split(sphere, 4):
-        grown.add(part)
-    expected = np.unique(sphere[~archive._dominated_by_pairs(sphere, sphere)], axis=0)
-    np.testing.assert_array_equal(grown.vectors, expected)
+        archive.add(part)
+    np.testing.assert_array_equal(archive.vectors, np.unique(sphere[~_dominated_by_pairs(sphere, sphere)], axis=0))
 
 
 def test_distinct_fronts_count_ties_and_keep_the_first():
@@ -63,3 +61,9 @@ def test_distinct_fronts_count_ties_and_keep_the_first():
 def test_match_finds_equal_vectors():
     known = np.array([[1.0, 2.0], [3.0, 4.0]])
     assert match(np.array([[3.0, 4.0], [1.0, 4.0], [1.0, 2.0]]), known).tolist() == [1, -1, 0]
+
+
+def test_an_archive_of_a_front_in_any_order():
+    front = np.array([[2.0, 1.0, 0.0], [0.0, 2.0, 1.0], [1.0, 0.0, 2.0]])
+    queries = np.array([[2.0, 1.0, 0.0], [2.0, 1.0, 0.5], [0.0, 0.0, 0.0], [3.0, 3.0, 3.0]])
+    assert Archive.of(front).dominates(queries).tolist() == [False, True, False, True]

@@ -1,0 +1,116 @@
+"""What was fitted, and the figures that follow from it: rows given as indices in, arrays out; knows no tables.
+
+`Calibration` is its face: it reads labels and writes tables. What keeps, tabulates or extends a calibration works on
+this record.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from roofcube.calibration.fitting.families import FittedFamilies, leave_networks_out, one_thread
+from roofcube.calibration.fitting.intervals import Intervals, Scores, anywhere, cautious
+from roofcube.calibration.rows import IndexedRows, distinct
+from roofcube.calibration.trust import Reach, reaches, unlike
+
+if TYPE_CHECKING:
+    from roofcube.calibration.facts import Facts
+    from roofcube.calibration.measured import Measured
+
+__all__ = ["Fitted"]
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+
+@dataclass(frozen=True, eq=False)
+class Fitted:
+    """What was learnt from measured rows.
+
+    Attributes
+    ----------
+    facts : Facts
+        Hardware and networks that it knows.
+    data : Measured
+        The rows it was made from.
+    engine : FittedFamilies
+        What was fitted.
+    name : str
+        Its label along the dim `assumptions`.
+    """
+
+    facts: Facts
+    data: Measured
+    engine: FittedFamilies
+    name: str = "calibrated"
+    stored_scores: dict[str, Scores] | None = field(default=None, repr=False)
+
+    def columns(self, rows: IndexedRows, interval: Array, level: float | None) -> dict[str, Array]:
+        """Predict rows given as indices, each distinct one once; NaN (for the flag `bound`: none) where refused."""
+        first, inverse = distinct(rows.hardware, rows.network, rows.batch, np.nan_to_num(interval, nan=-1.0))
+        some, period = rows.take(first), interval[first]
+        # the number of threads decides how sums are ordered, so it is part of the result
+        with one_thread():
+            seconds = self.engine.log_time(some, period)
+            half = np.full(len(first), np.nan) if level is None else self._half_width(some, period, level)
+            watts = np.exp(self.engine.log_power(some, seconds))
+        rate = some.batch * np.exp(-seconds)
+        columns = {
+            "predicted_throughput": rate,
+            "low": rate * np.exp(-half),
+            "high": rate * np.exp(half),
+            "predicted_latency": np.exp(seconds),
+            "power": watts,
+            "predicted_energy": watts / rate,
+            "bound": self.engine.binding(some, period),
+        }
+        return {name: values[inverse] for name, values in columns.items()}
+
+    def _half_width(self, rows: IndexedRows, interval: Array, level: float) -> Array:
+        half = np.full(len(rows), np.nan)
+        family = rows.family()
+        for name, intervals in self.intervals.items():
+            here = np.flatnonzero((family == name) & rows.known & (rows.batch > 0))
+            if len(here):
+                half[here] = self._half_width_of(name, intervals, rows.take(here), level)
+        half[self.engine.flows(rows, interval)] = self.engine.fill.half_width(level)
+        return half
+
+    def _half_width_of(self, family: str, intervals: Intervals, rows: IndexedRows, level: float) -> Array:
+        """Give widths of rows of one family; errors on its networks do not reach to other hardware or other kinds."""
+        model = self.engine.families[family]
+        deviation = model.deviation(rows)
+        half = intervals.half_width(deviation, level)
+        hardware, kind = unlike(model, self.reach[family], rows)
+        strange = np.maximum(half, cautious(deviation, level))
+        return np.where(kind, np.maximum(strange, anywhere(level)), np.where(hardware, strange, half))
+
+    @cached_property
+    def scores(self) -> dict[str, Scores]:
+        """Errors on left-out networks per family, which the intervals come from; computed once, when first needed."""
+        if self.stored_scores is not None:
+            return self.stored_scores
+        own = {}
+        with one_thread():
+            for name, index in self.data.by_family():
+                if name in self.engine.families:
+                    others = {other: model for other, model in self.engine.families.items() if other != name}
+                    own[name] = leave_networks_out(self.data, index[self.data.scored[index]], others, name)
+        return own
+
+    @cached_property
+    def intervals(self) -> dict[str, Intervals]:
+        """Widths of the intervals per family."""
+        every = self.scores
+        return {
+            name: Intervals(own, tuple(one for other, one in every.items() if other != name))
+            for name, own in every.items()
+        }
+
+    @cached_property
+    def reach(self) -> dict[str, Reach]:
+        """What the rows of each family cover."""
+        return reaches(self.data)

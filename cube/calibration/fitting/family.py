@@ -1,0 +1,196 @@
+"""One family of platforms, calibrated: structures weighed by evidence, law and residual conditioned on its rows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from roofcube.calibration.facts import TILES
+from roofcube.calibration.fitting.law import COMPUTE, MEMORY, PARTS, PRIOR_DEVIATION, PRIOR_MEAN, coefficients, features
+from roofcube.calibration.fitting.least_squares import Prior, fit_law
+from roofcube.calibration.fitting.residual import Posterior, kernel_inputs, posterior
+from roofcube.calibration.rows import distinct
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from roofcube.calibration.rows import IndexedRows
+
+__all__ = ["FamilyModel", "Structure", "fit_family", "prior_from", "weak_prior"]
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+# rows at a time: a block times the training rows of the largest embedded family is 30 MB
+BLOCK = 8192
+SEED = 20210
+# batches per octave at which deviations are computed
+KNOTS = 8
+# a structure whose evidence is this much below the best is left out
+NEGLIGIBLE = 1e-3
+# how many families the weak prior counts for, beside the other families, in the spread and in the mean
+WEIGHT_OF_SPREAD, WEIGHT_OF_MEAN = 3.0, 1.5
+
+
+@dataclass(frozen=True)
+class Structure:
+    """One way to count the work (a channel tile), with its posterior and its weight among the others."""
+
+    tile: int
+    weight: float
+    posterior: Posterior
+
+
+@dataclass(frozen=True)
+class FamilyModel:
+    """Predicts ln seconds per batch for the platforms of one family.
+
+    Attributes
+    ----------
+    groups : tuple of int
+        Places of the hardware (platform, mode, precision) that was measured.
+    modes : array of float, shape (structures, parameters)
+        Family parameters of every structure before weighing: what other families learn from.
+    """
+
+    groups: tuple[int, ...]
+    structures: tuple[Structure, ...]
+    modes: Array
+
+    def group(self, rows: IndexedRows) -> Array:
+        """Give the number of the group of each row; the last is that of hardware without rows."""
+        number = np.full(len(rows.machines), len(self.groups))
+        number[list(self.groups)] = np.arange(len(self.groups))
+        return number[rows.hardware]
+
+    def log_time(self, rows: IndexedRows) -> Array:
+        """Give the expected ln seconds of a batch."""
+        group, place = self.group(rows), kernel_inputs(rows)
+        mean = np.zeros(len(rows))
+        for one in self.structures:
+            mean += one.weight * one.posterior.mean(features(rows, one.tile), group, place)
+        return mean
+
+    def deviation(self, rows: IndexedRows) -> Array:
+        """Give the standard deviation of ln seconds, across structures too.
+
+        It is computed at fixed batches, eight an octave, and is linear in ln batch between them.
+        """
+        octave = np.log2(rows.batch) * KNOTS
+        below = np.floor(octave)
+        share = octave - below
+        first, place = distinct(rows.hardware, rows.network, below)
+        low, high = (self._at_knots(rows.take(first), below[first] + step) for step in (0, 1))
+        result: Array = (1.0 - share) * low[place] + share * high[place]
+        return result
+
+    def _at_knots(self, rows: IndexedRows, knot: Array) -> Array:
+        rows = replace(rows, batch=np.exp2(knot / KNOTS))
+        blocks = [np.arange(first, min(first + BLOCK, len(rows))) for first in range(0, len(rows), BLOCK)]
+        return np.concatenate([self._deviation(rows.take(block)) for block in blocks]) if blocks else np.zeros(0)
+
+    def _deviation(self, rows: IndexedRows) -> Array:
+        group, place = self.group(rows), kernel_inputs(rows)
+        means, spreads = [], []
+        for one in self.structures:
+            feature = features(rows, one.tile)
+            means.append(one.posterior.mean(feature, group, place))
+            spreads.append(one.posterior.deviation(feature, group, place))
+        weight = np.array([one.weight for one in self.structures])[:, None]
+        mean = (weight * means).sum(0)
+        deviation: Array = np.sqrt((weight * (np.square(spreads) + np.square(means - mean))).sum(0))
+        return deviation
+
+    def shares(self, rows: IndexedRows) -> Array:
+        """Give the share of each term of the law in the time, shape (rows, parameters), as its structures weigh it.
+
+        The residual is a factor on the whole time, so it changes no share.
+        """
+        group = self.group(rows)
+        total = np.zeros((len(rows), len(PRIOR_MEAN)))
+        for one in self.structures:
+            part = coefficients(one.posterior.theta[group]) * features(rows, one.tile)
+            total += one.weight * part / part.sum(1, keepdims=True)
+        return total
+
+    def phases(self, rows: IndexedRows) -> tuple[Array, Array]:
+        """Give the shares of the time in compute and in memory traffic."""
+        share = self.shares(rows)
+        return share[:, COMPUTE].sum(1), share[:, MEMORY].sum(1)
+
+    def binding(self, rows: IndexedRows) -> Array:
+        """Give the flag of what takes the largest share of the time; ties go to the first of `PARTS`."""
+        share = self.shares(rows)
+        largest = np.argmax([share[:, part].sum(1) for part in PARTS.values()], axis=0)
+        flag: Array = np.array(list(PARTS), dtype="i1")[largest]
+        return flag
+
+
+def weak_prior() -> Prior:
+    """Give the prior of a family when no other family is known."""
+    return Prior(PRIOR_MEAN, np.diag(PRIOR_DEVIATION**2))
+
+
+def prior_from(others: Sequence[Array]) -> tuple[Prior, ...]:
+    """Learn the prior of a new family from the parameters of the others: their mean, and how they vary together.
+
+    Parameters
+    ----------
+    others : sequence of array, shape (structures, parameters)
+        `FamilyModel.modes` of the other families.
+    """
+    if not others:
+        return tuple(weak_prior() for _ in TILES)
+    priors = []
+    for tile in range(len(TILES)):
+        theta = np.array([one[tile] for one in others])
+        count = len(theta)
+        mean = (WEIGHT_OF_MEAN * PRIOR_MEAN + theta.sum(0)) / (WEIGHT_OF_MEAN + count)
+        off = theta - theta.mean(0)
+        covariance = (WEIGHT_OF_SPREAD * np.diag(PRIOR_DEVIATION**2) + off.T @ off) / (WEIGHT_OF_SPREAD + count)
+        # the mean of few families is itself uncertain
+        priors.append(Prior(mean, covariance * (1.0 + 1.0 / count)))
+    return tuple(priors)
+
+
+def fit_family(rows: IndexedRows, target: Array, priors: Sequence[Prior], *, draws: int = 0) -> FamilyModel:
+    """Fit every structure to the rows of a family and weigh them by evidence.
+
+    Parameters
+    ----------
+    rows : IndexedRows
+        All known and of one family.
+    target : array
+        ln seconds per batch.
+    priors : sequence of Prior
+        One for each structure.
+    draws : int
+        How many more centres of the prior to try, for a family of few rows.
+    """
+    hardware, group = np.unique(rows.hardware, return_inverse=True)
+    place, count = kernel_inputs(rows), len(hardware)
+    inputs = [features(rows, tile) for tile in range(len(TILES))]
+    solutions = [fit_law(feature, target, group, count, prior) for feature, prior in zip(inputs, priors, strict=True)]
+    evidence = np.array([one.evidence for one in solutions])
+    weight = np.exp(-0.5 * (evidence - evidence.min()))
+    weight = np.where(weight / weight.sum() < NEGLIGIBLE, 0.0, weight)
+    weight /= weight.sum()
+    structures = []
+    for tile in np.flatnonzero(weight).tolist():
+        centres = _centres(priors[tile], draws)
+        for prior in centres:
+            found = solutions[tile] if prior is priors[tile] else fit_law(inputs[tile], target, group, count, prior)
+            conditioned = posterior(inputs[tile], target, group, count, place, prior, found)
+            structures.append(Structure(tile, float(weight[tile]) / len(centres), conditioned))
+    modes = np.array([one.theta[: inputs[0].shape[1]] for one in solutions])
+    return FamilyModel(tuple(int(one) for one in hardware), tuple(structures), modes)
+
+
+def _centres(prior: Prior, draws: int) -> list[Prior]:
+    """Give the prior and, for a family of few rows, the same around plausible centres: one fit alone is too sure."""
+    root, generator = np.linalg.cholesky(prior.covariance), np.random.default_rng(SEED)
+    moved = [
+        Prior(prior.mean + root @ generator.standard_normal(len(prior.mean)), prior.covariance) for _ in range(draws)
+    ]
+    return [prior, *moved]

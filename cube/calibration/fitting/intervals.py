@@ -1,0 +1,165 @@
+"""Conformal intervals: how far left-out networks of a family were off sets how far to trust the next; arrays only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from statistics import NormalDist
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+__all__ = ["MINIMUM_NETWORKS", "Intervals", "Scores", "anywhere", "cautious", "pooled"]
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+# below this many networks a family's own errors say too little, and those of all families are used
+MINIMUM_NETWORKS = 4
+# a deviation up to this quantile of those of the networks left out is usual
+USUAL = 0.9
+# where no error of a left-out network says how sure the model is, its own deviation is taken this many times
+CAUTION = 2.0
+# an efficiency that was never exercised lies between this and one
+LEAST_EFFICIENCY = 1e-3
+# an error of nothing, so that one may divide by it
+SMALLEST = 1e-12
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Errors of rows predicted by a model that never saw their network.
+
+    Attributes
+    ----------
+    error : array
+        |ln(predicted ÷ measured)|.
+    deviation : array
+        What the model itself said, in ln.
+    network : array of int
+    """
+
+    error: Array
+    deviation: Array
+    network: Array
+
+    @property
+    def networks(self) -> int:
+        """Count the networks."""
+        return len(np.unique(self.network))
+
+    def half_width(self, deviation: Array, level: float) -> Array:
+        """Give the half-width of the interval in ln, for rows of which the model says this deviation.
+
+        Networks weigh the same. Where the model is as sure as it was of the networks left out, the width is the plain
+        quantile of their errors; rows of which it is less sure get a width in proportion.
+        """
+        if not len(self.error):
+            return cautious(deviation, level)
+        return conformal_quantile(self.relative, self.weight, level) * self.stretch(deviation)
+
+    @property
+    def weight(self) -> Array:
+        """Weigh networks the same, whatever their rows."""
+        _, place, count = np.unique(self.network, return_inverse=True, return_counts=True)
+        weight: Array = 1.0 / count[place]
+        return weight
+
+    @property
+    def relative(self) -> Array:
+        """Errors, those of which the model was less sure than usual in proportion."""
+        relative: Array = self.error / self.stretch(self.deviation)
+        return relative
+
+    def stretch(self, deviation: Array) -> Array:
+        """Give the factor on the width of rows of which the model is less sure than usual."""
+        stretch: Array = np.maximum(deviation / conformal_quantile(self.deviation, self.weight, USUAL), 1.0)
+        return stretch
+
+    def tail(self, level: float) -> tuple[Array, Array]:
+        """Give errors as multiples of the quantile of the family's other networks, and their weights."""
+        relative, weight = self.relative, self.weight
+        ratio = np.full(len(relative), np.nan)
+        for one in np.unique(self.network):
+            out = self.network == one
+            ratio[out] = relative[out] / max(conformal_quantile(relative[~out], weight[~out], level), SMALLEST)
+        return ratio, weight
+
+
+@dataclass(frozen=True, eq=False)
+class Intervals:
+    """Widths for one family: from its own errors as far as they reach, beyond with the tails of all families.
+
+    Attributes
+    ----------
+    own : Scores
+        Errors of this family.
+    others : tuple of Scores
+        Errors of the other families.
+
+    Notes
+    -----
+    The errors of K networks bound those of one more at levels up to K / (K + 1) (conformal prediction with networks as
+    the exchangeable units). For a higher level the quantile there is multiplied by how far errors exceed it: each
+    network against the other networks of its family, over all families. That a quantile of few networks is itself
+    uncertain is part of these multiples. A family of fewer than four networks takes the errors of all. What is unlike
+    every network left out (`cautious`, `anywhere`) is for the caller to tell.
+    """
+
+    own: Scores
+    others: tuple[Scores, ...] = ()
+    _factors: dict[float, float] = field(default_factory=dict, repr=False)
+
+    def half_width(self, deviation: Array, level: float) -> Array:
+        """Give the half-width of the interval in ln, for rows of which the model says this deviation."""
+        own = self.own
+        if own.networks < MINIMUM_NETWORKS:
+            return pooled([own, *self.others]).half_width(deviation, level)
+        plain = own.half_width(deviation, level)
+        if level <= self.reach:
+            return plain
+        if level not in self._factors:
+            self._factors[level] = self._factor(level)
+        result: Array = np.maximum(plain, own.half_width(deviation, self.reach) * self._factors[level])
+        return result
+
+    @property
+    def reach(self) -> float:
+        """The highest level that the family's own networks support."""
+        return self.own.networks / (self.own.networks + 1)
+
+    def _factor(self, level: float) -> float:
+        known = [one for one in (self.own, *self.others) if one.networks >= MINIMUM_NETWORKS]
+        ratios, weights = zip(*(one.tail(self.reach) for one in known), strict=True)
+        return conformal_quantile(np.concatenate(ratios), np.concatenate(weights), level)
+
+
+def cautious(deviation: Array, level: float) -> Array:
+    """Give the half-width of what is unlike all that was left out, so that no error tells how sure the model is."""
+    result: Array = CAUTION * NormalDist().inv_cdf(0.5 + level / 2) * deviation
+    return result
+
+
+def anywhere(level: float) -> float:
+    """Give the half-width of a factor of which only the range is known, each magnitude as likely."""
+    return -level * float(np.log(LEAST_EFFICIENCY)) / 2
+
+
+def conformal_quantile(values: Array, weight: Array, level: float) -> float:
+    """Give the weighted quantile with the finite-sample correction of conformal prediction."""
+    order = np.argsort(values, kind="stable")
+    share = np.cumsum(weight[order]) / weight.sum()
+    wanted = min(1.0, level * (1.0 + 1.0 / len(values)))
+    return float(values[order][min(int(np.searchsorted(share, wanted - 1e-12)), len(values) - 1)])
+
+
+def pooled(scores: Iterable[Scores]) -> Scores:
+    """Join the scores of several families; their networks stay apart."""
+    parts = list(scores)
+    if not parts:
+        return Scores(np.zeros(0), np.zeros(0), np.zeros(0, dtype=np.int64))
+    network = np.concatenate([one.network + 1_000_000 * place for place, one in enumerate(parts)])
+    return Scores(
+        np.concatenate([one.error for one in parts]), np.concatenate([one.deviation for one in parts]), network
+    )

@@ -1,0 +1,111 @@
+"""Watts under load from what the law says the time goes into; arrays only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy.optimize import nnls
+
+from roofcube.calibration.fitting.residual import KERNEL, Kernel, Place, covariance, kernel_inputs, pulled
+
+if TYPE_CHECKING:
+    from roofcube.calibration.fitting.family import FamilyModel
+    from roofcube.calibration.rows import IndexedRows
+
+__all__ = ["POWER_TERMS", "PowerModel", "fit_power"]
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+POWER_TERMS = (
+    "power_at_rest",
+    "power_of_compute_time",
+    "power_of_memory_time",
+    "power_of_operations",
+    "power_of_traffic",
+)
+# a board's power varies less than its time: half the deviations
+POWER_KERNEL: Kernel = replace(KERNEL, amplitude=KERNEL.amplitude / 2, common=KERNEL.common / 2, noise=KERNEL.noise / 2)
+# pull of every coefficient to that of the family, as a share of the mean power
+PULL = 0.3
+
+
+@dataclass(frozen=True)
+class PowerModel:
+    """Non-negative watts per share of time and of utilisation, per hardware, and a residual process.
+
+    Attributes
+    ----------
+    watts : array, shape (groups + 1, terms)
+        The last row is for hardware of the family that was not measured.
+    """
+
+    hardware: tuple[int, ...]
+    watts: Array
+    pull: Array
+    place: Place
+
+    def predict(self, model: FamilyModel, rows: IndexedRows, seconds: Array) -> Array:
+        """Give ln watts."""
+        number = np.full(len(rows.machines), len(self.hardware))
+        number[list(self.hardware)] = np.arange(len(self.hardware))
+        law = (terms(model, rows, seconds) * self.watts[number[rows.hardware]]).sum(1)
+        result: Array = np.log(law) + pulled(POWER_KERNEL, kernel_inputs(rows), self.place, self.pull)
+        return result
+
+
+def terms(model: FamilyModel, rows: IndexedRows, seconds: Array) -> Array:
+    """Give shares of the time and utilisations; `seconds` is ln seconds per batch."""
+    compute, memory = model.phases(rows)
+    pace = np.exp(-seconds) * rows.batch
+    size = rows.machine("element_bytes")
+    moved = (rows.net("activations") + rows.net("weights") / rows.batch) * size
+    return np.stack(
+        [
+            np.ones(len(rows)),
+            compute,
+            memory,
+            pace * rows.net("ops") / rows.machine("peak"),
+            pace * moved / rows.machine("bandwidth"),
+        ],
+        axis=1,
+    )
+
+
+def fit_power(model: FamilyModel, rows: IndexedRows, seconds: Array, power: Array) -> PowerModel | None:
+    """Fit watts to the rows that have them, or give None.
+
+    Parameters
+    ----------
+    seconds : array
+        ln seconds as predicted, so that errors of the law are seen as they will be.
+    power : array
+        ln watts.
+    """
+    there = np.flatnonzero(np.isfinite(power))
+    if len(there) == 0:
+        return None
+    rows, seconds, power = rows.take(there), seconds[there], power[there]
+    share = terms(model, rows, seconds)
+    typical = float(np.exp(np.median(power)))
+    family = _relative_fit(share, power, np.zeros(share.shape[1]), typical)
+    hardware, group = np.unique(rows.hardware, return_inverse=True)
+    watts = [_relative_fit(share[group == one], power[group == one], family, typical) for one in range(len(hardware))]
+    table = np.vstack([*watts, family])
+    residual = power - np.log((share * table[group]).sum(1))
+    place = kernel_inputs(rows)
+    total = covariance(POWER_KERNEL, place, place) + POWER_KERNEL.noise**2 * np.eye(len(residual))
+    return PowerModel(tuple(int(one) for one in hardware), table, np.linalg.solve(total, residual), place)
+
+
+def _relative_fit(share: Array, power: Array, centre: Array, typical: float) -> Array:
+    """Fit non-negative watts to relative errors, drawn to a centre where the rows say little."""
+    weight = np.exp(-power)
+    ridge = np.eye(share.shape[1]) / (PULL * typical)
+    matrix = np.vstack([share * weight[:, None], ridge])
+    # at rest there is always some power: the first term is not drawn to 0
+    anchor = np.where(np.arange(len(centre)) == 0, np.where(centre[0] > 0, centre[0], typical), centre)
+    watts, _ = nnls(matrix, np.concatenate([np.ones(len(power)), ridge @ anchor]))
+    positive: Array = np.maximum(watts, 1e-12)
+    return positive

@@ -1,0 +1,205 @@
+"""A Gaussian process on what the law leaves, joint with the uncertainty of its parameters; arrays only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy.linalg import cho_solve, solve_triangular
+
+from roofcube.calibration.fitting.law import log_time
+from roofcube.calibration.fitting.least_squares import GROUP_DEVIATION, Prior, Solution, by_group
+
+if TYPE_CHECKING:
+    from roofcube.calibration.rows import IndexedRows
+
+__all__ = ["KERNEL", "Kernel", "Place", "Posterior", "covariance", "kernel_inputs", "posterior", "pulled"]
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """Covariance of ln residuals inside a family: round numbers, the same for every platform.
+
+    Attributes
+    ----------
+    amplitude, common : float
+        Deviation of what depends on the size of the network, and of what all sizes share.
+    size_length : float
+        Correlation length in ln operations; `batch_length` in octaves of the batch.
+    other_topology, other_mode, other_precision : float
+        Correlation with the same point of another topology, mode (or board), precision as executed.
+    noise : float
+        Deviation of a repeated measurement.
+    """
+
+    amplitude: float = 0.15
+    common: float = 0.07
+    size_length: float = 2.0
+    batch_length: float = 1.0
+    other_topology: float = 0.3
+    other_mode: float = 0.95
+    other_precision: float = 0.6
+    noise: float = 0.04
+
+    @property
+    def variance(self) -> float:
+        """Prior variance of one residual."""
+        return self.amplitude**2 + self.common**2
+
+
+KERNEL = Kernel()
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where rows lie in the space of the kernel; `corner` numbers their configuration."""
+
+    corner: Array
+    topology: Array
+    mode: Array
+    precision: Array
+    size: Array
+    octave: Array
+
+    def take(self, index: Array) -> Place:
+        """Give the places of some rows."""
+        return Place(*(getattr(self, name)[index] for name in self.__dataclass_fields__))
+
+
+def kernel_inputs(rows: IndexedRows) -> Place:
+    """Locate rows."""
+    topologies = {name: place for place, name in enumerate(dict.fromkeys(one.topology for one in rows.nets))}
+    modes = {key: place for place, key in enumerate(dict.fromkeys((one.platform, one.mode) for one in rows.machines))}
+    return Place(
+        rows.configuration(),
+        np.array([topologies[one.topology] for one in rows.nets])[rows.network],
+        np.array([modes[one.platform, one.mode] for one in rows.machines])[rows.hardware],
+        rows.machine("element_bytes"),
+        np.log(rows.net("ops")),
+        np.log2(rows.batch),
+    )
+
+
+def covariance(kernel: Kernel, here: Place, there: Place, *, batch: bool = True) -> Array:
+    """Give the covariance matrix of two sets of places; without the batch factor if not `batch`."""
+    size = (
+        kernel.amplitude**2 * np.exp(-0.5 * ((here.size[:, None] - there.size) / kernel.size_length) ** 2)
+        + kernel.common**2
+    )
+    for name, other in (
+        ("topology", kernel.other_topology),
+        ("mode", kernel.other_mode),
+        ("precision", kernel.other_precision),
+    ):
+        size = size * np.where(getattr(here, name)[:, None] == getattr(there, name), 1.0, other)
+    return size * nearness(kernel, here.octave, there.octave) if batch else size
+
+
+def nearness(kernel: Kernel, here: Array, there: Array) -> Array:
+    """Give the batch factor of the covariance."""
+    near: Array = np.exp(-0.5 * ((here[:, None] - there) / kernel.batch_length) ** 2)
+    return near
+
+
+def pulled(kernel: Kernel, here: Place, there: Place, pull: Array) -> Array:
+    """Give ``covariance(kernel, here, there) @ pull``; rows there have few distinct batches, which are summed first."""
+    knots, knot = np.unique(there.octave, return_inverse=True)
+    # rows of one configuration differ by batch alone
+    _, first, inverse = np.unique(here.corner, return_index=True, return_inverse=True)
+    linked = covariance(kernel, here.take(first), there, batch=False) * pull
+    table = np.zeros((len(first), len(knots)))
+    np.add.at(table.T, knot, linked.T)
+    octaves, octave = np.unique(here.octave, return_inverse=True)
+    near = nearness(kernel, octaves, knots)
+    result: Array = np.einsum("ij,ij->i", table[inverse], near[octave])
+    return result
+
+
+@dataclass(frozen=True)
+class Posterior:
+    """Law and residual of one family in one structure, conditioned on its rows.
+
+    Attributes
+    ----------
+    theta : array
+        Most probable parameters of each group and, last, of an unseen group.
+    tilt : array
+        What to add to them along the tangent once the residual is known.
+    pull : array
+        Weights of the training rows in the residual.
+    """
+
+    theta: Array
+    tilt: Array
+    pull: Array
+    place: Place
+    gradient: Array
+    group: Array
+    groups: int
+    prior: Prior
+    noise: Array
+    kernel: Kernel = KERNEL
+
+    @cached_property
+    def factor(self) -> Array:
+        """Cholesky factor of the covariance of the training rows; computed alike when made and when loaded."""
+        linked = _parameter_covariance(self.gradient, self.group, self.gradient, self.group, self.prior, self.groups)
+        return _factor(self.kernel, linked, self.place, self.noise)
+
+    def mean(self, feature: Array, group: Array, here: Place) -> Array:
+        """Give the expected ln seconds: law, tilt along its tangent, residual."""
+        value, gradient = log_time(feature, self.theta[group])
+        tilt = (gradient * self.tilt[group]).sum(1)
+        result: Array = value + tilt + pulled(self.kernel, here, self.place, self.pull)
+        return result
+
+    def deviation(self, feature: Array, group: Array, here: Place) -> Array:
+        """Give the standard deviation of ln seconds: parameters, residual and noise."""
+        _, gradient = log_time(feature, self.theta[group])
+        linked = _parameter_covariance(gradient, group, self.gradient, self.group, self.prior, self.groups)
+        own = ((gradient @ self.prior.covariance) * gradient).sum(1)
+        own += ((gradient * GROUP_DEVIATION) ** 2).sum(1) * ((self.groups > 1) | (group == self.groups))
+        linked += covariance(self.kernel, here, self.place)
+        solved = solve_triangular(self.factor, linked.T, lower=True, check_finite=False)
+        variance = own + self.kernel.variance + self.kernel.noise**2 - (solved**2).sum(0)
+        result: Array = np.sqrt(np.maximum(variance, self.kernel.noise**2))
+        return result
+
+
+def _factor(kernel: Kernel, linked: Array, place: Place, noise: Array) -> Array:
+    total = linked + covariance(kernel, place, place)
+    total[np.diag_indices(len(noise))] += kernel.noise**2 * noise
+    return np.linalg.cholesky(total)
+
+
+def _parameter_covariance(here: Array, group: Array, there: Array, other: Array, prior: Prior, groups: int) -> Array:
+    """Give the covariance that uncertain parameters cause, to first order in their gradient."""
+    result = here @ prior.covariance @ there.T
+    if groups > 1:
+        result += (here * GROUP_DEVIATION**2) @ there.T * (group[:, None] == other)
+    return result
+
+
+def posterior(
+    feature: Array, target: Array, group: Array, groups: int, place: Place, prior: Prior, solution: Solution
+) -> Posterior:
+    """Condition law and residual jointly on the rows, to first order around the fit."""
+    theta = by_group(solution.theta, groups)
+    value, gradient = log_time(feature, theta[group])
+    linked = _parameter_covariance(gradient, group, gradient, group, prior, groups)
+    # what the fit left is shared between residual and a tilt of the law along its tangent; the tilt is never added to
+    # the parameters: one without effect at the fit (an efficiency near 1) would jump
+    factor = _factor(KERNEL, linked, place, solution.noise)
+    pull = cho_solve((factor, True), target - value, check_finite=False)
+    weighted = gradient * pull[:, None]
+    common = prior.covariance @ weighted.sum(0)
+    own = np.array([GROUP_DEVIATION**2 * weighted[group == one].sum(0) for one in range(groups)]) * (groups > 1)
+    tilt = common + np.vstack([own, np.zeros_like(common)])
+    found = Posterior(theta, tilt, pull, place, gradient, group, groups, prior, solution.noise)
+    # the property would compute the same again
+    found.__dict__["factor"] = factor
+    return found

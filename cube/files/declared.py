@@ -1,0 +1,186 @@
+"""What a cube's file declares, checked before any of it is read: formats, types, codecs, links and sizes."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from typing import TYPE_CHECKING, Any
+
+from roofcube.errors import CorruptFileError, MemoryLimitError
+from roofcube.options import memory_limit
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+__all__ = ["check_bytes", "check_links", "check_store"]
+
+METADATA = "zarr.json"
+METADATA_BYTES = 1 << 24  # a cube of 1,631 networks declares less than a megabyte
+CHUNKS = 1_000_000  # of 2 million points more than a disk holds; zarr makes a task of each, even of missing ones
+NUMBERS = {
+    f"{kind}{bits}": bits // 8
+    for kind, widths in {"int": (8, 16, 32, 64), "uint": (8, 16, 32, 64), "float": (16, 32, 64)}.items()
+    for bits in widths
+}
+DTYPES = {"bool": 1, **NUMBERS, "complex64": 8, "complex128": 16, "string": 16}
+WIDE_DTYPES = ("fixed_length_utf32", "null_terminated_bytes")  # of a declared length
+TIME_DTYPES = ("numpy.datetime64", "numpy.timedelta64")
+CODECS = ("bytes", "vlen-utf8", "zstd", "gzip", "blosc", "crc32c", "transpose", "sharding_indexed")
+
+
+def check_store(store: Path, *, reading: bool) -> None:
+    """Check a Zarr store by its names and ``zarr.json`` files alone.
+
+    Parameters
+    ----------
+    store : Path
+    reading : bool
+        Whether all of it is going to be read, and has to fit into the memory limit.
+
+    Raises
+    ------
+    CorruptFileError
+        If the store is of another format, has a type, codec or link that no cube has, or declares nonsense.
+    MemoryLimitError
+        If what it declares does not fit.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> store = pathlib.Path(tempfile.mkdtemp())
+    >>> _ = (store / "zarr.json").write_text('{"zarr_format": 2, "node_type": "group"}')
+    >>> try:
+    ...     check_store(store, reading=True)
+    ... except CorruptFileError as error:
+    ...     print(str(error).rpartition("zarr.json: ")[2])
+    expected Zarr format 3, got 2; write it again with roofcube.save
+    """
+    if not store.is_dir():
+        raise _refused(store, "a folder", "a file")
+    check_links(store)
+    root = _parsed(store / METADATA)
+    _check_group(store / METADATA, root)
+    # sizes count also where only the labels are read: xarray reads those at once
+    sizes = {}
+    for folder in sorted(path for path in store.iterdir() if path.is_dir()):
+        declared = _parsed(folder / METADATA)
+        sizes[folder.name] = _declared(folder / METADATA, declared)
+        if not reading and list(declared.get("dimension_names") or ()) != [folder.name]:
+            del sizes[folder.name]
+    check_bytes(store, sizes)
+
+
+def check_bytes(source: Path, sizes: dict[str, int]) -> None:
+    """Raise where variables of some sizes in bytes do not fit together into the memory limit."""
+    total, limit = sum(sizes.values()), memory_limit()
+    if total > limit:
+        largest = max(sizes, key=lambda name: sizes[name])
+        msg = (
+            f"{source}: expected a cube within {limit / 1e6:,.0f} MB, got {total / 1e6:,.0f} MB declared, most of it "
+            f"by {largest!r}; read it in parts with `roofcube.load(path, chunks={{}})`, or raise the limit with "
+            "`roofcube.set_options(memory=...)`"
+        )
+        raise MemoryLimitError(msg)
+
+
+# zarr -----------------------------------------------------------------------------------------------------------------
+
+
+def check_links(store: Path) -> None:
+    """Raise where a name in the store leads elsewhere; the store itself may be linked to."""
+    for folder, folders, files in os.walk(store):
+        for name in (*folders, *files):
+            path = os.path.join(folder, name)  # noqa: PTH118  a Path for each of 10⁵ chunks takes as long as reading
+            if os.path.islink(path):  # noqa: PTH114
+                raise _refused(store, "no links inside", f"{os.path.relpath(path, store)!r}, a symbolic link")
+
+
+def _parsed(path: Path) -> dict[str, Any]:
+    try:
+        if path.stat().st_size > METADATA_BYTES:
+            raise _refused(path, f"at most {METADATA_BYTES:,} bytes", f"{path.stat().st_size:,}")
+        content = json.loads(path.read_text("utf-8"))
+    except FileNotFoundError as error:
+        raise _refused(path, "the description of a Zarr store of format 3", "no such file") from error
+    except (ValueError, RecursionError, IsADirectoryError) as error:
+        raise _refused(path, "JSON", f"what is none ({type(error).__name__})") from error
+    if not isinstance(content, dict):
+        raise _refused(path, "a JSON object", type(content).__name__)
+    if content.get("zarr_format") != 3:
+        raise _refused(path, "Zarr format 3", repr(content.get("zarr_format"))[:40])
+    return content
+
+
+def _check_group(path: Path, content: dict[str, Any]) -> None:
+    if content.get("node_type") != "group":
+        raise _refused(path, "a group", repr(content.get("node_type"))[:40])
+    if not isinstance(content.get("attributes", {}), dict):
+        raise _refused(path, "attributes by name", type(content["attributes"]).__name__)
+
+
+def _declared(path: Path, content: dict[str, Any]) -> int:
+    """Give the bytes that reading an array takes at the least."""
+    if content.get("node_type") != "array":
+        raise _refused(path, "an array", repr(content.get("node_type"))[:40])
+    _check_codecs(path, content.get("codecs"))
+    shape = _whole_numbers(path, "shape", content.get("shape"), least=0)
+    grid = content.get("chunk_grid")
+    if not isinstance(grid, dict) or grid.get("name") != "regular" or not isinstance(grid.get("configuration"), dict):
+        raise _refused(path, "a regular chunk grid", repr(grid)[:60])
+    chunk = _whole_numbers(path, "chunk_shape", grid["configuration"].get("chunk_shape"), least=1)
+    if len(chunk) != len(shape):
+        raise _refused(path, f"chunks of {len(shape)} dims", str(len(chunk)))
+    width = _width(path, content.get("data_type"))
+    chunks = math.prod(-(-size // one) for size, one in zip(shape, chunk, strict=True))
+    if chunks > CHUNKS:
+        raise _refused(path, f"at most {CHUNKS:,} chunks", f"{chunks:,}")
+    whole = math.prod(shape) * width
+    # a chunk is unpacked whole, also where it reaches beyond the array
+    return max(whole, math.prod(chunk) * width if chunks else 0)
+
+
+def _width(path: Path, data_type: Any) -> int:
+    if isinstance(data_type, str) and data_type in DTYPES:
+        return DTYPES[data_type]
+    if isinstance(data_type, dict) and data_type.get("name") in TIME_DTYPES:
+        return 8
+    if isinstance(data_type, dict) and data_type.get("name") in WIDE_DTYPES:
+        configuration = data_type.get("configuration")
+        length = configuration.get("length_bytes") if isinstance(configuration, dict) else None
+        return _whole_numbers(path, "length_bytes", [length], least=0)[0]
+    raise _refused(path, f"a type among {', '.join((*DTYPES, *WIDE_DTYPES, *TIME_DTYPES))}", repr(data_type)[:60])
+
+
+def _check_codecs(path: Path, codecs: Any) -> None:
+    if not isinstance(codecs, list) or not codecs:
+        raise _refused(path, "a list of codecs", repr(codecs)[:60])
+    for name in _codec_names(codecs):
+        if name not in CODECS:
+            raise _refused(path, f"codecs among {', '.join(CODECS)}", repr(name)[:60])
+
+
+def _codec_names(codecs: Any) -> Iterable[Any]:
+    """Name codecs, and those inside of shards, to a depth that JSON could be read at."""
+    waiting = [codecs]
+    while waiting:
+        for codec in waiting.pop():
+            name = codec.get("name") if isinstance(codec, dict) else codec
+            yield name
+            configuration = codec.get("configuration") if isinstance(codec, dict) else None
+            for key in ("codecs", "index_codecs"):
+                inner = configuration.get(key) if isinstance(configuration, dict) else None
+                if isinstance(inner, list):
+                    waiting.append(inner)
+
+
+def _whole_numbers(path: Path, what: str, numbers: Any, *, least: int) -> list[int]:
+    if not isinstance(numbers, list) or not all(type(one) is int and least <= one < 1 << 62 for one in numbers):
+        raise _refused(path, f"{what} in whole numbers from {least}", repr(numbers)[:60])
+    return numbers
+
+
+def _refused(path: Path, expected: str, got: str) -> CorruptFileError:
+    blamed = f"{path.parent}: {path.name}" if path.parent.suffix == ".zarr" and path.name == METADATA else path
+    return CorruptFileError(f"{blamed}: expected {expected}, got {got}; write it again with roofcube.save")

@@ -1,0 +1,128 @@
+"""Count the fused attention operators of ONNX and com.microsoft: both products, over past and present keys.
+
+Each node is one layer whose scores stay inside, so that they are no traffic. Masked products count in full.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from roofcube.files.onnx_work import Node, Work, constant_elements
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["ATTENTION"]
+
+SOFTMAX_OPS = 5
+
+
+def _attended(
+    node: Node, *, queries: int, keys: int, heads: int, images: int, width: int, value_width: int, read: int, part: str
+) -> Work:
+    """Count both products of an attention that keeps its scores inside, so that they are no traffic."""
+    return Work(
+        kind="matmul", runs=images * heads * queries, in_channels=width + value_width, out_channels=keys,
+        read=read, written=images * heads * queries * value_width,
+        vector_ops=SOFTMAX_OPS * images * heads * queries * keys, part=part,
+        activation_bits=node.known(0).bits,
+    )  # fmt: skip
+
+
+def attention(node: Node) -> list[Work]:
+    """Count ONNX's Attention (opset 23): Q·Kᵀ and the product of the scores with V, over past and present keys."""
+    query, key, value, past = node.known(0), node.known(1), node.known(2), node.input(4)
+    if len(query.dims) == 4:
+        images, heads, queries, width = query.dims
+        keys, value_width = key.dims[2], value.dims[3]
+    else:
+        heads, key_heads = (int(node.attributes[f"{name}_num_heads"]) for name in ("q", "kv"))
+        images, queries, width = query.dims[0], query.dims[1], query.dims[2] // heads
+        keys, value_width = key.dims[1], value.dims[2] // key_heads
+    keys += node.known(4).dims[2] if past is not None else 0
+    read = sum(tensor.elements for tensor in (query, key, value, past, node.input(5)) if tensor is not None)
+    return [
+        _attended(node, queries=queries, keys=keys, heads=heads, images=images, width=width, value_width=value_width,
+                  read=read, part="")
+    ]  # fmt: skip
+
+
+def multi_head_attention(node: Node) -> list[Work]:
+    """Count com.microsoft.MultiHeadAttention: separate or packed query, key and value, after their projections."""
+    query, key, value, past = node.known(0), node.input(1), node.input(2), node.input(6)
+    heads = int(node.attributes["num_heads"])
+    images, queries = query.dims[:2]
+    if len(query.dims) == 5:
+        width = value_width = query.dims[4]
+        keys = queries
+    else:
+        width = query.dims[2] // heads
+        key = node.known(1)
+        if len(key.dims) == 5:
+            keys, value_width = key.dims[1], key.dims[4]
+        else:
+            value = node.known(2)
+            keys = key.dims[2] if len(key.dims) == 4 else key.dims[1]
+            value_width = value.dims[3] if len(value.dims) == 4 else value.dims[2] // heads
+    keys += node.known(6).dims[2] if past is not None else 0
+    read = sum(tensor.elements for tensor in (query, key, value, past, node.input(7)) if tensor is not None)
+    return [
+        _attended(node, queries=queries, keys=keys, heads=heads, images=images, width=width, value_width=value_width,
+                  read=read, part="")
+    ]  # fmt: skip
+
+
+def grouped_query_attention(node: Node) -> list[Work]:
+    """Count com.microsoft.GroupQueryAttention: keys are those of `total_sequence_length`, else past and present."""
+    query, past, total = node.known(0), node.input(3), node.input(6)
+    heads, key_heads = int(node.attributes["num_heads"]), int(node.attributes["kv_num_heads"])
+    images, queries, hidden = query.dims
+    packed = node.input(1) is None
+    width = hidden // (heads + 2 * key_heads) if packed else hidden // heads
+    if total is not None and total.value is not None:
+        keys = int(total.value.reshape(-1)[0])
+    else:
+        keys = queries + (node.known(3).dims[2] if past is not None else 0)
+    # of the keys and values, those before this step are read as well
+    cached = 2 * images * key_heads * width * (keys - queries)
+    read = images * queries * width * (heads + 2 * key_heads) + max(cached, 0)
+    return [
+        _attended(node, queries=queries, keys=keys, heads=heads, images=images, width=width, value_width=width,
+                  read=read, part="")
+    ]  # fmt: skip
+
+
+def projected_attention(past_at: int) -> Callable[[Node], list[Work]]:
+    """Count com.microsoft.Attention and QAttention: one projection to query, key and value, then the attention."""
+
+    def count(node: Node) -> list[Work]:
+        data, weight, past = node.known(0), node.known(1), node.input(past_at)
+        heads = int(node.attributes["num_heads"])
+        images, queries, hidden = data.dims
+        columns = weight.dims[1]
+        sizes = node.attributes.get("qkv_hidden_sizes") or [columns // 3] * 3
+        width, value_width = int(sizes[0]) // heads, int(sizes[2]) // heads
+        keys = queries + (node.known(past_at).dims[3] if past is not None else 0)
+        projection = Work(
+            kind="fully_connected" if weight.constant else "matmul", runs=images * queries, in_channels=hidden,
+            out_channels=columns, weights=(weight,) if weight.constant else (),
+            params=weight.elements if weight.constant else 0, weight_bits=weight.bits if weight.constant else None,
+            activation_bits=data.bits, constants=constant_elements(node.input(2)), part="projection",
+        )  # fmt: skip
+        read = images * queries * columns + (past.elements if past is not None else 0)
+        products = _attended(
+            node, queries=queries, keys=keys, heads=heads, images=images, width=width, value_width=value_width,
+            read=read, part="products",
+        )  # fmt: skip
+        return [projection, products]
+
+    return count
+
+
+ATTENTION: dict[str, Callable[[Node], list[Work]]] = {
+    "Attention": attention,
+    "com.microsoft.Attention": projected_attention(4),
+    "com.microsoft.QAttention": projected_attention(8),
+    "com.microsoft.MultiHeadAttention": multi_head_attention,
+    "com.microsoft.GroupQueryAttention": grouped_query_attention,
+}

@@ -1,0 +1,299 @@
+"""The rules of the physics gate as records: which rows break them, the numbers compared, and what to do.
+
+A rule is an expression over a table of measurements to which `physics_gate` has added what platform and network allow
+(`peak_throughput`, `published_throughput`, `bound_throughput`, `table_top1`, `cores`, `executed_precision`, `board`);
+it may look at a row's sisters. A new rule is a new record here, and its name a bit in `roofcube.variables.QUALITY`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from roofcube import datasets
+from roofcube.labels import KEY_COLUMNS
+from roofcube.variables import GRADES, INFEASIBLE
+
+__all__ = ["WATTS_RANGE_FACTOR", "Rule", "rules_for"]
+
+AGREEMENT = 0.05  # throughput and batch / latency may differ by this share
+ACCURACY_STEP = 0.005  # percentage points; tables are printed with two digits
+WATTS_RANGE_FACTOR = 1.5  # base power of one platform and mode may vary by this
+SCALING_SHARE = 0.5  # of the gain that min(threads, cores) allows
+COMPUTE_SHARE = 0.2  # compute time below this share of the system's
+POWER_FACTOR = 100.0  # power this far from the listed one is in another unit, or another device's
+BATCH_LOSS = 0.1  # throughput may fall by this share when the batch grows
+SPEEDS = ("throughput_compute_per_s", "latency_compute_s", "throughput_system_per_s", "latency_system_s")
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A rule: which rows break it, the numbers, and what to do."""
+
+    name: str
+    column: str
+    broken: pl.Expr
+    value: pl.Expr
+    limit: pl.Expr
+    finding: str
+    action: str
+
+    @property
+    def grade(self) -> str:
+        """How bad it is: impossible, doubtful or note."""
+        return GRADES[self.name]
+
+
+def rules_for(table: pl.DataFrame) -> list[Rule]:
+    """List the rules that look at one row, or at a row among its sisters."""
+    throughput, latency = pl.col("throughput_compute_per_s"), pl.col("latency_compute_s")
+    product = throughput * latency / pl.col("batch")
+    decades = product.log10() / 3.0
+    nearest = decades.round()
+    unit_off = (nearest != 0) & ((product.log10() - 3.0 * nearest).abs() < np.log10(2.0))
+    # a column alone betrays its unit by beating physics a hundredfold
+    unit_off_alone = throughput > 100.0 * pl.col("bound_throughput")
+    # most public tables give latency only: it is judged as the throughput that it allows
+    alone = pl.when(throughput.is_null()).then(pl.col("batch") / latency)
+    rules = [
+        *_ceilings("throughput_compute_per_s", throughput, ""),
+        *_ceilings("latency_compute_s", alone, " (batch / latency, as no throughput is given)"),
+        Rule(
+            "unit_off",
+            "latency_compute_s",
+            alone > 100.0 * pl.col("bound_throughput"),
+            alone,
+            pl.col("bound_throughput"),
+            "latency beats the bound a hundredfold: a unit is off",
+            "check the unit of latency (s)",
+        ),
+        Rule(
+            "throughput_latency_mismatch",
+            "latency_compute_s",
+            (product - 1.0).abs() > AGREEMENT,
+            throughput,
+            pl.col("batch") / latency,
+            "throughput differs from batch / latency by more than 5 %",
+            "trust the throughput (the smoother column) and measure the latency again",
+        ),
+        Rule(
+            "unit_off",
+            "latency_compute_s",
+            unit_off | unit_off_alone,
+            throughput,
+            pl.col("batch") / latency,
+            "a unit is off by a factor of 1000",
+            "check the units of latency (s) and throughput (1/s)",
+        ),
+        Rule(
+            "full_power_below_idle",
+            "power_full_w",
+            pl.col("power_full_w") < pl.col("power_idle_w"),
+            pl.col("power_full_w"),
+            pl.col("power_idle_w"),
+            "power under load below idle power",
+            "measure again; do not use for energy",
+        ),
+        *_power_values(),
+        Rule(
+            "system_faster_than_compute",
+            "latency_system_s",
+            pl.col("latency_system_s") < latency,
+            pl.col("latency_system_s"),
+            latency,
+            "the whole system takes less time than its accelerator alone",
+            "check which column is which",
+        ),
+        Rule(
+            "duplicate_key",
+            "batch",
+            pl.len().over(KEY_COLUMNS) > 1,
+            pl.len().over(KEY_COLUMNS).cast(pl.Float64),
+            pl.lit(1.0),
+            "another row has the same configuration",
+            "the cube holds their mean and n_rows says how many; tell them apart if they differ",
+        ),
+        Rule(
+            "accuracy_differs",
+            "top1_percent",
+            (pl.col("top1_percent") - pl.col("table_top1")).abs() > ACCURACY_STEP,
+            pl.col("top1_percent"),
+            pl.col("table_top1"),
+            "accuracy on the platform differs from the table of trained networks",
+            "say which one a figure shows",
+        ),
+        *_accuracy_units(),
+        Rule(
+            "measured_but_infeasible",
+            "batch",
+            (pl.col("infeasible") == INFEASIBLE["does_not_fit_memory"])
+            & pl.any_horizontal(pl.col(name).is_not_null() for name in SPEEDS),
+            pl.col("memory_required"),
+            pl.col("memory_capacity"),
+            "measured where the model says that it does not fit the memory (bytes needed and there are)",
+            "check memory_capacity_b of the platform, and the network",
+        ),
+        Rule(
+            "other_precision_executed",
+            "precision",
+            pl.col("precision") != pl.col("executed_precision"),
+            pl.lit(None, pl.Float64),
+            pl.lit(None, pl.Float64),
+            "the platform computes in another precision than the network's",
+            "do not read it as the speed of that precision; hold twins out together",
+        ),
+    ]
+    if table["board"].null_count() < table.height:
+        rules += _power_rules(table)
+    rules += [_scaling_rule(), _batch_rule()]
+    rules.append(
+        Rule(
+            "compute_time_incomplete",
+            "latency_compute_s",
+            latency < COMPUTE_SHARE * pl.col("latency_system_s"),
+            latency,
+            pl.col("latency_system_s"),
+            "compute time is under 20 % of the system's",
+            "compare systems by system figures; the rest is host and transfer",
+        )
+    )
+    return rules
+
+
+def _ceilings(column: str, throughput: pl.Expr, judged: str) -> list[Rule]:
+    """Compare a throughput with the three ceilings of its configuration."""
+    remeasure = "impossible as stated: check timer, op count and clock; leave out of fits"
+    published = "the roofline's assumption (weights read once per input) does not hold here; compare with the bound"
+    ceilings = (
+        ("above_compute_peak", "peak", "more operations a second than the platform's peak compute", remeasure),
+        ("above_roofline", "published", "above the published roofline", published),
+        ("above_bound", "bound", "above the batch-aware bound", remeasure),
+    )
+    return [
+        Rule(name, column, throughput > (limit := pl.col(f"{kind}_throughput")), throughput, limit, text + judged, do)
+        for name, kind, text, do in ceilings
+    ]
+
+
+def _power_values() -> list[Rule]:
+    """Find power that no running platform takes."""
+    full, listed = pl.col("power_full_w"), pl.col("listed_power")
+    zero = [
+        Rule(
+            "zero_power",
+            name,
+            pl.col(name) <= 0.0,
+            pl.col(name),
+            pl.lit(0.0),
+            "0 W: the meter was off or not started",
+            "measure again; do not use for energy",
+        )
+        for name in ("power_base_w", "power_idle_w", "power_full_w")
+    ]
+    far = (full > POWER_FACTOR * listed) | ((full > 0.0) & (full < listed / POWER_FACTOR))
+    action = "check the unit (W) and whose power it is"
+    return [
+        *zero,
+        Rule("power_unit_off", "power_full_w", far, full, listed, "power is a hundredfold off the listed one", action),
+    ]
+
+
+def _accuracy_units() -> list[Rule]:
+    """Tell percentages from fractions by the highest accuracy of a network."""
+    return [
+        Rule(
+            "accuracy_is_a_fraction",
+            name,
+            (pl.col(name).max().over("topology") <= 1.0) & pl.col(name).is_not_null(),
+            pl.col(name),
+            100.0 * pl.col(name),
+            "all accuracies of the network are at most 1 %: a fraction, not percent",
+            "multiply by 100",
+        )
+        for name in ("top1_percent", "top5_percent")
+    ]
+
+
+def _batch_rule() -> Rule:
+    """Find throughput that falls when the batch grows."""
+    throughput = pl.col("throughput_compute_per_s")
+    smaller = throughput.cum_max().shift(1).over(KEY_COLUMNS[:-1], order_by="batch")
+    return Rule(
+        "slower_with_batch",
+        "throughput_compute_per_s",
+        throughput < (1.0 - BATCH_LOSS) * smaller,
+        throughput,
+        smaller,
+        "throughput falls by more than 10 % from a smaller batch",
+        "check what limits it there (memory, clock, heat), or measure again",
+    )
+
+
+def _power_rules(table: pl.DataFrame) -> list[Rule]:
+    """Compare base power within a board and between set-ups of one platform."""
+    own = pl.col("power_base_w").min().over("platform", "mode")
+    # the embedded rows know the boards; a table of a single platform alone could not tell
+    boards = datasets.load_platforms().unique("platform").select("platform", "board")
+    known = datasets.load_measurements().select("platform", "power_base_w").join(boards, on="platform")
+    bases = pl.concat([known, table.select("platform", "power_base_w", "board")])
+    by_board = bases.drop_nulls().unique(["board", "power_base_w"])
+    base_of = {board: sorted(values) for board, values in by_board.group_by("board").agg("power_base_w").iter_rows()}
+    shared = {
+        value
+        for board, values in base_of.items()
+        for value in values
+        for other, theirs in base_of.items()
+        if other != board and value in theirs
+    }
+    # a board with several base figures, one of which is another board's: that one is foreign
+    foreign = [
+        (board, value) for board, values in base_of.items() if len(values) > 1 for value in values if value in shared
+    ]
+    is_foreign = pl.lit(False)
+    true_base = pl.lit(None, pl.Float64)
+    for board, value in foreign:
+        here = (pl.col("board") == board) & (pl.col("power_base_w") == value)
+        is_foreign = is_foreign | here
+        true_base = pl.when(here).then(pl.lit(next(one for one in base_of[board] if one != value))).otherwise(true_base)
+    return [
+        Rule(
+            "foreign_power",
+            "power_base_w",
+            is_foreign,
+            pl.col("power_base_w"),
+            true_base,
+            "base power is that of another board",
+            "do not use for power or energy; the table of corrections gives the board's own figure",
+        ),
+        Rule(
+            "power_set_up_differs",
+            "power_base_w",
+            pl.col("power_base_w") > WATTS_RANGE_FACTOR * own,
+            pl.col("power_base_w"),
+            own,
+            "base power differs from other rows of the same platform and mode: another set-up",
+            "compare power only within one set-up",
+        ),
+    ]
+
+
+def _scaling_rule() -> Rule:
+    """Threads on a platform with several cores must gain from them."""
+    group = KEY_COLUMNS[:-1]
+    throughput = pl.col("throughput_compute_per_s")
+    one = throughput.filter(pl.col("batch") == 1).max().over(group)
+    gain = throughput / one
+    possible = pl.min_horizontal(pl.col("batch").cast(pl.Float64), pl.col("cores"))
+    least = 1.0 + SCALING_SHARE * (possible - 1.0)
+    broken = (pl.col("batch_kind") == "threads") & (pl.col("cores") > 1) & (pl.col("batch") > 1) & (gain < least)
+    return Rule(
+        "does_not_scale",
+        "throughput_compute_per_s",
+        broken,
+        throughput,
+        one * possible,
+        "throughput does not grow with threads as its cores allow",
+        "another set-up than the platform's other rows; leave out of fits",
+    )

@@ -1,0 +1,140 @@
+"""Which experiments were made: a table of platforms and networks, from the data."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from bokeh.models import Div
+
+from roofcube.plot import style
+from roofcube.plot.grids import device_classes
+from roofcube.plot.tables import platform_order, require
+from roofcube.wording import counted
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+__all__ = ["overview"]
+
+TABLE = """
+:host { color: #1f2329; font-size: 13px; display: block; }
+.bk-clearfix { width: 100%; }
+table { border-collapse: collapse; width: 100%; }
+h4 { font-size: 16px; margin: 0 0 2px; }
+p { margin: 0 0 8px; color: #5c6570; }
+th, td { border-bottom: 1px solid #c9d1d9; padding: 5px 8px; vertical-align: top; text-align: left; line-height: 1.35; }
+thead th { border-bottom: 2px solid #8b949e; }
+th i { font-style: normal; font-weight: normal; color: #5c6570; }
+td.na { color: #6a737d; }
+td div.range { white-space: nowrap; }
+@media (prefers-color-scheme: dark) {
+  :host { color: #e8ecf1; }
+  p, th i, td.na { color: #a3adb8; }
+  th, td { border-color: #3a424b; }
+}
+:host-context([data-theme="light"]) { color: #1f2329; }
+:host-context([data-theme="dark"]) { color: #e8ecf1; }
+"""
+
+
+def overview(cube: xr.Dataset) -> Any:
+    """Lay out which experiments were made: platform × topology, from the data.
+
+    Parameters
+    ----------
+    cube : Dataset
+        With `n_rows` (a cube of `join`) over some of platform, mode, topology, pruning, precision, batch.
+
+    Returns
+    -------
+    Bokeh Div named ``overview``
+        A table with a row per platform and a column per topology; a cell (``td[data-rows]``) lists precisions, channels
+        kept, batches (threads, on the DPUs) and the number of measured rows, or says 'na'.
+
+    Raises
+    ------
+    MissingInputError
+        If the cube lacks `n_rows`.
+
+    Examples
+    --------
+    >>> import roofcube as rc
+    >>> "FP16" in rc.plot.overview(rc.benchmark("mnist")).text
+    True
+    """
+    cube = require(cube, ("n_rows",), figure="overview")
+    platforms, topologies = _labels_along(cube, "platform"), _labels_along(cube, "topology")
+    platforms = platform_order(cube, platforms)
+    total = int(cube["n_rows"].sum())
+    class_of = device_classes(cube)
+    lines = []
+    for platform in platforms:
+        head = f"{escape(platform)}<br><i>{escape(class_of.get(platform, ''))}{_modes(cube, platform)}</i>"
+        cells = "".join(_cell(cube, platform, topology, wide=len(topologies) < 3) for topology in topologies)
+        lines.append(f'<tr><th scope="row">{head}</th>{cells}</tr>')
+    heads = "".join(f'<th scope="col">{escape(topology)}</th>' for topology in topologies)
+    used = sum(bool(_row_counts(cube, platform=platform).sum()) for platform in platforms)
+    text = (
+        f"<h4>{total} measured rows on {used} of {len(platforms)} platforms</h4>"
+        "<p>precisions · channels kept (100 % is unpruned) · batch sizes, or threads on the DPUs · rows; "
+        "na = not measured</p>"
+        f"<table><thead><tr><th>platform</th>{heads}</tr></thead><tbody>{''.join(lines)}</tbody></table>"
+    )
+    return Div(
+        text=text,
+        width=style.WIDTH,
+        name="overview",
+        stylesheets=[style.sheet(TABLE)],
+        disable_math=True,
+        tags=[len(platforms) * len(topologies)],
+    )
+
+
+def _labels_along(cube: xr.Dataset, dim: str) -> list[str]:
+    return [str(label) for label in np.atleast_1d(cube[dim].values)] if dim in cube.coords else [""]
+
+
+def _row_counts(cube: xr.Dataset, **labels: str) -> xr.DataArray:
+    return cube["n_rows"].sel({dim: label for dim, label in labels.items() if dim in cube["n_rows"].dims})
+
+
+def _modes(cube: xr.Dataset, platform: str) -> str:
+    modes = [mode for mode in _present(_row_counts(cube, platform=platform), "mode") if mode != "default"]
+    return f"; {escape(', '.join(map(str, modes)))}" if modes else ""
+
+
+def _present(rows: xr.DataArray, dim: str) -> list[Any]:
+    """Labels of a dim along which something was measured."""
+    if dim not in rows.dims:
+        return np.atleast_1d(rows[dim].values).tolist() if dim in rows.coords else []
+    measured = (rows > 0).any([one for one in rows.dims if one != dim]).values
+    return [label for label, known in zip(rows[dim].values.tolist(), measured, strict=True) if known]
+
+
+def _cell(cube: xr.Dataset, platform: str, topology: str, *, wide: bool) -> str:
+    rows = _row_counts(cube, platform=platform, topology=topology)
+    count = int(rows.sum())
+    if not count:
+        return '<td class="na" data-rows="0">na</td>'
+    precisions = ", ".join(map(str, _present(rows, "precision")))
+    kept = ", ".join(f"{float(one):g}" for one in _present(rows, "pruning"))
+    batches = _present(rows, "batch")
+    family = (
+        str(np.atleast_1d(cube["family"].sel(platform=platform).values)[0])
+        if "family" in cube.coords and "platform" in cube["family"].dims
+        else ""
+    )
+    word = "threads" if family == "DPU" else "batch"
+    span = f"{word} {_batches_text(batches)}" if batches else ""
+    parts = [escape(precisions), f"{kept} %" if kept else "", span, counted(count, "row")]
+    known = [part for part in parts if part]
+    body = " · ".join(known) if wide else "".join(f'<div class="range">{part}</div>' for part in known)
+    return f'<td data-rows="{count}">{body}</td>'
+
+
+def _batches_text(values: list[Any]) -> str:
+    if len(values) < 3:
+        return ", ".join(f"{one:g}" for one in values)
+    return f"{values[0]:g} … {values[-1]:g} ({len(values)} values)"

@@ -1,0 +1,147 @@
+"""Counts and histograms, labelled."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import xarray as xr
+
+from roofcube.errors import InvalidDataError, unknown_label
+from roofcube.kernels.query.query import Limit
+from roofcube.sweep.answers import points
+from roofcube.sweep.answers.best import kept_labels, labels_of_groups, over_groups, own_coords, stacked
+from roofcube.sweep.contexts.context import check_names
+from roofcube.sweep.contexts.where import read_where
+from roofcube.sweep.flags import bits_of, codes_of, is_flag
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from roofcube.sweep.contexts.context import Context, Names
+    from roofcube.sweep.contexts.where import Where
+
+__all__ = ["check_cells", "count", "flags_of", "histogram"]
+
+Array = np.ndarray[Any, np.dtype[Any]]
+BINS = 50
+COUNT = {"units": "1", "long_name": "number of points"}
+
+
+def flags_of(context: Context, name: str) -> dict[str, int]:
+    """Give the meanings of a flag with their codes; nothing for what is no flag."""
+    return codes_of(context.attributes(name))
+
+
+def count(context: Context, *, where: Any, per: Names, by: str | None) -> xr.Dataset:
+    """Count the points of each group, by the meanings of a flag where one is given."""
+    check_names(context, labels_of_groups(context, per), dict.fromkeys(["count", *(["reason"] if by else [])], ()))
+    read = context.where(where)
+    meanings: dict[str, int] = {}
+    if by is not None:
+        if not isinstance(by, str) or by not in context.outputs or not is_flag(context.attributes(by)):
+            raise unknown_label("by", by, [name for name in context.outputs if is_flag(context.attributes(name))])
+        if bits_of(context.attributes(by)):
+            return _count_bits(context, read, per, by)
+        meanings = flags_of(context, by)
+
+    def ask(dims: list[str], limits: Where) -> xr.Dataset:
+        check_cells(context, "count", dims, max(1, len(meanings)))
+        bound = context.query(limits, per=dims, also=[by] if by else [])
+        codes = tuple(map(float, meanings.values()))
+        counts = context.engine(bound.query).count(bound.query, by=by, codes=codes)
+        spread = over_groups(context, bound, dims, counts, 0).astype(np.int64)
+        if by is None:
+            return kept_labels(_dataset(context, dims, (), spread[..., 0], {}), bound, dims)
+        return kept_labels(_dataset(context, dims, ("reason",), spread, {"reason": list(meanings)}), bound, dims)
+
+    return stacked(context, per, read, ask)
+
+
+def _count_bits(context: Context, where: Where, per: Names, by: str) -> xr.Dataset:
+    """Count the points that have each bit of a flag; a point with several counts in several."""
+    meanings = list(bits_of(context.attributes(by)))
+    parts = [
+        count(context, where=where.also(read_where(context, {by: [meaning]})), per=per, by=None) for meaning in meanings
+    ]
+    reasons = xr.Variable("reason", meanings)
+    together: xr.Dataset = xr.concat(parts, dim="reason")
+    return together.assign_coords(reason=reasons).transpose(..., "reason")
+
+
+def histogram(
+    context: Context, variable: str, *, bins: int | Sequence[float] | None, where: Any, per: Names
+) -> xr.Dataset:
+    """Count the points of each group by the value of a variable; a flag has a bin for each meaning."""
+    context.output("variable", variable)
+    added = dict.fromkeys(["count", "bin", "bin_low", "bin_high", "meaning"], ())
+    check_names(context, labels_of_groups(context, per), added)
+    read = context.where(where)
+    edges = _edges_of(context, variable, bins, read)
+    described = points.attributes_of(context, variable)
+    coords: dict[str, Any] = {"bin_low": ("bin", edges[:-1], described), "bin_high": ("bin", edges[1:], described)}
+    meanings = flags_of(context, variable)
+    if bins is None and meanings:
+        coords["meaning"] = ("bin", list(meanings))
+
+    def ask(dims: list[str], limits: Where) -> xr.Dataset:
+        check_cells(context, "histogram", dims, len(edges))
+        bound = context.query(limits, per=dims, also=[variable])
+        counts = context.engine(bound.query).histogram(bound.query, variable, edges)
+        spread = over_groups(context, bound, dims, counts, 0).astype(np.int64)
+        made = _dataset(context, dims, ("bin",), spread, coords).assign_attrs(variable=variable)
+        return kept_labels(made, bound, dims)
+
+    return stacked(context, per, read, ask)
+
+
+def _edges_of(context: Context, variable: str, bins: int | Sequence[float] | None, where: Where) -> Array:
+    """Give the edges of bins in the dtype of the answers, where every comparison is made."""
+    kind = np.dtype(context.dtype)
+    if bins is None and (flags := flags_of(context, variable)):
+        codes = sorted(flags.values())
+        if codes == list(range(codes[0], codes[-1] + 1)) and list(flags.values()) == codes:
+            return np.arange(codes[0] - 0.5, codes[-1] + 1.0, dtype=kind)
+    bins = BINS if bins is None else bins
+    if isinstance(bins, int | np.integer) and not isinstance(bins, bool):
+        if bins < 1:
+            msg = f"`bins`: expected 1 or more, got {bins}; give a number of bins or their edges"
+            raise InvalidDataError(msg)
+        check_cells(context, "histogram", [], int(bins))
+        low, high = _finite_range(context, variable, where)
+        # halved and doubled: the distance of two numbers may be more than the largest number
+        edges = 2.0 * np.linspace(low / 2.0, (high if high > low else low + 1.0) / 2.0, int(bins) + 1)
+        edges = edges.astype(kind)
+        edges[0], edges[-1] = kind.type(low), max(edges[-1], kind.type(high))
+        return edges
+    try:
+        edges = np.asarray(bins, dtype="f8").astype(kind)
+    except (TypeError, ValueError):
+        edges = np.zeros(0)
+    if edges.ndim != 1 or len(edges) < 2 or np.isnan(edges).any() or (edges[1:] < edges[:-1]).any():
+        msg = f"`bins`: expected two or more ascending edges, got {bins!r}; give a number of bins or their edges"
+        raise InvalidDataError(msg)
+    return edges
+
+
+def _finite_range(context: Context, variable: str, where: Where) -> tuple[float, float]:
+    largest = float(np.finfo(context.dtype).max)
+    limits = [*where.limits, Limit(variable, -largest, largest)]
+    ends = []
+    for sign in (-1, 1):
+        bound = context.query(where, objectives=((variable, sign),), limits=limits)
+        best = context.engine(bound.query).best(bound.query)
+        ends.append(sign * float(best.key[0]) if len(best.first) and best.first[0] >= 0 else 0.0)
+    return ends[0], ends[1]
+
+
+def check_cells(context: Context, what: str, per: Sequence[str], each: int) -> None:
+    """Raise where a result over `per` would be larger than the memory limit."""
+    points.check_result(context, what, points.cells_of(context.sizes, per), row_bytes=8 * each)
+
+
+def _dataset(
+    context: Context, per: Sequence[str], more: tuple[str, ...], counts: Array, coords: dict[str, Any]
+) -> xr.Dataset:
+    own = {name: variable.copy() for name, variable in own_coords(context, per).items()}
+    return xr.Dataset({"count": ((*per, *more), counts, COUNT)}, coords={**own, **coords}, attrs=context.attrs)

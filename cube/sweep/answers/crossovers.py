@@ -1,0 +1,75 @@
+"""Crossovers: which label of a dim wins along another dim, and where the winner changes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import xarray as xr
+
+from roofcube.errors import InvalidDataError, unknown_label
+from roofcube.sweep.answers.best import best
+from roofcube.sweep.contexts.context import check_names, names_of
+
+if TYPE_CHECKING:
+    from roofcube.sweep.contexts.context import Context, Names
+
+__all__ = ["crossover"]
+
+ADDED = ("winner", "winner_code", "found", "changes", "before", "after", "loser", "gainer", "crossover")
+
+
+def crossover(
+    context: Context, objective: str, *, between: str, along: str, per: Names, where: Any, sense: Any
+) -> xr.Dataset:
+    """Find the winner among the labels of `between` at each label of `along`, and every change."""
+    for what, dim in (("between", between), ("along", along)):
+        if dim not in context.dims:
+            raise unknown_label(what, dim, context.dims)
+    if between == along:
+        msg = f"`along`: expected another dim than between={between!r}, got the same; choose two dims"
+        raise InvalidDataError(msg)
+    names = names_of(per)
+    groups = [*(name for name in names if name not in (between, along)), along]
+    dims, groupings = context.per(groups)
+    groups = [name for name in groups if name in dims or any(name == grouping.name for grouping in groupings)]
+    per = groups[:-1]
+    if objective in groups:
+        msg = f"`objective`: expected another than the labels of groups, got {objective!r}; group by other dims"
+        raise InvalidDataError(msg)
+    check_names(context, [objective, *groups], dict.fromkeys(ADDED, ()))
+    found_best = best(context, objective, per=groups, where=where, sense=sense)
+    winner, found = found_best[between].values, found_best["found"].values
+    changes = np.zeros(found.shape, dtype=bool)
+    changes[..., 1:] = found[..., 1:] & found[..., :-1] & (winner[..., 1:] != winner[..., :-1])
+    at = np.nonzero(changes)
+    before = (*at[:-1], at[-1] - 1)
+    labels = _labels(found_best, along)
+    table: dict[str, Any] = {
+        dim: ("crossover", _labels(found_best, dim)[place]) for dim, place in zip(per, at, strict=False)
+    }
+    table |= {
+        "before": ("crossover", labels[before[-1]], {"long_name": f"last {along} before the change"}),
+        "after": ("crossover", labels[at[-1]], {"long_name": f"first {along} after the change"}),
+        "loser": ("crossover", winner[before], {"long_name": f"{between} that wins before"}),
+        "gainer": ("crossover", winner[at], {"long_name": f"{between} that wins after"}),
+    }
+    own = {
+        name: array.variable
+        for name, array in found_best.coords.items()
+        if set(array.dims) <= set(groups) and name in groups
+    }
+    variables = {
+        "winner": (groups, winner, {"long_name": f"{between} with the best {objective}"}),
+        objective: found_best[objective].variable,
+        "found": found_best["found"].variable,
+        "changes": (groups, changes, {"long_name": f"whether the winner differs from the {along} before"}),
+    }
+    if f"{between}_code" in found_best.coords:
+        variables["winner_code"] = found_best.coords[f"{between}_code"].variable
+    renamed = {f"{name}_of_change" if name in own else name: value for name, value in table.items()}
+    return xr.Dataset({**variables, **renamed}, coords=own, attrs=context.attrs)
+
+
+def _labels(best: xr.Dataset, dim: str) -> Any:
+    return best[dim].values if dim in best.coords else np.arange(best.sizes[dim])

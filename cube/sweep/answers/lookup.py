@@ -1,0 +1,87 @@
+"""Read or evaluate a space at the rows of a table, found by label."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import polars as pl
+import xarray as xr
+
+from roofcube.errors import InvalidDataError
+from roofcube.labels import column_of, locate
+from roofcube.sweep.answers import points
+from roofcube.sweep.contexts.context import AT, added_names, check_names
+
+if TYPE_CHECKING:
+    from roofcube.sweep.contexts.context import Context
+
+__all__ = ["at"]
+
+
+def at(context: Context, table: Any) -> xr.Dataset:
+    """Evaluate the model at each row; rows whose labels are not in the space are NaN."""
+    check_names(context, context.names, added_names(context, {"found": ()}))
+    rows = _as_table(table)
+    for dim in context.dims:
+        if column_of(dim) not in rows.columns and dim in rows.columns:
+            rows = rows.rename({dim: column_of(dim)})
+        if context.sizes[dim] != 1 and column_of(dim) not in rows.columns:
+            msg = (
+                f"`table`: expected a column {column_of(dim)!r}, got {rows.columns}; add it, "
+                f"the space has {context.sizes[dim]} labels along {dim}"
+            )
+            raise InvalidDataError(msg)
+    where = locate(_coordinates(context), rows, dims=context.dims)
+    zero = np.zeros(rows.height, dtype=np.int64)
+    indices = [np.maximum(where.indices.get(dim, zero), 0).astype(np.int64) for dim in context.dims]
+    found = where.mask & all(context.sizes.values())
+    if not found.any():
+        indices = [zero] * len(context.dims)
+    result = _evaluated(context, indices, found)
+    labels = {
+        dim: (
+            "point",
+            rows[column_of(dim)].to_numpy(),
+            dict(context.coords[dim].attrs) if dim in context.coords else {},
+        )
+        for dim in context.dims
+        if column_of(dim) in rows.columns
+    }
+    return result.assign_coords(labels)
+
+
+def _as_table(table: Any) -> pl.DataFrame:
+    if isinstance(table, pl.DataFrame):
+        return table
+    if isinstance(table, xr.Dataset):
+        names = [*table.coords, *table.data_vars]
+        return pl.DataFrame({str(name): table[name].values for name in names if table[name].ndim == 1})
+    if hasattr(table, "items"):
+        return pl.DataFrame({str(name): list(column) for name, column in table.items()})
+    msg = f"`table`: expected a polars DataFrame, a Dataset or columns by name, got {type(table).__name__}; convert it"
+    raise InvalidDataError(msg)
+
+
+def _coordinates(context: Context) -> xr.Dataset:
+    """Give every dim a coordinate: its labels, or its index where it has none."""
+    labels = {dim: context.coords.get(dim) for dim in context.dims}
+    return xr.Dataset(
+        coords={dim: np.arange(context.sizes[dim]) if at is None else at.values for dim, at in labels.items()}
+    )
+
+
+def _evaluated(context: Context, indices: list[Any], found: Any) -> xr.Dataset:
+    extra = {"found": xr.Variable("point", found, {"long_name": AT})}
+    if not all(context.sizes.values()):
+        empty = {name: ("point", np.full(len(found), np.nan)) for name in context.outputs if name not in context.coords}
+        return xr.Dataset({**empty, **extra}, attrs=context.attrs)
+    made = points.as_points(context, indices, extra, context.attrs)
+    blank = {}
+    for name, array in made.data_vars.items():
+        if name != "found" and array.dtype.kind == "f":
+            blank[name] = array.where(made["found"])
+        elif array.dtype.kind == "i":
+            blank[name] = array.where(made["found"], -1).astype(array.dtype)
+    labels = points.coordinates_at(context, indices, found, ("point",))
+    return made.assign(blank).assign_coords(labels)

@@ -1,0 +1,51 @@
+"""Which stored values floating point holds exactly, and ranks for those that it does not."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from roofcube.options import fits_memory
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+__all__ = ["WIDE", "compared_as_stored", "in_memory", "is_exact", "ranked"]
+
+Array = np.ndarray[Any, np.dtype[Any]]
+WIDE = 1 << 53  # whole numbers beyond are rounded by f8
+
+
+def in_memory(variable: xr.Variable) -> bool:
+    """Tell whether a variable's values are in memory."""
+    return isinstance(variable._data, np.ndarray) or variable._in_memory
+
+
+def is_exact(values: Array) -> bool:
+    """Tell whether f8 holds all values exactly."""
+    kind = values.dtype
+    if kind.kind in "iu" and kind.itemsize == 8 and values.size:
+        return bool(values.max() <= WIDE and (kind.kind == "u" or values.min() >= -WIDE))
+    return kind.kind in "iub" or (kind.kind == "f" and kind.itemsize <= 8)
+
+
+def compared_as_stored(variable: xr.Variable) -> bool:
+    """Tell whether values are to be compared in their own dtype, as floating point would change them.
+
+    Whole numbers that do not fit into memory are taken for exact: they are read block by block, and a block that has
+    others refuses.
+    """
+    kind = variable.dtype
+    if kind.kind in "iu" and kind.itemsize == 8:
+        read = in_memory(variable) or fits_memory(variable.nbytes)
+        return read and not is_exact(np.asarray(variable.values))
+    return kind.kind in "mM" or (kind.kind == "f" and kind.itemsize > 8)
+
+
+def ranked(values: Array) -> Array:
+    """Give ranks, which keep order and ties; NaT and NaN are NaN."""
+    _, number = np.unique(values, return_inverse=True)
+    ranks = number.reshape(values.shape).astype("f8")
+    ranks[np.isnat(values) if values.dtype.kind in "mM" else values != values] = np.nan
+    return ranks

@@ -1,0 +1,194 @@
+"""A model as a space: everything is computed where it is asked for, nothing is stored."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import replace
+from functools import cached_property
+from math import prod
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from roofcube.kernels.bounds.not_nan import not_nan
+from roofcube.kernels.graph.program import PointReader
+from roofcube.kernels.graph.space import Space
+from roofcube.kernels.query.query import Limit, Query, ask
+from roofcube.kernels.tuning import TUNING, Tuning
+from roofcube.model.graph import LAYER, build_model
+from roofcube.sweep.contexts.context import Context, ordered_dims
+from roofcube.variables import FLAGS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    import xarray as xr
+
+    from roofcube.kernels.engine.engine import Engine
+    from roofcube.kernels.graph.expression import Node
+    from roofcube.sweep.contexts.where import Where
+
+__all__ = ["ModelContext", "space_of"]
+
+Array = np.ndarray[Any, np.dtype[Any]]
+PREPARED = 16  # folded graphs kept for a context: a question with other limits then costs no preparation
+CHUNK = 1 << 16  # points evaluated at a time, so that layers do not multiply the memory
+
+
+def space_of(tables: Mapping[str, xr.DataArray], dims: Sequence[str], sizes: Mapping[str, int], dtype: str) -> Space:
+    """Lay the tables of a model out over ordered axes."""
+    axes = (*dims, LAYER)
+    laid = {}
+    for name, array in tables.items():
+        present = [axis for axis in axes if axis in array.dims]
+        values = array.transpose(*present).values
+        laid[name] = values.reshape([array.sizes.get(axis, 1) if axis in present else 1 for axis in axes])
+    return Space(tuple(dims), tuple(sizes[dim] for dim in dims), laid, (LAYER,), dtype)
+
+
+class ModelReader:
+    """Evaluates every output of a model at points.
+
+    Parameters
+    ----------
+    space : Space
+    outputs : mapping of name to Node
+    """
+
+    def __init__(self, space: Space, outputs: Mapping[str, Node]) -> None:
+        self.space = space
+        self.outputs = outputs
+        self.reader = PointReader(space, outputs)
+
+    def at(self, indices: Sequence[Array]) -> dict[str, Array]:
+        """Evaluate at points given by one index array an axis."""
+        if not indices:
+            values = self.space.at(indices, self.outputs)
+            return {name: _flagged(name, values[name]) for name in self.outputs}
+        points = np.array(indices, dtype=np.int64)
+        parts = [self.reader.at(points[:, start : start + CHUNK]) for start in range(0, max(points.shape[1], 1), CHUNK)]
+        if len(parts) == 1:
+            # a copy: what is the same at all points is still the table's own
+            return {name: _flagged(name, np.array(values[:, 0])) for name, values in parts[0].items()}
+        return {name: _flagged(name, np.concatenate([part[name][:, 0] for part in parts])) for name in self.outputs}
+
+
+def _flagged(name: str, values: Array) -> Array:
+    """Store flags as the small integers that they are."""
+    return values.astype("i1") if name in FLAGS else values
+
+
+class ModelContext(Context):
+    """The context of a model: everything is computed where it is asked for.
+
+    Parameters
+    ----------
+    inputs : Dataset
+    assumptions : Assumptions or Calibration
+    dims : sequence of str, optional
+        Order of the dims, which decides ties.
+    dtype : {"f4", "f8"}
+    make_engine : callable
+        Gives the engine that answers.
+    tuning : Tuning
+        Thresholds that questions carry along.
+    """
+
+    def __init__(
+        self,
+        inputs: xr.Dataset,
+        assumptions: Any,
+        *,
+        dims: Sequence[str] | None = None,
+        dtype: str = "f4",
+        make_engine: Callable[[], Engine],
+        tuning: Tuning = TUNING,
+    ) -> None:
+        self.inputs = inputs
+        self.assumptions = assumptions
+        self.model = build_model(inputs, assumptions)
+        self.dims = ordered_dims(self.model.dim_order, dims)
+        self.sizes = {dim: self.model.sizes[dim] for dim in self.dims}
+        self.outputs = self.model.outputs
+        self.coords = {
+            str(name): coordinate.variable
+            for name, coordinate in self.model.coords.items()
+            if LAYER not in coordinate.dims
+        }
+        label = getattr(assumptions, "label", "calibration")
+        self.attrs = {**inputs.attrs, "assumptions": label, "dim_order": " ".join(self.dims)}
+        self.dtype = dtype
+        self.make_engine = make_engine
+        self.tuning = tuning
+        self.space = space_of(self.model.tables, self.dims, self.model.sizes, dtype)
+        self._folded: OrderedDict[Any, Query] = OrderedDict()
+        self._not_nan: dict[str, Node] = {}
+
+    def attributes(self, name: str) -> dict[str, Any]:
+        """Give the attributes of an output."""
+        return self.model.attributes(name)
+
+    def at(self, indices: Sequence[Array]) -> dict[str, Array]:
+        """Evaluate every output at points."""
+        return self._reader.at(indices)
+
+    @cached_property
+    def _reader(self) -> ModelReader:
+        return ModelReader(self.space, self.outputs)
+
+    def nothing(self, n: int) -> dict[str, Array]:
+        """Give values for n points of an empty space."""
+        return {
+            name: np.full(n, -1, dtype="i1") if name in FLAGS else np.full(n, np.nan, dtype=self.dtype)
+            for name in self.outputs
+        }
+
+    def engine(self, query: Query) -> Any:  # noqa: ARG002
+        """Give the engine: it chooses its strategy itself."""
+        return self.make_engine()
+
+    def limit(self, name: str, limit: Limit) -> Limit:  # noqa: ARG002
+        """Leave a limit: engines round it to the dtype in which they compute."""
+        return limit
+
+    def native(self, name: str) -> xr.Variable | None:
+        """Give a numeric input of the model as it was given."""
+        table = self.model.tables.get(name)
+        return None if table is None or LAYER in table.dims else table.variable
+
+    def _prepared(self, names: tuple[str, ...], per: tuple[str, ...], where: Where) -> Query:
+        outputs = self.with_masks(where)
+        space = self.space
+        if where.masks:
+            space = replace(space, tables={**space.tables, **where.tables(len(space.all_axes), space.dtype)})
+            return ask(space.take(where.kept), outputs, per=per, also=names, tuning=self.tuning)
+        labels = tuple((dim, kept.tobytes()) for dim, kept in sorted(where.kept.items()))
+        key = (names, per, labels)
+        # another thread may take any entry away at any time
+        query = self._folded.pop(key, None) or ask(
+            space.take(where.kept), self._asked(names), per=per, also=names, tuning=self.tuning
+        )
+        self._folded[key] = query
+        while len(self._folded) > PREPARED:
+            self._folded.popitem(last=False)
+        return query
+
+    def _asked(self, names: tuple[str, ...]) -> Mapping[str, Node]:
+        return self._not_nan if any(name in self._not_nan for name in names) else self.outputs
+
+    def missing(self, name: str, where: Where) -> int:
+        """Count the points that lack a figure, by a graph as small as bounds allow."""
+        left = prod(len(where.kept[dim]) if dim in where.kept else size for dim, size in self.sizes.items())
+        if not left:
+            return 0
+        asking = f"known {name}"
+        if asking not in self._not_nan:
+            self._not_nan[asking] = not_nan(self.space, self.outputs[name])
+        only_labels = where.without_limits()
+        return left - self.count_valid(only_labels, Limit(asking, 1.0, None))
+
+    @cached_property
+    def row_bytes(self) -> int:
+        """Bytes of a point's values and labels."""
+        labels = sum(int(variable.dtype.itemsize) for variable in self.coords.values())
+        return int(np.dtype(self.dtype).itemsize) * len(self.outputs) + labels

@@ -1,0 +1,481 @@
+"""`where`, read once for every question: limits on coordinates choose indices, others become limits of a query.
+
+What a limit may be: ``(low, high)``, both inclusive and None for open, for numbers and datetimes; a label, a list or a
+set of labels, or a slice for coordinates; names of flags, ``"not "`` before a name for its negation; a boolean
+DataArray. NaN meets no limit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from datetime import date, timedelta
+from math import ceil, floor, isinf, isnan
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+import pandas as pd  # type: ignore[import-untyped]
+import xarray as xr
+
+from roofcube.datasets import canonical
+from roofcube.errors import InvalidDataError, UnknownLabelError, check_limits, unknown_label
+from roofcube.kernels.query.query import Limit
+from roofcube.labels import column_of
+from roofcube.sweep import moments
+from roofcube.sweep.contexts.exact import compared_as_stored
+from roofcube.sweep.flags import Bits, bits_of, codes_of, is_flag
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["Labelled", "Where", "read_where"]
+
+Array = np.ndarray[Any, np.dtype[Any]]
+NOT = "not "
+
+
+class Labelled(Protocol):
+    """What limits are read against: a space's dims, coordinates and variables."""
+
+    dims: tuple[str, ...]
+    sizes: dict[str, int]
+    coords: dict[str, xr.Variable]
+    outputs: dict[str, Any]
+
+    @property
+    def label_arrays(self) -> dict[str, Array]:
+        """The labels of every coordinate."""
+
+    def attributes(self, name: str) -> dict[str, Any]:
+        """Give the attributes of a variable, its flags among them."""
+
+    def native(self, name: str) -> xr.Variable | None:
+        """Give a variable that is stored, in its own dtype."""
+
+    def limit(self, name: str, limit: Limit) -> Limit:
+        """Round a limit as the variable is stored."""
+
+
+class Where:
+    """A `where` that has been read.
+
+    Attributes
+    ----------
+    kept : dict of dim to int array
+        Indices kept along each dim, ascending.
+    by_label : dict of name to (dim, int array)
+        What each limit on a coordinate keeps.
+    by_limit : dict of name to Limit
+        What each limit on a variable became.
+    masks : dict of output name to bool array
+        Full-rank masks, of length 1 along the dims that they lack, for what is no range of numbers.
+    """
+
+    def __init__(self) -> None:
+        self.kept: dict[str, Array] = {}
+        self.by_label: dict[str, tuple[str, Array]] = {}
+        self.by_limit: dict[str, Limit] = {}
+        self.masks: dict[str, Array] = {}
+
+    @property
+    def limits(self) -> list[Limit]:
+        """All limits on variables."""
+        return list(self.by_limit.values())
+
+    def keep(self, name: str, dim: str, indices: Array) -> None:
+        """Keep only some indices of a dim."""
+        self.by_label[name] = (dim, indices)
+        self._cut(dim, indices)
+
+    def _cut(self, dim: str, indices: Array) -> None:
+        before = self.kept.get(dim)
+        self.kept[dim] = indices if before is None else np.intersect1d(before, indices)
+
+    def mask(self, name: str, mask: Array) -> None:
+        """Keep only the points where a mask holds."""
+        output = f"where {name}"
+        self.masks[output] = mask
+        self.by_limit[name] = Limit(output, 1.0, None)
+
+    def narrowed(self, cuts: Iterable[tuple[str, Array]]) -> Where:
+        """Give the same limits for some indices of some dims."""
+        narrower = self._copy()
+        narrower.by_limit = self.by_limit
+        for dim, indices in cuts:
+            narrower._cut(dim, indices)
+        return narrower
+
+    def also(self, other: Where) -> Where:
+        """Give the limits of both; of masks of the same variable both hold."""
+        both = self.narrowed(other.kept.items())
+        both.by_limit = dict(self.by_limit)
+        both.masks = dict(self.masks)
+        for name, limit in other.by_limit.items():
+            output = f"{limit.name} too" if limit.name in both.masks else limit.name
+            if limit.name in other.masks:
+                both.masks[output] = other.masks[limit.name]
+            both.by_limit[f"{name} too" if name in both.by_limit else name] = replace(limit, name=output)
+        return both
+
+    def within(self, slices: Mapping[str, slice], dims: Sequence[str]) -> Where:
+        """Give what is left of the limits in a block, in its own indices."""
+        inside = self._copy()
+        inside.by_limit = self.by_limit
+        for dim, kept in self.kept.items():
+            cut = slices.get(dim)
+            if cut is not None:
+                inside.kept[dim] = kept[(kept >= cut.start) & (kept < cut.stop)] - cut.start
+        inside.masks = {
+            name: mask[
+                tuple(
+                    slices[dim] if size > 1 and dim in slices else slice(None)
+                    for dim, size in zip(dims, mask.shape, strict=True)
+                )
+            ]
+            for name, mask in self.masks.items()
+        }
+        return inside
+
+    def without_limits(self) -> Where:
+        """Give only what limits on labels leave."""
+        return self._copy()
+
+    def _copy(self) -> Where:
+        other = Where()
+        other.kept, other.by_label, other.masks = dict(self.kept), self.by_label, self.masks
+        return other
+
+    def tables(self, rank: int, dtype: str) -> dict[str, Array]:
+        """Give the masks as tables of a space, of rank `rank`."""
+        return {
+            name: mask.astype(dtype).reshape(*mask.shape, *[1] * (rank - mask.ndim))
+            for name, mask in self.masks.items()
+        }
+
+
+def read_where(space: Labelled, where: Any) -> Where:
+    """Read the limits of a question.
+
+    Raises
+    ------
+    UnknownLabelError
+        If a variable, coordinate, label or flag is not known.
+    InvalidDataError
+        If a limit makes no sense for what it limits.
+    """
+    if isinstance(where, xr.DataArray):
+        if where.dtype != bool:
+            msg = (
+                f"`where`: expected a boolean DataArray, got one of type {where.dtype}; compare its values, e.g. "
+                "cube.top1 >= 80"
+            )
+            raise InvalidDataError(msg)
+        where = {str(where.name or "where"): where}
+    if where is not None and not isinstance(where, Mapping):
+        msg = (
+            f"`where`: expected a mapping of name to limit or a boolean DataArray, got {type(where).__name__}; write "
+            'e.g. {"predicted_latency": (None, 0.01)}'
+        )
+        raise InvalidDataError(msg)
+    read = Where()
+    for name, wanted in (where or {}).items():
+        if isinstance(wanted, xr.DataArray) and wanted.dtype == bool:
+            read.mask(str(name), _aligned_mask(space, str(name), wanted))
+        elif name in space.coords and space.coords[name].ndim <= 1 and not _by_meaning(space, name, wanted):
+            _limit_coordinate(space, read, name, wanted)
+        elif name in space.outputs:
+            _limit_variable(space, read, name, wanted)
+        elif isinstance(name, str) and (variable := space.native(name)) is not None:
+            _limit_text(space, read, name, variable, wanted)
+        else:
+            names = dict.fromkeys([*space.outputs, *space.coords])
+            raise unknown_label("where", name, names, do="limit a variable or a coordinate")
+    return read
+
+
+def _by_meaning(space: Labelled, name: str, wanted: Any) -> bool:
+    """Tell whether a coordinate is a flag that is limited by its meanings."""
+    return is_flag(space.attributes(name)) and any(isinstance(one, str) for one in _listed(wanted))
+
+
+# coordinates ---------------------------------------------------------------------------------------------------------
+
+
+def _limit_coordinate(space: Labelled, read: Where, name: str, wanted: Any) -> None:
+    coordinate = space.coords[name]
+    labels = np.atleast_1d(space.label_arrays[name])
+    kept = _labels_kept(name, labels, wanted)
+    if coordinate.ndim:
+        read.keep(name, str(coordinate.dims[0]), kept)
+    else:
+        read.mask(name, np.full((1,) * len(space.dims), bool(len(kept))))
+
+
+def _labels_kept(name: str, labels: Array, wanted: Any) -> Array:
+    if isinstance(wanted, slice):
+        return _labels_between(name, labels, wanted)
+    if _is_range(wanted, labels.dtype) and labels.dtype.kind not in "USO":
+        return np.flatnonzero(_within(name, labels, wanted))
+    if isinstance(wanted, tuple) and any(end is None for end in wanted):
+        msg = f"`where[{name!r}]`: expected labels, got {wanted!r}; list them, or give a slice from label to label"
+        raise InvalidDataError(msg)
+    listed = _listed(wanted)
+    if labels.dtype.kind in "mM":
+        for one in listed:
+            if not moments.among(name, labels, [one]).any():
+                raise unknown_label(name, one, labels)
+        return np.flatnonzero(moments.among(name, labels, listed))
+    if labels.dtype.kind == "f" and labels.dtype.itemsize < 8:
+        listed = [float(labels.dtype.type(one)) if isinstance(one, float | int) else one for one in listed]
+    known = labels.tolist()
+    kept = {_label(name, one, known) for one in listed}
+    return np.array([place for place, label in enumerate(known) if label in kept], dtype=np.intp)
+
+
+def _labels_between(name: str, labels: Array, wanted: slice) -> Array:
+    """Read a slice as xarray does: from label to label, both included; numbers and times by value."""
+    if wanted.step is not None:
+        msg = f"`where[{name!r}]`: expected a slice without step, got {wanted!r}; list the labels instead"
+        raise InvalidDataError(msg)
+    if labels.dtype.kind not in "USO":
+        return np.flatnonzero(_within(name, labels, (wanted.start, wanted.stop)))
+    known = labels.tolist()
+    start = 0 if wanted.start is None else known.index(_label(name, wanted.start, known))
+    stop = len(known) - 1
+    if wanted.stop is not None:
+        stop -= known[::-1].index(_label(name, wanted.stop, known))
+    if stop < start:
+        msg = f"`where[{name!r}]`: expected a slice in the order of the labels, got {wanted!r}; swap its ends"
+        raise InvalidDataError(msg)
+    return np.arange(start, stop + 1)
+
+
+def _label(name: str, wanted: Any, known: Sequence[Any]) -> Any:
+    """Find a label by its own name or an alias; percentages and counts also as text."""
+    try:
+        if wanted in known:
+            return known[known.index(wanted)]
+    except (TypeError, ValueError):
+        raise unknown_label(name, wanted, known) from None
+    alias: Any = wanted
+    if isinstance(wanted, str):
+        alias = canonical(column_of(name), wanted)
+        if known and isinstance(known[0], float | int):
+            try:
+                alias = float(alias.removesuffix("%"))
+            except ValueError:
+                alias = wanted
+    if alias not in known:
+        raise unknown_label(name, wanted, known)
+    return alias
+
+
+# variables -----------------------------------------------------------------------------------------------------------
+
+
+def _limit_variable(space: Labelled, read: Where, name: str, wanted: Any) -> None:
+    variable, attributes = space.native(name), space.attributes(name)
+    as_stored = variable is not None and compared_as_stored(variable)
+    if isinstance(wanted, slice) and wanted.step is None:
+        wanted = (wanted.start, wanted.stop)
+    if _is_range(wanted, None if variable is None else variable.dtype):
+        if variable is not None and as_stored:
+            read.mask(name, _full_rank(space, variable, _within(name, variable.values, wanted)))
+        else:
+            read.by_limit[name] = space.limit(name, Limit(name, *_numeric_range(name, wanted)))
+        return
+    if isinstance(wanted, Mapping | slice | tuple) or wanted is None:
+        raise _no_limit(name, wanted)
+    listed = _listed(wanted)
+    if variable is not None and bits_of(attributes):
+        read.mask(name, _full_rank(space, variable, _bits_set(name, variable.values, listed, attributes)))
+    elif codes_of(attributes):
+        read.by_limit[name] = Limit(name, one_of=_codes(name, listed, attributes))
+    elif variable is not None and as_stored:
+        read.mask(name, _full_rank(space, variable, _among(name, variable.values, listed)))
+    else:
+        if not hasattr(wanted, "__iter__") or isinstance(wanted, str) or any(one is None for one in listed):
+            raise _no_limit(name, wanted)
+        read.by_limit[name] = space.limit(name, Limit(name, one_of=tuple(_number(name, one) for one in listed)))
+
+
+def _no_limit(name: str, wanted: Any) -> InvalidDataError:
+    return InvalidDataError(
+        f"`where[{name!r}]`: expected (low, high) with numbers or None, got {wanted!r}; write e.g. (None, 0.01)"
+    )
+
+
+def _parted(name: str, listed: Sequence[Any], flags: Mapping[str, Any]) -> tuple[list[Any], list[Any]]:
+    """Give what stands for the meanings that are wanted, and for those that are not; numbers stand for themselves."""
+    wanted: list[Any] = []
+    unwanted: list[Any] = []
+    for one in listed:
+        if not isinstance(one, str):
+            number = _number(name, one)
+            if isnan(number):
+                raise _no_limit(name, one)
+            wanted.append(number)
+            continue
+        negated = one.startswith(NOT)
+        word = one.removeprefix(NOT).strip()
+        if word not in flags:
+            raise unknown_label(name, word, flags)
+        (unwanted if negated else wanted).append(flags[word])
+    return wanted, unwanted
+
+
+def _codes(name: str, listed: Sequence[Any], attributes: Mapping[str, Any]) -> tuple[float, ...]:
+    flags = codes_of(attributes)
+    wanted, unwanted = _parted(name, listed, flags)
+    chosen = flags.values() if unwanted and not wanted else wanted
+    return tuple(float(code) for code in chosen if code not in unwanted)
+
+
+def _bits_set(name: str, values: Array, listed: Sequence[Any], attributes: Mapping[str, Any]) -> Array:
+    """Say where any of the wanted bits is set, and none of the unwanted."""
+    wanted, unwanted = _parted(name, listed, bits_of(attributes))
+    given = values == values
+    codes = np.where(given, values, 0).astype(np.int64)
+    mask = given & bool(listed)
+    if wanted:
+        mask = mask & np.any([_has_bits(name, codes, bits) for bits in wanted], axis=0)
+    for bits in unwanted:
+        mask = mask & ~bits.met(codes)
+    return np.asarray(mask)
+
+
+def _has_bits(name: str, codes: Array, bits: Any) -> Array:
+    if isinstance(bits, Bits):
+        return bits.met(codes)
+    if isinf(bits) or bits != int(bits):
+        raise _no_limit(name, bits)
+    return Bits(int(bits)).met(codes)
+
+
+def _limit_text(space: Labelled, read: Where, name: str, variable: xr.Variable, wanted: Any) -> None:
+    """Limit a variable that holds text."""
+    values = variable.values
+    known = np.unique(values.astype(str)).tolist()
+    if isinstance(wanted, slice | Mapping) or wanted is None or None in _listed(wanted):
+        msg = f"`where[{name!r}]`: expected labels, got {wanted!r}; list some of {', '.join(known[:10])}"
+        raise InvalidDataError(msg)
+    chosen = [_label(name, one, known) for one in _listed(wanted)]
+    read.mask(name, _full_rank(space, variable, np.isin(values.astype(str), chosen)))
+
+
+# shared --------------------------------------------------------------------------------------------------------------
+
+
+def _listed(wanted: Any) -> list[Any]:
+    if isinstance(wanted, str | bytes) or not hasattr(wanted, "__iter__"):
+        return [wanted]
+    if isinstance(wanted, xr.DataArray | np.ndarray):
+        return list(np.ravel(wanted))
+    return list(wanted)
+
+
+def _is_range(wanted: Any, kind: np.dtype[Any] | None = None) -> bool:
+    """Tell whether two ends are meant; of datetimes they may be text too."""
+    dated = kind is not None and kind.kind in "mM"
+    return isinstance(wanted, tuple) and len(wanted) == 2 and all(_is_end(end, dated) for end in wanted)
+
+
+def _is_end(end: Any, dated: bool) -> bool:
+    kinds = int | float | np.number | np.datetime64 | np.timedelta64 | date | timedelta
+    return end is None or isinstance(end, kinds) or (dated and isinstance(end, str))
+
+
+def _number(name: str, value: Any) -> Any:
+    """Read a number; whole ones stay whole, and those longer than f8 as long as they are."""
+    try:
+        number = float(value)
+    except (TypeError, ValueError, OverflowError):
+        raise _no_limit(name, value) from None
+    return int(value) if isinstance(value, int | np.integer) else value if isinstance(value, np.longdouble) else number
+
+
+def _numeric_range(name: str, wanted: tuple[Any, Any]) -> tuple[Any, Any]:
+    low, high = (None if end is None else _number(name, end) for end in wanted)
+    if any(end is not None and end != end for end in (low, high)):
+        msg = f"`where[{name!r}]`: expected (low, high), got {wanted!r}; nothing meets NaN, use None for an open end"
+        raise InvalidDataError(msg)
+    check_limits(name, low, high)
+    return low, high
+
+
+def whole_ends(low: Any, high: Any, lowest: int, highest: int) -> tuple[Any, Any]:
+    """Give the ends of a range of whole numbers: rounded inwards, infinite where none lies beyond."""
+    if low is not None:
+        low = -np.inf if low <= lowest else np.inf if low > highest else ceil(low)
+    if high is not None:
+        high = np.inf if high >= highest else -np.inf if high < lowest else floor(high)
+    return low, high
+
+
+def _within(name: str, values: Array, wanted: tuple[Any, Any]) -> Array:
+    """Say which values lie between two ends, in the dtype in which they are stored."""
+    kind = values.dtype
+    if kind.kind in "mM":
+        return moments.between(name, values, *wanted)
+    low, high = _numeric_range(name, wanted)
+    if kind.kind in "iu":
+        low, high = whole_ends(low, high, np.iinfo(kind).min, np.iinfo(kind).max)
+    elif kind.kind == "f" and kind.itemsize < 8:
+        low, high, _ = Limit(name, low, high).rounded(kind)
+    mask = values == values
+    if low is not None:
+        mask &= values >= low
+    if high is not None:
+        mask &= values <= high
+    return np.asarray(mask)
+
+
+def _among(name: str, values: Array, listed: Sequence[Any]) -> Array:
+    """Say which values are listed, in the dtype in which they are stored."""
+    kind = values.dtype
+    if kind.kind in "mM":
+        return moments.among(name, values, list(listed))
+    numbers = [_number(name, one) for one in listed]
+    if kind.kind in "iu":
+        ends = np.iinfo(kind)
+        numbers = [int(one) for one in numbers if ends.min <= one <= ends.max and one == int(one)]
+    native = kind.newbyteorder("=")
+    return np.isin(values.astype(native, copy=False), np.array(numbers, dtype=native))
+
+
+def _full_rank(space: Labelled, variable: xr.Variable, values: Array) -> Array:
+    """Lay values over a variable's dims out over all dims, of length 1 along those that it lacks."""
+    present = [dim for dim in space.dims if dim in variable.dims]
+    moved = values.transpose([variable.dims.index(dim) for dim in present])
+    return moved.reshape([space.sizes[dim] if dim in present else 1 for dim in space.dims])
+
+
+def _aligned_mask(space: Labelled, name: str, mask: xr.DataArray) -> Array:
+    """Lay a boolean DataArray out over the space, by its labels."""
+    for dim in map(str, mask.dims):
+        if dim not in space.dims:
+            raise unknown_label(name, dim, space.dims, do="a mask has dims of the cube")
+        labels = space.coords.get(dim)
+        if labels is None:
+            if mask.sizes[dim] != space.sizes[dim]:
+                msg = (
+                    f"`where[{name!r}]`: expected {space.sizes[dim]} values along {dim!r}, got {mask.sizes[dim]}; "
+                    "make the mask from the same cube"
+                )
+                raise InvalidDataError(msg)
+            continue
+        if dim not in mask.coords:
+            msg = f"`where[{name!r}]`: expected labels along {dim!r}, got none; make the mask from the cube's variables"
+            raise InvalidDataError(msg)
+        own, whole = mask[dim].values, space.label_arrays[dim]
+        if own.shape == whole.shape and bool(np.all(own == whole)):
+            continue
+        try:
+            mask = mask.sel({dim: whole})
+        except (KeyError, ValueError, pd.errors.InvalidIndexError) as error:
+            msg = (
+                f"`where[{name!r}]`: expected the cube's labels along {dim!r}, got others ({error}); make the mask "
+                "from the cube's variables"
+            )
+            raise UnknownLabelError(msg) from error
+    return _full_rank(space, mask.variable, mask.values)

@@ -1,0 +1,294 @@
+"""explain: why a point wins, by what margin, which limits bind, and what relaxing each would gain."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from roofcube.sweep.questions import best, context_of
+from roofcube.variables import CONFIGURATION
+from roofcube.wording import configuration_text, listed, short, shown_unit, with_unit
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import xarray as xr
+
+    from roofcube.sweep.sweep import Sweep
+
+__all__ = ["Explanation", "Relaxation", "explain"]
+
+DOUBTS = {"quality": "0", "infeasible": "feasible"}
+
+
+@dataclass(frozen=True)
+class Relaxation:
+    """What it takes, and what it gives, to relax one limit until the winner changes.
+
+    Attributes
+    ----------
+    name : str
+        The limited variable or coordinate.
+    to : object
+        The least relaxed end, or the label to allow.
+    gains : float
+        The objective that is then reached.
+    """
+
+    name: str
+    to: Any
+    gains: float
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """An answer with its reasons; prints as sentences.
+
+    Attributes
+    ----------
+    objective : str
+    sense : {"max", "min"}
+    winner : Dataset
+        As `roofcube.best` gives it; its `found` says whether anything qualifies.
+    runner_up : Dataset or None
+        The best of another platform (of another label of the first dim, where there is no platform).
+    margin : float
+        How many times as good as the runner-up the winner is, less one; NaN where there is none.
+    removed : dict of name to int
+        Points that each limit alone removes.
+    n_points : int
+    relaxations : tuple of Relaxation
+        Of each limit that binds, dearest gain first; where nothing qualifies, of each that alone empties the rest.
+    doubts : tuple of str
+        Flags of the winner: findings of the physics gate, why it could not run.
+    """
+
+    objective: str
+    sense: str
+    winner: xr.Dataset
+    runner_up: xr.Dataset | None
+    margin: float
+    removed: dict[str, int]
+    n_points: int
+    relaxations: tuple[Relaxation, ...]
+    doubts: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give everything as plain numbers and text, for JSON."""
+        return {
+            "objective": self.objective,
+            "sense": self.sense,
+            "found": bool(self.winner["found"]),
+            "winner": _plain(self.winner, self.objective) if bool(self.winner["found"]) else None,
+            "runner_up": None if self.runner_up is None else _plain(self.runner_up, self.objective),
+            "margin": None if np.isnan(self.margin) else float(self.margin),
+            "n_points": self.n_points,
+            "removed": dict(self.removed),
+            "relaxations": [{"name": one.name, "to": _item(one.to), "gains": one.gains} for one in self.relaxations],
+            "doubts": list(self.doubts),
+        }
+
+    def __repr__(self) -> str:
+        lines = []
+        if bool(self.winner["found"]):
+            lines.append(f"{_configuration(self.winner)}: {_figure(self.winner, self.objective)}")
+            if self.runner_up is not None:
+                ahead = f", {short(1.0 + self.margin)} times as good" if np.isfinite(self.margin) else ""
+                lines[0] += ahead and f"{ahead} as the runner-up"
+                lines.append(f"runner-up {_configuration(self.runner_up)}: {_figure(self.runner_up, self.objective)}")
+            if self.doubts:
+                lines.append(f"in doubt: {listed(list(self.doubts))}")
+        else:
+            lines.append(f"nothing of {self.n_points:,} points meets all limits")
+        if self.removed:
+            parts = [f"{name} removes {number:,}" for name, number in self.removed.items()]
+            lines.append(f"limits, each alone, of {self.n_points:,} points: {', '.join(parts)}")
+        for one in self.relaxations:
+            unit = self.winner[one.name].attrs.get("units", "") if one.name in self.winner.variables else ""
+            to = _shown(one.to, unit) if isinstance(one.to, float) else str(one.to)
+            gain = _shown(one.gains, self.winner[self.objective].attrs.get("units", ""))
+            lines.append(f"relax {one.name} to {to}: {gain}")
+        return "\n".join(lines)
+
+
+def explain(
+    cube: xr.Dataset | Sweep,
+    objective: str,
+    *,
+    where: Mapping[str, Any] | None = None,
+    sense: Literal["max", "min"] | None = None,
+) -> Explanation:
+    """Find the best point and say why it wins, how clearly, and what relaxing each limit would gain.
+
+    Parameters
+    ----------
+    cube : Dataset or Sweep
+    objective, where, sense
+        As in `best`.
+
+    Returns
+    -------
+    Explanation
+
+    Raises
+    ------
+    UnknownLabelError, InvalidDataError
+        As in `best`.
+
+    Examples
+    --------
+    >>> import roofcube as rc
+    >>> reasons = rc.explain(rc.benchmark("cifar10"), "measured_throughput", where={"measured_top1": (85, None)})
+    >>> reasons.winner.platform.item(), reasons.runner_up.platform.item(), reasons.relaxations[0].name
+    ('TX2', 'ZCU104-FINN', 'measured_top1')
+    """
+    context = context_of(cube)
+    read = context.where(where)
+    way: Literal["max", "min"] = "max" if context.sign(objective, sense) > 0 else "min"
+    limits = dict(where or {})
+    winner = best(cube, objective, where=limits, sense=way)
+    removed = {
+        key.removeprefix("removed_by_"): int(number)
+        for key, number in context.removed((), read).items()
+        if key.startswith("removed_by_")
+    }
+    runner_up = _runner_up(cube, objective, limits, way, winner)
+    margin = np.nan
+    if runner_up is not None:
+        one, other = (float(part[objective]) for part in (winner, runner_up))
+        more, less = (one, other) if way == "max" else (other, one)
+        margin = more / less - 1.0 if less > 0 else np.nan
+    return Explanation(
+        objective,
+        way,
+        winner,
+        runner_up,
+        float(margin),
+        removed,
+        context.size,
+        _relaxations(cube, objective, limits, way, winner),
+        _doubts(winner),
+    )
+
+
+def _runner_up(
+    cube: xr.Dataset | Sweep, objective: str, limits: dict[str, Any], way: Any, winner: xr.Dataset
+) -> xr.Dataset | None:
+    """Find the best point of another platform."""
+    context = context_of(cube)
+    dim = next((dim for dim in ("platform", *context.dims) if dim in context.dims and context.sizes[dim] > 1), None)
+    if dim is None or not bool(winner["found"]):
+        return None
+    each = best(cube, objective, per=dim, where=limits, sense=way)
+    if dim not in each.coords:
+        return None
+    others = each.isel({dim: np.flatnonzero(each["found"].values & (each[dim].values != winner[dim].item()))})
+    if not others.sizes[dim]:
+        return None
+    values = others[objective].values
+    return others.isel({dim: int(values.argmax() if way == "max" else values.argmin())})
+
+
+def _relaxations(
+    cube: xr.Dataset | Sweep, objective: str, limits: dict[str, Any], way: Any, winner: xr.Dataset
+) -> tuple[Relaxation, ...]:
+    """Relax each limit as little as changes the winner, the others held."""
+    context = context_of(cube)
+    found = bool(winner["found"])
+    relaxations = []
+    for name, limit in limits.items():
+        others = {other: one for other, one in limits.items() if other != name}
+        if isinstance(limit, tuple) and len(limit) == 2 and name in context.outputs:
+            relaxed = _least_relaxed(cube, objective, name, limit, others, way, winner)
+        else:
+            relaxed = best(cube, objective, where=others, sense=way)
+        if relaxed is None or not bool(relaxed["found"]):
+            continue
+        reached = float(relaxed[objective])
+        if found and not (reached > float(winner[objective]) if way == "max" else reached < float(winner[objective])):
+            continue
+        to = relaxed[name].values[()] if name in relaxed.variables else None
+        relaxations.append(Relaxation(name, float(to) if isinstance(to, np.floating | float) else to, reached))
+    return tuple(sorted(relaxations, key=lambda one: one.gains, reverse=way == "max"))
+
+
+def _least_relaxed(
+    cube: xr.Dataset | Sweep,
+    objective: str,
+    name: str,
+    limit: tuple[Any, Any],
+    others: dict[str, Any],
+    way: Any,
+    winner: xr.Dataset,
+) -> xr.Dataset | None:
+    """Find the point nearest to an end of a limit, outside of it, that beats the winner."""
+    better = dict(others)
+    if bool(winner["found"]):
+        value = winner[objective].values[()]
+        if name == objective:
+            return None
+        kind = value.dtype if value.dtype.kind == "f" else np.dtype("f8")
+        beyond = np.nextafter(kind.type(value), kind.type(np.inf if way == "max" else -np.inf))
+        better[objective] = (float(beyond), None) if way == "max" else (None, float(beyond))
+    low, high = limit
+    candidates = []
+    if high is not None:
+        candidates.append(best(cube, name, where={**better, name: (high, None)}, sense="min"))
+    if low is not None:
+        candidates.append(best(cube, name, where={**better, name: (None, low)}, sense="max"))
+    reachable = [one for one in candidates if bool(one["found"])]
+    if not reachable:
+        return None
+    nearest = min(reachable, key=lambda one: min(_apart(one[name], end) for end in limit if end is not None))
+    end = float(nearest[name])
+    widened = (None if low is None else min(low, end), None if high is None else max(high, end))
+    return best(cube, objective, where={**others, name: widened}, sense=way)
+
+
+def _apart(value: xr.DataArray, end: Any) -> float:
+    return abs(float(value) - float(end)) / (abs(float(end)) or 1.0)
+
+
+def _doubts(winner: xr.Dataset) -> tuple[str, ...]:
+    if not bool(winner["found"]):
+        return ()
+    words = []
+    for name in DOUBTS:
+        if name not in winner:
+            continue
+        attributes, code = winner[name].attrs, int(winner[name])
+        meanings = str(attributes.get("flag_meanings", "")).split()
+        if "flag_masks" in attributes:
+            words += [word for word, bit in zip(meanings, attributes["flag_masks"], strict=False) if code & int(bit)]
+        elif "flag_values" in attributes and code != 0:
+            words += [word for word, one in zip(meanings, attributes["flag_values"], strict=False) if int(one) == code]
+    return tuple(word.replace("_", " ") for word in words)
+
+
+def _configuration(point: xr.Dataset) -> str:
+    row = {name: _item(point[name].values[()]) for name in (*CONFIGURATION, "batch") if name in point.variables}
+    if "platform" in row and "topology" in row:
+        return configuration_text(row)
+    labels = [f"{name} {label}" for name, label in _plain(point).items()]
+    return ", ".join(label for label in labels if not label.startswith("task ")) or "the only point"
+
+
+def _figure(point: xr.Dataset, objective: str) -> str:
+    return _shown(float(point[objective]), point[objective].attrs.get("units", ""))
+
+
+def _shown(value: float, unit: str) -> str:
+    factor, shown = shown_unit(unit)
+    return with_unit(value * factor, shown)
+
+
+def _plain(point: xr.Dataset, objective: str | None = None) -> dict[str, Any]:
+    scalars = {str(name): array for name, array in point.coords.items() if array.ndim == 0}
+    labels = {name: _item(array.values[()]) for name, array in scalars.items() if not name.endswith("_code")}
+    return labels if objective is None else {**labels, objective: float(point[objective])}
+
+
+def _item(value: Any) -> Any:
+    return value.item() if hasattr(value, "item") else value

@@ -1,0 +1,62 @@
+"""Flags as CF attributes describe them: the code, or the bits, of each meaning."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["Bits", "bits_of", "codes_of", "is_flag"]
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+
+@dataclass(frozen=True)
+class Bits:
+    """The bits of a meaning: any of the mask, or, where the mask holds a field of several bits, a value of it."""
+
+    mask: int
+    value: int | None = None
+
+    def met(self, codes: Array) -> Array:
+        """Say which whole numbers have the bits."""
+        field = codes & self.mask
+        return np.asarray(field != 0 if self.value is None else field == self.value)
+
+
+def is_flag(attributes: Mapping[str, Any]) -> bool:
+    """Tell whether attributes name meanings."""
+    return bool(codes_of(attributes) or bits_of(attributes))
+
+
+def codes_of(attributes: Mapping[str, Any]) -> dict[str, int]:
+    """Give the code of each meaning; nothing for what is no flag, or one of bits."""
+    if not attributes.keys() >= {"flag_values", "flag_meanings"} or "flag_masks" in attributes:
+        return {}
+    return dict(zip(_meanings(attributes), _numbers(attributes, "flag_values"), strict=False))
+
+
+def bits_of(attributes: Mapping[str, Any]) -> dict[str, Bits]:
+    """Give the bits of each meaning; nothing for what has no masks."""
+    if not attributes.keys() >= {"flag_masks", "flag_meanings"}:
+        return {}
+    masks = _numbers(attributes, "flag_masks")
+    values = _numbers(attributes, "flag_values") if "flag_values" in attributes else [None] * len(masks)
+    return {name: Bits(*bits) for name, *bits in zip(_meanings(attributes), masks, values, strict=False)}
+
+
+def _meanings(attributes: Mapping[str, Any]) -> list[str]:
+    given = attributes["flag_meanings"]
+    return given.split() if isinstance(given, str) else [str(one) for one in np.ravel(given)]
+
+
+def _numbers(attributes: Mapping[str, Any], key: str) -> list[Any]:
+    """Give numbers; files give the only one of a list as a scalar. What is no number is no code."""
+    given = np.ravel(attributes[key])
+    if given.dtype.kind not in "iuf":
+        return []
+    return [int(one) if one == int(one) else one for one in given.tolist() if np.isfinite(one)]

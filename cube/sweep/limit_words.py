@@ -1,0 +1,84 @@
+"""Limits as they are typed on a command line: short names, numbers with units, comparisons; read into `where`."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from roofcube.errors import InvalidDataError, MissingInputError
+from roofcube.wording import read_quantity
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import xarray as xr
+
+__all__ = ["read_limits"]
+
+# short name → measured and predicted variable, and whether it is a least
+SHORT = {
+    "throughput": ("measured_throughput", "predicted_throughput", True),
+    "top1": ("measured_top1", "top1", True),
+    "latency": ("measured_latency", "predicted_latency", False),
+    "power": ("power_full", "power", False),
+    "energy": ("energy_per_input", "predicted_energy", False),
+}
+
+
+def read_limits(
+    cube: xr.Dataset, objective: str | None, given: Mapping[str, str | None], more: Sequence[str], *, predicted: bool
+) -> tuple[str, dict[str, Any]]:
+    """Read an objective and limits.
+
+    Parameters
+    ----------
+    cube : Dataset
+    objective : str, optional
+        A variable, or a short name. Default: throughput.
+    given : mapping of short name to text
+    more : sequence of str
+        ``NAME<=VALUE``, ``NAME>=VALUE`` or ``NAME=LABEL``.
+    predicted : bool
+        Take predicted variables for short names; else measured ones where the cube has them.
+
+    Returns
+    -------
+    objective : str
+    where : dict
+
+    Raises
+    ------
+    InvalidDataError
+        If a limit cannot be read.
+    MissingInputError
+        If the cube has neither variable of a short name.
+    """
+    name = objective or "throughput"
+    where: dict[str, Any] = {}
+    for short, text in given.items():
+        if text is not None:
+            least = SHORT[short][2]
+            end = read_quantity(text)
+            where[_variable(cube, short, predicted)] = (end, None) if least else (None, end)
+    for text in more:
+        match = re.fullmatch(r"\s*([^<>=\s]+)\s*(<=|>=|=)\s*(.+?)\s*", text)
+        if match is None:
+            msg = f"`--limit`: expected NAME<=VALUE, NAME>=VALUE or NAME=LABEL, got {text!r}; write it so"
+            raise InvalidDataError(msg)
+        limited = _variable(cube, match[1], predicted) if match[1] in SHORT else match[1]
+        if match[2] == "=":
+            where[limited] = [label.strip() for label in match[3].split(",")]
+            continue
+        low, high = where.get(limited, (None, None))
+        end = read_quantity(match[3])
+        where[limited] = (end, high) if match[2] == ">=" else (low, end)
+    return (_variable(cube, name, predicted) if name in SHORT else name), where
+
+
+def _variable(cube: xr.Dataset, short: str, predicted: bool) -> str:
+    measured, other, _ = SHORT[short]
+    for name in (other, measured) if predicted else (measured, other):
+        if name in cube.variables:
+            return name
+    msg = f"`{short}`: the cube has neither {measured!r} nor {other!r}; limit another variable with --limit"
+    raise MissingInputError(msg)

@@ -1,0 +1,88 @@
+"""Datetimes and durations of limits, as whole ticks of the unit in which a variable is stored.
+
+NumPy compares moments of different units by casting to the finer one, which wraps around in silence: year 9999 lies
+before 2026 in nanoseconds. Ticks are compared as whole numbers instead.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+
+from roofcube.errors import InvalidDataError
+
+__all__ = ["among", "between"]
+
+Array = np.ndarray[Any, np.dtype[Any]]
+LAST = (1 << 63) - (1 << 40)
+FINE = ("ms", "us", "ns", "ps", "fs", "as")  # units in which a year may be too far away
+
+
+def between(name: str, values: Array, low: Any, high: Any) -> Array:
+    """Say which moments lie between two, both included; NaT does not."""
+    first, exact = (None, True) if low is None else _ticks(name, low, values.dtype)
+    last, _ = (None, True) if high is None else _ticks(name, high, values.dtype)
+    if first is not None and not exact:
+        first += 1
+    if first is not None and last is not None and _is_before(name, high, low, values.dtype):
+        msg = f"`where[{name!r}]`: expected low ≤ high, got ({low}, {high}); swap them"
+        raise InvalidDataError(msg)
+    ticks = values.astype("i8")
+    mask = ~np.isnat(values)
+    if first is not None:
+        mask &= ticks >= first
+    if last is not None:
+        mask &= ticks <= last
+    return np.asarray(mask)
+
+
+def among(name: str, values: Array, listed: list[Any]) -> Array:
+    """Say which moments are listed."""
+    wanted = [_ticks(name, one, values.dtype) for one in listed]
+    ticks = [tick for tick, exact in wanted if exact and np.isfinite(tick)]
+    return np.isin(values.astype("i8"), np.array(ticks, dtype="i8"))
+
+
+def _is_before(name: str, one: Any, other: Any, kind: np.dtype[Any]) -> bool:
+    (tick, exact), (other_tick, other_exact) = (_ticks(name, end, kind) for end in (one, other))
+    return tick < other_tick or (tick == other_tick and exact and not other_exact and np.isfinite(tick))
+
+
+def _ticks(name: str, value: Any, kind: np.dtype[Any]) -> tuple[Any, bool]:
+    """Give the last whole tick at or before a moment, infinite beyond all, and whether it is the moment itself."""
+    moment, native = _read(name, value, kind), kind.newbyteorder("=")
+    coarse = f"{kind.kind}8[s]"
+    # casting the very last tick to seconds wraps around too
+    ends = np.array([-LAST, LAST]).view(native).astype(coarse)
+    if np.datetime_data(native)[0] in FINE and not ends[0] <= moment.astype(coarse) <= ends[1]:
+        return np.inf if moment.astype(coarse) > ends[1] else -np.inf, False
+    stored = moment.astype(native)
+    tick = int(stored.astype("i8"))
+    if stored > moment:
+        return tick - 1, False
+    return tick, bool(stored == moment)
+
+
+def _read(name: str, value: Any, kind: np.dtype[Any]) -> Any:
+    """Read a datetime or duration as users write it; numbers and NaT are none."""
+    make = np.datetime64 if kind.kind == "M" else np.timedelta64
+    moment = make("NaT")
+    given: Any = value
+    try:
+        if hasattr(value, "to_numpy"):  # of pandas, to the nanosecond
+            given = value.to_numpy()
+        elif isinstance(value, datetime) and value.tzinfo:
+            given = value.astimezone(UTC).replace(tzinfo=None)
+        if isinstance(given, make) or not isinstance(given, int | float | np.integer):  # durations are integers too
+            moment = make(given)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        pass
+    if np.isnat(moment) or np.datetime_data(moment.dtype)[0] == "generic":
+        what, example = (
+            ("a datetime", "'2026-01-31'") if kind.kind == "M" else ("a duration", "np.timedelta64(36, 'h')")
+        )
+        msg = f"`where[{name!r}]`: expected {what}, got {value!r}; write e.g. {example}"
+        raise InvalidDataError(msg)
+    return moment

@@ -1,0 +1,142 @@
+"""Physical ranges of what hardware offers, and numbers with units: one table for files, arguments and Datasets."""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from roofcube.errors import InvalidDataError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+__all__ = ["QUANTITIES", "UNITS", "Quantity", "check_numbers", "number_of", "range_fault"]
+
+
+class Quantity(NamedTuple):
+    """A quantity of hardware: unit, ends of what is physical, whether 0 means none, and its column in tables."""
+
+    unit: str
+    low: float
+    high: float
+    column: str
+    zero: bool = False
+
+
+# variable → what is physical today, with room: a processor of 1 MHz or 256 B of memory to the largest clusters.
+# Slips of a factor fall out below: 40 (TOP/s) and 4e4 (GOP/s) as op/s, 19.2 (GB/s) and 19200 (MB/s) as B/s.
+QUANTITIES = {
+    "peak_compute": Quantity("op/s", 1e6, 1e21, "peak_compute_op_per_s"),
+    "memory_bandwidth": Quantity("B/s", 1e5, 1e18, "memory_bandwidth_b_per_s"),
+    "memory_capacity": Quantity("B", 256.0, 1e18, "memory_capacity_b"),
+    "on_chip_memory": Quantity("B", 64.0, 1e15, "weight_memory_b", zero=True),
+    "power": Quantity("W", 1e-6, 1e9, "listed_power_w"),
+}
+
+# unit → spellings, with the factor to it; case counts: mW is no MW, and b (bit or byte?) is not taken
+UNITS = {
+    "op/s": {"op/s": 1.0, "OP/s": 1.0, "ops/s": 1.0, "OPS": 1.0, "FLOP/s": 1.0, "FLOPS": 1.0, "MAC/s": 2.0},
+    "B/s": {"B/s": 1.0, "byte/s": 1.0, "bytes/s": 1.0, "bit/s": 0.125},
+    "B": {"B": 1.0, "byte": 1.0, "bytes": 1.0, "bit": 0.125},
+    "W": {"W": 1.0, "watt": 1.0, "watts": 1.0},
+}
+PREFIXES = {
+    "": 1.0, "n": 1e-9, "u": 1e-6, "µ": 1e-6, "μ": 1e-6, "m": 1e-3, "k": 1e3, "K": 1e3, "M": 1e6, "G": 1e9, "T": 1e12,
+    "P": 1e15, "E": 1e18, "Ki": 2.0**10, "Mi": 2.0**20, "Gi": 2.0**30, "Ti": 2.0**40,
+}  # fmt: skip
+NUMBER = re.compile(r"\s*([-+]?(?:\d[\d_]*\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*(\S.*?)?\s*")
+SLIPS = {"op/s": (("TOP/s", 1e12), ("GOP/s", 1e9), ("MOP/s", 1e6)), "W": (("kW", 1e3),)}
+BYTE_SLIPS = (("GB", 1e9), ("MB", 1e6), ("kB", 1e3))
+
+
+def number_of(name: str, value: Any, *, where: str = "") -> Any:
+    """Read a number that may carry its unit, such as ``"19.2 GB/s"``; what is no text comes back as it is.
+
+    Parameters
+    ----------
+    name : str
+        A key of `QUANTITIES`.
+    value : number or str
+        SI and binary prefixes with op/s (also OPS, FLOP/s, and MAC/s of two operations), B/s, bit/s, B and W. Text
+        without a unit is a number in the unit of the table.
+    where : str, optional
+        What errors name instead of the variable.
+
+    Examples
+    --------
+    >>> from roofcube.datasets.quantities import number_of
+    >>> number_of("memory_bandwidth", "19.2 GB/s"), number_of("peak_compute", "2 TMAC/s"), number_of("power", 5)
+    (19200000000.0, 4000000000000.0, 5)
+    """
+    if not isinstance(value, str):
+        return value
+    unit = QUANTITIES[name].unit
+    factors = {prefix + one: by * factor for one, factor in UNITS[unit].items() for prefix, by in PREFIXES.items()}
+    parts = NUMBER.fullmatch(value)
+    factor = None if parts is None else 1.0 if parts[2] is None else factors.get(parts[2])
+    if parts is None or factor is None:
+        examples = {"op/s": "40 TOP/s", "B/s": "19.2 GB/s", "B": "8 GiB", "W": "7.5 W"}
+        msg = (
+            f"{where or f'`{name}`'}: expected a number in {unit} or one with its unit, got {value!r}; "
+            f'write it like "{examples[unit]}"'
+        )
+        raise InvalidDataError(msg)
+    digits, exponent = parts[1].replace("_", ""), round(math.log10(factor))
+    if factor == 10.0**exponent and "e" not in digits.lower():
+        # "19.2 GB/s" is 19.2e9 to the last bit
+        return float(f"{digits}e{exponent}")
+    return float(digits) * factor
+
+
+def range_fault(name: str, value: float) -> str:
+    """Say what is wrong with a number of a quantity and what to do; empty where nothing is."""
+    unit, low, high, _, zero = QUANTITIES[name]
+    if zero and value == 0:
+        return ""
+    ends = f"expected {'0, or ' if zero else ''}{unit} from {low:g} to {high:g}"
+    if math.isnan(value) or math.isinf(value):
+        return f"{ends}, got {value!r}; give a number, or leave it out where it is not known"
+    if value <= 0:
+        return f"{ends}, got {value!r}; give what the data sheet says, in {unit}"
+    if value < low:
+        slip, factor = _slip(unit, value, low)
+        meant = f'if {slip} is meant, write {value * factor:g}, or "{value:g} {slip}"' if slip else "check the unit"
+        return f"{ends}, got {value:g}; {meant}"
+    return f"{ends}, got {value:g}; check the unit: no hardware has as much" if value > high else ""
+
+
+def check_numbers(name: str, values: Iterable[float], *, where: str = "", unknown: bool = False) -> None:
+    """Raise on the first number that is not physical.
+
+    Parameters
+    ----------
+    name : str
+        A key of `QUANTITIES`.
+    values : iterable of float
+    where : str, optional
+        What the error names instead of the variable.
+    unknown : bool
+        NaN is taken: it says that there is none, or that it is not known.
+
+    Raises
+    ------
+    InvalidDataError
+    """
+    for value in values:
+        if unknown and math.isnan(value):
+            continue
+        fault = range_fault(name, float(value))
+        if fault:
+            msg = f"{where or f'`{name}`'}: {fault}"
+            raise InvalidDataError(msg)
+
+
+def _slip(unit: str, value: float, low: float) -> tuple[str, float]:
+    """Guess the unit in which a number would be physical, the largest first."""
+    slips = SLIPS.get(unit) or [(one + unit.removeprefix("B"), factor) for one, factor in BYTE_SLIPS]
+    likely = [(one, factor) for one, factor in slips if value * factor >= low]
+    if not likely:
+        return "", 1.0
+    # thousands of a unit are rather of the next smaller one
+    return likely[0] if value < 1e3 else likely[min(1, len(likely) - 1)]

@@ -1,0 +1,190 @@
+from __future__ import annotations
+
+import json
+import random
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import xarray as xr
+
+import roofcube as rc
+from roofcube.errors import CorruptFileError, MemoryLimitError
+
+pytest.importorskip("zarr")
+ARRAY = {
+    "zarr_format": 3,
+    "node_type": "array",
+    "shape": [20],
+    "data_type": "float64",
+    "chunk_grid": {"name": "regular", "configuration": {"chunk_shape": [10]}},
+    "chunk_key_encoding": {"name": "default", "configuration": {"separator": "/"}},
+    "fill_value": 0.0,
+    "codecs": [{"name": "bytes", "configuration": {"endian": "little"}}],
+    "attributes": {},
+    "dimension_names": ["batch"],
+}
+GROUP = {"zarr_format": 3, "node_type": "group", "attributes": {}}
+
+
+def store_of(folder, array=ARRAY, group=GROUP):
+    path = folder / "cube.zarr"
+    (path / "x").mkdir(parents=True)
+    (path / "zarr.json").write_text(group if isinstance(group, str) else json.dumps(group))
+    (path / "x" / "zarr.json").write_text(array if isinstance(array, str) else json.dumps(array))
+    return path
+
+
+def chunks_of(length):
+    return {"name": "regular", "configuration": {"chunk_shape": [length]}}
+
+
+def test_a_store_of_others_that_declares_what_cubes_have_is_read(tmp_path):
+    assert rc.load(store_of(tmp_path)).x.values.tolist() == [0.0] * 20
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"zarr_format": 2}, r"x.zarr\.json: expected Zarr format 3, got 2"),
+        ({"node_type": "group"}, "expected an array, got 'group'"),
+        ({"shape": [20_000_000], "chunk_grid": chunks_of(1)}, "expected at most 1,000,000 chunks, got 20,000,000"),
+        ({"shape": [-1]}, "expected shape in whole numbers from 0"),
+        ({"shape": "20"}, "expected shape in whole numbers from 0"),
+        ({"chunk_grid": chunks_of(0)}, "expected chunk_shape in whole numbers from 1"),
+        ({"chunk_grid": {"name": "rectilinear"}}, "expected a regular chunk grid"),
+        ({"shape": [20, 20]}, "expected chunks of 2 dims, got 1"),
+        ({"data_type": "object"}, "expected a type among bool, .*, got 'object'"),
+        ({"data_type": {"name": "fixed_length_utf32", "configuration": 3}}, "expected length_bytes in whole numbers"),
+        ({"codecs": []}, "expected a list of codecs"),
+        ({"codecs": [{"name": "numcodecs.pickle"}]}, "expected codecs among .*, got 'numcodecs.pickle'"),
+        (
+            {"codecs": [{"name": "sharding_indexed", "configuration": {"codecs": [{"name": "pickle"}]}}]},
+            "expected codecs among .*, got 'pickle'",
+        ),
+    ],
+)
+def test_what_no_cube_declares_is_refused_before_reading(tmp_path, monkeypatch, change, message):
+    path = store_of(tmp_path, {**ARRAY, **change})
+    monkeypatch.setattr(xr, "open_dataset", lambda *_, **__: pytest.fail("opened"))
+    with pytest.raises(CorruptFileError, match=rf"{message}.*; write it again with roofcube\.save"):
+        rc.load(path)
+
+
+@pytest.mark.parametrize(
+    ("group", "message"),
+    [
+        ("[" * 100_000, r"expected JSON, got what is none \(RecursionError\)"),
+        ("{", r"expected JSON, got what is none \(JSONDecodeError\)"),
+        ("[]", "expected a JSON object, got list"),
+        ({"zarr_format": 3, "node_type": "array"}, "expected a group, got 'array'"),
+        ({**GROUP, "attributes": []}, "expected attributes by name, got list"),
+        (" " * ((1 << 24) + 1), "expected at most 16,777,216 bytes"),
+    ],
+)
+def test_a_store_without_a_sound_description_is_refused(tmp_path, group, message):
+    with pytest.raises(CorruptFileError, match=message):
+        rc.load(store_of(tmp_path, group=group))
+
+
+def test_missing_descriptions_and_files_in_place_of_folders_are_refused(tmp_path):
+    path = store_of(tmp_path)
+    (path / "y").mkdir()
+    with pytest.raises(CorruptFileError, match=r"y.zarr\.json: expected the description .*, got no such file"):
+        rc.load(path)
+    (tmp_path / "file.zarr").write_text("none")
+    with pytest.raises(CorruptFileError, match=r"file\.zarr: expected a folder, got a file"):
+        rc.load(tmp_path / "file.zarr")
+
+
+@pytest.mark.parametrize("name", ["x/c", "y", "more"])
+def test_no_link_is_followed(tmp_path, name):
+    path = store_of(tmp_path)
+    (tmp_path / "elsewhere").mkdir()
+    (path / name).symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(CorruptFileError, match=rf"expected no links inside, got '{name}', a symbolic link"):
+        rc.load(path)
+    with pytest.raises(CorruptFileError, match="a symbolic link"):
+        rc.load(path, chunks={})
+    with pytest.raises(CorruptFileError, match="a symbolic link"):
+        rc.verify(path)
+
+
+@pytest.mark.parametrize("shape", [([10**12], 10**9), ([20], 10**12)])
+def test_declared_bytes_of_a_store_are_checked(tmp_path, shape):
+    path = store_of(tmp_path, {**ARRAY, "shape": shape[0], "chunk_grid": chunks_of(shape[1])})
+    with pytest.raises(
+        MemoryLimitError, match=r"8,000,000 MB declared, most of it by 'x'; .* `roofcube\.load\(path, c"
+    ):
+        rc.load(path)
+
+
+def test_declared_bytes_of_a_netcdf_file_are_checked(tmp_path):
+    import netCDF4
+
+    with netCDF4.Dataset(tmp_path / "bomb.nc", "w") as file:
+        file.createDimension("i", 10**12)
+        file.createVariable("x", "f8", ("i",), chunksizes=(1000,))
+    with pytest.raises(MemoryLimitError, match=r"bomb\.nc: expected a cube within .* got 8,000,000 MB declared"):
+        rc.load(tmp_path / "bomb.nc")
+
+
+@pytest.mark.parametrize("suffix", [".nc", pytest.param(".zarr", marks=pytest.mark.filterwarnings("ignore"))])
+def test_chunks_leave_the_values_in_the_file(tmp_path, suffix):
+    pytest.importorskip("dask")
+    path = rc.save(xr.Dataset({"x": ("i", np.arange(100_000.0))}), tmp_path / f"cube{suffix}")
+    with rc.set_options(memory="100 kB"):
+        with pytest.raises(MemoryLimitError, match=r"`roofcube\.load\(path, chunks=\{\}\)`"):
+            rc.load(path)
+        lazy = rc.load(path, chunks={"i": 1000})
+        assert lazy.x.chunks is not None
+        assert float(lazy.x[-1]) == 99_999.0
+        lazy.close()
+
+
+MUTANT = """
+import sys, warnings
+warnings.simplefilter("ignore")
+import roofcube as rc
+from roofcube.errors import RoofcubeError
+for path in sys.argv[1:]:
+    print(path, end=" ", flush=True)
+    try:
+        rc.load(path)
+        print("read")
+    except RoofcubeError as error:
+        print("refused" if path in str(error) else f"no name: {error}")
+    except Exception as error:
+        print(f"raw: {type(error).__name__}: {error}")
+"""
+
+
+def mutated(content, rng):
+    wrong = bytearray(content)
+    for _ in range(rng.choice((1, 4, 16))):
+        wrong[rng.randrange(len(wrong))] = rng.randrange(256)
+    return bytes(wrong[: rng.randrange(len(wrong))] if rng.random() < 0.2 else wrong)
+
+
+@pytest.mark.parametrize("suffix", [".nc", pytest.param(".zarr", marks=pytest.mark.filterwarnings("ignore"))])
+def test_a_damaged_file_is_read_or_refused_with_its_name(tmp_path, suffix):
+    cube = rc.predict(rc.inputs("mnist", platforms=["TX2"], pruning=[100, 50], batch=[1, 8]))
+    path = rc.save(cube[["predicted_throughput", "bound", "ops", "top1"]], tmp_path / f"cube{suffix}")
+    paths = []
+    for seed in range(40):
+        rng = random.Random(seed)
+        copy = tmp_path / f"{seed}{suffix}"
+        shutil.copytree(path, copy) if path.is_dir() else shutil.copy(path, copy)
+        files = sorted(one for one in copy.rglob("*") if one.is_file()) or [copy]
+        file = rng.choice(files)
+        file.write_bytes(mutated(file.read_bytes(), rng))
+        paths.append(str(copy))
+    told = subprocess.run(
+        [sys.executable, "-c", MUTANT, *paths], capture_output=True, text=True, timeout=120, check=False
+    )
+    lines = told.stdout.splitlines()
+    assert [line for line in lines if not line.endswith((" read", " refused"))] == []
+    assert len(lines) == 40, told.stderr[-500:]
+    assert sum(line.endswith(" refused") for line in lines) >= 5

@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import xarray as xr
+
+import roofcube as rc
+
+
+@pytest.fixture(scope="module")
+def cube():
+    return rc.predict(rc.inputs("mnist"))
+
+
+def test_diff_says_what_where_and_how_much(cube):
+    changed = cube.copy(deep=True)
+    changed["ops"].loc[{"pruning": 50}] *= 1.1
+    changed["params"].attrs["units"] = "kB"
+    changed["params"].attrs["source"] = "me"
+    changed["cores"] = changed.cores.astype("f4")
+    changed = changed.drop_vars("top5").isel(batch=slice(0, 3))
+    rows = {(row["variable"], row["kind"]): row for row in rc.diff(cube, changed).iter_rows(named=True)}
+    values = rows["ops", "values"]
+    assert values["cells"] == 1
+    assert values["largest"] == pytest.approx(1 - 1 / 1.1)
+    assert values["ratio"] == pytest.approx(1.1)
+    assert values["new"] == pytest.approx(1.1 * values["old"])
+    assert values["labels"] == "topology MLP, pruning 50.0"
+    assert set(rows) == {
+        ("ops", "values"),
+        ("params", "units"),
+        ("params", "attrs"),
+        ("cores", "dtype"),
+        ("top5", "missing"),
+        ("batch", "removed"),
+    }
+
+
+@pytest.mark.parametrize("dim", ["platform", "pruning", "batch"])
+def test_order_of_labels_and_dims_is_no_difference(cube, dim):
+    turned = cube.isel({dim: slice(None, None, -1)}).transpose(*reversed(list(cube.sizes)))
+    assert rc.diff(cube, turned).height == 0
+
+
+def test_labels_are_told_once_and_the_others_compared():
+    one = xr.Dataset({"x": ("p", [1.0, 2.0, 3.0]), "y": ("p", [1, 2, 3])}, coords={"p": ["a", "b", "c"]})
+    other = xr.Dataset({"x": ("p", [9.0, 3.0, 1.0]), "y": ("p", [9, 3, 1])}, coords={"p": ["d", "c", "a"]})
+    assert rc.diff(one, other).select("variable", "kind", "detail").rows() == [
+        ("p", "removed", "p b"),
+        ("p", "added", "p d"),
+    ]
+
+
+def test_cells_come_worst_first_and_unlabelled_dims_by_index():
+    one = xr.Dataset({"x": ("i", [1.0, 2.0, np.nan, 4.0]), "name": ("i", ["a", "b", "c", "d"])})
+    other = xr.Dataset({"x": ("i", [1.1, 8.0, 1.0, 4.0]), "name": ("i", ["a", "b", "c", "e"])})
+    found = rc.diff(one, other)
+    assert found.select("variable", "labels").rows() == [("x", "i 2"), ("name", "i 3"), ("x", "i 1"), ("x", "i 0")]
+    assert found["ratio"].to_list() == [None, None, 4.0, pytest.approx(1.1)]
+    assert found["detail"][1] == "i 3: 'd' and 'e'"
+
+
+def test_equal_labels_are_told_apart_by_their_number():
+    one = xr.Dataset({"x": ("p", [1.0, 2.0])}, coords={"p": ["a", "a"]})
+    found = rc.diff(one, one.assign(x=("p", [1.0, 3.0])))
+    assert found.select("labels", "old", "new").rows() == [("p a", 2.0, 3.0)]
+
+
+def test_scalars_and_other_dims():
+    one = xr.Dataset({"x": 1.0, "y": ("p", [1.0])})
+    found = rc.diff(one, xr.Dataset({"x": 2.0, "y": ("q", [1.0])}))
+    assert found.select("variable", "kind", "detail").rows() == [("y", "dims", "(p) and (q)"), ("x", "values", "")]

@@ -1,0 +1,115 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import xarray as xr
+
+import roofcube as rc
+from roofcube.errors import InvalidDataError, MemoryLimitError
+
+
+@pytest.fixture(scope="module")
+def cube():
+    return rc.benchmark("mnist")
+
+
+def parts_of(cube):
+    return [cube.sel(platform=[name]) for name in cube.platform.values]
+
+
+def test_parts_merge_to_the_whole_with_types_flags_and_order(cube):
+    turned = parts_of(cube)[::-1]
+    both = rc.merge(*turned)
+    assert both.platform.values.tolist() == cube.platform.values.tolist()[::-1]
+    assert rc.diff(cube, both).height == 0
+    assert {name: both[name].dtype for name in both.data_vars} == {name: cube[name].dtype for name in cube.data_vars}
+    assert both.bound.attrs["flag_meanings"] == cube.bound.attrs["flag_meanings"]
+
+
+def test_where_no_cube_has_a_value_it_is_told_in_the_same_type(cube):
+    one = cube.sel(platform=["TX2"]).isel(batch=[0])
+    other = cube.sel(platform=["NCS2"]).isel(batch=[1])
+    both = rc.merge(one, other)
+    corner = both.sel(platform="TX2").isel(batch=1)
+    assert (corner.n_rows == 0).all()
+    assert both.n_rows.dtype == cube.n_rows.dtype
+    assert corner.measured_throughput.isnull().all()
+    found = rc.merge(xr.Dataset({"at": ("p", [3])}, {"p": ["a"]}), xr.Dataset({"b": ("p", ["x"])}, {"p": ["b"]}))
+    assert (found["at"].values.tolist(), found["b"].values.tolist()) == ([3, -1], ["", "x"])
+
+
+def test_scalar_labels_are_dims_of_one_label(cube):
+    first, *others = cube.platform.values
+    both = rc.merge(cube.sel(platform=[first]), *(cube.sel(platform=name) for name in others))
+    assert both.platform.values.tolist() == cube.platform.values.tolist()
+    assert rc.diff(cube, both).height == 0
+
+
+def test_scalar_labels_alone_are_refused(cube):
+    with pytest.raises(InvalidDataError, match=r"platform is .* and other single labels; .* sel\(platform="):
+        rc.merge(*(cube.sel(platform=name) for name in cube.platform.values))
+
+
+@pytest.fixture(scope="module")
+def labs(cube):
+    other = cube.copy(deep=True)
+    other["measured_throughput"] = other.measured_throughput * 2
+    return rc.merge(cube.assign_attrs(title="Oslo"), other.assign_attrs(title="Bern"))
+
+
+def test_measurements_that_disagree_stand_side_by_side(cube, labs):
+    assert labs["lab"].values.tolist() == ["Oslo", "Bern"]
+    assert labs.attrs["disagreement"].startswith("measured_throughput differ")
+    assert labs.ops.dims == cube.ops.dims
+    assert labs.n_rows.dtype == cube.n_rows.dtype
+    known = cube.measured_throughput.notnull()
+    ratio = labs.measured_throughput.sel(lab="Bern") / labs.measured_throughput.sel(lab="Oslo")
+    assert (ratio.where(known, 2) == 2).all()
+
+
+def test_labs_are_numbered_where_titles_do_not_tell_them_apart(cube):
+    both = rc.merge(cube, cube.assign(measured_latency=cube.measured_latency * 2))
+    assert both["lab"].values.tolist() == ["1", "2"]
+
+
+@pytest.mark.parametrize("suffix", [".nc", pytest.param(".zarr", marks=pytest.mark.filterwarnings("ignore"))])
+def test_a_merged_cube_is_saved_and_answered(tmp_path, labs, suffix):
+    path = rc.save(labs, tmp_path / f"labs{suffix}")
+    assert rc.diff(rc.load(path), labs).height == 0
+    assert rc.verify(path)
+    winner = rc.best(labs, "measured_throughput")
+    assert str(winner["lab"].values) == "Bern"
+    front = rc.pareto(labs, {"measured_throughput": "max", "measured_top1": "max"})
+    assert set(np.unique(front["lab"].values)) == {"Bern"}
+
+
+PART = xr.Dataset({"x": ("p", [1.0], {"units": "s"})}, coords={"p": ["a"]})
+
+
+@pytest.mark.parametrize(
+    ("cubes", "message"),
+    [
+        ([], "`merge`: expected cubes, got none"),
+        ([PART, 3], "expected cubes, got a int as number 2; use roofcube"),
+        ([PART, PART * 2], "x hold different values for the same cell, and are no measurements"),
+        ([PART, PART.expand_dims(q=2)], r"x has the dims \(p\) and \(q, p\)"),
+        ([PART, PART.assign(x=("p", [1], {"units": "s"}))], "x is float64 and int64; convert"),
+        ([PART, PART.assign(x=("p", [1.0], {"units": "ms"}))], "x has the units s and ms; convert"),
+        ([PART, PART.assign_coords(p=[1])], "the labels of p are numbers and text"),
+        ([PART.drop_vars("p"), xr.concat([PART, PART], "p").drop_vars("p")], "the dim p has no labels in every cube"),
+        ([xr.concat([PART, PART], "p")], "cube 1 has equal labels in p"),
+    ],
+)
+def test_what_cannot_be_merged_is_refused_with_the_reason(cubes, message):
+    with xr.set_options(keep_attrs=True), pytest.raises(InvalidDataError, match=message):
+        rc.merge(*cubes)
+
+
+def test_a_second_disagreement_is_refused(labs):
+    with pytest.raises(InvalidDataError, match="'lab' is there already; merge all cubes in one call"):
+        rc.merge(labs, labs.assign(measured_latency=labs.measured_latency * 2))
+
+
+def test_a_result_above_the_limit_is_refused(cube):
+    with rc.set_options(memory="1 kB"), pytest.raises(MemoryLimitError, match="`merge`: expected a result within"):
+        rc.merge(cube, cube)

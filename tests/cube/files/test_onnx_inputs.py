@@ -1,0 +1,184 @@
+"""Inputs of an ONNX model: sizes of symbolic dims, and the batch that is divided out."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import roofcube as rc
+from roofcube.errors import InvalidDataError
+
+pytest.importorskip("onnx")
+
+from onnx import TensorProto
+from onnx_files import graph, ints, node, value, write, zeros
+
+DENSE = [node("MatMul", ["x", "w"], ["y"])]
+W = {"w": zeros(8, 5)}
+
+
+def macs(path, **more):
+    return rc.read_network(path, **more)["ops"].sum() // 2
+
+
+@pytest.mark.parametrize(
+    ("shape", "sizes", "rows"),
+    [
+        (["batch", "seq", 8], {"seq": 128}, 128),
+        (["N", "seq", 8], {"seq": 128}, 128),
+        (["batch", "seq", 8], {"seq": 128, "batch": 4}, 128),
+        ([None, None, 8], {"x[1]": 7}, 7),
+        (["?", "?", 8], {"x[1]": 7}, 7),
+        (["-1", "?", 8], {"x": (3, 7, 8)}, 7),
+        (["unk__1", 7, 8], {}, 7),
+        # a dim that is no batch although it is in front
+        (["seq", 8], {"seq": 128}, 128),
+        (["num_tokens", 8], {"num_tokens": 128}, 128),
+        (["anything", 8], {}, 1),
+        (["anything", 8], {"anything": 6}, 6),
+        (["seq", "batch", 8], {"seq": 3}, 3),
+        ([4, "seq", 8], {"seq": np.int64(3)}, 3),
+        (["batch", "past", 8], {"past": 0, "x[1]": 2}, 2),
+    ],
+)
+def test_sizes_are_given_by_name_by_place_or_as_a_whole_shape(tmp_path, shape, sizes, rows):
+    assert macs(write(tmp_path, DENSE, W, shape), sizes=sizes) == rows * 40
+
+
+@pytest.mark.parametrize(
+    ("shape", "sizes", "message"),
+    [
+        (
+            ["batch", "seq", "h", 8],
+            {},
+            r"net\.onnx, input 'x' of shape \(batch, seq, h, 8\): the size of 'seq' is not fixed; give it with sizes=\{'seq': …, 'h': …\}",
+        ),
+        ([None, None, 8], {}, r"the size of 'x\[1\]' is not fixed; give it with sizes=\{'x\[1\]': …\}"),
+        (["seq", 8], {}, r"the size of 'seq' is not fixed"),
+        (["frames", "batch", 8], {}, r"the size of 'frames' is not fixed"),
+        # the third dim may be called N as well, and is no batch
+        (["B", 3, "N", 8], {}, r"the size of 'N' is not fixed"),
+        (
+            ["batch", "seq", 8],
+            {"sequence": 4},
+            r"`sizes`: the model has no symbolic dim 'sequence'.*; it has: batch, seq",
+        ),
+        (["batch", "seq", 8], {"x[2]": 4}, r"`sizes`: the model has no symbolic dim 'x\[2\]'"),
+        ([1, 8], {"seq": 4}, r"it has: \(none\)"),
+        (["batch", "seq", 8], {"seq": 1.5}, r"`sizes\['seq'\]`: got 1\.5; expected a whole number, 0 or more"),
+        (["batch", "seq", 8], {"seq": True}, r"`sizes\['seq'\]`: got True"),
+        (["batch", "seq", 8], {"seq": -3}, r"`sizes\['seq'\]`: got -3"),
+        (
+            ["batch", "seq", 8],
+            {"x": (1, 4)},
+            r"`sizes\['x'\]`: got \(1, 4\), the input is \(batch, seq, 8\); give one size a dim",
+        ),
+        (["batch", "seq", 8], {"x": (1, 4, 9)}, r"give one size a dim and keep the fixed ones"),
+    ],
+)
+def test_missing_and_foreign_sizes_are_named(tmp_path, shape, sizes, message):
+    with pytest.raises(InvalidDataError, match=message):
+        rc.read_network(write(tmp_path, DENSE, W, shape), sizes=sizes)
+
+
+def test_the_value_of_a_scalar_input_settles_a_branch(tmp_path):
+    def branch(name, layers):
+        nodes = [node("MatMul", ["x", "w"], [f"{name}0"]), *[node("Relu", [f"{name}0"], [f"{name}1"])] * layers]
+        return graph(nodes, [f"{name}{layers}"])
+
+    nodes = [
+        node("Equal", ["rate", "k"], ["c"]),
+        node("If", ["c"], ["y"], then_branch=branch("t", 0), else_branch=branch("e", 1)),
+    ]
+    inputs = {"x": [1, 8], "rate": value("rate", [], TensorProto.INT64)}
+    path = write(tmp_path, nodes, {**W, "k": np.array(16000, "i8")}, inputs)
+    assert rc.read_network(path, sizes={"rate": 16000})["operator"].to_list() == ["MatMul"]
+    assert rc.read_network(path, sizes={"rate": 8000})["operator"].to_list() == ["MatMul", "Relu"]
+
+
+def test_inputs_beside_the_first_share_its_batch(tmp_path):
+    nodes = [node("MatMul", ["x", "w"], ["a"]), node("MatMul", ["a", "s"], ["y"])]
+    path = write(tmp_path, nodes, W, {"x": [None, 7, 8], "s": [None, 5, 3]})
+    assert macs(path) == 7 * 40 + 7 * 15
+    path = write(tmp_path, nodes, W, {"x": ["batch", 7, 8], "s": [2, "batch", 5, 3]})
+    assert macs(path) == 7 * 40 + 2 * 7 * 15
+
+
+def test_stored_tensors_among_the_inputs_are_no_inputs(tmp_path):
+    """Files of the first years list their weights as inputs too."""
+    assert macs(write(tmp_path, DENSE, W, {"w": [8, 5], "x": [2, 8]})) == 40
+
+
+# the batch ------------------------------------------------------------------------------------------------------------
+
+CONV = {"w": zeros(16, 3, 3, 3)}
+
+
+@pytest.mark.parametrize("batch", [1, 2, 8])
+def test_a_fixed_batch_is_divided_out_of_everything(tmp_path, batch):
+    nodes = [
+        node("Conv", ["x", "w"], ["a"]), node("Relu", ["a"], ["b"]), node("MatMul", ["b", "v"], ["c"]), node("MatMul", ["c", "c"], ["d"]),
+        node("Reshape", ["d", "s"], ["e"]), node("LSTM", ["e", "p", "r"], ["f"], hidden_size=4, layout=1), node("Flatten", ["f"], ["g"]), node("Gemm", ["g", "u"], ["y"]),
+    ]  # fmt: skip
+    weights = {
+        **CONV, "v": zeros(30, 30), "s": ints(batch, 16, 900), "p": zeros(1, 16, 900), "r": zeros(1, 16, 4), "u": zeros(64, 2)
+    }  # fmt: skip
+    table = rc.read_network(write(tmp_path, nodes, weights, [batch, 3, 32, 32]))
+    by_hand = 16 * 27 * 900, 16 * 900 * 30, 16 * 30 * 900, 16 * 16 * 904, 64 * 2
+    assert (table.filter(table["ops"] > 0)["ops"] // 2).to_list() == list(by_hand)
+    assert table.filter(table["operator"] == "Relu")["output_elements"].item() == 16 * 900
+    assert table["params"].sum() == 16 * 27 + 900 + 16 * 904 + 128
+
+
+def test_images_without_a_batch_are_one_input(tmp_path):
+    """The leading 3 are channels: a convolution runs once, which 3 does not divide."""
+    nodes = [node("Unsqueeze", ["x", "a"], ["u"]), node("Conv", ["u", "w"], ["y"])]
+    assert macs(write(tmp_path, nodes, {**CONV, "a": ints(0)}, [3, 32, 32])) == 16 * 27 * 900
+
+
+def test_a_sequence_in_front_of_the_batch_is_no_batch(tmp_path):
+    weights = {"p": zeros(1, 16, 8), "r": zeros(1, 16, 4)}
+    nodes = [node("LSTM", ["x", "p", "r"], ["y"], hidden_size=4)]
+    assert macs(write(tmp_path, nodes, weights, [50, 1, 8])) == 50 * 16 * 12
+    assert macs(write(tmp_path, nodes, weights, [50, 4, 8])) == 50 * 16 * 12
+    assert macs(write(tmp_path, nodes, weights, ["seq", "n", 8]), sizes={"seq": 50}) == 50 * 16 * 12
+    # also behind layers that keep it there
+    before = [node("MatMul", ["x", "m"], ["a"]), node("LSTM", ["a", "p", "r"], ["y"], hidden_size=4)]
+    more = {**weights, "m": zeros(8, 8)}
+    assert macs(write(tmp_path, before, more, [50, 1, 8])) == 50 * (64 + 16 * 12)
+    assert macs(write(tmp_path, before, more, [50, 4, 8])) == 50 * (64 + 16 * 12)
+    cells = [node("Transpose", ["x"], ["t"], perm=[1, 0, 2]), node("LSTM", ["t", "p", "r"], ["y"], hidden_size=4)]
+    assert macs(write(tmp_path, cells, weights, [4, 50, 8])) == 50 * 16 * 12
+
+
+def test_layers_that_disagree_about_the_batch_ask_for_it(tmp_path):
+    """One product on the rows of the batch, one on positions that do not depend on it."""
+    nodes = [
+        node("MatMul", ["x", "w"], ["a"]), node("Shape", ["x"], ["s"]), node("ConstantOfShape", ["s"], ["o"]),
+        node("Slice", ["o", "i0", "i1", "i0"], ["p"]), node("MatMul", ["p", "w"], ["b"]), node("Add", ["a", "b"], ["y"]),
+    ]  # fmt: skip
+    path = write(tmp_path, nodes, {**W, "i0": ints(0), "i1": ints(1)}, [4, 6, 8])
+    with pytest.raises(
+        InvalidDataError,
+        match=r"seems to hold 4 inputs, but layer 'MatMul_4' runs 6 times.*say batch=4 if one run takes 4 inputs, batch=1",
+    ):
+        rc.read_network(path)
+    assert rc.read_network(path, batch=1)["ops"].sum() // 2 == 30 * 40
+    # what does not grow with the batch is shared by its inputs, rounded up
+    assert (rc.read_network(path, batch=4).filter(pl_ops())["ops"] // 2).to_list() == [6 * 40, 2 * 40]
+
+
+def pl_ops():
+    import polars as pl
+
+    return pl.col("ops") > 0
+
+
+def test_the_batch_may_be_said(tmp_path):
+    assert macs(write(tmp_path, DENSE, W, [12, 8])) == 40
+    assert macs(write(tmp_path, DENSE, W, [12, 8]), batch=1) == 12 * 40
+    assert macs(write(tmp_path, DENSE, W, [12, 8]), batch=3) == 4 * 40
+    assert macs(write(tmp_path, DENSE, W, ["batch", 8]), batch=3) == 40
+    for wrong in (0, -1, 1.5, True, "4"):
+        with pytest.raises(InvalidDataError, match="`batch`: expected the inputs that one run takes, 1 or more, got"):
+            rc.read_network(write(tmp_path, DENSE, W, [12, 8]), batch=wrong)

@@ -1,0 +1,105 @@
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+import xarray as xr
+from click.testing import CliRunner
+
+import roofcube as rc
+from roofcube.cli import main
+from roofcube.errors import InvalidDataError, MissingInputError
+from roofcube.sweep.limit_words import read_limits
+from roofcube.wording import read_quantity
+
+
+@pytest.fixture(scope="module")
+def chips() -> xr.Dataset:
+    """Four designs of two platforms: speed against latency and cost."""
+    return xr.Dataset(
+        {
+            "speed": (("platform", "size"), [[1.0, 4.0], [2.0, 3.0]], {"sense": "max", "units": "1/s"}),
+            "delay": (("platform", "size"), [[1.0, 9.0], [2.0, 5.0]], {"units": "s"}),
+            "state": (
+                ("platform", "size"),
+                np.array([[0, 0], [0, 2]], dtype="i4"),
+                {"flag_masks": np.array([1, 2], dtype="i4"), "flag_meanings": "odd off_scale"},
+            ),
+        },
+        coords={"platform": ["a", "b"], "size": ["s", "l"]},
+    ).rename(state="quality")
+
+
+def test_the_winner_its_margin_and_the_least_relaxation(chips):
+    reasons = rc.explain(chips, "speed", where={"delay": (None, 5)})
+    assert (reasons.winner.platform.item(), float(reasons.winner.speed)) == ("b", 3.0)
+    assert (reasons.runner_up.platform.item(), float(reasons.runner_up.speed)) == ("a", 1.0)
+    assert reasons.margin == 2.0
+    assert reasons.removed == {"delay": 1}
+    assert [(one.name, one.to, one.gains) for one in reasons.relaxations] == [("delay", 9.0, 4.0)]
+    assert reasons.doubts == ("off scale",)
+    assert "3 times as good as the runner-up" in repr(reasons)
+    assert "relax delay to" in repr(reasons)
+
+
+def test_a_limit_that_does_not_bind_is_not_relaxed(chips):
+    reasons = rc.explain(chips, "speed", where={"delay": (None, 50)})
+    assert reasons.relaxations == ()
+    assert reasons.doubts == ()
+
+
+def test_nothing_qualifies_and_what_would_help(chips):
+    reasons = rc.explain(chips, "speed", where={"delay": (None, 0.5), "platform": ["b"]})
+    assert not bool(reasons.winner.found)
+    assert reasons.runner_up is None
+    assert np.isnan(reasons.margin)
+    assert [(one.name, one.to, one.gains) for one in reasons.relaxations] == [("delay", 2.0, 2.0)]
+    assert "nothing of 4 points meets all limits" in repr(reasons)
+    assert json.loads(json.dumps(reasons.to_dict()))["found"] is False
+
+
+def test_less_is_better(chips):
+    reasons = rc.explain(chips, "delay", where={"speed": (2, None)}, sense="min")
+    assert (reasons.winner.platform.item(), reasons.margin) == ("b", 3.5)
+    assert [(one.name, one.to, one.gains) for one in reasons.relaxations] == [("speed", 1.0, 1.0)]
+
+
+def test_a_sweep_is_explained_too():
+    sweep = rc.Sweep(rc.inputs("mnist"), dtype="f8")
+    stored = rc.predict(rc.inputs("mnist"))
+    limits = {"top1": (95, None), "precision": ["INT4"], "pruning": [100, 50]}
+    one, other = (rc.explain(cube, "predicted_throughput", where=limits).to_dict() for cube in (sweep, stored))
+    assert one == other
+    assert one["found"]
+
+
+def test_the_command_answers_in_words_and_in_json():
+    limits = ["--top1", "85", "--latency", "10ms", "--max-power", "15W"]
+    words = CliRunner().invoke(main, ["best", "cifar10", *limits])
+    assert words.exit_code == 0
+    assert words.output.startswith("TX2 maxn FP16 · CNV 50 %, batch 64: 7.45k inputs/s")
+    answer = json.loads(CliRunner().invoke(main, ["best", "cifar10", *limits, "--json"]).output)
+    assert answer["winner"]["platform"] == "TX2"
+    nothing = CliRunner().invoke(main, ["best", "cifar10", "--top1", "99"])
+    assert nothing.exit_code == 1
+    assert "relax measured_top1 to 87.4" in nothing.output
+    labels = CliRunner().invoke(main, ["best", "cifar10", "--limit", "platform=NCS2", "--limit", "batch<=8", "--json"])
+    assert json.loads(labels.output)["winner"]["platform"] == "NCS2"
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda cube: read_quantity("85x"), InvalidDataError, "expected a number with a unit, such as 10ms"),
+        (lambda cube: read_limits(cube, None, {}, ["speed"], predicted=False), InvalidDataError, "NAME<=VALUE"),
+        (
+            lambda cube: read_limits(cube, "speed", {"power": "5W"}, [], predicted=False),
+            MissingInputError,
+            "neither 'power_full' nor 'power'",
+        ),
+    ],
+)
+def test_what_cannot_be_read_is_told(chips, call, error, message):
+    with pytest.raises(error, match=message):
+        call(chips)

@@ -1,0 +1,347 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+import stored_cubes
+import stored_oracle as oracle
+import sweep_oracle
+import xarray as xr
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import roofcube as rc
+from roofcube.errors import InvalidDataError, MemoryLimitError
+from roofcube.sweep.contexts.stored import StoredContext
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.mark.parametrize("question", oracle.QUESTIONS)
+@given(seed=st.integers(0, 2**32))
+@settings(max_examples=60, deadline=None)
+def test_every_question_equals_brute_force(question, seed):
+    oracle.check(seed, question, most=200)
+
+
+@pytest.fixture(scope="module", params=rc.tasks())
+def task_cube(request) -> xr.Dataset:
+    return rc.benchmark(request.param).load()
+
+
+@pytest.mark.parametrize("question", [name for name in oracle.QUESTIONS if name not in ("pareto", "distance")])
+def test_questions_of_a_benchmark_equal_brute_force(task_cube, question):
+    for seed in range(2):
+        oracle.ask(stored_cubes.case_of(task_cube, seed), question, f"{task_cube.attrs.get('task')} seed={seed}")
+
+
+@pytest.mark.parametrize("question", oracle.QUESTIONS)
+def test_questions_of_a_front_equal_brute_force(task_cube, question):
+    front = rc.pareto(task_cube, ["measured_throughput", "measured_top1"], ties="all")
+    for seed in range(4):
+        oracle.ask(stored_cubes.case_of(front, seed), question, f"front seed={seed}")
+
+
+def test_fronts_of_measured_rows_equal_brute_force(task_cube):
+    # few cells are measured, so that all pairs can be compared
+    goals = {"measured_throughput": "max", "measured_top1": "max"}
+    case = stored_cubes.case_of(task_cube, 0)
+    valid = ~np.isnan(case.full["measured_throughput"]) & ~np.isnan(case.full["measured_top1"])
+    vectors = np.stack([oracle.costs(case, name, sense) for name, sense in goals.items()], axis=1)
+    for ties in ("first", "all"):
+        points, n_ties = oracle.front_of(vectors, np.flatnonzero(valid), ties)
+        front = rc.pareto(task_cube, goals, ties=ties)
+        oracle.assert_points(case, front, points, ties)
+        assert front["n_ties"].values.tolist() == n_ties
+
+
+@pytest.mark.parametrize("coord", ["device_class", "family"])
+def test_a_coordinate_groups_as_its_labels_do(task_cube, coord):
+    together = rc.best(task_cube, "measured_throughput", per=[coord, "precision"])
+    assert together["found"].dims == (coord, "precision")
+    for label in together[coord].values.tolist():
+        alone = rc.best(task_cube, "measured_throughput", per="precision", where={coord: label})
+        for name in ("measured_throughput", "platform", "batch", "found", "bound", "quality"):
+            np.testing.assert_array_equal(together[name].sel({coord: label}), alone[name])
+
+
+# a filled cube and the sweep of its model ----------------------------------------------------------------------------
+
+
+def questions(goals: dict, per: list[str], where: dict) -> dict:
+    """Give every question about a cube, stored or swept."""
+    name, sense = next(iter(goals.items()))
+    few = {"per": per[:1], "where": where}
+    asked = {
+        "best": lambda c: rc.best(c, name, sense=sense, per=per, where=where),
+        "top": lambda c: rc.top(c, 7, name, sense=sense, **few),
+        "pareto": lambda c: rc.pareto(c, goals, **few),
+        "all ties": lambda c: rc.pareto(c, goals, where=where, ties="all"),
+        "count": lambda c: rc.count(c, per=per, where=where),
+        "count by": lambda c: rc.count(c, by="bound", **few),
+        "bins": lambda c: rc.histogram(c, name, bins=4, **few),
+        "edges": lambda c: rc.histogram(c, name, bins=[0, 1, 2, 7], **few),
+        "quantile": lambda c: rc.quantile(c, name, [0, 0.3, 1], **few),
+        "distance": lambda c: rc.distance_to_front(c, goals, where=where).to_dataset(),
+    }
+    if len(per) > 1:
+        asked["crossover"] = lambda c: rc.crossover(c, name, sense=sense, between=per[0], along=per[1], where=where)
+    return asked
+
+
+def assert_same_answer(stored: xr.Dataset, swept: xr.Dataset, told: str) -> None:
+    """Compare what both have; a stored cube also has inputs that its model did not use."""
+    for name, one in swept.variables.items():
+        if name not in stored.variables:
+            continue
+        other = stored.variables[name]
+        assert other.dims == one.dims, f"{told} {name}"
+        assert other.dtype == one.dtype or {other.dtype.kind, one.dtype.kind} <= set("iuf"), f"{told} {name}"
+        np.testing.assert_array_equal(other.values.astype(one.dtype), one.values, err_msg=f"{told} {name}")
+    account = ("n_points", "missing_", "removed_by_", "objective")
+    for key, value in swept.attrs.items():
+        if key.startswith(account):
+            assert stored.attrs[key] == value, f"{told} {key}"
+
+
+@given(seed=st.integers(0, 2**32))
+@settings(max_examples=6, deadline=None)
+def test_a_filled_cube_answers_as_the_sweep_of_its_model(seed):
+    case = sweep_oracle.random_case(seed, most=400)
+    cube = rc.predict(case.inputs, assumptions=case.assumptions, dtype=case.dtype)
+    # a sweep rounds its inputs to the dtype in which it computes
+    cube = cube.assign({name: one.astype(case.dtype) for name, one in cube.data_vars.items() if one.dtype.kind == "f"})
+    sweep = rc.Sweep(case.inputs, assumptions=case.assumptions, dtype=case.dtype, strategy="numpy")
+    names = case.form.permutation(sorted(set(case.full) & set(sweep.model.outputs)))[:3].tolist()
+    goals = {name: str(case.form.choice(["min", "max"])) for name in names}
+    where = sweep_oracle.random_where(case)
+    per = [str(dim) for dim in case.form.permutation(case.dims)[:2]]
+    for question, ask in questions(goals, per, where).items():
+        assert_same_answer(ask(cube), ask(sweep), f"seed={seed} {question} {goals} {per} {where} {case.dtype}")
+
+
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+def test_the_order_of_dims_goes_with_the_filled_cube(dtype):
+    hardware = rc.hypothetical(peak_compute=[1e11, 1e12], memory_bandwidth=[1e9, 1e10], power=[5.0, 20.0])
+    sweep = rc.Sweep(rc.inputs("mnist", platforms=hardware, batch=[1, 8]), dims=["batch", "watts"], dtype=dtype)
+    cube = sweep.compute()
+    assert StoredContext(cube).dims == sweep.dims
+    goals = {"predicted_throughput": "max", "power": "min"}
+    for question, ask in questions(goals, ["precision", "batch"], {"top1": (90, None)}).items():
+        stored = ask(cube) if question != "distance" else None
+        if stored is not None:
+            assert_same_answer(stored, ask(sweep), question)
+
+
+# what has no answer --------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def lazy(tmp_path: Path) -> xr.Dataset:
+    """A cube on disk, of 80 kB a variable, one of them too wide for floating point."""
+    values = np.arange(10_000.0).reshape(100, 100)
+    cube = xr.Dataset(
+        {"x": (("platform", "batch"), values), "y": (("platform", "batch"), -values), "n": ("platform", range(100))},
+        coords={"platform": [f"board {k}" for k in range(100)], "batch": np.arange(100)},
+    )
+    cube["wide"] = (("platform", "batch"), (1 << 60) + np.arange(10_000).reshape(100, 100))
+    for name in ("predicted_throughput_low", "predicted_throughput_high"):
+        cube[name] = cube["x"]
+    cube.to_netcdf(tmp_path / "cube.nc")
+    with xr.open_dataset(tmp_path / "cube.nc") as opened:
+        yield opened
+
+
+@pytest.mark.parametrize(
+    ("ask", "message"),
+    [
+        (lambda c: rc.best(c, "x", sense="max", per=["platform", "batch"]), "`best`.*group by fewer dims"),
+        (lambda c: rc.top(c, 10_000, "x", sense="max"), "`top`.*ask for fewer points"),
+        (lambda c: rc.pareto(c, {"x": "max", "y": "max"}), '`pareto`.*ties="first"'),
+        (lambda c: rc.count(c, per=["platform", "batch"]), "`count`.*group by fewer dims"),
+        (lambda c: rc.histogram(c, "x", bins=5000), "`histogram`.*group by fewer dims"),
+        (lambda c: rc.histogram(c, "x", bins=10**15), "`histogram`.*group by fewer dims"),
+        (lambda c: rc.quantile(c, "x", [0.1, 0.5], per=["platform", "batch"]), "`quantile`.*group by fewer dims"),
+        (lambda c: rc.distance_to_front(c, {"x": "max", "y": "max"}), "`distance_to_front`.*raise the limit"),
+        (lambda c: rc.best(c, "wide", sense="max"), "`wide`: larger than the memory limit.*compared as a whole"),
+        (
+            lambda c: rc.pareto(c, {"x": "max"}, where={"platform": "board 3"}, probability=True),
+            "`probability`: draws look at all values at once",
+        ),
+    ],
+)
+def test_what_is_too_large_is_refused_before_the_work(lazy, ask, message, monkeypatch):
+    read = []
+    load = xr.Dataset.load
+    monkeypatch.setattr(xr.Dataset, "load", lambda self: read.append(self.nbytes) or load(self))
+    with rc.set_options(memory=35_000), pytest.raises(MemoryLimitError, match=message):
+        ask(lazy)
+    assert sum(read) < 250_000  # a front has to be found before its size is known
+
+
+def test_answers_about_a_part_of_what_is_larger_than_memory(lazy):
+    whole = lazy.copy(deep=True).load()
+    where = {"platform": ["board 3", "board 70"], "x": (None, 7050)}
+    with rc.set_options(memory=35_000):
+        distance = rc.distance_to_front(lazy, {"x": "max", "y": "max"}, where=where, relative=False)
+        best = rc.best(lazy, "x", sense="max", where=where, per="platform")
+        near = rc.pareto(lazy, {"x": "max"}, where=where, epsilon=0.001)
+    xr.testing.assert_identical(
+        distance, rc.distance_to_front(whole, {"x": "max", "y": "max"}, where=where, relative=False)
+    )
+    assert best["x"].values.tolist() == [399.0, 7050.0]
+    assert near["x"].values.tolist() == [7050.0 - k for k in range(8)]
+
+
+def test_a_streamed_question_reads_a_block_of_the_groups_that_are_asked_only(lazy, monkeypatch):
+    read = []
+    load = xr.Dataset.load
+    monkeypatch.setattr(xr.Dataset, "load", lambda self: read.append(self.nbytes) or load(self))
+    with rc.set_options(memory=35_000):
+        rc.quantile(lazy, "x", 0.5, where={"platform": "board 3"})
+    assert max(read) <= 35_000 / 2
+    assert sum(read) < lazy["x"].nbytes
+
+
+@pytest.mark.parametrize("question", ["pareto", "distance"])
+@pytest.mark.parametrize("kind", ["datetime", "wide i8", "g"])
+def test_what_is_only_compared_has_no_distance(kind, question):
+    values, _ = stored_cubes.values_of(np.random.default_rng(0), kind, [5])
+    cube = xr.Dataset({"x": ("a", values)})
+    ask = {
+        "pareto": lambda: rc.pareto(cube, {"x": "max"}, epsilon=0.1),
+        "distance": lambda: rc.distance_to_front(cube, {"x": "max"}),
+    }[question]
+    with pytest.raises(InvalidDataError, match="`objectives`: expected numbers that f8 holds exactly, got 'x'"):
+        ask()
+
+
+# names that answers need ---------------------------------------------------------------------------------------------
+
+
+def named(name: str, *, coord: bool = False) -> xr.Dataset:
+    cube = xr.Dataset({"x": ("platform", [1.0, 3.0, 2.0])}, coords={"platform": ["a", "b", "c"]})
+    made = cube.assign({name: ("platform", [7.0, 8.0, 9.0])})
+    return made.set_coords(name) if coord else made
+
+
+@pytest.mark.parametrize("coord", [False, True])
+@pytest.mark.parametrize(
+    ("name", "ask"),
+    [
+        ("found", lambda c: rc.best(c, "x", sense="max")),
+        ("found", lambda c: rc.best(c, "found", sense="max")),
+        ("n_ties", lambda c: rc.pareto(c, {"x": "max"})),
+        ("n_ties", lambda c: rc.pareto(c, {"n_ties": "max"})),
+        ("point", lambda c: rc.pareto(c, {"x": "max"})),
+        ("point", lambda c: rc.top(c, 2, "x", sense="max")),
+        ("quantile", lambda c: rc.quantile(c, "quantile", 0.5)),
+    ],
+)
+def test_a_variable_named_as_what_an_answer_adds_is_refused(name, ask, coord):
+    with pytest.raises(InvalidDataError, match=f"`cube`: expected no variable '{name}'.*rename it"):
+        ask(named(name, coord=coord))
+
+
+@pytest.mark.parametrize(
+    ("name", "ask"),
+    [
+        ("count", lambda c: rc.count(c, per="platform")),
+        ("bin_low", lambda c: rc.histogram(c, "x", per="platform")),
+        ("meaning", lambda c: rc.histogram(c, "x", per="platform")),
+        ("quantile", lambda c: rc.quantile(c, "x", 0.5, per="platform")),
+        ("count", lambda c: rc.count(c, per="count")),
+    ],
+)
+def test_a_label_of_groups_named_as_what_an_answer_adds_is_refused(name, ask):
+    with pytest.raises(InvalidDataError, match=f"`cube`: expected no variable '{name}'.*rename it"):
+        ask(named(name, coord=True))
+
+
+def test_a_dim_named_as_what_an_answer_adds_is_refused_where_it_is_in_the_answer():
+    cube = xr.Dataset({"x": (("reason", "winner"), [[1.0, 3.0], [2.0, 5.0]])})
+    cube["flag"] = ("winner", np.array([0, 1], "i1"), {"flag_values": [0, 1], "flag_meanings": "no yes"})
+    assert rc.count(cube, by="flag")["count"].values.tolist() == [2, 2]
+    assert rc.count(cube, per="reason")["count"].values.tolist() == [2, 2]
+    with pytest.raises(InvalidDataError, match="'reason', which the answer needs"):
+        rc.count(cube, by="flag", per="reason")
+    with pytest.raises(InvalidDataError, match="'winner', which the answer needs"):
+        rc.crossover(cube, "x", sense="max", between="reason", along="winner")
+
+
+def test_labels_of_groups_are_no_objective_of_quantiles_and_crossovers():
+    cube = xr.Dataset({"x": (("a", "b"), np.ones((2, 2)))}, coords={"a": [1.0, 2.0], "b": [3.0, 4.0]})
+    with pytest.raises(InvalidDataError, match="`variable`: expected another than the labels of groups, got 'a'"):
+        rc.quantile(cube, "a", 0.5, per="a")
+    with pytest.raises(InvalidDataError, match="`objective`: expected another than the labels of groups, got 'b'"):
+        rc.crossover(cube, "b", sense="max", between="a", along="b")
+
+
+def test_answers_can_be_asked_again():
+    cube = xr.Dataset(
+        {"x": (("platform", "batch"), [[1.0, 3.0], [3.0, 2.0]])}, coords={"platform": ["a", "b"], "batch": [1, 2]}
+    )
+    best = rc.best(cube, "x", sense="max", per="platform")
+    assert bool(rc.best(best, "x", sense="max", where={"platform": "b"})["found"])
+    front = rc.pareto(cube, {"x": "max"}, ties="all", where={"batch": [1, 2]})
+    assert front["n_ties"].values.tolist() == [2, 2]
+    again = rc.pareto(front, {"x": "max"}, where={"platform": "a"})
+    assert again["n_ties"].values.tolist() == [1]
+    assert {key for key in again.attrs if key.startswith("removed_by_")} == {"removed_by_platform"}
+
+
+def test_a_code_of_a_label_never_hides_a_variable():
+    cube = named("platform_code").expand_dims(batch=[1, 2])
+    best = rc.best(cube, "x", sense="max", per="batch")
+    assert best["platform_code"].values.tolist() == [8.0, 8.0]
+
+
+# labels of groups ----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def classes() -> xr.Dataset:
+    return xr.Dataset(
+        {"x": (("platform", "batch"), [[1.0, 2.0], [3.0, 4.0], [5.0, np.nan]])},
+        coords={
+            "platform": ["a", "b", "c"],
+            "batch": [1, 2],
+            "device_class": ("platform", ["GPU", "CPU", "GPU"]),
+            "task": "mnist",
+        },
+    )
+
+
+def test_groups_of_a_coordinate_are_those_that_limits_leave(classes):
+    count = rc.count(classes, per="device_class", where={"platform": ["a", "c"]})
+    assert count["device_class"].values.tolist() == ["GPU"]
+    assert count["count"].values.tolist() == [4]
+    nothing = rc.best(classes, "x", sense="max", per=["device_class", "batch"], where={"platform": []})
+    assert dict(nothing.sizes) == {"device_class": 0, "batch": 2}
+
+
+def test_winners_of_a_coordinate_have_codes_of_their_own_labels(classes):
+    best = rc.best(classes, "x", sense="max", per="device_class")
+    assert best["platform_code"].values.tolist() == [2, 1]
+    assert "device_class_code" not in best
+    assert best["task"].dims == ()
+
+
+def test_bins_are_the_same_for_all_labels_of_a_coordinate(classes):
+    bins = rc.histogram(classes, "x", bins=[0, 2, 5], per="device_class")
+    assert bins["bin_low"].dims == ("bin",)
+    assert bins["count"].values.tolist() == [[1, 2], [0, 2]]
+
+
+def test_groups_come_in_the_order_in_which_they_are_asked_for(classes):
+    by_batch = rc.top(classes, 1, "x", sense="max", per=["batch", "device_class"])
+    assert list(zip(by_batch["batch"].values.tolist(), by_batch["device_class"].values.tolist(), strict=True)) == [
+        (1, "GPU"),
+        (1, "CPU"),
+        (2, "GPU"),
+        (2, "CPU"),
+    ]
+    front = rc.pareto(classes, {"x": "max"}, per=["batch", "device_class"])
+    assert front["x"].values.tolist() == by_batch["x"].values.tolist()

@@ -1,0 +1,231 @@
+"""Tables of a user's own networks: layers whose counts agree with their shapes, and totals."""
+
+from __future__ import annotations
+
+import pandas as pd
+import polars as pl
+import pytest
+
+import roofcube as rc
+from roofcube.errors import InvalidDataError
+
+
+def layers(**changed):
+    table = rc.datasets.load_layers().filter(pl.col("topology") == "CNV", pl.col("pruning_percent") == 100)
+    return table.with_columns(topology=pl.lit("Mine"), **changed)
+
+
+ROW = {
+    "topology": "Mine", "pruning_percent": 100.0, "layer": 0, "name": "a", "kernel_height": 3, "kernel_width": 3, "stride": 1,
+    "groups": 1, "in_channels": 4, "out_channels": 6, "in_height": 8, "in_width": 8, "out_height": 8, "out_width": 8,
+    "ops": 2 * 216 * 64, "params": 216, "input_elements": 256, "output_elements": 384, "kind": "conv",
+}  # fmt: skip
+
+
+def one_row(**changed):
+    return {name: [value] for name, value in {**ROW, **changed}.items()}
+
+
+def test_the_embedded_layers_pass_the_check_and_come_back_as_they_are(tmp_path):
+    table = rc.datasets.load_layers()
+    table.write_csv(tmp_path / "layers.csv")
+    again = rc.read_network(tmp_path / "layers.csv")
+    assert again.drop("source").equals(table)
+    assert again["source"].unique().to_list() == [str(tmp_path / "layers.csv")]
+    assert rc.read_network(table).equals(table)
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"ops": pl.col("ops") // 2}, r"row 2, column 'ops': got 3110400, the shape columns of this conv layer give 6220800; these are MACs: an op is one multiplication or one addition, so give twice that or name it `macs`"),
+        ({"ops": pl.col("ops") * 2}, r"column 'ops': got 12441600, .*; correct the count or the shapes"),
+        ({"params": pl.col("params") + pl.col("out_channels")}, r"column 'params': got 3584, .*give 3456; count weights only, without biases"),
+        ({"params": pl.lit(0)}, r"column 'params': got 0, .* give 3456"),
+        ({"input_elements": pl.col("input_elements") * 2}, r"column 'input_elements': got 6144, .* give 3072; give channels × places"),
+        ({"input_elements": pl.col("input_elements") // 2}, r"column 'input_elements': got 1536"),
+        ({"output_elements": pl.col("output_elements") - 1}, r"column 'output_elements': got 115199, .* give 115200"),
+        ({"groups": pl.lit(2)}, r"column 'groups': got 2, .*groups must divide the channels"),
+        ({"kind": pl.lit("pooling")}, r"column 'ops': .* give 0; put element-wise operations into `vector_ops`"),
+        ({"kind": pl.lit("embedding")}, r"column 'ops': .*embedding layer give 0"),
+        ({"kind": pl.lit("convolution")}, r"column 'kind': got 'convolution'; expected one of conv, depthwise, .*; did you mean"),
+    ],
+)  # fmt: skip
+def test_counts_that_contradict_the_shapes_are_refused(changed, message):
+    with pytest.raises(InvalidDataError, match=message):
+        rc.read_network(layers(**changed))
+
+
+def test_macs_may_stand_for_ops():
+    table = layers(macs=pl.col("ops") // 2).drop("ops")
+    assert rc.read_network(table)["ops"].equals(layers()["ops"])
+    wrong = layers(macs=pl.col("ops")).drop("ops")
+    with pytest.raises(InvalidDataError, match=r"column 'ops'.*correct the count"):
+        rc.read_network(wrong)
+    with pytest.raises(InvalidDataError, match="column 'macs': got 'many'; expected a number"):
+        rc.read_network(layers(macs=pl.lit("many")).drop("ops"))
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"kind": "conv_transpose", "out_height": 16, "out_width": 16, "stride": 2, "output_elements": 6 * 256},
+        {
+            "kind": "recurrent",
+            "kernel_height": 1,
+            "kernel_width": 1,
+            "ops": 2 * 24 * 64,
+            "params": 24,
+            "input_elements": 7,
+            "output_elements": 9,
+        },
+        {
+            "kind": "matmul",
+            "kernel_height": 1,
+            "kernel_width": 1,
+            "ops": 2 * 24 * 64,
+            "params": 0,
+            "input_elements": 7,
+            "output_elements": 9,
+        },
+        {"kind": "softmax", "ops": 0, "params": 0, "vector_ops": 12},
+        {"kind": "embedding", "ops": 0, "params": 1000},
+        {"params": 0, "weights_of": "b"},
+        {"kind": "depthwise", "groups": 2, "ops": 2 * 108 * 64, "params": 108},
+        # a layer that runs on four windows of an input: only what comes out shows it
+        {"out_height": 32, "input_elements": 1024, "output_elements": 4 * 384, "ops": 8 * 216 * 64},
+    ],
+)
+def test_the_other_kinds_have_their_own_rules(changed):
+    table = rc.read_network(one_row(**changed))
+    assert table["kind"].item() == changed.get("kind", "conv")
+
+
+@pytest.mark.parametrize(
+    ("changed", "column"),
+    [
+        (
+            {
+                "kind": "conv_transpose",
+                "out_height": 16,
+                "out_width": 16,
+                "ops": 2 * 216 * 256,
+                "output_elements": 6 * 256,
+            },
+            "ops",
+        ),
+        ({"kind": "matmul"}, "params"),
+        ({"params": 217, "weights_of": "b"}, "params"),
+        ({"input_elements": 1024}, "input_elements"),
+    ],
+)
+def test_and_are_held_to_them(changed, column):
+    with pytest.raises(InvalidDataError, match=f"column '{column}'"):
+        rc.read_network(one_row(**changed))
+
+
+def test_layers_keep_unique_numbers():
+    table = pl.concat([layers(), layers()])
+    with pytest.raises(InvalidDataError, match="rows 2 and 11, column 'layer': got the same key twice"):
+        rc.read_network(table)
+
+
+# totals ---------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("columns", "ops"),
+    [
+        ({"ops": [8.2e9]}, 8.2e9), ({"macs": ["4.1e9"]}, 8.2e9), ({"GMACs": [4.1]}, 8.2e9), ({"gops": [8.2]}, 8.2e9), ({" mmacs ": [4100]}, 8.2e9),
+        ({"ops": [8.2e9], "gmacs": [4.1]}, 8.2e9), ({"gmacs": [4.089], "gops": [8.18]}, 8.178e9),
+    ],
+)  # fmt: skip
+def test_operations_come_under_their_name_and_unit(columns, ops):
+    table = rc.read_network({"topology": ["Mine"], "mparams": [25.6], **columns})
+    assert table["ops"].item() == pytest.approx(ops)
+    assert table["params"].item() == 25.6e6
+    assert table.columns == ["topology", "task", "pruning_percent", "ops", "params"]
+
+
+@pytest.mark.parametrize(
+    ("columns", "message"),
+    [
+        ({"gflops": [4.1], "params": [1]}, r"column 'gflops' may mean operations or multiply-accumulates; name it `ops`"),
+        ({"FLOPs": [4.1], "params": [1]}, r"column 'flops' may mean"),
+        ({"ops": [4.1e9], "macs": [4.1e9], "params": [1]}, r"row 2, columns 'ops' and 'macs': they disagree, 4\.1e\+09 against 8\.2e\+09 ops"),
+        ({"ops": [4.1e9]}, r"column 'params' is missing"),
+        ({"params": [4.1e9]}, r"column 'ops' is missing"),
+        ({"gmacs": ["4,1"], "params": [1]}, r"row 2, column 'gmacs': got '4,1'; expected a number"),
+        ({"ops": [0], "params": [1]}, r"row 2, column 'ops': got 0(\.0)?; .*greater than 0"),
+        ({"ops": [1e9], "params": [1], "paramz": [1]}, r"column 'paramz' is not known; did you mean 'params'\?"),
+        ({"ops": [1e9], "params": [1], "top1": [0.87]}, r"network 'Mine': got 0\.87 as its best top1; expected percent; multiply fractions by 100"),
+        ({"ops": [1e9], "params": [1], "top1": [870]}, r"column 'top1_percent': got 870"),
+        ({"ops": [1e9], "params": [1], "precision": ["INT9"]}, r"column 'precision': got 'INT9'; expected one of INT1, .*did you mean"),
+    ],
+)  # fmt: skip
+def test_bad_totals_say_where_what_and_how_to_mend(columns, message):
+    with pytest.raises(InvalidDataError, match=message):
+        rc.read_network({"topology": ["Mine"], **columns})
+
+
+def test_totals_may_differ_by_precision_and_keep_unique_keys():
+    columns = {
+        "topology": ["A", "A", "B"],
+        "ops": [1e9, 2e9, 3e9],
+        "params": [1e6] * 3,
+        "precision": ["INT8", "FP32", None],
+    }
+    assert rc.read_network(columns)["precision"].to_list() == ["INT8", "FP32", None]
+    columns["precision"] = ["INT8", "INT8", None]
+    with pytest.raises(InvalidDataError, match="rows 2 and 3, column 'precision': got the same key twice"):
+        rc.read_network(columns)
+
+
+def test_the_same_table_comes_from_csv_polars_pandas_and_dict(tmp_path):
+    columns = {
+        "topology": ["A", "B"],
+        "gmacs": [1.0, 2.0],
+        "params": [1e6, 2e6],
+        "activations": [5.0, None],
+        "top1": [70.0, None],
+    }
+    frames = [pl.DataFrame(columns), pd.DataFrame(columns), columns]
+    frames[0].write_csv(tmp_path / "totals.CSV")
+    tables = [rc.read_network(one) for one in (*frames, tmp_path / "totals.CSV")]
+    assert all(one.drop("source", strict=False).equals(tables[0]) for one in tables)
+    assert tables[0]["activations"].to_list() == [5.0, None]
+
+
+@pytest.mark.parametrize(
+    ("source", "more", "message"),
+    [
+        (3, {}, "`source`: expected the name of a file, a DataFrame or a dict of columns, got int"),
+        ({"topology": ["A"], "ops": [1, 2]}, {}, r"`source`: expected columns of one length, got \[1, 2\]"),
+        ({}, {}, r"`source`: expected columns of one length, got none"),
+        ({"topology": ["A"], "ops": [1e9], "params": [1e6]}, {"sizes": {"seq": 1}}, "`sizes`: only for ONNX models, the source is a table"),
+        ({"topology": ["A"], "ops": [1e9], "params": [1e6]}, {"batch": 1}, "`batch`: only for ONNX models"),
+        ({"topology": ["A"], "ops": [1e9], "params": [1e6]}, {"pruning": 50}, "`pruning`: only for ONNX models"),
+        ({"topology": ["A"], "ops": [1e9], "params": [1e6]}, {"name": " "}, "`name`: expected a label, got ' '"),
+        ({"topology": ["A"], "ops": [1e9], "params": [1e6]}, {"task": 3}, "`task`: expected a label, got 3"),
+        ({"topology": ["A"], "ops": [1e9], "params": [1e6]}, {"top1": 101}, "`top1`: expected percent from 0 to 100, got 101"),
+        ({"topology": ["A"], "ops": [1e9], "params": [1e6]}, {"top5": "90"}, "`top5`: expected percent from 0 to 100, got '90'"),
+        ({"topology": ["A"], "ops": [1e9], "params": [1e6]}, {"top1": {"INT9": 1}}, "`top1`: 'INT9' is no precision; did you mean 'INT"),
+        ({"topology": ["A"], "ops": [1e9], "params": [1e6]}, {"top1": 0.8}, "network 'A': got 0.8 as its best top1"),
+        ({"topology": ["A", "B"], "ops": [1e9] * 2, "params": [1e6] * 2}, {"name": "C"}, "`name`: the table holds 2 networks; write names"),
+        ({"topology": ["A", "B"], "ops": [1e9] * 2, "params": [1e6] * 2}, {"top1": 80}, "`top1`: the table holds 2 networks"),
+    ],
+)  # fmt: skip
+def test_what_is_said_of_a_network_is_checked(source, more, message):
+    with pytest.raises(InvalidDataError, match=message):
+        rc.read_network(source, **more)
+
+
+def test_another_kind_of_file_is_refused(tmp_path):
+    (tmp_path / "net.xlsx").write_text("")
+    with pytest.raises(InvalidDataError, match=r"net\.xlsx: expected a name ending in \.onnx or \.csv, got '\.xlsx'"):
+        rc.read_network(tmp_path / "net.xlsx")
+
+
+def test_a_name_serves_a_table_without_one():
+    table = rc.read_network({"ops": [1e9], "params": [1e6]}, name="Mine", task="kws")
+    assert table.select("topology", "task").row(0) == ("Mine", "kws")
