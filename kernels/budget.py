@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Budget", "BudgetExceeded", "Cancelled", "Stop", "check"]
 
+ENOUGH = 1 << 14  # boxes that tell what a box takes
+
 
 class BudgetExceeded(Exception):  # noqa: N818  a signal to go another way
     """Bounds decide too little for this query."""
@@ -84,6 +86,11 @@ class Budget:
     def spent(self) -> float:
         """Seconds since the beginning."""
         return thread_time() - self._start
+
+    @property
+    def pace(self) -> float:
+        """Seconds that a box takes: as it was so far, once there are enough of them."""
+        return self.spent / self.boxes if self.boxes > ENOUGH else self.box_seconds
 
     def spend(self, remaining: Callable[[], float]) -> None:
         """Raise `BudgetExceeded` if a search that should take so much longer had better give up."""

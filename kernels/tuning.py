@@ -43,6 +43,7 @@ class Tuning:
     doubtful_share: float = 0.1  # the same where a like search was in vain
     few_bins_worth: float = 0.4  # of a visit that a pass of few bins replaces: a visit counts many
     least_search_seconds: float = 2e-3  # of any search
+    pruned_growth: float = 1.6  # times the boxes that wait at each level, where good points settle others
     surface_growth: float = 2 / 3  # boxes in doubt grow with the parts that a box is cut into to this power
     probes: int = 256  # random ways down that tell what a count would take
     probed_seconds: float = 0.3  # of a visit; below, a search in vain costs less than the probes

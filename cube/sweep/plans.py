@@ -31,6 +31,7 @@ BEST_OF = "predicted_throughput"
 FRONT_OF = ("predicted_latency", "predicted_energy", "top1")
 COUNTED = "predicted_latency"
 BINS = 51
+LABEL_SECONDS = 3e-3  # that it takes to give any answer its labels
 WAYS = {
     "bounds": "bounds (skips what cannot matter)",
     "stream": "stream (generated kernels visit every point)",
@@ -132,10 +133,10 @@ def plan_of(sweep: ModelContext, strategy: str = "auto") -> Plan:
     slices = tiling.slices(0) if query.space.size else ()
     tile = tuple((axis, part.stop - part.start) for axis, part in zip(query.space.axes, slices, strict=False))
     loaded, threads = is_loaded(), thread_count()
-    questions = tuple(
-        Expected(name, *sweep.engine(asked).expect(reduction, asked, *arguments))
-        for name, (reduction, asked, arguments) in _questions(sweep).items()
-    )
+    questions = []
+    for name, (reduction, asked, arguments) in _questions(sweep).items():
+        used, seconds = sweep.engine(asked).expect(reduction, asked, *arguments)
+        questions.append(Expected(name, used, LABEL_SECONDS + seconds))
     planned = {one.question.split()[0]: one for one in questions}
     front = planned.get("front") or planned.get("best") or Expected("", strategy, 0.0)
     tables = sum(table.nbytes for table in query.space.tables.values())
@@ -152,7 +153,7 @@ def plan_of(sweep: ModelContext, strategy: str = "auto") -> Plan:
         visit_seconds=_visit_seconds(sweep),
         memory=memory,
         threads=threads,
-        questions=questions,
+        questions=tuple(questions),
     )
 
 

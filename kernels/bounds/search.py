@@ -157,7 +157,7 @@ def classified(
     -------
     array (groups, classes)
     """
-    search = Search(query, [] if name is None else [name], budget=budget, stop=stop)
+    search = Search(query, [] if name is None else [name], prunes=False, budget=budget, stop=stop)
     collector = ClassCollector(search, classes, name, classify)
     probe(search, collector.doubtful)
     explore(search, collector)

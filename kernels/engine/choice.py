@@ -146,15 +146,16 @@ def look(
         return False, visit
     if expected.known:
         return True, expected.search
-    budget = Budget(visit, box_seconds(query), expected.share, probed=True, look=seconds)
-    run = SearchRun(reduction, query, arguments, budget, bounder_of(query).seconds)
-    try:
-        reduction.search(query, *arguments, budget=budget)
-    except BudgetExceeded:
-        if budget.projected <= visit:
-            return True, budget.projected
-        return False, visit + min(expected.share * expected.visit, budget.spent)
-    run.note(ended=True)
+    for _ in range(2):  # once more, without what is prepared but once
+        budget = Budget(visit, box_seconds(query), expected.share, probed=True, look=seconds)
+        run = SearchRun(reduction, query, arguments, budget, bounder_of(query).seconds)
+        try:
+            reduction.search(query, *arguments, budget=budget)
+        except BudgetExceeded:
+            if budget.projected <= visit:
+                return True, budget.projected
+            return False, visit + min(expected.share * expected.visit, budget.spent)
+        run.note(ended=True)
     return True, budget.spent
 
 

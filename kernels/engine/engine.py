@@ -112,7 +112,7 @@ class Engine:
         return choice.pays_to_compile(reduction, query, arguments, self.threads)
 
     def expect(
-        self, reduction: Reduction[Any], query: Query, *arguments: Any, look: float = 0.3
+        self, reduction: Reduction[Any], query: Query, *arguments: Any, look: float = 0.5
     ) -> tuple[Strategy, float]:
         """Say how a question would be answered and what that should take, after a look of so many seconds.
 

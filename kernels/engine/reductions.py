@@ -91,7 +91,7 @@ BEST = Reduction("best", BestPartial, BestPartial, Scan, True, search.best, 0.4,
 COUNT = Reduction("count", CountPartial, CountPartial, Count, True, search.count, 0.0, 0.5)
 HISTOGRAM = Reduction("histogram", HistogramPartial, HistogramPartial, Tally, True, search.histogram, 0.5, 15.0)
 TOP = Reduction("top", TopPartial, TopPartial.empty, Sieve, False, search.top, 0.5, 4.0)
-FRONT = Reduction("front", FrontPartial, FrontPartial.empty, Sieve, False, search.front, 3.0, 40.0, 10.0)
+FRONT = Reduction("front", FrontPartial, FrontPartial.empty, Sieve, False, search.front, 3.0, 120.0, 10.0)
 MEMBERS = Reduction("members", MembersPartial, MembersPartial.empty, Sieve, False, None, 1.0, 20.0)
 
 REDUCTIONS: dict[str, Reduction[Any]] = {

@@ -201,9 +201,9 @@ def ask(
         If the space has so many points that they cannot be numbered.
     """
     if space.size >= MOST_POINTS:
-        sizes = " × ".join(f"{axis} {size}" for axis, size in zip(space.axes, space.sizes, strict=True) if size > 1)
+        product = " × ".join(f"{axis} {size}" for axis, size in zip(space.axes, space.sizes, strict=True) if size > 1)
         msg = (
-            f"`space`: expected fewer than 2^63 = 9.2e18 points, got {space.size:.3g} ({sizes}); "
+            f"`space`: expected fewer than 2^63 = 9.2e18 points, got {space.size:.3g} ({product}); "
             "leave labels or dims out, or keep fewer with limits on labels"
         )
         raise InvalidDataError(msg)
