@@ -19,12 +19,12 @@ from roofcube.kernels.graph.guards import guards, without_unread_gaps
 from roofcube.kernels.graph.space import fold
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from roofcube.kernels.graph.expression import Node
     from roofcube.kernels.query.query import Query
 
-__all__ = ["Layout", "RowTables", "terms_of"]
+__all__ = ["Layout", "RowTables", "axes_of_a_row", "terms_of"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -32,6 +32,17 @@ Array = np.ndarray[Any, np.dtype[Any]]
 def terms_of(query: Query) -> int:
     """Count what each point of a query adds up."""
     return prod(query.space.all_sizes[len(query.space.sizes) :])
+
+
+def axes_of_a_row(query: Query, sizes: Sequence[int], row: tuple[int, int] | None = None) -> int:
+    """Count the last of some axes that make up rows of enough points, or all of them."""
+    least, _ = row or query.tuning.row_points
+    least = max(least // terms_of(query), min(least, query.tuning.summed_row_points))
+    axes, points = 0, 1
+    while axes < len(sizes) and points < least:
+        axes += 1
+        points *= sizes[-axes]
+    return axes
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,13 +65,9 @@ class Layout:
     @classmethod
     def of(cls, query: Query, row: tuple[int, int] | None = None) -> Layout:
         """Choose the rows of a query, of about so many points: they never cross a group."""
-        least, most = row or query.tuning.row_points
         sizes = query.space.sizes
-        least = max(least // terms_of(query), min(least, query.tuning.summed_row_points))
-        outer, points = len(sizes), 1
-        while outer > query.groups and points < least:
-            outer -= 1
-            points *= sizes[outer]
+        outer = len(sizes) - axes_of_a_row(query, sizes[query.groups :], row)
+        points, (_, most) = prod(sizes[outer:]), row or query.tuning.row_points
         chunks = -(-points // most)
         return cls(sizes, outer, -(-points // chunks))
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import numpy as np
 
-from roofcube.kernels.engine.scans import Count, Rows, Scan, Sieve, Tally
+from roofcube.kernels.engine.scans import Count, Rows, Sieve, Tally, scan_of
 from roofcube.kernels.query.partials import (
     BestPartial,
     CountPartial,
@@ -76,7 +76,7 @@ class Reduction(Generic[PartialT]):
         return rows
 
 
-BEST = Reduction("best", BestPartial, BestPartial, Scan, grouped=True)
+BEST = Reduction("best", BestPartial, BestPartial, scan_of, grouped=True)
 COUNT = Reduction("count", CountPartial, CountPartial, Count, grouped=True)
 HISTOGRAM = Reduction("histogram", HistogramPartial, HistogramPartial, Tally, grouped=True)
 TOP = Reduction("top", TopPartial, TopPartial.empty, Sieve, grouped=False)
