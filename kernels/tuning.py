@@ -69,6 +69,8 @@ class Tuning:
     table_bytes: int = 1 << 21
     # of a sum at a time: 30 G terms a second and core, 17 G one by one; more are no faster, compile longer
     terms: tuple[int, ...] = (4, 3)
+    # groups that a scan lays side by side: of fewer, the first point of each is looked for afterwards, in 0.1 ms
+    many_groups: int = 256
     scan_tile: int = 1 << 16  # points between two looks at the maximum of a scan
     # edges of a tally compared with all points of a row: more take longer than to look up each point
     compared_edges: int = 48

@@ -18,12 +18,12 @@ from roofcube.kernels.graph.expression import topological
 from roofcube.kernels.graph.guards import guards, without_unread_gaps
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Iterable
+    from collections.abc import Callable, Hashable, Iterable, Sequence
 
     from roofcube.kernels.graph.expression import Node
     from roofcube.kernels.query.query import Query
 
-__all__ = ["Layout", "RowTables", "row_tables_of", "terms_of"]
+__all__ = ["Layout", "RowTables", "axes_of_a_row", "row_tables_of", "terms_of"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -41,6 +41,17 @@ def row_tables_of(query: Query) -> RowTables:
 def terms_of(query: Query) -> int:
     """Count what each point of a query adds up."""
     return prod(query.space.all_sizes[len(query.space.sizes) :])
+
+
+def axes_of_a_row(query: Query, sizes: Sequence[int], row: tuple[int, int] | None = None) -> int:
+    """Count the last of some axes that make up rows of enough points, or all of them."""
+    least, _ = row or query.tuning.row_points
+    least = max(least // terms_of(query), min(least, query.tuning.summed_row_points))
+    axes, points = 0, 1
+    while axes < len(sizes) and points < least:
+        axes += 1
+        points *= sizes[-axes]
+    return axes
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,13 +74,9 @@ class Layout:
     @classmethod
     def of(cls, query: Query, row: tuple[int, int] | None = None) -> Layout:
         """Choose the rows of a query, of about so many points: they never cross a group."""
-        least, most = row or query.tuning.row_points
         sizes = query.space.sizes
-        least = max(least // terms_of(query), min(least, query.tuning.summed_row_points))
-        outer, points = len(sizes), 1
-        while outer > query.groups and points < least:
-            outer -= 1
-            points *= sizes[outer]
+        outer = len(sizes) - axes_of_a_row(query, sizes[query.groups :], row)
+        points, (_, most) = prod(sizes[outer:]), row or query.tuning.row_points
         chunks = -(-points // most)
         return cls(sizes, outer, -(-points // chunks))
 

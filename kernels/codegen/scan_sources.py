@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from roofcube.kernels.codegen.rows import RowTables
     from roofcube.kernels.query.query import Query
 
-__all__ = ["count_source", "scan_source", "sieve_source", "tally_source"]
+__all__ = ["count_source", "grouped_scan_source", "scan_source", "sieve_source", "tally_source"]
 
 INTEGERS = {"float32": "int32", "float64": "int64"}
 
@@ -49,13 +49,14 @@ SCAN_TAIL = """\
 found = 0
 for j in range({chunk}):
     found += int(met[j])
-half = {chunk}
-while half > 1:
-    rest = half // 2
-    shift = half - rest
-    for j in range(rest):
-        highest[j] = highest[j + shift] if highest[j + shift] > highest[j] else highest[j]
-    half = shift
+left = {chunk}
+while left > 1:
+    shift = left // 2
+    left = left - shift
+    for j in range(left):
+        met[j] = highest[j + shift] if highest[j + shift] > highest[j] else highest[j]
+    for j in range(left):
+        highest[j] = met[j]
 g = group - first_group
 count[g] += found
 if found > 0 and (tile[g] < 0 or highest[0] > key[g]):
@@ -65,7 +66,62 @@ row = last
 """
 
 
-def _scan_point(writer: Writer, indent: int, query: Query) -> None:
+def grouped_scan_source(query: Query, tables: RowTables) -> str:
+    """Write the source of a scan of many groups: largest key, its first point and the number of valid points of each.
+
+    Groups lie side by side: the places of a row are groups, and the rows of a block go through the points that these
+    groups have; each place remembers at which of them it saw its largest key. Nothing is compared across places.
+
+    Parameters
+    ----------
+    query : Query
+        With its points before those groups that make up a row (see `roofcube.kernels.engine.scans.GroupedScan`).
+    """
+    writer = Writer(tables)
+    layout, kind, write = tables.layout, writer.kind, writer.write
+    write(0, f"def scan(start, stop, points_of_group, first_block, limits, key, first, count{writer.arguments()}):")
+    writer.constants()
+    writer.limits(query)
+    for name in ("keys", "counts", "places"):
+        write(1, f"{name} = np.empty({layout.points}, dtype=np.{kind})")
+    writer.first_row()
+    write(1, "row = start")
+    write(1, "while row < stop:")
+    for line in BLOCK_HEAD.format(chunks=layout.chunks, kind=kind).splitlines():
+        write(2, line)
+    write(2, "for r in range(row, last):")
+    write(3, f"here = {kind}(r // {layout.chunks} - point)")
+    writer.width(3)
+    for name, whole in (("highest", "keys"), ("met", "counts"), ("seen", "places")):
+        write(3, f"{name} = {whole}[begin : begin + width]")
+    writer.row(3)
+    write(3, "for j in range(width):")
+    _scan_point(writer, 4, query, located=True)
+    writer.odometer(3)
+    for line in BLOCK_TAIL.format(points=layout.points).splitlines():
+        write(2, line)
+    return "\n".join(writer.lines) + "\n"
+
+
+# point: counted over all blocks
+BLOCK_HEAD = """\
+point = row // {chunks}
+block = point // points_of_group
+last = min(stop, (block + 1) * points_of_group * {chunks})
+keys[:] = -INFINITY
+counts[:] = {kind}(0.0)
+places[:] = {kind}(-1.0)"""
+BLOCK_TAIL = """\
+for j in range({points}):
+    g = (block - first_block) * {points} + j
+    key[g] = keys[j]
+    count[g] = int(counts[j])
+    place = (block * {points} + j) * points_of_group + point - block * points_of_group + int(places[j])
+    first[g] = place if places[j] >= 0 else -1
+row = last"""
+
+
+def _scan_point(writer: Writer, indent: int, query: Query, *, located: bool = False) -> None:
     """Write what a scan does at a point: key, limits, maximum and count, all element-wise."""
     tables, write = writer.tables, writer.write
     name, sign = query.objectives[0]
@@ -73,16 +129,23 @@ def _scan_point(writer: Writer, indent: int, query: Query) -> None:
     writer.points(indent, wanted)
     objective = tables.outputs[name]
     write(indent, f"k = {'' if sign > 0 else '-'}{writer.value(objective)}")
+    write(indent, "h = highest[j]")
     conditions = writer.conditions(query)
+    better, valid = "(k > h)", writer.literal(1.0)
     if not tables.certain[objective].number:
         conditions.append("(k == k)")
+        better += " | (ok & (s < 0))"  # a valid key may be no larger than what stands for none
     if conditions:
         write(indent, f"ok = {' & '.join(conditions)}")
         write(indent, "k = k if ok else -INFINITY")
-        write(indent, f"met[j] += {writer.literal(1.0)} if ok else {writer.literal(0.0)}")
-    else:
-        write(indent, f"met[j] += {writer.literal(1.0)}")
-    write(indent, "highest[j] = k if k > highest[j] else highest[j]")
+        valid = f"{valid} if ok else {writer.literal(0.0)}"
+    if located:
+        write(indent, "s = seen[j]")
+        write(indent, f"seen[j] = s + (here - s) * {writer.kind}({better})")
+    # between reading and writing `highest`: of `x[j] = a if c else x[j]` the compiler makes a masked store, which takes
+    # 20 cycles where there is no AVX-512, so that a scan took three times as long (the same below, with two arrays)
+    write(indent, f"met[j] += {valid}")
+    write(indent, "highest[j] = k if k > h else h")
 
 
 def count_source(query: Query, tables: RowTables, by: str | None, codes: int) -> str:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 import numpy as np
 
 from roofcube.kernels.bounds import search
-from roofcube.kernels.engine.scans import Count, Rows, Scan, Sieve, Tally
+from roofcube.kernels.engine.scans import Count, Rows, Sieve, Tally, scan_of
 from roofcube.kernels.query.partials import (
     BestPartial,
     CountPartial,
@@ -87,7 +87,7 @@ class Reduction(Generic[PartialT]):
         return rows
 
 
-BEST = Reduction("best", BestPartial, BestPartial, Scan, True, search.best, 0.4, 3.0)
+BEST = Reduction("best", BestPartial, BestPartial, scan_of, True, search.best, 0.4, 3.0)
 COUNT = Reduction("count", CountPartial, CountPartial, Count, True, search.count, 0.0, 0.5)
 HISTOGRAM = Reduction("histogram", HistogramPartial, HistogramPartial, Tally, True, search.histogram, 0.5, 15.0)
 TOP = Reduction("top", TopPartial, TopPartial.empty, Sieve, False, search.top, 0.5, 4.0)

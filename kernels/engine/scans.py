@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import numpy as np
 
 from roofcube.kernels.codegen import scan_sources
-from roofcube.kernels.codegen.rows import Layout, row_tables_of, terms_of
+from roofcube.kernels.codegen.rows import Layout, axes_of_a_row, row_tables_of, terms_of
 from roofcube.kernels.codegen.writer import compiled, limit_values
 from roofcube.kernels.engine.pool import cut
 from roofcube.kernels.pareto.few import dominated_by_each
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
     from roofcube.kernels.query.query import Query
 
-__all__ = ["Count", "Rows", "Scan", "Sieve", "Tally", "scannable"]
+__all__ = ["Count", "GroupedScan", "Rows", "Scan", "Sieve", "Tally", "scan_of", "scannable"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 PartialT = TypeVar("PartialT", bound=Partial)
@@ -156,6 +157,45 @@ class Scan(Rows[BestPartial]):
         values = query.space.at(indices, query.outputs)
         valid = query.valid(values, (len(flat),))
         return int(np.flatnonzero(valid & (values[name] * values[name].dtype.type(sign) == key))[0])
+
+
+class GroupedScan(Rows[BestPartial]):
+    """A compiled scan of a query of many groups: what `Scan` gives, but groups lie side by side in rows.
+
+    Nothing is left to be looked for in each group, and groups of few points fill rows.
+
+    Parameters
+    ----------
+    query : Query
+        With one objective.
+    """
+
+    def __init__(self, query: Query) -> None:
+        axes, groups = query.space.axes, query.groups
+        inside = axes_of_a_row(query, query.group_sizes)
+        turned = (*axes[: groups - inside], *axes[groups:], *axes[groups - inside : groups])
+        super().__init__(replace(query, space=query.space.reordered(turned), groups=len(axes) - inside))
+        self.group_points = query.group_points
+        self.kernel = self.kernel_of(lambda: scan_sources.grouped_scan_source(self.query, self.tables))
+
+    def groups(self, rows: range) -> range:
+        """Give the groups that rows belong to."""
+        rows_of_block, groups_of_block = self.group_points * self.layout.chunks, self.layout.points
+        blocks = range(rows.start // rows_of_block, (rows.stop - 1) // rows_of_block + 1)
+        return range(blocks.start * groups_of_block, blocks.stop * groups_of_block)
+
+    def run(self, rows: range) -> BestPartial:
+        """Scan rows."""
+        part = BestPartial(self.query, self.groups(rows))
+        first_block = part.groups.start // self.layout.points
+        numbers = (rows.start, rows.stop, self.group_points, first_block)
+        self.kernel(*numbers, self.limits, part.key, part.first, part.count, *self.flat)
+        return part
+
+
+def scan_of(query: Query) -> Rows[BestPartial]:
+    """Give the scan that suits a query: many groups side by side, or one after the other."""
+    return (GroupedScan if query.n_groups >= query.tuning.many_groups else Scan)(query)
 
 
 class Tally(Rows[HistogramPartial]):

@@ -67,15 +67,19 @@ class BestPartial:
 
     def update(self, tile: Tile) -> None:
         """Take a tile into account."""
-        key = tile.values[self.objective] * self.key.dtype.type(self.sign)
-        rows = np.arange(len(key))
-        masked = np.where(tile.valid, key, -np.inf)
-        where = masked.argmax(axis=1)
-        # all valid keys may be -inf, where an invalid point may come first
-        where = np.where(tile.valid[rows, where], where, tile.valid.argmax(axis=1))
-        first = tile.start + rows * key.shape[1] + where
-        self.improve(tile.groups, masked[rows, where], np.where(tile.valid.any(axis=1), first, -1))
-        self._counts(tile.groups)[:] += np.count_nonzero(tile.valid, axis=1)
+        key = tile.values[self.objective] if self.sign > 0 else -tile.values[self.objective]
+        rows, whole = np.arange(len(key)), bool(tile.valid.all())
+        if not whole:
+            key = np.where(tile.valid, key, -np.inf)
+        place = key.argmax(axis=1)
+        count = np.full(len(key), key.shape[1])
+        if not whole:
+            # all valid keys may be -inf, where an invalid point may come first
+            place = np.where(tile.valid[rows, place], place, tile.valid.argmax(axis=1))
+            count = np.count_nonzero(tile.valid, axis=1)
+        first = tile.start + rows * key.shape[1] + place
+        self.improve(tile.groups, key[rows, place], np.where(count > 0, first, -1))
+        self._counts(tile.groups)[:] += count
 
     def _counts(self, groups: slice) -> Array:
         return self.count[groups.start - self.groups.start : groups.stop - self.groups.start]
