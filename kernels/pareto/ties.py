@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 __all__ = ["count_equals"]
 
+SORTED = 1 << 17  # points that are sorted in less time than loading numba takes
+
 
 def count_equals(
     columns: Columns, codes: NDArray[np.int64] | None = None
@@ -37,7 +39,7 @@ def count_equals(
     >>> count_equals((np.array([1.0, 2.0, 1.0]), np.array([0.0, 0.0, -0.0])))
     (array([0, 1, 0]), array([2, 1, 0]))
     """
-    if compiling_pays(len(columns[0])):
+    if compiling_pays(len(columns[0]), SORTED):
         from roofcube.kernels.pareto.hashing import hashed_equals
 
         return hashed_equals(columns, codes)
