@@ -18,6 +18,8 @@ __all__ = [
     "IMPOSSIBLE",
     "IMPOSSIBLE_POWER",
     "INFEASIBLE",
+    "MEASURED_POWER",
+    "MEASURED_SPEED",
     "MODES",
     "NETWORK_DIMS",
     "PRECISIONS",
@@ -157,7 +159,21 @@ GRADES: dict[str, Literal["impossible", "doubtful", "note"]] = {
 
 # Impossible findings that discredit the power of a row only, and those that discredit all that was measured.
 IMPOSSIBLE_POWER = QUALITY["zero_power"] | QUALITY["power_unit_off"]
-IMPOSSIBLE = sum(bit for name, bit in QUALITY.items() if GRADES[name] == "impossible") & ~IMPOSSIBLE_POWER
+IMPOSSIBLE: int = sum(bit for name, bit in QUALITY.items() if GRADES[name] == "impossible") & ~IMPOSSIBLE_POWER
+
+# What of a cube rests on measurements of speed (or accuracy), and what on those of power.
+MEASURED_SPEED = frozenset(
+    {
+        "measured_throughput",
+        "measured_latency",
+        "measured_system_throughput",
+        "measured_system_latency",
+        "measured_top1",
+        "measured_top5",
+        "efficiency",
+    }
+)
+MEASURED_POWER = frozenset({"power_base", "power_idle", "power_full", "energy_per_input", "inputs_per_joule"})
 
 
 @dataclass(frozen=True)

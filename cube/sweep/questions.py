@@ -13,6 +13,7 @@ from roofcube.sweep.answers import counts, crossovers, quantiles
 from roofcube.sweep.answers import pareto as fronts
 from roofcube.sweep.contexts.stored import StoredContext
 from roofcube.sweep.sweep import Sweep
+from roofcube.sweep.trust import trusted
 
 if TYPE_CHECKING:
     from roofcube.sweep.contexts.context import Context, Names
@@ -31,6 +32,7 @@ __all__ = [
 ]
 
 Sense = Literal["max", "min"]
+Trust = Literal["possible", "all"]
 Limits = Mapping[str, Any] | xr.DataArray | None
 
 
@@ -67,6 +69,7 @@ def best(
     per: Names = None,
     where: Limits = None,
     sense: Sense | None = None,
+    trust: Trust = "possible",
 ) -> xr.Dataset:
     """Find the labelled winner, or one for each label of some dims.
 
@@ -82,6 +85,9 @@ def best(
         Limits, see Notes.
     sense : {"max", "min"}, optional
         Overrides the table of variables.
+    trust : {"possible", "all"}
+        ``"possible"``: where an objective or a limit is measured, leave out what the physics gate finds impossible
+        (`quality`), and count it in the attr `removed_by_trust`. ``"all"`` keeps it.
 
     Returns
     -------
@@ -112,7 +118,10 @@ def best(
     >>> winner.platform.item(), winner.precision.item(), round(float(winner.measured_throughput))
     ('TX2', 'FP16', 7707)
     """
-    return winners.best(context_of(cube), objective, per=per, where=where, sense=sense)
+    context = context_of(cube)
+    limits, removed = trusted(context, [objective], where, trust)
+    answer = winners.best(context, objective, per=per, where=limits, sense=sense)
+    return answer.assign_attrs(removed) if removed else answer
 
 
 def top(
@@ -123,6 +132,7 @@ def top(
     per: Names = None,
     where: Limits = None,
     sense: Sense | None = None,
+    trust: Trust = "possible",
 ) -> xr.Dataset:
     """Find the n best points, best first, equal ones in dim order.
 
@@ -130,7 +140,7 @@ def top(
     ----------
     cube : Dataset or Sweep
     n : int
-    objective, per, where, sense
+    objective, per, where, sense, trust
         As in `best`; with `per`, the n best of each group, group after group.
 
     Returns
@@ -150,7 +160,10 @@ def top(
     >>> three.platform.values.tolist(), three.batch.values.tolist()
     (['TX2', 'TX2', 'TX2'], [128, 128, 128])
     """
-    return winners.top(context_of(cube), n, objective, per=per, where=where, sense=sense)
+    context = context_of(cube)
+    limits, removed = trusted(context, [objective], where, trust)
+    answer = winners.top(context, n, objective, per=per, where=limits, sense=sense)
+    return answer.assign_attrs(removed) if removed else answer
 
 
 def pareto(
@@ -162,6 +175,7 @@ def pareto(
     ties: Literal["all", "first"] = "first",
     probability: bool = False,
     epsilon: float | None = None,
+    trust: Trust = "possible",
 ) -> xr.Dataset:
     """Find the true non-dominated set.
 
@@ -176,6 +190,8 @@ def pareto(
         Of points with equal objectives, keep the first in dim order or all.
     probability : bool
         Add `probability_on_front` and `probability_meets_limits` of each point; needs the intervals of a calibration.
+    trust : {"possible", "all"}
+        As in `best`.
     epsilon : float, optional
         Keep also the near misses: points that would be on the front if they were better by this share in every
         objective. A sweep then has to fit into the memory limit as a whole.
@@ -203,7 +219,11 @@ def pareto(
     values = probability or epsilon is not None
     swept = values and isinstance(cube, Sweep)
     context = cube.context_of_values(intervals=probability) if swept else context_of(cube)
-    return fronts.pareto(context, objectives, where=where, per=per, ties=ties, probability=probability, epsilon=epsilon)
+    limits, removed = trusted(context, [name for name, _ in context.objectives(objectives)], where, trust)
+    front = fronts.pareto(
+        context, objectives, where=limits, per=per, ties=ties, probability=probability, epsilon=epsilon
+    )
+    return front.assign_attrs(removed) if removed else front
 
 
 def distance_to_front(

@@ -1,0 +1,49 @@
+"""Impossible measurements never win: what the physics gate flagged becomes a mask of every question on measurements."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from roofcube.errors import check_choice
+from roofcube.labels import full_rank
+from roofcube.variables import IMPOSSIBLE, IMPOSSIBLE_POWER, MEASURED_POWER, MEASURED_SPEED
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from roofcube.sweep.context import Context
+
+__all__ = ["impossible_bits", "trusted"]
+
+
+def impossible_bits(names: Iterable[str]) -> int:
+    """Give the bits of `quality` that make a point of no use to a question on these variables."""
+    asked = set(names)
+    power = IMPOSSIBLE_POWER if asked & MEASURED_POWER else 0
+    return (IMPOSSIBLE | power) if asked & (MEASURED_SPEED | MEASURED_POWER) else 0
+
+
+def trusted(context: Context, objectives: Iterable[str], where: Any, trust: str) -> tuple[Any, dict[str, int]]:
+    """Add to the limits of a question that its measurements are possible, and count what that removes.
+
+    Returns
+    -------
+    Where or what was given, dict
+        The attr `removed_by_trust`, empty where the question is on nothing measured.
+    """
+    check_choice("trust", trust, ("possible", "all"))
+    quality = context.native("quality") if trust == "possible" and "quality" in context.outputs else None
+    if quality is None or "flag_masks" not in quality.attrs or quality.dtype.kind not in "iu":
+        return where, {}
+    read = context.where(where)
+    limited = (limit.name.removeprefix("where ") for limit in read.limits)
+    bits = impossible_bits([*objectives, *limited])
+    if not bits:
+        return read, {}
+    impossible = (np.asarray(full_rank(quality, context.dims)) & bits) != 0
+    if not impossible.any():
+        return read, {"removed_by_trust": 0}
+    read.mask("trust", ~impossible)
+    return read, {"removed_by_trust": int(impossible.sum())}
