@@ -132,7 +132,7 @@ def best_command(
     limits: tuple[str, ...],
     as_json: bool,
 ) -> None:
-    r"""Say what to run for TASK (or a cube, .nc or .zarr) within limits, and why.
+    r"""Return what to run for TASK (or a cube, .nc or .zarr) within limits, and why.
 
     \b
     roofcube best cifar10 --top1 85 --latency 10ms --max-power 15W
@@ -179,7 +179,7 @@ def _with_embedded(platforms: Path) -> xr.Dataset:
 @main.command()
 @click.argument("file", type=EXISTING)
 def info(file: Path) -> None:
-    """Tell what a cube FILE holds, and whether it is as it was saved."""
+    """Return what a cube FILE holds, and whether it is as it was saved."""
     import roofcube
     from roofcube.files.store import opened
 

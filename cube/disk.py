@@ -49,7 +49,7 @@ REMEDIES = {
 
 @contextmanager
 def replacing(path: str | os.PathLike[str], *, folder: bool = False) -> Iterator[Path]:
-    """Give a temporary name in the same folder; when the block ends without an error, it takes the place of `path`.
+    """Return a temporary name in the same folder; when the block ends without an error, it takes the place of `path`.
 
     The block makes a file, or a folder, under that name. Permissions of what is replaced are kept, and a symbolic link
     goes on pointing to what is now there.
@@ -97,7 +97,7 @@ def replacing(path: str | os.PathLike[str], *, folder: bool = False) -> Iterator
 
 @contextmanager
 def naming_the_file(path: str | os.PathLike[str]) -> Iterator[None]:
-    """Say which file could not be written, and what to do, where the system refuses to write in a block.
+    """Return which file could not be written, and what to do, where the system refuses to write in a block.
 
     Raises
     ------

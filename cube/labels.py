@@ -106,7 +106,7 @@ def dataset_of(
 
 
 def full_rank(array: xr.DataArray | xr.Variable, dims: Sequence[str]) -> Any:
-    """Give the data with its axes in the order of `dims`, of length 1 along those that it lacks; lazy where it is.
+    """Return the data with its axes in the order of `dims`, of length 1 along those that it lacks; lazy where it is.
 
     Examples
     --------
@@ -118,7 +118,7 @@ def full_rank(array: xr.DataArray | xr.Variable, dims: Sequence[str]) -> Any:
 
 
 def flat_column(array: xr.DataArray | xr.Variable, dims: Sequence[str], sizes: Sequence[int]) -> np.ndarray[Any, Any]:
-    """Give a value for each cell of the product of dims, one after the other, the last dim fastest."""
+    """Return a value for each cell of the product of dims, one after the other, the last dim fastest."""
     return np.broadcast_to(np.asarray(full_rank(array, dims)), tuple(sizes)).reshape(-1)
 
 

@@ -93,19 +93,19 @@ def _checked_threads(threads: int) -> int:
 
 
 def memory_limit() -> int:
-    """Give the largest memory that a result may take, in bytes."""
+    """Return the largest memory that a result may take, in bytes."""
     limit: int | None = _options["memory"]
     return int(_free_memory() * SHARE) if limit is None else limit
 
 
 def fits_memory(size: int) -> bool:
-    """Tell whether so many bytes are within the limit; small ones are, where none was set, unasked."""
+    """Check whether so many bytes are within the limit; small ones are, where none was set, unasked."""
     limit: int | None = _options["memory"]
     return (limit is None and size <= UNASKED) or size <= memory_limit()
 
 
 def _free_memory() -> int:
-    """Give the memory that is free, within the limits of a container too."""
+    """Return the memory that is free, within the limits of a container too."""
     free = 4 * 2**30
     try:
         text = Path("/proc/meminfo").read_text("ascii")
@@ -123,7 +123,7 @@ def _free_memory() -> int:
 
 
 def thread_count() -> int:
-    """Give the number of threads of one computation."""
+    """Return the number of threads of one computation."""
     from roofcube.kernels.engine.pool import available_threads
 
     return _options["threads"] or available_threads()

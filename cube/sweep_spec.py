@@ -45,7 +45,7 @@ class Steps(SpecTable):
         return self
 
     def values(self) -> np.ndarray[Any, Any]:
-        """Give the numbers."""
+        """Return the numbers."""
         between = np.geomspace if self.spacing == "log" else np.linspace
         return between(self.start, self.stop, self.steps)
 

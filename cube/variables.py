@@ -243,7 +243,7 @@ VARIABLES: dict[str, Variable] = {
 
 
 def attributes(name: str) -> dict[str, Any]:
-    """Give the CF attributes of a known variable; an empty dict for a user's own."""
+    """Return the CF attributes of a known variable; an empty dict for a user's own."""
     variable = VARIABLES.get(name)
     if variable is None:
         return {}
@@ -265,6 +265,6 @@ def flag_attributes(flags: dict[str, int], *, masks: bool = False) -> dict[str, 
 
 
 def sense_of(name: str) -> Sense | None:
-    """Tell whether more (`max`) or less (`min`) is better; None where the table does not say."""
+    """Check whether more (`max`) or less (`min`) is better; None where the table does not say."""
     variable = VARIABLES.get(name)
     return variable.sense if variable else None

@@ -156,12 +156,12 @@ def percent(ratio: float | None) -> str:
 
 
 def shown_unit(unit: str) -> tuple[float, str]:
-    """Give the factor to the unit in which an SI unit is shown, and that unit: seconds as ms."""
+    """Return the factor to the unit in which an SI unit is shown, and that unit: seconds as ms."""
     return SCALES.get(unit, (1.0, unit))
 
 
 def _scaled(value: float | None, digits: int = 3) -> tuple[str, str]:
-    """Give the digits of a number, and the letter for its thousands."""
+    """Return the digits of a number, and the letter for its thousands."""
     if value is None or not math.isfinite(value):
         return NOT_KNOWN, ""
     for step, letter in LETTERS:

@@ -25,7 +25,7 @@ def spellings() -> dict[str, dict[str, str]]:
 
 
 def canonical(column: str, label: str) -> str:
-    """Give the canonical name of a label; a label without an alias comes back as it is.
+    """Return the canonical name of a label; a label without an alias comes back as it is.
 
     Examples
     --------

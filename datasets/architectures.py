@@ -279,7 +279,7 @@ NETWORKS: dict[tuple[str, float], Build] = {
 
 
 def trace(build: Build) -> list[Layer]:
-    """Give the layers with weights of one network, in the order they run.
+    """Return the layers with weights of one network, in the order they run.
 
     Parameters
     ----------
@@ -297,7 +297,7 @@ def trace(build: Build) -> list[Layer]:
 
 
 def rows() -> Iterator[dict[str, str | int]]:
-    """Give the rows of ``layers.csv``: every layer of every network, columns in order.
+    """Return the rows of ``layers.csv``: every layer of every network, columns in order.
 
     Examples
     --------

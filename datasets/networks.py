@@ -98,7 +98,7 @@ def _wrong_count(row: Mapping[str, Any]) -> tuple[str, int, str] | None:
 
 
 def _runs_often(row: Mapping[str, Any], from_places: int, to_places: int) -> bool:
-    """Tell whether a layer runs on several windows of one input, so that only what comes out shows how many."""
+    """Check whether a layer runs on several windows of one input, so that only what comes out shows how many."""
     times, rest = divmod(row["input_elements"], row["in_channels"] * from_places)
     if rest or times < 2 or to_places % times:
         return False

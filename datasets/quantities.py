@@ -90,7 +90,7 @@ def number_of(name: str, value: Any, *, where: str = "") -> Any:
 
 
 def range_fault(name: str, value: float) -> str:
-    """Say what is wrong with a number of a quantity and what to do; empty where nothing is."""
+    """Return what is wrong with a number of a quantity and what to do; empty where nothing is."""
     unit, low, high, _, zero = QUANTITIES[name]
     if zero and value == 0:
         return ""

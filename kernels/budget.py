@@ -29,7 +29,7 @@ class Stop(Protocol):
     """A flag that another thread may set, such as `threading.Event`."""
 
     def is_set(self) -> bool:
-        """Tell whether to stop."""
+        """Check whether to stop."""
 
 
 def check(stop: Stop | None) -> None:

@@ -97,7 +97,7 @@ def _compiled(function: Function, *, source: str | None) -> Function:
 
 
 def readiness(function: Any) -> Literal["loaded", "cached", "absent"]:
-    """Tell how far a function that `jit` gave is compiled: in this process, in the cache folder, or not at all."""
+    """Return how far a function that `jit` gave is compiled: in this process, in the cache folder, or not at all."""
     if not isinstance(function, Dispatcher) or function.overloads:
         return "loaded"
     cache = getattr(function, "_cache", None)
@@ -148,7 +148,7 @@ class MachineCodeCache:
         return f"{self.function.__name__.strip('<>')}-{(self.identity or '')[:24]}-"
 
     def has_entry(self) -> bool:
-        """Tell whether there is machine code of the function, for whatever arguments."""
+        """Check whether there is machine code of the function, for whatever arguments."""
         folder = _usable_folder(disk.cache_folder(ROOM))
         if not self.enabled or folder is None or self.identity is None:
             return False

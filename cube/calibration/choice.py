@@ -73,7 +73,7 @@ def choices(data: Measured, predicted: Array, *, within: bool, deviation: Array 
 def regret(
     batch: Array, seconds: Array, predicted: Array, accuracy: Array, deviation: Array | None = None
 ) -> list[tuple[float, bool]]:
-    """Give for each scenario the share of throughput lost, and whether the pick missed the limit or none was found."""
+    """Return for each scenario the share of throughput lost, and whether the pick missed the limit or there was none."""
     rate, guess = np.log(batch) - seconds, np.log(batch) - predicted
     outcomes = []
     for floor, limit in _scenarios(seconds, accuracy):
@@ -95,7 +95,7 @@ def regret(
 
 
 def _log_chance(predicted: Array, limit: float, deviation: Array | None) -> Array:
-    """Give ln of the chance that the limit is held: 0 or −∞ where the prediction is taken as certain."""
+    """Return ln of the chance that the limit is held: 0 or −∞ where the prediction is taken as certain."""
     if deviation is None:
         return np.where(predicted <= limit, 0.0, -np.inf)
     chance: Array = log_ndtr((limit - predicted) / deviation)

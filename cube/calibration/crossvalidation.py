@@ -136,7 +136,7 @@ def _folds(data: Measured, scheme: str) -> Iterator[tuple[str, Array, Array]]:
 
 
 def _fold(data: Measured, kept: Array, out: Array) -> tuple[Measured, IndexedRows]:
-    """Give the kept rows and the places of those held out; guessed facts are guessed anew from the kept rows."""
+    """Return the kept rows and the places of those held out; guessed facts are guessed anew from the kept rows."""
     stated = np.array([one.stated for one in data.rows.machines])
     if stated[data.rows.hardware[np.concatenate([kept, out])]].all():
         return data.take(kept), data.rows.take(out)
@@ -149,7 +149,7 @@ def _fold(data: Measured, kept: Array, out: Array) -> tuple[Measured, IndexedRow
 
 
 def published(rows: IndexedRows) -> Array:
-    """Give ln seconds per batch of the published roofline: weights read for every input, activations free."""
+    """Return ln seconds per batch of the published roofline: weights read for every input, activations free."""
     # bytes follow the precision of the network, whatever the platform executes
     size = np.array([ELEMENT_BYTES.get(one.precision, one.element_bytes) for one in rows.machines])[rows.hardware]
     seconds = np.maximum(rows.net("ops") / rows.machine("peak"), rows.net("weights") * size / rows.machine("bandwidth"))
@@ -326,7 +326,7 @@ def coverage_table(data: Measured, levels: tuple[float, ...] = (0.8, 0.9)) -> pl
 
 
 def held_out_intervals(data: Measured, levels: tuple[float, ...]) -> tuple[Array, dict[float, Array]]:
-    """Give |ln error| and half-widths of rows whose network neither model nor interval saw: a fold within a fold."""
+    """Return |ln error| and half-widths of rows whose network neither model nor interval saw: a fold within a fold."""
     error, half = np.full(len(data), np.nan), {level: np.full(len(data), np.nan) for level in levels}
     with one_thread():
         others = _family_models(data)
@@ -347,7 +347,7 @@ def held_out_intervals(data: Measured, levels: tuple[float, ...]) -> tuple[Array
 
 
 def _scores_elsewhere(data: Measured, models: Mapping[str, FamilyModel]) -> dict[str, tuple[Scores, ...]]:
-    """Give for each family the scores of the others, which it teaches nothing."""
+    """Return for each family the scores of the others, which it teaches nothing."""
     found: dict[str, list[Scores]] = {name: [] for name in models}
     for name, index in data.by_family():
         if name not in models:
@@ -384,7 +384,7 @@ def _coverage_lines(data: Measured, error: Array, half: Array, level: float) -> 
 
 
 def _standard_error(inside: Array, family: Array, network: Array) -> float | None:
-    """Give the standard error [%] of a share of rows that come in networks, which agree within themselves."""
+    """Return the standard error [%] of a share of rows that come in networks, which agree within themselves."""
     _, number = np.unique(family.astype(str), return_inverse=True)
     _, place = np.unique(np.stack([number, network]), axis=1, return_inverse=True)
     excess = np.bincount(place.ravel(), inside - inside.mean())
@@ -398,12 +398,12 @@ def _standard_error(inside: Array, family: Array, network: Array) -> float | Non
 
 
 def cached_error_table(data: Measured) -> pl.DataFrame:
-    """Give `error_table`, from the user's cache folder if the same rows, facts and code were seen before."""
+    """Return `error_table`, from the user's cache folder if the same rows, facts and code were seen before."""
     return _cached("errors", data, error_table)
 
 
 def cached_coverage_table(data: Measured) -> pl.DataFrame:
-    """Give `coverage_table`, cached like the errors."""
+    """Return `coverage_table`, cached like the errors."""
     return _cached("coverage", data, coverage_table)
 
 

@@ -80,7 +80,7 @@ class Fitted:
         return half
 
     def _half_width_of(self, family: str, intervals: Intervals, rows: IndexedRows, level: float) -> Array:
-        """Give widths of rows of one family; errors on its networks do not reach to other hardware or other kinds."""
+        """Return widths of rows of one family; errors on its networks do not reach to other hardware or other kinds."""
         model = self.engine.families[family]
         deviation = model.deviation(rows)
         half = intervals.half_width(deviation, level)

@@ -58,7 +58,7 @@ class HeldOut:
     code_key: str
 
     def state(self, data: Measured) -> State:
-        """Tell whether the tables belong to these rows and this code."""
+        """Check whether the tables belong to these rows and this code."""
         if self.rows_key != rows_key(data):
             return "other rows"
         return "current" if self.code_key == code_key() else "other code"

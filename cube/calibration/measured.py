@@ -55,7 +55,7 @@ class Measured:
         return len(self.seconds)
 
     def take(self, index: Array) -> Measured:
-        """Give some of the rows."""
+        """Return some of the rows."""
         return Measured(
             self.table[index], self.facts, self.rows.take(index), self.seconds[index], self.power[index],
             self.interval[index], self.reason[index],
@@ -75,7 +75,7 @@ class Measured:
         return scored
 
     def by_family(self) -> Iterator[tuple[str, Array]]:
-        """Give each family and the places of its rows."""
+        """Return each family and the places of its rows."""
         family = self.rows.family()
         for name in dict.fromkeys(family.tolist()):
             if name:

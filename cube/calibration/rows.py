@@ -37,15 +37,15 @@ class IndexedRows:
         return len(self.batch)
 
     def take(self, index: Array) -> IndexedRows:
-        """Give the rows at these places."""
+        """Return the rows at these places."""
         return replace(self, hardware=self.hardware[index], network=self.network[index], batch=self.batch[index])
 
     def machine(self, name: str) -> Array:
-        """Give a figure of the hardware for every row."""
+        """Return a figure of the hardware for every row."""
         return np.array([getattr(one, name) for one in self.machines])[self.hardware]
 
     def net(self, name: str) -> Array:
-        """Give a figure of the network for every row."""
+        """Return a figure of the network for every row."""
         return np.array([getattr(one, name) for one in self.nets])[self.network]
 
     @property
@@ -60,13 +60,13 @@ class IndexedRows:
         return names[self.hardware]
 
     def configuration(self) -> Array:
-        """Give each row a number of its configuration: everything but the batch."""
+        """Return each row a number of its configuration: everything but the batch."""
         code: Array = self.hardware * (len(self.nets) + 1) + self.network
         return code
 
 
 def canonical_keys(table: pl.DataFrame) -> pl.DataFrame:
-    """Give the key columns of a table in canonical labels; `pruning` and a missing mode are understood."""
+    """Return the key columns of a table in canonical labels; `pruning` and a missing mode are understood."""
     if "pruning_percent" not in table.columns and "pruning" in table.columns:
         table = table.rename({"pruning": "pruning_percent"})
     if "mode" not in table.columns:
@@ -92,7 +92,7 @@ def _label_texts(column: pl.Series) -> Iterable[str]:
 
 
 def distinct(*columns: Array) -> tuple[Array, Array]:
-    """Give the first place of each distinct combination, and for every row the number of its combination."""
+    """Return the first place of each distinct combination, and for every row the number of its combination."""
     code = np.zeros(len(columns[0]), dtype=np.int64)
     first = code
     for column in columns:

@@ -116,7 +116,7 @@ def _measured(calibration: Fitted, table: pl.DataFrame) -> Array:
 
 
 def _beliefs(calibration: Fitted, rows: IndexedRows) -> list[tuple[float, Array]]:
-    """Give covariance matrices of the candidates with their weights; families are independent of each other."""
+    """Return covariance matrices of the candidates with their weights; families are independent of each other."""
     family = rows.family()
     parts = []
     for name in dict.fromkeys(family.tolist()):

@@ -60,7 +60,7 @@ def reaches(data: Measured) -> dict[str, Reach]:
 
 
 def unlike(model: FamilyModel, reach: Reach, rows: IndexedRows) -> tuple[Array, Array]:
-    """Tell which rows are of hardware, and which of a kind of network, that no row of the family has."""
+    """Return which rows are of hardware, and which of a kind of network, that no row of the family has."""
     dense = rows.net("dense_ops") / rows.net("ops")
     kind: Array = ((dense > 0.5) & (not reach.dense)) | ((dense < 0.5) & (not reach.convolution))
     return ~np.isin(rows.hardware, model.groups), kind
@@ -69,7 +69,7 @@ def unlike(model: FamilyModel, reach: Reach, rows: IndexedRows) -> tuple[Array, 
 def statuses(
     engine: FittedFamilies, reach: dict[str, Reach], rows: IndexedRows, flow: Array
 ) -> tuple[pl.Series, pl.Series]:
-    """Give status and reason of every row; each distinct one is looked at once.
+    """Return status and reason of every row; each distinct one is looked at once.
 
     Parameters
     ----------
@@ -130,7 +130,7 @@ def _beyond_reach(reach: Reach, network: NetworkTotals, batch: float) -> list[st
 
 
 def trust_table(data: Measured, reach: dict[str, Reach]) -> pl.DataFrame:
-    """Say what can and cannot be trusted, a row per platform, mode and precision that was measured."""
+    """Return what can and cannot be trusted, a row per platform, mode and precision that was measured."""
     usable = data.take(np.flatnonzero(data.usable))
     lines = []
     for machine in np.unique(usable.rows.hardware).tolist():

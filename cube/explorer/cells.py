@@ -114,7 +114,7 @@ def numeric_measures(cube: xr.Dataset) -> list[str]:
 
 
 def words(array: xr.DataArray) -> bool:
-    """Tell whether a variable holds words: text, or CF flags."""
+    """Check whether a variable holds words: text, or CF flags."""
     return array.dtype.kind in "UO" or "flag_meanings" in array.attrs
 
 
@@ -147,13 +147,13 @@ def spaced(name: str) -> str:
 
 
 def unit_of(cube: xr.Dataset, dim: str) -> str:
-    """Give the unit of a dim's labels; nothing where they have none."""
+    """Return the unit of a dim's labels; nothing where they have none."""
     unit = str(cube[dim].attrs.get("units", "")) if dim in cube.coords else ""
     return "" if unit == "1" else unit
 
 
 def sense(array: xr.DataArray, name: str) -> Sense:
-    """Tell which way is better; more, where nothing says."""
+    """Return which way is better; more, where nothing says."""
     return "min" if (array.attrs.get("sense") or sense_of(name)) == "min" else "max"
 
 
@@ -214,7 +214,7 @@ def _number_cells(flat: np.ndarray[Any, Any], how: str, way: str) -> tuple[np.nd
 
 
 def _word_cells(flat: np.ndarray[Any, Any], array: xr.DataArray) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
-    """Give each cell its word, and the number of that word; cells with several words say so."""
+    """Return each cell its word, and the number of that word; cells with several words say so."""
     spoken = flag_words(flat, array.attrs)
     text = np.empty(flat.shape[:2], dtype=object)
     for place in np.ndindex(text.shape):
@@ -254,7 +254,7 @@ def points_of(
     *,
     keep: Mapping[str, Sequence[int]] | None = None,
 ) -> Points:
-    """Give every cell with both figures as a point, its labels, and which points no other beats."""
+    """Return every cell with both figures as a point, its labels, and which points no other beats."""
     chosen = _with_labels_kept(cube, keep)
     dims = [dim for dim in dims_in_order(chosen) if dim in chosen[x_name].dims or dim in chosen[y_name].dims]
     sizes = tuple(chosen.sizes[dim] for dim in dims)

@@ -92,7 +92,7 @@ def figures(
 
 
 def _shown_as(array: xr.DataArray) -> tuple[float, str]:
-    """Give the factor to the unit in which a variable is shown, and that unit."""
+    """Return the factor to the unit in which a variable is shown, and that unit."""
     return shown_unit(str(array.attrs.get("units", "")))
 
 
@@ -201,7 +201,7 @@ def _dim_label(cube: xr.Dataset, dim: str) -> str:
 
 
 def _story(cells: Cells, cube: xr.Dataset, used: tuple[Hashable, ...], columns: str, rows: str, wordy: bool) -> str:
-    """Say what a cell stands for."""
+    """Return what a cell stands for."""
     others = [dim for dim in dims_in_order(cube) if dim in used and dim not in (columns, rows) and cube.sizes[dim] > 1]
     known = int(np.isfinite(cells.values.astype("f8")).sum())
     over = f"over {', '.join(others)}; " if others and not wordy else ""

@@ -32,7 +32,7 @@ def write_checksums(store: Path) -> None:
 
 
 def is_ours(store: Path) -> bool:
-    """Tell whether a folder is a store that roofcube wrote, which it may replace."""
+    """Check whether a folder is a store that roofcube wrote, which it may replace."""
     for name, attributes in ((METADATA, ("attributes",)), (".zattrs", ())):
         try:
             content = json.loads((store / name).read_text("utf-8"))
@@ -46,7 +46,7 @@ def is_ours(store: Path) -> bool:
 
 
 def recorded(store: Path) -> str | None:
-    """Give the checksums that a store carries, as they are written there; None where it has none."""
+    """Return the checksums that a store carries, as they are written there; None where it has none."""
     try:
         return str(_metadata(store)["attributes"][FILES])
     except (OSError, ValueError, KeyError, TypeError, RecursionError):

@@ -121,7 +121,7 @@ def _check_group(path: Path, content: dict[str, Any]) -> None:
 
 
 def _declared(path: Path, content: dict[str, Any]) -> int:
-    """Give the bytes that reading an array takes at the least."""
+    """Return the bytes that reading an array takes at the least."""
     if content.get("node_type") != "array":
         raise _refused(path, "an array", repr(content.get("node_type"))[:40])
     _check_codecs(path, content.get("codecs"))

@@ -90,7 +90,7 @@ def _aligned(left: xr.Dataset, right: xr.Dataset) -> tuple[Places, list[dict[str
 
 
 def _keys(cube: xr.Dataset, dim: str) -> dict[tuple[Any, int], int]:
-    """Give the position of each label; equal labels are told apart by their number."""
+    """Return the position of each label; equal labels are told apart by their number."""
     labels = cube[dim].values.tolist() if dim in cube.variables else range(cube.sizes[dim])
     seen: dict[Hashable, int] = {}
     keys = {}
@@ -159,7 +159,7 @@ def _differing_cells(name: str, left: xr.Dataset, right: xr.Dataset, places: Pla
 
 
 def _labels(cube: xr.Dataset, dims: list[str], cells: tuple[Array, ...], places: Places) -> pl.Series:
-    """Say in words where cells lie: `platform TX2, batch 8`."""
+    """Return in words where cells lie: `platform TX2, batch 8`."""
     parts = []
     for dim, index in zip(dims, cells, strict=False):
         place = places[dim][0][index]

@@ -123,7 +123,7 @@ def _with_dims(cube: xr.Dataset, cubes: Sequence[xr.Dataset]) -> xr.Dataset:
 
 
 def _united(cubes: Sequence[xr.Dataset]) -> Indexes:
-    """Give the labels of each dim in the order of their first appearance; of dims without labels, their places."""
+    """Return the labels of each dim in the order of their first appearance; of dims without labels, their places."""
     indexes: Indexes = {}
     for dim in dict.fromkeys(str(dim) for cube in cubes for dim in cube.sizes):
         having = [cube for cube in cubes if dim in cube.sizes]

@@ -326,5 +326,5 @@ def _completed(tensor: Tensor, claim: Shape | None) -> Tensor:
 
 
 def _is_settled(outputs: Sequence[Tensor]) -> bool:
-    """Tell whether a node is done before the first input comes: all is stored, or follows from the shapes alone."""
+    """Check whether a node is done before the first input comes: all is stored, or follows from the shapes alone."""
     return bool(outputs) and all(one.constant or one.value is not None for one in outputs)

@@ -138,7 +138,7 @@ def _size(name: str, size: Any, source: str) -> int:
 
 
 def _batch_axes(graph: onnx.GraphProto, labels: dict[str, list[int | str]]) -> dict[str, int]:
-    """Tell where the batch of each input stands: first, but second where a recurrent layer reads it as it comes."""
+    """Return where the batch of each input stands: first, but second where a recurrent layer reads it as it comes."""
     axes = dict.fromkeys(labels, 0)
     for node in graph.node:
         if node.op_type in RECURRENT and node.input[0] in axes and not attributes_of(node).get("layout", 0):
@@ -182,7 +182,7 @@ def _batch(
     labels: dict[str, list[int | str]], shapes: dict[str, list[Any]], axes: dict[str, int], symbols: set[str],
     given: dict[str, int], batch: int | None,
 ) -> tuple[int, bool]:  # fmt: skip
-    """Tell how many inputs one run takes, and whether that was said rather than read off a fixed size."""
+    """Return how many inputs one run takes, and whether that was said rather than read off a fixed size."""
     if batch is not None:
         return batch, True
     named = [given[dim] for dim in symbols if dim in given]

@@ -159,7 +159,7 @@ def _held(work: Work) -> list[tuple[Tensor, int]]:
 
 
 def _owners(entries: Sequence[Entry]) -> dict[str, int]:
-    """Give shared weights to the first layer that multiplies with them; to a look-up only where none does."""
+    """Return shared weights to the first layer that multiplies with them; to a look-up only where none does."""
     owners: dict[str, int] = {}
     for place, entry in enumerate(entries):
         for weight in entry.work.weights:

@@ -97,12 +97,12 @@ INDEX_TYPES = {TensorProto.INT64, TensorProto.INT32, TensorProto.BOOL, TensorPro
 
 
 def is_understood(operator: str) -> bool:
-    """Tell whether an operator is in the tables."""
+    """Check whether an operator is in the tables."""
     return operator in PRODUCTS or operator in FREE or operator in VECTOR or operator in LOOK_UPS
 
 
 def work_of(node: Node) -> list[Work]:
-    """Give the layers of a node of an operator that is understood; none where it is free.
+    """Return the layers of a node of an operator that is understood; none where it is free.
 
     Raises
     ------

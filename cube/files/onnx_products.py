@@ -124,7 +124,7 @@ def matrix_product(left: int, right: int, bias: int | None = None) -> Callable[[
 
 
 def _matrices(node: Node, first: Tensor, second: Tensor) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Give both operands at least two dims, turned as the attributes say."""
+    """Return both operands at least two dims, turned as the attributes say."""
     one = first.dims if len(first.dims) > 1 else (1, *first.dims)
     two = second.dims if len(second.dims) > 1 else (*second.dims, 1)
     if node.attributes.get("transBatchA", 0):

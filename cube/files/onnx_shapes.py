@@ -206,7 +206,7 @@ def _largest(
     operator: str, attributes: Mapping[str, Any], inputs: Sequence[Tensor | None],
     shapes: Sequence[tuple[Shape | None, int]],
 ) -> list[tuple[Shape | None, int]]:  # fmt: skip
-    """Give the largest shapes that an output can have whose size the data decide."""
+    """Return the largest shapes that an output can have whose size the data decide."""
     first = inputs[0]
     if first is None or not first.known:
         return list(shapes)
@@ -231,7 +231,7 @@ def _is_condition(surrogate: onnx_contrib.Surrogate, place: int) -> bool:
 
 
 def _channels_last(operator: str, attributes: Mapping[str, Any], inputs: Sequence[Tensor | None]) -> Shape | None:
-    """Give the shape of a quantised pooling or convolution over (image, height, width, channel)."""
+    """Return the shape of a quantised pooling or convolution over (image, height, width, channel)."""
     first = inputs[0]
     if first is None or not first.known:
         return None
@@ -263,5 +263,5 @@ def as_scalar(tensor: Tensor | None) -> Tensor | None:
 
 
 def _is_fixed(target: Tensor | None) -> bool:
-    """Tell whether the target of a Reshape leaves no size to the data."""
+    """Check whether the target of a Reshape leaves no size to the data."""
     return target is not None and target.value is not None and bool((target.value > 0).all())

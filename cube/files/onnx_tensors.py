@@ -177,5 +177,5 @@ def attributes_of(node: onnx.NodeProto) -> dict[str, Any]:
 
 
 def subgraphs(node: onnx.NodeProto) -> dict[str, onnx.GraphProto]:
-    """Give the graphs that a node holds by the name of the attribute."""
+    """Return the graphs that a node holds by the name of the attribute."""
     return {attribute.name: attribute.g for attribute in node.attribute if attribute.type == onnx.AttributeProto.GRAPH}

@@ -35,15 +35,15 @@ class Node:
     outputs: tuple[Tensor | None, ...]
 
     def input(self, place: int) -> Tensor | None:
-        """Give an input; None where it is left out."""
+        """Return an input; None where it is left out."""
         return self.inputs[place] if place < len(self.inputs) else None
 
     def known(self, place: int) -> Tensor:
-        """Give an input whose shape must be known."""
+        """Return an input whose shape must be known."""
         return self._known(self.input(place), f"input {place}")
 
     def output(self) -> Tensor:
-        """Give the first output that is used; its shape must be known."""
+        """Return the first output that is used; its shape must be known."""
         place = next((place for place, tensor in enumerate(self.outputs) if tensor is not None), 0)
         return self._known(self.outputs[place] if self.outputs else None, f"output {place}")
 

@@ -121,7 +121,7 @@ def opened(path: str | Path) -> xr.Dataset:
 
 
 def verify(path: str | Path) -> bool:
-    """Tell whether a file holds what was saved.
+    """Check whether a file holds what was saved.
 
     What `Sweep.to_zarr` wrote is checked file by file, whatever its size; other files are read into memory.
 
@@ -202,7 +202,7 @@ def _check_netcdf(source: Path, *, reading: bool) -> None:
 
 @contextmanager
 def _blamed(source: Path) -> Iterator[None]:
-    """Say which file is to blame for what goes wrong in a block that reads it."""
+    """Return which file is to blame for what goes wrong in a block that reads it."""
     try:
         yield
     except RoofcubeError:

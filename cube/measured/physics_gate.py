@@ -138,7 +138,7 @@ def _with_references(table: pl.DataFrame, inputs: xr.Dataset | None) -> pl.DataF
 
 
 def _memory_required(at: xr.Dataset, infeasible: xr.DataArray) -> xr.DataArray | None:
-    """Give the memory that each row takes, also where there is less: as if there were no end of it."""
+    """Return the memory that each row takes, also where there is less: as if there were no end of it."""
     if "memory_capacity" not in at or not (infeasible.values == INFEASIBLE["does_not_fit_memory"]).any():
         return None
     endless = at.variables["memory_capacity"]

@@ -91,7 +91,7 @@ def _check_names(real: xr.Dataset | None, designs: Sequence[xr.Dataset]) -> None
 
 
 def _whole(design: xr.Dataset, precisions: list[str]) -> xr.Dataset:
-    """Give a design the dims and variables of real hardware."""
+    """Return a design the dims and variables of real hardware."""
     design = design.drop_attrs(deep=False)
     if "platform" not in design.dims:
         design = design.expand_dims("platform")

@@ -82,7 +82,7 @@ class Model:
     sizes: dict[str, int] = field(default_factory=dict)
 
     def attributes(self, name: str) -> dict[str, Any]:
-        """Give the attributes of an output."""
+        """Return the attributes of an output."""
         return self.labels.get(name) or attributes(name)
 
     @cached_property
@@ -113,7 +113,7 @@ def dim_order(inputs: xr.Dataset) -> tuple[str, ...]:
 
 
 def dims_of(node: Node, tables: Mapping[str, xr.DataArray]) -> set[str]:
-    """Tell which dims a node depends on; `layer` is gone where it was summed."""
+    """Return which dims a node depends on; `layer` is gone where it was summed."""
     dims: dict[Node, frozenset[str]] = {}
     for one in topological([node]):
         if one.operation == "leaf":
@@ -408,7 +408,7 @@ class _Builder:
         return code
 
     def _lacks_activations(self) -> bool:
-        """Tell whether a network known by totals says nothing of the activations that these assumptions move."""
+        """Check whether a network known by totals says nothing of the activations that these assumptions move."""
         if self.assumptions.activations in ("free", "on chip") or not self.has("activations"):
             return False
         activations, ops = self.tables["activations"], self.tables["ops"]
@@ -536,7 +536,7 @@ def _known(node: Node) -> Node:
 
 
 def _same(one: xr.DataArray, other: xr.DataArray) -> bool:
-    """Tell whether two tables are equal; in NumPy, which asks nothing of dask."""
+    """Check whether two tables are equal; in NumPy, which asks nothing of dask."""
     return one.dims == other.dims and np.array_equal(one.values, other.values, equal_nan=True)
 
 

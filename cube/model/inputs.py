@@ -43,7 +43,7 @@ def inputs(
     mode: str | Sequence[str] | None = None,
     counts: Counts = "exact",
 ) -> xr.Dataset:
-    """Give the inputs of a model: what the hardware offers and what the networks need.
+    """Return the inputs of a model: what the hardware offers and what the networks need.
 
     Parameters
     ----------

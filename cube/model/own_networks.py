@@ -77,7 +77,7 @@ def _joined(tables: list[pl.DataFrame]) -> pl.DataFrame:
 
 
 def _completed(table: pl.DataFrame, number: int, task: str | None) -> pl.DataFrame:
-    """Give a table its optional columns, and drop networks of other tasks."""
+    """Return a table its optional columns, and drop networks of other tasks."""
     name = f"table {number} of `topologies`"
     needed = (
         ("topology", "pruning_percent", "layer", "ops") if "layer" in table.columns else ("topology", "ops", "params")
@@ -240,7 +240,7 @@ def _same_along_last(array: np.ndarray[Any, Any]) -> bool:
 
 
 def _deepened(layers: xr.DataArray) -> xr.Variable:
-    """Give every network at least one layer to lay its totals in."""
+    """Return every network at least one layer to lay its totals in."""
     array = layers.values
     if not layers.sizes["layer"]:
         array = np.zeros((*array.shape[:-1], 1))

@@ -99,7 +99,7 @@ def _evaluated(model: Model, chunks: Any, dtype: str) -> dict[str, xr.Variable]:
 
 
 def _aligned(table: xr.DataArray, axes: tuple[str, ...], chunks: Any) -> Any:
-    """Give the values at full rank, of length 1 along the axes that the table lacks."""
+    """Return the values at full rank, of length 1 along the axes that the table lacks."""
     if chunks is not None:
         here = {dim: size for dim, size in chunks.items() if dim in table.dims} if isinstance(chunks, dict) else chunks
         table = table.chunk(here)

@@ -148,7 +148,7 @@ def _see(found: HeldOut, task: str | None) -> tuple[str, ...]:
 
 
 def _errors_on_page(rows: pl.DataFrame) -> str:
-    """Give the errors on the rows of this page."""
+    """Return the errors on the rows of this page."""
     if not rows.height:
         return ""
     known = rows.filter(pl.col("predicted_throughput").is_not_null())

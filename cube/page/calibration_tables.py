@@ -41,7 +41,7 @@ HEADS = ("Rows", "Median error", "90 % of rows below", "Within 25 %", "Rank corr
 
 
 def error_of(found: HeldOut, scheme: str, family: str = ALL, what: str = "throughput") -> dict[str, Any]:
-    """Give a line of the error table; empty where it has none."""
+    """Return a line of the error table; empty where it has none."""
     lines = found.errors.filter(quantity=what, scheme=scheme, family=family)
     return lines.row(0, named=True) if lines.height else {}
 
@@ -72,7 +72,7 @@ def by_scheme(found: HeldOut) -> Table:
 
 
 def _cost_of_choosing(found: HeldOut) -> str:
-    """Tell what picking by prediction gives away, and how often it fails."""
+    """Return what picking by prediction gives away, and how often it fails."""
     ours, theirs = (
         [error_of(found, scheme, pool, "choice") for pool in ("within platforms", "across platforms")]
         for scheme in (STRICT, PUBLISHED)
@@ -199,7 +199,7 @@ def _mode(mode: str) -> str:
 
 
 def trusted(calibration: Calibration, platforms: Sequence[str]) -> Table:
-    """Say what can and cannot be trusted, platforms and modes of one statement together."""
+    """Return what can and cannot be trusted, platforms and modes of one statement together."""
     table = calibration.trust.filter(pl.col("platform").is_in(list(platforms)))
     groups = table.group_by("platform", "trust", maintain_order=True).agg(
         pl.col("mode").unique(maintain_order=True), pl.col("precision").unique(maintain_order=True),

@@ -49,7 +49,7 @@ def _as_bokeh(drawn: Any) -> Any:
 
 
 def embed(drawings: Sequence[Drawing]) -> tuple[str, dict[str, str]]:
-    """Give one script with the data of all figures, and a place in the page for each."""
+    """Return one script with the data of all figures, and a place in the page for each."""
     from bokeh.document import Document
     from bokeh.embed import components
 
@@ -65,7 +65,7 @@ def embed(drawings: Sequence[Drawing]) -> tuple[str, dict[str, str]]:
 
 
 def scripts(drawings: Iterable[Drawing]) -> list[str]:
-    """Give the parts of BokehJS that these figures need, as text."""
+    """Return the parts of BokehJS that these figures need, as text."""
     from bokeh.resources import Resources
 
     kinds = {type(model) for drawing in drawings for model in drawing.drawn.references()}

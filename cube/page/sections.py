@@ -382,7 +382,7 @@ def _at_equal_batch(cube: xr.Dataset) -> str:
 
 
 def _batch_is_threads(cube: xr.Dataset) -> str:
-    """Say what a batch is on the DPUs, where one was measured."""
+    """Return what a batch is on the DPUs, where one was measured."""
     if "family" not in cube.coords or "platform" not in cube["family"].dims:
         return ""
     measured = (cube["n_rows"] > 0).any([dim for dim in cube["n_rows"].dims if dim != "platform"])
@@ -441,7 +441,7 @@ def powered(subject: Subject) -> Section:
 
 
 def data(subject: Subject) -> Section:
-    """Give the data of the page and its sources."""
+    """Return the data of the page and its sources."""
     links, notes = downloads(subject)
     see = ["The data behind every figure, in this file: nothing is fetched."] if links else []
     if subject.rows is not None:

@@ -49,7 +49,7 @@ class Subject:
         return "roofcube-" + "".join(letter if letter.isalnum() else "-" for letter in words.lower()).strip("-")[:60]
 
     def has(self, *names: str) -> bool:
-        """Tell whether the cube holds these variables, with at least one value each."""
+        """Check whether the cube holds these variables, with at least one value each."""
         return all(name in self.cube and bool(self.cube[name].notnull().any()) for name in names)
 
     def flagged(self, *rules: str) -> xr.DataArray:
@@ -73,7 +73,7 @@ def subject_of(task_or_cube: str | xr.Dataset, title: str | None) -> Subject:
 
 
 def _embedded_rows(cube: xr.Dataset, task: str | None) -> pl.DataFrame | None:
-    """Give the embedded measurements of the task where they are what the cube holds."""
+    """Return the embedded measurements of the task where they are what the cube holds."""
     if task not in datasets.tasks() or "n_rows" not in cube:
         return None
     rows = datasets.load_measurements(task)

@@ -192,7 +192,7 @@ def _count_lines(row: dict[str, Any], corrected: dict[str, tuple[str, str]]) -> 
 
 
 def _rounding(published: float | None, used: float) -> str:
-    """Tell whether the published figure is the used one with fewer digits."""
+    """Check whether the published figure is the used one with fewer digits."""
     for digits in (1, 2):
         if published is not None and float(f"{used:.{digits}g}") == published:
             return f"rounded to {counted(digits, 'digit')}"

@@ -193,7 +193,7 @@ def _off(ratio: float, before: str = "") -> str:
 
 
 def _outside(table: Columns) -> np.ndarray[Any, Any]:
-    """Tell the rows whose measurement is not in the interval."""
+    """Return the rows whose measurement is not in the interval."""
     rate = table["measured_throughput"]
     outside: np.ndarray[Any, Any] = (rate < table["low"]) | (rate > table["high"])
     return outside

@@ -166,7 +166,7 @@ class _Grid:
         ]
 
     def state(self, row: int, column: int) -> str:
-        """Tell the look of a cell."""
+        """Return the look of a cell."""
         if not np.isnan(self.values[row, column]):
             return "known"
         why = int(self._why[row, column])
@@ -220,7 +220,7 @@ class _Grid:
         return dict(data)
 
     def title(self) -> str:
-        """Say where the best value is."""
+        """Return where the best value is."""
         sense = sense_of(self._variable) or "max"
         best = np.nanargmax(self.values) if sense == "max" else np.nanargmin(self.values)
         row, column = np.unravel_index(int(best), self.values.shape)
@@ -264,7 +264,7 @@ def _label_product(array: xr.DataArray, dims: Sequence[str]) -> list[tuple[Any, 
 
 
 def device_classes(cube: xr.Dataset) -> dict[str, str]:
-    """Give the device class of each platform, where the cube knows it."""
+    """Return the device class of each platform, where the cube knows it."""
     if "device_class" not in cube.coords or "platform" not in cube.coords:
         return {}
     return dict(

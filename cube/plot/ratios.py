@@ -219,7 +219,7 @@ def _quality(cube: xr.Dataset, batch: np.ndarray[Any, Any], picks: dict[str, xr.
 
 
 def _on_chip(cube: xr.Dataset, picks: dict[str, xr.DataArray], count: int) -> np.ndarray[Any, Any]:
-    """Tell where all weights fit the memory on chip."""
+    """Return where all weights fit the memory on chip."""
     needed = ("params", "element_bytes", "on_chip_memory")
     if not set(needed) <= set(cube.variables):
         if not {"params", "on_chip_memory"} <= set(cube.variables) or "precision" not in cube.coords:

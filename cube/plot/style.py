@@ -172,7 +172,7 @@ def decades(low: float, high: float) -> list[float]:
 
 
 def platform_colours(platforms: Iterable[str]) -> dict[str, str]:
-    """Give each platform its colour, the same in every figure; a platform of the user's own gets one by its name."""
+    """Return each platform its colour, the same in every figure; a platform of the user's own gets one by its name."""
     names = list(dict.fromkeys(platforms))
     colours = {name: PLATFORM_COLOURS[name] for name in names if name in PLATFORM_COLOURS}
     taken: set[str] = set()

@@ -72,7 +72,7 @@ SYSTEM_DOUBTS = {
 
 
 def require(cube: Any, names: Iterable[str], *, figure: str) -> xr.Dataset:
-    """Give the cube (its first model, if it holds several) if it has these variables, each with a value somewhere."""
+    """Return the cube (its first model, if it holds several) if it has these variables, each with a value somewhere."""
     if not isinstance(cube, xr.Dataset):
         msg = f"`cube`: expected a Dataset, got {type(cube).__name__}; pass benchmark(task) or a cube of predict()"
         raise InvalidDataError(msg)
@@ -104,7 +104,7 @@ def measured_names(scope: str) -> dict[str, str]:
 
 
 def scope_text(scope: str) -> str:
-    """Say which part of the system was timed."""
+    """Return which part of the system was timed."""
     return "accelerator alone" if scope == "compute" else "whole system, with host and transfers"
 
 
@@ -217,7 +217,7 @@ def _label_text(value: Any) -> str:
 
 
 def model_text(cube: xr.Dataset) -> str:
-    """Say which model and counts the predictions come from."""
+    """Return which model and counts the predictions come from."""
     return escape(f"{cube.attrs.get('assumptions', 'given')} model, {cube.attrs.get('counts', 'given')} op counts")
 
 
@@ -225,7 +225,7 @@ def model_text(cube: xr.Dataset) -> str:
 
 
 def _findings(cube: xr.Dataset) -> dict[str, Any]:
-    """Give the attributes that explain the bits of `quality`."""
+    """Return the attributes that explain the bits of `quality`."""
     given = cube["quality"].attrs if "quality" in cube.variables else {}
     return given if "flag_masks" in given else attributes("quality")
 
@@ -243,7 +243,7 @@ def doubts(
     scope: str = "compute",
     but: Sequence[str] = (),
 ) -> np.ndarray[Any, Any]:
-    """Tell the rows whose figure is doubtful: a finding that concerns one of these quantities."""
+    """Return the rows whose figure is doubtful: a finding that concerns one of these quantities."""
     table = DOUBTS if scope == "compute" else {**DOUBTS, **SYSTEM_DOUBTS}
     names = {name for quantity in quantities for name in table[quantity]} - set(but)
     findings = _findings(cube)
@@ -257,7 +257,7 @@ def doubts(
 
 
 def several(columns: Columns, name: str) -> bool:
-    """Tell whether a column takes more than one value."""
+    """Check whether a column takes more than one value."""
     return name in columns and len(set(columns[name].tolist())) > 1
 
 

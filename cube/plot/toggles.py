@@ -104,7 +104,7 @@ class Toggles:
         self._rows.append(headed(title, group))
 
     def view(self, source: Any) -> Any:
-        """Give the view through which a renderer sees the rows that are switched on."""
+        """Return the view through which a renderer sees the rows that are switched on."""
         if source in self._sources:
             return CDSView(filter=self._filters[self._sources.index(source)])
         shown = BooleanFilter(booleans=None)

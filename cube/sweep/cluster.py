@@ -65,7 +65,7 @@ class ClusterEngine(Engine):
         return self._merged(query, partial(_tile_job, reduction, arguments, tiling), self._jobs(len(tiling)))
 
     def compiles(self, _reduction: Reduction[Any], query: Query, *_arguments: Any) -> bool:
-        """Tell whether generated kernels visit the points: each worker has to compile them."""
+        """Check whether generated kernels visit the points: each worker has to compile them."""
         large = self.strategy != "numpy" and query.space.size >= query.tuning.compiled_points
         return (large or self.strategy == "stream") and scannable(query)
 

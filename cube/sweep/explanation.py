@@ -76,7 +76,7 @@ class Explanation:
     doubts: tuple[str, ...]
 
     def to_dict(self) -> dict[str, Any]:
-        """Give everything as plain numbers and text, for JSON."""
+        """Return everything as plain numbers and text, for JSON."""
         return {
             "objective": self.objective,
             "sense": self.sense,

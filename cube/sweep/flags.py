@@ -23,25 +23,25 @@ class Bits:
     value: int | None = None
 
     def met(self, codes: Array) -> Array:
-        """Say which whole numbers have the bits."""
+        """Return which whole numbers have the bits."""
         field = codes & self.mask
         return np.asarray(field != 0 if self.value is None else field == self.value)
 
 
 def is_flag(attributes: Mapping[str, Any]) -> bool:
-    """Tell whether attributes name meanings."""
+    """Check whether attributes name meanings."""
     return bool(codes_of(attributes) or bits_of(attributes))
 
 
 def codes_of(attributes: Mapping[str, Any]) -> dict[str, int]:
-    """Give the code of each meaning; nothing for what is no flag, or one of bits."""
+    """Return the code of each meaning; nothing for what is no flag, or one of bits."""
     if not attributes.keys() >= {"flag_values", "flag_meanings"} or "flag_masks" in attributes:
         return {}
     return dict(zip(_meanings(attributes), _numbers(attributes, "flag_values"), strict=False))
 
 
 def bits_of(attributes: Mapping[str, Any]) -> dict[str, Bits]:
-    """Give the bits of each meaning; nothing for what has no masks."""
+    """Return the bits of each meaning; nothing for what has no masks."""
     if not attributes.keys() >= {"flag_masks", "flag_meanings"}:
         return {}
     masks = _numbers(attributes, "flag_masks")
@@ -55,7 +55,7 @@ def _meanings(attributes: Mapping[str, Any]) -> list[str]:
 
 
 def _numbers(attributes: Mapping[str, Any], key: str) -> list[Any]:
-    """Give numbers; files give the only one of a list as a scalar. What is no number is no code."""
+    """Return numbers; files give the only one of a list as a scalar. What is no number is no code."""
     given = np.ravel(attributes[key])
     if given.dtype.kind not in "iuf":
         return []

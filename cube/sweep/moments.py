@@ -21,7 +21,7 @@ FINE = ("ms", "us", "ns", "ps", "fs", "as")  # units in which a year may be too 
 
 
 def between(name: str, values: Array, low: Any, high: Any) -> Array:
-    """Say which moments lie between two, both included; NaT does not."""
+    """Return which moments lie between two, both included; NaT does not."""
     first, exact = (None, True) if low is None else _ticks(name, low, values.dtype)
     last, _ = (None, True) if high is None else _ticks(name, high, values.dtype)
     if first is not None and not exact:
@@ -39,7 +39,7 @@ def between(name: str, values: Array, low: Any, high: Any) -> Array:
 
 
 def among(name: str, values: Array, listed: list[Any]) -> Array:
-    """Say which moments are listed."""
+    """Return which moments are listed."""
     wanted = [_ticks(name, one, values.dtype) for one in listed]
     ticks = [tick for tick, exact in wanted if exact and np.isfinite(tick)]
     return np.isin(values.astype("i8"), np.array(ticks, dtype="i8"))
@@ -51,7 +51,7 @@ def _is_before(name: str, one: Any, other: Any, kind: np.dtype[Any]) -> bool:
 
 
 def _ticks(name: str, value: Any, kind: np.dtype[Any]) -> tuple[Any, bool]:
-    """Give the last whole tick at or before a moment, infinite beyond all, and whether it is the moment itself."""
+    """Return the last whole tick at or before a moment, infinite beyond all, and whether it is the moment itself."""
     moment, native = _read(name, value, kind), kind.newbyteorder("=")
     coarse = f"{kind.kind}8[s]"
     # casting the very last tick to seconds wraps around too

@@ -174,7 +174,7 @@ def _questions(sweep: ModelContext) -> dict[str, tuple[Reduction[Any], Query, tu
 
 
 def _median(sweep: ModelContext) -> float:
-    """Tell from a sample which value half of the points that have one do not exceed."""
+    """Return from a sample which value half of the points that have one do not exceed."""
     space, rng = sweep.space, np.random.default_rng(0)
     indices = [rng.integers(size, size=SAMPLE) for size in space.sizes]
     values = space.at(indices, {COUNTED: sweep.outputs[COUNTED]})[COUNTED]

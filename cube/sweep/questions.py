@@ -37,7 +37,7 @@ Limits = Mapping[str, Any] | xr.DataArray | None
 
 
 def context_of(cube: Any) -> Context:
-    """Give the context of a cube, stored or swept.
+    """Return the context of a cube, stored or swept.
 
     Raises
     ------

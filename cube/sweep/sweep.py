@@ -163,7 +163,7 @@ class Sweep:
         return self._of(self.inputs.isel(chosen))
 
     def context_of_values(self, *, intervals: bool = False) -> StoredContext:
-        """Give the context of the whole cube, filled, for what has to look at every value."""
+        """Return the context of the whole cube, filled, for what has to look at every value."""
         if intervals and isinstance(self.assumptions, Assumptions):
             msg = "`probability`: expected a calibration as `assumptions`, got a model without intervals; calibrate"
             raise InvalidDataError(msg)
@@ -423,7 +423,7 @@ class Sweep:
         return zarr_store.to_zarr(self.context, path)
 
     def plan(self) -> Any:
-        """Say what a reduction over all results would take, before anything runs."""
+        """Return what a reduction over all results would take, before anything runs."""
         return plans.plan_of(self.context, self.strategy)
 
 

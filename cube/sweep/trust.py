@@ -19,7 +19,7 @@ __all__ = ["impossible_bits", "trusted"]
 
 
 def impossible_bits(names: Iterable[str]) -> int:
-    """Give the bits of `quality` that make a point of no use to a question on these variables."""
+    """Return the bits of `quality` that make a point of no use to a question on these variables."""
     asked = set(names)
     power = IMPOSSIBLE_POWER if asked & MEASURED_POWER else 0
     return (IMPOSSIBLE | power) if asked & (MEASURED_SPEED | MEASURED_POWER) else 0

@@ -93,7 +93,7 @@ def _reduced(array: NDArray[Any], mask: NDArray[np.bool_], axes: tuple[int, ...]
 
 
 def _index_steps(shape: tuple[int, ...], axes: tuple[int, ...]) -> tuple[int, ...]:
-    """Tell how far the flat index moves along each axis."""
+    """Return how far the flat index moves along each axis."""
     steps, step = [0] * len(shape), 1
     for axis in reversed(axes):
         steps[axis] = step

@@ -92,7 +92,7 @@ def _order_inner(axes: list[list[int]]) -> bool:
 
 
 def worst_of(dtype: np.dtype[Any], *, largest: bool) -> Any:
-    """Give the value of a dtype that no other is worse than."""
+    """Return the value of a dtype that no other is worse than."""
     if dtype.kind == "f":
         return dtype.type(-np.inf if largest else np.inf)
     if dtype.kind == "b":

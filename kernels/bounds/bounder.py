@@ -78,7 +78,7 @@ class Bounder:
         return count
 
     def first(self, boxes: Array) -> Array:
-        """Give the lowest flat index of each box."""
+        """Return the lowest flat index of each box."""
         flat = np.zeros(boxes.shape[1], dtype=np.int64)
         for tree, nodes, length in zip(self.trees, boxes, self.space.sizes, strict=True):
             flat = flat * length + tree.lowest[nodes]

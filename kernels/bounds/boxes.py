@@ -29,7 +29,7 @@ Intervals: TypeAlias = "Mapping[Node, Interval]"
 
 
 def fits(query: Query) -> bool:
-    """Tell whether the tables of a query are small enough for range indexes."""
+    """Check whether the tables of a query are small enough for range indexes."""
     largest = max((table.size for table in query.space.tables.values()), default=0)
     return largest <= query.tuning.indexed_table
 
@@ -282,7 +282,7 @@ def _relative_width(interval: Interval, n: int) -> Array:
 
 
 def _against(limit: Limit, interval: Interval) -> tuple[Array, Array]:
-    """Say where all points surely meet a limit, and where none can."""
+    """Return where all points surely meet a limit, and where none can."""
     n = interval.low.shape[0]
     low, high, nan = ends(interval, n)
     floor, ceiling, one_of = limit.rounded(low.dtype)

@@ -272,7 +272,7 @@ class ClassCollector:
         return alive & ~decided
 
     def doubtful(self, batch: Batch) -> Array:
-        """Say which boxes are in doubt, and take none."""
+        """Return which boxes are in doubt, and take none."""
         alive, decided, _ = self._judged(batch)
         return alive & ~decided
 
@@ -283,7 +283,7 @@ class ClassCollector:
         self._add(points[:, valid], number)
 
     def _judged(self, batch: Batch) -> tuple[Array, Array, Array]:
-        """Say which boxes may count, which of them are decided, and for what."""
+        """Return which boxes may count, which of them are decided, and for what."""
         n = batch.boxes.shape[1]
         alive, decided, number = ~batch.lost, batch.met.copy(), np.zeros(n, dtype=np.int64)
         if self.name is not None:

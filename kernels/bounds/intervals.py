@@ -69,7 +69,7 @@ def bound(node: Node, values: Mapping[Node, Interval], space: Space, certain: Ma
 
 
 def infer_ranges(space: Space, outputs: Mapping[str, Node]) -> dict[Node, Certain]:
-    """Tell of each node what bounds of the whole space prove."""
+    """Return of each node what bounds of the whole space prove."""
     certain: dict[Node, Certain] = {}
     for node, interval in whole_intervals(space, outputs).items():
         finite = bool(np.isfinite(interval.low).all() and np.isfinite(interval.high).all())

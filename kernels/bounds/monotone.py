@@ -46,7 +46,7 @@ SENSES: dict[str, tuple[int, ...]] = {
 
 
 def directions(bounder: Bounder) -> dict[Node, tuple[Array, Array]]:
-    """Tell of each node along which axes it may rise, and along which it may fall, as its trees order them."""
+    """Return of each node along which axes it may rise, and along which it may fall, as its trees order them."""
     space, found = bounder.space, dict[Any, tuple[Array, Array]]()
     nan_free = {node for node, proven in bounder.certain.items() if proven.nan_free}
     finite = {node for node in nan_free if bounder.certain[node].finite}
@@ -178,13 +178,13 @@ class MonotoneSlice:
     def _equal(
         self, query: Query, points: Array, group: Array, largest: Array, axes: Array | int, steps: Array
     ) -> Array:
-        """Say which points, so many steps away, are valid and have the largest key of their group."""
+        """Return which points, so many steps away, are valid and have the largest key of their group."""
         key, met = _judged(query, self.reader.at(points, axes, steps), (1, 1))
         return np.asarray(met & (key == largest[group][:, None]))
 
 
 def _judged(query: Query, values: Mapping[str, Array], shape: tuple[int, ...]) -> tuple[Array, Array]:
-    """Give the keys, and where all limits are met."""
+    """Return the keys, and where all limits are met."""
     name, sign = query.objectives[0]
     met = np.ones(shape, dtype=bool)
     for limit in query.limits:
@@ -193,7 +193,7 @@ def _judged(query: Query, values: Mapping[str, Array], shape: tuple[int, ...]) -
 
 
 def slice_of(query: Query) -> MonotoneSlice | None:
-    """Give the slice at the best ends, or None where no axis is aligned; kept for queries with other limits."""
+    """Return the slice at the best ends, or None where no axis is aligned; kept for queries with other limits."""
     bounder = bounder_of(query)
     kinds = tuple((one.name, one.low is None, one.high is None, one.one_of is None) for one in query.limits)
     key = (query.objectives, query.groups, kinds)

@@ -73,7 +73,7 @@ def not_nan(space: Space, output: Node) -> Node:
 
 
 def _finite(interval: Interval) -> bool:
-    """Tell whether all values that are numbers are finite."""
+    """Check whether all values that are numbers are finite."""
     return not bool(np.isinf(interval.low).any() or np.isinf(interval.high).any())
 
 

@@ -147,14 +147,14 @@ class RangeIndex:
         self.nan = None if nan is None else nan.reshape(-1, *summed)
 
     def row(self, boxes: Array) -> Array:
-        """Give each box's row."""
+        """Return each box's row."""
         row = np.zeros(1 if not self.axes else boxes.shape[1], dtype=np.int64)
         for axis, stride in zip(self.axes, self.strides, strict=True):
             row = row + boxes[axis] * stride
         return row
 
     def bounds(self, boxes: Array) -> tuple[Array, Array, Array | None]:
-        """Give the low and high ends, and where there may be a NaN."""
+        """Return the low and high ends, and where there may be a NaN."""
         row = self.row(boxes)
         return self.low[row], self.high[row], None if self.nan is None else self.nan[row]
 

@@ -106,7 +106,7 @@ def count(
     ascending = part.codes[order]
 
     def classify(values: Array) -> Array:
-        """Give codes ascending numbers, gaps between them included, so that the numbers are monotone."""
+        """Return codes ascending numbers, gaps between them included, so that the numbers are monotone."""
         return np.searchsorted(ascending, values, side="left") + np.searchsorted(ascending, values, side="right")
 
     if by is None:
@@ -123,7 +123,7 @@ def histogram(
     """Count the valid points of each group in each bin."""
 
     def classify(values: Array) -> Array:
-        """Give bins numbers from 1; 0 is below all of them, the number after the last is above."""
+        """Return bins numbers from 1; 0 is below all of them, the number after the last is above."""
         bins = np.searchsorted(edges, values, side="right")
         bins[values == edges[-1]] = len(edges) - 1
         return bins

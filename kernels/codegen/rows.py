@@ -101,17 +101,17 @@ class Layout:
         return prod(self.row_sizes)
 
     def start(self, row: int) -> int:
-        """Give the flat index of a row's first point."""
+        """Return the flat index of a row's first point."""
         block, part = divmod(row, self.chunks)
         return block * self.points + part * self.chunk
 
     def stop(self, row: int) -> int:
-        """Give the flat index after a row's last point."""
+        """Return the flat index after a row's last point."""
         block, part = divmod(row, self.chunks)
         return block * self.points + min((part + 1) * self.chunk, self.points)
 
     def over(self, points: range) -> range:
-        """Give the rows that hold some points, named by their flat indices."""
+        """Return the rows that hold some points, named by their flat indices."""
         if not points:
             return range(0)
         return range(self._row_of(points.start), self._row_of(points.stop - 1) + 1)
@@ -149,7 +149,7 @@ class RowTables:
         self.kernels: dict[Hashable, Callable[..., None]] = {}  # compiled for these tables
 
     def _weight(self, table: Array) -> int:
-        """Give the bytes that rows read of a table; of one that has a single number a term and row, for each point."""
+        """Return the bytes that rows read of a table; of one that has a single number a term and row, for each point."""
         rank = len(self.layout.sizes)
         inner = table.shape[self.layout.outer : rank]
         size = int(table.size)
@@ -160,7 +160,7 @@ class RowTables:
         return size * table.dtype.itemsize
 
     def inner(self, node: Node) -> bool:
-        """Tell whether a node changes inside a row."""
+        """Check whether a node changes inside a row."""
         return bool(self.depends[node] & self.inner_axes)
 
     def summed(self, node: Node) -> frozenset[str]:
@@ -194,7 +194,7 @@ class RowTables:
         return np.ascontiguousarray(table.transpose(order)).reshape(-1)
 
     def strides(self, node: Node) -> tuple[list[tuple[int, int]], dict[str, int], int]:
-        """Give (outer axis, stride) pairs, the stride of each summed axis, and the length of a row (0: scalar)."""
+        """Return (outer axis, stride) pairs, the stride of each summed axis, and the length of a row (0: scalar)."""
         table = self.space.tables[node.name]
         rank, outer = len(self.layout.sizes), self.layout.outer
         step = self.layout.points if self.inner(node) else 1

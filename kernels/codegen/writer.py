@@ -248,7 +248,7 @@ class Writer:
         return f"row * {layout.chunk}" if layout.chunks == 1 else f"row // {layout.chunks} * {layout.points} + begin"
 
     def conditions(self, query: Query) -> list[str]:
-        """Give the conditions that a point meets all limits; comparisons with NaN fail, an open end is infinite."""
+        """Return the conditions that a point meets all limits; comparisons with NaN fail, an open end is infinite."""
         conditions, number = [], 0
         for limit in query.limits:
             value = self.value(self.tables.outputs[limit.name])
@@ -305,5 +305,5 @@ def compiled(source: str) -> Callable[..., None]:
 
 
 def is_loaded() -> bool:
-    """Tell whether any generated kernel is compiled in this process."""
+    """Check whether any generated kernel is compiled in this process."""
     return bool(_compiled)

@@ -44,7 +44,7 @@ SLAB = 1 << 25  # points whose columns are laid out at a time: 0.8 GB for three 
 
 
 def suits(query: Query) -> bool:
-    """Tell whether reading the stored values is the cheapest answer."""
+    """Check whether reading the stored values is the cheapest answer."""
     if any(node.operation != "leaf" for node in query.outputs.values()):
         return False
     stored = sum(query.space.tables[node.name].size for node in query.outputs.values())
@@ -67,7 +67,7 @@ class ArrayEngine:
         return stream.visit(reduction, replace(query, tuning=larger), *arguments, threads=self.threads)
 
     def values(self, query: Query, name: str) -> Array | None:
-        """Give the valid values of an output of a query without groups; None where they are too many."""
+        """Return the valid values of an output of a query without groups; None where they are too many."""
         if query.space.size > SLAB:
             return None
         shape = query.space.sizes
@@ -96,7 +96,7 @@ class ArrayEngine:
             yield flat[complete], tuple(column[complete] for column in columns)
 
     def fits(self, query: Query) -> bool:
-        """Tell whether the fronts of all groups are better found at once."""
+        """Check whether the fronts of all groups are better found at once."""
         return query.n_groups > 1 and query.space.size <= SLAB
 
     def grouped_front(self, query: Query, ties: Ties) -> tuple[Array, Array, Array]:
@@ -159,7 +159,7 @@ def _best_of_table(query: Query, threads: int) -> BestPartial:
 
 
 def _met(query: Query) -> Array | None:
-    """Say where all limits are met, of length 1 along axes that none of them has; None without limits."""
+    """Return where all limits are met, of length 1 along axes that none of them has; None without limits."""
     mask: Array | None = None
     for limit in query.limits:
         table = query.space.tables[query.outputs[limit.name].name]
@@ -228,7 +228,7 @@ def front_of(query: Query, threads: int) -> ArrayFront:
 
 
 def _vectors(query: Query, columns: tuple[Array, ...], index: Array) -> Array:
-    """Give cost vectors, less is better."""
+    """Return cost vectors, less is better."""
     signs = [column.dtype.type(-sign) for column, (_, sign) in zip(columns, query.objectives, strict=True)]
     return np.stack([column[index] * sign for column, sign in zip(columns, signs, strict=True)], axis=1)
 
@@ -254,7 +254,7 @@ class ArrayFront:
     columns: tuple[Array, ...]
 
     def vectors(self, index: Array) -> Array:
-        """Give the cost vectors of some of the points."""
+        """Return the cost vectors of some of the points."""
         return _vectors(self.query, self.columns, index)
 
     def members(self) -> tuple[Array, Array]:

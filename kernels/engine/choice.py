@@ -73,7 +73,7 @@ class Outlook:
 
 
 def outlook(reduction: Reduction[Any], query: Query, arguments: Arguments, threads: int, worth: float = 1.0) -> Outlook:
-    """Say what answering by either way should take; `worth` is the part of a visit that the answer replaces."""
+    """Return what answering by either way should take; `worth` is the part of a visit that the answer replaces."""
     compiled = pays_to_compile(reduction, query, arguments, threads)
     visit, measured = visit_outlook(reduction, query, arguments, threads, compiled=compiled)
     serves = reduction.search is not None and fits(query) and query.space.size > 0
@@ -84,7 +84,7 @@ def outlook(reduction: Reduction[Any], query: Query, arguments: Arguments, threa
 def visit_outlook(
     reduction: Reduction[Any], query: Query, arguments: Arguments, threads: int, *, compiled: bool
 ) -> tuple[float, bool]:
-    """Say what a visit of every point should take, and whether one like it was measured."""
+    """Return what a visit of every point should take, and whether one like it was measured."""
     if not query.space.size:
         return 0.0, True
     measured = query.history.visits.get(_visited(reduction, query, arguments, threads, compiled=compiled))
@@ -160,7 +160,7 @@ def look(
 
 
 def pays_to_compile(reduction: Reduction[Any], query: Query, arguments: Arguments, threads: int) -> bool:
-    """Tell whether a generated kernel visits the points sooner than NumPy, getting it ready included."""
+    """Check whether a generated kernel visits the points sooner than NumPy, getting it ready included."""
     if not scannable(query):
         return False
     tuning = query.tuning

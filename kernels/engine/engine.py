@@ -106,7 +106,7 @@ class Engine:
         return part
 
     def compiles(self, reduction: Reduction[Any], query: Query, *arguments: Any) -> bool:
-        """Tell whether a generated kernel visits the points."""
+        """Check whether a generated kernel visits the points."""
         if self.strategy in ("stream", "numpy"):
             return self.strategy == "stream" and scannable(query)
         return choice.pays_to_compile(reduction, query, arguments, self.threads)
@@ -114,7 +114,7 @@ class Engine:
     def expect(
         self, reduction: Reduction[Any], query: Query, *arguments: Any, look: float = 0.5
     ) -> tuple[Strategy, float]:
-        """Say how a question would be answered and what that should take, after a look of so many seconds.
+        """Return how a question would be answered and what that should take, after a look of so many seconds.
 
         Returns
         -------
@@ -131,7 +131,7 @@ class Engine:
         return "bounds" if searched else visited, seconds
 
     def visit_seconds(self, reduction: Reduction[Any], query: Query, *arguments: Any) -> float:
-        """Say what visiting every point should take."""
+        """Return what visiting every point should take."""
         query = self._tuned(query)
         compiled = self.compiles(reduction, query, *arguments)
         return choice.visit_outlook(reduction, query, arguments, self.threads, compiled=compiled)[0]

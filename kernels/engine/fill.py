@@ -38,7 +38,7 @@ TILE_VALUES = 1 << 18  # of each operation: NumPy's temporaries stay in a last-l
 
 
 def pays(space: Space, outputs: Mapping[str, Node]) -> bool:
-    """Tell whether compiling pays for outputs that share their axes."""
+    """Check whether compiling pays for outputs that share their axes."""
     return space.size > 0 and sum(_sizes(space, outputs).values()) >= COMPILED_OPERATIONS
 
 
@@ -50,7 +50,7 @@ def _sizes(space: Space, outputs: Mapping[str, Node]) -> dict[Node, int]:
 
 
 def filler(space: Space, outputs: Mapping[str, Node], axes: Sequence[str]) -> Fill | NumPyFill:
-    """Give what fills outputs over some axes, all that any of them depends on, the cheaper way."""
+    """Return what fills outputs over some axes, all that any of them depends on, the cheaper way."""
     # folding lets tables that nothing needs drop out; what else to fold, each way chooses for itself
     folded, graph = fold(space, outputs, points=1)
     folded = folded.reordered(axes)
@@ -89,7 +89,7 @@ class Fill:
             pass
 
     def room(self, points: int, kinds: Mapping[str, np.dtype[Any]]) -> dict[str, Array]:
-        """Give arrays for tiles of up to so many points, and compile what fills them; in one thread at a time."""
+        """Return arrays for tiles of up to so many points, and compile what fills them; in one thread at a time."""
         length = points + 2 * self.layout.chunk  # rows reach over both ends
         room = {name: np.empty(length, dtype=kinds[name]) for name in self.tables.outputs}
         self._compile([room[name] for name in self.tables.outputs])
@@ -158,7 +158,7 @@ class NumPyFill:
             pass
 
     def room(self, points: int, kinds: Mapping[str, np.dtype[Any]]) -> dict[str, Array]:
-        """Give arrays for tiles of up to so many points."""
+        """Return arrays for tiles of up to so many points."""
         return {name: np.empty(points, dtype=kinds[name]) for name in self.outputs}
 
     def tile(self, slices: Slices, room: Mapping[str, Array]) -> dict[str, Array]:

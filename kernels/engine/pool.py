@@ -66,7 +66,7 @@ class Halt:
         self.seconds: list[float] = []
 
     def is_set(self) -> bool:
-        """Tell whether to end."""
+        """Check whether to end."""
         return self.abandoned or (self.stop is not None and self.stop.is_set())
 
 

@@ -73,7 +73,7 @@ class Reduction(Generic[PartialT]):
         return self.empty(query, groups, *arguments) if self.grouped else self.empty(query, *arguments)
 
     def starter(self, query: Query, *arguments: Any) -> Callable[[range], PartialT]:
-        """Give a function of a range of groups that starts an empty partial; it can be sent to another process."""
+        """Return a function of a range of groups that starts an empty partial; it can be sent to another process."""
         return partial(self.start, query, arguments)
 
     def rows(self, query: Query, *arguments: Any) -> Rows[PartialT]:

@@ -29,7 +29,7 @@ CELLS = 1 << 16  # what the leading bits of a float tell apart
 
 
 def scannable(query: Query) -> bool:
-    """Tell whether a query can be scanned by generated kernels with profit."""
+    """Check whether a query can be scanned by generated kernels with profit."""
     if not query.space.size or any(limit.one_of == () for limit in query.limits):
         return False
     return Layout.of(query).chunk >= query.tuning.row_worth
@@ -53,7 +53,7 @@ class Rows(ABC, Generic[PartialT]):
         self.kernel: Callable[..., None]
 
     def kernel_of(self, write: Callable[[], str], *form: Any) -> Callable[..., None]:
-        """Give the kernel whose source is written so; a question of the same form finds it."""
+        """Return the kernel whose source is written so; a question of the same form finds it."""
         limits = tuple((limit.name, limit.one_of and len(limit.one_of)) for limit in self.query.limits)
         key = (type(self), self.query.objectives, limits, form)
         if key not in self.tables.kernels:
@@ -81,7 +81,7 @@ class Rows(ABC, Generic[PartialT]):
         return cut(self.layout.rows, max(1, min(most, max(even, least))))
 
     def groups(self, rows: range) -> range:
-        """Give the groups that rows belong to."""
+        """Return the groups that rows belong to."""
         return range(rows.start // self.rows_of_group, (rows.stop - 1) // self.rows_of_group + 1)
 
     @property
@@ -98,7 +98,7 @@ class Rows(ABC, Generic[PartialT]):
 
     @abstractmethod
     def run(self, rows: range) -> PartialT:
-        """Give the partial result of some rows."""
+        """Return the partial result of some rows."""
 
     def finished(self, part: PartialT) -> PartialT:
         """Complete the partial result of all rows."""
@@ -179,7 +179,7 @@ class GroupedScan(Rows[BestPartial]):
         self.kernel = self.kernel_of(lambda: scan_sources.grouped_scan_source(self.query, self.tables))
 
     def groups(self, rows: range) -> range:
-        """Give the groups that rows belong to."""
+        """Return the groups that rows belong to."""
         rows_of_block, groups_of_block = self.group_points * self.layout.chunks, self.layout.points
         blocks = range(rows.start // rows_of_block, (rows.stop - 1) // rows_of_block + 1)
         return range(blocks.start * groups_of_block, blocks.stop * groups_of_block)
@@ -194,7 +194,7 @@ class GroupedScan(Rows[BestPartial]):
 
 
 def scan_of(query: Query) -> Rows[BestPartial]:
-    """Give the scan that suits a query: many groups side by side, or one after the other."""
+    """Return the scan that suits a query: many groups side by side, or one after the other."""
     return (GroupedScan if query.n_groups >= query.tuning.many_groups else Scan)(query)
 
 
@@ -341,7 +341,7 @@ class Sieve(Rows[SievedT]):
 
 
 def ordered_bits(edges: Array) -> Array:
-    """Give integers that compare as the floats do: both zeros are that of -0.0, and NaN is just above infinity.
+    """Return integers that compare as the floats do: both zeros are that of -0.0, and NaN is just above infinity.
 
     Examples
     --------

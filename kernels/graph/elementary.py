@@ -73,7 +73,7 @@ def log_reduced(f: Any) -> Any:
 
 
 def product_error(a: Any, b: Any, product: Any) -> Any:
-    """Give what rounding took from a product (Dekker, 1971)."""
+    """Return what rounding took from a product (Dekker, 1971)."""
     c = 134217729.0 * a
     a_high = c - (c - a)
     a_low = a - a_high

@@ -305,7 +305,7 @@ def where(condition: Operand, true: Operand, false: Operand) -> Node:
 
 
 def exp(operand: Operand) -> Node:
-    """Give e to the power of the operand, within 4 ulp, the same bits in every reader.
+    """Return e to the power of the operand, within 4 ulp, the same bits in every reader.
 
     Examples
     --------
@@ -317,7 +317,7 @@ def exp(operand: Operand) -> Node:
 
 
 def log(operand: Operand) -> Node:
-    """Give the natural logarithm, within 4 ulp; NaN of negative numbers.
+    """Return the natural logarithm, within 4 ulp; NaN of negative numbers.
 
     Examples
     --------
@@ -329,7 +329,7 @@ def log(operand: Operand) -> Node:
 
 
 def log2(operand: Operand) -> Node:
-    """Give the logarithm to base 2, within 4 ulp, exact of powers of 2; NaN of negative numbers.
+    """Return the logarithm to base 2, within 4 ulp, exact of powers of 2; NaN of negative numbers.
 
     Examples
     --------
@@ -341,7 +341,7 @@ def log2(operand: Operand) -> Node:
 
 
 def sqrt(operand: Operand) -> Node:
-    """Give the square root, correctly rounded; NaN of negative numbers.
+    """Return the square root, correctly rounded; NaN of negative numbers.
 
     Examples
     --------
@@ -377,7 +377,7 @@ def floor(operand: Operand) -> Node:
 
 
 def finite(operand: Operand) -> Node:
-    """Give 1 where the operand is finite, else 0."""
+    """Return 1 where the operand is finite, else 0."""
     return _node("finite", operand)
 
 

@@ -255,7 +255,7 @@ def fold(
 
 
 def _decided(node: Node, known: Mapping[Node, Array]) -> Node | None:
-    """Give the branch of a `where` whose condition is the same everywhere."""
+    """Return the branch of a `where` whose condition is the same everywhere."""
     condition = known.get(node.arguments[0]) if node.operation == "where" else None
     if condition is None or condition.size == 0:
         return None

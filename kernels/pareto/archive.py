@@ -51,7 +51,7 @@ def distinct_front(vectors: Array, first: Array, ties: Array) -> tuple[Array, Ar
 
 
 def match(vectors: Array, distinct: Array) -> Array:
-    """Give for each vector the number of the equal one among distinct ones, -1 where there is none."""
+    """Return for each vector the number of the equal one among distinct ones, -1 where there is none."""
     count = len(distinct)
     first, _ = count_equals(_columns(np.concatenate([distinct, vectors])))
     number = first[count:]
@@ -98,7 +98,7 @@ class Archive:
         self._tree = self._stairs = None
 
     def dominates(self, vectors: Array) -> Array:
-        """Tell which vectors are strictly dominated: no better anywhere, worse somewhere."""
+        """Return which vectors are strictly dominated: no better anywhere, worse somewhere."""
         n, d = vectors.shape
         if not n or not len(self.vectors):
             return np.zeros(n, dtype=bool)
@@ -131,7 +131,7 @@ class Archive:
         return np.asarray(covered & (nearest != vectors).any(axis=1))
 
     def _compiled(self, n: int) -> bool:
-        """Tell whether compiled dominance pays: it is loaded already, or comparing all pairs took long enough."""
+        """Check whether compiled dominance pays: it is loaded already, or comparing all pairs took long enough."""
         stairs = self.vectors.shape[1] == 3 and len(self.vectors) <= STEPS
         self._work += n * len(self.vectors)
         Archive.stairs_work += n if stairs else 0
@@ -139,7 +139,7 @@ class Archive:
         return too_much or "roofcube.kernels.pareto.archive_compiled" in sys.modules
 
     def minimal(self, vectors: Array) -> Array:
-        """Tell which of distinct vectors in lexicographic order are minimal."""
+        """Return which of distinct vectors in lexicographic order are minimal."""
         count, objectives = vectors.shape
         if objectives <= 2 or not self._compiled(count):
             return minimal_in_order(vectors)

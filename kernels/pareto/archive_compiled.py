@@ -69,7 +69,7 @@ def _swept(
 
 
 def _ranked(values: Array) -> tuple[Array, Array, Array]:
-    """Give each value's place in ascending order, the values in that order, and who has which place."""
+    """Return each value's place in ascending order, the values in that order, and who has which place."""
     order = np.argsort(values, kind="stable")
     rank = np.empty(len(values), dtype=np.int64)
     rank[order] = np.arange(len(values))
@@ -90,7 +90,7 @@ class Staircase:
         self.rank_z, self.zs, self.of_rank_z = _ranked(vectors[:, 2])
 
     def dominates(self, queries: Array) -> Array:
-        """Tell which queries one of the vectors dominates."""
+        """Return which queries one of the vectors dominates."""
         queries = np.ascontiguousarray(queries)
         dominated = np.zeros(len(queries), dtype=bool)
         order = np.argsort(queries[:, 0])
@@ -195,7 +195,7 @@ class BoxTree:
         self.vectors = vectors[order]
 
     def dominates(self, queries: Array) -> Array:
-        """Tell which queries one of the vectors dominates."""
+        """Return which queries one of the vectors dominates."""
         found = np.zeros(len(queries), dtype=bool)
         queries = np.ascontiguousarray(queries)
         _dominated(queries, self.vectors, self.low, self.high, self.start, self.stop, found)

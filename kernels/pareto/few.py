@@ -72,7 +72,7 @@ def strongest(vectors: NDArray[Any], most: int) -> NDArray[np.int64]:
 
 
 def dominated_by_each(vectors: NDArray[Any], others: NDArray[Any]) -> NDArray[np.bool_]:
-    """Tell which of the others each vector dominates: shape (vectors, others)."""
+    """Return which of the others each vector dominates: shape (vectors, others)."""
     no_worse = np.ones((len(vectors), len(others)), np.bool_)
     better = np.zeros_like(no_worse)
     for mine, theirs in zip(vectors.T, others.T, strict=True):

@@ -161,7 +161,7 @@ def compare(
 
 @jit
 def dominated(rows: Any, query: int, first: int, sets: Any, bounds: Any, both: Any) -> bool:
-    """Tell whether any point of the tile behind the sets dominates one point."""
+    """Check whether any point of the tile behind the sets dominates one point."""
     objectives = rows.shape[1]
     for k in range(objectives):
         if bounds[k, 0] >= rows[query, k]:

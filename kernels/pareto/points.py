@@ -38,7 +38,7 @@ SMALL = 4096  # loading numba takes 0.5 s; NumPy's worst case, 4096 optimal poin
 
 
 def compiling_pays(count: int, most: int = SMALL) -> bool:
-    """Tell whether so many points are worth the compiled kernels: always, once these are loaded."""
+    """Check whether so many points are worth the compiled kernels: always, once these are loaded."""
     return count > most or COMPILED in sys.modules
 
 
@@ -77,7 +77,7 @@ def as_codes(groups: ArrayLike, count: int) -> NDArray[np.int64]:
 
 
 def signs_of(senses: Senses, columns: Columns) -> NDArray[Any]:
-    """Give the factor, 1 or -1, that makes each objective one to minimise; in the dtype of the columns."""
+    """Return the factor, 1 or -1, that makes each objective one to minimise; in the dtype of the columns."""
     if senses is None:
         return np.ones(len(columns), columns[0].dtype)
     for sense in senses:

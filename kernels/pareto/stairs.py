@@ -36,7 +36,7 @@ class Stairs:
         self.lowest = np.minimum.accumulate(np.minimum.accumulate(lowest, axis=0), axis=1)
 
     def dominates(self, queries: Array) -> Array:
-        """Say which queries one of the vectors, which are minimal, dominates."""
+        """Return which queries one of the vectors, which are minimal, dominates."""
         upto = np.searchsorted(self.vectors[:, 0], queries[:, 0], side="right")
         best, covered = self._covered(queries, upto)
         # of minimal vectors, only an equal one covers an equal query
@@ -52,7 +52,7 @@ class Stairs:
         return np.asarray(found)
 
     def minimal(self) -> Array:
-        """Say which of the vectors, which are distinct, no earlier one covers."""
+        """Return which of the vectors, which are distinct, no earlier one covers."""
         upto = np.arange(len(self.vectors))
         _, covered = self._covered(self.vectors, upto)
         left = np.flatnonzero(~covered)
@@ -70,6 +70,6 @@ class Stairs:
         return best, best < count_z
 
     def _block(self, upto: Array) -> tuple[Array, Array]:
-        """Give the vectors of the block that a place is in, and which of them are before it."""
+        """Return the vectors of the block that a place is in, and which of them are before it."""
         known: Array = self.blocks.take(upto // BLOCK, axis=0)
         return known, np.arange(BLOCK) < (upto % BLOCK)[:, None]

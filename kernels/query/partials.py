@@ -48,7 +48,7 @@ class Sieved(Partial, Protocol):
     """A partial that only some of the best points belong to, so that others need not be shown to it."""
 
     def sentinels(self) -> Array:
-        """Give cost vectors that whatever they dominate cannot stand beside."""
+        """Return cost vectors that whatever they dominate cannot stand beside."""
 
     def absorb(self, index: Array, costs: Array) -> None:
         """Take valid points with their cost vectors into account."""
@@ -201,7 +201,7 @@ class TopPartial:
             self.take(key[chosen], tile.start + chosen)
 
     def sentinels(self) -> Array:
-        """Give cost vectors that whatever they dominate cannot stand beside: the last of the n, once there are n."""
+        """Return cost vectors that whatever they dominate cannot stand beside: the last of the n, once there are n."""
         return -self.key[self.n - 1 :][:, None]
 
     def absorb(self, index: Array, costs: Array) -> None:
@@ -252,7 +252,7 @@ class FrontPartial:
         self.absorb(*_costs(self.objectives, tile))
 
     def sentinels(self) -> Array:
-        """Give cost vectors that whatever they dominate cannot stand beside."""
+        """Return cost vectors that whatever they dominate cannot stand beside."""
         return self.vectors
 
     def absorb(self, index: Array, costs: Array) -> None:
@@ -273,7 +273,7 @@ class FrontPartial:
 
 
 def _costs(objectives: tuple[tuple[str, int], ...], tile: Tile) -> tuple[Array, Array]:
-    """Give the flat indices of a tile's valid points and their cost vectors."""
+    """Return the flat indices of a tile's valid points and their cost vectors."""
     chosen = np.flatnonzero(tile.valid.ravel())
     columns = [tile.values[name].ravel()[chosen] * tile.values[name].dtype.type(-sign) for name, sign in objectives]
     return tile.start + chosen, np.stack(columns, axis=1)
@@ -299,7 +299,7 @@ class MembersPartial:
         self.absorb(*_costs(self.objectives, tile))
 
     def sentinels(self) -> Array:
-        """Give cost vectors that whatever they dominate cannot be among."""
+        """Return cost vectors that whatever they dominate cannot be among."""
         return self.vectors
 
     def absorb(self, index: Array, costs: Array) -> None:

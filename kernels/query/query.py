@@ -49,7 +49,7 @@ class Limit:
     one_of: tuple[float, ...] | None = None
 
     def met(self, values: Array) -> Array:
-        """Say where values meet the limit; ends are rounded to the dtype of the values."""
+        """Return where values meet the limit; ends are rounded to the dtype of the values."""
         low, high, one_of = self.rounded(values.dtype)
         if one_of is not None:
             met = np.zeros(values.shape, dtype=bool)
@@ -64,7 +64,7 @@ class Limit:
         return np.asarray(met)
 
     def rounded(self, dtype: Any) -> tuple[Any, Any, Any]:
-        """Give `low`, `high` and `one_of` in a dtype; what is finite does not become infinite."""
+        """Return `low`, `high` and `one_of` in a dtype; what is finite does not become infinite."""
         kind = np.dtype(dtype).type
         largest = np.finfo(kind).max
         with np.errstate(over="ignore"):
@@ -131,7 +131,7 @@ class Query(Memo):
         return prod(self.space.sizes[self.groups :])
 
     def group(self, number: int) -> Query:
-        """Give the query of one group alone, without its axes."""
+        """Return the query of one group alone, without its axes."""
         if not self.groups:
             return self
         groups = self.space.cache.setdefault("groups", {})
@@ -156,7 +156,7 @@ class Query(Memo):
         return fold(self.space, self.outputs, points=points, together=together)
 
     def valid(self, values: Mapping[str, Array], shape: tuple[int, ...]) -> Array:
-        """Say which points meet all limits and have all objectives."""
+        """Return which points meet all limits and have all objectives."""
         valid = np.ones(shape, dtype=bool)
         for limit in self.limits:
             valid &= limit.met(values[limit.name])
@@ -225,7 +225,7 @@ def ask(
 
 
 def _indexed_entries(space: Space, outputs: Mapping[str, Node], tuning: Tuning) -> int:
-    """Say how many entries of range indexes a space of this size is worth."""
+    """Return how many entries of range indexes a space of this size is worth."""
     dependence = space.dependence(outputs.values())
     used = frozenset[str]().union(*(dependence[node] for node in outputs.values()))
     points = prod(size for axis, size in zip(space.axes, space.sizes, strict=True) if axis in used)

@@ -63,7 +63,7 @@ class Tiling:
         return prod(self.sizes[: self.axis]) * self.per_axis if prod(self.sizes) else 0
 
     def slices(self, tile: int) -> tuple[slice, ...]:
-        """Give the index range of a tile along every axis."""
+        """Return the index range of a tile along every axis."""
         if not self.sizes:
             return ()
         outer, part = divmod(tile, self.per_axis)
@@ -77,7 +77,7 @@ class Tiling:
         )
 
     def start(self, tile: int) -> int:
-        """Give the flat index of a tile's first point."""
+        """Return the flat index of a tile's first point."""
         if not self.sizes:
             return 0
         outer, part = divmod(tile, self.per_axis)

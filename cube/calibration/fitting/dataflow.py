@@ -38,24 +38,24 @@ class PipelineFill:
     errors: Array
 
     def log_time(self, interval: Array, batch: Array) -> Array:
-        """Give ln seconds per batch."""
+        """Return ln seconds per batch."""
         result: Array = np.log(interval) + np.log(batch + self.inputs)
         return result
 
     def binding(self, batch: Array) -> Array:
-        """Give the flag of what takes the larger part: the slowest stage at its pace, or filling the pipeline."""
+        """Return the flag of what takes the larger part: the slowest stage at its pace, or filling the pipeline."""
         flag: Array = np.where(batch >= self.inputs, BOUNDS["compute"], BOUNDS["overhead"]).astype("i1")
         return flag
 
     def half_width(self, level: float) -> float:
-        """Give the half-width of the interval in ln."""
+        """Return the half-width of the interval in ln."""
         if len(self.errors) < 5:
             return float(DOUBT)
         return float(np.quantile(self.errors, min(1.0, level * (1 + 1 / len(self.errors))), method="higher"))
 
 
 def interval_seen(batch: Array, seconds: Array) -> float:
-    """Give the pace at the largest batch as the interval of a configuration; NaN if its batches are too much alike."""
+    """Return the pace at the largest batch as the interval of a configuration; NaN if its batches are too alike."""
     if batch.max() < REACH * batch.min():
         return float("nan")
     return float(np.exp(seconds[np.argmax(batch)]) / batch.max())

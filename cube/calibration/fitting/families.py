@@ -40,7 +40,7 @@ class FittedFamilies:
     fill: PipelineFill
 
     def log_time(self, rows: IndexedRows, interval: Array | None = None) -> Array:
-        """Give ln seconds per batch; NaN where no family fits."""
+        """Return ln seconds per batch; NaN where no family fits."""
         result = np.full(len(rows), np.nan)
         for model, here in self._parts(rows):
             result[here] = model.log_time(rows.take(here))
@@ -50,13 +50,13 @@ class FittedFamilies:
         return result
 
     def flows(self, rows: IndexedRows, interval: Array) -> Array:
-        """Tell which rows are dataflow designs whose initiation interval is given."""
+        """Return which rows are dataflow designs whose initiation interval is given."""
         flow: Array = np.isfinite(interval) & (interval > 0) & (rows.hardware >= 0)
         flow[flow] = rows.take(np.flatnonzero(flow)).machine("dataflow")
         return flow
 
     def binding(self, rows: IndexedRows, interval: Array) -> Array:
-        """Give the flag of what binds; none where no family fits."""
+        """Return the flag of what binds; none where no family fits."""
         result = np.full(len(rows), BOUNDS["none"], dtype="i1")
         for model, here in self._parts(rows):
             result[here] = model.binding(rows.take(here))
@@ -65,14 +65,14 @@ class FittedFamilies:
         return result
 
     def deviation(self, rows: IndexedRows) -> Array:
-        """Give the deviation of ln seconds."""
+        """Return the deviation of ln seconds."""
         result = np.full(len(rows), np.nan)
         for model, here in self._parts(rows):
             result[here] = model.deviation(rows.take(here))
         return result
 
     def log_power(self, rows: IndexedRows, seconds: Array) -> Array:
-        """Give ln watts under load; NaN where the family has no power rows."""
+        """Return ln watts under load; NaN where the family has no power rows."""
         result = np.full(len(rows), np.nan)
         family = rows.family()
         for name, power in self.power.items():
@@ -110,7 +110,7 @@ def family_model(data: Measured, index: Array, others: Mapping[str, FamilyModel]
 
 
 def teachers(rows: IndexedRows, models: Mapping[str, FamilyModel], name: str = "") -> list[Array]:
-    """Give the parameters of the families that a new one learns from: the law does not describe dataflow designs."""
+    """Return the parameters of the families that a new one learns from: the law does not describe dataflow designs."""
     return [
         model.modes for other, model in models.items() if other != name and not rows.machines[model.groups[0]].dataflow
     ]

@@ -59,13 +59,13 @@ class FamilyModel:
     modes: Array
 
     def group(self, rows: IndexedRows) -> Array:
-        """Give the number of the group of each row; the last is that of hardware without rows."""
+        """Return the number of the group of each row; the last is that of hardware without rows."""
         number = np.full(len(rows.machines), len(self.groups))
         number[list(self.groups)] = np.arange(len(self.groups))
         return number[rows.hardware]
 
     def log_time(self, rows: IndexedRows) -> Array:
-        """Give the expected ln seconds of a batch."""
+        """Return the expected ln seconds of a batch."""
         group, place = self.group(rows), kernel_inputs(rows)
         mean = np.zeros(len(rows))
         for one in self.structures:
@@ -73,7 +73,7 @@ class FamilyModel:
         return mean
 
     def deviation(self, rows: IndexedRows) -> Array:
-        """Give the standard deviation of ln seconds, across structures too.
+        """Return the standard deviation of ln seconds, across structures too.
 
         It is computed at fixed batches, eight an octave, and is linear in ln batch between them.
         """
@@ -103,7 +103,7 @@ class FamilyModel:
         return deviation
 
     def shares(self, rows: IndexedRows) -> Array:
-        """Give the share of each term of the law in the time, shape (rows, parameters), as its structures weigh it.
+        """Return the share of each term of the law in the time, shape (rows, parameters), as its structures weigh it.
 
         The residual is a factor on the whole time, so it changes no share.
         """
@@ -115,12 +115,12 @@ class FamilyModel:
         return total
 
     def phases(self, rows: IndexedRows) -> tuple[Array, Array]:
-        """Give the shares of the time in compute and in memory traffic."""
+        """Return the shares of the time in compute and in memory traffic."""
         share = self.shares(rows)
         return share[:, COMPUTE].sum(1), share[:, MEMORY].sum(1)
 
     def binding(self, rows: IndexedRows) -> Array:
-        """Give the flag of what takes the largest share of the time; ties go to the first of `PARTS`."""
+        """Return the flag of what takes the largest share of the time; ties go to the first of `PARTS`."""
         share = self.shares(rows)
         largest = np.argmax([share[:, part].sum(1) for part in PARTS.values()], axis=0)
         flag: Array = np.array(list(PARTS), dtype="i1")[largest]
@@ -128,7 +128,7 @@ class FamilyModel:
 
 
 def weak_prior() -> Prior:
-    """Give the prior of a family when no other family is known."""
+    """Return the prior of a family when no other family is known."""
     return Prior(PRIOR_MEAN, np.diag(PRIOR_DEVIATION**2))
 
 
@@ -188,7 +188,7 @@ def fit_family(rows: IndexedRows, target: Array, priors: Sequence[Prior], *, dra
 
 
 def _centres(prior: Prior, draws: int) -> list[Prior]:
-    """Give the prior and, for a family of few rows, the same around plausible centres: one fit alone is too sure."""
+    """Return the prior and, for a family of few rows, the same around plausible centres: one fit alone is too sure."""
     root, generator = np.linalg.cholesky(prior.covariance), np.random.default_rng(SEED)
     moved = [
         Prior(prior.mean + root @ generator.standard_normal(len(prior.mean)), prior.covariance) for _ in range(draws)

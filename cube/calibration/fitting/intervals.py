@@ -50,7 +50,7 @@ class Scores:
         return len(np.unique(self.network))
 
     def half_width(self, deviation: Array, level: float) -> Array:
-        """Give the half-width of the interval in ln, for rows of which the model says this deviation.
+        """Return the half-width of the interval in ln, for rows of which the model says this deviation.
 
         Networks weigh the same. Where the model is as sure as it was of the networks left out, the width is the plain
         quantile of their errors; rows of which it is less sure get a width in proportion.
@@ -73,12 +73,12 @@ class Scores:
         return relative
 
     def stretch(self, deviation: Array) -> Array:
-        """Give the factor on the width of rows of which the model is less sure than usual."""
+        """Return the factor on the width of rows of which the model is less sure than usual."""
         stretch: Array = np.maximum(deviation / conformal_quantile(self.deviation, self.weight, USUAL), 1.0)
         return stretch
 
     def tail(self, level: float) -> tuple[Array, Array]:
-        """Give errors as multiples of the quantile of the family's other networks, and their weights."""
+        """Return errors as multiples of the quantile of the family's other networks, and their weights."""
         relative, weight = self.relative, self.weight
         ratio = np.full(len(relative), np.nan)
         for one in np.unique(self.network):
@@ -112,7 +112,7 @@ class Intervals:
     _factors: dict[float, float] = field(default_factory=dict, repr=False)
 
     def half_width(self, deviation: Array, level: float) -> Array:
-        """Give the half-width of the interval in ln, for rows of which the model says this deviation."""
+        """Return the half-width of the interval in ln, for rows of which the model says this deviation."""
         own = self.own
         if own.networks < MINIMUM_NETWORKS:
             return pooled([own, *self.others]).half_width(deviation, level)
@@ -136,18 +136,18 @@ class Intervals:
 
 
 def cautious(deviation: Array, level: float) -> Array:
-    """Give the half-width of what is unlike all that was left out, so that no error tells how sure the model is."""
+    """Return the half-width of what is unlike all that was left out, so that no error tells how sure the model is."""
     result: Array = CAUTION * NormalDist().inv_cdf(0.5 + level / 2) * deviation
     return result
 
 
 def anywhere(level: float) -> float:
-    """Give the half-width of a factor of which only the range is known, each magnitude as likely."""
+    """Return the half-width of a factor of which only the range is known, each magnitude as likely."""
     return -level * float(np.log(LEAST_EFFICIENCY)) / 2
 
 
 def conformal_quantile(values: Array, weight: Array, level: float) -> float:
-    """Give the weighted quantile with the finite-sample correction of conformal prediction."""
+    """Return the weighted quantile with the finite-sample correction of conformal prediction."""
     order = np.argsort(values, kind="stable")
     share = np.cumsum(weight[order]) / weight.sum()
     wanted = min(1.0, level * (1.0 + 1.0 / len(values)))

@@ -93,7 +93,7 @@ PRIOR_DEVIATION = np.where(OVERHEAD, np.log(27.0), 2.5 * np.log(2.0))
 
 
 def features(rows: IndexedRows, tile: int) -> Array:
-    """Give the seconds that each term takes at coefficient 1, shape (rows, parameters).
+    """Return the seconds that each term takes at coefficient 1, shape (rows, parameters).
 
     Parameters
     ----------
@@ -125,13 +125,13 @@ def features(rows: IndexedRows, tile: int) -> Array:
 
 
 def coefficients(theta: Array) -> Array:
-    """Give the factors on the features: exp(θ), or 1 + exp(θ) = 1 / efficiency."""
+    """Return the factors on the features: exp(θ), or 1 + exp(θ) = 1 / efficiency."""
     factor: Array = np.where(EFFICIENCY, 1.0, 0.0) + np.exp(np.clip(theta, -60.0, 40.0))
     return factor
 
 
 def log_time(feature: Array, theta: Array) -> tuple[Array, Array]:
-    """Give ln of the seconds of a batch and its gradient in θ; `theta` is one row or one a row."""
+    """Return ln of the seconds of a batch and its gradient in θ; `theta` is one row or one a row."""
     moved = np.exp(np.clip(theta, -60.0, 40.0)) * feature
     seconds = (np.where(EFFICIENCY, feature, 0.0) + moved).sum(1)
     return np.log(seconds), moved / seconds[:, None]

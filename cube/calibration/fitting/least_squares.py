@@ -50,7 +50,7 @@ class Solution:
 
 
 def by_group(theta: Array, groups: int) -> Array:
-    """Give the parameters of every group; one more row, the last, for a group that was not seen."""
+    """Return the parameters of every group; one more row, the last, for a group that was not seen."""
     family = theta[:COUNT]
     own = theta[COUNT:].reshape(-1, COUNT) if len(theta) > COUNT else np.zeros((groups, COUNT))
     return np.vstack([family + own, family])

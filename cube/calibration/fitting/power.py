@@ -47,7 +47,7 @@ class PowerModel:
     place: Place
 
     def predict(self, model: FamilyModel, rows: IndexedRows, seconds: Array) -> Array:
-        """Give ln watts."""
+        """Return ln watts."""
         number = np.full(len(rows.machines), len(self.hardware))
         number[list(self.hardware)] = np.arange(len(self.hardware))
         law = (terms(model, rows, seconds) * self.watts[number[rows.hardware]]).sum(1)
@@ -56,7 +56,7 @@ class PowerModel:
 
 
 def terms(model: FamilyModel, rows: IndexedRows, seconds: Array) -> Array:
-    """Give shares of the time and utilisations; `seconds` is ln seconds per batch."""
+    """Return shares of the time and utilisations; `seconds` is ln seconds per batch."""
     compute, memory = model.phases(rows)
     pace = np.exp(-seconds) * rows.batch
     size = rows.machine("element_bytes")

@@ -66,7 +66,7 @@ class Place:
     octave: Array
 
     def take(self, index: Array) -> Place:
-        """Give the places of some rows."""
+        """Return the places of some rows."""
         return Place(*(getattr(self, name)[index] for name in self.__dataclass_fields__))
 
 
@@ -85,7 +85,7 @@ def kernel_inputs(rows: IndexedRows) -> Place:
 
 
 def covariance(kernel: Kernel, here: Place, there: Place, *, batch: bool = True) -> Array:
-    """Give the covariance matrix of two sets of places; without the batch factor if not `batch`."""
+    """Return the covariance matrix of two sets of places; without the batch factor if not `batch`."""
     size = (
         kernel.amplitude**2 * np.exp(-0.5 * ((here.size[:, None] - there.size) / kernel.size_length) ** 2)
         + kernel.common**2
@@ -100,13 +100,13 @@ def covariance(kernel: Kernel, here: Place, there: Place, *, batch: bool = True)
 
 
 def nearness(kernel: Kernel, here: Array, there: Array) -> Array:
-    """Give the batch factor of the covariance."""
+    """Return the batch factor of the covariance."""
     near: Array = np.exp(-0.5 * ((here[:, None] - there) / kernel.batch_length) ** 2)
     return near
 
 
 def pulled(kernel: Kernel, here: Place, there: Place, pull: Array) -> Array:
-    """Give ``covariance(kernel, here, there) @ pull``; rows there have few distinct batches, which are summed first."""
+    """Return ``covariance(kernel, here, there) @ pull``; rows there have few distinct batches, which are summed first."""
     knots, knot = np.unique(there.octave, return_inverse=True)
     # rows of one configuration differ by batch alone
     _, first, inverse = np.unique(here.corner, return_index=True, return_inverse=True)
@@ -151,14 +151,14 @@ class Posterior:
         return _factor(self.kernel, linked, self.place, self.noise)
 
     def mean(self, feature: Array, group: Array, here: Place) -> Array:
-        """Give the expected ln seconds: law, tilt along its tangent, residual."""
+        """Return the expected ln seconds: law, tilt along its tangent, residual."""
         value, gradient = log_time(feature, self.theta[group])
         tilt = (gradient * self.tilt[group]).sum(1)
         result: Array = value + tilt + pulled(self.kernel, here, self.place, self.pull)
         return result
 
     def deviation(self, feature: Array, group: Array, here: Place) -> Array:
-        """Give the standard deviation of ln seconds: parameters, residual and noise."""
+        """Return the standard deviation of ln seconds: parameters, residual and noise."""
         _, gradient = log_time(feature, self.theta[group])
         linked = _parameter_covariance(gradient, group, self.gradient, self.group, self.prior, self.groups)
         own = ((gradient @ self.prior.covariance) * gradient).sum(1)
@@ -177,7 +177,7 @@ def _factor(kernel: Kernel, linked: Array, place: Place, noise: Array) -> Array:
 
 
 def _parameter_covariance(here: Array, group: Array, there: Array, other: Array, prior: Prior, groups: int) -> Array:
-    """Give the covariance that uncertain parameters cause, to first order in their gradient."""
+    """Return the covariance that uncertain parameters cause, to first order in their gradient."""
     result = here @ prior.covariance @ there.T
     if groups > 1:
         result += (here * GROUP_DEVIATION**2) @ there.T * (group[:, None] == other)

@@ -83,7 +83,7 @@ def stacked(context: Context, per: Names, where: Where, ask: Any) -> xr.Dataset:
 
 
 def _is_shared(context: Context, name: str, variable: xr.Variable, dims: Sequence[str], is_coord: bool) -> bool:
-    """Tell whether a coordinate is the same for every group: it labels a dim of the answer, or the whole cube."""
+    """Check whether a coordinate is the same for every group: it labels a dim of the answer, or the whole cube."""
     if not is_coord:
         return False
     if name in context.coords:
@@ -162,7 +162,7 @@ def kept_labels(result: xr.Dataset, bound: BoundQuery, per: Sequence[str]) -> xr
 
 
 def own_coords(context: Context, per: Sequence[str]) -> dict[str, xr.Variable]:
-    """Give the coordinates of groups: those over nothing but the dims to group by."""
+    """Return the coordinates of groups: those over nothing but the dims to group by."""
     return {
         # a lazy one is read, of another a later write into the answer changes only the answer
         name: one if isinstance(one, xr.IndexVariable) else one.copy(data=context.label_arrays[name].copy())
@@ -267,7 +267,7 @@ def _top_of_groups(
 def _in_tie_order(
     context: Context, bound: BoundQuery, winners: Any, n: int, per: Sequence[str], index: dict[str, int]
 ) -> list[Array]:
-    """Give the points of a top list, equal keys in dim order; each stands for every index along the free axes."""
+    """Return the points of a top list, equal keys in dim order; each stands for every index along the free axes."""
     free = [axis for axis in bound.free if axis not in per]
     if not free or all(bound.length(axis) == 1 for axis in free):
         indices, _ = bound.expanded(winners.index, np.arange(len(winners.index)), list(per))
@@ -282,7 +282,7 @@ def _in_tie_order(
 def _first_of_ties(
     context: Context, bound: BoundQuery, winners: Any, n: int, free: list[str], per: list[str]
 ) -> list[Array]:
-    """Give the first n full points of a top list."""
+    """Return the first n full points of a top list."""
     copies = prod(bound.length(axis) for axis in free)
     enough = min(len(winners.key), -(-n // copies))
     if enough:  # and those of the same key

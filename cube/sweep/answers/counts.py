@@ -29,7 +29,7 @@ COUNT = {"units": "1", "long_name": "number of points"}
 
 
 def flags_of(context: Context, name: str) -> dict[str, int]:
-    """Give the meanings of a flag with their codes; nothing for what is no flag."""
+    """Return the meanings of a flag with their codes; nothing for what is no flag."""
     return codes_of(context.attributes(name))
 
 
@@ -96,7 +96,7 @@ def histogram(
 
 
 def _edges_of(context: Context, variable: str, bins: int | Sequence[float] | None, where: Where) -> Array:
-    """Give the edges of bins in the dtype of the answers, where every comparison is made."""
+    """Return the edges of bins in the dtype of the answers, where every comparison is made."""
     kind = np.dtype(context.dtype)
     if bins is None and (flags := flags_of(context, variable)):
         codes = sorted(flags.values())

@@ -64,7 +64,7 @@ def _as_table(table: Any) -> pl.DataFrame:
 
 
 def _coordinates(context: Context) -> xr.Dataset:
-    """Give every dim a coordinate: its labels, or its index where it has none."""
+    """Return every dim a coordinate: its labels, or its index where it has none."""
     labels = {dim: context.coords.get(dim) for dim in context.dims}
     return xr.Dataset(
         coords={dim: np.arange(context.sizes[dim]) if at is None else at.values for dim, at in labels.items()}

@@ -80,7 +80,7 @@ def pareto(
 
 
 def _no_point(context: Context, attrs: dict[str, Any]) -> xr.Dataset:
-    """Give the empty front of a space without dims, whose only point is out."""
+    """Return the empty front of a space without dims, whose only point is out."""
     whole = points.as_points(context, [], {"n_ties": xr.Variable("point", np.ones(1, dtype=np.int64), TIES)}, attrs)
     return whole.isel(point=slice(0, 0))
 
@@ -108,7 +108,7 @@ def _fronts(
 
 
 def _front(context: Context, bound: BoundQuery, index: dict[str, int], ties: str) -> Part:
-    """Give the points of one group's front, best first, and the number of points tied with each."""
+    """Return the points of one group's front, best first, and the number of points tied with each."""
     query = bound.query
     front_found = context.engine(query).front(query)
     front = front_found.partial
@@ -137,7 +137,7 @@ def _best_first(costs: Array, flat: Array, indices: Sequence[Array]) -> Array:
 
 
 def _fronts_at_once(context: Context, bound: BoundQuery, engine: Any, per: Sequence[str], ties: str) -> Part:
-    """Give the fronts of all groups of stored values, group after group."""
+    """Return the fronts of all groups of stored values, group after group."""
     query = bound.query
     flat, n_ties, costs = engine.grouped_front(query, ties)
     points.check_result(context, "pareto", len(flat) * (1 if ties == "first" else query.copies))
@@ -184,7 +184,7 @@ def _check_epsilon(epsilon: Any, per: Sequence[str], groupings: Sequence[Any]) -
 
 
 def _costs(context: Context, bound: BoundQuery) -> tuple[Array, tuple[Array, ...]]:
-    """Give the flat indices of a query's valid points and their costs, a column an objective."""
+    """Return the flat indices of a query's valid points and their costs, a column an objective."""
     query = bound.query
     engine = context.engine(query)
     parts = list((engine if hasattr(engine, "points") else ArrayEngine()).points(query))
@@ -197,7 +197,7 @@ def _costs(context: Context, bound: BoundQuery) -> tuple[Array, tuple[Array, ...
 
 
 def _near_front(context: Context, bound: BoundQuery, epsilon: float, ties: str) -> Part:
-    """Give the points that are on the front, or would be if they were better by a share in every objective."""
+    """Return the points that are on the front, or would be if they were better by a share in every objective."""
     flat, costs = _costs(context, bound)
     chosen = np.flatnonzero(epsilon_front(costs, float(epsilon)))
     kept = tuple(column[chosen] for column in costs)

@@ -1,4 +1,4 @@
-"""Give points their labels: every coordinate, every variable, values read or computed point by point."""
+"""Return points their labels: every coordinate, every variable, values read or computed point by point."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ COUNTS = ("n_rows", "n_ties", "count")
 
 
 def attributes_of(context: Context, name: str) -> dict[str, Any]:
-    """Give the attributes of a variable of an answer."""
+    """Return the attributes of a variable of an answer."""
     return {key: value for key, value in context.attributes(name).items() if key != "sense"}
 
 
@@ -95,12 +95,12 @@ def emptied(labels: Array, mask: Array) -> Array:
 
 
 def _empty_object(values: Array) -> str | None:
-    """Give what stands for no object: '' among text, as files give it, None among anything else."""
+    """Return what stands for no object: '' among text, as files give it, None among anything else."""
     return "" if all(isinstance(value, str) for value in values.ravel().tolist()) else None
 
 
 def empty_value(name: str, values: Array, attributes: Mapping[str, Any]) -> Any:
-    """Give what stands for no value: -1 for flags, 0 for counts and bits, NaN, NaT, '' or False for the others."""
+    """Return what stands for no value: -1 for flags, 0 for counts and bits, NaN, NaT, '' or False for the others."""
     dtype = values.dtype
     if dtype.kind == "i" and name not in COUNTS and "flag_masks" not in attributes:
         return np.array(-1, dtype=dtype)
@@ -116,7 +116,7 @@ def empty_value(name: str, values: Array, attributes: Mapping[str, Any]) -> Any:
 def codes_at(
     context: Context, indices: Sequence[Array], won: Array, to: tuple[str, ...], *, taken: Mapping[str, Any]
 ) -> dict[str, xr.Variable]:
-    """Give a number with flag meanings for every text label that varies, so that winners can be drawn."""
+    """Return a number with flag meanings for every text label that varies, so that winners can be drawn."""
     index_of = dict(zip(context.dims, indices, strict=True))
     coded = {}
     for name, (meanings, codes) in context.label_codes.items():

@@ -49,7 +49,7 @@ def check_intervals(names: Sequence[str]) -> None:
 def probabilities(
     context: Context, goals: Objectives, where: Where, per: Sequence[str], indices: Sequence[Array]
 ) -> dict[str, xr.Variable]:
-    """Give both probabilities of points of a stored cube, whose indices along the dims are given."""
+    """Return both probabilities of points of a stored cube, whose indices along the dims are given."""
     check_intervals(list(context.outputs))
     bound = context.query(where, objectives=goals, per=per, also=[LOW, HIGH])
     query = bound.query
@@ -77,7 +77,7 @@ def probabilities(
 
 
 def _flat(context: Context, bound: BoundQuery, indices: Sequence[Array]) -> Array:
-    """Give the flat index of points in a query's space."""
+    """Return the flat index of points in a query's space."""
     flat: Any = np.zeros(len(indices[0]) if indices else 0, dtype=np.int64)
     for axis, size in zip(bound.query.space.axes, bound.query.space.sizes, strict=True):
         index = indices[context.dims.index(axis)]
@@ -87,7 +87,7 @@ def _flat(context: Context, bound: BoundQuery, indices: Sequence[Array]) -> Arra
 
 
 def _numbers(sizes: Sequence[int], axes: Sequence[int]) -> Array:
-    """Give a number to each of the combinations of indices along some axes, for every point."""
+    """Return a number to each of the combinations of indices along some axes, for every point."""
     shape = [size if axis in axes else 1 for axis, size in enumerate(sizes)]
     return np.broadcast_to(np.arange(prod(shape)).reshape(shape), tuple(sizes)).reshape(-1)
 

@@ -159,7 +159,7 @@ def _edges(low: int, stop: int, bins: int) -> list[int]:
 
 
 def key_of(value: float, dtype: str) -> int:
-    """Give the number of a float in ascending order; both zeros are 0."""
+    """Return the number of a float in ascending order; both zeros are 0."""
     kind = np.dtype(dtype)
     bits = int(np.array(value, dtype=kind).view(f"u{kind.itemsize}"))
     sign = 1 << (8 * kind.itemsize - 1)
@@ -167,7 +167,7 @@ def key_of(value: float, dtype: str) -> int:
 
 
 def float_of(key: int, dtype: str) -> float:
-    """Give the float that has a number."""
+    """Return the float that has a number."""
     kind = np.dtype(dtype)
     bits = key if key >= 0 else (1 << (8 * kind.itemsize - 1)) - key
     return float(np.array(bits, dtype=f"u{kind.itemsize}").view(kind))

@@ -84,11 +84,11 @@ class BoundQuery:
     kept: Mapping[str, Array]
 
     def group(self, number: int) -> BoundQuery:
-        """Give the query of one group alone."""
+        """Return the query of one group alone."""
         return replace(self, query=self.query.group(number))
 
     def indices(self, flat: Array) -> list[Array]:
-        """Give the index along every axis of the whole space; 0, the first one left, along axes that play no role."""
+        """Return the index along every axis of the whole space; 0, the first one left, along axes that play no role."""
         space = self.query.space
         if len(space.sizes) == 1 and len(self.axes) == 1:
             return [self.original(self.axes[0], flat)]
@@ -168,11 +168,11 @@ class Context(ABC):
 
     @abstractmethod
     def attributes(self, name: str) -> dict[str, Any]:
-        """Give the attributes of an output or variable."""
+        """Return the attributes of an output or variable."""
 
     @abstractmethod
     def nothing(self, n: int) -> dict[str, Array]:
-        """Give what `at` gives, for n points of a space without points."""
+        """Return what `at` gives, for n points of a space without points."""
 
     @abstractmethod
     def engine(self, query: Query) -> Any:
@@ -184,7 +184,7 @@ class Context(ABC):
 
     @abstractmethod
     def native(self, name: str) -> xr.Variable | None:
-        """Give a stored variable, of any dtype, that limits may have to look at themselves."""
+        """Return a stored variable, of any dtype, that limits may have to look at themselves."""
 
     @abstractmethod
     def _prepared(self, names: tuple[str, ...], per: tuple[str, ...], where: Where) -> Query:
@@ -230,7 +230,7 @@ class Context(ABC):
         return where if isinstance(where, Where) else read_where(self, where)
 
     def sign(self, objective: str, sense: str | None = None, *, what: str = "objective") -> int:
-        """Give 1 where more of an objective is better, -1 where less is."""
+        """Return 1 where more of an objective is better, -1 where less is."""
         if not isinstance(objective, str) or objective not in self.outputs:
             variable = self.native(objective) if isinstance(objective, str) else None
             if variable is not None:
@@ -346,7 +346,7 @@ class Context(ABC):
         return removed
 
     def with_masks(self, where: Where) -> Mapping[str, Node]:
-        """Give the outputs, and with them the masks that limits became."""
+        """Return the outputs, and with them the masks that limits became."""
         return self.outputs | {name: leaf(name) for name in where.masks} if where.masks else self.outputs
 
 
@@ -362,7 +362,7 @@ def names_of(given: Any, *, what: str = "per") -> list[str]:
 
 
 def ordered_dims(order: tuple[str, ...], dims: Sequence[str] | None) -> tuple[str, ...]:
-    """Give the dims in tie order: the model's, or the caller's with the others after them."""
+    """Return the dims in tie order: the model's, or the caller's with the others after them."""
     if dims is None:
         return order
     chosen = list(dims)
@@ -404,5 +404,5 @@ def check_names(
 
 
 def added_names(context: Context, names: Mapping[str, Sequence[str]]) -> dict[str, Sequence[str]]:
-    """Give what an answer along `point` adds; a cube may have that dim already."""
+    """Return what an answer along `point` adds; a cube may have that dim already."""
     return dict(names) if "point" in context.dims else {**names, "point": ()}

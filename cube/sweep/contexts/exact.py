@@ -18,12 +18,12 @@ WIDE = 1 << 53  # whole numbers beyond are rounded by f8
 
 
 def in_memory(variable: xr.Variable) -> bool:
-    """Tell whether a variable's values are in memory."""
+    """Check whether a variable's values are in memory."""
     return isinstance(variable._data, np.ndarray) or variable._in_memory
 
 
 def is_exact(values: Array) -> bool:
-    """Tell whether f8 holds all values exactly."""
+    """Check whether f8 holds all values exactly."""
     kind = values.dtype
     if kind.kind in "iu" and kind.itemsize == 8 and values.size:
         return bool(values.max() <= WIDE and (kind.kind == "u" or values.min() >= -WIDE))
@@ -31,7 +31,7 @@ def is_exact(values: Array) -> bool:
 
 
 def compared_as_stored(variable: xr.Variable) -> bool:
-    """Tell whether values are to be compared in their own dtype, as floating point would change them.
+    """Check whether values are to be compared in their own dtype, as floating point would change them.
 
     Whole numbers that do not fit into memory are taken for exact: they are read block by block, and a block that has
     others refuses.
@@ -44,7 +44,7 @@ def compared_as_stored(variable: xr.Variable) -> bool:
 
 
 def ranked(values: Array) -> Array:
-    """Give ranks, which keep order and ties; NaT and NaN are NaN."""
+    """Return ranks, which keep order and ties; NaT and NaN are NaN."""
     _, number = np.unique(values, return_inverse=True)
     ranks = number.reshape(values.shape).astype("f8")
     ranks[np.isnat(values) if values.dtype.kind in "mM" else values != values] = np.nan

@@ -125,7 +125,7 @@ class ModelContext(Context):
         self._not_nan: dict[str, Node] = {}
 
     def attributes(self, name: str) -> dict[str, Any]:
-        """Give the attributes of an output."""
+        """Return the attributes of an output."""
         return self.model.attributes(name)
 
     def at(self, indices: Sequence[Array]) -> dict[str, Array]:
@@ -137,14 +137,14 @@ class ModelContext(Context):
         return ModelReader(self.space, self.outputs)
 
     def nothing(self, n: int) -> dict[str, Array]:
-        """Give values for n points of an empty space."""
+        """Return values for n points of an empty space."""
         return {
             name: np.full(n, -1, dtype="i1") if name in FLAGS else np.full(n, np.nan, dtype=self.dtype)
             for name in self.outputs
         }
 
     def engine(self, query: Query) -> Any:  # noqa: ARG002
-        """Give the engine: it chooses its strategy itself."""
+        """Return the engine: it chooses its strategy itself."""
         return self.make_engine()
 
     def limit(self, name: str, limit: Limit) -> Limit:  # noqa: ARG002
@@ -152,7 +152,7 @@ class ModelContext(Context):
         return limit
 
     def native(self, name: str) -> xr.Variable | None:
-        """Give a numeric input of the model as it was given."""
+        """Return a numeric input of the model as it was given."""
         table = self.model.tables.get(name)
         return None if table is None or LAYER in table.dims else table.variable
 

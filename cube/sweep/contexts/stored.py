@@ -94,13 +94,13 @@ class StoredContext(Context):
         return part
 
     def attributes(self, name: str) -> dict[str, Any]:
-        """Give the attributes of a variable; arrays among them are copies."""
+        """Return the attributes of a variable; arrays among them are copies."""
         variable = self.native(name)
         given = {} if variable is None else variable.attrs
         return {key: value.copy() if isinstance(value, np.ndarray) else value for key, value in given.items()}
 
     def native(self, name: str) -> xr.Variable | None:
-        """Give a variable as it is stored."""
+        """Return a variable as it is stored."""
         return self.variables.get(name, self.coords.get(name))
 
     def limit(self, name: str, limit: Limit) -> Limit:
@@ -140,7 +140,7 @@ class StoredContext(Context):
         return variable
 
     def _table(self, name: str) -> Array:
-        """Give a variable at full rank, of length 1 along the dims that it lacks; numbers without a copy."""
+        """Return a variable at full rank, of length 1 along the dims that it lacks; numbers without a copy."""
         if name not in self._tables:
             variable = self._variable(name)
             values = np.asarray(variable.values)
@@ -186,7 +186,7 @@ class StoredContext(Context):
         return ask(replace(space, tables=cast), outputs, per=per, also=names)
 
     def _too_large(self, names: Sequence[str], where: Where) -> bool:
-        """Tell whether variables that are not in memory would not fit into it."""
+        """Check whether variables that are not in memory would not fit into it."""
         lazy = [self._variable(name) for name in names if name not in where.masks]
         size = sum(variable.nbytes for variable in lazy if not in_memory(variable))
         return not fits_memory(size)
@@ -250,7 +250,7 @@ class StoredContext(Context):
         }
 
     def nothing(self, n: int) -> dict[str, Array]:
-        """Give values for n points of an empty space."""
+        """Return values for n points of an empty space."""
         made = {}
         for name, variable in self.variables.items():
             of = np.asarray(variable.values) if variable.dtype.kind == "O" else np.empty(0, dtype=variable.dtype)
@@ -307,7 +307,7 @@ def _flat_index(indices: Sequence[Array], shape: Sequence[int]) -> Array:
 
 
 def _native(values: Array) -> Array:
-    """Give numbers in the machine's byte order, and booleans as numbers."""
+    """Return numbers in the machine's byte order, and booleans as numbers."""
     if values.dtype.kind == "b":
         return values.view("u1")
     return values if values.dtype.isnative else values.astype(values.dtype.newbyteorder("="))

@@ -80,7 +80,7 @@ class StreamedQuery(Query):
         )
 
     def group(self, number: int) -> Query:
-        """Give the query of one group alone."""
+        """Return the query of one group alone."""
         if not self.groups:
             return self
         fixed = np.unravel_index(number, self.group_sizes)

@@ -47,10 +47,10 @@ class Labelled(Protocol):
         """The labels of every coordinate."""
 
     def attributes(self, name: str) -> dict[str, Any]:
-        """Give the attributes of a variable, its flags among them."""
+        """Return the attributes of a variable, its flags among them."""
 
     def native(self, name: str) -> xr.Variable | None:
-        """Give a variable that is stored, in its own dtype."""
+        """Return a variable that is stored, in its own dtype."""
 
     def limit(self, name: str, limit: Limit) -> Limit:
         """Round a limit as the variable is stored."""
@@ -98,7 +98,7 @@ class Where:
         self.by_limit[name] = Limit(output, 1.0, None)
 
     def narrowed(self, cuts: Iterable[tuple[str, Array]]) -> Where:
-        """Give the same limits for some indices of some dims."""
+        """Return the same limits for some indices of some dims."""
         narrower = self._copy()
         narrower.by_limit = self.by_limit
         for dim, indices in cuts:
@@ -106,7 +106,7 @@ class Where:
         return narrower
 
     def also(self, other: Where) -> Where:
-        """Give the limits of both; of masks of the same variable both hold."""
+        """Return the limits of both; of masks of the same variable both hold."""
         both = self.narrowed(other.kept.items())
         both.by_limit = dict(self.by_limit)
         both.masks = dict(self.masks)
@@ -118,7 +118,7 @@ class Where:
         return both
 
     def within(self, slices: Mapping[str, slice], dims: Sequence[str]) -> Where:
-        """Give what is left of the limits in a block, in its own indices."""
+        """Return what is left of the limits in a block, in its own indices."""
         inside = self._copy()
         inside.by_limit = self.by_limit
         for dim, kept in self.kept.items():
@@ -137,7 +137,7 @@ class Where:
         return inside
 
     def without_limits(self) -> Where:
-        """Give only what limits on labels leave."""
+        """Return only what limits on labels leave."""
         return self._copy()
 
     def _copy(self) -> Where:
@@ -146,7 +146,7 @@ class Where:
         return other
 
     def tables(self, rank: int, dtype: str) -> dict[str, Array]:
-        """Give the masks as tables of a space, of rank `rank`."""
+        """Return the masks as tables of a space, of rank `rank`."""
         return {
             name: mask.astype(dtype).reshape(*mask.shape, *[1] * (rank - mask.ndim))
             for name, mask in self.masks.items()
@@ -194,7 +194,7 @@ def read_where(space: Labelled, where: Any) -> Where:
 
 
 def _by_meaning(space: Labelled, name: str, wanted: Any) -> bool:
-    """Tell whether a coordinate is a flag that is limited by its meanings."""
+    """Check whether a coordinate is a flag that is limited by its meanings."""
     return is_flag(space.attributes(name)) and any(isinstance(one, str) for one in _listed(wanted))
 
 
@@ -306,7 +306,7 @@ def _no_limit(name: str, wanted: Any) -> InvalidDataError:
 
 
 def _parted(name: str, listed: Sequence[Any], flags: Mapping[str, Any]) -> tuple[list[Any], list[Any]]:
-    """Give what stands for the meanings that are wanted, and for those that are not; numbers stand for themselves."""
+    """Return what stands for the meanings that are wanted, and for those that are not; numbers stand for themselves."""
     wanted: list[Any] = []
     unwanted: list[Any] = []
     for one in listed:
@@ -332,7 +332,7 @@ def _codes(name: str, listed: Sequence[Any], attributes: Mapping[str, Any]) -> t
 
 
 def _bits_set(name: str, values: Array, listed: Sequence[Any], attributes: Mapping[str, Any]) -> Array:
-    """Say where any of the wanted bits is set, and none of the unwanted."""
+    """Return where any of the wanted bits is set, and none of the unwanted."""
     wanted, unwanted = _parted(name, listed, bits_of(attributes))
     given = values == values
     codes = np.where(given, values, 0).astype(np.int64)
@@ -375,7 +375,7 @@ def _listed(wanted: Any) -> list[Any]:
 
 
 def _is_range(wanted: Any, kind: np.dtype[Any] | None = None) -> bool:
-    """Tell whether two ends are meant; of datetimes they may be text too."""
+    """Check whether two ends are meant; of datetimes they may be text too."""
     dated = kind is not None and kind.kind in "mM"
     return isinstance(wanted, tuple) and len(wanted) == 2 and all(_is_end(end, dated) for end in wanted)
 
@@ -404,7 +404,7 @@ def _numeric_range(name: str, wanted: tuple[Any, Any]) -> tuple[Any, Any]:
 
 
 def whole_ends(low: Any, high: Any, lowest: int, highest: int) -> tuple[Any, Any]:
-    """Give the ends of a range of whole numbers: rounded inwards, infinite where none lies beyond."""
+    """Return the ends of a range of whole numbers: rounded inwards, infinite where none lies beyond."""
     if low is not None:
         low = -np.inf if low <= lowest else np.inf if low > highest else ceil(low)
     if high is not None:
@@ -413,7 +413,7 @@ def whole_ends(low: Any, high: Any, lowest: int, highest: int) -> tuple[Any, Any
 
 
 def _within(name: str, values: Array, wanted: tuple[Any, Any]) -> Array:
-    """Say which values lie between two ends, in the dtype in which they are stored."""
+    """Return which values lie between two ends, in the dtype in which they are stored."""
     kind = values.dtype
     if kind.kind in "mM":
         return moments.between(name, values, *wanted)
@@ -431,7 +431,7 @@ def _within(name: str, values: Array, wanted: tuple[Any, Any]) -> Array:
 
 
 def _among(name: str, values: Array, listed: Sequence[Any]) -> Array:
-    """Say which values are listed, in the dtype in which they are stored."""
+    """Return which values are listed, in the dtype in which they are stored."""
     kind = values.dtype
     if kind.kind in "mM":
         return moments.among(name, values, list(listed))
