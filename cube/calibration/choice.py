@@ -73,7 +73,7 @@ def choices(data: Measured, predicted: Array, *, within: bool, deviation: Array 
 def regret(
     batch: Array, seconds: Array, predicted: Array, accuracy: Array, deviation: Array | None = None
 ) -> list[tuple[float, bool]]:
-    """Return for each scenario the share of throughput lost, and whether the pick missed the limit or there was none."""
+    """Return for each scenario the share of throughput lost, and whether the pick missed the limit or none met it."""
     rate, guess = np.log(batch) - seconds, np.log(batch) - predicted
     outcomes = []
     for floor, limit in _scenarios(seconds, accuracy):
