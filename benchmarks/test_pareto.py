@@ -17,7 +17,7 @@ import xarray as xr
 
 import roofcube as rc
 from roofcube.kernels.pareto.front import non_dominated, non_dominated_by_group
-from roofcube.kernels.pareto.near_front import distance_to_front, epsilon_front
+from roofcube.kernels.pareto.near.near_front import distance_to_front, epsilon_front
 
 sys.path.insert(0, str(Path(__file__).parent))
 from point_sets import KINDS, point_set

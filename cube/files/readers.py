@@ -214,7 +214,7 @@ def _onnx_layers(path: Path, sizes: Mapping[str, Any] | None, batch: int | None,
     if isinstance(kept, bool) or not isinstance(kept, int | float) or not 0 < kept <= 100:
         msg = f"`pruning`: expected channels kept in percent, above 0 and at most 100, got {pruning!r}"
         raise InvalidDataError(msg)
-    from roofcube.files.onnx_layers import layers_of
+    from roofcube.files.onnx.layers import layers_of
 
     rows = [
         {"topology": path.stem, "pruning_percent": float(kept), **row}

@@ -29,8 +29,8 @@ def test_random_graphs_agree_with_the_oracle(tmp_path, part):
 def test_shapes_are_those_that_onnx_publishes_for_its_operators():
     """Every example of the standard, operator by operator and written out, against its published results."""
     node = pytest.importorskip("onnx.backend.test.case.node")
-    from roofcube.files.onnx_graph import Walk
-    from roofcube.files.onnx_inputs import read_inputs
+    from roofcube.files.onnx.graph import Walk
+    from roofcube.files.onnx.inputs import read_inputs
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -10,7 +10,7 @@ import xarray as xr
 from roofcube.errors import InvalidDataError, check_choice, check_kind
 from roofcube.kernels.engine.arrays import ArrayEngine
 from roofcube.kernels.pareto.front import front_with_ties, order_of_front
-from roofcube.kernels.pareto.near_front import distance_to_front, epsilon_front
+from roofcube.kernels.pareto.near.near_front import distance_to_front, epsilon_front
 from roofcube.labels import labelled
 from roofcube.sweep.answers import points
 from roofcube.sweep.answers.best import group_order, groups_of, narrowings

@@ -171,7 +171,8 @@ def test_front_is_ordered_by_group_then_cost_then_index(dtype, count, groups):
 PROBE = """
 import sys
 import numpy as np
-from roofcube.kernels.pareto import front, near_front
+from roofcube.kernels.pareto import front
+from roofcube.kernels.pareto.near import near_front
 points = np.random.default_rng(0).random(({count}, 3))
 first = front.non_dominated(points)
 front.non_dominated_by_group(points, np.arange({count}) % 7)

@@ -3,7 +3,7 @@
 Why not onnx's own whole-graph inference alone: it neither enters a branch whose condition is known, nor follows the
 values that exporters compute shapes from through every operator, nor knows the domain com.microsoft. Its inference of a
 single node is exact once the small inputs have values, so each node is inferred alone with the values that
-`roofcube.files.onnx_values` computed (0.1 ms a node).
+`roofcube.files.onnx.values` computed (0.1 ms a node).
 
 A branch of an If counts where its condition is known; else the branch with more operations counts, and its layers say
 so. A Loop counts its body as often as its trip count says, if that is stored in the file; a Scan as often as its input
@@ -19,9 +19,9 @@ import numpy as np
 import onnx
 from onnx import TensorProto
 
-from roofcube.files.onnx_operators import INDEX_TYPES, is_understood, work_of
-from roofcube.files.onnx_shapes import as_scalar, domain_of, inferred
-from roofcube.files.onnx_tensors import (
+from roofcube.files.onnx.operators import INDEX_TYPES, is_understood, work_of
+from roofcube.files.onnx.shapes import as_scalar, domain_of, inferred
+from roofcube.files.onnx.tensors import (
     Shape,
     Tensor,
     attributes_of,
@@ -32,7 +32,7 @@ from roofcube.files.onnx_tensors import (
     of_type,
     subgraphs,
 )
-from roofcube.files.onnx_work import Node, NotCountableError, Work
+from roofcube.files.onnx.work import Node, NotCountableError, Work
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -10,15 +10,15 @@ import onnx
 import onnx.inliner
 
 from roofcube.errors import InvalidDataError, RoofcubeError
-from roofcube.files.onnx_graph import Entry, Refusal, Walk
-from roofcube.files.onnx_inputs import ModelInputs, read_inputs
+from roofcube.files.onnx.graph import Entry, Refusal, Walk
+from roofcube.files.onnx.inputs import ModelInputs, read_inputs
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from roofcube.files.onnx_tensors import Tensor
-    from roofcube.files.onnx_work import Work
+    from roofcube.files.onnx.tensors import Tensor
+    from roofcube.files.onnx.work import Work
 
 __all__ = ["layers_of"]
 

@@ -159,11 +159,11 @@ def test_a_quantised_lstm_keeps_its_weights_the_other_way_round(tmp_path):
 
 
 def test_every_operator_of_com_microsoft_that_is_counted_has_its_shapes():
-    from roofcube.files import onnx_contrib, onnx_operators, onnx_products
+    from roofcube.files.onnx import contrib, operators, products
 
-    counted = {*onnx_products.PRODUCTS, *onnx_operators.VECTOR, *onnx_operators.FREE, *onnx_operators.LOOK_UPS}
+    counted = {*products.PRODUCTS, *operators.VECTOR, *operators.FREE, *operators.LOOK_UPS}
     named = {one.removeprefix("com.microsoft.") for one in counted if one.startswith("com.microsoft.")}
-    assert named <= {*onnx_contrib.SHAPES, *onnx_contrib.SURROGATES, *onnx_contrib.LIKE_FIRST}
+    assert named <= {*contrib.SHAPES, *contrib.SURROGATES, *contrib.LIKE_FIRST}
     # and every other one is known to onnx, or offered by run times before ONNX had it
     own = {one for one in counted if "." not in one} - {"SimplifiedLayerNormalization"}
     assert own <= {one.name for one in onnx.defs.get_all_schemas_with_history() if one.domain == ""}

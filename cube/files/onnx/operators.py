@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 from onnx import TensorProto
 
-from roofcube.files.onnx_products import PRODUCTS
-from roofcube.files.onnx_work import Node, NotCountableError, Work
+from roofcube.files.onnx.products import PRODUCTS
+from roofcube.files.onnx.work import Node, NotCountableError, Work
 
 if TYPE_CHECKING:
     from collections.abc import Callable

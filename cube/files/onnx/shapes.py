@@ -14,10 +14,10 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from roofcube.files import onnx_contrib
-from roofcube.files.onnx_operators import DATA_DEPENDENT
-from roofcube.files.onnx_tensors import SMALL, SMALL_FLOATS, Shape, Tensor, of_type, type_of
-from roofcube.files.onnx_values import RANDOM, computed
+from roofcube.files.onnx import contrib
+from roofcube.files.onnx.operators import DATA_DEPENDENT
+from roofcube.files.onnx.tensors import SMALL, SMALL_FLOATS, Shape, Tensor, of_type, type_of
+from roofcube.files.onnx.values import RANDOM, computed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -79,7 +79,7 @@ def _shapes(
     first = next((one for one in inputs if one is not None), None)
     element = first.element if first is not None else TensorProto.FLOAT
     if domain_of(node) == CONTRIB:
-        place = onnx_contrib.TYPED_AS.get(node.op_type, 0)
+        place = contrib.TYPED_AS.get(node.op_type, 0)
         typed = inputs[place] if place < len(inputs) else None
         element = typed.element if typed is not None else element
         return [(shape, element) for shape in _contrib_shapes(node, attributes, inputs)]
@@ -113,16 +113,16 @@ def _contrib_shapes(
     node: onnx.NodeProto, attributes: Mapping[str, Any], inputs: Sequence[Tensor | None]
 ) -> list[Shape | None]:
     more: list[Shape | None] = [None] * (len(node.output) - 1)
-    if node.op_type in onnx_contrib.SHAPES:
-        shapes = onnx_contrib.SHAPES[node.op_type](inputs, attributes)
+    if node.op_type in contrib.SHAPES:
+        shapes = contrib.SHAPES[node.op_type](inputs, attributes)
         return [*shapes, *more][: len(node.output)]
-    if node.op_type in onnx_contrib.LIKE_FIRST:
+    if node.op_type in contrib.LIKE_FIRST:
         first = inputs[0].shape if inputs[0] is not None else None
         # a skip connection gives its sum as the last output
         return [first, *([first] * (len(node.output) - 1))]
     if attributes.get("channels_last", 0):
         return [_channels_last(node.op_type, attributes, inputs), *more]
-    surrogate = onnx_contrib.SURROGATES[node.op_type]
+    surrogate = contrib.SURROGATES[node.op_type]
     taken = (
         list(inputs[surrogate.inputs])
         if isinstance(surrogate.inputs, slice)
@@ -226,7 +226,7 @@ def _largest(
     return [((flat if place == 0 else index), element) for place, (_, element) in enumerate(shapes)]
 
 
-def _is_condition(surrogate: onnx_contrib.Surrogate, place: int) -> bool:
+def _is_condition(surrogate: contrib.Surrogate, place: int) -> bool:
     return surrogate.operator == "Where" and place == 0
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from roofcube.files.onnx_tensors import Shape, Tensor
+    from roofcube.files.onnx.tensors import Shape, Tensor
 
 __all__ = ["LIKE_FIRST", "SHAPES", "SURROGATES", "TYPED_AS", "Surrogate"]
 

@@ -11,13 +11,13 @@ import math
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from roofcube.files.onnx_attention import ATTENTION
-from roofcube.files.onnx_work import Node, NotCountableError, Work, constant_elements
+from roofcube.files.onnx.attention import ATTENTION
+from roofcube.files.onnx.work import Node, NotCountableError, Work, constant_elements
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from roofcube.files.onnx_tensors import Tensor
+    from roofcube.files.onnx.tensors import Tensor
 
 __all__ = ["PRODUCTS"]
 

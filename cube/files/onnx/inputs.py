@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from roofcube.errors import InvalidDataError, suggestion
-from roofcube.files.onnx_tensors import Tensor, attributes_of, dim_labels, of_type
+from roofcube.files.onnx.tensors import Tensor, attributes_of, dim_labels, of_type
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from roofcube.files.onnx_tensors import Tensor
+    from roofcube.files.onnx.tensors import Tensor
 
 __all__ = ["Node", "NotCountableError", "Work", "constant_elements"]
 

@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 from pareto_oracle import brute_force, point_arrays
 
 from roofcube.errors import InvalidDataError
-from roofcube.kernels.pareto import near_front
 from roofcube.kernels.pareto.front import non_dominated
-from roofcube.kernels.pareto.near_front import distance_to_front, epsilon_front
+from roofcube.kernels.pareto.near import near_front
+from roofcube.kernels.pareto.near.near_front import distance_to_front, epsilon_front
 
 
 @pytest.fixture(params=["numpy", "compiled"], autouse=True, scope="module")

@@ -138,7 +138,7 @@ def distance_to_front(points: Points, front: Points, *, relative: bool = True, s
         for row in zip(*best, strict=True):
             np.maximum(distance, _least_gap(columns, row, relative), out=distance)
     elif len(best[0]):
-        from roofcube.kernels.pareto.distances import BoxTree, reach
+        from roofcube.kernels.pareto.near.distances import BoxTree, reach
 
         reach(BoxTree(np.stack(best, axis=1)), np.stack(columns, axis=1), relative, distance)
     distance[any_nan(columns)] = np.nan

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from roofcube.files.onnx_work import Node, Work, constant_elements
+from roofcube.files.onnx.work import Node, Work, constant_elements
 
 if TYPE_CHECKING:
     from collections.abc import Callable
