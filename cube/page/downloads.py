@@ -35,7 +35,7 @@ def downloads(subject: Subject) -> tuple[tuple[Link, ...], tuple[str, ...]]:
 
 
 def long_table(cube: xr.Dataset) -> pl.DataFrame:
-    """Return a row per cell that was measured or can be predicted: labels first, then every variable with a value there.
+    """Return a row per cell that was measured or can be predicted: labels first, then every variable valued there.
 
     Examples
     --------

@@ -149,7 +149,7 @@ class RowTables:
         self.kernels: dict[Hashable, Callable[..., None]] = {}  # compiled for these tables
 
     def _weight(self, table: Array) -> int:
-        """Return the bytes that rows read of a table; of one that has a single number a term and row, for each point."""
+        """Return the bytes that rows read of a table; where one has a single number a term and row, for each."""
         rank = len(self.layout.sizes)
         inner = table.shape[self.layout.outer : rank]
         size = int(table.size)

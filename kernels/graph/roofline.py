@@ -108,7 +108,7 @@ def energy(times: Times, power: Node) -> Node:
 
 
 def binding(times: Times) -> Node:
-    """Return what limits the period: compute, weights or activations; plain memory where only one of the two is counted.
+    """Return what limits the period: compute, weights or activations; plain memory where only one is counted.
 
     Over layers, the kind that takes the largest share of the period. Ties go to compute, then to weights.
     """

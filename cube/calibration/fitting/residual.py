@@ -106,7 +106,7 @@ def nearness(kernel: Kernel, here: Array, there: Array) -> Array:
 
 
 def pulled(kernel: Kernel, here: Place, there: Place, pull: Array) -> Array:
-    """Return ``covariance(kernel, here, there) @ pull``; rows there have few distinct batches, which are summed first."""
+    """Return ``covariance(kernel, here, there) @ pull``; rows there have few distinct batches, summed first."""
     knots, knot = np.unique(there.octave, return_inverse=True)
     # rows of one configuration differ by batch alone
     _, first, inverse = np.unique(here.corner, return_index=True, return_inverse=True)
