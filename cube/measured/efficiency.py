@@ -1,4 +1,4 @@
-"""efficiency: measured against predicted throughput, per configuration."""
+"""Measured against predicted throughput, per configuration; what was timed but not counted is batch by latency."""
 
 from __future__ import annotations
 
@@ -8,16 +8,59 @@ import numpy as np
 import xarray as xr
 
 from roofcube.errors import MissingInputError, check_choice
-from roofcube.variables import attributes
+from roofcube.labels import labelled
+from roofcube.variables import IMPOSSIBLE, attributes
 
 if TYPE_CHECKING:
     from roofcube.sweep.sweep import Sweep
 
-__all__ = ["efficiency"]
+__all__ = ["DERIVED", "efficiency", "throughput_of"]
+
+LATENCIES = {"measured_throughput": "measured_latency", "measured_system_throughput": "measured_system_latency"}
+DERIVED = "batch / measured latency on platforms without a measured throughput"
+
+
+def throughput_of(cube: xr.Dataset, name: str = "measured_throughput") -> tuple[xr.Variable | None, int]:
+    """Return a measured throughput, and how many of its cells are batch / latency.
+
+    Those of platforms that were timed but never counted; where some batches were counted, a gap stays a gap.
+
+    Examples
+    --------
+    >>> import roofcube as rc
+    >>> cube = rc.benchmark("cifar10").drop_vars("measured_throughput")
+    >>> from roofcube.measured.efficiency import throughput_of
+    >>> throughput, derived = throughput_of(cube)
+    >>> derived == int(cube.measured_latency.notnull().sum())
+    True
+    """
+    given = cube.variables.get(name)
+    if LATENCIES[name] not in cube or "batch" not in cube.coords:
+        return given, 0
+    timed, batch = cube.variables[LATENCIES[name]], cube.variables["batch"]
+    if (given is not None and given.dims != timed.dims) or not set(batch.dims) <= set(timed.dims):
+        return given, 0
+    # in NumPy: whatever xarray computes asks whether it is dask's, and imports it
+    inputs = np.reshape(batch.values, [timed.sizes[dim] if dim in batch.dims else 1 for dim in timed.dims])
+    seconds = timed.values
+    with np.errstate(divide="ignore", invalid="ignore"):
+        paced = np.where(seconds > 0, inputs / seconds, np.nan)
+    known = np.full(paced.shape, np.nan) if given is None else given.values
+    others = tuple(k for k, dim in enumerate(timed.dims) if dim != "platform")
+    timed_only = np.isnan(known).all(axis=others, keepdims=True)
+    derived = int((timed_only & ~np.isnan(paced)).sum())
+    if given is not None and not derived:
+        return given, 0
+    filled = np.where(timed_only, paced, known)
+    return labelled(timed.dims, filled, attributes(name) if given is None else given.attrs), derived
 
 
 def efficiency(
-    cube: xr.Dataset | Sweep, *, at: Literal["best", "batch"] = "best", scope: Literal["compute", "system"] = "compute"
+    cube: xr.Dataset | Sweep,
+    *,
+    at: Literal["best", "batch"] = "best",
+    scope: Literal["compute", "system"] = "compute",
+    trust: Literal["possible", "all"] = "possible",
 ) -> xr.Dataset:
     """Compare measured with predicted throughput, per configuration.
 
@@ -31,13 +74,17 @@ def efficiency(
         dim.
     scope : {"compute", "system"}
         Measured throughput of the accelerator alone, or with host and transfers.
+    trust : {"possible", "all"}
+        Leave out what the physics gate finds impossible (`quality`) and count it in the attr `removed_by_trust`, or
+        keep it.
 
     Returns
     -------
     Dataset
         Over (platform, mode, topology, pruning, precision), with `batch` for ``at="batch"``: `predicted_throughput`,
         `measured_throughput`, `peak_throughput` [1/s], `efficiency` (measured ÷ predicted, 1 = 100 %), for
-        ``at="best"`` also `best_batch`. NaN where nothing was measured.
+        ``at="best"`` also `best_batch`. NaN where nothing was measured. On platforms that were timed but never
+        counted, throughput is batch / latency; the attr `derived_throughput` counts those cells.
 
     Raises
     ------
@@ -54,18 +101,25 @@ def efficiency(
     """
     check_choice("at", at, ("best", "batch"))
     check_choice("scope", scope, ("compute", "system"))
+    check_choice("trust", trust, ("possible", "all"))
     source = "measured_throughput" if scope == "compute" else "measured_system_throughput"
     if not isinstance(cube, xr.Dataset):
         cube = cube.compute()
-    for name in (source, "predicted_throughput"):
-        if name not in cube:
-            msg = (
-                f"`{name}`: the efficiency needs this variable and the cube lacks it; use benchmark(task) or "
-                "join(predict(...), rows)"
-            )
-            raise MissingInputError(msg)
-    cube = cube[[name for name in (source, "predicted_throughput", "peak_throughput") if name in cube]].compute()
-    measured, predicted = cube[source], cube["predicted_throughput"]
+    if source not in cube and LATENCIES[source] not in cube:
+        raise _missing(source)
+    if "predicted_throughput" not in cube:
+        raise _missing("predicted_throughput")
+    needed = (source, LATENCIES[source], "predicted_throughput", "peak_throughput", "quality")
+    cube = cube[[name for name in needed if name in cube]].compute()
+    throughput, derived = throughput_of(cube, source)
+    if throughput is None:
+        raise _missing(source)
+    measured, predicted = xr.DataArray(throughput, cube.drop_vars(cube.data_vars).coords), cube["predicted_throughput"]
+    told = {"derived_throughput": derived} if derived else {}
+    if trust == "possible" and "quality" in cube:
+        impossible = (cube["quality"] & IMPOSSIBLE) != 0
+        told["removed_by_trust"] = int((impossible & measured.notnull()).sum())
+        measured = measured.where(~impossible).transpose(*measured.dims).assign_attrs(measured.attrs)
     parts = {"measured_throughput": measured, "predicted_throughput": predicted}
     if at == "best" and "batch" in measured.dims:
         highest = measured.max("batch")
@@ -91,6 +145,13 @@ def efficiency(
     }
     shaped["efficiency"].attrs = attributes("efficiency")
     shaped["measured_throughput"].attrs = measured.attrs
-    return xr.Dataset(shaped, attrs={**cube.attrs, "at": at, "scope": scope}).transpose(
+    return xr.Dataset(shaped, attrs={**cube.attrs, "at": at, "scope": scope, **told}).transpose(
         *measured.dims, missing_dims="ignore"
+    )
+
+
+def _missing(name: str) -> MissingInputError:
+    return MissingInputError(
+        f"`{name}`: the efficiency needs this variable and the cube lacks it; use benchmark(task) or "
+        "join(predict(...), rows)"
     )

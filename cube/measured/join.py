@@ -11,6 +11,7 @@ import xarray as xr
 from roofcube import datasets
 from roofcube.errors import InvalidDataError, check_kind
 from roofcube.labels import labelled, locate
+from roofcube.measured.efficiency import DERIVED, throughput_of
 from roofcube.measured.physics_gate import check, quality_bits
 from roofcube.model.inputs import inputs as model_inputs
 from roofcube.model.predict import predict
@@ -174,11 +175,15 @@ class _Cells:
 
 def _ratios(cube: xr.Dataset) -> dict[str, xr.Variable]:
     with np.errstate(all="ignore"):
-        dims, energy = _ratio_of(cube["power_full"], cube["measured_throughput"])
+        speed, derived = throughput_of(cube)
+        throughput = cube["measured_throughput"]
+        throughput = throughput.copy(data=speed.data) if derived else throughput
+        dims, energy = _ratio_of(cube["power_full"], throughput)
         ratios = {"energy_per_input": (dims, energy), "inputs_per_joule": (dims, 1.0 / energy)}
         if "predicted_throughput" in cube:
-            ratios["efficiency"] = _ratio_of(cube["measured_throughput"], cube["predicted_throughput"])
-    return {name: labelled(dims, values, attributes(name)) for name, (dims, values) in ratios.items()}
+            ratios["efficiency"] = _ratio_of(throughput, cube["predicted_throughput"])
+    comment = {"comment": f"{DERIVED}: {derived} cells"} if derived else {}
+    return {name: labelled(dims, values, {**attributes(name), **comment}) for name, (dims, values) in ratios.items()}
 
 
 def _ratio_of(over: xr.DataArray, under: xr.DataArray) -> tuple[Any, Any]:

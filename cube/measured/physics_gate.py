@@ -126,7 +126,7 @@ def _with_references(table: pl.DataFrame, inputs: xr.Dataset | None) -> pl.DataF
         "infeasible": published["infeasible"],
         "listed_power": at.get("power"),
         "memory_capacity": at.get("memory_capacity"),
-        "memory_required": _memory_required(at, published["infeasible"]),
+        "memory_required": published.get("memory_required"),
     }
     columns = [_reference_column(name, array, where.mask, number.reshape(-1)) for name, array in references.items()]
     structure = datasets.load_platforms().unique("platform", keep="first").select("platform", "board")
@@ -135,15 +135,6 @@ def _with_references(table: pl.DataFrame, inputs: xr.Dataset | None) -> pl.DataF
     table = table.join(structure, on="platform", how="left", maintain_order="left")
     table = table.join(executed, on=list(HARDWARE_DIMS), how="left", maintain_order="left")
     return table.with_columns(pl.col("batch_kind", "source_row").fill_null(""))
-
-
-def _memory_required(at: xr.Dataset, infeasible: xr.DataArray) -> xr.DataArray | None:
-    """Return the memory that each row takes, also where there is less: as if there were no end of it."""
-    if "memory_capacity" not in at or not (infeasible.values == INFEASIBLE["does_not_fit_memory"]).any():
-        return None
-    endless = at.variables["memory_capacity"]
-    endless = labelled(endless.dims, np.full(endless.shape, np.inf), endless.attrs)
-    return predict(at.assign(memory_capacity=endless)).get("memory_required")
 
 
 def _reference_column(

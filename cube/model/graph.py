@@ -429,13 +429,17 @@ class _Builder:
         return limits
 
     def _blank(self) -> None:
-        """Put NaN (for the flag `bound`: none) where a physical reason forbids the point."""
+        """Put NaN (for the flag `bound`: none) where a physical reason forbids the point.
+
+        What it would need of memory stays where it does not fit: it says by how much.
+        """
         code = self.nodes["infeasible"]
         physical = where(code.equals(INFEASIBLE["untrained"]), 0.0, code)
+        absent = where(code.equals(INFEASIBLE["does_not_fit_memory"]), 0.0, physical)
         for name in RESULTS:
             if name in self.nodes and name not in ("infeasible", "operational_intensity"):
                 empty = float(BOUNDS["none"]) if name == "bound" else float("nan")
-                self.nodes[name] = where(physical, empty, self.nodes[name])
+                self.nodes[name] = where(absent if name == "memory_required" else physical, empty, self.nodes[name])
 
     # own terms ----------------------------------------------------------------------------------------------------
 

@@ -391,6 +391,7 @@ def crossover(
     per: Names = None,
     where: Limits = None,
     sense: Sense | None = None,
+    trust: Trust = "possible",
 ) -> xr.Dataset:
     """Find which label of a dim wins where, and where along another dim the winner changes.
 
@@ -402,7 +403,7 @@ def crossover(
         Dim whose labels compete, each with its best point over all other dims.
     along : str
         Dim along which the winner may change.
-    per, where, sense
+    per, where, sense, trust
         As in `best`.
 
     Returns
@@ -424,6 +425,7 @@ def crossover(
     >>> winners.winner.dims
     ('batch',)
     """
-    return crossovers.crossover(
-        context_of(cube), objective, between=between, along=along, per=per, where=where, sense=sense
-    )
+    context = context_of(cube)
+    limits, removed = trusted(context, [objective], where, trust)
+    answer = crossovers.crossover(context, objective, between=between, along=along, per=per, where=limits, sense=sense)
+    return answer.assign_attrs(removed) if removed else answer

@@ -230,7 +230,7 @@ def test_bad_questions_are_answered_clearly(call, error, message):
 
 def test_efficiency_at_equal_batch_and_for_the_system():
     cube = rc.benchmark("mnist")
-    at_batch = rc.efficiency(cube, at="batch")
+    at_batch = rc.efficiency(cube, at="batch", trust="all")
     xr.testing.assert_equal(
         at_batch.efficiency.drop_attrs().transpose(*cube.efficiency.dims), cube.efficiency.drop_attrs()
     )
@@ -280,3 +280,36 @@ def test_a_lazy_cube_stays_lazy_when_joined():
     lazy = rc.join(rc.predict(rc.inputs("mnist"), chunks={"batch": 2}), rows)
     assert lazy.efficiency.chunks
     xr.testing.assert_identical(lazy.compute(), rc.join(rc.predict(rc.inputs("mnist")), rows))
+
+
+def test_efficiency_of_what_was_only_timed():
+    rows = rc.datasets.load_measurements("cifar10").filter(pl.col("platform") == "TX2")
+    counted = rc.join(rc.predict(rc.inputs("cifar10", platforms="TX2")), rows)
+    timed = rc.join(
+        rc.predict(rc.inputs("cifar10", platforms="TX2")),
+        rows.with_columns(throughput_compute_per_s=pl.lit(None, pl.Float64)),
+    )
+    assert timed.measured_throughput.isnull().all()
+    expected = (timed.batch / timed.measured_latency / timed.predicted_throughput).transpose(*timed.efficiency.dims)
+    np.testing.assert_allclose(timed.efficiency, expected, rtol=1e-15)
+    assert timed.efficiency.notnull().sum() == timed.measured_latency.notnull().sum() > 0
+    assert timed.efficiency.attrs["comment"].startswith("batch / measured latency on platforms")
+    ratios = rc.efficiency(timed)
+    assert ratios.attrs["derived_throughput"] == int(timed.measured_latency.notnull().sum())
+    assert "derived_throughput" not in rc.efficiency(counted).attrs
+
+
+def test_a_platform_that_was_counted_keeps_its_gaps():
+    cube = rc.benchmark("imagenet")
+    gaps = cube.measured_throughput.isnull() & cube.measured_latency.notnull()
+    assert gaps.sum() == 5
+    assert cube.efficiency.where(gaps).isnull().all()
+
+
+def test_impossible_cells_have_no_efficiency_unless_asked_for():
+    cube = rc.benchmark("mnist")
+    ratios, everything = rc.efficiency(cube, at="batch"), rc.efficiency(cube, at="batch", trust="all")
+    assert ratios.attrs["removed_by_trust"] == 9
+    assert everything.efficiency.notnull().sum() - ratios.efficiency.notnull().sum() == 9
+    with pytest.raises(InvalidDataError, match="`trust`: expected one of 'possible', 'all'"):
+        rc.efficiency(cube, trust="some")

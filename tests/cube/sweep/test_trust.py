@@ -1,0 +1,95 @@
+"""What the physics gate finds impossible wins no question on measurements, unless all is asked for."""
+
+from __future__ import annotations
+
+import numpy as np
+import polars as pl
+import pytest
+
+import roofcube as rc
+from roofcube.errors import InvalidDataError
+from roofcube.variables import QUALITY
+
+
+@pytest.fixture(scope="module")
+def cube():
+    """Measurements of one board; the row of the largest batch is a thousandfold too fast, another has no power."""
+    rows = rc.datasets.load_measurements("cifar10").filter(
+        (pl.col("platform") == "TX2") & (pl.col("mode") == "maxn") & (pl.col("precision") == "FP16")
+    )
+    last = pl.col("batch") == pl.col("batch").max()
+    first = pl.col("batch") == pl.col("batch").min()
+    rows = rows.with_columns(
+        throughput_compute_per_s=pl.when(last)
+        .then(pl.col("throughput_compute_per_s") * 1000)
+        .otherwise("throughput_compute_per_s"),
+        power_full_w=pl.when(first).then(0.0).otherwise("power_full_w"),
+    )
+    return rc.join(rc.predict(rc.inputs("cifar10", platforms="TX2")), rows)
+
+
+def bits(cube, *names):
+    return (cube["quality"] & sum(QUALITY[name] for name in names)) != 0
+
+
+def test_an_impossible_speed_does_not_win(cube):
+    impossible = bits(cube, "above_compute_peak", "above_bound", "unit_off")
+    assert impossible.any()
+    winner = rc.best(cube, "measured_throughput")
+    assert float(winner.measured_throughput) == float(cube.measured_throughput.where(~impossible).max())
+    assert winner.attrs["removed_by_trust"] == int(impossible.sum())
+    everything = rc.best(cube, "measured_throughput", trust="all")
+    assert float(everything.measured_throughput) == float(cube.measured_throughput.max())
+    assert "removed_by_trust" not in everything.attrs
+
+
+def test_fronts_tops_and_crossovers_leave_it_out_too(cube):
+    highest = float(cube.measured_throughput.max())
+    goals = {"measured_throughput": "max", "measured_top1": "max"}
+    assert float(rc.pareto(cube, goals).measured_throughput.max()) < highest
+    assert float(rc.pareto(cube, goals, trust="all").measured_throughput.max()) == highest
+    assert float(rc.top(cube, 3, "measured_throughput").measured_throughput.max()) < highest
+    assert float(rc.top(cube, 3, "measured_throughput", trust="all").measured_throughput[0]) == highest
+    crossing = rc.crossover(cube, "measured_throughput", between="topology")
+    assert float(crossing.measured_throughput.max()) < highest
+    assert (
+        float(rc.crossover(cube, "measured_throughput", between="topology", trust="all").measured_throughput.max())
+        == highest
+    )
+
+
+def test_a_limit_on_something_measured_leaves_it_out(cube):
+    fast = {"measured_throughput": (1e5, None)}
+    assert not bool(rc.best(cube, "top1", where=fast).found)
+    assert bool(rc.best(cube, "top1", where=fast, trust="all").found)
+
+
+def test_no_power_decides_nothing_that_rests_on_power_but_speed_stands(cube):
+    powerless = bits(cube, "zero_power")
+    assert powerless.any()
+    winner = rc.best(cube, "inputs_per_joule")
+    assert np.isfinite(float(winner.inputs_per_joule))
+    at = {dim: winner[dim].item() for dim in ("batch", "topology", "pruning")}
+    assert not bool(powerless.sel(at).any())
+    assert float(rc.best(cube, "measured_latency").measured_latency) == float(
+        cube.measured_latency.where(~bits(cube, "above_compute_peak", "above_bound", "unit_off")).min()
+    )
+
+
+def test_predictions_are_not_judged_by_measurements(cube):
+    best = rc.best(cube, "predicted_throughput")
+    assert "removed_by_trust" not in best.attrs
+    assert float(best.predicted_throughput) == float(cube.predicted_throughput.max())
+
+
+def test_with_other_limits_and_groups(cube):
+    some = rc.best(cube, "measured_throughput", per="batch", where={"topology": "CNV"})
+    impossible = bits(cube, "above_compute_peak", "above_bound", "unit_off")
+    other = [dim for dim in cube.measured_throughput.dims if dim != "batch"]
+    expected = cube.measured_throughput.where(~impossible).sel(topology=["CNV"]).max(other)
+    np.testing.assert_array_equal(some.measured_throughput, expected)
+
+
+def test_what_to_trust_is_one_of_two():
+    with pytest.raises(InvalidDataError, match="`trust`: expected one of 'possible', 'all'"):
+        rc.best(rc.benchmark("mnist"), "measured_throughput", trust="some")
