@@ -13,9 +13,20 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-__all__ = ["CONTENT", "FILES", "OF_ONE_STORE", "SWEEP", "altered", "is_ours", "recorded", "write_checksums"]
+__all__ = [
+    "CONTENT",
+    "DESCRIPTION",
+    "FILES",
+    "OF_ONE_STORE",
+    "SWEEP",
+    "altered",
+    "is_ours",
+    "recorded",
+    "write_checksums",
+]
 
 CONTENT = "roofcube_sha256"  # of what `roofcube.save` wrote
+DESCRIPTION = "roofcube_sha256_of_attributes"  # checked at every load: chunks carry checksums of their own
 FILES = "roofcube_sha256_of_files"
 SWEEP = "roofcube_sweep"
 OF_ONE_STORE = (FILES, SWEEP)  # attributes that are not true of what is made from a store

@@ -72,7 +72,7 @@ def check_store(store: Path, *, reading: bool) -> None:
     check_bytes(store, sizes)
 
 
-def check_bytes(source: Path, sizes: dict[str, int]) -> None:
+def check_bytes(source: Path | str, sizes: dict[str, int]) -> None:
     """Raise where variables of some sizes in bytes do not fit together into the memory limit."""
     total, limit = sum(sizes.values()), memory_limit()
     if total > limit:

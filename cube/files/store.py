@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import warnings
 from contextlib import contextmanager
+from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,14 +16,16 @@ import xarray as xr
 from roofcube.disk import digest, replacing
 from roofcube.errors import CorruptFileError, InvalidDataError, RoofcubeError, check_installed
 from roofcube.files import checksums, declared
+from roofcube.files.encoding import ORIGINAL, decoded, described, encoded
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 __all__ = ["load", "save", "verify"]
 
-FORMAT = "roofcube_format"
+FORMAT, VERSION = "roofcube_format", 2  # 1: attributes as text, no checksum over them, xarray's own decoding
 SUFFIXES = (".nc", ".zarr")
+OF_THE_FILE = (FORMAT, checksums.CONTENT, checksums.DESCRIPTION, *checksums.OF_ONE_STORE)
 
 
 def save(cube: xr.Dataset, path: str | Path) -> Path:
@@ -55,14 +60,18 @@ def save(cube: xr.Dataset, path: str | Path) -> Path:
     'mnist'
     """
     target = _checked_path(Path(path))
-    stored = _storable(cube).load()
-    stored.attrs[FORMAT] = 1
-    stored.attrs[checksums.CONTENT] = _content_digest(stored)
+    stored = _without_file_attributes(cube).load()
+    written = encoded(stored, half=target.suffix == ".zarr")
+    written.attrs |= {
+        FORMAT: VERSION,
+        checksums.CONTENT: _content_digest(stored, VERSION),
+        checksums.DESCRIPTION: digest(described(stored)),
+    }
     with replacing(target, folder=target.suffix == ".zarr") as temporary:
         if target.suffix == ".nc":
-            _write_netcdf(stored, temporary)
+            _write_netcdf(written, temporary)
         else:
-            stored.to_zarr(temporary, mode="w-", consolidated=False)
+            _write_zarr(written, temporary)
     return target
 
 
@@ -99,9 +108,9 @@ def load(path: str | Path, *, chunks: Any = None) -> xr.Dataset:
     if chunks is not None:
         check_installed("chunks", "dask", "scale")
         with _blamed(source):
-            return _open(source).chunk(chunks)
+            return _as_saved(_open(source).chunk(chunks))
     with _blamed(source), _open(source, reading=True) as lazy:
-        cube = lazy.load()
+        cube = _as_saved(lazy.load())
     for name in cube.variables:
         cube[name].encoding = {}
     return cube
@@ -117,7 +126,8 @@ def opened(path: str | Path) -> xr.Dataset:
     """
     source = _checked_path(Path(path), reading=True)
     with _blamed(source):
-        return _open(source)
+        lazy = _open(source)
+        return decoded(lazy, values=False).assign_attrs(_file_attributes(lazy)) if ORIGINAL in lazy.attrs else lazy
 
 
 def verify(path: str | Path) -> bool:
@@ -147,12 +157,12 @@ def verify(path: str | Path) -> bool:
         declared.check_links(source)
     if source.suffix == ".zarr" and checksums.recorded(source) is not None:
         return _verified_files(source)
-    with opened(source) as lazy:
-        expected = lazy.attrs.get(checksums.CONTENT)
+    with _blamed(source), _open(source) as lazy:
+        expected, version = lazy.attrs.get(checksums.CONTENT), 2 if ORIGINAL in lazy.attrs else 1
     if expected is None:
         msg = f"{path}: has no checksum; it was not written by roofcube.save or Sweep.to_zarr, or not to its end"
         raise CorruptFileError(msg)
-    found = _content_digest(load(path))
+    found = _content_digest(load(path), version)
     if found != expected:
         msg = (
             f"{path}: the content was altered (sha256 {found[:12]}…, saved as {expected[:12]}…); restore it from "
@@ -177,27 +187,55 @@ def _verified_files(store: Path) -> bool:
 
 
 def _open(source: Path, *, reading: bool = False) -> xr.Dataset:
-    """Open a file after a look at what it declares; `reading` where all of it is to be read."""
+    """Open a file after a look at what it declares; `reading` where all of it is to be read.
+
+    What this version saved is not decoded by xarray: `_as_saved` knows better what it was.
+    """
     if source.suffix == ".zarr":
         declared.check_store(source, reading=reading)
-        return xr.open_dataset(source, engine="zarr", consolidated=False)
-    _check_netcdf(source, reading=reading)
-    return xr.open_dataset(source, engine="netcdf4")
+        return _told_by_its_attributes(partial(xr.open_dataset, source, engine="zarr", consolidated=False))
+    from xarray.backends import NetCDF4DataStore
+
+    # one handle for all: netCDF4 1.7 crashes where a second one is opened and closed beside one that is in use
+    store = NetCDF4DataStore.open(source)
+    try:
+        _check_netcdf(source, store, reading=reading)
+        return _told_by_its_attributes(partial(xr.open_dataset, store))
+    except BaseException:
+        store.close()
+        raise
 
 
-def _check_netcdf(source: Path, *, reading: bool) -> None:
+def _told_by_its_attributes(open_file: Callable[..., xr.Dataset]) -> xr.Dataset:
+    raw = open_file(decode_cf=False)
+    return raw if ORIGINAL in raw.attrs else open_file()
+
+
+def _as_saved(opened: xr.Dataset) -> xr.Dataset:
+    """Return a cube with the types and attributes that it had, once these are found as they were written."""
+    if ORIGINAL not in opened.attrs:
+        return opened
+    cube = _without_file_attributes(decoded(opened))
+    if digest(described(cube)) != opened.attrs[checksums.DESCRIPTION]:
+        msg = "its attributes are not as they were saved"
+        raise ValueError(msg)
+    return cube
+
+
+def _file_attributes(opened: xr.Dataset) -> dict[str, Any]:
+    return {name: opened.attrs[name] for name in OF_THE_FILE if name in opened.attrs}
+
+
+def _check_netcdf(source: Path, store: Any, *, reading: bool) -> None:
     """Check the sizes that a NetCDF file declares; of one that is not read, those of its labels, which xarray reads."""
-    import netCDF4
-
-    with netCDF4.Dataset(source) as file:
-        declared.check_bytes(
-            source,
-            {
-                name: variable.size * np.dtype(variable.dtype if variable.dtype is not str else object).itemsize
-                for name, variable in file.variables.items()
-                if reading or variable.dimensions == (name,)
-            },
-        )
+    declared.check_bytes(
+        source,
+        {
+            name: variable.size * np.dtype(variable.dtype if variable.dtype is not str else object).itemsize
+            for name, variable in store.ds.variables.items()
+            if reading or variable.dimensions == (name,)
+        },
+    )
 
 
 @contextmanager
@@ -253,34 +291,36 @@ def _write_netcdf(stored: xr.Dataset, path: Path) -> None:
         raise OSError(str(error)) from error
 
 
-def _storable(cube: xr.Dataset) -> xr.Dataset:
-    """Turn attributes that the file formats cannot hold into text."""
+def _write_zarr(stored: xr.Dataset, path: Path) -> None:
+    import zarr
+    from zarr.codecs import Crc32cCodec, ZstdCodec
+
+    packed = {name: {"compressors": (ZstdCodec(), Crc32cCodec())} for name, array in stored.variables.items()}
+    stored.to_zarr(path, mode="w-", consolidated=False, zarr_format=3, encoding=packed)
+    with warnings.catch_warnings():
+        # what others read at once; that a store of format 3 has it beside its parts is not yet in the specification
+        warnings.filterwarnings("ignore", message="Consolidated metadata is currently not part")
+        zarr.consolidate_metadata(path)
+
+
+def _without_file_attributes(cube: xr.Dataset) -> xr.Dataset:
     stored = cube.copy()
-    of_the_file = (checksums.CONTENT, *checksums.OF_ONE_STORE)
-    stored.attrs = {key: _as_text(value) for key, value in cube.attrs.items() if key not in of_the_file}
-    for name in stored.variables:
-        stored[name].attrs = {key: _as_text(value) for key, value in stored[name].attrs.items()}
-        stored[name].encoding = {}
+    stored.attrs = {key: value for key, value in cube.attrs.items() if key not in OF_THE_FILE}
     return stored
-
-
-def _as_text(value: Any) -> Any:
-    if isinstance(value, bool) or value is None or isinstance(value, dict):
-        return json.dumps(value)
-    return value
 
 
 def _encoding(cube: xr.Dataset) -> dict[Any, dict[str, Any]]:
     return {
-        name: {"zlib": True, "complevel": 1, "shuffle": True}
+        name: {"zlib": True, "complevel": 1, "shuffle": True, "fletcher32": True}
         for name, array in cube.data_vars.items()
         if array.ndim and array.dtype.kind in "iuf"
     }
 
 
-def _content_digest(cube: xr.Dataset) -> str:
-    """Hash names, dims, types and values of all variables, whatever the file format does to their layout."""
-    return digest(part for name in sorted(map(str, cube.variables)) for part in _hashed_parts(name, cube[name]))
+def _content_digest(cube: xr.Dataset, version: int) -> str:
+    """Hash names, dims, types, values and attributes, whatever the file format does to their layout."""
+    values = (part for name in sorted(map(str, cube.variables)) for part in _hashed_parts(name, cube[name]))
+    return digest(chain(values, described(_without_file_attributes(cube)) if version > 1 else ()))
 
 
 def _hashed_parts(name: str, array: xr.DataArray) -> Iterator[str | bytes]:

@@ -298,7 +298,12 @@ def _by_platform(table: pl.DataFrame, column: str) -> xr.Variable:
     if series.dtype == pl.String:
         return labelled("platform", np.asarray(series.to_list(), dtype=str))
     if series.dtype == pl.Boolean:
-        return labelled("platform", series.fill_null(column != "dataflow").to_numpy().astype("i1"))
+        told = (
+            {"long_name": "whether the design is a pipeline of its layers", "units": "1"}
+            if column == "dataflow"
+            else {}
+        )
+        return labelled("platform", series.fill_null(column != "dataflow").to_numpy().astype("i1"), told)
     return labelled("platform", series.fill_null(1).to_numpy().astype("f8"))
 
 

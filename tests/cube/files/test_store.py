@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import shutil
+
+import netCDF4
 import numpy as np
 import pytest
 import xarray as xr
@@ -38,11 +41,6 @@ def test_saving_again_replaces(tmp_path, cube, suffix):
     assert [one.name for one in tmp_path.iterdir()] == [path.name]
 
 
-def test_awkward_attributes_are_kept_as_text(tmp_path):
-    odd = xr.Dataset({"x": ("y", [1.0])}, attrs={"flag": True, "none": None, "nested": {"a": 1}})
-    assert rc.load(rc.save(odd, tmp_path / "odd.nc")).attrs["nested"] == '{"a": 1}'
-
-
 def test_a_failed_write_leaves_the_old_file(tmp_path, cube, monkeypatch):
     path = rc.save(cube, tmp_path / "cube.nc")
 
@@ -64,9 +62,8 @@ def test_torn_foreign_and_altered_files_are_refused(tmp_path, cube):
     torn.write_bytes(content[: len(content) // 2])
     with pytest.raises(CorruptFileError, match=r"torn\.nc: not readable as a cube"):
         rc.load(torn)
-    altered = rc.load(path)
-    altered["ops"] = altered.ops + 1
-    altered.to_netcdf(tmp_path / "altered.nc")
+    with netCDF4.Dataset(shutil.copy(path, tmp_path / "altered.nc"), "a") as file:
+        file["ops"][...] = file["ops"][...] + 1
     with pytest.raises(CorruptFileError, match=r"altered\.nc: the content was altered"):
         rc.verify(tmp_path / "altered.nc")
     xr.Dataset({"x": 1}).to_netcdf(tmp_path / "foreign.nc")
