@@ -100,6 +100,23 @@ class Tuning:
     load_seconds: float = 0.02  # to load a compiled kernel from disk
     compile_seconds: float = 1.0  # to compile one; 0.5 to 1.9 were seen
 
+    # engine: stored values --------------------------------------------------------------------------------------------
+
+    stored_spread: int = 4  # points for each stored value beyond which bounds go first: they exclude whole products
+    small_space: int = 1 << 16  # points that are read sooner than bounds are prepared
+    mask_points: int = 1 << 28  # points whose limits make one mask; beyond, tiles take less memory
+    slab_points: int = 1 << 25  # points whose columns are laid out at a time: 0.8 GB for three objectives in f8
+
+    # engine: filling arrays -------------------------------------------------------------------------------------------
+
+    # operations of NumPy, in 0.2 to 0.5 s; a kernel is compiled in 2 to 4 s, read in 1 s, and takes a tenth of it
+    compiled_operations: int = 1 << 27
+    fill_job_terms: int = 1 << 22  # of each output
+    # values of each operation: NumPy's temporaries stay in a last-level cache, its inner loops are long
+    fill_values: int = 1 << 18
+    fill_row_points: tuple[int, int] = (128, 512)  # shorter than for scans: what is not divided at every point counts
+    chunk_points: int = 1 << 21  # of a chunk in a store: 8 MB in f4, which compresses and reads well
+
     # quantiles: histograms over the bits of floats --------------------------------------------------------------------
 
     quantile_bins: int = 2048  # of a pass that visits every point: three passes for f4, six for f8

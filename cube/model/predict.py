@@ -11,6 +11,7 @@ import xarray as xr
 from roofcube.errors import check_choice
 from roofcube.kernels.engine.fill import fill
 from roofcube.kernels.graph.expression import evaluate, leaves
+from roofcube.kernels.tuning import TUNING, Tuning
 from roofcube.labels import labelled
 from roofcube.model.assumptions import PUBLISHED, Assumptions, check_assumptions
 from roofcube.model.graph import LAYER, RESULTS, Model, build_model, dims_of
@@ -31,6 +32,7 @@ def predict(
     assumptions: Assumptions | Calibrated | Sequence[Assumptions | Calibrated] = PUBLISHED,
     chunks: dict[str, int] | int | str | None = None,
     dtype: str = "f8",
+    tuning: Tuning = TUNING,
 ) -> xr.Dataset:
     """Predict throughput, latency, energy and feasibility over the whole space of the inputs.
 
@@ -44,6 +46,8 @@ def predict(
         As in `xarray.Dataset.chunk`: gives a dask-backed cube, computed when asked for (needs the extra `scale`).
     dtype : {"f8", "f4"}
         Floating-point type of the computation and the result.
+    tuning : Tuning
+        What decides how it is done, never the values.
 
     Returns
     -------
@@ -76,15 +80,15 @@ def predict(
     if isinstance(assumptions, Sequence):
         for one in assumptions:
             check_assumptions(one)
-        cubes = [predict(inputs, assumptions=one, chunks=chunks, dtype=dtype) for one in assumptions]
+        cubes = [predict(inputs, assumptions=one, chunks=chunks, dtype=dtype, tuning=tuning) for one in assumptions]
         return _stacked(cubes, [one.label for one in assumptions])
     model = build_model(inputs, assumptions, level=LEVEL)
-    return inputs.assign(_evaluated(model, chunks, dtype)).assign_attrs(
+    return inputs.assign(_evaluated(model, chunks, dtype, tuning)).assign_attrs(
         assumptions=assumptions.label, dim_order=" ".join(model.dim_order)
     )
 
 
-def _evaluated(model: Model, chunks: Any, dtype: str) -> dict[str, xr.Variable]:
+def _evaluated(model: Model, chunks: Any, dtype: str, tuning: Tuning) -> dict[str, xr.Variable]:
     """Fill arrays, or read the graph lazily with dask; every result over just the dims that it depends on."""
     names = [name for name in model.outputs if name in RESULTS or name in model.labels]
     axes = (*model.dim_order, LAYER)
@@ -92,7 +96,10 @@ def _evaluated(model: Model, chunks: Any, dtype: str) -> dict[str, xr.Variable]:
     tables = {name: _aligned(model.tables[name], axes, chunks) for name in leaves(wanted.values())}
     if all(isinstance(table, np.ndarray) for table in tables.values()):
         flags = {name: "i1" for name in names if name in FLAGS}
-        arrays = fill(wanted, tables, axes=axes, summed=(LAYER,), dtype=dtype, dtypes=flags, threads=thread_count())
+        threads = thread_count()
+        arrays = fill(
+            wanted, tables, axes=axes, summed=(LAYER,), dtype=dtype, dtypes=flags, threads=threads, tuning=tuning
+        )
     else:
         arrays = evaluate(wanted, tables, axes=axes, dtype=dtype)
     return {name: _labelled(name, arrays[name], model, axes) for name in names}

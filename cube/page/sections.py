@@ -332,7 +332,9 @@ def efficient(subject: Subject) -> Section:
     cube, key, heading = subject.cube, "efficiency", "Efficiency"
     if not subject.has("measured_throughput", "predicted_throughput"):
         return _without(key, heading, "Efficiency is measured over predicted throughput; this cube lacks one of them.")
-    ratios = efficiency(cube)["efficiency"].values
+    compared = efficiency(cube)
+    impossible = int(compared.attrs.get("removed_by_trust", 0))
+    ratios = compared["efficiency"].values
     ratios = ratios[np.isfinite(ratios)]
     above = int((ratios > 1).sum())
     see = [
@@ -340,6 +342,11 @@ def efficient(subject: Subject) -> Section:
         f"{counted(ratios.size, 'configuration')} its median is {percent(float(np.median(ratios)))}; "
         f"half of them lie between {percent(float(np.quantile(ratios, 0.25)))} and "
         f"{percent(float(np.quantile(ratios, 0.75)))}. "
+        + (
+            f"{counted(impossible, 'impossible cell')} {'is' if impossible == 1 else 'are'} left out. "
+            if impossible
+            else ""
+        )
         + (
             f"{counted(above, 'configuration')} {'exceeds' if above == 1 else 'exceed'} 100 %: there the model's "
             f"assumption fails, because weights are reused over a batch or never leave the chip."

@@ -82,7 +82,7 @@ def efficiency(
     throughput = measured_names(scope)["throughput"]
     cube = require(cube, ("predicted_throughput", "peak_throughput", throughput), figure="efficiency")
     name = "efficiency" if at == "best" else "efficiency_at_batch"
-    best = ratios_of(cube, at="best", scope=scope)
+    best = ratios_of(cube, at="best", scope=scope, trust="all")  # what is impossible is drawn hollow, and told
     table = records(best, ["efficiency"])
     table = by_configuration(cube, table, -table["efficiency"], own=own_dims(best, "efficiency"))
     choices = (
@@ -124,7 +124,7 @@ def _at_each_batch(
             "batch alone; draw it with at='best'"
         )
         raise MissingInputError(msg)
-    equal = ratios_of(cube, at="batch", scope=scope)
+    equal = ratios_of(cube, at="batch", scope=scope, trust="all")
     found = {
         f"{batch:g}": _at(cube, equal.sel(batch=batch, drop=True), table, batch, scope)
         for batch in equal["batch"].values.tolist()

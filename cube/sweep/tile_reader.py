@@ -9,6 +9,7 @@ import numpy as np
 
 from roofcube.kernels.engine.fill import filler
 from roofcube.kernels.query.tiles import Tiling
+from roofcube.kernels.tuning import TUNING, Tuning
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -33,8 +34,8 @@ class Part:
         All that the outputs depend on.
     kinds : mapping of name to dtype
         What each output is stored as.
-    points : int
-        Most points of a tile.
+    tuning : Tuning
+        Its `chunk_points` are the most points of a tile.
     """
 
     def __init__(
@@ -43,12 +44,12 @@ class Part:
         outputs: Mapping[str, Node],
         dims: Sequence[str],
         kinds: Mapping[str, np.dtype[Any]],
-        points: int,
+        tuning: Tuning = TUNING,
     ) -> None:
         self.kinds = {name: kinds[name] for name in outputs}
         sizes = dict(zip(whole.axes, whole.sizes, strict=True))
-        self.tiling = Tiling(tuple(sizes[dim] for dim in dims), points)
-        self.filler = filler(whole, outputs, dims)
+        self.tiling = Tiling(tuple(sizes[dim] for dim in dims), tuning.chunk_points)
+        self.filler = filler(whole, outputs, dims, tuning)
         self.rooms: list[dict[str, Array]] = []
 
     def __len__(self) -> int:

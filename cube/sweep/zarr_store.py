@@ -39,7 +39,6 @@ __all__ = ["compute", "result_dims", "stored_bytes", "to_zarr"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 Job = tuple[int, int]  # number of a part, and of its tile
-CHUNK_POINTS = 1 << 21  # points of a chunk: 8 MB in f4, which compresses and reads well
 SEPARATOR = "."  # one folder for all chunks: making a folder for each index takes as long as compressing
 
 
@@ -79,7 +78,7 @@ def compute(sweep: ModelContext) -> xr.Dataset:
             "or raise the limit with `roofcube.set_options(memory=...)`"
         )
         raise MemoryLimitError(msg)
-    cube = predict(sweep.inputs, assumptions=sweep.assumptions, dtype=sweep.dtype)
+    cube = predict(sweep.inputs, assumptions=sweep.assumptions, dtype=sweep.dtype, tuning=sweep.tuning)
     return cube.assign_attrs(dim_order=" ".join(sweep.dims))
 
 
@@ -147,7 +146,7 @@ def _fingerprint(sweep: ModelContext) -> str:
 
 
 def _content(sweep: ModelContext) -> Iterator[str | bytes]:
-    yield repr((sweep.dims, sweep.space.sizes, sweep.dtype, CHUNK_POINTS, SEPARATOR))
+    yield repr((sweep.dims, sweep.space.sizes, sweep.dtype, sweep.tuning.chunk_points, SEPARATOR))
     for name, node in sorted(sweep.model.outputs.items()):
         yield f"{name}={node!r}"
     for name, table in sorted(sweep.space.tables.items()):
@@ -182,7 +181,7 @@ def _create(sweep: ModelContext, beside: Path, key: str) -> None:
             group.create_array(
                 name,
                 shape=sizes,
-                chunks=_chunk(sizes),
+                chunks=_chunk(sizes, sweep.tuning.chunk_points),
                 dtype=_kind(sweep, name),
                 fill_value=0,
                 chunk_key_encoding={"name": "default", "separator": SEPARATOR},
@@ -196,8 +195,8 @@ def _plain(attributes: dict[str, Any]) -> dict[str, Any]:
     return {key: value.tolist() if hasattr(value, "tolist") else value for key, value in attributes.items()}
 
 
-def _chunk(sizes: tuple[int, ...]) -> tuple[int, ...]:
-    tiling = Tiling(sizes, CHUNK_POINTS)
+def _chunk(sizes: tuple[int, ...], points: int) -> tuple[int, ...]:
+    tiling = Tiling(sizes, points)
     if not sizes:
         return ()
     return (*([1] * tiling.axis), max(1, tiling.length), *(max(1, size) for size in sizes[tiling.axis + 1 :]))
@@ -243,7 +242,7 @@ def _parts(sweep: ModelContext) -> list[Part]:
         by_dims.setdefault(dims, []).append(name)
     kinds = {name: _kind(sweep, name) for name in result_dims(sweep)}
     return [
-        Part(sweep.space, {name: sweep.model.outputs[name] for name in names}, dims, kinds, CHUNK_POINTS)
+        Part(sweep.space, {name: sweep.model.outputs[name] for name in names}, dims, kinds, sweep.tuning)
         for dims, names in by_dims.items()
     ]
 

@@ -9,9 +9,8 @@ from roofcube.kernels.codegen.writer import Writer
 if TYPE_CHECKING:
     from roofcube.kernels.codegen.rows import RowTables
 
-__all__ = ["FILL_ROW", "fill_source"]
+__all__ = ["fill_source"]
 
-FILL_ROW = (128, 512)  # shorter than for scans: what is not divided at every point counts
 TERMS = (1,)  # of a sum at a time: several outputs are no faster for more (measured), and compile half as long
 
 

@@ -5,8 +5,8 @@ the outputs *are* the tables, as in a stored cube, there is nothing to fold and 
 once is the answer's price, and a transposed or cast copy of them would double it. Tables therefore come in the dtype,
 and in the order in memory, in which they were stored.
 
-A front over more points than `SLAB` is found slab by slab, and the slabs' fronts are merged, so that the columns of a
-large space are never laid out as a whole.
+A front over more points than `Tuning.slab_points` is found slab by slab, and the slabs' fronts are merged, so that
+the columns of a large space are never laid out as a whole.
 """
 
 from __future__ import annotations
@@ -37,10 +37,6 @@ __all__ = ["ArrayEngine", "ArrayFront", "suits"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 PartialT = TypeVar("PartialT", bound=Partial)
-SPREAD = 4  # points for each stored value beyond which bounds are tried first: they exclude whole products at once
-SMALL = 1 << 16  # points that are read sooner than bounds are prepared
-LARGEST_MASK = 1 << 28  # points whose limits make one mask; beyond, tiles take less memory
-SLAB = 1 << 25  # points whose columns are laid out at a time: 0.8 GB for three objectives in f8
 
 
 def suits(query: Query) -> bool:
@@ -48,7 +44,7 @@ def suits(query: Query) -> bool:
     if any(node.operation != "leaf" for node in query.outputs.values()):
         return False
     stored = sum(query.space.tables[node.name].size for node in query.outputs.values())
-    return query.space.size <= max(SMALL, SPREAD * stored)
+    return query.space.size <= max(query.tuning.small_space, query.tuning.stored_spread * stored)
 
 
 class ArrayEngine:
@@ -68,7 +64,7 @@ class ArrayEngine:
 
     def values(self, query: Query, name: str) -> Array | None:
         """Return the valid values of an output of a query without groups; None where they are too many."""
-        if query.space.size > SLAB:
+        if query.space.size > query.tuning.slab_points:
             return None
         shape = query.space.sizes
         tables = {one: np.broadcast_to(query.space.tables[node.name], shape) for one, node in query.outputs.items()}
@@ -77,7 +73,7 @@ class ArrayEngine:
 
     def best(self, query: Query) -> BestPartial:
         """Find the largest key and its first point of each group."""
-        if not query.space.size or (query.limits and query.space.size > LARGEST_MASK):
+        if not query.space.size or (query.limits and query.space.size > query.tuning.mask_points):
             return self._visit(BEST, query)
         return _best_of_table(query, self.threads)
 
@@ -97,7 +93,7 @@ class ArrayEngine:
 
     def fits(self, query: Query) -> bool:
         """Check whether the fronts of all groups are better found at once."""
-        return query.n_groups > 1 and query.space.size <= SLAB
+        return query.n_groups > 1 and query.space.size <= query.tuning.slab_points
 
     def grouped_front(self, query: Query, ties: Ties) -> tuple[Array, Array, Array]:
         """Find the front of each group of a query that fits one slab.
@@ -136,7 +132,8 @@ def _best_of_table(query: Query, threads: int) -> BestPartial:
     if mask is not None:
         shape = np.broadcast_shapes(table.shape, mask.shape)
         table, mask = np.broadcast_to(table, shape), np.broadcast_to(mask, shape)
-        if table.dtype.kind == "f" and table.size <= SLAB:  # a copy with gaps takes a fifth of a second look at a mask
+        # a copy with gaps takes a fifth of a second look at a mask
+        if table.dtype.kind == "f" and table.size <= query.tuning.slab_points:
             table, mask = np.where(mask, table, table.dtype.type(np.nan)), None
     groups, lengths = query.group_sizes, query.space.sizes[query.groups :]
     own = table.shape[query.groups :]
@@ -179,7 +176,7 @@ def _first_costs(query: Query, columns: tuple[Array, ...], index: Array) -> Arra
 def _slabs(query: Query) -> Iterator[tuple[Array, tuple[Array, ...]]]:
     """Go through points that meet the limits: their flat indices, ascending, and a column of values an objective."""
     space = query.space
-    tiling = Tiling(space.sizes, SLAB)
+    tiling = Tiling(space.sizes, query.tuning.slab_points)
     for number in range(len(tiling)):
         slices = tiling.slices(number)
         shape = tuple(part.stop - part.start for part in slices)
@@ -187,7 +184,7 @@ def _slabs(query: Query) -> Iterator[tuple[Array, tuple[Array, ...]]]:
         start, points = tiling.start(number), prod(shape)
         columns = [values[name].reshape(-1) for name, _ in query.objectives]
         flat = np.arange(start, start + points)
-        if query.limits or points <= SMALL:  # few points without gaps need no compiler
+        if query.limits or points <= query.tuning.small_space:  # few points without gaps need no compiler
             cast = {name: value.astype(space.dtype, copy=False) for name, value in values.items()}
             inside = np.flatnonzero(query.valid(cast, shape).reshape(-1))
             columns = [column[inside] for column in columns]
@@ -208,7 +205,7 @@ def front_of(query: Query, threads: int) -> ArrayFront:
     slabs = _slabs(query)
     flat, columns = next(slabs)
     index, n_ties = front_with_ties(columns, senses=_senses(query), ties="first", threads=threads)
-    if len(Tiling(query.space.sizes, SLAB)) <= 1:
+    if len(Tiling(query.space.sizes, query.tuning.slab_points)) <= 1:
         costs = _first_costs(query, columns, index)
         return ArrayFront(query, FrontPartial(query.objectives, costs[:, None], flat[index], n_ties), flat, columns)
     total = FrontPartial.empty(query)

@@ -21,25 +21,22 @@ from roofcube.kernels.graph.expression import evaluate
 from roofcube.kernels.graph.space import Space, fold
 from roofcube.kernels.query.query import Query
 from roofcube.kernels.query.tiles import Tiling
+from roofcube.kernels.tuning import TUNING, Tuning
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from roofcube.kernels.graph.expression import Node
 
-__all__ = ["COMPILED_OPERATIONS", "Fill", "NumPyFill", "fill", "filler", "pays"]
+__all__ = ["Fill", "NumPyFill", "fill", "filler", "pays"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 Slices = tuple[slice, ...]
-# of NumPy, in 0.2 to 0.5 s; a kernel is compiled in 2 to 4 s, read from its cache in 1 s, and takes a tenth of it
-COMPILED_OPERATIONS = 1 << 27
-JOB_TERMS = 1 << 22  # of each output
-TILE_VALUES = 1 << 18  # of each operation: NumPy's temporaries stay in a last-level cache, its inner loops are long
 
 
-def pays(space: Space, outputs: Mapping[str, Node]) -> bool:
+def pays(space: Space, outputs: Mapping[str, Node], tuning: Tuning = TUNING) -> bool:
     """Check whether compiling pays for outputs that share their axes."""
-    return space.size > 0 and sum(_sizes(space, outputs).values()) >= COMPILED_OPERATIONS
+    return space.size > 0 and sum(_sizes(space, outputs).values()) >= tuning.compiled_operations
 
 
 def _sizes(space: Space, outputs: Mapping[str, Node]) -> dict[Node, int]:
@@ -49,12 +46,12 @@ def _sizes(space: Space, outputs: Mapping[str, Node]) -> dict[Node, int]:
     return {node: prod(lengths[axis] for axis in axes) for node, axes in depends.items() if node.arguments}
 
 
-def filler(space: Space, outputs: Mapping[str, Node], axes: Sequence[str]) -> Fill | NumPyFill:
+def filler(space: Space, outputs: Mapping[str, Node], axes: Sequence[str], tuning: Tuning = TUNING) -> Fill | NumPyFill:
     """Return what fills outputs over some axes, all that any of them depends on, the cheaper way."""
     # folding lets tables that nothing needs drop out; what else to fold, each way chooses for itself
     folded, graph = fold(space, outputs, points=1)
     folded = folded.reordered(axes)
-    return Fill(folded, graph) if pays(folded, graph) else NumPyFill(folded, graph)
+    return (Fill if pays(folded, graph, tuning) else NumPyFill)(folded, graph, tuning)
 
 
 class Fill:
@@ -65,12 +62,13 @@ class Fill:
     space : Space
         With just the axes that the outputs depend on.
     outputs : mapping of name to Node
+    tuning : Tuning
     """
 
-    def __init__(self, space: Space, outputs: Mapping[str, Node]) -> None:
-        self.sizes = space.sizes
-        query = Query(space, outputs, 0, (), ())
-        self.tables = RowTables(query, fill_sources.FILL_ROW)
+    def __init__(self, space: Space, outputs: Mapping[str, Node], tuning: Tuning = TUNING) -> None:
+        self.sizes, self.tuning = space.sizes, tuning
+        query = Query(space, outputs, 0, (), (), tuning=tuning)
+        self.tables = RowTables(query, tuning.fill_row_points)
         self.layout = self.tables.layout
         self.terms = terms_of(query)
         self.flat = [self.tables.flat(node) for node in self.tables.leaves]
@@ -79,7 +77,7 @@ class Fill:
         """Fill arrays in C order, one for each output; any dtype that holds the values."""
         targets = [out[name].reshape(-1) for name in self.tables.outputs]
         self._compile(targets)
-        rows = max(1, JOB_TERMS // (self.layout.chunk * self.terms))
+        rows = max(1, self.tuning.fill_job_terms // (self.layout.chunk * self.terms))
         jobs = [range(k, min(k + rows, self.layout.rows)) for k in range(0, self.layout.rows, rows)]
 
         def work(job: range) -> None:
@@ -133,9 +131,10 @@ class NumPyFill:
     space : Space
         With just the axes that the outputs depend on.
     outputs : mapping of name to Node
+    tuning : Tuning
     """
 
-    def __init__(self, space: Space, outputs: Mapping[str, Node]) -> None:
+    def __init__(self, space: Space, outputs: Mapping[str, Node], tuning: Tuning = TUNING) -> None:
         folded, self.outputs = fold(space, outputs)
         self.sizes, self.dtype = space.sizes, space.dtype
         self.axes = (*space.summed, *space.axes)
@@ -143,7 +142,7 @@ class NumPyFill:
         # terms outermost, so that adding them up goes through memory in order
         order = [*range(rank, rank + summed), *range(rank)]
         self.tables = {name: table.transpose(order) for name, table in folded.tables.items()}
-        self.points = max(1, TILE_VALUES // prod(folded.all_sizes[rank:]))
+        self.points = max(1, tuning.fill_values // prod(folded.all_sizes[rank:]))
 
     def run(self, out: Mapping[str, Array], *, threads: int = 1) -> None:
         """Fill arrays in C order, one for each output; any dtype that holds the values."""
@@ -195,6 +194,7 @@ def fill(
     dtype: str = "f8",
     dtypes: Mapping[str, str] | None = None,
     threads: int = 1,
+    tuning: Tuning = TUNING,
 ) -> dict[str, Array]:
     """Evaluate a graph over whole axes, each output over just those it depends on.
 
@@ -207,6 +207,8 @@ def fill(
     dtypes : mapping of output to dtype, optional
         Where an output is to be stored as something else, such as a flag as ``"i1"``.
     threads : int
+    tuning : Tuning
+        What decides how it is done, never the values.
 
     Returns
     -------
@@ -227,14 +229,14 @@ def fill(
     lengths = [next((n for n in lengths if n != 1), 1) for lengths in zip(*map(np.shape, tables.values()), strict=True)]
     rank = len(axes) - len(summed)
     space = Space(tuple(axes[:rank]), tuple(lengths[:rank]), tables, tuple(summed), dtype)
-    if max(_sizes(space, outputs).values(), default=0) <= TILE_VALUES:
+    if max(_sizes(space, outputs).values(), default=0) <= tuning.fill_values:
         values = evaluate(outputs, tables, axes=axes, dtype=dtype)
         return {name: value.astype(kinds[name], copy=False) for name, value in values.items()}
     filled: dict[str, Array] = {}
     for shape, graph in _by_axes(space, outputs).items():
         used = [axis for axis, length in zip(space.axes, shape, strict=False) if length != 1]
         out = {name: np.empty(shape, dtype=kinds[name]) for name in graph}
-        filler(space, graph, used).run(out, threads=threads)
+        filler(space, graph, used, tuning).run(out, threads=threads)
         filled |= out
     return {name: filled[name] for name in outputs}
 

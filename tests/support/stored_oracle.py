@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -18,8 +18,9 @@ import xarray as xr
 
 import roofcube as rc
 from roofcube.errors import MemoryLimitError
-from roofcube.kernels.engine import arrays
+from roofcube.kernels.tuning import TUNING
 from roofcube.sweep.contexts import streamed
+from roofcube.sweep.contexts.stored import StoredContext
 
 if TYPE_CHECKING:
     from stored_cubes import Array, Case
@@ -242,7 +243,7 @@ def _winner(cost: Array, valid: Array) -> int:
 
 def check_best(case: Case, question: Question) -> None:
     (objective, sense), groups = question.first, question.groups
-    answer = rc.best(case.cube, objective, per=question.per, where=question.limits.asked, sense=sense)
+    answer = rc.best(case.cube, objective, per=question.per, where=question.limits.asked, sense=sense, trust="all")
     told = question.told
     cost = costs(case, objective, sense)
     valid = question.limits.all & (cost < case.size)
@@ -296,7 +297,7 @@ def check_top(case: Case, question: Question) -> None:
     n = int(case.rng.integers(1, 30))
     cost = costs(case, objective, sense)
     valid = question.limits.all & (cost < case.size)
-    answer = rc.top(case.cube, n, objective, per=question.per, where=question.limits.asked, sense=sense)
+    answer = rc.top(case.cube, n, objective, per=question.per, where=question.limits.asked, sense=sense, trust="all")
     expected: list[int] = []
     for inside in question.groups.inside:
         chosen = np.flatnonzero(valid & inside)
@@ -308,7 +309,9 @@ def check_pareto(case: Case, question: Question) -> None:
     ties = str(case.rng.choice(["all", "first"]))
     case.kinds |= {f"ties {ties}", f"{len(question.objectives)} objective{'s' * (len(question.objectives) > 1)}"}
     told = f"{question.told} ties={ties}"
-    answer = rc.pareto(case.cube, question.objectives, per=question.per, where=question.limits.asked, ties=ties)
+    answer = rc.pareto(
+        case.cube, question.objectives, per=question.per, where=question.limits.asked, ties=ties, trust="all"
+    )
     vectors = np.stack([costs(case, name, sense) for name, sense in question.objectives.items()], axis=1)
     valid = question.limits.all & (vectors < case.size).all(axis=1)
     points: list[int] = []
@@ -460,7 +463,14 @@ def check_crossover(case: Case, question: Question) -> None:
     if objective in (*groups.names, *per):
         return
     answer = rc.crossover(
-        case.cube, objective, between=between, along=along, per=per, where=question.limits.asked, sense=sense
+        case.cube,
+        objective,
+        between=between,
+        along=along,
+        per=per,
+        where=question.limits.asked,
+        sense=sense,
+        trust="all",
     )
     told = f"{question.told} between={between} along={along} per={per}"
     cost = costs(case, objective, sense)
@@ -576,11 +586,13 @@ def ask(case: Case, name: str, told: str) -> None:
 
 def _draw_paths(case: Case, stack: ExitStack) -> None:
     """Make small cubes take, now and then, the ways that only large ones take."""
+    tuning = TUNING
     if case.rng.random() < 0.3:
         case.kinds.add("bounds before values")
-        stack.enter_context(patch.multiple(arrays, SMALL=0, SPREAD=1))
+        tuning = replace(tuning, small_space=0, stored_spread=1)
     if case.rng.random() < 0.3:
         case.kinds.add("slabs")
-        stack.enter_context(patch.object(arrays, "SLAB", int(case.rng.integers(1, 50))))
+        tuning = replace(tuning, slab_points=int(case.rng.integers(1, 50)))
+    stack.enter_context(patch.object(StoredContext, "tuning", tuning))
     if case.memory is not None and case.rng.random() < 0.5:
         stack.enter_context(patch.object(streamed, "SHARE", 1))

@@ -20,6 +20,7 @@ from roofcube.kernels.engine.engine import Engine
 from roofcube.kernels.graph.expression import leaf
 from roofcube.kernels.graph.space import Space
 from roofcube.kernels.query.query import Limit, Query, ask
+from roofcube.kernels.tuning import TUNING
 from roofcube.model.graph import LAYER, dim_order
 from roofcube.options import fits_memory, thread_count
 from roofcube.sweep.answers.points import empty_value
@@ -51,6 +52,7 @@ class StoredContext(Context):
     """
 
     dtype = "f8"
+    tuning = TUNING
 
     def __init__(self, cube: xr.Dataset) -> None:
         self.cube = cube
@@ -183,7 +185,7 @@ class StoredContext(Context):
         if suits(query):
             return query
         cast = {name: table.astype(space.dtype, copy=False) for name, table in space.tables.items()}
-        return ask(replace(space, tables=cast), outputs, per=per, also=names)
+        return ask(replace(space, tables=cast), outputs, per=per, also=names, tuning=self.tuning)
 
     def _too_large(self, names: Sequence[str], where: Where) -> bool:
         """Check whether variables that are not in memory would not fit into it."""

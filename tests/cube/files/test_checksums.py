@@ -9,6 +9,7 @@ import pytest
 import roofcube as rc
 from roofcube.errors import CorruptFileError
 from roofcube.files import checksums, store
+from roofcube.kernels.tuning import Tuning
 from roofcube.sweep import zarr_store
 
 zarr = pytest.importorskip("zarr")
@@ -18,12 +19,9 @@ ALTERED = r"cube\.zarr: the content was altered"
 @pytest.fixture(scope="module")
 def sweep():
     hardware = rc.hypothetical(peak_compute=np.geomspace(1e11, 1e14, 6), memory_bandwidth=[1e9, 1e10, 1e12])
-    return rc.Sweep(rc.inputs("mnist", platforms=hardware, batch=[1, 2, 3]), assumptions=rc.BOUND)
-
-
-@pytest.fixture(autouse=True)
-def _small_chunks(monkeypatch):
-    monkeypatch.setattr(zarr_store, "CHUNK_POINTS", 100)
+    return rc.Sweep(
+        rc.inputs("mnist", platforms=hardware, batch=[1, 2, 3]), assumptions=rc.BOUND, tuning=Tuning(chunk_points=100)
+    )
 
 
 @pytest.fixture

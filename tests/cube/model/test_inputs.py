@@ -9,6 +9,7 @@ import xarray as xr
 import roofcube as rc
 from roofcube.errors import InvalidDataError, MissingInputError, UnknownLabelError
 from roofcube.kernels.graph.expression import maximum
+from roofcube.kernels.tuning import Tuning
 from roofcube.model.graph import build_model, dim_order
 from roofcube.variables import ELEMENT_BYTES
 
@@ -273,13 +274,11 @@ def test_inputs_are_not_changed():
 
 @pytest.mark.parametrize("assumptions", [rc.PUBLISHED, rc.BOUND])
 @pytest.mark.parametrize("dtype", ["f4", "f8"])
-def test_large_cubes_are_filled_with_the_same_bits(assumptions, dtype, monkeypatch):
+def test_large_cubes_are_filled_with_the_same_bits(assumptions, dtype):
     inputs = rc.inputs("cifar10", platforms=["TX2", "U96-A53", "ZCU102-DPU"], batch=range(1, 400))
     plain = rc.predict(inputs, assumptions=assumptions, dtype=dtype)
-    monkeypatch.setattr("roofcube.kernels.engine.fill.TILE_VALUES", 1000)
-    assert rc.predict(inputs, assumptions=assumptions, dtype=dtype).identical(plain)
-    monkeypatch.setattr("roofcube.kernels.engine.fill.COMPILED_OPERATIONS", 100_000)
-    assert rc.predict(inputs, assumptions=assumptions, dtype=dtype).identical(plain)
+    for tuning in (Tuning(fill_values=1000), Tuning(fill_values=1000, compiled_operations=100_000)):
+        assert rc.predict(inputs, assumptions=assumptions, dtype=dtype, tuning=tuning).identical(plain)
 
 
 def test_layers_do_not_multiply_the_memory_of_predict():

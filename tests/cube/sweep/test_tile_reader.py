@@ -6,17 +6,17 @@ import sweep_oracle as oracle
 
 import roofcube as rc
 from roofcube.kernels.engine import fill
+from roofcube.kernels.tuning import Tuning
 from roofcube.sweep import zarr_store
 
 PER_INPUT = rc.Assumptions(weights="on chip if it fits", activations="memory per input", layers="per layer")
 
 
-def parts_of(sweep: rc.Sweep, monkeypatch, *, compiled: bool, points: int) -> list:
+def parts_of(inputs, *, compiled: bool, points: int, **settings) -> list:
     """The parts of a sweep, filled by kernels where there is anything to compute, or all by NumPy."""
-    monkeypatch.setattr(zarr_store, "CHUNK_POINTS", points)
-    monkeypatch.setattr(fill, "TILE_VALUES", points // 3)
-    monkeypatch.setattr(fill, "COMPILED_OPERATIONS", 1 if compiled else 1 << 60)
-    parts = zarr_store._parts(sweep.context)
+    operations = 1 if compiled else 1 << 60
+    tuning = Tuning(chunk_points=points, fill_values=points // 3, compiled_operations=operations)
+    parts = zarr_store._parts(rc.Sweep(inputs, tuning=tuning, **settings).context)
     assert any(isinstance(part.filler, fill.Fill) for part in parts) == compiled
     return parts
 
@@ -30,9 +30,9 @@ def content(part) -> dict:
     return found
 
 
-def assert_same_bytes(sweep, monkeypatch, points):
+def assert_same_bytes(inputs, points, **settings):
     """Kernels and NumPy give the same bytes, tile by tile."""
-    kernels, numpy = (parts_of(sweep, monkeypatch, compiled=one, points=points) for one in (True, False))
+    kernels, numpy = (parts_of(inputs, compiled=one, points=points, **settings) for one in (True, False))
     for one, other in zip(kernels, numpy, strict=True):
         assert content(one) == content(other)
 
@@ -47,32 +47,33 @@ def test_kernels_and_numpy_write_the_same_bytes(assumptions, dtype, monkeypatch)
         power=10.0,
     )
     inputs = rc.inputs("cifar10", platforms=hardware, batch=np.arange(1, 40))
-    assert_same_bytes(rc.Sweep(inputs, assumptions=assumptions, dtype=dtype), monkeypatch, 17_000)
+    assert_same_bytes(inputs, 17_000, assumptions=assumptions, dtype=dtype)
 
 
 @pytest.mark.parametrize("seed", range(5))
 def test_random_spaces_of_any_shape(seed, monkeypatch):
     case = oracle.random_case(seed)
     sweep = rc.Sweep(case.inputs, assumptions=case.assumptions, dtype=case.dtype)
-    assert_same_bytes(sweep, monkeypatch, [50, 1, 333][seed % 3] if sweep.size < 500 else 97)
+    points = [50, 1, 333][seed % 3] if sweep.size < 500 else 97
+    assert_same_bytes(case.inputs, points, assumptions=case.assumptions, dtype=case.dtype)
 
 
 def test_rows_longer_than_tiles(monkeypatch):
     """A tile begins and ends inside a row of the kernel."""
     inputs = rc.inputs("mnist", platforms=["TX2"], precision="FP16", batch=np.arange(1, 3000))
-    assert_same_bytes(rc.Sweep(inputs, dims=["batch"]), monkeypatch, 700)
-    assert_same_bytes(rc.Sweep(inputs), monkeypatch, 700)
+    assert_same_bytes(inputs, 700, dims=["batch"])
+    assert_same_bytes(inputs, 700)
 
 
 def test_a_calibrated_sweep(monkeypatch):
     calibration = rc.calibrate(rc.datasets.load_measurements("mnist"))
     inputs = rc.inputs("mnist", platforms=["TX2", "NCS2"], batch=[1, 2, 300])
-    assert_same_bytes(rc.Sweep(inputs, assumptions=calibration), monkeypatch, 23)
+    assert_same_bytes(inputs, 23, assumptions=calibration)
 
 
 def test_an_empty_dim(monkeypatch):
     inputs = rc.inputs("mnist", platforms=["TX2"]).isel(batch=slice(0, 0))
-    assert_same_bytes(rc.Sweep(inputs), monkeypatch, 100)
+    assert_same_bytes(inputs, 100)
 
 
 def test_small_sweeps_load_no_compiler(monkeypatch):
@@ -85,7 +86,7 @@ def test_small_sweeps_load_no_compiler(monkeypatch):
 
 def test_tiles_at_work_at_once_do_not_share_memory(monkeypatch):
     inputs = rc.inputs("mnist", platforms=["TX2"], batch=np.arange(1, 300))
-    part = max(parts_of(rc.Sweep(inputs), monkeypatch, compiled=True, points=400), key=len)
+    part = max(parts_of(inputs, compiled=True, points=400), key=len)
     part.prepare()
     expected = content(part)
     with part.tile(0) as (slices, first), part.tile(1) as (_, second):

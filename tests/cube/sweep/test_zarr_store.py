@@ -12,7 +12,7 @@ import pytest
 
 import roofcube as rc
 from roofcube.errors import InvalidDataError, UnwritableFileError
-from roofcube.kernels.engine import fill
+from roofcube.kernels.tuning import Tuning
 from roofcube.sweep import zarr_store
 
 pytest.importorskip("zarr")
@@ -21,7 +21,9 @@ pytest.importorskip("zarr")
 @pytest.fixture
 def sweep() -> rc.Sweep:
     hardware = rc.hypothetical(peak_compute=np.geomspace(1e11, 1e14, 6), memory_bandwidth=np.geomspace(1e9, 1e12, 5))
-    return rc.Sweep(rc.inputs("cifar10", platforms=hardware, batch=[1, 2, 3]), assumptions=rc.BOUND)
+    return rc.Sweep(
+        rc.inputs("cifar10", platforms=hardware, batch=[1, 2, 3]), assumptions=rc.BOUND, tuning=Tuning(chunk_points=17)
+    )
 
 
 def assert_same(stored, sweep):
@@ -31,22 +33,19 @@ def assert_same(stored, sweep):
         assert stored[name].attrs.get("units") == cube[name].attrs.get("units")
 
 
-def test_a_store_equals_the_cube(sweep, tmp_path, monkeypatch):
-    monkeypatch.setattr(zarr_store, "CHUNK_POINTS", 17)
+def test_a_store_equals_the_cube(sweep, tmp_path):
     assert_same(sweep.to_zarr(tmp_path / "cube.zarr"), sweep)
     assert [path.name for path in tmp_path.iterdir()] == ["cube.zarr"]
 
 
-def test_a_store_filled_by_kernels_equals_the_cube(tmp_path, monkeypatch):
-    monkeypatch.setattr(zarr_store, "CHUNK_POINTS", 5000)
-    monkeypatch.setattr(fill, "COMPILED_OPERATIONS", 200_000)
-    sweep = rc.Sweep(rc.inputs("cifar10", batch=np.arange(1, 90)))
+def test_a_store_filled_by_kernels_equals_the_cube(tmp_path):
+    tuning = Tuning(chunk_points=5000, compiled_operations=200_000)
+    sweep = rc.Sweep(rc.inputs("cifar10", batch=np.arange(1, 90)), tuning=tuning)
     with rc.set_options(threads=2):
         assert_same(sweep.to_zarr(tmp_path / "cube.zarr"), sweep)
 
 
 def test_an_interruption_leaves_nothing_that_looks_whole_and_is_continued(sweep, tmp_path, monkeypatch):
-    monkeypatch.setattr(zarr_store, "CHUNK_POINTS", 17)
     real, written = zarr_store._write_tile, []
 
     def interrupted(store, parts, job):
@@ -128,16 +127,15 @@ def test_a_full_disk_is_told_and_the_store_is_continued(sweep, tmp_path, monkeyp
 
 SCRIPT = """
 import sys, numpy as np, roofcube as rc
-from roofcube.sweep import zarr_store
-zarr_store.CHUNK_POINTS = 500
+from roofcube.kernels.tuning import Tuning
 hardware = rc.hypothetical(peak_compute=np.geomspace(1e11, 1e14, 60), memory_bandwidth=np.geomspace(1e9, 1e12, 50))
-sweep = rc.Sweep(rc.inputs("cifar10", platforms=hardware, batch=[1, 2, 3]), assumptions=rc.BOUND)
+sweep = rc.Sweep(rc.inputs("cifar10", platforms=hardware, batch=[1, 2, 3]), assumptions=rc.BOUND, tuning=Tuning(chunk_points=500))
 print("go", flush=True)
 sweep.to_zarr(sys.argv[1])
 """
 
 
-def test_kill_9_neither_corrupts_nor_fools(tmp_path, monkeypatch):
+def test_kill_9_neither_corrupts_nor_fools(tmp_path):
     path = tmp_path / "cube.zarr"
     process = subprocess.Popen([sys.executable, "-c", SCRIPT, str(path)], stdout=subprocess.PIPE, cwd=tmp_path)
     process.stdout.readline()
@@ -149,8 +147,9 @@ def test_kill_9_neither_corrupts_nor_fools(tmp_path, monkeypatch):
     process.communicate()
     assert not path.exists()
     assert journal.stat().st_size >= 60
-    monkeypatch.setattr(zarr_store, "CHUNK_POINTS", 500)
     hardware = rc.hypothetical(peak_compute=np.geomspace(1e11, 1e14, 60), memory_bandwidth=np.geomspace(1e9, 1e12, 50))
-    sweep = rc.Sweep(rc.inputs("cifar10", platforms=hardware, batch=[1, 2, 3]), assumptions=rc.BOUND)
+    sweep = rc.Sweep(
+        rc.inputs("cifar10", platforms=hardware, batch=[1, 2, 3]), assumptions=rc.BOUND, tuning=Tuning(chunk_points=500)
+    )
     assert_same(sweep.to_zarr(path), sweep)
     assert rc.verify(path)

@@ -200,13 +200,14 @@ def random_graph(rng: np.random.Generator) -> dict:
 
 @pytest.mark.parametrize("dtype", ["f4", "f8"])
 @pytest.mark.parametrize("seed", range(2))
-def test_every_operation_fills_the_bits_of_numpy(seed, dtype, monkeypatch):
-    monkeypatch.setattr(fills, "COMPILED_OPERATIONS", 1)
+def test_every_operation_fills_the_bits_of_numpy(seed, dtype):
     rng = np.random.default_rng(seed)
     space, _ = layered_space(seed, (4, 5, 3, 40), odd=True, dtype=dtype)
     graph = {name: node for name, node in random_graph(rng).items() if node.operation == "ordered_sum"}
     axes = (*space.axes, "layer")
     tables = {name: table.astype(dtype) for name, table in space.tables.items()}
-    filled = fills.fill(graph, tables, axes=axes, summed=("layer",), dtype=dtype, threads=1)
+    filled = fills.fill(
+        graph, tables, axes=axes, summed=("layer",), dtype=dtype, threads=1, tuning=Tuning(compiled_operations=1)
+    )
     for name, expected in evaluate(graph, tables, axes=axes, dtype=dtype).items():
         np.testing.assert_array_equal(*np.broadcast_arrays(filled[name], expected), err_msg=name)
