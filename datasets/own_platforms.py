@@ -48,7 +48,7 @@ def platform_table(entries: Sequence[Mapping[str, Any]], *, source: str, each: s
     InvalidDataError
         Naming source, entry, key, value and the fix.
     """
-    rows = [_row(entry, f"{source}, {each} {number}", source) for number, entry in enumerate(entries, start=1)]
+    rows = [_platform_row(entry, f"{source}, {each} {number}", source) for number, entry in enumerate(entries, start=1)]
     for column in SOURCES.values():
         if all(not row.get(column) for row in rows):
             for row in rows:
@@ -82,7 +82,7 @@ def check_platform_keys(tables: Sequence[tuple[str, pl.DataFrame]], *, what: str
             places[key] = place
 
 
-def _row(entry: Mapping[str, Any], where: str, source: str) -> dict[str, Any]:
+def _platform_row(entry: Mapping[str, Any], where: str, source: str) -> dict[str, Any]:
     """Validate one entry against both halves of the platform schema."""
     if not hasattr(entry, "items"):
         msg = f"{where}: expected keys and values, got {entry!r:.60}; see read_platforms"
@@ -104,15 +104,15 @@ def _row(entry: Mapping[str, Any], where: str, source: str) -> dict[str, Any]:
     sources = {column: given.pop(column, None) for column in SOURCES.values()}
     for column, name in COLUMNS.items():
         if given.get(column) is not None:
-            given[column], own = _number(name, given[column], f"{where}, key {column!r}")
+            given[column], own = _checked_number(name, given[column], f"{where}, key {column!r}")
             # a table that was read before names its file in `source`
             sources[SOURCES[name]] = own or sources[SOURCES[name]] or (told if told != source else None)
-    given = _labels(given, where)
+    given = _platform_labels(given, where)
     row = _validated(given, offered, structure, where)
     return {**row, "source": source, **sources}
 
 
-def _number(name: str, value: Any, where: str) -> tuple[Any, str | None]:
+def _checked_number(name: str, value: Any, where: str) -> tuple[Any, str | None]:
     """Read a number with its unit and source, and judge whether it is physical."""
     own = None
     if isinstance(value, dict):
@@ -132,7 +132,7 @@ def _number(name: str, value: Any, where: str) -> tuple[Any, str | None]:
     return number, own
 
 
-def _labels(given: dict[str, Any], where: str) -> dict[str, Any]:
+def _platform_labels(given: dict[str, Any], where: str) -> dict[str, Any]:
     """Resolve spellings; a platform keeps its name, a class that looks misspelt is refused."""
     labels = {"family": given.get("platform"), "executed_precision": given.get("precision"), **given}
     for key in ("precision", "executed_precision", "mode"):

@@ -72,7 +72,7 @@ def suggest(
     table, rows = table[known], rows.take(known)
     with one_thread():
         beliefs = _beliefs(calibration, rows)
-        chosen, errors = _greedy(beliefs, n, _measured(calibration, table))
+        chosen, errors = _greedy(beliefs, n, _measured_rows(calibration, table))
     batch = pl.col("batch").cast(pl.Int64)
     return table[chosen].with_columns(batch, expected_error_percent=pl.Series(errors, dtype=pl.Float64))
 
@@ -104,7 +104,7 @@ def _default(calibration: Fitted, facts: Facts, platform: str | None) -> pl.Data
     return pl.concat(lines).select(KEY_COLUMNS)
 
 
-def _measured(calibration: Fitted, table: pl.DataFrame) -> Array:
+def _measured_rows(calibration: Fitted, table: pl.DataFrame) -> Array:
     """Mark candidates that were measured already."""
     seen = calibration.data.table[np.flatnonzero(calibration.data.usable)]
     keys = seen.select(*KEY_COLUMNS[:-1], pl.col("batch").cast(pl.Float64)).unique().with_columns(seen=True)

@@ -56,7 +56,7 @@ def diff(a: xr.Dataset | str | Path, b: xr.Dataset | str | Path) -> pl.DataFrame
     [('ops', 'values', 'topology MLP, pruning 100.0', 2.0)]
     """
     left, right = (load(one) if isinstance(one, str | Path) else one for one in (a, b))
-    places, rows = _aligned(left, right)
+    places, rows = _aligned_cells(left, right)
     cells = []
     for name in dict.fromkeys([*map(str, left.variables), *map(str, right.variables)]):
         rows += _differences_in_kind(name, left, right)
@@ -70,7 +70,7 @@ def diff(a: xr.Dataset | str | Path, b: xr.Dataset | str | Path) -> pl.DataFrame
 # labels ---------------------------------------------------------------------------------------------------------------
 
 
-def _aligned(left: xr.Dataset, right: xr.Dataset) -> tuple[Places, list[dict[str, Any]]]:
+def _aligned_cells(left: xr.Dataset, right: xr.Dataset) -> tuple[Places, list[dict[str, Any]]]:
     """Find the labels that both cubes have, and tell of those that only one has."""
     places: Places = {}
     rows = []
@@ -113,8 +113,12 @@ def _differences_in_kind(name: str, left: xr.Dataset, right: xr.Dataset) -> Iter
     if set(one.dims) != set(other.dims):
         detail = f"({', '.join(map(str, one.dims))}) and ({', '.join(map(str, other.dims))})"
         yield {"variable": name, "kind": "dims", "detail": detail}
-    if _kind(one.dtype) != _kind(other.dtype):
-        yield {"variable": name, "kind": "dtype", "detail": f"{_kind(one.dtype)} and {_kind(other.dtype)}"}
+    if _kind_of_dtype(one.dtype) != _kind_of_dtype(other.dtype):
+        yield {
+            "variable": name,
+            "kind": "dtype",
+            "detail": f"{_kind_of_dtype(one.dtype)} and {_kind_of_dtype(other.dtype)}",
+        }
     for key in dict.fromkeys([*one.attrs, *other.attrs]):
         first, second = (_comparable(attributes.get(key)) for attributes in (one.attrs, other.attrs))
         if first != second:
@@ -122,7 +126,7 @@ def _differences_in_kind(name: str, left: xr.Dataset, right: xr.Dataset) -> Iter
             yield {"variable": name, "kind": kind, "detail": f"{what}{first} and {second}"}
 
 
-def _kind(dtype: np.dtype[Any]) -> str:
+def _kind_of_dtype(dtype: np.dtype[Any]) -> str:
     """Name a type without what a file format changes: the width of text, the order of bytes."""
     return "text" if dtype.kind in "UO" else dtype.newbyteorder("=").name
 
@@ -153,12 +157,12 @@ def _differing_cells(name: str, left: xr.Dataset, right: xr.Dataset, places: Pla
     differ = np.asarray(~((first == second) | ((first != first) & (second != second))))
     if not differ.any():
         return []
-    labels = _labels(left, list(map(str, one.dims)), np.nonzero(np.atleast_1d(differ)), places)
+    labels = _label_columns(left, list(map(str, one.dims)), np.nonzero(np.atleast_1d(differ)), places)
     old, new = np.atleast_1d(first)[np.atleast_1d(differ)], np.atleast_1d(second)[np.atleast_1d(differ)]
-    return [_rows(name, labels, old, new)]
+    return [_difference_rows(name, labels, old, new)]
 
 
-def _labels(cube: xr.Dataset, dims: list[str], cells: tuple[Array, ...], places: Places) -> pl.Series:
+def _label_columns(cube: xr.Dataset, dims: list[str], cells: tuple[Array, ...], places: Places) -> pl.Series:
     """Return in words where cells lie: `platform TX2, batch 8`."""
     parts = []
     for dim, index in zip(dims, cells, strict=False):
@@ -171,7 +175,7 @@ def _labels(cube: xr.Dataset, dims: list[str], cells: tuple[Array, ...], places:
     return pl.DataFrame(parts).select(labels=pl.concat_str(pl.all(), separator=", "))["labels"]
 
 
-def _rows(name: str, labels: pl.Series, old: Array, new: Array) -> pl.DataFrame:
+def _difference_rows(name: str, labels: pl.Series, old: Array, new: Array) -> pl.DataFrame:
     numeric = old.dtype.kind in "iufb" and new.dtype.kind in "iufb"
     detail = labels
     if numeric:
@@ -188,15 +192,15 @@ def _rows(name: str, labels: pl.Series, old: Array, new: Array) -> pl.DataFrame:
             "kind": pl.Series(["values"] * len(old), dtype=pl.String),
             "detail": detail,
             "cells": np.ones(len(old), dtype="i8"),
-            "largest": _finite(largest),
+            "largest": _finite_ratio(largest),
             "labels": labels,
             "old": pl.Series(old) if numeric else pl.Series([None] * len(old), dtype=pl.Float64),
             "new": pl.Series(new) if numeric else pl.Series([None] * len(old), dtype=pl.Float64),
-            "ratio": _finite(ratio),
+            "ratio": _finite_ratio(ratio),
         },
         schema=SCHEMA,
     )
 
 
-def _finite(numbers: Array) -> pl.Series:
+def _finite_ratio(numbers: Array) -> pl.Series:
     return pl.Series([float(one) if np.isfinite(one) else None for one in numbers], dtype=pl.Float64)

@@ -21,7 +21,7 @@ from roofcube.files.declared import check_bytes
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterator, Mapping
 
-__all__ = ["ORIGINAL", "decoded", "described", "encoded", "typed"]
+__all__ = ["ORIGINAL", "decoded", "encoded", "parts_to_hash", "typed"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 ORIGINAL = "roofcube_original"
@@ -93,9 +93,9 @@ def encoded(cube: xr.Dataset, *, half: bool = False) -> xr.Dataset:
     >>> decoded(written).identical(cube)
     True
     """
-    _check_names(cube)
+    _check_storable(cube)
     variables = {str(name): _encoded(str(name), cube.variables[name], half=half) for name in cube.variables}
-    attributes = {"Conventions": CONVENTIONS, "history": "written by roofcube", **_native(cube.attrs)}
+    attributes = {"Conventions": CONVENTIONS, "history": "written by roofcube", **_native_attributes(cube.attrs)}
     attributes[ORIGINAL] = _dumped(
         {"attrs": _kept("attributes of the cube", cube.attrs), "coords": sorted(map(str, cube.coords))}
     )
@@ -108,10 +108,10 @@ def encoded(cube: xr.Dataset, *, half: bool = False) -> xr.Dataset:
 
 def _encoded(name: str, variable: xr.Variable, *, half: bool) -> xr.Variable:
     original = {"dtype": variable.dtype.str, "attrs": _kept(f"attributes of {name!r}", variable.attrs)}
-    values, described = _stored_values(name, variable.values, half=half)
+    values, meaning = _stored_values(name, variable.values, half=half)
     if variable.dtype.kind == "O" or str(variable.dtype) == "StringDType()":
         original["dtype"] = "text"
-    attributes = {**_native(variable.attrs), **described, ORIGINAL: _dumped(original)}
+    attributes = {**_native_attributes(variable.attrs), **meaning, ORIGINAL: _dumped(original)}
     fill = {} if variable.dtype.kind == "f" and variable.dims != (name,) else {"_FillValue": None}
     return xr.Variable(variable.dims, values, attributes, encoding=fill, fastpath=True)
 
@@ -170,15 +170,15 @@ def _moments(name: str, values: Array) -> tuple[Array, dict[str, Any]]:
         msg = f"`{name}`: expected times in {', '.join(TIME_UNITS)}, got {values.dtype}; convert it to nanoseconds"
         raise InvalidDataError(msg)
     counted = values.astype(values.dtype.newbyteorder("=")).view("i8")
-    described: dict[str, Any] = {"units": TIME_UNITS[unit]}
+    meaning: dict[str, Any] = {"units": TIME_UNITS[unit]}
     if values.dtype.kind == "M":
-        described = {"units": f"{TIME_UNITS[unit]} since 1970-01-01", "calendar": "proleptic_gregorian"}
+        meaning = {"units": f"{TIME_UNITS[unit]} since 1970-01-01", "calendar": "proleptic_gregorian"}
     if np.isnat(values).any():
-        described["missing_value"] = np.int64(NO_TIME)
-    return counted, described
+        meaning["missing_value"] = np.int64(NO_TIME)
+    return counted, meaning
 
 
-def _check_names(cube: xr.Dataset) -> None:
+def _check_storable(cube: xr.Dataset) -> None:
     for name in {*cube.variables, *cube.dims}:
         if not isinstance(name, str) or not NAME.fullmatch(name) or not _is_unicode(name) or name in (".", ".."):
             msg = (
@@ -198,21 +198,21 @@ def _check_names(cube: xr.Dataset) -> None:
 # attributes -----------------------------------------------------------------------------------------------------------
 
 
-def _native(attributes: Mapping[Hashable, Any]) -> dict[str, Any]:
+def _native_attributes(attributes: Mapping[Hashable, Any]) -> dict[str, Any]:
     """Return attributes as others read them: those that every format holds."""
     native = {}
     for name, value in attributes.items():
         if isinstance(name, str) and PLAIN.fullmatch(name) and name not in RESERVED:
-            plain = _plain(name, value)
+            plain = _plain_value(name, value)
             if plain is not None:
                 native[name] = plain
     return native
 
 
-def _plain(name: str, value: Any) -> Any:
+def _plain_value(name: str, value: Any) -> Any:
     """Return what stands for a value in a file; None where only `ORIGINAL` holds it."""
     if isinstance(value, bool | np.bool_ | dict) or value is None:
-        return json.dumps(_listed(value), default=str)
+        return json.dumps(_as_bool(value), default=str)
     if isinstance(value, str):
         if "\0" in value or not _is_unicode(value) or not value or (name == "units" and MOMENT.search(value)):
             return None
@@ -222,7 +222,7 @@ def _plain(name: str, value: Any) -> Any:
     if isinstance(value, float | np.floating | np.integer):
         return value if np.dtype(type(value)).itemsize <= 8 else None
     if isinstance(value, list | tuple) and value and all(isinstance(one, str) and one for one in value):
-        texts = [_plain("", one) for one in value]
+        texts = [_plain_value("", one) for one in value]
         return None if None in texts else texts
     if isinstance(value, list | tuple | np.ndarray):
         array = np.asarray(value) if not isinstance(value, list | tuple) or _are_numbers(value) else np.zeros(0)
@@ -234,14 +234,14 @@ def _are_numbers(values: Any) -> bool:
     return all(isinstance(one, int | float | np.number) and not isinstance(one, bool) for one in values)
 
 
-def _listed(value: Any) -> Any:
+def _as_bool(value: Any) -> Any:
     return bool(value) if isinstance(value, np.bool_) else value
 
 
 def _kept(where: str, attributes: Mapping[Hashable, Any]) -> list[list[Any]]:
     """List names and values, for plain text that the file holds as it is the name alone."""
     kept: list[list[Any]] = []
-    native = _native(attributes)
+    native = _native_attributes(attributes)
     for name, value in attributes.items():
         if not isinstance(name, str):
             msg = f"{where}: expected names in text, got {name!r}; rename it"
@@ -362,7 +362,7 @@ def _own_type(stored: Any, name: str) -> Any:
     if not stored.size:  # xarray writes no text as no floats
         return np.zeros(stored.shape, dtype)
     if dtype.kind in "US" and stored.dtype.kind in "OUT":
-        return _each(stored, dtype, partial(_own_text, dtype=dtype))
+        return _each(stored, dtype, partial(_restored_text, dtype=dtype))
     if dtype.kind in "mM" and stored.dtype == np.dtype("i8"):
         return stored.view(dtype.newbyteorder("=")).astype(dtype)
     same = dtype == stored.dtype.newbyteorder(dtype.byteorder)
@@ -376,7 +376,7 @@ def _own_type(stored: Any, name: str) -> Any:
     raise ValueError(msg)
 
 
-def _own_text(stored: Array, dtype: np.dtype[Any]) -> Array:
+def _restored_text(stored: Array, dtype: np.dtype[Any]) -> Array:
     text = stored.astype("O").astype("U")
     own = (np.char.encode(text, "latin-1") if dtype.kind == "S" and text.size else text).astype(dtype)
     if text.itemsize > dtype.itemsize * (4 if dtype.kind == "S" else 1):
@@ -398,8 +398,8 @@ def _restored(native: Mapping[Hashable, Any], kept: list[list[Any]]) -> dict[str
                 restored[name] = native[name]
             continue
         own = _untyped(value[0])
-        expected = _native({name: own}).get(name)
-        changed = expected is not None and name in native and not _equal(native[name], expected)
+        expected = _native_attributes({name: own}).get(name)
+        changed = expected is not None and name in native and not _same_values(native[name], expected)
         removed = expected is not None and name not in native
         if not removed:
             restored[name] = native[name] if changed else own
@@ -408,23 +408,23 @@ def _restored(native: Mapping[Hashable, Any], kept: list[list[Any]]) -> dict[str
     return {**restored, **{name: value for name, value in added.items() if name not in known and name != "units"}}
 
 
-def _equal(found: Any, expected: Any) -> bool:
+def _same_values(found: Any, expected: Any) -> bool:
     return bool(np.array_equal(np.ravel(found), np.ravel(expected)) or str(found) == str(expected))
 
 
-def described(cube: xr.Dataset) -> Iterator[str]:
+def parts_to_hash(cube: xr.Dataset) -> Iterator[str]:
     """List what a checksum covers beside values: which variables are coordinates, and every attribute.
 
     Examples
     --------
     >>> import xarray as xr
-    >>> list(described(xr.Dataset({"x": 1}, attrs={"a": True})))
+    >>> list(parts_to_hash(xr.Dataset({"x": 1}, attrs={"a": True})))
     ['{"coords": [], "attrs": [["a", true]]}', '{"name": "x", "attrs": []}']
     """
-    yield _dumped({"coords": sorted(map(str, cube.coords)), "attrs": _sorted(cube.attrs)})
+    yield _dumped({"coords": sorted(map(str, cube.coords)), "attrs": _sorted_attributes(cube.attrs)})
     for name in sorted(map(str, cube.variables)):
-        yield _dumped({"name": name, "attrs": _sorted(cube.variables[name].attrs)})
+        yield _dumped({"name": name, "attrs": _sorted_attributes(cube.variables[name].attrs)})
 
 
-def _sorted(attributes: Mapping[Hashable, Any]) -> list[list[Any]]:
+def _sorted_attributes(attributes: Mapping[Hashable, Any]) -> list[list[Any]]:
     return sorted(([str(name), typed(str(name), value)] for name, value in attributes.items()), key=lambda one: one[0])

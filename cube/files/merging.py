@@ -66,7 +66,7 @@ def merge(*cubes: xr.Dataset) -> xr.Dataset:
     for name in names:
         _check_alike(name, [cubes[number] for number in holders[name]])
     _check_size(cubes, indexes, names)
-    spread = {name: [_spread(name, cubes[number], indexes) for number in holders[name]] for name in names}
+    spread = {name: [_along_lab(name, cubes[number], indexes) for number in holders[name]] for name in names}
     one = {name: _agreed(name, spread[name]) for name in names}
     differing = [name for name in names if one[name] is None]
     _check_differing(differing, cubes)
@@ -134,8 +134,8 @@ def _united(cubes: Sequence[xr.Dataset]) -> Indexes:
         if not labelled:
             indexes[dim] = np.arange(having[0].sizes[dim])
             continue
-        if len({_family(labels.dtype) for labels in labelled}) > 1:
-            kinds = " and ".join(sorted({_family(labels.dtype) for labels in labelled}))
+        if len({_family_of_names(labels.dtype) for labels in labelled}) > 1:
+            kinds = " and ".join(sorted({_family_of_names(labels.dtype) for labels in labelled}))
             msg = f"`merge`: the labels of {dim} are {kinds}; make them of one type"
             raise InvalidDataError(msg)
         labels = np.concatenate(labelled)
@@ -144,7 +144,7 @@ def _united(cubes: Sequence[xr.Dataset]) -> Indexes:
     return indexes
 
 
-def _family(dtype: np.dtype[Any]) -> str:
+def _family_of_names(dtype: np.dtype[Any]) -> str:
     return "text" if dtype.kind in "UO" else "numbers" if dtype.kind in "iuf" else dtype.name
 
 
@@ -156,11 +156,13 @@ def _check_alike(name: str, cubes: Sequence[xr.Dataset]) -> None:
             dims = [f"({', '.join(map(str, one.dims))})" for one in (first, other)]
             msg = f"`merge`: {name} has the dims {' and '.join(dims)}; expand or reduce one of them"
             raise InvalidDataError(msg)
-        if _family(first.dtype) != _family(other.dtype) or (first.dtype.kind == "f") != (other.dtype.kind == "f"):
+        if _family_of_names(first.dtype) != _family_of_names(other.dtype) or (first.dtype.kind == "f") != (
+            other.dtype.kind == "f"
+        ):
             msg = f"`merge`: {name} is {first.dtype} and {other.dtype}; convert one of them"
             raise InvalidDataError(msg)
         for key in MEANING:
-            if not _same(first.attrs.get(key), other.attrs.get(key)):
+            if not _agree(first.attrs.get(key), other.attrs.get(key)):
                 msg = (
                     f"`merge`: {name} has the {key} {first.attrs.get(key)} and {other.attrs.get(key)}; "
                     "convert one of them"
@@ -217,24 +219,24 @@ def _not_found(name: str, variable: xr.Variable, dtype: np.dtype[Any]) -> Any:
     return empty_value(name, np.empty(0, dtype=dtype), variable.attrs)
 
 
-def _spread(name: str, cube: xr.Dataset, indexes: Indexes) -> xr.Variable:
+def _along_lab(name: str, cube: xr.Dataset, indexes: Indexes) -> xr.Variable:
     """Put a variable of one cube at its labels among all labels."""
     variable = cube.variables[name]
     shape = [len(indexes[str(dim)]) for dim in variable.dims]
     values = np.full(shape, _not_found(name, variable, variable.dtype), dtype=variable.dtype)
-    places = [_places(cube, str(dim), indexes[str(dim)]) for dim in variable.dims]
+    places = [_places_of_labels(cube, str(dim), indexes[str(dim)]) for dim in variable.dims]
     values[np.ix_(*places) if places else ()] = variable.values
     return xr.Variable(variable.dims, values, variable.attrs)
 
 
-def _places(cube: xr.Dataset, dim: str, labels: Array) -> Array:
+def _places_of_labels(cube: xr.Dataset, dim: str, labels: Array) -> Array:
     if dim not in cube.coords:
         return np.arange(cube.sizes[dim])
     order = np.argsort(labels)
     return np.asarray(order[np.searchsorted(labels, cube[dim].values, sorter=order)])
 
 
-def _known(name: str, variable: xr.Variable) -> Array:
+def _has_value(name: str, variable: xr.Variable) -> Array:
     nothing = _not_found(name, variable, variable.dtype)
     values = variable.values
     return np.asarray(values == values if nothing != nothing else values != nothing)
@@ -245,10 +247,10 @@ def _agreed(name: str, variables: Sequence[xr.Variable]) -> xr.Variable | None:
     first = variables[0]
     dtype = np.result_type(*(variable.dtype for variable in variables))
     values = first.values.astype(dtype)
-    known = _known(name, first)
+    known = _has_value(name, first)
     for variable in variables[1:]:
         turned = variable.transpose(*first.dims)
-        new = _known(name, turned)
+        new = _has_value(name, turned)
         if np.any(known & new & (values != turned.values)):
             return None
         values = np.where(new, turned.values, values).astype(dtype)
@@ -272,11 +274,11 @@ def _shared(attributes: Sequence[dict[Any, Any]]) -> dict[Any, Any]:
     """Keep the attributes that no cube contradicts."""
     kept = {key: value for one in reversed(attributes) for key, value in one.items()}
     return {
-        key: value for key, value in kept.items() if all(_same(one[key], value) for one in attributes if key in one)
+        key: value for key, value in kept.items() if all(_agree(one[key], value) for one in attributes if key in one)
     }
 
 
-def _same(one: Any, other: Any) -> bool:
+def _agree(one: Any, other: Any) -> bool:
     return bool(np.array_equal(np.asarray(one), np.asarray(other)))
 
 

@@ -16,7 +16,7 @@ import xarray as xr
 from roofcube.disk import digest, replacing
 from roofcube.errors import CorruptFileError, InvalidDataError, RoofcubeError, check_installed
 from roofcube.files import checksums, declared
-from roofcube.files.encoding import ORIGINAL, decoded, described, encoded
+from roofcube.files.encoding import ORIGINAL, decoded, encoded, parts_to_hash
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -65,7 +65,7 @@ def save(cube: xr.Dataset, path: str | Path) -> Path:
     written.attrs |= {
         FORMAT: VERSION,
         checksums.CONTENT: _content_digest(stored, VERSION),
-        checksums.DESCRIPTION: digest(described(stored)),
+        checksums.DESCRIPTION: digest(parts_to_hash(stored)),
     }
     with replacing(target, folder=target.suffix == ".zarr") as temporary:
         if target.suffix == ".nc":
@@ -197,7 +197,7 @@ def _open(source: Path, *, reading: bool = False) -> xr.Dataset:
     from xarray.backends import NetCDF4DataStore
 
     # one handle for all: netCDF4 1.7 crashes where a second one is opened and closed beside one that is in use
-    store = NetCDF4DataStore.open(source)
+    store = NetCDF4DataStore.open(source)  # type: ignore[no-untyped-call]
     try:
         _check_netcdf(source, store, reading=reading)
         return _told_by_its_attributes(partial(xr.open_dataset, store))
@@ -216,7 +216,7 @@ def _as_saved(opened: xr.Dataset) -> xr.Dataset:
     if ORIGINAL not in opened.attrs:
         return opened
     cube = _without_file_attributes(decoded(opened))
-    if digest(described(cube)) != opened.attrs[checksums.DESCRIPTION]:
+    if digest(parts_to_hash(cube)) != opened.attrs[checksums.DESCRIPTION]:
         msg = "its attributes are not as they were saved"
         raise ValueError(msg)
     return cube
@@ -320,7 +320,7 @@ def _encoding(cube: xr.Dataset) -> dict[Any, dict[str, Any]]:
 def _content_digest(cube: xr.Dataset, version: int) -> str:
     """Hash names, dims, types, values and attributes, whatever the file format does to their layout."""
     values = (part for name in sorted(map(str, cube.variables)) for part in _hashed_parts(name, cube[name]))
-    return digest(chain(values, described(_without_file_attributes(cube)) if version > 1 else ()))
+    return digest(chain(values, parts_to_hash(_without_file_attributes(cube)) if version > 1 else ()))
 
 
 def _hashed_parts(name: str, array: xr.DataArray) -> Iterator[str | bytes]:

@@ -177,7 +177,8 @@ def _ratios(cube: xr.Dataset) -> dict[str, xr.Variable]:
     with np.errstate(all="ignore"):
         speed, derived = throughput_of(cube)
         throughput = cube["measured_throughput"]
-        throughput = throughput.copy(data=speed.data) if derived else throughput
+        if speed is not None and derived:
+            throughput = throughput.copy(data=speed.data)
         dims, energy = _ratio_of(cube["power_full"], throughput)
         ratios = {"energy_per_input": (dims, energy), "inputs_per_joule": (dims, 1.0 / energy)}
         if "predicted_throughput" in cube:

@@ -55,14 +55,14 @@ def beside(real: xr.Dataset | None, designs: Sequence[xr.Dataset], precisions: S
         if "precision" in one.dims and one.attrs.get("peak_scaling") != "bits":
             offered += one["precision"].values.tolist()
     usual = PRECISIONS if scaled or not offered else ()
-    labels = _in_order([*offered, *(usual if precisions is None else precisions)], PRECISIONS)
-    parts = [*([] if real is None else [real]), *(_whole(one, labels) for one in designs)]
-    modes = _in_order([label for part in parts for label in part["mode"].values.tolist()], MODES)
+    labels = _platforms_in_order([*offered, *(usual if precisions is None else precisions)], PRECISIONS)
+    parts = [*([] if real is None else [real]), *(_whole_design(one, labels) for one in designs)]
+    modes = _platforms_in_order([label for part in parts for label in part["mode"].values.tolist()], MODES)
     space = {"mode": modes, "precision": labels}
     parts = [part.reindex(space, fill_value={**EMPTY}) for part in parts]
     names = dict.fromkeys(str(name) for part in parts for name in part.data_vars)
     coords = [name for name in ("device_class", "family", "dataflow") if any(name in part.coords for part in parts)]
-    joined = {name: _joined(name, parts) for name in (*names, *coords)}
+    joined = {name: _joined_hardware(name, parts) for name in (*names, *coords)}
     platforms = [label for part in parts for label in part["platform"].values.tolist()]
     own = {str(dim): part[dim] for part in parts for dim in part.dims if dim in part.coords and dim not in space}
     axes = {"platform": axis("platform", platforms), **{dim: axis(dim, at) for dim, at in space.items()}}
@@ -90,7 +90,7 @@ def _check_names(real: xr.Dataset | None, designs: Sequence[xr.Dataset]) -> None
             places[label] = f"Dataset {number}"
 
 
-def _whole(design: xr.Dataset, precisions: list[str]) -> xr.Dataset:
+def _whole_design(design: xr.Dataset, precisions: list[str]) -> xr.Dataset:
     """Return a design the dims and variables of real hardware."""
     design = design.drop_attrs(deep=False)
     if "platform" not in design.dims:
@@ -122,7 +122,7 @@ def _whole(design: xr.Dataset, precisions: list[str]) -> xr.Dataset:
     return design.assign(more).assign_coords(coords)
 
 
-def _joined(name: str, parts: Sequence[xr.Dataset]) -> xr.Variable:
+def _joined_hardware(name: str, parts: Sequence[xr.Dataset]) -> xr.Variable:
     """Join one variable along `platform`; what a platform lacks is NaN."""
     arrays = []
     for part in parts:
@@ -148,7 +148,7 @@ def _joined(name: str, parts: Sequence[xr.Dataset]) -> xr.Variable:
     return labelled(tuple(map(str, dims)), values, attrs)
 
 
-def _in_order(labels: Sequence[str], order: Sequence[str]) -> list[str]:
+def _platforms_in_order(labels: Sequence[str], order: Sequence[str]) -> list[str]:
     """Known labels in their fixed order, then the others as they come."""
     given = list(dict.fromkeys(labels))
     return [label for label in order if label in given] + [label for label in given if label not in order]

@@ -180,7 +180,7 @@ class _Builder:
                 raise InvalidDataError(msg)
         for name, array in inputs.data_vars.items():
             if array.dtype.kind in "fiub":
-                self.tables[str(name)] = _numbers(array)
+                self.tables[str(name)] = _as_numbers(array)
                 if LAYER not in array.dims:
                     self.nodes[str(name)] = leaf(str(name))
         check_hardware(inputs)
@@ -188,7 +188,7 @@ class _Builder:
 
     def _derive_tables(self) -> None:
         if "batch" in self.inputs.coords:
-            self.tables["batch"] = _numbers(self.inputs["batch"])
+            self.tables["batch"] = _as_numbers(self.inputs["batch"])
             self.nodes["batch"] = leaf("batch")
         if "element_bytes" not in self.tables and "precision" in self.inputs.coords:
             self._derive_bytes(self.inputs["precision"], "element_bytes", "activation_bytes")
@@ -202,7 +202,7 @@ class _Builder:
         """Turn precisions into bytes an element; those of activations have a table where any differs."""
         self.tables[weights] = _bytes_of(precisions, ELEMENT_BYTES)
         apart = _bytes_of(precisions, ACTIVATION_BYTES)
-        if activations not in self.tables and not _same(apart, self.tables[weights]):
+        if activations not in self.tables and not _same_dims(apart, self.tables[weights]):
             self.tables[activations] = apart
 
     # leaves -------------------------------------------------------------------------------------------------------
@@ -296,7 +296,7 @@ class _Builder:
         self._blank()
         # a refusal is told, and blanks only what was refused
         physical = where(code.equals(INFEASIBLE["untrained"]), 0.0, code)
-        refused = where(_known(throughput), code, INFEASIBLE["not_calibrated"])
+        refused = where(_is_given(throughput), code, INFEASIBLE["not_calibrated"])
         self.nodes["infeasible"] = where(physical, code, refused)
 
     def _times(self) -> roofline.Times:
@@ -396,13 +396,13 @@ class _Builder:
     def _infeasible(self) -> Node:
         code = constant(INFEASIBLE["feasible"])
         if self.has("top1"):
-            code = where(_known(leaf("top1")), code, INFEASIBLE["untrained"])
+            code = where(_is_given(leaf("top1")), code, INFEASIBLE["untrained"])
         for needed, available in self._limits():
             code = where(available < needed, INFEASIBLE["does_not_fit_memory"], code)
         if self._lacks_activations():
-            code = where(_known(self.total("activations", "activations")), code, INFEASIBLE["counts_not_known"])
-        code = where(_known(self.total("ops", "every model")), code, INFEASIBLE["network_not_defined"])
-        code = where(_known(leaf("peak_compute")), code, INFEASIBLE["precision_not_supported"])
+            code = where(_is_given(self.total("activations", "activations")), code, INFEASIBLE["counts_not_known"])
+        code = where(_is_given(self.total("ops", "every model")), code, INFEASIBLE["network_not_defined"])
+        code = where(_is_given(leaf("peak_compute")), code, INFEASIBLE["precision_not_supported"])
         if self.has("mode_offered"):
             code = where(leaf("mode_offered"), code, INFEASIBLE["mode_not_offered"])
         return code
@@ -505,7 +505,7 @@ class _Names:
         if name in builder.nodes:
             return builder.nodes[name]
         if name in self._numeric_labels():
-            builder.tables.setdefault(name, _numbers(builder.inputs[name].reset_coords(drop=True)))
+            builder.tables.setdefault(name, _as_numbers(builder.inputs[name].reset_coords(drop=True)))
             return leaf(name)
         known = dir(self)
         msg = f"the model has no node {name!r}{suggestion(name, known)}; it has: {', '.join(known)}"
@@ -534,17 +534,17 @@ def _added(parts: list[Node]) -> Node | None:
     return total
 
 
-def _known(node: Node) -> Node:
+def _is_given(node: Node) -> Node:
     # NaN is the only value that does not equal itself; infinity counts as known
     return node.equals(node)
 
 
-def _same(one: xr.DataArray, other: xr.DataArray) -> bool:
+def _same_dims(one: xr.DataArray, other: xr.DataArray) -> bool:
     """Check whether two tables are equal; in NumPy, which asks nothing of dask."""
     return one.dims == other.dims and np.array_equal(one.values, other.values, equal_nan=True)
 
 
-def _numbers(array: xr.DataArray) -> xr.DataArray:
+def _as_numbers(array: xr.DataArray) -> xr.DataArray:
     return xr.DataArray(labelled(array.dims, array.data.astype("f8")))
 
 

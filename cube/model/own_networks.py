@@ -61,22 +61,22 @@ def own_networks(tables: Sequence[pl.DataFrame], task: str | None, embedded: pl.
         If a network or a layer of it comes from two sources, naming the label and both; if a table is neither of layers
         nor of totals; if it holds no network of the task.
     """
-    completed = [_completed(table, number, task) for number, table in enumerate(tables, start=1)]
+    completed = [_completed_totals(table, number, task) for number, table in enumerate(tables, start=1)]
     _check_distinct(completed, embedded)
     layers = [table for table in completed if "layer" in table.columns]
     totals = [table for table in completed if "layer" not in table.columns]
     return OwnNetworks(
-        _joined([*map(_counts_of_layers, layers), *map(_counts_of_totals, totals)]),
-        _joined([_numbered(table) for table in layers]),
-        _joined([_accuracy_of(table) for table in completed]),
+        _joined_networks([*map(_counts_of_layers, layers), *map(_counts_of_totals, totals)]),
+        _joined_networks([_numbered(table) for table in layers]),
+        _joined_networks([_accuracy_of(table) for table in completed]),
     )
 
 
-def _joined(tables: list[pl.DataFrame]) -> pl.DataFrame:
+def _joined_networks(tables: list[pl.DataFrame]) -> pl.DataFrame:
     return pl.concat(tables, how="diagonal_relaxed") if tables else pl.DataFrame()
 
 
-def _completed(table: pl.DataFrame, number: int, task: str | None) -> pl.DataFrame:
+def _completed_totals(table: pl.DataFrame, number: int, task: str | None) -> pl.DataFrame:
     """Return a table its optional columns, and drop networks of other tasks."""
     name = f"table {number} of `topologies`"
     needed = (
@@ -199,7 +199,7 @@ def with_totals(needs: xr.Dataset, totals: pl.DataFrame) -> xr.Dataset:
         array = needs[name].values.copy()
         if by_precision:
             array = np.repeat(array[..., None], needs.sizes["precision"], axis=-1)
-        for place, value in _places(totals, name, needs, bool(by_precision)):
+        for place, value in _places_of(totals, name, needs, bool(by_precision)):
             array[place] = value
         dims = needs[name].dims
         if by_precision and not _same_along_last(array):
@@ -215,7 +215,7 @@ def with_totals(needs: xr.Dataset, totals: pl.DataFrame) -> xr.Dataset:
     return needs.drop_vars([*added, *missing]).assign(added | missing)[list(needs)]
 
 
-def _places(totals: pl.DataFrame, name: str, needs: xr.Dataset, by_precision: bool) -> list[tuple[Any, float]]:
+def _places_of(totals: pl.DataFrame, name: str, needs: xr.Dataset, by_precision: bool) -> list[tuple[Any, float]]:
     """List where each figure of a network goes: what holds at every precision first, then what holds at one."""
     axes = {dim: {label: place for place, label in enumerate(needs[dim].values.tolist())} for dim in needs.indexes}
     places: list[tuple[Any, float]] = []
@@ -251,7 +251,7 @@ def _as_one_layer(layers: xr.DataArray, whole: xr.Variable, totals: pl.DataFrame
     array = _deepened(layers).values.copy()
     if "precision" in whole.dims:
         array = np.repeat(array[..., None, :], whole.shape[-1], axis=-2)
-    for place, _ in _places(totals.unique(KEY, maintain_order=True), "ops", needs, by_precision=False):
+    for place, _ in _places_of(totals.unique(KEY, maintain_order=True), "ops", needs, by_precision=False):
         array[place][..., 0] = whole.values[place]
     return labelled((*whole.dims, "layer"), array)
 

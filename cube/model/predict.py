@@ -81,19 +81,19 @@ def predict(
         for one in assumptions:
             check_assumptions(one)
         cubes = [predict(inputs, assumptions=one, chunks=chunks, dtype=dtype, tuning=tuning) for one in assumptions]
-        return _stacked(cubes, [one.label for one in assumptions])
+        return _along_assumptions(cubes, [one.label for one in assumptions])
     model = build_model(inputs, assumptions, level=LEVEL)
-    return inputs.assign(_evaluated(model, chunks, dtype, tuning)).assign_attrs(
+    return inputs.assign(_results_of(model, chunks, dtype, tuning)).assign_attrs(
         assumptions=assumptions.label, dim_order=" ".join(model.dim_order)
     )
 
 
-def _evaluated(model: Model, chunks: Any, dtype: str, tuning: Tuning) -> dict[str, xr.Variable]:
+def _results_of(model: Model, chunks: Any, dtype: str, tuning: Tuning) -> dict[str, xr.Variable]:
     """Fill arrays, or read the graph lazily with dask; every result over just the dims that it depends on."""
     names = [name for name in model.outputs if name in RESULTS or name in model.labels]
     axes = (*model.dim_order, LAYER)
     wanted = {name: model.outputs[name] for name in names}
-    tables = {name: _aligned(model.tables[name], axes, chunks) for name in leaves(wanted.values())}
+    tables = {name: _at_full_rank(model.tables[name], axes, chunks) for name in leaves(wanted.values())}
     if all(isinstance(table, np.ndarray) for table in tables.values()):
         flags = {name: "i1" for name in names if name in FLAGS}
         threads = thread_count()
@@ -102,10 +102,10 @@ def _evaluated(model: Model, chunks: Any, dtype: str, tuning: Tuning) -> dict[st
         )
     else:
         arrays = evaluate(wanted, tables, axes=axes, dtype=dtype)
-    return {name: _labelled(name, arrays[name], model, axes) for name in names}
+    return {name: _result_variable(name, arrays[name], model, axes) for name in names}
 
 
-def _aligned(table: xr.DataArray, axes: tuple[str, ...], chunks: Any) -> Any:
+def _at_full_rank(table: xr.DataArray, axes: tuple[str, ...], chunks: Any) -> Any:
     """Return the values at full rank, of length 1 along the axes that the table lacks."""
     if chunks is not None:
         here = {dim: size for dim, size in chunks.items() if dim in table.dims} if isinstance(chunks, dict) else chunks
@@ -114,7 +114,7 @@ def _aligned(table: xr.DataArray, axes: tuple[str, ...], chunks: Any) -> Any:
     return ordered.data[tuple(slice(None) if axis in table.dims else None for axis in axes)]
 
 
-def _labelled(name: str, values: Any, model: Model, axes: tuple[str, ...]) -> xr.Variable:
+def _result_variable(name: str, values: Any, model: Model, axes: tuple[str, ...]) -> xr.Variable:
     dims = dims_of(model.outputs[name], model.tables)
     kept = tuple(axis for axis in axes if axis in dims)
     values = values[tuple(slice(None) if axis in dims else 0 for axis in axes)]
@@ -123,7 +123,7 @@ def _labelled(name: str, values: Any, model: Model, axes: tuple[str, ...]) -> xr
     return labelled(kept, values, model.attributes(name))
 
 
-def _stacked(cubes: list[xr.Dataset], labels: list[str]) -> xr.Dataset:
+def _along_assumptions(cubes: list[xr.Dataset], labels: list[str]) -> xr.Dataset:
     """Join cubes along a new dim `assumptions`; the inputs, which they share, stay without it."""
     index = xr.DataArray(
         labels, dims="assumptions", name="assumptions", attrs={"long_name": "assumptions of the model"}

@@ -59,23 +59,23 @@ def read_limits(
         if text is not None:
             least = SHORT[short][2]
             end = read_quantity(text)
-            where[_variable(cube, short, predicted)] = (end, None) if least else (None, end)
+            where[_limited_variable(cube, short, predicted)] = (end, None) if least else (None, end)
     for text in more:
         match = re.fullmatch(r"\s*([^<>=\s]+)\s*(<=|>=|=)\s*(.+?)\s*", text)
         if match is None:
             msg = f"`--limit`: expected NAME<=VALUE, NAME>=VALUE or NAME=LABEL, got {text!r}; write it so"
             raise InvalidDataError(msg)
-        limited = _variable(cube, match[1], predicted) if match[1] in SHORT else match[1]
+        limited = _limited_variable(cube, match[1], predicted) if match[1] in SHORT else match[1]
         if match[2] == "=":
             where[limited] = [label.strip() for label in match[3].split(",")]
             continue
         low, high = where.get(limited, (None, None))
         end = read_quantity(match[3])
         where[limited] = (end, high) if match[2] == ">=" else (low, end)
-    return (_variable(cube, name, predicted) if name in SHORT else name), where
+    return (_limited_variable(cube, name, predicted) if name in SHORT else name), where
 
 
-def _variable(cube: xr.Dataset, short: str, predicted: bool) -> str:
+def _limited_variable(cube: xr.Dataset, short: str, predicted: bool) -> str:
     measured, other, _ = SHORT[short]
     for name in (other, measured) if predicted else (measured, other):
         if name in cube.variables:

@@ -56,12 +56,12 @@ def result_dims(sweep: ModelContext) -> dict[str, tuple[str, ...]]:
 def stored_bytes(sweep: ModelContext) -> int:
     """Count the bytes of all results."""
     return sum(
-        prod(sweep.sizes[dim] for dim in dims) * _kind(sweep, name).itemsize
+        prod(sweep.sizes[dim] for dim in dims) * _stored_kind(sweep, name).itemsize
         for name, dims in result_dims(sweep).items()
     )
 
 
-def _kind(sweep: ModelContext, name: str) -> np.dtype[Any]:
+def _stored_kind(sweep: ModelContext, name: str) -> np.dtype[Any]:
     return np.dtype("i1" if name in FLAGS else sweep.dtype)
 
 
@@ -182,16 +182,16 @@ def _create(sweep: ModelContext, beside: Path, key: str) -> None:
                 name,
                 shape=sizes,
                 chunks=_chunk(sizes, sweep.tuning.chunk_points),
-                dtype=_kind(sweep, name),
+                dtype=_stored_kind(sweep, name),
                 fill_value=0,
                 chunk_key_encoding={"name": "default", "separator": SEPARATOR},
                 dimension_names=dims,
-                attributes=_plain(attributes_of(sweep, name)),
+                attributes=_plain_attributes(attributes_of(sweep, name)),
             )
         group.attrs[checksums.SWEEP] = key
 
 
-def _plain(attributes: dict[str, Any]) -> dict[str, Any]:
+def _plain_attributes(attributes: dict[str, Any]) -> dict[str, Any]:
     return {key: value.tolist() if hasattr(value, "tolist") else value for key, value in attributes.items()}
 
 
@@ -207,7 +207,7 @@ def _write(sweep: ModelContext, beside: Path, journal: Path) -> None:
 
     done = _journalled(journal)
     journal.write_text("".join(f"{number} {tile}\n" for number, tile in sorted(done)), "utf-8")  # without a torn line
-    parts = _parts(sweep)
+    parts = _parts_of(sweep)
     jobs = [
         (number, tile) for number, part in enumerate(parts) for tile in range(len(part)) if (number, tile) not in done
     ]
@@ -236,11 +236,11 @@ def _journalled(journal: Path) -> set[Job]:
     return {(int(number), int(tile)) for number, tile in (line.split() for line in lines)}
 
 
-def _parts(sweep: ModelContext) -> list[Part]:
+def _parts_of(sweep: ModelContext) -> list[Part]:
     by_dims: dict[tuple[str, ...], list[str]] = {}
     for name, dims in result_dims(sweep).items():
         by_dims.setdefault(dims, []).append(name)
-    kinds = {name: _kind(sweep, name) for name in result_dims(sweep)}
+    kinds = {name: _stored_kind(sweep, name) for name in result_dims(sweep)}
     return [
         Part(sweep.space, {name: sweep.model.outputs[name] for name in names}, dims, kinds, sweep.tuning)
         for dims, names in by_dims.items()

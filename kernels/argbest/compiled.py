@@ -40,7 +40,7 @@ def best_along(
     allowed = np.broadcast_to(np.True_, array.shape) if mask is None else mask
     still = _still_axes(array, allowed, axes)
     own = [slice(0, 1) if axis in still else slice(None) for axis in range(array.ndim)]
-    best, index = _reduced(_cut(array, own), _cut(allowed, own), axes, largest, threads)
+    best, index = _over_axes(_cut(array, own), _cut(allowed, own), axes, largest, threads)
     if still:
         shape = tuple(1 if axis in axes else size for axis, size in enumerate(array.shape))
         best, index = np.broadcast_to(best, shape).copy(), np.broadcast_to(index, shape).copy()
@@ -65,7 +65,9 @@ def _still_axes(array: NDArray[Any], mask: NDArray[np.bool_], axes: tuple[int, .
     return {axis for axis, both in enumerate(steps) if axis not in axes and both == (0, 0) and array.shape[axis]}
 
 
-def _reduced(array: NDArray[Any], mask: NDArray[np.bool_], axes: tuple[int, ...], largest: bool, threads: int) -> Best:
+def _over_axes(
+    array: NDArray[Any], mask: NDArray[np.bool_], axes: tuple[int, ...], largest: bool, threads: int
+) -> Best:
     """Reduce, the axes kept with size 1; float16 becomes f4."""
     steps = _index_steps(array.shape, axes)
     best, index = _empty_result(array, axes)
@@ -88,7 +90,7 @@ def _reduced(array: NDArray[Any], mask: NDArray[np.bool_], axes: tuple[int, ...]
         return best, index
     # parts of the first reduced axis are in order: of equal ones, the first part's is first
     bests, indices = (np.stack(each) for each in zip(*results, strict=True))
-    best, first = _reduced(bests, indices >= 0, (0,), largest, 1)
+    best, first = _over_axes(bests, indices >= 0, (0,), largest, 1)
     return best[0], np.take_along_axis(indices, np.maximum(first, 0), 0)[0]
 
 
@@ -163,10 +165,10 @@ def _walk(
     backward = [step < 0 and not reduced for step, reduced in zip(array.strides, steps, strict=True)]
     array, mask, best, index = (_turned(each, backward) for each in (array, mask, best, index))
     table = table_of(array, mask, index, steps)
-    values, first = _flat(array, writeable=False)
-    allowed, first_allowed = _flat(mask, writeable=False)
-    target, first_target = _flat(best, writeable=True)
-    indices, _ = _flat(index, writeable=True)
+    values, first = _flat_lines(array, writeable=False)
+    allowed, first_allowed = _flat_lines(mask, writeable=False)
+    target, first_target = _flat_lines(best, writeable=True)
+    indices, _ = _flat_lines(index, writeable=True)
     position = np.array([first, first_allowed, first_target, base])
     walk = (table.axes, np.zeros(len(table.axes), np.int64), position)
     lines, along = table.axes[-2:]
@@ -185,7 +187,7 @@ def _walk(
         in_lines(values, allowed, *walk, block, target, indices)
 
 
-def _flat(array: NDArray[Any], *, writeable: bool) -> tuple[NDArray[Any], int]:
+def _flat_lines(array: NDArray[Any], *, writeable: bool) -> tuple[NDArray[Any], int]:
     """View all memory that an array spans as one axis; tell where in it the array begins."""
     spans = [step // array.itemsize * (size - 1) for step, size in zip(array.strides, array.shape, strict=True)]
     forward = _turned(array, [span < 0 for span in spans])

@@ -58,12 +58,12 @@ def bound(node: Node, values: Mapping[Node, Interval], space: Space, certain: Ma
     proven = [certain.get(one, Certain()) for one in (node, *node.arguments)]
     finite = all(one.finite for one in proven)
     if node.operation == "ordered_sum":
-        return _ordered_sum(arguments[0], 1 + space.summed.index(node.name), finite)
+        return _sum_of_ranges(arguments[0], 1 + space.summed.index(node.name), finite)
     if finite and node.operation in ("multiply", "divide") and all(one.nonnegative for one in proven[1:]):
         return _positive(node.operation, *arguments)
     plain = finite and (node.operation in ("add", "subtract") or all(one.nan_free for one in proven))
     if node.operation == "equal" and node.arguments[0] is node.arguments[1]:
-        return _known(arguments[0])
+        return _known_range(arguments[0])
     result: Interval = RULES[node.operation](*arguments, plain, kind)
     return result
 
@@ -188,20 +188,20 @@ def _less_equal(a: Interval, b: Interval, _plain: bool, kind: Any) -> Interval:
     return _truth(a.low <= b.high, np.asarray(fails), kind)
 
 
-def _equal(a: Interval, b: Interval, _plain: bool, kind: Any) -> Interval:
+def _equal_ranges(a: Interval, b: Interval, _plain: bool, kind: Any) -> Interval:
     same = (a.low == a.high) & (b.low == b.high) & (a.low == b.low)
     fails = _either(~same, a.nan, b.nan)
     return _truth((a.low <= b.high) & (b.low <= a.high), np.asarray(fails), kind)
 
 
-def _known(a: Interval) -> Interval:
+def _known_range(a: Interval) -> Interval:
     """Bound the comparison of something with itself: only NaN differs."""
     kind = a.low.dtype
     fails = np.zeros(a.low.shape, dtype=bool) if a.nan is None else a.nan
     return _truth(~np.isnan(a.low), fails, kind)
 
 
-def _finite(a: Interval, _plain: bool, kind: Any) -> Interval:
+def _finite_range(a: Interval, _plain: bool, kind: Any) -> Interval:
     fails = np.asarray(_either(_infinite(a), a.nan))
     return _truth(~np.isnan(a.low) & ~((a.low == a.high) & np.isinf(a.low)), fails, kind)
 
@@ -217,7 +217,7 @@ def _where(condition: Interval, a: Interval, b: Interval, _plain: bool, kind: An
     return Interval(low, high, nans)
 
 
-def _ordered_sum(a: Interval, axis: int, finite: bool) -> Interval:
+def _sum_of_ranges(a: Interval, axis: int, finite: bool) -> Interval:
     # accumulating adds one by one, first to last, as the other readers do
     zero = a.low.dtype.type(0)
     low = np.take(np.add.accumulate(a.low, axis=axis), [-1], axis=axis) + zero
@@ -274,7 +274,7 @@ def _exp(a: Interval, _plain: bool, kind: Any) -> Interval:
     return Interval(np.maximum(low, kind.type(0)), high, a.nan)
 
 
-def _power(a: Interval, b: Interval, _plain: bool, kind: Any) -> Interval:
+def _power_of_range(a: Interval, b: Interval, _plain: bool, kind: Any) -> Interval:
     power = OPERATIONS["power"]
     nothing = np.isnan(a.low) | np.isnan(b.low)
     corners = (power(a.low, b.low), power(a.low, b.high), power(a.high, b.low), power(a.high, b.high))
@@ -324,8 +324,8 @@ RULES: dict[str, Any] = {
     "maximum": _maximum,
     "less": _less,
     "less_equal": _less_equal,
-    "equal": _equal,
-    "finite": _finite,
+    "equal": _equal_ranges,
+    "finite": _finite_range,
     "where": _where,
     "negative": _negative,
     "absolute": _absolute,
@@ -335,7 +335,7 @@ RULES: dict[str, Any] = {
     "log": _of_positive("log"),
     "log2": _of_positive("log2"),
     "exp": _exp,
-    "power": _power,
+    "power": _power_of_range,
     "floor_divide": _floor_divide,
     "remainder": _remainder,
 }

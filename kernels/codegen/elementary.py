@@ -15,7 +15,7 @@ LN2_HIGH, LN2_LOW = elementary.LN2_HIGH, elementary.LN2_LOW
 LOG2_E, SQRT_HALF = elementary.LOG2_E, elementary.SQRT_HALF
 EXP_HIGH, EXP_LOW = elementary.EXP_HIGH, elementary.EXP_LOW
 
-_series = jit(elementary._series)
+_series = jit(elementary._power_series)
 exp_reduced = jit(elementary.exp_reduced)
 product_error = jit(elementary.product_error)
 

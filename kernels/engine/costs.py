@@ -119,7 +119,7 @@ def kernel_seconds(query: Query, reduction: Reduction[Any], arguments: tuple[Any
     tuning, counted = query.tuning, operations_of(query)
     base, operation, row, loop = tuning.kernel_nanoseconds
     width = 2 if np.dtype(query.space.dtype).itemsize == 8 else 1
-    compared = 2 * len(query.limits) + _codes(arguments)
+    compared = 2 * len(query.limits) + _compared_codes(arguments)
     point = reduction.kernel_nanoseconds + base + width * operation * (counted.point + compared)
     point += (row + loop * counted.sums) / Layout.of(query).chunk
     return 1e-9 * point * query.space.size * RATES.of(reduction.name)
@@ -129,12 +129,12 @@ def tile_seconds(query: Query, reduction: Reduction[Any], arguments: tuple[Any, 
     """Expect what NumPy tiles take in one thread to visit every point for a reduction."""
     tuning, counted = query.tuning, operations_of(query)
     base, operation = tuning.tile_nanoseconds
-    compared = 3 * len(query.limits) + _codes(arguments)
+    compared = 3 * len(query.limits) + _compared_codes(arguments)
     point = reduction.tile_nanoseconds + base + operation * (counted.point + compared)
     return (1e-9 * point * query.space.size + 1e-4) * RATES.of(f"tiles {reduction.name}")
 
 
-def _codes(arguments: tuple[Any, ...]) -> int:
+def _compared_codes(arguments: tuple[Any, ...]) -> int:
     """Count the codes that points are compared with."""
     return sum(len(each) for each in arguments if isinstance(each, tuple))
 

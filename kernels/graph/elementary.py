@@ -49,7 +49,7 @@ def exp_reduced(x: Any, k: Any) -> Any:
     return 1.0 + (r + r * r * p)
 
 
-def _series(z: Any) -> Any:
+def _power_series(z: Any) -> Any:
     """1/3 + z/5 + z²/7 + …, for z below 0.03."""
     p = 1.0 / 25.0
     p = p * z + 1.0 / 23.0
@@ -69,7 +69,7 @@ def log_reduced(f: Any) -> Any:
     """log(1 + f), for 1 + f from the root of 1/2 to the root of 2."""
     s = f / (2.0 + f)
     z = s * s
-    return f - s * (f - 2.0 * z * _series(z))
+    return f - s * (f - 2.0 * z * _power_series(z))
 
 
 def product_error(a: Any, b: Any, product: Any) -> Any:
@@ -91,7 +91,7 @@ def log_pair(f: Any, e: Any) -> Any:
     product = s * d
     s_low = (((f - product) - product_error(s, d, product)) - s * d_low) / d
     z = s * s
-    rest = 2.0 * s * z * _series(z)
+    rest = 2.0 * s * z * _power_series(z)
     a = e * 6.93147180369123816490e-01
     b = 2.0 * s
     high = a + b
@@ -125,13 +125,13 @@ def _in_float64(function: Callable[..., Array]) -> Callable[..., Any]:
     return wrapped
 
 
-def _scaled(value: Array, k: Array) -> Array:
+def _scaled_by(value: Array, k: Array) -> Array:
     half = np.floor(k * 0.5)
     scaled: Array = value * np.ldexp(1.0, half.astype("i4")) * np.ldexp(1.0, (k - half).astype("i4"))
     return scaled
 
 
-def _parts(x: Array) -> tuple[Array, Array]:
+def _float_parts(x: Array) -> tuple[Array, Array]:
     """Split positive numbers into 1 + f near 1 and an exponent."""
     m, e = np.frexp(x)
     small = m < SQRT_HALF
@@ -144,7 +144,9 @@ def exp(x: Array) -> Array:
     plain = np.where((x >= EXP_LOW) & (x <= EXP_HIGH), x, 0.0)
     k = np.floor(plain * LOG2_E + 0.5)
     return np.where(
-        x > EXP_HIGH, np.inf, np.where(x < EXP_LOW, 0.0, np.where(x != x, x, _scaled(exp_reduced(plain, k), k)))
+        x > EXP_HIGH,
+        np.inf,
+        np.where(x < EXP_LOW, 0.0, np.where(x != x, x, _scaled_by(exp_reduced(plain, k), k))),
     )
 
 
@@ -155,14 +157,14 @@ def _with_limits(x: Array, values: Array) -> Array:
 @_in_float64
 def log(x: Array) -> Array:
     """Natural logarithm; NaN of negative numbers."""
-    f, e = _parts(np.where((x > 0) & (x < np.inf), x, 1.0))
+    f, e = _float_parts(np.where((x > 0) & (x < np.inf), x, 1.0))
     return _with_limits(x, e * LN2_HIGH + (log_reduced(f) + e * LN2_LOW))
 
 
 @_in_float64
 def log2(x: Array) -> Array:
     """Logarithm to base 2; NaN of negative numbers."""
-    f, e = _parts(np.where((x > 0) & (x < np.inf), x, 1.0))
+    f, e = _float_parts(np.where((x > 0) & (x < np.inf), x, 1.0))
     return _with_limits(x, e + log_reduced(f) * LOG2_E)
 
 
@@ -171,7 +173,7 @@ def power(x: Array, y: Array) -> Array:
     """Power with the special values of IEEE 754."""
     size = np.abs(x)
     ordinary = (size > 0) & (size != 1) & (size < np.inf) & (np.abs(y) < np.inf)
-    high, low = log_pair(*_parts(np.where(ordinary, size, 1.0)))
+    high, low = log_pair(*_float_parts(np.where(ordinary, size, 1.0)))
     finite = np.where(ordinary, y, 0.0)
     t = finite * high
     plain = np.where((t >= EXP_LOW) & (t <= EXP_HIGH), t, 0.0)
@@ -179,7 +181,7 @@ def power(x: Array, y: Array) -> Array:
     t_low = product_error(scale, high, plain) + scale * low
     k = np.floor(plain * LOG2_E + 0.5)
     p = exp_reduced(plain, k)
-    result = np.where(t > EXP_HIGH, np.inf, np.where(t < EXP_LOW, 0.0, _scaled(p + p * t_low, k)))
+    result = np.where(t > EXP_HIGH, np.inf, np.where(t < EXP_LOW, 0.0, _scaled_by(p + p * t_low, k)))
     grows = np.where((size == 0) | (size == np.inf), (size == np.inf) == (y > 0), (size > 1) == (y > 0))
     result = np.where(ordinary, result, np.where(grows, np.inf, 0.0))
     result = np.where(size == 1, 1.0, result)

@@ -68,12 +68,12 @@ def total_over_layers(node: Node, times: Times) -> Node:
     return ordered_sum(node, LAYER_AXIS) if times.layered else node
 
 
-def _added(parts: list[Node]) -> Node | None:
+def _sum_of_times(parts: list[Node]) -> Node | None:
     return reduce(add, parts) if parts else None
 
 
 def _memory_per_input(times: Times) -> Node | None:
-    return _added([one.per_input(times.batch) for one in (*times.weights, *times.activations)])
+    return _sum_of_times([one.per_input(times.batch) for one in (*times.weights, *times.activations)])
 
 
 def _compute_per_input(times: Times) -> Node:
@@ -89,7 +89,7 @@ def period(times: Times) -> Node:
 
 def latency(times: Times) -> Node:
     """Time for the whole batch, s: ``max(tc·b, tw + ta·b)``, summed over layers."""
-    memory = _added([one.per_batch(times.batch) for one in (*times.weights, *times.activations)])
+    memory = _sum_of_times([one.per_batch(times.batch) for one in (*times.weights, *times.activations)])
     in_flight = times.batch if times.cores is None else maximum(times.batch, times.cores)
     compute = times.compute * in_flight
     return total_over_layers(compute if memory is None else maximum(compute, memory), times)
@@ -118,8 +118,8 @@ def binding(times: Times) -> Node:
     compute = _compute_per_input(times)
     by_compute = total_over_layers(where(memory <= compute, compute, 0.0), times)
     by_memory = total_over_layers(where(memory <= compute, 0.0, memory), times)
-    weights = _added([one.per_input(times.batch) for one in times.weights])
-    activations = _added([one.per_input(times.batch) for one in times.activations])
+    weights = _sum_of_times([one.per_input(times.batch) for one in times.weights])
+    activations = _sum_of_times([one.per_input(times.batch) for one in times.activations])
     if weights is None or activations is None:
         return where(by_memory <= by_compute, COMPUTE, MEMORY)
     by_weights = total_over_layers(where(memory <= compute, 0.0, weights), times)

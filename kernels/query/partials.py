@@ -131,7 +131,7 @@ class CountPartial:
 
     def merge(self, other: CountPartial) -> None:
         """Take another partial into account."""
-        self.groups, self.counts = _added(self.groups, self.counts, other.groups, other.counts)
+        self.groups, self.counts = _added_counts(self.groups, self.counts, other.groups, other.counts)
 
 
 class HistogramPartial:
@@ -163,10 +163,10 @@ class HistogramPartial:
 
     def merge(self, other: HistogramPartial) -> None:
         """Take another partial into account."""
-        self.groups, self.counts = _added(self.groups, self.counts, other.groups, other.counts)
+        self.groups, self.counts = _added_counts(self.groups, self.counts, other.groups, other.counts)
 
 
-def _added(groups: range, counts: Array, other_groups: range, other_counts: Array) -> tuple[range, Array]:
+def _added_counts(groups: range, counts: Array, other_groups: range, other_counts: Array) -> tuple[range, Array]:
     wide = range(min(groups.start, other_groups.start), max(groups.stop, other_groups.stop))
     total = np.zeros((len(wide), counts.shape[1]), dtype=np.int64)
     total[groups.start - wide.start : groups.stop - wide.start] += counts
@@ -249,7 +249,7 @@ class FrontPartial:
 
     def update(self, tile: Tile) -> None:
         """Take a tile (of a single group) into account."""
-        self.absorb(*_costs(self.objectives, tile))
+        self.absorb(*_signed_costs(self.objectives, tile))
 
     def sentinels(self) -> Array:
         """Return cost vectors that whatever they dominate cannot stand beside."""
@@ -272,7 +272,7 @@ class FrontPartial:
         self.take(other.vectors, other.first, other.ties)
 
 
-def _costs(objectives: tuple[tuple[str, int], ...], tile: Tile) -> tuple[Array, Array]:
+def _signed_costs(objectives: tuple[tuple[str, int], ...], tile: Tile) -> tuple[Array, Array]:
     """Return the flat indices of a tile's valid points and their cost vectors."""
     chosen = np.flatnonzero(tile.valid.ravel())
     columns = [tile.values[name].ravel()[chosen] * tile.values[name].dtype.type(-sign) for name, sign in objectives]
@@ -296,7 +296,7 @@ class MembersPartial:
 
     def update(self, tile: Tile) -> None:
         """Take a tile (of a single group) into account."""
-        self.absorb(*_costs(self.objectives, tile))
+        self.absorb(*_signed_costs(self.objectives, tile))
 
     def sentinels(self) -> Array:
         """Return cost vectors that whatever they dominate cannot be among."""

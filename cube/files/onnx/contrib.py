@@ -155,7 +155,7 @@ def _recurrent(inputs: Sequence[Tensor | None], attributes: Mapping[str, Any]) -
     return [(steps, *state), state, state]
 
 
-def _embedded(inputs: Sequence[Tensor | None], _attributes: Mapping[str, Any]) -> list[Shape | None]:
+def _embedding(inputs: Sequence[Tensor | None], _attributes: Mapping[str, Any]) -> list[Shape | None]:
     tokens, table = inputs[0], inputs[2]
     if tokens is None or table is None or not tokens.known or not table.known:
         return [None]
@@ -178,7 +178,7 @@ def _gathered_blocks(inputs: Sequence[Tensor | None], attributes: Mapping[str, A
 SHAPES: dict[str, Callable[[Sequence[Tensor | None], Mapping[str, Any]], list[Shape | None]]] = {
     "Attention": _projected(4),
     "DynamicQuantizeLSTM": _recurrent,
-    "EmbedLayerNormalization": _embedded,
+    "EmbedLayerNormalization": _embedding,
     "FusedMatMul": _fused_matmul,
     "GatherBlockQuantized": _gathered_blocks,
     "GroupQueryAttention": _grouped_query,

@@ -108,7 +108,7 @@ class Walk:
                 outputs = [Tensor(shape=None, data_dependent=f"{node.op_type} {name!r}") for _ in node.output]
             for output, tensor in zip(node.output, outputs, strict=False):
                 if output:
-                    scope[output] = _completed(tensor, claims.get(output))
+                    scope[output] = _completed_graph(tensor, claims.get(output))
         return scope
 
     def _node(
@@ -234,7 +234,7 @@ class Walk:
         if ending.value is None or not bool(ending.value.reshape(-1)[0]):
             raise NotCountableError("when it ends depends on the data")
         stacked = [
-            _stacked(one, turns, 0) if place >= len(carried) else replace(one, value=None, constant=False)
+            _stacked_scopes(one, turns, 0) if place >= len(carried) else replace(one, value=None, constant=False)
             for place, one in enumerate(results)
         ]
         return stacked if turns else [*carried, *stacked[len(carried) :]]
@@ -263,7 +263,7 @@ class Walk:
         inside = self._repeated(body, scope, given, names[: len(states)], states, 0, name, trips * turns, note)
         results = _results(body, inside)
         return [
-            _stacked(one, turns, int(out_axes[place - len(states)]))
+            _stacked_scopes(one, turns, int(out_axes[place - len(states)]))
             if place >= len(states)
             else replace(one, value=None, constant=False)
             for place, one in enumerate(results)
@@ -310,7 +310,7 @@ def _common(one: Shape | None, two: Shape | None) -> Shape | None:
     return tuple(a if a == b else None for a, b in zip(one, two, strict=True))
 
 
-def _stacked(tensor: Tensor, turns: int, axis: int) -> Tensor:
+def _stacked_scopes(tensor: Tensor, turns: int, axis: int) -> Tensor:
     if tensor.shape is None:
         return tensor
     place = axis % (len(tensor.shape) + 1)
@@ -318,7 +318,7 @@ def _stacked(tensor: Tensor, turns: int, axis: int) -> Tensor:
     return replace(tensor, shape=shape, value=None, constant=False, stored="")
 
 
-def _completed(tensor: Tensor, claim: Shape | None) -> Tensor:
+def _completed_graph(tensor: Tensor, claim: Shape | None) -> Tensor:
     """Take from the shape that the file declares what could not be inferred."""
     if tensor.known or claim is None or None in claim:
         return tensor

@@ -57,14 +57,14 @@ def layers_of(path: Path, *, sizes: Mapping[str, Any] | None = None, batch: int 
         msg = f"{path}: not readable as ONNX ({type(error).__name__}: {error}); export the model again"
         raise InvalidDataError(msg) from error
     if walk.refusals:
-        raise InvalidDataError(_refused(walk.refusals, sum(walk.weights.values()), source))
+        raise InvalidDataError(_refused_operators(walk.refusals, sum(walk.weights.values()), source))
     if not any(one.work.ops for one in walk.entries):
         msg = (
             f"{source}: has no convolution, matrix product or recurrent layer on its inputs, so there is nothing to "
             "model; export the whole network"
         )
         raise InvalidDataError(msg)
-    rows = _rows(walk.entries, _batch(walk.entries, inputs, source))
+    rows = _layer_rows(walk.entries, _batch_of(walk.entries, inputs, source))
     for row in rows:
         if max(value for value in row.values() if isinstance(value, int)) > MOST:
             msg = f"{source}, layer {row['name']!r}: its counts are above 2**63; give smaller sizes"
@@ -84,7 +84,7 @@ def _loaded(path: Path) -> onnx.ModelProto:
         raise InvalidDataError(msg) from error
 
 
-def _refused(refusals: Sequence[Refusal], stored: int, source: str) -> str:
+def _refused_operators(refusals: Sequence[Refusal], stored: int, source: str) -> str:
     """Word why a file is refused: what is not understood, else what cannot be counted."""
     foreign = [one for one in refusals if not one.reason]
     groups: dict[tuple[str, str], list[Refusal]] = defaultdict(list)
@@ -107,7 +107,7 @@ def _refused(refusals: Sequence[Refusal], stored: int, source: str) -> str:
 # the batch ------------------------------------------------------------------------------------------------------------
 
 
-def _batch(entries: Sequence[Entry], inputs: ModelInputs, source: str) -> int:
+def _batch_of(entries: Sequence[Entry], inputs: ModelInputs, source: str) -> int:
     """Settle how many inputs one run takes: a fixed leading size is the batch only where the layers agree."""
     size = inputs.batch
     if inputs.stated or size == 1:
@@ -138,11 +138,11 @@ def _per_input(total: int, batch: int) -> int:
 # rows -----------------------------------------------------------------------------------------------------------------
 
 
-def _rows(entries: Sequence[Entry], batch: int) -> list[dict[str, Any]]:
+def _layer_rows(entries: Sequence[Entry], batch: int) -> list[dict[str, Any]]:
     owners = _owners(entries)
     rows = []
     for place, entry in enumerate(entries):
-        row = _row(entry, batch)
+        row = _layer_row(entry, batch)
         own = {one.stored: size for one, size in _held(entry.work) if owners[one.stored] == place}
         if sum(own.values()) != entry.work.params:
             owner = next((owners[one.stored] for one in entry.work.weights if owners[one.stored] != place), place)
@@ -169,7 +169,7 @@ def _owners(entries: Sequence[Entry]) -> dict[str, int]:
     return owners
 
 
-def _row(entry: Entry, batch: int) -> dict[str, Any]:
+def _layer_row(entry: Entry, batch: int) -> dict[str, Any]:
     work = entry.work
     runs = _per_input(work.runs * entry.trips, batch)
     if work.multiplies:

@@ -26,7 +26,7 @@ GATES = {"LSTM": 4, "GRU": 3, "RNN": 1, "com.microsoft.DynamicQuantizeLSTM": 4}
 GATE_OPS = {"LSTM": 4 * 3 + 5, "GRU": 3 * 3 + 5, "RNN": 3, "com.microsoft.DynamicQuantizeLSTM": 4 * 3 + 5}
 
 
-def _flat(sizes: tuple[int, ...]) -> tuple[int, int]:
+def _plane(sizes: tuple[int, ...]) -> tuple[int, int]:
     """Lay any number of spatial dims out as height × width; what is in front of the width goes into the height."""
     return (math.prod(sizes[:-1]), sizes[-1]) if sizes else (1, 1)
 
@@ -73,7 +73,7 @@ def deformable_convolution(node: Node) -> list[Work]:
 
 
 def _spatial(tensor: Tensor, channels_last: bool = False) -> tuple[int, int]:
-    return _flat(tensor.dims[1:-1] if channels_last else tensor.dims[2:])
+    return _plane(tensor.dims[1:-1] if channels_last else tensor.dims[2:])
 
 
 def _convolved(
@@ -90,7 +90,7 @@ def _convolved(
         places = from_size if kind == "conv_transpose" else to_size
         return [
             Work(
-                kind="matmul", runs=images, images=images, kernel=_flat(window), stride=int(strides[0]), groups=groups,
+                kind="matmul", runs=images, images=images, kernel=_plane(window), stride=int(strides[0]), groups=groups,
                 in_channels=in_channels, out_channels=out_channels, source=from_size, target=places,
                 read=source.elements + weight.elements, written=node.output().elements, activation_bits=source.bits,
                 constants=constant_elements(bias),
@@ -99,7 +99,7 @@ def _convolved(
     depthwise = kind == "conv" and groups > 1 and in_channels == groups
     return [
         Work(
-            kind="depthwise" if depthwise else kind, runs=images, images=images, kernel=_flat(window),
+            kind="depthwise" if depthwise else kind, runs=images, images=images, kernel=_plane(window),
             stride=int(strides[0]), groups=groups, in_channels=in_channels, out_channels=out_channels,
             source=from_size, target=to_size,
             weights=(weight,), params=weight.elements, weight_bits=weight.bits, activation_bits=source.bits,
@@ -196,12 +196,12 @@ def einsum(node: Node) -> list[Work]:
     everything, kept = set(sizes), set(output)
     if len(operands) == 1:
         summed = operands[0].elements if everything - kept else 0
-        return [_vector("reduction", node, summed)] if summed else []
+        return [_vector_work("reduction", node, summed)] if summed else []
     if len(operands) > 2:
         msg = f"its {len(operands)} operands can be multiplied in several orders; write it as products of two"
         raise NotCountableError(msg)
     if everything == kept:
-        return [_vector("elementwise", node, volume(everything))]
+        return [_vector_work("elementwise", node, volume(everything))]
     first, second = operands
     if first.constant == second.constant:
         own = set(labels[1]) - set(labels[0]) - (everything - kept)
@@ -253,7 +253,7 @@ def _spelled(term: str, hidden: int) -> list[str]:
     return [*before, *(f".{place}" for place in reversed(range(hidden)) if dots), *after]
 
 
-def _vector(kind: str, node: Node, operations: int) -> Work:
+def _vector_work(kind: str, node: Node, operations: int) -> Work:
     read = sum(tensor.elements for tensor in node.inputs if tensor is not None and tensor.known and not tensor.constant)
     return Work(
         kind=kind, read=read, written=node.output().elements, vector_ops=operations, multiplies=False,

@@ -66,17 +66,17 @@ def probabilities(
     with np.errstate(invalid="ignore", divide="ignore"):
         deviation = np.log(columns[HIGH] / columns[LOW]) / (2 * Z_90)
     axes = query.space.axes
-    configuration = _numbers(query.space.sizes, [axis for axis, name in enumerate(axes) if name not in SHARED])
-    group = _numbers(query.space.sizes, list(range(query.groups)))
+    configuration = _figures(query.space.sizes, [axis for axis, name in enumerate(axes) if name not in SHARED])
+    group = _figures(query.space.sizes, list(range(query.groups)))
     shares = draw_front(columns, goals, where.by_limit, deviation, configuration, group)
-    flat = _flat(context, bound, indices)
+    flat = _flat_points(context, bound, indices)
     return {
         name: xr.Variable("point", share[flat], {"units": "1", "long_name": text})
         for (name, text), share in zip(WORDS.items(), shares, strict=True)
     }
 
 
-def _flat(context: Context, bound: BoundQuery, indices: Sequence[Array]) -> Array:
+def _flat_points(context: Context, bound: BoundQuery, indices: Sequence[Array]) -> Array:
     """Return the flat index of points in a query's space."""
     flat: Any = np.zeros(len(indices[0]) if indices else 0, dtype=np.int64)
     for axis, size in zip(bound.query.space.axes, bound.query.space.sizes, strict=True):
@@ -86,7 +86,7 @@ def _flat(context: Context, bound: BoundQuery, indices: Sequence[Array]) -> Arra
     return np.asarray(flat)
 
 
-def _numbers(sizes: Sequence[int], axes: Sequence[int]) -> Array:
+def _figures(sizes: Sequence[int], axes: Sequence[int]) -> Array:
     """Return a number to each of the combinations of indices along some axes, for every point."""
     shape = [size if axis in axes else 1 for axis, size in enumerate(sizes)]
     return np.broadcast_to(np.arange(prod(shape)).reshape(shape), tuple(sizes)).reshape(-1)

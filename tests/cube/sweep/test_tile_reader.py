@@ -16,7 +16,7 @@ def parts_of(inputs, *, compiled: bool, points: int, **settings) -> list:
     """The parts of a sweep, filled by kernels where there is anything to compute, or all by NumPy."""
     operations = 1 if compiled else 1 << 60
     tuning = Tuning(chunk_points=points, fill_values=points // 3, compiled_operations=operations)
-    parts = zarr_store._parts(rc.Sweep(inputs, tuning=tuning, **settings).context)
+    parts = zarr_store._parts_of(rc.Sweep(inputs, tuning=tuning, **settings).context)
     assert any(isinstance(part.filler, fill.Fill) for part in parts) == compiled
     return parts
 
@@ -78,7 +78,7 @@ def test_an_empty_dim(monkeypatch):
 
 def test_small_sweeps_load_no_compiler(monkeypatch):
     monkeypatch.setattr(fill, "compiled", lambda *_: pytest.fail("a kernel for a small sweep"))
-    for part in zarr_store._parts(rc.Sweep(rc.inputs("mnist")).context):
+    for part in zarr_store._parts_of(rc.Sweep(rc.inputs("mnist")).context):
         part.prepare()
         with part.tile(0) as (_, values):
             assert values
