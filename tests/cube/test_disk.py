@@ -186,11 +186,12 @@ def test_folders_of_the_cache_are_for_the_user_only(tmp_path, monkeypatch):
     assert [stat.S_IMODE(path.stat().st_mode) for path in (folder, folder.parent)] == [0o700, 0o700]
 
 
-def test_the_cache_follows_the_platforms_rule(monkeypatch, tmp_path):
+@pytest.mark.parametrize(
+    ("system", "variable", "inside"),
+    [("linux", "XDG_CACHE_HOME", "roofcube/numba"), ("win32", "LOCALAPPDATA", "roofcube/numba")],
+)
+def test_the_cache_follows_the_platforms_rule(system, variable, inside, monkeypatch, tmp_path):
     monkeypatch.delenv("ROOFCUBE_CACHE_DIR", raising=False)
-    monkeypatch.setattr(sys, "platform", "linux")
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    assert disk.cache_folder("numba") == tmp_path / "roofcube" / "numba"
-    monkeypatch.setattr(sys, "platform", "win32")
-    monkeypatch.setenv("LOCALAPPDATA", str(tmp_path / "local"))
-    assert disk.cache_folder("numba") == tmp_path / "local" / "roofcube" / "numba"
+    monkeypatch.setattr(sys, "platform", system)
+    monkeypatch.setenv(variable, str(tmp_path))
+    assert disk.cache_folder("numba") == tmp_path / inside

@@ -97,10 +97,10 @@ def interrupted(sweep, folder, monkeypatch, tiles):
         written.append(job)
         return real(store, parts, job)
 
-    monkeypatch.setattr(zarr_store, "_write_tile", stopping)
-    with rc.set_options(threads=1), pytest.raises(KeyboardInterrupt):
-        sweep.to_zarr(folder / "again.zarr")
-    monkeypatch.setattr(zarr_store, "_write_tile", real)
+    with monkeypatch.context() as patch:
+        patch.setattr(zarr_store, "_write_tile", stopping)
+        with rc.set_options(threads=1), pytest.raises(KeyboardInterrupt):
+            sweep.to_zarr(folder / "again.zarr")
 
 
 def test_a_store_that_was_continued_has_the_same_checksums(sweep, path, tmp_path, monkeypatch):

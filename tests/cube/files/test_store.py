@@ -41,13 +41,16 @@ def test_saving_again_replaces(tmp_path, cube, suffix):
     assert [one.name for one in tmp_path.iterdir()] == [path.name]
 
 
-def test_a_failed_write_leaves_the_old_file(tmp_path, cube, monkeypatch):
-    path = rc.save(cube, tmp_path / "cube.nc")
-
+def fail_to_write(monkeypatch, error) -> None:
     def fails(*args, **kwargs):
-        raise OSError("disk full")
+        raise error
 
     monkeypatch.setattr(xr.Dataset, "to_netcdf", fails)
+
+
+def test_a_failed_write_leaves_the_old_file(tmp_path, cube, monkeypatch):
+    path = rc.save(cube, tmp_path / "cube.nc")
+    fail_to_write(monkeypatch, OSError("disk full"))
     with pytest.raises(OSError, match="disk full"):
         rc.save(cube[["ops"]], path)
     monkeypatch.undo()
@@ -120,9 +123,6 @@ def test_a_folder_that_bears_the_name_of_a_file_is_told(tmp_path, cube):
 
 
 def test_what_hdf5_cannot_write_is_told_with_the_name(tmp_path, cube, monkeypatch):
-    def fails(*args, **kwargs):
-        raise RuntimeError("NetCDF: HDF error")
-
-    monkeypatch.setattr(xr.Dataset, "to_netcdf", fails)
+    fail_to_write(monkeypatch, RuntimeError("NetCDF: HDF error"))
     with pytest.raises(UnwritableFileError, match=r"cube\.nc`: .* got NetCDF: HDF error; check that the disk has room"):
         rc.save(cube, tmp_path / "cube.nc")

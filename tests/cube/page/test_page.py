@@ -119,8 +119,17 @@ def test_held_out_tables_know_when_rows_facts_or_code_changed(calibration, monke
     networks[first] = dataclasses.replace(networks[first], ops=networks[first].ops * 2)
     changed = dataclasses.replace(calibration.data, facts=dataclasses.replace(facts, networks=networks))
     assert found.state(changed) == "other rows"
-    monkeypatch.setattr(held_out, "code_key", lambda: "another")
+    at_code(monkeypatch, "another")
     assert found.state(calibration.data) == "other code"
+
+
+def at_code(monkeypatch, key: str) -> None:
+    """Have the code of the calibration be another, or the same as when tables were written."""
+    monkeypatch.setattr(held_out, "code_key", lambda: key)
+
+
+def render_by(monkeypatch, render) -> None:
+    monkeypatch.setattr("roofcube.page.document.render", render)
 
 
 def test_errors_in_the_page_follow_from_the_rows(calibration):
@@ -144,14 +153,14 @@ def test_errors_in_the_page_follow_from_the_rows(calibration):
 
 def test_calibration_section_says_which_predictions_it_draws(subject, calibration, monkeypatch):
     code = held_out.read(calibration.data).code_key
-    monkeypatch.setattr(held_out, "code_key", lambda: code)
+    at_code(monkeypatch, code)
     section = calibration_section.calibrated(subject)
     assert section.missing == ()
     (drawing,) = section.drawings
     source = drawing.drawn.select_one({"name": "comparison.rows", "type": ColumnDataSource}).data
     assert len(source["row"]) == int(subject.cube.measured_throughput.notnull().any("batch").sum())
     assert np.nanmedian(np.abs(source["calibrated"] / source["measured"] - 1)) < 0.2
-    monkeypatch.setattr(held_out, "code_key", lambda: "another")
+    at_code(monkeypatch, "another")
     stale = calibration_section.calibrated(subject)
     assert "another version of the calibration; “roofcube errors --write”" in stale.missing[0]
     assert len(stale.tables) == len(section.tables) == 4
@@ -271,7 +280,7 @@ def test_a_large_cube_is_left_out_of_the_page_and_says_so():
 def test_a_failing_page_leaves_the_old_one(tmp_path, monkeypatch):
     target = tmp_path / "page.html"
     target.write_text("old")
-    monkeypatch.setattr("roofcube.page.document.render", lambda *_: 1 / 0)
+    render_by(monkeypatch, lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         rc.report("mnist", target)
     assert target.read_text() == "old"
@@ -280,7 +289,7 @@ def test_a_failing_page_leaves_the_old_one(tmp_path, monkeypatch):
 
 def test_default_name_is_that_of_the_task(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("roofcube.page.document.render", lambda *_: "<p>")
+    render_by(monkeypatch, lambda *_: "<p>")
     assert rc.report("mnist").name == "roofcube-mnist.html"
 
 
@@ -294,7 +303,7 @@ def test_bad_input_is_told(tmp_path):
 
 
 def test_progress_is_shown_when_asked_for(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr("roofcube.page.document.render", lambda *_: "<p>")
+    render_by(monkeypatch, lambda *_: "<p>")
     rc.report("mnist", tmp_path / "quiet.html")
     assert capsys.readouterr().err == ""
     with rc.set_options(progress=True):

@@ -172,13 +172,18 @@ def lazy(tmp_path: Path) -> xr.Dataset:
         ),
     ],
 )
-def test_what_is_too_large_is_refused_before_the_work(lazy, ask, message, monkeypatch):
-    read = []
-    load = xr.Dataset.load
-    monkeypatch.setattr(xr.Dataset, "load", lambda self: read.append(self.nbytes) or load(self))
+def test_what_is_too_large_is_refused_before_the_work(lazy, ask, message, read):
     with rc.set_options(memory=35_000), pytest.raises(MemoryLimitError, match=message):
         ask(lazy)
     assert sum(read) < 250_000  # a front has to be found before its size is known
+
+
+@pytest.fixture
+def read(monkeypatch):
+    """The bytes of each read."""
+    sizes, load = [], xr.Dataset.load
+    monkeypatch.setattr(xr.Dataset, "load", lambda self: sizes.append(self.nbytes) or load(self))
+    return sizes
 
 
 def test_answers_about_a_part_of_what_is_larger_than_memory(lazy):
@@ -195,10 +200,7 @@ def test_answers_about_a_part_of_what_is_larger_than_memory(lazy):
     assert near["x"].values.tolist() == [7050.0 - k for k in range(8)]
 
 
-def test_a_streamed_question_reads_a_block_of_the_groups_that_are_asked_only(lazy, monkeypatch):
-    read = []
-    load = xr.Dataset.load
-    monkeypatch.setattr(xr.Dataset, "load", lambda self: read.append(self.nbytes) or load(self))
+def test_a_streamed_question_reads_a_block_of_the_groups_that_are_asked_only(lazy, read):
     with rc.set_options(memory=35_000):
         rc.quantile(lazy, "x", 0.5, where={"platform": "board 3"})
     assert max(read) <= 35_000 / 2

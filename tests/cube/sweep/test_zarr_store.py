@@ -33,6 +33,11 @@ def assert_same(stored, sweep):
         assert stored[name].attrs.get("units") == cube[name].attrs.get("units")
 
 
+def write_tiles_by(monkeypatch, write) -> None:
+    """Have tiles written by something that fails or counts."""
+    monkeypatch.setattr(zarr_store, "_write_tile", write)
+
+
 def test_a_store_equals_the_cube(sweep, tmp_path):
     assert_same(sweep.to_zarr(tmp_path / "cube.zarr"), sweep)
     assert [path.name for path in tmp_path.iterdir()] == ["cube.zarr"]
@@ -54,14 +59,12 @@ def test_an_interruption_leaves_nothing_that_looks_whole_and_is_continued(sweep,
         written.append(job)
         return real(store, parts, job)
 
-    monkeypatch.setattr(zarr_store, "_write_tile", interrupted)
+    write_tiles_by(monkeypatch, interrupted)
     with rc.set_options(threads=1), pytest.raises(KeyboardInterrupt):
         sweep.to_zarr(tmp_path / "cube.zarr")
     assert not (tmp_path / "cube.zarr").exists()
     again = []
-    monkeypatch.setattr(
-        zarr_store, "_write_tile", lambda store, parts, job: (again.append(job), real(store, parts, job))[1]
-    )
+    write_tiles_by(monkeypatch, lambda store, parts, job: (again.append(job), real(store, parts, job))[1])
     assert_same(sweep.to_zarr(tmp_path / "cube.zarr"), sweep)
     assert not set(again) & set(written)
 
@@ -94,7 +97,7 @@ def test_the_suffix_of_another_format_is_refused(sweep, tmp_path, name, message)
 
 
 def test_what_another_sweep_left_is_not_continued(sweep, tmp_path, monkeypatch):
-    monkeypatch.setattr(zarr_store, "_write_tile", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    write_tiles_by(monkeypatch, lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
     with pytest.raises(KeyboardInterrupt):
         rc.Sweep(sweep.inputs).to_zarr(tmp_path / "cube.zarr")
     monkeypatch.undo()
@@ -118,7 +121,7 @@ def test_a_full_disk_is_told_and_the_store_is_continued(sweep, tmp_path, monkeyp
     def full(*_):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(zarr_store, "_write_tile", full)
+    write_tiles_by(monkeypatch, full)
     with pytest.raises(UnwritableFileError, match=r"cube\.zarr`: .* got No space left on device; free some space"):
         sweep.to_zarr(tmp_path / "cube.zarr")
     monkeypatch.undo()

@@ -8,6 +8,10 @@ from roofcube.kernels.pareto.few import minimal_in_order
 from roofcube.kernels.pareto.stairs import Stairs
 
 
+def compile_archives(monkeypatch, compiled: bool) -> None:
+    monkeypatch.setattr(Archive, "_compiled", lambda self, n: compiled)
+
+
 @pytest.mark.parametrize("d", [1, 2, 3, 4, 5])
 @pytest.mark.parametrize("compiled", [False, True])
 def test_archives_tell_what_is_dominated(d, compiled, monkeypatch):
@@ -15,7 +19,7 @@ def test_archives_tell_what_is_dominated(d, compiled, monkeypatch):
     vectors = rng.integers(0, 6, size=(300, d)).astype("f4")
     vectors[rng.random(vectors.shape) < 0.02] = np.inf
     vectors[rng.random(vectors.shape) < 0.02] = -np.inf
-    monkeypatch.setattr(Archive, "_compiled", lambda self, n: compiled)
+    compile_archives(monkeypatch, compiled)
     archive = Archive(d, np.dtype("f4"))
     for part in np.split(vectors, 3):
         archive.add(part)
@@ -30,7 +34,7 @@ def test_archives_tell_what_is_dominated(d, compiled, monkeypatch):
 @pytest.mark.parametrize("n", [15, 16, 17, 31, 32, 33, 700])
 @pytest.mark.parametrize("values", [4, 12, 1000])
 def test_stairs_of_blocks_equal_all_pairs(n, values, monkeypatch):
-    monkeypatch.setattr(Archive, "_compiled", lambda self, n: False)
+    compile_archives(monkeypatch, False)
     rng = np.random.default_rng(n + values)
     vectors = np.unique(rng.integers(0, values, size=(4 * n, 3)).astype("f4"), axis=0)[-n:]
     vectors[rng.random(vectors.shape) < 0.02] = np.inf
