@@ -13,6 +13,13 @@ from roofcube.calibration.measured import measured
 MILLION = 1_000_000
 
 
+@pytest.fixture
+def whole(full):
+    """Ask for the full size: what takes minutes is no smoke run."""
+    if not full:
+        pytest.skip("minutes of cross-validation: with --full only")
+
+
 @pytest.fixture(scope="module")
 def rows():
     return rc.datasets.load_measurements()
@@ -65,7 +72,7 @@ def score(data, seconds):
 
 
 @pytest.mark.parametrize("learner", ["extra trees", "gradient boosting"])
-def test_general_learners_lose_on_networks_never_seen(benchmark, data, strict, learner):
+def test_general_learners_lose_on_networks_never_seen(whole, benchmark, data, strict, learner):
     ensemble = pytest.importorskip("sklearn.ensemble")
     make = {
         "extra trees": lambda: ensemble.ExtraTreesRegressor(300, n_jobs=2, random_state=0),
@@ -88,12 +95,12 @@ def test_fit_all_embedded_rows(benchmark, rows):
     assert len(calibration.engine.families) == 7
 
 
-def test_point_errors_of_every_scheme(benchmark, data):
+def test_point_errors_of_every_scheme(whole, benchmark, data):
     table = benchmark.pedantic(crossvalidation.error_table, args=(data,), rounds=1)
     assert table.filter(pl.col("scheme") == "configuration").height
 
 
-def test_nested_intervals(benchmark, data):
+def test_nested_intervals(whole, benchmark, data):
     table = benchmark.pedantic(crossvalidation.coverage_table, args=(data,), rounds=1)
     covered = dict(table.filter(pl.col("family") == "all").select("level_percent", "rows_covered_percent").iter_rows())
     assert 75 < covered[80.0] < 85
@@ -101,13 +108,14 @@ def test_nested_intervals(benchmark, data):
 
 
 @pytest.fixture(scope="module")
-def million(rows):
-    """A million offered configurations, drawn with replacement."""
+def million(rows, full):
+    """A million offered configurations, drawn with replacement; of a smoke run fewer."""
+    count = MILLION if full else MILLION // 100
     generator = np.random.default_rng(0)
     platforms = rc.datasets.load_platforms().select("platform", "mode", "precision")
     networks = rc.datasets.load_topologies().select("topology", "pruning_percent")
-    parts = [table[generator.integers(0, table.height, MILLION)] for table in (platforms, networks)]
-    return pl.concat(parts, how="horizontal").with_columns(batch=pl.Series(generator.integers(1, 513, MILLION)))
+    parts = [table[generator.integers(0, table.height, count)] for table in (platforms, networks)]
+    return pl.concat(parts, how="horizontal").with_columns(batch=pl.Series(generator.integers(1, 513, count)))
 
 
 @pytest.mark.parametrize("level", [None, 0.9])
@@ -119,16 +127,16 @@ def test_predict_a_million_rows(benchmark, rows, million, level):
 
 
 @pytest.mark.parametrize("model", ["bound", "calibrated"])
-def test_predict_a_cube_of_a_million_points(benchmark, rows, model):
+def test_predict_a_cube_of_a_million_points(benchmark, rows, model, full):
     """Calibrated points at no less than a third of the speed of the bound, over the same cube."""
     assumptions = rc.BOUND if model == "bound" else rc.calibrate(rows)
-    inputs = rc.inputs("cifar10", batch=list(range(1, 926)))
+    inputs = rc.inputs("cifar10", batch=list(range(1, 926 if full else 10)))
     if model == "calibrated":
         assert assumptions.scores
     cube = benchmark.pedantic(
         rc.predict, args=(inputs,), kwargs={"assumptions": assumptions}, rounds=3, warmup_rounds=1
     )
-    assert cube.predicted_throughput.size == 999_000
+    assert cube.predicted_throughput.size == 1080 * (925 if full else 9)
 
 
 KEY = ["platform", "mode", "precision", "topology", "pruning_percent", "batch"]
@@ -150,7 +158,7 @@ def error_after(rows, family, target, points):
     return found
 
 
-def test_new_platform_after_suggested_points(benchmark, rows, data):
+def test_new_platform_after_suggested_points(whole, benchmark, rows, data):
     """Nothing of its family is known before; mean of the median errors over 16 platforms, modes and precisions."""
     families = rc.datasets.load_platforms().select("platform", "family", "dataflow").unique()
     scored = rows[data.table["row"].filter(pl.Series(data.scored))]
