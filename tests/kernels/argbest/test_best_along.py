@@ -91,7 +91,7 @@ def check_equal(found, expected):
 
 
 @given(questions(), st.sampled_from(["max", "min"]))
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 def test_equal_to_a_walk(question, sense):
     array, axis, mask = question
     expected = walk(array, axis, mask, sense)

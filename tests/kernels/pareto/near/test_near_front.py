@@ -20,7 +20,7 @@ def engine(request):
 
 
 @given(point_arrays(), st.sampled_from([0.0, 0.25, 1.0, 3.0]), st.booleans())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_epsilon_front_improves_each_point_alone(points, epsilon, relative):
     step = points.dtype.type(epsilon)
     with np.errstate(invalid="ignore", over="ignore"):
