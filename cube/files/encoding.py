@@ -21,7 +21,7 @@ from roofcube.files.declared import check_bytes
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterator, Mapping
 
-__all__ = ["ORIGINAL", "decoded", "encoded", "parts_to_hash", "typed"]
+__all__ = ["ORIGINAL", "decoded", "encoded", "parts_to_hash", "safe_dtype", "typed", "untyped"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 ORIGINAL = "roofcube_original"
@@ -252,7 +252,7 @@ def _kept(where: str, attributes: Mapping[Hashable, Any]) -> list[list[Any]]:
 
 
 def typed(where: str, value: Any) -> Any:
-    """Return a value as JSON from which `_untyped` makes the same value of the same type.
+    """Return a value as JSON from which `untyped` makes the same value of the same type.
 
     Raises
     ------
@@ -281,20 +281,34 @@ def typed(where: str, value: Any) -> Any:
     raise InvalidDataError(msg)
 
 
-def _untyped(value: Any) -> Any:
+def untyped(value: Any) -> Any:
+    """Return the value that `typed` wrote; of types that hold no code.
+
+    Examples
+    --------
+    >>> untyped({"tuple": [1, None]})
+    (1, None)
+    """
     if not isinstance(value, dict):
         return value
     ((kind, content),) = value.items()
     if kind in ("list", "tuple"):
-        return (list if kind == "list" else tuple)(_untyped(one) for one in content)
+        return (list if kind == "list" else tuple)(untyped(one) for one in content)
     if kind == "dict":
-        return {_untyped(key): _untyped(one) for key, one in content}
+        return {untyped(key): untyped(one) for key, one in content}
     dtype, shape, text = content
-    array = np.frombuffer(base64.b64decode(text), dtype=_dtype(dtype)).reshape(shape)
+    array = np.frombuffer(base64.b64decode(text), dtype=safe_dtype(dtype)).reshape(shape)
     return array.copy() if kind == "array" else array[()]
 
 
-def _dtype(name: str) -> np.dtype[Any]:
+def safe_dtype(name: str) -> np.dtype[Any]:
+    """Return the type of a name, of numbers, times and text only.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If it is another, or none.
+    """
     dtype = np.dtype(name)
     if dtype.kind not in "biufmMUS":
         msg = f"a type {name!r}"
@@ -342,7 +356,7 @@ def decoded(written: xr.Dataset, *, values: bool = True) -> xr.Dataset:
 def _own_bytes(variable: xr.Variable) -> int:
     """Return the bytes that a variable takes in its own type, which of text the file chooses."""
     name = json.loads(variable.attrs[ORIGINAL])["dtype"]
-    return int(variable.size) * (8 if name == "text" else _dtype(name).itemsize)
+    return int(variable.size) * (8 if name == "text" else safe_dtype(name).itemsize)
 
 
 def _decoded(variable: xr.Variable, *, values: bool) -> xr.Variable:
@@ -356,7 +370,7 @@ def _own_type(stored: Any, name: str) -> Any:
     """Return values in the type they had; computed later where they are Dask's."""
     if name == "text":
         return stored.astype("O") if stored.size else np.zeros(stored.shape, "O")
-    dtype = _dtype(name)
+    dtype = safe_dtype(name)
     if dtype == stored.dtype:
         return stored
     if not stored.size:  # xarray writes no text as no floats
@@ -397,7 +411,7 @@ def _restored(native: Mapping[Hashable, Any], kept: list[list[Any]]) -> dict[str
             if name in native:
                 restored[name] = native[name]
             continue
-        own = _untyped(value[0])
+        own = untyped(value[0])
         expected = _native_attributes({name: own}).get(name)
         changed = expected is not None and name in native and not _same_values(native[name], expected)
         removed = expected is not None and name not in native

@@ -1,0 +1,233 @@
+"""Read a file that nobody vouches for in a process of its own: with an end to its time and memory, and no trust in it.
+
+The libraries that read HDF5 are written in C: a damaged or hostile file can make them loop, take all memory or crash.
+So a child reads it, limited by the system, and sends back numbers, text and attributes, never objects; whatever comes
+is checked before it becomes a cube.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import threading
+from math import prod
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+import numpy as np
+import xarray as xr
+
+from roofcube import errors
+from roofcube.errors import CorruptFileError, RoofcubeError
+from roofcube.files.encoding import safe_dtype, typed, untyped
+from roofcube.options import memory_limit
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["SECONDS", "describe_untrusted", "load_untrusted"]
+
+Array = np.ndarray[Any, np.dtype[Any]]
+SECONDS = 30.0  # that a file may take; a cube of 10⁸ cells takes 2
+START = 20.0  # seconds more, to start a process and import what reads files
+HEADER_BYTES = 1 << 26
+OVERHEAD = 3 << 30  # bytes of address space that Python and the libraries take beside the cube
+CODE = "import sys; from roofcube.files.sandbox import serve; serve(sys.argv[1], sys.argv[2], int(sys.argv[3]))"
+ERRORS = ("CorruptFileError", "InvalidDataError", "MemoryLimitError", "MissingExtraError")
+
+
+def load_untrusted(path: str | Path, *, seconds: float = SECONDS) -> xr.Dataset:
+    """Load a cube as `roofcube.load` does, in a process that is ended when it takes too long or too much memory.
+
+    Raises
+    ------
+    CorruptFileError
+        If the file is no cube, or reading it did not end in time or crashed.
+    MemoryLimitError
+        If it is larger than the limit of `roofcube.set_options`.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> import roofcube as rc
+    >>> path = rc.save(rc.inputs("mnist"), pathlib.Path(tempfile.mkdtemp()) / "inputs.nc")
+    >>> load_untrusted(path).identical(rc.load(path))
+    True
+    """
+    cube, _ = _asked("load", Path(path), seconds)
+    return cube
+
+
+def describe_untrusted(path: str | Path, *, seconds: float = SECONDS) -> tuple[xr.Dataset, str | None]:
+    """Return names, sizes, types and attributes of a cube without its values, and why it is not as it was saved.
+
+    Returns
+    -------
+    Dataset
+        Values are zeros that take no memory.
+    str or None
+        What `roofcube.verify` finds wrong; None where nothing is.
+    """
+    return _asked("describe", Path(path), seconds)
+
+
+def _asked(what: str, path: Path, seconds: float) -> tuple[xr.Dataset, str | None]:
+    if not path.exists():
+        msg = f"{path}: there is no such file; check the name"
+        raise FileNotFoundError(msg)
+    room = memory_limit()
+    environment = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join(entry for entry in sys.path if entry),
+        "OPENBLAS_NUM_THREADS": "1",
+        "OMP_NUM_THREADS": "1",
+    }
+    command = [sys.executable, "-c", CODE, what, str(path.absolute()), str(room)]
+    late = threading.Event()
+    with subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment
+    ) as child:
+        timer = threading.Timer(seconds + START, lambda: (late.set(), child.kill()))
+        timer.start()
+        try:
+            assert child.stdout is not None
+            return _received(child.stdout, room)
+        except RoofcubeError:
+            raise
+        except Exception as error:
+            why = f"did not end in {seconds:g} s" if late.is_set() else f"failed ({type(error).__name__})"
+            msg = f"{path}: reading it in a process of its own {why}; the file is damaged or hostile, do not open it"
+            raise CorruptFileError(msg) from error
+        finally:
+            timer.cancel()
+            child.kill()
+
+
+# the child ------------------------------------------------------------------------------------------------------------
+
+
+def serve(what: str, path: str, room: int) -> None:
+    """Read a file and write what it holds to the standard output: the work of the child."""
+    answer = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # what libraries print is no answer
+    _limit(room)
+    from roofcube import set_options, verify
+    from roofcube.files.store import load, opened
+
+    set_options(memory=room)
+    try:
+        if what == "load":
+            _send(answer, load(path), values=True)
+        else:
+            wrong = None
+            try:
+                verify(path)
+            except CorruptFileError as error:
+                wrong = str(error)
+            with opened(path) as cube:
+                _send(answer, cube, values=False, wrong=wrong)
+    except Exception as error:  # what the parent is told, whatever it is
+        name = type(error).__name__ if type(error).__name__ in ERRORS else "CorruptFileError"
+        _write_header(answer, {"error": name, "message": str(error)[:2000]})
+    answer.close()
+
+
+def _limit(room: int) -> None:
+    """Limit memory and files of this process where the system can."""
+    with contextlib.suppress(ImportError, ValueError, OSError):
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_AS, (room + OVERHEAD, room + OVERHEAD))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))  # it reads, and writes nothing
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def _send(answer: IO[bytes], cube: xr.Dataset, *, values: bool, wrong: str | None = None) -> None:
+    parts, content = [], []
+    for name, variable in cube.variables.items():
+        array = variable.values if values else None
+        text = variable.dtype.kind in "OT"
+        part = {
+            "name": str(name),
+            "dims": list(map(str, variable.dims)),
+            "shape": list(variable.shape),
+            "dtype": "text" if text else variable.dtype.str,
+            "attrs": _told(variable.attrs),
+            "coordinate": name in cube.coords,
+        }
+        if array is not None:
+            raw = json.dumps(array.ravel().tolist()).encode() if text else np.ascontiguousarray(array).tobytes()
+            part["bytes"] = len(raw)
+            content.append(raw)
+        parts.append(part)
+    _write_header(answer, {"attrs": _told(cube.attrs), "variables": parts, "wrong": wrong})
+    for raw in content:
+        answer.write(raw)
+
+
+def _told(attributes: Mapping[Any, Any]) -> list[list[Any]]:
+    return [[str(name), typed(str(name), value)] for name, value in attributes.items()]
+
+
+def _write_header(answer: IO[bytes], header: dict[str, Any]) -> None:
+    line = json.dumps(header).encode()
+    answer.write(len(line).to_bytes(8, "big"))
+    answer.write(line)
+
+
+# the parent -----------------------------------------------------------------------------------------------------------
+
+
+def _received(answer: IO[bytes], room: int) -> tuple[xr.Dataset, str | None]:
+    """Make a cube of what a child says; it is believed no more than a file."""
+    length = int.from_bytes(_exactly(answer, 8), "big")
+    if length > HEADER_BYTES:
+        msg = "a header of its own size"
+        raise ValueError(msg)
+    header = json.loads(_exactly(answer, length))
+    if "error" in header:
+        name = header["error"]
+        raise getattr(errors, name if name in ERRORS else "CorruptFileError")(str(header["message"]))
+    variables, coords, left = {}, [], room
+    for part in header["variables"]:
+        left -= int(part.get("bytes", 0))
+        if left < 0:
+            msg = "the file holds more than the memory limit allows; raise it with `roofcube.set_options(memory=...)`"
+            raise errors.MemoryLimitError(msg)
+        variables[str(part["name"])] = _variable_of(answer, part)
+        if part["coordinate"] is True:
+            coords.append(str(part["name"]))
+    attributes = {str(name): untyped(value) for name, value in header["attrs"]}
+    data = {name: one for name, one in variables.items() if name not in coords}
+    given: Any = {name: variables[name] for name in coords}
+    if variables and "bytes" not in header["variables"][0]:
+        given = xr.Coordinates(given, indexes={})  # values that are not there make no index
+    return xr.Dataset(data, coords=given, attrs=attributes), header["wrong"]
+
+
+def _variable_of(answer: IO[bytes], part: Mapping[str, Any]) -> xr.Variable:
+    shape = tuple(int(size) for size in part["shape"])
+    dtype = np.dtype("O") if part["dtype"] == "text" else safe_dtype(part["dtype"])
+    attributes = {str(name): untyped(value) for name, value in part["attrs"]}
+    if "bytes" not in part:
+        values: Array = np.broadcast_to(np.zeros((), dtype), shape)
+    elif dtype.kind == "O":
+        texts = json.loads(_exactly(answer, int(part["bytes"])))
+        if len(texts) != prod(shape) or not all(isinstance(one, str) for one in texts):
+            msg = "text that is none"
+            raise ValueError(msg)
+        values = np.array([*texts, None], dtype="O")[:-1].reshape(shape)
+    else:
+        values = np.frombuffer(_exactly(answer, int(part["bytes"])), dtype).reshape(shape).copy()
+    return xr.Variable(tuple(map(str, part["dims"])), values, attributes)
+
+
+def _exactly(answer: IO[bytes], length: int) -> bytes:
+    content = answer.read(length)
+    if len(content) != length:
+        msg = "it ended early"
+        raise EOFError(msg)
+    return content

@@ -1,0 +1,80 @@
+"""Files that nobody vouches for are read in a process of their own: they hang, crash and swell there alone."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+import netCDF4
+import numpy as np
+import pytest
+import xarray as xr
+
+import roofcube as rc
+from roofcube.errors import CorruptFileError, InvalidDataError, MemoryLimitError
+from roofcube.files import sandbox
+
+
+@pytest.mark.parametrize("suffix", [".nc", ".zarr"])
+def test_what_is_read_apart_is_the_same(suffix, tmp_path):
+    cube = rc.benchmark("mnist").assign_attrs(nested={"a": [1, None]}, none=None)
+    cube["note"] = ("platform", np.array(["a", "longer"] * 4 + ["b"], dtype="O"))
+    path = rc.save(cube, tmp_path / f"cube{suffix}")
+    xr.testing.assert_identical(rc.load(path, untrusted=True), rc.load(path))
+
+
+def test_what_a_file_is_can_be_asked_without_its_values(tmp_path):
+    cube = rc.benchmark("mnist")
+    path = rc.save(cube, tmp_path / "cube.nc")
+    described, wrong = sandbox.describe_untrusted(path)
+    assert wrong is None
+    assert dict(described.sizes) == dict(cube.sizes)
+    assert described.nbytes == cube.nbytes
+    assert described["ops"].attrs == cube["ops"].attrs
+    with netCDF4.Dataset(path, "a") as file:
+        file["ops"][...] = file["ops"][...] + 1
+    assert "the content was altered" in sandbox.describe_untrusted(path)[1]
+
+
+def test_errors_of_the_child_are_those_of_load(tmp_path):
+    (tmp_path / "text.nc").write_text("no cube")
+    with pytest.raises(CorruptFileError, match=r"text\.nc: not readable as a cube"):
+        rc.load(tmp_path / "text.nc", untrusted=True)
+    path = rc.save(xr.Dataset({"x": ("a", np.zeros(10**6))}), tmp_path / "large.nc")
+    with (
+        rc.set_options(memory="1 MB"),
+        pytest.raises(MemoryLimitError, match=r"large\.nc: expected a cube within 1 MB"),
+    ):
+        rc.load(path, untrusted=True)
+    with pytest.raises(FileNotFoundError, match="there is no such file"):
+        rc.load(tmp_path / "absent.nc", untrusted=True)
+    with pytest.raises(FileNotFoundError, match="there is no such file"):
+        sandbox.describe_untrusted(tmp_path / "absent.nc")
+    with pytest.raises(InvalidDataError, match="`untrusted`: expected no `chunks` beside it"):
+        rc.load(path, untrusted=True, chunks={})
+
+
+CRASHES = {
+    "hangs": "import time; time.sleep(60)",
+    "crashes": f"import os; os.kill(os.getpid(), {int(signal.SIGKILL)})",
+    "says too little": "import os; os.write(1, b'123')",
+    "says too much": "import os; os.write(1, bytes([255] * 8))",
+    "lies": "import os; line = b'{\"variables\": 3}'; os.write(1, len(line).to_bytes(8, 'big') + line)",
+}
+
+
+@pytest.mark.parametrize("kind", CRASHES)
+def test_a_child_that_fails_is_told(kind, tmp_path, monkeypatch):
+    path = rc.save(xr.Dataset({"x": 1}), tmp_path / "cube.nc")
+    monkeypatch.setattr(sandbox, "CODE", CRASHES[kind])
+    monkeypatch.setattr(sandbox, "START", 0.5)
+    why = "did not end in 1 s" if kind == "hangs" else "failed"
+    with pytest.raises(CorruptFileError, match=rf"cube\.nc: reading it in a process of its own {why}"):
+        sandbox.load_untrusted(path, seconds=1)
+
+
+def test_no_child_outlives_the_question(tmp_path):
+    path = rc.save(xr.Dataset({"x": 1}), tmp_path / "cube.nc")
+    rc.load(path, untrusted=True)
+    with pytest.raises(ChildProcessError):
+        os.waitpid(-1, os.WNOHANG)
