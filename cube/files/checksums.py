@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from roofcube.disk import digest, replacing
@@ -21,6 +22,7 @@ __all__ = [
     "SWEEP",
     "altered",
     "is_ours",
+    "of_file",
     "recorded",
     "write_checksums",
 ]
@@ -34,10 +36,10 @@ METADATA = "zarr.json"  # of the store and, inside its folder, of each variable
 UNCHECKED = ("consolidated_metadata",)  # a copy of what is checked, that Zarr may add
 
 
-def write_checksums(store: Path) -> None:
-    """Put the checksums of all variables into a store that is complete."""
+def write_checksums(store: Path, known: Mapping[str, str] | None = None) -> None:
+    """Put the checksums of all variables into a store that is complete; `known` are digests of files as written."""
     metadata = _metadata(store)
-    metadata["attributes"][FILES] = json.dumps(_found(store))
+    metadata["attributes"][FILES] = json.dumps(_found(store, known or {}))
     with replacing(store / METADATA) as temporary:
         temporary.write_text(json.dumps(metadata, indent=2), "utf-8")
 
@@ -85,23 +87,25 @@ def altered(store: Path) -> list[str]:
     return sorted(name for name in {*expected, *found} if expected.get(name) != found.get(name))
 
 
-def _found(store: Path) -> dict[str, str]:
-    """Hash what is there."""
+def _found(store: Path, known: Mapping[str, str] = MappingProxyType({})) -> dict[str, str]:
+    """Hash what is there, but for files whose digests are known."""
     folders = sorted(path for path in store.iterdir() if path.is_dir())
     found = {METADATA: _of_root(_metadata(store))}
     with progress_bar(len(folders), "checksums") as bar:
         for folder in folders:
-            found[folder.name] = _of_folder(folder)
+            found[folder.name] = _of_folder(folder, known)
             bar.update(1)
     return found
 
 
-def _of_folder(folder: Path) -> str:
+def _of_folder(folder: Path, known: Mapping[str, str]) -> str:
     files = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()}
-    return digest(f"{name} {_of_file(files[name])}\n" for name in sorted(files))
+    digests = {name: known.get(f"{folder.name}/{name}") or of_file(path) for name, path in files.items()}
+    return digest(f"{name} {digests[name]}\n" for name in sorted(files))
 
 
-def _of_file(path: Path) -> str:
+def of_file(path: Path) -> str:
+    """Hash the content of a file."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

@@ -21,7 +21,7 @@ from roofcube.files.declared import check_bytes
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterator, Mapping
 
-__all__ = ["ORIGINAL", "decoded", "encoded", "parts_to_hash", "safe_dtype", "typed", "untyped"]
+__all__ = ["ORIGINAL", "decoded", "encoded", "parts_to_hash", "safe_dtype", "typed", "untyped", "values_to_hash"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 ORIGINAL = "roofcube_original"
@@ -316,7 +316,7 @@ def safe_dtype(name: str) -> np.dtype[Any]:
     return dtype
 
 
-def _dumped(original: dict[str, Any]) -> str:
+def _dumped(original: Any) -> str:
     return json.dumps(original, ensure_ascii=True)
 
 
@@ -438,6 +438,21 @@ def parts_to_hash(cube: xr.Dataset) -> Iterator[str]:
     yield _dumped({"coords": sorted(map(str, cube.coords)), "attrs": _sorted_attributes(cube.attrs)})
     for name in sorted(map(str, cube.variables)):
         yield _dumped({"name": name, "attrs": _sorted_attributes(cube.variables[name].attrs)})
+
+
+def values_to_hash(cube: xr.Dataset) -> Iterator[str | bytes]:
+    """List names, dims, types and values, whatever a file format does to their layout."""
+    for name in sorted(map(str, cube.variables)):
+        yield from _hashed_values(name, cube.variables[name])
+
+
+def _hashed_values(name: str, variable: xr.Variable) -> Iterator[str | bytes]:
+    values = np.ascontiguousarray(variable.values)
+    text = values.dtype.kind in "UOT"
+    kind = "text" if text else values.dtype.newbyteorder("=").str
+    yield _dumped([name, list(map(str, variable.dims)), list(variable.shape), kind])
+    # text is hashed as JSON: its width in memory depends on the format it came from
+    yield _dumped(values.astype(str).ravel().tolist()) if text else values.tobytes()
 
 
 def _sorted_attributes(attributes: Mapping[Hashable, Any]) -> list[list[Any]]:

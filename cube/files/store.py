@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import warnings
 from contextlib import contextmanager
 from functools import partial
@@ -16,7 +15,7 @@ import xarray as xr
 from roofcube.disk import digest, replacing
 from roofcube.errors import CorruptFileError, InvalidDataError, RoofcubeError, check_installed
 from roofcube.files import checksums, declared
-from roofcube.files.encoding import ORIGINAL, decoded, encoded, parts_to_hash
+from roofcube.files.encoding import ORIGINAL, decoded, encoded, parts_to_hash, values_to_hash
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -87,7 +86,7 @@ def load(path: str | Path, *, chunks: Any = None, untrusted: bool = False) -> xr
         As for `xarray.open_dataset`, as `{}` or `{"batch": 100}`: values stay in the file until they are asked for
         (needs Dask).
     untrusted : bool
-        Whether to read the file in a process of its own, with an end to its time (half a minute) and memory: of a file that
+        Whether to read the file in a process of its own, with an end to its time (30 s) and memory: of a file that
         somebody else sends, a damaged or hostile one can otherwise hang or crash this process. Takes a second more.
 
     Raises
@@ -329,14 +328,5 @@ def _encoding(cube: xr.Dataset) -> dict[Any, dict[str, Any]]:
 
 def _content_digest(cube: xr.Dataset, version: int) -> str:
     """Hash names, dims, types, values and attributes, whatever the file format does to their layout."""
-    values = (part for name in sorted(map(str, cube.variables)) for part in _hashed_parts(name, cube[name]))
-    return digest(chain(values, parts_to_hash(_without_file_attributes(cube)) if version > 1 else ()))
-
-
-def _hashed_parts(name: str, array: xr.DataArray) -> Iterator[str | bytes]:
-    values = np.ascontiguousarray(array.values)
-    text = values.dtype.kind in "UO"
-    kind = "text" if text else values.dtype.newbyteorder("=").str
-    yield json.dumps([name, list(map(str, array.dims)), list(array.shape), kind])
-    # text is hashed as JSON: its width in memory depends on the format it came from
-    yield json.dumps(values.astype(str).ravel().tolist()) if text else values.tobytes()
+    described = parts_to_hash(_without_file_attributes(cube)) if version > 1 else ()
+    return digest(chain(values_to_hash(cube), described))

@@ -1,12 +1,15 @@
 """Store a whole sweep: in memory below the limit, or as a Zarr store that an interruption cannot spoil.
 
-A store is written beside its final name, with a journal of the tiles that are whole, and renamed when it is complete:
-what bears the final name is complete, and what an interruption left is continued by the same call.
+A store is written beside its final name, with a journal of the tiles that are whole and on disk, and renamed when it is
+complete: what bears the final name is complete, and what an interruption left is continued by the same call. A tile is
+journalled, with digests of its files, only after these are on disk; who continues checks them against it, and the
+store's checksums come from it too: what a power cut lost, or what rotted since, is written again, never certified.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import warnings
 from functools import partial
@@ -19,8 +22,9 @@ import numpy as np
 from roofcube.disk import digest, naming_the_file, replacing, sync
 from roofcube.errors import InvalidDataError, MemoryLimitError, check_installed
 from roofcube.files import checksums
+from roofcube.files.encoding import parts_to_hash, values_to_hash
 from roofcube.kernels.engine.pool import in_order
-from roofcube.kernels.graph.expression import leaves
+from roofcube.kernels.graph.expression import leaves, structure_of
 from roofcube.kernels.query.tiles import Tiling
 from roofcube.model.graph import RESULTS
 from roofcube.options import memory_limit, progress_bar, thread_count
@@ -39,6 +43,7 @@ __all__ = ["compute", "result_dims", "stored_bytes", "to_zarr"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 Job = tuple[int, int]  # number of a part, and of its tile
+Files = dict[str, str]  # files of a tile, inside the store, and their digests
 SEPARATOR = "."  # one folder for all chunks: making a folder for each index takes as long as compressing
 
 
@@ -146,14 +151,17 @@ def _fingerprint(sweep: ModelContext) -> str:
 
 
 def _content(sweep: ModelContext) -> Iterator[str | bytes]:
+    """List all that the store will say: graph and tables to the last bit, inputs and every attribute."""
     yield repr((sweep.dims, sweep.space.sizes, sweep.dtype, sweep.tuning.chunk_points, SEPARATOR))
-    for name, node in sorted(sweep.model.outputs.items()):
-        yield f"{name}={node!r}"
+    yield from structure_of(sweep.model.outputs)
     for name, table in sorted(sweep.space.tables.items()):
-        yield f"{name}{table.shape}"
+        yield f"{name}{table.shape}{table.dtype.str}"
         yield np.ascontiguousarray(table).tobytes()
-    for label, coordinate in sorted(sweep.model.coords.items(), key=lambda pair: str(pair[0])):
-        yield f"{label}{coordinate.values.tolist()}"
+    described = {name: attributes_of(sweep, name) for name in sorted(result_dims(sweep))}
+    yield json.dumps([[name, sorted(_plain_attributes(attributes).items())] for name, attributes in described.items()])
+    inputs = sweep.inputs.assign_attrs(sweep.attrs)
+    yield from values_to_hash(inputs)
+    yield from parts_to_hash(inputs)
 
 
 def _key_of(store: Path) -> str | None:
@@ -205,8 +213,8 @@ def _chunk(sizes: tuple[int, ...], points: int) -> tuple[int, ...]:
 def _write(sweep: ModelContext, beside: Path, journal: Path) -> None:
     import zarr
 
-    done = _journalled(journal)
-    journal.write_text("".join(f"{number} {tile}\n" for number, tile in sorted(done)), "utf-8")  # without a torn line
+    done = _journalled(journal, beside)
+    journal.write_text("".join(_line(job, files) for job, files in sorted(done.items())), "utf-8")  # no torn line
     parts = _parts_of(sweep)
     jobs = [
         (number, tile) for number, part in enumerate(parts) for tile in range(len(part)) if (number, tile) not in done
@@ -222,18 +230,41 @@ def _write(sweep: ModelContext, beside: Path, journal: Path) -> None:
     ):
         arrays = dict(zarr.open_group(beside, mode="r+").arrays())
         bar.update(total - len(jobs))
-        for number, tile in in_order(partial(_write_tile, arrays, parts), jobs, threads=thread_count()):
-            lines.write(f"{number} {tile}\n")
+        for job, files in in_order(partial(_put_on_disk, beside, arrays, parts), jobs, threads=thread_count()):
+            done[job] = files
+            lines.write(_line(job, files))
             lines.flush()
+            os.fsync(lines.fileno())
             bar.update(1)
-    checksums.write_checksums(beside)
+    checksums.write_checksums(beside, {name: found for files in done.values() for name, found in files.items()})
 
 
-def _journalled(journal: Path) -> set[Job]:
-    """Read the tiles that are whole; a last line cut off by a crash does not count."""
+def _line(job: Job, files: Files) -> str:
+    return json.dumps([*job, files]) + "\n"
+
+
+def _journalled(journal: Path, beside: Path) -> dict[Job, Files]:
+    """Read the tiles that are whole, and whose files are as they were written; a torn last line does not count."""
     text = journal.read_text("utf-8") if journal.exists() else ""
-    lines = text[: text.rfind("\n") + 1].splitlines()
-    return {(int(number), int(tile)) for number, tile in (line.split() for line in lines)}
+    done = {}
+    for line in text[: text.rfind("\n") + 1].splitlines():
+        number, tile, files = json.loads(line)
+        if all((beside / name).is_file() and checksums.of_file(beside / name) == files[name] for name in files):
+            done[number, tile] = files
+    return done
+
+
+def _put_on_disk(beside: Path, arrays: Mapping[str, Any], parts: list[Part], job: Job) -> tuple[Job, Files]:
+    """Write a tile, see it on disk, and return its files with their digests."""
+    _write_tile(arrays, parts, job)
+    number, tile = job
+    slices, files = parts[number].tiling.slices(tile), {}
+    for name in parts[number].kinds:
+        at = zip(slices, arrays[name].chunks, strict=True)
+        chunk = SEPARATOR.join(["c", *(str(part.start // length) for part, length in at)])
+        sync(beside / name / chunk)
+        files[f"{name}/{chunk}"] = checksums.of_file(beside / name / chunk)
+    return job, files
 
 
 def _parts_of(sweep: ModelContext) -> list[Part]:

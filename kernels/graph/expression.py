@@ -20,7 +20,7 @@ import numpy as np
 from roofcube.kernels.graph import elementary
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 __all__ = [
     "COMPARISONS",
@@ -42,6 +42,7 @@ __all__ = [
     "ordered_sum",
     "rebuilt",
     "sqrt",
+    "structure_of",
     "topological",
     "value_of",
     "where",
@@ -412,6 +413,24 @@ UFUNCS: dict[str, Any] = {
 def rebuilt(node: Node, arguments: tuple[Node, ...]) -> Node:
     """Apply the operation of a node to other arguments."""
     return node if arguments == node.arguments else _intern(node.operation, arguments, node.name, node.value)
+
+
+def structure_of(outputs: Mapping[str, Node]) -> Iterator[str]:
+    """Write a graph down to the last bit of its constants: a line for each node, and one for each output.
+
+    Examples
+    --------
+    >>> list(structure_of({"half": leaf("x") * 0.5}))
+    ['0 leaf x', '1 constant  0x1.0000000000000p-1', '2 multiply  0 1', 'half=2']
+    """
+    numbers: dict[Node, int] = {}
+    for node in topological(outputs.values()):
+        numbers[node] = len(numbers)
+        value = [float(node.value).hex()] if node.operation == "constant" else []
+        parts = [node.operation, node.name, *value, *(str(numbers[one]) for one in node.arguments)]
+        yield " ".join([str(numbers[node]), *parts])
+    for name in sorted(outputs):
+        yield f"{name}={numbers[outputs[name]]}"
 
 
 def topological(outputs: Iterable[Node]) -> list[Node]:

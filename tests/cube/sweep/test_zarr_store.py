@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import roofcube as rc
-from roofcube.errors import InvalidDataError, UnwritableFileError
+from roofcube.errors import CorruptFileError, InvalidDataError, UnwritableFileError
 from roofcube.kernels.tuning import Tuning
 from roofcube.sweep import zarr_store
 
@@ -156,3 +156,83 @@ def test_kill_9_neither_corrupts_nor_fools(tmp_path):
     )
     assert_same(sweep.to_zarr(path), sweep)
     assert rc.verify(path)
+
+
+def stopped_after(sweep, path, monkeypatch, tiles: int) -> None:
+    """Begin a store and end after some tiles."""
+    real, written = zarr_store._write_tile, []
+
+    def stopping(arrays, parts, job):
+        if len(written) == tiles:
+            raise KeyboardInterrupt
+        written.append(job)
+        return real(arrays, parts, job)
+
+    with monkeypatch.context() as patch:
+        write_tiles_by(patch, stopping)
+        with rc.set_options(threads=1), pytest.raises(KeyboardInterrupt):
+            sweep.to_zarr(path)
+
+
+@pytest.mark.parametrize("damage", ["lost", "cut", "zeroed", "flipped"])
+def test_what_a_power_cut_lost_is_written_again_not_certified(damage, sweep, tmp_path, monkeypatch):
+    path = tmp_path / "cube.zarr"
+    stopped_after(sweep, path, monkeypatch, 20)
+    chunks = sorted((tmp_path / "cube.zarr.partial").rglob("c.*"))
+    journalled = (tmp_path / "cube.zarr.journal").read_text().count("predicted_latency/c.")
+    assert journalled > 2
+    for chunk in [one for one in chunks if one.parent.name == "predicted_latency"][:2]:
+        content = chunk.read_bytes()
+        if damage == "lost":
+            chunk.unlink()
+        else:
+            flipped = bytes([content[0] ^ 1]) + content[1:]
+            chunk.write_bytes({"cut": content[:-3], "zeroed": bytes(len(content)), "flipped": flipped}[damage])
+    assert_same(sweep.to_zarr(path), sweep)
+    assert rc.verify(path)
+
+
+def test_rot_after_writing_is_not_certified_by_the_end(sweep, tmp_path, monkeypatch):
+    """The checksums are those of what was written, not of what is there when the store is finished."""
+    path, real, seen = tmp_path / "cube.zarr", zarr_store.checksums.write_checksums, []
+
+    def rotting(store, known):
+        chunk = next((store / "predicted_latency").glob("c.*"))
+        chunk.write_bytes(bytes(chunk.stat().st_size))
+        seen.append(chunk)
+        return real(store, known)
+
+    monkeypatch.setattr(zarr_store.checksums, "write_checksums", rotting)
+    sweep.to_zarr(path)
+    assert seen
+    with pytest.raises(CorruptFileError, match="the content was altered"):
+        rc.verify(path)
+
+
+def other_constant(sweep):
+    return rc.Sweep(sweep.inputs, assumptions=rc.BOUND.with_term("cost", lambda m: m.predicted_latency * 1234568.9))
+
+
+def other_units(sweep):
+    inputs = sweep.inputs.copy()
+    inputs["ops"] = inputs["ops"].assign_attrs(units="other")
+    return rc.Sweep(inputs, assumptions=rc.BOUND.with_term("cost", lambda m: m.predicted_latency * 1234567.0))
+
+
+def other_variable(sweep):
+    inputs = sweep.inputs.assign(note=("batch", np.arange(float(sweep.inputs.sizes["batch"]))))
+    return rc.Sweep(inputs, assumptions=rc.BOUND.with_term("cost", lambda m: m.predicted_latency * 1234567.0))
+
+
+def other_units_of_a_term(sweep):
+    term = lambda m: m.predicted_latency * 1234567.0  # noqa: E731
+    return rc.Sweep(sweep.inputs, assumptions=rc.BOUND.with_term("cost", term, units="EUR"))
+
+
+@pytest.mark.parametrize("other", [other_constant, other_units, other_variable, other_units_of_a_term])
+def test_the_store_of_another_model_is_not_handed_back(other, sweep, tmp_path):
+    first = rc.Sweep(sweep.inputs, assumptions=rc.BOUND.with_term("cost", lambda m: m.predicted_latency * 1234567.0))
+    first.to_zarr(tmp_path / "cube.zarr")
+    with pytest.raises(InvalidDataError, match="a store of the same sweep"):
+        other(sweep).to_zarr(tmp_path / "cube.zarr")
+    assert "cost" in first.to_zarr(tmp_path / "cube.zarr")
