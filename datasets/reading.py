@@ -28,6 +28,7 @@ __all__ = [
     "columns_of",
     "frame_of",
     "header_faults",
+    "hints_of",
     "is_required",
     "model_of",
     "parse_rows",
@@ -75,11 +76,12 @@ class Sheet:
 
 def columns_of(row: type) -> list[str]:
     """List the columns of a table."""
-    return list(_hints(row))
+    return list(hints_of(row))
 
 
 @cache
-def _hints(row: type) -> dict[str, Any]:
+def hints_of(row: type) -> dict[str, Any]:
+    """Return the annotations of a schema by column."""
     return get_type_hints(row, include_extras=True)
 
 
@@ -94,7 +96,7 @@ def model_of(row: type) -> type[BaseModel]:
     # here, not on top: loading pydantic takes a sixth of the time of `import xarray, polars`
     from pydantic import ConfigDict, create_model
 
-    fields: dict[str, Any] = {name: (hint, getattr(row, name, ...)) for name, hint in _hints(row).items()}
+    fields: dict[str, Any] = {name: (hint, getattr(row, name, ...)) for name, hint in hints_of(row).items()}
     return create_model(row.__name__, __config__=ConfigDict(extra="forbid", allow_inf_nan=False), **fields)
 
 
@@ -151,7 +153,7 @@ def frame_of(rows: Sequence[dict[str, Any]], row: type) -> pl.DataFrame:
 
 def choices_of(row: type, column: str) -> tuple[str, ...]:
     """List the values that a column of closed choices may have."""
-    return kind_of(_hints(row)[column]).choices
+    return kind_of(hints_of(row)[column]).choices
 
 
 def parse_rows(table: pl.DataFrame | Sheet, row: type, *, source: str) -> pl.DataFrame:
@@ -193,7 +195,7 @@ def typed_columns(
     factors : mapping of column to number, optional
         From the unit of the values to that of the column.
     """
-    kinds = {name: kind_of(hint) for name, hint in _hints(row).items()}
+    kinds = {name: kind_of(hint) for name, hint in hints_of(row).items()}
     known = [name for name in kinds if name in sheet.frame.columns]
     doubt = ""
     if decimal is None:
@@ -276,7 +278,7 @@ def _unit_hint(name: str, known: Sequence[str]) -> str:
 
 @cache
 def _types(row: type) -> dict[str, Any]:
-    return {name: kind_of(hint).dtype for name, hint in _hints(row).items()}
+    return {name: kind_of(hint).dtype for name, hint in hints_of(row).items()}
 
 
 def check_keys(table: pl.DataFrame, key: Sequence[str], *, source: str, rows: Sequence[int] | None = None) -> None:

@@ -28,8 +28,8 @@ Columns = "Mapping[str, Target]"
 UNITS = {"_per_s": "1/s", "_percent": "%", "_w": "W", "_s": "s"}
 IN_BRACKETS = re.compile(r"(.*\S)\s*[\[(]\s*([^\[\]()]+?)\s*[\])]")
 AT_THE_END = re.compile(r"(.*[a-zA-Z0-9])[_\s.-]+([a-zA-Zµ%/]+)")
-# the contribution template of QuTiBench (Xilinx Research): 18 columns, times in ms; what it has besides (TOP/s, level of
-# the experiment, …) is kept as it is
+# the contribution template of QuTiBench (Xilinx Research): 18 columns, times in ms; its others (TOP/s, level of the
+# experiment, …) are kept as they are
 TEMPLATE_MARKS = ("nn_topology", "hwtype")
 TEMPLATE: dict[str, Target] = {
     "nn_topology": "topology",
@@ -237,7 +237,7 @@ def _factor(factors: dict[str, float], column: str, unit: str) -> list[Fault]:
         spelt = ", ".join(spellings_of(own)[:12])
         return [
             Fault(
-                0,
+                None,
                 column,
                 f"`units`: {unit!r} is no unit of {column!r}; expected one of {spelt}, …, with or without a prefix",
             )

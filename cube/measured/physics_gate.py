@@ -9,13 +9,15 @@ import numpy as np
 import polars as pl
 
 from roofcube import datasets
-from roofcube.errors import check_kind, suggestion
+from roofcube.datasets.table_forms import as_table
+from roofcube.errors import suggestion
 from roofcube.labels import labelled, locate, rows_of
+from roofcube.measured.rows import measurement_rows
 from roofcube.measured.rules import rules_for
 from roofcube.model.assumptions import BOUND
 from roofcube.model.inputs import inputs as model_inputs
 from roofcube.model.predict import predict
-from roofcube.variables import CONFIGURATION, GRADES, HARDWARE_DIMS, INFEASIBLE, QUALITY
+from roofcube.variables import CONFIGURATION, GRADES, INFEASIBLE, QUALITY
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -42,16 +44,15 @@ FINDINGS: dict[str, type[pl.DataType]] = {
 }
 
 
-def check(
-    measurements: pl.DataFrame, *, traces: pl.DataFrame | None = None, inputs: xr.Dataset | None = None
-) -> pl.DataFrame:
+def check(measurements: Any, *, traces: Any = None, inputs: xr.Dataset | None = None) -> pl.DataFrame:
     """Put measurements and meter traces through the physics gate.
 
     Parameters
     ----------
-    measurements : DataFrame
-        In the schema of `roofcube.datasets.load_measurements`.
-    traces : DataFrame, optional
+    measurements : table
+        In the schema of `roofcube.datasets.load_measurements`: a DataFrame of polars or pandas, a LazyFrame, a dict of
+        columns, a list of dicts, or the name of a file, which is read by `read_measurements`.
+    traces : table, optional
         In the schema of `roofcube.datasets.load_power_traces`.
     inputs : Dataset, optional
         Platforms and networks to judge by; the embedded ones where not given.
@@ -70,12 +71,14 @@ def check(
     >>> findings.filter(findings["rule"] == "above_compute_peak").height
     9
     """
-    check_kind("measurements", measurements, pl.DataFrame, do="read a file with `roofcube.read_measurements`")
-    table = _with_references(_with_all_columns(measurements).with_row_index("row"), inputs)
+    rows = measurement_rows(measurements)
+    space = _space(inputs)
+    table = _with_references(_with_all_columns(rows), space)
     parts = [_broken(table, rule) for rule in rules_for(table)]
-    parts += [_unknown_labels(table), _not_offered(table), _of_another_task(table)]
-    parts.append(_missing_values(table, measurements.columns))
+    parts += [_unknown_labels(table, space), _not_offered(table, space), _of_another_task(table, space)]
+    parts.append(_missing_values(table, rows.columns))
     if traces is not None:
+        traces = as_table(traces, what="traces")
         parts += [rule(traces) for rule in (_impossible_volts, _stuck_samples)]
         parts.append(_maximum_as_power(table, traces))
     findings = (
@@ -99,16 +102,23 @@ def quality_bits(measurements: pl.DataFrame, findings: pl.DataFrame) -> np.ndarr
 # what the rules compare with ------------------------------------------------------------------------------------------
 
 
+def _space(inputs: xr.Dataset | None) -> xr.Dataset:
+    """Return what to judge by, without batches: those of the rows are judged."""
+    return (model_inputs(batch=1) if inputs is None else inputs).drop_dims("batch", errors="ignore")
+
+
 def _with_all_columns(measurements: pl.DataFrame) -> pl.DataFrame:
-    """Add the columns that a table may leave out, empty."""
+    """Add the columns that a table may leave out, empty; of other columns keep whether they tell rows apart."""
     kinds = {**datasets.load_measurements().schema}
     absent = [pl.lit(None, kinds[name]).alias(name) for name in kinds if name not in measurements.columns]
-    return measurements.with_columns(absent).with_columns(pl.col("mode").fill_null("default"))
+    told = measurements.drop("source_row", strict=False)
+    identical = told.is_duplicated() if told.width else pl.Series([], dtype=pl.Boolean)
+    table = measurements.with_columns(absent).select(list(kinds)).with_columns(pl.col("mode").fill_null("default"))
+    return table.with_columns(identical=identical).with_row_index("row")
 
 
-def _with_references(table: pl.DataFrame, inputs: xr.Dataset | None) -> pl.DataFrame:
+def _with_references(table: pl.DataFrame, space: xr.Dataset) -> pl.DataFrame:
     """Add to each row what its platform and network allow; null where a label is unknown."""
-    space = model_inputs(batch=1).squeeze("batch", drop=True) if inputs is None else inputs.drop_dims("batch")
     where = locate(space, table, dims=CONFIGURATION)
     # many rows share a configuration, which is predicted once
     labels = np.stack([*where.indices.values(), table["batch"].fill_null(1).to_numpy()])[:, where.mask]
@@ -130,10 +140,9 @@ def _with_references(table: pl.DataFrame, inputs: xr.Dataset | None) -> pl.DataF
     }
     columns = [_reference_column(name, array, where.mask, number.reshape(-1)) for name, array in references.items()]
     structure = datasets.load_platforms().unique("platform", keep="first").select("platform", "board")
-    executed = datasets.load_platforms().select(*HARDWARE_DIMS, "executed_precision")
-    table = table.with_columns(*columns, unknown=pl.Series(where.reasons, dtype=pl.String))
+    executed = _executed_precisions(at, where.mask, number.reshape(-1))
+    table = table.with_columns(*columns, executed, unknown=pl.Series(where.reasons, dtype=pl.String))
     table = table.join(structure, on="platform", how="left", maintain_order="left")
-    table = table.join(executed, on=list(HARDWARE_DIMS), how="left", maintain_order="left")
     return table.with_columns(pl.col("batch_kind", "source_row").fill_null(""))
 
 
@@ -154,6 +163,15 @@ def _reference_column(
         each = np.asarray(array.values, dtype="f8")
         values[known] = each[number] if each.ndim else each
     return pl.Series(name, values).fill_nan(None)
+
+
+def _executed_precisions(at: xr.Dataset, known: np.ndarray[Any, Any], number: np.ndarray[Any, Any]) -> pl.Series:
+    """Return the precision that each row's platform computes in, where its facts say it."""
+    values = np.full(len(known), "", dtype=object)
+    if "executed_precision" in at and len(number):
+        each = at["executed_precision"].values
+        values[known] = each[number] if each.ndim else each
+    return pl.Series("executed_precision", values.tolist(), dtype=pl.String).replace("", None)
 
 
 def _broken(table: pl.DataFrame, rule: Rule) -> pl.DataFrame:
@@ -183,36 +201,46 @@ def _no_numbers(rows: pl.DataFrame) -> pl.DataFrame:
 # rules with a shape of their own --------------------------------------------------------------------------------------
 
 
-def _unknown_labels(table: pl.DataFrame) -> pl.DataFrame:
+def _unknown_labels(table: pl.DataFrame, space: xr.Dataset) -> pl.DataFrame:
     rows = _no_numbers(table.filter(pl.col("unknown") != ""))
     columns = rows["unknown"].str.split(" ").list.first().replace("pruning", "pruning_percent")
     mend = "correct the label, or give the platform or network in `inputs`"
     given = {column: rows[column].to_list() for column in columns.unique()}
     labels = [(column, given[column][place]) for place, column in enumerate(columns)]
-    closest = {label: _closest(*label) for label in dict.fromkeys(labels)}
+    closest = {label: _closest(*label, space) for label in dict.fromkeys(labels)}
     actions = [mend + closest[label] for label in labels]
     return _mislabelled(rows, "", rows["unknown"].to_list(), actions).with_columns(column=columns)
 
 
-def _not_offered(table: pl.DataFrame) -> pl.DataFrame:
+def _not_offered(table: pl.DataFrame, space: xr.Dataset) -> pl.DataFrame:
     """Find rows in a mode or precision that their platform does not have, known as it may be elsewhere."""
     parts = []
     for column, reason in (("mode", "mode_not_offered"), ("precision", "precision_not_supported")):
         rows = _no_numbers(table.filter(pl.col("infeasible") == INFEASIBLE[reason]))
-        known = datasets.load_platforms().group_by("platform").agg(pl.col(column).unique(maintain_order=True))
-        offered = dict(known.iter_rows())
         findings, actions = [], []
         for platform, label in rows.select("platform", column).iter_rows():
             findings.append(f"platform {platform!r} has no {column} {label!r}")
-            names = offered.get(platform)
+            names = _offered(space, platform, column)
             actions.append(f"give {' or '.join(map(repr, names))}" if names else f"give a {column} that it has")
         parts.append(_mislabelled(rows, column, findings, actions))
     return pl.concat(parts)
 
 
-def _of_another_task(table: pl.DataFrame) -> pl.DataFrame:
+def _offered(space: xr.Dataset, platform: str, column: str) -> list[str]:
+    """List the modes or precisions in which a platform has a peak."""
+    if not {"platform", column} <= set(space["peak_compute"].dims):
+        return []
+    peak = space["peak_compute"].sel(platform=platform).notnull()
+    has = peak.any([dim for dim in peak.dims if dim != column]).values
+    return [str(label) for label, offered in zip(space[column].values.tolist(), has, strict=True) if offered]
+
+
+def _of_another_task(table: pl.DataFrame, space: xr.Dataset) -> pl.DataFrame:
     """Find rows whose task is not the one that their network is known for; labels are joined without the task."""
     tasks = dict(datasets.load_topologies().select("topology", "task").iter_rows())
+    if "task" in space.coords and space["task"].dims == ("topology",):
+        own = zip(space["topology"].values.tolist(), space["task"].values.tolist(), strict=True)
+        tasks |= {topology: task for topology, task in own if task != "custom"}
     rows = _no_numbers(table.filter(pl.col("task") != pl.col("topology").replace_strict(tasks, default=None)))
     findings, actions = [], []
     for topology, task in rows.select("topology", "task").iter_rows():
@@ -227,9 +255,10 @@ def _mislabelled(rows: pl.DataFrame, column: str, findings: list[str], actions: 
     return lines.with_columns(pl.Series(name, text, dtype=pl.String) for name, text in texts.items())
 
 
-def _closest(column: str, label: object) -> str:
+def _closest(column: str, label: object, space: xr.Dataset) -> str:
     """Suggest a label of the facts for one that they do not have."""
-    known = _known_labels(column)
+    here = space[column].values.tolist() if column in space.dims else []
+    known = (*here, *_known_labels(column))
     return suggestion(label, known) if isinstance(label, str) and label not in known else ""
 
 

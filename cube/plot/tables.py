@@ -11,6 +11,7 @@ import xarray as xr
 
 from roofcube.errors import InvalidDataError, MissingInputError, check_choice
 from roofcube.labels import flat_column, locate
+from roofcube.measured.rows import measurement_rows
 from roofcube.variables import DIMS, VARIABLES, attributes
 from roofcube.wording import configuration_text, flag_words, short, shown_unit, with_unit
 
@@ -170,9 +171,12 @@ def records(
     return columns
 
 
-def with_source_rows(cube: xr.Dataset, measurements: pl.DataFrame | None) -> xr.Dataset:
+def with_source_rows(cube: xr.Dataset, measurements: Any) -> xr.Dataset:
     """Add `source_row`, the names of the source rows behind each measured cell, from the table that was joined."""
-    if measurements is None or "source_row" not in measurements.columns or "n_rows" not in cube.variables:
+    if measurements is None or "n_rows" not in cube.variables:
+        return cube
+    measurements = measurement_rows(measurements)
+    if "source_row" not in measurements.columns:
         return cube
     where = locate(cube, measurements)
     dims = [dim for dim in map(str, cube["n_rows"].dims) if dim in where.indices]

@@ -10,6 +10,7 @@ from bokeh.layouts import gridplot
 from bokeh.models import CDSView, Column, ColumnDataSource, IndexFilter, Range1d, Span
 
 from roofcube import datasets
+from roofcube.datasets.table_forms import as_table, is_table
 from roofcube.errors import InvalidDataError, MissingInputError
 from roofcube.measured.physics_gate import check
 from roofcube.plot import style
@@ -35,7 +36,7 @@ LOOKS = {
 GOOD = ("circle", style.MEASURED, 2)
 
 
-def power_trace(traces: pl.DataFrame, *, topologies: Sequence[str] | None = None) -> Any:
+def power_trace(traces: Any, *, topologies: Sequence[str] | None = None) -> Any:
     """Draw power over time from meter samples; impossible and stuck samples are marked and left out of the means.
 
     Parameters
@@ -122,9 +123,10 @@ def power_trace(traces: pl.DataFrame, *, topologies: Sequence[str] | None = None
 
 
 def _samples(traces: Any, topologies: Sequence[str] | None) -> pl.DataFrame:
-    if not isinstance(traces, pl.DataFrame):
+    if not is_table(traces):
         msg = f"`traces`: expected a polars DataFrame, got {type(traces).__name__}; pass datasets.load_power_traces()"
         raise InvalidDataError(msg)
+    traces = as_table(traces, what="traces")
     missing = [name for name in COLUMNS if name not in traces.columns]
     if not missing and not ("power_w" in traces.columns or {"voltage_v", "current_a"} <= set(traces.columns)):
         missing = ["power_w"]
