@@ -84,7 +84,7 @@ def read_delimited(path: Path, *, sep: str | None = None, expected: str = "") ->
     reader = csv.reader(lines, strict=True, delimiter=separator)
     try:
         for fields in reader:
-            if any(field.strip() for field in fields):
+            if "".join(fields).strip():
                 records.append((lines.first, fields))
             lines.begin()
     except csv.Error as error:

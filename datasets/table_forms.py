@@ -93,7 +93,7 @@ def _of_file(path: Path, row: type | None, sep: str | None) -> Sheet:
         except (pl.exceptions.PolarsError, OSError) as error:
             msg = f"{path}: not readable as Parquet ({error}); write it again"
             raise InvalidDataError(msg) from None
-        return as_sheet(frame, what=str(path))
+        return Sheet(as_sheet(frame, what=str(path)).frame, range(1, frame.height + 1), header=0)
     return read_sheet(path, row, sep=sep)
 
 

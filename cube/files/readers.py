@@ -13,7 +13,7 @@ from roofcube.datasets import schema
 from roofcube.datasets.networks import described, network_table
 from roofcube.datasets.own_platforms import platform_table
 from roofcube.datasets.reading import columns_of, frame_of
-from roofcube.datasets.table_forms import TABLE_SUFFIXES, as_sheet
+from roofcube.datasets.table_forms import TABLE_SUFFIXES, as_sheet, as_table
 from roofcube.errors import InvalidDataError, MissingInputError
 
 if TYPE_CHECKING:
@@ -22,13 +22,14 @@ if TYPE_CHECKING:
 __all__ = ["read_network", "read_platforms"]
 
 
-def read_platforms(toml: str | Path) -> pl.DataFrame:
-    """Read platforms of your own from TOML.
+def read_platforms(source: Any) -> pl.DataFrame:
+    """Read platforms of your own from TOML, or from a table.
 
     Parameters
     ----------
-    toml : str or Path
-        A table ``[[platform]]`` for each platform, mode and precision, with the columns of
+    source : str, Path or table
+        The name of a TOML, CSV, TSV or Parquet file; a polars or pandas DataFrame, a LazyFrame, a dict of columns or a
+        list of dicts. In TOML, a table ``[[platform]]`` for each platform, mode and precision, with the columns of
         `roofcube.datasets.load_platforms` as keys: `platform`, `device_class`, `precision`, `peak_compute_op_per_s`,
         `memory_bandwidth_b_per_s`; optional `mode`, `family`, `executed_precision`, `memory_capacity_b`,
         `listed_power_w`, `cores`, `weight_memory_b`, `channel_tile`, `weights_shared`, `dataflow`, `basis`, `source`.
@@ -65,10 +66,15 @@ def read_platforms(toml: str | Path) -> pl.DataFrame:
     >>> rc.inputs("cifar10", platforms=[rc.read_platforms(path), "TX2"]).platform.values.tolist()
     ['Mine', 'TX2']
     """
-    path = _existing(toml)
+    if not isinstance(source, str | Path):
+        rows = source if isinstance(source, list) else as_table(source, what="source").to_dicts()
+        return platform_table(rows, source="`source`", each="row")
+    path = _existing(source)
+    if path.suffix.lower() in TABLE_SUFFIXES:
+        return platform_table(as_table(path, what="source").to_dicts(), source=str(path), each="row")
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         msg = f"{path}: not readable as TOML ({error}); see the example in the documentation of read_platforms"
         raise InvalidDataError(msg) from None
     entries = content.get("platform")

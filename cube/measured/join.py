@@ -169,8 +169,10 @@ def _others(cube: xr.Dataset, measurements: pl.DataFrame) -> dict[str, xr.Variab
         whole = name.strip().replace("/", "_") or "column"
         while whole in cube.variables or whole in cube.dims or whole in others:
             whole = f"given_{whole}"
-        number = column.dtype.is_numeric()
-        values = cells.mean(column.cast(pl.Float64).to_numpy()) if number else cells.texts(column.cast(pl.String))
+        if column.dtype.is_numeric():
+            values = cells.mean(column.cast(pl.Float64).to_numpy())
+        else:
+            values = cells.texts([None if one is None else str(one) for one in column.to_list()])
         told = {"long_name": f"{name}, as given with the measurements"}
         others[whole] = labelled(cells.dims, values.reshape(cells.shape), told)
     return others
@@ -240,14 +242,15 @@ class _Cells:
         with np.errstate(invalid="ignore", divide="ignore"):
             return np.where(count > 1, np.sqrt(total / (count - 1)), np.nan)
 
-    def texts(self, column: pl.Series) -> np.ndarray[Any, Any]:
+    def texts(self, texts: list[str | None]) -> np.ndarray[Any, Any]:
         """Put the distinct texts of the rows of a cell side by side; empty where there is none."""
-        rows = pl.DataFrame({"cell": self.flat, "text": column}).drop_nulls().unique(maintain_order=True)
+        schema = {"cell": pl.Int64, "text": pl.String}
+        rows = pl.DataFrame({"cell": self.flat, "text": texts}, schema=schema).drop_nulls().unique(maintain_order=True)
         joined = rows.group_by("cell", maintain_order=True).agg(
-            text=pl.col("text").head(MOST_TEXTS).str.join(" + "), more=pl.len() - MOST_TEXTS
+            text=pl.col("text").head(MOST_TEXTS).str.join(" + "), more=pl.len().cast(pl.Int64) - MOST_TEXTS
         )
         values = np.full(self.size, "", dtype=object)
-        for cell, text, more in joined.with_columns(pl.col("more").cast(pl.Int64)).iter_rows():
+        for cell, text, more in joined.iter_rows():
             values[cell] = f"{text} + {more} more" if more > 0 else text
         return values.astype(str)
 

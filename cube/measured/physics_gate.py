@@ -74,7 +74,7 @@ def check(measurements: Any, *, traces: Any = None, inputs: xr.Dataset | None = 
     rows = measurement_rows(measurements)
     space = _space(inputs)
     table = _with_references(_with_all_columns(rows), space)
-    parts = [_broken(table, rule) for rule in rules_for(table)]
+    parts = _broken(table, rules_for(table))
     parts += [_unknown_labels(table, space), _not_offered(table, space), _of_another_task(table, space)]
     parts.append(_missing_values(table, rows.columns))
     if traces is not None:
@@ -174,12 +174,17 @@ def _executed_precisions(at: xr.Dataset, known: np.ndarray[Any, Any], number: np
     return pl.Series("executed_precision", values.tolist(), dtype=pl.String).replace("", None)
 
 
-def _broken(table: pl.DataFrame, rule: Rule) -> pl.DataFrame:
+def _broken(table: pl.DataFrame, rules: list[Rule]) -> list[pl.DataFrame]:
+    """Return the findings of the rules that any row breaks; all are evaluated together, which takes a third."""
+    broken = [rule.broken.fill_null(value=False).alias(f"{number}") for number, rule in enumerate(rules)]
+    masks = table.select(broken).get_columns()
+    return [_lines_of(table, rule, mask) for rule, mask in zip(rules, masks, strict=True) if mask.any()]
+
+
+def _lines_of(table: pl.DataFrame, rule: Rule, mask: pl.Series) -> pl.DataFrame:
     # evaluated before filtering: some rules look at sister rows
-    judged = table.with_columns(
-        _broken=rule.broken.fill_null(value=False), value=rule.value.cast(pl.Float64), limit=rule.limit.cast(pl.Float64)
-    )
-    return _finding_lines(judged.filter("_broken"), "measurements", rule.name, rule.column, rule.finding, rule.action)
+    judged = table.with_columns(value=rule.value.cast(pl.Float64), limit=rule.limit.cast(pl.Float64))
+    return _finding_lines(judged.filter(mask), "measurements", rule.name, rule.column, rule.finding, rule.action)
 
 
 def _finding_lines(rows: pl.DataFrame, table: str, rule: str, column: str, finding: str, action: str) -> pl.DataFrame:

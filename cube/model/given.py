@@ -42,7 +42,7 @@ def topologies_given(topologies: Any) -> list[Any] | None:
 def _platform(one: Any) -> Any:
     if isinstance(one, xr.Dataset):
         return one
-    if _is_file(one, (".toml",)):
+    if isinstance(one, str | Path) and str(one).lower().endswith((".toml", *TABLE_SUFFIXES)):
         from roofcube.files.readers import read_platforms
 
         return read_platforms(one)
@@ -50,18 +50,17 @@ def _platform(one: Any) -> Any:
         one = [one]
     if isinstance(one, list):
         return platform_table(one, source="`platforms`", each="row")
-    if isinstance(one, pl.DataFrame) or (isinstance(one, str) and not _is_file(one)) or not is_table(one):
+    if isinstance(one, str | pl.DataFrame) or not is_table(one):
         return one
-    source = str(one) if isinstance(one, str | Path) else "`platforms`"
-    return platform_table(as_table(one, what="platforms").to_dicts(), source=source, each="row")
+    return platform_table(as_table(one, what="platforms").to_dicts(), source="`platforms`", each="row")
 
 
 def _topology(one: Any) -> Any:
-    if _is_file(one, (".onnx",)):
+    if isinstance(one, str | Path) and str(one).lower().endswith((".onnx", *TABLE_SUFFIXES)):
         from roofcube.files.readers import read_network
 
         return read_network(one)
-    if isinstance(one, str) and not _is_file(one):
+    if isinstance(one, str):
         return one
     if isinstance(one, pl.DataFrame | pl.LazyFrame):
         return as_table(one, what="topologies")
@@ -71,13 +70,7 @@ def _topology(one: Any) -> Any:
             "list"
         )
         raise InvalidDataError(msg)
-    told = str(one) if isinstance(one, str | Path) else ""
-    return described(network_table(as_sheet(one, what="topologies"), source=told or "`topologies`"), source=told)
-
-
-def _is_file(value: Any, others: tuple[str, ...] = ()) -> bool:
-    """Tell the name of a file by its suffix."""
-    return isinstance(value, str | Path) and str(value).lower().endswith((*TABLE_SUFFIXES, *others))
+    return described(network_table(as_sheet(one, what="topologies"), source="`topologies`"))
 
 
 def _is_row(value: Any) -> bool:
