@@ -13,6 +13,7 @@ import xarray as xr
 from roofcube.disk import digest, replacing
 from roofcube.errors import CorruptFileError, InvalidDataError, RoofcubeError, check_installed
 from roofcube.files import checksums, declared
+from roofcube.files.storable import as_saved, storable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,7 +28,8 @@ def save(cube: xr.Dataset, path: str | Path) -> Path:
     """Write a cube, NetCDF for `.nc`, Zarr for `.zarr`.
 
     The file is written beside its final name and renamed when it is complete and on disk, so that a crash leaves either
-    the old file or the new one. A checksum of the content goes in, for `verify`.
+    the old file or the new one. A checksum of the content goes in, for `verify`. Attributes come back as they were, a
+    dict as JSON text.
 
     Parameters
     ----------
@@ -42,7 +44,8 @@ def save(cube: xr.Dataset, path: str | Path) -> Path:
     Raises
     ------
     InvalidDataError
-        If the suffix is neither, the folder does not exist, or something else has that name.
+        If the suffix is neither, the folder does not exist, or something else has that name; if a file cannot hold an
+        attribute (a time, a path), text with None among it, or a MultiIndex, naming it.
     UnwritableFileError
         If the disk is full or read-only; what was there is unchanged.
 
@@ -55,7 +58,7 @@ def save(cube: xr.Dataset, path: str | Path) -> Path:
     'mnist'
     """
     target = _checked_path(Path(path))
-    stored = _storable(cube).load()
+    stored = storable(cube, without=(checksums.CONTENT, *checksums.OF_ONE_STORE))
     stored.attrs[FORMAT] = 1
     stored.attrs[checksums.CONTENT] = _content_digest(stored)
     with replacing(target, folder=target.suffix == ".zarr") as temporary:
@@ -180,9 +183,9 @@ def _open(source: Path, *, reading: bool = False) -> xr.Dataset:
     """Open a file after a look at what it declares; `reading` where all of it is to be read."""
     if source.suffix == ".zarr":
         declared.check_store(source, reading=reading)
-        return xr.open_dataset(source, engine="zarr", consolidated=False)
+        return as_saved(xr.open_dataset(source, engine="zarr", consolidated=False))
     _check_netcdf(source, reading=reading)
-    return xr.open_dataset(source, engine="netcdf4")
+    return as_saved(xr.open_dataset(source, engine="netcdf4"))
 
 
 def _check_netcdf(source: Path, *, reading: bool) -> None:
@@ -251,23 +254,6 @@ def _write_netcdf(stored: xr.Dataset, path: Path) -> None:
     except RuntimeError as error:
         # what HDF5 says where the disk is full, without the system's number
         raise OSError(str(error)) from error
-
-
-def _storable(cube: xr.Dataset) -> xr.Dataset:
-    """Turn attributes that the file formats cannot hold into text."""
-    stored = cube.copy()
-    of_the_file = (checksums.CONTENT, *checksums.OF_ONE_STORE)
-    stored.attrs = {key: _as_text(value) for key, value in cube.attrs.items() if key not in of_the_file}
-    for name in stored.variables:
-        stored[name].attrs = {key: _as_text(value) for key, value in stored[name].attrs.items()}
-        stored[name].encoding = {}
-    return stored
-
-
-def _as_text(value: Any) -> Any:
-    if isinstance(value, bool) or value is None or isinstance(value, dict):
-        return json.dumps(value)
-    return value
 
 
 def _encoding(cube: xr.Dataset) -> dict[Any, dict[str, Any]]:
