@@ -243,11 +243,9 @@ def header_faults(names: Sequence[str], row: type, *, extra: bool = False, fille
         meant.add(slip)
         if hint or slip or not extra:
             near = hint or (f"; did you mean {slip!r}?" if slip else suggestion(name, known))
-            ending = (
-                "map it with columns={…: None} to keep it as it is"
-                if extra
-                else f"expected columns: {', '.join(known)}"
-            )
+            ending = f"expected columns: {', '.join(known)}"
+            if extra:
+                ending = "map it with columns= (and its unit), or to None to keep it as it is"
             faults.append(Fault(None, name, f"column {name!r} is not known{near}; {ending}"))
     required = [name for name in known if is_required(row, name) and name not in filled]
     for name in absent:

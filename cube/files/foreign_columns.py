@@ -157,8 +157,10 @@ def _said(given: ColumnMap, present: list[str]) -> tuple[dict[str, Target], list
             do = f"write it the other way round, {{{column!r}: {name!r}}}" if turned else "give names of the table"
             faults.append(Fault(None, name, f"`columns`: there is no column {name!r}{suggestion(name, present)}; {do}"))
         elif target is not None and column not in known:
+            whole = next((one for one in known if one.startswith(f"{column}_")), "")
+            near = f"; did you mean {whole!r}?" if whole else suggestion(column, known)
             text = (
-                f"`columns[{name!r}]`: {column!r} is not known{suggestion(column, known)}; expected one of "
+                f"`columns[{name!r}]`: {column!r} is not known{near}; expected one of "
                 f"{', '.join(known)}, or None to keep it as it is"
             )
             faults.append(Fault(None, name, text))

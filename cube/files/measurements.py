@@ -136,7 +136,8 @@ def read_numbered(
     told = str(source) if is_file else "`source` (rows from 0)"
     check_no_faults(faults, source=told, header=sheet.header if is_file else 0)
     others = [name for name in sheet.frame.columns if name not in table.columns]
-    table = table.with_columns(inferred(sheet.frame[name]) for name in others)
+    read = inferred if sheet.separator else lambda column: column
+    table = table.with_columns(read(sheet.frame[name]) for name in others)
     if "task" not in sheet.frame.columns:
         table = table.with_columns(task=_tasks(table["topology"]))
     return NumberedRows(_with_source_rows(table, sheet, Path(source).name if is_file else ""), sheet.rows)
