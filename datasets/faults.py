@@ -67,8 +67,9 @@ def _without_repetition(faults: Sequence[Fault]) -> list[Fault]:
     short = []
     for fault in faults:
         got, _, do = fault.text.partition("; ")
-        short.append(fault._replace(text=got) if (fault.column, do) in said and fault.row is not None else fault)
-        said.add((fault.column, do))
+        place = fault.column if fault.row is not None else None
+        short.append(fault._replace(text=got) if do and (place, do) in said else fault)
+        said.add((place, do))
     return short
 
 

@@ -109,7 +109,7 @@ def mapped_columns(sheet: Sheet, given: ColumnMap) -> Foreign:
     frame = sheet.frame.rename(str.strip)
     present = frame.columns
     targets, faults = _said(given, present)
-    named = {name: target for name, target in targets.items() if target is not None}
+    named: dict[str, Target] = {name: target for name, target in targets.items() if target is not None}
     for name, target in _understood(present, given).items():
         if name not in targets and _column(target) not in {_column(one) for one in named.values()}:
             named[name] = target
