@@ -15,14 +15,13 @@ from roofcube.datasets.reading import columns_of
 from roofcube.errors import InvalidDataError, suggestion
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from roofcube.datasets.reading import Sheet
 
-__all__ = ["ColumnMap", "Columns", "Foreign", "mapped_columns"]
+__all__ = ["ColumnMap", "Foreign", "is_template", "mapped_columns", "unit_of"]
 
 Target = str | tuple[str, str] | None
-Columns = "Mapping[str, Target]"
 
 # ending of a column → its unit
 UNITS = {"_per_s": "1/s", "_percent": "%", "_w": "W", "_s": "s"}
@@ -30,18 +29,18 @@ IN_BRACKETS = re.compile(r"(.*\S)\s*[\[(]\s*([^\[\]()]+?)\s*[\])]")
 AT_THE_END = re.compile(r"(.*[a-zA-Z0-9])[_\s.-]+([a-zA-Zµ%/]+)")
 # the contribution template of QuTiBench (Xilinx Research): 18 columns, times in ms; its others (TOP/s, level of the
 # experiment, …) are kept as they are
-TEMPLATE_MARKS = ("nn_topology", "hwtype")
+TEMPLATE_MARKS = ("nntopology", "hwtype")
 TEMPLATE: dict[str, Target] = {
-    "nn_topology": "topology",
+    "nntopology": "topology",
     "hwtype": "platform",
     "precision": "precision",
-    "op_mode": "mode",
-    "batch_thread_stream": "batch",
-    "lat_comp": ("latency_compute_s", "ms"),
-    "lat_system": ("latency_system_s", "ms"),
-    "lat_sys": ("latency_system_s", "ms"),
-    "fps_comp": "throughput_compute_per_s",
-    "fps_system": "throughput_system_per_s",
+    "opmode": "mode",
+    "batchthreadstream": "batch",
+    "latcomp": ("latency_compute_s", "ms"),
+    "latsystem": ("latency_system_s", "ms"),
+    "latsys": ("latency_system_s", "ms"),
+    "fpscomp": "throughput_compute_per_s",
+    "fpssystem": "throughput_system_per_s",
     "top1": ("top1_percent", "%"),
     "top5": ("top5_percent", "%"),
     "basepwr": ("power_base_w", "W"),
@@ -95,6 +94,8 @@ class Foreign:
     kept : set
         Columns that are to be kept as they are, whatever they look like.
     faults : list of Fault
+    template : bool
+        Whether it is the community template.
     """
 
     sheet: Sheet
@@ -102,6 +103,7 @@ class Foreign:
     names: dict[str, str]
     kept: frozenset[str]
     faults: list[Fault]
+    template: bool
 
 
 def mapped_columns(sheet: Sheet, given: ColumnMap) -> Foreign:
@@ -133,7 +135,13 @@ def mapped_columns(sheet: Sheet, given: ColumnMap) -> Foreign:
             )
     kept = frozenset(name for name, target in targets.items() if target is None)
     names = {column: name for name, column in final.items() if column != name}
-    return Foreign(sheet.with_frame(frame), factors, names, kept, faults)
+    return Foreign(sheet.with_frame(frame), factors, names, kept, faults, is_template(present))
+
+
+def is_template(columns: Iterable[str]) -> bool:
+    """Tell the community template by its first columns."""
+    bare = {re.sub(r"[^a-z0-9]+", "", _without_unit(name).casefold()) for name in columns}
+    return all(mark in bare for mark in TEMPLATE_MARKS)
 
 
 def unit_of(column: str) -> str:
@@ -173,20 +181,19 @@ def _said(given: ColumnMap, present: list[str]) -> tuple[dict[str, Target], list
 def _understood(present: list[str], given: ColumnMap) -> dict[str, Target]:
     """Name the columns that need no mapping: other capitals, units in brackets, the known template."""
     known = columns_of(schema.Measurement)
-    bare = {re.sub(r"[^a-z0-9]+", "_", name.casefold()).strip("_"): name for name in map(_without_unit, present)}
-    template = all(mark in bare for mark in TEMPLATE_MARKS)
+    template = is_template(present)
     understood: dict[str, Target] = {}
     for name in present:
         if name in known or name in given.constants:
             continue
         plain = re.sub(r"[^a-z0-9]+", "_", _without_unit(name).casefold()).strip("_")
         unit = IN_BRACKETS.fullmatch(name)
-        whole = [one for one in known if one in (plain, *(plain + ending for ending in UNITS))]
-        if template and plain in TEMPLATE:
-            target = TEMPLATE[plain]
+        whole = next((one for one in known if one in [plain + ending for ending in ("", *UNITS)] and unit_of(one)), "")
+        if template and plain.replace("_", "") in TEMPLATE:
+            target = TEMPLATE[plain.replace("_", "")]
             understood[name] = (_column(target), unit[2]) if unit and unit_of(_column(target)) else target
-        elif unit and whole and factor_of(unit_of(whole[0]) or "s", unit[2]) is not None and unit_of(whole[0]):
-            understood[name] = (whole[0], unit[2])
+        elif unit and whole and factor_of(unit_of(whole), unit[2]) is not None:
+            understood[name] = (whole, unit[2])
         elif plain in known and not unit:
             understood[name] = plain
     return {name: target for name, target in understood.items() if _column(target) not in present}

@@ -140,6 +140,8 @@ def read_numbered(
     table = table.with_columns(read(sheet.frame[name]) for name in others)
     if "task" not in sheet.frame.columns:
         table = table.with_columns(task=_tasks(table["topology"]))
+    if foreign.template:
+        table = table.with_columns(batch_kind=_batch_kinds(table["platform"]))
     return NumberedRows(_with_source_rows(table, sheet, Path(source).name if is_file else ""), sheet.rows)
 
 
@@ -152,6 +154,12 @@ def _with_defaults(frame: pl.DataFrame) -> pl.DataFrame:
 def _tasks(topologies: pl.Series) -> pl.Series:
     known = dict(datasets.load_topologies().select("topology", "task").iter_rows())
     return topologies.replace_strict(known, default="custom", return_dtype=pl.String)
+
+
+def _batch_kinds(platforms: pl.Series) -> pl.Series:
+    """Tell threads from batches, which the template has in one column, by what the platform was measured with."""
+    known = datasets.load_measurements().filter(pl.col("batch_kind") == "threads")["platform"].unique().to_list()
+    return platforms.replace_strict(known, ["threads"] * len(known), default="batch", return_dtype=pl.String)
 
 
 def _header_faults(foreign: Foreign) -> list[Fault]:

@@ -185,6 +185,12 @@ def test_the_community_template_is_read(tmp_path):
         "power_idle_w": 5.1, "power_full_w": 9.8, "GOPS": 0.469, "tp-comp": 0.94, "level": "l3",
     }  # fmt: skip
     assert {name: row[name] for name in expected} == expected
+    assert row["batch_kind"] == "batch"
+    other = TEMPLATE.replace("BasePWR [W]", "Base_PWR [mW]").replace("NN_Topology", "NN Topology").replace(",", ";")
+    text = other + "RN50;ZCU104-DPU;INT8;na;4;4,5;;1500;;;n/a;;4900;;;;100%;l3\n"
+    found = rc.read_measurements(written(tmp_path, text)).row(0, named=True)
+    assert (found["latency_compute_s"], found["power_base_w"], found["mode"]) == (0.0045, 4.9, "default")
+    assert (found["task"], found["topology"], found["batch_kind"]) == ("imagenet", "ResNet-50", "threads")
 
 
 def test_what_a_table_of_whole_networks_leaves_out_is_filled_in():
