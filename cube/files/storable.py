@@ -24,6 +24,7 @@ __all__ = ["as_saved", "storable"]
 WORDS = "roofcube_words"  # attribute that names the attributes whose text stands for None, True or False
 MEANINGS = {"null": None, "true": True, "false": False}
 KINDS = "biufUSTMm"
+LARGEST = 2**64 - 1  # whole number that a file holds; the least is -2^63
 
 
 def storable(cube: xr.Dataset, *, without: Iterable[str] = ()) -> xr.Dataset:
@@ -65,10 +66,11 @@ def as_saved(cube: xr.Dataset) -> xr.Dataset:
 
 
 def _check_values(name: str, variable: xr.Variable) -> None:
-    if variable.dtype.kind not in (*KINDS, "O"):
+    kind = variable.dtype.kind if isinstance(variable.dtype, np.dtype) else ""
+    if kind not in (*KINDS, "O") or (kind == "f" and variable.dtype.itemsize not in (4, 8)):
         msg = f"`{name}`: expected numbers, text or times, got {variable.dtype}; convert or drop it"
         raise InvalidDataError(msg)
-    if variable.dtype.kind == "O":
+    if kind == "O":
         odd = next((one for one in variable.values.ravel().tolist() if not isinstance(one, str)), "")
         if not isinstance(odd, str):
             msg = f"`{name}`: expected text everywhere, got {odd!r:.60}; fill it, or convert the variable to one type"
@@ -97,11 +99,12 @@ def _storable_value(value: Any, where: str) -> Any:
         except (TypeError, ValueError) as error:
             msg = f"{where}: expected a dict that JSON can hold ({error}); convert its values to text or numbers"
             raise InvalidDataError(msg) from None
-    single = (str, int, float, np.integer, np.floating, bytes)
-    plain = isinstance(value, single) or (isinstance(value, np.ndarray) and value.dtype.kind in "iufUS")
     if isinstance(value, list | tuple):
-        numbers = all(isinstance(one, int | float | np.number) and not isinstance(one, bool) for one in value)
-        plain = numbers or all(isinstance(one, str) for one in value)
+        plain = all(map(_is_number, value)) or all(map(_is_text, value))
+    elif isinstance(value, np.ndarray):
+        plain = value.ndim < 2 and (value.dtype.kind in "iuU" or value.dtype in ("f4", "f8"))
+    else:
+        plain = _is_number(value) or _is_text(value)
     if not plain:
         msg = (
             f"{where}: expected text, a number, a list of one of them, None, True or False, got {value!r:.60} of type "
@@ -109,6 +112,18 @@ def _storable_value(value: Any, where: str) -> Any:
         )
         raise InvalidDataError(msg)
     return value
+
+
+def _is_number(value: Any) -> bool:
+    if isinstance(value, bool | np.timedelta64):
+        return False
+    if isinstance(value, int | np.integer):
+        return -(2**63) <= int(value) <= LARGEST
+    return isinstance(value, float | np.float32)
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str) and "\0" not in value
 
 
 def _read_attributes(attributes: Mapping[str, Any]) -> dict[str, Any]:

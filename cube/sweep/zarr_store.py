@@ -19,6 +19,7 @@ import numpy as np
 from roofcube.disk import digest, naming_the_file, replacing, sync
 from roofcube.errors import InvalidDataError, MemoryLimitError, check_installed
 from roofcube.files import checksums
+from roofcube.files.storable import as_saved, storable
 from roofcube.kernels.engine.pool import in_order
 from roofcube.kernels.graph.expression import leaves
 from roofcube.kernels.query.tiles import Tiling
@@ -137,6 +138,7 @@ def _opened(store: Path) -> xr.Dataset:
     import xarray as xr
 
     cube = xr.open_dataset(store, engine="zarr", consolidated=False)
+    cube = as_saved(cube)
     cube.attrs = {name: value for name, value in cube.attrs.items() if name not in checksums.OF_ONE_STORE}
     return cube
 
@@ -175,7 +177,7 @@ def _create(sweep: ModelContext, beside: Path, key: str) -> None:
         with warnings.catch_warnings():
             # labels are stored as text of fixed length, which Zarr 3 reads everywhere but has not named for good
             warnings.filterwarnings("ignore", message=".*does not have a Zarr V3 specification.*")
-            inputs.assign_attrs(sweep.attrs).to_zarr(draft, mode="w", consolidated=False, zarr_format=3)
+            storable(inputs.assign_attrs(sweep.attrs)).to_zarr(draft, mode="w", consolidated=False, zarr_format=3)
         group = zarr.open_group(draft, mode="r+")
         for name, dims in result_dims(sweep).items():
             sizes = tuple(sweep.sizes[dim] for dim in dims)

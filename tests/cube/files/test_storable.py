@@ -41,6 +41,14 @@ def test_none_and_truth_values_come_back(tmp_path, suffix):
         (CUBE.assign_attrs(a=Path("x")), "the cube, attribute 'a': expected text, .*; write it as text"),
         (CUBE.assign_attrs(a=[1, "x"]), "attribute 'a': expected text, a number, a list of one of them"),
         (CUBE.assign_attrs(a=[True]), "attribute 'a': expected text"),
+        (CUBE.assign_attrs(a=2**70), "attribute 'a': expected text, a number"),
+        (CUBE.assign_attrs(a=np.float16(1)), "attribute 'a': expected text, a number"),
+        (CUBE.assign_attrs(a=np.timedelta64(1, "s")), "attribute 'a': expected text, a number"),
+        (CUBE.assign_attrs(a=np.ones((2, 2))), "attribute 'a': expected text, a number"),
+        (CUBE.assign_attrs(a="one\0two"), "attribute 'a': expected text, a number"),
+        (CUBE.assign_attrs(a=b"x"), "attribute 'a': expected text, a number"),
+        (CUBE.assign(z=("y", np.ones(2, "f2"))), "`z`: expected numbers, text or times, got float16"),
+        (CUBE.assign_coords(y=pd.CategoricalIndex(["a", "b"])), "`y`: expected numbers, text or times, got category"),
         (CUBE.assign_attrs(a={"b": Path("x")}), "attribute 'a': expected a dict that JSON can hold"),
         (CUBE.assign_attrs({1: "x"}), "the cube: expected text as the name of an attribute, got 1"),
         (CUBE.assign(x=CUBE.x.assign_attrs(a=1j)), "`x`, attribute 'a': expected text"),
@@ -57,3 +65,13 @@ def test_what_no_file_can_hold_is_named(tmp_path, cube, message):
     with pytest.raises(InvalidDataError, match=message):
         rc.save(cube, tmp_path / "a.nc")
     assert not (tmp_path / "a.nc").exists()
+
+
+def test_a_swept_store_keeps_and_refuses_the_same(tmp_path):
+    pytest.importorskip("zarr")
+    inputs = rc.inputs("mnist", platforms="TX2", batch=[1])
+    stored = rc.Sweep(inputs.assign_attrs(note=None, final=True)).to_zarr(tmp_path / "a.zarr")
+    assert (stored.attrs["note"], stored.attrs["final"]) == (None, True)
+    assert rc.load(tmp_path / "a.zarr").attrs["final"] is True
+    with pytest.raises(InvalidDataError, match="the cube, attribute 'when': expected text"):
+        rc.Sweep(inputs.assign_attrs(when=pd.Timestamp("2024-01-01"))).to_zarr(tmp_path / "b.zarr")
