@@ -118,7 +118,7 @@ def read_column(
     return values, wrong
 
 
-def inferred(column: pl.Series) -> pl.Series:
+def inferred(column: pl.Series, decimal: str = ".") -> pl.Series:
     """Read text that no schema knows: as numbers where all of it is, else as it is; an empty field is null."""
     if column.dtype != pl.String:
         return column
@@ -128,8 +128,8 @@ def inferred(column: pl.Series) -> pl.Series:
         return values
     if given.str.contains(INTEGERS).all():
         return values.cast(pl.Int64)
-    plain = given.str.contains(POINTED) & ~given.str.contains(r"^[+-]?0\d")
-    return values.cast(pl.Float64) if plain.all() else values
+    plain = given.str.contains(_form(decimal)) & ~given.str.contains(r"^[+-]?0\d")
+    return values.str.replace(decimal, ".", literal=True).cast(pl.Float64) if plain.all() else values
 
 
 def decimal_of(columns: list[pl.Series]) -> tuple[str, str]:
@@ -166,9 +166,8 @@ def _numbers(column: pl.Series, kind: Kind, decimal: str, factor: float) -> tupl
     if column.dtype != pl.String:
         column = column.cast(pl.String)
     texts = _stripped(column)
-    plain = texts.str.replace(",", ".", literal=True) if decimal == "," else texts
-    form = COMMAED.replace(r",\d*|", r"(?:,\d*)?|") if decimal == "," else POINTED
-    plain = plain.set(~texts.str.contains(form).fill_null(value=False), None)
+    plain = texts.str.replace(decimal, ".", literal=True)
+    plain = plain.set(~texts.str.contains(_form(decimal)).fill_null(value=False), None)
     exponent = round(math.log10(factor))
     if factor != 1.0 and factor == 10.0**exponent and not plain.str.contains("[eE]").any():
         # 2.3 ms is 0.0023 s to the last bit
@@ -177,13 +176,20 @@ def _numbers(column: pl.Series, kind: Kind, decimal: str, factor: float) -> tupl
         numbers = _scaled(plain.cast(pl.Float64), factor)
     values, wrong = _bounded(numbers, texts, kind)
     unread = (numbers.is_null() & texts.is_not_null()).arg_true().to_list()
-    wrong += [(place, _no_number(texts[place], column.name, kind)) for place in unread]
+    # what another unit would be in that of the schema says nothing where the user's own unit is told
+    name = column.name if factor == 1.0 else ""
+    wrong += [(place, _no_number(texts[place], name, kind)) for place in unread]
     if kind.type is int:
         # beyond 2^53 a float is not the number that was written
         whole = texts.str.contains(r"^[+-]?\d+$") & (values.abs() > 2**53)
         if whole.any() and factor == 1.0:
             values = values.set(whole.fill_null(value=False), texts.cast(pl.Int64, strict=False))
     return values, wrong
+
+
+def _form(decimal: str) -> str:
+    """Return the pattern of plain numbers."""
+    return COMMAED.replace(r",\d*|", r"(?:,\d*)?|") if decimal == "," else POINTED
 
 
 def _scaled(numbers: pl.Series, factor: float) -> pl.Series:
@@ -218,7 +224,8 @@ def _bounded(numbers: pl.Series, shown: pl.Series, kind: Kind) -> tuple[pl.Serie
         for place in mask.arg_true().to_list():
             wrong.setdefault(place, _got(shown[place], text))
     if wrong:
-        numbers = numbers.scatter(list(wrong), None)
+        # in place: the caller's column stays as it is
+        numbers = numbers.clone().scatter(list(wrong), None)
     return numbers.cast(kind.dtype), list(wrong.items())
 
 

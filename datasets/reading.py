@@ -26,6 +26,7 @@ __all__ = [
     "check_keys",
     "choices_of",
     "columns_of",
+    "decimal_in",
     "frame_of",
     "header_faults",
     "hints_of",
@@ -38,6 +39,7 @@ __all__ = [
     "typed_columns",
 ]
 
+NUMBERS = (int, float)
 TYPO = 0.85  # share of letters in common from which a name is taken for a slip of another
 
 
@@ -181,6 +183,16 @@ def parse_rows(table: pl.DataFrame | Sheet, row: type, *, source: str) -> pl.Dat
     return typed
 
 
+def decimal_in(sheet: Sheet, row: type) -> tuple[str, str]:
+    """Find how a sheet writes decimals, by the columns of a schema; also why a comma is in doubt."""
+    if sheet.separator in ("", ","):
+        return ".", ""
+    kinds = {name: kind_of(hint) for name, hint in hints_of(row).items()}
+    return decimal_of(
+        [sheet.frame[name] for name in sheet.frame.columns if name in kinds and kinds[name].type in NUMBERS]
+    )
+
+
 def typed_columns(
     sheet: Sheet, row: type, *, decimal: str | None = None, factors: Mapping[str, float] | None = None
 ) -> tuple[pl.DataFrame, list[Fault]]:
@@ -197,10 +209,7 @@ def typed_columns(
     """
     kinds = {name: kind_of(hint) for name, hint in hints_of(row).items()}
     known = [name for name in kinds if name in sheet.frame.columns]
-    doubt = ""
-    if decimal is None:
-        numbers = [sheet.frame[name] for name in known if kinds[name].type in (int, float)]
-        decimal, doubt = decimal_of(numbers) if sheet.separator not in ("", ",") else (".", "")
+    decimal, doubt = (decimal, "") if decimal else decimal_in(sheet, row)
     columns: dict[str, pl.Series] = {}
     faults = []
     for name, kind in kinds.items():

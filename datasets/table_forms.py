@@ -24,7 +24,7 @@ def is_table(value: Any) -> bool:
     if isinstance(value, str):
         return value.lower().endswith(TABLE_SUFFIXES)
     if isinstance(value, Path | pl.DataFrame | pl.LazyFrame | Mapping) or _is_pandas(value):
-        return True
+        return not hasattr(value, "data_vars")
     return hasattr(value, "__arrow_c_stream__") and not isinstance(value, pl.Series)
 
 
@@ -104,18 +104,24 @@ def _as_frame(value: Any, what: str) -> pl.DataFrame:
         return value.collect()
     if _is_pandas(value):
         return _of_pandas(value, what)
-    if isinstance(value, Mapping):
+    if isinstance(value, Mapping) and not hasattr(value, "data_vars"):
         return _of_columns(value, what)
-    if hasattr(value, "__arrow_c_stream__"):
+    if hasattr(value, "__arrow_c_stream__") and not isinstance(value, pl.Series):
         return pl.DataFrame(value)
     if isinstance(value, Sequence) and value and all(isinstance(one, Mapping) for one in value):
         names = list(dict.fromkeys(str(name) for one in value for name in one))
         return _framed({name: [one.get(name) for one in value] for name in names})
     msg = (
-        f"`{what}`: expected the name of a file, a DataFrame or a dict of columns, got {type(value).__name__}; give "
+        f"`{what}`: expected the name of a file, a DataFrame or a dict of columns, got {_kind(value)}; give "
         "one of them (polars, pandas, LazyFrame, Arrow, a list of dicts; CSV, TSV, Parquet)"
     )
     raise InvalidDataError(msg)
+
+
+def _kind(value: Any) -> str:
+    """Name a type, with its library where its name alone says nothing."""
+    kind = type(value)
+    return f"{kind.__module__.partition('.')[0]}.{kind.__name__}" if kind.__name__ == "DataFrame" else kind.__name__
 
 
 def _is_pandas(value: Any) -> bool:
@@ -126,6 +132,9 @@ def _of_pandas(table: Any, what: str) -> pl.DataFrame:
     # by hand: polars' own conversion needs pyarrow for text
     if any(name is not None for name in table.index.names):
         table = table.reset_index()
+    if any(isinstance(name, tuple) for name in table.columns):
+        msg = f"`{what}`: expected columns of one level, got {table.columns.nlevels}; flatten their names"
+        raise InvalidDataError(msg)
     names = [str(name) for name in table.columns]
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:

@@ -12,7 +12,7 @@ from roofcube import datasets
 from roofcube.datasets import schema
 from roofcube.datasets.faults import Fault, check_no_faults
 from roofcube.datasets.fields import inferred
-from roofcube.datasets.reading import Sheet, columns_of, header_faults, typed_columns
+from roofcube.datasets.reading import Sheet, columns_of, decimal_in, header_faults, typed_columns
 from roofcube.datasets.table_forms import as_sheet
 from roofcube.errors import check_choice
 from roofcube.files.foreign_columns import ColumnMap, mapped_columns
@@ -136,8 +136,10 @@ def read_numbered(
     told = str(source) if is_file else "`source` (rows from 0)"
     check_no_faults(faults, source=told, header=sheet.header if is_file else 0)
     others = [name for name in sheet.frame.columns if name not in table.columns]
-    read = inferred if sheet.separator else lambda column: column
-    table = table.with_columns(read(sheet.frame[name]) for name in others)
+    written = decimal or decimal_in(sheet, schema.Measurement)[0]
+    for name in others:
+        column = sheet.frame[name]
+        table = table.with_columns(inferred(column, written) if sheet.separator else column)
     if "task" not in sheet.frame.columns:
         table = table.with_columns(task=_tasks(table["topology"]))
     if foreign.template:
@@ -163,7 +165,11 @@ def _batch_kinds(platforms: pl.Series) -> pl.Series:
 
 
 def _header_faults(foreign: Foreign) -> list[Fault]:
-    names = [name for name in foreign.sheet.frame.columns if name not in foreign.kept]
+    every = foreign.sheet.frame.columns
+    names = [name for name in every if name not in foreign.kept]
+    if foreign.sheet.separator and len(every) == 1 and not foreign.faults:
+        text = f"got one column, {every[0]!r:.60}; say with sep= what stands between fields"
+        return [Fault(None, "", text)]
     spoken = {fault.column for fault in foreign.faults}
     faults = header_faults(names, schema.Measurement, extra=True, filled=("task", "pruning_percent"))
     faults = [fault for fault in faults if fault.column not in spoken]

@@ -64,7 +64,7 @@ def _topology(one: Any) -> Any:
         return one
     if isinstance(one, pl.DataFrame | pl.LazyFrame):
         return as_table(one, what="topologies")
-    if not (isinstance(one, list) or is_table(one)) or isinstance(one, xr.Dataset):
+    if not (isinstance(one, list) or is_table(one)):
         msg = (
             f"`topologies`: expected names or tables of read_network, got {type(one).__name__}; give one of them, or a "
             "list"

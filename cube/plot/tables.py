@@ -52,6 +52,7 @@ DOUBTS = {
         "above_bound",
         "unit_off",
         "duplicate_key",
+        "repeats_disagree",
         "does_not_scale",
         "compute_time_incomplete",
         "other_precision_executed",
@@ -61,14 +62,22 @@ DOUBTS = {
         "system_faster_than_compute",
         "unit_off",
         "duplicate_key",
+        "repeats_disagree",
         "compute_time_incomplete",
     ),
-    "power": ("full_power_below_idle", "foreign_power", "power_set_up_differs", "power_is_maximum", "duplicate_key"),
+    "power": (
+        "full_power_below_idle",
+        "foreign_power",
+        "power_set_up_differs",
+        "power_is_maximum",
+        "duplicate_key",
+        "repeats_disagree",
+    ),
     "accuracy": ("accuracy_differs",),
 }
 SYSTEM_DOUBTS = {
-    "throughput": ("unit_off", "duplicate_key", "does_not_scale", "system_faster_than_compute"),
-    "latency": ("system_faster_than_compute", "unit_off", "duplicate_key"),
+    "throughput": ("unit_off", "duplicate_key", "repeats_disagree", "does_not_scale", "system_faster_than_compute"),
+    "latency": ("system_faster_than_compute", "unit_off", "duplicate_key", "repeats_disagree"),
 }
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
+import xarray as xr
 
 from roofcube.datasets.table_forms import as_sheet, as_table, is_table
 from roofcube.errors import InvalidDataError
@@ -78,6 +79,12 @@ def test_text_that_only_looks_like_numbers_stays_text(tmp_path):
         ([1, 2], "got list"),
         ({"a": [1], "b": [1, 2]}, r"`rows`: expected columns of one length, got \[1, 2\]"),
         ({}, r"expected columns of one length, got none"),
+        (pl.Series([1]), "got Series; give one of them"),
+        (xr.Dataset({"a": ("x", [1])}), "got Dataset; give one of them"),
+        (
+            pd.DataFrame([[1]], columns=pd.MultiIndex.from_tuples([("a", "b")])),
+            "`rows`: expected columns of one level, got 2; flatten their names",
+        ),
         (pd.DataFrame([[1, 2]], columns=["a", "a"]), "`rows`: column 'a' is there twice; keep one"),
     ],
 )
@@ -100,4 +107,4 @@ def test_files_that_cannot_be_read_are_told(tmp_path):
 
 
 def test_nothing_else_is_a_table():
-    assert not any(map(is_table, ("TX2", 3, None, ["TX2"], pl.Series([1]))))
+    assert not any(map(is_table, ("TX2", 3, None, ["TX2"], pl.Series([1]), xr.Dataset())))

@@ -97,6 +97,23 @@ def test_all_faults_of_a_file_are_in_one_message(tmp_path):
     assert told[5].startswith("  row 6: got 2 fields, expected 10")
 
 
+def test_a_value_has_one_fault(tmp_path):
+    with pytest.raises(InvalidDataError) as caught:
+        rc.read_measurements(
+            written(tmp_path, HEADER + ROW.replace("909", "-909").replace(",100,1,", f",100,{2**70},"))
+        )
+    assert str(caught.value).count("row 2") == 2
+
+
+def test_a_separator_that_is_not_known_is_asked_for(tmp_path):
+    with pytest.raises(
+        InvalidDataError, match=r"header \(row 1\): got one column, 'task  topology.*; say with sep= what"
+    ):
+        rc.read_measurements(written(tmp_path, (HEADER + ROW).replace(",", "  ")))
+    with pytest.raises(InvalidDataError, match="got one column"):
+        rc.read_measurements(written(tmp_path, HEADER + ROW), sep=";")
+
+
 def test_repeats_are_read(tmp_path):
     rows = rc.read_measurements(written(tmp_path, HEADER + ROW + ROW.replace("909", "911") + ROW))
     assert rows["throughput_compute_per_s"].to_list() == [909.0, 911.0, 909.0]
