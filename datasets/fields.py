@@ -122,14 +122,15 @@ def inferred(column: pl.Series, decimal: str = ".") -> pl.Series:
     """Read text that no schema knows: as numbers where all of it is, else as it is; an empty field is null."""
     if column.dtype != pl.String:
         return column
-    values = column.str.strip_chars().replace("", None)
+    texts = column.str.strip_chars().replace("", None)
+    values = texts.set(texts.str.to_lowercase().is_in(MISSING).fill_null(value=False), None)
     given = values.drop_nulls()
     if given.is_empty():
-        return values
+        return texts
     if given.str.contains(INTEGERS).all():
         return values.cast(pl.Int64)
     plain = given.str.contains(_form(decimal)) & ~given.str.contains(r"^[+-]?0\d")
-    return values.str.replace(decimal, ".", literal=True).cast(pl.Float64) if plain.all() else values
+    return values.str.replace(decimal, ".", literal=True).cast(pl.Float64) if plain.all() else texts
 
 
 def decimal_of(columns: list[pl.Series]) -> tuple[str, str]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from roofcube import datasets
-from roofcube.datasets import schema
+from roofcube.datasets import canonical, schema
 from roofcube.datasets.faults import Fault, check_no_faults
 from roofcube.datasets.fields import inferred
 from roofcube.datasets.reading import Sheet, columns_of, decimal_in, header_faults, typed_columns
@@ -143,6 +143,7 @@ def read_numbered(
     if "task" not in sheet.frame.columns:
         table = table.with_columns(task=_tasks(table["topology"]))
     if foreign.template:
+        table = table.with_columns(_platforms(table))
         table = table.with_columns(batch_kind=_batch_kinds(table["platform"]))
     return NumberedRows(_with_source_rows(table, sheet, Path(source).name if is_file else ""), sheet.rows)
 
@@ -156,6 +157,15 @@ def _with_defaults(frame: pl.DataFrame) -> pl.DataFrame:
 def _tasks(topologies: pl.Series) -> pl.Series:
     known = dict(datasets.load_topologies().select("topology", "task").iter_rows())
     return topologies.replace_strict(known, default="custom", return_dtype=pl.String)
+
+
+def _platforms(table: pl.DataFrame) -> pl.Series:
+    """Take the mode out of labels such as `board - mode`, which the template has in a column of its own too."""
+    labels = []
+    for platform, mode in table.select("platform", "mode").iter_rows():
+        board = re.sub(rf"\s*-\s*{re.escape(mode)}$", "", platform, flags=re.IGNORECASE)
+        labels.append(canonical("platform", board))
+    return pl.Series("platform", labels, dtype=pl.String)
 
 
 def _batch_kinds(platforms: pl.Series) -> pl.Series:

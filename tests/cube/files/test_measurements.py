@@ -122,7 +122,7 @@ def test_repeats_are_read(tmp_path):
 
 def test_other_columns_come_along_as_numbers_where_they_are(tmp_path):
     header = HEADER.replace("\n", ",driver,clock_mhz,run,serial\n")
-    text = header + ROW.replace("\n", ",555.42.06,1300.5,1,007\n") + ROW.replace("\n", ",,,2,\n")
+    text = header + ROW.replace("\n", ",555.42.06,1300.5,1,007\n") + ROW.replace("\n", ",,n/a,2,\n")
     rows = rc.read_measurements(written(tmp_path, text))
     assert rows.columns[-4:] == ["driver", "clock_mhz", "run", "serial"]
     assert rows.select("driver", "clock_mhz", "run", "serial").rows() == [
@@ -204,6 +204,8 @@ def test_the_community_template_is_read(tmp_path):
     assert {name: row[name] for name in expected} == expected
     assert row["batch_kind"] == "batch"
     other = TEMPLATE.replace("BasePWR [W]", "Base_PWR [mW]").replace("NN_Topology", "NN Topology").replace(",", ";")
+    both = rc.read_measurements(written(tmp_path, TEMPLATE + "CNV,TX2 - maxn,FP16,maxn,8,4.1,,,,,,,,,,,100%,l3\n"))
+    assert both.select("platform", "mode").row(0) == ("TX2", "maxn")
     text = other + "RN50;ZCU104-DPU;INT8;na;4;4,5;;1500;;;n/a;;4900;;;;100%;l3\n"
     found = rc.read_measurements(written(tmp_path, text)).row(0, named=True)
     assert (found["latency_compute_s"], found["power_base_w"], found["mode"]) == (0.0045, 4.9, "default")
