@@ -261,6 +261,7 @@ def _accuracy(what: str, given: float | Mapping[str, float] | None) -> dict[str,
                 f"{', '.join(known)}"
             )
             raise InvalidDataError(msg)
+        value = value.item() if hasattr(value, "item") else value
         if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 100:
             msg = f"`{what}`: expected percent from 0 to 100, got {value!r}; give a number, or one for each precision"
             raise InvalidDataError(msg)

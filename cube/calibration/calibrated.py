@@ -21,7 +21,7 @@ from roofcube.calibration.tabulation import tabulate
 from roofcube.calibration.trust import statuses, trust_table
 from roofcube.datasets.table_forms import as_table
 from roofcube.errors import InvalidDataError
-from roofcube.measured.rows import measurement_rows
+from roofcube.measured.rows import averaged_repeats, measurement_rows
 from roofcube.variables import BOUNDS
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 __all__ = ["Calibration", "calibrate", "load_calibration"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
+REPEATS = 3  # runs from which a configuration was repeated; of two rows nothing says which set-up is meant
 
 
 def calibrate(measurements: Any, *, inputs: xr.Dataset | None = None) -> Calibration:
@@ -43,6 +44,7 @@ def calibrate(measurements: Any, *, inputs: xr.Dataset | None = None) -> Calibra
         of `roofcube.datasets.load_measurements`: platform, mode, precision, topology, pruning_percent, batch
         and `throughput_compute_per_s`; `power_full_w` for power; `initiation_interval_s` for dataflow designs, where
         known.
+        A configuration measured three times or more counts once, with its mean; two rows of one are left out.
     inputs : Dataset, optional
         Facts of platforms and networks that are not embedded, as `roofcube.inputs` gives them. A platform without facts
         is taken as fast as it was seen to be, with headroom, and its status says so.
@@ -74,7 +76,7 @@ def calibrate(measurements: Any, *, inputs: xr.Dataset | None = None) -> Calibra
     and precision, fitted in log space and pooled over a family; a Gaussian process takes what is left. Intervals are
     conformal: they come from errors on networks left out (Vovk et al., Algorithmic Learning in a Random World, 2005).
     """
-    table = measurement_rows(measurements)
+    table = averaged_repeats(measurement_rows(measurements), least=REPEATS)
     data = measured(table.drop("row", strict=False), facts_of(inputs))
     if not data.usable.any():
         reasons = ", ".join(sorted(set(data.reason.tolist()))) or "the table is empty"

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import polars as pl
 
 from roofcube import datasets
 from roofcube.datasets import schema
@@ -11,11 +13,9 @@ from roofcube.datasets.faults import Fault, check_no_faults
 from roofcube.datasets.fields import kind_of, read_column
 from roofcube.datasets.reading import hints_of
 from roofcube.datasets.table_forms import as_table
+from roofcube.labels import KEY_COLUMNS
 
-if TYPE_CHECKING:
-    import polars as pl
-
-__all__ = ["measurement_rows", "other_columns"]
+__all__ = ["averaged_repeats", "measurement_rows", "other_columns"]
 
 
 def measurement_rows(measurements: Any, *, what: str = "measurements") -> pl.DataFrame:
@@ -43,6 +43,21 @@ def measurement_rows(measurements: Any, *, what: str = "measurements") -> pl.Dat
         table = table.with_columns(column)
     check_no_faults(faults, source=f"`{what}` (rows from 0)", header=0)
     return table
+
+
+def averaged_repeats(table: pl.DataFrame, *, least: int) -> pl.DataFrame:
+    """Put the mean of its figures in place of the rows of a configuration, where there are at least so many."""
+    keys = [name for name in KEY_COLUMNS if name in table.columns]
+    many = table.select(pl.len().over(keys) >= least).to_series() if keys else pl.Series([], dtype=pl.Boolean)
+    if not many.any():
+        return table
+    first = table.select(pl.int_range(pl.len()).over(keys) == 0).to_series()
+    floats = [
+        name for name in hints_of(schema.Measurement) if table.schema.get(name) == pl.Float64 and name not in keys
+    ]
+    means = table.select(pl.col(name).mean().over(keys) for name in floats)
+    averaged = table.with_columns(means[name].zip_with(many, table[name]) for name in floats)
+    return averaged.filter(first | ~many)
 
 
 def other_columns(table: pl.DataFrame) -> list[str]:

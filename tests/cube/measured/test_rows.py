@@ -8,7 +8,7 @@ import pytest
 
 import roofcube as rc
 from roofcube.errors import InvalidDataError
-from roofcube.measured.rows import measurement_rows
+from roofcube.measured.rows import averaged_repeats, measurement_rows
 
 ROWS = rc.datasets.load_measurements("mnist").filter(pl.col("platform") == "TX2").head(20)
 LABELS = ("platform", "topology", "precision")
@@ -71,3 +71,22 @@ def test_what_is_no_table_of_measurements_is_told(call):
         InvalidDataError, match=r"`measurements` \(rows from 0\): 20 faults\n  row 0, column 'batch': got 'x'"
     ):
         call(ROWS.with_columns(batch=pl.lit("x")))
+
+
+def test_calibration_takes_the_mean_of_repeats_but_no_side_of_a_pair():
+    rows = rc.datasets.load_measurements("mnist").filter(pl.col("platform") == "NCS2")
+    speed = pl.col("throughput_compute_per_s")
+    runs = pl.concat([rows.with_columns(speed * factor) for factor in (0.9, 1.0, 1.1)])
+    calibration = rc.calibrate(runs)
+    assert calibration.data.table.height == rows.height
+    assert calibration.data.table["throughput_compute_per_s"].to_list() == pytest.approx(
+        rows["throughput_compute_per_s"].to_list()
+    )
+    with pytest.raises(InvalidDataError, match="the same configuration was measured more than once"):
+        rc.calibrate(runs.head(2 * rows.height))
+
+
+def test_a_mean_of_repeats_leaves_out_what_is_not_known():
+    runs = ROWS[[0, 0, 0, 1, 1]].with_columns(power_full_w=pl.Series([1.0, None, 3.0, 5.0, None]))
+    assert averaged_repeats(runs, least=3)["power_full_w"].to_list() == [2.0, 5.0, None]
+    assert averaged_repeats(runs, least=4).equals(runs)
