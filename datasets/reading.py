@@ -40,7 +40,8 @@ __all__ = [
 ]
 
 NUMBERS = (int, float)
-TYPO = 0.85  # share of letters in common from which a name is taken for a slip of another
+TYPO = 0.7  # share of letters in common from which a word is taken for a slip of another
+RUN_TOGETHER = 0.25  # more that names have in common whose words are not as many
 
 
 @dataclass(frozen=True)
@@ -266,9 +267,17 @@ def header_faults(names: Sequence[str], row: type, *, extra: bool = False, fille
 
 def _slip(name: str, absent: Sequence[str]) -> str:
     """Return the column of the schema, not in the table, that a name is a misspelling of."""
-    alike = {one: SequenceMatcher(None, name.casefold(), one).ratio() for one in absent if len(one) > 4}
+    alike = {one: _likeness(name.casefold(), one) for one in absent if len(one) > 4}
     best = max(alike, key=lambda one: alike[one], default="")
     return best if best and alike[best] >= TYPO else ""
+
+
+def _likeness(name: str, known: str) -> float:
+    """Compare names word by word, as `…_std_…` is no slip of `…_system_…`; as a whole where words are run together."""
+    words, others = re.split(r"[_\s]+", name), known.split("_")
+    if len(words) == len(others):
+        return min(SequenceMatcher(None, one, other).ratio() for one, other in zip(words, others, strict=True))
+    return SequenceMatcher(None, "".join(words), "".join(others)).ratio() - RUN_TOGETHER
 
 
 def _unit_hint(name: str, known: Sequence[str]) -> str:

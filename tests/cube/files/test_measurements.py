@@ -249,3 +249,30 @@ def test_parquet_is_read_with_its_types(tmp_path):
     rows.write_parquet(tmp_path / "rows.parquet")
     found = rc.read_measurements(tmp_path / "rows.parquet")
     assert found.equals(rc.datasets.load_measurements("mnist").with_columns(driver=pl.lit("1")))
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("throughput_compute_ps", "throughput_compute_per_s"),
+        ("latencycompute_s", "latency_compute_s"),
+        ("latency_comp_s", "latency_compute_s"),
+        ("power_ful_w", "power_full_w"),
+        ("top1_percentage", "top1_percent"),
+        ("power_idel_w", "power_idle_w"),
+    ],
+)
+def test_slips_are_refused_and_not_kept(name, meant):
+    known = {"topology": ["CNV"], "platform": ["TX2"], "precision": ["FP16"], "batch": [1], "power_base_w": [3.0]}
+    with pytest.raises(InvalidDataError, match=f"column {name!r} is not known; did you mean {meant!r}"):
+        rc.read_measurements(known | {name: [1.0]})
+    assert rc.read_measurements(known | {name: [1.0]}, columns={name: None})[name].item() == 1.0
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["throughput_std_per_s", "top1_std_percent", "latency_p99_ms", "power_mean_w", "model", "driver", "source", "run"],
+)
+def test_other_figures_are_no_slips(name):
+    known = {"topology": ["CNV"], "platform": ["TX2"], "precision": ["FP16"], "batch": [1], "power_base_w": [3.0]}
+    assert rc.read_measurements(known | {name: [1.0]})[name].item() == 1.0
