@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 
 from roofcube import datasets
+from roofcube.datasets.quantities import QUANTITIES
 from roofcube.datasets.table_forms import as_table
 from roofcube.labels import labelled, locate, rows_of
 from roofcube.measured.findings import FINDINGS, finding_lines
@@ -132,7 +133,8 @@ def _memory_required(at: xr.Dataset, infeasible: xr.DataArray) -> xr.DataArray |
     if "memory_capacity" not in at or not (infeasible.values == INFEASIBLE["does_not_fit_memory"]).any():
         return None
     endless = at.variables["memory_capacity"]
-    endless = labelled(endless.dims, np.full(endless.shape, np.inf), endless.attrs)
+    most = QUANTITIES["memory_capacity"].high
+    endless = labelled(endless.dims, np.full(endless.shape, most), endless.attrs)
     return predict(at.assign(memory_capacity=endless)).get("memory_required")
 
 

@@ -242,3 +242,20 @@ def test_other_columns_do_not_disturb_the_rules():
 def test_no_finding_for_a_column_that_is_not_there_or_empty():
     findings = rc.check(RUNS.with_columns(top1_percent=None, power_full_w=None).drop("latency_system_s"))
     assert not set(of("missing_value", findings)["column"]) & {"top1_percent", "power_full_w", "latency_system_s"}
+
+
+def test_rows_measured_where_memory_does_not_suffice_tell_how_much_it_takes():
+    tiny = {
+        "platform": "Tiny",
+        "device_class": "MCU",
+        "precision": "INT8",
+        "peak_compute": "1 GOP/s",
+        "memory_bandwidth": "1 GB/s",
+        "memory_capacity": "64 KiB",
+    }
+    space = rc.inputs("cifar10", platforms=[tiny])
+    labels = {"topology": "CNV", "platform": "Tiny", "precision": "INT8", "pruning_percent": 100.0, "batch": 1}
+    rows = rc.read_measurements(labels | {"throughput_compute_per_s": 1.0})
+    (found,) = of("measured_but_infeasible", rc.check(rows, inputs=space)).to_dicts()
+    assert found["limit"] == 65536
+    assert found["value"] >= float(space.params.sel(topology="CNV", pruning=100))
