@@ -25,8 +25,9 @@ if TYPE_CHECKING:
     from roofcube.datasets import tasks
     from roofcube.explorer.app import explore
     from roofcube.files.differences import diff
+    from roofcube.files.measurements import read_measurements
     from roofcube.files.merging import merge
-    from roofcube.files.readers import read_measurements, read_network, read_platforms
+    from roofcube.files.readers import read_network, read_platforms
     from roofcube.files.store import load, save, verify
     from roofcube.kernels.graph.expression import ceil, exp, floor, log, log2, maximum, minimum, sqrt, where
     from roofcube.measured.efficiency import efficiency
@@ -80,7 +81,7 @@ _HOMES = {
     "pareto": "sweep.questions",
     "predict": "model.predict",
     "quantile": "sweep.questions",
-    "read_measurements": "files.readers",
+    "read_measurements": "files.measurements",
     "read_network": "files.readers",
     "read_platforms": "files.readers",
     "report": "page",

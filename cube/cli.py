@@ -13,7 +13,6 @@ from roofcube.errors import RoofcubeError
 
 if TYPE_CHECKING:
     import polars as pl
-    import xarray as xr
 
 __all__ = ["main"]
 
@@ -153,27 +152,34 @@ def best_command(
 @click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="Write all findings to this CSV.")
 @click.option("--all", "everything", is_flag=True, help="Print every finding, not a summary by rule.")
 @click.option("--strict", is_flag=True, help="Exit with 1 when there is any finding.")
-@click.option("--platforms", type=EXISTING, help="TOML with platforms of your own, beside the embedded ones.")
-def check_command(rows: Path, output: Path | None, everything: bool, strict: bool, platforms: Path | None) -> None:
-    """Put the measurements of a CSV through the physics gate."""
-    import roofcube
+@click.option("--platforms", multiple=True, type=EXISTING, help="Platforms of your own (.toml, .csv).")
+@click.option("--networks", multiple=True, type=EXISTING, help="Networks of your own (.onnx, .csv).")
+@click.option("--column", "columns", multiple=True, help="What a foreign column is: NAME=COLUMN or NAME=COLUMN:UNIT.")
+@click.option("--unit", "units", multiple=True, help="Unit of a column: COLUMN=UNIT.")
+@click.option("--constant", "constants", multiple=True, help="What holds for all rows: COLUMN=VALUE.")
+@click.option("--sep", help="Character between fields [default: found out].")
+def check_command(rows: Path, output: Path | None, everything: bool, strict: bool, **given: Any) -> None:
+    r"""Put the measurements of a file (CSV, TSV, Parquet) through the physics gate.
 
-    measurements = roofcube.read_measurements(rows)
-    findings = roofcube.check(measurements, inputs=None if platforms is None else _with_embedded(platforms))
-    click.echo(f"{rows}: {measurements.height} rows, {findings.height} findings")
+    \b
+    roofcube check rows.csv --platforms mine.toml --networks net.onnx --strict
+    roofcube check board.csv --column model=topology --column step_time=latency_compute_s:ms --constant platform=mine
+    """
+    from roofcube.check_command import check_file
+
+    checked = check_file(rows, **given)
+    findings = checked.findings
+    click.echo(f"{rows}: {checked.n_rows} rows, {findings.height} findings")
+    if checked.kept:
+        click.echo(f"not judged, kept as they are: {', '.join(checked.kept)}")
+    if checked.replaced:
+        click.echo(f"yours, in place of the embedded: {', '.join(checked.replaced)}")
     if findings.height:
         click.echo(_table_text(findings if everything else _by_rule(findings)))
     if output is not None:
         findings.write_csv(output)
         click.echo(output)
     sys.exit(1 if strict and findings.height else 0)
-
-
-def _with_embedded(platforms: Path) -> xr.Dataset:
-    import roofcube
-
-    names = roofcube.datasets.load_platforms()["platform"].unique(maintain_order=True).to_list()
-    return roofcube.inputs(platforms=[*names, roofcube.read_platforms(platforms)])
 
 
 @main.command()
@@ -245,7 +251,7 @@ def _by_rule(findings: pl.DataFrame) -> pl.DataFrame:
     return findings.group_by("rule", maintain_order=True).agg(
         findings=pl.len(),
         rows=pl.col("row").n_unique(),
-        first=pl.col("source_row").first(),
+        first_row=pl.col("row").first(),
         finding=pl.col("finding").first(),
     )
 

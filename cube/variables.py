@@ -127,6 +127,8 @@ QUALITY = {
     "accuracy_is_a_fraction": 524288,
     "measured_but_infeasible": 1048576,
     "slower_with_batch": 2097152,
+    "repeats_disagree": 4194304,
+    "duplicate_row": 8388608,
 }
 
 # How bad each finding is: no such thing can be; something is likely wrong; worth knowing.
@@ -153,6 +155,8 @@ GRADES: dict[str, Literal["impossible", "doubtful", "note"]] = {
     "accuracy_is_a_fraction": "doubtful",
     "measured_but_infeasible": "doubtful",
     "slower_with_batch": "note",
+    "repeats_disagree": "doubtful",
+    "duplicate_row": "note",
     "impossible_sample": "impossible",
     "stuck_sample": "doubtful",
 }

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import polars as pl
+
+from roofcube.datasets.table_forms import as_table
 
 __all__ = ["layer_demands"]
 
 
-def layer_demands(layers: pl.DataFrame) -> pl.DataFrame:
+def layer_demands(layers: Any) -> pl.DataFrame:
     """Derive what each layer computes, reads and writes per input.
 
     Parameters
     ----------
-    layers : DataFrame
+    layers : table
         As `load_layers` and `roofcube.read_network` give it.
 
     Returns
@@ -40,7 +44,7 @@ def layer_demands(layers: pl.DataFrame) -> pl.DataFrame:
     # a transposed one writes what its lowering unfolds
     unfolded = pl.col("kernel_height") * pl.col("kernel_width") * pl.col("out_channels")
     unfolded = unfolded * pl.col("in_height") * pl.col("in_width")
-    return layers.select(
+    return as_table(layers, what="layers").select(
         "ops",
         # of a table that is looked up only the rows that are picked are read
         params=picked.otherwise("params"),

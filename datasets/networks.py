@@ -9,13 +9,21 @@ import polars as pl
 
 from roofcube.datasets import schema
 from roofcube.datasets.aliases import canonical
-from roofcube.datasets.reading import check_keys, choices_of, columns_of, parse_rows
+from roofcube.datasets.reading import Sheet, check_keys, choices_of, columns_of, parse_rows
 from roofcube.errors import InvalidDataError, suggestion
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-__all__ = ["LAYER_COLUMNS", "VECTOR_KINDS", "described", "is_layer_table", "layer_table", "totals_table"]
+__all__ = [
+    "LAYER_COLUMNS",
+    "VECTOR_KINDS",
+    "described",
+    "is_layer_table",
+    "layer_table",
+    "network_table",
+    "totals_table",
+]
 
 LAYER_COLUMNS = ("layer", "kind", "kernel_height", "in_channels", "out_channels")
 VECTOR_KINDS = choices_of(schema.NetworkLayer, "kind")[-8:]
@@ -32,6 +40,14 @@ RENAMED = {"top1": "top1_percent", "top5": "top5_percent", "pruning": "pruning_p
 AGREEMENT = 0.02
 
 
+def network_table(table: pl.DataFrame | Sheet, *, source: str, name: str | None = None) -> pl.DataFrame:
+    """Validate a table of layers or of totals; `name` is the network's where the table does not say it."""
+    sheet = Sheet.of(table)
+    if name is not None and "topology" not in sheet.frame.columns:
+        sheet = sheet.with_frame(sheet.frame.with_columns(topology=pl.lit(name)))
+    return (layer_table if is_layer_table(sheet.frame.columns) else totals_table)(sheet, source=source)
+
+
 def is_layer_table(columns: Sequence[str]) -> bool:
     """Tell a table of layers from one of totals."""
     return any(name.strip() in LAYER_COLUMNS for name in columns)
@@ -40,7 +56,7 @@ def is_layer_table(columns: Sequence[str]) -> bool:
 # layers ---------------------------------------------------------------------------------------------------------------
 
 
-def layer_table(frame: pl.DataFrame, *, source: str) -> pl.DataFrame:
+def layer_table(table: pl.DataFrame | Sheet, *, source: str) -> pl.DataFrame:
     """Validate a table of layers, text or typed; `macs` may stand for `ops`.
 
     Raises
@@ -49,23 +65,25 @@ def layer_table(frame: pl.DataFrame, *, source: str) -> pl.DataFrame:
         Naming row, column, value and the fix: as in `roofcube.datasets.reading`, and where `ops`, `params`,
         `input_elements` or `output_elements` are not what the shape columns give.
     """
-    frame = frame.rename(str.strip)
+    sheet = Sheet.of(table)
+    frame = sheet.frame.rename(str.strip)
     if "macs" in frame.columns and "ops" not in frame.columns:
-        frame = frame.with_columns(ops=(2 * _number_column(frame, "macs", source)).cast(pl.Int64)).drop("macs")
-    table = parse_rows(frame, schema.NetworkLayer, source=source)
-    check_keys(table, ("topology", "pruning_percent", "layer"), source=source)
-    _check_counts(table, source)
+        ops = (2 * _number_column(sheet.with_frame(frame), "macs", source)).cast(pl.Int64)
+        frame = frame.with_columns(ops=ops).drop("macs")
+    layers = parse_rows(sheet.with_frame(frame), schema.NetworkLayer, source=source)
+    check_keys(layers, ("topology", "pruning_percent", "layer"), source=source, rows=sheet.rows)
+    _check_counts(layers, source, sheet.rows)
     optional = [name for name in columns_of(schema.NetworkLayer) if name not in columns_of(schema.LayerRow)]
-    return table.drop([name for name in optional if name not in frame.columns])
+    return layers.drop([name for name in optional if name not in frame.columns])
 
 
-def _check_counts(table: pl.DataFrame, source: str) -> None:
-    for place, row in enumerate(table.iter_rows(named=True)):
+def _check_counts(layers: pl.DataFrame, source: str, rows: Sequence[int]) -> None:
+    for place, row in zip(rows, layers.iter_rows(named=True), strict=True):
         wrong = _wrong_count(row)
         if wrong is not None:
             column, expected, why = wrong
             msg = (
-                f"{source}, row {place + 2}, column {column!r}: got {row[column]}, the shape columns of this "
+                f"{source}, row {place}, column {column!r}: got {row[column]}, the shape columns of this "
                 f"{row['kind']} layer give {expected}; {why}"
             )
             raise InvalidDataError(msg)
@@ -112,7 +130,7 @@ def _runs_often(row: Mapping[str, Any], from_places: int, to_places: int) -> boo
 # totals ---------------------------------------------------------------------------------------------------------------
 
 
-def totals_table(frame: pl.DataFrame, *, source: str) -> pl.DataFrame:
+def totals_table(table: pl.DataFrame | Sheet, *, source: str) -> pl.DataFrame:
     """Validate a table of networks known by their totals.
 
     Columns: `topology`; `ops` or `macs`, `params`; optional `activations`, `activation_memory`, `input_elements`,
@@ -124,7 +142,8 @@ def totals_table(frame: pl.DataFrame, *, source: str) -> pl.DataFrame:
     InvalidDataError
         Naming row, column, value and the fix; a column of FLOPs, which some count as MACs, is refused.
     """
-    frame = frame.rename(lambda name: RENAMED.get(name.strip().lower(), name.strip().lower()))
+    sheet = Sheet.of(table)
+    frame = sheet.frame.rename(lambda name: RENAMED.get(name.strip().lower(), name.strip().lower()))
     flops = next((name for name in frame.columns if AMBIGUOUS.fullmatch(name)), None)
     if flops is not None:
         msg = (
@@ -132,18 +151,19 @@ def totals_table(frame: pl.DataFrame, *, source: str) -> pl.DataFrame:
             "(two for each multiply-accumulate) or `macs`, with g for 1e9: `gops`, `gmacs`"
         )
         raise InvalidDataError(msg)
-    frame = _in_plain_units(frame, source)
-    table = parse_rows(frame, schema.NetworkTotalsRow, source=source)
-    check_keys(table, ("topology", "pruning_percent", "precision"), source=source)
-    _check_percent(table, source)
+    sheet = _in_plain_units(sheet.with_frame(frame), source)
+    totals = parse_rows(sheet, schema.NetworkTotalsRow, source=source)
+    check_keys(totals, ("topology", "pruning_percent", "precision"), source=source, rows=sheet.rows)
+    _check_percent(totals, source)
     required = ("topology", "task", "pruning_percent", "ops", "params")
-    optional = [name for name in table.columns if name not in required]
-    kept = [name for name in optional if name in frame.columns and name != "source"]
-    return table.select(*required, *kept)
+    optional = [name for name in totals.columns if name not in required]
+    kept = [name for name in optional if name in sheet.frame.columns and name != "source"]
+    return totals.select(*required, *kept)
 
 
-def _in_plain_units(frame: pl.DataFrame, source: str) -> pl.DataFrame:
+def _in_plain_units(sheet: Sheet, source: str) -> Sheet:
     """Bring every quantity to its plain unit, MACs to operations."""
+    frame = sheet.frame
     given: dict[str, list[tuple[str, pl.Series]]] = {}
     for name in frame.columns:
         match = re.fullmatch(rf"([kmg]?)({'|'.join(QUANTITIES)})", name)
@@ -153,37 +173,37 @@ def _in_plain_units(frame: pl.DataFrame, source: str) -> pl.DataFrame:
         if name != quantity:
             # a count is whole, which 4.1 · 2e9 in floating point is not
             factor = PREFIXES[match[1]] * (2 if match[2] == "macs" else 1)
-            values = (_number_column(frame, name, source) * factor).round(0)
+            values = (_number_column(sheet, name, source) * factor).round(0)
             given.setdefault(quantity, []).append((name, values))
         else:
             given.setdefault(quantity, []).insert(0, (name, frame[name]))
     for quantity, columns in given.items():
         (first, values), *others = columns
         for name, other in others:
-            _check_agree(frame, quantity, first, name, values, other, source)
+            _check_agree(sheet, quantity, first, name, values, other, source)
         frame = frame.drop([name for name, _ in columns if name != quantity]).with_columns(values.alias(quantity))
-    return frame
+    return sheet.with_frame(frame)
 
 
 def _check_agree(
-    frame: pl.DataFrame, quantity: str, first: str, name: str, values: pl.Series, other: pl.Series, source: str
+    sheet: Sheet, quantity: str, first: str, name: str, values: pl.Series, other: pl.Series, source: str
 ) -> None:
-    one = _number_column(frame, first, source) if first == quantity else values
-    for place, (a, b) in enumerate(zip(one.to_list(), other.to_list(), strict=True)):
+    one = _number_column(sheet, first, source) if first == quantity else values
+    for place, a, b in zip(sheet.rows, one.to_list(), other.to_list(), strict=True):
         if a is not None and b is not None and abs(a - b) > AGREEMENT * max(abs(a), abs(b)):
             msg = (
-                f"{source}, row {place + 2}, columns {first!r} and {name!r}: they disagree, {a:g} against {b:g} "
+                f"{source}, row {place}, columns {first!r} and {name!r}: they disagree, {a:g} against {b:g} "
                 f"{quantity}; keep the right one (an op is one multiplication or one addition, two a MAC)"
             )
             raise InvalidDataError(msg)
 
 
-def _number_column(frame: pl.DataFrame, name: str, source: str) -> pl.Series:
-    column = frame[name]
+def _number_column(sheet: Sheet, name: str, source: str) -> pl.Series:
+    column = sheet.frame[name]
     values = (column.str.strip_chars() if column.dtype == pl.String else column).cast(pl.Float64, strict=False)
-    for place, (value, text) in enumerate(zip(values.to_list(), column.to_list(), strict=True)):
+    for place, value, text in zip(sheet.rows, values.to_list(), column.to_list(), strict=True):
         if value is None and text is not None and str(text).strip():
-            msg = f"{source}, row {place + 2}, column {name!r}: got {text!r}; expected a number; write a plain one"
+            msg = f"{source}, row {place}, column {name!r}: got {text!r}; expected a number; write a plain one"
             raise InvalidDataError(msg)
     return values
 
@@ -241,6 +261,7 @@ def _accuracy(what: str, given: float | Mapping[str, float] | None) -> dict[str,
                 f"{', '.join(known)}"
             )
             raise InvalidDataError(msg)
+        value = value.item() if hasattr(value, "item") else value
         if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 100:
             msg = f"`{what}`: expected percent from 0 to 100, got {value!r}; give a number, or one for each precision"
             raise InvalidDataError(msg)

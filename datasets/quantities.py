@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from roofcube.errors import InvalidDataError
@@ -11,7 +12,7 @@ from roofcube.errors import InvalidDataError
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["QUANTITIES", "UNITS", "Quantity", "check_numbers", "number_of", "range_fault"]
+__all__ = ["QUANTITIES", "UNITS", "Quantity", "check_numbers", "factor_of", "number_of", "range_fault", "spellings_of"]
 
 
 class Quantity(NamedTuple):
@@ -40,6 +41,41 @@ UNITS = {
     "B/s": {"B/s": 1.0, "byte/s": 1.0, "bytes/s": 1.0, "bit/s": 0.125},
     "B": {"B": 1.0, "byte": 1.0, "bytes": 1.0, "bit": 0.125},
     "W": {"W": 1.0, "watt": 1.0, "watts": 1.0},
+    "s": {"s": 1.0, "sec": 1.0, "second": 1.0, "seconds": 1.0},
+    "1/s": {
+        "1/s": 1.0,
+        "/s": 1.0,
+        "fps": 1.0,
+        "FPS": 1.0,
+        "Hz": 1.0,
+        "QPS": 1.0,
+        "qps": 1.0,
+        "IPS": 1.0,
+        "ips": 1.0,
+        **{
+            f"{what}/{each}": 1.0
+            for each in ("s", "sec")
+            for what in (
+                "inputs",
+                "images",
+                "image",
+                "img",
+                "frames",
+                "samples",
+                "inferences",
+                "inf",
+                "queries",
+                "tokens",
+            )
+        },
+    },
+    "%": {"%": 1.0, "percent": 1.0, "pct": 1.0},
+}
+# units that take no prefix
+WHOLE = {
+    "s": {"min": 60.0, "h": 3600.0, "milliseconds": 1e-3, "microseconds": 1e-6, "nanoseconds": 1e-9},
+    "1/s": {"1/ms": 1e3, "1/us": 1e6, "1/min": 1 / 60, "1/h": 1 / 3600},
+    "%": {"1": 100.0, "fraction": 100.0, "ratio": 100.0, "share": 100.0},
 }
 PREFIXES = {
     "": 1.0, "n": 1e-9, "u": 1e-6, "µ": 1e-6, "μ": 1e-6, "m": 1e-3, "k": 1e3, "K": 1e3, "M": 1e6, "G": 1e9, "T": 1e12,
@@ -72,9 +108,8 @@ def number_of(name: str, value: Any, *, where: str = "") -> Any:
     if not isinstance(value, str):
         return value
     unit = QUANTITIES[name].unit
-    factors = {prefix + one: by * factor for one, factor in UNITS[unit].items() for prefix, by in PREFIXES.items()}
     parts = NUMBER.fullmatch(value)
-    factor = None if parts is None else 1.0 if parts[2] is None else factors.get(parts[2])
+    factor = None if parts is None else 1.0 if parts[2] is None else factor_of(unit, parts[2])
     if parts is None or factor is None:
         examples = {"op/s": "40 TOP/s", "B/s": "19.2 GB/s", "B": "8 GiB", "W": "7.5 W"}
         msg = (
@@ -87,6 +122,30 @@ def number_of(name: str, value: Any, *, where: str = "") -> Any:
         # "19.2 GB/s" is 19.2e9 to the last bit
         return float(f"{digits}e{exponent}")
     return float(digits) * factor
+
+
+def factor_of(unit: str, spelling: str) -> float | None:
+    """Return the factor from a unit as it is written to one of `UNITS`; None where it is not known.
+
+    Examples
+    --------
+    >>> from roofcube.datasets.quantities import factor_of
+    >>> factor_of("s", "ms"), factor_of("1/s", "kfps"), factor_of("%", "fraction"), factor_of("s", "W")
+    (0.001, 1000.0, 100.0, None)
+    """
+    return _factors(unit).get(spelling.strip())
+
+
+def spellings_of(unit: str) -> list[str]:
+    """List how a unit may be written, without prefixes."""
+    return [*UNITS[unit], *WHOLE.get(unit, {})]
+
+
+@cache
+def _factors(unit: str) -> dict[str, float]:
+    prefixes = {"": 1.0} if unit == "%" else PREFIXES
+    prefixed = {prefix + one: by * factor for one, factor in UNITS[unit].items() for prefix, by in prefixes.items()}
+    return {**prefixed, **WHOLE.get(unit, {})}
 
 
 def range_fault(name: str, value: float) -> str:

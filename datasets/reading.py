@@ -1,60 +1,95 @@
-"""Read a CSV into a validated polars table: aliases resolved, units checked, every error with file, row and column."""
+"""Read a table into the columns of a schema: aliases resolved, units checked, all faults told at once."""
 
 from __future__ import annotations
 
-import csv
-import io
 import re
-import types
+from dataclasses import dataclass, replace
+from difflib import SequenceMatcher
 from functools import cache
-from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Any, get_type_hints
 
 import polars as pl
 
-from roofcube.datasets.aliases import canonical, spellings
+from roofcube.datasets.delimited import read_delimited
+from roofcube.datasets.faults import Fault, check_no_faults
+from roofcube.datasets.fields import UNIT_FACTORS, decimal_of, kind_of, read_column
 from roofcube.errors import InvalidDataError, suggestion
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from pydantic import BaseModel, TypeAdapter, ValidationError
+    from pydantic import BaseModel
 
 __all__ = [
+    "Sheet",
     "check_keys",
     "choices_of",
     "columns_of",
+    "decimal_in",
     "frame_of",
+    "header_faults",
+    "hints_of",
+    "is_required",
     "model_of",
     "parse_rows",
+    "read_sheet",
     "read_table",
-    "read_text",
     "read_trusted",
+    "typed_columns",
 ]
 
-# other units of a quantity that a column may arrive in, with the factor to the unit of the schema
-UNIT_FACTORS = {
-    "s": {"ms": 1e-3, "us": 1e-6, "ns": 1e-9},
-    "per_s": {"fps": 1.0, "kfps": 1e3, "per_ms": 1e3},
-    "w": {"mw": 1e-3, "kw": 1e3},
-    "percent": {"fraction": 100.0, "ratio": 100.0},
-    "op_per_s": {"tops": 1e12, "gops": 1e9, "top_per_s": 1e12, "gop_per_s": 1e9},
-    "b_per_s": {"gb_per_s": 1e9, "mb_per_s": 1e6, "gbps": 1e9},
-    "b": {"mb": 1e6, "gb": 1e9, "kb": 1e3},
-}
+NUMBERS = (int, float)
+TYPO = 0.7  # share of letters in common from which a word is taken for a slip of another
+RUN_TOGETHER = 0.25  # more that names have in common whose words are not as many
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """A table as it was read: text or typed columns, the row of its source behind each, what is amiss so far.
+
+    Attributes
+    ----------
+    frame : DataFrame
+    rows : sequence of int
+        Line of the file on which each row begins; the header is line 1 where nothing is above it.
+    header : int
+        Line of the header.
+    separator : str
+        Between fields; empty where the source is no text.
+    faults : sequence of Fault
+        Lines that do not have the fields of the header.
+    """
+
+    frame: pl.DataFrame
+    rows: Sequence[int]
+    header: int = 1
+    separator: str = ""
+    faults: Sequence[Fault] = ()
+
+    @classmethod
+    def of(cls, table: pl.DataFrame | Sheet) -> Sheet:
+        """Take a table; its rows are counted as if it had a header in row 1."""
+        return table if isinstance(table, Sheet) else cls(table, range(2, table.height + 2))
+
+    def with_frame(self, frame: pl.DataFrame) -> Sheet:
+        """Put other columns of the same rows in the place of these."""
+        return replace(self, frame=frame)
 
 
 def columns_of(row: type) -> list[str]:
     """List the columns of a table."""
-    return list(_hints(row))
+    return list(hints_of(row))
 
 
 @cache
-def _hints(row: type) -> dict[str, Any]:
+def hints_of(row: type) -> dict[str, Any]:
+    """Return the annotations of a schema by column."""
     return get_type_hints(row, include_extras=True)
 
 
-def _is_required(row: type, column: str) -> bool:
+def is_required(row: type, column: str) -> bool:
+    """Check whether a table must have a column."""
     return not hasattr(row, column)
 
 
@@ -64,16 +99,8 @@ def model_of(row: type) -> type[BaseModel]:
     # here, not on top: loading pydantic takes a sixth of the time of `import xarray, polars`
     from pydantic import ConfigDict, create_model
 
-    fields: dict[str, Any] = {name: (hint, getattr(row, name, ...)) for name, hint in _hints(row).items()}
+    fields: dict[str, Any] = {name: (hint, getattr(row, name, ...)) for name, hint in hints_of(row).items()}
     return create_model(row.__name__, __config__=ConfigDict(extra="forbid", allow_inf_nan=False), **fields)
-
-
-@cache
-def _adapter(row: type) -> TypeAdapter[list[BaseModel]]:
-    from pydantic import TypeAdapter
-
-    rows: Any = list[model_of(row)]  # type: ignore[misc]
-    return TypeAdapter(rows)
 
 
 def read_trusted(path: Path, row: type) -> pl.DataFrame:
@@ -88,20 +115,37 @@ def read_trusted(path: Path, row: type) -> pl.DataFrame:
 
 
 def read_table(path: Path, row: type) -> pl.DataFrame:
-    """Read and validate a CSV of the user's.
+    """Read and validate a delimited file of the user's.
 
     Raises
     ------
     InvalidDataError
-        Naming file, row (the header is row 1), column, value and the fix.
+        Naming file, row (a line of the file), column, value and the fix, for all that is wrong.
     """
-    return parse_rows(read_text(path, row), row, source=str(path))
+    return parse_rows(read_sheet(path, row), row, source=str(path))
 
 
-def read_text(path: Path, row: type) -> pl.DataFrame:
-    """Read a CSV of the user's as text; nothing but its form is checked."""
-    header, *records = _records(path, row)
-    return pl.DataFrame(records, schema=dict.fromkeys(header, pl.String), orient="row")
+def read_sheet(path: Path, row: type | None = None, *, sep: str | None = None) -> Sheet:
+    """Read a delimited file of the user's as text; nothing but its form is checked."""
+    content = read_delimited(path, sep=sep, expected=", ".join(columns_of(row)) if row else "")
+    header, faults = _named_columns(content.header)
+    faults += content.faults
+    frame = pl.DataFrame(content.records, schema=dict.fromkeys(header, pl.String), orient="row")
+    return Sheet(frame, content.lines, content.header_line, content.separator, faults)
+
+
+def _named_columns(header: Sequence[str]) -> tuple[list[str], list[Fault]]:
+    """Give columns without a name one; find those that are there twice."""
+    names: list[str] = []
+    faults = []
+    for place, name in enumerate(header, start=1):
+        if name and name in names:
+            faults.append(Fault(None, name, f"column {name!r} is there twice; keep one"))
+        whole = name or f"column_{place}"
+        while whole in names:
+            whole += "_"
+        names.append(whole)
+    return names, faults
 
 
 def frame_of(rows: Sequence[dict[str, Any]], row: type) -> pl.DataFrame:
@@ -112,126 +156,133 @@ def frame_of(rows: Sequence[dict[str, Any]], row: type) -> pl.DataFrame:
 
 def choices_of(row: type, column: str) -> tuple[str, ...]:
     """List the values that a column of closed choices may have."""
-    hint = _hints(row)[column]
-    choices = [part for part in (hint, *get_args(hint)) if get_origin(part) is Literal]
-    return get_args(choices[0]) if choices else ()
+    return kind_of(hints_of(row)[column]).choices
 
 
-def _records(path: Path, row: type) -> list[list[str]]:
-    """Split a file into its header and rows, all of one length; empty lines at the end are no rows."""
-    try:
-        text = path.read_bytes().decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        place = error.object[: error.start].count(b"\n") + 1
-        msg = f"{path}, row {place}: byte {error.object[error.start]:#04x} is not UTF-8; save the file as UTF-8"
-        raise InvalidDataError(msg) from None
-    if "\0" in text:
-        msg = f"{path}: holds zero bytes, so it is no text or not UTF-8; save the file as UTF-8"
-        raise InvalidDataError(msg)
-    records: list[list[str]] = []
-    try:
-        records.extend(csv.reader(io.StringIO(text, newline=""), strict=True))
-    except csv.Error as error:
-        msg = f"{path}, row {len(records) + 1}: not readable as CSV ({error}); close every quotation mark"
-        raise InvalidDataError(msg) from None
-    while records and not any(field.strip() for field in records[-1]):
-        records.pop()
-    if not records:
-        msg = f"{path}: the file is empty; expected a header with the columns {', '.join(columns_of(row))}"
-        raise InvalidDataError(msg)
-    header = [name.strip() for name in records[0]]
-    _check_header(header, path)
-    for place, fields in enumerate(records[1:], start=2):
-        if len(fields) != len(header):
-            msg = (
-                f"{path}, row {place}: got {len(fields)} fields, expected {len(header)} as in the header; write one "
-                "line a row, put a field with a comma into quotation marks"
-            )
-            raise InvalidDataError(msg)
-    return [header, *records[1:]]
-
-
-def _check_header(header: list[str], path: Path) -> None:
-    for separator, name in {";": "semicolons", "\t": "tabs"}.items():
-        if len(header) == 1 and separator in header[0]:
-            msg = f"{path}, header (row 1): fields are separated by {name}; separate them by commas"
-            raise InvalidDataError(msg)
-    twice = next((name for name in header if header.count(name) > 1), None)
-    if twice is not None:
-        msg = f"{path}, header (row 1): column {twice!r} is there twice; keep one"
-        raise InvalidDataError(msg)
-
-
-def parse_rows(frame: pl.DataFrame, row: type, *, source: str) -> pl.DataFrame:
-    """Validate a table of text or typed columns against a schema.
+def parse_rows(table: pl.DataFrame | Sheet, row: type, *, source: str) -> pl.DataFrame:
+    """Validate a table of text or typed columns against a schema that knows all its columns.
 
     Parameters
     ----------
-    frame : DataFrame
+    table : DataFrame or Sheet
         Columns as in the schema; optional ones may be missing.
     row : type
         A class of `roofcube.datasets.schema`.
     source : str
         Named in errors.
+
+    Raises
+    ------
+    InvalidDataError
+        Naming all that is wrong.
     """
-    from pydantic import ValidationError
-
-    frame = frame.rename(str.strip)
-    _check_columns(frame.columns, row, source)
-    aliased = [column for column in spellings() if column in frame.columns]
-    for column in aliased:
-        frame = frame.with_columns(_resolved(frame[column]))
-    try:
-        rows = _adapter(row).validate_python([_fields_given(values, row) for values in frame.iter_rows(named=True)])
-    except ValidationError as error:
-        raise _explained(error, row, source) from None
-    columns = {name: [getattr(one, name) for one in rows] for name in columns_of(row)}
-    return pl.DataFrame(columns, schema=_types(row))
+    sheet = Sheet.of(table)
+    sheet = sheet.with_frame(sheet.frame.rename(str.strip))
+    faults = header_faults(sheet.frame.columns, row)
+    typed, wrong = typed_columns(sheet, row)
+    check_no_faults([*faults, *sheet.faults, *wrong], source=source, header=sheet.header)
+    return typed
 
 
-def _fields_given(values: dict[str, Any], row: type) -> dict[str, Any]:
-    """Read a field as CSV has it: empty is the default, or None; shares may end in a percent sign."""
-    given = {}
-    for name, value in values.items():
-        if isinstance(value, str):
-            value = value.strip()
-            value = value.removesuffix("%").rstrip() if name.endswith("_percent") else value
-        if value not in (None, ""):
-            given[name] = value
-        elif _is_required(row, name):
-            given[name] = None
-    return given
+def decimal_in(sheet: Sheet, row: type) -> tuple[str, str]:
+    """Find how a sheet writes decimals, by the columns of a schema; also why a comma is in doubt."""
+    if sheet.separator in ("", ","):
+        return ".", ""
+    kinds = {name: kind_of(hint) for name, hint in hints_of(row).items()}
+    return decimal_of(
+        [sheet.frame[name] for name in sheet.frame.columns if name in kinds and kinds[name].type in NUMBERS]
+    )
 
 
-def _resolved(labels: pl.Series) -> pl.Series:
-    if labels.dtype != pl.String:
-        return labels
-    names = {label: canonical(labels.name, label) for label in labels.unique().to_list() if label is not None}
-    return pl.Series(labels.name, [names.get(label) for label in labels.to_list()], dtype=pl.String)
+def typed_columns(
+    sheet: Sheet, row: type, *, decimal: str | None = None, factors: Mapping[str, float] | None = None
+) -> tuple[pl.DataFrame, list[Fault]]:
+    """Read the columns that a schema knows, each in its type; columns left out have their default.
 
-
-def _check_columns(found: Sequence[str], row: type, source: str) -> None:
-    known = columns_of(row)
-    for name in found:
+    Parameters
+    ----------
+    sheet : Sheet
+    row : type
+    decimal : {".", ","}, optional
+        Found out where fields are not separated by commas, a point elsewhere.
+    factors : mapping of column to number, optional
+        From the unit of the values to that of the column.
+    """
+    kinds = {name: kind_of(hint) for name, hint in hints_of(row).items()}
+    known = [name for name in kinds if name in sheet.frame.columns]
+    decimal, doubt = (decimal, "") if decimal else decimal_in(sheet, row)
+    columns: dict[str, pl.Series] = {}
+    faults = []
+    for name, kind in kinds.items():
+        default = getattr(row, name, None)
         if name not in known:
-            msg = (
-                f"{source}, header (row 1): column {name!r} is not "
-                f"known{_unit_hint(name, known) or suggestion(name, known)}; expected columns: {', '.join(known)}"
-            )
-            raise InvalidDataError(msg)
-    required = [name for name in known if _is_required(row, name)]
-    missing = [name for name in required if name not in found]
-    if missing:
-        msg = (
-            f"{source}, header (row 1): column {missing[0]!r} is missing; add it (required columns: "
-            f"{', '.join(required)})"
+            columns[name] = pl.Series(name, [default], dtype=kind.dtype).new_from_index(0, sheet.frame.height)
+            continue
+        values, wrong = read_column(
+            sheet.frame[name],
+            kind,
+            default=default,
+            required=is_required(row, name),
+            decimal=decimal,
+            factor=(factors or {}).get(name, 1.0),
         )
-        raise InvalidDataError(msg)
+        columns[name] = values
+        faults += [Fault(sheet.rows[place], name, _with_doubt(text, doubt)) for place, text in wrong]
+    return pl.DataFrame(columns), faults
+
+
+def _with_doubt(text: str, doubt: str) -> str:
+    """Add why a comma or point was not read as that of decimals."""
+    return f"{text} ({doubt})" if doubt and re.match(r"got '[^']*[.,]", text) else text
+
+
+def header_faults(names: Sequence[str], row: type, *, extra: bool = False, filled: Sequence[str] = ()) -> list[Fault]:
+    """Find columns that are not known or missing; where others may be there, those that are a slip of a known one.
+
+    `filled` are columns that the reader fills in where they are missing.
+    """
+    known = columns_of(row)
+    absent = [name for name in known if name not in names]
+    faults = []
+    meant = set()
+    for name in names:
+        if name in known:
+            continue
+        hint = _unit_hint(name, absent if extra else known)
+        slip = "" if hint else _slip(name, absent)
+        meant.add(slip)
+        if hint or slip or not extra:
+            near = hint or (f"; did you mean {slip!r}?" if slip else suggestion(name, known))
+            ending = f"expected columns: {', '.join(known)}"
+            if extra:
+                ending = "map it with columns= (and its unit), or to None to keep it as it is"
+            faults.append(Fault(None, name, f"column {name!r} is not known{near}; {ending}"))
+    required = [name for name in known if is_required(row, name) and name not in filled]
+    for name in absent:
+        if name in required and name not in meant:
+            text = f"column {name!r} is missing; add it (required columns: {', '.join(required)})"
+            faults.append(Fault(None, name, text))
+    return faults
+
+
+def _slip(name: str, absent: Sequence[str]) -> str:
+    """Return the column of the schema, not in the table, that a name is a misspelling of."""
+    alike = {one: _likeness(name.casefold(), one) for one in absent if len(one) > 4}
+    best = max(alike, key=lambda one: alike[one], default="")
+    return best if best and alike[best] >= TYPO else ""
+
+
+def _likeness(name: str, known: str) -> float:
+    """Compare names word by word, as `…_std_…` is no slip of `…_system_…`; as a whole where words are run together."""
+    words, others = re.split(r"[_\s]+", name), known.split("_")
+    if len(words) == len(others):
+        return min(SequenceMatcher(None, one, other).ratio() for one, other in zip(words, others, strict=True))
+    return SequenceMatcher(None, "".join(words), "".join(others)).ratio() - RUN_TOGETHER
 
 
 def _unit_hint(name: str, known: Sequence[str]) -> str:
     """Recognise a known quantity in another unit, or without one, and say how to name it."""
-    whole = [one for one in known if one.startswith(f"{name}_")]
+    whole = [one for one in known if one.startswith(f"{name}_") and one.endswith(tuple(f"_{u}" for u in UNIT_FACTORS))]
     if name and whole:
         return f": a column says its unit; did you mean {whole[0]!r}?"
     for unit, others in UNIT_FACTORS.items():
@@ -241,81 +292,29 @@ def _unit_hint(name: str, known: Sequence[str]) -> str:
     return ""
 
 
-def _explained(error: ValidationError, row: type, source: str) -> InvalidDataError:
-    first = error.errors()[0]
-    place, column = first["loc"][0], str(first["loc"][1]) if len(first["loc"]) > 1 else ""
-    line = int(place) + 2
-    value = first["input"]
-    got = "nothing" if value is None else repr(value)
-    msg = f"{source}, row {line}, column {column!r}: got {got}; {_expectation(first, row, column)}"
-    count = error.error_count()
-    return InvalidDataError(msg + (f" ({count - 1} more like this in the file)" if count > 1 else ""))
-
-
-def _expectation(first: Any, row: type, column: str) -> str:
-    value, kind = first["input"], first["type"]
-    if kind == "literal_error":
-        choices = choices_of(row, column)
-        return f"expected one of {', '.join(choices)}{suggestion(value, choices)}"
-    if value is None:
-        return "the field is empty and must not be; fill it in"
-    if kind.startswith(("float", "int")):
-        what = "a whole number" if kind.startswith("int") else "a number"
-        plain = _plain_number(str(value), column) or "a plain one, or leave an optional field empty"
-        return f"expected {what}; write {plain}"
-    return f"{first['msg'][0].lower()}{first['msg'][1:]}; correct the value or leave an optional field empty"
-
-
-def _plain_number(text: str, column: str) -> str:
-    """Rewrite a number with separators, a decimal comma or a unit as a plain one in the unit of its column."""
-    if re.fullmatch(r"-?\d{1,3}(,\d{3})+(\.\d+)?", text):
-        return text.replace(",", "")
-    if re.fullmatch(r"-?\d+,\d+", text):
-        return text.replace(",", ".")
-    number = re.fullmatch(r"([-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?)\s*([a-z_/]+)", text, re.IGNORECASE)
-    if number is None:
-        return ""
-    digits, given = number[1], number[2].casefold().replace("/", "_per_").removeprefix("_")
-    own = [unit for unit in UNIT_FACTORS if column.endswith(f"_{unit}")]
-    for unit in sorted(own, key=len)[-1:]:
-        factor = {unit: 1.0, **UNIT_FACTORS[unit]}.get(given)
-        if factor is not None:
-            return f"{float(digits) * factor:g}"
-    return ""
-
-
 @cache
 def _types(row: type) -> dict[str, Any]:
-    kinds: dict[type, Any] = {bool: pl.Boolean, int: pl.Int64, float: pl.Float64, str: pl.String}
-
-    def plain(hint: Any) -> Any:
-        if get_origin(hint) is types.UnionType or str(get_origin(hint)) == "typing.Union":
-            return next(plain(part) for part in get_args(hint) if part is not type(None))
-        if get_origin(hint) is Literal:
-            return pl.String
-        return kinds[get_args(hint)[0] if hasattr(hint, "__metadata__") else hint]
-
-    return {name: plain(hint) for name, hint in _hints(row).items()}
+    return {name: kind_of(hint).dtype for name, hint in hints_of(row).items()}
 
 
-def check_keys(frame: pl.DataFrame, key: Sequence[str], *, source: str) -> None:
-    """Raise on the first duplicate key.
+def check_keys(table: pl.DataFrame, key: Sequence[str], *, source: str, rows: Sequence[int] | None = None) -> None:
+    """Raise where rows have the same key.
 
     Raises
     ------
     InvalidDataError
-        Naming both rows and the key.
+        Naming the rows and the key.
     """
-    numbered = frame.with_row_index("_row", offset=2)
+    numbered = table.with_columns(_row=pl.Series(range(2, table.height + 2) if rows is None else rows, dtype=pl.Int64))
     groups = numbered.group_by(key, maintain_order=True).agg(pl.col("_row")).filter(pl.col("_row").list.len() > 1)
     if groups.height:
         first = groups.row(0, named=True)
-        rows = " and ".join(str(one) for one in first.pop("_row"))
+        places = first.pop("_row")
+        told = " and ".join(map(str, places[:4])) + (f" and {len(places) - 4} more" if len(places) > 4 else "")
         values = ", ".join(f"{name}={value!r}" for name, value in first.items())
         column = list(key)[-1]
         msg = (
-            f"{source}, rows {rows}, column {column!r}: got the same key twice ({values}); keep one row, average "
-            "them, or tell them "
-            f"apart by mode or batch ({groups.height} duplicate key{'s' if groups.height > 1 else ''} in all)"
+            f"{source}, rows {told}, column {column!r}: got the same key twice ({values}); keep one row "
+            f"({groups.height} duplicate key{'s' if groups.height > 1 else ''} in all)"
         )
         raise InvalidDataError(msg)

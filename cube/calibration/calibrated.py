@@ -19,7 +19,9 @@ from roofcube.calibration.storage import read_fitted, write_fitted
 from roofcube.calibration.suggestion import suggest
 from roofcube.calibration.tabulation import tabulate
 from roofcube.calibration.trust import statuses, trust_table
-from roofcube.errors import InvalidDataError, check_kind
+from roofcube.datasets.table_forms import as_table
+from roofcube.errors import InvalidDataError
+from roofcube.measured.rows import averaged_repeats, measurement_rows
 from roofcube.variables import BOUNDS
 
 if TYPE_CHECKING:
@@ -29,17 +31,20 @@ if TYPE_CHECKING:
 __all__ = ["Calibration", "calibrate", "load_calibration"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
+REPEATS = 3  # runs from which a configuration was repeated; of two rows nothing says which set-up is meant
 
 
-def calibrate(measurements: pl.DataFrame, *, inputs: xr.Dataset | None = None) -> Calibration:
+def calibrate(measurements: Any, *, inputs: xr.Dataset | None = None) -> Calibration:
     """Learn from measurements what each platform really does, from those rows alone.
 
     Parameters
     ----------
-    measurements : DataFrame
-        Columns of `roofcube.datasets.load_measurements`: platform, mode, precision, topology, pruning_percent, batch
+    measurements : table
+        A DataFrame of polars or pandas, a LazyFrame, a dict of columns, a list of dicts, or the name of a file. Columns
+        of `roofcube.datasets.load_measurements`: platform, mode, precision, topology, pruning_percent, batch
         and `throughput_compute_per_s`; `power_full_w` for power; `initiation_interval_s` for dataflow designs, where
         known.
+        A configuration measured three times or more counts once, with its mean; two rows of one are left out.
     inputs : Dataset, optional
         Facts of platforms and networks that are not embedded, as `roofcube.inputs` gives them. A platform without facts
         is taken as fast as it was seen to be, with headroom, and its status says so.
@@ -71,8 +76,8 @@ def calibrate(measurements: pl.DataFrame, *, inputs: xr.Dataset | None = None) -
     and precision, fitted in log space and pooled over a family; a Gaussian process takes what is left. Intervals are
     conformal: they come from errors on networks left out (Vovk et al., Algorithmic Learning in a Random World, 2005).
     """
-    check_kind("measurements", measurements, pl.DataFrame, do="read a file with `roofcube.read_measurements`")
-    data = measured(measurements, facts_of(inputs))
+    table = averaged_repeats(measurement_rows(measurements), least=REPEATS)
+    data = measured(table.drop("row", strict=False), facts_of(inputs))
     if not data.usable.any():
         reasons = ", ".join(sorted(set(data.reason.tolist()))) or "the table is empty"
         msg = f"`measurements`: expected rows to calibrate on, got none that can be used; fix the rows ({reasons})"
@@ -124,16 +129,14 @@ class Calibration(Fitted):
 
     # predictions --------------------------------------------------------------------------------------------------
 
-    def predict(
-        self, table: pl.DataFrame | xr.Dataset, *, level: float | None = 0.9, inputs: xr.Dataset | None = None
-    ) -> Any:
+    def predict(self, table: Any, *, level: float | None = 0.9, inputs: xr.Dataset | None = None) -> Any:
         """Predict throughput with an interval, latency, power and energy.
 
         Parameters
         ----------
-        table : DataFrame or Dataset
-            Rows with platform, mode, precision, topology, pruning_percent and batch, measured or not; or labelled
-            inputs.
+        table : table or Dataset
+            Rows (polars, pandas, dict of columns, file) with platform, mode, precision, topology, pruning_percent and
+            batch, measured or not; or labelled inputs.
         level : float, optional
             Share of measurements that the interval is to hold; None leaves the interval out, which is faster.
         inputs : Dataset, optional
@@ -166,6 +169,7 @@ class Calibration(Fitted):
             raise InvalidDataError(msg)
         if isinstance(table, xr.Dataset):
             return table.assign(self.tables(table, level=level).data_vars)
+        table = as_table(table, what="table")
         facts = self.facts if inputs is None else with_facts(self.facts, inputs)
         rows = indexed_rows(canonical_keys(table), facts)
         interval = np.full(len(rows), np.nan)
@@ -216,7 +220,7 @@ class Calibration(Fitted):
         n: int = 5,
         *,
         platform: str | None = None,
-        candidates: pl.DataFrame | None = None,
+        candidates: Any = None,
         inputs: xr.Dataset | None = None,
     ) -> pl.DataFrame:
         """Name the configurations whose measurement would cut the error most.
@@ -227,7 +231,7 @@ class Calibration(Fitted):
             How many.
         platform : str, optional
             A platform, calibrated or brand-new; all calibrated ones where not given.
-        candidates : DataFrame, optional
+        candidates : table, optional
             What can be measured and matters: platform, mode, precision, topology, pruning_percent, batch. Default: the
             networks and batches that were calibrated, on every mode and precision of the platform.
         inputs : Dataset, optional

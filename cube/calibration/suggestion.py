@@ -16,6 +16,7 @@ from roofcube.calibration.fitting.least_squares import GROUP_DEVIATION
 from roofcube.calibration.fitting.residual import KERNEL, covariance, kernel_inputs
 from roofcube.calibration.rows import IndexedRows, canonical_keys, indexed_rows
 from roofcube.datasets import canonical
+from roofcube.datasets.table_forms import as_table
 from roofcube.errors import InvalidDataError, unknown_label
 from roofcube.labels import KEY_COLUMNS
 
@@ -45,7 +46,7 @@ def suggest(
     n: int,
     *,
     platform: str | None,
-    candidates: pl.DataFrame | None,
+    candidates: Any,
     inputs: xr.Dataset | None,
 ) -> pl.DataFrame:
     """See `Calibration.suggest`.
@@ -59,7 +60,10 @@ def suggest(
         msg = f"`n`: expected at least 1, got {n!r}; say how many configurations you can measure"
         raise InvalidDataError(msg)
     facts = with_facts(calibration.facts, inputs)
-    table = _default(calibration, facts, platform) if candidates is None else canonical_keys(candidates)
+    if candidates is None:
+        table = _default(calibration, facts, platform)
+    else:
+        table = canonical_keys(as_table(candidates, what="candidates"))
     if candidates is not None and platform is not None:
         table = table.filter(pl.col("platform") == canonical("platform", platform))
     rows = indexed_rows(table, facts)

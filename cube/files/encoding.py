@@ -21,7 +21,17 @@ from roofcube.files.declared import check_bytes
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterator, Mapping
 
-__all__ = ["ORIGINAL", "decoded", "encoded", "parts_to_hash", "safe_dtype", "typed", "untyped", "values_to_hash"]
+__all__ = [
+    "ORIGINAL",
+    "decoded",
+    "encoded",
+    "encoded_attributes",
+    "parts_to_hash",
+    "safe_dtype",
+    "typed",
+    "untyped",
+    "values_to_hash",
+]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 ORIGINAL = "roofcube_original"
@@ -106,12 +116,18 @@ def encoded(cube: xr.Dataset, *, half: bool = False) -> xr.Dataset:
     return written.assign_coords(xr.Coordinates(coords, indexes={}))
 
 
+def encoded_attributes(name: str, dtype: np.dtype[Any], attributes: Mapping[Hashable, Any]) -> dict[str, Any]:
+    """Return the attributes of a variable as they are written, with what brings back its type and them."""
+    original = {
+        "dtype": "text" if dtype.kind in "OT" else dtype.str,
+        "attrs": _kept(f"attributes of {name!r}", attributes),
+    }
+    return {**_native_attributes(attributes), ORIGINAL: _dumped(original)}
+
+
 def _encoded(name: str, variable: xr.Variable, *, half: bool) -> xr.Variable:
-    original = {"dtype": variable.dtype.str, "attrs": _kept(f"attributes of {name!r}", variable.attrs)}
     values, meaning = _stored_values(name, variable.values, half=half)
-    if variable.dtype.kind == "O" or str(variable.dtype) == "StringDType()":
-        original["dtype"] = "text"
-    attributes = {**_native_attributes(variable.attrs), **meaning, ORIGINAL: _dumped(original)}
+    attributes = {**encoded_attributes(name, variable.dtype, variable.attrs), **meaning}
     fill = {} if variable.dtype.kind == "f" and variable.dims != (name,) else {"_FillValue": None}
     return xr.Variable(variable.dims, values, attributes, encoding=fill, fastpath=True)
 
@@ -362,7 +378,9 @@ def _own_bytes(variable: xr.Variable) -> int:
 def _decoded(variable: xr.Variable, *, values: bool) -> xr.Variable:
     original = json.loads(variable.attrs[ORIGINAL])
     attributes = _restored(variable.attrs, original["attrs"])
-    data = variable._data if not values else _own_type(variable.data, original["dtype"])
+    name = original["dtype"]
+    known = not values or (name != "text" and safe_dtype(name) == variable.dtype)
+    data = variable._data if known else _own_type(variable.data, name)  # what has its type stays unread
     return xr.Variable(variable.dims, data, attributes, fastpath=True)
 
 

@@ -187,7 +187,7 @@ def _check_size(cubes: Sequence[xr.Dataset], indexes: Indexes, names: Sequence[s
 
 
 def _is_measured(name: str) -> bool:
-    return name.startswith("measured_") or name in (*OF_MEASUREMENTS, *DERIVED)
+    return name.startswith("measured_") or name.removesuffix("_spread") in (*OF_MEASUREMENTS, *DERIVED)
 
 
 def _check_differing(names: Sequence[str], cubes: Sequence[xr.Dataset]) -> None:

@@ -1,4 +1,4 @@
-"""Read the user's own measurements, platforms and networks, validated against the schema of the embedded tables."""
+"""Read the user's own platforms and networks, validated against the schema of the embedded tables."""
 
 from __future__ import annotations
 
@@ -10,62 +10,26 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from roofcube.datasets import schema
-from roofcube.datasets.networks import described, is_layer_table, layer_table, totals_table
+from roofcube.datasets.networks import described, network_table
 from roofcube.datasets.own_platforms import platform_table
-from roofcube.datasets.reading import check_keys, columns_of, frame_of, read_table, read_text
+from roofcube.datasets.reading import columns_of, frame_of
+from roofcube.datasets.table_forms import TABLE_SUFFIXES, as_sheet, as_table
 from roofcube.errors import InvalidDataError, MissingInputError
-from roofcube.labels import KEY_COLUMNS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["read_measurements", "read_network", "read_platforms"]
+__all__ = ["read_network", "read_platforms"]
 
 
-def read_measurements(csv: str | Path) -> pl.DataFrame:
-    r"""Read a CSV of measurements.
-
-    Parameters
-    ----------
-    csv : str or Path
-        Columns as in `roofcube.datasets.load_measurements`; `task`, `topology`, `platform`, `precision`,
-        `pruning_percent` and `batch` are required, figures that were not measured may be left out or empty. A column
-        `initiation_interval_s` gives the interval of a dataflow design.
-
-    Returns
-    -------
-    DataFrame
-
-    Raises
-    ------
-    InvalidDataError
-        Naming file, row, column, value and the fix: unknown column, wrong unit, text in a number, duplicate key.
-    FileNotFoundError
-        If there is no such file.
-
-    Examples
-    --------
-    >>> import tempfile, pathlib
-    >>> import roofcube as rc
-    >>> path = pathlib.Path(tempfile.mkdtemp()) / "mine.csv"
-    >>> header = "task,topology,platform,precision,pruning_percent,batch,throughput_compute_per_s"
-    >>> _ = path.write_text(header + chr(10) + "cifar10,CNV,NCS,FP16,12.50%,1,500" + chr(10))
-    >>> rc.read_measurements(path)["platform"].item()
-    'NCS2'
-    """
-    path = _existing(csv)
-    table = read_table(path, schema.Measurement)
-    check_keys(table, ("task", *KEY_COLUMNS), source=str(path))
-    return table
-
-
-def read_platforms(toml: str | Path) -> pl.DataFrame:
-    """Read platforms of your own from TOML.
+def read_platforms(source: Any) -> pl.DataFrame:
+    """Read platforms of your own from TOML, or from a table.
 
     Parameters
     ----------
-    toml : str or Path
-        A table ``[[platform]]`` for each platform, mode and precision, with the columns of
+    source : str, Path or table
+        The name of a TOML, CSV, TSV or Parquet file; a polars or pandas DataFrame, a LazyFrame, a dict of columns or a
+        list of dicts. In TOML, a table ``[[platform]]`` for each platform, mode and precision, with the columns of
         `roofcube.datasets.load_platforms` as keys: `platform`, `device_class`, `precision`, `peak_compute_op_per_s`,
         `memory_bandwidth_b_per_s`; optional `mode`, `family`, `executed_precision`, `memory_capacity_b`,
         `listed_power_w`, `cores`, `weight_memory_b`, `channel_tile`, `weights_shared`, `dataflow`, `basis`, `source`.
@@ -102,10 +66,15 @@ def read_platforms(toml: str | Path) -> pl.DataFrame:
     >>> rc.inputs("cifar10", platforms=[rc.read_platforms(path), "TX2"]).platform.values.tolist()
     ['Mine', 'TX2']
     """
-    path = _existing(toml)
+    if not isinstance(source, str | Path):
+        rows = source if isinstance(source, list) else as_table(source, what="source").to_dicts()
+        return platform_table(rows, source="`source`", each="row")
+    path = _existing(source)
+    if path.suffix.lower() in TABLE_SUFFIXES:
+        return platform_table(as_table(path, what="source").to_dicts(), source=str(path), each="row")
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         msg = f"{path}: not readable as TOML ({error}); see the example in the documentation of read_platforms"
         raise InvalidDataError(msg) from None
     entries = content.get("platform")
@@ -133,9 +102,10 @@ def read_network(
 
     Parameters
     ----------
-    source : str, Path, DataFrame or dict
-        `.onnx` (needs the extra ``onnx``; weights stored beside it need not be there), `.csv`, or the same table as a
-        polars or pandas DataFrame or a dict of columns. A table of layers has the columns of
+    source : str, Path or table
+        `.onnx` (needs the extra ``onnx``; weights stored beside it need not be there), `.csv`, `.tsv`, `.parquet`, or
+        the same table as a polars or pandas DataFrame, a LazyFrame, a dict of columns or a list of dicts. A table of
+        layers has the columns of
         `roofcube.datasets.load_layers`; one of totals a row a network: `topology`, `ops` or `macs` (also `gops`,
         `gmacs`), `params`, optional `activations`, `activation_memory`, `input_elements`, `output_elements`, `state`,
         `vector_ops`, `vector_elements`, `task`, `pruning_percent`, `precision` (where it differs), `top1`, `top5`.
@@ -186,14 +156,17 @@ def read_network(
         if suffix == ".onnx":
             table = _onnx_layers(path, sizes, batch, pruning)
             name = path.stem if name is None else name
-        elif suffix == ".csv":
-            table = _network_table(read_text(path, schema.NetworkTotalsRow), told, name)
+        elif suffix in TABLE_SUFFIXES:
+            sheet = as_sheet(path, what="source", row=schema.NetworkTotalsRow)
+            table = network_table(sheet, source=told, name=name)
         else:
-            msg = f"{path}: expected a name ending in .onnx or .csv, got {path.suffix!r}"
+            msg = (
+                f"{path}: expected a name ending in .onnx or .csv, got {path.suffix!r}; save it as CSV, TSV or Parquet"
+            )
             raise InvalidDataError(msg)
     else:
         told, suffix = "", ""
-        table = _network_table(_as_frame(source), "`source`", name)
+        table = network_table(as_sheet(source, what="source"), source="`source`", name=name)
     if suffix != ".onnx":
         given = {"sizes": sizes, "batch": batch, "pruning": pruning}
         misplaced = next((key for key, value in given.items() if value is not None), None)
@@ -221,32 +194,6 @@ def _onnx_layers(path: Path, sizes: Mapping[str, Any] | None, batch: int | None,
         for row in layers_of(path, sizes=sizes, batch=batch)
     ]
     return frame_of(rows, schema.NetworkLayer).select(pl.exclude(columns_of(schema.OwnAccuracy)))
-
-
-def _network_table(frame: pl.DataFrame, told: str, name: str | None) -> pl.DataFrame:
-    if name is not None and "topology" not in frame.columns:
-        frame = frame.with_columns(topology=pl.lit(name))
-    return (layer_table if is_layer_table(frame.columns) else totals_table)(frame, source=told)
-
-
-def _as_frame(table: Any) -> pl.DataFrame:
-    """Take a table as polars, pandas or a dict of columns has it."""
-    if isinstance(table, pl.DataFrame):
-        return table
-    columns = getattr(table, "columns", table if isinstance(table, dict) else None)
-    if columns is None:
-        msg = (
-            f"`source`: expected the name of a file, a DataFrame or a dict of columns, got {type(table).__name__}; "
-            "give one of them"
-        )
-        raise InvalidDataError(msg)
-    values = {str(column): list(table[column]) for column in columns}
-    lengths = {len(one) for one in values.values()}
-    if len(lengths) != 1:
-        msg = f"`source`: expected columns of one length, got {sorted(lengths) or 'none'}; give every network a value"
-        raise InvalidDataError(msg)
-    empty = {column: [None if one != one else one for one in column_values] for column, column_values in values.items()}
-    return pl.DataFrame(empty, strict=False)
 
 
 def _existing(name: str | Path) -> Path:

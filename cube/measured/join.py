@@ -1,4 +1,4 @@
-"""join: measured rows onto a predicted cube by label; nothing is averaged, dropped or changed in silence."""
+"""join: measured rows onto a predicted cube by label; repeats are averaged and counted, and their spread is kept."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from roofcube.errors import InvalidDataError, check_kind
 from roofcube.labels import labelled, locate
 from roofcube.measured.efficiency import DERIVED, throughput_of
 from roofcube.measured.physics_gate import check, quality_bits
+from roofcube.measured.rows import measurement_rows, other_columns
 from roofcube.model.inputs import inputs as model_inputs
 from roofcube.model.predict import predict
 from roofcube.variables import DIMS, attributes
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from roofcube.labels import RowLocations
 
 __all__ = ["benchmark", "join", "unmatched"]
+
+MOST_TEXTS = 3  # of the rows of a cell that are told side by side
 
 # cube variable → column of the table
 MEASURED = {
@@ -64,25 +67,30 @@ def benchmark(task: str) -> xr.Dataset:
     378
     """
     cube = predict(model_inputs(task))
-    joined = join(cube, datasets.load_measurements(task))
+    # without the spread of its few repeats, so that what is stored and published of it stays as it is
+    joined = _joined(cube, datasets.load_measurements(task))
     return joined.assign_attrs(title=f"roofcube benchmark of {joined.attrs['task']}: predicted and measured")
 
 
-def join(cube: xr.Dataset, measurements: pl.DataFrame) -> xr.Dataset:
+def join(cube: xr.Dataset, measurements: Any) -> xr.Dataset:
     """Put measured rows into the cells of a cube by label.
 
     Parameters
     ----------
     cube : Dataset
         From `predict`, with some of the dims platform, mode, topology, pruning, precision, batch.
-    measurements : DataFrame
-        In the schema of `roofcube.datasets.load_measurements`.
+    measurements : table
+        In the schema of `roofcube.datasets.load_measurements`: a DataFrame of polars or pandas, a LazyFrame, a dict of
+        columns, a list of dicts, or the name of a file, which is read by `read_measurements`.
 
     Returns
     -------
     Dataset
         The cube plus `measured_*` and `power_*` (source values; the mean where several rows share a cell), `n_rows`,
         `quality` (flag bits), and the ratios `efficiency` (1 = 100 %), `energy_per_input` [J], `inputs_per_joule`.
+        Where rows repeat a configuration, `<variable>_spread` beside each variable that they have: the standard
+        deviation of the rows of a cell, in the unit of the variable, NaN where a single row has a value. Columns that
+        the schema does not know come along under their names: the mean of numbers, texts side by side.
         Dense over the measured dims of this cube only. Rows without a cell are in `unmatched`.
 
     Raises
@@ -92,13 +100,25 @@ def join(cube: xr.Dataset, measurements: pl.DataFrame) -> xr.Dataset:
 
     Examples
     --------
+    >>> import polars as pl
     >>> import roofcube as rc
     >>> rows = rc.datasets.load_measurements("mnist")
     >>> cube = rc.join(rc.predict(rc.inputs("mnist")), rows)
     >>> int(cube.n_rows.sum()) + len(rc.unmatched(cube, rows)) == len(rows)
     True
+    >>> runs = rows[[0, 0, 0]].with_columns(throughput_compute_per_s=pl.Series([618.0, 620.0, 622.0]))
+    >>> cell = rc.join(rc.predict(rc.inputs("mnist")), runs).max()
+    >>> int(cell.n_rows), float(cell.measured_throughput), float(cell.measured_throughput_spread)
+    (3, 620.0, 2.0)
     """
-    _check_kinds(cube, measurements)
+    check_kind("cube", cube, xr.Dataset, do="make one with `roofcube.predict`")
+    table = measurement_rows(measurements)
+    joined = _joined(cube, table)
+    added = {**_spreads(cube, table), **_others(joined, table)}
+    return joined.assign(added) if added else joined
+
+
+def _joined(cube: xr.Dataset, measurements: pl.DataFrame) -> xr.Dataset:
     where = locate(cube, measurements)
     if not where.dims:
         msg = (
@@ -118,8 +138,60 @@ def join(cube: xr.Dataset, measurements: pl.DataFrame) -> xr.Dataset:
     return joined.assign(_ratios(joined))
 
 
-def unmatched(cube: xr.Dataset, measurements: pl.DataFrame) -> pl.DataFrame:
+def _spreads(cube: xr.Dataset, measurements: pl.DataFrame) -> dict[str, xr.Variable]:
+    """Return the standard deviations of the variables of which some cell has several values."""
+    where = locate(cube, measurements)
+    cells = _Cells(cube, where)
+    if cells.count().max(initial=0) < 2:
+        return {}
+    found = measurements.filter(pl.Series(where.mask))
+    spreads = {}
+    for name, column in MEASURED.items():
+        values = cells.deviation(found[column].to_numpy()) if column in found.columns else cells.empty()
+        if not np.isnan(values).all():
+            units, words = attributes(name)["units"], attributes(name)["long_name"]
+            told = {"units": units, "long_name": f"standard deviation of repeats: {words}"}
+            spreads[f"{name}_spread"] = labelled(cells.dims, values.reshape(cells.shape), told)
+    return spreads
+
+
+def _others(cube: xr.Dataset, measurements: pl.DataFrame) -> dict[str, xr.Variable]:
+    """Return the columns that the schema does not know as variables over the measured dims."""
+    names = other_columns(measurements)
+    if not names:
+        return {}
+    where = locate(cube, measurements)
+    cells = _Cells(cube, where)
+    found = measurements.filter(pl.Series(where.mask))
+    others: dict[str, xr.Variable] = {}
+    for name in names:
+        column = found[name]
+        # a slash parts groups in files
+        whole = name.strip().replace("/", "_") or "column"
+        while whole in cube.variables or whole in cube.dims or whole in others:
+            whole = f"given_{whole}"
+        if column.dtype.is_numeric():
+            values = cells.mean(column.cast(pl.Float64).to_numpy())
+        else:
+            values = cells.texts([None if one is None else str(one) for one in column.to_list()])
+        told = {"long_name": f"{name}, as given with the measurements"}
+        others[whole] = labelled(cells.dims, values.reshape(cells.shape), told)
+    return others
+
+
+def unmatched(cube: xr.Dataset, measurements: Any) -> pl.DataFrame:
     """List the rows that found no cell in a cube, as given, plus `reason`.
+
+    Parameters
+    ----------
+    cube : Dataset
+    measurements : table
+        As for `join`.
+
+    Returns
+    -------
+    DataFrame
+        With every column that was given; one of the name `reason` becomes `reason_given`.
 
     Examples
     --------
@@ -128,14 +200,11 @@ def unmatched(cube: xr.Dataset, measurements: pl.DataFrame) -> pl.DataFrame:
     >>> rc.unmatched(cube, rc.datasets.load_measurements("mnist"))["reason"][0]
     "platform 'NCS2' is not in the cube"
     """
-    _check_kinds(cube, measurements)
-    where = locate(cube, measurements)
-    return measurements.with_columns(reason=pl.Series(where.reasons, dtype=pl.String)).filter(pl.col("reason") != "")
-
-
-def _check_kinds(cube: xr.Dataset, measurements: pl.DataFrame) -> None:
     check_kind("cube", cube, xr.Dataset, do="make one with `roofcube.predict`")
-    check_kind("measurements", measurements, pl.DataFrame, do="read a file with `roofcube.read_measurements`")
+    table = measurement_rows(measurements)
+    where = locate(cube, table)
+    table = table.rename({"reason": "reason_given"}, strict=False)
+    return table.with_columns(reason=pl.Series(where.reasons, dtype=pl.String)).filter(pl.col("reason") != "")
 
 
 class _Cells:
@@ -163,6 +232,28 @@ class _Cells:
         count = np.bincount(self.flat[known], minlength=self.size)
         with np.errstate(invalid="ignore"):
             return np.where(count > 0, total / count, np.nan)
+
+    def deviation(self, values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+        """Return the standard deviation (n - 1) of the rows of a cell; NaN where fewer than two have a value."""
+        values = values.astype("f8")
+        known = ~np.isnan(values)
+        count = np.bincount(self.flat[known], minlength=self.size)
+        squares = (values - self.mean(values)[self.flat])[known] ** 2
+        total = np.bincount(self.flat[known], weights=squares, minlength=self.size)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return np.where(count > 1, np.sqrt(total / (count - 1)), np.nan)
+
+    def texts(self, texts: list[str | None]) -> np.ndarray[Any, Any]:
+        """Put the distinct texts of the rows of a cell side by side; empty where there is none."""
+        schema = {"cell": pl.Int64, "text": pl.String}
+        rows = pl.DataFrame({"cell": self.flat, "text": texts}, schema=schema).drop_nulls().unique(maintain_order=True)
+        joined = rows.group_by("cell", maintain_order=True).agg(
+            text=pl.col("text").head(MOST_TEXTS).str.join(" + "), more=pl.len().cast(pl.Int64) - MOST_TEXTS
+        )
+        values = np.full(self.size, "", dtype=object)
+        for cell, text, more in joined.iter_rows():
+            values[cell] = f"{text} + {more} more" if more > 0 else text
+        return values.astype(str)
 
     def count(self) -> np.ndarray[Any, Any]:
         return np.bincount(self.flat, minlength=self.size).astype("i4")

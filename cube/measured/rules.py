@@ -1,8 +1,9 @@
 """The rules of the physics gate as records: which rows break them, the numbers compared, and what to do.
 
 A rule is an expression over a table of measurements to which `physics_gate` has added what platform and network allow
-(`peak_throughput`, `published_throughput`, `bound_throughput`, `table_top1`, `cores`, `executed_precision`, `board`);
-it may look at a row's sisters. A new rule is a new record here, and its name a bit in `roofcube.variables.QUALITY`.
+(`peak_throughput`, `published_throughput`, `bound_throughput`, `table_top1`, `cores`, `executed_precision`, `board`)
+and whether another row is `identical`; it may look at a row's sisters. A new rule is a new record here, and its name a
+bit in `roofcube.variables.QUALITY`.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ WATTS_RANGE_FACTOR = 1.5  # base power of one platform and mode may vary by this
 SCALING_SHARE = 0.5  # of the gain that min(threads, cores) allows
 COMPUTE_SHARE = 0.2  # compute time below this share of the system's
 POWER_FACTOR = 100.0  # power this far from the listed one is in another unit, or another device's
+REPEATS_FACTOR = 2.0  # repeats of one configuration may differ by this; honest runs differ by a third at most
 BATCH_LOSS = 0.1  # throughput may fall by this share when the batch grows
 SPEEDS = ("throughput_compute_per_s", "latency_compute_s", "throughput_system_per_s", "latency_system_s")
 
@@ -113,8 +115,18 @@ def rules_for(table: pl.DataFrame) -> list[Rule]:
             pl.len().over(KEY_COLUMNS).cast(pl.Float64),
             pl.lit(1.0),
             "another row has the same configuration",
-            "the cube holds their mean and n_rows says how many; tell them apart if they differ",
+            "the cube holds their mean, n_rows says how many and _spread how far apart; tell them apart if they differ",
         ),
+        Rule(
+            "duplicate_row",
+            "batch",
+            pl.col("identical"),
+            pl.len().over(KEY_COLUMNS).cast(pl.Float64),
+            pl.lit(1.0),
+            "another row is the same in every column",
+            "leave one out, unless two runs gave the very same figures",
+        ),
+        *_repeats(),
         Rule(
             "accuracy_differs",
             "top1_percent",
@@ -160,6 +172,22 @@ def rules_for(table: pl.DataFrame) -> list[Rule]:
         )
     )
     return rules
+
+
+def _repeats() -> list[Rule]:
+    """Find repeats of one configuration of which one is far off."""
+    return [
+        Rule(
+            "repeats_disagree",
+            name,
+            pl.col(name).max().over(KEY_COLUMNS) > REPEATS_FACTOR * pl.col(name).min().over(KEY_COLUMNS),
+            pl.col(name),
+            pl.col(name).median().over(KEY_COLUMNS),
+            "repeats of one configuration differ by more than a factor of 2 (limit: their median)",
+            "leave the run out that went wrong, or tell configurations apart by mode or batch",
+        )
+        for name in (*SPEEDS, "power_full_w")
+    ]
 
 
 def _ceilings(column: str, throughput: pl.Expr, judged: str) -> list[Rule]:

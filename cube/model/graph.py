@@ -559,7 +559,9 @@ def _bytes_of(labels: xr.DataArray, table: Mapping[str, float]) -> xr.DataArray:
         except KeyError:
             raise _unknown_precision(str(label)) from None
 
-    values = np.array([bytes_of(label) for label in labels.values.ravel()], dtype="f8").reshape(labels.shape)
+    # a table of measurements has thousands of labels, of a few kinds
+    distinct, number = np.unique(np.asarray(labels.values, dtype=str), return_inverse=True)
+    values = np.array([bytes_of(label) for label in distinct.tolist()], dtype="f8")[number].reshape(labels.shape)
     return xr.DataArray(labelled(labels.dims, values))
 
 

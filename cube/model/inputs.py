@@ -14,6 +14,7 @@ from roofcube.datasets.own_platforms import SOURCES, check_platform_keys, platfo
 from roofcube.errors import InvalidDataError, check_choice, unknown_label
 from roofcube.labels import axis, labelled
 from roofcube.model.beside import beside
+from roofcube.model.given import as_list, platforms_given, topologies_given
 from roofcube.model.hardware import check_hardware
 from roofcube.model.own_networks import own_networks, own_tasks, with_totals
 from roofcube.variables import FORMATS, MODES, PRECISIONS, attributes
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
 __all__ = ["inputs"]
 
 Counts = Literal["exact", "site"]
-Platforms = str | pl.DataFrame | xr.Dataset
-Topologies = str | pl.DataFrame
 
 EFFECTIVE = (
     "effective parameters behind the source's predictions (ops over its printed intensity); not the size of the network"
@@ -35,8 +34,8 @@ EFFECTIVE = (
 def inputs(
     task: str | None = None,
     *,
-    platforms: Platforms | Sequence[Platforms] | None = None,
-    topologies: Topologies | Sequence[Topologies] | None = None,
+    platforms: Any = None,
+    topologies: Any = None,
     precision: str | Sequence[str] | None = None,
     pruning: float | str | Sequence[float | str] | None = None,
     batch: int | Sequence[int] | None = None,
@@ -51,6 +50,8 @@ def inputs(
         One of `tasks()`, or a task of the tables in `topologies`; decides the default topologies and batches. All where
         not given.
     platforms : names, tables of `read_platforms`, Datasets of `hypothetical`, or a list of them
+        A table may be polars, pandas, a LazyFrame, a dict of columns, a list of dicts, or the name of a file (.toml,
+        .csv, .parquet); the same holds for networks (.onnx, .csv, .parquet).
     topologies : names, a table of `read_network`, or a list of them
     precision : str or sequence of str, optional
         In any usual spelling (``"half"``, ``"int8"``); default: what the platforms offer.
@@ -92,13 +93,14 @@ def inputs(
     469449728.0
     """
     check_choice("counts", counts, ("exact", "site"))
+    hardware_given, networks_given = platforms_given(platforms), topologies_given(topologies)
     if task is not None:
-        own = own_tasks(one for one in _as_list(topologies) or () if isinstance(one, pl.DataFrame))
+        own = own_tasks(one for one in networks_given or () if isinstance(one, pl.DataFrame))
         task = task if task in own else _known_label("task", task, dict.fromkeys([*datasets.tasks(), *own]))
-    networks = _network_tables(task, topologies)
-    asked = _as_list(precision)
+    networks = _network_tables(task, networks_given)
+    asked = as_list(precision)
     wanted = asked and [canonical("precision", f"{one}") for one in asked]
-    hardware = _hardware_inputs(platforms, _as_list(mode), wanted)
+    hardware = _hardware_inputs(hardware_given, as_list(mode), wanted)
     kept = _pruning_labels(pruning, networks)
     precisions = _precisions(precision, hardware, networks)
     needs = _needs(networks, kept, precisions, counts)
@@ -112,14 +114,6 @@ def inputs(
 
 
 # labels ---------------------------------------------------------------------------------------------------------------
-
-
-def _as_list(value: Any) -> list[Any] | None:
-    if value is None:
-        return None
-    if isinstance(value, str | pl.DataFrame | xr.Dataset) or not hasattr(value, "__iter__"):
-        return [value]
-    return list(value)
 
 
 def _known_label(what: str, label: str, known: Iterable[str]) -> str:
@@ -137,7 +131,7 @@ def _in_order(labels: Iterable[str], order: Sequence[str]) -> list[str]:
 
 
 def _batches(task: str | None, batch: int | Sequence[int] | None) -> np.ndarray[Any, Any]:
-    chosen = _as_list(batch)
+    chosen = as_list(batch)
     if chosen is None:
         measured = task if task in datasets.tasks() else None
         chosen = sorted(datasets.load_measurements(measured)["batch"].unique().to_list())
@@ -150,7 +144,7 @@ def _batches(task: str | None, batch: int | Sequence[int] | None) -> np.ndarray[
 
 def _pruning_labels(pruning: Any, networks: dict[str, Any]) -> list[float]:
     known = sorted(networks["counts"]["pruning_percent"].unique().to_list(), reverse=True)
-    chosen = _as_list(pruning)
+    chosen = as_list(pruning)
     if chosen is None:
         return known
     kept = []
@@ -174,7 +168,7 @@ def _precisions(precision: Any, hardware: xr.Dataset, networks: dict[str, Any]) 
     if "precision" in networks["counts"].columns:
         trained += networks["counts"]["precision"].drop_nulls().unique().to_list()
     known = _in_order([*offered, *trained] if offered else [*trained, *PRECISIONS], PRECISIONS)
-    chosen = _as_list(precision)
+    chosen = as_list(precision)
     if chosen is not None:
         return [_known_label("precision", one, dict.fromkeys([*known, *FORMATS])) for one in chosen]
     return [one for one in known if one in offered] if offered else _in_order(trained or ["INT8"], PRECISIONS)
@@ -183,8 +177,7 @@ def _precisions(precision: Any, hardware: xr.Dataset, networks: dict[str, Any]) 
 # hardware -------------------------------------------------------------------------------------------------------------
 
 
-def _hardware_inputs(platforms: Any, modes: list[str] | None, precisions: list[str] | None) -> xr.Dataset:
-    chosen = _as_list(platforms)
+def _hardware_inputs(chosen: list[Any] | None, modes: list[str] | None, precisions: list[str] | None) -> xr.Dataset:
     designs = [one for one in chosen or () if isinstance(one, xr.Dataset)]
     for one in designs:
         check_hardware(one)
@@ -328,11 +321,10 @@ def _only_needed(dims: tuple[str, ...], values: np.ndarray[Any, Any]) -> xr.Vari
 # networks -------------------------------------------------------------------------------------------------------------
 
 
-def _network_tables(task: str | None, topologies: Any) -> dict[str, pl.DataFrame]:
+def _network_tables(task: str | None, chosen: list[Any] | None) -> dict[str, pl.DataFrame]:
     counts, layers, accuracy = datasets.load_topologies(), datasets.load_layers(), datasets.load_accuracy()
     if task is not None:
         counts = counts.filter(pl.col("task") == task)
-    chosen = _as_list(topologies)
     if chosen is None:
         names = counts["topology"].unique(maintain_order=True).to_list()
         tables: list[pl.DataFrame] = []

@@ -33,7 +33,7 @@ def comparison(
     *,
     calibrated: pl.DataFrame | None = None,
     label: str = "calibrated",
-    measurements: pl.DataFrame | None = None,
+    measurements: Any = None,
 ) -> Any:
     """Draw what was published, the bound, the calibrated prediction with its interval, and what was measured.
 
@@ -49,7 +49,7 @@ def comparison(
         `predicted_throughput`, `low`, `high` [1/s], as `Calibration.predict` gives them.
     label : str
         What the calibrated predictions are called; say here whether they saw the rows that they predict.
-    measurements : DataFrame, optional
+    measurements : table, optional
         The table that was joined: tooltips then name the source row.
 
     Returns

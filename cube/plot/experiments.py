@@ -30,7 +30,6 @@ from roofcube.wording import with_unit
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    import polars as pl
     import xarray as xr
 
     from roofcube.plot.tables import Columns
@@ -40,7 +39,7 @@ __all__ = ["boxes", "latency_throughput"]
 ROW = 24  # pixels a box takes
 
 
-def latency_throughput(cube: xr.Dataset, *, scope: str = "compute", measurements: pl.DataFrame | None = None) -> Any:
+def latency_throughput(cube: xr.Dataset, *, scope: str = "compute", measurements: Any = None) -> Any:
     """Draw measured throughput over latency, a line through the batches of each configuration.
 
     Parameters
@@ -49,7 +48,7 @@ def latency_throughput(cube: xr.Dataset, *, scope: str = "compute", measurements
         With `measured_throughput` and `measured_latency` (system: `measured_system_*`).
     scope : {"compute", "system"}
         The accelerator alone, or with host and transfers.
-    measurements : DataFrame, optional
+    measurements : table, optional
         The rows that were joined; tooltips then name the source row of each point.
 
     Returns

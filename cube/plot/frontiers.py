@@ -37,8 +37,6 @@ from roofcube.wording import percent
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    import polars as pl
-
     from roofcube.plot.tables import Columns
     from roofcube.variables import Sense
 
@@ -69,7 +67,7 @@ def pareto(
     *,
     objectives: Mapping[str, Sense | None] | None = None,
     scope: str = "compute",
-    measurements: pl.DataFrame | None = None,
+    measurements: Any = None,
 ) -> Any:
     """Draw all points of a cube in two objectives and their Pareto front as a staircase.
 
@@ -81,7 +79,7 @@ def pareto(
         Two variables, horizontal one first; measured throughput and measured top-1 accuracy where not given.
     scope : {"compute", "system"}
         Which throughput to take where `objectives` is not given.
-    measurements : DataFrame, optional
+    measurements : table, optional
         The rows that were joined; tooltips then name the source row of each point.
 
     Returns
@@ -208,7 +206,7 @@ def _staircase(plot: Any, cube: xr.Dataset, front: xr.Dataset, senses: Mapping[s
 # predicted over measured ----------------------------------------------------------------------------------------------
 
 
-def overlap(cube: xr.Dataset, *, scope: str = "compute", measurements: pl.DataFrame | None = None) -> Any:
+def overlap(cube: xr.Dataset, *, scope: str = "compute", measurements: Any = None) -> Any:
     """Draw predicted over measured: accuracy against throughput, matched pairs linked, both fronts as staircases.
 
     Parameters
@@ -217,7 +215,7 @@ def overlap(cube: xr.Dataset, *, scope: str = "compute", measurements: pl.DataFr
         With `predicted_throughput`, `top1`, measured throughput and `measured_top1`.
     scope : {"compute", "system"}
         Measured throughput of the accelerator alone, or with host and transfers.
-    measurements : DataFrame, optional
+    measurements : table, optional
         The rows that were joined; tooltips then name the source row of each point.
 
     Returns

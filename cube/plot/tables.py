@@ -11,6 +11,7 @@ import xarray as xr
 
 from roofcube.errors import InvalidDataError, MissingInputError, check_choice
 from roofcube.labels import flat_column, locate
+from roofcube.measured.rows import measurement_rows
 from roofcube.variables import DIMS, VARIABLES, attributes
 from roofcube.wording import configuration_text, flag_words, short, shown_unit, with_unit
 
@@ -51,6 +52,7 @@ DOUBTS = {
         "above_bound",
         "unit_off",
         "duplicate_key",
+        "repeats_disagree",
         "does_not_scale",
         "compute_time_incomplete",
         "other_precision_executed",
@@ -60,14 +62,22 @@ DOUBTS = {
         "system_faster_than_compute",
         "unit_off",
         "duplicate_key",
+        "repeats_disagree",
         "compute_time_incomplete",
     ),
-    "power": ("full_power_below_idle", "foreign_power", "power_set_up_differs", "power_is_maximum", "duplicate_key"),
+    "power": (
+        "full_power_below_idle",
+        "foreign_power",
+        "power_set_up_differs",
+        "power_is_maximum",
+        "duplicate_key",
+        "repeats_disagree",
+    ),
     "accuracy": ("accuracy_differs",),
 }
 SYSTEM_DOUBTS = {
-    "throughput": ("unit_off", "duplicate_key", "does_not_scale", "system_faster_than_compute"),
-    "latency": ("system_faster_than_compute", "unit_off", "duplicate_key"),
+    "throughput": ("unit_off", "duplicate_key", "repeats_disagree", "does_not_scale", "system_faster_than_compute"),
+    "latency": ("system_faster_than_compute", "unit_off", "duplicate_key", "repeats_disagree"),
 }
 
 
@@ -170,9 +180,12 @@ def records(
     return columns
 
 
-def with_source_rows(cube: xr.Dataset, measurements: pl.DataFrame | None) -> xr.Dataset:
+def with_source_rows(cube: xr.Dataset, measurements: Any) -> xr.Dataset:
     """Add `source_row`, the names of the source rows behind each measured cell, from the table that was joined."""
-    if measurements is None or "source_row" not in measurements.columns or "n_rows" not in cube.variables:
+    if measurements is None or "n_rows" not in cube.variables:
+        return cube
+    measurements = measurement_rows(measurements)
+    if "source_row" not in measurements.columns:
         return cube
     where = locate(cube, measurements)
     dims = [dim for dim in map(str, cube["n_rows"].dims) if dim in where.indices]

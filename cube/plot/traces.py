@@ -10,6 +10,7 @@ from bokeh.layouts import gridplot
 from bokeh.models import CDSView, Column, ColumnDataSource, IndexFilter, Range1d, Span
 
 from roofcube import datasets
+from roofcube.datasets.table_forms import as_table, is_table
 from roofcube.errors import InvalidDataError, MissingInputError
 from roofcube.measured.physics_gate import check
 from roofcube.plot import style
@@ -35,7 +36,7 @@ LOOKS = {
 GOOD = ("circle", style.MEASURED, 2)
 
 
-def power_trace(traces: pl.DataFrame, *, topologies: Sequence[str] | None = None) -> Any:
+def power_trace(traces: Any, *, topologies: Sequence[str] | None = None) -> Any:
     """Draw power over time from meter samples; impossible and stuck samples are marked and left out of the means.
 
     Parameters
@@ -122,11 +123,12 @@ def power_trace(traces: pl.DataFrame, *, topologies: Sequence[str] | None = None
 
 
 def _samples(traces: Any, topologies: Sequence[str] | None) -> pl.DataFrame:
-    if not isinstance(traces, pl.DataFrame):
+    if not is_table(traces):
         msg = f"`traces`: expected a polars DataFrame, got {type(traces).__name__}; pass datasets.load_power_traces()"
         raise InvalidDataError(msg)
-    missing = [name for name in COLUMNS if name not in traces.columns]
-    if not missing and not ("power_w" in traces.columns or {"voltage_v", "current_a"} <= set(traces.columns)):
+    samples = as_table(traces, what="traces")
+    missing = [name for name in COLUMNS if name not in samples.columns]
+    if not missing and not ("power_w" in samples.columns or {"voltage_v", "current_a"} <= set(samples.columns)):
         missing = ["power_w"]
     if missing:
         msg = (
@@ -137,9 +139,9 @@ def _samples(traces: Any, topologies: Sequence[str] | None) -> pl.DataFrame:
     empty = [
         pl.lit(None, pl.Float64).alias(name)
         for name in ("voltage_v", "current_a", "power_w")
-        if name not in traces.columns
+        if name not in samples.columns
     ]
-    table = traces.with_columns(empty).with_row_index("row").with_columns(pl.col("row").cast(pl.Int64))
+    table = samples.with_columns(empty).with_row_index("row").with_columns(pl.col("row").cast(pl.Int64))
     findings = check(datasets.load_measurements().clear(), traces=table.drop("row"))
     findings = (
         findings.filter(pl.col("table") == "traces").group_by("row").agg(rule=pl.col("rule").sort().str.join("+"))
@@ -150,7 +152,7 @@ def _samples(traces: Any, topologies: Sequence[str] | None) -> pl.DataFrame:
     if topologies is not None:
         table = table.filter(pl.col("topology").is_in(list(topologies)))
     if not table.height:
-        held = ", ".join(traces["topology"].unique(maintain_order=True))
+        held = ", ".join(samples["topology"].unique(maintain_order=True))
         msg = f"`topologies`: expected runs of the table, got {topologies!r}; it holds {held}"
         raise InvalidDataError(msg)
     return table

@@ -11,7 +11,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import warnings
 from functools import partial
 from math import prod
 from pathlib import Path
@@ -22,7 +21,14 @@ import numpy as np
 from roofcube.disk import digest, naming_the_file, replacing, sync
 from roofcube.errors import InvalidDataError, MemoryLimitError, check_installed
 from roofcube.files import checksums
-from roofcube.files.encoding import parts_to_hash, values_to_hash
+from roofcube.files.encoding import (
+    ORIGINAL,
+    decoded,
+    encoded,
+    encoded_attributes,
+    parts_to_hash,
+    values_to_hash,
+)
 from roofcube.kernels.engine.pool import in_order
 from roofcube.kernels.graph.expression import leaves, structure_of
 from roofcube.kernels.query.tiles import Tiling
@@ -140,7 +146,8 @@ def _checked(path: Path) -> Path:
 def _opened(store: Path) -> xr.Dataset:
     import xarray as xr
 
-    cube = xr.open_dataset(store, engine="zarr", consolidated=False)
+    whole = xr.open_dataset(store, engine="zarr", consolidated=False, decode_cf=False)
+    cube = decoded(whole) if ORIGINAL in whole.attrs else xr.open_dataset(store, engine="zarr", consolidated=False)
     cube.attrs = {name: value for name, value in cube.attrs.items() if name not in checksums.OF_ONE_STORE}
     return cube
 
@@ -179,10 +186,8 @@ def _create(sweep: ModelContext, beside: Path, key: str) -> None:
 
     with replacing(beside) as draft:
         inputs = sweep.inputs.drop_vars([name for name in result_dims(sweep) if name in sweep.inputs])
-        with warnings.catch_warnings():
-            # labels are stored as text of fixed length, which Zarr 3 reads everywhere but has not named for good
-            warnings.filterwarnings("ignore", message=".*does not have a Zarr V3 specification.*")
-            inputs.assign_attrs(sweep.attrs).to_zarr(draft, mode="w", consolidated=False, zarr_format=3)
+        written = encoded(inputs.assign_attrs(sweep.attrs), half=True)
+        written.to_zarr(draft, mode="w", consolidated=False, zarr_format=3)
         group = zarr.open_group(draft, mode="r+")
         for name, dims in result_dims(sweep).items():
             sizes = tuple(sweep.sizes[dim] for dim in dims)
@@ -194,7 +199,9 @@ def _create(sweep: ModelContext, beside: Path, key: str) -> None:
                 fill_value=0,
                 chunk_key_encoding={"name": "default", "separator": SEPARATOR},
                 dimension_names=dims,
-                attributes=_plain_attributes(attributes_of(sweep, name)),
+                attributes=_plain_attributes(
+                    encoded_attributes(name, _stored_kind(sweep, name), attributes_of(sweep, name))
+                ),
             )
         group.attrs[checksums.SWEEP] = key
 

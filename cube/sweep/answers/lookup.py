@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 import xarray as xr
 
+from roofcube.datasets.table_forms import as_table
 from roofcube.errors import InvalidDataError
 from roofcube.labels import column_of, locate
 from roofcube.sweep.answers import points
@@ -52,15 +53,10 @@ def at(context: Context, table: Any) -> xr.Dataset:
 
 
 def _as_table(table: Any) -> pl.DataFrame:
-    if isinstance(table, pl.DataFrame):
-        return table
     if isinstance(table, xr.Dataset):
         names = [*table.coords, *table.data_vars]
         return pl.DataFrame({str(name): table[name].values for name in names if table[name].ndim == 1})
-    if hasattr(table, "items"):
-        return pl.DataFrame({str(name): list(column) for name, column in table.items()})
-    msg = f"`table`: expected a polars DataFrame, a Dataset or columns by name, got {type(table).__name__}; convert it"
-    raise InvalidDataError(msg)
+    return as_table(table, what="table")
 
 
 def _coordinates(context: Context) -> xr.Dataset:

@@ -313,3 +313,70 @@ def test_impossible_cells_have_no_efficiency_unless_asked_for():
     assert everything.efficiency.notnull().sum() - ratios.efficiency.notnull().sum() == 9
     with pytest.raises(InvalidDataError, match="`trust`: expected one of 'possible', 'all'"):
         rc.efficiency(cube, trust="some")
+
+
+def _runs(values, **columns):
+    rows = ROWS.filter(pl.col("task") == "mnist").head(1)
+    table = pl.concat([rows] * len(values)).with_columns(throughput_compute_per_s=pl.Series(values, dtype=pl.Float64))
+    return table.with_columns(**columns)
+
+
+def test_the_spread_of_repeats_is_kept_beside_their_mean():
+    cube = rc.predict(rc.inputs("mnist"))
+    runs = _runs([600.0, 620.0, 640.0, None], latency_compute_s=pl.Series([0.1, None, None, None]))
+    joined = rc.join(cube, runs)
+    cell = joined.max()
+    assert (int(cell.n_rows), float(cell.measured_throughput)) == (4, 620.0)
+    assert float(cell.measured_throughput_spread) == pytest.approx(np.std([600, 620, 640], ddof=1))
+    assert joined.measured_throughput_spread.dims == joined.measured_throughput.dims
+    assert joined.measured_throughput_spread.attrs["units"] == "1/s"
+    assert int(joined.measured_throughput_spread.notnull().sum()) == 1
+    assert "measured_latency_spread" not in joined
+
+
+def test_without_repeats_there_is_no_spread():
+    cube = rc.predict(rc.inputs("mnist"))
+    single = ROWS.filter(pl.col("task") == "mnist")
+    assert not [name for name in rc.join(cube, single) if str(name).endswith("_spread")]
+    assert set(rc.benchmark("imagenet")) == {*rc.benchmark("mnist"), "top5"}
+
+
+def test_spreads_are_merged_like_measurements():
+    cube = rc.predict(rc.inputs("mnist"))
+    both = rc.merge(rc.join(cube, _runs([600.0, 640.0])), rc.join(cube, _runs([300.0, 302.0])))
+    assert both.measured_throughput_spread.dims[0] == "lab"
+
+
+def test_other_columns_come_along():
+    cube = rc.predict(rc.inputs("mnist"))
+    other = {
+        "driver": pl.Series(["a", "b", "a", "c", "d"]),
+        "clock": pl.Series([1, 2, None, 3, 4]),
+        "power": pl.lit(7.0),
+        "a/b": pl.lit("x"),
+        "reason": pl.lit("y"),
+    }
+    rows = _runs([1.0, 2.0, 3.0, 4.0, 5.0], **other)
+    joined = rc.join(cube, rows)
+    one = joined.isel(joined.n_rows.argmax(joined.n_rows.dims))
+    assert one.driver.item() == "a + b + c + 1 more"
+    assert (float(one.clock), float(one.given_power), one.a_b.item()) == (2.5, 7.0, "x")
+    assert joined.power.identical(cube.power)
+    assert int((joined.driver != "").sum()) == 1
+    lost = rc.unmatched(cube.sel(platform=["EdgeTPU"]), rows)
+    assert lost.columns[-5:] == ["clock", "power", "a/b", "reason_given", "reason"]
+    assert lost["reason_given"].to_list() == ["y"] * 5
+
+
+def test_other_columns_survive_questions_files_and_downloads(tmp_path):
+    from roofcube.page.downloads import long_table
+
+    rows = ROWS.filter(pl.col("task") == "mnist").with_columns(driver=pl.lit("v 1"), clock=pl.lit(3.5))
+    joined = rc.join(rc.predict(rc.inputs("mnist")), rows)
+    assert rc.best(joined, "measured_throughput").driver.item() == "v 1"
+    assert rc.best(joined, "measured_throughput", where={"driver": ["v 1"]}).found
+    assert set(rc.pareto(joined, ["measured_throughput", "measured_top1"]).clock.values) == {3.5}
+    assert set(rc.load(rc.save(joined, tmp_path / "a.nc")).driver.values.ravel()) == {"", "v 1"}
+    table = long_table(joined).filter(pl.col("n_rows") > 0)
+    assert set(table["driver"]) == {"v 1"}
+    assert set(table["clock"]) == {3.5}

@@ -89,7 +89,8 @@ def test_the_numbers_are_in_the_finding():
 def test_rules_do_not_know_the_labels():
     text = {
         node.value
-        for node in ast.walk(ast.parse(Path(physics_gate.__file__).read_text(encoding="utf-8")))
+        for module in Path(physics_gate.__file__).parent.glob("*.py")
+        for node in ast.walk(ast.parse(module.read_text(encoding="utf-8")))
         if isinstance(node, ast.Constant) and isinstance(node.value, str)
     }
     labels = set(ROWS["platform"]) | set(ROWS["topology"]) | {"A53", "INT2", "INT4", "maxq"}
@@ -182,3 +183,79 @@ def test_columns_that_may_be_left_out_are_left_out():
     cube = rc.join(rc.predict(rc.inputs("mnist")), bare)
     assert int(cube.measured_throughput.notnull().sum()) == 406
     assert not bool(cube.power_full.notnull().any())
+
+
+RUNS = ROWS.filter(pl.col("platform") == "TX2").head(2)
+
+
+def test_repeats_are_a_note_and_doubtful_where_one_is_far_off():
+    near = pl.concat([RUNS, RUNS.with_columns(throughput_compute_per_s=pl.col("throughput_compute_per_s") * 1.9)])
+    findings = rc.check(near)
+    assert of("duplicate_key", findings)["row"].to_list() == [0, 1, 2, 3]
+    assert of("repeats_disagree", findings).height == 0
+    far = pl.concat([RUNS, RUNS.head(1).with_columns(latency_compute_s=pl.col("latency_compute_s") * 2.1)])
+    found = of("repeats_disagree", rc.check(far))
+    assert found["row"].to_list() == [0, 2]
+    assert found["grade"].unique().to_list() == ["doubtful"]
+    assert found["column"].unique().to_list() == ["latency_compute_s"]
+
+
+def test_a_row_that_is_there_twice_is_a_finding():
+    twice = pl.concat([RUNS, RUNS.head(1).with_columns(source_row=pl.lit("elsewhere"))])
+    assert of("duplicate_row", rc.check(twice))["row"].to_list() == [0, 2]
+    assert of("duplicate_row", rc.check(twice.with_columns(run=pl.Series([1, 2, 3])))).height == 0
+    assert of("duplicate_row").height == 0
+
+
+def test_own_platforms_are_judged_by_what_they_offer():
+    mine = {
+        "platform": "Mine",
+        "device_class": "NPU",
+        "precision": ["INT8", "FP16"],
+        "executed_precision": ["INT8", "INT8"],
+        "peak_compute": "4 TOP/s",
+        "memory_bandwidth": "20 GB/s",
+    }
+    network = {"topology": "Net", "gmacs": 1.0, "params": 1e6, "task": "kws"}
+    space = rc.inputs(platforms=[mine], topologies=[network], precision=["INT8", "FP16", "FP32"])
+    row = {"task": "kws", "topology": "Net", "platform": "Mine", "pruning_percent": 100.0, "batch": 1}
+    rows = pl.DataFrame(
+        [{**row, "precision": one, "throughput_compute_per_s": 100.0} for one in ("INT8", "FP16", "FP32")]
+    )
+    found = rc.check(rows, inputs=space)
+    assert of("other_precision_executed", found)["row"].to_list() == [1]
+    assert of("unknown_label", found)["action"].to_list() == ["give 'INT8' or 'FP16'"]
+    assert found.height == 2
+    misspelt = rc.check(rows.head(1).with_columns(platform=pl.lit("Mime"), task=pl.lit("kws")), inputs=space)
+    assert misspelt["action"].item().endswith("did you mean 'Mine'?")
+    strange = rc.check(rows.head(1).with_columns(task=pl.lit("imagenet")), inputs=space)
+    assert strange["finding"].item() == "topology 'Net' is known for task 'kws', not 'imagenet'"
+
+
+def test_other_columns_do_not_disturb_the_rules():
+    disturbing = {
+        name: pl.lit(1) for name in ("row", "unknown", "board", "cores", "value", "limit", "infeasible", "identical")
+    }
+    assert rc.check(ROWS.with_columns(**disturbing)).equals(rc.check(ROWS))
+
+
+def test_no_finding_for_a_column_that_is_not_there_or_empty():
+    findings = rc.check(RUNS.with_columns(top1_percent=None, power_full_w=None).drop("latency_system_s"))
+    assert not set(of("missing_value", findings)["column"]) & {"top1_percent", "power_full_w", "latency_system_s"}
+
+
+def test_rows_measured_where_memory_does_not_suffice_tell_how_much_it_takes():
+    tiny = {
+        "platform": "Tiny",
+        "device_class": "MCU",
+        "precision": "INT8",
+        "peak_compute": "1 GOP/s",
+        "memory_bandwidth": "1 GB/s",
+        "memory_capacity": "64 KiB",
+    }
+    space = rc.inputs("cifar10", platforms=[tiny])
+    labels = {"topology": "CNV", "platform": "Tiny", "precision": "INT8", "pruning_percent": 100.0, "batch": 1}
+    rows = rc.read_measurements(labels | {"throughput_compute_per_s": 1.0})
+    (found,) = of("measured_but_infeasible", rc.check(rows, inputs=space)).to_dicts()
+    assert found["limit"] == 65536
+    assert found["value"] >= float(space.params.sel(topology="CNV", pruning=100))

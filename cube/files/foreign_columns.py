@@ -1,0 +1,284 @@
+"""Map the columns of foreign tables of measurements to the schema: names, units, constants, a known template."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from roofcube.datasets import schema
+from roofcube.datasets.faults import Fault
+from roofcube.datasets.quantities import factor_of, spellings_of
+from roofcube.datasets.reading import columns_of
+from roofcube.errors import InvalidDataError, suggestion
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from roofcube.datasets.reading import Sheet
+
+__all__ = ["ColumnMap", "Foreign", "is_template", "mapped_columns", "unit_of"]
+
+Target = str | tuple[str, str] | None
+
+# ending of a column → its unit
+UNITS = {"_per_s": "1/s", "_percent": "%", "_w": "W", "_s": "s"}
+IN_BRACKETS = re.compile(r"(.*\S)\s*[\[(]\s*([^\[\]()]+?)\s*[\])]")
+AT_THE_END = re.compile(r"(.*[a-zA-Z0-9])[_\s.-]+([a-zA-Zµ%/]+)")
+# the contribution template of QuTiBench (Xilinx Research): 18 columns, times in ms; its others (TOP/s, level of the
+# experiment, …) are kept as they are
+TEMPLATE_MARKS = ("nntopology", "hwtype")
+TEMPLATE: dict[str, Target] = {
+    "nntopology": "topology",
+    "hwtype": "platform",
+    "precision": "precision",
+    "opmode": "mode",
+    "batchthreadstream": "batch",
+    "latcomp": ("latency_compute_s", "ms"),
+    "latsystem": ("latency_system_s", "ms"),
+    "latsys": ("latency_system_s", "ms"),
+    "fpscomp": "throughput_compute_per_s",
+    "fpssystem": "throughput_system_per_s",
+    "top1": ("top1_percent", "%"),
+    "top5": ("top5_percent", "%"),
+    "basepwr": ("power_base_w", "W"),
+    "idlepwr": ("power_idle_w", "W"),
+    "fullpwr": ("power_full_w", "W"),
+    "pruningfactor": "pruning_percent",
+}
+
+
+@dataclass(frozen=True)
+class ColumnMap:
+    """What the user says of a foreign table: its columns, their units, and what holds for all rows."""
+
+    columns: Mapping[str, Target]
+    units: Mapping[str, str]
+    constants: Mapping[str, Any]
+
+    @classmethod
+    def of(cls, columns: Any, units: Any, constants: Any) -> ColumnMap:
+        """Check the kinds of the three arguments."""
+        for what, given, example in (
+            ("columns", columns, '{"model": "topology", "step_time": ("latency_compute_s", "ms")}'),
+            ("units", units, '{"latency_compute_s": "ms"}'),
+            ("constants", constants, '{"platform": "my board"}'),
+        ):
+            if given is not None and not hasattr(given, "items"):
+                msg = f"`{what}`: expected a mapping, got {given!r:.60}; write it like {example}"
+                raise InvalidDataError(msg)
+        for name, target in dict(columns or {}).items():
+            pair = isinstance(target, tuple | list) and len(target) == 2 and all(isinstance(one, str) for one in target)
+            if not (target is None or isinstance(target, str) or pair):
+                msg = (
+                    f"`columns[{name!r}]`: expected the name of a column, a name with a unit, or None, got {target!r}; "
+                    'write it like ("latency_compute_s", "ms")'
+                )
+                raise InvalidDataError(msg)
+        return cls(dict(columns or {}), dict(units or {}), dict(constants or {}))
+
+
+@dataclass(frozen=True)
+class Foreign:
+    """A table in the columns of the schema, and how it came to them.
+
+    Attributes
+    ----------
+    sheet : Sheet
+    factors : dict
+        From the unit of the values to that of the column.
+    names : dict
+        What the file calls a column of the schema that it calls otherwise.
+    kept : set
+        Columns that are to be kept as they are, whatever they look like.
+    faults : list of Fault
+    template : bool
+        Whether it is the community template.
+    """
+
+    sheet: Sheet
+    factors: dict[str, float]
+    names: dict[str, str]
+    kept: frozenset[str]
+    faults: list[Fault]
+    template: bool
+
+
+def mapped_columns(sheet: Sheet, given: ColumnMap) -> Foreign:
+    """Rename the columns of a table to those of the schema; what was said of columns that it lacks is a fault."""
+    frame = sheet.frame.rename(str.strip)
+    present = frame.columns
+    targets, faults = _said(given, present)
+    named: dict[str, Target] = {name: target for name, target in targets.items() if target is not None}
+    for name, target in _understood(present, given).items():
+        if name not in targets and _column(target) not in {_column(one) for one in named.values()}:
+            named[name] = target
+    renamed = {name: _column(target) for name, target in named.items()}
+    faults += _clashes(renamed, present)
+    factors: dict[str, float] = {}
+    for name, target in named.items():
+        faults += _add_factor(factors, name, target, given.units)
+    faults += _units_of_others(factors, given.units, renamed, present)
+    final = {name: column for name, column in renamed.items() if list(renamed.values()).count(column) == 1}
+    final = {name: column for name, column in final.items() if column == name or column not in present}
+    frame = frame.rename(final)
+    for name, value in given.constants.items():
+        if name in frame.columns:
+            faults.append(Fault(None, name, f"column {name!r} is in the table and in `constants`; leave it out of one"))
+        elif value is None or isinstance(value, str | bool | int | float) or hasattr(value, "item"):
+            frame = frame.with_columns(pl.lit(value).alias(name))
+        else:
+            faults.append(
+                Fault(None, name, f"`constants[{name!r}]`: expected one text or number, got {value!r:.60}; give one")
+            )
+    kept = frozenset(name for name, target in targets.items() if target is None)
+    names = {column: name for name, column in final.items() if column != name}
+    return Foreign(sheet.with_frame(frame), factors, names, kept, faults, is_template(present))
+
+
+def is_template(columns: Iterable[str]) -> bool:
+    """Tell the community template by its first columns."""
+    bare = {re.sub(r"[^a-z0-9]+", "", _without_unit(name).casefold()) for name in columns}
+    return all(mark in bare for mark in TEMPLATE_MARKS)
+
+
+def unit_of(column: str) -> str:
+    """Return the unit of a column of the schema; empty where it has none."""
+    return next((unit for ending, unit in UNITS.items() if column.endswith(ending)), "")
+
+
+def _column(target: Target) -> str:
+    return target if isinstance(target, str) else target[0] if target else ""
+
+
+def _said(given: ColumnMap, present: list[str]) -> tuple[dict[str, Target], list[Fault]]:
+    """Take what the user says of the columns that are there."""
+    known = columns_of(schema.Measurement)
+    targets: dict[str, Target] = {}
+    faults = []
+    for name, target in given.columns.items():
+        column = _column(target)
+        if name not in present:
+            turned = column in present and name in known
+            do = f"write it the other way round, {{{column!r}: {name!r}}}" if turned else "give names of the table"
+            faults.append(Fault(None, name, f"`columns`: there is no column {name!r}{suggestion(name, present)}; {do}"))
+        elif target is not None and column not in known:
+            whole = next((one for one in known if one.startswith(f"{column}_")), "")
+            near = f"; did you mean {whole!r}?" if whole else suggestion(column, known)
+            text = (
+                f"`columns[{name!r}]`: {column!r} is not known{near}; expected one of "
+                f"{', '.join(known)}, or None to keep it as it is"
+            )
+            faults.append(Fault(None, name, text))
+            targets[name] = None
+        else:
+            targets[name] = target
+    return targets, faults
+
+
+def _understood(present: list[str], given: ColumnMap) -> dict[str, Target]:
+    """Name the columns that need no mapping: other capitals, units in brackets, the known template."""
+    known = columns_of(schema.Measurement)
+    template = is_template(present)
+    understood: dict[str, Target] = {}
+    for name in present:
+        if name in known or name in given.constants:
+            continue
+        plain = re.sub(r"[^a-z0-9]+", "_", _without_unit(name).casefold()).strip("_")
+        unit = IN_BRACKETS.fullmatch(name)
+        whole = next((one for one in known if one in [plain + ending for ending in ("", *UNITS)] and unit_of(one)), "")
+        if template and plain.replace("_", "") in TEMPLATE:
+            target = TEMPLATE[plain.replace("_", "")]
+            understood[name] = (_column(target), unit[2]) if unit and unit_of(_column(target)) else target
+        elif unit and whole and factor_of(unit_of(whole), unit[2]) is not None:
+            understood[name] = (whole, unit[2])
+        elif plain in known and not unit:
+            understood[name] = plain
+    return {name: target for name, target in understood.items() if _column(target) not in present}
+
+
+def _without_unit(name: str) -> str:
+    parts = IN_BRACKETS.fullmatch(name)
+    return parts[1] if parts else name
+
+
+def _clashes(renamed: dict[str, str], present: list[str]) -> list[Fault]:
+    faults = []
+    for name, column in renamed.items():
+        others = [one for one, other in renamed.items() if other == column and one != name]
+        if others and name < min(others):
+            faults.append(
+                Fault(None, name, f"`columns`: {name!r} and {others[0]!r} are both mapped to {column!r}; map one")
+            )
+        if column != name and column in present and column not in renamed:
+            text = f"`columns`: {name!r} is mapped to {column!r}, which is in the table too; map one of them to None"
+            faults.append(Fault(None, name, text))
+    return faults
+
+
+def _add_factor(factors: dict[str, float], name: str, target: Target, units: Mapping[str, str]) -> list[Fault]:
+    """Find the factor to the unit of a column; a unit in the foreign name that nobody speaks of is a fault."""
+    column = _column(target)
+    said = {target[1]} if isinstance(target, tuple | list) else set()
+    said |= {units[one] for one in (name, column) if one in units}
+    if len(said) > 1:
+        return [Fault(None, name, f"`units`: {name!r} has the units {' and '.join(sorted(map(repr, said)))}; say one")]
+    if not said:
+        hidden = _unit_in_name(name, column)
+        if hidden is None:
+            return []
+        text = (
+            f"`columns`: {name!r} seems to be in {hidden}, {column!r} is in {unit_of(column)}; say its unit: "
+            f'("{column}", "{hidden}")'
+        )
+        return [Fault(None, name, text)]
+    return _factor(factors, column, said.pop())
+
+
+def _factor(factors: dict[str, float], column: str, unit: str) -> list[Fault]:
+    own = unit_of(column)
+    if not own:
+        return [Fault(None, column, f"`units`: {column!r} has no unit, got {unit!r}; leave it out")]
+    factor = factor_of(own, unit) if isinstance(unit, str) else None
+    if factor is None:
+        spelt = ", ".join(spellings_of(own)[:12])
+        return [
+            Fault(
+                None,
+                column,
+                f"`units`: {unit!r} is no unit of {column!r}; expected one of {spelt}, …, with or without a prefix",
+            )
+        ]
+    factors[column] = factor
+    return []
+
+
+def _units_of_others(
+    factors: dict[str, float], units: Mapping[str, str], renamed: Mapping[str, str], present: list[str]
+) -> list[Fault]:
+    """Find the factors of columns that need no other name."""
+    faults = []
+    spoken = {*renamed, *renamed.values()}
+    for name, unit in units.items():
+        if name in spoken:
+            continue
+        if name not in present:
+            near = suggestion(name, [*present, *renamed.values()])
+            text = f"`units`: there is no column {name!r}{near}; give names of the table"
+            faults.append(Fault(None, name, text))
+        elif name not in columns_of(schema.Measurement):
+            text = f"`units`: {name!r} is kept as it is; say in `columns` what it is, or leave it out"
+            faults.append(Fault(None, name, text))
+        else:
+            faults += _factor(factors, name, unit)
+    return faults
+
+
+def _unit_in_name(name: str, column: str) -> str | None:
+    """Return the unit that the foreign name of a column ends in, where it is another than the column's."""
+    own = unit_of(column)
+    ending = (IN_BRACKETS.fullmatch(name) or AT_THE_END.fullmatch(name)) if own else None
+    factor = factor_of(own, ending[2]) if ending else None
+    return ending[2] if ending and factor not in (None, 1.0) else None

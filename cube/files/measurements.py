@@ -1,0 +1,217 @@
+"""Read measurements of a user's own, a file or a table in memory, whole or with all that is wrong in one message."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from roofcube import datasets
+from roofcube.datasets import canonical, schema
+from roofcube.datasets.faults import Fault, check_no_faults
+from roofcube.datasets.fields import inferred
+from roofcube.datasets.reading import Sheet, columns_of, decimal_in, header_faults, typed_columns
+from roofcube.datasets.table_forms import as_sheet
+from roofcube.errors import check_choice
+from roofcube.files.foreign_columns import ColumnMap, mapped_columns
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from roofcube.files.foreign_columns import Foreign
+
+__all__ = ["NumberedRows", "read_measurements", "read_numbered"]
+
+# columns that say what was measured; at least one of them is needed
+FIGURES = [name for name in columns_of(schema.Measurement) if name.endswith(("_s", "_per_s", "_percent", "_w"))]
+FIGURES.remove("pruning_percent")
+# columns that have a default, and what others are called that may stand for them
+FILLED = {
+    "pruning_percent": re.compile(r"prun|kept|keep|spars", re.IGNORECASE),
+    "mode": re.compile(r"(^|[^a-z])mode($|[^a-z])", re.IGNORECASE),
+}
+
+
+class NumberedRows:
+    """Measurements with the row of the file behind each, and the columns that were kept as they are."""
+
+    def __init__(self, table: pl.DataFrame, rows: Sequence[int]) -> None:
+        self.table = table
+        self.rows = list(rows)
+        self.kept = [name for name in table.columns if name not in columns_of(schema.Measurement)]
+
+
+def read_measurements(
+    source: Any,
+    *,
+    columns: Mapping[str, str | tuple[str, str] | None] | None = None,
+    units: Mapping[str, str] | None = None,
+    constants: Mapping[str, Any] | None = None,
+    sep: str | None = None,
+    decimal: str | None = None,
+) -> pl.DataFrame:
+    r"""Read measurements of your own: a file, or a table in memory.
+
+    Parameters
+    ----------
+    source : str, Path or table
+        CSV or other delimited text, Parquet, a polars or pandas DataFrame, a LazyFrame, a dict of columns or a list of
+        dicts. Columns as in `roofcube.datasets.load_measurements`: `topology`, `platform`, `precision` and `batch` are
+        required, and a figure (time, throughput, power or accuracy). `pruning_percent` is 100 where there is no such
+        column, `task` the one that the network is known for, else ``custom``. Figures that were not measured are
+        empty, or ``NA``, ``n/a``, ``nan``, ``null``, ``-``. `initiation_interval_s` is the interval of a dataflow
+        design. Other columns are kept. The 18-column contribution template of QuTiBench is known.
+    columns : mapping of str to str, (str, str) or None, optional
+        What the columns of a foreign table are here, with their units where those differ; None keeps one as it is:
+        ``{"model": "topology", "step_time": ("latency_compute_s", "ms"), "latency_p99": None}``.
+    units : mapping of str to str, optional
+        Units of columns, ``{"latency_compute_s": "ms", "top1_percent": "fraction"}``: s, 1/s (also fps, images/s), W
+        with SI prefixes, % or fraction.
+    constants : mapping, optional
+        What holds for all rows: ``{"platform": "RTX3090", "precision": "FP16"}``.
+    sep : str, optional
+        One character between fields; else found out from the header: comma, semicolon, tab or bar, or a line ``sep=;``.
+    decimal : {".", ","}, optional
+        Found out where fields are not separated by commas, else a point.
+
+    Returns
+    -------
+    DataFrame
+        The columns of `roofcube.datasets.load_measurements`, then those that were kept, in the order of the table.
+        Every row is there, repeats too: `join` averages them. `source_row` names file and row where the table does not.
+
+    Raises
+    ------
+    InvalidDataError
+        One message with all that is wrong: file, row (a line of the file; comments count), column, value and the fix.
+        A column that looks like a misspelt one, or a known quantity in another unit, is refused, not kept.
+    FileNotFoundError
+        If there is no such file.
+
+    Examples
+    --------
+    >>> import tempfile, pathlib
+    >>> import roofcube as rc
+    >>> path = pathlib.Path(tempfile.mkdtemp()) / "mine.csv"
+    >>> header = "task,topology,platform,precision,pruning_percent,batch,throughput_compute_per_s"
+    >>> _ = path.write_text(header + chr(10) + "cifar10,CNV,NCS,FP16,12.50%,1,500" + chr(10))
+    >>> rc.read_measurements(path)["platform"].item()
+    'NCS2'
+    >>> foreign = {"model": ["Mine"], "batch": [64], "step_time": [12.5], "driver": ["555.42"]}
+    >>> rows = rc.read_measurements(
+    ...     foreign,
+    ...     columns={"model": "topology", "step_time": ("latency_compute_s", "ms")},
+    ...     constants={"platform": "RTX3090", "precision": "FP16"},
+    ... )
+    >>> rows.select("topology", "latency_compute_s", "driver").row(0)
+    ('Mine', 0.0125, '555.42')
+    """
+    return read_numbered(source, columns=columns, units=units, constants=constants, sep=sep, decimal=decimal).table
+
+
+def read_numbered(
+    source: Any,
+    *,
+    columns: Mapping[str, str | tuple[str, str] | None] | None = None,
+    units: Mapping[str, str] | None = None,
+    constants: Mapping[str, Any] | None = None,
+    sep: str | None = None,
+    decimal: str | None = None,
+) -> NumberedRows:
+    """Read measurements as `read_measurements` does, with the row of the file behind each."""
+    if decimal is not None:
+        check_choice("decimal", decimal, (".", ","))
+    given = ColumnMap.of(columns, units, constants)
+    is_file = isinstance(source, str | Path)
+    sheet = as_sheet(source, what="source", row=schema.Measurement, sep=sep)
+    if not is_file:
+        sheet = Sheet(sheet.frame, range(sheet.frame.height))
+    foreign = mapped_columns(sheet, given)
+    sheet = foreign.sheet.with_frame(_with_defaults(foreign.sheet.frame))
+    faults = [*foreign.faults, *_header_faults(foreign), *sheet.faults]
+    table, wrong = typed_columns(sheet, schema.Measurement, decimal=decimal, factors=foreign.factors)
+    faults += _as_the_user_says(wrong, foreign, given)
+    told = str(source) if is_file else "`source` (rows from 0)"
+    check_no_faults(faults, source=told, header=sheet.header if is_file else 0)
+    others = [name for name in sheet.frame.columns if name not in table.columns]
+    written = decimal or decimal_in(sheet, schema.Measurement)[0]
+    for name in others:
+        column = sheet.frame[name]
+        table = table.with_columns(inferred(column, written) if sheet.separator else column)
+    if "task" not in sheet.frame.columns:
+        table = table.with_columns(task=_tasks(table["topology"]))
+    if foreign.template:
+        table = table.with_columns(_platforms(table))
+        table = table.with_columns(batch_kind=_batch_kinds(table["platform"]))
+    return NumberedRows(_with_source_rows(table, sheet, Path(source).name if is_file else ""), sheet.rows)
+
+
+def _with_defaults(frame: pl.DataFrame) -> pl.DataFrame:
+    """Add what a table of whole networks, or of a single task, leaves out."""
+    absent = {"pruning_percent": 100.0} if "pruning_percent" not in frame.columns else {}
+    return frame.with_columns(pl.lit(value).alias(name) for name, value in absent.items())
+
+
+def _tasks(topologies: pl.Series) -> pl.Series:
+    known = dict(datasets.load_topologies().select("topology", "task").iter_rows())
+    return topologies.replace_strict(known, default="custom", return_dtype=pl.String)
+
+
+def _platforms(table: pl.DataFrame) -> pl.Series:
+    """Take the mode out of labels such as `board - mode`, which the template has in a column of its own too."""
+    labels = []
+    for platform, mode in table.select("platform", "mode").iter_rows():
+        board = re.sub(rf"\s*-\s*{re.escape(mode)}$", "", platform, flags=re.IGNORECASE)
+        labels.append(canonical("platform", board))
+    return pl.Series("platform", labels, dtype=pl.String)
+
+
+def _batch_kinds(platforms: pl.Series) -> pl.Series:
+    """Tell threads from batches, which the template has in one column, by what the platform was measured with."""
+    known = datasets.load_measurements().filter(pl.col("batch_kind") == "threads")["platform"].unique().to_list()
+    return platforms.replace_strict(known, ["threads"] * len(known), default="batch", return_dtype=pl.String)
+
+
+def _header_faults(foreign: Foreign) -> list[Fault]:
+    every = foreign.sheet.frame.columns
+    names = [name for name in every if name not in foreign.kept]
+    if foreign.sheet.separator and len(every) == 1 and not foreign.faults:
+        text = f"got one column, {every[0]!r:.60}; say with sep= what stands between fields"
+        return [Fault(None, "", text)]
+    spoken = {fault.column for fault in foreign.faults}
+    faults = header_faults(names, schema.Measurement, extra=True, filled=("task", "pruning_percent"))
+    faults = [fault for fault in faults if fault.column not in spoken]
+    spoken |= {fault.column for fault in faults}
+    for column, alike in FILLED.items():
+        for name in names if column not in names else ():
+            if alike.search(name) and name not in spoken:
+                text = f"column {name!r} may say {column!r}, which is missing; map it with columns=, or to None"
+                faults.append(Fault(None, name, text))
+    if not faults and not foreign.faults and not any(name in FIGURES for name in names):
+        text = (
+            f"there is no figure, got the columns {', '.join(names)}; map one with columns= to one of "
+            f"{', '.join(FIGURES)}"
+        )
+        faults.append(Fault(None, "", text))
+    return faults
+
+
+def _as_the_user_says(faults: list[Fault], foreign: Foreign, given: ColumnMap) -> list[Fault]:
+    """Name columns as the table does; what is wrong with a constant is wrong once."""
+    told: dict[Fault, None] = {}
+    for row, column, text in faults:
+        if column in given.constants:
+            told[Fault(None, column, f"`constants[{column!r}]`: {text}")] = None
+        else:
+            told[Fault(row, foreign.names.get(column, column), text)] = None
+    return list(told)
+
+
+def _with_source_rows(table: pl.DataFrame, sheet: Sheet, name: str) -> pl.DataFrame:
+    """Name the row behind each where the table itself does not."""
+    rows = pl.Series(sheet.rows, dtype=pl.Int64).cast(pl.String)
+    named = pl.lit(f"{name} row ".lstrip()) + pl.lit(rows)
+    given = pl.col("source_row")
+    return table.with_columns(source_row=pl.when(given.fill_null("") == "").then(named).otherwise(given))

@@ -1,0 +1,138 @@
+"""Rules on labels: those that nothing is known of, modes and precisions not offered; and values not measured."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import polars as pl
+
+from roofcube import datasets
+from roofcube.datasets import canonical
+from roofcube.errors import suggestion
+from roofcube.measured.findings import FINDINGS, finding_lines, no_numbers
+from roofcube.variables import INFEASIBLE
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+__all__ = ["label_findings", "missing_values"]
+
+MOST_COMPARED = 30_000  # pairs of labels; 0.3 s
+
+
+def label_findings(table: pl.DataFrame, space: xr.Dataset) -> list[pl.DataFrame]:
+    """Judge the labels of measured rows by those of a space of inputs."""
+    return [_unknown_labels(table, space), _not_offered(table, space), _of_another_task(table, space)]
+
+
+def _unknown_labels(table: pl.DataFrame, space: xr.Dataset) -> pl.DataFrame:
+    rows = no_numbers(table.filter(pl.col("unknown") != ""))
+    columns = rows["unknown"].str.split(" ").list.first().replace("pruning", "pruning_percent")
+    mend = "correct the label, or give the platform or network in `inputs`"
+    given = {column: rows[column].to_list() for column in columns.unique()}
+    labels = [(column, given[column][place]) for place, column in enumerate(columns)]
+    closest = _closest(list(dict.fromkeys(labels)), space)
+    actions = [mend + closest[label] for label in labels]
+    return _mislabelled(rows, "", rows["unknown"].to_list(), actions).with_columns(column=columns)
+
+
+def _not_offered(table: pl.DataFrame, space: xr.Dataset) -> pl.DataFrame:
+    """Find rows in a mode or precision that their platform does not have, known as it may be elsewhere."""
+    parts = []
+    for column, reason in (("mode", "mode_not_offered"), ("precision", "precision_not_supported")):
+        rows = no_numbers(table.filter(pl.col("infeasible") == INFEASIBLE[reason]))
+        findings, actions = [], []
+        offered = {platform: _offered(space, platform, column) for platform in rows["platform"].unique().to_list()}
+        for platform, label in rows.select("platform", column).iter_rows():
+            findings.append(f"platform {platform!r} has no {column} {label!r}")
+            names = offered[platform]
+            actions.append(f"give {' or '.join(map(repr, names))}" if names else f"give a {column} that it has")
+        parts.append(_mislabelled(rows, column, findings, actions))
+    return pl.concat(parts)
+
+
+def _offered(space: xr.Dataset, platform: str, column: str) -> list[str]:
+    """List the modes or precisions in which a platform has a peak."""
+    dims = space["peak_compute"].dims
+    if not {"platform", column} <= set(dims):
+        return []
+    # in NumPy: the first selection by xarray imports dask, which takes longer than all else
+    place = canonical("platform", platform)
+    known = np.isfinite(space["peak_compute"].values)[
+        tuple(space["platform"].values == place if dim == "platform" else slice(None) for dim in dims)
+    ]
+    has = known.any(axis=tuple(number for number, dim in enumerate(dims) if dim != column))
+    return [str(label) for label, offered in zip(space[column].values.tolist(), has, strict=True) if offered]
+
+
+def _of_another_task(table: pl.DataFrame, space: xr.Dataset) -> pl.DataFrame:
+    """Find rows whose task is not the one that their network is known for; labels are joined without the task."""
+    tasks = dict(datasets.load_topologies().select("topology", "task").iter_rows())
+    if "task" in space.coords and space["task"].dims == ("topology",):
+        own = zip(space["topology"].values.tolist(), space["task"].values.tolist(), strict=True)
+        tasks |= {topology: task for topology, task in own if task != "custom"}
+    rows = no_numbers(table.filter(pl.col("task") != pl.col("topology").replace_strict(tasks, default=None)))
+    findings, actions = [], []
+    for topology, task in rows.select("topology", "task").iter_rows():
+        findings.append(f"topology {topology!r} is known for task {tasks[topology]!r}, not {task!r}")
+        actions.append(f"give task {tasks[topology]!r}, or name your network otherwise")
+    return _mislabelled(rows, "task", findings, actions)
+
+
+def _mislabelled(rows: pl.DataFrame, column: str, findings: list[str], actions: list[str]) -> pl.DataFrame:
+    lines = finding_lines(rows, "measurements", "unknown_label", column, "", "")
+    texts = {"finding": findings, "action": actions}
+    return lines.with_columns(pl.Series(name, text, dtype=pl.String) for name, text in texts.items())
+
+
+def _closest(labels: list[tuple[str, object]], space: xr.Dataset) -> dict[tuple[str, object], str]:
+    """Suggest a label of the facts for each that they do not have; of very many only for the first."""
+    known: dict[str, tuple[Any, ...]] = {}
+    compared = 0
+    found = {}
+    for column, label in labels:
+        if column not in known:
+            here = space[column].values.tolist() if column in space.dims else []
+            known[column] = tuple(dict.fromkeys([*here, *_known_labels(column)]))
+        compared += len(known[column])
+        near = isinstance(label, str) and label not in known[column] and compared <= MOST_COMPARED
+        found[column, label] = suggestion(label, known[column]) if near else ""
+    return found
+
+
+@cache
+def _known_labels(column: str) -> tuple[Any, ...]:
+    facts = (datasets.load_platforms(), datasets.load_topologies())
+    return tuple(
+        name for table in facts if column in table.columns for name in table[column].unique(maintain_order=True)
+    )
+
+
+def missing_values(table: pl.DataFrame, given: list[str]) -> pl.DataFrame:
+    """Find empty fields of columns that the table has a value in."""
+    columns = [
+        name
+        for name in (
+            "throughput_compute_per_s",
+            "latency_compute_s",
+            "throughput_system_per_s",
+            "latency_system_s",
+            "top1_percent",
+            "power_full_w",
+        )
+        if name in given and table[name].null_count() < table.height
+    ]
+    lines = [
+        finding_lines(
+            no_numbers(table.filter(pl.col(name).is_null())),
+            "measurements",
+            "missing_value",
+            name,
+            "not measured",
+            "the cube holds NaN there; nothing is filled in",
+        )
+        for name in columns
+    ]
+    return pl.concat(lines) if lines else pl.DataFrame(schema=FINDINGS)

@@ -1,0 +1,70 @@
+"""Take measurements in whatever form a user has them, in the types of the schema; no row is dropped or judged here."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from roofcube import datasets
+from roofcube.datasets import schema
+from roofcube.datasets.faults import Fault, check_no_faults
+from roofcube.datasets.fields import kind_of, read_column
+from roofcube.datasets.reading import hints_of
+from roofcube.datasets.table_forms import as_table
+from roofcube.labels import KEY_COLUMNS
+
+__all__ = ["averaged_repeats", "measurement_rows", "other_columns"]
+
+
+def measurement_rows(measurements: Any, *, what: str = "measurements") -> pl.DataFrame:
+    """Return a table of measurements whose known columns have their types; a file is read with `read_measurements`.
+
+    Raises
+    ------
+    InvalidDataError
+        If it is no table, or a value is not of the type of its column, naming row (from 0) and column.
+    """
+    if isinstance(measurements, str | Path):
+        from roofcube.files.measurements import read_measurements
+
+        return read_measurements(measurements)
+    table = as_table(measurements, what=what)
+    types = datasets.load_measurements().schema
+    hints = hints_of(schema.Measurement)
+    faults = []
+    for name in table.columns:
+        if name not in hints or (table.schema[name] == types.get(name) and not _holds_nan(table[name])):
+            continue
+        kind = kind_of(hints[name])._replace(bounds=(), choices=(), nullable=True)
+        column, wrong = read_column(table[name], kind)
+        faults += [Fault(place, name, text) for place, text in wrong]
+        table = table.with_columns(column)
+    check_no_faults(faults, source=f"`{what}` (rows from 0)", header=0)
+    return table
+
+
+def averaged_repeats(table: pl.DataFrame, *, least: int) -> pl.DataFrame:
+    """Put the mean of its figures in place of the rows of a configuration, where there are at least so many."""
+    keys = [name for name in KEY_COLUMNS if name in table.columns]
+    many = table.select(pl.len().over(keys) >= least).to_series() if keys else pl.Series([], dtype=pl.Boolean)
+    if not many.any():
+        return table
+    first = table.select(pl.int_range(pl.len()).over(keys) == 0).to_series()
+    floats = [
+        name for name in hints_of(schema.Measurement) if table.schema.get(name) == pl.Float64 and name not in keys
+    ]
+    means = table.select(pl.col(name).mean().over(keys) for name in floats)
+    averaged = table.with_columns(means[name].zip_with(many, table[name]) for name in floats)
+    return averaged.filter(first | ~many)
+
+
+def other_columns(table: pl.DataFrame) -> list[str]:
+    """Name the columns that the schema of measurements does not know."""
+    known = hints_of(schema.Measurement)
+    return [name for name in table.columns if name not in known]
+
+
+def _holds_nan(column: pl.Series) -> bool:
+    return column.dtype.is_float() and bool(column.is_nan().any())

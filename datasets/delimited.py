@@ -1,0 +1,195 @@
+"""Split a delimited text file into header and records with their line numbers: encodings, separators, comments.
+
+Whatever Excel, pandas or a shell script writes: byte order marks, UTF-16, a line `sep=;`, lines of comment that begin
+with `#`, blank lines, quoted fields over several lines, separators left over at the end. Knows no schema.
+"""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import io
+import re
+from typing import TYPE_CHECKING, NamedTuple
+
+from roofcube.datasets.faults import Fault
+from roofcube.errors import InvalidDataError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+__all__ = ["Delimited", "read_delimited"]
+
+# longest first: the mark of UTF-32 begins with that of UTF-16
+MARKS = (
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+# first bytes of what is no text, with what to do
+FOREIGN = (
+    (b"PK\x03\x04", "an Excel workbook or another archive; save the sheet as CSV"),
+    (b"\xd0\xcf\x11\xe0", "an old Excel workbook; save the sheet as CSV"),
+    (b"\x1f\x8b", "compressed with gzip; unpack it"),
+    (b"PAR1", "a Parquet file; name it .parquet"),
+)
+SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
+SAID = re.compile(r'"?sep=(.)"?\s*', re.IGNORECASE)
+
+
+class Delimited(NamedTuple):
+    """A file of text: its header, its records all as long, the line that each begins on, and what is amiss."""
+
+    header: list[str]
+    header_line: int
+    records: list[list[str]]
+    lines: list[int]
+    separator: str
+    faults: list[Fault]
+
+
+def read_delimited(path: Path, *, sep: str | None = None, expected: str = "") -> Delimited:
+    r"""Split a file; the first line that is neither blank nor a comment is the header.
+
+    Parameters
+    ----------
+    path : Path
+    sep : str, optional
+        One character; found out from a line `sep=;` or the header where not given: comma, semicolon, tab or bar.
+    expected : str
+        What the header should hold, for the message on an empty file.
+
+    Raises
+    ------
+    InvalidDataError
+        If the bytes are no text, a quotation mark is not closed, or nothing is in it.
+    """
+    if sep is not None and (not isinstance(sep, str) or len(sep) != 1 or sep in '"#\r\n'):
+        msg = f"`sep`: expected one character between fields, such as ';' or '\\t', got {sep!r}; give one, or none"
+        raise InvalidDataError(msg)
+    lines = _Lines(_decoded(path))
+    separator = sep or ","
+    for line in lines:
+        said = SAID.fullmatch(line)
+        if said is None:
+            separator = sep or _sniffed(line)
+            lines.again(line)
+            break
+        sep = sep or said[1]
+        lines.begin()
+    records: list[tuple[int, list[str]]] = []
+    reader = csv.reader(lines, strict=True, delimiter=separator)
+    try:
+        for fields in reader:
+            if "".join(fields).strip():
+                records.append((lines.first, fields))
+            lines.begin()
+    except csv.Error as error:
+        msg = f"{path}, row {lines.first}: not readable as CSV ({error}); close every quotation mark"
+        raise InvalidDataError(msg) from None
+    if not records:
+        msg = f"{path}: the file is empty{f'; expected a header with the columns {expected}' if expected else ''}"
+        raise InvalidDataError(msg)
+    (header_line, header), *rest = records
+    return _aligned([name.strip() for name in header], header_line, rest, separator)
+
+
+class _Lines:
+    """Lines of a text, without blank lines and comments between records; counts all of them."""
+
+    def __init__(self, text: str) -> None:
+        self.text = io.StringIO(text, newline="")
+        self.number = self.first = 0
+        self.between = True
+        self.returned: str | None = None
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        if self.returned is not None:
+            line, self.returned = self.returned, None
+            return line
+        for line in self.text:
+            self.number += 1
+            if not self.between:
+                return line
+            if line.strip() and not line.lstrip().startswith("#"):
+                self.between, self.first = False, self.number
+                return line
+        raise StopIteration
+
+    def again(self, line: str) -> None:
+        """Give a line back, to be read once more."""
+        self.returned = line
+
+    def begin(self) -> None:
+        """Tell that the next line begins a record."""
+        self.between = True
+
+
+def _decoded(path: Path) -> str:
+    data = path.read_bytes()
+    for magic, what in FOREIGN:
+        if data.startswith(magic):
+            msg = f"{path}: expected delimited text, got {what}"
+            raise InvalidDataError(msg)
+    mark, encoding = next(((mark, name) for mark, name in MARKS if data.startswith(mark)), (b"", "utf-8"))
+    try:
+        text = data.decode(encoding) if encoding != "utf-8" else data[len(mark) :].decode("utf-8")
+    except UnicodeDecodeError as error:
+        if encoding != "utf-8":
+            msg = f"{path}: begins as {encoding.upper()} and is not to its end; save the file as UTF-8"
+            raise InvalidDataError(msg) from None
+        place = error.object[: error.start].count(b"\n") + 1
+        msg = (
+            f"{path}, row {place}: byte {error.object[error.start]:#04x} is not UTF-8; save the file as UTF-8 "
+            "(it may be Latin-1 or Windows-1252; Excel's 'CSV UTF-8')"
+        )
+        raise InvalidDataError(msg) from None
+    text = text.removeprefix("\ufeff")
+    if "\0" in text:
+        wide = len(data) > 3 and data[:400].count(0) > len(data[:400]) // 4
+        guess = "it looks like UTF-16 without its byte order mark" if wide else "it is no text, or not UTF-8"
+        msg = f"{path}: holds zero bytes: {guess}; save the file as UTF-8"
+        raise InvalidDataError(msg)
+    return text
+
+
+def _sniffed(header: str) -> str:
+    """Choose the separator that makes the most columns of the header; a comma where several do."""
+    counts = {one: len(next(csv.reader([header], delimiter=one), [])) for one in SEPARATORS}
+    return max(counts, key=lambda one: counts[one])
+
+
+def _aligned(header: list[str], header_line: int, records: list[tuple[int, list[str]]], separator: str) -> Delimited:
+    """Lay records out in the columns of the header; empty fields beyond its last column are no fields."""
+    while (
+        header and not header[-1] and all(not field.strip() for _, one in records for field in one[len(header) - 1 :])
+    ):
+        header.pop()
+    width = len(header)
+    kept: list[list[str]] = []
+    lines: list[int] = []
+    faults = []
+    for line, fields in records:
+        if len(fields) > width and not any(field.strip() for field in fields[width:]):
+            fields = fields[:width]
+        if len(fields) == width:
+            kept.append(fields)
+            lines.append(line)
+            continue
+        text = (
+            f"got {len(fields)} fields, expected {width} as in the header; write one line a row, put a field with a "
+            "comma into quotation marks"
+        )
+        other = next((name for one, name in SEPARATORS.items() if one != separator and one in fields[0]), "")
+        if len(fields) == 1 and other:
+            text = (
+                f"got one field, with {other} in it; the header is separated by {SEPARATORS.get(separator, separator)}"
+            )
+        faults.append(Fault(line, "", text))
+    return Delimited(header, header_line, kept, lines, separator, faults)

@@ -1,0 +1,91 @@
+"""Gather all that is wrong with a table, so that one message names every row and column; knows no schema."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from roofcube.errors import InvalidDataError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["MOST", "Fault", "check_no_faults"]
+
+MOST = 20  # faults that one message shows
+
+
+class Fault(NamedTuple):
+    """What is wrong in one place of a table; no `row` where it is the header."""
+
+    row: int | None
+    column: str
+    text: str
+
+
+def check_no_faults(faults: Sequence[Fault], *, source: str, header: int = 1) -> None:
+    """Raise unless there are none; one message names them all, the first of every column in any case.
+
+    Parameters
+    ----------
+    faults : sequence of Fault
+    source : str
+        What the message begins with: a file, or an argument.
+    header : int
+        Row of the file that holds the header; 0 where there is no file.
+
+    Raises
+    ------
+    InvalidDataError
+    """
+    if not faults:
+        return
+    shown = _shown(faults)
+    lines = [_line(fault, header) for fault in _without_repetition(shown)]
+    if len(faults) == 1:
+        msg = f"{source}, {lines[0]}"
+        raise InvalidDataError(msg)
+    rest = len(faults) - len(shown)
+    ending = [f"and {rest} more{_columns_of_rest(faults, shown)}"] if rest else []
+    msg = "\n  ".join([f"{source}: {len(faults)} faults", *lines, *ending])
+    raise InvalidDataError(msg)
+
+
+def _shown(faults: Sequence[Fault]) -> list[Fault]:
+    """Choose faults to show: those of few sisters in their column first, then in the order of rows."""
+    seen: dict[str, int] = {}
+    ranked = []
+    for place, fault in enumerate(faults):
+        seen[fault.column] = seen.get(fault.column, 0) + 1
+        ranked.append((seen[fault.column], -1 if fault.row is None else fault.row, place))
+    places = sorted(ranked)[:MOST]
+    return [faults[place] for _, _, place in sorted(places, key=lambda one: one[1:])]
+
+
+def _without_repetition(faults: Sequence[Fault]) -> list[Fault]:
+    """Leave out what to do where it was said of the column before."""
+    said = set()
+    short = []
+    for fault in faults:
+        got, _, do = fault.text.partition("; ")
+        place = fault.column if fault.row is not None else None
+        short.append(fault._replace(text=got) if do and (place, do) in said else fault)
+        said.add((place, do))
+    return short
+
+
+def _columns_of_rest(faults: Sequence[Fault], shown: Sequence[Fault]) -> str:
+    counts: dict[str, int] = {}
+    for fault in faults:
+        counts[fault.column] = counts.get(fault.column, 0) + 1
+    for fault in shown:
+        counts[fault.column] -= 1
+    counted = [f"{count} in column {column!r}" for column, count in counts.items() if count and column]
+    return f" ({', '.join(counted[:6])})" if counted else ""
+
+
+def _line(fault: Fault, header: int) -> str:
+    if fault.row is None:
+        return f"header (row {header}): {fault.text}" if header else fault.text
+    return (
+        f"row {fault.row}, column {fault.column!r}: {fault.text}" if fault.column else f"row {fault.row}: {fault.text}"
+    )

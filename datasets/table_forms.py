@@ -1,0 +1,190 @@
+"""Take a table in whatever form a user has it: polars, pandas, Arrow, columns, rows or a file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from roofcube.datasets.faults import check_no_faults
+from roofcube.datasets.fields import inferred
+from roofcube.datasets.reading import Sheet, read_sheet
+from roofcube.errors import InvalidDataError
+
+__all__ = ["TABLE_SUFFIXES", "as_sheet", "as_table", "is_table"]
+
+DELIMITED, PARQUET = (".csv", ".tsv", ".txt"), (".parquet", ".pq")
+TABLE_SUFFIXES = (*DELIMITED, *PARQUET)
+
+
+def is_table(value: Any) -> bool:
+    """Tell whether something is a table in one of the forms; a text is one where it names a file of a known suffix."""
+    if isinstance(value, str):
+        return value.lower().endswith(TABLE_SUFFIXES)
+    if isinstance(value, Path | pl.DataFrame | pl.LazyFrame | Mapping) or _is_pandas(value):
+        return not hasattr(value, "data_vars")
+    return hasattr(value, "__arrow_c_stream__") and not isinstance(value, pl.Series)
+
+
+def as_table(value: Any, *, what: str) -> pl.DataFrame:
+    """Return a polars DataFrame of a table in any form; categories become text, NaN of pandas null.
+
+    Parameters
+    ----------
+    value : table
+        polars DataFrame or LazyFrame, pandas DataFrame (a named index becomes columns), anything with an Arrow stream,
+        mapping of columns, sequence of mappings (rows), or the name of a CSV, TSV or Parquet file.
+    what : str
+        The argument, for errors.
+
+    Raises
+    ------
+    InvalidDataError
+        If it is no table, or columns have one name or different lengths.
+    FileNotFoundError
+        If there is no such file.
+
+    Examples
+    --------
+    >>> from roofcube.datasets.table_forms import as_table
+    >>> as_table([{"platform": "TX2", "batch": 1}, {"platform": "NCS2"}], what="rows").rows()
+    [('TX2', 1), ('NCS2', None)]
+    """
+    sheet = as_sheet(value, what=what)
+    check_no_faults(sheet.faults, source=str(value), header=sheet.header)
+    return sheet.frame.with_columns(map(inferred, sheet.frame)) if sheet.separator else sheet.frame
+
+
+def as_sheet(value: Any, *, what: str, row: type | None = None, sep: str | None = None) -> Sheet:
+    """Return a table in any form with the row of its source behind each row; of a text file all columns are text.
+
+    Parameters
+    ----------
+    value : table
+        As for `as_table`.
+    what : str
+        The argument, for errors.
+    row : type, optional
+        A class of `roofcube.datasets.schema` that says what is expected.
+    sep : str, optional
+        One character between fields of a text file.
+    """
+    if isinstance(value, str | Path):
+        return _of_file(Path(value), row, sep)
+    if sep is not None:
+        msg = f"`sep`: only for text files, got a {type(value).__name__}; leave it out"
+        raise InvalidDataError(msg)
+    frame = _as_frame(value, what)
+    categories = [name for name, dtype in frame.schema.items() if dtype in (pl.Categorical, pl.Enum)]
+    frame = frame.with_columns(pl.col(categories).cast(pl.String)) if categories else frame
+    return Sheet.of(frame)
+
+
+def _of_file(path: Path, row: type | None, sep: str | None) -> Sheet:
+    if not path.is_file():
+        msg = f"{path}: there is no such file; check the name"
+        raise FileNotFoundError(msg)
+    suffix = path.suffix.lower()
+    if suffix in PARQUET:
+        try:
+            frame = pl.read_parquet(path)
+        except (pl.exceptions.PolarsError, OSError) as error:
+            msg = f"{path}: not readable as Parquet ({error}); write it again"
+            raise InvalidDataError(msg) from None
+        return Sheet(as_sheet(frame, what=str(path)).frame, range(1, frame.height + 1), header=0)
+    return read_sheet(path, row, sep=sep)
+
+
+def _as_frame(value: Any, what: str) -> pl.DataFrame:
+    if isinstance(value, pl.DataFrame):
+        return value
+    if isinstance(value, pl.LazyFrame):
+        return value.collect()
+    if _is_pandas(value):
+        return _of_pandas(value, what)
+    if isinstance(value, Mapping) and not hasattr(value, "data_vars"):
+        return _of_columns(value, what)
+    if hasattr(value, "__arrow_c_stream__") and not isinstance(value, pl.Series):
+        return pl.DataFrame(value)
+    if isinstance(value, Sequence) and value and all(isinstance(one, Mapping) for one in value):
+        names = list(dict.fromkeys(str(name) for one in value for name in one))
+        return _framed({name: [one.get(name) for one in value] for name in names})
+    msg = (
+        f"`{what}`: expected the name of a file, a DataFrame or a dict of columns, got {_kind(value)}; give "
+        "one of them (polars, pandas, LazyFrame, Arrow, a list of dicts; CSV, TSV, Parquet)"
+    )
+    raise InvalidDataError(msg)
+
+
+def _kind(value: Any) -> str:
+    """Name a type, with its library where its name alone says nothing."""
+    kind = type(value)
+    return f"{kind.__module__.partition('.')[0]}.{kind.__name__}" if kind.__name__ == "DataFrame" else kind.__name__
+
+
+def _is_pandas(value: Any) -> bool:
+    return type(value).__module__.partition(".")[0] == "pandas" and hasattr(value, "columns")
+
+
+def _of_pandas(table: Any, what: str) -> pl.DataFrame:
+    # by hand: polars' own conversion needs pyarrow for text
+    if any(name is not None for name in table.index.names):
+        table = table.reset_index()
+    if any(isinstance(name, tuple) for name in table.columns):
+        msg = f"`{what}`: expected columns of one level, got {table.columns.nlevels}; flatten their names"
+        raise InvalidDataError(msg)
+    names = [str(name) for name in table.columns]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        msg = f"`{what}`: column {twice!r} is there twice; keep one"
+        raise InvalidDataError(msg)
+    columns: dict[str, Any] = {}
+    for place, name in enumerate(names):
+        column = table.iloc[:, place]
+        array = column.to_numpy()
+        if array.dtype.kind == "f":
+            columns[name] = pl.Series(name, array).fill_nan(None)
+        elif array.dtype.kind in "iub":
+            columns[name] = pl.Series(name, array)
+        else:
+            absent = column.isna().tolist()
+            columns[name] = [None if gone else one for one, gone in zip(column.tolist(), absent, strict=True)]
+    return _framed(columns)
+
+
+def _of_columns(table: Mapping[Any, Any], what: str) -> pl.DataFrame:
+    """Take a mapping of columns; one of numbers and texts alone is a row."""
+    if table and not any(_is_column(one) for one in table.values()):
+        return _framed({str(name): [one] for name, one in table.items()})
+    alone = [name for name, one in table.items() if not _is_column(one)]
+    columns = {
+        str(name): one if isinstance(one, pl.Series) else list(one) for name, one in table.items() if _is_column(one)
+    }
+    lengths = {len(one) for one in columns.values()}
+    if len(lengths) != 1:
+        msg = f"`{what}`: expected columns of one length, got {sorted(lengths) or 'none'}; give every row a value"
+        raise InvalidDataError(msg)
+    length = lengths.pop()
+    columns |= {str(name): [table[name]] * length for name in alone}
+    return _framed({str(name): columns[str(name)] for name in table})
+
+
+def _is_column(value: Any) -> bool:
+    return hasattr(value, "__len__") and not isinstance(value, str | bytes | Mapping) and getattr(value, "ndim", 1) != 0
+
+
+def _framed(columns: Mapping[str, Any]) -> pl.DataFrame:
+    return pl.DataFrame([_series(name, values) for name, values in columns.items()])
+
+
+def _series(name: str, values: Any) -> pl.Series:
+    if not isinstance(values, list):
+        return pl.Series(name, values)
+    plain = [one.item() if hasattr(one, "item") and getattr(one, "ndim", 0) == 0 else one for one in values]
+    plain = [None if isinstance(one, float) and one != one else one for one in plain]
+    kinds = {type(one) for one in plain if one is not None}
+    if (str in kinds and len(kinds) > 1) or any(issubclass(kind, Path) for kind in kinds):
+        plain = [None if one is None else str(one) for one in plain]
+    return pl.Series(name, plain, strict=False)

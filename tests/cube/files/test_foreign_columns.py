@@ -1,0 +1,148 @@
+"""Foreign tables come into the columns of the schema by what the user says of them."""
+
+from __future__ import annotations
+
+import polars as pl
+import pytest
+
+import roofcube as rc
+from roofcube.errors import InvalidDataError
+
+FOREIGN = {
+    "model": ["Mine", "Yours"],
+    "bs": [64, 1],
+    "step_time": [12.3, 4.0],
+    "watts": [3000, 2500],
+    "acc": [0.761, 0.802],
+    "latency_p99": [15.0, 6.0],
+}
+COLUMNS = {
+    "model": "topology",
+    "bs": "batch",
+    "step_time": ("latency_compute_s", "ms"),
+    "watts": ("power_full_w", "mW"),
+    "acc": "top1_percent",
+    "latency_p99": None,
+}
+CONSTANTS = {"platform": "Board", "precision": "half"}
+
+
+def test_names_units_and_constants_are_mapped():
+    rows = rc.read_measurements(FOREIGN, columns=COLUMNS, units={"acc": "fraction"}, constants=CONSTANTS)
+    chosen = rows.select(
+        "topology", "batch", "latency_compute_s", "power_full_w", "top1_percent", "platform", "precision", "latency_p99"
+    )
+    assert chosen.row(0)[:4] == ("Mine", 64, 0.0123, 3.0)
+    assert chosen.row(0)[4] == pytest.approx(76.1)
+    assert chosen.row(0)[5:] == ("Board", "FP16", 15.0)
+
+
+def test_a_file_is_mapped_to_the_last_bit(tmp_path):
+    path = tmp_path / "board.csv"
+    path.write_text("model;bs;step_time\nMine;1;2,3\nMine;2;4,7e0\n")
+    given = {"columns": {name: COLUMNS[name] for name in ("model", "bs", "step_time")}, "constants": CONSTANTS}
+    assert rc.read_measurements(path, **given)["latency_compute_s"].to_list() == [0.0023, 0.0047]
+    path.write_text("model;bs;step_time\nMine;1;2,3\nMine;2;4,7\n")
+    assert rc.read_measurements(path, **given)["latency_compute_s"].to_list() == [0.0023, 0.0047]
+
+
+@pytest.mark.parametrize(
+    ("unit", "value"),
+    [("us", 1e-6), ("µs", 1e-6), ("s", 1.0), ("min", 60.0), ("milliseconds", 1e-3)],
+)
+def test_units_of_columns_that_keep_their_name(unit, value):
+    table = {"topology": ["Mine"], "batch": [1], "latency_compute_s": [1.0]}
+    rows = rc.read_measurements(table, units={"latency_compute_s": unit}, constants=CONSTANTS)
+    assert rows["latency_compute_s"].item() == value
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"columns": COLUMNS | {"modell": "task"}}, "`columns`: there is no column 'modell'; did you mean 'model'"),
+        ({"columns": {"topology": "model"}}, r"write it the other way round, \{'model': 'topology'\}"),
+        (
+            {"columns": COLUMNS | {"acc": "top1"}},
+            r"`columns\['acc'\]`: 'top1' is not known; did you mean 'top1_percent'",
+        ),
+        ({"columns": COLUMNS | {"acc": "batch"}}, "'acc' and 'bs' are both mapped to 'batch'; map one"),
+        (
+            {"columns": COLUMNS | {"step_time": ("latency_compute_s", "mW")}},
+            "`units`: 'mW' is no unit of 'latency_compute_s'; expected one of s, sec",
+        ),
+        ({"columns": COLUMNS, "units": {"model": "ms"}}, "`units`: 'topology' has no unit, got 'ms'"),
+        (
+            {"columns": COLUMNS, "units": {"step_time": "us"}},
+            "`units`: 'step_time' has the units 'ms' and 'us'; say one",
+        ),
+        ({"columns": COLUMNS, "units": {"step": "us"}}, "`units`: there is no column 'step'; did you mean 'step_time'"),
+        ({"columns": COLUMNS, "units": {"latency_p99": "us"}}, "`units`: 'latency_p99' is kept as it is"),
+        (
+            {"columns": COLUMNS, "constants": CONSTANTS | {"batch": 1}},
+            "column 'batch' is in the table and in `constants`",
+        ),
+        (
+            {"columns": COLUMNS, "constants": CONSTANTS | {"mode": [1]}},
+            r"`constants\['mode'\]`: expected one text or number",
+        ),
+        (
+            {"columns": COLUMNS, "constants": CONSTANTS | {"precision": "FP17"}},
+            r"^`source` \(rows from 0\), `constants\['precision'\]`: got 'FP17'; .*did you mean 'FP16'",
+        ),
+        (
+            {"columns": COLUMNS, "constants": {"platfrom": "x", "precision": "FP16"}},
+            "'platfrom' is not known; did you mean",
+        ),
+        ({"columns": ["model"]}, "`columns`: expected a mapping, got "),
+        ({"units": 3}, "`units`: expected a mapping, got 3"),
+        ({"constants": "x"}, "`constants`: expected a mapping, got 'x'"),
+        (
+            {"columns": {"model": 3}},
+            r"`columns\['model'\]`: expected the name of a column, a name with a unit, or None",
+        ),
+    ],
+)
+def test_what_does_not_fit_is_told(given, message):
+    with pytest.raises(InvalidDataError, match=message):
+        rc.read_measurements(FOREIGN, **given)
+
+
+@pytest.mark.parametrize("name", ["lat_ms", "latency (ms)", "lat [us]"])
+def test_a_unit_in_a_foreign_name_must_be_said(name):
+    table = {"topology": ["Mine"], "batch": [1], name: [12.0]}
+    with pytest.raises(InvalidDataError, match=r"seems to be in [mu]s, 'latency_compute_s' is in s; say its unit"):
+        rc.read_measurements(table, columns={name: "latency_compute_s"}, constants=CONSTANTS)
+    rows = rc.read_measurements(table, columns={name: ("latency_compute_s", "s")}, constants=CONSTANTS)
+    assert rows["latency_compute_s"].item() == 12.0
+
+
+def test_a_column_that_is_there_twice_over_is_told():
+    table = {"topology": ["Mine"], "batch": [1], "t": [12.0], "latency_compute_s": [1.0]}
+    with pytest.raises(InvalidDataError, match="'t' is mapped to 'latency_compute_s', which is in the table too"):
+        rc.read_measurements(table, columns={"t": "latency_compute_s"}, constants=CONSTANTS)
+
+
+def test_faults_name_the_column_as_the_file_does(tmp_path):
+    path = tmp_path / "board.csv"
+    path.write_text("model,bs,step_time\nMine,1,2.3\nMine,2,slow\n")
+    with pytest.raises(InvalidDataError, match=r"board\.csv, row 3, column 'step_time': got 'slow'"):
+        rc.read_measurements(
+            path, columns={name: COLUMNS[name] for name in ("model", "bs", "step_time")}, constants=CONSTANTS
+        )
+
+
+def test_mapped_rows_join_like_any():
+    rows = rc.read_measurements(
+        pl.DataFrame(FOREIGN).lazy(), columns=COLUMNS, units={"acc": "fraction"}, constants=CONSTANTS
+    )
+    board = {
+        "platform": "Board",
+        "device_class": "GPU",
+        "precision": "FP16",
+        "peak_compute": "40 TOP/s",
+        "memory_bandwidth": "900 GB/s",
+    }
+    networks = [{"topology": name, "gmacs": 4.1, "params": 25e6} for name in ("Mine", "Yours")]
+    cube = rc.join(rc.predict(rc.inputs(platforms=[board], topologies=networks, batch=[1, 64])), rows)
+    assert int(cube.n_rows.sum()) == 2
+    assert float(cube.latency_p99.max()) == 15.0

@@ -1,0 +1,92 @@
+"""Whoever takes measurements takes them in any form, with the same outcome."""
+
+from __future__ import annotations
+
+import pandas as pd
+import polars as pl
+import pytest
+
+import roofcube as rc
+from roofcube.errors import InvalidDataError
+from roofcube.measured.rows import averaged_repeats, measurement_rows
+
+ROWS = rc.datasets.load_measurements("mnist").filter(pl.col("platform") == "TX2").head(20)
+LABELS = ("platform", "topology", "precision")
+FORMS = {
+    "LazyFrame": lambda _: ROWS.lazy(),
+    "Categorical": lambda _: ROWS.with_columns(pl.col(LABELS).cast(pl.Categorical)),
+    "Enum": lambda _: ROWS.with_columns(pl.col("mode").cast(pl.Enum(ROWS["mode"].unique().to_list()))),
+    "pandas": lambda _: pd.DataFrame(ROWS.to_dict(as_series=False)),
+    "pandas index": lambda _: pd.DataFrame(ROWS.to_dict(as_series=False)).set_index(["platform", "batch"]),
+    "columns": lambda _: ROWS.to_dict(as_series=False),
+    "rows": lambda _: ROWS.to_dicts(),
+    "numbers as text": lambda _: ROWS.with_columns(pl.col("batch", "latency_compute_s").cast(pl.String)),
+    "small numbers": lambda _: ROWS.with_columns(pl.col("batch").cast(pl.UInt8)),
+    "csv": lambda folder: written(folder, "csv"),
+    "parquet": lambda folder: written(folder, "parquet"),
+}
+
+
+def written(folder, suffix):
+    path = folder / f"rows.{suffix}"
+    getattr(ROWS, f"write_{suffix}")(path)
+    return path
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_any_form_of_a_table_is_judged_and_joined_alike(tmp_path, form):
+    table = FORMS[form](tmp_path)
+    assert measurement_rows(table).select(ROWS.columns).equals(ROWS)
+    assert rc.check(table).equals(rc.check(ROWS))
+    cube = rc.predict(rc.inputs("mnist", platforms="TX2"))
+    assert rc.join(cube, table).identical(rc.join(cube, ROWS))
+    other = rc.predict(rc.inputs("mnist", platforms="NCS2"))
+    lost = rc.unmatched(other, table)
+    assert lost.select(ROWS.columns).equals(ROWS)
+
+
+def test_calibration_takes_any_form(tmp_path):
+    rows = rc.datasets.load_measurements("mnist").filter(pl.col("platform") == "NCS2")
+    calibration = rc.calibrate(rows)
+    assert rc.calibrate(rows.to_dicts()).parameters.equals(calibration.parameters)
+    wanted = rows.select("platform", "mode", "precision", "topology", "pruning_percent", "batch").head(3)
+    wanted.write_csv(tmp_path / "wanted.csv")
+    expected = calibration.predict(wanted)
+    assert calibration.predict(wanted.to_dict(as_series=False)).equals(expected)
+    assert calibration.predict(tmp_path / "wanted.csv").equals(expected)
+    chosen = calibration.suggest(1, candidates=pd.DataFrame(wanted.to_dict(as_series=False)))
+    assert chosen.equals(calibration.suggest(1, candidates=wanted))
+
+
+def test_nan_is_no_measurement():
+    holed = ROWS.with_columns(throughput_compute_per_s=pl.lit(float("nan")))
+    assert rc.check(holed).equals(rc.check(ROWS.with_columns(throughput_compute_per_s=pl.lit(None, pl.Float64))))
+
+
+@pytest.mark.parametrize("call", [rc.check, rc.calibrate, lambda table: rc.unmatched(rc.inputs("mnist"), table)])
+def test_what_is_no_table_of_measurements_is_told(call):
+    with pytest.raises(InvalidDataError, match="`measurements`: expected the name of a file, a DataFrame or a dict"):
+        call(3)
+    with pytest.raises(
+        InvalidDataError, match=r"`measurements` \(rows from 0\): 20 faults\n  row 0, column 'batch': got 'x'"
+    ):
+        call(ROWS.with_columns(batch=pl.lit("x")))
+
+
+def test_calibration_takes_the_mean_of_repeats_but_no_side_of_a_pair():
+    rows = rc.datasets.load_measurements("mnist").filter(pl.col("platform") == "NCS2")
+    speed = pl.col("throughput_compute_per_s")
+    runs = pl.concat([rows.with_columns(speed * factor) for factor in (0.9, 1.0, 1.1)])
+    calibration = rc.calibrate(runs)
+    assert calibration.data.table.height == rows.height
+    assert calibration.data.table["throughput_compute_per_s"].to_list() == pytest.approx(
+        rows["throughput_compute_per_s"].to_list()
+    )
+    with pytest.raises(InvalidDataError, match="the same configuration was measured more than once"):
+        rc.calibrate(runs.head(2 * rows.height))
+
+
+def test_a_mean_of_repeats_leaves_out_what_is_not_known():
+    runs = ROWS[[0, 0, 0, 1, 1]].with_columns(power_full_w=pl.Series([1.0, None, 3.0, 5.0, None]))
+    assert averaged_repeats(runs, least=3)["power_full_w"].to_list() == [2.0, 5.0, None]
+    assert averaged_repeats(runs, least=4).equals(runs)

@@ -1,0 +1,110 @@
+"""Every form of a table gives the same table."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+import xarray as xr
+
+from roofcube.datasets.table_forms import as_sheet, as_table, is_table
+from roofcube.errors import InvalidDataError
+
+COLUMNS = {"platform": ["A", "B", None], "batch": [1, 2, 3], "watts": [1.5, None, 2.5]}
+TABLE = pl.DataFrame(COLUMNS)
+
+
+class Arrow:
+    """What only offers an Arrow stream."""
+
+    def __arrow_c_stream__(self, requested_schema=None):
+        return TABLE.__arrow_c_stream__(requested_schema)
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        TABLE,
+        TABLE.lazy(),
+        TABLE.with_columns(pl.col("platform").cast(pl.Categorical)),
+        TABLE.with_columns(pl.col("platform").cast(pl.Enum(["A", "B"]))),
+        COLUMNS,
+        {name: TABLE[name] for name in COLUMNS},
+        TABLE.to_dicts(),
+        pd.DataFrame(COLUMNS),
+        pd.DataFrame(COLUMNS).astype({"platform": "category"}),
+        pd.DataFrame(COLUMNS).convert_dtypes(),
+        pd.DataFrame(COLUMNS).set_index("platform"),
+        Arrow(),
+    ],
+    ids=lambda form: type(form).__name__,
+)
+def test_every_form_gives_the_same_table(form):
+    assert is_table(form) or isinstance(form, list)
+    assert as_table(form, what="rows").equals(TABLE)
+
+
+@pytest.mark.parametrize("suffix", ["csv", "tsv", "parquet"])
+def test_files_give_the_same_table(tmp_path, suffix):
+    path = tmp_path / f"rows.{suffix}"
+    if suffix == "parquet":
+        TABLE.write_parquet(path)
+    else:
+        TABLE.write_csv(path, separator="," if suffix == "csv" else "\t")
+    assert as_table(path, what="rows").equals(TABLE)
+    assert as_table(str(path), what="rows").equals(TABLE)
+    assert is_table(str(path))
+
+
+def test_a_mapping_of_single_values_is_a_row_and_one_beside_columns_is_repeated():
+    assert as_table({"a": 1, "b": "x"}, what="rows").rows() == [(1, "x")]
+    assert as_table({"a": "p", "b": np.array([1, 2])}, what="rows").rows() == [("p", 1), ("p", 2)]
+
+
+def test_rows_may_lack_columns():
+    assert as_table([{"a": 1}, {"b": "x"}], what="rows").rows() == [(1, None), (None, "x")]
+
+
+def test_text_that_only_looks_like_numbers_stays_text(tmp_path):
+    (tmp_path / "x.csv").write_text("code,version,count,share\n007,1.10.2,1,2.5\n010,1.2,2,\n")
+    kinds = as_table(tmp_path / "x.csv", what="rows").dtypes
+    assert kinds == [pl.String, pl.String, pl.Int64, pl.Float64]
+
+
+@pytest.mark.parametrize(
+    ("form", "message"),
+    [
+        (3, "`rows`: expected the name of a file, a DataFrame or a dict of columns, got int; give one of them"),
+        ([1, 2], "got list"),
+        ({"a": [1], "b": [1, 2]}, r"`rows`: expected columns of one length, got \[1, 2\]"),
+        ({}, r"expected columns of one length, got none"),
+        (pl.Series([1]), "got Series; give one of them"),
+        (xr.Dataset({"a": ("x", [1])}), "got Dataset; give one of them"),
+        (
+            pd.DataFrame([[1]], columns=pd.MultiIndex.from_tuples([("a", "b")])),
+            "`rows`: expected columns of one level, got 2; flatten their names",
+        ),
+        (pd.DataFrame([[1, 2]], columns=["a", "a"]), "`rows`: column 'a' is there twice; keep one"),
+    ],
+)
+def test_what_is_no_table_is_told(form, message):
+    with pytest.raises(InvalidDataError, match=message):
+        as_table(form, what="rows")
+
+
+def test_files_that_cannot_be_read_are_told(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"none\.csv: there is no such file"):
+        as_table(tmp_path / "none.csv", what="rows")
+    (tmp_path / "torn.parquet").write_bytes(b"PAR1")
+    with pytest.raises(InvalidDataError, match=r"torn\.parquet: not readable as Parquet"):
+        as_table(tmp_path / "torn.parquet", what="rows")
+    (tmp_path / "x.csv").write_text("a,b\n1\n2,3\n4,5,6\n")
+    with pytest.raises(InvalidDataError, match=r"x\.csv: 2 faults\n  row 2: got 1 fields.*\n  row 4: got 3 fields"):
+        as_table(tmp_path / "x.csv", what="rows")
+    with pytest.raises(InvalidDataError, match="`sep`: only for text files, got a DataFrame"):
+        as_sheet(TABLE, what="rows", sep=";")
+
+
+def test_nothing_else_is_a_table():
+    assert not any(map(is_table, ("TX2", 3, None, ["TX2"], pl.Series([1]), xr.Dataset())))
