@@ -116,7 +116,7 @@ def encoded(cube: xr.Dataset, *, half: bool = False) -> xr.Dataset:
     return written.assign_coords(xr.Coordinates(coords, indexes={}))
 
 
-def encoded_attributes(name: str, dtype: np.dtype[Any], attributes: Mapping[Hashable, Any]) -> dict[str, Any]:
+def encoded_attributes(name: str, dtype: np.dtype[Any], attributes: Mapping[Any, Any]) -> dict[str, Any]:
     """Return the attributes of a variable as they are written, with what brings back its type and them."""
     original = {
         "dtype": "text" if dtype.kind in "OT" else dtype.str,
@@ -126,6 +126,9 @@ def encoded_attributes(name: str, dtype: np.dtype[Any], attributes: Mapping[Hash
 
 
 def _encoded(name: str, variable: xr.Variable, *, half: bool) -> xr.Variable:
+    if not isinstance(variable.dtype, np.dtype):
+        msg = f"`{name}`: expected numbers, text, flags or times, got {variable.dtype}; convert it with astype"
+        raise InvalidDataError(msg)
     values, meaning = _stored_values(name, variable.values, half=half)
     attributes = {**encoded_attributes(name, variable.dtype, variable.attrs), **meaning}
     fill = {} if variable.dtype.kind == "f" and variable.dims != (name,) else {"_FillValue": None}
@@ -214,7 +217,7 @@ def _check_storable(cube: xr.Dataset) -> None:
 # attributes -----------------------------------------------------------------------------------------------------------
 
 
-def _native_attributes(attributes: Mapping[Hashable, Any]) -> dict[str, Any]:
+def _native_attributes(attributes: Mapping[Any, Any]) -> dict[str, Any]:
     """Return attributes as others read them: those that every format holds."""
     native = {}
     for name, value in attributes.items():
@@ -254,7 +257,7 @@ def _as_bool(value: Any) -> Any:
     return bool(value) if isinstance(value, np.bool_) else value
 
 
-def _kept(where: str, attributes: Mapping[Hashable, Any]) -> list[list[Any]]:
+def _kept(where: str, attributes: Mapping[Any, Any]) -> list[list[Any]]:
     """List names and values, for plain text that the file holds as it is the name alone."""
     kept: list[list[Any]] = []
     native = _native_attributes(attributes)
@@ -370,9 +373,10 @@ def decoded(written: xr.Dataset, *, values: bool = True) -> xr.Dataset:
 
 
 def _own_bytes(variable: xr.Variable) -> int:
-    """Return the bytes that a variable takes in its own type, which of text the file chooses."""
+    """Return the bytes that text takes in its own type, of which the file chooses the width; 0 for all else."""
     name = json.loads(variable.attrs[ORIGINAL])["dtype"]
-    return int(variable.size) * (8 if name == "text" else safe_dtype(name).itemsize)
+    dtype = np.dtype("O") if name == "text" else safe_dtype(name)
+    return int(variable.size) * dtype.itemsize if dtype.kind in "US" else 0
 
 
 def _decoded(variable: xr.Variable, *, values: bool) -> xr.Variable:
@@ -453,9 +457,9 @@ def parts_to_hash(cube: xr.Dataset) -> Iterator[str]:
     >>> list(parts_to_hash(xr.Dataset({"x": 1}, attrs={"a": True})))
     ['{"coords": [], "attrs": [["a", true]]}', '{"name": "x", "attrs": []}']
     """
-    yield _dumped({"coords": sorted(map(str, cube.coords)), "attrs": _sorted_attributes(cube.attrs)})
+    yield _dumped({"coords": sorted(map(str, cube.coords)), "attrs": _sorted_attributes("the cube", cube.attrs)})
     for name in sorted(map(str, cube.variables)):
-        yield _dumped({"name": name, "attrs": _sorted_attributes(cube.variables[name].attrs)})
+        yield _dumped({"name": name, "attrs": _sorted_attributes(repr(name), cube.variables[name].attrs)})
 
 
 def values_to_hash(cube: xr.Dataset) -> Iterator[str | bytes]:
@@ -473,5 +477,8 @@ def _hashed_values(name: str, variable: xr.Variable) -> Iterator[str | bytes]:
     yield _dumped(values.astype(str).ravel().tolist()) if text else values.tobytes()
 
 
-def _sorted_attributes(attributes: Mapping[Hashable, Any]) -> list[list[Any]]:
-    return sorted(([str(name), typed(str(name), value)] for name, value in attributes.items()), key=lambda one: one[0])
+def _sorted_attributes(where: str, attributes: Mapping[Hashable, Any]) -> list[list[Any]]:
+    return sorted(
+        ([str(name), typed(f"attributes of {where}: `{name}`", value)] for name, value in attributes.items()),
+        key=lambda one: one[0],
+    )

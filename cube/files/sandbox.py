@@ -90,7 +90,12 @@ def _asked(what: str, path: Path, seconds: float) -> tuple[xr.Dataset, str | Non
     with subprocess.Popen(
         command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment
     ) as child:
-        timer = threading.Timer(seconds + START, lambda: (late.set(), child.kill()))
+
+        def end() -> None:
+            late.set()
+            child.kill()
+
+        timer = threading.Timer(seconds + START, end)
         timer.start()
         try:
             assert child.stdout is not None

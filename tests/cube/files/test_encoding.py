@@ -155,6 +155,11 @@ def test_any_cube_comes_back_as_it_was(data, tmp_path):
 @pytest.mark.parametrize(
     ("cube", "message"),
     [
+        (
+            xr.Dataset(coords={"y": pd.CategoricalIndex(["a", "b"])}),
+            "`y`: expected numbers, text, flags or times, got category; convert it with astype",
+        ),
+        (along([1.0], {"a": b"x"}), "got bytes; convert it with str"),
         (along(np.array([1j])), "`t`: expected whole numbers, floats of up to 64 bits"),
         (along(np.array([1], np.longdouble)), "got float128|got longdouble"),
         (along(np.array(["a", 1, None], object)), "`t`: expected text throughout, got 1 at place 1"),

@@ -236,3 +236,16 @@ def test_the_store_of_another_model_is_not_handed_back(other, sweep, tmp_path):
     with pytest.raises(InvalidDataError, match="a store of the same sweep"):
         other(sweep).to_zarr(tmp_path / "cube.zarr")
     assert "cost" in first.to_zarr(tmp_path / "cube.zarr")
+
+
+def test_a_store_keeps_and_refuses_attributes_as_save_does(tmp_path):
+    inputs = rc.inputs("mnist", platforms="TX2", batch=[1])
+    stored = rc.Sweep(inputs.assign_attrs(note=None, final=True)).to_zarr(tmp_path / "a.zarr")
+    assert (stored.attrs["note"], stored.attrs["final"]) == (None, True)
+    loaded = rc.load(tmp_path / "a.zarr")
+    assert loaded.attrs["final"] is True
+    assert loaded["memory_bandwidth"].attrs["units"] == "B/s"
+    assert loaded["infeasible"].attrs["flag_values"].dtype == np.dtype("i1")
+    with pytest.raises(InvalidDataError, match="attributes of the cube: `when`: expected text"):
+        rc.Sweep(inputs.assign_attrs(when=np.complex64(1))).to_zarr(tmp_path / "b.zarr")
+    assert [path.name for path in tmp_path.iterdir()] == ["a.zarr"]
