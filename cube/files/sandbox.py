@@ -22,8 +22,8 @@ import xarray as xr
 
 from roofcube import errors
 from roofcube.errors import CorruptFileError, RoofcubeError
-from roofcube.files.encoding import safe_dtype, typed, untyped
-from roofcube.options import memory_limit
+from roofcube.files.attributes import safe_dtype, typed, untyped
+from roofcube.options import memory_limit, set_options
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -35,7 +35,7 @@ SECONDS = 30.0  # that a file may take; a cube of 10⁸ cells takes 2
 START = 20.0  # seconds more, to start a process and import what reads files
 HEADER_BYTES = 1 << 26
 OVERHEAD = 3 << 30  # bytes of address space that Python and the libraries take beside the cube
-CODE = "import sys; from roofcube.files.sandbox import serve; serve(sys.argv[1], sys.argv[2], int(sys.argv[3]))"
+CODE = "import sys; from roofcube.files import sandbox, store; sandbox.serve(store, *sys.argv[1:])"
 ERRORS = ("CorruptFileError", "InvalidDataError", "MemoryLimitError", "MissingExtraError")
 
 
@@ -114,25 +114,22 @@ def _asked(what: str, path: Path, seconds: float) -> tuple[xr.Dataset, str | Non
 # the child ------------------------------------------------------------------------------------------------------------
 
 
-def serve(what: str, path: str, room: int) -> None:
-    """Read a file and write what it holds to the standard output: the work of the child."""
+def serve(store: Any, what: str, path: str, room: str) -> None:
+    """Read a file by `roofcube.files.store` and write what it holds to the standard output: the work of the child."""
     answer = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what libraries print is no answer
-    _limit(room)
-    from roofcube import set_options, verify
-    from roofcube.files.store import load, opened
-
-    set_options(memory=room)
+    _limit(int(room))
+    set_options(memory=int(room))
     try:
         if what == "load":
-            _send(answer, load(path), values=True)
+            _send(answer, store.load(path), values=True)
         else:
             wrong = None
             try:
-                verify(path)
+                store.verify(path)
             except CorruptFileError as error:
                 wrong = str(error)
-            with opened(path) as cube:
+            with store.opened(path) as cube:
                 _send(answer, cube, values=False, wrong=wrong)
     except Exception as error:  # what the parent is told, whatever it is
         name = type(error).__name__ if type(error).__name__ in ERRORS else "CorruptFileError"

@@ -15,7 +15,10 @@ import xarray as xr
 from roofcube.disk import digest, replacing
 from roofcube.errors import CorruptFileError, InvalidDataError, RoofcubeError, check_installed
 from roofcube.files import checksums, declared
-from roofcube.files.encoding import ORIGINAL, decoded, encoded, parts_to_hash, values_to_hash
+from roofcube.files.attributes import ORIGINAL
+from roofcube.files.decoding import decoded
+from roofcube.files.encoding import encoded
+from roofcube.files.fingerprints import parts_to_hash, values_to_hash
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -21,14 +21,10 @@ import numpy as np
 from roofcube.disk import digest, naming_the_file, replacing, sync
 from roofcube.errors import InvalidDataError, MemoryLimitError, check_installed
 from roofcube.files import checksums
-from roofcube.files.encoding import (
-    ORIGINAL,
-    decoded,
-    encoded,
-    encoded_attributes,
-    parts_to_hash,
-    values_to_hash,
-)
+from roofcube.files.attributes import ORIGINAL
+from roofcube.files.decoding import decoded
+from roofcube.files.encoding import encoded, encoded_attributes
+from roofcube.files.fingerprints import parts_to_hash, values_to_hash
 from roofcube.kernels.engine.pool import in_order
 from roofcube.kernels.graph.expression import leaves, structure_of
 from roofcube.kernels.query.tiles import Tiling

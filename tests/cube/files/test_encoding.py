@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 import roofcube as rc
 from roofcube.errors import CorruptFileError, InvalidDataError, MemoryLimitError
-from roofcube.files.encoding import ORIGINAL
+from roofcube.files.attributes import ORIGINAL
 
 SUFFIXES = (".nc", ".zarr")
 SAVED_BEFORE = Path(__file__).with_name("saved_before")
