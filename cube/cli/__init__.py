@@ -1,0 +1,5 @@
+"""The command line, a thin room: each command is one call of a public function; no logic of its own."""
+
+from roofcube.cli.commands import main
+
+__all__ = ["main"]
