@@ -184,11 +184,12 @@ def _runner_up(
     each = best(cube, objective, per=dim, where=limits, sense=way)
     if dim not in each.coords:
         return None
-    others = each.isel({dim: np.flatnonzero(each["found"].values & (each[dim].values != winner[dim].item()))})
-    if not others.sizes[dim]:
+    values = each[objective].values.astype("f8")
+    values[~each["found"].values | (each[dim].values == winner[dim].item())] = np.nan
+    if np.isnan(values).all():
         return None
-    values = others[objective].values
-    return others.isel({dim: int(values.argmax() if way == "max" else values.argmin())})
+    index = int(np.nanargmax(values) if way == "max" else np.nanargmin(values))
+    return best(cube, objective, where={**limits, dim: [each[dim].values[index]]}, sense=way)
 
 
 def _relaxations(
