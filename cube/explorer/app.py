@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 from functools import partial
 from html import escape
@@ -126,12 +127,13 @@ class Explorer(pn.viewable.Viewer):  # type: ignore[misc]
             return pn.pane.Alert(str(error), alert_type="warning")
 
 
-def serve(task_or_cube: str | xr.Dataset, *, port: int = 0, show: bool = True) -> None:
+def serve(task_or_cube: str | xr.Dataset, *, port: int = 0, show: bool = True, as_json: bool = False) -> None:
     """Serve the explorer on 127.0.0.1 until interrupted; a free port where none is given."""
     cube = benchmark(task_or_cube) if isinstance(task_or_cube, str) else task_or_cube
     explore(cube)
     chosen = port or _free_port()
-    print(f"http://127.0.0.1:{chosen}", flush=True)
+    address = f"http://127.0.0.1:{chosen}"
+    print(json.dumps({"address": address}) if as_json else address, flush=True)
     pn.config.raw_css = [PAGE_STYLE]
     pn.serve(
         lambda: explore(cube),
