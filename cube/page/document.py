@@ -9,14 +9,17 @@ from typing import TYPE_CHECKING
 from roofcube.disk import replacing
 from roofcube.errors import InvalidDataError
 from roofcube.options import progress_bar
-from roofcube.page.sections import SECTIONS, facts
+from roofcube.page.content import Section
+from roofcube.page.sections import HEADINGS, SECTIONS, facts, lead
 from roofcube.page.subject import subject_of
 from roofcube.page.tables import best_choices
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import xarray as xr
 
-    from roofcube.page.content import Section
+    from roofcube.page.content import Fact, Table
     from roofcube.page.subject import Subject
 
 __all__ = ["report"]
@@ -66,7 +69,7 @@ def report(task_or_cube: str | xr.Dataset, path: str | Path | None = None, *, ti
         bar.update()
         sections = []
         for build in SECTIONS:
-            sections.append(build(subject))
+            sections.append(_built(build, subject))
             bar.update()
         text = render(subject, sections)
         bar.update()
@@ -74,6 +77,15 @@ def report(task_or_cube: str | xr.Dataset, path: str | Path | None = None, *, ti
             temporary.write_text(text, encoding="utf-8")
         bar.update()
     return target
+
+
+def _built(build: Callable[[Subject], Section], subject: Subject) -> Section:
+    """Build a section; one that fails is replaced by the reason, and the others stand."""
+    try:
+        return build(subject)
+    except Exception as error:
+        reason = f"This section could not be written from this cube ({type(error).__name__}: {error})."
+        return Section(*HEADINGS[build], missing=(reason,))
 
 
 def render(subject: Subject, sections: list[Section]) -> str:
@@ -86,12 +98,15 @@ def render(subject: Subject, sections: list[Section]) -> str:
 
     drawings = [drawing for section in sections for drawing in section.drawings]
     script, places = embed(drawings)
+    counts, choices, notes = _summary(subject)
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     page: str = environment.from_string(_package_text("template.html")).render(
         title=subject.title,
         subject=subject,
-        facts=facts(subject),
-        best=best_choices(subject),
+        lead=lead(subject),
+        facts=counts,
+        best=choices,
+        notes=notes,
         sections=sections,
         places=places,
         numbers={drawing.key: place for place, drawing in enumerate(drawings, start=1)},
@@ -102,6 +117,20 @@ def render(subject: Subject, sections: list[Section]) -> str:
         version=__version__,
     )
     return page
+
+
+def _summary(subject: Subject) -> tuple[list[Fact], tuple[Table, ...], tuple[str, ...]]:
+    """Return facts, best choices and notes; what fails is told in a note."""
+    counts: list[Fact] = []
+    choices: tuple[Table, ...] = ()
+    notes: list[str] = []
+    try:
+        notes += subject.selection.notes
+        counts = facts(subject)
+        choices = best_choices(subject)
+    except Exception as error:
+        notes.append(f"The summary could not be written whole from this cube ({type(error).__name__}: {error}).")
+    return counts, choices, tuple(notes)
 
 
 def _package_text(name: str) -> str:

@@ -26,6 +26,7 @@ __all__ = [
     "labels_of",
     "measured_names",
     "model_text",
+    "one_model",
     "own_dims",
     "platform_order",
     "ranks",
@@ -86,10 +87,10 @@ def require(cube: Any, names: Iterable[str], *, figure: str) -> xr.Dataset:
         if not array.size or (array.dtype.kind == "f" and not bool(array.notnull().any())):
             msg = f"`{name}`: the figure {figure} needs a value and the cube has none; pass one where it is known"
             raise MissingInputError(msg)
-    return _one_model(cube)
+    return one_model(cube)
 
 
-def _one_model(cube: xr.Dataset) -> xr.Dataset:
+def one_model(cube: xr.Dataset) -> xr.Dataset:
     """Take the first of several assumptions: a figure shows one model."""
     if "assumptions" not in cube.dims:
         return cube
@@ -185,7 +186,12 @@ def with_source_rows(cube: xr.Dataset, measurements: pl.DataFrame | None) -> xr.
 
 def source_text(cube: xr.Dataset) -> str:
     """Write where measurements come from, for a tooltip: the source row if the cube knows it."""
-    return "@source" if "source_row" in cube.variables else escape(str(cube.attrs.get("title", "the cube")))
+    return "@source" if "source_row" in cube.variables else _plain(str(cube.attrs.get("title", "the cube")))
+
+
+def _plain(text: str) -> str:
+    """Write text for the template of a tooltip, in which @ and $ would name columns."""
+    return escape(text).replace("@", "&#64;").replace("$", "&#36;")
 
 
 def own_dims(cube: xr.Dataset, name: str) -> list[str]:
@@ -218,7 +224,7 @@ def _label_text(value: Any) -> str:
 
 def model_text(cube: xr.Dataset) -> str:
     """Return which model and counts the predictions come from."""
-    return escape(f"{cube.attrs.get('assumptions', 'given')} model, {cube.attrs.get('counts', 'given')} op counts")
+    return _plain(f"{cube.attrs.get('assumptions', 'given')} model, {cube.attrs.get('counts', 'given')} op counts")
 
 
 # flags ----------------------------------------------------------------------------------------------------------------
