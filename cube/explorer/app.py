@@ -21,11 +21,11 @@ from roofcube.explorer.cells import (
     measures,
     numeric_measures,
     spaced,
-    title_of,
     unit_of,
 )
 from roofcube.explorer.figures import figures
 from roofcube.measured.join import benchmark
+from roofcube.wording import title_of
 
 if TYPE_CHECKING:
     import xarray as xr

@@ -22,7 +22,7 @@ __all__ = ["MANY", "Selection", "evenly", "figures_of_merit", "selection_of"]
 
 MANY = 50  # networks, or platforms, that figures with a row each can still show
 ROWS = 360  # configurations that such a figure is to hold at most
-LEAST, MOST = 6, 24  # of many networks, or platforms
+LEAST, MOST = 6, 16  # of many networks, or platforms
 OWN = 12  # combinations of labels of own dims
 FEW = 3  # labels of an own dim where there are more combinations
 BATCHES = 24

@@ -11,7 +11,6 @@ import xarray as xr
 
 from roofcube import datasets
 from roofcube.errors import check_kind
-from roofcube.explorer.cells import title_of
 from roofcube.labels import locate
 from roofcube.measured.join import benchmark, join, unmatched
 from roofcube.measured.physics_gate import check
@@ -20,7 +19,7 @@ from roofcube.page.selection import Selection, selection_of
 from roofcube.plot.inert import with_inert_labels
 from roofcube.plot.tables import one_model
 from roofcube.variables import DIMS, QUALITY
-from roofcube.wording import task_title
+from roofcube.wording import task_title, title_of
 
 __all__ = ["Subject", "subject_of"]
 
