@@ -25,6 +25,7 @@ from roofcube.explorer.cells import (
 )
 from roofcube.explorer.figures import figures
 from roofcube.measured.join import benchmark
+from roofcube.plot.inert import with_inert_labels
 from roofcube.wording import title_of
 
 if TYPE_CHECKING:
@@ -82,9 +83,9 @@ class Explorer(pn.viewable.Viewer):  # type: ignore[misc]
                 f"{', '.join(map(str, cube.dims)) or 'no dims'}; pass a cube of predict or benchmark"
             )
             raise InvalidDataError(msg)
-        self._cube = cube
-        self.choices = _selectors(cube)
-        self.controls = _controls(cube)
+        self._cube = with_inert_labels(cube)
+        self.choices = _selectors(self._cube)
+        self.controls = _controls(self._cube)
 
     def __panel__(self) -> Any:
         """Lay the app out; each session gets figures of its own."""
@@ -124,7 +125,7 @@ class Explorer(pn.viewable.Viewer):  # type: ignore[misc]
                 figures(self._cube, variable, columns, rows, how, x, y, keep), sizing_mode="stretch_width"
             )
         except RoofcubeError as error:
-            return pn.pane.Alert(str(error), alert_type="warning")
+            return pn.pane.Alert(escape(str(error)), alert_type="warning")
 
 
 def serve(task_or_cube: str | xr.Dataset, *, port: int = 0, show: bool = True, as_json: bool = False) -> None:
@@ -193,8 +194,9 @@ def _control(cube: xr.Dataset, dim: str) -> Any:
             width=CONTROL_WIDTH,
         )
     return pn.widgets.MultiChoice(
-        name=dim,
-        options=labels,
+        name=escape(dim),
+        # the browser reads an option as HTML
+        options={escape(label): label for label in labels},
         value=[],
         placeholder=f"all {len(labels)}" if len(labels) > 1 else labels[0] if labels else "none",
         width=CONTROL_WIDTH,

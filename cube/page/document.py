@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import re
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,6 +26,8 @@ if TYPE_CHECKING:
     from roofcube.page.subject import Subject
 
 __all__ = ["report"]
+
+POLICY = "policy of this page"  # its place in the template; the hashes of scripts are known when the page is written
 
 
 def report(task_or_cube: str | xr.Dataset, path: str | Path | None = None, *, title: str | None = None) -> Path:
@@ -115,8 +120,24 @@ def render(subject: Subject, sections: list[Section]) -> str:
         figures=script,
         dark_mode=DARK_MODE,
         version=__version__,
+        policy=POLICY,
     )
-    return page
+    return page.replace(POLICY, content_policy(page), 1)
+
+
+def content_policy(page: str) -> str:
+    """Return what a browser may do with a page: run the scripts that are in it, and load nothing.
+
+    BokehJS makes functions of text (``unsafe-eval``) and styles of its own; whatever else a label might smuggle in, a
+    handler of an event or a script, has no hash here and does not run.
+    """
+    scripts = re.findall(r"<script>(.*?)</script>", page, flags=re.DOTALL)
+    hashes = [base64.b64encode(hashlib.sha256(one.encode()).digest()).decode("ascii") for one in scripts]
+    allowed = " ".join(f"'sha256-{one}'" for one in dict.fromkeys(hashes))
+    return (
+        f"default-src 'none'; script-src 'unsafe-eval' {allowed}; style-src 'unsafe-inline'; img-src data: blob:; "
+        "font-src data:; base-uri 'none'; form-action 'none'"
+    )
 
 
 def _summary(subject: Subject) -> tuple[list[Fact], tuple[Table, ...], tuple[str, ...]]:

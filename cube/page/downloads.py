@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
+from roofcube.errors import RoofcubeError
 from roofcube.files.store import save
 from roofcube.labels import flat_column
 from roofcube.model.graph import dim_order
@@ -102,7 +103,10 @@ def _with_units(table: pl.DataFrame) -> str:
 
 
 def _netcdf(subject: Subject) -> tuple[Link | None, str]:
-    content = _netcdf_bytes(subject.source)
+    try:
+        content = _netcdf_bytes(subject.source)
+    except RoofcubeError as error:
+        return None, f"The cube is left out, as NetCDF cannot hold it: {error}"
     dropped: list[str] = []
     cube = subject.source
     if len(content) > LIMIT:

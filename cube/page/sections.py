@@ -79,19 +79,12 @@ def facts(subject: Subject) -> list[Fact]:
     """Count what the page holds."""
     cube, found = subject.cube, []
     if "platform" in cube.dims:
-        found.append(
-            Fact(with_thousands(_platforms(subject)), "platforms measured" if subject.has("n_rows") else "platforms")
-        )
+        found.append(_fact(_platforms(subject), "platform", "measured" if subject.has("n_rows") else ""))
     if "n_rows" in cube:
-        found.append(Fact(with_thousands(int(cube["n_rows"].sum())), "experiments"))
-        found.append(Fact(with_thousands(_count_configurations(cube["n_rows"] > 0)), "configurations measured"))
+        found.append(_fact(int(cube["n_rows"].sum()), "experiment"))
+        found.append(_fact(_count_configurations(cube["n_rows"] > 0), "configuration", "measured"))
     if subject.has("predicted_throughput"):
-        found.append(
-            Fact(
-                with_thousands(_count_configurations(cube["predicted_throughput"].notnull())),
-                "configurations predicted",
-            )
-        )
+        found.append(_fact(_count_configurations(cube["predicted_throughput"].notnull()), "configuration", "predicted"))
     if "n_rows" in cube and subject.has("predicted_throughput"):
         both = (cube["n_rows"] > 0) & cube["predicted_throughput"].notnull()
         found.append(Fact(with_thousands(_count_configurations(both)), "predicted and measured"))
@@ -102,10 +95,15 @@ def facts(subject: Subject) -> list[Fact]:
     return found
 
 
+def _fact(number: int, noun: str, how: str = "") -> Fact:
+    count, words_of_noun = counted(number, noun).split(" ", 1)
+    return Fact(count, f"{words_of_noun} {how}".strip())
+
+
 def _platforms(subject: Subject) -> int:
     cube = subject.cube
-    if "n_rows" not in cube:
-        return cube.sizes["platform"]
+    if "n_rows" not in cube or "platform" not in cube["n_rows"].dims:
+        return int(cube.sizes.get("platform", 1))
     return int((cube["n_rows"] > 0).any([dim for dim in cube["n_rows"].dims if dim != "platform"]).sum())
 
 

@@ -147,7 +147,7 @@ def _few_of_own_dims(cube: xr.Dataset, names: dict[str, str]) -> tuple[xr.Datase
     kept, told = {}, []
     for dim in own:
         size = cube.sizes[dim]
-        places = set(evenly(size, FEW))
+        places = set(evenly(size, FEW if len(own) == 1 else FEW - 1))
         if bool(winner["found"]) and dim in winner.coords and dim in cube.coords:
             places.add(int(np.flatnonzero(cube[dim].values == winner[dim].item())[0]))
         kept[dim] = sorted(places)

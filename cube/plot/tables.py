@@ -44,6 +44,12 @@ __all__ = [
 
 Columns = dict[str, np.ndarray[Any, Any]]
 
+# what the hardware offers has a platform and no network, what a network needs the reverse
+LABELS_OF = {
+    **dict.fromkeys(("peak_compute", "memory_bandwidth"), ("platform",)),
+    **dict.fromkeys(("ops", "params", "top1", "operational_intensity"), ("topology",)),
+}
+
 # findings that cast doubt on a quantity; a point with one of them is drawn hollow
 DOUBTS = {
     "throughput": (
@@ -87,7 +93,18 @@ def require(cube: Any, names: Iterable[str], *, figure: str) -> xr.Dataset:
         if not array.size or (array.dtype.kind == "f" and not bool(array.notnull().any())):
             msg = f"`{name}`: the figure {figure} needs a value and the cube has none; pass one where it is known"
             raise MissingInputError(msg)
-    return one_model(cube)
+    return one_model(_with_single_labels(cube, names))
+
+
+def _with_single_labels(cube: xr.Dataset, names: Iterable[str]) -> xr.Dataset:
+    """Give variables the platform, or the network, that is the only one of the cube, so that marks can name it."""
+    single = [dim for dim in ("platform", "topology") if cube.sizes.get(dim) == 1 and dim in cube.coords]
+    missing = {
+        name: [dim for dim in single if dim not in cube[name].dims and dim in LABELS_OF.get(name, single)]
+        for name in names
+        if name in cube.data_vars
+    }
+    return cube.assign({name: cube[name].expand_dims(dims) for name, dims in missing.items() if dims})
 
 
 def one_model(cube: xr.Dataset) -> xr.Dataset:
