@@ -187,10 +187,10 @@ def _control(cube: xr.Dataset, dim: str) -> Any:
     if len(labels) > 40:
         # the slider moves over places; what it shows are their labels
         return pn.widgets.IntRangeSlider(
-            name=f"{dim} ({unit_of(cube, dim)})" if unit_of(cube, dim) else dim,
+            name=escape(f"{dim} ({unit_of(cube, dim)})" if unit_of(cube, dim) else dim),
             start=0,
             end=len(labels) - 1,
-            format=CustomJSTickFormatter(args={"labels": labels}, code="return labels[Math.round(tick)]"),
+            format=CustomJSTickFormatter(args={"labels": [escape(label) for label in labels]}, code="return labels[Math.round(tick)]"),
             width=CONTROL_WIDTH,
         )
     return pn.widgets.MultiChoice(
