@@ -185,12 +185,13 @@ def _controls(cube: xr.Dataset) -> dict[str, Any]:
 def _control(cube: xr.Dataset, dim: str) -> Any:
     labels = label_texts(cube, dim)
     if len(labels) > 40:
-        # the slider moves over places; what it shows are their labels
+        # the slider moves over places; what it shows are their labels, read as HTML
+        shown = [escape(label) for label in labels]
         return pn.widgets.IntRangeSlider(
             name=escape(f"{dim} ({unit_of(cube, dim)})" if unit_of(cube, dim) else dim),
             start=0,
             end=len(labels) - 1,
-            format=CustomJSTickFormatter(args={"labels": [escape(label) for label in labels]}, code="return labels[Math.round(tick)]"),
+            format=CustomJSTickFormatter(args={"labels": shown}, code="return labels[Math.round(tick)]"),
             width=CONTROL_WIDTH,
         )
     return pn.widgets.MultiChoice(

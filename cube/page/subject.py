@@ -132,12 +132,12 @@ def _traces(cube: xr.Dataset, rows: pl.DataFrame | None) -> pl.DataFrame | None:
 
 def _embedded_rows(cube: xr.Dataset, task: str | None) -> pl.DataFrame | None:
     """Return the embedded measurements of the task where they are what the cube holds."""
-    if task not in datasets.tasks() or "n_rows" not in cube or not set(cube["n_rows"].dims) <= set(DIMS):
+    compared = ("n_rows", "measured_throughput", "power_full")
+    if task not in datasets.tasks() or any(name not in cube for name in compared):
+        return None
+    if not set(cube["n_rows"].dims) <= set(DIMS):
         return None
     rows = datasets.load_measurements(task)
     again = join(cube, rows)
-    same = all(
-        np.array_equal(cube[name].values, again[name].values, equal_nan=True)
-        for name in ("n_rows", "measured_throughput", "power_full")
-    )
+    same = all(np.array_equal(cube[name].values, again[name].values, equal_nan=True) for name in compared)
     return rows if same else None

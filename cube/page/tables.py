@@ -153,14 +153,14 @@ def _row_of_point(goal: str, point: dict[str, Any], names: dict[str, str], dim_o
         told("latency", "s"),
         "not known" if top1 is None or top1 != top1 else f"{top1:.2f} %",
         told("energy", "J"),
-        _findings_on(point),
+        _findings_on(point, measured=names["throughput"].startswith("measured")),
     )
 
 
-def _findings_on(point: dict[str, Any]) -> str:
-    """Name the findings on a winner that bear on its figures, and whether its prediction extrapolates."""
-    bits = int(point.get("quality", 0))
-    beyond = ["extrapolates"] if point.get(EXTRAPOLATES) == 1.0 else []
+def _findings_on(point: dict[str, Any], *, measured: bool) -> str:
+    """Name the findings on what was measured at a winner, or whether its prediction extrapolates."""
+    bits = int(point.get("quality", 0)) if measured else 0
+    beyond = ["extrapolates"] if point.get(EXTRAPOLATES) == 1.0 and not measured else []
     rules = [_spoken(rule) for rule, bit in QUALITY.items() if bits & bit and rule not in HARMLESS]
     return ", ".join([*beyond, *rules])
 
@@ -296,6 +296,10 @@ def corrections(subject: Subject) -> Table | None:
         pl.col("row").is_in(list(here))
         | ((pl.col("table") == "topologies") & pl.col("row").str.split(" ").list.first().is_in(list(networks)))
     )
+    elsewhere = set(datasets.load_platforms()["platform"]) - set(
+        np.atleast_1d(subject.cube["platform"].values).tolist()
+    )
+    table = table.filter(~pl.col("column").str.contains_any(sorted(elsewhere)))
     rows = []
     for (name, column, reason), lines in table.group_by("table", "column", "reason", maintain_order=True):
         which = counted(lines.height, "row") if name == "measurements" else ", ".join(lines["row"].to_list())
