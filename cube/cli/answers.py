@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from roofcube.cli.commands import EXISTING, cube_of, main
+from roofcube.cli.commands import EXISTING, main
+from roofcube.cli.own import cube_of, predicted_cube
 from roofcube.cli.printing import as_json_option, changes_of, print_answer, records_of, sizes_text, table_text, to_json
 from roofcube.wording import counted
 
@@ -178,7 +179,6 @@ def join_command(
     roofcube join cifar10 mine.csv --platforms mine.toml -o mine.nc
     """  # noqa: D301  click takes the backspace itself
     import roofcube
-    from roofcube.cli.own import predicted_cube
 
     cube = predicted_cube(task, platforms, networks)
     measurements = roofcube.read_measurements(rows)

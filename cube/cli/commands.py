@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import polars as pl
     import xarray as xr
 
-__all__ = ["EXISTING", "cube_of", "main"]
+__all__ = ["EXISTING", "main"]
 
 EXISTING = click.Path(exists=True, path_type=Path)
 ATTRIBUTES = ("title", "task", "assumptions", "counts")
@@ -175,13 +175,6 @@ def errors(output: Path | None, write: bool, as_json: bool) -> None:
         from roofcube.calibration import held_out
 
         click.echo(held_out.write_held_out(held_out.compute_held_out(calibration)), err=as_json)
-
-
-def cube_of(task: str) -> xr.Dataset:
-    """Load a cube by the name of its file, or the embedded benchmark of a task."""
-    import roofcube
-
-    return roofcube.load(task) if is_cube(task) else roofcube.benchmark(task)
 
 
 def _task_or_cube(task: str) -> Any:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import polars as pl
     import xarray as xr
 
-__all__ = ["is_cube", "predicted_cube"]
+__all__ = ["cube_of", "is_cube", "predicted_cube"]
 
 UNSAID = "custom"  # the task of a network whose file names none
 CUBES = (".nc", ".zarr")
@@ -20,6 +20,13 @@ CUBES = (".nc", ".zarr")
 def is_cube(name: str) -> bool:
     """Check whether an argument names a cube, not a task."""
     return name.endswith(CUBES)
+
+
+def cube_of(task: str) -> xr.Dataset:
+    """Load a cube by the name of its file, or the embedded benchmark of a task."""
+    import roofcube
+
+    return roofcube.load(task) if is_cube(task) else roofcube.benchmark(task)
 
 
 def predicted_cube(task: str, platforms: Sequence[Path], networks: Sequence[Path]) -> xr.Dataset:

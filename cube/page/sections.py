@@ -517,7 +517,7 @@ SECTIONS: tuple[Callable[[Subject], Section], ...] = (
     data,
 )
 
-HEADINGS = {
+HEADINGS: dict[Callable[[Subject], Section], tuple[str, str]] = {
     theoretical: ("theory", "Theoretical analysis"),
     experimental: ("experiments", "Experimental data"),
     overlapped: ("overlap", "Theoretical and measured Pareto, overlapped"),

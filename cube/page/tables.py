@@ -192,7 +192,7 @@ def _is_ours(cube: xr.Dataset, row: dict[str, Any]) -> bool:
     """Check whether a cube's network is the embedded one of that name: with its counts."""
     if set(cube["ops"].dims) != {"topology", "pruning"} or row["pruning_percent"] not in cube["pruning"].values:
         return False
-    return float(cube["ops"].sel(topology=row["topology"], pruning=row["pruning_percent"])) == row["ops"]
+    return bool(float(cube["ops"].sel(topology=row["topology"], pruning=row["pruning_percent"])) == row["ops"])
 
 
 def _topology_corrections() -> list[tuple[str, str, str, str]]:

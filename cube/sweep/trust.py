@@ -13,7 +13,7 @@ from roofcube.variables import IMPOSSIBLE, IMPOSSIBLE_POWER, MEASURED_POWER, MEA
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from roofcube.sweep.context import Context
+    from roofcube.sweep.contexts.context import Context
 
 __all__ = ["impossible_bits", "trusted"]
 

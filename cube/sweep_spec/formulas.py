@@ -111,9 +111,9 @@ def _check(tree: ast.AST, text: str, depth: int = 0) -> None:
             f"or, not, a if b else c, {', '.join(FUNCTIONS)}"
         )
         raise InvalidDataError(msg)
-    for part in ast.iter_child_nodes(tree):
-        if isinstance(part, ast.expr) and part is not called:
-            _check(part, text, depth + 1)
+    for child in ast.iter_child_nodes(tree):
+        if isinstance(child, ast.expr) and child is not called:
+            _check(child, text, depth + 1)
 
 
 def _is_number(value: Any) -> bool:

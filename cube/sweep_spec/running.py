@@ -140,7 +140,8 @@ def _platforms(spec: SweepSpec) -> Any:
 
 def _hardware(given: Hardware) -> xr.Dataset:
     values: dict[str, Any] = {name: getattr(given, name) for name in given.model_fields_set}
-    return hypothetical(**{name: one.values() if isinstance(one, Steps) else one for name, one in values.items()})
+    axes: dict[str, Any] = {name: one.values() if isinstance(one, Steps) else one for name, one in values.items()}
+    return hypothetical(**axes)
 
 
 def _topologies(spec: SweepSpec) -> Any:
