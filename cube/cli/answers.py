@@ -1,4 +1,4 @@
-"""The commands that answer questions: what to run, what a sweep gives, and measurements joined to a cube."""
+"""The commands sweep and join: what a sweep answers, and measurements joined to a cube."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from roofcube.cli.commands import EXISTING, main
-from roofcube.cli.own import cube_of, predicted_cube
+from roofcube.cli.own import predicted_cube
 from roofcube.cli.printing import as_json_option, changes_of, print_answer, records_of, sizes_text, table_text, to_json
 from roofcube.wording import counted
 
@@ -110,46 +110,6 @@ def _outcome_text(spec: SweepSpec, outcome: Outcome) -> str:
 def _columns(spec: SweepSpec) -> list[str]:
     """Name what an answer shows: what was asked for and what was limited."""
     return [] if spec.reduce is None else list(dict.fromkeys([*spec.reduce.asked, *spec.reduce.limits]))
-
-
-@main.command("best")
-@click.argument("task")
-@click.option("--for", "objective", help="Variable to make best [default: measured, else predicted throughput].")
-@click.option("--predicted", is_flag=True, help="Choose by predictions, not by measurements.")
-@click.option("--top1", help="Least accuracy: 85.")
-@click.option("--latency", help="Most time of a batch: 10ms.")
-@click.option("--max-power", "power", help="Most power: 15W.")
-@click.option("--energy", help="Most energy an input: 2mJ.")
-@click.option("--limit", "limits", multiple=True, help="Any other: NAME<=VALUE, NAME>=VALUE or NAME=LABEL.")
-@as_json_option
-def best_command(
-    task: str,
-    objective: str | None,
-    predicted: bool,
-    top1: str | None,
-    latency: str | None,
-    power: str | None,
-    energy: str | None,
-    limits: tuple[str, ...],
-    as_json: bool,
-) -> None:
-    """Return what to run for TASK (or a cube, .nc or .zarr) within limits, and why; exit with 1 where nothing does.
-
-    \b
-    roofcube best cifar10 --top1 85 --latency 10ms --max-power 15W
-
-    Predictions with intervals are judged on the end that promises less.
-    """  # noqa: D301  click takes the backspace itself
-    import roofcube
-    from roofcube.sweep.limit_words import read_limits
-    from roofcube.sweep.low_ends import at_low_ends
-
-    cube = at_low_ends(cube_of(task))
-    given = {"top1": top1, "latency": latency, "power": power, "energy": energy}
-    name, where = read_limits(cube, objective, given, limits, predicted=predicted)
-    answer = roofcube.explain(cube, name, where=where)
-    click.echo(to_json(answer.to_dict()) if as_json else answer)
-    sys.exit(0 if bool(answer.winner["found"]) else 1)
 
 
 @main.command("join")

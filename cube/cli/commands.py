@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from roofcube.cli.own import is_cube
+from roofcube.cli.own import cube_of, is_cube
 from roofcube.cli.printing import as_json_option, sizes_text, table_text, to_json
 from roofcube.errors import RoofcubeError
 
@@ -73,6 +73,46 @@ def explore_command(task: str, port: int, show: bool, as_json: bool) -> None:
     from roofcube.explorer.app import serve
 
     serve(_task_or_cube(task), port=port, show=show, as_json=as_json)
+
+
+@main.command("best")
+@click.argument("task")
+@click.option("--for", "objective", help="Variable to make best [default: measured, else predicted throughput].")
+@click.option("--predicted", is_flag=True, help="Choose by predictions, not by measurements.")
+@click.option("--top1", help="Least accuracy: 85.")
+@click.option("--latency", help="Most time of a batch: 10ms.")
+@click.option("--max-power", "power", help="Most power: 15W.")
+@click.option("--energy", help="Most energy an input: 2mJ.")
+@click.option("--limit", "limits", multiple=True, help="Any other: NAME<=VALUE, NAME>=VALUE or NAME=LABEL.")
+@as_json_option
+def best_command(
+    task: str,
+    objective: str | None,
+    predicted: bool,
+    top1: str | None,
+    latency: str | None,
+    power: str | None,
+    energy: str | None,
+    limits: tuple[str, ...],
+    as_json: bool,
+) -> None:
+    """Return what to run for TASK (or a cube, .nc or .zarr) within limits, and why; exit with 1 where nothing does.
+
+    \b
+    roofcube best cifar10 --top1 85 --latency 10ms --max-power 15W
+
+    Predictions with intervals are judged on the end that promises less.
+    """  # noqa: D301  click takes the backspace itself
+    import roofcube
+    from roofcube.sweep.limit_words import read_limits
+    from roofcube.sweep.low_ends import at_low_ends
+
+    cube = at_low_ends(cube_of(task))
+    given = {"top1": top1, "latency": latency, "power": power, "energy": energy}
+    name, where = read_limits(cube, objective, given, limits, predicted=predicted)
+    answer = roofcube.explain(cube, name, where=where)
+    click.echo(to_json(answer.to_dict()) if as_json else answer)
+    sys.exit(0 if bool(answer.winner["found"]) else 1)
 
 
 @main.command("check")
