@@ -16,6 +16,7 @@ from roofcube.page.content import Section
 from roofcube.page.sections import HEADINGS, SECTIONS, facts, lead
 from roofcube.page.subject import subject_of
 from roofcube.page.tables import best_choices
+from roofcube.wording import listed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -146,12 +147,21 @@ def _summary(subject: Subject) -> tuple[list[Fact], tuple[Table, ...], tuple[str
     choices: tuple[Table, ...] = ()
     notes: list[str] = []
     try:
+        notes += _note_on_models(subject)
         notes += subject.selection.notes
         counts = facts(subject)
         choices = best_choices(subject)
     except Exception as error:
         notes.append(f"The summary could not be written whole from this cube ({type(error).__name__}: {error}).")
     return counts, choices, tuple(notes)
+
+
+def _note_on_models(subject: Subject) -> list[str]:
+    """Say which of several models the page shows."""
+    if "assumptions" not in subject.models.dims:
+        return []
+    labels = [str(one) for one in subject.models["assumptions"].values]
+    return [f"The cube holds predictions of {listed(labels)}; the text and most figures show the first, {labels[0]}."]
 
 
 def _package_text(name: str) -> str:

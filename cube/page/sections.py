@@ -316,6 +316,7 @@ def overlapped(subject: Subject) -> Section:
         )
     configurations = (cube["n_rows"] > 0).any("batch") if "batch" in cube["n_rows"].dims else cube["n_rows"] > 0
     predicted = (cube["predicted_throughput"] * cube["top1"]).notnull()
+    predicted = predicted.any("batch") if "batch" in predicted.dims else predicted
     matched = int((configurations & predicted).sum())
     only_predicted = int((predicted & ~configurations).sum())
     only_measured = int((configurations & ~predicted).sum())
@@ -337,7 +338,7 @@ def overlapped(subject: Subject) -> Section:
         shared = _configurations_on(measured_front) & _configurations_on(predicted_front)
         see.append(
             f"The measured front has {counted(measured_front.sizes['point'], 'point')}, the predicted one "
-            f"{with_thousands(predicted_front.sizes['point'])}; "
+            f"{counted(len(_configurations_on(predicted_front)), 'configuration')}; "
             + (
                 f"{counted(len(shared), 'configuration')} {'is' if len(shared) == 1 else 'are'} on both."
                 if shared
