@@ -2,4 +2,5 @@
 
 from roofcube.cli import main
 
-main(prog_name="roofcube")
+if __name__ == "__main__":
+    main(prog_name="roofcube")

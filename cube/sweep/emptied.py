@@ -87,8 +87,8 @@ def why_empty(cube: xr.Dataset | Sweep, asked: Sequence[str], *, where: Mapping[
     >>> import roofcube as rc
     >>> from roofcube.sweep.emptied import why_empty
     >>> why_empty(rc.benchmark("mnist"), ["measured_throughput"], where={"measured_top1": (100, None)})
-    nothing: none of 11,880 points meets all limits
-    limit measured_top1 alone removes 11,880; without it 402 points are left
+    nothing: none of 10,800 points meets all limits
+    limit measured_top1 alone removes 10,800; without it 406 points are left
     """
     context, limits = context_of(cube), dict(where or {})
     removed = context.removed((), context.where(limits))
