@@ -299,7 +299,8 @@ def corrections(subject: Subject) -> Table | None:
     elsewhere = set(datasets.load_platforms()["platform"]) - set(
         np.atleast_1d(subject.cube["platform"].values).tolist()
     )
-    table = table.filter(~pl.col("column").str.contains_any(sorted(elsewhere)))
+    if elsewhere:
+        table = table.filter(~pl.col("column").str.contains_any(sorted(elsewhere)))
     rows = []
     for (name, column, reason), lines in table.group_by("table", "column", "reason", maintain_order=True):
         which = counted(lines.height, "row") if name == "measurements" else ", ".join(lines["row"].to_list())
