@@ -19,6 +19,7 @@ __all__ = [
     "configuration_text",
     "counted",
     "flag_words",
+    "labels_text",
     "listed",
     "percent",
     "quantity",
@@ -26,6 +27,7 @@ __all__ = [
     "short",
     "shown_unit",
     "task_title",
+    "title_of",
     "with_thousands",
     "with_unit",
 ]
@@ -246,9 +248,27 @@ def configuration_text(row: Mapping[str, Any]) -> str:
 def configuration_of(point: Any) -> str:
     """Write the labels of one point of a cube; dims with several labels left are not told."""
     labels = {name: point[name].values.reshape(-1)[0].item() for name in point.coords if point[name].size == 1}
+    return labels_text(labels, str(point.attrs.get("dim_order", "")))
+
+
+def labels_text(labels: Mapping[str, Any], dim_order: str) -> str:
+    """Write the labels of a point: the configuration, then those of own dims."""
     own = [
         f"{name} {short(labels[name]) if isinstance(labels[name], float) else labels[name]}"
-        for name in str(point.attrs.get("dim_order", "")).split()
+        for name in dim_order.split()
         if name in labels and name not in DIMS
     ]
     return " · ".join([text for text in (configuration_text(labels).strip(" ·"), *own) if text])
+
+
+def title_of(cube: Any) -> str:
+    """Name a cube: its own title, or what it predicts and whether it was measured."""
+    title = str(cube.attrs.get("title") or "")
+    if title and not title.startswith("Model inputs"):
+        return title
+    task = task_title(str(cube.attrs.get("task") or ""))
+    measured, predicted = "n_rows" in cube, "predicted_throughput" in cube
+    what = (
+        "Measurements" if measured and not predicted else "Predictions and measurements" if measured else "Predictions"
+    )
+    return f"{what} for {task}" if task else what

@@ -48,7 +48,7 @@ ALLOWED = {
     "kernels": {"roofcube.kernels", "roofcube.errors", "roofcube.disk"},
     "datasets": {"roofcube.datasets", "roofcube.errors", "roofcube.disk"},
 }
-PLOTTING_ROOMS = ("cube/plot/", "cube/page/", "cube/explorer/", "cube/cli.py")
+PLOTTING_ROOMS = ("cube/plot/", "cube/page/", "cube/explorer/", "cube/cli/")
 
 
 def imports_of(path: Path) -> set[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 from functools import partial
 from html import escape
@@ -20,11 +21,12 @@ from roofcube.explorer.cells import (
     measures,
     numeric_measures,
     spaced,
-    title_of,
     unit_of,
 )
 from roofcube.explorer.figures import figures
 from roofcube.measured.join import benchmark
+from roofcube.plot.inert import with_inert_labels
+from roofcube.wording import title_of
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -81,9 +83,9 @@ class Explorer(pn.viewable.Viewer):  # type: ignore[misc]
                 f"{', '.join(map(str, cube.dims)) or 'no dims'}; pass a cube of predict or benchmark"
             )
             raise InvalidDataError(msg)
-        self._cube = cube
-        self.choices = _selectors(cube)
-        self.controls = _controls(cube)
+        self._cube = with_inert_labels(cube)
+        self.choices = _selectors(self._cube)
+        self.controls = _controls(self._cube)
 
     def __panel__(self) -> Any:
         """Lay the app out; each session gets figures of its own."""
@@ -123,15 +125,16 @@ class Explorer(pn.viewable.Viewer):  # type: ignore[misc]
                 figures(self._cube, variable, columns, rows, how, x, y, keep), sizing_mode="stretch_width"
             )
         except RoofcubeError as error:
-            return pn.pane.Alert(str(error), alert_type="warning")
+            return pn.pane.Alert(escape(str(error)), alert_type="warning")
 
 
-def serve(task_or_cube: str | xr.Dataset, *, port: int = 0, show: bool = True) -> None:
+def serve(task_or_cube: str | xr.Dataset, *, port: int = 0, show: bool = True, as_json: bool = False) -> None:
     """Serve the explorer on 127.0.0.1 until interrupted; a free port where none is given."""
     cube = benchmark(task_or_cube) if isinstance(task_or_cube, str) else task_or_cube
     explore(cube)
     chosen = port or _free_port()
-    print(f"http://127.0.0.1:{chosen}", flush=True)
+    address = f"http://127.0.0.1:{chosen}"
+    print(json.dumps({"address": address}) if as_json else address, flush=True)
     pn.config.raw_css = [PAGE_STYLE]
     pn.serve(
         lambda: explore(cube),
@@ -182,17 +185,19 @@ def _controls(cube: xr.Dataset) -> dict[str, Any]:
 def _control(cube: xr.Dataset, dim: str) -> Any:
     labels = label_texts(cube, dim)
     if len(labels) > 40:
-        # the slider moves over places; what it shows are their labels
+        # the slider moves over places; what it shows are their labels, read as HTML
+        shown = [escape(label) for label in labels]
         return pn.widgets.IntRangeSlider(
-            name=f"{dim} ({unit_of(cube, dim)})" if unit_of(cube, dim) else dim,
+            name=escape(f"{dim} ({unit_of(cube, dim)})" if unit_of(cube, dim) else dim),
             start=0,
             end=len(labels) - 1,
-            format=CustomJSTickFormatter(args={"labels": labels}, code="return labels[Math.round(tick)]"),
+            format=CustomJSTickFormatter(args={"labels": shown}, code="return labels[Math.round(tick)]"),
             width=CONTROL_WIDTH,
         )
     return pn.widgets.MultiChoice(
-        name=dim,
-        options=labels,
+        name=escape(dim),
+        # the browser reads an option as HTML
+        options={escape(label): label for label in labels},
         value=[],
         placeholder=f"all {len(labels)}" if len(labels) > 1 else labels[0] if labels else "none",
         width=CONTROL_WIDTH,

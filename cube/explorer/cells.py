@@ -14,7 +14,7 @@ from roofcube.model.graph import dim_order
 from roofcube.options import memory_limit
 from roofcube.sweep.questions import pareto
 from roofcube.variables import sense_of
-from roofcube.wording import flag_words, short, task_title
+from roofcube.wording import flag_words, short
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -34,7 +34,6 @@ __all__ = [
     "points_of",
     "sense",
     "spaced",
-    "title_of",
     "unit_of",
     "words",
 ]
@@ -92,15 +91,6 @@ def label_texts(cube: xr.Dataset, dim: str) -> list[str]:
         if len(set(labels)) == len(set(values)):
             break
     return labels
-
-
-def title_of(cube: xr.Dataset) -> str:
-    """Name a cube: its own title, or what it predicts."""
-    title = str(cube.attrs.get("title") or "")
-    if title and not title.startswith("Model inputs"):
-        return title
-    task = str(cube.attrs.get("task") or "")
-    return f"Predictions for {task_title(task)}" if task else "Predictions"
 
 
 def measures(cube: xr.Dataset) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from html import escape
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -373,7 +374,7 @@ def _front_table(cube: xr.Dataset, points: Points, source: Any, x: str, y: str) 
     )
     titles = [*told, spaced(x), spaced(y)]
     columns = [
-        TableColumn(field=name, title=title, formatter=StringFormatter())
+        TableColumn(field=name, title=escape(title), formatter=StringFormatter())
         for name, title in zip(wanted, titles, strict=True)
     ]
     return listed, DataTable(

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 __all__ = ["LAYER", "RESULTS", "Calibrated", "Model", "build_model", "dim_order", "dims_of"]
 
 LAYER = roofline.LAYER_AXIS
+EXTRAPOLATES = "extrapolates"  # 1 where a calibration was asked beyond what it was made from
 RESULTS = (
     "operational_intensity",
     "predicted_throughput",
@@ -290,6 +291,10 @@ class _Builder:
                     "units": "1/s",
                     "long_name": f"{end} end of the interval of the predicted throughput",
                 }
+        if EXTRAPOLATES in tables:
+            self.tables[f"calibrated_{EXTRAPOLATES}"] = tables[EXTRAPOLATES].reset_coords(drop=True).astype("f8")
+            self.nodes[EXTRAPOLATES] = leaf(f"calibrated_{EXTRAPOLATES}")
+            self.labels[EXTRAPOLATES] = dict(tables[EXTRAPOLATES].attrs)
         self.labels["power"] = {"units": "W", "long_name": "predicted power under load"}
         code = self._infeasible()
         self.nodes["infeasible"] = code

@@ -40,8 +40,8 @@ def calibrated(subject: Subject) -> Section:
     """Show calibrated predictions beside what was measured, how wrong they are, and what they rest on."""
     if not subject.has("measured_throughput"):
         return Section(KEY, HEADING, missing=("This cube holds no measurements: there is nothing to calibrate on.",))
-    if subject.rows is None:
-        return _of_own_cube(subject.cube)
+    if not subject.whole:
+        return _of_own_cube(subject.drawn_models)
     # scipy takes 0.3 s to import, so only where it is needed
     from roofcube.calibration import calibrate
 

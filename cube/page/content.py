@@ -36,6 +36,7 @@ class Table:
     rows: tuple[tuple[str | float | int | None, ...], ...]
     note: str = ""
     folded: bool = False
+    searched: bool = False
 
 
 @dataclass(frozen=True)

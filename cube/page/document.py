@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import re
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,17 +12,23 @@ from typing import TYPE_CHECKING
 from roofcube.disk import replacing
 from roofcube.errors import InvalidDataError
 from roofcube.options import progress_bar
-from roofcube.page.sections import SECTIONS, facts
+from roofcube.page.content import Section
+from roofcube.page.sections import HEADINGS, SECTIONS, facts, lead
 from roofcube.page.subject import subject_of
 from roofcube.page.tables import best_choices
+from roofcube.wording import listed
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import xarray as xr
 
-    from roofcube.page.content import Section
+    from roofcube.page.content import Fact, Table
     from roofcube.page.subject import Subject
 
 __all__ = ["report"]
+
+POLICY = "policy of this page"  # its place in the template; the hashes of scripts are known when the page is written
 
 
 def report(task_or_cube: str | xr.Dataset, path: str | Path | None = None, *, title: str | None = None) -> Path:
@@ -66,7 +75,7 @@ def report(task_or_cube: str | xr.Dataset, path: str | Path | None = None, *, ti
         bar.update()
         sections = []
         for build in SECTIONS:
-            sections.append(build(subject))
+            sections.append(_built(build, subject))
             bar.update()
         text = render(subject, sections)
         bar.update()
@@ -74,6 +83,15 @@ def report(task_or_cube: str | xr.Dataset, path: str | Path | None = None, *, ti
             temporary.write_text(text, encoding="utf-8")
         bar.update()
     return target
+
+
+def _built(build: Callable[[Subject], Section], subject: Subject) -> Section:
+    """Build a section; one that fails is replaced by the reason, and the others stand."""
+    try:
+        return build(subject)
+    except Exception as error:
+        reason = f"This section could not be written from this cube ({type(error).__name__}: {error})."
+        return Section(*HEADINGS[build], missing=(reason,))
 
 
 def render(subject: Subject, sections: list[Section]) -> str:
@@ -86,12 +104,15 @@ def render(subject: Subject, sections: list[Section]) -> str:
 
     drawings = [drawing for section in sections for drawing in section.drawings]
     script, places = embed(drawings)
+    counts, choices, notes = _summary(subject)
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     page: str = environment.from_string(_package_text("template.html")).render(
         title=subject.title,
         subject=subject,
-        facts=facts(subject),
-        best=best_choices(subject),
+        lead=lead(subject),
+        facts=counts,
+        best=choices,
+        notes=notes,
         sections=sections,
         places=places,
         numbers={drawing.key: place for place, drawing in enumerate(drawings, start=1)},
@@ -100,8 +121,47 @@ def render(subject: Subject, sections: list[Section]) -> str:
         figures=script,
         dark_mode=DARK_MODE,
         version=__version__,
+        policy=POLICY,
     )
-    return page
+    return page.replace(POLICY, content_policy(page), 1)
+
+
+def content_policy(page: str) -> str:
+    """Return what a browser may do with a page: run the scripts that are in it, and load nothing.
+
+    BokehJS makes functions of text (``unsafe-eval``) and styles of its own; whatever else a label might smuggle in, a
+    handler of an event or a script, has no hash here and does not run.
+    """
+    scripts = re.findall(r"<script>(.*?)</script>", page, flags=re.DOTALL)
+    hashes = [base64.b64encode(hashlib.sha256(one.encode()).digest()).decode("ascii") for one in scripts]
+    allowed = " ".join(f"'sha256-{one}'" for one in dict.fromkeys(hashes))
+    return (
+        f"default-src 'none'; script-src 'unsafe-eval' {allowed}; style-src 'unsafe-inline'; img-src data: blob:; "
+        "font-src data:; base-uri 'none'; form-action 'none'"
+    )
+
+
+def _summary(subject: Subject) -> tuple[list[Fact], tuple[Table, ...], tuple[str, ...]]:
+    """Return facts, best choices and notes; what fails is told in a note."""
+    counts: list[Fact] = []
+    choices: tuple[Table, ...] = ()
+    notes: list[str] = []
+    try:
+        notes += _note_on_models(subject)
+        notes += subject.selection.notes
+        counts = facts(subject)
+        choices = best_choices(subject)
+    except Exception as error:
+        notes.append(f"The summary could not be written whole from this cube ({type(error).__name__}: {error}).")
+    return counts, choices, tuple(notes)
+
+
+def _note_on_models(subject: Subject) -> list[str]:
+    """Say which of several models the page shows."""
+    if "assumptions" not in subject.models.dims:
+        return []
+    labels = [str(one) for one in subject.models["assumptions"].values]
+    return [f"The cube holds predictions of {listed(labels)}; the text and most figures show the first, {labels[0]}."]
 
 
 def _package_text(name: str) -> str:

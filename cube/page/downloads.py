@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
+from roofcube.errors import RoofcubeError
 from roofcube.files.store import save
 from roofcube.labels import flat_column
 from roofcube.model.graph import dim_order
@@ -73,13 +74,13 @@ def long_table(cube: xr.Dataset) -> pl.DataFrame:
 
 
 def _csv(subject: Subject) -> tuple[Link | None, str]:
-    cells = max(int(np.prod([size for dim, size in subject.cube.sizes.items() if dim != "layer"])), 1)
+    cells = max(int(np.prod([size for dim, size in subject.source.sizes.items() if dim != "layer"])), 1)
     if cells > 2_000_000:
         return (
             None,
             f"The table of all cells is left out: {counted(cells, 'cell')} are too many for a page; use roofcube.save.",
         )
-    table = long_table(subject.cube)
+    table = long_table(subject.source)
     text = _with_units(table).encode()
     if len(text) > LIMIT:
         return (
@@ -102,9 +103,12 @@ def _with_units(table: pl.DataFrame) -> str:
 
 
 def _netcdf(subject: Subject) -> tuple[Link | None, str]:
-    content = _netcdf_bytes(subject.cube)
+    try:
+        content = _netcdf_bytes(subject.source)
+    except RoofcubeError as error:
+        return None, f"The cube is left out, as NetCDF cannot hold it: {error}"
     dropped: list[str] = []
-    cube = subject.cube
+    cube = subject.source
     if len(content) > LIMIT:
         dropped = [str(name) for name, array in cube.data_vars.items() if "layer" in array.dims]
         cube = cube.drop_vars(dropped)

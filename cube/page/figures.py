@@ -22,11 +22,25 @@ def draw(
     """Draw a figure of `roofcube.plot`, or say why the data have none."""
     from roofcube import plot
 
+    spoken = name.replace("_", " ")
     try:
-        drawn = getattr(plot, name)(data, **options)
+        drawn = _see_through(_as_bokeh(getattr(plot, name)(data, **options)))
+        if fault := _fault_of(drawn):
+            return f"The figure “{spoken}” is left out: {fault}"
     except RoofcubeError as error:
-        return f"The figure “{name.replace('_', ' ')}” is left out: {error}"
-    return Drawing(key or name.replace("_", "-"), _see_through(_as_bokeh(drawn)), description)
+        return f"The figure “{spoken}” is left out: {error}"
+    except Exception as error:
+        return f"The figure “{spoken}” could not be drawn from this cube ({type(error).__name__}: {error})"
+    return Drawing(key or name.replace("_", "-"), drawn, description)
+
+
+def _fault_of(drawn: Any) -> str:
+    """Return what a browser would stumble over: rows of an axis that have the same name."""
+    from bokeh.core.validation import check_integrity
+    from bokeh.models import FactorRange
+
+    issues = check_integrity(list(drawn.select({"type": FactorRange})))
+    return "; ".join(f"{issue.text} ({issue.extra})" for issue in issues.error)[:300]
 
 
 def _see_through(drawn: Any) -> Any:
@@ -48,10 +62,39 @@ def _as_bokeh(drawn: Any) -> Any:
     return holoviews.render(drawn, backend="bokeh")
 
 
+PLACE = '<div id="{place}" data-root-id="{root}" style="display: contents;"></div>'
+# All figures are one document. Should one of them fail in the browser, each is embedded again alone, and that which
+# fails is replaced by a note.
+EMBED = """
+(() => {
+  const docs = DOCS, items = ITEMS;
+  const note = (place, error) => {
+    const text = document.createElement("p");
+    text.className = "missing";
+    text.textContent = `This figure cannot be shown: ${error.message ?? error}`;
+    document.getElementById(place)?.replaceChildren(text);
+  };
+  const alone = async () => {
+    for (const {docid} of items) for (const root of docs[docid].roots) {
+      const place = items.find((item) => item.docid === docid).roots[root.id];
+      document.getElementById(place)?.replaceChildren();
+      try {
+        const only = {docid, roots: {[root.id]: place}, root_ids: [root.id]};
+        await Bokeh.embed.embed_items({[docid]: {...docs[docid], roots: [root]}}, [only]);
+      } catch (error) { note(place, error); }
+    }
+  };
+  const start = async () => { try { await Bokeh.embed.embed_items(docs, items); } catch { await alone(); } };
+  if (document.readyState !== "loading") start(); else document.addEventListener("DOMContentLoaded", start);
+})();
+"""
+
+
 def embed(drawings: Sequence[Drawing]) -> tuple[str, dict[str, str]]:
     """Return one script with the data of all figures, and a place in the page for each."""
+    from bokeh.core.json_encoder import serialize_json
     from bokeh.document import Document
-    from bokeh.embed import components
+    from bokeh.embed.util import standalone_docs_json_and_render_items
 
     if not drawings:
         return "", {}
@@ -60,8 +103,15 @@ def embed(drawings: Sequence[Drawing]) -> tuple[str, dict[str, str]]:
     with document.models.freeze():
         for drawing in drawings:
             document.add_root(drawing.drawn)
-    script, places = components({drawing.key: drawing.drawn for drawing in drawings}, wrap_script=False)
-    return script.replace("</", "<\\/"), dict(places)
+    docs, items = standalone_docs_json_and_render_items([drawing.drawn for drawing in drawings])
+    listed = [item.to_json() for item in items]
+    places = {root: place for item in listed for root, place in item["roots"].items()}
+    # inside JSON a < stands in texts only; as an escape it can neither end the script nor open a comment
+    texts = {name: serialize_json(part).replace("<", "\\u003c") for name, part in (("DOCS", docs), ("ITEMS", listed))}
+    script = EMBED.replace("ITEMS", texts["ITEMS"]).replace("DOCS", texts["DOCS"])
+    return script, {
+        drawing.key: PLACE.format(place=places[drawing.drawn.id], root=drawing.drawn.id) for drawing in drawings
+    }
 
 
 def scripts(drawings: Iterable[Drawing]) -> list[str]:

@@ -9,14 +9,16 @@ import numpy as np
 from roofcube import datasets
 from roofcube.labels import KEY_COLUMNS
 from roofcube.measured.efficiency import efficiency
-from roofcube.page import tables
+from roofcube.model.graph import EXTRAPOLATES
+from roofcube.page import tables, words
 from roofcube.page.calibration_section import calibrated
 from roofcube.page.content import Drawing, Fact, Section, Table
 from roofcube.page.downloads import downloads
 from roofcube.page.figures import draw
+from roofcube.sweep.low_ends import EXPECTED, at_low_ends
 from roofcube.sweep.questions import best, pareto
 from roofcube.variables import BOUNDS, CONFIGURATION, INFEASIBLE
-from roofcube.wording import configuration_of, counted, listed, percent, quantity, with_thousands, with_unit
+from roofcube.wording import configuration_of, counted, listed, percent, quantity, short, with_thousands, with_unit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
 
     from roofcube.page.subject import Subject
 
-__all__ = ["SECTIONS", "facts"]
+__all__ = ["HEADINGS", "SECTIONS", "facts", "lead"]
 
 REASONS = {
     "precision_not_supported": "the platform does not support the precision",
@@ -59,23 +61,30 @@ def _without(key: str, heading: str, reason: str) -> Section:
 # the numbers above all sections ---------------------------------------------------------------------------------------
 
 
+def lead(subject: Subject) -> str:
+    """Say in a sentence what the page shows."""
+    predicted, measured = subject.has("predicted_throughput"), subject.has("measured_throughput")
+    how = (
+        "predicted, measured, and one laid over the other"
+        if predicted and measured
+        else "as measured"
+        if measured
+        else "as predicted"
+    )
+    what = "at what power" if subject.has("power_full") or subject.has("predicted_energy") else "at what cost in time"
+    return f"How fast each hardware platform runs each network, how accurately and {what}: {how}."
+
+
 def facts(subject: Subject) -> list[Fact]:
     """Count what the page holds."""
     cube, found = subject.cube, []
     if "platform" in cube.dims:
-        found.append(
-            Fact(with_thousands(_platforms(subject)), "platforms measured" if subject.has("n_rows") else "platforms")
-        )
+        found.append(_fact(_platforms(subject), "platform", "measured" if subject.has("n_rows") else ""))
     if "n_rows" in cube:
-        found.append(Fact(with_thousands(int(cube["n_rows"].sum())), "experiments"))
-        found.append(Fact(with_thousands(_count_configurations(cube["n_rows"] > 0)), "configurations measured"))
+        found.append(_fact(int(cube["n_rows"].sum()), "experiment"))
+        found.append(_fact(_count_configurations(cube["n_rows"] > 0), "configuration", "measured"))
     if subject.has("predicted_throughput"):
-        found.append(
-            Fact(
-                with_thousands(_count_configurations(cube["predicted_throughput"].notnull())),
-                "configurations predicted",
-            )
-        )
+        found.append(_fact(_count_configurations(cube["predicted_throughput"].notnull()), "configuration", "predicted"))
     if "n_rows" in cube and subject.has("predicted_throughput"):
         both = (cube["n_rows"] > 0) & cube["predicted_throughput"].notnull()
         found.append(Fact(with_thousands(_count_configurations(both)), "predicted and measured"))
@@ -86,10 +95,15 @@ def facts(subject: Subject) -> list[Fact]:
     return found
 
 
+def _fact(number: int, noun: str, how: str = "") -> Fact:
+    count, words_of_noun = counted(number, noun).split(" ", 1)
+    return Fact(count, f"{words_of_noun} {how}".strip())
+
+
 def _platforms(subject: Subject) -> int:
     cube = subject.cube
-    if "n_rows" not in cube:
-        return cube.sizes["platform"]
+    if "n_rows" not in cube or "platform" not in cube["n_rows"].dims:
+        return int(cube.sizes.get("platform", 1))
     return int((cube["n_rows"] > 0).any([dim for dim in cube["n_rows"].dims if dim != "platform"]).sum())
 
 
@@ -103,42 +117,54 @@ def _count_configurations(mask: xr.DataArray) -> int:
 
 def theoretical(subject: Subject) -> Section:
     """Show what the model says before anything runs."""
-    cube, key, heading = subject.cube, "theory", "Theoretical analysis"
+    cube, (key, heading) = subject.cube, HEADINGS[theoretical]
     if not subject.has("predicted_throughput"):
         return _without(key, heading, "This cube holds no predictions: the section needs predicted_throughput.")
     predicted = cube["predicted_throughput"]
     possible = _count_configurations(predicted.notnull())
     see = [
-        "A roofline gives each platform two limits: its peak compute, and its memory bandwidth times the operations "
-        "that a network does for each byte of weights. "
-        f"{counted(possible, 'combination')} of platform, mode, network, channels kept and precision can run"
-        + _limits(cube)
-        + _impossible(cube)
-        + ". A network left of a ridge point starves for data, right of it for arithmetic.",
+        (
+            f"{words.MODELS[subject.model]} {counted(possible, 'combination')} of {_dims_told(predicted)} can run"
+            f"{_limits(cube)}{_impossible(cube)}.{words.READING[subject.model]}"
+        ),
+        _fastest_prediction(cube),
     ]
-    top = best(cube, "predicted_throughput")
-    if bool(top["found"]):
-        see.append(
-            f"The fastest prediction is {quantity(float(top['predicted_throughput']), 'inputs/s')}: "
-            f"{configuration_of(top.drop_vars('batch', errors='ignore'))}."
-        )
-    beware = (
-        "The published model reads every weight from memory for every input and counts nothing else, so batch size "
-        "plays no part. It is too strict where weights are reused or stay on chip, "
-        "and far too kind where overheads rule. It ranks better than it predicts."
-    )
+    beware = words.BEWARE[subject.model].format(model=cube.attrs.get("assumptions", "own"))
     parts = [
-        draw(cube, "requirements", "Bars of operations per input and of model size for each network"),
-        draw(cube, "peaks", "Bars of peak compute and of memory bandwidth for each platform"),
+        draw(subject.drawn, "requirements", "Bars of operations per input and of model size for each network"),
+        draw(subject.drawn, "peaks", "Bars of peak compute and of memory bandwidth for each platform"),
         draw(
-            cube,
+            subject.drawn,
             "rooflines",
             "Rooflines of all platforms on logarithmic axes, with the operational intensity of each network",
         ),
-        draw(cube, "heatmap", "Heatmap of predicted inputs per second over configurations and platforms"),
+        draw(subject.drawn, "heatmap", "Heatmap of predicted inputs per second over configurations and platforms"),
         tables.count_differences(subject),
     ]
-    return _section(key, heading, see, beware, parts)
+    return _section(key, heading, [text for text in see if text], beware, parts)
+
+
+def _dims_told(predicted: xr.DataArray) -> str:
+    """Name the dims along which predictions differ, a batch aside."""
+    dims = [str(dim) for dim in predicted.dims if dim != "batch" and predicted.sizes[dim] > 1]
+    return listed([words.DIMS.get(dim, dim) for dim in dims], most=12) or "the one platform and network"
+
+
+def _fastest_prediction(cube: xr.Dataset) -> str:
+    """Name the fastest prediction, judged on the low end of its interval where it has one."""
+    careful = at_low_ends(cube)
+    top = best(careful, "predicted_throughput")
+    if not bool(top["found"]):
+        return ""
+    told = quantity(float(top["predicted_throughput"]), "inputs/s")
+    name = f"predicted_throughput{EXPECTED}"
+    if name in top:
+        expected = quantity(float(top[name]), "inputs/s")
+        told = f"at least {told}, the low end of the interval around {expected}"
+    where = top if "batch" in cube["predicted_throughput"].dims else top.drop_vars("batch", errors="ignore")
+    beyond = float(top[EXTRAPOLATES]) == 1.0 if EXTRAPOLATES in top else False
+    doubt = " It extrapolates beyond what was calibrated on." if beyond else ""
+    return f"The fastest prediction is {told}: {configuration_of(where)}.{doubt}"
 
 
 def _limits(cube: xr.Dataset) -> str:
@@ -146,7 +172,8 @@ def _limits(cube: xr.Dataset) -> str:
         return ""
     counts = {name: int((cube["bound"] == code).sum()) for name, code in BOUNDS.items() if name != "none"}
     told = [f"{with_thousands(count)} limited by {name}" for name, count in counts.items() if count]
-    return f", {listed(told)}" if told else ""
+    over = " over all batches" if "batch" in cube["bound"].dims and cube.sizes["batch"] > 1 else ""
+    return f",{over} {listed(told)}" if told else ""
 
 
 def _impossible(cube: xr.Dataset) -> str:
@@ -154,7 +181,9 @@ def _impossible(cube: xr.Dataset) -> str:
     if "infeasible" not in cube:
         return ""
     counts = {
-        name: int((cube["infeasible"] == code).sum()) for name, code in INFEASIBLE.items() if name not in NO_COMBINATION
+        name: _count_configurations(cube["infeasible"] == code)
+        for name, code in INFEASIBLE.items()
+        if name not in NO_COMBINATION
     }
     told = [f"{with_thousands(count)} because {REASONS[name]}" for name, count in counts.items() if count]
     return f"; others cannot, {listed(told)}" if told else ""
@@ -165,7 +194,7 @@ def _impossible(cube: xr.Dataset) -> str:
 
 def experimental(subject: Subject) -> Section:
     """Show what was measured, and what is wrong with it."""
-    cube, key, heading = subject.cube, "experiments", "Experimental data"
+    cube, (key, heading) = subject.cube, HEADINGS[experimental]
     if not subject.has("measured_throughput"):
         return _without(key, heading, "This cube holds no measurements: join some with roofcube.join.")
     rows, cells = int(cube["n_rows"].sum()), cube["n_rows"] > 0
@@ -173,9 +202,7 @@ def experimental(subject: Subject) -> Section:
     see = [
         (
             f"{counted(rows, 'experiment')} on {counted(_platforms(subject), 'platform')} make "
-            f"{counted(_count_configurations(cells), 'configuration')}, each at several batch sizes or numbers "
-            "of threads. More in flight buys throughput up to a knee and only costs latency after it; where the knee "
-            "sits is what tells platforms apart."
+            f"{counted(_count_configurations(cells), 'configuration')}{_batches_told(cube, cells)}"
         ),
         _front_text(subject),
     ]
@@ -187,26 +214,33 @@ def experimental(subject: Subject) -> Section:
             if not unmatched.height
             else f"{counted(unmatched.height, 'row')} found no cell; the reasons are below."
         )
-    beware = (
-        "‘Batch’ is the number of threads on the DPUs, so equal batch is not equal work in flight. Figures show the "
-        "accelerator alone, without host and transfers. "
+    threads = "‘Batch’ is the number of threads on the DPUs, so equal batch is not equal work in flight. "
+    runs = (
         "Single runs stand without error bars: differences of a few per cent mean nothing."
-    ) + _noise(subject)
+        if int(cube["n_rows"].max()) < 2
+        else "Cells with several rows show their mean; single runs stand without error bars."
+    )
+    beware = (
+        (threads if _batch_is_threads(cube) else "")
+        + "Figures show the accelerator alone, without host and transfers. "
+        + runs
+        + _noise(subject)
+    )
     parts = [
         draw(
-            cube,
+            subject.drawn,
             "overview",
             "Table of experiments: precisions and channels kept for each platform and network, na where not measured",
         ),
         draw(
-            cube,
+            subject.drawn,
             "latency_throughput",
             "Lines of throughput over latency for each configuration, batch by batch",
             measurements=subject.rows,
         ),
-        draw(cube, "boxes", "Boxes of measured latency, throughput and power by platform"),
+        draw(subject.drawn, "boxes", "Boxes of measured latency, throughput and power by platform"),
         draw(
-            cube,
+            subject.drawn,
             "pareto",
             "Scatter of accuracy over throughput with the Pareto front as a staircase",
             measurements=subject.rows,
@@ -218,11 +252,24 @@ def experimental(subject: Subject) -> Section:
     return _section(key, heading, [text for text in see if text], beware, parts)
 
 
+def _batches_told(cube: xr.Dataset, cells: xr.DataArray) -> str:
+    """Say what several batches show, where there are any."""
+    if "batch" not in cells.dims or int(cells.sum("batch").max()) < 2:
+        return "."
+    threads = " or numbers of threads" if _batch_is_threads(cube) else ""
+    return (
+        f", each at several batch sizes{threads}. More in flight buys throughput up to a knee and only costs latency "
+        "after it; where the knee sits is what tells platforms apart."
+    )
+
+
 def _front_text(subject: Subject) -> str:
     if not subject.has("measured_throughput", "measured_top1"):
         return ""
     front = pareto(subject.cube, {"measured_throughput": "max", "measured_top1": "max"}, ties="all")
-    names = list(dict.fromkeys(front["platform"].values.tolist()))
+    if not front.sizes["point"]:
+        return ""
+    names = list(dict.fromkeys(front["platform"].values.tolist())) if "platform" in front.coords else []
     ends = front.isel(point=0), front.isel(point=-1)
     low, high = (
         f"{with_unit(float(end['measured_throughput']), 'inputs/s')} at {float(end['measured_top1']):.2f} %"
@@ -231,6 +278,8 @@ def _front_text(subject: Subject) -> str:
     return (
         f"The measured front of accuracy and throughput has {counted(front.sizes['point'], 'point')} on "
         f"{counted(len(names), 'platform')} ({listed(names)}), from {low} to {high}."
+        if names
+        else f"The measured front of accuracy and throughput reaches from {low} to {high}."
     )
 
 
@@ -246,9 +295,10 @@ def _noise(subject: Subject) -> str:
     away = (
         (both["throughput_compute_per_s_again"] / both["throughput_compute_per_s"] - 1.0).abs().drop_nulls().to_numpy()
     )
+    platforms = listed(sorted(set(both["platform"])))
     return (
-        f" A second run of {counted(away.size, 'TX2 row')} differs by {percent(float(np.median(away)))} in the median "
-        f"and {percent(float(away.max()))} at most."
+        f" A second run of {counted(away.size, 'row')} ({platforms}) differs by {percent(float(np.median(away)))} in "
+        f"the median and {percent(float(away.max()))} at most."
     )
 
 
@@ -257,7 +307,7 @@ def _noise(subject: Subject) -> str:
 
 def overlapped(subject: Subject) -> Section:
     """Lay predictions and measurements over one another."""
-    cube, key, heading = subject.cube, "overlap", "Theoretical and measured Pareto, overlapped"
+    cube, (key, heading) = subject.cube, HEADINGS[overlapped]
     if not subject.has("measured_throughput", "predicted_throughput", "top1"):
         return _without(
             key,
@@ -266,6 +316,7 @@ def overlapped(subject: Subject) -> Section:
         )
     configurations = (cube["n_rows"] > 0).any("batch") if "batch" in cube["n_rows"].dims else cube["n_rows"] > 0
     predicted = (cube["predicted_throughput"] * cube["top1"]).notnull()
+    predicted = predicted.any("batch") if "batch" in predicted.dims else predicted
     matched = int((configurations & predicted).sum())
     only_predicted = int((predicted & ~configurations).sum())
     only_measured = int((configurations & ~predicted).sum())
@@ -279,29 +330,25 @@ def overlapped(subject: Subject) -> Section:
         (
             f"Each orange circle is a prediction, each blue cross the best measured batch of a configuration, and a "
             f"line joins the two: the longer it is, the further the prediction was off. "
-            f"{counted(matched, 'configuration')} have both; {with_thousands(only_predicted)} were only predicted and "
-            f"{with_thousands(only_measured)} only measured."
+            f"{counted(matched, 'configuration')} {'has' if matched == 1 else 'have'} both; "
+            f"{with_thousands(only_predicted)} were only predicted and {with_thousands(only_measured)} only measured."
         ),
     ]
     if measured_front is not None:
         shared = _configurations_on(measured_front) & _configurations_on(predicted_front)
         see.append(
             f"The measured front has {counted(measured_front.sizes['point'], 'point')}, the predicted one "
-            f"{with_thousands(predicted_front.sizes['point'])}; "
+            f"{counted(len(_configurations_on(predicted_front)), 'configuration')}; "
             + (
                 f"{counted(len(shared), 'configuration')} {'is' if len(shared) == 1 else 'are'} on both."
                 if shared
                 else "no configuration is on both."
             )
         )
-    beware = (
-        "A gap between the fronts is not waste alone: part of it is a model that knows no overhead. A cross right "
-        "of its circle does not mean that a platform beats physics, but that an assumption of the model does not "
-        "hold for it."
-    )
+    beware = words.GAP[subject.model]
     parts = [
         draw(
-            cube,
+            subject.drawn,
             "overlap",
             "Predicted and measured accuracy over throughput, matched pairs joined by lines, both fronts as staircases",
             measurements=subject.rows,
@@ -329,7 +376,7 @@ def _configurations_on(front: xr.Dataset) -> set[tuple[Any, ...]]:
 
 def efficient(subject: Subject) -> Section:
     """Compare measured with predicted throughput."""
-    cube, key, heading = subject.cube, "efficiency", "Efficiency"
+    cube, (key, heading) = subject.cube, HEADINGS[efficient]
     if not subject.has("measured_throughput", "predicted_throughput"):
         return _without(key, heading, "Efficiency is measured over predicted throughput; this cube lacks one of them.")
     compared = efficiency(cube)
@@ -337,6 +384,8 @@ def efficient(subject: Subject) -> Section:
     ratios = compared["efficiency"].values
     ratios = ratios[np.isfinite(ratios)]
     above = int((ratios > 1).sum())
+    if not ratios.size:
+        return _without(key, heading, "No configuration of this cube was both predicted and measured.")
     see = [
         f"Efficiency is measured over predicted throughput. At the best batch of each of "
         f"{counted(ratios.size, 'configuration')} its median is {percent(float(np.median(ratios)))}; "
@@ -348,22 +397,22 @@ def efficient(subject: Subject) -> Section:
             else ""
         )
         + (
-            f"{counted(above, 'configuration')} {'exceeds' if above == 1 else 'exceed'} 100 %: there the model's "
-            f"assumption fails, because weights are reused over a batch or never leave the chip."
+            f"{counted(above, 'configuration')} {'exceeds' if above == 1 else 'exceed'} 100 %: "
+            f"{words.ABOVE[subject.model]}"
             if above
             else "None exceeds 100 %."
         ),
         _at_equal_batch(cube),
     ]
     beware = (
-        "A low value can mean a weak implementation or a model that leaves out what binds; small networks pay fixed "
-        "costs that a roofline does not know. Efficiency ranks implementations on one platform, not platforms."
+        "A low value can mean a weak implementation or a model that leaves out what binds. "
+        f"{words.FIXED[subject.model]}Efficiency ranks implementations on one platform, not platforms."
     )
     bars = "Bars of peak, predicted and measured throughput for each configuration, measured over predicted in per cent"
     parts = [
-        draw(cube, "efficiency", f"{bars}: each at its best batch"),
+        draw(subject.drawn, "efficiency", f"{bars}: each at its best batch"),
         draw(
-            cube,
+            subject.drawn,
             "efficiency",
             f"{bars}: all at the same batch",
             key="efficiency-at-batch",
@@ -375,7 +424,7 @@ def efficient(subject: Subject) -> Section:
 
 def _at_equal_batch(cube: xr.Dataset) -> str:
     """Compare at the smallest of the batches at which most configurations were measured."""
-    if "batch" not in cube["measured_throughput"].dims:
+    if "batch" not in cube["measured_throughput"].dims or cube.sizes["batch"] < 2:
         return ""
     ratios = efficiency(cube, at="batch")["efficiency"]
     counts = ratios.notnull().sum([dim for dim in ratios.dims if dim != "batch"])
@@ -401,19 +450,25 @@ def _batch_is_threads(cube: xr.Dataset) -> str:
 
 def powered(subject: Subject) -> Section:
     """Show power, energy per input and, where meters were logged, power over time."""
-    cube, key, heading = subject.cube, "power", "Power"
+    cube, (key, heading) = subject.cube, HEADINGS[powered]
     if not subject.has("power_full", "measured_throughput"):
         return _without(key, heading, "This cube holds no measured power.")
     known = (cube["power_full"].notnull()) & (cube["n_rows"] > 0)
     energy = cube["energy_per_input"].values
-    energy = energy[np.isfinite(energy)]
+    energy = energy[np.isfinite(energy) & (energy > 0)]
+    if not energy.size:
+        return _without(key, heading, "Power and throughput were never measured together in this cube.")
     see = [
         (
             f"Power under load is known for {counted(int(cube['n_rows'].where(known, 0).sum()), 'experiment')}. Energy "
             f"per input is that power divided by the throughput measured: "
             f"it spans {quantity(float(energy.min()), 'J')} to {quantity(float(energy.max()), 'J')}, a factor of "
-            f"{with_thousands(round(float(energy.max() / energy.min())))}. "
-            "A large batch lowers it, because base and idle power are paid for more inputs a second."
+            f"{short(float(energy.max() / energy.min()))}. "
+            + (
+                "A large batch lowers it, because base and idle power are paid for more inputs a second."
+                if cube.sizes.get("batch", 1) > 1
+                else ""
+            )
         )
     ]
     doubtful = int(
@@ -433,14 +488,14 @@ def powered(subject: Subject) -> Section:
         "between platforms; the base of a development board is not that of a product."
     )
     parts: list[Drawing | Table | str | None] = [
-        draw(cube, "power", "Bars of base, idle and full power for each configuration"),
-        draw(cube, "energy", "Energy per input in millijoule for each configuration"),
-        draw(cube, "inputs_per_joule", "Inputs per joule for each configuration"),
+        draw(subject.drawn, "power", "Bars of base, idle and full power for each configuration"),
+        draw(subject.drawn, "energy", "Energy per input in millijoule for each configuration"),
+        draw(subject.drawn, "inputs_per_joule", "Inputs per joule for each configuration"),
     ]
     if subject.traces is not None:
-        parts.append(
-            draw(subject.traces, "power_trace", "Power of the EdgeTPU over time, samples that cannot be true marked")
-        )
+        platforms = listed(sorted(set(subject.traces["platform"])))
+        what = f"Power of {platforms} over time, samples that cannot be true marked"
+        parts.append(draw(subject.traces, "power_trace", what))
     return _section(key, heading, see, beware, parts)
 
 
@@ -457,7 +512,7 @@ def data(subject: Subject) -> Section:
             f"Measurements: {entry['source']}, {entry['licence']}. The values are those of the source; corrections "
             f"and doubts stand beside them."
         )
-    return Section("data", "Data", tuple(see), links=links, missing=notes)
+    return Section(*HEADINGS[data], tuple(see), links=links, missing=notes)
 
 
 SECTIONS: tuple[Callable[[Subject], Section], ...] = (
@@ -469,3 +524,13 @@ SECTIONS: tuple[Callable[[Subject], Section], ...] = (
     powered,
     data,
 )
+
+HEADINGS: dict[Callable[[Subject], Section], tuple[str, str]] = {
+    theoretical: ("theory", "Theoretical analysis"),
+    experimental: ("experiments", "Experimental data"),
+    overlapped: ("overlap", "Theoretical and measured Pareto, overlapped"),
+    efficient: ("efficiency", "Efficiency"),
+    calibrated: ("calibration", "Calibrated predictions"),
+    powered: ("power", "Power"),
+    data: ("data", "Data"),
+}

@@ -4,33 +4,80 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 import numpy as np
+import polars as pl
+import xarray as xr
 
 from roofcube import datasets
-from roofcube.explorer.cells import title_of
+from roofcube.errors import check_kind
+from roofcube.labels import locate
 from roofcube.measured.join import benchmark, join, unmatched
 from roofcube.measured.physics_gate import check
-from roofcube.variables import QUALITY
-from roofcube.wording import task_title
-
-if TYPE_CHECKING:
-    import polars as pl
-    import xarray as xr
+from roofcube.model.assumptions import BOUND, PUBLISHED
+from roofcube.page.selection import Selection, selection_of
+from roofcube.plot.inert import with_inert_labels
+from roofcube.plot.tables import one_model
+from roofcube.variables import DIMS, QUALITY
+from roofcube.wording import task_title, title_of
 
 __all__ = ["Subject", "subject_of"]
 
 
 @dataclass(frozen=True)
 class Subject:
-    """A cube, its task, and the rows it was joined with where those are the embedded ones."""
+    """A cube, its task, and the rows it was joined with where those are the embedded ones.
+
+    Attributes
+    ----------
+    cube : Dataset
+        One model of the cube, with labels that can be shown: what the text counts.
+    models : Dataset
+        The same with all its models.
+    source : Dataset
+        The cube as it was given: what the page lets the reader save.
+    title, task : str
+    rows : DataFrame or None
+        The embedded rows that the cube holds, where it holds embedded rows and nothing else.
+    whole : bool
+        Whether it is the embedded benchmark itself: all its rows beside published predictions.
+    traces : DataFrame or None
+    """
 
     cube: xr.Dataset
+    models: xr.Dataset
+    source: xr.Dataset
     title: str
     task: str | None = None
     rows: pl.DataFrame | None = None
+    whole: bool = False
     traces: pl.DataFrame | None = field(default=None)
+
+    @cached_property
+    def selection(self) -> Selection:
+        """What the figures show."""
+        return selection_of(self.cube)
+
+    @property
+    def drawn(self) -> xr.Dataset:
+        """The part of the cube that the figures show."""
+        return self.selection.cube
+
+    @property
+    def drawn_models(self) -> xr.Dataset:
+        """The same part of all models."""
+        dims = [dim for dim in self.drawn.dims if self.drawn.sizes[dim] != self.cube.sizes[dim]]
+        return self.models.sel({dim: self.drawn[dim].values for dim in dims})
+
+    @property
+    def model(self) -> str:
+        """What kind of predictions the cube holds: published, bound, calibrated, own or none."""
+        label = str(self.cube.attrs.get("assumptions", ""))
+        if not self.has("predicted_throughput"):
+            return "none"
+        if "predicted_throughput_low" in self.cube:
+            return "calibrated"
+        return label if label in (PUBLISHED.label, BOUND.label) else "own"
 
     @cached_property
     def findings(self) -> pl.DataFrame | None:
@@ -54,32 +101,43 @@ class Subject:
 
     def flagged(self, *rules: str) -> xr.DataArray:
         """Mask the cells that break any of these rules (all rules where none is named)."""
+        if "quality" not in self.cube:
+            return xr.zeros_like(self.cube["n_rows"], dtype=bool)
         mask = sum(QUALITY[rule] for rule in (rules or QUALITY))
         return (self.cube["quality"] & mask) != 0
 
 
 def subject_of(task_or_cube: str | xr.Dataset, title: str | None) -> Subject:
     """Find out what a page is about."""
-    cube = benchmark(task_or_cube) if isinstance(task_or_cube, str) else task_or_cube
-    task = cube.attrs.get("task")
-    rows = _embedded_rows(cube, task)
-    named = f"{task_title(str(task))} on real hardware" if rows is not None else title_of(cube)
-    traces = None
-    if rows is not None:
-        every = datasets.load_power_traces()
-        # idle runs carry no network and stay with the others
-        traces = every if every["topology"].is_in(cube["topology"].values.tolist()).any() else None
-    return Subject(cube, title or named, task, rows, traces)
+    source = benchmark(task_or_cube) if isinstance(task_or_cube, str) else task_or_cube
+    check_kind("cube", source, xr.Dataset, do="pass the name of a task, or a cube of `roofcube.predict` or `join`")
+    task = source.attrs.get("task")
+    every = _embedded_rows(source, task)
+    rows = None if every is None else every.filter(pl.Series(locate(source, every).mask))
+    named = f"{task_title(str(task))} on real hardware" if rows is not None else title_of(source)
+    models = with_inert_labels(source)
+    whole = rows is not None and every is not None and rows.height == every.height
+    whole = whole and source.attrs.get("assumptions") == PUBLISHED.label
+    return Subject(one_model(models), models, source, title or named, task, rows, whole, _traces(source, rows))
+
+
+def _traces(cube: xr.Dataset, rows: pl.DataFrame | None) -> pl.DataFrame | None:
+    """Return the power traces of the platforms and networks of the cube; idle runs carry no network and stay."""
+    if rows is None:
+        return None
+    every = datasets.load_power_traces()
+    every = every.filter(pl.col("platform").is_in(np.atleast_1d(cube["platform"].values).tolist()))
+    return every if every["topology"].is_in(np.atleast_1d(cube["topology"].values).tolist()).any() else None
 
 
 def _embedded_rows(cube: xr.Dataset, task: str | None) -> pl.DataFrame | None:
     """Return the embedded measurements of the task where they are what the cube holds."""
-    if task not in datasets.tasks() or "n_rows" not in cube:
+    compared = ("n_rows", "measured_throughput", "power_full")
+    if task not in datasets.tasks() or any(name not in cube for name in compared):
+        return None
+    if not set(cube["n_rows"].dims) <= set(DIMS):
         return None
     rows = datasets.load_measurements(task)
     again = join(cube, rows)
-    same = all(
-        np.array_equal(cube[name].values, again[name].values, equal_nan=True)
-        for name in ("n_rows", "measured_throughput", "power_full")
-    )
+    same = all(np.array_equal(cube[name].values, again[name].values, equal_nan=True) for name in compared)
     return rows if same else None

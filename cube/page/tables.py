@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import polars as pl
 
 from roofcube import datasets
+from roofcube.model.graph import EXTRAPOLATES
 from roofcube.page.content import Table
+from roofcube.page.selection import MANY, figures_of_merit
+from roofcube.sweep.low_ends import EXPECTED, at_low_ends, has_intervals
 from roofcube.sweep.questions import best
 from roofcube.variables import QUALITY, sense_of
-from roofcube.wording import configuration_of, counted, quantity, short
+from roofcube.wording import counted, labels_text, quantity, short, with_thousands
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -33,45 +37,60 @@ DIFFERENCE_PERCENT = 1.0
 
 def best_choices(subject: Subject) -> tuple[Table, ...]:
     """Name the winner for each goal, and the fastest of each network: measured where possible, else predicted."""
-    measured = subject.has("measured_throughput")
-    names = _names(measured)
+    names = figures_of_merit(subject.cube)
     if names["throughput"] not in subject.cube:
         return ()
-    cube = _sound(subject.cube) if measured else subject.cube
-    note = (
-        "Accelerator alone, host and transfers not counted. Rows that the physics gate calls impossible cannot win, "
-        "nor rows with doubtful power where power decides."
-        if measured
-        else "Predictions, not measurements: nothing here was run."
-    )
+    measured = names["throughput"].startswith("measured")
+    cube = _sound(subject.cube) if measured else at_low_ends(subject.cube)
     goals = _goals(cube, names)
     if not goals:
         return ()
     kind = "measured" if measured else "predicted"
-    networks = _fastest_of_each(cube, names)
-    found = Table("best", f"Best {kind} choices", ("Goal", *CHOICE), tuple(goals), note)
-    return (
-        (found, Table("fastest", f"Most {kind} inputs a second, network by network", ("Network", *CHOICE), networks))
-        if len(networks) > 1
-        else (found,)
-    )
+    found = Table("best", f"Best {kind} choices", ("Goal", *CHOICE), tuple(goals), _note(subject, measured=measured))
+    return found, *_fastest_of_each(subject, cube, names, kind)
 
 
-def _fastest_of_each(cube: xr.Dataset, names: dict[str, str]) -> tuple[tuple[str, ...], ...]:
-    if "topology" not in cube.dims:
+def _note(subject: Subject, *, measured: bool) -> str:
+    if measured:
+        return (
+            "Accelerator alone, host and transfers not counted. Rows that the physics gate calls impossible cannot "
+            "win, nor rows with doubtful power where power decides."
+        )
+    note = "Predictions, not measurements: nothing here was run."
+    if has_intervals(subject.cube):
+        note += " Choices are judged on the low end of each interval; the prediction itself is in brackets."
+    if EXTRAPOLATES in subject.cube:
+        note += " A choice beyond what was calibrated on says so."
+    return note
+
+
+def _fastest_of_each(subject: Subject, cube: xr.Dataset, names: dict[str, str], kind: str) -> tuple[Table, ...]:
+    """Name the fastest configuration of each network; of many, those in the figures, and all in a table to search."""
+    if cube.sizes.get("topology", 0) < 2:
         return ()
-    winners = [(str(name), best(cube.sel(topology=[name]), names["throughput"])) for name in cube["topology"].values]
-    return tuple(_row_of_winner(name, winner, names) for name, winner in winners if bool(winner["found"]))
+    winners = best(cube, names["throughput"], per="topology")
+    rows = dict(zip(winners["topology"].values.tolist(), _rows_of_winners(winners, names), strict=True))
+    known = {label: row for label, row in rows.items() if row}
+    columns, caption = ("Network", *CHOICE), f"Most {kind} inputs a second, network by network"
+    if len(known) <= MANY:
+        return (Table("fastest", caption, columns, tuple(known.values())),)
+    shown = [label for label in subject.drawn["topology"].values.tolist() if label in known]
+    few = Table("fastest", f"{caption}: those in the figures", columns, tuple(known[label] for label in shown))
+    order = np.argsort(-winners[names["throughput"]].fillna(-np.inf).values, kind="stable")
+    fastest_first = [winners["topology"].values[place] for place in order]
+    every = tuple(known[label] for label in fastest_first if label in known)
+    whole = f"{caption}: all {with_thousands(len(every))}, the fastest first"
+    return few, Table("networks", whole, columns, every, folded=True, searched=True)
 
 
-def _names(measured: bool) -> dict[str, str]:
-    kind = "measured" if measured else "predicted"
-    return {
-        "throughput": f"{kind}_throughput",
-        "latency": f"{kind}_latency",
-        "top1": "measured_top1" if measured else "top1",
-        "energy": "energy_per_input" if measured else "predicted_energy",
-    }
+def _rows_of_winners(winners: xr.Dataset, names: dict[str, str]) -> list[tuple[str, ...]]:
+    """Write a row for each network; empty where it has no winner."""
+    # point by point through xarray a thousand networks take ten seconds: columns are read at once
+    wanted = [name for name in map(str, winners.variables) if winners[name].dims in ((), ("topology",))]
+    columns = {name: np.broadcast_to(winners[name].values, winners.sizes["topology"]).tolist() for name in wanted}
+    points = [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
+    order = str(winners.attrs.get("dim_order", ""))
+    return [_row_of_point(point["topology"], point, names, order) if point["found"] else () for point in points]
 
 
 def _sound(cube: xr.Dataset) -> xr.Dataset:
@@ -110,31 +129,40 @@ def _goals(cube: xr.Dataset, names: dict[str, str]) -> list[tuple[str, ...]]:
 
 
 def _row_of_winner(goal: str, winner: xr.Dataset, names: dict[str, str]) -> tuple[str, ...]:
-    def value(name: str) -> float:
-        if names[name] not in winner:
-            return float("nan")
-        # a dim that the objective does not depend on is still there: its best counts
-        array = winner[names[name]]
-        return float(array.max() if sense_of(names[name]) == "max" else array.min())
+    point = {str(name): _value(str(name), winner[name]) for name in winner.variables if winner[name].size}
+    return _row_of_point(goal, point, names, str(winner.attrs.get("dim_order", "")))
 
-    top1 = value("top1")
+
+def _value(name: str, array: xr.DataArray) -> Any:
+    """Return the one value; of a dim that the objective does not depend on the best."""
+    if array.size == 1 or array.dtype.kind not in "fiu":
+        return array.values.reshape(-1)[0].item()
+    return float(array.max() if sense_of(name) == "max" else array.min())
+
+
+def _row_of_point(goal: str, point: dict[str, Any], names: dict[str, str], dim_order: str) -> tuple[str, ...]:
+    def told(name: str, unit: str) -> str:
+        expected = point.get(f"{names[name]}{EXPECTED}")
+        return quantity(point.get(names[name]), unit) + (f" ({quantity(expected, unit)})" if expected else "")
+
+    top1 = point.get(names["top1"])
     return (
         goal,
-        configuration_of(winner),
-        quantity(value("throughput"), "inputs/s"),
-        quantity(value("latency"), "s"),
-        "not known" if top1 != top1 else f"{top1:.2f} %",
-        quantity(value("energy"), "J"),
-        _findings_on(winner),
+        labels_text(point, dim_order),
+        told("throughput", "inputs/s"),
+        told("latency", "s"),
+        "not known" if top1 is None or top1 != top1 else f"{top1:.2f} %",
+        told("energy", "J"),
+        _findings_on(point, measured=names["throughput"].startswith("measured")),
     )
 
 
-def _findings_on(winner: xr.Dataset) -> str:
-    """Name the findings on a winner that bear on its figures."""
-    if "quality" not in winner or winner["quality"].ndim:
-        return ""
-    bits = int(winner["quality"])
-    return ", ".join(_spoken(rule) for rule, bit in QUALITY.items() if bits & bit and rule not in HARMLESS)
+def _findings_on(point: dict[str, Any], *, measured: bool) -> str:
+    """Name the findings on what was measured at a winner, or whether its prediction extrapolates."""
+    bits = int(point.get("quality", 0)) if measured else 0
+    beyond = ["extrapolates"] if point.get(EXTRAPOLATES) == 1.0 and not measured else []
+    rules = [_spoken(rule) for rule, bit in QUALITY.items() if bits & bit and rule not in HARMLESS]
+    return ", ".join([*beyond, *rules])
 
 
 # counts ---------------------------------------------------------------------------------------------------------------
@@ -146,6 +174,7 @@ def count_differences(subject: Subject) -> Table | None:
     if "topology" not in cube.dims or "ops" not in cube or "pruning" not in cube.dims:
         return None
     table = datasets.load_topologies().filter(pl.col("topology").is_in(cube["topology"].values.tolist()))
+    table = table.filter(pl.Series([_is_ours(cube, row) for row in table.iter_rows(named=True)], dtype=pl.Boolean))
     corrected = {row: (source, reason) for row, column, source, reason in _topology_corrections() if column == "ops"}
     lines: list[tuple[str | float, ...]] = []
     for row in table.iter_rows(named=True):
@@ -157,6 +186,13 @@ def count_differences(subject: Subject) -> Table | None:
         "within 1 %, else from the source."
     )
     return Table("counts", caption, columns, tuple(lines), note) if lines else None
+
+
+def _is_ours(cube: xr.Dataset, row: dict[str, Any]) -> bool:
+    """Check whether a cube's network is the embedded one of that name: with its counts."""
+    if set(cube["ops"].dims) != {"topology", "pruning"} or row["pruning_percent"] not in cube["pruning"].values:
+        return False
+    return bool(float(cube["ops"].sel(topology=row["topology"], pruning=row["pruning_percent"])) == row["ops"])
 
 
 def _topology_corrections() -> list[tuple[str, str, str, str]]:
@@ -260,6 +296,11 @@ def corrections(subject: Subject) -> Table | None:
         pl.col("row").is_in(list(here))
         | ((pl.col("table") == "topologies") & pl.col("row").str.split(" ").list.first().is_in(list(networks)))
     )
+    elsewhere = set(datasets.load_platforms()["platform"]) - set(
+        np.atleast_1d(subject.cube["platform"].values).tolist()
+    )
+    if elsewhere:
+        table = table.filter(~pl.col("column").str.contains_any(sorted(elsewhere)))
     rows = []
     for (name, column, reason), lines in table.group_by("table", "column", "reason", maintain_order=True):
         which = counted(lines.height, "row") if name == "measurements" else ", ".join(lines["row"].to_list())

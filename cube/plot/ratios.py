@@ -10,6 +10,7 @@ from bokeh.models import Column, ColumnDataSource, CustomJS
 
 from roofcube.errors import MissingInputError, check_choice
 from roofcube.measured.efficiency import efficiency as ratios_of
+from roofcube.model.assumptions import PUBLISHED
 from roofcube.plot import style
 from roofcube.plot.rows import by_configuration, row_figure, row_toggles
 from roofcube.plot.tables import (
@@ -109,7 +110,9 @@ def efficiency(
         },
     )
     titles = [_title(label, one, table) for label, one in choices.items()]
-    head = style.titled(plot, titles[list(choices).index(start)], _notes(choices, scope))
+    head = style.titled(
+        plot, titles[list(choices).index(start)], _notes(choices, scope, published=_reads_weights_per_input(cube))
+    )
     layout = toggles.over(plot)
     return layout if len(choices) < 2 else _with_choice(name, layout, source, choices, start, titles, head)
 
@@ -175,7 +178,8 @@ def _at(cube: xr.Dataset, ratios: xr.Dataset, table: Columns, batch: Any, scope:
     quality = _quality(cube, own_batch, picks)
     ratio = measured / predicted
     on_chip = _on_chip(cube, picks, len(measured))
-    notes = [_note(*one) for one in zip(ratio, measured, peak, on_chip, own_batch, strict=True)]
+    published = _reads_weights_per_input(cube)
+    notes = [_note(*one, published=published) for one in zip(ratio, measured, peak, on_chip, own_batch, strict=True)]
     words = flags_text(cube, quality)
     unknown = ~np.isfinite(measured)
     # above the roofline is what the figure explains in place, so it does not make a bar hollow
@@ -235,13 +239,20 @@ def _on_chip(cube: xr.Dataset, picks: dict[str, xr.DataArray], count: int) -> np
     return _cell_of_rows(fits, picks, count)
 
 
-def _note(ratio: float, measured: float, peak: float, on_chip: bool, batch: float) -> str:
+def _reads_weights_per_input(cube: xr.Dataset) -> bool:
+    """Check whether the predictions are those of the published roofline, whose assumption the figure judges."""
+    return bool(cube.attrs.get("assumptions") == PUBLISHED.label)
+
+
+def _note(ratio: float, measured: float, peak: float, on_chip: bool, batch: float, *, published: bool) -> str:
     """Write the percentage and, above 100 %, which assumption it breaks."""
     said = percent(ratio)
     if not ratio > 1.0:
         return said
     if measured > peak:
         return f"{said}: above the compute peak, impossible"
+    if not published:
+        return f"{said}: above the prediction"
     if on_chip:
         return f"{said}: weights on chip"
     if batch > 1:
@@ -310,10 +321,10 @@ def _title(name: str, at: dict[str, Any], table: Columns) -> str:
     return f"{where}: median efficiency {middle}, highest {highest} ({table['platform'][top]})"
 
 
-def _notes(choices: dict[str, dict[str, Any]], scope: str) -> list[str]:
+def _notes(choices: dict[str, dict[str, Any]], scope: str, *, published: bool) -> list[str]:
     lines = [f"percent = measured ÷ predicted, {scope_text(scope)}; {style.HOLLOW}"]
     ratios = {name: one["measured"] / one["predicted"] for name, one in choices.items()}
-    if not any((ratio > 1).any() for ratio in ratios.values()):
+    if not published or not any((ratio > 1).any() for ratio in ratios.values()):
         return lines
     broken = "how it breaks the assumption that weights are read from memory once per input"
     if BEST in ratios:

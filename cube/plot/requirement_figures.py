@@ -60,7 +60,9 @@ def requirements(cube: xr.Dataset) -> Any:
     """
     cube = require(cube, ("ops", "params"), figure="requirements")
     table = records(_true_sizes(cube), ["ops", "params"])
-    table["label"] = labels_of(table, ("topology", "pruning"), shown=("topology", "pruning"))
+    dims = [*map(str, (*cube["ops"].dims, *cube["params"].dims))]
+    shown = tuple(dict.fromkeys(["topology", "pruning", *dims]))
+    table["label"] = labels_of(table, shown, shown=shown)
     table = sorted_rows(table, ranks(cube, table, "topology"), -table["ops"])
     sizes = _widths(cube)
     start = "INT8" if "INT8" in sizes else list(sizes)[-1]

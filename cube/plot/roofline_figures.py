@@ -11,6 +11,7 @@ from roofcube.plot import style
 from roofcube.plot.tables import (
     labels_in_order,
     labels_of,
+    own_dims,
     platform_order,
     ranks,
     records,
@@ -104,8 +105,12 @@ def rooflines(cube: xr.Dataset) -> Any:
     lowest, highest = float(roofs["ridge"].min()), float(roofs["ridge"].max())
     style.titled(
         top,
-        f"Ridge points lie between {short(lowest)} and {with_unit(highest, 'op/B')}: "
-        "a network left of its ridge is bound by memory",
+        (
+            f"All ridge points lie at {with_unit(highest, 'op/B')}: "
+            if short(lowest) == short(highest)
+            else f"Ridge points lie between {short(lowest)} and {with_unit(highest, 'op/B')}: "
+        )
+        + "a network left of its ridge is bound by memory",
         "slope = memory bandwidth, flat = peak compute, marks = ridge points; "
         "vertical lines = networks (op per byte of weights), named below",
     )
@@ -115,7 +120,9 @@ def rooflines(cube: xr.Dataset) -> Any:
 def _roofs(cube: xr.Dataset) -> Columns:
     table = records(cube, ["peak_compute", "memory_bandwidth"], known=("peak_compute", "memory_bandwidth"))
     table["ridge"] = table["peak_compute"] / table["memory_bandwidth"] * 1e3
-    table["label"] = labels_of(table, ("platform", "mode", "precision"), shown=("platform", "mode", "precision"))
+    own = dict.fromkeys([*own_dims(cube, "peak_compute"), *own_dims(cube, "memory_bandwidth")])
+    shown = ("platform", "mode", "precision", *own)
+    table["label"] = labels_of(table, shown, shown=shown)
     return sorted_rows(table, ranks(cube, table, "platform"))
 
 

@@ -27,6 +27,7 @@ __all__ = [
     "labels_of",
     "measured_names",
     "model_text",
+    "one_model",
     "own_dims",
     "platform_order",
     "ranks",
@@ -43,6 +44,12 @@ __all__ = [
 ]
 
 Columns = dict[str, np.ndarray[Any, Any]]
+
+# what the hardware offers has a platform and no network, what a network needs the reverse
+LABELS_OF = {
+    **dict.fromkeys(("peak_compute", "memory_bandwidth"), ("platform",)),
+    **dict.fromkeys(("ops", "params", "top1", "operational_intensity"), ("topology",)),
+}
 
 # findings that cast doubt on a quantity; a point with one of them is drawn hollow
 DOUBTS = {
@@ -96,10 +103,21 @@ def require(cube: Any, names: Iterable[str], *, figure: str) -> xr.Dataset:
         if not array.size or (array.dtype.kind == "f" and not bool(array.notnull().any())):
             msg = f"`{name}`: the figure {figure} needs a value and the cube has none; pass one where it is known"
             raise MissingInputError(msg)
-    return _one_model(cube)
+    return one_model(_with_single_labels(cube, names))
 
 
-def _one_model(cube: xr.Dataset) -> xr.Dataset:
+def _with_single_labels(cube: xr.Dataset, names: Iterable[str]) -> xr.Dataset:
+    """Give variables the platform, or the network, that is the only one of the cube, so that marks can name it."""
+    single = [dim for dim in ("platform", "topology") if cube.sizes.get(dim) == 1 and dim in cube.coords]
+    missing = {
+        name: [dim for dim in single if dim not in cube[name].dims and dim in LABELS_OF.get(name, single)]
+        for name in names
+        if name in cube.data_vars
+    }
+    return cube.assign({name: cube[name].expand_dims(dims) for name, dims in missing.items() if dims})
+
+
+def one_model(cube: xr.Dataset) -> xr.Dataset:
     """Take the first of several assumptions: a figure shows one model."""
     if "assumptions" not in cube.dims:
         return cube
@@ -198,7 +216,12 @@ def with_source_rows(cube: xr.Dataset, measurements: Any) -> xr.Dataset:
 
 def source_text(cube: xr.Dataset) -> str:
     """Write where measurements come from, for a tooltip: the source row if the cube knows it."""
-    return "@source" if "source_row" in cube.variables else escape(str(cube.attrs.get("title", "the cube")))
+    return "@source" if "source_row" in cube.variables else _plain(str(cube.attrs.get("title", "the cube")))
+
+
+def _plain(text: str) -> str:
+    """Write text for the template of a tooltip, in which @ and $ would name columns."""
+    return escape(text).replace("@", "&#64;").replace("$", "&#36;")
 
 
 def own_dims(cube: xr.Dataset, name: str) -> list[str]:
@@ -231,7 +254,7 @@ def _label_text(value: Any) -> str:
 
 def model_text(cube: xr.Dataset) -> str:
     """Return which model and counts the predictions come from."""
-    return escape(f"{cube.attrs.get('assumptions', 'given')} model, {cube.attrs.get('counts', 'given')} op counts")
+    return _plain(f"{cube.attrs.get('assumptions', 'given')} model, {cube.attrs.get('counts', 'given')} op counts")
 
 
 # flags ----------------------------------------------------------------------------------------------------------------

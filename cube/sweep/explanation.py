@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from roofcube.model.graph import EXTRAPOLATES
+from roofcube.sweep.low_ends import EXPECTED
 from roofcube.sweep.questions import best, context_of
 from roofcube.variables import CONFIGURATION
 from roofcube.wording import configuration_text, listed, short, shown_unit, with_unit
@@ -20,7 +22,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Explanation", "Relaxation", "explain"]
 
-DOUBTS = {"quality": "0", "infeasible": "feasible"}
+DOUBTS = ("quality", "infeasible")
+BEYOND = "the prediction extrapolates beyond what was measured"
 
 
 @dataclass(frozen=True)
@@ -86,31 +89,42 @@ class Explanation:
             "margin": None if np.isnan(self.margin) else float(self.margin),
             "n_points": self.n_points,
             "removed": dict(self.removed),
+            "binding": [one.name for one in self.relaxations],
             "relaxations": [{"name": one.name, "to": _item(one.to), "gains": one.gains} for one in self.relaxations],
             "doubts": list(self.doubts),
         }
 
     def __repr__(self) -> str:
-        lines = []
-        if bool(self.winner["found"]):
-            lines.append(f"{_configuration(self.winner)}: {_figure(self.winner, self.objective)}")
-            if self.runner_up is not None:
-                ahead = f", {short(1.0 + self.margin)} times as good" if np.isfinite(self.margin) else ""
-                lines[0] += ahead and f"{ahead} as the runner-up"
-                lines.append(f"runner-up {_configuration(self.runner_up)}: {_figure(self.runner_up, self.objective)}")
-            if self.doubts:
-                lines.append(f"in doubt: {listed(list(self.doubts))}")
-        else:
-            lines.append(f"nothing of {self.n_points:,} points meets all limits")
+        found = bool(self.winner["found"])
+        lines = self._words_of_winner() if found else [f"nothing of {self.n_points:,} points meets all limits"]
         if self.removed:
             parts = [f"{name} removes {number:,}" for name, number in self.removed.items()]
             lines.append(f"limits, each alone, of {self.n_points:,} points: {', '.join(parts)}")
-        for one in self.relaxations:
-            unit = self.winner[one.name].attrs.get("units", "") if one.name in self.winner.variables else ""
-            to = _shown(one.to, unit) if isinstance(one.to, float) else str(one.to)
-            gain = _shown(one.gains, self.winner[self.objective].attrs.get("units", ""))
-            lines.append(f"relax {one.name} to {to}: {gain}")
+        lines += [self._words_of(one) for one in self.relaxations]
         return "\n".join(lines)
+
+    def _words_of_winner(self) -> list[str]:
+        lines = [f"{_configuration(self.winner)}: {_figure(self.winner, self.objective)}"]
+        if self.runner_up is None:
+            lines.append("no runner-up: nothing else meets the limits")
+        else:
+            ahead = f", {short(1.0 + self.margin)} times as good as the runner-up" if np.isfinite(self.margin) else ""
+            lines[0] += ahead
+            lines.append(f"runner-up {_configuration(self.runner_up)}: {_figure(self.runner_up, self.objective)}")
+        lines.append(f"in doubt: {listed(list(self.doubts))}" if self.doubts else "in doubt: nothing that is known")
+        binding = [one.name for one in self.relaxations]
+        if self.removed:
+            lines.append(f"binding: {listed(binding)}" if binding else "binding: no limit, without them the same wins")
+        return lines
+
+    def _words_of(self, one: Relaxation) -> str:
+        unit = self.winner[one.name].attrs.get("units", "") if one.name in self.winner.variables else ""
+        to = _shown(one.to, unit) if isinstance(one.to, float) else str(one.to)
+        gain = _shown(one.gains, self.winner[self.objective].attrs.get("units", ""))
+        before = float(self.winner[self.objective])
+        more, less = (one.gains, before) if self.sense == "max" else (before, one.gains)
+        times = f", {short(more / less)} times as good" if less > 0 else ""
+        return f"relax {one.name} to {to}: {gain}{times}"
 
 
 def explain(
@@ -184,11 +198,12 @@ def _runner_up(
     each = best(cube, objective, per=dim, where=limits, sense=way)
     if dim not in each.coords:
         return None
-    others = each.isel({dim: np.flatnonzero(each["found"].values & (each[dim].values != winner[dim].item()))})
-    if not others.sizes[dim]:
+    values = each[objective].values.astype("f8")
+    values[~each["found"].values | (each[dim].values == winner[dim].item())] = np.nan
+    if np.isnan(values).all():
         return None
-    values = others[objective].values
-    return others.isel({dim: int(values.argmax() if way == "max" else values.argmin())})
+    index = int(np.nanargmax(values) if way == "max" else np.nanargmin(values))
+    return best(cube, objective, where={**limits, dim: [each[dim].values[index]]}, sense=way)
 
 
 def _relaxations(
@@ -264,6 +279,8 @@ def _doubts(winner: xr.Dataset) -> tuple[str, ...]:
             words += [word for word, bit in zip(meanings, attributes["flag_masks"], strict=False) if code & int(bit)]
         elif "flag_values" in attributes and code != 0:
             words += [word for word, one in zip(meanings, attributes["flag_values"], strict=False) if int(one) == code]
+    if EXTRAPOLATES in winner and float(winner[EXTRAPOLATES]) == 1.0:
+        words.append(BEYOND)
     return tuple(word.replace("_", " ") for word in words)
 
 
@@ -276,7 +293,13 @@ def _configuration(point: xr.Dataset) -> str:
 
 
 def _figure(point: xr.Dataset, objective: str) -> str:
-    return _shown(float(point[objective]), point[objective].attrs.get("units", ""))
+    unit = point[objective].attrs.get("units", "")
+    told = _shown(float(point[objective]), unit)
+    expected = f"{objective}{EXPECTED}"
+    if expected not in point:
+        return told
+    end = "at least" if float(point[expected]) >= float(point[objective]) else "at most"
+    return f"{end} {told} (expected {_shown(float(point[expected]), unit)})"
 
 
 def _shown(value: float, unit: str) -> str:
@@ -287,7 +310,15 @@ def _shown(value: float, unit: str) -> str:
 def _plain(point: xr.Dataset, objective: str | None = None) -> dict[str, Any]:
     scalars = {str(name): array for name, array in point.coords.items() if array.ndim == 0}
     labels = {name: _item(array.values[()]) for name, array in scalars.items() if not name.endswith("_code")}
-    return labels if objective is None else {**labels, objective: float(point[objective])}
+    if objective is None:
+        return labels
+    ends = (objective, *(f"{objective}{end}" for end in (EXPECTED, "_low", "_high")), EXTRAPOLATES)
+    return {**labels, **{name: _number(point[name]) for name in ends if name in point}}
+
+
+def _number(array: xr.DataArray) -> float | None:
+    number = float(array)
+    return number if np.isfinite(number) else None
 
 
 def _item(value: Any) -> Any:

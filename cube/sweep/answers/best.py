@@ -165,10 +165,16 @@ def own_coords(context: Context, per: Sequence[str]) -> dict[str, xr.Variable]:
     """Return the coordinates of groups: those over nothing but the dims to group by."""
     return {
         # a lazy one is read, of another a later write into the answer changes only the answer
-        name: one if isinstance(one, xr.IndexVariable) else one.copy(data=context.label_arrays[name].copy())
+        name: one if isinstance(one, xr.IndexVariable) else _own(one, context.label_arrays[name])
         for name, one in context.coords.items()
         if one.ndim and set(one.dims) <= set(per)
     }
+
+
+def _own(coordinate: xr.Variable, values: Array) -> xr.Variable:
+    # `copy(data=...)` asks whether the values are dask's, and so imports it
+    attrs, encoding = dict(coordinate.attrs), dict(coordinate.encoding)
+    return xr.Variable(coordinate.dims, values.copy(), attrs, encoding, fastpath=True)
 
 
 def _labelled(
@@ -191,7 +197,9 @@ def _labelled(
     values = context.at(indices) if context.size and len(first) else context.nothing(len(first))
     dims, shape = tuple(per), tuple(bound.length(dim) for dim in per)
     kept = {dim: bound.kept[dim] for dim in per if dim in bound.kept}
-    own = {name: one.isel(kept, missing_dims="ignore") for name, one in own_coords(context, per).items()}
+    own = own_coords(context, per)
+    if kept:  # xarray's `isel` asks whether an array is dask's, and so imports it
+        own = {name: one.isel(kept, missing_dims="ignore") for name, one in own.items()}
     read = points.coordinates_at(context, indices, won.reshape(shape), dims)
     coords = own | {name: value for name, value in read.items() if name not in own and name not in per}
     if coded:

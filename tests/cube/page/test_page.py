@@ -15,7 +15,7 @@ from bokeh.models import ColumnDataSource, Title
 import roofcube as rc
 from roofcube.calibration import held_out
 from roofcube.errors import InvalidDataError, UnknownLabelError
-from roofcube.page import calibration_section, calibration_tables, sections, tables
+from roofcube.page import calibration_section, calibration_tables, document, sections, tables
 from roofcube.page.downloads import downloads, long_table
 from roofcube.page.subject import subject_of
 
@@ -52,6 +52,14 @@ def test_page_is_one_file_below_five_megabytes_without_addresses(page):
     assert len(outline.ids) == len(set(outline.ids))
     assert {"theory", "experiments", "overlap", "efficiency", "calibration", "power", "data"} <= set(outline.ids)
     assert {"table-errors", "table-errors-by-family", "table-trust", "table-parameters"} <= set(outline.ids)
+
+
+def test_every_section_of_the_embedded_tasks_is_written_whole(subject):
+    for build in sections.SECTIONS:
+        told = " ".join(document._built(build, subject).missing)
+        assert "could not be" not in told
+    counts, choices, notes = document._summary(subject)
+    assert (len(counts), len(choices) > 0, notes) == (6, True, ())
 
 
 def test_counts_over_all_tasks_are_those_of_the_source():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 import sys
@@ -54,7 +55,7 @@ def _written(tmp_path, text):
     return path
 
 
-@pytest.mark.parametrize("command", ["report", "explore", "sweep", "check", "info", "diff", "errors"])
+@pytest.mark.parametrize("command", sorted(main.commands))
 def test_every_command_explains_itself(run, command):
     result = run(command, "--help")
     assert result.exit_code == 0
@@ -65,6 +66,17 @@ def test_report_writes_the_page_and_prints_its_path(run, tmp_path):
     result = run("report", "mnist")
     assert (result.exit_code, result.output) == (0, "roofcube-mnist.html\n")
     assert (tmp_path / "roofcube-mnist.html").read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
+
+
+def test_report_takes_a_title_and_tells_its_file_as_json(run, tmp_path):
+    told = json.loads(run("report", "mnist", "-o", "page.html", "--title", "Boards <b>for</b> us", "--json").output)
+    assert told == {"file": "page.html", "bytes": (tmp_path / "page.html").stat().st_size}
+    assert "<h1>Boards &lt;b&gt;for&lt;/b&gt; us</h1>" in (tmp_path / "page.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("command", sorted(set(main.commands) - {"check"}))
+def test_every_command_answers_as_json_too(command):
+    assert any("--json" in option.opts for option in main.commands[command].params)
 
 
 @pytest.mark.parametrize("command", ["report", "explore"])
@@ -204,6 +216,11 @@ def test_info_and_diff_of_saved_cubes(run):
     assert "predicted_throughput (platform, mode, topology, pruning, precision) [1/s]" in told.output
     assert "content matches its checksum" in told.output
     assert (run("diff", "a.nc", "a.nc").exit_code, run("diff", "a.nc", "a.nc").output) == (0, "no difference\n")
+    assert json.loads(run("diff", "a.nc", "a.nc", "--json").output) == []
+    record = json.loads(run("info", "a.nc", "--json").output)
+    assert (record["sizes"]["platform"], record["verified"]) == (cube.sizes["platform"], True)
+    assert record["variables"]["ops"]["units"] == "op"
+    assert json.loads(run("diff", "a.nc", "b.nc", "--json").output)[0]["ratio"] == 2.0
     differing = run("diff", "a.nc", "b.nc")
     assert differing.exit_code == 1
     assert "ops" in differing.output

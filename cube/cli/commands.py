@@ -2,46 +2,23 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from roofcube.cli.own import cube_of, is_cube
+from roofcube.cli.printing import as_json_option, sizes_text, table_text, to_json
 from roofcube.errors import RoofcubeError
 
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["main"]
+__all__ = ["EXISTING", "main"]
 
 EXISTING = click.Path(exists=True, path_type=Path)
-SWEEP_EXAMPLE = """
-\b
-[inputs]                      # the arguments of roofcube.inputs
-topologies = ["CNV"]
-precision = ["INT8", "INT4"]
-batch = [1, 8, 64]            # or { start = 1, stop = 256, steps = 9, spacing = "log" }
-
-\b
-[hypothetical]                # hardware as axes; leave out to sweep the embedded platforms
-peak_compute = { start = 1e11, stop = 1e14, steps = 100, spacing = "log" }   # op/s at INT8
-memory_bandwidth = { start = 1e9, stop = 1e12, steps = 100, spacing = "log" } # B/s
-power = 10                    # W
-peak_scaling = "bits"
-
-\b
-[reduce]                      # leave out to store the whole cube
-kind = "pareto"               # or best, top, count
-objectives = { predicted_latency = "min", top1 = "max" }
-where = { predicted_latency = { max = 0.01 }, precision = ["INT8"] }
-per = ["topology"]
-
-\b
-Above the first table: assumptions = "published" or "bound" (or a table
-[assumptions] with weights, activations, state, layers) and dtype = "f4" or "f8".
-"""
+ATTRIBUTES = ("title", "task", "assumptions", "counts")
 
 
 class _Commands(click.Group):
@@ -72,42 +49,29 @@ def main() -> None:
     type=click.Path(dir_okay=False, path_type=Path),
     help="File to write [default: roofcube-TASK.html].",
 )
-def report_command(task: str, output: Path | None) -> None:
+@click.option("--title", help="Heading of the page.")
+@as_json_option
+def report_command(task: str, output: Path | None, title: str | None, as_json: bool) -> None:
     """Write the page of TASK (cifar10, mnist or imagenet): one HTML file that needs no network.
 
     TASK may also be a cube of your own, written by roofcube.save (.nc or .zarr).
     """
     import roofcube
 
-    click.echo(roofcube.report(_task_or_cube(task), output))
+    path = roofcube.report(_task_or_cube(task), output, title=title)
+    click.echo(to_json({"file": path, "bytes": path.stat().st_size}) if as_json else path)
 
 
 @main.command("explore")
 @click.argument("task")
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="Port on 127.0.0.1 [default: any free one].")
 @click.option("--show/--no-show", default=True, help="Open the browser.")
-def explore_command(task: str, port: int, show: bool) -> None:
+@click.option("--json", "as_json", is_flag=True, help="Print the address as JSON.")
+def explore_command(task: str, port: int, show: bool, as_json: bool) -> None:
     """Explore TASK, or a cube of your own (.nc or .zarr), in the browser; served on this machine only."""
     from roofcube.explorer.app import serve
 
-    serve(_task_or_cube(task), port=port, show=show)
-
-
-@main.command("sweep", epilog="An example of a spec:\n" + SWEEP_EXAMPLE)
-@click.argument("spec", type=EXISTING)
-@click.option(
-    "-o",
-    "--output",
-    required=True,
-    type=click.Path(path_type=Path),
-    help="Cube to write: .nc, or .zarr for what is larger than memory.",
-)
-def sweep_command(spec: Path, output: Path) -> None:
-    """Run the sweep that the TOML file SPEC describes and write its result."""
-    from roofcube.sweep_spec import read_sweep_spec, run_sweep
-
-    path, result = run_sweep(read_sweep_spec(spec), output)
-    click.echo(path if result is None else f"{path}: {_sizes_text(result)}")
+    serve(_task_or_cube(task), port=port, show=show, as_json=as_json)
 
 
 @main.command("best")
@@ -119,7 +83,7 @@ def sweep_command(spec: Path, output: Path) -> None:
 @click.option("--max-power", "power", help="Most power: 15W.")
 @click.option("--energy", help="Most energy an input: 2mJ.")
 @click.option("--limit", "limits", multiple=True, help="Any other: NAME<=VALUE, NAME>=VALUE or NAME=LABEL.")
-@click.option("--json", "as_json", is_flag=True, help="Print the answer as JSON.")
+@as_json_option
 def best_command(
     task: str,
     objective: str | None,
@@ -131,19 +95,22 @@ def best_command(
     limits: tuple[str, ...],
     as_json: bool,
 ) -> None:
-    r"""Return what to run for TASK (or a cube, .nc or .zarr) within limits, and why.
+    """Return what to run for TASK (or a cube, .nc or .zarr) within limits, and why; exit with 1 where nothing does.
 
     \b
     roofcube best cifar10 --top1 85 --latency 10ms --max-power 15W
-    """
+
+    Predictions with intervals are judged on the end that promises less.
+    """  # noqa: D301  click takes the backspace itself
     import roofcube
     from roofcube.sweep.limit_words import read_limits
+    from roofcube.sweep.low_ends import at_low_ends
 
-    cube = roofcube.load(task) if task.endswith((".nc", ".zarr")) else roofcube.benchmark(task)
+    cube = at_low_ends(cube_of(task))
     given = {"top1": top1, "latency": latency, "power": power, "energy": energy}
     name, where = read_limits(cube, objective, given, limits, predicted=predicted)
     answer = roofcube.explain(cube, name, where=where)
-    click.echo(json.dumps(answer.to_dict(), indent=1) if as_json else answer)
+    click.echo(to_json(answer.to_dict()) if as_json else answer)
     sys.exit(0 if bool(answer.winner["found"]) else 1)
 
 
@@ -175,7 +142,7 @@ def check_command(rows: Path, output: Path | None, everything: bool, strict: boo
     if checked.replaced:
         click.echo(f"yours, in place of the embedded: {', '.join(checked.replaced)}")
     if findings.height:
-        click.echo(_table_text(findings if everything else _by_rule(findings)))
+        click.echo(table_text(findings if everything else _by_rule(findings)))
     if output is not None:
         findings.write_csv(output)
         click.echo(output)
@@ -184,65 +151,83 @@ def check_command(rows: Path, output: Path | None, everything: bool, strict: boo
 
 @main.command()
 @click.argument("file", type=EXISTING)
-def info(file: Path) -> None:
+@as_json_option
+def info(file: Path, as_json: bool) -> None:
     """Return what a cube FILE holds, and whether it is as it was saved."""
     import roofcube
     from roofcube.files.store import opened
 
     with opened(file) as cube:
-        click.echo(f"{file}: {_sizes_text(cube)}, {cube.nbytes / 1e6:.1f} MB in memory")
-        for name in ("title", "task", "assumptions", "counts"):
-            if name in cube.attrs:
-                click.echo(f"{name}: {cube.attrs[name]}")
-        for variable, array in cube.data_vars.items():
-            units = array.attrs.get("units", "")
-            click.echo(
-                f"  {variable} ({', '.join(map(str, array.dims))}) "
-                f"{f'[{units}] ' if units else ''}{array.attrs.get('long_name', '')}"
-            )
+        record = {
+            "file": file,
+            "sizes": dict(cube.sizes),
+            "bytes": cube.nbytes,
+            "attributes": {name: cube.attrs[name] for name in ATTRIBUTES if name in cube.attrs},
+            "variables": {
+                name: {
+                    "dims": array.dims,
+                    "units": array.attrs.get("units", ""),
+                    "meaning": array.attrs.get("long_name", ""),
+                }
+                for name, array in cube.data_vars.items()
+            },
+        }
+        sizes = sizes_text(cube)
+    if not as_json:
+        click.echo("\n".join(_info_lines(record, sizes)))
     roofcube.verify(file)
-    click.echo("content matches its checksum")
+    click.echo(to_json({**record, "verified": True}) if as_json else "content matches its checksum")
+
+
+def _info_lines(record: dict[str, Any], sizes: str) -> list[str]:
+    lines = [f"{record['file']}: {sizes}, {record['bytes'] / 1e6:.1f} MB in memory"]
+    lines += [f"{name}: {value}" for name, value in record["attributes"].items()]
+    for name, one in record["variables"].items():
+        units = f"[{one['units']}] " if one["units"] else ""
+        lines.append(f"  {name} ({', '.join(map(str, one['dims']))}) {units}{one['meaning']}")
+    return lines
 
 
 @main.command("diff")
 @click.argument("a", type=EXISTING)
 @click.argument("b", type=EXISTING)
-def diff_command(a: Path, b: Path) -> None:
+@as_json_option
+def diff_command(a: Path, b: Path, as_json: bool) -> None:
     """List what differs between the cubes A and B; exit with 1 when anything does."""
     import roofcube
 
     differences = roofcube.diff(a, b)
-    click.echo(_table_text(differences) if differences.height else "no difference")
+    if as_json:
+        click.echo(to_json(differences.to_dicts()))
+    else:
+        click.echo(table_text(differences) if differences.height else "no difference")
     sys.exit(1 if differences.height else 0)
 
 
 @main.command()
 @click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="Write the table to this CSV.")
 @click.option("--write", is_flag=True, help="Keep the tables and the predictions that the pages show (half a minute).")
-def errors(output: Path | None, write: bool) -> None:
+@as_json_option
+def errors(output: Path | None, write: bool, as_json: bool) -> None:
     """Print the cross-validated errors of the calibrated predictions against all embedded measurements."""
     import roofcube
 
     calibration = roofcube.calibrate(roofcube.datasets.load_measurements())
-    click.echo(_table_text(calibration.errors))
+    click.echo(to_json(calibration.errors.to_dicts()) if as_json else table_text(calibration.errors))
     if output is not None:
         calibration.errors.write_csv(output)
-        click.echo(output)
+        click.echo(output, err=as_json)
     if write:
         from roofcube.calibration import held_out
 
-        click.echo(held_out.write_held_out(held_out.compute_held_out(calibration)))
+        click.echo(held_out.write_held_out(held_out.compute_held_out(calibration)), err=as_json)
 
 
 def _task_or_cube(task: str) -> Any:
     """Take a file name for a cube, anything else for a task."""
     import roofcube
 
-    return roofcube.load(task) if task.endswith((".nc", ".zarr")) else task
-
-
-def _sizes_text(cube: Any) -> str:
-    return " × ".join(f"{size} {dim}" for dim, size in cube.sizes.items()) or "one cell"
+    return roofcube.load(task) if is_cube(task) else task
 
 
 def _by_rule(findings: pl.DataFrame) -> pl.DataFrame:
@@ -254,19 +239,3 @@ def _by_rule(findings: pl.DataFrame) -> pl.DataFrame:
         first_row=pl.col("row").first(),
         finding=pl.col("finding").first(),
     )
-
-
-def _table_text(table: pl.DataFrame) -> str:
-    import polars as pl
-
-    with pl.Config(
-        tbl_rows=-1,
-        tbl_cols=-1,
-        tbl_formatting="NOTHING",
-        tbl_hide_column_data_types=True,
-        tbl_hide_dataframe_shape=True,
-        fmt_str_lengths=100,
-        tbl_width_chars=-1,
-        float_precision=4,
-    ):
-        return str(table)

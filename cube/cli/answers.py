@@ -1,0 +1,157 @@
+"""The commands sweep and join: what a sweep answers, and measurements joined to a cube."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from roofcube.cli.commands import EXISTING, main
+from roofcube.cli.own import predicted_cube
+from roofcube.cli.printing import as_json_option, changes_of, print_answer, records_of, sizes_text, table_text, to_json
+from roofcube.wording import counted
+
+if TYPE_CHECKING:
+    from roofcube.sweep_spec import Outcome, SweepSpec
+
+__all__: list[str] = []
+
+SWEEP_EXAMPLE = """
+[inputs]                      # the arguments of roofcube.inputs; names ending in .toml, .onnx or .csv are files
+topologies = ["CNV"]
+precision = ["INT4", "INT2"]
+batch = [1, 8, 64]            # or { start = 1, stop = 256, steps = 9, spacing = "log" }
+
+[hypothetical]                # hardware as axes; leave out to sweep the embedded platforms
+peak_compute = { start = 1e11, stop = 1e14, steps = 100, spacing = "log" }    # op/s at INT8
+memory_bandwidth = { start = 1e9, stop = 1e12, steps = 100, spacing = "log" } # B/s
+power = 10                    # W
+peak_scaling = "bits"
+
+[variables]                   # inputs of your own: a number, or values along a dim
+dollars_per_joule = 5e-8
+
+[terms.cost]                  # outputs of your own
+formula = "predicted_energy * dollars_per_joule"
+units = "USD"
+sense = "min"
+
+[reduce]                      # the question; leave out to store the whole cube
+kind = "pareto"               # or best, top, count, histogram, quantile, crossover
+objectives = { cost = "min", top1 = "max" }
+where = { predicted_latency = { max = "10ms" }, precision = ["INT4", "INT2"] }
+per = ["precision"]
+"""
+SWEEP_MORE = """
+Hardware and networks of your own stand in the same file too: a table [[platform]] as in roofcube.read_platforms, a
+table [[network]] with topology, gmacs (or ops), params, top1, task as in roofcube.read_network.
+
+Questions take: pareto objectives, ties, epsilon; best objective; top objective, n; count by; histogram variable, bins;
+quantile variable, q; crossover objective, between, along; all take where and per.
+
+Above the first table: assumptions = "published" or "bound" (or a table [assumptions] with weights, activations, state,
+layers) and dtype = "f4" or "f8".
+"""
+
+
+def _verbatim(text: str) -> str:
+    """Keep the lines of a text, which click would fill."""
+    return "\n\n".join("\b\n" + part for part in text.strip("\n").split("\n\n"))
+
+
+@main.command("sweep", epilog="An example of a spec:\n\n" + _verbatim(SWEEP_EXAMPLE) + "\n\n" + SWEEP_MORE)
+@click.argument("spec", type=EXISTING)
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    help="File for the answer, or for the whole cube: .nc, or .zarr for what is larger than memory.",
+)
+@as_json_option
+def sweep_command(spec: Path, output: Path | None, as_json: bool) -> None:
+    """Ask the question of the TOML file SPEC of its sweep, and print the answer; exit with 1 where there is none.
+
+    Without [reduce] the whole cube is written to the file of -o.
+    """
+    from roofcube.sweep_spec import answer_sweep, read_sweep_spec
+
+    read = read_sweep_spec(spec)
+    outcome = answer_sweep(read, output)
+    click.echo(to_json(_outcome_record(read, outcome)) if as_json else _outcome_text(read, outcome))
+    sys.exit(1 if outcome.emptied else 0)
+
+
+def _outcome_record(spec: SweepSpec, outcome: Outcome) -> dict[str, Any]:
+    record: dict[str, Any] = {"points": outcome.points, "file": outcome.path}
+    if spec.reduce is not None and outcome.result is not None:
+        record |= {"kind": spec.reduce.kind, "answer": records_of(outcome.result, _columns(spec))}
+        if "crossover" in outcome.result.dims:
+            record["crossovers"] = changes_of(outcome.result)
+        record["emptied"] = None if outcome.emptied is None else outcome.emptied.to_dict()
+    return record
+
+
+def _outcome_text(spec: SweepSpec, outcome: Outcome) -> str:
+    lines = []
+    if spec.reduce is not None and outcome.result is not None:
+        kind, asked = spec.reduce.kind, ", ".join(spec.reduce.asked)
+        number = f" with {counted(outcome.result.sizes['point'], 'point')}" if "point" in outcome.result.dims else ""
+        lines.append(f"{kind}{number}{f' of {asked}' if asked else ''} over {outcome.points:,} points")
+        lines.append(str(outcome.emptied) if outcome.emptied else print_answer(outcome.result, _columns(spec)))
+    if outcome.path is not None:
+        lines.append(
+            f"{outcome.path}: {sizes_text(outcome.result)}" if outcome.result is not None else str(outcome.path)
+        )
+    return "\n".join(lines)
+
+
+def _columns(spec: SweepSpec) -> list[str]:
+    """Name what an answer shows: what was asked for and what was limited."""
+    return [] if spec.reduce is None else list(dict.fromkeys([*spec.reduce.asked, *spec.reduce.limits]))
+
+
+@main.command("join")
+@click.argument("task")
+@click.argument("rows", type=EXISTING)
+@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="Cube to write: .nc or .zarr.")
+@click.option("--platforms", type=EXISTING, multiple=True, help="TOML with platforms of your own; may be repeated.")
+@click.option(
+    "--networks", type=EXISTING, multiple=True, help="ONNX or CSV with networks of your own; may be repeated."
+)
+@click.option(
+    "--unmatched", type=click.Path(dir_okay=False, path_type=Path), help="Write rows without a cell to this CSV."
+)
+@as_json_option
+def join_command(
+    task: str,
+    rows: Path,
+    output: Path,
+    platforms: tuple[Path, ...],
+    networks: tuple[Path, ...],
+    unmatched: Path | None,
+    as_json: bool,
+) -> None:
+    """Put the measurements of a CSV beside the predictions of TASK, or of a cube (.nc or .zarr), and write the cube.
+
+    \b
+    roofcube join cifar10 mine.csv --platforms mine.toml -o mine.nc
+    """  # noqa: D301  click takes the backspace itself
+    import roofcube
+
+    cube = predicted_cube(task, platforms, networks)
+    measurements = roofcube.read_measurements(rows)
+    joined, left = roofcube.join(cube, measurements), roofcube.unmatched(cube, measurements)
+    written = roofcube.save(joined, output)
+    if unmatched is not None:
+        left.write_csv(unmatched)
+    reasons = left.group_by("reason", maintain_order=True).len("rows").sort("rows", descending=True)
+    found = measurements.height - left.height
+    if as_json:
+        record = {"file": written, "rows": measurements.height, "joined": found, "unmatched": reasons.to_dicts()}
+        click.echo(to_json(record))
+        return
+    click.echo(f"{written}: {found} of {measurements.height} rows found their cell")
+    if left.height:
+        click.echo(table_text(reasons))

@@ -1,0 +1,128 @@
+"""The commands that list what there is, with sources: platforms, networks, variables."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+import polars as pl
+
+from roofcube.cli.commands import EXISTING, main
+from roofcube.cli.printing import as_json_option, table_text, to_json
+from roofcube.wording import shown_unit, with_unit
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__: list[str] = []
+
+PLATFORMS = ("platform", "device_class", "mode", "precision", "executed_precision")
+QUANTITIES = {
+    "peak_compute_op_per_s": "op/s",
+    "memory_bandwidth_b_per_s": "B/s",
+    "memory_capacity_b": "B",
+    "listed_power_w": "W",
+}
+NETWORKS = ("topology", "task", "pruning_percent", "precision", "ops", "params", "top1", "counts_source", "source")
+
+
+@main.command("platforms")
+@click.argument("file", type=EXISTING, required=False)
+@as_json_option
+def platforms_command(file: Path | None, as_json: bool) -> None:
+    """List the embedded platforms, or those of a TOML FILE: what they offer by mode and precision, and the source."""
+    import roofcube
+
+    if file is not None:
+        table = roofcube.read_platforms(file)
+    else:
+        source = _embedded_source("platforms")
+        table = roofcube.datasets.load_platforms().with_columns(source=pl.lit(source))
+    names = [*PLATFORMS, *QUANTITIES, *(name for name in table.columns if name.endswith("source"))]
+    _print(table.select(name for name in names if name in table.columns), as_json=as_json)
+
+
+@main.command("networks")
+@click.argument("file", type=EXISTING, required=False)
+@click.option("--task", help="Of this task only.")
+@as_json_option
+def networks_command(file: Path | None, task: str | None, as_json: bool) -> None:
+    """List the embedded networks, or those of an ONNX or CSV FILE: operations and parameters, and the source."""
+    import roofcube
+    from roofcube.errors import check_choice
+
+    if file is not None:
+        table = roofcube.read_network(file)
+        if "layer" in table.columns:
+            keys = [name for name in ("topology", "task", "pruning_percent", "source") if name in table.columns]
+            table = table.group_by(keys, maintain_order=True).agg(pl.col("ops", "params").sum())
+    else:
+        table = roofcube.datasets.load_topologies().with_columns(source=pl.lit(_embedded_source("topologies")))
+    if task is not None:
+        check_choice("--task", task, table["task"].unique(maintain_order=True).to_list())
+        table = table.filter(pl.col("task") == task)
+    _print(table.select(name for name in NETWORKS if name in table.columns), as_json=as_json)
+
+
+@main.command("variables")
+@click.argument("file", type=EXISTING, required=False)
+@as_json_option
+def variables_command(file: Path | None, as_json: bool) -> None:
+    """List the variables of cubes, or those of a cube FILE: unit, meaning, which way is better, and where from."""
+    from roofcube.variables import VARIABLES
+
+    if file is None:
+        rows = [
+            {"variable": name, "units": one.units, "better": one.sense or "", "meaning": one.long_name}
+            for name, one in VARIABLES.items()
+        ]
+        _print(pl.DataFrame(rows), as_json=as_json)
+        return
+    from roofcube.files.store import opened
+
+    with opened(file) as cube:
+        _print(pl.DataFrame([_variable(cube, str(name)) for name in cube.variables]), as_json=as_json)
+
+
+def _variable(cube: Any, name: str) -> dict[str, str]:
+    from roofcube.variables import sense_of
+
+    array = cube[name]
+    return {
+        "variable": name,
+        "dims": ", ".join(map(str, array.dims)),
+        "units": str(array.attrs.get("units", "")),
+        "better": str(array.attrs.get("sense") or sense_of(name) or ""),
+        "meaning": str(array.attrs.get("long_name", "")),
+        "source": str(array.attrs.get("source", "")),
+    }
+
+
+def _embedded_source(table: str) -> str:
+    import roofcube
+
+    entry = roofcube.datasets.manifest()[table]
+    return f"{entry['source']}, {entry['licence']}"
+
+
+def _print(table: pl.DataFrame, *, as_json: bool) -> None:
+    """Print a table; in words what all rows share stands below, once."""
+    if as_json:
+        click.echo(to_json(table.to_dicts()))
+        return
+    said = [name for name in table.columns if name.endswith("source") and table[name].n_unique() == 1]
+    shared = {name: table[name][0] for name in said if table[name][0]}
+    rows = [{name: _text(name, value) for name, value in row.items()} for row in table.drop(said).iter_rows(named=True)]
+    click.echo(table_text(pl.DataFrame(rows)))
+    for name, value in shared.items():
+        click.echo(f"{name.replace('_', ' ')}: {value}")
+
+
+def _text(name: str, value: Any) -> str:
+    if value is None:
+        return ""
+    if name in QUANTITIES:
+        unit = QUANTITIES[name]
+        factor, unit = (1.0, unit) if unit == "B" else shown_unit(unit)
+        return with_unit(value * factor, unit)
+    return with_unit(value, "") if isinstance(value, float) else str(value)

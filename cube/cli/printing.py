@@ -1,0 +1,154 @@
+"""How the command line prints: tables and sizes in words, the same as JSON where `--json` asks for it."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import TYPE_CHECKING, Any
+
+import click
+import numpy as np
+
+from roofcube.labels import flat_column
+from roofcube.variables import DIMS
+from roofcube.wording import flag_words, short, shown_unit, with_unit
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import polars as pl
+    import xarray as xr
+
+__all__ = ["as_json_option", "print_answer", "records_of", "sizes_text", "table_text", "to_json"]
+
+MOST_ROWS = 20  # of a table in words; all are in the file and in the JSON
+as_json_option = click.option("--json", "as_json", is_flag=True, help="Print the answer as JSON.")
+
+
+def to_json(content: Any) -> str:
+    """Write plain JSON: NumPy numbers as numbers, paths as text, what is not known (NaN) as null."""
+    return json.dumps(_plain(content), indent=1, ensure_ascii=False)
+
+
+def _plain(content: Any) -> Any:
+    if isinstance(content, dict):
+        return {str(name): _plain(one) for name, one in content.items()}
+    if isinstance(content, list | tuple):
+        return [_plain(one) for one in content]
+    if isinstance(content, np.generic):
+        content = content.item()
+    if isinstance(content, float):
+        return content if math.isfinite(content) else None
+    return content if content is None or isinstance(content, bool | int | str) else str(content)
+
+
+def sizes_text(cube: xr.Dataset) -> str:
+    """Write the sizes of a cube: 9 platform × 11 batch."""
+    return " × ".join(f"{size} {dim}" for dim, size in cube.sizes.items()) or "one cell"
+
+
+def table_text(table: pl.DataFrame) -> str:
+    """Write a table whole, without frames."""
+    import polars as pl
+
+    with pl.Config(
+        tbl_rows=-1,
+        tbl_cols=-1,
+        tbl_formatting="NOTHING",
+        tbl_hide_column_data_types=True,
+        tbl_hide_dataframe_shape=True,
+        fmt_str_lengths=100,
+        tbl_width_chars=-1,
+        float_precision=4,
+    ):
+        return str(table)
+
+
+# answers --------------------------------------------------------------------------------------------------------------
+
+
+def records_of(answer: xr.Dataset, names: Sequence[str]) -> list[dict[str, Any]]:
+    """Lay an answer out as rows: the labels of each cell, then the named variables and what it counts."""
+    if "winner" in answer and "crossover" in answer.dims:
+        answer = answer.drop_dims("crossover")
+    wanted = [*names, "winner", "found", "changes", "count", "n_ties", "meaning"]
+    shown = [name for name in dict.fromkeys(wanted) if name in answer.variables]
+    dims = list(answer.dims)
+    labels = [str(name) for name in answer.coords if not str(name).endswith("_code") and name not in shown]
+    columns = {name: _column(answer, name, dims) for name in (*labels, *shown)}
+    return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+
+
+def _column(answer: xr.Dataset, name: str, dims: list[Any]) -> list[Any]:
+    values = flat_column(answer[name], dims, [answer.sizes[dim] for dim in dims])
+    return list(flag_words(values, answer[name].attrs))
+
+
+def changes_of(answer: xr.Dataset) -> list[dict[str, Any]]:
+    """Lay the changes of a crossover out as rows: before, after, who loses and who gains."""
+    other = [name for name in answer.variables if "crossover" not in answer[name].dims]
+    changes = answer.drop_vars(other)
+    return records_of(changes, [str(name) for name in changes.data_vars])
+
+
+def print_answer(answer: xr.Dataset, names: Sequence[str]) -> str:
+    """Write an answer in words: what all rows share, then a row each with what differs."""
+    import polars as pl
+
+    if "crossover" in answer.dims and (changes := _crossover_text(answer)):
+        return changes
+    rows = records_of(answer, names)
+    if "found" in answer:
+        nothing = sum(not row.pop("found") for row in rows)
+        rows = [row for row in rows if any(_is_known(row.get(name)) for name in (*names, "winner"))] or rows
+    else:
+        nothing = 0
+    hidden = set(map(str, answer.coords)) - _labels_shown(answer) - set(names)
+    told = [{name: _shown(answer, name, one) for name, one in row.items() if name not in hidden} for row in rows]
+    if not told:
+        return ""
+    shared = {name for name in told[0] if len(told) > 1 and len({row[name] for row in told}) == 1}
+    shared -= {*names, "count", "winner", *map(str, answer.dims)}
+    lines = []
+    if kept := [f"{name} {told[0][name]}" for name in told[0] if name in shared and name in DIMS and told[0][name]]:
+        lines.append(", ".join(kept))
+    table = [{name: text for name, text in row.items() if name not in shared} for row in told[:MOST_ROWS]]
+    if len(told) == 1:
+        lines += [f"{name}: {text}" for name, text in table[0].items() if text]
+    else:
+        lines.append(table_text(pl.DataFrame(table)))
+    if len(told) > MOST_ROWS:
+        lines.append(f"… and {len(told) - MOST_ROWS:,} more")
+    if nothing:
+        lines.append(f"nothing found for {nothing:,} more")
+    return "\n".join(lines)
+
+
+def _labels_shown(answer: xr.Dataset) -> set[str]:
+    """Name the labels that tell the rows of an answer apart: those of dims, and the ends of bins."""
+    order = str(answer.attrs.get("dim_order", "")).split()
+    return {*DIMS, *order, *map(str, answer.dims), "bin_low", "bin_high", "meaning"}
+
+
+def _crossover_text(answer: xr.Dataset) -> str:
+    """Write where the winner changes, or who wins everywhere; nothing where groups differ."""
+    import polars as pl
+
+    rows = changes_of(answer)
+    if not rows:
+        winners = sorted(set(np.ravel(answer["winner"].values).tolist()) - {""})
+        return f"the winner never changes: {winners[0]}" if len(winners) == 1 else ""
+    told = [{name: _shown(answer, name, value) for name, value in row.items()} for row in rows[:MOST_ROWS]]
+    more = [f"… and {len(rows) - MOST_ROWS:,} more"] if len(rows) > MOST_ROWS else []
+    return "\n".join([table_text(pl.DataFrame(told)), *more])
+
+
+def _is_known(value: Any) -> bool:
+    return value is not None and value != "" and value == value
+
+
+def _shown(answer: xr.Dataset, name: str, value: Any) -> str:
+    if isinstance(value, float | np.floating):
+        factor, unit = shown_unit(str(answer[name].attrs.get("units", "1")))
+        return with_unit(float(value) * factor, unit) if name not in DIMS else short(float(value))
+    return str(value)

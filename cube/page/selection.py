@@ -1,0 +1,170 @@
+"""Which part of a large cube the figures of a page show: the best, the front, and what is between, with a note."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from roofcube.errors import RoofcubeError
+from roofcube.model.graph import LAYER
+from roofcube.sweep.questions import best, pareto
+from roofcube.variables import CONFIGURATION, DIMS
+from roofcube.wording import counted, listed, with_thousands
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    import xarray as xr
+
+__all__ = ["MANY", "Selection", "evenly", "figures_of_merit", "selection_of"]
+
+MANY = 50  # networks, or platforms, that figures with a row each can still show
+ROWS = 360  # configurations that such a figure is to hold at most
+LEAST, MOST = 6, 16  # of many networks, or platforms
+OWN = 12  # combinations of labels of own dims
+FEW = 3  # labels of an own dim where there are more combinations
+BATCHES = 24
+GOALS = ("throughput", "latency", "energy")
+WORDS = {"topology": "network", "platform": "platform"}
+
+
+@dataclass(frozen=True)
+class Selection:
+    """The part of a cube that figures show, and sentences that say which part it is."""
+
+    cube: xr.Dataset
+    notes: tuple[str, ...] = ()
+
+
+def figures_of_merit(cube: xr.Dataset) -> dict[str, str]:
+    """Name the variables by which a cube is judged: measured where it has measurements, else predicted."""
+    measured = "measured_throughput" in cube and bool(cube["measured_throughput"].notnull().any())
+    kind = "measured" if measured else "predicted"
+    return {
+        "throughput": f"{kind}_throughput",
+        "latency": f"{kind}_latency",
+        "top1": "measured_top1" if measured else "top1",
+        "energy": "energy_per_input" if measured else "predicted_energy",
+    }
+
+
+def selection_of(cube: xr.Dataset) -> Selection:
+    """Choose what figures show; a cube that they can show whole comes back as it is."""
+    names = figures_of_merit(cube)
+    if names["throughput"] not in cube:
+        return Selection(cube)
+    notes = []
+    for dim in ("topology", "platform"):
+        if cube.sizes.get(dim, 0) > MANY:
+            labels, note = _chosen(cube, dim, names)
+            cube = cube.sel({dim: labels})
+            notes.append(note)
+    for part, note in (_few_of_own_dims(cube, names),):
+        cube = part
+        notes += [note] if note else []
+    cube, note = _few_batches(cube)
+    return Selection(cube, (*notes, *([note] if note else [])))
+
+
+# networks and platforms -----------------------------------------------------------------------------------------------
+
+
+def _chosen(cube: xr.Dataset, dim: str, names: dict[str, str]) -> tuple[list[str], str]:
+    """Choose labels of a dim: those that win something, then the front, thinned to what a figure can hold."""
+    number = _number(cube, dim, names["throughput"])
+    winners = _winners(cube, dim, names)
+    front, what = _front(cube, dim, names)
+    room = max(number - len(winners), 2)
+    on_front = [label for label in front if label not in winners]
+    thinned = [on_front[place] for place in evenly(len(on_front), room)]
+    wanted = {*winners, *thinned}
+    labels = [label for label in cube[dim].values.tolist() if label in wanted]
+    noun, total = WORDS[dim], cube.sizes[dim]
+    part = (
+        f"{len(thinned)} of the {with_thousands(len(on_front))} others"
+        if len(thinned) < len(on_front)
+        else "all others"
+    )
+    note = (
+        f"The figures show {len(labels)} of {counted(total, noun)}: the best by each goal"
+        + (f", and {part} {what}" if on_front else "")
+        + (". Every network is in the table “network by network” of the summary, which can be searched."
+           if dim == "topology" else ". The text counts all.")
+    )  # fmt: skip
+    return labels, note
+
+
+def _number(cube: xr.Dataset, dim: str, throughput: str) -> int:
+    """Return how many labels a figure with a row for each configuration can hold."""
+    known = cube[throughput].notnull()
+    known = known.any([one for one in known.dims if one not in CONFIGURATION])
+    each = float(known.sum([one for one in known.dims if one != dim]).mean()) if dim in known.dims else 1.0
+    return int(np.clip(ROWS / max(each, 1.0), LEAST, MOST))
+
+
+def _winners(cube: xr.Dataset, dim: str, names: dict[str, str]) -> list[str]:
+    labels = []
+    for goal in (*GOALS, "top1"):
+        name = names[goal]
+        if name in cube and bool(cube[name].notnull().any()):
+            winner = best(cube, name)
+            labels += [winner[dim].item()] if bool(winner["found"]) and dim in winner.coords else []
+    return list(dict.fromkeys(labels))
+
+
+def _front(cube: xr.Dataset, dim: str, names: dict[str, str]) -> tuple[list[str], str]:
+    """Return the labels on the front of accuracy and throughput; without accuracy, all from fastest to slowest."""
+    throughput, accuracy = names["throughput"], names["top1"]
+    if accuracy in cube and bool(cube[accuracy].notnull().any()):
+        try:
+            front = pareto(cube, {throughput: "max", accuracy: "max"})
+            return list(dict.fromkeys(front[dim].values.tolist())), "on the front of accuracy and throughput"
+        except RoofcubeError:
+            pass
+    array = cube[throughput]
+    highest = array.max([one for one in array.dims if one != dim]).values
+    order = np.argsort(-np.nan_to_num(highest, nan=-np.inf), kind="stable")
+    known = [int(place) for place in order if highest[place] == highest[place]]
+    return [cube[dim].values[place] for place in known], "from the fastest to the slowest"
+
+
+def evenly(size: int, number: int) -> list[int]:
+    """Choose places of a sequence, evenly spaced, both ends among them."""
+    return sorted(set(np.linspace(0, size - 1, min(size, number)).round().astype(int).tolist())) if size else []
+
+
+# own dims and batches -------------------------------------------------------------------------------------------------
+
+
+def _few_of_own_dims(cube: xr.Dataset, names: dict[str, str]) -> tuple[xr.Dataset, str]:
+    """Keep some labels of own dims where their combinations are too many to tell apart."""
+    own = [str(dim) for dim in cube.dims if dim not in (*DIMS, LAYER) and cube.sizes[dim] > FEW]
+    if not own or np.prod([cube.sizes[dim] for dim in own]) <= OWN:
+        return cube, ""
+    winner = best(cube, names["throughput"])
+    kept, told = {}, []
+    for dim in own:
+        size = cube.sizes[dim]
+        places = set(evenly(size, FEW if len(own) == 1 else FEW - 1))
+        if bool(winner["found"]) and dim in winner.coords and dim in cube.coords:
+            places.add(int(np.flatnonzero(cube[dim].values == winner[dim].item())[0]))
+        kept[dim] = sorted(places)
+        told.append(f"{len(kept[dim])} of {with_thousands(size)} labels of {dim}")
+    return cube.isel(kept), f"The figures show {listed(told)}; the text and the summary take all."
+
+
+def _few_batches(cube: xr.Dataset) -> tuple[xr.Dataset, str]:
+    """Keep the measured batches, else some, where there are too many for a line or a button each."""
+    size = cube.sizes.get("batch", 0)
+    if size <= BATCHES:
+        return cube, ""
+    measured: Iterable[int] = ()
+    if "n_rows" in cube and "batch" in cube["n_rows"].dims:
+        measured = np.flatnonzero((cube["n_rows"] > 0).any([one for one in cube["n_rows"].dims if one != "batch"]))
+    places = sorted({*(int(place) for place in measured), 0, size - 1})
+    if len(places) < FEW:
+        places = sorted({*places, *np.geomspace(1, size, BATCHES // 2).round().astype(int) - 1})
+    places = [places[place] for place in evenly(len(places), BATCHES)]
+    return cube.isel(batch=places), f"The figures show {len(places)} of {with_thousands(size)} batches."

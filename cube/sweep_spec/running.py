@@ -1,0 +1,200 @@
+"""A sweep as its spec says: inputs, assumptions and a question, by the public functions; the answer, and its file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from roofcube.datasets.own_platforms import platform_table
+from roofcube.errors import InvalidDataError
+from roofcube.files.readers import read_network, read_platforms
+from roofcube.files.store import save
+from roofcube.model.assumptions import BOUND, PUBLISHED, Assumptions
+from roofcube.model.hardware import hypothetical
+from roofcube.model.inputs import inputs as model_inputs
+from roofcube.model.predict import predict
+from roofcube.sweep import questions
+from roofcube.sweep.emptied import Emptied, why_empty
+from roofcube.sweep.sweep import Sweep
+from roofcube.sweep_spec.formulas import formula_of
+from roofcube.sweep_spec.tables import NETWORK_FILES, PLATFORM_FILES, Custom, NetworkFile, Steps, Values
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    import xarray as xr
+
+    from roofcube.sweep_spec.tables import Hardware, Reduce, SweepSpec
+
+__all__ = ["Outcome", "answer_sweep", "run_sweep"]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a sweep gave.
+
+    Attributes
+    ----------
+    path : Path or None
+        The file, where one was asked for.
+    result : Dataset or None
+        None where the whole space was streamed to Zarr.
+    points : int
+        Points of the space.
+    emptied : Emptied or None
+        Why there is no answer, where there is none.
+    """
+
+    path: Path | None
+    result: xr.Dataset | None
+    points: int
+    emptied: Emptied | None = None
+
+
+def run_sweep(spec: SweepSpec, path: str | Path) -> tuple[Path, xr.Dataset | None]:
+    """Run a sweep and write its result.
+
+    Returns
+    -------
+    path : Path
+    result : Dataset or None
+        None where the whole space was streamed to Zarr.
+    """
+    return Path(path), answer_sweep(spec, path).result
+
+
+def answer_sweep(spec: SweepSpec, path: str | Path | None = None) -> Outcome:
+    """Run a sweep, write its result where a path is given, and say why it is empty where it is.
+
+    Raises
+    ------
+    InvalidDataError
+        If a whole cube is to be stored and there is no path for it; if own values do not fit their dim.
+    """
+    inputs, assumptions = _inputs_of_spec(spec), _assumptions(spec)
+    target = None if path is None else Path(path)
+    sweep = Sweep(inputs, assumptions=assumptions, dtype=spec.dtype)
+    if spec.reduce is None:
+        if target is None:
+            msg = "`output`: a sweep without [reduce] stores the whole cube and needs a file; name one with -o, or ask"
+            raise InvalidDataError(msg)
+        if target.suffix == ".zarr":
+            sweep.to_zarr(target)
+            return Outcome(target, None, sweep.size)
+        cube = predict(inputs, assumptions=assumptions, dtype=spec.dtype)
+        return Outcome(save(cube, target), cube, sweep.size)
+    result = _answer(sweep, spec.reduce)
+    emptied = None
+    if _is_empty(result):
+        emptied = why_empty(sweep, spec.reduce.asked, where=spec.reduce.limits)
+    return Outcome(None if target is None else save(result, target), result, sweep.size, emptied)
+
+
+def _answer(sweep: Sweep, reduce: Reduce) -> xr.Dataset:
+    first = {"top": ("n", "objective"), "quantile": ("variable", "q"), "pareto": ("objectives",)}
+    positional = first.get(reduce.kind, ("objective", "variable"))
+    given = reduce.model_fields_set - {"kind", "where"}
+    options = {name: getattr(reduce, name) for name in given if name not in positional}
+    if reduce.where is not None:
+        options["where"] = reduce.limits
+    arguments = [getattr(reduce, name) for name in positional if name in given]
+    answer: xr.Dataset = getattr(questions, reduce.kind)(sweep, *arguments, **options)
+    return answer
+
+
+def _is_empty(result: xr.Dataset) -> bool:
+    """Check whether an answer holds nothing: no point, no winner, no count, no value."""
+    if "point" in result.dims:
+        return not result.sizes["point"]
+    for name in ("found", "count"):
+        if name in result:
+            return not bool(result[name].any())
+    return not any(bool(array.notnull().any()) for array in result.data_vars.values())
+
+
+# inputs ---------------------------------------------------------------------------------------------------------------
+
+
+def _inputs_of_spec(spec: SweepSpec) -> xr.Dataset:
+    names = ("precision", "pruning", "mode", "counts")
+    given = {name: getattr(spec.inputs, name) for name in names if getattr(spec.inputs, name) is not None}
+    batch = spec.inputs.batch
+    if batch is not None:
+        given["batch"] = np.unique(np.rint(batch.values()).astype("i8")) if isinstance(batch, Steps) else batch
+    inputs = model_inputs(spec.inputs.task, platforms=_platforms(spec), topologies=_topologies(spec), **given)
+    for name, values in spec.variables.items():
+        inputs = _with_variable(inputs, name, values)
+    return inputs
+
+
+def _platforms(spec: SweepSpec) -> Any:
+    parts: list[Any] = [] if spec.hypothetical is None else [_hardware(spec.hypothetical)]
+    parts += [read_platforms(one) if _is_file(one, PLATFORM_FILES) else one for one in _listed(spec.inputs.platforms)]
+    if spec.platform:
+        parts.append(platform_table(spec.platform, source="the spec", each="[[platform]]"))
+    return parts or None
+
+
+def _hardware(given: Hardware) -> xr.Dataset:
+    values: dict[str, Any] = {name: getattr(given, name) for name in given.model_fields_set}
+    axes: dict[str, Any] = {name: one.values() if isinstance(one, Steps) else one for name, one in values.items()}
+    return hypothetical(**axes)
+
+
+def _topologies(spec: SweepSpec) -> Any:
+    parts: list[Any] = []
+    for one in _listed(spec.inputs.topologies):
+        if isinstance(one, NetworkFile):
+            parts.append(read_network(one.file, **one.model_dump(exclude={"file"}, exclude_none=True)))
+        else:
+            parts.append(read_network(one) if _is_file(one, NETWORK_FILES) else one)
+    if spec.network:
+        columns = dict.fromkeys(name for entry in spec.network for name in entry)
+        parts.append(read_network({name: [entry.get(name) for entry in spec.network] for name in columns}))
+    return parts or None
+
+
+def _listed(given: Any) -> list[Any]:
+    return [] if given is None else [given] if isinstance(given, str) else list(given)
+
+
+def _is_file(name: str, suffixes: Iterable[str]) -> bool:
+    return name.lower().endswith(tuple(suffixes))
+
+
+def _with_variable(inputs: xr.Dataset, name: str, given: float | Values) -> xr.Dataset:
+    if name in inputs.dims or name in inputs.coords:
+        msg = f"`variables.{name}`: expected a name of its own, got that of a dim or label; give it another"
+        raise InvalidDataError(msg)
+    if not isinstance(given, Values):
+        return inputs.assign({name: given})
+    values = given.values.values() if isinstance(given.values, Steps) else np.asarray(given.values)
+    if given.dim == name:
+        msg = f"`variables.{name}.dim`: expected a name other than the variable's, got {given.dim!r}; rename one"
+        raise InvalidDataError(msg)
+    size = inputs.sizes.get(given.dim, len(given.labels or values))
+    if len(values) != size:
+        msg = (
+            f"`variables.{name}.values`: expected {size} values along {given.dim!r}, got {len(values)}; give one for "
+            "each label"
+        )
+        raise InvalidDataError(msg)
+    assigned = inputs.assign({name: (given.dim, values, {"units": given.units})})
+    if given.dim in inputs.dims:
+        return assigned
+    return assigned.assign_coords({given.dim: values if given.labels is None else given.labels})
+
+
+def _assumptions(spec: SweepSpec) -> Assumptions:
+    if isinstance(spec.assumptions, Custom):
+        custom: dict[str, Any] = spec.assumptions.model_dump()
+        assumptions = Assumptions(**custom)
+    else:
+        assumptions = {"published": PUBLISHED, "bound": BOUND}[spec.assumptions]
+    for name, term in spec.terms.items():
+        options = term.model_dump(exclude={"formula"})
+        assumptions = assumptions.with_term(name, formula_of(term.formula), **options)
+    return assumptions

@@ -1,0 +1,326 @@
+"""The tables of a sweep's TOML as records: what each may say, validated, with names of files made whole."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+import numpy as np
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+
+from roofcube.errors import InvalidDataError, suggestion
+from roofcube.model.assumptions import PUBLISHED
+from roofcube.sweep_spec.formulas import formula_of
+from roofcube.wording import read_quantity
+
+__all__ = [
+    "Custom",
+    "Hardware",
+    "Inputs",
+    "NetworkFile",
+    "Reduce",
+    "Span",
+    "Steps",
+    "SweepSpec",
+    "Term",
+    "Values",
+    "read_sweep_spec",
+]
+
+PLATFORM_FILES = (".toml",)
+NETWORK_FILES = (".onnx", ".csv")
+# kind of question → what it needs, and what it also takes, beside `where`
+TAKES: dict[str, tuple[frozenset[str], frozenset[str]]] = {
+    "pareto": (frozenset({"objectives"}), frozenset({"per", "ties", "epsilon"})),
+    "best": (frozenset({"objective"}), frozenset({"per", "sense"})),
+    "top": (frozenset({"objective", "n"}), frozenset({"per", "sense"})),
+    "count": (frozenset(), frozenset({"per", "by"})),
+    "histogram": (frozenset({"variable"}), frozenset({"per", "bins"})),
+    "quantile": (frozenset({"variable", "q"}), frozenset({"per"})),
+    "crossover": (frozenset({"objective"}), frozenset({"per", "sense", "between", "along"})),
+}
+
+
+class SpecTable(BaseModel):
+    """A table of the file; an unknown key is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Steps(SpecTable):
+    """Evenly spaced numbers: ``{ start = 1e11, stop = 1e14, steps = 100, spacing = "log" }``."""
+
+    start: float
+    stop: float
+    steps: Annotated[int, Field(ge=1)]
+    spacing: Literal["log", "linear"] = "linear"
+
+    @model_validator(mode="after")
+    def _positive(self) -> Self:
+        if self.spacing == "log" and not (self.start > 0 and self.stop > 0):
+            msg = "start and stop must be above 0 where spacing is 'log'"
+            raise ValueError(msg)
+        return self
+
+    def values(self) -> np.ndarray[Any, Any]:
+        """Return the numbers."""
+        between = np.geomspace if self.spacing == "log" else np.linspace
+        return between(self.start, self.stop, self.steps)
+
+
+def _end(value: Any) -> Any:
+    """Read the end of a limit, which may carry its unit: 10ms, 15 W."""
+    try:
+        return read_quantity(value) if isinstance(value, str) else value
+    except InvalidDataError as error:
+        raise ValueError(str(error)) from error
+
+
+class Span(SpecTable):
+    """Low and high of a limit, both inclusive: ``{ max = 0.01 }`` or ``{ max = "10ms" }``."""
+
+    min: Annotated[float | None, BeforeValidator(_end)] = None
+    max: Annotated[float | None, BeforeValidator(_end)] = None
+
+
+Axis = float | str | list[float | str] | Steps
+Labels = str | list[str]
+Sense = Literal["max", "min"]
+
+
+class NetworkFile(SpecTable):
+    """A network in a file, with the arguments of `roofcube.read_network`."""
+
+    file: str
+    name: str | None = None
+    task: str | None = None
+    sizes: dict[str, Any] | None = None
+    batch: int | None = None
+    pruning: float | None = None
+    top1: float | dict[str, float] | None = None
+    top5: float | dict[str, float] | None = None
+
+    @field_validator("file")
+    @classmethod
+    def _found(cls, name: str, info: ValidationInfo) -> str:
+        return _beside(name, info, NETWORK_FILES)
+
+
+def _beside(name: str, info: ValidationInfo, suffixes: tuple[str, ...]) -> str:
+    """Take a name that ends as a file does from the folder of the spec; labels stay as they are."""
+    if not name.lower().endswith(suffixes):
+        return name
+    return str(Path((info.context or {}).get("folder", "")) / name)
+
+
+class Inputs(SpecTable):
+    """`[inputs]`: the arguments of `roofcube.inputs`; platforms and topologies may be files, beside the spec."""
+
+    task: str | None = None
+    platforms: Labels | None = None
+    topologies: str | list[str | NetworkFile] | None = None
+    precision: Labels | None = None
+    pruning: float | list[float] | None = None
+    batch: int | list[int] | Steps | None = None
+    mode: Labels | None = None
+    counts: Literal["exact", "site"] = "exact"
+
+    @field_validator("platforms", "topologies")
+    @classmethod
+    def _files(cls, given: Any, info: ValidationInfo) -> Any:
+        suffixes = PLATFORM_FILES if info.field_name == "platforms" else NETWORK_FILES
+        listed = [given] if isinstance(given, str) else given
+        return listed and [_beside(one, info, suffixes) if isinstance(one, str) else one for one in listed]
+
+
+class Hardware(SpecTable):
+    """`[hypothetical]`: the arguments of `roofcube.hypothetical`; each list or range becomes an axis."""
+
+    peak_compute: Axis
+    memory_bandwidth: Axis
+    memory_capacity: Axis | None = None
+    on_chip_memory: Axis | None = None
+    power: Axis | None = None
+    peak_scaling: Literal["bits"] | None = None
+    name: str = "hypothetical"
+    device_class: str = "hypothetical"
+
+
+class Values(SpecTable):
+    """A variable of your own along a dim: an axis of your own, or one of the model's."""
+
+    values: list[float] | Steps
+    dim: str
+    labels: list[str] | list[float] | None = None
+    units: str = "1"
+
+
+class Term(SpecTable):
+    """An output of your own, as in `roofcube.Assumptions.with_term`: ``formula = "predicted_energy * price"``."""
+
+    formula: str
+    units: str = "1"
+    long_name: str = ""
+    sense: Sense | None = None
+
+    @field_validator("formula")
+    @classmethod
+    def _readable(cls, formula: str) -> str:
+        formula_of(formula)
+        return formula
+
+
+class Custom(SpecTable):
+    """Assumptions of your own, as in `roofcube.Assumptions`."""
+
+    weights: str = PUBLISHED.weights
+    activations: str = PUBLISHED.activations
+    state: str = PUBLISHED.state
+    layers: str = PUBLISHED.layers
+
+
+class Reduce(SpecTable):
+    """`[reduce]`: a question, with the arguments of the `roofcube` function of that name."""
+
+    kind: Literal["pareto", "best", "top", "count", "histogram", "quantile", "crossover"]
+    objectives: dict[str, Sense] | list[str] | None = None
+    objective: str | None = None
+    variable: str | None = None
+    n: Annotated[int, Field(ge=1)] | None = None
+    q: float | list[float] | None = None
+    bins: Annotated[int, Field(ge=1)] | list[float] | None = None
+    by: str | None = None
+    between: str | None = None
+    along: str | None = None
+    sense: Sense | None = None
+    where: dict[str, Span | list[str | float] | str | float] | None = None
+    per: Labels | None = None
+    ties: Literal["all", "first"] | None = None
+    epsilon: float | None = None
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        needed, optional = TAKES[self.kind]
+        given = self.model_fields_set - {"kind", "where"}
+        if needed - given:
+            msg = f"kind = {self.kind!r} needs {', '.join(sorted(needed - given))}"
+            raise ValueError(msg)
+        if given - needed - optional:
+            msg = f"kind = {self.kind!r} takes no {', '.join(sorted(given - needed - optional))}"
+            raise ValueError(msg)
+        return self
+
+    @property
+    def asked(self) -> tuple[str, ...]:
+        """Variables that the question is about."""
+        if self.objectives is not None:
+            return tuple(self.objectives)
+        name = self.variable if self.kind in ("histogram", "quantile") else self.objective
+        return () if name is None else (name,)
+
+    @property
+    def limits(self) -> dict[str, Any]:
+        """The limits as `where` takes them."""
+        given = self.where or {}
+        return {name: (one.min, one.max) if isinstance(one, Span) else one for name, one in given.items()}
+
+
+class SweepSpec(SpecTable):
+    """A sweep: inputs, hardware, assumptions, and what to keep of the result.
+
+    Parameters
+    ----------
+    inputs : Inputs
+    hypothetical : Hardware, optional
+        In place of `inputs.platforms`, or beside them under a name of its own.
+    platform : list of tables
+        ``[[platform]]``, as `roofcube.read_platforms` takes them.
+    network : list of tables
+        ``[[network]]``, networks known by their totals, as `roofcube.read_network` takes them.
+    variables : table
+        Inputs of your own: a number, or values along a dim.
+    terms : table of Term
+        Outputs of your own, by name.
+    assumptions : {"published", "bound"} or Custom
+    dtype : {"f4", "f8"}
+    reduce : Reduce, optional
+        Without it the whole cube is written.
+
+    Examples
+    --------
+    >>> from roofcube.sweep_spec import SweepSpec
+    >>> spec = SweepSpec.model_validate({"reduce": {"kind": "best", "objective": "predicted_latency"}})
+    >>> spec.reduce.kind
+    'best'
+    """
+
+    inputs: Inputs = Inputs()
+    hypothetical: Hardware | None = None
+    platform: list[dict[str, Any]] = []
+    network: list[dict[str, Any]] = []
+    variables: dict[str, float | Values] = {}
+    terms: dict[str, Term] = {}
+    assumptions: Literal["published", "bound"] | Custom = "published"
+    dtype: Literal["f4", "f8"] = "f4"
+    reduce: Reduce | None = None
+
+    @model_validator(mode="after")
+    def _hardware_is_named(self) -> Self:
+        nameless = self.hypothetical is not None and "name" not in self.hypothetical.model_fields_set
+        if nameless and (self.inputs.platforms is not None or self.platform):
+            msg = "give [hypothetical] or inputs.platforms, not both; or [hypothetical] a name, to stand beside them"
+            raise ValueError(msg)
+        return self
+
+
+def read_sweep_spec(path: str | Path) -> SweepSpec:
+    """Read and validate the TOML of a sweep.
+
+    Raises
+    ------
+    InvalidDataError
+        If the file is not TOML or says something that a sweep does not know; names the file, the key and the value.
+    """
+    source = Path(path)
+    try:
+        content = tomllib.loads(source.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        msg = f"{source}: not TOML ({error}); see `roofcube sweep --help` for an example"
+        raise InvalidDataError(msg) from error
+    try:
+        return SweepSpec.model_validate(content, context={"folder": source.absolute().parent})
+    except ValidationError as error:
+        raise InvalidDataError(f"{source}, " + _first_problem(error, content)) from error
+
+
+def _first_problem(error: ValidationError, content: dict[str, Any]) -> str:
+    # a union of types reports each member's complaint: the one that looked deepest is the one that was meant
+    problem = max(error.errors(), key=lambda one: (one["type"] in ("extra_forbidden", "value_error"), len(one["loc"])))
+    # a union of types adds its members' names to the path; only keys of the file are of use
+    place, here = [], content
+    for part in problem["loc"]:
+        if isinstance(here, dict) and part in here:
+            place.append(str(part))
+            here = here[part]
+        elif not place or problem["type"] == "missing":
+            place.append(str(part))
+    key = ".".join(place) or "the whole file"
+    if problem["type"] == "extra_forbidden":
+        return f"`{key}`: not a key of a sweep{suggestion(place[-1], _known_keys())}; see `roofcube sweep --help`"
+    message = problem["msg"].removeprefix("Value error, ")
+    return f"`{key}`: {message[0].lower()}{message[1:]}, got {problem['input']!r}; see `roofcube sweep --help`"
+
+
+def _known_keys() -> list[str]:
+    parts: list[type[SpecTable]] = [SweepSpec, Inputs, Hardware, Custom, Reduce, Steps, Span, Term, Values, NetworkFile]
+    return sorted({name for part in parts for name in part.model_fields})

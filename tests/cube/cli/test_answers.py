@@ -1,0 +1,151 @@
+"""The commands that answer: sweep, best and join, in words and as JSON."""
+
+from __future__ import annotations
+
+import json
+import re
+import textwrap
+
+import polars as pl
+import pytest
+from click.testing import CliRunner
+
+import roofcube as rc
+from roofcube.cli import main
+
+QUESTION = '[inputs]\ntask = "mnist"\nbatch = [1, 8]\n[reduce]\n'
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return lambda *words: CliRunner().invoke(main, list(words), catch_exceptions=False)
+
+
+@pytest.fixture
+def sweep(run, tmp_path):
+    def ask(text, *words):
+        (tmp_path / "spec.toml").write_text(text)
+        return run("sweep", "spec.toml", *words)
+
+    return ask
+
+
+def test_the_example_of_the_help_has_an_answer(run, sweep):
+    told = run("sweep", "--help").output
+    example = textwrap.dedent(told.split("An example of a spec:")[1].split("Hardware and networks of your own")[0])
+    result = sweep(example, "-o", "front.nc")
+    assert result.exit_code == 0, result.output
+    points = int(re.search(r"pareto with (\d+) points of cost, top1", result.output)[1])
+    assert points == rc.load("front.nc").sizes["point"] > 0
+    assert "USD" in result.output
+
+
+@pytest.mark.parametrize(
+    ("question", "words"),
+    [
+        ('kind = "best"\nobjective = "predicted_throughput"', ["platform: ZCU104-FINN", "inputs/s"]),
+        (
+            'kind = "best"\nobjective = "predicted_throughput"\nper = "platform"\nwhere = { power = { max = 5 } }',
+            ["NCS2", "nothing found for"],
+        ),
+        ('kind = "top"\nobjective = "predicted_latency"\nn = 30', ["… and 10 more", "ms"]),
+        ('kind = "count"\nby = "infeasible"', ["mode_not_offered", "feasible"]),
+        ('kind = "histogram"\nvariable = "top1"\nbins = 3', ["bin_low", "98."]),
+        ('kind = "quantile"\nvariable = "power"\nq = [0.5]', ["quantile", "W"]),
+        (
+            'kind = "crossover"\nobjective = "predicted_latency"\nalong = "pruning"\nper = "precision"',
+            ["winner", "TX2"],
+        ),
+        ('kind = "crossover"\nobjective = "predicted_latency"', ["the winner never changes: "]),
+    ],
+)
+def test_every_answer_is_printed_in_words_and_as_json(sweep, question, words):
+    result = sweep(QUESTION + question)
+    assert result.exit_code == 0, result.output
+    assert all(word in result.output for word in words), result.output
+    answer = json.loads(sweep(QUESTION + question, "--json").output)
+    assert answer["answer"]
+    assert answer["emptied"] is None
+    assert answer["points"] > 0
+
+
+def test_changes_of_a_crossover_are_listed(sweep):
+    two = (
+        '[[platform]]\nplatform = "A"\ndevice_class = "GPU"\nprecision = "INT8"\npeak_compute = "1 TOP/s"\n'
+        'memory_bandwidth = "100 GB/s"\n[[platform]]\nplatform = "B"\ndevice_class = "GPU"\nprecision = "INT8"\n'
+        'peak_compute = "9 TOP/s"\nmemory_bandwidth = "1 GB/s"\n'
+    )
+    question = (
+        'assumptions = "bound"\n'
+        + QUESTION.replace("[1, 8]", "[1, 8, 4096]")
+        + ('kind = "crossover"\nobjective = "predicted_throughput"\nwhere = { topology = "MLP", pruning = [100] }\n')
+    )
+    assert json.loads(sweep(question + two, "--json").output)["crossovers"] == [
+        {"before": 8, "after": 4096, "loser": "A", "gainer": "B"}
+    ]
+    assert "gainer" in sweep(question + two).output
+
+
+def test_an_empty_answer_says_what_emptied_it_and_exits_with_one(sweep):
+    question = QUESTION + 'kind = "best"\nobjective = "predicted_throughput"\nwhere = { top1 = { min = 99.9 } }'
+    result = sweep(question)
+    assert result.exit_code == 1
+    assert re.search(r"limit top1 alone removes [\d,]+; without it [\d,]+ points are left", result.output)
+    told = json.loads(sweep(question, "--json").output)
+    assert told["emptied"]["without"]["top1"] > 0
+
+
+def test_best_says_what_binds_and_when_nothing_does(run):
+    limited = run("best", "cifar10", "--top1", "85", "--latency", "10ms", "--max-power", "15W").output
+    assert "binding: measured_top1 and measured_latency" in limited
+    assert re.search(r"relax measured_top1 to 84.3 %: 16.5k inputs/s, 2.22 times as good", limited)
+    assert "in doubt: accuracy differs" in limited
+    free = run("best", "mnist", "--limit", "measured_throughput>=1").output
+    assert "binding: no limit, without them the same wins" in free
+
+
+def test_best_of_a_calibrated_cube_is_judged_on_the_low_end(run):
+    rows = rc.datasets.load_measurements("mnist")
+    cube = rc.predict(rc.inputs("mnist", platforms=["NCS2", "TX2"]), assumptions=rc.calibrate(rows))
+    rc.save(cube, "cube.nc")
+    told = json.loads(run("best", "cube.nc", "--json").output)["winner"]
+    assert told["predicted_throughput"] == pytest.approx(float(cube.predicted_throughput_low.max()))
+    assert told["predicted_throughput"] < told["predicted_throughput_expected"] < told["predicted_throughput_high"]
+    words = run("best", "cube.nc").output
+    assert re.search(r"at least [\d.]+k inputs/s \(expected [\d.]+k inputs/s\)", words)
+
+
+def test_join_writes_the_cube_and_counts_what_found_no_cell(run, tmp_path):
+    rows = rc.datasets.load_measurements("mnist")
+    mine = rows.filter(pl.col("platform") == "NCS2").head(2).with_columns(platform=pl.lit("MyNPU"))
+    lost = mine.head(1).with_columns(platform=pl.lit("Nowhere"))
+    pl.concat([rows, mine, lost]).write_csv("rows.csv")
+    (tmp_path / "mine.toml").write_text(
+        '[[platform]]\nplatform = "MyNPU"\ndevice_class = "NPU"\nprecision = "FP16"\n'
+        "peak_compute_op_per_s = 2e12\nmemory_bandwidth_b_per_s = 1e10\n"
+    )
+    words = ["join", "mnist", "rows.csv", "--platforms", "mine.toml", "-o", "mine.nc"]
+    result = run(*words, "--unmatched", "lost.csv")
+    assert result.exit_code == 0, result.output
+    assert f"mine.nc: {rows.height + 2} of {rows.height + 3} rows found their cell" in result.output
+    assert "platform 'Nowhere' is not in the cube" in result.output
+    assert pl.read_csv("lost.csv").height == 1
+    cube = rc.load("mine.nc")
+    assert int(cube.n_rows.sel(platform="MyNPU").sum()) == 2
+    told = json.loads(run("join", "mine.nc", "rows.csv", "-o", "again.nc", "--json").output)
+    assert (told["file"], told["joined"], told["unmatched"][0]["rows"]) == ("again.nc", rows.height + 2, 1)
+    refused = run("join", "mine.nc", "rows.csv", "-o", "x.nc", "--platforms", "mine.toml")
+    assert refused.exit_code == 2
+    assert "`mine.nc`: a cube has its own platforms and networks" in refused.output
+
+
+def test_join_takes_networks_and_tasks_of_the_users_own(run, tmp_path):
+    (tmp_path / "net.csv").write_text("topology,gmacs,params\nWake,0.01,1e5\n")
+    (tmp_path / "rows.csv").write_text(
+        "task,topology,platform,precision,pruning_percent,batch,throughput_compute_per_s\nkws,Wake,NCS2,FP16,100,1,900\n"
+    )
+    result = run("join", "kws", "rows.csv", "--networks", "net.csv", "-o", "kws.nc")
+    assert result.exit_code == 0, result.output
+    cube = rc.load("kws.nc")
+    assert (cube.attrs["task"], cube.task.values.tolist(), int(cube.n_rows.sum())) == ("kws", ["kws"], 1)

@@ -1,0 +1,76 @@
+"""The commands that list what there is, with sources."""
+
+from __future__ import annotations
+
+import json
+
+import polars as pl
+import pytest
+from click.testing import CliRunner
+
+import roofcube as rc
+from roofcube.cli import main
+from roofcube.variables import VARIABLES
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return lambda *words: CliRunner().invoke(main, list(words), catch_exceptions=False)
+
+
+def test_platforms_with_their_source(run):
+    words = run("platforms").output
+    assert "source: QuTiBench" in words
+    assert "0.96 TOP/s" in words
+    assert "2 GB" in words
+    rows = json.loads(run("platforms", "--json").output)
+    assert len(rows) == rc.datasets.load_platforms().height
+    assert all(row["source"].startswith("QuTiBench") for row in rows)
+
+
+def test_platforms_of_a_file(run, tmp_path):
+    (tmp_path / "mine.toml").write_text(
+        '[[platform]]\nplatform = "Mine"\ndevice_class = "NPU"\nprecision = "INT8"\n'
+        'peak_compute = "2 TOP/s"\nmemory_bandwidth = { value = "10 GB/s", source = "data sheet, page 3" }\n'
+    )
+    words = run("platforms", "mine.toml").output
+    assert "source: mine.toml" in words
+    assert "memory bandwidth source: data sheet, page 3" in words
+    assert json.loads(run("platforms", "mine.toml", "--json").output)[0]["memory_bandwidth_b_per_s"] == 1e10
+
+
+def test_networks_embedded_and_of_a_file(run, tmp_path):
+    words = run("networks", "--task", "mnist").output
+    assert "MLP" in words
+    assert "CNV" not in words
+    assert "source: QuTiBench" in words
+    (tmp_path / "net.csv").write_text("topology,task,gmacs,params\nWake,kws,0.01,1e5\n")
+    row = json.loads(run("networks", "net.csv", "--json").output)[0]
+    assert (row["topology"], row["task"], row["ops"], row["source"]) == ("Wake", "kws", 2e7, "net.csv")
+    refused = run("networks", "--task", "mnits")
+    assert refused.exit_code == 2
+    assert "did you mean 'mnist'" in refused.output
+
+
+def test_layers_of_a_file_are_added_up(run):
+    layers = rc.datasets.load_layers()
+    one = layers.filter(layers["topology"] == "MLP")
+    one.with_columns(topology=one["topology"] + "2").write_csv("layers.csv")
+    rows = json.loads(run("networks", "layers.csv", "--json").output)
+    assert {row["pruning_percent"]: row["ops"] for row in rows} == dict(
+        one.group_by("pruning_percent").agg(pl.col("ops").sum()).iter_rows()
+    )
+
+
+def test_variables_of_the_table_and_of_a_cube(run):
+    rows = json.loads(run("variables", "--json").output)
+    assert {row["variable"] for row in rows} == set(VARIABLES)
+    cube = rc.predict(rc.inputs("mnist"))
+    cube["ops"].attrs["source"] = "counted by hand"
+    rc.save(cube, "cube.nc")
+    by_name = {row["variable"]: row for row in json.loads(run("variables", "cube.nc", "--json").output)}
+    assert set(by_name) == set(map(str, cube.variables))
+    assert by_name["predicted_latency"]["better"] == "min"
+    assert by_name["ops"]["source"] == "counted by hand"
+    assert "counted by hand" in run("variables", "cube.nc").output

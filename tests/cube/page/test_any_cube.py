@@ -1,0 +1,250 @@
+"""Pages of cubes that are not the embedded ones: their own words and counts, nothing lost, nothing run."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import html
+import re
+
+import foreign_cubes
+import numpy as np
+import pytest
+from bokeh.models import FactorRange
+from bokeh.plotting import figure
+
+import roofcube as rc
+from roofcube import plot
+from roofcube.errors import InvalidDataError
+from roofcube.page import document, sections, tables
+from roofcube.page.selection import MANY, MOST, selection_of
+from roofcube.page.subject import subject_of
+from roofcube.sweep.low_ends import at_low_ends
+
+CUBES = ("hypothetical", "calibrated", "own_task", "own_dim", "merged", "one_platform", "two_models", "measured_only")
+
+
+@pytest.fixture(scope="module")
+def cube_of():
+    cubes = {}
+
+    def made(name):
+        if name not in cubes:
+            cubes[name] = getattr(foreign_cubes, name)()
+        return cubes[name]
+
+    return made
+
+
+@pytest.fixture(scope="module")
+def page_of(cube_of, tmp_path_factory):
+    folder, pages = tmp_path_factory.mktemp("pages"), {}
+
+    def written(name):
+        if name not in pages:
+            pages[name] = rc.report(cube_of(name), folder / f"{name}.html").read_text(encoding="utf-8")
+        return pages[name]
+
+    return written
+
+
+def _text(page):
+    """What a reader sees of a page without its figures."""
+    without = re.sub(r"<(script|style)>.*?</\1>", "", page, flags=re.DOTALL)
+    return html.unescape(re.sub(r"<[^>]+>", " ", without))
+
+
+@pytest.mark.parametrize("name", CUBES)
+def test_every_cube_has_a_page_with_its_figures(page_of, name):
+    text = _text(page_of(name))
+    assert "could not be" not in text
+    assert "is left out" not in text
+    assert len(re.findall("<figure ", page_of(name))) >= 3
+
+
+@pytest.mark.parametrize("name", CUBES)
+def test_no_word_of_the_embedded_tasks(page_of, cube_of, name):
+    text, cube = _text(page_of(name)), cube_of(name)
+    labels = set(np.atleast_1d(cube["platform"].values).tolist()) if "platform" in cube.coords else set()
+    for platform in set(rc.datasets.load_platforms()["platform"]) - labels:
+        assert platform not in text
+    if not {"Ultra96-DPU", "ZCU104-DPU"} & labels:
+        assert "DPUs" not in text
+    if name in ("hypothetical", "own_task", "own_dim"):
+        assert "QuTiBench" not in text
+    if cube.attrs.get("assumptions") != "published":
+        assert "reads every weight from memory for every input" not in text
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("hypothetical", ["combinations of channels kept, precision, peak and bandwidth can run", "1 platform ", "labels of peak"]),
+        ("calibrated", ["A calibration predicts", "the low end of the interval around", "interval is what to trust"]),
+        ("own_task", ["kws", "The bound is what physics allows", "A bound is no prediction", "Predictions and measurements for kws"]),
+        ("own_dim", ["precision and context can run", "context 512"]),
+        ("one_platform", ["on 1 platform make"]),
+        ("two_models", ["The bound is what physics allows"]),
+        ("measured_only", ["This cube holds no predictions"]),
+    ],
+)  # fmt: skip
+def test_the_text_follows_the_cube(page_of, name, words):
+    text = re.sub(r"\s+", " ", _text(page_of(name)))
+    assert all(word in text for word in words), [word for word in words if word not in text]
+
+
+def test_a_title_of_ones_own_heads_the_page(tmp_path):
+    page = rc.report(foreign_cubes.own_task(), tmp_path / "a.html", title="Boards & us").read_text(encoding="utf-8")
+    assert "<h1>Boards &amp; us</h1>" in page
+    assert "<title>Boards &amp; us" in page
+
+
+def test_a_part_of_the_embedded_rows_counts_that_part(cube_of):
+    subject = subject_of(cube_of("one_platform"), None)
+    assert subject.rows.height == int(cube_of("one_platform").n_rows.sum())
+    assert subject.unmatched.height == 0
+    assert not subject.whole
+    assert subject_of("mnist", None).whole
+    assert not subject_of(cube_of("calibrated"), None).whole
+
+
+def test_a_network_called_like_an_embedded_one_has_no_corrections_of_it(cube_of):
+    assert tables.count_differences(subject_of(rc.predict(rc.inputs("cifar10")), None)) is not None
+    assert tables.count_differences(subject_of(cube_of("own_dim"), None)) is None
+
+
+# choices --------------------------------------------------------------------------------------------------------------
+
+
+def test_choices_by_prediction_are_judged_on_the_low_end(cube_of):
+    cube = cube_of("calibrated").drop_vars(["measured_throughput"])
+    table = tables.best_choices(subject_of(cube, None))[0]
+    winner = rc.best(at_low_ends(cube), "predicted_throughput")
+    assert table.rows[0][1].startswith(f"{winner.platform.item()} {winner['mode'].item()}")
+    assert re.fullmatch(r"[\d.]+k inputs/s \([\d.]+k inputs/s\)", table.rows[0][2])
+    assert "judged on the low end" in table.note
+
+
+def test_a_choice_that_extrapolates_says_so(cube_of):
+    cube = cube_of("calibrated").drop_vars(["measured_throughput"])
+    beyond = cube.assign(extrapolates=cube.extrapolates * 0 + 1)
+    assert {row[-1] for row in tables.best_choices(subject_of(beyond, None))[0].rows} == {"extrapolates"}
+    assert "It extrapolates beyond" in " ".join(sections.theoretical(subject_of(beyond, None)).see)
+
+
+# many networks --------------------------------------------------------------------------------------------------------
+
+
+def test_of_many_networks_the_figures_show_the_best_and_the_front(cube_of):
+    cube = cube_of("many_networks")
+    selection = selection_of(cube)
+    front = rc.pareto(cube, {"measured_throughput": "max", "measured_top1": "max"})
+    shown = set(selection.cube.topology.values.tolist())
+    assert len(shown) <= MOST + 4
+    assert rc.best(cube, "measured_throughput").topology.item() in shown
+    assert rc.best(cube, "measured_top1").topology.item() in shown
+    assert shown <= {*front.topology.values.tolist(), rc.best(cube, "measured_latency").topology.item()}
+    assert f"The figures show {len(shown)} of 60 networks" in selection.notes[0]
+
+
+def test_all_of_many_networks_are_in_a_folded_table_with_a_search(page_of, cube_of):
+    page = page_of("many_networks")
+    folded = re.search(r'id="table-networks">\s*<details>(.*?)</details>', page, flags=re.DOTALL)[1]
+    assert folded.count("<tr>") == 61
+    assert '<input type="search"' in folded
+    assert page.count('id="table-fastest"') == 1
+    assert f"<b>{int(cube_of('many_networks').n_rows.sum())}</b> experiments" in page
+
+
+def test_few_networks_are_shown_as_they_are(cube_of):
+    cube = cube_of("own_task")
+    assert cube.sizes["topology"] <= MANY
+    assert selection_of(cube).cube is cube
+    assert selection_of(cube).notes == ()
+
+
+def test_many_platforms_batches_and_labels_of_own_dims_are_thinned():
+    hardware = [
+        rc.hypothetical(name=f"p{one:02d}", peak_compute=1e12 * (one + 1), memory_bandwidth=1e10) for one in range(60)
+    ]
+    cube = rc.predict(
+        rc.inputs("mnist", platforms=hardware, precision="INT8", batch=range(1, 200)), assumptions=rc.BOUND
+    )
+    selection = selection_of(cube)
+    assert selection.cube.sizes["platform"] <= MOST + 4
+    assert selection.cube.sizes["batch"] <= 24
+    assert len(selection.notes) == 2
+    selection = selection_of(foreign_cubes.hypothetical())
+    assert selection.cube.sizes["peak"] <= 3
+    assert selection.cube.sizes["bandwidth"] <= 3
+    winner = rc.best(foreign_cubes.hypothetical(), "predicted_throughput")
+    assert winner.peak.item() in selection.cube.peak.values
+
+
+# what fails -----------------------------------------------------------------------------------------------------------
+
+
+def test_one_figure_that_fails_takes_no_other_with_it(cube_of, tmp_path, monkeypatch):
+    def broken(cube, **options):
+        return 1 / 0
+
+    monkeypatch.setattr(plot, "heatmap", broken)
+    page = rc.report(cube_of("own_task"), tmp_path / "page.html").read_text(encoding="utf-8")
+    text = _text(page)
+    assert "The figure “heatmap” could not be drawn from this cube (ZeroDivisionError: division by zero)" in text
+    assert 'id="figure-rooflines"' in page
+    assert 'id="figure-pareto"' in page
+
+
+def test_a_figure_that_a_browser_would_refuse_is_left_out(cube_of, tmp_path, monkeypatch):
+    monkeypatch.setattr(plot, "peaks", lambda cube: figure(y_range=FactorRange("a", "a")))
+    page = rc.report(cube_of("own_task"), tmp_path / "page.html").read_text(encoding="utf-8")
+    assert "The figure “peaks” is left out: FactorRange must specify a unique list" in _text(page)
+    assert 'id="figure-peaks"' not in page
+
+
+def test_one_section_that_fails_takes_no_other_with_it(cube_of, tmp_path, monkeypatch):
+    def broken(subject):
+        raise IndexError("nothing there")
+
+    monkeypatch.setattr(document, "SECTIONS", (broken, *document.SECTIONS[1:]))
+    monkeypatch.setattr(document, "HEADINGS", {**document.HEADINGS, broken: ("theory", "Theoretical analysis")})
+    monkeypatch.setattr(document, "best_choices", broken)
+    text = _text(rc.report(cube_of("own_task"), tmp_path / "page.html").read_text(encoding="utf-8"))
+    assert "This section could not be written from this cube (IndexError: nothing there)." in text
+    assert "The summary could not be written whole from this cube (IndexError: nothing there)." in text
+    assert "Efficiency is measured over predicted throughput" in text
+
+
+def test_what_is_no_cube_is_refused(tmp_path):
+    with pytest.raises(InvalidDataError, match="`cube`: expected a Dataset, got 3"):
+        rc.report(3, tmp_path / "page.html")
+
+
+# inert labels ---------------------------------------------------------------------------------------------------------
+
+
+def test_no_label_becomes_markup(page_of):
+    page = page_of("hostile")
+    assert "<img" not in re.sub(r"<script>.*?</script>", "", page, flags=re.DOTALL)
+    assert "window.pwned=2</script>" not in page
+    assert page.count("<script>") == page.count("</script>")
+    assert "<svg onload" not in page
+    assert "\u202e" not in _text(page)
+    assert "x" * 60 not in _text(page)
+
+
+@pytest.mark.parametrize("name", ["hostile", "own_task"])
+def test_the_policy_allows_the_scripts_of_the_page_and_no_other(page_of, name):
+    page = page_of(name)
+    policy = re.search(r'http-equiv="Content-Security-Policy" content="([^"]*)"', page)[1]
+    allowed = set(re.findall(r"'sha256-([^']+)'", html.unescape(policy)))
+    scripts = re.findall(r"<script>(.*?)</script>", page, flags=re.DOTALL)
+    assert allowed == {base64.b64encode(hashlib.sha256(one.encode()).digest()).decode() for one in scripts}
+    assert "default-src 'none'" in html.unescape(policy)
+    assert "unsafe-inline" not in policy.split("style-src")[0]
+
+
+def test_the_data_inside_the_page_keep_their_labels(page_of):
+    link = re.search(r'href="data:text/csv;base64,([^"]*)"', page_of("hostile"))[1]
+    assert "x" * 500 in base64.b64decode(link).decode()

@@ -1,0 +1,149 @@
+"""Specs of sweeps: what is the user's own, every question, and why an answer is empty."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import roofcube as rc
+from roofcube.errors import InvalidDataError
+from roofcube.sweep_spec import answer_sweep, read_sweep_spec
+
+OWN = """
+[inputs]
+task = "kws"
+platforms = ["TX2", "mine.toml"]
+topologies = ["totals.csv", { file = "other.csv", name = "Third", top1 = 50.0 }]
+precision = ["INT8", "FP16"]
+batch = [1, 8]
+
+[[platform]]
+platform = "Inline"
+device_class = "DSP"
+precision = "INT8"
+peak_compute = "1 TOP/s"
+memory_bandwidth = "4 GB/s"
+
+[[network]]
+topology = "Tiny"
+task = "kws"
+ops = 2e6
+params = 1e5
+
+[variables]
+rate = 5e-8
+context = { dim = "tariff", values = { start = 1, stop = 3, steps = 3 }, labels = ["day", "eve", "night"] }
+price = { dim = "platform", values = [300, 20, 10], units = "USD" }
+
+[terms.cost]
+formula = "price + rate * context * predicted_latency if batch > 1 else price"
+units = "USD"
+sense = "min"
+"""
+
+
+@pytest.fixture
+def spec(tmp_path):
+    (tmp_path / "mine.toml").write_text(
+        '[[platform]]\nplatform = "MyNPU"\ndevice_class = "NPU"\nprecision = "INT8"\n'
+        'peak_compute = "2 TOP/s"\nmemory_bandwidth = "10 GB/s"\npower = "5 W"\n'
+    )
+    (tmp_path / "totals.csv").write_text("topology,gmacs,params,top1,task\nMine,4.1,25.6e6,76.1,kws\n")
+    (tmp_path / "other.csv").write_text("topology,gmacs,params,task\nElse,1,25.6e6,kws\n")
+
+    def read(text):
+        (tmp_path / "spec.toml").write_text(text)
+        return read_sweep_spec(tmp_path / "spec.toml")
+
+    return read
+
+
+def test_everything_may_be_the_users_own(spec, tmp_path):
+    cube = answer_sweep(spec(OWN), tmp_path / "cube.nc").result
+    assert cube.platform.values.tolist() == ["TX2", "MyNPU", "Inline"]
+    assert cube.topology.values.tolist() == ["Mine", "Third", "Tiny"]
+    assert cube.tariff.values.tolist() == ["day", "eve", "night"]
+    assert float(cube.top1.sel(topology="Third", precision="INT8").squeeze()) == 50.0
+    one = cube.sel(platform="MyNPU", topology="Mine", precision="INT8", mode="default", tariff="night", pruning=100)
+    expected = 20 + 5e-8 * 3 * one.predicted_latency.sel(batch=8)
+    np.testing.assert_allclose(one.cost.sel(batch=8), expected, rtol=1e-6)
+    assert rc.load(tmp_path / "cube.nc").cost.attrs["units"] == "USD"
+
+
+@pytest.mark.parametrize(
+    ("kind", "question", "call"),
+    [
+        ("best", 'objective = "cost"\nsense = "max"', lambda cube: rc.best(cube, "cost", sense="max")),
+        ("best", 'objective = "cost"\nper = "tariff"', lambda cube: rc.best(cube, "cost", per="tariff")),
+        ("top", 'objective = "cost"\nn = 2', lambda cube: rc.top(cube, 2, "cost")),
+        ("count", 'by = "infeasible"', lambda cube: rc.count(cube, by="infeasible")),
+        ("histogram", 'variable = "cost"\nbins = [0, 15, 1000]', lambda cube: rc.histogram(cube, "cost", bins=[0, 15, 1000])),
+        ("histogram", 'variable = "bound"', lambda cube: rc.histogram(cube, "bound")),
+        ("quantile", 'variable = "cost"\nq = [0.0, 0.7]', lambda cube: rc.quantile(cube, "cost", [0.0, 0.7])),
+        ("quantile", 'variable = "cost"\nq = 0.5\nper = ["platform"]', lambda cube: rc.quantile(cube, "cost", 0.5, per="platform")),
+        ("crossover", 'objective = "cost"\nalong = "tariff"', lambda cube: rc.crossover(cube, "cost", along="tariff")),
+        ("pareto", 'objectives = ["cost", "top1"]', lambda cube: rc.pareto(cube, ["cost", "top1"])),
+        ("pareto", 'objectives = { cost = "max" }\nties = "all"', lambda cube: rc.pareto(cube, {"cost": "max"}, ties="all")),
+        (
+            "count",
+            'where = { platform = "TX2", predicted_latency = { max = "10ms" } }',
+            lambda cube: rc.count(cube, where={"platform": "TX2", "predicted_latency": (None, 0.01)}),
+        ),
+    ],
+)  # fmt: skip
+def test_every_question_is_answered_as_the_function_of_its_name_does(spec, tmp_path, kind, question, call):
+    outcome = answer_sweep(spec(OWN + f'\n[reduce]\nkind = "{kind}"\n{question}\n'))
+    expected = call(answer_sweep(spec(OWN), tmp_path / "whole.nc").result)
+    assert outcome.emptied is None
+    assert outcome.points == 432
+    shared = [name for name in ("cost", "count", "winner", "found", "n_ties") if name in expected]
+    assert shared
+    for name in shared:
+        np.testing.assert_array_equal(outcome.result[name], expected[name], err_msg=name)
+
+
+def test_hypothetical_hardware_with_a_name_stands_beside_real_platforms(spec):
+    hardware = '[hypothetical]\nname = "dream"\npeak_compute = "40 TOP/s"\nmemory_bandwidth = "100 GB/s"\n'
+    question = (
+        '[inputs]\ntask = "mnist"\nplatforms = "TX2"\n[reduce]\nkind = "best"\nobjective = "predicted_throughput"\n'
+    )
+    assert answer_sweep(spec(hardware + question)).result.platform.item() == "dream"
+
+
+def test_an_empty_answer_says_which_limit_or_figure_emptied_it(spec):
+    front = '[inputs]\ntopologies = "CNV"\n[reduce]\nkind = "pareto"\nobjectives = ["predicted_latency", "top1"]\n'
+    unknown = answer_sweep(spec(front + 'where = { precision = "INT8", predicted_latency = { max = 1 } }')).emptied
+    assert unknown.unknown == ("top1",)
+    assert unknown.without["precision"] > 0
+    assert unknown.without["predicted_latency"] == 0
+    assert "but top1 is not known at any of them" in repr(unknown)
+    limited = answer_sweep(spec(front + "where = { predicted_latency = { max = 1e-12 } }")).emptied
+    assert (limited.meeting, limited.unknown) == (0, ())
+    assert "none of " in repr(limited)
+    assert f"without it {limited.without['predicted_latency']:,} points are left" in repr(limited)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (("values = [300, 20, 10]", "values = [300]"), r"`variables\.price\.values`: expected 3 values along 'platform', got 1"),
+        (("rate = 5e-8", "batch = 5e-8"), r"`variables\.batch`: expected a name of its own, got that of a dim"),
+        (('dim = "tariff"', 'dim = "context"'), r"`variables\.context\.dim`: expected a name other than"),
+        (('["day", "eve", "night"]', '["day"]'), r"expected 1 values along 'tariff', got 3"),
+        (('"mine.toml"', '"none.toml"'), "there is no such file"),
+        (("price + rate", "import os"), r"spec\.toml, `terms\.cost\.formula`: `formula`: expected arithmetic"),
+        (("rate = 5e-8", 'rate = "dear"'), r"spec\.toml, `variables\.rate"),
+        (('max = "10ms"', 'max = "10 apples"'), "expected a number with a unit"),
+    ],
+)  # fmt: skip
+def test_what_does_not_fit_is_named(spec, change, message):
+    question = '\n[reduce]\nkind = "count"\nwhere = { predicted_latency = { max = "10ms" } }\n'
+    with pytest.raises((InvalidDataError, FileNotFoundError), match=message):
+        answer_sweep(spec((OWN + question).replace(*change)))
+
+
+def test_a_whole_cube_needs_a_file(spec):
+    with pytest.raises(
+        InvalidDataError, match=r"`output`: a sweep without \[reduce\] stores the whole cube and needs a file"
+    ):
+        answer_sweep(spec('[inputs]\ntask = "mnist"\n'))
