@@ -132,7 +132,7 @@ def check_command(rows: Path, output: Path | None, everything: bool, strict: boo
     roofcube check rows.csv --platforms mine.toml --networks net.onnx --strict
     roofcube check board.csv --column model=topology --column step_time=latency_compute_s:ms --constant platform=mine
     """
-    from roofcube.check_command import check_file
+    from roofcube.cli.checking import check_file
 
     checked = check_file(rows, **given)
     findings = checked.findings

@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner
 
 import roofcube as rc
-from roofcube.check_command import check_file, column_map
+from roofcube.cli.checking import check_file, column_map
 from roofcube.cli import main
 from roofcube.errors import InvalidDataError
 
