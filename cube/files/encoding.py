@@ -52,6 +52,7 @@ def encoded(cube: xr.Dataset, *, half: bool = False) -> xr.Dataset:
     >>> written = encoded(cube)
     >>> written.speed.attrs["units"], written.attrs["Conventions"]
     ('byte/s', 'CF-1.11')
+    >>> from roofcube.files.decoding import decoded
     >>> decoded(written).identical(cube)
     True
     """

@@ -74,7 +74,7 @@ def test_report_takes_a_title_and_tells_its_file_as_json(run, tmp_path):
     assert "<h1>Boards &lt;b&gt;for&lt;/b&gt; us</h1>" in (tmp_path / "page.html").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("command", sorted(set(main.commands) - {"check"}))
+@pytest.mark.parametrize("command", sorted(main.commands))
 def test_every_command_answers_as_json_too(command):
     assert any("--json" in option.opts for option in main.commands[command].params)
 
@@ -176,6 +176,9 @@ def test_spec_of_embedded_platforms(tmp_path):
 def test_check_prints_findings_by_rule_and_writes_them_all(run, tmp_path):
     rows = rc.datasets.load_measurements("cifar10")
     rows.write_csv(tmp_path / "rows.csv")
+    told = json.loads(run("check", "rows.csv", "--json").output)
+    assert told["rows"] > 0
+    assert {"row", "rule", "grade", "finding"} <= told["findings"][0].keys()
     result = run("check", "rows.csv", "-o", "findings.csv")
     assert result.exit_code == 0, result.output
     assert f"{rows.height} rows, {rc.check(rows).height} findings" in result.output
@@ -224,6 +227,14 @@ def test_info_and_diff_of_saved_cubes(run):
     differing = run("diff", "a.nc", "b.nc")
     assert differing.exit_code == 1
     assert "ops" in differing.output
+
+
+def test_info_shows_what_a_file_says_without_obeying_it(run):
+    rc.save(rc.inputs("mnist").assign_attrs(title="\x1b[31mred\x07"), "a.nc")
+    told = run("info", "a.nc")
+    assert told.exit_code == 0, told.output
+    assert "\x1b" not in told.output
+    assert "\\x1b[31mred" in told.output
 
 
 def test_info_of_a_streamed_store_reads_no_values(run, monkeypatch):
