@@ -70,7 +70,7 @@ def read_delimited(path: Path, *, sep: str | None = None, expected: str = "") ->
     if sep is not None and (not isinstance(sep, str) or len(sep) != 1 or sep in '"#\r\n'):
         msg = f"`sep`: expected one character between fields, such as ';' or '\\t', got {sep!r}; give one, or none"
         raise InvalidDataError(msg)
-    lines = _Lines(_decoded(path))
+    lines = _Lines(_decoded_text(path))
     separator = sep or ","
     for line in lines:
         said = SAID.fullmatch(line)
@@ -94,7 +94,7 @@ def read_delimited(path: Path, *, sep: str | None = None, expected: str = "") ->
         msg = f"{path}: the file is empty{f'; expected a header with the columns {expected}' if expected else ''}"
         raise InvalidDataError(msg)
     (header_line, header), *rest = records
-    return _aligned([name.strip() for name in header], header_line, rest, separator)
+    return _padded([name.strip() for name in header], header_line, rest, separator)
 
 
 class _Lines:
@@ -131,7 +131,7 @@ class _Lines:
         self.between = True
 
 
-def _decoded(path: Path) -> str:
+def _decoded_text(path: Path) -> str:
     data = path.read_bytes()
     for magic, what in FOREIGN:
         if data.startswith(magic):
@@ -165,7 +165,7 @@ def _sniffed(header: str) -> str:
     return max(counts, key=lambda one: counts[one])
 
 
-def _aligned(header: list[str], header_line: int, records: list[tuple[int, list[str]]], separator: str) -> Delimited:
+def _padded(header: list[str], header_line: int, records: list[tuple[int, list[str]]], separator: str) -> Delimited:
     """Lay records out in the columns of the header; empty fields beyond its last column are no fields."""
     while (
         header and not header[-1] and all(not field.strip() for _, one in records for field in one[len(header) - 1 :])

@@ -39,8 +39,8 @@ def check_no_faults(faults: Sequence[Fault], *, source: str, header: int = 1) ->
     """
     if not faults:
         return
-    shown = _shown(faults)
-    lines = [_line(fault, header) for fault in _without_repetition(shown)]
+    shown = _shown_faults(faults)
+    lines = [_fault_line(fault, header) for fault in _without_repetition(shown)]
     if len(faults) == 1:
         msg = f"{source}, {lines[0]}"
         raise InvalidDataError(msg)
@@ -50,7 +50,7 @@ def check_no_faults(faults: Sequence[Fault], *, source: str, header: int = 1) ->
     raise InvalidDataError(msg)
 
 
-def _shown(faults: Sequence[Fault]) -> list[Fault]:
+def _shown_faults(faults: Sequence[Fault]) -> list[Fault]:
     """Choose faults to show: those of few sisters in their column first, then in the order of rows."""
     seen: dict[str, int] = {}
     ranked = []
@@ -83,7 +83,7 @@ def _columns_of_rest(faults: Sequence[Fault], shown: Sequence[Fault]) -> str:
     return f" ({', '.join(counted[:6])})" if counted else ""
 
 
-def _line(fault: Fault, header: int) -> str:
+def _fault_line(fault: Fault, header: int) -> str:
     if fault.row is None:
         return f"header (row {header}): {fault.text}" if header else fault.text
     return (

@@ -103,11 +103,11 @@ def read_column(
         From the unit of the values to that of the column.
     """
     if kind.type is str:
-        values, wrong = _labels(column, kind, MISSING if kind.label and not required else ("",))
+        values, wrong = _label_fields(column, kind, MISSING if kind.label and not required else ("",))
     elif kind.type is bool:
         values, wrong = _truths(column)
     else:
-        values, wrong = _numbers(column, kind, decimal, factor)
+        values, wrong = _number_fields(column, kind, decimal, factor)
     empty = values.is_null()
     if wrong:
         empty &= ~pl.Series(range(len(values))).is_in([place for place, _ in wrong])
@@ -161,9 +161,9 @@ def _stripped(column: pl.Series) -> pl.Series:
     return texts.set(texts.str.to_lowercase().is_in(MISSING), None)
 
 
-def _numbers(column: pl.Series, kind: Kind, decimal: str, factor: float) -> tuple[pl.Series, Wrong]:
+def _number_fields(column: pl.Series, kind: Kind, decimal: str, factor: float) -> tuple[pl.Series, Wrong]:
     if column.dtype.is_numeric():
-        return _bounded(_scaled(column.cast(pl.Float64).fill_nan(None), factor), column, kind)
+        return _bounded(_scaled_fields(column.cast(pl.Float64).fill_nan(None), factor), column, kind)
     if column.dtype != pl.String:
         column = column.cast(pl.String)
     texts = _stripped(column)
@@ -174,7 +174,7 @@ def _numbers(column: pl.Series, kind: Kind, decimal: str, factor: float) -> tupl
         # 2.3 ms is 0.0023 s to the last bit
         numbers = (plain + f"e{exponent}").cast(pl.Float64)
     else:
-        numbers = _scaled(plain.cast(pl.Float64), factor)
+        numbers = _scaled_fields(plain.cast(pl.Float64), factor)
     values, wrong = _bounded(numbers, texts, kind)
     unread = (numbers.is_null() & texts.is_not_null()).arg_true().to_list()
     # what another unit would be in that of the schema says nothing where the user's own unit is told
@@ -193,7 +193,7 @@ def _form(decimal: str) -> str:
     return COMMAED.replace(r",\d*|", r"(?:,\d*)?|") if decimal == "," else POINTED
 
 
-def _scaled(numbers: pl.Series, factor: float) -> pl.Series:
+def _scaled_fields(numbers: pl.Series, factor: float) -> pl.Series:
     if factor == 1.0:
         return numbers
     # a division by 1000 is the nearest number to what was meant, a product with 0.001 is not always
@@ -230,7 +230,7 @@ def _bounded(numbers: pl.Series, shown: pl.Series, kind: Kind) -> tuple[pl.Serie
     return numbers.cast(kind.dtype), list(wrong.items())
 
 
-def _labels(column: pl.Series, kind: Kind, missing: tuple[str, ...]) -> tuple[pl.Series, Wrong]:
+def _label_fields(column: pl.Series, kind: Kind, missing: tuple[str, ...]) -> tuple[pl.Series, Wrong]:
     if column.dtype.is_float() and (column.drop_nulls() == column.drop_nulls().round()).all():
         column = column.cast(pl.Int64)
     texts = column.cast(pl.String).str.strip_chars()

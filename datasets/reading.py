@@ -249,7 +249,7 @@ def header_faults(names: Sequence[str], row: type, *, extra: bool = False, fille
         if name in known:
             continue
         hint = _unit_hint(name, absent if extra else known)
-        slip = "" if hint else _slip(name, absent)
+        slip = "" if hint else _column_slip(name, absent)
         meant.add(slip)
         if hint or slip or not extra:
             near = hint or (f"; did you mean {slip!r}?" if slip else suggestion(name, known))
@@ -265,7 +265,7 @@ def header_faults(names: Sequence[str], row: type, *, extra: bool = False, fille
     return faults
 
 
-def _slip(name: str, absent: Sequence[str]) -> str:
+def _column_slip(name: str, absent: Sequence[str]) -> str:
     """Return the column of the schema, not in the table, that a name is a misspelling of."""
     alike = {one: _likeness(name.casefold(), one) for one in absent if len(one) > 4}
     best = max(alike, key=lambda one: alike[one], default="")

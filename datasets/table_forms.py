@@ -176,10 +176,10 @@ def _is_column(value: Any) -> bool:
 
 
 def _framed(columns: Mapping[str, Any]) -> pl.DataFrame:
-    return pl.DataFrame([_series(name, values) for name, values in columns.items()])
+    return pl.DataFrame([_as_series(name, values) for name, values in columns.items()])
 
 
-def _series(name: str, values: Any) -> pl.Series:
+def _as_series(name: str, values: Any) -> pl.Series:
     if not isinstance(values, list):
         return pl.Series(name, values)
     plain = [one.item() if hasattr(one, "item") and getattr(one, "ndim", 0) == 0 else one for one in values]

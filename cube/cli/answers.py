@@ -86,7 +86,7 @@ def sweep_command(spec: Path, output: Path | None, as_json: bool) -> None:
 def _outcome_record(spec: SweepSpec, outcome: Outcome) -> dict[str, Any]:
     record: dict[str, Any] = {"points": outcome.points, "file": outcome.path}
     if spec.reduce is not None and outcome.result is not None:
-        record |= {"kind": spec.reduce.kind, "answer": records_of(outcome.result, _columns(spec))}
+        record |= {"kind": spec.reduce.kind, "answer": records_of(outcome.result, _answer_columns(spec))}
         if "crossover" in outcome.result.dims:
             record["crossovers"] = changes_of(outcome.result)
         record["emptied"] = None if outcome.emptied is None else outcome.emptied.to_dict()
@@ -99,7 +99,7 @@ def _outcome_text(spec: SweepSpec, outcome: Outcome) -> str:
         kind, asked = spec.reduce.kind, ", ".join(spec.reduce.asked)
         number = f" with {counted(outcome.result.sizes['point'], 'point')}" if "point" in outcome.result.dims else ""
         lines.append(f"{kind}{number}{f' of {asked}' if asked else ''} over {outcome.points:,} points")
-        lines.append(str(outcome.emptied) if outcome.emptied else print_answer(outcome.result, _columns(spec)))
+        lines.append(str(outcome.emptied) if outcome.emptied else print_answer(outcome.result, _answer_columns(spec)))
     if outcome.path is not None:
         lines.append(
             f"{outcome.path}: {sizes_text(outcome.result)}" if outcome.result is not None else str(outcome.path)
@@ -107,7 +107,7 @@ def _outcome_text(spec: SweepSpec, outcome: Outcome) -> str:
     return "\n".join(lines)
 
 
-def _columns(spec: SweepSpec) -> list[str]:
+def _answer_columns(spec: SweepSpec) -> list[str]:
     """Name what an answer shows: what was asked for and what was limited."""
     return [] if spec.reduce is None else list(dict.fromkeys([*spec.reduce.asked, *spec.reduce.limits]))
 

@@ -72,7 +72,7 @@ def check_file(
         constants=column_map("--constant", constants),
         sep={"tab": "\t", "\\t": "\t"}.get(sep or "", sep),
     )
-    space, replaced = _space(platforms, networks)
+    space, replaced = _space_of(platforms, networks)
     findings = check(numbered.table, inputs=space)
     places = pl.Series("row", numbered.rows, dtype=pl.Int64)
     findings = findings.with_columns(row=places.gather(findings["row"]))
@@ -102,7 +102,7 @@ def _target(said: str) -> str | tuple[str, str] | None:
     return (column, unit) if colon else column or None
 
 
-def _space(platforms: Sequence[Path], networks: Sequence[Path]) -> tuple[xr.Dataset | None, list[str]]:
+def _space_of(platforms: Sequence[Path], networks: Sequence[Path]) -> tuple[xr.Dataset | None, list[str]]:
     """Return what to judge by; None where nothing is the user's own."""
     if not platforms and not networks:
         return None, []

@@ -81,10 +81,10 @@ def variables_command(file: Path | None, as_json: bool) -> None:
     from roofcube.files.store import opened
 
     with opened(file) as cube:
-        _print(pl.DataFrame([_variable(cube, str(name)) for name in cube.variables]), as_json=as_json)
+        _print(pl.DataFrame([_variable_record(cube, str(name)) for name in cube.variables]), as_json=as_json)
 
 
-def _variable(cube: Any, name: str) -> dict[str, str]:
+def _variable_record(cube: Any, name: str) -> dict[str, str]:
     from roofcube.variables import sense_of
 
     array = cube[name]
@@ -112,13 +112,15 @@ def _print(table: pl.DataFrame, *, as_json: bool) -> None:
         return
     said = [name for name in table.columns if name.endswith("source") and table[name].n_unique() == 1]
     shared = {name: table[name][0] for name in said if table[name][0]}
-    rows = [{name: _text(name, value) for name, value in row.items()} for row in table.drop(said).iter_rows(named=True)]
+    rows = [
+        {name: _list_text(name, value) for name, value in row.items()} for row in table.drop(said).iter_rows(named=True)
+    ]
     click.echo(table_text(pl.DataFrame(rows)))
     for name, value in shared.items():
         click.echo(f"{name.replace('_', ' ')}: {value}")
 
 
-def _text(name: str, value: Any) -> str:
+def _list_text(name: str, value: Any) -> str:
     if value is None:
         return ""
     if name in QUANTITIES:

@@ -27,14 +27,14 @@ as_json_option = click.option("--json", "as_json", is_flag=True, help="Print the
 
 def to_json(content: Any) -> str:
     """Write plain JSON: NumPy numbers as numbers, paths as text, what is not known (NaN) as null."""
-    return json.dumps(_plain(content), indent=1, ensure_ascii=False)
+    return json.dumps(_plain_cell(content), indent=1, ensure_ascii=False)
 
 
-def _plain(content: Any) -> Any:
+def _plain_cell(content: Any) -> Any:
     if isinstance(content, dict):
-        return {str(name): _plain(one) for name, one in content.items()}
+        return {str(name): _plain_cell(one) for name, one in content.items()}
     if isinstance(content, list | tuple):
-        return [_plain(one) for one in content]
+        return [_plain_cell(one) for one in content]
     if isinstance(content, np.generic):
         content = content.item()
     if isinstance(content, float):
@@ -75,11 +75,11 @@ def records_of(answer: xr.Dataset, names: Sequence[str]) -> list[dict[str, Any]]
     shown = [name for name in dict.fromkeys(wanted) if name in answer.variables]
     dims = list(answer.dims)
     labels = [str(name) for name in answer.coords if not str(name).endswith("_code") and name not in shown]
-    columns = {name: _column(answer, name, dims) for name in (*labels, *shown)}
+    columns = {name: _table_column(answer, name, dims) for name in (*labels, *shown)}
     return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
 
 
-def _column(answer: xr.Dataset, name: str, dims: list[Any]) -> list[Any]:
+def _table_column(answer: xr.Dataset, name: str, dims: list[Any]) -> list[Any]:
     values = flat_column(answer[name], dims, [answer.sizes[dim] for dim in dims])
     return list(flag_words(values, answer[name].attrs))
 
@@ -104,7 +104,7 @@ def print_answer(answer: xr.Dataset, names: Sequence[str]) -> str:
     else:
         nothing = 0
     hidden = set(map(str, answer.coords)) - _labels_shown(answer) - set(names)
-    told = [{name: _shown(answer, name, one) for name, one in row.items() if name not in hidden} for row in rows]
+    told = [{name: _shown_value(answer, name, one) for name, one in row.items() if name not in hidden} for row in rows]
     if not told:
         return ""
     shared = {name for name in told[0] if len(told) > 1 and len({row[name] for row in told}) == 1}
@@ -138,7 +138,7 @@ def _crossover_text(answer: xr.Dataset) -> str:
     if not rows:
         winners = sorted(set(np.ravel(answer["winner"].values).tolist()) - {""})
         return f"the winner never changes: {winners[0]}" if len(winners) == 1 else ""
-    told = [{name: _shown(answer, name, value) for name, value in row.items()} for row in rows[:MOST_ROWS]]
+    told = [{name: _shown_value(answer, name, value) for name, value in row.items()} for row in rows[:MOST_ROWS]]
     more = [f"… and {len(rows) - MOST_ROWS:,} more"] if len(rows) > MOST_ROWS else []
     return "\n".join([table_text(pl.DataFrame(told)), *more])
 
@@ -147,7 +147,7 @@ def _is_known(value: Any) -> bool:
     return value is not None and value != "" and value == value
 
 
-def _shown(answer: xr.Dataset, name: str, value: Any) -> str:
+def _shown_value(answer: xr.Dataset, name: str, value: Any) -> str:
     if isinstance(value, float | np.floating):
         factor, unit = shown_unit(str(answer[name].attrs.get("units", "1")))
         return with_unit(float(value) * factor, unit) if name not in DIMS else short(float(value))

@@ -24,8 +24,8 @@ from roofcube.explorer.cells import (
     unit_of,
 )
 from roofcube.explorer.figures import figures
+from roofcube.inert import with_inert_labels
 from roofcube.measured.join import benchmark
-from roofcube.plot.inert import with_inert_labels
 from roofcube.wording import title_of
 
 if TYPE_CHECKING:

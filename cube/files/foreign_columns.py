@@ -113,9 +113,9 @@ def mapped_columns(sheet: Sheet, given: ColumnMap) -> Foreign:
     targets, faults = _said(given, present)
     named: dict[str, Target] = {name: target for name, target in targets.items() if target is not None}
     for name, target in _understood(present, given).items():
-        if name not in targets and _column(target) not in {_column(one) for one in named.values()}:
+        if name not in targets and _known_column(target) not in {_known_column(one) for one in named.values()}:
             named[name] = target
-    renamed = {name: _column(target) for name, target in named.items()}
+    renamed = {name: _known_column(target) for name, target in named.items()}
     faults += _clashes(renamed, present)
     factors: dict[str, float] = {}
     for name, target in named.items():
@@ -149,7 +149,7 @@ def unit_of(column: str) -> str:
     return next((unit for ending, unit in UNITS.items() if column.endswith(ending)), "")
 
 
-def _column(target: Target) -> str:
+def _known_column(target: Target) -> str:
     return target if isinstance(target, str) else target[0] if target else ""
 
 
@@ -159,7 +159,7 @@ def _said(given: ColumnMap, present: list[str]) -> tuple[dict[str, Target], list
     targets: dict[str, Target] = {}
     faults = []
     for name, target in given.columns.items():
-        column = _column(target)
+        column = _known_column(target)
         if name not in present:
             turned = column in present and name in known
             do = f"write it the other way round, {{{column!r}: {name!r}}}" if turned else "give names of the table"
@@ -191,12 +191,12 @@ def _understood(present: list[str], given: ColumnMap) -> dict[str, Target]:
         whole = next((one for one in known if one in [plain + ending for ending in ("", *UNITS)] and unit_of(one)), "")
         if template and plain.replace("_", "") in TEMPLATE:
             target = TEMPLATE[plain.replace("_", "")]
-            understood[name] = (_column(target), unit[2]) if unit and unit_of(_column(target)) else target
+            understood[name] = (_known_column(target), unit[2]) if unit and unit_of(_known_column(target)) else target
         elif unit and whole and factor_of(unit_of(whole), unit[2]) is not None:
             understood[name] = (whole, unit[2])
         elif plain in known and not unit:
             understood[name] = plain
-    return {name: target for name, target in understood.items() if _column(target) not in present}
+    return {name: target for name, target in understood.items() if _known_column(target) not in present}
 
 
 def _without_unit(name: str) -> str:
@@ -220,7 +220,7 @@ def _clashes(renamed: dict[str, str], present: list[str]) -> list[Fault]:
 
 def _add_factor(factors: dict[str, float], name: str, target: Target, units: Mapping[str, str]) -> list[Fault]:
     """Find the factor to the unit of a column; a unit in the foreign name that nobody speaks of is a fault."""
-    column = _column(target)
+    column = _known_column(target)
     said = {target[1]} if isinstance(target, tuple | list) else set()
     said |= {units[one] for one in (name, column) if one in units}
     if len(said) > 1:
@@ -234,10 +234,10 @@ def _add_factor(factors: dict[str, float], name: str, target: Target, units: Map
             f'("{column}", "{hidden}")'
         )
         return [Fault(None, name, text)]
-    return _factor(factors, column, said.pop())
+    return _unit_factor(factors, column, said.pop())
 
 
-def _factor(factors: dict[str, float], column: str, unit: str) -> list[Fault]:
+def _unit_factor(factors: dict[str, float], column: str, unit: str) -> list[Fault]:
     own = unit_of(column)
     if not own:
         return [Fault(None, column, f"`units`: {column!r} has no unit, got {unit!r}; leave it out")]
@@ -272,7 +272,7 @@ def _units_of_others(
             text = f"`units`: {name!r} is kept as it is; say in `columns` what it is, or leave it out"
             faults.append(Fault(None, name, text))
         else:
-            faults += _factor(factors, name, unit)
+            faults += _unit_factor(factors, name, unit)
     return faults
 
 

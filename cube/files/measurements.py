@@ -143,7 +143,7 @@ def read_numbered(
     if "task" not in sheet.frame.columns:
         table = table.with_columns(task=_tasks(table["topology"]))
     if foreign.template:
-        table = table.with_columns(_platforms(table))
+        table = table.with_columns(_named_platforms(table))
         table = table.with_columns(batch_kind=_batch_kinds(table["platform"]))
     return NumberedRows(_with_source_rows(table, sheet, Path(source).name if is_file else ""), sheet.rows)
 
@@ -159,7 +159,7 @@ def _tasks(topologies: pl.Series) -> pl.Series:
     return topologies.replace_strict(known, default="custom", return_dtype=pl.String)
 
 
-def _platforms(table: pl.DataFrame) -> pl.Series:
+def _named_platforms(table: pl.DataFrame) -> pl.Series:
     """Take the mode out of labels such as `board - mode`, which the template has in a column of its own too."""
     labels = []
     for platform, mode in table.select("platform", "mode").iter_rows():

@@ -74,7 +74,9 @@ def describe_untrusted(path: str | Path, *, seconds: float = SECONDS) -> tuple[x
     return _asked("describe", Path(path), seconds)
 
 
-def _asked(what: str, path: Path, seconds: float) -> tuple[xr.Dataset, str | None]:
+def _asked(
+    what: str, path: Path, seconds: float, *, code: str = CODE, start: float = START
+) -> tuple[xr.Dataset, str | None]:
     if not path.exists():
         msg = f"{path}: there is no such file; check the name"
         raise FileNotFoundError(msg)
@@ -85,7 +87,7 @@ def _asked(what: str, path: Path, seconds: float) -> tuple[xr.Dataset, str | Non
         "OPENBLAS_NUM_THREADS": "1",
         "OMP_NUM_THREADS": "1",
     }
-    command = [sys.executable, "-c", CODE, what, str(path.absolute()), str(room)]
+    command = [sys.executable, "-c", code, what, str(path.absolute()), str(room)]
     late = threading.Event()
     with subprocess.Popen(
         command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment
@@ -95,7 +97,7 @@ def _asked(what: str, path: Path, seconds: float) -> tuple[xr.Dataset, str | Non
             late.set()
             child.kill()
 
-        timer = threading.Timer(seconds + START, end)
+        timer = threading.Timer(seconds + start, end)
         timer.start()
         try:
             assert child.stdout is not None
@@ -157,7 +159,7 @@ def _send(answer: IO[bytes], cube: xr.Dataset, *, values: bool, wrong: str | Non
             "dims": list(map(str, variable.dims)),
             "shape": list(variable.shape),
             "dtype": "text" if text else variable.dtype.str,
-            "attrs": _told(variable.attrs),
+            "attrs": _typed_attributes(variable.attrs),
             "coordinate": name in cube.coords,
         }
         if array is not None:
@@ -165,12 +167,12 @@ def _send(answer: IO[bytes], cube: xr.Dataset, *, values: bool, wrong: str | Non
             part["bytes"] = len(raw)
             content.append(raw)
         parts.append(part)
-    _write_header(answer, {"attrs": _told(cube.attrs), "variables": parts, "wrong": wrong})
+    _write_header(answer, {"attrs": _typed_attributes(cube.attrs), "variables": parts, "wrong": wrong})
     for raw in content:
         answer.write(raw)
 
 
-def _told(attributes: Mapping[Any, Any]) -> list[list[Any]]:
+def _typed_attributes(attributes: Mapping[Any, Any]) -> list[list[Any]]:
     return [[str(name), typed(str(name), value)] for name, value in attributes.items()]
 
 

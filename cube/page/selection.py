@@ -73,9 +73,9 @@ def selection_of(cube: xr.Dataset) -> Selection:
 
 def _chosen(cube: xr.Dataset, dim: str, names: dict[str, str]) -> tuple[list[str], str]:
     """Choose labels of a dim: those that win something, then the front, thinned to what a figure can hold."""
-    number = _number(cube, dim, names["throughput"])
+    number = _number_of(cube, dim, names["throughput"])
     winners = _winners(cube, dim, names)
-    front, what = _front(cube, dim, names)
+    front, what = _front_labels(cube, dim, names)
     room = max(number - len(winners), 2)
     on_front = [label for label in front if label not in winners]
     thinned = [on_front[place] for place in evenly(len(on_front), room)]
@@ -96,7 +96,7 @@ def _chosen(cube: xr.Dataset, dim: str, names: dict[str, str]) -> tuple[list[str
     return labels, note
 
 
-def _number(cube: xr.Dataset, dim: str, throughput: str) -> int:
+def _number_of(cube: xr.Dataset, dim: str, throughput: str) -> int:
     """Return how many labels a figure with a row for each configuration can hold."""
     known = cube[throughput].notnull()
     known = known.any([one for one in known.dims if one not in CONFIGURATION])
@@ -114,7 +114,7 @@ def _winners(cube: xr.Dataset, dim: str, names: dict[str, str]) -> list[str]:
     return list(dict.fromkeys(labels))
 
 
-def _front(cube: xr.Dataset, dim: str, names: dict[str, str]) -> tuple[list[str], str]:
+def _front_labels(cube: xr.Dataset, dim: str, names: dict[str, str]) -> tuple[list[str], str]:
     """Return the labels on the front of accuracy and throughput; without accuracy, all from fastest to slowest."""
     throughput, accuracy = names["throughput"], names["top1"]
     if accuracy in cube and bool(cube[accuracy].notnull().any()):

@@ -11,12 +11,12 @@ import xarray as xr
 
 from roofcube import datasets
 from roofcube.errors import check_kind
+from roofcube.inert import with_inert_labels
 from roofcube.labels import locate
 from roofcube.measured.join import benchmark, join, unmatched
 from roofcube.measured.physics_gate import check
 from roofcube.model.assumptions import BOUND, PUBLISHED
 from roofcube.page.selection import Selection, selection_of
-from roofcube.plot.inert import with_inert_labels
 from roofcube.plot.tables import one_model
 from roofcube.variables import DIMS, QUALITY
 from roofcube.wording import task_title, title_of

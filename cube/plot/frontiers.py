@@ -115,7 +115,7 @@ def pareto(
     table = records(cube, [x, y], known=(x, y))
     table = sorted_rows(table, ranks(cube, table, "platform"))
     toggles = point_toggles("pareto", cube, table)
-    plot = _plane(cube, "pareto", (x, y), (table[x], table[y]), height=560)
+    plot = _front_plane(cube, "pareto", (x, y), (table[x], table[y]), height=560)
     points = ColumnDataSource(_mark_columns(cube, table, x, y, scope), name="pareto.points")
     front = front_of(cube, senses, ties="all")
     line = _staircase(plot, cube, front, senses, name="pareto.front", colour=style.INK)
@@ -148,7 +148,7 @@ def _ends(front: xr.Dataset) -> str:
     return ", ".join(map(str, names))
 
 
-def _plane(cube: xr.Dataset, name: str, pair: tuple[str, str], values: tuple[Any, Any], *, height: int) -> Any:
+def _front_plane(cube: xr.Dataset, name: str, pair: tuple[str, str], values: tuple[Any, Any], *, height: int) -> Any:
     """Set up two axes: log where values span more than a decade or the quantity is a rate, linear for percentages."""
     options: dict[str, Any] = {}
     for axis, variable, known in zip("xy", pair, values, strict=True):
@@ -249,7 +249,7 @@ def overlap(cube: xr.Dataset, *, scope: str = "compute", measurements: Any = Non
     )
     keys = [name for name in CONFIGURATION if name in predicted and name in measured]
     pairs = _match(predicted, measured, keys)
-    plot = _plane(
+    plot = _front_plane(
         cube,
         "overlap",
         (throughput, "measured_top1"),

@@ -217,7 +217,9 @@ def _write(sweep: ModelContext, beside: Path, journal: Path) -> None:
     import zarr
 
     done = _journalled(journal, beside)
-    journal.write_text("".join(_line(job, files) for job, files in sorted(done.items())), "utf-8")  # no torn line
+    journal.write_text(
+        "".join(_journal_line(job, files) for job, files in sorted(done.items())), "utf-8"
+    )  # no torn line
     parts = _parts_of(sweep)
     jobs = [
         (number, tile) for number, part in enumerate(parts) for tile in range(len(part)) if (number, tile) not in done
@@ -235,14 +237,14 @@ def _write(sweep: ModelContext, beside: Path, journal: Path) -> None:
         bar.update(total - len(jobs))
         for job, files in in_order(partial(_put_on_disk, beside, arrays, parts), jobs, threads=thread_count()):
             done[job] = files
-            lines.write(_line(job, files))
+            lines.write(_journal_line(job, files))
             lines.flush()
             os.fsync(lines.fileno())
             bar.update(1)
     checksums.write_checksums(beside, {name: found for files in done.values() for name, found in files.items()})
 
 
-def _line(job: Job, files: Files) -> str:
+def _journal_line(job: Job, files: Files) -> str:
     return json.dumps([*job, files]) + "\n"
 
 

@@ -145,15 +145,15 @@ def _node_of(tree: ast.AST, model: Any) -> Any:
         case ast.Call(func=ast.Name(id=name)):
             return getattr(expression, name)(*(_node_of(one, model) for one in tree.args))
         case ast.BoolOp():
-            return _joined(BINARY[type(tree.op)], [_node_of(one, model) for one in tree.values])
+            return _joined_by(BINARY[type(tree.op)], [_node_of(one, model) for one in tree.values])
         case ast.Compare():
             sides = [_node_of(one, model) for one in (tree.left, *tree.comparators)]
             pairs = zip(tree.ops, sides, sides[1:], strict=False)
-            return _joined(operator.and_, [BINARY[type(one)](left, right) for one, left, right in pairs])
+            return _joined_by(operator.and_, [BINARY[type(one)](left, right) for one, left, right in pairs])
     raise AssertionError(tree)
 
 
-def _joined(operation: Callable[[Any, Any], Any], nodes: list[Any]) -> Any:
+def _joined_by(operation: Callable[[Any, Any], Any], nodes: list[Any]) -> Any:
     result = nodes[0]
     for one in nodes[1:]:
         result = operation(result, one)

@@ -124,15 +124,15 @@ def _inputs_of_spec(spec: SweepSpec) -> xr.Dataset:
     batch = spec.inputs.batch
     if batch is not None:
         given["batch"] = np.unique(np.rint(batch.values()).astype("i8")) if isinstance(batch, Steps) else batch
-    inputs = model_inputs(spec.inputs.task, platforms=_platforms(spec), topologies=_topologies(spec), **given)
+    inputs = model_inputs(spec.inputs.task, platforms=_spec_platforms(spec), topologies=_topologies(spec), **given)
     for name, values in spec.variables.items():
         inputs = _with_variable(inputs, name, values)
     return inputs
 
 
-def _platforms(spec: SweepSpec) -> Any:
+def _spec_platforms(spec: SweepSpec) -> Any:
     parts: list[Any] = [] if spec.hypothetical is None else [_hardware(spec.hypothetical)]
-    parts += [read_platforms(one) if _is_file(one, PLATFORM_FILES) else one for one in _listed(spec.inputs.platforms)]
+    parts += [read_platforms(one) if _is_file(one, PLATFORM_FILES) else one for one in _as_list(spec.inputs.platforms)]
     if spec.platform:
         parts.append(platform_table(spec.platform, source="the spec", each="[[platform]]"))
     return parts or None
@@ -146,7 +146,7 @@ def _hardware(given: Hardware) -> xr.Dataset:
 
 def _topologies(spec: SweepSpec) -> Any:
     parts: list[Any] = []
-    for one in _listed(spec.inputs.topologies):
+    for one in _as_list(spec.inputs.topologies):
         if isinstance(one, NetworkFile):
             parts.append(read_network(one.file, **one.model_dump(exclude={"file"}, exclude_none=True)))
         else:
@@ -157,7 +157,7 @@ def _topologies(spec: SweepSpec) -> Any:
     return parts or None
 
 
-def _listed(given: Any) -> list[Any]:
+def _as_list(given: Any) -> list[Any]:
     return [] if given is None else [given] if isinstance(given, str) else list(given)
 
 

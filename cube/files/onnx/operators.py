@@ -120,7 +120,7 @@ def work_of(node: Node) -> list[Work]:
                 raise NotCountableError(msg)
         return layers
     if node.operator in LOOK_UPS and _has_table(node):
-        return _embedding(node)
+        return _embedding_work(node)
     kind, operations = VECTOR[node.operator]
     return [_vector(node, kind, operations(node))]
 
@@ -130,7 +130,7 @@ def _has_table(node: Node) -> bool:
     return table is not None and table.constant and table.element not in INDEX_TYPES and len(table.shape or ()) > 1
 
 
-def _embedding(node: Node) -> list[Work]:
+def _embedding_work(node: Node) -> list[Work]:
     """Count a table of stored rows that are picked by index: parameters, no operations."""
     layered = node.operator.endswith("EmbedLayerNormalization")
     tables = [

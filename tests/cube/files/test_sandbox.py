@@ -64,13 +64,11 @@ CRASHES = {
 
 
 @pytest.mark.parametrize("kind", CRASHES)
-def test_a_child_that_fails_is_told(kind, tmp_path, monkeypatch):
+def test_a_child_that_fails_is_told(kind, tmp_path):
     path = rc.save(xr.Dataset({"x": 1}), tmp_path / "cube.nc")
-    monkeypatch.setattr(sandbox, "CODE", CRASHES[kind])
-    monkeypatch.setattr(sandbox, "START", 0.5)
     why = "did not end in 1 s" if kind == "hangs" else "failed"
     with pytest.raises(CorruptFileError, match=rf"cube\.nc: reading it in a process of its own {why}"):
-        sandbox.load_untrusted(path, seconds=1)
+        sandbox._asked("load", path, 1, code=CRASHES[kind], start=0.5)
 
 
 def test_no_child_outlives_the_question(tmp_path):

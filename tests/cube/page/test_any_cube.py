@@ -184,11 +184,16 @@ def test_many_platforms_batches_and_labels_of_own_dims_are_thinned():
 # what fails -----------------------------------------------------------------------------------------------------------
 
 
+def draw_by(monkeypatch, name, draw) -> None:
+    """Have a figure drawn by something that fails."""
+    monkeypatch.setattr(plot, name, draw)
+
+
 def test_one_figure_that_fails_takes_no_other_with_it(cube_of, tmp_path, monkeypatch):
     def broken(cube, **options):
         return 1 / 0
 
-    monkeypatch.setattr(plot, "heatmap", broken)
+    draw_by(monkeypatch, "heatmap", broken)
     page = rc.report(cube_of("own_task"), tmp_path / "page.html").read_text(encoding="utf-8")
     text = _text(page)
     assert "The figure “heatmap” could not be drawn from this cube (ZeroDivisionError: division by zero)" in text
@@ -197,7 +202,7 @@ def test_one_figure_that_fails_takes_no_other_with_it(cube_of, tmp_path, monkeyp
 
 
 def test_a_figure_that_a_browser_would_refuse_is_left_out(cube_of, tmp_path, monkeypatch):
-    monkeypatch.setattr(plot, "peaks", lambda cube: figure(y_range=FactorRange("a", "a")))
+    draw_by(monkeypatch, "peaks", lambda cube: figure(y_range=FactorRange("a", "a")))
     page = rc.report(cube_of("own_task"), tmp_path / "page.html").read_text(encoding="utf-8")
     assert "The figure “peaks” is left out: FactorRange must specify a unique list" in _text(page)
     assert 'id="figure-peaks"' not in page
@@ -207,9 +212,10 @@ def test_one_section_that_fails_takes_no_other_with_it(cube_of, tmp_path, monkey
     def broken(subject):
         raise IndexError("nothing there")
 
-    monkeypatch.setattr(document, "SECTIONS", (broken, *document.SECTIONS[1:]))
-    monkeypatch.setattr(document, "HEADINGS", {**document.HEADINGS, broken: ("theory", "Theoretical analysis")})
-    monkeypatch.setattr(document, "best_choices", broken)
+    headings = {**document.HEADINGS, broken: ("theory", "Theoretical analysis")}
+    given = {"SECTIONS": (broken, *document.SECTIONS[1:]), "HEADINGS": headings, "best_choices": broken}
+    for name, value in given.items():
+        monkeypatch.setattr(document, name, value)
     text = _text(rc.report(cube_of("own_task"), tmp_path / "page.html").read_text(encoding="utf-8"))
     assert "This section could not be written from this cube (IndexError: nothing there)." in text
     assert "The summary could not be written whole from this cube (IndexError: nothing there)." in text

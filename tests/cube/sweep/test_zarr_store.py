@@ -69,10 +69,11 @@ def test_an_interruption_leaves_nothing_that_looks_whole_and_is_continued(sweep,
     assert not set(again) & set(written)
 
 
-def test_a_finished_store_is_opened_not_written_again(sweep, tmp_path, monkeypatch):
+def test_a_finished_store_is_opened_not_written_again(sweep, tmp_path):
     sweep.to_zarr(tmp_path / "cube.zarr")
-    monkeypatch.setattr(zarr_store, "_write", lambda *_: pytest.fail("written again"))
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
     assert_same(sweep.to_zarr(tmp_path / "cube.zarr"), sweep)
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")} == before
 
 
 def test_another_store_is_never_overwritten(sweep, tmp_path):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from roofcube.plot.inert import LONGEST, inert_label, with_inert_labels
+from roofcube.inert import LONGEST, inert_label, with_inert_labels
 
 
 @pytest.mark.parametrize("label", ["TX2", "ResNet-50 v1.5 (ours)", "שלום", "😀 émoji", "<b>bold</b>", "5 $ a $"])
