@@ -271,6 +271,7 @@ def _ratios(cube: xr.Dataset) -> dict[str, xr.Variable]:
         if speed is not None and derived:
             throughput = throughput.copy(data=speed.data)
         dims, energy = _ratio_of(cube["power_full"], throughput)
+        energy = np.where(energy > 0, energy, np.nan)  # a meter that shows nothing says nothing of energy
         ratios = {"energy_per_input": (dims, energy), "inputs_per_joule": (dims, 1.0 / energy)}
         if "predicted_throughput" in cube:
             ratios["efficiency"] = _ratio_of(throughput, cube["predicted_throughput"])
