@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from roofcube.measured.rules import Rule
 
 __all__ = ["check", "quality_bits"]
+LEAST = ("infeasible", "memory_required")  # of these the least allows most
 
 
 def check(measurements: Any, *, traces: Any = None, inputs: xr.Dataset | None = None) -> pl.DataFrame:
@@ -132,16 +133,26 @@ def _reference_column(
 ) -> pl.Series:
     values = np.full(len(known), np.nan)
     if array is not None and len(number):
-        each = np.asarray(array.values, dtype="f8")
+        each = _most_generous(name, array)
         values[known] = each[number] if each.ndim else each
     return pl.Series(name, values).fill_nan(None)
+
+
+def _most_generous(name: str, array: xr.DataArray) -> np.ndarray[Any, Any]:
+    """Return a number a row: along dims that rows know nothing of, such as a site, what allows most."""
+    each = np.asarray(array.transpose("row", ..., missing_dims="ignore").values, dtype="f8")
+    others = tuple(range(1 if "row" in array.dims else 0, each.ndim))
+    if not others:
+        return each
+    return np.asarray(np.fmin.reduce(each, axis=others) if name in LEAST else np.fmax.reduce(each, axis=others))
 
 
 def _executed_precisions(at: xr.Dataset, known: np.ndarray[Any, Any], number: np.ndarray[Any, Any]) -> pl.Series:
     """Return the precision that each row's platform computes in, where its facts say it."""
     values = np.full(len(known), "", dtype=object)
     if "executed_precision" in at and len(number):
-        each = at["executed_precision"].values
+        names = at["executed_precision"]
+        each = names.isel({dim: 0 for dim in names.dims if dim != "row"}).values
         values[known] = each[number] if each.ndim else each
     return pl.Series("executed_precision", values.tolist(), dtype=pl.String).replace("", None)
 

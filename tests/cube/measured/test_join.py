@@ -380,3 +380,11 @@ def test_other_columns_survive_questions_files_and_downloads(tmp_path):
     table = long_table(joined).filter(pl.col("n_rows") > 0)
     assert set(table["driver"]) == {"v 1"}
     assert set(table["clock"]) == {3.5}
+
+
+def test_rows_are_judged_by_what_allows_most_along_dims_that_they_know_nothing_of():
+    cube = rc.predict(rc.inputs("mnist", platforms="TX2"))
+    power = cube.power * xr.DataArray([1.0, 2.0], dims="site", coords={"site": ["a", "b"]})
+    rows = ROWS.filter((pl.col("task") == "mnist") & (pl.col("platform") == "TX2"))
+    joined = rc.join(cube.assign(power=power), rows)
+    xr.testing.assert_identical(joined.quality, rc.join(cube, rows).quality)
