@@ -13,6 +13,7 @@ from roofcube.labels import flat_column
 from roofcube.model.graph import dim_order
 from roofcube.options import memory_limit
 from roofcube.sweep.questions import pareto
+from roofcube.sweep.trust import impossible_bits
 from roofcube.variables import sense_of
 from roofcube.wording import flag_words, short
 
@@ -62,7 +63,10 @@ class Cells:
 
 @dataclass(frozen=True)
 class Points:
-    """A scatter: values, labels by dim, whether on the front, and the place in the heatmap (-1: in every one)."""
+    """A scatter: values, labels by dim, whether on the front, and the place in the heatmap (-1: in every one).
+
+    Of `total` points, `impossible` are on no front whatever their figures.
+    """
 
     x: np.ndarray[Any, Any]
     y: np.ndarray[Any, Any]
@@ -71,6 +75,7 @@ class Points:
     column: np.ndarray[Any, Any]
     row: np.ndarray[Any, Any]
     total: int
+    impossible: int
 
 
 # what a cube offers ---------------------------------------------------------------------------------------------------
@@ -254,7 +259,11 @@ def points_of(
         raise MemoryLimitError(msg)
     x, y = (flat_column(chosen[name], dims, sizes).astype("f8") for name in (x_name, y_name))
     known = np.flatnonzero(np.isfinite(x) & np.isfinite(y))
-    front = _on_front(x[known], y[known], sense(chosen[x_name], x_name), sense(chosen[y_name], y_name))
+    possible = ~_impossible(chosen, (x_name, y_name), dims, sizes)[known]
+    front = np.zeros(known.size, dtype=bool)
+    front[possible] = _on_front(
+        x[known][possible], y[known][possible], sense(chosen[x_name], x_name), sense(chosen[y_name], y_name)
+    )
     drawn = _thinned(front)
     places = dict(zip(dims, np.unravel_index(known[drawn], sizes), strict=True)) if dims else {}
     labels = {dim: np.array(label_texts(chosen, dim), dtype=object)[place] for dim, place in places.items()}
@@ -267,7 +276,18 @@ def points_of(
         places.get(columns, nowhere),
         places.get(rows, nowhere),
         known.size,
+        int((~possible).sum()),
     )
+
+
+def _impossible(
+    cube: xr.Dataset, names: Sequence[str], dims: Sequence[Any], sizes: tuple[int, ...]
+) -> np.ndarray[Any, Any]:
+    """Return which points the physics gate finds impossible; where an axis is measured, they are on no front."""
+    bits = impossible_bits(names)
+    if not bits or "quality" not in cube or not set(cube["quality"].dims) <= set(dims):
+        return np.zeros(int(np.prod(sizes)), dtype=bool)
+    return (flat_column(cube["quality"], dims, sizes).astype("i8") & bits) != 0
 
 
 def _on_front(x: np.ndarray[Any, Any], y: np.ndarray[Any, Any], x_way: Sense, y_way: Sense) -> np.ndarray[Any, Any]:

@@ -345,7 +345,8 @@ def _bare(name: str) -> str:
 def _seen(points: Points) -> str:
     front = int(points.front.sum())
     drawn = f", {points.x.size} drawn" if points.total > points.x.size else ""
-    return f"{front} of {points.total} points{drawn}"
+    impossible = f", {points.impossible} impossible not among them" if points.impossible else ""
+    return f"{front} of {points.total} points{drawn}{impossible}"
 
 
 def _log(values: np.ndarray[Any, Any]) -> bool:

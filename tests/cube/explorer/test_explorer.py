@@ -9,6 +9,7 @@ import xarray as xr
 import roofcube as rc
 from roofcube.errors import InvalidDataError, MemoryLimitError
 from roofcube.explorer import cells as views
+from roofcube.variables import QUALITY
 
 
 @pytest.fixture(scope="module")
@@ -120,3 +121,16 @@ def test_too_little_to_explore():
         views.cells_of(cube, "measured_throughput", "batch", "batch")
     with rc.set_options(memory="1 kB"), pytest.raises(MemoryLimitError, match="keep fewer labels"):
         views.points_of(cube, "measured_throughput", "measured_top1", "platform", "pruning")
+
+
+def test_what_is_impossible_is_drawn_but_on_no_front():
+    cube = rc.benchmark("mnist")
+    bits = sum(QUALITY[name] for name in ("above_compute_peak", "above_bound", "unit_off"))
+    impossible = (cube["quality"] & bits) != 0
+    fast = cube.assign(measured_throughput=cube.measured_throughput.where(~impossible, 1e12))
+    points = views.points_of(fast, "measured_throughput", "measured_top1", "platform", "batch")
+    assert points.impossible == int(impossible.sum()) == 9
+    assert points.x.max() == 1e12
+    assert points.x[points.front].max() < 1e12
+    predicted = views.points_of(fast, "predicted_throughput", "top1", "platform", "batch")
+    assert predicted.impossible == 0
