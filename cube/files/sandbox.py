@@ -87,7 +87,8 @@ def _asked(
         "OPENBLAS_NUM_THREADS": "1",
         "OMP_NUM_THREADS": "1",
     }
-    command = [sys.executable, "-c", code, what, str(path.absolute()), str(room)]
+    # -P: what lies in the folder of the caller is not imported
+    command = [sys.executable, "-P", "-c", code, what, str(path.absolute()), str(room)]
     late = threading.Event()
     with subprocess.Popen(
         command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment

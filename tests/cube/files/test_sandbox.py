@@ -77,3 +77,11 @@ def test_no_child_outlives_the_question(tmp_path):
     code = f"import os, roofcube as rc; rc.load({str(path)!r}, untrusted=True); os.waitpid(-1, os.WNOHANG)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert "ChildProcessError" in done.stderr, done.stderr
+
+
+def test_what_lies_beside_the_file_is_not_run(tmp_path, monkeypatch):
+    path = rc.save(xr.Dataset({"x": 1}), tmp_path / "cube.nc")
+    (tmp_path / "json.py").write_text("open('ran', 'w').close()")
+    monkeypatch.chdir(tmp_path)
+    assert rc.load(path, untrusted=True).identical(rc.load(path))
+    assert not (tmp_path / "ran").exists()
