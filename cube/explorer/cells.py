@@ -287,7 +287,7 @@ def _impossible(
     bits = impossible_bits(names)
     if not bits or "quality" not in cube or not set(cube["quality"].dims) <= set(dims):
         return np.zeros(int(np.prod(sizes)), dtype=bool)
-    return (flat_column(cube["quality"], dims, sizes).astype("i8") & bits) != 0
+    return np.asarray((flat_column(cube["quality"], dims, sizes).astype("i8") & bits) != 0)
 
 
 def _on_front(x: np.ndarray[Any, Any], y: np.ndarray[Any, Any], x_way: Sense, y_way: Sense) -> np.ndarray[Any, Any]:
