@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from contextlib import suppress
 from functools import partial
 from math import prod
 from pathlib import Path
@@ -217,9 +218,8 @@ def _write(sweep: ModelContext, beside: Path, journal: Path) -> None:
     import zarr
 
     done = _journalled(journal, beside)
-    journal.write_text(
-        "".join(_journal_line(job, files) for job, files in sorted(done.items())), "utf-8"
-    )  # no torn line
+    kept = (_journal_line(job, files) for job, files in sorted(done.items()))
+    journal.write_text("".join(kept), "utf-8")  # without damaged lines
     parts = _parts_of(sweep)
     jobs = [
         (number, tile) for number, part in enumerate(parts) for tile in range(len(part)) if (number, tile) not in done
@@ -249,13 +249,16 @@ def _journal_line(job: Job, files: Files) -> str:
 
 
 def _journalled(journal: Path, beside: Path) -> dict[Job, Files]:
-    """Read the tiles that are whole, and whose files are as they were written; a torn last line does not count."""
-    text = journal.read_text("utf-8") if journal.exists() else ""
-    done = {}
+    """Read the tiles that are whole, whose files are as they were written; a damaged line does not count."""
+    text = journal.read_text("utf-8", errors="replace") if journal.exists() else ""
+    done: dict[Job, Files] = {}
     for line in text[: text.rfind("\n") + 1].splitlines():
-        number, tile, files = json.loads(line)
-        if all((beside / name).is_file() and checksums.of_file(beside / name) == files[name] for name in files):
-            done[number, tile] = files
+        with suppress(ValueError, TypeError, AttributeError):
+            number, tile, files = json.loads(line)
+            if all(
+                (beside / name).is_file() and checksums.of_file(beside / name) == one for name, one in files.items()
+            ):
+                done[number, tile] = files
     return done
 
 

@@ -250,3 +250,13 @@ def test_a_store_keeps_and_refuses_attributes_as_save_does(tmp_path):
     with pytest.raises(InvalidDataError, match="attributes of the cube: `when`: expected text"):
         rc.Sweep(inputs.assign_attrs(when=np.complex64(1))).to_zarr(tmp_path / "b.zarr")
     assert [path.name for path in tmp_path.iterdir()] == ["a.zarr"]
+
+
+@pytest.mark.parametrize("damage", [b"\0" * 40 + b"\n", b"3 4\n", b"[1, 2]\n", b"[1, 2, 3]\n", b"\xff\xfe\n"])
+def test_a_damaged_journal_costs_tiles_not_the_store(damage, sweep, tmp_path, monkeypatch):
+    stopped_after(sweep, tmp_path / "cube.zarr", monkeypatch, 20)
+    journal = tmp_path / "cube.zarr.journal"
+    lines = journal.read_bytes().splitlines(keepends=True)
+    journal.write_bytes(b"".join([lines[0], damage, *lines[2:]]))
+    assert_same(sweep.to_zarr(tmp_path / "cube.zarr"), sweep)
+    assert rc.verify(tmp_path / "cube.zarr")
