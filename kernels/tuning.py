@@ -97,6 +97,7 @@ class Tuning:
     # the same of a point and of an operation by NumPy tiles
     tile_nanoseconds: tuple[float, float] = (2.0, 0.8)
     sampled_points: int = 1 << 19  # of each of three jobs that tell what a visit takes
+    rows_seconds: float = 2e-3  # to lay out the rows of a kernel and find it
     load_seconds: float = 0.02  # to load a compiled kernel from disk
     compile_seconds: float = 1.0  # to compile one; 0.5 to 1.9 were seen
 

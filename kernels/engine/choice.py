@@ -170,9 +170,10 @@ def pays_to_compile(reduction: Reduction[Any], query: Query, arguments: Argument
     worth = spared + query.history.spent if spared > 0 else 0.0
     if worth > tuning.compile_seconds:
         return True
-    if worth < tuning.load_seconds or "numba" not in sys.modules:
+    if worth < tuning.rows_seconds or "numba" not in sys.modules:
         return False
-    return reduction.rows(query, *arguments).readiness != "absent"
+    readiness = reduction.rows(query, *arguments).readiness
+    return readiness == "loaded" or (readiness == "cached" and worth > tuning.load_seconds)
 
 
 def startup_seconds(reduction: Reduction[Any], query: Query, arguments: Arguments) -> float:

@@ -24,7 +24,7 @@ __all__ = ["RATES", "Rates", "box_seconds", "index_seconds", "kernel_seconds", "
 
 YARDSTICK = 1 << 15  # numbers of the comparison with another machine: three arrays of f4 in L2
 YARDSTICK_SECONDS = 9e-6  # what it takes on the machine that the rates were measured on
-TREES = 4e4  # entries that take as long as the trees of all axes
+TREES = 2e5  # entries that take as long as the trees of all axes: 5 to 7 ms
 NOTICED = 2e-3  # seconds below which a measurement says nothing about rates
 
 
