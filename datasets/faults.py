@@ -9,7 +9,7 @@ from roofcube.errors import InvalidDataError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["MOST", "Fault", "check_no_faults"]
+__all__ = ["MOST", "Fault", "all_in_one", "check_no_faults"]
 
 MOST = 20  # faults that one message shows
 
@@ -48,6 +48,15 @@ def check_no_faults(faults: Sequence[Fault], *, source: str, header: int = 1) ->
     ending = [f"and {rest} more{_columns_of_rest(faults, shown)}"] if rest else []
     msg = "\n  ".join([f"{source}: {len(faults)} faults", *lines, *ending])
     raise InvalidDataError(msg)
+
+
+def all_in_one(messages: Sequence[str], *, source: str) -> str:
+    """Return one message of several whole ones."""
+    if len(messages) == 1:
+        return messages[0]
+    rest = len(messages) - MOST
+    ending = [f"and {rest} more"] if rest > 0 else []
+    return "\n  ".join([f"{source}: {len(messages)} faults", *messages[:MOST], *ending])
 
 
 def _shown_faults(faults: Sequence[Fault]) -> list[Fault]:

@@ -34,6 +34,7 @@ QUANTITIES = (
     "activation_memory", "activations", "input_elements", "macs", "ops", "output_elements", "params", "state",
     "vector_elements", "vector_ops",
 )  # fmt: skip
+QUANTITY = re.compile(rf"([kmg]?)({'|'.join(QUANTITIES)})")
 AMBIGUOUS = re.compile(r"[kmgt]?flops?")
 RENAMED = {"top1": "top1_percent", "top5": "top5_percent", "pruning": "pruning_percent"}
 # figures in public tables are rounded
@@ -143,7 +144,7 @@ def totals_table(table: pl.DataFrame | Sheet, *, source: str) -> pl.DataFrame:
         Naming row, column, value and the fix; a column of FLOPs, which some count as MACs, is refused.
     """
     sheet = Sheet.of(table)
-    frame = sheet.frame.rename(lambda name: RENAMED.get(name.strip().lower(), name.strip().lower()))
+    frame = sheet.frame.rename(_plain_name)
     flops = next((name for name in frame.columns if AMBIGUOUS.fullmatch(name)), None)
     if flops is not None:
         msg = (
@@ -161,12 +162,20 @@ def totals_table(table: pl.DataFrame | Sheet, *, source: str) -> pl.DataFrame:
     return totals.select(*required, *kept)
 
 
+def _plain_name(name: str) -> str:
+    """Return the name of a column in small letters where that is one of ours, else as it stands in the table."""
+    plain = name.strip().lower()
+    plain = RENAMED.get(plain, plain)
+    ours = plain in columns_of(schema.NetworkTotalsRow) or QUANTITY.fullmatch(plain) or AMBIGUOUS.fullmatch(plain)
+    return plain if ours else name.strip()
+
+
 def _in_plain_units(sheet: Sheet, source: str) -> Sheet:
     """Bring every quantity to its plain unit, MACs to operations."""
     frame = sheet.frame
     given: dict[str, list[tuple[str, pl.Series]]] = {}
     for name in frame.columns:
-        match = re.fullmatch(rf"([kmg]?)({'|'.join(QUANTITIES)})", name)
+        match = QUANTITY.fullmatch(name)
         if match is None:
             continue
         quantity = "ops" if match[2] == "macs" else match[2]

@@ -9,6 +9,7 @@ import polars as pl
 
 from roofcube.datasets import schema
 from roofcube.datasets.aliases import canonical
+from roofcube.datasets.faults import all_in_one
 from roofcube.datasets.quantities import QUANTITIES, number_of, range_fault
 from roofcube.datasets.reading import columns_of, model_of
 from roofcube.errors import InvalidDataError, suggestion
@@ -46,9 +47,16 @@ def platform_table(entries: Sequence[Mapping[str, Any]], *, source: str, each: s
     Raises
     ------
     InvalidDataError
-        Naming source, entry, key, value and the fix.
+        Naming source, entry, key, value and the fix, the first fault of every entry.
     """
-    rows = [_platform_row(entry, f"{source}, {each} {number}", source) for number, entry in enumerate(entries, start=1)]
+    rows, faults = [], []
+    for number, entry in enumerate(entries, start=1):
+        try:
+            rows.append(_platform_row(entry, f"{source}, {each} {number}", source))
+        except InvalidDataError as error:
+            faults.append(str(error))
+    if faults:
+        raise InvalidDataError(all_in_one(faults, source=source))
     for column in SOURCES.values():
         if all(not row.get(column) for row in rows):
             for row in rows:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
 from functools import cache
@@ -41,6 +42,7 @@ __all__ = [
 
 NUMBERS = (int, float)
 TYPO = 0.7  # share of letters in common from which a word is taken for a slip of another
+FAMILY = 4  # columns alike but for their middle that a message still lists one by one
 RUN_TOGETHER = 0.25  # more that names have in common whose words are not as many
 
 
@@ -253,16 +255,25 @@ def header_faults(names: Sequence[str], row: type, *, extra: bool = False, fille
         meant.add(slip)
         if hint or slip or not extra:
             near = hint or (f"; did you mean {slip!r}?" if slip else suggestion(name, known))
-            ending = f"expected columns: {', '.join(known)}"
+            do = "say with columns= what it is, or None to leave it out"
             if extra:
-                ending = "map it with columns= (and its unit), or to None to keep it as it is"
-            faults.append(Fault(None, name, f"column {name!r} is not known{near}; {ending}"))
+                do = "map it with columns= (and its unit), or to None to keep it as it is"
+            elif not near:
+                do += f"; expected columns: {', '.join(_without_families(known))}"
+            faults.append(Fault(None, name, f"column {name!r} is not known{near}; {do}"))
     required = [name for name in known if is_required(row, name) and name not in filled]
     for name in absent:
         if name in required and name not in meant:
             text = f"column {name!r} is missing; add it (required columns: {', '.join(required)})"
             faults.append(Fault(None, name, text))
     return faults
+
+
+def _without_families(known: Sequence[str]) -> list[str]:
+    """List columns for a message; where many differ in their middle only, they are one entry."""
+    ends = {name: re.sub(r"_.+_", "_…_", name) for name in known}
+    sizes = Counter(ends.values())
+    return list(dict.fromkeys(ends[name] if sizes[ends[name]] > FAMILY else name for name in known))
 
 
 def _column_slip(name: str, absent: Sequence[str]) -> str:

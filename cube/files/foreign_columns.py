@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from roofcube.datasets import schema
-from roofcube.datasets.faults import Fault
+from roofcube.datasets.faults import Fault, check_no_faults
 from roofcube.datasets.quantities import factor_of, spellings_of
 from roofcube.datasets.reading import columns_of
 from roofcube.errors import InvalidDataError, suggestion
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from roofcube.datasets.reading import Sheet
 
-__all__ = ["ColumnMap", "Foreign", "is_template", "mapped_columns", "unit_of"]
+__all__ = ["ColumnMap", "Foreign", "is_template", "mapped_columns", "renamed_columns", "unit_of"]
 
 Target = str | tuple[str, str] | None
 
@@ -136,6 +136,31 @@ def mapped_columns(sheet: Sheet, given: ColumnMap) -> Foreign:
     kept = frozenset(name for name, target in targets.items() if target is None)
     names = {column: name for name, column in final.items() if column != name}
     return Foreign(sheet.with_frame(frame), factors, names, kept, faults, is_template(present))
+
+
+def renamed_columns(sheet: Sheet, columns: Mapping[str, str | None] | None, *, source: str) -> Sheet:
+    """Rename columns of a foreign table as the user says, and leave out those mapped to None.
+
+    Raises
+    ------
+    InvalidDataError
+        Naming all that the table lacks and all that has two meanings then.
+    """
+    given = ColumnMap.of(columns, None, None).columns
+    frame = sheet.frame.rename(str.strip)
+    faults = []
+    for name, target in given.items():
+        if name not in frame.columns:
+            near = suggestion(name, frame.columns)
+            faults.append(Fault(None, name, f"`columns`: there is no column {name!r}{near}; give names of the table"))
+        if isinstance(target, tuple | list):
+            text = f"`columns[{name!r}]`: expected a name, got {target!r}; the names of quantities say their units"
+            faults.append(Fault(None, name, text))
+    renamed = {name: str(target) for name, target in given.items() if target is not None}
+    faults += _clashes(renamed, [name for name in frame.columns if given.get(name, name) is not None])
+    check_no_faults(faults, source=source, header=sheet.header)
+    left_out = [name for name, target in given.items() if target is None]
+    return sheet.with_frame(frame.drop(left_out).rename(renamed))
 
 
 def is_template(columns: Iterable[str]) -> bool:

@@ -12,9 +12,10 @@ import polars as pl
 from roofcube.datasets import schema
 from roofcube.datasets.networks import described, network_table
 from roofcube.datasets.own_platforms import platform_table
-from roofcube.datasets.reading import columns_of, frame_of
+from roofcube.datasets.reading import Sheet, columns_of, frame_of
 from roofcube.datasets.table_forms import TABLE_SUFFIXES, as_sheet, as_table
 from roofcube.errors import InvalidDataError, MissingInputError
+from roofcube.files.foreign_columns import renamed_columns
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["read_network", "read_platforms"]
 
 
-def read_platforms(source: Any) -> pl.DataFrame:
+def read_platforms(source: Any, *, columns: Mapping[str, str | None] | None = None) -> pl.DataFrame:
     """Read platforms of your own from TOML, or from a table.
 
     Parameters
@@ -39,6 +40,10 @@ def read_platforms(source: Any) -> pl.DataFrame:
         sheet"}``. `precision` is one of FP32, FP16, BF16, TF32, FP8, INT8, INT4, NVFP4, MXFP4, W4A16, …, in any usual
         spelling; `device_class` is free text (GPU, CPU, FPGA, TPU, NPU, DSP, ASIC, VLIW, MCU, …).
 
+    columns : mapping of str to str or None, optional
+        What the columns of a foreign table, or the keys of a TOML file, are here; None leaves one out:
+        ``{"TOPS (dense)": "peak_compute", "price": None}``.
+
     Returns
     -------
     DataFrame
@@ -47,8 +52,8 @@ def read_platforms(source: Any) -> pl.DataFrame:
     Raises
     ------
     InvalidDataError
-        Naming file, entry, key, value and the fix: an unknown key, a number that no hardware has (a peak of 40, where
-        40 TOP/s are meant), a platform given twice in one mode at one precision.
+        Naming file, entry, key, value and the fix, for every entry: an unknown key, a number that no hardware has (a
+        peak of 40, where 40 TOP/s are meant), a platform given twice in one mode at one precision.
 
     Examples
     --------
@@ -66,12 +71,18 @@ def read_platforms(source: Any) -> pl.DataFrame:
     >>> rc.inputs("cifar10", platforms=[rc.read_platforms(path), "TX2"]).platform.values.tolist()
     ['Mine', 'TX2']
     """
-    if not isinstance(source, str | Path):
-        rows = source if isinstance(source, list) else as_table(source, what="source").to_dicts()
-        return platform_table(rows, source="`source`", each="row")
-    path = _existing(source)
-    if path.suffix.lower() in TABLE_SUFFIXES:
-        return platform_table(as_table(path, what="source").to_dicts(), source=str(path), each="row")
+    told, each = "`source`", "row"
+    if isinstance(source, list):
+        entries = source
+    elif not isinstance(source, str | Path) or Path(source).suffix.lower() in TABLE_SUFFIXES:
+        entries = as_table(source, what="source").to_dicts()
+        told = str(source) if isinstance(source, str | Path) else told
+    else:
+        entries, told, each = _toml_entries(_existing(source)), str(source), "[[platform]]"
+    return platform_table(_renamed_keys(entries, columns, told), source=told, each=each)
+
+
+def _toml_entries(path: Path) -> list[Any]:
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -84,7 +95,21 @@ def read_platforms(source: Any) -> pl.DataFrame:
             "[[platform]] for each platform, mode and precision"
         )
         raise InvalidDataError(msg)
-    return platform_table(entries, source=str(path), each="[[platform]]")
+    return entries
+
+
+def _renamed_keys(entries: list[Any], columns: Mapping[str, str | None] | None, told: str) -> list[Any]:
+    if columns is None:
+        return entries
+    keys = dict.fromkeys(key for entry in entries if hasattr(entry, "items") for key in entry)
+    renamed_columns(Sheet(pl.DataFrame(schema=dict.fromkeys(keys, pl.Null)), (), 0), columns, source=told)
+    names = {key: columns.get(key, key) for key in keys}
+    return [
+        {names[key]: value for key, value in entry.items() if names[key] is not None}
+        if hasattr(entry, "items")
+        else entry
+        for entry in entries
+    ]
 
 
 def read_network(
@@ -97,6 +122,7 @@ def read_network(
     pruning: float | None = None,
     top1: float | Mapping[str, float] | None = None,
     top5: float | Mapping[str, float] | None = None,
+    columns: Mapping[str, str | None] | None = None,
 ) -> pl.DataFrame:
     """Read a network of your own, whole or not at all: an ONNX model, a table of layers, or a table of totals.
 
@@ -123,6 +149,9 @@ def read_network(
         Channels kept, percent, of an ONNX model; 100 where not given.
     top1, top5 : number or mapping of precision to number, optional
         Accuracy in percent; with it the network is no longer `untrained` at those precisions.
+    columns : mapping of str to str or None, optional
+        What the columns of a foreign table are here; None leaves one out: ``{"param_count": "mparams", "family":
+        None}``.
 
     Returns
     -------
@@ -154,11 +183,14 @@ def read_network(
         told = str(path)
         suffix = path.suffix.lower()
         if suffix == ".onnx":
+            if columns is not None:
+                msg = f"`columns`: only for tables, {path} is an ONNX model; leave it out"
+                raise InvalidDataError(msg)
             table = _onnx_layers(path, sizes, batch, pruning)
             name = path.stem if name is None else name
         elif suffix in TABLE_SUFFIXES:
             sheet = as_sheet(path, what="source", row=schema.NetworkTotalsRow)
-            table = network_table(sheet, source=told, name=name)
+            table = network_table(renamed_columns(sheet, columns, source=told), source=told, name=name)
         else:
             msg = (
                 f"{path}: expected a name ending in .onnx or .csv, got {path.suffix!r}; save it as CSV, TSV or Parquet"
@@ -166,7 +198,8 @@ def read_network(
             raise InvalidDataError(msg)
     else:
         told, suffix = "", ""
-        table = network_table(as_sheet(source, what="source"), source="`source`", name=name)
+        sheet = renamed_columns(as_sheet(source, what="source"), columns, source="`source`")
+        table = network_table(sheet, source="`source`", name=name)
     if suffix != ".onnx":
         given = {"sizes": sizes, "batch": batch, "pruning": pruning}
         misplaced = next((key for key, value in given.items() if value is not None), None)

@@ -102,3 +102,69 @@ def test_own_network_from_onnx(tmp_path):
     (tmp_path / "bad.onnx").write_bytes(b"not onnx")
     with pytest.raises((InvalidDataError, MissingInputError), match=r"bad\.onnx"):
         rc.read_network(tmp_path / "bad.onnx")
+
+
+FOREIGN_NETWORKS = "network,params (M),GMACs,family,acc\nA,25.6,4.1,x,76.1\nB,5.4,0.3,y,74\n"
+
+
+def test_columns_of_a_foreign_table_of_networks_are_mapped_or_left_out(tmp_path):
+    path = written(tmp_path, FOREIGN_NETWORKS)
+    with pytest.raises(
+        InvalidDataError, match=r"(?s)column 'network' is not known; say with columns= what it is, .*'params \(M\)'"
+    ):
+        rc.read_network(path)
+    columns = {"network": "topology", "params (M)": "mparams", "family": None, "acc": "top1"}
+    mine = rc.read_network(path, columns=columns)
+    assert mine.select("topology", "ops", "params", "top1_percent").rows() == [
+        ("A", 8.2e9, 25.6e6, 76.1),
+        ("B", 6e8, 5.4e6, 74.0),
+    ]
+
+
+def test_keys_of_foreign_platforms_are_mapped_or_left_out(tmp_path):
+    given = {"peak_compute_op_per_s": "tops", "memory_bandwidth_b_per_s": "bandwidth"}
+    text = PLATFORM + "price = 300\n"
+    for column, name in given.items():
+        text = text.replace(column, name)
+    columns = {**{name: column for column, name in given.items()}, "price": None}
+    mine = rc.read_platforms(written(tmp_path, text, "mine.toml"), columns=columns)
+    own = rc.read_platforms(written(tmp_path, PLATFORM, "mine.toml"))
+    assert mine.equals(own)
+
+
+@pytest.mark.parametrize(
+    ("columns", "message"),
+    [
+        (
+            {"famly": None},
+            r"rows\.csv, header \(row 1\): `columns`: there is no column 'famly'; did you mean 'family'\?",
+        ),
+        ({"family": ("params", "M")}, r"`columns\['family'\]`: expected a name, got \('params', 'M'\)"),
+        ({"family": "GMACs"}, r"`columns`: 'family' is mapped to 'GMACs', which is in the table too"),
+        (
+            {"family": "task", "acc": "task"},
+            r"`columns`: 'family' and 'acc' are both mapped to 'task'|'acc' and 'family'",
+        ),
+        ("family", r"`columns`: expected a mapping, got 'family'"),
+    ],
+)
+def test_a_mapping_that_does_not_fit_the_table_says_so(tmp_path, columns, message):
+    with pytest.raises(InvalidDataError, match=message):
+        rc.read_network(written(tmp_path, FOREIGN_NETWORKS), columns=columns)
+
+
+def test_columns_are_for_tables(tmp_path):
+    path = written(tmp_path, "", "net.onnx")
+    with pytest.raises(InvalidDataError, match=r"`columns`: only for tables, .*net\.onnx is an ONNX model"):
+        rc.read_network(path, columns={"a": "b"})
+
+
+def test_every_platform_that_is_wrong_is_told_at_once():
+    good = {"platform": "A", "device_class": "GPU", "precision": "INT8", "peak_compute": 1e12, "memory_bandwidth": 1e9}
+    entries = [good | {"price": 3}, good | {"platform": "B"}, good | {"platform": "C", "peak_compute": 40}]
+    with pytest.raises(InvalidDataError) as error:
+        rc.read_platforms(entries)
+    first, *others = str(error.value).splitlines()
+    assert first == "`source`: 2 faults"
+    assert "row 1, key 'price'" in others[0]
+    assert "row 3, key 'peak_compute_op_per_s'" in others[1]
