@@ -6,20 +6,21 @@ a few hundred points what only larger ones would show. Times are of two cores of
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import Field, dataclass, fields
+from typing import Any
 
 __all__ = ["TUNING", "Tuning"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Tuning:
     """Sizes and rates that decide how questions are answered; what each is for stands beside it.
 
     Examples
     --------
     >>> from roofcube.kernels.tuning import Tuning
-    >>> Tuning(tile_points=100).tile_points
-    100
+    >>> Tuning(tile_points=100)
+    Tuning(tile_points=100)
     """
 
     # graph: small tables are evaluated once and for all ---------------------------------------------------------------
@@ -124,6 +125,15 @@ class Tuning:
     quantile_few_bins: int = 16  # where bounds decide most points: 3.1 s with 4, 2.8 with 8, 2.6 with 16 at 2e8 points
     quantile_large: int = 1 << 22  # points above which a sample tells where a quantile is
     quantile_sample: int = 1 << 14  # points of the sample: to 3 % of all points, which saves one pass of three
+
+    def __repr__(self) -> str:
+        """Tell what differs from the measured values: signatures show it."""
+        changed = [f"{one.name}={getattr(self, one.name)!r}" for one in fields(self) if not _is_default(self, one)]
+        return f"Tuning({', '.join(changed)})"
+
+
+def _is_default(tuning: Tuning, field: Field[Any]) -> bool:
+    return bool(getattr(tuning, field.name) == field.default)
 
 
 TUNING = Tuning()

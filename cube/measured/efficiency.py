@@ -81,7 +81,8 @@ def efficiency(
     Returns
     -------
     Dataset
-        Over (platform, mode, topology, pruning, precision), with `batch` for ``at="batch"``: `predicted_throughput`,
+        Over (platform, mode, topology, pruning, precision), with `batch` for ``at="batch"`` and dims of the cube's
+        own, such as `assumptions`: `predicted_throughput`,
         `measured_throughput`, `peak_throughput` [1/s], `efficiency` (measured ÷ predicted, 1 = 100 %), for
         ``at="best"`` also `best_batch`. NaN where nothing was measured. On platforms that were timed but never
         counted, throughput is batch / latency; the attr `derived_throughput` counts those cells.
@@ -114,13 +115,16 @@ def efficiency(
     throughput, derived = throughput_of(cube, source)
     if throughput is None:
         raise _missing(source)
-    measured, predicted = xr.DataArray(throughput, cube.drop_vars(cube.data_vars).coords), cube["predicted_throughput"]
+    coords = {name: one for name, one in cube.coords.items() if set(one.dims) <= set(throughput.dims)}
+    measured, predicted = xr.DataArray(throughput, coords), cube["predicted_throughput"]
     told = {"derived_throughput": derived} if derived else {}
     if trust == "possible" and "quality" in cube:
         impossible = (cube["quality"] & IMPOSSIBLE) != 0
         told["removed_by_trust"] = int((impossible & measured.notnull()).sum())
-        measured = measured.where(~impossible).transpose(*measured.dims).assign_attrs(measured.attrs)
+        measured = measured.where(~impossible).transpose(*measured.dims, ...).assign_attrs(measured.attrs)
     parts = {"measured_throughput": measured, "predicted_throughput": predicted}
+    if "peak_throughput" in cube:
+        parts["peak_throughput"] = cube["peak_throughput"]
     if at == "best" and "batch" in measured.dims:
         highest = measured.max("batch")
         first = measured.fillna(-np.inf).argmax("batch")
@@ -132,10 +136,9 @@ def efficiency(
             .drop_vars("batch")
             .assign_attrs(units="1", long_name="batch of the best measured throughput")
         )
-        if "batch" in predicted.dims:
-            parts["predicted_throughput"] = predicted.max("batch")
-    if "peak_throughput" in cube:
-        parts["peak_throughput"] = cube["peak_throughput"]
+        for name in ("predicted_throughput", "peak_throughput"):
+            if name in parts and "batch" in parts[name].dims:
+                parts[name] = parts[name].max("batch")
     ratio = parts["measured_throughput"] / parts["predicted_throughput"]
     parts["efficiency"] = ratio
     known = ratio.notnull()
@@ -146,7 +149,7 @@ def efficiency(
     shaped["efficiency"].attrs = attributes("efficiency")
     shaped["measured_throughput"].attrs = measured.attrs
     return xr.Dataset(shaped, attrs={**cube.attrs, "at": at, "scope": scope, **told}).transpose(
-        *measured.dims, missing_dims="ignore"
+        *measured.dims, ..., missing_dims="ignore"
     )
 
 
