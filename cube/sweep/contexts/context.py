@@ -226,8 +226,22 @@ class Context(ABC):
     # reading a question -------------------------------------------------------------------------------------------
 
     def where(self, where: Any) -> Where:
-        """Read `where`."""
-        return where if isinstance(where, Where) else read_where(self, where)
+        """Read `where`.
+
+        Raises
+        ------
+        InvalidDataError
+            If what a limit becomes has the name of a variable; and all that `read_where` raises.
+        """
+        read = where if isinstance(where, Where) else read_where(self, where)
+        for name in read.masks:
+            if name in self.outputs or name in self.coords:
+                msg = (
+                    f"`cube`: expected no variable {name!r} where that limit is set, for the limit has that name; "
+                    f"rename it, e.g. cube.rename({{{name!r}: 'own'}})"
+                )
+                raise InvalidDataError(msg)
+        return read
 
     def sign(self, objective: str, sense: str | None = None, *, what: str = "objective") -> int:
         """Return 1 where more of an objective is better, -1 where less is."""
@@ -391,11 +405,11 @@ def check_names(
         What is asked about, and therefore never replaced.
     """
     asked = set(objectives)
-    for name in names:
+    for name in dict.fromkeys(names):
         if name not in added:
             continue
         earlier = context.attributes(name).get("long_name") in added[name]
-        if not earlier or name in asked or name in context.coords:
+        if not earlier or name in asked or name in context.coords or name in context.dims:
             msg = (
                 f"`cube`: expected no variable {name!r}, which the answer needs for itself, got one; rename it, e.g. "
                 f"cube.rename({{{name!r}: 'own_{name}'}})"

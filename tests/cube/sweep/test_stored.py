@@ -262,6 +262,37 @@ def test_a_label_of_groups_named_as_what_an_answer_adds_is_refused(name, ask):
         ask(named(name, coord=True))
 
 
+@pytest.mark.parametrize(
+    ("name", "ask"),
+    [
+        ("found", lambda c: rc.best(c, "x", sense="max")),
+        ("found", lambda c: rc.crossover(c, "x", sense="max", between="found", along="b")),
+        ("found", lambda c: rc.Sweep(rc.inputs("mnist").assign(x=c.x)).at({"platform": ["TX2"], "found": [0]})),
+        ("n_ties", lambda c: rc.pareto(c, {"x": "max"})),
+    ],
+)
+def test_a_dim_without_labels_named_as_what_an_answer_adds_is_refused(name, ask):
+    cube = xr.Dataset({"x": ((name, "b"), [[1.0, 3.0], [2.0, 5.0]])})
+    with pytest.raises(InvalidDataError, match=f"`cube`: expected no variable '{name}'.*rename it"):
+        ask(cube)
+
+
+def test_a_variable_named_as_a_limit_becomes_is_refused_where_it_matters():
+    cube = xr.Dataset({"f": ("a", [1.0, 2.0, 3.0]), "where f": ("a", [5.0, 6.0, 4.0])})
+    assert float(rc.best(cube, "where f", sense="max", where={"f": (3, None)})["where f"]) == 4.0
+    with pytest.raises(InvalidDataError, match="`cube`: expected no variable 'where f' where that limit is set"):
+        rc.best(cube, "where f", sense="max", where={"f": cube.f > 2})
+
+
+def test_a_term_may_be_named_as_what_counts_the_figures_known():
+    terms = rc.PUBLISHED.with_term("known predicted_latency", lambda m: m.predicted_latency * 2.0, sense="min")
+    sweep = rc.Sweep(rc.inputs("mnist", platforms="TX2"), assumptions=terms)
+    front = sweep.pareto({"predicted_latency": "min"})
+    again = sweep.pareto({"known predicted_latency": "min"})
+    np.testing.assert_array_equal(again["known predicted_latency"], 2 * front["predicted_latency"])
+    assert again.attrs["missing_known predicted_latency"] == front.attrs["missing_predicted_latency"]
+
+
 def test_a_dim_named_as_what_an_answer_adds_is_refused_where_it_is_in_the_answer():
     cube = xr.Dataset({"x": (("reason", "winner"), [[1.0, 3.0], [2.0, 5.0]])})
     cube["flag"] = ("winner", np.array([0, 1], "i1"), {"flag_values": [0, 1], "flag_meanings": "no yes"})
