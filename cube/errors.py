@@ -9,6 +9,7 @@ Every error is a `RoofcubeError` and also the builtin that fits::
     ├── MemoryLimitError    (MemoryError) a result larger than the limit set
     ├── CorruptFileError    (OSError)     a file that is torn, foreign or altered
     ├── UnwritableFileError (OSError)     a file that the system refuses to write: disk full, read-only, name too long
+    ├── ForkedProcessError  (RuntimeError) a process forked off in a way in which a library would wait forever
     └── MissingExtraError   (ImportError) a package that only an extra installs
 """
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CorruptFileError",
+    "ForkedProcessError",
     "InvalidDataError",
     "MemoryLimitError",
     "MissingExtraError",
@@ -77,6 +79,10 @@ class UnwritableFileError(RoofcubeError, OSError):
     def __str__(self) -> str:
         # OSError would print the number and the system's words, without the message
         return str(self.args[0])
+
+
+class ForkedProcessError(RoofcubeError, RuntimeError):
+    """A process was forked off in a way in which a library would wait forever."""
 
 
 class MissingExtraError(RoofcubeError, ImportError):

@@ -9,6 +9,7 @@ import polars as pl
 
 from roofcube.datasets import schema
 from roofcube.datasets.aliases import canonical
+from roofcube.datasets.forks import check_not_forked
 from roofcube.datasets.quantities import QUANTITIES, number_of, range_fault
 from roofcube.datasets.reading import columns_of, model_of
 from roofcube.errors import InvalidDataError, suggestion
@@ -48,6 +49,7 @@ def platform_table(entries: Sequence[Mapping[str, Any]], *, source: str, each: s
     InvalidDataError
         Naming source, entry, key, value and the fix.
     """
+    check_not_forked()
     rows = [_platform_row(entry, f"{source}, {each} {number}", source) for number, entry in enumerate(entries, start=1)]
     for column in SOURCES.values():
         if all(not row.get(column) for row in rows):
