@@ -18,6 +18,7 @@ import numpy as np
 
 from roofcube.errors import InvalidDataError, unknown_label
 from roofcube.kernels.graph.expression import leaf
+from roofcube.kernels.query.query import check_countable
 from roofcube.sweep.contexts.where import Where, read_where
 from roofcube.variables import sense_of
 
@@ -339,6 +340,10 @@ class Context(ABC):
         prepared = self._prepared(names, tuple(per), where)
         query = replace(prepared, objectives=tuple(objectives), limits=limited)
         return BoundQuery(self.dims, self.sizes, query, where.kept)
+
+    def check_countable(self, where: Where) -> None:
+        """Raise where limits on labels leave more points than can be counted."""
+        check_countable({dim: len(where.kept[dim]) if dim in where.kept else size for dim, size in self.sizes.items()})
 
     def count_valid(self, where: Where, limit: Limit) -> int:
         """Count the points that limits on labels leave and that meet one more limit."""

@@ -378,3 +378,22 @@ def test_groups_come_in_the_order_in_which_they_are_asked_for(classes):
     ]
     front = rc.pareto(classes, {"x": "max"}, per=["batch", "device_class"])
     assert front["x"].values.tolist() == by_batch["x"].values.tolist()
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda c: rc.count(c),
+        lambda c: rc.count(c, where={"x1": (1.5, None)}),
+        lambda c: rc.histogram(c, "x0", bins=2),
+        lambda c: rc.quantile(c, "x0", 0.5),
+        lambda c: rc.pareto(c, {"x0": "max"}),
+    ],
+)
+def test_more_points_than_can_be_counted_are_refused(ask):
+    cube = xr.Dataset({f"x{k}": (f"d{k}", np.linspace(1, 2, 1000)) for k in range(8)})
+    assert float(rc.best(cube, "x0", sense="max").x0) == 2.0
+    with pytest.raises(InvalidDataError, match=r"`space`: expected fewer than 2\^63 = 9.2e18 points, got 1e\+24"):
+        ask(cube)
+    few = xr.Dataset({f"x{k}": (f"d{k}", np.linspace(1, 2, 100)) for k in range(9)})
+    assert int(rc.count(few)["count"]) == 10**18
