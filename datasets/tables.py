@@ -14,6 +14,7 @@ import polars as pl
 
 from roofcube.datasets import schema
 from roofcube.datasets.aliases import canonical
+from roofcube.datasets.forks import check_not_forked
 from roofcube.datasets.reading import read_trusted
 from roofcube.disk import digest
 from roofcube.errors import CorruptFileError, unknown_label
@@ -56,8 +57,13 @@ def _data(name: str) -> Traversable:
     return files("roofcube.datasets").joinpath("data", name)
 
 
-@cache
 def _table(name: str, row: type) -> pl.DataFrame:
+    check_not_forked()
+    return _read(name, row)
+
+
+@cache
+def _read(name: str, row: type) -> pl.DataFrame:
     entry = manifest()[name]
     with as_file(_data(entry["file"])) as path:
         found = digest([path.read_bytes()])

@@ -19,6 +19,7 @@ from roofcube.calibration.storage import read_fitted, write_fitted
 from roofcube.calibration.suggestion import suggest
 from roofcube.calibration.tabulation import tabulate
 from roofcube.calibration.trust import statuses, trust_table
+from roofcube.datasets.forks import check_not_forked
 from roofcube.datasets.table_forms import as_table
 from roofcube.errors import InvalidDataError
 from roofcube.measured.rows import averaged_repeats, measurement_rows
@@ -272,6 +273,7 @@ class Calibration(Fitted):
             (platform, mode, precision, topology, pruning, batch), as many of them as the inputs have; NaN and ``none``
             where refused.
         """
+        check_not_forked()
         return tabulate(self, inputs, level)
 
     # keeping ------------------------------------------------------------------------------------------------------

@@ -23,7 +23,7 @@ from roofcube.kernels.graph.expression import Node, constant, leaf, leaves, orde
 from roofcube.labels import labelled
 from roofcube.model.assumptions import PUBLISHED, Assumptions, check_assumptions
 from roofcube.model.hardware import check_hardware
-from roofcube.variables import ACTIVATION_BYTES, BOUNDS, DIMS, ELEMENT_BYTES, INFEASIBLE, attributes
+from roofcube.variables import ACTIVATION_BYTES, BOUNDS, DIMS, ELEMENT_BYTES, INFEASIBLE, VARIABLES, attributes
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping
@@ -113,6 +113,13 @@ def dim_order(inputs: xr.Dataset) -> tuple[str, ...]:
     return (*(dim for dim in known if dim != "batch"), *own, *(dim for dim in known if dim == "batch"))
 
 
+def _with_dims_of(tables: Mapping[str, xr.DataArray], order: tuple[str, ...]) -> tuple[str, ...]:
+    """Add dims that only coordinates have which the model reads, such as a batch of its own for each label."""
+    lacking = {str(dim): None for table in tables.values() for dim in table.dims if dim not in (*order, LAYER)}
+    last = tuple(dim for dim in order if dim == "batch")
+    return (*(dim for dim in order if dim != "batch"), *lacking, *last)
+
+
 def dims_of(node: Node, tables: Mapping[str, xr.DataArray]) -> set[str]:
     """Return which dims a node depends on; `layer` is gone where it was summed."""
     dims: dict[Node, frozenset[str]] = {}
@@ -157,7 +164,7 @@ def build_model(inputs: xr.Dataset, assumptions: Assumptions | Calibrated, *, le
     else:
         builder = _Builder(inputs, PUBLISHED)
         builder.calibrated_results(assumptions.tables(inputs, level=level))
-    order = dim_order(inputs)
+    order = _with_dims_of(builder.tables, dim_order(inputs))
     sizes = {dim: int(inputs.sizes[dim]) for dim in order}
     return Model(builder.nodes, builder.tables, order, dict(inputs.coords), builder.labels, sizes)
 
@@ -267,7 +274,7 @@ class _Builder:
     def calibrated_results(self, tables: xr.Dataset) -> None:
         """Take throughput, power and what binds from tables; what fits and is offered is judged as published."""
         for name in ("predicted_throughput", "power"):
-            self.tables[f"calibrated_{name}"] = tables[name].reset_coords(drop=True).astype("f8")
+            self._bring(f"calibrated_{name}", tables[name])
         throughput, power = leaf("calibrated_predicted_throughput"), leaf("calibrated_power")
         ops = self.total("ops", "every model")
         self.nodes |= {
@@ -281,18 +288,18 @@ class _Builder:
         if self.has("params") and self.has("element_bytes"):
             self.nodes["operational_intensity"] = ops / (self.total("params", "intensity") * leaf("element_bytes"))
         if "bound" in tables:
-            self.tables["calibrated_bound"] = tables["bound"].reset_coords(drop=True).astype("f8")
+            self._bring("calibrated_bound", tables["bound"])
             self.nodes["bound"] = leaf("calibrated_bound")
         for end in ("low", "high"):
             if end in tables:
-                self.tables[f"calibrated_{end}"] = tables[end].reset_coords(drop=True).astype("f8")
+                self._bring(f"calibrated_{end}", tables[end])
                 self.nodes[f"predicted_throughput_{end}"] = leaf(f"calibrated_{end}")
                 self.labels[f"predicted_throughput_{end}"] = {
                     "units": "1/s",
                     "long_name": f"{end} end of the interval of the predicted throughput",
                 }
         if EXTRAPOLATES in tables:
-            self.tables[f"calibrated_{EXTRAPOLATES}"] = tables[EXTRAPOLATES].reset_coords(drop=True).astype("f8")
+            self._bring(f"calibrated_{EXTRAPOLATES}", tables[EXTRAPOLATES])
             self.nodes[EXTRAPOLATES] = leaf(f"calibrated_{EXTRAPOLATES}")
             self.labels[EXTRAPOLATES] = dict(tables[EXTRAPOLATES].attrs)
         self.labels["power"] = {"units": "W", "long_name": "predicted power under load"}
@@ -303,6 +310,13 @@ class _Builder:
         physical = where(code.equals(INFEASIBLE["untrained"]), 0.0, code)
         refused = where(_is_given(throughput), code, INFEASIBLE["not_calibrated"])
         self.nodes["infeasible"] = where(physical, code, refused)
+
+    def _bring(self, name: str, table: xr.DataArray) -> None:
+        """Take a table of a calibration."""
+        if name in self.inputs.variables or name in self.inputs.dims:
+            msg = f"`{name}`: expected no input of this name, which a calibration needs for its own table; rename it"
+            raise InvalidDataError(msg)
+        self.tables[name] = table.reset_coords(drop=True).astype("f8")
 
     def _times(self) -> roofline.Times:
         layered = self.layered
@@ -473,9 +487,10 @@ class _Builder:
             kind = "dim" if name in self.inputs.dims else "coordinate"
             msg = f"`{name}`: a term must not be called like a {kind} of the inputs; name it after what it holds"
             raise InvalidDataError(msg)
-        if name in leaves(self.nodes[one] for one in RESULTS if one in self.nodes):
+        known = name in self.inputs and name in VARIABLES and name not in RESULTS
+        if known or name in leaves(self.nodes[one] for one in RESULTS if one in self.nodes):
             msg = (
-                f"`{name}`: an input, which results are already built from; change it with inputs.assign, or give the "
+                f"`{name}`: an input, which results are built from; change it with inputs.assign, or give the "
                 "term another name"
             )
             raise InvalidDataError(msg)
