@@ -95,6 +95,7 @@ INFEASIBLE = {
     "untrained": 5,
     "not_calibrated": 6,
     "counts_not_known": 7,
+    "bandwidth_not_known": 8,
 }
 
 # What limits a point.

@@ -38,6 +38,7 @@ def platforms_command(file: Path | None, as_json: bool) -> None:
         table = roofcube.read_platforms(file)
     else:
         table = _of_all_collections("platforms", roofcube.datasets.load_platforms)
+        table = pl.concat([table, _by_name_only(table)], how="diagonal_relaxed")
     names = [*PLATFORMS, *QUANTITIES, *(name for name in table.columns if name.endswith("source"))]
     _print(table.select(name for name in names if name in table.columns), as_json=as_json)
 
@@ -96,6 +97,15 @@ def _variable_record(cube: Any, name: str) -> dict[str, str]:
         "meaning": str(array.attrs.get("long_name", "")),
         "source": str(array.attrs.get("source", "")),
     }
+
+
+def _by_name_only(table: pl.DataFrame) -> pl.DataFrame:
+    """List the platforms that are known, but of which no peak is sure."""
+    import roofcube
+
+    figures = roofcube.datasets.load_platform_figures().filter(~pl.col("platform").is_in(table["platform"].unique()))
+    names = figures.unique("platform", keep="first", maintain_order=True)
+    return names.select("platform", "device_class", "mode", source=pl.lit("known by name: no peak is sure"))
 
 
 def _of_all_collections(table: str, load: Callable[..., pl.DataFrame]) -> pl.DataFrame:

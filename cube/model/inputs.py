@@ -10,7 +10,7 @@ import xarray as xr
 
 from roofcube import datasets
 from roofcube.datasets import canonical
-from roofcube.datasets.embedded import BENCHMARK, collection_of
+from roofcube.datasets.embedded import BENCHMARK, collection_of, entry_name
 from roofcube.datasets.own_platforms import SOURCES, check_platform_keys, platform_table
 from roofcube.datasets.tables import collections_of
 from roofcube.errors import InvalidDataError, check_choice, unknown_label
@@ -249,9 +249,10 @@ def _platform_table(chosen: list[Any] | None, collection: str) -> pl.DataFrame:
         elif isinstance(one, str):
             name = canonical("platform", one)
             if name not in holders:
+                _check_figures(name)
                 raise unknown_label("platform", one, _embedded_labels("platform", collection))
-            table = datasets.load_platforms(collection=holders[name])
-            parts[f"embedded {name}"] = ("the embedded table", table.filter(pl.col("platform") == name))
+            table = datasets.load_platforms(collection=holders[name]).filter(pl.col("platform") == name)
+            parts[f"embedded {name}"] = ("the embedded table", _with_sources(table, holders[name]))
         else:
             msg = (
                 "`platforms`: expected names, tables of read_platforms or Datasets of hypothetical(), got "
@@ -261,6 +262,34 @@ def _platform_table(chosen: list[Any] | None, collection: str) -> pl.DataFrame:
     check_platform_keys(list(parts.values()), what="`platforms`")
     tables = [table for _, table in parts.values()]
     return pl.concat(tables, how="diagonal_relaxed") if tables else embedded.clear()
+
+
+def _check_figures(name: str) -> None:
+    """Raise where a platform is known by name, but no peak of it rests on more than one table of a third party."""
+    figures = datasets.load_platform_figures().filter(pl.col("platform") == name, pl.col("quantity") == "peak_compute")
+    if figures.height:
+        row = figures.row(0, named=True)
+        msg = (
+            f"`platform`: {name!r} is known by name, but no peak of it is sure ({row['evidence']}: {row['value']:g} "
+            f"{row['unit']}, {row['source']:.80}); give it with roofcube.read_platforms"
+        )
+        raise InvalidDataError(msg)
+
+
+def _with_sources(table: pl.DataFrame, collection: str) -> pl.DataFrame:
+    """Add where the figures of data sheets are from, for the attributes of the variables."""
+    if entry_name("figures", collection) is None:
+        return table
+    figures = datasets.load_platform_figures().filter("used", pl.col("platform").is_in(table["platform"].unique()))
+    for quantity, column in SOURCES.items():
+        told = (
+            figures.filter(pl.col("quantity") == quantity)
+            .group_by("platform", maintain_order=True)
+            .agg(pl.format("data sheet, not measured ({}): {}", "evidence", "source").first().alias(column))
+        )
+        if told.height:
+            table = table.join(told, on="platform", how="left", maintain_order="left")
+    return table
 
 
 def _embedded_labels(column: str, collection: str) -> list[str]:

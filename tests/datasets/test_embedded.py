@@ -22,6 +22,7 @@ def test_a_task_leads_to_its_collection():
     assert embedded.entry_name("layers", "zoo") == "zoo_layers"
     assert embedded.entry_name("power_traces", "zoo") is None
     assert embedded.collections("layers") == ("", "zoo")
+    assert "devices" in embedded.collections("platforms")
 
 
 def test_a_label_leads_to_the_first_collection_that_knows_it():
@@ -52,6 +53,8 @@ def test_tables_of_a_collection_hold_what_their_schema_asks(name):
         "platforms": schema.Platform,
         "topologies": schema.PublishedNetwork,
     }
+    rows |= {"figures": schema.PlatformFigure}
+    rows |= {} if entry["collection"] == "zoo" else {"platforms": schema.ListedPlatform}
     row = rows[entry["table"]]
     table = reading.read_trusted(DATA / entry["file"], row)
     assert table.columns == reading.columns_of(row)

@@ -73,6 +73,8 @@ def test_manifest_matches_the_files(name):
         ("topologies", schema.Topology),
         ("zoo_platforms", schema.Platform),
         ("zoo_platform_structure", schema.PlatformStructure),
+        ("devices_platforms", schema.ListedPlatform),
+        ("devices_platform_structure", schema.PlatformStructure),
     ],
 )
 def test_every_embedded_table_passes_the_validation_that_its_checksum_spares_it(name, row):
