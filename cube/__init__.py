@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from roofcube.model.assumptions import BOUND, PUBLISHED, Assumptions
     from roofcube.model.hardware import hypothetical
     from roofcube.model.inputs import inputs
+    from roofcube.model.offered import as_offered, as_product
     from roofcube.model.predict import predict
     from roofcube.options import set_options
     from roofcube.page import report
@@ -53,6 +54,8 @@ _HOMES = {
     "Assumptions": "model.assumptions",
     "Calibration": "calibration",
     "Sweep": "sweep",
+    "as_offered": "model.offered",
+    "as_product": "model.offered",
     "benchmark": "measured.join",
     "best": "sweep.questions",
     "calibrate": "calibration",
@@ -102,6 +105,8 @@ __all__ = [
     "Assumptions",
     "Calibration",
     "Sweep",
+    "as_offered",
+    "as_product",
     "benchmark",
     "best",
     "calibrate",

@@ -22,6 +22,7 @@ __all__ = [
     "MEASURED_SPEED",
     "MODES",
     "NETWORK_DIMS",
+    "OFFER",
     "PRECISIONS",
     "QUALITY",
     "VARIABLES",
@@ -34,7 +35,9 @@ __all__ = [
 Sense = Literal["max", "min"]
 
 # The order of dims is the rule for ties and so part of every result: these first, the user's own next, batch last.
-DIMS = ("platform", "mode", "topology", "pruning", "precision", "batch")
+# `offer` stands for platform, mode and precision together where each is laid out by what exists.
+OFFER = "offer"
+DIMS = (OFFER, "platform", "mode", "topology", "pruning", "precision", "batch")
 
 # What a configuration is made of, in the order in which it is written: hardware, then network; a batch comes on top.
 HARDWARE_DIMS = ("platform", "mode", "precision")

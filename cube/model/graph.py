@@ -19,7 +19,17 @@ from roofcube.errors import (
     unknown_label,
 )
 from roofcube.kernels.graph import roofline
-from roofcube.kernels.graph.expression import Node, constant, leaf, leaves, ordered_sum, rebuilt, topological, where
+from roofcube.kernels.graph.expression import (
+    Node,
+    ceil,
+    constant,
+    leaf,
+    leaves,
+    ordered_sum,
+    rebuilt,
+    topological,
+    where,
+)
 from roofcube.labels import labelled
 from roofcube.model.assumptions import PUBLISHED, Assumptions, check_assumptions
 from roofcube.model.hardware import check_hardware
@@ -310,6 +320,9 @@ class _Builder:
         ops = self.per_layer("ops", "per layer") if layered else self.total("ops", "every model")
         if layered and self.has("layer_tile_use"):
             ops = ops / leaf("layer_tile_use")
+        elif layered and self.has("channel_tile") and self.has("layer_out_channels"):
+            channels, tile = leaf("layer_out_channels"), leaf("channel_tile")
+            ops = ops / where(channels, channels / (ceil(channels / tile) * tile), 1.0)
         return roofline.Times(
             compute=ops / peak,
             weights=self._weights(),

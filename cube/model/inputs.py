@@ -18,6 +18,7 @@ from roofcube.labels import axis, labelled
 from roofcube.model.beside import beside
 from roofcube.model.given import as_list, platforms_given, topologies_given
 from roofcube.model.hardware import check_hardware
+from roofcube.model.offered import as_offered
 from roofcube.model.own_networks import own_networks, own_tasks, with_totals
 from roofcube.variables import FORMATS, MODES, PRECISIONS, attributes
 
@@ -27,11 +28,14 @@ if TYPE_CHECKING:
 __all__ = ["inputs"]
 
 Counts = Literal["exact", "site"]
+Layout = Literal["product", "offered"]
 
 # what a table of counts may say that layers with weights do not
 BESIDE_LAYERS = ("vector_ops", "vector_elements", "kernels")
 # cells of one variable over (topology, pruning, layer), 1.6 MB; beyond them layers of one shape are laid down together
 MOST_LAYER_CELLS = 200_000
+# cells of the share of a channel tile over platforms and layers, 80 MB
+MOST_TILE_CELLS = 10_000_000
 # demands of layers that do not add up
 WHOLE = ("out_channels", "fully_connected")
 
@@ -50,6 +54,7 @@ def inputs(
     batch: int | Sequence[int] | None = None,
     mode: str | Sequence[str] | None = None,
     counts: Counts = "exact",
+    layout: Layout = "product",
 ) -> xr.Dataset:
     """Return the inputs of a model: what the hardware offers and what the networks need.
 
@@ -73,6 +78,9 @@ def inputs(
     counts : {"exact", "site"}
         ``"exact"``: from layers where they reproduce the source within 1 %, else the source's count (coord
         `counts_source`). ``"site"``: the figures behind the source's published predictions.
+    layout : {"product", "offered"}
+        ``"product"``: over platform, mode and precision. ``"offered"``: over one dim `offer` of those that exist, whose
+        coordinates they are, as `as_offered` makes it: for many platforms with modes of their own.
 
     Returns
     -------
@@ -102,6 +110,7 @@ def inputs(
     469449728.0
     """
     check_choice("counts", counts, ("exact", "site"))
+    check_choice("layout", layout, ("product", "offered"))
     hardware_given, networks_given = platforms_given(platforms), topologies_given(topologies)
     if task is not None:
         own = own_tasks(one for one in networks_given or () if isinstance(one, pl.DataFrame))
@@ -118,8 +127,12 @@ def inputs(
     result = xr.merge([hardware, needs], combine_attrs="drop_conflicts", join="exact", compat="no_conflicts")
     result = result.assign_coords(batch=axis("batch", _batches(task, batch)))
     if "layer_out_channels" in result:
-        result = result.assign(layer_tile_use=_tile_use(result)).drop_vars(["channel_tile"], errors="ignore")
-    return _described(result, counts, task)
+        cells = result["layer_out_channels"].size * (result["channel_tile"].size if "channel_tile" in result else 1)
+        # of very many the model works it out from the two
+        if cells <= MOST_TILE_CELLS or bool((result["channel_tile"].values == 1).all()):
+            result = result.assign(layer_tile_use=_tile_use(result)).drop_vars(["channel_tile"], errors="ignore")
+    described = _described(result, counts, task)
+    return as_offered(described) if layout == "offered" else described
 
 
 # labels ---------------------------------------------------------------------------------------------------------------
