@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from roofcube.measured.efficiency import efficiency
     from roofcube.measured.join import benchmark, join, unmatched
     from roofcube.measured.physics_gate import check
-    from roofcube.model.assumptions import BOUND, PUBLISHED, Assumptions
+    from roofcube.model.assumptions import BOUND, PUBLISHED, SERVING, Assumptions
     from roofcube.model.hardware import hypothetical
     from roofcube.model.inputs import inputs
     from roofcube.model.offered import as_offered, as_product
@@ -51,6 +51,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "BOUND": "model.assumptions",
     "PUBLISHED": "model.assumptions",
+    "SERVING": "model.assumptions",
     "Assumptions": "model.assumptions",
     "Calibration": "calibration",
     "Sweep": "sweep",
@@ -102,6 +103,7 @@ _ROOMS = ("datasets", "kernels", "plot")
 __all__ = [
     "BOUND",
     "PUBLISHED",
+    "SERVING",
     "Assumptions",
     "Calibration",
     "Sweep",

@@ -209,6 +209,10 @@ VARIABLES: dict[str, Variable] = {
     # what the network needs
     "ops": Variable("op", "operations per input (1 multiply-accumulate = 2 op)", "min"),
     "params": Variable("1", "parameters", "min"),
+    "active_params": Variable("1", "parameters that one token passes or looks up", "min"),
+    "expert_share": Variable("1", "share of the routed experts that one token passes"),
+    "params_read": Variable("1", "parameters that a batch reads (of a mixture the experts chosen)", "min"),
+    "tokens": Variable("1", "tokens of one input"),
     "activations": Variable("1", "activation elements read and written per input", "min"),
     "activation_memory": Variable("1", "activation elements alive at once per input (largest layer)", "min"),
     "state": Variable("1", "state elements carried from input to input", "min"),

@@ -380,6 +380,8 @@ class _Builder:
         return self.total(alive, why)
 
     def _moved(self, name: str, why: str) -> Node:
+        if name == "params" and self.has("params_read"):
+            name = "params_read"
         if not self.layered:
             return self.total(name, why)
         node = self.per_layer(name, why)

@@ -19,7 +19,7 @@ from roofcube.model.beside import beside
 from roofcube.model.given import as_list, platforms_given, topologies_given
 from roofcube.model.hardware import check_hardware
 from roofcube.model.offered import as_offered
-from roofcube.model.own_networks import own_networks, own_tasks, with_totals
+from roofcube.model.own_networks import own_networks, own_tasks, with_experts_read, with_phases, with_totals
 from roofcube.variables import FORMATS, MODES, PRECISIONS, attributes
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ Layout = Literal["product", "offered"]
 
 # what a table of counts may say that layers with weights do not
 BESIDE_LAYERS = ("vector_ops", "vector_elements", "kernels")
+WIDE = 16  # bits that formats multiply in whose weights alone are narrow
 # cells of one variable over (topology, pruning, layer), 1.6 MB; beyond them layers of one shape are laid down together
 MOST_LAYER_CELLS = 200_000
 # cells of the share of a channel tile over platforms and layers, 80 MB
@@ -125,7 +126,7 @@ def inputs(
     if "precision" in hardware.dims and hardware["precision"].values.tolist() != precisions:
         hardware = hardware.reindex(precision=precisions, fill_value={"executed_precision": ""})
     result = xr.merge([hardware, needs], combine_attrs="drop_conflicts", join="exact", compat="no_conflicts")
-    result = result.assign_coords(batch=axis("batch", _batches(task, batch)))
+    result = with_experts_read(result.assign_coords(batch=axis("batch", _batches(task, batch))))
     if "layer_out_channels" in result:
         cells = result["layer_out_channels"].size * (result["channel_tile"].size if "channel_tile" in result else 1)
         # of very many the model works it out from the two
@@ -202,16 +203,23 @@ def _precisions(precision: Any, hardware: xr.Dataset, networks: dict[str, Any]) 
 def _hardware_inputs(
     chosen: list[Any] | None, modes: list[str] | None, precisions: list[str] | None, collection: str
 ) -> xr.Dataset:
+    def real_hardware(given: list[Any] | None) -> xr.Dataset:
+        return _hardware_of(_with_stored_apart(_platform_table(given, collection), precisions))
+
     designs = [one for one in chosen or () if isinstance(one, xr.Dataset)]
     for one in designs:
         check_hardware(one)
     if not designs:
-        return _of_modes(_hardware_of(_platform_table(chosen, collection)), modes)
+        return _of_modes(real_hardware(chosen), modes)
     if len(designs) == 1 and len(chosen or ()) == 1:
         design = _of_precisions(designs[0], precisions, PRECISIONS)
         return design if modes is None else _of_modes(design, modes)
     real = [one for one in chosen or () if not isinstance(one, xr.Dataset)]
-    together = beside(_hardware_of(_platform_table(real, collection)) if real else None, designs, precisions)
+    together = beside(
+        real_hardware(real) if real else None,
+        designs,
+        precisions,
+    )
     order = [label for one in chosen or () for label in _platform_labels(one)]
     return _of_modes(together.sel(platform=list(dict.fromkeys(order))), modes)
 
@@ -275,6 +283,24 @@ def _platform_table(chosen: list[Any] | None, collection: str) -> pl.DataFrame:
     check_platform_keys(list(parts.values()), what="`platforms`")
     tables = [table for _, table in parts.values()]
     return pl.concat(tables, how="diagonal_relaxed") if tables else embedded.clear()
+
+
+def _with_stored_apart(table: pl.DataFrame, precisions: list[str] | None) -> pl.DataFrame:
+    """Add formats whose weights alone are narrow where they are asked for: they multiply in 16 bits.
+
+    Weights are read as they are stored and widened on the way; a platform that lists such a format itself keeps that.
+    """
+    added = []
+    for name in precisions or ():
+        if name not in FORMATS or not FORMATS[name].weights < FORMATS[name].computed == WIDE:
+            continue
+        lacking = table.join(table.filter(pl.col("precision") == name), on=["platform", "mode"], how="anti")
+        wide = lacking.filter(pl.col("precision").is_in(["FP16", "BF16"])).sort(
+            "peak_compute_op_per_s", descending=True
+        )
+        runs = wide.unique(["platform", "mode"], keep="first", maintain_order=True)
+        added.append(runs.with_columns(precision=pl.lit(name), executed_precision=pl.lit(name)))
+    return pl.concat([table, *added], how="diagonal_relaxed") if added else table
 
 
 def _check_figures(name: str) -> None:
@@ -414,7 +440,7 @@ def _network_tables(task: str | None, chosen: list[Any] | None) -> dict[str, pl.
     embedded = _embedded_networks(parts, counts)
     own = own_networks(tables, task, embedded["counts"] if tables else counts.clear())
     beside = {"counts": own.counts, "layers": own.layers, "accuracy": own.accuracy}
-    return {name: _stacked([table, beside[name]]) for name, table in embedded.items()}
+    return {name: _stacked([table, beside[name]]) for name, table in embedded.items()} | {"phases": own.phases}
 
 
 def _embedded_networks(names: dict[str, list[str]], counts: pl.DataFrame) -> dict[str, pl.DataFrame]:
@@ -485,7 +511,7 @@ def _needs(networks: dict[str, pl.DataFrame], kept: list[float], precisions: lis
             "precision": axis("precision", precisions),
         },
     )
-    return with_totals(needs, by_totals)
+    return with_phases(with_totals(needs, by_totals), networks["phases"])
 
 
 def _layer_arrays(layers: pl.DataFrame, names: list[str], kept: list[float]) -> dict[str, np.ndarray[Any, Any]]:
