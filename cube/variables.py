@@ -22,6 +22,7 @@ __all__ = [
     "MEASURED_SPEED",
     "MODES",
     "NETWORK_DIMS",
+    "OFFER",
     "PRECISIONS",
     "QUALITY",
     "VARIABLES",
@@ -34,7 +35,9 @@ __all__ = [
 Sense = Literal["max", "min"]
 
 # The order of dims is the rule for ties and so part of every result: these first, the user's own next, batch last.
-DIMS = ("platform", "mode", "topology", "pruning", "precision", "batch")
+# `offer` stands for platform, mode and precision together where each is laid out by what exists.
+OFFER = "offer"
+DIMS = (OFFER, "platform", "mode", "topology", "pruning", "precision", "batch")
 
 # What a configuration is made of, in the order in which it is written: hardware, then network; a batch comes on top.
 HARDWARE_DIMS = ("platform", "mode", "precision")
@@ -95,6 +98,7 @@ INFEASIBLE = {
     "untrained": 5,
     "not_calibrated": 6,
     "counts_not_known": 7,
+    "bandwidth_not_known": 8,
 }
 
 # What limits a point.
@@ -205,17 +209,23 @@ VARIABLES: dict[str, Variable] = {
     # what the network needs
     "ops": Variable("op", "operations per input (1 multiply-accumulate = 2 op)", "min"),
     "params": Variable("1", "parameters", "min"),
+    "active_params": Variable("1", "parameters that one token passes or looks up", "min"),
+    "expert_share": Variable("1", "share of the routed experts that one token passes"),
+    "params_read": Variable("1", "parameters that a batch reads (of a mixture the experts chosen)", "min"),
+    "tokens": Variable("1", "tokens of one input"),
     "activations": Variable("1", "activation elements read and written per input", "min"),
     "activation_memory": Variable("1", "activation elements alive at once per input (largest layer)", "min"),
     "state": Variable("1", "state elements carried from input to input", "min"),
     "vector_ops": Variable("1", "element-wise operations per input, not among the operations", "min"),
     "vector_elements": Variable("1", "elements that element-wise operators read and write per input", "min"),
+    "kernels": Variable("1", "operators that run for one input, as traced", "min"),
     "layer_ops": Variable("op", "operations per input and layer", "min"),
     "layer_params": Variable("1", "parameters per layer", "min"),
     "layer_activations": Variable("1", "activation elements read and written per input and layer", "min"),
     "layer_out_channels": Variable("1", "output channels of a layer"),
     "layer_patches": Variable("1", "elements that lowering a convolution to a matrix product reads (im2col)"),
     "layer_fully_connected": Variable("1", "1 where a layer is fully connected"),
+    "layer_repeats": Variable("1", "layers of one shape that are laid down as one"),
     "layer_tile_use": Variable("1", "share of the platform's channel tile that a layer fills", "max"),
     "top1": Variable("%", "top-1 accuracy of the trained network", "max"),
     "top5": Variable("%", "top-5 accuracy of the trained network", "max"),

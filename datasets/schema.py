@@ -15,14 +15,18 @@ __all__ = [
     "Alias",
     "Correction",
     "LayerRow",
+    "ListedPlatform",
     "Measurement",
     "NetworkLayer",
     "NetworkTotalsRow",
     "Platform",
+    "PlatformFigure",
     "PlatformStructure",
     "PowerSample",
+    "PublishedNetwork",
     "Repeat",
     "Topology",
+    "TracedLayer",
 ]
 
 Positive = Annotated[float, Gt(0)]
@@ -65,6 +69,53 @@ class Platform:
     memory_bandwidth_b_per_s: Positive
     memory_capacity_b: Positive | None = None
     listed_power_w: Positive | None = None
+
+
+class ListedPlatform(Platform):
+    """A platform of data sheets: a memory bandwidth that nobody publishes, or that is on the chip, is empty."""
+
+    memory_bandwidth_b_per_s: Positive | None = None
+
+
+class PlatformFigure:
+    """One published figure of a platform, with the page that says it; never a measurement of ours.
+
+    Attributes
+    ----------
+    precision
+        Of a peak; empty for what all precisions share.
+    quantity
+        A variable of the hardware, or the rate of a memory on the chip, which never stands as memory bandwidth.
+    basis
+        Published, derived from clocks and widths, or half of a figure with structured sparsity: peaks are dense.
+    seen
+        What the source says, in its words.
+    read
+        Day on which it was taken over.
+    evidence
+        Page or data sheet of the maker, two sources that agree within 3 %, or why it is not used.
+    used
+        It is the figure in the table of platforms.
+    """
+
+    platform: Label
+    vendor: str = ""
+    device_class: Label
+    mode: Label = "default"
+    precision: str = ""
+    quantity: Literal[
+        "peak_compute", "memory_bandwidth", "memory_capacity", "on_chip_memory", "on_chip_bandwidth", "power"
+    ]
+    value: Positive
+    unit: Literal["op/s", "B/s", "B", "W"]
+    source: Label
+    source_kind: Literal["maker's page", "maker's data sheet", "third party table"]
+    basis: Literal["published", "derived", "half of the sparse figure"]
+    seen: str = ""
+    read: Label
+    evidence: Label
+    used: bool = False
+    note: str = ""
 
 
 class PlatformStructure:
@@ -119,6 +170,42 @@ class Topology:
     shapes: Literal["published", "assumed"]
 
 
+class PublishedNetwork:
+    """A network beside the benchmark: what its publication says, and what its layers do not.
+
+    Attributes
+    ----------
+    ops_published, params_published, activations_published
+        Counts of the source, rounded there; activations are those that layers with weights write.
+    activation_memory
+        Elements of the largest layer, read and written.
+    vector_elements
+        Elements that element-wise operators read and write.
+    kernels
+        Operators that run for one input, as traced.
+    image_size
+        Side of the input.
+    weights
+        Which trained weights the accuracy is of.
+    variant_of
+        The network that this one computes the same as, with fewer operations.
+    """
+
+    topology: Label
+    task: Label
+    pruning_percent: Kept = 100.0
+    ops_published: Positive | None = None
+    params_published: Positive | None = None
+    activations_published: Positive | None = None
+    activation_memory: Positive | None = None
+    vector_elements: NotNegative | None = None
+    kernels: NotNegative | None = None
+    architecture: str = ""
+    image_size: Count | None = None
+    weights: str = ""
+    variant_of: str = ""
+
+
 class LayerRow:
     """One weight layer of a network."""
 
@@ -150,6 +237,26 @@ VectorKind = Literal[
     "elementwise", "normalisation", "softmax", "quantisation", "reduction", "pooling", "resampling", "indexing"
 ]
 LayerKind = Literal[WeightKind, VectorKind]
+
+
+class TracedLayer(LayerRow):
+    """One layer of a network beside the benchmark.
+
+    Attributes
+    ----------
+    kind
+        As of `NetworkLayer`, those with operations.
+    weights_of
+        The layer that has these weights too and counts them among its `params`, which here are left out.
+    note
+        What must be said of the count.
+    """
+
+    kind: WeightKind  # type: ignore[assignment]
+    params: Place
+    output_elements: Place
+    weights_of: str = ""
+    note: str = ""
 
 
 class OwnAccuracy:

@@ -100,7 +100,8 @@ def best_command(
     \b
     roofcube best cifar10 --top1 85 --latency 10ms --max-power 15W
 
-    Predictions with intervals are judged on the end that promises less.
+    Predictions with intervals are judged on the end that promises less. Where nothing that was measured meets the
+    limits, what predictions say follows.
     """  # noqa: D301  click takes the backspace itself
     import roofcube
     from roofcube.sweep.limit_words import read_limits
@@ -110,8 +111,15 @@ def best_command(
     given = {"top1": top1, "latency": latency, "power": power, "energy": energy}
     name, where = read_limits(cube, objective, given, limits, predicted=predicted)
     answer = roofcube.explain(cube, name, where=where)
-    click.echo(to_json(answer.to_dict()) if as_json else answer)
-    sys.exit(0 if bool(answer.winner["found"]) else 1)
+    other = None
+    if not bool(answer.winner["found"]) and not predicted and objective is None and name.startswith("measured"):
+        name, where = read_limits(cube, objective, given, limits, predicted=True)
+        other = roofcube.explain(cube, name, where=where) if name.startswith("predicted") else None
+    if as_json:
+        click.echo(to_json(answer.to_dict() | ({} if other is None else {"by_prediction": other.to_dict()})))
+    else:
+        click.echo(answer if other is None else f"{answer}\nby prediction, nothing of which was measured so:\n{other}")
+    sys.exit(0 if any(one is not None and bool(one.winner["found"]) for one in (answer, other)) else 1)
 
 
 @main.command("check")

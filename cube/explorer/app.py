@@ -26,6 +26,7 @@ from roofcube.explorer.cells import (
 from roofcube.explorer.figures import figures
 from roofcube.inert import with_inert_labels
 from roofcube.measured.join import benchmark
+from roofcube.model.offered import as_product, is_offered, product_bytes
 from roofcube.wording import title_of
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Explorer", "explore", "serve"]
 
+MOST_BYTES = 200e6  # of a cube of offers that is laid out by platform, mode and precision
 CONTROL_WIDTH = 240
 SIDE_STYLE = """
 :host { font-size: 14px; --design-primary-color: #0072b2; }
@@ -77,6 +79,8 @@ class Explorer(pn.viewable.Viewer):  # type: ignore[misc]
 
     def __init__(self, cube: xr.Dataset, **params: Any) -> None:
         super().__init__(**params)
+        # of many platforms what is offered stays one axis
+        cube = as_product(cube) if is_offered(cube) and product_bytes(cube) < MOST_BYTES else cube
         if len(cube.dims) < 2 or not numeric_measures(cube):
             msg = (
                 f"`cube`: expected at least two dims and a numeric variable, got "

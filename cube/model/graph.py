@@ -19,7 +19,17 @@ from roofcube.errors import (
     unknown_label,
 )
 from roofcube.kernels.graph import roofline
-from roofcube.kernels.graph.expression import Node, constant, leaf, leaves, ordered_sum, rebuilt, topological, where
+from roofcube.kernels.graph.expression import (
+    Node,
+    ceil,
+    constant,
+    leaf,
+    leaves,
+    ordered_sum,
+    rebuilt,
+    topological,
+    where,
+)
 from roofcube.labels import labelled
 from roofcube.model.assumptions import PUBLISHED, Assumptions, check_assumptions
 from roofcube.model.hardware import check_hardware
@@ -324,6 +334,9 @@ class _Builder:
         ops = self.per_layer("ops", "per layer") if layered else self.total("ops", "every model")
         if layered and self.has("layer_tile_use"):
             ops = ops / leaf("layer_tile_use")
+        elif layered and self.has("channel_tile") and self.has("layer_out_channels"):
+            channels, tile = leaf("layer_out_channels"), leaf("channel_tile")
+            ops = ops / where(channels, channels / (ceil(channels / tile) * tile), 1.0)
         return roofline.Times(
             compute=ops / peak,
             weights=self._weights(),
@@ -381,6 +394,8 @@ class _Builder:
         return self.total(alive, why)
 
     def _moved(self, name: str, why: str) -> Node:
+        if name == "params" and self.has("params_read"):
+            name = "params_read"
         if not self.layered:
             return self.total(name, why)
         node = self.per_layer(name, why)
@@ -420,6 +435,8 @@ class _Builder:
             code = where(available < needed, INFEASIBLE["does_not_fit_memory"], code)
         if self._lacks_activations():
             code = where(_is_given(self.total("activations", "activations")), code, INFEASIBLE["counts_not_known"])
+        if self._lacks_bandwidth():
+            code = where(_is_given(leaf("memory_bandwidth")), code, INFEASIBLE["bandwidth_not_known"])
         code = where(_is_given(self.total("ops", "every model")), code, INFEASIBLE["network_not_defined"])
         code = where(_is_given(leaf("peak_compute")), code, INFEASIBLE["precision_not_supported"])
         if self.has("mode_offered"):
@@ -437,6 +454,23 @@ class _Builder:
         if activations.dims != ops.dims:
             return bool((activations.isnull() & ops.notnull()).any())
         return bool((np.isnan(activations.values) & ~np.isnan(ops.values)).any())
+
+    def _lacks_bandwidth(self) -> bool:
+        """Check whether a platform whose bandwidth nobody publishes would have to read from memory."""
+        assume = self.assumptions
+        reads = any(one not in ("free", "on chip") for one in (assume.weights, assume.activations, assume.state))
+        if not reads or "memory_bandwidth" not in self.tables:
+            return False
+        bandwidth, peak = self.tables["memory_bandwidth"], self.tables.get("peak_compute")
+        unknown = np.isnan(bandwidth.values)
+        if not unknown.any() or peak is None:
+            return False
+        # a gap where nothing is offered is none of its own
+        shared = [dim for dim in bandwidth.dims if dim in peak.dims]
+        offered = (~np.isnan(peak.transpose(*shared, ...).values)).any(axis=tuple(range(len(shared), peak.ndim)))
+        whole = bandwidth.transpose(*shared, ...)
+        axes = tuple(range(len(shared), whole.ndim))
+        return bool((np.isnan(whole.values).any(axis=axes) & offered).any())
 
     def _limits(self) -> list[tuple[Node, Node]]:
         """Pair what is needed with what is there; an unknown (NaN) capacity limits nothing."""

@@ -12,6 +12,7 @@ import xarray as xr
 from roofcube.errors import InvalidDataError, MissingInputError, check_choice
 from roofcube.labels import flat_column, locate
 from roofcube.measured.rows import measurement_rows
+from roofcube.model.offered import as_product
 from roofcube.variables import DIMS, VARIABLES, attributes
 from roofcube.wording import configuration_text, flag_words, short, shown_unit, with_unit
 
@@ -93,6 +94,7 @@ def require(cube: Any, names: Iterable[str], *, figure: str) -> xr.Dataset:
     if not isinstance(cube, xr.Dataset):
         msg = f"`cube`: expected a Dataset, got {type(cube).__name__}; pass benchmark(task) or a cube of predict()"
         raise InvalidDataError(msg)
+    cube = as_product(cube)
     measured = ("measured", "power_", "n_rows", "energy_per", "inputs_per")
     for name in names:
         where = "join(cube, measurements)" if name.startswith(measured) else "predict(inputs)"

@@ -203,7 +203,7 @@ def _labelled(
     read = points.coordinates_at(context, indices, won.reshape(shape), dims)
     coords = own | {name: value for name, value in read.items() if name not in own and name not in per}
     if coded:
-        coords |= points.codes_at(context, indices, won.reshape(shape), dims, taken=coords)
+        coords |= points.codes_at(context, indices, won.reshape(shape), dims, taken=coords, kept=kept)
     variables: dict[str, xr.Variable] = {}
     for name, array in values.items():
         if name in coords:
