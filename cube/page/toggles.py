@@ -74,7 +74,7 @@ for (const [range, axis, heads, members] of planes) {
   for (const member of members) {
     const data = {...member.data};
     const old = member.home.place, shift = Array.from(old, (one) => one - (moved.get(one) ?? 0));
-    for (const name of ["y", "y0", "y1", "top", "bottom"])
+    for (const name of ["y", "y0", "y1"])
       if (name in data) data[name] = member.home[name].map((y, row) => y + shift[row]);
     member.data = data;
   }
@@ -108,7 +108,6 @@ const chosen = choices[group.active];
 for (const source of sources) {
   const data = {...source.data};
   for (const name of Object.keys(data)) data[name] = data[`${name} ${chosen}`] ?? data[name];
-  for (const [owner, side, name] of sides) if (owner === source.name) data[side] = data[name];
   source.data = data;
 }
 if (titles.length) head.text = titles[group.active];
@@ -238,15 +237,13 @@ def _choices(plots: Sequence[Any], every: Sequence[Any], name: str) -> list[Any]
         return []
     plot, tag = tagged[0]
     group = choice(name, tag["field"], tag["choices"], tag["start"])
-    owners = {owner for owner, _, _ in tag["sides"]}
     arguments = {
         "group": group,
         "choices": tag["choices"],
         "titles": tag.get("titles", []),
         "label": tag.get("label", ""),
         "ends": tag.get("ends", []),
-        "sides": tag["sides"],
-        "sources": [one.data_source for one in every if one.name in owners],
+        "sources": [one.data_source for one in every if str(one.name).startswith(f"{name}.")],
         "head": plot.title,
         "axis": plot.xaxis[0],
         "range": plot.x_range,

@@ -58,7 +58,7 @@ def latency_throughput(cube: xr.Dataset, *, scope: str = "compute", measurements
     -------
     holoviews.Overlay
         Marks ``latency_throughput.points``: one per cell (configuration and batch); ``latency_throughput.lines``: one
-        per pair of neighbouring batches. Hollow points are flagged by the physics gate.
+        per configuration. Hollow points are flagged by the physics gate.
 
     Raises
     ------
@@ -90,11 +90,8 @@ def latency_throughput(cube: xr.Dataset, *, scope: str = "compute", measurements
     if true.size > MANY:
         for rows in rows_by_labels(table, ["platform"]).values():
             true[rows[np.argmax(table[throughput][rows])]] = true[rows[np.argmin(table[latency][rows])]] = True
-    drawn, shade = many_marks(columns, true, axes, name="latency_throughput.points", tooltip=tooltip)
-    if not shade:
-        lines = _lines_by_batch(table, columns, own_dims(cube, throughput))
-        drawn.insert(0, segments(lines, ("x0", "y0", "x1", "y1"), name="latency_throughput.lines",
-                                 line_color="colour", line_width=1.2, alpha=0.6))  # fmt: skip
+    lines = _lines_by_batch(table, columns, own_dims(cube, throughput)) if true.size <= MANY else None
+    drawn, shade = many_marks(columns, true, axes, name="latency_throughput.points", tooltip=tooltip, lines=lines)
     note = f"{how_text(kind, scope, cube)}; a line joins the batches of one configuration; {style.HOLLOW}"
     return plane(
         drawn,
@@ -112,14 +109,11 @@ def _lines_by_batch(table: Columns, columns: dict[str, Any], own: list[str]) -> 
     groups = rows_by_labels(table, [name for name in (*CONFIGURATION, *own) if name in table])
     batch = table.get("batch", np.zeros(len(columns["x"])))
     ordered = [rows[np.argsort(batch[rows], kind="stable")] for rows in groups.values()]
-    starts = np.concatenate([rows[:-1] for rows in ordered])
-    ends = np.concatenate([rows[1:] for rows in ordered])
     fields = [name for name in ("platform", "precision", "topology") if name in table]
     return {
-        **{name: table[name][starts] for name in fields},
-        "colour": [columns["colour"][row] for row in starts],
-        **{f"{letter}0": columns[letter][starts] for letter in "xy"},
-        **{f"{letter}1": columns[letter][ends] for letter in "xy"},
+        **{name: [table[name][rows[0]] for rows in ordered] for name in fields},
+        "colour": [columns["colour"][rows[0]] for rows in ordered],
+        **{letter: [columns[letter][rows] for rows in ordered] for letter in "xy"},
     }
 
 

@@ -86,7 +86,13 @@ def axis_of(cube: xr.Dataset, name: str, words: str, values: Any) -> Axis:
 
 
 def many_marks(
-    columns: dict[str, Any], true: np.ndarray[Any, Any], axes: tuple[Axis, Axis], *, name: str, tooltip: dict[str, str]
+    columns: dict[str, Any],
+    true: np.ndarray[Any, Any],
+    axes: tuple[Axis, Axis],
+    *,
+    name: str,
+    tooltip: dict[str, str],
+    **more: Any,
 ) -> tuple[list[Any], str]:
     """Make marks; of many, a shade for all and true marks where `true`; give a note on what the shade is.
 
@@ -95,7 +101,7 @@ def many_marks(
     """
     count = len(columns["x"])
     if count <= MANY:
-        return [marks(columns, name=name, tooltip=tooltip)], ""
+        return [marks(columns, name=name, tooltip=tooltip, **more)], ""
     few = {
         key: np.asarray(column, dtype=object if isinstance(column, list) else None)[true]
         for key, column in columns.items()

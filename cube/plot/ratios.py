@@ -265,10 +265,8 @@ def _bars_figure(
         for label, columns in choices.items():
             data.update({f"{column} {label}": values for column, values in columns.items()})
     data.update(choices[start])
-    sides = [(f"{name}.white", "right", "measured"), (f"{name}.bars", "right", "measured"),
-             (f"{name}.predicted", "right", "predicted")]  # fmt: skip
     tags = [] if len(choices) < 2 else [
-        {"field": "batch", "title": "At batch", "choices": list(choices), "start": start, "titles": titles, "sides": sides}
+        {"field": "batch", "title": "At batch", "choices": list(choices), "start": start, "titles": titles}
     ]  # fmt: skip
     tooltip = {
         "measured": "@measured_text", "predicted": "@predicted_text", "peak": "@peak_text", "efficiency": "@note",

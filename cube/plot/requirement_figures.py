@@ -72,7 +72,7 @@ def requirements(cube: xr.Dataset) -> Any:
     ends = [float(np.nanmax(data[f"size {one}"])) * HEAD_ROOM for one in sizes]
     tag = {
         "field": "precision", "title": "Size at", "choices": list(sizes), "start": start, "ends": ends,
-        "label": "weights at {} (MB)", "sides": [("requirements.sizes", "right", "size")],
+        "label": "weights at {} (MB)",
     }  # fmt: skip
     several_kept = len(set(table.get("pruning", [])) - {100.0}) > 0
     panels = [
