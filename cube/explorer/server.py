@@ -144,7 +144,7 @@ def _session(source: Source, sessions: set[str]) -> Any:
     location.param.watch(read, "search")
     explorer.view.param.watch(write, WRITTEN)
     write()
-    template = pn.Template((STATIC / "page.html").read_text("utf-8"))
+    template = pn.Template((STATIC / "page.html").read_text("utf-8"), location=True)
     template.add_variable("heading", f"{source.title} · roofcube explorer")
     for name, part in page.regions.items():
         template.add_panel(name, part)

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 __all__ = ["Page"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
+VIEWS: dict[str, Any] = {"parallel": Parallel, "heatmap": Heatmap}
 MOST_LISTED = 1_000  # rows of the table
 # limits that are always there to fill in: of each line, among what was measured and what is predicted
 OFFERED = (
@@ -64,9 +65,8 @@ class Page:
         self.bar, self.facets, self.why = Bar(receive), Facets(receive, css_classes=["rc-facets"]), Why(receive)
         self.axes, self.tabs, self.kinds_of_table = Choices(receive), Choices(receive), Choices(receive)
         self.heat_axes, self.within = Choices(receive), WithinLatency(receive)
-        self.trade_off, self.parallel = TradeOff(source, receive), Parallel(source, receive)
-        self.heatmap, self.roofs = Heatmap(source, receive), Roofs(source)
-        self.roof_note = Choices(receive)
+        self.trade_off, self.roof_note = TradeOff(source, receive), Choices(receive)
+        self.views: dict[str, Any] = {}
         self.table = pn.widgets.Tabulator(
             pd.DataFrame({"c0": []}),
             show_index=False,
@@ -81,16 +81,22 @@ class Page:
         )
         self.table.on_click(self._clicked)
         self.listed: list[str] = []
-        self.figures = [
-            pn.pane.Bokeh(plot, sizing_mode="stretch_width")
-            for plot in (self.trade_off.plot, self.parallel.plot, self.heatmap.plot, self.roofs.plot)
-        ]
+        self.figures = [pn.pane.Bokeh(self.trade_off.plot, sizing_mode="stretch_width")]
         self.panes = {
-            "parallel": pn.Column(self.figures[1], sizing_mode="stretch_width"),
-            "heatmap": pn.Column(self.heat_axes, self.figures[2], sizing_mode="stretch_width", visible=False),
-            "roofline": pn.Column(self.roof_note, self.figures[3], sizing_mode="stretch_width", visible=False),
+            "parallel": pn.Column(sizing_mode="stretch_width", visible=False),
+            "heatmap": pn.Column(self.heat_axes, sizing_mode="stretch_width", visible=False),
+            "roofline": pn.Column(self.roof_note, sizing_mode="stretch_width", visible=False),
             "latency": pn.Column(self.within, sizing_mode="stretch_width", visible=False),
         }
+
+    def figure(self, tab: str) -> Any:
+        """Return what draws the figure of a tab, made when it is first opened: half of a page's models are here."""
+        if tab not in self.views:
+            made = Roofs(self.source) if tab == "roofline" else VIEWS[tab](self.source, self.receive)
+            self.views[tab] = made
+            self.figures.append(pn.pane.Bokeh(made.plot, sizing_mode="stretch_width"))
+            self.panes[tab].append(self.figures[-1])
+        return self.views[tab]
 
     @property
     def regions(self) -> dict[str, Any]:
@@ -122,9 +128,9 @@ class Page:
             if pane.visible != (name == view.tab):
                 pane.visible = name == view.tab
         if view.tab == "parallel":
-            self.parallel.push(view, answer, selected)
+            self.figure("parallel").push(view, answer, selected)
         elif view.tab == "roofline":
-            note = self.roofs.push(view, answer)
+            note = self.figure("roofline").push(view, answer)
             self.roof_note.show({"parts": [{"kind": "text", "text": note}]})
 
     def push_bar(
@@ -282,7 +288,7 @@ class Page:
 
     def push_grid(self, view: View, grid: Grid) -> None:
         """Show the heatmap."""
-        self.heatmap.push(view, grid)
+        self.figure("heatmap").push(view, grid)
 
     def push_latency(self, view: View, within: AtLatency | None, baseline: float | None) -> None:
         """Show what is reached within each latency."""
@@ -317,11 +323,14 @@ class Page:
         rows = self._table_rows(view, answer, selected)
         shown = rows[:MOST_LISTED]
         frame, titles = self._frame(view, answer, shown)
-        numeric = [key for key in frame if frame[key].dtype.kind in "iuf"]
         self.listed = answer.rows.ids(shown)
-        # digits as they are: the default formatter would write 0.0 for a small number
-        plain, right = {key: {"type": "plaintext"} for key in numeric}, dict.fromkeys(numeric, "right")
-        self.table.param.update(value=frame, titles=titles, formatters=plain, text_align=right)
+        if titles == self.table.titles:
+            self.table.value = frame
+        else:
+            numeric = [key for key in frame if frame[key].dtype.kind in "iuf"]
+            # digits as they are: the default formatter would write 0.0 for a small number
+            plain, right = {key: {"type": "plaintext"} for key in numeric}, dict.fromkeys(numeric, "right")
+            self.table.param.update(value=frame, titles=titles, formatters=plain, text_align=right)
         more = (
             f"the first {with_thousands(len(shown))} of {with_thousands(len(rows))}, best first"
             if len(rows) > len(shown)

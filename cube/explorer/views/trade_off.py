@@ -345,5 +345,5 @@ def _short_names(texts: list[str]) -> list[str]:
     """Name each run of equal labels once, where it begins."""
     from roofcube.inert import inert_label
 
-    before = ["", *texts[:-1]]
-    return [inert_label(text)[:24] if text != last else "" for text, last in zip(texts, before, strict=True)]
+    before = ["", *texts]
+    return [inert_label(text)[:24] if text != last else "" for text, last in zip(texts, before, strict=False)]

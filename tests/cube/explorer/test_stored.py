@@ -110,7 +110,12 @@ def test_a_front_can_be_explored():
 
 
 def test_cubes_from_elsewhere_can_be_explored():
-    for make in (foreign_cubes.hypothetical, foreign_cubes.own_task, foreign_cubes.own_dim, foreign_cubes.measured_only):
+    for make in (
+        foreign_cubes.hypothetical,
+        foreign_cubes.own_task,
+        foreign_cubes.own_dim,
+        foreign_cubes.measured_only,
+    ):
         source = source_of(make())
         for kind in source.kinds:
             view = View(**defaults(source, kind))
@@ -123,7 +128,7 @@ def test_cubes_from_elsewhere_can_be_explored():
 def test_of_many_rows_the_whole_front_is_drawn_over_an_image():
     cube = by_hand()
     source = source_of(cube)
-    view, answer = asked(source)
+    _, answer = asked(source)
     assert answer.total == 40_000 > MOST_MARKS
     front = rc.pareto(cube, {"speed": "max", "cost": "min"})
     assert len(answer.front) == front.sizes["point"]
@@ -149,5 +154,5 @@ def test_what_holds_nothing_or_too_much_is_refused():
     empty = xr.Dataset({"speed": (("a", "b"), np.full((2, 2), np.nan))})
     with pytest.raises(InvalidDataError, match="expected figures to explore"):
         source_of(empty).rows("values")
-    with rc.set_options(memory="10 kB"), pytest.raises(MemoryLimitError, match="explore a roofcube.Sweep"):
+    with rc.set_options(memory="10 kB"), pytest.raises(MemoryLimitError, match="explore a"):
         source_of(rc.benchmark("mnist")).rows("measured")
