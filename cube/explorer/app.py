@@ -280,7 +280,8 @@ class Explorer(pn.viewable.Viewer):  # type: ignore[misc]
         page.push_table(view, answer, self._selected(view, answer))
 
     def _explained(self, view: View, explanation: Any, page: Page) -> None:
-        assert self.answer is not None
+        if self.answer is None:
+            return
         self.explanation = explanation
         selected = self._selected(view, self.answer)
         page.push_why(view, self.answer, explanation, selected, self._history, len(selected))

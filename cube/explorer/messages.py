@@ -128,7 +128,8 @@ def _limit(message: dict[str, Any], at: Scene) -> dict[str, Any]:
 
 
 def _drag(message: dict[str, Any], at: Scene) -> dict[str, Any]:
-    name, low, high = str(message["name"]), *at.view.limits.get(message["name"], (None, None))
+    name = str(message["name"])
+    low, high = at.view.limits.get(name, (None, None))
     ends = (message["value"], high) if message["end"] == "low" else (low, message["value"])
     if None not in ends and ends[0] > ends[1]:
         ends = (ends[0], ends[0]) if message["end"] == "high" else (ends[1], ends[1])

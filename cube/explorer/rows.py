@@ -257,14 +257,14 @@ class Rows:
         bits = impossible_bits(names)
         if not bits or "quality" not in self.cube or "flag_masks" not in self.cube["quality"].attrs:
             return None
-        return (self.column("quality").astype("i8") & bits) != 0
+        return np.asarray((self.column("quality").astype("i8") & bits) != 0)
 
     @cached_property
     def extrapolates(self) -> Array:
         """Which rows a calibration predicts beyond what was measured; of measured rows, none."""
         if EXTRAPOLATES not in self.cube or self._is_measured:
             return np.zeros(self.size, dtype=bool)
-        return self.column(EXTRAPOLATES) == 1.0
+        return np.asarray(self.column(EXTRAPOLATES) == 1.0)
 
     @cached_property
     def doubtful(self) -> Array:
@@ -272,7 +272,7 @@ class Rows:
         if self._is_measured:
             return (self.column("quality").astype("i8") & DOUBTFUL) != 0 if "quality" in self.cube else self._none
         if self._has_reasons:
-            return self.extrapolates | (self.column("infeasible") != 0)
+            return np.asarray(self.extrapolates | (self.column("infeasible") != 0))
         return self.extrapolates
 
     def doubts_hidden(self) -> dict[str, Any]:

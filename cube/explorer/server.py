@@ -105,8 +105,10 @@ def make_server(
         start=False,
         show=False,
         verbose=False,
-        check_unused_sessions_milliseconds=2_000,
-        unused_session_lifetime_milliseconds=5_000,
+        # a page that is still loading has no connection yet: sooner, a slow browser would meet another session, whose
+        # styles Panel takes from a network
+        check_unused_sessions_milliseconds=5_000,
+        unused_session_lifetime_milliseconds=30_000,
     )
     _guard(server._tornado, allowed, lambda: len(sessions) >= MOST_SESSIONS)
     return server, f"http://{'127.0.0.1' if host == '0.0.0.0' else host}:{chosen}"
@@ -164,7 +166,7 @@ def _guard(application: Any, allowed: list[str], is_full: Callable[[], bool]) ->
         "Referrer-Policy": "no-referrer",
     }
 
-    class Policy(OutputTransform):  # type: ignore[misc]
+    class Policy(OutputTransform):
         def transform_first_chunk(self, status_code: int, given: Any, chunk: bytes, finishing: bool) -> Any:
             for name, value in headers.items():
                 given[name] = value
@@ -186,7 +188,7 @@ def _guard(application: Any, allowed: list[str], is_full: Callable[[], bool]) ->
         application.default_router.rules.insert(number, rule)
 
 
-class _Unless(Matcher):  # type: ignore[misc]
+class _Unless(Matcher):
     """Matches requests for which a condition does not hold."""
 
     def __init__(self, holds: Callable[[Any], bool]) -> None:
@@ -196,7 +198,7 @@ class _Unless(Matcher):  # type: ignore[misc]
         return None if self.holds(request) else {}
 
 
-class _Refusal(RequestHandler):  # type: ignore[misc]
+class _Refusal(RequestHandler):
     def initialize(self, status: int, reason: str) -> None:
         self.status, self.reason = status, reason
 

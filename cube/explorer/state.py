@@ -33,7 +33,7 @@ SAFE = " :,.~+-()"
 WRITTEN = [*SHOWN, "tab", "table", "columns", "rows"]
 
 
-class View(param.Parameterized):  # type: ignore[misc]
+class View(param.Parameterized):
     """What the explorer shows; set it from Python, and every view follows."""
 
     kind = param.String(doc="Which figures: measured, predicted, calibrated or values.")
@@ -46,10 +46,13 @@ class View(param.Parameterized):  # type: ignore[misc]
     selected = param.List([], doc="Ids of the rows selected.")
     box = param.Dict({}, doc="Variables and (low, high) of a selection too large for ids.")
     pinned = param.List([], doc="Ids of the rows to compare with.")
-    tab = param.Selector(default="parallel", objects=list(TABS))
-    table = param.Selector(default="front", objects=list(TABLES))
+    tab: Any = param.Selector(default="parallel", objects=list(TABS))
+    table: Any = param.Selector(default="front", objects=list(TABLES))
     columns = param.String(doc="Labels along the heatmap.")
     rows = param.String(doc="Labels down the heatmap.")
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)  # type: ignore[no-untyped-call]
 
     def values_now(self) -> dict[str, Any]:
         """Return every setting."""

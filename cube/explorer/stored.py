@@ -13,7 +13,7 @@ from roofcube.explorer.answers import LATENCIES, MOST_CELLS, Answer, AtLatency, 
 from roofcube.explorer.rows import Category, Rows, is_number, label_text, measured_names, rows_of_kind, sense_in, spaced
 from roofcube.model.graph import LAYER
 from roofcube.sweep.low_ends import at_low_ends, has_intervals
-from roofcube.wording import title_of
+from roofcube.wording import listed, title_of
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -41,7 +41,6 @@ class StoredSource:
         self.given = cube
         self.careful = has_intervals(cube)
         self.cube = at_low_ends(cube) if self.careful else cube
-        self.title = title_of(cube)
         self._variables = _kinds_of(self.cube)
         if not self._variables:
             msg = (
@@ -50,6 +49,8 @@ class StoredSource:
             )
             raise InvalidDataError(msg)
         self.kinds = tuple(self._variables)
+        own = f"A cube of {listed([spaced(name) for name in next(iter(self._variables.values()))])}"
+        self.title = title_of(cube) if self.kinds != ("values",) or cube.attrs.get("title") else own
         self._rows: dict[str, Rows] = {}
         self._orders: dict[tuple[str, str, str], Array] = {}
         self._answers: OrderedDict[Any, Answer] = OrderedDict()

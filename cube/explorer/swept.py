@@ -37,7 +37,7 @@ BARS = 24
 class SweptSource:
     """A sweep; a sample of its points stands for all in the trade-off, counts and fronts are exact."""
 
-    kinds = ("predicted",)
+    kinds: tuple[str, ...] = ("predicted",)
     careful = False
 
     def __init__(self, sweep: Sweep) -> None:

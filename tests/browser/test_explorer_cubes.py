@@ -43,7 +43,7 @@ def test_labels_are_text_wherever_they_are_shown(local_visit, served):
     says(page, "1 selected")
     for tab in ("Parallel", "Roofline", "At latency", "Heatmap"):
         page.get_by_role("button", name=tab, exact=True).click()
-    page.wait_for_function(f"() => ({FIND})('explorer.cells'?.data.row.length > 0", timeout=20_000)
+    page.wait_for_function(f"() => ({FIND})('explorer.cells')?.data.row.length > 0", timeout=20_000)
     assert page.locator(".facets .t", has_text="<img src=x onerror=window.pwned=1>").count() > 0
     assert page.evaluate("window.pwned") is None
     assert page.evaluate("document.documentElement.scrollWidth") <= 1280
@@ -59,8 +59,8 @@ def test_labels_are_text_wherever_they_are_shown(local_visit, served):
 def test_ninety_thousand_cells_are_an_image(local_visit, served):
     inputs = rc.inputs("cifar10", platforms=hardware(300), precision=["FP16"], pruning=[100.0], batch=[1])
     page = opened(local_visit, f"{served(rc.predict(inputs))}/?tab=heatmap&columns=peak&rows=bandwidth")
-    page.wait_for_function(f"() => ({FIND})('explorer.image'?.data.w[0] === 300", timeout=30_000)
-    drawn = page.evaluate(f"({FIND})('explorer.points'?.data.x.length")
+    page.wait_for_function(f"() => ({FIND})('explorer.image')?.data.w[0] === 300", timeout=30_000)
+    drawn = page.evaluate(f"({FIND})('explorer.points')?.data.x.length")
     assert 0 < drawn < 5_000
     low = page.get_by_label("peak (op/s) from")
     low.fill("1e13")

@@ -32,7 +32,7 @@ export function render({model, el}) {
     const send = () => model.send_msg(JSON.stringify({do: "range", name: facet.name, low: low.value, high: high.value}))
     const low = make("input", {type: "text", size: 7, "aria-label": `${facet.shown} from`, onchange: send})
     const high = make("input", {type: "text", size: 7, "aria-label": `${facet.shown} to`, onchange: send})
-    made.list.append(bars, make("div", {class: "ends"}, low, make("span", {}, "to"), high))
+    made.list.append(...(facet.bars.length ? [bars] : []), make("div", {class: "ends"}, low, make("span", {}, "to"), high))
     return {bars, low, high}
   }
   const draw = () => {

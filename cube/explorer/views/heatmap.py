@@ -26,7 +26,17 @@ __all__ = ["Heatmap"]
 Array = np.ndarray[Any, np.dtype[Any]]
 MOST_TEXTS = 160  # cells with their value written in
 MOST_TICKS = 24
-CELLS = {"column": [], "row": [], "colour": [], "ink": [], "text": [], "name": [], "tell": [], "hatch": []}
+LONGEST = 22  # of a label on an axis
+CELLS: dict[str, list[Any]] = {
+    "column": [],
+    "row": [],
+    "colour": [],
+    "ink": [],
+    "text": [],
+    "name": [],
+    "tell": [],
+    "hatch": [],
+}
 NO_IMAGE = {"image": [np.zeros((2, 2))], "w": [0.0], "h": [0.0]}
 
 
@@ -164,9 +174,12 @@ def _label_axis(drawn: Any, name: str, labels: list[str], *, turned: bool) -> No
     """Write the labels at their places; of many only some."""
     step = max(1, -(-len(labels) // MOST_TICKS))
     ticks = list(range(0, len(labels), step))
+    texts = {place: _brief(labels[place]) for place in ticks}
     drawn.axis_label = spaced(name)
+    if drawn.major_label_overrides == texts:
+        return
     drawn.ticker = FixedTicker(ticks=ticks)
-    drawn.major_label_overrides = {place: inert_label(_brief(labels[place])) for place in ticks}
+    drawn.major_label_overrides = texts
     drawn.major_label_orientation = 0.7 if turned else "horizontal"
     drawn.major_tick_line_color = None
 
@@ -176,4 +189,5 @@ def _brief(label: str) -> str:
     try:
         return short(float(label))
     except ValueError:
-        return label
+        text = inert_label(label)
+        return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"

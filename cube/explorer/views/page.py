@@ -220,7 +220,7 @@ class Page:
                 "parts": [
                     {"kind": "select", "name": "x", "shown": "across", "options": measures, "value": view.x},
                     {"kind": "select", "name": "y", "shown": "up", "options": measures, "value": view.y},
-                    {"kind": "text", "text": LEGEND},
+                    {"kind": "text", "text": _legend(self.source, view.kind)},
                 ]
             }
         )
@@ -261,12 +261,12 @@ class Page:
             is_open = name in dims or name in view.keep or "point" in dims
             facets.append({"kind": "labels", "name": name, "shown": spaced(name), "open": is_open, "labels": labels})
         for name in self.source.ranges(view.kind):
-            bars = answer.bars.get(name, np.zeros(24))
+            bars = answer.bars.get(name, np.zeros(0))
             unit = self.source.unit(name)
             least, most = (limit_text(end, unit) for end in self.source.extent(view.kind, name))
             low, high = ("" if end is None else limit_text(end, unit) for end in view.limits.get(name, (None, None)))
             ends = {"low": low, "high": high, "least": least, "most": most}
-            shown = f"{spaced(name)}{f' ({inert_label(unit)})' if unit not in ('', '1') else ''}"
+            shown = _with_unit(name, shown_unit(unit)[1])
             range_ = {"kind": "range", "name": name, "shown": shown, "open": True, "bars": [int(one) for one in bars]}
             facets.append({**range_, **ends})
         return facets
@@ -368,13 +368,16 @@ class Page:
             if name in source_rows.cube.coords:
                 values = source_rows.values(name, rows)
                 key = f"c{len(columns)}"
-                columns[key] = values if values.dtype.kind in "iuf" else [inert_label(str(text)) for text in values]
-                titles[key] = escape(spaced(name))
+                numeric = values.dtype.kind in "iuf"
+                factor, unit = shown_unit(self.source.unit(name))
+                scaled = values if factor == 1.0 or not numeric else values * factor
+                columns[key] = _four_digits(scaled) if numeric else [inert_label(str(text)) for text in values]
+                titles[key] = escape(_with_unit(name, unit))
         for name in self._columns(view, answer):
             factor, unit = shown_unit(self.source.unit(name))
             key = f"c{len(columns)}"
             columns[key] = _four_digits(source_rows.column(name)[rows] * factor)
-            titles[key] = escape(f"{spaced(name)}{f' ({inert_label(unit)})' if unit not in ('', '1') else ''}")
+            titles[key] = escape(_with_unit(name, unit))
         columns[f"c{len(columns)}"] = source_rows.doubts(rows)
         titles[f"c{len(columns) - 1}"] = "flags"
         return pd.DataFrame(columns), titles
@@ -392,7 +395,6 @@ class Page:
 
 
 ENDS = ("_low", "_high", "_expected")
-LEGEND = "colour and mark: the platform, see its list · hollow: in doubt · ring: the best · line: the front"
 
 
 def limit_text(value: float, unit: str) -> str:
@@ -401,6 +403,17 @@ def limit_text(value: float, unit: str) -> str:
     number = float(f"{value * factor:.6g}")
     text = f"{int(number)}" if number == int(number) and abs(number) < 1e15 else f"{number:g}"
     return f"{text} {shown}" if shown in ("ms", "mJ", "W", "%") else text
+
+
+def _legend(source: Source, kind: str) -> str:
+    looks = looks_of(source, kind)
+    colour = f"colour: {spaced(looks.name)}" if looks.name else ""
+    marks = "mark: device class" if looks.markers else ""
+    return " · ".join(filter(None, [colour, marks, "hollow: in doubt", "ring: the best", "line: the front"]))
+
+
+def _with_unit(name: str, unit: str) -> str:
+    return f"{spaced(name)} ({inert_label(unit)})" if unit not in ("", "1") else spaced(name)
 
 
 def _way(source: Source, name: str) -> str:
@@ -416,5 +429,6 @@ def _four_digits(values: Array) -> Array:
     with np.errstate(divide="ignore", invalid="ignore"):
         power = np.floor(np.log10(np.abs(values)))
     power = np.where(np.isfinite(power), power, 0.0)
-    rounded = [round(float(value), int(3 - digits)) for value, digits in zip(values, power, strict=True)]
-    return np.array(rounded, dtype="f8")
+    digits = np.maximum(3 - power, 0 if values.dtype.kind in "iu" else -15).astype(int)
+    rounded = [round(value, digit) for value, digit in zip(values.tolist(), digits.tolist(), strict=True)]
+    return np.array(rounded, dtype=values.dtype)

@@ -131,7 +131,7 @@ class Parallel:
         """Return where values are on an axis, 0 the worst and 1 the best."""
         low, high = (float(end) for end in axis.places([axis.low, axis.high]))
         share = (axis.places(values) - low) / ((high - low) or 1.0)
-        return share if axis.sense == "max" else 1.0 - share
+        return np.asarray(share if axis.sense == "max" else 1.0 - share)
 
     def _value(self, axis: Any, share: float) -> float:
         low, high = (float(end) for end in axis.places([axis.low, axis.high]))
@@ -169,7 +169,8 @@ class Parallel:
         }
         set_range(self.plot.x_range, -0.5, len(names) - 0.5)
         for number, brush in enumerate(self.brushes):
-            brush.visible = number < len(names)
+            half = 0.01 * len(names)
+            brush.update(visible=number < len(names), left=number - half, right=number + half)
         texts, heights = [], []
         for axis in self.axes:
             worst, best = (axis.low, axis.high) if axis.sense == "max" else (axis.high, axis.low)

@@ -22,6 +22,7 @@ from roofcube.explorer.views.look import (
     set_range,
     told,
 )
+from roofcube.inert import inert_label
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,6 +37,7 @@ __all__ = ["TradeOff", "marks_of"]
 Array = np.ndarray[Any, np.dtype[Any]]
 INSIDE, OUTSIDE = 0.85, 0.07  # opacity of what meets the limits, and of what does not
 MOST_NAMES = 12  # of the front that are written beside it
+WIDE, HIGH = 0.2, 0.06  # shares of the figure that a name takes
 GREYS = [f"rgba(90, 105, 120, {0.08 + 0.6 * step / 63:.3f})" for step in range(64)]
 EMPTY: dict[str, Any] = {"x": [], "y": []}
 
@@ -74,11 +76,12 @@ class TradeOff:
         self.receive = receive
         self.busy = False
         self.rows: Any = None
+        self._kind = ""
         self.drawn = np.zeros(0, dtype=np.int64)
         self.axes: tuple[Axis, Axis] | None = None
         self.points = ColumnDataSource({name: [] for name in COLUMNS}, name="explorer.points")
         self.front = ColumnDataSource(dict(EMPTY), name="explorer.front")
-        self.names = ColumnDataSource({**EMPTY, "name": []}, name="explorer.front_names")
+        self.names = ColumnDataSource({**EMPTY, "name": [], "align": [], "shift": []}, name="explorer.front_names")
         self.best = ColumnDataSource(dict(EMPTY), name="explorer.best")
         self.pinned = ColumnDataSource(dict(EMPTY), name="explorer.pinned")
         self.bands = ColumnDataSource({"x0": [], "x1": [], "y": [], "colour": []}, name="explorer.bands")
@@ -91,7 +94,7 @@ class TradeOff:
 
     def _draw(self) -> None:
         plot = self.plot
-        self.mapper = LinearColorMapper(palette=GREYS, low=0, high=1, low_color="rgba(0,0,0,0)")
+        self.mapper = LinearColorMapper(palette=GREYS, low=1e-6, high=1, low_color="rgba(0,0,0,0)")
         plot.image("image", x="x", y="y", dw="w", dh="h", source=self.image, color_mapper=self.mapper)
         plot.segment(
             "x0",
@@ -132,8 +135,9 @@ class TradeOff:
             source=self.names,
             text_font_size="12px",
             text_color=INK,
-            x_offset=7,
+            x_offset="shift",
             y_offset=-6,
+            text_align="align",
             text_baseline="bottom",
         )
         told(plot, [marks], ["@tell_x", "@tell_y", "@doubt"])
@@ -259,11 +263,35 @@ class TradeOff:
     def _push_front(self, answer: Answer) -> None:
         places = self._at(answer, answer.front)
         self.front.data = _staircase(places["x"], places["y"], self.axes[0].sense if self.axes else "max")
-        named = _spread(places["x"], MOST_NAMES)
-        texts = marks_of(answer.rows, answer.front[named], self.looks)["text"]
-        self.names.data = {"x": places["x"][named], "y": places["y"][named], "name": _short_names(texts)}
+        self.names.data = self._names(answer, places)
         self.best.data = self._at(answer, np.array([answer.best] if answer.best >= 0 else [], dtype=np.int64))
         self.bands.data = self._bands(answer)
+
+    def _names(self, answer: Answer, places: dict[str, Array]) -> dict[str, Any]:
+        """Name each run of equal labels of the front where it begins, and no two names over one another."""
+        assert self.axes is not None
+        shares = [
+            (places[key] - axis.ends[0]) / (axis.ends[1] - axis.ends[0])
+            for key, axis in zip(("x", "y"), self.axes, strict=True)
+        ]
+        texts = marks_of(answer.rows, answer.front, self.looks)["text"]
+        named: list[int] = []
+        for number in range(len(texts)):
+            repeated = number and texts[number] == texts[number - 1]
+            near = any(
+                abs(shares[0][number] - shares[0][other]) < WIDE and abs(shares[1][number] - shares[1][other]) < HIGH
+                for other in named
+            )
+            if texts[number] and not repeated and not near and len(named) < MOST_NAMES:
+                named.append(number)
+        late = shares[0][named] > 1 - WIDE if named else np.zeros(0, dtype=bool)
+        return {
+            "x": places["x"][named],
+            "y": places["y"][named],
+            "name": [inert_label(texts[number])[:24] for number in named],
+            "align": np.where(late, "right", "left").tolist(),
+            "shift": np.where(late, -7.0, 7.0),
+        }
 
     def _bands(self, answer: Answer) -> dict[str, Any]:
         """Return the intervals along x of the front and the best."""
@@ -334,16 +362,3 @@ def _staircase(x: Array, y: Array, sense: str) -> dict[str, Any]:
         return dict(EMPTY)
     across, up = np.repeat(x, 2), np.repeat(y, 2)
     return {"x": across[:-1], "y": up[1:]} if sense == "max" else {"x": across[1:], "y": up[:-1]}
-
-
-def _spread(x: Array, most: int) -> Array:
-    """Choose which points of a front are named: an even part of them."""
-    return np.arange(len(x)) if len(x) <= most else np.linspace(0, len(x) - 1, most).astype(np.intp)
-
-
-def _short_names(texts: list[str]) -> list[str]:
-    """Name each run of equal labels once, where it begins."""
-    from roofcube.inert import inert_label
-
-    before = ["", *texts]
-    return [inert_label(text)[:24] if text != last else "" for text, last in zip(texts, before, strict=False)]

@@ -39,7 +39,9 @@ def reasons(
     rows, chosen = answer.rows, len(selected) == 1
     row = int(selected[0]) if chosen else answer.best
     python = python_of(view, source)
-    empty = {name: [] for name in ("red", "figures", "doubts", "margin", "binds", "relaxations", "compared", "origin")}
+    empty: dict[str, Any] = {
+        name: [] for name in ("red", "figures", "doubts", "margin", "binds", "relaxations", "compared", "origin")
+    }
     if row < 0:
         return {**empty, "title": "Nothing fits", "heading": "no point meets all limits", "python": python, "id": ""}
     this = np.array([row])
@@ -48,12 +50,14 @@ def reasons(
     of_best = row == answer.best
     title = f"Why this one: {_best_words(source, view)}" if of_best else "The one selected"
     red = [RED] if bool(rows.extrapolates[row]) else []
+    unknown = [spaced(axis) for axis in (view.x, view.y) if not np.isfinite(rows.column(axis)[row])]
+    unseen = [f"not drawn, not on the front: its {listed(unknown)} is not known"] if unknown else []
     return {
         "title": title,
         "red": red,
         "heading": rows.names(this)[0],
         "figures": _figures(source, view, rows, row),
-        "doubts": [doubts] if doubts and not red else [],
+        "doubts": [*unseen, *([doubts] if doubts and not red else [])],
         "margin": _margin(source, view, explanation) if of_best else _behind(view, answer, row),
         "binds": _binding(view, rows, row, explanation if of_best else None),
         "relaxations": relaxations(source, view, explanation) if of_best else [],
@@ -73,7 +77,7 @@ def _figures(source: Source, view: View, rows: Rows, row: int) -> list[list[str]
     """Return the figures asked for, then the others of the same kind; each with its interval."""
     wanted = [view.objective, view.x, view.y, *view.limits, *rows.variables]
     names = [name for name in dict.fromkeys(wanted) if name in rows.cube and name in source.measures(view.kind)]
-    lines = []
+    lines: list[list[str]] = []
     for name in names:
         value = float(rows.column(name)[row])
         if np.isfinite(value) and len(lines) < MOST_FIGURES:
