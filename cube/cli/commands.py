@@ -64,14 +64,16 @@ def report_command(task: str, output: Path | None, title: str | None, as_json: b
 
 @main.command("explore")
 @click.argument("task")
-@click.option("--port", type=click.IntRange(0, 65535), default=0, help="Port on 127.0.0.1 [default: any free one].")
+@click.option("--port", type=click.IntRange(0, 65535), default=0, help="Port to listen on [default: any free one].")
+@click.option("--host", default="127.0.0.1", help="Address to listen on, open to others; needs --allow-origin.")
+@click.option("--allow-origin", "origins", multiple=True, help="NAME:PORT under which others open it.")
 @click.option("--show/--no-show", default=True, help="Open the browser.")
 @click.option("--json", "as_json", is_flag=True, help="Print the address as JSON.")
-def explore_command(task: str, port: int, show: bool, as_json: bool) -> None:
-    """Explore TASK, or a cube of your own (.nc or .zarr), in the browser; served on this machine only."""
-    from roofcube.explorer.app import serve
+def explore_command(task: str, port: int, host: str, origins: tuple[str, ...], show: bool, as_json: bool) -> None:
+    """Explore TASK, or a cube or front of your own (.nc or .zarr), in the browser; served on this machine only."""
+    from roofcube.explorer.server import serve
 
-    serve(_task_or_cube(task), port=port, show=show, as_json=as_json)
+    serve(_task_or_cube(task), port=port, show=show, as_json=as_json, host=host, allow_origin=origins)
 
 
 @main.command("best")
