@@ -46,6 +46,7 @@ if TYPE_CHECKING:
 __all__ = ["front", "overlap", "pareto"]
 
 HEIGHT = 560
+POSSIBLE = ("predicted_throughput", "top1")  # the objectives of the theoretical front
 
 
 def pareto(
@@ -283,7 +284,7 @@ def _exact(values: np.ndarray[Any, Any], unit: str) -> np.ndarray[Any, Any]:
 def _staircase(
     cube: xr.Dataset, best: xr.Dataset, senses: Mapping[str, Sense], *, name: str, colour: str, marks: str
 ) -> Any:
-    """Make the staircase of a front in the units shown, horizontal objective first; `marks` is what it is the front of."""
+    """Make the staircase of the front of `marks` in the units shown, horizontal objective first."""
     x, y = (np.asarray(best[one].values, dtype="f8") * scale_of(cube, one)[0] for one in senses)
     tag = {"front_of": marks, "signs": [_sign(sense) for sense in senses.values()]}
     return staircase(x, y, sense_x=next(iter(senses.values())), name=name, tags=[tag], color=colour)
@@ -342,9 +343,8 @@ def overlap(cube: xr.Dataset, *, scope: str = "compute", measurements: Any = Non
     }  # fmt: skip
     keys = [name for name in CONFIGURATION if name in predicted and name in measured]
     pairs = _match(predicted, measured, keys)
-    axes = _axes(cube, ("predicted_throughput", "top1"), [
-        np.concatenate([predicted[one], measured[other]]) for one, other in (("predicted_throughput", pair[0]), ("top1", pair[1]))
-    ])  # fmt: skip
+    both_values = [np.concatenate([predicted[one], measured[other]]) for one, other in zip(POSSIBLE, pair, strict=True)]
+    axes = _axes(cube, POSSIBLE, both_values)
     columns = _overlap_columns_of(cube, predicted, measured, pairs, throughput, scope)
     parts = [segments(columns["links"], ("x0", "y0", "x1", "y1"), name="overlap.links",
                       color=style.MUTED, alpha=0.45, line_width=1)]  # fmt: skip

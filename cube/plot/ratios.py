@@ -115,8 +115,8 @@ def _of_predictions(cube: xr.Dataset) -> Any:
     }  # fmt: skip
     middle = percent(float(np.median(share)))
     notes = [f"percent = predicted ÷ peak, {plain_model(cube)}; nothing was measured"]
-    return _bars_figure("efficiency", table, {BEST: columns}, [f"Predicted: {middle} of the compute peak in the median"],
-                        notes, model_text(cube))  # fmt: skip
+    title = f"Predicted: {middle} of the compute peak in the median"
+    return _bars_figure("efficiency", table, {BEST: columns}, [title], notes, model_text(cube))
 
 
 def _at_each_batch(
@@ -288,10 +288,11 @@ def _bars_figure(
         bars(data, "floor", "measured", 0.3, name=f"{name}.bars", fill_color=style.MEASURED, line_color=style.MEASURED,
              fill_alpha="filled", line_width=1.2, tooltip=tooltip, texts=[numbers("end", "note")]),
     ]  # fmt: skip
+    words = f"throughput (inputs/s, log scale, bars start at {short(floor)})"
     return plane(
         parts,
         name=name,
-        x=Axis(f"throughput (inputs/s, log scale, bars start at {short(floor)})", log_room(data["end"], floor, room), log=True),
+        x=Axis(words, log_room(data["end"], floor, room), log=True),
         y=rows.axis(),
         title=titles[list(choices).index(start)],
         notes=notes,

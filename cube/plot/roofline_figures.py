@@ -227,7 +227,7 @@ def _achieved(cube: xr.Dataset) -> Columns | None:
         return None
     rate = cube["measured_throughput"]
     best = rate.max("batch", keep_attrs=True) if "batch" in rate.dims else rate
-    small = cube[list(needed[2:]) + ["ops"]].assign(measured_throughput=best)
+    small = cube[["ops", *needed[2:]]].assign(measured_throughput=best)
     small = small.assign(
         {name: small[name].max("batch", keep_attrs=True) for name in small if "batch" in small[name].dims}
     )
@@ -256,7 +256,7 @@ def _achieved_marks(achieved: Columns) -> list[Any]:
     loss = {name: column for name, column in achieved.items() if not name.endswith("_text") and name != "share"}
     details = {"achieved": "@y_text", "of the roof": "@share_text"}
     return [
-        segments(loss, ("x", "y", "x1", "roof"), name="rooflines.losses", line_color="colour", line_width=1, alpha=0.35),
+        segments(loss, ("x", "y", "x1", "roof"), name="rooflines.losses", line_color="colour", alpha=0.35),
         points(achieved, "x", "y", name="rooflines.achieved", tooltip=details, marker="x", size=7, line_color="colour",
                line_width=1.6),
     ]  # fmt: skip

@@ -244,7 +244,7 @@ def records(
     def taken(array: xr.DataArray) -> np.ndarray[Any, Any]:
         return flat_column(array, dims, sizes)[cells]
 
-    columns: Columns = {dim: taken(cube[dim]) for dim in dims if dim != POINT}
+    columns: Columns = {dim: taken(cube[dim]) for dim in dims}
     for dim in (*DIMS, "device_class", "task"):
         if dim in columns or dim not in cube.coords:
             continue
