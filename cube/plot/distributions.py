@@ -108,7 +108,7 @@ def histogram(
                      else style.PEAK, line_color=style.SURFACE, line_width=0.5)  # fmt: skip
     top = int(np.argmax(count))
     total = with_thousands(int(count.sum()))
-    title = f"Most of {total} points: {data['configuration'][top]} ({percent(count[top] / max(count.sum(), 1.0))})"
+    title = f"Most frequent of {total}: {data['configuration'][top]} ({percent(count[top] / max(count.sum(), 1.0))})"
     y = Axis("points", (0.0, float(max(count.max(), 1.0)) * 1.06))
     return plane(
         [bar],
@@ -406,4 +406,4 @@ def _place(cube: xr.Dataset, table: Any, name: str) -> tuple[np.ndarray[Any, Any
 
 def _head(cube: xr.Dataset, name: str, variable: bool) -> str:
     unit = scale_of(cube, name)[1] if variable else ""
-    return f"{name.replace('_', chr(10), 1).replace('_', ' ')}{f' ({unit})' if unit else ''}"
+    return "\n".join([*name.split("_"), *([f"({unit})"] if unit else [])])

@@ -159,7 +159,7 @@ def _places(answer: xr.Dataset, dim: str) -> Axis:
     edges = _edges(answer, dim, log)
     known = VARIABLES.get(dim)
     unit = str(answer[dim].attrs.get("units", known.units if known else ""))
-    label = f"{dim}{f' ({unit})' if unit else ''}{', log scale' if log else ''}"
+    label = f"{dim}{f' ({unit})' if unit not in ('', '1') else ''}{', log scale' if log else ''}"
     if numeric and len(values) > 8:
         return Axis(label, (float(edges[0]), float(edges[-1])), log=log, grid=False)
     if numeric and log:

@@ -143,7 +143,7 @@ def _roof_lines(
     names = [name for name in ("platform", "device_class", "precision", "label") if name in roofs]
     shared: dict[str, Any] = {name: roofs[name] for name in names}
     shared["colour"] = [colours[name] for name in roofs["platform"]]
-    shared["dash"] = _dashes(roofs)
+    shared["dash"] = _dashes(roofs) if len(set(roofs["platform"])) > 1 else ["solid"] * count
     texts = {
         "peak_text": value_text(peak, "TOP/s"),
         "bandwidth_text": value_text(roofs["memory_bandwidth"], "GB/s"),
@@ -296,6 +296,7 @@ def _strip(networks: Columns, x_range: tuple[float, float], ticks: tuple[tuple[f
     few = len(names) <= MOST
     if "precision" in networks and few:
         heads = _heads(networks)
+        heads["precision"] = _apart(heads, x_range)
         heads["y"] = np.array([place[name] for name in heads["label"]])
         text = {"x": "intensity", "y": "y", "text": "precision", "x_offset": 5, "text_color": style.MUTED}
         parts.append(points(heads, "intensity", "y", name="rooflines.heads", alpha=0.0, texts=[text]))
@@ -310,6 +311,17 @@ def _strip(networks: Columns, x_range: tuple[float, float], ticks: tuple[tuple[f
         height=100 + min(34 * len(names), 700),
         toolbar=None,
     )
+
+
+def _apart(heads: dict[str, Any], x_range: tuple[float, float]) -> list[str]:
+    """Blank the names that would run into the next mark of their row."""
+    at = np.log(heads["intensity"] / x_range[0]) / np.log(x_range[1] / x_range[0]) * (style.WIDTH - 80)
+    labels = np.array([str(label) for label in heads["label"]])
+    shown = []
+    for place, label, name in zip(at, labels, heads["precision"], strict=True):
+        after = at[(labels == label) & (at > place)]
+        shown.append(str(name) if not after.size or after.min() - place > 12 + 8 * len(str(name)) else "")
+    return shown
 
 
 def _heads(networks: Columns) -> dict[str, Any]:
