@@ -26,6 +26,7 @@ __all__ = [
     "device_classes",
     "doubts",
     "flags_text",
+    "has_value",
     "how_text",
     "labels_in_order",
     "labels_of",
@@ -125,13 +126,13 @@ def require(cube: Any, names: Iterable[str], *, figure: str) -> xr.Dataset:
         if name not in cube.variables:
             msg = f"`{name}`: the figure {figure} needs this variable and the cube lacks it; add it with {where}"
             raise MissingInputError(msg)
-        if not _has(cube, name):
+        if not has_value(cube, name):
             msg = f"`{name}`: the figure {figure} needs a value and the cube has none; pass one where it is known"
             raise MissingInputError(msg)
     return one_model(_with_single_labels(cube, names))
 
 
-def _has(cube: Any, name: str) -> bool:
+def has_value(cube: Any, name: str) -> bool:
     """Check whether a cube knows a value of a variable somewhere."""
     if not isinstance(cube, xr.Dataset) or name not in cube.variables:
         return False
@@ -164,7 +165,7 @@ def observed(cube: Any, scope: str, *quantities: str) -> tuple[dict[str, str], s
     if isinstance(cube, Sweep):
         return found["predicted"], "predicted"
     # where neither has all, that which has more is what is told to be incomplete
-    kind = max(found, key=lambda kind: sum(_has(cube, name) for name in found[kind].values()))
+    kind = max(found, key=lambda kind: sum(has_value(cube, name) for name in found[kind].values()))
     return found[kind], kind
 
 
