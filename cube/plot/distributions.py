@@ -329,12 +329,12 @@ def parallel(cube: xr.Dataset | Sweep, *names: str) -> Any:
         data[f"{one}_text"], tooltip[one.replace("_", " ")] = np.asarray(texts, dtype=object)[order], f"@{{{one}_text}}"
     lines = segments(data, ("x0", "y0", "x1", "y1"), name="parallel.lines", tooltip={**tooltip, "flags": "@flags"},
                      line_color="colour", alpha="alpha", line_width=1.4)  # fmt: skip
-    texts = {name: np.concatenate([np.asarray(mark[name]) for mark in marks]) for name in ("y", "text")}
+    named = {name: np.concatenate([np.asarray(mark[name]) for mark in marks]) for name in ("y", "text")}
     at = np.repeat(np.arange(len(chosen), dtype="f8"), [len(mark["y"]) for mark in marks])
     halo = {"background_fill_color": style.SURFACE, "background_fill_alpha": 0.8}
     label = {"x": "x", "y": "y", "text": "text", "x_offset": 6, **halo}
     ticks = points(
-        {"x": at, **texts}, "x", "y", name="parallel.ticks", marker="dash", size=8, color=style.INK, texts=[label]
+        {"x": at, **named}, "x", "y", name="parallel.ticks", marker="dash", size=8, color=style.INK, texts=[label]
     )
     uprights = {"x": np.arange(len(chosen), dtype="f8"), "low": np.zeros(len(chosen)), "high": np.ones(len(chosen))}
     uprights["x1"] = uprights["x"]

@@ -290,8 +290,7 @@ def plane(
         "active_tools": [],
         "show_legend": False,
         "toolbar": "below",
-        # HoloViews formats titles: braces of a label would name fields
-        "title": title.replace("{", "{{").replace("}", "}}"),
+        "title": _plain_title(title),
         **more,
     }
     for letter, axis in (("x", x), ("y", y)):
@@ -381,10 +380,19 @@ def _add_heads(figure: Any, letter: str, axis: Axis) -> None:
     figure.add_layout(heads, "above" if letter == "x" else "left")
 
 
+def _plain_title(title: str) -> str:
+    """Write a title for HoloViews, which formats it: braces of a label would name fields."""
+    return title.replace("{", "{{").replace("}", "}}")
+
+
 def layout(parts: Sequence[Any], *, name: str, columns: int, title: str = "") -> Any:
     """Put planes side by side; the layout's group is the name of the figure."""
     hv = load()
-    options = {"shared_axes": False, "toolbar": None, "title": title.replace("{", "{{").replace("}", "}}")}
+    options: dict[str, Any] = {
+        "shared_axes": False,
+        "toolbar": None,
+        "title": _plain_title(title),
+    }
     if title:
         options["fontsize"] = {"title": "16px"}
     return hv.Layout(list(parts), group=name, name=name).cols(columns).opts(**options, backend="bokeh")

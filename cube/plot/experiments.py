@@ -80,9 +80,9 @@ def latency_throughput(cube: xr.Dataset, *, scope: str = "compute", measurements
     columns = point_columns(cube, table, table[latency], table[throughput], doubtful, size=7)
     columns["throughput"] = value_text(table[throughput], "inputs/s")
     columns["latency"] = value_text(table[latency], "ms")
-    axes = tuple(
-        Axis(f"{words} (log scale)", style.log_bounds(table[one]), log=True)
-        for one, words in ((latency, "latency of the whole batch, ms"), (throughput, "throughput, inputs/s"))
+    axes = (
+        Axis("latency of the whole batch (ms, log scale)", style.log_bounds(table[latency]), log=True),
+        Axis("throughput (inputs/s, log scale)", style.log_bounds(table[throughput]), log=True),
     )
     source = source_text(cube) if kind == "measured" else model_text(cube)
     tooltip = {"throughput": "@throughput", "latency": "@latency", "flags": "@flags", "source": source}

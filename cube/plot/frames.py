@@ -12,7 +12,7 @@ from roofcube.variables import DIMS, VARIABLES
 from roofcube.wording import flag_words
 
 if TYPE_CHECKING:
-    import pandas as pd
+    import pandas as pd  # type: ignore[import-untyped]
     import xarray as xr
 
 __all__ = ["table"]

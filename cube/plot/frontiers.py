@@ -164,7 +164,7 @@ def _front_figure(
     wanted, how = _objectives(cube, objectives, scope)
     x, y = wanted
     if isinstance(cube, Sweep):
-        size, best, senses = cube.size, cube.pareto(dict(wanted), ties="all"), senses_of(cube, wanted)
+        size, best, senses = cube.size, cube.pareto(senses_of(cube, wanted), ties="all"), senses_of(cube, wanted)
         cube = require(best, (x, y), figure=name)
     else:
         cube = with_source_rows(require(cube, (x, y), figure=name), measurements)

@@ -11,7 +11,6 @@ from roofcube.plot import style
 from roofcube.plot.elements import Axis, image, plane, rectangles
 from roofcube.plot.rows import Rows
 from roofcube.plot.tables import (
-    DIMS,
     POINT,
     array_of,
     device_classes,
@@ -22,7 +21,7 @@ from roofcube.plot.tables import (
     short_label,
     source_text,
 )
-from roofcube.variables import INFEASIBLE, VARIABLES, sense_of
+from roofcube.variables import DIMS, INFEASIBLE, VARIABLES, sense_of
 from roofcube.wording import short, with_unit
 
 if TYPE_CHECKING:
@@ -121,7 +120,8 @@ def _over_labels(cube: xr.Dataset, variable: str) -> xr.Dataset:
     classes = device_classes(cube)
     names = over["platform"].values if "platform" in over.dims else ()
     given = {"device_class": ("platform", [classes.get(name, "") for name in names])} if classes and len(names) else {}
-    return over.to_dataset(name=variable).assign_coords(given).assign_attrs(cube.attrs)
+    laid: xr.Dataset = over.to_dataset(name=variable).assign_coords(given).assign_attrs(cube.attrs)
+    return laid
 
 
 class _Grid:

@@ -98,7 +98,7 @@ def map(  # noqa: A001  the name of a figure
     long_name = VARIABLES[objective].long_name if objective in VARIABLES else objective
     notes = f"colour = winning {rivals or 'cell'}, best over all other dims; lines = the winner changes"
     if first.size > MOST:
-        (left, right), (low, high) = axes[0].bounds, axes[1].bounds
+        (left, right), (low, high) = (axis.bounds or (0.0, 1.0) for axis in axes)
         codes = np.where(first < 0, np.nan, first)[::-1]
         parts = [
             image(codes, (left, low, right, high), name="map.cells", clipping_colors={"NaN": (0, 0, 0, 0)}, **scale)

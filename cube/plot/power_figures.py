@@ -81,7 +81,7 @@ def power(cube: xr.Dataset) -> Any:
     parts = []
     for name, (height, colour, _) in LOOKS.items():
         if name in shown:
-            looks = {"fill_color": colour, "line_color": colour if name == main else style.SURFACE}
+            looks: dict[str, Any] = {"fill_color": colour, "line_color": colour if name == main else style.SURFACE}
             looks |= {"fill_alpha": "filled", "line_width": 1.2} if name == main else {"line_width": 0.5}
             label = {"texts": [numbers("end", f"{main}_text")]} if name == main else {}
             part = "power.bars" if name == main else f"power.{name.removeprefix('power_')}"

@@ -152,7 +152,7 @@ def _roof_lines(
     start = np.minimum(left, ridge)
     slopes = {**shared, **texts, "x0": start, "y0": start * slope, "x1": ridge, "y1": peak}
     flats = {**shared, **texts, "x0": ridge, "y0": peak, "x1": np.maximum(right, ridge), "y1": peak}
-    marked = {**shared, **texts, "ridge": ridge, "peak": peak}
+    marked: dict[str, Any] = {**shared, **texts, "ridge": ridge, "peak": peak}
     marked["marker"] = [
         style.class_marker(kind, name) for kind, name in zip(roofs["device_class"], roofs["platform"], strict=True)
     ]
