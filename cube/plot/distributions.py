@@ -24,6 +24,7 @@ from roofcube.plot.tables import (
     several,
     short_label,
     sorted_rows,
+    told,
     value_text,
 )
 from roofcube.sweep.questions import best
@@ -290,7 +291,7 @@ def parallel(cube: xr.Dataset | Sweep, *names: str) -> Any:
     """
     variables = _axes_of(cube, names)
     cube = require(cube, variables, figure="parallel")
-    table = records(cube, variables, known=variables)
+    table = records(cube, variables, known=variables, bare=True)
     own = own_dims(cube, variables[0])
     chosen = list(names) or [*(dim for dim in (*DIMS, *own) if several(table, dim)), *variables]
     if len(chosen) < 2 or not set(chosen) <= set(table):
@@ -302,7 +303,7 @@ def parallel(cube: xr.Dataset | Sweep, *names: str) -> Any:
     if size > MOST_LINES:
         ends = [int(np.argmax(_better(one) * table[one])) for one in variables]
         rows = np.unique([*ends, *np.linspace(0, size - 1, MOST_LINES).astype(int)])
-    table = {name: column[rows] for name, column in table.items()}
+    table = told(cube, {name: column[rows] for name, column in table.items()}, variables[0])
     places, marks = zip(*(_place(cube, table, one) for one in chosen), strict=True)
     colours = style.platform_colours(platform_order(cube, table["platform"]))
     doubtful = doubts(cube, table["quality"], ("throughput", "latency"))

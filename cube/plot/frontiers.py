@@ -10,7 +10,7 @@ import xarray as xr
 from roofcube.errors import InvalidDataError
 from roofcube.plot import style
 from roofcube.plot.elements import plane, points, segments, staircase
-from roofcube.plot.points import MANY, axis_of, many_marks, marks, place_labels, platform_key, point_columns
+from roofcube.plot.points import axis_of, many_marks, marks, place_labels, platform_key, point_columns
 from roofcube.plot.tables import (
     POINT,
     doubts,
@@ -27,6 +27,7 @@ from roofcube.plot.tables import (
     scope_text,
     sorted_rows,
     source_text,
+    told,
     value_text,
     with_source_rows,
 )
@@ -95,14 +96,20 @@ def pareto(
     x, y = wanted
     cube = with_source_rows(require(cube, (x, y), figure="pareto"), measurements)
     senses = senses_of(cube, wanted)
-    table = records(cube, [x, y], known=(x, y))
+    table = records(cube, [x, y], known=(x, y), bare=True)
     table = sorted_rows(table, ranks(cube, table, "platform"))
     axes = _axes(cube, (x, y), (table[x], table[y]))
-    columns = _mark_columns(cube, table, x, y, scope)
     best = front_of(cube, senses, ties="all")
     stairs = _staircase(cube, best, senses, name="pareto.front", colour=style.INK, marks="pareto.points")
-    true = _worth_a_mark(table, best, x, y, cube, senses) if len(table[x]) > MANY else np.ones(0, dtype=bool)
-    drawn, shade = many_marks(columns, true, axes, name="pareto.points", tooltip=_tooltip(cube, x, y))
+    drawn, shade, marked = many_marks(
+        table,
+        (x, y),
+        lambda: _worth_a_mark(table, best, x, y, cube, senses),
+        lambda rows: _mark_columns(cube, told(cube, rows, x), x, y, scope),
+        axes,
+        name="pareto.points",
+        tooltip=_tooltip(cube, x, y),
+    )
     note = f"{how}line = Pareto front of what is shown; {style.HOLLOW}"
     return plane(
         [*drawn[:-1], stairs, drawn[-1]],
@@ -111,7 +118,7 @@ def pareto(
         y=axes[1],
         title=f"{best.sizes[POINT]} of {with_thousands(len(table[x]))} points are on the front: {_ends(best)}",
         notes=[note, shade] if shade else note,
-        key=platform_key(columns),
+        key=platform_key(marked),
         height=HEIGHT,
     )
 

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 __all__ = ["efficiency"]
 
 BEST = "best"
+WORDS = ("peak of the compute units", "predicted by the roofline", "measured")
 BARS = ("measured", "predicted", "peak")
 FIELDS = ("platform", "precision", "topology", "configuration")
 
@@ -288,6 +289,7 @@ def _bars_figure(
         bars(data, "floor", "measured", 0.3, name=f"{name}.bars", fill_color=style.MEASURED, line_color=style.MEASURED,
              fill_alpha="filled", line_width=1.2, tooltip=tooltip, texts=[numbers("end", "note")]),
     ]  # fmt: skip
+    looks = dict(zip(WORDS, (style.PEAK, style.PREDICTED, style.MEASURED), strict=True))
     words = f"throughput (inputs/s, log scale, bars start at {short(floor)})"
     return plane(
         parts,
@@ -296,8 +298,7 @@ def _bars_figure(
         y=rows.axis(),
         title=titles[list(choices).index(start)],
         notes=notes,
-        key=swatches({"peak of the compute units": style.PEAK, "predicted by the roofline": style.PREDICTED,
-                      "measured": style.MEASURED}),
+        key=swatches(looks if np.isfinite(data["measured"]).any() else {name: looks[name] for name in list(looks)[:2]}),
         height=rows.height(),
         tags=tags,
     )  # fmt: skip

@@ -111,17 +111,8 @@ def _roofs(cube: xr.Dataset) -> Columns:
     table["ridge"] = table["peak_compute"] / table["memory_bandwidth"] * 1e3
     own = dict.fromkeys([*own_dims(cube, "peak_compute"), *own_dims(cube, "memory_bandwidth")])
     shown = ("platform", "mode", "precision", *own)
-    table["label"] = labels_of(table, shown, shown=shown)
-    if own:
-        texts = [value_text(table[dim], "") if table[dim].dtype.kind in "fiu" else table[dim] for dim in own]
-        pairs = zip(labels_of(table, shown[:3]), *texts, strict=True)
-        table["label"] = np.array(
-            [
-                " ".join(filter(None, (row[0], *(f"{d} {t}" for d, t in zip(own, row[1:], strict=True)))))
-                for row in pairs
-            ],
-            dtype=object,
-        )
+    named = shown if not own or len(set(table["platform"])) > 1 else shown[1:]
+    table["label"] = labels_of(table, shown, shown=named)
     return sorted_rows(table, ranks(cube, table, "platform"))
 
 
