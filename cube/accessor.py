@@ -90,6 +90,12 @@ class RoofAccessor:
         """Delegate to `roofcube.save`."""
         return _public("save")(self._cube, *args, **kwargs)
 
+    def table(self, *names: str) -> Any:
+        """Return a row per known cell as a pandas table, for hvplot: `roofcube.plot.frames.table`."""
+        from roofcube.plot.frames import table
+
+        return table(self._cube, *names)
+
     def top(self, *args: Any, **kwargs: Any) -> Any:
         """Delegate to `roofcube.top`."""
         return _public("top")(self._cube, *args, **kwargs)

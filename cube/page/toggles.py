@@ -181,7 +181,7 @@ def with_toggles(root: Any, cube: xr.Dataset, *, name: str) -> Any:
 
 def _labels(cube: Any, drawn: Sequence[Any], field: str) -> list[str]:
     found = dict.fromkeys(str(label) for one in drawn for label in one.data_source.data.get(field, ()) if str(label))
-    if field == "match":
+    if not found or field == "match":
         return [label for label in MATCHES if label in found]
     if field == "platform":
         return platform_order(cube, found)

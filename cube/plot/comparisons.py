@@ -151,7 +151,7 @@ def _comparison_figure(cube: xr.Dataset, table: Columns, label: str) -> Any:
     }
     tooltip = {name: f"@{name}_text" for name in ("measured", "calibrated", "bound", "published")}
     tooltip |= {"flags": "@flags", "source": source_text(cube)}
-    few = {
+    few: dict[str, Any] = {
         name: data[name]
         for name in ("platform", "precision", "topology", "configuration", "place", "y")
         if name in data

@@ -35,7 +35,8 @@ __all__ = [
 ]
 
 NOTEBOOK = 940  # pixels that a cell of a notebook is wide
-LINES = ("Line", "Step", "Patch", "VArea", "HArea", "Image")  # glyphs that take no filter (Bokeh's E-1024)
+AREAS = ("Patch", "VArea", "HArea", "Image")
+LINES = ("Line", "Step", *AREAS)  # glyphs that take no filter (Bokeh's E-1024)
 INDEX = "index"
 SEEN = (INDEX, "platform", "precision", "topology")
 SERIES = ("Curve", "Area")  # one key dim, the others are values
@@ -100,8 +101,8 @@ def image(values: np.ndarray[Any, Any], bounds: tuple[float, float, float, float
     """Make a picture of values, a pixel each, first row on top, within (left, bottom, right, top)."""
     hv = load()
     looks = {key: value for key, value in more.items() if key not in ("tooltip", "color")}
-    hook = partial(_mark, name=name, others={}, tip=(dict(more.get("tooltip", {})), "", None) if more.get("tooltip") else None,
-                   texts=(), glyph={}, tags=[], step="", lines={})  # fmt: skip
+    tip = (dict(more["tooltip"]), "", None) if more.get("tooltip") else None
+    hook = partial(_mark, name=name, others={}, tip=tip, texts=(), glyph={}, tags=[], step="", lines={})
     return hv.Image(values.astype("f4"), bounds=bounds, vdims=["value"]).opts(**looks, hooks=[hook], backend="bokeh")
 
 
@@ -199,13 +200,16 @@ def _mark(
     renderer.name = source.name = name
     renderer.tags = tags
     # HoloViews copies only those columns into the source that a tool or a style of its own asks for
-    columns = {} if not others and not element.get_dimension(INDEX) else _columns_of(element, others)
+    shape = type(renderer.glyph).__name__
+    columns = {} if shape in AREAS or not element.get_dimension(INDEX) else _columns_of(element, others)
     missing = {key: values for key, values in columns.items() if key not in source.data}
     if missing:
         source.data = {**source.data, **missing}
-    if type(renderer.glyph).__name__ == "Quad":  # its sides are columns of the table, by their own names
+    if shape == "Quad":  # its sides are columns of the table, by their own names
         left, bottom, right, top = (str(dim) for dim in element.kdims)
-        renderer.glyph.update(left=left, bottom=bottom, right=right, top=top)
+        for look in ("glyph", "selection_glyph", "nonselection_glyph", "hover_glyph", "muted_glyph"):
+            if hasattr(getattr(renderer, look), "right"):
+                getattr(renderer, look).update(left=left, bottom=bottom, right=right, top=top)
         sides = ("left", "right", "bottom", "top")
         source.data = {key: column for key, column in source.data.items() if key not in sides or key in columns}
     if lines:
@@ -286,8 +290,7 @@ def plane(
         "active_tools": [],
         "show_legend": False,
         "toolbar": "below",
-        # HoloViews formats titles: braces of a label would name fields
-        "title": title.replace("{", "{{").replace("}", "}}"),
+        "title": _plain_title(title),
         **more,
     }
     for letter, axis in (("x", x), ("y", y)):
@@ -377,10 +380,19 @@ def _add_heads(figure: Any, letter: str, axis: Axis) -> None:
     figure.add_layout(heads, "above" if letter == "x" else "left")
 
 
+def _plain_title(title: str) -> str:
+    """Write a title for HoloViews, which formats it: braces of a label would name fields."""
+    return title.replace("{", "{{").replace("}", "}}")
+
+
 def layout(parts: Sequence[Any], *, name: str, columns: int, title: str = "") -> Any:
     """Put planes side by side; the layout's group is the name of the figure."""
     hv = load()
-    options = {"shared_axes": False, "toolbar": None, "title": title.replace("{", "{{").replace("}", "}}")}
+    options: dict[str, Any] = {
+        "shared_axes": False,
+        "toolbar": None,
+        "title": _plain_title(title),
+    }
     if title:
         options["fontsize"] = {"title": "16px"}
     return hv.Layout(list(parts), group=name, name=name).cols(columns).opts(**options, backend="bokeh")

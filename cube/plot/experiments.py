@@ -25,6 +25,7 @@ from roofcube.plot.tables import (
     scale_of,
     sorted_rows,
     source_text,
+    told,
     value_text,
     with_source_rows,
 )
@@ -74,24 +75,33 @@ def latency_throughput(cube: xr.Dataset, *, scope: str = "compute", measurements
     names, kind = observed(cube, scope, "throughput", "latency")
     throughput, latency = names["throughput"], names["latency"]
     cube = with_source_rows(require(cube, (throughput, latency), figure="latency_throughput"), measurements)
-    table = records(cube, [throughput, latency], known=(throughput, latency))
+    table = records(cube, [throughput, latency], known=(throughput, latency), bare=True)
     table = sorted_rows(table, ranks(cube, table, "platform"))
-    doubtful = doubts(cube, table["quality"], ("throughput", "latency"), scope=scope)
-    columns = point_columns(cube, table, table[latency], table[throughput], doubtful, size=7)
-    columns["throughput"] = value_text(table[throughput], "inputs/s")
-    columns["latency"] = value_text(table[latency], "ms")
-    axes = tuple(
-        Axis(f"{words} (log scale)", style.log_bounds(table[one]), log=True)
-        for one, words in ((latency, "latency of the whole batch, ms"), (throughput, "throughput, inputs/s"))
+    axes = (
+        Axis("latency of the whole batch (ms, log scale)", style.log_bounds(table[latency]), log=True),
+        Axis("throughput (inputs/s, log scale)", style.log_bounds(table[throughput]), log=True),
     )
     source = source_text(cube) if kind == "measured" else model_text(cube)
     tooltip = {"throughput": "@throughput", "latency": "@latency", "flags": "@flags", "source": source}
-    true = np.zeros(len(table[latency]), dtype=bool)
-    if true.size > MANY:
+    own = own_dims(cube, throughput)
+
+    def columns(rows: Columns) -> dict[str, Any]:
+        doubtful = doubts(cube, rows["quality"], ("throughput", "latency"), scope=scope)
+        texts = {"throughput": value_text(rows[throughput], "inputs/s"), "latency": value_text(rows[latency], "ms")}
+        places = rows[latency], rows[throughput]
+        return {**point_columns(cube, told(cube, rows, throughput), *places, doubtful, size=7), **texts}
+
+    def best() -> np.ndarray[Any, Any]:
+        mask = np.zeros(len(table[latency]), dtype=bool)
         for rows in rows_by_labels(table, ["platform"]).values():
-            true[rows[np.argmax(table[throughput][rows])]] = true[rows[np.argmin(table[latency][rows])]] = True
-    lines = _lines_by_batch(table, columns, own_dims(cube, throughput)) if true.size <= MANY else None
-    drawn, shade = many_marks(columns, true, axes, name="latency_throughput.points", tooltip=tooltip, lines=lines)
+            mask[[rows[np.argmax(table[throughput][rows])], rows[np.argmin(table[latency][rows])]]] = True
+        return mask
+
+    few = len(table[latency]) <= MANY
+    lines = {"lines": _lines_by_batch(cube, table, (latency, throughput), own)} if few else {}
+    drawn, shade, marked = many_marks(
+        table, (latency, throughput), best, columns, axes, name="latency_throughput.points", tooltip=tooltip, **lines
+    )
     note = f"{how_text(kind, scope, cube)}; a line joins the batches of one configuration; {style.HOLLOW}"
     return plane(
         drawn,
@@ -100,20 +110,21 @@ def latency_throughput(cube: xr.Dataset, *, scope: str = "compute", measurements
         y=axes[1],
         title=_fastest(table, throughput, latency),
         notes=[note, shade] if shade else note,
-        key=platform_key(columns),
+        key=platform_key(marked),
     )
 
 
-def _lines_by_batch(table: Columns, columns: dict[str, Any], own: list[str]) -> dict[str, Any]:
+def _lines_by_batch(cube: xr.Dataset, table: Columns, pair: tuple[str, str], own: list[str]) -> dict[str, Any]:
     """Join the rows of each configuration in the order of their batch."""
     groups = rows_by_labels(table, [name for name in (*CONFIGURATION, *own) if name in table])
-    batch = table.get("batch", np.zeros(len(columns["x"])))
+    batch = table.get("batch", np.zeros(len(table[pair[0]])))
     ordered = [rows[np.argsort(batch[rows], kind="stable")] for rows in groups.values()]
+    colours = style.platform_colours(platform_order(cube, table["platform"]))
     fields = [name for name in ("platform", "precision", "topology") if name in table]
     return {
         **{name: [table[name][rows[0]] for rows in ordered] for name in fields},
-        "colour": [columns["colour"][rows[0]] for rows in ordered],
-        **{letter: [columns[letter][rows] for rows in ordered] for letter in "xy"},
+        "colour": [colours[table["platform"][rows[0]]] for rows in ordered],
+        **{letter: [table[name][rows] for rows in ordered] for letter, name in zip("xy", pair, strict=True)},
     }
 
 
@@ -178,7 +189,7 @@ def boxes(cube: xr.Dataset, *, scope: str = "compute") -> Any:
 
 
 def _quartiles(cube: xr.Dataset, variable: str) -> Columns:
-    table = records(cube, [variable])
+    table = records(cube, [variable], bare=True)
     shown = [name for name in ("topology", "pruning") if name in table]
     labels = labels_of(table, shown, shown=shown)
     groups = rows_by_labels(table, ["platform", *shown])

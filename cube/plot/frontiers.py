@@ -10,7 +10,7 @@ import xarray as xr
 from roofcube.errors import InvalidDataError
 from roofcube.plot import style
 from roofcube.plot.elements import plane, points, segments, staircase
-from roofcube.plot.points import MANY, axis_of, many_marks, marks, place_labels, platform_key, point_columns
+from roofcube.plot.points import axis_of, many_marks, marks, place_labels, platform_key, point_columns
 from roofcube.plot.tables import (
     POINT,
     doubts,
@@ -27,6 +27,7 @@ from roofcube.plot.tables import (
     scope_text,
     sorted_rows,
     source_text,
+    told,
     value_text,
     with_source_rows,
 )
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
 __all__ = ["front", "overlap", "pareto"]
 
 HEIGHT = 560
+POSSIBLE = ("predicted_throughput", "top1")  # the objectives of the theoretical front
 
 
 def pareto(
@@ -94,14 +96,20 @@ def pareto(
     x, y = wanted
     cube = with_source_rows(require(cube, (x, y), figure="pareto"), measurements)
     senses = senses_of(cube, wanted)
-    table = records(cube, [x, y], known=(x, y))
+    table = records(cube, [x, y], known=(x, y), bare=True)
     table = sorted_rows(table, ranks(cube, table, "platform"))
     axes = _axes(cube, (x, y), (table[x], table[y]))
-    columns = _mark_columns(cube, table, x, y, scope)
     best = front_of(cube, senses, ties="all")
     stairs = _staircase(cube, best, senses, name="pareto.front", colour=style.INK, marks="pareto.points")
-    true = _worth_a_mark(table, best, x, y, cube, senses) if len(table[x]) > MANY else np.ones(0, dtype=bool)
-    drawn, shade = many_marks(columns, true, axes, name="pareto.points", tooltip=_tooltip(cube, x, y))
+    drawn, shade, marked = many_marks(
+        table,
+        (x, y),
+        lambda: _worth_a_mark(table, best, x, y, cube, senses),
+        lambda rows: _mark_columns(cube, told(cube, rows, x), x, y, scope),
+        axes,
+        name="pareto.points",
+        tooltip=_tooltip(cube, x, y),
+    )
     note = f"{how}line = Pareto front of what is shown; {style.HOLLOW}"
     return plane(
         [*drawn[:-1], stairs, drawn[-1]],
@@ -110,7 +118,7 @@ def pareto(
         y=axes[1],
         title=f"{best.sizes[POINT]} of {with_thousands(len(table[x]))} points are on the front: {_ends(best)}",
         notes=[note, shade] if shade else note,
-        key=platform_key(columns),
+        key=platform_key(marked),
         height=HEIGHT,
     )
 
@@ -163,7 +171,7 @@ def _front_figure(
     wanted, how = _objectives(cube, objectives, scope)
     x, y = wanted
     if isinstance(cube, Sweep):
-        size, best, senses = cube.size, cube.pareto(dict(wanted), ties="all"), senses_of(cube, wanted)
+        size, best, senses = cube.size, cube.pareto(senses_of(cube, wanted), ties="all"), senses_of(cube, wanted)
         cube = require(best, (x, y), figure=name)
     else:
         cube = with_source_rows(require(cube, (x, y), figure=name), measurements)
@@ -283,7 +291,7 @@ def _exact(values: np.ndarray[Any, Any], unit: str) -> np.ndarray[Any, Any]:
 def _staircase(
     cube: xr.Dataset, best: xr.Dataset, senses: Mapping[str, Sense], *, name: str, colour: str, marks: str
 ) -> Any:
-    """Make the staircase of a front in the units shown, horizontal objective first; `marks` is what it is the front of."""
+    """Make the staircase of the front of `marks` in the units shown, horizontal objective first."""
     x, y = (np.asarray(best[one].values, dtype="f8") * scale_of(cube, one)[0] for one in senses)
     tag = {"front_of": marks, "signs": [_sign(sense) for sense in senses.values()]}
     return staircase(x, y, sense_x=next(iter(senses.values())), name=name, tags=[tag], color=colour)
@@ -342,9 +350,8 @@ def overlap(cube: xr.Dataset, *, scope: str = "compute", measurements: Any = Non
     }  # fmt: skip
     keys = [name for name in CONFIGURATION if name in predicted and name in measured]
     pairs = _match(predicted, measured, keys)
-    axes = _axes(cube, ("predicted_throughput", "top1"), [
-        np.concatenate([predicted[one], measured[other]]) for one, other in (("predicted_throughput", pair[0]), ("top1", pair[1]))
-    ])  # fmt: skip
+    both_values = [np.concatenate([predicted[one], measured[other]]) for one, other in zip(POSSIBLE, pair, strict=True)]
+    axes = _axes(cube, POSSIBLE, both_values)
     columns = _overlap_columns_of(cube, predicted, measured, pairs, throughput, scope)
     parts = [segments(columns["links"], ("x0", "y0", "x1", "y1"), name="overlap.links",
                       color=style.MUTED, alpha=0.45, line_width=1)]  # fmt: skip

@@ -11,7 +11,6 @@ from roofcube.plot import style
 from roofcube.plot.elements import Axis, image, plane, rectangles
 from roofcube.plot.rows import Rows
 from roofcube.plot.tables import (
-    DIMS,
     POINT,
     array_of,
     device_classes,
@@ -22,7 +21,7 @@ from roofcube.plot.tables import (
     short_label,
     source_text,
 )
-from roofcube.variables import INFEASIBLE, VARIABLES, sense_of
+from roofcube.variables import DIMS, INFEASIBLE, VARIABLES, sense_of
 from roofcube.wording import short, with_unit
 
 if TYPE_CHECKING:
@@ -121,7 +120,8 @@ def _over_labels(cube: xr.Dataset, variable: str) -> xr.Dataset:
     classes = device_classes(cube)
     names = over["platform"].values if "platform" in over.dims else ()
     given = {"device_class": ("platform", [classes.get(name, "") for name in names])} if classes and len(names) else {}
-    return over.to_dataset(name=variable).assign_coords(given).assign_attrs(cube.attrs)
+    laid: xr.Dataset = over.to_dataset(name=variable).assign_coords(given).assign_attrs(cube.attrs)
+    return laid
 
 
 class _Grid:
@@ -140,7 +140,7 @@ class _Grid:
         if self._meanings:
             array = array.where(array.isin([code for code, word in self._meanings.items() if word != "none"]))
         array, self._reduced = _best_of(array, variable, (*COLUMN_DIMS, *ROW_DIMS))
-        why = None if self._meanings else cube.get("infeasible")
+        why = cube.get("infeasible")
         if why is not None:
             why = why.isel({dim: 0 for dim in why.dims if dim not in array.dims})
         self._measured = variable.startswith(("measured", "power_", "efficiency", "energy_per", "inputs_per"))
@@ -165,7 +165,8 @@ class _Grid:
         blank = np.isnan(self.values).all(axis=1)
         undefined = (self._why == INFEASIBLE["network_not_defined"]).any(axis=1)
         rows = np.flatnonzero(~(blank & (undefined | self._measured)))
-        offered = np.flatnonzero(~(self._why == INFEASIBLE["mode_not_offered"]).all(axis=0))
+        empty = np.isnan(self.values).all(axis=0) & ("infeasible" not in cube) & ~np.isnan(self.values).all()
+        offered = np.flatnonzero(~((self._why == INFEASIBLE["mode_not_offered"]).all(axis=0) | empty))
         order = platform_order(cube, [column["platform"] for column in self._columns])
         offered = np.array(
             sorted(offered, key=lambda place: order.index(self._columns[place]["platform"])), dtype=np.intp
@@ -231,7 +232,8 @@ class _Grid:
         if self._meanings:
             codes = sorted(self._meanings)
             colours = [self._colour(code) for code in range(codes[0], codes[-1] + 1)]
-            return {"color": "value", "cmap": colours, "clim": (codes[0] - 0.5, codes[-1] + 0.5), "colorbar": False}
+            return {"color": "value", "cmap": colours, "clim": (codes[0] - 0.5, codes[-1] + 0.5), "colorbar": False,
+                    "clipping_colors": {"NaN": (0, 0, 0, 0)}}  # fmt: skip
         return style.colour_scale(self._low, self._high, self.unit, sense=self._sense, log=self._log) | {
             "color": "value"
         }

@@ -81,7 +81,7 @@ def power(cube: xr.Dataset) -> Any:
     parts = []
     for name, (height, colour, _) in LOOKS.items():
         if name in shown:
-            looks = {"fill_color": colour, "line_color": colour if name == main else style.SURFACE}
+            looks: dict[str, Any] = {"fill_color": colour, "line_color": colour if name == main else style.SURFACE}
             looks |= {"fill_alpha": "filled", "line_width": 1.2} if name == main else {"line_width": 0.5}
             label = {"texts": [numbers("end", f"{main}_text")]} if name == main else {}
             part = "power.bars" if name == main else f"power.{name.removeprefix('power_')}"
@@ -164,7 +164,7 @@ def _with_energy(cube: Any, scope: str, figure: str) -> tuple[xr.Dataset, str]:
     """Take energies as they are, or work them out for the whole system, or from what is predicted."""
     throughput = measured_names(scope)["throughput"]
     measured = ("energy_per_input", "inputs_per_joule")
-    names, kind = observed(cube, scope, "power", "throughput")
+    kind = observed(cube, scope, "power", "throughput")[1]
     if scope == "compute" and isinstance(cube, xr.Dataset) and set(measured) <= set(cube.variables):
         return require(cube, measured, figure=figure), "measured"
     if kind == "predicted" and (not isinstance(cube, xr.Dataset) or "predicted_energy" in cube):
@@ -192,8 +192,9 @@ def _bars_per_input(cube: Any, figure: str, name: str, words: str, unit: str, sc
     source = source_text(cube) if kind == "measured" else model_text(cube)
     colour = style.MEASURED if kind == "measured" else style.PREDICTED
     tooltip = {words: "@value_text", "over batches": "@spread", "cells": "@rows", "flags": "@flags", "source": source}
-    bar = bars(data, "floor", "value", 0.68, name=f"{figure}.bars", tooltip=tooltip, fill_color=colour,
-               line_color=colour, fill_alpha="filled", line_width=1.2, texts=[numbers("high", "value_text")])  # fmt: skip
+    looks = {"fill_color": colour, "line_color": colour, "fill_alpha": "filled", "line_width": 1.2}
+    text = numbers("high", "value_text")
+    bar = bars(data, "floor", "value", 0.68, name=f"{figure}.bars", tooltip=tooltip, texts=[text], **looks)
     load = ", power under load" if kind == "measured" else ""
     return plane(
         [bar, _whiskers(data, figure)],

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 __all__ = ["efficiency"]
 
 BEST = "best"
+WORDS = ("peak of the compute units", "predicted by the roofline", "measured")
 BARS = ("measured", "predicted", "peak")
 FIELDS = ("platform", "precision", "topology", "configuration")
 
@@ -115,8 +116,8 @@ def _of_predictions(cube: xr.Dataset) -> Any:
     }  # fmt: skip
     middle = percent(float(np.median(share)))
     notes = [f"percent = predicted ÷ peak, {plain_model(cube)}; nothing was measured"]
-    return _bars_figure("efficiency", table, {BEST: columns}, [f"Predicted: {middle} of the compute peak in the median"],
-                        notes, model_text(cube))  # fmt: skip
+    title = f"Predicted: {middle} of the compute peak in the median"
+    return _bars_figure("efficiency", table, {BEST: columns}, [title], notes, model_text(cube))
 
 
 def _at_each_batch(
@@ -288,15 +289,16 @@ def _bars_figure(
         bars(data, "floor", "measured", 0.3, name=f"{name}.bars", fill_color=style.MEASURED, line_color=style.MEASURED,
              fill_alpha="filled", line_width=1.2, tooltip=tooltip, texts=[numbers("end", "note")]),
     ]  # fmt: skip
+    looks = dict(zip(WORDS, (style.PEAK, style.PREDICTED, style.MEASURED), strict=True))
+    words = f"throughput (inputs/s, log scale, bars start at {short(floor)})"
     return plane(
         parts,
         name=name,
-        x=Axis(f"throughput (inputs/s, log scale, bars start at {short(floor)})", log_room(data["end"], floor, room), log=True),
+        x=Axis(words, log_room(data["end"], floor, room), log=True),
         y=rows.axis(),
         title=titles[list(choices).index(start)],
         notes=notes,
-        key=swatches({"peak of the compute units": style.PEAK, "predicted by the roofline": style.PREDICTED,
-                      "measured": style.MEASURED}),
+        key=swatches(looks if np.isfinite(data["measured"]).any() else {name: looks[name] for name in list(looks)[:2]}),
         height=rows.height(),
         tags=tags,
     )  # fmt: skip

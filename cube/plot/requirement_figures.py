@@ -124,7 +124,8 @@ def _most_and_least(table: Columns) -> str:
     ratio = float(table["ops"][most] / table["ops"][least])
     if ratio < 1.05:
         return "Operations per input"
-    return f"{table['label'][most]} needs {short(ratio)} × the operations of {table['label'][least]}"
+    title = f"{table['label'][most]} needs {short(ratio)} × the operations of {table['label'][least]}"
+    return title if len(title) < 58 else "Operations per input"
 
 
 def peaks(cube: xr.Dataset) -> Any:
@@ -186,13 +187,15 @@ def _offers(table: Columns, name: str, column: str, words: str, unit: str, *, wi
         name=f"{name}.panel",
         x=Axis(f"{words} ({unit}, log scale)", (floor, float(np.nanmax(values)) * 4), log=True),
         y=rows.axis(),
-        title=_highest(table, column, words, unit),
+        title=_highest(table, column, words, unit, most=(width - 150) // 8),
         notes=f"bars start at {short(floor)} {unit}",
         width=width,
         height=rows.height(22),
     )
 
 
-def _highest(table: Columns, name: str, what: str, unit: str) -> str:
+def _highest(table: Columns, name: str, what: str, unit: str, *, most: int) -> str:
     best = int(np.argmax(table[name]))
-    return f"Highest {what}: {with_unit(float(table[name][best]), unit)} ({table['platform'][best]})"
+    title = f"Highest {what}: {with_unit(float(table[name][best]), unit)}"
+    where = f" ({table['platform'][best]})"
+    return title + (where if len(title + where) <= most else "")

@@ -111,17 +111,8 @@ def _roofs(cube: xr.Dataset) -> Columns:
     table["ridge"] = table["peak_compute"] / table["memory_bandwidth"] * 1e3
     own = dict.fromkeys([*own_dims(cube, "peak_compute"), *own_dims(cube, "memory_bandwidth")])
     shown = ("platform", "mode", "precision", *own)
-    table["label"] = labels_of(table, shown, shown=shown)
-    if own:
-        texts = [value_text(table[dim], "") if table[dim].dtype.kind in "fiu" else table[dim] for dim in own]
-        pairs = zip(labels_of(table, shown[:3]), *texts, strict=True)
-        table["label"] = np.array(
-            [
-                " ".join(filter(None, (row[0], *(f"{d} {t}" for d, t in zip(own, row[1:], strict=True)))))
-                for row in pairs
-            ],
-            dtype=object,
-        )
+    named = shown if not own or len(set(table["platform"])) > 1 else shown[1:]
+    table["label"] = labels_of(table, shown, shown=named)
     return sorted_rows(table, ranks(cube, table, "platform"))
 
 
@@ -143,7 +134,7 @@ def _roof_lines(
     names = [name for name in ("platform", "device_class", "precision", "label") if name in roofs]
     shared: dict[str, Any] = {name: roofs[name] for name in names}
     shared["colour"] = [colours[name] for name in roofs["platform"]]
-    shared["dash"] = _dashes(roofs)
+    shared["dash"] = _dashes(roofs) if len(set(roofs["platform"])) > 1 else ["solid"] * count
     texts = {
         "peak_text": value_text(peak, "TOP/s"),
         "bandwidth_text": value_text(roofs["memory_bandwidth"], "GB/s"),
@@ -152,7 +143,7 @@ def _roof_lines(
     start = np.minimum(left, ridge)
     slopes = {**shared, **texts, "x0": start, "y0": start * slope, "x1": ridge, "y1": peak}
     flats = {**shared, **texts, "x0": ridge, "y0": peak, "x1": np.maximum(right, ridge), "y1": peak}
-    marked = {**shared, **texts, "ridge": ridge, "peak": peak}
+    marked: dict[str, Any] = {**shared, **texts, "ridge": ridge, "peak": peak}
     marked["marker"] = [
         style.class_marker(kind, name) for kind, name in zip(roofs["device_class"], roofs["platform"], strict=True)
     ]
@@ -227,7 +218,7 @@ def _achieved(cube: xr.Dataset) -> Columns | None:
         return None
     rate = cube["measured_throughput"]
     best = rate.max("batch", keep_attrs=True) if "batch" in rate.dims else rate
-    small = cube[list(needed[2:]) + ["ops"]].assign(measured_throughput=best)
+    small = cube[["ops", *needed[2:]]].assign(measured_throughput=best)
     small = small.assign(
         {name: small[name].max("batch", keep_attrs=True) for name in small if "batch" in small[name].dims}
     )
@@ -256,7 +247,7 @@ def _achieved_marks(achieved: Columns) -> list[Any]:
     loss = {name: column for name, column in achieved.items() if not name.endswith("_text") and name != "share"}
     details = {"achieved": "@y_text", "of the roof": "@share_text"}
     return [
-        segments(loss, ("x", "y", "x1", "roof"), name="rooflines.losses", line_color="colour", line_width=1, alpha=0.35),
+        segments(loss, ("x", "y", "x1", "roof"), name="rooflines.losses", line_color="colour", alpha=0.35),
         points(achieved, "x", "y", name="rooflines.achieved", tooltip=details, marker="x", size=7, line_color="colour",
                line_width=1.6),
     ]  # fmt: skip
@@ -296,6 +287,7 @@ def _strip(networks: Columns, x_range: tuple[float, float], ticks: tuple[tuple[f
     few = len(names) <= MOST
     if "precision" in networks and few:
         heads = _heads(networks)
+        heads["precision"] = _apart(heads, x_range)
         heads["y"] = np.array([place[name] for name in heads["label"]])
         text = {"x": "intensity", "y": "y", "text": "precision", "x_offset": 5, "text_color": style.MUTED}
         parts.append(points(heads, "intensity", "y", name="rooflines.heads", alpha=0.0, texts=[text]))
@@ -310,6 +302,17 @@ def _strip(networks: Columns, x_range: tuple[float, float], ticks: tuple[tuple[f
         height=100 + min(34 * len(names), 700),
         toolbar=None,
     )
+
+
+def _apart(heads: dict[str, Any], x_range: tuple[float, float]) -> list[str]:
+    """Blank the names that would run into the next mark of their row."""
+    at = np.log(heads["intensity"] / x_range[0]) / np.log(x_range[1] / x_range[0]) * (style.WIDTH - 80)
+    labels = np.array([str(label) for label in heads["label"]])
+    shown = []
+    for place, label, name in zip(at, labels, heads["precision"], strict=True):
+        after = at[(labels == label) & (at > place)]
+        shown.append(str(name) if not after.size or after.min() - place > 12 + 8 * len(str(name)) else "")
+    return shown
 
 
 def _heads(networks: Columns) -> dict[str, Any]:

@@ -43,7 +43,7 @@ def by_configuration(
     return with_rows(table, labels)
 
 
-def with_rows(table: Columns, labels: Sequence[str]) -> Columns:
+def with_rows(table: Columns, labels: Sequence[str] | np.ndarray[Any, Any]) -> Columns:
     """Add `row`, the platform and the label of each row."""
     rows = np.empty(len(labels), dtype=object)
     rows[:] = [(str(platform), label or " ") for platform, label in zip(table["platform"], labels, strict=True)]

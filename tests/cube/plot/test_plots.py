@@ -45,7 +45,7 @@ NEEDS = {
 # what these draw where nothing was measured
 INSTEAD = dict.fromkeys(
     ("overview", "latency_throughput", "boxes", "pareto", "front", "power", "energy", "inputs_per_joule"),
-    ["predicted_throughput", "predicted_latency", "top1", "power", "predicted_energy"],
+    ("predicted_throughput", "predicted_latency", "top1", "power", "predicted_energy"),
 )
 
 
@@ -292,7 +292,7 @@ def test_missing_variables_are_named(cubes, name):
     with pytest.raises(InvalidDataError, match="`cube`: expected a Dataset, got int"):
         draw(3)
     for variable in NEEDS[name]:
-        given = cubes["mnist"].drop_vars(INSTEAD.get(name, []))
+        given = cubes["mnist"].drop_vars(list(INSTEAD.get(name, ())))
         poor = given.drop_vars(variable)
         if name in ("energy", "inputs_per_joule") and variable == "energy_per_input":
             assert draw(poor).name == name  # worked out from power and throughput

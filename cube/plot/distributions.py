@@ -1,0 +1,410 @@
+"""All cells at once: histograms, predictions with their intervals, and parallel axes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import xarray as xr
+
+from roofcube.errors import InvalidDataError, MissingInputError
+from roofcube.plot import style
+from roofcube.plot.elements import Axis, curve, plane, points, rectangles, segments
+from roofcube.plot.points import axis_of, platform_key, point_columns
+from roofcube.plot.rows import Rows, bars, by_configuration
+from roofcube.plot.tables import (
+    doubts,
+    model_text,
+    own_dims,
+    platform_order,
+    ranks,
+    records,
+    require,
+    scale_of,
+    several,
+    short_label,
+    sorted_rows,
+    told,
+    value_text,
+)
+from roofcube.sweep.questions import best
+from roofcube.sweep.questions import histogram as counts_of
+from roofcube.variables import DIMS, VARIABLES, sense_of
+from roofcube.wording import percent, short, with_thousands, with_unit
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from roofcube.sweep import Sweep
+
+__all__ = ["histogram", "intervals", "parallel"]
+
+BINS = 50
+MOST_LINES = 1500  # of a figure of parallel axes
+
+
+def histogram(
+    cube: xr.Dataset | Sweep,
+    variable: str,
+    *,
+    bins: int | Sequence[float] | None = None,
+    where: Mapping[str, Any] | None = None,
+) -> Any:
+    """Draw how many points have which value of a variable; on a log axis where values spread over decades.
+
+    Parameters
+    ----------
+    cube : Dataset or Sweep
+        A Sweep counts its points without ever storing them.
+    variable : str
+        Of a flag (`bound`, `infeasible`) a bar for each meaning.
+    bins : int or edges, optional
+        As in `roofcube.histogram`; default 50, equal on the axis that is drawn.
+    where : mapping, optional
+        Limits, as in `roofcube.best`.
+
+    Returns
+    -------
+    holoviews.Overlay
+        Marks ``histogram.bars``: one per bin, with column `count`.
+
+    Raises
+    ------
+    InvalidDataError, UnknownLabelError
+        As `roofcube.histogram`.
+
+    Examples
+    --------
+    >>> import roofcube as rc
+    >>> rc.plot.histogram(rc.benchmark("mnist"), "measured_throughput").name
+    'histogram'
+    """
+    edges, log = _edges(cube, variable, bins, where)
+    answer = counts_of(cube, variable, bins=edges, where=where)
+    count = answer["count"].values.astype("f8")
+    attrs = cube[variable].attrs if isinstance(cube, xr.Dataset) and variable in cube else {}
+    known = VARIABLES.get(variable)
+    words = str(attrs.get("long_name", known.long_name if known else variable))
+    factor, unit = (
+        scale_of(cube, variable) if isinstance(cube, xr.Dataset) else scale_of(answer.assign({variable: 0}), variable)
+    )
+    data: dict[str, Any] = {
+        "count": count,
+        "zero": np.zeros(count.size),
+        "count_text": [with_thousands(int(one)) for one in count],
+    }
+    if "meaning" in answer.coords:
+        names = [str(one).replace("_", " ") for one in answer["meaning"].values]
+        low, high = np.arange(count.size) - 0.4, np.arange(count.size) + 0.4
+        x = Axis(words, (-0.6, count.size - 0.4), ticks=tuple(enumerate(names)), grid=False)
+        data["configuration"] = names
+    else:
+        low, high = (answer[name].values.astype("f8") * factor for name in ("bin_low", "bin_high"))
+        x = Axis(f"{words} ({', '.join(filter(None, (unit, 'log scale' * log)))})".replace(" ()", ""),
+                 (float(low[0]), float(high[-1])), log=log)  # fmt: skip
+        data["configuration"] = [f"{short(a)} … {with_unit(b, unit)}" for a, b in zip(low, high, strict=True)]
+    data |= {"low": low, "high": high}
+    bar = rectangles(data, ("low", "zero", "high", "count"), name="histogram.bars", tooltip={"points": "@count_text"},
+                     color=style.PREDICTED if "predicted" in variable else style.MEASURED if "measured" in variable
+                     else style.PEAK, line_color=style.SURFACE, line_width=0.5)  # fmt: skip
+    top = int(np.argmax(count))
+    total = with_thousands(int(count.sum()))
+    title = f"Most frequent of {total}: {data['configuration'][top]} ({percent(count[top] / max(count.sum(), 1.0))})"
+    y = Axis("points", (0.0, float(max(count.max(), 1.0)) * 1.06))
+    return plane(
+        [bar],
+        name="histogram",
+        x=x,
+        y=y,
+        title=title,
+        notes="" if where is None else "within the limits given",
+        height=440,
+    )
+
+
+def _edges(cube: Any, variable: str, bins: Any, where: Any) -> tuple[Any, bool]:
+    """Choose bins that are equal on the axis drawn: in decades where positive values spread over more than two."""
+    flag = variable in ("bound", "infeasible") or (
+        isinstance(cube, xr.Dataset) and variable in cube and "flag_values" in cube[variable].attrs
+    )
+    if flag or not (bins is None or isinstance(bins, int)):
+        edges = np.asarray(bins, dtype="f8") if bins is not None else np.zeros(2)
+        return bins, bool(not flag and edges.min() > 0 and edges.max() > 100 * edges.min())
+    ends = [float(best(cube, variable, sense=sense, where=where)[variable]) for sense in ("min", "max")]
+    if not (ends[0] > 0 and ends[1] > 100 * ends[0]):
+        return bins, False
+    edges = np.geomspace(ends[0] * (1 - 1e-6), ends[1] * (1 + 1e-6), (bins or BINS) + 1)
+    return edges.tolist(), True
+
+
+# intervals ------------------------------------------------------------------------------------------------------------
+
+
+def intervals(cube: xr.Dataset, *, variable: str = "predicted_throughput", measured: str | None = None) -> Any:
+    """Draw each prediction with its interval, against what was measured where it was.
+
+    Parameters
+    ----------
+    cube : Dataset
+        With `<variable>_low` and `<variable>_high`, as calibrated predictions have; and the measured variable.
+    variable : str
+        What was predicted.
+    measured : str, optional
+        What it is compared with; default: the measured variable of the same quantity.
+
+    Returns
+    -------
+    holoviews.Overlay
+        Marks ``intervals.points``: one per cell predicted and measured, hollow where the measurement is outside;
+        ``intervals.bars``: their intervals. Without measurements a row per configuration instead.
+
+    Raises
+    ------
+    MissingInputError
+        If the cube has no interval.
+
+    Examples
+    --------
+    >>> import roofcube as rc
+    >>> rows = rc.datasets.load_measurements("mnist")
+    >>> cube = rc.join(rc.predict(rc.inputs("mnist"), assumptions=rc.calibrate(rows)), rows)
+    >>> rc.plot.intervals(cube).name
+    'intervals'
+    """
+    low, high = f"{variable}_low", f"{variable}_high"
+    cube = _with_interval(cube, variable, (low, high))
+    other = measured or variable.replace("predicted_", "measured_")
+    if other in cube and other != variable and bool((cube[other] * cube[low]).notnull().any()):
+        return _against_measured(cube, variable, other)
+    names = [variable, low, high]
+    small = cube.assign({one: cube[one].max("batch", keep_attrs=True) for one in names if "batch" in cube[one].dims})
+    table = records(small, names, known=names)
+    more = -1.0 if sense_of(variable) == "max" else 1.0
+    table = by_configuration(small, table, more * table[variable], own=own_dims(small, variable))
+    rows, unit = Rows(list(table["row"])), scale_of(cube, variable)[1]
+    data = {**{one: table[one] for one in (*names, "platform", "configuration")}, **rows.columns(list(table["row"]))}
+    data |= _interval_texts(table, names, unit)
+    tooltip = {"predicted": "@value_text", "interval": "@interval_text", "model": model_text(cube)}
+    parts = [
+        bars(data, low, high, 0.6, name="intervals.bars", color=style.CALIBRATED, alpha=0.28, line_color=None),
+        points(data, variable, "y", name="intervals.points", tooltip=tooltip, color=style.CALIBRATED, size=9),
+    ]
+    x = axis_of(
+        cube,
+        variable,
+        VARIABLES[variable].long_name if variable in VARIABLES else variable,
+        np.concatenate([table[one] for one in names]),
+    )
+    wide = float(np.median(table[high] / table[low]))
+    title, note = f"The interval spans a factor of {short(wide)} in the median", "band = interval; nothing was measured"
+    return plane(parts, name="intervals", x=x, y=rows.axis(), height=rows.height(), title=title, notes=note)
+
+
+def _with_interval(cube: Any, variable: str, ends: tuple[str, str]) -> xr.Dataset:
+    """Take the model that has an interval, of those that a cube holds."""
+    if isinstance(cube, xr.Dataset) and not set(ends) <= set(cube.variables):
+        msg = (
+            f"`{ends[0]}`: the figure intervals needs an interval and the cube has none; "
+            "predict with assumptions=calibration"
+        )
+        raise MissingInputError(msg)
+    if isinstance(cube, xr.Dataset) and "assumptions" in cube.dims:
+        known = cube[ends[0]].notnull().any([dim for dim in cube[ends[0]].dims if dim != "assumptions"])
+        place = int(known.argmax("assumptions"))
+        cube = cube.isel(assumptions=place, drop=True).assign_attrs(assumptions=str(cube["assumptions"].values[place]))
+    return require(cube, (variable, *ends), figure="intervals")
+
+
+def _interval_texts(table: Any, names: Sequence[str], unit: str) -> dict[str, Any]:
+    ends = zip(table[names[1]], table[names[2]], strict=True)
+    return {
+        "value_text": value_text(table[names[0]], unit),
+        "interval_text": np.array([f"{short(a)} … {with_unit(b, unit)}" for a, b in ends], dtype=object),
+    }
+
+
+def _against_measured(cube: xr.Dataset, variable: str, other: str) -> Any:
+    names = [variable, f"{variable}_low", f"{variable}_high"]
+    table = records(cube, [*names, other], known=[*names, other])
+    table = sorted_rows(table, ranks(cube, table, "platform"))
+    unit = scale_of(cube, variable)[1]
+    inside = (table[other] >= table[names[1]]) & (table[other] <= table[names[2]])
+    columns = point_columns(cube, table, table[other], table[variable], ~inside, size=7)
+    columns |= _interval_texts(table, names, unit) | {"measured_text": value_text(table[other], unit)}
+    columns["inside"] = np.where(inside, "inside the interval", "outside").astype(object)
+    span = {"x": table[other], "low": table[names[1]], "x1": table[other], "high": table[names[2]],
+            "colour": columns["colour"], "platform": table["platform"]}  # fmt: skip
+    span |= {name: table[name] for name in ("precision", "topology") if name in table}
+    every = np.concatenate([table[one] for one in (*names, other)])
+    axes = [axis_of(cube, variable, words, every) for words in ("measured", "predicted")]
+    ends = np.array(axes[0].bounds)
+    tooltip = {"predicted": "@value_text", "interval": "@interval_text", "measured": "@measured_text",
+               "measured is": "@inside",
+               "model": model_text(cube)}  # fmt: skip
+    parts = [
+        curve(ends, ends, name="intervals.equal", color=style.MUTED, line_dash="dashed"),
+        segments(span, ("x", "low", "x1", "high"), name="intervals.bars", line_color="colour", line_width=2,
+                 alpha=0.3),
+        points(columns, "x", "y", name="intervals.points", tooltip=tooltip, marker="marker", size="size",
+               line_color="colour", fill_color="colour", fill_alpha="filled", line_width=1.3),
+    ]  # fmt: skip
+    error = float(np.median(np.abs(table[variable] / table[other] - 1.0)))
+    title = (
+        f"{int(inside.sum())} of {inside.size} measurements lie in the interval; off by {percent(error)} in the median"
+    )
+    notes = "dashed = predicted as measured; upright = interval; hollow = the measurement is outside"
+    return plane(
+        parts, name="intervals", x=axes[0], y=axes[1], title=title, notes=notes, key=platform_key(columns), height=620
+    )
+
+
+# parallel axes --------------------------------------------------------------------------------------------------------
+
+
+def parallel(cube: xr.Dataset | Sweep, *names: str) -> Any:
+    """Draw each cell as a line across axes: labels of dims, and variables, of which up is better.
+
+    Parameters
+    ----------
+    cube : Dataset or Sweep
+        A front (dim `point`) too; of a Sweep, the answers per configuration. Above 1,500 cells the best by each
+        variable and every n-th other.
+    *names : str
+        Dims and variables, left to right; default: the dims that differ, then throughput, latency, accuracy and energy
+        as far as they are known.
+
+    Returns
+    -------
+    holoviews.Overlay
+        Marks ``parallel.lines``: one per cell and pair of axes.
+
+    Raises
+    ------
+    InvalidDataError
+        If fewer than two axes are left, or a name is neither a dim nor a variable.
+
+    Examples
+    --------
+    >>> import roofcube as rc
+    >>> rc.plot.parallel(rc.benchmark("mnist"), "platform", "precision", "measured_throughput", "measured_top1").name
+    'parallel'
+    """
+    variables = _axes_of(cube, names)
+    cube = require(cube, variables, figure="parallel")
+    table = records(cube, variables, known=variables, bare=True)
+    own = own_dims(cube, variables[0])
+    chosen = list(names) or [*(dim for dim in (*DIMS, *own) if several(table, dim)), *variables]
+    if len(chosen) < 2 or not set(chosen) <= set(table):
+        missing = next((one for one in chosen if one not in table), chosen)
+        msg = f"`names`: expected two or more dims and variables with known cells, got {missing!r}; see cube.dims"
+        raise InvalidDataError(msg)
+    size = len(table["platform"])
+    rows = np.arange(size)
+    if size > MOST_LINES:
+        ends = [int(np.argmax(_better(one) * table[one])) for one in variables]
+        rows = np.unique([*ends, *np.linspace(0, size - 1, MOST_LINES).astype(int)])
+    table = told(cube, {name: column[rows] for name, column in table.items()}, variables[0])
+    places, marks = zip(*(_place(cube, table, one) for one in chosen), strict=True)
+    colours = style.platform_colours(platform_order(cube, table["platform"]))
+    doubtful = doubts(cube, table["quality"], ("throughput", "latency"))
+    count, pairs = len(rows), len(chosen) - 1
+    order = np.tile(np.arange(count), pairs)
+    data: dict[str, Any] = {
+        "x0": np.repeat(np.arange(pairs, dtype="f8"), count), "y0": np.concatenate(places[:-1]),
+        "x1": np.repeat(np.arange(1.0, pairs + 1), count), "y1": np.concatenate(places[1:]),
+        "colour": np.array([colours[one] for one in table["platform"]], dtype=object)[order],
+        "alpha": np.where(doubtful, 0.25, 0.6)[order],
+    }  # fmt: skip
+    data |= {
+        one: table[one][order]
+        for one in ("platform", "precision", "topology", "configuration", "flags")
+        if one in table
+    }
+    tooltip = {}
+    for one in chosen:
+        texts = (
+            value_text(table[one], scale_of(cube, one)[1])
+            if one in variables
+            else [short_label(one, v) for v in table[one]]
+        )
+        data[f"{one}_text"], tooltip[one.replace("_", " ")] = np.asarray(texts, dtype=object)[order], f"@{{{one}_text}}"
+    lines = segments(data, ("x0", "y0", "x1", "y1"), name="parallel.lines", tooltip={**tooltip, "flags": "@flags"},
+                     line_color="colour", alpha="alpha", line_width=1.4)  # fmt: skip
+    named = {name: np.concatenate([np.asarray(mark[name]) for mark in marks]) for name in ("y", "text")}
+    at = np.repeat(np.arange(len(chosen), dtype="f8"), [len(mark["y"]) for mark in marks])
+    halo = {"background_fill_color": style.SURFACE, "background_fill_alpha": 0.8}
+    label = {"x": "x", "y": "y", "text": "text", "x_offset": 6, **halo}
+    ticks = points(
+        {"x": at, **named}, "x", "y", name="parallel.ticks", marker="dash", size=8, color=style.INK, texts=[label]
+    )
+    uprights = {"x": np.arange(len(chosen), dtype="f8"), "low": np.zeros(len(chosen)), "high": np.ones(len(chosen))}
+    uprights["x1"] = uprights["x"]
+    frame = segments(uprights, ("x", "low", "x1", "high"), name="parallel.axes", color=style.MUTED, line_width=1)
+    heads = tuple((float(place), _head(cube, one, one in variables)) for place, one in enumerate(chosen))
+    part = f", {with_thousands(count)} of them drawn" if count < size else ""
+    looks = platform_key(point_columns(cube, table, table[variables[0]], table[variables[0]], doubtful, size=8))
+    return plane(
+        [frame, lines, ticks],
+        name="parallel",
+        x=Axis(bounds=(-0.15, len(chosen) - 0.3), ticks=heads, at_top=True, grid=False),
+        y=Axis(bounds=(-0.05, 1.05), shown=False, grid=False),
+        title=f"{with_thousands(size)} cells{part}: up is better on the axes of values",
+        notes="a line is a cell, coloured by platform; pale = flagged, reason in the tooltip",
+        key=looks,
+        height=560,
+    )
+
+
+def _axes_of(cube: Any, names: Sequence[str]) -> list[str]:
+    """Return the variables among names, or those that judge a cube."""
+    dims = {*DIMS, *map(str, getattr(cube, "dims", ())), *(str(one) for one in getattr(cube, "coords", ()))}
+    if names:
+        variables = [one for one in names if one not in dims]
+        return variables or [
+            "measured_throughput" if "measured_throughput" in getattr(cube, "variables", ()) else "predicted_throughput"
+        ]
+    held = set(map(str, cube.data_vars)) if isinstance(cube, xr.Dataset) else set(cube.model.outputs)
+    measured = ["measured_throughput", "measured_latency", "measured_top1", "energy_per_input"]
+    predicted = ["predicted_throughput", "predicted_latency", "top1", "predicted_energy"]
+    chosen = measured if "measured_throughput" in held else predicted
+    known = [
+        one for one in chosen if one in held and (not isinstance(cube, xr.Dataset) or bool(cube[one].notnull().any()))
+    ]
+    return known or ["predicted_throughput"]
+
+
+def _better(name: str) -> float:
+    return -1.0 if sense_of(name) == "min" else 1.0
+
+
+def _place(cube: xr.Dataset, table: Any, name: str) -> tuple[np.ndarray[Any, Any], dict[str, Any]]:
+    """Return where the values of an axis lie between 0 and 1, better ones above, and its ticks."""
+    column = table[name]
+    if name in DIMS or column.dtype.kind not in "fiu" or name in cube.coords:
+        found = set(column.tolist())
+        labels = (
+            [one for one in np.atleast_1d(cube[name].values).tolist() if one in found]
+            if name in cube.coords
+            else sorted(found)
+        )
+        labels = list(dict.fromkeys(labels))
+        at = {label: 1.0 - place / max(len(labels) - 1, 1) for place, label in enumerate(labels)}
+        shown = labels[:: -(-len(labels) // 25)]
+        ticks = {"y": [at[one] for one in shown], "text": [short_label(name, one) or str(one) for one in shown]}
+        return np.array([at[one] for one in column.tolist()]), ticks
+    log = bool((column > 0).all()) and float(column.max()) > 20 * float(column.min())
+    scale = np.log10 if log else np.asarray
+    low, high = float(column.min()), float(column.max())
+    values = style.decades(low, high) if log else np.linspace(low, high, 5).tolist()
+
+    def share(value: Any) -> Any:
+        part = (scale(value) - scale(low)) / ((scale(high) - scale(low)) or 1.0)
+        return 1.0 - part if sense_of(name) == "min" else part
+
+    ticks = {"y": [float(share(one)) for one in values], "text": [short(one) for one in values]}
+    return np.asarray(share(column)), ticks
+
+
+def _head(cube: xr.Dataset, name: str, variable: bool) -> str:
+    unit = scale_of(cube, name)[1] if variable else ""
+    return "\n".join([*name.split("_"), *([f"({unit})"] if unit else [])])

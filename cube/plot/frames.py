@@ -1,0 +1,85 @@
+"""A cube as a pandas table for hvplot and the like: a row per known cell, labels as categoricals, flags in words."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from roofcube.errors import MissingInputError
+from roofcube.plot.tables import POINT, has_value, require
+from roofcube.variables import DIMS, VARIABLES
+from roofcube.wording import flag_words
+
+if TYPE_CHECKING:
+    import pandas as pd  # type: ignore[import-untyped]
+    import xarray as xr
+
+__all__ = ["table"]
+
+BESIDE = ("device_class", "family", "task")  # coordinates that are worth a column
+
+
+def table(cube: xr.Dataset, *names: str) -> pd.DataFrame:
+    """Return a row per known cell: what `hvplot` and pandas draw without ado.
+
+    Parameters
+    ----------
+    cube : Dataset or Sweep
+        A cube, a front, a winner; of a Sweep its answers per configuration.
+    *names : str
+        Variables; default: all but those of layers.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns of labels (categoricals in the order of the cube; numbers stay numbers), then the variables, flags in
+        words. ``attrs["units"]`` and ``attrs["long_name"]`` map columns to what they are in SI.
+
+    Raises
+    ------
+    MissingInputError
+        If a variable is not in the cube, or no cell is known.
+
+    Examples
+    --------
+    >>> import roofcube as rc
+    >>> frame = rc.benchmark("mnist").roof.table("measured_throughput", "measured_top1")
+    >>> len(frame), str(frame["platform"].dtype), frame.attrs["units"]["measured_throughput"]
+    (406, 'category', '1/s')
+    """
+    import pandas as pd
+
+    wanted = list(names) or _all_of(cube)
+    cube = require(cube, wanted, figure="table")
+    small = cube[wanted]
+    frame = (small if small.dims else small.expand_dims(POINT)).to_dataframe().reset_index()
+    values = [name for name in wanted if "flag_meanings" not in cube[name].attrs] or wanted
+    frame = frame[frame[values].notna().any(axis=1)].reset_index(drop=True)
+    if frame.empty:
+        msg = f"`{wanted[0]}`: expected a known cell, got none; pass a cube where {' or '.join(wanted[:4])} is known"
+        raise MissingInputError(msg)
+    columns: dict[str, Any] = {}
+    own = [str(dim) for dim in small.dims if dim not in (*DIMS, POINT)]
+    for name in (*DIMS, *own, *BESIDE):
+        if name in frame and name not in wanted:
+            labels = frame[name]
+            text = labels.dtype.kind not in "fiubM"
+            order = list(dict.fromkeys(map(str, np.atleast_1d(cube[name].values))))
+            columns[name] = pd.Categorical(labels.astype(str), categories=order) if text else labels
+    for name in wanted:
+        attrs = cube[name].attrs
+        flags = "flag_meanings" in attrs
+        columns[name] = pd.Categorical(flag_words(frame[name].to_numpy().astype("i8"), attrs)) if flags else frame[name]
+    result = pd.DataFrame(columns)
+    for what in ("units", "long_name"):
+        table_of = {name: getattr(VARIABLES.get(name), what, "") for name in wanted}
+        result.attrs[what] = {name: str(cube[name].attrs.get(what, text)) for name, text in table_of.items()}
+    return result
+
+
+def _all_of(cube: Any) -> list[str]:
+    held = getattr(cube, "data_vars", {})
+    return [str(name) for name in held if "layer" not in held[name].dims and has_value(cube, name)] or [
+        "predicted_throughput"
+    ]

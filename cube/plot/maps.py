@@ -1,0 +1,227 @@
+"""Who wins where: a map of two dims of a cube or a sweep, with the margin of the winner and where it changes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from roofcube.errors import InvalidDataError
+from roofcube.plot import style
+from roofcube.plot.elements import Axis, image, plane, rectangles, segments
+from roofcube.plot.tables import scale_of, short_label
+from roofcube.sweep.questions import best, senses_of
+from roofcube.variables import VARIABLES
+from roofcube.wording import percent, with_unit
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import xarray as xr
+
+    from roofcube.sweep import Sweep
+
+__all__ = ["map"]
+
+MOST = 2500  # cells above which the map is an image, without tooltips
+WRITTEN = 300  # cells with their winner's margin written in
+NAMED = 12  # winners with a colour of their own
+
+
+def map(  # noqa: A001  the name of a figure
+    cube: xr.Dataset | Sweep,
+    x: str,
+    y: str,
+    *,
+    objective: str = "predicted_throughput",
+    between: str | None = None,
+    where: Mapping[str, Any] | None = None,
+) -> Any:
+    """Draw which label of a dim wins at each point of two others: winner, margin, and where the winner changes.
+
+    Parameters
+    ----------
+    cube : Dataset or Sweep
+        A Sweep answers for the cells and is never computed whole.
+    x, y : str
+        Dims of the map; numbers spread over decades lie on log axes.
+    objective : str
+        Variable whose best value wins, over all dims that are not drawn.
+    between : str, optional
+        Dim whose labels compete; default: platform, or the first other dim with several labels.
+    where : mapping, optional
+        Limits, as in `roofcube.best`.
+
+    Returns
+    -------
+    holoviews.Overlay
+        Marks ``map.cells``: one per cell, with columns `winner`, `margin` (how much better than the best of the
+        others) and `value`; above 2,500 cells an image. ``map.crossover``: lines where the winner changes.
+
+    Raises
+    ------
+    InvalidDataError
+        If x and y are not two dims of the cube.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import roofcube as rc
+    >>> peaks, bandwidths = np.geomspace(1e11, 1e14, 9), np.geomspace(1e9, 1e12, 9)
+    >>> hardware = rc.hypothetical(peak_compute=peaks, memory_bandwidth=bandwidths)
+    >>> sweep = rc.Sweep(rc.inputs("cifar10", platforms=hardware))
+    >>> rc.plot.map(sweep, "peak", "bandwidth", between="precision").name
+    'map'
+    """
+    sizes = {str(dim): int(size) for dim, size in cube.sizes.items() if dim != "layer"}
+    if x == y or not {x, y} <= set(sizes):
+        msg = f"`x`, `y`: expected two dims of the cube, got {x!r} and {y!r}; it has {', '.join(sizes)}"
+        raise InvalidDataError(msg)
+    rivals = between or _rivals(sizes, x, y)
+    answer = best(cube, objective, per=[one for one in (y, x, rivals) if one], where=where)
+    sign = -1.0 if senses_of(cube, {objective: None})[objective] == "min" else 1.0
+    array = answer[objective].transpose(y, x, *([rivals] if rivals else []))
+    values = sign * array.values.astype("f8")
+    values = values if rivals else values[..., None]
+    names = [str(one) for one in answer[rivals].values] if rivals else ["best"]
+    known = np.isfinite(values).any(axis=-1)
+    ranked = np.sort(np.where(np.isfinite(values), values, -np.inf), axis=-1)
+    first = np.where(known, np.argmax(np.where(np.isfinite(values), values, -np.inf), axis=-1), -1)
+    second = ranked[..., -2] if values.shape[-1] > 1 else np.full(known.shape, -np.inf)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        margin = np.where(np.isfinite(second), np.abs(ranked[..., -1] - second) / np.abs(second), np.nan)
+    axes = [_places(answer, one) for one in (x, y)]
+    colours = _colours(names, first)
+    factor, unit = scale_of(answer, objective)
+    cells = _cells(answer, (x, y), axes, names, first, margin, sign * ranked[..., -1] * factor, unit)
+    scale = {"cmap": [colours[name] for name in names], "clim": (-0.5, len(names) - 0.5), "colorbar": False}
+    long_name = VARIABLES[objective].long_name if objective in VARIABLES else objective
+    notes = f"colour = winning {rivals or 'cell'}, best over all other dims; lines = the winner changes"
+    if first.size > MOST:
+        (left, right), (low, high) = (axis.bounds or (0.0, 1.0) for axis in axes)
+        codes = np.where(first < 0, np.nan, first)[::-1]
+        parts = [
+            image(codes, (left, low, right, high), name="map.cells", clipping_colors={"NaN": (0, 0, 0, 0)}, **scale)
+        ]
+    else:
+        text = {"x": "x", "y": "y", "text": "text", "text_align": "center", "text_color": "#000000"}
+        tooltip = {"winner": "@winner", "margin over the next": "@margin_text", long_name: "@value_text"}
+        cells["colour"] = [colours.get(name, style.GRID) for name in cells["winner"]]
+        parts = [rectangles(cells, ("x0", "y0", "x1", "y1"), name="map.cells", tooltip=tooltip, texts=[text],
+                            fill_color="colour", fill_alpha="strength", line_color=style.GRID)]  # fmt: skip
+        notes += "; strong = far ahead of the next" + (", per cent = by how much" if any(cells["text"]) else "")
+    lines = _crossover(first, [_edges(answer, one, axis.log) for one, axis in zip((x, y), axes, strict=True)])
+    parts.append(segments(lines, ("x0", "y0", "x1", "y1"), name="map.crossover", color=style.INK, line_width=2))
+    counts = {name: int((first == place).sum()) for place, name in enumerate(names) if (first == place).any()}
+    top = max(counts, key=lambda name: counts[name], default="")
+    title = (
+        f"{top} wins {percent(counts[top] / known.sum())} of the map: {long_name}"
+        if counts
+        else "Nothing is known here"
+    )
+    shown = sorted(counts, key=lambda name: -counts[name])[:NAMED]
+    key = {name: {"fill_color": colours[name], "line_color": None} for name in shown} if rivals else {}
+    return plane(parts, name="map", x=axes[0], y=axes[1], title=title, notes=notes, key=key, height=600)
+
+
+def _rivals(sizes: dict[str, int], x: str, y: str) -> str | None:
+    others = [one for one in ("platform", *sizes) if one not in (x, y) and sizes.get(one, 1) > 1]
+    return others[0] if others else None
+
+
+def _colours(names: list[str], first: np.ndarray[Any, Any]) -> dict[str, str]:
+    """Return a colour for each winner; those who win least share the grey of the others."""
+    counts = np.bincount(first[first >= 0], minlength=len(names))
+    named = [names[place] for place in np.argsort(-counts, kind="stable")[:NAMED]]
+    colours = style.platform_colours([name for name in names if name in named])
+    return {name: colours.get(name, style.PEAK) for name in names}
+
+
+def _is_log(values: np.ndarray[Any, Any]) -> bool:
+    return values.dtype.kind in "fiu" and bool((values > 0).all()) and float(values.max()) > 20 * float(values.min())
+
+
+def _edges(answer: xr.Dataset, dim: str, log: bool) -> np.ndarray[Any, Any]:
+    """Return the edges of the cells of a dim: half way between numbers, in decades on a log axis."""
+    values = answer[dim].values
+    if values.dtype.kind not in "fiu" or len(values) < 2 or not (np.diff(values) > 0).all():
+        return np.arange(len(values) + 1) - 0.5
+    at = np.log10(values.astype("f8")) if log else values.astype("f8")
+    middle = (at[1:] + at[:-1]) / 2
+    edges = np.concatenate([[2 * at[0] - middle[0]], middle, [2 * at[-1] - middle[-1]]])
+    return np.asarray(10.0**edges if log else edges)
+
+
+def _places(answer: xr.Dataset, dim: str) -> Axis:
+    values = answer[dim].values
+    numeric = values.dtype.kind in "fiu" and len(values) > 1 and bool((np.diff(values) > 0).all())
+    log = numeric and _is_log(values)
+    edges = _edges(answer, dim, log)
+    known = VARIABLES.get(dim)
+    unit = str(answer[dim].attrs.get("units", known.units if known else ""))
+    label = f"{dim}{f' ({unit})' if unit not in ('', '1') else ''}{', log scale' if log else ''}"
+    if numeric and len(values) > 8:
+        return Axis(label, (float(edges[0]), float(edges[-1])), log=log, grid=False)
+    if numeric and log:
+        return Axis(
+            label,
+            (float(edges[0]), float(edges[-1])),
+            log=True,
+            ticks=tuple((float(one), "") for one in values),
+            grid=False,
+        )
+    step = -(-len(values) // 30)
+    at = (edges[1:] + edges[:-1]) / 2 if numeric else np.arange(len(values))
+    ticks = tuple((float(place), short_label(dim, one) or str(one)) for place, one in zip(at, values, strict=True))
+    return Axis(label, (float(edges[0]), float(edges[-1])), ticks=ticks[::step], grid=False)
+
+
+def _cells(
+    answer: xr.Dataset,
+    dims: tuple[str, str],
+    axes: list[Axis],
+    names: list[str],
+    first: np.ndarray[Any, Any],
+    margin: np.ndarray[Any, Any],
+    values: np.ndarray[Any, Any],
+    unit: str,
+) -> dict[str, Any]:
+    """Lay the cells out: where they lie, who wins, by how much."""
+    if first.size > MOST:
+        return {}
+    across, down = (_edges(answer, dim, axis.log) for dim, axis in zip(dims, axes, strict=True))
+    row, column = (place.ravel() for place in np.indices(first.shape))
+    middle = [
+        np.sqrt(e[1:] * e[:-1]) if axis.log else (e[1:] + e[:-1]) / 2
+        for e, axis in zip((across, down), axes, strict=True)
+    ]
+    ahead, winner = margin.ravel(), first.ravel()
+    told = [percent(one) if np.isfinite(one) else "" for one in ahead]
+    wins = [names[place] if place >= 0 else "" for place in winner]
+    labels = [
+        ", ".join(
+            f"{dim} {short_label(dim, answer[dim].values[place]) or answer[dim].values[place]}"
+            for dim, place in zip(dims, at, strict=True)
+        )
+        for at in zip(column, row, strict=True)
+    ]
+    return {
+        "x0": across[column], "x1": across[column + 1], "y0": down[row], "y1": down[row + 1],
+        "x": middle[0][column], "y": middle[1][row], "winner": wins, "margin": ahead, "value": values.ravel(),
+        "margin_text": [text or "no other is known" for text in told], "configuration": labels,
+        "value_text": [with_unit(one, unit) if np.isfinite(one) else "not known" for one in values.ravel()],
+        "text": [text if first.size <= WRITTEN else "" for text in told],
+        "strength": np.where(winner < 0, 0.0, np.clip(0.35 + np.nan_to_num(ahead, nan=0.65), 0.35, 0.9)),
+    }  # fmt: skip
+
+
+def _crossover(first: np.ndarray[Any, Any], edges: list[np.ndarray[Any, Any]]) -> dict[str, Any]:
+    """Make a line between each two neighbours with different winners."""
+    across, down = edges
+    row, column = np.nonzero((first[:, 1:] != first[:, :-1]) & (first[:, 1:] >= 0) & (first[:, :-1] >= 0))
+    below, at = np.nonzero((first[1:] != first[:-1]) & (first[1:] >= 0) & (first[:-1] >= 0))
+    return {
+        "x0": np.concatenate([across[column + 1], across[at]]),
+        "x1": np.concatenate([across[column + 1], across[at + 1]]),
+        "y0": np.concatenate([down[row], down[below + 1]]), "y1": np.concatenate([down[row + 1], down[below + 1]]),
+    }  # fmt: skip

@@ -1,0 +1,215 @@
+"""Fronts, histograms, intervals, maps and parallel axes: of cubes, fronts, sweeps and hypothetical hardware."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from bokeh.models import ColumnDataSource
+
+import roofcube as rc
+from roofcube.errors import InvalidDataError, MissingInputError
+from roofcube.plot import style
+from roofcube.plot.elements import rendered
+from roofcube.plot.points import MANY
+
+
+@pytest.fixture(scope="module")
+def cube():
+    return rc.benchmark("cifar10")
+
+
+@pytest.fixture(scope="module")
+def front(cube):
+    return rc.pareto(cube, {"measured_throughput": "max", "measured_top1": "max"})
+
+
+@pytest.fixture(scope="module")
+def inputs():
+    hardware = rc.hypothetical(
+        peak_compute=np.geomspace(1e11, 1e14, 12), memory_bandwidth=np.geomspace(1e9, 1e12, 10), power=5.0
+    )
+    return rc.inputs("cifar10", platforms=hardware)
+
+
+def source(figure, name):
+    return rendered(figure).select_one({"name": name, "type": ColumnDataSource}).data
+
+
+def test_the_theoretical_front_alone(cube):
+    objectives = {"predicted_throughput": "max", "top1": "max"}
+    expected = rc.pareto(cube, objectives, ties="all")
+    figure = rc.plot.front(cube, objectives=objectives)
+    assert len(source(figure, "front.points")["x"]) == expected.sizes["point"]
+    assert "measured" not in rendered(figure).title.text
+    with pytest.raises(InvalidDataError, match="`objectives`: expected two variables, got 1"):
+        rc.plot.front(cube, objectives={"top1": "max"})
+
+
+@pytest.mark.parametrize("name", ["front", "pareto"])
+def test_a_sweep_answers_for_its_front(inputs, name):
+    sweep = rc.Sweep(inputs)
+    expected = sweep.pareto({"predicted_throughput": "max", "top1": "max"}, ties="all")
+    figure = getattr(rc.plot, name)(sweep)
+    assert len(source(figure, f"{name}.points")["x"]) == expected.sizes["point"]
+
+
+@pytest.mark.parametrize("name", ["rooflines", "heatmap", "peaks", "requirements", "parallel", "power", "energy"])
+def test_figures_take_a_sweep(inputs, name, monkeypatch):
+    monkeypatch.setattr(rc.Sweep, "compute", lambda self: pytest.fail("a sweep was computed whole"))
+    assert getattr(rc.plot, name)(rc.Sweep(inputs)).name == name
+
+
+@pytest.mark.parametrize(
+    "name", ["pareto", "front", "latency_throughput", "heatmap", "efficiency", "power", "energy", "parallel", "boxes"]
+)
+def test_figures_take_a_front(front, name):
+    options = {"variable": "measured_throughput"} if name == "heatmap" else {}
+    assert getattr(rc.plot, name)(front, **options).name == name
+
+
+def test_many_roofs_are_an_envelope(inputs):
+    figure = rc.plot.rooflines(rc.predict(inputs))
+    names = {one.name for one in rendered(figure).select({"type": ColumnDataSource})}
+    assert {"rooflines.all", "rooflines.half", "rooflines.median"} <= names
+    roofs = source(figure, "rooflines.ridges")
+    assert len(roofs["ridge"]) == 3
+    assert len(set(roofs["label"])) == 3
+
+
+def test_what_was_achieved_lies_below_its_roof(cube):
+    achieved = source(rc.plot.rooflines(cube), "rooflines.achieved")
+    ratios = rc.efficiency(cube, trust="all").efficiency
+    assert len(achieved["y"]) == int(ratios.notnull().sum())
+    assert sorted(achieved["share"]) == pytest.approx(sorted(ratios.values[np.isfinite(ratios.values)]), rel=1e-6)
+
+
+def test_very_many_marks_are_a_shade_with_the_front_on_top():
+    hardware = rc.hypothetical(peak_compute=np.geomspace(1e11, 1e14, 40), memory_bandwidth=np.geomspace(1e9, 1e12, 30))
+    cube = rc.predict(rc.inputs("cifar10", platforms=hardware))
+    objectives = {"predicted_throughput": "max", "top1": "max"}
+    count = int((cube.predicted_throughput * cube.top1).notnull().sum())
+    assert count > MANY
+    figure = rc.plot.pareto(cube, objectives=objectives)
+    shade = source(figure, "pareto.density")
+    assert sum(int(text.replace("\u202f", "")) for text in shade["count_text"]) == count
+    marks, best = source(figure, "pareto.points"), rc.pareto(cube, objectives)
+    assert set(best.predicted_throughput.values.tolist()) <= set(marks["x"])
+    assert len(marks["configuration"]) < 500
+
+
+# histograms -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_histogram_counts_every_point(cube, inputs):
+    bars = source(rc.plot.histogram(cube, "measured_throughput"), "histogram.bars")
+    assert bars["count"].sum() == int(cube.measured_throughput.notnull().sum())
+    sweep = rc.Sweep(inputs)
+    swept = source(rc.plot.histogram(sweep, "predicted_throughput", bins=20), "histogram.bars")
+    assert len(swept["count"]) == 20
+    assert swept["count"].sum() == sweep.size
+    flags = source(rc.plot.histogram(cube, "bound"), "histogram.bars")
+    assert dict(zip(flags["configuration"], flags["count"], strict=True))["memory"] == 418
+
+
+# maps -----------------------------------------------------------------------------------------------------------------
+
+
+def test_a_map_shows_the_winner_and_its_margin(cube):
+    cells = source(rc.plot.map(cube, "precision", "pruning", objective="measured_throughput"), "map.cells")
+    each = rc.best(cube, "measured_throughput", per=["pruning", "precision", "platform"]).measured_throughput
+    for winner, margin, text in zip(cells["winner"], cells["margin"], cells["configuration"], strict=True):
+        labels = dict(part.rsplit(" ", 1) if "%" not in part else part.split(" ", 1) for part in text.split(", "))
+        here = each.sel(precision=labels["precision"], pruning=float(labels["pruning"].strip(" %")))
+        values = np.sort(here.values[np.isfinite(here.values)])[::-1]
+        assert winner == ("" if not values.size else str(here.platform.values[np.nanargmax(here.values)]))
+        if values.size > 1:
+            assert margin == pytest.approx(values[0] / values[1] - 1)
+
+
+def test_a_map_of_a_sweep_has_lines_where_the_winner_changes(inputs):
+    figure = rc.plot.map(rc.Sweep(inputs), "peak", "bandwidth", objective="predicted_energy", between="precision")
+    assert len(source(figure, "map.cells")["winner"]) == 120
+    assert rendered(figure).x_range.start < 1e11 < 1e14 < rendered(figure).x_range.end
+    with pytest.raises(InvalidDataError, match="`x`, `y`: expected two dims of the cube, got 'peak' and 'weight'"):
+        rc.plot.map(rc.Sweep(inputs), "peak", "weight")
+
+
+def test_a_large_map_is_an_image():
+    hardware = rc.hypothetical(peak_compute=np.geomspace(1e11, 1e14, 60), memory_bandwidth=np.geomspace(1e9, 1e12, 50))
+    figure = rc.plot.map(rc.Sweep(rc.inputs("mnist", platforms=hardware)), "peak", "bandwidth", between="topology")
+    assert source(figure, "map.cells")["image"][0].shape == (50, 60)
+
+
+# intervals ------------------------------------------------------------------------------------------------------------
+
+
+def test_intervals_are_those_of_the_cube():
+    rows = rc.datasets.load_measurements("mnist")
+    cube = rc.join(rc.predict(rc.inputs("mnist"), assumptions=rc.calibrate(rows)), rows)
+    marks = source(rc.plot.intervals(cube), "intervals.points")
+    both = (cube.measured_throughput * cube.predicted_throughput_low).notnull()
+    inside = (cube.measured_throughput >= cube.predicted_throughput_low) & (
+        cube.measured_throughput <= cube.predicted_throughput_high
+    )
+    assert len(marks["x"]) == int(both.sum())
+    assert sum(one == "outside" for one in marks["inside"]) == int((both & ~inside).sum())
+    alone = source(rc.plot.intervals(cube.drop_vars("measured_throughput")), "intervals.points")
+    assert len(alone["y"]) == int(cube.predicted_throughput_low.notnull().any("batch").sum())
+    with pytest.raises(MissingInputError, match="`predicted_throughput_low`: the figure intervals needs an interval"):
+        rc.plot.intervals(rc.predict(rc.inputs("mnist")))
+
+
+# parallel axes --------------------------------------------------------------------------------------------------------
+
+
+def test_parallel_axes_have_a_line_a_cell_and_up_is_better(cube):
+    lines = source(rc.plot.parallel(cube, "platform", "measured_latency", "measured_top1"), "parallel.lines")
+    assert len(lines["x0"]) == 2 * int((cube.measured_latency * cube.measured_top1).notnull().sum())
+    first = lines["x0"] == 0
+    fastest = np.argmax(lines["y1"][first])
+    shortest = min(
+        lines["measured_latency_text"][first],
+        key=lambda text: float(text.split()[0].rstrip("k")) * (1000 if "k" in text else 1),
+    )
+    assert lines["measured_latency_text"][first][fastest] == shortest
+    with pytest.raises(InvalidDataError, match="`names`: expected two or more dims and variables"):
+        rc.plot.parallel(cube, "measured_latency")
+
+
+# the language ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("variable", ["measured_latency", "measured_throughput"])
+def test_bright_is_better(cube, variable):
+    from bokeh.models import ColorBar
+
+    figure = rendered(rc.plot.heatmap(cube, variable=variable))
+    bar = figure.select_one({"type": ColorBar})
+    assert "bright = " in bar.title
+    dark, bright = bar.color_mapper.palette[0], bar.color_mapper.palette[-1]
+    assert (sum(bytes.fromhex(bright[1:])) > sum(bytes.fromhex(dark[1:]))) == (variable == "measured_throughput")
+
+
+def test_flags_are_categories_with_words(cube):
+    cells = source(rc.plot.heatmap(cube, variable="bound"), "heatmap.cells")
+    assert {text for text in cells["text"] if text} == {"compute", "memory"}
+
+
+def test_a_large_heatmap_is_an_image():
+    hardware = [
+        rc.hypothetical(name=f"p{one:02d}", peak_compute=1e12 + one, memory_bandwidth=1e10) for one in range(60)
+    ]
+    cube = rc.predict(rc.inputs("mnist", platforms=hardware))
+    array = cube.predicted_throughput.squeeze(drop=True)
+    wide = array.expand_dims(mode=[f"m{one}" for one in range(9)]).to_dataset(name="mine")
+    figure = rc.plot.heatmap(wide.assign_coords(device_class=cube.device_class), variable="mine")
+    assert "image" in source(figure, "heatmap.cells")
+
+
+def test_forty_platforms_of_ones_own_keep_their_looks():
+    names = [f"board {one}" for one in range(40)]
+    every = style.platform_colours(names)
+    assert len(set(every.values())) == len(style.OTHER_COLOURS)
+    looks = {(every[name], style.class_marker("", name), style.platform_dash(name)) for name in names}
+    assert len(looks) > 30
+    assert style.platform_colours(names[:1])[names[0]] == style.platform_colours([names[0], "TX2"])[names[0]]

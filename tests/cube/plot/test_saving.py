@@ -1,0 +1,56 @@
+"""Figures in files: HTML without a network, PNG and SVG by Chromium alone."""
+
+from __future__ import annotations
+
+import re
+import shutil
+
+import pytest
+
+import roofcube as rc
+from roofcube.errors import InvalidDataError, MissingExtraError
+from roofcube.plot import saving
+
+CHROMIUM = any(map(shutil.which, saving.PROGRAMS))
+
+
+@pytest.fixture(scope="module")
+def figure():
+    return rc.plot.peaks(rc.inputs("mnist"))
+
+
+def test_html_holds_its_scripts(figure, tmp_path):
+    text = rc.plot.save(figure, tmp_path / "peaks.html").read_text(encoding="utf-8")
+    assert "peaks.compute" in text
+    assert not re.search(r"<(script|link)[^>]+(src|href)=", text)
+
+
+@pytest.mark.browser
+@pytest.mark.skipif(not CHROMIUM, reason="no Chromium here")
+def test_pictures_are_made_by_the_program_alone(figure, tmp_path):
+    png = rc.plot.save(figure, tmp_path / "peaks.png").read_bytes()
+    width, height = (int.from_bytes(png[at : at + 4], "big") for at in (16, 20))
+    assert png.startswith(b"\x89PNG")
+    assert width == 2 * 1080
+    assert height > 800
+    svg = rc.plot.save(rc.plot.pareto(rc.benchmark("mnist")), tmp_path / "pareto.svg").read_text(encoding="utf-8")
+    assert svg.startswith("<svg")
+    assert "points are on the front" in svg
+
+
+def test_what_cannot_be_saved_is_told(figure, tmp_path, monkeypatch):
+    with pytest.raises(InvalidDataError, match=r"`path`: expected a name ending in .*, got 'peaks\.pdf'"):
+        rc.plot.save(figure, tmp_path / "peaks.pdf")
+    with pytest.raises(InvalidDataError, match=r"`figure`: expected what a function of roofcube.plot returns, got int"):
+        rc.plot.save(3, tmp_path / "peaks.html")
+    monkeypatch.setattr(saving.shutil, "which", lambda _: None)
+    with pytest.raises(MissingExtraError, match="`path`: PNG and SVG need the program chromium"):
+        rc.plot.save(figure, tmp_path / "peaks.png")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_program_that_draws_nothing_is_told(figure, tmp_path, monkeypatch):
+    monkeypatch.setattr(saving.shutil, "which", lambda _: "/bin/true")
+    with pytest.raises(MissingExtraError, match="`path`: true wrote no PNG"):
+        rc.plot.save(figure, tmp_path / "peaks.png")
+    assert list(tmp_path.iterdir()) == []
