@@ -435,7 +435,7 @@ def _category(cube: xr.Dataset, name: str) -> Category | None:
     label_of = dict(zip(texts, values.tolist(), strict=True))
     keys = sorted(distinct, key=lambda text: label_of[text]) if numeric and name not in cube.dims else list(distinct)
     number_of = {text: number for number, text in enumerate(keys)}
-    places = np.array([number_of[text] for text in texts], dtype=np.intp)
+    places = np.array([number_of[text] for text in texts], dtype=np.min_scalar_type(-len(keys) - 1))
     labels = [label_of[text] for text in keys]
     return Category(name, labels, keys, _shown(labels, numeric=numeric), str(cube[name].dims[0]), places)
 

@@ -30,6 +30,7 @@ SAMPLE = 1_500
 IMAGE = (90, 160)  # cells of the image, rows and columns
 BARS = 24
 REMEMBERED = 4  # answers
+SORTED = 200_000  # rows that are sorted once for each pair of axes
 ENDS = ("_expected", "_low", "_high")
 LOW_ENDS = "from roofcube.sweep.low_ends import at_low_ends\ncube = at_low_ends(cube)  # the end that promises less\n"
 
@@ -53,6 +54,7 @@ class StoredSource:
         self.title = title_of(cube) if self.kinds != ("values",) or cube.attrs.get("title") else own
         self._rows: dict[str, Rows] = {}
         self._orders: dict[tuple[str, str, str], Array] = {}
+        self._extents: dict[tuple[str, str], tuple[float, float]] = {}
         self._answers: OrderedDict[Any, Answer] = OrderedDict()
         self._lock = RLock()
 
@@ -91,9 +93,11 @@ class StoredSource:
 
     def extent(self, kind: str, name: str) -> tuple[float, float]:
         """Return the least and the largest value of a variable."""
-        values = self.rows(kind).column(name)
-        finite = values[np.isfinite(values)]
-        return (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
+        if (kind, name) not in self._extents:
+            values = self.rows(kind).column(name)
+            finite = values[np.isfinite(values)]
+            self._extents[kind, name] = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
+        return self._extents[kind, name]
 
     def anchored(self, view: View) -> dict[str, Any]:
         """Return the limits that keep a question to the rows of a kind, where its variables do not."""
@@ -181,8 +185,11 @@ class StoredSource:
 
     def _front(self, rows: Rows, view: View, inside: Array) -> Array:
         """Return the rows that no other beats, the first of equal ones, from left to right along x."""
-        order = self._order(rows, view)
-        candidates = order[inside[order]]
+        if rows.size > SORTED:
+            candidates = self._undominated(rows, view, np.flatnonzero(inside))
+        else:
+            order = self._order(rows, view)
+            candidates = order[inside[order]]
         if not candidates.size:
             return candidates
         y = rows.column(view.y)
@@ -196,11 +203,29 @@ class StoredSource:
         key = (view.kind, view.x, view.y)
         with self._lock:
             if key not in self._orders:
-                x, y = (
-                    -rows.column(name) if self.sense(name) == "max" else rows.column(name) for name in (view.x, view.y)
-                )
+                x, y = self._less_is_better(rows, view, slice(None))
                 self._orders[key] = np.lexsort((y, x))
             return self._orders[key]
+
+    def _less_is_better(self, rows: Rows, view: View, chosen: Any) -> tuple[Array, Array]:
+        x, y = (
+            -rows.column(name)[chosen] if self.sense(name) == "max" else rows.column(name)[chosen]
+            for name in (view.x, view.y)
+        )
+        return x, y
+
+    def _undominated(self, rows: Rows, view: View, inside: Array) -> Array:
+        """Drop rows that the front of a small part beats, and sort the rest; sorting ten million takes seconds."""
+        x, y = self._less_is_better(rows, view, inside)
+        some = np.arange(0, inside.size, max(1, inside.size // SORTED))
+        some = some[np.lexsort((y[some], x[some]))]
+        if some.size:
+            before = np.concatenate([[np.inf], np.minimum.accumulate(y[some])[:-1]])
+            stairs = some[y[some] < before]
+            # the least y of the stairs that are strictly better in x: what does not go below it is dominated
+            least = np.concatenate([[np.inf], y[stairs]])[np.searchsorted(x[stairs], x, side="left")]
+            inside, x, y = (part[y < least] for part in (inside, x, y))
+        return inside[np.lexsort((y, x))]
 
     def _best(self, rows: Rows, view: View, masks: list[tuple[str, str, Array]]) -> int:
         values = rows.column(view.objective)

@@ -138,6 +138,22 @@ def test_of_many_rows_the_whole_front_is_drawn_over_an_image():
     assert answer.image[0].sum() == answer.left
 
 
+@pytest.mark.parametrize("senses", [("max", "min"), ("max", "max"), ("min", "min")])
+def test_a_front_is_the_same_whether_rows_are_sorted_or_sieved(senses, monkeypatch):
+    random = np.random.default_rng(5)
+    cube = by_hand(60)
+    for name, sense in zip(("speed", "cost"), senses, strict=True):
+        cube[name] = (("a", "b"), random.integers(0, 40, (60, 60)) / 8.0, {"sense": sense})
+    limits = {"speed": (0.5, None)}
+    view, sorted_first = asked(source_of(cube), limits=limits)
+    monkeypatch.setattr("roofcube.explorer.stored.SORTED", 100)
+    _, sieved = asked(source_of(cube), limits=limits)
+    assert sieved.front.tolist() == sorted_first.front.tolist()
+    front = rc.pareto(cube, dict(zip(("speed", "cost"), senses, strict=True)), where=limits)
+    assert len(sieved.front) == front.sizes["point"]
+    assert (view.x, view.y) == ("speed", "cost")
+
+
 def test_a_large_selection_is_its_box():
     source = source_of(by_hand())
     box = {"speed": (0.5, 0.9), "cost": (0.0, 0.5)}
