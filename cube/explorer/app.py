@@ -316,6 +316,7 @@ class Explorer(pn.viewable.Viewer):  # type: ignore[misc]
         selected = self._selected(view, self.answer)
         with pn.io.hold():
             page.push(view, self.answer, selected, self._history, len(selected))
+        _to_notebook(page)
 
     def _words(self, page: Page, view: View, number: int) -> None:
         """Show what may follow the figures: the table, the open tab, reasons."""
@@ -331,6 +332,7 @@ class Explorer(pn.viewable.Viewer):  # type: ignore[misc]
                 page.push_why(view, self.answer, self.explanation, selected, self._history, len(selected))
             except RoofcubeError as error:
                 _failed(error, page)
+        _to_notebook(page)
 
     def _extra_of(self, view: View, stop: Event | None) -> tuple[str, Any]:
         if view.tab == "heatmap" and view.rows and view.columns:
@@ -432,6 +434,12 @@ def _in(doc: Any, act: Any, milliseconds: int) -> None:
         act()
     else:
         doc.add_timeout_callback(act, milliseconds)
+
+
+def _to_notebook(page: Page) -> None:
+    """Send what changed in figures to the notebooks that show them; a server does so by itself."""
+    if not (pn.state.curdoc and pn.state.curdoc.session_context):
+        pn.io.push_notebook(*page.figures)
 
 
 def _failed(error: Exception, page: Page) -> None:
