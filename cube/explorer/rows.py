@@ -76,7 +76,7 @@ def is_number(array: Any) -> bool:
 
 def label_text(label: Any) -> str:
     """Write a label so that it can be read back: 100 for 100.0, text as it is."""
-    if isinstance(label, float) and label == int(label) and abs(label) < 1e15:
+    if isinstance(label, float) and abs(label) < 1e15 and label.is_integer():
         return str(int(label))
     return str(label)
 
@@ -104,7 +104,7 @@ class Category:
     dim : str
         Dim along which it goes; empty for a flag.
     places : array of int
-        Of each index along the dim, the number of its label.
+        Of each index along the dim, the number of its label; -1 where it has none.
     """
 
     name: str
@@ -401,7 +401,7 @@ def rows_of_kind(cube: xr.Dataset, variables: Sequence[str]) -> Rows:
         raise MemoryLimitError(msg)
     mask = np.zeros(sizes, dtype=bool)
     for name in variables:
-        mask |= np.isfinite(full_rank(cube[name].compute(), dims))
+        mask |= np.isfinite(np.asarray(full_rank(cube[name].variable, dims)))
     flat = np.flatnonzero(mask)
     if not flat.size:
         msg = f"`cube`: expected figures to explore, got none known of {', '.join(variables)}; pass a cube with values"
@@ -426,8 +426,8 @@ def _category(cube: xr.Dataset, name: str) -> Category | None:
     values = cube[name].values
     if values.dtype.kind not in "UOiufb" or name.endswith("_code"):
         return None
-    texts = [label_text(label) for label in values.tolist()]
-    distinct = dict.fromkeys(texts)
+    texts = ["" if label is None or label != label else label_text(label) for label in values.tolist()]
+    distinct = dict.fromkeys(text for text in texts if text)
     numeric = values.dtype.kind in "iufb"
     beside = name not in cube.dims and str(cube[name].dims[0]) in cube.coords  # a property of a label, not a label
     if len(distinct) < 2 or (numeric and (beside or len(distinct) > MOST_LABELS)):
@@ -435,7 +435,7 @@ def _category(cube: xr.Dataset, name: str) -> Category | None:
     label_of = dict(zip(texts, values.tolist(), strict=True))
     keys = sorted(distinct, key=lambda text: label_of[text]) if numeric and name not in cube.dims else list(distinct)
     number_of = {text: number for number, text in enumerate(keys)}
-    places = np.array([number_of[text] for text in texts], dtype=np.min_scalar_type(-len(keys) - 1))
+    places = np.array([number_of.get(text, -1) for text in texts], dtype=np.min_scalar_type(-len(keys) - 1))
     labels = [label_of[text] for text in keys]
     return Category(name, labels, keys, _shown(labels, numeric=numeric), str(cube[name].dims[0]), places)
 

@@ -254,7 +254,7 @@ class SweptSource:
 
     def _inside(self, rows: Rows, view: View) -> Array:
         """Return which of some rows meet the conditions."""
-        inside = np.isfinite(rows.column(view.x)) & np.isfinite(rows.column(view.y))
+        inside = ~(np.isnan(rows.column(view.x)) | np.isnan(rows.column(view.y)))
         for name, (low, high) in view.limits.items():
             values = rows.column(name)
             inside &= (values >= (-np.inf if low is None else low)) & (values <= (np.inf if high is None else high))
