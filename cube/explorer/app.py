@@ -277,7 +277,7 @@ class Explorer(pn.viewable.Viewer):  # type: ignore[misc]
         self.answer, self.explanation = answer, None
         page.status, page.asking = "", False
         self._push(page, view, self._number)
-        page.push_table(view, answer, self._selected(view, answer))
+        page.table.push(view, answer, self._selected(view, answer))
 
     def _explained(self, view: View, explanation: Any, page: Page) -> None:
         if self.answer is None:
@@ -324,7 +324,7 @@ class Explorer(pn.viewable.Viewer):  # type: ignore[misc]
             return
         selected = self._selected(view, self.answer)
         with pn.io.hold():
-            page.push_table(view, self.answer, selected)
+            page.table.push(view, self.answer, selected)
             try:
                 self._show_extra(page, view, self._extra_of(view, None))
                 if self.explanation is None:
@@ -358,7 +358,7 @@ class Explorer(pn.viewable.Viewer):  # type: ignore[misc]
             return
         selected = self._selected(self.view, self.answer)
         for page, _ in self._pages:
-            text = page.csv(self.view, self.answer, selected)
+            text = page.table.csv(self.view, self.answer, selected)
             page.bar.tell({"csv": text, "name": f"roofcube-{self.view.table}.csv"})
 
     def _on(self, doc: Any, act: Any) -> None:

@@ -10,7 +10,8 @@ import numpy as np
 
 from roofcube.errors import InvalidDataError
 from roofcube.explorer.answers import LATENCIES, MOST_CELLS, Answer, AtLatency, Grid, Step
-from roofcube.explorer.rows import Category, Rows, is_number, label_text, measured_names, rows_of_kind, sense_in, spaced
+from roofcube.explorer.categories import Category, label_text, spaced
+from roofcube.explorer.rows import Rows, is_number, measured_names, rows_of_kind, sense_in
 from roofcube.model.graph import LAYER
 from roofcube.sweep.low_ends import at_low_ends, has_intervals
 from roofcube.wording import listed, title_of

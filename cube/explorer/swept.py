@@ -12,7 +12,8 @@ import xarray as xr
 
 from roofcube.errors import InvalidDataError
 from roofcube.explorer.answers import LATENCIES, MOST_CELLS, Answer, AtLatency, Grid, Step, limits_of, where_of
-from roofcube.explorer.rows import MOST_LABELS, Category, Rows, label_text, sense_in, spaced
+from roofcube.explorer.categories import MOST_LABELS, Category, label_text, spaced
+from roofcube.explorer.rows import Rows, sense_in
 from roofcube.explorer.stored import latency_of
 from roofcube.model.graph import EXTRAPOLATES
 from roofcube.sweep.answers.points import as_points

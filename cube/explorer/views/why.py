@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from roofcube.explorer.answers import where_of
-from roofcube.explorer.rows import label_text, spaced, worded
+from roofcube.explorer.categories import label_text, spaced, worded
 from roofcube.explorer.state import python_of
 from roofcube.explorer.views.look import value_text
 from roofcube.inert import inert_label
