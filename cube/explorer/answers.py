@@ -12,7 +12,8 @@ if TYPE_CHECKING:
 
     import xarray as xr
 
-    from roofcube.explorer.rows import Category, Rows
+    from roofcube.explorer.categories import Category
+    from roofcube.explorer.rows import Rows
     from roofcube.explorer.state import View
     from roofcube.variables import Sense
 

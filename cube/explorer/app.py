@@ -281,7 +281,7 @@ class Explorer(pn.viewable.Viewer):  # type: ignore[misc]
         self.answer, self.explanation = answer, None
         page.status, page.asking = "", False
         self._push(page, view, self._number)
-        page.push_table(view, answer, self._selected(view, answer))
+        page.table.push(view, answer, self._selected(view, answer))
 
     def _explained(self, view: View, explanation: Any, page: Page) -> None:
         if self.answer is None:
@@ -320,6 +320,7 @@ class Explorer(pn.viewable.Viewer):  # type: ignore[misc]
         selected = self._selected(view, self.answer)
         with pn.io.hold():
             page.push(view, self.answer, selected, self._history, len(selected))
+        _to_notebook(page)
 
     def _words(self, page: Page, view: View, number: int) -> None:
         """Show what may follow the figures: the table, the open tab, reasons."""
@@ -327,7 +328,7 @@ class Explorer(pn.viewable.Viewer):  # type: ignore[misc]
             return
         selected = self._selected(view, self.answer)
         with pn.io.hold():
-            page.push_table(view, self.answer, selected)
+            page.table.push(view, self.answer, selected)
             try:
                 self._show_extra(page, view, self._extra_of(view, None))
                 if self.explanation is None:
@@ -335,6 +336,7 @@ class Explorer(pn.viewable.Viewer):  # type: ignore[misc]
                 page.push_why(view, self.answer, self.explanation, selected, self._history, len(selected))
             except RoofcubeError as error:
                 _failed(error, page)
+        _to_notebook(page)
 
     def _extra_of(self, view: View, stop: Event | None) -> tuple[str, Any]:
         if view.tab == "heatmap" and view.rows and view.columns:
@@ -360,7 +362,7 @@ class Explorer(pn.viewable.Viewer):  # type: ignore[misc]
             return
         selected = self._selected(self.view, self.answer)
         for page, _ in self._pages:
-            text = page.csv(self.view, self.answer, selected)
+            text = page.table.csv(self.view, self.answer, selected)
             page.bar.tell({"csv": text, "name": f"roofcube-{self.view.table}.csv"})
 
     def _on(self, doc: Any, act: Any) -> None:
@@ -436,6 +438,12 @@ def _in(doc: Any, act: Any, milliseconds: int) -> None:
         act()
     else:
         doc.add_timeout_callback(act, milliseconds)
+
+
+def _to_notebook(page: Page) -> None:
+    """Send what changed in figures to the notebooks that show them; a server does so by itself."""
+    if not (pn.state.curdoc and pn.state.curdoc.session_context):
+        pn.io.push_notebook(*page.figures)
 
 
 def _failed(error: Exception, page: Page) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from roofcube.errors import InvalidDataError
-from roofcube.explorer.rows import label_text
+from roofcube.explorer.categories import label_text
 from roofcube.explorer.state import MOST_IDS, TABLES, TABS, defaults
 from roofcube.explorer.stored import StoredSource
 from roofcube.wording import read_quantity, shown_unit
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from roofcube.explorer.answers import Source
     from roofcube.explorer.state import View
 
-__all__ = ["read_limit", "settings_after"]
+__all__ = ["limit_text", "read_limit", "settings_after"]
 
 STEPS = {"": 1.0, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12}
 CHOICES = ("objective", "x", "y", "tab", "table", "columns", "rows", "kind", "hide_doubts")
@@ -68,6 +68,14 @@ def read_limit(text: str, unit: str) -> float | None:
     if shown and plain.endswith(shown) and unit not in ("s", "J"):
         return read_limit(plain.removesuffix(shown), unit)
     return read_quantity(plain)
+
+
+def limit_text(value: float, unit: str) -> str:
+    """Write a limit so that reading it back gives the same value."""
+    factor, shown = shown_unit(unit)
+    number = float(f"{value * factor:.6g}")
+    text = f"{int(number)}" if number == int(number) and abs(number) < 1e15 else f"{number:g}"
+    return f"{text} {shown}" if shown in ("ms", "mJ", "W", "%") else text
 
 
 def _set(message: dict[str, Any], at: Scene) -> dict[str, Any]:

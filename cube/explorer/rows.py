@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
 from math import prod
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
 import numpy as np
 
 from roofcube.errors import InvalidDataError, MemoryLimitError
-from roofcube.inert import inert_label
+from roofcube.explorer.categories import Category, category_of, quoted, worded
 from roofcube.labels import full_rank
 from roofcube.model.graph import EXTRAPOLATES, LAYER, dim_order
 from roofcube.options import fits_memory
@@ -29,7 +27,7 @@ from roofcube.variables import (
     QUALITY,
     sense_of,
 )
-from roofcube.wording import flag_words, short
+from roofcube.wording import flag_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -38,29 +36,11 @@ if TYPE_CHECKING:
 
     from roofcube.variables import Sense
 
-__all__ = [
-    "Category",
-    "Rows",
-    "is_number",
-    "label_text",
-    "measured_names",
-    "rows_of_kind",
-    "sense_in",
-    "spaced",
-    "worded",
-]
+__all__ = ["Rows", "is_number", "measured_names", "rows_of_kind", "sense_in"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
-MOST_LABELS = 24  # numbers along a dim that are chosen one by one; of more, a range is
 BYTES_A_ROW = 64
 DOUBTFUL = sum(bit for name, bit in QUALITY.items() if GRADES[name] == "doubtful")
-SAFE = " +-()[]*&='!;:@/$"
-
-
-def spaced(name: str) -> str:
-    """Write the name of a variable in words: measured top-1 accuracy."""
-    words = name.replace("top1", "top-1 accuracy").replace("top5", "top-5 accuracy").replace("_", " ")
-    return inert_label(words)
 
 
 def sense_in(cube: Any, name: str) -> Sense:
@@ -74,50 +54,11 @@ def is_number(array: Any) -> bool:
     return array.dtype.kind in "fiu" and "flag_meanings" not in array.attrs
 
 
-def label_text(label: Any) -> str:
-    """Write a label so that it can be read back: 100 for 100.0, text as it is."""
-    if isinstance(label, float) and label == int(label) and abs(label) < 1e15:
-        return str(int(label))
-    return str(label)
-
-
 def measured_names(cube: xr.Dataset) -> list[str]:
     """Name the variables of a cube that were measured."""
     known = MEASURED_SPEED | MEASURED_POWER
     names = [str(name) for name in cube.data_vars if name in known or str(name).startswith("measured_")]
     return [name for name in names if cube[name].ndim and is_number(cube[name])]
-
-
-@dataclass(frozen=True)
-class Category:
-    """Labels to choose from: of a dim, of a coordinate along it, or the meanings of a flag.
-
-    Attributes
-    ----------
-    name : str
-    labels : list
-        As `where` takes them.
-    texts : list of str
-        As an address writes them.
-    shown : list of str
-        As a reader sees them.
-    dim : str
-        Dim along which it goes; empty for a flag.
-    places : array of int
-        Of each index along the dim, the number of its label.
-    """
-
-    name: str
-    labels: list[Any]
-    texts: list[str]
-    shown: list[str]
-    dim: str
-    places: Array
-
-    @cached_property
-    def number_of(self) -> dict[str, int]:
-        """The number of the label of each text."""
-        return {text: number for number, text in enumerate(self.texts)}
 
 
 class Rows:
@@ -187,7 +128,7 @@ class Rows:
         names = [*self.dims, *(str(name) for name in self.cube.coords if name not in self.dims)]
         for name in names:
             if name in self.cube.coords and self.cube[name].ndim == 1 and self.cube[name].dims[0] in self.dims:
-                category = _category(self.cube, name)
+                category = category_of(self.cube, name)
                 if category is not None:
                     made[name] = category
         bounds = None if self._is_measured else self._of_flag("bound")
@@ -332,7 +273,7 @@ class Rows:
             return []
         if not self.id_names:
             return [str(number) for number in self.flat[rows].tolist()]
-        columns = [map(_quoted, self._labels(name, rows)) for name in self.id_names]
+        columns = [map(quoted, self._labels(name, rows)) for name in self.id_names]
         return ["~".join(parts) for parts in zip(*columns, strict=True)]
 
     def _labels(self, name: str, rows: Array) -> list[Any]:
@@ -360,7 +301,7 @@ class Rows:
                 continue
             labels = self.cube[name].values.tolist() if name in self.cube.coords else list(range(self.cube.sizes[name]))
             wanted = {parts[number] for parts in (name.split("~") for name in ids) if len(parts) == len(self.id_names)}
-            mask &= np.array([_quoted(label) in wanted for label in labels])[self.index(name)]
+            mask &= np.array([quoted(label) in wanted for label in labels])[self.index(name)]
         return np.flatnonzero(mask)
 
     def names(self, rows: Array) -> list[str]:
@@ -401,7 +342,7 @@ def rows_of_kind(cube: xr.Dataset, variables: Sequence[str]) -> Rows:
         raise MemoryLimitError(msg)
     mask = np.zeros(sizes, dtype=bool)
     for name in variables:
-        mask |= np.isfinite(full_rank(cube[name].compute(), dims))
+        mask |= np.isfinite(np.asarray(full_rank(cube[name].variable, dims)))
     flat = np.flatnonzero(mask)
     if not flat.size:
         msg = f"`cube`: expected figures to explore, got none known of {', '.join(variables)}; pass a cube with values"
@@ -420,44 +361,3 @@ def _id_names(cube: xr.Dataset, dims: Sequence[str]) -> list[str]:
         return list(dims)
     labels = [cube[name].values.tolist() for name in ordered]
     return ordered if len(set(zip(*labels, strict=True))) == cube.sizes[dims[0]] else [*ordered, *dims]
-
-
-def _category(cube: xr.Dataset, name: str) -> Category | None:
-    values = cube[name].values
-    if values.dtype.kind not in "UOiufb" or name.endswith("_code"):
-        return None
-    texts = [label_text(label) for label in values.tolist()]
-    distinct = dict.fromkeys(texts)
-    numeric = values.dtype.kind in "iufb"
-    beside = name not in cube.dims and str(cube[name].dims[0]) in cube.coords  # a property of a label, not a label
-    if len(distinct) < 2 or (numeric and (beside or len(distinct) > MOST_LABELS)):
-        return None
-    label_of = dict(zip(texts, values.tolist(), strict=True))
-    keys = sorted(distinct, key=lambda text: label_of[text]) if numeric and name not in cube.dims else list(distinct)
-    number_of = {text: number for number, text in enumerate(keys)}
-    places = np.array([number_of[text] for text in texts], dtype=np.intp)
-    labels = [label_of[text] for text in keys]
-    return Category(name, labels, keys, _shown(labels, numeric=numeric), str(cube[name].dims[0]), places)
-
-
-def _shown(labels: list[Any], *, numeric: bool) -> list[str]:
-    """Write labels for a reader: numbers with as few digits as tell them apart, texts inert."""
-    if not numeric:
-        return [inert_label(str(label)) for label in labels]
-    for digits in range(3, 17):
-        texts = [short(float(label), digits) for label in labels]
-        if len(set(texts)) == len(labels):
-            break
-    return texts
-
-
-def _quoted(label: Any) -> str:
-    return quote(label_text(label), safe=SAFE)
-
-
-def worded(name: str, label: Any) -> str:
-    """Write a label with the word that makes it readable: batch 8, 50 %."""
-    if isinstance(label, str):
-        return inert_label(label)
-    number = short(float(label)) if isinstance(label, float) and name != "pruning" else label_text(label)
-    return f"{number} %" if name == "pruning" else f"{spaced(name)} {number}"

@@ -9,7 +9,7 @@ import param
 
 from roofcube.errors import InvalidDataError, check_limits, unknown_label
 from roofcube.explorer.answers import where_of
-from roofcube.explorer.rows import label_text
+from roofcube.explorer.categories import label_text
 from roofcube.inert import inert_label
 
 if TYPE_CHECKING:

@@ -10,7 +10,8 @@ import numpy as np
 
 from roofcube.errors import InvalidDataError
 from roofcube.explorer.answers import LATENCIES, MOST_CELLS, Answer, AtLatency, Grid, Step
-from roofcube.explorer.rows import Category, Rows, is_number, label_text, measured_names, rows_of_kind, sense_in, spaced
+from roofcube.explorer.categories import Category, label_text, spaced
+from roofcube.explorer.rows import Rows, is_number, measured_names, rows_of_kind, sense_in
 from roofcube.model.graph import LAYER
 from roofcube.sweep.low_ends import at_low_ends, has_intervals
 from roofcube.wording import listed, title_of
@@ -30,6 +31,7 @@ SAMPLE = 1_500
 IMAGE = (90, 160)  # cells of the image, rows and columns
 BARS = 24
 REMEMBERED = 4  # answers
+SORTED = 200_000  # rows that are sorted once for each pair of axes
 ENDS = ("_expected", "_low", "_high")
 LOW_ENDS = "from roofcube.sweep.low_ends import at_low_ends\ncube = at_low_ends(cube)  # the end that promises less\n"
 
@@ -53,6 +55,7 @@ class StoredSource:
         self.title = title_of(cube) if self.kinds != ("values",) or cube.attrs.get("title") else own
         self._rows: dict[str, Rows] = {}
         self._orders: dict[tuple[str, str, str], Array] = {}
+        self._extents: dict[tuple[str, str], tuple[float, float]] = {}
         self._answers: OrderedDict[Any, Answer] = OrderedDict()
         self._lock = RLock()
 
@@ -91,9 +94,11 @@ class StoredSource:
 
     def extent(self, kind: str, name: str) -> tuple[float, float]:
         """Return the least and the largest value of a variable."""
-        values = self.rows(kind).column(name)
-        finite = values[np.isfinite(values)]
-        return (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
+        if (kind, name) not in self._extents:
+            values = self.rows(kind).column(name)
+            finite = values[np.isfinite(values)]
+            self._extents[kind, name] = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
+        return self._extents[kind, name]
 
     def anchored(self, view: View) -> dict[str, Any]:
         """Return the limits that keep a question to the rows of a kind, where its variables do not."""
@@ -160,7 +165,7 @@ class StoredSource:
         masks = []
         for name, (low, high) in view.limits.items():
             values = rows.column(name)
-            mask = np.isfinite(values)
+            mask = ~np.isnan(values)
             mask &= values >= (-np.inf if low is None else low)
             mask &= values <= (np.inf if high is None else high)
             masks.append((name, spaced(name), mask))
@@ -174,15 +179,18 @@ class StoredSource:
         impossible = rows.impossible([view.x, view.y, *view.limits])
         if impossible is not None:
             masks.append(("trust", "impossible", ~impossible))
-        known = np.isfinite(rows.column(view.x)) & np.isfinite(rows.column(view.y))
+        known = ~(np.isnan(rows.column(view.x)) | np.isnan(rows.column(view.y)))
         if not known.all():
             masks.append(("missing", f"no {spaced(view.x)} or {spaced(view.y)}", known))
         return masks
 
     def _front(self, rows: Rows, view: View, inside: Array) -> Array:
         """Return the rows that no other beats, the first of equal ones, from left to right along x."""
-        order = self._order(rows, view)
-        candidates = order[inside[order]]
+        if rows.size > SORTED:
+            candidates = self._undominated(rows, view, np.flatnonzero(inside))
+        else:
+            order = self._order(rows, view)
+            candidates = order[inside[order]]
         if not candidates.size:
             return candidates
         y = rows.column(view.y)
@@ -196,16 +204,34 @@ class StoredSource:
         key = (view.kind, view.x, view.y)
         with self._lock:
             if key not in self._orders:
-                x, y = (
-                    -rows.column(name) if self.sense(name) == "max" else rows.column(name) for name in (view.x, view.y)
-                )
+                x, y = self._less_is_better(rows, view, slice(None))
                 self._orders[key] = np.lexsort((y, x))
             return self._orders[key]
+
+    def _less_is_better(self, rows: Rows, view: View, chosen: Any) -> tuple[Array, Array]:
+        x, y = (
+            -rows.column(name)[chosen] if self.sense(name) == "max" else rows.column(name)[chosen]
+            for name in (view.x, view.y)
+        )
+        return x, y
+
+    def _undominated(self, rows: Rows, view: View, inside: Array) -> Array:
+        """Drop rows that the front of a small part beats, and sort the rest; sorting ten million takes seconds."""
+        x, y = self._less_is_better(rows, view, inside)
+        some = np.arange(0, inside.size, max(1, inside.size // SORTED))
+        some = some[np.lexsort((y[some], x[some]))]
+        if some.size:
+            before = np.concatenate([[np.inf], np.minimum.accumulate(y[some])[:-1]])
+            stairs = some[y[some] < before]
+            # the least y of the stairs that are strictly better in x: what does not go below it is dominated
+            least = np.concatenate([[np.inf], y[stairs]])[np.searchsorted(x[stairs], x, side="left")]
+            inside, x, y = (part[y < least] for part in (inside, x, y))
+        return inside[np.lexsort((y, x))]
 
     def _best(self, rows: Rows, view: View, masks: list[tuple[str, str, Array]]) -> int:
         values = rows.column(view.objective)
         impossible = rows.impossible([view.objective, *view.limits])
-        mask = np.isfinite(values) if impossible is None else np.isfinite(values) & ~impossible
+        mask = ~np.isnan(values) if impossible is None else ~np.isnan(values) & ~impossible
         for name, _, condition in masks:
             if name not in ("missing", "trust"):
                 mask &= condition
@@ -237,6 +263,7 @@ class StoredSource:
         return known, self._image(rows, view, others)
 
     def _image(self, rows: Rows, view: View, inside: Array) -> tuple[Array, Array, Array]:
+        inside = inside[np.isfinite(rows.column(view.x)[inside]) & np.isfinite(rows.column(view.y)[inside])]
         edges, places = [], []
         for name, cells in ((view.y, IMAGE[0]), (view.x, IMAGE[1])):
             low, high = self.extent(view.kind, name)
@@ -342,10 +369,10 @@ def _labels(cube: Any, dim: str) -> list[Any]:
 
 def _kinds_of(cube: xr.Dataset) -> dict[str, list[str]]:
     """Part the variables that rows are about by kind: measured, predicted or calibrated; else all together."""
-    measured = [name for name in measured_names(cube) if bool(cube[name].notnull().any())]
+    measured = [name for name in measured_names(cube) if _is_known(cube[name])]
     predicted = [str(name) for name in cube.data_vars if str(name).startswith("predicted_") and cube[name].ndim]
     predicted = [name for name in predicted if not name.endswith(ENDS) and is_number(cube[name])]
-    predicted = [name for name in predicted if bool(cube[name].notnull().any())]
+    predicted = [name for name in predicted if _is_known(cube[name])]
     kinds = {"measured": measured} if measured else {}
     if predicted:
         kinds["calibrated" if "extrapolates" in cube else "predicted"] = predicted
@@ -354,6 +381,11 @@ def _kinds_of(cube: xr.Dataset) -> dict[str, list[str]]:
     numbers = [str(name) for name, array in cube.data_vars.items() if array.ndim and is_number(array)]
     numbers = [name for name in numbers if LAYER not in cube[name].dims]
     return {"values": numbers} if numbers else {}
+
+
+def _is_known(array: xr.DataArray) -> bool:
+    """Check whether any value is known; xarray would ask dask first, which takes 0.3 s to import."""
+    return bool(np.isfinite(np.asarray(array.values)).any())
 
 
 def _counted(codes: Array, length: int, failed: Array, own: Array | None) -> Array:

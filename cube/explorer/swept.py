@@ -12,7 +12,8 @@ import xarray as xr
 
 from roofcube.errors import InvalidDataError
 from roofcube.explorer.answers import LATENCIES, MOST_CELLS, Answer, AtLatency, Grid, Step, limits_of, where_of
-from roofcube.explorer.rows import MOST_LABELS, Category, Rows, label_text, sense_in, spaced
+from roofcube.explorer.categories import MOST_LABELS, Category, label_text, spaced
+from roofcube.explorer.rows import Rows, sense_in
 from roofcube.explorer.stored import latency_of
 from roofcube.model.graph import EXTRAPOLATES
 from roofcube.sweep.answers.points import as_points
@@ -254,7 +255,7 @@ class SweptSource:
 
     def _inside(self, rows: Rows, view: View) -> Array:
         """Return which of some rows meet the conditions."""
-        inside = np.isfinite(rows.column(view.x)) & np.isfinite(rows.column(view.y))
+        inside = ~(np.isnan(rows.column(view.x)) | np.isnan(rows.column(view.y)))
         for name, (low, high) in view.limits.items():
             values = rows.column(name)
             inside &= (values >= (-np.inf if low is None else low)) & (values <= (np.inf if high is None else high))

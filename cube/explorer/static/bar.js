@@ -36,7 +36,7 @@ export function render({model, el}) {
     const parts = [head, wanted, line]
     if (data.warning) parts.push(make("p", {class: "red", role: "alert"}, data.warning))
     for (const complaint of data.complaints) parts.push(make("p", {class: "warn", role: "alert"}, complaint))
-    if (data.emptied.length) parts.push(make("div", {class: "warn", role: "alert"}, make("b", {}, "Nothing is left. "), make("ul", {},
+    if (data.emptied.length) parts.push(make("div", {class: "warn", role: "alert"}, make("b", {}, `Nothing is left. `), data.last, make("ul", {},
       data.emptied.map((one) => make("li", {}, one.text + " ", one.name ? button("relax it so", {do: "relax", name: one.name, to: one.to}) : null)))))
     if (data.status) parts.push(make("p", {class: "status", role: "status"}, data.status + " ", data.asking ? button("cancel", {do: "cancel"}) : null))
     redraw(root, parts)

@@ -10,7 +10,7 @@ from bokeh.models import ColorBar, ColumnDataSource, FixedTicker, HoverTool, Lin
 from bokeh.palettes import Cividis256
 
 from roofcube.explorer.answers import MOST_CELLS
-from roofcube.explorer.rows import spaced
+from roofcube.explorer.categories import spaced
 from roofcube.explorer.views.look import INK, MUTED, TOOLTIP, axis_of, plain_figure, set_range, told, value_text
 from roofcube.inert import inert_label
 from roofcube.wording import short

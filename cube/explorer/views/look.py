@@ -9,7 +9,7 @@ import numpy as np
 from bokeh.models import BasicTicker, BasicTickFormatter, FixedTicker, HoverTool, Range1d
 from bokeh.plotting import figure
 
-from roofcube.explorer.rows import spaced
+from roofcube.explorer.categories import spaced
 from roofcube.inert import inert_label
 from roofcube.plot.style import (
     CALIBRATED,

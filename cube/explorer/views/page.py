@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from html import escape
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd  # type: ignore[import-untyped]
 import panel as pn
 
 from roofcube.explorer.answers import LATENCIES
-from roofcube.explorer.rows import spaced
+from roofcube.explorer.categories import spaced
+from roofcube.explorer.messages import limit_text
 from roofcube.explorer.views.heatmap import Heatmap
 from roofcube.explorer.views.look import looks_of
 from roofcube.explorer.views.parallel import Parallel
 from roofcube.explorer.views.roofs import Roofs
+from roofcube.explorer.views.table import Table, with_unit_shown
 from roofcube.explorer.views.trade_off import TradeOff
 from roofcube.explorer.views.why import emptied_by, reasons
-from roofcube.explorer.views.widgets import STATIC, Bar, Choices, Facets, Why, WithinLatency
+from roofcube.explorer.views.widgets import Bar, Choices, Facets, Why, WithinLatency
 from roofcube.inert import inert_label
 from roofcube.wording import quantity, short, shown_unit, with_thousands
 
@@ -32,7 +32,6 @@ __all__ = ["Page"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 VIEWS: dict[str, Any] = {"parallel": Parallel, "heatmap": Heatmap}
-MOST_LISTED = 1_000  # rows of the table
 # limits that are always there to fill in: of each line, among what was measured and what is predicted
 OFFERED = (
     ("measured_latency", "predicted_latency"),
@@ -40,8 +39,6 @@ OFFERED = (
     ("power_full", "predicted_energy"),
 )
 TAB_WORDS = {"parallel": "Parallel", "heatmap": "Heatmap", "roofline": "Roofline", "latency": "At latency"}
-TABLE_WORDS = {"front": "Front", "selected": "Selected", "all": "All within limits"}
-TABLE_STYLE = (STATIC / "table.css").read_text("utf-8")
 
 
 class Page:
@@ -63,24 +60,11 @@ class Page:
         self.status = ""
         self.asking = False
         self.bar, self.facets, self.why = Bar(receive), Facets(receive, css_classes=["rc-facets"]), Why(receive)
-        self.axes, self.tabs, self.kinds_of_table = Choices(receive), Choices(receive), Choices(receive)
+        self.axes, self.tabs = Choices(receive), Choices(receive)
         self.heat_axes, self.within = Choices(receive), WithinLatency(receive)
         self.trade_off, self.roof_note = TradeOff(source, receive), Choices(receive)
         self.views: dict[str, Any] = {}
-        self.table = pn.widgets.Tabulator(
-            pd.DataFrame({"c0": []}),
-            show_index=False,
-            disabled=True,
-            selectable=False,
-            pagination="local",
-            page_size=12,
-            layout="fit_data_stretch",
-            sizing_mode="stretch_width",
-            stylesheets=[TABLE_STYLE],
-            name="explorer.table",
-        )
-        self.table.on_click(self._clicked)
-        self.listed: list[str] = []
+        self.table = Table(source, receive)
         self.figures = [pn.pane.Bokeh(self.trade_off.plot, sizing_mode="stretch_width")]
         self.panes = {
             "parallel": pn.Column(sizing_mode="stretch_width", visible=False),
@@ -108,12 +92,8 @@ class Page:
             "tradeoff": pn.Column(self.axes, self.figures[0], **column),
             "why": self.why,
             "tabs": pn.Column(self.tabs, *self.panes.values(), **column),
-            "table": pn.Column(self.kinds_of_table, self.table, **column),
+            "table": pn.Column(self.table.choices, self.table.widget, **column),
         }
-
-    def _clicked(self, event: Any) -> None:
-        if event.row is not None and 0 <= event.row < len(self.listed):
-            self.receive({"do": "select", "ids": [self.listed[event.row]]})
 
     # pushes ---------------------------------------------------------------------------------------------------------
 
@@ -168,6 +148,7 @@ class Page:
                 "redo": history[1],
                 "warning": "The best is an extrapolation: it lies beyond what was measured." if beyond else "",
                 "complaints": [*self.complaints, *self.wrong.values()],
+                "last": _last_step(answer),
                 "emptied": emptied if not answer.left or best < 0 else [],
                 "status": self.status,
                 "asking": self.asking,
@@ -266,7 +247,7 @@ class Page:
             least, most = (limit_text(end, unit) for end in self.source.extent(view.kind, name))
             low, high = ("" if end is None else limit_text(end, unit) for end in view.limits.get(name, (None, None)))
             ends = {"low": low, "high": high, "least": least, "most": most}
-            shown = _with_unit(name, shown_unit(unit)[1])
+            shown = with_unit_shown(name, shown_unit(unit)[1])
             range_ = {"kind": "range", "name": name, "shown": shown, "open": True, "bars": [int(one) for one in bars]}
             facets.append({**range_, **ends})
         return facets
@@ -316,104 +297,12 @@ class Page:
         columns = [f"≤ {quantity(limit, 's')}" for limit in LATENCIES]
         self.within.show({"note": note, "dim": spaced(within.dim), "columns": columns, "rows": rows})
 
-    # the table ------------------------------------------------------------------------------------------------------
-
-    def push_table(self, view: View, answer: Answer, selected: Array) -> None:
-        """List the front, what is selected or all within the limits, best first."""
-        rows = self._table_rows(view, answer, selected)
-        shown = rows[:MOST_LISTED]
-        frame, titles = self._frame(view, answer, shown)
-        self.listed = answer.rows.ids(shown)
-        if titles == self.table.titles:
-            self.table.value = frame
-        else:
-            numeric = [key for key in frame if frame[key].dtype.kind in "iuf"]
-            # digits as they are: the default formatter would write 0.0 for a small number
-            plain, right = {key: {"type": "plaintext"} for key in numeric}, dict.fromkeys(numeric, "right")
-            self.table.param.update(value=frame, titles=titles, formatters=plain, text_align=right)
-        more = (
-            f"the first {with_thousands(len(shown))} of {with_thousands(len(rows))}, best first"
-            if len(rows) > len(shown)
-            else ""
-        )
-        group = {"kind": "group", "name": "table", "shown": "rows of the table", "value": view.table}
-        options = [[name, words] for name, words in TABLE_WORDS.items()]
-        self.kinds_of_table.show(
-            {
-                "parts": [
-                    {**group, "options": options},
-                    {"kind": "do", "name": "csv", "shown": "CSV"},
-                    {"kind": "text", "text": more or f"{with_thousands(len(rows))} rows"},
-                ]
-            }
-        )
-
-    def _table_rows(self, view: View, answer: Answer, selected: Array) -> Array:
-        if view.table == "front":
-            return answer.front[::-1] if self.source.sense(view.x) == "max" else answer.front
-        rows = selected if view.table == "selected" else np.flatnonzero(answer.inside)
-        values = answer.rows.column(view.objective)[rows]
-        return rows[np.argsort(-values if self.source.sense(view.objective) == "max" else values, kind="stable")]
-
-    def _columns(self, view: View, answer: Answer) -> list[str]:
-        names = [view.objective, view.x, view.y, *view.limits, *answer.rows.variables]
-        return [name for name in dict.fromkeys(names) if name in answer.rows.cube and not name.endswith(ENDS)][:12]
-
-    def _frame(self, view: View, answer: Answer, rows: Array) -> tuple[pd.DataFrame, dict[str, str]]:
-        """Return the table as it is shown: in human units, to four digits, under names that mean nothing to a page."""
-        columns: dict[str, Any] = {}
-        titles: dict[str, str] = {}
-        source_rows = answer.rows
-        for name in source_rows.id_names:
-            if name in source_rows.cube.coords:
-                values = source_rows.values(name, rows)
-                key = f"c{len(columns)}"
-                numeric = values.dtype.kind in "iuf"
-                factor, unit = shown_unit(self.source.unit(name))
-                scaled = values if factor == 1.0 or not numeric else values * factor
-                columns[key] = _four_digits(scaled) if numeric else [inert_label(str(text)) for text in values]
-                titles[key] = escape(_with_unit(name, unit))
-        for name in self._columns(view, answer):
-            factor, unit = shown_unit(self.source.unit(name))
-            key = f"c{len(columns)}"
-            columns[key] = _four_digits(source_rows.column(name)[rows] * factor)
-            titles[key] = escape(_with_unit(name, unit))
-        columns[f"c{len(columns)}"] = source_rows.doubts(rows)
-        titles[f"c{len(columns) - 1}"] = "flags"
-        return pd.DataFrame(columns), titles
-
-    def csv(self, view: View, answer: Answer, selected: Array) -> str:
-        """Write the whole table with all digits, in SI units."""
-        rows, names = self._table_rows(view, answer, selected)[:100_000], answer.rows.id_names
-        columns: dict[str, Any] = {
-            name: answer.rows.values(name, rows) for name in names if name in answer.rows.cube.coords
-        }
-        for name in self._columns(view, answer):
-            unit = self.source.unit(name)
-            columns[f"{name} [{unit}]" if unit not in ("", "1") else name] = answer.rows.column(name)[rows]
-        return str(pd.DataFrame({**columns, "flags": answer.rows.doubts(rows)}).to_csv(index=False))
-
-
-ENDS = ("_low", "_high", "_expected")
-
-
-def limit_text(value: float, unit: str) -> str:
-    """Write a limit so that reading it back gives the same value."""
-    factor, shown = shown_unit(unit)
-    number = float(f"{value * factor:.6g}")
-    text = f"{int(number)}" if number == int(number) and abs(number) < 1e15 else f"{number:g}"
-    return f"{text} {shown}" if shown in ("ms", "mJ", "W", "%") else text
-
 
 def _legend(source: Source, kind: str) -> str:
     looks = looks_of(source, kind)
     colour = f"colour: {spaced(looks.name)}" if looks.name else ""
     marks = "mark: device class" if looks.markers else ""
     return " · ".join(filter(None, [colour, marks, "hollow: in doubt", "ring: the best", "line: the front"]))
-
-
-def _with_unit(name: str, unit: str) -> str:
-    return f"{spaced(name)} ({inert_label(unit)})" if unit not in ("", "1") else spaced(name)
 
 
 def _way(source: Source, name: str) -> str:
@@ -425,10 +314,9 @@ def _counts(view: View, step: Any) -> bool:
     return bool(step.removed) or step.name in {**view.limits, **view.keep}
 
 
-def _four_digits(values: Array) -> Array:
-    with np.errstate(divide="ignore", invalid="ignore"):
-        power = np.floor(np.log10(np.abs(values)))
-    power = np.where(np.isfinite(power), power, 0.0)
-    digits = np.maximum(3 - power, 0 if values.dtype.kind in "iu" else -15).astype(int)
-    rounded = [round(value, digit) for value, digit in zip(values.tolist(), digits.tolist(), strict=True)]
-    return np.array(rounded, dtype=values.dtype)
+def _last_step(answer: Answer) -> str:
+    """Say which condition removed the last points."""
+    for step in reversed(answer.steps):
+        if step.removed:
+            return f"The last {with_thousands(step.removed)} went by: {step.words}. "
+    return ""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from bokeh.models import BoxAnnotation, ColumnDataSource, FixedTicker, TapTool
 
-from roofcube.explorer.rows import spaced
+from roofcube.explorer.categories import spaced
 from roofcube.explorer.views.look import (
     ACCENT,
     INK,
@@ -31,6 +31,7 @@ __all__ = ["Parallel"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 AXES = 7
+USUAL = ("throughput", "latency", "energy", "top1", "power_full", "energy_per_input", "efficiency")
 MOST_LINES = 1_500
 FULL = 0.004  # of an axis, within which a brush allows everything
 
@@ -158,8 +159,7 @@ class Parallel:
         if self.kind == view.kind:
             return
         self.kind, self.rows = view.kind, None
-        names = [view.objective, *self.source.measures(view.kind)]
-        names = [name for name in dict.fromkeys(names) if not name.endswith(("_low", "_high", "_expected"))][:AXES]
+        names = _axes_of(view, self.source.measures(view.kind))
         self.axes = [axis_of(self.source, view.kind, name) for name in names]
         self.looks = looks_of(self.source, view.kind)
         places = list(range(len(names)))
@@ -208,6 +208,15 @@ class Parallel:
         heights = np.array([self._share(axis, rows.column(axis.name)[drawn]) for axis in self.axes]).T
         places = list(range(len(self.axes)))
         return {"xs": [places] * len(drawn), "ys": [line.astype("f4") for line in heights]}
+
+
+def _axes_of(view: View, measures: list[str]) -> list[str]:
+    """Choose what has an axis: what is wanted and shown, what decisions are about, then the others."""
+    about = view.kind if view.kind == "measured" else "predicted"
+    usual = [name for name in (f"{about}_{word}" for word in USUAL) if name in measures]
+    usual += [name for name in USUAL if name in measures]
+    names = dict.fromkeys([view.objective, view.x, view.y, *usual, *measures])
+    return [name for name in names if not name.endswith(("_low", "_high", "_expected"))][:AXES]
 
 
 def _two_lines(text: str) -> str:

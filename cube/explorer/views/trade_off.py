@@ -8,7 +8,7 @@ import numpy as np
 from bokeh.events import SelectionGeometry
 from bokeh.models import BoxSelectTool, ColumnDataSource, LassoSelectTool, LinearColorMapper, Span, TapTool
 
-from roofcube.explorer.rows import spaced
+from roofcube.explorer.categories import spaced
 from roofcube.explorer.views.look import (
     ACCENT,
     INK,

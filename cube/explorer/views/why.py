@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from roofcube.explorer.answers import where_of
-from roofcube.explorer.rows import label_text, spaced, worded
+from roofcube.explorer.categories import label_text, spaced, worded
 from roofcube.explorer.state import python_of
 from roofcube.explorer.views.look import value_text
 from roofcube.inert import inert_label
@@ -102,7 +102,8 @@ def _margin(source: Source, view: View, explanation: Explanation | None) -> list
         return ["no runner-up: nothing else meets the limits"]
     runner = explanation.runner_up
     value = value_text(float(runner[view.objective]), source.unit(view.objective))
-    where = " · ".join(worded(dim, runner[dim].values[()].item()) for dim in _told_dims(runner))
+    labels = {dim: runner[dim].values[()] for dim in _told_dims(runner)}
+    where = " · ".join(worded(dim, label.item() if hasattr(label, "item") else label) for dim, label in labels.items())
     ahead = explanation.margin
     words = f"{short(1.0 + ahead)} times as good as" if ahead >= 0.005 else "level with" if ahead >= 0 else "ahead of"
     return [f"{words} the runner-up {where}: {value}"]

@@ -125,6 +125,39 @@ def test_cubes_from_elsewhere_can_be_explored():
             assert source.grid(view).values.size > 0
 
 
+ODD = {
+    "labels that are not there": xr.Dataset(
+        {"speed": (("day", "b"), np.arange(6.0).reshape(2, 3))},
+        coords={"day": np.array(["2024-01-01", "2024-01-02"], dtype="M8[ns]"), "b": [1.5, 2.5, np.nan]},
+    ),
+    "objects": xr.Dataset({"speed": ("a", np.ones(3))}, coords={"a": np.array(["x", None, 3], dtype=object)}),
+    "infinite": xr.Dataset({"speed": ("a", -np.arange(4.0)), "cost": ("a", [np.inf, 1, 2, np.nan])}),
+    "the same label twice": xr.Dataset(
+        {"speed": (("a", "b"), np.arange(6.0).reshape(3, 2))}, coords={"a": ["x", "x", "y"]}
+    ),
+    "names of any kind": xr.Dataset(
+        {"a.b,c": ("x:y", [1.0, 2.0]), "<i>": ("x:y", [2.0, 1.0])}, {"x:y": ["1..2", "%41~"]}
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_odd_cubes_are_asked_as_all_others(name):
+    app = rc.explore(ODD[name])
+    app.page()
+    for tab in ("heatmap", "roofline", "latency"):
+        app.receive({"do": "set", "name": "tab", "value": tab})
+    for measure in app.source.measures("values")[:2]:
+        app.receive({"do": "add", "name": measure})
+    for category in app.source.categories("values").values():
+        app.receive({"do": "keep", "name": category.name, "text": category.texts[0], "on": True})
+        assert app.view.keep[category.name] == category.labels[:1]
+    names = {"rc": rc, "cube": ODD[name]}
+    exec(app.python(), names)
+    assert names["front"].sizes["point"] == len(app.answer.front)
+    assert bool(names["best"]["found"]) == (app.answer.best >= 0)
+
+
 def test_of_many_rows_the_whole_front_is_drawn_over_an_image():
     cube = by_hand()
     source = source_of(cube)
@@ -136,6 +169,22 @@ def test_of_many_rows_the_whole_front_is_drawn_over_an_image():
     assert answer.best in answer.drawn
     assert answer.drawn.size < MOST_MARKS
     assert answer.image[0].sum() == answer.left
+
+
+@pytest.mark.parametrize("senses", [("max", "min"), ("max", "max"), ("min", "min")])
+def test_a_front_is_the_same_whether_rows_are_sorted_or_sieved(senses, monkeypatch):
+    random = np.random.default_rng(5)
+    cube = by_hand(60)
+    for name, sense in zip(("speed", "cost"), senses, strict=True):
+        cube[name] = (("a", "b"), random.integers(0, 40, (60, 60)) / 8.0, {"sense": sense})
+    limits = {"speed": (0.5, None)}
+    view, sorted_first = asked(source_of(cube), limits=limits)
+    monkeypatch.setattr("roofcube.explorer.stored.SORTED", 100)
+    _, sieved = asked(source_of(cube), limits=limits)
+    assert sieved.front.tolist() == sorted_first.front.tolist()
+    front = rc.pareto(cube, dict(zip(("speed", "cost"), senses, strict=True)), where=limits)
+    assert len(sieved.front) == front.sizes["point"]
+    assert (view.x, view.y) == ("speed", "cost")
 
 
 def test_a_large_selection_is_its_box():

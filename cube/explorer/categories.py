@@ -1,0 +1,110 @@
+"""Labels to choose from, of dims, coordinates and flags; as `where` takes them, as text, and as a reader sees them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+import numpy as np
+
+from roofcube.inert import inert_label
+from roofcube.wording import short
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+__all__ = ["MOST_LABELS", "Category", "category_of", "label_text", "quoted", "spaced", "worded"]
+
+Array = np.ndarray[Any, np.dtype[Any]]
+MOST_LABELS = 24  # numbers along a dim that are chosen one by one; of more, a range is
+SAFE = " +-()[]*&='!;:@/$"  # marks that an id holds as they are
+
+
+@dataclass(frozen=True)
+class Category:
+    """Labels to choose from: of a dim, of a coordinate along it, or the meanings of a flag.
+
+    Attributes
+    ----------
+    name : str
+    labels : list
+        As `where` takes them.
+    texts : list of str
+        As an address writes them.
+    shown : list of str
+        As a reader sees them.
+    dim : str
+        Dim along which it goes; empty for a flag.
+    places : array of int
+        Of each index along the dim, the number of its label; -1 where it has none.
+    """
+
+    name: str
+    labels: list[Any]
+    texts: list[str]
+    shown: list[str]
+    dim: str
+    places: Array
+
+    @cached_property
+    def number_of(self) -> dict[str, int]:
+        """The number of the label of each text."""
+        return {text: number for number, text in enumerate(self.texts)}
+
+
+def spaced(name: str) -> str:
+    """Write the name of a variable in words: measured top-1 accuracy."""
+    words = name.replace("top1", "top-1 accuracy").replace("top5", "top-5 accuracy").replace("_", " ")
+    return inert_label(words)
+
+
+def label_text(label: Any) -> str:
+    """Write a label so that it can be read back: 100 for 100.0, text as it is."""
+    if isinstance(label, float) and abs(label) < 1e15 and label.is_integer():
+        return str(int(label))
+    return str(label)
+
+
+def category_of(cube: xr.Dataset, name: str) -> Category | None:
+    """Return the labels of a coordinate along one dim; None where there are none to choose one by one."""
+    values = cube[name].values
+    if values.dtype.kind not in "UOiufb" or name.endswith("_code"):
+        return None
+    texts = ["" if label is None or label != label else label_text(label) for label in values.tolist()]
+    distinct = dict.fromkeys(text for text in texts if text)
+    numeric = values.dtype.kind in "iufb"
+    beside = name not in cube.dims and str(cube[name].dims[0]) in cube.coords  # a property of a label, not a label
+    if len(distinct) < 2 or (numeric and (beside or len(distinct) > MOST_LABELS)):
+        return None
+    label_of = dict(zip(texts, values.tolist(), strict=True))
+    keys = sorted(distinct, key=lambda text: label_of[text]) if numeric and name not in cube.dims else list(distinct)
+    number_of = {text: number for number, text in enumerate(keys)}
+    places = np.array([number_of.get(text, -1) for text in texts], dtype=np.min_scalar_type(-len(keys) - 1))
+    labels = [label_of[text] for text in keys]
+    return Category(name, labels, keys, _shown(labels, numeric=numeric), str(cube[name].dims[0]), places)
+
+
+def _shown(labels: list[Any], *, numeric: bool) -> list[str]:
+    """Write labels for a reader: numbers with as few digits as tell them apart, texts inert."""
+    if not numeric:
+        return [inert_label(str(label)) for label in labels]
+    for digits in range(3, 17):
+        texts = [short(float(label), digits) for label in labels]
+        if len(set(texts)) == len(labels):
+            break
+    return texts
+
+
+def quoted(label: Any) -> str:
+    """Write a label as a part of an id."""
+    return quote(label_text(label), safe=SAFE)
+
+
+def worded(name: str, label: Any) -> str:
+    """Write a label with the word that makes it readable: batch 8, 50 %."""
+    if isinstance(label, str):
+        return inert_label(label)
+    number = short(float(label)) if isinstance(label, float) and name != "pruning" else label_text(label)
+    return f"{number} %" if name == "pruning" else f"{spaced(name)} {number}"
