@@ -62,7 +62,7 @@ def as_offered(cube: xr.Dataset) -> xr.Dataset:
     >>> import roofcube as rc
     >>> cube = rc.as_offered(rc.predict(rc.inputs("cifar10")))
     >>> cube.sizes["offer"], rc.best(cube, "predicted_throughput", where={"power": (None, 15)}).platform.item()
-    (20, 'TX2')
+    (20, 'EdgeTPU')
     """
     check_kind("cube", cube, xr.Dataset, do="make one with `roofcube.inputs` or `roofcube.predict`")
     if is_offered(cube):
