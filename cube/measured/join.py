@@ -16,7 +16,7 @@ from roofcube.measured.physics_gate import check, quality_bits
 from roofcube.measured.rows import measurement_rows, other_columns
 from roofcube.model.inputs import inputs as model_inputs
 from roofcube.model.predict import predict
-from roofcube.variables import DIMS, attributes
+from roofcube.variables import DIMS, OFFER, attributes
 
 if TYPE_CHECKING:
     from roofcube.labels import RowLocations
@@ -122,7 +122,7 @@ def _joined(cube: xr.Dataset, measurements: pl.DataFrame) -> xr.Dataset:
     where = locate(cube, measurements)
     if not where.dims:
         msg = (
-            f"`cube`: expected some of the dims {', '.join(DIMS)}, got {', '.join(map(str, cube.dims))}; pass a "
+            f"`cube`: expected some of the dims {', '.join(dim for dim in DIMS if dim != OFFER)}, got {', '.join(map(str, cube.dims))}; pass a "
             "cube of predict()"
         )
         raise InvalidDataError(msg)
