@@ -121,10 +121,8 @@ def join(cube: xr.Dataset, measurements: Any) -> xr.Dataset:
 def _joined(cube: xr.Dataset, measurements: pl.DataFrame) -> xr.Dataset:
     where = locate(cube, measurements)
     if not where.dims:
-        msg = (
-            f"`cube`: expected some of the dims {', '.join(dim for dim in DIMS if dim != OFFER)}, got {', '.join(map(str, cube.dims))}; pass a "
-            "cube of predict()"
-        )
+        labels, dims = ", ".join(dim for dim in DIMS if dim != OFFER), ", ".join(map(str, cube.dims))
+        msg = f"`cube`: expected some of the dims {labels}, got {dims}; pass a cube of predict()"
         raise InvalidDataError(msg)
     cells = _Cells(cube, where)
     found = measurements.filter(pl.Series(where.mask))
