@@ -111,7 +111,7 @@ def read_trusted(path: Path, row: type) -> pl.DataFrame:
     kinds = _types(row)
     if path.suffix == ".parquet":
         table = pl.read_parquet(path)
-        table = table.cast({name: kinds[name] for name in table.columns})  # type: ignore[arg-type]
+        table = table.cast({name: kinds[name] for name in table.columns})
         whole = {name for name in table.columns if not table[name].null_count()}
         absent = {name: pl.lit(getattr(row, name, None), kind) for name, kind in kinds.items() if name not in whole}
         filled = {name: pl.coalesce(name, one) if name in table.columns else one for name, one in absent.items()}

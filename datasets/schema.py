@@ -74,7 +74,7 @@ class Platform:
 class ListedPlatform(Platform):
     """A platform of data sheets: a memory bandwidth that nobody publishes, or that is on the chip, is empty."""
 
-    memory_bandwidth_b_per_s: Positive | None = None
+    memory_bandwidth_b_per_s: Positive | None = None  # type: ignore[assignment]
 
 
 class PlatformFigure:

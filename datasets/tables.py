@@ -332,7 +332,8 @@ def collections_of(column: str, labels: Iterable[str], *, first: str = BENCHMARK
     """
     load = load_platforms if column == "platform" else load_topologies
     table = "platforms" if column == "platform" else "topologies"
-    missing, holders = dict.fromkeys(labels), {}
+    missing = dict.fromkeys(labels)
+    holders: dict[str, str] = {}
     for collection in dict.fromkeys([first, *collections(table)]):
         if not missing:
             break

@@ -12,7 +12,9 @@ mixture of experts a token passes `active_params`; a batch reads the experts tha
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -159,13 +161,13 @@ class Transformer:
     longest: int | None = None
     largest: int = field(default=0)
 
-    @property
+    @cached_property
     def params(self) -> int:
         """All parameters."""
         routed = self.experts * sum(block.expert for block in self.blocks)
         return self.embedding + self.head + self.final + sum(block.dense for block in self.blocks) + routed
 
-    @property
+    @cached_property
     def active_params(self) -> int:
         """Parameters that one token passes or looks up."""
         return self.params - (self.experts - self.chosen) * sum(block.expert for block in self.blocks)
@@ -175,22 +177,27 @@ class Transformer:
         """Share of the routed experts that one token passes."""
         return self.chosen / self.experts if self.experts else 1.0
 
-    @property
+    @cached_property
     def matrix_params(self) -> int:
         """Weights of matrices that one token passes."""
         chosen = self.chosen * sum(block.expert for block in self.blocks)
         return self.head + sum(block.dense - block.vectors for block in self.blocks) + chosen
 
+    @cached_property
+    def kinds(self) -> tuple[tuple[Block, int], ...]:
+        """The distinct layers, and how many there are of each."""
+        return tuple(Counter(self.blocks).items())
+
     def cache(self, context: int) -> int:
         """Elements of the cache of a sequence."""
-        return sum(block.cached * _seen(context, block.window) for block in self.blocks)
+        return sum(times * block.cached * _seen(context, block.window) for block, times in self.kinds)
 
     def ops(self, phase: str, context: int) -> int:
         """Operations of one input: a token in decode, a prompt of `context` tokens in prefill."""
         if phase == "decode":
-            products = sum(block.decode_products * _seen(context, block.window) for block in self.blocks)
+            products = sum(n * block.decode_products * _seen(context, block.window) for block, n in self.kinds)
             return 2 * (self.matrix_params + products)
-        products = sum(block.prefill_products * _seen_by_all(context, block.window) for block in self.blocks)
+        products = sum(n * block.prefill_products * _seen_by_all(context, block.window) for block, n in self.kinds)
         return 2 * (self.matrix_params * context + products)
 
     def activations(self, tokens: int) -> int:
@@ -241,6 +248,13 @@ def transformer_of(config: Mapping[str, Any], *, source: str = "`source`") -> Tr
     family, read = FAMILIES[str(kind)], _Keys(config, source)
     width, vocabulary = read.count("hidden_size"), read.count("vocab_size")
     tied = bool(config.get("tie_word_embeddings", family.tied))
+    embedded = read.optional("word_embed_proj_dim", width)
+    if embedded != width:
+        msg = (
+            f"{source}, key 'word_embed_proj_dim': {embedded} is not the hidden size {width}, and the projection would "
+            "not be counted; give the network as ONNX, or as a table of totals"
+        )
+        raise InvalidDataError(msg)
     longest = read.count("max_position_embeddings") if family.positions is not None else None
     positions = (longest + (family.positions or 0)) * width if longest is not None else 0
     experts = read.optional("experts", 0)

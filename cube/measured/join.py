@@ -16,7 +16,7 @@ from roofcube.measured.physics_gate import check, quality_bits
 from roofcube.measured.rows import measurement_rows, other_columns
 from roofcube.model.inputs import inputs as model_inputs
 from roofcube.model.predict import predict
-from roofcube.variables import DIMS, attributes
+from roofcube.variables import DIMS, OFFER, attributes
 
 if TYPE_CHECKING:
     from roofcube.labels import RowLocations
@@ -121,10 +121,8 @@ def join(cube: xr.Dataset, measurements: Any) -> xr.Dataset:
 def _joined(cube: xr.Dataset, measurements: pl.DataFrame) -> xr.Dataset:
     where = locate(cube, measurements)
     if not where.dims:
-        msg = (
-            f"`cube`: expected some of the dims {', '.join(DIMS)}, got {', '.join(map(str, cube.dims))}; pass a "
-            "cube of predict()"
-        )
+        labels, dims = ", ".join(dim for dim in DIMS if dim != OFFER), ", ".join(map(str, cube.dims))
+        msg = f"`cube`: expected some of the dims {labels}, got {dims}; pass a cube of predict()"
         raise InvalidDataError(msg)
     cells = _Cells(cube, where)
     found = measurements.filter(pl.Series(where.mask))

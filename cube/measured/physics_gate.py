@@ -100,7 +100,7 @@ def _space(inputs: xr.Dataset | None, rows: pl.DataFrame) -> xr.Dataset:
             for column in ("platform", "topology")
         }
         beside = any(one != BENCHMARK for holders in named.values() for one in holders.values())
-        chosen = {"platforms": list(named["platform"]), "topologies": list(named["topology"])}
+        chosen: dict[str, Any] = {"platforms": list(named["platform"]), "topologies": list(named["topology"])}
         # what nobody knows is told by the whole benchmark
         whole = {key: labels for key, labels in chosen.items() if labels} if beside else {}
         inputs = model_inputs(**whole, batch=1)

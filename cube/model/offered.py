@@ -62,7 +62,7 @@ def as_offered(cube: xr.Dataset) -> xr.Dataset:
     >>> import roofcube as rc
     >>> cube = rc.as_offered(rc.predict(rc.inputs("cifar10")))
     >>> cube.sizes["offer"], rc.best(cube, "predicted_throughput", where={"power": (None, 15)}).platform.item()
-    (20, 'TX2')
+    (20, 'EdgeTPU')
     """
     check_kind("cube", cube, xr.Dataset, do="make one with `roofcube.inputs` or `roofcube.predict`")
     if is_offered(cube):
@@ -98,7 +98,7 @@ def _texts(labels: Sequence[Sequence[str]]) -> np.ndarray[Any, Any]:
 def _exists(cube: xr.Dataset, dims: Sequence[str]) -> np.ndarray[Any, Any]:
     """Tell which cells of the hardware dims have a peak, or anything measured or known."""
     sizes = tuple(cube.sizes[dim] for dim in dims)
-    names = [name for name in ("peak_compute", "n_rows") if name in cube]
+    names: list[Any] = [name for name in ("peak_compute", "n_rows") if name in cube]
     names = names or [
         name for name, one in cube.data_vars.items() if one.dtype.kind == "f" and set(dims) <= set(one.dims)
     ]
@@ -260,7 +260,7 @@ def _shared(
         one = np.take_along_axis(whole, index, axis=place)
         same = (whole == one) | ((whole != whole) & (one != one))
         if (same | ~exists.reshape(*exists.shape, *([1] * (whole.ndim - exists.ndim)))).all():
-            whole, exists = one.squeeze(place), exists.any(axis=place)
+            whole, exists = one.squeeze(place), np.asarray(exists.any(axis=place))
             dims = (*dims[:place], *dims[place + 1 :])
     return whole, dims
 

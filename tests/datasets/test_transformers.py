@@ -176,6 +176,7 @@ def test_a_token_passes_the_experts_that_it_chose():
         ({"hidden_size": None}, "expected the key 'hidden_size' or 'n_embd' or 'd_model' with a count, got none"),
         ({"vocab_size": "many"}, "key 'vocab_size': expected a whole number, got 'many'"),
         ({"num_key_value_heads": 3}, "key 'num_key_value_heads': got 3; it must divide the 32 heads"),
+        ({"word_embed_proj_dim": 512}, "key 'word_embed_proj_dim': 512 is not the hidden size 4096"),
         ({"text_config": {}}, "key 'text_config': the model reads more than text"),
     ],
 )

@@ -13,6 +13,7 @@ import xarray as xr
 from roofcube.errors import InvalidDataError
 from roofcube.labels import dataset_of
 from roofcube.sweep.answers import points
+from roofcube.sweep.answers.leading import parts_of
 from roofcube.sweep.contexts.context import AT, FOUND, added_names, check_names, names_of
 
 if TYPE_CHECKING:
@@ -51,16 +52,23 @@ def best(context: Context, objective: str, *, per: Names, where: Any, sense: str
         bound = context.query(limits, objectives=(goal,), per=dims)
         return _labelled(context, bound, context.engine(bound.query).best(bound.query), dims, attrs, bool(per))
 
-    return stacked(context, per, read, ask)
+    return stacked(context, per, read, ask, goal)
 
 
-def stacked(context: Context, per: Names, where: Where, ask: Any) -> xr.Dataset:
-    """Ask for each label of the coordinates to group by, and lay the answers out along them, in the order asked."""
+def stacked(
+    context: Context, per: Names, where: Where, ask: Any, goal: tuple[str, int] | None = None
+) -> xr.Dataset:
+    """Ask for each label of the coordinates to group by, and lay the answers out along them, in the order asked.
+
+    With a goal, which is that of the best, many labels of the leading dim are asked for at once.
+    """
     dims, groupings = context.per(per, where)
     if not groupings:
         return ask(dims, where)  # type: ignore[no-any-return]
     # without a group, an answer tells what its variables would be
-    parts = [ask(dims, narrowed) for _, narrowed in narrowings(groupings, where)] or [ask(dims, where)]
+    parts = parts_of(context, groupings, dims, where, ask, goal) if goal else None
+    if parts is None:
+        parts = [ask(dims, narrowed) for _, narrowed in narrowings(groupings, where)] or [ask(dims, where)]
     lengths = tuple(len(grouping.labels) for grouping in groupings)
     names = tuple(grouping.name for grouping in groupings)
     ordered = [name for name in names_of(per) if name in (*names, *dims)]
