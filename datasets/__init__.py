@@ -1,7 +1,8 @@
 """The facts: tidy tables of platforms, networks, accuracy, measurements and power, with units, sources and reasons.
 
 Every loader gives a validated `polars.DataFrame` with the units in its column names (SI; `_percent` for accuracy and
-channels kept). `manifest()` tells for each table its source, licence, checksum and what was changed.
+channels kept). Beside the benchmark there are collections, read when they are asked for. `manifest()` tells for each
+table its source, licence, checksum and what was changed.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ if __name__ != "roofcube.datasets":
     raise ImportError(msg)
 
 from roofcube.datasets.aliases import canonical
+from roofcube.datasets.embedded import collections, manifest
 from roofcube.datasets.layer_demands import layer_demands
 from roofcube.datasets.tables import (
     load_accuracy,
@@ -25,12 +27,12 @@ from roofcube.datasets.tables import (
     load_power_traces,
     load_repeats,
     load_topologies,
-    manifest,
     tasks,
 )
 
 __all__ = [
     "canonical",
+    "collections",
     "layer_demands",
     "load_accuracy",
     "load_aliases",

@@ -106,8 +106,15 @@ def model_of(row: type) -> type[BaseModel]:
 
 
 def read_trusted(path: Path, row: type) -> pl.DataFrame:
-    """Read a CSV that is known to keep its schema, as an embedded table whose checksum holds."""
+    """Read a CSV or Parquet file that is known to keep its schema, as an embedded table whose checksum holds."""
     kinds = _types(row)
+    if path.suffix == ".parquet":
+        table = pl.read_parquet(path)
+        table = table.cast({name: kinds[name] for name in table.columns})  # type: ignore[arg-type]
+        whole = {name for name in table.columns if not table[name].null_count()}
+        absent = {name: pl.lit(getattr(row, name, None), kind) for name, kind in kinds.items() if name not in whole}
+        filled = {name: pl.coalesce(name, one) if name in table.columns else one for name, one in absent.items()}
+        return table.with_columns(**filled).select(list(kinds))
     table = pl.read_csv(path, schema_overrides=kinds)
     defaults = {name: pl.lit(getattr(row, name, None), kind) for name, kind in kinds.items()}
     return table.select(

@@ -21,8 +21,10 @@ __all__ = [
     "Platform",
     "PlatformStructure",
     "PowerSample",
+    "PublishedNetwork",
     "Repeat",
     "Topology",
+    "TracedLayer",
 ]
 
 Positive = Annotated[float, Gt(0)]
@@ -119,6 +121,42 @@ class Topology:
     shapes: Literal["published", "assumed"]
 
 
+class PublishedNetwork:
+    """A network beside the benchmark: what its publication says, and what its layers do not.
+
+    Attributes
+    ----------
+    ops_published, params_published, activations_published
+        Counts of the source, rounded there; activations are those that layers with weights write.
+    activation_memory
+        Elements of the largest layer, read and written.
+    vector_elements
+        Elements that element-wise operators read and write.
+    kernels
+        Operators that run for one input, as traced.
+    image_size
+        Side of the input.
+    weights
+        Which trained weights the accuracy is of.
+    variant_of
+        The network that this one computes the same as, with fewer operations.
+    """
+
+    topology: Label
+    task: Label
+    pruning_percent: Kept = 100.0
+    ops_published: Positive | None = None
+    params_published: Positive | None = None
+    activations_published: Positive | None = None
+    activation_memory: Positive | None = None
+    vector_elements: NotNegative | None = None
+    kernels: NotNegative | None = None
+    architecture: str = ""
+    image_size: Count | None = None
+    weights: str = ""
+    variant_of: str = ""
+
+
 class LayerRow:
     """One weight layer of a network."""
 
@@ -150,6 +188,26 @@ VectorKind = Literal[
     "elementwise", "normalisation", "softmax", "quantisation", "reduction", "pooling", "resampling", "indexing"
 ]
 LayerKind = Literal[WeightKind, VectorKind]
+
+
+class TracedLayer(LayerRow):
+    """One layer of a network beside the benchmark.
+
+    Attributes
+    ----------
+    kind
+        As of `NetworkLayer`, those with operations.
+    weights_of
+        The layer that has these weights too and counts them among its `params`, which here are left out.
+    note
+        What must be said of the count.
+    """
+
+    kind: WeightKind  # type: ignore[assignment]
+    params: Place
+    output_elements: Place
+    weights_of: str = ""
+    note: str = ""
 
 
 class OwnAccuracy:

@@ -5,23 +5,32 @@ A table whose checksum is the manifest's is the file that the tests validate row
 
 from __future__ import annotations
 
-import tomllib
 from functools import cache
-from importlib.resources import as_file, files
-from typing import TYPE_CHECKING, Any
+from importlib.resources import as_file
+from typing import TYPE_CHECKING
 
 import polars as pl
 
 from roofcube.datasets import schema
 from roofcube.datasets.aliases import canonical
-from roofcube.datasets.reading import read_trusted
+from roofcube.datasets.embedded import (
+    BENCHMARK,
+    collection_of,
+    collections,
+    data_file,
+    entry_name,
+    manifest,
+    tasks_beside,
+)
+from roofcube.datasets.reading import columns_of, read_trusted
 from roofcube.disk import digest
 from roofcube.errors import CorruptFileError, unknown_label
 
 if TYPE_CHECKING:
-    from importlib.resources.abc import Traversable
+    from collections.abc import Iterable
 
 __all__ = [
+    "collections_of",
     "load_accuracy",
     "load_aliases",
     "load_corrections",
@@ -40,26 +49,9 @@ COUNTS_TOLERANCE_PERCENT = 1.0
 
 
 @cache
-def manifest() -> dict[str, dict[str, Any]]:
-    """Tell for each table its file, sha256, source, licence and what was changed.
-
-    Examples
-    --------
-    >>> from roofcube.datasets import manifest
-    >>> manifest()["measurements"]["licence"]
-    'Apache-2.0'
-    """
-    return tomllib.loads(_data("manifest.toml").read_text(encoding="utf-8"))
-
-
-def _data(name: str) -> Traversable:
-    return files("roofcube.datasets").joinpath("data", name)
-
-
-@cache
 def _table(name: str, row: type) -> pl.DataFrame:
     entry = manifest()[name]
-    with as_file(_data(entry["file"])) as path:
+    with as_file(data_file(entry["file"])) as path:
         found = digest([path.read_bytes()])
         if found != entry["sha256"]:
             msg = (
@@ -70,8 +62,23 @@ def _table(name: str, row: type) -> pl.DataFrame:
         return read_trusted(path, row)
 
 
-def load_platforms() -> pl.DataFrame:
+def _table_in(table: str, row: type, collection: str) -> pl.DataFrame | None:
+    """Load a table of a collection; None where it has none."""
+    name = entry_name(table, collection)
+    return None if name is None else _table(name, row)
+
+
+def _or_empty(table: pl.DataFrame | None, like: pl.DataFrame) -> pl.DataFrame:
+    return like.clear() if table is None else table
+
+
+def load_platforms(*, collection: str = BENCHMARK) -> pl.DataFrame:
     """Load what the platforms offer, a row per platform, mode and precision.
+
+    Parameters
+    ----------
+    collection : str, optional
+        Tables beside the benchmark (`collections`); the benchmark's where not given.
 
     Returns
     -------
@@ -86,16 +93,22 @@ def load_platforms() -> pl.DataFrame:
     >>> load_platforms()["platform"].n_unique()
     9
     """
-    return _table("platforms", schema.Platform).join(
-        _table("platform_structure", schema.PlatformStructure),
-        on="platform",
-        how="left",
-        maintain_order="left",
-    )
+    platforms = _or_empty(_table_in("platforms", schema.Platform, collection), _table("platforms", schema.Platform))
+    structure = _table_in("platform_structure", schema.PlatformStructure, collection)
+    if structure is None:
+        defaults = {name: getattr(schema.PlatformStructure, name) for name in columns_of(schema.PlatformStructure)[1:]}
+        return platforms.with_columns(pl.lit(value).alias(name) for name, value in defaults.items())
+    return platforms.join(structure, on="platform", how="left", maintain_order="left")
 
 
-def load_topologies() -> pl.DataFrame:
+def load_topologies(*, collection: str = BENCHMARK) -> pl.DataFrame:
     """Load the networks, a row per topology and share of channels kept.
+
+    Parameters
+    ----------
+    collection : str, optional
+        As for `load_platforms`. Networks beside the benchmark have the published counts as `ops_published`,
+        `params_published`, `activations_published`, and `counts_source` ``totals`` where they have no layers.
 
     Returns
     -------
@@ -113,14 +126,9 @@ def load_topologies() -> pl.DataFrame:
     >>> cnv["ops"].item(), cnv["params"].item()
     (8017792.0, 97712.0)
     """
-    totals = (
-        load_layers()
-        .group_by("topology", "pruning_percent")
-        .agg(
-            ops_from_layers=pl.col("ops").sum().cast(pl.Float64),
-            params_from_layers=pl.col("params").sum().cast(pl.Float64),
-        )
-    )
+    if collection != BENCHMARK:
+        return _published_topologies(collection)
+    totals = _totals_of(load_layers())
     # the size behind the source's predictions is the one that its intensity implies, not the rounded figure it prints
     implied_params = pl.col("ops_source") / pl.col("ops_per_byte_int8_printed")
     references = {
@@ -150,20 +158,64 @@ def load_topologies() -> pl.DataFrame:
     )
 
 
-def load_layers() -> pl.DataFrame:
+@cache
+def _published_topologies(collection: str) -> pl.DataFrame:
+    """Put the counts of layers beside the published ones of a collection; without layers a network has the latter."""
+    table = _table_in("topologies", schema.PublishedNetwork, collection)
+    if table is None:
+        return load_topologies().clear()
+    totals = _totals_of(load_layers(collection=collection))
+    table = table.join(totals, on=["topology", "pruning_percent"], how="left", maintain_order="left")
+    traced = pl.col("ops_from_layers").is_not_null()
+    return table.with_columns(
+        ops=pl.coalesce("ops_from_layers", "ops_published"),
+        params=pl.coalesce("params_from_layers", "params_published"),
+        counts_source=pl.when(traced).then(pl.lit("layers")).otherwise(pl.lit("totals")),
+        ops_source=pl.coalesce("ops_published", "ops_from_layers"),
+        ops_difference_percent=100.0 * (pl.col("ops_from_layers") / pl.col("ops_published") - 1.0),
+        params_difference_percent=100.0 * (pl.col("params_from_layers") / pl.col("params_published") - 1.0),
+        shapes=pl.lit("published"),
+    )
+
+
+def _totals_of(layers: pl.DataFrame) -> pl.DataFrame:
+    # of all columns together polars takes 40 MB more
+    narrow = layers.select("topology", "pruning_percent", "ops", "params")
+    return narrow.group_by("topology", "pruning_percent").agg(
+        ops_from_layers=pl.col("ops").sum().cast(pl.Float64),
+        params_from_layers=pl.col("params").sum().cast(pl.Float64),
+    )
+
+
+def load_layers(*, collection: str = BENCHMARK) -> pl.DataFrame:
     """Load the weight layers of all networks, in order; see `roofcube.datasets.architectures` for their definitions.
+
+    Parameters
+    ----------
+    collection : str, optional
+        As for `load_platforms`. Beside the benchmark there are layers of all kinds: products of attention, and layers
+        whose weights another one has (`weights_of`).
 
     Returns
     -------
     DataFrame
         Shapes, `ops` (2 per multiply-accumulate), `params` (weights only), `input_elements`, `output_elements`.
     """
+    if collection != BENCHMARK:
+        layers = _table_in("layers", schema.TracedLayer, collection)
+        return load_layers().clear() if layers is None else layers
     return _table("layers", schema.LayerRow)
 
 
-def load_accuracy() -> pl.DataFrame:
-    """Load the accuracy of the trained networks per topology, channels kept and precision, in percent."""
-    return _table("accuracy", schema.Accuracy)
+def load_accuracy(*, collection: str = BENCHMARK) -> pl.DataFrame:
+    """Load the accuracy of the trained networks per topology, channels kept and precision, in percent.
+
+    Parameters
+    ----------
+    collection : str, optional
+        As for `load_platforms`.
+    """
+    return _or_empty(_table_in("accuracy", schema.Accuracy, collection), _table("accuracy", schema.Accuracy))
 
 
 def load_measurements(task: str | None = None) -> pl.DataFrame:
@@ -172,7 +224,7 @@ def load_measurements(task: str | None = None) -> pl.DataFrame:
     Parameters
     ----------
     task : str, optional
-        One of `tasks()`; all where not given.
+        One of `tasks()`; all of the benchmark where not given.
 
     Returns
     -------
@@ -195,7 +247,10 @@ def load_measurements(task: str | None = None) -> pl.DataFrame:
 
 def load_repeats(task: str | None = None) -> pl.DataFrame:
     """Load an independent second run on the TX2 (CNV): the noise floor of the measurements."""
-    return _rows_of_task(_table("repeats", schema.Repeat), task)
+    repeats = _table("repeats", schema.Repeat)
+    if task is not None and collection_of(canonical("task", task)) != BENCHMARK:
+        return repeats.clear()
+    return _rows_of_task(repeats, task)
 
 
 def load_power_traces() -> pl.DataFrame:
@@ -215,15 +270,43 @@ def load_corrections() -> pl.DataFrame:
 
 @cache
 def tasks() -> tuple[str, ...]:
-    """Name the tasks that have embedded measurements.
+    """Name the tasks that have embedded measurements: those of the benchmark, then those of collections beside it.
 
     Examples
     --------
     >>> import roofcube as rc
-    >>> rc.tasks()
+    >>> rc.tasks()[:3]
     ('cifar10', 'imagenet', 'mnist')
     """
-    return tuple(sorted(_table("measurements", schema.Measurement)["task"].unique().to_list()))
+    own = _table("measurements", schema.Measurement)["task"].unique().to_list()
+    return (*sorted(own), *tasks_beside())
+
+
+def collections_of(column: str, labels: Iterable[str], *, first: str = BENCHMARK) -> dict[str, str]:
+    """Find the collection that knows each label; other collections are read only for what the first ones lack.
+
+    Parameters
+    ----------
+    column : {"platform", "topology"}
+    labels : iterable of str
+    first : str
+        The collection to look in before all others.
+
+    Returns
+    -------
+    dict
+        Label → collection; a label that none knows is left out.
+    """
+    load = load_platforms if column == "platform" else load_topologies
+    table = "platforms" if column == "platform" else "topologies"
+    missing, holders = dict.fromkeys(labels), {}
+    for collection in dict.fromkeys([first, *collections(table)]):
+        if not missing:
+            break
+        names = set(load(collection=collection)[column].unique())
+        holders |= {label: collection for label in missing if label in names}
+        missing = {label: None for label in missing if label not in names}
+    return holders
 
 
 def _rows_of_task(table: pl.DataFrame, task: str | None) -> pl.DataFrame:
@@ -232,4 +315,8 @@ def _rows_of_task(table: pl.DataFrame, task: str | None) -> pl.DataFrame:
     name = canonical("task", task)
     if name not in tasks():
         raise unknown_label("task", task, tasks())
+    collection = collection_of(name)
+    if collection != BENCHMARK:
+        beside = _table_in("measurements", schema.Measurement, collection)
+        return table.clear() if beside is None else beside.filter(pl.col("task") == name)
     return table.filter(pl.col("task") == name)

@@ -14,6 +14,7 @@ from roofcube.datasets.faults import Fault, check_no_faults
 from roofcube.datasets.fields import inferred
 from roofcube.datasets.reading import Sheet, columns_of, decimal_in, header_faults, typed_columns
 from roofcube.datasets.table_forms import as_sheet
+from roofcube.datasets.tables import collections_of
 from roofcube.errors import check_choice
 from roofcube.files.foreign_columns import ColumnMap, mapped_columns
 
@@ -155,7 +156,10 @@ def _with_defaults(frame: pl.DataFrame) -> pl.DataFrame:
 
 
 def _tasks(topologies: pl.Series) -> pl.Series:
-    known = dict(datasets.load_topologies().select("topology", "task").iter_rows())
+    holders = collections_of("topology", topologies.drop_nulls().unique().to_list())
+    known: dict[str, str] = {}
+    for collection in dict.fromkeys(holders.values()):
+        known |= dict(datasets.load_topologies(collection=collection).select("topology", "task").iter_rows())
     return topologies.replace_strict(known, default="custom", return_dtype=pl.String)
 
 

@@ -8,7 +8,10 @@ import numpy as np
 import polars as pl
 
 from roofcube import datasets
+from roofcube.datasets import canonical
+from roofcube.datasets.embedded import BENCHMARK
 from roofcube.datasets.table_forms import as_table
+from roofcube.datasets.tables import collections_of
 from roofcube.labels import labelled, locate, rows_of
 from roofcube.measured.findings import FINDINGS, finding_lines
 from roofcube.measured.label_rules import label_findings, missing_values
@@ -26,6 +29,7 @@ if TYPE_CHECKING:
     from roofcube.measured.rules import Rule
 
 __all__ = ["check", "quality_bits"]
+ROWS_TOGETHER = 1024  # judged at once: of 7,388 rows of deep networks all at once take 150 MB
 LEAST = ("infeasible", "memory_required")  # of these the least allows most
 
 
@@ -40,7 +44,7 @@ def check(measurements: Any, *, traces: Any = None, inputs: xr.Dataset | None = 
     traces : table, optional
         In the schema of `roofcube.datasets.load_power_traces`.
     inputs : Dataset, optional
-        Platforms and networks to judge by; the embedded ones where not given.
+        Platforms and networks to judge by; the embedded ones where not given, those of other collections by name.
 
     Returns
     -------
@@ -57,7 +61,7 @@ def check(measurements: Any, *, traces: Any = None, inputs: xr.Dataset | None = 
     9
     """
     rows = measurement_rows(measurements)
-    space = _space(inputs)
+    space = _space(inputs, rows)
     table = _with_references(_with_all_columns(rows), space)
     parts = _broken(table, rules_for(table))
     parts += [*label_findings(table, space), missing_values(table, rows.columns)]
@@ -84,9 +88,27 @@ def quality_bits(measurements: pl.DataFrame, findings: pl.DataFrame) -> np.ndarr
 # what the rules compare with ------------------------------------------------------------------------------------------
 
 
-def _space(inputs: xr.Dataset | None) -> xr.Dataset:
-    """Return what to judge by, without batches: those of the rows are judged."""
-    return (model_inputs(batch=1) if inputs is None else inputs).drop_dims("batch", errors="ignore")
+def _space(inputs: xr.Dataset | None, rows: pl.DataFrame) -> xr.Dataset:
+    """Return what to judge by, without batches: those of the rows are judged.
+
+    Rows with labels that only a collection beside the benchmark knows are judged by the platforms and networks that
+    they name.
+    """
+    if inputs is None:
+        named = {
+            column: collections_of(column, [canonical(column, label) for label in _distinct(rows, column)])
+            for column in ("platform", "topology")
+        }
+        beside = any(one != BENCHMARK for holders in named.values() for one in holders.values())
+        chosen = {"platforms": list(named["platform"]), "topologies": list(named["topology"])}
+        # what nobody knows is told by the whole benchmark
+        whole = {key: labels for key, labels in chosen.items() if labels} if beside else {}
+        inputs = model_inputs(**whole, batch=1)
+    return inputs.drop_dims("batch", errors="ignore")
+
+
+def _distinct(rows: pl.DataFrame, column: str) -> list[str]:
+    return rows[column].drop_nulls().unique(maintain_order=True).to_list() if column in rows.columns else []
 
 
 def _with_all_columns(measurements: pl.DataFrame) -> pl.DataFrame:
@@ -106,6 +128,33 @@ def _with_references(table: pl.DataFrame, space: xr.Dataset) -> pl.DataFrame:
     labels = np.stack([*where.indices.values(), table["batch"].fill_null(1).to_numpy()])[:, where.mask]
     _, first, number = np.unique(labels, axis=1, return_index=True, return_inverse=True)
     judged = table[np.flatnonzero(where.mask)[first].tolist()]
+    blocks = [_references(space, judged[start : start + ROWS_TOGETHER]) for start in _starts(judged.height)]
+    number = number.reshape(-1)
+    columns = [
+        _reference_column(name, np.concatenate([one[name] for one in blocks]), where.mask, number)
+        for name in blocks[0]
+        if name != "executed_precision"
+    ]
+    structure = _boards(table)
+    executed = _executed_precisions(np.concatenate([one["executed_precision"] for one in blocks]), where.mask, number)
+    table = table.with_columns(*columns, executed, unknown=pl.Series(where.reasons, dtype=pl.String))
+    table = table.join(structure, on="platform", how="left", maintain_order="left")
+    return table.with_columns(pl.col("batch_kind", "source_row").fill_null(""))
+
+
+def _starts(rows: int) -> range:
+    return range(0, max(rows, 1), ROWS_TOGETHER)
+
+
+def _boards(table: pl.DataFrame) -> pl.DataFrame:
+    """Return the printed circuit boards of the platforms that the facts know, in whatever collection."""
+    holders = collections_of("platform", table["platform"].drop_nulls().unique().to_list())
+    known = [datasets.load_platforms(collection=one) for one in dict.fromkeys(["", *holders.values()])]
+    return pl.concat(one.select("platform", "board") for one in known).unique("platform", keep="first")
+
+
+def _references(space: xr.Dataset, judged: pl.DataFrame) -> dict[str, np.ndarray[Any, Any]]:
+    """Return what platform and network allow, a number a row."""
     at, _ = rows_of(space, judged, dims=CONFIGURATION)
     at = at.assign_coords(batch=labelled("row", judged["batch"].to_numpy()))
     published, bound = predict(at), predict(at, assumptions=BOUND)
@@ -120,40 +169,42 @@ def _with_references(table: pl.DataFrame, space: xr.Dataset) -> pl.DataFrame:
         "memory_capacity": at.get("memory_capacity"),
         "memory_required": published.get("memory_required"),
     }
-    columns = [_reference_column(name, array, where.mask, number.reshape(-1)) for name, array in references.items()]
-    structure = datasets.load_platforms().unique("platform", keep="first").select("platform", "board")
-    executed = _executed_precisions(at, where.mask, number.reshape(-1))
-    table = table.with_columns(*columns, executed, unknown=pl.Series(where.reasons, dtype=pl.String))
-    table = table.join(structure, on="platform", how="left", maintain_order="left")
-    return table.with_columns(pl.col("batch_kind", "source_row").fill_null(""))
+    each = {name: _most_generous(name, array, judged.height) for name, array in references.items()}
+    return {**each, "executed_precision": _first_names(at, judged.height)}
 
 
 def _reference_column(
-    name: str, array: xr.DataArray | None, known: np.ndarray[Any, Any], number: np.ndarray[Any, Any]
+    name: str, each: np.ndarray[Any, Any], known: np.ndarray[Any, Any], number: np.ndarray[Any, Any]
 ) -> pl.Series:
     values = np.full(len(known), np.nan)
-    if array is not None and len(number):
-        each = _most_generous(name, array)
-        values[known] = each[number] if each.ndim else each
+    values[known] = each[number]
     return pl.Series(name, values).fill_nan(None)
 
 
-def _most_generous(name: str, array: xr.DataArray) -> np.ndarray[Any, Any]:
+def _most_generous(name: str, array: xr.DataArray | None, rows: int) -> np.ndarray[Any, Any]:
     """Return a number a row: along dims that rows know nothing of, such as a site, what allows most."""
+    if array is None:
+        return np.full(rows, np.nan)
     each = np.asarray(array.transpose("row", ..., missing_dims="ignore").values, dtype="f8")
     others = tuple(range(1 if "row" in array.dims else 0, each.ndim))
-    if not others:
-        return each
-    return np.asarray(np.fmin.reduce(each, axis=others) if name in LEAST else np.fmax.reduce(each, axis=others))
+    if others:
+        each = np.asarray(np.fmin.reduce(each, axis=others) if name in LEAST else np.fmax.reduce(each, axis=others))
+    return np.broadcast_to(each, (rows,))
 
 
-def _executed_precisions(at: xr.Dataset, known: np.ndarray[Any, Any], number: np.ndarray[Any, Any]) -> pl.Series:
+def _first_names(at: xr.Dataset, rows: int) -> np.ndarray[Any, Any]:
     """Return the precision that each row's platform computes in, where its facts say it."""
+    if "executed_precision" not in at:
+        return np.full(rows, "", dtype=object)
+    names = at["executed_precision"]
+    return np.broadcast_to(names.isel({dim: 0 for dim in names.dims if dim != "row"}).values.astype(object), (rows,))
+
+
+def _executed_precisions(
+    each: np.ndarray[Any, Any], known: np.ndarray[Any, Any], number: np.ndarray[Any, Any]
+) -> pl.Series:
     values = np.full(len(known), "", dtype=object)
-    if "executed_precision" in at and len(number):
-        names = at["executed_precision"]
-        each = names.isel({dim: 0 for dim in names.dims if dim != "row"}).values
-        values[known] = each[number] if each.ndim else each
+    values[known] = each[number]
     return pl.Series("executed_precision", values.tolist(), dtype=pl.String).replace("", None)
 
 

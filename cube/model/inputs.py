@@ -10,7 +10,9 @@ import xarray as xr
 
 from roofcube import datasets
 from roofcube.datasets import canonical
+from roofcube.datasets.embedded import BENCHMARK, collection_of
 from roofcube.datasets.own_platforms import SOURCES, check_platform_keys, platform_table
+from roofcube.datasets.tables import collections_of
 from roofcube.errors import InvalidDataError, check_choice, unknown_label
 from roofcube.labels import axis, labelled
 from roofcube.model.beside import beside
@@ -25,6 +27,13 @@ if TYPE_CHECKING:
 __all__ = ["inputs"]
 
 Counts = Literal["exact", "site"]
+
+# what a table of counts may say that layers with weights do not
+BESIDE_LAYERS = ("vector_ops", "vector_elements", "kernels")
+# cells of one variable over (topology, pruning, layer), 1.6 MB; beyond them layers of one shape are laid down together
+MOST_LAYER_CELLS = 200_000
+# demands of layers that do not add up
+WHOLE = ("out_channels", "fully_connected")
 
 EFFECTIVE = (
     "effective parameters behind the source's predictions (ops over its printed intensity); not the size of the network"
@@ -100,7 +109,7 @@ def inputs(
     networks = _network_tables(task, networks_given)
     asked = as_list(precision)
     wanted = asked and [canonical("precision", f"{one}") for one in asked]
-    hardware = _hardware_inputs(hardware_given, as_list(mode), wanted)
+    hardware = _hardware_inputs(hardware_given, as_list(mode), wanted, collection_of(task))
     kept = _pruning_labels(pruning, networks)
     precisions = _precisions(precision, hardware, networks)
     needs = _needs(networks, kept, precisions, counts)
@@ -177,17 +186,19 @@ def _precisions(precision: Any, hardware: xr.Dataset, networks: dict[str, Any]) 
 # hardware -------------------------------------------------------------------------------------------------------------
 
 
-def _hardware_inputs(chosen: list[Any] | None, modes: list[str] | None, precisions: list[str] | None) -> xr.Dataset:
+def _hardware_inputs(
+    chosen: list[Any] | None, modes: list[str] | None, precisions: list[str] | None, collection: str
+) -> xr.Dataset:
     designs = [one for one in chosen or () if isinstance(one, xr.Dataset)]
     for one in designs:
         check_hardware(one)
     if not designs:
-        return _of_modes(_hardware_of(_platform_table(chosen)), modes)
+        return _of_modes(_hardware_of(_platform_table(chosen, collection)), modes)
     if len(designs) == 1 and len(chosen or ()) == 1:
         design = _of_precisions(designs[0], precisions, PRECISIONS)
         return design if modes is None else _of_modes(design, modes)
     real = [one for one in chosen or () if not isinstance(one, xr.Dataset)]
-    together = beside(_hardware_of(_platform_table(real)) if real else None, designs, precisions)
+    together = beside(_hardware_of(_platform_table(real, collection)) if real else None, designs, precisions)
     order = [label for one in chosen or () for label in _platform_labels(one)]
     return _of_modes(together.sel(platform=list(dict.fromkeys(order))), modes)
 
@@ -220,11 +231,15 @@ def _of_modes(hardware: xr.Dataset, modes: list[str] | None) -> xr.Dataset:
     return hardware.isel(mode=[known.index(one) for one in dict.fromkeys(chosen)])
 
 
-def _platform_table(chosen: list[Any] | None) -> pl.DataFrame:
-    embedded = datasets.load_platforms()
+def _platform_table(chosen: list[Any] | None, collection: str) -> pl.DataFrame:
+    """Collect platforms by name, those of the task's own collection first, and from tables."""
+    embedded = datasets.load_platforms(collection=collection)
+    if embedded.is_empty():
+        collection, embedded = BENCHMARK, datasets.load_platforms()
     if chosen is None:
         return embedded
-    known = embedded["platform"].unique(maintain_order=True).to_list()
+    names = [canonical("platform", one) for one in chosen if isinstance(one, str)]
+    holders = collections_of("platform", names, first=collection)
     parts: dict[str, tuple[str, pl.DataFrame]] = {}
     for number, one in enumerate(chosen):
         if isinstance(one, pl.DataFrame):
@@ -232,8 +247,11 @@ def _platform_table(chosen: list[Any] | None) -> pl.DataFrame:
             source = ", ".join(map(str, sources)) or f"`platforms[{number}]`"
             parts[f"{number}"] = (source, platform_table(one.to_dicts(), source=source, each="row"))
         elif isinstance(one, str):
-            name = _known_label("platform", one, known)
-            parts[f"embedded {name}"] = ("the embedded table", embedded.filter(pl.col("platform") == name))
+            name = canonical("platform", one)
+            if name not in holders:
+                raise unknown_label("platform", one, _embedded_labels("platform", collection))
+            table = datasets.load_platforms(collection=holders[name])
+            parts[f"embedded {name}"] = ("the embedded table", table.filter(pl.col("platform") == name))
         else:
             msg = (
                 "`platforms`: expected names, tables of read_platforms or Datasets of hypothetical(), got "
@@ -243,6 +261,14 @@ def _platform_table(chosen: list[Any] | None) -> pl.DataFrame:
     check_platform_keys(list(parts.values()), what="`platforms`")
     tables = [table for _, table in parts.values()]
     return pl.concat(tables, how="diagonal_relaxed") if tables else embedded.clear()
+
+
+def _embedded_labels(column: str, collection: str) -> list[str]:
+    """List the labels of a collection, then those of the others: what a name may have meant."""
+    load = datasets.load_platforms if column == "platform" else datasets.load_topologies
+    table = "platforms" if column == "platform" else "topologies"
+    order = dict.fromkeys([collection, *datasets.collections(table)])
+    return list(dict.fromkeys(label for one in order for label in load(collection=one)[column].to_list()))
 
 
 def _hardware_of(table: pl.DataFrame) -> xr.Dataset:
@@ -322,23 +348,51 @@ def _only_needed(dims: tuple[str, ...], values: np.ndarray[Any, Any]) -> xr.Vari
 
 
 def _network_tables(task: str | None, chosen: list[Any] | None) -> dict[str, pl.DataFrame]:
-    counts, layers, accuracy = datasets.load_topologies(), datasets.load_layers(), datasets.load_accuracy()
+    collection = collection_of(task)
+    counts = datasets.load_topologies(collection=collection)
     if task is not None:
         counts = counts.filter(pl.col("task") == task)
+    known = counts["topology"].unique(maintain_order=True).to_list()
     if chosen is None:
-        names = counts["topology"].unique(maintain_order=True).to_list()
-        tables: list[pl.DataFrame] = []
+        names, tables = known, []
     else:
-        known = counts["topology"].unique(maintain_order=True).to_list()
-        names = [_known_label("topology", one, known) for one in chosen if isinstance(one, str)]
+        names = [canonical("topology", one) for one in chosen if isinstance(one, str)]
         tables = [one for one in chosen if isinstance(one, pl.DataFrame)]
-    counts = counts.filter(pl.col("topology").is_in(names))
-    own = own_networks(tables, task, counts if tables else counts.clear())
-    return {
-        "counts": pl.concat([counts, own.counts], how="diagonal_relaxed"),
-        "layers": pl.concat([layers.filter(pl.col("topology").is_in(names)), own.layers], how="diagonal_relaxed"),
-        "accuracy": pl.concat([accuracy.filter(pl.col("topology").is_in(names)), own.accuracy], how="diagonal_relaxed"),
+    holders = dict.fromkeys(names, collection)
+    unknown = set(names).difference(known)
+    if unknown:
+        # without a task a name may be of any collection
+        holders |= collections_of("topology", unknown, first=collection) if task is None else {}
+        wrong = next((name for name in names if name in unknown and holders[name] == collection), None)
+        if wrong is not None:
+            raise unknown_label("topology", wrong, known if task else _embedded_labels("topology", collection))
+    parts = {
+        one: [name for name in names if holders[name] == one] for one in dict.fromkeys([collection, *holders.values()])
     }
+    embedded = _embedded_networks(parts, counts)
+    own = own_networks(tables, task, embedded["counts"] if tables else counts.clear())
+    beside = {"counts": own.counts, "layers": own.layers, "accuracy": own.accuracy}
+    return {name: _stacked([table, beside[name]]) for name, table in embedded.items()}
+
+
+def _embedded_networks(names: dict[str, list[str]], counts: pl.DataFrame) -> dict[str, pl.DataFrame]:
+    """Read counts, layers and accuracy of named networks, by collection; `counts` is of the first."""
+    parts: dict[str, list[pl.DataFrame]] = {"counts": [], "layers": [], "accuracy": []}
+    for number, (collection, labels) in enumerate(names.items()):
+        tables = {
+            "counts": datasets.load_topologies(collection=collection) if number else counts,
+            "layers": datasets.load_layers(collection=collection),
+            "accuracy": datasets.load_accuracy(collection=collection),
+        }
+        for name, table in tables.items():
+            parts[name].append(table.filter(pl.col("topology").is_in(labels)))
+    return {name: _stacked(tables) for name, tables in parts.items()}
+
+
+def _stacked(tables: list[pl.DataFrame]) -> pl.DataFrame:
+    """Put tables below each other; one alone is not copied."""
+    filled = [table for table in tables if not table.is_empty()] or tables[:1]
+    return filled[0] if len(filled) == 1 else pl.concat(filled, how="diagonal_relaxed")
 
 
 def _needs(networks: dict[str, pl.DataFrame], kept: list[float], precisions: list[str], counts: Counts) -> xr.Dataset:
@@ -366,13 +420,16 @@ def _needs(networks: dict[str, pl.DataFrame], kept: list[float], precisions: lis
     task_of = dict(zip(table["topology"].to_list(), table["task"].to_list(), strict=True))
     activations = per_layer["layer_activations"]
     defined = ~np.isnan(total(table["ops"]))
-    vector_work = [name for name in ("vector_ops", "vector_elements") if name in table.columns]
+    vector_work = [name for name in BESIDE_LAYERS if name in table.columns]
+    largest = per_layer.pop("activation_memory")
+    if "activation_memory" in table.columns:
+        largest = np.where(np.isnan(given := total(table["activation_memory"])), largest, given)
     needs = xr.Dataset(
         {
             "ops": labelled(dims, total(ops)),
             "params": labelled(dims, total(params)),
             "activations": labelled(dims, np.where(defined, activations.sum(-1), np.nan)),
-            "activation_memory": labelled(dims, np.where(defined, activations.max(-1, initial=0.0), np.nan)),
+            "activation_memory": labelled(dims, np.where(defined, largest, np.nan)),
             "state": labelled(dims, np.where(defined, 0.0, np.nan)),
             **{name: labelled(dims, total(table[name])) for name in vector_work},
             **{name: labelled((*dims, "layer"), array) for name, array in per_layer.items()},
@@ -390,20 +447,43 @@ def _needs(networks: dict[str, pl.DataFrame], kept: list[float], precisions: lis
 
 
 def _layer_arrays(layers: pl.DataFrame, names: list[str], kept: list[float]) -> dict[str, np.ndarray[Any, Any]]:
-    """Lay layers out as (topology, pruning, layer); shorter networks end in layers that need nothing."""
-    depth = int(layers["layer"].max()) + 1 if layers.height else 0  # type: ignore[arg-type]
-    at = (
-        _positions(layers["topology"], names),
-        _positions(layers["pruning_percent"], kept),
-        layers["layer"].to_numpy(),
-    )
+    """Lay layers out as (topology, pruning, layer); shorter networks end in layers that need nothing.
+
+    Where that takes many cells, the layers of one shape of a network are one: their sums, and how many they are. A
+    roofline of each is the same as one of their sums, as max(n·a, n·b) = n·max(a, b).
+    """
+    key = ["topology", "pruning_percent"]
     columns = datasets.layer_demands(layers)
+    figures = columns.columns
+    demands = pl.concat([layers.select(*key, "layer"), columns], how="horizontal")
+    largest = demands.select(*key, "activations").group_by(key).agg(pl.col("activations").max().cast(pl.Float64))
+    depth = int(demands["layer"].max()) + 1 if demands.height else 0  # type: ignore[arg-type]
+    if len(names) * len(kept) * depth > MOST_LAYER_CELLS:
+        demands, figures = _together(demands, key, figures), [*figures, "repeats"]
+        depth = int(demands["layer"].max()) + 1  # type: ignore[arg-type]
+    at = (
+        _positions(demands["topology"], names),
+        _positions(demands["pruning_percent"], kept),
+        demands["layer"].to_numpy(),
+    )
     arrays = {}
-    for column in columns.columns:
+    for column in figures:
         array = np.zeros((len(names), len(kept), depth))
-        array[at] = columns[column].cast(pl.Float64).to_numpy()
+        array[at] = demands[column].cast(pl.Float64).to_numpy()
         arrays[f"layer_{column}"] = array
-    return arrays
+    most = np.zeros((len(names), len(kept)))
+    most[_positions(largest["topology"], names), _positions(largest["pruning_percent"], kept)] = largest["activations"]
+    return arrays | {"activation_memory": most}
+
+
+def _together(demands: pl.DataFrame, key: list[str], figures: list[str]) -> pl.DataFrame:
+    """Add up the layers of a network that demand the same, in the order of the first of each."""
+    return (
+        demands.group_by([*key, *figures])
+        .agg(pl.col("layer").min(), repeats=pl.len().cast(pl.Float64))
+        .with_columns(pl.col(name) * pl.col("repeats") for name in figures if name not in WHOLE)
+        .with_columns(layer=pl.col("layer").rank("ordinal").over(key).cast(pl.Int64) - 1)
+    )
 
 
 def _accuracy_arrays(
@@ -433,6 +513,8 @@ def _accuracy_arrays(
 
 def _tile_use(result: xr.Dataset) -> xr.Variable:
     """Share of the platform's channel tile that a layer fills: cout / (ceil(cout / T) · T)."""
+    if "channel_tile" in result and bool((result["channel_tile"].values == 1).all()):
+        return labelled(result["channel_tile"].dims, np.ones(result["channel_tile"].shape))
     parts = [result[name] for name in ("layer_out_channels", "channel_tile") if name in result]
     channels, *tiles = xr.broadcast(*parts)
     used = np.ones(channels.shape)

@@ -9,6 +9,7 @@ import xarray as xr
 
 from roofcube import datasets
 from roofcube.calibration import held_out
+from roofcube.datasets.embedded import BENCHMARK, collection_of
 from roofcube.model.assumptions import BOUND, PUBLISHED
 from roofcube.model.predict import predict
 from roofcube.page import calibration_tables
@@ -40,7 +41,8 @@ def calibrated(subject: Subject) -> Section:
     """Show calibrated predictions beside what was measured, how wrong they are, and what they rest on."""
     if not subject.has("measured_throughput"):
         return Section(KEY, HEADING, missing=("This cube holds no measurements: there is nothing to calibrate on.",))
-    if not subject.whole:
+    # the shipped calibration is of the benchmark alone
+    if not subject.whole or collection_of(subject.task) != BENCHMARK:
         return _of_own_cube(subject.drawn_models)
     # scipy takes 0.3 s to import, so only where it is needed
     from roofcube.calibration import calibrate

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from roofcube import datasets
+from roofcube.datasets.embedded import collection_of, entry_name
 from roofcube.labels import KEY_COLUMNS
 from roofcube.measured.efficiency import efficiency
 from roofcube.model.graph import EXTRAPOLATES
@@ -507,7 +508,7 @@ def data(subject: Subject) -> Section:
     links, notes = downloads(subject)
     see = ["The data behind every figure, in this file: nothing is fetched."] if links else []
     if subject.rows is not None:
-        entry = datasets.manifest()["measurements"]
+        entry = datasets.manifest()[entry_name("measurements", collection_of(subject.task)) or "measurements"]
         see.append(
             f"Measurements: {entry['source']}, {entry['licence']}. The values are those of the source; corrections "
             f"and doubts stand beside them."
