@@ -33,7 +33,7 @@ BESIDE_LAYERS = ("vector_ops", "vector_elements", "kernels")
 # cells of one variable over (topology, pruning, layer), 1.6 MB; beyond them layers of one shape are laid down together
 MOST_LAYER_CELLS = 200_000
 # demands of layers that do not add up
-WHOLE = ("out_channels", "fully_connected")
+WHOLE = ("out_channels", "fully_connected", "grouped")
 
 EFFECTIVE = (
     "effective parameters behind the source's predictions (ops over its printed intensity); not the size of the network"
