@@ -8,14 +8,26 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from roofcube.calibration.facts import TILES
-from roofcube.calibration.fitting.law import COMPUTE, MEMORY, PARTS, PRIOR_DEVIATION, PRIOR_MEAN, coefficients, features
-from roofcube.calibration.fitting.least_squares import Prior, fit_law
-from roofcube.calibration.fitting.residual import Posterior, kernel_inputs, posterior
+from roofcube.calibration.fitting.evidence import learned_kernel
+from roofcube.calibration.fitting.law import (
+    COMPUTE,
+    MEMORY,
+    PARTS,
+    PRIOR_DEVIATION,
+    PRIOR_MEAN,
+    coefficients,
+    features,
+    log_time,
+)
+from roofcube.calibration.fitting.least_squares import Prior, by_group, fit_law
+from roofcube.calibration.fitting.residual import Posterior, kernel_inputs, parameter_covariance, posterior
 from roofcube.calibration.rows import distinct
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from roofcube.calibration.fitting.least_squares import Solution
+    from roofcube.calibration.fitting.residual import Kernel, Place
     from roofcube.calibration.rows import IndexedRows
 
 __all__ = ["FamilyModel", "Structure", "fit_family", "prior_from", "weak_prior"]
@@ -176,15 +188,26 @@ def fit_family(rows: IndexedRows, target: Array, priors: Sequence[Prior], *, dra
     weight = np.exp(-0.5 * (evidence - evidence.min()))
     weight = np.where(weight / weight.sum() < NEGLIGIBLE, 0.0, weight)
     weight /= weight.sum()
+    likely = int(np.argmin(evidence))
+    kernel = _learned(inputs[likely], target, group, count, place, priors[likely], solutions[likely])
     structures = []
     for tile in np.flatnonzero(weight).tolist():
         centres = _centres(priors[tile], draws)
         for prior in centres:
             found = solutions[tile] if prior is priors[tile] else fit_law(inputs[tile], target, group, count, prior)
-            conditioned = posterior(inputs[tile], target, group, count, place, prior, found)
+            conditioned = posterior(inputs[tile], target, group, count, place, prior, found, kernel)
             structures.append(Structure(tile, float(weight[tile]) / len(centres), conditioned))
     modes = np.array([one.theta[: inputs[0].shape[1]] for one in solutions])
     return FamilyModel(tuple(int(one) for one in hardware), tuple(structures), modes)
+
+
+def _learned(
+    feature: Array, target: Array, group: Array, groups: int, place: Place, prior: Prior, solution: Solution
+) -> Kernel:
+    """Learn the kernel of the residual around the likeliest structure."""
+    value, gradient = log_time(feature, by_group(solution.theta, groups)[group])
+    linked = parameter_covariance(gradient, group, gradient, group, prior, groups)
+    return learned_kernel(place, target - value, linked, solution.noise)
 
 
 def _centres(prior: Prior, draws: int) -> list[Prior]:
