@@ -114,6 +114,27 @@ class FamilyModel:
         deviation: Array = np.sqrt((weight * (np.square(spreads) + np.square(means - mean))).sum(0))
         return deviation
 
+    def without_each(self, rows: IndexedRows, target: Array, left_out: Array) -> tuple[Array, Array]:
+        """Return what the rows that were fitted to would be predicted as without all of their kind, and how surely.
+
+        Parameters
+        ----------
+        rows : IndexedRows
+            The rows of the fit, in their order.
+        target : array
+            Their ln seconds.
+        left_out : array of int
+            What is left out together.
+        """
+        group = self.group(rows)
+        found = [
+            one.posterior.without_each(features(rows, one.tile), group, target, left_out) for one in self.structures
+        ]
+        weight = np.array([one.weight for one in self.structures])[:, None]
+        means, spreads = (np.array(part) for part in zip(*found, strict=True))
+        mean = (weight * means).sum(0)
+        return mean, np.sqrt((weight * (spreads**2 + (means - mean) ** 2)).sum(0))
+
     def shares(self, rows: IndexedRows) -> Array:
         """Return the share of each term of the law in the time, shape (rows, parameters), as its structures weigh it.
 

@@ -96,16 +96,22 @@ def kernel_inputs(rows: IndexedRows) -> Place:
 
 def descriptors(rows: IndexedRows) -> Array:
     """Return what tells networks apart but their names: sizes in ln, the batch in octaves, shares of kinds of work."""
-    ops, elementwise = rows.net("ops"), rows.net("elementwise")
+    ops, elementwise, activations = rows.net("ops"), rows.net("elementwise"), rows.net("activations")
+    layers, kernels, weights = rows.net("layers"), rows.net("kernels"), rows.net("weights")
     return np.stack(
         [
             np.log(ops),
             np.log2(rows.batch),
-            np.log(ops / (rows.net("activations") + elementwise)),
-            np.log(rows.net("kernels")),
-            np.log(rows.net("weights") + 1.0),
+            np.log(ops / (activations + elementwise)),
+            np.log(kernels),
+            np.log(layers),
+            kernels / layers,
+            np.log(weights + 1.0),
+            np.log(weights / layers + 1.0),
             np.log(elementwise + 1.0),
+            np.log(rows.net("patches") + 1.0),
             rows.net("grouped_ops") / ops,
+            rows.net("grouped_activations") / activations,
             rows.net("dense_ops") / ops,
             rows.net("attention_ops") / ops,
         ],
@@ -218,6 +224,28 @@ class Posterior:
         variance = own + self.kernel.variance + self.kernel.noise**2 - (solved**2).sum(0)
         result: Array = np.sqrt(np.maximum(variance, self.kernel.noise**2))
         return result
+
+
+    def without_each(self, feature: Array, group: Array, target: Array, left_out: Array) -> tuple[Array, Array]:
+        """Return mean and deviation of each training row as if all rows of its number had not been there.
+
+        Notes
+        -----
+        Block-wise leave-one-out from the inverse covariance (Sundararajan and Keerthi, Neural Computation 13, 2001):
+        mean = y - B (K⁻¹ r), variance = B with B the inverse of the block of K⁻¹.
+        """
+        value, _ = log_time(feature, self.theta[group])
+        inverse = cho_solve((self.factor, True), np.eye(len(target)), check_finite=False)
+        pull = inverse @ (target - value)
+        mean, variance = np.empty(len(target)), np.empty(len(target))
+        for one in np.unique(left_out):
+            here = np.flatnonzero(left_out == one)
+            block = np.linalg.inv(inverse[np.ix_(here, here)])
+            mean[here] = target[here] - block @ pull[here]
+            variance[here] = np.diag(block)
+        # of a row that was not there nobody knows that it is an outlier
+        variance += self.kernel.noise**2 * (1.0 - self.noise)
+        return mean, np.sqrt(np.maximum(variance, self.kernel.noise**2))
 
 
 def _factor(kernel: Kernel, linked: Array, place: Place, noise: Array) -> Array:
