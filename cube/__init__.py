@@ -33,9 +33,10 @@ if TYPE_CHECKING:
     from roofcube.measured.efficiency import efficiency
     from roofcube.measured.join import benchmark, join, unmatched
     from roofcube.measured.physics_gate import check
-    from roofcube.model.assumptions import BOUND, PUBLISHED, Assumptions
+    from roofcube.model.assumptions import BOUND, PUBLISHED, SERVING, Assumptions
     from roofcube.model.hardware import hypothetical
     from roofcube.model.inputs import inputs
+    from roofcube.model.offered import as_offered, as_product
     from roofcube.model.predict import predict
     from roofcube.options import set_options
     from roofcube.page import report
@@ -50,9 +51,12 @@ __version__ = "0.1.0"
 _HOMES = {
     "BOUND": "model.assumptions",
     "PUBLISHED": "model.assumptions",
+    "SERVING": "model.assumptions",
     "Assumptions": "model.assumptions",
     "Calibration": "calibration",
     "Sweep": "sweep",
+    "as_offered": "model.offered",
+    "as_product": "model.offered",
     "benchmark": "measured.join",
     "best": "sweep.questions",
     "calibrate": "calibration",
@@ -99,9 +103,12 @@ _ROOMS = ("datasets", "kernels", "plot")
 __all__ = [
     "BOUND",
     "PUBLISHED",
+    "SERVING",
     "Assumptions",
     "Calibration",
     "Sweep",
+    "as_offered",
+    "as_product",
     "benchmark",
     "best",
     "calibrate",

@@ -26,6 +26,14 @@ class RoofAccessor:
     def __init__(self, cube: xr.Dataset) -> None:
         self._cube = cube
 
+    def as_offered(self) -> Any:
+        """Delegate to `roofcube.as_offered`."""
+        return _public("as_offered")(self._cube)
+
+    def as_product(self) -> Any:
+        """Delegate to `roofcube.as_product`."""
+        return _public("as_product")(self._cube)
+
     def best(self, *args: Any, **kwargs: Any) -> Any:
         """Delegate to `roofcube.best`."""
         return _public("best")(self._cube, *args, **kwargs)

@@ -17,12 +17,13 @@ import stat
 import sys
 import time
 import uuid
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from roofcube.errors import InvalidDataError, UnwritableFileError
+from roofcube.errors import InvalidDataError, RoofcubeError, UnwritableFileError
+from roofcube.locks import LONGEST_NAME, locked, remove_abandoned
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
 
 __all__ = ["cache_folder", "digest", "make_private", "naming_the_file", "replacing", "sync"]
 
-LONGEST_NAME = 255  # bytes, on nearly every file system
 FORGOTTEN = 7 * 24 * 3600.0  # seconds after which what nobody writes to is a stray, whoever began it
 TEMPORARY = re.compile(r"\..*\.(?P<machine>[0-9a-f]{8})-(?P<process>\d+)-[0-9a-f]{8}\.partial")
 REMEDIES = {
@@ -48,7 +48,7 @@ REMEDIES = {
 
 
 @contextmanager
-def replacing(path: str | os.PathLike[str], *, folder: bool = False) -> Iterator[Path]:
+def replacing(path: str | os.PathLike[str], *, folder: bool = False, lock: bool = True) -> Iterator[Path]:
     """Return a temporary name in the same folder; when the block ends without an error, it takes the place of `path`.
 
     The block makes a file, or a folder, under that name. Permissions of what is replaced are kept, and a symbolic link
@@ -59,6 +59,8 @@ def replacing(path: str | os.PathLike[str], *, folder: bool = False) -> Iterator
     path : path
     folder : bool
         Whether a folder that is there may be replaced; the caller has made sure that it is one of ours.
+    lock : bool
+        Whether to wait until no other thread or process writes there; False where the caller holds a lock.
 
     Yields
     ------
@@ -71,6 +73,8 @@ def replacing(path: str | os.PathLike[str], *, folder: bool = False) -> Iterator
         If there is a folder of that name, unless `folder` allows it.
     UnwritableFileError
         If the disk is full or read-only, or the name is too long; what was there is unchanged.
+    BusyFileError
+        If another writer is not done after a minute.
 
     Examples
     --------
@@ -86,13 +90,14 @@ def replacing(path: str | os.PathLike[str], *, folder: bool = False) -> Iterator
         if target.is_dir() and not folder:
             msg = f"`path`: expected the name of a file, got the folder {str(path)!r}; choose another name or remove it"
             raise InvalidDataError(msg)
-        _remove_strays(target.parent)
-        temporary = _temporary(target)
-        try:
-            yield temporary
-            _put_in_place(temporary, target, folder=folder)
-        finally:
-            _remove(temporary)
+        with locked(target) if lock else nullcontext():
+            _remove_strays(target.parent)
+            temporary = _temporary(target)
+            try:
+                yield temporary
+                _put_in_place(temporary, target, folder=folder)
+            finally:
+                _remove(temporary)
 
 
 @contextmanager
@@ -106,7 +111,7 @@ def naming_the_file(path: str | os.PathLike[str]) -> Iterator[None]:
     """
     try:
         yield
-    except UnwritableFileError:
+    except RoofcubeError:
         raise
     except OSError as error:
         remedy = REMEDIES.get(error.errno or 0, "check that the disk has room and that you may write there")
@@ -191,6 +196,7 @@ def _remove_strays(folder: Path) -> None:
         names = [entry.name for entry in os.scandir(folder)]
     except OSError:
         return
+    remove_abandoned(folder, names)
     for name in names:
         match = TEMPORARY.fullmatch(name)
         if match and (_is_dead(match) or _is_forgotten(folder / name)):

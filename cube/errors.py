@@ -9,6 +9,8 @@ Every error is a `RoofcubeError` and also the builtin that fits::
     ├── MemoryLimitError    (MemoryError) a result larger than the limit set
     ├── CorruptFileError    (OSError)     a file that is torn, foreign or altered
     ├── UnwritableFileError (OSError)     a file that the system refuses to write: disk full, read-only, name too long
+    ├── BusyFileError       (OSError)     a path that another writer has not done with
+    ├── ForkedProcessError  (RuntimeError) a process forked off in a way in which a library would wait forever
     └── MissingExtraError   (ImportError) a package that only an extra installs
 """
 
@@ -22,7 +24,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 __all__ = [
+    "BusyFileError",
     "CorruptFileError",
+    "ForkedProcessError",
     "InvalidDataError",
     "MemoryLimitError",
     "MissingExtraError",
@@ -77,6 +81,14 @@ class UnwritableFileError(RoofcubeError, OSError):
     def __str__(self) -> str:
         # OSError would print the number and the system's words, without the message
         return str(self.args[0])
+
+
+class BusyFileError(RoofcubeError, OSError):
+    """Another writer has not done with a path."""
+
+
+class ForkedProcessError(RoofcubeError, RuntimeError):
+    """A process was forked off in a way in which a library would wait forever."""
 
 
 class MissingExtraError(RoofcubeError, ImportError):

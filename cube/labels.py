@@ -10,7 +10,7 @@ import pandas as pd  # type: ignore[import-untyped]
 import xarray as xr
 
 from roofcube.datasets import canonical
-from roofcube.variables import CONFIGURATION, DIMS
+from roofcube.variables import CONFIGURATION, DIMS, OFFER
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping, Sequence
@@ -134,13 +134,14 @@ def locate(cube: xr.Dataset | xr.DataArray, table: pl.DataFrame, *, dims: Sequen
     """
     indices: dict[str, np.ndarray[Any, Any]] = {}
     reasons = [""] * table.height
+    together: dict[str, list[str]] = {}
     for dim in dims:
-        if dim not in cube.coords:
+        if dim not in cube.coords or dim == OFFER:
             continue
         column = column_of(dim)
         labels = np.atleast_1d(cube[dim].values).tolist()
         if column not in table.columns:
-            if len(labels) != 1:
+            if len(set(labels)) != 1:
                 for row in range(table.height):
                     reasons[row] = (
                         reasons[row]
@@ -155,7 +156,27 @@ def locate(cube: xr.Dataset | xr.DataArray, table: pl.DataFrame, *, dims: Sequen
             reasons[row] = reasons[row] or f"{dim} {values[row]!r} is not in the cube"
         if dim in cube.dims:
             indices[dim] = found
+        elif cube[dim].ndim == 1:
+            together.setdefault(str(cube[dim].dims[0]), []).append(dim)
+    for shared, parts in together.items():
+        indices = {shared: _located_together(cube, table, parts, reasons), **indices}
     return RowLocations(tuple(indices), indices, reasons)
+
+
+def _located_together(
+    cube: xr.Dataset | xr.DataArray, table: pl.DataFrame, parts: list[str], reasons: list[str]
+) -> np.ndarray[Any, Any]:
+    """Find rows along a dim that several labels name together, such as platform, mode and precision."""
+    known: dict[tuple[Any, ...], int] = {}
+    for place, labels in enumerate(zip(*(cube[dim].values.tolist() for dim in parts), strict=True)):
+        known.setdefault(tuple(_key(dim, label) for dim, label in zip(parts, labels, strict=True)), place)
+    rows = list(table.select(map(column_of, parts)).iter_rows())
+    places = {row: known.get(tuple(map(_key, parts, row)), -1) for row in dict.fromkeys(rows)}
+    found = np.array([places[row] for row in rows], dtype=np.intp)
+    for row in np.flatnonzero(found < 0).tolist():
+        told = ", ".join(f"{dim} {value!r}" for dim, value in zip(parts, rows[row], strict=True))
+        reasons[row] = reasons[row] or f"{told} is not offered in the cube"
+    return found
 
 
 def _key(dim: str, value: Any) -> Any:

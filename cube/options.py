@@ -1,15 +1,23 @@
-"""set_options: memory limit, threads and progress bars; standard library only, tqdm when a bar shows."""
+"""set_options: memory limit, threads and progress bars; standard library only, tqdm when a bar shows.
+
+A block's options are in a context variable: no other thread or task sees them, but the threads that a computation
+starts, which run in the context of who asked. What a plain call sets holds for the process. While it is not known
+whether a block follows the call, only the calling thread sees it.
+"""
 
 from __future__ import annotations
 
 import re
 import sys
+import threading
+from contextvars import ContextVar
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from roofcube.errors import InvalidDataError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from types import TracebackType
 
 __all__ = ["fits_memory", "memory_limit", "progress_bar", "set_options", "thread_count"]
@@ -18,7 +26,9 @@ SHARE = 0.5  # of the memory that is free, where no limit is set
 UNASKED = 1 << 24  # bytes; asking the system what is free takes longer than a question about a small cube
 UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30}
 
-_options: dict[str, Any] = {"memory": None, "threads": None, "progress": None}
+_options: dict[str, Any] = {"memory": None, "threads": None, "progress": None}  # of the process
+_of_block: ContextVar[Mapping[str, Any]] = ContextVar("roofcube options of a block", default={})  # noqa: B039
+_calling = threading.local()  # `latest`: the call of this thread of which a block may follow
 
 
 class set_options:  # noqa: N801  a function to its users, as xarray's
@@ -57,16 +67,43 @@ class set_options:  # noqa: N801  a function to its users, as xarray's
             changed["threads"] = _checked_threads(threads)
         if progress is not None:
             changed["progress"] = bool(progress)
-        self._before = {name: _options[name] for name in changed}
-        _options.update(changed)
+        _settle()
+        self._changed, self._before = changed, _of_block.get()
+        _of_block.set({**self._before, **changed})
+        _calling.latest = self._call = (changed, self._before)
 
     def __enter__(self) -> set_options:
+        _calling.latest = None
+        _of_block.set({**_of_block.get(), **self._changed})
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        _options.update(self._before)
+        _of_block.set(self._before)
+
+    def __del__(self) -> None:
+        if getattr(_calling, "latest", None) is getattr(self, "_call", ()):
+            _settle()
+
+
+def _settle() -> None:
+    """Make the last call of this thread hold for the process, where no block has followed it.
+
+    Also for the block around, where that has set the same option.
+    """
+    latest = getattr(_calling, "latest", None)
+    if latest is None:
+        return
+    changed, around = latest
+    _calling.latest = None
+    _options.update(changed)
+    _of_block.set({**around, **{name: value for name, value in changed.items() if name in around}})
+
+
+def _option(name: str) -> Any:
+    _settle()
+    return _of_block.get().get(name, _options[name])
 
 
 def _parsed_bytes(memory: float | str) -> int:
@@ -94,13 +131,13 @@ def _checked_threads(threads: int) -> int:
 
 def memory_limit() -> int:
     """Return the largest memory that a result may take, in bytes."""
-    limit: int | None = _options["memory"]
+    limit: int | None = _option("memory")
     return int(_free_memory() * SHARE) if limit is None else limit
 
 
 def fits_memory(size: int) -> bool:
     """Check whether so many bytes are within the limit; small ones are, where none was set, unasked."""
-    limit: int | None = _options["memory"]
+    limit: int | None = _option("memory")
     return (limit is None and size <= UNASKED) or size <= memory_limit()
 
 
@@ -126,14 +163,14 @@ def thread_count() -> int:
     """Return the number of threads of one computation."""
     from roofcube.kernels.engine.pool import available_threads
 
-    return _options["threads"] or available_threads()
+    return _option("threads") or available_threads()
 
 
 def progress_bar(total: int, what: str) -> Any:
     """Show a progress bar where one is wanted; it is quiet otherwise."""
     from tqdm import tqdm
 
-    shown = _options["progress"]
+    shown = _option("progress")
     if shown is None:
         shown = sys.stderr.isatty()
     return tqdm(total=total, desc=what, disable=not shown, leave=False)

@@ -22,6 +22,7 @@ __all__ = [
     "MEASURED_SPEED",
     "MODES",
     "NETWORK_DIMS",
+    "OFFER",
     "PRECISIONS",
     "QUALITY",
     "VARIABLES",
@@ -34,7 +35,9 @@ __all__ = [
 Sense = Literal["max", "min"]
 
 # The order of dims is the rule for ties and so part of every result: these first, the user's own next, batch last.
-DIMS = ("platform", "mode", "topology", "pruning", "precision", "batch")
+# `offer` stands for platform, mode and precision together where each is laid out by what exists.
+OFFER = "offer"
+DIMS = (OFFER, "platform", "mode", "topology", "pruning", "precision", "batch")
 
 # What a configuration is made of, in the order in which it is written: hardware, then network; a batch comes on top.
 HARDWARE_DIMS = ("platform", "mode", "precision")
@@ -95,6 +98,7 @@ INFEASIBLE = {
     "untrained": 5,
     "not_calibrated": 6,
     "counts_not_known": 7,
+    "bandwidth_not_known": 8,
 }
 
 # What limits a point.
@@ -205,6 +209,10 @@ VARIABLES: dict[str, Variable] = {
     # what the network needs
     "ops": Variable("op", "operations per input (1 multiply-accumulate = 2 op)", "min"),
     "params": Variable("1", "parameters", "min"),
+    "active_params": Variable("1", "parameters that one token passes or looks up", "min"),
+    "expert_share": Variable("1", "share of the routed experts that one token passes"),
+    "params_read": Variable("1", "parameters that a batch reads (of a mixture the experts chosen)", "min"),
+    "tokens": Variable("1", "tokens of one input"),
     "activations": Variable("1", "activation elements read and written per input", "min"),
     "activation_memory": Variable("1", "activation elements alive at once per input (largest layer)", "min"),
     "state": Variable("1", "state elements carried from input to input", "min"),

@@ -10,6 +10,7 @@ import polars as pl
 from roofcube.datasets import schema
 from roofcube.datasets.aliases import canonical
 from roofcube.datasets.faults import all_in_one
+from roofcube.datasets.forks import check_not_forked
 from roofcube.datasets.quantities import QUANTITIES, number_of, range_fault
 from roofcube.datasets.reading import columns_of, model_of
 from roofcube.errors import InvalidDataError, suggestion
@@ -49,6 +50,7 @@ def platform_table(entries: Sequence[Mapping[str, Any]], *, source: str, each: s
     InvalidDataError
         Naming source, entry, key, value and the fix, the first fault of every entry.
     """
+    check_not_forked()
     rows, faults = [], []
     for number, entry in enumerate(entries, start=1):
         try:

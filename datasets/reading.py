@@ -14,6 +14,7 @@ import polars as pl
 from roofcube.datasets.delimited import read_delimited
 from roofcube.datasets.faults import Fault, check_no_faults
 from roofcube.datasets.fields import UNIT_FACTORS, decimal_of, kind_of, read_column
+from roofcube.datasets.forks import check_not_forked
 from roofcube.errors import InvalidDataError, suggestion
 
 if TYPE_CHECKING:
@@ -159,6 +160,7 @@ def _named_columns(header: Sequence[str]) -> tuple[list[str], list[Fault]]:
 
 def frame_of(rows: Sequence[dict[str, Any]], row: type) -> pl.DataFrame:
     """Lay rows that are made here, not read, out in the columns of a schema; labels stay as they are."""
+    check_not_forked()
     columns = {name: [one.get(name, getattr(row, name, None)) for one in rows] for name in columns_of(row)}
     return pl.DataFrame(columns, schema=_types(row))
 
@@ -185,6 +187,7 @@ def parse_rows(table: pl.DataFrame | Sheet, row: type, *, source: str) -> pl.Dat
     InvalidDataError
         Naming all that is wrong.
     """
+    check_not_forked()
     sheet = Sheet.of(table)
     sheet = sheet.with_frame(sheet.frame.rename(str.strip))
     faults = header_faults(sheet.frame.columns, row)

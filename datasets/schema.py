@@ -15,10 +15,12 @@ __all__ = [
     "Alias",
     "Correction",
     "LayerRow",
+    "ListedPlatform",
     "Measurement",
     "NetworkLayer",
     "NetworkTotalsRow",
     "Platform",
+    "PlatformFigure",
     "PlatformStructure",
     "PowerSample",
     "PublishedNetwork",
@@ -67,6 +69,53 @@ class Platform:
     memory_bandwidth_b_per_s: Positive
     memory_capacity_b: Positive | None = None
     listed_power_w: Positive | None = None
+
+
+class ListedPlatform(Platform):
+    """A platform of data sheets: a memory bandwidth that nobody publishes, or that is on the chip, is empty."""
+
+    memory_bandwidth_b_per_s: Positive | None = None
+
+
+class PlatformFigure:
+    """One published figure of a platform, with the page that says it; never a measurement of ours.
+
+    Attributes
+    ----------
+    precision
+        Of a peak; empty for what all precisions share.
+    quantity
+        A variable of the hardware, or the rate of a memory on the chip, which never stands as memory bandwidth.
+    basis
+        Published, derived from clocks and widths, or half of a figure with structured sparsity: peaks are dense.
+    seen
+        What the source says, in its words.
+    read
+        Day on which it was taken over.
+    evidence
+        Page or data sheet of the maker, two sources that agree within 3 %, or why it is not used.
+    used
+        It is the figure in the table of platforms.
+    """
+
+    platform: Label
+    vendor: str = ""
+    device_class: Label
+    mode: Label = "default"
+    precision: str = ""
+    quantity: Literal[
+        "peak_compute", "memory_bandwidth", "memory_capacity", "on_chip_memory", "on_chip_bandwidth", "power"
+    ]
+    value: Positive
+    unit: Literal["op/s", "B/s", "B", "W"]
+    source: Label
+    source_kind: Literal["maker's page", "maker's data sheet", "third party table"]
+    basis: Literal["published", "derived", "half of the sparse figure"]
+    seen: str = ""
+    read: Label
+    evidence: Label
+    used: bool = False
+    note: str = ""
 
 
 class PlatformStructure:

@@ -10,6 +10,7 @@ import polars as pl
 
 from roofcube.datasets.faults import check_no_faults
 from roofcube.datasets.fields import inferred
+from roofcube.datasets.forks import check_not_forked
 from roofcube.datasets.reading import Sheet, read_sheet
 from roofcube.errors import InvalidDataError
 
@@ -71,6 +72,7 @@ def as_sheet(value: Any, *, what: str, row: type | None = None, sep: str | None 
     sep : str, optional
         One character between fields of a text file.
     """
+    check_not_forked()
     if isinstance(value, str | Path):
         return _of_file(Path(value), row, sep)
     if sep is not None:

@@ -22,6 +22,7 @@ from roofcube.datasets.embedded import (
     manifest,
     tasks_beside,
 )
+from roofcube.datasets.forks import check_not_forked
 from roofcube.datasets.reading import columns_of, read_trusted
 from roofcube.disk import digest
 from roofcube.errors import CorruptFileError, unknown_label
@@ -36,6 +37,7 @@ __all__ = [
     "load_corrections",
     "load_layers",
     "load_measurements",
+    "load_platform_figures",
     "load_platforms",
     "load_power_traces",
     "load_repeats",
@@ -48,8 +50,13 @@ __all__ = [
 COUNTS_TOLERANCE_PERCENT = 1.0
 
 
-@cache
 def _table(name: str, row: type) -> pl.DataFrame:
+    check_not_forked()
+    return _read(name, row)
+
+
+@cache
+def _read(name: str, row: type) -> pl.DataFrame:
     entry = manifest()[name]
     with as_file(data_file(entry["file"])) as path:
         found = digest([path.read_bytes()])
@@ -93,12 +100,38 @@ def load_platforms(*, collection: str = BENCHMARK) -> pl.DataFrame:
     >>> load_platforms()["platform"].n_unique()
     9
     """
-    platforms = _or_empty(_table_in("platforms", schema.Platform, collection), _table("platforms", schema.Platform))
+    if collection == BENCHMARK:
+        platforms = _table("platforms", schema.Platform)
+    else:
+        listed = _table_in("platforms", schema.ListedPlatform, collection)
+        platforms = _or_empty(listed, _table("platforms", schema.Platform))
     structure = _table_in("platform_structure", schema.PlatformStructure, collection)
     if structure is None:
         defaults = {name: getattr(schema.PlatformStructure, name) for name in columns_of(schema.PlatformStructure)[1:]}
         return platforms.with_columns(pl.lit(value).alias(name) for name, value in defaults.items())
     return platforms.join(structure, on="platform", how="left", maintain_order="left")
+
+
+@cache
+def load_platform_figures() -> pl.DataFrame:
+    """Load every published figure of platforms of today, one a row, with its source; used or not, agreeing or not.
+
+    Returns
+    -------
+    DataFrame
+        `platform`, `mode`, `precision`, `quantity`, `value` and `unit` in SI, `source`, `source_kind`, `basis`,
+        what the source says as `seen`, `read` (the day), `evidence`, `used` and `note`.
+
+    Examples
+    --------
+    >>> import polars as pl
+    >>> from roofcube.datasets import load_platform_figures
+    >>> figures = load_platform_figures().filter(pl.col("platform") == "TPU v3")
+    >>> figures.filter(pl.col("quantity") == "memory_bandwidth")["value"][0]
+    900000000000.0
+    """
+    tables = [_table_in("figures", schema.PlatformFigure, one) for one in collections("figures")]
+    return pl.concat([table for table in tables if table is not None])
 
 
 def load_topologies(*, collection: str = BENCHMARK) -> pl.DataFrame:

@@ -19,9 +19,11 @@ from roofcube.calibration.storage import read_fitted, write_fitted
 from roofcube.calibration.suggestion import suggest
 from roofcube.calibration.tabulation import tabulate
 from roofcube.calibration.trust import statuses, trust_table
+from roofcube.datasets.forks import check_not_forked
 from roofcube.datasets.table_forms import as_table
 from roofcube.errors import InvalidDataError
 from roofcube.measured.rows import averaged_repeats, measurement_rows
+from roofcube.model.offered import as_product, at_offers, is_offered
 from roofcube.variables import BOUNDS
 
 if TYPE_CHECKING:
@@ -270,8 +272,11 @@ class Calibration(Fitted):
         Dataset
             `predicted_throughput`, `predicted_latency`, `power`, `predicted_energy` and the flag `bound` over
             (platform, mode, precision, topology, pruning, batch), as many of them as the inputs have; NaN and ``none``
-            where refused.
+            where refused; over `offer` where the inputs are laid out so.
         """
+        check_not_forked()
+        if is_offered(inputs):
+            return at_offers(tabulate(self, as_product(inputs), level), inputs)
         return tabulate(self, inputs, level)
 
     # keeping ------------------------------------------------------------------------------------------------------

@@ -21,6 +21,7 @@ from roofcube.calibration.fitting.power import PowerModel
 from roofcube.calibration.fitting.residual import Kernel, Place, Posterior
 from roofcube.calibration.measured import Measured
 from roofcube.calibration.rows import indexed_rows
+from roofcube.datasets.forks import check_not_forked
 from roofcube.disk import replacing
 from roofcube.errors import CorruptFileError
 from roofcube.labels import KEY_COLUMNS
@@ -67,6 +68,7 @@ def _as_json(value: Any) -> Any:
 
 def read_fitted(path: str | os.PathLike[str]) -> Fitted:
     """See `roofcube.load_calibration`."""
+    check_not_forked()
     source = Path(path)
     try:
         found = json.loads(source.read_text(encoding="utf-8"))

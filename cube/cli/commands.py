@@ -64,14 +64,16 @@ def report_command(task: str, output: Path | None, title: str | None, as_json: b
 
 @main.command("explore")
 @click.argument("task")
-@click.option("--port", type=click.IntRange(0, 65535), default=0, help="Port on 127.0.0.1 [default: any free one].")
+@click.option("--port", type=click.IntRange(0, 65535), default=0, help="Port to listen on [default: any free one].")
+@click.option("--host", default="127.0.0.1", help="Address to listen on, open to others; needs --allow-origin.")
+@click.option("--allow-origin", "origins", multiple=True, help="NAME:PORT under which others open it.")
 @click.option("--show/--no-show", default=True, help="Open the browser.")
 @click.option("--json", "as_json", is_flag=True, help="Print the address as JSON.")
-def explore_command(task: str, port: int, show: bool, as_json: bool) -> None:
-    """Explore TASK, or a cube of your own (.nc or .zarr), in the browser; served on this machine only."""
-    from roofcube.explorer.app import serve
+def explore_command(task: str, port: int, host: str, origins: tuple[str, ...], show: bool, as_json: bool) -> None:
+    """Explore TASK, or a cube or front of your own (.nc or .zarr), in the browser; served on this machine only."""
+    from roofcube.explorer.server import serve
 
-    serve(_task_or_cube(task), port=port, show=show, as_json=as_json)
+    serve(_task_or_cube(task), port=port, show=show, as_json=as_json, host=host, allow_origin=origins)
 
 
 @main.command("best")
@@ -100,7 +102,8 @@ def best_command(
     \b
     roofcube best cifar10 --top1 85 --latency 10ms --max-power 15W
 
-    Predictions with intervals are judged on the end that promises less.
+    Predictions with intervals are judged on the end that promises less. Where nothing that was measured meets the
+    limits, what predictions say follows.
     """  # noqa: D301  click takes the backspace itself
     import roofcube
     from roofcube.sweep.limit_words import read_limits
@@ -110,8 +113,15 @@ def best_command(
     given = {"top1": top1, "latency": latency, "power": power, "energy": energy}
     name, where = read_limits(cube, objective, given, limits, predicted=predicted)
     answer = roofcube.explain(cube, name, where=where)
-    click.echo(to_json(answer.to_dict()) if as_json else answer)
-    sys.exit(0 if bool(answer.winner["found"]) else 1)
+    other = None
+    if not bool(answer.winner["found"]) and not predicted and objective is None and name.startswith("measured"):
+        name, where = read_limits(cube, objective, given, limits, predicted=True)
+        other = roofcube.explain(cube, name, where=where) if name.startswith("predicted") else None
+    if as_json:
+        click.echo(to_json(answer.to_dict() | ({} if other is None else {"by_prediction": other.to_dict()})))
+    else:
+        click.echo(answer if other is None else f"{answer}\nby prediction, nothing of which was measured so:\n{other}")
+    sys.exit(0 if any(one is not None and bool(one.winner["found"]) for one in (answer, other)) else 1)
 
 
 @main.command("check")

@@ -12,6 +12,7 @@ from roofcube.cli.printing import as_json_option, table_text, to_json
 from roofcube.wording import shown_unit, with_unit
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 __all__: list[str] = []
@@ -36,8 +37,8 @@ def platforms_command(file: Path | None, as_json: bool) -> None:
     if file is not None:
         table = roofcube.read_platforms(file)
     else:
-        source = _embedded_source("platforms")
-        table = roofcube.datasets.load_platforms().with_columns(source=pl.lit(source))
+        table = _of_all_collections("platforms", roofcube.datasets.load_platforms)
+        table = pl.concat([table, _by_name_only(table)], how="diagonal_relaxed")
     names = [*PLATFORMS, *QUANTITIES, *(name for name in table.columns if name.endswith("source"))]
     _print(table.select(name for name in names if name in table.columns), as_json=as_json)
 
@@ -57,7 +58,7 @@ def networks_command(file: Path | None, task: str | None, as_json: bool) -> None
             keys = [name for name in ("topology", "task", "pruning_percent", "source") if name in table.columns]
             table = table.group_by(keys, maintain_order=True).agg(pl.col("ops", "params").sum())
     else:
-        table = roofcube.datasets.load_topologies().with_columns(source=pl.lit(_embedded_source("topologies")))
+        table = _of_all_collections("topologies", roofcube.datasets.load_topologies)
     if task is not None:
         check_choice("--task", task, table["task"].unique(maintain_order=True).to_list())
         table = table.filter(pl.col("task") == task)
@@ -98,11 +99,28 @@ def _variable_record(cube: Any, name: str) -> dict[str, str]:
     }
 
 
-def _embedded_source(table: str) -> str:
+def _by_name_only(table: pl.DataFrame) -> pl.DataFrame:
+    """List the platforms that are known, but of which no peak is sure."""
     import roofcube
 
-    entry = roofcube.datasets.manifest()[table]
-    return f"{entry['source']}, {entry['licence']}"
+    figures = roofcube.datasets.load_platform_figures().filter(~pl.col("platform").is_in(table["platform"].unique()))
+    names = figures.unique("platform", keep="first", maintain_order=True)
+    return names.select("platform", "device_class", "mode", source=pl.lit("known by name: no peak is sure"))
+
+
+def _of_all_collections(table: str, load: Callable[..., pl.DataFrame]) -> pl.DataFrame:
+    """Put the tables of all collections below each other, each with its source."""
+    import roofcube
+    from roofcube.datasets.embedded import entry_name
+
+    parts = []
+    for collection in roofcube.datasets.collections(table):
+        entry = roofcube.datasets.manifest()[entry_name(table, collection) or table]
+        part = load(collection=collection)
+        if "source" not in part.columns:
+            part = part.with_columns(source=pl.lit(f"{entry['source']}, {entry['licence']}"))
+        parts.append(part)
+    return pl.concat(parts, how="diagonal_relaxed")
 
 
 def _print(table: pl.DataFrame, *, as_json: bool) -> None:

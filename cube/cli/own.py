@@ -38,6 +38,7 @@ def predicted_cube(task: str, platforms: Sequence[Path], networks: Sequence[Path
         If own platforms or networks are given beside a cube, which has its own.
     """
     import roofcube
+    from roofcube.datasets.embedded import collection_of
     from roofcube.errors import InvalidDataError
 
     if is_cube(task):
@@ -46,11 +47,14 @@ def predicted_cube(task: str, platforms: Sequence[Path], networks: Sequence[Path
             raise InvalidDataError(msg)
         return roofcube.load(task)
     options: dict[str, Any] = {}
+    collection = collection_of(task)
     if platforms:
-        known = roofcube.datasets.load_platforms()["platform"].unique(maintain_order=True).to_list()
+        known = (
+            roofcube.datasets.load_platforms(collection=collection)["platform"].unique(maintain_order=True).to_list()
+        )
         options["platforms"] = [*known, *map(roofcube.read_platforms, platforms)]
     if networks:
-        table = roofcube.datasets.load_topologies()
+        table = roofcube.datasets.load_topologies(collection=collection)
         embedded = table.filter(table["task"] == task)["topology"].unique(maintain_order=True).to_list()
         options["topologies"] = [*embedded, *(_network(path, task) for path in networks)]
     return roofcube.predict(roofcube.inputs(task, **options))

@@ -1,4 +1,4 @@
-"""explore: the interactive explorer of a cube; knows the public functions and the figures, not kernels."""
+"""explore: the interactive explorer of anything; knows the public questions and the look of figures, not kernels."""
 
 from roofcube.explorer.app import explore
 

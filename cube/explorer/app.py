@@ -1,212 +1,443 @@
-"""explore: the Panel app of a cube, a control for each dim; served on this machine only."""
+"""explore: one state for all views; a change is asked of the source, the latest answer wins, the page is patched."""
 
 from __future__ import annotations
 
-import json
-import socket
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from html import escape
+from threading import Event
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import panel as pn
-from bokeh.models import CustomJSTickFormatter
+import xarray as xr
 
 from roofcube.errors import InvalidDataError, RoofcubeError
-from roofcube.explorer.cells import (
-    default_axes,
-    default_objectives,
-    default_variable,
-    dims_in_order,
-    label_texts,
-    measures,
-    numeric_measures,
-    spaced,
-    unit_of,
-)
-from roofcube.explorer.figures import figures
-from roofcube.inert import with_inert_labels
+from roofcube.explorer.messages import settings_after
+from roofcube.explorer.state import View, check, defaults, python_of, written
+from roofcube.explorer.stored import StoredSource
+from roofcube.explorer.swept import SweptSource
+from roofcube.explorer.views.page import Page
+from roofcube.explorer.views.why import explained
 from roofcube.measured.join import benchmark
-from roofcube.wording import title_of
+from roofcube.model.offered import as_product, is_offered, product_bytes
+from roofcube.sweep.stopping import Cancelled
+from roofcube.sweep.sweep import Sweep
 
 if TYPE_CHECKING:
-    import xarray as xr
+    from roofcube.explorer.answers import Answer, Source
 
-__all__ = ["Explorer", "explore", "serve"]
+__all__ = ["Explorer", "explore", "source_of"]
 
-CONTROL_WIDTH = 240
-SIDE_STYLE = """
-:host { font-size: 14px; --design-primary-color: #0072b2; }
-label, .bk-input-group label { font-size: 13px; color: var(--rc-muted, #5c6570); }
-"""
-PAGE_STYLE = """
-body { margin: 0; background: #fff; }
-"""
+Array = np.ndarray[Any, np.dtype[Any]]
+MOST_BYTES = 200e6  # of a cube of offers that is laid out by platform, mode and precision
+FEW = 200_000  # rows, about which a question is answered before anything else happens
+LATE_MS, PATIENCE_MS = 90, 2_000  # words follow the figures; when a question is said to take long
+WATCHED = [name for name in View.param if name != "name"]
+STILL = "still asking; what is shown answers the question before"
+_workers: list[ThreadPoolExecutor] = []
 
 
-def explore(cube: xr.Dataset) -> Explorer:
-    """Explore a cube: one control for each dim, any two of them on the axes of a heatmap, the Pareto front beside it.
+def explore(cube: xr.Dataset | Sweep | str) -> Explorer:
+    """Explore a cube: limits, what each removes, the front under them, and why the best is the best.
 
     Parameters
     ----------
-    cube : Dataset
-        Any cube with at least two dims and two numeric variables.
+    cube : Dataset, Sweep or str
+        Predicted, joined, calibrated, loaded or made by hand; a front; a sweep, which is never stored; or the name of a
+        task, of which the benchmark is explored.
 
     Returns
     -------
     Explorer
-        A Panel object: shown by a notebook, or by ``.show()``; ``.servable()`` in a script for ``panel serve``. Every
-        view of it has controls of its own.
+        Shows itself in a notebook; ``.show()`` serves it on this machine; ``.servable()`` in a script for
+        ``panel serve``. Its `view` is the state, its `selection` what is selected, `python()` the calls that give the
+        same answer.
 
     Raises
     ------
     InvalidDataError
-        If the cube has fewer than two dims or no numeric variable.
+        If it is nothing that can be explored, or holds no figures.
+    MemoryLimitError
+        If a stored cube has more cells than the memory holds.
 
     Examples
     --------
     >>> import roofcube as rc
-    >>> app = rc.explore(rc.benchmark("mnist"))
-    >>> sorted(app.controls)[:3]
-    ['batch', 'layer', 'mode']
+    >>> app = rc.explore("cifar10")
+    >>> app.view.limits = {"measured_top1": (85, None)}
+    >>> print(app.python().splitlines()[0])
+    best = rc.best(cube, 'measured_throughput', where={'measured_top1': (85, None)}, sense='max')
+    >>> app.answer.left
+    74
     """
-    return Explorer(cube)
+    return Explorer(source_of(cube))
+
+
+def source_of(cube: Any) -> Source:
+    """Return what is explored of anything; read only, so that sessions may share it.
+
+    Raises
+    ------
+    InvalidDataError
+        If it is nothing that can be explored.
+    """
+    if isinstance(cube, str):
+        cube = benchmark(cube)
+    if isinstance(cube, Sweep):
+        return SweptSource(cube)
+    if isinstance(cube, xr.Dataset):
+        # of many platforms what is offered stays one axis
+        few = is_offered(cube) and product_bytes(cube) < MOST_BYTES
+        return StoredSource(as_product(cube) if few else cube)
+    msg = (
+        f"`cube`: expected a Dataset, a Sweep or the name of a task, got {type(cube).__name__}; make one with "
+        "`roofcube.predict`, `roofcube.benchmark`, `roofcube.load` or `roofcube.Sweep`"
+    )
+    raise InvalidDataError(msg)
 
 
 class Explorer(pn.viewable.Viewer):  # type: ignore[misc]
-    """The app of `explore`: `controls` holds a widget for each dim, `choices` those of the axes and variables."""
+    """The app of `explore`.
 
-    def __init__(self, cube: xr.Dataset, **params: Any) -> None:
+    Attributes
+    ----------
+    view : View
+        The state: set any of it, and every view follows.
+    answer : Answer
+        The latest.
+    """
+
+    def __init__(self, source: Source, settings: dict[str, Any] | None = None, **params: Any) -> None:
         super().__init__(**params)
-        if len(cube.dims) < 2 or not numeric_measures(cube):
-            msg = (
-                f"`cube`: expected at least two dims and a numeric variable, got "
-                f"{', '.join(map(str, cube.dims)) or 'no dims'}; pass a cube of predict or benchmark"
-            )
-            raise InvalidDataError(msg)
-        self._cube = with_inert_labels(cube)
-        self.choices = _selectors(self._cube)
-        self.controls = _controls(self._cube)
+        self.source = source
+        self.view = View(**(settings or defaults(source)))
+        check(self.view, source)
+        self.answer: Answer | None = None
+        self.explanation: Any = None
+        self.failure: Exception | None = None
+        self._settled = self.view.values_now()
+        self._past: list[dict[str, Any]] = []
+        self._future: list[dict[str, Any]] = []
+        self._gesture: tuple[str, ...] = ()
+        self._pages: list[tuple[Page, Any]] = []
+        self._number = 0
+        self._stop = Event()
+        self._restoring = self._undoing_a_fault = self._same_gesture = False
+        self.view.param.watch(self._changed, WATCHED)
+        if self._is_quick:
+            self.answer = source.ask(self.view)
+
+    # from Python ----------------------------------------------------------------------------------------------------
+
+    @property
+    def selection(self) -> xr.Dataset:
+        """What is selected, as points with all their coordinates and variables."""
+        return self.source.selection(self.view)
+
+    def python(self) -> str:
+        """Write the calls that give the best and the front of this state, of what was given to `explore` as `cube`."""
+        return python_of(self.view, self.source)
+
+    @property
+    def address(self) -> str:
+        """The state as the text of an address."""
+        return written(self.view, self.source)
+
+    def undo(self) -> None:
+        """Go back to the state before."""
+        self._travel(self._past, self._future)
+
+    def redo(self) -> None:
+        """Go forward again."""
+        self._travel(self._future, self._past)
+
+    def reset(self) -> None:
+        """Go back to the state to start with."""
+        start = {**View().values_now(), **defaults(self.source, self.view.kind)}
+        self.view.param.update(**start)
+
+    def _travel(self, taken: list[dict[str, Any]], other: list[dict[str, Any]]) -> None:
+        if not taken:
+            return
+        other.append(self._settled)
+        self._restoring = True
+        try:
+            self.view.param.update(**taken.pop())
+        finally:
+            self._restoring = False
+
+    # changes --------------------------------------------------------------------------------------------------------
+
+    def receive(self, message: dict[str, Any]) -> None:
+        """Take what a reader did."""
+        action = str(message.get("do"))
+        for page, _ in self._pages:
+            page.complaints = []
+        if action in ("undo", "redo", "reset"):
+            getattr(self, action)()
+        elif action == "cancel":
+            self._cancel()
+        elif action == "csv":
+            self._send_csv()
+        else:
+            self._settle(action, message)
+
+    def _settle(self, action: str, message: dict[str, Any]) -> None:
+        """Change the state as a message asks; what is wrong with it is told on the page."""
+        gesture = (action, str(message.get("name"))) if action in ("drag", "span") else ()
+        key = (str(message.get("name")), str(message.get("end")))
+        wrong: dict[tuple[str, str], str] = {}
+        try:
+            settings = settings_after(message, self.view, self.source)
+            if settings:
+                self._gesture, before = gesture, self._gesture
+                self._same_gesture = bool(gesture) and gesture == before
+                self.view.param.update(**settings)
+        except RoofcubeError as error:
+            wrong = {key: str(error)}
+        finally:
+            self._same_gesture = False
+        for page, _ in self._pages:
+            if wrong or page.wrong:
+                page.wrong = wrong
+                page.push_status(page.status, asking=page.asking)
+
+    def _changed(self, *events: Any) -> None:  # noqa: ARG002  param's signature
+        """Check a change, remember what was before, and ask."""
+        now = self.view.values_now()
+        if now == self._settled or self._undoing_a_fault:
+            return
+        try:
+            check(self.view, self.source)
+        except RoofcubeError:
+            self._undoing_a_fault = True
+            self.view.param.update(**self._settled)
+            self._undoing_a_fault = False
+            raise
+        self._remember(now)
+        self._ask()
+
+    def _remember(self, now: dict[str, Any]) -> None:
+        if not self._restoring and not self._same_gesture:
+            self._past.append(self._settled)
+            self._future.clear()
+            del self._past[:-200]
+        self._settled = now
+
+    # asking ---------------------------------------------------------------------------------------------------------
+
+    @property
+    def _is_quick(self) -> bool:
+        return isinstance(self.source, StoredSource) and self.source.rows(self.view.kind).size <= FEW
+
+    def _ask(self) -> None:
+        """Ask anew; what was asked before is stopped."""
+        self._stop.set()
+        self._stop, self._number = Event(), self._number + 1
+        if self._is_quick or not any(doc for _, doc in self._pages):
+            if self._pages or self._is_quick:
+                self._answer_now()
+            else:
+                self.answer = None
+            return
+        question = self._number, self.view.copied(), self._stop
+        _pool().submit(self._work, *question)
+        for page, doc in self._pages:
+            _in(doc, partial(self._late, page, self._number), PATIENCE_MS)
+
+    def _answer_now(self) -> None:
+        view, number = self.view.copied(), self._number
+        self.answer = self.source.ask(view)
+        self.explanation = None
+        for page, doc in list(self._pages):
+            self._on(doc, partial(self._push, page, view, number))
+            _in(doc, partial(self._words, page, view, number), LATE_MS)
+
+    def _work(self, number: int, view: View, stop: Event) -> None:
+        """Answer in a thread, in the order in which a reader wants it: figures, the open tab, reasons."""
+        try:
+            answer = self.source.ask(view, stop)
+            self._deliver(number, partial(self._arrived, view, answer))
+            extra = self._extra_of(view, stop)
+            self._deliver(number, lambda page: self._show_extra(page, view, extra))
+            explanation = explained(self.source, view, stop)
+            self._deliver(number, partial(self._explained, view, explanation))
+        except Cancelled:
+            return
+        except Exception as error:
+            self.failure = error
+            self._deliver(number, partial(_failed, error))
+
+    def _deliver(self, number: int, show: Any) -> None:
+        for page, doc in list(self._pages):
+            if doc is not None:
+                doc.add_next_tick_callback(partial(self._if_latest, number, show, page))
+
+    def _if_latest(self, number: int, show: Any, page: Page) -> None:
+        if number == self._number:
+            show(page)
+
+    def _arrived(self, view: View, answer: Answer, page: Page) -> None:
+        self.answer, self.explanation = answer, None
+        page.status, page.asking = "", False
+        self._push(page, view, self._number)
+        page.push_table(view, answer, self._selected(view, answer))
+
+    def _explained(self, view: View, explanation: Any, page: Page) -> None:
+        if self.answer is None:
+            return
+        self.explanation = explanation
+        selected = self._selected(view, self.answer)
+        page.push_why(view, self.answer, explanation, selected, self._history, len(selected))
+
+    def _late(self, page: Page, number: int) -> None:
+        if number == self._number and not self._stop.is_set() and self._is_waiting(page):
+            page.push_status(STILL, asking=True)
+
+    def _is_waiting(self, page: Page) -> bool:
+        return not hasattr(page, "last") or page.last[0].question != self.view.question
+
+    def _cancel(self) -> None:
+        self._stop.set()
+        self._number += 1
+        for page, _ in self._pages:
+            page.push_status("cancelled; what is shown answers the question before", asking=False)
+
+    # pushing --------------------------------------------------------------------------------------------------------
+
+    @property
+    def _history(self) -> tuple[bool, bool]:
+        return bool(self._past), bool(self._future)
+
+    def _selected(self, view: View, answer: Answer) -> Array:
+        if view.box and isinstance(self.source, StoredSource):
+            return self.source.selected_rows(view)
+        return answer.rows.find(view.selected)[0]
+
+    def _push(self, page: Page, view: View, number: int) -> None:
+        if self.answer is None or number != self._number:
+            return
+        selected = self._selected(view, self.answer)
+        with pn.io.hold():
+            page.push(view, self.answer, selected, self._history, len(selected))
+
+    def _words(self, page: Page, view: View, number: int) -> None:
+        """Show what may follow the figures: the table, the open tab, reasons."""
+        if self.answer is None or number != self._number:
+            return
+        selected = self._selected(view, self.answer)
+        with pn.io.hold():
+            page.push_table(view, self.answer, selected)
+            try:
+                self._show_extra(page, view, self._extra_of(view, None))
+                if self.explanation is None:
+                    self.explanation = explained(self.source, view)
+                page.push_why(view, self.answer, self.explanation, selected, self._history, len(selected))
+            except RoofcubeError as error:
+                _failed(error, page)
+
+    def _extra_of(self, view: View, stop: Event | None) -> tuple[str, Any]:
+        if view.tab == "heatmap" and view.rows and view.columns:
+            return "heatmap", self.source.grid(view, stop)
+        return ("latency", self.source.at_latency(view, stop)) if view.tab == "latency" else ("", None)
+
+    def _show_extra(self, page: Page, view: View, extra: tuple[str, Any]) -> None:
+        kind, result = extra
+        if kind == "heatmap":
+            page.push_grid(view, result)
+        elif kind == "latency":
+            page.push_latency(view, result, self._baseline(view))
+
+    def _baseline(self, view: View) -> float | None:
+        if self.answer is None or not view.pinned:
+            return None
+        rows = self.answer.rows.find(view.pinned[:1])[0]
+        value = float(self.answer.rows.column(view.objective)[rows[0]]) if len(rows) else np.nan
+        return value if np.isfinite(value) and value > 0 else None
+
+    def _send_csv(self) -> None:
+        if self.answer is None:
+            return
+        selected = self._selected(self.view, self.answer)
+        for page, _ in self._pages:
+            text = page.csv(self.view, self.answer, selected)
+            page.bar.tell({"csv": text, "name": f"roofcube-{self.view.table}.csv"})
+
+    def _on(self, doc: Any, act: Any) -> None:
+        """Act where a document allows it: now in its own callbacks and in notebooks, else at its next turn."""
+        if doc is None or pn.state.curdoc is doc:
+            act()
+        else:
+            doc.add_next_tick_callback(act)
+
+    # showing --------------------------------------------------------------------------------------------------------
+
+    def page(self, complaints: list[str] | None = None) -> Page:
+        """Make a page that follows the state, until its session ends."""
+        page = Page(self.source, self.receive)
+        page.complaints = complaints or []
+        doc = pn.state.curdoc if pn.state.curdoc is not None and pn.state.curdoc.session_context else None
+        entry = (page, doc)
+        self._pages.append(entry)
+        if doc is not None:
+            pn.state.on_session_destroyed(lambda _: self._close(entry))
+        if self._is_quick or doc is None:
+            self._answer_now_for(page, doc)
+        else:
+            page.status = "asking"
+            self._ask()
+        return page
+
+    def _answer_now_for(self, page: Page, doc: Any) -> None:
+        view = self.view.copied()
+        self.answer = self.source.ask(view)
+        self._push(page, view, self._number)
+        if doc is None:
+            self._words(page, view, self._number)
+        else:
+            doc.add_timeout_callback(partial(self._words, page, view, self._number), LATE_MS)
+
+    def _close(self, entry: tuple[Page, Any]) -> None:
+        self._stop.set()
+        if entry in self._pages:
+            self._pages.remove(entry)
 
     def __panel__(self) -> Any:
-        """Lay the app out; each session gets figures of its own."""
-        heading = title_of(self._cube)
-        shown = pn.bind(
-            self._figures, **self.choices, **{f"dim_{dim}": widget for dim, widget in self.controls.items()}
-        )
-        side = pn.Column(
-            pn.pane.HTML("<b>Show</b>", margin=(0, 10)),
-            *self.choices.values(),
-            pn.pane.HTML("<b>Keep</b>", margin=(14, 10, 0, 10)),
-            *self.controls.values(),
-            width=270,
-            stylesheets=[SIDE_STYLE],
-        )
-        title = pn.pane.HTML(
-            f"<h1 style='margin:0;font-size:22px;line-height:1.3'>{escape(heading)}</h1>", margin=(0, 10, 12, 10)
-        )
-        main = pn.Column(
-            title, pn.panel(shown, loading_indicator=True, sizing_mode="stretch_width"), sizing_mode="stretch_width"
-        )
-        return pn.Row(
-            side,
-            main,
-            margin=(16, 20),
-            sizing_mode="stretch_width",
-            stylesheets=[":host { font-family: system-ui, sans-serif; }"],
-        )
+        """Lay the parts out for a notebook, or for ``panel serve``."""
+        regions = self.page().regions
+        wide = {"sizing_mode": "stretch_width"}
+        side = pn.Column(regions["facets"], width=240)
+        middle = pn.Column(regions["tradeoff"], regions["tabs"], min_width=380, **wide)
+        right = pn.Column(regions["why"], width=300)
+        return pn.Column(regions["bar"], pn.Row(side, middle, right, **wide), regions["table"], **wide)
 
-    def _figures(self, variable: str, columns: str, rows: str, how: str, x: str, y: str, **kept: Any) -> Any:
-        keep = {
-            name.removeprefix("dim_"): _positions_kept(self._cube, name.removeprefix("dim_"), value)
-            for name, value in kept.items()
-        }
-        try:
-            return pn.pane.Bokeh(
-                figures(self._cube, variable, columns, rows, how, x, y, keep), sizing_mode="stretch_width"
-            )
-        except RoofcubeError as error:
-            return pn.pane.Alert(escape(str(error)), alert_type="warning")
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> Any:
+        """Show itself in a notebook; the extension is loaded where nobody has done so."""
+        if not pn.extension._loaded:
+            pn.extension("tabulator", inline=True)
+        return super()._repr_mimebundle_(include, exclude)
+
+    def show(self, **options: Any) -> Any:
+        """Serve it on this machine, each session with a state of its own; options as of ``roofcube explore``."""
+        from roofcube.explorer.server import serve
+
+        return serve(self.source, **options)
 
 
-def serve(task_or_cube: str | xr.Dataset, *, port: int = 0, show: bool = True, as_json: bool = False) -> None:
-    """Serve the explorer on 127.0.0.1 until interrupted; a free port where none is given."""
-    cube = benchmark(task_or_cube) if isinstance(task_or_cube, str) else task_or_cube
-    explore(cube)
-    chosen = port or _free_port()
-    address = f"http://127.0.0.1:{chosen}"
-    print(json.dumps({"address": address}) if as_json else address, flush=True)
-    pn.config.raw_css = [PAGE_STYLE]
-    pn.serve(
-        lambda: explore(cube),
-        address="127.0.0.1",
-        port=chosen,
-        websocket_origin=[f"127.0.0.1:{chosen}", f"localhost:{chosen}"],
-        show=show,
-        title="roofcube explorer",
-        verbose=False,
-    )
+def _pool() -> ThreadPoolExecutor:
+    if not _workers:
+        _workers.append(ThreadPoolExecutor(max_workers=4, thread_name_prefix="roofcube explorer"))
+    return _workers[0]
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+def _in(doc: Any, act: Any, milliseconds: int) -> None:
+    """Act a little later; at once where there is no document to wait in."""
+    if doc is None:
+        act()
+    else:
+        doc.add_timeout_callback(act, milliseconds)
 
 
-# controls -------------------------------------------------------------------------------------------------------------
-
-
-def _selectors(cube: xr.Dataset) -> dict[str, Any]:
-    dims, (columns, rows), (x, y) = dims_in_order(cube), default_axes(cube), default_objectives(cube)
-    select = partial(pn.widgets.Select, width=CONTROL_WIDTH)
-    return {
-        "variable": select(
-            name="Colour",
-            options={spaced(name): name for name in measures(cube)},
-            value=default_variable(cube),
-        ),
-        "columns": select(name="Columns", options=dims, value=columns),
-        "rows": select(name="Rows", options=dims, value=rows),
-        "how": select(
-            name="Over the other dims",
-            options={"the best": "best", "the median": "median", "how many values": "count"},
-            value="best",
-        ),
-        "x": select(name="Front: horizontal", options={spaced(name): name for name in numeric_measures(cube)}, value=x),
-        "y": select(name="Front: vertical", options={spaced(name): name for name in numeric_measures(cube)}, value=y),
-    }
-
-
-def _controls(cube: xr.Dataset) -> dict[str, Any]:
-    """Make a control for each dim: choose labels of a short one, a range of a long one."""
-    return {dim: _control(cube, dim) for dim in dims_in_order(cube)}
-
-
-def _control(cube: xr.Dataset, dim: str) -> Any:
-    labels = label_texts(cube, dim)
-    if len(labels) > 40:
-        # the slider moves over places; what it shows are their labels, read as HTML
-        shown = [escape(label) for label in labels]
-        return pn.widgets.IntRangeSlider(
-            name=escape(f"{dim} ({unit_of(cube, dim)})" if unit_of(cube, dim) else dim),
-            start=0,
-            end=len(labels) - 1,
-            format=CustomJSTickFormatter(args={"labels": shown}, code="return labels[Math.round(tick)]"),
-            width=CONTROL_WIDTH,
-        )
-    return pn.widgets.MultiChoice(
-        name=escape(dim),
-        # the browser reads an option as HTML
-        options={escape(label): label for label in labels},
-        value=[],
-        placeholder=f"all {len(labels)}" if len(labels) > 1 else labels[0] if labels else "none",
-        width=CONTROL_WIDTH,
-    )
-
-
-def _positions_kept(cube: xr.Dataset, dim: str, value: Any) -> list[int]:
-    """Turn what a control says into places along its dim; none means all."""
-    if isinstance(value, tuple):
-        return list(range(value[0], value[1] + 1))
-    labels = label_texts(cube, dim)
-    return [place for place, label in enumerate(labels) if label in value]
+def _failed(error: Exception, page: Page) -> None:
+    page.complaints = [str(error)]
+    page.push_status("", asking=False)

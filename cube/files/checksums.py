@@ -15,11 +15,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 __all__ = [
+    "ALL",
     "CONTENT",
     "DESCRIPTION",
     "FILES",
     "OF_ONE_STORE",
     "SWEEP",
+    "WHOLE",
     "altered",
     "is_ours",
     "of_file",
@@ -31,7 +33,9 @@ CONTENT = "roofcube_sha256"  # of what `roofcube.save` wrote
 DESCRIPTION = "roofcube_sha256_of_attributes"  # checked at every load: chunks carry checksums of their own
 FILES = "roofcube_sha256_of_files"
 SWEEP = "roofcube_sweep"
-OF_ONE_STORE = (FILES, SWEEP)  # attributes that are not true of what is made from a store
+WHOLE = "roofcube_chunks"  # `ALL` where every chunk has a file: a missing one was lost, and does not mean a fill value
+ALL = "all"
+OF_ONE_STORE = (FILES, SWEEP, WHOLE)  # attributes that are not true of what is made from a store
 METADATA = "zarr.json"  # of the store and, inside its folder, of each variable
 UNCHECKED = ("consolidated_metadata",)  # a copy of what is checked, that Zarr may add
 
@@ -40,7 +44,7 @@ def write_checksums(store: Path, known: Mapping[str, str] | None = None) -> None
     """Put the checksums of all variables into a store that is complete; `known` are digests of files as written."""
     metadata = _metadata(store)
     metadata["attributes"][FILES] = json.dumps(_found(store, known or {}))
-    with replacing(store / METADATA) as temporary:
+    with replacing(store / METADATA, lock=False) as temporary:
         temporary.write_text(json.dumps(metadata, indent=2), "utf-8")
 
 

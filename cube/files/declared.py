@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import math
 import os
+from itertools import product
 from typing import TYPE_CHECKING, Any
 
 from roofcube.errors import CorruptFileError, MemoryLimitError
+from roofcube.files.checksums import ALL, WHOLE
 from roofcube.options import memory_limit
 
 if TYPE_CHECKING:
@@ -59,14 +61,17 @@ def check_store(store: Path, *, reading: bool) -> None:
     """
     if not store.is_dir():
         raise _refused(store, "a folder", "a file")
-    check_links(store)
+    files = check_links(store)
     root = _parsed(store / METADATA)
     _check_group(store / METADATA, root)
+    whole = root.get("attributes", {}).get(WHOLE) == ALL
     # sizes count also where only the labels are read: xarray reads those at once
     sizes = {}
     for folder in sorted(path for path in store.iterdir() if path.is_dir()):
         declared = _parsed(folder / METADATA)
         sizes[folder.name] = _declared(folder / METADATA, declared)
+        if whole:
+            _check_chunks(folder, declared, files)
         if not reading and list(declared.get("dimension_names") or ()) != [folder.name]:
             del sizes[folder.name]
     check_bytes(store, sizes)
@@ -88,13 +93,22 @@ def check_bytes(source: Path | str, sizes: dict[str, int]) -> None:
 # zarr -----------------------------------------------------------------------------------------------------------------
 
 
-def check_links(store: Path) -> None:
-    """Raise where a name in the store leads elsewhere; the store itself may be linked to."""
+def check_links(store: Path) -> dict[str, list[str]]:
+    """Raise where a name in the store leads elsewhere; the store itself may be linked to.
+
+    Returns
+    -------
+    dict of str to list of str
+        The files of each folder.
+    """
+    found = {}
     for folder, folders, files in os.walk(store):
+        found[folder] = files
         for name in (*folders, *files):
             path = os.path.join(folder, name)  # noqa: PTH118  a Path for each of 10⁵ chunks takes as long as reading
             if os.path.islink(path):  # noqa: PTH114
                 raise _refused(store, "no links inside", f"{os.path.relpath(path, store)!r}, a symbolic link")
+    return found
 
 
 def _parsed(path: Path) -> dict[str, Any]:
@@ -139,6 +153,31 @@ def _declared(path: Path, content: dict[str, Any]) -> int:
     whole = math.prod(shape) * width
     # a chunk is unpacked whole, also where it reaches beyond the array
     return max(whole, math.prod(chunk) * width if chunks else 0)
+
+
+def _check_chunks(folder: Path, declared: dict[str, Any], files: dict[str, list[str]]) -> None:
+    """Raise where a chunk of a store that was written whole has no file: Zarr would read fill values in its place."""
+    lengths = declared["chunk_grid"]["configuration"]["chunk_shape"]
+    counts = [-(-size // one) for size, one in zip(declared["shape"], lengths, strict=True)]
+    encoding = declared.get("chunk_key_encoding")
+    configuration = encoding.get("configuration") if isinstance(encoding, dict) else None
+    separator = configuration.get("separator") if isinstance(configuration, dict) else None
+    indices = product(*(map(str, range(count)) for count in counts))
+    if separator == ".":
+        there = set(files[str(folder)])
+        missing = (name for index in indices if (name := ".".join(("c", *index))) not in there)
+    else:
+        inside = {place: set(names) for place, names in files.items()}
+        missing = (
+            os.path.join("c", *index)  # noqa: PTH118
+            for index in indices
+            if (index or ("c",))[-1] not in inside.get(os.path.join(folder, *("c", *index)[:-1]), ())  # noqa: PTH118
+        )
+    lost = next(missing, None)
+    if lost is not None:
+        raise _refused(
+            folder.parent, "all its chunks", f"no {folder.name + '/' + lost!r}, which was lost or never written"
+        )
 
 
 def _width(path: Path, data_type: Any) -> int:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
+from roofcube.datasets.forks import check_not_forked
 from roofcube.files.store import load
 
 if TYPE_CHECKING:
@@ -55,6 +56,7 @@ def diff(a: xr.Dataset | str | Path, b: xr.Dataset | str | Path) -> pl.DataFrame
     >>> rc.diff(cube, cube.assign(ops=cube.ops * 2)).select("variable", "kind", "labels", "ratio").rows()
     [('ops', 'values', 'topology MLP, pruning 100.0', 2.0)]
     """
+    check_not_forked()
     left, right = (load(one) if isinstance(one, str | Path) else one for one in (a, b))
     places, rows = _aligned_cells(left, right)
     cells = []

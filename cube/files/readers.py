@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tomllib
 from importlib.util import find_spec
 from pathlib import Path
@@ -14,11 +15,12 @@ from roofcube.datasets.networks import described, network_table
 from roofcube.datasets.own_platforms import platform_table
 from roofcube.datasets.reading import Sheet, columns_of, frame_of
 from roofcube.datasets.table_forms import TABLE_SUFFIXES, as_sheet, as_table
+from roofcube.datasets.transformers import is_transformer, transformer_table
 from roofcube.errors import InvalidDataError, MissingInputError
 from roofcube.files.foreign_columns import renamed_columns
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 __all__ = ["read_network", "read_platforms"]
 
@@ -123,8 +125,10 @@ def read_network(
     top1: float | Mapping[str, float] | None = None,
     top5: float | Mapping[str, float] | None = None,
     columns: Mapping[str, str | None] | None = None,
+    phase: str | Sequence[str] | None = None,
+    context: int | Sequence[int] | None = None,
 ) -> pl.DataFrame:
-    """Read a network of your own, whole or not at all: an ONNX model, a table of layers, or a table of totals.
+    """Read a network of your own, whole or not at all: ONNX, a table of layers or of totals, a transformer's config.
 
     Parameters
     ----------
@@ -135,6 +139,9 @@ def read_network(
         `roofcube.datasets.load_layers`; one of totals a row a network: `topology`, `ops` or `macs` (also `gops`,
         `gmacs`), `params`, optional `activations`, `activation_memory`, `input_elements`, `output_elements`, `state`,
         `vector_ops`, `vector_elements`, `task`, `pruning_percent`, `precision` (where it differs), `top1`, `top5`.
+        `.json`, or a dict with `model_type`: the configuration of a decoder transformer in the style of Hugging Face
+        (grouped and latent attention, gated MLPs, mixtures of experts, sliding windows, tied embeddings), which needs
+        `context`.
     name : str, optional
         Label of the network; else the table's, or the name of the ONNX file, taken as it is.
     task : str, optional
@@ -152,13 +159,20 @@ def read_network(
     columns : mapping of str to str or None, optional
         What the columns of a foreign table are here; None leaves one out: ``{"param_count": "mparams", "family":
         None}``.
+    phase : str or sequence of str, optional
+        Of a transformer: ``"prefill"`` (an input is a prompt of `context` tokens), ``"decode"`` (an input is one token
+        of a sequence of `context` tokens), or both, where not given.
+    context : int or sequence of int, optional
+        Of a transformer: tokens of a sequence.
 
     Returns
     -------
     DataFrame
         For ``roofcube.inputs(topologies=...)``. Of ONNX a row per layer and input: `ops` are the multiplications and
         additions of convolutions, matrix products, recurrent layers and attention; vector work (element-wise, pooling,
-        normalisation, …) has rows of its own kinds with `vector_ops` and the elements that it moves.
+        normalisation, …) has rows of its own kinds with `vector_ops` and the elements that it moves. Of a transformer a
+        row for each phase and context, dims of their own in `inputs`: operations (2 a multiply-accumulate) with the
+        products of attention, the key-value cache as `state`, `active_params` of a token, `tokens` an input.
 
     Raises
     ------
@@ -178,6 +192,14 @@ def read_network(
     >>> float(rc.inputs("kws", topologies=mine).ops.sel(topology="Mine", pruning=100))
     8200000000.0
     """
+    if is_transformer(source) or (isinstance(source, str | Path) and str(source).lower().endswith(".json")):
+        table, told = _transformer(source, name, phase, context)
+        given = {"sizes": sizes, "batch": batch, "pruning": pruning}
+        _check_misplaced(given, "only for ONNX models", f"{told} is a transformer's configuration; leave it out")
+        return described(table, source=told, task=task, top1=top1, top5=top5)
+    here = str(source) if isinstance(source, str | Path) else "the source"
+    why = f"{here} is none; give a config.json, or leave it out"
+    _check_misplaced({"phase": phase, "context": context}, "only for configurations of transformers", why)
     if isinstance(source, str | Path):
         path = _existing(source)
         told = str(path)
@@ -202,11 +224,39 @@ def read_network(
         table = network_table(sheet, source="`source`", name=name)
     if suffix != ".onnx":
         given = {"sizes": sizes, "batch": batch, "pruning": pruning}
-        misplaced = next((key for key, value in given.items() if value is not None), None)
-        if misplaced is not None:
-            msg = f"`{misplaced}`: only for ONNX models, {told or 'the source'} is a table; say it in the table itself"
-            raise InvalidDataError(msg)
+        _check_misplaced(
+            given, "only for ONNX models", f"{told or 'the source'} is a table; say it in the table itself"
+        )
     return described(table, source=told, name=name, task=task, top1=top1, top5=top5)
+
+
+def _check_misplaced(given: Mapping[str, Any], only: str, why: str) -> None:
+    misplaced = next((key for key, value in given.items() if value is not None), None)
+    if misplaced is not None:
+        msg = f"`{misplaced}`: {only}, {why}"
+        raise InvalidDataError(msg)
+
+
+def _transformer(
+    source: Any, name: str | None, phase: str | Sequence[str] | None, context: int | Sequence[int] | None
+) -> tuple[pl.DataFrame, str]:
+    told, config, label = "`source`", source, "transformer"
+    if not is_transformer(source):
+        path = _existing(source)
+        told = str(path)
+        # models are kept as <name>/config.json
+        label = path.resolve().parent.name if path.stem == "config" else path.stem
+        try:
+            config = json.loads(path.read_text(encoding="utf-8"))
+        except ValueError as error:
+            msg = f"{path}: not readable as JSON ({error}); expected the config.json of a transformer"
+            raise InvalidDataError(msg) from None
+        if not hasattr(config, "keys"):
+            msg = f"{path}: expected an object with model_type, got {type(config).__name__}; give a config.json"
+            raise InvalidDataError(msg)
+    said = str(config.get("_name_or_path") or "").rstrip("/").rpartition("/")[2]
+    table = transformer_table(config, phase=phase, context=context, name=name or said or label, source=told)
+    return table, told
 
 
 def _onnx_layers(path: Path, sizes: Mapping[str, Any] | None, batch: int | None, pruning: float | None) -> pl.DataFrame:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import threading
+import time
 import warnings
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import xarray as xr
@@ -22,9 +24,13 @@ from roofcube.files.fingerprints import parts_to_hash, values_to_hash
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
 
 __all__ = ["load", "save", "verify"]
 
+Result = TypeVar("Result")
+_netcdf = threading.RLock()  # netCDF-C crashes where two threads are in it, also with files of their own
+SECONDS = 30.0  # to wait for others to leave a file in peace
 FORMAT, VERSION = "roofcube_format", 2  # 1: attributes as text, no checksum over them, xarray's own decoding
 SUFFIXES = (".nc", ".zarr")
 OF_THE_FILE = (FORMAT, checksums.CONTENT, checksums.DESCRIPTION, *checksums.OF_ONE_STORE)
@@ -71,7 +77,7 @@ def save(cube: xr.Dataset, path: str | Path) -> Path:
         checksums.CONTENT: _content_digest(stored, VERSION),
         checksums.DESCRIPTION: digest(parts_to_hash(stored)),
     }
-    with replacing(target, folder=target.suffix == ".zarr") as temporary:
+    with replacing(target, folder=target.suffix == ".zarr") as temporary, _alone(target):
         if target.suffix == ".nc":
             _write_netcdf(written, temporary)
         else:
@@ -121,13 +127,9 @@ def load(path: str | Path, *, chunks: Any = None, untrusted: bool = False) -> xr
         return load_untrusted(source)
     if chunks is not None:
         check_installed("chunks", "dask", "scale")
-        with _blamed(source):
+        with _alone(source), _blamed(source):
             return _as_saved(_open(source).chunk(chunks))
-    with _blamed(source), _open(source, reading=True) as lazy:
-        cube = _as_saved(lazy.load())
-    for name in cube.variables:
-        cube[name].encoding = {}
-    return cube
+    return _steady(source, partial(_loaded, source))
 
 
 def opened(path: str | Path) -> xr.Dataset:
@@ -139,9 +141,7 @@ def opened(path: str | Path) -> xr.Dataset:
         As `load`.
     """
     source = _checked_path(Path(path), reading=True)
-    with _blamed(source):
-        lazy = _open(source)
-        return decoded(lazy, values=False).assign_attrs(_file_attributes(lazy)) if ORIGINAL in lazy.attrs else lazy
+    return _steady(source, partial(_described, source))
 
 
 def verify(path: str | Path) -> bool:
@@ -167,19 +167,23 @@ def verify(path: str | Path) -> bool:
     True
     """
     source = _checked_path(Path(path), reading=True)
+    return _steady(source, partial(_verified, source))
+
+
+def _verified(source: Path) -> bool:
     if source.suffix == ".zarr":
         declared.check_links(source)
     if source.suffix == ".zarr" and checksums.recorded(source) is not None:
         return _verified_files(source)
-    with _blamed(source), _open(source) as lazy:
+    with _alone(source), _blamed(source), _open(source) as lazy:
         expected, version = lazy.attrs.get(checksums.CONTENT), 2 if ORIGINAL in lazy.attrs else 1
     if expected is None:
-        msg = f"{path}: has no checksum; it was not written by roofcube.save or Sweep.to_zarr, or not to its end"
+        msg = f"{source}: has no checksum; it was not written by roofcube.save or Sweep.to_zarr, or not to its end"
         raise CorruptFileError(msg)
-    found = _content_digest(load(path), version)
+    found = _content_digest(_loaded(source), version)
     if found != expected:
         msg = (
-            f"{path}: the content was altered (sha256 {found[:12]}…, saved as {expected[:12]}…); restore it from "
+            f"{source}: the content was altered (sha256 {found[:12]}…, saved as {expected[:12]}…); restore it from "
             "its source"
         )
         raise CorruptFileError(msg)
@@ -198,6 +202,50 @@ def _verified_files(store: Path) -> bool:
 
 
 # reading --------------------------------------------------------------------------------------------------------------
+
+
+def _loaded(source: Path) -> xr.Dataset:
+    with _alone(source), _blamed(source), _open(source, reading=True) as lazy:
+        cube = _as_saved(lazy.load())
+    for name in cube.variables:
+        cube[name].encoding = {}
+    return cube
+
+
+def _described(source: Path) -> xr.Dataset:
+    with _alone(source), _blamed(source):
+        lazy = _open(source)
+        return decoded(lazy, values=False).assign_attrs(_file_attributes(lazy)) if ORIGINAL in lazy.attrs else lazy
+
+
+def _steady(source: Path, read: Callable[[], Result]) -> Result:
+    """Read what one writer left: again, where another has put something in its place meanwhile.
+
+    A Zarr store is many files, and a reader of names that sees an exchange would have some of each.
+    """
+    end = time.monotonic() + SECONDS
+    while True:
+        before = _identity(source)
+        try:
+            result = read()
+        except (Exception, MemoryError):
+            if _identity(source) == before or time.monotonic() > end:
+                raise
+            continue
+        if _identity(source) == before is not None:
+            return result
+        if time.monotonic() > end:
+            msg = f"{source}: expected a file that stays while it is read, got one replaced all the time; read a copy"
+            raise CorruptFileError(msg)
+
+
+def _identity(source: Path) -> tuple[int, ...] | None:
+    """Tell a file or folder from what may have its name later, also where the system gives its number away again."""
+    try:
+        found = source.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino, found.st_ctime_ns
 
 
 def _open(source: Path, *, reading: bool = False) -> xr.Dataset:
@@ -251,6 +299,11 @@ def _check_netcdf(source: Path, store: Any, *, reading: bool) -> None:
             if reading or variable.dimensions == (name,)
         },
     )
+
+
+def _alone(source: Path) -> AbstractContextManager[Any]:
+    """Keep other threads out of a library that is not made for them."""
+    return _netcdf if source.suffix == ".nc" else nullcontext()
 
 
 @contextmanager
@@ -310,8 +363,10 @@ def _write_zarr(stored: xr.Dataset, path: Path) -> None:
     import zarr
     from zarr.codecs import Crc32cCodec, ZstdCodec
 
+    stored.attrs[checksums.WHOLE] = checksums.ALL
     packed = {name: {"compressors": (ZstdCodec(), Crc32cCodec())} for name, array in stored.variables.items()}
-    stored.to_zarr(path, mode="w-", consolidated=False, zarr_format=3, encoding=packed)
+    with zarr.config.set({"array.write_empty_chunks": True}):
+        stored.to_zarr(path, mode="w-", consolidated=False, zarr_format=3, encoding=packed)
     with warnings.catch_warnings():
         # what others read at once; that a store of format 3 has it beside its parts is not yet in the specification
         warnings.filterwarnings("ignore", message="Consolidated metadata is currently not part")

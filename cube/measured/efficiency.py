@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import xarray as xr
 
 from roofcube.errors import MissingInputError, check_choice
 from roofcube.labels import labelled
-from roofcube.variables import IMPOSSIBLE, attributes
+from roofcube.variables import IMPOSSIBLE, OFFER, attributes
 
 if TYPE_CHECKING:
     from roofcube.sweep.sweep import Sweep
@@ -48,11 +48,22 @@ def throughput_of(cube: xr.Dataset, name: str = "measured_throughput") -> tuple[
     known = np.full(paced.shape, np.nan) if given is None else given.values
     others = tuple(k for k, dim in enumerate(timed.dims) if dim != "platform")
     timed_only = np.isnan(known).all(axis=others, keepdims=True)
+    if OFFER in timed.dims and "platform" in cube.coords and cube["platform"].dims == (OFFER,):
+        timed_only = _never_counted(known, timed.dims.index(OFFER), cube["platform"].values)
     derived = int((timed_only & ~np.isnan(paced)).sum())
     if given is not None and not derived:
         return given, 0
     filled = np.where(timed_only, paced, known)
     return labelled(timed.dims, filled, attributes(name) if given is None else given.attrs), derived
+
+
+def _never_counted(known: np.ndarray[Any, Any], place: int, platforms: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """Tell along a dim of offers those whose platform has no value at any of its offers."""
+    others = tuple(k for k in range(known.ndim) if k != place)
+    silent = np.isnan(known).all(axis=others)
+    spoken = set(platforms[~silent].tolist())
+    mask = np.array([one not in spoken for one in platforms.tolist()])
+    return np.asarray(mask.reshape([-1 if k == place else 1 for k in range(known.ndim)]))
 
 
 def efficiency(

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from roofcube.kernels.graph.expression import Node
     from roofcube.variables import Sense
 
-__all__ = ["BOUND", "PUBLISHED", "Assumptions", "Layers", "Storage", "Term", "check_assumptions"]
+__all__ = ["BOUND", "PUBLISHED", "SERVING", "Assumptions", "Layers", "Storage", "Term", "check_assumptions"]
 
 Storage = Literal["memory per input", "memory per batch", "on chip", "on chip if it fits", "free"]
 Layers = Literal["whole network", "per layer"]
@@ -128,3 +128,5 @@ BOUND = Assumptions(
     layers="per layer",
     name="bound",
 )
+# of generation: a batch of sequences reads the weights once, each sequence its own key-value cache
+SERVING = Assumptions(weights="memory per batch", activations="free", state="memory per input", name="serving")

@@ -19,11 +19,21 @@ from roofcube.errors import (
     unknown_label,
 )
 from roofcube.kernels.graph import roofline
-from roofcube.kernels.graph.expression import Node, constant, leaf, leaves, ordered_sum, rebuilt, topological, where
+from roofcube.kernels.graph.expression import (
+    Node,
+    ceil,
+    constant,
+    leaf,
+    leaves,
+    ordered_sum,
+    rebuilt,
+    topological,
+    where,
+)
 from roofcube.labels import labelled
 from roofcube.model.assumptions import PUBLISHED, Assumptions, check_assumptions
 from roofcube.model.hardware import check_hardware
-from roofcube.variables import ACTIVATION_BYTES, BOUNDS, DIMS, ELEMENT_BYTES, INFEASIBLE, attributes
+from roofcube.variables import ACTIVATION_BYTES, BOUNDS, DIMS, ELEMENT_BYTES, INFEASIBLE, VARIABLES, attributes
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping
@@ -113,6 +123,13 @@ def dim_order(inputs: xr.Dataset) -> tuple[str, ...]:
     return (*(dim for dim in known if dim != "batch"), *own, *(dim for dim in known if dim == "batch"))
 
 
+def _with_dims_of(tables: Mapping[str, xr.DataArray], order: tuple[str, ...]) -> tuple[str, ...]:
+    """Add dims that only coordinates have which the model reads, such as a batch of its own for each label."""
+    lacking = {str(dim): None for table in tables.values() for dim in table.dims if dim not in (*order, LAYER)}
+    last = tuple(dim for dim in order if dim == "batch")
+    return (*(dim for dim in order if dim != "batch"), *lacking, *last)
+
+
 def dims_of(node: Node, tables: Mapping[str, xr.DataArray]) -> set[str]:
     """Return which dims a node depends on; `layer` is gone where it was summed."""
     dims: dict[Node, frozenset[str]] = {}
@@ -157,7 +174,7 @@ def build_model(inputs: xr.Dataset, assumptions: Assumptions | Calibrated, *, le
     else:
         builder = _Builder(inputs, PUBLISHED)
         builder.calibrated_results(assumptions.tables(inputs, level=level))
-    order = dim_order(inputs)
+    order = _with_dims_of(builder.tables, dim_order(inputs))
     sizes = {dim: int(inputs.sizes[dim]) for dim in order}
     return Model(builder.nodes, builder.tables, order, dict(inputs.coords), builder.labels, sizes)
 
@@ -267,7 +284,7 @@ class _Builder:
     def calibrated_results(self, tables: xr.Dataset) -> None:
         """Take throughput, power and what binds from tables; what fits and is offered is judged as published."""
         for name in ("predicted_throughput", "power"):
-            self.tables[f"calibrated_{name}"] = tables[name].reset_coords(drop=True).astype("f8")
+            self._bring(f"calibrated_{name}", tables[name])
         throughput, power = leaf("calibrated_predicted_throughput"), leaf("calibrated_power")
         ops = self.total("ops", "every model")
         self.nodes |= {
@@ -281,18 +298,18 @@ class _Builder:
         if self.has("params") and self.has("element_bytes"):
             self.nodes["operational_intensity"] = ops / (self.total("params", "intensity") * leaf("element_bytes"))
         if "bound" in tables:
-            self.tables["calibrated_bound"] = tables["bound"].reset_coords(drop=True).astype("f8")
+            self._bring("calibrated_bound", tables["bound"])
             self.nodes["bound"] = leaf("calibrated_bound")
         for end in ("low", "high"):
             if end in tables:
-                self.tables[f"calibrated_{end}"] = tables[end].reset_coords(drop=True).astype("f8")
+                self._bring(f"calibrated_{end}", tables[end])
                 self.nodes[f"predicted_throughput_{end}"] = leaf(f"calibrated_{end}")
                 self.labels[f"predicted_throughput_{end}"] = {
                     "units": "1/s",
                     "long_name": f"{end} end of the interval of the predicted throughput",
                 }
         if EXTRAPOLATES in tables:
-            self.tables[f"calibrated_{EXTRAPOLATES}"] = tables[EXTRAPOLATES].reset_coords(drop=True).astype("f8")
+            self._bring(f"calibrated_{EXTRAPOLATES}", tables[EXTRAPOLATES])
             self.nodes[EXTRAPOLATES] = leaf(f"calibrated_{EXTRAPOLATES}")
             self.labels[EXTRAPOLATES] = dict(tables[EXTRAPOLATES].attrs)
         self.labels["power"] = {"units": "W", "long_name": "predicted power under load"}
@@ -304,12 +321,22 @@ class _Builder:
         refused = where(_is_given(throughput), code, INFEASIBLE["not_calibrated"])
         self.nodes["infeasible"] = where(physical, code, refused)
 
+    def _bring(self, name: str, table: xr.DataArray) -> None:
+        """Take a table of a calibration."""
+        if name in self.inputs.variables or name in self.inputs.dims:
+            msg = f"`{name}`: expected no input of this name, which a calibration needs for its own table; rename it"
+            raise InvalidDataError(msg)
+        self.tables[name] = table.reset_coords(drop=True).astype("f8")
+
     def _times(self) -> roofline.Times:
         layered = self.layered
         peak = self.need("peak_compute", "every model")
         ops = self.per_layer("ops", "per layer") if layered else self.total("ops", "every model")
         if layered and self.has("layer_tile_use"):
             ops = ops / leaf("layer_tile_use")
+        elif layered and self.has("channel_tile") and self.has("layer_out_channels"):
+            channels, tile = leaf("layer_out_channels"), leaf("channel_tile")
+            ops = ops / where(channels, channels / (ceil(channels / tile) * tile), 1.0)
         return roofline.Times(
             compute=ops / peak,
             weights=self._weights(),
@@ -367,6 +394,8 @@ class _Builder:
         return self.total(alive, why)
 
     def _moved(self, name: str, why: str) -> Node:
+        if name == "params" and self.has("params_read"):
+            name = "params_read"
         if not self.layered:
             return self.total(name, why)
         node = self.per_layer(name, why)
@@ -406,6 +435,8 @@ class _Builder:
             code = where(available < needed, INFEASIBLE["does_not_fit_memory"], code)
         if self._lacks_activations():
             code = where(_is_given(self.total("activations", "activations")), code, INFEASIBLE["counts_not_known"])
+        if self._lacks_bandwidth():
+            code = where(_is_given(leaf("memory_bandwidth")), code, INFEASIBLE["bandwidth_not_known"])
         code = where(_is_given(self.total("ops", "every model")), code, INFEASIBLE["network_not_defined"])
         code = where(_is_given(leaf("peak_compute")), code, INFEASIBLE["precision_not_supported"])
         if self.has("mode_offered"):
@@ -423,6 +454,23 @@ class _Builder:
         if activations.dims != ops.dims:
             return bool((activations.isnull() & ops.notnull()).any())
         return bool((np.isnan(activations.values) & ~np.isnan(ops.values)).any())
+
+    def _lacks_bandwidth(self) -> bool:
+        """Check whether a platform whose bandwidth nobody publishes would have to read from memory."""
+        assume = self.assumptions
+        reads = any(one not in ("free", "on chip") for one in (assume.weights, assume.activations, assume.state))
+        if not reads or "memory_bandwidth" not in self.tables:
+            return False
+        bandwidth, peak = self.tables["memory_bandwidth"], self.tables.get("peak_compute")
+        unknown = np.isnan(bandwidth.values)
+        if not unknown.any() or peak is None:
+            return False
+        # a gap where nothing is offered is none of its own
+        shared = [dim for dim in bandwidth.dims if dim in peak.dims]
+        offered = (~np.isnan(peak.transpose(*shared, ...).values)).any(axis=tuple(range(len(shared), peak.ndim)))
+        whole = bandwidth.transpose(*shared, ...)
+        axes = tuple(range(len(shared), whole.ndim))
+        return bool((np.isnan(whole.values).any(axis=axes) & offered).any())
 
     def _limits(self) -> list[tuple[Node, Node]]:
         """Pair what is needed with what is there; an unknown (NaN) capacity limits nothing."""
@@ -473,9 +521,10 @@ class _Builder:
             kind = "dim" if name in self.inputs.dims else "coordinate"
             msg = f"`{name}`: a term must not be called like a {kind} of the inputs; name it after what it holds"
             raise InvalidDataError(msg)
-        if name in leaves(self.nodes[one] for one in RESULTS if one in self.nodes):
+        known = name in self.inputs and name in VARIABLES and name not in RESULTS
+        if known or name in leaves(self.nodes[one] for one in RESULTS if one in self.nodes):
             msg = (
-                f"`{name}`: an input, which results are already built from; change it with inputs.assign, or give the "
+                f"`{name}`: an input, which results are built from; change it with inputs.assign, or give the "
                 "term another name"
             )
             raise InvalidDataError(msg)

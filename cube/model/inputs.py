@@ -10,7 +10,7 @@ import xarray as xr
 
 from roofcube import datasets
 from roofcube.datasets import canonical
-from roofcube.datasets.embedded import BENCHMARK, collection_of
+from roofcube.datasets.embedded import BENCHMARK, collection_of, entry_name
 from roofcube.datasets.own_platforms import SOURCES, check_platform_keys, platform_table
 from roofcube.datasets.tables import collections_of
 from roofcube.errors import InvalidDataError, check_choice, unknown_label
@@ -18,7 +18,8 @@ from roofcube.labels import axis, labelled
 from roofcube.model.beside import beside
 from roofcube.model.given import as_list, platforms_given, topologies_given
 from roofcube.model.hardware import check_hardware
-from roofcube.model.own_networks import own_networks, own_tasks, with_totals
+from roofcube.model.offered import as_offered
+from roofcube.model.own_networks import own_networks, own_tasks, with_experts_read, with_phases, with_totals
 from roofcube.variables import FORMATS, MODES, PRECISIONS, attributes
 
 if TYPE_CHECKING:
@@ -27,11 +28,15 @@ if TYPE_CHECKING:
 __all__ = ["inputs"]
 
 Counts = Literal["exact", "site"]
+Layout = Literal["product", "offered"]
 
 # what a table of counts may say that layers with weights do not
 BESIDE_LAYERS = ("vector_ops", "vector_elements", "kernels")
+WIDE = 16  # bits that formats multiply in whose weights alone are narrow
 # cells of one variable over (topology, pruning, layer), 1.6 MB; beyond them layers of one shape are laid down together
 MOST_LAYER_CELLS = 200_000
+# cells of the share of a channel tile over platforms and layers, 80 MB
+MOST_TILE_CELLS = 10_000_000
 # demands of layers that do not add up
 WHOLE = ("out_channels", "fully_connected", "grouped")
 
@@ -50,6 +55,7 @@ def inputs(
     batch: int | Sequence[int] | None = None,
     mode: str | Sequence[str] | None = None,
     counts: Counts = "exact",
+    layout: Layout = "product",
 ) -> xr.Dataset:
     """Return the inputs of a model: what the hardware offers and what the networks need.
 
@@ -73,6 +79,9 @@ def inputs(
     counts : {"exact", "site"}
         ``"exact"``: from layers where they reproduce the source within 1 %, else the source's count (coord
         `counts_source`). ``"site"``: the figures behind the source's published predictions.
+    layout : {"product", "offered"}
+        ``"product"``: over platform, mode and precision. ``"offered"``: over one dim `offer` of those that exist, whose
+        coordinates they are, as `as_offered` makes it: for many platforms with modes of their own.
 
     Returns
     -------
@@ -102,6 +111,7 @@ def inputs(
     469449728.0
     """
     check_choice("counts", counts, ("exact", "site"))
+    check_choice("layout", layout, ("product", "offered"))
     hardware_given, networks_given = platforms_given(platforms), topologies_given(topologies)
     if task is not None:
         own = own_tasks(one for one in networks_given or () if isinstance(one, pl.DataFrame))
@@ -116,10 +126,14 @@ def inputs(
     if "precision" in hardware.dims and hardware["precision"].values.tolist() != precisions:
         hardware = hardware.reindex(precision=precisions, fill_value={"executed_precision": ""})
     result = xr.merge([hardware, needs], combine_attrs="drop_conflicts", join="exact", compat="no_conflicts")
-    result = result.assign_coords(batch=axis("batch", _batches(task, batch)))
+    result = with_experts_read(result.assign_coords(batch=axis("batch", _batches(task, batch))))
     if "layer_out_channels" in result:
-        result = result.assign(layer_tile_use=_tile_use(result)).drop_vars(["channel_tile"], errors="ignore")
-    return _described(result, counts, task)
+        cells = result["layer_out_channels"].size * (result["channel_tile"].size if "channel_tile" in result else 1)
+        # of very many the model works it out from the two
+        if cells <= MOST_TILE_CELLS or bool((result["channel_tile"].values == 1).all()):
+            result = result.assign(layer_tile_use=_tile_use(result)).drop_vars(["channel_tile"], errors="ignore")
+    described = _described(result, counts, task)
+    return as_offered(described) if layout == "offered" else described
 
 
 # labels ---------------------------------------------------------------------------------------------------------------
@@ -189,16 +203,23 @@ def _precisions(precision: Any, hardware: xr.Dataset, networks: dict[str, Any]) 
 def _hardware_inputs(
     chosen: list[Any] | None, modes: list[str] | None, precisions: list[str] | None, collection: str
 ) -> xr.Dataset:
+    def real_hardware(given: list[Any] | None) -> xr.Dataset:
+        return _hardware_of(_with_stored_apart(_platform_table(given, collection), precisions))
+
     designs = [one for one in chosen or () if isinstance(one, xr.Dataset)]
     for one in designs:
         check_hardware(one)
     if not designs:
-        return _of_modes(_hardware_of(_platform_table(chosen, collection)), modes)
+        return _of_modes(real_hardware(chosen), modes)
     if len(designs) == 1 and len(chosen or ()) == 1:
         design = _of_precisions(designs[0], precisions, PRECISIONS)
         return design if modes is None else _of_modes(design, modes)
     real = [one for one in chosen or () if not isinstance(one, xr.Dataset)]
-    together = beside(_hardware_of(_platform_table(real, collection)) if real else None, designs, precisions)
+    together = beside(
+        real_hardware(real) if real else None,
+        designs,
+        precisions,
+    )
     order = [label for one in chosen or () for label in _platform_labels(one)]
     return _of_modes(together.sel(platform=list(dict.fromkeys(order))), modes)
 
@@ -249,9 +270,10 @@ def _platform_table(chosen: list[Any] | None, collection: str) -> pl.DataFrame:
         elif isinstance(one, str):
             name = canonical("platform", one)
             if name not in holders:
+                _check_figures(name)
                 raise unknown_label("platform", one, _embedded_labels("platform", collection))
-            table = datasets.load_platforms(collection=holders[name])
-            parts[f"embedded {name}"] = ("the embedded table", table.filter(pl.col("platform") == name))
+            table = datasets.load_platforms(collection=holders[name]).filter(pl.col("platform") == name)
+            parts[f"embedded {name}"] = ("the embedded table", _with_sources(table, holders[name]))
         else:
             msg = (
                 "`platforms`: expected names, tables of read_platforms or Datasets of hypothetical(), got "
@@ -261,6 +283,52 @@ def _platform_table(chosen: list[Any] | None, collection: str) -> pl.DataFrame:
     check_platform_keys(list(parts.values()), what="`platforms`")
     tables = [table for _, table in parts.values()]
     return pl.concat(tables, how="diagonal_relaxed") if tables else embedded.clear()
+
+
+def _with_stored_apart(table: pl.DataFrame, precisions: list[str] | None) -> pl.DataFrame:
+    """Add formats whose weights alone are narrow where they are asked for: they multiply in 16 bits.
+
+    Weights are read as they are stored and widened on the way; a platform that lists such a format itself keeps that.
+    """
+    added = []
+    for name in precisions or ():
+        if name not in FORMATS or not FORMATS[name].weights < FORMATS[name].computed == WIDE:
+            continue
+        lacking = table.join(table.filter(pl.col("precision") == name), on=["platform", "mode"], how="anti")
+        wide = lacking.filter(pl.col("precision").is_in(["FP16", "BF16"])).sort(
+            "peak_compute_op_per_s", descending=True
+        )
+        runs = wide.unique(["platform", "mode"], keep="first", maintain_order=True)
+        added.append(runs.with_columns(precision=pl.lit(name), executed_precision=pl.lit(name)))
+    return pl.concat([table, *added], how="diagonal_relaxed") if added else table
+
+
+def _check_figures(name: str) -> None:
+    """Raise where a platform is known by name, but no peak of it rests on more than one table of a third party."""
+    figures = datasets.load_platform_figures().filter(pl.col("platform") == name, pl.col("quantity") == "peak_compute")
+    if figures.height:
+        row = figures.row(0, named=True)
+        msg = (
+            f"`platform`: {name!r} is known by name, but no peak of it is sure ({row['evidence']}: {row['value']:g} "
+            f"{row['unit']}, {row['source']:.80}); give it with roofcube.read_platforms"
+        )
+        raise InvalidDataError(msg)
+
+
+def _with_sources(table: pl.DataFrame, collection: str) -> pl.DataFrame:
+    """Add where the figures of data sheets are from, for the attributes of the variables."""
+    if entry_name("figures", collection) is None:
+        return table
+    figures = datasets.load_platform_figures().filter("used", pl.col("platform").is_in(table["platform"].unique()))
+    for quantity, column in SOURCES.items():
+        told = (
+            figures.filter(pl.col("quantity") == quantity)
+            .group_by("platform", maintain_order=True)
+            .agg(pl.format("data sheet, not measured ({}): {}", "evidence", "source").first().alias(column))
+        )
+        if told.height:
+            table = table.join(told, on="platform", how="left", maintain_order="left")
+    return table
 
 
 def _embedded_labels(column: str, collection: str) -> list[str]:
@@ -372,7 +440,7 @@ def _network_tables(task: str | None, chosen: list[Any] | None) -> dict[str, pl.
     embedded = _embedded_networks(parts, counts)
     own = own_networks(tables, task, embedded["counts"] if tables else counts.clear())
     beside = {"counts": own.counts, "layers": own.layers, "accuracy": own.accuracy}
-    return {name: _stacked([table, beside[name]]) for name, table in embedded.items()}
+    return {name: _stacked([table, beside[name]]) for name, table in embedded.items()} | {"phases": own.phases}
 
 
 def _embedded_networks(names: dict[str, list[str]], counts: pl.DataFrame) -> dict[str, pl.DataFrame]:
@@ -443,7 +511,7 @@ def _needs(networks: dict[str, pl.DataFrame], kept: list[float], precisions: lis
             "precision": axis("precision", precisions),
         },
     )
-    return with_totals(needs, by_totals)
+    return with_phases(with_totals(needs, by_totals), networks["phases"])
 
 
 def _layer_arrays(layers: pl.DataFrame, names: list[str], kept: list[float]) -> dict[str, np.ndarray[Any, Any]]:

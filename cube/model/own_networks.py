@@ -12,18 +12,21 @@ from roofcube.datasets.networks import VECTOR_KINDS
 from roofcube.datasets.reading import columns_of
 from roofcube.datasets.schema import OwnAccuracy
 from roofcube.errors import InvalidDataError
-from roofcube.labels import labelled
+from roofcube.labels import axis, labelled
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     import xarray as xr
 
-__all__ = ["OwnNetworks", "own_networks", "own_tasks", "with_totals"]
+__all__ = ["OwnNetworks", "own_networks", "own_tasks", "with_experts_read", "with_phases", "with_totals"]
 
 EMBEDDED = "the embedded tables"
 UNSAID = "custom"
 KEY = ("topology", "pruning_percent")
+PHASE_DIMS = ("phase", "context")
+OF_THE_MODEL = ("params", "active_params", "expert_share")
+BY_PHASE = ("ops", "params", "active_params", "expert_share", "tokens", "activations", "activation_memory", "state")
 TOTALS = ("activations", "activation_memory", "state", "vector_ops", "vector_elements")
 
 
@@ -40,11 +43,14 @@ class OwnNetworks:
         Layers with operations or parameters, numbered anew; networks known by totals have none.
     accuracy : DataFrame
         As of `load_accuracy`; without a precision where it holds at every one that has no row of its own.
+    phases : DataFrame
+        Of networks that need other things in each phase and context, a row for each.
     """
 
     counts: pl.DataFrame
     layers: pl.DataFrame
     accuracy: pl.DataFrame
+    phases: pl.DataFrame
 
 
 def own_tasks(tables: Iterable[pl.DataFrame]) -> list[str]:
@@ -69,6 +75,7 @@ def own_networks(tables: Sequence[pl.DataFrame], task: str | None, embedded: pl.
         _joined_networks([*map(_counts_of_layers, layers), *map(_counts_of_totals, totals)]),
         _joined_networks([_numbered(table) for table in layers]),
         _joined_networks([_accuracy_of(table) for table in completed]),
+        _joined_networks([table for table in totals if "phase" in table.columns]),
     )
 
 
@@ -132,7 +139,7 @@ def _check_distinct(tables: list[pl.DataFrame], embedded: pl.DataFrame) -> None:
 
 def _check_rows(table: pl.DataFrame) -> None:
     last = "layer" if "layer" in table.columns else "precision" if "precision" in table.columns else None
-    key = [*KEY, last] if last else list(KEY)
+    key = [*KEY, *(name for name in PHASE_DIMS if name in table.columns), *([last] if last else [])]
     twice = table.filter(table.select(key).is_duplicated())
     if not twice.is_empty():
         row = twice.row(0, named=True)
@@ -162,6 +169,9 @@ def _counts_of_layers(layers: pl.DataFrame) -> pl.DataFrame:
 
 
 def _counts_of_totals(totals: pl.DataFrame) -> pl.DataFrame:
+    if "phase" in totals.columns:
+        # what differs by phase is laid down by `with_phases`
+        totals = totals.unique(KEY, keep="first", maintain_order=True)
     figures = [name for name in TOTALS if name in totals.columns]
     columns = [*KEY, "task", *(name for name in ("precision",) if name in totals.columns)]
     return totals.select(
@@ -254,6 +264,73 @@ def _as_one_layer(layers: xr.DataArray, whole: xr.Variable, totals: pl.DataFrame
     for place, _ in _places_of(totals.unique(KEY, maintain_order=True), "ops", needs, by_precision=False):
         array[place][..., 0] = whole.values[place]
     return labelled((*whole.dims, "layer"), array)
+
+
+# phases and contexts --------------------------------------------------------------------------------------------------
+
+
+def with_phases(needs: xr.Dataset, phases: pl.DataFrame) -> xr.Dataset:
+    """Give the networks of a table what they need in each phase and context, along dims of these names.
+
+    A network of another kind needs the same in each. Where it is one roofline, so it is over layers.
+    """
+    if phases.is_empty():
+        return needs
+    labels: dict[str, list[Any]] = {
+        "phase": phases["phase"].unique(maintain_order=True).to_list(),
+        "context": sorted(phases["context"].unique().to_list()),
+    }
+    sizes = tuple(map(len, labels.values()))
+    at = [needs[dim].values.tolist() for dim in ("topology", "pruning")]
+    place = tuple(
+        np.array([known.index(one) for one in phases[column].to_list()], dtype=np.intp)
+        for known, column in zip([*at, labels["phase"], labels["context"]], [*KEY, *PHASE_DIMS], strict=True)
+    )
+    added: dict[str, Any] = {}
+    for name in BY_PHASE:
+        whole = np.full((*map(len, at), *sizes), np.nan)
+        if name in needs:
+            if "precision" in needs[name].dims:
+                msg = f"`topologies`: totals by precision and by phase do not go together ({name}); give them apart"
+                raise InvalidDataError(msg)
+            whole[...] = needs[name].values[..., None, None]
+            whole[place[0], place[1]] = np.nan
+        whole[place] = phases[name].cast(pl.Float64).to_numpy()
+        same = (whole == whole[..., :1, :1]) | np.isnan(whole)
+        added[name] = (
+            labelled(("topology", "pruning"), whole[..., 0, 0])
+            if name in OF_THE_MODEL and same.all()
+            else labelled(("topology", "pruning", *PHASE_DIMS), whole)
+        )
+        if f"layer_{name}" in needs:
+            layers = np.repeat(needs[f"layer_{name}"].values[:, :, None, None], sizes[0], axis=2)
+            layers = np.repeat(layers, sizes[1], axis=3)
+            layers[place[0], place[1], :, :, 0] = whole[place[0], place[1]]
+            added[f"layer_{name}"] = labelled(("topology", "pruning", *PHASE_DIMS, "layer"), layers)
+    axes = {dim: axis(dim, np.array(values)) for dim, values in labels.items()}
+    axes["phase"].attrs["long_name"] = "phase of generation"
+    axes["context"].attrs.update(long_name="tokens of a sequence", units="1")
+    return needs.assign(added).assign_coords(axes)
+
+
+def with_experts_read(inputs: xr.Dataset) -> xr.Dataset:
+    """Add how many weights a batch reads of a mixture of experts: those that any of its tokens chose.
+
+    Of experts each taken with the share s by a token, t tokens take 1 − (1 − s)^t, chosen evenly and independently.
+    """
+    if "active_params" not in inputs or "batch" not in inputs.coords:
+        return inputs
+    share = inputs["expert_share"]
+    if not bool((share < 1).any()):
+        return inputs
+    routed = (inputs["params"] - inputs["active_params"]) / (1 - share.where(share < 1, 0.0))
+    missed = (1 - share) ** (inputs["batch"] * inputs["tokens"])
+    read = (inputs["params"] - routed * missed).where(share < 1, inputs["params"])
+    dims = [dim for dim in (*inputs["ops"].dims, "batch") if dim in read.dims]
+    added = {"params_read": read.transpose(*dims)}
+    if "layer_params" in inputs:
+        added["layer_params_read"] = (inputs["layer_params"] * (read / inputs["params"])).transpose(..., "layer")
+    return inputs.assign(added)
 
 
 # accuracy -------------------------------------------------------------------------------------------------------------

@@ -24,7 +24,7 @@ def draw(
 
     spoken = name.replace("_", " ")
     try:
-        drawn = _see_through(_as_bokeh(getattr(plot, name)(data, **options)))
+        drawn = _see_through(_as_bokeh(getattr(plot, name)(data, **options), data, key.replace("-", "_") or name))
         if fault := _fault_of(drawn):
             return f"The figure “{spoken}” is left out: {fault}"
     except RoofcubeError as error:
@@ -39,7 +39,7 @@ def _fault_of(drawn: Any) -> str:
     from bokeh.core.validation import check_integrity
     from bokeh.models import FactorRange
 
-    issues = check_integrity(list(drawn.select({"type": FactorRange})))
+    issues = check_integrity([one for one in drawn.references() if isinstance(one, FactorRange)])
     return "; ".join(f"{issue.text} ({issue.extra})" for issue in issues.error)[:300]
 
 
@@ -47,19 +47,21 @@ def _see_through(drawn: Any) -> Any:
     """Let the page's own surface show: a filled canvas keeps a light edge when the reader's scheme turns it dark."""
     from bokeh.models import Plot
 
-    for plot in drawn.select({"type": Plot}):
+    for plot in (one for one in drawn.references() if isinstance(one, Plot)):
         plot.update(border_fill_color=None, background_fill_color=None)
     return drawn
 
 
-def _as_bokeh(drawn: Any) -> Any:
+def _as_bokeh(drawn: Any, data: Any, name: str) -> Any:
+    """Render a figure and lay its buttons out above it."""
     from bokeh.model import Model
+
+    from roofcube.page.toggles import with_toggles
+    from roofcube.plot.elements import rendered
 
     if isinstance(drawn, Model):
         return drawn
-    import holoviews
-
-    return holoviews.render(drawn, backend="bokeh")
+    return with_toggles(rendered(drawn), data, name=name)
 
 
 PLACE = '<div id="{place}" data-root-id="{root}" style="display: contents;"></div>'
@@ -118,15 +120,14 @@ def scripts(drawings: Iterable[Drawing]) -> list[str]:
     """Return the parts of BokehJS that these figures need, as text."""
     from bokeh.resources import Resources
 
-    kinds = {type(model) for drawing in drawings for model in drawing.drawn.references()}
+    models = [model for drawing in drawings for model in drawing.drawn.references()]
+    kinds = {type(model) for model in models}
     modules = {kind.__module__ for kind in kinds}
     parts = ["bokeh"]
     if any(module.startswith("bokeh.models.widgets") for module in modules):
         parts.append("bokeh-widgets")
     if any(module.startswith("bokeh.models.widgets.tables") for module in modules):
         parts.append("bokeh-tables")
-    if any(
-        getattr(model, "output_backend", "") == "webgl" for drawing in drawings for model in drawing.drawn.references()
-    ):
+    if any(getattr(model, "output_backend", "") == "webgl" for model in models):
         parts.append("bokeh-gl")
     return [str(script) for script in Resources(mode="inline", components=parts).js_raw]

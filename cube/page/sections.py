@@ -11,6 +11,7 @@ from roofcube.datasets.embedded import collection_of, entry_name
 from roofcube.labels import KEY_COLUMNS
 from roofcube.measured.efficiency import efficiency
 from roofcube.model.graph import EXTRAPOLATES
+from roofcube.model.offered import is_offered
 from roofcube.page import tables, words
 from roofcube.page.calibration_section import calibrated
 from roofcube.page.content import Drawing, Fact, Section, Table
@@ -18,7 +19,7 @@ from roofcube.page.downloads import downloads
 from roofcube.page.figures import draw
 from roofcube.sweep.low_ends import EXPECTED, at_low_ends
 from roofcube.sweep.questions import best, pareto
-from roofcube.variables import BOUNDS, CONFIGURATION, INFEASIBLE
+from roofcube.variables import BOUNDS, CONFIGURATION, INFEASIBLE, OFFER
 from roofcube.wording import configuration_of, counted, listed, percent, quantity, short, with_thousands, with_unit
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ REASONS = {
     "does_not_fit_memory": "the network does not fit in memory",
     "not_calibrated": "the calibration knows no such hardware",
     "counts_not_known": "the activations of the network are not known",
+    "bandwidth_not_known": "the bandwidth of its memory is not known",
 }
 NO_COMBINATION = ("feasible", "mode_not_offered", "network_not_defined", "untrained")
 
@@ -79,7 +81,7 @@ def lead(subject: Subject) -> str:
 def facts(subject: Subject) -> list[Fact]:
     """Count what the page holds."""
     cube, found = subject.cube, []
-    if "platform" in cube.dims:
+    if "platform" in cube.dims or is_offered(cube):
         found.append(_fact(_platforms(subject), "platform", "measured" if subject.has("n_rows") else ""))
     if "n_rows" in cube:
         found.append(_fact(int(cube["n_rows"].sum()), "experiment"))
@@ -103,6 +105,11 @@ def _fact(number: int, noun: str, how: str = "") -> Fact:
 
 def _platforms(subject: Subject) -> int:
     cube = subject.cube
+    if is_offered(cube):
+        labels = cube["platform"].values
+        if "n_rows" in cube:
+            labels = labels[(cube["n_rows"] > 0).any([dim for dim in cube["n_rows"].dims if dim != OFFER]).values]
+        return len(np.unique(labels))
     if "n_rows" not in cube or "platform" not in cube["n_rows"].dims:
         return int(cube.sizes.get("platform", 1))
     return int((cube["n_rows"] > 0).any([dim for dim in cube["n_rows"].dims if dim != "platform"]).sum())

@@ -9,6 +9,7 @@ import numpy as np
 
 from roofcube.errors import RoofcubeError
 from roofcube.model.graph import LAYER
+from roofcube.model.offered import as_product, is_offered
 from roofcube.sweep.questions import best, pareto
 from roofcube.variables import CONFIGURATION, DIMS
 from roofcube.wording import counted, listed, with_thousands
@@ -57,15 +58,22 @@ def selection_of(cube: xr.Dataset) -> Selection:
         return Selection(cube)
     notes = []
     for dim in ("topology", "platform"):
-        if cube.sizes.get(dim, 0) > MANY:
+        if _number_of_labels(cube, dim) > MANY:
             labels, note = _chosen(cube, dim, names)
-            cube = cube.sel({dim: labels})
+            cube = cube.sel({dim: labels}) if dim in cube.dims else cube.isel(offer=np.isin(cube[dim].values, labels))
             notes.append(note)
+    # what figures lay out by platform, mode and precision
+    cube = as_product(cube)
     for part, note in (_few_of_own_dims(cube, names),):
         cube = part
         notes += [note] if note else []
     cube, note = _few_batches(cube)
     return Selection(cube, (*notes, *([note] if note else [])))
+
+
+def _number_of_labels(cube: xr.Dataset, dim: str) -> int:
+    """Count the labels of a dim, or of a coordinate of what is offered."""
+    return cube.sizes[dim] if dim in cube.dims else len(np.unique(cube[dim].values)) if is_offered(cube) else 0
 
 
 # networks and platforms -----------------------------------------------------------------------------------------------
@@ -80,8 +88,8 @@ def _chosen(cube: xr.Dataset, dim: str, names: dict[str, str]) -> tuple[list[str
     on_front = [label for label in front if label not in winners]
     thinned = [on_front[place] for place in evenly(len(on_front), room)]
     wanted = {*winners, *thinned}
-    labels = [label for label in cube[dim].values.tolist() if label in wanted]
-    noun, total = WORDS[dim], cube.sizes[dim]
+    labels = [label for label in dict.fromkeys(cube[dim].values.tolist()) if label in wanted]
+    noun, total = WORDS[dim], _number_of_labels(cube, dim)
     part = (
         f"{len(thinned)} of the {with_thousands(len(on_front))} others"
         if len(thinned) < len(on_front)
@@ -124,10 +132,10 @@ def _front_labels(cube: xr.Dataset, dim: str, names: dict[str, str]) -> tuple[li
         except RoofcubeError:
             pass
     array = cube[throughput]
-    highest = array.max([one for one in array.dims if one != dim]).values
+    highest = array.max([one for one in array.dims if one not in cube[dim].dims]).values
     order = np.argsort(-np.nan_to_num(highest, nan=-np.inf), kind="stable")
     known = [int(place) for place in order if highest[place] == highest[place]]
-    return [cube[dim].values[place] for place in known], "from the fastest to the slowest"
+    return list(dict.fromkeys(cube[dim].values[place] for place in known)), "from the fastest to the slowest"
 
 
 def evenly(size: int, number: int) -> list[int]:

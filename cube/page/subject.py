@@ -16,6 +16,7 @@ from roofcube.labels import locate
 from roofcube.measured.join import benchmark, join, unmatched
 from roofcube.measured.physics_gate import check
 from roofcube.model.assumptions import BOUND, PUBLISHED
+from roofcube.model.offered import as_product, is_offered
 from roofcube.page.selection import Selection, selection_of
 from roofcube.plot.tables import one_model
 from roofcube.variables import DIMS, QUALITY
@@ -66,6 +67,11 @@ class Subject:
     @property
     def drawn_models(self) -> xr.Dataset:
         """The same part of all models."""
+        if is_offered(self.cube):
+            offered = np.isin(self.models["platform"].values, self.drawn["platform"].values)
+            cut = self.models.isel(offer=offered)
+            dims = [dim for dim in self.drawn.dims if dim in cut.dims and self.drawn.sizes[dim] != cut.sizes[dim]]
+            return as_product(cut.sel({dim: self.drawn[dim].values for dim in dims}))
         dims = [dim for dim in self.drawn.dims if self.drawn.sizes[dim] != self.cube.sizes[dim]]
         return self.models.sel({dim: self.drawn[dim].values for dim in dims})
 

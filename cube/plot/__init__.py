@@ -1,16 +1,17 @@
-"""Figures of a cube as Bokeh objects; they may not know kernels, and never show or save themselves."""
+"""Figures of a cube as HoloViews objects; they may not know kernels, and never show themselves unasked."""
 
 from __future__ import annotations
 
 from roofcube.plot.comparisons import comparison
 from roofcube.plot.experiments import boxes, latency_throughput
-from roofcube.plot.frontiers import overlap, pareto
+from roofcube.plot.frontiers import front, overlap, pareto
 from roofcube.plot.grids import heatmap
 from roofcube.plot.overviews import overview
 from roofcube.plot.power_figures import energy, inputs_per_joule, power
 from roofcube.plot.ratios import efficiency
 from roofcube.plot.requirement_figures import peaks, requirements
 from roofcube.plot.roofline_figures import rooflines
+from roofcube.plot.saving import save
 from roofcube.plot.traces import power_trace
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "comparison",
     "efficiency",
     "energy",
+    "front",
     "heatmap",
     "inputs_per_joule",
     "latency_throughput",
@@ -29,4 +31,5 @@ __all__ = [
     "power_trace",
     "requirements",
     "rooflines",
+    "save",
 ]

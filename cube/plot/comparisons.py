@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
-from bokeh.models import ColumnDataSource
 
 from roofcube.errors import InvalidDataError, MissingInputError
 from roofcube.labels import locate
 from roofcube.plot import style
-from roofcube.plot.rows import by_configuration, row_figure, row_toggles
+from roofcube.plot.elements import Axis, plane, points
+from roofcube.plot.rows import Rows, bars, by_configuration
 from roofcube.plot.tables import doubts, own_dims, records, require, source_text, value_text, with_source_rows
 from roofcube.wording import percent
 
@@ -54,8 +54,9 @@ def comparison(
 
     Returns
     -------
-    Bokeh layout
-        Source ``comparison.rows``: a row per configuration measured.
+    holoviews.Overlay
+        Marks ``comparison.rows``: one per configuration measured; ``comparison.band``, ``comparison.calibrated``,
+        ``comparison.published`` and ``comparison.bound`` beside them.
 
     Raises
     ------
@@ -139,32 +140,53 @@ def _at_best_batch(table: Columns) -> Columns:
 
 
 def _comparison_figure(cube: xr.Dataset, table: Columns, label: str) -> Any:
-    source = _comparison_source(cube, table)
     low, high = style.log_bounds(np.concatenate([table[name] for name in SHOWN]), low=0.6)
     # room for the errors, a column right of all marks
     edge = high * (high / low) ** 0.14
-    toggles = row_toggles("comparison", cube, table)
-    plot = row_figure(
-        "comparison.plot",
-        list(table["row"]),
-        x_label="throughput (inputs/s, log scale)",
-        x_range=(low, edge),
-        x_log=True,
-    )
-    source.data["edge"] = np.full(len(table["row"]), edge)
-    renderers = _draw_marks(plot, source, toggles.view(source))
-    toggles.follow(source, plot.y_range)
+    rows = Rows(list(table["row"]))
+    data = {
+        **_comparison_columns(cube, table),
+        **rows.columns(list(table["row"])),
+        "edge": np.full(len(table["row"]), edge),
+    }
     tooltip = {name: f"@{name}_text" for name in ("measured", "calibrated", "bound", "published")}
-    style.hover(plot, renderers, {**tooltip, "flags": "@flags", "source": source_text(cube)})
-    style.key(plot, _entries(table, label))
-    style.titled(plot, *_words(table, label))
-    return toggles.over(plot)
+    tooltip |= {"flags": "@flags", "source": source_text(cube)}
+    few = {
+        name: data[name]
+        for name in ("platform", "precision", "topology", "configuration", "place", "y")
+        if name in data
+    }
+
+    def dots(column: str, **looks: Any) -> Any:
+        columns = {**few, column: data[column], f"{column}_text": data[f"{column}_text"]}
+        return points(columns, column, "y", name=f"comparison.{column}", tooltip={column: f"@{column}_text"}, **looks)
+
+    note = {"x": "edge", "y": "y", "text": "note", "text_align": "right", "background_fill_color": style.SURFACE}
+    parts = [
+        bars({**few, "low": data["low"], "high": data["high"]}, "low", "high", 0.66, name="comparison.band",
+             color=style.CALIBRATED, alpha=0.28, line_color=None),
+        dots("bound", marker="dash", angle=90, size=15, color=style.MUTED, line_width=1.5),
+        dots("published", marker="circle", size=9, color=style.PREDICTED),
+        dots("calibrated", marker="circle", size=9, color=style.CALIBRATED),
+        points(data, "measured", "y", name="comparison.rows", tooltip=tooltip, marker="marker", size=10,
+               line_color=style.MEASURED, fill_color=None, line_width=2, texts=[note]),
+    ]  # fmt: skip
+    title, notes = _words(table, label)
+    return plane(
+        parts,
+        name="comparison",
+        x=Axis("throughput (inputs/s, log scale)", (low, edge), log=True),
+        y=rows.axis(),
+        title=title,
+        notes=notes,
+        key=_entries(table, label),
+        height=rows.height(),
+    )
 
 
-def _comparison_source(cube: xr.Dataset, table: Columns) -> Any:
+def _comparison_columns(cube: xr.Dataset, table: Columns) -> dict[str, Any]:
     fields = ("platform", "precision", "topology", "configuration", "flags", "source")
     data: dict[str, Any] = {name: table[name] for name in fields if name in table}
-    data["row"] = list(table["row"])
     data["measured"] = table["measured_throughput"]
     data.update({name: table[name] for name in SHOWN[1:]})
     data["measured_text"] = value_text(data["measured"], "inputs/s")
@@ -172,10 +194,10 @@ def _comparison_source(cube: xr.Dataset, table: Columns) -> Any:
     span = zip(data["calibrated_text"], value_text(table["low"], ""), value_text(table["high"], ""), strict=True)
     data["calibrated_text"] = [f"{text}, interval {low} to {high}" for text, low, high in span]
     doubtful = doubts(cube, table["quality"], ("throughput",), but=("above_roofline",))
-    data["marker"] = np.where(doubtful, "square_x", "x")
+    data["marker"] = np.where(doubtful, "square_x", "x").astype(object)
     errors = [_off(ratio) for ratio in table["calibrated"] / table["measured_throughput"]]
     data["note"] = [f"outside, {text}" if out else text for text, out in zip(errors, _outside(table), strict=True)]
-    return ColumnDataSource(data, name="comparison.rows")
+    return data
 
 
 def _told(table: Columns, name: str) -> list[str]:
@@ -197,31 +219,6 @@ def _outside(table: Columns) -> np.ndarray[Any, Any]:
     rate = table["measured_throughput"]
     outside: np.ndarray[Any, Any] = (rate < table["low"]) | (rate > table["high"])
     return outside
-
-
-def _draw_marks(plot: Any, source: Any, view: Any) -> list[Any]:
-    own = {"source": source, "view": view}
-    band = plot.hbar(
-        "row",
-        left="low",
-        right="high",
-        height=0.66,
-        fill_color=style.CALIBRATED,
-        fill_alpha=0.28,
-        line_color=None,
-        **own,
-    )
-    plot.scatter("bound", "row", marker="dash", angle=UPRIGHT, size=15, line_color=style.MUTED, line_width=1.5, **own)
-    published = plot.scatter("published", "row", marker="circle", size=9, color=style.PREDICTED, **own)
-    calibrated = plot.scatter("calibrated", "row", marker="circle", size=9, color=style.CALIBRATED, **own)
-    measured = plot.scatter(
-        "measured", "row", marker="marker", size=10, line_color=style.MEASURED, fill_color=None, line_width=2, **own
-    )
-    plot.text(
-        "edge", "row", text="note", text_align="right", text_baseline="middle",
-        text_font_size=style.TEXT, text_color=style.INK, background_fill_color=style.SURFACE, **own,
-    )  # fmt: skip
-    return [measured, calibrated, published, band]
 
 
 def _entries(table: Columns, label: str) -> dict[str, dict[str, Any]]:

@@ -1,24 +1,28 @@
-"""What was measured: throughput against latency, and the spread of latency, throughput and power."""
+"""Throughput against latency, and the spread of latency, throughput and power."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from bokeh.models import Column, ColumnDataSource, FactorRange, FixedTicker, Row
 
 from roofcube.plot import style
-from roofcube.plot.points import draw_points, point_columns, point_toggles
+from roofcube.plot.elements import Axis, layout, plane, points, segments
+from roofcube.plot.points import MANY, many_marks, platform_key, point_columns
+from roofcube.plot.rows import Rows, bars, with_rows
 from roofcube.plot.tables import (
     doubts,
+    how_text,
     labels_of,
-    measured_names,
+    model_text,
+    observed,
     own_dims,
     platform_order,
     ranks,
     records,
     require,
-    scope_text,
+    rows_by_labels,
+    scale_of,
     sorted_rows,
     source_text,
     value_text,
@@ -28,8 +32,6 @@ from roofcube.variables import CONFIGURATION
 from roofcube.wording import with_unit
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     import xarray as xr
 
     from roofcube.plot.tables import Columns
@@ -37,15 +39,16 @@ if TYPE_CHECKING:
 __all__ = ["boxes", "latency_throughput"]
 
 ROW = 24  # pixels a box takes
+QUARTILES = {"low": 0.0, "q1": 0.25, "median": 0.5, "q3": 0.75, "high": 1.0}
 
 
 def latency_throughput(cube: xr.Dataset, *, scope: str = "compute", measurements: Any = None) -> Any:
-    """Draw measured throughput over latency, a line through the batches of each configuration.
+    """Draw throughput over latency, a line through the batches of each configuration.
 
     Parameters
     ----------
     cube : Dataset
-        With `measured_throughput` and `measured_latency` (system: `measured_system_*`).
+        With measured throughput and latency, or predicted ones where nothing was measured; a front (dim `point`) too.
     scope : {"compute", "system"}
         The accelerator alone, or with host and transfers.
     measurements : table, optional
@@ -53,15 +56,14 @@ def latency_throughput(cube: xr.Dataset, *, scope: str = "compute", measurements
 
     Returns
     -------
-    Bokeh layout
-        Source ``latency_throughput.points``: a row per measured cell (configuration and batch); source
-        ``latency_throughput.lines``: a row per configuration. Hollow points are flagged by the physics gate. Buttons by
-        platform, precision and topology.
+    holoviews.Overlay
+        Marks ``latency_throughput.points``: one per cell (configuration and batch); ``latency_throughput.lines``: one
+        per configuration. Hollow points are flagged by the physics gate.
 
     Raises
     ------
     MissingInputError
-        If the cube lacks the measured variables.
+        If the cube lacks the variables.
 
     Examples
     --------
@@ -69,69 +71,50 @@ def latency_throughput(cube: xr.Dataset, *, scope: str = "compute", measurements
     >>> rc.plot.latency_throughput(rc.benchmark("mnist")).name
     'latency_throughput'
     """
-    names = measured_names(scope)
+    names, kind = observed(cube, scope, "throughput", "latency")
     throughput, latency = names["throughput"], names["latency"]
     cube = with_source_rows(require(cube, (throughput, latency), figure="latency_throughput"), measurements)
     table = records(cube, [throughput, latency], known=(throughput, latency))
     table = sorted_rows(table, ranks(cube, table, "platform"))
-    colours = style.platform_colours(platform_order(cube, table["platform"]))
-    toggles = point_toggles("latency_throughput", cube, table)
-    plot = style.frame(
-        name="latency_throughput.plot",
-        x_label="latency of the whole batch (ms, log scale)",
-        y_label="throughput (inputs/s, log scale)",
-        x_range=style.log_bounds(table[latency]),
-        y_range=style.log_bounds(table[throughput]),
-        x_log=True,
-        y_log=True,
-        height=560,
-    )
-    own = own_dims(cube, throughput)
-    lines = ColumnDataSource(_lines_by_batch(table, latency, throughput, colours, own), name="latency_throughput.lines")
-    plot.multi_line(
-        "x", "y", source=lines, view=toggles.view(lines), line_color="colour", line_width=1.2, line_alpha=0.6
-    )
     doubtful = doubts(cube, table["quality"], ("throughput", "latency"), scope=scope)
     columns = point_columns(cube, table, table[latency], table[throughput], doubtful, size=7)
     columns["throughput"] = value_text(table[throughput], "inputs/s")
     columns["latency"] = value_text(table[latency], "ms")
-    points = ColumnDataSource(columns, name="latency_throughput.points")
-    marks = draw_points(plot, points, toggles.view(points))
-    style.hover(
-        plot,
-        [marks],
-        {"throughput": "@throughput", "latency": "@latency", "flags": "@flags", "source": source_text(cube)},
+    axes = tuple(
+        Axis(f"{words} (log scale)", style.log_bounds(table[one]), log=True)
+        for one, words in ((latency, "latency of the whole batch, ms"), (throughput, "throughput, inputs/s"))
     )
-    style.titled(
-        plot,
-        _fastest(table, throughput, latency),
-        f"measured, {scope_text(scope)}; a line joins the batches of one configuration; {style.HOLLOW}",
+    source = source_text(cube) if kind == "measured" else model_text(cube)
+    tooltip = {"throughput": "@throughput", "latency": "@latency", "flags": "@flags", "source": source}
+    true = np.zeros(len(table[latency]), dtype=bool)
+    if true.size > MANY:
+        for rows in rows_by_labels(table, ["platform"]).values():
+            true[rows[np.argmax(table[throughput][rows])]] = true[rows[np.argmin(table[latency][rows])]] = True
+    lines = _lines_by_batch(table, columns, own_dims(cube, throughput)) if true.size <= MANY else None
+    drawn, shade = many_marks(columns, true, axes, name="latency_throughput.points", tooltip=tooltip, lines=lines)
+    note = f"{how_text(kind, scope, cube)}; a line joins the batches of one configuration; {style.HOLLOW}"
+    return plane(
+        drawn,
+        name="latency_throughput",
+        x=axes[0],
+        y=axes[1],
+        title=_fastest(table, throughput, latency),
+        notes=[note, shade] if shade else note,
+        key=platform_key(columns),
     )
-    return toggles.over(plot)
 
 
-def _lines_by_batch(
-    table: Columns, latency: str, throughput: str, colours: dict[str, str], own: list[str]
-) -> dict[str, Any]:
+def _lines_by_batch(table: Columns, columns: dict[str, Any], own: list[str]) -> dict[str, Any]:
     """Join the rows of each configuration in the order of their batch."""
     groups = rows_by_labels(table, [name for name in (*CONFIGURATION, *own) if name in table])
-    fields = [name for name in ("platform", "precision", "topology") if name in table]
-    batch = table.get("batch", np.zeros(len(table[latency])))
+    batch = table.get("batch", np.zeros(len(columns["x"])))
     ordered = [rows[np.argsort(batch[rows], kind="stable")] for rows in groups.values()]
+    fields = [name for name in ("platform", "precision", "topology") if name in table]
     return {
         **{name: [table[name][rows[0]] for rows in ordered] for name in fields},
-        "x": [table[latency][rows] for rows in ordered],
-        "y": [table[throughput][rows] for rows in ordered],
-        "colour": [colours[table["platform"][rows[0]]] for rows in ordered],
+        "colour": [columns["colour"][rows[0]] for rows in ordered],
+        **{letter: [columns[letter][rows] for rows in ordered] for letter in "xy"},
     }
-
-
-def rows_by_labels(table: Columns, keys: Sequence[str]) -> dict[tuple[Any, ...], np.ndarray[Any, Any]]:
-    """Row numbers of each combination of labels, in order of appearance."""
-    groups: dict[tuple[Any, ...], list[int]] = {}
-    for row, labels in enumerate(zip(*(table[key].tolist() for key in keys), strict=True)):
-        groups.setdefault(labels, []).append(row)
-    return {labels: np.array(rows, dtype=np.intp) for labels, rows in groups.items()}
 
 
 def _fastest(table: Columns, throughput: str, latency: str) -> str:
@@ -151,22 +134,21 @@ def boxes(cube: xr.Dataset, *, scope: str = "compute") -> Any:
     Parameters
     ----------
     cube : Dataset
-        With `measured_throughput`, `measured_latency` (system: `measured_system_*`); the panel of power needs
-        `power_full` and is left out where nothing was measured.
+        With measured throughput and latency, or predicted ones where nothing was measured; the panel of power needs
+        `power_full` and is left out where it is not known.
     scope : {"compute", "system"}
         The accelerator alone, or with host and transfers; power is the board's in both.
 
     Returns
     -------
-    Bokeh layout
-        Sources ``boxes.latency``, ``boxes.throughput``, ``boxes.power``: a row per platform, network and pruning
-        measured.
-        Boxes span the quartiles, whiskers the extremes, over modes, precisions and batches.
+    holoviews.Layout
+        Marks ``boxes.latency``, ``boxes.throughput``, ``boxes.power``: one per platform, network and pruning. Boxes
+        span the quartiles, whiskers the extremes, over modes, precisions and batches.
 
     Raises
     ------
     MissingInputError
-        If the cube lacks the measured variables.
+        If the cube lacks the variables.
 
     Examples
     --------
@@ -174,106 +156,67 @@ def boxes(cube: xr.Dataset, *, scope: str = "compute") -> Any:
     >>> rc.plot.boxes(rc.benchmark("mnist")).name
     'boxes'
     """
-    names = measured_names(scope)
+    names, kind = observed(cube, scope, "latency", "throughput")
     cube = require(cube, names.values(), figure="boxes")
+    if kind == "measured" and "power_full" in cube and bool(cube["power_full"].notnull().any()):
+        names["power"] = "power_full"
+    tables = {what: _quartiles(cube, variable) for what, variable in names.items()}
+    found = dict.fromkeys(row for table in tables.values() for row in table["row"])
+    order = platform_order(cube, {platform for platform, _ in found})
+    rows = Rows(sorted(found, key=lambda row: order.index(row[0])), gap=0.5)
+    spare = 160 if len(names) == 3 else 200  # pixels of the names before the first panel
+    width = (style.WIDTH - spare) // len(names)
     panels = [
-        ("latency", names["latency"], "latency of the batch (ms)", "ms"),
-        ("throughput", names["throughput"], "throughput (inputs/s)", "inputs/s"),
-    ]
-    if "power_full" in cube and bool(cube["power_full"].notnull().any()):
-        panels.append(("power", "power_full", "power under load (W)", "W"))
-    tables = {name: _quartiles(cube, variable) for name, variable, _, _ in panels}
-    factors = _box_factors(cube, tables.values())
-    rows = FactorRange(factors=factors[::-1], group_padding=0.5, factor_padding=0.0, range_padding=0.02)
-    figures = []
-    for place, (name, _, label, unit) in enumerate(panels):
-        width = style.WIDTH // len(panels) + (120 if place == 0 else -60 if len(panels) == 3 else -120)
-        figures.append(
-            _box_panel(
-                tables[name],
-                name,
-                label,
-                unit,
-                rows,
-                width=width,
-                height=150 + ROW * len(factors) + 12 * len({one for one, _ in factors}),
-                first=place == 0,
-            )
+        _box_panel(
+            cube, tables[what], what, scale_of(cube, variable)[1], rows, width=width + (spare if place == 0 else 0)
         )
-    what = "Latency, throughput and power" if len(panels) == 3 else "Latency and throughput"
-    head = style.heading(
-        f"{what} by platform and pruning ({scope_text(scope)})",
-        "box = quartiles, bar = median, whiskers = extremes, over all modes, precisions and batches; log scales",
-    )
-    return Column(head, Row(*figures), name="boxes")
+        for place, (what, variable) in enumerate(names.items())
+    ]
+    what = "Latency, throughput and power" if len(names) == 3 else "Latency and throughput"
+    head = f"{what} by platform and pruning ({how_text(kind, scope, cube)})"
+    return layout(panels, name="boxes", columns=len(panels), title=head)
 
 
 def _quartiles(cube: xr.Dataset, variable: str) -> Columns:
     table = records(cube, [variable])
-    keys = [name for name in ("platform", "topology", "pruning") if name in table]
-    table["label"] = labels_of(
-        table, ("topology", "pruning"), shown=[name for name in ("topology", "pruning") if name in table]
-    )
-    groups = rows_by_labels(table, keys)
-    spread = np.array([np.quantile(table[variable][rows], (0, 0.25, 0.5, 0.75, 1)) for rows in groups.values()])
+    shown = [name for name in ("topology", "pruning") if name in table]
+    labels = labels_of(table, shown, shown=shown)
+    groups = rows_by_labels(table, ["platform", *shown])
     first = np.array([rows[0] for rows in groups.values()])
-    columns = {name: table[name][first] for name in ("platform", "label", "device_class")}
-    columns["rows"] = np.array([len(rows) for rows in groups.values()])
-    for place, name in enumerate(("low", "q1", "median", "q3", "high")):
-        columns[name] = spread[:, place]
-    return columns
+    spread = np.array([np.quantile(table[variable][rows], list(QUARTILES.values())) for rows in groups.values()])
+    columns = {"platform": table["platform"][first], "rows": np.array([len(rows) for rows in groups.values()])}
+    columns |= {name: spread[:, place] for place, name in enumerate(QUARTILES)}
+    return with_rows(columns, list(labels[first]))
 
 
-def _box_factors(cube: xr.Dataset, tables: Any) -> list[tuple[str, str]]:
-    found = dict.fromkeys(
-        (str(platform), str(label))
-        for table in tables
-        for platform, label in zip(table["platform"], table["label"], strict=True)
-    )
-    order = platform_order(cube, {platform for platform, _ in found})
-    return sorted(found, key=lambda pair: order.index(pair[0]))
-
-
-def _box_panel(
-    table: Columns, name: str, label: str, unit: str, rows: Any, *, width: int, height: int, first: bool
-) -> Any:
-    colours = style.platform_colours(table["platform"])
-    data: dict[str, Any] = {one: table[one] for one in ("low", "q1", "median", "q3", "high", "rows")}
-    data["row"] = [(str(platform), str(own)) for platform, own in zip(table["platform"], table["label"], strict=True)]
-    data["configuration"] = [f"{platform} · {own}" for platform, own in data["row"]]
+def _box_panel(cube: xr.Dataset, table: Columns, name: str, unit: str, rows: Rows, *, width: int) -> Any:
+    colours = style.platform_colours(platform_order(cube, table["platform"].tolist()))
+    data: dict[str, Any] = {one: table[one] for one in (*QUARTILES, "rows")} | rows.columns(list(table["row"]))
+    data["configuration"] = [f"{platform} · {own}" for platform, own in table["row"]]
     data["colour"] = [colours[one] for one in table["platform"]]
-    for one in ("low", "q1", "median", "q3", "high"):
-        data[f"{one}_text"] = value_text(table[one], unit)
-    source = ColumnDataSource(data, name=f"boxes.{name}")
+    data |= {f"{one}_text": value_text(table[one], unit) for one in QUARTILES}
     bounds = style.log_bounds([*table["low"], *table["high"]])
-    plot = style.frame(
-        name=f"boxes.{name}", x_label=f"{label}", x_range=bounds, x_log=True, y_range=rows, width=width, height=height
+    whiskers = {"low": data["low"], "high": data["high"], "y": data["y"], "y1": data["y"], "colour": data["colour"]}
+    tooltip = {
+        "median": "@median_text",
+        "half lie in": "@q1_text … @q3_text",
+        "all lie in": "@low_text … @high_text",
+        "cells": "@rows",
+    }
+    parts = [
+        segments(whiskers, ("low", "y", "high", "y1"), name=f"boxes.{name}.whiskers", color="colour", line_width=1.5),
+        bars(data, "q1", "q3", 0.62, name=f"boxes.{name}", tooltip=tooltip, fill_color="colour", line_color="colour",
+             fill_alpha=0.45),
+        points({"median": data["median"], "y": data["y"]}, "median", "y", name=f"boxes.{name}.medians", marker="dash",
+               angle=90, size=15, line_width=3, color=style.INK),
+    ]  # fmt: skip
+    note = {"latency": "box = quartiles, bar = median", "throughput": "whiskers = extremes, log scales"}
+    return plane(
+        parts,
+        name=f"boxes.{name}.panel",
+        x=Axis(f"{name}{' of the batch' if name == 'latency' else ''} ({unit})", bounds, log=True),
+        y=rows.axis(shown=name == "latency"),
+        notes=note.get(name, "over all modes, precisions, batches"),
+        width=width,
+        height=rows.height(ROW),
     )
-    plot.segment("low", "row", "high", "row", source=source, line_color="colour", line_width=1.5)
-    body = plot.hbar(
-        "row",
-        left="q1",
-        right="q3",
-        height=0.62,
-        source=source,
-        fill_color="colour",
-        fill_alpha=0.45,
-        line_color="colour",
-    )
-    ends = plot.scatter(
-        "median", "row", source=source, marker="dash", angle=np.pi / 2, size=15, line_width=3, line_color=style.INK
-    )
-    style.grouped_rows(plot)
-    plot.yaxis.visible = first
-    plot.xaxis.ticker = FixedTicker(ticks=style.decades(*bounds))
-    style.hover(
-        plot,
-        [body, ends],
-        {
-            "median": "@median_text",
-            "half lie in": "@q1_text … @q3_text",
-            "all lie in": "@low_text … @high_text",
-            "rows": "@rows",
-        },
-    )
-    return plot

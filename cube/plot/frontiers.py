@@ -1,4 +1,4 @@
-"""Trade-offs: the Pareto front of a cube, and the predicted front over the measured one."""
+"""Trade-offs: all points with their Pareto front, the front alone, and the predicted front over the measured one."""
 
 from __future__ import annotations
 
@@ -6,18 +6,20 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
-from bokeh.models import ColumnDataSource
 
 from roofcube.errors import InvalidDataError
 from roofcube.plot import style
-from roofcube.plot.points import draw_points, point_columns, point_toggles
-from roofcube.plot.staircases import draw_staircase
+from roofcube.plot.elements import plane, points, segments, staircase
+from roofcube.plot.points import MANY, axis_of, many_marks, marks, place_labels, platform_key, point_columns
 from roofcube.plot.tables import (
+    POINT,
     doubts,
-    labels_in_order,
+    how_text,
+    labels_of,
     measured_names,
     model_text,
-    platform_order,
+    observed,
+    own_dims,
     ranks,
     records,
     require,
@@ -28,42 +30,26 @@ from roofcube.plot.tables import (
     value_text,
     with_source_rows,
 )
-from roofcube.plot.toggles import Toggles
+from roofcube.sweep import Sweep
 from roofcube.sweep.questions import pareto as front_of
 from roofcube.sweep.questions import senses_of
 from roofcube.variables import CONFIGURATION
-from roofcube.wording import percent
+from roofcube.wording import percent, with_thousands
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from roofcube.plot.elements import Axis
     from roofcube.plot.tables import Columns
     from roofcube.variables import Sense
 
-__all__ = ["overlap", "pareto"]
+__all__ = ["front", "overlap", "pareto"]
 
-# Finds the front of the marks that are switched on, by the rule of `roofcube.pareto`; a row per distinct point.
-REFRONT = """
-for (const [marks, line, sign_x, sign_y] of fronts) {
-  const filter = filters[sources.indexOf(marks)];
-  const x = marks.data.x, y = marks.data.y, keep = filter.booleans;
-  const shown = (row) => (!keep || keep[row]) && isFinite(x[row]) && isFinite(y[row]);
-  const rows = Array.from({length: marks.get_length() ?? 0}, (_, row) => row).filter(shown);
-  rows.sort((a, b) => sign_x * (x[b] - x[a]) || sign_y * (y[b] - y[a]));
-  const front = [];
-  let best = -Infinity;
-  for (const row of rows) {
-    const level = sign_y * y[row];
-    if (level > best) { front.push(row); best = level; }
-  }
-  front.sort((a, b) => x[a] - x[b] || y[a] - y[b]);
-  line.data = {x: front.map((row) => x[row]), y: front.map((row) => y[row])};
-}
-"""
+HEIGHT = 560
 
 
 def pareto(
-    cube: xr.Dataset,
+    cube: xr.Dataset | Sweep,
     *,
     objectives: Mapping[str, Sense | None] | None = None,
     scope: str = "compute",
@@ -73,10 +59,10 @@ def pareto(
 
     Parameters
     ----------
-    cube : Dataset
-        With the objectives as variables.
+    cube : Dataset or Sweep
+        With the objectives as variables; a front (dim `point`) too. Of a Sweep, the front alone.
     objectives : mapping of name to {"max", "min"}, optional
-        Two variables, horizontal one first; measured throughput and measured top-1 accuracy where not given.
+        Two variables, horizontal one first. Default: throughput and top-1 accuracy, measured where they were.
     scope : {"compute", "system"}
         Which throughput to take where `objectives` is not given.
     measurements : table, optional
@@ -84,10 +70,10 @@ def pareto(
 
     Returns
     -------
-    Bokeh layout
-        Source ``pareto.points``: a row per cell where both objectives are known; source ``pareto.front``: a row per
-        distinct point of the front that `roofcube.pareto` finds. Buttons by platform, precision, topology; the
-        front follows them.
+    holoviews.Overlay
+        Marks ``pareto.points``: one per cell where both objectives are known; ``pareto.front``: one per
+        distinct point of the front that `roofcube.pareto` finds. Above 5,000 cells a shade ``pareto.density`` counts
+        them, and marks are the front and the best of each platform.
 
     Raises
     ------
@@ -102,34 +88,122 @@ def pareto(
     >>> rc.plot.pareto(rc.benchmark("mnist")).name
     'pareto'
     """
-    wanted: Mapping[str, Sense | None] = objectives or {
-        measured_names(scope)["throughput"]: "max",
-        "measured_top1": "max",
-    }
-    if len(wanted) != 2:
-        msg = f"`objectives`: expected two variables, got {len(wanted)}; draw other pairs in figures of their own"
-        raise InvalidDataError(msg)
+    if isinstance(cube, Sweep):
+        return _front_figure("pareto", cube, objectives, scope, measurements)
+    wanted, how = _objectives(cube, objectives, scope)
     x, y = wanted
     cube = with_source_rows(require(cube, (x, y), figure="pareto"), measurements)
     senses = senses_of(cube, wanted)
     table = records(cube, [x, y], known=(x, y))
     table = sorted_rows(table, ranks(cube, table, "platform"))
-    toggles = point_toggles("pareto", cube, table)
-    plot = _front_plane(cube, "pareto", (x, y), (table[x], table[y]), height=560)
-    points = ColumnDataSource(_mark_columns(cube, table, x, y, scope), name="pareto.points")
-    front = front_of(cube, senses, ties="all")
-    line = _staircase(plot, cube, front, senses, name="pareto.front", colour=style.INK)
-    marks = draw_points(plot, points, toggles.view(points))
-    style.hover(
-        plot, [marks], {_short(x): "@x_text", _short(y): "@y_text", "flags": "@flags", "source": source_text(cube)}
+    axes = _axes(cube, (x, y), (table[x], table[y]))
+    columns = _mark_columns(cube, table, x, y, scope)
+    best = front_of(cube, senses, ties="all")
+    stairs = _staircase(cube, best, senses, name="pareto.front", colour=style.INK, marks="pareto.points")
+    true = _worth_a_mark(table, best, x, y, cube, senses) if len(table[x]) > MANY else np.ones(0, dtype=bool)
+    drawn, shade = many_marks(columns, true, axes, name="pareto.points", tooltip=_tooltip(cube, x, y))
+    note = f"{how}line = Pareto front of what is shown; {style.HOLLOW}"
+    return plane(
+        [*drawn[:-1], stairs, drawn[-1]],
+        name="pareto",
+        x=axes[0],
+        y=axes[1],
+        title=f"{best.sizes[POINT]} of {with_thousands(len(table[x]))} points are on the front: {_ends(best)}",
+        notes=[note, shade] if shade else note,
+        key=platform_key(columns),
+        height=HEIGHT,
     )
-    count = front.sizes["point"]
-    style.titled(
-        plot,
-        f"{count} of {len(table[x])} points are on the front: {_ends(front)}",
-        f"{f'{scope_text(scope)}; ' if objectives is None else ''}line = Pareto front of what is shown; {style.HOLLOW}",
+
+
+def front(
+    cube: xr.Dataset | Sweep,
+    *,
+    objectives: Mapping[str, Sense | None] | None = None,
+    scope: str = "compute",
+    measurements: Any = None,
+) -> Any:
+    """Draw a Pareto front alone, each point with its configuration; of predictions, the theoretical front.
+
+    Parameters
+    ----------
+    cube : Dataset or Sweep
+        With the objectives as variables; a Sweep answers for its front and is never computed whole.
+    objectives : mapping of name to {"max", "min"}, optional
+        Two variables, horizontal one first. Default: throughput and top-1 accuracy, measured where they were.
+    scope : {"compute", "system"}
+        Which throughput to take where `objectives` is not given.
+    measurements : table, optional
+        The rows that were joined; tooltips then name the source row of each point.
+
+    Returns
+    -------
+    holoviews.Overlay
+        Marks ``front.points``: one per point of the front, ties too; ``front.front``: one per distinct point.
+
+    Raises
+    ------
+    MissingInputError
+        If the cube lacks an objective.
+    InvalidDataError
+        If there are not two objectives.
+
+    Examples
+    --------
+    >>> import roofcube as rc
+    >>> cube = rc.predict(rc.inputs("mnist"))
+    >>> rc.plot.front(cube, objectives={"predicted_throughput": "max", "top1": "max"}).name
+    'front'
+    """
+    return _front_figure("front", cube, objectives, scope, measurements)
+
+
+def _front_figure(
+    name: str, cube: Any, objectives: Mapping[str, Sense | None] | None, scope: str, measurements: Any
+) -> Any:
+    wanted, how = _objectives(cube, objectives, scope)
+    x, y = wanted
+    if isinstance(cube, Sweep):
+        size, best, senses = cube.size, cube.pareto(dict(wanted), ties="all"), senses_of(cube, wanted)
+        cube = require(best, (x, y), figure=name)
+    else:
+        cube = with_source_rows(require(cube, (x, y), figure=name), measurements)
+        size, senses = int((cube[x] * cube[y]).notnull().sum()), senses_of(cube, wanted)
+        best = front_of(cube, senses, ties="all")
+    table = records(best, [x, y], known=(x, y))
+    table = sorted_rows(table, table[x])
+    axes = _axes(cube, (x, y), (table[x], table[y]))
+    columns = _mark_columns(cube, table, x, y, scope)
+    dims = ("platform", "mode", "precision", "topology", "pruning", *own_dims(best, x))
+    names = [str(text) for text in labels_of(table, dims)]
+    columns["label"] = place_labels(columns["x"], columns["y"], names, axes, (style.WIDTH - 90, HEIGHT - 190))
+    stairs = _staircase(cube, best, senses, name=f"{name}.front", colour=style.MUTED, marks=f"{name}.points")
+    text = {"x": "x", "y": "y", "text": "label", "x_offset": 8, "y_offset": -9, "text_color": style.INK}
+    drawn = marks({**columns, "size": [1.3 * one for one in columns["size"]]}, name=f"{name}.points",
+                  tooltip=_tooltip(cube, x, y), texts=[text])  # fmt: skip
+    return plane(
+        [stairs, drawn],
+        name=name,
+        x=axes[0],
+        y=axes[1],
+        title=f"The front of {with_thousands(size)} points has {best.sizes[POINT]}: {_ends(best)}",
+        notes=f"{how}what is not drawn is beaten by a point of the front; {style.HOLLOW}",
+        key=platform_key(columns),
+        height=HEIGHT,
     )
-    return toggles.over(plot, after=REFRONT, fronts=[[points, line, _sign(senses[x]), _sign(senses[y])]])
+
+
+def _objectives(
+    cube: Any, given: Mapping[str, Sense | None] | None, scope: str
+) -> tuple[Mapping[str, Sense | None], str]:
+    """Return the two objectives of a figure, and where their values come from."""
+    if given is None:
+        names, kind = observed(cube, scope, "throughput", "top1")
+        how = f"{how_text(kind, scope, cube)}; " if isinstance(cube, xr.Dataset) else "predicted; "
+        return {names["throughput"]: "max", names["top1"]: "max"}, how
+    if len(given) != 2:
+        msg = f"`objectives`: expected two variables, got {len(given)}; draw other pairs in figures of their own"
+        raise InvalidDataError(msg)
+    return given, ""
 
 
 def _sign(sense: Sense) -> int:
@@ -143,25 +217,34 @@ def _short(name: str) -> str:
     return f"{name} accuracy" if name.startswith("top-") else name
 
 
-def _ends(front: xr.Dataset) -> str:
-    names = list(dict.fromkeys(np.atleast_1d(front["platform"].values).tolist())) if "platform" in front.coords else []
-    return ", ".join(map(str, names))
+def _ends(best: xr.Dataset) -> str:
+    names = list(dict.fromkeys(np.atleast_1d(best["platform"].values).tolist())) if "platform" in best.coords else []
+    names = [str(name) for name in names]
+    return ", ".join(names[:6]) + (f" and {len(names) - 6} others" if len(names) > 6 else "")
 
 
-def _front_plane(cube: xr.Dataset, name: str, pair: tuple[str, str], values: tuple[Any, Any], *, height: int) -> Any:
-    """Set up two axes: log where values span more than a decade or the quantity is a rate, linear for percentages."""
-    options: dict[str, Any] = {}
-    for axis, variable, known in zip("xy", pair, values, strict=True):
-        unit = scale_of(cube, variable)[1]
-        known = np.asarray(known, dtype="f8")
-        log = unit != "%" and bool((known > 0).all() and known.max() > 5 * known.min())
-        margin = 0.06 * (known.max() - known.min() or 1.0)
-        options[f"{axis}_range"] = (
-            style.log_bounds(known) if log else (float(known.min() - margin), float(known.max() + margin))
-        )
-        options[f"{axis}_log"] = log
-        options[f"{axis}_label"] = f"{_short(variable)} ({', '.join(filter(None, (unit, 'log scale' * log)))})"
-    return style.frame(name=f"{name}.plot", height=height, **options)
+def _axes(cube: xr.Dataset, pair: Sequence[str], values: Sequence[Any]) -> tuple[Axis, Axis]:
+    x, y = (axis_of(cube, name, _short(name), known) for name, known in zip(pair, values, strict=True))
+    return x, y
+
+
+def _worth_a_mark(
+    table: Columns, best: xr.Dataset, x: str, y: str, cube: xr.Dataset, senses: Mapping[str, Sense]
+) -> np.ndarray[Any, Any]:
+    """Return the rows that keep a mark of their own among very many: the front, and the best of each platform."""
+    ends = [np.asarray(best[name].values, dtype="f8") * scale_of(cube, name)[0] for name in (x, y)]
+    on_front = set(zip(*(end.tolist() for end in ends), strict=True))
+    true = np.fromiter(((one in on_front) for one in zip(table[x].tolist(), table[y].tolist(), strict=True)), bool)
+    for platform in list(dict.fromkeys(table["platform"].tolist()))[:40]:
+        rows = np.flatnonzero(table["platform"] == platform)
+        for name in (x, y):
+            true[rows[np.argmax(_sign(senses[name]) * table[name][rows])]] = True
+    return true
+
+
+def _tooltip(cube: xr.Dataset, x: str, y: str) -> dict[str, str]:
+    source = source_text(cube) if "measured" in f"{x}{y}" else model_text(cube)
+    return {_short(x): "@x_text", _short(y): "@y_text", "flags": "@flags", "source": source}
 
 
 def _mark_columns(cube: xr.Dataset, table: Columns, x: str, y: str, scope: str) -> dict[str, Any]:
@@ -197,10 +280,13 @@ def _exact(values: np.ndarray[Any, Any], unit: str) -> np.ndarray[Any, Any]:
     return np.array([f"{value:.2f} %" for value in values], dtype=object) if unit == "%" else value_text(values, unit)
 
 
-def _staircase(plot: Any, cube: xr.Dataset, front: xr.Dataset, senses: Mapping[str, Sense], **looks: Any) -> Any:
-    """Draw a front in the units shown; horizontal objective first."""
-    x, y = (np.asarray(front[name].values, dtype="f8") * scale_of(cube, name)[0] for name in senses)
-    return draw_staircase(plot, x, y, sense_x=next(iter(senses.values())), **looks)
+def _staircase(
+    cube: xr.Dataset, best: xr.Dataset, senses: Mapping[str, Sense], *, name: str, colour: str, marks: str
+) -> Any:
+    """Make the staircase of a front in the units shown, horizontal objective first; `marks` is what it is the front of."""
+    x, y = (np.asarray(best[one].values, dtype="f8") * scale_of(cube, one)[0] for one in senses)
+    tag = {"front_of": marks, "signs": [_sign(sense) for sense in senses.values()]}
+    return staircase(x, y, sense_x=next(iter(senses.values())), name=name, tags=[tag], color=colour)
 
 
 # predicted over measured ----------------------------------------------------------------------------------------------
@@ -212,7 +298,7 @@ def overlap(cube: xr.Dataset, *, scope: str = "compute", measurements: Any = Non
     Parameters
     ----------
     cube : Dataset
-        With `predicted_throughput`, `top1`, measured throughput and `measured_top1`.
+        With `predicted_throughput` and `top1`; measured throughput and `measured_top1` as far as it was measured.
     scope : {"compute", "system"}
         Measured throughput of the accelerator alone, or with host and transfers.
     measurements : table, optional
@@ -220,16 +306,16 @@ def overlap(cube: xr.Dataset, *, scope: str = "compute", measurements: Any = Non
 
     Returns
     -------
-    Bokeh layout
-        Sources ``overlap.predicted`` and ``overlap.measured``: a row per configuration (best batch) with a known
-        accuracy; ``overlap.links``: a row per configuration in both; ``overlap.predicted_front`` and
-        ``overlap.measured_front``: a row per distinct point of the front. Column `match` is 'matched',
-        'predicted only' or 'measured only'. Buttons by platform, precision, topology and match; the fronts follow them.
+    holoviews.Overlay
+        Marks ``overlap.predicted`` and ``overlap.measured``: one per configuration (best batch) with a known
+        accuracy; ``overlap.links``: one per configuration in both; ``overlap.predicted_front`` and
+        ``overlap.measured_front``: one per distinct point. Column `match` is 'matched', 'predicted only' or
+        'measured only'.
 
     Raises
     ------
     MissingInputError
-        If the cube lacks one of the variables.
+        If the cube lacks predictions or their accuracy.
 
     Examples
     --------
@@ -238,101 +324,59 @@ def overlap(cube: xr.Dataset, *, scope: str = "compute", measurements: Any = Non
     'overlap'
     """
     throughput = measured_names(scope)["throughput"]
-    cube = require(cube, ("predicted_throughput", "top1", throughput, "measured_top1"), figure="overlap")
+    both = observed(cube, scope, "throughput", "top1")[1] == "measured"
+    cube = require(cube, ("predicted_throughput", "top1"), figure="overlap")
+    if not both:
+        blank = xr.full_like(cube["predicted_throughput"], np.nan)
+        cube = cube.assign({throughput: blank, "measured_top1": blank})
     cube = with_source_rows(cube, measurements)
     best = _best_batch(cube, throughput)
-    measured = records(best, [throughput, "measured_top1"], known=(throughput, "measured_top1"))
     predicted = records(
         best.drop_vars("batch", errors="ignore"),
         ["predicted_throughput", "top1"],
         known=("predicted_throughput", "top1"),
     )
+    pair = [throughput, "measured_top1"]
+    measured = records(best, pair, known=pair) if both else {
+        **{name: column[:0] for name, column in predicted.items()}, **dict.fromkeys(pair, np.zeros(0))
+    }  # fmt: skip
     keys = [name for name in CONFIGURATION if name in predicted and name in measured]
     pairs = _match(predicted, measured, keys)
-    plot = _front_plane(
-        cube,
-        "overlap",
-        (throughput, "measured_top1"),
-        (
-            np.concatenate([predicted["predicted_throughput"], measured[throughput]]),
-            np.concatenate([predicted["top1"], measured["measured_top1"]]),
-        ),
-        height=580,
-    )
-    toggles = _overlap_toggles(cube, predicted, measured)
-    sources = _overlap_sources(cube, predicted, measured, pairs, throughput, scope)
-    plot.segment(
-        "x0",
-        "y0",
-        "x1",
-        "y1",
-        source=sources["links"],
-        view=toggles.view(sources["links"]),
-        line_color=style.MUTED,
-        line_alpha=0.45,
-        line_width=1,
-    )
-    objectives = {
-        "predicted": (("predicted_throughput", "top1"), style.PREDICTED),
-        "measured": ((throughput, "measured_top1"), style.MEASURED),
-    }
-    lines = {}
-    for kind, (names, colour) in objectives.items():
+    axes = _axes(cube, ("predicted_throughput", "top1"), [
+        np.concatenate([predicted[one], measured[other]]) for one, other in (("predicted_throughput", pair[0]), ("top1", pair[1]))
+    ])  # fmt: skip
+    columns = _overlap_columns_of(cube, predicted, measured, pairs, throughput, scope)
+    parts = [segments(columns["links"], ("x0", "y0", "x1", "y1"), name="overlap.links",
+                      color=style.MUTED, alpha=0.45, line_width=1)]  # fmt: skip
+    for kind, names, colour in (
+        ("predicted", ("predicted_throughput", "top1"), style.PREDICTED),
+        ("measured", tuple(pair), style.MEASURED),
+    ):
         more: dict[str, Sense] = dict.fromkeys(names, "max")
-        front = front_of(best, more, ties="all")
-        lines[kind] = _staircase(plot, best, front, more, name=f"overlap.{kind}_front", colour=colour)
-    circles = plot.scatter(
-        "x",
-        "y",
-        source=sources["predicted"],
-        view=toggles.view(sources["predicted"]),
-        marker="circle",
-        size=10,
-        fill_color=style.PREDICTED,
-        line_color=style.PREDICTED,
-        fill_alpha="filled",
-        line_width=1.5,
-    )
-    crosses = plot.scatter(
-        "x",
-        "y",
-        source=sources["measured"],
-        view=toggles.view(sources["measured"]),
-        marker="marker",
-        size=10,
-        line_color=style.MEASURED,
-        fill_color=None,
-        line_width=2,
-    )
-    style.hover(
-        plot,
-        [circles],
-        {"predicted": "@x_text", "top-1 accuracy": "@y_text", "state": "@match", "source": model_text(cube)},
-    )
-    style.hover(
-        plot,
-        [crosses],
-        {
-            "measured": "@x_text",
-            "top-1 accuracy": "@y_text",
-            "efficiency": "@ratio",
-            "state": "@match",
-            "flags": "@flags",
-            "source": source_text(cube),
+        if kind == "predicted" or both:
+            stairs = front_of(best, more, ties="all")
+            line = f"overlap.{kind}_front"
+            parts.append(_staircase(best, stairs, more, name=line, colour=colour, marks=f"overlap.{kind}"))
+    parts.append(points(
+        columns["predicted"], "x", "y", name="overlap.predicted", marker="circle", size=10, line_width=1.5,
+        fill_color=style.PREDICTED, line_color=style.PREDICTED, fill_alpha="filled",
+        tooltip={"predicted": "@x_text", "top-1 accuracy": "@y_text", "state": "@match", "source": model_text(cube)},
+    ))  # fmt: skip
+    parts.append(points(
+        columns["measured"], "x", "y", name="overlap.measured", marker="marker" if pairs or both else "x", size=10,
+        line_color=style.MEASURED, fill_color=None, line_width=2,
+        tooltip={
+            "measured": "@x_text", "top-1 accuracy": "@y_text", "efficiency": "@ratio", "state": "@match",
+            "flags": "@flags", "source": source_text(cube),
         },
-    )
+    ))  # fmt: skip
     entries: dict[str, dict[str, Any]] = {
         f"predicted ({len(predicted['top1'])})": {"marker": "circle", "color": style.PREDICTED},
         f"measured ({len(measured[throughput])})": {"marker": "x", "line_color": style.MEASURED, "line_width": 2},
         f"same configuration ({len(pairs)})": {"marker": "line", "line_color": style.MUTED},
     }
-    style.key(plot, entries)
-    style.titled(plot, *_overlap_words(best, predicted, measured, pairs, throughput, scope))
-    return toggles.over(
-        plot,
-        after=REFRONT,
-        fronts=[[sources["predicted"], lines["predicted"], 1, 1], [sources["measured"], lines["measured"], 1, 1]],
-    )
+    title, notes = _overlap_words(best, predicted, measured, pairs, throughput, scope)
+    return plane(parts, name="overlap", x=axes[0], y=axes[1], title=title, notes=notes, key=entries, height=580)
 
 
 def _best_batch(cube: xr.Dataset, throughput: str) -> xr.Dataset:
@@ -360,22 +404,9 @@ def _match(predicted: Columns, measured: Columns, keys: Sequence[str]) -> list[t
     return [(place[one], row) for row, one in enumerate(labels) if one in place]
 
 
-def _overlap_toggles(cube: xr.Dataset, predicted: Columns, measured: Columns) -> Toggles:
-    toggles = Toggles("overlap")
-    platforms = platform_order(cube, [*predicted["platform"], *measured["platform"]])
-    symbols: dict[str, str] = {}
-    toggles.field("platform", "Platform", platforms, symbols=symbols)
-    for field, title in (("precision", "Precision"), ("topology", "Network")):
-        labels = [*predicted.get(field, []), *measured.get(field, [])]
-        if labels:
-            toggles.field(field, title, [str(one) for one in labels_in_order(cube, field, labels)])
-    toggles.field("match", "Show", ["matched", "predicted only", "measured only"])
-    return toggles
-
-
-def _overlap_sources(
+def _overlap_columns_of(
     cube: xr.Dataset, predicted: Columns, measured: Columns, pairs: list[tuple[int, int]], throughput: str, scope: str
-) -> dict[str, Any]:
+) -> dict[str, dict[str, Any]]:
     of_predicted, of_measured = {left for left, _ in pairs}, {right for _, right in pairs}
     doubtful = doubts(cube, measured["quality"], ("throughput", "accuracy"), scope=scope)
     ratio = np.full(len(measured[throughput]), np.nan)
@@ -383,28 +414,20 @@ def _overlap_sources(
         ratio[right] = measured[throughput][right] / predicted["predicted_throughput"][left]
     circles = _overlap_columns(predicted, "predicted_throughput", "top1")
     circles["match"] = ["matched" if row in of_predicted else "predicted only" for row in range(len(predicted["top1"]))]
-    circles["filled"] = [0.85 if one == "matched" else 0.15 for one in circles["match"]]
+    circles["filled"] = np.array([0.85 if one == "matched" or not pairs else 0.15 for one in circles["match"]])
     crosses = _overlap_columns(measured, throughput, "measured_top1")
-    crosses["match"] = [
-        "matched" if row in of_measured else "measured only" for row in range(len(measured[throughput]))
-    ]
-    crosses["marker"] = np.where(doubtful, "square_x", "x")
+    crosses["match"] = ["matched" if row in of_measured else "measured only" for row in range(len(ratio))]
+    crosses["marker"] = np.where(doubtful, "square_x", "x").astype(object)
     crosses.update(flags=measured["flags"], ratio=[percent(one) for one in ratio])
     if "source" in measured:
         crosses["source"] = measured["source"]
-    starts, ends = ([pair[side] for pair in pairs] for side in (0, 1))
+    starts, ends = (np.array([pair[side] for pair in pairs], dtype=np.intp) for side in (0, 1))
     links: dict[str, Any] = {
         name: crosses[name][ends] for name in ("platform", "precision", "topology") if name in measured
     }
-    links.update(
-        x0=circles["x"][starts],
-        y0=circles["y"][starts],
-        x1=crosses["x"][ends],
-        y1=crosses["y"][ends],
-        match=["matched"] * len(pairs),
-    )
-    parts = {"predicted": circles, "measured": crosses, "links": links}
-    return {name: ColumnDataSource(columns, name=f"overlap.{name}") for name, columns in parts.items()}
+    links.update(x0=circles["x"][starts], y0=circles["y"][starts], x1=crosses["x"][ends], y1=crosses["y"][ends])
+    links["match"] = ["matched"] * len(pairs)
+    return {"predicted": circles, "measured": crosses, "links": links}
 
 
 def _overlap_columns(table: Columns, x: str, y: str) -> dict[str, Any]:

@@ -6,48 +6,63 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
-from bokeh.models import ColorBar, ColumnDataSource, FactorRange, FixedTicker, LogColorMapper
-from bokeh.palettes import Cividis256
 
 from roofcube.plot import style
-from roofcube.plot.tables import array_of, model_text, platform_order, require, scale_of, short_label, source_text
+from roofcube.plot.elements import Axis, image, plane, rectangles
+from roofcube.plot.rows import Rows
+from roofcube.plot.tables import (
+    DIMS,
+    POINT,
+    array_of,
+    device_classes,
+    model_text,
+    platform_order,
+    require,
+    scale_of,
+    short_label,
+    source_text,
+)
 from roofcube.variables import INFEASIBLE, VARIABLES, sense_of
 from roofcube.wording import short, with_unit
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["device_classes", "heatmap"]
+__all__ = ["heatmap"]
 
 CELL = 22  # pixels a row takes
+MOST = 2500  # cells above which the heatmap is an image without numbers
 COLUMN_DIMS = ("platform", "mode")
 ROW_DIMS = ("topology", "pruning", "precision")
-# state of a cell → (hatch, words of the legend)
+# state of a cell → (hatch, words of the note)
 LOOKS = {
     "known": (" ", ""),
-    "not supported": ("/", "not supported by the platform"),
-    "does not fit": ("x", "does not fit in memory"),
-    "not known": (".", "not known: an input is missing"),
-    "not measured": (" ", "not measured (blank)"),
+    "not supported": ("/", "hatched = not supported"),
+    "does not fit": ("x", "crossed = does not fit in memory"),
+    "not known": (".", "dotted = not known"),
+    "not measured": (" ", "blank = not measured"),
 }
+HATCH = {"hatch_pattern": "hatch", "hatch_color": style.MUTED, "hatch_alpha": 0.75, "hatch_scale": 7, "hatch_weight": 1}
 
 
 def heatmap(cube: xr.Dataset, *, variable: str = "predicted_throughput") -> Any:
     """Draw a variable over hardware (by device class) and networks, in colour on a log scale and as numbers.
 
+    Bright is better where the variable has a sense; a flag (`bound`, `infeasible`) has a colour and a word a meaning.
+
     Parameters
     ----------
-    cube : Dataset
+    cube : Dataset or Sweep
         With the variable over some of platform, mode, topology, pruning, precision; other dims are reduced to their
-        best.
+        best. A front (dim `point`) is laid out over its labels.
     variable : str
-        Any positive variable of the cube.
+        Any variable of the cube.
 
     Returns
     -------
-    Bokeh figure
-        Source ``heatmap.cells``: a row per hardware × network cell; column `state` is 'known', 'not supported'
-        (hatched), 'does not fit' (crossed), 'not known' (dotted) or 'not measured' (blank).
+    holoviews.Overlay
+        Marks ``heatmap.cells``: one per hardware × network cell; column `state` is 'known', 'not supported'
+        (hatched), 'does not fit' (crossed), 'not known' (dotted) or 'not measured' (blank). Above 2,500 cells an image.
 
     Raises
     ------
@@ -60,57 +75,53 @@ def heatmap(cube: xr.Dataset, *, variable: str = "predicted_throughput") -> Any:
     >>> rc.plot.heatmap(rc.predict(rc.inputs("mnist"))).name
     'heatmap'
     """
-    cube = require(cube, (variable,), figure="heatmap")
+    cube = _over_labels(require(cube, (variable,), figure="heatmap"), variable)
     grid = _Grid(cube, variable)
-    low, high = float(np.nanmin(grid.values)), float(np.nanmax(grid.values))
-    colours = LogColorMapper(palette=Cividis256, low=low, high=max(high, low * 1.01), nan_color="rgba(0,0,0,0)")
-    source = ColumnDataSource(grid.columns(low, high), name="heatmap.cells")
-    columns = FactorRange(factors=grid.column_factors, group_padding=0.12, factor_padding=0.0, range_padding=0)
-    plot = style.frame(
-        name="heatmap",
-        x_label="",
-        x_range=columns,
-        y_range=FactorRange(factors=grid.row_factors[::-1], group_padding=0.25, range_padding=0),
-        height=180 + CELL * len(grid.row_factors),
-    )
-    looks = {
-        "fill_color": {"field": "value", "transform": colours},
-        "hatch_pattern": "hatch",
-        "hatch_color": style.MUTED,
-        "hatch_alpha": 0.75,
-        "hatch_scale": 7,
-        "hatch_weight": 1,
-    }
-    cells = plot.rect(
-        "column", "row", width=0.98, height=0.96, source=source, line_color=style.GRID, line_width=0.5, **looks
-    )
-    plot.text(
-        "column",
-        "row",
-        text="text",
-        text_color="ink",
-        source=source,
-        text_align="center",
-        text_baseline="middle",
-        text_font_size=style.TEXT,
-    )
-    _column_heads(plot)
-    style.grouped_rows(plot)
-    style.hover(
-        plot,
+    measured = not variable.startswith(("predicted", "peak"))
+    source = source_text(cube.drop_vars("source_row", errors="ignore")) if measured else model_text(cube)
+    tooltip = {grid.long_name: "@value_text", "state": "@reason", "source": source}
+    rows, columns = Rows(grid.row_factors, gap=0.25), Rows(grid.column_factors, gap=0.12)
+    ticks = tuple((place, label) for (_, label), place in columns.places.items())
+    heads: dict[str, list[float]] = {}
+    for (group, _), place in columns.places.items():
+        heads.setdefault(group, []).append(place)
+    middles = tuple((sum(places) / len(places), group) for group, places in heads.items() if group.strip())
+    step = -(-len(ticks) // 40)
+    x = Axis(bounds=(-0.5, columns.length - 0.5), ticks=ticks[::step], heads=middles, at_top=True, grid=False)
+    y = rows.axis()
+    scale = grid.colour_options()
+    if grid.values.size > MOST:
+        bounds = (-0.5, 0.5 - rows.length, columns.length - 0.5, 0.5)
+        cells = image(grid.values, bounds, name="heatmap.cells", tooltip={grid.long_name: "@image"}, **scale)
+    else:
+        data = grid.columns(rows, columns)
+        text = {"x": "x", "y": "y", "text": "text", "text_color": "ink", "text_align": "center"}
+        cells = rectangles(data, ("x0", "y0", "x1", "y1"), name="heatmap.cells", tooltip=tooltip, texts=[text],
+                           line_color=style.GRID, line_width=0.5, glyph=HATCH, **scale)  # fmt: skip
+    return plane(
         [cells],
-        {
-            grid.long_name: "@value_text",
-            "state": "@reason",
-            "source": model_text(cube)
-            if variable.startswith(("predicted", "peak"))
-            else source_text(cube.drop_vars("source_row", errors="ignore")),
-        },
-        heading="@configuration",
+        name="heatmap",
+        x=x,
+        y=Axis(bounds=(0.5 - rows.length, 0.5), ticks=y.ticks, heads=y.heads, grid=False),
+        title=grid.title(),
+        notes=grid.notes(),
+        key=grid.key(),
+        height=rows.height(CELL, around=180),
     )
-    _colour_bar(plot, colours, low, high, grid)
-    style.titled(plot, grid.title(), grid.notes())
-    return plot
+
+
+def _over_labels(cube: xr.Dataset, variable: str) -> xr.Dataset:
+    """Lay a front out over its labels."""
+    if POINT not in cube[variable].dims:
+        return cube
+    labels = [dim for dim in DIMS if dim in cube.coords and cube[dim].dims == (POINT,)]
+    array = cube[variable].reset_coords(drop=True).assign_coords({dim: cube[dim] for dim in labels})
+    frame = array.to_dataframe().groupby(labels)[variable].first()
+    over = frame.to_xarray().assign_attrs(cube[variable].attrs)
+    classes = device_classes(cube)
+    names = over["platform"].values if "platform" in over.dims else ()
+    given = {"device_class": ("platform", [classes.get(name, "") for name in names])} if classes and len(names) else {}
+    return over.to_dataset(name=variable).assign_coords(given).assign_attrs(cube.attrs)
 
 
 class _Grid:
@@ -119,22 +130,22 @@ class _Grid:
     def __init__(self, cube: xr.Dataset, variable: str) -> None:
         self._variable = variable
         self.factor, self.unit = scale_of(cube, variable)
-        known = VARIABLES.get(variable)
-        self.long_name = str(cube[variable].attrs.get("long_name", known.long_name if known else variable))
-        array, self._reduced = _best_of(array_of(cube, variable), (*COLUMN_DIMS, *ROW_DIMS))
-        why = cube.get("infeasible")
+        attrs, known = cube[variable].attrs, VARIABLES.get(variable)
+        self.long_name = str(attrs.get("long_name", known.long_name if known else variable))
+        self._sense = sense_of(variable)
+        words = str(attrs.get("flag_meanings", "")).split()
+        codes = np.atleast_1d(attrs.get("flag_values", []))
+        self._meanings = {int(code): word.replace("_", " ") for code, word in zip(codes, words, strict=False)}
+        array = array_of(cube, variable).astype("f8")
+        if self._meanings:
+            array = array.where(array.isin([code for code, word in self._meanings.items() if word != "none"]))
+        array, self._reduced = _best_of(array, variable, (*COLUMN_DIMS, *ROW_DIMS))
+        why = None if self._meanings else cube.get("infeasible")
         if why is not None:
             why = why.isel({dim: 0 for dim in why.dims if dim not in array.dims})
         self._measured = variable.startswith(("measured", "power_", "efficiency", "energy_per", "inputs_per"))
-        stacked = array.expand_dims({dim: [""] for dim in (*COLUMN_DIMS, *ROW_DIMS) if dim not in array.dims})
-        stacked = stacked.transpose(*ROW_DIMS, *COLUMN_DIMS)
-        reasons = (
-            xr.zeros_like(stacked, dtype="i8")
-            if why is None
-            else why.broadcast_like(array)
-            .expand_dims({dim: [""] for dim in (*COLUMN_DIMS, *ROW_DIMS) if dim not in array.dims})
-            .transpose(*ROW_DIMS, *COLUMN_DIMS)
-        )
+        stacked = _four_square(array)
+        reasons = xr.zeros_like(stacked, dtype="i8") if why is None else _four_square(why.broadcast_like(array))
         shape = (int(np.prod(stacked.shape[:3])), int(np.prod(stacked.shape[3:])))
         self.values = stacked.values.reshape(shape).astype("f8")
         self._why = reasons.values.reshape(shape).astype("i8")
@@ -142,6 +153,12 @@ class _Grid:
         self._columns = [dict(zip(COLUMN_DIMS, labels, strict=True)) for labels in _label_product(stacked, COLUMN_DIMS)]
         self._class_of = device_classes(cube)
         self._keep(cube)
+        positive = self.values[np.isfinite(self.values) & ((self.values > 0) | bool(self._meanings))]
+        self._low, self._high = (float(positive.min()), float(positive.max())) if positive.size else (1.0, 10.0)
+        self._log = not self._meanings and bool((self.values[np.isfinite(self.values)] > 0).all())
+        if not self._log:
+            self._low, self._high = float(np.nanmin(self.values)), float(np.nanmax(self.values))
+        self._high = max(self._high, self._low * 1.01 if self._log else self._low + 1e-9)
 
     def _keep(self, cube: xr.Dataset) -> None:
         """Leave out networks that are not defined and modes that are not offered; order the columns by device class."""
@@ -161,7 +178,7 @@ class _Grid:
             (_heading(row, ROW_DIMS[:2]) or " ", _heading(row, ROW_DIMS[2:]) or " ") for row in self._rows
         ]
         self.column_factors = [
-            (self._class_of.get(column["platform"], " "), _head(str(column["platform"]), str(column["mode"])))
+            (self._class_of.get(column["platform"], " "), _head(str(column["platform"]), str(column["mode"])) or " ")
             for column in self._columns
         ]
 
@@ -176,85 +193,111 @@ class _Grid:
             return "does not fit"
         return "not measured" if self._measured else "not known"
 
-    def columns(self, low: float, high: float) -> dict[str, Any]:
+    def columns(self, rows: Rows, columns: Rows) -> dict[str, Any]:
         """Lay the cells out as columns of a source."""
+        return _transposed(
+            self._cell(row, column, -rows.places[self.row_factors[row]], columns.places[self.column_factors[column]])
+            for row in range(len(self._rows))
+            for column in range(len(self._columns))
+        )
+
+    def _cell(self, row: int, column: int, y: float, x: float) -> dict[str, Any]:
+        value, state, why = float(self.values[row, column]), self.state(row, column), int(self._why[row, column])
+        untrained = state == "known" and why == INFEASIBLE["untrained"]
+        hardware = self._columns[column]
         names = {code: name.replace("_", " ") for name, code in INFEASIBLE.items()}
-        data: dict[str, list[Any]] = {
-            name: []
-            for name in (
-                "row",
-                "column",
-                "value",
-                "text",
-                "ink",
-                "hatch",
-                "state",
-                "reason",
-                "configuration",
-                "value_text",
-            )
+        plain = state in ("known", "not measured", "not known")
+        meaning = self._meanings.get(int(value), "") if state == "known" and self._meanings else ""
+        text = (meaning[:9] if self._meanings else short(value) + "°" * untrained) if state == "known" else ""
+        return {
+            "x0": x - 0.49, "y0": y - 0.48, "x1": x + 0.49, "y1": y + 0.48, "x": x, "y": y,
+            "value": value, "text": text, "ink": self._ink(value), "hatch": LOOKS[state][0], "state": state,
+            "reason": "untrained: no accuracy known at this precision" if untrained else state if plain else names[why],
+            "configuration": f"{hardware['platform']} {short_label('mode', hardware['mode'])}".strip()
+            + f" · {self.row_labels[row]}",
+            "value_text": meaning or with_unit(value, self.unit),
+        }  # fmt: skip
+
+    def _ink(self, value: float) -> str:
+        """Return the colour of a number that reads on its cell."""
+        if self._meanings or not np.isfinite(value):
+            return "#000000"
+        scale = np.log if self._log else np.asarray
+        share = (scale(value) - scale(self._low)) / (scale(self._high) - scale(self._low))
+        return "#000000" if (1 - share if self._sense == "min" else share) > 0.5 else "#ffffff"
+
+    def colour_options(self) -> dict[str, Any]:
+        """Return the options of the colours; bright is better."""
+        if self._meanings:
+            codes = sorted(self._meanings)
+            colours = [self._colour(code) for code in range(codes[0], codes[-1] + 1)]
+            return {"color": "value", "cmap": colours, "clim": (codes[0] - 0.5, codes[-1] + 0.5), "colorbar": False}
+        return style.colour_scale(self._low, self._high, self.unit, sense=self._sense, log=self._log) | {
+            "color": "value"
         }
-        for row in range(len(self._rows)):
-            for column, hardware in enumerate(self._columns):
-                value, state = float(self.values[row, column]), self.state(row, column)
-                untrained = state == "known" and int(self._why[row, column]) == INFEASIBLE["untrained"]
-                data["row"].append(self.row_factors[row])
-                data["column"].append(self.column_factors[column])
-                data["value"].append(value)
-                data["text"].append(short(value) + ("°" if untrained else "") if state == "known" else "")
-                data["ink"].append("#000000" if np.log(value / low) > 0.5 * np.log(high / low) else "#ffffff")
-                data["hatch"].append(LOOKS[state][0])
-                data["state"].append(state)
-                data["reason"].append(
-                    "untrained: no accuracy known at this precision"
-                    if untrained
-                    else state
-                    if state in ("known", "not measured", "not known")
-                    else names[int(self._why[row, column])]
-                )
-                data["configuration"].append(
-                    f"{hardware['platform']} {short_label('mode', hardware['mode'])}".strip()
-                    + f" · {self.row_labels[row]}"
-                )
-                data["value_text"].append(with_unit(value, self.unit))
-        return dict(data)
+
+    def _colour(self, code: int) -> str:
+        return (
+            style.CATEGORIES[sorted(self._meanings).index(code) % len(style.CATEGORIES)]
+            if code in self._meanings
+            else style.GRID
+        )
+
+    def key(self) -> dict[str, dict[str, Any]]:
+        """Return the entries of a key: the meanings of a flag that occur."""
+        found = sorted({int(value) for value in self.values[np.isfinite(self.values)]}) if self._meanings else []
+        return {self._meanings[code]: {"fill_color": self._colour(code), "line_color": None} for code in found}
 
     def title(self) -> str:
-        """Return where the best value is."""
-        sense = sense_of(self._variable) or "max"
-        best = np.nanargmax(self.values) if sense == "max" else np.nanargmin(self.values)
+        """Return where the best value is; of a flag, which meaning is most frequent."""
+        if self._meanings:
+            codes, counts = np.unique(self.values[np.isfinite(self.values)], return_counts=True)
+            most = self._meanings[int(codes[np.argmax(counts)])]
+            return f"{self.long_name[0].upper()}{self.long_name[1:]}: most often {most}"
+        best = np.nanargmin(self.values) if self._sense == "min" else np.nanargmax(self.values)
         row, column = np.unravel_index(int(best), self.values.shape)
-        where = f"{self._columns[column]['platform']} {short_label('mode', self._columns[column]['mode'])}".strip()
-        what = "Highest" if sense == "max" else "Lowest"
+        names = (self._columns[column]["platform"], short_label("mode", self._columns[column]["mode"]))
+        where = ", ".join(filter(None, (" ".join(filter(None, map(str, names))), self.row_labels[row])))
         value = with_unit(float(self.values[row, column]), self.unit)
-        return f"{what} {self.long_name}: {value} ({where}, {self.row_labels[row]})"
+        return f"{'Lowest' if self._sense == 'min' else 'Highest'} {self.long_name}: {value} ({where})"
 
     def notes(self) -> list[str]:
         """Explain the looks that occur."""
-        states = {self.state(row, column) for row in range(len(self._rows)) for column in range(len(self._columns))}
-        words = {
-            "not supported": "hatched = not supported",
-            "does not fit": "crossed = does not fit in memory",
-            "not known": "dotted = not known",
-            "not measured": "blank = not measured",
-        }
-        parts = [text for state, text in words.items() if state in states]
-        if ((self._why == INFEASIBLE["untrained"]) & ~np.isnan(self.values)).any():
+        many = self.values.size > MOST
+        states = set() if many else {
+            self.state(row, column) for row in range(len(self._rows)) for column in range(len(self._columns))
+        }  # fmt: skip
+        parts = ["too many cells for numbers: an image"] if many else []
+        parts += [text for state, (_, text) in LOOKS.items() if text and state in states]
+        if ((self._why == INFEASIBLE["untrained"]) & ~np.isnan(self.values)).any() and not many:
             parts.append("° = no network trained at that precision")
         if self._reduced:
-            parts.append(f"best over {', '.join(self._reduced)}")
+            parts.append(f"{'first' if self._meanings else 'best'} over {', '.join(self._reduced)}")
         return ["; ".join(parts)] if parts else []
+
+
+def _four_square(array: xr.DataArray) -> xr.DataArray:
+    """Give an array all dims of rows and columns, in order."""
+    missing = {dim: [""] for dim in (*COLUMN_DIMS, *ROW_DIMS) if dim not in array.dims}
+    return array.expand_dims(missing).transpose(*ROW_DIMS, *COLUMN_DIMS)
+
+
+def _transposed(records: Any) -> dict[str, Any]:
+    rows = list(records)
+    return {name: [row[name] for row in rows] for name in rows[0]}
 
 
 def _heading(labels: dict[str, Any], dims: Sequence[str]) -> str:
     return " ".join(filter(None, (short_label(dim, labels[dim]) for dim in dims if labels[dim] != "")))
 
 
-def _best_of(array: xr.DataArray, kept: Sequence[str]) -> tuple[xr.DataArray, list[str]]:
+def _best_of(array: xr.DataArray, name: str, kept: Sequence[str]) -> tuple[xr.DataArray, list[str]]:
     reduced = [str(dim) for dim in array.dims if dim not in kept]
     if not reduced:
         return array, []
-    return (array.min(reduced) if sense_of(str(array.name)) == "min" else array.max(reduced)), reduced
+    if "flag_values" in array.attrs:
+        return array.isel(dict.fromkeys(reduced, 0)), reduced
+    return (array.min(reduced) if sense_of(name) == "min" else array.max(reduced)), reduced
 
 
 def _label_product(array: xr.DataArray, dims: Sequence[str]) -> list[tuple[Any, ...]]:
@@ -263,47 +306,6 @@ def _label_product(array: xr.DataArray, dims: Sequence[str]) -> list[tuple[Any, 
     return [tuple(labels[axis][place] for axis, place in enumerate(row)) for row in places.tolist()]
 
 
-def device_classes(cube: xr.Dataset) -> dict[str, str]:
-    """Return the device class of each platform, where the cube knows it."""
-    if "device_class" not in cube.coords or "platform" not in cube.coords:
-        return {}
-    return dict(
-        zip(
-            np.atleast_1d(cube["platform"].values).tolist(),
-            np.atleast_1d(cube["device_class"].values).tolist(),
-            strict=True,
-        )
-    )
-
-
-def _column_heads(plot: Any) -> None:
-    axis = plot.xaxis[0]
-    plot.below, plot.above = [], [axis, *plot.above]
-    axis.group_text_font_size, axis.group_text_color, axis.group_text_font_style = "13px", style.INK, "bold"
-    axis.separator_line_color = style.GRID
-    axis.major_tick_line_color = None
-    plot.grid.grid_line_color = None
-
-
 def _head(platform: str, mode: str) -> str:
     """Break a column's head into short lines."""
     return "\n".join(filter(None, (platform.replace("-", "-\n", 1), short_label("mode", mode))))
-
-
-def _colour_bar(plot: Any, colours: Any, low: float, high: float, grid: _Grid) -> None:
-    bar = ColorBar(
-        color_mapper=colours,
-        ticker=FixedTicker(ticks=style.decades(low, high)),
-        title=f"{grid.unit}",
-        width=14,
-        padding=6,
-        major_label_text_font_size=style.TEXT,
-        title_text_font_size=style.TEXT,
-        title_text_font_style="normal",
-        major_label_text_color=style.INK,
-        title_text_color=style.INK,
-        background_fill_color=style.SURFACE,
-        title_standoff=10,
-    )
-    style.plain_ticks(bar)
-    plot.add_layout(bar, "right")

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
+from functools import partial
 from html import escape
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
-from bokeh.models import Div
+import xarray as xr
 
 from roofcube.plot import style
-from roofcube.plot.grids import device_classes
-from roofcube.plot.tables import platform_order, require
+from roofcube.plot.elements import load
+from roofcube.plot.tables import device_classes, platform_order, require
 from roofcube.wording import counted
-
-if TYPE_CHECKING:
-    import xarray as xr
 
 __all__ = ["overview"]
 
@@ -45,11 +43,12 @@ def overview(cube: xr.Dataset) -> Any:
     Parameters
     ----------
     cube : Dataset
-        With `n_rows` (a cube of `join`) over some of platform, mode, topology, pruning, precision, batch.
+        With `n_rows` (a cube of `join`) over some of platform, mode, topology, pruning, precision, batch; without
+        measurements, `predicted_throughput`, whose cells are counted.
 
     Returns
     -------
-    Bokeh Div named ``overview``
+    holoviews.Div
         A table with a row per platform and a column per topology; a cell (``td[data-rows]``) lists precisions, channels
         kept, batches (threads, on the DPUs) and the number of measured rows, or says 'na'.
 
@@ -61,10 +60,14 @@ def overview(cube: xr.Dataset) -> Any:
     Examples
     --------
     >>> import roofcube as rc
-    >>> "FP16" in rc.plot.overview(rc.benchmark("mnist")).text
+    >>> "FP16" in rc.plot.overview(rc.benchmark("mnist")).data
     True
     """
-    cube = require(cube, ("n_rows",), figure="overview")
+    predicted = isinstance(cube, xr.Dataset) and "n_rows" not in cube and "predicted_throughput" in cube
+    cube = require(cube, ("predicted_throughput" if predicted else "n_rows",), figure="overview")
+    if predicted:
+        cube = cube.assign(n_rows=cube["predicted_throughput"].notnull().astype("i4"))
+    kind, noun = ("predicted", "cell") if predicted else ("measured", "row")
     platforms, topologies = _labels_along(cube, "platform"), _labels_along(cube, "topology")
     platforms = platform_order(cube, platforms)
     total = int(cube["n_rows"].sum())
@@ -72,24 +75,28 @@ def overview(cube: xr.Dataset) -> Any:
     lines = []
     for platform in platforms:
         head = f"{escape(platform)}<br><i>{escape(class_of.get(platform, ''))}{_modes(cube, platform)}</i>"
-        cells = "".join(_cell(cube, platform, topology, wide=len(topologies) < 3) for topology in topologies)
+        cells = "".join(_cell(cube, platform, topology, noun, wide=len(topologies) < 3) for topology in topologies)
         lines.append(f'<tr><th scope="row">{head}</th>{cells}</tr>')
     heads = "".join(f'<th scope="col">{escape(topology)}</th>' for topology in topologies)
     used = sum(bool(_row_counts(cube, platform=platform).sum()) for platform in platforms)
     text = (
-        f"<h4>{total} measured rows on {used} of {len(platforms)} platforms</h4>"
-        "<p>precisions · channels kept (100 % is unpruned) · batch sizes, or threads on the DPUs · rows; "
-        "na = not measured</p>"
+        f"<h4>{total} {kind} {noun}s on {used} of {len(platforms)} platforms</h4>"
+        f"<p>precisions · channels kept (100 % is unpruned) · {_batch_words(cube)} · {noun}s; na = not {kind}</p>"
         f"<table><thead><tr><th>platform</th>{heads}</tr></thead><tbody>{''.join(lines)}</tbody></table>"
     )
-    return Div(
-        text=text,
-        width=style.WIDTH,
-        name="overview",
-        stylesheets=[style.sheet(TABLE)],
-        disable_math=True,
-        tags=[len(platforms) * len(topologies)],
-    )
+    hook = partial(_dress, tags=[len(platforms) * len(topologies)])
+    return load().Div(text, group="overview", name="overview").opts(width=style.WIDTH, hooks=[hook], backend="bokeh")
+
+
+def _dress(plot: Any, _: Any, *, tags: list[int]) -> None:
+    """Give the table its looks; dollars in labels are no mathematics."""
+    div = plot.handles["plot"]
+    div.update(name="overview", stylesheets=[style.sheet(TABLE)], disable_math=True, tags=tags, height=None)
+
+
+def _batch_words(cube: xr.Dataset) -> str:
+    threads = "family" in cube.coords and bool((cube["family"] == "DPU").any())
+    return "batch sizes, or threads on the DPUs" if threads else "batch sizes"
 
 
 def _labels_along(cube: xr.Dataset, dim: str) -> list[str]:
@@ -113,7 +120,7 @@ def _present(rows: xr.DataArray, dim: str) -> list[Any]:
     return [label for label, known in zip(rows[dim].values.tolist(), measured, strict=True) if known]
 
 
-def _cell(cube: xr.Dataset, platform: str, topology: str, *, wide: bool) -> str:
+def _cell(cube: xr.Dataset, platform: str, topology: str, noun: str, *, wide: bool) -> str:
     rows = _row_counts(cube, platform=platform, topology=topology)
     count = int(rows.sum())
     if not count:
@@ -128,7 +135,7 @@ def _cell(cube: xr.Dataset, platform: str, topology: str, *, wide: bool) -> str:
     )
     word = "threads" if family == "DPU" else "batch"
     span = f"{word} {_batches_text(batches)}" if batches else ""
-    parts = [escape(precisions), f"{kept} %" if kept else "", span, counted(count, "row")]
+    parts = [escape(precisions), f"{kept} %" if kept else "", span, counted(count, noun)]
     known = [part for part in parts if part]
     body = " · ".join(known) if wide else "".join(f'<div class="range">{part}</div>' for part in known)
     return f'<td data-rows="{count}">{body}</td>'

@@ -6,11 +6,22 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
-from bokeh.models import ColumnDataSource
 
 from roofcube.plot import style
-from roofcube.plot.rows import by_configuration, row_figure, row_toggles
-from roofcube.plot.tables import doubts, measured_names, own_dims, records, require, scope_text, source_text, value_text
+from roofcube.plot.elements import Axis, plane, segments
+from roofcube.plot.rows import Rows, bars, by_configuration, floor_of, log_room, numbers, swatches
+from roofcube.plot.tables import (
+    doubts,
+    how_text,
+    measured_names,
+    model_text,
+    observed,
+    own_dims,
+    records,
+    require,
+    source_text,
+    value_text,
+)
 from roofcube.wording import short, with_unit
 
 if TYPE_CHECKING:
@@ -18,25 +29,34 @@ if TYPE_CHECKING:
 
 __all__ = ["energy", "inputs_per_joule", "power"]
 
+FIELDS = ("platform", "precision", "topology", "configuration", "flags", "rows", "low", "high")
+# variable → height of its bar, colour, words
+LOOKS = {
+    "power_full": (0.8, style.MEASURED, "under load (full)"),
+    "power": (0.8, style.PREDICTED, "used for predictions"),
+    "power_idle": (0.5, style.PEAK, "idle"),
+    "power_base": (0.22, style.MUTED, "application not started (base)"),
+}
+
 
 def power(cube: xr.Dataset) -> Any:
-    """Draw measured power of each configuration: application not started (base), idle, and under load (full).
+    """Draw power of each configuration: application not started (base), idle, and under load (full).
 
     Parameters
     ----------
     cube : Dataset
-        With `power_full`; `power_base` and `power_idle` where they were measured.
+        With `power_full`; `power_base` and `power_idle` where they were measured. Without measurements, `power`: what
+        predictions of energy rest on.
 
     Returns
     -------
-    Bokeh layout
-        Source ``power.bars``: a row per configuration measured; bars are means over batches, the whisker spans all of
-        them.
+    holoviews.Overlay
+        Marks ``power.bars``: one per configuration; bars are means over batches, the whisker spans all of them.
 
     Raises
     ------
     MissingInputError
-        If the cube lacks `power_full`.
+        If the cube lacks both.
 
     Examples
     --------
@@ -44,93 +64,61 @@ def power(cube: xr.Dataset) -> Any:
     >>> rc.plot.power(rc.benchmark("mnist")).name
     'power'
     """
-    cube = require(cube, ("power_full",), figure="power")
-    names = [name for name in ("power_base", "power_idle", "power_full") if name in cube]
-    table = _over_batches(cube, names, "power_full")
-    table = by_configuration(cube, table, -table["power_full"], own=own_dims(cube, "power_full"))
-    fields = [
-        name
-        for name in ("platform", "precision", "topology", "configuration", "flags", "rows", *names)
-        if name in table
-    ]
-    data: dict[str, Any] = {name: table[name] for name in fields}
-    data.update(row=list(table["row"]), low=table["low"], high=table["high"])
-    for name in names:
-        data[f"{name}_text"] = value_text(table[name], "W")
-    data["spread"] = _range_texts(table, "W")
-    data["end"] = np.maximum(table["high"], table["power_full"])
+    names, kind = observed(cube, "compute", "power")
+    main = names["power"]
+    cube = require(cube, (main,), figure="power")
+    shown = [main, *(name for name in ("power_base", "power_idle") if kind == "measured" and name in cube)]
+    table = _over_batches(cube, shown, main)
+    table = by_configuration(cube, table, -table[main], own=own_dims(cube, main))
+    rows = Rows(list(table["row"]))
+    data = _row_data(table, rows, "W") | {name: table[name] for name in shown}
+    data |= {f"{name}_text": value_text(table[name], "W") for name in shown}
+    data["end"] = np.maximum(table["high"], table[main])
     data["filled"] = np.where(doubts(cube, table["quality"], ("power",)), 0.0, 1.0)
-    source = ColumnDataSource(data, name="power.bars")
-    toggles = row_toggles("power", cube, table)
-    view = toggles.view(source)
-    plot = row_figure(
-        "power.plot",
-        list(table["row"]),
-        x_label="power (W)",
-        x_range=(0.0, float(np.nanmax(data["end"]) * 1.1)),
-        x_log=False,
+    lines = {name.removeprefix("power_"): f"@{name}_text" for name in shown}
+    source = source_text(cube) if kind == "measured" else "the inputs of the model"
+    tooltip = {**lines, "over batches": "@spread", "cells": "@rows", "flags": "@flags", "source": source}
+    parts = []
+    for name, (height, colour, _) in LOOKS.items():
+        if name in shown:
+            looks = {"fill_color": colour, "line_color": colour if name == main else style.SURFACE}
+            looks |= {"fill_alpha": "filled", "line_width": 1.2} if name == main else {"line_width": 0.5}
+            label = {"texts": [numbers("end", f"{main}_text")]} if name == main else {}
+            part = "power.bars" if name == main else f"power.{name.removeprefix('power_')}"
+            parts.append(bars(data, "zero", name, height, name=part, tooltip=tooltip, **looks, **label))
+    parts.append(_whiskers(data, "power"))
+    return plane(
+        parts,
+        name="power",
+        x=Axis("power (W)", (0.0, float(np.nanmax(data["end"]) * 1.1))),
+        y=rows.axis(),
+        title=_range_words(table, main, LOOKS[main][2] if kind == "predicted" else "under load", "W"),
+        notes=f"mean over batches; the line spans the lowest to the highest batch; {style.HOLLOW}",
+        key=swatches({words: colour for name, (_, colour, words) in LOOKS.items() if name in shown}),
+        height=rows.height(),
     )
-    style.linear_ticks(plot.xaxis)
-    toggles.follow(source, plot.y_range)
-    looks = {
-        "power_full": (0.8, style.MEASURED, "under load (full)"),
-        "power_idle": (0.5, style.PEAK, "idle"),
-        "power_base": (0.22, style.MUTED, "application not started (base)"),
-    }
-    bars = []
-    for name, (height, colour, _) in looks.items():
-        if name in names:
-            full = name == "power_full"
-            bar = plot.hbar(
-                "row",
-                right=name,
-                height=height,
-                source=source,
-                view=view,
-                fill_color=colour,
-                fill_alpha="filled" if full else 1.0,
-                line_color=colour if full else style.SURFACE,
-                line_width=1.2 if full else 0.5,
-            )
-            bars.append(bar)
-    plot.segment("low", "row", "high", "row", source=source, view=view, line_color=style.INK, line_width=1.5)
-    style.draw_numbers(plot, source, "end", "power_full_text", view=view)
-    lines = {name.removeprefix("power_"): f"@{name}_text" for name in reversed(names)}
-    style.hover(
-        plot,
-        bars,
-        {**lines, "over batches": "@spread", "rows": "@rows", "flags": "@flags", "source": source_text(cube)},
-    )
-    shown = [(colour, label) for name, (_, colour, label) in looks.items() if name in names]
-    style.key(plot, {label: {"fill_color": colour, "line_color": None} for colour, label in shown})
-    style.titled(
-        plot,
-        _range_words(table, "power_full", "under load", "W"),
-        "mean over batches; the line spans the lowest to the highest batch; " + style.HOLLOW,
-    )
-    return toggles.over(plot)
 
 
 def energy(cube: xr.Dataset, *, scope: str = "compute") -> Any:
-    """Draw measured energy per input (mJ) of each configuration: power under load over measured throughput.
+    """Draw energy per input (mJ) of each configuration: measured power under load over throughput, or as predicted.
 
     Parameters
     ----------
     cube : Dataset
-        With `energy_per_input`, or `power_full` and the measured throughput of the scope.
+        With `energy_per_input`, or `power_full` and the measured throughput of the scope; without measurements,
+        `predicted_energy`.
     scope : {"compute", "system"}
         Throughput of the accelerator alone, or with host and transfers.
 
     Returns
     -------
-    Bokeh layout
-        Source ``energy.bars``: a row per configuration measured; bars are means over batches, the whisker spans all of
-        them.
+    holoviews.Overlay
+        Marks ``energy.bars``: one per configuration; bars are means over batches, the whisker spans all of them.
 
     Raises
     ------
     MissingInputError
-        If the cube lacks power or throughput.
+        If the cube lacks power or throughput, and predicted energy.
 
     Examples
     --------
@@ -138,30 +126,30 @@ def energy(cube: xr.Dataset, *, scope: str = "compute") -> Any:
     >>> rc.plot.energy(rc.benchmark("mnist")).name
     'energy'
     """
-    cube = _with_energy(cube, scope, "energy")
     return _bars_per_input(cube, "energy", "energy_per_input", "energy per input", "mJ", scope)
 
 
 def inputs_per_joule(cube: xr.Dataset, *, scope: str = "compute") -> Any:
-    """Draw measured inputs per joule of each configuration: the inverse of the energy per input.
+    """Draw inputs per joule of each configuration: the inverse of the energy per input.
 
     Parameters
     ----------
     cube : Dataset
-        With `inputs_per_joule`, or `power_full` and the measured throughput of the scope.
+        With `inputs_per_joule`, or `power_full` and the measured throughput of the scope; without measurements,
+        `predicted_energy`.
     scope : {"compute", "system"}
         Throughput of the accelerator alone, or with host and transfers.
 
     Returns
     -------
-    Bokeh layout
-        Source ``inputs_per_joule.bars``: a row per configuration measured; bars are means over batches, the whisker
-        spans all of them.
+    holoviews.Overlay
+        Marks ``inputs_per_joule.bars``: one per configuration; bars are means over batches, the whisker spans all of
+        them.
 
     Raises
     ------
     MissingInputError
-        If the cube lacks power or throughput.
+        If the cube lacks power or throughput, and predicted energy.
 
     Examples
     --------
@@ -169,82 +157,69 @@ def inputs_per_joule(cube: xr.Dataset, *, scope: str = "compute") -> Any:
     >>> rc.plot.inputs_per_joule(rc.benchmark("mnist")).name
     'inputs_per_joule'
     """
-    cube = _with_energy(cube, scope, "inputs_per_joule")
     return _bars_per_input(cube, "inputs_per_joule", "inputs_per_joule", "inputs per joule", "inputs/J", scope)
 
 
-def _with_energy(cube: xr.Dataset, scope: str, figure: str) -> xr.Dataset:
-    """Take energies as they are, or work them out for the whole system."""
+def _with_energy(cube: Any, scope: str, figure: str) -> tuple[xr.Dataset, str]:
+    """Take energies as they are, or work them out for the whole system, or from what is predicted."""
     throughput = measured_names(scope)["throughput"]
-    cube = require(cube, (), figure=figure)
-    if scope == "compute" and {"energy_per_input", "inputs_per_joule"} <= set(cube.variables):
-        return require(cube, ("energy_per_input", "inputs_per_joule"), figure=figure)
-    cube = require(cube, ("power_full", throughput), figure=figure)
-    joules = cube["power_full"] / cube[throughput]
-    return cube.assign(
-        energy_per_input=joules.assign_attrs(units="J"), inputs_per_joule=(1.0 / joules).assign_attrs(units="1/J")
-    )
+    measured = ("energy_per_input", "inputs_per_joule")
+    names, kind = observed(cube, scope, "power", "throughput")
+    if scope == "compute" and isinstance(cube, xr.Dataset) and set(measured) <= set(cube.variables):
+        return require(cube, measured, figure=figure), "measured"
+    if kind == "predicted" and (not isinstance(cube, xr.Dataset) or "predicted_energy" in cube):
+        cube = require(cube, ("predicted_energy",), figure=figure)
+        joules = cube["predicted_energy"]
+    else:
+        cube = require(cube, ("power_full", throughput), figure=figure)
+        joules, kind = cube["power_full"] / cube[throughput], "measured"
+    given = {
+        "energy_per_input": joules.assign_attrs(units="J"),
+        "inputs_per_joule": (1.0 / joules).assign_attrs(units="1/J"),
+    }
+    return cube.assign(given), kind
 
 
-def _bars_per_input(cube: xr.Dataset, figure: str, name: str, words: str, unit: str, scope: str) -> Any:
+def _bars_per_input(cube: Any, figure: str, name: str, words: str, unit: str, scope: str) -> Any:
+    cube, kind = _with_energy(cube, scope, figure)
     table = _over_batches(cube, [name], name)
     table = by_configuration(cube, table, table[name] * (1.0 if unit == "mJ" else -1.0), own=own_dims(cube, name))
-    floor = style.floor_of(table["low"])
-    fields = [one for one in ("platform", "precision", "topology", "configuration", "flags", "rows") if one in table]
-    data: dict[str, Any] = {one: table[one] for one in fields}
-    data.update(
-        row=list(table["row"]),
-        low=table["low"],
-        high=table["high"],
-        value=table[name],
-        value_text=value_text(table[name], unit),
-    )
-    data["spread"] = _range_texts(table, unit)
+    rows, floor = Rows(list(table["row"])), floor_of(table["low"])
+    data = _row_data(table, rows, unit)
+    data |= {"value": table[name], "value_text": value_text(table[name], unit)}
     data["floor"] = np.full(len(table[name]), floor)
     data["filled"] = np.where(doubts(cube, table["quality"], ("power", "throughput"), scope=scope), 0.0, 0.9)
-    source = ColumnDataSource(data, name=f"{figure}.bars")
-    toggles = row_toggles(figure, cube, table)
-    view = toggles.view(source)
-    highest = float(np.nanmax(table["high"]))
-    plot = row_figure(
-        f"{figure}.plot",
-        list(table["row"]),
-        x_label=f"{words} ({unit}, log scale, bars start at {short(floor)})",
-        x_range=(floor, highest * (highest / floor) ** 0.12),
-        x_log=True,
+    source = source_text(cube) if kind == "measured" else model_text(cube)
+    colour = style.MEASURED if kind == "measured" else style.PREDICTED
+    tooltip = {words: "@value_text", "over batches": "@spread", "cells": "@rows", "flags": "@flags", "source": source}
+    bar = bars(data, "floor", "value", 0.68, name=f"{figure}.bars", tooltip=tooltip, fill_color=colour,
+               line_color=colour, fill_alpha="filled", line_width=1.2, texts=[numbers("high", "value_text")])  # fmt: skip
+    load = ", power under load" if kind == "measured" else ""
+    return plane(
+        [bar, _whiskers(data, figure)],
+        name=figure,
+        x=Axis(
+            f"{words} ({unit}, log scale, bars start at {short(floor)})", log_room(table["high"], floor, 0.12), log=True
+        ),
+        y=rows.axis(),
+        title=_range_words(table, name, words, unit),
+        notes=f"{how_text(kind, scope, cube)}{load}; mean over batches, line = all batches; {style.HOLLOW}",
+        height=rows.height(),
     )
-    toggles.follow(source, plot.y_range)
-    bars = plot.hbar(
-        "row",
-        left="floor",
-        right="value",
-        height=0.68,
-        source=source,
-        view=view,
-        fill_color=style.MEASURED,
-        fill_alpha="filled",
-        line_color=style.MEASURED,
-        line_width=1.2,
-    )
-    plot.segment("low", "row", "high", "row", source=source, view=view, line_color=style.INK, line_width=1.5)
-    style.draw_numbers(plot, source, "high", "value_text", view=view)
-    style.hover(
-        plot,
-        [bars],
-        {
-            words: "@value_text",
-            "over batches": "@spread",
-            "rows": "@rows",
-            "flags": "@flags",
-            "source": source_text(cube),
-        },
-    )
-    style.titled(
-        plot,
-        _range_words(table, name, words, unit),
-        f"measured, {scope_text(scope)}, power under load; mean over batches, line = all batches; {style.HOLLOW}",
-    )
-    return toggles.over(plot)
+
+
+def _row_data(table: Columns, rows: Rows, unit: str) -> dict[str, Any]:
+    data: dict[str, Any] = {name: table[name] for name in FIELDS if name in table}
+    data["zero"] = np.zeros(len(table["low"]))
+    return {**data, **rows.columns(list(table["row"])), "spread": _range_texts(table, unit)}
+
+
+def _whiskers(data: dict[str, Any], figure: str) -> Any:
+    """Span what lies between the lowest and the highest batch."""
+    kept = ("platform", "precision", "topology", "low", "high", "place", "y")
+    columns = {name: data[name] for name in kept if name in data}
+    columns |= {"y0": data["y"], "y1": data["y"]}
+    return segments(columns, ("low", "y0", "high", "y1"), name=f"{figure}.whiskers", color=style.INK, line_width=1.5)
 
 
 def _over_batches(cube: xr.Dataset, names: list[str], main: str) -> Columns:

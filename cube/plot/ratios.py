@@ -6,25 +6,27 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import xarray as xr
-from bokeh.models import Column, ColumnDataSource, CustomJS
 
 from roofcube.errors import MissingInputError, check_choice
 from roofcube.measured.efficiency import efficiency as ratios_of
 from roofcube.model.assumptions import PUBLISHED
 from roofcube.plot import style
-from roofcube.plot.rows import by_configuration, row_figure, row_toggles
+from roofcube.plot.elements import Axis, plane
+from roofcube.plot.rows import Rows, bars, by_configuration, floor_of, log_room, numbers, swatches
 from roofcube.plot.tables import (
+    POINT,
     doubts,
     flags_text,
     measured_names,
     model_text,
+    observed,
     own_dims,
+    plain_model,
     records,
     require,
     scope_text,
     value_text,
 )
-from roofcube.plot.toggles import choice, headed
 from roofcube.variables import CONFIGURATION, ELEMENT_BYTES
 from roofcube.wording import percent, short
 
@@ -35,12 +37,7 @@ __all__ = ["efficiency"]
 
 BEST = "best"
 BARS = ("measured", "predicted", "peak")
-SWITCH = """
-const chosen = choices[group.active];
-for (const name of names) source.data[name] = source.data[name + " " + chosen];
-source.change.emit();
-head.text = titles[group.active];
-"""
+FIELDS = ("platform", "precision", "topology", "configuration")
 
 
 def efficiency(
@@ -55,18 +52,19 @@ def efficiency(
     Parameters
     ----------
     cube : Dataset
-        With predicted, peak and measured throughput.
+        With predicted and peak throughput, and measured throughput. Where nothing was measured the percentage is
+        predicted ÷ peak. A front (dim `point`) too.
     at : {"best", "batch"}
-        Each configuration at its best batch; or all at the same batch, which buttons choose: first the smallest of
-        those at which most configurations were measured.
+        Each configuration at its best batch; or all at the same batch: the smallest of those at which most
+        configurations were measured (in a page, buttons choose it).
     scope : {"compute", "system"}
         The accelerator alone, or with host and transfers.
 
     Returns
     -------
-    Bokeh layout
-        Source ``efficiency.bars`` (at equal batch: ``efficiency_at_batch.bars``): a row per configuration measured and
-        predicted.
+    holoviews.Overlay
+        Marks ``efficiency.bars`` (at equal batch: ``efficiency_at_batch.bars``): one per configuration measured and
+        predicted; ``efficiency.predicted`` and ``efficiency.peak`` beside them.
 
     Raises
     ------
@@ -81,8 +79,10 @@ def efficiency(
     """
     check_choice("at", at, ("best", "batch"))
     throughput = measured_names(scope)["throughput"]
-    cube = require(cube, ("predicted_throughput", "peak_throughput", throughput), figure="efficiency")
     name = "efficiency" if at == "best" else "efficiency_at_batch"
+    if at == "best" and observed(cube, scope, "throughput")[1] == "predicted":
+        return _of_predictions(require(cube, ("predicted_throughput", "peak_throughput"), figure="efficiency"))
+    cube = require(cube, ("predicted_throughput", "peak_throughput", throughput), figure="efficiency")
     best = ratios_of(cube, at="best", scope=scope, trust="all")  # what is impossible is drawn hollow, and told
     table = records(best, ["efficiency"])
     table = by_configuration(cube, table, -table["efficiency"], own=own_dims(best, "efficiency"))
@@ -91,30 +91,32 @@ def efficiency(
         if at == "best"
         else _at_each_batch(cube, table, throughput, scope)
     )
-    start = max(choices, key=lambda one: int(np.isfinite(choices[one]["measured"]).sum()))
-    floor = style.floor_of(np.concatenate([one[bar] for one in choices.values() for bar in BARS]))
-    source = _efficiency_source(name, table, choices, start, floor)
-    toggles = row_toggles(name, cube, table)
-    plot, bars = _efficiency_bars(name, source, table, floor, toggles.view(source))
-    toggles.follow(source, plot.y_range)
-    style.hover(
-        plot,
-        bars,
-        {
-            "measured": "@measured_text",
-            "predicted": "@predicted_text",
-            "peak": "@peak_text",
-            "efficiency": "@note",
-            "flags": "@flags",
-            "model": model_text(cube),
-        },
-    )
     titles = [_title(label, one, table) for label, one in choices.items()]
-    head = style.titled(
-        plot, titles[list(choices).index(start)], _notes(choices, scope, published=_reads_weights_per_input(cube))
+    notes = _notes(choices, scope, published=_reads_weights_per_input(cube))
+    return _bars_figure(name, table, choices, titles, notes, model_text(cube))
+
+
+def _of_predictions(cube: xr.Dataset) -> Any:
+    """Draw which share of the compute peak is predicted, where nothing was measured."""
+    batch = [dim for dim in ("batch",) if dim in cube["predicted_throughput"].dims]
+    names = ["predicted_throughput", "peak_throughput"]
+    best = cube.assign(
+        {one: cube[one].max([dim for dim in batch if dim in cube[one].dims], keep_attrs=True) for one in names}
     )
-    layout = toggles.over(plot)
-    return layout if len(choices) < 2 else _with_choice(name, layout, source, choices, start, titles, head)
+    table = records(best, names, known=names)
+    share = table["predicted_throughput"] / table["peak_throughput"]
+    table = by_configuration(cube, {**table, "share": share}, -share, own=own_dims(best, names[0]))
+    predicted, peak = table["predicted_throughput"], table["peak_throughput"]
+    blank = np.full(len(predicted), "not measured", dtype=object)
+    columns = {
+        "measured": np.full(len(predicted), np.nan), "predicted": predicted, "peak": peak, "measured_text": blank,
+        "predicted_text": value_text(predicted, "inputs/s"), "filled": np.ones(len(predicted)), "flags": blank,
+        "note": np.array([percent(one) for one in table["share"]], dtype=object),
+    }  # fmt: skip
+    middle = percent(float(np.median(share)))
+    notes = [f"percent = predicted ÷ peak, {plain_model(cube)}; nothing was measured"]
+    return _bars_figure("efficiency", table, {BEST: columns}, [f"Predicted: {middle} of the compute peak in the median"],
+                        notes, model_text(cube))  # fmt: skip
 
 
 def _at_each_batch(
@@ -135,28 +137,11 @@ def _at_each_batch(
     return {batch: one for batch, one in found.items() if np.isfinite(one["measured"]).any()}
 
 
-def _with_choice(
-    name: str, layout: Any, source: Any, choices: dict[str, dict[str, Any]], start: str, titles: list[str], head: Any
-) -> Any:
-    """Put buttons above a figure that exchange the columns shown."""
-    group = choice(name, "batch", list(choices), start)
-    known = {
-        "source": source,
-        "group": group,
-        "choices": list(choices),
-        "names": list(choices[start]),
-        "head": head,
-        "titles": titles,
-    }
-    group.js_on_change("active", CustomJS(args=known, code=SWITCH))
-    return Column(headed("At batch", group), *layout.children, name=name)
-
-
 def _at(cube: xr.Dataset, ratios: xr.Dataset, table: Columns, batch: Any, scope: str) -> dict[str, Any]:
     """Columns that depend on the batch: the best one of each row, or the same for all."""
     picks = {
         dim: xr.DataArray(table[dim], dims="row")
-        for dim in (*CONFIGURATION, *own_dims(ratios, "efficiency"))
+        for dim in (*CONFIGURATION, *own_dims(ratios, "efficiency"), POINT)
         if dim in ratios.dims
     }
 
@@ -260,57 +245,61 @@ def _note(ratio: float, measured: float, peak: float, on_chip: bool, batch: floa
     return f"{said}: weights not read per input"
 
 
-def _efficiency_source(name: str, table: Columns, choices: dict[str, dict[str, Any]], start: str, floor: float) -> Any:
-    fields = [one for one in ("platform", "precision", "topology", "configuration") if one in table]
-    data: dict[str, Any] = {one: table[one] for one in fields}
-    data["row"] = list(table["row"])
+def _bars_figure(
+    name: str,
+    table: Columns,
+    choices: dict[str, dict[str, Any]],
+    titles: list[str],
+    notes: list[str],
+    model: str,
+) -> Any:
+    rows = Rows(list(table["row"]))
+    start = max(choices, key=lambda one: int(np.isfinite(choices[one]["measured"]).sum()))
+    floor = floor_of(*(one[bar] for one in choices.values() for bar in BARS))
+    data: dict[str, Any] = {one: table[one] for one in FIELDS if one in table} | rows.columns(list(table["row"]))
     data["floor"] = np.full(len(table["row"]), floor)
     data["end"] = np.nanmax([one[bar] for one in choices.values() for bar in BARS], axis=0)
     data["peak_text"] = value_text(choices[start]["peak"], "inputs/s")
+    place = dict(data)
     if len(choices) > 1:
         for label, columns in choices.items():
             data.update({f"{column} {label}": values for column, values in columns.items()})
-    data.update({column: values.copy() for column, values in choices[start].items()})
-    return ColumnDataSource(data, name=f"{name}.bars")
-
-
-def _efficiency_bars(name: str, source: Any, table: Columns, floor: float, view: Any) -> tuple[Any, list[Any]]:
-    top = float(np.max(source.data["end"]))
+    data.update(choices[start])
+    tags = [] if len(choices) < 2 else [
+        {"field": "batch", "title": "At batch", "choices": list(choices), "start": start, "titles": titles}
+    ]  # fmt: skip
+    tooltip = {
+        "measured": "@measured_text", "predicted": "@predicted_text", "peak": "@peak_text", "efficiency": "@note",
+        "flags": "@flags", "model": model,
+    }  # fmt: skip
     # room for the reasons, which stand right of the longest bar
-    room = (
-        0.38
-        if any(":" in note for column in source.data if column.startswith("note") for note in source.data[column])
-        else 0.09
-    )
-    plot = row_figure(
-        f"{name}.plot",
-        list(table["row"]),
-        x_label=f"throughput (inputs/s, log scale, bars start at {short(floor)})",
-        x_range=(floor, top * (top / floor) ** room),
-        x_log=True,
-    )
-    own = {"source": source, "view": view, "left": "floor"}
-    peak = plot.hbar("row", right="peak", height=0.84, fill_color=style.PEAK, line_color=None, **own)
-    predicted = plot.hbar("row", right="predicted", height=0.56, fill_color=style.PREDICTED, line_color=None, **own)
-    plot.hbar("row", right="measured", height=0.3, fill_color=style.SURFACE, line_color=None, **own)
-    measured = plot.hbar(
-        "row",
-        right="measured",
-        height=0.3,
-        fill_color=style.MEASURED,
-        fill_alpha="filled",
-        line_color=style.MEASURED,
-        line_width=1.2,
-        **own,
-    )
-    style.draw_numbers(plot, source, "end", "note", view=view)
-    looks = {
-        "peak of the compute units": style.PEAK,
-        "predicted by the roofline": style.PREDICTED,
-        "measured": style.MEASURED,
-    }
-    style.key(plot, {label: {"fill_color": colour, "line_color": None} for label, colour in looks.items()})
-    return plot, [peak, predicted, measured]
+    said = [note for one in choices.values() for note in one["note"]]
+    room = 0.38 if any(":" in note for note in said) else 0.09
+    others = {"peak": {**place, "peak": data["peak"]}, "predicted": {**data}}
+    for column in [one for one in data if one.split()[0] in ("measured", "filled", "flags", "note", "measured_text")]:
+        others["predicted"].pop(column)
+    white = {one: data[one] for one in data if one.split()[0] == "measured" or one in (*FIELDS, "floor", "place", "y")}
+    parts = [
+        bars(others["peak"], "floor", "peak", 0.84, name=f"{name}.peak", color=style.PEAK, line_color=None,
+             tooltip={"peak": "@peak_text"}),
+        bars(others["predicted"], "floor", "predicted", 0.56, name=f"{name}.predicted", color=style.PREDICTED,
+             line_color=None, tooltip={"predicted": "@predicted_text", "peak": "@peak_text"}),
+        bars(white, "floor", "measured", 0.3, name=f"{name}.white", color=style.SURFACE, line_color=None),
+        bars(data, "floor", "measured", 0.3, name=f"{name}.bars", fill_color=style.MEASURED, line_color=style.MEASURED,
+             fill_alpha="filled", line_width=1.2, tooltip=tooltip, texts=[numbers("end", "note")]),
+    ]  # fmt: skip
+    return plane(
+        parts,
+        name=name,
+        x=Axis(f"throughput (inputs/s, log scale, bars start at {short(floor)})", log_room(data["end"], floor, room), log=True),
+        y=rows.axis(),
+        title=titles[list(choices).index(start)],
+        notes=notes,
+        key=swatches({"peak of the compute units": style.PEAK, "predicted by the roofline": style.PREDICTED,
+                      "measured": style.MEASURED}),
+        height=rows.height(),
+        tags=tags,
+    )  # fmt: skip
 
 
 def _title(name: str, at: dict[str, Any], table: Columns) -> str:

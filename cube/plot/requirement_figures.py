@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from bokeh.models import Column, ColumnDataSource, CustomJS, FactorRange, Row
 
 from roofcube.errors import MissingInputError
 from roofcube.plot import style
+from roofcube.plot.elements import Axis, layout, plane
+from roofcube.plot.rows import Rows, bars, floor_of, numbers, with_rows
 from roofcube.plot.tables import labels_of, ranks, records, require, sorted_rows, value_text
-from roofcube.plot.toggles import choice, headed
 from roofcube.variables import ELEMENT_BYTES
 from roofcube.wording import short, with_unit
 
@@ -23,14 +23,7 @@ __all__ = ["peaks", "requirements"]
 
 ROW = 26  # pixels a bar takes
 HEAD_ROOM = 1.22  # of the longest bar, for its number
-RESIZE = """
-const chosen = precisions[group.active];
-source.data.size = source.data["size " + chosen];
-source.data.size_text = source.data["text " + chosen];
-source.change.emit();
-axis.axis_label = "weights at " + chosen + " (MB)";
-range.end = Math.max(...source.data.size) * head_room;
-"""
+MOST = 60  # bars; of more, those with the most and every n-th
 
 
 def requirements(cube: xr.Dataset) -> Any:
@@ -43,9 +36,9 @@ def requirements(cube: xr.Dataset) -> Any:
 
     Returns
     -------
-    Bokeh layout
-        Source ``requirements.bars``: a row per network and pruning that is defined. Buttons choose the precision of the
-        size. 1 multiply-accumulate = 2 op.
+    holoviews.Layout
+        Marks ``requirements.bars`` and ``requirements.sizes``: one per network and pruning that is defined; in a page
+        buttons choose the precision of the size. 1 multiply-accumulate = 2 op.
 
     Raises
     ------
@@ -66,38 +59,44 @@ def requirements(cube: xr.Dataset) -> Any:
     table = sorted_rows(table, ranks(cube, table, "topology"), -table["ops"])
     sizes = _widths(cube)
     start = "INT8" if "INT8" in sizes else list(sizes)[-1]
-    source = ColumnDataSource(_requirement_columns(table, sizes, start), name="requirements.bars")
-    rows = FactorRange(factors=list(table["label"])[::-1], range_padding=0.02)
-    height = 152 + ROW * len(table["label"])
-    left = _requirement_bars(
-        source, rows, "ops", "operations per input (op; a multiply-accumulate is 2 op)", width=590, height=height
-    )
-    right = _requirement_bars(source, rows, "size", f"weights at {start} (MB)", width=style.WIDTH - 590, height=height)
-    style.plain_ticks(left.xaxis)
-    right.yaxis.visible = False
-    lines = {
-        "operations": "@ops_text",
-        "parameters": "@params_text",
-        **{f"size at {one}": f"@{{text {one}}}" for one in sizes},
-    }
-    for plot in (left, right):
-        style.hover(plot, plot.renderers[:1], lines)
+    rows = Rows([("", str(label) or " ") for label in table["label"]])
+    data: dict[str, Any] = {name: table[name] for name in ("ops", "params", "configuration")}
+    data |= rows.columns([("", str(label) or " ") for label in table["label"]]) | {"zero": np.zeros(len(table["ops"]))}
+    data |= {"ops_text": value_text(table["ops"], "op"), "params_text": value_text(table["params"], "")}
+    for precision, width in sizes.items():
+        data[f"size {precision}"] = table["params"] * width * 1e-6
+        data[f"size_text {precision}"] = value_text(data[f"size {precision}"], "MB")
+    data |= {"size": data[f"size {start}"].copy(), "size_text": data[f"size_text {start}"].copy()}
+    tooltip = {"operations": "@ops_text", "parameters": "@params_text"}
+    tooltip |= {f"size at {one}": f"@{{size_text {one}}}" for one in sizes}
+    ends = [float(np.nanmax(data[f"size {one}"])) * HEAD_ROOM for one in sizes]
+    tag = {
+        "field": "precision", "title": "Size at", "choices": list(sizes), "start": start, "ends": ends,
+        "label": "weights at {} (MB)",
+    }  # fmt: skip
     several_kept = len(set(table.get("pruning", [])) - {100.0}) > 0
-    style.titled(left, _most_and_least(table), "per cent = channels kept, 100 % is unpruned" if several_kept else " ")
-    style.titled(right, "Size of the weights", "at the precision chosen above" if len(sizes) > 1 else " ")
-    if len(sizes) < 2:
-        return Row(left, right, name="requirements")
-    group = choice("requirements", "precision", list(sizes), start)
-    known = {
-        "source": source,
-        "group": group,
-        "precisions": list(sizes),
-        "axis": right.xaxis[0],
-        "range": right.x_range,
-        "head_room": HEAD_ROOM,
-    }
-    group.js_on_change("active", CustomJS(args=known, code=RESIZE))
-    return Column(headed("Size at", group), Row(left, right), name="requirements")
+    panels = [
+        plane(
+            [bars(data, "zero", column, 0.68, name=f"requirements.{name}", tooltip=tooltip, color=style.PEAK,
+                  line_color=None, texts=[numbers(column, f"{column}_text")])],
+            name=f"requirements.{column}",
+            x=Axis(label, (0.0, end)),
+            y=rows.axis(shown=column == "ops"),
+            title=title,
+            notes=note,
+            width=width,
+            height=rows.height(ROW, around=152),
+            tags=tags,
+        )
+        for column, name, label, end, title, note, width, tags in (
+            ("ops", "bars", "operations per input (op; a multiply-accumulate is 2 op)",
+             float(np.nanmax(data["ops"])) * HEAD_ROOM, _most_and_least(table),
+             "per cent = channels kept, 100 % is unpruned" if several_kept else " ", 590, []),
+            ("size", "sizes", f"weights at {start} (MB)", ends[list(sizes).index(start)], "Size of the weights",
+             "one precision of those in the tooltip", style.WIDTH - 590, [tag] if len(sizes) > 1 else []),
+        )
+    ]  # fmt: skip
+    return layout(panels, name="requirements", columns=2)
 
 
 def _true_sizes(cube: xr.Dataset) -> xr.Dataset:
@@ -120,32 +119,6 @@ def _widths(cube: xr.Dataset) -> dict[str, float]:
     return {name: ELEMENT_BYTES[name] for name in labels}
 
 
-def _requirement_columns(table: Columns, sizes: dict[str, float], start: str) -> dict[str, Any]:
-    data: dict[str, Any] = {name: table[name] for name in ("label", "ops", "params", "configuration")}
-    data["ops_text"] = value_text(table["ops"], "op")
-    data["params_text"] = value_text(table["params"], "")
-    for precision, width in sizes.items():
-        data[f"size {precision}"] = table["params"] * width * 1e-6
-        data[f"text {precision}"] = value_text(data[f"size {precision}"], "MB")
-    return {**data, "size": data[f"size {start}"].copy(), "size_text": data[f"text {start}"].copy()}
-
-
-def _requirement_bars(source: Any, rows: Any, column: str, label: str, *, width: int, height: int) -> Any:
-    longest = float(np.nanmax(source.data[column]))
-    plot = style.frame(
-        name=f"requirements.{column}",
-        x_label=label,
-        x_range=(0.0, longest * HEAD_ROOM),
-        y_range=rows,
-        width=width,
-        height=height,
-    )
-    plot.hbar(y="label", right=column, height=0.68, fill_color=style.PEAK, line_color=None, source=source)
-    style.draw_numbers(plot, source, column, f"{column}_text", y="label")
-    plot.ygrid.grid_line_color = None
-    return plot
-
-
 def _most_and_least(table: Columns) -> str:
     most, least = int(np.argmax(table["ops"])), int(np.argmin(table["ops"]))
     ratio = float(table["ops"][most] / table["ops"][least])
@@ -159,14 +132,14 @@ def peaks(cube: xr.Dataset) -> Any:
 
     Parameters
     ----------
-    cube : Dataset
+    cube : Dataset or Sweep
         With `peak_compute` over some of (platform, mode, precision) and `memory_bandwidth`.
 
     Returns
     -------
-    Bokeh layout
-        Source ``peaks.compute``: a row per platform, mode and precision with a known peak; source
-        ``peaks.bandwidth``: a row per platform (and mode, where it changes the figure).
+    holoviews.Layout
+        Marks ``peaks.compute``: one per platform, mode and precision with a known peak; ``peaks.bandwidth``: one per
+        platform (and mode, where it changes the figure).
 
     Raises
     ------
@@ -180,20 +153,14 @@ def peaks(cube: xr.Dataset) -> Any:
     'peaks'
     """
     cube = require(cube, ("peak_compute", "memory_bandwidth"), figure="peaks")
-    compute = _offer(cube, "peak_compute", ("mode", "precision"))
-    bandwidth = _offer(cube, "memory_bandwidth", ("mode", "precision"))
-    left = _offers(compute, "peaks.compute", "peak_compute", "peak compute (TOP/s, log scale)", "TOP/s", width=640)
-    right = _offers(
-        bandwidth,
-        "peaks.bandwidth",
-        "memory_bandwidth",
-        "memory bandwidth (GB/s, log scale)",
-        "GB/s",
-        width=style.WIDTH - 640,
-    )
-    style.titled(left, _highest(compute, "peak_compute", "peak compute", "TOP/s"), _floor_note(left))
-    style.titled(right, _highest(bandwidth, "memory_bandwidth", "bandwidth", "GB/s"), _floor_note(right))
-    return Row(left, right, name="peaks")
+    panels = [
+        _offers(_offer(cube, name, ("mode", "precision")), f"peaks.{part}", name, words, unit, width=width)
+        for name, part, words, unit, width in (
+            ("peak_compute", "compute", "peak compute", "TOP/s", 640),
+            ("memory_bandwidth", "bandwidth", "bandwidth", "GB/s", style.WIDTH - 640),
+        )
+    ]
+    return layout(panels, name="peaks", columns=2)
 
 
 def _offer(cube: xr.Dataset, name: str, dims: tuple[str, ...]) -> Columns:
@@ -206,47 +173,26 @@ def _own_dims(cube: xr.Dataset, name: str) -> list[str]:
     return [str(dim) for dim in cube[name].dims if dim not in ("platform", "mode", "precision")]
 
 
-def _offers(table: Columns, name: str, column: str, label: str, unit: str, *, width: int) -> Any:
-    table["row"] = np.array(
-        [
-            (platform, own) if own else (platform, " ")
-            for platform, own in zip(table["platform"], table["label"], strict=True)
-        ],
-        dtype=object,
-    )
-    factors = list(dict.fromkeys(map(tuple, table["row"])))[::-1]
-    values = table[column]
-    floor = style.floor_of(values)
-    top = float(np.nanmax(values)) * 4
-    data: dict[str, Any] = {one: table[one] for one in ("configuration", column)}
-    data["row"] = [tuple(one) for one in table["row"]]
-    data["floor"] = np.full(len(values), floor)
-    data["text"] = value_text(values, unit)
-    source = ColumnDataSource(data, name=name)
-    rows = FactorRange(factors=factors, group_padding=0.6, factor_padding=0.05, range_padding=0.02)
-    groups = len({platform for platform, _ in factors})
-    plot = style.frame(
-        name=name,
-        x_label=label,
-        x_range=(floor, top),
-        x_log=True,
-        y_range=rows,
+def _offers(table: Columns, name: str, column: str, words: str, unit: str, *, width: int) -> Any:
+    table = with_rows(table, list(table["label"]))
+    rows, values = Rows(list(table["row"]), gap=0.6), table[column]
+    floor = floor_of(values)
+    data: dict[str, Any] = {one: table[one] for one in ("configuration", column)} | rows.columns(list(table["row"]))
+    data |= {"floor": np.full(len(values), floor), "text": value_text(values, unit)}
+    bar = bars(data, "floor", column, 0.78, name=name, tooltip={words: "@text"}, color=style.PEAK, line_color=None,
+               texts=[numbers(column, "text")])  # fmt: skip
+    return plane(
+        [bar],
+        name=f"{name}.panel",
+        x=Axis(f"{words} ({unit}, log scale)", (floor, float(np.nanmax(values)) * 4), log=True),
+        y=rows.axis(),
+        title=_highest(table, column, words, unit),
+        notes=f"bars start at {short(floor)} {unit}",
         width=width,
-        height=150 + 22 * len(factors) + 12 * groups,
+        height=rows.height(22),
     )
-    bars = plot.hbar(
-        y="row", left="floor", right=column, height=0.78, fill_color=style.PEAK, line_color=None, source=source
-    )
-    style.draw_numbers(plot, source, column, "text")
-    style.grouped_rows(plot)
-    style.hover(plot, [bars], {label.split(" (")[0]: "@text"})
-    return plot
 
 
 def _highest(table: Columns, name: str, what: str, unit: str) -> str:
     best = int(np.argmax(table[name]))
     return f"Highest {what}: {with_unit(float(table[name][best]), unit)} ({table['platform'][best]})"
-
-
-def _floor_note(plot: Any) -> str:
-    return f"bars start at {plot.x_range.start:g}"

@@ -1,16 +1,16 @@
-"""Rooflines: what each platform attains at an operational intensity, and where the networks lie."""
+"""Rooflines: what each platform attains at an operational intensity, where the networks lie, what was achieved."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from bokeh.models import ColumnDataSource, FactorRange, FixedTicker
 
 from roofcube.plot import style
+from roofcube.plot.elements import Axis, curve, layout, plane, points, segments
 from roofcube.plot.tables import (
-    labels_in_order,
     labels_of,
+    observed,
     own_dims,
     platform_order,
     ranks,
@@ -19,8 +19,7 @@ from roofcube.plot.tables import (
     sorted_rows,
     value_text,
 )
-from roofcube.plot.toggles import Toggles
-from roofcube.wording import short, with_unit
+from roofcube.wording import counted, percent, short, with_thousands, with_unit
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -31,25 +30,28 @@ __all__ = ["rooflines"]
 
 HEIGHT = 560
 LABEL_STEP = 15.0  # pixels between the labels at the right
-DASHES = ("solid", "dashed", "dotted", "dotdash")
 NAMES = 0.27  # share of the width that the names of the roofs take at the right
+MOST = 36  # roofs with a line and a name each; of more, an envelope and the chosen
+PLACES = 240  # of an envelope along the axis
+NOTE = "slope = memory bandwidth, flat = peak compute, marks = ridge points; vertical lines = networks, named below"
 
 
 def rooflines(cube: xr.Dataset) -> Any:
-    """Draw the rooflines of all platforms and the operational intensities of the networks.
+    """Draw the rooflines of all platforms, the operational intensities of the networks, and what was achieved.
 
     Parameters
     ----------
-    cube : Dataset
-        With `peak_compute` and `memory_bandwidth`; and, to place the networks, `operational_intensity` (a cube of
-        `predict`).
+    cube : Dataset or Sweep
+        With `peak_compute`, `memory_bandwidth` and `operational_intensity` (a cube of `predict`); with `ops` and
+        measured throughput, what was achieved is drawn below the roofs, the loss as a line.
 
     Returns
     -------
-    Bokeh layout
-        Sources ``rooflines.roofs`` and ``rooflines.ridges``: a row per platform, mode and precision with a known peak;
-        the ridge point is at exactly (peak ÷ bandwidth, peak). Source ``rooflines.networks``: a row per network,
-        pruning and precision. Buttons by platform, device class and precision.
+    holoviews.Layout
+        Marks ``rooflines.roofs`` (slopes), ``rooflines.flats`` and ``rooflines.ridges``: one per platform, mode and
+        precision with a known peak; the ridge point is at exactly (peak ÷ bandwidth, peak). ``rooflines.networks``: one
+        per network, pruning and precision. ``rooflines.achieved``: one per configuration measured. Above 36 roofs an
+        envelope (all, the middle half, the median) and the highest, the middle and the lowest by name.
 
     Raises
     ------
@@ -62,59 +64,46 @@ def rooflines(cube: xr.Dataset) -> Any:
     >>> rc.plot.rooflines(rc.predict(rc.inputs("mnist"))).name
     'rooflines'
     """
+    full = cube
     cube = require(cube, ("peak_compute", "memory_bandwidth", "operational_intensity"), figure="rooflines")
     roofs = _roofs(cube)
     networks = records(cube, ["operational_intensity"])
     networks["label"] = labels_of(networks, ("topology",), shown=("topology",))
-    left, right = _x_range(roofs["ridge"], networks["operational_intensity"])
+    achieved = (
+        _achieved(cube) if full is not None and observed(full, "compute", "throughput")[1] == "measured" else None
+    )
+    left, right = style.log_bounds([*roofs["ridge"], *networks["operational_intensity"]], low=0.5, high=2.0)
     x_range = left, left * (right / left) ** (1 / (1 - NAMES))
     attained = np.minimum(roofs["peak_compute"], x_range[0] * roofs["memory_bandwidth"] * 1e-3)
-    y_range = style.log_bounds([*attained, *roofs["peak_compute"]], low=0.8, high=1.6)
-    toggles = Toggles("rooflines")
-    platforms = platform_order(cube, roofs["platform"])
-    colours = style.platform_colours(platforms)
-    symbols = {
-        name: style.class_symbol(one) for name, one in zip(roofs["platform"], roofs["device_class"], strict=True)
-    }
-    toggles.field("platform", "Platform", platforms, colours=colours, symbols=symbols)
-    toggles.field(
-        "device_class",
-        "Class",
-        list(dict.fromkeys(roofs["device_class"])),
-        symbols={one: style.class_symbol(one) for one in roofs["device_class"]},
-    )
-    precisions = labels_in_order(cube, "precision", [*roofs.get("precision", []), *networks.get("precision", [])])
-    toggles.field("precision", "Precision", [str(one) for one in precisions])
-    top = style.frame(
-        name="rooflines.roofs",
-        x_label="",
-        y_label="attainable compute (TOP/s)",
-        x_range=x_range,
-        y_range=y_range,
-        x_log=True,
-        y_log=True,
-        height=HEIGHT,
-    )
-    _draw_intensities(top, networks, y_range, toggles)
-    _draw_roofs(top, roofs, colours, (left, right), y_range, toggles)
-    style.plain_ticks(top.yaxis, y_range)
-    bottom = _strip(networks, top, toggles)
-    for axis in (*top.xaxis, *bottom.xaxis):
-        axis.ticker = FixedTicker(ticks=style.decades(left, right))
-    top.xgrid.ticker = bottom.xgrid.ticker = bottom.xaxis[0].ticker
-    lowest, highest = float(roofs["ridge"].min()), float(roofs["ridge"].max())
-    style.titled(
-        top,
-        (
-            f"All ridge points lie at {with_unit(highest, 'op/B')}: "
-            if short(lowest) == short(highest)
-            else f"Ridge points lie between {short(lowest)} and {with_unit(highest, 'op/B')}: "
+    levels = [*attained, *roofs["peak_compute"], *(achieved["y"] if achieved else [])]
+    y_range = style.log_bounds(levels, low=0.8, high=1.6)
+    ticks = tuple((tick, "") for tick in style.decades(left, right))
+    x = Axis(bounds=x_range, log=True, ticks=ticks, shown=False)
+    y = Axis("attainable compute (TOP/s)", y_range, log=True)
+    lines = _network_columns(networks)
+    lines |= {"y0": np.full(len(lines["x"]), y_range[0]), "y1": np.full(len(lines["x"]), y_range[1])}
+    parts = [segments(lines, ("x", "y0", "intensity", "y1"), name="rooflines.networks", color=style.MUTED, alpha=0.28,
+                      line_width=1)]  # fmt: skip
+    notes = [NOTE]
+    if len(roofs["ridge"]) > MOST:
+        parts += _envelope(roofs, x_range, right)
+        notes.append(f"pale = all {with_thousands(len(roofs['ridge']))} roofs, darker = the middle half, line = median")
+        roofs = _chosen(roofs, x_range)
+    parts += _roof_lines(cube, roofs, (left, right), y_range)
+    if achieved:
+        parts += _achieved_marks(achieved)
+        notes.append(
+            f"crosses = {counted(len(achieved['y']), 'configuration')} as measured, "
+            f"{percent(float(np.median(achieved['share'])))} of the roof in the median; the line up is the loss"
         )
-        + "a network left of its ridge is bound by memory",
-        "slope = memory bandwidth, flat = peak compute, marks = ridge points; "
-        "vertical lines = networks (op per byte of weights), named below",
-    )
-    return toggles.over(top, bottom)
+    lowest, highest = float(roofs["ridge"].min()), float(roofs["ridge"].max())
+    same = short(lowest) == short(highest)
+    ridge = f"All ridge points lie at {with_unit(highest, 'op/B')}: " if same else (
+        f"Ridge points lie between {short(lowest)} and {with_unit(highest, 'op/B')}: "
+    )  # fmt: skip
+    title = ridge + "a network left of its ridge is bound by memory"
+    top = plane(parts, name="rooflines.plane", x=x, y=y, title=title, notes=notes, height=HEIGHT)
+    return layout([top, _strip(networks, x_range, ticks)], name="rooflines", columns=1)
 
 
 def _roofs(cube: xr.Dataset) -> Columns:
@@ -123,118 +112,157 @@ def _roofs(cube: xr.Dataset) -> Columns:
     own = dict.fromkeys([*own_dims(cube, "peak_compute"), *own_dims(cube, "memory_bandwidth")])
     shown = ("platform", "mode", "precision", *own)
     table["label"] = labels_of(table, shown, shown=shown)
+    if own:
+        texts = [value_text(table[dim], "") if table[dim].dtype.kind in "fiu" else table[dim] for dim in own]
+        pairs = zip(labels_of(table, shown[:3]), *texts, strict=True)
+        table["label"] = np.array(
+            [
+                " ".join(filter(None, (row[0], *(f"{d} {t}" for d, t in zip(own, row[1:], strict=True)))))
+                for row in pairs
+            ],
+            dtype=object,
+        )
     return sorted_rows(table, ranks(cube, table, "platform"))
-
-
-def _x_range(ridges: np.ndarray[Any, Any], intensities: np.ndarray[Any, Any]) -> tuple[float, float]:
-    both = np.concatenate([ridges, intensities])
-    return style.log_bounds(both, low=0.5, high=2.0)
-
-
-def _draw_intensities(plot: Any, networks: Columns, y_range: tuple[float, float], toggles: Toggles) -> None:
-    source = ColumnDataSource(_network_columns(networks), name="rooflines.networks")
-    plot.segment(
-        x0="intensity",
-        x1="intensity",
-        y0=y_range[0],
-        y1=y_range[1],
-        source=source,
-        view=toggles.view(source),
-        line_color=style.MUTED,
-        line_alpha=0.28,
-        line_width=1,
-        name="rooflines.intensities",
-    )
 
 
 def _network_columns(networks: Columns) -> dict[str, Any]:
     names = [name for name in ("precision", "label", "configuration") if name in networks]
     intensity = networks["operational_intensity"]
-    return {"intensity": intensity, "text": value_text(intensity, "op/B"), **{name: networks[name] for name in names}}
+    texts = value_text(intensity, "op/B")
+    return {"x": intensity, "intensity": intensity, "text": texts, **{name: networks[name] for name in names}}
 
 
-def _draw_roofs(
-    plot: Any,
-    roofs: Columns,
-    colours: dict[str, str],
-    x_range: tuple[float, float],
-    y_range: tuple[float, float],
-    toggles: Toggles,
-) -> None:
+def _roof_lines(
+    cube: xr.Dataset, roofs: Columns, x_range: tuple[float, float], y_range: tuple[float, float]
+) -> list[Any]:
+    """Make the slope, the flat, the ridge and the name of each roof."""
     left, right = x_range
     slope, peak, ridge = roofs["memory_bandwidth"] * 1e-3, roofs["peak_compute"], roofs["ridge"]
     count = len(peak)
-    names = [name for name in ("platform", "device_class", "precision", "label", "configuration") if name in roofs]
+    colours = style.platform_colours(platform_order(cube, roofs["platform"]))
+    names = [name for name in ("platform", "device_class", "precision", "label") if name in roofs]
     shared: dict[str, Any] = {name: roofs[name] for name in names}
     shared["colour"] = [colours[name] for name in roofs["platform"]]
-    shared["peak_text"], shared["bandwidth_text"] = (
-        value_text(peak, "TOP/s"),
-        value_text(roofs["memory_bandwidth"], "GB/s"),
-    )
-    shared["ridge_text"] = value_text(ridge, "op/B")
-    roof_columns = {
-        **shared,
-        "x": [[left, float(at), right] for at in ridge],
-        "y": [[float(left * one), float(high), float(high)] for one, high in zip(slope, peak, strict=True)],
-        "dash": _dashes(peak, slope),
+    shared["dash"] = _dashes(roofs)
+    texts = {
+        "peak_text": value_text(peak, "TOP/s"),
+        "bandwidth_text": value_text(roofs["memory_bandwidth"], "GB/s"),
+        "ridge_text": value_text(ridge, "op/B"),
     }
-    lines = ColumnDataSource(roof_columns, name="rooflines.roofs")
-    drawn = plot.multi_line(
-        "x", "y", source=lines, view=toggles.view(lines), line_color="colour", line_width=2, line_dash="dash"
-    )
-    marked = {
-        **shared,
-        "ridge": ridge,
-        "peak": peak,
-        "marker": [style.class_marker(one) for one in roofs["device_class"]],
-    }
-    marks = ColumnDataSource(marked, name="rooflines.ridges")
-    points = plot.scatter(
-        "ridge",
-        "peak",
-        marker="marker",
-        source=marks,
-        view=toggles.view(marks),
-        size=9,
-        fill_color="colour",
-        line_color=style.SURFACE,
-    )
-    levels = spread_labels(np.log(peak), y_range, HEIGHT - 130)
-    labelled = {
-        name: shared[name]
-        for name in (*(one for one in ("platform", "device_class", "precision") if one in shared), "label", "colour")
-    }
-    named = ColumnDataSource(
-        {**labelled, "x": np.full(count, right), "y": np.exp(levels), "peak": peak}, name="rooflines.names"
-    )
+    start = np.minimum(left, ridge)
+    slopes = {**shared, **texts, "x0": start, "y0": start * slope, "x1": ridge, "y1": peak}
+    flats = {**shared, **texts, "x0": ridge, "y0": peak, "x1": np.maximum(right, ridge), "y1": peak}
+    marked = {**shared, **texts, "ridge": ridge, "peak": peak}
+    marked["marker"] = [
+        style.class_marker(kind, name) for kind, name in zip(roofs["device_class"], roofs["platform"], strict=True)
+    ]
     leader = right * (right / left) ** 0.02
-    named.data["end"] = np.full(count, leader)
-    plot.segment("x", "peak", "end", "y", source=named, view=toggles.view(named), line_color="colour", line_width=1)
-    plot.text(
-        "end",
-        "y",
-        text="label",
-        source=named,
-        view=toggles.view(named),
-        text_color="colour",
-        text_font_size=style.TEXT,
-        text_baseline="middle",
-        x_offset=5,
-        text_font_style="bold",
-    )
+    level = np.exp(spread_labels(np.log(peak), y_range, HEIGHT - 130))
+    leaders = {**shared, "x": np.full(count, right), "peak": peak, "end": np.full(count, leader), "y": level}
     details = {"peak": "@peak_text", "bandwidth": "@bandwidth_text", "ridge point": "@ridge_text"}
-    style.hover(plot, [drawn], details, heading="@label", policy="interp")
-    style.hover(plot, [points], details, heading="@label")
+    looks: dict[str, Any] = {"line_color": "colour", "line_dash": "dash", "line_width": 2}
+    text = {"x": "end", "y": "y", "text": "label", "text_color": "colour", "x_offset": 5, "text_font_style": "bold"}
+    ends = ("x0", "y0", "x1", "y1")
+    return [
+        segments(slopes, ends, name="rooflines.roofs", tooltip=details, heading="@label", policy="interp", **looks),
+        segments(flats, ends, name="rooflines.flats", tooltip=details, heading="@label", policy="interp", **looks),
+        points(marked, "ridge", "peak", name="rooflines.ridges", tooltip=details, heading="@label", marker="marker",
+               size=9, fill_color="colour", line_color=style.SURFACE),
+        segments(leaders, ("x", "peak", "end", "y"), name="rooflines.names", line_color="colour", line_width=1,
+                 texts=[text]),
+    ]  # fmt: skip
 
 
-def _dashes(peak: np.ndarray[Any, Any], slope: np.ndarray[Any, Any]) -> list[str]:
-    """Dash the second of two equal roofs, so that both colours show."""
+def _dashes(roofs: Columns) -> list[str]:
+    """Return the dash of each platform; of equal roofs, the second has another one, so that both colours show."""
     seen: dict[tuple[float, float], int] = {}
     dashes = []
-    for key in zip(peak.tolist(), slope.tolist(), strict=True):
-        dashes.append(DASHES[min(seen.get(key, 0), len(DASHES) - 1)])
-        seen[key] = seen.get(key, 0) + 1
+    for peak, bandwidth, platform in zip(
+        roofs["peak_compute"], roofs["memory_bandwidth"], roofs["platform"], strict=True
+    ):
+        place = style.DASHES.index(style.platform_dash(str(platform)))
+        key = float(peak), float(bandwidth)
+        dashes.append(style.DASHES[(seen[key] + 1) % len(style.DASHES) if seen.get(key) == place else place])
+        seen[key] = style.DASHES.index(dashes[-1])
     return dashes
+
+
+# very many roofs ------------------------------------------------------------------------------------------------------
+
+
+def _attained(roofs: Columns, at: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """Return what each roof attains at each intensity."""
+    attained: np.ndarray[Any, Any] = np.minimum(
+        roofs["peak_compute"][:, None], roofs["memory_bandwidth"][:, None] * 1e-3 * at
+    )
+    return attained
+
+
+def _envelope(roofs: Columns, x_range: tuple[float, float], right: float) -> list[Any]:
+    """Make an area of all roofs, one of the middle half, and the median."""
+    at = np.geomspace(x_range[0], right, PLACES)
+    low, first, middle, third, high = np.quantile(_attained(roofs, at), [0, 0.25, 0.5, 0.75, 1], axis=0)
+    return [
+        curve(at, low, upper=high, name="rooflines.all", color=style.PEAK, alpha=0.3, line_width=0),
+        curve(at, first, upper=third, name="rooflines.half", color=style.PEAK, alpha=0.55, line_width=0),
+        curve(at, middle, name="rooflines.median", color=style.INK, line_width=2),
+    ]
+
+
+def _chosen(roofs: Columns, x_range: tuple[float, float]) -> Columns:
+    """Choose the roofs that are named: the highest, the middle and the lowest."""
+    mean = np.log(_attained(roofs, np.geomspace(*x_range, PLACES))).mean(axis=1)
+    order = np.argsort(mean, kind="stable")
+    rows = [*dict.fromkeys((int(order[-1]), int(order[len(order) // 2]), int(order[0])))]
+    return {name: column[rows] for name, column in roofs.items()}
+
+
+# achieved -------------------------------------------------------------------------------------------------------------
+
+
+def _achieved(cube: xr.Dataset) -> Columns | None:
+    """Lay out what was achieved: operations a second at the best measured batch, and what the roof allows there."""
+    needed = ("ops", "measured_throughput", "operational_intensity", "peak_compute", "memory_bandwidth")
+    if not set(needed) <= set(cube.variables):
+        return None
+    rate = cube["measured_throughput"]
+    best = rate.max("batch", keep_attrs=True) if "batch" in rate.dims else rate
+    small = cube[list(needed[2:]) + ["ops"]].assign(measured_throughput=best)
+    small = small.assign(
+        {name: small[name].max("batch", keep_attrs=True) for name in small if "batch" in small[name].dims}
+    )
+    table = records(small, ["measured_throughput", "ops", "operational_intensity", "peak_compute", "memory_bandwidth"],
+                    known=needed)  # fmt: skip
+    x, y = table["operational_intensity"], table["measured_throughput"] * table["ops"] * 1e-12
+    roof = np.minimum(table["peak_compute"], table["memory_bandwidth"] * 1e-3 * x)
+    kept = ("platform", "device_class", "precision", "configuration")
+    columns = {name: table[name] for name in kept if name in table}
+    order = platform_order(cube, table["platform"])
+    colours = style.platform_colours(order)
+    return {
+        **columns,
+        "x": x,
+        "y": y,
+        "x1": x,
+        "roof": roof,
+        "share": y / roof,
+        "colour": np.array([colours[one] for one in table["platform"]], dtype=object),
+        "y_text": value_text(y, "TOP/s"),
+        "share_text": np.array([percent(one) for one in y / roof], dtype=object),
+    }
+
+
+def _achieved_marks(achieved: Columns) -> list[Any]:
+    loss = {name: column for name, column in achieved.items() if not name.endswith("_text") and name != "share"}
+    details = {"achieved": "@y_text", "of the roof": "@share_text"}
+    return [
+        segments(loss, ("x", "y", "x1", "roof"), name="rooflines.losses", line_color="colour", line_width=1, alpha=0.35),
+        points(achieved, "x", "y", name="rooflines.achieved", tooltip=details, marker="x", size=7, line_color="colour",
+               line_width=1.6),
+    ]  # fmt: skip
+
+
+# labels and the strip of networks -------------------------------------------------------------------------------------
 
 
 def spread_labels(levels: np.ndarray[Any, Any], bounds: tuple[float, float], pixels: float) -> np.ndarray[Any, Any]:
@@ -257,48 +285,31 @@ def spread_labels(levels: np.ndarray[Any, Any], bounds: tuple[float, float], pix
     return result
 
 
-def _strip(networks: Columns, top: Any, toggles: Toggles) -> Any:
+def _strip(networks: Columns, x_range: tuple[float, float], ticks: tuple[tuple[float, str], ...]) -> Any:
     """Draw the networks' intensities by name under the roofs, on the same axis."""
     names = list(dict.fromkeys(networks["label"])) or [""]
-    plot = style.frame(
-        name="rooflines.networks",
-        x_label="operational intensity (op per byte of weights)",
-        x_range=top.x_range,
-        x_log=True,
-        y_range=FactorRange(factors=names[::-1]),
-        height=100 + 34 * len(names),
+    place = {name: -float(row) for row, name in enumerate(names)}
+    columns = _network_columns(networks)
+    columns |= {"y": np.array([place[name] for name in networks["label"]])}
+    parts = [points(columns, "intensity", "y", name="rooflines.marks", tooltip={"operational intensity": "@text"},
+                    marker="dash", angle=90, size=16, line_width=2, color=style.INK)]  # fmt: skip
+    few = len(names) <= MOST
+    if "precision" in networks and few:
+        heads = _heads(networks)
+        heads["y"] = np.array([place[name] for name in heads["label"]])
+        text = {"x": "intensity", "y": "y", "text": "precision", "x_offset": 5, "text_color": style.MUTED}
+        parts.append(points(heads, "intensity", "y", name="rooflines.heads", alpha=0.0, texts=[text]))
+    step = -(-len(names) // MOST)
+    return plane(
+        parts,
+        name="rooflines.strip",
+        x=Axis("operational intensity (op per byte of weights)", x_range, log=True, ticks=ticks),
+        y=Axis(
+            bounds=(0.6 - len(names), 0.6), ticks=tuple((place[name], str(name)) for name in names[::step]), grid=False
+        ),
+        height=100 + min(34 * len(names), 700),
+        toolbar=None,
     )
-    plot.toolbar_location = None
-    plot.ygrid.grid_line_color = None
-    source = ColumnDataSource(_network_columns(networks), name="rooflines.marks")
-    marks = plot.scatter(
-        "intensity",
-        "label",
-        source=source,
-        view=toggles.view(source),
-        marker="dash",
-        angle=np.pi / 2,
-        size=16,
-        line_width=2,
-        line_color=style.INK,
-    )
-    style.hover(plot, [marks], {"operational intensity": "@text"})
-    if "precision" in networks:
-        heads = ColumnDataSource(_heads(networks), name="rooflines.heads")
-        plot.text(
-            "intensity",
-            "label",
-            text="precision",
-            source=heads,
-            view=toggles.view(heads),
-            x_offset=5,
-            text_baseline="middle",
-            text_font_size=style.TEXT,
-            text_color=style.MUTED,
-        )
-    top.xaxis.visible = False
-    top.toolbar_location = "right"
-    return plot
 
 
 def _heads(networks: Columns) -> dict[str, Any]:
@@ -311,5 +322,5 @@ def _heads(networks: Columns) -> dict[str, Any]:
     return {
         "label": [label for label, _ in last],
         "precision": [precision for _, precision in last],
-        "intensity": list(last.values()),
+        "intensity": np.array(list(last.values())),
     }

@@ -1,33 +1,38 @@
-"""Figures with a row per configuration: rows grouped by platform, buttons that take rows out; no cube arithmetic."""
+"""Figures with a row per configuration: rows on numeric places, grouped by platform; no cube arithmetic.
+
+Nested factors of Bokeh would group rows by themselves, but no HoloViews element with bars of several widths takes them.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from bokeh.models import FactorRange
 
 from roofcube.plot import style
-from roofcube.plot.tables import labels_in_order, labels_of, platform_order, ranks, several, sorted_rows
-from roofcube.plot.toggles import Toggles
+from roofcube.plot.elements import Axis, rectangles
+from roofcube.plot.tables import labels_of, ranks, several, sorted_rows
 from roofcube.variables import CONFIGURATION
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     import xarray as xr
 
     from roofcube.plot.tables import Columns
 
-__all__ = ["by_configuration", "row_figure", "row_toggles"]
+__all__ = ["Rows", "bars", "by_configuration", "floor_of", "log_room", "numbers", "swatches", "with_rows"]
 
 ROW = 20  # pixels a row takes
+GAP = 0.7  # rows between two groups
+MOST = 150  # rows with a label each; of more, every second one, or fewer
+TALLEST = 4000  # pixels
 
 
 def by_configuration(
     cube: xr.Dataset, table: Columns, order: np.ndarray[Any, Any], *, own: Sequence[str] = ()
 ) -> Columns:
-    """Sort rows by platform, then best first; add `row`, the factor of the categorical axis."""
+    """Sort rows by platform, then best first; add `row`, the platform and the label of each."""
     shown = [
         name
         for name in ("mode", "precision", "topology", "pruning")
@@ -35,34 +40,72 @@ def by_configuration(
     ]
     table = sorted_rows(table, ranks(cube, table, "platform"), order)
     labels = labels_of(table, (*CONFIGURATION, *own), shown=(*shown, *own))
+    return with_rows(table, labels)
+
+
+def with_rows(table: Columns, labels: Sequence[str]) -> Columns:
+    """Add `row`, the platform and the label of each row."""
     rows = np.empty(len(labels), dtype=object)
     rows[:] = [(str(platform), label or " ") for platform, label in zip(table["platform"], labels, strict=True)]
     return {**table, "row": rows}
 
 
-def row_figure(
-    name: str, rows: list[tuple[str, str]], *, x_label: str, x_range: tuple[float, float], x_log: bool
-) -> Any:
-    """Start a figure with a row per configuration, grouped by platform."""
-    factors = list(dict.fromkeys(rows))[::-1]
-    groups = len({platform for platform, _ in factors})
-    plot = style.frame(
-        name=name,
-        x_label=x_label,
-        x_range=x_range,
-        x_log=x_log,
-        y_range=FactorRange(factors=factors, group_padding=0.7, factor_padding=0.0, range_padding=0.02),
-        height=150 + ROW * len(factors) + 14 * groups,
-    )
-    style.grouped_rows(plot)
-    return plot
+class Rows:
+    """Where rows lie: the first at 0, downwards, with a gap between two groups."""
+
+    def __init__(self, rows: Sequence[tuple[str, str]], *, gap: float = GAP) -> None:
+        self.places: dict[tuple[str, str], float] = {}
+        at, last = 0.0, None
+        for group, label in dict.fromkeys(rows):
+            at += gap if last not in (None, group) else 0.0
+            self.places[group, label] = at
+            at, last = at + 1.0, group
+        self.length = at
+
+    def columns(self, rows: Sequence[tuple[str, str]]) -> dict[str, Any]:
+        """Lay out where each row of a table lies, and what stands before it."""
+        places = np.array([self.places[row] for row in rows], dtype="f8")
+        labels = [row[1] for row in rows]
+        return {"row": labels, "group": [row[0] for row in rows], "place": places, "y": -places}
+
+    def axis(self, *, shown: bool = True) -> Axis:
+        """Return the vertical axis: a tick a row, a bold head a group."""
+        step = -(-len(self.places) // MOST)
+        ticks = [(-place, label) for (_, label), place in self.places.items()][::step]
+        groups: dict[str, list[float]] = {}
+        for (group, _), place in self.places.items():
+            groups.setdefault(group, []).append(place)
+        heads = tuple((-sum(places) / len(places), group) for group, places in groups.items() if group.strip())
+        bounds = (0.3 - self.length, 0.7)
+        return Axis(bounds=bounds, ticks=tuple(ticks), heads=heads if shown else (), shown=shown, grid=False)
+
+    def height(self, row: int = ROW, around: int = 150) -> int:
+        """Return the pixels that a figure of these rows is high."""
+        return int(min(around + row * self.length, TALLEST))
 
 
-def row_toggles(name: str, cube: xr.Dataset, table: Columns) -> Toggles:
-    """Make the buttons of a figure with a row per configuration."""
-    toggles = Toggles(name)
-    toggles.field("platform", "Platform", platform_order(cube, table["platform"].tolist()))
-    for field, title in (("precision", "Precision"), ("topology", "Network")):
-        if field in table:
-            toggles.field(field, title, [str(one) for one in labels_in_order(cube, field, table[field].tolist())])
-    return toggles
+def bars(columns: Mapping[str, Any], left: str, right: str, height: float, *, name: str, **more: Any) -> Any:
+    """Make a bar a row."""
+    sides = {"y0": columns["y"] - height / 2, "y1": columns["y"] + height / 2}
+    return rectangles({**columns, **sides}, (left, "y0", right, "y1"), name=name, **more)
+
+
+def numbers(x: str, text: str) -> dict[str, Any]:
+    """Write a text right of each bar."""
+    return {"x": x, "y": "y", "text": text, "x_offset": 7}
+
+
+def swatches(colours: Mapping[str, str]) -> dict[str, dict[str, Any]]:
+    """Return the entries of a key of bars."""
+    return {label: {"fill_color": colour, "line_color": None} for label, colour in colours.items()}
+
+
+def log_room(values: np.ndarray[Any, Any], floor: float, share: float) -> tuple[float, float]:
+    """Bounds of bars on a log axis, with room for texts at their ends."""
+    top = float(np.nanmax(values))
+    return floor, max(top, floor * 2) * (max(top, floor * 2) / floor) ** share
+
+
+def floor_of(*columns: np.ndarray[Any, Any]) -> float:
+    """Where bars on a log axis start."""
+    return style.floor_of(np.concatenate([np.asarray(column, dtype="f8") for column in columns]))

@@ -8,17 +8,14 @@ from zlib import crc32
 
 import numpy as np
 from bokeh.models import (
-    BasicTicker,
     ColumnDataSource,
     CustomJSTickFormatter,
-    Div,
     FixedTicker,
     HoverTool,
     InlineStyleSheet,
     Legend,
     LegendItem,
     LogTicker,
-    NumeralTickFormatter,
     Range1d,
     Title,
 )
@@ -29,6 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CALIBRATED",
+    "CATEGORIES",
     "DARK_MODE",
     "GRID",
     "INK",
@@ -41,6 +39,7 @@ __all__ = [
     "class_marker",
     "class_symbol",
     "decades",
+    "dress",
     "floor_of",
     "frame",
     "hover",
@@ -48,6 +47,7 @@ __all__ = [
     "marker_size",
     "plain_ticks",
     "platform_colours",
+    "platform_dash",
     "titled",
 ]
 
@@ -78,22 +78,19 @@ PLATFORM_COLOURS = {
     "NCS2": "#aa3377",
     "U96-A53": "#7d7d7d",
 }
+# for platforms of the user's own; names choose the first place, and what is taken moves on
 OTHER_COLOURS = (
-    "#0099a8",
-    "#b5651d",
-    "#6a8f1f",
-    "#9b5de5",
-    "#d1495b",
-    "#5f7a99",
-    "#4ca64c",
-    "#c77800",
-    "#7b6f5b",
-    "#e377c2",
-)
+    "#0099a8", "#b5651d", "#6a8f1f", "#9b5de5", "#d1495b", "#5f7a99", "#4ca64c", "#c77800", "#7b6f5b", "#e377c2",
+    "#1f78b4", "#a6761d", "#66a182", "#7570b3", "#e7298a", "#8c6bb1", "#3d9970", "#cf5c36", "#8f8f3f", "#b07aa1",
+)  # fmt: skip
+
+# flags: words with a colour each that black text reads on
+CATEGORIES = ("#c9d1da", "#56b4e9", "#e69f00", "#4ac29a", "#e8a6cf", "#f0e442", "#d98c5f", "#a5b2e6")
 
 CLASS_MARKERS = {"FPGA": "circle", "GPU": "square", "TPU": "triangle", "VLIW": "diamond", "CPU": "inverted_triangle"}
 CLASS_SYMBOLS = {"FPGA": "●", "GPU": "■", "TPU": "▲", "VLIW": "◆", "CPU": "▼"}
-OTHER_MARKER, OTHER_SYMBOL = "hex", "⬢"
+OTHER_MARKERS = {"hex": "⬢", "star": "★", "circle": "●", "square": "■", "triangle": "▲", "diamond": "◆", "plus": "✚"}
+DASHES = ("solid", "dashed", "dotdash", "dashdot")
 
 PLAIN = """
 const size = Math.abs(tick) * (1 + 1e-9);
@@ -128,16 +125,6 @@ DARK_MODE = """
 })();
 """.replace("LIGHT", str(list(ON_DARK))).replace("DARK;", f"{list(ON_DARK.values())};")
 
-HEADING = """
-:host { color: #1f2329; font-size: 13px; }
-.title { font-size: 16px; font-weight: bold; padding-left: 5px; }
-.note { color: #5c6570; padding-left: 5px; }
-@media (prefers-color-scheme: dark) { :host { color: #e8ecf1; } .note { color: #a3adb8; } }
-:host-context([data-theme="light"]) { color: #1f2329; }
-:host-context([data-theme="light"]) .note { color: #5c6570; }
-:host-context([data-theme="dark"]) { color: #e8ecf1; }
-:host-context([data-theme="dark"]) .note { color: #a3adb8; }
-"""
 HOLLOW = "hollow = flagged, reason in the tooltip"
 TOOLTIP_STYLE = "font-size:13px;max-width:420px;line-height:1.35;color:#1f2329"
 
@@ -176,27 +163,66 @@ def platform_colours(platforms: Iterable[str]) -> dict[str, str]:
     names = list(dict.fromkeys(platforms))
     colours = {name: PLATFORM_COLOURS[name] for name in names if name in PLATFORM_COLOURS}
     taken: set[str] = set()
-    for name in sorted(set(names) - set(colours)):
-        start = crc32(name.encode()) % len(OTHER_COLOURS)
-        wheel = [OTHER_COLOURS[(start + step) % len(OTHER_COLOURS)] for step in range(len(OTHER_COLOURS))]
+    own = sorted(set(names) - set(colours))
+    first = {name: crc32(name.encode()) % len(OTHER_COLOURS) for name in own}
+    # who is alone at its place keeps it whoever else is there; of two, the second by name moves on
+    for name in sorted(own, key=lambda name: list(first.values()).count(first[name]) > 1):
+        wheel = [*OTHER_COLOURS[first[name] :], *OTHER_COLOURS[: first[name]]]
         colours[name] = next((one for one in wheel if one not in taken), wheel[0])
         taken.add(colours[name])
     return colours
 
 
-def class_marker(device_class: str) -> str:
-    """Marker of a device class."""
-    return CLASS_MARKERS.get(device_class, OTHER_MARKER)
+def colour_scale(low: float, high: float, unit: str, *, sense: str | None, log: bool = True) -> dict[str, Any]:
+    """Return the HoloViews options of a colour scale with its bar; bright is better, and the bar says so."""
+    from bokeh.palettes import Cividis256
+
+    known = f"bright = {'more' if sense == 'max' else 'less'}, better" if sense else ""
+    ticks = {"ticker": FixedTicker(ticks=decades(low, high))} if log else {}
+    looks = {
+        "formatter": CustomJSTickFormatter(code=PLAIN),
+        "width": 14,
+        "padding": 6,
+        "bar_line_color": None,
+        "title_text_font_style": "normal",
+        "major_label_text_color": INK,
+        "title_text_color": INK,
+        "background_fill_color": SURFACE,
+        "title_standoff": 10,
+    }
+    return {
+        "cmap": list(Cividis256[::-1] if sense == "min" else Cividis256),
+        "clim": (low, high),
+        "cnorm": "log" if log else "linear",
+        "clipping_colors": {"NaN": (0, 0, 0, 0)},
+        "colorbar": True,
+        "clabel": "\n".join(filter(None, (unit, known))),
+        "colorbar_opts": {**ticks, **looks},
+        "fontsize": {"cticks": TEXT, "clabel": TEXT},
+    }
 
 
-def marker_size(device_class: str, size: float) -> float:
-    """Size at which the markers of all classes look equally large; diamonds are drawn narrow."""
-    return size * {"diamond": 1.5, "square": 0.92}.get(class_marker(device_class), 1.0)
+def class_marker(device_class: str, platform: str = "") -> str:
+    """Marker of a device class; of one that is not known, a marker by the name of the platform."""
+    if device_class in CLASS_MARKERS or not platform:
+        return CLASS_MARKERS.get(device_class, "hex")
+    return list(OTHER_MARKERS)[crc32(platform.encode()) % len(OTHER_MARKERS)]
 
 
-def class_symbol(device_class: str) -> str:
+def marker_size(marker: str, size: float) -> float:
+    """Size at which all markers look equally large; diamonds and stars are drawn narrow."""
+    return size * {"diamond": 1.5, "star": 1.5, "square": 0.92, "plus": 1.3}.get(marker, 1.0)
+
+
+def class_symbol(device_class: str, platform: str = "") -> str:
     """Character that looks like the marker of a device class."""
-    return CLASS_SYMBOLS.get(device_class, OTHER_SYMBOL)
+    return CLASS_SYMBOLS.get(device_class) or OTHER_MARKERS[class_marker(device_class, platform)]
+
+
+def platform_dash(platform: str) -> str:
+    """Dash of a platform's lines, the same in every figure: a second channel beside its colour."""
+    places = {name: place for place, name in enumerate(PLATFORM_COLOURS)}
+    return DASHES[places.get(platform, crc32(platform.encode())) % len(DASHES)]
 
 
 # figures --------------------------------------------------------------------------------------------------------------
@@ -230,28 +256,35 @@ def frame(
         active_drag=None,
         active_scroll=None,
         toolbar_location="below",
-        background_fill_color=SURFACE,
-        border_fill_color=SURFACE,
-        outline_line_color=None,
-        border_line_color=None,
         **ranges,
     )
-    plot.toolbar.logo = None
-    plot.toolbar.autohide = True
     plot.xaxis.axis_label, plot.yaxis.axis_label = x_label, y_label or None
-    plot.axis.axis_label_text_font_style = "normal"
-    plot.axis.axis_label_text_font_size = "13px"
-    plot.axis.axis_label_text_color = INK
-    plot.axis.major_label_text_font_size = TEXT
-    plot.axis.major_label_text_color = INK
-    plot.axis.axis_line_color = GRID
-    plot.axis.major_tick_line_color = MUTED
-    plot.axis.minor_tick_line_color = None
-    plot.grid.grid_line_color = GRID
+    dress(plot)
     for axis, bounds, log in ((plot.xaxis, x_range, x_log), (plot.yaxis, y_range, y_log)):
         if log:
             plain_ticks(axis, bounds if isinstance(bounds, tuple) else None)
     return plot
+
+
+def dress(plot: Any) -> None:
+    """Give a Bokeh plot the fonts, colours and the small toolbar of all figures."""
+    plot.toolbar.logo = None
+    plot.toolbar.autohide = True
+    plot.update(background_fill_color=SURFACE, border_fill_color=SURFACE, outline_line_color=None)
+    for axis in (*plot.xaxis, *plot.yaxis):
+        axis.update(
+            axis_label_text_font_style="normal",
+            axis_label_text_font_size="13px",
+            axis_label_text_color=INK,
+            major_label_text_font_size=TEXT,
+            major_label_text_color=INK,
+            axis_line_color=GRID,
+            major_tick_line_color=MUTED,
+            minor_tick_line_color=None,
+        )
+    plot.grid.grid_line_color = GRID
+    if plot.title is not None:
+        plot.title.update(text_font_size="16px", text_color=INK, standoff=4)
 
 
 def _axis_type(bounds: Any, *, log: bool) -> str:
@@ -270,12 +303,6 @@ def plain_ticks(axis: Any, bounds: tuple[float, float] | None = None) -> None:
         axis.ticker = LogTicker(desired_num_ticks=max(3, len(ticks)), num_minor_ticks=0)
 
 
-def linear_ticks(axis: Any, wanted: str = "0[.]0[0]") -> None:
-    """Label a linear axis with plain numbers."""
-    axis.formatter = NumeralTickFormatter(format=wanted)
-    axis.ticker = BasicTicker(desired_num_ticks=6)
-
-
 def titled(plot: Any, title: str = "", notes: str | Sequence[str] = ()) -> Any:
     """Put a title that says what to see above a figure, and lines that say how to read it; give the title."""
     for place, note in enumerate(reversed([notes] if isinstance(notes, str) else list(notes))):
@@ -290,17 +317,6 @@ def titled(plot: Any, title: str = "", notes: str | Sequence[str] = ()) -> Any:
     head = Title(text=title, text_font_size="16px", text_color=INK, standoff=4)
     plot.add_layout(head, "above")
     return head
-
-
-def heading(title: str, notes: str | Sequence[str] = ()) -> Any:
-    """Make the title of a figure of several panels."""
-    lines = "".join(f"<div class=note>{escape(note)}</div>" for note in ([notes] if isinstance(notes, str) else notes))
-    return Div(
-        text=f"<div class=title>{escape(title)}</div>{lines}",
-        width=WIDTH,
-        stylesheets=[sheet(HEADING)],
-        disable_math=True,
-    )
 
 
 def hover(
@@ -359,33 +375,6 @@ def key(plot: Any, entries: Mapping[str, Mapping[str, Any]]) -> None:
         label_height=28,
     )
     plot.add_layout(legend, "above")
-
-
-def draw_numbers(plot: Any, source: Any, x: str, text: str, *, y: str = "row", **view: Any) -> None:
-    """Write a text right of each bar."""
-    plot.text(
-        x,
-        y,
-        text=text,
-        source=source,
-        x_offset=7,
-        text_baseline="middle",
-        text_font_size=TEXT,
-        text_color=INK,
-        **view,
-    )
-
-
-def grouped_rows(plot: Any) -> None:
-    """Show the groups of a categorical y axis as horizontal words."""
-    axis = plot.yaxis[0]
-    axis.group_label_orientation = "horizontal"
-    axis.group_text_font_size = "13px"
-    axis.group_text_font_style = "bold"
-    axis.group_text_color = INK
-    axis.separator_line_color = GRID
-    axis.major_tick_line_color = None
-    plot.ygrid.grid_line_color = None
 
 
 def sheet(css: str) -> Any:

@@ -12,27 +12,34 @@ import xarray as xr
 from roofcube.errors import InvalidDataError, MissingInputError, check_choice
 from roofcube.labels import flat_column, locate
 from roofcube.measured.rows import measurement_rows
-from roofcube.variables import DIMS, VARIABLES, attributes
+from roofcube.model.offered import as_product
+from roofcube.sweep import Sweep
+from roofcube.variables import CONFIGURATION, DIMS, VARIABLES, attributes
 from roofcube.wording import configuration_text, flag_words, short, shown_unit, with_unit
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 __all__ = [
+    "POINT",
     "Columns",
     "array_of",
+    "device_classes",
     "doubts",
     "flags_text",
+    "how_text",
     "labels_in_order",
     "labels_of",
     "measured_names",
     "model_text",
+    "observed",
     "one_model",
     "own_dims",
     "platform_order",
     "ranks",
     "records",
     "require",
+    "rows_by_labels",
     "scale_of",
     "scope_text",
     "several",
@@ -44,11 +51,26 @@ __all__ = [
 ]
 
 Columns = dict[str, np.ndarray[Any, Any]]
+POINT = "point"  # the dim of fronts
 
 # what the hardware offers has a platform and no network, what a network needs the reverse
 LABELS_OF = {
     **dict.fromkeys(("peak_compute", "memory_bandwidth"), ("platform",)),
     **dict.fromkeys(("ops", "params", "top1", "operational_intensity"), ("topology",)),
+}
+
+MEASURED = ("measured", "power_", "n_rows", "energy_per", "inputs_per")
+
+# quantity → variable; measured throughput and latency depend on the scope
+OBSERVED = {
+    "measured": {"top1": "measured_top1", "power": "power_full"},
+    "predicted": {
+        "throughput": "predicted_throughput",
+        "latency": "predicted_latency",
+        "top1": "top1",
+        "power": "power",
+        "energy": "predicted_energy",
+    },
 }
 
 # findings that cast doubt on a quantity; a point with one of them is drawn hollow
@@ -89,21 +111,68 @@ SYSTEM_DOUBTS = {
 
 
 def require(cube: Any, names: Iterable[str], *, figure: str) -> xr.Dataset:
-    """Return the cube (its first model, if it holds several) if it has these variables, each with a value somewhere."""
+    """Return the cube (its first model, if it holds several) if it has these variables, each with a value somewhere.
+
+    A Sweep is asked for them: inputs as they are, results at their best of each configuration.
+    """
+    names = list(names)
+    if isinstance(cube, Sweep):
+        cube = _asked(cube, names)
     if not isinstance(cube, xr.Dataset):
         msg = f"`cube`: expected a Dataset, got {type(cube).__name__}; pass benchmark(task) or a cube of predict()"
         raise InvalidDataError(msg)
-    measured = ("measured", "power_", "n_rows", "energy_per", "inputs_per")
+    cube = as_product(cube)
     for name in names:
-        where = "join(cube, measurements)" if name.startswith(measured) else "predict(inputs)"
+        where = "join(cube, measurements)" if name.startswith(MEASURED) else "predict(inputs)"
         if name not in cube.variables:
             msg = f"`{name}`: the figure {figure} needs this variable and the cube lacks it; add it with {where}"
             raise MissingInputError(msg)
-        array = cube[name]
-        if not array.size or (array.dtype.kind == "f" and not bool(array.notnull().any())):
+        if not _has(cube, name):
             msg = f"`{name}`: the figure {figure} needs a value and the cube has none; pass one where it is known"
             raise MissingInputError(msg)
     return one_model(_with_single_labels(cube, names))
+
+
+def _has(cube: Any, name: str) -> bool:
+    """Check whether a cube knows a value of a variable somewhere."""
+    if not isinstance(cube, xr.Dataset) or name not in cube.variables:
+        return False
+    array = cube[name]
+    return bool(array.size) and (array.dtype.kind != "f" or bool(array.notnull().any()))
+
+
+def _asked(sweep: Sweep, names: Sequence[str]) -> xr.Dataset:
+    """Let a sweep answer for variables, without ever holding all its points."""
+    tables = sweep.model.tables
+    parts = {name: tables[name].assign_attrs(attributes(name)) for name in names if name in tables}
+    for name in names:
+        if name not in parts and name in sweep.model.outputs:
+            answer = sweep.best(name, per=[dim for dim in sweep.dims if dim in CONFIGURATION])
+            parts[name] = answer[name].drop_vars([one for one in answer.coords if one not in answer.dims])
+    attrs = sweep.best(next(iter(sweep.model.outputs))).attrs if parts else {}
+    coords = {
+        name: coordinate
+        for name, coordinate in sweep.model.coords.items()
+        if name in DIMS or name in ("device_class", "family", *sweep.dims)
+    }
+    return xr.Dataset(parts, attrs=attrs).assign_coords(coords) if parts else xr.Dataset(coords=coords)
+
+
+def observed(cube: Any, scope: str, *quantities: str) -> tuple[dict[str, str], str]:
+    """Name the variables of quantities: measured where all of them were, else predicted; and which it is."""
+    kinds = {"measured": {**measured_names(scope), **OBSERVED["measured"]}, "predicted": OBSERVED["predicted"]}
+    found = {kind: {quantity: names[quantity] for quantity in quantities} for kind, names in kinds.items()}
+    # where neither has all, that which has some is what is told to be incomplete
+    if isinstance(cube, Sweep):
+        return found["predicted"], "predicted"
+    # where neither has all, that which has more is what is told to be incomplete
+    kind = max(found, key=lambda kind: sum(_has(cube, name) for name in found[kind].values()))
+    return found[kind], kind
+
+
+def how_text(kind: str, scope: str, cube: xr.Dataset) -> str:
+    """Say where the values of a figure come from."""
+    return f"measured, {scope_text(scope)}" if kind == "measured" else f"predicted, {plain_model(cube)}"
 
 
 def _with_single_labels(cube: xr.Dataset, names: Iterable[str]) -> xr.Dataset:
@@ -177,7 +246,7 @@ def records(
     def taken(array: xr.DataArray) -> np.ndarray[Any, Any]:
         return flat_column(array, dims, sizes)[cells]
 
-    columns: Columns = {dim: taken(cube[dim]) for dim in dims}
+    columns: Columns = {dim: taken(cube[dim]) for dim in dims if dim != POINT}
     for dim in (*DIMS, "device_class", "task"):
         if dim in columns or dim not in cube.coords:
             continue
@@ -185,7 +254,10 @@ def records(
             columns[dim] = taken(cube[dim])
     for name in names:
         columns[name] = taken(array_of(cube, name, unit=scaled)).astype("f8")
-    columns["configuration"] = _configuration_texts(columns, [dim for dim in dims if dim not in DIMS], count)
+    own = own_dims(cube, must[0])
+    columns |= {dim: taken(cube[dim]) for dim in own if dim not in columns}
+    named = [*own, *(dim for dim in dims if dim not in (*DIMS, POINT, *own))]
+    columns["configuration"] = _configuration_texts(columns, named, count)
     if "platform" not in columns:
         columns["platform"] = np.full(count, "hardware", dtype=object)
     if "device_class" not in columns:
@@ -225,8 +297,12 @@ def _plain(text: str) -> str:
 
 
 def own_dims(cube: xr.Dataset, name: str) -> list[str]:
-    """Dims of a variable that are the user's own."""
-    return [str(dim) for dim in cube[name].dims if dim not in DIMS]
+    """Dims of a variable that are the user's own; of a front, its coordinates that are."""
+    dims = [str(dim) for dim in cube[name].dims if dim not in (*DIMS, POINT)]
+    if POINT in cube[name].dims:
+        told = str(cube.attrs.get("dim_order", "")).split()
+        dims += [dim for dim in told if dim not in (*DIMS, *dims) and dim in cube.coords]
+    return dims
 
 
 def _ordered(dims: Iterable[str]) -> list[str]:
@@ -254,7 +330,12 @@ def _label_text(value: Any) -> str:
 
 def model_text(cube: xr.Dataset) -> str:
     """Return which model and counts the predictions come from."""
-    return _plain(f"{cube.attrs.get('assumptions', 'given')} model, {cube.attrs.get('counts', 'given')} op counts")
+    return _plain(plain_model(cube))
+
+
+def plain_model(cube: xr.Dataset) -> str:
+    """Return the same for a note, where nothing is markup."""
+    return f"{cube.attrs.get('assumptions', 'given')} model, {cube.attrs.get('counts', 'given')} op counts"
 
 
 # flags ----------------------------------------------------------------------------------------------------------------
@@ -349,11 +430,25 @@ def labels_in_order(cube: xr.Dataset, dim: str, labels: Iterable[Any]) -> list[A
 def platform_order(cube: xr.Dataset, platforms: Iterable[str]) -> list[str]:
     """Platforms that occur, device class by device class."""
     names = labels_in_order(cube, "platform", platforms)
-    if "device_class" not in cube.coords or "platform" not in cube["device_class"].dims:
-        return [str(name) for name in names]
-    class_of = dict(zip(cube["platform"].values.tolist(), cube["device_class"].values.tolist(), strict=True))
+    class_of = device_classes(cube)
     classes = list(dict.fromkeys(class_of.values()))
     return sorted(map(str, names), key=lambda name: classes.index(class_of[name]) if name in class_of else len(classes))
+
+
+def device_classes(cube: xr.Dataset) -> dict[str, str]:
+    """Return the device class of each platform, where the cube knows it."""
+    if "device_class" not in cube.coords or "platform" not in cube.coords:
+        return {}
+    names, classes = (np.atleast_1d(cube[name].values).tolist() for name in ("platform", "device_class"))
+    return dict(zip(names, classes, strict=True)) if len(names) == len(classes) else {}
+
+
+def rows_by_labels(table: Columns, keys: Sequence[str]) -> dict[tuple[Any, ...], np.ndarray[Any, Any]]:
+    """Row numbers of each combination of labels, in order of appearance."""
+    groups: dict[tuple[Any, ...], list[int]] = {}
+    for row, labels in enumerate(zip(*(table[key].tolist() for key in keys), strict=True)):
+        groups.setdefault(labels, []).append(row)
+    return {labels: np.array(rows, dtype=np.intp) for labels, rows in groups.items()}
 
 
 def ranks(cube: xr.Dataset, columns: Columns, dim: str) -> np.ndarray[Any, Any]:

@@ -6,14 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
-from bokeh.layouts import gridplot
-from bokeh.models import CDSView, Column, ColumnDataSource, IndexFilter, Range1d, Span
 
 from roofcube import datasets
 from roofcube.datasets.table_forms import as_table, is_table
 from roofcube.errors import InvalidDataError, MissingInputError
 from roofcube.measured.physics_gate import check
 from roofcube.plot import style
+from roofcube.plot.elements import Axis, layout, plane, points, segments
 from roofcube.plot.tables import value_text
 from roofcube.wording import with_unit
 
@@ -49,8 +48,9 @@ def power_trace(traces: Any, *, topologies: Sequence[str] | None = None) -> Any:
 
     Returns
     -------
-    Bokeh layout
-        Source ``power_trace.samples``: a row per sample; column `state` is 'good', 'impossible …' or 'stuck …'.
+    holoviews.Layout
+        A plane a run with marks ``power_trace.samples``: one per sample; column `state` is 'good', 'impossible …' or
+        'stuck …'.
 
     Raises
     ------
@@ -70,56 +70,43 @@ def power_trace(traces: Any, *, topologies: Sequence[str] | None = None) -> Any:
     rules = table["rule"].to_list()
     looks = [LOOKS.get(rule, GOOD) for rule in rules]
     bad = np.array([rule is not None for rule in rules])
-    source = ColumnDataSource(
-        {
-            "second": table["sample"].to_numpy(),
-            "watts": watts.astype("f4"),
-            "configuration": [
-                f"{platform} {mode} · {topology}, second {sample}"
-                for platform, mode, topology, sample in table.select(COLUMNS).iter_rows()
-            ],
-            "text": value_text(watts, "W"),
-            "state": [" and ".join(WORDS[one] for one in rule.split("+")) if rule else "good" for rule in rules],
-            "size": [one[2] for one in looks],
-            "marker": [one[0] for one in looks],
-            "colour": [one[1] for one in looks],
-        },
-        name="power_trace.samples",
-    )
-    runs = table.with_row_index("place").group_by("platform", "mode", "topology", maintain_order=True).agg("place")
-    columns = list(dict.fromkeys(runs.select("platform", "mode").iter_rows()))
-    rows = list(dict.fromkeys(runs["topology"].to_list()))
-    bounds = style.log_bounds(watts[watts > 0])
-    grid: list[list[Any]] = [[None] * len(columns) for _ in rows]
-    spans = {
-        topology: Range1d(-2, 1.03 * last)
-        for topology, last in table.group_by("topology").agg(pl.col("sample").max()).iter_rows()
-    }
-    for platform, mode, topology, place in runs.iter_rows():
-        row, column = rows.index(topology), columns.index((platform, mode))
-        places = np.asarray(place, dtype=int)
-        lost = int(bad[places].sum())
-        plot = _run(
-            source, places, spans[topology], bounds, width=style.WIDTH // len(columns), last=row == len(rows) - 1
-        )
-        mean = _draw_mean(plot, watts[places][~bad[places]])
-        style.titled(
-            plot,
-            notes=f"{platform} {mode} · {topology}: {mean}{f', {lost} bad left out' if lost else ''}",
-        )
-        grid[row][column] = plot
-    impossible, stuck = (sum(name in (rule or "") for rule in rules) for name in WORDS)
-    head = style.heading(
-        f"{impossible} impossible and {stuck} stuck samples of {len(rules)}",
-        (
-            "power over time, one sample taken as one second; orange = "
-            + WORDS["impossible_sample"]
-            + "; box = "
-            + WORDS["stuck_sample"],
-            "line = mean of the good samples",
+    columns: dict[str, Any] = {
+        "second": table["sample"].to_numpy().astype("f8"),
+        "watts": watts.astype("f4"),
+        "configuration": np.array([
+            f"{platform} {mode} · {topology}, second {sample}"
+            for platform, mode, topology, sample in table.select(COLUMNS).iter_rows()
+        ], dtype=object),
+        "text": value_text(watts, "W"),
+        "state": np.array(
+            [" and ".join(WORDS[one] for one in rule.split("+")) if rule else "good" for rule in rules], dtype=object
         ),
+        "size": np.array([one[2] for one in looks]),
+        "marker": np.array([one[0] for one in looks], dtype=object),
+        "colour": np.array([one[1] for one in looks], dtype=object),
+    }  # fmt: skip
+    runs = table.with_row_index("place").group_by("platform", "mode", "topology", maintain_order=True).agg("place")
+    across = list(dict.fromkeys(runs.select("platform", "mode").iter_rows()))
+    down = list(dict.fromkeys(runs["topology"].to_list()))
+    bounds = style.log_bounds(watts[watts > 0])
+    longest = dict(table.group_by("topology").agg(pl.col("sample").max()).iter_rows())
+    placed = {(row[:2], row[2]): row for row in runs.iter_rows()}
+    panels = []
+    for topology in down:
+        for hardware in across:
+            run = placed.get((hardware, topology))
+            rows = np.asarray(run[3] if run else [], dtype=int)
+            name = f"{' '.join(hardware)} · {topology}"
+            last, width = topology == down[-1], style.WIDTH // len(across)
+            end = 1.03 * float(longest[topology])
+            part = {key: column[rows] for key, column in columns.items()}
+            panels.append(_run(part, bad[rows], name, (-2.0, end), bounds, width=width, last=last))
+    impossible, stuck = (sum(name in (rule or "") for rule in rules) for name in WORDS)
+    head = (
+        f"{impossible} impossible (orange) and {stuck} stuck (box) samples of {len(rules)}; "
+        "one sample is one second, line = mean of the good ones"
     )
-    return Column(head, gridplot(grid, toolbar_location=None), name="power_trace")
+    return layout(panels, name="power_trace", columns=len(across), title=head)
 
 
 def _samples(traces: Any, topologies: Sequence[str] | None) -> pl.DataFrame:
@@ -158,31 +145,33 @@ def _samples(traces: Any, topologies: Sequence[str] | None) -> pl.DataFrame:
     return table
 
 
-def _run(source: Any, places: Any, seconds: Any, bounds: tuple[float, float], *, width: int, last: bool) -> Any:
-    plot = style.frame(
+def _run(
+    columns: dict[str, Any],
+    bad: np.ndarray[Any, Any],
+    name: str,
+    seconds: tuple[float, float],
+    bounds: tuple[float, float],
+    *,
+    width: int,
+    last: bool,
+) -> Any:
+    """Draw the samples of one run and the mean of the good ones."""
+    good, lost = columns["watts"][~bad], int(bad.sum())
+    level = float(good.mean()) if good.size else float("nan")
+    mean = f"mean {with_unit(level, 'W')}" if good.size else "no good sample"
+    line = {"x0": [seconds[0]], "y0": [level], "x1": [seconds[1]], "y1": [level]}
+    parts = [
+        segments(line, ("x0", "y0", "x1", "y1"), name="power_trace.mean", color=style.INK, alpha=0.6, line_width=1),
+        points(columns, "second", "watts", name="power_trace.samples", tooltip={"power": "@text", "sample": "@state"},
+               marker="marker", size="size", line_color="colour", fill_color=None),
+    ]  # fmt: skip
+    return plane(
+        parts,
         name="power_trace.run",
-        x_label="time (s)" if last else "",
-        y_label="power (W)",
-        x_range=seconds,
-        y_range=bounds,
-        y_log=True,
+        x=Axis("time (s)" if last else "", seconds),
+        y=Axis("power (W)", bounds, log=True),
+        notes=f"{name}: {mean}{f', {lost} bad left out' if lost else ''}" if len(bad) else f"{name}: not logged",
         width=width,
         height=160 if last else 142,
+        toolbar=None,
     )
-    plot.toolbar_location = None
-    plot.min_border_right = 14  # the last tick's label reaches past the axis
-    view = CDSView(filter=IndexFilter(places.tolist()))
-    marks = plot.scatter(
-        "second", "watts", source=source, view=view, marker="marker", size="size", line_color="colour", fill_color=None
-    )
-    style.hover(plot, [marks], {"power": "@text", "sample": "@state"})
-    return plot
-
-
-def _draw_mean(plot: Any, good: np.ndarray[Any, Any]) -> str:
-    """Draw the mean of the good samples and say it."""
-    if not good.size:
-        return "no good sample"
-    mean = float(good.mean())
-    plot.add_layout(Span(location=mean, dimension="width", line_color=style.INK, line_width=1, line_alpha=0.6))
-    return f"mean {with_unit(mean, 'W')}"

@@ -193,6 +193,9 @@ def _runner_up(
     """Find the best point of another platform."""
     context = context_of(cube)
     dim = next((dim for dim in ("platform", *context.dims) if dim in context.dims and context.sizes[dim] > 1), None)
+    if len(np.unique(context.label_arrays.get("platform", ""))) > 1:
+        # also where platforms are labels of what is offered
+        dim = "platform"
     if dim is None or not bool(winner["found"]):
         return None
     each = best(cube, objective, per=dim, where=limits, sense=way)

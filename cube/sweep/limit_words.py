@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from roofcube.errors import InvalidDataError, MissingInputError
 from roofcube.wording import read_quantity
 
@@ -51,7 +53,7 @@ def read_limits(
     InvalidDataError
         If a limit cannot be read.
     MissingInputError
-        If the cube has neither variable of a short name.
+        If the cube has neither variable of a short name, or no value of either.
     """
     name = objective or "throughput"
     where: dict[str, Any] = {}
@@ -78,7 +80,13 @@ def read_limits(
 def _limited_variable(cube: xr.Dataset, short: str, predicted: bool) -> str:
     measured, other, _ = SHORT[short]
     for name in (other, measured) if predicted else (measured, other):
-        if name in cube.variables:
+        if name in cube.variables and not _says_nothing(cube.variables[name]):
             return name
     msg = f"`{short}`: the cube has neither {measured!r} nor {other!r}; limit another variable with --limit"
     raise MissingInputError(msg)
+
+
+def _says_nothing(variable: xr.Variable) -> bool:
+    """Check whether a variable has no value at all; one that is not computed yet may have."""
+    values = variable._data
+    return isinstance(values, np.ndarray) and values.dtype.kind == "f" and bool(np.isnan(values).all())

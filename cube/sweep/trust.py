@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from roofcube.errors import check_choice
+from roofcube.errors import InvalidDataError, check_choice
 from roofcube.labels import full_rank
 from roofcube.variables import IMPOSSIBLE, IMPOSSIBLE_POWER, MEASURED_POWER, MEASURED_SPEED
 
@@ -38,10 +38,15 @@ def trusted(context: Context, objectives: Iterable[str], where: Any, trust: str)
     if quality is None or "flag_masks" not in quality.attrs or quality.dtype.kind not in "iu":
         return where, {}
     read = context.where(where)
-    limited = (limit.name.removeprefix("where ") for limit in read.limits)
-    bits = impossible_bits([*objectives, *limited])
+    bits = impossible_bits([*objectives, *read.by_limit])
     if not bits:
         return read, {}
+    if "trust" in (*read.by_limit, *read.by_label):
+        msg = (
+            "`where['trust']`: expected another name, for the answer says in `removed_by_trust` what the physics gate "
+            "removes; rename the variable, or use trust='all'"
+        )
+        raise InvalidDataError(msg)
     impossible = (np.asarray(full_rank(quality, context.dims)) & bits) != 0
     if not impossible.any():
         return read, {"removed_by_trust": 0}

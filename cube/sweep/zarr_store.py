@@ -8,9 +8,11 @@ store's checksums come from it too: what a power cut lost, or what rotted since,
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
+from collections import Counter
 from contextlib import suppress
 from functools import partial
 from math import prod
@@ -20,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from roofcube.disk import digest, naming_the_file, replacing, sync
-from roofcube.errors import InvalidDataError, MemoryLimitError, check_installed
+from roofcube.errors import InvalidDataError, MemoryLimitError, UnwritableFileError, check_installed
 from roofcube.files import checksums
 from roofcube.files.attributes import ORIGINAL
 from roofcube.files.decoding import decoded
@@ -28,7 +30,9 @@ from roofcube.files.encoding import encoded, encoded_attributes
 from roofcube.files.fingerprints import parts_to_hash, values_to_hash
 from roofcube.kernels.engine.pool import in_order
 from roofcube.kernels.graph.expression import leaves, structure_of
+from roofcube.kernels.query.query import check_countable
 from roofcube.kernels.query.tiles import Tiling
+from roofcube.locks import locked
 from roofcube.model.graph import RESULTS
 from roofcube.options import memory_limit, progress_bar, thread_count
 from roofcube.sweep.answers.points import attributes_of
@@ -47,6 +51,9 @@ __all__ = ["compute", "result_dims", "stored_bytes", "to_zarr"]
 Array = np.ndarray[Any, np.dtype[Any]]
 Job = tuple[int, int]  # number of a part, and of its tile
 Files = dict[str, str]  # files of a tile, inside the store, and their digests
+COMPRESSED = 1000  # more than tables of floats shrink by
+PATIENCE = 5.0  # seconds for another writer of the same path: it may take hours, and this one is told
+LEAST = 1 << 20  # bytes free; whether a small store fits is seen when it is written
 SEPARATOR = "."  # one folder for all chunks: making a folder for each index takes as long as compressing
 
 
@@ -94,28 +101,58 @@ def to_zarr(sweep: ModelContext, path: Any) -> xr.Dataset:
     """Write the cube tile by tile, or go on where an interruption left it."""
     check_installed("to_zarr", "zarr", "scale")
     target = _checked(Path(path))
-    beside = target.with_name(f"{target.name}.partial")
+    check_countable(sweep.sizes)
+    _check_room(sweep, target)
     key = _fingerprint(sweep)
     if target.exists():
-        if _key_of(target) != key:
-            msg = (
-                f"`to_zarr`: expected a new path or a store of the same sweep, got {str(target)!r} with other content; "
-                "remove it or choose another path"
-            )
-            raise InvalidDataError(msg)
-        return _opened(target)
+        return _finished(target, key)
+    with naming_the_file(target), locked(Path(os.path.realpath(target)), seconds=PATIENCE):
+        return _written(sweep, target, key)
+
+
+def _written(sweep: ModelContext, target: Path, key: str) -> xr.Dataset:
+    """Write the cube, unless it is there, while no other thread or process does."""
+    beside = target.with_name(f"{target.name}.partial")
+    if target.exists():  # another writer has just finished it
+        return _finished(target, key)
     if beside.exists() and _key_of(beside) != key:
         _remove_store(beside)
     journal = target.with_name(f"{target.name}.journal")
-    with naming_the_file(target):
-        if not beside.exists():
-            journal.unlink(missing_ok=True)  # of a store that was finished or removed
-            _create(sweep, beside, key)
-        _write(sweep, beside, journal)
-        beside.rename(target)
-        sync(target.parent)
-        journal.unlink(missing_ok=True)
+    if not beside.exists():
+        journal.unlink(missing_ok=True)  # of a store that was finished or removed
+        _create(sweep, beside, key)
+    _write(sweep, beside, journal)
+    beside.rename(target)
+    sync(target.parent)
+    journal.unlink(missing_ok=True)
     return _opened(target)
+
+
+def _finished(target: Path, key: str) -> xr.Dataset:
+    """Open a store that is there, if it is of the same sweep."""
+    if _key_of(target) != key:
+        msg = (
+            f"`to_zarr`: expected a new path or a store of the same sweep, got {str(target)!r} with other content; "
+            "remove it or choose another path"
+        )
+        raise InvalidDataError(msg)
+    return _opened(target)
+
+
+def _check_room(sweep: ModelContext, target: Path) -> None:
+    """Raise where no disk could hold the results, however well they are compressed."""
+    try:
+        free = shutil.disk_usage(target.absolute().parent).free
+    except OSError:  # no such folder, which is told when it is written to
+        return
+    needed = stored_bytes(sweep)
+    if needed > COMPRESSED * max(free, LEAST):
+        msg = (
+            f"`to_zarr`: expected results of at most {COMPRESSED:,} times the {free / 1e9:,.1f} GB that are free at "
+            f"{str(target)!r}, got {needed / 1e9:,.3g} GB; ask for what you need with best, top, pareto, count, "
+            "histogram or quantile, or select a part of the sweep"
+        )
+        raise UnwritableFileError(msg, errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def _remove_store(beside: Path) -> None:
@@ -181,7 +218,7 @@ def _create(sweep: ModelContext, beside: Path, key: str) -> None:
     """Lay the store out: inputs and coordinates, and empty arrays for the results; named last, so that it is whole."""
     import zarr
 
-    with replacing(beside) as draft:
+    with replacing(beside, lock=False) as draft, zarr.config.set({"array.write_empty_chunks": True}):
         inputs = sweep.inputs.drop_vars([name for name in result_dims(sweep) if name in sweep.inputs])
         written = encoded(inputs.assign_attrs(sweep.attrs), half=True)
         written.to_zarr(draft, mode="w", consolidated=False, zarr_format=3)
@@ -200,7 +237,7 @@ def _create(sweep: ModelContext, beside: Path, key: str) -> None:
                     encoded_attributes(name, _stored_kind(sweep, name), attributes_of(sweep, name))
                 ),
             )
-        group.attrs[checksums.SWEEP] = key
+        group.attrs.update({checksums.WHOLE: checksums.ALL, checksums.SWEEP: key})
 
 
 def _plain_attributes(attributes: dict[str, Any]) -> dict[str, Any]:
@@ -221,11 +258,13 @@ def _write(sweep: ModelContext, beside: Path, journal: Path) -> None:
     kept = (_journal_line(job, files) for job, files in sorted(done.items()))
     journal.write_text("".join(kept), "utf-8")  # without damaged lines
     parts = _parts_of(sweep)
-    jobs = [
+    jobs = (
         (number, tile) for number, part in enumerate(parts) for tile in range(len(part)) if (number, tile) not in done
-    ]
-    for number in {number for number, _ in jobs}:
-        parts[number].prepare()
+    )
+    whole = Counter(number for number, _ in done)
+    for number, part in enumerate(parts):
+        if whole[number] < len(part):
+            part.prepare()
     total = sum(map(len, parts))
     # looking for chunks of nothing but zeros takes as long as compressing
     with (
@@ -234,7 +273,7 @@ def _write(sweep: ModelContext, beside: Path, journal: Path) -> None:
         journal.open("a", encoding="utf-8") as lines,
     ):
         arrays = dict(zarr.open_group(beside, mode="r+").arrays())
-        bar.update(total - len(jobs))
+        bar.update(len(done))
         for job, files in in_order(partial(_put_on_disk, beside, arrays, parts), jobs, threads=thread_count()):
             done[job] = files
             lines.write(_journal_line(job, files))

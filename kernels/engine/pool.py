@@ -1,7 +1,8 @@
 """Work cut into jobs and run in a pool of threads, results in the order of the jobs; it ends early when told to.
 
 Nothing here waits for more than one job a thread: between jobs a flag is looked at, and Ctrl-C reaches the thread that
-waits for results, not those that work. Jobs of more than a moment look at their `Halt` themselves.
+waits for results, not those that work. Jobs of more than a moment look at their `Halt` themselves. They run in the
+context of who asked, so that what holds for one caller (options, NumPy's handling of errors) holds for its jobs alone.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import os
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from itertools import chain, islice
 from time import thread_time
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -108,7 +110,7 @@ def in_order(
         try:
             for job in chain(first, waiting):
                 check(halt)
-                running.append(pool.submit(timed, job))
+                running.append(pool.submit(copy_context().run, timed, job))
                 if len(running) > 2 * threads:
                     yield running.popleft().result()
             while running:

@@ -165,6 +165,26 @@ class Query(Memo):
         return valid
 
 
+def check_countable(sizes: Mapping[str, int]) -> None:
+    """Raise where axes of some sizes make more points than whole numbers of 64 bits count.
+
+    Raises
+    ------
+    InvalidDataError
+        Naming the sizes.
+    """
+    points = prod(sizes.values())
+    if points >= MOST_POINTS:
+        product = " × ".join(f"{axis} {size}" for axis, size in sizes.items() if size > 1)
+        # a whole number may exceed what a float holds
+        magnitude = f"{points:.3g}" if points < 10**300 else f"a number of {len(str(points))} digits"
+        msg = (
+            f"`space`: expected fewer than 2^63 = 9.2e18 points, got {magnitude} ({product}); "
+            "leave labels or dims out, or keep fewer with limits on labels"
+        )
+        raise InvalidDataError(msg)
+
+
 def ask(
     space: Space,
     outputs: Mapping[str, Node],
@@ -200,13 +220,7 @@ def ask(
     InvalidDataError
         If the space has so many points that they cannot be numbered.
     """
-    if space.size >= MOST_POINTS:
-        product = " × ".join(f"{axis} {size}" for axis, size in zip(space.axes, space.sizes, strict=True) if size > 1)
-        msg = (
-            f"`space`: expected fewer than 2^63 = 9.2e18 points, got {space.size:.3g} ({product}); "
-            "leave labels or dims out, or keep fewer with limits on labels"
-        )
-        raise InvalidDataError(msg)
+    check_countable(dict(zip(space.axes, space.sizes, strict=True)))
     names = [name for name, _ in objectives] + [limit.name for limit in limits] + list(also)
     needed = {name: outputs[name] for name in dict.fromkeys(names)}
     room = _indexed_entries(space, needed, tuning)

@@ -2,12 +2,6 @@
 
 from __future__ import annotations
 
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
-
 import foreign_cubes
 import pytest
 from bokeh.models import CustomJSTickFormatter
@@ -31,42 +25,6 @@ def test_labels_of_a_page_run_nothing(visit, tmp_path):
     visit.page.evaluate("document.body.insertAdjacentHTML('beforeend', '<img src=x onerror=\"window.pwned=6\">')")
     visit.page.wait_for_timeout(300)
     assert visit.page.evaluate("window.pwned") is None
-
-
-def _wait(address):
-    for _ in range(200):
-        try:
-            with urllib.request.urlopen(address, timeout=20):
-                return
-        except OSError:
-            time.sleep(0.1)
-    pytest.fail(f"nothing answers at {address}")
-
-
-def test_labels_of_the_explorer_run_nothing(local_visit, tmp_path):
-    path = rc.save(foreign_cubes.hostile(), tmp_path / "hostile.nc")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [sys.executable, "-c", "from roofcube.cli import main; main()", "explore", str(path), "--no-show"]
-    with subprocess.Popen(
-        [*command, "--port", str(port)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-    ) as server:
-        try:
-            page = local_visit.page
-            address = server.stdout.readline().strip()
-            _wait(address)
-            page.goto(address)
-            page.wait_for_function(
-                "window.Bokeh && Bokeh.documents[0]?.get_model_by_name('explorer.heatmap')", timeout=60_000
-            )
-            page.locator(".choices").first.click()
-            page.locator(".choices__item--choice").first.click()
-            page.wait_for_timeout(500)
-            assert page.evaluate("window.pwned") is None
-            assert page.locator(".choices__item", has_text="<img src=x onerror=window.pwned=1>").count() > 0
-        finally:
-            server.terminate()
 
 
 def test_a_figure_that_fails_in_the_browser_falls_alone(visit, tmp_path, monkeypatch):

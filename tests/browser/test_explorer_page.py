@@ -1,179 +1,180 @@
-"""The explorer, served on this machine, in a real browser."""
+"""The explorer of an embedded task, served on this machine by the command, in a real browser."""
 
 from __future__ import annotations
 
 import socket
 import subprocess
 import sys
-import urllib.request
 
-import numpy as np
 import pytest
+from explorers import FIND, PICKED, PLACES, opened, says
 
 import roofcube as rc
-from roofcube.wording import short
 
 pytestmark = pytest.mark.browser
-
-
 COMMAND = "from roofcube.cli import main; main()"
-# sixty labels along a dim: too many to choose one by one
-OF_HARDWARE = """
-import sys
-import numpy as np
-import roofcube as rc
-from roofcube.explorer.app import serve
-hardware = rc.hypothetical(peak_compute=np.geomspace(1e11, 1e14, 60), memory_bandwidth=[1e9, 1e10, 1e11])
-serve(rc.predict(rc.inputs("mnist", platforms=hardware)), port=int(sys.argv[1]), show=False)
-"""
+CELLS = "() => { const found = []; const walk = (node) => { for (const one of node.querySelectorAll('*')) { if (one.matches('.tabulator-row .tabulator-cell[tabulator-field=c5]')) found.push(one.textContent); if (one.shadowRoot) walk(one.shadowRoot); } }; walk(document); return found; }"
 
 
 @pytest.fixture(scope="module")
 def address():
-    port = _free_port()
-    yield from _served([COMMAND, "explore", "mnist", "--port", str(port), "--no-show"], port)
-
-
-@pytest.fixture(scope="module")
-def address_of_hardware():
-    port = _free_port()
-    yield from _served([OF_HARDWARE, str(port)], port)
-
-
-def _free_port():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-def _served(command, port):
-    with subprocess.Popen(
-        [sys.executable, "-c", *command], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-    ) as server:
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-c", COMMAND, "explore", "cifar10", "--port", str(port), "--no-show"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as server:
         try:
             found = server.stdout.readline().strip()
             assert found == f"http://127.0.0.1:{port}"
-            _wait(found)
             yield found
         finally:
             server.terminate()
 
 
-def _wait(address):
-    for _ in range(100):
-        try:
-            with urllib.request.urlopen(address, timeout=20) as answer:
-                assert answer.status == 200
-                return
-        except OSError:
-            import time
-
-            time.sleep(0.1)
-    pytest.fail(f"nothing answers at {address}")
+def is_picked(page, rows):
+    page.wait_for_function(f"(rows) => JSON.stringify(({PICKED})()) === JSON.stringify(rows)", arg=rows, timeout=15_000)
 
 
-READY = "window.Bokeh && Bokeh.documents[0] && Bokeh.documents[0].get_model_by_name('explorer.heatmap') && Bokeh.documents[0].is_idle"
-SOURCE = "(name) => { const one = [...Bokeh.documents[0]._all_models.values()].find((one) => one.name === name); return {data: Object.fromEntries(Object.entries(one.data).map(([key, values]) => [key, [...values]])), picked: [...(one.selected?.indices ?? [])]}; }"
+def test_a_box_and_a_click_select_exactly_what_they_hold(local_visit, address):
+    page = opened(local_visit, address)
+    places = page.evaluate(PLACES)
+    far = max(range(len(places)), key=lambda row: places[row][0])
+    for row in (far, 40, 200):
+        x, y = page.evaluate(PLACES)[row]
+        page.mouse.move(x - 14, y - 11)
+        page.mouse.down()
+        page.mouse.move(x + 6, y + 5, steps=5)
+        page.mouse.up()
+        held = [
+            number
+            for number, (left, top) in enumerate(page.evaluate(PLACES))
+            if x - 14 <= left <= x + 6 and y - 11 <= top <= y + 5
+        ]
+        assert row in held
+        is_picked(page, held)
+        says(page, f"{len(held)} selected")
+    page.wait_for_function("() => location.search.includes('sel=')", timeout=10_000)
+    held = page.evaluate(PICKED)
+    page.reload()
+    page.wait_for_function("window.Bokeh && Bokeh.documents.length && Bokeh.documents[0].is_idle", timeout=60_000)
+    says(page, f"{len(held)} selected")
+    is_picked(page, held)
 
-PLACE = """([name, row]) => { const view = Bokeh.index.find_one([...Bokeh.documents[0]._all_models.values()].find((one) => one.type === 'GlyphRenderer' && one.data_source.name === name));
-const box = view.parent.canvas_view.el.getBoundingClientRect(); return [box.left + view.glyph.sx[row], box.top + view.glyph.sy[row]]; }"""
-
-
-def test_selecting_in_one_selects_in_the_other(local_visit, address):
-    page = local_visit.page
-    page.goto(address)
-    page.wait_for_function(READY, timeout=30_000)
-    cube = rc.benchmark("mnist")
-    cells, points = (page.evaluate(SOURCE, name)["data"] for name in ("explorer.cells", "explorer.points"))
-    assert len(cells["row"]) == cube.sizes["platform"] * cube.sizes["pruning"]
-    assert len(points["x"]) == int((cube.measured_throughput * cube.measured_top1).notnull().sum())
-    assert (
-        sum(points["front"]) == rc.pareto(cube, {"measured_throughput": "max", "measured_top1": "max"}).sizes["point"]
+    # by hand, as a script of a reader would
+    page.evaluate(f"({FIND})('explorer.points').selected.indices = [5]")
+    says(page, "1 selected")
+    page.locator("button", has_text="clear").click()
+    is_picked(page, [])
+    alone = max(
+        range(len(places)),
+        key=lambda row: min(
+            abs(places[row][0] - other[0]) + abs(places[row][1] - other[1])
+            for number, other in enumerate(places)
+            if number != row
+        ),
     )
-
-    cell = int(np.nanargmax(np.array(cells["value"], dtype="f8")))
-    x, y = page.evaluate(PLACE, ["explorer.cells", cell])
-    page.mouse.click(x, y)
-    page.wait_for_function(
-        "(name) => [...Bokeh.documents[0]._all_models.values()].find((one) => one.name === name).selected.indices.length > 0",
-        arg="explorer.points",
-    )
-    picked = page.evaluate(SOURCE, "explorer.points")["picked"]
-    here = [
-        place
-        for place in range(len(points["x"]))
-        if points["column"][place] == cells["column"][cell] and points["row"][place] == cells["row"][cell]
-    ]
-    assert picked == here
-    listed = page.evaluate(SOURCE, "explorer.listed")["data"]
-    assert len(listed["tell_x"]) == min(len(here), 500)
-    assert set(listed["dim_platform"]) == {"ZCU104-FINN"}
-
-    page.evaluate(
-        "(row) => { [...Bokeh.documents[0]._all_models.values()].find((one) => one.name === 'explorer.points').selected.indices = [row]; }",
-        0,
-    )
-    chosen = page.evaluate(SOURCE, "explorer.cells")["picked"]
-    assert [(cells["column"][one], cells["row"][one]) for one in chosen] == [(points["column"][0], points["row"][0])]
+    page.mouse.click(*page.evaluate(PLACES)[alone])
+    is_picked(page, [alone])
     assert local_visit.requests == []
     assert local_visit.complaints == []
 
 
-def test_controls_change_what_is_shown(local_visit, address):
-    page = local_visit.page
-    page.goto(address)
-    page.wait_for_function(READY, timeout=30_000)
-    page.locator("select").nth(2).select_option("precision")
-    page.wait_for_function(
-        "() => [...Bokeh.documents[0]._all_models.values()].some((one) => one.name === 'explorer.cells' && one.data.row.length === 45)",
-        timeout=15_000,
-    )
-    names = page.evaluate(
-        "[...Bokeh.documents[0]._all_models.values()].filter((one) => one.name === 'explorer.heatmap').map((one) => one.left[0].axis_label)"
-    )
-    assert "precision" in names
+def test_the_table_sorts_numbers_as_numbers(local_visit, address):
+    page = opened(local_visit, f"{address}/?table=all")
+    page.wait_for_function(f"({CELLS})().length === 12", timeout=20_000)
+    page.locator(".tabulator-col[tabulator-field=c5]").click()
+    page.wait_for_function(f"({CELLS})().every((text) => text === '1')", timeout=10_000)
+    page.locator(".tabulator-col[tabulator-field=c5]").click()
+    page.wait_for_function(f"({CELLS})()[0] === '10000' && ({CELLS})()[4] === '512'", timeout=10_000)
     assert local_visit.complaints == []
 
 
-def test_a_click_on_a_point_selects_its_cell(local_visit, address):
-    page = local_visit.page
-    page.goto(address)
-    page.wait_for_function(READY, timeout=30_000)
-    cells, points = (page.evaluate(SOURCE, name)["data"] for name in ("explorer.cells", "explorer.points"))
-    point = int(np.argmax(points["x"]))  # the rightmost mark has no neighbour on top of it
-    page.mouse.click(*page.evaluate(PLACE, ["explorer.points", point]))
-    page.wait_for_function(
-        "(name) => [...Bokeh.documents[0]._all_models.values()].find((one) => one.name === name).selected.indices.length > 0",
-        arg="explorer.cells",
+def test_limits_until_nothing_is_left_and_what_helps(local_visit, address):
+    page = opened(local_visit, address)
+    cube = rc.benchmark("cifar10")
+    field = page.get_by_label("measured latency ≤", exact=False).first
+    field.fill("1 ms")
+    field.press("Enter")
+    left = int(rc.count(cube, where={"measured_latency": (None, 0.001)})["count"])
+    says(page, f"→ {left} left")
+    page.locator(".tabulator-row").first.wait_for(timeout=20_000)
+    models = page.evaluate("Bokeh.documents[0]._all_models.size")
+
+    # the line of the accuracy is dragged to the top, beyond all that is fast enough
+    line, frame = (
+        page.evaluate(f"({FIND})('explorer.limit_y').location"),
+        "[...Bokeh.documents[0]._all_models.values()].find((one) => one.name === 'explorer.trade_off')",
     )
-    chosen = page.evaluate(SOURCE, "explorer.cells")["picked"]
-    places = {(points["column"][one], points["row"][one]) for one in page.evaluate(SOURCE, "explorer.points")["picked"]}
-    assert (points["column"][point], points["row"][point]) in places
-    assert {(cells["column"][one], cells["row"][one]) for one in chosen} == places
+    box = page.evaluate(
+        f"() => {{ const view = Bokeh.index.find_one({frame}); const canvas = view.canvas_view.el.getBoundingClientRect(), inner = view.frame_view?.bbox ?? view.frame.bbox; const scale = view.frame.y_scale ?? view.frame_view.y_scale; return [canvas.left + inner.left, canvas.top + inner.top, inner.width, inner.height, canvas.top + scale.compute({line})]; }}"
+    )
+    page.mouse.move(box[0] + box[2] / 2, box[4])
+    page.mouse.down()
+    page.mouse.move(box[0] + box[2] / 2, box[1] + 6, steps=12)
+    page.mouse.up()
+    says(page, "→ 0 left · 0 on the front")
+    page.locator("text=Nothing is left.").wait_for(timeout=15_000)
+    page.locator("button", has_text="relax it so").first.click()
+    page.locator("text=Nothing is left.").wait_for(state="detached", timeout=15_000)
+    assert "→ 0 left" not in page.locator(".steps").inner_text()
+    assert page.evaluate("Bokeh.documents[0]._all_models.size") == models
+    page.locator("button", has_text="reset").click()
+    says(page, "→ 378 left")
     assert local_visit.complaints == []
 
 
-def test_a_range_shows_the_labels_between_which_it_keeps(local_visit, address_of_hardware):
+def test_the_state_is_the_address(local_visit, address):
+    page = opened(local_visit, address)
+    page.locator(".facets label", has_text="TX2").locator("input").first.check()
+    says(page, "platform −186")
+    page.wait_for_function("() => location.search === '?keep=platform:TX2'", timeout=10_000)
+    first = page.evaluate("location.search")
+    page.wait_for_timeout(700)  # a change within 600 ms of another is one entry of the history with it
+    page.locator(".facets label", has_text="FP16").locator("input").first.check()
+    page.wait_for_function("() => location.search.includes('FP16')", timeout=10_000)
+    whole = page.locator(".steps").inner_text()
+    page.reload()
+    page.wait_for_function("window.Bokeh && Bokeh.documents.length && Bokeh.documents[0].is_idle", timeout=60_000)
+    says(page, "precision")
+    assert page.locator(".steps").inner_text() == whole
+    page.evaluate("history.back()")
+    page.wait_for_function("(text) => location.search === text", arg=first, timeout=10_000)
+    says(page, "platform −186 →")
+    page.goto(f"{address}/?keep=platform:TX2,Nope<b>&nonsense=1")
+    page.locator("text=platform has no “Nope<b>”").wait_for(timeout=60_000)
+    page.locator("text=“nonsense” is not understood").wait_for()
+    says(page, "platform −186")
+
+
+def test_users_do_not_see_each_other(local_visit, address, browser):
+    page = opened(local_visit, address)
+    context = browser.new_context()
+    other = context.new_page()
+    other.goto(f"{address}/?keep=platform:NCS2")
+    says(other, "platform")
+    other.locator(".facets label", has_text="INT8").locator("input").first.check()
+    says(other, "→ 0 left")
+    page.locator(".facets label", has_text="TX2").locator("input").first.check()
+    says(page, "platform −186")
+    assert "precision" not in page.locator(".steps").inner_text()
+    assert "platform −186" not in other.locator(".steps").inner_text()
+    context.close()
+
+
+def test_it_fits_a_phone_and_every_tab_shows_something(local_visit, address):
     page = local_visit.page
-    page.goto(address_of_hardware)
-    page.wait_for_function(READY, timeout=30_000)
-    labels = [short(value) for value in np.geomspace(1e11, 1e14, 60).tolist()]
-    slider = page.locator(".noUi-target").first
-    title = page.locator(".bk-slider-title").first
-    assert title.inner_text() == "peak (op/s): 100G .. 100T"
-    slider.locator(".noUi-handle-upper").focus()
-    for _ in range(20):
-        page.keyboard.press("ArrowLeft")
-    place = round(
-        page.evaluate(
-            "[...Bokeh.documents[0]._all_models.values()].find((one) => one.title === 'peak (op/s)').value[1]"
+    page.set_viewport_size({"width": 390, "height": 800})
+    opened(local_visit, address)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    for tab, source in (
+        ("Heatmap", "explorer.cells"),
+        ("Roofline", "explorer.achieved"),
+        ("Parallel", "explorer.parallel"),
+    ):
+        page.get_by_role("button", name=tab, exact=True).click()
+        page.wait_for_function(
+            f"() => Object.values(({FIND})('{source}')?.data ?? {{a: []}})[0].length > 0", timeout=15_000
         )
-    )
-    assert 30 < place < 50
-    assert title.inner_text() == f"peak (op/s): 100G .. {labels[place]}"
-    page.wait_for_function(
-        "(count) => [...Bokeh.documents[0]._all_models.values()].some((one) => one.name === 'explorer.cells' && one.data.row.length === count)",
-        arg=3 * (place + 1),
-        timeout=15_000,
-    )
+    page.get_by_role("button", name="At latency", exact=True).click()
+    page.locator(".within td.best").first.wait_for(timeout=15_000)
     assert local_visit.complaints == []

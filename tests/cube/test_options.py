@@ -1,9 +1,14 @@
 from __future__ import annotations
 
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 import roofcube as rc
 from roofcube.errors import InvalidDataError
+from roofcube.kernels.engine.pool import in_order
 from roofcube.options import memory_limit, progress_bar, thread_count
 
 
@@ -18,15 +23,84 @@ def test_options_return_to_what_they_were():
     assert memory_limit() // 10**9 in range(before - 3, before + 4)
 
 
-def test_options_outlive_a_plain_call():
-    try:
-        rc.set_options(threads=1)
-        assert thread_count() == 1
-    finally:
-        rc.set_options(threads=1)._before.clear()
-        from roofcube import options
+@pytest.fixture
+def options():
+    """The options of the process, as they were afterwards."""
+    from roofcube import options
 
-        options._options["threads"] = None
+    before = dict(options._options)
+    yield options
+    options._options.update(before)
+
+
+def test_options_outlive_a_plain_call_in_every_thread(options):
+    rc.set_options(threads=1)
+    assert thread_count() == 1
+    with ThreadPoolExecutor(1) as pool:
+        assert pool.submit(thread_count).result() == 1
+    rc.set_options(threads=2)
+    with rc.set_options(threads=5):
+        rc.set_options(threads=3, memory=77)
+        assert (thread_count(), memory_limit()) == (3, 77)
+    assert (thread_count(), memory_limit()) == (3, 77)
+
+
+def test_a_call_that_is_kept_holds_once_no_block_has_followed(options):
+    call = rc.set_options(memory=78)
+    assert memory_limit() == 78
+    with ThreadPoolExecutor(1) as pool:
+        assert pool.submit(memory_limit).result() == 78
+    with call:
+        assert memory_limit() == 78
+
+
+def test_a_block_is_seen_by_no_other_thread(options):
+    inside, ended = threading.Event(), threading.Event()
+    seen = {}
+
+    def first():
+        with rc.set_options(memory=1000):
+            inside.set()
+            ended.wait()
+            seen["first"] = memory_limit()
+
+    thread = threading.Thread(target=first)
+    thread.start()
+    inside.wait()
+    assert memory_limit() > 10_000
+    with rc.set_options(memory=2000):
+        ended.set()
+        thread.join()
+        assert memory_limit() == 2000
+    assert seen == {"first": 1000}
+    assert options._options["memory"] is None
+
+
+def test_not_even_for_a_moment(options):
+    stop, seen = threading.Event(), set()
+
+    def watch():
+        while not stop.is_set():
+            seen.add(options._option("memory"))
+
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    thread = threading.Thread(target=watch)
+    thread.start()
+    try:
+        for _ in range(3000):
+            with rc.set_options(memory=1000):
+                pass
+    finally:
+        stop.set()
+        thread.join()
+        sys.setswitchinterval(before)
+    assert seen == {None}
+
+
+def test_jobs_have_the_options_of_who_asked():
+    with rc.set_options(memory=79):
+        assert list(in_order(lambda _: memory_limit(), range(8), threads=2)) == [79] * 8
 
 
 def test_progress_is_quiet_when_piped(capsys):

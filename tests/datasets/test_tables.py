@@ -50,7 +50,9 @@ def test_manifest_matches_the_files(name):
     entry = datasets.manifest()[name]
     content = (DATA / entry["file"]).read_bytes()
     assert hashlib.sha256(content).hexdigest() == entry["sha256"]
-    assert len(content.decode().splitlines()) - 1 == entry["rows"]
+    path = DATA / entry["file"]
+    rows = pl.read_parquet(path).height if path.suffix == ".parquet" else len(content.decode().splitlines()) - 1
+    assert rows == entry["rows"]
     assert entry["licence"] == "Apache-2.0"
     assert entry["source"]
     assert entry["changed"]
@@ -69,6 +71,10 @@ def test_manifest_matches_the_files(name):
         ("power_traces", schema.PowerSample),
         ("repeats", schema.Repeat),
         ("topologies", schema.Topology),
+        ("zoo_platforms", schema.Platform),
+        ("zoo_platform_structure", schema.PlatformStructure),
+        ("devices_platforms", schema.ListedPlatform),
+        ("devices_platform_structure", schema.PlatformStructure),
     ],
 )
 def test_every_embedded_table_passes_the_validation_that_its_checksum_spares_it(name, row):
@@ -79,11 +85,12 @@ def test_every_embedded_table_passes_the_validation_that_its_checksum_spares_it(
 
 
 def test_every_table_file_is_in_the_manifest():
-    assert {path.name for path in DATA.glob("*.csv")} == {entry["file"] for entry in datasets.manifest().values()}
+    files = {str(path.relative_to(DATA)) for kind in ("csv", "parquet") for path in DATA.rglob(f"*.{kind}")}
+    assert files == {entry["file"] for entry in datasets.manifest().values()}
 
 
 def test_an_altered_table_is_refused(monkeypatch):
-    tables._table.cache_clear()
+    tables._read.cache_clear()
     altered = {**datasets.manifest(), "accuracy": {**datasets.manifest()["accuracy"], "sha256": "0" * 64}}
     monkeypatch.setattr(tables, "manifest", lambda: altered)
     with pytest.raises(CorruptFileError, match=r"accuracy\.csv: the embedded table was altered"):
@@ -151,4 +158,4 @@ def test_corrections_keep_the_source_value_beside_the_corrected_one():
 def test_unknown_task_names_the_closest():
     with pytest.raises(UnknownLabelError, match=r"'cifar11' is not known; did you mean 'cifar10'\?"):
         datasets.load_measurements("cifar11")
-    assert rc.tasks() == ("cifar10", "imagenet", "mnist")
+    assert rc.tasks() == ("cifar10", "imagenet", "mnist", "zoo")

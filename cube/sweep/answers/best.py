@@ -42,7 +42,7 @@ LISTED = 64  # times n: points with their copies that are sorted at once; beyond
 def best(context: Context, objective: str, *, per: Names, where: Any, sense: str | None) -> xr.Dataset:
     """Find and label the winner of each group."""
     goal = (objective, context.sign(objective, sense))
-    check_names(context, context.names, {"found": (FOUND, AT)}, [objective])
+    check_names(context, [*context.names, *context.dims], {"found": (FOUND, AT)}, [objective])
     attrs = {**context.attrs, "objective": f"{objective}:{'max' if goal[1] > 0 else 'min'}"}
     read = context.where(where)
 
@@ -203,7 +203,7 @@ def _labelled(
     read = points.coordinates_at(context, indices, won.reshape(shape), dims)
     coords = own | {name: value for name, value in read.items() if name not in own and name not in per}
     if coded:
-        coords |= points.codes_at(context, indices, won.reshape(shape), dims, taken=coords)
+        coords |= points.codes_at(context, indices, won.reshape(shape), dims, taken=coords, kept=kept)
     variables: dict[str, xr.Variable] = {}
     for name, array in values.items():
         if name in coords:
@@ -237,7 +237,7 @@ def top(context: Context, n: int, objective: str, *, per: Names, where: Any, sen
         msg = f"`n`: expected a whole number of at least 1, got {n!r}; ask for one point or more"
         raise InvalidDataError(msg)
     goal = (objective, context.sign(objective, sense))
-    check_names(context, context.names, added_names(context, {}))
+    check_names(context, [*context.names, *context.dims], added_names(context, {}))
     read = context.where(where)
     dims, groupings = context.per(per, read)
     points.check_result(context, "top", min(int(n) * points.cells_of(context.sizes, dims), context.size))

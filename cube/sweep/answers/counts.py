@@ -37,6 +37,7 @@ def count(context: Context, *, where: Any, per: Names, by: str | None) -> xr.Dat
     """Count the points of each group, by the meanings of a flag where one is given."""
     check_names(context, labels_of_groups(context, per), dict.fromkeys(["count", *(["reason"] if by else [])], ()))
     read = context.where(where)
+    context.check_countable(read)
     meanings: dict[str, int] = {}
     if by is not None:
         if not isinstance(by, str) or by not in context.outputs or not is_flag(context.attributes(by)):
@@ -77,6 +78,7 @@ def histogram(
     added = dict.fromkeys(["count", "bin", "bin_low", "bin_high", "meaning"], ())
     check_names(context, labels_of_groups(context, per), added)
     read = context.where(where)
+    context.check_countable(read)
     edges = _edges_of(context, variable, bins, read)
     described = points.attributes_of(context, variable)
     coords: dict[str, Any] = {"bin_low": ("bin", edges[:-1], described), "bin_high": ("bin", edges[1:], described)}

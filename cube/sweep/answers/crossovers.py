@@ -37,7 +37,7 @@ def crossover(
     if objective in groups:
         msg = f"`objective`: expected another than the labels of groups, got {objective!r}; group by other dims"
         raise InvalidDataError(msg)
-    check_names(context, [objective, *groups], dict.fromkeys(ADDED, ()))
+    check_names(context, [objective, between, *groups], dict.fromkeys(ADDED, ()))
     found_best = best(context, objective, per=groups, where=where, sense=sense)
     winner, found = found_best[between].values, found_best["found"].values
     changes = np.zeros(found.shape, dtype=bool)

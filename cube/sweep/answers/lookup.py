@@ -22,7 +22,7 @@ __all__ = ["at"]
 
 def at(context: Context, table: Any) -> xr.Dataset:
     """Evaluate the model at each row; rows whose labels are not in the space are NaN."""
-    check_names(context, context.names, added_names(context, {"found": ()}))
+    check_names(context, [*context.names, *context.dims], added_names(context, {"found": ()}))
     rows = _as_table(table)
     for dim in context.dims:
         if column_of(dim) not in rows.columns and dim in rows.columns:

@@ -44,8 +44,9 @@ def pareto(
     check_choice("ties", ties, ("all", "first"))
     goals = context.objectives(objectives)
     added = {"n_ties": (TIES["long_name"],)} | {name: (text,) for name, text in WORDS.items() if probability}
-    check_names(context, context.names, added_names(context, added), [name for name, _ in goals])
+    check_names(context, [*context.names, *context.dims], added_names(context, added), [name for name, _ in goals])
     read = context.where(where)
+    context.check_countable(read)
     dims, groupings = context.per(per, read)
     if probability:
         check_intervals(list(context.outputs))

@@ -114,9 +114,18 @@ def empty_value(name: str, values: Array, attributes: Mapping[str, Any]) -> Any:
 
 
 def codes_at(
-    context: Context, indices: Sequence[Array], won: Array, to: tuple[str, ...], *, taken: Mapping[str, Any]
+    context: Context,
+    indices: Sequence[Array],
+    won: Array,
+    to: tuple[str, ...],
+    *,
+    taken: Mapping[str, Any],
+    kept: Mapping[str, Array],
 ) -> dict[str, xr.Variable]:
-    """Return a number with flag meanings for every text label that varies, so that winners can be drawn."""
+    """Return a number with flag meanings for every text label that varies, so that winners can be drawn.
+
+    `kept` are the labels of the groups that limits leave, by dim.
+    """
     index_of = dict(zip(context.dims, indices, strict=True))
     coded = {}
     for name, (meanings, codes) in context.label_codes.items():
@@ -130,7 +139,8 @@ def codes_at(
             "flag_meanings": " ".join("_".join(meaning.split()) or "_" for meaning in meanings),
         }
         if set(dims) <= set(to):  # of the groups themselves
-            coded[code] = xr.Variable(dims, codes.copy(), described, fastpath=True)
+            own = xr.Variable(dims, codes.copy(), described, fastpath=True)
+            coded[code] = own.isel(kept, missing_dims="ignore") if kept else own
             continue
         values = codes[tuple(index_of[dim] for dim in dims)].reshape(won.shape)
         coded[code] = xr.Variable(to, np.where(won, values, np.int32(-1)), described, fastpath=True)

@@ -39,6 +39,7 @@ def quantile(context: Context, variable: str, q: float | Sequence[float], *, whe
         raise InvalidDataError(msg)
 
     read = context.where(where)
+    context.check_countable(read)
     labels = labels_of_groups(context, per)
     check_names(context, [variable, *labels], {"quantile": ()})
     if variable in labels:

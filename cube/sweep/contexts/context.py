@@ -18,6 +18,7 @@ import numpy as np
 
 from roofcube.errors import InvalidDataError, unknown_label
 from roofcube.kernels.graph.expression import leaf
+from roofcube.kernels.query.query import check_countable
 from roofcube.sweep.contexts.where import Where, read_where
 from roofcube.variables import sense_of
 
@@ -226,8 +227,22 @@ class Context(ABC):
     # reading a question -------------------------------------------------------------------------------------------
 
     def where(self, where: Any) -> Where:
-        """Read `where`."""
-        return where if isinstance(where, Where) else read_where(self, where)
+        """Read `where`.
+
+        Raises
+        ------
+        InvalidDataError
+            If what a limit becomes has the name of a variable; and all that `read_where` raises.
+        """
+        read = where if isinstance(where, Where) else read_where(self, where)
+        for name in read.masks:
+            if name in self.outputs or name in self.coords:
+                msg = (
+                    f"`cube`: expected no variable {name!r} where that limit is set, for the limit has that name; "
+                    f"rename it, e.g. cube.rename({{{name!r}: 'own'}})"
+                )
+                raise InvalidDataError(msg)
+        return read
 
     def sign(self, objective: str, sense: str | None = None, *, what: str = "objective") -> int:
         """Return 1 where more of an objective is better, -1 where less is."""
@@ -326,6 +341,10 @@ class Context(ABC):
         query = replace(prepared, objectives=tuple(objectives), limits=limited)
         return BoundQuery(self.dims, self.sizes, query, where.kept)
 
+    def check_countable(self, where: Where) -> None:
+        """Raise where limits on labels leave more points than can be counted."""
+        check_countable({dim: len(where.kept[dim]) if dim in where.kept else size for dim, size in self.sizes.items()})
+
     def count_valid(self, where: Where, limit: Limit) -> int:
         """Count the points that limits on labels leave and that meet one more limit."""
         if not self.size:
@@ -391,11 +410,11 @@ def check_names(
         What is asked about, and therefore never replaced.
     """
     asked = set(objectives)
-    for name in names:
+    for name in dict.fromkeys(names):
         if name not in added:
             continue
         earlier = context.attributes(name).get("long_name") in added[name]
-        if not earlier or name in asked or name in context.coords:
+        if not earlier or name in asked or name in context.coords or name in context.dims:
             msg = (
                 f"`cube`: expected no variable {name!r}, which the answer needs for itself, got one; rename it, e.g. "
                 f"cube.rename({{{name!r}: 'own_{name}'}})"

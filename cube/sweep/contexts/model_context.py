@@ -182,6 +182,8 @@ class ModelContext(Context):
         if not left:
             return 0
         asking = f"known {name}"
+        while asking in self.outputs:  # a term may have that name
+            asking += " too"
         if asking not in self._not_nan:
             self._not_nan[asking] = not_nan(self.space, self.outputs[name])
         only_labels = where.without_limits()

@@ -111,10 +111,10 @@ class Where:
         both.by_limit = dict(self.by_limit)
         both.masks = dict(self.masks)
         for name, limit in other.by_limit.items():
-            output = f"{limit.name} too" if limit.name in both.masks else limit.name
+            output = _unlike(limit.name, both.masks) if limit.name in other.masks else limit.name
             if limit.name in other.masks:
                 both.masks[output] = other.masks[limit.name]
-            both.by_limit[f"{name} too" if name in both.by_limit else name] = replace(limit, name=output)
+            both.by_limit[_unlike(name, both.by_limit)] = replace(limit, name=output)
         return both
 
     def within(self, slices: Mapping[str, slice], dims: Sequence[str]) -> Where:
@@ -151,6 +151,13 @@ class Where:
             name: mask.astype(dtype).reshape(*mask.shape, *[1] * (rank - mask.ndim))
             for name, mask in self.masks.items()
         }
+
+
+def _unlike(name: str, taken: Mapping[str, Any]) -> str:
+    """Return a name that is not taken yet."""
+    while name in taken:
+        name += " too"
+    return name
 
 
 def read_where(space: Labelled, where: Any) -> Where:

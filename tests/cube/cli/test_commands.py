@@ -264,3 +264,14 @@ def test_installed_command_runs():
     assert command, "the console script is missing"
     told = subprocess.run([command, "--version"], capture_output=True, text=True, check=True).stdout
     assert rc.__version__ in told
+
+
+def test_best_says_what_predictions_know_where_nothing_measured_meets_the_limits(run):
+    done = run("best", "zoo", "--top1", "84", "--latency", "5ms")
+    assert done.exit_code == 0
+    measured, predicted = done.output.split("by prediction, nothing of which was measured so:\n")
+    assert "nothing of" in measured
+    assert "inputs/s" in predicted.splitlines()[0]
+    record = json.loads(run("best", "zoo", "--top1", "84", "--latency", "5ms", "--json").output)
+    assert record["found"] is False
+    assert record["by_prediction"]["winner"]["predicted_throughput"] > 0

@@ -188,3 +188,24 @@ def test_a_damaged_file_is_read_or_refused_with_its_name(tmp_path, suffix):
     assert [line for line in lines if not line.endswith((" read", " refused"))] == []
     assert len(lines) == 40, told.stderr[-500:]
     assert sum(line.endswith(" refused") for line in lines) >= 5
+
+
+@pytest.mark.parametrize("of_sweep", [False, True])
+@pytest.mark.parametrize("chunks", [None, {}])
+def test_a_lost_chunk_is_no_fill_value(tmp_path, of_sweep, chunks):
+    path, cube = tmp_path / "a.zarr", rc.predict(rc.inputs("mnist", platforms="TX2"))
+    empty = cube.assign(nothing=cube.ops * np.nan, zero=cube.ops * 0)
+    if of_sweep:
+        rc.Sweep(rc.inputs("mnist", platforms="TX2")).to_zarr(path)
+    else:
+        rc.save(empty, path)
+        assert rc.load(path).identical(empty)
+    for chunk in [one for one in path.rglob("*") if one.is_file() and one.name != "zarr.json"]:
+        content = chunk.read_bytes()
+        chunk.unlink()
+        with pytest.raises(
+            CorruptFileError, match=r"a\.zarr: expected all its chunks, got no .* lost or never written"
+        ):
+            rc.load(path, chunks=chunks)
+        chunk.write_bytes(content)
+    rc.load(path, chunks=chunks)

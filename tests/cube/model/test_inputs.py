@@ -3,6 +3,7 @@ from __future__ import annotations
 import tracemalloc
 
 import numpy as np
+import polars as pl
 import pytest
 import xarray as xr
 
@@ -334,7 +335,8 @@ def test_what_derives_from_a_replaced_output_moves():
     [
         ("batch", "`batch`: a term must not be called like a dim of the inputs"),
         ("family", "`family`: a term must not be called like a coordinate of the inputs"),
-        ("ops", "`ops`: an input, which results are already built from; change it with inputs.assign"),
+        ("ops", "`ops`: an input, which results are built from; change it with inputs.assign"),
+        ("activations", "`activations`: an input, which results are built from"),
         ("memory_required", "`memory_required`: what is feasible derives from it"),
         ("infeasible", "`infeasible`: what is feasible derives from it"),
     ],
@@ -385,3 +387,25 @@ def test_weights_and_activations_have_bytes_of_their_own():
         params * weights + alive * activations
         for weights, activations in [(0.5, 2), (0.5625, 0.5625), (0.53125, 0.53125), (2, 2), (0.5, 0.5)]
     ]
+
+
+def test_a_batch_of_its_own_for_each_label_of_another_dim():
+    inputs = rc.inputs("mnist", platforms="TX2", pruning=100).isel(batch=0, drop=True)
+    sites = inputs.assign_coords(batch=("site", [1.0, 8.0, 64.0]))
+    cube = rc.predict(sites.assign(share=("site", [1.0, 1.0, 1.0])))
+    whole = rc.predict(rc.inputs("mnist", platforms="TX2", pruning=100, batch=[1, 8, 64]))
+    assert cube.sizes["site"] == 3
+    np.testing.assert_array_equal(
+        cube.predicted_latency.transpose(..., "site"), whole.predicted_latency.transpose(..., "batch")
+    )
+    bare = rc.Sweep(sites)
+    assert float(rc.best(bare, "predicted_latency").predicted_latency) == float(
+        np.float32(cube.predicted_latency.min())
+    )
+
+
+def test_an_input_with_the_name_of_a_calibration_s_table_is_refused():
+    rows = rc.datasets.load_measurements("mnist").filter(pl.col("platform") == "TX2")
+    inputs = rc.inputs("mnist", platforms="TX2").assign(calibrated_power=3.0)
+    with pytest.raises(InvalidDataError, match="`calibrated_power`: expected no input of this name"):
+        rc.predict(inputs, assumptions=rc.calibrate(rows))

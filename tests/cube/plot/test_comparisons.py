@@ -9,6 +9,7 @@ from bokeh.models import ColumnDataSource, Plot, Title
 
 import roofcube as rc
 from roofcube.errors import InvalidDataError, MissingInputError
+from roofcube.plot.elements import rendered
 
 KEY = ["platform", "mode", "topology", "precision", "pruning_percent"]
 
@@ -34,7 +35,7 @@ def cube(inputs, calibration, rows):
 
 
 def marks(figure):
-    return figure.select_one({"name": "comparison.rows", "type": ColumnDataSource}).data
+    return rendered(figure).select_one({"name": "comparison.rows", "type": ColumnDataSource}).data
 
 
 def test_every_configuration_is_shown_at_its_best_batch(cube, rows, calibration):
@@ -56,7 +57,7 @@ def test_a_table_gives_the_same_as_the_cube(cube, inputs, rows, calibration):
     one, other = marks(figure), marks(rc.plot.comparison(cube))
     for name in ("measured", "calibrated", "low", "high", "published", "bound"):
         np.testing.assert_allclose(one[name], other[name], rtol=1e-9)
-    titles = [title.text for plot in figure.select({"type": Plot}) for title in plot.above if isinstance(title, Title)]
+    titles = [title.text for title in rendered(figure).select({"type": Title})]
     assert any(title.startswith("In-sample calibrated predictions are off by") for title in titles)
     inside = (one["measured"] >= one["low"]) & (one["measured"] <= one["high"])
     assert f"{inside.sum()} of {inside.size} measurements lie within" in " ".join(titles)
@@ -70,7 +71,7 @@ def test_what_is_not_predicted_is_counted(inputs, rows, calibration):
     data = marks(figure)
     missing = int(np.isnan(data["calibrated"]).sum())
     assert missing == rows.filter(pl.col("platform") == "NCS2").unique(KEY).height
-    titles = [title.text for plot in figure.select({"type": Plot}) for title in plot.above if isinstance(title, Title)]
+    titles = [title.text for title in rendered(figure).select({"type": Title})]
     assert f"{missing} without a calibrated prediction" in " ".join(titles)
     assert np.isnan(data["bound"]).all()
 
@@ -105,7 +106,7 @@ def test_what_is_missing_is_named(inputs, rows, calibration):
 
 
 def test_texts_are_legible_and_figure_fits(cube):
-    figure = rc.plot.comparison(cube)
+    figure = rendered(rc.plot.comparison(cube))
     for model in figure.references():
         for key, value in model.properties_with_values().items():
             text = getattr(value, "value", value)

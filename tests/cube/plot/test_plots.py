@@ -6,15 +6,18 @@ import json
 import math
 from pathlib import Path
 
+import holoviews as hv
 import numpy as np
 import polars as pl
 import pytest
 import xarray as xr
 from bokeh.document import Document
-from bokeh.models import ColumnDataSource, Div, HoverTool, LayoutDOM, Plot, Title
+from bokeh.models import ColumnDataSource, Div, HoverTool, Plot, Title
 
 import roofcube as rc
 from roofcube.errors import InvalidDataError, MissingInputError
+from roofcube.page.toggles import with_toggles
+from roofcube.plot.elements import rendered
 from roofcube.plot.roofline_figures import spread_labels
 from roofcube.plot.style import platform_colours
 from roofcube.wording import percent
@@ -22,7 +25,7 @@ from roofcube.wording import percent
 TASKS = ("cifar10", "imagenet", "mnist")
 KEY = ["platform", "mode", "topology", "precision", "pruning_percent"]
 # comparison needs a calibration: its tests are in test_plot_of_calibration.py
-OF_CUBE = [name for name in rc.plot.__all__ if name not in ("comparison", "power_trace")]
+OF_CUBE = [name for name in rc.plot.__all__ if name not in ("comparison", "power_trace", "save")]
 NEEDS = {
     "requirements": ("ops", "params"),
     "peaks": ("peak_compute", "memory_bandwidth"),
@@ -32,12 +35,18 @@ NEEDS = {
     "latency_throughput": ("measured_throughput", "measured_latency"),
     "boxes": ("measured_throughput", "measured_latency"),
     "pareto": ("measured_throughput", "measured_top1"),
-    "overlap": ("predicted_throughput", "top1", "measured_throughput", "measured_top1"),
-    "efficiency": ("predicted_throughput", "peak_throughput", "measured_throughput"),
+    "front": ("measured_throughput", "measured_top1"),
+    "overlap": ("predicted_throughput", "top1"),
+    "efficiency": ("predicted_throughput", "peak_throughput"),
     "power": ("power_full",),
     "energy": ("power_full", "energy_per_input"),
     "inputs_per_joule": ("power_full", "energy_per_input"),
 }
+# what these draw where nothing was measured
+INSTEAD = dict.fromkeys(
+    ("overview", "latency_throughput", "boxes", "pareto", "front", "power", "energy", "inputs_per_joule"),
+    ["predicted_throughput", "predicted_latency", "top1", "power", "predicted_energy"],
+)
 
 
 @pytest.fixture(scope="module")
@@ -46,14 +55,20 @@ def cubes():
 
 
 def source(figure, name):
-    found = figure.select_one({"name": name, "type": ColumnDataSource})
+    found = rendered(figure).select_one({"name": name, "type": ColumnDataSource})
     assert found is not None, name
     return found.data
 
 
+def sources(figure, name):
+    return [one.data for one in rendered(figure).select({"name": name, "type": ColumnDataSource})]
+
+
 def words(figure):
     """Give the titles and notes above the plots of a figure."""
-    return [one.text for plot in figure.select({"type": Plot}) for one in plot.above if isinstance(one, Title)]
+    model = rendered(figure)
+    heads = [one.text for one in model.select({"type": Div})]
+    return heads + [one.text for one in model.select({"type": Title})]
 
 
 def rows(task):
@@ -106,19 +121,20 @@ def test_ridge_points_are_exact(cubes):
     expected = sorted((table["peak_compute_op_per_s"] / table["memory_bandwidth_b_per_s"]).to_list())
     assert sorted(ridges["ridge"]) == pytest.approx(expected, rel=1e-12)
     roofs = source(figure, "rooflines.roofs")
-    for x, y, ridge, peak in zip(roofs["x"], roofs["y"], ridges["ridge"], ridges["peak"], strict=True):
-        assert (x[1], y[1], y[2]) == (ridge, peak, peak)
-        assert y[0] / x[0] == pytest.approx(peak / ridge)
+    flats = source(figure, "rooflines.flats")
+    assert roofs["x1"].tolist() == flats["x0"].tolist() == ridges["ridge"].tolist()
+    assert roofs["y1"].tolist() == flats["y0"].tolist() == flats["y1"].tolist() == ridges["peak"].tolist()
+    assert roofs["y0"] / roofs["x0"] == pytest.approx(ridges["peak"] / ridges["ridge"])
 
 
 def test_overview_counts_every_row_and_says_na(cubes):
     for task in TASKS:
-        text = rc.plot.overview(cubes[task]).text
+        text = rc.plot.overview(cubes[task]).data
         counts = [int(part.split('"')[0]) for part in text.split('data-rows="')[1:]]
         assert sum(counts) == rc.datasets.load_measurements(task).height
         assert text.count(">na<") == counts.count(0) > 0
         assert len(counts) == 9 * len(cubes[task].topology)
-    assert "threads" in rc.plot.overview(cubes["imagenet"]).text
+    assert "threads" in rc.plot.overview(cubes["imagenet"]).data
 
 
 # fronts ---------------------------------------------------------------------------------------------------------------
@@ -144,7 +160,7 @@ def test_pareto_takes_any_two_objectives(cubes):
     front = source(figure, "pareto.front")
     expected = rc.pareto(cubes["mnist"], {"measured_latency": "min", "measured_top1": "max"})
     assert front["x"] == pytest.approx(np.unique(expected.measured_latency.values * 1e3))
-    assert figure.select_one({"name": "pareto.plot"}).xaxis.axis_label == "latency (ms, log scale)"
+    assert rendered(figure).xaxis.axis_label == "latency (ms, log scale)"
     with pytest.raises(InvalidDataError, match="`objectives`: expected two variables, got 1"):
         rc.plot.pareto(cubes["mnist"], objectives={"top1": "max"})
 
@@ -159,8 +175,8 @@ def test_overlap_matches_and_counts(cubes, task):
     assert len(measured["x"]) == accurate.height
     both = set(predicted["configuration"]) & {text.split(", batch")[0] for text in measured["configuration"]}
     assert len(source(figure, "overlap.links")["x0"]) == len(both) > 0
-    assert predicted["match"].count("matched") == measured["match"].count("matched") == len(both)
-    counts = f"{len(both)} configurations matched, {predicted['match'].count('predicted only')} predicted only"
+    assert list(predicted["match"]).count("matched") == list(measured["match"]).count("matched") == len(both)
+    counts = f"{len(both)} configurations matched, {list(predicted['match']).count('predicted only')} predicted only"
     assert any(text.startswith(counts) for text in words(figure))
 
 
@@ -168,7 +184,7 @@ def test_overlap_shows_measured_without_prediction(cubes):
     cube = cubes["cifar10"]
     blind = cube.assign(predicted_throughput=cube.predicted_throughput.where(cube.platform != "TX2"))
     measured = source(rc.plot.overlap(blind), "overlap.measured")
-    assert measured["match"].count("measured only") == 24
+    assert list(measured["match"]).count("measured only") == 24
     assert {
         name for name, match in zip(measured["platform"], measured["match"], strict=True) if match == "measured only"
     } == {"TX2"}
@@ -201,13 +217,15 @@ def test_efficiency_at_equal_batch_has_a_button_for_each_batch(cubes):
     ratios = rc.efficiency(cube, at="batch").efficiency
     counts = ratios.notnull().sum([dim for dim in ratios.dims if dim != "batch"])
     figure = rc.plot.efficiency(cube, at="batch")
-    group = figure.select_one({"name": "efficiency_at_batch.choice.batch"})
+    page = with_toggles(rendered(figure), cube, name="efficiency_at_batch")
+    group = page.select_one({"name": "efficiency_at_batch.choice.batch"})
     assert group.labels == [f"{batch:g}" for batch in cube.batch.values[counts.values > 0].tolist()]
     assert group.labels[group.active] == f"{cube.batch.values[counts.values.argmax()]:g}"
     bars = source(figure, "efficiency_at_batch.bars")
     for label, count in zip(group.labels, counts.values[counts.values > 0].tolist(), strict=True):
-        assert int(np.isfinite(bars[f"measured {label}"]).sum()) == count
-    assert rc.plot.efficiency(cube).select_one({"name": "efficiency.choice.batch"}) is None
+        assert int(np.isfinite(bars[f"measured {label}"].astype("f8")).sum()) == count
+    best = with_toggles(rendered(rc.plot.efficiency(cube)), cube, name="efficiency")
+    assert best.select_one({"name": "efficiency.choice.batch"}) is None
     with pytest.raises(MissingInputError, match="`batch`: the figure efficiency at equal batch needs measured_through"):
         rc.plot.efficiency(cube.isel(batch=0), at="batch")
 
@@ -216,7 +234,7 @@ def test_efficiency_at_equal_batch_has_a_button_for_each_batch(cubes):
 def test_bars_of_efficiency_start_below_all_of_them(cubes, at):
     # the TX2's MLPs are measured far above their predictions
     figure = rc.plot.efficiency(cubes["mnist"].sel(platform=["TX2"]), at=at)
-    bars = next(one for one in figure.select({"type": ColumnDataSource}) if "floor" in one.data).data
+    bars = source(figure, {"best": "efficiency.bars", "batch": "efficiency_at_batch.bars"}[at])
     lowest = min(float(np.nanmin(bars[name])) for name in ("measured", "predicted", "peak"))
     assert set(bars["floor"]) <= {bars["floor"][0]}
     assert bars["floor"][0] <= lowest
@@ -256,12 +274,13 @@ def test_flagged_points_are_hollow_and_say_why(cubes):
 
 def test_power_trace_marks_bad_samples():
     traces = rc.datasets.load_power_traces()
-    samples = source(rc.plot.power_trace(traces), "power_trace.samples")
-    assert len(samples["watts"]) == traces.height
-    assert sum("impossible" in state for state in samples["state"]) == 50
-    assert sum("stuck" in state for state in samples["state"]) == 37
-    idle = source(rc.plot.power_trace(traces, topologies=["idle"]), "power_trace.samples")
-    assert len(idle["watts"]) == traces.filter(pl.col("topology") == "idle").height
+    runs = sources(rc.plot.power_trace(traces), "power_trace.samples")
+    states = [state for run in runs for state in run["state"]]
+    assert len(states) == sum(len(run["watts"]) for run in runs) == traces.height
+    assert sum("impossible" in state for state in states) == 50
+    assert sum("stuck" in state for state in states) == 37
+    idle = sources(rc.plot.power_trace(traces, topologies=["idle"]), "power_trace.samples")
+    assert sum(len(run["watts"]) for run in idle) == traces.filter(pl.col("topology") == "idle").height
 
 
 # any cube -------------------------------------------------------------------------------------------------------------
@@ -273,7 +292,8 @@ def test_missing_variables_are_named(cubes, name):
     with pytest.raises(InvalidDataError, match="`cube`: expected a Dataset, got int"):
         draw(3)
     for variable in NEEDS[name]:
-        poor = cubes["mnist"].drop_vars(variable)
+        given = cubes["mnist"].drop_vars(INSTEAD.get(name, []))
+        poor = given.drop_vars(variable)
         if name in ("energy", "inputs_per_joule") and variable == "energy_per_input":
             assert draw(poor).name == name  # worked out from power and throughput
             continue
@@ -283,11 +303,33 @@ def test_missing_variables_are_named(cubes, name):
             draw(poor)
         if variable == "n_rows":
             continue
-        blank = cubes["mnist"].assign({variable: cubes["mnist"][variable] * math.nan})
+        blank = given.assign({variable: given[variable] * math.nan})
         if name in ("energy", "inputs_per_joule"):
             blank = blank.drop_vars(["energy_per_input", "inputs_per_joule"])
         with pytest.raises(MissingInputError, match=f"`{variable}`: the figure {name} needs a value"):
             draw(blank)
+
+
+@pytest.mark.parametrize("name", [name for name in OF_CUBE if name not in ("save",)])
+def test_predictions_alone_are_drawn(predictions, name):
+    for cube in predictions:
+        figure = getattr(rc.plot, name)(cube)
+        assert figure.name == name
+        told = " ".join(words(figure))
+        assert "measured, " not in told
+
+
+@pytest.fixture(scope="module")
+def predictions():
+    hardware = rc.hypothetical(
+        peak_compute=np.geomspace(1e11, 1e14, 7), memory_bandwidth=np.geomspace(1e9, 1e12, 6), power=5.0
+    )
+    few = rc.hypothetical(peak_compute=1e12, memory_bandwidth=1e10, power=5.0)
+    return [
+        rc.predict(rc.inputs("imagenet")),
+        rc.predict(rc.inputs("cifar10", platforms=hardware)),
+        rc.predict(rc.inputs("mnist", platforms=few, precision="INT2"), assumptions=rc.BOUND),
+    ]
 
 
 @pytest.fixture(scope="module")
@@ -356,8 +398,9 @@ def test_figures_of_a_page_are_light_and_legible(cubes):
     size = 0
     for name in (*OF_CUBE, "power_trace"):
         figure = getattr(rc.plot, name)(rc.datasets.load_power_traces() if name == "power_trace" else cubes["imagenet"])
-        assert isinstance(figure, LayoutDOM)
+        assert isinstance(figure, hv.core.Dimensioned)
         assert figure.name == name
+        figure = rendered(figure)
         for model in figure.references():
             for key, value in model.properties_with_values().items():
                 text = value.get("value") if isinstance(value, dict) else value
@@ -419,11 +462,11 @@ def test_tooltips_name_the_source_row(cubes):
 def test_tooltips_show_markup_as_text(cubes):
     cube = cubes["mnist"].assign_attrs(title="<img src=x>", assumptions="<b>mine</b>")
     for name in ("heatmap", "pareto", "overlap", "power", "efficiency"):
-        for tool in getattr(rc.plot, name)(cube).select({"type": HoverTool}):
+        for tool in rendered(getattr(rc.plot, name)(cube)).select({"type": HoverTool}):
             assert "<img" not in tool.tooltips
             assert "<b>mine" not in tool.tooltips
     renamed = cubes["mnist"].assign_coords(platform=[f"<i>{place}</i>" for place in range(9)])
-    assert "<i>0" not in rc.plot.overview(renamed).text
+    assert "<i>0" not in rc.plot.overview(renamed).data
 
 
 def test_rows_behind_a_bar_are_counted(cubes):

@@ -262,6 +262,37 @@ def test_a_label_of_groups_named_as_what_an_answer_adds_is_refused(name, ask):
         ask(named(name, coord=True))
 
 
+@pytest.mark.parametrize(
+    ("name", "ask"),
+    [
+        ("found", lambda c: rc.best(c, "x", sense="max")),
+        ("found", lambda c: rc.crossover(c, "x", sense="max", between="found", along="b")),
+        ("found", lambda c: rc.Sweep(rc.inputs("mnist").assign(x=c.x)).at({"platform": ["TX2"], "found": [0]})),
+        ("n_ties", lambda c: rc.pareto(c, {"x": "max"})),
+    ],
+)
+def test_a_dim_without_labels_named_as_what_an_answer_adds_is_refused(name, ask):
+    cube = xr.Dataset({"x": ((name, "b"), [[1.0, 3.0], [2.0, 5.0]])})
+    with pytest.raises(InvalidDataError, match=f"`cube`: expected no variable '{name}'.*rename it"):
+        ask(cube)
+
+
+def test_a_variable_named_as_a_limit_becomes_is_refused_where_it_matters():
+    cube = xr.Dataset({"f": ("a", [1.0, 2.0, 3.0]), "where f": ("a", [5.0, 6.0, 4.0])})
+    assert float(rc.best(cube, "where f", sense="max", where={"f": (3, None)})["where f"]) == 4.0
+    with pytest.raises(InvalidDataError, match="`cube`: expected no variable 'where f' where that limit is set"):
+        rc.best(cube, "where f", sense="max", where={"f": cube.f > 2})
+
+
+def test_a_term_may_be_named_as_what_counts_the_figures_known():
+    terms = rc.PUBLISHED.with_term("known predicted_latency", lambda m: m.predicted_latency * 2.0, sense="min")
+    sweep = rc.Sweep(rc.inputs("mnist", platforms="TX2"), assumptions=terms)
+    front = sweep.pareto({"predicted_latency": "min"})
+    again = sweep.pareto({"known predicted_latency": "min"})
+    np.testing.assert_array_equal(again["known predicted_latency"], 2 * front["predicted_latency"])
+    assert again.attrs["missing_known predicted_latency"] == front.attrs["missing_predicted_latency"]
+
+
 def test_a_dim_named_as_what_an_answer_adds_is_refused_where_it_is_in_the_answer():
     cube = xr.Dataset({"x": (("reason", "winner"), [[1.0, 3.0], [2.0, 5.0]])})
     cube["flag"] = ("winner", np.array([0, 1], "i1"), {"flag_values": [0, 1], "flag_meanings": "no yes"})
@@ -347,3 +378,22 @@ def test_groups_come_in_the_order_in_which_they_are_asked_for(classes):
     ]
     front = rc.pareto(classes, {"x": "max"}, per=["batch", "device_class"])
     assert front["x"].values.tolist() == by_batch["x"].values.tolist()
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda c: rc.count(c),
+        lambda c: rc.count(c, where={"x1": (1.5, None)}),
+        lambda c: rc.histogram(c, "x0", bins=2),
+        lambda c: rc.quantile(c, "x0", 0.5),
+        lambda c: rc.pareto(c, {"x0": "max"}),
+    ],
+)
+def test_more_points_than_can_be_counted_are_refused(ask):
+    cube = xr.Dataset({f"x{k}": (f"d{k}", np.linspace(1, 2, 1000)) for k in range(8)})
+    assert float(rc.best(cube, "x0", sense="max").x0) == 2.0
+    with pytest.raises(InvalidDataError, match=r"`space`: expected fewer than 2\^63 = 9.2e18 points, got 1e\+24"):
+        ask(cube)
+    few = xr.Dataset({f"x{k}": (f"d{k}", np.linspace(1, 2, 100)) for k in range(9)})
+    assert int(rc.count(few)["count"]) == 10**18

@@ -93,3 +93,13 @@ def test_with_other_limits_and_groups(cube):
 def test_what_to_trust_is_one_of_two():
     with pytest.raises(InvalidDataError, match="`trust`: expected one of 'possible', 'all'"):
         rc.best(rc.benchmark("mnist"), "measured_throughput", trust="some")
+
+
+def test_a_limit_on_a_variable_named_trust_is_refused_and_none_is_lost(cube):
+    own = cube.assign(trust=cube.measured_throughput * 0 + 1)
+    with pytest.raises(InvalidDataError, match=r"`where\['trust'\]`: expected another name"):
+        rc.best(own, "measured_throughput", where={"trust": (0, None)})
+    limits = {"quality": ["not above_compute_peak"], "quality too": (2, None)}
+    with_both = cube.assign({"quality too": cube.quality * 0 + 1})
+    assert int(rc.count(with_both, where=limits)["count"]) == 0
+    assert int(rc.count(with_both, where=limits, by="quality")["count"].sum()) == 0

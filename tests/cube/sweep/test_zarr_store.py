@@ -2,10 +2,12 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -260,3 +262,23 @@ def test_a_damaged_journal_costs_tiles_not_the_store(damage, sweep, tmp_path, mo
     journal.write_bytes(b"".join([lines[0], damage, *lines[2:]]))
     assert_same(sweep.to_zarr(tmp_path / "cube.zarr"), sweep)
     assert rc.verify(tmp_path / "cube.zarr")
+
+
+@pytest.mark.parametrize(
+    ("dims", "error", "message"),
+    [
+        (20, InvalidDataError, r"`space`: expected fewer than 2\^63"),
+        (3, UnwritableFileError, "`to_zarr`: expected results of at most 1,000 times the .* GB that are free"),
+    ],
+)
+def test_a_store_that_no_disk_holds_is_refused_at_once(tmp_path, monkeypatch, dims, error, message):
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=1 << 20))
+    inputs = rc.inputs("mnist", platforms="TX2").assign(
+        {f"x{k}": (f"d{k}", np.linspace(1, 2, 1000)) for k in range(dims)}
+    )
+    terms = rc.PUBLISHED.with_term(
+        "cost", lambda m: m.predicted_latency * sum(getattr(m, f"x{k}") for k in range(dims))
+    )
+    with pytest.raises(error, match=message):
+        rc.Sweep(inputs, assumptions=terms).to_zarr(tmp_path / "a.zarr")
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,186 @@
+"""What every view of the explorer shows of one state: counts, front, best; and what is asked for it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import xarray as xr
+
+    from roofcube.explorer.rows import Category, Rows
+    from roofcube.explorer.state import View
+    from roofcube.variables import Sense
+
+__all__ = ["LATENCIES", "MOST_CELLS", "Answer", "AtLatency", "Grid", "Source", "Step", "Stop", "limits_of", "where_of"]
+
+Array = np.ndarray[Any, np.dtype[Any]]
+MOST_CELLS = 2_500  # of a heatmap that are marks; more are an image
+LATENCIES = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1)  # s; columns of the table of what fits into a time
+
+
+class Stop(Protocol):
+    """A flag that another thread may set, such as `threading.Event`."""
+
+    def is_set(self) -> bool:
+        """Check whether to stop."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """What one condition removed of what those before it left."""
+
+    name: str
+    words: str
+    removed: int
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One answer for all views.
+
+    Attributes
+    ----------
+    rows : Rows
+        That the numbers below refer to.
+    total : int
+        Points of the space; of a stored cube, rows.
+    steps : tuple of Step
+    left : int
+        Points that meet all conditions and have the figures of both axes.
+    front : array of int
+        Rows, from left to right along x.
+    best : int
+        Row with the best objective; -1 where nothing is left.
+    inside : array of bool
+        Which rows meet all conditions.
+    drawn : array of int
+        Rows that are drawn as marks.
+    doubtful : int
+        Points left that carry a flag; -1 where it was not counted.
+    counts : dict of name to array of int
+        Points with each label that all other conditions leave.
+    bars : dict of name to array of int
+        Points in each of equal steps along a range.
+    image : tuple or None
+        Counts of points over the axes (y, x) and their edges, where not all of them are marks.
+    sampled : int
+        Points of a sample of the space that stand for all others; 0 where every point is known.
+    """
+
+    rows: Rows
+    total: int
+    steps: tuple[Step, ...]
+    left: int
+    front: Array
+    best: int
+    inside: Array
+    drawn: Array
+    doubtful: int
+    counts: dict[str, Array] = field(default_factory=dict)
+    bars: dict[str, Array] = field(default_factory=dict)
+    image: tuple[Array, Array, Array] | None = None
+    sampled: int = 0
+
+
+@dataclass(frozen=True)
+class Grid:
+    """The best objective for each pair of labels; NaN where nothing is left.
+
+    Attributes
+    ----------
+    rows, columns : list of str
+    values : array (rows, columns)
+    names : array of str
+        The configuration behind each cell; empty where there are too many.
+    id_at : callable
+        Gives the id of the configuration behind a cell, by row and column.
+    """
+
+    rows: list[str]
+    columns: list[str]
+    values: Array
+    names: Array
+    id_at: Callable[[int, int], str]
+
+
+@dataclass(frozen=True)
+class AtLatency:
+    """The best objective for each label (rows) within each latency (columns); NaN where nothing is fast enough."""
+
+    dim: str
+    labels: list[str]
+    texts: list[str]
+    values: Array
+
+
+class Source(Protocol):
+    """What is explored: a stored cube or a sweep; read only, shared by all sessions."""
+
+    title: str
+    cube: Any
+    kinds: tuple[str, ...]
+    careful: bool
+
+    def measures(self, kind: str) -> list[str]:
+        """Name the variables that can be an objective or an axis."""
+
+    def numbers(self, kind: str) -> list[str]:
+        """Name the variables that a limit can be on."""
+
+    def categories(self, kind: str) -> dict[str, Category]:
+        """Return everything whose labels can be chosen."""
+
+    def ranges(self, kind: str) -> list[str]:
+        """Name the coordinates of which a range is chosen."""
+
+    def sense(self, name: str) -> Sense:
+        """Return which way of a variable is better."""
+
+    def unit(self, name: str) -> str:
+        """Return the SI unit of a variable."""
+
+    def extent(self, kind: str, name: str) -> tuple[float, float]:
+        """Return the least and the largest value of a variable."""
+
+    def anchored(self, view: View) -> dict[str, Any]:
+        """Return the limits that keep a question to the rows of a kind, where its variables do not."""
+
+    def hidden(self, kind: str) -> dict[str, Any]:
+        """Return the limits that leave out what is doubtful."""
+
+    def ask(self, view: View, stop: Stop | None = None) -> Answer:
+        """Answer for all views."""
+
+    def find(self, kind: str, ids: list[str]) -> list[str]:
+        """Return the ids that no row has."""
+
+    def selection(self, view: View) -> xr.Dataset:
+        """Return what is selected, as points."""
+
+    def grid(self, view: View, stop: Stop | None = None) -> Grid:
+        """Return the best of each pair of labels of the dims on the axes of the heatmap."""
+
+    def at_latency(self, view: View, stop: Stop | None = None) -> AtLatency | None:
+        """Return the best objective within each latency; None where no latency is known."""
+
+    def asked_of(self, stop: Stop | None = None) -> Any:
+        """Return what the questions of roofcube take: a Dataset or a Sweep."""
+
+    def script(self) -> str:
+        """Write how a reader gets what `asked_of` returns from `cube`; empty where it is the cube."""
+
+
+def limits_of(view: View, source: Source) -> dict[str, Any]:
+    """Return the conditions of a state, in the order in which they count, as `where` takes them."""
+    hidden = source.hidden(view.kind) if view.hide_doubts else {}
+    return {**view.limits, **{name: list(labels) for name, labels in view.keep.items()}, **hidden}
+
+
+def where_of(view: View, source: Source) -> dict[str, Any]:
+    """Return the same with what keeps a question to the rows that are explored."""
+    return {**source.anchored(view), **limits_of(view, source)}

@@ -1,0 +1,463 @@
+"""The rows of the explorer: one for each cell of a cube that has figures; ids, labels and columns; no widgets here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from math import prod
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+import numpy as np
+
+from roofcube.errors import InvalidDataError, MemoryLimitError
+from roofcube.inert import inert_label
+from roofcube.labels import full_rank
+from roofcube.model.graph import EXTRAPOLATES, LAYER, dim_order
+from roofcube.options import fits_memory
+from roofcube.sweep.answers.points import as_points
+from roofcube.sweep.flags import codes_of
+from roofcube.sweep.questions import context_of
+from roofcube.sweep.trust import impossible_bits
+from roofcube.variables import (
+    CONFIGURATION,
+    GRADES,
+    IMPOSSIBLE,
+    IMPOSSIBLE_POWER,
+    MEASURED_POWER,
+    MEASURED_SPEED,
+    QUALITY,
+    sense_of,
+)
+from roofcube.wording import flag_words, short
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    import xarray as xr
+
+    from roofcube.variables import Sense
+
+__all__ = [
+    "Category",
+    "Rows",
+    "is_number",
+    "label_text",
+    "measured_names",
+    "rows_of_kind",
+    "sense_in",
+    "spaced",
+    "worded",
+]
+
+Array = np.ndarray[Any, np.dtype[Any]]
+MOST_LABELS = 24  # numbers along a dim that are chosen one by one; of more, a range is
+BYTES_A_ROW = 64
+DOUBTFUL = sum(bit for name, bit in QUALITY.items() if GRADES[name] == "doubtful")
+SAFE = " +-()[]*&='!;:@/$"
+
+
+def spaced(name: str) -> str:
+    """Write the name of a variable in words: measured top-1 accuracy."""
+    words = name.replace("top1", "top-1 accuracy").replace("top5", "top-5 accuracy").replace("_", " ")
+    return inert_label(words)
+
+
+def sense_in(cube: Any, name: str) -> Sense:
+    """Return which way of a variable is better; more, where nothing says."""
+    attributes = cube[name].attrs if name in cube else {}
+    return "min" if (attributes.get("sense") or sense_of(name)) == "min" else "max"
+
+
+def is_number(array: Any) -> bool:
+    """Check whether a variable holds numbers that can be an axis: no text, no times, no flags."""
+    return array.dtype.kind in "fiu" and "flag_meanings" not in array.attrs
+
+
+def label_text(label: Any) -> str:
+    """Write a label so that it can be read back: 100 for 100.0, text as it is."""
+    if isinstance(label, float) and label == int(label) and abs(label) < 1e15:
+        return str(int(label))
+    return str(label)
+
+
+def measured_names(cube: xr.Dataset) -> list[str]:
+    """Name the variables of a cube that were measured."""
+    known = MEASURED_SPEED | MEASURED_POWER
+    names = [str(name) for name in cube.data_vars if name in known or str(name).startswith("measured_")]
+    return [name for name in names if cube[name].ndim and is_number(cube[name])]
+
+
+@dataclass(frozen=True)
+class Category:
+    """Labels to choose from: of a dim, of a coordinate along it, or the meanings of a flag.
+
+    Attributes
+    ----------
+    name : str
+    labels : list
+        As `where` takes them.
+    texts : list of str
+        As an address writes them.
+    shown : list of str
+        As a reader sees them.
+    dim : str
+        Dim along which it goes; empty for a flag.
+    places : array of int
+        Of each index along the dim, the number of its label.
+    """
+
+    name: str
+    labels: list[Any]
+    texts: list[str]
+    shown: list[str]
+    dim: str
+    places: Array
+
+    @cached_property
+    def number_of(self) -> dict[str, int]:
+        """The number of the label of each text."""
+        return {text: number for number, text in enumerate(self.texts)}
+
+
+class Rows:
+    """The rows of a cube.
+
+    Parameters
+    ----------
+    cube : Dataset
+    dims : sequence of str
+        Dims that tell the rows apart, in the order that decides ties.
+    flat : array of int
+        Place of each row in the product of the dims.
+    variables : sequence of str
+        Of which at least one is known in every row.
+    id_names : sequence of str, optional
+        Coordinates whose labels name a row. Default: the dims.
+    """
+
+    def __init__(
+        self,
+        cube: xr.Dataset,
+        dims: Sequence[str],
+        flat: Array,
+        variables: Sequence[str],
+        id_names: Sequence[str] | None = None,
+    ) -> None:
+        self.cube = cube
+        self.dims = tuple(dims)
+        self.flat = flat
+        self.variables = tuple(variables)
+        self.size = int(flat.size)
+        self.cells = prod(cube.sizes[dim] for dim in self.dims)
+        self.id_names = tuple(_id_names(cube, self.dims) if id_names is None else id_names)
+        self._columns: dict[str, Array] = {}
+        self._indices: dict[str, Array] = {}
+
+    # what there is --------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def numbers(self) -> list[str]:
+        """Variables that can be an axis or a limit: numbers known in some row."""
+        return [name for name in self._numeric if np.isfinite(self.column(name)).any()]
+
+    @cached_property
+    def measures(self) -> list[str]:
+        """Variables that can be an objective: numbers that are no coordinates, those that the rows are about first."""
+        varying = [name for name in self.numbers if name in self.variables or self._varies(name)]
+        own = [name for name in varying if name in self.variables]
+        return own + [name for name in varying if name not in own and name not in self.cube.coords]
+
+    def _varies(self, name: str) -> bool:
+        values = self.column(name)
+        finite = values[np.isfinite(values)]
+        return bool(finite.size and finite.min() < finite.max())
+
+    @property
+    def _numeric(self) -> list[str]:
+        names = [*map(str, self.cube.data_vars), *map(str, self.cube.coords)]
+        inside = set(self.dims)
+        fits = [name for name in names if self.cube[name].ndim and set(self.cube[name].dims) <= inside]
+        return [name for name in fits if is_number(self.cube[name]) and not name.endswith("_code")]
+
+    @cached_property
+    def categories(self) -> dict[str, Category]:
+        """Everything whose labels can be chosen one by one."""
+        made: dict[str, Category] = {}
+        names = [*self.dims, *(str(name) for name in self.cube.coords if name not in self.dims)]
+        for name in names:
+            if name in self.cube.coords and self.cube[name].ndim == 1 and self.cube[name].dims[0] in self.dims:
+                category = _category(self.cube, name)
+                if category is not None:
+                    made[name] = category
+        bounds = None if self._is_measured else self._of_flag("bound")
+        return made if bounds is None else {**made, "bound": bounds}
+
+    @cached_property
+    def ranges(self) -> list[str]:
+        """Numeric coordinates with too many labels to choose them one by one."""
+        coords = [str(name) for name in self.cube.coords if self.cube[name].ndim == 1]
+        points = [name for name in coords if self.cube[name].dims[0] not in self.cube.coords]
+        numeric = [name for name in coords if name in self.dims or name in points]
+        numeric = [name for name in numeric if name in self.numbers and name not in self.categories]
+        return [name for name in numeric if self.cube[name].size > 1]
+
+    def _of_flag(self, name: str) -> Category | None:
+        if name not in self.cube or not set(self.cube[name].dims) <= set(self.dims):
+            return None
+        codes = codes_of(self.cube[name].attrs)
+        present = set(np.unique(self.column(name)).tolist())
+        words = [word for word, code in codes.items() if code in present]
+        if len(words) < 2:
+            return None
+        places = np.array([codes[word] for word in words], dtype="f8")
+        return Category(name, words, words, [word.replace("_", " ") for word in words], "", places)
+
+    # columns --------------------------------------------------------------------------------------------------------
+
+    def index(self, dim: str) -> Array:
+        """Return the place of every row along a dim."""
+        if dim not in self._indices:
+            sizes = [self.cube.sizes[name] for name in self.dims]
+            behind = prod(sizes[self.dims.index(dim) + 1 :])
+            places = (self.flat // behind) % self.cube.sizes[dim]
+            self._indices[dim] = places.astype(np.min_scalar_type(max(self.cube.sizes[dim] - 1, 0)))
+        return self._indices[dim]
+
+    def column(self, name: str) -> Array:
+        """Return a variable or coordinate row by row, as f8."""
+        if name not in self._columns:
+            self._columns[name] = np.asarray(self.values(name), dtype="f8")
+        return self._columns[name]
+
+    def values(self, name: str, rows: Array | None = None) -> Array:
+        """Return a variable or coordinate of rows, as it is stored."""
+        array = self.cube[name]
+        values = np.asarray(array.values)
+        if not array.ndim:
+            return np.full(self.size if rows is None else len(rows), values[()])
+        places = tuple(self.index(str(dim)) if rows is None else self.index(str(dim))[rows] for dim in array.dims)
+        return np.asarray(values[places])
+
+    def codes(self, name: str) -> Array:
+        """Return the number of the label of every row; -1 where it has none of them."""
+        if f"codes {name}" not in self._columns:
+            category = self.categories[name]
+            if category.dim:
+                self._columns[f"codes {name}"] = category.places[self.index(category.dim)]
+            else:
+                equal = self.column(name)[:, None] == category.places[None, :]
+                self._columns[f"codes {name}"] = np.where(equal.any(1), equal.argmax(1), -1)
+        return self._columns[f"codes {name}"]
+
+    # flags ----------------------------------------------------------------------------------------------------------
+
+    def impossible(self, names: Iterable[str]) -> Array | None:
+        """Return which rows the physics gate finds impossible for a question on variables; None where it has no say."""
+        bits = impossible_bits(names)
+        if not bits or "quality" not in self.cube or "flag_masks" not in self.cube["quality"].attrs:
+            return None
+        return np.asarray((self.column("quality").astype("i8") & bits) != 0)
+
+    @cached_property
+    def extrapolates(self) -> Array:
+        """Which rows a calibration predicts beyond what was measured; of measured rows, none."""
+        if EXTRAPOLATES not in self.cube or self._is_measured:
+            return np.zeros(self.size, dtype=bool)
+        return np.asarray(self.column(EXTRAPOLATES) == 1.0)
+
+    @cached_property
+    def doubtful(self) -> Array:
+        """Which rows carry a flag that a reader should know of before relying on them."""
+        if self._is_measured:
+            return (self.column("quality").astype("i8") & DOUBTFUL) != 0 if "quality" in self.cube else self._none
+        if self._has_reasons:
+            return np.asarray(self.extrapolates | (self.column("infeasible") != 0))
+        return self.extrapolates
+
+    def doubts_hidden(self) -> dict[str, Any]:
+        """Return the limits that leave out what is doubtful, as `where` takes them."""
+        if self._is_measured:
+            meanings = (
+                str(self.cube["quality"].attrs.get("flag_meanings", "")).split() if "quality" in self.cube else []
+            )
+            names = [f"not {name}" for name in meanings if GRADES.get(name) == "doubtful"]
+            return {"quality": names} if names else {}
+        hidden: dict[str, Any] = {"infeasible": ["feasible"]} if self._has_reasons else {}
+        return {**hidden, EXTRAPOLATES: (None, 0.5)} if EXTRAPOLATES in self.cube else hidden
+
+    def notes(self, rows: Array) -> list[str]:
+        """Write what is worth knowing of rows but no reason to doubt them."""
+        return (
+            self._findings(rows, ~(DOUBTFUL | IMPOSSIBLE | IMPOSSIBLE_POWER)) if self._is_measured else [""] * len(rows)
+        )
+
+    def _findings(self, rows: Array, bits: int) -> list[str]:
+        if "quality" not in self.cube:
+            return [""] * len(rows)
+        return [str(text) for text in flag_words(self.values("quality", rows) & bits, self.cube["quality"].attrs)]
+
+    def doubts(self, rows: Array) -> list[str]:
+        """Write what makes rows doubtful or impossible, in words; empty where there is nothing."""
+        if self._is_measured:
+            return self._findings(rows, DOUBTFUL | IMPOSSIBLE | IMPOSSIBLE_POWER)
+        beyond = np.where(self.extrapolates[rows], "extrapolates beyond what was measured", "")
+        if not self._has_reasons:
+            return [str(text) for text in beyond]
+        codes = self.values("infeasible", rows)
+        reasons = np.where(codes == 0, "", flag_words(codes, self.cube["infeasible"].attrs))
+        return [", ".join(filter(None, pair)) for pair in zip(beyond.tolist(), reasons.tolist(), strict=True)]
+
+    @cached_property
+    def _all(self) -> Array:
+        return np.arange(self.size)
+
+    @property
+    def _none(self) -> Array:
+        return np.zeros(self.size, dtype=bool)
+
+    @property
+    def _is_measured(self) -> bool:
+        return any(name in MEASURED_SPEED or name.startswith("measured_") for name in self.variables)
+
+    @property
+    def _has_reasons(self) -> bool:
+        return "infeasible" in self.cube and set(self.cube["infeasible"].dims) <= set(self.dims)
+
+    # ids ------------------------------------------------------------------------------------------------------------
+
+    def ids(self, rows: Array) -> list[str]:
+        """Name rows by their labels: TX2~maxn~FP16."""
+        if not len(rows):
+            return []
+        if not self.id_names:
+            return [str(number) for number in self.flat[rows].tolist()]
+        columns = [map(_quoted, self._labels(name, rows)) for name in self.id_names]
+        return ["~".join(parts) for parts in zip(*columns, strict=True)]
+
+    def _labels(self, name: str, rows: Array) -> list[Any]:
+        if name in self.cube.coords:
+            return list(self.values(name, rows).tolist())
+        return list(self.index(name)[rows].tolist())
+
+    def find(self, ids: Iterable[str]) -> tuple[Array, list[str]]:
+        """Return the rows of ids, and the ids that no row has."""
+        wanted = list(ids)
+        if not wanted:
+            return np.zeros(0, dtype=np.int64), []
+        candidates = self._candidates(wanted)
+        rows_of = dict(zip(self.ids(candidates), candidates.tolist(), strict=True))
+        rows = [rows_of[name] for name in wanted if name in rows_of]
+        return np.array(rows, dtype=np.int64), [name for name in wanted if name not in rows_of]
+
+    def _candidates(self, ids: list[str]) -> Array:
+        """Return the rows among which ids are looked for: those with the same label along each dim."""
+        if self.size <= 10_000:
+            return np.arange(self.size)
+        mask = np.ones(self.size, dtype=bool)
+        for number, name in enumerate(self.id_names):
+            if name not in self.dims:
+                continue
+            labels = self.cube[name].values.tolist() if name in self.cube.coords else list(range(self.cube.sizes[name]))
+            wanted = {parts[number] for parts in (name.split("~") for name in ids) if len(parts) == len(self.id_names)}
+            mask &= np.array([_quoted(label) in wanted for label in labels])[self.index(name)]
+        return np.flatnonzero(mask)
+
+    def names(self, rows: Array) -> list[str]:
+        """Write the configuration of rows for a reader: labels of all that varies, inert."""
+        varying = [name for name in self.id_names if name not in self.dims or self.cube.sizes[name] > 1]
+        varying = [name for name in varying if name in self.dims or len(set(self._labels(name, self._all))) > 1]
+        columns = [[worded(name, label) for label in self._labels(name, rows)] for name in varying or self.id_names]
+        return [" · ".join(parts) for parts in zip(*columns, strict=True)] if columns else self.ids(rows)
+
+    def dataset(self, rows: Array) -> xr.Dataset:
+        """Return rows as points, with all coordinates and variables."""
+        if "point" in self.cube.dims:
+            return self.cube.isel(point=self.index("point")[rows]) if self.dims == ("point",) else self.cube
+        context = context_of(self.cube)
+        nowhere = np.zeros(len(rows), dtype=np.int64)
+        indices = [self.index(dim)[rows].astype(np.int64) if dim in self.dims else nowhere for dim in context.dims]
+        return as_points(context, indices)
+
+
+def rows_of_kind(cube: xr.Dataset, variables: Sequence[str]) -> Rows:
+    """Return a row for each cell in which any of some variables is known.
+
+    Raises
+    ------
+    MemoryLimitError
+        If the cells would not fit into the memory limit.
+    InvalidDataError
+        If no cell has a figure.
+    """
+    used = {str(dim) for name in variables for dim in cube[name].dims}
+    dims = [dim for dim in dict.fromkeys([*dim_order(cube), *map(str, cube.dims)]) if dim in used and dim != LAYER]
+    sizes = [cube.sizes[dim] for dim in dims]
+    if not fits_memory(prod(sizes) * BYTES_A_ROW):
+        msg = (
+            f"`cube`: expected cells that the memory holds, got {prod(sizes):,}; keep fewer labels, explore a "
+            "roofcube.Sweep, which is never stored, or raise the limit with `roofcube.set_options(memory=...)`"
+        )
+        raise MemoryLimitError(msg)
+    mask = np.zeros(sizes, dtype=bool)
+    for name in variables:
+        mask |= np.isfinite(full_rank(cube[name].compute(), dims))
+    flat = np.flatnonzero(mask)
+    if not flat.size:
+        msg = f"`cube`: expected figures to explore, got none known of {', '.join(variables)}; pass a cube with values"
+        raise InvalidDataError(msg)
+    return Rows(cube, dims, flat, variables)
+
+
+def _id_names(cube: xr.Dataset, dims: Sequence[str]) -> list[str]:
+    """Name what tells rows apart: the dims; of points without labels of their own, the coordinates along them."""
+    if any(dim in cube.coords for dim in dims):
+        return list(dims)
+    said = str(cube.attrs.get("dim_order", "")).split()
+    names = dict.fromkeys([*said, *CONFIGURATION, "batch"])
+    ordered = [name for name in names if name in cube.coords and cube[name].dims == tuple(dims)]
+    if len(dims) != 1 or not ordered:
+        return list(dims)
+    labels = [cube[name].values.tolist() for name in ordered]
+    return ordered if len(set(zip(*labels, strict=True))) == cube.sizes[dims[0]] else [*ordered, *dims]
+
+
+def _category(cube: xr.Dataset, name: str) -> Category | None:
+    values = cube[name].values
+    if values.dtype.kind not in "UOiufb" or name.endswith("_code"):
+        return None
+    texts = [label_text(label) for label in values.tolist()]
+    distinct = dict.fromkeys(texts)
+    numeric = values.dtype.kind in "iufb"
+    beside = name not in cube.dims and str(cube[name].dims[0]) in cube.coords  # a property of a label, not a label
+    if len(distinct) < 2 or (numeric and (beside or len(distinct) > MOST_LABELS)):
+        return None
+    label_of = dict(zip(texts, values.tolist(), strict=True))
+    keys = sorted(distinct, key=lambda text: label_of[text]) if numeric and name not in cube.dims else list(distinct)
+    number_of = {text: number for number, text in enumerate(keys)}
+    places = np.array([number_of[text] for text in texts], dtype=np.intp)
+    labels = [label_of[text] for text in keys]
+    return Category(name, labels, keys, _shown(labels, numeric=numeric), str(cube[name].dims[0]), places)
+
+
+def _shown(labels: list[Any], *, numeric: bool) -> list[str]:
+    """Write labels for a reader: numbers with as few digits as tell them apart, texts inert."""
+    if not numeric:
+        return [inert_label(str(label)) for label in labels]
+    for digits in range(3, 17):
+        texts = [short(float(label), digits) for label in labels]
+        if len(set(texts)) == len(labels):
+            break
+    return texts
+
+
+def _quoted(label: Any) -> str:
+    return quote(label_text(label), safe=SAFE)
+
+
+def worded(name: str, label: Any) -> str:
+    """Write a label with the word that makes it readable: batch 8, 50 %."""
+    if isinstance(label, str):
+        return inert_label(label)
+    number = short(float(label)) if isinstance(label, float) and name != "pruning" else label_text(label)
+    return f"{number} %" if name == "pruning" else f"{spaced(name)} {number}"

@@ -1,0 +1,208 @@
+"""The explorer served: on this machine alone unless told otherwise, a state for each session, a strict policy."""
+
+from __future__ import annotations
+
+import json
+import socket
+import sys
+import webbrowser
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import panel as pn
+from tornado.routing import Matcher, Rule
+from tornado.web import OutputTransform, RequestHandler
+
+from roofcube.errors import InvalidDataError
+from roofcube.explorer.app import Explorer, source_of
+from roofcube.explorer.state import WRITTEN, read_address
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from roofcube.explorer.answers import Source
+
+__all__ = ["MOST_SESSIONS", "make_server", "serve"]
+
+STATIC = Path(__file__).parent / "static"
+LOOPBACK = ("127.0.0.1", "localhost")
+MOST_SESSIONS = 50
+LONGEST_ADDRESS = 8_000
+# parts are loaded as blobs by a module loader that tries the browser with scripts of its own, BokehJS may make
+# functions of text; what a label could smuggle in is a handler of an event, which never runs
+POLICY = (
+    "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:; script-src-attr 'none'; "
+    "style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; font-src 'self' data:; "
+    "connect-src 'self' blob: {sockets}; object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+
+
+def serve(
+    cube: Any,
+    *,
+    port: int = 0,
+    show: bool = True,
+    as_json: bool = False,
+    host: str = "127.0.0.1",
+    allow_origin: tuple[str, ...] = (),
+) -> None:
+    """Serve the explorer until interrupted; on 127.0.0.1 and a free port where nothing else is asked for.
+
+    Parameters
+    ----------
+    cube : Dataset, Sweep, str or Source
+    port : int
+    show : bool
+        Whether to open a browser.
+    as_json : bool
+        Whether the address is printed as JSON.
+    host : str
+        Address to listen on; another than this machine's own needs `allow_origin`.
+    allow_origin : tuple of str
+        Names, with port, under which readers open it.
+
+    Raises
+    ------
+    InvalidDataError
+        If it would be open to others without a name under which they may open it.
+    """
+    server, address = make_server(cube, port=port, host=host, allow_origin=allow_origin)
+    print(json.dumps({"address": address}) if as_json else address, flush=True)
+    if show:
+        server.io_loop.add_callback(webbrowser.open, address)
+    server.start()
+    try:
+        server.io_loop.start()
+    except KeyboardInterrupt:
+        server.stop()
+
+
+def make_server(
+    cube: Any, *, port: int = 0, host: str = "127.0.0.1", allow_origin: tuple[str, ...] = ()
+) -> tuple[Any, str]:
+    """Return a server that is not started, and its address."""
+    if host not in LOOPBACK and not allow_origin:
+        msg = (
+            f"`host`: expected `allow_origin` with {host!r}, got none; name what readers type, such as "
+            "--allow-origin myhost:5006, or leave out `host` to serve this machine alone"
+        )
+        raise InvalidDataError(msg)
+    if host not in LOOPBACK:
+        print(f"Warning: everybody who reaches {host} can read this cube", file=sys.stderr, flush=True)
+    source = cube if hasattr(cube, "asked_of") else source_of(cube)
+    chosen = port or _free_port(host)
+    allowed = [f"{name}:{chosen}" for name in LOOPBACK]
+    allowed += list(allow_origin)
+    pn.extension("tabulator")
+    sessions: set[str] = set()
+    server = pn.io.server.get_server(
+        {"/": lambda: _session(source, sessions)},
+        port=chosen,
+        address=host,
+        websocket_origin=allowed,
+        static_dirs={"rc": str(STATIC)},
+        title="roofcube explorer",
+        start=False,
+        show=False,
+        verbose=False,
+        # a page that is still loading has no connection yet: sooner, a slow browser would meet another session, whose
+        # styles Panel takes from a network
+        check_unused_sessions_milliseconds=5_000,
+        unused_session_lifetime_milliseconds=30_000,
+    )
+    _guard(server._tornado, allowed, lambda: len(sessions) >= MOST_SESSIONS)
+    return server, f"http://{'127.0.0.1' if host == '0.0.0.0' else host}:{chosen}"
+
+
+def _free_port(host: str) -> int:
+    with socket.socket() as probe:
+        probe.bind((host, 0))
+        return int(probe.getsockname()[1])
+
+
+# sessions -------------------------------------------------------------------------------------------------------------
+
+
+def _session(source: Source, sessions: set[str]) -> Any:
+    """Make the page of a session: its state is that of its address, and stays there."""
+    location, doc = pn.state.location, pn.state.curdoc
+    session = str(doc.session_context.id)
+    sessions.add(session)
+    pn.state.on_session_destroyed(lambda _: sessions.discard(session))
+    settings, complaints = read_address((location.search or "")[:LONGEST_ADDRESS], source)
+    explorer = Explorer(source, settings)
+    page = explorer.page(complaints)
+
+    def write(*events: Any) -> None:  # noqa: ARG001
+        if pn.state.curdoc is doc and location.search != explorer.address:
+            location.search = explorer.address
+
+    def read(event: Any) -> None:
+        if event.new.removeprefix("?") == explorer.address.removeprefix("?"):
+            return
+        settings, page.complaints = read_address(event.new[:LONGEST_ADDRESS], source)
+        explorer.view.param.update(**settings)
+
+    location.param.watch(read, "search")
+    explorer.view.param.watch(write, WRITTEN)
+    write()
+    template = pn.Template((STATIC / "page.html").read_text("utf-8"), location=True)
+    template.add_variable("heading", f"{source.title} · roofcube explorer")
+    for name, part in page.regions.items():
+        template.add_panel(name, part)
+    return template
+
+
+# what is refused ------------------------------------------------------------------------------------------------------
+
+
+def _guard(application: Any, allowed: list[str], is_full: Callable[[], bool]) -> None:
+    """Refuse foreign names of this host and too many sessions; send the policy with every answer."""
+    sockets = " ".join(f"ws://{name} wss://{name}" for name in allowed)
+    headers = {
+        "Content-Security-Policy": POLICY.format(sockets=sockets),
+        "X-Frame-Options": "DENY",
+        "X-Content-Type-Options": "nosniff",
+        "Referrer-Policy": "no-referrer",
+    }
+
+    class Policy(OutputTransform):
+        def transform_first_chunk(self, status_code: int, given: Any, chunk: bytes, finishing: bool) -> Any:
+            for name, value in headers.items():
+                given[name] = value
+            return super().transform_first_chunk(status_code, given, chunk, finishing)
+
+    application.add_transform(Policy)
+    foreign = _Unless(lambda request: request.host.lower() in {name.lower() for name in allowed})
+    full = _Unless(lambda request: request.path != "/" or not is_full())
+    refusals = [
+        (
+            foreign,
+            403,
+            "This name is not one under which the explorer is served; start it with --allow-origin NAME:PORT",
+        ),
+        (full, 503, f"{MOST_SESSIONS} sessions are open; close one and reload"),
+    ]
+    for number, (matcher, status, reason) in enumerate(refusals):
+        rule = Rule(matcher, _Refusal, {"status": status, "reason": reason})
+        application.default_router.rules.insert(number, rule)
+
+
+class _Unless(Matcher):
+    """Matches requests for which a condition does not hold."""
+
+    def __init__(self, holds: Callable[[Any], bool]) -> None:
+        self.holds = holds
+
+    def match(self, request: Any) -> dict[str, Any] | None:
+        return None if self.holds(request) else {}
+
+
+class _Refusal(RequestHandler):
+    def initialize(self, status: int, reason: str) -> None:
+        self.status, self.reason = status, reason
+
+    def prepare(self) -> None:
+        self.set_status(self.status)
+        self.set_header("Content-Type", "text/plain; charset=utf-8")
+        self.finish(self.reason)

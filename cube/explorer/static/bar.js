@@ -1,0 +1,53 @@
+// The bar: what is wanted, limits, what each removed, and what to do when nothing is left.
+export function render({model, el}) {
+  const root = make("div", {class: "bar"})
+  el.append(root)
+  const send = (message) => model.send_msg(JSON.stringify(message))
+  const keyed = (element, key) => { element.dataset.key = key; return element }
+  const button = (text, message, more = {}) => keyed(make("button", {type: "button", onclick: () => send(message), ...more}, text), "b" + text + JSON.stringify(message))
+  const field = (limit) => {
+    const name = `${limit.shown} ${limit.sign}`
+    const input = keyed(make("input", {type: "text", value: limit.text, placeholder: limit.unit, size: 8, "aria-label": `${name} ${limit.unit}`,
+      "aria-invalid": limit.wrong ? "true" : "false", onchange: () => send({do: "limit", name: limit.name, end: limit.end, text: input.value})}), `f${limit.name}${limit.end}`)
+    const cross = limit.text === "" ? null : button("×", {do: "limit", name: limit.name, end: limit.end, text: ""}, {"aria-label": `remove the limit ${name}`, class: "cross"})
+    return make("span", {class: "limit"}, make("span", {}, name), input, cross)
+  }
+  const draw = () => {
+    const data = JSON.parse(model.data)
+    if (!data.kinds) return
+    const head = make("div", {class: "head"}, make("h1", {}, data.title))
+    if (data.kinds.length > 1) head.append(make("span", {class: "group", role: "group", "aria-label": "figures"},
+      data.kinds.map((kind) => button(kind, {do: "set", name: "kind", value: kind}, {"aria-pressed": String(kind === data.kind)}))))
+    else head.append(make("span", {class: "badge"}, data.kind))
+    head.append(make("span", {class: "tools"},
+      button("undo", {do: "undo"}, {disabled: !data.undo}), button("redo", {do: "redo"}, {disabled: !data.redo}), button("reset", {do: "reset"}),
+      keyed(make("button", {type: "button", title: "copy the address of this state", onclick: () => navigator.clipboard?.writeText(location.href)}, "link"), "blink"),
+      keyed(make("button", {type: "button", "aria-label": "light or dark", title: "light or dark", onclick: () => window.roofcubeTheme?.()}, "◐"), "btheme")))
+    const wanted = make("div", {class: "wanted"}, make("span", {}, "I want "),
+      keyed(choice("what is wanted", data.objectives, data.objective, (value) => send({do: "set", name: "objective", value})), "objective"), make("span", {}, " with"))
+    for (const limit of data.limits) wanted.append(field(limit))
+    wanted.append(keyed(choice("add a limit", [["", "+ limit"], ...data.addable], "", (value) => value && send({do: "add", name: value})), "add"))
+    const line = make("p", {class: "steps", role: "status", "aria-live": "polite"}, make("b", {}, counted(data.total)), ` ${data.noun}`)
+    for (const step of data.steps) line.append(" → ", step.words, " ", make("span", {class: step.removed ? "removed" : "none"}, `−${counted(step.removed)}`))
+    line.append(" → ", make("b", {class: data.left ? "" : "removed"}, counted(data.left)), " left · ", make("b", {}, counted(data.front)), " on the front")
+    if (data.sampled) line.append(` · a sample of ${counted(data.sampled)} is drawn, counts and front are exact`)
+    if (data.doubtful || data.hidden) line.append(" · ", `${counted(Math.max(data.doubtful, 0))} in doubt `, button(data.hidden ? "show" : "hide", {do: "set", name: "hide_doubts", value: !data.hidden}, {"aria-label": data.hidden ? "show what is in doubt" : "hide what is in doubt"}))
+    if (data.selected) line.append(" · ", make("b", {}, counted(data.selected)), " selected ", button("clear", {do: "clear"}, {"aria-label": "clear the selection"}))
+    const parts = [head, wanted, line]
+    if (data.warning) parts.push(make("p", {class: "red", role: "alert"}, data.warning))
+    for (const complaint of data.complaints) parts.push(make("p", {class: "warn", role: "alert"}, complaint))
+    if (data.emptied.length) parts.push(make("div", {class: "warn", role: "alert"}, make("b", {}, "Nothing is left. "), make("ul", {},
+      data.emptied.map((one) => make("li", {}, one.text + " ", one.name ? button("relax it so", {do: "relax", name: one.name, to: one.to}) : null)))))
+    if (data.status) parts.push(make("p", {class: "status", role: "status"}, data.status + " ", data.asking ? button("cancel", {do: "cancel"}) : null))
+    redraw(root, parts)
+  }
+  model.on("data", draw)
+  model.on("msg:custom", (text) => {
+    const message = JSON.parse(text)
+    if (message.csv === undefined) return
+    const url = URL.createObjectURL(new Blob([message.csv], {type: "text/csv"}))
+    make("a", {href: url, download: message.name}).click()
+    setTimeout(() => URL.revokeObjectURL(url), 10000)
+  })
+  draw()
+}

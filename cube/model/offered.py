@@ -1,0 +1,281 @@
+"""Two layouts of hardware: the product of platforms, modes and precisions, or one dim of what is offered.
+
+Each platform of today brings modes of its own names: of the product of 77 platforms, 27 modes and 13 precisions less
+than 1 % exists. Along the one dim `offer` there is a label for each platform, mode and precision that exists, and
+`platform`, `mode`, `precision` are its coordinates: what users ask for stays, and the space grows with what is offered.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import xarray as xr
+
+from roofcube.errors import InvalidDataError, MemoryLimitError, check_kind
+from roofcube.labels import axis, labelled
+from roofcube.options import fits_memory
+from roofcube.variables import DIMS, FORMATS, HARDWARE_DIMS, INFEASIBLE, MODES, OFFER, PRECISIONS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["as_offered", "as_product", "at_offers", "is_offered", "product_bytes"]
+
+# what a cell has that nothing is offered for, by variable; else NaN, "" or 0
+EMPTY = {"bound": -1}
+# inputs that hold for several offers are told once in the product
+SHARED = (
+    "memory_bandwidth", "memory_capacity", "on_chip_memory", "power", "cores", "weights_shared", "channel_tile", "ops",
+    "params", "activations", "activation_memory", "state", "vector_ops", "vector_elements", "top1", "top5",
+    "executed_precision", "operational_intensity", "device_class", "family", "dataflow", "layer_tile_use",
+)  # fmt: skip
+
+
+def is_offered(cube: xr.Dataset) -> bool:
+    """Check whether a cube has one dim of what is offered."""
+    return OFFER in cube.dims and "platform" in cube.coords and cube["platform"].dims == (OFFER,)
+
+
+def as_offered(cube: xr.Dataset) -> xr.Dataset:
+    """Lay the platforms, modes and precisions of a cube out along one dim of those that exist.
+
+    Parameters
+    ----------
+    cube : Dataset
+        Inputs, predictions or a joined cube over some of platform, mode and precision.
+
+    Returns
+    -------
+    Dataset
+        With the dim `offer` in place of those; `platform`, `mode`, `precision`, `device_class`, … are its coordinates,
+        and `mode_rank` compares modes across platforms: 1 is the fastest of its platform at that precision. A cell that
+        was measured stays, offered or not.
+
+    Raises
+    ------
+    InvalidDataError
+        If the cube has none of the dims.
+
+    Examples
+    --------
+    >>> import roofcube as rc
+    >>> cube = rc.as_offered(rc.predict(rc.inputs("cifar10")))
+    >>> cube.sizes["offer"], rc.best(cube, "predicted_throughput", where={"power": (None, 15)}).platform.item()
+    (20, 'TX2')
+    """
+    check_kind("cube", cube, xr.Dataset, do="make one with `roofcube.inputs` or `roofcube.predict`")
+    if is_offered(cube):
+        return cube
+    dims = [dim for dim in HARDWARE_DIMS if dim in cube.dims]
+    if not dims:
+        msg = (
+            f"`cube`: expected some of the dims {', '.join(HARDWARE_DIMS)}, got {', '.join(map(str, cube.dims))}; it "
+            "needs no other layout"
+        )
+        raise InvalidDataError(msg)
+    exists = _exists(cube, dims)
+    places = dict(zip(dims, np.nonzero(exists), strict=True))
+    names = [str(name) for name, one in cube.variables.items() if set(one.dims) & set(dims) and name not in dims]
+    taken = {name: _taken(cube.variables[name], places) for name in names if name != "mode_offered"}
+    labels = {dim: labelled(OFFER, cube[dim].values[at], cube[dim].attrs) for dim, at in places.items()}
+    coords = {name: taken.pop(name) for name in names if name in cube.coords and name in taken}
+    offer = axis(OFFER, _texts([labels[dim].values.tolist() for dim in dims]))
+    offer.attrs["long_name"] = "platform, mode and precision that is offered"
+    whole = cube.drop_dims(dims).assign(taken).assign_coords({**coords, **labels, OFFER: offer})
+    if "peak_compute" in whole and whole["peak_compute"].dims == (OFFER,):
+        whole = whole.assign_coords(mode_rank=_ranks(whole))
+    return whole.assign_attrs(cube.attrs)
+
+
+def _texts(labels: Sequence[Sequence[str]]) -> np.ndarray[Any, Any]:
+    """Name each offer by its labels; that of a platform with one mode goes without saying where it stays distinct."""
+    whole = [" ".join(map(str, one)) for one in zip(*labels, strict=True)]
+    short = [" ".join(str(part) for part in one if part != "default") for one in zip(*labels, strict=True)]
+    return np.array(short if len(set(short)) == len(short) else whole, dtype=str)
+
+
+def _exists(cube: xr.Dataset, dims: Sequence[str]) -> np.ndarray[Any, Any]:
+    """Tell which cells of the hardware dims have a peak, or anything measured or known."""
+    sizes = tuple(cube.sizes[dim] for dim in dims)
+    names = [name for name in ("peak_compute", "n_rows") if name in cube]
+    names = names or [
+        name for name, one in cube.data_vars.items() if one.dtype.kind == "f" and set(dims) <= set(one.dims)
+    ]
+    exists = np.zeros(sizes, dtype=bool)
+    for name in names:
+        array = cube[name]
+        filled = array > 0 if array.dtype.kind in "iu" else array.notnull()
+        own = [dim for dim in dims if dim in array.dims]
+        known = filled.any([dim for dim in array.dims if dim not in dims]).transpose(*own).values
+        exists |= known.reshape([cube.sizes[dim] if dim in own else 1 for dim in dims])
+    return exists if names else np.ones(sizes, dtype=bool)
+
+
+def _taken(variable: xr.Variable, places: dict[str, np.ndarray[Any, Any]]) -> xr.Variable:
+    """Read a variable at each offer; the dim comes first."""
+    own = [dim for dim in places if dim in variable.dims]
+    rest = [dim for dim in variable.dims if dim not in own]
+    data = variable.transpose(*own, *rest).data
+    flat: Any = 0
+    for dim in own:
+        flat = flat * variable.sizes[dim] + places[dim]
+    cells = int(np.prod([variable.sizes[dim] for dim in own]))
+    return labelled((OFFER, *rest), data.reshape(cells, *data.shape[len(own) :])[flat], variable.attrs)
+
+
+def _ranks(cube: xr.Dataset) -> xr.Variable:
+    """Rank the modes of a platform at a precision by peak; 1 is the fastest, equals share a rank."""
+    peak, ranks = cube["peak_compute"].values, np.ones(cube.sizes[OFFER], dtype="i4")
+    precision = np.broadcast_to(cube["precision"].values if "precision" in cube.coords else "", peak.shape)
+    keys = np.array(
+        [f"{a}\0{b}" for a, b in zip(cube["platform"].values, np.broadcast_to(precision, peak.shape), strict=True)]
+    )
+    for key in np.unique(keys):
+        here = np.flatnonzero(keys == key)
+        ranks[here] = 1 + (peak[here][None, :] > peak[here][:, None]).sum(axis=1)
+    told = {"units": "1", "long_name": "rank of the mode among those of its platform at that precision; 1: fastest"}
+    return labelled(OFFER, ranks, told)
+
+
+def as_product(cube: xr.Dataset) -> xr.Dataset:
+    """Lay a cube of offers out over platform, mode and precision again; what is not offered is empty and says why.
+
+    Parameters
+    ----------
+    cube : Dataset
+        With the dim `offer`, as `as_offered` and ``inputs(layout="offered")`` give it; any other is returned as it is.
+
+    Returns
+    -------
+    Dataset
+
+    Raises
+    ------
+    MemoryLimitError
+        If the product would be larger than the memory limit.
+
+    Examples
+    --------
+    >>> import roofcube as rc
+    >>> cube = rc.predict(rc.inputs("cifar10", layout="offered"))
+    >>> dict(rc.as_product(cube).sizes)["mode"]
+    6
+    """
+    check_kind("cube", cube, xr.Dataset, do="make one with `roofcube.inputs` or `roofcube.predict`")
+    if not is_offered(cube):
+        return cube
+    dims = [dim for dim in HARDWARE_DIMS if dim in cube.coords and cube[dim].dims == (OFFER,)]
+    order = {"mode": MODES, "precision": (*PRECISIONS, *FORMATS)}
+    axes = {dim: _in_order(cube[dim].values.tolist(), order.get(dim, ())) for dim in dims}
+    size = product_bytes(cube)
+    if not fits_memory(size):
+        msg = (
+            f"the product of {', '.join(f'{len(axes[dim])} {dim}s' for dim in dims)} takes {size / 1e9:.3g} GB, more "
+            "than the memory limit; select platforms or networks first, or ask the cube as it is"
+        )
+        raise MemoryLimitError(msg)
+    at = tuple(np.array([axes[dim].index(one) for one in cube[dim].values.tolist()], dtype=np.intp) for dim in dims)
+    names = [str(name) for name, one in cube.variables.items() if OFFER in one.dims and name not in (*dims, OFFER)]
+    laid = {name: _laid(name, cube.variables[name], dims, axes, at) for name in names if name != "mode_rank"}
+    if "platform" in dims and "mode" in dims and ("peak_compute" in laid or "infeasible" in laid):
+        offered = np.zeros([len(axes["platform"]), len(axes["mode"])], dtype="i1")
+        offered[at[dims.index("platform")], at[dims.index("mode")]] = 1
+        laid["mode_offered"] = labelled(("platform", "mode"), offered)
+        if "infeasible" in laid:
+            laid["infeasible"] = _with_reasons(laid["infeasible"], dims, at, offered)
+    laid = {name: one.transpose(*_ordered(one.dims)) for name, one in laid.items()}
+    coords = {name: laid.pop(name) for name in names if name in cube.coords and name in laid}
+    indexes = {dim: axis(dim, labels) for dim, labels in axes.items()}
+    for dim, index in indexes.items():
+        index.attrs.update(cube[dim].attrs)
+    return cube.drop_dims(OFFER).assign_coords({**indexes, **coords}).assign(laid).assign_attrs(cube.attrs)
+
+
+def at_offers(product: xr.Dataset, cube: xr.Dataset) -> xr.Dataset:
+    """Read what stands over platform, mode and precision at each offer of a cube."""
+    places = {
+        dim: np.array([product[dim].values.tolist().index(one) for one in cube[dim].values.tolist()], dtype=np.intp)
+        for dim in HARDWARE_DIMS
+        if dim in product.dims
+    }
+    taken = {
+        name: _taken(one, places) if set(places) & set(one.dims) else one
+        for name, one in product.variables.items()
+        if name not in product.coords
+    }
+    return xr.Dataset(
+        taken, coords={OFFER: cube[OFFER], **{dim: product[dim] for dim in product.dims if dim not in places}}
+    )
+
+
+def product_bytes(cube: xr.Dataset) -> int:
+    """Return how much the product of a cube of offers would take at most."""
+    dims = [dim for dim in HARDWARE_DIMS if dim in cube.coords and cube[dim].dims == (OFFER,)]
+    times = float(np.prod([len(np.unique(cube[dim].values)) for dim in dims])) / cube.sizes[OFFER]
+    return int(sum(one.nbytes * (times if OFFER in one.dims else 1) for one in cube.variables.values()))
+
+
+def _in_order(labels: Sequence[str], order: Sequence[str]) -> list[str]:
+    given = list(dict.fromkeys(labels))
+    return [label for label in dict.fromkeys(order) if label in given] + [one for one in given if one not in order]
+
+
+def _ordered(dims: Sequence[Any]) -> list[Any]:
+    """Return dims in the order of cubes: known ones, the user's own, batch last."""
+    known = [dim for dim in DIMS if dim in dims and dim != "batch"]
+    return [*known, *(dim for dim in dims if dim not in DIMS), *(dim for dim in dims if dim == "batch")]
+
+
+def _laid(
+    name: str,
+    variable: xr.Variable,
+    dims: Sequence[str],
+    axes: dict[str, list[str]],
+    at: tuple[np.ndarray[Any, Any], ...],
+) -> xr.Variable:
+    data = np.asarray(variable.transpose(OFFER, ...).values)
+    rest = [dim for dim in variable.dims if dim != OFFER]
+    empty: Any = {"f": np.nan, "U": "", "O": "", "M": np.datetime64("NaT")}.get(data.dtype.kind, EMPTY.get(name, 0))
+    whole = np.full((*(len(axes[dim]) for dim in dims), *data.shape[1:]), empty, dtype=data.dtype)
+    whole[at] = data
+    kept = tuple(dims)
+    if name in SHARED:
+        exists = np.zeros(whole.shape[: len(dims)], dtype=bool)
+        exists[at] = True
+        whole, kept = _shared(whole, exists, kept)
+    return labelled((*kept, *rest), whole, variable.attrs)
+
+
+def _shared(
+    whole: np.ndarray[Any, Any], exists: np.ndarray[Any, Any], dims: tuple[str, ...]
+) -> tuple[np.ndarray[Any, Any], tuple[str, ...]]:
+    """Drop the dims along which a variable is the same wherever it exists."""
+    for dim in ("precision", "mode", "platform"):
+        if dim not in dims or len(dims) == 1:
+            continue
+        place = dims.index(dim)
+        first = np.expand_dims(np.argmax(exists, axis=place), place)
+        index = first.reshape(*first.shape, *([1] * (whole.ndim - exists.ndim)))
+        one = np.take_along_axis(whole, index, axis=place)
+        same = (whole == one) | ((whole != whole) & (one != one))
+        if (same | ~exists.reshape(*exists.shape, *([1] * (whole.ndim - exists.ndim)))).all():
+            whole, exists = one.squeeze(place), exists.any(axis=place)
+            dims = (*dims[:place], *dims[place + 1 :])
+    return whole, dims
+
+
+def _with_reasons(
+    codes: xr.Variable, dims: Sequence[str], at: tuple[np.ndarray[Any, Any], ...], offered: np.ndarray[Any, Any]
+) -> xr.Variable:
+    """Say of what is not offered whether the mode is not, or the precision."""
+    exists = np.zeros([codes.sizes[dim] for dim in dims], dtype=bool)
+    exists[at] = True
+    modes = offered.reshape(
+        [offered.shape[("platform", "mode").index(dim)] if dim != "precision" else 1 for dim in dims]
+    )
+    why = np.where(modes > 0, INFEASIBLE["precision_not_supported"], INFEASIBLE["mode_not_offered"])
+    why = np.broadcast_to(why, exists.shape).astype(codes.dtype)
+    rest = (1,) * (codes.ndim - len(dims))
+    values = np.where(exists.reshape(*exists.shape, *rest), codes.values, why.reshape(*why.shape, *rest))
+    return labelled(codes.dims, values, codes.attrs)

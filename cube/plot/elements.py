@@ -1,0 +1,386 @@
+"""From columns to HoloViews elements in the house style; the one module of the room that loads HoloViews.
+
+Options stand on the elements, not on the overlay, which loses them at the first ``*``; what HoloViews has no option
+for is done by two hooks, one for each element (`_mark`) and one for each plane (`_furnish`). Hooks run again whenever
+a figure is composed or updated, so each looks for what it added before, by name. They are partials of functions of
+this module, because a closure cannot be pickled.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from functools import cache, partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from roofcube.plot import style
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+__all__ = [
+    "Axis",
+    "curve",
+    "image",
+    "layout",
+    "load",
+    "plane",
+    "points",
+    "rectangles",
+    "rendered",
+    "segments",
+    "staircase",
+]
+
+NOTEBOOK = 940  # pixels that a cell of a notebook is wide
+LINES = ("Line", "Step", "Patch", "VArea", "HArea", "Image")  # glyphs that take no filter (Bokeh's E-1024)
+INDEX = "index"
+SEEN = (INDEX, "platform", "precision", "topology")
+SERIES = ("Curve", "Area")  # one key dim, the others are values
+TOOLS = ("box_zoom", "wheel_zoom", "reset", "save")
+
+
+@cache
+def load() -> Any:
+    """Return HoloViews with its Bokeh backend; in a notebook figures then show themselves.
+
+    A backend that the user chose stays the current one.
+    """
+    import holoviews as hv
+
+    before = hv.Store.current_backend if hv.Store.renderers else None
+    if "bokeh" not in hv.Store.renderers or in_notebook():
+        if in_notebook():
+            hv.extension("bokeh", logo=False)
+        else:
+            import holoviews.plotting.bokeh
+    hv.Store.set_current_backend(before or "bokeh")
+    return hv
+
+
+def in_notebook() -> bool:
+    """Check whether a Jupyter kernel runs this."""
+    shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
+    return bool(shell is not None and getattr(shell, "kernel", None) is not None)
+
+
+def rendered(figure: Any) -> Any:
+    """Return the Bokeh model of a figure: new models at each call, none of Panel's among them."""
+    hv = load()
+    drawn = hv.render(figure, backend="bokeh")
+    if not isinstance(figure, hv.Div):
+        return drawn
+    from bokeh.models import Div
+
+    kept = ("name", "stylesheets", "disable_math", "tags", "width")
+    return Div(text=figure.data, **{key: getattr(drawn, key) for key in kept})
+
+
+# marks ----------------------------------------------------------------------------------------------------------------
+
+
+def points(columns: Mapping[str, Any], x: str, y: str, *, name: str, **more: Any) -> Any:
+    """Make marks at (x, y)."""
+    return _element("Points", columns, (x, y), name, **more)
+
+
+def segments(columns: Mapping[str, Any], ends: Sequence[str], *, name: str, **more: Any) -> Any:
+    """Make lines between ``(x0, y0, x1, y1)``."""
+    return _element("Segments", columns, ends, name, **more)
+
+
+def rectangles(columns: Mapping[str, Any], sides: Sequence[str], *, name: str, **more: Any) -> Any:
+    """Make boxes between ``(x0, y0, x1, y1)``."""
+    return _element("Rectangles", columns, sides, name, **more)
+
+
+def image(values: np.ndarray[Any, Any], bounds: tuple[float, float, float, float], *, name: str, **more: Any) -> Any:
+    """Make a picture of values, a pixel each, first row on top, within (left, bottom, right, top)."""
+    hv = load()
+    looks = {key: value for key, value in more.items() if key not in ("tooltip", "color")}
+    hook = partial(_mark, name=name, others={}, tip=(dict(more.get("tooltip", {})), "", None) if more.get("tooltip") else None,
+                   texts=(), glyph={}, tags=[], step="", lines={})  # fmt: skip
+    return hv.Image(values.astype("f4"), bounds=bounds, vdims=["value"]).opts(**looks, hooks=[hook], backend="bokeh")
+
+
+def curve(x: Any, y: Any, *, name: str, upper: Any = None, step: str = "", **more: Any) -> Any:
+    """Make a line through points, or with `upper` the area between two.
+
+    `step` draws steps "before" or "after" the points, which stay the only ones.
+    """
+    columns = {"x": np.asarray(x, dtype="f8"), "y": np.asarray(y, dtype="f8")}
+    if upper is None:
+        return _element("Curve", columns, ("x", "y"), name, step=step, **more)
+    return _element("Area", {**columns, "upper": np.asarray(upper, dtype="f8")}, ("x", "y", "upper"), name, **more)
+
+
+def staircase(x: np.ndarray[Any, Any], y: np.ndarray[Any, Any], *, sense_x: str, **more: Any) -> Any:
+    """Make the distinct points of a front, from left to right, joined by steps."""
+    distinct = np.unique(np.column_stack([x, y]), axis=0)
+    # with more x better, what is reached at the right of a step holds all along it
+    return curve(distinct[:, 0], distinct[:, 1], step="before" if sense_x == "max" else "after", line_width=2, **more)
+
+
+def _element(
+    kind: str,
+    columns: Mapping[str, Any],
+    keys: Sequence[str],
+    name: str,
+    *,
+    tooltip: Mapping[str, str] | None = None,
+    heading: str = "@configuration",
+    policy: str | None = None,
+    texts: Sequence[Mapping[str, Any]] = (),
+    glyph: Mapping[str, Any] | None = None,
+    tags: Sequence[Any] = (),
+    step: str = "",
+    lines: Mapping[str, Any] | None = None,
+    **looks: Any,
+) -> Any:
+    """Make an element whose other columns are its values.
+
+    `tooltip`, `heading` and `policy` are those of `style.hover`; `texts` are written from the columns; `glyph` are
+    properties that HoloViews has no option for; `tags` tell the page what to do with the marks.
+    """
+    hv = load()
+    data = {key: _plain(column) for key, column in columns.items()}
+    data[INDEX] = np.arange(len(data[keys[0]]))
+    # HoloViews walks all pairs of columns again and again: of 90 columns it made 40 s. So it sees those that it draws
+    # by and labels; the others wait in the hook and join the rows by their index
+    seen = [*dict.fromkeys((*keys, *(key for key in data if key in SEEN or key in looks.values())))]
+    split = 1 if kind in SERIES else len(keys)
+    element = getattr(hv, kind)({key: data[key] for key in seen}, seen[:split], seen[split:])
+    hook = partial(
+        _mark,
+        name=name,
+        others={key: column for key, column in data.items() if key not in seen},
+        tip=(dict(tooltip), heading, policy) if tooltip else None,
+        texts=tuple(dict(text) for text in texts),
+        glyph=dict(glyph or {}),
+        tags=list(tags),
+        step=step,
+        lines=dict(lines or {}),
+    )
+    return element.opts(**looks, hooks=[hook], backend="bokeh")
+
+
+def _plain(column: Any) -> np.ndarray[Any, Any]:
+    """Return a column as an array; what is no number as objects, one a row."""
+    if isinstance(column, np.ndarray) and column.dtype.kind in "fiub":
+        return column
+    values = list(column)
+    if values and all(isinstance(value, int | float | np.number) for value in values):
+        return np.asarray(values)
+    array = np.empty(len(values), dtype=object)
+    array[:] = values
+    return array
+
+
+def _mark(
+    plot: Any,
+    element: Any,
+    *,
+    name: str,
+    others: dict[str, np.ndarray[Any, Any]],
+    tip: tuple[dict[str, str], str, str | None] | None,
+    texts: tuple[dict[str, Any], ...],
+    glyph: dict[str, Any],
+    tags: list[Any],
+    step: str,
+    lines: dict[str, Any],
+) -> None:
+    """Name the marks, give them all columns, a filter for buttons, tooltips and texts."""
+    from bokeh.models import BooleanFilter, CDSView, HoverTool, Step
+
+    renderer = plot.handles["glyph_renderer"]
+    source, figure = renderer.data_source, plot.state
+    renderer.name = source.name = name
+    renderer.tags = tags
+    # HoloViews copies only those columns into the source that a tool or a style of its own asks for
+    columns = {} if not others and not element.get_dimension(INDEX) else _columns_of(element, others)
+    missing = {key: values for key, values in columns.items() if key not in source.data}
+    if missing:
+        source.data = {**source.data, **missing}
+    if type(renderer.glyph).__name__ == "Quad":  # its sides are columns of the table, by their own names
+        left, bottom, right, top = (str(dim) for dim in element.kdims)
+        renderer.glyph.update(left=left, bottom=bottom, right=right, top=top)
+        sides = ("left", "right", "bottom", "top")
+        source.data = {key: column for key, column in source.data.items() if key not in sides or key in columns}
+    if lines:
+        _draw_lines(figure, lines, f"{name.split('.')[0]}.lines")
+    if type(renderer.glyph).__name__ not in LINES and not isinstance(renderer.view.filter, BooleanFilter):
+        renderer.view = CDSView(filter=BooleanFilter(booleans=None))
+    if step:
+        looks = renderer.glyph.properties_with_values()
+        renderer.glyph = Step(mode=step, **{key: value for key, value in looks.items() if key in Step.properties()})
+    if glyph:
+        renderer.glyph.update(**glyph)
+    tools = [tool for tool in figure.tools if isinstance(tool, HoverTool) and tool.name == name]
+    if tip and tools and renderer not in tools[0].renderers:
+        tools[0].renderers = [*tools[0].renderers, renderer]
+    elif tip and not tools:
+        style.hover(figure, [renderer], tip[0], heading=tip[1], policy=tip[2])
+        figure.tools[-1].name = name
+    for place, text in enumerate(texts):
+        if not any(one.name == f"{name}.text{place}" for one in figure.renderers):
+            looks = {"text_baseline": "middle", "text_font_size": style.TEXT, "text_color": style.INK, **text}
+            figure.text(source=source, view=renderer.view, name=f"{name}.text{place}", **looks)
+
+
+def _draw_lines(figure: Any, lines: dict[str, Any], name: str) -> None:
+    """Draw lines of many points, a row each: of HoloViews' elements Path does it, 14 ms a line."""
+    from bokeh.models import BooleanFilter, CDSView, ColumnDataSource
+
+    if not any(one.name == name for one in figure.renderers):
+        view, source = CDSView(filter=BooleanFilter(booleans=None)), ColumnDataSource(lines, name=name)
+        looks = {"line_color": "colour", "line_width": 1.2, "line_alpha": 0.6, "level": "underlay"}
+        figure.multi_line("x", "y", source=source, view=view, name=name, **looks)
+
+
+def _columns_of(element: Any, others: Mapping[str, np.ndarray[Any, Any]]) -> dict[str, Any]:
+    """Return all columns of an element, also of one that holds a selection of the rows."""
+    rows = element.dimension_values(INDEX).astype(np.intp)
+    columns = {str(dim): element.dimension_values(dim) for dim in element.dimensions() if str(dim) != INDEX}
+    return {**columns, **{key: column[rows] for key, column in others.items()}}
+
+
+# planes ---------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Axis:
+    """What stands along an axis: words, bounds, whether it is logarithmic, ticks with texts, heads of groups."""
+
+    label: str = ""
+    bounds: tuple[float, float] | None = None
+    log: bool = False
+    ticks: tuple[tuple[float, str], ...] | None = None
+    heads: tuple[tuple[float, str], ...] = ()
+    at_top: bool = False
+    shown: bool = True
+    grid: bool = True
+
+
+def plane(
+    parts: Sequence[Any],
+    *,
+    name: str,
+    x: Axis,
+    y: Axis,
+    title: str = "",
+    notes: str | Sequence[str] = (),
+    key: Mapping[str, Mapping[str, Any]] | None = None,
+    width: int = style.WIDTH,
+    height: int = 560,
+    tags: Sequence[Any] = (),
+    **more: Any,
+) -> Any:
+    """Lay elements over one another on two axes; the overlay's group is the name of the figure."""
+    hv = load()
+    options: dict[str, Any] = {
+        "width": min(width, NOTEBOOK) if in_notebook() else width,
+        "height": height,
+        "default_tools": list(TOOLS),
+        "active_tools": [],
+        "show_legend": False,
+        "toolbar": "below",
+        # HoloViews formats titles: braces of a label would name fields
+        "title": title.replace("{", "{{").replace("}", "}}"),
+        **more,
+    }
+    for letter, axis in (("x", x), ("y", y)):
+        options[f"{letter}label"] = axis.label
+        options[f"log{letter}"] = axis.log
+        if axis.bounds is not None:
+            options[f"{letter}lim"] = axis.bounds
+    lines = (notes,) if isinstance(notes, str) else tuple(notes)
+    hook = partial(_furnish, name=name, axes=(x, y), notes=lines, key=dict(key or {}), tags=list(tags))
+    first, *others = parts
+    own = _hooks_of(first)
+    dressed = [first.opts(**options, hooks=[*own, hook], backend="bokeh", clone=True)]
+    dressed += [one.opts(**options, backend="bokeh", clone=True) for one in others]
+    return hv.Overlay(dressed, group=name, name=name).opts(legend_position="top_left", backend="bokeh")
+
+
+def _hooks_of(element: Any) -> list[Any]:
+    hooks = load().Store.lookup_options("bokeh", element, "plot").kwargs.get("hooks", [])
+    return list(hooks)
+
+
+def _furnish(
+    plot: Any,
+    _: Any,
+    *,
+    name: str,
+    axes: tuple[Axis, Axis],
+    notes: tuple[str, ...],
+    key: dict[str, Mapping[str, Any]],
+    tags: list[Any],
+) -> None:
+    """Dress a plane: fonts, ticks, heads of groups, the key and the notes above it."""
+    figure = plot.state
+    style.dress(figure)
+    # the default, webgl, would put 194 kB of script into a page and stall in browsers without a graphics card
+    figure.output_backend = "canvas"
+    figure.name = name
+    for letter, axis in zip("xy", axes, strict=True):
+        _set_axis(figure, letter, axis)
+    if f"{name} furnished" in figure.tags:
+        return
+    figure.tags = [*figure.tags, f"{name} furnished", *tags]
+    for letter, axis in zip("xy", axes, strict=True):
+        _add_heads(figure, letter, axis)
+    if key:
+        style.key(figure, key)
+    style.titled(figure, "", notes)
+
+
+def _set_axis(figure: Any, letter: str, axis: Axis) -> None:
+    from bokeh.models import FixedTicker
+
+    drawn = getattr(figure, f"{letter}axis")[0]
+    drawn.visible = axis.shown
+    if axis.log:
+        style.plain_ticks(getattr(figure, f"{letter}axis"), axis.bounds)
+    elif axis.ticks is None:
+        style.plain_ticks(drawn)
+    if axis.ticks is not None:
+        drawn.ticker = FixedTicker(ticks=[at for at, _ in axis.ticks])
+        if not axis.log:
+            drawn.major_label_overrides = dict(axis.ticks)
+            drawn.major_tick_line_color = drawn.axis_line_color = None
+    if not axis.grid:
+        getattr(figure, f"{letter}grid").grid_line_color = None
+    if axis.at_top and drawn in figure.below:
+        figure.below = [one for one in figure.below if one is not drawn]
+        figure.above = [drawn, *figure.above]
+
+
+def _add_heads(figure: Any, letter: str, axis: Axis) -> None:
+    from bokeh.models import FixedTicker, LinearAxis
+
+    if not axis.heads:
+        return
+    heads = LinearAxis(
+        name=f"heads.{letter}",
+        ticker=FixedTicker(ticks=[at for at, _ in axis.heads]),
+        major_label_overrides=dict(axis.heads),
+        axis_line_color=None,
+        major_tick_line_color=None,
+        minor_tick_line_color=None,
+        major_label_text_font_size="13px",
+        major_label_text_font_style="bold",
+        major_label_text_color=style.INK,
+    )
+    figure.add_layout(heads, "above" if letter == "x" else "left")
+
+
+def layout(parts: Sequence[Any], *, name: str, columns: int, title: str = "") -> Any:
+    """Put planes side by side; the layout's group is the name of the figure."""
+    hv = load()
+    options = {"shared_axes": False, "toolbar": None, "title": title.replace("{", "{{").replace("}", "}}")}
+    if title:
+        options["fontsize"] = {"title": "16px"}
+    return hv.Layout(list(parts), group=name, name=name).cols(columns).opts(**options, backend="bokeh")

@@ -1,0 +1,64 @@
+"""Explorers served in a thread of the tests, and what their pages say of themselves."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from typing import Any
+
+READY = "window.Bokeh && Bokeh.documents.length && Bokeh.documents[0].is_idle && [...Bokeh.documents[0]._all_models.values()].find((one) => one.name === 'explorer.points')?.data.x.length > 0"
+FIND = "(name) => [...Bokeh.documents[0]._all_models.values()].find((one) => one.name === name)"
+# where on the screen each mark of the trade-off is
+PLACES = """() => { const renderer = [...Bokeh.documents[0]._all_models.values()].find((one) => one.type === 'GlyphRenderer' && one.data_source.name === 'explorer.points');
+const view = Bokeh.index.find_one(renderer), box = view.parent.canvas_view.el.getBoundingClientRect();
+return [...view.glyph.sx].map((x, row) => [box.left + x, box.top + view.glyph.sy[row]]); }"""
+PICKED = "() => [...[...Bokeh.documents[0]._all_models.values()].find((one) => one.name === 'explorer.points').selected.indices].sort((a, b) => a - b)"
+
+
+class Served:
+    """An explorer that is served until it is closed."""
+
+    def __init__(self, cube: Any) -> None:
+        started = threading.Event()
+        self.address = ""
+        self.failure: BaseException | None = None
+        self.thread = threading.Thread(target=self._run, args=(cube, started), daemon=True)
+        self.thread.start()
+        assert started.wait(120)
+        assert self.failure is None, self.failure
+
+    def _run(self, cube: Any, started: threading.Event) -> None:
+        from roofcube.explorer.server import make_server
+
+        asyncio.set_event_loop(asyncio.new_event_loop())
+        try:
+            self.server, self.address = make_server(cube)
+            self.server.start()
+        except BaseException as error:
+            self.failure = error
+            raise
+        finally:
+            started.set()
+        self.server.io_loop.start()
+
+    def close(self) -> None:
+        self.server.io_loop.add_callback(self._stop)
+        self.thread.join(20)
+
+    def _stop(self) -> None:
+        self.server.stop()
+        self.server.io_loop.stop()
+
+
+def opened(visit: Any, address: str) -> Any:
+    """Open an explorer and wait until it is drawn."""
+    visit.page.goto(address)
+    visit.page.wait_for_function(READY, timeout=60_000)
+    visit.page.wait_for_function("document.querySelector('main')", timeout=10_000)
+    visit.page.locator(".steps").wait_for(timeout=12_000)
+    return visit.page
+
+
+def says(page: Any, text: str) -> None:
+    """Wait until the line of what is left says something."""
+    page.locator(".steps", has_text=text).wait_for(timeout=12_000)

@@ -1,0 +1,228 @@
+"""The explorer as Python sees it: one state, what is refused, undo, and what a reader's messages do."""
+
+from __future__ import annotations
+
+import numpy as np
+import polars as pl
+import pytest
+import xarray as xr
+
+import roofcube as rc
+from roofcube.errors import InvalidDataError, UnknownLabelError
+from roofcube.explorer.messages import read_limit, settings_after
+from roofcube.explorer.swept import SweptSource
+
+
+@pytest.fixture
+def app():
+    return rc.explore("cifar10")
+
+
+def test_anything_can_be_explored():
+    cube = rc.benchmark("mnist")
+    front = rc.pareto(cube, {"measured_throughput": "max", "measured_top1": "max"})
+    assert rc.explore("mnist").answer.total == rc.explore(cube).answer.total == 406
+    assert rc.explore(front).answer.left == front.sizes["point"]
+    assert isinstance(rc.explore(rc.Sweep(rc.inputs("mnist"))).source, SweptSource)
+    assert cube.roof.explore().answer.total == 406
+
+
+def test_what_is_nothing_to_explore_is_refused():
+    with pytest.raises(InvalidDataError, match="expected a Dataset, a Sweep or the name of a task, got int"):
+        rc.explore(3)
+    with pytest.raises(UnknownLabelError, match="'nothing'"):
+        rc.explore("nothing")
+    with pytest.raises(InvalidDataError, match="expected a sweep with points"):
+        rc.explore(rc.Sweep(rc.inputs("mnist").isel(batch=slice(0, 0))))
+
+
+def test_the_state_is_set_and_read_from_python(app):
+    app.view.limits = {"measured_latency": (None, 0.01)}
+    assert app.answer.steps[0].name == "measured_latency"
+    ids = app.answer.rows.ids(app.answer.front[:2])
+    app.view.selected = ids
+    assert app.selection.sizes["point"] == 2
+    assert set(app.selection.data_vars) == {name for name in rc.benchmark("cifar10").data_vars if "layer" not in name}
+    assert app.address == "?where=measured_latency:..0.01&" + "&".join(f"sel={name}" for name in ids).replace(
+        "%", "%25"
+    )
+
+
+def test_a_state_that_makes_no_sense_changes_nothing(app):
+    app.view.limits = {"measured_top1": (80, None)}
+    before = app.view.values_now(), app.answer
+    with pytest.raises(UnknownLabelError, match="`x`"):
+        app.view.x = "nothing"
+    with pytest.raises(InvalidDataError, match="expected low ≤ high"):
+        app.view.limits = {"measured_top1": (90, 80)}
+    assert (app.view.values_now(), app.answer) == before
+    app.undo()
+    assert app.view.limits == {}
+
+
+def test_undo_redo_and_reset(app):
+    app.view.limits = {"measured_top1": (80, None)}
+    app.view.keep = {"platform": ["TX2"]}
+    app.undo()
+    assert (app.view.limits, app.view.keep) == ({"measured_top1": (80, None)}, {})
+    app.redo()
+    assert app.view.keep == {"platform": ["TX2"]}
+    app.reset()
+    assert app.answer.left == 378
+    app.undo()
+    assert app.view.keep == {"platform": ["TX2"]}
+
+
+def test_a_drag_is_one_step_back(app):
+    app.page()
+    for value in (0.5, 0.1, 0.05):
+        app.receive({"do": "drag", "name": "measured_latency", "end": "high", "value": value})
+    assert app.view.limits == {"measured_latency": (None, 0.05)}
+    app.receive({"do": "undo"})
+    assert app.view.limits == {}
+
+
+@pytest.mark.parametrize(
+    ("message", "changes"),
+    [
+        (
+            {"do": "limit", "name": "measured_latency", "end": "high", "text": "10"},
+            {"limits": {"measured_latency": (None, 0.01)}},
+        ),
+        (
+            {"do": "limit", "name": "measured_latency", "end": "high", "text": "2 s"},
+            {"limits": {"measured_latency": (None, 2.0)}},
+        ),
+        (
+            {"do": "limit", "name": "measured_top1", "end": "low", "text": "85 %"},
+            {"limits": {"measured_top1": (85.0, None)}},
+        ),
+        ({"do": "range", "name": "batch", "low": "4", "high": ""}, {"limits": {"batch": (4.0, None)}}),
+        ({"do": "keep", "name": "batch", "text": "8", "on": True}, {"keep": {"batch": [8]}}),
+        ({"do": "set", "name": "tab", "value": "heatmap"}, {"tab": "heatmap"}),
+        ({"do": "set", "name": "objective", "value": "efficiency"}, {"objective": "efficiency", "x": "efficiency"}),
+        ({"do": "clear"}, {"selected": [], "box": {}}),
+        ({"do": "pin", "id": "a"}, {"pinned": ["a"]}),
+        ({"do": "add", "name": "measured_top1"}, {"limits": {"measured_top1": (73.64, None)}}),
+    ],
+)
+def test_messages_change_what_they_say(app, message, changes):
+    changed = settings_after(message, app.view, app.source)
+    for name, value in changes.items():
+        assert changed[name] == (pytest.approx(value) if isinstance(value, float) else value)
+
+
+@pytest.mark.parametrize(
+    ("message", "match"),
+    [
+        ({"do": "limit", "name": "measured_latency", "end": "high", "text": "soon"}, "expected a number with a unit"),
+        ({"do": "set", "name": "tab", "value": "nothing"}, "expected a choice that is offered"),
+        ({"do": "set", "name": "source", "value": 1}, "expected a choice that is offered"),
+        ({"do": "nothing"}, "`do`: expected one of"),
+    ],
+)
+def test_messages_that_make_no_sense_are_refused(app, message, match):
+    with pytest.raises(InvalidDataError, match=match):
+        settings_after(message, app.view, app.source)
+    page = app.page()
+    app.receive(message)
+    assert match.split(":")[0].strip("`") in str(page.wrong)
+    assert app.view.limits == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "unit", "value"),
+    [
+        ("", "s", None),
+        ("10", "s", 0.01),
+        ("10ms", "s", 0.01),
+        ("2.5k", "1/s", 2500.0),
+        ("3", "op/s", 3e12),
+        ("1 TOP/s", "op/s", 1e12),
+        ("15 W", "W", 15.0),
+        ("1\u202f000", "", 1000.0),
+    ],
+)
+def test_limits_are_read_in_the_unit_that_is_shown(text, unit, value):
+    assert read_limit(text, unit) == pytest.approx(value)
+
+
+def test_limits_until_nothing_is_left_and_what_helps(app):
+    page = app.page()
+    app.view.limits = {"measured_top1": (87.3, None), "measured_latency": (None, 0.0001)}
+    assert app.answer.left == 0
+    assert app.answer.best == -1
+    relaxations = page.last[4]
+    assert relaxations
+    assert {one["name"] for one in relaxations} <= {"measured_top1", "measured_latency"}
+    app.receive({"do": "relax", **relaxations[0]})
+    assert app.answer.left > 0
+    assert page.last[4] == []
+
+
+def test_the_reasons_are_those_of_explain(app):
+    page = app.page()
+    app.view.limits = {"measured_latency": (None, 0.001), "measured_top1": (85, None)}
+    told = rc.explain(rc.benchmark("cifar10"), "measured_throughput", where=app.view.limits)
+    shown = page.why.data
+    assert "relax" not in shown or "top-1 accuracy to 84.9 %: 4.12k inputs/s, 1.51 times as good" in shown
+    assert len(told.relaxations) == shown.count("times as good")
+    assert "TX2 · maxn · 50 % · FP16 · batch 2" in shown
+
+
+def test_what_a_page_shows_follows_without_new_models(app):
+    page = app.page()
+    app.view.tab = "heatmap"
+    before = {id(model) for figure in page.figures for model in figure.object.references()}
+    for limit in (0.5, 0.05, 0.005, None):
+        app.view.limits = {} if limit is None else {"measured_latency": (None, limit)}
+        app.view.keep = {"platform": ["TX2"]} if limit else {}
+    assert {id(model) for figure in page.figures for model in figure.object.references()} == before
+
+
+def test_extrapolations_are_told_first():
+    rows = rc.datasets.load_measurements("cifar10")
+    rows = rows.filter((pl.col("platform") == "TX2") & (pl.col("batch") <= 8))
+    cube = rc.predict(rc.inputs("cifar10", platforms="TX2"), assumptions=rc.calibrate(rows))
+    app = rc.explore(cube)
+    page = app.page()
+    extrapolates = app.answer.rows.extrapolates
+    assert extrapolates.any()
+    app.view.selected = app.answer.rows.ids(np.flatnonzero(extrapolates)[:1])
+    assert "extrapolates beyond what was measured" in page.why.data
+    red = page.trade_off.points.data["colour"]
+    assert red.count("#c7361b") == int(extrapolates[app.answer.drawn].sum())
+
+
+def test_it_shows_itself_in_a_fresh_notebook(app, monkeypatch):
+    import panel as pn
+
+    assert hasattr(pn.extension, "_loaded")  # what tells whether somebody has loaded it
+    loaded = []
+
+    class Extension:
+        _loaded = False
+
+        def __call__(self, *names, **options):
+            loaded.append((names, options))
+
+    monkeypatch.setattr(pn, "extension", Extension())
+    monkeypatch.setattr(pn.viewable, "panel_extension", pn.extension, raising=False)
+    app._repr_mimebundle_()
+    assert loaded == [(("tabulator",), {"inline": True})]
+
+
+def test_two_views_share_the_state_of_their_explorer(app):
+    first, second = app.page(), app.page()
+    app.receive({"do": "keep", "name": "platform", "text": "TX2", "on": True})
+    assert '"left": 192' in first.bar.data
+    assert first.bar.data == second.bar.data
+    other = rc.explore("cifar10")
+    assert other.view.keep == {}
+
+
+def test_a_cube_with_one_dim_and_one_variable_is_shown():
+    app = rc.explore(xr.Dataset({"speed": ("board", [1.0, 2.0, 3.0])}, coords={"board": ["a", "b", "c"]}))
+    app.page()
+    assert app.answer.left == 3
+    assert app.answer.rows.ids(app.answer.front) == ["c"]

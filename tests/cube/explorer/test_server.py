@@ -1,0 +1,94 @@
+"""The server of the explorer: whom it serves, what it refuses, what it sends with every answer."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+import urllib.error
+import urllib.request
+
+import pytest
+
+import roofcube as rc
+from roofcube.errors import InvalidDataError
+from roofcube.explorer import server as served
+
+
+@pytest.fixture(scope="module")
+def address():
+    started, made = threading.Event(), {}
+
+    def run():
+        asyncio.set_event_loop(asyncio.new_event_loop())
+        made["server"], made["address"] = served.make_server("mnist")
+        made["server"].start()
+        started.set()
+        made["server"].io_loop.start()
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    assert started.wait(60)
+    yield made["address"]
+
+    def stop():
+        made["server"].stop()
+        made["server"].io_loop.stop()
+
+    made["server"].io_loop.add_callback(stop)
+    thread.join(20)
+
+
+def fetch(address, **headers):
+    with urllib.request.urlopen(urllib.request.Request(address, headers=headers), timeout=60) as answer:
+        return answer.status, dict(answer.headers), answer.read().decode()
+
+
+def test_every_answer_carries_the_policy(address):
+    for path in ("/", "/rc/explorer.css", "/rc/explorer.js"):
+        status, headers, text = fetch(address + path)
+        assert status == 200
+        assert "script-src-attr 'none'" in headers["Content-Security-Policy"]
+        assert "frame-ancestors 'none'" in headers["Content-Security-Policy"]
+        assert headers["X-Frame-Options"] == "DENY"
+    assert "http://" not in text.replace("http://www.w3.org", "")
+    page = fetch(address + "/")[2]
+    assert "cdn." not in page
+    assert "<main>" in page
+
+
+def test_a_foreign_name_of_this_machine_is_refused(address):
+    with pytest.raises(urllib.error.HTTPError, match="403"):
+        fetch(address, Host="evil.example")
+    assert fetch(address, Host=address.removeprefix("http://").replace("127.0.0.1", "localhost"))[0] == 200
+
+
+def test_too_many_sessions_are_refused(address, monkeypatch):
+    monkeypatch.setattr(served, "MOST_SESSIONS", 0)
+    with pytest.raises(urllib.error.HTTPError, match="503"):
+        fetch(address)
+    assert fetch(f"{address}/rc/explorer.css")[0] == 200
+
+
+def test_others_are_served_only_under_a_name(capsys):
+    with pytest.raises(InvalidDataError, match="expected `allow_origin` with"):
+        served.make_server("mnist", host="0.0.0.0")
+    server, _ = served.make_server("mnist", host="0.0.0.0", allow_origin=("board.example:5006",))
+    server.stop()
+    assert "everybody who reaches 0.0.0.0 can read this cube" in capsys.readouterr().err
+
+
+def test_the_address_is_printed(monkeypatch, capsys):
+    class Loop:
+        def start(self):
+            raise KeyboardInterrupt
+
+    class Server:
+        io_loop = Loop()
+        start = stop = staticmethod(lambda: None)
+
+    monkeypatch.setattr(served, "make_server", lambda cube, **options: (Server(), "http://127.0.0.1:5006"))
+    served.serve("mnist", show=False, as_json=True)
+    assert json.loads(capsys.readouterr().out) == {"address": "http://127.0.0.1:5006"}
+    rc.explore("mnist").show(show=False)
+    assert capsys.readouterr().out == "http://127.0.0.1:5006\n"

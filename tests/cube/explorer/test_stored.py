@@ -1,0 +1,158 @@
+"""What the explorer answers of stored cubes is what the questions of roofcube answer."""
+
+from __future__ import annotations
+
+import foreign_cubes
+import numpy as np
+import pytest
+import xarray as xr
+
+import roofcube as rc
+from roofcube.errors import InvalidDataError, MemoryLimitError
+from roofcube.explorer.app import source_of
+from roofcube.explorer.state import View, defaults
+from roofcube.explorer.stored import MOST_MARKS
+from roofcube.variables import QUALITY
+
+
+def asked(source, **settings):
+    view = View(**{**defaults(source), **settings})
+    return view, source.ask(view)
+
+
+def by_hand(size=200):
+    random = np.random.default_rng(3)
+    return xr.Dataset(
+        {
+            "speed": (("a", "b"), random.random((size, size))),
+            "cost": (("a", "b"), random.random((size, size)), {"sense": "min"}),
+        }
+    )
+
+
+@pytest.fixture(scope="module")
+def source():
+    return source_of("cifar10")
+
+
+def test_there_is_a_row_for_each_measured_cell(source):
+    _, answer = asked(source)
+    cube = rc.benchmark("cifar10")
+    assert answer.total == answer.left == int(cube.measured_throughput.notnull().sum())
+    assert source.kinds == ("measured", "predicted")
+    assert asked(source, **defaults(source, "predicted"))[1].total == int(cube.predicted_latency.notnull().sum())
+
+
+def test_each_limit_says_what_it_removed_of_what_was_left(source):
+    cube = rc.benchmark("cifar10")
+    limits = {"measured_latency": (None, 0.01), "measured_top1": (85, None)}
+    _, answer = asked(source, limits=limits, keep={"platform": ["TX2", "NCS2"]})
+    so_far, left = {}, answer.total
+    for step in answer.steps[:3]:
+        so_far[step.name] = {**limits, "platform": ["TX2", "NCS2"]}[step.name]
+        now = int(rc.count(cube, where={"measured_throughput": (0, None), **so_far})["count"])
+        assert step.removed == left - now
+        left = now
+    assert answer.left == left
+
+
+def test_labels_are_counted_as_all_other_conditions_leave_them(source):
+    cube = rc.benchmark("cifar10")
+    limits = {"measured_top1": (85, None)}
+    _, answer = asked(source, limits=limits, keep={"platform": ["TX2"]})
+    known = {**limits, "measured_throughput": (0, None)}
+    per_platform = rc.count(cube, where=known, per="platform")["count"].values
+    per_batch = rc.count(cube, where={**known, "platform": ["TX2"]}, per="batch")["count"].values
+    assert answer.counts["platform"].tolist() == per_platform.tolist()
+    assert answer.counts["batch"].tolist() == per_batch.tolist()
+
+
+def test_the_heatmap_shows_the_best_of_each_pair(source):
+    view, answer = asked(source, limits={"measured_top1": (80, None)})
+    grid = source.grid(view)
+    cube = rc.benchmark("cifar10")
+    expected = rc.best(cube, view.objective, per=["pruning", "platform"], where=view.limits)
+    np.testing.assert_array_equal(grid.values, expected[view.objective].values)
+    row, column = (int(one[0]) for one in np.nonzero(np.isfinite(grid.values)))
+    chosen = answer.rows.find([grid.id_at(row, column)])[0]
+    assert answer.rows.column(view.objective)[chosen[0]] == grid.values[row, column]
+
+
+def test_at_a_latency_the_best_that_is_fast_enough_is_shown(source):
+    view, _ = asked(source, limits={"measured_latency": (None, 1e-9), "measured_top1": (80, None)})
+    within = source.at_latency(view)
+    cube = rc.benchmark("cifar10")
+    where = {"measured_top1": (80, None), "measured_latency": (None, 0.01)}
+    expected = rc.best(cube, "measured_throughput", per="platform", where=where).measured_throughput.values
+    np.testing.assert_array_equal(within.values[:, 3], expected)
+    assert within.dim == "platform"
+
+
+def test_what_is_impossible_is_left_out_and_told():
+    cube = rc.benchmark("mnist")
+    bits = sum(QUALITY[name] for name in ("above_compute_peak", "above_bound", "unit_off"))
+    impossible = (cube["quality"] & bits) != 0
+    fast = cube.assign(measured_throughput=cube.measured_throughput.where(~impossible, 1e12))
+    _, answer = asked(source_of(fast))
+    assert {step.words: step.removed for step in answer.steps}["impossible"] == int(impossible.sum()) > 0
+    assert answer.rows.column("measured_throughput")[answer.best] < 1e12
+    assert answer.rows.column("measured_throughput")[answer.front].max() < 1e12
+
+
+def test_a_front_can_be_explored():
+    front = rc.pareto(rc.benchmark("cifar10"), {"measured_throughput": "max", "measured_top1": "max"})
+    source = source_of(front)
+    view, answer = asked(source, keep={"platform": ["TX2"]})
+    assert answer.total == front.sizes["point"]
+    assert answer.left == int((front.platform == "TX2").sum())
+    assert answer.rows.ids(answer.front)[0].startswith("TX2~maxn~")
+    assert source.selection(view.copied(selected=answer.rows.ids(answer.front[:1]))).sizes["point"] == 1
+
+
+def test_cubes_from_elsewhere_can_be_explored():
+    for make in (
+        foreign_cubes.hypothetical,
+        foreign_cubes.own_task,
+        foreign_cubes.own_dim,
+        foreign_cubes.measured_only,
+    ):
+        source = source_of(make())
+        for kind in source.kinds:
+            view = View(**defaults(source, kind))
+            answer = source.ask(view)
+            assert answer.left > 0
+            assert answer.best >= 0
+            assert source.grid(view).values.size > 0
+
+
+def test_of_many_rows_the_whole_front_is_drawn_over_an_image():
+    cube = by_hand()
+    source = source_of(cube)
+    _, answer = asked(source)
+    assert answer.total == 40_000 > MOST_MARKS
+    front = rc.pareto(cube, {"speed": "max", "cost": "min"})
+    assert len(answer.front) == front.sizes["point"]
+    assert set(answer.front.tolist()) <= set(answer.drawn.tolist())
+    assert answer.best in answer.drawn
+    assert answer.drawn.size < MOST_MARKS
+    assert answer.image[0].sum() == answer.left
+
+
+def test_a_large_selection_is_its_box():
+    source = source_of(by_hand())
+    box = {"speed": (0.5, 0.9), "cost": (0.0, 0.5)}
+    view, _ = asked(source, box=box)
+    chosen = source.selection(view)
+    assert chosen.sizes["point"] == len(source.selected_rows(view)) > 1000
+    assert float(chosen.speed.min()) >= 0.5
+    assert float(chosen.cost.max()) <= 0.5
+
+
+def test_what_holds_nothing_or_too_much_is_refused():
+    with pytest.raises(InvalidDataError, match="expected a numeric variable along some dim"):
+        source_of(xr.Dataset({"a": 1.0}))
+    empty = xr.Dataset({"speed": (("a", "b"), np.full((2, 2), np.nan))})
+    with pytest.raises(InvalidDataError, match="expected figures to explore"):
+        source_of(empty).rows("values")
+    with rc.set_options(memory="10 kB"), pytest.raises(MemoryLimitError, match="explore a"):
+        source_of(rc.benchmark("mnist")).rows("measured")

@@ -1,0 +1,102 @@
+"""What the explorer asks of a sweep is what the sweep answers; nothing of it is stored."""
+
+from __future__ import annotations
+
+import threading
+
+import numpy as np
+import pytest
+
+import roofcube as rc
+from roofcube.errors import InvalidDataError
+from roofcube.explorer.app import source_of
+from roofcube.explorer.state import View, defaults, python_of, read_address, written
+from roofcube.sweep.stopping import Cancelled, stoppable
+
+LIMITS = {"predicted_latency": (None, 0.01), "top1": (80, None)}
+
+
+def sweep_of(count):
+    hardware = rc.hypothetical(
+        peak_compute=np.geomspace(1e11, 1e14, count), memory_bandwidth=np.geomspace(1e9, 1e12, count), power=10.0
+    )
+    return rc.Sweep(rc.inputs("cifar10", platforms=hardware))
+
+
+@pytest.fixture(scope="module")
+def sweep():
+    return sweep_of(40)
+
+
+@pytest.fixture(scope="module")
+def source(sweep):
+    return source_of(sweep)
+
+
+def test_counts_and_front_are_those_of_the_sweep(sweep, source):
+    view = View(**{**defaults(source), "limits": LIMITS, "keep": {"precision": ["FP16", "INT4"]}})
+    answer = source.ask(view)
+    where = {**LIMITS, "precision": ["FP16", "INT4"]}
+    assert answer.total == sweep.size
+    assert answer.left == int(sweep.count(where=where)["count"])
+    front = sweep.pareto({view.x: "max", view.y: "max"}, where=where)
+    assert sorted(answer.rows.column(view.x)[answer.front].tolist()) == sorted(front[view.x].values.tolist())
+    best = sweep.best(view.objective, where=where)
+    assert answer.rows.column(view.objective)[answer.best] == float(best[view.objective])
+    per = sweep.count(where=LIMITS, per="precision")
+    assert answer.counts["precision"].tolist() == per["count"].values.tolist()
+    assert answer.inside[answer.front].all()
+    names = {"rc": rc, "cube": sweep}
+    exec(python_of(view, source), names)
+    assert float(names["best"][view.objective]) == float(best[view.objective])
+
+
+def test_rows_are_found_by_their_labels(sweep, source):
+    view = View(**defaults(source))
+    answer = source.ask(view)
+    view.selected = answer.rows.ids(answer.front[:2])
+    assert read_address(written(view, source), source)[0]["selected"] == view.selected
+    chosen = source.selection(view)
+    assert chosen.sizes["point"] == 2
+    np.testing.assert_array_equal(chosen[view.x].values, answer.rows.column(view.x)[answer.front[:2]].astype("f4"))
+    again = source.ask(view)
+    assert len(again.rows.find(view.selected)[0]) == 2
+    assert source.find("predicted", ["nothing"]) == ["nothing"]
+
+
+def test_the_heatmap_and_what_fits_into_a_latency(sweep, source):
+    view = View(**{**defaults(source), "rows": "precision", "columns": "batch", "limits": LIMITS})
+    grid = source.grid(view)
+    expected = sweep.best(view.objective, per=["precision", "batch"], where=LIMITS)
+    np.testing.assert_array_equal(grid.values, np.where(expected.found, expected[view.objective], np.nan))
+    row, column = (int(places[0]) for places in np.nonzero(np.isfinite(grid.values)))
+    assert source.find("predicted", [grid.id_at(row, column)]) == []
+    within = source.at_latency(view)
+    expected = sweep.best(view.objective, per=within.dim, where={**LIMITS, "predicted_latency": (None, 0.001)})
+    np.testing.assert_array_equal(within.values[:, 0], np.where(expected.found, expected[view.objective], np.nan))
+
+
+def test_a_heatmap_too_fine_to_see_is_refused():
+    source = source_of(sweep_of(400))
+    view = View(**{**defaults(source), "rows": "bandwidth", "columns": "peak"})
+    with pytest.raises(InvalidDataError, match="too fine to see"):
+        source.grid(view)
+
+
+def test_a_question_ends_once_its_flag_is_set(source, sweep):
+    stop = threading.Event()
+    stop.set()
+    with pytest.raises(Cancelled):
+        source.ask(View(**{**defaults(source), "limits": LIMITS}), stop)
+    with pytest.raises(Cancelled):
+        stoppable(sweep, stop).histogram("predicted_latency", bins=[0, 0.001, 1])
+    assert int(sweep.count()["count"]) == sweep.size
+
+
+def test_what_is_doubtful_can_be_left_out(sweep, source):
+    view = View(**{**defaults(source), "y": "predicted_energy", "hide_doubts": True})
+    answer = source.ask(view)
+    assert answer.left == int(
+        sweep.count(where={"infeasible": ["feasible"], "predicted_throughput": (0, None)})["count"]
+    )
+    assert not answer.rows.doubtful[answer.inside].any()

@@ -1,0 +1,141 @@
+"""What is offered along one dim: the same figures, questions, rows and files as over the product of labels."""
+
+from __future__ import annotations
+
+import numpy as np
+import polars as pl
+import pytest
+import xarray as xr
+
+import roofcube as rc
+from roofcube.errors import InvalidDataError, MemoryLimitError
+from roofcube.model import inputs as inputs_module
+from roofcube.model.offered import is_offered, product_bytes
+
+TASKS = ("cifar10", "imagenet")
+
+
+def same(one, other):
+    one, other = xr.broadcast(one, other)
+    return np.array_equal(one.values, other.transpose(*one.dims).values, equal_nan=one.dtype.kind == "f")
+
+
+@pytest.mark.parametrize("assumptions", [rc.PUBLISHED, rc.BOUND])
+@pytest.mark.parametrize("task", TASKS)
+def test_predictions_are_the_same_in_either_layout(task, assumptions):
+    product = rc.predict(rc.inputs(task), assumptions=assumptions)
+    offered = rc.predict(rc.inputs(task, layout="offered"), assumptions=assumptions)
+    assert is_offered(offered)
+    laid = rc.as_offered(product)
+    for name in offered.data_vars:
+        assert same(offered[name], laid[name]), name
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_a_joined_cube_goes_there_and_back(task):
+    cube = rc.benchmark(task)
+    back = rc.as_product(rc.as_offered(cube))
+    for name in cube.data_vars:
+        known = cube[name].values
+        if name in ("top1", "top5"):
+            # accuracy of a precision that nothing offers is not of the offers
+            continue
+        assert same(cube[name], back[name]), name
+        assert known.dtype == back[name].dtype, name
+
+
+def test_offers_are_named_by_what_they_are():
+    cube = rc.inputs("cifar10", layout="offered")
+    assert cube.sizes["offer"] == rc.datasets.load_platforms().height
+    assert {"TX2 maxn FP16", "Ultra96-DPU INT8"} <= set(cube.offer.values)
+    tx2 = cube.isel(offer=(cube.platform == "TX2") & (cube.precision == "FP16"))
+    ranks = dict(zip(tx2["mode"].values.tolist(), tx2.mode_rank.values.tolist(), strict=True))
+    assert ranks == {"maxn": 1, "maxp": 2, "maxq": 3}
+    assert rc.as_offered(cube) is cube
+    with pytest.raises(InvalidDataError, match="`cube`: expected some of the dims platform, mode, precision"):
+        rc.as_offered(xr.Dataset({"ops": ("topology", [1.0])}))
+    with pytest.raises(InvalidDataError, match="`layout`"):
+        rc.inputs("cifar10", layout="sparse")
+
+
+def test_rows_are_joined_by_the_labels_of_an_offer():
+    rows = rc.datasets.load_measurements("imagenet")
+    cube = rc.join(rc.predict(rc.inputs("imagenet", layout="offered")), rows)
+    product = rc.benchmark("imagenet")
+    assert int(cube.n_rows.sum()) + rc.unmatched(cube, rows).height == rows.height
+    assert same(cube.measured_throughput, rc.as_offered(product).measured_throughput)
+    assert same(cube.quality, rc.as_offered(product).quality)
+    elsewhere = rows[:1].with_columns(platform=pl.lit("TX2"), mode=pl.lit("maxn"), precision=pl.lit("INT8"))
+    assert rc.unmatched(cube, elsewhere)["reason"].to_list() == [
+        "platform 'TX2', mode 'maxn', precision 'INT8' is not offered in the cube"
+    ]
+
+
+def test_every_question_has_the_same_answer():
+    product = rc.benchmark("cifar10")
+    offered = rc.as_offered(product)
+    where = {"top1": (80, None), "platform": ["TX2", "NCS2", "ZCU104-FINN"]}
+    for name in ("measured_throughput", "predicted_throughput"):
+        one, other = (rc.best(cube, name, per="platform", where=where) for cube in (product, offered))
+        assert one[name].to_series().to_dict() == other[name].to_series().to_dict()
+        assert one.device_class_code.sizes == {"platform": 3}
+    goals = {"measured_throughput": "max", "top1": "max"}
+    fronts = [rc.pareto(cube, goals) for cube in (product, offered)]
+    assert fronts[0].measured_throughput.values.tolist() == fronts[1].measured_throughput.values.tolist()
+    assert int(rc.count(offered, where={"mode_rank": (2, None)})["count"]) == 220
+    one, other = (rc.explain(cube, "measured_throughput", where={"top1": (80, None)}) for cube in (product, offered))
+    assert one.runner_up.platform.item() == other.runner_up.platform.item()
+    assert same(rc.as_offered(rc.efficiency(product)).efficiency, rc.efficiency(offered).efficiency)
+
+
+def test_timed_and_never_counted_platforms_are_told_apart_in_either_layout():
+    cube = rc.benchmark("cifar10")
+    silent = cube.assign(measured_throughput=cube.measured_throughput.where(cube.platform != "TX2"))
+    one, other = rc.efficiency(silent, at="batch"), rc.efficiency(rc.as_offered(silent), at="batch")
+    assert one.attrs["derived_throughput"] == other.attrs["derived_throughput"] > 0
+
+
+def test_files_keep_it(tmp_path):
+    cube = rc.as_offered(rc.benchmark("cifar10"))
+    for suffix in ("nc", "zarr"):
+        rc.save(cube, tmp_path / f"cube.{suffix}")
+        assert rc.diff(cube, rc.load(tmp_path / f"cube.{suffix}")).is_empty()
+
+
+def test_calibrated_predictions_are_the_same():
+    calibration = rc.calibrate(rc.datasets.load_measurements("cifar10"))
+    product = rc.predict(rc.inputs("cifar10"), assumptions=calibration)
+    offered = rc.predict(rc.inputs("cifar10", layout="offered"), assumptions=calibration)
+    assert same(rc.as_offered(product).predicted_throughput, offered.predicted_throughput)
+
+
+def test_figures_and_the_page_lay_it_out_again(tmp_path):
+    cube = rc.as_offered(rc.benchmark("cifar10"))
+    for name in ("heatmap", "efficiency", "overlap", "rooflines"):
+        assert getattr(rc.plot, name)(cube) is not None
+    page = rc.report(cube, tmp_path / "page.html").read_text()
+    assert "could not be written from this cube" not in page
+    assert "5</b> platforms measured" in page or "platforms measured" in page
+
+
+def test_best_under_fifteen_watts_over_hardware_whose_modes_differ():
+    names = rc.datasets.load_platforms(collection="devices")["platform"].unique(maintain_order=True).to_list()
+    inputs = rc.inputs("imagenet", platforms=names, layout="offered", batch=1)
+    assert inputs.sizes["offer"] == rc.datasets.load_platforms(collection="devices").height
+    sweep = rc.Sweep(inputs)
+    winner = sweep.best("predicted_throughput", where={"power": (None, 15)})
+    assert float(winner.power) <= 15
+    assert winner["mode"].item() in winner.offer.item() or winner["mode"].item() == "default"
+    # the product of labels would be mostly empty
+    assert product_bytes(inputs[["peak_compute"]]) > 50 * inputs.peak_compute.nbytes
+    with rc.set_options(memory="1 MB"), pytest.raises(MemoryLimitError, match="the product of 77 platforms"):
+        rc.as_product(rc.predict(inputs))
+
+
+def test_tiles_of_many_layers_are_worked_out_by_the_model(monkeypatch):
+    given = rc.inputs("imagenet", layout="offered")
+    monkeypatch.setattr(inputs_module, "MOST_TILE_CELLS", 0)
+    worked = rc.inputs("imagenet", layout="offered")
+    assert "layer_tile_use" not in worked
+    one, other = (rc.predict(each, assumptions=rc.BOUND) for each in (given, worked))
+    np.testing.assert_allclose(one.predicted_throughput.values, other.predicted_throughput.values, rtol=1e-12)
