@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import cache
 from itertools import product
@@ -120,6 +121,14 @@ class NetworkTotals:
     def key(self) -> tuple[str, float]:
         """Labels."""
         return self.topology, self.pruning
+
+    @property
+    def kin(self) -> str:
+        """The letters that the name begins with: networks of one architecture are mostly called alike.
+
+        It decides how wide intervals are, never a prediction.
+        """
+        return re.match(r"[^\W\d_]*", self.topology)[0].casefold() or self.topology  # type: ignore[index]
 
 
 @dataclass(frozen=True)

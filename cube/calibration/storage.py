@@ -89,11 +89,14 @@ def read_fitted(path: str | os.PathLike[str]) -> Fitted:
         {name: _power(one) for name, one in found["power"].items()},
         PipelineFill(found["fill"]["inputs"], np.array(found["fill"]["errors"], dtype="f8")),
     )
-    scores = {
-        name: Scores(*(np.array(one[part]) for part in ("error", "deviation", "network")))
-        for name, one in found["scores"].items()
-    }
+    scores = {name: _scores(one) for name, one in found["scores"].items()}
     return Fitted(facts, _rows_of_file(found, facts), engine, found["name"], scores)
+
+
+def _scores(found: dict[str, Any]) -> Scores:
+    far = found.get("far")
+    arrays = (np.array(found[part]) for part in ("error", "deviation", "network"))
+    return Scores(*arrays, scaled=found.get("scaled", False), far=None if far is None else _scores(far))
 
 
 def _rows_of_file(found: dict[str, Any], facts: Facts) -> Measured:

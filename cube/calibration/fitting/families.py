@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from roofcube.calibration.measured import Measured
     from roofcube.calibration.rows import IndexedRows
 
-__all__ = ["FEW_ROWS", "FittedFamilies", "family_model", "fit", "leave_networks_out", "one_thread", "teachers"]
+__all__ = ["FEW_ROWS", "FittedFamilies", "family_model", "fit", "leave_networks_out", "one_thread", "teachers", "unseen_kin"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -160,19 +160,24 @@ def leave_networks_out(data: Measured, index: Array, others: Mapping[str, Family
 
 
 def _left_out_at_once(data: Measured, index: Array, others: Mapping[str, FamilyModel], name: str) -> Scores:
-    """Predict each network from the others in closed form, from one fit to all; rows not fitted to are predicted plainly.
+    """Predict each network from the others in closed form, from one fit to all; then each kin from the others.
 
     Of many networks one moves neither the parameters' linearisation nor the learned scales: the errors are those of as
     many fits within a few per cent of themselves.
     """
-    usable = data.usable[index]
-    kept, rest = index[usable], index[~usable]
-    model = family_model(data, kept, others, name)
-    rows, network = data.rows.take(kept), data.rows.network[kept]
-    mean, deviation = model.without_each(rows, data.seconds[kept], network)
-    more = data.rows.take(rest)
-    return Scores(
-        np.abs(np.concatenate([mean, model.log_time(more)]) - data.seconds[np.concatenate([kept, rest])]),
-        np.concatenate([deviation, model.deviation(more)]),
-        np.concatenate([network, data.rows.network[rest]]),
-    )
+    index = index[data.usable[index]]
+    model, rows, seconds = family_model(data, index, others, name), data.rows.take(index), data.seconds[index]
+    _, kin = np.unique(rows.net("kin"), return_inverse=True)
+    near, far = (_scores_without(model, rows, seconds, number) for number in (rows.network, kin))
+    return replace(near, far=far)
+
+
+def _scores_without(model: FamilyModel, rows: IndexedRows, seconds: Array, left_out: Array) -> Scores:
+    mean, deviation = model.without_each(rows, seconds, left_out)
+    return Scores(np.abs(mean - seconds), deviation, left_out, scaled=True)
+
+
+def unseen_kin(seen: IndexedRows, rows: IndexedRows) -> Array:
+    """Return which rows are of networks none of whose kin was seen."""
+    unseen: Array = ~np.isin(rows.net("kin"), np.unique(seen.net("kin")))
+    return unseen
