@@ -14,7 +14,14 @@ from roofcube.calibration.choice import choices
 from roofcube.calibration.code_key import code_key
 from roofcube.calibration.facts import Facts
 from roofcube.calibration.fitting.dataflow import interval_seen
-from roofcube.calibration.fitting.families import FEW_ROWS, family_model, fit, leave_networks_out, one_thread, unseen_kin
+from roofcube.calibration.fitting.families import (
+    FEW_ROWS,
+    family_model,
+    fit,
+    leave_networks_out,
+    one_thread,
+    unseen_kin,
+)
 from roofcube.calibration.fitting.intervals import Intervals, Scores
 from roofcube.calibration.fitting.power import fit_power
 from roofcube.calibration.fitting.residual import KERNEL
@@ -344,11 +351,15 @@ def held_out_intervals(data: Measured, levels: tuple[float, ...]) -> tuple[Array
         elsewhere = _scores_elsewhere(data, others)
         for name, out, kept in _folds(data, STRICT):
             rest = {key: one for key, one in others.items() if key != name}
-            model = family_model(data, kept, rest, name)
-            other = ~np.isin(data.rows.network, np.unique(data.rows.network[out]))
-            scored = np.flatnonzero(data.scored & (data.rows.family() == name) & other)
-            intervals = Intervals(leave_networks_out(data, scored, rest, name), elsewhere[name])
-            rows = data.rows.take(out)
+            fold, rows = _fold(data, kept, out)
+            if rows.machines == data.rows.machines:
+                other = ~np.isin(data.rows.network, np.unique(data.rows.network[out]))
+                fold, scored = data, np.flatnonzero(data.scored & (data.rows.family() == name) & other)
+                model = family_model(data, kept, rest, name)
+            else:
+                scored = np.arange(len(fold))
+                model = family_model(fold, scored, rest, name)
+            intervals = Intervals(leave_networks_out(fold, scored, rest, name), elsewhere[name])
             error[out] = np.abs(model.log_time(rows) - data.seconds[out])
             deviation = model.deviation(rows)
             strange = unseen_kin(data.rows.take(kept), rows)

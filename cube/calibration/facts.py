@@ -271,7 +271,12 @@ def _demands_of(layers: pl.DataFrame) -> dict[str, Array]:
 
 
 def _totals(
-    topology: str, pruning: float, demands: Mapping[str, Array], *, vector_elements: float = np.nan, kernels: float = np.nan
+    topology: str,
+    pruning: float,
+    demands: Mapping[str, Array],
+    *,
+    vector_elements: float = np.nan,
+    kernels: float = np.nan,
 ) -> NetworkTotals:
     """Add up layers, each with how many of its shape there are; those without operations only count as kernels."""
     # operators that compute nothing stand among the layers where a file was read with all of its own

@@ -87,7 +87,9 @@ class Fitted:
         half = intervals.half_width(deviation, level, unseen_kin(known, rows))
         hardware, kind = unlike(model, self.reach[family], rows)
         strange = np.maximum(half, cautious(deviation, level))
-        return np.where(kind, np.maximum(strange, anywhere(level)), np.where(hardware, strange, half))
+        half = np.where(kind, np.maximum(strange, anywhere(level)), np.where(hardware, strange, half))
+        # no efficiency is less than the least known nor more than 1
+        return np.minimum(half, anywhere(1.0))
 
     @cached_property
     def scores(self) -> dict[str, Scores]:

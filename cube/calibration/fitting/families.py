@@ -21,7 +21,16 @@ if TYPE_CHECKING:
     from roofcube.calibration.measured import Measured
     from roofcube.calibration.rows import IndexedRows
 
-__all__ = ["FEW_ROWS", "FittedFamilies", "family_model", "fit", "leave_networks_out", "one_thread", "teachers", "unseen_kin"]
+__all__ = [
+    "FEW_ROWS",
+    "FittedFamilies",
+    "family_model",
+    "fit",
+    "leave_networks_out",
+    "one_thread",
+    "teachers",
+    "unseen_kin",
+]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -105,15 +114,13 @@ def family_model(data: Measured, index: Array, others: Mapping[str, FamilyModel]
     """Fit one family to the usable ones of some rows; a family of few rows learns its prior from the others."""
     index = index[data.usable[index]]
     few = len(index) < FEW_ROWS
-    priors = prior_from(teachers(data.rows, others, name)) if few else prior_from([])
+    priors = prior_from(teachers(others, name)) if few else prior_from([])
     return fit_family(data.rows.take(index), data.seconds[index], priors, draws=DRAWS if few else 0)
 
 
-def teachers(rows: IndexedRows, models: Mapping[str, FamilyModel], name: str = "") -> list[Array]:
+def teachers(models: Mapping[str, FamilyModel], name: str = "") -> list[Array]:
     """Return the parameters of the families that a new one learns from: the law does not describe dataflow designs."""
-    return [
-        model.modes for other, model in models.items() if other != name and not rows.machines[model.groups[0]].dataflow
-    ]
+    return [model.modes for other, model in models.items() if other != name and not model.dataflow]
 
 
 def fit(data: Measured, *, power: bool = True) -> FittedFamilies:

@@ -41,6 +41,8 @@ SEED = 20210
 KNOTS = 8
 # a structure whose evidence is this much below the best is left out
 NEGLIGIBLE = 1e-3
+# a network is near one that was measured where their residuals agree as at one correlation length
+NEAR = float(np.exp(-0.5))
 # how many families the weak prior counts for, beside the other families, in the spread and in the mean
 WEIGHT_OF_SPREAD, WEIGHT_OF_MEAN = 3.0, 1.5
 
@@ -64,11 +66,17 @@ class FamilyModel:
         Places of the hardware (platform, mode, precision) that was measured.
     modes : array of float, shape (structures, parameters)
         Family parameters of every structure before weighing: what other families learn from.
+    dataflow : bool
+        Whether the platforms are pipelines of a network's layers, which the law does not describe.
+    above_peak : tuple of float
+        How many times the listed peak each group was seen to reach; 1 where it never did.
     """
 
     groups: tuple[int, ...]
     structures: tuple[Structure, ...]
     modes: Array
+    dataflow: bool = False
+    above_peak: tuple[float, ...] = ()
 
     def group(self, rows: IndexedRows) -> Array:
         """Return the number of the group of each row; the last is that of hardware without rows."""
@@ -82,7 +90,10 @@ class FamilyModel:
         mean = np.zeros(len(rows))
         for one in self.structures:
             mean += one.weight * one.posterior.mean(features(rows, one.tile), group, place)
-        return mean
+        # no operation is done faster than at the peak, the listed or the one that was seen
+        peak = rows.machine("peak") * np.array([*(self.above_peak or [1.0] * len(self.groups)), 1.0])[group]
+        result: Array = np.maximum(mean, np.log(rows.batch * rows.net("ops") / peak))
+        return result
 
     def deviation(self, rows: IndexedRows) -> Array:
         """Return the standard deviation of ln seconds, across structures too.
@@ -113,6 +124,11 @@ class FamilyModel:
         mean = (weight * means).sum(0)
         deviation: Array = np.sqrt((weight * (np.square(spreads) + np.square(means - mean))).sum(0))
         return deviation
+
+    def far(self, rows: IndexedRows) -> Array | None:
+        """Return which rows no measured network is near to by descriptors; None where names alone tell."""
+        likely = max(self.structures, key=lambda one: one.weight).posterior
+        return likely.nearness(kernel_inputs(rows)) < NEAR if likely.kernel.spread else None
 
     def without_each(self, rows: IndexedRows, target: Array, left_out: Array) -> tuple[Array, Array]:
         """Return what the rows that were fitted to would be predicted as without all of their kind, and how surely.
@@ -219,7 +235,10 @@ def fit_family(rows: IndexedRows, target: Array, priors: Sequence[Prior], *, dra
             conditioned = posterior(inputs[tile], target, group, count, place, prior, found, kernel)
             structures.append(Structure(tile, float(weight[tile]) / len(centres), conditioned))
     modes = np.array([one.theta[: inputs[0].shape[1]] for one in solutions])
-    return FamilyModel(tuple(int(one) for one in hardware), tuple(structures), modes)
+    reached = np.log(rows.batch * rows.net("ops") / rows.machine("peak")) - target
+    above = [float(np.exp(max(0.0, reached[group == one].max()))) for one in range(count)]
+    flows = rows.machines[int(hardware[0])].dataflow
+    return FamilyModel(tuple(int(one) for one in hardware), tuple(structures), modes, flows, tuple(above))
 
 
 def _learned(

@@ -15,7 +15,21 @@ from roofcube.calibration.fitting.least_squares import GROUP_DEVIATION, Prior, S
 if TYPE_CHECKING:
     from roofcube.calibration.rows import IndexedRows
 
-__all__ = ["KERNEL", "Kernel", "Place", "Posterior", "covariance", "described_covariance", "descriptors", "kernel_inputs", "posterior", "named_covariance", "nearness", "parameter_covariance", "pulled"]
+__all__ = [
+    "KERNEL",
+    "Kernel",
+    "Place",
+    "Posterior",
+    "covariance",
+    "described_covariance",
+    "descriptors",
+    "kernel_inputs",
+    "named_covariance",
+    "nearness",
+    "parameter_covariance",
+    "posterior",
+    "pulled",
+]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -213,6 +227,15 @@ class Posterior:
         result: Array = value + tilt + pulled(self.kernel, here, self.place, self.pull)
         return result
 
+    def nearness(self, here: Place) -> Array:
+        """Return the correlation with the nearest training row by descriptors, 1 at it and 0 far from all of them."""
+        found = np.empty(len(here.octave))
+        for start in range(0, len(found), BLOCK):
+            block = np.arange(start, min(start + BLOCK, len(found)))
+            found[block] = described_covariance(self.kernel, here.take(block), self.place).max(1)
+        result: Array = found / self.kernel.spread**2
+        return result
+
     def deviation(self, feature: Array, group: Array, here: Place) -> Array:
         """Return the standard deviation of ln seconds: parameters, residual and noise."""
         _, gradient = log_time(feature, self.theta[group])
@@ -224,7 +247,6 @@ class Posterior:
         variance = own + self.kernel.variance + self.kernel.noise**2 - (solved**2).sum(0)
         result: Array = np.sqrt(np.maximum(variance, self.kernel.noise**2))
         return result
-
 
     def without_each(self, feature: Array, group: Array, target: Array, left_out: Array) -> tuple[Array, Array]:
         """Return mean and deviation of each training row as if all rows of its number had not been there.
