@@ -23,8 +23,8 @@ Array = np.ndarray[Any, np.dtype[Any]]
 INTERVAL = "initiation_interval_s"
 # threads on several cores must add at least this much, else something else was measured
 GAIN_OF_CORES = 1.2
-# transforms that need fewer products (Winograd) and boost clocks do more operations than the listed peak; more than this
-# many times as many is an error of units
+# transforms that need fewer products (Winograd) and boost clocks do more operations than the listed peak; beyond this
+# factor the row or the peak is wrong
 ABOVE_THE_LISTED_PEAK = 1.5
 
 

@@ -102,7 +102,7 @@ def read_fitted(path: str | os.PathLike[str]) -> Fitted:
 
 
 def _of_version_1(found: dict[str, Any]) -> dict[str, Any]:
-    """Give a calibration the parameters that it did not know: at their priors, and its networks have nothing of them."""
+    """Give a calibration the parameters that it did not know, at their priors; its networks have nothing of them."""
     old = [[one.name for one in PARAMETERS].index(name) for name in FIRST]
 
     def wide(values: Any, missing: Any) -> Any:
@@ -142,8 +142,8 @@ def _of_version_1(found: dict[str, Any]) -> dict[str, Any]:
 
 def _scores(found: dict[str, Any]) -> Scores:
     far = found.get("far")
-    arrays = (np.array(found[part]) for part in ("error", "deviation", "network"))
-    return Scores(*arrays, scaled=found.get("scaled", False), far=None if far is None else _scores(far))
+    error, deviation, network = (np.array(found[part]) for part in ("error", "deviation", "network"))
+    return Scores(error, deviation, network, found.get("scaled", False), None if far is None else _scores(far))
 
 
 def _rows_of_file(found: dict[str, Any], facts: Facts) -> Measured:

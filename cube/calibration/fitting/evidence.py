@@ -1,4 +1,4 @@
-"""Learn from many networks how what the law leaves depends on their descriptors: by marginal likelihood; arrays only."""
+"""Learn from many networks how what the law leaves depends on descriptors, by marginal likelihood; arrays only."""
 
 from __future__ import annotations
 

@@ -78,7 +78,7 @@ BLOCK = 8192
 
 @dataclass(frozen=True)
 class Place:
-    """Where rows lie in the space of the kernel; `corner` numbers their configuration, `descriptors` has a column each."""
+    """Where rows lie in the space of the kernel; `corner` numbers configurations, `descriptors` has a column each."""
 
     corner: Array
     topology: Array
