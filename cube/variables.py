@@ -225,6 +225,7 @@ VARIABLES: dict[str, Variable] = {
     "layer_out_channels": Variable("1", "output channels of a layer"),
     "layer_patches": Variable("1", "elements that lowering a convolution to a matrix product reads (im2col)"),
     "layer_fully_connected": Variable("1", "1 where a layer is fully connected"),
+    "layer_grouped": Variable("1", "1 where a layer is a depthwise or grouped convolution"),
     "layer_repeats": Variable("1", "layers of one shape that are laid down as one"),
     "layer_tile_use": Variable("1", "share of the platform's channel tile that a layer fills", "max"),
     "top1": Variable("%", "top-1 accuracy of the trained network", "max"),

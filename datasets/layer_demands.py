@@ -26,7 +26,7 @@ def layer_demands(layers: Any) -> pl.DataFrame:
         1×1 kernel with a stride never reads the pixels that it skips; a transposed one reads all);
         `patches`, elements that a convolution lowered
         to a matrix product reads (im2col; Chellapilla et al. 2006), 0 for a fully connected layer; `fully_connected`,
-        1 or 0.
+        1 or 0; `grouped`, 1 for a depthwise or grouped convolution.
 
     Examples
     --------
@@ -34,17 +34,20 @@ def layer_demands(layers: Any) -> pl.DataFrame:
     >>> layer_demands(load_layers().filter(pl.col("topology") == "CNV")).row(0, named=True)["patches"]
     24300
     """
+    table = as_table(layers, what="layers")
     pixels = pl.col("out_height") * pl.col("out_width")
     transposed = pl.col("kind") == "conv_transpose"
     skips = (pl.col("kernel_height") == 1) & (pl.col("kernel_width") == 1) & (pl.col("stride") > 1) & ~transposed
     read = pl.when(skips).then(pl.col("in_channels") * pixels).otherwise("input_elements")
     dense = pl.col("kind").is_in(["fully_connected", "recurrent", "matmul", "embedding"])
+    groups = pl.col("groups") if "groups" in table.columns else pl.lit(1)
+    grouped = ~dense & ((pl.col("kind") == "depthwise") | (groups > 1))
     window = pl.col("kernel_height") * pl.col("kernel_width") * pl.col("in_channels")
     picked = pl.when(pl.col("kind") == "embedding").then(pl.min_horizontal("params", "output_elements"))
     # a transposed one writes what its lowering unfolds
     unfolded = pl.col("kernel_height") * pl.col("kernel_width") * pl.col("out_channels")
     unfolded = unfolded * pl.col("in_height") * pl.col("in_width")
-    return as_table(layers, what="layers").select(
+    return table.select(
         "ops",
         # of a table that is looked up only the rows that are picked are read
         params=picked.otherwise("params"),
@@ -52,4 +55,5 @@ def layer_demands(layers: Any) -> pl.DataFrame:
         out_channels="out_channels",
         patches=pl.when(dense).then(0).when(transposed).then(unfolded).otherwise(window * pixels),
         fully_connected=dense.cast(pl.Int8),
+        grouped=grouped.cast(pl.Int8),
     )

@@ -14,7 +14,14 @@ from roofcube.calibration.choice import choices
 from roofcube.calibration.code_key import code_key
 from roofcube.calibration.facts import Facts
 from roofcube.calibration.fitting.dataflow import interval_seen
-from roofcube.calibration.fitting.families import FEW_ROWS, family_model, fit, leave_networks_out, one_thread
+from roofcube.calibration.fitting.families import (
+    FEW_ROWS,
+    family_model,
+    fit,
+    leave_networks_out,
+    one_thread,
+    unseen_kin,
+)
 from roofcube.calibration.fitting.intervals import Intervals, Scores
 from roofcube.calibration.fitting.power import fit_power
 from roofcube.calibration.fitting.residual import KERNEL
@@ -39,6 +46,8 @@ PUBLISHED = "published roofline (nothing fitted)"
 TOLERANT = "network, limit plus the noise of a measurement"
 CAUTIOUS = "network, throughput times the chance to hold the limit"
 NEAR = 1.25
+# values that are each held out by themselves; of more, ten parts are: a thousand networks would be as many fits
+MOST_FOLDS, FOLDS, SEED = 60, 10, 20210
 
 
 @dataclass(frozen=True)
@@ -129,10 +138,19 @@ def _folds(data: Measured, scheme: str) -> Iterator[tuple[str, Array, Array]]:
     for name, index in data.by_family():
         scored, usable = index[data.scored[index]], index[data.usable[index]]
         label, known = SCHEMES[scheme](data.rows.take(scored)), SCHEMES[scheme](data.rows.take(usable))
-        for one in dict.fromkeys(label.tolist()):
-            kept = usable[known != one]
+        for values in _values_left_out(label):
+            kept = usable[~np.isin(known, values)]
             if len(kept):
-                yield name, scored[label == one], kept
+                yield name, scored[np.isin(label, values)], kept
+
+
+def _values_left_out(label: Array) -> list[Array]:
+    """Return what is held out together: each value by itself, or where there are many, some of them at a time."""
+    values = np.array(list(dict.fromkeys(label.tolist())))
+    if len(values) <= MOST_FOLDS:
+        return [values[place : place + 1] for place in range(len(values))]
+    mixed = np.random.default_rng(SEED).permutation(len(values))
+    return [values[part] for part in np.array_split(mixed, FOLDS)]
 
 
 def _fold(data: Measured, kept: Array, out: Array) -> tuple[Measured, IndexedRows]:
@@ -333,16 +351,20 @@ def held_out_intervals(data: Measured, levels: tuple[float, ...]) -> tuple[Array
         elsewhere = _scores_elsewhere(data, others)
         for name, out, kept in _folds(data, STRICT):
             rest = {key: one for key, one in others.items() if key != name}
-            model = family_model(data, kept, rest, name)
-            scored = np.flatnonzero(
-                data.scored & (data.rows.family() == name) & (data.rows.network != data.rows.network[out[0]])
-            )
-            intervals = Intervals(leave_networks_out(data, scored, rest, name), elsewhere[name])
-            rows = data.rows.take(out)
+            fold, rows = _fold(data, kept, out)
+            if rows.machines == data.rows.machines:
+                other = ~np.isin(data.rows.network, np.unique(data.rows.network[out]))
+                fold, scored = data, np.flatnonzero(data.scored & (data.rows.family() == name) & other)
+                model = family_model(data, kept, rest, name)
+            else:
+                scored = np.arange(len(fold))
+                model = family_model(fold, scored, rest, name)
+            intervals = Intervals(leave_networks_out(fold, scored, rest, name), elsewhere[name])
             error[out] = np.abs(model.log_time(rows) - data.seconds[out])
             deviation = model.deviation(rows)
+            strange = unseen_kin(data.rows.take(kept), rows)
             for level in levels:
-                half[level][out] = intervals.half_width(deviation, level)
+                half[level][out] = intervals.half_width(deviation, level, strange)
     return error, half
 
 

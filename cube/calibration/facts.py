@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import re
+from dataclasses import dataclass
 from functools import cache
+from itertools import product
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,7 +19,7 @@ from roofcube.model.inputs import inputs as all_inputs
 from roofcube.variables import ELEMENT_BYTES, HARDWARE_DIMS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 __all__ = [
     "TILES",
@@ -31,6 +33,9 @@ __all__ = [
 
 # width of the output-channel tile, and the channels' worth of time that filling it costs, per kernel call
 TILES: tuple[tuple[int, int], ...] = ((32, 0), (64, 0), (32, 32))
+# what each layer demands, and what a network does beside its layers
+DEMANDS = ("ops", "params", "activations", "patches", "out_channels", "fully_connected", "grouped", "repeats")
+BESIDE = ("vector_elements", "kernels")
 # without facts a device is taken to offer this many times what it was seen to do
 HEADROOM = 4.0
 
@@ -79,9 +84,21 @@ class NetworkTotals:
     Attributes
     ----------
     convolution_ops : tuple of float
-        Padded to the channel tile, one figure for each of `TILES`.
+        Of convolutions without groups, padded to the channel tile, one figure for each of `TILES`.
+    dense_ops : float
+        Of fully connected layers and other products with weights.
+    activations : float
+        Elements read and written by all these layers.
     patches : float
         Elements that a lowering of the convolutions to matrix products reads (im2col).
+    grouped_ops, grouped_activations : float
+        Of depthwise and grouped convolutions.
+    attention_ops, attention_activations : float
+        Of products of two activations.
+    elementwise : float
+        Elements that element-wise operators read and write, where they are known; else 0.
+    kernels : float
+        Operators that run, where they are known; else the layers.
     """
 
     topology: str
@@ -93,11 +110,25 @@ class NetworkTotals:
     weights: float
     activations: float
     patches: float
+    grouped_ops: float = 0.0
+    grouped_activations: float = 0.0
+    attention_ops: float = 0.0
+    attention_activations: float = 0.0
+    elementwise: float = 0.0
+    kernels: float = 0.0
 
     @property
     def key(self) -> tuple[str, float]:
         """Labels."""
         return self.topology, self.pruning
+
+    @property
+    def kin(self) -> str:
+        """The letters that the name begins with: networks of one architecture are mostly called alike.
+
+        It decides how wide intervals are, never a prediction.
+        """
+        return re.match(r"[^\W\d_]*", self.topology)[0].casefold() or self.topology  # type: ignore[index]
 
 
 @dataclass(frozen=True)
@@ -201,65 +232,78 @@ def guessed(measured: pl.DataFrame, facts: Facts) -> Facts:
 def _networks_of(inputs: xr.Dataset) -> Iterator[NetworkTotals]:
     if "topology" not in inputs.coords or "pruning" not in inputs.coords:
         return
-    tables = dict(datasets.load_layers().group_by("topology", "pruning_percent"))
-    for topology in np.atleast_1d(inputs["topology"].to_numpy()).tolist():
-        for pruning in np.atleast_1d(inputs["pruning"].to_numpy()).tolist():
-            here = {dim: value for dim, value in (("topology", topology), ("pruning", pruning)) if dim in inputs.dims}
-            ops = float(inputs["ops"].sel(here)) if "ops" in inputs and set(inputs["ops"].dims) <= {*here} else np.nan
-            table = tables.get((topology, pruning))
-            if "layer_patches" in inputs:
-                # a network known by totals that lack its activations is no network to calibrate with
-                if np.isfinite(ops) and np.isfinite(inputs["layer_activations"].sel(here)).all():
-                    yield _from_inputs(inputs.sel(here), str(topology), float(pruning))
-            elif table is not None:
-                yield _from_table(table, str(topology), float(pruning))
+    topologies = np.atleast_1d(inputs["topology"].to_numpy()).tolist()
+    kept = np.atleast_1d(inputs["pruning"].to_numpy()).tolist()
+    if "layer_patches" not in inputs:
+        tables = dict(datasets.load_layers().group_by("topology", "pruning_percent"))
+        for key in product(topologies, kept):
+            if key in tables:
+                yield _totals(*key, _demands_of(tables[key]))
+        return
+    sizes = (len(topologies), len(kept))
+    layered = {name: _laid_out(inputs, f"layer_{name}", (*sizes, -1)) for name in DEMANDS}
+    whole = {name: _laid_out(inputs, name, sizes) for name in ("ops", *BESIDE)}
+    for place in np.ndindex(*sizes):
+        # a network known by totals that lack its activations is no network to calibrate with
+        if np.isfinite(whole["ops"][place]) and np.isfinite(layered["activations"][place]).all():
+            demands = {name: values[place] for name, values in layered.items()}
+            beside = {name: float(whole[name][place]) for name in BESIDE}
+            yield _totals(topologies[place[0]], float(kept[place[1]]), demands, **beside)
 
 
-def _from_inputs(network: xr.Dataset, topology: str, pruning: float) -> NetworkTotals:
-    channels = network["layer_out_channels"].to_numpy()
-    real = network["layer_ops"].to_numpy() > 0
-    column = {name: network[f"layer_{name}"].to_numpy()[real] for name in ("ops", "params", "activations", "patches")}
-    totals = _totals(
-        topology, pruning, column["ops"], channels[real], network["layer_fully_connected"].to_numpy()[real] > 0,
-        column["params"], column["activations"], column["patches"],
-    )  # fmt: skip
-    if "layer_repeats" not in network:
-        return totals
-    return replace(totals, layers=float(network["layer_repeats"].to_numpy()[real].sum()))
+def _laid_out(inputs: xr.Dataset, name: str, shape: tuple[int, ...]) -> Array:
+    """Return a variable over (topology, pruning), and layer where `shape` has one; missing where it depends on more."""
+    dims = ("topology", "pruning", "layer")[: len(shape)]
+    missing = 1.0 if name == "layer_repeats" else 0.0 if name == "layer_grouped" else np.nan
+    value = inputs.get(name)
+    if value is None or not set(value.dims) <= set(dims):
+        value = xr.DataArray(missing)
+    array = np.asarray(full_rank(value, dims), dtype="f8")
+    layers = inputs.sizes.get("layer", 1)
+    result: Array = np.broadcast_to(array, tuple(layers if size < 0 else size for size in shape))
+    return result
 
 
-def _from_table(layers: pl.DataFrame, topology: str, pruning: float) -> NetworkTotals:
+def _demands_of(layers: pl.DataFrame) -> dict[str, Array]:
     demands = datasets.layer_demands(layers)
     values = {name: demands[name].cast(pl.Float64).to_numpy() for name in demands.columns}
-    return _totals(
-        topology, pruning, values["ops"], values["out_channels"], values["fully_connected"] > 0, values["params"],
-        values["activations"], values["patches"],
-    )  # fmt: skip
+    return {**values, "repeats": np.ones(layers.height)}
 
 
 def _totals(
     topology: str,
     pruning: float,
-    ops: Array,
-    channels: Array,
-    dense: Array,
-    weights: Array,
-    activations: Array,
-    patches: Array,
+    demands: Mapping[str, Array],
+    *,
+    vector_elements: float = np.nan,
+    kernels: float = np.nan,
 ) -> NetworkTotals:
+    """Add up layers, each with how many of its shape there are; those without operations only count as kernels."""
+    # operators that compute nothing stand among the layers where a file was read with all of its own
+    runs = float(demands["repeats"][demands["activations"] > 0].sum())
+    real = demands["ops"] > 0
+    of = {name: values[real] for name, values in demands.items()}
+    dense, grouped, ops, channels = of["fully_connected"] > 0, of["grouped"] > 0, of["ops"], of["out_channels"]
+    attention = dense & (of["params"] == 0)
+    plain = ~dense & ~grouped
     # without channels, as of a network known by totals, nothing is padded
     padded = tuple(
         float(
             np.where(channels > 0, ops * (np.ceil(channels / tile) * tile + fill) / np.maximum(channels, 1.0), ops)[
-                ~dense
+                plain
             ].sum()
         )
         for tile, fill in TILES
     )
+    layers = float(of["repeats"].sum())
     return NetworkTotals(
-        topology, pruning, layers=float(len(ops)), ops=float(ops.sum()), convolution_ops=padded,
-        dense_ops=float(ops[dense].sum()), weights=float(weights.sum()), activations=float(activations.sum()),
-        patches=float(patches.sum()),
+        topology, pruning, layers=layers, ops=float(ops.sum()), convolution_ops=padded,
+        dense_ops=float(ops[dense & ~attention].sum()), weights=float(of["params"].sum()),
+        activations=float(of["activations"].sum()), patches=float(of["patches"][plain].sum()),
+        grouped_ops=float(ops[grouped].sum()), grouped_activations=float(of["activations"][grouped].sum()),
+        attention_ops=float(ops[attention].sum()), attention_activations=float(of["activations"][attention].sum()),
+        elementwise=float(np.nan_to_num(vector_elements)),
+        kernels=kernels if np.isfinite(kernels) else max(runs, layers),
     )  # fmt: skip
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from roofcube.calibration.fitting.families import FittedFamilies, leave_networks_out, one_thread
+from roofcube.calibration.fitting.families import FittedFamilies, leave_networks_out, one_thread, unseen_kin
 from roofcube.calibration.fitting.intervals import Intervals, Scores, anywhere, cautious
 from roofcube.calibration.rows import IndexedRows, distinct
 from roofcube.calibration.trust import Reach, reaches, unlike
@@ -83,10 +83,13 @@ class Fitted:
         """Return widths of rows of one family; errors on its networks do not reach to other hardware or other kinds."""
         model = self.engine.families[family]
         deviation = model.deviation(rows)
-        half = intervals.half_width(deviation, level)
+        known = self.data.rows.take(np.flatnonzero(self.data.usable & (self.data.rows.family() == family)))
+        half = intervals.half_width(deviation, level, unseen_kin(known, rows))
         hardware, kind = unlike(model, self.reach[family], rows)
         strange = np.maximum(half, cautious(deviation, level))
-        return np.where(kind, np.maximum(strange, anywhere(level)), np.where(hardware, strange, half))
+        half = np.where(kind, np.maximum(strange, anywhere(level)), np.where(hardware, strange, half))
+        # no efficiency is less than the least known nor more than 1
+        return np.minimum(half, anywhere(1.0))
 
     @cached_property
     def scores(self) -> dict[str, Scores]:

@@ -16,6 +16,7 @@ from roofcube.calibration.fitting.dataflow import PipelineFill
 from roofcube.calibration.fitting.families import FittedFamilies
 from roofcube.calibration.fitting.family import FamilyModel, Structure
 from roofcube.calibration.fitting.intervals import Scores
+from roofcube.calibration.fitting.law import PARAMETERS, PRIOR_DEVIATION, PRIOR_MEAN
 from roofcube.calibration.fitting.least_squares import Prior
 from roofcube.calibration.fitting.power import PowerModel
 from roofcube.calibration.fitting.residual import Kernel, Place, Posterior
@@ -31,7 +32,12 @@ if TYPE_CHECKING:
 
 __all__ = ["read_fitted", "write_fitted"]
 
-FORMAT, VERSION = "roofcube calibration", 1
+FORMAT, VERSION = "roofcube calibration", 2
+# the parameters of the law in files of version 1, which knew neither other kinds of work nor kernels
+FIRST = (
+    "fixed_overhead", "layer_overhead", "input_overhead", "convolution_efficiency", "dense_efficiency",
+    "weight_bandwidth_efficiency", "activation_bandwidth_efficiency", "patch_traffic",
+)  # fmt: skip
 
 
 def write_fitted(calibration: Fitted, path: str | os.PathLike[str]) -> None:
@@ -81,19 +87,63 @@ def read_fitted(path: str | os.PathLike[str]) -> Fitted:
     if found["version"] > VERSION:
         msg = f"{source.name}: expected format version up to {VERSION}, got {found['version']}; update roofcube"
         raise CorruptFileError(msg)
+    if found["version"] == 1:
+        found = _of_version_1(found)
     hardware = [Machine(**one) for one in found["hardware"]]
     networks = [NetworkTotals(**{**one, "convolution_ops": tuple(one["convolution_ops"])}) for one in found["networks"]]
     facts = Facts({one.key: one for one in hardware}, {one.key: one for one in networks})
     engine = FittedFamilies(
-        {name: _family(one) for name, one in found["families"].items()},
+        {name: _family(one, hardware) for name, one in found["families"].items()},
         {name: _power(one) for name, one in found["power"].items()},
         PipelineFill(found["fill"]["inputs"], np.array(found["fill"]["errors"], dtype="f8")),
     )
-    scores = {
-        name: Scores(*(np.array(one[part]) for part in ("error", "deviation", "network")))
-        for name, one in found["scores"].items()
-    }
+    scores = {name: _scores(one) for name, one in found["scores"].items()}
     return Fitted(facts, _rows_of_file(found, facts), engine, found["name"], scores)
+
+
+def _of_version_1(found: dict[str, Any]) -> dict[str, Any]:
+    """Give a calibration the parameters that it did not know, at their priors; its networks have nothing of them."""
+    old = [[one.name for one in PARAMETERS].index(name) for name in FIRST]
+
+    def wide(values: Any, missing: Any) -> Any:
+        given = np.array(values)
+        whole = np.broadcast_to(missing, (*given.shape[:-1], len(PARAMETERS))).copy()
+        whole[..., old] = given
+        return whole
+
+    def posterior(one: dict[str, Any]) -> dict[str, Any]:
+        covariance = np.diag(PRIOR_DEVIATION**2)
+        covariance[np.ix_(old, old)] = one["prior"]["covariance"]
+        rows = len(one["pull"])
+        return {
+            **one,
+            "theta": wide(one["theta"], PRIOR_MEAN),
+            "tilt": wide(one["tilt"], 0.0),
+            "gradient": wide(one["gradient"], 0.0),
+            "prior": {"mean": wide(one["prior"]["mean"], PRIOR_MEAN), "covariance": covariance},
+            "place": {**one["place"], "descriptors": np.zeros((rows, 0))},
+        }
+
+    families = {
+        name: {
+            **one,
+            "modes": wide(one["modes"], PRIOR_MEAN),
+            "structures": [{**part, "posterior": posterior(part["posterior"])} for part in one["structures"]],
+        }
+        for name, one in found["families"].items()
+    }
+    power = {
+        name: {**one, "place": {**one["place"], "descriptors": np.zeros((len(one["pull"]), 0))}}
+        for name, one in found["power"].items()
+    }
+    networks = [{**one, "kernels": one["layers"]} for one in found["networks"]]
+    return {**found, "networks": networks, "families": families, "power": power}
+
+
+def _scores(found: dict[str, Any]) -> Scores:
+    far = found.get("far")
+    error, deviation, network = (np.array(found[part]) for part in ("error", "deviation", "network"))
+    return Scores(error, deviation, network, found.get("scaled", False), None if far is None else _scores(far))
 
 
 def _rows_of_file(found: dict[str, Any], facts: Facts) -> Measured:
@@ -104,11 +154,14 @@ def _rows_of_file(found: dict[str, Any], facts: Facts) -> Measured:
     return Measured(table, facts, indexed_rows(keys, facts), reason=np.array(found["reason"], dtype=object), **arrays)
 
 
-def _family(found: dict[str, Any]) -> FamilyModel:
+def _family(found: dict[str, Any], machines: list[Machine]) -> FamilyModel:
     structures = tuple(
         Structure(one["tile"], one["weight"], _posterior(one["posterior"])) for one in found["structures"]
     )
-    return FamilyModel(tuple(found["groups"]), structures, np.array(found["modes"]))
+    flows = found.get("dataflow", machines[found["groups"][0]].dataflow)
+    return FamilyModel(
+        tuple(found["groups"]), structures, np.array(found["modes"]), flows, tuple(found.get("above_peak", ()))
+    )
 
 
 def _posterior(found: dict[str, Any]) -> Posterior:

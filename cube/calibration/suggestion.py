@@ -168,7 +168,7 @@ def _rows_of_family(calibration: Fitted, name: str) -> IndexedRows:
 
 def _of_new(calibration: Fitted, rows: IndexedRows, seen: IndexedRows, name: str) -> list[tuple[float, Array]]:
     """Draw parameters that the other families make plausible; condition on the few rows there are."""
-    others = teachers(calibration.data.rows, calibration.engine.families, name)
+    others = teachers(calibration.engine.families, name)
     generator = np.random.default_rng(SEED)
     everything = _concatenated(rows, seen)
     place, count = kernel_inputs(everything), len(rows)

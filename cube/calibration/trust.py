@@ -28,6 +28,8 @@ Array = np.ndarray[Any, np.dtype[Any]]
 MARGIN = 2.0
 FEW = 7
 UNMEASURED = "no row of this family was calibrated: measure what suggest() names"
+OTHER_WIDTHS = "no width of this network was measured"
+NOTHING_NEAR = "no network with such layers was measured"
 BAD_BATCH = "batch must be a positive number"
 
 
@@ -77,15 +79,33 @@ def statuses(
         Dataflow designs whose initiation interval is given.
     """
     first, inverse = distinct(rows.hardware, rows.network, np.nan_to_num(rows.batch, nan=-1.0), flow)
+    strange = _strange(engine, reach, rows.take(first))
     found = [
-        _status(engine, reach, rows, int(machine), int(net), float(batch), given=bool(given))
-        for machine, net, batch, given in zip(
-            rows.hardware[first], rows.network[first], rows.batch[first], flow[first], strict=True
+        _status(engine, reach, rows, int(machine), int(net), float(batch), given=bool(given), strange=text)
+        for machine, net, batch, given, text in zip(
+            rows.hardware[first], rows.network[first], rows.batch[first], flow[first], strange, strict=True
         )
     ]
     status = pl.Series("status", [one for one, _ in found], dtype=pl.String)
     reason = pl.Series("reason", [one for _, one in found], dtype=pl.String)
     return status.gather(inverse), reason.gather(inverse)
+
+
+def _strange(engine: FittedFamilies, reach: dict[str, Reach], rows: IndexedRows) -> list[str]:
+    """Say of each row why its network is unlike those measured: by descriptors where there are many, else by name."""
+    said = np.full(len(rows), "", dtype=object)
+    family = rows.family()
+    for name, model in engine.families.items():
+        here = np.flatnonzero((family == name) & rows.known & (rows.batch > 0))
+        if not len(here):
+            continue
+        some = rows.take(here)
+        far = model.far(some)
+        if far is None:
+            said[here[~np.isin(some.net("topology"), list(reach[name].topologies))]] = OTHER_WIDTHS
+        else:
+            said[here[far]] = NOTHING_NEAR
+    return [str(one) for one in said]
 
 
 def _status(
@@ -97,6 +117,7 @@ def _status(
     batch: float,
     *,
     given: bool,
+    strange: str,
 ) -> tuple[str, str | None]:
     refusal = NO_HARDWARE if machine < 0 else NO_NETWORK if net < 0 else None if batch > 0 else BAD_BATCH
     if refusal:
@@ -107,6 +128,8 @@ def _status(
     if given:
         return "interpolates", None
     doubts = _beyond_reach(reach[hardware.family], rows.nets[net], batch)
+    if strange:
+        doubts.append(strange)
     if machine not in engine.families[hardware.family].groups:
         doubts.insert(0, "this platform, mode or precision was not measured, only others of its family")
     if not hardware.stated:
@@ -124,8 +147,6 @@ def _beyond_reach(reach: Reach, network: NetworkTotals, batch: float) -> list[st
         low, high = reach.ranges[what]
         if not low / MARGIN <= value <= high * MARGIN:
             doubts.append(f"{what} outside the measured range")
-    if network.topology not in reach.topologies:
-        doubts.append("no width of this network was measured")
     return doubts
 
 

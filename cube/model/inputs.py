@@ -38,7 +38,7 @@ MOST_LAYER_CELLS = 200_000
 # cells of the share of a channel tile over platforms and layers, 80 MB
 MOST_TILE_CELLS = 10_000_000
 # demands of layers that do not add up
-WHOLE = ("out_channels", "fully_connected")
+WHOLE = ("out_channels", "fully_connected", "grouped")
 
 EFFECTIVE = (
     "effective parameters behind the source's predictions (ops over its printed intensity); not the size of the network"

@@ -8,14 +8,26 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from roofcube.calibration.facts import TILES
-from roofcube.calibration.fitting.law import COMPUTE, MEMORY, PARTS, PRIOR_DEVIATION, PRIOR_MEAN, coefficients, features
-from roofcube.calibration.fitting.least_squares import Prior, fit_law
-from roofcube.calibration.fitting.residual import Posterior, kernel_inputs, posterior
+from roofcube.calibration.fitting.evidence import learned_kernel
+from roofcube.calibration.fitting.law import (
+    COMPUTE,
+    MEMORY,
+    PARTS,
+    PRIOR_DEVIATION,
+    PRIOR_MEAN,
+    coefficients,
+    features,
+    log_time,
+)
+from roofcube.calibration.fitting.least_squares import Prior, by_group, fit_law
+from roofcube.calibration.fitting.residual import Posterior, kernel_inputs, parameter_covariance, posterior
 from roofcube.calibration.rows import distinct
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from roofcube.calibration.fitting.least_squares import Solution
+    from roofcube.calibration.fitting.residual import Kernel, Place
     from roofcube.calibration.rows import IndexedRows
 
 __all__ = ["FamilyModel", "Structure", "fit_family", "prior_from", "weak_prior"]
@@ -29,6 +41,8 @@ SEED = 20210
 KNOTS = 8
 # a structure whose evidence is this much below the best is left out
 NEGLIGIBLE = 1e-3
+# a network is near one that was measured where their residuals agree as at one correlation length
+NEAR = float(np.exp(-0.5))
 # how many families the weak prior counts for, beside the other families, in the spread and in the mean
 WEIGHT_OF_SPREAD, WEIGHT_OF_MEAN = 3.0, 1.5
 
@@ -52,11 +66,17 @@ class FamilyModel:
         Places of the hardware (platform, mode, precision) that was measured.
     modes : array of float, shape (structures, parameters)
         Family parameters of every structure before weighing: what other families learn from.
+    dataflow : bool
+        Whether the platforms are pipelines of a network's layers, which the law does not describe.
+    above_peak : tuple of float
+        How many times the listed peak each group was seen to reach; 1 where it never did.
     """
 
     groups: tuple[int, ...]
     structures: tuple[Structure, ...]
     modes: Array
+    dataflow: bool = False
+    above_peak: tuple[float, ...] = ()
 
     def group(self, rows: IndexedRows) -> Array:
         """Return the number of the group of each row; the last is that of hardware without rows."""
@@ -70,7 +90,10 @@ class FamilyModel:
         mean = np.zeros(len(rows))
         for one in self.structures:
             mean += one.weight * one.posterior.mean(features(rows, one.tile), group, place)
-        return mean
+        # no operation is done faster than at the peak, the listed or the one that was seen
+        peak = rows.machine("peak") * np.array([*(self.above_peak or [1.0] * len(self.groups)), 1.0])[group]
+        result: Array = np.maximum(mean, np.log(rows.batch * rows.net("ops") / peak))
+        return result
 
     def deviation(self, rows: IndexedRows) -> Array:
         """Return the standard deviation of ln seconds, across structures too.
@@ -101,6 +124,32 @@ class FamilyModel:
         mean = (weight * means).sum(0)
         deviation: Array = np.sqrt((weight * (np.square(spreads) + np.square(means - mean))).sum(0))
         return deviation
+
+    def far(self, rows: IndexedRows) -> Array | None:
+        """Return which rows no measured network is near to by descriptors; None where names alone tell."""
+        likely = max(self.structures, key=lambda one: one.weight).posterior
+        return likely.nearness(kernel_inputs(rows)) < NEAR if likely.kernel.spread else None
+
+    def without_each(self, rows: IndexedRows, target: Array, left_out: Array) -> tuple[Array, Array]:
+        """Return what the rows that were fitted to would be predicted as without all of their kind, and how surely.
+
+        Parameters
+        ----------
+        rows : IndexedRows
+            The rows of the fit, in their order.
+        target : array
+            Their ln seconds.
+        left_out : array of int
+            What is left out together.
+        """
+        group = self.group(rows)
+        found = [
+            one.posterior.without_each(features(rows, one.tile), group, target, left_out) for one in self.structures
+        ]
+        weight = np.array([one.weight for one in self.structures])[:, None]
+        means, spreads = (np.array(part) for part in zip(*found, strict=True))
+        mean = (weight * means).sum(0)
+        return mean, np.sqrt((weight * (spreads**2 + (means - mean) ** 2)).sum(0))
 
     def shares(self, rows: IndexedRows) -> Array:
         """Return the share of each term of the law in the time, shape (rows, parameters), as its structures weigh it.
@@ -176,15 +225,29 @@ def fit_family(rows: IndexedRows, target: Array, priors: Sequence[Prior], *, dra
     weight = np.exp(-0.5 * (evidence - evidence.min()))
     weight = np.where(weight / weight.sum() < NEGLIGIBLE, 0.0, weight)
     weight /= weight.sum()
+    likely = int(np.argmin(evidence))
+    kernel = _learned(inputs[likely], target, group, count, place, priors[likely], solutions[likely])
     structures = []
     for tile in np.flatnonzero(weight).tolist():
         centres = _centres(priors[tile], draws)
         for prior in centres:
             found = solutions[tile] if prior is priors[tile] else fit_law(inputs[tile], target, group, count, prior)
-            conditioned = posterior(inputs[tile], target, group, count, place, prior, found)
+            conditioned = posterior(inputs[tile], target, group, count, place, prior, found, kernel)
             structures.append(Structure(tile, float(weight[tile]) / len(centres), conditioned))
     modes = np.array([one.theta[: inputs[0].shape[1]] for one in solutions])
-    return FamilyModel(tuple(int(one) for one in hardware), tuple(structures), modes)
+    reached = np.log(rows.batch * rows.net("ops") / rows.machine("peak")) - target
+    above = [float(np.exp(max(0.0, reached[group == one].max()))) for one in range(count)]
+    flows = rows.machines[int(hardware[0])].dataflow
+    return FamilyModel(tuple(int(one) for one in hardware), tuple(structures), modes, flows, tuple(above))
+
+
+def _learned(
+    feature: Array, target: Array, group: Array, groups: int, place: Place, prior: Prior, solution: Solution
+) -> Kernel:
+    """Learn the kernel of the residual around the likeliest structure."""
+    value, gradient = log_time(feature, by_group(solution.theta, groups)[group])
+    linked = parameter_covariance(gradient, group, gradient, group, prior, groups)
+    return learned_kernel(place, target - value, linked, solution.noise)
 
 
 def _centres(prior: Prior, draws: int) -> list[Prior]:

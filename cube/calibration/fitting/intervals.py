@@ -38,11 +38,17 @@ class Scores:
     deviation : array
         What the model itself said, in ln.
     network : array of int
+    scaled : bool
+        Whether every width is in proportion to the deviation, as of families of many topologies.
+    far : Scores, optional
+        Errors of the same rows where nothing of their kin was seen.
     """
 
     error: Array
     deviation: Array
     network: Array
+    scaled: bool = False
+    far: Scores | None = None
 
     @property
     def networks(self) -> int:
@@ -74,6 +80,8 @@ class Scores:
 
     def stretch(self, deviation: Array) -> Array:
         """Return the factor on the width of rows of which the model is less sure than usual."""
+        if self.scaled:
+            return deviation
         stretch: Array = np.maximum(deviation / conformal_quantile(self.deviation, self.weight, USUAL), 1.0)
         return stretch
 
@@ -111,8 +119,17 @@ class Intervals:
     others: tuple[Scores, ...] = ()
     _factors: dict[float, float] = field(default_factory=dict, repr=False)
 
-    def half_width(self, deviation: Array, level: float) -> Array:
-        """Return the half-width of the interval in ln, for rows of which the model says this deviation."""
+    def half_width(self, deviation: Array, level: float, strange: Array | None = None) -> Array:
+        """Return the half-width of the interval in ln, for rows of which the model says this deviation.
+
+        `strange` are rows of which no network of their kin was seen.
+        """
+        near = self._half_width(deviation, level)
+        if self.own.far is None or strange is None:
+            return near
+        return np.where(strange, np.maximum(near, self.own.far.half_width(deviation, level)), near)
+
+    def _half_width(self, deviation: Array, level: float) -> Array:
         own = self.own
         if own.networks < MINIMUM_NETWORKS:
             return pooled([own, *self.others]).half_width(deviation, level)

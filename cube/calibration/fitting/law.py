@@ -54,7 +54,7 @@ class Parameter:
 # round numbers: the order of magnitude of a driver call (10⁸ operations at 10¹² op/s: 100 µs), quarter, half
 PARAMETERS = (
     Parameter("fixed_overhead", "overhead", "s", "per batch: driver call, start and end of the run", 1e8),
-    Parameter("layer_overhead", "overhead", "s", "per layer and batch: start of a kernel", 1e7),
+    Parameter("layer_overhead", "overhead", "s", "per kernel and batch: its start", 1e7),
     Parameter("input_overhead", "overhead", "s", "per input: staging that does not overlap", 1e7),
     Parameter(
         "convolution_efficiency",
@@ -63,18 +63,36 @@ PARAMETERS = (
         "share of the listed peak in convolutions, after channel tiles",
         0.25,
     ),
+    Parameter(
+        "grouped_efficiency", "efficiency", "1", "share of the listed peak in depthwise and grouped convolutions", 0.25
+    ),
     Parameter("dense_efficiency", "efficiency", "1", "share of the listed peak in fully connected layers", 0.25),
+    Parameter("attention_efficiency", "efficiency", "1", "share of the listed peak in products of activations", 0.25),
     Parameter(
         "weight_bandwidth_efficiency", "efficiency", "1", "share of the listed bandwidth when reading weights", 0.5
     ),
     Parameter(
         "activation_bandwidth_efficiency", "efficiency", "1", "share of the listed bandwidth for activations", 0.5
     ),
+    Parameter(
+        "grouped_bandwidth_efficiency",
+        "efficiency",
+        "1",
+        "share of the listed bandwidth for activations of depthwise and grouped convolutions",
+        0.5,
+    ),
+    Parameter(
+        "elementwise_traffic",
+        "share",
+        "1",
+        "traffic of element-wise operators that passes through memory, in listed bandwidths",
+        0.5,
+    ),
     Parameter("patch_traffic", "share", "1", "convolution patches that pass through memory, in listed bandwidths", 0.3),
 )
 EFFICIENCY = np.array([one.kind == "efficiency" for one in PARAMETERS])
 OVERHEAD = np.array([one.kind == "overhead" for one in PARAMETERS])
-COMPUTE = np.array([one.name in ("convolution_efficiency", "dense_efficiency") for one in PARAMETERS])
+COMPUTE = np.array([one.kind == "efficiency" and "bandwidth" not in one.name for one in PARAMETERS])
 MEMORY = ~COMPUTE & ~OVERHEAD
 WEIGHTS = np.array([one.name == "weight_bandwidth_efficiency" for one in PARAMETERS])
 # what can bind, by its flag; patches are activations on their way into a matrix product
@@ -108,16 +126,22 @@ def features(rows: IndexedRows, tile: int) -> Array:
     tick = 1.0 / rows.machine("reference")
     peak, bandwidth, size = rows.machine("peak"), rows.machine("bandwidth"), rows.machine("element_bytes")
     convolution = np.array([one.convolution_ops[tile] for one in rows.nets])[rows.network]
+    grouped, attention = rows.net("grouped_activations"), rows.net("attention_activations")
+    plain = rows.net("activations") - grouped - attention
     outside = np.maximum(rows.net("weights") * size - rows.machine("weight_memory"), 0.0)
     return np.stack(
         [
             tick,
-            tick * rows.net("layers"),
+            tick * rows.net("kernels"),
             tick * busy,
             busy * convolution / peak,
+            busy * rows.net("grouped_ops") / peak,
             busy * rows.net("dense_ops") / peak,
+            busy * rows.net("attention_ops") / peak,
             outside / bandwidth,
-            batch * rows.net("activations") * size / bandwidth,
+            batch * plain * size / bandwidth,
+            batch * grouped * size / bandwidth,
+            batch * (rows.net("elementwise") + attention) * size / bandwidth,
             busy * rows.net("patches") * size / bandwidth,
         ],
         axis=1,

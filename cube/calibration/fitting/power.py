@@ -88,24 +88,29 @@ def fit_power(model: FamilyModel, rows: IndexedRows, seconds: Array, power: Arra
         return None
     rows, seconds, power = rows.take(there), seconds[there], power[there]
     share = terms(model, rows, seconds)
-    typical = float(np.exp(np.median(power)))
-    family = _relative_fit(share, power, np.zeros(share.shape[1]), typical)
     hardware, group = np.unique(rows.hardware, return_inverse=True)
-    watts = [_relative_fit(share[group == one], power[group == one], family, typical) for one in range(len(hardware))]
-    table = np.vstack([*watts, family])
+    # boards of one family may draw ten times as much as others: what they share is how watts grow from their own level
+    level = np.array([np.median(power[group == one]) for one in range(len(hardware))])
+    relative = power - level[group]
+    family = _relative_fit(share, relative, np.zeros(share.shape[1]))
+    watts = [
+        np.exp(level[one]) * _relative_fit(share[group == one], relative[group == one], family)
+        for one in range(len(hardware))
+    ]
+    table = np.vstack([*watts, np.exp(np.median(level)) * family])
     residual = power - np.log((share * table[group]).sum(1))
     place = kernel_inputs(rows)
     total = covariance(POWER_KERNEL, place, place) + POWER_KERNEL.noise**2 * np.eye(len(residual))
     return PowerModel(tuple(int(one) for one in hardware), table, np.linalg.solve(total, residual), place)
 
 
-def _relative_fit(share: Array, power: Array, centre: Array, typical: float) -> Array:
-    """Fit non-negative watts to relative errors, drawn to a centre where the rows say little."""
+def _relative_fit(share: Array, power: Array, centre: Array) -> Array:
+    """Fit non-negative shares of a typical power to relative errors, drawn to a centre where the rows say little."""
     weight = np.exp(-power)
-    ridge = np.eye(share.shape[1]) / (PULL * typical)
+    ridge = np.eye(share.shape[1]) / PULL
     matrix = np.vstack([share * weight[:, None], ridge])
     # at rest there is always some power: the first term is not drawn to 0
-    anchor = np.where(np.arange(len(centre)) == 0, np.where(centre[0] > 0, centre[0], typical), centre)
+    anchor = np.where(np.arange(len(centre)) == 0, np.where(centre[0] > 0, centre[0], 1.0), centre)
     watts, _ = nnls(matrix, np.concatenate([np.ones(len(power)), ridge @ anchor]))
     positive: Array = np.maximum(watts, 1e-12)
     return positive

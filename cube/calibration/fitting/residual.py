@@ -15,7 +15,21 @@ from roofcube.calibration.fitting.least_squares import GROUP_DEVIATION, Prior, S
 if TYPE_CHECKING:
     from roofcube.calibration.rows import IndexedRows
 
-__all__ = ["KERNEL", "Kernel", "Place", "Posterior", "covariance", "kernel_inputs", "posterior", "pulled"]
+__all__ = [
+    "KERNEL",
+    "Kernel",
+    "Place",
+    "Posterior",
+    "covariance",
+    "described_covariance",
+    "descriptors",
+    "kernel_inputs",
+    "named_covariance",
+    "nearness",
+    "parameter_covariance",
+    "posterior",
+    "pulled",
+]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -34,6 +48,10 @@ class Kernel:
         Correlation with the same point of another topology, mode (or board), precision as executed.
     noise : float
         Deviation of a repeated measurement.
+    spread : float
+        Deviation of what depends on the descriptors of a network, whatever its name; 0 without such a part.
+    reach : tuple of float
+        Correlation length along each descriptor.
     """
 
     amplitude: float = 0.15
@@ -44,19 +62,23 @@ class Kernel:
     other_mode: float = 0.95
     other_precision: float = 0.6
     noise: float = 0.04
+    spread: float = 0.0
+    reach: tuple[float, ...] = ()
 
     @property
     def variance(self) -> float:
         """Prior variance of one residual."""
-        return self.amplitude**2 + self.common**2
+        return self.amplitude**2 + self.common**2 + self.spread**2
 
 
 KERNEL = Kernel()
+# rows at a time: a block times the rows of a thousand networks is 60 MB
+BLOCK = 8192
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where rows lie in the space of the kernel; `corner` numbers their configuration."""
+    """Where rows lie in the space of the kernel; `corner` numbers configurations, `descriptors` has a column each."""
 
     corner: Array
     topology: Array
@@ -64,6 +86,7 @@ class Place:
     precision: Array
     size: Array
     octave: Array
+    descriptors: Array
 
     def take(self, index: Array) -> Place:
         """Return the places of some rows."""
@@ -81,11 +104,43 @@ def kernel_inputs(rows: IndexedRows) -> Place:
         rows.machine("element_bytes"),
         np.log(rows.net("ops")),
         np.log2(rows.batch),
+        descriptors(rows),
     )
 
 
-def covariance(kernel: Kernel, here: Place, there: Place, *, batch: bool = True) -> Array:
-    """Return the covariance matrix of two sets of places; without the batch factor if not `batch`."""
+def descriptors(rows: IndexedRows) -> Array:
+    """Return what tells networks apart but their names: sizes in ln, the batch in octaves, shares of kinds of work."""
+    ops, elementwise, activations = rows.net("ops"), rows.net("elementwise"), rows.net("activations")
+    layers, kernels, weights = rows.net("layers"), rows.net("kernels"), rows.net("weights")
+    return np.stack(
+        [
+            np.log(ops),
+            np.log2(rows.batch),
+            np.log(ops / (activations + elementwise)),
+            np.log(kernels),
+            np.log(layers),
+            kernels / layers,
+            np.log(weights + 1.0),
+            np.log(weights / layers + 1.0),
+            np.log(elementwise + 1.0),
+            np.log(rows.net("patches") + 1.0),
+            rows.net("grouped_ops") / ops,
+            rows.net("grouped_activations") / activations,
+            rows.net("dense_ops") / ops,
+            rows.net("attention_ops") / ops,
+        ],
+        axis=1,
+    )
+
+
+def covariance(kernel: Kernel, here: Place, there: Place) -> Array:
+    """Return the covariance matrix of two sets of places."""
+    named = named_covariance(kernel, here, there) * nearness(kernel, here.octave, there.octave)
+    return named + described_covariance(kernel, here, there) if kernel.spread else named
+
+
+def named_covariance(kernel: Kernel, here: Place, there: Place) -> Array:
+    """Return the part that knows the names of networks and their sizes, without its batch factor."""
     size = (
         kernel.amplitude**2 * np.exp(-0.5 * ((here.size[:, None] - there.size) / kernel.size_length) ** 2)
         + kernel.common**2
@@ -96,7 +151,19 @@ def covariance(kernel: Kernel, here: Place, there: Place, *, batch: bool = True)
         ("precision", kernel.other_precision),
     ):
         size = size * np.where(getattr(here, name)[:, None] == getattr(there, name), 1.0, other)
-    return size * nearness(kernel, here.octave, there.octave) if batch else size
+    return size
+
+
+def described_covariance(kernel: Kernel, here: Place, there: Place) -> Array:
+    """Return the part that knows the descriptors of networks."""
+    ours, theirs = here.descriptors / kernel.reach, there.descriptors / kernel.reach
+    apart = (ours**2).sum(1)[:, None] + (theirs**2).sum(1) - 2.0 * ours @ theirs.T
+    size: Array = kernel.spread**2 * np.exp(-0.5 * np.maximum(apart, 0.0))
+    for name, other in (("mode", kernel.other_mode), ("precision", kernel.other_precision)):
+        same = getattr(here, name)[:, None] == getattr(there, name)
+        if not same.all():
+            size *= np.where(same, 1.0, other)
+    return size
 
 
 def nearness(kernel: Kernel, here: Array, there: Array) -> Array:
@@ -110,12 +177,15 @@ def pulled(kernel: Kernel, here: Place, there: Place, pull: Array) -> Array:
     knots, knot = np.unique(there.octave, return_inverse=True)
     # rows of one configuration differ by batch alone
     _, first, inverse = np.unique(here.corner, return_index=True, return_inverse=True)
-    linked = covariance(kernel, here.take(first), there, batch=False) * pull
+    linked = named_covariance(kernel, here.take(first), there) * pull
     table = np.zeros((len(first), len(knots)))
     np.add.at(table.T, knot, linked.T)
     octaves, octave = np.unique(here.octave, return_inverse=True)
     near = nearness(kernel, octaves, knots)
     result: Array = np.einsum("ij,ij->i", table[inverse], near[octave])
+    for start in range(0, len(result) if kernel.spread else 0, BLOCK):
+        block = np.arange(start, min(start + BLOCK, len(result)))
+        result[block] += described_covariance(kernel, here.take(block), there) @ pull
     return result
 
 
@@ -147,7 +217,7 @@ class Posterior:
     @cached_property
     def factor(self) -> Array:
         """Cholesky factor of the covariance of the training rows; computed alike when made and when loaded."""
-        linked = _parameter_covariance(self.gradient, self.group, self.gradient, self.group, self.prior, self.groups)
+        linked = parameter_covariance(self.gradient, self.group, self.gradient, self.group, self.prior, self.groups)
         return _factor(self.kernel, linked, self.place, self.noise)
 
     def mean(self, feature: Array, group: Array, here: Place) -> Array:
@@ -157,10 +227,19 @@ class Posterior:
         result: Array = value + tilt + pulled(self.kernel, here, self.place, self.pull)
         return result
 
+    def nearness(self, here: Place) -> Array:
+        """Return the correlation with the nearest training row by descriptors, 1 at it and 0 far from all of them."""
+        found = np.empty(len(here.octave))
+        for start in range(0, len(found), BLOCK):
+            block = np.arange(start, min(start + BLOCK, len(found)))
+            found[block] = described_covariance(self.kernel, here.take(block), self.place).max(1)
+        result: Array = found / self.kernel.spread**2
+        return result
+
     def deviation(self, feature: Array, group: Array, here: Place) -> Array:
         """Return the standard deviation of ln seconds: parameters, residual and noise."""
         _, gradient = log_time(feature, self.theta[group])
-        linked = _parameter_covariance(gradient, group, self.gradient, self.group, self.prior, self.groups)
+        linked = parameter_covariance(gradient, group, self.gradient, self.group, self.prior, self.groups)
         own = ((gradient @ self.prior.covariance) * gradient).sum(1)
         own += ((gradient * GROUP_DEVIATION) ** 2).sum(1) * ((self.groups > 1) | (group == self.groups))
         linked += covariance(self.kernel, here, self.place)
@@ -169,6 +248,27 @@ class Posterior:
         result: Array = np.sqrt(np.maximum(variance, self.kernel.noise**2))
         return result
 
+    def without_each(self, feature: Array, group: Array, target: Array, left_out: Array) -> tuple[Array, Array]:
+        """Return mean and deviation of each training row as if all rows of its number had not been there.
+
+        Notes
+        -----
+        Block-wise leave-one-out from the inverse covariance (Sundararajan and Keerthi, Neural Computation 13, 2001):
+        mean = y - B (K⁻¹ r), variance = B with B the inverse of the block of K⁻¹.
+        """
+        value, _ = log_time(feature, self.theta[group])
+        inverse = cho_solve((self.factor, True), np.eye(len(target)), check_finite=False)
+        pull = inverse @ (target - value)
+        mean, variance = np.empty(len(target)), np.empty(len(target))
+        for one in np.unique(left_out):
+            here = np.flatnonzero(left_out == one)
+            block = np.linalg.inv(inverse[np.ix_(here, here)])
+            mean[here] = target[here] - block @ pull[here]
+            variance[here] = np.diag(block)
+        # of a row that was not there nobody knows that it is an outlier
+        variance += self.kernel.noise**2 * (1.0 - self.noise)
+        return mean, np.sqrt(np.maximum(variance, self.kernel.noise**2))
+
 
 def _factor(kernel: Kernel, linked: Array, place: Place, noise: Array) -> Array:
     total = linked + covariance(kernel, place, place)
@@ -176,7 +276,7 @@ def _factor(kernel: Kernel, linked: Array, place: Place, noise: Array) -> Array:
     return np.linalg.cholesky(total)
 
 
-def _parameter_covariance(here: Array, group: Array, there: Array, other: Array, prior: Prior, groups: int) -> Array:
+def parameter_covariance(here: Array, group: Array, there: Array, other: Array, prior: Prior, groups: int) -> Array:
     """Return the covariance that uncertain parameters cause, to first order in their gradient."""
     result = here @ prior.covariance @ there.T
     if groups > 1:
@@ -185,21 +285,28 @@ def _parameter_covariance(here: Array, group: Array, there: Array, other: Array,
 
 
 def posterior(
-    feature: Array, target: Array, group: Array, groups: int, place: Place, prior: Prior, solution: Solution
+    feature: Array,
+    target: Array,
+    group: Array,
+    groups: int,
+    place: Place,
+    prior: Prior,
+    solution: Solution,
+    kernel: Kernel = KERNEL,
 ) -> Posterior:
     """Condition law and residual jointly on the rows, to first order around the fit."""
     theta = by_group(solution.theta, groups)
     value, gradient = log_time(feature, theta[group])
-    linked = _parameter_covariance(gradient, group, gradient, group, prior, groups)
+    linked = parameter_covariance(gradient, group, gradient, group, prior, groups)
     # what the fit left is shared between residual and a tilt of the law along its tangent; the tilt is never added to
     # the parameters: one without effect at the fit (an efficiency near 1) would jump
-    factor = _factor(KERNEL, linked, place, solution.noise)
+    factor = _factor(kernel, linked, place, solution.noise)
     pull = cho_solve((factor, True), target - value, check_finite=False)
     weighted = gradient * pull[:, None]
     common = prior.covariance @ weighted.sum(0)
     own = np.array([GROUP_DEVIATION**2 * weighted[group == one].sum(0) for one in range(groups)]) * (groups > 1)
     tilt = common + np.vstack([own, np.zeros_like(common)])
-    found = Posterior(theta, tilt, pull, place, gradient, group, groups, prior, solution.noise)
+    found = Posterior(theta, tilt, pull, place, gradient, group, groups, prior, solution.noise, kernel)
     # the property would compute the same again
     found.__dict__["factor"] = factor
     return found

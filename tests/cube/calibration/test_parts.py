@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 import roofcube as rc
 from roofcube.calibration.choice import regret
-from roofcube.calibration.facts import TILES, facts_of
+from roofcube.calibration.facts import TILES, NetworkTotals, facts_of
 from roofcube.calibration.fitting import law
 from roofcube.calibration.fitting.dataflow import fit_fill, interval_seen
 from roofcube.calibration.fitting.family import fit_family, prior_from, weak_prior
@@ -18,7 +18,7 @@ from roofcube.calibration.fitting.intervals import Intervals, Scores, pooled
 from roofcube.calibration.fitting.least_squares import by_group, fit_law
 from roofcube.calibration.fitting.residual import KERNEL, covariance, kernel_inputs, pulled
 from roofcube.calibration.measured import measured
-from roofcube.calibration.rows import canonical_keys, distinct, indexed_rows
+from roofcube.calibration.rows import IndexedRows, canonical_keys, distinct, indexed_rows
 from roofcube.errors import InvalidDataError
 
 COUNT = len(law.PARAMETERS)
@@ -64,7 +64,7 @@ def test_at_full_efficiency_and_no_overhead_the_law_is_the_sum_of_the_terms():
     fast = np.where(law.EFFICIENCY, -60.0, -60.0)
     assert np.exp(law.log_time(feature, fast)[0]) == pytest.approx(feature[:, law.EFFICIENCY].sum())
     peak = 4 * 118922752 / 0.5e12
-    compute = feature[0, 3] + feature[0, 4]
+    compute = feature[0, law.COMPUTE].sum()
     assert compute == pytest.approx(peak, rel=0.02)
     assert compute >= peak * (1 - 1e-12)
 
@@ -81,7 +81,8 @@ def test_everything_three_times_as_fast_keeps_the_parameters(many):
 
 
 def test_known_parameters_are_found_again(many):
-    truth = law.PRIOR_MEAN + np.array([0.5, -0.5, 0.3, -0.8, 1.0, -0.2, 0.4, -0.6])
+    moved = [0.5, -0.5, 0.3, -0.8, 0.5, 1.0, 0.0, -0.2, 0.4, 0.3, 0.0, -0.6]
+    truth = law.PRIOR_MEAN + np.array(moved)
     feature = law.features(many, 0)
     group = np.zeros(len(many), dtype=int)
     target = law.log_time(feature, truth)[0]
@@ -125,6 +126,83 @@ def test_the_model_goes_through_its_rows_and_doubts_far_from_them(many):
     assert np.abs(model.log_time(rows) - target).max() < 0.05
     far = many.take(np.flatnonzero(many.net("topology") == "MLP"))
     assert model.deviation(far).mean() > 2 * model.deviation(rows).mean()
+
+
+@pytest.fixture
+def zoo():
+    """Return rows of sixty made-up networks, whose time depends on how much of their work is grouped."""
+    generator = np.random.default_rng(4)
+    share, ops = generator.uniform(0, 1, 60), 10 ** generator.uniform(8, 10, 60)
+    nets = tuple(
+        NetworkTotals(
+            f"{'ab'[number % 2]}{number}", 100.0, layers=30.0, ops=size, convolution_ops=(size * (1 - part),) * 3,
+            dense_ops=0.0, weights=1e6, activations=1e6, patches=1e6, grouped_ops=size * part,
+            grouped_activations=5e5, kernels=60.0,
+        )
+        for number, (size, part) in enumerate(zip(ops, share, strict=True))
+    )  # fmt: skip
+    places = np.arange(len(nets))
+    like = rows_like(batch=[8])
+    rows = IndexedRows(np.full(len(nets), like.hardware[0]), places, np.full(len(nets), 8.0), like.machines, nets)
+    seconds = law.log_time(law.features(rows, 0), law.PRIOR_MEAN)[0] + 0.3 * np.sin(3 * share)
+    return rows, seconds + 0.01 * generator.standard_normal(len(nets))
+
+
+def test_many_networks_teach_what_descriptors_say(zoo):
+    rows, seconds = zoo
+    odd, even = (np.arange(start, len(rows), 2) for start in (1, 0))
+    model = fit_family(rows.take(even), seconds[even], [weak_prior()] * len(TILES))
+    kernel = model.structures[0].posterior.kernel
+    assert kernel.spread > 0
+    off = model.log_time(rows.take(odd)) - seconds[odd]
+    assert np.median(np.abs(off)) < 0.03
+    # names alone, of few topologies, know nothing of it
+    few = even[:10]
+    assert (
+        fit_family(rows.take(few), seconds[few], [weak_prior()] * len(TILES)).structures[0].posterior.kernel == KERNEL
+    )
+
+
+def test_leaving_out_in_closed_form_is_close_to_fitting_without(zoo):
+    rows, seconds = zoo
+    priors = [weak_prior()] * len(TILES)
+    mean, deviation = fit_family(rows, seconds, priors).without_each(rows, seconds, rows.network)
+    for one in (3, 20, 41):
+        kept = np.delete(np.arange(len(rows)), one)
+        model = fit_family(rows.take(kept), seconds[kept], priors)
+        there = rows.take(np.array([one]))
+        assert mean[one] == pytest.approx(model.log_time(there)[0], abs=0.02)
+        assert deviation[one] == pytest.approx(model.deviation(there)[0], rel=0.35)
+
+
+def test_far_from_all_networks_the_model_says_so(zoo):
+    rows, seconds = zoo
+    model = fit_family(rows, seconds, [weak_prior()] * len(TILES))
+    assert not model.far(rows).any()
+    strange = replace(rows.nets[0], weights=1e12, kernels=1e5, grouped_ops=0.0)
+    there = replace(rows.take(np.array([0])), nets=(strange, *rows.nets[1:]))
+    assert model.far(there).all()
+    assert model.deviation(there)[0] > 1.5 * model.deviation(rows.take(np.array([0])))[0]
+
+
+def test_intervals_are_wider_where_no_kin_was_seen():
+    generator = np.random.default_rng(0)
+    network, sure = np.arange(200), np.full(200, 0.1)
+    far = Scores(generator.exponential(0.3, 200), sure, network, scaled=True)
+    own = Scores(generator.exponential(0.1, 200), sure, network, scaled=True, far=far)
+    near, strange = Intervals(own).half_width(np.array([0.1, 0.1]), 0.8, np.array([False, True]))
+    assert strange == pytest.approx(3 * near, rel=0.3)
+    # in proportion to what the model says
+    twice = Intervals(own).half_width(np.array([0.2]), 0.8, np.array([False]))[0]
+    assert twice == pytest.approx(2 * near)
+
+
+def test_nothing_is_faster_than_the_peak_that_was_seen(many):
+    rows = many.take(np.flatnonzero(many.net("topology") == "CNV"))
+    listed = np.log(rows.batch * rows.net("ops") / rows.machine("peak"))
+    model = fit_family(rows, listed - np.log(1.2), [weak_prior()] * len(TILES))
+    assert model.above_peak == (pytest.approx(1.2),)
+    assert (model.log_time(rows) >= listed - np.log(1.2) - 1e-9).all()
 
 
 def test_deviations_between_knots_are_close_to_exact(many):
