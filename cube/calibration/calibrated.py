@@ -74,12 +74,12 @@ def calibrate(measurements: Any, *, inputs: xr.Dataset | None = None) -> Calibra
 
     Notes
     -----
-    The time of a batch is a sum of overheads, compute and traffic with twelve non-negative parameters per platform, mode
-    and precision, fitted in log space and pooled over a family; kinds of work that the tables do not tell of (grouped
-    convolutions, attention, element-wise traffic, kernels) take none. A Gaussian process takes what is left: by name and
-    size, and from fifteen topologies on by descriptors, whose scales are learned (Rasmussen & Williams, Gaussian
-    Processes for Machine Learning, 2006). Intervals are conformal: they come from errors on networks left out (Vovk et
-    al., Algorithmic Learning in a Random World, 2005), wider where no network of the kin was measured.
+    The time of a batch is a sum of overheads, compute and traffic with twelve non-negative parameters per platform,
+    mode and precision, fitted in log space and pooled over a family; kinds of work that the tables do not tell of
+    (grouped convolutions, attention, element-wise traffic, kernels) take none. A Gaussian process takes what is left:
+    by name and size, and from fifteen topologies on by descriptors, whose scales are learned (Rasmussen & Williams,
+    Gaussian Processes for Machine Learning, 2006). Intervals are conformal: they come from errors on networks left out
+    (Vovk et al., Algorithmic Learning in a Random World, 2005), wider where no network of the kin was measured.
     """
     table = averaged_repeats(measurement_rows(measurements), least=REPEATS)
     data = measured(table.drop("row", strict=False), facts_of(inputs))
