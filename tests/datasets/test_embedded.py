@@ -34,7 +34,7 @@ def test_a_label_leads_to_the_first_collection_that_knows_it():
 def test_nothing_of_a_collection_is_read_until_it_is_asked_for():
     code = (
         "from roofcube.datasets import tables; import roofcube as rc; rc.inputs('cifar10'); rc.benchmark('mnist'); "
-        "print(tables._table.cache_info().currsize); rc.inputs('zoo'); print(tables._table.cache_info().currsize)"
+        "print(tables._read.cache_info().currsize); rc.inputs('zoo'); print(tables._read.cache_info().currsize)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     before, after = map(int, done.stdout.split())
