@@ -66,7 +66,7 @@ def explore(cube: xr.Dataset | Sweep | str) -> Explorer:
     >>> print(app.python().splitlines()[0])
     best = rc.best(cube, 'measured_throughput', where={'measured_top1': (85, None)}, sense='max')
     >>> app.answer.left
-    74
+    133
     """
     return Explorer(source_of(cube))
 
