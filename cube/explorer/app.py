@@ -68,7 +68,7 @@ def explore(cube: xr.Dataset | Sweep | str) -> Explorer:
     >>> print(app.python().splitlines()[0])
     best = rc.best(cube, 'measured_throughput', where={'measured_top1': (85, None)}, sense='max')
     >>> app.answer.left
-    74
+    133
     """
     return Explorer(source_of(cube))
 
@@ -259,7 +259,7 @@ class Explorer(pn.viewable.Viewer):  # type: ignore[misc]
             answer = self.source.ask(view, stop)
             self._deliver(number, partial(self._arrived, view, answer))
             extra = self._extra_of(view, stop)
-            self._deliver(number, lambda page: self._show_extra(page, view, extra))
+            self._deliver(number, partial(self._show_extra, view, extra))
             explanation = explained(self.source, view, stop)
             self._deliver(number, partial(self._explained, view, explanation))
         except Cancelled:
@@ -329,23 +329,26 @@ class Explorer(pn.viewable.Viewer):  # type: ignore[misc]
         selected = self._selected(view, self.answer)
         with pn.io.hold():
             page.table.push(view, self.answer, selected)
-            try:
-                self._show_extra(page, view, self._extra_of(view, None))
-                if self.explanation is None:
-                    self.explanation = explained(self.source, view)
-                page.push_why(view, self.answer, self.explanation, selected, self._history, len(selected))
-            except RoofcubeError as error:
-                _failed(error, page)
+            self._show_extra(view, self._extra_of(view, None), page)
+            if self.explanation is None:
+                self.explanation = explained(self.source, view)
+            page.push_why(view, self.answer, self.explanation, selected, self._history, len(selected))
         _to_notebook(page)
 
     def _extra_of(self, view: View, stop: Event | None) -> tuple[str, Any]:
-        if view.tab == "heatmap" and view.rows and view.columns:
-            return "heatmap", self.source.grid(view, stop)
-        return ("latency", self.source.at_latency(view, stop)) if view.tab == "latency" else ("", None)
+        """Ask what the open tab needs; what cannot be is told."""
+        try:
+            if view.tab == "heatmap" and view.rows and view.columns:
+                return "heatmap", self.source.grid(view, stop)
+            return ("latency", self.source.at_latency(view, stop)) if view.tab == "latency" else ("", None)
+        except RoofcubeError as error:
+            return "refused", error
 
-    def _show_extra(self, page: Page, view: View, extra: tuple[str, Any]) -> None:
+    def _show_extra(self, view: View, extra: tuple[str, Any], page: Page) -> None:
         kind, result = extra
-        if kind == "heatmap":
+        if kind == "refused":
+            _failed(result, page)
+        elif kind == "heatmap":
             page.push_grid(view, result)
         elif kind == "latency":
             page.push_latency(view, result, self._baseline(view))
@@ -386,7 +389,7 @@ class Explorer(pn.viewable.Viewer):  # type: ignore[misc]
         if self._is_quick or doc is None:
             self._answer_now_for(page, doc)
         else:
-            page.status = "asking"
+            page.push_status("asking …", asking=True)
             self._ask()
         return page
 
@@ -420,10 +423,13 @@ class Explorer(pn.viewable.Viewer):  # type: ignore[misc]
         return super()._repr_mimebundle_(include, exclude)
 
     def show(self, **options: Any) -> Any:
-        """Serve it on this machine, each session with a state of its own; options as of ``roofcube explore``."""
+        """Serve it on this machine, from this state on, each session with one of its own.
+
+        Options are those of ``roofcube explore``: `port`, `show`, `host`, `allow_origin`.
+        """
         from roofcube.explorer.server import serve
 
-        return serve(self.source, **options)
+        return serve(self.source, start=self.address, **options)
 
 
 def _pool() -> ThreadPoolExecutor:

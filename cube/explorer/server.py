@@ -45,6 +45,7 @@ def serve(
     as_json: bool = False,
     host: str = "127.0.0.1",
     allow_origin: tuple[str, ...] = (),
+    start: str = "",
 ) -> None:
     """Serve the explorer until interrupted; on 127.0.0.1 and a free port where nothing else is asked for.
 
@@ -60,13 +61,15 @@ def serve(
         Address to listen on; another than this machine's own needs `allow_origin`.
     allow_origin : tuple of str
         Names, with port, under which readers open it.
+    start : str
+        Text of the address of the state that sessions begin with.
 
     Raises
     ------
     InvalidDataError
         If it would be open to others without a name under which they may open it.
     """
-    server, address = make_server(cube, port=port, host=host, allow_origin=allow_origin)
+    server, address = make_server(cube, port=port, host=host, allow_origin=allow_origin, start=start)
     print(json.dumps({"address": address}) if as_json else address, flush=True)
     if show:
         server.io_loop.add_callback(webbrowser.open, address)
@@ -78,7 +81,7 @@ def serve(
 
 
 def make_server(
-    cube: Any, *, port: int = 0, host: str = "127.0.0.1", allow_origin: tuple[str, ...] = ()
+    cube: Any, *, port: int = 0, host: str = "127.0.0.1", allow_origin: tuple[str, ...] = (), start: str = ""
 ) -> tuple[Any, str]:
     """Return a server that is not started, and its address."""
     if host not in LOOPBACK and not allow_origin:
@@ -96,7 +99,7 @@ def make_server(
     pn.extension("tabulator")
     sessions: set[str] = set()
     server = pn.io.server.get_server(
-        {"/": lambda: _session(source, sessions)},
+        {"/": lambda: _session(source, sessions, start)},
         port=chosen,
         address=host,
         websocket_origin=allowed,
@@ -123,13 +126,13 @@ def _free_port(host: str) -> int:
 # sessions -------------------------------------------------------------------------------------------------------------
 
 
-def _session(source: Source, sessions: set[str]) -> Any:
+def _session(source: Source, sessions: set[str], start: str) -> Any:
     """Make the page of a session: its state is that of its address, and stays there."""
     location, doc = pn.state.location, pn.state.curdoc
     session = str(doc.session_context.id)
     sessions.add(session)
     pn.state.on_session_destroyed(lambda _: sessions.discard(session))
-    settings, complaints = read_address((location.search or "")[:LONGEST_ADDRESS], source)
+    settings, complaints = read_address((location.search or start)[:LONGEST_ADDRESS], source)
     explorer = Explorer(source, settings)
     page = explorer.page(complaints)
 

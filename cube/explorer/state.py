@@ -29,6 +29,7 @@ FAVOURITES = (
 AXES = (("platform", "pruning"), ("platform", "precision"), ("platform", "topology"), ("peak", "bandwidth"))
 PLAIN = {"want": "objective", "x": "x", "y": "y", "columns": "columns", "rows": "rows", "tab": "tab", "table": "table"}
 SHOWN = ("kind", "objective", "x", "y", "limits", "keep", "hide_doubts", "selected", "box", "pinned")
+ASKED = ("kind", "objective", "x", "y", "limits", "keep", "hide_doubts")
 SAFE = " :,.~+-()"
 WRITTEN = [*SHOWN, "tab", "table", "columns", "rows"]
 
@@ -64,8 +65,13 @@ class View(param.Parameterized):
 
     @property
     def question(self) -> tuple[Any, ...]:
-        """What an answer depends on, hashable."""
+        """What is shown, hashable."""
         return tuple(_frozen(getattr(self, name)) for name in SHOWN)
+
+    @property
+    def asked(self) -> tuple[Any, ...]:
+        """What has to be asked for it, hashable: a selection needs no question."""
+        return tuple(_frozen(getattr(self, name)) for name in ASKED)
 
 
 def _frozen(value: Any) -> Any:

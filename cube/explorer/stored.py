@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from dataclasses import replace
 from threading import RLock
 from typing import TYPE_CHECKING, Any
 
@@ -124,16 +125,19 @@ class StoredSource:
 
     def ask(self, view: View, stop: Stop | None = None) -> Answer:
         """Answer for all views; the latest answers are remembered."""
-        key = view.question
+        key = view.asked
         with self._lock:
-            if key in self._answers:
-                return self._answers[key]
-        answer = self._answered(view, stop)
-        with self._lock:
-            self._answers[key] = answer
-            while len(self._answers) > REMEMBERED:
-                self._answers.popitem(last=False)
-        return answer
+            answer = self._answers.get(key)
+        if answer is None:
+            answer = self._answered(view, stop)
+            with self._lock:
+                self._answers[key] = answer
+                while len(self._answers) > REMEMBERED:
+                    self._answers.popitem(last=False)
+        if answer.image is None or not (view.selected or view.pinned):
+            return answer
+        chosen = answer.rows.find([*view.selected, *view.pinned])[0]
+        return replace(answer, drawn=np.unique(np.concatenate([answer.drawn, chosen])))
 
     def _answered(self, view: View, stop: Stop | None) -> Answer:
         rows = self.rows(view.kind)
@@ -250,13 +254,13 @@ class StoredSource:
         return np.rint(counts / np.maximum(np.bincount(of_index, minlength=BARS), 1)).astype(np.int64)
 
     def _marks(self, rows: Rows, view: View, inside: Array, front: Array, best: int) -> tuple[Array, Any]:
-        """Choose what is drawn: all rows, or of many the front, the best, what is selected and an even sample."""
+        """Choose what is drawn: all rows, or of many the front, the best and an even sample."""
         if rows.size <= MOST_MARKS:
             known = np.isfinite(rows.column(view.x)) & np.isfinite(rows.column(view.y))
             return np.flatnonzero(known), None
         others = np.flatnonzero(inside)
         step = max(1, others.size // SAMPLE)
-        shown = [front, others[::step][:SAMPLE], rows.find(view.selected)[0], rows.find(view.pinned)[0]]
+        shown = [front, others[::step][:SAMPLE]]
         if best >= 0:
             shown.append(np.array([best]))
         known = np.unique(np.concatenate(shown).astype(np.int64))

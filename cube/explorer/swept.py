@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from functools import cached_property
 from math import prod
 from threading import RLock
@@ -33,6 +34,7 @@ SAMPLE = 2_000
 MOST_GROUPS = 1_024  # labels along a dim that are counted one by one
 FINEST = 90_000  # cells of a heatmap
 BARS = 24
+REMEMBERED = 4  # answers of the engine
 
 
 class SweptSource:
@@ -49,6 +51,7 @@ class SweptSource:
         inputs = sweep.inputs
         self.title = f"{title_of(inputs)}: a sweep of {with_thousands(sweep.size)} points"
         self._extents: dict[str, tuple[float, float]] = {}
+        self._results: OrderedDict[Any, tuple[Any, ...]] = OrderedDict()
         self._lock = RLock()
 
     # what there is --------------------------------------------------------------------------------------------------
@@ -155,7 +158,23 @@ class SweptSource:
     # answers --------------------------------------------------------------------------------------------------------
 
     def ask(self, view: View, stop: Stop | None = None) -> Answer:
-        """Answer for all views: the front first, then counts."""
+        """Answer for all views; the latest answers of the engine are remembered."""
+        with self._lock:
+            results = self._results.get(view.asked)
+        if results is None:
+            results = self._asked(view, stop)
+            with self._lock:
+                self._results[view.asked] = results
+                while len(self._results) > REMEMBERED:
+                    self._results.popitem(last=False)
+        front, best, steps, left, *counted = results
+        rows, inside, order, winner = self._rows(view, front, best)
+        sampled = min(SAMPLE, self.cube.size) if self.cube.size > SAMPLE else 0
+        drawn = np.arange(rows.size)
+        return Answer(rows, self.cube.size, steps, left, order, winner, inside, drawn, *counted, None, sampled)
+
+    def _asked(self, view: View, stop: Stop | None) -> tuple[Any, ...]:
+        """Ask the engine: the front and the best first, then counts."""
         sweep, conditions = self.asked_of(stop), limits_of(view, self)
         where = where_of(view, self)
         front = sweep.pareto({name: self.sense(name) for name in dict.fromkeys([view.x, view.y])}, where=where)
@@ -168,22 +187,9 @@ class SweptSource:
             words = f"no {spaced(name)}" if name not in conditions else spaced(name)
             steps.append(Step(name, "in doubt" if name in self.hidden(view.kind) else words, left - now))
             left = now
-        rows, inside, order, winner = self._rows(view, front, best)
-        return Answer(
-            rows,
-            sweep.size,
-            tuple(steps),
-            left,
-            order,
-            winner,
-            inside,
-            np.arange(rows.size),
-            self._doubtful(sweep, so_far, view),
-            self._counts(sweep, so_far),
-            self._bars(sweep, view, so_far),
-            None,
-            min(SAMPLE, sweep.size) if sweep.size > SAMPLE else 0,
-        )
+        doubtful = self._doubtful(sweep, so_far, view)
+        counts, bars = self._counts(sweep, so_far), self._bars(sweep, view, so_far)
+        return front, best, tuple(steps), left, doubtful, counts, bars
 
     def _doubtful(self, sweep: Sweep, where: dict[str, Any], view: View) -> int:
         hidden = self.hidden(view.kind)

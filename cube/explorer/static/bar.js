@@ -14,7 +14,9 @@ export function render({model, el}) {
   }
   const draw = () => {
     const data = JSON.parse(model.data)
-    if (!data.kinds) return
+    if (!data.title) return
+    const status = data.status ? make("p", {class: "status", role: "status"}, data.status + " ", data.asking ? button("cancel", {do: "cancel"}) : null) : null
+    if (!data.kinds) return redraw(root, [make("h1", {}, data.title), status, ...data.complaints.map((text) => make("p", {class: "warn", role: "alert"}, text))].filter(Boolean))
     const head = make("div", {class: "head"}, make("h1", {}, data.title))
     if (data.kinds.length > 1) head.append(make("span", {class: "group", role: "group", "aria-label": "figures"},
       data.kinds.map((kind) => button(kind, {do: "set", name: "kind", value: kind}, {"aria-pressed": String(kind === data.kind)}))))
@@ -38,7 +40,7 @@ export function render({model, el}) {
     for (const complaint of data.complaints) parts.push(make("p", {class: "warn", role: "alert"}, complaint))
     if (data.emptied.length) parts.push(make("div", {class: "warn", role: "alert"}, make("b", {}, `Nothing is left. `), data.last, make("ul", {},
       data.emptied.map((one) => make("li", {}, one.text + " ", one.name ? button("relax it so", {do: "relax", name: one.name, to: one.to}) : null)))))
-    if (data.status) parts.push(make("p", {class: "status", role: "status"}, data.status + " ", data.asking ? button("cancel", {do: "cancel"}) : null))
+    if (status) parts.push(status)
     redraw(root, parts)
   }
   model.on("data", draw)

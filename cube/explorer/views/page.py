@@ -160,6 +160,9 @@ class Page:
         self.status, self.asking = status, asking
         if hasattr(self, "last"):
             self.push_bar(*self.last)
+        else:
+            title, complaints = self.source.title[:160], self.complaints
+            self.bar.show({"title": title, "status": status, "asking": asking, "complaints": complaints})
 
     def _shown_limits(self, view: View) -> list[str]:
         offered = self.offered.setdefault(view.kind, [])

@@ -226,3 +226,86 @@ def test_a_cube_with_one_dim_and_one_variable_is_shown():
     app.page()
     assert app.answer.left == 3
     assert app.answer.rows.ids(app.answer.front) == ["c"]
+
+
+class Document:
+    """A document of a server that turns when the test says so."""
+
+    session_context = object()
+
+    def __init__(self):
+        self.turns, self.later = [], []
+
+    def add_next_tick_callback(self, act):
+        self.turns.append(act)
+
+    def add_timeout_callback(self, act, milliseconds):
+        self.later.append(act)
+
+    def turn(self):
+        while self.turns:
+            self.turns.pop(0)()
+
+
+@pytest.fixture
+def slow(monkeypatch):
+    """An explorer whose questions are answered in threads, when the test lets them."""
+    import threading
+
+    from roofcube.explorer.app import Explorer
+
+    app = rc.explore("mnist")
+    page, document = app.page(), Document()
+    app._pages = [(page, document)]
+    monkeypatch.setattr(Explorer, "_is_quick", False)
+    app.gate, app.started, app.document = threading.Event(), [], document
+    ask = app.source.ask
+
+    def gated(view, stop=None):
+        app.started.append(stop)
+        assert app.gate.wait(30)
+        return ask(view, stop)
+
+    monkeypatch.setattr(app.source, "ask", gated)
+    return app
+
+
+def waited(condition):
+    import time
+
+    end = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+def test_a_question_that_takes_long_says_so_and_the_latest_wins(slow):
+    page = slow._pages[0][0]
+    slow.view.limits = {"measured_top1": (90, None)}
+    waited(lambda: len(slow.started) == 1)
+    for act in slow.document.later:
+        act()
+    assert "still asking" in page.bar.data
+    slow.view.limits = {"measured_latency": (None, 0.001)}
+    waited(lambda: len(slow.started) == 2)
+    assert slow.started[0].is_set()
+    assert not slow.started[1].is_set()
+    slow.gate.set()
+    waited(lambda: len(slow.document.turns) >= 3)
+    slow.document.turn()
+    assert page.last[0].limits == {"measured_latency": (None, 0.001)}
+    assert "still asking" not in page.bar.data
+    assert "TX2" in page.why.data
+
+
+def test_a_question_can_be_cancelled(slow):
+    page = slow._pages[0][0]
+    shown = page.last[1]
+    slow.view.limits = {"measured_top1": (90, None)}
+    waited(lambda: len(slow.started) == 1)
+    slow.receive({"do": "cancel"})
+    assert slow.started[0].is_set()
+    slow.gate.set()
+    slow.document.turn()
+    assert page.last[1] is shown
+    assert "cancelled" in page.bar.data
