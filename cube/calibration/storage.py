@@ -23,7 +23,7 @@ from roofcube.calibration.fitting.residual import Kernel, Place, Posterior
 from roofcube.calibration.measured import Measured
 from roofcube.calibration.rows import indexed_rows
 from roofcube.datasets.forks import check_not_forked
-from roofcube.disk import replacing
+from roofcube.disk import digest, replacing
 from roofcube.errors import CorruptFileError
 from roofcube.labels import KEY_COLUMNS
 
@@ -32,7 +32,8 @@ if TYPE_CHECKING:
 
 __all__ = ["read_fitted", "write_fitted"]
 
-FORMAT, VERSION = "roofcube calibration", 2
+FORMAT, VERSION = "roofcube calibration", 2  # 1: without a checksum, of a law of fewer terms
+CHECKSUM = "sha256"
 # the parameters of the law in files of version 1, which knew neither other kinds of work nor kernels
 FIRST = (
     "fixed_overhead", "layer_overhead", "input_overhead", "convolution_efficiency", "dense_efficiency",
@@ -57,8 +58,14 @@ def write_fitted(calibration: Fitted, path: str | os.PathLike[str]) -> None:
         "fill": _as_json(calibration.engine.fill),
         "scores": {name: _as_json(one) for name, one in calibration.scores.items()},
     }
+    document[CHECKSUM] = _checksum(document)
     with replacing(path) as temporary:
         temporary.write_text(json.dumps(document), encoding="utf-8")
+
+
+def _checksum(document: dict[str, Any]) -> str:
+    """Hash what a calibration says, but for its checksum; every float is written with all its digits."""
+    return digest([json.dumps({name: part for name, part in document.items() if name != CHECKSUM})])
 
 
 def _as_json(value: Any) -> Any:
@@ -78,17 +85,30 @@ def read_fitted(path: str | os.PathLike[str]) -> Fitted:
     source = Path(path)
     try:
         found = json.loads(source.read_text(encoding="utf-8"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         msg = f"{source.name}: not a whole calibration file ({error}); save it again with Calibration.save"
         raise CorruptFileError(msg) from error
     if not isinstance(found, dict) or found.get("format") != FORMAT:
         msg = f"{source.name}: expected a file of Calibration.save, got another kind of JSON; give the right file"
         raise CorruptFileError(msg)
-    if found["version"] > VERSION:
-        msg = f"{source.name}: expected format version up to {VERSION}, got {found['version']}; update roofcube"
+    version = found.get("version")
+    if not isinstance(version, int) or version > VERSION:
+        msg = f"{source.name}: expected format version up to {VERSION}, got {version!r:.40}; update roofcube"
         raise CorruptFileError(msg)
-    if found["version"] == 1:
-        found = _of_version_1(found)
+    if version > 1 and found.get(CHECKSUM) != _checksum(found):
+        msg = f"{source.name}: the content was altered; restore it from its source, or calibrate again"
+        raise CorruptFileError(msg)
+    try:
+        return _fitted(_of_version_1(found) if version == 1 else found)
+    except Exception as error:
+        msg = (
+            f"{source.name}: not a whole calibration file ({type(error).__name__}: {str(error)[:200]}); save it again "
+            "with Calibration.save"
+        )
+        raise CorruptFileError(msg) from error
+
+
+def _fitted(found: dict[str, Any]) -> Fitted:
     hardware = [Machine(**one) for one in found["hardware"]]
     networks = [NetworkTotals(**{**one, "convolution_ops": tuple(one["convolution_ops"])}) for one in found["networks"]]
     facts = Facts({one.key: one for one in hardware}, {one.key: one for one in networks})

@@ -87,7 +87,7 @@ def read_platforms(source: Any, *, columns: Mapping[str, str | None] | None = No
 def _toml_entries(path: Path) -> list[Any]:
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # tomllib raises both, of numbers and of brackets without end
         msg = f"{path}: not readable as TOML ({error}); see the example in the documentation of read_platforms"
         raise InvalidDataError(msg) from None
     entries = content.get("platform")

@@ -28,6 +28,7 @@ from roofcube.files.attributes import ORIGINAL
 from roofcube.files.decoding import decoded
 from roofcube.files.encoding import encoded, encoded_attributes
 from roofcube.files.fingerprints import parts_to_hash, values_to_hash
+from roofcube.files.store import OF_THE_FILE, compressors, description_of
 from roofcube.kernels.engine.pool import in_order
 from roofcube.kernels.graph.expression import leaves, structure_of
 from roofcube.kernels.query.query import check_countable
@@ -182,7 +183,7 @@ def _opened(store: Path) -> xr.Dataset:
 
     whole = xr.open_dataset(store, engine="zarr", consolidated=False, decode_cf=False)
     cube = decoded(whole) if ORIGINAL in whole.attrs else xr.open_dataset(store, engine="zarr", consolidated=False)
-    cube.attrs = {name: value for name, value in cube.attrs.items() if name not in checksums.OF_ONE_STORE}
+    cube.attrs = {name: value for name, value in cube.attrs.items() if name not in OF_THE_FILE}
     return cube
 
 
@@ -221,7 +222,8 @@ def _create(sweep: ModelContext, beside: Path, key: str) -> None:
     with replacing(beside, lock=False) as draft, zarr.config.set({"array.write_empty_chunks": True}):
         inputs = sweep.inputs.drop_vars([name for name in result_dims(sweep) if name in sweep.inputs])
         written = encoded(inputs.assign_attrs(sweep.attrs), half=True)
-        written.to_zarr(draft, mode="w", consolidated=False, zarr_format=3)
+        packed = {name: {"compressors": compressors()} for name in written.variables}
+        written.to_zarr(draft, mode="w", consolidated=False, zarr_format=3, encoding=packed)
         group = zarr.open_group(draft, mode="r+")
         for name, dims in result_dims(sweep).items():
             sizes = tuple(sweep.sizes[dim] for dim in dims)
@@ -230,6 +232,7 @@ def _create(sweep: ModelContext, beside: Path, key: str) -> None:
                 shape=sizes,
                 chunks=_chunk(sizes, sweep.tuning.chunk_points),
                 dtype=_stored_kind(sweep, name),
+                compressors=compressors(),
                 fill_value=0,
                 chunk_key_encoding={"name": "default", "separator": SEPARATOR},
                 dimension_names=dims,
@@ -237,7 +240,8 @@ def _create(sweep: ModelContext, beside: Path, key: str) -> None:
                     encoded_attributes(name, _stored_kind(sweep, name), attributes_of(sweep, name))
                 ),
             )
-        group.attrs.update({checksums.WHOLE: checksums.ALL, checksums.SWEEP: key})
+        group.attrs.update({checksums.WHOLE: checksums.ALL, checksums.DESCRIPTION: description_of(draft)})
+        group.attrs[checksums.SWEEP] = key
 
 
 def _plain_attributes(attributes: dict[str, Any]) -> dict[str, Any]:

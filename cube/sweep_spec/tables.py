@@ -294,7 +294,7 @@ def read_sweep_spec(path: str | Path) -> SweepSpec:
     source = Path(path)
     try:
         content = tomllib.loads(source.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # tomllib raises both, of numbers and of brackets without end
         msg = f"{source}: not TOML ({error}); see `roofcube sweep --help` for an example"
         raise InvalidDataError(msg) from error
     try:
