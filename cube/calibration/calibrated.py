@@ -9,11 +9,11 @@ import numpy as np
 import polars as pl
 import xarray as xr
 
-from roofcube.calibration.facts import facts_of, with_facts
 from roofcube.calibration.fitted import Fitted
 from roofcube.calibration.fitting.families import fit, one_thread
 from roofcube.calibration.measured import INTERVAL, measured
 from roofcube.calibration.parameters import parameter_table
+from roofcube.calibration.repeats import counted_facts, more_facts
 from roofcube.calibration.rows import canonical_keys, indexed_rows
 from roofcube.calibration.storage import read_fitted, write_fitted
 from roofcube.calibration.suggestion import suggest
@@ -78,7 +78,7 @@ def calibrate(measurements: Any, *, inputs: xr.Dataset | None = None) -> Calibra
     conformal: they come from errors on networks left out (Vovk et al., Algorithmic Learning in a Random World, 2005).
     """
     table = averaged_repeats(measurement_rows(measurements), least=REPEATS)
-    data = measured(table.drop("row", strict=False), facts_of(inputs))
+    data = measured(table.drop("row", strict=False), counted_facts(inputs))
     if not data.usable.any():
         reasons = ", ".join(sorted(set(data.reason.tolist()))) or "the table is empty"
         msg = f"`measurements`: expected rows to calibrate on, got none that can be used; fix the rows ({reasons})"
@@ -171,7 +171,7 @@ class Calibration(Fitted):
         if isinstance(table, xr.Dataset):
             return table.assign(self.tables(table, level=level).data_vars)
         table = as_table(table, what="table")
-        facts = self.facts if inputs is None else with_facts(self.facts, inputs)
+        facts = self.facts if inputs is None else more_facts(self.facts, inputs)
         rows = indexed_rows(canonical_keys(table), facts)
         interval = np.full(len(rows), np.nan)
         if INTERVAL in table.columns:

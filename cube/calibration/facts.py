@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -219,13 +219,10 @@ def _from_inputs(network: xr.Dataset, topology: str, pruning: float) -> NetworkT
     channels = network["layer_out_channels"].to_numpy()
     real = network["layer_ops"].to_numpy() > 0
     column = {name: network[f"layer_{name}"].to_numpy()[real] for name in ("ops", "params", "activations", "patches")}
-    totals = _totals(
+    return _totals(
         topology, pruning, column["ops"], channels[real], network["layer_fully_connected"].to_numpy()[real] > 0,
         column["params"], column["activations"], column["patches"],
     )  # fmt: skip
-    if "layer_repeats" not in network:
-        return totals
-    return replace(totals, layers=float(network["layer_repeats"].to_numpy()[real].sum()))
 
 
 def _from_table(layers: pl.DataFrame, topology: str, pruning: float) -> NetworkTotals:

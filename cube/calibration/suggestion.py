@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
-from roofcube.calibration.facts import TILES, Facts, with_facts
+from roofcube.calibration.facts import TILES, Facts
 from roofcube.calibration.fitting.families import FEW_ROWS, one_thread, teachers
 from roofcube.calibration.fitting.family import prior_from
 from roofcube.calibration.fitting.law import features, log_time
 from roofcube.calibration.fitting.least_squares import GROUP_DEVIATION
 from roofcube.calibration.fitting.residual import KERNEL, covariance, kernel_inputs
+from roofcube.calibration.repeats import more_facts
 from roofcube.calibration.rows import IndexedRows, canonical_keys, indexed_rows
 from roofcube.datasets import canonical
 from roofcube.datasets.table_forms import as_table
@@ -59,7 +60,7 @@ def suggest(
     if n < 1:
         msg = f"`n`: expected at least 1, got {n!r}; say how many configurations you can measure"
         raise InvalidDataError(msg)
-    facts = with_facts(calibration.facts, inputs)
+    facts = more_facts(calibration.facts, inputs)
     if candidates is None:
         table = _default(calibration, facts, platform)
     else:

@@ -55,9 +55,7 @@ def best(context: Context, objective: str, *, per: Names, where: Any, sense: str
     return stacked(context, per, read, ask, goal)
 
 
-def stacked(
-    context: Context, per: Names, where: Where, ask: Any, goal: tuple[str, int] | None = None
-) -> xr.Dataset:
+def stacked(context: Context, per: Names, where: Where, ask: Any, goal: tuple[str, int] | None = None) -> xr.Dataset:
     """Ask for each label of the coordinates to group by, and lay the answers out along them, in the order asked.
 
     With a goal, which is that of the best, many labels of the leading dim are asked for at once.

@@ -53,9 +53,7 @@ def parts_of(
     ]
 
 
-def _alone(
-    grouping: Grouping, number: int, where: Where, ask: Callable[[list[str], Where], xr.Dataset]
-) -> xr.Dataset:
+def _alone(grouping: Grouping, number: int, where: Where, ask: Callable[[list[str], Where], xr.Dataset]) -> xr.Dataset:
     return ask([], where.narrowed([(grouping.dim, grouping.indices[number])]))
 
 
