@@ -171,4 +171,4 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     import roofcube as rc
 
     folder = tmp_path_factory.mktemp("pages")
-    return {task: rc.report(task, folder / f"{task}.html") for task in rc.tasks()}
+    return {task: rc.report(task, folder / f"{task}.html") for task in rc.tasks()[:3]}

@@ -19,7 +19,7 @@ made: dict[str, xr.Dataset] = {}
 
 def cube_of(rng: np.random.Generator) -> xr.Dataset:
     """One of the cubes that users bring, or of the embedded."""
-    kind = str(rng.choice([*KINDS, *rc.tasks()]))
+    kind = str(rng.choice([*KINDS, *rc.tasks()[:3]]))
     if kind not in made:
         made[kind] = rc.benchmark(kind) if kind in rc.tasks() else getattr(foreign_cubes, kind)()
     return made[kind]

@@ -87,3 +87,17 @@ def test_the_gate_finds_nothing_impossible_in_rows_of_a_collection():
         topology=pl.lit("vgg16@224"), throughput_compute_per_s=pl.lit(1e6), latency_compute_s=pl.lit(1024e-6)
     )
     assert "above_compute_peak" in rc.check(unfused)["rule"].to_list()
+
+
+def test_layers_of_one_shape_together_count_as_often_as_they_are(monkeypatch):
+    from roofcube.calibration.facts import facts_of
+
+    names = ["resnet50@224", "sequencer2d_s@224"]
+    apart = facts_of(rc.inputs("zoo", topologies=names)).networks
+    monkeypatch.setattr(inputs_module, "MOST_LAYER_CELLS", 0)
+    together = facts_of(rc.inputs("zoo", topologies=names)).networks
+    for name in names:
+        one, other = apart[name, 100.0], together[name, 100.0]
+        assert one.layers == other.layers
+        assert one.ops == pytest.approx(other.ops)
+        assert one.convolution_ops == pytest.approx(other.convolution_ops)
