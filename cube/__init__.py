@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from roofcube import datasets, kernels, plot
     from roofcube.calibration import Calibration, calibrate, load_calibration
     from roofcube.datasets import tasks
+    from roofcube.datasets.listings import networks, platforms
     from roofcube.explorer.app import explore
     from roofcube.files.differences import diff
     from roofcube.files.measurements import read_measurements
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from roofcube.sweep import Sweep
     from roofcube.sweep.explanation import explain
     from roofcube.sweep.questions import best, count, crossover, distance_to_front, histogram, pareto, quantile, top
+    from roofcube.versions import show_versions
 
 __version__ = "0.1.0"
 
@@ -82,7 +84,9 @@ _HOMES = {
     "maximum": "kernels.graph.expression",
     "merge": "files.merging",
     "minimum": "kernels.graph.expression",
+    "networks": "datasets.listings",
     "pareto": "sweep.questions",
+    "platforms": "datasets.listings",
     "predict": "model.predict",
     "quantile": "sweep.questions",
     "read_measurements": "files.measurements",
@@ -91,6 +95,7 @@ _HOMES = {
     "report": "page",
     "save": "files.store",
     "set_options": "options",
+    "show_versions": "versions",
     "sqrt": "kernels.graph.expression",
     "tasks": "datasets",
     "top": "sweep.questions",
@@ -136,7 +141,9 @@ __all__ = [
     "maximum",
     "merge",
     "minimum",
+    "networks",
     "pareto",
+    "platforms",
     "plot",
     "predict",
     "quantile",
@@ -146,6 +153,7 @@ __all__ = [
     "report",
     "save",
     "set_options",
+    "show_versions",
     "sqrt",
     "tasks",
     "top",

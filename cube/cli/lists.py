@@ -12,7 +12,6 @@ from roofcube.cli.printing import as_json_option, table_text, to_json
 from roofcube.wording import shown_unit, with_unit
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
 __all__: list[str] = []
@@ -34,11 +33,7 @@ def platforms_command(file: Path | None, as_json: bool) -> None:
     """List the embedded platforms, or those of a TOML FILE: what they offer by mode and precision, and the source."""
     import roofcube
 
-    if file is not None:
-        table = roofcube.read_platforms(file)
-    else:
-        table = _of_all_collections("platforms", roofcube.datasets.load_platforms)
-        table = pl.concat([table, _by_name_only(table)], how="diagonal_relaxed")
+    table = roofcube.platforms() if file is None else roofcube.read_platforms(file)
     names = [*PLATFORMS, *QUANTITIES, *(name for name in table.columns if name.endswith("source"))]
     _print(table.select(name for name in names if name in table.columns), as_json=as_json)
 
@@ -58,7 +53,7 @@ def networks_command(file: Path | None, task: str | None, as_json: bool) -> None
             keys = [name for name in ("topology", "task", "pruning_percent", "source") if name in table.columns]
             table = table.group_by(keys, maintain_order=True).agg(pl.col("ops", "params").sum())
     else:
-        table = _of_all_collections("topologies", roofcube.datasets.load_topologies)
+        table = roofcube.networks()
     if task is not None:
         check_choice("--task", task, table["task"].unique(maintain_order=True).to_list())
         table = table.filter(pl.col("task") == task)
@@ -97,30 +92,6 @@ def _variable_record(cube: Any, name: str) -> dict[str, str]:
         "meaning": str(array.attrs.get("long_name", "")),
         "source": str(array.attrs.get("source", "")),
     }
-
-
-def _by_name_only(table: pl.DataFrame) -> pl.DataFrame:
-    """List the platforms that are known, but of which no peak is sure."""
-    import roofcube
-
-    figures = roofcube.datasets.load_platform_figures().filter(~pl.col("platform").is_in(table["platform"].unique()))
-    names = figures.unique("platform", keep="first", maintain_order=True)
-    return names.select("platform", "device_class", "mode", source=pl.lit("known by name: no peak is sure"))
-
-
-def _of_all_collections(table: str, load: Callable[..., pl.DataFrame]) -> pl.DataFrame:
-    """Put the tables of all collections below each other, each with its source."""
-    import roofcube
-    from roofcube.datasets.embedded import entry_name
-
-    parts = []
-    for collection in roofcube.datasets.collections(table):
-        entry = roofcube.datasets.manifest()[entry_name(table, collection) or table]
-        part = load(collection=collection)
-        if "source" not in part.columns:
-            part = part.with_columns(source=pl.lit(f"{entry['source']}, {entry['licence']}"))
-        parts.append(part)
-    return pl.concat(parts, how="diagonal_relaxed")
 
 
 def _print(table: pl.DataFrame, *, as_json: bool) -> None:
