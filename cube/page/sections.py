@@ -147,9 +147,20 @@ def theoretical(subject: Subject) -> Section:
             "Rooflines of all platforms on logarithmic axes, with the operational intensity of each network",
         ),
         draw(subject.drawn, "heatmap", "Heatmap of predicted inputs per second over configurations and platforms"),
+        _theoretical_front(subject),
         tables.count_differences(subject),
     ]
     return _section(key, heading, [text for text in see if text], beware, parts)
+
+
+def _theoretical_front(subject: Subject) -> Drawing | str | None:
+    """Draw the front of predictions alone, where their accuracy is known."""
+    cube = subject.drawn
+    if "top1" not in cube or not bool((cube["predicted_throughput"] * cube["top1"]).notnull().any()):
+        return None
+    what = "The predicted Pareto front of accuracy and throughput, each point with its configuration"
+    objectives = {"predicted_throughput": "max", "top1": "max"}
+    return draw(cube, "front", what, key="theoretical-front", objectives=objectives)
 
 
 def _dims_told(predicted: xr.DataArray) -> str:

@@ -14,7 +14,9 @@ from roofcube.plot.points import axis_of, platform_key, point_columns
 from roofcube.plot.rows import Rows, bars, by_configuration
 from roofcube.plot.tables import (
     doubts,
+    has_value,
     model_text,
+    observed,
     own_dims,
     platform_order,
     ranks,
@@ -363,14 +365,13 @@ def _axes_of(cube: Any, names: Sequence[str]) -> list[str]:
         return variables or [
             "measured_throughput" if "measured_throughput" in getattr(cube, "variables", ()) else "predicted_throughput"
         ]
-    held = set(map(str, cube.data_vars)) if isinstance(cube, xr.Dataset) else set(cube.model.outputs)
-    measured = ["measured_throughput", "measured_latency", "measured_top1", "energy_per_input"]
-    predicted = ["predicted_throughput", "predicted_latency", "top1", "predicted_energy"]
-    chosen = measured if "measured_throughput" in held else predicted
-    known = [
-        one for one in chosen if one in held and (not isinstance(cube, xr.Dataset) or bool(cube[one].notnull().any()))
-    ]
-    return known or ["predicted_throughput"]
+    kind = observed(cube, "compute", "throughput")[1]
+    chosen = {
+        "measured": ["measured_throughput", "measured_latency", "measured_top1", "energy_per_input"],
+        "predicted": ["predicted_throughput", "predicted_latency", "top1", "predicted_energy"],
+    }[kind]
+    outputs = () if isinstance(cube, xr.Dataset) else getattr(getattr(cube, "model", None), "outputs", ())
+    return [one for one in chosen if one in outputs or has_value(cube, one)] or chosen[:1]
 
 
 def _better(name: str) -> float:

@@ -10,7 +10,7 @@ from roofcube.errors import InvalidDataError
 from roofcube.plot import style
 from roofcube.plot.elements import Axis, image, plane, rectangles, segments
 from roofcube.plot.tables import scale_of, short_label
-from roofcube.sweep.questions import best, senses_of
+from roofcube.sweep.questions import best, context_of, senses_of
 from roofcube.variables import VARIABLES
 from roofcube.wording import percent, with_unit
 
@@ -73,6 +73,7 @@ def map(  # noqa: A001  the name of a figure
     >>> rc.plot.map(sweep, "peak", "bandwidth", between="precision").name
     'map'
     """
+    context_of(cube)  # says what is no cube
     sizes = {str(dim): int(size) for dim, size in cube.sizes.items() if dim != "layer"}
     if x == y or not {x, y} <= set(sizes):
         msg = f"`x`, `y`: expected two dims of the cube, got {x!r} and {y!r}; it has {', '.join(sizes)}"

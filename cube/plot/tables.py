@@ -54,6 +54,7 @@ __all__ = [
 
 Columns = dict[str, np.ndarray[Any, Any]]
 POINT = "point"  # the dim of fronts
+NO_PLATFORM = "hardware"  # where a variable has no platform
 
 # what the hardware offers has a platform and no network, what a network needs the reverse
 LABELS_OF = {
@@ -263,7 +264,7 @@ def records(
         columns[name] = taken(array_of(cube, name, unit=scaled)).astype("f8")
     columns |= {dim: taken(cube[dim]) for dim in own_dims(cube, must[0]) if dim not in columns}
     if "platform" not in columns:
-        columns["platform"] = np.full(count, "hardware", dtype=object)
+        columns["platform"] = np.full(count, NO_PLATFORM, dtype=object)
     if "device_class" not in columns:
         columns["device_class"] = np.full(count, "", dtype=object)
     for name, column in (("quality", "quality"), ("source_row", "source")):
@@ -277,7 +278,8 @@ def told(cube: xr.Dataset, columns: Columns, name: str) -> Columns:
     """Add `configuration`, the text of tooltips, and `flags`: 20 µs a row, which very many marks do without."""
     own = own_dims(cube, name)
     named = [*own, *(dim for dim in columns if dim in cube.dims and dim not in (*DIMS, POINT, *own))]
-    known = {dim: column for dim, column in columns.items() if dim != "platform" or dim in cube.coords}
+    nowhere = columns["platform"][:1].tolist() == [NO_PLATFORM]
+    known = {dim: column for dim, column in columns.items() if dim != "platform" or not nowhere}
     texts = _configuration_texts(known, named, len(columns["platform"]))
     return {**columns, "configuration": texts, "flags": flags_text(cube, columns["quality"])}
 
@@ -329,9 +331,10 @@ def _ordered(dims: Iterable[str]) -> list[str]:
 
 def _configuration_texts(columns: Columns, own: Sequence[str], count: int) -> np.ndarray[Any, Any]:
     known = [name for name in DIMS if name in columns]
+    values = {name: columns[name].tolist() for name in known}
     texts = []
     for row in range(count):
-        text = configuration_text({name: columns[name][row].item() for name in known}).strip(" ·")
+        text = configuration_text({name: values[name][row] for name in known}).strip(" ·")
         texts.append(text + "".join(f", {name} {_label_text(columns[name][row])}" for name in own))
     return np.array(texts, dtype=object)
 

@@ -152,6 +152,8 @@ def of_overlap(cube, timed):
         "overlap.links": len(predicted & measured_labels(accurate)),
         "overlap.measured_front": distinct(measured_front, "measured_throughput", "measured_top1"),
         "overlap.predicted_front": distinct(predicted_front, "predicted_throughput", "top1"),
+        "front.points": rc.pareto(cube, {"predicted_throughput": "max", "top1": "max"}, ties="all").sizes["point"],
+        "front.front": distinct(predicted_front, "predicted_throughput", "top1"),
     }
 
 

@@ -190,6 +190,17 @@ def test_bright_is_better(cube, variable):
     assert (sum(bytes.fromhex(bright[1:])) > sum(bytes.fromhex(dark[1:]))) == (variable == "measured_throughput")
 
 
+def test_what_is_no_cube_is_told():
+    for draw in (
+        lambda: rc.plot.map(3, "platform", "precision"),
+        lambda: rc.plot.histogram(3, "top1"),
+        lambda: rc.plot.intervals(3),
+        lambda: rc.plot.front(3),
+    ):
+        with pytest.raises(InvalidDataError, match="`cube`: expected a Dataset"):
+            draw()
+
+
 def test_flags_are_categories_with_words(cube):
     cells = source(rc.plot.heatmap(cube, variable="bound"), "heatmap.cells")
     assert {text for text in cells["text"] if text} == {"compute", "memory"}
