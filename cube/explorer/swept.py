@@ -167,11 +167,13 @@ class SweptSource:
                 self._results[view.asked] = results
                 while len(self._results) > REMEMBERED:
                     self._results.popitem(last=False)
-        front, best, steps, left, *counted = results
+        front, best, steps, left, doubtful, counts, bars = results
         rows, inside, order, winner = self._rows(view, front, best)
         sampled = min(SAMPLE, self.cube.size) if self.cube.size > SAMPLE else 0
         drawn = np.arange(rows.size)
-        return Answer(rows, self.cube.size, steps, left, order, winner, inside, drawn, *counted, None, sampled)
+        return Answer(
+            rows, self.cube.size, steps, left, order, winner, inside, drawn, doubtful, counts, bars, None, sampled
+        )
 
     def _asked(self, view: View, stop: Stop | None) -> tuple[Any, ...]:
         """Ask the engine: the front and the best first, then counts."""
