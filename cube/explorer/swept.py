@@ -7,6 +7,7 @@ from functools import cached_property
 from math import prod
 from threading import RLock
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 import numpy as np
 import xarray as xr
@@ -167,11 +168,13 @@ class SweptSource:
                 self._results[view.asked] = results
                 while len(self._results) > REMEMBERED:
                     self._results.popitem(last=False)
-        front, best, steps, left, *counted = results
+        front, best, steps, left, doubtful, counts, bars = results
         rows, inside, order, winner = self._rows(view, front, best)
         sampled = min(SAMPLE, self.cube.size) if self.cube.size > SAMPLE else 0
         drawn = np.arange(rows.size)
-        return Answer(rows, self.cube.size, steps, left, order, winner, inside, drawn, *counted, None, sampled)
+        return Answer(
+            rows, self.cube.size, steps, left, order, winner, inside, drawn, doubtful, counts, bars, None, sampled
+        )
 
     def _asked(self, view: View, stop: Stop | None) -> tuple[Any, ...]:
         """Ask the engine: the front and the best first, then counts."""
@@ -274,26 +277,29 @@ class SweptSource:
 
     def _of_ids(self, ids: list[str]) -> xr.Dataset | None:
         """Evaluate the points of ids; None where no id is known."""
-        from urllib.parse import unquote
-
-        index_of = self._places
         points = []
         for name in dict.fromkeys(ids):
             texts = [unquote(part) for part in name.split("~")]
             if len(texts) == len(self.cube.dims):
-                point = [index_of[dim].get(text) for dim, text in zip(self.cube.dims, texts, strict=True)]
+                point = [self._place(dim, text) for dim, text in zip(self.cube.dims, texts, strict=True)]
                 points += [point] if None not in point else []
         if not points:
             return None
         return as_points(self.cube.context, [np.array(column, dtype=np.int64) for column in zip(*points, strict=True)])
 
-    @cached_property
-    def _places(self) -> dict[str, dict[str, int]]:
-        labels = {
-            dim: self.cube.context.label_arrays[dim].tolist() if dim in self._coords else list(range(size))
-            for dim, size in self.cube.sizes.items()
-        }
-        return {dim: {label_text(one): place for place, one in enumerate(given)} for dim, given in labels.items()}
+    def _place(self, dim: str, text: str) -> int | None:
+        """Return the place of a label along a dim, which may have a million; None where it is not there."""
+        if dim not in self._coords:
+            return int(text) if text.isdigit() and int(text) < self.cube.sizes[dim] else None
+        labels = self.cube.context.label_arrays[dim]
+        if labels.dtype.kind not in "iuf":
+            matches = [place for place, label in enumerate(labels.tolist()) if label_text(label) == text]
+            return matches[0] if matches else None
+        try:
+            equal = np.flatnonzero(labels == float(text))
+        except ValueError:
+            return None
+        return int(equal[0]) if equal.size else None
 
     def find(self, kind: str, ids: list[str]) -> list[str]:  # noqa: ARG002
         """Return the ids that no point has."""
@@ -309,7 +315,7 @@ class SweptSource:
     def grid(self, view: View, stop: Stop | None = None) -> Grid:
         """Return the best of each pair of labels of the dims on the axes of the heatmap."""
         sweep, names = self.asked_of(stop), list(dict.fromkeys([view.rows, view.columns]))
-        cells = prod(len(self._axis_labels(name)) for name in names)
+        cells = prod(self._axis_length(name) for name in names)
         if cells > FINEST:
             msg = f"a heatmap of {with_thousands(cells)} cells is too fine to see; choose other labels for its axes"
             raise InvalidDataError(msg)
@@ -343,8 +349,8 @@ class SweptSource:
         columns_shown = axes[1] if len(names) > 1 else [""]
         return Grid(axes[0], columns_shown, values.reshape(shape), texts.reshape(shape), id_at)
 
-    def _axis_labels(self, name: str) -> list[str]:
-        return self._categories[name].texts if name in self._categories else list(self._places[name])
+    def _axis_length(self, name: str) -> int:
+        return len(self._categories[name].texts) if name in self._categories else self.cube.sizes[name]
 
     def at_latency(self, view: View, stop: Stop | None = None) -> AtLatency | None:
         """Return the best objective within each latency; None where no latency is known."""

@@ -213,9 +213,8 @@ class Parallel:
 def _axes_of(view: View, measures: list[str]) -> list[str]:
     """Choose what has an axis: what is wanted and shown, what decisions are about, then the others."""
     about = view.kind if view.kind == "measured" else "predicted"
-    usual = [name for name in (f"{about}_{word}" for word in USUAL) if name in measures]
-    usual += [name for name in USUAL if name in measures]
-    names = dict.fromkeys([view.objective, view.x, view.y, *usual, *measures])
+    usual = [next((name for name in (f"{about}_{word}", word) if name in measures), "") for word in USUAL]
+    names = dict.fromkeys([view.objective, view.x, view.y, *filter(None, usual), *measures])
     return [name for name in names if not name.endswith(("_low", "_high", "_expected"))][:AXES]
 
 

@@ -87,6 +87,12 @@ def test_unknown_task_gives_the_closest_without_a_traceback(run, command):
     assert len(result.output.splitlines()) == 1
 
 
+def test_the_explorer_is_open_to_others_only_under_a_name(run):
+    result = run("explore", "mnist", "--host", "0.0.0.0", "--no-show")
+    assert result.exit_code == 2
+    assert "expected `allow_origin` with '0.0.0.0', got none" in result.output
+
+
 def test_sweep_stores_the_whole_cube(run, tmp_path):
     _written(tmp_path, SPEC)
     result = run("sweep", "spec.toml", "-o", "cube.nc")
