@@ -1,15 +1,21 @@
-"""The chores, one command each: nox -s dev | tests | lint | types | bench | soak."""
+"""The chores, one command each: nox -s dev | tests | lowest | lint | types | bench | soak."""
 
 from __future__ import annotations
 
 import os
+import tomllib
 from datetime import date
 from pathlib import Path
 
 import nox
 
 ROOT = Path(__file__).parent
-nox.options.sessions = ["lint", "types", "tests"]
+nox.options.sessions = ["lint", "types", "tests", "lowest"]
+# what reads, writes, computes and asks; figures, pages and the explorer follow the newest of their libraries
+LOWEST = (
+    *("tests/cube/files", "tests/cube/model", "tests/cube/sweep", "tests/cube/measured", "tests/datasets"),
+    *("tests/cube/test_disk.py", "tests/cube/test_locks.py", "tests/cube/test_options.py", "tests/kernels"),
+)
 nox.options.default_venv_backend = "venv"
 
 
@@ -34,6 +40,17 @@ def tests(session: nox.Session) -> None:
     """Run the tests."""
     session.install(".[test]")
     session.run("pytest", *session.posargs)
+
+
+@nox.session(python="3.11")
+def lowest(session: nox.Session) -> None:
+    """Run the core of the tests on the lowest version of every dependency that pyproject.toml allows."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    wanted = [*project["dependencies"], *project["optional-dependencies"]["test"]]
+    lowest = [one.replace(">=", "==") for one in wanted if not one.startswith("playwright")]
+    session.install(*lowest)
+    session.install("--no-deps", ".")
+    session.run("pytest", "-W", "default", *(session.posargs or LOWEST))
 
 
 @nox.session

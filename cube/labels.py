@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd  # type: ignore[import-untyped]
 import xarray as xr
+from xarray.indexes import PandasIndex  # `xr.indexes` is there from 2025 on
 
 from roofcube.datasets import canonical
 from roofcube.variables import CONFIGURATION, DIMS, OFFER
@@ -74,7 +75,7 @@ def labelled(dims: Hashable | Sequence[Hashable], values: Any, attributes: dict[
 def axis(dim: str, labels: Any) -> xr.Variable:
     """Make the coordinate that indexes a dim; like `labelled`, without a question to dask."""
     array = np.asarray(labels)
-    index = xr.indexes.PandasIndex(pd.Index(array, name=dim), dim, coord_dtype=array.dtype)
+    index = PandasIndex(pd.Index(array, name=dim), dim, coord_dtype=array.dtype)
     return index.create_variables()[dim]
 
 
@@ -93,7 +94,7 @@ def dataset_of(
         if variable.dims == (name,):
             labels = np.asarray(variable.values)
             given = pd.Index(labels, name=name, tupleize_cols=False)
-            index = xr.indexes.PandasIndex(given, name, coord_dtype=labels.dtype)
+            index = PandasIndex(given, name, coord_dtype=labels.dtype)
             indexes[name] = index
             variable = index.create_variables({name: variable})[name]
         together[name] = variable

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
 
-from roofcube.errors import check_choice
+from roofcube.errors import MemoryLimitError, check_choice
 from roofcube.kernels.engine.fill import fill
 from roofcube.kernels.graph.expression import evaluate, leaves
 from roofcube.kernels.tuning import TUNING, Tuning
 from roofcube.labels import labelled
 from roofcube.model.assumptions import PUBLISHED, Assumptions, check_assumptions
 from roofcube.model.graph import LAYER, RESULTS, Model, build_model, dims_of
-from roofcube.options import thread_count
+from roofcube.options import fits_memory, memory_limit, thread_count
 
 if TYPE_CHECKING:
     from roofcube.model.graph import Calibrated
@@ -62,6 +63,8 @@ def predict(
     ------
     MissingInputError
         If the assumptions need a variable that the inputs lack.
+    MemoryLimitError
+        If the results would be larger than the limit of `roofcube.set_options`, and are not lazy.
 
     Examples
     --------
@@ -95,6 +98,7 @@ def _results_of(model: Model, chunks: Any, dtype: str, tuning: Tuning) -> dict[s
     wanted = {name: model.outputs[name] for name in names}
     tables = {name: _at_full_rank(model.tables[name], axes, chunks) for name in leaves(wanted.values())}
     if all(isinstance(table, np.ndarray) for table in tables.values()):
+        _check_size(model, names, dtype)
         flags = {name: "i1" for name in names if name in FLAGS}
         threads = thread_count()
         arrays = fill(
@@ -103,6 +107,21 @@ def _results_of(model: Model, chunks: Any, dtype: str, tuning: Tuning) -> dict[s
     else:
         arrays = evaluate(wanted, tables, axes=axes, dtype=dtype)
     return {name: _result_variable(name, arrays[name], model, axes) for name in names}
+
+
+def _check_size(model: Model, names: Sequence[str], dtype: str) -> None:
+    """Raise, before the work, where the results would be larger than the memory limit."""
+    size = 0
+    for name in names:
+        cells = prod(model.sizes.get(dim, 1) for dim in dims_of(model.outputs[name], model.tables))
+        size += cells * np.dtype("i1" if name in FLAGS else dtype).itemsize
+    if not fits_memory(size):
+        msg = (
+            f"`predict`: expected results within {memory_limit() / 1e6:,.0f} MB, got {size / 1e6:,.0f} MB; ask a "
+            "`roofcube.Sweep`, which stores nothing or writes with `to_zarr`, give `chunks`, or raise the limit with "
+            "`roofcube.set_options(memory=...)`"
+        )
+        raise MemoryLimitError(msg)
 
 
 def _at_full_rank(table: xr.DataArray, axes: tuple[str, ...], chunks: Any) -> Any:

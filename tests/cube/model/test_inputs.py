@@ -8,7 +8,7 @@ import pytest
 import xarray as xr
 
 import roofcube as rc
-from roofcube.errors import InvalidDataError, MissingInputError, UnknownLabelError
+from roofcube.errors import InvalidDataError, MemoryLimitError, MissingInputError, UnknownLabelError
 from roofcube.kernels.graph.expression import maximum
 from roofcube.kernels.tuning import Tuning
 from roofcube.model.graph import build_model, dim_order
@@ -409,3 +409,14 @@ def test_an_input_with_the_name_of_a_calibration_s_table_is_refused():
     inputs = rc.inputs("mnist", platforms="TX2").assign(calibrated_power=3.0)
     with pytest.raises(InvalidDataError, match="`calibrated_power`: expected no input of this name"):
         rc.predict(inputs, assumptions=rc.calibrate(rows))
+
+
+def test_results_larger_than_the_limit_are_refused_before_the_work():
+    hardware = rc.hypothetical(
+        peak_compute=np.geomspace(1e11, 1e14, 300), memory_bandwidth=np.geomspace(1e9, 1e12, 300)
+    )
+    inputs = rc.inputs("mnist", platforms=hardware, pruning=100)
+    with rc.set_options(memory="20 MB"):
+        with pytest.raises(MemoryLimitError, match=r"`predict`: expected results within 20 MB, got \d+ MB; ask a"):
+            rc.predict(inputs)
+        assert rc.predict(inputs.isel(peak=[0], bandwidth=[0])).sizes["peak"] == 1
