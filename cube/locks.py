@@ -50,6 +50,9 @@ def locked(target: Path, *, seconds: float = SECONDS) -> Iterator[None]:
     Examples
     --------
     >>> import tempfile
+    >>> from pathlib import Path
+    >>> from roofcube.errors import BusyFileError
+    >>> from roofcube.locks import locked
     >>> target = Path(tempfile.mkdtemp()) / "numbers.txt"
     >>> with locked(target):
     ...     try:
