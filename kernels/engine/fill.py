@@ -151,7 +151,7 @@ class NumPyFill:
 
         def work(number: int) -> None:
             slices = tiling.slices(number)
-            self._write(slices, {name: array[slices] for name, array in targets.items()})
+            self._write(slices, {name: array[(*slices, ...)] for name, array in targets.items()})
 
         for _ in in_order(work, range(len(tiling)), threads=threads):
             pass
@@ -169,7 +169,7 @@ class NumPyFill:
             inside = tiling.slices(number)
             starts = [part.start for part in slices]
             moved = tuple(slice(at + part.start, at + part.stop) for at, part in zip(starts, inside, strict=True))
-            self._write(moved, {name: array[inside] for name, array in arrays.items()})
+            self._write(moved, {name: array[(*inside, ...)] for name, array in arrays.items()})
         return arrays
 
     def _write(self, slices: Slices, out: Mapping[str, Array]) -> None:
