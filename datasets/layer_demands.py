@@ -6,7 +6,7 @@ from typing import Any
 
 import polars as pl
 
-from roofcube.datasets.table_forms import as_table
+from roofcube.datasets.forms.table_forms import as_table
 
 __all__ = ["layer_demands"]
 

@@ -9,7 +9,7 @@ import polars as pl
 
 from roofcube.datasets import schema
 from roofcube.datasets.aliases import canonical
-from roofcube.datasets.reading import Sheet, check_keys, choices_of, columns_of, parse_rows
+from roofcube.datasets.forms.reading import Sheet, check_keys, choices_of, columns_of, parse_rows
 from roofcube.errors import InvalidDataError, suggestion
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def layer_table(table: pl.DataFrame | Sheet, *, source: str) -> pl.DataFrame:
     Raises
     ------
     InvalidDataError
-        Naming row, column, value and the fix: as in `roofcube.datasets.reading`, and where `ops`, `params`,
+        Naming row, column, value and the fix: as in `roofcube.datasets.forms.reading`, and where `ops`, `params`,
         `input_elements` or `output_elements` are not what the shape columns give.
     """
     sheet = Sheet.of(table)

@@ -9,10 +9,10 @@ import polars as pl
 
 from roofcube.datasets import schema
 from roofcube.datasets.aliases import canonical
-from roofcube.datasets.faults import all_in_one
 from roofcube.datasets.forks import check_not_forked
+from roofcube.datasets.forms.faults import all_in_one
+from roofcube.datasets.forms.reading import columns_of, model_of
 from roofcube.datasets.quantities import QUANTITIES, number_of, range_fault
-from roofcube.datasets.reading import columns_of, model_of
 from roofcube.errors import InvalidDataError, suggestion
 
 if TYPE_CHECKING:

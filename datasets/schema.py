@@ -1,8 +1,8 @@
 """The schema of every table, one class each: columns with units, ranges and meaning; reads no files.
 
 A column without a default must be there; one that may be None may be empty. The classes are plain annotations:
-`roofcube.datasets.reading` makes pydantic models of them when a user's file is validated; the embedded tables need only
-the types of their columns, so a cold process does without pydantic.
+`roofcube.datasets.forms.reading` makes pydantic models of them when a user's file is validated; the embedded tables
+need only the types of their columns, so a cold process does without pydantic.
 """
 
 from typing import Annotated, Literal

@@ -23,7 +23,7 @@ from roofcube.datasets.embedded import (
     tasks_beside,
 )
 from roofcube.datasets.forks import check_not_forked
-from roofcube.datasets.reading import columns_of, read_trusted
+from roofcube.datasets.forms.reading import columns_of, read_trusted
 from roofcube.disk import digest
 from roofcube.errors import CorruptFileError, unknown_label
 

@@ -20,7 +20,7 @@ from roofcube.calibration.suggestion import suggest
 from roofcube.calibration.tabulation import tabulate
 from roofcube.calibration.trust import statuses, trust_table
 from roofcube.datasets.forks import check_not_forked
-from roofcube.datasets.table_forms import as_table
+from roofcube.datasets.forms.table_forms import as_table
 from roofcube.errors import InvalidDataError
 from roofcube.measured.rows import averaged_repeats, measurement_rows
 from roofcube.model.offered import as_product, at_offers, is_offered

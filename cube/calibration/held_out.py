@@ -148,7 +148,7 @@ def write_held_out(found: HeldOut) -> Path:
 
 
 def _folders() -> tuple[Path, Path]:
-    return Path(str(files("roofcube.calibration"))), cache_folder("calibration")
+    return Path(str(files("roofcube.calibration"))) / "kept", cache_folder("calibration")
 
 
 def _file(folder: Path, name: str) -> Path:

@@ -16,7 +16,7 @@ from roofcube.calibration.fitting.least_squares import GROUP_DEVIATION
 from roofcube.calibration.fitting.residual import KERNEL, covariance, kernel_inputs
 from roofcube.calibration.rows import IndexedRows, canonical_keys, indexed_rows
 from roofcube.datasets import canonical
-from roofcube.datasets.table_forms import as_table
+from roofcube.datasets.forms.table_forms import as_table
 from roofcube.errors import InvalidDataError, unknown_label
 from roofcube.labels import KEY_COLUMNS
 

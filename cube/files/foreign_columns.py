@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from roofcube.datasets import schema
-from roofcube.datasets.faults import Fault, check_no_faults
+from roofcube.datasets.forms.faults import Fault, check_no_faults
+from roofcube.datasets.forms.reading import columns_of
 from roofcube.datasets.quantities import factor_of, spellings_of
-from roofcube.datasets.reading import columns_of
 from roofcube.errors import InvalidDataError, suggestion
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from roofcube.datasets.reading import Sheet
+    from roofcube.datasets.forms.reading import Sheet
 
 __all__ = ["ColumnMap", "Foreign", "is_template", "mapped_columns", "renamed_columns", "unit_of"]
 

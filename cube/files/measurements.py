@@ -10,10 +10,10 @@ import polars as pl
 
 from roofcube import datasets
 from roofcube.datasets import canonical, schema
-from roofcube.datasets.faults import Fault, check_no_faults
-from roofcube.datasets.fields import inferred
-from roofcube.datasets.reading import Sheet, columns_of, decimal_in, header_faults, typed_columns
-from roofcube.datasets.table_forms import as_sheet
+from roofcube.datasets.forms.faults import Fault, check_no_faults
+from roofcube.datasets.forms.fields import inferred
+from roofcube.datasets.forms.reading import Sheet, columns_of, decimal_in, header_faults, typed_columns
+from roofcube.datasets.forms.table_forms import as_sheet
 from roofcube.datasets.tables import collections_of
 from roofcube.errors import check_choice
 from roofcube.files.foreign_columns import ColumnMap, mapped_columns

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from roofcube.datasets import schema
+from roofcube.datasets.forms.reading import Sheet, columns_of, frame_of
+from roofcube.datasets.forms.table_forms import TABLE_SUFFIXES, as_sheet, as_table
 from roofcube.datasets.networks import described, network_table
 from roofcube.datasets.own_platforms import platform_table
-from roofcube.datasets.reading import Sheet, columns_of, frame_of
-from roofcube.datasets.table_forms import TABLE_SUFFIXES, as_sheet, as_table
 from roofcube.datasets.transformers import is_transformer, transformer_table
 from roofcube.errors import InvalidDataError, MissingInputError
 from roofcube.files.foreign_columns import renamed_columns

@@ -10,7 +10,7 @@ import polars as pl
 from roofcube import datasets
 from roofcube.datasets import canonical
 from roofcube.datasets.embedded import BENCHMARK
-from roofcube.datasets.table_forms import as_table
+from roofcube.datasets.forms.table_forms import as_table
 from roofcube.datasets.tables import collections_of
 from roofcube.labels import labelled, locate, rows_of
 from roofcube.measured.findings import FINDINGS, finding_lines

@@ -9,10 +9,10 @@ import polars as pl
 
 from roofcube import datasets
 from roofcube.datasets import schema
-from roofcube.datasets.faults import Fault, check_no_faults
-from roofcube.datasets.fields import kind_of, read_column
-from roofcube.datasets.reading import hints_of
-from roofcube.datasets.table_forms import as_table
+from roofcube.datasets.forms.faults import Fault, check_no_faults
+from roofcube.datasets.forms.fields import kind_of, read_column
+from roofcube.datasets.forms.reading import hints_of
+from roofcube.datasets.forms.table_forms import as_table
 from roofcube.labels import KEY_COLUMNS
 
 __all__ = ["averaged_repeats", "measurement_rows", "other_columns"]

@@ -9,9 +9,9 @@ from typing import Any
 import polars as pl
 import xarray as xr
 
+from roofcube.datasets.forms.table_forms import TABLE_SUFFIXES, as_sheet, as_table, is_table
 from roofcube.datasets.networks import described, network_table
 from roofcube.datasets.own_platforms import platform_table
-from roofcube.datasets.table_forms import TABLE_SUFFIXES, as_sheet, as_table, is_table
 from roofcube.errors import InvalidDataError
 
 __all__ = ["as_list", "platforms_given", "topologies_given"]

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
+from roofcube.datasets.forms.reading import columns_of
 from roofcube.datasets.networks import VECTOR_KINDS
-from roofcube.datasets.reading import columns_of
 from roofcube.datasets.schema import OwnAccuracy
 from roofcube.errors import InvalidDataError
 from roofcube.labels import axis, labelled

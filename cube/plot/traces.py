@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 
 from roofcube import datasets
-from roofcube.datasets.table_forms import as_table, is_table
+from roofcube.datasets.forms.table_forms import as_table, is_table
 from roofcube.errors import InvalidDataError, MissingInputError
 from roofcube.measured.physics_gate import check
 from roofcube.plot import style

@@ -10,7 +10,8 @@ import polars as pl
 import pytest
 
 from roofcube import datasets
-from roofcube.datasets import embedded, networks, reading, schema, tables
+from roofcube.datasets import embedded, networks, schema, tables
+from roofcube.datasets.forms import reading
 from roofcube.errors import UnknownLabelError
 
 DATA = Path(tables.__file__).parent / "data"

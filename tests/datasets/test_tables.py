@@ -9,7 +9,8 @@ import pytest
 
 import roofcube as rc
 from roofcube import datasets
-from roofcube.datasets import reading, schema, tables
+from roofcube.datasets import schema, tables
+from roofcube.datasets.forms import reading
 from roofcube.errors import CorruptFileError, UnknownLabelError
 
 DATA = Path(tables.__file__).parent / "data"

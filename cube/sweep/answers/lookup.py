@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 import xarray as xr
 
-from roofcube.datasets.table_forms import as_table
+from roofcube.datasets.forms.table_forms import as_table
 from roofcube.errors import InvalidDataError
 from roofcube.labels import column_of, locate
 from roofcube.sweep.answers import points

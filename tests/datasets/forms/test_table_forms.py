@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 import xarray as xr
 
-from roofcube.datasets.table_forms import as_sheet, as_table, is_table
+from roofcube.datasets.forms.table_forms import as_sheet, as_table, is_table
 from roofcube.errors import InvalidDataError
 
 COLUMNS = {"platform": ["A", "B", None], "batch": [1, 2, 3], "watts": [1.5, None, 2.5]}

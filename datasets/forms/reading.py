@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any, get_type_hints
 
 import polars as pl
 
-from roofcube.datasets.delimited import read_delimited
-from roofcube.datasets.faults import Fault, check_no_faults
-from roofcube.datasets.fields import UNIT_FACTORS, decimal_of, kind_of, read_column
 from roofcube.datasets.forks import check_not_forked
+from roofcube.datasets.forms.delimited import read_delimited
+from roofcube.datasets.forms.faults import Fault, check_no_faults
+from roofcube.datasets.forms.fields import UNIT_FACTORS, decimal_of, kind_of, read_column
 from roofcube.errors import InvalidDataError, suggestion
 
 if TYPE_CHECKING:

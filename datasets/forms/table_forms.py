@@ -8,10 +8,10 @@ from typing import Any
 
 import polars as pl
 
-from roofcube.datasets.faults import check_no_faults
-from roofcube.datasets.fields import inferred
 from roofcube.datasets.forks import check_not_forked
-from roofcube.datasets.reading import Sheet, read_sheet
+from roofcube.datasets.forms.faults import check_no_faults
+from roofcube.datasets.forms.fields import inferred
+from roofcube.datasets.forms.reading import Sheet, read_sheet
 from roofcube.errors import InvalidDataError
 
 __all__ = ["TABLE_SUFFIXES", "as_sheet", "as_table", "is_table"]
@@ -49,7 +49,7 @@ def as_table(value: Any, *, what: str) -> pl.DataFrame:
 
     Examples
     --------
-    >>> from roofcube.datasets.table_forms import as_table
+    >>> from roofcube.datasets.forms.table_forms import as_table
     >>> as_table([{"platform": "TX2", "batch": 1}, {"platform": "NCS2"}], what="rows").rows()
     [('TX2', 1), ('NCS2', None)]
     """

@@ -12,7 +12,7 @@ import io
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
-from roofcube.datasets.faults import Fault
+from roofcube.datasets.forms.faults import Fault
 from roofcube.errors import InvalidDataError
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from roofcube.datasets.delimited import read_delimited
+from roofcube.datasets.forms.delimited import read_delimited
 from roofcube.errors import InvalidDataError
 
 PLAIN = "a,b,c\n1,x,2.5\n3,y,\n"

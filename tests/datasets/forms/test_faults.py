@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from roofcube.datasets.faults import MOST, Fault, check_no_faults
+from roofcube.datasets.forms.faults import MOST, Fault, check_no_faults
 from roofcube.errors import InvalidDataError
 
 
