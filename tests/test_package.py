@@ -128,7 +128,8 @@ def test_errors_are_builtin_errors_too():
         if isinstance(thing, type) and thing is not errors.RoofcubeError:
             assert issubclass(thing, errors.RoofcubeError)
             assert any(
-                issubclass(thing, base) for base in (ValueError, KeyError, TypeError, MemoryError, OSError, ImportError)
+                issubclass(thing, base)
+                for base in (ValueError, KeyError, TypeError, MemoryError, OSError, ImportError, RuntimeError)
             )
 
 
