@@ -407,7 +407,7 @@ def _without_file_attributes(cube: xr.Dataset) -> xr.Dataset:
 
 def _encoding(cube: xr.Dataset) -> dict[Any, dict[str, Any]]:
     return {
-        name: {"zlib": True, "complevel": 1, "shuffle": True, "fletcher32": True}
+        name: {**array.encoding, "zlib": True, "complevel": 1, "shuffle": True, "fletcher32": True}
         for name, array in cube.variables.items()
         if array.ndim and array.dtype.kind in "iuf"
     }
