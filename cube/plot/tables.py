@@ -439,7 +439,6 @@ def labels_in_order(cube: xr.Dataset, dim: str, labels: Iterable[Any]) -> list[A
     """Labels of a dim that occur, in the order of the cube (platforms: by device class)."""
     found = set(labels)
     known = np.atleast_1d(cube[dim].values).tolist() if dim in cube.coords else sorted(found)
-    # along a coordinate of a dim labels come again
     ordered = [label for label in dict.fromkeys(known) if label in found]
     return ordered + sorted(found - set(ordered), key=str)
 

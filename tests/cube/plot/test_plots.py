@@ -12,7 +12,7 @@ import polars as pl
 import pytest
 import xarray as xr
 from bokeh.document import Document
-from bokeh.models import ColumnDataSource, Div, HoverTool, Plot, Title
+from bokeh.models import CheckboxButtonGroup, ColumnDataSource, Div, HoverTool, Plot, Title
 
 import roofcube as rc
 from roofcube.errors import InvalidDataError, MissingInputError
@@ -229,6 +229,14 @@ def test_efficiency_at_equal_batch_has_a_button_for_each_batch(cubes):
     assert best.select_one({"name": "efficiency.choice.batch"}) is None
     with pytest.raises(MissingInputError, match="`batch`: the figure efficiency at equal batch needs measured_through"):
         rc.plot.efficiency(cube.isel(batch=0), at="batch")
+
+
+def test_buttons_have_a_label_each(cubes):
+    for name in ("rooflines", "pareto", "overlap", "power"):
+        page = with_toggles(rendered(getattr(rc.plot, name)(cubes["mnist"])), cubes["mnist"], name=name)
+        for group in page.select({"type": CheckboxButtonGroup}):
+            assert len(group.labels) == len(set(group.labels)) > 1, group.name
+    assert page.select_one({"name": "power.toggle.platform"}) is not None
 
 
 @pytest.mark.parametrize("at", ["best", "batch"])
