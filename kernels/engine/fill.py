@@ -151,7 +151,7 @@ class NumPyFill:
 
         def work(number: int) -> None:
             slices = tiling.slices(number)
-            self._write(slices, {name: array[(*slices, ...)] for name, array in targets.items()})
+            self._write(slices, {name: _view(array, slices) for name, array in targets.items()})
 
         for _ in in_order(work, range(len(tiling)), threads=threads):
             pass
@@ -169,7 +169,7 @@ class NumPyFill:
             inside = tiling.slices(number)
             starts = [part.start for part in slices]
             moved = tuple(slice(at + part.start, at + part.stop) for at, part in zip(starts, inside, strict=True))
-            self._write(moved, {name: array[(*inside, ...)] for name, array in arrays.items()})
+            self._write(moved, {name: _view(array, inside) for name, array in arrays.items()})
         return arrays
 
     def _write(self, slices: Slices, out: Mapping[str, Array]) -> None:
@@ -183,6 +183,13 @@ class NumPyFill:
         terms = table.ndim - len(slices)
         cut = [part if length != 1 else slice(None) for part, length in zip(slices, table.shape[terms:], strict=True)]
         return table[(*[slice(None)] * terms, *cut)]
+
+
+def _view(array: Array, slices: Slices) -> Array:
+    """Return a part of an array to write to; of a single number too a view, not the number."""
+    place: tuple[Any, ...] = (*slices, ...)
+    view: Array = array[place]
+    return view
 
 
 def fill(
