@@ -91,8 +91,8 @@ class RoofAccessor:
         return _public("save")(self._cube, *args, **kwargs)
 
     def table(self, *names: str) -> Any:
-        """Return a row per known cell as a pandas table, for hvplot: `roofcube.plot.frames.table`."""
-        from roofcube.plot.frames import table
+        """Return a row per known cell as a pandas table, for hvplot: `roofcube.plot.drawing.frames.table`."""
+        from roofcube.plot.drawing.frames import table
 
         return table(self._cube, *names)
 

@@ -100,7 +100,7 @@ def render(subject: Subject, sections: list[Section]) -> str:
 
     from roofcube import __version__
     from roofcube.page.figures import embed, scripts
-    from roofcube.plot.style import DARK_MODE
+    from roofcube.plot.drawing.style import DARK_MODE
 
     drawings = [drawing for section in sections for drawing in section.drawings]
     script, places = embed(drawings)

@@ -57,7 +57,7 @@ def _as_bokeh(drawn: Any, data: Any, name: str) -> Any:
     from bokeh.model import Model
 
     from roofcube.page.toggles import with_toggles
-    from roofcube.plot.elements import rendered
+    from roofcube.plot.drawing.elements import rendered
 
     if isinstance(drawn, Model):
         return drawn

@@ -22,10 +22,10 @@ from bokeh.models import (
     Row,
 )
 
-from roofcube.plot import style
-from roofcube.plot.rows import GAP
-from roofcube.plot.style import sheet
-from roofcube.plot.tables import device_classes, labels_in_order, platform_order
+from roofcube.plot.drawing import style
+from roofcube.plot.drawing.rows import GAP
+from roofcube.plot.drawing.style import sheet
+from roofcube.plot.drawing.tables import device_classes, labels_in_order, platform_order
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from roofcube.plot.comparisons import comparison
 from roofcube.plot.distributions import histogram, intervals, parallel
+from roofcube.plot.drawing.saving import save
 from roofcube.plot.experiments import boxes, latency_throughput
 from roofcube.plot.frontiers import front, overlap, pareto
 from roofcube.plot.grids import heatmap
@@ -13,7 +14,6 @@ from roofcube.plot.power_figures import energy, inputs_per_joule, power
 from roofcube.plot.ratios import efficiency
 from roofcube.plot.requirement_figures import peaks, requirements
 from roofcube.plot.roofline_figures import rooflines
-from roofcube.plot.saving import save
 from roofcube.plot.traces import power_trace
 
 __all__ = [

@@ -9,16 +9,16 @@ import xarray as xr
 
 from roofcube.errors import InvalidDataError, MissingInputError
 from roofcube.labels import locate
-from roofcube.plot import style
-from roofcube.plot.elements import Axis, plane, points
-from roofcube.plot.rows import Rows, bars, by_configuration
-from roofcube.plot.tables import doubts, own_dims, records, require, source_text, value_text, with_source_rows
+from roofcube.plot.drawing import style
+from roofcube.plot.drawing.elements import Axis, plane, points
+from roofcube.plot.drawing.rows import Rows, bars, by_configuration
+from roofcube.plot.drawing.tables import doubts, own_dims, records, require, source_text, value_text, with_source_rows
 from roofcube.wording import percent
 
 if TYPE_CHECKING:
     import polars as pl
 
-    from roofcube.plot.tables import Columns
+    from roofcube.plot.drawing.tables import Columns
 
 __all__ = ["comparison"]
 

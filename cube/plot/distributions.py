@@ -8,11 +8,11 @@ import numpy as np
 import xarray as xr
 
 from roofcube.errors import InvalidDataError, MissingInputError
-from roofcube.plot import style
-from roofcube.plot.elements import Axis, curve, plane, points, rectangles, segments
-from roofcube.plot.points import axis_of, platform_key, point_columns
-from roofcube.plot.rows import Rows, bars, by_configuration
-from roofcube.plot.tables import (
+from roofcube.plot.drawing import style
+from roofcube.plot.drawing.elements import Axis, curve, plane, points, rectangles, segments
+from roofcube.plot.drawing.points import axis_of, platform_key, point_columns
+from roofcube.plot.drawing.rows import Rows, bars, by_configuration
+from roofcube.plot.drawing.tables import (
     doubts,
     has_value,
     model_text,

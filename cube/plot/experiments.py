@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from roofcube.plot import style
-from roofcube.plot.elements import Axis, layout, plane, points, segments
-from roofcube.plot.points import MANY, many_marks, platform_key, point_columns
-from roofcube.plot.rows import Rows, bars, with_rows
-from roofcube.plot.tables import (
+from roofcube.plot.drawing import style
+from roofcube.plot.drawing.elements import Axis, layout, plane, points, segments
+from roofcube.plot.drawing.points import MANY, many_marks, platform_key, point_columns
+from roofcube.plot.drawing.rows import Rows, bars, with_rows
+from roofcube.plot.drawing.tables import (
     doubts,
     how_text,
     labels_of,
@@ -35,7 +35,7 @@ from roofcube.wording import with_unit
 if TYPE_CHECKING:
     import xarray as xr
 
-    from roofcube.plot.tables import Columns
+    from roofcube.plot.drawing.tables import Columns
 
 __all__ = ["boxes", "latency_throughput"]
 

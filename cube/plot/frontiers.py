@@ -8,10 +8,10 @@ import numpy as np
 import xarray as xr
 
 from roofcube.errors import InvalidDataError
-from roofcube.plot import style
-from roofcube.plot.elements import plane, points, segments, staircase
-from roofcube.plot.points import axis_of, many_marks, marks, place_labels, platform_key, point_columns
-from roofcube.plot.tables import (
+from roofcube.plot.drawing import style
+from roofcube.plot.drawing.elements import plane, points, segments, staircase
+from roofcube.plot.drawing.points import axis_of, many_marks, marks, place_labels, platform_key, point_columns
+from roofcube.plot.drawing.tables import (
     POINT,
     doubts,
     how_text,
@@ -40,8 +40,8 @@ from roofcube.wording import percent, with_thousands
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from roofcube.plot.elements import Axis
-    from roofcube.plot.tables import Columns
+    from roofcube.plot.drawing.elements import Axis
+    from roofcube.plot.drawing.tables import Columns
     from roofcube.variables import Sense
 
 __all__ = ["front", "overlap", "pareto"]

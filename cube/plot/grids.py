@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
-from roofcube.plot import style
-from roofcube.plot.elements import Axis, image, plane, rectangles
-from roofcube.plot.rows import Rows
-from roofcube.plot.tables import (
+from roofcube.plot.drawing import style
+from roofcube.plot.drawing.elements import Axis, image, plane, rectangles
+from roofcube.plot.drawing.rows import Rows
+from roofcube.plot.drawing.tables import (
     POINT,
     array_of,
     device_classes,

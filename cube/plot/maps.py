@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from roofcube.errors import InvalidDataError
-from roofcube.plot import style
-from roofcube.plot.elements import Axis, image, plane, rectangles, segments
-from roofcube.plot.tables import scale_of, short_label
+from roofcube.plot.drawing import style
+from roofcube.plot.drawing.elements import Axis, image, plane, rectangles, segments
+from roofcube.plot.drawing.tables import scale_of, short_label
 from roofcube.sweep.questions import best, context_of, senses_of
 from roofcube.variables import VARIABLES
 from roofcube.wording import percent, with_unit

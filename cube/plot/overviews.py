@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from roofcube.plot import style
-from roofcube.plot.elements import load
-from roofcube.plot.tables import device_classes, platform_order, require
+from roofcube.plot.drawing import style
+from roofcube.plot.drawing.elements import load
+from roofcube.plot.drawing.tables import device_classes, platform_order, require
 from roofcube.wording import counted
 
 __all__ = ["overview"]

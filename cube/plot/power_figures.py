@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
-from roofcube.plot import style
-from roofcube.plot.elements import Axis, plane, segments
-from roofcube.plot.rows import Rows, bars, by_configuration, floor_of, log_room, numbers, swatches
-from roofcube.plot.tables import (
+from roofcube.plot.drawing import style
+from roofcube.plot.drawing.elements import Axis, plane, segments
+from roofcube.plot.drawing.rows import Rows, bars, by_configuration, floor_of, log_room, numbers, swatches
+from roofcube.plot.drawing.tables import (
     doubts,
     how_text,
     measured_names,
@@ -25,7 +25,7 @@ from roofcube.plot.tables import (
 from roofcube.wording import short, with_unit
 
 if TYPE_CHECKING:
-    from roofcube.plot.tables import Columns
+    from roofcube.plot.drawing.tables import Columns
 
 __all__ = ["energy", "inputs_per_joule", "power"]
 

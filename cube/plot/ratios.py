@@ -10,10 +10,10 @@ import xarray as xr
 from roofcube.errors import MissingInputError, check_choice
 from roofcube.measured.efficiency import efficiency as ratios_of
 from roofcube.model.assumptions import PUBLISHED
-from roofcube.plot import style
-from roofcube.plot.elements import Axis, plane
-from roofcube.plot.rows import Rows, bars, by_configuration, floor_of, log_room, numbers, swatches
-from roofcube.plot.tables import (
+from roofcube.plot.drawing import style
+from roofcube.plot.drawing.elements import Axis, plane
+from roofcube.plot.drawing.rows import Rows, bars, by_configuration, floor_of, log_room, numbers, swatches
+from roofcube.plot.drawing.tables import (
     POINT,
     doubts,
     flags_text,
@@ -31,7 +31,7 @@ from roofcube.variables import CONFIGURATION, ELEMENT_BYTES
 from roofcube.wording import percent, short
 
 if TYPE_CHECKING:
-    from roofcube.plot.tables import Columns
+    from roofcube.plot.drawing.tables import Columns
 
 __all__ = ["efficiency"]
 

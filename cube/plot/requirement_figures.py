@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from roofcube.errors import MissingInputError
-from roofcube.plot import style
-from roofcube.plot.elements import Axis, layout, plane
-from roofcube.plot.rows import Rows, bars, floor_of, numbers, with_rows
-from roofcube.plot.tables import labels_of, ranks, records, require, sorted_rows, value_text
+from roofcube.plot.drawing import style
+from roofcube.plot.drawing.elements import Axis, layout, plane
+from roofcube.plot.drawing.rows import Rows, bars, floor_of, numbers, with_rows
+from roofcube.plot.drawing.tables import labels_of, ranks, records, require, sorted_rows, value_text
 from roofcube.variables import ELEMENT_BYTES
 from roofcube.wording import short, with_unit
 
 if TYPE_CHECKING:
     import xarray as xr
 
-    from roofcube.plot.tables import Columns
+    from roofcube.plot.drawing.tables import Columns
 
 __all__ = ["peaks", "requirements"]
 

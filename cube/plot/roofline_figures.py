@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from roofcube.plot import style
-from roofcube.plot.elements import Axis, curve, layout, plane, points, segments
-from roofcube.plot.tables import (
+from roofcube.plot.drawing import style
+from roofcube.plot.drawing.elements import Axis, curve, layout, plane, points, segments
+from roofcube.plot.drawing.tables import (
     labels_of,
     observed,
     own_dims,
@@ -24,7 +24,7 @@ from roofcube.wording import counted, percent, short, with_thousands, with_unit
 if TYPE_CHECKING:
     import xarray as xr
 
-    from roofcube.plot.tables import Columns
+    from roofcube.plot.drawing.tables import Columns
 
 __all__ = ["rooflines"]
 

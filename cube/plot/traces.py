@@ -11,9 +11,9 @@ from roofcube import datasets
 from roofcube.datasets.forms.table_forms import as_table, is_table
 from roofcube.errors import InvalidDataError, MissingInputError
 from roofcube.measured.physics_gate import check
-from roofcube.plot import style
-from roofcube.plot.elements import Axis, layout, plane, points, segments
-from roofcube.plot.tables import value_text
+from roofcube.plot.drawing import style
+from roofcube.plot.drawing.elements import Axis, layout, plane, points, segments
+from roofcube.plot.drawing.tables import value_text
 from roofcube.wording import with_unit
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from bokeh.plotting import figure
 
 from roofcube.explorer.categories import spaced
 from roofcube.inert import inert_label
-from roofcube.plot.style import (
+from roofcube.plot.drawing.style import (
     CALIBRATED,
     GRID,
     INK,

@@ -9,7 +9,7 @@ from bokeh.models import ColumnDataSource, Plot, Title
 
 import roofcube as rc
 from roofcube.errors import InvalidDataError, MissingInputError
-from roofcube.plot.elements import rendered
+from roofcube.plot.drawing.elements import rendered
 
 KEY = ["platform", "mode", "topology", "precision", "pruning_percent"]
 

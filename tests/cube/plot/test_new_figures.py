@@ -8,9 +8,9 @@ from bokeh.models import ColumnDataSource
 
 import roofcube as rc
 from roofcube.errors import InvalidDataError, MissingInputError
-from roofcube.plot import style
-from roofcube.plot.elements import rendered
-from roofcube.plot.points import MANY
+from roofcube.plot.drawing import style
+from roofcube.plot.drawing.elements import rendered
+from roofcube.plot.drawing.points import MANY
 
 
 @pytest.fixture(scope="module")

@@ -17,9 +17,9 @@ from bokeh.models import CheckboxButtonGroup, ColumnDataSource, Div, HoverTool, 
 import roofcube as rc
 from roofcube.errors import InvalidDataError, MissingInputError
 from roofcube.page.toggles import with_toggles
-from roofcube.plot.elements import rendered
+from roofcube.plot.drawing.elements import rendered
+from roofcube.plot.drawing.style import platform_colours
 from roofcube.plot.roofline_figures import spread_labels
-from roofcube.plot.style import platform_colours
 from roofcube.wording import percent
 
 TASKS = ("cifar10", "imagenet", "mnist")

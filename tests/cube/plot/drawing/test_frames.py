@@ -10,7 +10,7 @@ import pytest
 
 import roofcube as rc
 from roofcube.errors import MissingInputError
-from roofcube.plot.elements import load, rendered
+from roofcube.plot.drawing.elements import load, rendered
 
 DOCS = (Path(__file__).parents[3] / "docs" / "hvplot.md").read_text(encoding="utf-8")
 SETUP, LINES = re.search(r"```python\n(.*?)\n\n((?:cube|front)\.[^`]*)```", DOCS, re.DOTALL).groups()

@@ -12,7 +12,7 @@ import pytest
 from bokeh.models import GlyphRenderer, HoverTool, Legend, Plot, Title
 
 import roofcube as rc
-from roofcube.plot.elements import Axis, curve, load, plane, points, rendered
+from roofcube.plot.drawing.elements import Axis, curve, load, plane, points, rendered
 
 load()
 

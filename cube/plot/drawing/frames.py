@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from roofcube.errors import MissingInputError
-from roofcube.plot.tables import POINT, has_value, require
+from roofcube.plot.drawing.tables import POINT, has_value, require
 from roofcube.variables import DIMS, VARIABLES
 from roofcube.wording import flag_words
 

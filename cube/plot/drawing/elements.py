@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from roofcube.plot import style
+from roofcube.plot.drawing import style
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from roofcube.plot import style
-from roofcube.plot.elements import Axis, rectangles
-from roofcube.plot.tables import labels_of, ranks, several, sorted_rows
+from roofcube.plot.drawing import style
+from roofcube.plot.drawing.elements import Axis, rectangles
+from roofcube.plot.drawing.tables import labels_of, ranks, several, sorted_rows
 from roofcube.variables import CONFIGURATION
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     import xarray as xr
 
-    from roofcube.plot.tables import Columns
+    from roofcube.plot.drawing.tables import Columns
 
 __all__ = ["Rows", "bars", "by_configuration", "floor_of", "log_room", "numbers", "swatches", "with_rows"]
 

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from roofcube.plot import style
-from roofcube.plot.elements import Axis, points, rectangles
-from roofcube.plot.tables import platform_order, scale_of
+from roofcube.plot.drawing import style
+from roofcube.plot.drawing.elements import Axis, points, rectangles
+from roofcube.plot.drawing.tables import platform_order, scale_of
 from roofcube.wording import with_thousands
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     import xarray as xr
 
-    from roofcube.plot.tables import Columns
+    from roofcube.plot.drawing.tables import Columns
 
 __all__ = ["MANY", "axis_of", "many_marks", "marks", "place_labels", "platform_key", "point_columns"]
 

@@ -9,7 +9,7 @@ import pytest
 
 import roofcube as rc
 from roofcube.errors import InvalidDataError, MissingExtraError
-from roofcube.plot import saving
+from roofcube.plot.drawing import saving
 
 CHROMIUM = any(map(shutil.which, saving.PROGRAMS))
 

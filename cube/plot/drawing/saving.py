@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from roofcube.disk import replacing
 from roofcube.errors import InvalidDataError, MissingExtraError
-from roofcube.plot.elements import load, rendered
+from roofcube.plot.drawing.elements import load, rendered
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
