@@ -54,7 +54,7 @@ def table(cube: xr.Dataset, *names: str) -> pd.DataFrame:
     cube = require(cube, wanted, figure="table")
     small = cube[wanted]
     frame = (small if small.dims else small.expand_dims(POINT)).to_dataframe().reset_index()
-    values = [name for name in wanted if "flag_meanings" not in cube[name].attrs] or wanted
+    values = [name for name in wanted if cube[name].dtype.kind == "f"] or wanted  # integers have no way to be unknown
     frame = frame[frame[values].notna().any(axis=1)].reset_index(drop=True)
     if frame.empty:
         msg = f"`{wanted[0]}`: expected a known cell, got none; pass a cube where {' or '.join(wanted[:4])} is known"
