@@ -315,17 +315,15 @@ def test_a_broken_or_foreign_file_is_refused(small, tmp_path):
         rc.load_calibration(path)
 
 
-def test_an_altered_calibration_is_refused_and_one_of_before_is_read(small, rows, tmp_path):
+def test_an_altered_calibration_is_refused(small, tmp_path):
     path = tmp_path / "calibration.json"
     small.save(path)
     document = json.loads(path.read_text())
     path.write_text(json.dumps(document | {"name": "another"}))
     with pytest.raises(CorruptFileError, match=r"calibration\.json: the content was altered"):
         rc.load_calibration(path)
-    del document["sha256"]
-    path.write_text(json.dumps(document | {"version": 1}))
-    assert rc.load_calibration(path).predict(rows).equals(small.predict(rows))
-    path.write_text(json.dumps(document | {"version": 1, "families": {"GPU": {}}}))
+    before = json.loads((Path(__file__).parent / "saved_before" / "version_1.json").read_text())
+    path.write_text(json.dumps(before | {"families": {"GPU": {}}}))
     with pytest.raises(CorruptFileError, match=r"calibration\.json: not a whole calibration file \(KeyError"):
         rc.load_calibration(path)
 

@@ -203,5 +203,6 @@ def test_what_holds_nothing_or_too_much_is_refused():
     empty = xr.Dataset({"speed": (("a", "b"), np.full((2, 2), np.nan))})
     with pytest.raises(InvalidDataError, match="expected figures to explore"):
         source_of(empty).rows("values")
+    cube = rc.benchmark("mnist")
     with rc.set_options(memory="10 kB"), pytest.raises(MemoryLimitError, match="explore a"):
-        source_of(rc.benchmark("mnist")).rows("measured")
+        source_of(cube).rows("measured")
