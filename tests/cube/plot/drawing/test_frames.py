@@ -12,7 +12,7 @@ import roofcube as rc
 from roofcube.errors import MissingInputError
 from roofcube.plot.drawing.elements import load, rendered
 
-DOCS = (Path(__file__).parents[3] / "docs" / "hvplot.md").read_text(encoding="utf-8")
+DOCS = (Path(__file__).parents[4] / "docs" / "hvplot.md").read_text(encoding="utf-8")
 SETUP, LINES = re.search(r"```python\n(.*?)\n\n((?:cube|front)\.[^`]*)```", DOCS, re.DOTALL).groups()
 ONE_LINERS = LINES.strip().splitlines()
 
