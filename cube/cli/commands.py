@@ -71,9 +71,10 @@ def report_command(task: str, output: Path | None, title: str | None, as_json: b
 @click.option("--json", "as_json", is_flag=True, help="Print the address as JSON.")
 def explore_command(task: str, port: int, host: str, origins: tuple[str, ...], show: bool, as_json: bool) -> None:
     """Explore TASK, or a cube or front of your own (.nc or .zarr), in the browser; served on this machine only."""
-    from roofcube.explorer.server import serve
+    import roofcube
 
-    serve(_task_or_cube(task), port=port, show=show, as_json=as_json, host=host, allow_origin=origins)
+    explorer = roofcube.explore(_task_or_cube(task))
+    explorer.show(port=port, show=show, as_json=as_json, host=host, allow_origin=origins)
 
 
 @main.command("best")

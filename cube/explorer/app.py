@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import partial
 from threading import Event
 from typing import TYPE_CHECKING, Any
@@ -12,8 +13,10 @@ import panel as pn
 import xarray as xr
 
 from roofcube.errors import InvalidDataError, RoofcubeError
+from roofcube.explorer.addresses import check, defaults, python_of, written
 from roofcube.explorer.messages import settings_after
-from roofcube.explorer.state import View, check, defaults, python_of, written
+from roofcube.explorer.server import serve
+from roofcube.explorer.state import WRITTEN, View
 from roofcube.explorer.stored import StoredSource
 from roofcube.explorer.swept import SweptSource
 from roofcube.explorer.views.page import Page
@@ -24,6 +27,8 @@ from roofcube.sweep.stopping import Cancelled
 from roofcube.sweep.sweep import Sweep
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from roofcube.explorer.answers import Answer, Source
 
 __all__ = ["Explorer", "explore", "source_of"]
@@ -32,7 +37,6 @@ Array = np.ndarray[Any, np.dtype[Any]]
 MOST_BYTES = 200e6  # of a cube of offers that is laid out by platform, mode and precision
 FEW = 200_000  # rows, about which a question is answered before anything else happens
 LATE_MS, PATIENCE_MS = 90, 2_000  # words follow the figures; when a question is said to take long
-WATCHED = [name for name in View.param if name != "name"]
 STILL = "still asking; what is shown answers the question before"
 _workers: list[ThreadPoolExecutor] = []
 
@@ -123,7 +127,7 @@ class Explorer(pn.viewable.Viewer):  # type: ignore[misc]
         self._number = 0
         self._stop = Event()
         self._restoring = self._undoing_a_fault = self._same_gesture = False
-        self.view.param.watch(self._changed, WATCHED)
+        self.view.param.watch(self._changed, WRITTEN)
         if self._is_quick:
             self.answer = source.ask(self.view)
 
@@ -318,7 +322,7 @@ class Explorer(pn.viewable.Viewer):  # type: ignore[misc]
         if self.answer is None or number != self._number:
             return
         selected = self._selected(view, self.answer)
-        with pn.io.hold():
+        with _held():
             page.push(view, self.answer, selected, self._history, len(selected))
         _to_notebook(page)
 
@@ -327,7 +331,7 @@ class Explorer(pn.viewable.Viewer):  # type: ignore[misc]
         if self.answer is None or number != self._number:
             return
         selected = self._selected(view, self.answer)
-        with pn.io.hold():
+        with _held():
             page.table.push(view, self.answer, selected)
             self._show_extra(view, self._extra_of(view, None), page)
             if self.explanation is None:
@@ -390,7 +394,8 @@ class Explorer(pn.viewable.Viewer):  # type: ignore[misc]
             self._answer_now_for(page, doc)
         else:
             page.push_status("asking …", asking=True)
-            self._ask()
+            # once the session is there: what a document is told before that comes in no order
+            doc.add_next_tick_callback(self._ask)
         return page
 
     def _answer_now_for(self, page: Page, doc: Any) -> None:
@@ -427,9 +432,7 @@ class Explorer(pn.viewable.Viewer):  # type: ignore[misc]
 
         Options are those of ``roofcube explore``: `port`, `show`, `host`, `allow_origin`.
         """
-        from roofcube.explorer.server import serve
-
-        return serve(self.source, start=self.address, **options)
+        return serve(self.source, partial(Explorer, self.source), start=self.address, **options)
 
 
 def _pool() -> ThreadPoolExecutor:
@@ -444,6 +447,23 @@ def _in(doc: Any, act: Any, milliseconds: int) -> None:
         act()
     else:
         doc.add_timeout_callback(act, milliseconds)
+
+
+@contextmanager
+def _held() -> Iterator[None]:
+    """Send all changes to the page at once.
+
+    By Bokeh's hold, not Panel's: from when a page has the document until it says that it is ready, Panel drops them.
+    """
+    doc = pn.state.curdoc
+    if doc is None or doc.session_context is None or doc.callbacks.hold_value:
+        yield
+        return
+    doc.hold("combine")
+    try:
+        yield
+    finally:
+        doc.unhold()
 
 
 def _to_notebook(page: Page) -> None:

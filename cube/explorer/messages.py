@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from roofcube.errors import InvalidDataError
+from roofcube.explorer.addresses import MOST_IDS, defaults
 from roofcube.explorer.categories import label_text
-from roofcube.explorer.state import MOST_IDS, TABLES, TABS, defaults
+from roofcube.explorer.state import TABLES, TABS
 from roofcube.explorer.stored import StoredSource
 from roofcube.wording import read_quantity, shown_unit
 

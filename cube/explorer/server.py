@@ -14,8 +14,8 @@ from tornado.routing import Matcher, Rule
 from tornado.web import OutputTransform, RequestHandler
 
 from roofcube.errors import InvalidDataError
-from roofcube.explorer.app import Explorer, source_of
-from roofcube.explorer.state import WRITTEN, read_address
+from roofcube.explorer.addresses import read_address
+from roofcube.explorer.state import WRITTEN
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,7 +38,8 @@ POLICY = (
 
 
 def serve(
-    cube: Any,
+    source: Source,
+    make: Callable[[dict[str, Any]], Any],
     *,
     port: int = 0,
     show: bool = True,
@@ -51,7 +52,10 @@ def serve(
 
     Parameters
     ----------
-    cube : Dataset, Sweep, str or Source
+    source : Source
+        What is explored; sessions share it.
+    make : callable
+        Makes the explorer of a session from the settings of its state.
     port : int
     show : bool
         Whether to open a browser.
@@ -69,7 +73,7 @@ def serve(
     InvalidDataError
         If it would be open to others without a name under which they may open it.
     """
-    server, address = make_server(cube, port=port, host=host, allow_origin=allow_origin, start=start)
+    server, address = make_server(source, make, port=port, host=host, allow_origin=allow_origin, start=start)
     print(json.dumps({"address": address}) if as_json else address, flush=True)
     if show:
         server.io_loop.add_callback(webbrowser.open, address)
@@ -81,7 +85,13 @@ def serve(
 
 
 def make_server(
-    cube: Any, *, port: int = 0, host: str = "127.0.0.1", allow_origin: tuple[str, ...] = (), start: str = ""
+    source: Source,
+    make: Callable[[dict[str, Any]], Any],
+    *,
+    port: int = 0,
+    host: str = "127.0.0.1",
+    allow_origin: tuple[str, ...] = (),
+    start: str = "",
 ) -> tuple[Any, str]:
     """Return a server that is not started, and its address."""
     if host not in LOOPBACK and not allow_origin:
@@ -92,14 +102,13 @@ def make_server(
         raise InvalidDataError(msg)
     if host not in LOOPBACK:
         print(f"Warning: everybody who reaches {host} can read this cube", file=sys.stderr, flush=True)
-    source = cube if hasattr(cube, "asked_of") else source_of(cube)
     chosen = port or _free_port(host)
     allowed = [f"{name}:{chosen}" for name in LOOPBACK]
     allowed += list(allow_origin)
     pn.extension("tabulator")
     sessions: set[str] = set()
     server = pn.io.server.get_server(
-        {"/": lambda: _session(source, sessions, start)},
+        {"/": lambda: _session(source, make, sessions, start)},
         port=chosen,
         address=host,
         websocket_origin=allowed,
@@ -126,14 +135,14 @@ def _free_port(host: str) -> int:
 # sessions -------------------------------------------------------------------------------------------------------------
 
 
-def _session(source: Source, sessions: set[str], start: str) -> Any:
+def _session(source: Source, make: Callable[[dict[str, Any]], Any], sessions: set[str], start: str) -> Any:
     """Make the page of a session: its state is that of its address, and stays there."""
     location, doc = pn.state.location, pn.state.curdoc
     session = str(doc.session_context.id)
     sessions.add(session)
     pn.state.on_session_destroyed(lambda _: sessions.discard(session))
     settings, complaints = read_address((location.search or start)[:LONGEST_ADDRESS], source)
-    explorer = Explorer(source, settings)
+    explorer = make(settings)
     page = explorer.page(complaints)
 
     def write(*events: Any) -> None:  # noqa: ARG001

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from functools import partial
 from typing import Any
 
 READY = "window.Bokeh && Bokeh.documents.length && Bokeh.documents[0].is_idle && [...Bokeh.documents[0]._all_models.values()].find((one) => one.name === 'explorer.points')?.data.x.length > 0"
@@ -28,11 +29,14 @@ class Served:
         assert self.failure is None, self.failure
 
     def _run(self, cube: Any, started: threading.Event) -> None:
+        import roofcube as rc
+        from roofcube.explorer.app import Explorer
         from roofcube.explorer.server import make_server
 
         asyncio.set_event_loop(asyncio.new_event_loop())
         try:
-            self.server, self.address = make_server(cube)
+            source = rc.explore(cube).source
+            self.server, self.address = make_server(source, partial(Explorer, source))
             self.server.start()
         except BaseException as error:
             self.failure = error

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
 import foreign_cubes
 import numpy as np
 import pytest
@@ -71,10 +69,6 @@ def test_ninety_thousand_cells_are_an_image(local_visit, served):
     assert local_visit.complaints == []
 
 
-@pytest.mark.soak
-@pytest.mark.skipif(
-    not os.environ.get("ROOFCUBE_SOAK"), reason="now and then the first answer does not reach the page: not mended yet"
-)
 @pytest.mark.parametrize("count", [2_400, 240_000])
 def test_a_sweep_is_asked_not_stored(local_visit, served, count):
     sweep = rc.Sweep(rc.inputs("cifar10", platforms=hardware(count), precision=["INT8", "FP16"], batch=[1]))

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from roofcube.explorer.addresses import python_of
 from roofcube.explorer.answers import where_of
 from roofcube.explorer.categories import label_text, spaced, worded
-from roofcube.explorer.state import python_of
 from roofcube.explorer.views.look import value_text
 from roofcube.inert import inert_label
 from roofcube.sweep.explanation import explain

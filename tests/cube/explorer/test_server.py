@@ -2,41 +2,32 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-import threading
 import urllib.error
 import urllib.request
 
 import pytest
+from bokeh.document import Document
+from bokeh.models import ColumnDataSource
+from explorers import Served
+from panel.io.state import set_curdoc
 
 import roofcube as rc
 from roofcube.errors import InvalidDataError
 from roofcube.explorer import server as served
+from roofcube.explorer.app import Explorer, _held
 
 
 @pytest.fixture(scope="module")
 def address():
-    started, made = threading.Event(), {}
+    running = Served("mnist")
+    yield running.address
+    running.close()
 
-    def run():
-        asyncio.set_event_loop(asyncio.new_event_loop())
-        made["server"], made["address"] = served.make_server("mnist")
-        made["server"].start()
-        started.set()
-        made["server"].io_loop.start()
 
-    thread = threading.Thread(target=run, daemon=True)
-    thread.start()
-    assert started.wait(60)
-    yield made["address"]
-
-    def stop():
-        made["server"].stop()
-        made["server"].io_loop.stop()
-
-    made["server"].io_loop.add_callback(stop)
-    thread.join(20)
+@pytest.fixture
+def source():
+    return rc.explore("mnist").source
 
 
 def fetch(address, **headers):
@@ -70,15 +61,15 @@ def test_too_many_sessions_are_refused(address, monkeypatch):
     assert fetch(f"{address}/rc/explorer.css")[0] == 200
 
 
-def test_others_are_served_only_under_a_name(capsys):
+def test_others_are_served_only_under_a_name(source, capsys):
     with pytest.raises(InvalidDataError, match="expected `allow_origin` with"):
-        served.make_server("mnist", host="0.0.0.0")
-    server, _ = served.make_server("mnist", host="0.0.0.0", allow_origin=("board.example:5006",))
+        served.make_server(source, Explorer, host="0.0.0.0")
+    server, _ = served.make_server(source, Explorer, host="0.0.0.0", allow_origin=("board.example:5006",))
     server.stop()
     assert "everybody who reaches 0.0.0.0 can read this cube" in capsys.readouterr().err
 
 
-def test_the_address_is_printed(monkeypatch, capsys):
+def test_the_address_is_printed(source, monkeypatch, capsys):
     class Loop:
         def start(self):
             raise KeyboardInterrupt
@@ -87,8 +78,22 @@ def test_the_address_is_printed(monkeypatch, capsys):
         io_loop = Loop()
         start = stop = staticmethod(lambda: None)
 
-    monkeypatch.setattr(served, "make_server", lambda cube, **options: (Server(), "http://127.0.0.1:5006"))
-    served.serve("mnist", show=False, as_json=True)
+    monkeypatch.setattr(served, "make_server", lambda *given, **options: (Server(), "http://127.0.0.1:5006"))
+    served.serve(source, Explorer, show=False, as_json=True)
     assert json.loads(capsys.readouterr().out) == {"address": "http://127.0.0.1:5006"}
     rc.explore("mnist").show(show=False)
     assert capsys.readouterr().out == "http://127.0.0.1:5006\n"
+
+
+def test_what_is_shown_before_a_page_is_ready_is_not_lost():
+    """Panel drops what it held back until a page says that it is ready; a page that has the document lacks it then."""
+    doc, seen = Document(), []
+    source = ColumnDataSource({"x": []})
+    doc.add_root(source)
+    doc._session_context = lambda: object()
+    doc.on_change(lambda event: seen.append(event.kind))
+    with set_curdoc(doc):
+        with _held():
+            source.data = {"x": [1]}
+            assert seen == []
+        assert seen == ["ColumnDataChanged"]

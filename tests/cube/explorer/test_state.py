@@ -8,8 +8,9 @@ import pytest
 
 import roofcube as rc
 from roofcube.errors import InvalidDataError, UnknownLabelError
+from roofcube.explorer.addresses import check, defaults, python_of, read_address, written
 from roofcube.explorer.app import source_of
-from roofcube.explorer.state import View, check, defaults, python_of, read_address, written
+from roofcube.explorer.state import View
 
 STATES = (
     {},

@@ -9,8 +9,9 @@ import xarray as xr
 
 import roofcube as rc
 from roofcube.errors import InvalidDataError, MemoryLimitError
+from roofcube.explorer.addresses import defaults
 from roofcube.explorer.app import source_of
-from roofcube.explorer.state import View, defaults
+from roofcube.explorer.state import View
 from roofcube.explorer.stored import MOST_MARKS
 from roofcube.variables import QUALITY
 

@@ -9,8 +9,9 @@ import pytest
 
 import roofcube as rc
 from roofcube.errors import InvalidDataError
+from roofcube.explorer.addresses import defaults, python_of, read_address, written
 from roofcube.explorer.app import source_of
-from roofcube.explorer.state import View, defaults, python_of, read_address, written
+from roofcube.explorer.state import View
 from roofcube.sweep.stopping import Cancelled, stoppable
 
 LIMITS = {"predicted_latency": (None, 0.01), "top1": (80, None)}
