@@ -218,7 +218,7 @@ VARIABLES: dict[str, Variable] = {
     "state": Variable("1", "state elements carried from input to input", "min"),
     "vector_ops": Variable("1", "element-wise operations per input, not among the operations", "min"),
     "vector_elements": Variable("1", "elements that element-wise operators read and write per input", "min"),
-    "kernels": Variable("1", "operators that run for one input, as traced", "min"),
+    "kernels": Variable("1", "operators that run for one input", "min"),
     "layer_ops": Variable("op", "operations per input and layer", "min"),
     "layer_params": Variable("1", "parameters per layer", "min"),
     "layer_activations": Variable("1", "activation elements read and written per input and layer", "min"),

@@ -278,9 +278,7 @@ def _totals(
     vector_elements: float = np.nan,
     kernels: float = np.nan,
 ) -> NetworkTotals:
-    """Add up layers, each with how many of its shape there are; those without operations only count as kernels."""
-    # operators that compute nothing stand among the layers where a file was read with all of its own
-    runs = float(demands["repeats"][demands["activations"] > 0].sum())
+    """Add up the layers with operations, each with how many of its shape there are."""
     real = demands["ops"] > 0
     of = {name: values[real] for name, values in demands.items()}
     dense, grouped, ops, channels = of["fully_connected"] > 0, of["grouped"] > 0, of["ops"], of["out_channels"]
@@ -303,7 +301,7 @@ def _totals(
         grouped_ops=float(ops[grouped].sum()), grouped_activations=float(of["activations"][grouped].sum()),
         attention_ops=float(ops[attention].sum()), attention_activations=float(of["activations"][attention].sum()),
         elementwise=float(np.nan_to_num(vector_elements)),
-        kernels=kernels if np.isfinite(kernels) else max(runs, layers),
+        kernels=kernels if np.isfinite(kernels) else layers,
     )  # fmt: skip
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from functools import partial
 from threading import Event
 from typing import TYPE_CHECKING, Any
@@ -15,6 +14,7 @@ import xarray as xr
 from roofcube.errors import InvalidDataError, RoofcubeError
 from roofcube.explorer.addresses import check, defaults, python_of, written
 from roofcube.explorer.messages import settings_after
+from roofcube.explorer.readers import Reader
 from roofcube.explorer.server import serve
 from roofcube.explorer.state import WRITTEN, View
 from roofcube.explorer.stored import StoredSource
@@ -27,8 +27,6 @@ from roofcube.sweep.stopping import Cancelled
 from roofcube.sweep.sweep import Sweep
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from roofcube.explorer.answers import Answer, Source
 
 __all__ = ["Explorer", "explore", "source_of"]
@@ -38,6 +36,7 @@ MOST_BYTES = 200e6  # of a cube of offers that is laid out by platform, mode and
 FEW = 200_000  # rows, about which a question is answered before anything else happens
 LATE_MS, PATIENCE_MS = 90, 2_000  # words follow the figures; when a question is said to take long
 STILL = "still asking; what is shown answers the question before"
+CANCELLED = "cancelled; what is shown answers the question before"
 _workers: list[ThreadPoolExecutor] = []
 
 
@@ -123,7 +122,7 @@ class Explorer(pn.viewable.Viewer):  # type: ignore[misc]
         self._past: list[dict[str, Any]] = []
         self._future: list[dict[str, Any]] = []
         self._gesture: tuple[str, ...] = ()
-        self._pages: list[tuple[Page, Any]] = []
+        self._readers: list[Reader] = []
         self._number = 0
         self._stop = Event()
         self._restoring = self._undoing_a_fault = self._same_gesture = False
@@ -175,8 +174,8 @@ class Explorer(pn.viewable.Viewer):  # type: ignore[misc]
     def receive(self, message: dict[str, Any]) -> None:
         """Take what a reader did."""
         action = str(message.get("do"))
-        for page, _ in self._pages:
-            page.complaints = []
+        for reader in self._readers:
+            reader.page.complaints = []
         if action in ("undo", "redo", "reset"):
             getattr(self, action)()
         elif action == "cancel":
@@ -201,10 +200,10 @@ class Explorer(pn.viewable.Viewer):  # type: ignore[misc]
             wrong = {key: str(error)}
         finally:
             self._same_gesture = False
-        for page, _ in self._pages:
-            if wrong or page.wrong:
-                page.wrong = wrong
-                page.push_status(page.status, asking=page.asking)
+        for reader in self._readers:
+            if wrong or reader.page.wrong:
+                reader.page.wrong = wrong
+                reader.soon(partial(_tell, reader, reader.page.status, asking=reader.page.asking))
 
     def _changed(self, *events: Any) -> None:  # noqa: ARG002  param's signature
         """Check a change, remember what was before, and ask."""
@@ -238,24 +237,24 @@ class Explorer(pn.viewable.Viewer):  # type: ignore[misc]
         """Ask anew; what was asked before is stopped."""
         self._stop.set()
         self._stop, self._number = Event(), self._number + 1
-        if self._is_quick or not any(doc for _, doc in self._pages):
-            if self._pages or self._is_quick:
+        if self._is_quick or not any(reader.doc for reader in self._readers):
+            if self._readers or self._is_quick:
                 self._answer_now()
             else:
                 self.answer = None
             return
         question = self._number, self.view.copied(), self._stop
         _pool().submit(self._work, *question)
-        for page, doc in self._pages:
-            _in(doc, partial(self._late, page, self._number), PATIENCE_MS)
+        for reader in self._readers:
+            reader.later(partial(self._late, reader, self._number), PATIENCE_MS)
 
     def _answer_now(self) -> None:
         view, number = self.view.copied(), self._number
         self.answer = self.source.ask(view)
         self.explanation = None
-        for page, doc in list(self._pages):
-            self._on(doc, partial(self._push, page, view, number))
-            _in(doc, partial(self._words, page, view, number), LATE_MS)
+        for reader in list(self._readers):
+            reader.soon(partial(self._push, reader, view, number))
+            reader.later(partial(self._words, reader, view, number), LATE_MS)
 
     def _work(self, number: int, view: View, stop: Event) -> None:
         """Answer in a thread, in the order in which a reader wants it: figures, the open tab, reasons."""
@@ -273,18 +272,19 @@ class Explorer(pn.viewable.Viewer):  # type: ignore[misc]
             self._deliver(number, partial(_failed, error))
 
     def _deliver(self, number: int, show: Any) -> None:
-        for page, doc in list(self._pages):
-            if doc is not None:
-                doc.add_next_tick_callback(partial(self._if_latest, number, show, page))
+        for reader in list(self._readers):
+            if reader.doc is not None:
+                reader.soon(partial(self._if_latest, number, show, reader))
 
-    def _if_latest(self, number: int, show: Any, page: Page) -> None:
+    def _if_latest(self, number: int, show: Any, reader: Reader) -> None:
         if number == self._number:
-            show(page)
+            with reader.told() as page:
+                show(page)
 
     def _arrived(self, view: View, answer: Answer, page: Page) -> None:
         self.answer, self.explanation = answer, None
         page.status, page.asking = "", False
-        self._push(page, view, self._number)
+        self._show(page, view, answer)
         page.table.push(view, answer, self._selected(view, answer))
 
     def _explained(self, view: View, explanation: Any, page: Page) -> None:
@@ -294,9 +294,9 @@ class Explorer(pn.viewable.Viewer):  # type: ignore[misc]
         selected = self._selected(view, self.answer)
         page.push_why(view, self.answer, explanation, selected, self._history, len(selected))
 
-    def _late(self, page: Page, number: int) -> None:
-        if number == self._number and not self._stop.is_set() and self._is_waiting(page):
-            page.push_status(STILL, asking=True)
+    def _late(self, reader: Reader, number: int) -> None:
+        if number == self._number and not self._stop.is_set() and self._is_waiting(reader.page):
+            _tell(reader, STILL, asking=True)
 
     def _is_waiting(self, page: Page) -> bool:
         return not hasattr(page, "last") or page.last[0].question != self.view.question
@@ -304,8 +304,8 @@ class Explorer(pn.viewable.Viewer):  # type: ignore[misc]
     def _cancel(self) -> None:
         self._stop.set()
         self._number += 1
-        for page, _ in self._pages:
-            page.push_status("cancelled; what is shown answers the question before", asking=False)
+        for reader in self._readers:
+            reader.soon(partial(_tell, reader, CANCELLED, asking=False))
 
     # pushing --------------------------------------------------------------------------------------------------------
 
@@ -318,26 +318,26 @@ class Explorer(pn.viewable.Viewer):  # type: ignore[misc]
             return self.source.selected_rows(view)
         return answer.rows.find(view.selected)[0]
 
-    def _push(self, page: Page, view: View, number: int) -> None:
-        if self.answer is None or number != self._number:
-            return
-        selected = self._selected(view, self.answer)
-        with _held():
-            page.push(view, self.answer, selected, self._history, len(selected))
-        _to_notebook(page)
+    def _show(self, page: Page, view: View, answer: Answer) -> None:
+        selected = self._selected(view, answer)
+        page.push(view, answer, selected, self._history, len(selected))
 
-    def _words(self, page: Page, view: View, number: int) -> None:
+    def _push(self, reader: Reader, view: View, number: int) -> None:
+        if self.answer is not None and number == self._number:
+            with reader.told() as page:
+                self._show(page, view, self.answer)
+
+    def _words(self, reader: Reader, view: View, number: int) -> None:
         """Show what may follow the figures: the table, the open tab, reasons."""
         if self.answer is None or number != self._number:
             return
         selected = self._selected(view, self.answer)
-        with _held():
+        with reader.told() as page:
             page.table.push(view, self.answer, selected)
             self._show_extra(view, self._extra_of(view, None), page)
             if self.explanation is None:
                 self.explanation = explained(self.source, view)
             page.push_why(view, self.answer, self.explanation, selected, self._history, len(selected))
-        _to_notebook(page)
 
     def _extra_of(self, view: View, stop: Event | None) -> tuple[str, Any]:
         """Ask what the open tab needs; what cannot be is told."""
@@ -368,16 +368,9 @@ class Explorer(pn.viewable.Viewer):  # type: ignore[misc]
         if self.answer is None:
             return
         selected = self._selected(self.view, self.answer)
-        for page, _ in self._pages:
-            text = page.table.csv(self.view, self.answer, selected)
-            page.bar.tell({"csv": text, "name": f"roofcube-{self.view.table}.csv"})
-
-    def _on(self, doc: Any, act: Any) -> None:
-        """Act where a document allows it: now in its own callbacks and in notebooks, else at its next turn."""
-        if doc is None or pn.state.curdoc is doc:
-            act()
-        else:
-            doc.add_next_tick_callback(act)
+        for reader in self._readers:
+            text = reader.page.table.csv(self.view, self.answer, selected)
+            reader.page.bar.tell({"csv": text, "name": f"roofcube-{self.view.table}.csv"})
 
     # showing --------------------------------------------------------------------------------------------------------
 
@@ -385,32 +378,25 @@ class Explorer(pn.viewable.Viewer):  # type: ignore[misc]
         """Make a page that follows the state, until its session ends."""
         page = Page(self.source, self.receive)
         page.complaints = complaints or []
-        doc = pn.state.curdoc if pn.state.curdoc is not None and pn.state.curdoc.session_context else None
-        entry = (page, doc)
-        self._pages.append(entry)
-        if doc is not None:
-            pn.state.on_session_destroyed(lambda _: self._close(entry))
-        if self._is_quick or doc is None:
-            self._answer_now_for(page, doc)
+        reader = Reader(page)
+        self._readers.append(reader)
+        if reader.doc is not None:
+            pn.state.on_session_destroyed(lambda _: self._close(reader))
+        if self._is_quick or reader.doc is None:
+            # before the page leaves: it is part of what a browser gets first
+            view = self.view.copied()
+            self.answer = self.source.ask(view)
+            self._push(reader, view, self._number)
+            reader.later(partial(self._words, reader, view, self._number), LATE_MS)
         else:
             page.push_status("asking …", asking=True)
-            # once the session is there: what a document is told before that comes in no order
-            doc.add_next_tick_callback(self._ask)
+            reader.doc.add_next_tick_callback(self._ask)
         return page
 
-    def _answer_now_for(self, page: Page, doc: Any) -> None:
-        view = self.view.copied()
-        self.answer = self.source.ask(view)
-        self._push(page, view, self._number)
-        if doc is None:
-            self._words(page, view, self._number)
-        else:
-            doc.add_timeout_callback(partial(self._words, page, view, self._number), LATE_MS)
-
-    def _close(self, entry: tuple[Page, Any]) -> None:
+    def _close(self, reader: Reader) -> None:
         self._stop.set()
-        if entry in self._pages:
-            self._pages.remove(entry)
+        if reader in self._readers:
+            self._readers.remove(reader)
 
     def __panel__(self) -> Any:
         """Lay the parts out for a notebook, or for ``panel serve``."""
@@ -441,35 +427,9 @@ def _pool() -> ThreadPoolExecutor:
     return _workers[0]
 
 
-def _in(doc: Any, act: Any, milliseconds: int) -> None:
-    """Act a little later; at once where there is no document to wait in."""
-    if doc is None:
-        act()
-    else:
-        doc.add_timeout_callback(act, milliseconds)
-
-
-@contextmanager
-def _held() -> Iterator[None]:
-    """Send all changes to the page at once.
-
-    By Bokeh's hold, not Panel's: from when a page has the document until it says that it is ready, Panel drops them.
-    """
-    doc = pn.state.curdoc
-    if doc is None or doc.session_context is None or doc.callbacks.hold_value:
-        yield
-        return
-    doc.hold("combine")
-    try:
-        yield
-    finally:
-        doc.unhold()
-
-
-def _to_notebook(page: Page) -> None:
-    """Send what changed in figures to the notebooks that show them; a server does so by itself."""
-    if not (pn.state.curdoc and pn.state.curdoc.session_context):
-        pn.io.push_notebook(*page.figures)
+def _tell(reader: Reader, status: str, *, asking: bool) -> None:
+    with reader.told() as page:
+        page.push_status(status, asking=asking)
 
 
 def _failed(error: Exception, page: Page) -> None:

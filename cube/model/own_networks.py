@@ -163,6 +163,8 @@ def _counts_of_layers(layers: pl.DataFrame) -> pl.DataFrame:
         sums |= {
             "vector_ops": pl.col("vector_ops").sum().cast(pl.Float64),
             "vector_elements": moved.sum().cast(pl.Float64),
+            # such a table has every operator of the network
+            "kernels": pl.len().cast(pl.Float64),
         }
     totals = layers.group_by(*KEY, "task", maintain_order=True).agg(**sums)
     return totals.with_columns(counts_source=pl.lit("layers"), ops_source="ops", shapes=pl.lit("published"))

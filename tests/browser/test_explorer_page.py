@@ -132,6 +132,7 @@ def test_the_state_is_the_address(local_visit, address):
     page.wait_for_timeout(700)  # a change within 600 ms of another is one entry of the history with it
     page.locator(".facets label", has_text="FP16").locator("input").first.check()
     page.wait_for_function("() => location.search.includes('FP16')", timeout=10_000)
+    says(page, "precision −")
     whole = page.locator(".steps").inner_text()
     page.reload()
     page.wait_for_function("window.Bokeh && Bokeh.documents.length && Bokeh.documents[0].is_idle", timeout=60_000)

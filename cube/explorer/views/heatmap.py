@@ -11,8 +11,9 @@ from bokeh.palettes import Cividis256
 
 from roofcube.explorer.answers import MOST_CELLS
 from roofcube.explorer.categories import spaced
-from roofcube.explorer.views.look import INK, MUTED, TOOLTIP, axis_of, plain_figure, set_range, told, value_text
+from roofcube.explorer.views.look import INK, MUTED, axis_of, plain_figure, set_range, value_text
 from roofcube.inert import inert_label
+from roofcube.plot.drawing.style import TOOLTIP_STYLE, hover
 from roofcube.wording import short
 
 if TYPE_CHECKING:
@@ -78,8 +79,8 @@ class Heatmap:
             text_font_size="12px",
             text_color="ink",
         )
-        told(plot, [drawn], ["@tell"])
-        heading = f'<div style="{TOOLTIP}"><b>@image</b> of the scale</div>'
+        hover(plot, [drawn], ["@tell"], heading="@name")
+        heading = f'<div style="{TOOLTIP_STYLE}"><b>@image</b> of the scale</div>'
         plot.add_tools(HoverTool(renderers=[plot.renderers[0]], tooltips=heading, visible=False))
         plot.add_tools(TapTool(renderers=[]))
         plot.on_event(Tap, self._tapped)

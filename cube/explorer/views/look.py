@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from bokeh.models import BasicTicker, BasicTickFormatter, FixedTicker, HoverTool, Range1d
+from bokeh.models import BasicTicker, BasicTickFormatter, FixedTicker, Range1d
 from bokeh.plotting import figure
 
 from roofcube.explorer.categories import spaced
@@ -26,8 +26,6 @@ from roofcube.plot.drawing.style import (
 from roofcube.wording import quantity, short, shown_unit, with_unit
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from roofcube.explorer.answers import Source
 
 __all__ = [
@@ -43,7 +41,6 @@ __all__ = [
     "looks_of",
     "plain_figure",
     "set_range",
-    "told",
     "value_text",
 ]
 
@@ -52,7 +49,6 @@ RED, ACCENT = "#c7361b", "#d55e00"
 OF_KIND = {"measured": MEASURED, "predicted": PREDICTED, "calibrated": CALIBRATED, "values": MEASURED}
 DECADES = 30  # of the largest to the smallest value, from which a scale is logarithmic
 ROOM = 0.06
-TOOLTIP = "font-size:13px;max-width:420px;line-height:1.35;color:#1f2329"
 MOST_COLOURS = 40
 
 
@@ -214,16 +210,3 @@ def plain_figure(name: str, *, height: int, tools: str = "", label: str = "") ->
 def set_range(given: Any, start: float, end: float) -> None:
     """Move a range, also to where a reset leads."""
     given.update(start=start, end=end, reset_start=start, reset_end=end)
-
-
-def told(plot: Any, renderers: Sequence[Any], lines: Sequence[str], *, heading: str = "@name") -> None:
-    """Add a tooltip: a heading in bold, then lines; all are columns, which Bokeh writes as text."""
-    body = "".join(f"<div>{line}</div>" for line in lines)
-    plot.add_tools(
-        HoverTool(
-            renderers=list(renderers),
-            tooltips=f'<div style="{TOOLTIP}"><b>{heading}</b>{body}</div>',
-            attachment="horizontal",
-            visible=False,
-        )
-    )

@@ -16,10 +16,10 @@ from roofcube.explorer.views.look import (
     looks_of,
     plain_figure,
     set_range,
-    told,
     value_text,
 )
 from roofcube.explorer.views.trade_off import marks_of
+from roofcube.plot.drawing.style import hover
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,7 +42,10 @@ class Parallel:
     def __init__(self, source: Source, receive: Callable[[dict[str, Any]], None]) -> None:
         self.source = source
         self.receive = receive
-        self.busy = False
+        self.placed = [
+            {"bottom": 0.0, "top": 1.0}
+        ] * AXES  # where the brushes were put, and what was marked as selected: what comes
+        self.marked: list[int] = []  # back as it was sent is nothing that a reader did
         self.kind = ""
         self.axes: list[Any] = []
         self.rows: Any = None
@@ -83,7 +86,7 @@ class Parallel:
             text_align="center",
             text_baseline="middle",
         )
-        told(plot, [drawn], [])
+        hover(plot, [drawn], [], heading="@name")
         tap = TapTool(renderers=[drawn])
         plot.add_tools(tap)
         plot.toolbar.active_tap = tap
@@ -107,18 +110,18 @@ class Parallel:
         )
         self.plot.add_layout(brush)
         for end in ("bottom", "top"):
-            brush.on_change(end, lambda attr, old, new: self._brushed(number))  # noqa: ARG005
+            brush.on_change(end, lambda attr, old, new: self._brushed(number, attr, new))  # noqa: ARG005
         return brush
 
     # from the page --------------------------------------------------------------------------------------------------
 
     def _picked(self, attr: str, old: Any, new: list[int]) -> None:  # noqa: ARG002
-        if not self.busy and self.rows is not None:
+        if self.rows is not None and new != self.marked:
             rows = self.drawn[np.array(new, dtype=np.int64)]
             self.receive({"do": "select", "ids": self.rows.ids(rows)})
 
-    def _brushed(self, number: int) -> None:
-        if self.busy or number >= len(self.axes):
+    def _brushed(self, number: int, end: str, place: float) -> None:
+        if number >= len(self.axes) or place == self.placed[number][end]:
             return
         brush, axis = self.brushes[number], self.axes[number]
         ends = float(brush.bottom), float(brush.top)
@@ -141,19 +144,16 @@ class Parallel:
 
     def push(self, view: View, answer: Answer, selected: Array) -> None:
         """Show an answer."""
-        self.busy = True
-        try:
-            self._axes(view)
-            self._push_lines(answer, selected)
-            for brush, axis in zip(self.brushes, self.axes, strict=False):
-                low, high = view.limits.get(axis.name, (None, None))
-                worst, best = (low, high) if axis.sense == "max" else (high, low)
-                bottom = 0.0 if worst is None else float(np.clip(self._share(axis, np.array([worst]))[0], 0, 1))
-                top = 1.0 if best is None else float(np.clip(self._share(axis, np.array([best]))[0], 0, 1))
-                if (bottom, top) != (brush.bottom, brush.top):
-                    brush.update(bottom=bottom, top=top)
-        finally:
-            self.busy = False
+        self._axes(view)
+        self._push_lines(answer, selected)
+        for number, (brush, axis) in enumerate(zip(self.brushes, self.axes, strict=False)):
+            low, high = view.limits.get(axis.name, (None, None))
+            worst, best = (low, high) if axis.sense == "max" else (high, low)
+            bottom = 0.0 if worst is None else float(np.clip(self._share(axis, np.array([worst]))[0], 0, 1))
+            top = 1.0 if best is None else float(np.clip(self._share(axis, np.array([best]))[0], 0, 1))
+            self.placed[number] = {"bottom": bottom, "top": top}
+            if (bottom, top) != (brush.bottom, brush.top):
+                brush.update(bottom=bottom, top=top)
 
     def _axes(self, view: View) -> None:
         if self.kind == view.kind:
@@ -192,7 +192,7 @@ class Parallel:
             self.lines.patch({"alpha": [(slice(None), alpha)]})
         else:
             self.rows, self.drawn = rows, drawn
-            self.lines.selected.indices = []
+            self._mark([])
             self.lines.data = {
                 **self._curves(rows, drawn),
                 "colour": marks_of(rows, drawn, self.looks)["colour"],
@@ -200,7 +200,10 @@ class Parallel:
                 "name": rows.names(drawn),
             }
         self.front.data = self._curves(rows, answer.front[:200])
-        indices = np.flatnonzero(np.isin(drawn, selected)).tolist() if len(selected) else []
+        self._mark(np.flatnonzero(np.isin(drawn, selected)).tolist() if len(selected) else [])
+
+    def _mark(self, indices: list[int]) -> None:
+        self.marked = indices
         if indices != list(self.lines.selected.indices):
             self.lines.selected.indices = indices
 

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from bokeh.models import ColumnDataSource
 
-from roofcube.explorer.views.look import ACCENT, Axis, looks_of, plain_figure, set_range, told, value_text
+from roofcube.explorer.views.look import ACCENT, Axis, looks_of, plain_figure, set_range, value_text
 from roofcube.explorer.views.trade_off import INSIDE, marks_of
+from roofcube.plot.drawing.style import hover
 
 if TYPE_CHECKING:
     from roofcube.explorer.answers import Answer, Source
@@ -47,8 +48,8 @@ class Roofs:
             fill_alpha="fill",
             line_alpha=INSIDE,
         )
-        told(self.plot, [roofs], [])
-        told(self.plot, [dots], ["@tell"])
+        hover(self.plot, [roofs], [], heading="@name")
+        hover(self.plot, [dots], ["@tell"], heading="@name")
 
     def push(self, view: View, answer: Answer) -> str:
         """Show an answer; return what to say above the figure."""

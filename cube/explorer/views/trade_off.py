@@ -20,9 +20,9 @@ from roofcube.explorer.views.look import (
     looks_of,
     plain_figure,
     set_range,
-    told,
 )
 from roofcube.inert import inert_label
+from roofcube.plot.drawing.style import hover
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -74,7 +74,8 @@ class TradeOff:
     def __init__(self, source: Source, receive: Callable[[dict[str, Any]], None]) -> None:
         self.source = source
         self.receive = receive
-        self.busy = False
+        self.placed = [0.0, 0.0]  # where the lines of the limits were put, and what was marked as selected:
+        self.marked: list[int] = []  # what comes back as it was sent is nothing that a reader did
         self.rows: Any = None
         self._kind = ""
         self.drawn = np.zeros(0, dtype=np.int64)
@@ -140,7 +141,7 @@ class TradeOff:
             text_align="align",
             text_baseline="bottom",
         )
-        told(plot, [marks], ["@tell_x", "@tell_y", "@doubt"])
+        hover(plot, [marks], ["@tell_x", "@tell_y", "@doubt"], heading="@name")
         tap, box = TapTool(renderers=[marks]), BoxSelectTool(renderers=[marks])
         self.lasso = LassoSelectTool(renderers=[marks])
         plot.add_tools(tap, box, self.lasso)
@@ -167,14 +168,14 @@ class TradeOff:
     # from the page --------------------------------------------------------------------------------------------------
 
     def _picked(self, attr: str, old: Any, new: list[int]) -> None:  # noqa: ARG002
-        if self.busy or self.rows is None:
+        if self.rows is None or new == self.marked:
             return
         rows = self.drawn[np.array(new, dtype=np.int64)]
         self.receive({"do": "select", "ids": self.rows.ids(rows)})
 
     def _boxed(self, event: Any) -> None:
         """Select by the box itself where not every row is a mark."""
-        if self.busy or not event.final or event.geometry.get("type") != "rect" or not self._is_image:
+        if not event.final or event.geometry.get("type") != "rect" or not self._is_image:
             return
         if self.axes is None:
             return
@@ -185,7 +186,7 @@ class TradeOff:
         self.receive({"do": "box", "box": box})
 
     def _dragged(self, place: int, location: float) -> None:
-        if self.busy or self.axes is None:
+        if self.axes is None or location == self.placed[place]:
             return
         axis = self.axes[place]
         end, value = ("low" if axis.sense == "max" else "high"), axis.value(location)
@@ -195,17 +196,13 @@ class TradeOff:
     # to the page ----------------------------------------------------------------------------------------------------
 
     def push(self, view: View, answer: Answer, selected: Array) -> None:
-        """Show an answer; nothing that is sent here comes back as something that was picked."""
-        self.busy = True
-        try:
-            self._axes(view)
-            self._push_marks(answer)
-            self._push_front(answer)
-            self._push_image(answer)
-            self._push_lines(view)
-            self._push_selection(selected)
-        finally:
-            self.busy = False
+        """Show an answer."""
+        self._axes(view)
+        self._push_marks(answer)
+        self._push_front(answer)
+        self._push_image(answer)
+        self._push_lines(view)
+        self._push_selection(selected)
 
     def _axes(self, view: View) -> None:
         wanted = (view.kind, view.x, view.y)
@@ -247,7 +244,7 @@ class TradeOff:
             )
         }
         doubts = [f"flags: {text}" if text else "" for text in rows.doubts(drawn)]
-        self.points.selected.indices = []
+        self._mark([])
         self.points.data = {
             **self._at(answer, drawn),
             **texts,
@@ -326,19 +323,23 @@ class TradeOff:
 
     def _push_lines(self, view: View) -> None:
         assert self.axes is not None
-        for axis, line in zip(self.axes, self.lines, strict=True):
+        for number, (axis, line) in enumerate(zip(self.axes, self.lines, strict=True)):
             low, high = view.limits.get(axis.name, (None, None))
             limit = low if axis.sense == "max" else high
             place = axis.parked if limit is None else float(axis.places([limit])[0])
             start, end = axis.ends
             place = min(max(place, start), end) if np.isfinite(place) else axis.parked
+            self.placed[number] = place
             if place != line.location:
                 line.location = place
             line.line_alpha = 0.35 if limit is None else 1.0
 
     def _push_selection(self, selected: Array) -> None:
         """Mark what is selected, where it is not marked already."""
-        indices = np.flatnonzero(np.isin(self.drawn, selected)).tolist() if len(selected) else []
+        self._mark(np.flatnonzero(np.isin(self.drawn, selected)).tolist() if len(selected) else [])
+
+    def _mark(self, indices: list[int]) -> None:
+        self.marked = indices
         if indices != list(self.points.selected.indices):
             self.points.selected.indices = indices
 

@@ -361,3 +361,26 @@ def test_threads_that_add_nothing_mark_another_set_up():
     left = data.table.filter(pl.Series(~data.usable))
     assert set(left["topology"]) == {"MobileNetv1"}
     assert left.height == 8
+
+
+def test_an_onnx_file_tells_of_every_kind_of_work(tmp_path):
+    pytest.importorskip("onnx")
+    from onnx import TensorProto, helper, numpy_helper, save
+
+    shapes = {"w": (8, 8, 3, 3), "d": (8, 1, 3, 3)}
+    weights = [numpy_helper.from_array(np.ones(shape, "f4"), name) for name, shape in shapes.items()]
+    nodes = [
+        helper.make_node("Conv", ["x", "w"], ["a"], pads=[1, 1, 1, 1]),
+        helper.make_node("Relu", ["a"], ["b"]),
+        helper.make_node("Conv", ["b", "d"], ["c"], group=8, pads=[1, 1, 1, 1]),
+        helper.make_node("Relu", ["c"], ["y"]),
+    ]
+    ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, 8, 4, 4]) for name in "xy"]
+    save(helper.make_model(helper.make_graph(nodes, "g", ends[:1], ends[1:], weights)), tmp_path / "net.onnx")
+    inputs = rc.inputs("kws", topologies=rc.read_network(tmp_path / "net.onnx", task="kws"))
+    net = facts_of(inputs).networks["net", 100.0]
+    assert (net.layers, net.kernels) == (2, 4)
+    assert net.convolution_ops[0] == 2 * 8 * 8 * 9 * 16 * 4  # padded to 32 channels
+    assert net.grouped_ops == 2 * 8 * 9 * 16
+    assert net.grouped_activations == 2 * 8 * 16
+    assert net.elementwise == 2 * 2 * 8 * 16

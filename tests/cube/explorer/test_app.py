@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import polars as pl
 import pytest
@@ -235,6 +237,7 @@ class Document:
 
     def __init__(self):
         self.turns, self.later = [], []
+        self.callbacks = SimpleNamespace(hold_value="combine")
 
     def add_next_tick_callback(self, act):
         self.turns.append(act)
@@ -255,8 +258,8 @@ def slow(monkeypatch):
     from roofcube.explorer.app import Explorer
 
     app = rc.explore("mnist")
-    page, document = app.page(), Document()
-    app._pages = [(page, document)]
+    app.page()
+    document = app._readers[0].doc = Document()
     monkeypatch.setattr(Explorer, "_is_quick", False)
     app.gate, app.started, app.document = threading.Event(), [], document
     ask = app.source.ask
@@ -280,11 +283,12 @@ def waited(condition):
 
 
 def test_a_question_that_takes_long_says_so_and_the_latest_wins(slow):
-    page = slow._pages[0][0]
+    page = slow._readers[0].page
     slow.view.limits = {"measured_top1": (90, None)}
     waited(lambda: len(slow.started) == 1)
     for act in slow.document.later:
         act()
+    slow.document.turn()
     assert "still asking" in page.bar.data
     slow.view.limits = {"measured_latency": (None, 0.001)}
     waited(lambda: len(slow.started) == 2)
@@ -299,7 +303,7 @@ def test_a_question_that_takes_long_says_so_and_the_latest_wins(slow):
 
 
 def test_a_question_can_be_cancelled(slow):
-    page = slow._pages[0][0]
+    page = slow._readers[0].page
     shown = page.last[1]
     slow.view.limits = {"measured_top1": (90, None)}
     waited(lambda: len(slow.started) == 1)

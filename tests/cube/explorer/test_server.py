@@ -7,15 +7,12 @@ import urllib.error
 import urllib.request
 
 import pytest
-from bokeh.document import Document
-from bokeh.models import ColumnDataSource
 from explorers import Served
-from panel.io.state import set_curdoc
 
 import roofcube as rc
 from roofcube.errors import InvalidDataError
 from roofcube.explorer import server as served
-from roofcube.explorer.app import Explorer, _held
+from roofcube.explorer.app import Explorer
 
 
 @pytest.fixture(scope="module")
@@ -83,17 +80,3 @@ def test_the_address_is_printed(source, monkeypatch, capsys):
     assert json.loads(capsys.readouterr().out) == {"address": "http://127.0.0.1:5006"}
     rc.explore("mnist").show(show=False)
     assert capsys.readouterr().out == "http://127.0.0.1:5006\n"
-
-
-def test_what_is_shown_before_a_page_is_ready_is_not_lost():
-    """Panel drops what it held back until a page says that it is ready; a page that has the document lacks it then."""
-    doc, seen = Document(), []
-    source = ColumnDataSource({"x": []})
-    doc.add_root(source)
-    doc._session_context = lambda: object()
-    doc.on_change(lambda event: seen.append(event.kind))
-    with set_curdoc(doc):
-        with _held():
-            source.data = {"x": [1]}
-            assert seen == []
-        assert seen == ["ColumnDataChanged"]
