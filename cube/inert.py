@@ -46,13 +46,13 @@ def with_inert_labels(cube: xr.Dataset) -> xr.Dataset:
         if texts == given:
             continue
         if name in cube.dims:
-            texts = _apart(texts)
+            texts = _told_apart(texts)
         values = np.array(texts, dtype=object).reshape(coordinate.shape)
         changed[str(name)] = (coordinate.dims, values.astype(str), coordinate.attrs)
     return cube.assign_coords(changed) if changed else cube
 
 
-def _apart(texts: list[str]) -> list[str]:
+def _told_apart(texts: list[str]) -> list[str]:
     seen: dict[str, int] = {}
     result = []
     for text in texts:

@@ -14,7 +14,7 @@ from roofcube.datasets import canonical
 from roofcube.variables import CONFIGURATION, DIMS, OFFER
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Mapping, Sequence
+    from collections.abc import Hashable, Iterable, Mapping, Sequence
 
     import polars as pl
 
@@ -25,8 +25,10 @@ __all__ = [
     "axis",
     "column_of",
     "dataset_of",
+    "dims_in_order",
     "flat_column",
     "full_rank",
+    "in_order",
     "labelled",
     "locate",
     "rows_of",
@@ -70,6 +72,19 @@ def labelled(dims: Hashable | Sequence[Hashable], values: Any, attributes: dict[
     """
     array = np.asarray(values) if isinstance(values, np.generic) else values
     return xr.Variable(dims, array, attributes, fastpath=True)
+
+
+def in_order(labels: Iterable[str], order: Sequence[str]) -> list[str]:
+    """Put known labels into their fixed order, the others after them as they come."""
+    given = list(dict.fromkeys(labels))
+    return [label for label in dict.fromkeys(order) if label in given] + [one for one in given if one not in order]
+
+
+def dims_in_order(dims: Iterable[Any]) -> list[Any]:
+    """Put dims into the order of cubes, in which ties are decided: known ones, the user's own, batch last."""
+    *known, batch = DIMS
+    given = in_order(dims, known)
+    return [dim for dim in given if dim != batch] + [dim for dim in given if dim == batch]
 
 
 def axis(dim: str, labels: Any) -> xr.Variable:

@@ -64,9 +64,9 @@ def locked(target: Path, *, seconds: float = SECONDS) -> Iterator[None]:
     >>> list(target.parent.iterdir())
     []
     """
-    path = _beside(target)
+    path = _lock_file(target)
     end = time.monotonic() + seconds
-    while (descriptor := _taken(path)) is None:
+    while (descriptor := _taken_at_once(path)) is None:
         if time.monotonic() >= end:
             msg = (
                 f"`{target}`: expected no other writer, got one that is not done after {seconds:g} s; wait for it, or "
@@ -85,20 +85,20 @@ def remove_abandoned(folder: Path, names: list[str]) -> None:
     for name in names:
         if name.startswith(".") and name.endswith(LOCK):
             with suppress(OSError):
-                descriptor = _taken(folder / name, make=False)
+                descriptor = _taken_at_once(folder / name, make=False)
                 if descriptor is not None:
                     _give_back(folder / name, descriptor)
 
 
-def _beside(target: Path) -> Path:
+def _lock_file(target: Path) -> Path:
     room = LONGEST_NAME - len(LOCK) - 1
     shortened = os.fsencode(target.name)[:room].decode("utf-8", "ignore")
     return target.with_name(f".{shortened}{LOCK}")
 
 
-def _taken(path: Path, *, make: bool = True) -> int | None:
+def _taken_at_once(path: Path, *, make: bool = True) -> int | None:
     """Take a lock at once and return its descriptor; None where somebody else has it, or has just removed it."""
-    descriptor = _opened(path, make=make)
+    descriptor = _descriptor(path, make=make)
     try:
         if _lock(descriptor) and _is_still(path, descriptor):
             return descriptor
@@ -109,7 +109,7 @@ def _taken(path: Path, *, make: bool = True) -> int | None:
     return None
 
 
-def _opened(path: Path, *, make: bool) -> int:
+def _descriptor(path: Path, *, make: bool) -> int:
     flags = (os.O_CREAT if make else 0) | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
     try:
         return os.open(path, flags | os.O_RDWR, 0o666)

@@ -51,9 +51,9 @@ def _has_threads() -> bool:
         return "polars" in sys.modules
 
 
-def _note() -> None:
+def _note_fork() -> None:
     _state["lost"] |= _state["started"]
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(before=_look, after_in_child=_note)
+    os.register_at_fork(before=_look, after_in_child=_note_fork)

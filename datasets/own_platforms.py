@@ -117,7 +117,7 @@ def _platform_row(entry: Mapping[str, Any], where: str, source: str) -> dict[str
             given[column], own = _checked_number(name, given[column], f"{where}, key {column!r}")
             # a table that was read before names its file in `source`
             sources[SOURCES[name]] = own or sources[SOURCES[name]] or (told if told != source else None)
-    given = _platform_labels(given, where)
+    given = _resolved_labels(given, where)
     row = _validated(given, offered, structure, where)
     return {**row, "source": source, **sources}
 
@@ -142,7 +142,7 @@ def _checked_number(name: str, value: Any, where: str) -> tuple[Any, str | None]
     return number, own
 
 
-def _platform_labels(given: dict[str, Any], where: str) -> dict[str, Any]:
+def _resolved_labels(given: dict[str, Any], where: str) -> dict[str, Any]:
     """Resolve spellings; a platform keeps its name, a class that looks misspelt is refused."""
     labels = {"family": given.get("platform"), "executed_precision": given.get("precision"), **given}
     for key in ("precision", "executed_precision", "mode"):

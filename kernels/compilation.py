@@ -157,7 +157,7 @@ class MachineCodeCache:
     def load_overload(self, signature: Any, target_context: Any) -> Any:
         target_context.refresh()
         path = self.entry(signature, target_context.codegen())
-        data = None if path is None else _read(path)
+        data = None if path is None else _sound_entry(path)
         if data is None:
             return None
         return compiler.CompileResult._rebuild(target_context, *pickle.loads(data))
@@ -174,7 +174,7 @@ class MachineCodeCache:
             _warn_uncached(path.parent, error)
 
 
-def _read(path: Path) -> bytes | None:
+def _sound_entry(path: Path) -> bytes | None:
     """Return the entry, or None if there is none or it is damaged (each starts with the digest of the rest)."""
     try:
         content = path.read_bytes()

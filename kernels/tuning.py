@@ -109,6 +109,14 @@ class Tuning:
     mask_points: int = 1 << 28  # points whose limits make one mask; beyond, tiles take less memory
     slab_points: int = 1 << 25  # points whose columns are laid out at a time: 0.8 GB for three objectives in f8
 
+    # the best along axes of an array ----------------------------------------------------------------------------------
+
+    best_shared_values: int = 1_000_000  # below, threads cost more than they gain
+    best_widened_values: int = 1 << 20  # of float16 that are widened at a time
+    best_line_part: int = 1 << 20  # of a line: its places fit half a word
+    best_row_block: int = 4096  # values of a line read before the next line's, where lines run through each other
+    best_narrow: int = 8  # values side by side too few for a vector unit: their lines are read one after the other
+
     # engine: filling arrays -------------------------------------------------------------------------------------------
 
     # operations of NumPy, in 0.2 to 0.5 s; a kernel is compiled in 2 to 4 s, read in 1 s, and takes a tenth of it

@@ -83,10 +83,10 @@ def category_of(cube: xr.Dataset, name: str) -> Category | None:
     number_of = {text: number for number, text in enumerate(keys)}
     places = np.array([number_of.get(text, -1) for text in texts], dtype=np.min_scalar_type(-len(keys) - 1))
     labels = [label_of[text] for text in keys]
-    return Category(name, labels, keys, _shown(labels, numeric=numeric), str(cube[name].dims[0]), places)
+    return Category(name, labels, keys, _label_texts(labels, numeric=numeric), str(cube[name].dims[0]), places)
 
 
-def _shown(labels: list[Any], *, numeric: bool) -> list[str]:
+def _label_texts(labels: list[Any], *, numeric: bool) -> list[str]:
     """Write labels for a reader: numbers with as few digits as tell them apart, texts inert."""
     if not numeric:
         return [inert_label(str(label)) for label in labels]

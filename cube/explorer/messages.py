@@ -129,7 +129,7 @@ def _limited(view: View, name: str, low: float | None, high: float | None) -> di
     return {"limits": limits}
 
 
-def _limit(message: dict[str, Any], at: Scene) -> dict[str, Any]:
+def _written_limit(message: dict[str, Any], at: Scene) -> dict[str, Any]:
     name, end = str(message["name"]), message["end"]
     value = read_limit(str(message["text"]), at.source.unit(name))
     low, high = at.view.limits.get(name, (None, None))
@@ -149,7 +149,7 @@ def _span(message: dict[str, Any], at: Scene) -> dict[str, Any]:
     return _limited(at.view, str(message["name"]), message["low"], message["high"])
 
 
-def _add(message: dict[str, Any], at: Scene) -> dict[str, Any]:
+def _begin_limit(message: dict[str, Any], at: Scene) -> dict[str, Any]:
     """Begin a limit that removes nothing: at the end of the values that allows everything."""
     name = str(message["name"])
     low, high = at.source.extent(at.view.kind, name)
@@ -212,10 +212,10 @@ def _relax(message: dict[str, Any], at: Scene) -> dict[str, Any]:
 
 ACTIONS: dict[Any, Any] = {
     "set": _set,
-    "limit": _limit,
+    "limit": _written_limit,
     "drag": _drag,
     "span": _span,
-    "add": _add,
+    "add": _begin_limit,
     "range": _range,
     "keep": _keep,
     "select": _select,

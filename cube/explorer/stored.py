@@ -145,14 +145,14 @@ class StoredSource:
         failed = np.zeros(rows.size, dtype=np.uint8)
         remaining, left, steps = np.ones(rows.size, dtype=bool), rows.size, []
         for name, words, mask in masks:
-            _check(stop)
+            _check_stop(stop)
             failed += ~mask
             remaining &= mask
             now = int(np.count_nonzero(remaining))
             steps.append(Step(name, words, left - now))
             left = now
         front = self._front(rows, view, remaining)
-        _check(stop)
+        _check_stop(stop)
         own = {name: mask for name, _, mask in masks}
         counts = {
             name: _counted(rows.codes(name), len(category.labels), failed, own.get(name))
@@ -334,7 +334,7 @@ class StoredSource:
     def _axis(self, rows: Rows, name: str) -> tuple[list[str], Array]:
         if name in rows.categories:
             return rows.categories[name].shown, rows.codes(name)
-        return [label_text(label) for label in _labels(self.cube, name)], rows.index(name)
+        return [label_text(label) for label in _labels_along(self.cube, name)], rows.index(name)
 
     def at_latency(self, view: View, stop: Stop | None = None) -> AtLatency | None:
         """Return the best objective within each latency; None where no latency is known."""
@@ -343,7 +343,7 @@ class StoredSource:
         dim = next((name for name in ("platform", *rows.categories) if name in rows.categories), "")
         if not latency or not dim:
             return None
-        inside = self.ask(_without(view, latency), stop).inside
+        inside = self.ask(_without_limit(view, latency), stop).inside
         values, seconds, codes = rows.column(view.objective), rows.column(latency), rows.codes(dim)
         largest = self.sense(view.objective) == "max"
         cells = np.full((len(rows.categories[dim].labels), len(LATENCIES)), np.nan)
@@ -363,20 +363,20 @@ def latency_of(names: list[str], objective: str) -> str:
     return beside if beside in of_kind else of_kind[0] if of_kind else ""
 
 
-def _without(view: View, name: str) -> View:
+def _without_limit(view: View, name: str) -> View:
     return view.copied(limits={key: limit for key, limit in view.limits.items() if key != name})
 
 
-def _labels(cube: Any, dim: str) -> list[Any]:
+def _labels_along(cube: Any, dim: str) -> list[Any]:
     return list(cube[dim].values.tolist()) if dim in cube.coords else list(range(cube.sizes[dim]))
 
 
 def _kinds_of(cube: xr.Dataset) -> dict[str, list[str]]:
     """Part the variables that rows are about by kind: measured, predicted or calibrated; else all together."""
-    measured = [name for name in measured_names(cube) if _is_known(cube[name])]
+    measured = [name for name in measured_names(cube) if _any_known(cube[name])]
     predicted = [str(name) for name in cube.data_vars if str(name).startswith("predicted_") and cube[name].ndim]
     predicted = [name for name in predicted if not name.endswith(ENDS) and is_number(cube[name])]
-    predicted = [name for name in predicted if _is_known(cube[name])]
+    predicted = [name for name in predicted if _any_known(cube[name])]
     kinds = {"measured": measured} if measured else {}
     if predicted:
         kinds["calibrated" if "extrapolates" in cube else "predicted"] = predicted
@@ -387,7 +387,7 @@ def _kinds_of(cube: xr.Dataset) -> dict[str, list[str]]:
     return {"values": numbers} if numbers else {}
 
 
-def _is_known(array: xr.DataArray) -> bool:
+def _any_known(array: xr.DataArray) -> bool:
     """Check whether any value is known; xarray would ask dask first, which takes 0.3 s to import."""
     return bool(np.isfinite(np.asarray(array.values)).any())
 
@@ -399,7 +399,7 @@ def _counted(codes: Array, length: int, failed: Array, own: Array | None) -> Arr
     return np.bincount(chosen[chosen >= 0], minlength=length)
 
 
-def _check(stop: Stop | None) -> None:
+def _check_stop(stop: Stop | None) -> None:
     if stop is not None and stop.is_set():
         from roofcube.sweep.stopping import Cancelled
 

@@ -57,7 +57,7 @@ def load_untrusted(path: str | Path, *, seconds: float = SECONDS) -> xr.Dataset:
     >>> load_untrusted(path).identical(rc.load(path))
     True
     """
-    cube, _ = _asked("load", Path(path), seconds)
+    cube, _ = _asked_of_child("load", Path(path), seconds)
     return cube
 
 
@@ -71,10 +71,10 @@ def describe_untrusted(path: str | Path, *, seconds: float = SECONDS) -> tuple[x
     str or None
         What `roofcube.verify` finds wrong; None where nothing is.
     """
-    return _asked("describe", Path(path), seconds)
+    return _asked_of_child("describe", Path(path), seconds)
 
 
-def _asked(
+def _asked_of_child(
     what: str, path: Path, seconds: float, *, code: str = CODE, start: float = START
 ) -> tuple[xr.Dataset, str | None]:
     if not path.exists():
@@ -121,7 +121,7 @@ def serve(store: Any, what: str, path: str, room: str) -> None:
     """Read a file by `roofcube.files.store` and write what it holds to the standard output: the work of the child."""
     answer = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what libraries print is no answer
-    _limit(int(room))
+    _limit_resources(int(room))
     set_options(memory=int(room))
     try:
         if what == "load":
@@ -140,7 +140,7 @@ def serve(store: Any, what: str, path: str, room: str) -> None:
     answer.close()
 
 
-def _limit(room: int) -> None:
+def _limit_resources(room: int) -> None:
     """Limit memory and files of this process where the system can."""
     with contextlib.suppress(ImportError, ValueError, OSError):
         import resource

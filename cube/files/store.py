@@ -78,7 +78,7 @@ def save(cube: xr.Dataset, path: str | Path) -> Path:
         checksums.CONTENT: _content_digest(stored, VERSION),
         checksums.DESCRIPTION: digest(parts_to_hash(stored)),
     }
-    with replacing(target, folder=target.suffix == ".zarr") as temporary, _alone(target):
+    with replacing(target, folder=target.suffix == ".zarr") as temporary, _one_thread(target):
         if target.suffix == ".nc":
             _write_netcdf(written, temporary)
         else:
@@ -128,9 +128,9 @@ def load(path: str | Path, *, chunks: Any = None, untrusted: bool = False) -> xr
         return load_untrusted(source)
     if chunks is not None:
         check_installed("chunks", "dask", "scale")
-        with _alone(source), _blamed(source):
+        with _one_thread(source), _blamed(source):
             return _as_saved(_open(source).chunk(chunks))
-    return _steady(source, partial(_loaded, source))
+    return _steady(source, partial(_loaded_cube, source))
 
 
 def opened(path: str | Path) -> xr.Dataset:
@@ -142,7 +142,7 @@ def opened(path: str | Path) -> xr.Dataset:
         As `load`.
     """
     source = _checked_path(Path(path), reading=True)
-    return _steady(source, partial(_described, source))
+    return _steady(source, partial(_described_file, source))
 
 
 def verify(path: str | Path) -> bool:
@@ -176,12 +176,12 @@ def _verified(source: Path) -> bool:
         declared.check_links(source)
     if source.suffix == ".zarr" and checksums.recorded(source) is not None:
         return _verified_files(source)
-    with _alone(source), _blamed(source), _open(source) as lazy:
+    with _one_thread(source), _blamed(source), _open(source) as lazy:
         expected, version = lazy.attrs.get(checksums.CONTENT), 2 if ORIGINAL in lazy.attrs else 1
     if expected is None:
         msg = f"{source}: has no checksum; it was not written by roofcube.save or Sweep.to_zarr, or not to its end"
         raise CorruptFileError(msg)
-    _compare(source, _content_digest(_loaded(source), version), expected)
+    _compare(source, _content_digest(_loaded_cube(source), version), expected)
     return True
 
 
@@ -199,8 +199,8 @@ def _verified_files(store: Path) -> bool:
 # reading --------------------------------------------------------------------------------------------------------------
 
 
-def _loaded(source: Path) -> xr.Dataset:
-    with _alone(source), _blamed(source), _open(source, reading=True) as lazy:
+def _loaded_cube(source: Path) -> xr.Dataset:
+    with _one_thread(source), _blamed(source), _open(source, reading=True) as lazy:
         cube = _as_saved(lazy.load())
         if cube.nbytes <= SMALL:
             _check_content(source, cube, lazy.attrs)
@@ -226,8 +226,8 @@ def _compare(source: Path, found: str, expected: str) -> None:
         raise CorruptFileError(msg)
 
 
-def _described(source: Path) -> xr.Dataset:
-    with _alone(source), _blamed(source):
+def _described_file(source: Path) -> xr.Dataset:
+    with _one_thread(source), _blamed(source):
         lazy = _open(source)
         return decoded(lazy, values=False).assign_attrs(_file_attributes(lazy)) if ORIGINAL in lazy.attrs else lazy
 
@@ -315,7 +315,7 @@ def _check_netcdf(source: Path, store: Any, *, reading: bool) -> None:
     )
 
 
-def _alone(source: Path) -> AbstractContextManager[Any]:
+def _one_thread(source: Path) -> AbstractContextManager[Any]:
     """Keep other threads out of a library that is not made for them."""
     return _netcdf if source.suffix == ".nc" else nullcontext()
 

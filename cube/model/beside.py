@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 
 from roofcube.errors import InvalidDataError, MissingInputError
-from roofcube.labels import axis, labelled
+from roofcube.labels import axis, in_order, labelled
 from roofcube.variables import MODES, PRECISIONS
 
 if TYPE_CHECKING:
@@ -55,9 +55,9 @@ def beside(real: xr.Dataset | None, designs: Sequence[xr.Dataset], precisions: S
         if "precision" in one.dims and one.attrs.get("peak_scaling") != "bits":
             offered += one["precision"].values.tolist()
     usual = PRECISIONS if scaled or not offered else ()
-    labels = _platforms_in_order([*offered, *(usual if precisions is None else precisions)], PRECISIONS)
+    labels = in_order([*offered, *(usual if precisions is None else precisions)], PRECISIONS)
     parts = [*([] if real is None else [real]), *(_whole_design(one, labels) for one in designs)]
-    modes = _platforms_in_order([label for part in parts for label in part["mode"].values.tolist()], MODES)
+    modes = in_order([label for part in parts for label in part["mode"].values.tolist()], MODES)
     space = {"mode": modes, "precision": labels}
     parts = [part.reindex(space, fill_value={**EMPTY}) for part in parts]
     names = dict.fromkeys(str(name) for part in parts for name in part.data_vars)
@@ -146,9 +146,3 @@ def _joined_hardware(name: str, parts: Sequence[xr.Dataset]) -> xr.Variable:
     values = np.concatenate([one.transpose(*dims).values for one in wide])
     attrs = {key: value for one in reversed(arrays) for key, value in one.attrs.items()}
     return labelled(tuple(map(str, dims)), values, attrs)
-
-
-def _platforms_in_order(labels: Sequence[str], order: Sequence[str]) -> list[str]:
-    """Known labels in their fixed order, then the others as they come."""
-    given = list(dict.fromkeys(labels))
-    return [label for label in order if label in given] + [label for label in given if label not in order]

@@ -198,7 +198,7 @@ class _Builder:
                 raise InvalidDataError(msg)
         for name, array in inputs.data_vars.items():
             if array.dtype.kind in "fiub":
-                self.tables[str(name)] = _as_numbers(array)
+                self.tables[str(name)] = _as_doubles(array)
                 if LAYER not in array.dims:
                     self.nodes[str(name)] = leaf(str(name))
         check_hardware(inputs)
@@ -206,7 +206,7 @@ class _Builder:
 
     def _derive_tables(self) -> None:
         if "batch" in self.inputs.coords:
-            self.tables["batch"] = _as_numbers(self.inputs["batch"])
+            self.tables["batch"] = _as_doubles(self.inputs["batch"])
             self.nodes["batch"] = leaf("batch")
         if "element_bytes" not in self.tables and "precision" in self.inputs.coords:
             self._derive_bytes(self.inputs["precision"], "element_bytes", "activation_bytes")
@@ -559,7 +559,7 @@ class _Names:
         if name in builder.nodes:
             return builder.nodes[name]
         if name in self._numeric_labels():
-            builder.tables.setdefault(name, _as_numbers(builder.inputs[name].reset_coords(drop=True)))
+            builder.tables.setdefault(name, _as_doubles(builder.inputs[name].reset_coords(drop=True)))
             return leaf(name)
         known = dir(self)
         msg = f"the model has no node {name!r}{suggestion(name, known)}; it has: {', '.join(known)}"
@@ -598,7 +598,7 @@ def _same_dims(one: xr.DataArray, other: xr.DataArray) -> bool:
     return one.dims == other.dims and np.array_equal(one.values, other.values, equal_nan=True)
 
 
-def _as_numbers(array: xr.DataArray) -> xr.DataArray:
+def _as_doubles(array: xr.DataArray) -> xr.DataArray:
     return xr.DataArray(labelled(array.dims, array.data.astype("f8")))
 
 

@@ -14,7 +14,7 @@ from roofcube.datasets.embedded import BENCHMARK, collection_of, entry_name
 from roofcube.datasets.own_platforms import SOURCES, check_platform_keys, platform_table
 from roofcube.datasets.tables import collections_of
 from roofcube.errors import InvalidDataError, check_choice, unknown_label
-from roofcube.labels import axis, labelled
+from roofcube.labels import axis, in_order, labelled
 from roofcube.model.beside import beside
 from roofcube.model.given import as_list, platforms_given, topologies_given
 from roofcube.model.hardware import check_hardware
@@ -147,12 +147,6 @@ def _known_label(what: str, label: str, known: Iterable[str]) -> str:
     return name
 
 
-def _in_order(labels: Iterable[str], order: Sequence[str]) -> list[str]:
-    """Known labels in their fixed order, then the others as they come."""
-    found = list(dict.fromkeys(labels))
-    return [label for label in order if label in found] + [label for label in found if label not in order]
-
-
 def _batches(task: str | None, batch: int | Sequence[int] | None) -> np.ndarray[Any, Any]:
     chosen = as_list(batch)
     if chosen is None:
@@ -190,11 +184,11 @@ def _precisions(precision: Any, hardware: xr.Dataset, networks: dict[str, Any]) 
     trained = networks["accuracy"]["precision"].drop_nulls().unique().to_list()
     if "precision" in networks["counts"].columns:
         trained += networks["counts"]["precision"].drop_nulls().unique().to_list()
-    known = _in_order([*offered, *trained] if offered else [*trained, *PRECISIONS], PRECISIONS)
+    known = in_order([*offered, *trained] if offered else [*trained, *PRECISIONS], PRECISIONS)
     chosen = as_list(precision)
     if chosen is not None:
         return [_known_label("precision", one, dict.fromkeys([*known, *FORMATS])) for one in chosen]
-    return [one for one in known if one in offered] if offered else _in_order(trained or ["INT8"], PRECISIONS)
+    return [one for one in known if one in offered] if offered else in_order(trained or ["INT8"], PRECISIONS)
 
 
 # hardware -------------------------------------------------------------------------------------------------------------
@@ -341,7 +335,7 @@ def _embedded_labels(column: str, collection: str) -> list[str]:
 
 def _hardware_of(table: pl.DataFrame) -> xr.Dataset:
     platforms = table["platform"].unique(maintain_order=True).to_list()
-    modes, precisions = _in_order(table["mode"].to_list(), MODES), _in_order(table["precision"].to_list(), PRECISIONS)
+    modes, precisions = in_order(table["mode"].to_list(), MODES), in_order(table["precision"].to_list(), PRECISIONS)
     coords = {"platform": platforms, "mode": modes, "precision": precisions}
     dims, shape = tuple(coords), tuple(map(len, coords.values()))
     at = tuple(_positions(table[dim], labels) for dim, labels in coords.items())

@@ -13,9 +13,9 @@ import numpy as np
 import xarray as xr
 
 from roofcube.errors import InvalidDataError, MemoryLimitError, check_kind
-from roofcube.labels import axis, labelled
+from roofcube.labels import axis, dims_in_order, in_order, labelled
 from roofcube.options import fits_memory
-from roofcube.variables import DIMS, FORMATS, HARDWARE_DIMS, INFEASIBLE, MODES, OFFER, PRECISIONS
+from roofcube.variables import FORMATS, HARDWARE_DIMS, INFEASIBLE, MODES, OFFER, PRECISIONS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -77,7 +77,7 @@ def as_offered(cube: xr.Dataset) -> xr.Dataset:
     exists = _exists(cube, dims)
     places = dict(zip(dims, np.nonzero(exists), strict=True))
     names = [str(name) for name, one in cube.variables.items() if set(one.dims) & set(dims) and name not in dims]
-    taken = {name: _taken(cube.variables[name], places) for name in names if name != "mode_offered"}
+    taken = {name: _at_offers(cube.variables[name], places) for name in names if name != "mode_offered"}
     labels = {dim: labelled(OFFER, cube[dim].values[at], cube[dim].attrs) for dim, at in places.items()}
     coords = {name: taken.pop(name) for name in names if name in cube.coords and name in taken}
     offer = axis(OFFER, _texts([labels[dim].values.tolist() for dim in dims]))
@@ -112,7 +112,7 @@ def _exists(cube: xr.Dataset, dims: Sequence[str]) -> np.ndarray[Any, Any]:
     return exists if names else np.ones(sizes, dtype=bool)
 
 
-def _taken(variable: xr.Variable, places: dict[str, np.ndarray[Any, Any]]) -> xr.Variable:
+def _at_offers(variable: xr.Variable, places: dict[str, np.ndarray[Any, Any]]) -> xr.Variable:
     """Read a variable at each offer; the dim comes first."""
     own = [dim for dim in places if dim in variable.dims]
     rest = [dim for dim in variable.dims if dim not in own]
@@ -167,7 +167,7 @@ def as_product(cube: xr.Dataset) -> xr.Dataset:
         return cube
     dims = [dim for dim in HARDWARE_DIMS if dim in cube.coords and cube[dim].dims == (OFFER,)]
     order = {"mode": MODES, "precision": (*PRECISIONS, *FORMATS)}
-    axes = {dim: _in_order(cube[dim].values.tolist(), order.get(dim, ())) for dim in dims}
+    axes = {dim: in_order(cube[dim].values.tolist(), order.get(dim, ())) for dim in dims}
     size = product_bytes(cube)
     if not fits_memory(size):
         msg = (
@@ -184,7 +184,7 @@ def as_product(cube: xr.Dataset) -> xr.Dataset:
         laid["mode_offered"] = labelled(("platform", "mode"), offered)
         if "infeasible" in laid:
             laid["infeasible"] = _with_reasons(laid["infeasible"], dims, at, offered)
-    laid = {name: one.transpose(*_ordered(one.dims)) for name, one in laid.items()}
+    laid = {name: one.transpose(*dims_in_order(one.dims)) for name, one in laid.items()}
     coords = {name: laid.pop(name) for name in names if name in cube.coords and name in laid}
     indexes = {dim: axis(dim, labels) for dim, labels in axes.items()}
     for dim, index in indexes.items():
@@ -200,7 +200,7 @@ def at_offers(product: xr.Dataset, cube: xr.Dataset) -> xr.Dataset:
         if dim in product.dims
     }
     taken = {
-        name: _taken(one, places) if set(places) & set(one.dims) else one
+        name: _at_offers(one, places) if set(places) & set(one.dims) else one
         for name, one in product.variables.items()
         if name not in product.coords
     }
@@ -214,17 +214,6 @@ def product_bytes(cube: xr.Dataset) -> int:
     dims = [dim for dim in HARDWARE_DIMS if dim in cube.coords and cube[dim].dims == (OFFER,)]
     times = float(np.prod([len(np.unique(cube[dim].values)) for dim in dims])) / cube.sizes[OFFER]
     return int(sum(one.nbytes * (times if OFFER in one.dims else 1) for one in cube.variables.values()))
-
-
-def _in_order(labels: Sequence[str], order: Sequence[str]) -> list[str]:
-    given = list(dict.fromkeys(labels))
-    return [label for label in dict.fromkeys(order) if label in given] + [one for one in given if one not in order]
-
-
-def _ordered(dims: Sequence[Any]) -> list[Any]:
-    """Return dims in the order of cubes: known ones, the user's own, batch last."""
-    known = [dim for dim in DIMS if dim in dims and dim != "batch"]
-    return [*known, *(dim for dim in dims if dim not in DIMS), *(dim for dim in dims if dim == "batch")]
 
 
 def _laid(
@@ -243,11 +232,11 @@ def _laid(
     if name in SHARED:
         exists = np.zeros(whole.shape[: len(dims)], dtype=bool)
         exists[at] = True
-        whole, kept = _shared(whole, exists, kept)
+        whole, kept = _without_equal_axes(whole, exists, kept)
     return labelled((*kept, *rest), whole, variable.attrs)
 
 
-def _shared(
+def _without_equal_axes(
     whole: np.ndarray[Any, Any], exists: np.ndarray[Any, Any], dims: tuple[str, ...]
 ) -> tuple[np.ndarray[Any, Any], tuple[str, ...]]:
     """Drop the dims along which a variable is the same wherever it exists."""

@@ -98,7 +98,7 @@ def _results_of(model: Model, chunks: Any, dtype: str, tuning: Tuning) -> dict[s
     wanted = {name: model.outputs[name] for name in names}
     tables = {name: _at_full_rank(model.tables[name], axes, chunks) for name in leaves(wanted.values())}
     if all(isinstance(table, np.ndarray) for table in tables.values()):
-        _check_size(model, names, dtype)
+        _check_result_size(model, names, dtype)
         flags = {name: "i1" for name in names if name in FLAGS}
         threads = thread_count()
         arrays = fill(
@@ -109,7 +109,7 @@ def _results_of(model: Model, chunks: Any, dtype: str, tuning: Tuning) -> dict[s
     return {name: _result_variable(name, arrays[name], model, axes) for name in names}
 
 
-def _check_size(model: Model, names: Sequence[str], dtype: str) -> None:
+def _check_result_size(model: Model, names: Sequence[str], dtype: str) -> None:
     """Raise, before the work, where the results would be larger than the memory limit."""
     size = 0
     for name in names:

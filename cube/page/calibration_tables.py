@@ -52,7 +52,7 @@ def by_scheme(found: HeldOut) -> Table:
     for scheme, spoken in SPOKEN.items():
         line = error_of(found, scheme)
         if line:
-            rows.append((spoken, "throughput", *_figures(line)))
+            rows.append((spoken, "throughput", *_shown_errors(line)))
         if scheme == PUBLISHED:
             rows.append(
                 ("nothing fitted: the bound, a limit and no prediction", "throughput", *_error_of_bound(found.rows))
@@ -60,7 +60,7 @@ def by_scheme(found: HeldOut) -> Table:
         if scheme == STRICT:
             strict = ((what, error_of(found, scheme, what=what)) for what in ("power", "energy"))
             rows += [
-                (spoken, f"{what} per input" if what == "energy" else what, *_figures(one)) for what, one in strict
+                (spoken, f"{what} per input" if what == "energy" else what, *_shown_errors(one)) for what, one in strict
             ]
     note = (
         f"Each line predicts rows of all tasks that the fit, the choice of its structure and its settings did not see. "
@@ -93,7 +93,7 @@ def _cost_of_choosing(found: HeldOut) -> str:
     )
 
 
-def _figures(line: dict[str, Any]) -> tuple[int | str | None, ...]:
+def _shown_errors(line: dict[str, Any]) -> tuple[int | str | None, ...]:
     median, high, near, ranks = (line[name] for name in ERRORS)
     return line["rows"], _share(median), _share(high), _share(near), None if ranks is None else f"{ranks:.3f}"
 
@@ -115,7 +115,7 @@ def _error_of_bound(rows: pl.DataFrame) -> tuple[int | str | None, ...]:
     error = np.abs(ratio - 1.0)
     ranks = known.select(pl.corr("bound", "measured", method="spearman")).item()
     near = float((np.abs(np.log(ratio)) < np.log(NEAR)).mean())
-    return _figures({
+    return _shown_errors({
         "rows": known.height, "median_ape_percent": 100.0 * float(np.median(error)),
         "p90_ape_percent": 100.0 * float(np.quantile(error, 0.9)), "within_25_percent": 100.0 * near,
         "rank_correlation": ranks,
@@ -137,7 +137,7 @@ def by_family(found: HeldOut, level: float) -> Table:
             f"×/÷ {interval['half_width']:.2f}" if interval else None,
         )
         spoken = family[0].upper() + family[1:].replace("dataflow", "FINN")
-        rows.append((spoken, line["rows"], _share(before), *_figures(line)[1:4], *ends))
+        rows.append((spoken, line["rows"], _share(before), *_shown_errors(line)[1:4], *ends))
     percents = f"{100.0 * level:g} %"
     columns = (
         "Family", "Rows", "Median error, published", "Calibrated", HEADS[2], HEADS[3],

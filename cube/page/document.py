@@ -75,7 +75,7 @@ def report(task_or_cube: str | xr.Dataset, path: str | Path | None = None, *, ti
         bar.update()
         sections = []
         for build in SECTIONS:
-            sections.append(_built(build, subject))
+            sections.append(_built_or_reason(build, subject))
             bar.update()
         text = render(subject, sections)
         bar.update()
@@ -85,7 +85,7 @@ def report(task_or_cube: str | xr.Dataset, path: str | Path | None = None, *, ti
     return target
 
 
-def _built(build: Callable[[Subject], Section], subject: Subject) -> Section:
+def _built_or_reason(build: Callable[[Subject], Section], subject: Subject) -> Section:
     """Build a section; one that fails is replaced by the reason, and the others stand."""
     try:
         return build(subject)

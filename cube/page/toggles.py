@@ -151,7 +151,7 @@ def with_toggles(root: Any, cube: xr.Dataset, *, name: str) -> Any:
     drawn = [one for one in every if isinstance(one.view.filter, BooleanFilter)]
     rows, groups, fields, values = [], [], [], []
     for field, title in FIELDS.items():
-        labels = _labels(cube, drawn, field)
+        labels = _drawn_labels(cube, drawn, field)
         if not 2 <= len(labels) <= MOST:
             continue
         group = _group(cube, drawn, f"{name}.toggle.{field}", field, labels)
@@ -166,8 +166,8 @@ def with_toggles(root: Any, cube: xr.Dataset, *, name: str) -> Any:
             "values": values,
             "sources": [one.data_source for one in drawn],
             "filters": [one.view.filter for one in drawn],
-            "planes": [_plane(plot, drawn) for plot in plots if _members(plot, drawn)],
-            "fronts": _fronts(every),
+            "planes": [_plane_members(plot, drawn) for plot in plots if _members(plot, drawn)],
+            "fronts": _fronts_and_marks(every),
             "gap": GAP,
         }
         script = CustomJS(args=arguments, code=SHOWN)
@@ -179,7 +179,7 @@ def with_toggles(root: Any, cube: xr.Dataset, *, name: str) -> Any:
     return Column(*_choices(plots, every, name), *rows, root, name=name)
 
 
-def _labels(cube: Any, drawn: Sequence[Any], field: str) -> list[str]:
+def _drawn_labels(cube: Any, drawn: Sequence[Any], field: str) -> list[str]:
     found = dict.fromkeys(str(label) for one in drawn for label in one.data_source.data.get(field, ()) if str(label))
     if not found or field == "match":
         return [label for label in MATCHES if label in found]
@@ -214,12 +214,12 @@ def _members(plot: Any, drawn: Sequence[Any]) -> list[Any]:
     return sorted(own, key=lambda source: "platform" not in source.data)
 
 
-def _plane(plot: Any, drawn: Sequence[Any]) -> list[Any]:
+def _plane_members(plot: Any, drawn: Sequence[Any]) -> list[Any]:
     axes = {axis.name == "heads.y": axis for axis in plot.left if isinstance(axis, LinearAxis)}
     return [plot.y_range, axes.get(False), axes.get(True), _members(plot, drawn)]
 
 
-def _fronts(every: Sequence[Any]) -> list[list[Any]]:
+def _fronts_and_marks(every: Sequence[Any]) -> list[list[Any]]:
     """Pair each front with the marks that it is the front of."""
     named = {one.name: one for one in every}
     tagged = [(one, named.get(tag["front_of"]), tag) for one in every for tag in one.tags if isinstance(tag, dict)]

@@ -81,7 +81,7 @@ def histogram(
     >>> rc.plot.histogram(rc.benchmark("mnist"), "measured_throughput").name
     'histogram'
     """
-    edges, log = _edges(cube, variable, bins, where)
+    edges, log = _chosen_bins(cube, variable, bins, where)
     answer = counts_of(cube, variable, bins=edges, where=where)
     count = answer["count"].values.astype("f8")
     attrs = cube[variable].attrs if isinstance(cube, xr.Dataset) and variable in cube else {}
@@ -124,7 +124,7 @@ def histogram(
     )
 
 
-def _edges(cube: Any, variable: str, bins: Any, where: Any) -> tuple[Any, bool]:
+def _chosen_bins(cube: Any, variable: str, bins: Any, where: Any) -> tuple[Any, bool]:
     """Choose bins that are equal on the axis drawn: in decades where positive values spread over more than two."""
     flag = variable in ("bound", "infeasible") or (
         isinstance(cube, xr.Dataset) and variable in cube and "flag_values" in cube[variable].attrs
@@ -291,7 +291,7 @@ def parallel(cube: xr.Dataset | Sweep, *names: str) -> Any:
     >>> rc.plot.parallel(rc.benchmark("mnist"), "platform", "precision", "measured_throughput", "measured_top1").name
     'parallel'
     """
-    variables = _axes_of(cube, names)
+    variables = _chosen_axes(cube, names)
     cube = require(cube, variables, figure="parallel")
     table = records(cube, variables, known=variables, bare=True)
     own = own_dims(cube, variables[0])
@@ -306,7 +306,7 @@ def parallel(cube: xr.Dataset | Sweep, *names: str) -> Any:
         ends = [int(np.argmax(_better(one) * table[one])) for one in variables]
         rows = np.unique([*ends, *np.linspace(0, size - 1, MOST_LINES).astype(int)])
     table = told(cube, {name: column[rows] for name, column in table.items()}, variables[0])
-    places, marks = zip(*(_place(cube, table, one) for one in chosen), strict=True)
+    places, marks = zip(*(_axis_places(cube, table, one) for one in chosen), strict=True)
     colours = style.platform_colours(platform_order(cube, table["platform"]))
     doubtful = doubts(cube, table["quality"], ("throughput", "latency"))
     count, pairs = len(rows), len(chosen) - 1
@@ -342,7 +342,7 @@ def parallel(cube: xr.Dataset | Sweep, *names: str) -> Any:
     uprights = {"x": np.arange(len(chosen), dtype="f8"), "low": np.zeros(len(chosen)), "high": np.ones(len(chosen))}
     uprights["x1"] = uprights["x"]
     frame = segments(uprights, ("x", "low", "x1", "high"), name="parallel.axes", color=style.MUTED, line_width=1)
-    heads = tuple((float(place), _head(cube, one, one in variables)) for place, one in enumerate(chosen))
+    heads = tuple((float(place), _axis_head(cube, one, one in variables)) for place, one in enumerate(chosen))
     part = f", {with_thousands(count)} of them drawn" if count < size else ""
     looks = platform_key(point_columns(cube, table, table[variables[0]], table[variables[0]], doubtful, size=8))
     return plane(
@@ -357,7 +357,7 @@ def parallel(cube: xr.Dataset | Sweep, *names: str) -> Any:
     )
 
 
-def _axes_of(cube: Any, names: Sequence[str]) -> list[str]:
+def _chosen_axes(cube: Any, names: Sequence[str]) -> list[str]:
     """Return the variables among names, or those that judge a cube."""
     dims = {*DIMS, *map(str, getattr(cube, "dims", ())), *(str(one) for one in getattr(cube, "coords", ()))}
     if names:
@@ -378,7 +378,7 @@ def _better(name: str) -> float:
     return -1.0 if sense_of(name) == "min" else 1.0
 
 
-def _place(cube: xr.Dataset, table: Any, name: str) -> tuple[np.ndarray[Any, Any], dict[str, Any]]:
+def _axis_places(cube: xr.Dataset, table: Any, name: str) -> tuple[np.ndarray[Any, Any], dict[str, Any]]:
     """Return where the values of an axis lie between 0 and 1, better ones above, and its ticks."""
     column = table[name]
     if name in DIMS or column.dtype.kind not in "fiu" or name in cube.coords:
@@ -406,6 +406,6 @@ def _place(cube: xr.Dataset, table: Any, name: str) -> tuple[np.ndarray[Any, Any
     return np.asarray(share(column)), ticks
 
 
-def _head(cube: xr.Dataset, name: str, variable: bool) -> str:
+def _axis_head(cube: xr.Dataset, name: str, variable: bool) -> str:
     unit = scale_of(cube, name)[1] if variable else ""
     return "\n".join([*name.split("_"), *([f"({unit})"] if unit else [])])

@@ -98,7 +98,7 @@ def pareto(
     senses = senses_of(cube, wanted)
     table = records(cube, [x, y], known=(x, y), bare=True)
     table = sorted_rows(table, ranks(cube, table, "platform"))
-    axes = _axes(cube, (x, y), (table[x], table[y]))
+    axes = _pair_of_axes(cube, (x, y), (table[x], table[y]))
     best = front_of(cube, senses, ties="all")
     stairs = _staircase(cube, best, senses, name="pareto.front", colour=style.INK, marks="pareto.points")
     drawn, shade, marked = many_marks(
@@ -179,7 +179,7 @@ def _front_figure(
         best = front_of(cube, senses, ties="all")
     table = records(best, [x, y], known=(x, y))
     table = sorted_rows(table, table[x])
-    axes = _axes(cube, (x, y), (table[x], table[y]))
+    axes = _pair_of_axes(cube, (x, y), (table[x], table[y]))
     columns = _mark_columns(cube, table, x, y, scope)
     dims = ("platform", "mode", "precision", "topology", "pruning", *own_dims(best, x))
     names = [str(text) for text in labels_of(table, dims)]
@@ -231,7 +231,7 @@ def _ends(best: xr.Dataset) -> str:
     return ", ".join(names[:6]) + (f" and {len(names) - 6} others" if len(names) > 6 else "")
 
 
-def _axes(cube: xr.Dataset, pair: Sequence[str], values: Sequence[Any]) -> tuple[Axis, Axis]:
+def _pair_of_axes(cube: xr.Dataset, pair: Sequence[str], values: Sequence[Any]) -> tuple[Axis, Axis]:
     x, y = (axis_of(cube, name, _short(name), known) for name, known in zip(pair, values, strict=True))
     return x, y
 
@@ -351,7 +351,7 @@ def overlap(cube: xr.Dataset, *, scope: str = "compute", measurements: Any = Non
     keys = [name for name in CONFIGURATION if name in predicted and name in measured]
     pairs = _match(predicted, measured, keys)
     both_values = [np.concatenate([predicted[one], measured[other]]) for one, other in zip(POSSIBLE, pair, strict=True)]
-    axes = _axes(cube, POSSIBLE, both_values)
+    axes = _pair_of_axes(cube, POSSIBLE, both_values)
     columns = _overlap_columns_of(cube, predicted, measured, pairs, throughput, scope)
     parts = [segments(columns["links"], ("x0", "y0", "x1", "y1"), name="overlap.links",
                       color=style.MUTED, alpha=0.45, line_width=1)]  # fmt: skip

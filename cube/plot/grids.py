@@ -179,7 +179,7 @@ class _Grid:
             (_heading(row, ROW_DIMS[:2]) or " ", _heading(row, ROW_DIMS[2:]) or " ") for row in self._rows
         ]
         self.column_factors = [
-            (self._class_of.get(column["platform"], " "), _head(str(column["platform"]), str(column["mode"])) or " ")
+            (self._class_of.get(column["platform"], " "), _head_of(str(column["platform"]), str(column["mode"])) or " ")
             for column in self._columns
         ]
 
@@ -308,6 +308,6 @@ def _label_product(array: xr.DataArray, dims: Sequence[str]) -> list[tuple[Any, 
     return [tuple(labels[axis][place] for axis, place in enumerate(row)) for row in places.tolist()]
 
 
-def _head(platform: str, mode: str) -> str:
+def _head_of(platform: str, mode: str) -> str:
     """Break a column's head into short lines."""
     return "\n".join(filter(None, (platform.replace("-", "-\n", 1), short_label("mode", mode))))

@@ -111,7 +111,7 @@ def map(  # noqa: A001  the name of a figure
         parts = [rectangles(cells, ("x0", "y0", "x1", "y1"), name="map.cells", tooltip=tooltip, texts=[text],
                             fill_color="colour", fill_alpha="strength", line_color=style.GRID)]  # fmt: skip
         notes += "; strong = far ahead of the next" + (", per cent = by how much" if any(cells["text"]) else "")
-    lines = _crossover(first, [_edges(answer, one, axis.log) for one, axis in zip((x, y), axes, strict=True)])
+    lines = _crossover(first, [_cell_edges(answer, one, axis.log) for one, axis in zip((x, y), axes, strict=True)])
     parts.append(segments(lines, ("x0", "y0", "x1", "y1"), name="map.crossover", color=style.INK, line_width=2))
     counts = {name: int((first == place).sum()) for place, name in enumerate(names) if (first == place).any()}
     top = max(counts, key=lambda name: counts[name], default="")
@@ -142,7 +142,7 @@ def _is_log(values: np.ndarray[Any, Any]) -> bool:
     return values.dtype.kind in "fiu" and bool((values > 0).all()) and float(values.max()) > 20 * float(values.min())
 
 
-def _edges(answer: xr.Dataset, dim: str, log: bool) -> np.ndarray[Any, Any]:
+def _cell_edges(answer: xr.Dataset, dim: str, log: bool) -> np.ndarray[Any, Any]:
     """Return the edges of the cells of a dim: half way between numbers, in decades on a log axis."""
     values = answer[dim].values
     if values.dtype.kind not in "fiu" or len(values) < 2 or not (np.diff(values) > 0).all():
@@ -157,7 +157,7 @@ def _places(answer: xr.Dataset, dim: str) -> Axis:
     values = answer[dim].values
     numeric = values.dtype.kind in "fiu" and len(values) > 1 and bool((np.diff(values) > 0).all())
     log = numeric and _is_log(values)
-    edges = _edges(answer, dim, log)
+    edges = _cell_edges(answer, dim, log)
     known = VARIABLES.get(dim)
     unit = str(answer[dim].attrs.get("units", known.units if known else ""))
     label = f"{dim}{f' ({unit})' if unit not in ('', '1') else ''}{', log scale' if log else ''}"
@@ -190,7 +190,7 @@ def _cells(
     """Lay the cells out: where they lie, who wins, by how much."""
     if first.size > MOST:
         return {}
-    across, down = (_edges(answer, dim, axis.log) for dim, axis in zip(dims, axes, strict=True))
+    across, down = (_cell_edges(answer, dim, axis.log) for dim, axis in zip(dims, axes, strict=True))
     row, column = (place.ravel() for place in np.indices(first.shape))
     middle = [
         np.sqrt(e[1:] * e[:-1]) if axis.log else (e[1:] + e[:-1]) / 2

@@ -165,7 +165,9 @@ def _at(cube: xr.Dataset, ratios: xr.Dataset, table: Columns, batch: Any, scope:
     ratio = measured / predicted
     on_chip = _on_chip(cube, picks, len(measured))
     published = _reads_weights_per_input(cube)
-    notes = [_note(*one, published=published) for one in zip(ratio, measured, peak, on_chip, own_batch, strict=True)]
+    notes = [
+        _percent_note(*one, published=published) for one in zip(ratio, measured, peak, on_chip, own_batch, strict=True)
+    ]
     words = flags_text(cube, quality)
     unknown = ~np.isfinite(measured)
     # above the roofline is what the figure explains in place, so it does not make a bar hollow
@@ -230,7 +232,7 @@ def _reads_weights_per_input(cube: xr.Dataset) -> bool:
     return bool(cube.attrs.get("assumptions") == PUBLISHED.label)
 
 
-def _note(ratio: float, measured: float, peak: float, on_chip: bool, batch: float, *, published: bool) -> str:
+def _percent_note(ratio: float, measured: float, peak: float, on_chip: bool, batch: float, *, published: bool) -> str:
     """Write the percentage and, above 100 %, which assumption it breaks."""
     said = percent(ratio)
     if not ratio > 1.0:

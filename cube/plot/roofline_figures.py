@@ -88,7 +88,7 @@ def rooflines(cube: xr.Dataset) -> Any:
     if len(roofs["ridge"]) > MOST:
         parts += _envelope(roofs, x_range, right)
         notes.append(f"pale = all {with_thousands(len(roofs['ridge']))} roofs, darker = the middle half, line = median")
-        roofs = _chosen(roofs, x_range)
+        roofs = _named_roofs(roofs, x_range)
     parts += _roof_lines(cube, roofs, (left, right), y_range)
     if achieved:
         parts += _achieved_marks(achieved)
@@ -200,7 +200,7 @@ def _envelope(roofs: Columns, x_range: tuple[float, float], right: float) -> lis
     ]
 
 
-def _chosen(roofs: Columns, x_range: tuple[float, float]) -> Columns:
+def _named_roofs(roofs: Columns, x_range: tuple[float, float]) -> Columns:
     """Choose the roofs that are named: the highest, the middle and the lowest."""
     mean = np.log(_attained(roofs, np.geomspace(*x_range, PLACES))).mean(axis=1)
     order = np.argsort(mean, kind="stable")
@@ -287,7 +287,7 @@ def _strip(networks: Columns, x_range: tuple[float, float], ticks: tuple[tuple[f
     few = len(names) <= MOST
     if "precision" in networks and few:
         heads = _heads(networks)
-        heads["precision"] = _apart(heads, x_range)
+        heads["precision"] = _without_collisions(heads, x_range)
         heads["y"] = np.array([place[name] for name in heads["label"]])
         text = {"x": "intensity", "y": "y", "text": "precision", "x_offset": 5, "text_color": style.MUTED}
         parts.append(points(heads, "intensity", "y", name="rooflines.heads", alpha=0.0, texts=[text]))
@@ -304,7 +304,7 @@ def _strip(networks: Columns, x_range: tuple[float, float], ticks: tuple[tuple[f
     )
 
 
-def _apart(heads: dict[str, Any], x_range: tuple[float, float]) -> list[str]:
+def _without_collisions(heads: dict[str, Any], x_range: tuple[float, float]) -> list[str]:
     """Blank the names that would run into the next mark of their row."""
     at = np.log(heads["intensity"] / x_range[0]) / np.log(x_range[1] / x_range[0]) * (style.WIDTH - 80)
     labels = np.array([str(label) for label in heads["label"]])

@@ -100,7 +100,7 @@ def power_trace(traces: Any, *, topologies: Sequence[str] | None = None) -> Any:
             last, width = topology == down[-1], style.WIDTH // len(across)
             end = 1.03 * float(longest[topology])
             part = {key: column[rows] for key, column in columns.items()}
-            panels.append(_run(part, bad[rows], name, (-2.0, end), bounds, width=width, last=last))
+            panels.append(_stretch(part, bad[rows], name, (-2.0, end), bounds, width=width, last=last))
     impossible, stuck = (sum(name in (rule or "") for rule in rules) for name in WORDS)
     head = (
         f"{impossible} impossible (orange) and {stuck} stuck (box) samples of {len(rules)}; "
@@ -145,7 +145,7 @@ def _samples(traces: Any, topologies: Sequence[str] | None) -> pl.DataFrame:
     return table
 
 
-def _run(
+def _stretch(
     columns: dict[str, Any],
     bad: np.ndarray[Any, Any],
     name: str,

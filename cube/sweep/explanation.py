@@ -84,8 +84,8 @@ class Explanation:
             "objective": self.objective,
             "sense": self.sense,
             "found": bool(self.winner["found"]),
-            "winner": _plain(self.winner, self.objective) if bool(self.winner["found"]) else None,
-            "runner_up": None if self.runner_up is None else _plain(self.runner_up, self.objective),
+            "winner": _point_as_dict(self.winner, self.objective) if bool(self.winner["found"]) else None,
+            "runner_up": None if self.runner_up is None else _point_as_dict(self.runner_up, self.objective),
             "margin": None if np.isnan(self.margin) else float(self.margin),
             "n_points": self.n_points,
             "removed": dict(self.removed),
@@ -119,8 +119,8 @@ class Explanation:
 
     def _words_of(self, one: Relaxation) -> str:
         unit = self.winner[one.name].attrs.get("units", "") if one.name in self.winner.variables else ""
-        to = _shown(one.to, unit) if isinstance(one.to, float) else str(one.to)
-        gain = _shown(one.gains, self.winner[self.objective].attrs.get("units", ""))
+        to = _in_shown_unit(one.to, unit) if isinstance(one.to, float) else str(one.to)
+        gain = _in_shown_unit(one.gains, self.winner[self.objective].attrs.get("units", ""))
         before = float(self.winner[self.objective])
         more, less = (one.gains, before) if self.sense == "max" else (before, one.gains)
         times = f", {short(more / less)} times as good" if less > 0 else ""
@@ -259,13 +259,13 @@ def _least_relaxed(
     reachable = [one for one in candidates if bool(one["found"])]
     if not reachable:
         return None
-    nearest = min(reachable, key=lambda one: min(_apart(one[name], end) for end in limit if end is not None))
+    nearest = min(reachable, key=lambda one: min(_distance(one[name], end) for end in limit if end is not None))
     end = float(nearest[name])
     widened = (None if low is None else min(low, end), None if high is None else max(high, end))
     return best(cube, objective, where={**others, name: widened}, sense=way)
 
 
-def _apart(value: xr.DataArray, end: Any) -> float:
+def _distance(value: xr.DataArray, end: Any) -> float:
     return abs(float(value) - float(end)) / (abs(float(end)) or 1.0)
 
 
@@ -291,35 +291,35 @@ def _configuration(point: xr.Dataset) -> str:
     row = {name: _item(point[name].values[()]) for name in (*CONFIGURATION, "batch") if name in point.variables}
     if "platform" in row and "topology" in row:
         return configuration_text(row)
-    labels = [f"{name} {label}" for name, label in _plain(point).items()]
+    labels = [f"{name} {label}" for name, label in _point_as_dict(point).items()]
     return ", ".join(label for label in labels if not label.startswith("task ")) or "the only point"
 
 
 def _figure(point: xr.Dataset, objective: str) -> str:
     unit = point[objective].attrs.get("units", "")
-    told = _shown(float(point[objective]), unit)
+    told = _in_shown_unit(float(point[objective]), unit)
     expected = f"{objective}{EXPECTED}"
     if expected not in point:
         return told
     end = "at least" if float(point[expected]) >= float(point[objective]) else "at most"
-    return f"{end} {told} (expected {_shown(float(point[expected]), unit)})"
+    return f"{end} {told} (expected {_in_shown_unit(float(point[expected]), unit)})"
 
 
-def _shown(value: float, unit: str) -> str:
+def _in_shown_unit(value: float, unit: str) -> str:
     factor, shown = shown_unit(unit)
     return with_unit(value * factor, shown)
 
 
-def _plain(point: xr.Dataset, objective: str | None = None) -> dict[str, Any]:
+def _point_as_dict(point: xr.Dataset, objective: str | None = None) -> dict[str, Any]:
     scalars = {str(name): array for name, array in point.coords.items() if array.ndim == 0}
     labels = {name: _item(array.values[()]) for name, array in scalars.items() if not name.endswith("_code")}
     if objective is None:
         return labels
     ends = (objective, *(f"{objective}{end}" for end in (EXPECTED, "_low", "_high")), EXTRAPOLATES)
-    return {**labels, **{name: _number(point[name]) for name in ends if name in point}}
+    return {**labels, **{name: _finite_or_none(point[name]) for name in ends if name in point}}
 
 
-def _number(array: xr.DataArray) -> float | None:
+def _finite_or_none(array: xr.DataArray) -> float | None:
     number = float(array)
     return number if np.isfinite(number) else None
 

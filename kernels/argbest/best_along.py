@@ -10,6 +10,7 @@ import numpy as np
 
 from roofcube.errors import InvalidDataError, check_choice
 from roofcube.kernels.argbest.layout import worst_of
+from roofcube.kernels.tuning import TUNING, Tuning
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -27,6 +28,7 @@ def best_along(
     sense: Literal["max", "min"] = "max",
     mask: ArrayLike | None = None,
     threads: int = 1,
+    tuning: Tuning = TUNING,
 ) -> tuple[NDArray[Any], NDArray[np.int64]]:
     """Find the best value along axes, and the first index that holds it.
 
@@ -44,6 +46,8 @@ def best_along(
         Where it is false, a value is skipped. It is broadcast against the values.
     threads
         How many threads may share the work.
+    tuning
+        Sizes that decide how it is done.
 
     Returns
     -------
@@ -74,7 +78,7 @@ def best_along(
         return _numpy_best(array, axes, allowed, largest=sense == "max")
     from roofcube.kernels.argbest import compiled
 
-    return compiled.best_along(array, axes, allowed, largest=sense == "max", threads=threads)
+    return compiled.best_along(array, axes, allowed, largest=sense == "max", threads=threads, tuning=tuning)
 
 
 def _as_numbers(values: ArrayLike) -> NDArray[Any]:

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
 from roofcube.kernels.argbest.layout import MASK, MEMORY, SIZE, table_of, worst_of
-from roofcube.kernels.argbest.loops import COLUMN_BLOCK, ROW_BLOCK, reducers
+from roofcube.kernels.argbest.loops import COLUMN_BLOCK, reducers
+from roofcube.kernels.tuning import TUNING, Tuning
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,10 +19,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 __all__ = ["best_along"]
-
-SHARED = 1_000_000  # values below which threads cost more than they gain
-UPCAST = 1 << 20  # float16 values that are widened at a time
-LONGEST = 1 << 20  # part of a line whose places fit half a word
 
 Best = tuple["NDArray[Any]", "NDArray[np.int64]"]
 
@@ -33,6 +30,7 @@ def best_along(
     *,
     largest: bool,
     threads: int = 1,
+    tuning: Tuning = TUNING,
 ) -> Best:
     """Reduce some axes, given in order; the result lies in memory as the array does."""
     if not array.flags.aligned or any(step % array.itemsize for step in array.strides):
@@ -40,7 +38,7 @@ def best_along(
     allowed = np.broadcast_to(np.True_, array.shape) if mask is None else mask
     still = _still_axes(array, allowed, axes)
     own = [slice(0, 1) if axis in still else slice(None) for axis in range(array.ndim)]
-    best, index = _over_axes(_cut(array, own), _cut(allowed, own), axes, largest, threads)
+    best, index = _over_axes(_cut(array, own), _cut(allowed, own), axes, largest, threads, tuning)
     if still:
         shape = tuple(1 if axis in axes else size for axis, size in enumerate(array.shape))
         best, index = np.broadcast_to(best, shape).copy(), np.broadcast_to(index, shape).copy()
@@ -66,23 +64,23 @@ def _still_axes(array: NDArray[Any], mask: NDArray[np.bool_], axes: tuple[int, .
 
 
 def _over_axes(
-    array: NDArray[Any], mask: NDArray[np.bool_], axes: tuple[int, ...], largest: bool, threads: int
+    array: NDArray[Any], mask: NDArray[np.bool_], axes: tuple[int, ...], largest: bool, threads: int, tuning: Tuning
 ) -> Best:
     """Reduce, the axes kept with size 1; float16 becomes f4."""
     steps = _index_steps(array.shape, axes)
     best, index = _empty_result(array, axes)
     if not array.size:
         return best, index
-    axis, parts = _shares(array, axes, threads)
+    axis, parts = _shares(array, axes, threads if array.size >= tuning.best_shared_values else 1)
     if len(parts) == 1:
-        _reduce(array, mask, best, index, steps, largest)
+        _reduce(array, mask, best, index, steps, largest, tuning)
         return best, index
     results = [_empty_result(array, axes) if axis in axes else (best[part], index[part]) for part in parts]
 
     def run(number: int) -> None:
         part = parts[number]
         base = part[axis].start * steps[axis]
-        _reduce(array[part], mask[part], *results[number], steps, largest, base)
+        _reduce(array[part], mask[part], *results[number], steps, largest, tuning, base)
 
     with ThreadPoolExecutor(len(parts)) as pool:
         list(pool.map(run, range(len(parts))))
@@ -90,7 +88,7 @@ def _over_axes(
         return best, index
     # parts of the first reduced axis are in order: of equal ones, the first part's is first
     bests, indices = (np.stack(each) for each in zip(*results, strict=True))
-    best, first = _over_axes(bests, indices >= 0, (0,), largest, 1)
+    best, first = _over_axes(bests, indices >= 0, (0,), largest, 1, tuning)
     return best[0], np.take_along_axis(indices, np.maximum(first, 0), 0)[0]
 
 
@@ -117,7 +115,7 @@ def _shares(array: NDArray[Any], axes: tuple[int, ...], threads: int) -> tuple[i
     """Cut along an axis for the threads: one that remains if it is long enough, else the first that is reduced."""
     whole = (slice(None),) * array.ndim
     remain = [axis for axis in range(array.ndim) if axis not in axes and array.shape[axis] >= 2 * threads]
-    if threads <= 1 or array.size < SHARED or not (remain or axes):
+    if threads <= 1 or not (remain or axes):
         return -1, [whole]
     axis = max(remain, key=lambda axis: abs(array.strides[axis])) if remain else axes[0]
     count = min(threads, array.shape[axis])
@@ -133,21 +131,23 @@ def _reduce(
     index: NDArray[np.int64],
     steps: tuple[int, ...],
     largest: bool,
+    tuning: Tuning,
     base: int = 0,
 ) -> None:
     """Let the values compete with the best so far; `base` is the flat index of the first."""
     if array.dtype != best.dtype:
-        if array.size <= UPCAST:
-            _walk(array.astype(best.dtype), mask, best, index, steps, largest, base)
+        if array.size <= tuning.best_widened_values:
+            _walk(array.astype(best.dtype), mask, best, index, steps, largest, tuning, base)
             return
         axis = max(range(array.ndim), key=lambda axis: abs(array.strides[axis]) * (array.shape[axis] > 1))
-        size = max(1, UPCAST * array.shape[axis] // array.size)
+        size = max(1, tuning.best_widened_values * array.shape[axis] // array.size)
         for start in range(0, array.shape[axis], size):
             part = (slice(None),) * axis + (slice(start, start + size),)
             own = part if best.shape[axis] > 1 else ()
-            _reduce(array[part], mask[part], best[own], index[own], steps, largest, base + start * steps[axis])
+            after = base + start * steps[axis]
+            _reduce(array[part], mask[part], best[own], index[own], steps, largest, tuning, after)
     else:
-        _walk(array, mask, best, index, steps, largest, base)
+        _walk(array, mask, best, index, steps, largest, tuning, base)
 
 
 def _walk(
@@ -157,6 +157,7 @@ def _walk(
     index: NDArray[np.int64],
     steps: tuple[int, ...],
     largest: bool,
+    tuning: Tuning,
     base: int,
 ) -> None:
     """Choose the loop that suits the layout."""
@@ -164,7 +165,7 @@ def _walk(
         array, best = array.view(np.uint8), best.view(np.uint8)
     backward = [step < 0 and not reduced for step, reduced in zip(array.strides, steps, strict=True)]
     array, mask, best, index = (_turned(each, backward) for each in (array, mask, best, index))
-    table = table_of(array, mask, index, steps)
+    table = table_of(array, mask, index, steps, tuning.best_narrow)
     values, first = _flat_lines(array, writeable=False)
     allowed, first_allowed = _flat_lines(mask, writeable=False)
     target, first_target = _flat_lines(best, writeable=True)
@@ -180,7 +181,7 @@ def _walk(
         in_columns(values, allowed, *walk, worst, *scratch, target, indices)
         return
     through = abs(lines[MEMORY]) < along[SIZE] * abs(along[MEMORY]) and lines[SIZE] > 1
-    block = ROW_BLOCK if through else LONGEST
+    block = tuning.best_row_block if through else tuning.best_line_part
     if array.dtype == np.float32 and along[MEMORY] == 1 and along[MASK] == 0:
         in_contiguous_lines(values, values.view(np.int32), allowed, *walk, block, target, indices)
     else:

@@ -19,7 +19,6 @@ __all__ = ["INDEX", "MASK", "MEMORY", "RESULT", "SIZE", "Table", "table_of", "wo
 
 SIZE, MEMORY, MASK, RESULT, INDEX = range(5)  # columns of the table
 UNIT = [1, 0, 0, 0, 0]
-NARROW = 8  # values side by side that are too few for a vector unit: their lines are read one after the other
 
 
 @dataclass(frozen=True)
@@ -39,7 +38,11 @@ class Table:
 
 
 def table_of(
-    values: NDArray[Any], mask: NDArray[np.bool_], result: NDArray[Any], index_steps: tuple[int, ...]
+    values: NDArray[Any],
+    mask: NDArray[np.bool_],
+    result: NDArray[Any],
+    index_steps: tuple[int, ...],
+    narrow_size: int,
 ) -> Table:
     """Describe arrays of one shape; the result does not move along reduced axes.
 
@@ -51,6 +54,8 @@ def table_of(
         Of the same number of axes, with size 1 for each reduced axis.
     index_steps
         How far the flat index moves along each axis; 0 along those that are not reduced.
+    narrow_size
+        Values side by side below which lines are read one after the other.
     """
     axes = []
     for axis, size in enumerate(values.shape):
@@ -61,7 +66,7 @@ def table_of(
             axes.append([size, *steps, along, index_steps[axis]])
     axes.sort(key=lambda axis: -abs(axis[MEMORY]))
     axes = _merged(axes)
-    in_rows = _order_inner(axes)
+    in_rows = _order_inner(axes, narrow_size)
     axes = [UNIT] * (2 - len(axes)) + axes
     return Table(np.array(axes, np.int64), in_rows)
 
@@ -77,7 +82,7 @@ def _merged(axes: list[list[int]]) -> list[list[int]]:
     return merged
 
 
-def _order_inner(axes: list[list[int]]) -> bool:
+def _order_inner(axes: list[list[int]], narrow_size: int) -> bool:
     """Put the axes of the inner loops last; tell whether the innermost is reduced.
 
     Columns need a reduced axis beside them, the nearest, so that the best so far stays in the first-level cache.
@@ -86,7 +91,7 @@ def _order_inner(axes: list[list[int]]) -> bool:
     if not axes or (reduced and reduced[-1] == len(axes) - 1):
         return True
     nearest = axes.pop(reduced[-1]) if reduced else UNIT
-    narrow = axes[-1][SIZE] < NARROW
+    narrow = axes[-1][SIZE] < narrow_size
     axes.insert(len(axes) if narrow else len(axes) - 1, nearest)
     return narrow
 

@@ -14,9 +14,8 @@ import numpy as np
 from roofcube.kernels.argbest.layout import INDEX, MASK, MEMORY, RESULT, SIZE
 from roofcube.kernels.compilation import jit
 
-__all__ = ["COLUMN_BLOCK", "ROW_BLOCK", "reducers"]
+__all__ = ["COLUMN_BLOCK", "reducers"]
 
-ROW_BLOCK = 4096  # values of one line that are read before the next line's, where lines run through each other
 COLUMN_BLOCK = 1024  # the best so far of so many columns stays in the first-level cache
 DIGITS = np.int32(31)
 MAGNITUDE = np.int32(2**31 - 1)

@@ -139,7 +139,9 @@ def _best_of_table(query: Query, threads: int) -> BestPartial:
     own = table.shape[query.groups :]
     reduced = tuple(range(query.groups, table.ndim))
     if reduced:
-        best, index = best_along(table, reduced, sense="max" if sign > 0 else "min", mask=mask, threads=threads)
+        best, index = best_along(
+            table, reduced, sense="max" if sign > 0 else "min", mask=mask, threads=threads, tuning=query.tuning
+        )
     else:
         best, index = best_along(table[..., None], -1, mask=None if mask is None else mask[..., None])
     first = index

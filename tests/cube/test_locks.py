@@ -151,7 +151,7 @@ def test_a_file_that_never_stays_is_told(tmp_path, monkeypatch):
         rc.save(numbered(1), source)
         return cube
 
-    monkeypatch.setattr(store, "_loaded", replaced_meanwhile)
+    monkeypatch.setattr(store, "_loaded_cube", replaced_meanwhile)
     with pytest.raises(CorruptFileError, match="expected a file that stays while it is read"):
         rc.load(path)
 

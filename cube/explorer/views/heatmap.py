@@ -119,7 +119,7 @@ class Heatmap:
         self.mapper.update(low=low, high=high)
         ticks = np.linspace(low, high, 5).tolist()
         self.bar.ticker.ticks = ticks
-        self.bar.major_label_overrides = {tick: _plain(axis, tick) for tick in ticks}
+        self.bar.major_label_overrides = {tick: _tick_text(axis, tick) for tick in ticks}
         wide, high_ = len(grid.columns), len(grid.rows)
         if (wide, high_) != self._shape:
             set_range(self.plot.x_range, -0.5, wide - 0.5)
@@ -159,7 +159,7 @@ class Heatmap:
         }
 
 
-def _plain(axis: Any, place: float) -> str:
+def _tick_text(axis: Any, place: float) -> str:
     return short(10.0**place if axis.logarithmic else place)
 
 

@@ -55,7 +55,7 @@ class Roofs:
         """Show an answer; return what to say above the figure."""
         rows = answer.rows
         rate = "measured_throughput" if view.kind == "measured" else "predicted_throughput"
-        missing = [name for name in (*NEEDED, rate) if not _is_column(rows, name)]
+        missing = [name for name in (*NEEDED, rate) if not _has_rows(rows, name)]
         if missing:
             self.plot.visible = False
             return f"no roofline: the cube does not hold {', '.join(missing)}"
@@ -119,5 +119,5 @@ class Roofs:
         }
 
 
-def _is_column(rows: Rows, name: str) -> bool:
+def _has_rows(rows: Rows, name: str) -> bool:
     return name in rows.cube and set(rows.cube[name].dims) <= set(rows.dims) and rows.cube[name].ndim > 0

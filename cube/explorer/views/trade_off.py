@@ -237,7 +237,7 @@ class TradeOff:
         marks = marks_of(rows, drawn, self.looks)
         texts = {
             f"tell_{key}": [
-                f"{spaced(axis.name)}: {_value(self.source, axis.name, value)}" for value in column.tolist()
+                f"{spaced(axis.name)}: {_tooltip_value(self.source, axis.name, value)}" for value in column.tolist()
             ]
             for key, axis, column in zip(
                 ("x", "y"), self.axes, (rows.column(axis.name)[drawn] for axis in self.axes), strict=True
@@ -259,7 +259,7 @@ class TradeOff:
 
     def _push_front(self, answer: Answer) -> None:
         places = self._at(answer, answer.front)
-        self.front.data = _staircase(places["x"], places["y"], self.axes[0].sense if self.axes else "max")
+        self.front.data = _steps(places["x"], places["y"], self.axes[0].sense if self.axes else "max")
         self.names.data = self._names(answer, places)
         self.best.data = self._at(answer, np.array([answer.best] if answer.best >= 0 else [], dtype=np.int64))
         self.bands.data = self._bands(answer)
@@ -351,13 +351,13 @@ class TradeOff:
 COLUMNS = ("x", "y", "tell_x", "tell_y", "name", "doubt", "colour", "marker", "size", "line", "fill")
 
 
-def _value(source: Source, name: str, value: float) -> str:
+def _tooltip_value(source: Source, name: str, value: float) -> str:
     from roofcube.explorer.views.look import value_text
 
     return value_text(value, source.unit(name))
 
 
-def _staircase(x: Array, y: Array, sense: str) -> dict[str, Any]:
+def _steps(x: Array, y: Array, sense: str) -> dict[str, Any]:
     """Join a front by steps: with more x better, what is reached at the right of a step holds all along it."""
     if not len(x):
         return dict(EMPTY)

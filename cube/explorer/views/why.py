@@ -56,7 +56,7 @@ def reasons(
         "title": title,
         "red": red,
         "heading": rows.names(this)[0],
-        "figures": _figures(source, view, rows, row),
+        "figures": _figures_of_row(source, view, rows, row),
         "doubts": [*unseen, *([doubts] if doubts and not red else [])],
         "margin": _margin(source, view, explanation) if of_best else _behind(view, answer, row),
         "binds": _binding(view, rows, row, explanation if of_best else None),
@@ -73,7 +73,7 @@ def _best_words(source: Source, view: View) -> str:
     return f"{'most' if source.sense(view.objective) == 'max' else 'least'} {spaced(view.objective)}"
 
 
-def _figures(source: Source, view: View, rows: Rows, row: int) -> list[list[str]]:
+def _figures_of_row(source: Source, view: View, rows: Rows, row: int) -> list[list[str]]:
     """Return the figures asked for, then the others of the same kind; each with its interval."""
     wanted = [view.objective, view.x, view.y, *view.limits, *rows.variables]
     names = [name for name in dict.fromkeys(wanted) if name in rows.cube and name in source.measures(view.kind)]

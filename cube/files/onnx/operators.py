@@ -166,13 +166,13 @@ def _vector(node: Node, kind: str, operations: int) -> Work:
     return Work(
         kind=kind, multiplies=False, read=read, written=written, vector_ops=operations,
         constants=sum(tensor.elements for tensor in present if tensor.constant and tensor.element not in INDEX_TYPES),
-        kernel=_window(node) if node.operator in WINDOWED else (1, 1),
+        kernel=_kernel_window(node) if node.operator in WINDOWED else (1, 1),
         stride=int((node.attributes.get("strides") or [1])[0]) if node.operator in WINDOWED else 1,
         activation_bits=next((tensor.bits for tensor in present if not tensor.constant), None),
     )  # fmt: skip
 
 
-def _window(node: Node) -> tuple[int, int]:
+def _kernel_window(node: Node) -> tuple[int, int]:
     sizes = [int(size) for size in node.attributes["kernel_shape"]]
     return math.prod(sizes[:-1]), sizes[-1]
 
@@ -194,7 +194,7 @@ def _each_operand(node: Node) -> int:
 
 
 def _pooled(node: Node) -> int:
-    return math.prod(_window(node)) * node.output().elements
+    return math.prod(_kernel_window(node)) * node.output().elements
 
 
 def _resized(node: Node) -> int:

@@ -98,7 +98,7 @@ def save(figure: Any, path: str | Path, *, scale: float = 2.0) -> Path:
             found = re.search(r'id="svg">(.*?)</script>', _run(program, source, ["--dump-dom"]), re.DOTALL)
             picture.write_text(unescape(found[1]) if found else "", encoding="utf-8")
         else:
-            width, height = _size(model)
+            width, height = _pixels(model)
             shot = [
                 f"--window-size={width},{height}",
                 f"--force-device-scale-factor={scale}",
@@ -156,7 +156,7 @@ def _plots(model: Any) -> list[Any]:
     return list(model.select({"type": Plot}))
 
 
-def _size(model: Any) -> tuple[int, int]:
+def _pixels(model: Any) -> tuple[int, int]:
     """Return the pixels that a figure takes, its panels side by side and below one another."""
     from bokeh.models import GridPlot
 

@@ -10,7 +10,7 @@ import polars as pl
 import xarray as xr
 
 from roofcube.errors import InvalidDataError, MissingInputError, check_choice
-from roofcube.labels import flat_column, locate
+from roofcube.labels import dims_in_order, flat_column, locate
 from roofcube.measured.rows import measurement_rows
 from roofcube.model.offered import as_product
 from roofcube.sweep import Sweep
@@ -120,7 +120,7 @@ def require(cube: Any, names: Iterable[str], *, figure: str) -> xr.Dataset:
     """
     names = list(names)
     if isinstance(cube, Sweep):
-        cube = _asked(cube, names)
+        cube = _asked_of_sweep(cube, names)
     if not isinstance(cube, xr.Dataset):
         msg = f"`cube`: expected a Dataset, got {type(cube).__name__}; pass benchmark(task) or a cube of predict()"
         raise InvalidDataError(msg)
@@ -144,7 +144,7 @@ def has_value(cube: Any, name: str) -> bool:
     return bool(array.size) and (array.dtype.kind != "f" or bool(array.notnull().any()))
 
 
-def _asked(sweep: Sweep, names: Sequence[str]) -> xr.Dataset:
+def _asked_of_sweep(sweep: Sweep, names: Sequence[str]) -> xr.Dataset:
     """Let a sweep answer for variables, without ever holding all its points."""
     tables = sweep.model.tables
     parts = {name: tables[name].assign_attrs(attributes(name)) for name in names if name in tables}
@@ -240,7 +240,7 @@ def records(
     texts of `told`.
     """
     must = [names[0]] if known is None else [known] if isinstance(known, str) else list(known)
-    dims = _ordered(dict.fromkeys(dim for name in names for dim in map(str, cube[name].dims)))
+    dims = dims_in_order(dict.fromkeys(dim for name in names for dim in map(str, cube[name].dims)))
     sizes = tuple(cube.sizes[dim] for dim in dims)
 
     present = [~np.isnan(flat_column(cube[name], dims, sizes).astype("f8")) for name in must]
@@ -302,10 +302,10 @@ def with_source_rows(cube: xr.Dataset, measurements: Any) -> xr.Dataset:
 
 def source_text(cube: xr.Dataset) -> str:
     """Write where measurements come from, for a tooltip: the source row if the cube knows it."""
-    return "@source" if "source_row" in cube.variables else _plain(str(cube.attrs.get("title", "the cube")))
+    return "@source" if "source_row" in cube.variables else _for_template(str(cube.attrs.get("title", "the cube")))
 
 
-def _plain(text: str) -> str:
+def _for_template(text: str) -> str:
     """Write text for the template of a tooltip, in which @ and $ would name columns."""
     return escape(text).replace("@", "&#64;").replace("$", "&#36;")
 
@@ -317,16 +317,6 @@ def own_dims(cube: xr.Dataset, name: str) -> list[str]:
         told = str(cube.attrs.get("dim_order", "")).split()
         dims += [dim for dim in told if dim not in (*DIMS, *dims) and dim in cube.coords]
     return dims
-
-
-def _ordered(dims: Iterable[str]) -> list[str]:
-    """Put dims in the order of ties: the known ones, the user's own, batch last."""
-    given = list(dims)
-    return (
-        [dim for dim in DIMS[:-1] if dim in given]
-        + [dim for dim in given if dim not in DIMS]
-        + [dim for dim in given if dim == "batch"]
-    )
 
 
 def _configuration_texts(columns: Columns, own: Sequence[str], count: int) -> np.ndarray[Any, Any]:
@@ -345,7 +335,7 @@ def _label_text(value: Any) -> str:
 
 def model_text(cube: xr.Dataset) -> str:
     """Return which model and counts the predictions come from."""
-    return _plain(plain_model(cube))
+    return _for_template(plain_model(cube))
 
 
 def plain_model(cube: xr.Dataset) -> str:

@@ -110,7 +110,7 @@ def _edges_of(context: Context, variable: str, bins: int | Sequence[float] | Non
             msg = f"`bins`: expected 1 or more, got {bins}; give a number of bins or their edges"
             raise InvalidDataError(msg)
         check_cells(context, "histogram", [], int(bins))
-        low, high = _finite_range(context, variable, where)
+        low, high = _extremes_within(context, variable, where)
         # halved and doubled: the distance of two numbers may be more than the largest number
         edges = 2.0 * np.linspace(low / 2.0, (high if high > low else low + 1.0) / 2.0, int(bins) + 1)
         edges = edges.astype(kind)
@@ -126,7 +126,7 @@ def _edges_of(context: Context, variable: str, bins: int | Sequence[float] | Non
     return edges
 
 
-def _finite_range(context: Context, variable: str, where: Where) -> tuple[float, float]:
+def _extremes_within(context: Context, variable: str, where: Where) -> tuple[float, float]:
     largest = float(np.finfo(context.dtype).max)
     limits = [*where.limits, Limit(variable, -largest, largest)]
     ends = []

@@ -46,18 +46,18 @@ def parts_of(
     winners = [members[int(np.argmax(values[members]))] for members in places]
     found = [bool(each["found"].values[winner]) for winner in winners]
     # one of each kind is asked for by itself: it has what the others lack, and is what an empty one looks like
-    alone = {is_found: _alone(grouping, found.index(is_found), where, ask) for is_found in set(found)}
+    alone = {is_found: _single(grouping, found.index(is_found), where, ask) for is_found in set(found)}
     return [
-        _part(context, each, winner, int(index[winner]), grouping.dim, alone[True]) if is_found else alone[False]
+        _winner(context, each, winner, int(index[winner]), grouping.dim, alone[True]) if is_found else alone[False]
         for winner, is_found in zip(winners, found, strict=True)
     ]
 
 
-def _alone(grouping: Grouping, number: int, where: Where, ask: Callable[[list[str], Where], xr.Dataset]) -> xr.Dataset:
+def _single(grouping: Grouping, number: int, where: Where, ask: Callable[[list[str], Where], xr.Dataset]) -> xr.Dataset:
     return ask([], where.narrowed([(grouping.dim, grouping.indices[number])]))
 
 
-def _part(context: Context, each: xr.Dataset, place: int, index: int, dim: str, like: xr.Dataset) -> xr.Dataset:
+def _winner(context: Context, each: xr.Dataset, place: int, index: int, dim: str, like: xr.Dataset) -> xr.Dataset:
     """Cut one winner out, with the variables of one that was asked for by itself."""
     variables: dict[Any, xr.Variable] = {}
     for name, one in like.variables.items():

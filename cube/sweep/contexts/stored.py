@@ -21,6 +21,7 @@ from roofcube.kernels.graph.expression import leaf
 from roofcube.kernels.graph.space import Space
 from roofcube.kernels.query.query import Limit, Query, ask
 from roofcube.kernels.tuning import TUNING
+from roofcube.labels import dims_in_order
 from roofcube.model.graph import LAYER, dim_order
 from roofcube.options import fits_memory, thread_count
 from roofcube.sweep.answers.points import empty_value
@@ -28,7 +29,6 @@ from roofcube.sweep.contexts.context import Context
 from roofcube.sweep.contexts.exact import WIDE, compared_as_stored, in_memory, is_exact, ranked
 from roofcube.sweep.contexts.streamed import StreamedEngine, StreamedQuery
 from roofcube.sweep.contexts.where import whole_ends
-from roofcube.variables import DIMS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -56,7 +56,7 @@ class StoredContext(Context):
 
     def __init__(self, cube: xr.Dataset) -> None:
         self.cube = cube
-        self.dims = _dims_in_order(cube)
+        self.dims = _dims_of(cube)
         self.sizes = {dim: int(cube.sizes[dim]) for dim in self.dims}
         self.coords = {}
         self.variables: dict[str, xr.Variable] = {}
@@ -281,13 +281,12 @@ def _own_attrs(attrs: Mapping[Any, Any]) -> dict[str, Any]:
     return {name: value for name, value in attrs.items() if not str(name).startswith(account)}
 
 
-def _dims_in_order(cube: xr.Dataset) -> tuple[str, ...]:
+def _dims_of(cube: xr.Dataset) -> tuple[str, ...]:
     """Order the dims as ties are decided: as the cube says in its attrs, else known ones, own ones, batch last."""
     said = [dim for dim in str(cube.attrs.get("dim_order", "")).split() if dim in cube.dims and dim != LAYER]
     # dims that only a coordinate of another name has come last of their kind
     names = dict.fromkeys([*said, *dim_order(cube), *(str(dim) for dim in cube.dims if dim != LAYER)])
-    before = [dim for dim in DIMS if dim in names and dim != "batch"]
-    order = (*before, *(dim for dim in names if dim not in DIMS), *(dim for dim in names if dim == "batch"))
+    order = tuple(dims_in_order(names))
     return order if [dim for dim in order if dim in said] == said else tuple(names)
 
 

@@ -13,8 +13,9 @@ from hypothesis.extra import numpy as hnp
 
 from roofcube.errors import InvalidDataError
 from roofcube.kernels.argbest import best_along as public
-from roofcube.kernels.argbest import compiled, layout, loops
+from roofcube.kernels.argbest import compiled, loops
 from roofcube.kernels.argbest.best_along import best_along
+from roofcube.kernels.tuning import Tuning
 
 FLOATS = [0.0, -0.0, 1.0, -1.0, 2.5, -7.25, 6e-5, -6e-5, 6e4, np.inf, -np.inf, np.nan, -np.nan]
 DTYPES = ["f2", "f4", "f8", ">f4", "i4", "i8", "u8", "?"]
@@ -114,13 +115,9 @@ def test_shared_and_cut_small_the_answer_is_the_same(question, sense, threads):
     axes = tuple(sorted(one % array.ndim for one in (axis if isinstance(axis, tuple) else (axis,))))
     fitted = None if mask is None else np.broadcast_to(mask, array.shape)
     expected = public._numpy_best(array, axes, fitted, largest=sense == "max")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(compiled, "SHARED", 0)
-        patch.setattr(compiled, "UPCAST", 3)
-        patch.setattr(compiled, "ROW_BLOCK", 2)
-        patch.setattr(compiled, "LONGEST", 3)
-        patch.setattr(layout, "NARROW", 2)
-        check_equal(compiled.best_along(array, axes, fitted, largest=sense == "max", threads=threads), expected)
+    tuning = Tuning(best_shared_values=0, best_widened_values=3, best_row_block=2, best_line_part=3, best_narrow=2)
+    found = compiled.best_along(array, axes, fitted, largest=sense == "max", threads=threads, tuning=tuning)
+    check_equal(found, expected)
 
 
 @pytest.mark.parametrize("dtype", ["f2", "f4", "f8", "i4"])
