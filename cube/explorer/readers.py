@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from functools import partial
 from threading import Lock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import panel as pn
 
@@ -31,7 +31,7 @@ class Reader:
     def __init__(self, page: Page) -> None:
         self.page = page
         current = pn.state.curdoc
-        self.doc = current if current is not None and current.session_context else None
+        self.doc: Any = current if current is not None and current.session_context else None
         self._lock = Lock()
         self._waiting: list[Callable[[], None]] | None = None if self.doc is None else []
         if self.doc is not None:
