@@ -11,7 +11,7 @@ import xarray as xr
 from xarray.indexes import PandasIndex  # `xr.indexes` is there from 2025 on
 
 from roofcube.datasets import canonical
-from roofcube.variables import CONFIGURATION, DIMS, OFFER
+from roofcube.vocabulary import CONFIGURATION, DIMS, OFFER
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable, Mapping, Sequence

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from roofcube.errors import InvalidDataError
-from roofcube.variables import DIMS
+from roofcube.vocabulary import DIMS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -24,7 +24,7 @@ from roofcube.datasets.forms.table_forms import as_table
 from roofcube.errors import InvalidDataError
 from roofcube.measured.rows import averaged_repeats, measurement_rows
 from roofcube.model.offered import as_product, at_offers, is_offered
-from roofcube.variables import BOUNDS
+from roofcube.vocabulary import BOUNDS
 
 if TYPE_CHECKING:
     from os import PathLike

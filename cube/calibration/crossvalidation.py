@@ -28,7 +28,7 @@ from roofcube.calibration.fitting.residual import KERNEL
 from roofcube.calibration.measured import Measured, measured
 from roofcube.calibration.rows import canonical_keys, indexed_rows
 from roofcube.disk import cache_folder, digest, make_private, replacing
-from roofcube.variables import ELEMENT_BYTES
+from roofcube.vocabulary import ELEMENT_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

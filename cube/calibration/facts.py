@@ -16,7 +16,7 @@ from roofcube import datasets
 from roofcube.errors import InvalidDataError
 from roofcube.labels import full_rank
 from roofcube.model.inputs import inputs as all_inputs
-from roofcube.variables import ELEMENT_BYTES, HARDWARE_DIMS
+from roofcube.vocabulary import ELEMENT_BYTES, HARDWARE_DIMS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

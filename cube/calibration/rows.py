@@ -11,7 +11,7 @@ import polars as pl
 from roofcube.datasets import canonical
 from roofcube.errors import unknown_label
 from roofcube.labels import KEY_COLUMNS
-from roofcube.variables import HARDWARE_DIMS
+from roofcube.vocabulary import HARDWARE_DIMS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -11,7 +11,7 @@ import xarray as xr
 from roofcube.calibration.facts import with_facts
 from roofcube.calibration.rows import IndexedRows
 from roofcube.calibration.trust import statuses
-from roofcube.variables import BOUNDS, CONFIGURATION, HARDWARE_DIMS, NETWORK_DIMS, attributes
+from roofcube.vocabulary import BOUNDS, CONFIGURATION, HARDWARE_DIMS, NETWORK_DIMS, attributes
 
 if TYPE_CHECKING:
     from roofcube.calibration.fitted import Fitted

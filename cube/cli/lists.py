@@ -65,7 +65,7 @@ def networks_command(file: Path | None, task: str | None, as_json: bool) -> None
 @as_json_option
 def variables_command(file: Path | None, as_json: bool) -> None:
     """List the variables of cubes, or those of a cube FILE: unit, meaning, which way is better, and where from."""
-    from roofcube.variables import VARIABLES
+    from roofcube.vocabulary import VARIABLES
 
     if file is None:
         rows = [
@@ -81,7 +81,7 @@ def variables_command(file: Path | None, as_json: bool) -> None:
 
 
 def _variable_record(cube: Any, name: str) -> dict[str, str]:
-    from roofcube.variables import sense_of
+    from roofcube.vocabulary import sense_of
 
     array = cube[name]
     return {

@@ -10,7 +10,7 @@ import click
 import numpy as np
 
 from roofcube.labels import flat_column
-from roofcube.variables import DIMS
+from roofcube.vocabulary import DIMS
 from roofcube.wording import flag_words, short, shown_unit, with_unit
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from roofcube.explorer.categories import Category
     from roofcube.explorer.rows import Rows
     from roofcube.explorer.state import View
-    from roofcube.variables import Sense
+    from roofcube.vocabulary import Sense
 
 __all__ = ["LATENCIES", "MOST_CELLS", "Answer", "AtLatency", "Grid", "Source", "Step", "Stop", "limits_of", "where_of"]
 

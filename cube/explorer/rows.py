@@ -17,7 +17,7 @@ from roofcube.sweep.answers.points import as_points
 from roofcube.sweep.flags import codes_of
 from roofcube.sweep.questions import context_of
 from roofcube.sweep.trust import impossible_bits
-from roofcube.variables import (
+from roofcube.vocabulary import (
     CONFIGURATION,
     GRADES,
     IMPOSSIBLE,
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     import xarray as xr
 
-    from roofcube.variables import Sense
+    from roofcube.vocabulary import Sense
 
 __all__ = ["Rows", "is_number", "measured_names", "rows_of_kind", "sense_in"]
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from roofcube.explorer.answers import Stop
     from roofcube.explorer.state import View
-    from roofcube.variables import Sense
+    from roofcube.vocabulary import Sense
 
 __all__ = ["MOST_MARKS", "StoredSource", "latency_of"]
 

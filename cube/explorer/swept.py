@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from roofcube.explorer.answers import Stop
     from roofcube.explorer.state import View
     from roofcube.sweep.sweep import Sweep
-    from roofcube.variables import Sense
+    from roofcube.vocabulary import Sense
 
 __all__ = ["SweptSource"]
 

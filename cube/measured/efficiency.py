@@ -9,7 +9,7 @@ import xarray as xr
 
 from roofcube.errors import MissingInputError, check_choice
 from roofcube.labels import labelled
-from roofcube.variables import IMPOSSIBLE, OFFER, attributes
+from roofcube.vocabulary import IMPOSSIBLE, OFFER, attributes
 
 if TYPE_CHECKING:
     from roofcube.sweep.sweep import Sweep

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from roofcube.variables import GRADES
+from roofcube.vocabulary import GRADES
 
 __all__ = ["FINDINGS", "finding_lines", "no_numbers"]
 

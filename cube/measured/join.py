@@ -16,7 +16,7 @@ from roofcube.measured.physics_gate import check, quality_bits
 from roofcube.measured.rows import measurement_rows, other_columns
 from roofcube.model.inputs import inputs as model_inputs
 from roofcube.model.predict import predict
-from roofcube.variables import DIMS, OFFER, attributes
+from roofcube.vocabulary import DIMS, OFFER, attributes
 
 if TYPE_CHECKING:
     from roofcube.labels import RowLocations

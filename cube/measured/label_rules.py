@@ -12,7 +12,7 @@ from roofcube import datasets
 from roofcube.datasets import canonical
 from roofcube.errors import suggestion
 from roofcube.measured.findings import FINDINGS, finding_lines, no_numbers
-from roofcube.variables import INFEASIBLE
+from roofcube.vocabulary import INFEASIBLE
 
 if TYPE_CHECKING:
     import xarray as xr

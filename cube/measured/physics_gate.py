@@ -21,7 +21,7 @@ from roofcube.measured.trace_rules import trace_findings
 from roofcube.model.assumptions import BOUND
 from roofcube.model.inputs import inputs as model_inputs
 from roofcube.model.predict import predict
-from roofcube.variables import CONFIGURATION, QUALITY
+from roofcube.vocabulary import CONFIGURATION, QUALITY
 
 if TYPE_CHECKING:
     import xarray as xr

@@ -3,7 +3,7 @@
 A rule is an expression over a table of measurements to which `physics_gate` has added what platform and network allow
 (`peak_throughput`, `published_throughput`, `bound_throughput`, `table_top1`, `cores`, `executed_precision`, `board`)
 and whether another row is `identical`; it may look at a row's sisters. A new rule is a new record here, and its name a
-bit in `roofcube.variables.QUALITY`.
+bit in `roofcube.vocabulary.QUALITY`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import polars as pl
 
 from roofcube import datasets
 from roofcube.labels import KEY_COLUMNS
-from roofcube.variables import GRADES, INFEASIBLE
+from roofcube.vocabulary import GRADES, INFEASIBLE
 
 __all__ = ["WATTS_RANGE_FACTOR", "Rule", "rules_for"]
 

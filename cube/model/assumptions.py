@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from roofcube.kernels.graph.expression import Node
-    from roofcube.variables import Sense
+    from roofcube.vocabulary import Sense
 
 __all__ = ["BOUND", "PUBLISHED", "SERVING", "Assumptions", "Layers", "Storage", "Term", "check_assumptions"]
 

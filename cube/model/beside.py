@@ -9,7 +9,7 @@ import xarray as xr
 
 from roofcube.errors import InvalidDataError, MissingInputError
 from roofcube.labels import axis, in_order, labelled
-from roofcube.variables import MODES, PRECISIONS
+from roofcube.vocabulary import MODES, PRECISIONS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

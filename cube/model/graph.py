@@ -33,7 +33,7 @@ from roofcube.kernels.graph.expression import (
 from roofcube.labels import labelled
 from roofcube.model.assumptions import PUBLISHED, Assumptions, check_assumptions
 from roofcube.model.hardware import check_hardware
-from roofcube.variables import ACTIVATION_BYTES, BOUNDS, DIMS, ELEMENT_BYTES, INFEASIBLE, VARIABLES, attributes
+from roofcube.vocabulary import ACTIVATION_BYTES, BOUNDS, DIMS, ELEMENT_BYTES, INFEASIBLE, VARIABLES, attributes
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping

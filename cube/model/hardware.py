@@ -9,7 +9,7 @@ import xarray as xr
 
 from roofcube.datasets.quantities import QUANTITIES, check_numbers, number_of
 from roofcube.errors import InvalidDataError, check_choice
-from roofcube.variables import FORMATS, attributes
+from roofcube.vocabulary import FORMATS, attributes
 
 __all__ = ["check_hardware", "hypothetical"]
 

@@ -20,7 +20,7 @@ from roofcube.model.given import as_list, platforms_given, topologies_given
 from roofcube.model.hardware import check_hardware
 from roofcube.model.offered import as_offered
 from roofcube.model.own_networks import own_networks, own_tasks, with_experts_read, with_phases, with_totals
-from roofcube.variables import FORMATS, MODES, PRECISIONS, attributes
+from roofcube.vocabulary import FORMATS, MODES, PRECISIONS, attributes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -15,7 +15,7 @@ import xarray as xr
 from roofcube.errors import InvalidDataError, MemoryLimitError, check_kind
 from roofcube.labels import axis, dims_in_order, in_order, labelled
 from roofcube.options import fits_memory
-from roofcube.variables import FORMATS, HARDWARE_DIMS, INFEASIBLE, MODES, OFFER, PRECISIONS
+from roofcube.vocabulary import FORMATS, HARDWARE_DIMS, INFEASIBLE, MODES, OFFER, PRECISIONS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -14,7 +14,7 @@ from roofcube.files.store import save
 from roofcube.labels import flat_column
 from roofcube.model.graph import dim_order
 from roofcube.page.content import Link, link_to
-from roofcube.variables import DIMS, VARIABLES
+from roofcube.vocabulary import DIMS, VARIABLES
 from roofcube.wording import counted, flag_words, listed
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ from roofcube.page.downloads import downloads
 from roofcube.page.figures import draw
 from roofcube.sweep.low_ends import EXPECTED, at_low_ends
 from roofcube.sweep.questions import best, pareto
-from roofcube.variables import BOUNDS, CONFIGURATION, INFEASIBLE, OFFER
+from roofcube.vocabulary import BOUNDS, CONFIGURATION, INFEASIBLE, OFFER
 from roofcube.wording import configuration_of, counted, listed, percent, quantity, short, with_thousands, with_unit
 
 if TYPE_CHECKING:

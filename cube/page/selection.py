@@ -11,7 +11,7 @@ from roofcube.errors import RoofcubeError
 from roofcube.model.graph import LAYER
 from roofcube.model.offered import as_product, is_offered
 from roofcube.sweep.questions import best, pareto
-from roofcube.variables import CONFIGURATION, DIMS
+from roofcube.vocabulary import CONFIGURATION, DIMS
 from roofcube.wording import counted, listed, with_thousands
 
 if TYPE_CHECKING:

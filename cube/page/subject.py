@@ -19,7 +19,7 @@ from roofcube.model.assumptions import BOUND, PUBLISHED
 from roofcube.model.offered import as_product, is_offered
 from roofcube.page.selection import Selection, selection_of
 from roofcube.plot.drawing.tables import one_model
-from roofcube.variables import DIMS, QUALITY
+from roofcube.vocabulary import DIMS, QUALITY
 from roofcube.wording import task_title, title_of
 
 __all__ = ["Subject", "subject_of"]

@@ -13,7 +13,7 @@ from roofcube.page.content import Table
 from roofcube.page.selection import MANY, figures_of_merit
 from roofcube.sweep.low_ends import EXPECTED, at_low_ends, has_intervals
 from roofcube.sweep.questions import best
-from roofcube.variables import QUALITY, sense_of
+from roofcube.vocabulary import QUALITY, sense_of
 from roofcube.wording import counted, labels_text, quantity, short, with_thousands
 
 if TYPE_CHECKING:

@@ -31,7 +31,7 @@ from roofcube.plot.drawing.tables import (
 )
 from roofcube.sweep.questions import best
 from roofcube.sweep.questions import histogram as counts_of
-from roofcube.variables import DIMS, VARIABLES, sense_of
+from roofcube.vocabulary import DIMS, VARIABLES, sense_of
 from roofcube.wording import percent, short, with_thousands, with_unit
 
 if TYPE_CHECKING:

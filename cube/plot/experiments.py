@@ -29,7 +29,7 @@ from roofcube.plot.drawing.tables import (
     value_text,
     with_source_rows,
 )
-from roofcube.variables import CONFIGURATION
+from roofcube.vocabulary import CONFIGURATION
 from roofcube.wording import with_unit
 
 if TYPE_CHECKING:

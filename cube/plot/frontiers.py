@@ -34,7 +34,7 @@ from roofcube.plot.drawing.tables import (
 from roofcube.sweep import Sweep
 from roofcube.sweep.questions import pareto as front_of
 from roofcube.sweep.questions import senses_of
-from roofcube.variables import CONFIGURATION
+from roofcube.vocabulary import CONFIGURATION
 from roofcube.wording import percent, with_thousands
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
     from roofcube.plot.drawing.elements import Axis
     from roofcube.plot.drawing.tables import Columns
-    from roofcube.variables import Sense
+    from roofcube.vocabulary import Sense
 
 __all__ = ["front", "overlap", "pareto"]
 

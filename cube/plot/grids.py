@@ -21,7 +21,7 @@ from roofcube.plot.drawing.tables import (
     short_label,
     source_text,
 )
-from roofcube.variables import DIMS, INFEASIBLE, VARIABLES, sense_of
+from roofcube.vocabulary import DIMS, INFEASIBLE, VARIABLES, sense_of
 from roofcube.wording import short, with_unit
 
 if TYPE_CHECKING:

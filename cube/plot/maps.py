@@ -11,7 +11,7 @@ from roofcube.plot.drawing import style
 from roofcube.plot.drawing.elements import Axis, image, plane, rectangles, segments
 from roofcube.plot.drawing.tables import scale_of, short_label
 from roofcube.sweep.questions import best, context_of, senses_of
-from roofcube.variables import VARIABLES
+from roofcube.vocabulary import VARIABLES
 from roofcube.wording import percent, with_unit
 
 if TYPE_CHECKING:

@@ -27,7 +27,7 @@ from roofcube.plot.drawing.tables import (
     scope_text,
     value_text,
 )
-from roofcube.variables import CONFIGURATION, ELEMENT_BYTES
+from roofcube.vocabulary import CONFIGURATION, ELEMENT_BYTES
 from roofcube.wording import percent, short
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from roofcube.plot.drawing import style
 from roofcube.plot.drawing.elements import Axis, layout, plane
 from roofcube.plot.drawing.rows import Rows, bars, floor_of, numbers, with_rows
 from roofcube.plot.drawing.tables import labels_of, ranks, records, require, sorted_rows, value_text
-from roofcube.variables import ELEMENT_BYTES
+from roofcube.vocabulary import ELEMENT_BYTES
 from roofcube.wording import short, with_unit
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import numpy as np
 from roofcube.model.graph import EXTRAPOLATES
 from roofcube.sweep.low_ends import EXPECTED
 from roofcube.sweep.questions import best, context_of
-from roofcube.variables import CONFIGURATION
+from roofcube.vocabulary import CONFIGURATION
 from roofcube.wording import configuration_text, listed, short, shown_unit, with_unit
 
 if TYPE_CHECKING:

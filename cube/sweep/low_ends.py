@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from roofcube.sweep.answers.probability import SCALES
-from roofcube.variables import sense_of
+from roofcube.vocabulary import sense_of
 
 if TYPE_CHECKING:
     import xarray as xr

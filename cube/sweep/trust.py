@@ -8,7 +8,7 @@ import numpy as np
 
 from roofcube.errors import InvalidDataError, check_choice
 from roofcube.labels import full_rank
-from roofcube.variables import IMPOSSIBLE, IMPOSSIBLE_POWER, MEASURED_POWER, MEASURED_SPEED
+from roofcube.vocabulary import IMPOSSIBLE, IMPOSSIBLE_POWER, MEASURED_POWER, MEASURED_SPEED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

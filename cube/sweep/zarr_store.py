@@ -38,7 +38,7 @@ from roofcube.model.graph import RESULTS
 from roofcube.options import memory_limit, progress_bar, thread_count
 from roofcube.sweep.answers.points import attributes_of
 from roofcube.sweep.tile_reader import Part
-from roofcube.variables import FLAGS
+from roofcube.vocabulary import FLAGS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

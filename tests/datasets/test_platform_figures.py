@@ -9,7 +9,7 @@ import roofcube as rc
 from roofcube import datasets
 from roofcube.datasets.quantities import range_fault
 from roofcube.errors import InvalidDataError
-from roofcube.variables import INFEASIBLE
+from roofcube.vocabulary import INFEASIBLE
 
 FIGURES = datasets.load_platform_figures()
 PLATFORMS = datasets.load_platforms(collection="devices")

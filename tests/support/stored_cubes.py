@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
-from roofcube.variables import DIMS
+from roofcube.vocabulary import DIMS
 
 if TYPE_CHECKING:
     from pathlib import Path

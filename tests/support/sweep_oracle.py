@@ -21,7 +21,7 @@ from roofcube.kernels.bounds import search
 from roofcube.kernels.engine import reductions, stream
 from roofcube.kernels.tuning import TUNING, Tuning
 from roofcube.sweep import cluster
-from roofcube.variables import INFEASIBLE
+from roofcube.vocabulary import INFEASIBLE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from roofcube.variables import BOUNDS
+from roofcube.vocabulary import BOUNDS
 
 if TYPE_CHECKING:
     from roofcube.calibration.measured import Measured

@@ -12,7 +12,7 @@ from roofcube.calibration.fitting.evidence import LEAST_TOPOLOGIES
 from roofcube.calibration.fitting.family import FamilyModel, fit_family, prior_from
 from roofcube.calibration.fitting.intervals import Scores
 from roofcube.calibration.fitting.power import PowerModel, fit_power
-from roofcube.variables import BOUNDS
+from roofcube.vocabulary import BOUNDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from roofcube.calibration.facts import TILES
-from roofcube.variables import BOUNDS
+from roofcube.vocabulary import BOUNDS
 
 if TYPE_CHECKING:
     from roofcube.calibration.rows import IndexedRows

@@ -8,7 +8,7 @@ import numpy as np
 
 from roofcube.errors import MissingInputError
 from roofcube.plot.drawing.tables import POINT, has_value, require
-from roofcube.variables import DIMS, VARIABLES
+from roofcube.vocabulary import DIMS, VARIABLES
 from roofcube.wording import flag_words
 
 if TYPE_CHECKING:

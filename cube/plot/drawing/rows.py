@@ -12,7 +12,7 @@ import numpy as np
 from roofcube.plot.drawing import style
 from roofcube.plot.drawing.elements import Axis, rectangles
 from roofcube.plot.drawing.tables import labels_of, ranks, several, sorted_rows
-from roofcube.variables import CONFIGURATION
+from roofcube.vocabulary import CONFIGURATION
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

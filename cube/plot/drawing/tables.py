@@ -14,7 +14,7 @@ from roofcube.labels import dims_in_order, flat_column, locate
 from roofcube.measured.rows import measurement_rows
 from roofcube.model.offered import as_product
 from roofcube.sweep import Sweep
-from roofcube.variables import CONFIGURATION, DIMS, VARIABLES, attributes
+from roofcube.vocabulary import CONFIGURATION, DIMS, VARIABLES, attributes
 from roofcube.wording import configuration_text, flag_words, short, shown_unit, with_unit
 
 if TYPE_CHECKING:

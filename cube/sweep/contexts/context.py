@@ -20,7 +20,7 @@ from roofcube.errors import InvalidDataError, unknown_label
 from roofcube.kernels.graph.expression import leaf
 from roofcube.kernels.query.query import check_countable
 from roofcube.sweep.contexts.where import Where, read_where
-from roofcube.variables import sense_of
+from roofcube.vocabulary import sense_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

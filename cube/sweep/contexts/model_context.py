@@ -17,7 +17,7 @@ from roofcube.kernels.query.query import Limit, Query, ask
 from roofcube.kernels.tuning import TUNING, Tuning
 from roofcube.model.graph import LAYER, build_model
 from roofcube.sweep.contexts.context import Context, ordered_dims
-from roofcube.variables import FLAGS
+from roofcube.vocabulary import FLAGS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 import roofcube as rc
 from roofcube.cli import main
-from roofcube.variables import VARIABLES
+from roofcube.vocabulary import VARIABLES
 
 
 @pytest.fixture

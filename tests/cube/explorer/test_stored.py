@@ -13,7 +13,7 @@ from roofcube.explorer.addresses import defaults
 from roofcube.explorer.app import source_of
 from roofcube.explorer.state import View
 from roofcube.explorer.stored import MOST_MARKS
-from roofcube.variables import QUALITY
+from roofcube.vocabulary import QUALITY
 
 
 def asked(source, **settings):

@@ -11,7 +11,7 @@ import xarray as xr
 import roofcube as rc
 from roofcube.errors import InvalidDataError, UnknownLabelError
 from roofcube.labels import labelled, rows_of
-from roofcube.variables import QUALITY
+from roofcube.vocabulary import QUALITY
 
 ROWS = rc.datasets.load_measurements()
 

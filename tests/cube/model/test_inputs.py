@@ -12,7 +12,7 @@ from roofcube.errors import InvalidDataError, MemoryLimitError, MissingInputErro
 from roofcube.kernels.graph.expression import maximum
 from roofcube.kernels.tuning import Tuning
 from roofcube.model.graph import build_model, dim_order
-from roofcube.variables import ELEMENT_BYTES
+from roofcube.vocabulary import ELEMENT_BYTES
 
 
 def test_each_variable_has_only_the_dims_it_depends_on():

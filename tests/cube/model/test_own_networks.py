@@ -8,7 +8,7 @@ import pytest
 
 import roofcube as rc
 from roofcube.errors import InvalidDataError, UnknownLabelError
-from roofcube.variables import INFEASIBLE
+from roofcube.vocabulary import INFEASIBLE
 
 TOTALS = {"topology": ["SwinLike"], "ops": [9e9], "params": [28.3e6], "activations": [17e6]}
 PLATFORM = pl.DataFrame(

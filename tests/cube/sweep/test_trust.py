@@ -8,7 +8,7 @@ import pytest
 
 import roofcube as rc
 from roofcube.errors import InvalidDataError
-from roofcube.variables import QUALITY
+from roofcube.vocabulary import QUALITY
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ from typing import get_args
 
 from roofcube.datasets import schema
 from roofcube.labels import KEY_COLUMNS
-from roofcube.variables import CONFIGURATION, DIMS, ELEMENT_BYTES, PRECISIONS
+from roofcube.vocabulary import CONFIGURATION, DIMS, ELEMENT_BYTES, PRECISIONS
 
 
 def test_every_precision_of_the_tables_has_a_size():
