@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from roofcube.sweep.explanation import explain
     from roofcube.sweep.questions import best, count, crossover, distance_to_front, histogram, pareto, quantile, top
     from roofcube.versions import show_versions
+    from roofcube.vocabulary import variables
 
 __version__ = "0.1.0"
 
@@ -100,6 +101,7 @@ _HOMES = {
     "tasks": "datasets",
     "top": "sweep.questions",
     "unmatched": "measured.join",
+    "variables": "vocabulary",
     "verify": "files.store",
     "where": "kernels.graph.expression",
 }
@@ -158,6 +160,7 @@ __all__ = [
     "tasks",
     "top",
     "unmatched",
+    "variables",
     "verify",
     "where",
 ]

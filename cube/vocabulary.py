@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+if TYPE_CHECKING:
+    import polars as pl
+    import xarray as xr
 
 __all__ = [
     "ACTIVATION_BYTES",
@@ -30,6 +34,7 @@ __all__ = [
     "attributes",
     "flag_attributes",
     "sense_of",
+    "variables",
 ]
 
 Sense = Literal["max", "min"]
@@ -277,6 +282,52 @@ def flag_attributes(flags: dict[str, int], *, masks: bool = False) -> dict[str, 
     kind = np.dtype("i4" if masks else "i1")
     key = "flag_masks" if masks else "flag_values"
     return {"units": "1", key: np.array(list(flags.values()), dtype=kind), "flag_meanings": " ".join(flags)}
+
+
+def variables(cube: xr.Dataset | None = None) -> pl.DataFrame:
+    """Return the variables that cubes can have, or those of one cube.
+
+    Parameters
+    ----------
+    cube : Dataset, optional
+        List what this one holds, coordinates too.
+
+    Returns
+    -------
+    DataFrame
+        Columns `variable`, `units`, `better` (``max``, ``min``, or empty where neither is), `meaning`; of a cube also
+        `dims` and `source`.
+
+    Examples
+    --------
+    >>> import roofcube as rc
+    >>> rc.variables().row(0)
+    ('peak_compute', 'op/s', 'max', 'peak compute rate at the precision')
+    >>> cube = rc.best(rc.benchmark("mnist"), "measured_throughput")
+    >>> dict(rc.variables(cube).select("variable", "units").iter_rows())["measured_throughput"]
+    '1/s'
+    """
+    import polars as pl
+
+    if cube is None:
+        rows = [
+            {"variable": name, "units": one.units, "better": one.sense or "", "meaning": one.long_name}
+            for name, one in VARIABLES.items()
+        ]
+    else:
+        rows = [_described_variable(str(name), array) for name, array in cube.variables.items()]
+    return pl.DataFrame(rows)
+
+
+def _described_variable(name: str, array: xr.Variable) -> dict[str, str]:
+    return {
+        "variable": name,
+        "dims": ", ".join(map(str, array.dims)),
+        "units": str(array.attrs.get("units", "")),
+        "better": str(array.attrs.get("sense") or sense_of(name) or ""),
+        "meaning": str(array.attrs.get("long_name", "")),
+        "source": str(array.attrs.get("source", "")),
+    }
 
 
 def sense_of(name: str) -> Sense | None:

@@ -65,33 +65,15 @@ def networks_command(file: Path | None, task: str | None, as_json: bool) -> None
 @as_json_option
 def variables_command(file: Path | None, as_json: bool) -> None:
     """List the variables of cubes, or those of a cube FILE: unit, meaning, which way is better, and where from."""
-    from roofcube.vocabulary import VARIABLES
+    import roofcube
 
     if file is None:
-        rows = [
-            {"variable": name, "units": one.units, "better": one.sense or "", "meaning": one.long_name}
-            for name, one in VARIABLES.items()
-        ]
-        _print(pl.DataFrame(rows), as_json=as_json)
+        _print(roofcube.variables(), as_json=as_json)
         return
     from roofcube.files.store import opened
 
     with opened(file) as cube:
-        _print(pl.DataFrame([_variable_record(cube, str(name)) for name in cube.variables]), as_json=as_json)
-
-
-def _variable_record(cube: Any, name: str) -> dict[str, str]:
-    from roofcube.vocabulary import sense_of
-
-    array = cube[name]
-    return {
-        "variable": name,
-        "dims": ", ".join(map(str, array.dims)),
-        "units": str(array.attrs.get("units", "")),
-        "better": str(array.attrs.get("sense") or sense_of(name) or ""),
-        "meaning": str(array.attrs.get("long_name", "")),
-        "source": str(array.attrs.get("source", "")),
-    }
+        _print(roofcube.variables(cube), as_json=as_json)
 
 
 def _print(table: pl.DataFrame, *, as_json: bool) -> None:
