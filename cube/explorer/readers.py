@@ -40,8 +40,7 @@ class Reader:
     def _ready(self) -> None:
         with self._lock:
             waiting, self._waiting = self._waiting or [], None
-        for act in waiting:
-            self.doc.add_next_tick_callback(act)
+        self.doc.add_next_tick_callback(lambda: [act() for act in waiting])
 
     def soon(self, act: Callable[[], None]) -> None:
         """Act at the next turn of the document, from any thread; at once in a notebook.

@@ -99,11 +99,11 @@ def render(subject: Subject, sections: list[Section]) -> str:
     from jinja2 import Environment, StrictUndefined
 
     from roofcube import __version__
-    from roofcube.page.figures import embed, scripts
+    from roofcube.page.figures import embed
     from roofcube.plot.drawing.style import DARK_MODE
 
     drawings = [drawing for section in sections for drawing in section.drawings]
-    script, places = embed(drawings)
+    script, places, libraries = embed(drawings)
     counts, choices, notes = _summary(subject)
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     page: str = environment.from_string(_package_text("template.html")).render(
@@ -117,7 +117,7 @@ def render(subject: Subject, sections: list[Section]) -> str:
         places=places,
         numbers={drawing.key: place for place, drawing in enumerate(drawings, start=1)},
         style=_package_text("style.css"),
-        libraries=scripts(drawings) if drawings else [],
+        libraries=libraries,
         figures=script,
         dark_mode=DARK_MODE,
         version=__version__,

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import polars as pl
     import xarray as xr
 
-__all__ = ["draw", "embed", "scripts"]
+__all__ = ["draw", "embed"]
 
 
 def draw(
@@ -24,8 +24,8 @@ def draw(
 
     spoken = name.replace("_", " ")
     try:
-        drawn = _see_through(_as_bokeh(getattr(plot, name)(data, **options), data, key.replace("-", "_") or name))
-        if fault := _fault_of(drawn):
+        drawn, fault = _as_bokeh(getattr(plot, name)(data, **options), data, key.replace("-", "_") or name)
+        if fault:
             return f"The figure “{spoken}” is left out: {fault}"
     except RoofcubeError as error:
         return f"The figure “{spoken}” is left out: {error}"
@@ -34,34 +34,35 @@ def draw(
     return Drawing(key or name.replace("_", "-"), drawn, description)
 
 
-def _fault_of(drawn: Any) -> str:
-    """Return what a browser would stumble over: rows of an axis that have the same name."""
-    from bokeh.core.validation import check_integrity
-    from bokeh.models import FactorRange
-
-    issues = check_integrity([one for one in drawn.references() if isinstance(one, FactorRange)])
-    return "; ".join(f"{issue.text} ({issue.extra})" for issue in issues.error)[:300]
-
-
-def _see_through(drawn: Any) -> Any:
-    """Let the page's own surface show: a filled canvas keeps a light edge when the reader's scheme turns it dark."""
-    from bokeh.models import Plot
-
-    for plot in (one for one in drawn.references() if isinstance(one, Plot)):
-        plot.update(border_fill_color=None, background_fill_color=None)
-    return drawn
-
-
-def _as_bokeh(drawn: Any, data: Any, name: str) -> Any:
-    """Render a figure and lay its buttons out above it."""
+def _as_bokeh(drawn: Any, data: Any, name: str) -> tuple[Any, str]:
+    """Render a figure and lay its buttons out above it; tell what a browser would stumble over."""
     from bokeh.model import Model
 
     from roofcube.page.toggles import with_toggles
     from roofcube.plot.drawing.elements import rendered
 
-    if isinstance(drawn, Model):
-        return drawn
-    return with_toggles(rendered(drawn), data, name=name)
+    root = drawn if isinstance(drawn, Model) else rendered(drawn)
+    models = root.references()  # once: each search of a figure walks all of its models, a tenth of what drawing takes
+    _see_through(models)
+    fault = _fault_of(models)
+    return (root if root is drawn or fault else with_toggles(root, data, name=name, models=models)), fault
+
+
+def _see_through(models: Iterable[Any]) -> None:
+    """Let the page's own surface show: a filled canvas keeps a light edge when the reader's scheme turns it dark."""
+    from bokeh.models import Plot
+
+    for plot in (one for one in models if isinstance(one, Plot)):
+        plot.update(border_fill_color=None, background_fill_color=None)
+
+
+def _fault_of(models: Iterable[Any]) -> str:
+    """Return what a browser would stumble over: rows of an axis that have the same name."""
+    from bokeh.core.validation import check_integrity
+    from bokeh.models import FactorRange
+
+    issues = check_integrity([one for one in models if isinstance(one, FactorRange)])
+    return "; ".join(f"{issue.text} ({issue.extra})" for issue in issues.error)[:300]
 
 
 PLACE = '<div id="{place}" data-root-id="{root}" style="display: contents;"></div>'
@@ -92,14 +93,14 @@ EMBED = """
 """
 
 
-def embed(drawings: Sequence[Drawing]) -> tuple[str, dict[str, str]]:
-    """Return one script with the data of all figures, and a place in the page for each."""
+def embed(drawings: Sequence[Drawing]) -> tuple[str, dict[str, str], list[str]]:
+    """Return one script with the data of all figures, a place in the page for each, and the parts of BokehJS."""
     from bokeh.core.json_encoder import serialize_json
     from bokeh.document import Document
     from bokeh.embed.util import standalone_docs_json_and_render_items
 
     if not drawings:
-        return "", {}
+        return "", {}, []
     # one document from the start: figures added one by one are walked again each time (1.5 s of CPU on a page)
     document = Document()
     with document.models.freeze():
@@ -111,16 +112,15 @@ def embed(drawings: Sequence[Drawing]) -> tuple[str, dict[str, str]]:
     # inside JSON a < stands in texts only; as an escape it can neither end the script nor open a comment
     texts = {name: serialize_json(part).replace("<", "\\u003c") for name, part in (("DOCS", docs), ("ITEMS", listed))}
     script = EMBED.replace("ITEMS", texts["ITEMS"]).replace("DOCS", texts["DOCS"])
-    return script, {
-        drawing.key: PLACE.format(place=places[drawing.drawn.id], root=drawing.drawn.id) for drawing in drawings
-    }
+    put = {drawing.key: PLACE.format(place=places[drawing.drawn.id], root=drawing.drawn.id) for drawing in drawings}
+    return script, put, _scripts(document.models)
 
 
-def scripts(drawings: Iterable[Drawing]) -> list[str]:
-    """Return the parts of BokehJS that these figures need, as text."""
+def _scripts(models: Iterable[Any]) -> list[str]:
+    """Return the parts of BokehJS that models need, as text."""
     from bokeh.resources import Resources
 
-    models = [model for drawing in drawings for model in drawing.drawn.references()]
+    models = list(models)
     kinds = {type(model) for model in models}
     modules = {kind.__module__ for kind in kinds}
     parts = ["bokeh"]

@@ -28,7 +28,7 @@ from roofcube.plot.drawing.style import sheet
 from roofcube.plot.drawing.tables import device_classes, labels_in_order, platform_order
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     import xarray as xr
 
@@ -143,9 +143,9 @@ def headed(title: str, widget: Any) -> Any:
     return Row(Div(text=title, width=HEAD, stylesheets=[sheet(BUTTONS + ":host { padding-top: 5px; }")]), widget)
 
 
-def with_toggles(root: Any, cube: xr.Dataset, *, name: str) -> Any:
-    """Lay buttons out above a rendered figure, as far as its marks have labels to choose between."""
-    models = root.references()  # once: each search of a figure walks all of its models
+def with_toggles(root: Any, cube: xr.Dataset, *, name: str, models: Iterable[Any]) -> Any:
+    """Lay buttons out above a rendered figure of some models, as far as its marks have labels to choose between."""
+    models = list(models)
     plots = [one for one in models if isinstance(one, Plot)]
     every = [one for one in models if isinstance(one, GlyphRenderer) and ".text" not in str(one.name)]
     drawn = [one for one in every if isinstance(one.view.filter, BooleanFilter)]

@@ -144,7 +144,7 @@ def test_a_reader_beside_two_writers_sees_what_one_of_them_wrote(tmp_path, suffi
 def test_a_file_that_never_stays_is_told(tmp_path, monkeypatch):
     path = rc.save(numbered(0), tmp_path / "cube.nc")
     monkeypatch.setattr(store, "SECONDS", 0.2)
-    read = store._loaded
+    read = store._loaded_cube
 
     def replaced_meanwhile(source):
         cube = read(source)

@@ -152,7 +152,9 @@ def _element(
     # by and labels; the others wait in the hook and join the rows by their index
     seen = [*dict.fromkeys((*keys, *(key for key in data if key in SEEN or key in looks.values())))]
     split = 1 if kind in SERIES else len(keys)
-    element = getattr(hv, kind)({key: data[key] for key in seen}, seen[:split], seen[split:])
+    # the range of each dim of each element is looked for several times: that of the index is known
+    dims = [hv.Dimension(key, range=(0, len(data[key]))) if key == INDEX else key for key in seen]
+    element = getattr(hv, kind)({key: data[key] for key in seen}, dims[:split], dims[split:])
     hook = partial(
         _mark,
         name=name,

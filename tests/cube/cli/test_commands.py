@@ -68,7 +68,8 @@ def test_report_writes_the_page_and_prints_its_path(run, tmp_path):
 
 
 def test_report_takes_a_title_and_tells_its_file_as_json(run, tmp_path):
-    told = json.loads(run("report", "mnist", "-o", "page.html", "--title", "Boards <b>for</b> us", "--json").output)
+    rc.save(rc.predict(rc.inputs("mnist", platforms="NCS2")), "cube.nc")
+    told = json.loads(run("report", "cube.nc", "-o", "page.html", "--title", "Boards <b>for</b> us", "--json").output)
     assert told == {"file": "page.html", "bytes": (tmp_path / "page.html").stat().st_size}
     assert "<h1>Boards &lt;b&gt;for&lt;/b&gt; us</h1>" in (tmp_path / "page.html").read_text(encoding="utf-8")
 

@@ -69,7 +69,7 @@ def test_a_child_that_fails_is_told(kind, tmp_path):
     path = rc.save(xr.Dataset({"x": 1}), tmp_path / "cube.nc")
     why = "did not end in 1 s" if kind == "hangs" else "failed"
     with pytest.raises(CorruptFileError, match=rf"cube\.nc: reading it in a process of its own {why}"):
-        sandbox._asked("load", path, 1, code=CRASHES[kind], start=0.5)
+        sandbox._asked_of_child("load", path, 1, code=CRASHES[kind], start=0.5)
 
 
 def test_no_child_outlives_the_question(tmp_path):

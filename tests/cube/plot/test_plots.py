@@ -213,19 +213,25 @@ def test_efficiency_explains_what_exceeds_100_percent(cubes, task, at):
             assert (": weights" in note) == (measured > predicted)
 
 
+def paged(figure, cube, *, name):
+    """Lay a figure out as a page does."""
+    root = rendered(figure)
+    return with_toggles(root, cube, name=name, models=root.references())
+
+
 def test_efficiency_at_equal_batch_has_a_button_for_each_batch(cubes):
     cube = cubes["cifar10"]
     ratios = rc.efficiency(cube, at="batch").efficiency
     counts = ratios.notnull().sum([dim for dim in ratios.dims if dim != "batch"])
     figure = rc.plot.efficiency(cube, at="batch")
-    page = with_toggles(rendered(figure), cube, name="efficiency_at_batch")
+    page = paged(figure, cube, name="efficiency_at_batch")
     group = page.select_one({"name": "efficiency_at_batch.choice.batch"})
     assert group.labels == [f"{batch:g}" for batch in cube.batch.values[counts.values > 0].tolist()]
     assert group.labels[group.active] == f"{cube.batch.values[counts.values.argmax()]:g}"
     bars = source(figure, "efficiency_at_batch.bars")
     for label, count in zip(group.labels, counts.values[counts.values > 0].tolist(), strict=True):
         assert int(np.isfinite(bars[f"measured {label}"].astype("f8")).sum()) == count
-    best = with_toggles(rendered(rc.plot.efficiency(cube)), cube, name="efficiency")
+    best = paged(rc.plot.efficiency(cube), cube, name="efficiency")
     assert best.select_one({"name": "efficiency.choice.batch"}) is None
     with pytest.raises(MissingInputError, match="`batch`: the figure efficiency at equal batch needs measured_through"):
         rc.plot.efficiency(cube.isel(batch=0), at="batch")
@@ -233,7 +239,7 @@ def test_efficiency_at_equal_batch_has_a_button_for_each_batch(cubes):
 
 def test_buttons_have_a_label_each(cubes):
     for name in ("rooflines", "pareto", "overlap", "power"):
-        page = with_toggles(rendered(getattr(rc.plot, name)(cubes["mnist"])), cubes["mnist"], name=name)
+        page = paged(getattr(rc.plot, name)(cubes["mnist"]), cubes["mnist"], name=name)
         for group in page.select({"type": CheckboxButtonGroup}):
             assert len(group.labels) == len(set(group.labels)) > 1, group.name
     assert page.select_one({"name": "power.toggle.platform"}) is not None
