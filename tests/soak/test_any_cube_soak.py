@@ -12,7 +12,7 @@ import xarray as xr
 
 import roofcube as rc
 
-CUBES = int(os.environ.get("ROOFCUBE_SOAK_CUBES", "1000" if os.environ.get("ROOFCUBE_SOAK") else "6"))
+CUBES = int(os.environ.get("ROOFCUBE_SOAK_CUBES", "1000" if os.environ.get("ROOFCUBE_SOAK") else "4"))
 KINDS = ("hypothetical", "own_task", "own_dim", "merged", "one_platform", "measured_only")
 made: dict[str, xr.Dataset] = {}
 
