@@ -1,4 +1,4 @@
-"""The chores, one command each: nox -s dev | tests | lowest | lint | types | bench | soak."""
+"""The chores, one command each: nox -s dev | tests | lowest | lint | types | docs | bench | soak."""
 
 from __future__ import annotations
 
@@ -67,6 +67,13 @@ def types(session: nox.Session) -> None:
     session.install(".[lint]")
     session.chdir(session.create_tmp())
     session.run("mypy", "--config-file", str(ROOT / "pyproject.toml"), "-p", "roofcube")
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Build the site into docs/_build/html; it opens from the folder, without a network."""
+    session.install(".[docs]")
+    session.run("sphinx-build", "-W", "--keep-going", "-b", "html", "docs", "docs/_build/html", *session.posargs)
 
 
 @nox.session
