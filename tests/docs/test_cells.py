@@ -1,29 +1,37 @@
-"""Every cell of the docs runs, in order, and prints what stands below it."""
+"""Every cell of the docs runs, in order, and prints what stands below it; slow pages run in the soak."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import pytest
-from doc_cells import cells_of, run_page, same
+from doc_cells import SLOW, cells_of, check_page, pages, same
 
 DOCS = Path(__file__).parents[2] / "docs"
-# by which tests the cells of other pages run
-ELSEWHERE = {"hvplot.md", "how-to/intervals.md", "how-to/calibrate.md", "gallery.md"}
-PAGES = sorted(path.relative_to(DOCS).as_posix() for path in DOCS.rglob("*.md") if "_build" not in path.parts)
-WITH_CELLS = [name for name in PAGES if cells_of((DOCS / name).read_text(encoding="utf-8"))]
 
 
-@pytest.mark.parametrize("name", [name for name in WITH_CELLS if name not in ELSEWHERE])
+@pytest.mark.parametrize("name", [name for name in pages(DOCS) if name not in SLOW])
 def test_cells_print_what_the_page_says(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    for cell, printed in run_page(DOCS / name):
-        if cell.expected is None:
-            assert printed == "", f"{name}:{cell.line} prints what the page does not show"
-        else:
-            assert same(cell.expected, printed), f"{name}:{cell.line} printed\n{printed}"
+    check_page(DOCS, name)
 
 
-def test_what_is_printed_is_compared():
+def test_slow_pages_are_pages():
+    assert set(pages(DOCS)) >= SLOW
+
+
+def test_what_is_printed_is_compared(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     assert same("12 of ...\n", "12 of 30\n")
     assert not same("12 of ...\n", "13 of 30\n")
+    (tmp_path / "page.md").write_text("```python\nprint(1)\n```\n\n```text\n2\n```\n")
+    with pytest.raises(AssertionError, match=r"page\.md:1 printed"):
+        check_page(tmp_path, "page.md")
+    (tmp_path / "page.md").write_text("```python\nprint(1)\n```\n")
+    with pytest.raises(AssertionError, match="prints what the page does not show"):
+        check_page(tmp_path, "page.md")
+
+
+def test_files_and_commands_are_cells():
+    text = "`a.toml`:\n\n```toml\nx = 1\n```\n\n```sh\nroofcube --help  # exits with 1\n```\n\n```json\n{}\n```\n"
+    assert [(one.kind, one.file) for one in cells_of(text)] == [("toml", "a.toml"), ("sh", None)]

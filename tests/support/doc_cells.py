@@ -21,6 +21,10 @@ from pathlib import Path
 OPTIONS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$(?:\n\n```text\n(.*?)^```$)?", re.MULTILINE | re.DOTALL)
 FILE_NAME = re.compile(r"`([\w.-]+\.\w+)`:\s*\Z")
+# pages of five seconds and more, which the soak runs
+SLOW = frozenset({"how-to/hypothetical.md", "how-to/intervals.md"})
+# its cells are tested by the figures' own tests, one by one
+ELSEWHERE = frozenset({"hvplot.md"})
 SILENT = ("explore",)  # commands that serve until they are stopped
 
 
@@ -85,6 +89,22 @@ def run_page(page: Path) -> list[tuple[Cell, str]]:
     """Run the cells of a page in the current folder; return each with what it printed."""
     names: dict = {"__name__": "__page__"}
     return [(cell, run_cell(cell, names, page.name)) for cell in cells_of(page.read_text(encoding="utf-8"))]
+
+
+def pages(docs: Path) -> list[str]:
+    """Return the pages that have cells, by name."""
+    paths = [path for path in sorted(docs.rglob("*.md")) if "_build" not in path.parts]
+    names = [path.relative_to(docs).as_posix() for path in paths if cells_of(path.read_text(encoding="utf-8"))]
+    return [name for name in names if name not in ELSEWHERE]
+
+
+def check_page(docs: Path, name: str) -> None:
+    """Run a page and compare what its cells print with what stands below them."""
+    for cell, printed in run_page(docs / name):
+        if cell.expected is None:
+            assert printed == "", f"{name}:{cell.line} prints what the page does not show:\n{printed}"
+        else:
+            assert same(cell.expected, printed), f"{name}:{cell.line} printed\n{printed}"
 
 
 def same(expected: str, printed: str) -> bool:
