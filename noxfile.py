@@ -78,7 +78,7 @@ def docs(session: nox.Session) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """Run the benchmarks and write their table into the README."""
+    """Run the benchmarks and write their table into docs/speeds.md, and a part of it into the README."""
     session.install(".[benchmark]")
     session.run("python", "benchmarks/table.py", *session.posargs)
 
