@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import figures
 from listings import filled
 
 if TYPE_CHECKING:
@@ -13,8 +15,15 @@ if TYPE_CHECKING:
 def setup(app: Sphinx) -> dict[str, Any]:
     """Register with Sphinx."""
     app.connect("source-read", _fill)
-    return {"parallel_read_safe": True}
+    app.connect("build-finished", _write_scripts)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
 
 
 def _fill(app: Sphinx, page: str, source: list[str]) -> None:  # noqa: ARG001  Sphinx gives all three
-    source[0] = filled(source[0])
+    text = filled(source[0])
+    source[0] = figures.drawn(text, "../" * page.count("/")) if figures.has_figures(text) else text
+
+
+def _write_scripts(app: Sphinx, error: Exception | None) -> None:
+    if error is None and app.builder.format == "html":
+        figures.write_scripts(Path(app.outdir) / "_static")

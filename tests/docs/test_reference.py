@@ -101,3 +101,10 @@ def test_columns_of_files_are_those_of_the_schema(kind):
     assert f"<!-- list: columns {kind} -->" in (REFERENCE / "files.md").read_text(encoding="utf-8")
     for one in getattr(schema, kind).__mro__:
         assert all(f"| `{name}` |" in text for name in getattr(one, "__annotations__", {}))
+
+
+def test_the_gallery_has_every_figure_with_its_call():
+    text = (ROOT / "docs" / "gallery.md").read_text(encoding="utf-8")
+    shown = re.findall(r"^figure = rc\.plot\.(\w+)\(.*\n```\n\n<!-- figure -->", text, re.MULTILINE)
+    assert sorted([*shown, "save"]) == sorted(rc.plot.__all__)
+    assert "rc.plot.save(" in text
