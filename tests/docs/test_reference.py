@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import re
+import tomllib
 from pathlib import Path
 
 import click
@@ -108,3 +109,9 @@ def test_the_gallery_has_every_figure_with_its_call():
     shown = re.findall(r"^figure = rc\.plot\.(\w+)\(.*\n```\n\n<!-- figure -->", text, re.MULTILINE)
     assert sorted([*shown, "save"]) == sorted(rc.plot.__all__)
     assert "rc.plot.save(" in text
+
+
+def test_the_version_is_the_same_everywhere():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    cited = re.search(r"^version: (\S+)$", (ROOT / "CITATION.cff").read_text(encoding="utf-8"), re.MULTILINE)[1]
+    assert project["version"] == cited == rc.__version__
