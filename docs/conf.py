@@ -9,7 +9,7 @@ sys.path.insert(0, str(Path(__file__).parent / "_ext"))
 
 project = "roofcube"
 author = "the roofcube founders"
-copyright = "2026, the roofcube founders"
+project_copyright = "2026, the roofcube founders"
 release = roofcube.__version__
 
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "roofcube_pages"]
