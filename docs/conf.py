@@ -29,6 +29,8 @@ napoleon_use_rtype = False
 napoleon_use_ivar = True
 
 html_theme = "furo"
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
 html_title = f"roofcube {release}"
 html_copy_source = False
 html_show_sphinx = False
@@ -36,5 +38,5 @@ html_theme_options = {
     "light_css_variables": {"color-brand-primary": "#1a5a8a", "color-brand-content": "#1a5a8a"},
     "dark_css_variables": {"color-brand-primary": "#7ab8e6", "color-brand-content": "#7ab8e6"},
 }
-pygments_style = "friendly"
+pygments_style = "xcode"
 pygments_dark_style = "github-dark"

@@ -10,12 +10,16 @@ import inspect
 import re
 import typing
 from importlib import import_module
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["LISTS", "MEANINGS", "filled"]
+__all__ = ["LISTS", "MEANINGS", "VOCABULARY", "filled"]
+
+# the module of the table of variables
+VOCABULARY = import_module("roofcube.vocabulary" if find_spec("roofcube.vocabulary") else "roofcube.variables")
 
 MARK = re.compile(r"<!-- list: (\w+)((?: [^\s>]+)*) -->")
 
@@ -51,8 +55,9 @@ def _table(head: Iterable[str], rows: Iterable[Iterable[Any]]) -> str:
 
 
 def names(module: str, *listed: str) -> str:
-    """Give the entries of names of a module, from their docstrings."""
+    """Give the entries of names of a module, from their docstrings; `name?` where it may not be there."""
     room = import_module(module)
+    listed = tuple(name.rstrip("?") for name in listed if not name.endswith("?") or name[:-1] in room.__all__)
     return "\n\n".join(
         f"```{{eval-rst}}\n{_directive(module, name, getattr(room, name))}\n```"
         for name in (listed or tuple(room.__all__))
@@ -78,21 +83,17 @@ def accessor() -> str:
 
 def variables() -> str:
     """Tabulate the variables of cubes."""
-    from roofcube.variables import VARIABLES
-
     rows = (
         (f"`{name}`", one.units or "(flag)", {"max": "more", "min": "less", None: ""}[one.sense], one.long_name)
-        for name, one in VARIABLES.items()
+        for name, one in VOCABULARY.VARIABLES.items()
     )
     return _table(("variable", "units", "better", "meaning"), rows)
 
 
 def flags() -> str:
     """Tabulate the codes of the flags that models compute."""
-    from roofcube.variables import FLAGS
-
     parts = []
-    for flag, codes in FLAGS.items():
+    for flag, codes in VOCABULARY.FLAGS.items():
         rows = ((code, f"`{name}`", MEANINGS[flag][name]) for name, code in codes.items())
         parts.append(f"### `{flag}`\n\n" + _table(("code", "name", "meaning"), rows))
     return "\n\n".join(parts)
@@ -100,12 +101,10 @@ def flags() -> str:
 
 def rules() -> str:
     """Tabulate the rules of the physics gate: bit, grade, what breaks them and what to do."""
-    from roofcube.variables import GRADES, QUALITY
-
     told = _texts_of_rules()
     rows = (
-        (f"`{name}`", grade, QUALITY.get(name, ""), *(told.get(name) or OTHER_RULES[name]))
-        for name, grade in GRADES.items()
+        (f"`{name}`", grade, VOCABULARY.QUALITY.get(name, ""), *(told.get(name) or OTHER_RULES[name]))
+        for name, grade in VOCABULARY.GRADES.items()
     )
     return _table(("rule", "grade", "bit of `quality`", "what it finds", "what to do"), rows)
 
@@ -139,12 +138,15 @@ def _texts_of_rules() -> dict[str, tuple[str, str]]:
     for rule in rules_for(pl.DataFrame([row])):
         told.setdefault(rule.name, []).append(rule)
     return {
-        name: (
-            "; ".join(dict.fromkeys(one.finding for one in same)),
-            "; ".join(dict.fromkeys(one.action for one in same)),
-        )
+        name: (_joined([one.finding for one in same]), _joined([one.action for one in same]))
         for name, same in told.items()
     }
+
+
+def _joined(texts: list[str]) -> str:
+    """Join different texts; one that only says more of another is left out."""
+    distinct = list(dict.fromkeys(texts))
+    return "; ".join(one for one in distinct if not any(one != other and one.startswith(other) for other in distinct))
 
 
 def errors() -> str:

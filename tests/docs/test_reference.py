@@ -13,7 +13,6 @@ import pytest
 import roofcube as rc
 from roofcube import errors
 from roofcube.cli import main
-from roofcube.variables import FLAGS, GRADES, QUALITY, VARIABLES
 
 ROOT = Path(__file__).parents[2]
 REFERENCE = ROOT / "docs" / "reference"
@@ -27,6 +26,9 @@ def _listings():
 
 
 LISTINGS = _listings()
+FLAGS, GRADES, QUALITY, VARIABLES = (
+    getattr(LISTINGS.VOCABULARY, name) for name in ("FLAGS", "GRADES", "QUALITY", "VARIABLES")
+)
 
 
 def page(name: str) -> str:
