@@ -177,15 +177,16 @@ def commands() -> str:
     return "\n\n".join(parts)
 
 
-def columns(name: str) -> str:
-    """Tabulate the columns of a table by its schema."""
+def columns(name: str, *needed: str) -> str:
+    """Tabulate the columns of a table by its schema; `needed` where a reader knows what is not given."""
     from roofcube.datasets import schema
 
     kind = getattr(schema, name)
     hints = typing.get_type_hints(kind, include_extras=True)
     told = _attributes(kind)
+    needed = needed or tuple(column for column in hints if not hasattr(kind, column))
     rows = (
-        (f"`{column}`", _kind(hint), "yes" if not hasattr(kind, column) else "", told.get(column, ""))
+        (f"`{column}`", _kind(hint), "yes" if column in needed else "", told.get(column, ""))
         for column, hint in hints.items()
     )
     return _table(("column", "values", "needed", "meaning"), rows)
@@ -204,14 +205,18 @@ def _attributes(kind: type) -> dict[str, str]:
 
 def _kind(hint: Any) -> str:
     """Say in words what a column holds."""
+    from roofcube.datasets import schema
+
     bare = [one for one in typing.get_args(hint) if one is not type(None)]
     empty = type(None) in typing.get_args(hint)
     hint = bare[0] if empty else hint
     words = {str: "text", float: "number", int: "whole number", bool: "true or false"}
-    if typing.get_origin(hint) is typing.Literal:
+    if hint == schema.Precision:
+        said = "a precision"
+    elif typing.get_origin(hint) is typing.Literal:
         said = "one of " + ", ".join(f"`{one}`" for one in typing.get_args(hint))
     elif hasattr(hint, "__metadata__"):
-        said = words[hint.__origin__] + "".join(_range(one) for one in hint.__metadata__)
+        said = words[hint.__origin__] + ",".join(filter(None, map(_range, hint.__metadata__)))
     else:
         said = words.get(hint, "text")
     return said + (", or empty" if empty else "")
@@ -255,6 +260,15 @@ def corrections() -> str:
     )
 
 
+def formats() -> str:
+    """Tabulate the precisions: bits of weights and of activations as stored, scales counted, and as multiplied."""
+    rows = (
+        (f"`{name}`", *(f"{bits:g}" for bits in (one.weights, one.activations, one.computed)))
+        for name, one in VOCABULARY.FORMATS.items()
+    )
+    return _table(("precision", "bits of a weight", "bits of an activation", "multiplied in bits"), rows)
+
+
 LISTS = {
     "accessor": accessor,
     "columns": columns,
@@ -262,6 +276,7 @@ LISTS = {
     "corrections": corrections,
     "errors": errors,
     "flags": flags,
+    "formats": formats,
     "names": names,
     "rules": rules,
     "variables": variables,

@@ -88,6 +88,14 @@ def test_every_command_and_option_is_shown():
         assert [one for one in options if one not in shown] == [], name
 
 
+def test_examples_of_commands_keep_their_lines():
+    assert "\\b" not in page("commands")
+
+
+def test_every_precision_is_tabulated():
+    assert all(f"| `{name}` |" in page("variables") for name in LISTINGS.VOCABULARY.FORMATS)
+
+
 def test_every_variable_of_the_environment_is_told():
     text = page("environment")
     for room in ("cube", "kernels", "datasets"):
@@ -101,7 +109,7 @@ def test_columns_of_files_are_those_of_the_schema(kind):
     from roofcube.datasets import schema
 
     text = page("files")
-    assert f"<!-- list: columns {kind} -->" in (REFERENCE / "files.md").read_text(encoding="utf-8")
+    assert f"<!-- list: columns {kind} " in (REFERENCE / "files.md").read_text(encoding="utf-8")
     for one in getattr(schema, kind).__mro__:
         assert all(f"| `{name}` |" in text for name in getattr(one, "__annotations__", {}))
 
