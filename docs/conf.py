@@ -31,6 +31,7 @@ napoleon_use_ivar = True
 html_theme = "furo"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
+html_js_files = ["site.js"]
 html_title = f"roofcube {release}"
 html_copy_source = False
 html_show_sphinx = False
