@@ -243,21 +243,11 @@ def corrections() -> str:
         old=pl.col("source_value").first(),
         new=pl.col("corrected_value").first(),
     )
-    return _table(
-        ("table", "column", "rows", "first row", "source says", "correct is", "why"),
-        (
-            (
-                one["table"],
-                f"`{one['column']}`",
-                one["rows"],
-                one["first"],
-                one["old"] or "",
-                one["new"] or "(nothing)",
-                one["reason"],
-            )
-            for one in grouped.iter_rows(named=True)
-        ),
+    rows = (
+        (f"{one['table']}: `{one['column']}`", one["rows"], one["first"], one["old"], one["new"], one["reason"])
+        for one in grouped.iter_rows(named=True)
     )
+    return _table(("column", "rows", "first row", "source says", "correct is", "why"), rows)
 
 
 def formats() -> str:
