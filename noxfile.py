@@ -73,7 +73,10 @@ def types(session: nox.Session) -> None:
 def docs(session: nox.Session) -> None:
     """Build the site into docs/_build/html; it opens from the folder, without a network."""
     session.install(".[docs]")
-    session.run("sphinx-build", "-W", "--keep-going", "-b", "html", "docs", "docs/_build/html", *session.posargs)
+    trees = ("-d", "docs/_build/trees")
+    session.run(
+        "sphinx-build", "-W", "--keep-going", "-b", "html", *trees, "docs", "docs/_build/html", *session.posargs
+    )
 
 
 @nox.session

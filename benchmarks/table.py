@@ -54,11 +54,11 @@ def shown(text: str, rows: list[Row]) -> list[Row]:
     table = text.split(START)[1].split(END)[0]
     cells = [line.strip("| ").split(" | ") for line in table.splitlines() if line.startswith("| ")][1:]
     measured = {(row["work"], row["peer"]): row for row in rows}
-    lost = [f"{one[0]} against {one[2]}" for one in cells if (one[0], one[2]) not in measured]
+    lost = [f"{line[0]} against {line[2]}" for line in cells if (line[0], line[2]) not in measured]
     if lost:
         msg = f"README.md: expected lines that were measured, got {'; '.join(lost)}; measure them, or take them out"
         raise SystemExit(msg)
-    return [measured[one[0], one[2]] for one in cells]
+    return [measured[line[0], line[2]] for line in cells]
 
 
 def rendered(rows: list[Row]) -> str:

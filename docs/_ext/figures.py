@@ -24,7 +24,7 @@ HEAD = """```{{raw}} html
 ```
 """
 FIGURE = """```{{raw}} html
-<div class="figure-of-a-cell">{place}</div>
+<div class="figure-of-a-cell">{element}</div>
 <script>{script}</script>
 ```"""
 
@@ -53,9 +53,9 @@ def _markup(figure: Any) -> str:
 
     from roofcube.plot.drawing.elements import rendered
 
-    script, place = components(rendered(figure), wrap_script=False)
+    script, element = components(rendered(figure), wrap_script=False)
     # inside the data a < stands in texts only; as an escape it cannot end the script
-    return FIGURE.format(place=place, script=script.replace("</", "\\u003c/").replace("<!--", "\\u003c!--"))
+    return FIGURE.format(element=element, script=script.replace("</", "\\u003c/").replace("<!--", "\\u003c!--"))
 
 
 def write_scripts(folder: Path) -> None:

@@ -69,8 +69,8 @@ def _directive(module: str, name: str, thing: Any) -> str:
         return f".. autoclass:: {module}.{name}\n   :members:"
     if callable(thing):
         return f".. autofunction:: {module}.{name}"
-    kept = ", ".join(f"{what} ``{getattr(thing, what)}``" for what in ("weights", "activations", "state", "layers"))
-    return f".. py:data:: {module}.{name}\n\n   The `Assumptions` of label ``{thing.label}``: {kept}."
+    storage = ", ".join(f"{what} ``{getattr(thing, what)}``" for what in ("weights", "activations", "state", "layers"))
+    return f".. py:data:: {module}.{name}\n\n   The `Assumptions` of label ``{thing.label}``: {storage}."
 
 
 def accessor() -> str:
@@ -84,8 +84,13 @@ def accessor() -> str:
 def variables() -> str:
     """Tabulate the variables of cubes."""
     rows = (
-        (f"`{name}`", one.units or "(flag)", {"max": "more", "min": "less", None: ""}[one.sense], one.long_name)
-        for name, one in VOCABULARY.VARIABLES.items()
+        (
+            f"`{name}`",
+            variable.units or "(flag)",
+            {"max": "more", "min": "less", None: ""}[variable.sense],
+            variable.long_name,
+        )
+        for name, variable in VOCABULARY.VARIABLES.items()
     )
     return _table(("variable", "units", "better", "meaning"), rows)
 
@@ -101,9 +106,9 @@ def flags() -> str:
 
 def rules() -> str:
     """Tabulate the rules of the physics gate: bit, grade, what breaks them and what to do."""
-    told = _texts_of_rules()
+    texts = _texts_of_rules()
     rows = (
-        (f"`{name}`", grade, VOCABULARY.QUALITY.get(name, ""), *(told.get(name) or OTHER_RULES[name]))
+        (f"`{name}`", grade, VOCABULARY.QUALITY.get(name, ""), *(texts.get(name) or OTHER_RULES[name]))
         for name, grade in VOCABULARY.GRADES.items()
     )
     return _table(("rule", "grade", "bit of `quality`", "what it finds", "what to do"), rows)
@@ -134,19 +139,21 @@ def _texts_of_rules() -> dict[str, tuple[str, str]]:
     from roofcube.measured.rules import rules_for
 
     row = {"platform": "TX2", "mode": "maxn", "power_base_w": 5.0, "board": "TX2"}
-    told: dict[str, list[Any]] = {}
+    by_name: dict[str, list[Any]] = {}
     for rule in rules_for(pl.DataFrame([row])):
-        told.setdefault(rule.name, []).append(rule)
+        by_name.setdefault(rule.name, []).append(rule)
     return {
-        name: (_joined([one.finding for one in same]), _joined([one.action for one in same]))
-        for name, same in told.items()
+        name: (_joined([rule.finding for rule in same]), _joined([rule.action for rule in same]))
+        for name, same in by_name.items()
     }
 
 
 def _joined(texts: list[str]) -> str:
     """Join different texts; one that only says more of another is left out."""
     distinct = list(dict.fromkeys(texts))
-    return "; ".join(one for one in distinct if not any(one != other and one.startswith(other) for other in distinct))
+    return "; ".join(
+        text for text in distinct if not any(text != other and text.startswith(other) for other in distinct)
+    )
 
 
 def errors() -> str:
@@ -155,8 +162,8 @@ def errors() -> str:
 
     classes = [thing for thing in map(room.__dict__.get, room.__all__) if inspect.isclass(thing)]
     rows = (
-        (f"`{one.__name__}`", f"`{one.__bases__[-1].__name__}`", (inspect.getdoc(one) or "").split("\n")[0])
-        for one in classes
+        (f"`{error.__name__}`", f"`{error.__bases__[-1].__name__}`", (inspect.getdoc(error) or "").split("\n")[0])
+        for error in classes
     )
     return _table(("error", "is also a", "raised for"), rows)
 
@@ -183,10 +190,10 @@ def columns(name: str, *needed: str) -> str:
 
     kind = getattr(schema, name)
     hints = typing.get_type_hints(kind, include_extras=True)
-    told = _attributes(kind)
+    meanings = _attributes(kind)
     needed = needed or tuple(column for column in hints if not hasattr(kind, column))
     rows = (
-        (f"`{column}`", _kind(hint), "yes" if column in needed else "", told.get(column, ""))
+        (f"`{column}`", _kind(hint), "yes" if column in needed else "", meanings.get(column, ""))
         for column, hint in hints.items()
     )
     return _table(("column", "values", "needed", "meaning"), rows)
@@ -194,27 +201,27 @@ def columns(name: str, *needed: str) -> str:
 
 def _attributes(kind: type) -> dict[str, str]:
     """Return what the docstrings of a schema say of its columns."""
-    told: dict[str, str] = {}
-    for one in reversed(kind.__mro__):
-        text = inspect.cleandoc(one.__doc__ or "")
+    meanings: dict[str, str] = {}
+    for base in reversed(kind.__mro__):
+        text = inspect.cleandoc(base.__doc__ or "")
         for match in re.finditer(r"^(\w[\w, ]*)\n((?:    .*\n?)+)", text.partition("----------\n")[2], re.MULTILINE):
             for column in match[1].split(", "):
-                told[column] = " ".join(match[2].split())
-    return told
+                meanings[column] = " ".join(match[2].split())
+    return meanings
 
 
 def _kind(hint: Any) -> str:
     """Say in words what a column holds."""
     from roofcube.datasets import schema
 
-    bare = [one for one in typing.get_args(hint) if one is not type(None)]
+    bare = [part for part in typing.get_args(hint) if part is not type(None)]
     empty = type(None) in typing.get_args(hint)
     hint = bare[0] if empty else hint
     words = {str: "text", float: "number", int: "whole number", bool: "true or false"}
     if hint == schema.Precision:
         said = "a precision"
     elif typing.get_origin(hint) is typing.Literal:
-        said = "one of " + ", ".join(f"`{one}`" for one in typing.get_args(hint))
+        said = "one of " + ", ".join(f"`{choice}`" for choice in typing.get_args(hint))
     elif hasattr(hint, "__metadata__"):
         said = words[hint.__origin__] + ",".join(filter(None, map(_range, hint.__metadata__)))
     else:
@@ -244,8 +251,8 @@ def corrections() -> str:
         new=pl.col("corrected_value").first(),
     )
     rows = (
-        (f"{one['table']}: `{one['column']}`", one["rows"], one["first"], one["old"], one["new"], one["reason"])
-        for one in grouped.iter_rows(named=True)
+        (f"{line['table']}: `{line['column']}`", line["rows"], line["first"], line["old"], line["new"], line["reason"])
+        for line in grouped.iter_rows(named=True)
     )
     return _table(("column", "rows", "first row", "source says", "correct is", "why"), rows)
 
@@ -253,8 +260,8 @@ def corrections() -> str:
 def formats() -> str:
     """Tabulate the precisions: bits of weights and of activations as stored, scales counted, and as multiplied."""
     rows = (
-        (f"`{name}`", *(f"{bits:g}" for bits in (one.weights, one.activations, one.computed)))
-        for name, one in VOCABULARY.FORMATS.items()
+        (f"`{name}`", *(f"{bits:g}" for bits in (form.weights, form.activations, form.computed)))
+        for name, form in VOCABULARY.FORMATS.items()
     )
     return _table(("precision", "bits of a weight", "bits of an activation", "multiplied in bits"), rows)
 

@@ -20,19 +20,19 @@ def without_code(text: str) -> str:
 def anchors(path: Path) -> set[str]:
     """Return the anchors of headings, as MyST and forges make them."""
     headings = re.findall(r"^#+ (.+)$", path.read_text(encoding="utf-8"), re.MULTILINE)
-    return {re.sub(r"[^\w\- ]", "", one.lower()).strip().replace(" ", "-") for one in headings}
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).strip().replace(" ", "-") for heading in headings}
 
 
 def broken(path: Path) -> list[str]:
-    found = []
+    wrong = []
     for link in LINK.findall(without_code(path.read_text(encoding="utf-8"))):
         if link.startswith(("https://", "mailto:")):
             continue
         name, _, anchor = link.partition("#")
         target = (path.parent / name).resolve() if name else path
         if not target.exists() or (anchor and anchor not in anchors(target)):
-            found.append(link)
-    return found
+            wrong.append(link)
+    return wrong
 
 
 @pytest.mark.parametrize("path", [*PAGES, ROOT / "README.md", ROOT / "CONTRIBUTING.md"], ids=lambda path: path.name)

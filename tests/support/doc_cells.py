@@ -42,15 +42,15 @@ class Cell:
 
 def cells_of(text: str) -> list[Cell]:
     """Return the cells of a page, in order."""
-    found = []
+    cells = []
     for match in BLOCK.finditer(text):
         name = FILE_NAME.search(text[: match.start()])
         kind = match[1]
         if kind in ("python", "sh") or name:
             span = match.span(3) if match[3] is not None else (match.end(), match.end())
             file = name[1] if name else None
-            found.append(Cell(kind, match[2], match[3], file, span, text[: match.start()].count("\n") + 1))
-    return found
+            cells.append(Cell(kind, match[2], match[3], file, span, text[: match.start()].count("\n") + 1))
+    return cells
 
 
 def run_cell(cell: Cell, names: dict, page: str) -> str:
@@ -123,13 +123,13 @@ def written(text: str, done: list[tuple[Cell, str]]) -> str:
 
 
 if __name__ == "__main__":
-    pages = [Path(word).resolve() for word in sys.argv[1:] if word != "--write"]
-    for one in pages:
+    chosen = [Path(word).resolve() for word in sys.argv[1:] if word != "--write"]
+    for path in chosen:
         with tempfile.TemporaryDirectory() as folder:
             os.chdir(folder)
-            result = run_page(one)
-            new = written(one.read_text(encoding="utf-8"), result)
+            result = run_page(path)
+            new = written(path.read_text(encoding="utf-8"), result)
         if "--write" in sys.argv:
-            one.write_text(new, encoding="utf-8")
+            path.write_text(new, encoding="utf-8")
         for cell, printed in result:
-            print(f"-- {one.name}:{cell.line}", printed, sep="\n")
+            print(f"-- {path.name}:{cell.line}", printed, sep="\n")
