@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from doc_cells import SLOW, cells_of, check_page, pages, same
+from doc_cells import SLOW, cells_of, check_page, pages, run_line, same
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -35,3 +35,12 @@ def test_what_is_printed_is_compared(tmp_path, monkeypatch):
 def test_files_and_commands_are_cells():
     text = "`a.toml`:\n\n```toml\nx = 1\n```\n\n```sh\nroofcube --help  # exits with 1\n```\n\n```json\n{}\n```\n"
     assert [(one.kind, one.file) for one in cells_of(text)] == [("toml", "a.toml"), ("sh", None)]
+
+
+def test_a_command_that_fails_is_noticed(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    run_line("roofcube variables  # lists")
+    with pytest.raises(AssertionError, match="roofcube report nowhere: exit 2"):
+        run_line("roofcube report nowhere")
+    with pytest.raises(AssertionError, match="roofcube variables: exit 0"):
+        run_line("roofcube variables  # exits with 1")

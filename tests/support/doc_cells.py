@@ -77,9 +77,8 @@ def run_line(line: str) -> None:
         words = shlex.split(part)
         if words[:1] != ["roofcube"] or words[1] in SILENT:
             continue
-        code = 0
         try:
-            main(words[1:], standalone_mode=False)
+            code = main(words[1:], standalone_mode=False) or 0
         except SystemExit as ended:
             code = ended.code or 0
         assert code == expected, f"{part.strip()}: exit {code}"
