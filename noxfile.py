@@ -1,4 +1,4 @@
-"""The chores, one command each: nox -s dev | tests | lowest | lint | types | bench | soak."""
+"""The chores, one command each: nox -s dev | tests | lowest | lint | types | docs | bench | soak."""
 
 from __future__ import annotations
 
@@ -70,8 +70,18 @@ def types(session: nox.Session) -> None:
 
 
 @nox.session
+def docs(session: nox.Session) -> None:
+    """Build the site into docs/_build/html; it opens from the folder, without a network."""
+    session.install(".[docs]")
+    trees = ("-d", "docs/_build/trees")
+    session.run(
+        "sphinx-build", "-W", "--keep-going", "-b", "html", *trees, "docs", "docs/_build/html", *session.posargs
+    )
+
+
+@nox.session
 def bench(session: nox.Session) -> None:
-    """Run the benchmarks and write their table into the README."""
+    """Run the benchmarks and write their table into docs/speeds.md, and a part of it into the README."""
     session.install(".[benchmark]")
     session.run("python", "benchmarks/table.py", *session.posargs)
 
@@ -79,7 +89,7 @@ def bench(session: nox.Session) -> None:
 @nox.session
 def soak(session: nox.Session) -> None:
     """Run the long checks in full and log the result."""
-    session.install(".[test]")
+    session.install(".[test,docs]")
     log = ROOT / "tests" / "soak" / "log.txt"
     commit = session.run("git", "describe", "--always", "--dirty", external=True, silent=True)
     with log.open("a", encoding="utf-8") as file:

@@ -138,12 +138,12 @@ def best_command(
 @click.option("--sep", help="Character between fields [default: found out].")
 @as_json_option
 def check_command(rows: Path, output: Path | None, everything: bool, strict: bool, as_json: bool, **given: Any) -> None:
-    r"""Put the measurements of a file (CSV, TSV, Parquet) through the physics gate.
+    """Put the measurements of a file (CSV, TSV, Parquet) through the physics gate.
 
     \b
     roofcube check rows.csv --platforms mine.toml --networks net.onnx --strict
     roofcube check board.csv --column model=topology --column step_time=latency_compute_s:ms --constant platform=mine
-    """
+    """  # noqa: D301  click takes the backspace itself
     from roofcube.cli.checking import check_file
 
     checked = check_file(rows, **given)

@@ -93,8 +93,8 @@ class Assumptions:
         formula : callable
             Takes the model as built so far: its attributes are the nodes of all inputs (``model.price``), results
             (``model.predicted_throughput``) and numeric labels (``model.batch``, ``model.pruning``); gives a node made
-            with + − × ÷ // % **, `abs`, comparisons, & | ~ on conditions, `roofcube.exp`, `log`, `log2`, `sqrt`,
-            `ceil`, `floor`, `minimum`, `maximum` and `where`, or the NumPy functions of these names.
+            with ``+ - * / // % **``, `abs`, comparisons, ``& | ~`` on conditions, `roofcube.exp`, `log`, `log2`,
+            `sqrt`, `ceil`, `floor`, `minimum`, `maximum` and `where`, or the NumPy functions of these names.
         units, long_name : str
             Labels of the result.
         sense : {"max", "min"}, optional

@@ -1,0 +1,67 @@
+"""Figures of a page, drawn at the build by the calls that the page shows; Bokeh's scripts stand beside, once.
+
+A Python cell of the page that is followed by the comment ``<!-- figure -->`` has made `figure`. All cells of the page
+down to the last such run in order, in one namespace.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = ["SCRIPT", "drawn", "has_figures", "write_scripts"]
+
+SCRIPT = "bokeh.js"
+CELL = re.compile(r"^```python\n(.*?)^```$(\n\n<!-- figure -->)?", re.MULTILINE | re.DOTALL)
+# figures are as wide as the pages of roofcube; narrower windows scroll them
+HEAD = """```{{raw}} html
+<style>.content {{ width: auto; flex: 1; max-width: 1160px; }} .toc-drawer {{ display: none; }}
+.figure-of-a-cell {{ overflow-x: auto; background: #fff; margin-bottom: 2em; }}</style>
+<script src="{root}_static/{script}"></script>
+```
+"""
+FIGURE = """```{{raw}} html
+<div class="figure-of-a-cell">{element}</div>
+<script>{script}</script>
+```"""
+
+
+def has_figures(text: str) -> bool:
+    """Check whether a page asks for figures."""
+    return any(match[2] for match in CELL.finditer(text))
+
+
+def drawn(text: str, root: str = "") -> str:
+    """Return a page with its figures below the cells that make them."""
+    names: dict[str, Any] = {}
+    last = max(match.start() for match in CELL.finditer(text) if match[2])
+
+    def run(match: re.Match[str]) -> str:
+        if match.start() <= last:
+            exec(compile(match[1], "figures", "exec"), names)
+        return match[0].replace("<!-- figure -->", _markup(names["figure"])) if match[2] else match[0]
+
+    title, _, rest = CELL.sub(run, text).partition("\n")
+    return f"{title}\n\n{HEAD.format(root=root, script=SCRIPT)}\n{rest}"
+
+
+def _markup(figure: Any) -> str:
+    from bokeh.embed import components
+
+    from roofcube.plot.drawing.elements import rendered
+
+    script, element = components(rendered(figure), wrap_script=False)
+    # inside the data a < stands in texts only; as an escape it cannot end the script
+    return FIGURE.format(element=element, script=script.replace("</", "\\u003c/").replace("<!--", "\\u003c!--"))
+
+
+def write_scripts(folder: Path) -> None:
+    """Write the scripts of Bokeh that figures need."""
+    from bokeh.resources import Resources
+
+    parts = Resources(mode="inline", components=["bokeh", "bokeh-widgets"]).js_raw
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / SCRIPT).write_text("\n".join(parts), encoding="utf-8")
