@@ -10,7 +10,6 @@ import inspect
 import re
 import typing
 from importlib import import_module
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["LISTS", "MEANINGS", "VOCABULARY", "filled"]
 
 # the module of the table of variables
-VOCABULARY = import_module("roofcube.vocabulary" if find_spec("roofcube.vocabulary") else "roofcube.variables")
+VOCABULARY = import_module("roofcube.vocabulary")
 
 MARK = re.compile(r"<!-- list: (\w+)((?: [^\s>]+)*) -->")
 
@@ -55,9 +54,8 @@ def _table(head: Iterable[str], rows: Iterable[Iterable[Any]]) -> str:
 
 
 def names(module: str, *listed: str) -> str:
-    """Give the entries of names of a module, from their docstrings; `name?` where it may not be there."""
+    """Give the entries of names of a module, from their docstrings."""
     room = import_module(module)
-    listed = tuple(name.rstrip("?") for name in listed if not name.endswith("?") or name[:-1] in room.__all__)
     return "\n\n".join(
         f"```{{eval-rst}}\n{_directive(module, name, getattr(room, name))}\n```"
         for name in (listed or tuple(room.__all__))
