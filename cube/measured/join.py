@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -91,7 +92,8 @@ def join(cube: xr.Dataset, measurements: Any) -> xr.Dataset:
         Where rows repeat a configuration, `<variable>_spread` beside each variable that they have: the standard
         deviation of the rows of a cell, in the unit of the variable, NaN where a single row has a value. Columns that
         the schema does not know come along under their names: the mean of numbers, texts side by side.
-        Dense over the measured dims of this cube only. Rows without a cell are in `unmatched`.
+        Dense over the measured dims of this cube only. Rows without a cell are in `unmatched`; where that are all of
+        them, a warning says so.
 
     Raises
     ------
@@ -114,8 +116,20 @@ def join(cube: xr.Dataset, measurements: Any) -> xr.Dataset:
     check_kind("cube", cube, xr.Dataset, do="make one with `roofcube.predict`")
     table = measurement_rows(measurements)
     joined = _joined(cube, table)
+    _warn_of_none(cube, table)
     added = {**_spreads(cube, table), **_others(joined, table)}
     return joined.assign(added) if added else joined
+
+
+def _warn_of_none(cube: xr.Dataset, table: pl.DataFrame) -> None:
+    """Tell whoever joins rows of which none has a cell: nothing else would say so."""
+    where = locate(cube, table)
+    if table.height and not where.mask.any():
+        msg = (
+            f"none of the {table.height} rows has a cell of the cube: row 0 has none because {where.reasons[0]}; "
+            "`roofcube.unmatched` lists the reason of each"
+        )
+        warnings.warn(msg, UserWarning, stacklevel=3)
 
 
 def _joined(cube: xr.Dataset, measurements: pl.DataFrame) -> xr.Dataset:

@@ -112,9 +112,10 @@ def _distinct(rows: pl.DataFrame, column: str) -> list[str]:
 
 
 def _with_all_columns(measurements: pl.DataFrame) -> pl.DataFrame:
-    """Add the columns that a table may leave out, empty; of other columns keep whether they tell rows apart."""
+    """Add the columns that a table may leave out; of other columns keep whether they tell rows apart."""
     kinds = {**datasets.load_measurements().schema}
-    absent = [pl.lit(None, kinds[name]).alias(name) for name in kinds if name not in measurements.columns]
+    usual = {"pruning_percent": 100.0}  # as in a file that is read: whole networks
+    absent = [pl.lit(usual.get(name), kinds[name]).alias(name) for name in kinds if name not in measurements.columns]
     told = measurements.drop("source_row", strict=False)
     identical = told.is_duplicated() if told.width else pl.repeat(value=False, n=measurements.height, eager=True)
     table = measurements.with_columns(absent).select(list(kinds)).with_columns(pl.col("mode").fill_null("default"))

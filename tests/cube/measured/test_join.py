@@ -22,7 +22,8 @@ def test_every_row_is_in_a_cube_or_unmatched(task):
     cube = rc.benchmark(task)
     assert int(cube.n_rows.sum()) == rows.height
     assert rc.unmatched(cube, rows).height == 0
-    partial = rc.predict(rc.inputs(task, platforms=["TX2", "EdgeTPU"], batch=[1, 4]))
+    some = sorted(rows["platform"].unique())[::3]
+    partial = rc.predict(rc.inputs(task, platforms=some, batch=sorted(rows["batch"].unique())[:2]))
     lost = rc.unmatched(partial, rows)
     assert int(rc.join(partial, rows).n_rows.sum()) + lost.height == rows.height
     assert lost["reason"].str.len_chars().min() > 0
@@ -388,3 +389,12 @@ def test_rows_are_judged_by_what_allows_most_along_dims_that_they_know_nothing_o
     rows = ROWS.filter((pl.col("task") == "mnist") & (pl.col("platform") == "TX2"))
     joined = rc.join(cube.assign(power=power), rows)
     xr.testing.assert_identical(joined.quality, rc.join(cube, rows).quality)
+
+
+def test_rows_of_which_none_has_a_cell_are_told():
+    cube = rc.predict(rc.inputs("mnist", platforms="TX2"))
+    rows = ROWS.filter((pl.col("task") == "mnist") & (pl.col("platform") == "NCS2"))
+    with pytest.warns(UserWarning, match=rf"none of the {rows.height} rows has a cell .* platform 'NCS2' is not in"):
+        joined = rc.join(cube, rows)
+    assert int(joined.n_rows.sum()) == 0
+    assert rc.unmatched(cube, rows).height == rows.height

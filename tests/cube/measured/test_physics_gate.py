@@ -259,3 +259,10 @@ def test_rows_measured_where_memory_does_not_suffice_tell_how_much_it_takes():
     (found,) = of("measured_but_infeasible", rc.check(rows, inputs=space)).to_dicts()
     assert found["limit"] == 65536
     assert found["value"] >= float(space.params.sel(topology="CNV", pruning=100))
+
+
+def test_rows_without_pruning_are_of_whole_networks():
+    row = {"topology": ["MLP"], "platform": ["NCS2"], "precision": ["FP16"], "batch": [1]}
+    findings = rc.check({**row, "throughput_compute_per_s": [1000.0]})
+    assert "unknown_label" not in findings["rule"].to_list()
+    assert rc.check({**row, "throughput_compute_per_s": [1e9]})["rule"][0] == "above_compute_peak"
