@@ -24,6 +24,7 @@ from roofcube.datasets.forms.table_forms import as_table
 from roofcube.errors import InvalidDataError
 from roofcube.measured.rows import averaged_repeats, measurement_rows
 from roofcube.model.offered import as_product, at_offers, is_offered
+from roofcube.notebook import html_table
 from roofcube.vocabulary import BOUNDS
 
 if TYPE_CHECKING:
@@ -297,6 +298,18 @@ class Calibration(Fitted):
         left = self.unused["reason"].value_counts(sort=True)
         lines += [f"  left out: {count} rows, {reason}" for reason, count in left.iter_rows()]
         return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        """Tell what it rests on and what not to trust, for notebooks."""
+        used, given = int(self.data.usable.sum()), len(self.data)
+        names = ("platform", "mode", "precision", "rows", "networks", "trust")
+        left = self.unused["reason"].value_counts(sort=True)
+        return html_table(
+            f"Calibration on {used} of {given} rows, {len(self.engine.families)} families",
+            names,
+            self.trust.select(names).iter_rows(),
+            [f"left out: {count} rows, {reason}" for reason, count in left.iter_rows()],
+        )
 
 
 def _named(flags: Array) -> pl.Series:

@@ -15,6 +15,7 @@ from roofcube.kernels.engine.reductions import BEST, COUNT, FRONT, HISTOGRAM
 from roofcube.kernels.query.query import Limit
 from roofcube.kernels.query.tiles import Tiling
 from roofcube.model.graph import RESULTS
+from roofcube.notebook import html_table
 from roofcube.options import memory_limit, thread_count
 from roofcube.sweep.contexts.where import Where
 from roofcube.sweep.zarr_store import stored_bytes
@@ -112,6 +113,18 @@ class Plan:
             f"memory    {_human(self.memory)}, {self.threads} threads",
         ]
         return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        """Tell the questions and what they would take, for notebooks."""
+        rows = [[one.question, f"{one.seconds:.2g} s", WAYS.get(one.strategy, one.strategy)] for one in self.questions]
+        rows.append(
+            ["every point visited", f"{self.visit_seconds:.2g} s", "a histogram, each pass of a quantile, at most"]
+        )
+        notes = [
+            f"Stored it would take {_human(self.bytes_stored)}; the limit is {_human(self.memory_limit)}.",
+            f"{_human(self.memory)} above what is loaded, {self.threads} threads.",
+        ]
+        return html_table(f"Plan for {self.points:,} points", ("question", "expected", "way"), rows, notes)
 
 
 def _human(size: float) -> str:

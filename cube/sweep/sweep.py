@@ -9,6 +9,7 @@ from roofcube.errors import InvalidDataError, check_choice, unknown_label
 from roofcube.kernels.engine.engine import STRATEGIES, Engine
 from roofcube.kernels.tuning import TUNING, Tuning
 from roofcube.model.assumptions import PUBLISHED, Assumptions
+from roofcube.notebook import html_table
 from roofcube.options import thread_count
 from roofcube.sweep import plans, zarr_store
 from roofcube.sweep.answers import best, counts, crossovers, lookup, pareto, quantiles
@@ -88,6 +89,17 @@ class Sweep:
     def __repr__(self) -> str:
         sizes = ", ".join(f"{dim}: {size}" for dim, size in self.sizes.items())
         return f"<roofcube.Sweep of {self.size:,} points ({sizes}) in {self.dtype}>"
+
+    def _repr_html_(self) -> str:
+        """Tell the dims and what is computed along them, for notebooks."""
+        labels = {dim: self.inputs[dim].values.tolist() if dim in self.inputs.coords else [] for dim in self.sizes}
+        rows = [
+            [dim, size, " … ".join(dict.fromkeys(map(str, (labels[dim][0], labels[dim][-1])))) if labels[dim] else ""]
+            for dim, size in self.sizes.items()
+        ]
+        note = f"Any of {', '.join(self.context.outputs)} can be asked for; nothing is stored."
+        heading = f"Sweep of {self.size:,} points in {self.dtype}"
+        return html_table(heading, ("dim", "labels", "from … to"), rows, [note])
 
     @property
     def model(self) -> Model:
