@@ -317,8 +317,8 @@ def _with_sources(table: pl.DataFrame, collection: str) -> pl.DataFrame:
     for quantity, column in SOURCES.items():
         told = (
             figures.filter(pl.col("quantity") == quantity)
-            .group_by("platform", maintain_order=True)
-            .agg(pl.format("data sheet, not measured ({}): {}", "evidence", "source").first().alias(column))
+            .unique("platform", keep="first", maintain_order=True)
+            .select("platform", pl.format("data sheet, not measured ({}): {}", "evidence", "source").alias(column))
         )
         if told.height:
             table = table.join(told, on="platform", how="left", maintain_order="left")

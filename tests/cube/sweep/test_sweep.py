@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 import roofcube as rc
 from roofcube.errors import InvalidDataError, MemoryLimitError, UnknownLabelError
 from roofcube.kernels.tuning import Tuning
+from roofcube.vocabulary import BOUNDS
 
 
 @pytest.mark.parametrize("strategy", ["numpy", "bounds", "auto"])
@@ -57,7 +58,7 @@ def test_layered_questions_equal_brute_force(task, dtype):
             latency <= limit
         )
         binding = sweep.count(by="bound")
-        codes = [rc.variables.BOUNDS[reason] for reason in binding["reason"].values]
+        codes = [BOUNDS[reason] for reason in binding["reason"].values]
         assert binding["count"].values.tolist() == [np.count_nonzero(cube["bound"].values == code) for code in codes]
         edges = np.unique(np.quantile(latency, np.linspace(0, 1, 80)))
         found = sweep.histogram("predicted_latency", bins=edges)["count"].values
