@@ -40,7 +40,8 @@ class Reader:
     def _ready(self) -> None:
         with self._lock:
             waiting, self._waiting = self._waiting or [], None
-        self.doc.add_next_tick_callback(lambda: [act() for act in waiting])
+        for act in waiting:  # each for itself: one that fails takes no other with it
+            self.doc.add_next_tick_callback(act)
 
     def soon(self, act: Callable[[], None]) -> None:
         """Act at the next turn of the document, from any thread; at once in a notebook.

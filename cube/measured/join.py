@@ -69,7 +69,8 @@ def benchmark(task: str) -> xr.Dataset:
     """
     cube = predict(model_inputs(task))
     # without the spread of its few repeats, so that what is stored and published of it stays as it is
-    joined = _joined(cube, datasets.load_measurements(task))
+    rows = datasets.load_measurements(task)
+    joined = _joined(cube, rows, locate(cube, rows))
     return joined.assign_attrs(title=f"roofcube benchmark of {joined.attrs['task']}: predicted and measured")
 
 
@@ -115,15 +116,15 @@ def join(cube: xr.Dataset, measurements: Any) -> xr.Dataset:
     """
     check_kind("cube", cube, xr.Dataset, do="make one with `roofcube.predict`")
     table = measurement_rows(measurements)
-    joined = _joined(cube, table)
-    _warn_of_none(cube, table)
-    added = {**_spreads(cube, table), **_others(joined, table)}
+    where = locate(cube, table)
+    joined = _joined(cube, table, where)
+    _warn_of_none(table, where)
+    added = {**_spreads(cube, table, where), **_others(joined, table, where)}
     return joined.assign(added) if added else joined
 
 
-def _warn_of_none(cube: xr.Dataset, table: pl.DataFrame) -> None:
+def _warn_of_none(table: pl.DataFrame, where: RowLocations) -> None:
     """Tell whoever joins rows of which none has a cell: nothing else would say so."""
-    where = locate(cube, table)
     if table.height and not where.mask.any():
         msg = (
             f"none of the {table.height} rows has a cell of the cube: row 0 has none because {where.reasons[0]}; "
@@ -132,8 +133,7 @@ def _warn_of_none(cube: xr.Dataset, table: pl.DataFrame) -> None:
         warnings.warn(msg, UserWarning, stacklevel=3)
 
 
-def _joined(cube: xr.Dataset, measurements: pl.DataFrame) -> xr.Dataset:
-    where = locate(cube, measurements)
+def _joined(cube: xr.Dataset, measurements: pl.DataFrame, where: RowLocations) -> xr.Dataset:
     if not where.dims:
         labels, dims = ", ".join(dim for dim in DIMS if dim != OFFER), ", ".join(map(str, cube.dims))
         msg = f"`cube`: expected some of the dims {labels}, got {dims}; pass a cube of predict()"
@@ -150,9 +150,8 @@ def _joined(cube: xr.Dataset, measurements: pl.DataFrame) -> xr.Dataset:
     return joined.assign(_ratios(joined))
 
 
-def _spreads(cube: xr.Dataset, measurements: pl.DataFrame) -> dict[str, xr.Variable]:
+def _spreads(cube: xr.Dataset, measurements: pl.DataFrame, where: RowLocations) -> dict[str, xr.Variable]:
     """Return the standard deviations of the variables of which some cell has several values."""
-    where = locate(cube, measurements)
     cells = _Cells(cube, where)
     if cells.count().max(initial=0) < 2:
         return {}
@@ -167,12 +166,11 @@ def _spreads(cube: xr.Dataset, measurements: pl.DataFrame) -> dict[str, xr.Varia
     return spreads
 
 
-def _others(cube: xr.Dataset, measurements: pl.DataFrame) -> dict[str, xr.Variable]:
+def _others(cube: xr.Dataset, measurements: pl.DataFrame, where: RowLocations) -> dict[str, xr.Variable]:
     """Return the columns that the schema does not know as variables over the measured dims."""
     names = other_columns(measurements)
     if not names:
         return {}
-    where = locate(cube, measurements)
     cells = _Cells(cube, where)
     found = measurements.filter(pl.Series(where.mask))
     others: dict[str, xr.Variable] = {}

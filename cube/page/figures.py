@@ -41,11 +41,12 @@ def _as_bokeh(drawn: Any, data: Any, name: str) -> tuple[Any, str]:
     from roofcube.page.toggles import with_toggles
     from roofcube.plot.drawing.elements import rendered
 
-    root = drawn if isinstance(drawn, Model) else rendered(drawn)
+    plain = isinstance(drawn, Model)
+    root = drawn if plain else rendered(drawn)
     models = root.references()  # once: each search of a figure walks all of its models, a tenth of what drawing takes
     _see_through(models)
-    fault = _fault_of(models)
-    return (root if root is drawn or fault else with_toggles(root, data, name=name, models=models)), fault
+    laid_out = root if plain else with_toggles(root, data, name=name, models=models)
+    return laid_out, _fault_of(models)
 
 
 def _see_through(models: Iterable[Any]) -> None:

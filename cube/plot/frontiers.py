@@ -99,7 +99,7 @@ def pareto(
     table = records(cube, [x, y], known=(x, y), bare=True)
     table = sorted_rows(table, ranks(cube, table, "platform"))
     axes = _pair_of_axes(cube, (x, y), (table[x], table[y]))
-    best = front_of(cube, senses, ties="all")
+    best = _front(cube, senses)
     stairs = _staircase(cube, best, senses, name="pareto.front", colour=style.INK, marks="pareto.points")
     drawn, shade, marked = many_marks(
         table,
@@ -176,7 +176,7 @@ def _front_figure(
     else:
         cube = with_source_rows(require(cube, (x, y), figure=name), measurements)
         size, senses = int((cube[x] * cube[y]).notnull().sum()), senses_of(cube, wanted)
-        best = front_of(cube, senses, ties="all")
+        best = _front(cube, senses)
     table = records(best, [x, y], known=(x, y))
     table = sorted_rows(table, table[x])
     axes = _pair_of_axes(cube, (x, y), (table[x], table[y]))
@@ -198,6 +198,13 @@ def _front_figure(
         key=platform_key(columns),
         height=HEIGHT,
     )
+
+
+def _front(cube: xr.Dataset, senses: Mapping[str, Sense]) -> xr.Dataset:
+    """Ask for the front over the dims that an objective depends on: along others each point would repeat."""
+    depended = {dim for name in senses for dim in cube[name].dims}
+    idle = {dim: 0 for dim, size in cube.sizes.items() if dim not in depended and size}
+    return front_of(cube.isel(idle, drop=True), senses, ties="all")
 
 
 def _objectives(

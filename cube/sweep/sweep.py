@@ -92,11 +92,9 @@ class Sweep:
 
     def _repr_html_(self) -> str:
         """Tell the dims and what is computed along them, for notebooks."""
-        labels = {dim: self.inputs[dim].values.tolist() if dim in self.inputs.coords else [] for dim in self.sizes}
-        rows = [
-            [dim, size, " … ".join(dict.fromkeys(map(str, (labels[dim][0], labels[dim][-1])))) if labels[dim] else ""]
-            for dim, size in self.sizes.items()
-        ]
+        labelled = [dim for dim, size in self.sizes.items() if size and dim in self.inputs.coords]
+        ends = {dim: map(str, self.inputs[dim].values[[0, -1]].tolist()) for dim in labelled}
+        rows = [[dim, size, " … ".join(dict.fromkeys(ends.get(dim, ())))] for dim, size in self.sizes.items()]
         note = f"Any of {', '.join(self.context.outputs)} can be asked for; nothing is stored."
         heading = f"Sweep of {self.size:,} points in {self.dtype}"
         return html_table(heading, ("dim", "labels", "from … to"), rows, [note])

@@ -24,14 +24,15 @@ def session():
     doc._session_context = lambda: context
     doc.seen = []
     doc.on_change(lambda event: doc.seen.append(event.kind) if hasattr(event, "kind") else None)
+    doc.turns = []
+    doc.add_next_tick_callback = doc.turns.append
     with set_curdoc(doc):
         yield doc
 
 
 def turn(doc):
-    for callback in list(doc.session_callbacks):
-        doc.remove_next_tick_callback(callback)
-        callback.callback()
+    while doc.turns:
+        doc.turns.pop(0)()
 
 
 def test_what_is_told_before_a_page_is_ready_waits(session):
@@ -41,7 +42,7 @@ def test_what_is_told_before_a_page_is_ready_waits(session):
     reader.soon(partial(told.append, 1))
     reader.soon(partial(told.append, 2))
     assert told == []
-    assert not session.session_callbacks
+    assert session.turns == []
     pn.state._on_load(session)
     turn(session)
     assert told == [1, 2]
