@@ -43,9 +43,9 @@ def expected_boxes(search: Search, doubtful: Callable[[Batch], Array], *, most: 
     """
     bounder, tuning = search.bounder, search.query.tuning
     rng = np.random.default_rng(0)
-    root = search.root()
-    boxes = root[:, rng.integers(root.shape[1], size=tuning.probes)]
-    weight = np.full(tuning.probes, root.shape[1] / tuning.probes)  # boxes that each stands for
+    top = _first_cut(search, doubtful)
+    boxes = top[:, rng.integers(top.shape[1], size=tuning.probes)]
+    weight = np.full(tuning.probes, top.shape[1] / tuning.probes)  # boxes that each stands for
     total = 0.0
     while boxes.shape[1] and total <= most:
         total += weight.sum()
@@ -62,3 +62,16 @@ def expected_boxes(search: Search, doubtful: Callable[[Batch], Array], *, most: 
             boxes, branches = search.random_parts(boxes, rng)
             weight = weight * branches
     return float(total)
+
+
+def _first_cut(search: Search, doubtful: Callable[[Batch], Array]) -> Array:
+    """Return the boxes that a search begins with: a few are cut along several axes at once, unlike all that follow."""
+    root = search.root()
+    if root.shape[1] >= search.query.tuning.burst_boxes:
+        return root
+    batch = search.bound(root)
+    doubt = doubtful(batch)
+    cut = root[:, doubt & (search.bounder.size(root) > search.query.tuning.open_points)]
+    if not cut.shape[1]:
+        return root
+    return search.split(cut, search.bounder.bounds(cut))

@@ -84,7 +84,8 @@ def sampled_seconds(reduction: Reduction[PartialT], query: Query, *arguments: An
     if compiled and scannable(query):
         rows = reduction.rows(query, *arguments)
         rows.load()
-        total, few = rows.layout.rows, max(1, query.tuning.sampled_points // rows.layout.chunk)
+        total, most = rows.layout.rows, query.tuning.sampled_points // rows.layout.chunk
+        few = max(1, min(most, total // 24))  # of a small space an eighth in all: a sample is not the visit itself
         jobs = [range(start, min(start + few, total)) for start in (0, total // 3, 2 * total // 3)]
         work: Callable[[range], PartialT] = rows.run
     else:

@@ -137,7 +137,7 @@ def _numbers(case: Case, values: Array, coordinate: bool) -> tuple[Any, Callable
 
 
 def _listed(case: Case, chosen: list[Any], kind: np.dtype[Any], coordinate: bool) -> tuple[Any, Callable[[Any], bool]]:
-    stored = [_rounded(one, kind) for one in chosen]
+    stored = [one for one in (_stored_value(given, kind) for given in chosen) if one is not None]
     what = "labels" if coordinate else "values"
     if coordinate and len(chosen) == 1 and case.rng.random() < 0.5:
         case.kinds.add("a label")
@@ -153,6 +153,12 @@ def _rounded(value: Any, kind: np.dtype[Any]) -> Any:
         return value
     with np.errstate(over="ignore"):
         return float(kind.type(value))
+
+
+def _stored_value(value: Any, kind: np.dtype[Any]) -> Any:
+    """Round a value that is asked for; None where it is finite and beyond what the dtype holds."""
+    stored = _rounded(value, kind)
+    return None if np.isinf(float(stored)) and not np.isinf(float(value)) else stored
 
 
 def _stored_end(end: Any, kind: np.dtype[Any], *, up: bool) -> Any:

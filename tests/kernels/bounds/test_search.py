@@ -5,7 +5,8 @@ import pytest
 
 from roofcube.kernels.bounds import search
 from roofcube.kernels.bounds.boxes import Search
-from roofcube.kernels.bounds.collectors import BestCollector
+from roofcube.kernels.bounds.collectors import BestCollector, ClassCollector
+from roofcube.kernels.bounds.probing import expected_boxes
 from roofcube.kernels.budget import Budget, BudgetExceeded
 from roofcube.kernels.engine.reductions import BEST, FRONT, MEMBERS
 from roofcube.kernels.engine.stream import visit
@@ -79,3 +80,13 @@ def undecided(tuning: Tuning) -> Query:
 def test_a_search_that_decides_nothing_gives_up(tuning):
     with pytest.raises(BudgetExceeded):
         search.classified(undecided(tuning), 1, None, lambda values: values, budget=Budget(1e-4))
+
+
+@pytest.mark.parametrize("slowest", [3.0, 10.0, 100.0])
+def test_probes_tell_what_a_count_looks_at(slowest):
+    space, outputs = roofline(sizes=(50, 200, 200, 1000))
+    query = ask(space, outputs, limits=[Limit("latency", None, slowest)], points=1)
+    probing, budget = Search(query, [], prunes=False), Budget(np.inf)
+    expected = expected_boxes(probing, ClassCollector(probing, 1, None, lambda values: values).doubtful)
+    search.classified(query, 1, None, lambda values: values, budget=budget)
+    assert 0.2 < expected / budget.boxes < 3
