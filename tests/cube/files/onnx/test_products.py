@@ -165,6 +165,8 @@ def test_every_operator_of_com_microsoft_that_is_counted_has_its_shapes():
     named = {one.removeprefix("com.microsoft.") for one in counted if one.startswith("com.microsoft.")}
     assert named <= {*contrib.SHAPES, *contrib.SURROGATES, *contrib.LIKE_FIRST}
     # and every other one is known to onnx, or offered by run times before ONNX had it
+    if onnx.defs.onnx_opset_version() < 28:
+        pytest.skip("operators of opset 28 are counted, which this version of onnx does not know")
     own = {one for one in counted if "." not in one} - {"SimplifiedLayerNormalization"}
     assert own <= {one.name for one in onnx.defs.get_all_schemas_with_history() if one.domain == ""}
 
