@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,16 +23,22 @@ ATTRIBUTES = ("title", "task", "assumptions", "counts")
 
 
 class _Commands(click.Group):
-    """Print an expected error as one message, without a traceback."""
+    """Print an expected error or a warning as one message, without a traceback or a line of our code."""
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
-            return super().invoke(ctx)
+            with warnings.catch_warnings():
+                warnings.showwarning = _print_warning
+                return super().invoke(ctx)
         except (RoofcubeError, OSError) as error:
             if isinstance(error, BrokenPipeError):
                 raise
             click.echo(f"Error: {error}", err=True)
             ctx.exit(2)
+
+
+def _print_warning(message: Warning | str, *_where: object, **_more: object) -> None:
+    click.echo(f"Note: {message}", err=True)
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})

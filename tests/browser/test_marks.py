@@ -145,14 +145,15 @@ def of_overlap(cube, timed):
     accurate = known(timed, "top1_percent")
     predicted = predicted_labels(cube.predicted_throughput * cube.top1)
     measured_front = rc.pareto(cube, {"measured_throughput": "max", "measured_top1": "max"})
-    predicted_front = rc.pareto(cube, {"predicted_throughput": "max", "top1": "max"})
+    plane = cube[["predicted_throughput", "top1"]]  # without dims of what was measured, along which points repeat
+    predicted_front = rc.pareto(plane, {"predicted_throughput": "max", "top1": "max"})
     return {
         "overlap.predicted": len(predicted),
         "overlap.measured": configurations(accurate),
         "overlap.links": len(predicted & measured_labels(accurate)),
         "overlap.measured_front": distinct(measured_front, "measured_throughput", "measured_top1"),
         "overlap.predicted_front": distinct(predicted_front, "predicted_throughput", "top1"),
-        "front.points": rc.pareto(cube, {"predicted_throughput": "max", "top1": "max"}, ties="all").sizes["point"],
+        "front.points": rc.pareto(plane, {"predicted_throughput": "max", "top1": "max"}, ties="all").sizes["point"],
         "front.front": distinct(predicted_front, "predicted_throughput", "top1"),
     }
 

@@ -140,6 +140,14 @@ def test_join_writes_the_cube_and_counts_what_found_no_cell(run, tmp_path):
     assert "`mine.nc`: a cube has its own platforms and networks" in refused.output
 
 
+@pytest.mark.filterwarnings("default:none of the")
+def test_join_of_rows_without_a_cell_says_so_in_words(run, tmp_path):
+    (tmp_path / "rows.csv").write_text("platform,topology,precision,batch,latency_compute_s\nFOO,CNV,INT8,1,0.1\n")
+    told = run("join", "cifar10", "rows.csv", "-o", "joined.nc")
+    assert told.stderr.startswith("Note: none of the 1 rows has a cell of the cube: row 0")
+    assert "Warning" not in told.stderr
+
+
 def test_join_takes_networks_and_tasks_of_the_users_own(run, tmp_path):
     (tmp_path / "net.csv").write_text("topology,gmacs,params\nWake,0.01,1e5\n")
     (tmp_path / "rows.csv").write_text(
