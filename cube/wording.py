@@ -19,6 +19,7 @@ __all__ = [
     "configuration_text",
     "counted",
     "flag_words",
+    "in_shown_unit",
     "labels_text",
     "listed",
     "percent",
@@ -34,7 +35,7 @@ __all__ = [
 
 LETTERS = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
 SMALL = ((1.0, ""), (1e-3, "m"), (1e-6, "µ"), (1e-9, "n"))
-PREFIXED = ("op", "B")  # units whose letter for thousands stands before them: 7.7 Gop, 12 MB
+PREFIXED = ("op", "B", "B/s")  # units whose letter for thousands stands before them: 7.7 Gop, 12 MB, 1.02 TB/s
 NOT_KNOWN = "not known"
 BASES = ("s", "J", "W", "B")
 PREFIXES = {"n": 1e-9, "u": 1e-6, "µ": 1e-6, "m": 1e-3, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12}
@@ -112,6 +113,18 @@ def quantity(value: float | None, unit: str) -> str:
             if abs(value) >= step * 0.9995:
                 return f"{_rounded(value / step, 3)} {letter}{unit}"
     return with_unit(value, unit)
+
+
+def in_shown_unit(value: float | None, unit: str) -> str:
+    """Write a value in SI in the unit in which figures show it: 16.9 ms, 1.02 TB/s, 60.8k inputs/s.
+
+    Examples
+    --------
+    >>> in_shown_unit(0.0169, "s"), in_shown_unit(1.024e12, "B/s"), in_shown_unit(60757.0, "1/s")
+    ('16.9 ms', '1.02 TB/s', '60.8k inputs/s')
+    """
+    factor, shown = (1.0, unit) if unit in PREFIXED else shown_unit(unit)
+    return with_unit(None if value is None else value * factor, shown)
 
 
 def read_quantity(text: str) -> float:
@@ -237,12 +250,22 @@ def flag_words(
 
 
 def configuration_text(row: Mapping[str, Any]) -> str:
-    """Write a configuration the way tooltips and errors show it."""
+    """Write a configuration the way tooltips and errors show it.
+
+    Examples
+    --------
+    >>> configuration_text({"platform": "TX2", "mode": "maxn", "precision": "FP16", "topology": "CNV", "batch": 8})
+    'TX2 maxn FP16 · CNV, batch 8'
+    >>> configuration_text({"platform": "TX2", "mode": "default", "precision": "FP16", "batch": 8})
+    'TX2 FP16, batch 8'
+    """
     pruning = row.get("pruning", row.get("pruning_percent"))
-    share = f" {pruning:g} %" if pruning is not None else ""
-    mode = f" {row['mode']}" if row.get("mode") not in (None, "default") else ""
-    batch = f", batch {row['batch']:g}" if row.get("batch") is not None else ""
-    return f"{row.get('platform', '')}{mode} {row.get('precision', '')} · {row.get('topology', '')}{share}{batch}"
+    share = f"{pruning:g} %" if pruning is not None else ""
+    mode = row["mode"] if row.get("mode") not in (None, "default") else ""
+    batch = f"batch {row['batch']:g}" if row.get("batch") is not None else ""
+    parts = ((row.get("platform"), mode, row.get("precision")), (row.get("topology"), share))
+    told = " · ".join(filter(None, (" ".join(str(word) for word in part if word not in (None, "")) for part in parts)))
+    return ", ".join(filter(None, (told, batch)))
 
 
 def configuration_of(point: Any) -> str:
@@ -258,7 +281,7 @@ def labels_text(labels: Mapping[str, Any], dim_order: str) -> str:
         for name in dim_order.split()
         if name in labels and name not in DIMS
     ]
-    return " · ".join([text for text in (configuration_text(labels).strip(" ·"), *own) if text])
+    return " · ".join([text for text in (configuration_text(labels), *own) if text])
 
 
 def title_of(cube: Any) -> str:

@@ -9,7 +9,7 @@ import polars as pl
 
 from roofcube.cli.commands import EXISTING, main
 from roofcube.cli.printing import as_json_option, table_text, to_json
-from roofcube.wording import shown_unit, with_unit
+from roofcube.wording import in_shown_unit, with_unit
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -95,7 +95,5 @@ def _list_text(name: str, value: Any) -> str:
     if value is None:
         return ""
     if name in QUANTITIES:
-        unit = QUANTITIES[name]
-        factor, unit = (1.0, unit) if unit == "B" else shown_unit(unit)
-        return with_unit(value * factor, unit)
+        return in_shown_unit(value, QUANTITIES[name])
     return with_unit(value, "") if isinstance(value, float) else str(value)

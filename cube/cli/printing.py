@@ -11,7 +11,7 @@ import numpy as np
 
 from roofcube.labels import flat_column
 from roofcube.vocabulary import DIMS
-from roofcube.wording import flag_words, short, shown_unit, with_unit
+from roofcube.wording import flag_words, in_shown_unit, short
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -149,6 +149,6 @@ def _is_known(value: Any) -> bool:
 
 def _shown_value(answer: xr.Dataset, name: str, value: Any) -> str:
     if isinstance(value, float | np.floating):
-        factor, unit = shown_unit(str(answer[name].attrs.get("units", "1")))
-        return with_unit(float(value) * factor, unit) if name not in DIMS else short(float(value))
+        unit = str(answer[name].attrs.get("units", "1"))
+        return in_shown_unit(float(value), unit) if name not in DIMS else short(float(value))
     return str(value)

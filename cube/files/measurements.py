@@ -196,7 +196,8 @@ def _header_faults(foreign: Foreign) -> list[Fault]:
     if not faults and not foreign.faults and not any(name in FIGURES for name in names):
         text = (
             f"there is no figure, got the columns {', '.join(names)}; map one with columns= to one of "
-            f"{', '.join(FIGURES)}"
+            f"{', '.join(FIGURES)}, with its unit where that is another: "
+            "columns={'mean_ms': ('latency_compute_s', 'ms')}"
         )
         faults.append(Fault(None, "", text))
     return faults
