@@ -29,6 +29,7 @@ __all__ = [
     "OFFER",
     "PRECISIONS",
     "QUALITY",
+    "THREADED",
     "VARIABLES",
     "Variable",
     "attributes",
@@ -48,6 +49,7 @@ DIMS = (OFFER, "platform", "mode", "topology", "pruning", "precision", "batch")
 HARDWARE_DIMS = ("platform", "mode", "precision")
 NETWORK_DIMS = ("topology", "pruning")
 CONFIGURATION = (*HARDWARE_DIMS, *NETWORK_DIMS)
+THREADED = "batch_is_threads"  # attribute of platform: those whose batch is a number of threads
 
 
 class Format(NamedTuple):

@@ -19,6 +19,7 @@ __all__ = ["MOST_IDS", "check", "defaults", "python_of", "read_address", "writte
 MOST_IDS = 20  # that an address names; a larger selection is written as its box
 FAVOURITES = (
     ("measured_throughput", "measured_top1"),
+    ("measured_throughput", "top1"),
     ("predicted_throughput", "top1"),
     ("predicted_throughput", "predicted_energy"),
     ("predicted_throughput", "predicted_latency"),

@@ -17,7 +17,7 @@ from roofcube.measured.physics_gate import check, quality_bits
 from roofcube.measured.rows import measurement_rows, other_columns
 from roofcube.model.inputs import inputs as model_inputs
 from roofcube.model.predict import predict
-from roofcube.vocabulary import DIMS, OFFER, attributes
+from roofcube.vocabulary import DIMS, OFFER, THREADED, attributes
 
 if TYPE_CHECKING:
     from roofcube.labels import RowLocations
@@ -147,6 +147,9 @@ def _joined(cube: xr.Dataset, measurements: pl.DataFrame, where: RowLocations) -
     bits = quality_bits(found, check(found, inputs=cube))
     arrays = {**measured, "n_rows": cells.count(), "quality": cells.union(bits)}
     joined = cube.assign({name: cells.labelled(name, values) for name, values in arrays.items()})
+    threaded = found.filter(pl.col("batch_kind") == "threads") if "batch_kind" in found.columns else found.clear()
+    if threaded.height and "platform" in joined.coords:
+        joined["platform"].attrs[THREADED] = threaded["platform"].unique(maintain_order=True).to_list()
     return joined.assign(_ratios(joined))
 
 

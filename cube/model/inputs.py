@@ -601,7 +601,7 @@ def _described(result: xr.Dataset, counts: Counts, task: str | None) -> xr.Datas
         if name in result.coords:
             result[name].attrs["long_name"] = text
     result["pruning"].attrs.update(units="%", long_name="channels kept (100: unpruned)")
-    result["batch"].attrs.update(units="1", long_name="inputs in flight together (batch size, or threads on the DPUs)")
+    result["batch"].attrs.update(units="1", long_name="inputs in flight together (batch size, or threads)")
     result.attrs.update(title=f"Model inputs{f' for {task}' if task else ''}", counts=counts)
     if task:
         result.attrs["task"] = task

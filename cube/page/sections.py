@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from roofcube import datasets
-from roofcube.datasets.embedded import collection_of, entry_name
 from roofcube.labels import KEY_COLUMNS
 from roofcube.measured.efficiency import efficiency
 from roofcube.model.graph import EXTRAPOLATES
@@ -17,6 +16,7 @@ from roofcube.page.calibration_section import calibrated
 from roofcube.page.content import Drawing, Fact, Section, Table
 from roofcube.page.downloads import downloads
 from roofcube.page.figures import draw
+from roofcube.plot.drawing.tables import accuracy_of, threaded
 from roofcube.sweep.low_ends import EXPECTED, at_low_ends
 from roofcube.sweep.questions import best, pareto
 from roofcube.vocabulary import BOUNDS, CONFIGURATION, INFEASIBLE, OFFER
@@ -154,8 +154,8 @@ def theoretical(subject: Subject) -> Section:
 
 
 def _theoretical_front(subject: Subject) -> Drawing | str | None:
-    """Draw the front of predictions alone, where their accuracy is known."""
-    cube = subject.drawn
+    """Draw the front of predictions alone, of all networks, where their accuracy is known."""
+    cube = subject.cube
     if "top1" not in cube or not bool((cube["predicted_throughput"] * cube["top1"]).notnull().any()):
         return None
     what = "The predicted Pareto front of accuracy and throughput, each point with its configuration"
@@ -233,14 +233,15 @@ def experimental(subject: Subject) -> Section:
             if not unmatched.height
             else f"{counted(unmatched.height, 'row')} found no cell; the reasons are below."
         )
-    threads = "‘Batch’ is the number of threads on the DPUs, so equal batch is not equal work in flight. "
+    threads = _threaded(cube)
+    flight = f"‘Batch’ is the number of threads on {threads}, so equal batch is not equal work in flight. "
     runs = (
         "Single runs stand without error bars: differences of a few per cent mean nothing."
         if int(cube["n_rows"].max()) < 2
         else "Cells with several rows show their mean; single runs stand without error bars."
     )
     beware = (
-        (threads if _batch_is_threads(cube) else "")
+        (flight if threads else "")
         + "Figures show the accelerator alone, without host and transfers. "
         + runs
         + _noise(subject)
@@ -275,7 +276,7 @@ def _batches_told(cube: xr.Dataset, cells: xr.DataArray) -> str:
     """Say what several batches show, where there are any."""
     if "batch" not in cells.dims or int(cells.sum("batch").max()) < 2:
         return "."
-    threads = " or numbers of threads" if _batch_is_threads(cube) else ""
+    threads = " or numbers of threads" if _threaded(cube) else ""
     return (
         f", each at several batch sizes{threads}. More in flight buys throughput up to a knee and only costs latency "
         "after it; where the knee sits is what tells platforms apart."
@@ -283,23 +284,24 @@ def _batches_told(cube: xr.Dataset, cells: xr.DataArray) -> str:
 
 
 def _front_text(subject: Subject) -> str:
-    if not subject.has("measured_throughput", "measured_top1"):
+    accuracy = accuracy_of(subject.cube)
+    if not subject.has("measured_throughput", accuracy):
         return ""
-    front = pareto(subject.cube, {"measured_throughput": "max", "measured_top1": "max"}, ties="all")
+    front = pareto(subject.cube, {"measured_throughput": "max", accuracy: "max"}, ties="all")
     if not front.sizes["point"]:
         return ""
     names = list(dict.fromkeys(front["platform"].values.tolist())) if "platform" in front.coords else []
     ends = front.isel(point=0), front.isel(point=-1)
     low, high = (
-        f"{with_unit(float(end['measured_throughput']), 'inputs/s')} at {float(end['measured_top1']):.2f} %"
-        for end in ends
+        f"{with_unit(float(end['measured_throughput']), 'inputs/s')} at {float(end[accuracy]):.2f} %" for end in ends
     )
-    return (
+    said = (
         f"The measured front of accuracy and throughput has {counted(front.sizes['point'], 'point')} on "
         f"{counted(len(names), 'platform')} ({listed(names)}), from {low} to {high}."
         if names
         else f"The measured front of accuracy and throughput reaches from {low} to {high}."
     )
+    return said + (" Accuracies are those of the networks: none was measured." if accuracy == "top1" else "")
 
 
 def _noise(subject: Subject) -> str:
@@ -339,10 +341,9 @@ def overlapped(subject: Subject) -> Section:
     matched = int((configurations & predicted).sum())
     only_predicted = int((predicted & ~configurations).sum())
     only_measured = int((configurations & ~predicted).sum())
+    accuracy = accuracy_of(cube)
     measured_front = (
-        pareto(cube, {"measured_throughput": "max", "measured_top1": "max"}, ties="all")
-        if subject.has("measured_top1")
-        else None
+        pareto(cube, {"measured_throughput": "max", accuracy: "max"}, ties="all") if subject.has(accuracy) else None
     )
     predicted_front = pareto(cube, {"predicted_throughput": "max", "top1": "max"}, ties="all")
     see = [
@@ -448,20 +449,22 @@ def _at_equal_batch(cube: xr.Dataset) -> str:
     ratios = efficiency(cube, at="batch")["efficiency"]
     counts = ratios.notnull().sum([dim for dim in ratios.dims if dim != "batch"])
     shared = ratios.isel(batch=int(counts.argmax("batch")))
+    threads = _threaded(cube)
+    told = f" (on {threads}: number of threads)" if threads else ""
     return (
-        f"The second figure compares all at the same batch{_batch_is_threads(cube)}, which its buttons choose. At "
+        f"The second figure compares all at the same batch{told}, which its buttons choose. At "
         f"batch {float(shared['batch']):g} the median is {percent(float(shared.median()))} over "
         f"{counted(int(counts.max()), 'configuration')}: what looks like a better chip at its best "
         "batch is often only a bigger batch."
     )
 
 
-def _batch_is_threads(cube: xr.Dataset) -> str:
-    """Return what a batch is on the DPUs, where one was measured."""
-    if "family" not in cube.coords or "platform" not in cube["family"].dims:
+def _threaded(cube: xr.Dataset) -> str:
+    """Return of which measured hardware a batch is a number of threads."""
+    if "platform" not in cube["n_rows"].dims:
         return ""
     measured = (cube["n_rows"] > 0).any([dim for dim in cube["n_rows"].dims if dim != "platform"])
-    return " (on the DPUs: number of threads)" if bool((measured & (cube["family"] == "DPU")).any()) else ""
+    return listed(threaded(cube.sel(platform=measured)))
 
 
 # power ----------------------------------------------------------------------------------------------------------------
@@ -525,11 +528,11 @@ def data(subject: Subject) -> Section:
     """Return the data of the page and its sources."""
     links, notes = downloads(subject)
     see = ["The data behind every figure, in this file: nothing is fetched."] if links else []
-    if subject.rows is not None:
-        entry = datasets.manifest()[entry_name("measurements", collection_of(subject.task)) or "measurements"]
+    if subject.origin is not None:
+        source, licence = subject.origin
         see.append(
-            f"Measurements: {entry['source']}, {entry['licence']}. The values are those of the source; corrections "
-            f"and doubts stand beside them."
+            f"Measurements: {source}, {licence}. The values are those of the source; corrections and doubts stand "
+            f"beside them."
         )
     return Section(*HEADINGS[data], tuple(see), links=links, missing=notes)
 

@@ -10,6 +10,7 @@ import numpy as np
 from roofcube.errors import RoofcubeError
 from roofcube.model.graph import LAYER
 from roofcube.model.offered import as_product, is_offered
+from roofcube.plot.drawing.tables import accuracy_of
 from roofcube.sweep.questions import best, pareto
 from roofcube.vocabulary import CONFIGURATION, DIMS
 from roofcube.wording import counted, listed, with_thousands
@@ -46,7 +47,7 @@ def figures_of_merit(cube: xr.Dataset) -> dict[str, str]:
     return {
         "throughput": f"{kind}_throughput",
         "latency": f"{kind}_latency",
-        "top1": "measured_top1" if measured else "top1",
+        "top1": accuracy_of(cube) if measured else "top1",
         "energy": "energy_per_input" if measured else "predicted_energy",
     }
 

@@ -10,6 +10,7 @@ import polars as pl
 import xarray as xr
 
 from roofcube import datasets
+from roofcube.datasets.embedded import collection_of, entry_name
 from roofcube.errors import check_kind
 from roofcube.inert import with_inert_labels
 from roofcube.labels import locate
@@ -94,6 +95,14 @@ class Subject:
     def unmatched(self) -> pl.DataFrame | None:
         """The rows that found no cell, with the reason."""
         return None if self.rows is None else unmatched(self.cube, self.rows)
+
+    @cached_property
+    def origin(self) -> tuple[str, str] | None:
+        """Source and licence of the rows, where they are of a collection of ours."""
+        if self.rows is None:
+            return None
+        entry = datasets.manifest()[entry_name("measurements", collection_of(self.task)) or "measurements"]
+        return entry["source"], entry["licence"]
 
     @property
     def file_stem(self) -> str:

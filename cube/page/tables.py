@@ -42,6 +42,8 @@ def best_choices(subject: Subject) -> tuple[Table, ...]:
         return ()
     measured = names["throughput"].startswith("measured")
     cube = _sound(subject.cube) if measured else at_low_ends(subject.cube)
+    if "pruning" in cube.dims and cube["pruning"].values.tolist() == [100]:
+        cube = cube.isel(pruning=0, drop=True)  # nothing is pruned: not worth a word in every row
     goals = _goals(cube, names)
     if not goals:
         return ()
@@ -70,15 +72,15 @@ def _fastest_of_each(subject: Subject, cube: xr.Dataset, names: dict[str, str], 
         return ()
     winners = best(cube, names["throughput"], per="topology")
     rows = dict(zip(winners["topology"].values.tolist(), _rows_of_winners(winners, names), strict=True))
-    known = {label: row for label, row in rows.items() if row}
-    columns, caption = ("Network", *CHOICE), f"Most {kind} inputs a second, network by network"
-    if len(known) <= MANY:
-        return (Table("fastest", caption, columns, tuple(known.values())),)
-    shown = [label for label in subject.drawn["topology"].values.tolist() if label in known]
-    few = Table("fastest", f"{caption}: those in the figures", columns, tuple(known[label] for label in shown))
     order = np.argsort(-winners[names["throughput"]].fillna(-np.inf).values, kind="stable")
     fastest_first = [winners["topology"].values[place] for place in order]
-    every = tuple(known[label] for label in fastest_first if label in known)
+    columns, caption = ("Network", *CHOICE), f"Most {kind} inputs a second, network by network"
+    if sum(map(bool, rows.values())) <= MANY:
+        return (Table("fastest", caption, columns, tuple(row for row in rows.values() if row)),)
+    shown = set(subject.drawn["topology"].values.tolist())
+    in_figures = tuple(rows[label] for label in fastest_first if label in shown and rows[label])
+    few = Table("fastest", f"{caption}: those in the figures, the fastest first", columns, in_figures)
+    every = tuple(rows[label] for label in fastest_first if rows[label])
     whole = f"{caption}: all {with_thousands(len(every))}, the fastest first"
     return few, Table("networks", whole, columns, every, folded=True, searched=True)
 
@@ -90,7 +92,7 @@ def _rows_of_winners(winners: xr.Dataset, names: dict[str, str]) -> list[tuple[s
     columns = {name: np.broadcast_to(winners[name].values, winners.sizes["topology"]).tolist() for name in wanted}
     points = [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
     order = str(winners.attrs.get("dim_order", ""))
-    return [_row_of_point(point["topology"], point, names, order) if point["found"] else () for point in points]
+    return [_row_of_point(point.pop("topology"), point, names, order) if point["found"] else () for point in points]
 
 
 def _sound(cube: xr.Dataset) -> xr.Dataset:

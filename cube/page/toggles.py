@@ -43,7 +43,7 @@ FIELDS = {
     "match": "Show",
 }
 MATCHES = ("matched", "predicted only", "measured only")
-MOST = 40  # buttons in a row
+MOST = 24  # buttons in a row
 
 # Shows the marks whose labels are all switched on, closes up the rows of figures that have rows, and finds the fronts
 # anew by the rule of `roofcube.pareto`, a row per distinct point.
@@ -114,20 +114,19 @@ if (titles.length) head.text = titles[group.active];
 if (label) { axis.axis_label = label.replace("{}", chosen); range.end = ends[group.active]; }
 """
 
-BUTTONS = """
+BUTTONS = (
+    style.TEXT_CSS
+    + """
 :host { font-size: 13px; }
-.bk-btn-group { flex-wrap: wrap; gap: 4px; }
+.bk-btn-group { flex-wrap: wrap; gap: 4px; max-width: min(ROOM, 100vw - 170px); }
 .bk-btn-group .bk-btn {
-  font-size: 13px; padding: 3px 9px; margin: 0;
+  font-size: 13px; padding: 3px 9px; margin: 0; flex: none;
   border: 1px solid #8b949e; border-radius: 4px; background: transparent; color: inherit;
 }
 .bk-btn-group .bk-btn.bk-active { box-shadow: none; background: rgba(127, 140, 155, .18); font-weight: 500; }
-.bk-btn-group .bk-btn:not(.bk-active) { opacity: .55; text-decoration: line-through; }
-:host { color: #1f2329; }
-@media (prefers-color-scheme: dark) { :host { color: #e8ecf1; } }
-:host-context([data-theme="dark"]) { color: #e8ecf1; }
-:host-context([data-theme="light"]) { color: #1f2329; }
-"""
+.bk-btn-group .bk-btn:not(.bk-active) { opacity: .72; text-decoration: line-through; }
+""".replace("ROOM", f"{style.WIDTH - HEAD - 40}px")
+)
 
 
 def choice(name: str, field: str, labels: Sequence[str], active: str) -> Any:

@@ -13,6 +13,7 @@ from roofcube.plot.drawing.elements import Axis, curve, plane, points, rectangle
 from roofcube.plot.drawing.points import axis_of, platform_key, point_columns
 from roofcube.plot.drawing.rows import Rows, bars, by_configuration
 from roofcube.plot.drawing.tables import (
+    accuracy_of,
     doubts,
     has_value,
     model_text,
@@ -367,7 +368,7 @@ def _chosen_axes(cube: Any, names: Sequence[str]) -> list[str]:
         ]
     kind = observed(cube, "compute", "throughput")[1]
     chosen = {
-        "measured": ["measured_throughput", "measured_latency", "measured_top1", "energy_per_input"],
+        "measured": ["measured_throughput", "measured_latency", accuracy_of(cube), "energy_per_input"],
         "predicted": ["predicted_throughput", "predicted_latency", "top1", "predicted_energy"],
     }[kind]
     outputs = () if isinstance(cube, xr.Dataset) else getattr(getattr(cube, "model", None), "outputs", ())

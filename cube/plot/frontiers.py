@@ -13,6 +13,8 @@ from roofcube.plot.drawing.elements import plane, points, segments, staircase
 from roofcube.plot.drawing.points import axis_of, many_marks, marks, place_labels, platform_key, point_columns
 from roofcube.plot.drawing.tables import (
     POINT,
+    accuracy_of,
+    accuracy_text,
     doubts,
     how_text,
     labels_of,
@@ -34,6 +36,7 @@ from roofcube.plot.drawing.tables import (
 from roofcube.sweep import Sweep
 from roofcube.sweep.questions import pareto as front_of
 from roofcube.sweep.questions import senses_of
+from roofcube.sweep.trust import impossible_bits
 from roofcube.vocabulary import CONFIGURATION
 from roofcube.wording import percent, with_thousands
 
@@ -201,8 +204,9 @@ def _front_figure(
 
 
 def _front(cube: xr.Dataset, senses: Mapping[str, Sense]) -> xr.Dataset:
-    """Ask for the front over the dims that an objective depends on: along others each point would repeat."""
-    depended = {dim for name in senses for dim in cube[name].dims}
+    """Ask for the front over the dims that an objective or its trust has: along others each point would repeat."""
+    judged = ("quality",) if "quality" in cube and impossible_bits(senses) else ()
+    depended = {dim for name in (*senses, *judged) for dim in cube[name].dims}
     idle = {dim: 0 for dim, size in cube.sizes.items() if dim not in depended and size}
     return front_of(cube.isel(idle, drop=True), senses, ties="all")
 
@@ -213,7 +217,8 @@ def _objectives(
     """Return the two objectives of a figure, and where their values come from."""
     if given is None:
         names, kind = observed(cube, scope, "throughput", "top1")
-        how = f"{how_text(kind, scope, cube)}; " if isinstance(cube, xr.Dataset) else "predicted; "
+        told = accuracy_text(cube) if kind == "measured" else ""
+        how = f"{how_text(kind, scope, cube)}{told}; " if isinstance(cube, xr.Dataset) else "predicted; "
         return {names["throughput"]: "max", names["top1"]: "max"}, how
     if len(given) != 2:
         msg = f"`objectives`: expected two variables, got {len(given)}; draw other pairs in figures of their own"
@@ -313,7 +318,8 @@ def overlap(cube: xr.Dataset, *, scope: str = "compute", measurements: Any = Non
     Parameters
     ----------
     cube : Dataset
-        With `predicted_throughput` and `top1`; measured throughput and `measured_top1` as far as it was measured.
+        With `predicted_throughput` and `top1`; measured throughput as far as it was measured, with `measured_top1`
+        or, where no accuracy was measured at all, with that of the networks.
     scope : {"compute", "system"}
         Measured throughput of the accelerator alone, or with host and transfers.
     measurements : table, optional
@@ -338,7 +344,7 @@ def overlap(cube: xr.Dataset, *, scope: str = "compute", measurements: Any = Non
     >>> rc.plot.overlap(rc.benchmark("mnist")).name
     'overlap'
     """
-    throughput = measured_names(scope)["throughput"]
+    throughput, accuracy = measured_names(scope)["throughput"], accuracy_of(cube)
     both = observed(cube, scope, "throughput", "top1")[1] == "measured"
     cube = require(cube, ("predicted_throughput", "top1"), figure="overlap")
     if not both:
@@ -351,7 +357,7 @@ def overlap(cube: xr.Dataset, *, scope: str = "compute", measurements: Any = Non
         ["predicted_throughput", "top1"],
         known=("predicted_throughput", "top1"),
     )
-    pair = [throughput, "measured_top1"]
+    pair = [throughput, accuracy]
     measured = records(best, pair, known=pair) if both else {
         **{name: column[:0] for name, column in predicted.items()}, **dict.fromkeys(pair, np.zeros(0))
     }  # fmt: skip
@@ -359,7 +365,7 @@ def overlap(cube: xr.Dataset, *, scope: str = "compute", measurements: Any = Non
     pairs = _match(predicted, measured, keys)
     both_values = [np.concatenate([predicted[one], measured[other]]) for one, other in zip(POSSIBLE, pair, strict=True)]
     axes = _pair_of_axes(cube, POSSIBLE, both_values)
-    columns = _overlap_columns_of(cube, predicted, measured, pairs, throughput, scope)
+    columns = _overlap_columns_of(cube, predicted, measured, pairs, pair, scope)
     parts = [segments(columns["links"], ("x0", "y0", "x1", "y1"), name="overlap.links",
                       color=style.MUTED, alpha=0.45, line_width=1)]  # fmt: skip
     for kind, names, colour in (
@@ -389,7 +395,7 @@ def overlap(cube: xr.Dataset, *, scope: str = "compute", measurements: Any = Non
         f"measured ({len(measured[throughput])})": {"marker": "x", "line_color": style.MEASURED, "line_width": 2},
         f"same configuration ({len(pairs)})": {"marker": "line", "line_color": style.MUTED},
     }
-    title, notes = _overlap_words(best, predicted, measured, pairs, throughput, scope)
+    title, notes = _overlap_words(best, predicted, measured, pairs, pair, scope)
     return plane(parts, name="overlap", x=axes[0], y=axes[1], title=title, notes=notes, key=entries, height=580)
 
 
@@ -419,8 +425,14 @@ def _match(predicted: Columns, measured: Columns, keys: Sequence[str]) -> list[t
 
 
 def _overlap_columns_of(
-    cube: xr.Dataset, predicted: Columns, measured: Columns, pairs: list[tuple[int, int]], throughput: str, scope: str
+    cube: xr.Dataset,
+    predicted: Columns,
+    measured: Columns,
+    pairs: list[tuple[int, int]],
+    pair: Sequence[str],
+    scope: str,
 ) -> dict[str, dict[str, Any]]:
+    throughput, accuracy = pair
     of_predicted, of_measured = {left for left, _ in pairs}, {right for _, right in pairs}
     doubtful = doubts(cube, measured["quality"], ("throughput", "accuracy"), scope=scope)
     ratio = np.full(len(measured[throughput]), np.nan)
@@ -429,7 +441,7 @@ def _overlap_columns_of(
     circles = _overlap_columns(predicted, "predicted_throughput", "top1")
     circles["match"] = ["matched" if row in of_predicted else "predicted only" for row in range(len(predicted["top1"]))]
     circles["filled"] = np.array([0.85 if one == "matched" or not pairs else 0.15 for one in circles["match"]])
-    crosses = _overlap_columns(measured, throughput, "measured_top1")
+    crosses = _overlap_columns(measured, throughput, accuracy)
     crosses["match"] = ["matched" if row in of_measured else "measured only" for row in range(len(ratio))]
     crosses["marker"] = np.where(doubtful, "square_x", "x").astype(object)
     crosses.update(flags=measured["flags"], ratio=[percent(one) for one in ratio])
@@ -456,8 +468,14 @@ def _overlap_columns(table: Columns, x: str, y: str) -> dict[str, Any]:
 
 
 def _overlap_words(
-    best: xr.Dataset, predicted: Columns, measured: Columns, pairs: list[tuple[int, int]], throughput: str, scope: str
+    best: xr.Dataset,
+    predicted: Columns,
+    measured: Columns,
+    pairs: list[tuple[int, int]],
+    pair: Sequence[str],
+    scope: str,
 ) -> tuple[str, list[str]]:
+    throughput, accuracy = pair
     ratio = [measured[throughput][right] / predicted["predicted_throughput"][left] for left, right in pairs]
     said = (
         f"Measurements reach {percent(float(np.median(ratio)))} of the prediction in the median"
@@ -465,7 +483,7 @@ def _overlap_words(
         else "No configuration was both predicted and measured"
     )
     no_accuracy = int((best["predicted_throughput"].notnull() & best["top1"].isnull()).sum())
-    not_drawn = int((best[throughput].notnull() & best["measured_top1"].isnull()).sum())
+    not_drawn = int((best[throughput].notnull() & best[accuracy].isnull()).sum())
     lost = (
         f"; not drawn for want of an accuracy: {no_accuracy} predicted, {not_drawn} measured"
         if no_accuracy + not_drawn
@@ -474,4 +492,5 @@ def _overlap_words(
     alone = len(predicted["top1"]) - len(pairs), len(measured[throughput]) - len(pairs)
     counts = f"{len(pairs)} configurations matched, {alone[0]} predicted only (pale), {alone[1]} measured only{lost}"
     how = f"measured at the best batch, {scope_text(scope)}; boxed cross = flagged, reason in the tooltip"
-    return said, [counts, f"{how}; staircases = Pareto fronts of what is shown"]
+    told = accuracy_text(best) if len(measured[throughput]) else ""
+    return said, [f"{counts}{told}", f"{how}; staircases = Pareto fronts of what is shown"]

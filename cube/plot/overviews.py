@@ -11,30 +11,27 @@ import xarray as xr
 
 from roofcube.plot.drawing import style
 from roofcube.plot.drawing.elements import load
-from roofcube.plot.drawing.tables import device_classes, platform_order, require
-from roofcube.wording import counted
+from roofcube.plot.drawing.tables import device_classes, platform_order, require, threaded
+from roofcube.wording import counted, listed
 
 __all__ = ["overview"]
 
-TABLE = """
-:host { color: #1f2329; font-size: 13px; display: block; }
+TABLE = (
+    style.TEXT_CSS
+    + """
+:host { font-size: 13px; display: block; }
 .bk-clearfix { width: 100%; }
 table { border-collapse: collapse; width: 100%; }
-h4 { font-size: 16px; margin: 0 0 2px; }
-p { margin: 0 0 8px; color: #5c6570; }
-th, td { border-bottom: 1px solid #c9d1d9; padding: 5px 8px; vertical-align: top; text-align: left; line-height: 1.35; }
-thead th { border-bottom: 2px solid #8b949e; }
-th i { font-style: normal; font-weight: normal; color: #5c6570; }
-td.na { color: #6a737d; }
+strong { display: block; font-size: 16px; margin: 0 0 2px; }
+p { margin: 0 0 8px; color: var(--muted); }
+th, td { border-bottom: 1px solid var(--line); padding: 5px 8px; vertical-align: top; text-align: left; }
+th, td { line-height: 1.35; }
+thead th { border-bottom: 2px solid var(--muted); }
+th i { font-style: normal; font-weight: normal; color: var(--muted); }
+td.na { color: var(--muted); }
 td div.range { white-space: nowrap; }
-@media (prefers-color-scheme: dark) {
-  :host { color: #e8ecf1; }
-  p, th i, td.na { color: #a3adb8; }
-  th, td { border-color: #3a424b; }
-}
-:host-context([data-theme="light"]) { color: #1f2329; }
-:host-context([data-theme="dark"]) { color: #e8ecf1; }
 """
+)
 
 
 def overview(cube: xr.Dataset) -> Any:
@@ -80,7 +77,7 @@ def overview(cube: xr.Dataset) -> Any:
     heads = "".join(f'<th scope="col">{escape(topology)}</th>' for topology in topologies)
     used = sum(bool(_row_counts(cube, platform=platform).sum()) for platform in platforms)
     text = (
-        f"<h4>{total} {kind} {noun}s on {used} of {len(platforms)} platforms</h4>"
+        f"<strong>{total} {kind} {noun}s on {used} of {len(platforms)} platforms</strong>"
         f"<p>precisions · channels kept (100 % is unpruned) · {_batch_words(cube)} · {noun}s; na = not {kind}</p>"
         f"<table><thead><tr><th>platform</th>{heads}</tr></thead><tbody>{''.join(lines)}</tbody></table>"
     )
@@ -95,8 +92,8 @@ def _dress(plot: Any, _: Any, *, tags: list[int]) -> None:
 
 
 def _batch_words(cube: xr.Dataset) -> str:
-    threads = "family" in cube.coords and bool((cube["family"] == "DPU").any())
-    return "batch sizes, or threads on the DPUs" if threads else "batch sizes"
+    threads = threaded(cube)
+    return f"batch sizes, or threads on {listed(threads)}" if threads else "batch sizes"
 
 
 def _labels_along(cube: xr.Dataset, dim: str) -> list[str]:
@@ -128,12 +125,7 @@ def _cell(cube: xr.Dataset, platform: str, topology: str, noun: str, *, wide: bo
     precisions = ", ".join(map(str, _present(rows, "precision")))
     kept = ", ".join(f"{float(one):g}" for one in _present(rows, "pruning"))
     batches = _present(rows, "batch")
-    family = (
-        str(np.atleast_1d(cube["family"].sel(platform=platform).values)[0])
-        if "family" in cube.coords and "platform" in cube["family"].dims
-        else ""
-    )
-    word = "threads" if family == "DPU" else "batch"
+    word = "threads" if threaded(cube.sel(platform=platform) if "platform" in cube.dims else cube) else "batch"
     span = f"{word} {_batches_text(batches)}" if batches else ""
     parts = [escape(precisions), f"{kept} %" if kept else "", span, counted(count, noun)]
     known = [part for part in parts if part]

@@ -9,7 +9,7 @@ import numpy as np
 from roofcube.errors import MissingInputError
 from roofcube.plot.drawing import style
 from roofcube.plot.drawing.elements import Axis, layout, plane
-from roofcube.plot.drawing.rows import Rows, bars, floor_of, numbers, with_rows
+from roofcube.plot.drawing.rows import Rows, bars, floor_of, log_room, numbers, with_rows
 from roofcube.plot.drawing.tables import labels_of, ranks, records, require, sorted_rows, value_text
 from roofcube.vocabulary import ELEMENT_BYTES
 from roofcube.wording import short, with_unit
@@ -185,7 +185,7 @@ def _offers(table: Columns, name: str, column: str, words: str, unit: str, *, wi
     return plane(
         [bar],
         name=f"{name}.panel",
-        x=Axis(f"{words} ({unit}, log scale)", (floor, float(np.nanmax(values)) * 4), log=True),
+        x=Axis(f"{words} ({unit}, log scale)", log_room(values, floor, 0.35), log=True),
         y=rows.axis(),
         title=_highest(table, column, words, unit, most=(width - 150) // 8),
         notes=f"bars start at {short(floor)} {unit}",

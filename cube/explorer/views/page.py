@@ -32,12 +32,9 @@ __all__ = ["Page"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 VIEWS: dict[str, Any] = {"parallel": Parallel, "heatmap": Heatmap}
-# limits that are always there to fill in: of each line, among what was measured and what is predicted
-OFFERED = (
-    ("measured_latency", "predicted_latency"),
-    ("measured_top1", "top1"),
-    ("power_full", "predicted_energy"),
-)
+# limits that are always there to fill in, each the first that the source has
+OF_MEASURED = (("measured_latency",), ("measured_top1", "top1"), ("power_full",))
+OF_PREDICTED = (("predicted_latency",), ("top1",), ("predicted_energy",))
 TAB_WORDS = {"parallel": "Parallel", "heatmap": "Heatmap", "roofline": "Roofline", "latency": "At latency"}
 
 
@@ -168,9 +165,8 @@ class Page:
         offered = self.offered.setdefault(view.kind, [])
         if not offered:
             measures = self.source.measures(view.kind)
-            for of_measured, of_predicted in OFFERED:
-                name = of_measured if view.kind == "measured" else of_predicted
-                offered += [name] if name in measures else []
+            for names in OF_MEASURED if view.kind == "measured" else OF_PREDICTED:
+                offered += [name for name in names if name in measures][:1]
         return list(dict.fromkeys([*offered, *view.limits]))
 
     def _limit_fields(self, view: View) -> list[dict[str, Any]]:

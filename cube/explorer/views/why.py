@@ -62,7 +62,7 @@ def reasons(
         "binds": _binding(view, rows, row, explanation if of_best else None),
         "relaxations": relaxations(source, view, explanation) if of_best else [],
         "compared": _compared(source, view, answer, row),
-        "origin": [*filter(None, rows.notes(this)), *_origin(source, rows, row)],
+        "origin": [*_origin(source, rows, row), *(f"noted: {one}" for one in rows.notes(this) if one)],
         "python": python,
         "id": name,
         "pinned": name in view.pinned,

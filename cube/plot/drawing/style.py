@@ -65,6 +65,15 @@ MUTED = "#5c6570"
 GRID = "#dde2e8"
 SURFACE = "#ffffff"
 ON_DARK = {INK: "#e8ecf1", MUTED: "#a3adb8", GRID: "#333a42", SURFACE: "#14181d"}
+# the colours of text in a widget, which lives in a shadow of its own: by the reader's scheme, else by the page's button
+LIGHT_TEXT = f"color: {INK}; --muted: {MUTED}; --line: {GRID};"
+DARK_TEXT = f"color: {ON_DARK[INK]}; --muted: {ON_DARK[MUTED]}; --line: {ON_DARK[GRID]};"
+TEXT_CSS = f"""
+:host {{ {LIGHT_TEXT} }}
+@media (prefers-color-scheme: dark) {{ :host {{ {DARK_TEXT} }} }}
+:host-context([data-theme="dark"]) {{ {DARK_TEXT} }}
+:host-context([data-theme="light"]) {{ {LIGHT_TEXT} }}
+"""
 
 # Okabe–Ito with the tints of Tol's muted set; yellow and black are left out: unreadable on one of the two backgrounds
 PLATFORM_COLOURS = {

@@ -14,7 +14,7 @@ from roofcube.labels import dims_in_order, flat_column, locate
 from roofcube.measured.rows import measurement_rows
 from roofcube.model.offered import as_product
 from roofcube.sweep import Sweep
-from roofcube.vocabulary import CONFIGURATION, DIMS, VARIABLES, attributes
+from roofcube.vocabulary import CONFIGURATION, DIMS, THREADED, VARIABLES, attributes
 from roofcube.wording import configuration_text, flag_words, short, shown_unit, with_unit
 
 if TYPE_CHECKING:
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 __all__ = [
     "POINT",
     "Columns",
+    "accuracy_of",
+    "accuracy_text",
     "array_of",
     "device_classes",
     "doubts",
@@ -47,6 +49,7 @@ __all__ = [
     "short_label",
     "sorted_rows",
     "source_text",
+    "threaded",
     "told",
     "value_text",
     "with_source_rows",
@@ -66,7 +69,7 @@ MEASURED = ("measured", "power_", "n_rows", "energy_per", "inputs_per")
 
 # quantity → variable; measured throughput and latency depend on the scope
 OBSERVED = {
-    "measured": {"top1": "measured_top1", "power": "power_full"},
+    "measured": {"power": "power_full"},
     "predicted": {
         "throughput": "predicted_throughput",
         "latency": "predicted_latency",
@@ -163,7 +166,8 @@ def _asked_of_sweep(sweep: Sweep, names: Sequence[str]) -> xr.Dataset:
 
 def observed(cube: Any, scope: str, *quantities: str) -> tuple[dict[str, str], str]:
     """Name the variables of quantities: measured where all of them were, else predicted; and which it is."""
-    kinds = {"measured": {**measured_names(scope), **OBSERVED["measured"]}, "predicted": OBSERVED["predicted"]}
+    timed = {**measured_names(scope), **OBSERVED["measured"], "top1": accuracy_of(cube)}
+    kinds = {"measured": timed, "predicted": OBSERVED["predicted"]}
     found = {kind: {quantity: names[quantity] for quantity in quantities} for kind, names in kinds.items()}
     # where neither has all, that which has some is what is told to be incomplete
     if isinstance(cube, Sweep):
@@ -176,6 +180,16 @@ def observed(cube: Any, scope: str, *quantities: str) -> tuple[dict[str, str], s
 def how_text(kind: str, scope: str, cube: xr.Dataset) -> str:
     """Say where the values of a figure come from."""
     return f"measured, {scope_text(scope)}" if kind == "measured" else f"predicted, {plain_model(cube)}"
+
+
+def accuracy_of(cube: Any) -> str:
+    """Name the accuracy of what was timed: as measured, else, where rows only tell times, that of the networks."""
+    return "measured_top1" if has_value(cube, "measured_top1") or not has_value(cube, "top1") else "top1"
+
+
+def accuracy_text(cube: Any) -> str:
+    """Say it where accuracies are not measured."""
+    return "; accuracy is that of the networks, none was measured" if accuracy_of(cube) == "top1" else ""
 
 
 def _with_single_labels(cube: xr.Dataset, names: Iterable[str]) -> xr.Dataset:
@@ -324,8 +338,8 @@ def _configuration_texts(columns: Columns, own: Sequence[str], count: int) -> np
     values = {name: columns[name].tolist() for name in known}
     texts = []
     for row in range(count):
-        text = configuration_text({name: values[name][row] for name in known}).strip(" ·")
-        texts.append(text + "".join(f", {name} {_label_text(columns[name][row])}" for name in own))
+        text = configuration_text({name: values[name][row] for name in known})
+        texts.append(", ".join(filter(None, (text, *(f"{name} {_label_text(columns[name][row])}" for name in own)))))
     return np.array(texts, dtype=object)
 
 
@@ -447,6 +461,15 @@ def device_classes(cube: xr.Dataset) -> dict[str, str]:
         return {}
     names, classes = (np.atleast_1d(cube[name].values).tolist() for name in ("platform", "device_class"))
     return dict(zip(names, classes, strict=True)) if len(names) == len(classes) else {}
+
+
+def threaded(cube: xr.Dataset) -> list[str]:
+    """Return the families, else the platforms, of a cube whose batch is a number of threads."""
+    if "platform" not in cube.coords:
+        return []
+    named = cube["family"] if "family" in cube.coords else cube["platform"]
+    alone = cube["platform"].isin(np.atleast_1d(cube["platform"].attrs.get(THREADED, [])))
+    return list(dict.fromkeys(map(str, named.values[alone.values]))) if named.dims == alone.dims else []
 
 
 def rows_by_labels(table: Columns, keys: Sequence[str]) -> dict[tuple[Any, ...], np.ndarray[Any, Any]]:

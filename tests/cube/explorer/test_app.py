@@ -29,6 +29,14 @@ def test_anything_can_be_explored():
     assert cube.roof.explore().answer.total == 406
 
 
+def test_rows_without_accuracy_are_explored_by_that_of_their_networks():
+    rows = rc.datasets.load_measurements("mnist").with_columns(top1_percent=None, top5_percent=None)
+    app = rc.explore(rc.join(rc.predict(rc.inputs("mnist")), rows))
+    assert (app.view.kind, app.view.x, app.view.y) == ("measured", "measured_throughput", "top1")
+    front = rc.pareto(app.source.cube, {"measured_throughput": "max", "top1": "max"})
+    assert len(app.answer.front) == front.sizes["point"]
+
+
 def test_what_is_nothing_to_explore_is_refused():
     with pytest.raises(InvalidDataError, match="expected a Dataset, a Sweep or the name of a task, got int"):
         rc.explore(3)

@@ -9,6 +9,7 @@ import re
 
 import foreign_cubes
 import numpy as np
+import polars as pl
 import pytest
 from bokeh.models import FactorRange
 from bokeh.plotting import figure
@@ -155,6 +156,17 @@ def test_all_of_many_networks_are_in_a_folded_table_with_a_search(page_of, cube_
     assert '<input type="search"' in folded
     assert page.count('id="table-fastest"') == 1
     assert f"<b>{int(cube_of('many_networks').n_rows.sum())}</b> experiments" in page
+
+
+def test_of_many_networks_without_measured_accuracy_the_front_is_shown_at_that_of_the_networks():
+    rows = rc.datasets.load_measurements("zoo").filter(pl.col("platform").is_in(["RTX3090", "i9-10940X"]))
+    cube = rc.join(rc.predict(rc.inputs("zoo", platforms=["RTX3090", "i9-10940X"])), rows)
+    front = rc.pareto(cube, {"measured_throughput": "max", "top1": "max"})
+    shown = selection_of(cube)
+    assert (
+        len(set(shown.cube.topology.values) & set(front.topology.values.tolist())) >= shown.cube.sizes["topology"] - 2
+    )
+    assert "others on the front of accuracy and throughput" in shown.notes[0]
 
 
 def test_few_networks_are_shown_as_they_are(cube_of):

@@ -138,6 +138,18 @@ def test_overview_counts_every_row_and_says_na(cubes):
     assert "threads" in rc.plot.overview(cubes["imagenet"]).data
 
 
+def test_a_batch_is_of_threads_where_the_rows_say_so(tmp_path):
+    cube = rc.predict(rc.inputs("mnist", platforms=["TX2", "NCS2"]))
+    rows = rc.datasets.load_measurements("mnist").filter(pl.col("platform").is_in(["TX2", "NCS2"]))
+    threads = pl.when(pl.col("platform") == "NCS2").then(pl.lit("threads")).otherwise(pl.lit("batch"))
+    joined = rc.join(cube, rows.with_columns(batch_kind=threads))
+    saved = rc.load(rc.save(joined, tmp_path / "mine.nc"))
+    for one in (joined, saved, joined.sel(platform="NCS2")):
+        assert "batch sizes, or threads on NCS2" in rc.plot.overview(one).data
+    for one in (cube, rc.join(cube, rows), joined.sel(platform=["TX2"])):
+        assert "threads" not in rc.plot.overview(one).data
+
+
 # fronts ---------------------------------------------------------------------------------------------------------------
 
 
@@ -189,6 +201,25 @@ def test_overlap_shows_measured_without_prediction(cubes):
     assert {
         name for name, match in zip(measured["platform"], measured["match"], strict=True) if match == "measured only"
     } == {"TX2"}
+
+
+@pytest.fixture(scope="module")
+def timed(cubes):
+    """Rows that tell times and no accuracy, of networks whose accuracy is known."""
+    rows = rc.datasets.load_measurements("mnist").with_columns(top1_percent=None, top5_percent=None)
+    return rc.join(rc.predict(rc.inputs("mnist")), rows)
+
+
+def test_rows_without_accuracy_are_drawn_at_that_of_their_networks(timed):
+    figure = rc.plot.overlap(timed)
+    measured = source(figure, "overlap.measured")
+    per_configuration = (timed.n_rows > 0).any("batch") & timed.top1.notnull()
+    assert len(measured["x"]) == len(source(figure, "overlap.links")["x0"]) == int(per_configuration.sum()) > 0
+    assert any("Measurements reach" in text for text in words(figure))
+    assert any("accuracy is that of the networks, none was measured" in text for text in words(figure))
+    front = rc.pareto(timed, {"measured_throughput": "max", "top1": "max"})
+    drawn = source(rc.plot.pareto(timed), "pareto.front")
+    assert sorted(drawn["y"]) == pytest.approx(sorted(front.top1.values.tolist()))
 
 
 # what the figures say -------------------------------------------------------------------------------------------------
