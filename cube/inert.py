@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import xarray as xr
 
-__all__ = ["inert_label", "with_inert_labels"]
+__all__ = ["inert_label", "inert_labels", "with_inert_labels"]
 
 LONGEST = 40
+HEAD = 12  # characters of the common start of labels that are shown where they differ
 # marks that turn the direction of what follows, and controls; an override of one label would garble its neighbours
 TURNING = re.compile("[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]+")
 # what Bokeh would read as the start of a formula in a title
@@ -35,27 +38,39 @@ def inert_label(label: str) -> str:
     return f"{text[: LONGEST - tail - 1]}…{text[-tail:]}"
 
 
+def inert_labels(labels: Sequence[str]) -> list[str]:
+    """Write labels so, each distinct one apart from the others: where they differ is shown, else they get a number.
+
+    Examples
+    --------
+    >>> inert_labels([f"Accelerator of the very long family, {size} (one core)" for size in ("B512", "B4096")])
+    ['Accelerator…B512 (one core)', 'Accelerator…B4096 (one core)']
+    """
+    shown = {label: inert_label(label) for label in labels}
+    alike: dict[str, list[str]] = {}
+    for label, text in shown.items():
+        alike.setdefault(text, []).append(label)
+    for group in (group for group in alike.values() if len(group) > 1):
+        first = next((at for at, letters in enumerate(zip(*group, strict=False)) if len(set(letters)) > 1), 0)
+        first = max(group[0].rfind(" ", 0, first) + 1, first - HEAD, 0)  # from the word in which they differ
+        for label in group:
+            shown[label] = inert_label(f"{label[:HEAD].rstrip()}…{label[first:]}") if first > HEAD else shown[label]
+    seen: dict[str, int] = {}
+    for label, text in shown.items():
+        seen[text] = seen.get(text, 0) + 1
+        shown[label] = text if seen[text] == 1 else f"{text} ({seen[text]})"
+    return [shown[label] for label in labels]
+
+
 def with_inert_labels(cube: xr.Dataset) -> xr.Dataset:
-    """Exchange the labels of a cube that are not inert; labels of a dim that would become equal get a number."""
+    """Exchange the labels of a cube that are not inert; different labels stay different."""
     changed = {}
     for name, coordinate in cube.coords.items():
         if coordinate.dtype.kind not in "UO":
             continue
         given = [str(label) for label in np.ravel(coordinate.values)]
-        texts = [inert_label(label) for label in given]
-        if texts == given:
-            continue
-        if name in cube.dims:
-            texts = _told_apart(texts)
-        values = np.array(texts, dtype=object).reshape(coordinate.shape)
-        changed[str(name)] = (coordinate.dims, values.astype(str), coordinate.attrs)
+        texts = inert_labels(given)
+        if texts != given:
+            values = np.array(texts, dtype=object).reshape(coordinate.shape)
+            changed[str(name)] = (coordinate.dims, values.astype(str), coordinate.attrs)
     return cube.assign_coords(changed) if changed else cube
-
-
-def _told_apart(texts: list[str]) -> list[str]:
-    seen: dict[str, int] = {}
-    result = []
-    for text in texts:
-        seen[text] = seen.get(text, 0) + 1
-        result.append(text if seen[text] == 1 else f"{text} ({seen[text]})")
-    return result

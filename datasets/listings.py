@@ -32,7 +32,7 @@ def platforms() -> pl.DataFrame:
     [12800000000.0]
     """
     table = _of_all_collections("platforms", load_platforms)
-    figures = load_platform_figures().filter(~pl.col("platform").is_in(table["platform"].unique()))
+    figures = load_platform_figures().filter(~pl.col("platform").is_in(table["platform"].unique().to_list()))
     names = figures.unique("platform", keep="first", maintain_order=True)
     by_name = names.select("platform", "device_class", "mode", source=pl.lit("known by name: no peak is sure"))
     return pl.concat([table, by_name], how="diagonal_relaxed")

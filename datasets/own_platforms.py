@@ -26,6 +26,8 @@ COLUMNS = {one.column: name for name, one in QUANTITIES.items()}
 # the column that holds where a number is from, by variable
 SOURCES = {name: f"{name}_source" for name in QUANTITIES}
 KEY = ("platform", "mode", "precision")
+BANDWIDTH = "memory_bandwidth_b_per_s"
+UNKNOWN = ("not known", "unknown")  # what a bandwidth is that nobody publishes, where a format has no empty value
 
 
 def platform_table(entries: Sequence[Mapping[str, Any]], *, source: str, each: str) -> pl.DataFrame:
@@ -112,6 +114,8 @@ def _platform_row(entry: Mapping[str, Any], where: str, source: str) -> dict[str
         given[column] = value
     told = str(given.pop("source", "") or "")
     sources = {column: given.pop(column, None) for column in SOURCES.values()}
+    if BANDWIDTH in given and (given[BANDWIDTH] is None or str(given[BANDWIDTH]).strip().casefold() in UNKNOWN):
+        given[BANDWIDTH] = None
     for column, name in COLUMNS.items():
         if given.get(column) is not None:
             given[column], own = _checked_number(name, given[column], f"{where}, key {column!r}")
@@ -144,14 +148,15 @@ def _checked_number(name: str, value: Any, where: str) -> tuple[Any, str | None]
 
 def _resolved_labels(given: dict[str, Any], where: str) -> dict[str, Any]:
     """Resolve spellings; a platform keeps its name, a class that looks misspelt is refused."""
-    labels = {"family": given.get("platform"), "executed_precision": given.get("precision"), **given}
+    told = {key: value for key, value in given.items() if value is not None or key == BANDWIDTH}
+    labels = {"family": given.get("platform"), "executed_precision": given.get("precision"), **told}
     for key in ("precision", "executed_precision", "mode"):
         if isinstance(labels.get(key), str):
             labels[key] = canonical(key, labels[key])
     kind = labels.get("device_class")
     if isinstance(kind, str):
         labels["device_class"] = _device_class(kind.strip(), where)
-    return {key: value for key, value in labels.items() if value is not None}
+    return {key: value for key, value in labels.items() if value is not None or key == BANDWIDTH}
 
 
 def _device_class(kind: str, where: str) -> str:
@@ -172,9 +177,9 @@ def _validated(given: dict[str, Any], offered: set[str], structure: set[str], wh
     from pydantic import ValidationError
 
     try:
-        platform = model_of(schema.Platform).model_validate(
-            {key: value for key, value in given.items() if key in offered}
-        )
+        # a bandwidth may be empty, but must not be forgotten
+        kind = schema.ListedPlatform if BANDWIDTH in given else schema.Platform
+        platform = model_of(kind).model_validate({key: value for key, value in given.items() if key in offered})
         inside = model_of(schema.PlatformStructure).model_validate(
             {key: value for key, value in given.items() if key in structure}
         )
@@ -183,6 +188,8 @@ def _validated(given: dict[str, Any], offered: set[str], structure: set[str], wh
         key = str(first["loc"][0])
         got = "nothing" if first["type"] == "missing" else repr(first["input"])
         near = suggestion(first["input"], get_args(schema.Precision)) if first["type"] == "literal_error" else ""
+        if key == BANDWIDTH and first["type"] == "missing":
+            near = f"; write {UNKNOWN[0]!r} where nobody publishes it"
         msg = f"{where}, key {key!r}: got {got}; {first['msg'][0].lower()}{first['msg'][1:]}{near}"
         raise InvalidDataError(msg) from None
     return {**platform.model_dump(), **inside.model_dump()}

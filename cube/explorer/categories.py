@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 import numpy as np
 
-from roofcube.inert import inert_label
+from roofcube.inert import inert_label, inert_labels
 from roofcube.wording import short
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ def category_of(cube: xr.Dataset, name: str) -> Category | None:
 def _label_texts(labels: list[Any], *, numeric: bool) -> list[str]:
     """Write labels for a reader: numbers with as few digits as tell them apart, texts inert."""
     if not numeric:
-        return [inert_label(str(label)) for label in labels]
+        return inert_labels([str(label) for label in labels])
     for digits in range(3, 17):
         texts = [short(float(label), digits) for label in labels]
         if len(set(texts)) == len(labels):

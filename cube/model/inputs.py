@@ -259,7 +259,7 @@ def _platform_table(chosen: list[Any] | None, collection: str) -> pl.DataFrame:
     for number, one in enumerate(chosen):
         if isinstance(one, pl.DataFrame):
             sources = one["source"].unique(maintain_order=True).to_list() if "source" in one.columns else []
-            source = ", ".join(map(str, sources)) or f"`platforms[{number}]`"
+            source = str(sources[0]) if len(sources) == 1 else f"`platforms[{number}]`"
             parts[f"{number}"] = (source, platform_table(one.to_dicts(), source=source, each="row"))
         elif isinstance(one, str):
             name = canonical("platform", one)
@@ -304,7 +304,8 @@ def _check_figures(name: str) -> None:
         row = figures.row(0, named=True)
         msg = (
             f"`platform`: {name!r} is known by name, but no peak of it is sure ({row['evidence']}: {row['value']:g} "
-            f"{row['unit']}, {row['source']:.80}); give it with roofcube.read_platforms"
+            f"{row['unit']}, {row['source']:.80}); give it with roofcube.read_platforms (all that are sure: "
+            "roofcube.platforms().drop_nulls('peak_compute_op_per_s'))"
         )
         raise InvalidDataError(msg)
 

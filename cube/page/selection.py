@@ -81,28 +81,25 @@ def _number_of_labels(cube: xr.Dataset, dim: str) -> int:
 
 
 def _chosen(cube: xr.Dataset, dim: str, names: dict[str, str]) -> tuple[list[str], str]:
-    """Choose labels of a dim: those that win something, then the front, thinned to what a figure can hold."""
+    """Choose labels of a dim: those that win something, then the front, then others, as many as a figure can hold."""
     number = _number_of(cube, dim, names["throughput"])
-    winners = _winners(cube, dim, names)
-    front, what = _front_labels(cube, dim, names)
-    room = max(number - len(winners), 2)
-    on_front = [label for label in front if label not in winners]
-    thinned = [on_front[place] for place in evenly(len(on_front), room)]
-    wanted = {*winners, *thinned}
-    labels = [label for label in dict.fromkeys(cube[dim].values.tolist()) if label in wanted]
+    wanted = _winners(cube, dim, names)
+    note = "the best by each goal"
+    for labels, what in (
+        (_on_front(cube, dim, names), "on the front of accuracy and throughput"),
+        (_fastest_first(cube, dim, names["throughput"]), "from the fastest to the slowest"),
+    ):
+        others = [label for label in labels if label not in wanted]
+        thinned = [others[place] for place in evenly(len(others), max(number - len(wanted), 0))]
+        wanted += thinned
+        if thinned:
+            part = f"{len(thinned)} of the {with_thousands(len(others))}" if len(thinned) < len(others) else "all"
+            note += f", {part} others {what}"
     noun, total = WORDS[dim], _number_of_labels(cube, dim)
-    part = (
-        f"{len(thinned)} of the {with_thousands(len(on_front))} others"
-        if len(thinned) < len(on_front)
-        else "all others"
-    )
-    note = (
-        f"The figures show {len(labels)} of {counted(total, noun)}: the best by each goal"
-        + (f", and {part} {what}" if on_front else "")
-        + (". Every network is in the table “network by network” of the summary, which can be searched."
-           if dim == "topology" else ". The text counts all.")
-    )  # fmt: skip
-    return labels, note
+    found = " Every network is in the table “network by network” of the summary, which can be searched."
+    rest = found if dim == "topology" else " The text counts all."
+    labels = [label for label in dict.fromkeys(cube[dim].values.tolist()) if label in set(wanted)]
+    return labels, f"The figures show {len(labels)} of {counted(total, noun)}: {note}.{rest}"
 
 
 def _number_of(cube: xr.Dataset, dim: str, throughput: str) -> int:
@@ -117,26 +114,31 @@ def _winners(cube: xr.Dataset, dim: str, names: dict[str, str]) -> list[str]:
     labels = []
     for goal in (*GOALS, "top1"):
         name = names[goal]
-        if name in cube and bool(cube[name].notnull().any()):
+        # of what does not depend on the dim any label would be the best
+        if name in cube and set(cube[dim].dims) <= set(cube[name].dims) and bool(cube[name].notnull().any()):
             winner = best(cube, name)
             labels += [winner[dim].item()] if bool(winner["found"]) and dim in winner.coords else []
     return list(dict.fromkeys(labels))
 
 
-def _front_labels(cube: xr.Dataset, dim: str, names: dict[str, str]) -> tuple[list[str], str]:
-    """Return the labels on the front of accuracy and throughput; without accuracy, all from fastest to slowest."""
+def _on_front(cube: xr.Dataset, dim: str, names: dict[str, str]) -> list[str]:
+    """Return the labels on the front of accuracy and throughput; none without accuracy."""
     throughput, accuracy = names["throughput"], names["top1"]
-    if accuracy in cube and bool(cube[accuracy].notnull().any()):
-        try:
-            front = pareto(cube, {throughput: "max", accuracy: "max"})
-            return list(dict.fromkeys(front[dim].values.tolist())), "on the front of accuracy and throughput"
-        except RoofcubeError:
-            pass
+    if accuracy not in cube or not bool(cube[accuracy].notnull().any()):
+        return []
+    try:
+        front = pareto(cube, {throughput: "max", accuracy: "max"})
+    except RoofcubeError:
+        return []
+    return list(dict.fromkeys(front[dim].values.tolist()))
+
+
+def _fastest_first(cube: xr.Dataset, dim: str, throughput: str) -> list[str]:
+    """Return the labels that have a throughput, by their highest."""
     array = cube[throughput]
     highest = array.max([one for one in array.dims if one not in cube[dim].dims]).values
     order = np.argsort(-np.nan_to_num(highest, nan=-np.inf), kind="stable")
-    known = [int(place) for place in order if highest[place] == highest[place]]
-    return list(dict.fromkeys(cube[dim].values[place] for place in known)), "from the fastest to the slowest"
+    return list(dict.fromkeys(cube[dim].values[place] for place in order if highest[place] == highest[place]))
 
 
 def evenly(size: int, number: int) -> list[int]:

@@ -38,7 +38,7 @@ from roofcube.sweep.questions import pareto as front_of
 from roofcube.sweep.questions import senses_of
 from roofcube.sweep.trust import impossible_bits
 from roofcube.vocabulary import CONFIGURATION
-from roofcube.wording import percent, with_thousands
+from roofcube.wording import counted, percent, with_thousands
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -196,11 +196,17 @@ def _front_figure(
         name=name,
         x=axes[0],
         y=axes[1],
-        title=f"The front of {with_thousands(size)} points has {best.sizes[POINT]}: {_ends(best)}",
+        title=f"The front of {with_thousands(size)} points has {_distinct(table, x, y)}: {_ends(best)}",
         notes=f"{how}what is not drawn is beaten by a point of the front; {style.HOLLOW}",
         key=platform_key(columns),
         height=HEIGHT,
     )
+
+
+def _distinct(table: Columns, x: str, y: str) -> str:
+    """Count the places of a front, and its points where several share one."""
+    points, places = len(table[x]), len(set(zip(table[x].tolist(), table[y].tolist(), strict=True)))
+    return str(points) if points == places else f"{points} at {counted(places, 'place')}"
 
 
 def _front(cube: xr.Dataset, senses: Mapping[str, Sense]) -> xr.Dataset:

@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 
 from roofcube.plot.drawing import style
-from roofcube.plot.drawing.elements import Axis, image, plane, rectangles
+from roofcube.plot.drawing.elements import TURN, Axis, image, plane, rectangles
 from roofcube.plot.drawing.rows import Rows
 from roofcube.plot.drawing.tables import (
     POINT,
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = ["heatmap"]
 
+LETTER = 6.5  # pixels that a letter of a head is wide
 CELL = 22  # pixels a row takes
 MOST = 2500  # cells above which the heatmap is an image without numbers
 COLUMN_DIMS = ("platform", "mode")
@@ -86,7 +87,13 @@ def heatmap(cube: xr.Dataset, *, variable: str = "predicted_throughput") -> Any:
         heads.setdefault(group, []).append(place)
     middles = tuple((sum(places) / len(places), group) for group, places in heads.items() if group.strip())
     step = -(-len(ticks) // 40)
-    x = Axis(bounds=(-0.5, columns.length - 0.5), ticks=ticks[::step], heads=middles, at_top=True, grid=False)
+    widest = LETTER * max((len(line) for _, label in ticks for line in label.split("\n")), default=0)
+    turned = widest > (style.WIDTH - 300) / columns.length
+    if turned:
+        ticks = tuple((place, label.replace("-\n", "-").replace("\n", " ")) for place, label in ticks)
+    above = int(np.sin(TURN) * LETTER * max(len(label) for _, label in ticks)) if turned else 0
+    bounds_x = (-0.5, columns.length - 0.5)
+    x = Axis(bounds=bounds_x, ticks=ticks[::step], heads=middles, at_top=True, turned=turned, grid=False)
     y = rows.axis()
     scale = grid.colour_options()
     if grid.values.size > MOST:
@@ -105,7 +112,7 @@ def heatmap(cube: xr.Dataset, *, variable: str = "predicted_throughput") -> Any:
         title=grid.title(),
         notes=grid.notes(),
         key=grid.key(),
-        height=rows.height(CELL, around=180),
+        height=rows.height(CELL, around=180 + above),
     )
 
 

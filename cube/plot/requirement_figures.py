@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["peaks", "requirements"]
 
+LONG = 20  # letters of a platform that is written beside its bars
 ROW = 26  # pixels a bar takes
 HEAD_ROOM = 1.22  # of the longest bar, for its number
 MOST = 60  # bars; of more, those with the most and every n-th
@@ -154,14 +155,17 @@ def peaks(cube: xr.Dataset) -> Any:
     'peaks'
     """
     cube = require(cube, ("peak_compute", "memory_bandwidth"), figure="peaks")
+    tables = {name: _offer(cube, name, ("mode", "precision")) for name in ("peak_compute", "memory_bandwidth")}
+    # names so long that they would leave no room for bars beside one another
+    stacked = max(len(name) for name in tables["peak_compute"]["platform"].tolist()) > LONG
     panels = [
-        _offers(_offer(cube, name, ("mode", "precision")), f"peaks.{part}", name, words, unit, width=width)
+        _offers(tables[name], f"peaks.{part}", name, words, unit, width=style.WIDTH if stacked else width)
         for name, part, words, unit, width in (
             ("peak_compute", "compute", "peak compute", "TOP/s", 640),
             ("memory_bandwidth", "bandwidth", "bandwidth", "GB/s", style.WIDTH - 640),
         )
     ]
-    return layout(panels, name="peaks", columns=2)
+    return layout(panels, name="peaks", columns=1 if stacked else 2)
 
 
 def _offer(cube: xr.Dataset, name: str, dims: tuple[str, ...]) -> Columns:
@@ -185,7 +189,7 @@ def _offers(table: Columns, name: str, column: str, words: str, unit: str, *, wi
     return plane(
         [bar],
         name=f"{name}.panel",
-        x=Axis(f"{words} ({unit}, log scale)", log_room(values, floor, 0.35), log=True),
+        x=Axis(f"{words} ({unit}, log scale)", log_room(values, floor, 0.25 if width > 500 else 0.6), log=True),
         y=rows.axis(),
         title=_highest(table, column, words, unit, most=(width - 150) // 8),
         notes=f"bars start at {short(floor)} {unit}",

@@ -305,25 +305,29 @@ def _strip(networks: Columns, x_range: tuple[float, float], ticks: tuple[tuple[f
 
 
 def _without_collisions(heads: dict[str, Any], x_range: tuple[float, float]) -> list[str]:
-    """Blank the names that would run into the next mark of their row."""
+    """Shorten names that would run into the next mark of their row to the first, or leave them out."""
     at = np.log(heads["intensity"] / x_range[0]) / np.log(x_range[1] / x_range[0]) * (style.WIDTH - 80)
     labels = np.array([str(label) for label in heads["label"]])
     shown = []
     for place, label, name in zip(at, labels, heads["precision"], strict=True):
         after = at[(labels == label) & (at > place)]
-        shown.append(str(name) if not after.size or after.min() - place > 12 + 8 * len(str(name)) else "")
+        room = after.min() - place if after.size else np.inf
+        shown.append(next((one for one in (str(name), str(name).split(",")[0]) if room > 12 + 8 * len(one)), ""))
     return shown
 
 
 def _heads(networks: Columns) -> dict[str, Any]:
-    """Place a precision's name right of the network's last mark at that precision."""
+    """Place a precision's name right of the network's last mark at that precision; those of one width share a place."""
     last: dict[tuple[str, str], float] = {}
     for label, precision, intensity in zip(
         networks["label"], networks["precision"], networks["operational_intensity"], strict=True
     ):
         last[label, precision] = max(intensity, last.get((label, precision), 0.0))
+    together: dict[tuple[str, float], list[str]] = {}
+    for (label, precision), intensity in last.items():
+        together.setdefault((label, intensity), []).append(precision)
     return {
-        "label": [label for label, _ in last],
-        "precision": [precision for _, precision in last],
-        "intensity": np.array(list(last.values())),
+        "label": [label for label, _ in together],
+        "precision": [", ".join(names) for names in together.values()],
+        "intensity": np.array([intensity for _, intensity in together]),
     }

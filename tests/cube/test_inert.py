@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from roofcube.inert import LONGEST, inert_label, with_inert_labels
+from roofcube.inert import LONGEST, inert_label, inert_labels, with_inert_labels
 
 
 @pytest.mark.parametrize("label", ["TX2", "ResNet-50 v1.5 (ours)", "שלום", "😀 émoji", "<b>bold</b>", "5 $ a $"])
@@ -38,3 +38,22 @@ def test_labels_stay_apart_and_other_coordinates_stay():
     np.testing.assert_array_equal(shown.v, cube.v)
     plain = cube.isel(platform=[2]).drop_vars("note")
     assert with_inert_labels(plain) is plain
+
+
+def test_labels_along_another_dim_stay_apart_too():
+    """Of what is offered the platform is a coordinate, with a label for each offer."""
+    names = [f"Accelerator of the very long family {size} (one core)" for size in ("B512", "B800", "B4096")]
+    cube = xr.Dataset(
+        {"v": ("offer", range(6))}, coords={"platform": ("offer", [name for name in names for _ in range(2)])}
+    )
+    shown = with_inert_labels(cube).platform.values.tolist()
+    assert shown[::2] == shown[1::2] == [f"Accelerator…{size} (one core)" for size in ("B512", "B800", "B4096")]
+
+
+def test_labels_that_differ_far_behind_show_where():
+    same = "x" * 300
+    texts = inert_labels([f"{same} {number} {same}" for number in range(3)] + [same + "z", same + "z", "TX2"])
+    assert len(set(texts[:4])) == 4
+    assert texts[4] == texts[3]
+    assert [" 1 " in text or "…1 " in text for text in texts[:3]] == [False, True, False]
+    assert all(len(text) <= LONGEST + 4 for text in texts)

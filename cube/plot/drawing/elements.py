@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 __all__ = [
+    "TURN",
     "Axis",
     "curve",
     "image",
@@ -34,6 +35,7 @@ __all__ = [
     "staircase",
 ]
 
+TURN = 1.0  # radians that long texts of a horizontal axis are turned by
 NOTEBOOK = 940  # pixels that a cell of a notebook is wide
 AREAS = ("Patch", "VArea", "HArea", "Image")
 LINES = ("Line", "Step", *AREAS)  # glyphs that take no filter (Bokeh's E-1024)
@@ -265,6 +267,7 @@ class Axis:
     ticks: tuple[tuple[float, str], ...] | None = None
     heads: tuple[tuple[float, str], ...] = ()
     at_top: bool = False
+    turned: bool = False  # texts too long to stand beside one another
     shown: bool = True
     grid: bool = True
 
@@ -356,6 +359,8 @@ def _set_axis(figure: Any, letter: str, axis: Axis) -> None:
         if not axis.log:
             drawn.major_label_overrides = dict(axis.ticks)
             drawn.major_tick_line_color = drawn.axis_line_color = None
+    if axis.turned:
+        drawn.major_label_orientation = TURN
     if not axis.grid:
         getattr(figure, f"{letter}grid").grid_line_color = None
     if axis.at_top and drawn in figure.below:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import numpy as np
 import polars as pl
 import pytest
 
@@ -168,3 +169,27 @@ def test_every_platform_that_is_wrong_is_told_at_once():
     assert first == "`source`: 2 faults"
     assert "row 1, key 'price'" in others[0]
     assert "row 3, key 'peak_compute_op_per_s'" in others[1]
+
+
+# bandwidth that nobody publishes --------------------------------------------------------------------------------------
+
+
+def test_a_bandwidth_may_be_unknown_but_not_forgotten(tmp_path):
+    path = tmp_path / "mine.toml"
+    head = '[[platform]]\nplatform = "A"\ndevice_class = "NPU"\nprecision = "INT8"\npeak_compute = "40 TOP/s"\n'
+    path.write_text(head, encoding="utf-8")
+    with pytest.raises(InvalidDataError, match=r"memory_bandwidth_b_per_s.*write 'not known' where nobody publishes it"):
+        rc.read_platforms(path)
+    path.write_text(head + 'memory_bandwidth = "not known"\n', encoding="utf-8")
+    cube = rc.predict(rc.inputs("mnist", platforms=rc.read_platforms(path)))
+    reasons = dict(zip(cube.infeasible.flag_meanings.split(), cube.infeasible.flag_values, strict=True))
+    assert np.isnan(cube.predicted_throughput).all()
+    assert (cube.infeasible == reasons["bandwidth_not_known"]).any()
+
+
+def test_all_platforms_that_are_listed_with_a_peak_can_be_given_back():
+    listed = rc.platforms().drop_nulls("peak_compute_op_per_s")
+    cube = rc.inputs("mnist", platforms=listed, layout="offered")
+    assert set(cube.platform.values) == set(listed["platform"])
+    with pytest.raises(InvalidDataError, match="no peak is sure, row 1, key 'precision': got nothing"):
+        rc.inputs("mnist", platforms=rc.platforms().filter(pl.col("peak_compute_op_per_s").is_null()))

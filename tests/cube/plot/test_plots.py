@@ -222,6 +222,27 @@ def test_rows_without_accuracy_are_drawn_at_that_of_their_networks(timed):
     assert sorted(drawn["y"]) == pytest.approx(sorted(front.top1.values.tolist()))
 
 
+def test_names_that_leave_no_room_beside_one_another_are_turned_and_stacked():
+    names = [f"Accelerator of a long name, {size} cores" for size in range(12)]
+    hardware = [rc.hypothetical(name=name, peak_compute=1e12, memory_bandwidth=1e11) for name in names]
+    long = rc.predict(rc.inputs("mnist", platforms=hardware, precision="INT8"))
+    short = long.assign_coords(platform=[f"A{size}" for size in range(12)])
+    turns = [rendered(rc.plot.heatmap(cube)).xaxis[0].major_label_orientation for cube in (long, short)]
+    assert turns[0] == pytest.approx(1.0)
+    assert turns[1] == "horizontal"
+    columns = [len({column for _, _, column in rendered(rc.plot.peaks(cube)).children}) for cube in (long, short)]
+    assert columns == [1, 2]
+
+
+def test_precisions_of_one_width_share_a_name_on_the_strip():
+    table = {
+        "platform": ["A"] * 3, "device_class": ["GPU"] * 3, "precision": ["FP16", "BF16", "INT8"],
+        "peak_compute_op_per_s": [1e12, 1e12, 2e12], "memory_bandwidth_b_per_s": [1e11] * 3,
+    }  # fmt: skip
+    heads = source(rc.plot.rooflines(rc.predict(rc.inputs("mnist", platforms=table))), "rooflines.heads")
+    assert set(heads["precision"]) == {"FP16, BF16", "INT8"}
+
+
 # what the figures say -------------------------------------------------------------------------------------------------
 
 
