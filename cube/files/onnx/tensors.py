@@ -58,6 +58,8 @@ class Tensor:
     stored : str
         Name of the stored tensor whose elements these are, in whatever layout; two layers with the same one share
         their weights.
+    slices : int
+        How many of these the stored tensor holds, of which a Scan takes one after the other.
     data_dependent : str
         The node whose output's size depends on the data, where this tensor's does too; its shape is then the largest.
     """
@@ -68,6 +70,7 @@ class Tensor:
     value: Array | None = None
     bits: int = 32
     stored: str = ""
+    slices: int = 1
     data_dependent: str = ""
 
     @property
@@ -85,6 +88,11 @@ class Tensor:
     def elements(self) -> int:
         """Number of elements, of a known shape."""
         return math.prod(self.dims)
+
+    @property
+    def parameters(self) -> int:
+        """Number of elements of all slices."""
+        return self.elements * self.slices
 
 
 BITS = {
