@@ -12,6 +12,7 @@ from roofcube.datasets.forks import check_not_forked
 from roofcube.datasets.forms.faults import check_no_faults
 from roofcube.datasets.forms.fields import inferred
 from roofcube.datasets.forms.reading import Sheet, read_sheet
+from roofcube.disk import existing
 from roofcube.errors import InvalidDataError
 
 __all__ = ["TABLE_SUFFIXES", "as_sheet", "as_table", "is_table"]
@@ -44,7 +45,7 @@ def as_table(value: Any, *, what: str) -> pl.DataFrame:
     ------
     InvalidDataError
         If it is no table, or columns have one name or different lengths.
-    FileNotFoundError
+    MissingFileError
         If there is no such file.
 
     Examples
@@ -85,9 +86,7 @@ def as_sheet(value: Any, *, what: str, row: type | None = None, sep: str | None 
 
 
 def _of_file(path: Path, row: type | None, sep: str | None) -> Sheet:
-    if not path.is_file():
-        msg = f"{path}: there is no such file; check the name"
-        raise FileNotFoundError(msg)
+    existing(path)
     suffix = path.suffix.lower()
     if suffix in PARQUET:
         try:

@@ -168,3 +168,11 @@ def test_every_platform_that_is_wrong_is_told_at_once():
     assert first == "`source`: 2 faults"
     assert "row 1, key 'price'" in others[0]
     assert "row 3, key 'peak_compute_op_per_s'" in others[1]
+
+
+def test_a_table_without_platforms_is_refused(tmp_path):
+    (tmp_path / "none.csv").write_text("platform,precision\n")
+    with pytest.raises(InvalidDataError, match=r"none\.csv: expected at least one row, got none; see read_platforms"):
+        rc.read_platforms(tmp_path / "none.csv")
+    with pytest.raises(InvalidDataError, match="`source`: expected at least one row, got none"):
+        rc.read_platforms([])
