@@ -9,7 +9,7 @@ import polars as pl
 
 from roofcube.datasets import schema
 from roofcube.datasets.aliases import canonical
-from roofcube.datasets.forms.reading import Sheet, check_keys, choices_of, columns_of, parse_rows
+from roofcube.datasets.forms.reading import Sheet, check_keys, choices_of, columns_of, parse_rows, without_blanks
 from roofcube.errors import InvalidDataError, suggestion
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def layer_table(table: pl.DataFrame | Sheet, *, source: str) -> pl.DataFrame:
         `input_elements` or `output_elements` are not what the shape columns give.
     """
     sheet = Sheet.of(table)
-    frame = sheet.frame.rename(str.strip)
+    frame = without_blanks(sheet.frame)
     if "macs" in frame.columns and "ops" not in frame.columns:
         ops = (2 * _number_column(sheet.with_frame(frame), "macs", source)).cast(pl.Int64)
         frame = frame.with_columns(ops=ops).drop("macs")
