@@ -95,8 +95,8 @@ def existing(path: Any, *, folder: bool = False) -> Path:
     source = path_of(path)
     try:
         mode = source.stat().st_mode
-    except (OSError, ValueError) as error:  # a ValueError of a name with a zero byte
-        number, reason = getattr(error, "errno", None), getattr(error, "strerror", None) or str(error)
+    except OSError as error:
+        number, reason = error.errno, error.strerror or str(error)
         if number in (errno.EACCES, errno.EPERM):
             raise _unreadable(source, reason) from None
         told = "" if number == errno.ENOENT else f" ({reason})"
@@ -115,9 +115,10 @@ def path_of(name: Any) -> Path:
     Raises
     ------
     InvalidDataError
-        If it is neither a text nor a path, or empty.
+        If it is neither a text nor a path, empty, or has a zero byte in it.
     """
-    if not isinstance(name, str | os.PathLike) or not isinstance(os.fspath(name), str) or not os.fspath(name):
+    text = os.fspath(name) if isinstance(name, str | os.PathLike) else None
+    if not isinstance(text, str) or not text or "\0" in text:
         msg = f"`path`: expected the name of a file, got {name!r:.60}; give a text or a path"
         raise InvalidDataError(msg)
     return Path(name)

@@ -63,7 +63,7 @@ class Steps(SpecTable):
 
     start: float
     stop: float
-    steps: Annotated[int, Field(ge=1)]
+    steps: Annotated[int, Field(ge=1, le=100_000_000)]  # the labels of an axis are held, a gigabyte of them
     spacing: Literal["log", "linear"] = "linear"
 
     @model_validator(mode="after")

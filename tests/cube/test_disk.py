@@ -206,7 +206,6 @@ def test_what_is_no_file_is_named_with_what_it_is(tmp_path):
         "pipe": "pipe: there is no such file, it is a pipe or a device",
         "circle": r"there is no such file \(Too many levels of symbolic links\)",
         "x" * 300: r"there is no such file \(File name too long\)",
-        "a\0b": "there is no such file .*null",
     }.items():
         with pytest.raises(MissingFileError, match=told):
             disk.contents_of(tmp_path / name)
@@ -215,7 +214,7 @@ def test_what_is_no_file_is_named_with_what_it_is(tmp_path):
     assert disk.existing(tmp_path, folder=True) == tmp_path
 
 
-@pytest.mark.parametrize("name", [None, 5, b"x", ""])
+@pytest.mark.parametrize("name", [None, 5, b"x", "", "a\0b", Path("a\0b")])
 def test_what_is_no_name_is_refused(name):
     with pytest.raises(InvalidDataError, match="`path`: expected the name of a file, got "):
         disk.path_of(name)
