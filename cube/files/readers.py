@@ -13,7 +13,7 @@ import polars as pl
 from roofcube.datasets import schema
 from roofcube.datasets.forms.reading import Sheet, columns_of, frame_of
 from roofcube.datasets.forms.table_forms import TABLE_SUFFIXES, as_sheet, as_table
-from roofcube.datasets.networks import described, network_table
+from roofcube.datasets.networks import checked_label, described, network_table
 from roofcube.datasets.own_platforms import platform_table
 from roofcube.datasets.transformers import is_transformer, transformer_table
 from roofcube.disk import existing, text_of
@@ -256,7 +256,8 @@ def _transformer(
             msg = f"{path}: expected an object with model_type, got {type(config).__name__}; give a config.json"
             raise InvalidDataError(msg)
     said = str(config.get("_name_or_path") or "").rstrip("/").rpartition("/")[2]
-    table = transformer_table(config, phase=phase, context=context, name=name or said or label, source=told)
+    label = checked_label("name", said or label if name is None else name)
+    table = transformer_table(config, phase=phase, context=context, name=label, source=told)
     return table, told
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import xarray as xr
 
-from roofcube.errors import MissingInputError, check_choice
+from roofcube.errors import MissingInputError, check_choice, check_kind
 from roofcube.labels import labelled
 from roofcube.vocabulary import IMPOSSIBLE, OFFER, attributes
 
@@ -115,8 +115,9 @@ def efficiency(
     check_choice("scope", scope, ("compute", "system"))
     check_choice("trust", trust, ("possible", "all"))
     source = "measured_throughput" if scope == "compute" else "measured_system_throughput"
-    if not isinstance(cube, xr.Dataset):
+    if hasattr(cube, "compute") and not isinstance(cube, xr.Dataset):
         cube = cube.compute()
+    check_kind("cube", cube, xr.Dataset, do="make one with `roofcube.join` or `roofcube.benchmark`")
     if source not in cube and LATENCIES[source] not in cube:
         raise _missing(source)
     if "predicted_throughput" not in cube:
