@@ -148,6 +148,10 @@ class Walk:
             reason = str(error).strip().splitlines()[-1].removeprefix("[ShapeInferenceError] ")
             self._refuse(name, operator, f"its shapes or types do not fit together ({reason})", inputs)
             return [Tensor(shape=None, data_dependent=f"{operator} {name!r}") for _ in node.output]
+        impossible = next((one.shape for one in outputs if any((size or 0) < 0 for size in one.shape or ())), None)
+        if impossible is not None:
+            self._refuse(name, operator, f"its result would have the shape {impossible}", inputs)
+            return [Tensor(shape=None, data_dependent=f"{operator} {name!r}") for _ in node.output]
         if not _is_settled(outputs):
             self._note_weights(inputs)
             used = tuple(one if label else None for one, label in zip(outputs, node.output, strict=False))

@@ -116,14 +116,22 @@ def of_type(shape: Shape | None, element: int, **more: Any) -> Tensor:
 
 def of_stored(proto: TensorProto, name: str, folder: str) -> Tensor:
     """Read what the proto of a stored tensor says; of large ones and of weights only shape and type."""
-    shape = tuple(int(size) for size in proto.dims)
+    shape = _sizes(proto, name)
     value = _small_value(proto, math.prod(shape), folder)
     return of_type(shape, proto.data_type, constant=True, value=value, stored=name)
 
 
+def _sizes(proto: TensorProto | onnx.SparseTensorProto, name: str) -> tuple[int, ...]:
+    shape = tuple(int(size) for size in proto.dims)
+    if min(shape, default=0) < 0:
+        msg = f"the stored tensor {name!r} has the shape {shape}"
+        raise ValueError(msg)
+    return shape
+
+
 def of_sparse(proto: onnx.SparseTensorProto, name: str) -> Tensor:
     """Read a sparse stored tensor as the dense one that it stands for."""
-    return of_type(tuple(int(size) for size in proto.dims), proto.values.data_type, constant=True, stored=name)
+    return of_type(_sizes(proto, name), proto.values.data_type, constant=True, stored=name)
 
 
 def _small_value(proto: TensorProto, elements: int, folder: str) -> Array | None:

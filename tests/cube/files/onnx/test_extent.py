@@ -74,3 +74,16 @@ def test_what_a_loop_changes_is_no_parameter(tmp_path):
     loop = node("Loop", ["n", "", "x", "w"], ["y", "z"], body=graph(layers, ["on", "k", "other"], inputs=inputs))
     table = rc.read_network(write(tmp_path, [loop], {"w": zeros(8, 8), "n": np.array(7, "i8")}, [1, 8]))
     assert table.filter(table["ops"] > 0).select("kind", "params").rows() == [("matmul", 0)]
+
+
+def test_shapes_below_zero_are_refused(tmp_path):
+    pool = node("MaxPool", ["x"], ["p"], kernel_shape=[9, 9])
+    path = write(tmp_path, [pool, node("Conv", ["x", "w"], ["y"])], {"w": zeros(4, 3, 1, 1)}, [1, 3, 5, 5])
+    with pytest.raises(InvalidDataError, match=r"MaxPool \(1 node.*its result would have the shape \(1, 3, -3, -3\)"):
+        rc.read_network(path)
+    weight = onnx.TensorProto(name="w", data_type=TensorProto.FLOAT, dims=[-1, 8])
+    path = write(tmp_path, [node("MatMul", ["x", "w"], ["y"])], {"w": weight}, [1, 8])
+    with pytest.raises(
+        InvalidDataError, match=r"not readable as ONNX \(ValueError: the stored tensor 'w' has the shape"
+    ):
+        rc.read_network(path)

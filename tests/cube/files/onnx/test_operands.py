@@ -28,7 +28,7 @@ def refused(folder, layer, weights, inputs, match):
     [
         (node("Conv", ["x", "w"], ["y"]), (5, 3, 3, 3), [1, 16, 7, 7], "16 channels, its weights .* take 3"),
         (node("Conv", ["x", "w"], ["y"], group=2), (6, 3, 3, 3), [1, 16, 7, 7], "16 channels, its weights .* take 6"),
-        (node("Conv", ["x", "w"], ["y"]), (5, 3, 9, 9), [1, 3, 7, 7], r"window of \(9, 9\) is larger"),
+        (node("Conv", ["x", "w"], ["y"]), (5, 3, 8, 8), [1, 3, 7, 7], r"window of \(8, 8\) is larger"),
         (node("Conv", ["x", "w"], ["y"], kernel_shape=[5, 5]), (5, 3, 3, 3), [1, 3, 7, 7], "kernel_shape is"),
         (node("ConvTranspose", ["x", "w"], ["y"]), (5, 3, 3, 3), [1, 16, 7, 7], "16 channels, its weights .* take 5"),
     ],
