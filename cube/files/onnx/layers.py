@@ -123,9 +123,12 @@ def _refused_operators(refusals: Sequence[Refusal], stored: int, source: str) ->
 def _batch_of(entries: Sequence[Entry], inputs: ModelInputs, source: str) -> int:
     """Settle how many inputs one run takes: a fixed leading size is the batch only where the layers agree."""
     size = inputs.batch
+    layers = [one for one in entries if one.work.multiplies]
+    if inputs.stated and size > 1 and all(one.work.runs * one.trips % size for one in layers):
+        msg = f"{source}, `batch`: got {size}, but no layer runs a multiple of {size} times; give the inputs of one run"
+        raise InvalidDataError(msg)
     if inputs.stated or size == 1:
         return size
-    layers = [one for one in entries if one.work.multiplies]
     counted = [one.work.images for one in layers if one.work.images is not None]
     if any(images % size for images in counted):
         # a sequence in front of the batch, or an image without one
