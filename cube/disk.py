@@ -115,10 +115,10 @@ def path_of(name: Any) -> Path:
     Raises
     ------
     InvalidDataError
-        If it is neither a text nor a path, empty, or has a zero byte in it.
+        If it is neither a text nor a path, or has a zero byte in it.
     """
     text = os.fspath(name) if isinstance(name, str | os.PathLike) else None
-    if not isinstance(text, str) or not text or "\0" in text:
+    if not isinstance(text, str) or "\0" in text:
         msg = f"`path`: expected the name of a file, got {name!r:.60}; give a text or a path"
         raise InvalidDataError(msg)
     return Path(name)
@@ -183,7 +183,7 @@ def replacing(path: str | os.PathLike[str], *, folder: bool = False, lock: bool 
     Raises
     ------
     InvalidDataError
-        If there is a folder of that name, unless `folder` allows it.
+        If there is a folder of that name, unless `folder` allows it, or a pipe or a device.
     UnwritableFileError
         If the disk is full or read-only, or the name is too long; what was there is unchanged.
     BusyFileError
@@ -198,8 +198,12 @@ def replacing(path: str | os.PathLike[str], *, folder: bool = False, lock: bool 
     >>> target.read_text(), len(list(target.parent.iterdir()))
     ('1 2 3', 1)
     """
-    with naming_the_file(path):
-        target = Path(os.path.realpath(path))
+    named = path_of(path)
+    with naming_the_file(named):
+        target = Path(os.path.realpath(named))
+        if target.exists() and not target.is_file() and not target.is_dir():
+            msg = f"`path`: expected the name of a file, got the pipe or device {str(path)!r}; choose another name"
+            raise InvalidDataError(msg)
         if target.is_dir() and not folder:
             msg = f"`path`: expected the name of a file, got the folder {str(path)!r}; choose another name or remove it"
             raise InvalidDataError(msg)

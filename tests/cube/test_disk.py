@@ -214,7 +214,7 @@ def test_what_is_no_file_is_named_with_what_it_is(tmp_path):
     assert disk.existing(tmp_path, folder=True) == tmp_path
 
 
-@pytest.mark.parametrize("name", [None, 5, b"x", "", "a\0b", Path("a\0b")])
+@pytest.mark.parametrize("name", [None, 5, b"x", "a\0b", Path("a\0b")])
 def test_what_is_no_name_is_refused(name):
     with pytest.raises(InvalidDataError, match="`path`: expected the name of a file, got "):
         disk.path_of(name)
@@ -236,3 +236,13 @@ def test_a_file_that_the_system_refuses_to_read_is_named(tmp_path, monkeypatch, 
 def test_text_is_read_by_its_byte_order_mark(tmp_path, encoding):
     (tmp_path / "file").write_text("größer", encoding=encoding)
     assert disk.text_of(tmp_path / "file") == "größer"
+
+
+@POSIX
+def test_a_pipe_or_device_is_never_replaced(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "link").symlink_to(tmp_path / "pipe")
+    for name in ("pipe", "link"):
+        with pytest.raises(InvalidDataError, match="`path`: expected the name of a file, got the pipe or device"):
+            write(tmp_path / name)
+    assert names(tmp_path) == ["link", "pipe"]
