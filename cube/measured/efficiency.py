@@ -115,9 +115,10 @@ def efficiency(
     check_choice("scope", scope, ("compute", "system"))
     check_choice("trust", trust, ("possible", "all"))
     source = "measured_throughput" if scope == "compute" else "measured_system_throughput"
-    if hasattr(cube, "compute") and not isinstance(cube, xr.Dataset):
+    if not isinstance(cube, xr.Dataset):
+        do = "make one with `roofcube.join` or `roofcube.benchmark`"
+        check_kind("cube", cube, xr.Dataset if not hasattr(cube, "compute") else object, do=do)
         cube = cube.compute()
-    check_kind("cube", cube, xr.Dataset, do="make one with `roofcube.join` or `roofcube.benchmark`")
     if source not in cube and LATENCIES[source] not in cube:
         raise _missing(source)
     if "predicted_throughput" not in cube:
