@@ -1,4 +1,4 @@
-"""Write a file whole or not at all, hash, find the user's cache folder; standard library only, as errors.py.
+"""Find files, write them whole or not at all, hash, find the user's cache folder; standard library only, as errors.py.
 
 What is written goes beside its final name, to the disk, and then takes the name in one step: a crash leaves the old
 content or the new one, never a part. Temporary names carry the machine and the process, so that the next writer in the
@@ -7,6 +7,7 @@ folder can tell what a dead process left behind, and remove it.
 
 from __future__ import annotations
 
+import codecs
 import errno
 import hashlib
 import os
@@ -22,14 +23,31 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from roofcube.errors import InvalidDataError, RoofcubeError, UnwritableFileError
+from roofcube.errors import (
+    InvalidDataError,
+    MissingFileError,
+    RoofcubeError,
+    UnreadableFileError,
+    UnwritableFileError,
+)
 from roofcube.locks import LONGEST_NAME, locked, remove_abandoned
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from typing import Any
 
-__all__ = ["cache_folder", "digest", "make_private", "naming_the_file", "replacing", "sync"]
+__all__ = [
+    "cache_folder",
+    "contents_of",
+    "digest",
+    "existing",
+    "make_private",
+    "naming_the_file",
+    "path_of",
+    "replacing",
+    "sync",
+    "text_of",
+]
 
 FORGOTTEN = 7 * 24 * 3600.0  # seconds after which what nobody writes to is a stray, whoever began it
 TEMPORARY = re.compile(r"\..*\.(?P<machine>[0-9a-f]{8})-(?P<process>\d+)-[0-9a-f]{8}\.partial")
@@ -42,6 +60,101 @@ REMEDIES = {
     errno.ENAMETOOLONG: "choose a shorter name",
     errno.ENOENT: "make its folder first",
 }
+# byte order marks, as editors and shells of Windows write them
+MARKS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
+
+
+# reading --------------------------------------------------------------------------------------------------------------
+
+
+def existing(path: Any, *, folder: bool = False) -> Path:
+    """Return a path under which there is a file; a pipe or a device, of which reading would have no end, is none.
+
+    Parameters
+    ----------
+    path : str or path
+    folder : bool
+        Whether a folder will do.
+
+    Raises
+    ------
+    InvalidDataError
+        If it is no path.
+    MissingFileError
+        If there is no file.
+    UnreadableFileError
+        If the system refuses to look.
+
+    Examples
+    --------
+    >>> existing("no such file")
+    Traceback (most recent call last):
+        ...
+    roofcube.errors.MissingFileError: no such file: there is no such file; check the name
+    """
+    source = path_of(path)
+    try:
+        mode = source.stat().st_mode
+    except OSError as error:
+        number, reason = error.errno, error.strerror or str(error)
+        if number in (errno.EACCES, errno.EPERM):
+            raise _unreadable(source, reason) from None
+        told = "" if number == errno.ENOENT else f" ({reason})"
+        msg = f"{source!s:.300}: there is no such file{told}; check the name"
+        raise MissingFileError(msg) from None
+    if not stat.S_ISREG(mode) and not (folder and stat.S_ISDIR(mode)):
+        kind = "a folder" if stat.S_ISDIR(mode) else "a pipe or a device"
+        msg = f"{source}: there is no such file, it is {kind}; check the name"
+        raise MissingFileError(msg)
+    return source
+
+
+def path_of(name: Any) -> Path:
+    """Return the path of a name.
+
+    Raises
+    ------
+    InvalidDataError
+        If it is neither a text nor a path, or has a zero byte in it.
+    """
+    text = os.fspath(name) if isinstance(name, str | os.PathLike) else None
+    if not isinstance(text, str) or "\0" in text:
+        msg = f"`path`: expected the name of a file, got {name!r:.60}; give a text or a path"
+        raise InvalidDataError(msg)
+    return Path(name)
+
+
+def contents_of(path: Any) -> bytes:
+    """Return what is in a file.
+
+    Raises
+    ------
+    InvalidDataError, MissingFileError, UnreadableFileError
+        As `existing`.
+    """
+    source = existing(path)
+    try:
+        return source.read_bytes()
+    except OSError as error:
+        raise _unreadable(source, error.strerror or str(error)) from None
+
+
+def text_of(path: Any) -> str:
+    """Return the text in a file: UTF-8, or what its byte order mark says.
+
+    Raises
+    ------
+    InvalidDataError, MissingFileError, UnreadableFileError
+        As `existing`.
+    UnicodeDecodeError
+        If it is no text.
+    """
+    data = contents_of(path)
+    return data.decode(next((encoding for mark, encoding in MARKS.items() if data.startswith(mark)), "utf-8"))
+
+
+def _unreadable(source: Path, reason: str) -> UnreadableFileError:
+    return UnreadableFileError(f"{source}: expected a file that can be read, got {reason}; check its permissions")
 
 
 # writing --------------------------------------------------------------------------------------------------------------
@@ -70,7 +183,7 @@ def replacing(path: str | os.PathLike[str], *, folder: bool = False, lock: bool 
     Raises
     ------
     InvalidDataError
-        If there is a folder of that name, unless `folder` allows it.
+        If there is a folder of that name, unless `folder` allows it, or a pipe or a device.
     UnwritableFileError
         If the disk is full or read-only, or the name is too long; what was there is unchanged.
     BusyFileError
@@ -85,8 +198,12 @@ def replacing(path: str | os.PathLike[str], *, folder: bool = False, lock: bool 
     >>> target.read_text(), len(list(target.parent.iterdir()))
     ('1 2 3', 1)
     """
-    with naming_the_file(path):
-        target = Path(os.path.realpath(path))
+    named = path_of(path)
+    with naming_the_file(named):
+        target = Path(os.path.realpath(named))
+        if target.exists() and not target.is_file() and not target.is_dir():
+            msg = f"`path`: expected the name of a file, got the pipe or device {str(path)!r}; choose another name"
+            raise InvalidDataError(msg)
         if target.is_dir() and not folder:
             msg = f"`path`: expected the name of a file, got the folder {str(path)!r}; choose another name or remove it"
             raise InvalidDataError(msg)

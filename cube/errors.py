@@ -7,7 +7,9 @@ Every error is a `RoofcubeError` and also the builtin that fits::
     ├── InvalidDataError    (ValueError)  a table or cube whose content breaks its schema
     ├── MissingInputError   (ValueError)  a model lacks a variable that it needs
     ├── MemoryLimitError    (MemoryError) a result larger than the limit set
+    ├── MissingFileError    (FileNotFoundError) a name under which there is no file
     ├── CorruptFileError    (OSError)     a file that is torn, foreign or altered
+    ├── UnreadableFileError (OSError)     a file that the system refuses to read
     ├── UnwritableFileError (OSError)     a file that the system refuses to write: disk full, read-only, name too long
     ├── BusyFileError       (OSError)     a path that another writer has not done with
     ├── ForkedProcessError  (RuntimeError) a process forked off in a way in which a library would wait forever
@@ -30,9 +32,11 @@ __all__ = [
     "InvalidDataError",
     "MemoryLimitError",
     "MissingExtraError",
+    "MissingFileError",
     "MissingInputError",
     "RoofcubeError",
     "UnknownLabelError",
+    "UnreadableFileError",
     "UnwritableFileError",
     "check_choice",
     "check_installed",
@@ -65,6 +69,14 @@ class MissingInputError(RoofcubeError, ValueError):
 
 class MemoryLimitError(RoofcubeError, MemoryError):
     """A result would be larger than the memory limit."""
+
+
+class MissingFileError(RoofcubeError, FileNotFoundError):
+    """There is no file of a name, or what is there is no file."""
+
+
+class UnreadableFileError(RoofcubeError, OSError):
+    """The system refuses to read a file."""
 
 
 class CorruptFileError(RoofcubeError, OSError):

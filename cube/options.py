@@ -107,7 +107,9 @@ def _option(name: str) -> Any:
 
 
 def _parsed_bytes(memory: float | str) -> int:
-    if isinstance(memory, str):
+    if isinstance(memory, bool):
+        number = 0.0
+    elif isinstance(memory, str):
         match = re.fullmatch(r"\s*([0-9.]+)\s*([A-Za-z]*)\s*", memory)
         unit = UNITS.get(match[2].upper()) if match else None
         number = float(match[1]) * unit if match and unit else -1.0

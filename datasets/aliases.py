@@ -36,4 +36,5 @@ def canonical(column: str, label: str) -> str:
     ('FP16', 'INT8')
     """
     column = "precision" if column == "executed_precision" else column
-    return spellings().get(column, {}).get(label.strip().casefold(), label.strip())
+    text = str(label).strip()  # what is no text is no label either: it is told where it is looked up
+    return spellings().get(column, {}).get(text.casefold(), text)

@@ -9,7 +9,7 @@ import polars as pl
 
 from roofcube.datasets import schema
 from roofcube.datasets.aliases import canonical
-from roofcube.datasets.forms.reading import Sheet, check_keys, choices_of, columns_of, parse_rows
+from roofcube.datasets.forms.reading import Sheet, check_keys, choices_of, columns_of, parse_rows, without_blanks
 from roofcube.errors import InvalidDataError, suggestion
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = [
     "LAYER_COLUMNS",
     "VECTOR_KINDS",
+    "checked_label",
     "described",
     "is_layer_table",
     "layer_table",
@@ -67,7 +68,7 @@ def layer_table(table: pl.DataFrame | Sheet, *, source: str) -> pl.DataFrame:
         `input_elements` or `output_elements` are not what the shape columns give.
     """
     sheet = Sheet.of(table)
-    frame = sheet.frame.rename(str.strip)
+    frame = without_blanks(sheet.frame)
     if "macs" in frame.columns and "ops" not in frame.columns:
         ops = (2 * _number_column(sheet.with_frame(frame), "macs", source)).cast(pl.Int64)
         frame = frame.with_columns(ops=ops).drop("macs")
@@ -240,7 +241,7 @@ def described(
     columns: dict[str, Any] = {"source": pl.lit(source)} if source else {}
     for key, value, column in (("name", name, "topology"), ("task", task, "task")):
         if value is not None:
-            columns[column] = pl.lit(_canonical_label(key, value))
+            columns[column] = pl.lit(checked_label(key, value))
     for key, accuracy in (("top1", top1), ("top5", top5)):
         columns |= {column: pl.lit(value) for column, value in _accuracy(key, accuracy).items()}
     table = table.with_columns(**columns)
@@ -248,9 +249,16 @@ def described(
     return table
 
 
-def _canonical_label(what: str, value: object) -> str:
-    if not isinstance(value, str) or not value.strip():
-        msg = f"`{what}`: expected a label, got {value!r}; give a name of at least one letter"
+def checked_label(what: str, value: object) -> str:
+    """Return a label without blanks around it.
+
+    Raises
+    ------
+    InvalidDataError
+        If it is no text, empty, or has a lone surrogate, which no file can hold.
+    """
+    if not isinstance(value, str) or not value.strip() or any("\ud800" <= one <= "\udfff" for one in value):
+        msg = f"`{what}`: expected a label, got {value!r:.60}; give a name of at least one letter"
         raise InvalidDataError(msg)
     return value.strip()
 

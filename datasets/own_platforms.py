@@ -53,6 +53,9 @@ def platform_table(entries: Sequence[Mapping[str, Any]], *, source: str, each: s
         Naming source, entry, key, value and the fix, the first fault of every entry.
     """
     check_not_forked()
+    if not entries:
+        msg = f"{source}: expected at least one {each}, got none; see read_platforms"
+        raise InvalidDataError(msg)
     rows, faults = [], []
     for number, entry in enumerate(entries, start=1):
         try:

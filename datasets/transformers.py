@@ -13,86 +13,23 @@ mixture of experts a token passes `active_params`; a batch reads the experts tha
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from roofcube.errors import InvalidDataError, check_choice, suggestion
+from roofcube.datasets.transformer_families import SLIDING, Family, Keys, family_of
+from roofcube.errors import InvalidDataError, check_choice
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
 __all__ = ["PHASES", "Transformer", "is_transformer", "transformer_of", "transformer_table"]
 
 PHASES = ("prefill", "decode")
-
-
-@dataclass(frozen=True)
-class Family:
-    """What configurations of one `model_type` leave unsaid.
-
-    Attributes
-    ----------
-    gated
-        The MLP has a gate beside its up-projection.
-    tied
-        Input and output embeddings are one where the configuration does not say.
-    bias
-        Which matrices have biases: ``"qkv"``, ``"o"``, ``"mlp"``.
-    norms
-        Normalisations of the width of the model in a layer, each of `norm_size` vectors.
-    head_norm
-        Queries and keys are normalised head by head.
-    positions
-        Rows of learned positions beyond the longest context; None for rotary ones.
-    sliding
-        Which layers slide where the configuration has a window and no list: a period of flags.
-    """
-
-    gated: bool = True
-    tied: bool = False
-    bias: tuple[str, ...] = ()
-    norms: int = 2
-    norm_size: int = 1
-    head_norm: bool = False
-    positions: int | None = None
-    sliding: tuple[bool, ...] = (True,)
-
-
-GPT = Family(gated=False, tied=True, bias=("qkv", "o", "mlp"), norm_size=2, positions=0)
-LLAMA = Family()
-FAMILIES = {
-    "llama": LLAMA,
-    "mistral": LLAMA,
-    "mixtral": LLAMA,
-    "phi3": LLAMA,
-    "qwen2": Family(bias=("qkv",), sliding=(False,)),
-    "qwen2_moe": Family(bias=("qkv",), sliding=(False,)),
-    "qwen3": Family(head_norm=True, sliding=(False,)),
-    "qwen3_moe": Family(head_norm=True, sliding=(False,)),
-    "gemma": Family(tied=True),
-    "gemma2": Family(tied=True, norms=4, sliding=(True, False)),
-    "gemma3_text": Family(tied=True, norms=4, head_norm=True, sliding=(True,) * 5 + (False,)),
-    "deepseek_v2": LLAMA,
-    "deepseek_v3": LLAMA,
-    "gpt_oss": Family(bias=("qkv", "o", "mlp"), sliding=(True, False)),
-    "gpt2": GPT,
-    "opt": Family(gated=False, tied=True, bias=("qkv", "o", "mlp"), norm_size=2, positions=2),
-    "falcon": Family(gated=False, tied=True, norms=1, norm_size=2),
-}
-# other names of a key
-ALSO = {
-    "hidden_size": ("n_embd", "d_model"),
-    "num_hidden_layers": ("n_layer",),
-    "num_attention_heads": ("n_head",),
-    "num_key_value_heads": ("num_kv_heads",),
-    "intermediate_size": ("n_inner", "ffn_dim", "ffn_hidden_size"),
-    "max_position_embeddings": ("n_positions",),
-    "experts": ("num_local_experts", "num_experts", "n_routed_experts"),
-    "experts_per_token": ("num_experts_per_tok", "experts_per_token"),
-}
+LONGEST = 2**40
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -231,23 +168,15 @@ def transformer_of(config: Mapping[str, Any], *, source: str = "`source`") -> Tr
     InvalidDataError
         Naming the key: a `model_type` that is not known, a count that is missing or none.
     """
-    if "text_config" in config:
+    if config.get("text_config") is not None:
         msg = (
             f"{source}, key 'text_config': the model reads more than text, whose part would not be counted; give the "
             "mapping under 'text_config' alone"
         )
         raise InvalidDataError(msg)
-    kind = config.get("model_type")
-    if kind not in FAMILIES:
-        near = suggestion(str(kind), FAMILIES)
-        msg = (
-            f"{source}, key 'model_type': {kind!r} is not known{near}; expected one of {', '.join(FAMILIES)}: give the "
-            "network as ONNX, or as a table of totals"
-        )
-        raise InvalidDataError(msg)
-    family, read = FAMILIES[str(kind)], _Keys(config, source)
+    family, read = family_of(config, source), Keys(config, source)
     width, vocabulary = read.count("hidden_size"), read.count("vocab_size")
-    tied = bool(config.get("tie_word_embeddings", family.tied))
+    tied = read.flag("tie_word_embeddings", default=family.tied)
     embedded = read.optional("word_embed_proj_dim", width)
     if embedded != width:
         msg = (
@@ -258,6 +187,10 @@ def transformer_of(config: Mapping[str, Any], *, source: str = "`source`") -> Tr
     longest = read.count("max_position_embeddings") if family.positions is not None else None
     positions = (longest + (family.positions or 0)) * width if longest is not None else 0
     experts = read.optional("experts", 0)
+    chosen = read.count("experts_per_token") if experts else 0
+    if chosen > experts:
+        msg = f"{source}, key 'num_experts_per_tok': got {chosen} of {experts} experts; correct the configuration"
+        raise InvalidDataError(msg)
     blocks = tuple(_block(read, family, layer) for layer in range(read.count("num_hidden_layers")))
     return Transformer(
         blocks=blocks,
@@ -265,45 +198,13 @@ def transformer_of(config: Mapping[str, Any], *, source: str = "`source`") -> Tr
         head=vocabulary * width,
         final=family.norm_size * width,
         experts=experts,
-        chosen=read.count("experts_per_token") if experts else 0,
+        chosen=chosen,
         longest=longest,
         largest=width + vocabulary,
     )
 
 
-class _Keys:
-    """Reads counts of a configuration, by any of their names."""
-
-    def __init__(self, config: Mapping[str, Any], source: str) -> None:
-        self.config, self.source = config, source
-
-    def __contains__(self, key: str) -> bool:
-        return self.config.get(key) is not None
-
-    def optional(self, key: str, default: int) -> int:
-        name = next((one for one in (key, *ALSO.get(key, ())) if one in self), None)
-        if name is None:
-            return default
-        value = self.config[name]
-        if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-            msg = f"{self.source}, key {name!r}: expected a whole number, got {value!r}; correct the configuration"
-            raise InvalidDataError(msg)
-        return value
-
-    def count(self, key: str) -> int:
-        value = self.optional(key, 0)
-        if not value:
-            names = " or ".join(map(repr, (key, *ALSO.get(key, ()))))
-            msg = f"{self.source}: expected the key {names} with a count, got none; correct the configuration"
-            raise InvalidDataError(msg)
-        return value
-
-    def flag(self, key: str, default: bool) -> bool:
-        value = self.config.get(key)
-        return default if value is None else bool(value)
-
-
-def _block(read: _Keys, family: Family, layer: int) -> Block:
+def _block(read: Keys, family: Family, layer: int) -> Block:
     width = read.count("hidden_size")
     matrices, vectors, cached, prefill, decode, moved = (
         _latent_attention(read) if "kv_lora_rank" in read else _attention(read, family)
@@ -322,23 +223,29 @@ def _block(read: _Keys, family: Family, layer: int) -> Block:
     )
 
 
-def _norms(read: _Keys, family: Family) -> int:
-    # Falcon's newer architecture normalises attention and MLP apart
-    return 2 if read.flag("new_decoder_architecture", default=False) else family.norms
+def _norms(read: Keys, family: Family) -> int:
+    # Falcon's newer architecture normalises attention and MLP apart, and so do MLPs that follow the attention
+    if read.config.get("model_type") == "falcon":
+        if read.flag("new_decoder_architecture", default=False):
+            return read.optional("num_ln_in_parallel_attn", 2)
+        return 1 if read.flag("parallel_attn", default=True) else 2
+    return family.norms
 
 
-def _attention(read: _Keys, family: Family) -> tuple[int, int, int, int, int, int]:
+def _attention(read: Keys, family: Family) -> tuple[int, int, int, int, int, int]:
     """Count attention of heads: matrices, vectors, cache, products a position in prefill and decode, elements moved."""
     width, heads = read.count("hidden_size"), read.count("num_attention_heads")
-    size = read.optional("head_dim", width // heads)
-    multi_query = read.flag("multi_query", default=False) and not read.flag("new_decoder_architecture", default=False)
+    size = read.width_of_head(width, heads)
+    falcon = read.config.get("model_type") == "falcon"
+    multi_query = read.flag("multi_query", default=falcon) and not read.flag("new_decoder_architecture", default=False)
     pairs = 1 if multi_query else read.optional("num_key_value_heads", heads)
     if not pairs or heads % pairs:
         msg = f"{read.source}, key 'num_key_value_heads': got {pairs}; it must divide the {heads} heads"
         raise InvalidDataError(msg)
     query, key_value, out = width * heads * size, 2 * width * pairs * size, heads * size * width
-    biased = read.flag("attention_bias", default=False)
-    vectors = (heads + 2 * pairs) * size if biased or "qkv" in family.bias else 0
+    biased = read.flag("attention_bias", default=False) or read.flag("bias", default=False)
+    given = read.flag("qkv_bias", default="qkv" in family.bias)
+    vectors = (heads + 2 * pairs) * size if biased or given else 0
     vectors += width if biased or "o" in family.bias else 0
     vectors += 2 * size if family.head_norm else 0
     vectors += heads if read.config.get("model_type") == "gpt_oss" else 0  # a sink for each head
@@ -346,7 +253,7 @@ def _attention(read: _Keys, family: Family) -> tuple[int, int, int, int, int, in
     return query + key_value + out, vectors, 2 * pairs * size, 2 * heads * size, 2 * heads * size, moved
 
 
-def _latent_attention(read: _Keys) -> tuple[int, int, int, int, int, int]:
+def _latent_attention(read: Keys) -> tuple[int, int, int, int, int, int]:
     width, heads = read.count("hidden_size"), read.count("num_attention_heads")
     latent, rotary = read.count("kv_lora_rank"), read.count("qk_rope_head_dim")
     plain, value = read.count("qk_nope_head_dim"), read.count("v_head_dim")
@@ -359,13 +266,13 @@ def _latent_attention(read: _Keys) -> tuple[int, int, int, int, int, int]:
     return query + down + up + out, rank + latent, latent + rotary, prefill, heads * (2 * latent + rotary), moved
 
 
-def _feed_forward(read: _Keys, family: Family, layer: int) -> tuple[int, int, int, int]:
+def _feed_forward(read: Keys, family: Family, layer: int) -> tuple[int, int, int, int]:
     """Count an MLP or a mixture of experts: matrices, those of an expert, vectors, elements moved."""
     width, experts = read.count("hidden_size"), read.optional("experts", 0)
     matrices = 3 if family.gated else 2
     if not experts or not _is_mixture(read, layer):
         inner = read.optional("intermediate_size", 4 * width)
-        biased = "mlp" in family.bias or read.flag("mlp_bias", default=False)
+        biased = "mlp" in family.bias or read.flag("mlp_bias", default=False) or read.flag("bias", default=False)
         vectors = (matrices - 1) * inner + width if biased else 0
         return matrices * width * inner, 0, vectors, matrices * (width + inner)
     inner = read.optional("moe_intermediate_size", 0) or read.count("intermediate_size")
@@ -380,20 +287,20 @@ def _feed_forward(read: _Keys, family: Family, layer: int) -> tuple[int, int, in
     return dense, matrices * width * inner + bias, router_bias, moved
 
 
-def _is_mixture(read: _Keys, layer: int) -> bool:
-    if layer < read.optional("first_k_dense_replace", 0) or layer in (read.config.get("mlp_only_layers") or ()):
+def _is_mixture(read: Keys, layer: int) -> bool:
+    if layer < read.optional("first_k_dense_replace", 0) or layer in read.layers_named("mlp_only_layers"):
         return False
     step = read.optional("decoder_sparse_step", 1) or 1
     return (layer + 1) % step == 0 and layer % (read.optional("moe_layer_freq", 1) or 1) == 0
 
 
-def _window(read: _Keys, family: Family, layer: int) -> int:
+def _window(read: Keys, family: Family, layer: int) -> int:
     window = read.optional("sliding_window", 0)
+    kinds = read.kinds_of_layers(read.count("num_hidden_layers"))
     if not window or not read.flag("use_sliding_window", default=True):
         return 0
-    kinds = read.config.get("layer_types")
-    if kinds:
-        return window if kinds[layer] == "sliding_attention" else 0
+    if kinds is not None:
+        return window if kinds[layer] == SLIDING else 0
     if read.flag("use_sliding_window", default=False):
         return window if layer >= read.optional("max_window_layers", 0) else 0
     every = read.optional("sliding_window_pattern", 0)
@@ -420,17 +327,31 @@ def transformer_table(
         As `transformer_of`; if a context is missing, not positive, or longer than learned positions.
     """
     network = transformer_of(config, source=source)
-    phases = PHASES if phase is None else (phase,) if isinstance(phase, str) else tuple(phase)
+    phases = PHASES if phase is None else (phase,) if not isinstance(phase, list | tuple) else tuple(phase)
     for one in phases:
         check_choice("phase", one, PHASES)
-    contexts = [] if context is None else [context] if isinstance(context, int) else list(context)
-    if not contexts or any(isinstance(one, bool) or int(one) != one or one < 1 for one in contexts):
-        msg = f"`context`: expected tokens in context, 1 or more, got {context!r}; give a whole number, or several"
+    if not phases or len(set(phases)) < len(phases):
+        msg = f"`phase`: expected one or more of {', '.join(PHASES)}, each once, got {phase!r}; leave it out for both"
         raise InvalidDataError(msg)
+    contexts = _contexts(context)
     if network.longest is not None and max(contexts) > network.longest:
         msg = f"`context`: got {max(contexts)}; {source} has {network.longest} learned positions; give fewer tokens"
         raise InvalidDataError(msg)
     return pl.DataFrame([_row(network, one, int(tokens), name) for one in phases for tokens in contexts])
+
+
+def _contexts(context: Any) -> list[int]:
+    """Return contexts as whole numbers, given one, several or an array."""
+    plain = context.tolist() if hasattr(context, "tolist") else context
+    given = list(plain) if isinstance(plain, Sequence) and not isinstance(plain, str) else [plain]
+    whole = all(isinstance(tokens, int) and not isinstance(tokens, bool) and 0 < tokens <= LONGEST for tokens in given)
+    if not given or not whole or len(set(given)) < len(given):
+        msg = (
+            f"`context`: expected tokens in context, 1 or more, got {context!r:.80}; give a whole number, or several, "
+            "each once"
+        )
+        raise InvalidDataError(msg)
+    return given
 
 
 def _row(network: Transformer, phase: str, context: int, name: str) -> dict[str, Any]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,7 +22,7 @@ from roofcube.calibration.fitting.residual import Kernel, Place, Posterior
 from roofcube.calibration.measured import Measured
 from roofcube.calibration.rows import indexed_rows
 from roofcube.datasets.forks import check_not_forked
-from roofcube.disk import digest, replacing
+from roofcube.disk import digest, path_of, replacing, text_of
 from roofcube.errors import CorruptFileError
 from roofcube.labels import KEY_COLUMNS
 
@@ -82,9 +81,9 @@ def _as_json(value: Any) -> Any:
 def read_fitted(path: str | os.PathLike[str]) -> Fitted:
     """See `roofcube.load_calibration`."""
     check_not_forked()
-    source = Path(path)
+    source = path_of(path)
     try:
-        found = json.loads(source.read_text(encoding="utf-8"))
+        found = json.loads(text_of(path))
     except (ValueError, RecursionError) as error:
         msg = f"{source.name}: not a whole calibration file ({error}); save it again with Calibration.save"
         raise CorruptFileError(msg) from error

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import stat
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
@@ -94,7 +95,7 @@ def check_bytes(source: Path | str, sizes: dict[str, int]) -> None:
 
 
 def check_links(store: Path) -> dict[str, list[str]]:
-    """Raise where a name in the store leads elsewhere; the store itself may be linked to.
+    """Raise where a name in the store leads elsewhere, or is no file; the store itself may be linked to.
 
     Returns
     -------
@@ -106,8 +107,11 @@ def check_links(store: Path) -> dict[str, list[str]]:
         found[folder] = files
         for name in (*folders, *files):
             path = os.path.join(folder, name)  # noqa: PTH118  a Path for each of 10⁵ chunks takes as long as reading
-            if os.path.islink(path):  # noqa: PTH114
+            mode = os.lstat(path).st_mode
+            if stat.S_ISLNK(mode):
                 raise _refused(store, "no links inside", f"{os.path.relpath(path, store)!r}, a symbolic link")
+            if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+                raise _refused(store, "files alone", f"{os.path.relpath(path, store)!r}, a pipe or a device")
     return found
 
 
@@ -139,6 +143,8 @@ def _declared(path: Path, content: dict[str, Any]) -> int:
     if content.get("node_type") != "array":
         raise _refused(path, "an array", repr(content.get("node_type"))[:40])
     _check_codecs(path, content.get("codecs"))
+    if content.get("storage_transformers"):
+        raise _refused(path, "no storage transformers", repr(content["storage_transformers"])[:60])
     shape = _whole_numbers(path, "shape", content.get("shape"), least=0)
     grid = content.get("chunk_grid")
     if not isinstance(grid, dict) or grid.get("name") != "regular" or not isinstance(grid.get("configuration"), dict):

@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
+import xarray as xr
 
 from roofcube.datasets.forks import check_not_forked
+from roofcube.errors import check_kind
 from roofcube.files.store import load
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterator
 
-    import xarray as xr
 
 __all__ = ["diff"]
 
@@ -58,6 +59,8 @@ def diff(a: xr.Dataset | str | Path, b: xr.Dataset | str | Path) -> pl.DataFrame
     """
     check_not_forked()
     left, right = (load(one) if isinstance(one, str | Path) else one for one in (a, b))
+    for name, cube in (("a", left), ("b", right)):
+        check_kind(name, cube, xr.Dataset, do="give a cube, or the name of its file")
     places, rows = _aligned_cells(left, right)
     cells = []
     for name in dict.fromkeys([*map(str, left.variables), *map(str, right.variables)]):

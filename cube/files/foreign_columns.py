@@ -10,7 +10,7 @@ import polars as pl
 
 from roofcube.datasets import schema
 from roofcube.datasets.forms.faults import Fault, check_no_faults
-from roofcube.datasets.forms.reading import columns_of
+from roofcube.datasets.forms.reading import columns_of, without_blanks
 from roofcube.datasets.quantities import factor_of, spellings_of
 from roofcube.errors import InvalidDataError, suggestion
 
@@ -108,7 +108,7 @@ class Foreign:
 
 def mapped_columns(sheet: Sheet, given: ColumnMap) -> Foreign:
     """Rename the columns of a table to those of the schema; what was said of columns that it lacks is a fault."""
-    frame = sheet.frame.rename(str.strip)
+    frame = without_blanks(sheet.frame)
     present = frame.columns
     targets, faults = _said(given, present)
     named: dict[str, Target] = {name: target for name, target in targets.items() if target is not None}
@@ -147,7 +147,7 @@ def renamed_columns(sheet: Sheet, columns: Mapping[str, str | None] | None, *, s
         Naming all that the table lacks and all that has two meanings then.
     """
     given = ColumnMap.of(columns, None, None).columns
-    frame = sheet.frame.rename(str.strip)
+    frame = without_blanks(sheet.frame)
     faults = []
     for name, target in given.items():
         if name not in frame.columns:

@@ -88,7 +88,7 @@ def read_measurements(
     InvalidDataError
         One message with all that is wrong: file, row (a line of the file; comments count), column, value and the fix.
         A column that looks like a misspelt one, or a known quantity in another unit, is refused, not kept.
-    FileNotFoundError
+    MissingFileError
         If there is no such file.
 
     Examples

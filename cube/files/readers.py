@@ -13,9 +13,10 @@ import polars as pl
 from roofcube.datasets import schema
 from roofcube.datasets.forms.reading import Sheet, columns_of, frame_of
 from roofcube.datasets.forms.table_forms import TABLE_SUFFIXES, as_sheet, as_table
-from roofcube.datasets.networks import described, network_table
+from roofcube.datasets.networks import checked_label, described, network_table
 from roofcube.datasets.own_platforms import platform_table
 from roofcube.datasets.transformers import is_transformer, transformer_table
+from roofcube.disk import existing, text_of
 from roofcube.errors import InvalidDataError, MissingInputError
 from roofcube.files.foreign_columns import renamed_columns
 
@@ -80,13 +81,13 @@ def read_platforms(source: Any, *, columns: Mapping[str, str | None] | None = No
         entries = as_table(source, what="source").to_dicts()
         told = str(source) if isinstance(source, str | Path) else told
     else:
-        entries, told, each = _toml_entries(_existing(source)), str(source), "[[platform]]"
+        entries, told, each = _toml_entries(existing(source)), str(source), "[[platform]]"
     return platform_table(_renamed_keys(entries, columns, told), source=told, each=each)
 
 
 def _toml_entries(path: Path) -> list[Any]:
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
+        content = tomllib.loads(text_of(path))
     except (ValueError, RecursionError) as error:  # tomllib raises both, of numbers and of brackets without end
         msg = f"{path}: not readable as TOML ({error}); see the example in the documentation of read_platforms"
         raise InvalidDataError(msg) from None
@@ -180,7 +181,7 @@ def read_network(
         Naming file, row, column, value and the fix; of ONNX the operators that are not understood, their nodes and
         their share of the weights, or the symbolic dim whose size is missing; of tables counts that contradict the
         shapes.
-    FileNotFoundError
+    MissingFileError
         If there is no such file.
     MissingInputError
         If onnx is not installed.
@@ -201,7 +202,7 @@ def read_network(
     why = f"{here} is none; give a config.json, or leave it out"
     _check_misplaced({"phase": phase, "context": context}, "only for configurations of transformers", why)
     if isinstance(source, str | Path):
-        path = _existing(source)
+        path = existing(source)
         told = str(path)
         suffix = path.suffix.lower()
         if suffix == ".onnx":
@@ -242,20 +243,21 @@ def _transformer(
 ) -> tuple[pl.DataFrame, str]:
     told, config, label = "`source`", source, "transformer"
     if not is_transformer(source):
-        path = _existing(source)
+        path = existing(source)
         told = str(path)
         # models are kept as <name>/config.json
         label = path.resolve().parent.name if path.stem == "config" else path.stem
         try:
-            config = json.loads(path.read_text(encoding="utf-8"))
-        except ValueError as error:
+            config = json.loads(text_of(path))
+        except (ValueError, RecursionError) as error:
             msg = f"{path}: not readable as JSON ({error}); expected the config.json of a transformer"
             raise InvalidDataError(msg) from None
         if not hasattr(config, "keys"):
             msg = f"{path}: expected an object with model_type, got {type(config).__name__}; give a config.json"
             raise InvalidDataError(msg)
     said = str(config.get("_name_or_path") or "").rstrip("/").rpartition("/")[2]
-    table = transformer_table(config, phase=phase, context=context, name=name or said or label, source=told)
+    label = checked_label("name", said or label if name is None else name)
+    table = transformer_table(config, phase=phase, context=context, name=label, source=told)
     return table, told
 
 
@@ -277,11 +279,3 @@ def _onnx_layers(path: Path, sizes: Mapping[str, Any] | None, batch: int | None,
         for row in layers_of(path, sizes=sizes, batch=batch)
     ]
     return frame_of(rows, schema.NetworkLayer).select(pl.exclude(columns_of(schema.OwnAccuracy)))
-
-
-def _existing(name: str | Path) -> Path:
-    path = Path(name)
-    if not path.is_file():
-        msg = f"{path}: there is no such file; check the name"
-        raise FileNotFoundError(msg)
-    return path

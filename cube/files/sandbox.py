@@ -14,19 +14,20 @@ import subprocess
 import sys
 import threading
 from math import prod
-from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
 
 from roofcube import errors
+from roofcube.disk import existing, path_of
 from roofcube.errors import CorruptFileError, RoofcubeError
 from roofcube.files.attributes import safe_dtype, typed, untyped
 from roofcube.options import memory_limit, set_options
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
 __all__ = ["SECONDS", "describe_untrusted", "load_untrusted"]
 
@@ -57,7 +58,7 @@ def load_untrusted(path: str | Path, *, seconds: float = SECONDS) -> xr.Dataset:
     >>> load_untrusted(path).identical(rc.load(path))
     True
     """
-    cube, _ = _asked_of_child("load", Path(path), seconds)
+    cube, _ = _asked_of_child("load", path_of(path), seconds)
     return cube
 
 
@@ -71,15 +72,13 @@ def describe_untrusted(path: str | Path, *, seconds: float = SECONDS) -> tuple[x
     str or None
         What `roofcube.verify` finds wrong; None where nothing is.
     """
-    return _asked_of_child("describe", Path(path), seconds)
+    return _asked_of_child("describe", path_of(path), seconds)
 
 
 def _asked_of_child(
     what: str, path: Path, seconds: float, *, code: str = CODE, start: float = START
 ) -> tuple[xr.Dataset, str | None]:
-    if not path.exists():
-        msg = f"{path}: there is no such file; check the name"
-        raise FileNotFoundError(msg)
+    existing(path, folder=path.suffix == ".zarr")
     room = memory_limit()
     environment = {
         **os.environ,

@@ -8,13 +8,12 @@ import warnings
 from contextlib import contextmanager, nullcontext
 from functools import partial
 from itertools import chain
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import xarray as xr
 
-from roofcube.disk import digest, replacing
+from roofcube.disk import digest, existing, path_of, replacing
 from roofcube.errors import CorruptFileError, InvalidDataError, RoofcubeError, check_installed
 from roofcube.files import checksums, declared
 from roofcube.files.attributes import ORIGINAL
@@ -25,6 +24,7 @@ from roofcube.files.fingerprints import parts_to_hash, values_to_hash
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from contextlib import AbstractContextManager
+    from pathlib import Path
 
 __all__ = ["OF_THE_FILE", "compressors", "description_of", "load", "opened", "save", "verify"]
 
@@ -70,7 +70,7 @@ def save(cube: xr.Dataset, path: str | Path) -> Path:
     >>> rc.load(path).attrs["task"]
     'mnist'
     """
-    target = _checked_path(Path(path))
+    target = _checked_path(path_of(path))
     stored = _without_file_attributes(cube).load()
     written = encoded(stored, half=target.suffix == ".zarr")
     written.attrs |= {
@@ -103,7 +103,7 @@ def load(path: str | Path, *, chunks: Any = None, untrusted: bool = False) -> xr
 
     Raises
     ------
-    FileNotFoundError
+    MissingFileError
         If there is no such file.
     CorruptFileError
         If the file is torn or not a cube.
@@ -118,7 +118,7 @@ def load(path: str | Path, *, chunks: Any = None, untrusted: bool = False) -> xr
     >>> int(rc.load(path).n_rows.sum())
     406
     """
-    source = _checked_path(Path(path), reading=True)
+    source = _checked_path(path_of(path), reading=True)
     if untrusted:
         if chunks is not None:
             msg = "`untrusted`: expected no `chunks` beside it, for values would be read later; leave one of them out"
@@ -138,10 +138,10 @@ def opened(path: str | Path) -> xr.Dataset:
 
     Raises
     ------
-    FileNotFoundError, CorruptFileError
+    MissingFileError, CorruptFileError
         As `load`.
     """
-    source = _checked_path(Path(path), reading=True)
+    source = _checked_path(path_of(path), reading=True)
     return _steady(source, partial(_described_file, source))
 
 
@@ -167,7 +167,7 @@ def verify(path: str | Path) -> bool:
     >>> rc.verify(rc.save(rc.inputs("mnist"), pathlib.Path(tempfile.mkdtemp()) / "inputs.nc"))
     True
     """
-    source = _checked_path(Path(path), reading=True)
+    source = _checked_path(path_of(path), reading=True)
     return _steady(source, partial(_verified, source))
 
 
@@ -350,9 +350,8 @@ def _checked_path(path: Path, *, reading: bool = False) -> Path:
         raise InvalidDataError(msg)
     if path.suffix == ".zarr":
         check_installed("path", "zarr", "scale")
-    if reading and not path.exists():
-        msg = f"{path}: there is no such file; check the name"
-        raise FileNotFoundError(msg)
+    if reading:
+        existing(path, folder=path.suffix == ".zarr")
     if not reading and not path.absolute().parent.is_dir():
         msg = f"`path`: the folder {path.parent} does not exist; make it first"
         raise InvalidDataError(msg)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import xarray as xr
 
-from roofcube.errors import MissingInputError, check_choice
+from roofcube.errors import MissingInputError, check_choice, check_kind
 from roofcube.labels import labelled
 from roofcube.vocabulary import IMPOSSIBLE, OFFER, attributes
 
@@ -116,6 +116,8 @@ def efficiency(
     check_choice("trust", trust, ("possible", "all"))
     source = "measured_throughput" if scope == "compute" else "measured_system_throughput"
     if not isinstance(cube, xr.Dataset):
+        do = "make one with `roofcube.join` or `roofcube.benchmark`"
+        check_kind("cube", cube, xr.Dataset if not hasattr(cube, "compute") else object, do=do)
         cube = cube.compute()
     if source not in cube and LATENCIES[source] not in cube:
         raise _missing(source)

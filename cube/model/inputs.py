@@ -118,6 +118,9 @@ def inputs(
         task = task if task in own else _known_label("task", task, dict.fromkeys([*datasets.tasks(), *own]))
     networks = _network_tables(task, networks_given)
     asked = as_list(precision)
+    if asked == []:
+        msg = "`precision`: expected at least one label, got none; leave it out for all"
+        raise InvalidDataError(msg)
     wanted = asked and [canonical("precision", f"{one}") for one in asked]
     hardware = _hardware_inputs(hardware_given, as_list(mode), wanted, collection_of(task))
     kept = _pruning_labels(pruning, networks)

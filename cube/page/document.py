@@ -9,7 +9,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from roofcube.disk import replacing
+from roofcube.disk import path_of, replacing
 from roofcube.errors import InvalidDataError
 from roofcube.options import progress_bar
 from roofcube.page.content import Section
@@ -69,7 +69,7 @@ def report(task_or_cube: str | xr.Dataset, path: str | Path | None = None, *, ti
     """
     steps = len(SECTIONS) + 3
     with progress_bar(steps, "page") as bar:
-        target = None if path is None else _checked_page_path(Path(path))
+        target = None if path is None else _checked_page_path(path_of(path))
         subject = subject_of(task_or_cube, title)
         target = target or _checked_page_path(Path(f"{subject.file_stem}.html"))
         bar.update()

@@ -20,7 +20,7 @@ __all__ = ["impossible_bits", "trusted"]
 
 def impossible_bits(names: Iterable[str]) -> int:
     """Return the bits of `quality` that make a point of no use to a question on these variables."""
-    asked = set(names)
+    asked = {name for name in names if isinstance(name, str)}  # what is no name is told where it is read
     power = IMPOSSIBLE_POWER if asked & MEASURED_POWER else 0
     return (IMPOSSIBLE | power) if asked & (MEASURED_SPEED | MEASURED_POWER) else 0
 

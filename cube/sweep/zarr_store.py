@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from roofcube.disk import digest, naming_the_file, replacing, sync
+from roofcube.disk import digest, naming_the_file, path_of, replacing, sync
 from roofcube.errors import InvalidDataError, MemoryLimitError, UnwritableFileError, check_installed
 from roofcube.files import checksums
 from roofcube.files.attributes import ORIGINAL
@@ -101,11 +101,13 @@ def compute(sweep: ModelContext) -> xr.Dataset:
 def to_zarr(sweep: ModelContext, path: Any) -> xr.Dataset:
     """Write the cube tile by tile, or go on where an interruption left it."""
     check_installed("to_zarr", "zarr", "scale")
-    target = _checked(Path(path))
+    target = _checked(path_of(path))
     check_countable(sweep.sizes)
     _check_room(sweep, target)
     key = _fingerprint(sweep)
-    if target.exists():
+    with naming_the_file(target):
+        there = target.exists()
+    if there:
         return _finished(target, key)
     with naming_the_file(target), locked(Path(os.path.realpath(target)), seconds=PATIENCE):
         return _written(sweep, target, key)

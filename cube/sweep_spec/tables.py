@@ -18,6 +18,7 @@ from pydantic import (
     model_validator,
 )
 
+from roofcube.disk import path_of, text_of
 from roofcube.errors import InvalidDataError, suggestion
 from roofcube.model.assumptions import PUBLISHED
 from roofcube.sweep_spec.formulas import formula_of
@@ -62,7 +63,7 @@ class Steps(SpecTable):
 
     start: float
     stop: float
-    steps: Annotated[int, Field(ge=1)]
+    steps: Annotated[int, Field(ge=1, le=100_000_000)]  # the labels of an axis are held, a gigabyte of them
     spacing: Literal["log", "linear"] = "linear"
 
     @model_validator(mode="after")
@@ -291,9 +292,9 @@ def read_sweep_spec(path: str | Path) -> SweepSpec:
     InvalidDataError
         If the file is not TOML or says something that a sweep does not know; names the file, the key and the value.
     """
-    source = Path(path)
+    source = path_of(path)
     try:
-        content = tomllib.loads(source.read_text(encoding="utf-8"))
+        content = tomllib.loads(text_of(path))
     except (ValueError, RecursionError) as error:  # tomllib raises both, of numbers and of brackets without end
         msg = f"{source}: not TOML ({error}); see `roofcube sweep --help` for an example"
         raise InvalidDataError(msg) from error

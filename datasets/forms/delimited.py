@@ -13,6 +13,7 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from roofcube.datasets.forms.faults import Fault
+from roofcube.disk import contents_of
 from roofcube.errors import InvalidDataError
 
 if TYPE_CHECKING:
@@ -71,24 +72,18 @@ def read_delimited(path: Path, *, sep: str | None = None, expected: str = "") ->
         msg = f"`sep`: expected one character between fields, such as ';' or '\\t', got {sep!r}; give one, or none"
         raise InvalidDataError(msg)
     lines = _Lines(_decoded_text(path))
-    separator = sep or ","
-    for line in lines:
-        said = SAID.fullmatch(line)
-        if said is None:
-            separator = sep or _sniffed(line)
-            lines.again(line)
-            break
-        sep = sep or said[1]
-        lines.begin()
     records: list[tuple[int, list[str]]] = []
-    reader = csv.reader(lines, strict=True, delimiter=separator)
     try:
-        for fields in reader:
+        separator = _separator(lines, sep)
+        for fields in csv.reader(lines, strict=True, delimiter=separator):
             if "".join(fields).strip():
                 records.append((lines.first, fields))
             lines.begin()
     except csv.Error as error:
-        msg = f"{path}, row {lines.first}: not readable as CSV ({error}); close every quotation mark"
+        msg = (
+            f"{path}, row {lines.first}: not readable as CSV ({error}); close every quotation mark, write fields of at "
+            f"most {csv.field_size_limit():,} characters"
+        )
         raise InvalidDataError(msg) from None
     if not records:
         msg = f"{path}: the file is empty{f'; expected a header with the columns {expected}' if expected else ''}"
@@ -132,7 +127,7 @@ class _Lines:
 
 
 def _decoded_text(path: Path) -> str:
-    data = path.read_bytes()
+    data = contents_of(path)
     for magic, what in FOREIGN:
         if data.startswith(magic):
             msg = f"{path}: expected delimited text, got {what}"
@@ -157,6 +152,18 @@ def _decoded_text(path: Path) -> str:
         msg = f"{path}: holds zero bytes: {guess}; save the file as UTF-8"
         raise InvalidDataError(msg)
     return text
+
+
+def _separator(lines: _Lines, sep: str | None) -> str:
+    """Choose the separator: the one given, that of a line `sep=;`, or what the header says; the header is left."""
+    for line in lines:
+        said = SAID.fullmatch(line)
+        if said is None:
+            lines.again(line)
+            return sep or _sniffed(line)
+        sep = sep or said[1]
+        lines.begin()
+    return sep or ","
 
 
 def _sniffed(header: str) -> str:

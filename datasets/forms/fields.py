@@ -28,6 +28,8 @@ THOUSANDS = r"^[+-]?[1-9]\d{0,2}(?:,\d{3})+$"
 THOUSANDS_OF_ANY = r"[-+]?[1-9]\d{0,2}([,.'\s\u2019]\d{3})+([.,]\d+)?"
 INTEGERS = r"^-?(?:0|[1-9]\d{0,17})$"
 LARGEST = 2**63 - 1
+# types of columns whose values are neither numbers nor text
+NO_FIELDS = (pl.Duration, pl.List, pl.Array, pl.Struct, pl.Object, pl.Binary)
 TRUE, FALSE = ("true", "t", "yes", "y", "on", "1"), ("false", "f", "no", "n", "off", "0")
 TYPES: dict[type, Any] = {bool: pl.Boolean, int: pl.Int64, float: pl.Float64, str: pl.String}
 # other units of a quantity in which a field may be written, with the factor to the unit of its column
@@ -102,6 +104,10 @@ def read_column(
     factor : float
         From the unit of the values to that of the column.
     """
+    if column.dtype.base_type() in NO_FIELDS:
+        what = "text" if kind.type is str else "true or false" if kind.type is bool else "numbers"
+        text = _got(str(column.dtype), f"expected a column of {what}; convert it, a duration to seconds")
+        return pl.Series(column.name, [None] * len(column), dtype=kind.dtype), [(0, text)] if len(column) else []
     if kind.type is str:
         values, wrong = _label_fields(column, kind, MISSING if kind.label and not required else ("",))
     elif kind.type is bool:

@@ -39,6 +39,7 @@ __all__ = [
     "read_table",
     "read_trusted",
     "typed_columns",
+    "without_blanks",
 ]
 
 NUMBERS = (int, float)
@@ -189,11 +190,27 @@ def parse_rows(table: pl.DataFrame | Sheet, row: type, *, source: str) -> pl.Dat
     """
     check_not_forked()
     sheet = Sheet.of(table)
-    sheet = sheet.with_frame(sheet.frame.rename(str.strip))
+    sheet = sheet.with_frame(without_blanks(sheet.frame))
     faults = header_faults(sheet.frame.columns, row)
     typed, wrong = typed_columns(sheet, row)
     check_no_faults([*faults, *sheet.faults, *wrong], source=source, header=sheet.header)
     return typed
+
+
+def without_blanks(frame: pl.DataFrame) -> pl.DataFrame:
+    """Take the blanks around the names of columns away.
+
+    Raises
+    ------
+    InvalidDataError
+        If two columns have one name then.
+    """
+    names = [name.strip() for name in frame.columns]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        msg = f"column {twice!r} is there twice, once with blanks around its name; keep one"
+        raise InvalidDataError(msg)
+    return frame.rename(str.strip)
 
 
 def decimal_in(sheet: Sheet, row: type) -> tuple[str, str]:

@@ -12,6 +12,7 @@ from roofcube.datasets.forks import check_not_forked
 from roofcube.datasets.forms.faults import check_no_faults
 from roofcube.datasets.forms.fields import inferred
 from roofcube.datasets.forms.reading import Sheet, read_sheet
+from roofcube.disk import existing
 from roofcube.errors import InvalidDataError
 
 __all__ = ["TABLE_SUFFIXES", "as_sheet", "as_table", "is_table"]
@@ -44,7 +45,7 @@ def as_table(value: Any, *, what: str) -> pl.DataFrame:
     ------
     InvalidDataError
         If it is no table, or columns have one name or different lengths.
-    FileNotFoundError
+    MissingFileError
         If there is no such file.
 
     Examples
@@ -85,9 +86,7 @@ def as_sheet(value: Any, *, what: str, row: type | None = None, sep: str | None 
 
 
 def _of_file(path: Path, row: type | None, sep: str | None) -> Sheet:
-    if not path.is_file():
-        msg = f"{path}: there is no such file; check the name"
-        raise FileNotFoundError(msg)
+    existing(path)
     suffix = path.suffix.lower()
     if suffix in PARQUET:
         try:
@@ -103,13 +102,13 @@ def _as_frame(value: Any, what: str) -> pl.DataFrame:
     if isinstance(value, pl.DataFrame):
         return value
     if isinstance(value, pl.LazyFrame):
-        return value.collect()
+        return _collected(value, what)
     if _is_pandas(value):
         return _of_pandas(value, what)
     if isinstance(value, Mapping) and not hasattr(value, "data_vars"):
         return _of_columns(value, what)
     if hasattr(value, "__arrow_c_stream__") and not isinstance(value, pl.Series):
-        return pl.DataFrame(value)
+        return _collected(value, what)
     if isinstance(value, Sequence) and value and all(isinstance(one, Mapping) for one in value):
         names = list(dict.fromkeys(str(name) for one in value for name in one))
         return _framed({name: [one.get(name) for one in value] for name in names})
@@ -118,6 +117,15 @@ def _as_frame(value: Any, what: str) -> pl.DataFrame:
         "one of them (polars, pandas, LazyFrame, Arrow, a list of dicts; CSV, TSV, Parquet)"
     )
     raise InvalidDataError(msg)
+
+
+def _collected(value: Any, what: str) -> pl.DataFrame:
+    try:
+        return value.collect() if isinstance(value, pl.LazyFrame) else pl.DataFrame(value)
+    except (pl.exceptions.PolarsError, OSError, TypeError, ValueError) as error:
+        first = str(error).strip().partition("\n")[0]
+        msg = f"`{what}`: the {_kind(value)} cannot be read ({first:.300}); collect it first"
+        raise InvalidDataError(msg) from error
 
 
 def _kind(value: Any) -> str:
@@ -189,4 +197,17 @@ def _as_series(name: str, values: Any) -> pl.Series:
     kinds = {type(one) for one in plain if one is not None}
     if (str in kinds and len(kinds) > 1) or any(issubclass(kind, Path) for kind in kinds):
         plain = [None if one is None else str(one) for one in plain]
-    return pl.Series(name, plain, strict=False)
+    try:
+        series = pl.Series(name, plain, strict=False)
+    except (pl.exceptions.PolarsError, UnicodeEncodeError, OverflowError, TypeError, ValueError) as error:
+        msg = f"column {name!r}: cannot be held in a table ({type(error).__name__}: {error!s:.200}); correct its values"
+        raise InvalidDataError(msg) from error
+    lost = series.is_null() & pl.Series([one is not None for one in plain], dtype=pl.Boolean)
+    if lost.any():
+        place = lost.arg_true()[0]
+        msg = (
+            f"column {name!r}, row {place}: got {plain[place]!r:.60}, which does not fit a column of {series.dtype}; "
+            "write numbers within the range of a float, and values of one kind"
+        )
+        raise InvalidDataError(msg)
+    return series

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from roofcube import disk
-from roofcube.errors import InvalidDataError, UnwritableFileError
+from roofcube.errors import InvalidDataError, MissingFileError, UnreadableFileError, UnwritableFileError
 
 POSIX = pytest.mark.skipif(os.name != "posix", reason="a matter of POSIX systems")
 
@@ -195,3 +195,54 @@ def test_the_cache_follows_the_platforms_rule(system, variable, inside, monkeypa
     monkeypatch.setattr(sys, "platform", system)
     monkeypatch.setenv(variable, str(tmp_path))
     assert disk.cache_folder("numba") == tmp_path / inside
+
+
+@POSIX
+def test_what_is_no_file_is_named_with_what_it_is(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "circle").symlink_to(tmp_path / "circle")
+    for name, told in {
+        "none": "none: there is no such file; check",
+        "pipe": "pipe: there is no such file, it is a pipe or a device",
+        "circle": r"there is no such file \(Too many levels of symbolic links\)",
+        "x" * 300: r"there is no such file \(File name too long\)",
+    }.items():
+        with pytest.raises(MissingFileError, match=told):
+            disk.contents_of(tmp_path / name)
+    with pytest.raises(MissingFileError, match="there is no such file, it is a folder; check the name"):
+        disk.existing(tmp_path)
+    assert disk.existing(tmp_path, folder=True) == tmp_path
+
+
+@pytest.mark.parametrize("name", [None, 5, b"x", "a\0b", Path("a\0b")])
+def test_what_is_no_name_is_refused(name):
+    with pytest.raises(InvalidDataError, match="`path`: expected the name of a file, got "):
+        disk.path_of(name)
+
+
+@pytest.mark.parametrize("method", ["stat", "read_bytes"])
+def test_a_file_that_the_system_refuses_to_read_is_named(tmp_path, monkeypatch, method):
+    (tmp_path / "file").write_text("x")
+
+    def refuse(_self, **_options):
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(Path, method, refuse)
+    with pytest.raises(UnreadableFileError, match="file: expected a file that can be read, got Permission denied"):
+        disk.contents_of(tmp_path / "file")
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_text_is_read_by_its_byte_order_mark(tmp_path, encoding):
+    (tmp_path / "file").write_text("größer", encoding=encoding)
+    assert disk.text_of(tmp_path / "file") == "größer"
+
+
+@POSIX
+def test_a_pipe_or_device_is_never_replaced(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "link").symlink_to(tmp_path / "pipe")
+    for name in ("pipe", "link"):
+        with pytest.raises(InvalidDataError, match="`path`: expected the name of a file, got the pipe or device"):
+            write(tmp_path / name)
+    assert names(tmp_path) == ["link", "pipe"]

@@ -207,6 +207,7 @@ def test_the_same_table_comes_from_csv_polars_pandas_and_dict(tmp_path):
         ({"topology": ["A"], "ops": [1e9], "params": [1e6]}, {"pruning": 50}, "`pruning`: only for ONNX models"),
         ({"topology": ["A"], "ops": [1e9], "params": [1e6]}, {"name": " "}, "`name`: expected a label, got ' '"),
         ({"topology": ["A"], "ops": [1e9], "params": [1e6]}, {"task": 3}, "`task`: expected a label, got 3"),
+        ({"topology": ["A"], "ops": [1e9], "params": [1e6]}, {"name": "\ud800"}, "`name`: expected a label, got"),
         ({"topology": ["A"], "ops": [1e9], "params": [1e6]}, {"top1": 101}, "`top1`: expected percent from 0 to 100, got 101"),
         ({"topology": ["A"], "ops": [1e9], "params": [1e6]}, {"top5": "90"}, "`top5`: expected percent from 0 to 100, got '90'"),
         ({"topology": ["A"], "ops": [1e9], "params": [1e6]}, {"top1": {"INT9": 1}}, "`top1`: 'INT9' is no precision; did you mean 'INT"),

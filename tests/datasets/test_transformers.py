@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from roofcube.datasets.transformers import transformer_of, transformer_table
@@ -178,11 +179,51 @@ def test_a_token_passes_the_experts_that_it_chose():
         ({"num_key_value_heads": 3}, "key 'num_key_value_heads': got 3; it must divide the 32 heads"),
         ({"word_embed_proj_dim": 512}, "key 'word_embed_proj_dim': 512 is not the hidden size 4096"),
         ({"text_config": {}}, "key 'text_config': the model reads more than text"),
+        ({"model_type": ["llama"]}, r"key 'model_type': \['llama'\] is not known"),
+        ({"model_type": "mixtral"}, "expected the key 'num_local_experts' or 'num_experts' or .* a mixtral without it"),
+        ({"model_type": "mistral"}, "expected the key 'sliding_window', got none; a mistral without it"),
+        ({"model_type": "qwen3"}, "expected the key 'head_dim', got none"),
+        ({"num_local_experts": 8}, "key 'num_local_experts': got 8, which no llama has"),
+        ({"kv_lora_rank": 512}, "key 'kv_lora_rank': got 512, which no llama has"),
+        ({"is_encoder_decoder": True}, "key 'is_encoder_decoder': got True, where an encoder would not be counted"),
+        ({"tie_word_embeddings": "false"}, "key 'tie_word_embeddings': expected true or false, got 'false'"),
+        ({"hidden_size": 4095}, "32 heads do not divide the hidden size 4095, and there is no 'head_dim'"),
+        ({"num_hidden_layers": 10**9}, "key 'num_hidden_layers': expected a whole number, got .*at most 1,000 are"),
+        ({"hidden_size": 10**300}, "key 'hidden_size': expected a whole number, got .*at most"),
+        (
+            {"sliding_window": 128, "layer_types": ["full_attention"]},
+            "key 'layer_types': expected sliding_attention or",
+        ),
+        ({"layer_types": ["linear_attention"] * 32}, "key 'layer_types': expected sliding_attention or full_attention"),
     ],
 )
 def test_what_cannot_be_counted_is_refused(change, message):
     with pytest.raises(InvalidDataError, match=message):
         transformer_of(llama(4096, 32, 32, 8, 14336) | change)
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        (MIXTRAL | {"num_experts_per_tok": 9}, "key 'num_experts_per_tok': got 9 of 8 experts"),
+        (QWEN_MOE | {"mlp_only_layers": "all"}, "key 'mlp_only_layers': expected a list of layers, got 'all'"),
+        ({key: one for key, one in DEEPSEEK_V3.items() if key != "q_lora_rank"}, "expected the key 'q_lora_rank'"),
+        ({key: one for key, one in QWEN_MOE.items() if key != "moe_intermediate_size"}, "'moe_intermediate_size', got"),
+    ],
+)
+def test_mixtures_that_are_not_whole_are_refused(config, message):
+    with pytest.raises(InvalidDataError, match=message):
+        transformer_of(config)
+
+
+def test_biases_and_second_norms_of_falcon_count():
+    """Falcon RW 1B: biases everywhere, an MLP after the attention; parameters as stored."""
+    sizes = {"hidden_size": 2048, "num_hidden_layers": 24, "num_attention_heads": 32, "vocab_size": 50304}
+    flags = {"multi_query": False, "parallel_attn": False, "bias": True, "new_decoder_architecture": False}
+    assert transformer_of({"model_type": "falcon"} | sizes | flags).params == 1_311_625_216
+    newer = {"model_type": "falcon", "new_decoder_architecture": True, "num_kv_heads": 8} | sizes
+    apart, together = transformer_of(newer), transformer_of(newer | {"num_ln_in_parallel_attn": 1})
+    assert apart.params - together.params == 24 * 2 * 2048
 
 
 def test_phases_and_contexts_are_asked_for():
@@ -194,5 +235,11 @@ def test_phases_and_contexts_are_asked_for():
         table(context=None)
     with pytest.raises(InvalidDataError, match="`context`: got 2048; s has 1024 learned positions"):
         table(context=[128, 2048])
-    with pytest.raises(InvalidDataError, match="`phase`"):
-        table(phase="training")
+    for phase in ("training", 5, [], ["decode", "decode"]):
+        with pytest.raises(InvalidDataError, match="`phase`: expected one"):
+            table(phase=phase)
+    for context in (1.5, "128", [1, "x"], float("nan"), [8, 8], 10**30, True):
+        with pytest.raises(InvalidDataError, match="`context`: expected tokens in context, 1 or more"):
+            table(context=context)
+    for context in (np.int64(8), np.array([8]), range(8, 9), (8,)):
+        assert table(context=context)["context"].unique().to_list() == [8]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from roofcube.files.onnx.operands import check_heads, fits
 from roofcube.files.onnx.work import Node, Work, constant_elements
 
 if TYPE_CHECKING:
@@ -37,8 +38,10 @@ def attention(node: Node) -> list[Work]:
         keys, value_width = key.dims[2], value.dims[3]
     else:
         heads, key_heads = (int(node.attributes[f"{name}_num_heads"]) for name in ("q", "kv"))
-        images, queries, width = query.dims[0], query.dims[1], query.dims[2] // heads
-        keys, value_width = key.dims[1], value.dims[2] // key_heads
+        images, queries = query.dims[:2]
+        width = check_heads(query.dims[2], heads, "a query")
+        keys, value_width = key.dims[1], check_heads(value.dims[2], key_heads, "a value")
+        fits(key.dims[2] == width * key_heads, f"its keys {key.dims} are not {key_heads} heads of {width}")
     keys += node.known(4).dims[2] if past is not None else 0
     read = sum(tensor.elements for tensor in (query, key, value, past, node.input(5)) if tensor is not None)
     return [
@@ -56,14 +59,14 @@ def multi_head_attention(node: Node) -> list[Work]:
         width = value_width = query.dims[4]
         keys = queries
     else:
-        width = query.dims[2] // heads
+        width = check_heads(query.dims[2], heads, "a query")
         key = node.known(1)
         if len(key.dims) == 5:
             keys, value_width = key.dims[1], key.dims[4]
         else:
             value = node.known(2)
             keys = key.dims[2] if len(key.dims) == 4 else key.dims[1]
-            value_width = value.dims[3] if len(value.dims) == 4 else value.dims[2] // heads
+            value_width = value.dims[3] if len(value.dims) == 4 else check_heads(value.dims[2], heads, "a value")
     keys += node.known(6).dims[2] if past is not None else 0
     read = sum(tensor.elements for tensor in (query, key, value, past, node.input(7)) if tensor is not None)
     return [
@@ -78,7 +81,11 @@ def grouped_query_attention(node: Node) -> list[Work]:
     heads, key_heads = int(node.attributes["num_heads"]), int(node.attributes["kv_num_heads"])
     images, queries, hidden = query.dims
     packed = node.input(1) is None
-    width = hidden // (heads + 2 * key_heads) if packed else hidden // heads
+    width = check_heads(hidden, heads + 2 * key_heads if packed else heads, "a query")
+    fits(heads % key_heads == 0, f"its {key_heads} heads of keys do not divide {heads} heads of queries")
+    if not packed:
+        keys_of = node.known(1).dims
+        fits(keys_of[2] == width * key_heads, f"its keys {keys_of} are not {key_heads} heads of {width}")
     if total is not None and total.value is not None:
         keys = int(total.value.reshape(-1)[0])
     else:
@@ -101,12 +108,14 @@ def projected_attention(past_at: int) -> Callable[[Node], list[Work]]:
         images, queries, hidden = data.dims
         columns = weight.dims[1]
         sizes = node.attributes.get("qkv_hidden_sizes") or [columns // 3] * 3
-        width, value_width = int(sizes[0]) // heads, int(sizes[2]) // heads
+        fits(weight.dims[0] == hidden, f"its input {data.dims} and its weights {weight.dims} have other sizes")
+        fits(sum(map(int, sizes)) == columns, f"its weights {weight.dims} do not end in {sizes} columns")
+        width, value_width = (check_heads(int(sizes[place]), heads, "a projection") for place in (0, 2))
         keys = queries + (node.known(past_at).dims[3] if past is not None else 0)
         projection = Work(
             kind="fully_connected" if weight.constant else "matmul", runs=images * queries, in_channels=hidden,
             out_channels=columns, weights=(weight,) if weight.constant else (),
-            params=weight.elements if weight.constant else 0, weight_bits=weight.bits if weight.constant else None,
+            params=weight.parameters if weight.constant else 0, weight_bits=weight.bits if weight.constant else None,
             activation_bits=data.bits, constants=constant_elements(node.input(2)), part="projection",
         )  # fmt: skip
         read = images * queries * columns + (past.elements if past is not None else 0)

@@ -19,6 +19,8 @@ import numpy as np
 import onnx
 from onnx import TensorProto
 
+from roofcube.errors import RoofcubeError
+from roofcube.files.onnx.extent import Budget, needed
 from roofcube.files.onnx.operators import INDEX_TYPES, is_understood, work_of
 from roofcube.files.onnx.shapes import as_scalar, domain_of, inferred
 from roofcube.files.onnx.tensors import (
@@ -40,6 +42,8 @@ if TYPE_CHECKING:
 __all__ = ["Entry", "Refusal", "Walk"]
 
 CONTROL = ("If", "Loop", "Scan")
+# of nodes that run times leave out
+UNUSED = "no output of the graph hangs on it"
 # trip counts above are written where only the condition ends a loop
 MOST_TRIPS = 2**31
 
@@ -77,6 +81,8 @@ class Walk:
         Where small tensors that are stored beside the file would be.
     sizes : dict
         Of symbolic dims, for the shapes that the file declares.
+    budget : Budget
+        Of nodes that may be visited, shared with the walks of branches and bodies.
     weights : dict
         Elements of every constant that is used at run time, by name.
     """
@@ -84,6 +90,7 @@ class Walk:
     opsets: Mapping[str, int]
     folder: str
     sizes: Mapping[str, int]
+    budget: Budget
     entries: list[Entry] = field(default_factory=list)
     refusals: list[Refusal] = field(default_factory=list)
     weights: dict[str, int] = field(default_factory=dict)
@@ -98,10 +105,14 @@ class Walk:
         for sparse in graph.sparse_initializer:
             scope[sparse.values.name] = of_sparse(sparse, path + sparse.values.name)
         claims = {one.name: declared(one, self.sizes) for one in (*graph.value_info, *graph.output)}
-        for place, node in enumerate(graph.node):
+        for (place, node), is_needed in zip(enumerate(graph.node), needed(graph), strict=True):
+            self.budget.spend()
             name = path + (node.name or f"{node.op_type}_{place}")
             try:
-                outputs = self._node(node, scope, name, path=path, trips=trips, note=note)
+                told = note if is_needed else "; ".join(one for one in (note, UNUSED) if one)
+                outputs = self._node(node, scope, name, path=path, trips=trips, note=told)
+            except RoofcubeError:
+                raise
             except Exception as error:  # attributes or operands that are missing or of another kind
                 reason = f"it is not written as its definition says ({type(error).__name__}: {error})"
                 self._refuse(name, node.op_type, reason, ())
@@ -137,6 +148,10 @@ class Walk:
             reason = str(error).strip().splitlines()[-1].removeprefix("[ShapeInferenceError] ")
             self._refuse(name, operator, f"its shapes or types do not fit together ({reason})", inputs)
             return [Tensor(shape=None, data_dependent=f"{operator} {name!r}") for _ in node.output]
+        impossible = next((one.shape for one in outputs if any((size or 0) < 0 for size in one.shape or ())), None)
+        if impossible is not None:
+            self._refuse(name, operator, f"its result would have the shape {impossible}", inputs)
+            return [Tensor(shape=None, data_dependent=f"{operator} {name!r}") for _ in node.output]
         if not _is_settled(outputs):
             self._note_weights(inputs)
             used = tuple(one if label else None for one, label in zip(outputs, node.output, strict=False))
@@ -157,7 +172,7 @@ class Walk:
 
     def _note_weights(self, inputs: Sequence[Tensor | None]) -> int:
         own = {
-            one.stored: one.elements
+            one.stored: one.parameters
             for one in inputs
             if one is not None and one.constant and one.known and one.element not in INDEX_TYPES
         }
@@ -194,7 +209,7 @@ class Walk:
             return _results(branches[taken], inside)
         walks: dict[str, tuple[Walk, list[Tensor]]] = {}
         for branch, graph in branches.items():
-            walk = Walk(self.opsets, self.folder, self.sizes)
+            walk = Walk(self.opsets, self.folder, self.sizes, self.budget)
             told = f"{branch} of If {name!r}, the one with more operations"
             inside = walk.graph(
                 graph, scope, path=f"{name}/{branch}/", trips=trips, note="; ".join(one for one in (note, told) if one)
@@ -259,7 +274,8 @@ class Walk:
             place = int(axis) % len(tensor.dims)
             turns = tensor.dims[place]
             element = tensor.dims[:place] + tensor.dims[place + 1 :]
-            given[label] = replace(tensor, shape=element, value=None, constant=False, stored="")
+            # of stored weights every turn has a slice of its own
+            given[label] = replace(tensor, shape=element, value=None, slices=turns * tensor.slices)
         inside = self._repeated(body, scope, given, names[: len(states)], states, 0, name, trips * turns, note)
         results = _results(body, inside)
         return [
@@ -273,20 +289,17 @@ class Walk:
         self, body: onnx.GraphProto, scope: Mapping[str, Tensor], given: Mapping[str, Tensor], names: Sequence[str],
         carried: Sequence[Tensor], skipped: int, name: str, trips: int, note: str,
     ) -> dict[str, Tensor]:  # fmt: skip
-        """Walk a body whose carried tensors keep their shape from turn to turn; dims that change are not known."""
-        state = [replace(one, value=None, constant=False, stored="") for one in carried]
+        """Walk a body until what it carries from turn to turn settles; what changes is not known, or not stored."""
+        state = [replace(one, value=None) for one in carried]
         while True:
-            walk = Walk(self.opsets, self.folder, self.sizes)
+            walk = Walk(self.opsets, self.folder, self.sizes, self.budget)
             around = {**scope, **given, **dict(zip(names, state, strict=True))}
             inside = walk.graph(body, around, path=f"{name}/", trips=trips, note=note)
-            after = [one.shape for one in _results(body, inside)[skipped : skipped + len(state)]]
-            settled = [_common(one.shape, shape) for one, shape in zip(state, after, strict=True)]
-            if settled == [one.shape for one in state]:
+            after = _results(body, inside)[skipped : skipped + len(state)]
+            settled = [_carried_on(one, two, name) for one, two in zip(state, after, strict=True)]
+            if settled == state:
                 break
-            state = [
-                replace(one, shape=shape, data_dependent=one.data_dependent or f"every turn of {name!r}")
-                for one, shape in zip(state, settled, strict=True)
-            ]
+            state = settled
         self.refusals += walk.refusals
         self.weights |= walk.weights
         self.entries += walk.entries if trips else []
@@ -304,6 +317,16 @@ def _weight(walk: Walk) -> tuple[int, int]:
     return sum(one.work.ops * one.trips for one in walk.entries), len(walk.entries)
 
 
+def _carried_on(before: Tensor, after: Tensor, name: str) -> Tensor:
+    """Return what is true of a carried tensor before and after a turn; weights that are handed on stay the same."""
+    unchanged = before.constant and after.constant and before.stored and before.stored == after.stored
+    both = before if unchanged else replace(before, constant=False, stored="", slices=1)
+    shape = _common(before.shape, after.shape)
+    if shape == before.shape:
+        return both
+    return replace(both, shape=shape, data_dependent=both.data_dependent or f"every turn of {name!r}")
+
+
 def _common(one: Shape | None, two: Shape | None) -> Shape | None:
     if one is None or two is None or len(one) != len(two):
         return None
@@ -315,7 +338,7 @@ def _stacked_scopes(tensor: Tensor, turns: int, axis: int) -> Tensor:
         return tensor
     place = axis % (len(tensor.shape) + 1)
     shape = (*tensor.shape[:place], turns, *tensor.shape[place:])
-    return replace(tensor, shape=shape, value=None, constant=False, stored="")
+    return replace(tensor, shape=shape, value=None, constant=False, stored="", slices=1)
 
 
 def _completed_graph(tensor: Tensor, claim: Shape | None) -> Tensor:

@@ -7,9 +7,10 @@ from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
 import onnx
-import onnx.inliner
 
 from roofcube.errors import InvalidDataError, RoofcubeError
+from roofcube.files.onnx.extent import Budget, missing_outputs
+from roofcube.files.onnx.functions import written_out
 from roofcube.files.onnx.graph import Entry, Refusal, Walk
 from roofcube.files.onnx.inputs import ModelInputs, read_inputs
 
@@ -24,6 +25,8 @@ __all__ = ["layers_of"]
 
 LISTED = 6
 MOST = 2**63 - 1
+# protobuf reads no more; a larger file would only fill the memory before it is refused
+LARGEST_FILE = 2**31
 
 
 def layers_of(path: Path, *, sizes: Mapping[str, Any] | None = None, batch: int | None = None) -> list[dict[str, Any]]:
@@ -47,9 +50,12 @@ def layers_of(path: Path, *, sizes: Mapping[str, Any] | None = None, batch: int 
     model = _loaded(path)
     source = str(path)
     opsets = {"" if one.domain == "ai.onnx" else one.domain: int(one.version) for one in model.opset_import}
+    if missing := missing_outputs(model.graph):
+        msg = f"{source}: its outputs {', '.join(map(repr, missing))} are made by no node; export the whole network"
+        raise InvalidDataError(msg)
     try:
         inputs = read_inputs(model.graph, sizes or {}, batch, source=source)
-        walk = Walk(opsets, str(path.parent), inputs.sizes)
+        walk = Walk(opsets, str(path.parent), inputs.sizes, Budget.of(model.graph))
         walk.graph(model.graph, inputs.tensors)
     except RoofcubeError:
         raise
@@ -74,11 +80,18 @@ def layers_of(path: Path, *, sizes: Mapping[str, Any] | None = None, batch: int 
 
 def _loaded(path: Path) -> onnx.ModelProto:
     """Read a model without the weights beside it, its functions written out."""
+    size = path.stat().st_size
+    if size >= LARGEST_FILE:
+        msg = (
+            f"{path}: expected an ONNX file of less than 2 GiB, the most that the format can hold, got {size:,} bytes; "
+            "export it with its weights in a file beside it"
+        )
+        raise InvalidDataError(msg)
     try:
         model = onnx.load(str(path), load_external_data=False)
         if not model.graph.node:
             raise ValueError("it has no nodes")
-        return onnx.inliner.inline_local_functions(model) if model.functions else model
+        return written_out(model)
     except Exception as error:  # onnx raises protobuf's and its own errors, which share no base
         msg = f"{path}: not readable as ONNX ({error}); export the model again"
         raise InvalidDataError(msg) from error
@@ -110,9 +123,12 @@ def _refused_operators(refusals: Sequence[Refusal], stored: int, source: str) ->
 def _batch_of(entries: Sequence[Entry], inputs: ModelInputs, source: str) -> int:
     """Settle how many inputs one run takes: a fixed leading size is the batch only where the layers agree."""
     size = inputs.batch
+    layers = [one for one in entries if one.work.multiplies]
+    if inputs.stated and size > 1 and all(one.work.runs * one.trips % size for one in layers):
+        msg = f"{source}, `batch`: got {size}, but no layer runs a multiple of {size} times; give the inputs of one run"
+        raise InvalidDataError(msg)
     if inputs.stated or size == 1:
         return size
-    layers = [one for one in entries if one.work.multiplies]
     counted = [one.work.images for one in layers if one.work.images is not None]
     if any(images % size for images in counted):
         # a sequence in front of the batch, or an image without one
@@ -155,7 +171,7 @@ def _held(work: Work) -> list[tuple[Tensor, int]]:
     """Pair the weights of a layer with their number; of packed ones there is one tensor, and `params` knows."""
     if len(work.weights) == 1:
         return [(work.weights[0], work.params)]
-    return [(one, one.elements) for one in work.weights]
+    return [(one, one.parameters) for one in work.weights]
 
 
 def _owners(entries: Sequence[Entry]) -> dict[str, int]:

@@ -144,7 +144,7 @@ def _embedding_work(node: Node) -> list[Work]:
     return [
         Work(
             kind="embedding", multiplies=False, weights=(table,),
-            params=table.elements * (table.bits // bits if packed else 1), weight_bits=bits,
+            params=table.parameters * (table.bits // bits if packed else 1), weight_bits=bits,
             read=indices.elements, written=result.elements,
             vector_ops=(NORMALISATION["LayerNormalization"] + 2) * result.elements if layered and not place else 0,
             part=("words", "positions", "segments")[place] if layered else "",
@@ -165,7 +165,7 @@ def _vector(node: Node, kind: str, operations: int) -> Work:
         read = written + sum(tensor.elements for tensor in present[1:] if not tensor.constant)
     return Work(
         kind=kind, multiplies=False, read=read, written=written, vector_ops=operations,
-        constants=sum(tensor.elements for tensor in present if tensor.constant and tensor.element not in INDEX_TYPES),
+        constants=sum(tensor.parameters for tensor in present if tensor.constant and tensor.element not in INDEX_TYPES),
         kernel=_kernel_window(node) if node.operator in WINDOWED else (1, 1),
         stride=int((node.attributes.get("strides") or [1])[0]) if node.operator in WINDOWED else 1,
         activation_bits=next((tensor.bits for tensor in present if not tensor.constant), None),

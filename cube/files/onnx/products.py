@@ -12,6 +12,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from roofcube.files.onnx.attention import ATTENTION
+from roofcube.files.onnx.operands import (
+    check_convolution,
+    check_einsum,
+    check_packed,
+    check_product,
+    check_recurrent,
+)
 from roofcube.files.onnx.work import Node, NotCountableError, Work, constant_elements
 
 if TYPE_CHECKING:
@@ -46,6 +53,9 @@ def convolution(data: int, kernel: int, bias: int) -> Callable[[Node], list[Work
         groups = int(node.attributes.get("group", 1))
         out_channels, per_group, *window = weight.dims
         last = bool(node.attributes.get("channels_last", 0))
+        channels = source.dims[-1 if last else 1]
+        sizes = target.dims[1:-1] if last else target.dims[2:]
+        check_convolution(node, source, weight, channels, per_group * groups, sizes)
         return _convolved(
             node, source, weight, per_group * groups, out_channels, tuple(window),
             _spatial(source, last), _spatial(target, last), target.dims[0], "conv", node.input(bias),
@@ -59,6 +69,7 @@ def transposed_convolution(node: Node) -> list[Work]:
     source, weight, target = node.known(0), node.known(1), node.output()
     groups = int(node.attributes.get("group", 1))
     in_channels, per_group, *window = weight.dims
+    check_convolution(node, source, weight, source.dims[1], in_channels, target.dims[2:])
     return _convolved(
         node, source, weight, in_channels, per_group * groups, tuple(window),
         _spatial(source), _spatial(target), source.dims[0], "conv_transpose", node.input(2),
@@ -102,7 +113,7 @@ def _convolved(
             kind="depthwise" if depthwise else kind, runs=images, images=images, kernel=_plane(window),
             stride=int(strides[0]), groups=groups, in_channels=in_channels, out_channels=out_channels,
             source=from_size, target=to_size,
-            weights=(weight,), params=weight.elements, weight_bits=weight.bits, activation_bits=source.bits,
+            weights=(weight,), params=weight.parameters, weight_bits=weight.bits, activation_bits=source.bits,
             constants=constant_elements(bias),
         )
     ]  # fmt: skip
@@ -117,6 +128,7 @@ def matrix_product(left: int, right: int, bias: int | None = None) -> Callable[[
     def count(node: Node) -> list[Work]:
         first, second = node.known(left), node.known(right)
         one, two = _matrices(node, first, second)
+        check_product(one, two)
         extra = 0 if bias is None else constant_elements(node.input(bias))
         return [_product(node, first, second, one, two, extra)]
 
@@ -155,7 +167,7 @@ def _product(
         groups, places, outer, weight, data = max(math.prod(one[:-2]), 1), columns, rows, first, second
     return Work(
         kind="fully_connected", runs=stack * places // groups, groups=groups, in_channels=groups * inner,
-        out_channels=groups * outer, weights=(weight,), params=weight.elements, weight_bits=weight.bits,
+        out_channels=groups * outer, weights=(weight,), params=weight.parameters, weight_bits=weight.bits,
         activation_bits=data.bits, constants=constants,
     )  # fmt: skip
 
@@ -172,6 +184,7 @@ def packed_product(node: Node) -> list[Work]:
     inner, outer, bits = (int(node.attributes.get(name, 4)) for name in ("K", "N", "bits"))
     if weight is None or not weight.constant:
         raise NotCountableError("its packed weights are not stored in the file")
+    check_packed(node, data, weight, inner, outer, bits)
     return [
         Work(
             kind="fully_connected", runs=data.elements // inner, in_channels=inner, out_channels=outer,
@@ -185,6 +198,7 @@ def einsum(node: Node) -> list[Work]:
     """Count an Einsum of two operands: a multiplication and an addition for every combination of all labels."""
     operands = [node.known(place) for place in range(len(node.inputs))]
     labels, output = _einsum_labels(node, operands)
+    check_einsum(labels, output, operands)
     sizes: dict[str, int] = {}
     for tensor, names in zip(operands, labels, strict=True):
         for name, size in zip(names, tensor.dims, strict=True):
@@ -221,7 +235,7 @@ def einsum(node: Node) -> list[Work]:
     return [
         Work(
             kind="fully_connected", runs=runs, groups=groups, in_channels=groups * inner, out_channels=groups * outer,
-            weights=(weight,), params=weight.elements, weight_bits=weight.bits, activation_bits=data.bits,
+            weights=(weight,), params=weight.parameters, weight_bits=weight.bits, activation_bits=data.bits,
         )
     ]  # fmt: skip
 
@@ -271,11 +285,12 @@ def recurrent(node: Node) -> list[Work]:
     packed = node.operator.startswith("com.microsoft.")
     directions = weight.dims[0]
     hidden = (weight.dims[2] if packed else weight.dims[1]) // gates
+    check_recurrent(node, data, weight, state, gates, hidden)
     steps, inner = data.dims[0] * data.dims[1], data.dims[2]
     sequences = data.dims[0 if node.attributes.get("layout", 0) else 1]
     written = max(tensor.elements for tensor in node.outputs if tensor is not None and tensor.known)
     stored = weight.constant and state.constant
-    params = directions * gates * hidden * (inner + hidden)
+    params = weight.parameters + state.parameters
     return [
         Work(
             kind="recurrent" if stored else "matmul", runs=steps, images=sequences, in_channels=inner + hidden,

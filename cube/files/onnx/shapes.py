@@ -60,7 +60,8 @@ def inferred(
         if values is not None and place < len(values):
             tensor = replace(tensor, value=values[place], shape=values[place].shape)
         if place < len(node.output) and constant:
-            tensor = replace(tensor, stored=path + node.output[place])
+            most = max(one.slices for one in present)
+            tensor = replace(tensor, stored=path + node.output[place], slices=most)
         if place == 0 and present and operator in SAME_ELEMENTS:
             first = present[0]
             tensor = replace(tensor, stored=first.stored if constant else "")

@@ -58,6 +58,8 @@ class Tensor:
     stored : str
         Name of the stored tensor whose elements these are, in whatever layout; two layers with the same one share
         their weights.
+    slices : int
+        How many of these the stored tensor holds, of which a Scan takes one after the other.
     data_dependent : str
         The node whose output's size depends on the data, where this tensor's does too; its shape is then the largest.
     """
@@ -68,6 +70,7 @@ class Tensor:
     value: Array | None = None
     bits: int = 32
     stored: str = ""
+    slices: int = 1
     data_dependent: str = ""
 
     @property
@@ -85,6 +88,11 @@ class Tensor:
     def elements(self) -> int:
         """Number of elements, of a known shape."""
         return math.prod(self.dims)
+
+    @property
+    def parameters(self) -> int:
+        """Number of elements of all slices."""
+        return self.elements * self.slices
 
 
 BITS = {
@@ -108,14 +116,22 @@ def of_type(shape: Shape | None, element: int, **more: Any) -> Tensor:
 
 def of_stored(proto: TensorProto, name: str, folder: str) -> Tensor:
     """Read what the proto of a stored tensor says; of large ones and of weights only shape and type."""
-    shape = tuple(int(size) for size in proto.dims)
+    shape = _sizes(proto, name)
     value = _small_value(proto, math.prod(shape), folder)
     return of_type(shape, proto.data_type, constant=True, value=value, stored=name)
 
 
+def _sizes(proto: TensorProto | onnx.SparseTensorProto, name: str) -> tuple[int, ...]:
+    shape = tuple(int(size) for size in proto.dims)
+    if min(shape, default=0) < 0:
+        msg = f"the stored tensor {name!r} has the shape {shape}"
+        raise ValueError(msg)
+    return shape
+
+
 def of_sparse(proto: onnx.SparseTensorProto, name: str) -> Tensor:
     """Read a sparse stored tensor as the dense one that it stands for."""
-    return of_type(tuple(int(size) for size in proto.dims), proto.values.data_type, constant=True, stored=name)
+    return of_type(_sizes(proto, name), proto.values.data_type, constant=True, stored=name)
 
 
 def _small_value(proto: TensorProto, elements: int, folder: str) -> Array | None:

@@ -115,4 +115,4 @@ class Work:
 
 def constant_elements(*tensors: Tensor | None) -> int:
     """Count the elements of those tensors that are constant."""
-    return sum(tensor.elements for tensor in tensors if tensor is not None and tensor.constant and tensor.known)
+    return sum(tensor.parameters for tensor in tensors if tensor is not None and tensor.constant and tensor.known)

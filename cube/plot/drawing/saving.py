@@ -11,7 +11,7 @@ from html import unescape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from roofcube.disk import replacing
+from roofcube.disk import path_of, replacing
 from roofcube.errors import InvalidDataError, MissingExtraError
 from roofcube.plot.drawing.elements import load, rendered
 
@@ -73,7 +73,7 @@ def save(figure: Any, path: str | Path, *, scale: float = 2.0) -> Path:
     >>> rc.plot.save(figure, pathlib.Path(tempfile.mkdtemp()) / "peaks.html").name
     'peaks.html'
     """
-    target, hv = Path(path), load()
+    target, hv = path_of(path), load()
     kind = target.suffix.lower()
     if kind not in KINDS:
         msg = f"`path`: expected a name ending in {', '.join(KINDS)}, got {target.name!r}; rename it"

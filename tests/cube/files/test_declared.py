@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import shutil
 import subprocess
@@ -59,6 +60,7 @@ def test_a_store_of_others_that_declares_what_cubes_have_is_read(tmp_path):
         ({"data_type": "object"}, "expected a type among bool, .*, got 'object'"),
         ({"data_type": {"name": "fixed_length_utf32", "configuration": 3}}, "expected length_bytes in whole numbers"),
         ({"codecs": []}, "expected a list of codecs"),
+        ({"storage_transformers": [{"name": "x"}]}, "expected no storage transformers, got .*'x'"),
         ({"codecs": [{"name": "numcodecs.pickle"}]}, "expected codecs among .*, got 'numcodecs.pickle'"),
         (
             {"codecs": [{"name": "sharding_indexed", "configuration": {"codecs": [{"name": "pickle"}]}}]},
@@ -87,6 +89,17 @@ def test_what_no_cube_declares_is_refused_before_reading(tmp_path, monkeypatch, 
 def test_a_store_without_a_sound_description_is_refused(tmp_path, group, message):
     with pytest.raises(CorruptFileError, match=message):
         rc.load(store_of(tmp_path, group=group))
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="a matter of POSIX systems")
+@pytest.mark.parametrize("name", ["x/zarr.json", "x/pipe"])
+def test_a_pipe_in_a_store_which_would_never_end_is_refused(tmp_path, name):
+    path = store_of(tmp_path)
+    (path / name).unlink(missing_ok=True)
+    os.mkfifo(path / name)
+    for read in (rc.load, rc.verify):
+        with pytest.raises(CorruptFileError, match=f"expected files alone, got '{name}', a pipe or a device"):
+            read(path)
 
 
 def test_missing_descriptions_and_files_in_place_of_folders_are_refused(tmp_path):

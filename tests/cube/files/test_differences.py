@@ -5,6 +5,7 @@ import pytest
 import xarray as xr
 
 import roofcube as rc
+from roofcube.errors import InvalidDataError
 
 
 @pytest.fixture(scope="module")
@@ -70,3 +71,9 @@ def test_scalars_and_other_dims():
     one = xr.Dataset({"x": 1.0, "y": ("p", [1.0])})
     found = rc.diff(one, xr.Dataset({"x": 2.0, "y": ("q", [1.0])}))
     assert found.select("variable", "kind", "detail").rows() == [("y", "dims", "(p) and (q)"), ("x", "values", "")]
+
+
+@pytest.mark.parametrize("sides", [("cube", 5), (None, "cube")])
+def test_what_is_no_cube_is_told(cube, sides):
+    with pytest.raises(InvalidDataError, match=r"`[ab]`: expected a Dataset, got .*; give a cube, or the name of its"):
+        rc.diff(*(cube if one == "cube" else one for one in sides))

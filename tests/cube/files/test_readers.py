@@ -178,7 +178,9 @@ def test_a_bandwidth_may_be_unknown_but_not_forgotten(tmp_path):
     path = tmp_path / "mine.toml"
     head = '[[platform]]\nplatform = "A"\ndevice_class = "NPU"\nprecision = "INT8"\npeak_compute = "40 TOP/s"\n'
     path.write_text(head, encoding="utf-8")
-    with pytest.raises(InvalidDataError, match=r"memory_bandwidth_b_per_s.*write 'not known' where nobody publishes it"):
+    with pytest.raises(
+        InvalidDataError, match=r"memory_bandwidth_b_per_s.*write 'not known' where nobody publishes it"
+    ):
         rc.read_platforms(path)
     path.write_text(head + 'memory_bandwidth = "not known"\n', encoding="utf-8")
     cube = rc.predict(rc.inputs("mnist", platforms=rc.read_platforms(path)))
@@ -193,3 +195,11 @@ def test_all_platforms_that_are_listed_with_a_peak_can_be_given_back():
     assert set(cube.platform.values) == set(listed["platform"])
     with pytest.raises(InvalidDataError, match="no peak is sure, row 1, key 'precision': got nothing"):
         rc.inputs("mnist", platforms=rc.platforms().filter(pl.col("peak_compute_op_per_s").is_null()))
+
+
+def test_a_table_without_platforms_is_refused(tmp_path):
+    (tmp_path / "none.csv").write_text("platform,precision\n")
+    with pytest.raises(InvalidDataError, match=r"none\.csv: expected at least one row, got none; see read_platforms"):
+        rc.read_platforms(tmp_path / "none.csv")
+    with pytest.raises(InvalidDataError, match="`source`: expected at least one row, got none"):
+        rc.read_platforms([])

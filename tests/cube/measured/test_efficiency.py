@@ -7,6 +7,7 @@ import pytest
 
 import roofcube as rc
 from roofcube import datasets
+from roofcube.errors import InvalidDataError
 
 
 @pytest.mark.parametrize("at", ["best", "batch"])
@@ -22,3 +23,8 @@ def test_efficiency_under_several_assumptions_is_that_under_each(at):
         for name in alone.data_vars:
             values, expected = mine[name].broadcast_like(alone[name]), alone[name]
             np.testing.assert_array_equal(values.transpose(*expected.dims), expected.broadcast_like(values))
+
+
+def test_what_is_no_cube_has_no_efficiency():
+    with pytest.raises(InvalidDataError, match=r"`cube`: expected a Dataset, got 5 .*; make one with `roofcube.join`"):
+        rc.efficiency(5)

@@ -36,9 +36,10 @@ def test_a_configuration_is_read_from_its_file(tmp_path):
     assert inputs.ops.dims == ("topology", "pruning", "phase", "context")
     assert inputs.phase.values.tolist() == ["prefill", "decode"]
     assert inputs.params.item() == 8_030_261_248
-    path.write_text("{")
-    with pytest.raises(InvalidDataError, match=r"config\.json: not readable as JSON"):
-        rc.read_network(path, context=1)
+    for text in ("{", "[" * 100_000):
+        path.write_text(text)
+        with pytest.raises(InvalidDataError, match=r"config\.json: not readable as JSON"):
+            rc.read_network(path, context=1)
     path.write_text("[]")
     with pytest.raises(InvalidDataError, match=r"config\.json: expected an object with model_type, got list"):
         rc.read_network(path, context=1)

@@ -420,3 +420,13 @@ def test_results_larger_than_the_limit_are_refused_before_the_work():
         with pytest.raises(MemoryLimitError, match=r"`predict`: expected results within 20 MB, got \d+ MB; ask a"):
             rc.predict(inputs)
         assert rc.predict(inputs.isel(peak=[0], bandwidth=[0])).sizes["peak"] == 1
+
+
+def test_labels_that_are_no_text_are_told_as_labels():
+    for given, what in (({"precision": 5}, "precision"), ({"mode": 5}, "mode"), ({"task": 5}, "task")):
+        with pytest.raises(UnknownLabelError, match=f"`{what}`: 5 is not known; expected one of"):
+            rc.inputs(**({"task": "mnist"} | given))
+    with pytest.raises(UnknownLabelError, match="`task`: 5 is not known"):
+        rc.benchmark(5)
+    with pytest.raises(InvalidDataError, match="`precision`: expected at least one label, got none; leave it out"):
+        rc.inputs("mnist", precision=[])

@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 import roofcube as rc
-from roofcube.errors import InvalidDataError
+from roofcube.errors import InvalidDataError, UnknownLabelError
 from roofcube.vocabulary import QUALITY
 
 
@@ -103,3 +103,8 @@ def test_a_limit_on_a_variable_named_trust_is_refused_and_none_is_lost(cube):
     with_both = cube.assign({"quality too": cube.quality * 0 + 1})
     assert int(rc.count(with_both, where=limits)["count"]) == 0
     assert int(rc.count(with_both, where=limits, by="quality")["count"].sum()) == 0
+
+
+def test_an_objective_that_is_no_name_is_told():
+    with pytest.raises(UnknownLabelError, match=r"`objective`: \['a'\] is not known"):
+        rc.best(rc.benchmark("mnist"), ["a"])

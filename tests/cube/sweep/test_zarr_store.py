@@ -282,3 +282,17 @@ def test_a_store_that_no_disk_holds_is_refused_at_once(tmp_path, monkeypatch, di
     with pytest.raises(error, match=message):
         rc.Sweep(inputs, assumptions=terms).to_zarr(tmp_path / "a.zarr")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "error", "message"),
+    [
+        (None, InvalidDataError, "`path`: expected the name of a file, got None"),
+        ("a\0.zarr", InvalidDataError, "`path`: expected the name of a file, got "),
+        ("x" * 300 + ".zarr", UnwritableFileError, "File name too long; choose a shorter name"),
+    ],
+)
+def test_a_store_has_a_name_that_a_disk_can_have(tmp_path, name, error, message):
+    sweep = rc.Sweep(rc.inputs("mnist", platforms="TX2", batch=1))
+    with pytest.raises(error, match=message):
+        sweep.to_zarr(tmp_path / name if name else None)

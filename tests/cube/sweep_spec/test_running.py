@@ -133,6 +133,7 @@ def test_an_empty_answer_says_which_limit_or_figure_emptied_it(spec):
         (('"mine.toml"', '"none.toml"'), "there is no such file"),
         (("price + rate", "import os"), r"spec\.toml, `terms\.cost\.formula`: `formula`: expected arithmetic"),
         (("rate = 5e-8", 'rate = "dear"'), r"spec\.toml, `variables\.rate"),
+        (("steps = 3", "steps = 1000000000000"), r"steps`: input should be less than or equal to 100000000"),
         (('max = "10ms"', 'max = "10 apples"'), "expected a number with a unit"),
     ],
 )  # fmt: skip

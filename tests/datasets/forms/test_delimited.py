@@ -82,6 +82,8 @@ def test_lines_of_another_length_are_faults_with_their_row(tmp_path, content, ro
         (PLAIN.encode("utf-16")[:-1], "begins as UTF-16 and is not to its end"),
         ("a,b\n1,é\n".encode("latin-1"), r"row 2: byte 0xe9 is not UTF-8; save .* Latin-1 or Windows-1252"),
         (b'a,b\n1,"x\n', "row 2: not readable as CSV .*; close every quotation mark"),
+        (b"a,b\n1," + b"x" * 200_000, "row 2: not readable as CSV .*write fields of at most 131,072 characters"),
+        (b"[" * 200_000, "row .: not readable as CSV .*write fields of at most"),
         (b"# nothing\n\n", r"the file is empty; expected a header with the columns a, b"),
     ],
 )

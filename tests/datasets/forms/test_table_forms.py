@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
 import xarray as xr
 
+from roofcube import read_measurements, read_network
 from roofcube.datasets.forms.table_forms import as_sheet, as_table, is_table
 from roofcube.errors import InvalidDataError
 
@@ -85,6 +88,9 @@ def test_text_that_only_looks_like_numbers_stays_text(tmp_path):
             pd.DataFrame([[1]], columns=pd.MultiIndex.from_tuples([("a", "b")])),
             "`rows`: expected columns of one level, got 2; flatten their names",
         ),
+        ({"a": ["\ud800"]}, "column 'a': cannot be held in a table"),
+        ({"a": [1.0, 10**400]}, "column 'a', row 1: got 1000.*, which does not fit a column of Float64"),
+        (pl.LazyFrame({"a": [1]}).with_columns(pl.col("b")), "`rows`: the LazyFrame cannot be read .*collect it first"),
         (pd.DataFrame([[1, 2]], columns=["a", "a"]), "`rows`: column 'a' is there twice; keep one"),
     ],
 )
@@ -104,6 +110,23 @@ def test_files_that_cannot_be_read_are_told(tmp_path):
         as_table(tmp_path / "x.csv", what="rows")
     with pytest.raises(InvalidDataError, match="`sep`: only for text files, got a DataFrame"):
         as_sheet(TABLE, what="rows", sep=";")
+
+
+@pytest.mark.parametrize("cell", [[1.0], {"x": 1}, timedelta(seconds=1), b"1", object()])
+@pytest.mark.parametrize("column", ["power_full_w", "topology", "batch"])
+def test_columns_of_what_is_neither_number_nor_text_are_told(cell, column):
+    row = {"topology": "A", "platform": "B", "precision": "FP16", "batch": 1, "throughput_compute_per_s": 1.0}
+    table = pl.DataFrame([row]).with_columns(pl.Series(column, [cell]))
+    with pytest.raises(InvalidDataError, match=rf"column '{column}': got .*; expected a column of (text|numbers)"):
+        read_measurements(table)
+
+
+def test_names_that_differ_by_blanks_alone_are_told():
+    for read in (read_measurements, read_network):
+        with pytest.raises(
+            InvalidDataError, match="column 'topology' is there twice, once with blanks around its name"
+        ):
+            read({"topology": ["A"], " topology": ["B"], "ops": [1e9], "params": [1e6]})
 
 
 def test_nothing_else_is_a_table():

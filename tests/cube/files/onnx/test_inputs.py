@@ -182,3 +182,10 @@ def test_the_batch_may_be_said(tmp_path):
     for wrong in (0, -1, 1.5, True, "4"):
         with pytest.raises(InvalidDataError, match="`batch`: expected the inputs that one run takes, 1 or more, got"):
             rc.read_network(write(tmp_path, DENSE, W, [12, 8]), batch=wrong)
+
+
+def test_a_batch_that_no_layer_knows_is_refused(tmp_path):
+    path = write(tmp_path, [node("Conv", ["x", "w"], ["y"])], {"w": zeros(8, 8, 1, 1)}, [4, 8, 5, 5])
+    assert rc.read_network(path, batch=2)["ops"].sum() == 2 * 2 * 64 * 25
+    with pytest.raises(InvalidDataError, match=r"net\.onnx, `batch`: got 3, but no layer runs a multiple of 3 times"):
+        rc.read_network(path, batch=3)

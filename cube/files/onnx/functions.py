@@ -1,0 +1,85 @@
+"""Write the functions of an ONNX file out into its graph: defaults first, and never more nodes than a model has.
+
+onnx's inliner (1.23) leaves out the defaults of a function's attributes, and follows functions that call functions
+twice each, thirty levels deep, until the memory is gone: the size of the result is counted before anything is written.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import onnx
+import onnx.inliner
+
+from roofcube.files.onnx.tensors import subgraphs
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+__all__ = ["written_out"]
+
+# nodes of the largest models that were seen: some 50,000
+MOST_NODES = 2_000_000
+
+Name = tuple[str, str, str]
+
+
+def written_out(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Return a model without functions of its own.
+
+    Raises
+    ------
+    ValueError
+        If functions call each other in a circle, or make too many nodes.
+    """
+    if not model.functions:
+        return model
+    functions = {_name_of(one): one for one in model.functions}
+    nodes = _size(model.graph.node, functions, {}, ())
+    if nodes > MOST_NODES:
+        msg = f"its functions make {nodes:,} nodes of {len(model.graph.node)}, at most {MOST_NODES:,} are read"
+        raise ValueError(msg)
+    for graph in (model.graph, *model.functions):
+        _give_defaults(graph.node, functions)
+    return onnx.inliner.inline_local_functions(model)
+
+
+def _name_of(one: onnx.FunctionProto | onnx.NodeProto) -> Name:
+    name = one.name if isinstance(one, onnx.FunctionProto) else one.op_type
+    return one.domain, name, one.overload
+
+
+def _everywhere(nodes: Iterable[onnx.NodeProto]) -> Iterator[onnx.NodeProto]:
+    """Yield nodes and those of their branches and bodies."""
+    for node in nodes:
+        yield node
+        for graph in subgraphs(node).values():
+            yield from _everywhere(graph.node)
+
+
+def _size(
+    nodes: Iterable[onnx.NodeProto], functions: dict[Name, onnx.FunctionProto], sizes: dict[Name, int],
+    callers: tuple[Name, ...],
+) -> int:  # fmt: skip
+    """Count the nodes that are there once every function is written out; each function is counted once."""
+    total = 0
+    for node in _everywhere(nodes):
+        name = _name_of(node)
+        if name not in functions:
+            total += 1
+        elif name in callers:
+            msg = f"its function {node.op_type!r} calls itself"
+            raise ValueError(msg)
+        else:
+            if name not in sizes:
+                sizes[name] = _size(functions[name].node, functions, sizes, (*callers, name))
+            total += sizes[name]
+    return total
+
+
+def _give_defaults(nodes: Iterable[onnx.NodeProto], functions: dict[Name, onnx.FunctionProto]) -> None:
+    for node in _everywhere(nodes):
+        function = functions.get(_name_of(node))
+        if function is not None:
+            given = {one.name for one in node.attribute}
+            node.attribute.extend(one for one in function.attribute_proto if one.name not in given)

@@ -1,0 +1,60 @@
+"""Functions of an ONNX file: their defaults count, and files that would make endless graphs are refused."""
+
+from __future__ import annotations
+
+import pytest
+
+import roofcube as rc
+from roofcube.errors import InvalidDataError
+
+onnx = pytest.importorskip("onnx")
+
+from onnx import helper  # noqa: E402
+from onnx_files import node, write, zeros  # noqa: E402
+
+OPSETS = [helper.make_opsetid("", 17), helper.make_opsetid("local", 1)]
+
+
+def function(name, nodes, **more):
+    return helper.make_function("local", name, ["a", "b"], ["o"], nodes, OPSETS, **more)
+
+
+def strided(default):
+    layer = node("Conv", ["a", "b"], ["o"])
+    layer.attribute.append(onnx.AttributeProto(name="strides", ref_attr_name="steps", type=onnx.AttributeProto.INTS))
+    return function("Strided", [layer], attribute_protos=[helper.make_attribute("steps", default)])
+
+
+@pytest.mark.parametrize(("more", "side"), [({}, 15), ({"steps": [3, 3]}, 10)])
+def test_the_default_of_an_attribute_counts_where_a_call_says_nothing(tmp_path, more, side):
+    outer = function("Outer", [node("Strided", ["a", "b"], ["o"], domain="local", **more)])
+    for name in ("Strided", "Outer"):
+        given = more if name == "Strided" else {}
+        call = node(name, ["x", "w"], ["y"], domain="local", **given)
+        path = write(tmp_path, [call], {"w": zeros(6, 8, 3, 3)}, [1, 8, 32, 32], functions=[strided([2, 2]), outer])
+        assert rc.read_network(path)["ops"].sum() // 2 == 6 * 8 * 9 * side * side
+
+
+def test_functions_that_double_at_every_level_are_refused_before_they_are_written_out(tmp_path):
+    levels = [
+        function(f"F{place}", [
+            node(f"F{place + 1}", ["a", "b"], ["c"], domain="local"),
+            node(f"F{place + 1}", ["c", "b"], ["o"], domain="local"),
+        ])
+        for place in range(40)
+    ]  # fmt: skip
+    last = function("F40", [node("MatMul", ["a", "b"], ["o"])])
+    call = node("F0", ["x", "w"], ["y"], domain="local")
+    path = write(tmp_path, [call], {"w": zeros(8, 8)}, [1, 8], functions=[*levels, last])
+    with pytest.raises(
+        InvalidDataError, match=r"net.onnx: not readable as ONNX \(its functions make 1,099,511,627,776"
+    ):
+        rc.read_network(path)
+
+
+def test_a_function_that_calls_itself_is_refused(tmp_path):
+    circle = function("F", [node("F", ["a", "b"], ["o"], domain="local")])
+    call = node("F", ["x", "w"], ["y"], domain="local")
+    path = write(tmp_path, [call], {"w": zeros(8, 8)}, [1, 8], functions=[circle])
+    with pytest.raises(InvalidDataError, match="its function 'F' calls itself"):
+        rc.read_network(path)
