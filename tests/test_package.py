@@ -104,6 +104,43 @@ def test_public_docstrings_are_whole(name):
         assert section in text, f"{name} has no {section}"
 
 
+def public_callables() -> dict[str, object]:
+    """Return what is public and takes arguments: functions, classes and their methods, by name."""
+    named = {}
+    for room in (rc, rc.plot, rc.datasets):
+        for name in room.__all__:
+            thing = getattr(room, name)
+            if callable(thing):
+                named[f"{room.__name__}.{name}"] = thing
+            if inspect.isclass(thing):
+                methods = [key for key, value in vars(thing).items() if inspect.isfunction(value) and key[0] != "_"]
+                named |= {f"{room.__name__}.{name}.{key}": getattr(thing, key) for key in methods}
+    return named
+
+
+PUBLIC = public_callables()
+
+
+def explained(text: str) -> set[str]:
+    """Return the arguments that a numpydoc text explains."""
+    sections = re.findall(r"^(?:Parameters|Attributes)\n-+\n(.*?)(?=^\w+\n-+\n|\Z)", text, re.DOTALL | re.MULTILINE)
+    heads = re.findall(r"^([\w*][\w*, ]*?)(?: ?:.*| from .*)?$", "\n".join(sections), re.MULTILINE)
+    return {name.strip(" *") for head in heads for name in head.split(",")}
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_every_argument_is_explained_and_there_is_an_example(name):
+    text = inspect.getdoc(PUBLIC[name]) or ""
+    arguments = {one for one in inspect.signature(PUBLIC[name]).parameters if one != "self"}
+    assert arguments - explained(text) == set()
+    assert "Examples\n--------\n" in text
+
+
+def test_an_argument_that_is_not_explained_would_be_found():
+    text = "Do.\n\nParameters\n----------\na, *b : int\n    First.\nc : int\n\nReturns\n-------\nd : int\n"
+    assert explained(text) == {"a", "b", "c"}
+
+
 def test_readme_code_runs(tmp_path, monkeypatch):
     blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), flags=re.DOTALL)
     assert blocks

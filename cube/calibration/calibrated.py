@@ -126,6 +126,19 @@ class Calibration(Fitted):
         The rows it was made from.
     engine : FittedFamilies
         What was fitted.
+    name : str
+        Label along the dim `assumptions`.
+    stored_scores : dict, optional
+        Errors on rows left out, where they came with a file.
+
+    Examples
+    --------
+    >>> import roofcube as rc
+    >>> calibration = rc.calibrate(rc.datasets.load_measurements("mnist").filter(platform="NCS2"))
+    >>> cube = rc.predict(rc.inputs("mnist", platforms="NCS2", batch=8), assumptions=calibration)
+    >>> one = cube.sel(precision="FP16", pruning=50).squeeze()
+    >>> bool(one.predicted_throughput_low < one.predicted_throughput < one.predicted_throughput_high)
+    True
     """
 
     @property
@@ -169,6 +182,15 @@ class Calibration(Fitted):
         convolutions) moved, overheads per batch, layer and input. The residual process scales their sum and so changes
         no share. For a dataflow design with its interval, the pace of the slowest stage is compute and filling the
         pipeline is overhead.
+
+        Examples
+        --------
+        >>> import roofcube as rc
+        >>> calibration = rc.calibrate(rc.datasets.load_measurements("mnist").filter(platform="NCS2"))
+        >>> wanted = {"platform": "NCS2", "topology": "MLP", "precision": "FP16", "pruning_percent": 50}
+        >>> wanted = wanted | {"batch": [4, 800]}
+        >>> calibration.predict(wanted, level=None).select("batch", "status").rows()
+        [(4, 'interpolates'), (800, 'extrapolates')]
         """
         if level is not None and not 0.0 < level < 1.0:
             msg = f"`level`: expected a share between 0 and 1, got {level!r}; use 0.9 for 90 %"
@@ -256,6 +278,13 @@ class Calibration(Fitted):
             If the platform has no facts.
         InvalidDataError
             If `n` is less than 1, or if no candidate is known.
+
+        Examples
+        --------
+        >>> import roofcube as rc
+        >>> calibration = rc.calibrate(rc.datasets.load_measurements("mnist").filter(platform="NCS2"))
+        >>> calibration.suggest(2, platform="NCS2").select("topology", "pruning_percent", "batch").height
+        2
         """
         return suggest(self, n, platform=platform, candidates=candidates, inputs=inputs)
 
@@ -277,6 +306,14 @@ class Calibration(Fitted):
             `predicted_throughput`, `predicted_latency`, `power`, `predicted_energy` and the flag `bound` over
             (platform, mode, precision, topology, pruning, batch), as many of them as the inputs have; NaN and ``none``
             where refused; over `offer` where the inputs are laid out so.
+
+        Examples
+        --------
+        >>> import roofcube as rc
+        >>> calibration = rc.calibrate(rc.datasets.load_measurements("mnist").filter(platform="NCS2"))
+        >>> tables = calibration.tables(rc.inputs("mnist", platforms="NCS2", batch=8), level=0.9)
+        >>> "low" in tables, "extrapolates" in tables
+        (True, True)
         """
         check_not_forked()
         if is_offered(inputs):
@@ -286,7 +323,23 @@ class Calibration(Fitted):
     # keeping ------------------------------------------------------------------------------------------------------
 
     def save(self, path: str | PathLike[str]) -> None:
-        """Write the calibration as JSON text; `roofcube.load_calibration` gives the same predictions."""
+        """Write the calibration as JSON text; `roofcube.load_calibration` gives the same predictions.
+
+        Parameters
+        ----------
+        path : path
+            A name ending in ``.json``, say; whatever stood there is replaced, whole or not at all.
+
+        Examples
+        --------
+        >>> import tempfile, pathlib
+        >>> import roofcube as rc
+        >>> calibration = rc.calibrate(rc.datasets.load_measurements("mnist").filter(platform="NCS2"))
+        >>> path = pathlib.Path(tempfile.mkdtemp()) / "stick.json"
+        >>> calibration.save(path)
+        >>> rc.load_calibration(path).label
+        'calibrated'
+        """
         write_fitted(self, path)
 
     def __repr__(self) -> str:

@@ -11,7 +11,7 @@ import click
 
 from roofcube.cli.own import cube_of, is_cube
 from roofcube.cli.printing import as_json_option, sizes_text, table_text, to_json
-from roofcube.errors import RoofcubeError
+from roofcube.errors import RoofcubeError, page_of
 
 if TYPE_CHECKING:
     import polars as pl
@@ -33,7 +33,7 @@ class _Commands(click.Group):
         except (RoofcubeError, OSError) as error:
             if isinstance(error, BrokenPipeError):
                 raise
-            click.echo(f"Error: {error}", err=True)
+            click.echo("\n".join([f"Error: {error}", *getattr(error, "__notes__", ())]), err=True)
             ctx.exit(2)
 
 
@@ -168,6 +168,7 @@ def check_command(rows: Path, output: Path | None, everything: bool, strict: boo
             click.echo(f"yours, in place of the embedded: {', '.join(checked.replaced)}")
         if findings.height:
             click.echo(table_text(findings if everything else _by_rule(findings)))
+            click.echo(f"rules and what to do: {page_of('explain/gate.html')}")
         if output is not None:
             click.echo(output)
     sys.exit(1 if strict and findings.height else 0)

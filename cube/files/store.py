@@ -150,6 +150,11 @@ def verify(path: str | Path) -> bool:
 
     What `Sweep.to_zarr` wrote is checked file by file, whatever its size; other files are read into memory.
 
+    Parameters
+    ----------
+    path : str or Path
+        A file (.nc) or folder (.zarr) of `roofcube.save` or `Sweep.to_zarr`.
+
     Returns
     -------
     bool
