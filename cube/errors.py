@@ -108,6 +108,10 @@ class RoofcubeError(Exception):
         super().__init__(*args)
         self.add_note(f"See docs: {page_of(self.page)}")
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        # without it tblib, by which errors come from Dask's workers, makes them without `__init__`: MemoryError refuses
+        return type(self), self.args, self.__dict__
+
     @property
     def page(self) -> str:
         """The page of the site that explains this error: of the argument that it names first, else of its class."""
@@ -170,7 +174,7 @@ class UnwritableFileError(RoofcubeError, OSError):
         self.errno, self.strerror = number, reason
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # `args` holds the message alone, and a worker's error comes by pickle
+        # `args` holds the message alone
         return type(self), (str(self), self.errno, self.strerror), self.__dict__
 
     def __str__(self) -> str:

@@ -190,13 +190,25 @@ def test_type_checkers_see_the_installed_package(tmp_path):
     """Also where it is installed to be worked on: `pip install -e . --config-settings editable_mode=strict`."""
     pytest.importorskip("mypy")
     script = tmp_path / "script.py"
-    script.write_text('import roofcube as rc\nreveal_type(rc.pareto(rc.benchmark("mnist"), ["top1"]))\n')
+    lines = ["import roofcube as rc", 'reveal_type(rc.pareto(rc.benchmark("mnist"), ["top1"]))']
+    script.write_text("\n".join([*lines, *(f"reveal_type(rc.{name})" for name in rc.__all__)]) + "\n")
     # mypy looks into site-packages only
     environment = {**os.environ, "MYPYPATH": os.environ.get("PYTHONPATH", "")}
     command = [sys.executable, "-m", "mypy", "--strict", "--cache-dir", str(tmp_path / "cache"), str(script)]
     done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=environment, check=False)
     assert done.returncode == 0, done.stdout
-    assert 'Revealed type is "xarray.core.dataset.Dataset"' in done.stdout
+    first, *revealed = re.findall(r'Revealed type is "(.*)"', done.stdout)
+    assert first == "xarray.core.dataset.Dataset"
+    assert len(revealed) == len(rc.__all__)
+    assert [name for name, kind in zip(rc.__all__, revealed, strict=True) if kind in ("Any", "builtins.object")] == []
+
+
+def test_the_marker_of_typed_packages_is_shipped():
+    from importlib.resources import files
+
+    assert files("roofcube").joinpath("py.typed").is_file()
+    setup = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["setuptools"]
+    assert "py.typed" in setup["package-data"]["roofcube"]
 
 
 def test_every_package_that_is_imported_is_declared():

@@ -26,6 +26,7 @@ from roofcube.measured.rows import averaged_repeats, measurement_rows
 from roofcube.model.offered import as_product, at_offers, is_offered
 from roofcube.notebook import html_table
 from roofcube.vocabulary import BOUNDS
+from roofcube.wording import counted
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -109,7 +110,7 @@ def load_calibration(path: str | PathLike[str]) -> Calibration:
     --------
     >>> import roofcube as rc
     >>> rc.load_calibration("board.json")  # doctest: +SKIP
-    <roofcube.Calibration> 72 of 72 rows, 1 families
+    <roofcube.Calibration> 72 of 72 rows, 1 family
     """
     kept = read_fitted(path)
     return Calibration(kept.facts, kept.data, kept.engine, kept.name, kept.stored_scores)
@@ -342,9 +343,13 @@ class Calibration(Fitted):
         """
         write_fitted(self, path)
 
+    @property
+    def _families(self) -> str:
+        return counted(len(self.engine.families), "family", "families")
+
     def __repr__(self) -> str:
         used, given = int(self.data.usable.sum()), len(self.data)
-        lines = [f"<roofcube.Calibration> {used} of {given} rows, {len(self.engine.families)} families"]
+        lines = [f"<roofcube.Calibration> {used} of {given} rows, {self._families}"]
         for one in self.trust.iter_rows(named=True):
             where = f"{one['platform']} {one['mode']} {one['precision']}"
             lines.append(f"  {where:<28} {one['rows']:>4} rows {one['networks']:>3} networks  {one['trust']}")
@@ -358,7 +363,7 @@ class Calibration(Fitted):
         names = ("platform", "mode", "precision", "rows", "networks", "trust")
         left = self.unused["reason"].value_counts(sort=True)
         return html_table(
-            f"Calibration on {used} of {given} rows, {len(self.engine.families)} families",
+            f"Calibration on {used} of {given} rows, {self._families}",
             names,
             self.trust.select(names).iter_rows(),
             [f"left out: {count} rows, {reason}" for reason, count in left.iter_rows()],

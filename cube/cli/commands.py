@@ -125,11 +125,13 @@ def best_command(
     if not bool(answer.winner["found"]) and not predicted and objective is None and name.startswith("measured"):
         name, where = read_limits(cube, objective, given, limits, predicted=True)
         other = roofcube.explain(cube, name, where=where) if name.startswith("predicted") else None
+    predicted_only = other is not None and bool(other.winner["found"])
     if as_json:
         click.echo(to_json(answer.to_dict() | ({} if other is None else {"by_prediction": other.to_dict()})))
     else:
-        click.echo(answer if other is None else f"{answer}\nby prediction, nothing of which was measured so:\n{other}")
-    sys.exit(0 if any(one is not None and bool(one.winner["found"]) for one in (answer, other)) else 1)
+        said = "by prediction, nothing of which was measured so:" if predicted_only else "nor by prediction:"
+        click.echo(answer if other is None else f"{answer}\n{said}\n{other}")
+    sys.exit(0 if predicted_only or bool(answer.winner["found"]) else 1)
 
 
 @main.command("check")
@@ -234,7 +236,9 @@ def diff_command(a: Path, b: Path, as_json: bool) -> None:
     if as_json:
         click.echo(to_json(differences.to_dicts()))
     else:
-        click.echo(table_text(differences) if differences.height else "no difference")
+        named_twice = differences.height and (differences["labels"] == differences["detail"]).all()
+        told = differences.drop("labels") if named_twice else differences
+        click.echo(table_text(told) if differences.height else "no difference")
     sys.exit(1 if differences.height else 0)
 
 

@@ -17,23 +17,20 @@ from roofcube.wording import counted
 __all__ = ["overview"]
 
 TABLE = """
-:host { color: #1f2329; font-size: 13px; display: block; }
+:host { --ink: #1f2329; --soft: #5c6570; --line: #c9d1d9; color: var(--ink); font-size: 13px; display: block; }
 .bk-clearfix { width: 100%; }
 table { border-collapse: collapse; width: 100%; }
 h4 { font-size: 16px; margin: 0 0 2px; }
-p { margin: 0 0 8px; color: #5c6570; }
-th, td { border-bottom: 1px solid #c9d1d9; padding: 5px 8px; vertical-align: top; text-align: left; line-height: 1.35; }
+p { margin: 0 0 8px; color: var(--soft); }
+th, td { border-bottom: 1px solid var(--line); padding: 5px 8px; vertical-align: top; text-align: left; }
+th, td { line-height: 1.35; }
 thead th { border-bottom: 2px solid #8b949e; }
-th i { font-style: normal; font-weight: normal; color: #5c6570; }
-td.na { color: #6a737d; }
+th i { font-style: normal; font-weight: normal; color: var(--soft); }
+td.na { color: var(--soft); }
 td div.range { white-space: nowrap; }
-@media (prefers-color-scheme: dark) {
-  :host { color: #e8ecf1; }
-  p, th i, td.na { color: #a3adb8; }
-  th, td { border-color: #3a424b; }
-}
-:host-context([data-theme="light"]) { color: #1f2329; }
-:host-context([data-theme="dark"]) { color: #e8ecf1; }
+@media (prefers-color-scheme: dark) { :host { --ink: #e8ecf1; --soft: #a3adb8; --line: #3a424b; } }
+:host-context([data-theme="light"]) { --ink: #1f2329; --soft: #5c6570; --line: #c9d1d9; }
+:host-context([data-theme="dark"]) { --ink: #e8ecf1; --soft: #a3adb8; --line: #3a424b; }
 """
 
 

@@ -76,9 +76,10 @@ def test_an_error_names_its_page_below_its_message(kind):
 @pytest.mark.parametrize("kind", CLASSES)
 def test_an_error_from_a_worker_is_the_same(kind):
     error = kind("`path`: full", 28, "No space") if kind is errors.UnwritableFileError else kind("`where`: wrong")
-    again = pickle.loads(pickle.dumps(error))
-    assert (type(again), str(again), again.__notes__) == (kind, str(error), error.__notes__)
-    assert getattr(again, "errno", None) == getattr(error, "errno", None)
+    dask = pytest.importorskip("distributed.protocol.pickle")
+    for again in (pickle.loads(pickle.dumps(error)), dask.loads(dask.dumps(error))):
+        assert (type(again), str(again), again.__notes__) == (kind, str(error), error.__notes__)
+        assert getattr(again, "errno", None) == getattr(error, "errno", None)
 
 
 def test_the_argument_at_fault_decides_the_page():

@@ -294,3 +294,15 @@ def test_findings_end_with_the_page_of_their_rules(run, tmp_path):
     rc.datasets.load_measurements("mnist").head(40).write_csv(tmp_path / "rows.csv")
     last = run("check", "rows.csv").output.splitlines()[-1]
     assert last == "rules and what to do: https://roofcube.readthedocs.io/en/stable/explain/gate.html"
+
+
+def test_small_numbers_of_a_difference_are_told(run, tmp_path):
+    before = rc.predict(rc.inputs("mnist", platforms="TX2", precision="FP16", batch=1))
+    after = before.assign(predicted_energy=before.predicted_energy * 1.5)
+    for name, cube in (("a.nc", before), ("b.nc", after)):
+        rc.save(cube, tmp_path / name)
+    head, line = run("diff", "a.nc", "b.nc").output.splitlines()[:2]
+    assert head.split() == ["variable", "kind", "detail", "cells", "largest", "old", "new", "ratio"]
+    old, new, ratio = map(float, line.split()[-3:])
+    assert 0 < old < new
+    assert new / old == pytest.approx(ratio, rel=1e-3)
