@@ -136,6 +136,14 @@ def test_every_argument_is_explained_and_there_is_an_example(name):
     assert "Examples\n--------\n" in text
 
 
+@pytest.mark.parametrize("name", [name for name in rc.__all__ if inspect.isfunction(getattr(rc, name))])
+def test_the_example_shows_every_keyword(name):
+    parameters = inspect.signature(getattr(rc, name)).parameters.values()
+    keywords = {one.name for one in parameters if one.kind is one.KEYWORD_ONLY} - {"tuning"}
+    examples = inspect.getdoc(getattr(rc, name)).partition("Examples\n--------\n")[2]
+    assert {one for one in keywords if f"{one}=" not in examples} == set()
+
+
 def test_an_argument_that_is_not_explained_would_be_found():
     text = "Do.\n\nParameters\n----------\na, *b : int\n    First.\nc : int\n\nReturns\n-------\nd : int\n"
     assert explained(text) == {"a", "b", "c"}

@@ -74,6 +74,15 @@ def calibrate(measurements: Any, *, inputs: xr.Dataset | None = None) -> Calibra
     >>> calibration.predict(wanted).select("platform", "batch", "status").row(0)
     ('NCS2', 3, 'interpolates')
 
+    On a board of your own:
+
+    >>> board = rc.hypothetical(name="Kite", peak_compute="1.2 TOP/s", memory_bandwidth="8.5 GB/s")
+    >>> same = {"topology": "MLP", "platform": "Kite", "precision": "INT8"}
+    >>> speeds = {1: 900, 2: 1500, 4: 2200, 8: 2800}
+    >>> rows = [same | {"batch": batch, "throughput_compute_per_s": speed} for batch, speed in speeds.items()]
+    >>> rc.calibrate(rows, inputs=rc.inputs("mnist", platforms=board)).trust["rows"].item()
+    4
+
     Notes
     -----
     The time of a batch is a sum of overheads, compute and traffic with twelve non-negative parameters per platform,

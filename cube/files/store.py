@@ -117,6 +117,13 @@ def load(path: str | Path, *, chunks: Any = None, untrusted: bool = False) -> xr
     >>> path = rc.save(rc.benchmark("mnist"), pathlib.Path(tempfile.mkdtemp()) / "mnist.nc")
     >>> int(rc.load(path).n_rows.sum())
     406
+
+    Lazily, by Dask, in chunks; and what somebody else sends, in a process of its own:
+
+    >>> rc.load(path, chunks={}).measured_throughput.chunks is None
+    False
+    >>> rc.load(path, untrusted=True).sizes["platform"]
+    9
     """
     source = _checked_path(Path(path), reading=True)
     if untrusted:

@@ -170,6 +170,8 @@ def explain(
     >>> reasons = rc.explain(rc.benchmark("cifar10"), "measured_throughput", where={"measured_top1": (85, None)})
     >>> reasons.winner.platform.item(), reasons.runner_up.platform.item(), reasons.relaxations[0].name
     ('TX2', 'ZCU104-FINN', 'measured_top1')
+    >>> rc.explain(rc.benchmark("cifar10"), "measured_latency", sense="min").winner.platform.item()
+    'ZCU104-FINN'
     """
     context = context_of(cube)
     read = context.where(where)
