@@ -41,7 +41,11 @@ def _print_warning(message: Warning | str, *_where: object, **_more: object) -> 
     click.echo(f"Note: {message}", err=True)
 
 
-@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(
+    cls=_Commands,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog=f"Documentation: {page_of('')}",
+)
 @click.version_option(package_name="roofcube")
 def main() -> None:
     """Find which hardware, network, precision, pruning, batch and mode to run: how fast, how exact, at what power."""

@@ -15,7 +15,7 @@ from click.testing import CliRunner
 
 import roofcube as rc
 from roofcube.cli import main
-from roofcube.errors import InvalidDataError, MemoryLimitError
+from roofcube.errors import SITE, InvalidDataError, MemoryLimitError
 from roofcube.sweep_spec import SweepSpec, read_sweep_spec, run_sweep
 
 SPEC = """
@@ -288,6 +288,10 @@ def test_a_wrong_word_names_the_page_to_read(run):
     result = run("best", "mnist", "--limit", "nowhere<=3")
     assert result.exit_code == 2
     assert result.output.splitlines()[-1] == "See docs: https://roofcube.readthedocs.io/en/stable/how-to/limits.html"
+
+
+def test_help_names_the_site(run):
+    assert run("--help").output.splitlines()[-1].strip() == f"Documentation: {SITE}"
 
 
 def test_findings_end_with_the_page_of_their_rules(run, tmp_path):
