@@ -2,12 +2,31 @@
 
 from __future__ import annotations
 
-from functools import partial
-from typing import Any
+from functools import wraps
+from importlib import import_module
+from inspect import signature
+from typing import TYPE_CHECKING, Any
 
 import xarray as xr
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 __all__ = ["RoofAccessor"]
+
+
+class _Method:
+    """A function as a method, with the text and the arguments of the function; its module is loaded on first use."""
+
+    def __init__(self, module: str = "roofcube") -> None:
+        self.module = module
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    def __get__(self, accessor: RoofAccessor | None, owner: type | None = None) -> Callable[..., Any]:
+        function = getattr(import_module(self.module), self.name)
+        return function if accessor is None else _given(function, accessor._cube)
 
 
 class RoofAccessor:
@@ -26,83 +45,26 @@ class RoofAccessor:
     def __init__(self, cube: xr.Dataset) -> None:
         self._cube = cube
 
-    def as_offered(self) -> Any:
-        """Delegate to `roofcube.as_offered`."""
-        return _public("as_offered")(self._cube)
-
-    def as_product(self) -> Any:
-        """Delegate to `roofcube.as_product`."""
-        return _public("as_product")(self._cube)
-
-    def best(self, *args: Any, **kwargs: Any) -> Any:
-        """Delegate to `roofcube.best`."""
-        return _public("best")(self._cube, *args, **kwargs)
-
-    def count(self, *args: Any, **kwargs: Any) -> Any:
-        """Delegate to `roofcube.count`."""
-        return _public("count")(self._cube, *args, **kwargs)
-
-    def crossover(self, *args: Any, **kwargs: Any) -> Any:
-        """Delegate to `roofcube.crossover`."""
-        return _public("crossover")(self._cube, *args, **kwargs)
-
-    def distance_to_front(self, *args: Any, **kwargs: Any) -> Any:
-        """Delegate to `roofcube.distance_to_front`."""
-        return _public("distance_to_front")(self._cube, *args, **kwargs)
-
-    def efficiency(self, **kwargs: Any) -> Any:
-        """Delegate to `roofcube.efficiency`."""
-        return _public("efficiency")(self._cube, **kwargs)
-
-    def explain(self, *args: Any, **kwargs: Any) -> Any:
-        """Delegate to `roofcube.explain`."""
-        return _public("explain")(self._cube, *args, **kwargs)
-
-    def explore(self, **kwargs: Any) -> Any:
-        """Delegate to `roofcube.explore`."""
-        return _public("explore")(self._cube, **kwargs)
-
-    def histogram(self, *args: Any, **kwargs: Any) -> Any:
-        """Delegate to `roofcube.histogram`."""
-        return _public("histogram")(self._cube, *args, **kwargs)
-
-    def join(self, *args: Any, **kwargs: Any) -> Any:
-        """Delegate to `roofcube.join`."""
-        return _public("join")(self._cube, *args, **kwargs)
-
-    def pareto(self, *args: Any, **kwargs: Any) -> Any:
-        """Delegate to `roofcube.pareto`."""
-        return _public("pareto")(self._cube, *args, **kwargs)
-
-    def predict(self, **kwargs: Any) -> Any:
-        """Delegate to `roofcube.predict`."""
-        return _public("predict")(self._cube, **kwargs)
-
-    def quantile(self, *args: Any, **kwargs: Any) -> Any:
-        """Delegate to `roofcube.quantile`."""
-        return _public("quantile")(self._cube, *args, **kwargs)
-
-    def report(self, *args: Any, **kwargs: Any) -> Any:
-        """Delegate to `roofcube.report`."""
-        return _public("report")(self._cube, *args, **kwargs)
-
-    def save(self, *args: Any, **kwargs: Any) -> Any:
-        """Delegate to `roofcube.save`."""
-        return _public("save")(self._cube, *args, **kwargs)
-
-    def table(self, *names: str) -> Any:
-        """Return a row per known cell as a pandas table, for hvplot: `roofcube.plot.drawing.frames.table`."""
-        from roofcube.plot.drawing.frames import table
-
-        return table(self._cube, *names)
-
-    def top(self, *args: Any, **kwargs: Any) -> Any:
-        """Delegate to `roofcube.top`."""
-        return _public("top")(self._cube, *args, **kwargs)
-
-    def unmatched(self, *args: Any, **kwargs: Any) -> Any:
-        """Delegate to `roofcube.unmatched`."""
-        return _public("unmatched")(self._cube, *args, **kwargs)
+    as_offered = _Method()
+    as_product = _Method()
+    best = _Method()
+    count = _Method()
+    crossover = _Method()
+    distance_to_front = _Method()
+    efficiency = _Method()
+    explain = _Method()
+    explore = _Method()
+    histogram = _Method()
+    join = _Method()
+    pareto = _Method()
+    predict = _Method()
+    quantile = _Method()
+    report = _Method()
+    save = _Method()
+    table = _Method("roofcube.plot.drawing.frames")
+    top = _Method()
+    unmatched = _Method()
+    variables = _Method()
 
     @property
     def plot(self) -> _Figures:
@@ -111,20 +73,29 @@ class RoofAccessor:
 
 
 class _Figures:
+    """The figures of a cube; names are loaded with `roofcube.plot`."""
+
     def __init__(self, cube: xr.Dataset) -> None:
         self._cube = cube
 
-    def __getattr__(self, name: str) -> Any:
-        return partial(getattr(_public("plot"), name), self._cube)
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        return _given(getattr(import_module("roofcube.plot"), name), self._cube)
 
     def __dir__(self) -> list[str]:
-        return list(_public("plot").__all__)
+        return list(import_module("roofcube.plot").__all__)
 
 
-def _public(name: str) -> Any:
-    import roofcube
+def _given(function: Callable[..., Any], cube: xr.Dataset) -> Callable[..., Any]:
+    """Return a function with its first argument given; help shows the text and the other arguments."""
 
-    return getattr(roofcube, name)
+    @wraps(function)
+    def method(*args: Any, **kwargs: Any) -> Any:
+        return function(cube, *args, **kwargs)
+
+    whole = signature(function)
+    others = list(whole.parameters.values())[1:]
+    method.__signature__ = whole.replace(parameters=others)  # type: ignore[attr-defined]
+    return method
 
 
 # a call, not a decorator: the decorator is untyped and would hide the class from type checkers

@@ -27,6 +27,13 @@ def spellings() -> dict[str, dict[str, str]]:
 def canonical(column: str, label: str) -> str:
     """Return the canonical name of a label; a label without an alias comes back as it is.
 
+    Parameters
+    ----------
+    column : str
+        What the label is of: ``platform``, ``topology``, ``precision``, ``mode`` or ``pruning_percent``.
+    label : str
+        Any spelling.
+
     Examples
     --------
     >>> from roofcube.datasets import canonical

@@ -42,6 +42,11 @@ def data_file(name: str) -> Traversable:
 def collections(table: str) -> tuple[str, ...]:
     """Name the collections that have a table, the benchmark first.
 
+    Parameters
+    ----------
+    table : str
+        ``platforms``, ``topologies``, ``measurements`` and so on, as the loaders are called.
+
     Examples
     --------
     >>> from roofcube.datasets.embedded import collections

@@ -233,6 +233,13 @@ def load_layers(*, collection: str = BENCHMARK) -> pl.DataFrame:
     -------
     DataFrame
         Shapes, `ops` (2 per multiply-accumulate), `params` (weights only), `input_elements`, `output_elements`.
+
+    Examples
+    --------
+    >>> from roofcube.datasets import load_layers
+    >>> layers = load_layers().filter(topology="MLP", pruning_percent=100.0)
+    >>> layers.height, layers["params"].sum()
+    (4, 10014720)
     """
     if collection != BENCHMARK:
         layers = _table_in("layers", schema.TracedLayer, collection)
@@ -247,6 +254,12 @@ def load_accuracy(*, collection: str = BENCHMARK) -> pl.DataFrame:
     ----------
     collection : str, optional
         As for `load_platforms`.
+
+    Examples
+    --------
+    >>> from roofcube.datasets import load_accuracy
+    >>> load_accuracy().filter(topology="CNV", pruning_percent=100.0, precision="INT2")["top1_percent"].item()
+    86.86
     """
     return _or_empty(_table_in("accuracy", schema.Accuracy, collection), _table("accuracy", schema.Accuracy))
 
@@ -279,7 +292,19 @@ def load_measurements(task: str | None = None) -> pl.DataFrame:
 
 
 def load_repeats(task: str | None = None) -> pl.DataFrame:
-    """Load an independent second run on the TX2 (CNV): the noise floor of the measurements."""
+    """Load an independent second run on the TX2 (CNV): the noise floor of the measurements.
+
+    Parameters
+    ----------
+    task : str, optional
+        As for `load_measurements`.
+
+    Examples
+    --------
+    >>> from roofcube.datasets import load_repeats
+    >>> load_repeats()["platform"].unique().to_list(), load_repeats("mnist").height
+    (['TX2'], 0)
+    """
     repeats = _table("repeats", schema.Repeat)
     if task is not None and collection_of(canonical("task", task)) != BENCHMARK:
         return repeats.clear()
@@ -287,17 +312,38 @@ def load_repeats(task: str | None = None) -> pl.DataFrame:
 
 
 def load_power_traces() -> pl.DataFrame:
-    """Load the EdgeTPU meter samples: volts and amperes, or watts when idle; one sample was taken as one second."""
+    """Load the EdgeTPU meter samples: volts and amperes, or watts when idle; one sample was taken as one second.
+
+    Examples
+    --------
+    >>> from roofcube.datasets import load_power_traces
+    >>> load_power_traces().filter(topology="GoogLeNetv1", sample=0)["voltage_v"].to_list()
+    [5.03, 5.04]
+    """
     return _table("power_traces", schema.PowerSample)
 
 
 def load_aliases() -> pl.DataFrame:
-    """Load the other spellings of labels that every loader understands."""
+    """Load the other spellings of labels that every loader understands.
+
+    Examples
+    --------
+    >>> from roofcube.datasets import load_aliases
+    >>> load_aliases().filter(column="platform", alias="MYRIAD")["name"].item()
+    'NCS2'
+    """
     return _table("aliases", schema.Alias)
 
 
 def load_corrections() -> pl.DataFrame:
-    """Load what is wrong or doubtful in the source: source value, corrected value and why."""
+    """Load what is wrong or doubtful in the source: source value, corrected value and why.
+
+    Examples
+    --------
+    >>> from roofcube.datasets import load_corrections
+    >>> load_corrections().row(0, named=True)["reason"][:30]
+    'the figure is that of the ZCU1'
+    """
     return _table("corrections", schema.Correction)
 
 

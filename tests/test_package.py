@@ -104,6 +104,51 @@ def test_public_docstrings_are_whole(name):
         assert section in text, f"{name} has no {section}"
 
 
+def public_callables() -> dict[str, object]:
+    """Return what is public and takes arguments: functions, classes and their methods, by name."""
+    named = {}
+    for room in (rc, rc.plot, rc.datasets):
+        for name in room.__all__:
+            thing = getattr(room, name)
+            if callable(thing):
+                named[f"{room.__name__}.{name}"] = thing
+            if inspect.isclass(thing):
+                methods = [key for key, value in vars(thing).items() if inspect.isfunction(value) and key[0] != "_"]
+                named |= {f"{room.__name__}.{name}.{key}": getattr(thing, key) for key in methods}
+    return named
+
+
+PUBLIC = public_callables()
+
+
+def explained(text: str) -> set[str]:
+    """Return the arguments that a numpydoc text explains."""
+    sections = re.findall(r"^(?:Parameters|Attributes)\n-+\n(.*?)(?=^\w+\n-+\n|\Z)", text, re.DOTALL | re.MULTILINE)
+    heads = re.findall(r"^([\w*][\w*, ]*?)(?: ?:.*| from .*)?$", "\n".join(sections), re.MULTILINE)
+    return {name.strip(" *") for head in heads for name in head.split(",")}
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_every_argument_is_explained_and_there_is_an_example(name):
+    text = inspect.getdoc(PUBLIC[name]) or ""
+    arguments = {one for one in inspect.signature(PUBLIC[name]).parameters if one != "self"}
+    assert arguments - explained(text) == set()
+    assert "Examples\n--------\n" in text
+
+
+@pytest.mark.parametrize("name", [name for name in rc.__all__ if inspect.isfunction(getattr(rc, name))])
+def test_the_example_shows_every_keyword(name):
+    parameters = inspect.signature(getattr(rc, name)).parameters.values()
+    keywords = {one.name for one in parameters if one.kind is one.KEYWORD_ONLY} - {"tuning"}
+    examples = inspect.getdoc(getattr(rc, name)).partition("Examples\n--------\n")[2]
+    assert {one for one in keywords if f"{one}=" not in examples} == set()
+
+
+def test_an_argument_that_is_not_explained_would_be_found():
+    text = "Do.\n\nParameters\n----------\na, *b : int\n    First.\nc : int\n\nReturns\n-------\nd : int\n"
+    assert explained(text) == {"a", "b", "c"}
+
+
 def test_readme_code_runs(tmp_path, monkeypatch):
     blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), flags=re.DOTALL)
     assert blocks
@@ -153,13 +198,25 @@ def test_type_checkers_see_the_installed_package(tmp_path):
     """Also where it is installed to be worked on: `pip install -e . --config-settings editable_mode=strict`."""
     pytest.importorskip("mypy")
     script = tmp_path / "script.py"
-    script.write_text('import roofcube as rc\nreveal_type(rc.pareto(rc.benchmark("mnist"), ["top1"]))\n')
+    lines = ["import roofcube as rc", 'reveal_type(rc.pareto(rc.benchmark("mnist"), ["top1"]))']
+    script.write_text("\n".join([*lines, *(f"reveal_type(rc.{name})" for name in rc.__all__)]) + "\n")
     # mypy looks into site-packages only
     environment = {**os.environ, "MYPYPATH": os.environ.get("PYTHONPATH", "")}
     command = [sys.executable, "-m", "mypy", "--strict", "--cache-dir", str(tmp_path / "cache"), str(script)]
     done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=environment, check=False)
     assert done.returncode == 0, done.stdout
-    assert 'Revealed type is "xarray.core.dataset.Dataset"' in done.stdout
+    first, *revealed = re.findall(r'Revealed type is "(.*)"', done.stdout)
+    assert first == "xarray.core.dataset.Dataset"
+    assert len(revealed) == len(rc.__all__)
+    assert [name for name, kind in zip(rc.__all__, revealed, strict=True) if kind in ("Any", "builtins.object")] == []
+
+
+def test_the_marker_of_typed_packages_is_shipped():
+    from importlib.resources import files
+
+    assert files("roofcube").joinpath("py.typed").is_file()
+    setup = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["setuptools"]
+    assert "py.typed" in setup["package-data"]["roofcube"]
 
 
 def test_every_package_that_is_imported_is_declared():

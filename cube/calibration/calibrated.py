@@ -26,6 +26,7 @@ from roofcube.measured.rows import averaged_repeats, measurement_rows
 from roofcube.model.offered import as_product, at_offers, is_offered
 from roofcube.notebook import html_table
 from roofcube.vocabulary import BOUNDS
+from roofcube.wording import counted
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -73,6 +74,15 @@ def calibrate(measurements: Any, *, inputs: xr.Dataset | None = None) -> Calibra
     >>> calibration.predict(wanted).select("platform", "batch", "status").row(0)
     ('NCS2', 3, 'interpolates')
 
+    On a board of your own:
+
+    >>> board = rc.hypothetical(name="Kite", peak_compute="1.2 TOP/s", memory_bandwidth="8.5 GB/s")
+    >>> same = {"topology": "MLP", "platform": "Kite", "precision": "INT8"}
+    >>> speeds = {1: 900, 2: 1500, 4: 2200, 8: 2800}
+    >>> rows = [same | {"batch": batch, "throughput_compute_per_s": speed} for batch, speed in speeds.items()]
+    >>> rc.calibrate(rows, inputs=rc.inputs("mnist", platforms=board)).trust["rows"].item()
+    4
+
     Notes
     -----
     The time of a batch is a sum of overheads, compute and traffic with twelve non-negative parameters per platform,
@@ -109,7 +119,7 @@ def load_calibration(path: str | PathLike[str]) -> Calibration:
     --------
     >>> import roofcube as rc
     >>> rc.load_calibration("board.json")  # doctest: +SKIP
-    <roofcube.Calibration> 72 of 72 rows, 1 families
+    <roofcube.Calibration> 72 of 72 rows, 1 family
     """
     kept = read_fitted(path)
     return Calibration(kept.facts, kept.data, kept.engine, kept.name, kept.stored_scores)
@@ -126,6 +136,19 @@ class Calibration(Fitted):
         The rows it was made from.
     engine : FittedFamilies
         What was fitted.
+    name : str
+        Label along the dim `assumptions`.
+    stored_scores : dict, optional
+        Errors on rows left out, where they came with a file.
+
+    Examples
+    --------
+    >>> import roofcube as rc
+    >>> calibration = rc.calibrate(rc.datasets.load_measurements("mnist").filter(platform="NCS2"))
+    >>> cube = rc.predict(rc.inputs("mnist", platforms="NCS2", batch=8), assumptions=calibration)
+    >>> one = cube.sel(precision="FP16", pruning=50).squeeze()
+    >>> bool(one.predicted_throughput_low < one.predicted_throughput < one.predicted_throughput_high)
+    True
     """
 
     @property
@@ -169,6 +192,15 @@ class Calibration(Fitted):
         convolutions) moved, overheads per batch, layer and input. The residual process scales their sum and so changes
         no share. For a dataflow design with its interval, the pace of the slowest stage is compute and filling the
         pipeline is overhead.
+
+        Examples
+        --------
+        >>> import roofcube as rc
+        >>> calibration = rc.calibrate(rc.datasets.load_measurements("mnist").filter(platform="NCS2"))
+        >>> wanted = {"platform": "NCS2", "topology": "MLP", "precision": "FP16", "pruning_percent": 50}
+        >>> wanted = wanted | {"batch": [4, 800]}
+        >>> calibration.predict(wanted, level=None).select("batch", "status").rows()
+        [(4, 'interpolates'), (800, 'extrapolates')]
         """
         if level is not None and not 0.0 < level < 1.0:
             msg = f"`level`: expected a share between 0 and 1, got {level!r}; use 0.9 for 90 %"
@@ -256,6 +288,13 @@ class Calibration(Fitted):
             If the platform has no facts.
         InvalidDataError
             If `n` is less than 1, or if no candidate is known.
+
+        Examples
+        --------
+        >>> import roofcube as rc
+        >>> calibration = rc.calibrate(rc.datasets.load_measurements("mnist").filter(platform="NCS2"))
+        >>> calibration.suggest(2, platform="NCS2").select("topology", "pruning_percent", "batch").height
+        2
         """
         return suggest(self, n, platform=platform, candidates=candidates, inputs=inputs)
 
@@ -277,6 +316,14 @@ class Calibration(Fitted):
             `predicted_throughput`, `predicted_latency`, `power`, `predicted_energy` and the flag `bound` over
             (platform, mode, precision, topology, pruning, batch), as many of them as the inputs have; NaN and ``none``
             where refused; over `offer` where the inputs are laid out so.
+
+        Examples
+        --------
+        >>> import roofcube as rc
+        >>> calibration = rc.calibrate(rc.datasets.load_measurements("mnist").filter(platform="NCS2"))
+        >>> tables = calibration.tables(rc.inputs("mnist", platforms="NCS2", batch=8), level=0.9)
+        >>> "low" in tables, "extrapolates" in tables
+        (True, True)
         """
         check_not_forked()
         if is_offered(inputs):
@@ -286,12 +333,32 @@ class Calibration(Fitted):
     # keeping ------------------------------------------------------------------------------------------------------
 
     def save(self, path: str | PathLike[str]) -> None:
-        """Write the calibration as JSON text; `roofcube.load_calibration` gives the same predictions."""
+        """Write the calibration as JSON text; `roofcube.load_calibration` gives the same predictions.
+
+        Parameters
+        ----------
+        path : path
+            A name ending in ``.json``, say; whatever stood there is replaced, whole or not at all.
+
+        Examples
+        --------
+        >>> import tempfile, pathlib
+        >>> import roofcube as rc
+        >>> calibration = rc.calibrate(rc.datasets.load_measurements("mnist").filter(platform="NCS2"))
+        >>> path = pathlib.Path(tempfile.mkdtemp()) / "stick.json"
+        >>> calibration.save(path)
+        >>> rc.load_calibration(path).label
+        'calibrated'
+        """
         write_fitted(self, path)
+
+    @property
+    def _families(self) -> str:
+        return counted(len(self.engine.families), "family", "families")
 
     def __repr__(self) -> str:
         used, given = int(self.data.usable.sum()), len(self.data)
-        lines = [f"<roofcube.Calibration> {used} of {given} rows, {len(self.engine.families)} families"]
+        lines = [f"<roofcube.Calibration> {used} of {given} rows, {self._families}"]
         for one in self.trust.iter_rows(named=True):
             where = f"{one['platform']} {one['mode']} {one['precision']}"
             lines.append(f"  {where:<28} {one['rows']:>4} rows {one['networks']:>3} networks  {one['trust']}")
@@ -305,7 +372,7 @@ class Calibration(Fitted):
         names = ("platform", "mode", "precision", "rows", "networks", "trust")
         left = self.unused["reason"].value_counts(sort=True)
         return html_table(
-            f"Calibration on {used} of {given} rows, {len(self.engine.families)} families",
+            f"Calibration on {used} of {given} rows, {self._families}",
             names,
             self.trust.select(names).iter_rows(),
             [f"left out: {count} rows, {reason}" for reason, count in left.iter_rows()],

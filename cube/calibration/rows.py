@@ -66,11 +66,13 @@ class IndexedRows:
 
 
 def canonical_keys(table: pl.DataFrame) -> pl.DataFrame:
-    """Return the key columns of a table in canonical labels; `pruning` and a missing mode are understood."""
+    """Return the key columns of a table in canonical labels; a missing mode and pruning are the default and 100."""
     if "pruning_percent" not in table.columns and "pruning" in table.columns:
         table = table.rename({"pruning": "pruning_percent"})
     if "mode" not in table.columns:
         table = table.with_columns(mode=pl.lit("default"))
+    if "pruning_percent" not in table.columns:
+        table = table.with_columns(pruning_percent=pl.lit(100.0))
     for name in KEY_COLUMNS:
         if name not in table.columns:
             raise unknown_label(

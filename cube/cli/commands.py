@@ -11,7 +11,7 @@ import click
 
 from roofcube.cli.own import cube_of, is_cube
 from roofcube.cli.printing import as_json_option, sizes_text, table_text, to_json
-from roofcube.errors import RoofcubeError
+from roofcube.errors import RoofcubeError, page_of
 
 if TYPE_CHECKING:
     import polars as pl
@@ -33,7 +33,7 @@ class _Commands(click.Group):
         except (RoofcubeError, OSError) as error:
             if isinstance(error, BrokenPipeError):
                 raise
-            click.echo(f"Error: {error}", err=True)
+            click.echo("\n".join([f"Error: {error}", *getattr(error, "__notes__", ())]), err=True)
             ctx.exit(2)
 
 
@@ -41,7 +41,11 @@ def _print_warning(message: Warning | str, *_where: object, **_more: object) -> 
     click.echo(f"Note: {message}", err=True)
 
 
-@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(
+    cls=_Commands,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog=f"Documentation: {page_of('')}",
+)
 @click.version_option(package_name="roofcube")
 def main() -> None:
     """Find which hardware, network, precision, pruning, batch and mode to run: how fast, how exact, at what power."""
@@ -125,11 +129,13 @@ def best_command(
     if not bool(answer.winner["found"]) and not predicted and objective is None and name.startswith("measured"):
         name, where = read_limits(cube, objective, given, limits, predicted=True)
         other = roofcube.explain(cube, name, where=where) if name.startswith("predicted") else None
+    predicted_only = other is not None and bool(other.winner["found"])
     if as_json:
         click.echo(to_json(answer.to_dict() | ({} if other is None else {"by_prediction": other.to_dict()})))
     else:
-        click.echo(answer if other is None else f"{answer}\nby prediction, nothing of which was measured so:\n{other}")
-    sys.exit(0 if any(one is not None and bool(one.winner["found"]) for one in (answer, other)) else 1)
+        said = "by prediction, nothing of which was measured so:" if predicted_only else "nor by prediction:"
+        click.echo(answer if other is None else f"{answer}\n{said}\n{other}")
+    sys.exit(0 if predicted_only or bool(answer.winner["found"]) else 1)
 
 
 @main.command("check")
@@ -168,6 +174,7 @@ def check_command(rows: Path, output: Path | None, everything: bool, strict: boo
             click.echo(f"yours, in place of the embedded: {', '.join(checked.replaced)}")
         if findings.height:
             click.echo(table_text(findings if everything else _by_rule(findings)))
+            click.echo(f"rules and what to do: {page_of('explain/gate.html')}")
         if output is not None:
             click.echo(output)
     sys.exit(1 if strict and findings.height else 0)
@@ -233,7 +240,9 @@ def diff_command(a: Path, b: Path, as_json: bool) -> None:
     if as_json:
         click.echo(to_json(differences.to_dicts()))
     else:
-        click.echo(table_text(differences) if differences.height else "no difference")
+        named_twice = differences.height and (differences["labels"] == differences["detail"]).all()
+        told = differences.drop("labels") if named_twice else differences
+        click.echo(table_text(told) if differences.height else "no difference")
     sys.exit(1 if differences.height else 0)
 
 

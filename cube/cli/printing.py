@@ -48,9 +48,11 @@ def sizes_text(cube: xr.Dataset) -> str:
 
 
 def table_text(table: pl.DataFrame) -> str:
-    """Write a table whole, without frames."""
+    """Write a table whole, without frames, numbers with four digits that count."""
     import polars as pl
+    from polars import selectors
 
+    as_text = selectors.float().map_elements(lambda value: f"{value:.4g}", return_dtype=pl.String)
     with pl.Config(
         tbl_rows=-1,
         tbl_cols=-1,
@@ -59,9 +61,8 @@ def table_text(table: pl.DataFrame) -> str:
         tbl_hide_dataframe_shape=True,
         fmt_str_lengths=100,
         tbl_width_chars=-1,
-        float_precision=4,
     ):
-        return str(table)
+        return str(table.with_columns(as_text))
 
 
 # answers --------------------------------------------------------------------------------------------------------------

@@ -108,6 +108,15 @@ def read_measurements(
     ... )
     >>> rows.select("topology", "latency_compute_s", "driver").row(0)
     ('Mine', 0.0125, '555.42')
+
+    A unit where the name is right already; text that would otherwise have to be guessed:
+
+    >>> german = pathlib.Path(tempfile.mkdtemp()) / "zeiten.csv"
+    >>> lines = ["topology;platform;precision;batch;latency_compute_s", "MLP;NCS2;FP16;1;10,5"]
+    >>> _ = german.write_text(chr(10).join(lines))
+    >>> rows = rc.read_measurements(german, sep=";", decimal=",", units={"latency_compute_s": "ms"})
+    >>> rows["latency_compute_s"].item()
+    0.0105
     """
     return read_numbered(source, columns=columns, units=units, constants=constants, sep=sep, decimal=decimal).table
 

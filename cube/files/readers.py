@@ -73,6 +73,11 @@ def read_platforms(source: Any, *, columns: Mapping[str, str | None] | None = No
     ... ''')
     >>> rc.inputs("cifar10", platforms=[rc.read_platforms(path), "TX2"]).platform.values.tolist()
     ['Mine', 'TX2']
+    >>> sheet = [{"Board": "A", "Class": "NPU", "Type": "INT8", "TOPS": "4 TOP/s", "GB/s": "17 GB/s", "Price": 99}]
+    >>> names = {"Board": "platform", "Class": "device_class", "Type": "precision", "Price": None}
+    >>> names |= {"TOPS": "peak_compute", "GB/s": "memory_bandwidth"}
+    >>> rc.read_platforms(sheet, columns=names)["platform"].item()
+    'A'
     """
     told, each = "`source`", "row"
     if isinstance(source, list):
@@ -192,6 +197,23 @@ def read_network(
     >>> mine = rc.read_network({"topology": ["Mine"], "gmacs": [4.1], "params": [25.6e6]}, task="kws", top1=76.1)
     >>> float(rc.inputs("kws", topologies=mine).ops.sel(topology="Mine", pruning=100))
     8200000000.0
+
+    Foreign names of columns; a decoder transformer, of which one phase at two lengths of context is wanted:
+
+    >>> table = {"model": ["Mine"], "GMACs": [4.1], "weights": [25.6e6], "year": [2024]}
+    >>> names = {"model": "topology", "GMACs": "gmacs", "weights": "params", "year": None}
+    >>> rc.read_network(table, task="kws", columns=names, top5={"INT8": 92.0})["params"].item()
+    25600000.0
+    >>> config = {
+    ...     "model_type": "llama", "hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4,
+    ...     "intermediate_size": 128, "vocab_size": 1000,
+    ... }
+    >>> rc.read_network(config, name="tiny", phase="decode", context=[128, 512])["context"].to_list()
+    [128, 512]
+
+    An ONNX file whose symbolic dims get their sizes, which runs eight inputs at a time and keeps half the channels:
+
+    >>> rc.read_network("net.onnx", sizes={"length": 128}, batch=8, pruning=50)  # doctest: +SKIP
     """
     if is_transformer(source) or (isinstance(source, str | Path) and str(source).lower().endswith(".json")):
         table, told = _transformer(source, name, phase, context)

@@ -117,6 +117,13 @@ def load(path: str | Path, *, chunks: Any = None, untrusted: bool = False) -> xr
     >>> path = rc.save(rc.benchmark("mnist"), pathlib.Path(tempfile.mkdtemp()) / "mnist.nc")
     >>> int(rc.load(path).n_rows.sum())
     406
+
+    Lazily, by Dask, in chunks; and what somebody else sends, in a process of its own:
+
+    >>> rc.load(path, chunks={}).measured_throughput.chunks is None
+    False
+    >>> rc.load(path, untrusted=True).sizes["platform"]
+    9
     """
     source = _checked_path(path_of(path), reading=True)
     if untrusted:
@@ -149,6 +156,11 @@ def verify(path: str | Path) -> bool:
     """Check whether a file holds what was saved.
 
     What `Sweep.to_zarr` wrote is checked file by file, whatever its size; other files are read into memory.
+
+    Parameters
+    ----------
+    path : str or Path
+        A file (.nc) or folder (.zarr) of `roofcube.save` or `Sweep.to_zarr`.
 
     Returns
     -------

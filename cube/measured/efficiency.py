@@ -110,6 +110,12 @@ def efficiency(
     >>> tx2 = ratios.efficiency.sel(platform="TX2", mode="maxn", precision="FP32", topology="CNV", pruning=100)
     >>> round(float(tx2), 3)
     0.866
+
+    At equal batch, of the whole system, with what the physics gate finds impossible:
+
+    >>> whole = rc.efficiency(rc.benchmark("cifar10"), at="batch", scope="system", trust="all")
+    >>> "batch" in whole.efficiency.dims
+    True
     """
     check_choice("at", at, ("best", "batch"))
     check_choice("scope", scope, ("compute", "system"))

@@ -59,6 +59,17 @@ def check(measurements: Any, *, traces: Any = None, inputs: xr.Dataset | None = 
     >>> findings = rc.check(rc.datasets.load_measurements())
     >>> findings.filter(findings["rule"] == "above_compute_peak").height
     9
+
+    Of a board of your own, and of the samples of a meter:
+
+    >>> board = rc.hypothetical(name="Kite", peak_compute="1 TOP/s", memory_bandwidth="8 GB/s")
+    >>> inputs = rc.inputs("mnist", platforms=board, precision="INT8")
+    >>> row = {"topology": "MLP", "platform": "Kite", "precision": "INT8", "batch": 1, "throughput_compute_per_s": 9e9}
+    >>> rc.check([row], inputs=inputs)["rule"].to_list()
+    ['above_compute_peak', 'above_roofline', 'above_bound', 'unit_off']
+    >>> samples = rc.check([row], traces=rc.datasets.load_power_traces(), inputs=inputs)
+    >>> "impossible_sample" in samples["rule"].to_list()
+    True
     """
     rows = measurement_rows(measurements)
     space = _space(inputs, rows)

@@ -45,6 +45,8 @@ class Assumptions:
         layers and uses what is known of the platform: cores, channel tiles, and bytes of the precision really executed.
     name : str
         Label along the dim `assumptions` when several are predicted at once.
+    terms : tuple of Term
+        Outputs of your own, which `with_term` adds.
 
     Examples
     --------
@@ -104,6 +106,16 @@ class Assumptions:
         -------
         Assumptions
             A new object; this one is unchanged.
+
+        Examples
+        --------
+        >>> import roofcube as rc
+        >>> model = rc.BOUND.with_term(
+        ...     "dollars", lambda m: m.predicted_energy / 3.6e6 * m.dollars_per_kwh, units="USD", sense="min"
+        ... )
+        >>> inputs = rc.inputs("mnist").assign(dollars_per_kwh=0.2)
+        >>> str(rc.best(rc.predict(inputs, assumptions=model), "dollars").platform.values)
+        'EdgeTPU'
         """
         return replace(
             self, terms=(*self.terms, Term(name, formula, units, long_name or name.replace("_", " "), sense))

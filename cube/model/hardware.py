@@ -81,6 +81,21 @@ def hypothetical(
     >>> winners = rc.crossover(rc.predict(rc.inputs("cifar10", platforms=[mine, "TX2"])), "predicted_latency")
     >>> sorted(set(winners.winner.values.tolist()) - {""}) <= ["TX2", "mine"]
     True
+
+    A board whose memory is an axis, which keeps weights on chip, and computes twice as fast at half the bits:
+
+    >>> board = rc.hypothetical(
+    ...     name="Kite",
+    ...     device_class="NPU",
+    ...     peak_compute="1.2 TOP/s",
+    ...     peak_scaling="bits",
+    ...     memory_bandwidth="8.5 GB/s",
+    ...     memory_capacity=["64 MB", "512 MB"],
+    ...     on_chip_memory="2 MB",
+    ... )
+    >>> peaks = rc.inputs("mnist", platforms=board, precision=["INT8", "INT4"]).peak_compute
+    >>> [float(peaks.sel(precision=name).squeeze()) for name in ("INT8", "INT4")]
+    [1200000000000.0, 2400000000000.0]
     """
     if peak_scaling is not None:
         check_choice("peak_scaling", peak_scaling, ("bits",))

@@ -109,6 +109,16 @@ def inputs(
     (2, ('platform', 'mode', 'precision'))
     >>> float(inputs.ops.sel(topology="CNV", pruning=100))
     469449728.0
+
+    One network at two precisions, batches and modes; the counts of the published predictions; only what exists:
+
+    >>> small = rc.inputs("imagenet", topologies="ResNet-50", precision=["int8", "half"], batch=[1, 8], mode="maxn")
+    >>> dict(small.sizes)["precision"], small.batch.values.tolist()
+    (2, [1, 8])
+    >>> float(rc.inputs("cifar10", counts="site").ops.sel(topology="CNV", pruning=12.5))
+    10000000.0
+    >>> rc.inputs("cifar10", layout="offered").sizes["offer"]
+    20
     """
     check_choice("counts", counts, ("exact", "site"))
     check_choice("layout", layout, ("product", "offered"))

@@ -74,6 +74,14 @@ def predict(
     >>> round(float(tx2.predicted_throughput))
     2833
 
+    Two models side by side, in single precision; lazily, by Dask, in chunks of a batch:
+
+    >>> both = rc.predict(rc.inputs("mnist"), assumptions=[rc.PUBLISHED, rc.BOUND], dtype="f4")
+    >>> both.assumptions.values.tolist(), str(both.predicted_throughput.dtype)
+    (['published', 'bound'], 'float32')
+    >>> rc.predict(rc.inputs("mnist"), chunks={"batch": 1}).predicted_latency.chunksizes["batch"][:2]
+    (1, 1)
+
     Notes
     -----
     ``throughput = min(peak, bandwidth · OI) / ops`` for `PUBLISHED` (Williams et al., CACM 52(4), 2009, as used by the

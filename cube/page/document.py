@@ -66,6 +66,10 @@ def report(task_or_cube: str | xr.Dataset, path: str | Path | None = None, *, ti
     >>> page = rc.report("mnist", pathlib.Path(tempfile.mkdtemp()) / "mnist.html")
     >>> page.stat().st_size < 5_000_000
     True
+    >>> cube = rc.join(rc.predict(rc.inputs("mnist", platforms="NCS2")), rc.datasets.load_measurements("mnist"))
+    >>> titled = rc.report(cube, page.with_name("mine.html"), title="Our stick")
+    >>> "<title>Our stick" in titled.read_text(encoding="utf-8")
+    True
     """
     steps = len(SECTIONS) + 3
     with progress_bar(steps, "page") as bar:

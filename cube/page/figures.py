@@ -50,19 +50,11 @@ def _as_bokeh(drawn: Any, data: Any, name: str) -> tuple[Any, str]:
 
 
 def _see_through(models: Iterable[Any]) -> None:
-    """Let the page's own surface show: a filled canvas keeps a light edge when the reader's scheme turns it dark.
+    """Let the page's own surface show: a filled canvas keeps a light edge when the reader's scheme turns it dark."""
+    from bokeh.models import Plot
 
-    The title that HoloViews gives a layout is black in its own text, which a dark page would hide.
-    """
-    from bokeh.models import Div, Plot
-
-    from roofcube.plot.drawing import style
-
-    for one in models:
-        if isinstance(one, Plot):
-            one.update(border_fill_color=None, background_fill_color=None)
-        if isinstance(one, Div) and not one.stylesheets:
-            one.stylesheets = [style.sheet(style.TEXT_CSS + "span { color: inherit !important; }")]
+    for plot in (one for one in models if isinstance(one, Plot)):
+        plot.update(border_fill_color=None, background_fill_color=None)
 
 
 def _fault_of(models: Iterable[Any]) -> str:

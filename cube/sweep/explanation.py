@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from roofcube.model.graph import EXTRAPOLATES
+from roofcube.notebook import html_table
 from roofcube.sweep.low_ends import EXPECTED
 from roofcube.sweep.questions import best, context_of
 from roofcube.vocabulary import CONFIGURATION
@@ -96,12 +97,20 @@ class Explanation:
 
     def __repr__(self) -> str:
         found = bool(self.winner["found"])
-        lines = self._words_of_winner() if found else [f"nothing of {self.n_points:,} points meets all limits"]
+        lines = self._words_of_winner() if found else [_nothing(self.n_points)]
         if self.removed:
             parts = [f"{name} removes {number:,}" for name, number in self.removed.items()]
             lines.append(f"limits, each alone, of {self.n_points:,} points: {', '.join(parts)}")
         lines += [self._words_of(one) for one in self.relaxations]
         return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        """Tell the same with the limits as a table, for notebooks."""
+        words = self._words_of_winner() if bool(self.winner["found"]) else [_nothing(self.n_points)]
+        relaxed = {one.name: self._words_of(one) for one in self.relaxations}
+        rows = [[name, number, relaxed.get(name, "")] for name, number in self.removed.items()]
+        columns = ("limit", f"removes alone, of {self.n_points:,}", "what would gain")
+        return html_table(words[0], columns, rows, words[1:])
 
     def _words_of_winner(self) -> list[str]:
         lines = [f"{_configuration(self.winner)}: {_figure(self.winner, self.objective)}"]
@@ -125,6 +134,10 @@ class Explanation:
         more, less = (one.gains, before) if self.sense == "max" else (before, one.gains)
         times = f", {short(more / less)} times as good" if less > 0 else ""
         return f"relax {one.name} to {to}: {gain}{times}"
+
+
+def _nothing(n_points: int) -> str:
+    return f"nothing of {n_points:,} points meets all limits"
 
 
 def explain(
@@ -157,6 +170,8 @@ def explain(
     >>> reasons = rc.explain(rc.benchmark("cifar10"), "measured_throughput", where={"measured_top1": (85, None)})
     >>> reasons.winner.platform.item(), reasons.runner_up.platform.item(), reasons.relaxations[0].name
     ('TX2', 'ZCU104-FINN', 'measured_top1')
+    >>> rc.explain(rc.benchmark("cifar10"), "measured_latency", sense="min").winner.platform.item()
+    'ZCU104-FINN'
     """
     context = context_of(cube)
     read = context.where(where)

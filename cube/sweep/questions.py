@@ -117,6 +117,18 @@ def best(
     >>> winner = rc.best(rc.benchmark("cifar10"), "measured_throughput", where={"measured_top1": (85, None)})
     >>> winner.platform.item(), winner.precision.item(), round(float(winner.measured_throughput))
     ('TX2', 'FP16', 7707)
+
+    The best of each device class; the least of what is rather less; what the physics gate finds impossible, too:
+
+    >>> per_class = rc.best(rc.benchmark("cifar10"), "measured_throughput", per="device_class")
+    >>> per_class.device_class.values.tolist()
+    ['FPGA', 'GPU', 'TPU', 'VLIW', 'CPU']
+    >>> slowest = rc.best(rc.benchmark("cifar10"), "measured_throughput", sense="min")
+    >>> slowest.platform.item()
+    'U96-A53'
+    >>> all_rows = rc.best(rc.benchmark("mnist"), "measured_throughput", where={"platform": "NCS2"}, trust="all")
+    >>> float(all_rows.measured_throughput) >= 0
+    True
     """
     context = context_of(cube)
     limits, removed = trusted(context, [objective], where, trust)
@@ -159,6 +171,9 @@ def top(
     >>> three = rc.top(rc.benchmark("mnist"), 3, "measured_throughput", where={"device_class": "GPU"})
     >>> three.platform.values.tolist(), three.batch.values.tolist()
     (['TX2', 'TX2', 'TX2'], [128, 128, 128])
+    >>> two = rc.top(rc.benchmark("mnist"), 2, "measured_latency", per="device_class", sense="max", trust="all")
+    >>> two.device_class.values.tolist()
+    ['FPGA', 'FPGA', 'GPU', 'GPU', 'VLIW', 'VLIW', 'CPU', 'CPU']
     """
     context = context_of(cube)
     limits, removed = trusted(context, [objective], where, trust)
@@ -215,6 +230,24 @@ def pareto(
     >>> front = rc.pareto(rc.benchmark("cifar10"), {"measured_throughput": "max", "measured_top1": "max"})
     >>> front.sizes["point"], round(float(front.measured_throughput[0]))
     (11, 60757)
+
+    A front of each device class; near misses too; every point of equal trade-offs:
+
+    >>> cube, objectives = rc.benchmark("cifar10"), ["measured_throughput", "measured_top1"]
+    >>> rc.pareto(cube, objectives, per="device_class", where={"power_full": (None, 15)}).sizes["point"]
+    20
+    >>> rc.pareto(cube, objectives, epsilon=0.05).sizes["point"]
+    262
+    >>> rc.pareto(cube, objectives, ties="all", trust="all").sizes["point"]
+    11
+
+    How sure each point is, of predictions with intervals:
+
+    >>> calibration = rc.calibrate(rc.datasets.load_measurements("mnist").filter(platform="NCS2"))
+    >>> predicted = rc.predict(rc.inputs("mnist", platforms="NCS2", batch=[1, 8]), assumptions=calibration)
+    >>> front = rc.pareto(predicted, {"predicted_throughput": "max", "top1": "max"}, probability=True)
+    >>> bool((front.probability_on_front <= 1).all())
+    True
     """
     values = probability or epsilon is not None
     swept = values and isinstance(cube, Sweep)
@@ -266,6 +299,15 @@ def distance_to_front(
     >>> distance = rc.distance_to_front(cube, ["measured_throughput", "measured_top1"])
     >>> int((distance == 0).sum()) >= rc.pareto(cube, ["measured_throughput", "measured_top1"]).sizes["point"]
     True
+
+    How far the boards that compute in floating point are from the front of all, in units, not in shares:
+
+    >>> front = rc.pareto(cube, ["measured_throughput", "measured_top1"])
+    >>> where = {"precision": ["FP16", "FP32"]}
+    >>> objectives = ["measured_throughput", "measured_top1"]
+    >>> far = rc.distance_to_front(cube, objectives, front=front, where=where, relative=False)
+    >>> float(far.min())
+    0.0
     """
     context = cube.context_of_values() if isinstance(cube, Sweep) else context_of(cube)
     return fronts.distance(context, objectives, front=front, where=where, relative=relative)
@@ -299,6 +341,14 @@ def count(cube: xr.Dataset | Sweep, *, where: Limits = None, per: Names = None, 
     >>> cube = rc.benchmark("mnist")
     >>> int(rc.count(cube, where={"measured_throughput": (1000, None)})["count"])
     350
+
+    How many of each platform; why predictions are blank:
+
+    >>> rc.count(cube, per="platform", where={"measured_throughput": (1000, None)})["count"].sel(platform="TX2").item()
+    192
+    >>> reasons = rc.count(cube, by="infeasible")["count"]
+    >>> reasons.sel(reason="mode_not_offered").item()
+    8400
     """
     return counts.count(context_of(cube), where=where, per=per, by=by)
 
@@ -339,6 +389,9 @@ def histogram(
     >>> bins = rc.histogram(rc.benchmark("mnist"), "measured_top1", bins=[0, 90, 95, 100])
     >>> bins["count"].values.tolist()
     [0, 0, 406]
+    >>> of_each = rc.histogram(rc.benchmark("mnist"), "measured_top1", where={"batch": 1}, per="platform", bins=4)
+    >>> of_each["count"].dims
+    ('platform', 'bin')
     """
     return counts.histogram(context_of(cube), variable, bins=bins, where=where, per=per)
 
@@ -378,6 +431,9 @@ def quantile(
     >>> median = rc.quantile(rc.benchmark("mnist"), "measured_latency", 0.5, per="platform")
     >>> median.measured_latency.dims
     ('platform',)
+    >>> small = rc.quantile(rc.benchmark("mnist"), "measured_latency", [0.1, 0.9], where={"batch": 1})
+    >>> small.sizes["quantile"]
+    2
     """
     return quantiles.quantile(context_of(cube), variable, q, where=where, per=per)
 
@@ -424,6 +480,16 @@ def crossover(
     >>> winners = rc.crossover(rc.benchmark("mnist"), "measured_latency")
     >>> winners.winner.dims
     ('batch',)
+
+    From which batch on another precision is faster, network by network, on one platform:
+
+    >>> where = {"platform": "TX2"}
+    >>> winners = rc.crossover(
+    ...     rc.benchmark("mnist"), "measured_latency", between="precision", along="batch", per="pruning", where=where,
+    ...     sense="min", trust="all",
+    ... )
+    >>> winners.winner.dims
+    ('pruning', 'batch')
     """
     context = context_of(cube)
     limits, removed = trusted(context, [objective], where, trust)

@@ -49,6 +49,8 @@ class Sweep:
     strategy : {"auto", "bounds", "stream", "numpy"}
         How to find answers: by interval bounds, which skip what cannot matter; by visiting every point with generated
         kernels; or the same with NumPy. All give the same answers; ``"auto"`` takes what should be fastest.
+    tuning : Tuning
+        Thresholds between the ways, for benchmarks: they decide times, never answers.
 
     Examples
     --------
@@ -173,7 +175,19 @@ class Sweep:
         return self._of(self.inputs.isel(chosen))
 
     def context_of_values(self, *, intervals: bool = False) -> StoredContext:
-        """Return the context of the whole cube, filled, for what has to look at every value."""
+        """Return the context of the whole cube, filled, for what has to look at every value.
+
+        Parameters
+        ----------
+        intervals : bool
+            Whether what asks needs the intervals of a calibration.
+
+        Examples
+        --------
+        >>> import roofcube as rc
+        >>> rc.Sweep(rc.inputs("mnist")).context_of_values().sizes["batch"]
+        10
+        """
         if intervals and isinstance(self.assumptions, Assumptions):
             msg = "`probability`: expected a calibration as `assumptions`, got a model without intervals; calibrate"
             raise InvalidDataError(msg)
@@ -216,6 +230,14 @@ class Sweep:
         Dataset
             Dims `per`. All variables of the winner, its labels as coords, and `found`; where nothing meets the limits,
             values are NaN and labels empty.
+
+        Examples
+        --------
+        >>> import roofcube as rc
+        >>> sweep = rc.Sweep(rc.inputs("mnist"), assumptions=rc.BOUND)
+        >>> best = sweep.best("predicted_throughput", per="platform", where={"predicted_latency": (None, 0.001)})
+        >>> str(best.precision.sel(platform="TX2").values)
+        'FP16'
         """
         return best.best(self.context, objective, per=per, where=where, sense=sense)
 
@@ -240,6 +262,13 @@ class Sweep:
         -------
         Dataset
             Along `point`, with all coordinates and variables of each.
+
+        Examples
+        --------
+        >>> import roofcube as rc
+        >>> sweep = rc.Sweep(rc.inputs("mnist"), assumptions=rc.BOUND)
+        >>> sweep.top(3, "predicted_latency", where={"precision": "INT8"}).batch.values.tolist()
+        [1, 1, 2]
         """
         return best.top(self.context, n, objective, per=per, where=where, sense=sense)
 
@@ -275,6 +304,14 @@ class Sweep:
             Along `point`, best first in the first objective, then in dim order; all coordinates and variables of each
             point, and `n_ties`. Attributes say how many points each limit (`removed_by_<name>`) and each missing
             figure (`missing_<name>`) removed of the `n_points`; each is counted alone, limits on labels first.
+
+        Examples
+        --------
+        >>> import roofcube as rc
+        >>> sweep = rc.Sweep(rc.inputs("mnist"), assumptions=rc.BOUND)
+        >>> front = sweep.pareto({"predicted_throughput": "max", "top1": "max"}, where={"batch": 8})
+        >>> front.sizes["point"] == len(set(front.top1.values.tolist()))
+        True
         """
         values = probability or epsilon is not None
         context = self.context_of_values(intervals=probability) if values else self.context
@@ -296,6 +333,13 @@ class Sweep:
         -------
         Dataset
             `count` over `per` (and `reason`).
+
+        Examples
+        --------
+        >>> import roofcube as rc
+        >>> sweep = rc.Sweep(rc.inputs("mnist"), assumptions=rc.BOUND)
+        >>> int(sweep.count(by="infeasible")["count"].sel(reason="mode_not_offered"))
+        8400
         """
         return counts.count(self.context, where=where, per=per, by=by)
 
@@ -323,6 +367,14 @@ class Sweep:
         -------
         Dataset
             `count` over `per` and `bin`, with coords `bin_low` and `bin_high`, of a flag also `meaning`.
+
+        Examples
+        --------
+        >>> import roofcube as rc
+        >>> sweep = rc.Sweep(rc.inputs("mnist"), assumptions=rc.BOUND)
+        >>> counts = sweep.histogram("predicted_latency", bins=[0, 1e-4, 1e-2, 1], where={"batch": 1})
+        >>> counts["count"].sizes["bin"]
+        3
         """
         return counts.histogram(self.context, variable, bins=bins, where=where, per=per)
 
@@ -348,6 +400,14 @@ class Sweep:
         Dataset
             The variable over `per` and `quantile`, interpolated linearly between the two nearest points as
             `numpy.quantile` does; NaN where there are no points.
+
+        Examples
+        --------
+        >>> import roofcube as rc
+        >>> sweep = rc.Sweep(rc.inputs("mnist"), assumptions=rc.BOUND)
+        >>> spread = sweep.quantile("predicted_latency", [0.1, 0.9], where={"batch": 1}).predicted_latency
+        >>> bool(spread[0] < spread[1])
+        True
         """
         return quantiles.quantile(self.context, variable, q, where=where, per=per)
 
@@ -379,6 +439,14 @@ class Sweep:
             Over `per` and `along`: `winner`, the objective and `found`, `changes` where the winner differs from the one
             before. Along `crossover`: every change with the labels `per`, `before` and `after` along the dim, `loser`
             and `gainer`.
+
+        Examples
+        --------
+        >>> import roofcube as rc
+        >>> sweep = rc.Sweep(rc.inputs("mnist"), assumptions=rc.BOUND)
+        >>> where = {"platform": ["TX2", "NCS2"], "pruning": 100, "precision": "FP16"}
+        >>> sweep.crossover("predicted_throughput", along="batch", where=where).winner.sel(batch=1).item()
+        'TX2'
         """
         return crossovers.crossover(
             self.context, objective, between=between, along=along, per=per, where=where, sense=sense
@@ -399,6 +467,14 @@ class Sweep:
         Dataset
             Along `point`, row by row: all variables, the labels asked for, and `found`; NaN where a label is not in the
             space.
+
+        Examples
+        --------
+        >>> import roofcube as rc
+        >>> sweep = rc.Sweep(rc.inputs("mnist"), assumptions=rc.BOUND)
+        >>> row = {"platform": "TX2", "mode": "maxn", "precision": "FP16", "topology": "MLP", "pruning": 100.0}
+        >>> sweep.at({**{name: [label] * 2 for name, label in row.items()}, "batch": [8, 9]}).found.values.tolist()
+        [True, False]
         """
         return lookup.at(self.context, table)
 
@@ -409,6 +485,13 @@ class Sweep:
         ------
         MemoryLimitError
             If the results would take more than the limit of `roofcube.set_options`.
+
+        Examples
+        --------
+        >>> import roofcube as rc
+        >>> sweep = rc.Sweep(rc.inputs("mnist"), assumptions=rc.BOUND)
+        >>> sweep.compute().predicted_throughput.size == sweep.size
+        True
         """
         return zarr_store.compute(self.context)
 
@@ -429,11 +512,29 @@ class Sweep:
         ------
         InvalidDataError
             If the suffix is that of another format, or something else has that name.
+
+        Examples
+        --------
+        >>> import roofcube as rc
+        >>> sweep = rc.Sweep(rc.inputs("mnist"), assumptions=rc.BOUND)
+        >>> import pathlib, tempfile
+        >>> lazy = sweep.to_zarr(pathlib.Path(tempfile.mkdtemp()) / "space.zarr")
+        >>> lazy.predicted_throughput.shape == tuple(sweep.sizes.values())
+        True
         """
         return zarr_store.to_zarr(self.context, path)
 
     def plan(self) -> Any:
-        """Return what a reduction over all results would take, before anything runs."""
+        """Return what a reduction over all results would take, before anything runs.
+
+        Examples
+        --------
+        >>> import roofcube as rc
+        >>> sweep = rc.Sweep(rc.inputs("mnist"), assumptions=rc.BOUND)
+        >>> sweep.plan()  # doctest: +ELLIPSIS
+        10,800 points
+        stored ...
+        """
         return plans.plan_of(self.context, self.strategy)
 
 

@@ -19,8 +19,10 @@ CELL = re.compile(r"^```python\n(.*?)^```$(\n\n<!-- figure -->)?", re.MULTILINE 
 # figures are as wide as the pages of roofcube; narrower windows scroll them
 HEAD = """```{{raw}} html
 <style>.content {{ width: auto; flex: 1; max-width: 1160px; }} .toc-drawer {{ display: none; }}
-.figure-of-a-cell {{ overflow-x: auto; background: #fff; margin-bottom: 2em; }}</style>
+.figure-of-a-cell {{ overflow-x: auto; background: #fff; margin-bottom: 2em; }}
+html[data-theme="dark"] .figure-of-a-cell {{ background: {dark}; }}</style>
 <script src="{root}_static/{script}"></script>
+<script>{follow}</script>
 ```
 """
 FIGURE = """```{{raw}} html
@@ -36,6 +38,8 @@ def has_figures(text: str) -> bool:
 
 def drawn(text: str, root: str = "") -> str:
     """Return a page with its figures below the cells that make them."""
+    from roofcube.plot.drawing.style import DARK_MODE, ON_DARK, SURFACE
+
     names: dict[str, Any] = {}
     last = max(match.start() for match in CELL.finditer(text) if match[2])
 
@@ -45,7 +49,8 @@ def drawn(text: str, root: str = "") -> str:
         return match[0].replace("<!-- figure -->", _markup(names["figure"])) if match[2] else match[0]
 
     title, _, rest = CELL.sub(run, text).partition("\n")
-    return f"{title}\n\n{HEAD.format(root=root, script=SCRIPT)}\n{rest}"
+    head = HEAD.format(root=root, script=SCRIPT, dark=ON_DARK[SURFACE], follow=" ".join(DARK_MODE.split()))
+    return f"{title}\n\n{head}\n{rest}"
 
 
 def _markup(figure: Any) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import inspect
 import re
 import typing
+from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -112,6 +113,12 @@ def rules() -> str:
     return _table(("rule", "grade", "bit of `quality`", "what it finds", "what to do"), rows)
 
 
+def action(name: str) -> str:
+    """Say what to do about a rule."""
+    said = (_texts_of_rules().get(name) or OTHER_RULES[name])[1]
+    return f"*What to do:* {said}."
+
+
 # rules that look at labels and at samples of meters, whose text depends on what they find
 OTHER_RULES = {
     "unknown_label": (
@@ -131,6 +138,7 @@ OTHER_RULES = {
 }
 
 
+@cache
 def _texts_of_rules() -> dict[str, tuple[str, str]]:
     import polars as pl
 
@@ -154,16 +162,36 @@ def _joined(texts: list[str]) -> str:
     )
 
 
+# where to read on about a class of errors
+READ_ON = {
+    "BusyFileError": "[share and verify a cube](../how-to/share.md)",
+    "CorruptFileError": "[share and verify a cube](../how-to/share.md)",
+    "ForkedProcessError": "[run on Dask](../how-to/dask.md)",
+    "InvalidDataError": "[files](files.md) column by column; [limits](../how-to/limits.md); [Python](python.md)",
+    "MemoryLimitError": "[hardware that does not exist yet](../how-to/hypothetical.md); [Dask](../how-to/dask.md)",
+    "MissingExtraError": "[install](../start.md#1-install)",
+    "MissingInputError": "[the models](../explain/models.md); [terms of your own](../how-to/hypothetical.md)",
+    "RoofcubeError": "the classes below",
+    "UnknownLabelError": "[platforms](../how-to/own-board.md) and [networks](../how-to/own-task.md) of your own",
+    "UnwritableFileError": "[share and verify a cube](../how-to/share.md)",
+}
+
+
 def errors() -> str:
-    """Tabulate the classes of errors."""
+    """Describe the classes of errors, a section each, the base first."""
     from roofcube import errors as room
 
     classes = [thing for thing in map(room.__dict__.get, room.__all__) if inspect.isclass(thing)]
-    rows = (
-        (f"`{error.__name__}`", f"`{error.__bases__[-1].__name__}`", (inspect.getdoc(error) or "").split("\n")[0])
+    classes.sort(key=lambda error: len(error.__mro__))
+    return "\n\n".join(
+        f"## `{error.__name__}`\n\n{inspect.getdoc(error)}\n\n"
+        f"Is also {_article(error.__bases__[-1].__name__)}. Read on: {READ_ON[error.__name__]}."
         for error in classes
     )
-    return _table(("error", "is also a", "raised for"), rows)
+
+
+def _article(name: str) -> str:
+    return f"an `{name}`" if name[0] in "AEIOU" else f"a `{name}`"
 
 
 def commands() -> str:
@@ -265,6 +293,7 @@ def formats() -> str:
 
 
 LISTS = {
+    "action": action,
     "accessor": accessor,
     "columns": columns,
     "commands": commands,

@@ -271,6 +271,11 @@ def constant(value: float) -> Node:
 def minimum(left: Operand, right: Operand) -> Node:
     """Take the smaller; NaN where either is NaN, as `numpy.minimum`.
 
+    Parameters
+    ----------
+    left, right : number or node
+        What to compare: attributes of the model, or numbers.
+
     Examples
     --------
     >>> import roofcube as rc
@@ -283,6 +288,11 @@ def minimum(left: Operand, right: Operand) -> Node:
 def maximum(left: Operand, right: Operand) -> Node:
     """Take the larger; NaN where either is NaN, as `numpy.maximum`.
 
+    Parameters
+    ----------
+    left, right : number or node
+        What to compare: attributes of the model, or numbers.
+
     Examples
     --------
     >>> import roofcube as rc
@@ -294,6 +304,13 @@ def maximum(left: Operand, right: Operand) -> Node:
 
 def where(condition: Operand, true: Operand, false: Operand) -> Node:
     """Choose `true` where `condition` is not 0, else `false`.
+
+    Parameters
+    ----------
+    condition : node
+        A comparison: ``model.batch > 8``, combined by ``& | ~``.
+    true, false : number or node
+        What to take where it holds, and where it does not.
 
     Examples
     --------
@@ -308,6 +325,11 @@ def where(condition: Operand, true: Operand, false: Operand) -> Node:
 def exp(operand: Operand) -> Node:
     """Return e to the power of the operand, within 4 ulp, the same bits in every reader.
 
+    Parameters
+    ----------
+    operand : number or node
+        An attribute of the model, a formula of such, or a number.
+
     Examples
     --------
     >>> import roofcube as rc
@@ -319,6 +341,11 @@ def exp(operand: Operand) -> Node:
 
 def log(operand: Operand) -> Node:
     """Return the natural logarithm, within 4 ulp; NaN of negative numbers.
+
+    Parameters
+    ----------
+    operand : number or node
+        An attribute of the model, a formula of such, or a number.
 
     Examples
     --------
@@ -332,6 +359,11 @@ def log(operand: Operand) -> Node:
 def log2(operand: Operand) -> Node:
     """Return the logarithm to base 2, within 4 ulp, exact of powers of 2; NaN of negative numbers.
 
+    Parameters
+    ----------
+    operand : number or node
+        An attribute of the model, a formula of such, or a number.
+
     Examples
     --------
     >>> import roofcube as rc
@@ -343,6 +375,11 @@ def log2(operand: Operand) -> Node:
 
 def sqrt(operand: Operand) -> Node:
     """Return the square root, correctly rounded; NaN of negative numbers.
+
+    Parameters
+    ----------
+    operand : number or node
+        An attribute of the model, a formula of such, or a number.
 
     Examples
     --------
@@ -356,6 +393,11 @@ def sqrt(operand: Operand) -> Node:
 def ceil(operand: Operand) -> Node:
     """Round up to a whole number.
 
+    Parameters
+    ----------
+    operand : number or node
+        An attribute of the model, a formula of such, or a number.
+
     Examples
     --------
     >>> import roofcube as rc
@@ -367,6 +409,11 @@ def ceil(operand: Operand) -> Node:
 
 def floor(operand: Operand) -> Node:
     """Round down to a whole number.
+
+    Parameters
+    ----------
+    operand : number or node
+        An attribute of the model, a formula of such, or a number.
 
     Examples
     --------

@@ -44,3 +44,14 @@ def test_no_label_becomes_a_part_of_the_page(label):
     assert "<script" not in html
     assert "\u202e" not in html
     assert "&lt;script&gt;" in html_table("<script>", ["a"], [])
+
+
+def test_reasons_tell_limits_and_what_would_gain():
+    where = {"measured_top1": (98, None), "measured_latency": (None, 0.002)}
+    reasons = rc.explain(rc.benchmark("mnist"), "measured_throughput", where=where)
+    rows = cells(reasons._repr_html_())
+    assert [row[:2] for row in rows] == [[name, f"{number:,}"] for name, number in reasons.removed.items()]
+    assert [row[0] for row in rows if row[2]] == [one.name for one in reasons.relaxations]
+    assert "runner-up" in reasons._repr_html_()
+    nothing = rc.explain(rc.benchmark("mnist"), "measured_throughput", where={"measured_top1": (99.9, None)})
+    assert nothing._repr_html_().startswith("<b>nothing of 10,800 points meets all limits</b>")

@@ -72,11 +72,14 @@ def in_notebook() -> bool:
 def rendered(figure: Any) -> Any:
     """Return the Bokeh model of a figure: new models at each call, none of Panel's among them."""
     hv = load()
-    drawn = hv.render(figure, backend="bokeh")
-    if not isinstance(figure, hv.Div):
-        return drawn
     from bokeh.models import Div
 
+    drawn = hv.render(figure, backend="bokeh")
+    if not isinstance(figure, hv.Div):
+        # HoloViews writes the title of a layout in black, in the dark too
+        for title in (one for one in getattr(drawn, "children", ()) if isinstance(one, Div)):
+            title.text = title.text.replace("color:black", "color:inherit")
+        return drawn
     kept = ("name", "stylesheets", "disable_math", "tags", "width")
     return Div(text=figure.data, **{key: getattr(drawn, key) for key in kept})
 

@@ -431,3 +431,15 @@ def test_errors_of_several_boards_without_data_sheets(rows):
     boards = boards.with_columns(platform=pl.lit("My ") + pl.col("platform"))
     errors = rc.calibrate(boards).errors
     assert {"My NCS2", "My EdgeTPU"} <= set(errors["family"])
+
+
+def test_rows_without_pruning_are_of_the_whole_network():
+    rows = [
+        {"topology": "MLP", "platform": "NCS2", "precision": "FP16", "batch": batch, "throughput_compute_per_s": speed}
+        for batch, speed in ((1, 90), (2, 91), (4, 95))
+    ]
+    whole = [row | {"pruning_percent": 100} for row in rows]
+    wanted = {name: [rows[0][name]] for name in ("topology", "platform", "precision")} | {"batch": [3]}
+    first, second = (rc.calibrate(one).predict(wanted, level=None) for one in (rows, whole))
+    assert first["status"].to_list() == ["interpolates"]
+    assert first.equals(second)

@@ -15,7 +15,7 @@ from click.testing import CliRunner
 
 import roofcube as rc
 from roofcube.cli import main
-from roofcube.errors import InvalidDataError, MemoryLimitError
+from roofcube.errors import SITE, InvalidDataError, MemoryLimitError
 from roofcube.sweep_spec import SweepSpec, read_sweep_spec, run_sweep
 
 SPEC = """
@@ -85,7 +85,7 @@ def test_unknown_task_gives_the_closest_without_a_traceback(run, command):
     assert result.exit_code == 2
     assert "did you mean 'cifar10'" in result.output
     assert "Traceback" not in result.output
-    assert len(result.output.splitlines()) == 1
+    assert [line.partition(":")[0] for line in result.output.splitlines()] == ["Error", "See docs"]
 
 
 def test_the_explorer_is_open_to_others_only_under_a_name(run):
@@ -282,3 +282,31 @@ def test_best_says_what_predictions_know_where_nothing_measured_meets_the_limits
     record = json.loads(run("best", "zoo", "--top1", "84", "--latency", "5ms", "--json").output)
     assert record["found"] is False
     assert record["by_prediction"]["winner"]["predicted_throughput"] > 0
+
+
+def test_a_wrong_word_names_the_page_to_read(run):
+    result = run("best", "mnist", "--limit", "nowhere<=3")
+    assert result.exit_code == 2
+    assert result.output.splitlines()[-1] == "See docs: https://roofcube.readthedocs.io/en/stable/how-to/limits.html"
+
+
+def test_help_names_the_site(run):
+    assert run("--help").output.splitlines()[-1].strip() == f"Documentation: {SITE}"
+
+
+def test_findings_end_with_the_page_of_their_rules(run, tmp_path):
+    rc.datasets.load_measurements("mnist").head(40).write_csv(tmp_path / "rows.csv")
+    last = run("check", "rows.csv").output.splitlines()[-1]
+    assert last == "rules and what to do: https://roofcube.readthedocs.io/en/stable/explain/gate.html"
+
+
+def test_small_numbers_of_a_difference_are_told(run, tmp_path):
+    before = rc.predict(rc.inputs("mnist", platforms="TX2", precision="FP16", batch=1))
+    after = before.assign(predicted_energy=before.predicted_energy * 1.5)
+    for name, cube in (("a.nc", before), ("b.nc", after)):
+        rc.save(cube, tmp_path / name)
+    head, line = run("diff", "a.nc", "b.nc").output.splitlines()[:2]
+    assert head.split() == ["variable", "kind", "detail", "cells", "largest", "old", "new", "ratio"]
+    old, new, ratio = map(float, line.split()[-3:])
+    assert 0 < old < new
+    assert new / old == pytest.approx(ratio, rel=1e-3)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from bokeh.models import ColumnDataSource
+from bokeh.models import ColumnDataSource, Div
 
 import roofcube as rc
 from roofcube.errors import InvalidDataError, MissingInputError
@@ -231,3 +231,9 @@ def test_forty_platforms_of_ones_own_keep_their_looks():
     looks = {(every[name], style.class_marker("", name), style.platform_dash(name)) for name in names}
     assert len(looks) > 30
     assert style.platform_colours(names[:1])[names[0]] == style.platform_colours([names[0], "TX2"])[names[0]]
+
+
+def test_titles_of_layouts_take_the_ink_of_the_page():
+    (title,) = rendered(rc.plot.power_trace(rc.datasets.load_power_traces())).select({"type": Div})
+    assert "color:inherit" in title.text
+    assert "black" not in title.text
