@@ -101,7 +101,8 @@ class Fitted:
             for name, index in self.data.by_family():
                 if name in self.engine.families:
                     others = {other: model for other, model in self.engine.families.items() if other != name}
-                    own[name] = leave_networks_out(self.data, index[self.data.scored[index]], others, name)
+                    scored, model = index[self.data.scored[index]], self.engine.families[name]
+                    own[name] = leave_networks_out(self.data, scored, others, name, model)
         return own
 
     @cached_property

@@ -1,0 +1,96 @@
+"""Errors on networks none of whose kin was seen: what tells how wide an interval a new architecture needs; arrays only.
+
+A network left out by itself has sisters of its architecture that stay in: its error says nothing of an architecture that
+is new. So whole kin are left out. One kin of a thousand networks hardly moves the parameters of the law, but it moves the
+scales of the Gaussian process: with scales learned from all rows the errors of a kin left out were a tenth to a fifth too
+small, with parameters and scales learned anew as large as those of whole fits (five boards of 300 networks each). So it
+is the scales that are learned anew, on as many rows as they are always learned from.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy.linalg import cho_solve
+
+from roofcube.calibration.fitting.evidence import LEAST_ROWS, learned_kernel
+from roofcube.calibration.fitting.intervals import Scores
+from roofcube.calibration.fitting.law import features, log_time
+from roofcube.calibration.fitting.residual import covariance, parameter_covariance
+
+if TYPE_CHECKING:
+    from roofcube.calibration.fitting.family import FamilyModel
+    from roofcube.calibration.fitting.residual import Kernel, Posterior
+    from roofcube.calibration.rows import IndexedRows
+
+__all__ = ["scores_without_kin", "unseen_kin"]
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+# how many parts of the kin are left out in turn, each a fit of the scales
+PARTS, SEED = 5, 20210
+
+
+def unseen_kin(seen: IndexedRows, rows: IndexedRows) -> Array:
+    """Return which rows are of networks none of whose kin was seen."""
+    unseen: Array = ~np.isin(rows.net("kin"), np.unique(seen.net("kin")))
+    return unseen
+
+
+def scores_without_kin(model: FamilyModel, rows: IndexedRows, target: Array) -> Scores | None:
+    """Predict the networks of each kin from the others; None where all are of one kin.
+
+    Parameters
+    ----------
+    model : FamilyModel
+        Fitted to these rows, in their order.
+    rows : IndexedRows
+    target : array
+        Their ln seconds.
+    """
+    some = np.sort(np.random.default_rng(SEED).permutation(len(target))[:LEAST_ROWS])
+    kin, number = np.unique(rows.take(some).net("kin"), return_inverse=True)
+    if len(kin) < 2:
+        return None
+    likely = max(model.structures, key=lambda one: one.weight)
+    feature = features(rows.take(some), likely.tile)
+    known = _rows_of(likely.posterior, some)
+    error, deviation = np.empty(len(some)), np.empty(len(some))
+    for part in np.array_split(np.random.default_rng(SEED).permutation(len(kin)), min(PARTS, len(kin))):
+        left_out = np.isin(number, part)
+        out, kept = np.flatnonzero(left_out), np.flatnonzero(~left_out)
+        mean, deviation[out] = _predicted(known, feature, target[some], out, kept)
+        error[out] = np.abs(mean - target[some][out])
+    return Scores(error, deviation, rows.network[some], scaled=True)
+
+
+def _rows_of(known: Posterior, index: Array, kernel: Kernel | None = None) -> Posterior:
+    """Return what is known from some of the rows; its mean is not that of the others, and so is its factor."""
+    return replace(
+        known,
+        place=known.place.take(index),
+        gradient=known.gradient[index],
+        group=known.group[index],
+        noise=known.noise[index],
+        pull=known.pull[index],
+        kernel=kernel or known.kernel,
+    )
+
+
+def _predicted(known: Posterior, feature: Array, target: Array, out: Array, kept: Array) -> tuple[Array, Array]:
+    """Return mean and deviation of ln seconds of rows left out, with a kernel learned from the rest."""
+    value, gradient = log_time(feature, known.theta[known.group])
+    left = (target - value)[kept]
+
+    def linked(here: Array) -> Array:
+        return parameter_covariance(
+            gradient[here], known.group[here], gradient[kept], known.group[kept], known.prior, known.groups
+        )
+
+    kernel = learned_kernel(known.place.take(kept), left, linked(kept), known.noise[kept])
+    rest, there = _rows_of(known, kept, kernel), known.place.take(out)
+    shared = linked(out) + covariance(kernel, there, rest.place)
+    mean = value[out] + shared @ cho_solve((rest.factor, True), left, check_finite=False)
+    return mean, rest.deviation(feature[out], known.group[out], there)
