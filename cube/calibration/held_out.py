@@ -92,7 +92,7 @@ def _nine_digits(value: Any) -> Any:
 def compute_held_out(calibration: Calibration) -> HeldOut:
     """Predict every scored row without its network, with an interval that did not see it either.
 
-    Takes about half a minute on the embedded rows; errors and coverage come from the user's cache if they were computed
+    Takes a minute or two on the embedded rows; errors and coverage come from the user's cache if they were computed
     before.
     """
     from roofcube.calibration.crossvalidation import held_out, held_out_intervals, published

@@ -12,6 +12,7 @@ from roofcube.calibration.fitting.evidence import LEAST_TOPOLOGIES
 from roofcube.calibration.fitting.family import FamilyModel, fit_family, prior_from
 from roofcube.calibration.fitting.intervals import Scores
 from roofcube.calibration.fitting.kin import scores_without_kin, unseen_kin
+from roofcube.calibration.fitting.law import features, log_time
 from roofcube.calibration.fitting.power import PowerModel, fit_power
 from roofcube.vocabulary import BOUNDS
 
@@ -28,6 +29,7 @@ __all__ = [
     "family_model",
     "fit",
     "leave_networks_out",
+    "log_time_of_no_rows",
     "one_thread",
     "teachers",
     "unseen_kin",
@@ -122,6 +124,17 @@ def family_model(data: Measured, index: Array, others: Mapping[str, FamilyModel]
 def teachers(models: Mapping[str, FamilyModel], name: str = "") -> list[Array]:
     """Return the parameters of the families that a new one learns from: the law does not describe dataflow designs."""
     return [model.modes for other, model in models.items() if other != name and not model.dataflow]
+
+
+def log_time_of_no_rows(others: Mapping[str, FamilyModel], rows: IndexedRows) -> Array:
+    """Return ln seconds of a family of which no row is known, from what other families are like; NaN without any."""
+    known = teachers(others)
+    if not known:
+        return np.full(len(rows), np.nan)
+    # no row tells which way to count the work, so each counts the same
+    values = [log_time(features(rows, tile), prior.mean)[0] for tile, prior in enumerate(prior_from(known))]
+    least: Array = np.log(rows.batch * rows.net("ops") / rows.machine("peak"))
+    return np.maximum(np.mean(values, axis=0), least)
 
 
 def fit(data: Measured, *, power: bool = True) -> FittedFamilies:

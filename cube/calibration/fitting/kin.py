@@ -1,10 +1,10 @@
-"""Errors on networks none of whose kin was seen: what tells how wide an interval a new architecture needs; arrays only.
+"""Errors on networks none of whose kin was seen: how wide the interval of a new architecture must be; arrays only.
 
-A network left out by itself has sisters of its architecture that stay in: its error says nothing of an architecture that
-is new. So whole kin are left out. One kin of a thousand networks hardly moves the parameters of the law, but it moves the
-scales of the Gaussian process: with scales learned from all rows the errors of a kin left out were a tenth to a fifth too
-small, with parameters and scales learned anew as large as those of whole fits (five boards of 300 networks each). So it
-is the scales that are learned anew, on as many rows as they are always learned from.
+A network left out by itself has sisters of its architecture that stay in: its error says nothing of an architecture
+that is new. So whole kin are left out. One kin among many hardly moves the parameters of the law, but it moves the
+scales of the Gaussian process: with scales learned from all rows the errors of a kin left out were up to a fifth too
+small, with the parameters learned anew as well no larger (three boards of 300 networks each). So it is the scales that
+are learned anew, on as many rows as they are always learned from.
 """
 
 from __future__ import annotations

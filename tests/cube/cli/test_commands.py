@@ -17,6 +17,7 @@ import roofcube as rc
 from roofcube.cli import main
 from roofcube.errors import InvalidDataError, MemoryLimitError
 from roofcube.sweep_spec import SweepSpec, read_sweep_spec, run_sweep
+from roofcube.wording import percent
 
 SPEC = """
 [inputs]
@@ -282,3 +283,19 @@ def test_best_says_what_predictions_know_where_nothing_measured_meets_the_limits
     record = json.loads(run("best", "zoo", "--top1", "84", "--latency", "5ms", "--json").output)
     assert record["found"] is False
     assert record["by_prediction"]["winner"]["predicted_throughput"] > 0
+
+
+def test_errors_lead_with_what_to_expect_of_what_is_new(run, monkeypatch):
+    rows = rc.datasets.load_measurements().filter(pl.col("platform") == "EdgeTPU")
+    monkeypatch.setattr(rc.datasets, "load_measurements", lambda: rows)
+    calibration = rc.calibrate(rows)
+    lines = run("errors").output.splitlines()
+    assert lines[0] == "Expect, of throughput, for a new"
+    expected = calibration.expectations
+    assert expected.height > 2
+    for text, one in zip(lines[1:], expected.iter_rows(named=True), strict=False):
+        assert one["new"] in text
+        median, high = (percent(one[f"{name}_ape_percent"] / 100) for name in ("median", "p90"))
+        assert f"{median} in the median, one in ten more than {high}" in text
+    assert lines[1 + expected.height] == ""
+    assert json.loads(run("errors", "--json").output) == calibration.errors.to_dicts()
