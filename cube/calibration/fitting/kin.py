@@ -4,7 +4,7 @@ A network left out by itself has sisters of its architecture that stay in: its e
 that is new. So whole kin are left out. One kin among many hardly moves the parameters of the law, but it moves the
 scales of the Gaussian process: with scales learned from all rows the errors of a kin left out were up to a fifth too
 small, with the parameters learned anew as well no larger (three boards of 300 networks each). So it is the scales that
-are learned anew, on as many rows as they are always learned from.
+are learned anew. All other rows stay: with fewer the model would doubt more, and be less wrong in proportion.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.linalg import cho_solve
 
-from roofcube.calibration.fitting.evidence import LEAST_ROWS, learned_kernel
+from roofcube.calibration.fitting.evidence import learned_kernel
 from roofcube.calibration.fitting.intervals import Scores
 from roofcube.calibration.fitting.law import features, log_time
 from roofcube.calibration.fitting.residual import covariance, parameter_covariance
@@ -50,24 +50,22 @@ def scores_without_kin(model: FamilyModel, rows: IndexedRows, target: Array) -> 
     target : array
         Their ln seconds.
     """
-    some = np.sort(np.random.default_rng(SEED).permutation(len(target))[:LEAST_ROWS])
-    kin, number = np.unique(rows.take(some).net("kin"), return_inverse=True)
+    kin, number = np.unique(rows.net("kin"), return_inverse=True)
     if len(kin) < 2:
         return None
     likely = max(model.structures, key=lambda one: one.weight)
-    feature = features(rows.take(some), likely.tile)
-    known = _rows_of(likely.posterior, some)
-    error, deviation = np.empty(len(some)), np.empty(len(some))
+    feature = features(rows, likely.tile)
+    error, deviation = np.empty(len(rows)), np.empty(len(rows))
     for part in np.array_split(np.random.default_rng(SEED).permutation(len(kin)), min(PARTS, len(kin))):
         left_out = np.isin(number, part)
         out, kept = np.flatnonzero(left_out), np.flatnonzero(~left_out)
-        mean, deviation[out] = _predicted(known, feature, target[some], out, kept)
-        error[out] = np.abs(mean - target[some][out])
-    return Scores(error, deviation, rows.network[some], scaled=True)
+        mean, deviation[out] = _predicted(likely.posterior, feature, target, out, kept)
+        error[out] = np.abs(mean - target[out])
+    return Scores(error, deviation, rows.network, scaled=True)
 
 
-def _rows_of(known: Posterior, index: Array, kernel: Kernel | None = None) -> Posterior:
-    """Return what is known from some of the rows; its mean is not that of the others, and so is its factor."""
+def _rows_of(known: Posterior, index: Array, kernel: Kernel) -> Posterior:
+    """Return what some of the rows tell by a kernel, of how sure it is; what it expects needs another pull."""
     return replace(
         known,
         place=known.place.take(index),
@@ -75,7 +73,7 @@ def _rows_of(known: Posterior, index: Array, kernel: Kernel | None = None) -> Po
         group=known.group[index],
         noise=known.noise[index],
         pull=known.pull[index],
-        kernel=kernel or known.kernel,
+        kernel=kernel,
     )
 
 
