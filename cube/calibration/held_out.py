@@ -14,6 +14,7 @@ import numpy as np
 import polars as pl
 
 from roofcube.calibration.code_key import code_key
+from roofcube.calibration.measured import fastest
 from roofcube.disk import cache_folder, digest, make_private, replacing
 from roofcube.labels import KEY_COLUMNS, rows_of
 from roofcube.model.assumptions import BOUND
@@ -110,7 +111,7 @@ def compute_held_out(calibration: Calibration) -> HeldOut:
         "bound": _bound_of_rows(table),
         "predicted_throughput": rate,
         "low": rate * np.exp(-half[place]),
-        "high": rate * np.exp(half[place]),
+        "high": np.maximum(rate, np.minimum(rate * np.exp(half[place]), fastest(rows))),
     }
     digits = {name: [float(f"{value:.6g}") for value in column] for name, column in values.items()}
     found = (
