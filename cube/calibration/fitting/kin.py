@@ -61,7 +61,7 @@ def scores_without_kin(model: FamilyModel, rows: IndexedRows, target: Array) -> 
         out, kept = np.flatnonzero(left_out), np.flatnonzero(~left_out)
         mean, deviation[out] = _predicted(likely.posterior, feature, target, out, kept)
         error[out] = np.abs(mean - target[out])
-    return Scores(error, deviation, rows.network, scaled=True)
+    return Scores(error, deviation, rows.network, scaled=True, units=len(kin))
 
 
 def _rows_of(known: Posterior, index: Array, kernel: Kernel) -> Posterior:

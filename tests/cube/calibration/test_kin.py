@@ -144,6 +144,17 @@ def test_networks_of_one_kin_alone_tell_nothing_of_others(boards):
     assert scores_without_kin(model, rows, data.seconds) is None
 
 
+def test_a_saved_calibration_of_many_networks_keeps_its_intervals(inputs, boards, tmp_path):
+    rows = boards["RTX3090"].table.drop("row")
+    calibration = rc.calibrate(rows[:60], inputs=inputs)
+    calibration.save(tmp_path / "zoo.json")
+    before, after = (one.predict(rows) for one in (calibration, rc.load_calibration(tmp_path / "zoo.json")))
+    strange = before["topology"].is_in(rows["topology"][60:].implode())
+    assert strange.any()
+    assert before["low"].equals(after["low"])
+    assert before["high"].equals(after["high"])
+
+
 # what no interval may know --------------------------------------------------------------------------------------------
 
 
