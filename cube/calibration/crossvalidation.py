@@ -121,17 +121,15 @@ class _HeldOut:
             self.step()
         return Predicted(seconds, watts, doubt)
 
-    def _fold(
-        self, name: str, out: Array, kept: Array, *, power: bool, deviation: bool
-    ) -> tuple[Array, Array | float, Array | float]:
+    def _fold(self, name: str, out: Array, kept: Array, *, power: bool, deviation: bool) -> tuple[Array, Array, Array]:
         fold, rows = fold_rows(self.data, kept, out)
         model = family_model(fold, np.arange(len(fold)), _without(self.others, name), name)
-        seconds, watts = model.log_time(rows), np.nan
+        seconds, watts = model.log_time(rows), np.full(len(out), np.nan)
         if power:
             seen = fold.rows.take(np.flatnonzero(fold.usable))
             found = fit_power(model, seen, model.log_time(seen), fold.power[fold.usable])
-            watts = np.nan if found is None else found.predict(model, rows, seconds)
-        return seconds, model.deviation(rows) if deviation else np.nan, watts
+            watts = watts if found is None else found.predict(model, rows, seconds)
+        return seconds, model.deviation(rows) if deviation else np.full(len(out), np.nan), watts
 
     def _families_never_seen(self) -> Array:
         """Predict each family from what the others are like; NaN where there are no others, or no data sheet."""
