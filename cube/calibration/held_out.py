@@ -180,5 +180,9 @@ def _stored_tables() -> Iterator[HeldOut]:
         heads = {match.groups() if (match := HEAD.match(text)) else None for text in texts.values()}
         # three files of one run, else one of them was lost or replaced
         if len(heads) == 1 and (keys := heads.pop()) is not None:
-            tables = {name: pl.read_csv(StringIO(text), comment_prefix="#") for name, text in texts.items()}
+            # columns that only the last lines fill have their type from them
+            tables = {
+                name: pl.read_csv(StringIO(text), comment_prefix="#", infer_schema_length=None)
+                for name, text in texts.items()
+            }
             yield HeldOut(**tables, rows_key=keys[0], code_key=keys[1])
