@@ -1,5 +1,7 @@
 """Calibration beside general-purpose learners on the same physical features, and how long its steps take."""
 
+import warnings
+
 import numpy as np
 import polars as pl
 import pytest
@@ -8,6 +10,7 @@ import roofcube as rc
 from roofcube.calibration import crossvalidation
 from roofcube.calibration.facts import facts_of
 from roofcube.calibration.fitting.law import features
+from roofcube.calibration.fitting.residual import descriptors
 from roofcube.calibration.measured import measured
 
 MILLION = 1_000_000
@@ -88,6 +91,132 @@ def test_general_learners_lose_on_networks_never_seen(whole, benchmark, data, st
     assert ours["all"] < theirs["all"]
     assert ours["without dataflow"] < theirs["without dataflow"]
     assert ours["within 25 %"] > theirs["within 25 %"]
+
+
+# networks and boards of today -----------------------------------------------------------------------------------------
+
+NETWORKS, ROWS_OF_SCALES = 60, 350
+PEERS = ("quadratic ridge", "extra trees", "GP with ARD")
+# medians of the boards' medians at most, in percent
+AT_MOST = {"network": 7.5, "architecture": 11.0}
+
+
+@pytest.fixture(scope="module")
+def zoo(full):
+    """The inputs of the collection, and of each board the rows of its networks: of a smoke run few, on two boards."""
+    inputs, table = rc.inputs("zoo"), rc.datasets.load_measurements("zoo")
+    data = measured(table, facts_of(inputs))
+    table = table[np.flatnonzero(data.usable)]
+    boards = {name: rows for (name,), rows in table.group_by("platform", maintain_order=True)}
+    if not full:
+        boards = {name: boards[name].sample(NETWORKS, seed=1) for name in ("RTX3090", "i7-12700H")}
+    return inputs, boards
+
+
+def parts(rows, inputs, what, count):
+    """Divide rows into folds of whole networks or of whole architectures; of both the same for everybody."""
+    kinds = dict(zip(inputs.topology.values.tolist(), inputs.architecture.values.tolist(), strict=True))
+    names = rows["topology"].to_list()
+    label = np.array(names if what == "network" else [kinds[name] or name for name in names])
+    values, number = np.unique(label, return_inverse=True)
+    part = (np.random.default_rng(0).permutation(len(values)) % count)[number]
+    return [(np.flatnonzero(part != one), np.flatnonzero(part == one)) for one in range(count)]
+
+
+class GaussianProcess:
+    """That of scikit-learn with a length for each count, learned from as many rows as ours are."""
+
+    def fit(self, x, y):
+        from sklearn.gaussian_process import GaussianProcessRegressor
+        from sklearn.gaussian_process.kernels import RBF, ConstantKernel, WhiteKernel
+
+        self.centre, self.scale = x.mean(0), x.std(0) + 1e-9
+        x = (x - self.centre) / self.scale
+        some = np.random.default_rng(0).permutation(len(x))[:ROWS_OF_SCALES]
+        start = ConstantKernel() * RBF(np.ones(x.shape[1])) + WhiteKernel(0.01)
+        with warnings.catch_warnings():
+            # lengths of counts that tell nothing grow to their bound, as they should
+            warnings.simplefilter("ignore")
+            learned = GaussianProcessRegressor(start, normalize_y=True, random_state=0).fit(x[some], y[some])
+        self.process = GaussianProcessRegressor(learned.kernel_, normalize_y=True, optimizer=None).fit(x, y)
+        return self
+
+    def predict(self, x):
+        return self.process.predict((x - self.centre) / self.scale)
+
+
+def peer_of(name):
+    pytest.importorskip("sklearn")
+    from sklearn.ensemble import ExtraTreesRegressor
+    from sklearn.linear_model import RidgeCV
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import PolynomialFeatures, StandardScaler
+
+    if name == "GP with ARD":
+        return GaussianProcess()
+    if name == "extra trees":
+        return ExtraTreesRegressor(300, random_state=0)
+    ridge = RidgeCV(np.logspace(-3, 4, 15))
+    return make_pipeline(StandardScaler(), PolynomialFeatures(2), StandardScaler(), ridge)
+
+
+def errors_of_ours(inputs, rows, folds):
+    """Through the public calls alone; absolute errors of throughput."""
+    found = np.full(rows.height, np.nan)
+    for kept, out in folds:
+        predicted = rc.calibrate(rows[kept], inputs=inputs).predict(rows[out], level=None)
+        found[out] = predicted["predicted_throughput"].to_numpy()
+    return np.abs(found / rows["throughput_compute_per_s"].to_numpy() - 1)
+
+
+def errors_of_peer(name, inputs, rows, folds):
+    """On the counts that ours takes: ln of sizes, shares of kinds of work, batch."""
+    data = measured(rows, facts_of(inputs))
+    x, found = descriptors(data.rows), np.full(rows.height, np.nan)
+    for kept, out in folds:
+        found[out] = peer_of(name).fit(x[kept], data.seconds[kept]).predict(x[out])
+    return np.abs(np.expm1(data.seconds - found))
+
+
+@pytest.mark.parametrize("what", list(AT_MOST))
+def test_stock_learners_on_networks_of_today(benchmark, zoo, full, what):
+    """Ahead of each on four boards of five, on networks left out and on whole architectures left out."""
+    inputs, boards = zoo
+    folds = {name: parts(rows, inputs, what, 10 if full else 3) for name, rows in boards.items()}
+
+    def run():
+        return {name: errors_of_ours(inputs, rows, folds[name]) for name, rows in boards.items()}
+
+    ours = benchmark.pedantic(run, rounds=1)
+    theirs = {
+        peer: {name: errors_of_peer(peer, inputs, rows, folds[name]) for name, rows in boards.items()} for peer in PEERS
+    }
+    for learner, errors in {"roofcube": ours, **theirs}.items():
+        told = {
+            name: f"{100 * np.median(error):.1f} % (p90 {100 * np.quantile(error, 0.9):.0f})"
+            for name, error in errors.items()
+        }
+        benchmark.extra_info[learner] = told
+        print(f"\n{what} left out, {learner}: {told}")
+    medians = {name: np.median(error) for name, error in ours.items()}
+    assert all(np.isfinite(one).all() for errors in (ours, *theirs.values()) for one in errors.values())
+    if full:
+        assert np.median(list(medians.values())) < AT_MOST[what] / 100
+        for errors in theirs.values():
+            assert sum(medians[name] < np.median(error) for name, error in errors.items()) >= 4
+
+
+def test_intervals_of_networks_of_today(benchmark, zoo, full):
+    """Of a board with all its networks: calibrated and predicted with intervals in one go."""
+    inputs, boards = zoo
+    rows = boards["RTX3090"]
+
+    def run():
+        return rc.calibrate(rows, inputs=inputs).predict(rows)
+
+    found = benchmark.pedantic(run, rounds=1)
+    assert found.height == (1372 if full else NETWORKS)
+    assert found["low"].null_count() == 0
 
 
 def test_fit_all_embedded_rows(benchmark, rows):

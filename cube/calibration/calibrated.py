@@ -246,6 +246,13 @@ class Calibration(Fitted):
 
         return cached_error_table(self.data)
 
+    @property
+    def expectations(self) -> pl.DataFrame:
+        """What error to expect of a new network, topology, architecture or board, by the schemes of `errors`."""
+        from roofcube.calibration.crossvalidation import expectations
+
+        return expectations(self.errors)
+
     @cached_property
     def coverage(self) -> pl.DataFrame:
         """Empirical coverage of the intervals on networks left out, nested; over rows and over configurations."""

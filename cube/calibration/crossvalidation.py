@@ -12,42 +12,61 @@ from scipy.stats import rankdata
 
 from roofcube.calibration.choice import choices
 from roofcube.calibration.code_key import code_key
-from roofcube.calibration.facts import Facts
 from roofcube.calibration.fitting.dataflow import interval_seen
 from roofcube.calibration.fitting.families import (
     FEW_ROWS,
     family_model,
     fit,
     leave_networks_out,
+    log_time_of_no_rows,
     one_thread,
     unseen_kin,
 )
 from roofcube.calibration.fitting.intervals import Intervals, Scores
 from roofcube.calibration.fitting.power import fit_power
 from roofcube.calibration.fitting.residual import KERNEL
-from roofcube.calibration.measured import Measured, measured
-from roofcube.calibration.rows import canonical_keys, indexed_rows
+from roofcube.calibration.folds import SCHEMES, STRICT, fold_rows, folds
 from roofcube.disk import cache_folder, digest, make_private, replacing
+from roofcube.options import progress_bar
 from roofcube.vocabulary import ELEMENT_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from roofcube.calibration.fitting.family import FamilyModel
+    from roofcube.calibration.measured import Measured
     from roofcube.calibration.rows import IndexedRows
 
-__all__ = ["SCHEMES", "Predicted", "coverage_table", "error_table", "held_out", "held_out_intervals", "published"]
+__all__ = [
+    "FAMILY",
+    "SCHEMES",
+    "Predicted",
+    "coverage_table",
+    "error_table",
+    "expectations",
+    "held_out",
+    "held_out_intervals",
+    "published",
+]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
 ALL, SPREAD, MACRO = "all", "all but dataflow", "mean of families but dataflow"
 GIVEN = "network, initiation interval given"
 PUBLISHED = "published roofline (nothing fitted)"
+FAMILY = "device family never seen"
 TOLERANT = "network, limit plus the noise of a measurement"
 CAUTIOUS = "network, throughput times the chance to hold the limit"
 NEAR = 1.25
-# values that are each held out by themselves; of more, ten parts are: a thousand networks would be as many fits
-MOST_FOLDS, FOLDS, SEED = 60, 10, 20210
+# what is new to a calibration → the scheme that measured what to expect of it
+NEW = {
+    "network, other widths of it measured": STRICT,
+    "topology, no width of it measured": "topology",
+    "architecture, no kin of it measured": "architecture",
+    "precision of known boards": "precision",
+    "board or mode of a known family": "platform",
+    "board of a family never seen": FAMILY,
+}
 
 
 @dataclass(frozen=True)
@@ -59,39 +78,6 @@ class Predicted:
     deviation: Array
 
 
-def _hardware_numbers(*names: str) -> Callable[[IndexedRows], Array]:
-    """Make a function that numbers rows by figures of their hardware."""
-
-    def numbered(rows: IndexedRows) -> Array:
-        keys = [tuple(getattr(one, name) for name in names) for one in rows.machines]
-        number = {key: place for place, key in enumerate(dict.fromkeys(keys))}
-        return np.array([number[key] for key in keys])[rows.hardware]
-
-    return numbered
-
-
-def _network_figure(name: str) -> Callable[[IndexedRows], Array]:
-    return lambda rows: rows.net(name)
-
-
-def _configuration_numbers(rows: IndexedRows) -> Array:
-    machine: Array = _hardware_numbers("platform", "mode", "element_bytes")(rows)
-    return machine * (len(rows.nets) + 1) + rows.network
-
-
-# what is held out together, always in all modes and precisions of the family unless it says so
-# precisions that a platform executes alike are one: their rows are the same measurement twice
-SCHEMES: dict[str, Callable[[IndexedRows], Array]] = {
-    "configuration": _configuration_numbers,
-    "network": lambda rows: rows.network,
-    "pruning": _network_figure("pruning"),
-    "topology": _network_figure("topology"),
-    "precision": _hardware_numbers("element_bytes"),
-    "platform": _hardware_numbers("platform", "mode"),
-}
-STRICT = "network"
-
-
 def held_out(data: Measured, scheme: str, *, power: bool = False, deviation: bool = False) -> Predicted:
     """Predict every scored row from the rows that its scheme leaves.
 
@@ -99,7 +85,7 @@ def held_out(data: Measured, scheme: str, *, power: bool = False, deviation: boo
     ----------
     data : Measured
     scheme : str
-        One of `SCHEMES`. A family with but one value of what is held out is not predicted.
+        One of `SCHEMES`, or `FAMILY`. A family with but one value of what is held out is not predicted.
     power : bool
         Predict watts too.
     deviation : bool
@@ -108,59 +94,62 @@ def held_out(data: Measured, scheme: str, *, power: bool = False, deviation: boo
     Notes
     -----
     A fold sees the usable rows of its family that are not held out; other families only where it has few rows, as a
-    prior.
+    prior. Of a family never seen the others are all that is known.
     """
-    seconds, watts, doubt = (np.full(len(data), np.nan) for _ in range(3))
     with one_thread():
-        others = _family_models(data)
-        for name, out, kept in _folds(data, scheme):
-            fold, rows = _fold(data, kept, out)
-            model = family_model(
-                fold, np.arange(len(fold)), {key: one for key, one in others.items() if key != name}, name
-            )
-            seconds[out] = model.log_time(rows)
-            if deviation:
-                doubt[out] = model.deviation(rows)
-            if power:
-                seen = fold.rows.take(np.flatnonzero(fold.usable))
-                found = fit_power(model, seen, model.log_time(seen), fold.power[fold.usable])
-                if found is not None:
-                    watts[out] = found.predict(model, rows, seconds[out])
-    return Predicted(seconds, watts, doubt)
+        return _HeldOut(data).predicted(scheme, power=power, deviation=deviation)
+
+
+class _HeldOut:
+    """Schemes of the same rows: folds that they share are predicted once."""
+
+    def __init__(self, data: Measured, step: Callable[[], object] = bool) -> None:
+        self.data, self.step, self.others = data, step, _family_models(data)
+        self.seconds: dict[tuple[bytes, bytes], Array] = {}
+
+    def predicted(self, scheme: str, *, power: bool = False, deviation: bool = False) -> Predicted:
+        seconds, watts, doubt = (np.full(len(self.data), np.nan) for _ in range(3))
+        if scheme == FAMILY:
+            return Predicted(self._families_never_seen(), watts, doubt)
+        for name, out, kept in folds(self.data, scheme):
+            key = out.tobytes(), kept.tobytes()
+            if power or deviation or key not in self.seconds:
+                self.seconds[key], doubt[out], watts[out] = self._fold(
+                    name, out, kept, power=power, deviation=deviation
+                )
+            seconds[out] = self.seconds[key]
+            self.step()
+        return Predicted(seconds, watts, doubt)
+
+    def _fold(self, name: str, out: Array, kept: Array, *, power: bool, deviation: bool) -> tuple[Array, Array, Array]:
+        fold, rows = fold_rows(self.data, kept, out)
+        model = family_model(fold, np.arange(len(fold)), _without(self.others, name), name)
+        seconds, watts = model.log_time(rows), np.full(len(out), np.nan)
+        if power:
+            seen = fold.rows.take(np.flatnonzero(fold.usable))
+            found = fit_power(model, seen, model.log_time(seen), fold.power[fold.usable])
+            watts = watts if found is None else found.predict(model, rows, seconds)
+        return seconds, model.deviation(rows) if deviation else np.full(len(out), np.nan), watts
+
+    def _families_never_seen(self) -> Array:
+        """Predict each family from what the others are like; NaN where there are no others, or no data sheet."""
+        seconds = np.full(len(self.data), np.nan)
+        stated = np.array([*(one.stated for one in self.data.rows.machines), False])
+        for name, index in self.data.by_family():
+            out = index[self.data.scored[index] & stated[self.data.rows.hardware[index]]]
+            if len(out):
+                seconds[out] = log_time_of_no_rows(_without(self.others, name), self.data.rows.take(out))
+        return seconds
+
+
+def _without(models: Mapping[str, FamilyModel], name: str) -> dict[str, FamilyModel]:
+    return {key: one for key, one in models.items() if key != name}
 
 
 def _family_models(data: Measured) -> dict[str, FamilyModel]:
-    """Fit each family to all its rows: what families of few rows learn their prior from."""
-    return fit(data, power=False).families
-
-
-def _folds(data: Measured, scheme: str) -> Iterator[tuple[str, Array, Array]]:
-    for name, index in data.by_family():
-        scored, usable = index[data.scored[index]], index[data.usable[index]]
-        label, known = SCHEMES[scheme](data.rows.take(scored)), SCHEMES[scheme](data.rows.take(usable))
-        for values in _values_left_out(label):
-            kept = usable[~np.isin(known, values)]
-            if len(kept):
-                yield name, scored[np.isin(label, values)], kept
-
-
-def _values_left_out(label: Array) -> list[Array]:
-    """Return what is held out together: each value by itself, or where there are many, some of them at a time."""
-    values = np.array(list(dict.fromkeys(label.tolist())))
-    if len(values) <= MOST_FOLDS:
-        return [values[place : place + 1] for place in range(len(values))]
-    mixed = np.random.default_rng(SEED).permutation(len(values))
-    return [values[part] for part in np.array_split(mixed, FOLDS)]
-
-
-def _fold(data: Measured, kept: Array, out: Array) -> tuple[Measured, IndexedRows]:
-    """Return the kept rows and the places of those held out; guessed facts are guessed anew from the kept rows."""
-    stated = np.array([one.stated for one in data.rows.machines])
-    if stated[data.rows.hardware[np.concatenate([kept, out])]].all():
-        return data.take(kept), data.rows.take(out)
-    facts = Facts({key: one for key, one in data.facts.hardware.items() if one.stated}, data.facts.networks)
-    fold = measured(data.table[kept].drop("row"), facts)
-    return fold, indexed_rows(canonical_keys(data.table[out]), fold.facts)
+    """Fit each family to all its rows: what other families learn their prior from, so none where there is but one."""
+    families = [name for name, index in data.by_family() if data.usable[index].any()]
+    return fit(data, power=False).families if len(families) > 1 else {}
 
 
 # baselines ------------------------------------------------------------------------------------------------------------
@@ -238,8 +227,7 @@ def error_table(data: Measured) -> pl.DataFrame:
     baseline[there] = published(data.rows.take(there))
     lines += _error_lines(data, "throughput", PUBLISHED, baseline, data.seconds)
     strict = Predicted(baseline, baseline, baseline)
-    for scheme in SCHEMES:
-        found = held_out(data, scheme, power=scheme == STRICT, deviation=scheme == STRICT)
+    for scheme, found in _every_scheme(data):
         lines += _error_lines(data, "throughput", scheme, found.seconds, data.seconds)
         if scheme == STRICT:
             strict = found
@@ -257,6 +245,41 @@ def error_table(data: Measured) -> pl.DataFrame:
     lines += _choice_lines(data, TOLERANT, strict.seconds - KERNEL.noise)
     lines += _choice_lines(data, CAUTIOUS, strict.seconds, strict.deviation)
     return pl.DataFrame(lines, infer_schema_length=None)
+
+
+def _every_scheme(data: Measured) -> Iterator[tuple[str, Predicted]]:
+    # the strict one first: it alone predicts power too, and its folds may be those of others
+    order = dict.fromkeys([STRICT, *SCHEMES])
+    total = sum(len(list(folds(data, scheme))) for scheme in order)
+    with progress_bar(total, "errors of rows left out") as bar, one_thread():
+        held = _HeldOut(data, bar.update)
+        for scheme in order:
+            yield scheme, held.predicted(scheme, power=scheme == STRICT, deviation=scheme == STRICT)
+        yield FAMILY, held.predicted(FAMILY)
+
+
+def expectations(errors: pl.DataFrame) -> pl.DataFrame:
+    """Tell what error to expect of what was not measured, by what is new about it.
+
+    Parameters
+    ----------
+    errors : DataFrame
+        Of `error_table`.
+
+    Returns
+    -------
+    DataFrame
+        `new`, `scheme`, `rows`, `median_ape_percent` and `p90_ape_percent` of throughput over all families; a line for
+        what can be told from these rows.
+    """
+    lines = []
+    for new, scheme in NEW.items():
+        found = errors.filter(quantity="throughput", scheme=scheme, family=ALL)
+        if found.height:
+            line = found.select("scheme", "rows", "median_ape_percent", "p90_ape_percent").row(0, named=True)
+            lines.append({"new": new, **line})
+    schema = {"new": pl.String, "scheme": pl.String, "rows": pl.Int64}
+    return pl.DataFrame(lines, schema=schema | dict.fromkeys(("median_ape_percent", "p90_ape_percent"), pl.Float64))
 
 
 def _flow(data: Measured) -> Array:
@@ -346,12 +369,13 @@ def coverage_table(data: Measured, levels: tuple[float, ...] = (0.8, 0.9)) -> pl
 def held_out_intervals(data: Measured, levels: tuple[float, ...]) -> tuple[Array, dict[float, Array]]:
     """Return |ln error| and half-widths of rows whose network neither model nor interval saw: a fold within a fold."""
     error, half = np.full(len(data), np.nan), {level: np.full(len(data), np.nan) for level in levels}
-    with one_thread():
+    parts = list(folds(data, STRICT))
+    with one_thread(), progress_bar(len(parts), "coverage of rows left out") as bar:
         others = _family_models(data)
         elsewhere = _scores_elsewhere(data, others)
-        for name, out, kept in _folds(data, STRICT):
-            rest = {key: one for key, one in others.items() if key != name}
-            fold, rows = _fold(data, kept, out)
+        for name, out, kept in parts:
+            rest = _without(others, name)
+            fold, rows = fold_rows(data, kept, out)
             if rows.machines == data.rows.machines:
                 other = ~np.isin(data.rows.network, np.unique(data.rows.network[out]))
                 fold, scored = data, np.flatnonzero(data.scored & (data.rows.family() == name) & other)
@@ -359,12 +383,13 @@ def held_out_intervals(data: Measured, levels: tuple[float, ...]) -> tuple[Array
             else:
                 scored = np.arange(len(fold))
                 model = family_model(fold, scored, rest, name)
-            intervals = Intervals(leave_networks_out(fold, scored, rest, name), elsewhere[name])
+            intervals = Intervals(leave_networks_out(fold, scored, rest, name, model), elsewhere.get(name, ()))
             error[out] = np.abs(model.log_time(rows) - data.seconds[out])
             deviation = model.deviation(rows)
             strange = unseen_kin(data.rows.take(kept), rows)
             for level in levels:
                 half[level][out] = intervals.half_width(deviation, level, strange)
+            bar.update()
     return error, half
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from itertools import product
 from typing import TYPE_CHECKING, Any
@@ -99,6 +99,8 @@ class NetworkTotals:
         Elements that element-wise operators read and write, where they are known; else 0.
     kernels : float
         Operators that run, where they are known; else the layers.
+    architecture : str
+        What the inputs call networks of its kind; empty where they do not say.
     """
 
     topology: str
@@ -116,6 +118,7 @@ class NetworkTotals:
     attention_activations: float = 0.0
     elementwise: float = 0.0
     kernels: float = 0.0
+    architecture: str = ""
 
     @property
     def key(self) -> tuple[str, float]:
@@ -124,10 +127,12 @@ class NetworkTotals:
 
     @property
     def kin(self) -> str:
-        """The letters that the name begins with: networks of one architecture are mostly called alike.
+        """The architecture; where it is not stated, the letters that the name begins with, which often tell it.
 
         It decides how wide intervals are, never a prediction.
         """
+        if self.architecture:
+            return self.architecture.casefold()
         return re.match(r"[^\W\d_]*", self.topology)[0].casefold() or self.topology  # type: ignore[index]
 
 
@@ -243,12 +248,22 @@ def _networks_of(inputs: xr.Dataset) -> Iterator[NetworkTotals]:
     sizes = (len(topologies), len(kept))
     layered = {name: _laid_out(inputs, f"layer_{name}", (*sizes, -1)) for name in DEMANDS}
     whole = {name: _laid_out(inputs, name, sizes) for name in ("ops", *BESIDE)}
+    architectures = _architectures(inputs, len(topologies))
     for place in np.ndindex(*sizes):
         # a network known by totals that lack its activations is no network to calibrate with
         if np.isfinite(whole["ops"][place]) and np.isfinite(layered["activations"][place]).all():
             demands = {name: values[place] for name, values in layered.items()}
             beside = {name: float(whole[name][place]) for name in BESIDE}
-            yield _totals(topologies[place[0]], float(kept[place[1]]), demands, **beside)
+            one = _totals(topologies[place[0]], float(kept[place[1]]), demands, **beside)
+            yield replace(one, architecture=architectures[place[0]])
+
+
+def _architectures(inputs: xr.Dataset, count: int) -> list[str]:
+    """Return what the inputs call the kind of each topology; nothing where they do not say."""
+    stated = inputs.coords.get("architecture")
+    if stated is None or not set(stated.dims) <= {"topology"}:
+        return [""] * count
+    return [str(one) for one in np.broadcast_to(stated.to_numpy(), count).tolist()]
 
 
 def _laid_out(inputs: xr.Dataset, name: str, shape: tuple[int, ...]) -> Array:

@@ -14,6 +14,7 @@ import numpy as np
 
 from roofcube.calibration.fitting.families import FittedFamilies, leave_networks_out, one_thread, unseen_kin
 from roofcube.calibration.fitting.intervals import Intervals, Scores, anywhere, cautious
+from roofcube.calibration.measured import fastest
 from roofcube.calibration.rows import IndexedRows, distinct
 from roofcube.calibration.trust import Reach, reaches, unlike
 
@@ -61,7 +62,8 @@ class Fitted:
         columns = {
             "predicted_throughput": rate,
             "low": rate * np.exp(-half),
-            "high": rate * np.exp(half),
+            # no faster than any row that is believed
+            "high": np.maximum(rate, np.minimum(rate * np.exp(half), fastest(some))),
             "predicted_latency": np.exp(seconds),
             "power": watts,
             "predicted_energy": watts / rate,
@@ -101,7 +103,8 @@ class Fitted:
             for name, index in self.data.by_family():
                 if name in self.engine.families:
                     others = {other: model for other, model in self.engine.families.items() if other != name}
-                    own[name] = leave_networks_out(self.data, index[self.data.scored[index]], others, name)
+                    scored, model = index[self.data.scored[index]], self.engine.families[name]
+                    own[name] = leave_networks_out(self.data, scored, others, name, model)
         return own
 
     @cached_property

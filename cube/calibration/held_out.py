@@ -14,6 +14,7 @@ import numpy as np
 import polars as pl
 
 from roofcube.calibration.code_key import code_key
+from roofcube.calibration.measured import fastest
 from roofcube.disk import cache_folder, digest, make_private, replacing
 from roofcube.labels import KEY_COLUMNS, rows_of
 from roofcube.model.assumptions import BOUND
@@ -92,7 +93,7 @@ def _nine_digits(value: Any) -> Any:
 def compute_held_out(calibration: Calibration) -> HeldOut:
     """Predict every scored row without its network, with an interval that did not see it either.
 
-    Takes about half a minute on the embedded rows; errors and coverage come from the user's cache if they were computed
+    Takes a minute or two on the embedded rows; errors and coverage come from the user's cache if they were computed
     before.
     """
     from roofcube.calibration.crossvalidation import held_out, held_out_intervals, published
@@ -110,7 +111,7 @@ def compute_held_out(calibration: Calibration) -> HeldOut:
         "bound": _bound_of_rows(table),
         "predicted_throughput": rate,
         "low": rate * np.exp(-half[place]),
-        "high": rate * np.exp(half[place]),
+        "high": np.maximum(rate, np.minimum(rate * np.exp(half[place]), fastest(rows))),
     }
     digits = {name: [float(f"{value:.6g}") for value in column] for name, column in values.items()}
     found = (
@@ -179,5 +180,9 @@ def _stored_tables() -> Iterator[HeldOut]:
         heads = {match.groups() if (match := HEAD.match(text)) else None for text in texts.values()}
         # three files of one run, else one of them was lost or replaced
         if len(heads) == 1 and (keys := heads.pop()) is not None:
-            tables = {name: pl.read_csv(StringIO(text), comment_prefix="#") for name, text in texts.items()}
+            # columns that only the last lines fill have their type from them
+            tables = {
+                name: pl.read_csv(StringIO(text), comment_prefix="#", infer_schema_length=None)
+                for name, text in texts.items()
+            }
             yield HeldOut(**tables, rows_key=keys[0], code_key=keys[1])

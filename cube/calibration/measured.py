@@ -16,7 +16,7 @@ from roofcube.labels import KEY_COLUMNS
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["INTERVAL", "Measured", "measured"]
+__all__ = ["INTERVAL", "Measured", "fastest", "measured"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -113,6 +113,15 @@ def measured(measurements: pl.DataFrame, facts: Facts) -> Measured:
         seconds = np.log(rows.batch / rate)
         power = np.log(_figures_of(table, "power_full_w"))
     return Measured(table, facts, rows, seconds, power, _figures_of(table, INTERVAL), _reasons(table, rows, rate))
+
+
+def fastest(rows: IndexedRows) -> Array:
+    """Return the throughput [1/s] beyond which no row would be believed; infinite where nothing is known of it."""
+    rate = np.full(len(rows), np.inf)
+    known = np.flatnonzero(rows.known)
+    some = rows.take(known)
+    rate[known] = ABOVE_THE_LISTED_PEAK * some.machine("peak") / some.net("ops")
+    return rate
 
 
 def _figures_of(table: pl.DataFrame, name: str) -> Array:

@@ -162,7 +162,8 @@ def _of_version_1(found: dict[str, Any]) -> dict[str, Any]:
 def _scores(found: dict[str, Any]) -> Scores:
     far = found.get("far")
     error, deviation, network = (np.array(found[part]) for part in ("error", "deviation", "network"))
-    return Scores(error, deviation, network, found.get("scaled", False), None if far is None else _scores(far))
+    scaled, units = found.get("scaled", False), found.get("units")
+    return Scores(error, deviation, network, scaled, None if far is None else _scores(far), units)
 
 
 def _rows_of_file(found: dict[str, Any], facts: Facts) -> Measured:

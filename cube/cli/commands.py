@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from roofcube.cli.own import cube_of, is_cube
-from roofcube.cli.printing import as_json_option, sizes_text, table_text, to_json
+from roofcube.cli.printing import as_json_option, expected_lines, sizes_text, table_text, to_json
 from roofcube.errors import RoofcubeError, page_of
 
 if TYPE_CHECKING:
@@ -248,14 +248,23 @@ def diff_command(a: Path, b: Path, as_json: bool) -> None:
 
 @main.command()
 @click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="Write the table to this CSV.")
-@click.option("--write", is_flag=True, help="Keep the tables and the predictions that the pages show (half a minute).")
+@click.option(
+    "--write", is_flag=True, help="Keep the tables and the predictions that the pages show (a minute or two)."
+)
 @as_json_option
 def errors(output: Path | None, write: bool, as_json: bool) -> None:
-    """Print the cross-validated errors of the calibrated predictions against all embedded measurements."""
+    """Print the cross-validated errors of the calibrated predictions against all embedded measurements.
+
+    First what to expect of a new network, topology, architecture or board; then every scheme and family.
+    """
     import roofcube
 
     calibration = roofcube.calibrate(roofcube.datasets.load_measurements())
-    click.echo(to_json(calibration.errors.to_dicts()) if as_json else table_text(calibration.errors))
+    if as_json:
+        click.echo(to_json(calibration.errors.to_dicts()))
+    else:
+        click.echo("\n".join(expected_lines(calibration.expectations)))
+        click.echo(f"\n{table_text(calibration.errors)}")
     if output is not None:
         calibration.errors.write_csv(output)
         click.echo(output, err=as_json)

@@ -11,7 +11,7 @@ import numpy as np
 
 from roofcube.labels import flat_column
 from roofcube.vocabulary import DIMS
-from roofcube.wording import flag_words, in_shown_unit, short
+from roofcube.wording import flag_words, in_shown_unit, percent, short
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import polars as pl
     import xarray as xr
 
-__all__ = ["as_json_option", "print_answer", "records_of", "sizes_text", "table_text", "to_json"]
+__all__ = ["as_json_option", "expected_lines", "print_answer", "records_of", "sizes_text", "table_text", "to_json"]
 
 MOST_ROWS = 20  # of a table in words; all are in the file and in the JSON
 as_json_option = click.option("--json", "as_json", is_flag=True, help="Print the answer as JSON.")
@@ -40,6 +40,15 @@ def _plain_cell(content: Any) -> Any:
     if isinstance(content, float):
         return content if math.isfinite(content) else None
     return content if content is None or isinstance(content, bool | int | str) else str(content)
+
+
+def expected_lines(expectations: pl.DataFrame) -> list[str]:
+    """Write what error to expect of what was not measured: the median, and what one in ten exceeds."""
+    lines = ["Expect, of throughput, for a new"]
+    for one in expectations.iter_rows(named=True):
+        median, high = (percent(one[f"{name}_ape_percent"] / 100.0) for name in ("median", "p90"))
+        lines.append(f"  {one['new']:<38} {median:>8} in the median, one in ten more than {high}")
+    return lines
 
 
 def sizes_text(cube: xr.Dataset) -> str:

@@ -91,7 +91,7 @@ def inputs(
         `activations`, `activation_memory`, `state` over (topology, pruning), the same per layer as `layer_…`, `top1`,
         `top5` over (topology, pruning, precision) [%]; `vector_ops` and `vector_elements` where a network of your own
         has them. A network known by its totals is one roofline as a whole; what its totals do not say is NaN. Coords
-        `device_class`, `family` on platform, `task` on topology.
+        `device_class`, `family` on platform, `task` and (where it is known) `architecture` on topology.
 
     Raises
     ------
@@ -493,7 +493,6 @@ def _needs(networks: dict[str, pl.DataFrame], kept: list[float], precisions: lis
     source = np.full(shape, "", dtype=object)
     source[place] = ["site"] * table.height if counts == "site" else table["counts_source"].to_list()
     per_layer = _layer_arrays(layers, names, kept)
-    task_of = dict(zip(table["topology"].to_list(), table["task"].to_list(), strict=True))
     activations = per_layer["layer_activations"]
     defined = ~np.isnan(total(table["ops"]))
     vector_work = [name for name in BESIDE_LAYERS if name in table.columns]
@@ -514,12 +513,22 @@ def _needs(networks: dict[str, pl.DataFrame], kept: list[float], precisions: lis
         coords={
             "topology": axis("topology", names),
             "pruning": axis("pruning", kept),
-            "task": labelled("topology", np.array([task_of.get(name, "") for name in names], dtype=str)),
+            **_told_of_topologies(table, names),
             "counts_source": labelled(dims, source.astype(str)),
             "precision": axis("precision", precisions),
         },
     )
     return with_phases(with_totals(needs, by_totals), networks["phases"])
+
+
+def _told_of_topologies(table: pl.DataFrame, names: list[str]) -> dict[str, xr.Variable]:
+    """Return the task of each topology, and its architecture where the table tells any."""
+    table = table.select("topology", *(name for name in ("task", "architecture") if name in table.columns)).fill_null(
+        ""
+    )
+    told = [name for name in table.columns[1:] if name == "task" or (table[name] != "").any()]
+    of = {name: dict(table.select("topology", name).iter_rows()) for name in told}
+    return {name: labelled("topology", np.array([of[name].get(one, "") for one in names], dtype=str)) for name in told}
 
 
 def _layer_arrays(layers: pl.DataFrame, names: list[str], kept: list[float]) -> dict[str, np.ndarray[Any, Any]]:

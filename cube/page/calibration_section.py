@@ -90,7 +90,7 @@ def _section_of_calibration(subject: Subject, calibration: Calibration, found: H
     missing = [drawn] if isinstance(drawn, str) else []
     if state != "current":
         what = STALE[state] if found is not None else "The held-out figures are not at hand"
-        missing.append(f"{what}; “roofcube errors --write” computes them anew, in half a minute.")
+        missing.append(f"{what}; “roofcube errors --write” computes them anew, in a minute or two.")
     if not usable:
         missing.append("The calibrated predictions drawn here saw the rows that they are compared with.")
     return Section(
@@ -146,7 +146,7 @@ def _see(found: HeldOut, task: str | None) -> tuple[str, ...]:
         f"interval holds {held} of the rows, and at least half of the rows for {mostly} of the configurations; half of "
         f"the intervals are narrower than ×/÷\u00a0{covered['half_width']:.2f}."
     )
-    return learnt, intervals
+    return calibration_tables.expected(found).replace(" %", "\u00a0%"), learnt, intervals
 
 
 def _errors_on_page(rows: pl.DataFrame) -> str:
@@ -173,13 +173,11 @@ def _errors_on_page(rows: pl.DataFrame) -> str:
 def _beware(found: HeldOut | None) -> str:
     if found is None:
         return "A prediction of rows that the calibration saw says little about other rows."
-    far = calibration_tables.error_of(found, "topology")
     worst = _worst(found)
     return (
-        "A held-out network has sisters that were measured: other prunings, other batches. With every pruning of a "
-        f"network held out the median error is {_percent(far['median_ape_percent'])}, so measure a few rows of a new "
-        f"kind of network first. An interval can be too narrow for one family ({worst}), and is wide for FINN, whose "
-        "folding is not in the data. The bound is a limit: its distance from a measurement is no error."
+        "A held-out network has sisters that were measured: other prunings, other batches. Measure a few rows of a new "
+        f"kind of network or board first. An interval can be too narrow for one family ({worst}), and is wide for "
+        "FINN, whose folding is not in the data. The bound is a limit: its distance from a measurement is no error."
     )
 
 

@@ -16,22 +16,26 @@ if TYPE_CHECKING:
     from roofcube.calibration import Calibration
     from roofcube.calibration.held_out import HeldOut
 
-__all__ = ["PUBLISHED", "STRICT", "by_family", "by_scheme", "error_of", "parameters", "trusted"]
+__all__ = ["PUBLISHED", "STRICT", "by_family", "by_scheme", "error_of", "expected", "parameters", "trusted"]
 
 ALL = "all"
 STRICT = "network"
 NEAR = 1.25
 PUBLISHED = "published roofline (nothing fitted)"
 # what is held out together → how the page says it
+FAMILY = "device family never seen"
+# what to expect of what is new comes first
 SPOKEN = {
-    PUBLISHED: "nothing fitted: the published roofline",
-    "configuration": "each configuration; its other modes and precisions are seen",
     STRICT: "strict: each network at its pruning, all modes and precisions",
-    "network, initiation interval given": "strict, initiation interval of FINN given",
-    "pruning": "each pruning of all networks",
     "topology": "each network at every pruning",
+    "architecture": "all networks of an architecture",
     "precision": "each precision",
     "platform": "each platform and mode of a family",
+    FAMILY: "each family of platforms: only the others are known",
+    PUBLISHED: "nothing fitted: the published roofline",
+    "configuration": "each configuration; its other modes and precisions are seen",
+    "pruning": "each pruning of all networks",
+    "network, initiation interval given": "strict, initiation interval of FINN given",
 }
 ERRORS = ("median_ape_percent", "p90_ape_percent", "within_25_percent", "rank_correlation")
 HEADS = ("Rows", "Median error", "90 % of rows below", "Within 25 %", "Rank correlation")
@@ -44,6 +48,19 @@ def error_of(found: HeldOut, scheme: str, family: str = ALL, what: str = "throug
     """Return a line of the error table; empty where it has none."""
     lines = found.errors.filter(quantity=what, scheme=scheme, family=family)
     return lines.row(0, named=True) if lines.height else {}
+
+
+def expected(found: HeldOut) -> str:
+    """Say what error to expect of what is new, the median and what one in ten exceeds."""
+    from roofcube.calibration.crossvalidation import expectations
+
+    lines = expectations(found.errors).iter_rows(named=True)
+    told = [
+        f"{_share(one['median_ape_percent'])} for a new {one['new']} (one in ten is off by more than "
+        f"{_share(one['p90_ape_percent'])})"
+        for one in lines
+    ]
+    return f"Expect a median error of {'; '.join(told)}." if told else ""
 
 
 def by_scheme(found: HeldOut) -> Table:

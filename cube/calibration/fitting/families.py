@@ -11,6 +11,8 @@ from roofcube.calibration.fitting.dataflow import PipelineFill, fit_fill
 from roofcube.calibration.fitting.evidence import LEAST_TOPOLOGIES
 from roofcube.calibration.fitting.family import FamilyModel, fit_family, prior_from
 from roofcube.calibration.fitting.intervals import Scores
+from roofcube.calibration.fitting.kin import scores_without_kin, unseen_kin
+from roofcube.calibration.fitting.law import features, log_time
 from roofcube.calibration.fitting.power import PowerModel, fit_power
 from roofcube.vocabulary import BOUNDS
 
@@ -27,6 +29,7 @@ __all__ = [
     "family_model",
     "fit",
     "leave_networks_out",
+    "log_time_of_no_rows",
     "one_thread",
     "teachers",
     "unseen_kin",
@@ -123,6 +126,17 @@ def teachers(models: Mapping[str, FamilyModel], name: str = "") -> list[Array]:
     return [model.modes for other, model in models.items() if other != name and not model.dataflow]
 
 
+def log_time_of_no_rows(others: Mapping[str, FamilyModel], rows: IndexedRows) -> Array:
+    """Return ln seconds of a family of which no row is known, from what other families are like; NaN without any."""
+    known = teachers(others)
+    if not known:
+        return np.full(len(rows), np.nan)
+    # no row tells which way to count the work, so each counts the same
+    values = [log_time(features(rows, tile), prior.mean)[0] for tile, prior in enumerate(prior_from(known))]
+    least: Array = np.log(rows.batch * rows.net("ops") / rows.machine("peak"))
+    return np.maximum(np.mean(values, axis=0), least)
+
+
 def fit(data: Measured, *, power: bool = True) -> FittedFamilies:
     """Fit every family that has usable rows."""
     families = {name: index[data.usable[index]] for name, index in data.by_family()}
@@ -140,7 +154,9 @@ def fit(data: Measured, *, power: bool = True) -> FittedFamilies:
     return FittedFamilies(models, watts, fit_fill(data))
 
 
-def leave_networks_out(data: Measured, index: Array, others: Mapping[str, FamilyModel], name: str) -> Scores:
+def leave_networks_out(
+    data: Measured, index: Array, others: Mapping[str, FamilyModel], name: str, model: FamilyModel | None = None
+) -> Scores:
     """Predict each network of a family from its other networks.
 
     Parameters
@@ -149,11 +165,14 @@ def leave_networks_out(data: Measured, index: Array, others: Mapping[str, Family
         Scored rows of the family.
     others : mapping of FamilyModel
         Other families, for the prior of a family of few rows.
+    model : FamilyModel, optional
+        The family fitted to the usable ones of these rows, where it is at hand.
     """
     network = data.rows.network[index]
     errors, deviations = np.full(len(index), np.nan), np.full(len(index), np.nan)
     if len(np.unique(data.rows.net("topology")[index])) >= LEAST_TOPOLOGIES:
-        return _left_out_at_once(data, index, others, name)
+        used = index[data.usable[index]]
+        return _left_out_at_once(data, used, model or family_model(data, used, others, name))
     for one in np.unique(network):
         out, kept = index[network == one], index[network != one]
         if not data.usable[kept].any():
@@ -166,25 +185,13 @@ def leave_networks_out(data: Measured, index: Array, others: Mapping[str, Family
     return Scores(errors[there], deviations[there], network[there])
 
 
-def _left_out_at_once(data: Measured, index: Array, others: Mapping[str, FamilyModel], name: str) -> Scores:
+def _left_out_at_once(data: Measured, index: Array, model: FamilyModel) -> Scores:
     """Predict each network from the others in closed form, from one fit to all; then each kin from the others.
 
     Of many networks one moves neither the parameters' linearisation nor the learned scales: the errors are those of as
-    many fits within a few per cent of themselves.
+    many fits within a few per cent of themselves. A kin moves the scales, so they are learned anew without it.
     """
-    index = index[data.usable[index]]
-    model, rows, seconds = family_model(data, index, others, name), data.rows.take(index), data.seconds[index]
-    _, kin = np.unique(rows.net("kin"), return_inverse=True)
-    near, far = (_scores_without(model, rows, seconds, number) for number in (rows.network, kin))
-    return replace(near, far=far)
-
-
-def _scores_without(model: FamilyModel, rows: IndexedRows, seconds: Array, left_out: Array) -> Scores:
-    mean, deviation = model.without_each(rows, seconds, left_out)
-    return Scores(np.abs(mean - seconds), deviation, left_out, scaled=True)
-
-
-def unseen_kin(seen: IndexedRows, rows: IndexedRows) -> Array:
-    """Return which rows are of networks none of whose kin was seen."""
-    unseen: Array = ~np.isin(rows.net("kin"), np.unique(seen.net("kin")))
-    return unseen
+    rows, seconds = data.rows.take(index), data.seconds[index]
+    mean, deviation = model.without_each(rows, seconds, rows.network)
+    near = Scores(np.abs(mean - seconds), deviation, rows.network, scaled=True)
+    return replace(near, far=scores_without_kin(model, rows, seconds))

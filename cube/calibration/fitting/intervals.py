@@ -42,6 +42,8 @@ class Scores:
         Whether every width is in proportion to the deviation, as of families of many topologies.
     far : Scores, optional
         Errors of the same rows where nothing of their kin was seen.
+    units : int, optional
+        How many of them are independent of each other, where that is not every row: kin that were left out together.
     """
 
     error: Array
@@ -49,6 +51,7 @@ class Scores:
     network: Array
     scaled: bool = False
     far: Scores | None = None
+    units: int | None = None
 
     @property
     def networks(self) -> int:
@@ -63,7 +66,7 @@ class Scores:
         """
         if not len(self.error):
             return cautious(deviation, level)
-        return conformal_quantile(self.relative, self.weight, level) * self.stretch(deviation)
+        return conformal_quantile(self.relative, self.weight, level, self.units) * self.stretch(deviation)
 
     @property
     def weight(self) -> Array:
@@ -163,11 +166,11 @@ def anywhere(level: float) -> float:
     return -level * float(np.log(LEAST_EFFICIENCY)) / 2
 
 
-def conformal_quantile(values: Array, weight: Array, level: float) -> float:
-    """Return the weighted quantile with the finite-sample correction of conformal prediction."""
+def conformal_quantile(values: Array, weight: Array, level: float, units: int | None = None) -> float:
+    """Return the weighted quantile with the finite-sample correction of conformal prediction, for so many units."""
     order = np.argsort(values, kind="stable")
     share = np.cumsum(weight[order]) / weight.sum()
-    wanted = min(1.0, level * (1.0 + 1.0 / len(values)))
+    wanted = min(1.0, level * (1.0 + 1.0 / (units or len(values))))
     return float(values[order][min(int(np.searchsorted(share, wanted - 1e-12)), len(values) - 1)])
 
 

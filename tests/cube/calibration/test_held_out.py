@@ -140,7 +140,8 @@ def test_the_error_table_has_every_scheme_and_family(rows):
     some = measured(family_of(rows, "NCS2", "BISMO", "FINN"), facts_of(None))
     table = crossvalidation.error_table(some)
     assert set(table["quantity"]) == {"throughput", "power", "energy", "choice"}
-    schemes = {*crossvalidation.SCHEMES, crossvalidation.PUBLISHED, crossvalidation.GIVEN} - {"platform"}
+    schemes = {*crossvalidation.SCHEMES, crossvalidation.FAMILY, crossvalidation.PUBLISHED, crossvalidation.GIVEN}
+    schemes -= {"platform"}
     assert schemes == set(table.filter(pl.col("quantity") == "throughput")["scheme"])
     strict = table.filter(pl.col("scheme") == "network", pl.col("quantity") == "throughput")
     families = {"all", "all but dataflow", "mean of families but dataflow", "NCS2", "BISMO", "FINN"}
@@ -158,6 +159,62 @@ def test_the_error_table_has_every_scheme_and_family(rows):
     assert (cautious[missed] <= ours[missed]).all()
     assert (ours[missed] <= bold[missed]).all()
     assert (cautious["all_in_percent"] <= ours["all_in_percent"]).all()
+
+
+def test_what_to_expect_of_what_is_new_stands_beside_the_headline(rows):
+    """A line for each kind of new that the rows can tell of, with the error of its scheme and what one in ten exceeds."""
+    table = crossvalidation.error_table(measured(family_of(rows, "EdgeTPU", "DPU"), facts_of(None)))
+    expected = crossvalidation.expectations(table)
+    assert expected["scheme"].to_list() == ["network", "topology", "architecture", "platform", crossvalidation.FAMILY]
+    for one in expected.iter_rows(named=True):
+        line = table.filter(quantity="throughput", scheme=one["scheme"], family="all").row(0, named=True)
+        assert {name: line[name] for name in expected.columns[1:]} == {name: one[name] for name in expected.columns[1:]}
+        assert one["median_ape_percent"] < one["p90_ape_percent"]
+    assert crossvalidation.expectations(table.filter(pl.col("scheme") == crossvalidation.PUBLISHED)).is_empty()
+
+
+def test_a_family_never_seen_is_predicted_from_the_others_alone(rows):
+    """Whatever is measured of it; without others there is nothing to say."""
+    table = family_of(rows, "NCS2", "TX2")
+    mine = (pl.col("platform") == "NCS2").alias("mine")
+    other = table.with_columns(pl.when(mine).then(pl.col(RATE) * 0.2).otherwise(pl.col(RATE)))
+    out = np.flatnonzero(table.select(mine).to_series().to_numpy())
+    one, two = (
+        crossvalidation.held_out(measured(part, facts_of(None)), crossvalidation.FAMILY).seconds
+        for part in (table, other)
+    )
+    assert np.isfinite(one[out]).all()
+    np.testing.assert_array_equal(one[out], two[out])
+    assert (np.delete(one, out) != np.delete(two, out)).all()
+    alone = measured(family_of(rows, "NCS2"), facts_of(None))
+    assert np.isnan(crossvalidation.held_out(alone, crossvalidation.FAMILY).seconds).all()
+
+
+def test_schemes_with_the_same_folds_are_predicted_once(rows, monkeypatch):
+    some = measured(rows.filter(pl.col("platform") == "EdgeTPU", pl.col("mode") == "fast"), facts_of(None))
+    fits = []
+
+    def counted(*arguments):
+        fits.append(arguments)
+        return crossvalidation.__dict__["counted_before"](*arguments)
+
+    monkeypatch.setattr(crossvalidation, "counted_before", crossvalidation.family_model, raising=False)
+    monkeypatch.setattr(crossvalidation, "family_model", counted)
+    table = crossvalidation.error_table(some)
+    lines = table.filter(quantity="throughput", family="all")
+    same = lines.filter(pl.col("scheme").is_in(["configuration", "network", "topology"]))
+    assert same["median_ape_percent"].n_unique() == 1
+    assert len(fits) < 2 * some.rows.take(np.flatnonzero(some.scored)).network.size
+
+
+def test_long_work_shows_how_far_it_is(rows, capsys):
+    some = measured(rows.filter(pl.col("platform") == "EdgeTPU"), facts_of(None))
+    with rc.set_options(progress=True):
+        crossvalidation.error_table(some)
+        crossvalidation.coverage_table(some)
+    told = capsys.readouterr().err
+    assert "errors of rows left out: 100%" in told
+    assert "coverage of rows left out: 100%" in told
 
 
 def test_errors_are_cached_by_content(rows, monkeypatch, tmp_path):

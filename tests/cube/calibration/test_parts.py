@@ -197,6 +197,16 @@ def test_intervals_are_wider_where_no_kin_was_seen():
     assert twice == pytest.approx(2 * near)
 
 
+def test_a_quantile_of_few_units_is_corrected_for_them():
+    """Two hundred errors of four kin bound those of a fifth at no more than what five times as many would."""
+    generator = np.random.default_rng(0)
+    rows = Scores(generator.exponential(0.1, 200), np.ones(200), np.arange(200), scaled=True)
+    kin = replace(rows, units=4)
+    one = np.ones(1)
+    assert kin.half_width(one, 0.6) == rows.half_width(one, 0.6 * 1.25 * 200 / 201)
+    assert kin.half_width(one, 0.8) == kin.half_width(one, 0.95) == rows.error.max()
+
+
 def test_nothing_is_faster_than_the_peak_that_was_seen(many):
     rows = many.take(np.flatnonzero(many.net("topology") == "CNV"))
     listed = np.log(rows.batch * rows.net("ops") / rows.machine("peak"))

@@ -17,6 +17,7 @@ import roofcube as rc
 from roofcube.cli import main
 from roofcube.errors import SITE, InvalidDataError, MemoryLimitError
 from roofcube.sweep_spec import SweepSpec, read_sweep_spec, run_sweep
+from roofcube.wording import percent
 
 SPEC = """
 [inputs]
@@ -310,3 +311,20 @@ def test_small_numbers_of_a_difference_are_told(run, tmp_path):
     old, new, ratio = map(float, line.split()[-3:])
     assert 0 < old < new
     assert new / old == pytest.approx(ratio, rel=1e-3)
+
+
+def test_errors_lead_with_what_to_expect_of_what_is_new(run, monkeypatch):
+    load = rc.datasets.load_measurements
+    rows = load().filter(pl.col("platform") == "EdgeTPU")
+    monkeypatch.setattr(rc.datasets, "load_measurements", lambda *task: load(*task) if task else rows)
+    calibration = rc.calibrate(rows)
+    lines = run("errors").output.splitlines()
+    assert lines[0] == "Expect, of throughput, for a new"
+    expected = calibration.expectations
+    assert expected.height > 2
+    for text, one in zip(lines[1:], expected.iter_rows(named=True), strict=False):
+        assert one["new"] in text
+        median, high = (percent(one[f"{name}_ape_percent"] / 100) for name in ("median", "p90"))
+        assert f"{median} in the median, one in ten more than {high}" in text
+    assert lines[1 + expected.height] == ""
+    assert json.loads(run("errors", "--json").output) == calibration.errors.to_dicts()

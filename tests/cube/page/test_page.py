@@ -13,7 +13,7 @@ import pytest
 from bokeh.models import ColumnDataSource, Title
 
 import roofcube as rc
-from roofcube.calibration import held_out
+from roofcube.calibration import crossvalidation, held_out
 from roofcube.errors import InvalidDataError, UnknownLabelError
 from roofcube.page import calibration_section, calibration_tables, document, sections, tables
 from roofcube.page.downloads import downloads, long_table
@@ -152,7 +152,16 @@ def test_errors_in_the_page_follow_from_the_rows(calibration):
     covered = found.coverage.filter(family="all", level_percent=90.0)["rows_covered_percent"].item()
     assert 100 * inside == pytest.approx(covered, abs=0.11)
     table = calibration_tables.by_scheme(found)
-    assert len(table.rows) <= 12
+    assert len(table.rows) <= 13
+    # what is new leads, with the tenth beside the median
+    spoken = [row[0] for row in table.rows if row[1] == "throughput"]
+    leads = [calibration_tables.SPOKEN[scheme] for scheme in ("network", "topology", "architecture")]
+    assert spoken[:3] == leads
+    text = calibration_section.calibrated(subject_of("cifar10", None)).see[0]
+    for line in crossvalidation.expectations(found.errors).iter_rows(named=True):
+        assert f"for a new {line['new']}" in text
+        shown = [f"{line[f'{name}_ape_percent']:.3g}\N{NO-BREAK SPACE}%" for name in ("median", "p90")]
+        assert all(one in text for one in shown) or line["p90_ape_percent"] >= 1000
     for pool in ("within platforms", "across platforms"):
         choice = calibration_tables.error_of(found, calibration_tables.STRICT, pool, "choice")
         for figure in ("regret_percent", "latency_missed_percent"):
