@@ -115,9 +115,9 @@ def held_out(data: Measured, scheme: str, *, power: bool = False, deviation: boo
         others = _family_models(data)
         for name, out, kept in _folds(data, scheme):
             fold, rows = _fold(data, kept, out)
-            model = family_model(
-                fold, np.arange(len(fold)), {key: one for key, one in others.items() if key != name}, name
-            )
+            rest = {key: one for key, one in others.items() if key != name}
+            alike = fold.rows.machines == data.rows.machines
+            model = family_model(fold, np.arange(len(fold)), rest, name, sisters=alike)
             seconds[out] = model.log_time(rows)
             if deviation:
                 doubt[out] = model.deviation(rows)
@@ -358,7 +358,7 @@ def held_out_intervals(data: Measured, levels: tuple[float, ...]) -> tuple[Array
                 model = family_model(data, kept, rest, name)
             else:
                 scored = np.arange(len(fold))
-                model = family_model(fold, scored, rest, name)
+                model = family_model(fold, scored, rest, name, sisters=False)
             intervals = Intervals(leave_networks_out(fold, scored, rest, name), elsewhere[name])
             error[out] = np.abs(model.log_time(rows) - data.seconds[out])
             deviation = model.deviation(rows)

@@ -13,21 +13,22 @@ from roofcube.calibration.fitting.law import (
     COMPUTE,
     MEMORY,
     PARTS,
-    PRIOR_DEVIATION,
+    PRIOR_COVARIANCE,
     PRIOR_MEAN,
     coefficients,
     features,
     log_time,
 )
-from roofcube.calibration.fitting.least_squares import Prior, by_group, fit_law
-from roofcube.calibration.fitting.residual import Posterior, kernel_inputs, parameter_covariance, posterior
+from roofcube.calibration.fitting.least_squares import SCATTER, Prior, Solution, by_group, fit_law
+from roofcube.calibration.fitting.mistakes import MISTAKEN, mistakes
+from roofcube.calibration.fitting.residual import Posterior, covariance, kernel_inputs, parameter_covariance, posterior
 from roofcube.calibration.rows import distinct
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from roofcube.calibration.fitting.least_squares import Solution
     from roofcube.calibration.fitting.residual import Kernel, Place
+    from roofcube.calibration.fitting.sisters import Sister
     from roofcube.calibration.rows import IndexedRows
 
 __all__ = ["FamilyModel", "Structure", "fit_family", "prior_from", "weak_prior"]
@@ -37,6 +38,8 @@ Array = np.ndarray[Any, np.dtype[Any]]
 # rows at a time: a block times the training rows of the largest embedded family is 30 MB
 BLOCK = 8192
 SEED = 20210
+# fits, the second without the rows that the first calls mistakes
+ROUNDS = 2
 # batches per octave at which deviations are computed
 KNOTS = 8
 # a structure whose evidence is this much below the best is left out
@@ -70,6 +73,10 @@ class FamilyModel:
         Whether the platforms are pipelines of a network's layers, which the law does not describe.
     above_peak : tuple of float
         How many times the listed peak each group was seen to reach; 1 where it never did.
+    evidence : float
+        ln of what the rows say for this model, mistakes among them counted as such.
+    sisters : tuple of Sister
+        Other boards that predict hardware of few rows, with their weights; the structures have the rest.
     """
 
     groups: tuple[int, ...]
@@ -77,6 +84,19 @@ class FamilyModel:
     modes: Array
     dataflow: bool = False
     above_peak: tuple[float, ...] = ()
+    evidence: float = 0.0
+    sisters: tuple[Sister, ...] = ()
+
+    @property
+    def wrong(self) -> Array:
+        """True for the rows of the fit, in their order, that are mistakes."""
+        wrong: Array = self.structures[0].posterior.noise >= MISTAKEN
+        return wrong
+
+    @property
+    def rows(self) -> int:
+        """Count the rows of the fit."""
+        return len(self.structures[0].posterior.noise)
 
     def group(self, rows: IndexedRows) -> Array:
         """Return the number of the group of each row; the last is that of hardware without rows."""
@@ -90,6 +110,9 @@ class FamilyModel:
         mean = np.zeros(len(rows))
         for one in self.structures:
             mean += one.weight * one.posterior.mean(features(rows, one.tile), group, place)
+        for here, sisters in self._with_sisters(rows):
+            mean[here] *= 1.0 - sum(one.weight for one in sisters)
+            mean[here] += sum(one.mean(rows.take(here)) for one in sisters)
         # no operation is done faster than at the peak, the listed or the one that was seen
         peak = rows.machine("peak") * np.array([*(self.above_peak or [1.0] * len(self.groups)), 1.0])[group]
         result: Array = np.maximum(mean, np.log(rows.batch * rows.net("ops") / peak))
@@ -120,10 +143,21 @@ class FamilyModel:
             feature = features(rows, one.tile)
             means.append(one.posterior.mean(feature, group, place))
             spreads.append(one.posterior.deviation(feature, group, place))
-        weight = np.array([one.weight for one in self.structures])[:, None]
-        mean = (weight * means).sum(0)
-        deviation: Array = np.sqrt((weight * (np.square(spreads) + np.square(means - mean))).sum(0))
+        mean, deviation = _mixed([one.weight for one in self.structures], means, np.square(spreads))
+        for here, sisters in self._with_sisters(rows):
+            parts = [one.moments(rows.take(here)) for one in sisters]
+            own = 1.0 - sum(one.weight for one in sisters)
+            _, deviation[here] = _joined(own, mean[here], deviation[here], parts)
         return deviation
+
+    def _with_sisters(self, rows: IndexedRows) -> list[tuple[Array, list[Sister]]]:
+        """Return places of rows that sisters predict, with these."""
+        parts = []
+        for hardware in dict.fromkeys(one.hardware for one in self.sisters):
+            here = np.flatnonzero(np.isin(rows.hardware, hardware)) if hardware else np.arange(len(rows))
+            if len(here):
+                parts.append((here, [one for one in self.sisters if one.hardware == hardware]))
+        return parts
 
     def far(self, rows: IndexedRows) -> Array | None:
         """Return which rows no measured network is near to by descriptors; None where names alone tell."""
@@ -146,10 +180,13 @@ class FamilyModel:
         found = [
             one.posterior.without_each(features(rows, one.tile), group, target, left_out) for one in self.structures
         ]
-        weight = np.array([one.weight for one in self.structures])[:, None]
         means, spreads = (np.array(part) for part in zip(*found, strict=True))
-        mean = (weight * means).sum(0)
-        return mean, np.sqrt((weight * (spreads**2 + (means - mean) ** 2)).sum(0))
+        mean, deviation = _mixed([one.weight for one in self.structures], means, spreads**2)
+        for here, sisters in self._with_sisters(rows):
+            parts = [one.without_each(rows.take(here), target[here], left_out[here]) for one in sisters]
+            own = 1.0 - sum(one.weight for one in sisters)
+            mean[here], deviation[here] = _joined(own, mean[here], deviation[here], parts)
+        return mean, deviation
 
     def shares(self, rows: IndexedRows) -> Array:
         """Return the share of each term of the law in the time, shape (rows, parameters), as its structures weigh it.
@@ -178,7 +215,7 @@ class FamilyModel:
 
 def weak_prior() -> Prior:
     """Return the prior of a family when no other family is known."""
-    return Prior(PRIOR_MEAN, np.diag(PRIOR_DEVIATION**2))
+    return Prior(PRIOR_MEAN, PRIOR_COVARIANCE)
 
 
 def prior_from(others: Sequence[Array]) -> tuple[Prior, ...]:
@@ -197,7 +234,7 @@ def prior_from(others: Sequence[Array]) -> tuple[Prior, ...]:
         count = len(theta)
         mean = (WEIGHT_OF_MEAN * PRIOR_MEAN + theta.sum(0)) / (WEIGHT_OF_MEAN + count)
         off = theta - theta.mean(0)
-        covariance = (WEIGHT_OF_SPREAD * np.diag(PRIOR_DEVIATION**2) + off.T @ off) / (WEIGHT_OF_SPREAD + count)
+        covariance = (WEIGHT_OF_SPREAD * PRIOR_COVARIANCE + off.T @ off) / (WEIGHT_OF_SPREAD + count)
         # the mean of few families is itself uncertain
         priors.append(Prior(mean, covariance * (1.0 + 1.0 / count)))
     return tuple(priors)
@@ -220,31 +257,86 @@ def fit_family(rows: IndexedRows, target: Array, priors: Sequence[Prior], *, dra
     hardware, group = np.unique(rows.hardware, return_inverse=True)
     place, count = kernel_inputs(rows), len(hardware)
     inputs = [features(rows, tile) for tile in range(len(TILES))]
-    solutions = [fit_law(feature, target, group, count, prior) for feature, prior in zip(inputs, priors, strict=True)]
-    evidence = np.array([one.evidence for one in solutions])
-    weight = np.exp(-0.5 * (evidence - evidence.min()))
-    weight = np.where(weight / weight.sum() < NEGLIGIBLE, 0.0, weight)
-    weight /= weight.sum()
-    likely = int(np.argmin(evidence))
-    kernel = _learned(inputs[likely], target, group, count, place, priors[likely], solutions[likely])
+    right, evidence = np.arange(len(target)), 0.0
+    flows = rows.machines[int(hardware[0])].dataflow
+    # what the law does not describe it cannot judge
+    for left in reversed(range(1 if flows else ROUNDS)):
+        solutions = [
+            fit_law(feature[right], target[right], group[right], count, prior)
+            for feature, prior in zip(inputs, priors, strict=True)
+        ]
+        likely = int(np.argmin([one.evidence for one in solutions]))
+        around = inputs[likely], target, group, count, place
+        kernel = _learned(*around, priors[likely], solutions[likely], right)
+        wrong, evidence = _mistakes(*around, priors[likely], solutions[likely], kernel)
+        if not left or np.array_equal(np.flatnonzero(~wrong), right):
+            break
+        right = np.flatnonzero(~wrong)
     structures = []
+    weight = _weights(solutions)
     for tile in np.flatnonzero(weight).tolist():
         centres = _centres(priors[tile], draws)
         for prior in centres:
-            found = solutions[tile] if prior is priors[tile] else fit_law(inputs[tile], target, group, count, prior)
+            found = (
+                solutions[tile]
+                if prior is priors[tile]
+                else fit_law(inputs[tile][right], target[right], group[right], count, prior)
+            )
+            noise = np.full(len(target), MISTAKEN)
+            noise[right] = found.noise
+            found = Solution(found.theta, noise, found.evidence)
             conditioned = posterior(inputs[tile], target, group, count, place, prior, found, kernel)
             structures.append(Structure(tile, float(weight[tile]) / len(centres), conditioned))
     modes = np.array([one.theta[: inputs[0].shape[1]] for one in solutions])
-    reached = np.log(rows.batch * rows.net("ops") / rows.machine("peak")) - target
-    above = [float(np.exp(max(0.0, reached[group == one].max()))) for one in range(count)]
-    flows = rows.machines[int(hardware[0])].dataflow
-    return FamilyModel(tuple(int(one) for one in hardware), tuple(structures), modes, flows, tuple(above))
+    reached = (np.log(rows.batch * rows.net("ops") / rows.machine("peak")) - target)[right]
+    above = [float(np.exp(reached[group[right] == one].max(initial=0.0))) for one in range(count)]
+    return FamilyModel(tuple(int(one) for one in hardware), tuple(structures), modes, flows, tuple(above), evidence)
+
+
+def _weights(solutions: Sequence[Solution]) -> Array:
+    """Weigh structures by evidence."""
+    evidence = np.array([one.evidence for one in solutions])
+    weight = np.exp(-0.5 * (evidence - evidence.min()))
+    weight = np.where(weight / weight.sum() < NEGLIGIBLE, 0.0, weight)
+    result: Array = weight / weight.sum()
+    return result
+
+
+def _mixed(weights: Sequence[float], means: Any, variances: Any) -> tuple[Array, Array]:
+    """Return mean and deviation of a mixture."""
+    weight = np.array(weights)[:, None]
+    mean = (weight * means).sum(0)
+    deviation: Array = np.sqrt((weight * (variances + np.square(means - mean))).sum(0))
+    return mean, deviation
+
+
+def _joined(own: float, mean: Array, deviation: Array, parts: Sequence[Any]) -> tuple[Array, Array]:
+    """Mix what a family says of some rows with what sisters say: weights, means and variances of each."""
+    weights = [own, *(one for part in parts for one in part[0])]
+    means = np.array([mean, *(one for part in parts for one in part[1])])
+    variances = np.array([deviation**2, *(one for part in parts for one in part[2])])
+    return _mixed(weights, means, variances)
+
+
+def _mistakes(
+    feature: Array, target: Array, group: Array, groups: int, place: Place, prior: Prior, solution: Solution,
+    kernel: Kernel,
+) -> tuple[Array, float]:  # fmt: skip
+    """Find the rows that are mistakes by what the law, linear around its fit, and the residual leave probable."""
+    theta = by_group(solution.theta, groups)[group]
+    value, gradient = log_time(feature, theta)
+    total = parameter_covariance(gradient, group, gradient, group, prior, groups) + covariance(kernel, place, place)
+    # as the fit has it, scatter beyond the usual makes a row vaguer
+    total[np.diag_indices(len(target))] += kernel.noise**2 * np.sqrt(1.0 + ((value - target) / SCATTER) ** 2)
+    return mistakes(total, target - value - ((prior.mean - theta) * gradient).sum(1), place.corner)
 
 
 def _learned(
-    feature: Array, target: Array, group: Array, groups: int, place: Place, prior: Prior, solution: Solution
-) -> Kernel:
-    """Learn the kernel of the residual around the likeliest structure."""
+    feature: Array, target: Array, group: Array, groups: int, place: Place, prior: Prior, solution: Solution,
+    right: Array,
+) -> Kernel:  # fmt: skip
+    """Learn the kernel of the residual around the likeliest structure, from the rows that are right."""
+    feature, target, group, place = feature[right], target[right], group[right], place.take(right)
     value, gradient = log_time(feature, by_group(solution.theta, groups)[group])
     linked = parameter_covariance(gradient, group, gradient, group, prior, groups)
     return learned_kernel(place, target - value, linked, solution.noise)

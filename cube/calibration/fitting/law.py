@@ -20,6 +20,7 @@ __all__ = [
     "OVERHEAD",
     "PARAMETERS",
     "PARTS",
+    "PRIOR_COVARIANCE",
     "PRIOR_DEVIATION",
     "PRIOR_MEAN",
     "Parameter",
@@ -108,6 +109,12 @@ PRIOR_MEAN = np.array(
 )
 # weak: a factor of 27 for overheads, 5.7 for the rest
 PRIOR_DEVIATION = np.where(OVERHEAD, np.log(27.0), 2.5 * np.log(2.0))
+# most of it is one factor on all overheads and one on all the rest: a board that is slow in one kind of work is slow in
+# most, and what remains to each parameter is a factor of 4.5 for overheads, 2.2 for the rest
+OWN_DEVIATION = np.where(OVERHEAD, np.log(4.5), np.log(2.2))
+PRIOR_COVARIANCE = np.diag(OWN_DEVIATION**2) + np.where(
+    OVERHEAD[:, None] == OVERHEAD, np.minimum.outer(*(PRIOR_DEVIATION**2 - OWN_DEVIATION**2,) * 2), 0.0
+)
 
 
 def features(rows: IndexedRows, tile: int) -> Array:
