@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 __all__ = ["read_fitted", "write_fitted"]
 
-FORMAT, VERSION = "roofcube calibration", 2  # 1: without a checksum, of a law of fewer terms
+FORMAT, VERSION = "roofcube calibration", 3  # 1: without a checksum, of a law of fewer terms; 2: without sisters
 CHECKSUM = "sha256"
 # the parameters of the law in files of version 1, which knew neither other kinds of work nor kernels
 FIRST = (
@@ -183,6 +183,7 @@ def _family(found: dict[str, Any], machines: list[Machine]) -> FamilyModel:
     return FamilyModel(
         tuple(found["groups"]), structures, np.array(found["modes"]), flows, tuple(found.get("above_peak", ())),
         found.get("evidence", 0.0), tuple(_sister(one, machines) for one in found.get("sisters", ())),
+        tuple((int(one), int(other)) for one, other in found.get("falling", ())),
     )  # fmt: skip
 
 

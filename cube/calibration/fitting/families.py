@@ -151,8 +151,10 @@ def _with_sisters(
     platform = rows.machine("platform")
     names, count = np.unique(platform, return_counts=True)
     for one, few in zip(names, count, strict=True):
-        here = np.flatnonzero(platform == one)
-        if LARGER * few <= len(index) - few:
+        here, rest = np.flatnonzero(platform == one), np.flatnonzero(platform != one)
+        # of fewer topologies pooling tells more than either part
+        rich = len(np.unique(rows.net("topology")[rest])) >= LEAST_TOPOLOGIES
+        if rich and LARGER * few <= len(rest):
             found += _inside(model, data, index[here], np.delete(index, here))
     if known and not found and len(index):
         pairs = [kinships(one, (), rows, target) for one in known]

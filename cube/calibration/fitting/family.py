@@ -14,9 +14,11 @@ from roofcube.calibration.fitting.law import (
     MEMORY,
     PARTS,
     PRIOR_COVARIANCE,
+    PRIOR_DEVIATION,
     PRIOR_MEAN,
     coefficients,
     features,
+    floor,
     log_time,
 )
 from roofcube.calibration.fitting.least_squares import SCATTER, Prior, Solution, by_group, fit_law
@@ -46,6 +48,8 @@ KNOTS = 8
 NEGLIGIBLE = 1e-3
 # a network is near one that was measured where their residuals agree as at one correlation length
 NEAR = float(np.exp(-0.5))
+# a board that is slow in one kind of work is slow in most: nine to one before any row is seen
+ODDS = 9.0
 # how many families the weak prior counts for, beside the other families, in the spread and in the mean
 WEIGHT_OF_SPREAD, WEIGHT_OF_MEAN = 3.0, 1.5
 
@@ -72,11 +76,13 @@ class FamilyModel:
     dataflow : bool
         Whether the platforms are pipelines of a network's layers, which the law does not describe.
     above_peak : tuple of float
-        How many times the listed peak each group was seen to reach; 1 where it never did.
+        How many times what peak and bandwidth allow each group was seen to reach; 1 where it never did.
     evidence : float
         ln of what the rows say for this model, mistakes among them counted as such.
     sisters : tuple of Sister
         Other boards that predict hardware of few rows, with their weights; the structures have the rest.
+    falling : tuple of (int, int)
+        Hardware and network of configurations that were measured to take less time at a larger batch.
     """
 
     groups: tuple[int, ...]
@@ -86,11 +92,20 @@ class FamilyModel:
     above_peak: tuple[float, ...] = ()
     evidence: float = 0.0
     sisters: tuple[Sister, ...] = ()
+    falling: tuple[tuple[int, int], ...] = ()
 
     @property
     def wrong(self) -> Array:
-        """True for the rows of the fit, in their order, that are mistakes."""
-        wrong: Array = self.structures[0].posterior.noise >= MISTAKEN
+        """True for the rows of the fit, in their order, that are likelier mistaken than measured."""
+        likely = self.structures[0].posterior
+        share = np.where(likely.noise >= MISTAKEN, 1.0, 0.0)
+        hardware = np.array(self.groups)[likely.group]
+        for names in dict.fromkeys(one.hardware for one in self.sisters):
+            here = np.isin(hardware, names) if names else np.ones(len(share), dtype=bool)
+            sisters = [one for one in self.sisters if one.hardware == names]
+            share[here] *= 1.0 - sum(one.weight for one in sisters)
+            share[here] += sum(one.wrong for one in sisters)
+        wrong: Array = share > 0.5
         return wrong
 
     @property
@@ -105,7 +120,25 @@ class FamilyModel:
         return number[rows.hardware]
 
     def log_time(self, rows: IndexedRows) -> Array:
-        """Return the expected ln seconds of a batch."""
+        """Return the expected ln seconds of a batch: no less than a smaller one takes, unless the rows say so."""
+        mean = self._mean(rows)
+        octave = np.floor(np.log2(np.maximum(rows.batch, 1.0))).astype(int)
+        asked = np.flatnonzero(rows.batch > 1.0)
+        if not len(asked):
+            return mean
+        # a batch is compared with the powers of two below it
+        first, place = distinct(rows.hardware[asked], rows.network[asked])
+        some, octaves = rows.take(asked[first]), np.arange(octave.max() + 1)
+        configuration, step = (part.ravel() for part in np.indices((len(first), len(octaves))))
+        below = self._mean(replace(some.take(configuration), batch=np.exp2(octaves)[step])).reshape(len(first), -1)
+        least = np.maximum.accumulate(below, axis=1)
+        falls = set(self.falling)
+        free = [pair in falls for pair in zip(some.hardware.tolist(), some.network.tolist(), strict=True)]
+        least[np.array(free)] = -np.inf
+        mean[asked] = np.maximum(mean[asked], least[place, octave[asked]])
+        return mean
+
+    def _mean(self, rows: IndexedRows) -> Array:
         group, place = self.group(rows), kernel_inputs(rows)
         mean = np.zeros(len(rows))
         for one in self.structures:
@@ -113,9 +146,9 @@ class FamilyModel:
         for here, sisters in self._with_sisters(rows):
             mean[here] *= 1.0 - sum(one.weight for one in sisters)
             mean[here] += sum(one.mean(rows.take(here)) for one in sisters)
-        # no operation is done faster than at the peak, the listed or the one that was seen
-        peak = rows.machine("peak") * np.array([*(self.above_peak or [1.0] * len(self.groups)), 1.0])[group]
-        result: Array = np.maximum(mean, np.log(rows.batch * rows.net("ops") / peak))
+        # nothing is done faster than peak and bandwidth allow, the listed ones or those that were seen
+        seen = np.log([*(self.above_peak or [1.0] * len(self.groups)), 1.0])[group]
+        result: Array = np.maximum(mean, floor(rows) - seen)
         return result
 
     def deviation(self, rows: IndexedRows) -> Array:
@@ -214,30 +247,43 @@ class FamilyModel:
 
 
 def weak_prior() -> Prior:
-    """Return the prior of a family when no other family is known."""
+    """Return the prior of a family when no other family is known, every parameter by itself."""
+    return Prior(PRIOR_MEAN, np.diag(PRIOR_DEVIATION**2))
+
+
+def joint_prior() -> Prior:
+    """Return the same with most of the doubt in one factor on overheads and one on all the rest."""
     return Prior(PRIOR_MEAN, PRIOR_COVARIANCE)
 
 
 def prior_from(others: Sequence[Array]) -> tuple[Prior, ...]:
-    """Learn the prior of a new family from the parameters of the others: their mean, and how they vary together.
+    """Learn the priors of a new family from the parameters of the others: their mean, and how they vary together.
 
     Parameters
     ----------
-    others : sequence of array, shape (structures, parameters)
+    others : sequence of array, shape (tiles, parameters)
         `FamilyModel.modes` of the other families.
+
+    Returns
+    -------
+    tuple of Prior
+        One for each of `TILES`, once around each of the weak priors: evidence weighs them.
     """
+    weak = (weak_prior(), joint_prior())
     if not others:
-        return tuple(weak_prior() for _ in TILES)
-    priors = []
-    for tile in range(len(TILES)):
-        theta = np.array([one[tile] for one in others])
-        count = len(theta)
-        mean = (WEIGHT_OF_MEAN * PRIOR_MEAN + theta.sum(0)) / (WEIGHT_OF_MEAN + count)
-        off = theta - theta.mean(0)
-        covariance = (WEIGHT_OF_SPREAD * PRIOR_COVARIANCE + off.T @ off) / (WEIGHT_OF_SPREAD + count)
-        # the mean of few families is itself uncertain
-        priors.append(Prior(mean, covariance * (1.0 + 1.0 / count)))
-    return tuple(priors)
+        return tuple(prior for prior in weak for _ in TILES)
+    return tuple(
+        _learnt(prior, np.array([one[tile] for one in others])) for prior in weak for tile in range(len(TILES))
+    )
+
+
+def _learnt(weak: Prior, theta: Array) -> Prior:
+    count = len(theta)
+    mean = (WEIGHT_OF_MEAN * weak.mean + theta.sum(0)) / (WEIGHT_OF_MEAN + count)
+    off = theta - theta.mean(0)
+    covariance = (WEIGHT_OF_SPREAD * weak.covariance + off.T @ off) / (WEIGHT_OF_SPREAD + count)
+    # the mean of few families is itself uncertain
+    return Prior(mean, covariance * (1.0 + 1.0 / count))
 
 
 def fit_family(rows: IndexedRows, target: Array, priors: Sequence[Prior], *, draws: int = 0) -> FamilyModel:
@@ -250,13 +296,14 @@ def fit_family(rows: IndexedRows, target: Array, priors: Sequence[Prior], *, dra
     target : array
         ln seconds per batch.
     priors : sequence of Prior
-        One for each structure.
+        One for each of `TILES`, or several times as many.
     draws : int
         How many more centres of the prior to try, for a family of few rows.
     """
     hardware, group = np.unique(rows.hardware, return_inverse=True)
     place, count = kernel_inputs(rows), len(hardware)
-    inputs = [features(rows, tile) for tile in range(len(TILES))]
+    tiles = [features(rows, tile) for tile in range(len(TILES))]
+    inputs = [tiles[number % len(TILES)] for number in range(len(priors))]
     right, evidence = np.arange(len(target)), 0.0
     flows = rows.machines[int(hardware[0])].dataflow
     # what the law does not describe it cannot judge
@@ -274,28 +321,45 @@ def fit_family(rows: IndexedRows, target: Array, priors: Sequence[Prior], *, dra
         right = np.flatnonzero(~wrong)
     structures = []
     weight = _weights(solutions)
-    for tile in np.flatnonzero(weight).tolist():
-        centres = _centres(priors[tile], draws)
+    for number in np.flatnonzero(weight).tolist():
+        centres = _centres(priors[number], draws)
         for prior in centres:
             found = (
-                solutions[tile]
-                if prior is priors[tile]
-                else fit_law(inputs[tile][right], target[right], group[right], count, prior)
+                solutions[number]
+                if prior is priors[number]
+                else fit_law(inputs[number][right], target[right], group[right], count, prior)
             )
             noise = np.full(len(target), MISTAKEN)
             noise[right] = found.noise
             found = Solution(found.theta, noise, found.evidence)
-            conditioned = posterior(inputs[tile], target, group, count, place, prior, found, kernel)
-            structures.append(Structure(tile, float(weight[tile]) / len(centres), conditioned))
-    modes = np.array([one.theta[: inputs[0].shape[1]] for one in solutions])
-    reached = (np.log(rows.batch * rows.net("ops") / rows.machine("peak")) - target)[right]
+            conditioned = posterior(inputs[number], target, group, count, place, prior, found, kernel)
+            share = float(weight[number]) / len(centres)
+            structures.append(Structure(number % len(TILES), share, conditioned))
+    # of each tile the likelier
+    best = [min(solutions[tile :: len(TILES)], key=lambda one: one.evidence) for tile in range(len(TILES))]
+    modes = np.array([one.theta[: inputs[0].shape[1]] for one in best])
+    reached = (floor(rows) - target)[right]
     above = [float(np.exp(reached[group[right] == one].max(initial=0.0))) for one in range(count)]
-    return FamilyModel(tuple(int(one) for one in hardware), tuple(structures), modes, flows, tuple(above), evidence)
+    falling = _falling(rows.take(right), target[right])
+    return FamilyModel(
+        tuple(int(one) for one in hardware), tuple(structures), modes, flows, tuple(above), evidence, (), falling
+    )
+
+
+def _falling(rows: IndexedRows, target: Array) -> tuple[tuple[int, int], ...]:
+    """Find configurations whose time falls from a smaller batch to a larger one."""
+    order = np.lexsort((rows.batch, rows.network, rows.hardware))
+    hardware, network, batch, seconds = rows.hardware[order], rows.network[order], rows.batch[order], target[order]
+    same = (hardware[1:] == hardware[:-1]) & (network[1:] == network[:-1]) & (batch[1:] > batch[:-1])
+    falls = np.flatnonzero(same & (seconds[1:] < seconds[:-1]))
+    return tuple(sorted({(int(hardware[one]), int(network[one])) for one in falls}))
 
 
 def _weights(solutions: Sequence[Solution]) -> Array:
-    """Weigh structures by evidence."""
-    evidence = np.array([one.evidence for one in solutions])
+    """Weigh structures by evidence; around the second of the weak priors they are likelier beforehand."""
+    evidence = np.array([one.evidence for one in solutions]) - 2.0 * np.log(ODDS) * (
+        np.arange(len(solutions)) // len(TILES) % 2
+    )
     weight = np.exp(-0.5 * (evidence - evidence.min()))
     weight = np.where(weight / weight.sum() < NEGLIGIBLE, 0.0, weight)
     result: Array = weight / weight.sum()

@@ -26,6 +26,7 @@ __all__ = [
     "Parameter",
     "coefficients",
     "features",
+    "floor",
     "label",
     "log_time",
 ]
@@ -153,6 +154,23 @@ def features(rows: IndexedRows, tile: int) -> Array:
         ],
         axis=1,
     )
+
+
+def floor(rows: IndexedRows) -> Array:
+    """Return ln of the seconds that no batch can do without: its operations at the peak, its traffic at the bandwidth.
+
+    The bound of `roofcube.BOUND` on the whole network; it adds the larger of the two over layers and is no lower.
+    """
+    batch, size = rows.batch, rows.machine("element_bytes")
+    compute = np.maximum(batch, rows.machine("cores")) * rows.net("ops") / rows.machine("peak")
+    weights = rows.net("weights") * size
+    # where all weights fit they stay on the chip; else they are read once, or for each input in flight
+    readings = np.where(
+        weights <= rows.machine("weight_memory"), 0.0, np.where(rows.machine("weights_shared"), 1.0, batch)
+    )
+    traffic = (readings * weights + batch * rows.net("activations") * size) / rows.machine("bandwidth")
+    result: Array = np.log(np.maximum(compute, traffic))
+    return result
 
 
 def coefficients(theta: Array) -> Array:

@@ -87,6 +87,14 @@ class Sister:
         """Among all that the board is predicted from."""
         return self.own + sum(one.weight for one in self.kinships)
 
+    @property
+    def wrong(self) -> Array:
+        """Weight with which each of the board's rows is a mistake."""
+        if self.own:
+            return self.own * self.model.wrong
+        result: Array = np.sum([one.weight * one.wrong for one in self.kinships], axis=0)
+        return result
+
     def tangent(self, rows: IndexedRows) -> Array:
         """Return the gradient of the other board's law."""
         return _tangent(self.model, rows)
