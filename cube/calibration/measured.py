@@ -160,7 +160,8 @@ def _unit_off(table: pl.DataFrame, rate: Array) -> Array:
     with np.errstate(invalid="ignore", divide="ignore"):
         thousands = np.log(rate * _figures_of(table, LATENCY) / table["batch"].to_numpy()) / np.log(1e3)
         off: Array = (np.round(thousands) != 0) & (np.abs(thousands - np.round(thousands)) < np.log(2.0) / np.log(1e3))
-    return off & np.isfinite(thousands)
+    result: Array = off & np.isfinite(thousands)
+    return result
 
 
 def _without_gain(rows: IndexedRows, rate: Array, known: Array) -> Array:

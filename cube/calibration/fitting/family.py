@@ -13,8 +13,6 @@ from roofcube.calibration.fitting.law import (
     COMPUTE,
     MEMORY,
     PARTS,
-    PRIOR_COVARIANCE,
-    PRIOR_DEVIATION,
     PRIOR_MEAN,
     coefficients,
     features,
@@ -23,6 +21,7 @@ from roofcube.calibration.fitting.law import (
 )
 from roofcube.calibration.fitting.least_squares import SCATTER, Prior, Solution, by_group, fit_law
 from roofcube.calibration.fitting.mistakes import MISTAKEN, mistakes
+from roofcube.calibration.fitting.priors import prior_from, weak_prior
 from roofcube.calibration.fitting.residual import Posterior, covariance, kernel_inputs, parameter_covariance, posterior
 from roofcube.calibration.rows import distinct
 
@@ -50,8 +49,6 @@ NEGLIGIBLE = 1e-3
 NEAR = float(np.exp(-0.5))
 # a board that is slow in one kind of work is slow in most: nine to one before any row is seen
 ODDS = 9.0
-# how many families the weak prior counts for, beside the other families, in the spread and in the mean
-WEIGHT_OF_SPREAD, WEIGHT_OF_MEAN = 3.0, 1.5
 
 
 @dataclass(frozen=True)
@@ -244,46 +241,6 @@ class FamilyModel:
         largest = np.argmax([share[:, part].sum(1) for part in PARTS.values()], axis=0)
         flag: Array = np.array(list(PARTS), dtype="i1")[largest]
         return flag
-
-
-def weak_prior() -> Prior:
-    """Return the prior of a family when no other family is known, every parameter by itself."""
-    return Prior(PRIOR_MEAN, np.diag(PRIOR_DEVIATION**2))
-
-
-def joint_prior() -> Prior:
-    """Return the same with most of the doubt in one factor on overheads and one on all the rest."""
-    return Prior(PRIOR_MEAN, PRIOR_COVARIANCE)
-
-
-def prior_from(others: Sequence[Array]) -> tuple[Prior, ...]:
-    """Learn the priors of a new family from the parameters of the others: their mean, and how they vary together.
-
-    Parameters
-    ----------
-    others : sequence of array, shape (tiles, parameters)
-        `FamilyModel.modes` of the other families.
-
-    Returns
-    -------
-    tuple of Prior
-        One for each of `TILES`, once around each of the weak priors: evidence weighs them.
-    """
-    weak = (weak_prior(), joint_prior())
-    if not others:
-        return tuple(prior for prior in weak for _ in TILES)
-    return tuple(
-        _learnt(prior, np.array([one[tile] for one in others])) for prior in weak for tile in range(len(TILES))
-    )
-
-
-def _learnt(weak: Prior, theta: Array) -> Prior:
-    count = len(theta)
-    mean = (WEIGHT_OF_MEAN * weak.mean + theta.sum(0)) / (WEIGHT_OF_MEAN + count)
-    off = theta - theta.mean(0)
-    covariance = (WEIGHT_OF_SPREAD * weak.covariance + off.T @ off) / (WEIGHT_OF_SPREAD + count)
-    # the mean of few families is itself uncertain
-    return Prior(mean, covariance * (1.0 + 1.0 / count))
 
 
 def fit_family(rows: IndexedRows, target: Array, priors: Sequence[Prior], *, draws: int = 0) -> FamilyModel:

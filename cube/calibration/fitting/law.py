@@ -113,8 +113,9 @@ PRIOR_DEVIATION = np.where(OVERHEAD, np.log(27.0), 2.5 * np.log(2.0))
 # most of it is one factor on all overheads and one on all the rest: a board that is slow in one kind of work is slow in
 # most, and what remains to each parameter is a factor of 4.5 for overheads, 2.2 for the rest
 OWN_DEVIATION = np.where(OVERHEAD, np.log(4.5), np.log(2.2))
-PRIOR_COVARIANCE = np.diag(OWN_DEVIATION**2) + np.where(
-    OVERHEAD[:, None] == OVERHEAD, np.minimum.outer(*(PRIOR_DEVIATION**2 - OWN_DEVIATION**2,) * 2), 0.0
+COMMON_VARIANCE: Array = np.square(PRIOR_DEVIATION) - np.square(OWN_DEVIATION)
+PRIOR_COVARIANCE: Array = np.diag(np.square(OWN_DEVIATION)) + np.where(
+    OVERHEAD[:, None] == OVERHEAD, COMMON_VARIANCE, 0.0
 )
 
 
