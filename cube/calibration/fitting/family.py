@@ -148,8 +148,8 @@ class FamilyModel:
         result: Array = np.maximum(mean, floor(rows) - seen)
         return result
 
-    def deviation(self, rows: IndexedRows) -> Array:
-        """Return the standard deviation of ln seconds, across structures too.
+    def deviation(self, rows: IndexedRows, *, unseen: bool = True) -> Array:
+        """Return the standard deviation of ln seconds, across structures too; `unseen` as of `Posterior.deviation`.
 
         It is computed at fixed batches, eight an octave, and is linear in ln batch between them.
         """
@@ -157,22 +157,26 @@ class FamilyModel:
         below = np.floor(octave)
         share = octave - below
         first, place = distinct(rows.hardware, rows.network, below)
-        low, high = (self._at_knots(rows.take(first), below[first] + step) for step in (0, 1))
+        low, high = (self._at_knots(rows.take(first), below[first] + step, unseen=unseen) for step in (0, 1))
         result: Array = (1.0 - share) * low[place] + share * high[place]
         return result
 
-    def _at_knots(self, rows: IndexedRows, knot: Array) -> Array:
+    def _at_knots(self, rows: IndexedRows, knot: Array, *, unseen: bool) -> Array:
         rows = replace(rows, batch=np.exp2(knot / KNOTS))
         blocks = [np.arange(first, min(first + BLOCK, len(rows))) for first in range(0, len(rows), BLOCK)]
-        return np.concatenate([self._deviation(rows.take(block)) for block in blocks]) if blocks else np.zeros(0)
+        return (
+            np.concatenate([self._deviation(rows.take(block), unseen=unseen) for block in blocks])
+            if blocks
+            else np.zeros(0)
+        )
 
-    def _deviation(self, rows: IndexedRows) -> Array:
+    def _deviation(self, rows: IndexedRows, *, unseen: bool = True) -> Array:
         group, place = self.group(rows), kernel_inputs(rows)
         means, spreads = [], []
         for one in self.structures:
             feature = features(rows, one.tile)
             means.append(one.posterior.mean(feature, group, place))
-            spreads.append(one.posterior.deviation(feature, group, place))
+            spreads.append(one.posterior.deviation(feature, group, place, unseen=unseen))
         mean, deviation = _mixed([one.weight for one in self.structures], means, np.square(spreads))
         for here, sisters in self._with_sisters(rows):
             parts = [one.moments(rows.take(here)) for one in sisters]

@@ -239,13 +239,16 @@ class Posterior:
         result: Array = found / self.kernel.spread**2
         return result
 
-    def deviation(self, feature: Array, group: Array, here: Place) -> Array:
-        """Return the standard deviation of ln seconds: parameters, residual and noise."""
+    def deviation(self, feature: Array, group: Array, here: Place, *, unseen: bool = True) -> Array:
+        """Return the standard deviation of ln seconds: parameters, residual and noise.
+
+        `unseen` is false where somebody else tells how far a group that was not seen may depart from the others.
+        """
         _, gradient = log_time(feature, self.theta[group])
         linked = parameter_covariance(gradient, group, self.gradient, self.group, self.prior, self.groups)
         own = ((gradient @ self.prior.covariance) * gradient).sum(1)
-        own += ((gradient * GROUP_DEVIATION) ** 2).sum(1) * ((self.groups > 1) | (group == self.groups))
-        own += UNSEEN**2 * (group == self.groups)
+        own += ((gradient * GROUP_DEVIATION) ** 2).sum(1) * np.where(group == self.groups, unseen, self.groups > 1)
+        own += UNSEEN**2 * ((group == self.groups) & unseen)
         linked += covariance(self.kernel, here, self.place)
         solved = solve_triangular(self.factor, linked.T, lower=True, check_finite=False)
         variance = own + self.kernel.variance + self.kernel.noise**2 - (solved**2).sum(0)

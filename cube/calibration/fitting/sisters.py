@@ -105,7 +105,8 @@ class Sister:
 
     def moments(self, rows: IndexedRows) -> tuple[list[float], list[Array], list[Array]]:
         """Return weights, means and variances of ln seconds."""
-        mean, variance = self.model.log_time(rows), self.model.deviation(rows) ** 2
+        mean = self.model.log_time(rows)
+        variance = self.model.deviation(rows, unseen=bool(self.own)) ** 2
         if self.own:
             return [self.own], [mean], [variance]
         weights, means, variances = [], [], []
@@ -158,7 +159,7 @@ class Sister:
         if self.own:
             mean, deviation = self.model.without_each(rows, target, left_out)
             return [self.own], [mean], [deviation**2]
-        base, doubt = self.model.log_time(rows), self.model.deviation(rows) ** 2
+        base, doubt = self.model.log_time(rows), self.model.deviation(rows, unseen=False) ** 2
         means, variances = [], []
         for one in self.kinships:
             total = self.prior(one.degree, self.place, self.gradient, self.place, self.gradient)  # type: ignore[arg-type]
