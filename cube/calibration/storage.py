@@ -184,6 +184,7 @@ def _family(found: dict[str, Any], machines: list[Machine]) -> FamilyModel:
         tuple(found["groups"]), structures, np.array(found["modes"]), flows, tuple(found.get("above_peak", ())),
         found.get("evidence", 0.0), tuple(_sister(one, machines) for one in found.get("sisters", ())),
         tuple((int(one), int(other)) for one, other in found.get("falling", ())),
+        tuple(found.get("above_bandwidth", ())),
     )  # fmt: skip
 
 

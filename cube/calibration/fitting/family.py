@@ -73,13 +73,15 @@ class FamilyModel:
     dataflow : bool
         Whether the platforms are pipelines of a network's layers, which the law does not describe.
     above_peak : tuple of float
-        How many times what peak and bandwidth allow each group was seen to reach; 1 where it never did.
+        How many times the listed peak each group was seen to reach; 1 where it never did.
     evidence : float
         ln of what the rows say for this model, mistakes among them counted as such.
     sisters : tuple of Sister
         Other boards that predict hardware of few rows, with their weights; the structures have the rest.
     falling : tuple of (int, int)
         Hardware and network of configurations that were measured to take less time at a larger batch.
+    above_bandwidth : tuple of float
+        As `above_peak`, of the listed bandwidth.
     """
 
     groups: tuple[int, ...]
@@ -90,6 +92,7 @@ class FamilyModel:
     evidence: float = 0.0
     sisters: tuple[Sister, ...] = ()
     falling: tuple[tuple[int, int], ...] = ()
+    above_bandwidth: tuple[float, ...] = ()
 
     @property
     def wrong(self) -> Array:
@@ -144,9 +147,10 @@ class FamilyModel:
             mean[here] *= 1.0 - sum(one.weight for one in sisters)
             mean[here] += sum(one.mean(rows.take(here)) for one in sisters)
         # nothing is done faster than peak and bandwidth allow, the listed ones or those that were seen
-        seen = np.log([*(self.above_peak or [1.0] * len(self.groups)), 1.0])[group]
-        result: Array = np.maximum(mean, floor(rows) - seen)
-        return result
+        for least, above in zip(floor(rows), (self.above_peak, self.above_bandwidth), strict=True):
+            seen = np.log([*(above or [1.0] * len(self.groups)), 1.0])[group]
+            mean = np.maximum(mean, least - seen)
+        return mean
 
     def deviation(self, rows: IndexedRows, *, unseen: bool = True) -> Array:
         """Return the standard deviation of ln seconds, across structures too; `unseen` as of `Posterior.deviation`.
@@ -299,11 +303,13 @@ def fit_family(rows: IndexedRows, target: Array, priors: Sequence[Prior], *, dra
     # of each tile the likelier
     best = [min(solutions[tile :: len(TILES)], key=lambda one: one.evidence) for tile in range(len(TILES))]
     modes = np.array([one.theta[: inputs[0].shape[1]] for one in best])
-    reached = (floor(rows) - target)[right]
-    above = [float(np.exp(reached[group[right] == one].max(initial=0.0))) for one in range(count)]
+    above, wide = (
+        tuple(float(np.exp((least - target)[right][group[right] == one].max(initial=0.0))) for one in range(count))
+        for least in floor(rows)
+    )
     falling = _falling(rows.take(right), target[right])
     return FamilyModel(
-        tuple(int(one) for one in hardware), tuple(structures), modes, flows, tuple(above), evidence, (), falling
+        tuple(int(one) for one in hardware), tuple(structures), modes, flows, above, evidence, (), falling, wide
     )
 
 

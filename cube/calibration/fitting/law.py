@@ -157,21 +157,18 @@ def features(rows: IndexedRows, tile: int) -> Array:
     )
 
 
-def floor(rows: IndexedRows) -> Array:
-    """Return ln of the seconds that no batch can do without: its operations at the peak, its traffic at the bandwidth.
+def floor(rows: IndexedRows) -> tuple[Array, Array]:
+    """Return ln of the seconds that no batch can do without, for all operations and for all traffic of the network.
 
-    The bound of `roofcube.BOUND` on the whole network; it adds the larger of the two over layers and is no lower.
+    `roofcube.BOUND` adds the larger of the two over layers, so it is no lower than either.
     """
     batch, size = rows.batch, rows.machine("element_bytes")
-    compute = np.maximum(batch, rows.machine("cores")) * rows.net("ops") / rows.machine("peak")
     weights = rows.net("weights") * size
     # where all weights fit they stay on the chip; else they are read once, or for each input in flight
-    readings = np.where(
-        weights <= rows.machine("weight_memory"), 0.0, np.where(rows.machine("weights_shared"), 1.0, batch)
-    )
+    once = np.where(rows.machine("weights_shared"), 1.0, batch)
+    readings = np.where(weights <= rows.machine("weight_memory"), 0.0, once)
     traffic = (readings * weights + batch * rows.net("activations") * size) / rows.machine("bandwidth")
-    result: Array = np.log(np.maximum(compute, traffic))
-    return result
+    return np.log(batch * rows.net("ops") / rows.machine("peak")), np.log(traffic)
 
 
 def coefficients(theta: Array) -> Array:
