@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 __all__ = ["Calibration", "calibrate", "load_calibration"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
-MISTAKE = "taken for a mistake: far from what the other rows say (calibration.rows tells how far)"
+MISTAKES = "taken for mistakes: {} rows, far from what the others say (`rows` tells how far)"
 REPEATS = 3  # runs from which a configuration was repeated; of two rows nothing says which set-up is meant
 
 
@@ -214,10 +214,9 @@ class Calibration(Fitted):
 
     @property
     def unused(self) -> pl.DataFrame:
-        """The rows that do not count, left out by rule or taken for mistakes, as given, plus `reason`."""
-        left = np.flatnonzero(~self.data.usable | self.mistaken)
-        reason = [text or MISTAKE for text in self.data.reason[left].tolist()]
-        return self.data.table[left].with_columns(reason=pl.Series(reason, dtype=pl.String))
+        """The rows that were not fitted to, by rule, as given, plus `reason`; `rows` names mistakes too."""
+        left = np.flatnonzero(~self.data.usable)
+        return self.data.table[left].with_columns(reason=pl.Series(self.data.reason[left].tolist(), dtype=pl.String))
 
     @property
     def parameters(self) -> pl.DataFrame:
@@ -309,25 +308,29 @@ class Calibration(Fitted):
         write_fitted(self, path)
 
     def __repr__(self) -> str:
-        used, given = len(self.data) - self.unused.height, len(self.data)
+        used, given = int((self.data.usable & ~self.mistaken).sum()), len(self.data)
         lines = [f"<roofcube.Calibration> {used} of {given} rows, {len(self.engine.families)} families"]
         for one in self.trust.iter_rows(named=True):
             where = f"{one['platform']} {one['mode']} {one['precision']}"
             lines.append(f"  {where:<28} {one['rows']:>4} rows {one['networks']:>3} networks  {one['trust']}")
         left = self.unused["reason"].value_counts(sort=True)
         lines += [f"  left out: {count} rows, {reason}" for reason, count in left.iter_rows()]
+        lines += [f"  {MISTAKES.format(int(self.mistaken.sum()))}"] if self.mistaken.any() else []
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
         """Tell what it rests on and what not to trust, for notebooks."""
-        used, given = len(self.data) - self.unused.height, len(self.data)
+        used, given = int((self.data.usable & ~self.mistaken).sum()), len(self.data)
         names = ("platform", "mode", "precision", "rows", "networks", "trust")
         left = self.unused["reason"].value_counts(sort=True)
         return html_table(
             f"Calibration on {used} of {given} rows, {len(self.engine.families)} families",
             names,
             self.trust.select(names).iter_rows(),
-            [f"left out: {count} rows, {reason}" for reason, count in left.iter_rows()],
+            [
+                *(f"left out: {count} rows, {reason}" for reason, count in left.iter_rows()),
+                *([MISTAKES.format(int(self.mistaken.sum()))] if self.mistaken.any() else []),
+            ],
         )
 
 

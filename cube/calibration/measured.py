@@ -121,7 +121,7 @@ def measured(measurements: pl.DataFrame, facts: Facts) -> Measured:
 
 
 def _with_throughput(table: pl.DataFrame) -> pl.DataFrame:
-    """Take batch / latency where a row has no throughput."""
+    """Take batch / latency of platforms that have latency alone; a throughput missing beside others stays so."""
     if LATENCY not in table.columns:
         return table
     given = (
@@ -129,7 +129,8 @@ def _with_throughput(table: pl.DataFrame) -> pl.DataFrame:
     )
     latency = pl.col(LATENCY).cast(pl.Float64)
     allowed = pl.when(latency > 0).then(pl.col("batch") / latency)
-    return table.with_columns(pl.coalesce(given, allowed).alias(RATE))
+    alone = given.is_null().all().over("platform")
+    return table.with_columns(pl.when(alone).then(allowed).otherwise(given).alias(RATE))
 
 
 def _figures_of(table: pl.DataFrame, name: str) -> Array:
