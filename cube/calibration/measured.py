@@ -124,12 +124,11 @@ def _with_throughput(table: pl.DataFrame) -> pl.DataFrame:
     """Take batch / latency of platforms that have latency alone; a throughput missing beside others stays so."""
     if LATENCY not in table.columns:
         return table
-    given = (
-        table[RATE].cast(pl.Float64) if RATE in table.columns else pl.Series(RATE, [None] * table.height, pl.Float64)
-    )
-    latency = pl.col(LATENCY).cast(pl.Float64)
-    allowed = pl.when(latency > 0).then(pl.col("batch") / latency)
+    if RATE not in table.columns:
+        table = table.with_columns(pl.lit(None, pl.Float64).alias(RATE))
+    given, latency = pl.col(RATE).cast(pl.Float64).fill_nan(None), pl.col(LATENCY).cast(pl.Float64)
     alone = given.is_null().all().over("platform")
+    allowed = pl.when(latency > 0).then(pl.col("batch") / latency)
     return table.with_columns(pl.when(alone).then(allowed).otherwise(given).alias(RATE))
 
 
