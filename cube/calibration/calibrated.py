@@ -14,6 +14,7 @@ from roofcube.calibration.fitted import Fitted
 from roofcube.calibration.fitting.families import fit, one_thread
 from roofcube.calibration.measured import INTERVAL, measured
 from roofcube.calibration.parameters import parameter_table
+from roofcube.calibration.residuals import residual_table
 from roofcube.calibration.rows import canonical_keys, indexed_rows
 from roofcube.calibration.storage import read_fitted, write_fitted
 from roofcube.calibration.suggestion import suggest
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 __all__ = ["Calibration", "calibrate", "load_calibration"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
+MISTAKES = "taken for mistakes: {} rows, far from what the others say (`rows` tells how far)"
 REPEATS = 3  # runs from which a configuration was repeated; of two rows nothing says which set-up is meant
 
 
@@ -46,9 +48,10 @@ def calibrate(measurements: Any, *, inputs: xr.Dataset | None = None) -> Calibra
     measurements : table
         A DataFrame of polars or pandas, a LazyFrame, a dict of columns, a list of dicts, or the name of a file. Columns
         of `roofcube.datasets.load_measurements`: platform, mode, precision, topology, pruning_percent, batch
-        and `throughput_compute_per_s`; `power_full_w` for power; `initiation_interval_s` for dataflow designs, where
-        known.
-        A configuration measured three times or more counts once, with its mean; two rows of one are left out.
+        and `throughput_compute_per_s` (or `latency_compute_s`); `power_full_w` for power; `initiation_interval_s` for
+        dataflow designs, where known.
+        A configuration measured three times or more counts once, with its mean; two rows of one are left out, as is
+        what cannot be (`unused`); a row likelier mistaken than measured does not count (`rows` says why).
     inputs : Dataset, optional
         Facts of platforms and networks that are not embedded, as `roofcube.inputs` gives them. A platform without facts
         is taken as fast as it was seen to be, with headroom, and its status says so.
@@ -89,7 +92,9 @@ def calibrate(measurements: Any, *, inputs: xr.Dataset | None = None) -> Calibra
     mode and precision, fitted in log space and pooled over a family; kinds of work that the tables do not tell of
     (grouped convolutions, attention, element-wise traffic, kernels) take none. A Gaussian process takes what is left:
     by name and size, and from fifteen topologies on by descriptors, whose scales are learned (Rasmussen & Williams,
-    Gaussian Processes for Machine Learning, 2006). Intervals are conformal: they come from errors on networks left out
+    Gaussian Processes for Machine Learning, 2006). What has few rows is predicted from larger boards among the
+    measurements too, by one factor and then deviations, as far as the rows bear that out; a key is not needed, and a
+    wrong one is overruled. Intervals are conformal: they come from errors on networks left out
     (Vovk et al., Algorithmic Learning in a Random World, 2005), wider where no network of the kin was measured.
     """
     table = averaged_repeats(measurement_rows(measurements), least=REPEATS)
@@ -226,9 +231,22 @@ class Calibration(Fitted):
         """What can and cannot be trusted, a row per platform, mode and precision."""
         return trust_table(self.data, self.reach)
 
+    @cached_property
+    def rows(self) -> pl.DataFrame:
+        """Every row that was given: how far it is from what the calibration says, and why.
+
+        Returns
+        -------
+        DataFrame
+            `row` (place in the given table), the keys, `family`, `measured_throughput` and `predicted_throughput`
+            [1/s], `measured_over_predicted`, `used` (false for what is left out by rule or taken for a mistake) and
+            `why`: the rule, or by how much the row is off and which slip is of that size; null of rows as expected.
+        """
+        return residual_table(self)
+
     @property
     def unused(self) -> pl.DataFrame:
-        """The rows that were not fitted to, as given, plus `reason`."""
+        """The rows that were not fitted to, by rule, as given, plus `reason`; `rows` names mistakes too."""
         left = np.flatnonzero(~self.data.usable)
         return self.data.table[left].with_columns(reason=pl.Series(self.data.reason[left].tolist(), dtype=pl.String))
 
@@ -364,25 +382,29 @@ class Calibration(Fitted):
         return counted(len(self.engine.families), "family", "families")
 
     def __repr__(self) -> str:
-        used, given = int(self.data.usable.sum()), len(self.data)
+        used, given = int((self.data.usable & ~self.mistaken).sum()), len(self.data)
         lines = [f"<roofcube.Calibration> {used} of {given} rows, {self._families}"]
         for one in self.trust.iter_rows(named=True):
             where = f"{one['platform']} {one['mode']} {one['precision']}"
             lines.append(f"  {where:<28} {one['rows']:>4} rows {one['networks']:>3} networks  {one['trust']}")
         left = self.unused["reason"].value_counts(sort=True)
         lines += [f"  left out: {count} rows, {reason}" for reason, count in left.iter_rows()]
+        lines += [f"  {MISTAKES.format(int(self.mistaken.sum()))}"] if self.mistaken.any() else []
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
         """Tell what it rests on and what not to trust, for notebooks."""
-        used, given = int(self.data.usable.sum()), len(self.data)
+        used, given = int((self.data.usable & ~self.mistaken).sum()), len(self.data)
         names = ("platform", "mode", "precision", "rows", "networks", "trust")
         left = self.unused["reason"].value_counts(sort=True)
         return html_table(
             f"Calibration on {used} of {given} rows, {self._families}",
             names,
             self.trust.select(names).iter_rows(),
-            [f"left out: {count} rows, {reason}" for reason, count in left.iter_rows()],
+            [
+                *(f"left out: {count} rows, {reason}" for reason, count in left.iter_rows()),
+                *([MISTAKES.format(int(self.mistaken.sum()))] if self.mistaken.any() else []),
+            ],
         )
 
 

@@ -123,7 +123,8 @@ class _HeldOut:
 
     def _fold(self, name: str, out: Array, kept: Array, *, power: bool, deviation: bool) -> tuple[Array, Array, Array]:
         fold, rows = fold_rows(self.data, kept, out)
-        model = family_model(fold, np.arange(len(fold)), _without(self.others, name), name)
+        alike = fold.rows.machines == self.data.rows.machines
+        model = family_model(fold, np.arange(len(fold)), _without(self.others, name), name, sisters=alike)
         seconds, watts = model.log_time(rows), np.full(len(out), np.nan)
         if power:
             seen = fold.rows.take(np.flatnonzero(fold.usable))
@@ -382,7 +383,7 @@ def held_out_intervals(data: Measured, levels: tuple[float, ...]) -> tuple[Array
                 model = family_model(data, kept, rest, name)
             else:
                 scored = np.arange(len(fold))
-                model = family_model(fold, scored, rest, name)
+                model = family_model(fold, scored, rest, name, sisters=False)
             intervals = Intervals(leave_networks_out(fold, scored, rest, name, model), elsewhere.get(name, ()))
             error[out] = np.abs(model.log_time(rows) - data.seconds[out])
             deviation = model.deviation(rows)

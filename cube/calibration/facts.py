@@ -55,6 +55,8 @@ class Machine:
         so that a platform that is faster in everything keeps its parameters.
     stated : bool
         False where peak and bandwidth were not given but guessed from the measurements.
+    weights_shared : bool
+        Whether the inputs in flight share one reading of the weights.
     """
 
     platform: str
@@ -70,6 +72,7 @@ class Machine:
     weight_memory: float
     dataflow: bool
     stated: bool = True
+    weights_shared: bool = True
 
     @property
     def key(self) -> tuple[str, str, str]:
@@ -188,6 +191,7 @@ def _machines_of(inputs: xr.Dataset) -> Iterator[Machine]:
     peak, bandwidth = full("peak_compute", np.nan), full("memory_bandwidth", np.nan)
     cores, memory = full("cores", 1.0), full("on_chip_memory", 0.0)
     executed, dataflow = full("executed_precision", ""), full("dataflow", 0)
+    shared = full("weights_shared", 1)
     family, device = full("family", ""), full("device_class", "")
     for place, platform in enumerate(np.atleast_1d(inputs["platform"].to_numpy()).tolist()):
         for at, mode in enumerate(np.atleast_1d(modes).tolist()):
@@ -203,6 +207,7 @@ def _machines_of(inputs: xr.Dataset) -> Iterator[Machine]:
                     peak=float(peak[here]), reference=float(best / cores[here]), bandwidth=float(bandwidth[here]),
                     element_bytes=ELEMENT_BYTES[runs if runs in ELEMENT_BYTES else precision], cores=float(cores[here]),
                     weight_memory=float(np.nan_to_num(memory[here])), dataflow=bool(dataflow[here]),
+                    weights_shared=bool(shared[here]),
                 )  # fmt: skip
 
 

@@ -94,6 +94,16 @@ class Fitted:
         return np.minimum(half, anywhere(1.0))
 
     @cached_property
+    def mistaken(self) -> Array:
+        """True for rows that were given to the fit and do not count: likelier mistaken than measured."""
+        wrong = np.zeros(len(self.data), dtype=bool)
+        for name, index in self.data.by_family():
+            usable = index[self.data.usable[index]]
+            if name in self.engine.families and len(usable):
+                wrong[usable] = self.engine.families[name].wrong
+        return wrong
+
+    @cached_property
     def scores(self) -> dict[str, Scores]:
         """Errors on left-out networks per family, which the intervals come from; computed once, when first needed."""
         if self.stored_scores is not None:

@@ -21,6 +21,7 @@ __all__ = ["INTERVAL", "Measured", "fastest", "measured"]
 Array = np.ndarray[Any, np.dtype[Any]]
 
 INTERVAL = "initiation_interval_s"
+RATE, LATENCY = "throughput_compute_per_s", "latency_compute_s"
 # threads on several cores must add at least this much, else something else was measured
 GAIN_OF_CORES = 1.2
 # transforms that need fewer products (Winograd) and boost clocks do more operations than the listed peak; beyond this
@@ -89,6 +90,7 @@ NO_THROUGHPUT = "no compute throughput"
 NO_HARDWARE = "platform, mode or precision not known: give its peak and bandwidth with inputs="
 NO_NETWORK = "network not known: give its layers with inputs="
 DUPLICATE = "the same configuration was measured more than once"
+UNIT_OFF = "throughput and latency differ about a thousandfold: a unit is off"
 IMPOSSIBLE = "far more operations per second than the compute peak"
 NO_GAIN = "threads on several cores add no throughput: another set-up"
 
@@ -99,16 +101,19 @@ def measured(measurements: pl.DataFrame, facts: Facts) -> Measured:
     Parameters
     ----------
     measurements : DataFrame
-        Columns of `load_measurements`; `throughput_compute_per_s` and the keys are needed.
+        Columns of `load_measurements`; the keys are needed, and `throughput_compute_per_s` or `latency_compute_s`.
     """
-    if "throughput_compute_per_s" not in measurements.columns:
-        msg = "`throughput_compute_per_s`: expected this column in the measurements; add it, in inputs per second"
+    if not {RATE, LATENCY} & set(measurements.columns):
+        msg = (
+            f"`{RATE}`: expected this column in the measurements, or `{LATENCY}`; add one of them, in inputs per "
+            "second or in seconds per batch"
+        )
         raise InvalidDataError(msg)
     keys = canonical_keys(measurements)
-    table = measurements.with_columns(keys).with_row_index("row")
+    table = _with_throughput(measurements.with_columns(keys).with_row_index("row"))
     facts = guessed(table, facts)
     rows = indexed_rows(keys, facts)
-    rate = table["throughput_compute_per_s"].cast(pl.Float64).fill_null(float("nan")).to_numpy()
+    rate = table[RATE].cast(pl.Float64).fill_null(float("nan")).to_numpy()
     with np.errstate(invalid="ignore", divide="ignore"):
         seconds = np.log(rows.batch / rate)
         power = np.log(_figures_of(table, "power_full_w"))
@@ -122,6 +127,18 @@ def fastest(rows: IndexedRows) -> Array:
     some = rows.take(known)
     rate[known] = ABOVE_THE_LISTED_PEAK * some.machine("peak") / some.net("ops")
     return rate
+
+
+def _with_throughput(table: pl.DataFrame) -> pl.DataFrame:
+    """Take batch / latency of platforms that have latency alone; a throughput missing beside others stays so."""
+    if LATENCY not in table.columns:
+        return table
+    if RATE not in table.columns:
+        table = table.with_columns(pl.lit(None, pl.Float64).alias(RATE))
+    given, latency = pl.col(RATE).cast(pl.Float64).fill_nan(None), pl.col(LATENCY).cast(pl.Float64)
+    alone = given.is_null().all().over("platform")
+    allowed = pl.when(latency > 0).then(pl.col("batch") / latency)
+    return table.with_columns(pl.when(alone).then(allowed).otherwise(given).alias(RATE))
 
 
 def _figures_of(table: pl.DataFrame, name: str) -> Array:
@@ -138,12 +155,22 @@ def _reasons(table: pl.DataFrame, rows: IndexedRows, rate: Array) -> Array:
     demand[known] = part.net("ops") * rate[known] / part.machine("peak")
     # later rules are the stronger ones
     reason[_without_gain(rows, rate, known)] = NO_GAIN
+    reason[_unit_off(table, rate)] = UNIT_OFF
     reason[demand > ABOVE_THE_LISTED_PEAK] = IMPOSSIBLE
     reason[table.select(KEY_COLUMNS).is_duplicated().to_numpy()] = DUPLICATE
     reason[rows.network < 0] = NO_NETWORK
     reason[rows.hardware < 0] = NO_HARDWARE
     reason[~(np.isfinite(rate) & (rate > 0) & (rows.batch > 0))] = NO_THROUGHPUT
     return reason
+
+
+def _unit_off(table: pl.DataFrame, rate: Array) -> Array:
+    """Find rows whose throughput and latency differ a thousandfold or more, within a factor of two."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        thousands = np.log(rate * _figures_of(table, LATENCY) / table["batch"].to_numpy()) / np.log(1e3)
+        off: Array = (np.round(thousands) != 0) & (np.abs(thousands - np.round(thousands)) < np.log(2.0) / np.log(1e3))
+    result: Array = off & np.isfinite(thousands)
+    return result
 
 
 def _without_gain(rows: IndexedRows, rate: Array, known: Array) -> Array:

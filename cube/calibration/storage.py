@@ -19,6 +19,7 @@ from roofcube.calibration.fitting.law import PARAMETERS, PRIOR_DEVIATION, PRIOR_
 from roofcube.calibration.fitting.least_squares import Prior
 from roofcube.calibration.fitting.power import PowerModel
 from roofcube.calibration.fitting.residual import Kernel, Place, Posterior
+from roofcube.calibration.fitting.sisters import Kinship, Sister
 from roofcube.calibration.measured import Measured
 from roofcube.calibration.rows import indexed_rows
 from roofcube.datasets.forks import check_not_forked
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 
 __all__ = ["read_fitted", "write_fitted"]
 
-FORMAT, VERSION = "roofcube calibration", 2  # 1: without a checksum, of a law of fewer terms
+FORMAT, VERSION = "roofcube calibration", 3  # 1: without a checksum, of a law of fewer terms; 2: without sisters
 CHECKSUM = "sha256"
 # the parameters of the law in files of version 1, which knew neither other kinds of work nor kernels
 FIRST = (
@@ -180,8 +181,23 @@ def _family(found: dict[str, Any], machines: list[Machine]) -> FamilyModel:
     )
     flows = found.get("dataflow", machines[found["groups"][0]].dataflow)
     return FamilyModel(
-        tuple(found["groups"]), structures, np.array(found["modes"]), flows, tuple(found.get("above_peak", ()))
+        tuple(found["groups"]), structures, np.array(found["modes"]), flows, tuple(found.get("above_peak", ())),
+        found.get("evidence", 0.0), tuple(_sister(one, machines) for one in found.get("sisters", ())),
+        tuple((int(one), int(other)) for one, other in found.get("falling", ())),
+        tuple(found.get("above_bandwidth", ())),
+    )  # fmt: skip
+
+
+def _sister(found: dict[str, Any], machines: list[Machine]) -> Sister:
+    degrees = tuple(
+        Kinship(one["degree"], one["weight"], np.array(one["pull"]), np.array(one["wrong"], dtype=bool))
+        for one in found["kinships"]
     )
+    place = None if found["place"] is None else _place(found["place"])
+    return Sister(
+        tuple(found["hardware"]), _family(found["model"], machines), found["own"], degrees, place,
+        np.array(found["gradient"]),
+    )  # fmt: skip
 
 
 def _posterior(found: dict[str, Any]) -> Posterior:

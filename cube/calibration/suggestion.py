@@ -174,9 +174,10 @@ def _of_new(calibration: Fitted, rows: IndexedRows, seen: IndexedRows, name: str
     place, count = kernel_inputs(everything), len(rows)
     residual = covariance(KERNEL, place, place)
     beliefs = []
-    for tile, prior in enumerate(prior_from(others)):
-        feature, root = features(everything, tile), np.linalg.cholesky(prior.covariance)
-        for _ in range(DRAWS // len(TILES)):
+    priors = prior_from(others)
+    for number, prior in enumerate(priors):
+        feature, root = features(everything, number % len(TILES)), np.linalg.cholesky(prior.covariance)
+        for _ in range(DRAWS // len(priors)):
             theta = prior.mean + root @ generator.standard_normal(len(prior.mean))
             _, gradient = log_time(feature, theta)
             total = _prior_covariance(gradient, everything.hardware, prior) + residual

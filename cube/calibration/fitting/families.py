@@ -14,6 +14,7 @@ from roofcube.calibration.fitting.intervals import Scores
 from roofcube.calibration.fitting.kin import scores_without_kin, unseen_kin
 from roofcube.calibration.fitting.law import features, log_time
 from roofcube.calibration.fitting.power import PowerModel, fit_power
+from roofcube.calibration.fitting.sisters import Sister, kinships, weighed
 from roofcube.vocabulary import BOUNDS
 
 if TYPE_CHECKING:
@@ -41,6 +42,8 @@ Array = np.ndarray[Any, np.dtype[Any]]
 FEW_ROWS = 24
 # plausible centres of the prior tried beside its mean: new platforms of 3 and 5 rows are 17 and 8 % off, not 20 and 9
 DRAWS = 12
+# a board is tried as a sister of what has at most half of its rows
+LARGER = 2
 
 
 @dataclass(frozen=True)
@@ -113,12 +116,70 @@ def one_thread() -> AbstractContextManager[Any]:
     return limits
 
 
-def family_model(data: Measured, index: Array, others: Mapping[str, FamilyModel], name: str) -> FamilyModel:
-    """Fit one family to the usable ones of some rows; a family of few rows learns its prior from the others."""
+def family_model(
+    data: Measured, index: Array, others: Mapping[str, FamilyModel], name: str, *, sisters: bool = True
+) -> FamilyModel:
+    """Fit one family to the usable ones of some rows; what has few rows learns from others as far as evidence goes.
+
+    Parameters
+    ----------
+    index : array of int
+    others : mapping of FamilyModel
+        Other families: of few rows the prior is learnt from them, and all larger ones are tried as sisters.
+    sisters : bool
+        False where the others number hardware in another way, so that they teach the prior alone.
+    """
     index = index[data.usable[index]]
+    model = _by_itself(data, index, others, name)
+    return _with_sisters(model, data, index, others if sisters else {}, name)
+
+
+def _by_itself(data: Measured, index: Array, others: Mapping[str, FamilyModel], name: str) -> FamilyModel:
+    """Fit one family to its rows; of few, with the prior that the others teach."""
     few = len(index) < FEW_ROWS
     priors = prior_from(teachers(others, name)) if few else prior_from([])
     return fit_family(data.rows.take(index), data.seconds[index], priors, draws=DRAWS if few else 0)
+
+
+def _with_sisters(
+    model: FamilyModel, data: Measured, index: Array, others: Mapping[str, FamilyModel], name: str
+) -> FamilyModel:
+    """Let larger boards predict what has fewer rows, as far as the rows say that they are alike."""
+    if model.dataflow:
+        return model
+    rows, target = data.rows.take(index), data.seconds[index]
+    known = [replace(one, sisters=()) for other, one in others.items() if other != name and not one.dataflow]
+    known = [one for one in known if one.rows >= LARGER * len(index)]
+    found: list[Sister] = []
+    platform = rows.machine("platform")
+    names, count = np.unique(platform, return_counts=True)
+    for one, few in zip(names, count, strict=True):
+        here, rest = np.flatnonzero(platform == one), np.flatnonzero(platform != one)
+        # of fewer topologies pooling tells more than either part
+        rich = len(np.unique(rows.net("topology")[rest])) >= LEAST_TOPOLOGIES
+        if rich and LARGER * few <= len(rest):
+            found += _inside(model, data, index[here], np.delete(index, here))
+    if known and not found and len(index):
+        pairs = [kinships(one, (), rows, target) for one in known]
+        # no board is likelier a sister than another, and one of them is as likely as none
+        pairs = [(sister, evidence - np.log(len(known))) for sister, evidence in pairs]
+        found += weighed(model.evidence, pairs)[1]
+    return replace(model, sisters=tuple(found)) if found else model
+
+
+def _inside(model: FamilyModel, data: Measured, own: Array, rest: Array) -> list[Sister]:
+    """Weigh for one platform of a family: pooled with the rest, predicted from the rest, or by its rows alone."""
+    rows, seconds = data.rows, data.seconds
+    hardware = tuple(np.unique(rows.hardware[own]).tolist())
+    others = fit_family(rows.take(rest), seconds[rest], prior_from([]))
+    alone = fit_family(rows.take(own), seconds[own], prior_from([]), draws=DRAWS if len(own) < FEW_ROWS else 0)
+    sister, evidence = kinships(others, hardware, rows.take(own), seconds[own])
+    # the key says that they are of one family: nine to one
+    odds = np.log(9.0)
+    pooled = model.evidence - others.evidence
+    itself = Sister(hardware, alone, own=1.0)
+    _, kept = weighed(pooled, [(sister, evidence), (itself, np.array([alone.evidence - odds]))])
+    return list(kept)
 
 
 def teachers(models: Mapping[str, FamilyModel], name: str = "") -> list[Array]:
@@ -141,10 +202,11 @@ def fit(data: Measured, *, power: bool = True) -> FittedFamilies:
     """Fit every family that has usable rows."""
     families = {name: index[data.usable[index]] for name, index in data.by_family()}
     families = {name: index for name, index in families.items() if len(index)}
-    rich = {name: family_model(data, index, {}, name) for name, index in families.items() if len(index) >= FEW_ROWS}
+    rich = {name: _by_itself(data, index, {}, name) for name, index in families.items() if len(index) >= FEW_ROWS}
     models = {
-        name: rich[name] if name in rich else family_model(data, index, rich, name) for name, index in families.items()
+        name: rich[name] if name in rich else _by_itself(data, index, rich, name) for name, index in families.items()
     }
+    models = {name: _with_sisters(models[name], data, index, rich, name) for name, index in families.items()}
     watts = {}
     for name, index in families.items() if power else ():
         rows = data.rows.take(index)

@@ -13,21 +13,23 @@ from roofcube.calibration.fitting.law import (
     COMPUTE,
     MEMORY,
     PARTS,
-    PRIOR_DEVIATION,
     PRIOR_MEAN,
     coefficients,
     features,
+    floor,
     log_time,
 )
-from roofcube.calibration.fitting.least_squares import Prior, by_group, fit_law
-from roofcube.calibration.fitting.residual import Posterior, kernel_inputs, parameter_covariance, posterior
+from roofcube.calibration.fitting.least_squares import SCATTER, Prior, Solution, by_group, fit_law
+from roofcube.calibration.fitting.mistakes import MISTAKEN, mistakes
+from roofcube.calibration.fitting.priors import prior_from, weak_prior
+from roofcube.calibration.fitting.residual import Posterior, covariance, kernel_inputs, parameter_covariance, posterior
 from roofcube.calibration.rows import distinct
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from roofcube.calibration.fitting.least_squares import Solution
     from roofcube.calibration.fitting.residual import Kernel, Place
+    from roofcube.calibration.fitting.sisters import Sister
     from roofcube.calibration.rows import IndexedRows
 
 __all__ = ["FamilyModel", "Structure", "fit_family", "prior_from", "weak_prior"]
@@ -37,14 +39,16 @@ Array = np.ndarray[Any, np.dtype[Any]]
 # rows at a time: a block times the training rows of the largest embedded family is 30 MB
 BLOCK = 8192
 SEED = 20210
+# fits, the second without the rows that the first calls mistakes
+ROUNDS = 2
 # batches per octave at which deviations are computed
 KNOTS = 8
 # a structure whose evidence is this much below the best is left out
 NEGLIGIBLE = 1e-3
 # a network is near one that was measured where their residuals agree as at one correlation length
 NEAR = float(np.exp(-0.5))
-# how many families the weak prior counts for, beside the other families, in the spread and in the mean
-WEIGHT_OF_SPREAD, WEIGHT_OF_MEAN = 3.0, 1.5
+# a board that is slow in one kind of work is slow in most: nine to one before any row is seen
+ODDS = 9.0
 
 
 @dataclass(frozen=True)
@@ -70,6 +74,14 @@ class FamilyModel:
         Whether the platforms are pipelines of a network's layers, which the law does not describe.
     above_peak : tuple of float
         How many times the listed peak each group was seen to reach; 1 where it never did.
+    evidence : float
+        ln of what the rows say for this model, mistakes among them counted as such.
+    sisters : tuple of Sister
+        Other boards that predict hardware of few rows, with their weights; the structures have the rest.
+    falling : tuple of (int, int)
+        Hardware and network of configurations that were measured to take less time at a larger batch.
+    above_bandwidth : tuple of float
+        As `above_peak`, of the listed bandwidth.
     """
 
     groups: tuple[int, ...]
@@ -77,6 +89,29 @@ class FamilyModel:
     modes: Array
     dataflow: bool = False
     above_peak: tuple[float, ...] = ()
+    evidence: float = 0.0
+    sisters: tuple[Sister, ...] = ()
+    falling: tuple[tuple[int, int], ...] = ()
+    above_bandwidth: tuple[float, ...] = ()
+
+    @property
+    def wrong(self) -> Array:
+        """True for the rows of the fit, in their order, that are likelier mistaken than measured."""
+        likely = self.structures[0].posterior
+        share = np.where(likely.noise >= MISTAKEN, 1.0, 0.0)
+        hardware = np.array(self.groups)[likely.group]
+        for names in dict.fromkeys(one.hardware for one in self.sisters):
+            here = np.isin(hardware, names) if names else np.ones(len(share), dtype=bool)
+            sisters = [one for one in self.sisters if one.hardware == names]
+            share[here] *= 1.0 - sum(one.weight for one in sisters)
+            share[here] += sum(one.wrong for one in sisters)
+        wrong: Array = share > 0.5
+        return wrong
+
+    @property
+    def rows(self) -> int:
+        """Count the rows of the fit."""
+        return len(self.structures[0].posterior.noise)
 
     def group(self, rows: IndexedRows) -> Array:
         """Return the number of the group of each row; the last is that of hardware without rows."""
@@ -85,18 +120,40 @@ class FamilyModel:
         return number[rows.hardware]
 
     def log_time(self, rows: IndexedRows) -> Array:
-        """Return the expected ln seconds of a batch."""
+        """Return the expected ln seconds of a batch: no less than a smaller one takes, unless the rows say so."""
+        mean = self._mean(rows)
+        octave = np.floor(np.log2(np.maximum(rows.batch, 1.0))).astype(int)
+        asked = np.flatnonzero(rows.batch > 1.0)
+        if not len(asked):
+            return mean
+        # a batch is compared with the powers of two below it
+        first, place = distinct(rows.hardware[asked], rows.network[asked])
+        some, octaves = rows.take(asked[first]), np.arange(octave.max() + 1)
+        configuration, step = (part.ravel() for part in np.indices((len(first), len(octaves))))
+        below = self._mean(replace(some.take(configuration), batch=np.exp2(octaves)[step])).reshape(len(first), -1)
+        least = np.maximum.accumulate(below, axis=1)
+        falls = set(self.falling)
+        free = [pair in falls for pair in zip(some.hardware.tolist(), some.network.tolist(), strict=True)]
+        least[np.array(free)] = -np.inf
+        mean[asked] = np.maximum(mean[asked], least[place, octave[asked]])
+        return mean
+
+    def _mean(self, rows: IndexedRows) -> Array:
         group, place = self.group(rows), kernel_inputs(rows)
         mean = np.zeros(len(rows))
         for one in self.structures:
             mean += one.weight * one.posterior.mean(features(rows, one.tile), group, place)
-        # no operation is done faster than at the peak, the listed or the one that was seen
-        peak = rows.machine("peak") * np.array([*(self.above_peak or [1.0] * len(self.groups)), 1.0])[group]
-        result: Array = np.maximum(mean, np.log(rows.batch * rows.net("ops") / peak))
-        return result
+        for here, sisters in self._with_sisters(rows):
+            mean[here] *= 1.0 - sum(one.weight for one in sisters)
+            mean[here] += sum(one.mean(rows.take(here)) for one in sisters)
+        # nothing is done faster than peak and bandwidth allow, the listed ones or those that were seen
+        for least, above in zip(floor(rows), (self.above_peak, self.above_bandwidth), strict=True):
+            seen = np.log([*(above or [1.0] * len(self.groups)), 1.0])[group]
+            mean = np.maximum(mean, least - seen)
+        return mean
 
-    def deviation(self, rows: IndexedRows) -> Array:
-        """Return the standard deviation of ln seconds, across structures too.
+    def deviation(self, rows: IndexedRows, *, unseen: bool = True) -> Array:
+        """Return the standard deviation of ln seconds, across structures too; `unseen` as of `Posterior.deviation`.
 
         It is computed at fixed batches, eight an octave, and is linear in ln batch between them.
         """
@@ -104,26 +161,41 @@ class FamilyModel:
         below = np.floor(octave)
         share = octave - below
         first, place = distinct(rows.hardware, rows.network, below)
-        low, high = (self._at_knots(rows.take(first), below[first] + step) for step in (0, 1))
+        low, high = (self._at_knots(rows.take(first), below[first] + step, unseen=unseen) for step in (0, 1))
         result: Array = (1.0 - share) * low[place] + share * high[place]
         return result
 
-    def _at_knots(self, rows: IndexedRows, knot: Array) -> Array:
+    def _at_knots(self, rows: IndexedRows, knot: Array, *, unseen: bool) -> Array:
         rows = replace(rows, batch=np.exp2(knot / KNOTS))
         blocks = [np.arange(first, min(first + BLOCK, len(rows))) for first in range(0, len(rows), BLOCK)]
-        return np.concatenate([self._deviation(rows.take(block)) for block in blocks]) if blocks else np.zeros(0)
+        return (
+            np.concatenate([self._deviation(rows.take(block), unseen=unseen) for block in blocks])
+            if blocks
+            else np.zeros(0)
+        )
 
-    def _deviation(self, rows: IndexedRows) -> Array:
+    def _deviation(self, rows: IndexedRows, *, unseen: bool = True) -> Array:
         group, place = self.group(rows), kernel_inputs(rows)
         means, spreads = [], []
         for one in self.structures:
             feature = features(rows, one.tile)
             means.append(one.posterior.mean(feature, group, place))
-            spreads.append(one.posterior.deviation(feature, group, place))
-        weight = np.array([one.weight for one in self.structures])[:, None]
-        mean = (weight * means).sum(0)
-        deviation: Array = np.sqrt((weight * (np.square(spreads) + np.square(means - mean))).sum(0))
+            spreads.append(one.posterior.deviation(feature, group, place, unseen=unseen))
+        mean, deviation = _mixed([one.weight for one in self.structures], means, np.square(spreads))
+        for here, sisters in self._with_sisters(rows):
+            parts = [one.moments(rows.take(here)) for one in sisters]
+            own = 1.0 - sum(one.weight for one in sisters)
+            _, deviation[here] = _joined(own, mean[here], deviation[here], parts)
         return deviation
+
+    def _with_sisters(self, rows: IndexedRows) -> list[tuple[Array, list[Sister]]]:
+        """Return places of rows that sisters predict, with these."""
+        parts = []
+        for hardware in dict.fromkeys(one.hardware for one in self.sisters):
+            here = np.flatnonzero(np.isin(rows.hardware, hardware)) if hardware else np.arange(len(rows))
+            if len(here):
+                parts.append((here, [one for one in self.sisters if one.hardware == hardware]))
+        return parts
 
     def far(self, rows: IndexedRows) -> Array | None:
         """Return which rows no measured network is near to by descriptors; None where names alone tell."""
@@ -146,10 +218,13 @@ class FamilyModel:
         found = [
             one.posterior.without_each(features(rows, one.tile), group, target, left_out) for one in self.structures
         ]
-        weight = np.array([one.weight for one in self.structures])[:, None]
         means, spreads = (np.array(part) for part in zip(*found, strict=True))
-        mean = (weight * means).sum(0)
-        return mean, np.sqrt((weight * (spreads**2 + (means - mean) ** 2)).sum(0))
+        mean, deviation = _mixed([one.weight for one in self.structures], means, spreads**2)
+        for here, sisters in self._with_sisters(rows):
+            parts = [one.without_each(rows.take(here), target[here], left_out[here]) for one in sisters]
+            own = 1.0 - sum(one.weight for one in sisters)
+            mean[here], deviation[here] = _joined(own, mean[here], deviation[here], parts)
+        return mean, deviation
 
     def shares(self, rows: IndexedRows) -> Array:
         """Return the share of each term of the law in the time, shape (rows, parameters), as its structures weigh it.
@@ -176,33 +251,6 @@ class FamilyModel:
         return flag
 
 
-def weak_prior() -> Prior:
-    """Return the prior of a family when no other family is known."""
-    return Prior(PRIOR_MEAN, np.diag(PRIOR_DEVIATION**2))
-
-
-def prior_from(others: Sequence[Array]) -> tuple[Prior, ...]:
-    """Learn the prior of a new family from the parameters of the others: their mean, and how they vary together.
-
-    Parameters
-    ----------
-    others : sequence of array, shape (structures, parameters)
-        `FamilyModel.modes` of the other families.
-    """
-    if not others:
-        return tuple(weak_prior() for _ in TILES)
-    priors = []
-    for tile in range(len(TILES)):
-        theta = np.array([one[tile] for one in others])
-        count = len(theta)
-        mean = (WEIGHT_OF_MEAN * PRIOR_MEAN + theta.sum(0)) / (WEIGHT_OF_MEAN + count)
-        off = theta - theta.mean(0)
-        covariance = (WEIGHT_OF_SPREAD * np.diag(PRIOR_DEVIATION**2) + off.T @ off) / (WEIGHT_OF_SPREAD + count)
-        # the mean of few families is itself uncertain
-        priors.append(Prior(mean, covariance * (1.0 + 1.0 / count)))
-    return tuple(priors)
-
-
 def fit_family(rows: IndexedRows, target: Array, priors: Sequence[Prior], *, draws: int = 0) -> FamilyModel:
     """Fit every structure to the rows of a family and weigh them by evidence.
 
@@ -213,38 +261,113 @@ def fit_family(rows: IndexedRows, target: Array, priors: Sequence[Prior], *, dra
     target : array
         ln seconds per batch.
     priors : sequence of Prior
-        One for each structure.
+        One for each of `TILES`, or several times as many.
     draws : int
         How many more centres of the prior to try, for a family of few rows.
     """
     hardware, group = np.unique(rows.hardware, return_inverse=True)
     place, count = kernel_inputs(rows), len(hardware)
-    inputs = [features(rows, tile) for tile in range(len(TILES))]
-    solutions = [fit_law(feature, target, group, count, prior) for feature, prior in zip(inputs, priors, strict=True)]
-    evidence = np.array([one.evidence for one in solutions])
+    tiles = [features(rows, tile) for tile in range(len(TILES))]
+    inputs = [tiles[number % len(TILES)] for number in range(len(priors))]
+    right, evidence = np.arange(len(target)), 0.0
+    flows = rows.machines[int(hardware[0])].dataflow
+    # what the law does not describe it cannot judge
+    for left in reversed(range(1 if flows else ROUNDS)):
+        solutions = [
+            fit_law(feature[right], target[right], group[right], count, prior)
+            for feature, prior in zip(inputs, priors, strict=True)
+        ]
+        likely = int(np.argmin([one.evidence for one in solutions]))
+        around = inputs[likely], target, group, count, place
+        kernel = _learned(*around, priors[likely], solutions[likely], right)
+        wrong, evidence = _mistakes(*around, priors[likely], solutions[likely], kernel)
+        if not left or np.array_equal(np.flatnonzero(~wrong), right):
+            break
+        right = np.flatnonzero(~wrong)
+    structures = []
+    weight = _weights(solutions)
+    for number in np.flatnonzero(weight).tolist():
+        centres = _centres(priors[number], draws)
+        for prior in centres:
+            found = (
+                solutions[number]
+                if prior is priors[number]
+                else fit_law(inputs[number][right], target[right], group[right], count, prior)
+            )
+            noise = np.full(len(target), MISTAKEN)
+            noise[right] = found.noise
+            found = Solution(found.theta, noise, found.evidence)
+            conditioned = posterior(inputs[number], target, group, count, place, prior, found, kernel)
+            share = float(weight[number]) / len(centres)
+            structures.append(Structure(number % len(TILES), share, conditioned))
+    # of each tile the likelier
+    best = [min(solutions[tile :: len(TILES)], key=lambda one: one.evidence) for tile in range(len(TILES))]
+    modes = np.array([one.theta[: inputs[0].shape[1]] for one in best])
+    above, wide = (
+        tuple(float(np.exp((least - target)[right][group[right] == one].max(initial=0.0))) for one in range(count))
+        for least in floor(rows)
+    )
+    falling = _falling(rows.take(right), target[right])
+    return FamilyModel(
+        tuple(int(one) for one in hardware), tuple(structures), modes, flows, above, evidence, (), falling, wide
+    )
+
+
+def _falling(rows: IndexedRows, target: Array) -> tuple[tuple[int, int], ...]:
+    """Find configurations whose time falls from a smaller batch to a larger one."""
+    order = np.lexsort((rows.batch, rows.network, rows.hardware))
+    hardware, network, batch, seconds = rows.hardware[order], rows.network[order], rows.batch[order], target[order]
+    same = (hardware[1:] == hardware[:-1]) & (network[1:] == network[:-1]) & (batch[1:] > batch[:-1])
+    falls = np.flatnonzero(same & (seconds[1:] < seconds[:-1]))
+    return tuple(sorted({(int(hardware[one]), int(network[one])) for one in falls}))
+
+
+def _weights(solutions: Sequence[Solution]) -> Array:
+    """Weigh structures by evidence; around the second of the weak priors they are likelier beforehand."""
+    evidence = np.array([one.evidence for one in solutions]) - 2.0 * np.log(ODDS) * (
+        np.arange(len(solutions)) // len(TILES) % 2
+    )
     weight = np.exp(-0.5 * (evidence - evidence.min()))
     weight = np.where(weight / weight.sum() < NEGLIGIBLE, 0.0, weight)
-    weight /= weight.sum()
-    likely = int(np.argmin(evidence))
-    kernel = _learned(inputs[likely], target, group, count, place, priors[likely], solutions[likely])
-    structures = []
-    for tile in np.flatnonzero(weight).tolist():
-        centres = _centres(priors[tile], draws)
-        for prior in centres:
-            found = solutions[tile] if prior is priors[tile] else fit_law(inputs[tile], target, group, count, prior)
-            conditioned = posterior(inputs[tile], target, group, count, place, prior, found, kernel)
-            structures.append(Structure(tile, float(weight[tile]) / len(centres), conditioned))
-    modes = np.array([one.theta[: inputs[0].shape[1]] for one in solutions])
-    reached = np.log(rows.batch * rows.net("ops") / rows.machine("peak")) - target
-    above = [float(np.exp(max(0.0, reached[group == one].max()))) for one in range(count)]
-    flows = rows.machines[int(hardware[0])].dataflow
-    return FamilyModel(tuple(int(one) for one in hardware), tuple(structures), modes, flows, tuple(above))
+    result: Array = weight / weight.sum()
+    return result
+
+
+def _mixed(weights: Sequence[float], means: Any, variances: Any) -> tuple[Array, Array]:
+    """Return mean and deviation of a mixture."""
+    weight = np.array(weights)[:, None]
+    mean = (weight * means).sum(0)
+    deviation: Array = np.sqrt((weight * (variances + np.square(means - mean))).sum(0))
+    return mean, deviation
+
+
+def _joined(own: float, mean: Array, deviation: Array, parts: Sequence[Any]) -> tuple[Array, Array]:
+    """Mix what a family says of some rows with what sisters say: weights, means and variances of each."""
+    weights = [own, *(one for part in parts for one in part[0])]
+    means = np.array([mean, *(one for part in parts for one in part[1])])
+    variances = np.array([deviation**2, *(one for part in parts for one in part[2])])
+    return _mixed(weights, means, variances)
+
+
+def _mistakes(
+    feature: Array, target: Array, group: Array, groups: int, place: Place, prior: Prior, solution: Solution,
+    kernel: Kernel,
+) -> tuple[Array, float]:  # fmt: skip
+    """Find the rows that are mistakes by what the law, linear around its fit, and the residual leave probable."""
+    theta = by_group(solution.theta, groups)[group]
+    value, gradient = log_time(feature, theta)
+    total = parameter_covariance(gradient, group, gradient, group, prior, groups) + covariance(kernel, place, place)
+    # as the fit has it, scatter beyond the usual makes a row vaguer
+    total[np.diag_indices(len(target))] += kernel.noise**2 * np.sqrt(1.0 + ((value - target) / SCATTER) ** 2)
+    return mistakes(total, target - value - ((prior.mean - theta) * gradient).sum(1), place.corner)
 
 
 def _learned(
-    feature: Array, target: Array, group: Array, groups: int, place: Place, prior: Prior, solution: Solution
-) -> Kernel:
-    """Learn the kernel of the residual around the likeliest structure."""
+    feature: Array, target: Array, group: Array, groups: int, place: Place, prior: Prior, solution: Solution,
+    right: Array,
+) -> Kernel:  # fmt: skip
+    """Learn the kernel of the residual around the likeliest structure, from the rows that are right."""
+    feature, target, group, place = feature[right], target[right], group[right], place.take(right)
     value, gradient = log_time(feature, by_group(solution.theta, groups)[group])
     linked = parameter_covariance(gradient, group, gradient, group, prior, groups)
     return learned_kernel(place, target - value, linked, solution.noise)

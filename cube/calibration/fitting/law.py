@@ -20,11 +20,13 @@ __all__ = [
     "OVERHEAD",
     "PARAMETERS",
     "PARTS",
+    "PRIOR_COVARIANCE",
     "PRIOR_DEVIATION",
     "PRIOR_MEAN",
     "Parameter",
     "coefficients",
     "features",
+    "floor",
     "label",
     "log_time",
 ]
@@ -108,6 +110,13 @@ PRIOR_MEAN = np.array(
 )
 # weak: a factor of 27 for overheads, 5.7 for the rest
 PRIOR_DEVIATION = np.where(OVERHEAD, np.log(27.0), 2.5 * np.log(2.0))
+# most of it is one factor on all overheads and one on all the rest: a board that is slow in one kind of work is slow in
+# most, and what remains to each parameter is a factor of 4.5 for overheads, 2.2 for the rest
+OWN_DEVIATION = np.where(OVERHEAD, np.log(4.5), np.log(2.2))
+COMMON_VARIANCE: Array = np.square(PRIOR_DEVIATION) - np.square(OWN_DEVIATION)
+PRIOR_COVARIANCE: Array = np.diag(np.square(OWN_DEVIATION)) + np.where(
+    OVERHEAD[:, None] == OVERHEAD, COMMON_VARIANCE, 0.0
+)
 
 
 def features(rows: IndexedRows, tile: int) -> Array:
@@ -146,6 +155,20 @@ def features(rows: IndexedRows, tile: int) -> Array:
         ],
         axis=1,
     )
+
+
+def floor(rows: IndexedRows) -> tuple[Array, Array]:
+    """Return ln of the seconds that no batch can do without, for all operations and for all traffic of the network.
+
+    `roofcube.BOUND` adds the larger of the two over layers, so it is no lower than either.
+    """
+    batch, size = rows.batch, rows.machine("element_bytes")
+    weights = rows.net("weights") * size
+    # where all weights fit they stay on the chip; else they are read once, or for each input in flight
+    once = np.where(rows.machine("weights_shared"), 1.0, batch)
+    readings = np.where(weights <= rows.machine("weight_memory"), 0.0, once)
+    traffic = (readings * weights + batch * rows.net("activations") * size) / rows.machine("bandwidth")
+    return np.log(batch * rows.net("ops") / rows.machine("peak")), np.log(traffic)
 
 
 def coefficients(theta: Array) -> Array:

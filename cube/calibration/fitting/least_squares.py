@@ -9,7 +9,7 @@ import numpy as np
 
 from roofcube.calibration.fitting.law import OVERHEAD, PARAMETERS, log_time
 
-__all__ = ["GROUP_DEVIATION", "Prior", "Solution", "by_group", "fit_law"]
+__all__ = ["GROUP_DEVIATION", "SCATTER", "Prior", "Solution", "by_group", "fit_law"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 

@@ -29,6 +29,7 @@ __all__ = [
     "parameter_covariance",
     "posterior",
     "pulled",
+    "without_blocks",
 ]
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -72,6 +73,8 @@ class Kernel:
 
 
 KERNEL = Kernel()
+# a board that was not measured may be off by one factor beside: as much as one parameter of a board is
+UNSEEN = 0.25
 # rows at a time: a block times the rows of a thousand networks is 60 MB
 BLOCK = 8192
 
@@ -236,12 +239,16 @@ class Posterior:
         result: Array = found / self.kernel.spread**2
         return result
 
-    def deviation(self, feature: Array, group: Array, here: Place) -> Array:
-        """Return the standard deviation of ln seconds: parameters, residual and noise."""
+    def deviation(self, feature: Array, group: Array, here: Place, *, unseen: bool = True) -> Array:
+        """Return the standard deviation of ln seconds: parameters, residual and noise.
+
+        `unseen` is false where somebody else tells how far a group that was not seen may depart from the others.
+        """
         _, gradient = log_time(feature, self.theta[group])
         linked = parameter_covariance(gradient, group, self.gradient, self.group, self.prior, self.groups)
         own = ((gradient @ self.prior.covariance) * gradient).sum(1)
-        own += ((gradient * GROUP_DEVIATION) ** 2).sum(1) * ((self.groups > 1) | (group == self.groups))
+        own += ((gradient * GROUP_DEVIATION) ** 2).sum(1) * np.where(group == self.groups, unseen, self.groups > 1)
+        own += UNSEEN**2 * ((group == self.groups) & unseen)
         linked += covariance(self.kernel, here, self.place)
         solved = solve_triangular(self.factor, linked.T, lower=True, check_finite=False)
         variance = own + self.kernel.variance + self.kernel.noise**2 - (solved**2).sum(0)
@@ -249,25 +256,32 @@ class Posterior:
         return result
 
     def without_each(self, feature: Array, group: Array, target: Array, left_out: Array) -> tuple[Array, Array]:
-        """Return mean and deviation of each training row as if all rows of its number had not been there.
-
-        Notes
-        -----
-        Block-wise leave-one-out from the inverse covariance (Sundararajan and Keerthi, Neural Computation 13, 2001):
-        mean = y - B (K⁻¹ r), variance = B with B the inverse of the block of K⁻¹.
-        """
+        """Return mean and deviation of each training row as if all rows of its number had not been there."""
         value, _ = log_time(feature, self.theta[group])
         inverse = cho_solve((self.factor, True), np.eye(len(target)), check_finite=False)
-        pull = inverse @ (target - value)
-        mean, variance = np.empty(len(target)), np.empty(len(target))
-        for one in np.unique(left_out):
-            here = np.flatnonzero(left_out == one)
-            block = np.linalg.inv(inverse[np.ix_(here, here)])
-            mean[here] = target[here] - block @ pull[here]
-            variance[here] = np.diag(block)
+        mean, variance = without_blocks(inverse, target - value, left_out)
+        mean += value
         # of a row that was not there nobody knows that it is an outlier
         variance += self.kernel.noise**2 * (1.0 - self.noise)
         return mean, np.sqrt(np.maximum(variance, self.kernel.noise**2))
+
+
+def without_blocks(inverse: Array, residual: Array, left_out: Array) -> tuple[Array, Array]:
+    """Return mean and variance of each residual as if all of its number had not been there.
+
+    Notes
+    -----
+    Block-wise leave-one-out from the inverse covariance (Sundararajan and Keerthi, Neural Computation 13, 2001):
+    mean = r - B (K⁻¹ r), variance = B with B the inverse of the block of K⁻¹.
+    """
+    pull = inverse @ residual
+    mean, variance = np.empty(len(residual)), np.empty(len(residual))
+    for one in np.unique(left_out):
+        here = np.flatnonzero(left_out == one)
+        block = np.linalg.inv(inverse[np.ix_(here, here)])
+        mean[here] = residual[here] - block @ pull[here]
+        variance[here] = np.diag(block)
+    return mean, variance
 
 
 def _factor(kernel: Kernel, linked: Array, place: Place, noise: Array) -> Array:

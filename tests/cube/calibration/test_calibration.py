@@ -173,7 +173,7 @@ def test_tables_agree_with_rows(small):
 
 
 def test_each_prediction_says_what_takes_the_largest_part_of_the_time(calibration, rows):
-    """Against the printed parameters, for a platform with one structure: the terms of the law, computed by hand."""
+    """Against the printed parameters and the likely tile: the terms of the law, computed by hand, where one is clear."""
     there = rows.filter(pl.col("platform") == "ZCU104-BISMO", pl.col("precision") == "INT2")
     found = calibration.predict(there, level=None)
     model = calibration.engine.families["BISMO"]
@@ -182,7 +182,6 @@ def test_each_prediction_says_what_takes_the_largest_part_of_the_time(calibratio
     batch, place = there["batch"].to_numpy(), calibration.data.facts.hardware["ZCU104-BISMO", "default", "INT2"]
     nets = [calibration.facts.networks[key] for key in there.select("topology", "pruning_percent").iter_rows()]
     tile = max(model.structures, key=lambda one: one.weight).tile
-    assert [one.tile for one in model.structures] == [tile], "several structures: compare with the likely one only"
     total = {name: np.array([getattr(one, name) for one in nets]) for name in ("layers", "dense_ops", "weights")}
     traffic = {name: np.array([getattr(one, name) for one in nets]) for name in ("activations", "patches")}
     convolution = np.array([one.convolution_ops[tile] for one in nets])
@@ -205,7 +204,11 @@ def test_each_prediction_says_what_takes_the_largest_part_of_the_time(calibratio
         + value["input_overhead"] * batch,
     }
     names = list(part)
-    assert found["bound"].to_list() == [names[place] for place in np.argmax([part[name] for name in names], axis=0)]
+    terms = np.array([np.broadcast_to(part[name], len(batch)) for name in names])
+    # the structures weigh little against each other where one term is half as large again as the next
+    clear = np.flatnonzero(np.sort(terms, axis=0)[-1] > 1.5 * np.sort(terms, axis=0)[-2])
+    assert len(clear) > 0.5 * len(batch)
+    assert found["bound"][clear].to_list() == [names[place] for place in np.argmax(terms[:, clear], axis=0)]
     assert found["bound"].n_unique() > 1
 
 
@@ -247,9 +250,9 @@ def test_wrong_arguments_say_what_to_do(calibration, rows):
     with pytest.raises(UnknownLabelError, match="`column`: 'batch' is not known"):
         calibration.predict(rows.drop("batch"))
     with pytest.raises(InvalidDataError, match="throughput_compute_per_s"):
-        rc.calibrate(rows.drop(RATE))
+        rc.calibrate(rows.drop(RATE, "latency_compute_s"))
     with pytest.raises(InvalidDataError, match="none that can be used"):
-        rc.calibrate(rows.filter(pl.col(RATE).is_null()))
+        rc.calibrate(rows.filter(pl.col(RATE).is_null()).drop("latency_compute_s"))
     with pytest.raises(InvalidDataError, match="at least 1"):
         calibration.suggest(0)
     with pytest.raises(UnknownLabelError, match="Abacus"):
