@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from roofcube.calibration.facts import TILES
 from roofcube.calibration.fitting.dataflow import PipelineFill, fit_fill
 from roofcube.calibration.fitting.evidence import LEAST_TOPOLOGIES
 from roofcube.calibration.fitting.family import FamilyModel, fit_family, prior_from
@@ -193,7 +194,8 @@ def log_time_of_no_rows(others: Mapping[str, FamilyModel], rows: IndexedRows) ->
     if not known:
         return np.full(len(rows), np.nan)
     # no row tells which way to count the work, so each counts the same
-    values = [log_time(features(rows, tile), prior.mean)[0] for tile, prior in enumerate(prior_from(known))]
+    means = [prior.mean for prior in prior_from(known)][: len(TILES)]
+    values = [log_time(features(rows, tile), mean)[0] for tile, mean in enumerate(means)]
     least: Array = np.log(rows.batch * rows.net("ops") / rows.machine("peak"))
     return np.maximum(np.mean(values, axis=0), least)
 
