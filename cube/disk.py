@@ -87,10 +87,10 @@ def existing(path: Any, *, folder: bool = False) -> Path:
 
     Examples
     --------
-    >>> existing("no such file")
+    >>> existing("no such file")  # doctest: +ELLIPSIS
     Traceback (most recent call last):
         ...
-    roofcube.errors.MissingFileError: no such file: there is no such file; check the name
+    roofcube.errors.MissingFileError: no such file: there is no such file; check the name...
     """
     source = path_of(path)
     try:

@@ -88,7 +88,6 @@ PAGES = {
     "sep": "how-to/foreign-csv.html",
     "strategy": "explain/exactness.html",
     "task": "how-to/own-task.html",
-    "throughput_compute_per_s": "how-to/own-measurements.html",
     "ties": "reference/python.html#roofcube.pareto",
     "topologies": "how-to/own-task.html",
     "topology": "how-to/own-task.html",

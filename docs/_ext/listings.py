@@ -170,9 +170,11 @@ READ_ON = {
     "InvalidDataError": "[files](files.md) column by column; [limits](../how-to/limits.md); [Python](python.md)",
     "MemoryLimitError": "[hardware that does not exist yet](../how-to/hypothetical.md); [Dask](../how-to/dask.md)",
     "MissingExtraError": "[install](../start.md#1-install)",
+    "MissingFileError": "[files](files.md); [share and verify a cube](../how-to/share.md)",
     "MissingInputError": "[the models](../explain/models.md); [terms of your own](../how-to/hypothetical.md)",
     "RoofcubeError": "the classes below",
     "UnknownLabelError": "[platforms](../how-to/own-board.md) and [networks](../how-to/own-task.md) of your own",
+    "UnreadableFileError": "[share and verify a cube](../how-to/share.md)",
     "UnwritableFileError": "[share and verify a cube](../how-to/share.md)",
 }
 

@@ -29,6 +29,7 @@ def test_random_graphs_agree_with_the_oracle(tmp_path, part):
 def test_shapes_are_those_that_onnx_publishes_for_its_operators():
     """Every example of the standard, operator by operator and written out, against its published results."""
     node = pytest.importorskip("onnx.backend.test.case.node")
+    from roofcube.files.onnx.extent import Budget
     from roofcube.files.onnx.graph import Walk
     from roofcube.files.onnx.inputs import read_inputs
 
@@ -44,7 +45,7 @@ def test_shapes_are_those_that_onnx_publishes_for_its_operators():
             given = read_inputs(model.graph, {}, 1, source=case.name)
         except InvalidDataError:
             continue
-        walk = Walk({one.domain: one.version for one in model.opset_import}, ".", given.sizes)
+        walk = Walk({one.domain: one.version for one in model.opset_import}, ".", given.sizes, Budget.of(model.graph))
         scope = walk.graph(model.graph, given.tensors)
         for output, array in zip(model.graph.output, case.data_sets[0][1], strict=False):
             tensor = scope[output.name]

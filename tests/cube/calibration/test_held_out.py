@@ -194,9 +194,9 @@ def test_schemes_with_the_same_folds_are_predicted_once(rows, monkeypatch):
     some = measured(rows.filter(pl.col("platform") == "EdgeTPU", pl.col("mode") == "fast"), facts_of(None))
     fits = []
 
-    def counted(*arguments):
+    def counted(*arguments, **options):
         fits.append(arguments)
-        return crossvalidation.__dict__["counted_before"](*arguments)
+        return crossvalidation.__dict__["counted_before"](*arguments, **options)
 
     monkeypatch.setattr(crossvalidation, "counted_before", crossvalidation.family_model, raising=False)
     monkeypatch.setattr(crossvalidation, "family_model", counted)

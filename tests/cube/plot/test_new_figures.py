@@ -43,7 +43,8 @@ def test_the_theoretical_front_alone(cube):
     figure = rc.plot.front(cube, objectives=objectives)
     assert len(source(figure, "front.points")["x"]) == expected
     title = rendered(figure).title.text
-    assert title.startswith(f"The front of {int(points.sum())} points has {expected}: ")
+    places = rc.pareto(cube.isel(batch=0, drop=True), objectives).sizes["point"]
+    assert title.startswith(f"The front of {int(points.sum())} points has {expected} at {places} places: ")
     assert rendered(rc.plot.pareto(cube, objectives=objectives)).title.text.startswith(
         f"{expected} of {int(points.sum())}"
     )

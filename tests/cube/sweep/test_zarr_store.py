@@ -88,7 +88,7 @@ def test_another_store_is_never_overwritten(sweep, tmp_path):
     ("name", "message"),
     [
         ("x.nc", r"got 'x\.nc'; use 'x\.zarr', or `roofcube\.save\(sweep\.compute\(\), 'x\.nc'\)` for NetCDF"),
-        ("x.zip", r"got 'x\.zip'; use 'x\.zarr'$"),
+        ("x.zip", r"got 'x\.zip'; use 'x\.zarr'(\n|$)"),
     ],
 )
 def test_the_suffix_of_another_format_is_refused(sweep, tmp_path, name, message):
