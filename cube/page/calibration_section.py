@@ -177,7 +177,8 @@ def _beware(found: HeldOut | None) -> str:
     return (
         "A held-out network has sisters that were measured: other prunings, other batches. Measure a few rows of a new "
         f"kind of network or board first. An interval can be too narrow for one family ({worst}), and is wide for "
-        "FINN, whose folding is not in the data. The bound is a limit: its distance from a measurement is no error."
+        "dataflow designs, whose folding is not in the data. The bound is a limit: its distance from a measurement is "
+        "no error."
     )
 
 

@@ -35,7 +35,7 @@ SPOKEN = {
     PUBLISHED: "nothing fitted: the published roofline",
     "configuration": "each configuration; its other modes and precisions are seen",
     "pruning": "each pruning of all networks",
-    "network, initiation interval given": "strict, initiation interval of FINN given",
+    "network, initiation interval given": "strict, initiation interval of dataflow designs given",
 }
 ERRORS = ("median_ape_percent", "p90_ape_percent", "within_25_percent", "rank_correlation")
 HEADS = ("Rows", "Median error", "90 % of rows below", "Within 25 %", "Rank correlation")
@@ -153,7 +153,7 @@ def by_family(found: HeldOut, level: float) -> Table:
             _share(interval.get("configurations_half_covered_percent")),
             f"×/÷ {interval['half_width']:.2f}" if interval else None,
         )
-        spoken = family[0].upper() + family[1:].replace("dataflow", "FINN")
+        spoken = family[0].upper() + family[1:]
         rows.append((spoken, line["rows"], _share(before), *_shown_errors(line)[1:4], *ends))
     percents = f"{100.0 * level:g} %"
     columns = (

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from scipy.linalg import cho_solve
@@ -21,7 +21,8 @@ from roofcube.calibration.fitting.mistakes import mistakes
 from roofcube.calibration.fitting.residual import covariance, kernel_inputs, without_blocks
 
 if TYPE_CHECKING:
-    from roofcube.calibration.fitting.family import FamilyModel
+    from collections.abc import Sequence
+
     from roofcube.calibration.fitting.residual import Place
     from roofcube.calibration.rows import IndexedRows
 
@@ -35,6 +36,24 @@ COMMON = float(np.log(2.0))
 DEGREES = {0.25: 1.0, 0.5: 2.0, 1.0: 4.0, 2.0: 2.0, 4.0: 1.0}
 NEGLIGIBLE = 1e-3
 BLOCK = 8192
+
+
+class Board(Protocol):
+    """What predicts ln seconds: the model of a family, as far as kinship asks it."""
+
+    @property
+    def structures(self) -> Sequence[Any]: ...
+
+    @property
+    def wrong(self) -> Array: ...
+
+    def group(self, rows: IndexedRows) -> Array: ...
+
+    def log_time(self, rows: IndexedRows) -> Array: ...
+
+    def deviation(self, rows: IndexedRows, *, unseen: bool = True) -> Array: ...
+
+    def without_each(self, rows: IndexedRows, target: Array, left_out: Array) -> tuple[Array, Array]: ...
 
 
 @dataclass(frozen=True)
@@ -66,7 +85,7 @@ class Sister:
     ----------
     hardware : tuple of int
         Places of the hardware that it predicts.
-    model : FamilyModel
+    model : Board
         Of the other board; or of the board's own rows, which needs no kinship.
     own : float
         Weight of a model of the board's own rows; 0 for a sister.
@@ -76,7 +95,7 @@ class Sister:
     """
 
     hardware: tuple[int, ...]
-    model: FamilyModel
+    model: Board
     own: float = 0.0
     kinships: tuple[Kinship, ...] = ()
     place: Place | None = None
@@ -94,14 +113,6 @@ class Sister:
             return self.own * self.model.wrong
         result: Array = np.sum([one.weight * one.wrong for one in self.kinships], axis=0)
         return result
-
-    def tangent(self, rows: IndexedRows) -> Array:
-        """Return the gradient of the other board's law."""
-        return _tangent(self.model, rows)
-
-    def prior(self, degree: float, here: Place, gradient: Array, there: Place, other: Array) -> Array:
-        """Return the covariance of how far off the other board's prediction is."""
-        return _prior(self.model, degree, here, gradient, there, other)
 
     def moments(self, rows: IndexedRows) -> tuple[list[float], list[Array], list[Array]]:
         """Return weights, means and variances of ln seconds."""
@@ -128,11 +139,11 @@ class Sister:
         if self.place is None:
             return
         blocks = [np.arange(first, min(first + BLOCK, len(rows))) for first in range(0, len(rows), BLOCK)]
-        parts = [(kernel_inputs(rows.take(block)), self.tangent(rows.take(block))) for block in blocks]
+        parts = [(kernel_inputs(rows.take(block)), _tangent(self.model, rows.take(block))) for block in blocks]
         for number, one in enumerate(self.kinships):
             moved, spread = np.zeros(len(rows)), np.zeros(len(rows))
             for block, (here, gradient) in zip(blocks, parts, strict=True):
-                linked = self.prior(one.degree, here, gradient, self.place, self.gradient)
+                linked = _prior(self.model, one.degree, here, gradient, self.place, self.gradient)
                 moved[block] = linked @ one.pull
                 if variance:
                     own = COMMON**2 + one.degree**2 * (
@@ -147,7 +158,7 @@ class Sister:
         """Inverse covariance of the rows that are no mistakes, for each degree."""
         found = []
         for one in self.kinships:
-            total = self.prior(one.degree, self.place, self.gradient, self.place, self.gradient)  # type: ignore[arg-type]
+            total = _prior(self.model, one.degree, self.place, self.gradient, self.place, self.gradient)  # type: ignore[arg-type]
             total[np.diag_indices(len(total))] += _noise(self.model)
             found.append(np.linalg.inv(total[np.ix_(~one.wrong, ~one.wrong)]))
         return found
@@ -162,7 +173,7 @@ class Sister:
         base, doubt = self.model.log_time(rows), self.model.deviation(rows, unseen=False) ** 2
         means, variances = [], []
         for one in self.kinships:
-            total = self.prior(one.degree, self.place, self.gradient, self.place, self.gradient)  # type: ignore[arg-type]
+            total = _prior(self.model, one.degree, self.place, self.gradient, self.place, self.gradient)  # type: ignore[arg-type]
             total[np.diag_indices(len(total))] += _noise(self.model) * np.where(one.wrong, 1e6, 1.0)
             mean, variance = without_blocks(np.linalg.inv(total), target - base, left_out)
             variance = np.where(one.wrong, variance - _noise(self.model) * (1e6 - 1.0), variance)
@@ -171,41 +182,41 @@ class Sister:
         return [one.weight for one in self.kinships], means, variances
 
 
-def _likely(model: FamilyModel) -> Any:
+def _likely(model: Board) -> Any:
     return max(model.structures, key=lambda one: one.weight)
 
 
-def _kernel(model: FamilyModel) -> Any:
+def _kernel(model: Board) -> Any:
     return _likely(model).posterior.kernel
 
 
-def _noise(model: FamilyModel) -> float:
+def _noise(model: Board) -> float:
     """Return the variance of one board's row against another's: both were measured."""
     return 2.0 * float(_kernel(model).noise) ** 2
 
 
-def _apart(model: FamilyModel) -> float:
+def _apart(model: Board) -> float:
     """Return the variance of the difference of two boards as a share of that of one: twice what they do not share."""
     return 2.0 * (1.0 - float(_kernel(model).other_mode))
 
 
-def _tangent(model: FamilyModel, rows: IndexedRows) -> Array:
+def _tangent(model: Board, rows: IndexedRows) -> Array:
     likely = _likely(model)
     return log_time(features(rows, likely.tile), likely.posterior.theta[model.group(rows)])[1]
 
 
-def _prior(model: FamilyModel, degree: float, here: Place, gradient: Array, there: Place, other: Array) -> Array:
+def _prior(model: Board, degree: float, here: Place, gradient: Array, there: Place, other: Array) -> Array:
     apart = (gradient * GROUP_DEVIATION**2) @ other.T + _apart(model) * covariance(_kernel(model), here, there)
     result: Array = COMMON**2 + degree**2 * apart
     return result
 
 
-def kinships(model: FamilyModel, hardware: tuple[int, ...], rows: IndexedRows, target: Array) -> tuple[Sister, Array]:
+def kinships(model: Board, hardware: tuple[int, ...], rows: IndexedRows, target: Array) -> tuple[Sister, Array]:
     """Condition another board's prediction on the rows of a board; give the ln evidence of each degree too.
 
     Parameters
     ----------
-    model : FamilyModel
+    model : Board
         Of the other board.
     hardware : tuple of int
         What the rows are of.
