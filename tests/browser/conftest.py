@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from embedded_pages import page_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -168,7 +169,4 @@ def _visit(browser: Any, *, offline: bool, allowed: str) -> Iterator[Visit]:
 @pytest.fixture(scope="session")
 def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """The three pages, written once."""
-    import roofcube as rc
-
-    folder = tmp_path_factory.mktemp("pages")
-    return {task: rc.report(task, folder / f"{task}.html") for task in rc.tasks()[:3]}
+    return {task: page_of(task, tmp_path_factory) for task in ("cifar10", "imagenet", "mnist")}
