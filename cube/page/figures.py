@@ -45,6 +45,7 @@ def _as_bokeh(drawn: Any, data: Any, name: str) -> tuple[Any, str]:
     root = drawn if plain else rendered(drawn)
     models = root.references()  # once: each search of a figure walks all of its models, a tenth of what drawing takes
     _see_through(models)
+    _never_selected(models)
     laid_out = root if plain else with_toggles(root, data, name=name, models=models)
     return laid_out, _fault_of(models)
 
@@ -55,6 +56,14 @@ def _see_through(models: Iterable[Any]) -> None:
 
     for plot in (one for one in models if isinstance(one, Plot)):
         plot.update(border_fill_color=None, background_fill_color=None)
+
+
+def _never_selected(models: Iterable[Any]) -> None:
+    """Leave out how marks look that are selected, muted or under the pointer: on a page none of this can happen."""
+    from bokeh.models import GlyphRenderer
+
+    for one in (one for one in models if isinstance(one, GlyphRenderer)):
+        one.update(selection_glyph=None, nonselection_glyph=None, muted_glyph=None)
 
 
 def _fault_of(models: Iterable[Any]) -> str:
