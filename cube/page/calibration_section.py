@@ -8,7 +8,6 @@ import polars as pl
 import xarray as xr
 
 from roofcube import datasets
-from roofcube.calibration import held_out
 from roofcube.datasets.embedded import BENCHMARK, collection_of
 from roofcube.model.assumptions import BOUND, PUBLISHED
 from roofcube.model.predict import predict
@@ -44,8 +43,8 @@ def calibrated(subject: Subject) -> Section:
     # the shipped calibration is of the benchmark alone
     if not subject.whole or collection_of(subject.task) != BENCHMARK:
         return _of_own_cube(subject.drawn_models)
-    # scipy takes 0.3 s to import, so only where it is needed
-    from roofcube.calibration import calibrate
+    # scipy takes 0.5 s to import, so only where it is needed: here and where the level of the intervals is
+    from roofcube.calibration import calibrate, held_out
 
     calibration = calibrate(datasets.load_measurements())
     found = held_out.read(calibration.data)
@@ -74,15 +73,13 @@ def _of_own_cube(cube: xr.Dataset) -> Section:
 
 
 def _section_of_calibration(subject: Subject, calibration: Calibration, found: HeldOut | None, state: State) -> Section:
+    from roofcube.calibration.held_out import LEVEL
+
     rows = subject.rows
     platforms = list(dict.fromkeys([] if rows is None else rows["platform"].to_list()))
     usable = found is not None and state != "other rows"
     drawn = _drawing(subject, calibration, found if usable else None)
-    tables = (
-        []
-        if found is None
-        else [calibration_tables.by_scheme(found), calibration_tables.by_family(found, held_out.LEVEL)]
-    )
+    tables = [] if found is None else [calibration_tables.by_scheme(found), calibration_tables.by_family(found, LEVEL)]
     tables += [
         calibration_tables.trusted(calibration, platforms),
         calibration_tables.parameters(calibration, platforms),
@@ -107,9 +104,11 @@ def _section_of_calibration(subject: Subject, calibration: Calibration, found: H
 
 def _drawing(subject: Subject, calibration: Calibration, found: HeldOut | None) -> Drawing | str:
     """Draw held-out predictions where there are any, else predictions of the very rows, and say so."""
+    from roofcube.calibration.held_out import LEVEL
+
     if subject.rows is None:
         return "The figure needs the rows of the cube."
-    table = calibration.predict(subject.rows, level=held_out.LEVEL) if found is None else found.rows
+    table = calibration.predict(subject.rows, level=LEVEL) if found is None else found.rows
     label = SAW if found is None else SAW_NOT
     cube = _with_bound(subject.cube)
     return draw(cube, "comparison", FIGURE, calibrated=table, label=label, measurements=subject.rows)
@@ -127,13 +126,15 @@ def _with_bound(cube: xr.Dataset) -> xr.Dataset:
 
 
 def _see(found: HeldOut, task: str | None) -> tuple[str, ...]:
+    from roofcube.calibration.held_out import LEVEL
+
     before, after = (
         calibration_tables.error_of(found, scheme)
         for scheme in (calibration_tables.PUBLISHED, calibration_tables.STRICT)
     )
     bound = float((found.rows["bound"] / found.rows["measured"] - 1.0).abs().median())  # type: ignore[arg-type]
     here = found.rows.filter(pl.col("task") == task)
-    covered = found.coverage.filter(family="all", level_percent=100.0 * held_out.LEVEL).row(0, named=True)
+    covered = found.coverage.filter(family="all", level_percent=100.0 * LEVEL).row(0, named=True)
     held, mostly = (_percent(covered[f"{name}_percent"]) for name in ("rows_covered", "configurations_half_covered"))
     learnt = (
         "A calibration learns overheads and efficiencies of each platform from measurements. For networks that it had "
@@ -142,7 +143,7 @@ def _see(found: HeldOut, task: str | None) -> tuple[str, ...]:
         f"{_percent(before['median_ape_percent'])} and the bound by {_tight(percent(bound))}. {_errors_on_page(here)}"
     )
     intervals = (
-        f"The green dots and bands below are such held-out predictions. The {100.0 * held_out.LEVEL:g}\u00a0% "
+        f"The green dots and bands below are such held-out predictions. The {100.0 * LEVEL:g}\u00a0% "
         f"interval holds {held} of the rows, and at least half of the rows for {mostly} of the configurations; half of "
         f"the intervals are narrower than ×/÷\u00a0{covered['half_width']:.2f}."
     )
@@ -183,7 +184,9 @@ def _beware(found: HeldOut | None) -> str:
 
 
 def _worst(found: HeldOut) -> str:
-    level = 100.0 * held_out.LEVEL
+    from roofcube.calibration.held_out import LEVEL
+
+    level = 100.0 * LEVEL
     lines = found.coverage.filter((pl.col("level_percent") == level) & (pl.col("family") != "all"))
     low = lines.sort("rows_covered_percent").row(0, named=True)
     return f"on {low['family']} the {level:g} % interval holds {_percent(low['rows_covered_percent'])} of the rows"

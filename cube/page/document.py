@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from roofcube.disk import path_of, replacing
 from roofcube.errors import InvalidDataError
+from roofcube.garbage import collector_at_rest
 from roofcube.options import progress_bar
 from roofcube.page.content import Section
 from roofcube.page.sections import HEADINGS, SECTIONS, facts, lead
@@ -72,7 +73,7 @@ def report(task_or_cube: str | xr.Dataset, path: str | Path | None = None, *, ti
     True
     """
     steps = len(SECTIONS) + 3
-    with progress_bar(steps, "page") as bar:
+    with progress_bar(steps, "page") as bar, collector_at_rest():
         target = None if path is None else _checked_page_path(path_of(path))
         subject = subject_of(task_or_cube, title)
         target = target or _checked_page_path(Path(f"{subject.file_stem}.html"))

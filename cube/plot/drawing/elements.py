@@ -200,7 +200,7 @@ def _mark(
     lines: dict[str, Any],
 ) -> None:
     """Name the marks, give them all columns, a filter for buttons, tooltips and texts."""
-    from bokeh.models import BooleanFilter, CDSView, HoverTool, Step
+    from bokeh.models import BooleanFilter, CDSView, HoverTool, Step, Text
 
     renderer = plot.handles["glyph_renderer"]
     source, figure = renderer.data_source, plot.state
@@ -237,7 +237,7 @@ def _mark(
     for place, text in enumerate(texts):
         if not any(one.name == f"{name}.text{place}" for one in figure.renderers):
             looks = {"text_baseline": "middle", "text_font_size": style.TEXT, "text_color": style.INK, **text}
-            figure.text(source=source, view=renderer.view, name=f"{name}.text{place}", **looks)
+            figure.add_glyph(source, Text(**looks), view=renderer.view, name=f"{name}.text{place}")
 
 
 def _draw_lines(figure: Any, lines: dict[str, Any], name: str) -> None:
@@ -306,13 +306,19 @@ def plane(
         options[f"log{letter}"] = axis.log
         if axis.bounds is not None:
             options[f"{letter}lim"] = axis.bounds
+    # HoloViews looks for the ranges of all dims, of each element alone and again of all of them together, which took
+    # 40 % of drawing; where both axes have bounds nothing comes of it
+    bounded = {} if x.bounds is None or y.bounds is None else {"normalize": False, "apply_ranges": False}
+    options |= bounded
     lines = (notes,) if isinstance(notes, str) else tuple(notes)
     hook = partial(_furnish, name=name, axes=(x, y), notes=lines, key=dict(key or {}), tags=list(tags))
     first, *others = parts
     own = _hooks_of(first)
     dressed = [first.opts(**options, hooks=[*own, hook], backend="bokeh", clone=True)]
-    dressed += [one.opts(**options, backend="bokeh", clone=True) for one in others]
-    return hv.Overlay(dressed, group=name, name=name).opts(legend_position="top_left", backend="bokeh")
+    # HoloViews makes the tools of every element anew, and keeps those of the first
+    rest = {**options, "default_tools": []}
+    dressed += [one.opts(**rest, backend="bokeh", clone=True) for one in others]
+    return hv.Overlay(dressed, group=name, name=name).opts(legend_position="top_left", **bounded, backend="bokeh")
 
 
 def _hooks_of(element: Any) -> list[Any]:

@@ -8,6 +8,7 @@ from zlib import crc32
 
 import numpy as np
 from bokeh.models import (
+    CDSView,
     ColumnDataSource,
     CustomJSTickFormatter,
     FixedTicker,
@@ -17,6 +18,8 @@ from bokeh.models import (
     LegendItem,
     LogTicker,
     Range1d,
+    Scatter,
+    Segment,
     Title,
 )
 from bokeh.plotting import figure
@@ -357,15 +360,9 @@ def key(plot: Any, entries: Mapping[str, Mapping[str, Any]]) -> None:
     An entry gives the looks of a marker (a square where none is named), or of a line (``marker="line"``). It has a mark
     of its own, drawn nowhere else: a legend tied to the data goes when its row is switched off.
     """
-    items = []
+    nowhere, view, items = ColumnDataSource({"x": [np.nan], "y": [np.nan]}, name="key"), CDSView(), []
     for label, looks in entries.items():
-        options = dict(looks)
-        marker = options.pop("marker", "square")
-        nowhere = ColumnDataSource({"x": [np.nan], "y": [np.nan]}, name="key")
-        if marker == "line":
-            drawn = plot.segment("x", "y", "x", "y", source=nowhere, **options)
-        else:
-            drawn = plot.scatter("x", "y", source=nowhere, marker=marker, size=12, **options)
+        drawn = plot.add_glyph(nowhere, _key_glyph(**looks), view=view)
         items.append(LegendItem(label=label, renderers=[drawn], index=0))
     legend = Legend(
         items=items,
@@ -384,6 +381,16 @@ def key(plot: Any, entries: Mapping[str, Mapping[str, Any]]) -> None:
         label_height=28,
     )
     plot.add_layout(legend, "above")
+
+
+def _key_glyph(marker: str = "square", **looks: Any) -> Any:
+    """Make the glyph of an entry; `color` and `alpha` are those of line and fill, as in the functions of figures."""
+    parts = ("line",) if marker == "line" else ("line", "fill")
+    both = {f"{part}_{look}": looks[look] for look in ("color", "alpha") if look in looks for part in parts}
+    options = {**both, **{look: value for look, value in looks.items() if look not in ("color", "alpha")}}
+    if marker == "line":
+        return Segment(x0="x", y0="y", x1="x", y1="y", **options)
+    return Scatter(x="x", y="y", marker=marker, size=12, **options)
 
 
 def sheet(css: str) -> Any:
