@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import threading
 import time
 import warnings
-from contextlib import contextmanager, nullcontext
 from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -14,22 +12,21 @@ import numpy as np
 import xarray as xr
 
 from roofcube.disk import digest, existing, path_of, replacing
-from roofcube.errors import CorruptFileError, InvalidDataError, RoofcubeError, check_installed
+from roofcube.errors import CorruptFileError, InvalidDataError, check_installed
 from roofcube.files import checksums, declared
 from roofcube.files.attributes import ORIGINAL
 from roofcube.files.decoding import decoded
 from roofcube.files.encoding import encoded
 from roofcube.files.fingerprints import parts_to_hash, values_to_hash
+from roofcube.files.lazy import blamed, identity, netcdf_handle, one_thread, with_guarded_values
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
-    from contextlib import AbstractContextManager
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
 __all__ = ["OF_THE_FILE", "compressors", "description_of", "load", "opened", "save", "verify"]
 
 Result = TypeVar("Result")
-_netcdf = threading.RLock()  # netCDF-C crashes where two threads are in it, also with files of their own
 SMALL = 1 << 24  # bytes, of which a checksum takes some 15 ms
 SECONDS = 30.0  # to wait for others to leave a file in peace
 FORMAT, VERSION = "roofcube_format", 2  # 1: attributes as text, no checksum over them, xarray's own decoding
@@ -78,7 +75,7 @@ def save(cube: xr.Dataset, path: str | Path) -> Path:
         checksums.CONTENT: _content_digest(stored, VERSION),
         checksums.DESCRIPTION: digest(parts_to_hash(stored)),
     }
-    with replacing(target, folder=target.suffix == ".zarr") as temporary, _one_thread(target):
+    with replacing(target, folder=target.suffix == ".zarr") as temporary, one_thread(target):
         if target.suffix == ".nc":
             _write_netcdf(written, temporary)
         else:
@@ -135,8 +132,7 @@ def load(path: str | Path, *, chunks: Any = None, untrusted: bool = False) -> xr
         return load_untrusted(source)
     if chunks is not None:
         check_installed("chunks", "dask", "scale")
-        with _one_thread(source), _blamed(source):
-            return _as_saved(_open(source).chunk(chunks))
+        return _steady(source, partial(_lazy_cube, source.absolute(), chunks))
     return _steady(source, partial(_loaded_cube, source))
 
 
@@ -188,7 +184,7 @@ def _verified(source: Path) -> bool:
         declared.check_links(source)
     if source.suffix == ".zarr" and checksums.recorded(source) is not None:
         return _verified_files(source)
-    with _one_thread(source), _blamed(source), _open(source) as lazy:
+    with one_thread(source), blamed(source), _open(source) as lazy:
         expected, version = lazy.attrs.get(checksums.CONTENT), 2 if ORIGINAL in lazy.attrs else 1
     if expected is None:
         msg = f"{source}: has no checksum; it was not written by roofcube.save or Sweep.to_zarr, or not to its end"
@@ -212,13 +208,23 @@ def _verified_files(store: Path) -> bool:
 
 
 def _loaded_cube(source: Path) -> xr.Dataset:
-    with _one_thread(source), _blamed(source), _open(source, reading=True) as lazy:
+    with one_thread(source), blamed(source), _open(source, reading=True) as lazy:
         cube = _as_saved(lazy.load())
         if cube.nbytes <= SMALL:
             _check_content(source, cube, lazy.attrs)
     for name in cube.variables:
         cube[name].encoding = {}
     return cube
+
+
+def _lazy_cube(source: Path, chunks: Any) -> xr.Dataset:
+    with one_thread(source), blamed(source):
+        return _as_saved(_guarded(source).chunk(chunks))
+
+
+def _guarded(source: Path) -> xr.Dataset:
+    before = identity(source)
+    return with_guarded_values(_open(source), source, before)
 
 
 def _check_content(source: Path, cube: xr.Dataset, attributes: Mapping[str, Any]) -> None:
@@ -239,8 +245,8 @@ def _compare(source: Path, found: str, expected: str) -> None:
 
 
 def _described_file(source: Path) -> xr.Dataset:
-    with _one_thread(source), _blamed(source):
-        lazy = _open(source)
+    with one_thread(source), blamed(source):
+        lazy = _guarded(source)
         return decoded(lazy, values=False).assign_attrs(_file_attributes(lazy)) if ORIGINAL in lazy.attrs else lazy
 
 
@@ -251,27 +257,18 @@ def _steady(source: Path, read: Callable[[], Result]) -> Result:
     """
     end = time.monotonic() + SECONDS
     while True:
-        before = _identity(source)
+        before = identity(source)
         try:
             result = read()
         except (Exception, MemoryError):
-            if _identity(source) == before or time.monotonic() > end:
+            if identity(source) == before or time.monotonic() > end:
                 raise
             continue
-        if _identity(source) == before is not None:
+        if identity(source) == before is not None:
             return result
         if time.monotonic() > end:
             msg = f"{source}: expected a file that stays while it is read, got one replaced all the time; read a copy"
             raise CorruptFileError(msg)
-
-
-def _identity(source: Path) -> tuple[int, ...] | None:
-    """Tell a file or folder from what may have its name later, also where the system gives its number away again."""
-    try:
-        found = source.stat()
-    except OSError:
-        return None
-    return found.st_dev, found.st_ino, found.st_ctime_ns
 
 
 def _open(source: Path, *, reading: bool = False) -> xr.Dataset:
@@ -285,7 +282,7 @@ def _open(source: Path, *, reading: bool = False) -> xr.Dataset:
     from xarray.backends import NetCDF4DataStore
 
     # one handle for all: netCDF4 1.7 crashes where a second one is opened and closed beside one that is in use
-    store = NetCDF4DataStore.open(source)  # type: ignore[no-untyped-call]
+    store = NetCDF4DataStore(netcdf_handle(source), mode="r")  # type: ignore[no-untyped-call]
     try:
         _check_netcdf(source, store, reading=reading)
         return _told_by_its_attributes(partial(xr.open_dataset, store))
@@ -325,32 +322,6 @@ def _check_netcdf(source: Path, store: Any, *, reading: bool) -> None:
             if reading or variable.dimensions == (name,)
         },
     )
-
-
-def _one_thread(source: Path) -> AbstractContextManager[Any]:
-    """Keep other threads out of a library that is not made for them."""
-    return _netcdf if source.suffix == ".nc" else nullcontext()
-
-
-@contextmanager
-def _blamed(source: Path) -> Iterator[None]:
-    """Return which file is to blame for what goes wrong in a block that reads it."""
-    try:
-        yield
-    except RoofcubeError:
-        raise
-    except Exception as error:
-        # the libraries beneath raise nearly anything of a damaged file: KeyError, zlib.error, RecursionError
-        msg = (
-            f"{source}: not readable as a cube ({_in_short(error)}); the file is torn or of another kind, write it "
-            "again with roofcube.save"
-        )
-        raise CorruptFileError(msg) from error
-
-
-def _in_short(error: Exception) -> str:
-    words = str(error)[:300] or type(error).__name__
-    return words if isinstance(error, OSError | ValueError | RuntimeError) else f"{type(error).__name__}: {words}"
 
 
 # writing --------------------------------------------------------------------------------------------------------------

@@ -25,9 +25,11 @@ from roofcube.disk import digest, naming_the_file, path_of, replacing, sync
 from roofcube.errors import InvalidDataError, MemoryLimitError, UnwritableFileError, check_installed
 from roofcube.files import checksums
 from roofcube.files.attributes import ORIGINAL
+from roofcube.files.declared import check_store
 from roofcube.files.decoding import decoded
 from roofcube.files.encoding import encoded, encoded_attributes
 from roofcube.files.fingerprints import parts_to_hash, values_to_hash
+from roofcube.files.lazy import blamed, identity, with_guarded_values
 from roofcube.files.store import OF_THE_FILE, compressors, description_of
 from roofcube.kernels.engine.pool import in_order
 from roofcube.kernels.graph.expression import leaves, structure_of
@@ -183,8 +185,14 @@ def _checked(path: Path) -> Path:
 def _opened(store: Path) -> xr.Dataset:
     import xarray as xr
 
-    whole = xr.open_dataset(store, engine="zarr", consolidated=False, decode_cf=False)
-    cube = decoded(whole) if ORIGINAL in whole.attrs else xr.open_dataset(store, engine="zarr", consolidated=False)
+    there, before = store.absolute(), identity(store)
+    with blamed(store):
+        check_store(store, reading=False)
+        open_store = partial(xr.open_dataset, there, engine="zarr", consolidated=False)
+        whole = open_store(decode_cf=False)
+        own = ORIGINAL in whole.attrs
+        lazy = with_guarded_values(whole if own else open_store(), there, before)
+        cube = decoded(lazy) if own else lazy
     cube.attrs = {name: value for name, value in cube.attrs.items() if name not in OF_THE_FILE}
     return cube
 
