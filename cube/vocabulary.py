@@ -140,6 +140,7 @@ QUALITY = {
     "slower_with_batch": 2097152,
     "repeats_disagree": 4194304,
     "duplicate_row": 8388608,
+    "far_below_sisters": 16777216,
 }
 
 # How bad each finding is: no such thing can be; something is likely wrong; worth knowing.
@@ -168,6 +169,7 @@ GRADES: dict[str, Literal["impossible", "doubtful", "note"]] = {
     "slower_with_batch": "note",
     "repeats_disagree": "doubtful",
     "duplicate_row": "note",
+    "far_below_sisters": "doubtful",
     "impossible_sample": "impossible",
     "stuck_sample": "doubtful",
 }

@@ -79,15 +79,17 @@ def read_platforms(source: Any, *, columns: Mapping[str, str | None] | None = No
     >>> rc.read_platforms(sheet, columns=names)["platform"].item()
     'A'
     """
-    told, each = "`source`", "row"
+    told, each, numbers = "`source`", "row", None
     if isinstance(source, list):
         entries = source
-    elif not isinstance(source, str | Path) or Path(source).suffix.lower() in TABLE_SUFFIXES:
+    elif isinstance(source, str | Path) and Path(source).suffix.lower() in TABLE_SUFFIXES:
+        entries, told = as_table(source, what="source").to_dicts(), str(source)
+        numbers = as_sheet(source, what="source").rows
+    elif not isinstance(source, str | Path):
         entries = as_table(source, what="source").to_dicts()
-        told = str(source) if isinstance(source, str | Path) else told
     else:
         entries, told, each = _toml_entries(existing(source)), str(source), "[[platform]]"
-    return platform_table(_renamed_keys(entries, columns, told), source=told, each=each)
+    return platform_table(_renamed_keys(entries, columns, told), source=told, each=each, numbers=numbers)
 
 
 def _toml_entries(path: Path) -> list[Any]:

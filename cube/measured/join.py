@@ -11,7 +11,7 @@ import xarray as xr
 
 from roofcube import datasets
 from roofcube.errors import InvalidDataError, check_kind
-from roofcube.labels import labelled, locate
+from roofcube.labels import dims_in_order, labelled, locate, own_dims
 from roofcube.measured.efficiency import DERIVED, throughput_of
 from roofcube.measured.physics_gate import check, quality_bits
 from roofcube.measured.rows import measurement_rows, other_columns
@@ -92,7 +92,8 @@ def join(cube: xr.Dataset, measurements: Any) -> xr.Dataset:
         `quality` (flag bits), and the ratios `efficiency` (1 = 100 %), `energy_per_input` [J], `inputs_per_joule`.
         Where rows repeat a configuration, `<variable>_spread` beside each variable that they have: the standard
         deviation of the rows of a cell, in the unit of the variable, NaN where a single row has a value. Columns that
-        the schema does not know come along under their names: the mean of numbers, texts side by side.
+        the schema does not know come along under their names: the mean of numbers, texts side by side. A column named
+        as a dim of the cube's own (`context`, …) tells rows apart, and is a dim of what was measured.
         Dense over the measured dims of this cube only. Rows without a cell are in `unmatched`; where that are all of
         them, a warning says so.
 
@@ -171,7 +172,8 @@ def _spreads(cube: xr.Dataset, measurements: pl.DataFrame, where: RowLocations) 
 
 def _others(cube: xr.Dataset, measurements: pl.DataFrame, where: RowLocations) -> dict[str, xr.Variable]:
     """Return the columns that the schema does not know as variables over the measured dims."""
-    names = other_columns(measurements)
+    own = own_dims(cube, measurements)
+    names = [name for name in other_columns(measurements) if name not in own]
     if not names:
         return {}
     cells = _Cells(cube, where)
@@ -224,7 +226,7 @@ class _Cells:
     """The cells of a cube over the measured dims, and which of them each found row belongs to."""
 
     def __init__(self, cube: xr.Dataset, where: RowLocations) -> None:
-        order = [dim for dim in DIMS if dim in where.dims]
+        order = dims_in_order(where.dims)
         self.dims = tuple(order)
         self.shape = tuple(cube.sizes[dim] for dim in order)
         picked = tuple(where.indices[dim][where.mask] for dim in order)
