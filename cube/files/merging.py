@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -35,7 +36,8 @@ def merge(*cubes: xr.Dataset) -> xr.Dataset:
 
     Types stay: where no cube has a value, there is NaN, -1 for a flag, 0 for a count and '' for text. A cell that
     several cubes know must agree; if measurements do not, each cube's stand side by side along the new dim `lab`, whose
-    labels are the titles of the cubes, or their numbers where titles are missing or equal.
+    labels are the titles of the cubes, or their numbers where titles are missing or equal. Beside a cube that has `lab`
+    already, the others are labs of their own.
 
     Parameters
     ----------
@@ -59,6 +61,7 @@ def merge(*cubes: xr.Dataset) -> xr.Dataset:
     """
     _check_cubes(cubes)
     _check_scalars(cubes)
+    cubes = _with_labs(cubes)
     cubes = tuple(_with_dims(cube, cubes) for cube in cubes)
     indexes = _united(cubes)
     names = list(dict.fromkeys(str(name) for cube in cubes for name in cube.variables if name not in indexes))
@@ -103,6 +106,25 @@ def _check_scalars(cubes: Sequence[xr.Dataset]) -> None:
         if all(not one.ndim for one in held) and any(one != held[0] for one in held):
             msg = f"`merge`: {name} is {held[0]} and other single labels; select them with a list, sel({name}=[...])"
             raise InvalidDataError(msg)
+
+
+def _with_labs(cubes: Sequence[xr.Dataset]) -> tuple[xr.Dataset, ...]:
+    """Make labs of their own of cubes with measurements, where others hold several labs already."""
+    taken = [str(label) for cube in cubes if LAB in cube.variables for label in np.atleast_1d(cube[LAB].values)]
+    if not taken:
+        return tuple(cubes)
+    each = []
+    for number, cube in enumerate(cubes, 1):
+        measured = [name for name in cube.data_vars if _is_measured(str(name))]
+        if LAB in cube.variables or not measured:
+            each.append(cube)
+            continue
+        title = str(cube.attrs.get("title", ""))
+        label = title if title and title not in taken else next(f"{n}" for n in count(number) if f"{n}" not in taken)
+        taken.append(label)
+        added = {name: cube[name].variable.expand_dims(LAB) for name in measured}
+        each.append(cube.assign(added).assign_coords({LAB: [label]}))
+    return tuple(each)
 
 
 def _with_dims(cube: xr.Dataset, cubes: Sequence[xr.Dataset]) -> xr.Dataset:
@@ -200,8 +222,8 @@ def _check_differing(names: Sequence[str], cubes: Sequence[xr.Dataset]) -> None:
         raise InvalidDataError(msg)
     if names and any(LAB in cube.variables or LAB in cube.sizes for cube in cubes):
         msg = (
-            f"`merge`: {', '.join(names)} hold different values for the same cell, but {LAB!r} is there already; "
-            "merge all cubes in one call"
+            f"`merge`: {', '.join(names)} hold different values for the same cell of one {LAB!r}; give it another "
+            f"label in one of the cubes, with assign_coords({LAB}=[...])"
         )
         raise InvalidDataError(msg)
 
