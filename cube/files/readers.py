@@ -240,7 +240,8 @@ def read_network(
             table = network_table(renamed_columns(sheet, columns, source=told), source=told, name=name)
         else:
             msg = (
-                f"{path}: expected a name ending in .onnx or .csv, got {path.suffix!r}; save it as CSV, TSV or Parquet"
+                f"{path}: expected a name ending in .onnx or .csv, got {path.suffix!r}; export a model as ONNX, save a "
+                "table as CSV, TSV or Parquet, give a transformer's config.json"
             )
             raise InvalidDataError(msg)
     else:
