@@ -22,6 +22,7 @@ __all__ = [
     "IMPOSSIBLE",
     "IMPOSSIBLE_POWER",
     "INFEASIBLE",
+    "LAB",
     "MEASURED_POWER",
     "MEASURED_SPEED",
     "MODES",
@@ -49,6 +50,7 @@ DIMS = (OFFER, "platform", "mode", "topology", "pruning", "precision", "batch")
 HARDWARE_DIMS = ("platform", "mode", "precision")
 NETWORK_DIMS = ("topology", "pruning")
 CONFIGURATION = (*HARDWARE_DIMS, *NETWORK_DIMS)
+LAB = "lab"  # the dim along which measurements of several sources stand side by side
 THREADED = "batch_is_threads"  # attribute of platform: those whose batch is a number of threads
 
 

@@ -11,6 +11,8 @@ import xarray as xr
 from roofcube.errors import InvalidDataError, MemoryLimitError
 from roofcube.files import checksums
 from roofcube.options import memory_limit
+from roofcube.vocabulary import LAB
+from roofcube.wording import AS_GIVEN
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,7 +21,6 @@ __all__ = ["LAB", "merge"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 Indexes = dict[str, Array]
-LAB = "lab"
 OF_MEASUREMENTS = ("power_base", "power_idle", "power_full", "n_rows", "quality")
 DERIVED = ("energy_per_input", "inputs_per_joule", "efficiency")
 MEANING = (
@@ -72,10 +73,11 @@ def merge(*cubes: xr.Dataset) -> xr.Dataset:
     spread = {name: [_along_lab(name, cubes[number], indexes) for number in holders[name]] for name in names}
     one = {name: _agreed(name, spread[name]) for name in names}
     differing = [name for name in names if one[name] is None]
-    _check_differing(differing, cubes)
+    measured = [name for name in names if _is_measured(name, spread[name][0])]
+    _check_differing(differing, measured, cubes)
     merged = {name: variable for name, variable in one.items() if variable is not None}
     if differing:
-        for name in filter(_is_measured, names):
+        for name in measured:
             merged[name] = _side_by_side(name, spread[name], holders[name], len(cubes))
         indexes[LAB] = np.array(_labs(cubes))
     return _assembled(cubes, indexes, merged, differing)
@@ -115,7 +117,7 @@ def _with_labs(cubes: Sequence[xr.Dataset]) -> tuple[xr.Dataset, ...]:
         return tuple(cubes)
     each = []
     for number, cube in enumerate(cubes, 1):
-        measured = [name for name in cube.data_vars if _is_measured(str(name))]
+        measured = [name for name in cube.data_vars if _is_measured(str(name), cube.variables[name])]
         if LAB in cube.variables or not measured:
             each.append(cube)
             continue
@@ -208,12 +210,13 @@ def _check_size(cubes: Sequence[xr.Dataset], indexes: Indexes, names: Sequence[s
         raise MemoryLimitError(msg)
 
 
-def _is_measured(name: str) -> bool:
-    return name.startswith("measured_") or name.removesuffix("_spread") in (*OF_MEASUREMENTS, *DERIVED)
+def _is_measured(name: str, variable: xr.Variable) -> bool:
+    given = str(variable.attrs.get("long_name", "")).endswith(AS_GIVEN)
+    return given or name.startswith("measured_") or name.removesuffix("_spread") in (*OF_MEASUREMENTS, *DERIVED)
 
 
-def _check_differing(names: Sequence[str], cubes: Sequence[xr.Dataset]) -> None:
-    others = [name for name in names if not _is_measured(name)]
+def _check_differing(names: Sequence[str], measured: Sequence[str], cubes: Sequence[xr.Dataset]) -> None:
+    others = [name for name in names if name not in measured]
     if others:
         msg = (
             f"`merge`: {', '.join(others)} hold different values for the same cell, and are no measurements that could "

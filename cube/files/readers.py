@@ -96,7 +96,8 @@ def _toml_entries(path: Path) -> list[Any]:
     try:
         content = tomllib.loads(text_of(path))
     except (ValueError, RecursionError) as error:  # tomllib raises both, of numbers and of brackets without end
-        msg = f"{path}: not readable as TOML ({error}); see the example in the documentation of read_platforms"
+        usual = "" if path.suffix.lower() == ".toml" else ", tables end in .csv, .tsv or .parquet"
+        msg = f"{path}: not readable as TOML ({error}){usual}; see the example in the documentation of read_platforms"
         raise InvalidDataError(msg) from None
     entries = content.get("platform")
     if not isinstance(entries, list) or not entries:

@@ -17,7 +17,8 @@ from roofcube.measured.physics_gate import check, quality_bits
 from roofcube.measured.rows import measurement_rows, other_columns
 from roofcube.model.inputs import inputs as model_inputs
 from roofcube.model.predict import predict
-from roofcube.vocabulary import DIMS, OFFER, THREADED, attributes
+from roofcube.vocabulary import DIMS, LAB, OFFER, THREADED, attributes
+from roofcube.wording import AS_GIVEN
 
 if TYPE_CHECKING:
     from roofcube.labels import RowLocations
@@ -183,13 +184,13 @@ def _others(cube: xr.Dataset, measurements: pl.DataFrame, where: RowLocations) -
         column = found[name]
         # a slash parts groups in files
         whole = name.strip().replace("/", "_") or "column"
-        while whole in cube.variables or whole in cube.dims or whole in others:
+        while whole in cube.variables or whole in cube.dims or whole in others or whole == LAB:
             whole = f"given_{whole}"
         if column.dtype.is_numeric():
             values = cells.mean(column.cast(pl.Float64).to_numpy())
         else:
             values = cells.texts([None if one is None else str(one) for one in column.to_list()])
-        told = {"long_name": f"{name}, as given with the measurements"}
+        told = {"long_name": f"{name}, {AS_GIVEN}"}
         others[whole] = labelled(cells.dims, values.reshape(cells.shape), told)
     return others
 

@@ -171,7 +171,7 @@ def rules_for(table: pl.DataFrame, *, keys: Sequence[str] = KEY_COLUMNS) -> list
     ]
     if table["board"].null_count() < table.height:
         rules += _power_rules(table)
-    rules += [*_scaling_rules(keys), *_batch_rules(keys), *_sister_rules(keys)]
+    rules += [*_scaling_rules(keys), *_batch_rules(table, keys), *_sister_rules(keys)]
     rules.append(
         Rule(
             "compute_time_incomplete",
@@ -271,9 +271,13 @@ def _as_printed(value: pl.Expr, other: pl.Expr) -> pl.Expr:
     return pl.any_horizontal(value == other.round(decimals) for decimals in range(1, PRINTED_DECIMALS + 1))
 
 
-def _batch_rules(keys: Sequence[str]) -> list[Rule]:
+def _batch_rules(table: pl.DataFrame, keys: Sequence[str]) -> list[Rule]:
     """Find throughput that falls when the batch grows."""
-    smaller = SPEED.cum_max().shift(1).over(keys[:-1], order_by="batch")
+    # of repeats none is the other's smaller batch; windows do not nest, so that this is computed at once
+    fastest = table.group_by(keys).agg(fastest=SPEED.max()).sort("batch")
+    before = pl.col("fastest").fill_null(0.0).cum_max().shift(1, fill_value=0.0).over(keys[:-1])
+    batches = fastest.with_columns(before=before)
+    smaller = pl.lit(table.join(batches, on=keys, how="left", nulls_equal=True, maintain_order="left")["before"])
     return _of_speed(
         "slower_with_batch",
         (1.0 - BATCH_LOSS) * smaller > SPEED,

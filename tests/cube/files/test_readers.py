@@ -238,6 +238,12 @@ def test_all_platforms_that_are_listed_with_a_peak_can_be_given_back():
         rc.inputs("mnist", platforms=rc.platforms().filter(pl.col("peak_compute_op_per_s").is_null()))
 
 
+def test_a_file_that_is_neither_toml_nor_table_is_told_what_tables_are(tmp_path):
+    (tmp_path / "cube.nc").write_bytes(b"\x89HDF")
+    with pytest.raises(InvalidDataError, match=r"cube\.nc: not readable as TOML .* tables end in \.csv, \.tsv or"):
+        rc.read_platforms(tmp_path / "cube.nc")
+
+
 def test_a_table_without_platforms_is_refused(tmp_path):
     (tmp_path / "none.csv").write_text("platform,precision\n")
     with pytest.raises(InvalidDataError, match=r"none\.csv: expected at least one row, got none; see read_platforms"):

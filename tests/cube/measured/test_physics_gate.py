@@ -306,6 +306,12 @@ def test_a_slow_unit_shows_among_sisters_though_latency_stands_alone():
     assert of("far_below_sisters").height == 0
 
 
+@pytest.mark.parametrize(("times", "slower"), [([1e-3, 4e-3, 2e-3, 1e-3], []), ([1e-3, 4e-3, 9e-3, 1e-3], [2])])
+def test_repeats_are_no_smaller_batch_of_each_other(times, slower):
+    rows = own_rows()[[0, 0, 1, 1]].with_columns(latency_compute_s=pl.Series(times))
+    assert of("slower_with_batch", rc.check(rows, inputs=own_space()))["row"].to_list() == slower
+
+
 def test_a_fraction_among_percentages_is_found():
     values = [92.0, 91.5, 0.92, 92.0, 90.0, 90.0, 0.1, 90.0]  # the last low one is chance, not a fraction
     findings = rc.check(own_rows(top1_percent=values), inputs=own_space())
