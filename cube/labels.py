@@ -11,7 +11,7 @@ import xarray as xr
 from xarray.indexes import PandasIndex  # `xr.indexes` is there from 2025 on
 
 from roofcube.datasets import canonical
-from roofcube.vocabulary import CONFIGURATION, DIMS, OFFER
+from roofcube.vocabulary import CONFIGURATION, DESCRIBING, DIMS, OFFER
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable, Mapping, Sequence
@@ -150,10 +150,11 @@ def column_of(dim: str) -> str:
 def own_dims(cube: xr.Dataset | xr.DataArray, table: pl.DataFrame) -> tuple[str, ...]:
     """Return the dims of a cube that are the user's own, such as a context, and that the table has a column for.
 
-    A dim of which the cube was cut to one label is still one; other scalar coordinates only describe.
+    A dim of which the cube was cut to one label is still one; coordinates that only describe are none.
     """
-    dims = [*map(str, cube.dims), *str(cube.attrs.get("dim_order", "")).split()]
-    return tuple(dim for dim in dict.fromkeys(dims) if dim not in DIMS and dim in cube.coords and dim in table.columns)
+    single = [str(name) for name, coord in cube.coords.items() if not coord.ndim and name not in DESCRIBING]
+    dims = dict.fromkeys([*map(str, cube.dims), *single])
+    return tuple(dim for dim in dims if dim not in DIMS and dim in cube.coords and dim in table.columns)
 
 
 def locate(cube: xr.Dataset | xr.DataArray, table: pl.DataFrame, *, dims: Sequence[str] | None = None) -> RowLocations:

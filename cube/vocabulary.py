@@ -13,6 +13,7 @@ __all__ = [
     "ACTIVATION_BYTES",
     "BOUNDS",
     "CONFIGURATION",
+    "DESCRIBING",
     "DIMS",
     "ELEMENT_BYTES",
     "FLAGS",
@@ -50,6 +51,8 @@ DIMS = (OFFER, "platform", "mode", "topology", "pruning", "precision", "batch")
 HARDWARE_DIMS = ("platform", "mode", "precision")
 NETWORK_DIMS = ("topology", "pruning")
 CONFIGURATION = (*HARDWARE_DIMS, *NETWORK_DIMS)
+# coordinates that describe the labels of a dim, and are none where a cube was cut to one of them
+DESCRIBING = ("task", "device_class", "family", "dataflow", "architecture", "counts_source", "mode_rank")
 LAB = "lab"  # the dim along which measurements of several sources stand side by side
 THREADED = "batch_is_threads"  # attribute of platform: those whose batch is a number of threads
 

@@ -438,3 +438,6 @@ def test_a_dim_cut_to_one_label_takes_its_rows_alone():
     assert int(joined.n_rows.sum()) == 1
     assert joined.measured_latency.max().item() == 0.25
     assert set(joined.device_class.values) == {"NPU"}
+    # cut before it was predicted, so that nothing but the coordinate tells of the dim
+    bare = cube.drop_attrs()
+    assert int(rc.join(bare, serving_rows()).n_rows.sum()) == 1
