@@ -11,7 +11,7 @@ import xarray as xr
 from xarray.indexes import PandasIndex  # `xr.indexes` is there from 2025 on
 
 from roofcube.datasets import canonical
-from roofcube.vocabulary import CONFIGURATION, DIMS, OFFER
+from roofcube.vocabulary import CONFIGURATION, DESCRIBING, DIMS, OFFER
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable, Mapping, Sequence
@@ -31,6 +31,7 @@ __all__ = [
     "in_order",
     "labelled",
     "locate",
+    "own_dims",
     "rows_of",
 ]
 
@@ -38,6 +39,9 @@ __all__ = [
 COLUMNS = {"pruning": "pruning_percent"}
 # columns that tell the rows of a table of measurements apart
 KEY_COLUMNS = tuple(COLUMNS.get(dim, dim) for dim in (*CONFIGURATION, "batch"))
+
+
+NUMERIC = ("pruning", "batch")
 
 
 class RowLocations:
@@ -143,11 +147,23 @@ def column_of(dim: str) -> str:
     return COLUMNS.get(dim, dim)
 
 
-def locate(cube: xr.Dataset | xr.DataArray, table: pl.DataFrame, *, dims: Sequence[str] = DIMS) -> RowLocations:
+def own_dims(cube: xr.Dataset | xr.DataArray, table: pl.DataFrame) -> tuple[str, ...]:
+    """Return the dims of a cube that are the user's own, such as a context, and that the table has a column for.
+
+    A dim of which the cube was cut to one label is still one; coordinates that only describe are none.
+    """
+    single = [str(name) for name, coord in cube.coords.items() if not coord.ndim and name not in DESCRIBING]
+    dims = dict.fromkeys([*map(str, cube.dims), *single])
+    return tuple(dim for dim in dims if dim not in DIMS and dim in cube.coords and dim in table.columns)
+
+
+def locate(cube: xr.Dataset | xr.DataArray, table: pl.DataFrame, *, dims: Sequence[str] | None = None) -> RowLocations:
     """Find each row's cell by label; aliases and numbers as text are understood.
 
-    A dim that the cube holds as a scalar coordinate restricts the rows to that label.
+    A dim that the cube holds as a scalar coordinate restricts the rows to that label. Where no dims are named, they are
+    those of measurements and the user's own.
     """
+    dims = (*DIMS, *own_dims(cube, table)) if dims is None else dims
     indices: dict[str, np.ndarray[Any, Any]] = {}
     reasons = [""] * table.height
     together: dict[str, list[str]] = {}
@@ -166,7 +182,8 @@ def locate(cube: xr.Dataset | xr.DataArray, table: pl.DataFrame, *, dims: Sequen
             continue
         known = {_key(dim, label): place for place, label in enumerate(labels)}
         values = table[column].to_list()
-        places = {value: known.get(_key(dim, value), -1) for value in dict.fromkeys(values)}
+        numbers = all(isinstance(label, float) for label in known)
+        places = {value: known.get(_key(dim, value, numbers=numbers), -1) for value in dict.fromkeys(values)}
         found = np.array([places[value] for value in values], dtype=np.intp)
         for row in np.flatnonzero(found < 0).tolist():
             reasons[row] = reasons[row] or f"{dim} {values[row]!r} is not in the cube"
@@ -195,10 +212,10 @@ def _located_together(
     return found
 
 
-def _key(dim: str, value: Any) -> Any:
+def _key(dim: str, value: Any, *, numbers: bool = False) -> Any:
     if isinstance(value, str):
         name = canonical(column_of(dim), value)
-        if dim in ("pruning", "batch"):
+        if numbers or dim in NUMERIC:
             try:
                 return float(name.removesuffix("%"))
             except ValueError:
@@ -207,7 +224,9 @@ def _key(dim: str, value: Any) -> Any:
     return float(value) if isinstance(value, int | float | np.number) else value
 
 
-def rows_of(cube: xr.Dataset, table: pl.DataFrame, *, dims: Sequence[str] = DIMS) -> tuple[xr.Dataset, RowLocations]:
+def rows_of(
+    cube: xr.Dataset, table: pl.DataFrame, *, dims: Sequence[str] | None = None
+) -> tuple[xr.Dataset, RowLocations]:
     """Take each row's cell out of a cube: one dim `row` in place of the dims that the rows give a label for.
 
     A row without a cell reads the first one; `RowLocations.mask` tells which are real.

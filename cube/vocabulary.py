@@ -13,6 +13,7 @@ __all__ = [
     "ACTIVATION_BYTES",
     "BOUNDS",
     "CONFIGURATION",
+    "DESCRIBING",
     "DIMS",
     "ELEMENT_BYTES",
     "FLAGS",
@@ -22,6 +23,7 @@ __all__ = [
     "IMPOSSIBLE",
     "IMPOSSIBLE_POWER",
     "INFEASIBLE",
+    "LAB",
     "MEASURED_POWER",
     "MEASURED_SPEED",
     "MODES",
@@ -49,6 +51,9 @@ DIMS = (OFFER, "platform", "mode", "topology", "pruning", "precision", "batch")
 HARDWARE_DIMS = ("platform", "mode", "precision")
 NETWORK_DIMS = ("topology", "pruning")
 CONFIGURATION = (*HARDWARE_DIMS, *NETWORK_DIMS)
+# coordinates that describe the labels of a dim, and are none where a cube was cut to one of them
+DESCRIBING = ("task", "device_class", "family", "dataflow", "architecture", "counts_source", "mode_rank")
+LAB = "lab"  # the dim along which measurements of several sources stand side by side
 THREADED = "batch_is_threads"  # attribute of platform: those whose batch is a number of threads
 
 
@@ -140,6 +145,7 @@ QUALITY = {
     "slower_with_batch": 2097152,
     "repeats_disagree": 4194304,
     "duplicate_row": 8388608,
+    "far_below_sisters": 16777216,
 }
 
 # How bad each finding is: no such thing can be; something is likely wrong; worth knowing.
@@ -168,6 +174,7 @@ GRADES: dict[str, Literal["impossible", "doubtful", "note"]] = {
     "slower_with_batch": "note",
     "repeats_disagree": "doubtful",
     "duplicate_row": "note",
+    "far_below_sisters": "doubtful",
     "impossible_sample": "impossible",
     "stuck_sample": "doubtful",
 }

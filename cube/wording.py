@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 __all__ = [
+    "AS_GIVEN",
     "configuration_of",
     "configuration_text",
     "counted",
@@ -37,6 +38,8 @@ LETTERS = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
 SMALL = ((1.0, ""), (1e-3, "m"), (1e-6, "µ"), (1e-9, "n"))
 PREFIXED = ("op", "B", "B/s")  # units whose letter for thousands stands before them: 7.7 Gop, 12 MB, 1.02 TB/s
 NOT_KNOWN = "not known"
+# how the long name of a variable ends that is a column of the user's measurements
+AS_GIVEN = "as given with the measurements"
 BASES = ("s", "J", "W", "B")
 PREFIXES = {"n": 1e-9, "u": 1e-6, "µ": 1e-6, "m": 1e-3, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12}
 

@@ -26,11 +26,16 @@ COLUMNS = {one.column: name for name, one in QUANTITIES.items()}
 # the column that holds where a number is from, by variable
 SOURCES = {name: f"{name}_source" for name in QUANTITIES}
 KEY = ("platform", "mode", "precision")
+# what a platform has once, whatever its modes and precisions
+OF_PLATFORM = ("device_class", "family", "board", "cores", "channel_tile", "weights_shared", "dataflow")
+FLAGS = ("weights_shared", "dataflow")
 BANDWIDTH = "memory_bandwidth_b_per_s"
 UNKNOWN = ("not known", "unknown")  # what a bandwidth is that nobody publishes, where a format has no empty value
 
 
-def platform_table(entries: Sequence[Mapping[str, Any]], *, source: str, each: str) -> pl.DataFrame:
+def platform_table(
+    entries: Sequence[Mapping[str, Any]], *, source: str, each: str, numbers: Sequence[int] | None = None
+) -> pl.DataFrame:
     """Validate platforms, a mapping for each platform, mode and precision.
 
     Parameters
@@ -42,6 +47,8 @@ def platform_table(entries: Sequence[Mapping[str, Any]], *, source: str, each: s
         Where they are from, for errors and the column `source`.
     each : str
         What an entry is called in errors, such as ``[[platform]]``.
+    numbers : sequence of int, optional
+        Their numbers in errors, such as lines of a file; else counted from 1.
 
     Returns
     -------
@@ -50,20 +57,26 @@ def platform_table(entries: Sequence[Mapping[str, Any]], *, source: str, each: s
     Raises
     ------
     InvalidDataError
-        Naming source, entry, key, value and the fix, the first fault of every entry.
+        Naming source, entry, key, value and the fix, for all that is wrong.
     """
     check_not_forked()
     if not entries:
         msg = f"{source}: expected at least one {each}, got none; see read_platforms"
         raise InvalidDataError(msg)
     rows, faults = [], []
-    for number, entry in enumerate(entries, start=1):
-        try:
-            rows.append(_platform_row(entry, f"{source}, {each} {number}", source))
-        except InvalidDataError as error:
-            faults.append(str(error))
+    said: dict[str, dict[str, tuple[Any, str]]] = {}
+    unknown: set[str] = set()
+    for number, entry in zip(numbers or range(1, len(entries) + 1), entries, strict=True):
+        where = f"{source}, {each} {number}"
+        row, wrong = _platform_row(entry, where, source, unknown)
+        if not wrong:
+            rows.append(row)
+            wrong = _contradictions(said.setdefault(row["platform"], {}), row, entry, where)
+        faults += wrong
     if faults:
         raise InvalidDataError(all_in_one(faults, source=source))
+    for row in rows:
+        row |= {column: value for column, (value, _) in said[row["platform"]].items()}
     for column in SOURCES.values():
         if all(not row.get(column) for row in rows):
             for row in rows:
@@ -73,8 +86,25 @@ def platform_table(entries: Sequence[Mapping[str, Any]], *, source: str, each: s
     return table
 
 
+def _contradictions(
+    said: dict[str, tuple[Any, str]], row: Mapping[str, Any], entry: Mapping[str, Any], where: str
+) -> list[str]:
+    """Keep what an entry says of its platform as a whole, and tell where another one said something else."""
+    faults = []
+    for column in OF_PLATFORM:
+        if entry.get(column) is None:
+            continue
+        value, place = said.setdefault(column, (row[column], where))
+        if value != row[column]:
+            faults.append(
+                f"{where}, key {column!r}: got {row[column]!r}, but {place} says {value!r} of {row['platform']!r}; a "
+                "platform has one in all its modes and precisions: give another name, or correct one"
+            )
+    return faults
+
+
 def check_platform_keys(tables: Sequence[tuple[str, pl.DataFrame]], *, what: str) -> None:
-    """Raise where a platform is given twice in one mode at one precision.
+    """Raise where a platform is given twice in one mode at one precision, or is of two classes.
 
     Parameters
     ----------
@@ -95,38 +125,67 @@ def check_platform_keys(tables: Sequence[tuple[str, pl.DataFrame]], *, what: str
                 )
                 raise InvalidDataError(msg)
             places[key] = place
+    classes: dict[str, tuple[str, str]] = {}
+    for origin, table in tables:
+        for platform, kind in table.select("platform", "device_class").unique(maintain_order=True).iter_rows():
+            other, there = classes.setdefault(platform, (kind, origin))
+            if other != kind:
+                msg = (
+                    f"{what}: {platform!r} has the device_class {other!r} in {there} and {kind!r} in {origin}; correct "
+                    "one, or give one another name"
+                )
+                raise InvalidDataError(msg)
 
 
-def _platform_row(entry: Mapping[str, Any], where: str, source: str) -> dict[str, Any]:
-    """Validate one entry against both halves of the platform schema."""
+def _platform_row(entry: Any, where: str, source: str, unknown: set[str]) -> tuple[dict[str, Any], list[str]]:
+    """Validate one entry against both halves of the platform schema; return its row, and all that is wrong."""
     if not hasattr(entry, "items"):
-        msg = f"{where}: expected keys and values, got {entry!r:.60}; see read_platforms"
-        raise InvalidDataError(msg)
+        return {}, [f"{where}: expected keys and values, got {entry!r:.60}; see read_platforms"]
     offered, structure = set(columns_of(schema.Platform)), set(columns_of(schema.PlatformStructure))
-    known = {*offered, *structure, "source", *SOURCES.values()}
-    given: dict[str, Any] = {}
-    for key, value in entry.items():
-        column = NAMES.get(key, key)
-        if column not in known:
-            near = suggestion(key, sorted(known | set(NAMES)))
-            msg = f"{where}, key {key!r}: not known{near}; expected {', '.join(sorted(known))}"
-            raise InvalidDataError(msg)
-        if column in given:
-            msg = f"{where}, key {key!r}: got {column!r} twice, in two spellings; keep one"
-            raise InvalidDataError(msg)
-        given[column] = value
+    given, faults = _known_keys(entry, {*offered, *structure, "source", *SOURCES.values()}, where, unknown)
     told = str(given.pop("source", "") or "")
     sources = {column: given.pop(column, None) for column in SOURCES.values()}
     if BANDWIDTH in given and (given[BANDWIDTH] is None or str(given[BANDWIDTH]).strip().casefold() in UNKNOWN):
         given[BANDWIDTH] = None
+    wrong = set()
     for column, name in COLUMNS.items():
         if given.get(column) is not None:
-            given[column], own = _checked_number(name, given[column], f"{where}, key {column!r}")
+            try:
+                given[column], own = _checked_number(name, given[column], f"{where}, key {column!r}")
+            except InvalidDataError as error:
+                faults.append(str(error))
+                wrong.add(column)
+                continue
             # a table that was read before names its file in `source`
             sources[SOURCES[name]] = own or sources[SOURCES[name]] or (told if told != source else None)
-    given = _resolved_labels(given, where)
-    row = _validated(given, offered, structure, where)
-    return {**row, "source": source, **sources}
+    for column, value in given.items():
+        if isinstance(value, bool) and column not in (*FLAGS, *wrong):
+            faults.append(f"{where}, key {column!r}: expected no true or false, got {value!r}; correct it")
+            wrong.add(column)
+    labels, misspelt = _resolved_labels(given, where)
+    row, invalid = _validated(labels, given, offered, structure, where, wrong)
+    return {**row, "source": source, **sources}, list(dict.fromkeys([*faults, *misspelt, *invalid]))
+
+
+def _known_keys(
+    entry: Mapping[str, Any], known: set[str], where: str, unknown: set[str]
+) -> tuple[dict[str, Any], list[str]]:
+    """Return values by column, and the keys that are there twice or not known, each key that nobody told before."""
+    given: dict[str, Any] = {}
+    faults = []
+    for key, value in entry.items():
+        column = NAMES.get(key, key)
+        if column not in known and key not in unknown:
+            unknown.add(key)
+            near = suggestion(key, sorted(known | set(NAMES)))
+            faults.append(f"{where}, key {key!r}: not known{near}; expected {', '.join(sorted(known))}")
+        elif column not in known:
+            continue
+        elif column in given:
+            faults.append(f"{where}, key {key!r}: got {column!r} twice, in two spellings; keep one")
+        else:
+            given[column] = value
+    return given, faults
 
 
 def _checked_number(name: str, value: Any, where: str) -> tuple[Any, str | None]:
@@ -149,50 +208,59 @@ def _checked_number(name: str, value: Any, where: str) -> tuple[Any, str | None]
     return number, own
 
 
-def _resolved_labels(given: dict[str, Any], where: str) -> dict[str, Any]:
-    """Resolve spellings; a platform keeps its name, a class that looks misspelt is refused."""
+def _resolved_labels(given: dict[str, Any], where: str) -> tuple[dict[str, Any], list[str]]:
+    """Resolve spellings; a platform keeps its name, a class that looks misspelt is told."""
     told = {key: value for key, value in given.items() if value is not None or key == BANDWIDTH}
     labels = {"family": given.get("platform"), "executed_precision": given.get("precision"), **told}
     for key in ("precision", "executed_precision", "mode"):
         if isinstance(labels.get(key), str):
             labels[key] = canonical(key, labels[key])
-    kind = labels.get("device_class")
+    kind, faults = labels.get("device_class"), []
     if isinstance(kind, str):
-        labels["device_class"] = _device_class(kind.strip(), where)
-    return {key: value for key, value in labels.items() if value is not None or key == BANDWIDTH}
+        labels["device_class"], near = _device_class(kind.strip())
+        if near:
+            faults.append(
+                f"{where}, key 'device_class': got {kind!r}, which looks like {near!r}; write that, or a name of its "
+                f"own (known: {', '.join(schema.DEVICE_CLASSES)})"
+            )
+    return {key: value for key, value in labels.items() if value is not None or key == BANDWIDTH}, faults
 
 
-def _device_class(kind: str, where: str) -> str:
+def _device_class(kind: str) -> tuple[str, str]:
+    """Return a class in its usual spelling, and the known one that it looks like."""
     folded = {one.casefold(): one for one in schema.DEVICE_CLASSES}
     if kind.casefold() in folded:
-        return folded[kind.casefold()]
+        return folded[kind.casefold()], ""
     near = get_close_matches(kind.casefold(), folded, n=1, cutoff=0.8) if len(kind) > 3 else []
-    if near:
-        msg = (
-            f"{where}, key 'device_class': got {kind!r}, which looks like {folded[near[0]]!r}; write that, or a name "
-            f"of its own (known: {', '.join(schema.DEVICE_CLASSES)})"
-        )
-        raise InvalidDataError(msg)
-    return kind
+    return kind, folded[near[0]] if near else ""
 
 
-def _validated(given: dict[str, Any], offered: set[str], structure: set[str], where: str) -> dict[str, Any]:
+def _validated(
+    labels: dict[str, Any], given: dict[str, Any], offered: set[str], structure: set[str], where: str, wrong: set[str]
+) -> tuple[dict[str, Any], list[str]]:
+    """Validate an entry by both schemas; return its row, and what is wrong but for columns of which it was told."""
     from pydantic import ValidationError
 
-    try:
-        # a bandwidth may be empty, but must not be forgotten
-        kind = schema.ListedPlatform if BANDWIDTH in given else schema.Platform
-        platform = model_of(kind).model_validate({key: value for key, value in given.items() if key in offered})
-        inside = model_of(schema.PlatformStructure).model_validate(
-            {key: value for key, value in given.items() if key in structure}
-        )
-    except ValidationError as error:
-        first = error.errors()[0]
-        key = str(first["loc"][0])
-        got = "nothing" if first["type"] == "missing" else repr(first["input"])
-        near = suggestion(first["input"], get_args(schema.Precision)) if first["type"] == "literal_error" else ""
-        if key == BANDWIDTH and first["type"] == "missing":
-            near = f"; write {UNKNOWN[0]!r} where nobody publishes it"
-        msg = f"{where}, key {key!r}: got {got}; {first['msg'][0].lower()}{first['msg'][1:]}{near}"
-        raise InvalidDataError(msg) from None
-    return {**platform.model_dump(), **inside.model_dump()}
+    row: dict[str, Any] = {}
+    faults = []
+    # a bandwidth may be empty, but must not be forgotten
+    kind = schema.ListedPlatform if BANDWIDTH in labels else schema.Platform
+    for model, columns in ((kind, offered), (schema.PlatformStructure, structure)):
+        try:
+            valid = model_of(model).model_validate({key: value for key, value in labels.items() if key in columns})
+            row |= valid.model_dump()
+        except ValidationError as error:
+            # what a platform executes is its precision where nothing else is said, and its family its name
+            derived = {"executed_precision", "family"}.difference(key for key in given if given[key] is not None)
+            wrongs = [one for one in error.errors() if one["loc"][0] not in {*wrong, *derived}]
+            faults += [_told(one, where) for one in wrongs]
+    return row, faults
+
+
+def _told(error: Any, where: str) -> str:
+    key = str(error["loc"][0])
+    got = "nothing" if error["type"] == "missing" else repr(error["input"])
+    near = suggestion(error["input"], get_args(schema.Precision)) if error["type"] == "literal_error" else ""
+    if key == BANDWIDTH and error["type"] == "missing":
+        near = f"; write {UNKNOWN[0]!r} where nobody publishes it"
+    return f"{where}, key {key!r}: got {got}; {error['msg'][0].lower()}{error['msg'][1:]}{near}"

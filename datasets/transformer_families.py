@@ -7,6 +7,7 @@ keys as of queries, an MLP four times as wide) is derived here; what it has as a
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +20,7 @@ __all__ = ["FAMILIES", "Family", "Keys", "family_of"]
 
 # no model is near, and nothing beyond is counted exactly
 LARGEST, MOST_LAYERS = 2**40, 1_000
-SLIDING, FULL = "sliding_attention", "full_attention"
+SLIDING, CHUNKED, FULL = "sliding_attention", "chunked_attention", "full_attention"
 
 
 @dataclass(frozen=True)
@@ -36,18 +37,30 @@ class Family:
         Which matrices have biases: ``"qkv"``, ``"o"``, ``"mlp"``.
     norms
         Normalisations of the width of the model in a layer, each of `norm_size` vectors.
+    out_bias
+        An `attention_bias` is one of the output's matrix too.
     head_norm
-        Queries and keys are normalised head by head.
+        Queries and keys are normalised: ``"head"`` by vectors that heads share, ``"width"`` by those of all heads.
+    head_norm_flag
+        Key that says whether they are; empty where nothing does.
+    head_bias
+        The head has a bias.
+    router_bias
+        The router has a bias for each expert.
     positions
         Rows of learned positions beyond the longest context; None for rotary ones.
     sliding
         Which layers slide where the configuration has a window and no list: a period of flags.
+    chunked
+        Tokens see those of their own chunk in place of a window.
     needs
         Keys that must be there, if only as null, since the family has a number for them.
     mixture
         A mixture of experts.
     latent
         Latent attention.
+    ignored
+        Keys that change no count in this family.
     """
 
     gated: bool = True
@@ -55,25 +68,68 @@ class Family:
     bias: tuple[str, ...] = ()
     norms: int = 2
     norm_size: int = 1
-    head_norm: bool = False
+    out_bias: bool = True
+    head_norm: str = ""
+    head_norm_flag: str = ""
+    head_bias: bool = False
+    router_bias: bool = False
     positions: int | None = None
     sliding: tuple[bool, ...] = (True,)
+    chunked: bool = False
     needs: tuple[str, ...] = ("intermediate_size",)
     mixture: bool = False
     latent: bool = False
+    ignored: tuple[str, ...] = ()
 
 
 INNER, PAIRS, HEAD, WINDOW = "intermediate_size", "num_key_value_heads", "head_dim", "sliding_window"
+INNER_DENSE, STEP = "intermediate_size_mlp", "interleave_moe_layer_step"
 EXPERTS = ("experts", "experts_per_token")
 ROUTED = (*EXPERTS, "moe_intermediate_size")
 LATENT = (
     *ROUTED, INNER, "n_shared_experts", "first_k_dense_replace", "kv_lora_rank", "q_lora_rank", "qk_rope_head_dim",
     "qk_nope_head_dim", "v_head_dim",
 )  # fmt: skip
+SHARED = ("n_shared_experts", "first_k_dense_replace")
+ALL = ("qkv", "o", "mlp")
 LLAMA = Family()
 DEEPSEEK = Family(needs=LATENT, mixture=True, latent=True)
 FAMILIES = {
     "llama": LLAMA,
+    "granite": LLAMA,
+    "arcee": Family(gated=False),
+    "nemotron": Family(gated=False, norm_size=2),
+    "seed_oss": Family(out_bias=False, needs=(INNER, PAIRS, HEAD, "attention_bias")),
+    "ernie4_5": Family(tied=True, needs=(INNER, PAIRS)),
+    "smollm3": Family(tied=True, sliding=(False,), needs=(INNER, PAIRS)),
+    "olmo": Family(norms=0, norm_size=0),
+    "olmo2": Family(head_norm="width"),
+    "olmo3": Family(head_norm="width", sliding=(True, True, True, False), needs=(INNER, WINDOW)),
+    "olmoe": Family(head_norm="width", needs=(INNER, *EXPERTS), mixture=True),
+    "exaone4": Family(head_norm="head", needs=(INNER, PAIRS, WINDOW)),
+    "cohere": Family(tied=True, norms=1, head_norm="width", head_norm_flag="use_qk_norm"),
+    "cohere2": Family(tied=True, norms=1, sliding=(True, True, True, False), needs=(INNER, PAIRS, WINDOW)),
+    "glm": Family(out_bias=False, needs=(INNER, PAIRS, HEAD)),
+    "glm4": Family(norms=4, out_bias=False, needs=(INNER, PAIRS, HEAD)),
+    "glm4_moe": Family(
+        out_bias=False, head_norm="head", head_norm_flag="use_qk_norm", router_bias=True, mixture=True,
+        needs=(INNER, PAIRS, HEAD, *ROUTED, *SHARED),
+    ),
+    "dots1": Family(head_norm="head", router_bias=True, needs=(INNER, PAIRS, *ROUTED, *SHARED), mixture=True),
+    "granitemoe": Family(needs=(INNER, *EXPERTS), mixture=True),
+    "phimoe": Family(norm_size=2, needs=(INNER, PAIRS, WINDOW, *EXPERTS), mixture=True),
+    "minimax_m2": Family(
+        head_norm="width", head_norm_flag="use_qk_norm", router_bias=True, needs=(INNER, PAIRS, HEAD, *EXPERTS),
+        mixture=True, ignored=("use_routing_bias",),
+    ),
+    "llama4_text": Family(
+        chunked=True, mixture=True, ignored=("use_qk_norm",),
+        needs=(INNER, INNER_DENSE, PAIRS, HEAD, STEP, "attention_chunk_size", *EXPERTS),
+    ),
+    "phi": Family(gated=False, bias=ALL, norms=1, norm_size=2, head_bias=True),
+    "gpt_neox": Family(gated=False, bias=ALL, norm_size=2, ignored=("use_parallel_residual",)),
+    "starcoder2": Family(gated=False, tied=True, bias=ALL, norm_size=2, needs=(INNER, PAIRS)),
+    "ministral3": Family(needs=(INNER, PAIRS, HEAD)),
     "mistral": Family(needs=(INNER, PAIRS, WINDOW)),
     "mixtral": Family(needs=(INNER, PAIRS, *EXPERTS), mixture=True),
     "phi3": LLAMA,
@@ -81,27 +137,35 @@ FAMILIES = {
     "qwen2_moe": Family(
         bias=("qkv",), sliding=(False,), needs=(INNER, PAIRS, *ROUTED, "shared_expert_intermediate_size"), mixture=True
     ),
-    "qwen3": Family(head_norm=True, sliding=(False,), needs=(INNER, PAIRS, HEAD)),
-    "qwen3_moe": Family(head_norm=True, sliding=(False,), needs=(INNER, PAIRS, HEAD, *ROUTED), mixture=True),
+    "qwen3": Family(head_norm="head", sliding=(False,), needs=(INNER, PAIRS, HEAD)),
+    "qwen3_moe": Family(head_norm="head", sliding=(False,), needs=(INNER, PAIRS, HEAD, *ROUTED), mixture=True),
     "gemma": Family(tied=True, needs=(INNER, PAIRS, HEAD)),
     "gemma2": Family(tied=True, norms=4, sliding=(True, False), needs=(INNER, PAIRS, HEAD, WINDOW)),
     "gemma3_text": Family(
-        tied=True, norms=4, head_norm=True, sliding=(True,) * 5 + (False,), needs=(INNER, PAIRS, HEAD, WINDOW)
+        tied=True, norms=4, head_norm="head", sliding=(True,) * 5 + (False,), needs=(INNER, PAIRS, HEAD, WINDOW)
     ),
     "deepseek_v2": DEEPSEEK,
     "deepseek_v3": DEEPSEEK,
+    "kimi_k2": DEEPSEEK,
     "gpt_oss": Family(
-        bias=("qkv", "o", "mlp"), sliding=(True, False), needs=(INNER, PAIRS, HEAD, WINDOW, *EXPERTS), mixture=True
+        bias=ALL, sliding=(True, False), needs=(INNER, PAIRS, HEAD, WINDOW, *EXPERTS), mixture=True
     ),
     "gpt2": Family(
-        gated=False, tied=True, bias=("qkv", "o", "mlp"), norm_size=2, positions=0, needs=("max_position_embeddings",)
+        gated=False, tied=True, bias=ALL, norm_size=2, positions=0, needs=("max_position_embeddings",)
     ),
     "opt": Family(
-        gated=False, tied=True, bias=("qkv", "o", "mlp"), norm_size=2, positions=2,
+        gated=False, tied=True, bias=ALL, norm_size=2, positions=2,
         needs=(INNER, "max_position_embeddings"),
     ),
     "falcon": Family(gated=False, tied=True, norms=1, norm_size=2, needs=()),
 }  # fmt: skip
+# the part of a model for pictures and text that is the transformer has a name of its own
+FAMILIES |= {
+    "qwen2_vl_text": FAMILIES["qwen2"],
+    "qwen2_5_vl_text": FAMILIES["qwen2"],
+    "qwen3_vl_text": FAMILIES["qwen3"],
+    "qwen3_vl_moe_text": FAMILIES["qwen3_moe"],
+}
 # other names of a key
 ALSO = {
     "hidden_size": ("n_embd", "d_model"),
@@ -121,6 +185,30 @@ FIXED = {
     "enable_bias": (True, "its matrices have no biases"),
     "do_layer_norm_before": (True, "it has no last normalisation"),
 }
+# keys that are read here or in `transformers`
+READ = {
+    *ALSO, *(name for names in ALSO.values() for name in names), *FIXED, *LATENT, HEAD, WINDOW,
+    "model_type", "architectures", "vocab_size", "tie_word_embeddings", "word_embed_proj_dim", "layer_types",
+    "attention_bias", "attention_out_bias", "bias", "mlp_bias", "qkv_bias", "use_bias", "lm_head_bias",
+    "shared_expert_intermediate_size", "decoder_sparse_step", "mlp_only_layers", "moe_layer_freq", "moe_layers",
+    "use_sliding_window", "sliding_window_pattern", "max_window_layers", "no_rope_layers",
+    "no_rope_layer_interval", "attn_type_list", "multi_query", "parallel_attn", "new_decoder_architecture",
+    "num_ln_in_parallel_attn",
+}  # fmt: skip
+# Keys that change neither parameters nor cache nor products: of positions, training, sampling, scaling, routing among
+# the same experts, storage; layers that predict further tokens are no part of published counts.
+NEUTRAL = re.compile(
+    r"_.*|.*token(_ids?|_index)?|.*rope.*|.*rotary.*|.*position.*|n_ctx|(model_)?max_(seq|length|batch).*|seq_length"
+    r"|initial_context_length|alibi.*|.*drop.*|.*init.*|.*_std|.*eps(ilon)?|use_cache|.*_act|quantization.*|compress.*"
+    r"|router_(aux|jitter|z).*|output_.*|.*aux.*|norm_topk_prob|n_group|topk_group|.*scal(e|ing|ar).*|.*multiplier"
+    r"|.*softcap.*|.*jitter.*|attn_temperature_tuning|.*mtp.*|num_nextn_predict_layers|ep_size|pretraining_tp|.*_limit"
+    r"|generation_.*|task_specific_params|(id2label|label2id)|summary_.*|auto_map|.*checkpoint.*|.*upcast.*|reorder_.*"
+    r"|return_dict.*|is_decoder|torchscript|use_bfloat16|num_labels|chunk_size_feed_forward|pruned_heads|prefix|top_[kp]"
+    r"|temperature|num_beam.*|min_length|.*_penalty|typical_p|num_return_sequences|.*no_repeat_ngram_size|do_sample"
+    r"|early_stopping|.*suppress_tokens|bad_words_ids|use_(flash|dynamic|logn|memory_efficient).*|.*_version|.*dtype.*"
+    r"|clip_qkv|interpolate.*|qk_head_dim|layerdrop|.*causal.*|use_return_dict|swiglu_.*|unsloth.*|tensor_parallel.*|.*logits.*"
+)
+HEADS = ("ForCausalLM", "LMHeadModel", "ForConditionalGeneration")
 
 
 def family_of(config: Mapping[str, Any], source: str) -> Family:
@@ -160,7 +248,42 @@ def family_of(config: Mapping[str, Any], source: str) -> Family:
         if read.flag(key, default=value) is not value:
             msg = f"{source}, key {key!r}: got {config[key]!r}, where {what}; give the network as a table of totals"
             raise InvalidDataError(msg)
+    kinds = config.get("attn_type_list")
+    if kinds is not None and (not isinstance(kinds, list | tuple) or any(one != 1 for one in kinds)):
+        msg = (
+            f"{source}, key 'attn_type_list': got {kinds!r:.60}, where 1 is attention over all; other kinds are not "
+            "counted: give the network as a table of totals"
+        )
+        raise InvalidDataError(msg)
+    _check_all_read(config, family, source)
     return family
+
+
+def _check_all_read(config: Mapping[str, Any], family: Family, source: str) -> None:
+    """Raise where the configuration has keys that may change counts and are not understood, or another head."""
+    kind = config["model_type"]
+    known = {*READ, *family.needs, *family.ignored, family.head_norm_flag}
+    odd = [
+        str(key)
+        for key, value in config.items()
+        if value and not isinstance(value, str) and key not in known
+        and not NEUTRAL.fullmatch(str(key))
+    ]  # fmt: skip
+    if odd:
+        told = ", ".join(f"{key!r} ({config[key]!r:.40})" for key in odd)
+        msg = (
+            f"{source}: the keys {told} of a {kind} are not understood, and may change what is counted; leave them out "
+            "where they do not, or give the network as ONNX, or as a table of totals"
+        )
+        raise InvalidDataError(msg)
+    heads = config.get("architectures")
+    if isinstance(heads, list | tuple) and not all(str(one).endswith(HEADS) for one in heads):
+        msg = (
+            f"{source}, key 'architectures': got {', '.join(map(str, heads))!r:.120}, expected a model that ends in "
+            f"{' or '.join(HEADS)}: another head, or none, would not be counted; give the network as ONNX, or as a "
+            "table of totals"
+        )
+        raise InvalidDataError(msg)
 
 
 def _spelled(key: str) -> str:
@@ -225,13 +348,25 @@ class Keys:
         kinds = self.config.get("layer_types")
         if kinds is None:
             return None
-        if not isinstance(kinds, list | tuple) or len(kinds) != layers or not set(map(str, kinds)) <= {SLIDING, FULL}:
+        if (
+            not isinstance(kinds, list | tuple)
+            or len(kinds) != layers
+            or not set(map(str, kinds)) <= {SLIDING, CHUNKED, FULL}
+        ):
             msg = (
                 f"{self.source}, key 'layer_types': expected {SLIDING} or {FULL} for each of {layers} layers, got "
                 f"{kinds!r:.120}; give the network as a table of totals"
             )
             raise InvalidDataError(msg)
         return [str(one) for one in kinds]
+
+    def has_positions(self, layer: int) -> bool:
+        """Check whether a layer turns queries and keys by their positions, as most do where some see everything."""
+        flags = self.config.get("no_rope_layers")
+        if flags and (not isinstance(flags, list | tuple) or len(flags) != self.count("num_hidden_layers")):
+            msg = f"{self.source}, key 'no_rope_layers': expected a flag for each layer, got {flags!r:.60}; correct it"
+            raise InvalidDataError(msg)
+        return bool(flags[layer]) if flags else (layer + 1) % (self.optional("no_rope_layer_interval", 4) or 4) != 0
 
     def layers_named(self, key: str) -> frozenset[int]:
         """Return the layers that a key lists by number."""

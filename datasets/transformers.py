@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from roofcube.datasets.transformer_families import SLIDING, Family, Keys, family_of
+from roofcube.datasets.transformer_families import FULL, INNER_DENSE, STEP, Family, Keys, family_of
 from roofcube.errors import InvalidDataError, check_choice
 
 if TYPE_CHECKING:
@@ -50,6 +50,8 @@ class Block:
         Elements that the matrices read and write for a token.
     window
         Positions seen at most; 0 where all are.
+    chunked
+        They are those of the token's own chunk, which begins anew.
     """
 
     dense: int
@@ -60,6 +62,7 @@ class Block:
     decode_products: int
     moved: int
     window: int
+    chunked: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,7 +137,7 @@ class Transformer:
         if phase == "decode":
             products = sum(n * block.decode_products * _seen(context, block.window) for block, n in self.kinds)
             return 2 * (self.matrix_params + products)
-        products = sum(n * block.prefill_products * _seen_by_all(context, block.window) for block, n in self.kinds)
+        products = sum(n * block.prefill_products * _seen_by_all(context, block) for block, n in self.kinds)
         return 2 * (self.matrix_params * context + products)
 
     def activations(self, tokens: int) -> int:
@@ -146,9 +149,12 @@ def _seen(context: int, window: int) -> int:
     return min(context, window) if window else context
 
 
-def _seen_by_all(context: int, window: int) -> int:
-    """Positions that the tokens of a prompt see together: 1 + 2 + …, at most the window each."""
-    full = _seen(context, window)
+def _seen_by_all(context: int, block: Block) -> int:
+    """Positions that the tokens of a prompt see together: 1 + 2 + …, at most the window each, or anew in each chunk."""
+    full = _seen(context, block.window)
+    if block.chunked:
+        chunks, rest = divmod(context, full)
+        return (chunks * full * (full + 1) + rest * (rest + 1)) // 2
     return full * (full + 1) // 2 + (context - full) * full
 
 
@@ -196,7 +202,7 @@ def transformer_of(config: Mapping[str, Any], *, source: str = "`source`") -> Tr
         blocks=blocks,
         embedding=positions + (0 if tied else vocabulary * width),
         head=vocabulary * width,
-        final=family.norm_size * width,
+        final=family.norm_size * width + (vocabulary if read.flag("lm_head_bias", default=family.head_bias) else 0),
         experts=experts,
         chosen=chosen,
         longest=longest,
@@ -220,6 +226,7 @@ def _block(read: Keys, family: Family, layer: int) -> Block:
         decode_products=decode,
         moved=moved + mlp_moved,
         window=_window(read, family, layer),
+        chunked=family.chunked,
     )
 
 
@@ -243,14 +250,24 @@ def _attention(read: Keys, family: Family) -> tuple[int, int, int, int, int, int
         msg = f"{read.source}, key 'num_key_value_heads': got {pairs}; it must divide the {heads} heads"
         raise InvalidDataError(msg)
     query, key_value, out = width * heads * size, 2 * width * pairs * size, heads * size * width
-    biased = read.flag("attention_bias", default=False) or read.flag("bias", default=False)
-    given = read.flag("qkv_bias", default="qkv" in family.bias)
-    vectors = (heads + 2 * pairs) * size if biased or given else 0
-    vectors += width if biased or "o" in family.bias else 0
-    vectors += 2 * size if family.head_norm else 0
-    vectors += heads if read.config.get("model_type") == "gpt_oss" else 0  # a sink for each head
+    vectors = _attention_vectors(read, family, heads * size, pairs * size)
     moved = width + (heads + 2 * pairs) * size + heads * size + width
     return query + key_value + out, vectors, 2 * pairs * size, 2 * heads * size, 2 * heads * size, moved
+
+
+def _attention_vectors(read: Keys, family: Family, queries: int, keys: int) -> int:
+    """Count biases and normalisations of attention, given the widths of all queries and of all keys."""
+    width, heads = read.count("hidden_size"), read.count("num_attention_heads")
+    biased = read.flag("attention_bias", default=False) or read.flag("bias", default=False)
+    biased = read.flag("use_bias", default=biased or "o" in family.bias)
+    # where the family has both, the flag turns both off
+    both = biased and read.flag("attention_bias", default=True)
+    vectors = queries + 2 * keys if both or read.flag("qkv_bias", default=family.bias == ("qkv",)) else 0
+    vectors += width if (both and family.out_bias) or read.flag("attention_out_bias", default=False) else 0
+    vectors += heads if read.config.get("model_type") == "gpt_oss" else 0  # a sink for each head
+    if not family.head_norm or (family.head_norm_flag and not read.flag(family.head_norm_flag, default=False)):
+        return vectors
+    return vectors + (queries + keys if family.head_norm == "width" else 2 * queries // heads)
 
 
 def _latent_attention(read: Keys) -> tuple[int, int, int, int, int, int]:
@@ -263,7 +280,9 @@ def _latent_attention(read: Keys) -> tuple[int, int, int, int, int, int]:
     down, up, out = width * (latent + rotary), latent * heads * (plain + value), heads * value * width
     moved = width + rank + queries + latent + rotary + heads * (plain + 2 * value) + width
     prefill = heads * (plain + rotary + value)
-    return query + down + up + out, rank + latent, latent + rotary, prefill, heads * (2 * latent + rotary), moved
+    vectors = rank + latent
+    vectors += rank + latent + rotary + width if read.flag("attention_bias", default=False) else 0
+    return query + down + up + out, vectors, latent + rotary, prefill, heads * (2 * latent + rotary), moved
 
 
 def _feed_forward(read: Keys, family: Family, layer: int) -> tuple[int, int, int, int]:
@@ -271,17 +290,24 @@ def _feed_forward(read: Keys, family: Family, layer: int) -> tuple[int, int, int
     width, experts = read.count("hidden_size"), read.optional("experts", 0)
     matrices = 3 if family.gated else 2
     if not experts or not _is_mixture(read, layer):
-        inner = read.optional("intermediate_size", 4 * width)
-        biased = "mlp" in family.bias or read.flag("mlp_bias", default=False) or read.flag("bias", default=False)
+        inner = read.optional(INNER_DENSE, 0) or read.optional("intermediate_size", 4 * width)
+        biased = (
+            read.flag("use_bias", default="mlp" in family.bias)
+            or read.flag("mlp_bias", default=False)
+            or read.flag("bias", default=False)
+        )
         vectors = (matrices - 1) * inner + width if biased else 0
         return matrices * width * inner, 0, vectors, matrices * (width + inner)
     inner = read.optional("moe_intermediate_size", 0) or read.count("intermediate_size")
-    shared = read.optional("n_shared_experts", 0) * inner or read.optional("shared_expert_intermediate_size", 0)
+    # what is dense in some layers under a key of its own is an expert that all tokens pass in the others
+    always = 1 if INNER_DENSE in read else read.optional("n_shared_experts", 0)
+    shared = always * inner or read.optional("shared_expert_intermediate_size", 0)
     gate = width if "shared_expert_intermediate_size" in read else 0
     chosen = read.count("experts_per_token")
     # a bias of every expert is read with it, and is no matrix
     bias = (matrices - 1) * inner + width if "mlp" in family.bias else 0
-    router_bias = experts if "mlp" in family.bias or read.config.get("topk_method") == "noaux_tc" else 0
+    routed_by_bias = family.router_bias or "mlp" in family.bias or read.config.get("topk_method") == "noaux_tc"
+    router_bias = experts if routed_by_bias else 0
     dense = width * experts + matrices * width * shared + gate
     moved = width + experts + matrices * (width + inner) * chosen + matrices * (width + shared) * bool(shared)
     return dense, matrices * width * inner + bias, router_bias, moved
@@ -290,17 +316,21 @@ def _feed_forward(read: Keys, family: Family, layer: int) -> tuple[int, int, int
 def _is_mixture(read: Keys, layer: int) -> bool:
     if layer < read.optional("first_k_dense_replace", 0) or layer in read.layers_named("mlp_only_layers"):
         return False
-    step = read.optional("decoder_sparse_step", 1) or 1
+    if "moe_layers" in read:
+        return layer in read.layers_named("moe_layers")
+    step = read.optional("decoder_sparse_step", 0) or read.optional(STEP, 1) or 1
     return (layer + 1) % step == 0 and layer % (read.optional("moe_layer_freq", 1) or 1) == 0
 
 
 def _window(read: Keys, family: Family, layer: int) -> int:
-    window = read.optional("sliding_window", 0)
+    window = read.optional("attention_chunk_size" if family.chunked else "sliding_window", 0)
     kinds = read.kinds_of_layers(read.count("num_hidden_layers"))
     if not window or not read.flag("use_sliding_window", default=True):
         return 0
     if kinds is not None:
-        return window if kinds[layer] == SLIDING else 0
+        return window if kinds[layer] != FULL else 0
+    if family.chunked:
+        return window if read.has_positions(layer) else 0
     if read.flag("use_sliding_window", default=False):
         return window if layer >= read.optional("max_window_layers", 0) else 0
     every = read.optional("sliding_window_pattern", 0)

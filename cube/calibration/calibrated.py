@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,7 @@ from roofcube.calibration.trust import statuses, trust_table
 from roofcube.datasets.forks import check_not_forked
 from roofcube.datasets.forms.table_forms import as_table
 from roofcube.errors import InvalidDataError
+from roofcube.labels import locate, own_dims
 from roofcube.measured.rows import averaged_repeats, measurement_rows
 from roofcube.model.offered import as_product, at_offers, is_offered
 from roofcube.notebook import html_table
@@ -54,7 +56,8 @@ def calibrate(measurements: Any, *, inputs: xr.Dataset | None = None) -> Calibra
         what cannot be (`unused`); a row likelier mistaken than measured does not count (`rows` says why).
     inputs : Dataset, optional
         Facts of platforms and networks that are not embedded, as `roofcube.inputs` gives them. A platform without facts
-        is taken as fast as it was seen to be, with headroom, and its status says so.
+        is taken as fast as it was seen to be, with headroom, and its status says so. Of dims of their own that the
+        measurements have a column of, such as a context, one label: its rows are calibrated on.
 
     Returns
     -------
@@ -97,7 +100,7 @@ def calibrate(measurements: Any, *, inputs: xr.Dataset | None = None) -> Calibra
     wrong one is overruled. Intervals are conformal: they come from errors on networks left out
     (Vovk et al., Algorithmic Learning in a Random World, 2005), wider where no network of the kin was measured.
     """
-    table = averaged_repeats(measurement_rows(measurements), least=REPEATS)
+    table = averaged_repeats(_rows_of_inputs(measurement_rows(measurements), inputs), least=REPEATS)
     data = measured(table.drop("row", strict=False), facts_of(inputs))
     if not data.usable.any():
         reasons = ", ".join(sorted(set(data.reason.tolist()))) or "the table is empty"
@@ -105,6 +108,26 @@ def calibrate(measurements: Any, *, inputs: xr.Dataset | None = None) -> Calibra
         raise InvalidDataError(msg)
     with one_thread():
         return Calibration(data.facts, data, fit(data))
+
+
+def _rows_of_inputs(table: pl.DataFrame, inputs: xr.Dataset | None) -> pl.DataFrame:
+    """Keep the rows at the label to which inputs were cut along dims of their own that the rows tell apart."""
+    own = () if inputs is None else own_dims(inputs, table)
+    if inputs is None or not own:
+        return table
+    several = [dim for dim in own if inputs[dim].ndim]
+    if several:
+        msg = (
+            f"`inputs`: expected one label along {', '.join(several)}, which the measurements tell apart, got several; "
+            f"pick one, inputs.sel({several[0]}=...), and calibrate on its rows"
+        )
+        raise InvalidDataError(msg)
+    here = locate(inputs, table, dims=own).mask
+    if not here.all():
+        told = ", ".join(f"{dim} {inputs[dim].item()!r}" for dim in own)
+        msg = f"{int((~here).sum())} of {table.height} rows are left out: `inputs` are those of {told}"
+        warnings.warn(msg, UserWarning, stacklevel=3)
+    return table.filter(pl.Series(here))
 
 
 def load_calibration(path: str | PathLike[str]) -> Calibration:

@@ -191,7 +191,7 @@ def _header_faults(foreign: Foreign) -> list[Fault]:
     every = foreign.sheet.frame.columns
     names = [name for name in every if name not in foreign.kept]
     if foreign.sheet.separator and len(every) == 1 and not foreign.faults:
-        text = f"got one column, {every[0]!r:.60}; say with sep= what stands between fields"
+        text = f"got one column, {every[0]!r:.60}; say with sep= what stands between fields, or begin a title with #"
         return [Fault(None, "", text)]
     spoken = {fault.column for fault in foreign.faults}
     faults = header_faults(names, schema.Measurement, extra=True, filled=("task", "pruning_percent"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,6 +11,8 @@ import xarray as xr
 from roofcube.errors import InvalidDataError, MemoryLimitError
 from roofcube.files import checksums
 from roofcube.options import memory_limit
+from roofcube.vocabulary import LAB
+from roofcube.wording import AS_GIVEN
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,7 +21,6 @@ __all__ = ["LAB", "merge"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 Indexes = dict[str, Array]
-LAB = "lab"
 OF_MEASUREMENTS = ("power_base", "power_idle", "power_full", "n_rows", "quality")
 DERIVED = ("energy_per_input", "inputs_per_joule", "efficiency")
 MEANING = (
@@ -35,7 +37,8 @@ def merge(*cubes: xr.Dataset) -> xr.Dataset:
 
     Types stay: where no cube has a value, there is NaN, -1 for a flag, 0 for a count and '' for text. A cell that
     several cubes know must agree; if measurements do not, each cube's stand side by side along the new dim `lab`, whose
-    labels are the titles of the cubes, or their numbers where titles are missing or equal.
+    labels are the titles of the cubes, or their numbers where titles are missing or equal. Beside a cube that has `lab`
+    already, the others are labs of their own.
 
     Parameters
     ----------
@@ -59,6 +62,7 @@ def merge(*cubes: xr.Dataset) -> xr.Dataset:
     """
     _check_cubes(cubes)
     _check_scalars(cubes)
+    cubes = _with_labs(cubes)
     cubes = tuple(_with_dims(cube, cubes) for cube in cubes)
     indexes = _united(cubes)
     names = list(dict.fromkeys(str(name) for cube in cubes for name in cube.variables if name not in indexes))
@@ -69,10 +73,11 @@ def merge(*cubes: xr.Dataset) -> xr.Dataset:
     spread = {name: [_along_lab(name, cubes[number], indexes) for number in holders[name]] for name in names}
     one = {name: _agreed(name, spread[name]) for name in names}
     differing = [name for name in names if one[name] is None]
-    _check_differing(differing, cubes)
+    measured = [name for name in names if _is_measured(name, spread[name][0])]
+    _check_differing(differing, measured, cubes)
     merged = {name: variable for name, variable in one.items() if variable is not None}
     if differing:
-        for name in filter(_is_measured, names):
+        for name in measured:
             merged[name] = _side_by_side(name, spread[name], holders[name], len(cubes))
         indexes[LAB] = np.array(_labs(cubes))
     return _assembled(cubes, indexes, merged, differing)
@@ -103,6 +108,25 @@ def _check_scalars(cubes: Sequence[xr.Dataset]) -> None:
         if all(not one.ndim for one in held) and any(one != held[0] for one in held):
             msg = f"`merge`: {name} is {held[0]} and other single labels; select them with a list, sel({name}=[...])"
             raise InvalidDataError(msg)
+
+
+def _with_labs(cubes: Sequence[xr.Dataset]) -> tuple[xr.Dataset, ...]:
+    """Make labs of their own of cubes with measurements, where others hold several labs already."""
+    taken = [str(label) for cube in cubes if LAB in cube.variables for label in np.atleast_1d(cube[LAB].values)]
+    if not taken:
+        return tuple(cubes)
+    each = []
+    for number, cube in enumerate(cubes, 1):
+        measured = [name for name in cube.data_vars if _is_measured(str(name), cube.variables[name])]
+        if LAB in cube.variables or not measured:
+            each.append(cube)
+            continue
+        title = str(cube.attrs.get("title", ""))
+        label = title if title and title not in taken else next(f"{n}" for n in count(number) if f"{n}" not in taken)
+        taken.append(label)
+        added = {name: cube[name].variable.expand_dims(LAB) for name in measured}
+        each.append(cube.assign(added).assign_coords({LAB: [label]}))
+    return tuple(each)
 
 
 def _with_dims(cube: xr.Dataset, cubes: Sequence[xr.Dataset]) -> xr.Dataset:
@@ -186,12 +210,13 @@ def _check_size(cubes: Sequence[xr.Dataset], indexes: Indexes, names: Sequence[s
         raise MemoryLimitError(msg)
 
 
-def _is_measured(name: str) -> bool:
-    return name.startswith("measured_") or name.removesuffix("_spread") in (*OF_MEASUREMENTS, *DERIVED)
+def _is_measured(name: str, variable: xr.Variable) -> bool:
+    given = str(variable.attrs.get("long_name", "")).endswith(AS_GIVEN)
+    return given or name.startswith("measured_") or name.removesuffix("_spread") in (*OF_MEASUREMENTS, *DERIVED)
 
 
-def _check_differing(names: Sequence[str], cubes: Sequence[xr.Dataset]) -> None:
-    others = [name for name in names if not _is_measured(name)]
+def _check_differing(names: Sequence[str], measured: Sequence[str], cubes: Sequence[xr.Dataset]) -> None:
+    others = [name for name in names if name not in measured]
     if others:
         msg = (
             f"`merge`: {', '.join(others)} hold different values for the same cell, and are no measurements that could "
@@ -200,8 +225,8 @@ def _check_differing(names: Sequence[str], cubes: Sequence[xr.Dataset]) -> None:
         raise InvalidDataError(msg)
     if names and any(LAB in cube.variables or LAB in cube.sizes for cube in cubes):
         msg = (
-            f"`merge`: {', '.join(names)} hold different values for the same cell, but {LAB!r} is there already; "
-            "merge all cubes in one call"
+            f"`merge`: {', '.join(names)} hold different values for the same cell of one {LAB!r}; give it another "
+            f"label in one of the cubes, with assign_coords({LAB}=[...])"
         )
         raise InvalidDataError(msg)
 

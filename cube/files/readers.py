@@ -79,22 +79,25 @@ def read_platforms(source: Any, *, columns: Mapping[str, str | None] | None = No
     >>> rc.read_platforms(sheet, columns=names)["platform"].item()
     'A'
     """
-    told, each = "`source`", "row"
+    told, each, numbers = "`source`", "row", None
     if isinstance(source, list):
         entries = source
-    elif not isinstance(source, str | Path) or Path(source).suffix.lower() in TABLE_SUFFIXES:
+    elif isinstance(source, str | Path) and Path(source).suffix.lower() in TABLE_SUFFIXES:
+        entries, told = as_table(source, what="source").to_dicts(), str(source)
+        numbers = as_sheet(source, what="source").rows
+    elif not isinstance(source, str | Path):
         entries = as_table(source, what="source").to_dicts()
-        told = str(source) if isinstance(source, str | Path) else told
     else:
         entries, told, each = _toml_entries(existing(source)), str(source), "[[platform]]"
-    return platform_table(_renamed_keys(entries, columns, told), source=told, each=each)
+    return platform_table(_renamed_keys(entries, columns, told), source=told, each=each, numbers=numbers)
 
 
 def _toml_entries(path: Path) -> list[Any]:
     try:
         content = tomllib.loads(text_of(path))
     except (ValueError, RecursionError) as error:  # tomllib raises both, of numbers and of brackets without end
-        msg = f"{path}: not readable as TOML ({error}); see the example in the documentation of read_platforms"
+        usual = "" if path.suffix.lower() == ".toml" else ", tables end in .csv, .tsv or .parquet"
+        msg = f"{path}: not readable as TOML ({error}){usual}; see the example in the documentation of read_platforms"
         raise InvalidDataError(msg) from None
     entries = content.get("platform")
     if not isinstance(entries, list) or not entries:
@@ -238,7 +241,8 @@ def read_network(
             table = network_table(renamed_columns(sheet, columns, source=told), source=told, name=name)
         else:
             msg = (
-                f"{path}: expected a name ending in .onnx or .csv, got {path.suffix!r}; save it as CSV, TSV or Parquet"
+                f"{path}: expected a name ending in .onnx or .csv, got {path.suffix!r}; export a model as ONNX, save a "
+                "table as CSV, TSV or Parquet, give a transformer's config.json"
             )
             raise InvalidDataError(msg)
     else:

@@ -11,13 +11,14 @@ import xarray as xr
 
 from roofcube import datasets
 from roofcube.errors import InvalidDataError, check_kind
-from roofcube.labels import labelled, locate
+from roofcube.labels import dims_in_order, labelled, locate, own_dims
 from roofcube.measured.efficiency import DERIVED, throughput_of
 from roofcube.measured.physics_gate import check, quality_bits
 from roofcube.measured.rows import measurement_rows, other_columns
 from roofcube.model.inputs import inputs as model_inputs
 from roofcube.model.predict import predict
-from roofcube.vocabulary import DIMS, OFFER, THREADED, attributes
+from roofcube.vocabulary import DIMS, LAB, OFFER, THREADED, attributes
+from roofcube.wording import AS_GIVEN
 
 if TYPE_CHECKING:
     from roofcube.labels import RowLocations
@@ -92,7 +93,8 @@ def join(cube: xr.Dataset, measurements: Any) -> xr.Dataset:
         `quality` (flag bits), and the ratios `efficiency` (1 = 100 %), `energy_per_input` [J], `inputs_per_joule`.
         Where rows repeat a configuration, `<variable>_spread` beside each variable that they have: the standard
         deviation of the rows of a cell, in the unit of the variable, NaN where a single row has a value. Columns that
-        the schema does not know come along under their names: the mean of numbers, texts side by side.
+        the schema does not know come along under their names: the mean of numbers, texts side by side. A column named
+        as a dim of the cube's own (`context`, …) tells rows apart, and is a dim of what was measured.
         Dense over the measured dims of this cube only. Rows without a cell are in `unmatched`; where that are all of
         them, a warning says so.
 
@@ -171,7 +173,8 @@ def _spreads(cube: xr.Dataset, measurements: pl.DataFrame, where: RowLocations) 
 
 def _others(cube: xr.Dataset, measurements: pl.DataFrame, where: RowLocations) -> dict[str, xr.Variable]:
     """Return the columns that the schema does not know as variables over the measured dims."""
-    names = other_columns(measurements)
+    own = own_dims(cube, measurements)
+    names = [name for name in other_columns(measurements) if name not in own]
     if not names:
         return {}
     cells = _Cells(cube, where)
@@ -181,13 +184,13 @@ def _others(cube: xr.Dataset, measurements: pl.DataFrame, where: RowLocations) -
         column = found[name]
         # a slash parts groups in files
         whole = name.strip().replace("/", "_") or "column"
-        while whole in cube.variables or whole in cube.dims or whole in others:
+        while whole in cube.variables or whole in cube.dims or whole in others or whole == LAB:
             whole = f"given_{whole}"
         if column.dtype.is_numeric():
             values = cells.mean(column.cast(pl.Float64).to_numpy())
         else:
             values = cells.texts([None if one is None else str(one) for one in column.to_list()])
-        told = {"long_name": f"{name}, as given with the measurements"}
+        told = {"long_name": f"{name}, {AS_GIVEN}"}
         others[whole] = labelled(cells.dims, values.reshape(cells.shape), told)
     return others
 
@@ -224,7 +227,7 @@ class _Cells:
     """The cells of a cube over the measured dims, and which of them each found row belongs to."""
 
     def __init__(self, cube: xr.Dataset, where: RowLocations) -> None:
-        order = [dim for dim in DIMS if dim in where.dims]
+        order = dims_in_order(where.dims)
         self.dims = tuple(order)
         self.shape = tuple(cube.sizes[dim] for dim in order)
         picked = tuple(where.indices[dim][where.mask] for dim in order)

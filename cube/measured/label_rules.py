@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["label_findings", "missing_values"]
 
+UNSAID = "custom"  # what read_measurements writes where a file says no task
 MOST_COMPARED = 30_000  # pairs of labels; 0.3 s
 
 
@@ -72,8 +73,9 @@ def _of_another_task(table: pl.DataFrame, space: xr.Dataset) -> pl.DataFrame:
     tasks = dict(datasets.load_topologies().select("topology", "task").iter_rows())
     if "task" in space.coords and space["task"].dims == ("topology",):
         own = zip(space["topology"].values.tolist(), space["task"].values.tolist(), strict=True)
-        tasks |= {topology: task for topology, task in own if task != "custom"}
-    rows = no_numbers(table.filter(pl.col("task") != pl.col("topology").replace_strict(tasks, default=None)))
+        tasks |= {topology: task for topology, task in own if task != UNSAID}
+    said = table.filter(pl.col("task") != UNSAID)
+    rows = no_numbers(said.filter(pl.col("task") != pl.col("topology").replace_strict(tasks, default=None)))
     findings, actions = [], []
     for topology, task in rows.select("topology", "task").iter_rows():
         findings.append(f"topology {topology!r} is known for task {tasks[topology]!r}, not {task!r}")

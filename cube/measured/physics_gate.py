@@ -12,7 +12,7 @@ from roofcube.datasets import canonical
 from roofcube.datasets.embedded import BENCHMARK
 from roofcube.datasets.forms.table_forms import as_table
 from roofcube.datasets.tables import collections_of
-from roofcube.labels import labelled, locate, rows_of
+from roofcube.labels import KEY_COLUMNS, labelled, locate, own_dims, rows_of
 from roofcube.measured.findings import FINDINGS, finding_lines
 from roofcube.measured.label_rules import label_findings, missing_values
 from roofcube.measured.rows import measurement_rows
@@ -24,6 +24,8 @@ from roofcube.model.predict import predict
 from roofcube.vocabulary import CONFIGURATION, QUALITY
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import xarray as xr
 
     from roofcube.measured.rules import Rule
@@ -73,8 +75,9 @@ def check(measurements: Any, *, traces: Any = None, inputs: xr.Dataset | None = 
     """
     rows = measurement_rows(measurements)
     space = _space(inputs, rows)
-    table = _with_references(_with_all_columns(rows), space)
-    parts = _broken(table, rules_for(table))
+    own = own_dims(space, rows)
+    table = _with_references(_with_all_columns(rows, own), space, (*CONFIGURATION, *own))
+    parts = _broken(table, rules_for(table, keys=(*KEY_COLUMNS[:-1], *own, KEY_COLUMNS[-1])))
     parts += [*label_findings(table, space), missing_values(table, rows.columns)]
     if traces is not None:
         parts += trace_findings(table, as_table(traces, what="traces"))
@@ -122,25 +125,25 @@ def _distinct(rows: pl.DataFrame, column: str) -> list[str]:
     return rows[column].drop_nulls().unique(maintain_order=True).to_list() if column in rows.columns else []
 
 
-def _with_all_columns(measurements: pl.DataFrame) -> pl.DataFrame:
-    """Add the columns that a table may leave out; of other columns keep whether they tell rows apart."""
+def _with_all_columns(measurements: pl.DataFrame, own: Sequence[str]) -> pl.DataFrame:
+    """Add the columns that a table may leave out; of other columns than dims keep whether they tell rows apart."""
     kinds = {**datasets.load_measurements().schema}
     usual = {"pruning_percent": 100.0}  # as in a file that is read: whole networks
     absent = [pl.lit(usual.get(name), kinds[name]).alias(name) for name in kinds if name not in measurements.columns]
     told = measurements.drop("source_row", strict=False)
     identical = told.is_duplicated() if told.width else pl.repeat(value=False, n=measurements.height, eager=True)
-    table = measurements.with_columns(absent).select(list(kinds)).with_columns(pl.col("mode").fill_null("default"))
+    table = measurements.with_columns(absent).select(*kinds, *own).with_columns(pl.col("mode").fill_null("default"))
     return table.with_columns(identical=identical).with_row_index("row")
 
 
-def _with_references(table: pl.DataFrame, space: xr.Dataset) -> pl.DataFrame:
+def _with_references(table: pl.DataFrame, space: xr.Dataset, dims: Sequence[str]) -> pl.DataFrame:
     """Add to each row what its platform and network allow; null where a label is unknown."""
-    where = locate(space, table, dims=CONFIGURATION)
+    where = locate(space, table, dims=dims)
     # many rows share a configuration, which is predicted once
     labels = np.stack([*where.indices.values(), table["batch"].fill_null(1).to_numpy()])[:, where.mask]
     _, first, number = np.unique(labels, axis=1, return_index=True, return_inverse=True)
     judged = table[np.flatnonzero(where.mask)[first].tolist()]
-    blocks = [_references(space, judged[start : start + ROWS_TOGETHER]) for start in _starts(judged.height)]
+    blocks = [_references(space, judged[start : start + ROWS_TOGETHER], dims) for start in _starts(judged.height)]
     number = number.reshape(-1)
     columns = [
         _reference_column(name, np.concatenate([one[name] for one in blocks]), where.mask, number)
@@ -165,9 +168,9 @@ def _boards(table: pl.DataFrame) -> pl.DataFrame:
     return pl.concat(one.select("platform", "board") for one in known).unique("platform", keep="first")
 
 
-def _references(space: xr.Dataset, judged: pl.DataFrame) -> dict[str, np.ndarray[Any, Any]]:
+def _references(space: xr.Dataset, judged: pl.DataFrame, dims: Sequence[str]) -> dict[str, np.ndarray[Any, Any]]:
     """Return what platform and network allow, a number a row."""
-    at, _ = rows_of(space, judged, dims=CONFIGURATION)
+    at, _ = rows_of(space, judged, dims=dims)
     at = at.assign_coords(batch=labelled("row", judged["batch"].to_numpy()))
     published, bound = predict(at), predict(at, assumptions=BOUND)
     references = {

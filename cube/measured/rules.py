@@ -9,13 +9,17 @@ bit in `roofcube.vocabulary.QUALITY`.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
 
 from roofcube import datasets
 from roofcube.labels import KEY_COLUMNS
-from roofcube.vocabulary import GRADES, INFEASIBLE
+from roofcube.vocabulary import GRADES, HARDWARE_DIMS, INFEASIBLE
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 __all__ = ["WATTS_RANGE_FACTOR", "Rule", "rules_for"]
 
@@ -28,7 +32,15 @@ POWER_FACTOR = 100.0  # power this far from the listed one is in another unit, o
 REPEATS_FACTOR = 2.0  # repeats of one configuration may differ by this; honest runs differ by a third at most
 BATCH_LOSS = 0.1  # throughput may fall by this share when the batch grows
 PRINTED_DECIMALS = 3
-SPEEDS = ("throughput_compute_per_s", "latency_compute_s", "throughput_system_per_s", "latency_system_s")
+SLOWER = 100.0  # this far below the share of the bound that is usual on the platform …
+LONGER = 10.0  # … and so much longer than its rows usually take
+SISTERS = 4  # rows of a platform that tell what is usual there
+FRACTION_SPAN = (0.75, 1.25)  # a hundredfold fraction and the network's other accuracies agree within this
+THROUGHPUT, LATENCY = "throughput_compute_per_s", "latency_compute_s"
+# most public tables give latency only: it is judged as the throughput that it allows
+SPEED = pl.col(THROUGHPUT).fill_null(pl.col("batch") / pl.col(LATENCY))
+FROM_LATENCY = " (batch / latency, as no throughput is given)"
+SPEEDS = (THROUGHPUT, LATENCY, "throughput_system_per_s", "latency_system_s")
 
 
 @dataclass(frozen=True)
@@ -49,8 +61,8 @@ class Rule:
         return GRADES[self.name]
 
 
-def rules_for(table: pl.DataFrame) -> list[Rule]:
-    """List the rules that look at one row, or at a row among its sisters."""
+def rules_for(table: pl.DataFrame, *, keys: Sequence[str] = KEY_COLUMNS) -> list[Rule]:
+    """List the rules that look at one row, or at a row among its sisters; `keys` tell configurations apart."""
     throughput, latency = pl.col("throughput_compute_per_s"), pl.col("latency_compute_s")
     product = throughput * latency / pl.col("batch")
     decades = product.log10() / 3.0
@@ -58,11 +70,10 @@ def rules_for(table: pl.DataFrame) -> list[Rule]:
     unit_off = (nearest != 0) & ((product.log10() - 3.0 * nearest).abs() < np.log10(2.0))
     # a column alone betrays its unit by beating physics a hundredfold
     unit_off_alone = throughput > 100.0 * pl.col("bound_throughput")
-    # most public tables give latency only: it is judged as the throughput that it allows
     alone = pl.when(throughput.is_null()).then(pl.col("batch") / latency)
     rules = [
         *_ceilings("throughput_compute_per_s", throughput, ""),
-        *_ceilings("latency_compute_s", alone, " (batch / latency, as no throughput is given)"),
+        *_ceilings("latency_compute_s", alone, FROM_LATENCY),
         Rule(
             "unit_off",
             "latency_compute_s",
@@ -112,8 +123,8 @@ def rules_for(table: pl.DataFrame) -> list[Rule]:
         Rule(
             "duplicate_key",
             "batch",
-            pl.len().over(KEY_COLUMNS) > 1,
-            pl.len().over(KEY_COLUMNS).cast(pl.Float64),
+            pl.len().over(keys) > 1,
+            pl.len().over(keys).cast(pl.Float64),
             pl.lit(1.0),
             "another row has the same configuration",
             "the cube holds their mean, n_rows says how many and _spread how far apart; tell them apart if they differ",
@@ -122,12 +133,12 @@ def rules_for(table: pl.DataFrame) -> list[Rule]:
             "duplicate_row",
             "batch",
             pl.col("identical"),
-            pl.len().over(KEY_COLUMNS).cast(pl.Float64),
+            pl.len().over(keys).cast(pl.Float64),
             pl.lit(1.0),
             "another row is the same in every column",
             "leave one out, unless two runs gave the very same figures",
         ),
-        *_repeats(),
+        *_repeats(keys),
         Rule(
             "accuracy_differs",
             "top1_percent",
@@ -160,7 +171,7 @@ def rules_for(table: pl.DataFrame) -> list[Rule]:
     ]
     if table["board"].null_count() < table.height:
         rules += _power_rules(table)
-    rules += [_scaling_rule(), _batch_rule()]
+    rules += [*_scaling_rules(keys), *_batch_rules(table, keys), *_sister_rules(keys)]
     rules.append(
         Rule(
             "compute_time_incomplete",
@@ -175,15 +186,15 @@ def rules_for(table: pl.DataFrame) -> list[Rule]:
     return rules
 
 
-def _repeats() -> list[Rule]:
+def _repeats(keys: Sequence[str]) -> list[Rule]:
     """Find repeats of one configuration of which one is far off."""
     return [
         Rule(
             "repeats_disagree",
             name,
-            pl.col(name).max().over(KEY_COLUMNS) > REPEATS_FACTOR * pl.col(name).min().over(KEY_COLUMNS),
+            pl.col(name).max().over(keys) > REPEATS_FACTOR * pl.col(name).min().over(keys),
             pl.col(name),
-            pl.col(name).median().over(KEY_COLUMNS),
+            pl.col(name).median().over(keys),
             "repeats of one configuration differ by more than a factor of 2 (limit: their median)",
             "leave the run out that went wrong, or tell configurations apart by mode or batch",
         )
@@ -230,19 +241,29 @@ def _power_values() -> list[Rule]:
 
 
 def _accuracy_units() -> list[Rule]:
-    """Tell percentages from fractions by the highest accuracy of a network."""
-    return [
-        Rule(
-            "accuracy_is_a_fraction",
-            name,
-            (pl.col(name).max().over("topology") <= 1.0) & pl.col(name).is_not_null(),
-            pl.col(name),
-            100.0 * pl.col(name),
-            "all accuracies of the network are at most 1 %: a fraction, not percent",
-            "multiply by 100",
-        )
-        for name in ("top1_percent", "top5_percent")
-    ]
+    """Tell percentages from fractions by the other accuracies of a network."""
+    rules = []
+    for name in ("top1_percent", "top5_percent"):
+        value, highest = pl.col(name), pl.col(name).max().over("topology")
+        texts = {
+            "all accuracies of the network are at most 1 %: a fraction, not percent": highest <= 1.0,
+            "a fraction, not percent, as the network's other accuracies say": (highest > 1.0)
+            & (value <= 1.0)
+            & (100.0 * value / highest).is_between(*FRACTION_SPAN),
+        }
+        rules += [
+            Rule(
+                "accuracy_is_a_fraction",
+                name,
+                broken & value.is_not_null(),
+                value,
+                100.0 * value,
+                text,
+                "multiply by 100",
+            )
+            for text, broken in texts.items()
+        ]
+    return rules
 
 
 def _as_printed(value: pl.Expr, other: pl.Expr) -> pl.Expr:
@@ -250,19 +271,47 @@ def _as_printed(value: pl.Expr, other: pl.Expr) -> pl.Expr:
     return pl.any_horizontal(value == other.round(decimals) for decimals in range(1, PRINTED_DECIMALS + 1))
 
 
-def _batch_rule() -> Rule:
+def _batch_rules(table: pl.DataFrame, keys: Sequence[str]) -> list[Rule]:
     """Find throughput that falls when the batch grows."""
-    throughput = pl.col("throughput_compute_per_s")
-    smaller = throughput.cum_max().shift(1).over(KEY_COLUMNS[:-1], order_by="batch")
-    return Rule(
+    # of repeats none is the other's smaller batch; windows do not nest, so that this is computed at once
+    fastest = table.group_by(keys).agg(fastest=SPEED.max()).sort("batch")
+    before = pl.col("fastest").fill_null(0.0).cum_max().shift(1, fill_value=0.0).over(keys[:-1])
+    batches = fastest.with_columns(before=before)
+    smaller = pl.lit(table.join(batches, on=keys, how="left", nulls_equal=True, maintain_order="left")["before"])
+    return _of_speed(
         "slower_with_batch",
-        "throughput_compute_per_s",
-        throughput < (1.0 - BATCH_LOSS) * smaller,
-        throughput,
+        (1.0 - BATCH_LOSS) * smaller > SPEED,
         smaller,
         "throughput falls by more than 10 % from a smaller batch",
         "check what limits it there (memory, clock, heat), or measure again",
     )
+
+
+def _sister_rules(keys: Sequence[str]) -> list[Rule]:
+    """Find rows that are slow beyond what the platform's other rows let expect, as a wrong unit makes them."""
+    hardware = [name for name in keys if name in HARDWARE_DIMS]
+    share = SPEED / pl.col("bound_throughput")
+    usual = share.median().over(hardware)
+    several = share.count().over(hardware) >= SISTERS
+    # a launch takes its time, whatever small network it runs: 1.6 ms on the embedded NCS2, 1/300 of its usual share
+    time = pl.col("batch") / SPEED
+    long = time > LONGER * time.median().over(hardware)
+    return _of_speed(
+        "far_below_sisters",
+        several & long & (SLOWER * share < usual),
+        usual * pl.col("bound_throughput"),
+        "more than a hundredfold slower than the platform's other rows let expect: a unit may be off",
+        "check the units of latency (s) and throughput (1/s)",
+    )
+
+
+def _of_speed(name: str, broken: pl.Expr, limit: pl.Expr, finding: str, action: str) -> list[Rule]:
+    """Return a rule of speeds for each column that gives one."""
+    timed = pl.col(THROUGHPUT).is_null()
+    return [
+        Rule(name, THROUGHPUT, broken & ~timed, SPEED, limit, finding, action),
+        Rule(name, LATENCY, broken & timed, SPEED, limit, finding + FROM_LATENCY, action),
+    ]
 
 
 def _power_rules(table: pl.DataFrame) -> list[Rule]:
@@ -313,20 +362,15 @@ def _power_rules(table: pl.DataFrame) -> list[Rule]:
     ]
 
 
-def _scaling_rule() -> Rule:
+def _scaling_rules(keys: Sequence[str]) -> list[Rule]:
     """Threads on a platform with several cores must gain from them."""
-    group = KEY_COLUMNS[:-1]
-    throughput = pl.col("throughput_compute_per_s")
-    one = throughput.filter(pl.col("batch") == 1).max().over(group)
-    gain = throughput / one
+    one = SPEED.filter(pl.col("batch") == 1).max().over(keys[:-1])
     possible = pl.min_horizontal(pl.col("batch").cast(pl.Float64), pl.col("cores"))
     least = 1.0 + SCALING_SHARE * (possible - 1.0)
-    broken = (pl.col("batch_kind") == "threads") & (pl.col("cores") > 1) & (pl.col("batch") > 1) & (gain < least)
-    return Rule(
+    threaded = (pl.col("batch_kind") == "threads") & (pl.col("cores") > 1) & (pl.col("batch") > 1)
+    return _of_speed(
         "does_not_scale",
-        "throughput_compute_per_s",
-        broken,
-        throughput,
+        threaded & (SPEED / one < least),
         one * possible,
         "throughput does not grow with threads as its cores allow",
         "another set-up than the platform's other rows; leave out of fits",

@@ -161,6 +161,9 @@ def _variable(name: str, values: Any) -> xr.DataArray:
             raise InvalidDataError(msg)
         described["source"] = str(values.get("source", ""))
         values = values["value"]
+    if np.size(values) == 0:
+        msg = f"`{name}`: expected numbers, got none of them; give one, or leave it out where it is not known"
+        raise InvalidDataError(msg)
     if isinstance(values, xr.DataArray):
         check_numbers(name, values.values.ravel().tolist())
         return values.assign_attrs({**described, **values.attrs})

@@ -61,6 +61,12 @@ def read_limits(
         if text is not None:
             least = SHORT[short][2]
             end = read_quantity(text)
+            if short == "top1" and 0.0 < end <= 1.0 and "%" not in text:
+                msg = (
+                    f"`top1`: expected percent, got {text}, a fraction; write {100.0 * end:g}, or {end:g}% if "
+                    "so little is meant"
+                )
+                raise InvalidDataError(msg)
             where[_limited_variable(cube, short, predicted)] = (end, None) if least else (None, end)
     for text in more:
         match = re.fullmatch(r"\s*([^<>=\s]+)\s*(<=|>=|=)\s*(.+?)\s*", text)

@@ -73,6 +73,44 @@ FALCON = {
 }  # fmt: skip
 PHI_3 = llama(3072, 32, 32, 32, 8192, 32064) | {"model_type": "phi3", "sliding_window": 2047}
 
+
+def of(kind, *sizes, **more):
+    return llama(*sizes, **more) | {"model_type": kind}
+
+
+LLAMA_4 = of(
+    "llama4_text", 5120, 48, 40, 8, 8192, 202048, intermediate_size_mlp=16384, head_dim=128, num_local_experts=16,
+    num_experts_per_tok=1, interleave_moe_layer_step=1, attention_chunk_size=8192, no_rope_layers=[], use_qk_norm=True,
+)  # fmt: skip
+GLM_AIR = of(
+    "glm4_moe", 4096, 46, 96, 8, 10944, 151552, head_dim=128, attention_bias=True, moe_intermediate_size=1408,
+    n_routed_experts=128, n_shared_experts=1, num_experts_per_tok=8, first_k_dense_replace=1, use_qk_norm=False,
+    num_nextn_predict_layers=1,
+)  # fmt: skip
+KIMI_K2 = DEEPSEEK_V3 | {
+    "model_type": "kimi_k2", "vocab_size": 163840, "num_attention_heads": 64, "num_key_value_heads": 64,
+    "n_routed_experts": 384, "first_k_dense_replace": 1,
+}  # fmt: skip
+DOTS = of(
+    "dots1", 4096, 62, 32, 32, 10944, 152064, moe_intermediate_size=1408, n_routed_experts=128, n_shared_experts=2,
+    num_experts_per_tok=6, first_k_dense_replace=1,
+)  # fmt: skip
+MINIMAX = of(
+    "minimax_m2", 3072, 62, 48, 8, 1536, 200064, head_dim=128, num_local_experts=256, num_experts_per_tok=8,
+    use_qk_norm=True, attn_type_list=[1] * 62,
+)  # fmt: skip
+PHI_MOE = of(
+    "phimoe", 4096, 32, 32, 8, 6400, 32064, num_local_experts=16, num_experts_per_tok=2, sliding_window=131072,
+    attention_bias=True, lm_head_bias=True,
+)  # fmt: skip
+MAVERICK = LLAMA_4 | {"num_local_experts": 128, "interleave_moe_layer_step": 2}
+SMOLLM = of("smollm3", 2048, 36, 16, 4, 11008, tie_word_embeddings=True)
+COMMAND_R_7B = of(
+    "cohere2", 4096, 32, 32, 8, 14336, 256000, head_dim=128, sliding_window=4096, tie_word_embeddings=True
+)
+COMMAND_R_PLUS = of("cohere", 12288, 64, 96, 8, 33792, 256000, use_qk_norm=True, tie_word_embeddings=True)
+STARCODER = of("starcoder2", 3072, 30, 24, 2, 12288, 49152, use_bias=True, tie_word_embeddings=True)
+
 # parameters as the stored weights of each model hold them, as its card or its paper says
 PUBLISHED = {
     "Llama 3.1 8B": (llama(4096, 32, 32, 8, 14336), 8_030_261_248, None),
@@ -91,6 +129,34 @@ PUBLISHED = {
     "OPT 6.7B": (OPT, 6_658_473_984, None),
     "Falcon 7B": (FALCON, 6_921_720_704, None),
     "Phi 3 mini": (PHI_3, 3_821_079_552, None),
+    "Llama 4 Scout, text": (LLAMA_4, 107_769_861_120, 17.17e9),
+    "Llama 4 Maverick, text": (MAVERICK, 400_711_848_960, 17.17e9),
+    "GLM 4.5 Air": (GLM_AIR, 106_852_251_264, None),
+    "Kimi K2": (KIMI_K2, 1_026_408_232_448, 32.9e9),
+    "dots.llm1": (DOTS, 142_774_381_696, 14e9),
+    "MiniMax M2": (MINIMAX, 228_689_764_864, None),
+    "OLMoE 1B 7B": (
+        of("olmoe", 2048, 16, 16, 16, 1024, 50304, num_experts=64, num_experts_per_tok=8),
+        6_919_161_856,
+        1.3e9,
+    ),
+    "Phi 3.5 MoE": (PHI_MOE, 41_873_153_344, 6.6e9),
+    "Granite 3.3 8B": (of("granite", 4096, 40, 32, 8, 12800, 49159, tie_word_embeddings=True), 8_170_864_640, None),
+    "SmolLM3 3B": (SMOLLM, 3_075_098_624, None),
+    "OLMo 7B": (of("olmo", 4096, 32, 32, 32, 11008, 50304), 6_888_095_744, None),
+    "OLMo 2 7B": (of("olmo2", 4096, 32, 32, 32, 11008, 100352), 7_298_617_344, None),
+    "Command R7B": (COMMAND_R_7B, 8_028_033_024, None),
+    "Command R+": (COMMAND_R_PLUS, 103_810_674_688, None),
+    "StarCoder2 3B": (STARCODER, 3_030_371_328, None),
+    "Phi 2": (of("phi", 2560, 32, 32, 32, 10240, 51200, qk_layernorm=False), 2_779_683_840, None),
+    "Pythia 6.9B": (of("gpt_neox", 4096, 32, 32, 32, 16384, 50432), 6_857_302_016, None),
+    "Seed OSS 36B": (
+        of("seed_oss", 5120, 64, 80, 8, 27648, 155136, head_dim=128, attention_bias=True),
+        36_151_104_512,
+        None,
+    ),
+    "GLM 4 9B": (of("glm4", 4096, 40, 32, 2, 13696, 151552, head_dim=128, attention_bias=True), 9_400_279_040, None),
+    "Minitron 4B": (of("nemotron", 3072, 32, 24, 8, 9216, 256000, head_dim=128), 4_190_509_056, None),
 }
 
 
@@ -156,6 +222,31 @@ def test_operations_of_latent_attention_are_those_of_the_absorbed_form():
     assert prompt == (1 + 2 + 3) * 2 * 61 * 128 * (128 + 64 + 128)
 
 
+def test_tokens_in_chunks_see_their_own_chunk():
+    network = transformer_of(LLAMA_4 | {"attention_chunk_size": 100})
+    assert network.cache(250) == 2 * 8 * 128 * (36 * 100 + 12 * 250)
+    seen = 36 * (2 * sum(range(1, 101)) + sum(range(1, 51))) + 12 * sum(range(1, 251))
+    assert network.ops("prefill", 250) == 2 * (network.matrix_params * 250 + 2 * 40 * 128 * seen)
+    everywhere = transformer_of(LLAMA_4 | {"no_rope_layers": [0] * 48})
+    assert everywhere.cache(10_000) == 48 * 2 * 8 * 128 * 10_000
+
+
+def test_flags_of_biases_and_norms_are_followed():
+    def vectors(config):
+        return transformer_of(config).blocks[0].vectors
+
+    qwen = of("qwen3", 64, 1, 4, 2, 128, 100, head_dim=16)
+    assert vectors(qwen | {"attention_bias": True}) - vectors(qwen) == (4 + 2 * 2) * 16 + 64
+    starcoder = of("starcoder2", 64, 1, 4, 2, 128, 100)
+    assert vectors(starcoder) - vectors(starcoder | {"use_bias": False}) == (4 + 2 * 2) * 16 + 64 + 128 + 64
+    glm = of("glm4", 64, 1, 4, 2, 128, 100, head_dim=16)
+    assert vectors(glm | {"attention_bias": True}) - vectors(glm) == (4 + 2 * 2) * 16
+    cohere = of("cohere", 64, 1, 4, 2, 128, 100)
+    assert vectors(cohere | {"use_qk_norm": True}) - vectors(cohere) == (4 + 2) * 16
+    latent = DEEPSEEK_V3 | {"attention_bias": True}
+    assert vectors(latent) - vectors(DEEPSEEK_V3) == 1536 + 512 + 64 + 7168
+
+
 def test_operations_of_windows_are_sums_over_what_each_token_sees():
     network = transformer_of(GPT_OSS)
     heads = 64 * 64
@@ -194,6 +285,14 @@ def test_a_token_passes_the_experts_that_it_chose():
             {"sliding_window": 128, "layer_types": ["full_attention"]},
             "key 'layer_types': expected sliding_attention or",
         ),
+        (
+            {"mamba_d_state": 16, "lora_rank": 8},
+            r"the keys 'mamba_d_state' \(16\), 'lora_rank' \(8\) of a llama are not",
+        ),
+        ({"use_qk_norm": True}, "the keys 'use_qk_norm' .* of a llama are not understood, and may change"),
+        ({"vision_config": {"hidden_size": 8}}, "the keys 'vision_config' .* are not understood"),
+        ({"architectures": ["LlamaForSequenceClassification"]}, "key 'architectures': got 'LlamaForSequenceClassifica"),
+        ({"architectures": ["MistralModel"]}, "'MistralModel', expected a model that ends in ForCausalLM or"),
         ({"layer_types": ["linear_attention"] * 32}, "key 'layer_types': expected sliding_attention or full_attention"),
     ],
 )
@@ -206,6 +305,8 @@ def test_what_cannot_be_counted_is_refused(change, message):
     ("config", "message"),
     [
         (MIXTRAL | {"num_experts_per_tok": 9}, "key 'num_experts_per_tok': got 9 of 8 experts"),
+        (MINIMAX | {"attn_type_list": [0, 1] * 31}, "key 'attn_type_list': got .* other kinds are not counted"),
+        (LLAMA_4 | {"no_rope_layers": [1, 0]}, "key 'no_rope_layers': expected a flag for each layer, got"),
         (QWEN_MOE | {"mlp_only_layers": "all"}, "key 'mlp_only_layers': expected a list of layers, got 'all'"),
         ({key: one for key, one in DEEPSEEK_V3.items() if key != "q_lora_rank"}, "expected the key 'q_lora_rank'"),
         ({key: one for key, one in QWEN_MOE.items() if key != "moe_intermediate_size"}, "'moe_intermediate_size', got"),
@@ -214,6 +315,17 @@ def test_what_cannot_be_counted_is_refused(change, message):
 def test_mixtures_that_are_not_whole_are_refused(config, message):
     with pytest.raises(InvalidDataError, match=message):
         transformer_of(config)
+
+
+def test_keys_that_change_no_count_are_let_be():
+    published = {
+        "architectures": ["LlamaForCausalLM"], "bos_token_id": 1, "eos_token_id": [2, 3], "hidden_act": "silu",
+        "initializer_range": 0.02, "max_position_embeddings": 131072, "pretraining_tp": 1, "rms_norm_eps": 1e-5,
+        "rope_scaling": {"factor": 8.0}, "rope_theta": 500000.0, "torch_dtype": "bfloat16", "use_cache": True,
+        "transformers_version": "4.55.0", "attention_dropout": 0.0, "quantization_config": {"bits": 4},
+    }  # fmt: skip
+    plain = llama(4096, 32, 32, 8, 14336)
+    assert transformer_of(plain | published) == transformer_of(plain)
 
 
 def test_biases_and_second_norms_of_falcon_count():

@@ -76,7 +76,7 @@ def multi_head_attention(node: Node) -> list[Work]:
 
 
 def grouped_query_attention(node: Node) -> list[Work]:
-    """Count com.microsoft.GroupQueryAttention: keys are those of `total_sequence_length`, else past and present."""
+    """Count com.microsoft.GroupQueryAttention: keys of its window, of `total_sequence_length`, or past and present."""
     query, past, total = node.known(0), node.input(3), node.input(6)
     heads, key_heads = int(node.attributes["num_heads"]), int(node.attributes["kv_num_heads"])
     images, queries, hidden = query.dims
@@ -90,6 +90,8 @@ def grouped_query_attention(node: Node) -> list[Work]:
         keys = int(total.value.reshape(-1)[0])
     else:
         keys = queries + (node.known(3).dims[2] if past is not None else 0)
+    window = int(node.attributes.get("local_window_size", -1))
+    keys = min(keys, window) if window > 0 else keys
     # of the keys and values, those before this step are read as well
     cached = 2 * images * key_heads * width * (keys - queries)
     read = images * queries * width * (heads + 2 * key_heads) + max(cached, 0)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from roofcube.errors import InvalidDataError, suggestion
+from roofcube.files.onnx.dim_expressions import parts_of, with_computed
 from roofcube.files.onnx.tensors import Tensor, attributes_of, dim_labels, of_type
 
 if TYPE_CHECKING:
@@ -63,25 +64,34 @@ def read_inputs(graph: onnx.GraphProto, sizes: Mapping[str, Any], batch: int | N
     stored = {one.name for one in graph.initializer} | {one.values.name for one in graph.sparse_initializer}
     values = [one for one in graph.input if one.name not in stored and one.type.HasField("tensor_type")]
     labels = {one.name: dim_labels(one.name, one) for one in values}
-    scalars = {one.name for one in values if not labels[one.name] and one.type.tensor_type.HasField("shape")}
+    shapeless = {one.name for one in values if not one.type.tensor_type.HasField("shape")}
+    whole = {name: sizes[name] for name in shapeless if isinstance(sizes.get(name), list | tuple)}
+    labels |= {name: [_size(name, size, source) for size in shape] for name, shape in whole.items()}
+    shapeless -= whole.keys()
+    scalars = {one.name for one in values if not labels[one.name]} - shapeless
+    sizes = {name: size for name, size in sizes.items() if name not in whole}
     given, numbers = _given(sizes, labels, scalars, source)
     axes = _batch_axes(graph, labels)
     # a size given by name says that a leading dim is no batch; a whole shape says nothing of the kind
     symbols = _batch_symbols(labels, axes, {dim for dim in given if dim in sizes})
-    resolved = {**dict.fromkeys(symbols, batch or 1), **given}
+    resolved = with_computed({**dict.fromkeys(symbols, batch or 1), **given}, _symbols(labels), source)
     shapes = {
         name: [resolved.get(dim, dim) if isinstance(dim, str) else dim for dim in dims] for name, dims in labels.items()
     }
-    _check_complete(labels, shapes, source)
+    _check_complete(labels, shapes, resolved, source)
     count, stated = _batch(labels, shapes, axes, symbols, given, batch)
     tensors = {
         value.name: of_type(
-            tuple(int(size) for size in shapes[value.name]) if value.type.tensor_type.HasField("shape") else None,
+            tuple(int(size) for size in shapes[value.name]),
             value.type.tensor_type.elem_type,
             value=np.asarray(numbers[value.name], dtype="i8") if value.name in numbers else None,
         )
         for value in values
+        if value.name not in shapeless
     }
+    for name in shapeless:
+        unsaid = f"the input {name!r}, whose shape the file does not say: give it with sizes={{{name!r}: (…)}}"
+        tensors[name] = Tensor(shape=None, data_dependent=unsaid)
     for value in graph.input:
         if value.name not in stored and value.name not in tensors:
             tensors[value.name] = Tensor(shape=None, data_dependent=f"the input {value.name!r}, which is no tensor")
@@ -93,7 +103,8 @@ def _given(
     sizes: Mapping[str, Any], labels: dict[str, list[int | str]], scalars: set[str], source: str
 ) -> tuple[dict[str, int], dict[str, int]]:
     """Sort what the user gives into sizes of dims and values of scalar inputs; a sequence is a whole shape."""
-    symbols = {dim for dims in labels.values() for dim in dims if isinstance(dim, str)}
+    symbols = _symbols(labels)
+    symbols |= {part for dim in symbols for part in parts_of(dim)}
     places = {f"{name}[{place}]": dim for name, dims in labels.items() for place, dim in enumerate(dims)}
     given: dict[str, int] = {}
     numbers: dict[str, int] = {}
@@ -115,6 +126,10 @@ def _given(
             )
             raise InvalidDataError(msg)
     return given, numbers
+
+
+def _symbols(labels: dict[str, list[int | str]]) -> set[str]:
+    return {dim for dims in labels.values() for dim in dims if isinstance(dim, str)}
 
 
 def _whole_shape(name: str, labels: list[int | str], shape: Sequence[Any], source: str) -> list[tuple[str, Any]]:
@@ -152,13 +167,13 @@ def _leading(labels: dict[str, list[int | str]], axes: dict[str, int]) -> dict[s
 
 def _batch_symbols(labels: dict[str, list[int | str]], axes: dict[str, int], chosen: set[str]) -> set[str]:
     """Name the symbolic dims that are the batch: by what they are called, else the leading one of the first input."""
-    symbols = {dim for dims in labels.values() for dim in dims if isinstance(dim, str) and not _unnamed(dim, labels)}
+    symbols = {dim for dim in _symbols(labels) if not _unnamed(dim, labels) and not parts_of(dim)}
     leading = _leading(labels, axes)
     named = {dim for dim in symbols if "batch" in dim.lower()}
     named |= {dim for dim in leading.values() if isinstance(dim, str) and BATCH.fullmatch(dim)}
     first = next((dim for name, dim in leading.items() if len(labels[name]) > 1), None)
-    if not named and isinstance(first, str) and first not in chosen and not PLACES.fullmatch(first):
-        named = {first}
+    if not named and first in symbols - chosen and not PLACES.fullmatch(str(first)):
+        named = {str(first)}
     return named | {dim for dim in leading.values() if isinstance(dim, str) and _unnamed(dim, labels)}
 
 
@@ -166,11 +181,14 @@ def _unnamed(dim: str, labels: dict[str, list[int | str]]) -> bool:
     return any(dim == f"{name}[{place}]" for name, dims in labels.items() for place in range(len(dims)))
 
 
-def _check_complete(labels: dict[str, list[int | str]], shapes: dict[str, list[Any]], source: str) -> None:
+def _check_complete(
+    labels: dict[str, list[int | str]], shapes: dict[str, list[Any]], sizes: Mapping[str, int], source: str
+) -> None:
     missing = list(dict.fromkeys(dim for dims in shapes.values() for dim in dims if isinstance(dim, str)))
     if missing:
         name = next(name for name, dims in shapes.items() if missing[0] in dims)
-        example = ", ".join(f"{dim!r}: …" for dim in missing)
+        wanted = dict.fromkeys(part for dim in missing for part in (parts_of(dim) or (dim,)) if part not in sizes)
+        example = ", ".join(f"{dim!r}: …" for dim in wanted)
         msg = (
             f"{source}, input {name!r} of shape ({', '.join(map(str, labels[name]))}): the size of {missing[0]!r} is "
             f"not fixed; give it with sizes={{{example}}}"

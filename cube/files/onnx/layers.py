@@ -27,6 +27,7 @@ LISTED = 6
 MOST = 2**63 - 1
 # protobuf reads no more; a larger file would only fill the memory before it is refused
 LARGEST_FILE = 2**31
+POINTER = b"version https://git-lfs"
 
 
 def layers_of(path: Path, *, sizes: Mapping[str, Any] | None = None, batch: int | None = None) -> list[dict[str, Any]]:
@@ -93,6 +94,11 @@ def _loaded(path: Path) -> onnx.ModelProto:
             raise ValueError("it has no nodes")
         return written_out(model)
     except Exception as error:  # onnx raises protobuf's and its own errors, which share no base
+        with path.open("rb") as file:
+            pointer = file.read(len(POINTER)) == POINTER
+        if pointer:
+            msg = f"{path}: expected an ONNX model, got a pointer of Git LFS to it; fetch it with git lfs pull"
+            raise InvalidDataError(msg) from None
         msg = f"{path}: not readable as ONNX ({error}); export the model again"
         raise InvalidDataError(msg) from error
 

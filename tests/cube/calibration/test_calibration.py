@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
+import xarray as xr
 
 import roofcube as rc
 from roofcube.errors import CorruptFileError, InvalidDataError, UnknownLabelError
@@ -457,3 +458,19 @@ def test_rows_without_pruning_are_of_the_whole_network():
     first, second = (rc.calibrate(one).predict(wanted, level=None) for one in (rows, whole))
     assert first["status"].to_list() == ["interpolates"]
     assert first.equals(second)
+
+
+def test_rows_that_a_dim_of_the_inputs_tells_apart_are_of_one_label():
+    sites = xr.DataArray([1.0, 2.0], dims="site", coords={"site": ["a", "b"]})
+    inputs = rc.inputs("mnist", platforms="TX2")
+    inputs = inputs.assign(price=sites)
+    rows = rc.datasets.load_measurements("mnist").filter(pl.col("platform") == "TX2")
+    slow = rows.with_columns(pl.col("throughput_compute_per_s") / 10, pl.col("latency_compute_s") * 10)
+    both = pl.concat([rows.with_columns(site=pl.lit("a")), slow.with_columns(site=pl.lit("b"))])
+    with pytest.raises(InvalidDataError, match="`inputs`: expected one label along site, which the measurements tell"):
+        rc.calibrate(both, inputs=inputs)
+    with pytest.warns(
+        UserWarning, match=f"{rows.height} of {both.height} rows are left out: `inputs` are those of site 'a'"
+    ):
+        one = rc.calibrate(both, inputs=inputs.sel(site="a"))
+    assert one.rows.equals(rc.calibrate(rows, inputs=inputs.sel(site="a")).rows)

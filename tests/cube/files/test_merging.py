@@ -115,8 +115,35 @@ def test_what_cannot_be_merged_is_refused_with_the_reason(cubes, message):
         rc.merge(*cubes)
 
 
+def test_a_lab_more_is_merged_with_those_there_are(cube, labs):
+    third = cube.assign(measured_throughput=cube.measured_throughput * 4)
+    more = rc.merge(labs, third.assign_attrs(title="Wien"))
+    assert more["lab"].values.tolist() == ["Oslo", "Bern", "Wien"]
+    assert more.measured_throughput.dims == labs.measured_throughput.dims
+    xr.testing.assert_equal(more.sel(lab=["Oslo", "Bern"]).measured_latency, labs.measured_latency)
+    ratio = more.measured_throughput.sel(lab="Wien") / more.measured_throughput.sel(lab="Oslo")
+    assert set(ratio.values[np.isfinite(ratio.values)]) == {4.0}
+    again = rc.merge(third.assign_attrs(title="Oslo"), labs, rc.predict(rc.inputs("mnist")))
+    assert again["lab"].values.tolist() == ["1", "Oslo", "Bern"]
+
+
+def test_columns_of_the_rows_stand_side_by_side_too(cube):
+    rows = {"topology": ["MLP"], "platform": ["NCS2"], "precision": ["FP16"], "batch": [1], "latency_compute_s": [0.01]}
+    base = rc.predict(rc.inputs("mnist", platforms=["NCS2"]))
+    joined = [
+        rc.join(base, rc.read_measurements({**rows, "driver": [driver], "lab": [lab]})).assign_attrs(title=lab)
+        for lab, driver in (("Oslo", "1.0"), ("Bern", "2.0"))
+    ]
+    both = rc.merge(*joined)
+    assert both["lab"].values.tolist() == ["Oslo", "Bern"]
+    cell = both.sel(platform="NCS2", topology="MLP", precision="FP16", batch=1, pruning=100).squeeze()
+    assert cell.driver.values.tolist() == ["1.0", "2.0"]
+    assert cell.given_lab.values.tolist() == ["Oslo", "Bern"]
+    assert cell.measured_latency.values.tolist() == [0.01, 0.01]
+
+
 def test_a_second_disagreement_is_refused(labs):
-    with pytest.raises(InvalidDataError, match="'lab' is there already; merge all cubes in one call"):
+    with pytest.raises(InvalidDataError, match="for the same cell of one 'lab'; give it another label"):
         rc.merge(labs, labs.assign(measured_latency=labs.measured_latency * 2))
 
 

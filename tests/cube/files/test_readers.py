@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import polars as pl
 import pytest
@@ -171,6 +173,45 @@ def test_every_platform_that_is_wrong_is_told_at_once():
     assert "row 3, key 'peak_compute_op_per_s'" in others[1]
 
 
+def test_all_that_is_wrong_with_a_platform_is_told_at_once():
+    entry = {"platform": "A", "device_class": "GPUU", "precision": "INT9", "price": 3, "peak_compute": 40}
+    with pytest.raises(InvalidDataError) as error:
+        rc.read_platforms([entry | {"memory_bandwidth": "10 GHz", "cores": True}, {"platform": "B", "price": 4}])
+    first, *others = str(error.value).splitlines()
+    keys = re.findall(r"row (\d), key '(\w+)'", "".join(others))
+    assert first == "`source`: 10 faults"
+    assert keys == [
+        ("1", "price"), ("1", "peak_compute_op_per_s"), ("1", "memory_bandwidth_b_per_s"), ("1", "cores"),
+        ("1", "device_class"), ("1", "precision"), ("2", "device_class"), ("2", "precision"),
+        ("2", "peak_compute_op_per_s"), ("2", "memory_bandwidth_b_per_s"),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("key", ["peak_compute", "memory_bandwidth", "power"])
+def test_true_is_no_number(key):
+    good = {"platform": "A", "device_class": "GPU", "precision": "INT8", "peak_compute": 1e12, "memory_bandwidth": 1e9}
+    with pytest.raises(InvalidDataError, match=f"row 1, key '.*{key}.*': expected no true or false, got True"):
+        rc.read_platforms([good | {key: True}])
+
+
+def test_rows_of_a_file_of_platforms_are_its_lines(tmp_path):
+    head = "platform,device_class,precision,peak_compute,memory_bandwidth\n"
+    path = tmp_path / "mine.csv"
+    path.write_text(f"# ours\n{head}A,NPU,INT8,4 TOP/s,10 GB/s\n# a note\nB,NPU,INT8,4,10 GB/s\n", encoding="utf-8")
+    with pytest.raises(InvalidDataError, match=r"mine\.csv, row 5, key 'peak_compute_op_per_s': .* got 4; if TOP/s"):
+        rc.read_platforms(path)
+
+
+def test_a_platform_is_one_whatever_its_modes_and_precisions():
+    one = {"platform": "A", "device_class": "GPU", "precision": "INT8", "peak_compute": 1e12, "memory_bandwidth": 1e9}
+    table = rc.read_platforms([one, one | {"precision": "FP16", "cores": 4, "family": "F"}])
+    assert table.select("cores", "family").rows() == [(4, "F")] * 2
+    with pytest.raises(InvalidDataError, match="row 2, key 'device_class': got 'CPU', but `source`, row 1 says 'GPU'"):
+        rc.read_platforms([one, one | {"precision": "FP16", "device_class": "CPU"}])
+    with pytest.raises(InvalidDataError, match=r"`platforms`: 'TX2' has the device_class 'NPU' in .* and 'GPU' in the"):
+        rc.inputs("mnist", platforms=[[one | {"platform": "TX2", "device_class": "NPU"}], "TX2"])
+
+
 # bandwidth that nobody publishes --------------------------------------------------------------------------------------
 
 
@@ -195,6 +236,12 @@ def test_all_platforms_that_are_listed_with_a_peak_can_be_given_back():
     assert set(cube.platform.values) == set(listed["platform"])
     with pytest.raises(InvalidDataError, match="no peak is sure, row 1, key 'precision': got nothing"):
         rc.inputs("mnist", platforms=rc.platforms().filter(pl.col("peak_compute_op_per_s").is_null()))
+
+
+def test_a_file_that_is_neither_toml_nor_table_is_told_what_tables_are(tmp_path):
+    (tmp_path / "cube.nc").write_bytes(b"\x89HDF")
+    with pytest.raises(InvalidDataError, match=r"cube\.nc: not readable as TOML .* tables end in \.csv, \.tsv or"):
+        rc.read_platforms(tmp_path / "cube.nc")
 
 
 def test_a_table_without_platforms_is_refused(tmp_path):

@@ -398,3 +398,46 @@ def test_rows_of_which_none_has_a_cell_are_told():
         joined = rc.join(cube, rows)
     assert int(joined.n_rows.sum()) == 0
     assert rc.unmatched(cube, rows).height == rows.height
+
+
+def serving_rows(**more):
+    row = {"topology": "L", "platform": "Kite", "precision": "INT8", "batch": 1, "phase": "decode", "context": 128}
+    return [
+        {**row, "latency_compute_s": 0.25, **more},
+        {**row, "context": 1024, "latency_compute_s": 1.0, **more},
+    ]
+
+
+def serving_cube():
+    config = {
+        "model_type": "llama", "hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4,
+        "intermediate_size": 128, "vocab_size": 1000,
+    }  # fmt: skip
+    board = {"platform": "Kite", "device_class": "NPU", "precision": "INT8"}
+    board |= {"peak_compute": "1 TOP/s", "memory_bandwidth": "8 GB/s"}
+    network = rc.read_network(config, name="L", context=[128, 1024])
+    return rc.predict(rc.inputs("generate", platforms=[board], topologies=network, batch=[1]), assumptions=rc.SERVING)
+
+
+def test_columns_named_as_own_dims_tell_rows_apart():
+    cube = serving_cube()
+    joined = rc.join(cube, serving_rows())
+    decode = joined.measured_latency.sel(phase="decode", platform="Kite").squeeze(drop=True)
+    assert decode.sel(context=[128, 1024]).values.tolist() == [0.25, 1.0]
+    assert joined.measured_latency.sel(phase="prefill").isnull().all()
+    assert "given_context" not in joined
+    text = rc.join(cube, pl.DataFrame(serving_rows()).with_columns(pl.col("context").cast(pl.String)))
+    xr.testing.assert_identical(text, joined)
+    absent = rc.unmatched(cube, pl.DataFrame(serving_rows()).with_columns(context=pl.Series([128, 64])))
+    assert absent["reason"].to_list() == ["context 64 is not in the cube"]
+
+
+def test_a_dim_cut_to_one_label_takes_its_rows_alone():
+    cube = serving_cube().sel(context=128, phase="decode")
+    joined = rc.join(cube, serving_rows(task="generate", device_class="as they say"))
+    assert int(joined.n_rows.sum()) == 1
+    assert joined.measured_latency.max().item() == 0.25
+    assert set(joined.device_class.values) == {"NPU"}
+    # cut before it was predicted, so that nothing but the coordinate tells of the dim
+    bare = cube.drop_attrs()
+    assert int(rc.join(bare, serving_rows()).n_rows.sum()) == 1

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+import xarray as xr
 
 import roofcube as rc
 from roofcube.measured import physics_gate
@@ -266,3 +267,80 @@ def test_rows_without_pruning_are_of_whole_networks():
     findings = rc.check({**row, "throughput_compute_per_s": [1000.0]})
     assert "unknown_label" not in findings["rule"].to_list()
     assert rc.check({**row, "throughput_compute_per_s": [1e9]})["rule"][0] == "above_compute_peak"
+
+
+def own_space():
+    board = {"platform": "Kite", "device_class": "NPU", "precision": "INT8"}
+    board |= {"peak_compute": "4 TOP/s", "memory_bandwidth": "10 GB/s"}
+    table = {"topology": ["A", "B"], "gmacs": [0.5, 1.0], "params": [2e6, 4e6], "activations": [1e6, 2e6]}
+    return rc.inputs("kws", platforms=[board], topologies=rc.read_network(table, task="kws"), batch=[1])
+
+
+def own_rows(**columns):
+    """Return eight rows of two networks, given by latency alone: 1 and 2 ms an input, and 0.1 ms to start."""
+    cases = [(topology, batch) for topology in "AB" for batch in (1, 2, 4, 8)]
+    table = {
+        "topology": [topology for topology, _ in cases],
+        "batch": [batch for _, batch in cases],
+        "latency_compute_s": [batch * (1e-3 if topology == "A" else 2e-3) + 1e-4 for topology, batch in cases],
+        "top1_percent": [92.0] * 8,
+    }
+    rows = pl.DataFrame(table).with_columns(platform=pl.lit("Kite"), precision=pl.lit("INT8"))
+    return rows.with_columns(pl.Series(name, values) for name, values in columns.items())
+
+
+def test_a_slow_unit_shows_among_sisters_though_latency_stands_alone():
+    space = own_space()
+    assert rc.check(own_rows(), inputs=space).height == 0
+    slow = own_rows()["latency_compute_s"].to_list()
+    slow[2] *= 1000.0
+    findings = rc.check(own_rows(latency_compute_s=slow), inputs=space)
+    lines = findings.select("row", "rule", "grade", "column").rows()
+    assert (2, "far_below_sisters", "doubtful", "latency_compute_s") in lines
+    assert (2, "slower_with_batch", "note", "latency_compute_s") in lines
+    assert {row for row, *_ in lines} == {2}
+    # fewer rows tell nothing of what is usual, and a small network that takes as long as others is honest
+    assert rc.check(own_rows(latency_compute_s=slow)[[1, 2, 3]], inputs=space)["rule"].to_list() == [
+        "slower_with_batch"
+    ]
+    assert of("far_below_sisters").height == 0
+
+
+@pytest.mark.parametrize(("times", "slower"), [([1e-3, 4e-3, 2e-3, 1e-3], []), ([1e-3, 4e-3, 9e-3, 1e-3], [2])])
+def test_repeats_are_no_smaller_batch_of_each_other(times, slower):
+    rows = own_rows()[[0, 0, 1, 1]].with_columns(latency_compute_s=pl.Series(times))
+    assert of("slower_with_batch", rc.check(rows, inputs=own_space()))["row"].to_list() == slower
+
+
+def test_a_fraction_among_percentages_is_found():
+    values = [92.0, 91.5, 0.92, 92.0, 90.0, 90.0, 0.1, 90.0]  # the last low one is chance, not a fraction
+    findings = rc.check(own_rows(top1_percent=values), inputs=own_space())
+    assert of("accuracy_is_a_fraction", findings)["row"].to_list() == [2]
+    whole = rc.check(own_rows(top1_percent=[0.92] * 8), inputs=own_space())
+    assert of("accuracy_is_a_fraction", whole).height == 8
+
+
+def test_rows_that_say_no_task_are_of_no_other_one():
+    said = own_rows(task=["custom"] * 7 + ["mnist"])
+    assert of("unknown_label", rc.check(said, inputs=own_space()))["row"].to_list() == [7]
+
+
+def test_threads_given_by_latency_alone_must_gain_too():
+    threads = pl.DataFrame(
+        {"batch": [1, 2], "latency_compute_s": [0.004399, 0.008761]}  # 227 and 228 inputs a second, on two cores
+    ).with_columns(
+        topology=pl.lit("MobileNetv1"),
+        platform=pl.lit("ZCU104-DPU"),
+        precision=pl.lit("INT8"),
+        batch_kind=pl.lit("threads"),
+    )
+    found = of("does_not_scale", rc.check(threads))
+    assert found.select("row", "column").rows() == [(1, "latency_compute_s")]
+
+
+def test_dims_of_ones_own_tell_configurations_apart():
+    rows = own_rows()[[0, 0]].with_columns(site=pl.Series(["a", "b"]), latency_compute_s=pl.Series([0.001, 0.004]))
+    space = own_space()
+    assert {"duplicate_key", "repeats_disagree"} <= set(rc.check(rows, inputs=space)["rule"])
+    sites = space.assign(price=xr.DataArray([1.0, 2.0], dims="site", coords={"site": ["a", "b"]}))
+    assert rc.check(rows, inputs=sites).height == 0

@@ -131,3 +131,9 @@ def test_every_precision_of_today_is_known(precision):
     hardware = rc.hypothetical(peak_compute=1e12, memory_bandwidth=1e9, peak_scaling="bits")
     peak = rc.inputs("cifar10", platforms=hardware, precision=precision).peak_compute
     assert peak.item() == {"FP8": 1e12, "bf16": 5e11, "NVFP4": 2e12, "w4a16": 5e11}[precision]
+
+
+def test_hardware_of_no_numbers_is_refused():
+    for nothing in ([], np.array([]), xr.DataArray(np.zeros(0), dims="peak")):
+        with pytest.raises(InvalidDataError, match="`peak_compute`: expected numbers, got none of them; give one"):
+            rc.hypothetical(peak_compute=nothing, memory_bandwidth=1e9)

@@ -92,6 +92,11 @@ def test_the_command_answers_in_words_and_in_json():
     ("call", "error", "message"),
     [
         (lambda cube: read_quantity("85x"), InvalidDataError, "expected a number with a unit, such as 10ms"),
+        (
+            lambda cube: read_limits(cube, None, {"top1": "0.85"}, [], predicted=False),
+            InvalidDataError,
+            "`top1`: expected percent, got 0.85, a fraction; write 85, or 0.85%",
+        ),
         (lambda cube: read_limits(cube, None, {}, ["speed"], predicted=False), InvalidDataError, "NAME<=VALUE"),
         (
             lambda cube: read_limits(cube, "speed", {"power": "5W"}, [], predicted=False),

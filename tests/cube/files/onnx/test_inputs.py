@@ -39,6 +39,11 @@ def macs(path, **more):
         (["seq", "batch", 8], {"seq": 3}, 3),
         ([4, "seq", 8], {"seq": np.int64(3)}, 3),
         (["batch", "past", 8], {"past": 0, "x[1]": 2}, 2),
+        (["batch", "past + 2*(seq - 1)", 8], {"past": 7, "seq": 3}, 11),
+        (["batch", "s0//2", 8], {"s0": 9}, 4),
+        (["batch", "past + seq", 8], {"past + seq": 5}, 5),
+        (["batch", "2*batch", 8], {"batch": 3}, 6),
+        (["batch", "past.key", 8], {"past.key": 3}, 3),
     ],
 )
 def test_sizes_are_given_by_name_by_place_or_as_a_whole_shape(tmp_path, shape, sizes, rows):
@@ -53,6 +58,15 @@ def test_sizes_are_given_by_name_by_place_or_as_a_whole_shape(tmp_path, shape, s
             {},
             r"net\.onnx, input 'x' of shape \(batch, seq, h, 8\): the size of 'seq' is not fixed; give it with sizes=\{'seq': …, 'h': …\}",
         ),
+        (["N", "past + seq", 8], {"seq": 3}, r"'past \+ seq' is not fixed; give it with sizes=\{'past': …\}"),
+        (["N", "past - seq", 8], {"seq": 3, "past": 1}, r"the size of 'past - seq' is not fixed"),
+        (["N", "past//seq", 8], {"seq": 0, "past": 1}, r"the size of 'past//seq' is not fixed"),
+        (
+            ["N", "past + seq", 8],
+            {"seq": 3, "past": 7, "past + seq": 11},
+            r"`sizes`: 'past \+ seq' is 10 with 'past': 7, 'seq': 3, got 11; leave it out",
+        ),
+        (["N", "past + seq", 8], {"post": 3}, r"no symbolic dim 'post'; did you mean 'past'\?"),
         ([None, None, 8], {}, r"the size of 'x\[1\]' is not fixed; give it with sizes=\{'x\[1\]': …\}"),
         (["seq", 8], {}, r"the size of 'seq' is not fixed"),
         (["frames", "batch", 8], {}, r"the size of 'frames' is not fixed"),
@@ -189,3 +203,13 @@ def test_a_batch_that_no_layer_knows_is_refused(tmp_path):
     assert rc.read_network(path, batch=2)["ops"].sum() == 2 * 2 * 64 * 25
     with pytest.raises(InvalidDataError, match=r"net\.onnx, `batch`: got 3, but no layer runs a multiple of 3 times"):
         rc.read_network(path, batch=3)
+
+
+def test_an_input_without_a_shape_takes_a_whole_one(tmp_path):
+    path = write(tmp_path, DENSE, W, {"x": value("x", None)})
+    assert macs(path, sizes={"x": (1, 10, 8)}) == 10 * 40
+    assert macs(path, sizes={"x": [4, 10, 8]}) == 10 * 40
+    with pytest.raises(InvalidDataError, match=r"the input 'x', whose shape the file does not say: give it with sizes"):
+        macs(path)
+    with pytest.raises(InvalidDataError, match=r"`sizes\['x'\]`: got 'ten'; expected a whole number"):
+        macs(path, sizes={"x": (1, "ten", 8)})

@@ -265,3 +265,10 @@ def test_channels_kept_are_a_share(tmp_path, pruning):
     path = write(tmp_path, [node("MatMul", ["x", "w"], ["y"])], {"w": zeros(8, 5)}, [1, 8])
     with pytest.raises(InvalidDataError, match="`pruning`: expected channels kept in percent, above 0 and at most 100"):
         rc.read_network(path, pruning=pruning)
+
+
+def test_a_pointer_to_a_model_is_no_model(tmp_path):
+    path = tmp_path / "net.onnx"
+    path.write_text("version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 12\n", encoding="utf-8")
+    with pytest.raises(InvalidDataError, match=r"net\.onnx: expected an ONNX model, got a pointer of Git LFS"):
+        rc.read_network(path)

@@ -274,6 +274,7 @@ def test_packed_weights_must_be_in_the_file(tmp_path):
         (node("MultiHeadAttention", ["x"], ["y"], num_heads=4, **MS), {"x": [1, 10, 4, 3, 16]}, {}, 2 * 4 * 10 * 10 * 16, 0),
         (node("MultiHeadAttention", ["x", "k"], ["y"], num_heads=4, **MS), {"x": [1, 10, 64], "k": [1, 12, 4, 2, 16]}, {}, 2 * 4 * 10 * 12 * 16, 0),
         (node("GroupQueryAttention", ["x", "k", "v", "p", "o", "n", "t"], ["y", "a", "b"], num_heads=4, kv_num_heads=2, **MS), {"x": [1, 1, 64], "k": [1, 1, 32], "v": [1, 1, 32], "p": [1, 2, 100, 16], "o": [1, 2, 100, 16]}, {"n": zeros(1, dtype="i4"), "t": np.array(41, "i4")}, 2 * 4 * 41 * 16, 0),
+        (node("GroupQueryAttention", ["x", "k", "v", "p", "o", "n", "t"], ["y", "a", "b"], num_heads=4, kv_num_heads=2, local_window_size=8, **MS), {"x": [1, 1, 64], "k": [1, 1, 32], "v": [1, 1, 32], "p": [1, 2, 100, 16], "o": [1, 2, 100, 16]}, {"n": zeros(1, dtype="i4"), "t": np.array(41, "i4")}, 2 * 4 * 8 * 16, 0),
         (node("GroupQueryAttention", ["x", "", "", "p", "o"], ["y", "a", "b"], num_heads=4, kv_num_heads=2, **MS), {"x": [1, 10, 128], "p": [1, 2, 5, 16], "o": [1, 2, 5, 16]}, {}, 2 * 4 * 10 * 15 * 16, 0),
         (node("Attention", ["x", "w", "b"], ["y"], num_heads=4, **MS), {"x": [1, 10, 64]}, {"w": zeros(64, 192), "b": zeros(192)}, 10 * 64 * 192 + 2 * 4 * 100 * 16, 64 * 192),
         (node("Attention", ["x", "w", "b", "", "p"], ["y", "z"], num_heads=4, **MS), {"x": [1, 1, 64], "p": [2, 1, 4, 9, 16]}, {"w": zeros(64, 192), "b": zeros(192)}, 64 * 192 + 2 * 4 * 10 * 16, 64 * 192),
