@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 
@@ -21,9 +23,16 @@ def thresholds():
 
 
 def test_the_threshold_comes_back_also_after_an_error(thresholds):
-    with pytest.raises(ZeroDivisionError), collector_at_rest():
-        assert gc.get_threshold() == (RESTING, 9, 8)
-        _ = 1 / 0
+    seen = []
+
+    @collector_at_rest()
+    def fail():
+        seen.append(gc.get_threshold())
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
+    assert seen == [(RESTING, 9, 8)]
     assert gc.get_threshold() == thresholds
 
 
@@ -40,7 +49,7 @@ def test_it_comes_back_with_the_last_of_several_blocks(thresholds):
         return None
 
     with ThreadPoolExecutor(4) as pool:
-        assert list(pool.map(rest, range(4)))[0] == (RESTING, 9, 8)
+        assert next(pool.map(rest, range(4))) == (RESTING, 9, 8)
     assert gc.get_threshold() == thresholds
 
 
@@ -58,3 +67,16 @@ def test_a_page_is_made_while_it_rests(thresholds, tmp_path, monkeypatch):
     rc.report(rc.predict(rc.inputs("mnist", platforms="NCS2")), tmp_path / "page.html")
     assert seen == [RESTING]
     assert gc.get_threshold() == thresholds
+
+
+@pytest.mark.parametrize(("command", "searched"), [(["platforms"], ["False"]), ([], ["True"])])
+def test_a_command_ends_without_a_search_but_not_without_its_last_duties(command, searched):
+    code = (
+        "import atexit, gc, sys\n"
+        "atexit.register(lambda: print('last', gc.get_freeze_count() == 0))\n"
+        "from roofcube.cli import main\n"
+        f"command = {command!r}\n"
+        "main(command, standalone_mode=False) if command else None"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1].split() == ["last", *searched]
