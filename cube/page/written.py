@@ -29,7 +29,7 @@ def _writer_class() -> Any:
     from bokeh.core.serialization import Serializer
     from bokeh.model import Model
 
-    class Writer(Serializer):
+    class Writer(Serializer):  # type: ignore[misc]
         """A serializer that reads of each model the properties that are set."""
 
         def __init__(self) -> None:
