@@ -7,15 +7,17 @@ with 18 figures. Resting, it leaves 5 MB more in memory, of 365.
 
 from __future__ import annotations
 
+import atexit
 import gc
 import threading
 from contextlib import contextmanager
+from functools import cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["collector_at_rest"]
+__all__ = ["collector_at_rest", "end_without_search"]
 
 RESTING = 200_000  # new objects: what goes in circles is still freed, every 40 MB or so
 
@@ -38,3 +40,13 @@ def collector_at_rest() -> Iterator[None]:
             before = _resting.pop()
             if not _resting:
                 gc.set_threshold(*before)
+
+
+@cache
+def end_without_search() -> None:
+    """Let this process end without a last search for garbage, all of which goes with it; for commands.
+
+    Python searches all objects several times while it ends: 0.15 of 1.5 s of CPU of a command that answers one
+    question, 0.8 of 4.6 s of one that loads HoloViews. What is to be done at the end, such as closing files, is done.
+    """
+    atexit.register(gc.freeze)

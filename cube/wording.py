@@ -235,17 +235,17 @@ def flag_words(
     >>> flag_words(np.array([0, 2, 3]), flags, nothing="none").tolist()
     ['none', 'above bound', 'unit off, above bound']
     """
+    if not {"flag_values", "flag_masks"} & set(attributes):
+        return values
     names = str(attributes.get("flag_meanings", "")).split()
     words = [name.replace("_", " ") if spaced else name for name in names]
     codes, number = np.unique(values, return_inverse=True)
     if "flag_values" in attributes:
         known = dict(zip(np.atleast_1d(attributes["flag_values"]).tolist(), words, strict=True))
         texts = [known.get(code, str(code)) for code in codes.tolist()]
-    elif "flag_masks" in attributes:
+    else:
         bits = dict(zip(np.atleast_1d(attributes["flag_masks"]).tolist(), words, strict=True))
         texts = [between.join(word for bit, word in bits.items() if code & bit) or nothing for code in codes.tolist()]
-    else:
-        return values
     return np.array(texts, dtype=object)[number].reshape(values.shape)
 
 

@@ -12,6 +12,7 @@ import click
 from roofcube.cli.own import cube_of, is_cube
 from roofcube.cli.printing import as_json_option, expected_lines, sizes_text, table_text, to_json
 from roofcube.errors import RoofcubeError, page_of
+from roofcube.garbage import end_without_search
 
 if TYPE_CHECKING:
     import polars as pl
@@ -26,6 +27,7 @@ class _Commands(click.Group):
     """Print an expected error or a warning as one message, without a traceback or a line of our code."""
 
     def invoke(self, ctx: click.Context) -> Any:
+        end_without_search()
         try:
             with warnings.catch_warnings():
                 warnings.showwarning = _print_warning

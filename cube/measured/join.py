@@ -21,9 +21,11 @@ from roofcube.vocabulary import DIMS, LAB, OFFER, THREADED, attributes
 from roofcube.wording import AS_GIVEN
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from roofcube.labels import RowLocations
 
-__all__ = ["benchmark", "join", "unmatched"]
+__all__ = ["benchmark", "holds", "join", "unmatched"]
 
 MOST_TEXTS = 3  # of the rows of a cell that are told side by side
 
@@ -123,6 +125,18 @@ def join(cube: xr.Dataset, measurements: Any) -> xr.Dataset:
     _warn_of_none(table, where)
     added = {**_spreads(cube, table, where), **_others(joined, table, where)}
     return joined.assign(added) if added else joined
+
+
+def holds(cube: xr.Dataset, measurements: pl.DataFrame, where: RowLocations, names: Sequence[str]) -> bool:
+    """Check whether a cube has these measured variables, and as many rows a cell, as `join` would give it."""
+    cells = _Cells(cube, where)
+    found = measurements.filter(pl.Series(where.mask))
+    joined = {name: cells.mean(found[MEASURED[name]].to_numpy()) for name in names}
+    joined["n_rows"] = cells.count()
+    return all(
+        np.array_equal(cube[name].values, values.reshape(cells.shape), equal_nan=True)
+        for name, values in joined.items()
+    )
 
 
 def _warn_of_none(table: pl.DataFrame, where: RowLocations) -> None:

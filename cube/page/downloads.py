@@ -26,6 +26,7 @@ __all__ = ["LIMIT", "downloads", "long_table"]
 
 # of one file inside the page, before base64 adds a third: a page stays below 5 MB with its figures and scripts
 LIMIT = 900_000
+SAMPLE = 2_000  # rows by which the size of a table is told that is not written
 FIRST = ("predicted_throughput", "measured_throughput")
 
 
@@ -45,22 +46,27 @@ def long_table(cube: xr.Dataset) -> pl.DataFrame:
     >>> int(table["n_rows"].sum())
     406
     """
+    return _table_of(cube, *_known_cells(cube))
+
+
+def _known_cells(cube: xr.Dataset) -> tuple[list[str], np.ndarray[Any, Any]]:
+    """Return the dims of the long table and the flat places of its cells."""
     known = [name for name in FIRST if name in cube] or [
         name for name, array in cube.data_vars.items() if array.dtype.kind == "f"
     ][:1]
     dims = [dim for dim in dim_order(cube) if any(dim in cube[name].dims for name in known)]
     sizes = [cube.sizes[dim] for dim in dims]
-    flat = np.flatnonzero(np.logical_or.reduce([flat_column(cube[name].notnull(), dims, sizes) for name in known]))
-    places = dict(zip(dims, np.unravel_index(flat, sizes), strict=True))
-    columns: dict[str, np.ndarray[Any, Any]] = {}
-    for name in [*dims, *(name for name in cube.coords if name not in dims), *cube.data_vars]:
-        array = cube[name]
-        if set(array.dims) <= set(dims):
-            values = np.broadcast_to(array.values[tuple(places[dim] for dim in array.dims)], flat.shape)
-            columns[str(name)] = flag_words(values, array.attrs, spaced=False, between="+")
-    table = pl.DataFrame(
-        {name: values.astype(str) if values.dtype.kind in "UO" else values for name, values in columns.items()}
+    return dims, np.flatnonzero(
+        np.logical_or.reduce([flat_column(cube[name].notnull(), dims, sizes) for name in known])
     )
+
+
+def _table_of(cube: xr.Dataset, dims: list[str], cells: np.ndarray[Any, Any]) -> pl.DataFrame:
+    """Lay these cells out as rows."""
+    places = dict(zip(dims, np.unravel_index(cells, [cube.sizes[dim] for dim in dims]), strict=True))
+    names = [*dims, *(name for name in cube.coords if name not in dims), *cube.data_vars]
+    shown = [name for name in names if set(cube[name].dims) <= set(dims)]
+    table = pl.DataFrame([_column_of(cube[name], places, cells.size) for name in shown])
     kept = (
         [
             name
@@ -73,6 +79,20 @@ def long_table(cube: xr.Dataset) -> pl.DataFrame:
     return table.select(kept).with_columns(pl.selectors.float().fill_nan(None))
 
 
+def _column_of(array: xr.DataArray, places: dict[str, np.ndarray[Any, Any]], rows: int) -> pl.Series:
+    """Take the values at the cells of the table; what is few is put in words before it is repeated."""
+    values = array.values
+    few = values.size <= rows
+    at = [places[str(dim)] for dim in array.dims]
+    if not few:
+        values = values[tuple(at)]
+    words = flag_words(values.reshape(-1), array.attrs, spaced=False, between="+")
+    column = pl.Series(str(array.name), words.astype(str) if words.dtype.kind in "UO" else words)
+    if not few:
+        return column
+    return column.gather(np.ravel_multi_index(at, values.shape) if at else np.zeros(rows, dtype=np.intp))
+
+
 def _csv(subject: Subject) -> tuple[Link | None, str]:
     cells = max(int(np.prod([size for dim, size in subject.source.sizes.items() if dim != "layer"])), 1)
     if cells > 2_000_000:
@@ -80,15 +100,17 @@ def _csv(subject: Subject) -> tuple[Link | None, str]:
             None,
             f"The table of all cells is left out: {counted(cells, 'cell')} are too many for a page; use roofcube.save.",
         )
-    table = long_table(subject.source)
+    dims, places = _known_cells(subject.source)
+    # a label and what parts it from the next are 2 bytes at least: what is too large for sure is told by a part of it
+    step = -(-places.size // SAMPLE) if 2 * places.size * len(dims) > LIMIT else 1
+    table = _table_of(subject.source, dims, places[::step])
     text = _with_units(table).encode()
-    if len(text) > LIMIT:
+    if step > 1 or len(text) > LIMIT:
+        size = len(text) / 1e6 * (places.size / table.height)
+        take = f"take {'about ' if step > 1 else ''}{size:.{0 if step > 1 else 1}f} MB"
         return (
             None,
-            (
-                f"The table of all cells is left out: its {counted(table.height, 'row')} take {len(text) / 1e6:.1f} "
-                f"MB; use roofcube.save."
-            ),
+            f"The table of all cells is left out: its {counted(places.size, 'row')} {take}; use roofcube.save.",
         )
     what = (
         f"{counted(table.height, 'row')}: every cell that was measured or can be predicted, SI units in the column "

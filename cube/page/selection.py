@@ -138,7 +138,8 @@ def _fastest_first(cube: xr.Dataset, dim: str, throughput: str) -> list[str]:
     array = cube[throughput]
     highest = array.max([one for one in array.dims if one not in cube[dim].dims]).values
     order = np.argsort(-np.nan_to_num(highest, nan=-np.inf), kind="stable")
-    return list(dict.fromkeys(cube[dim].values[place] for place in order if highest[place] == highest[place]))
+    labels = cube[dim].values
+    return list(dict.fromkeys(labels[place] for place in order if highest[place] == highest[place]))
 
 
 def evenly(size: int, number: int) -> list[int]:

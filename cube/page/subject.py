@@ -14,7 +14,7 @@ from roofcube.datasets.embedded import collection_of, entry_name
 from roofcube.errors import check_kind
 from roofcube.inert import with_inert_labels
 from roofcube.labels import locate
-from roofcube.measured.join import benchmark, join, unmatched
+from roofcube.measured.join import benchmark, holds, unmatched
 from roofcube.measured.physics_gate import check
 from roofcube.model.assumptions import BOUND, PUBLISHED
 from roofcube.model.offered import as_product, is_offered
@@ -147,14 +147,11 @@ def _traces(cube: xr.Dataset, rows: pl.DataFrame | None) -> pl.DataFrame | None:
 
 def _embedded_rows(cube: xr.Dataset, task: str | None) -> pl.DataFrame | None:
     """Return the embedded measurements of the task where they are what the cube holds."""
-    compared = ("n_rows", "measured_throughput", "power_full")
-    if task not in datasets.tasks() or any(name not in cube for name in compared):
+    compared = ("measured_throughput", "power_full")
+    if task not in datasets.tasks() or any(name not in cube for name in ("n_rows", *compared)):
         return None
     if not set(cube["n_rows"].dims) <= set(DIMS):
         return None
     rows = datasets.load_measurements(task)
-    if not locate(cube, rows).mask.any():
-        return None
-    again = join(cube, rows)
-    same = all(np.array_equal(cube[name].values, again[name].values, equal_nan=True) for name in compared)
-    return rows if same else None
+    where = locate(cube, rows)
+    return rows if where.mask.any() and holds(cube, rows, where, compared) else None

@@ -73,7 +73,7 @@ def _fastest_of_each(subject: Subject, cube: xr.Dataset, names: dict[str, str], 
     winners = best(cube, names["throughput"], per="topology")
     rows = dict(zip(winners["topology"].values.tolist(), _rows_of_winners(winners, names), strict=True))
     order = np.argsort(-winners[names["throughput"]].fillna(-np.inf).values, kind="stable")
-    fastest_first = [winners["topology"].values[place] for place in order]
+    fastest_first = winners["topology"].values[order].tolist()
     columns, caption = ("Network", *CHOICE), f"Most {kind} inputs a second, network by network"
     if sum(map(bool, rows.values())) <= MANY:
         return (Table("fastest", caption, columns, tuple(row for row in rows.values() if row)),)

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 __all__ = ["writer_of_models"]
 
+HELD = ("_property_values", "_unstable_default_values")
+
 
 def writer_of_models() -> Any:
     """Return a serializer of Bokeh that remembers in `models` what it wrote."""
@@ -27,7 +29,7 @@ def _writer_class() -> Any:
     from bokeh.core.serialization import Serializer
     from bokeh.model import Model
 
-    class Writer(Serializer):
+    class Writer(Serializer):  # type: ignore[misc]
         """A serializer that reads of each model the properties that are set."""
 
         def __init__(self) -> None:
@@ -58,7 +60,7 @@ def _set_properties(model: Model) -> set[str] | None:
 
     The two dictionaries are private to Bokeh, which offers no other way to ask what was set without computing it.
     """
-    held = [getattr(model, name, None) for name in ("_property_values", "_unstable_default_values")]
+    held = [getattr(model, name, None) for name in HELD]
     if not all(isinstance(one, dict) for one in held):
         return None
     return {*(name for one in held for name in one), *(model.themed_values() or ())}  # type: ignore[union-attr]

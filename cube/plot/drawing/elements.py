@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from roofcube.garbage import collector_at_rest
 from roofcube.plot.drawing import style
 
 if TYPE_CHECKING:
@@ -69,6 +70,7 @@ def in_notebook() -> bool:
     return bool(shell is not None and getattr(shell, "kernel", None) is not None)
 
 
+@collector_at_rest()
 def rendered(figure: Any) -> Any:
     """Return the Bokeh model of a figure: new models at each call, none of Panel's among them."""
     hv = load()

@@ -10,7 +10,8 @@ import xarray as xr
 
 import roofcube as rc
 from roofcube.errors import InvalidDataError, UnknownLabelError
-from roofcube.labels import labelled, rows_of
+from roofcube.labels import labelled, locate, rows_of
+from roofcube.measured.join import holds
 from roofcube.vocabulary import QUALITY
 
 ROWS = rc.datasets.load_measurements()
@@ -441,3 +442,21 @@ def test_a_dim_cut_to_one_label_takes_its_rows_alone():
     # cut before it was predicted, so that nothing but the coordinate tells of the dim
     bare = cube.drop_attrs()
     assert int(rc.join(bare, serving_rows()).n_rows.sum()) == 1
+
+
+@pytest.mark.parametrize(
+    ("change", "same"),
+    [
+        ({}, True),
+        ({"power_full_w": 1.25}, False),
+        ({"throughput_compute_per_s": 5.0}, False),
+        ({"latency_compute_s": 5.0}, True),
+    ],
+)
+def test_holds_compares_the_named_variables_and_the_number_of_rows(change, same):
+    rows = rc.datasets.load_measurements("mnist")
+    cube = rc.benchmark("mnist")
+    changed = rows.with_columns(**{name: pl.col(name) * factor for name, factor in change.items()})
+    names = ("measured_throughput", "power_full")
+    assert holds(cube, changed, locate(cube, changed), names) is same
+    assert not holds(cube, rows[1:], locate(cube, rows[1:]), names)
