@@ -157,3 +157,16 @@ def test_join_takes_networks_and_tasks_of_the_users_own(run, tmp_path):
     assert result.exit_code == 0, result.output
     cube = rc.load("kws.nc")
     assert (cube.attrs["task"], cube.task.values.tolist(), int(cube.n_rows.sum())) == ("kws", ["kws"], 1)
+
+
+def test_join_predicts_the_batches_of_the_rows(tmp_path):
+    rows = tmp_path / "rows.csv"
+    rows.write_text(
+        "topology,platform,precision,batch,latency_compute_s\nMLP,NCS2,FP16,7,0.01\nMLP,NCS2,FP16,1,0.01\n",
+        encoding="utf-8",
+    )
+    result = CliRunner().invoke(main, ["join", "mnist", str(rows), "-o", str(tmp_path / "a.nc")])
+    assert "2 of 2 rows found their cell" in result.output
+    batches = rc.load(tmp_path / "a.nc").batch.values.tolist()
+    assert 7 in batches
+    assert set(rc.inputs("mnist").batch.values.tolist()) < set(batches)
