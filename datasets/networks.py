@@ -9,7 +9,17 @@ import polars as pl
 
 from roofcube.datasets import schema
 from roofcube.datasets.aliases import canonical
-from roofcube.datasets.forms.reading import Sheet, check_keys, choices_of, columns_of, parse_rows, without_blanks
+from roofcube.datasets.forms.faults import Fault, check_no_faults
+from roofcube.datasets.forms.reading import (
+    Sheet,
+    check_keys,
+    choices_of,
+    columns_of,
+    header_faults,
+    parse_rows,
+    typed_columns,
+    without_blanks,
+)
 from roofcube.errors import InvalidDataError, suggestion
 
 if TYPE_CHECKING:
@@ -37,6 +47,9 @@ QUANTITIES = (
 )  # fmt: skip
 QUANTITY = re.compile(rf"([kmg]?)({'|'.join(QUANTITIES)})")
 AMBIGUOUS = re.compile(r"[kmgt]?flops?")
+# counts of a network, with the column that is meant where they are in millions or billions: from a layer of ten outputs
+# to a prompt of a million tokens through the largest language models
+PLAUSIBLE = {"ops": (1e3, 1e18, "gops or gmacs"), "params": (100.0, 1e14, "mparams")}
 RENAMED = {"top1": "top1_percent", "top5": "top5_percent", "pruning": "pruning_percent"}
 # figures in public tables are rounded
 AGREEMENT = 0.02
@@ -70,7 +83,9 @@ def layer_table(table: pl.DataFrame | Sheet, *, source: str) -> pl.DataFrame:
     sheet = Sheet.of(table)
     frame = without_blanks(sheet.frame)
     if "macs" in frame.columns and "ops" not in frame.columns:
-        ops = (2 * _number_column(sheet.with_frame(frame), "macs", source)).cast(pl.Int64)
+        macs, wrong = _number_column(sheet.with_frame(frame), "macs")
+        check_no_faults(wrong, source=source, header=sheet.header)
+        ops = (2 * macs).cast(pl.Int64)
         frame = frame.with_columns(ops=ops).drop("macs")
     layers = parse_rows(sheet.with_frame(frame), schema.NetworkLayer, source=source)
     check_keys(layers, ("topology", "pruning_percent", "layer"), source=source, rows=sheet.rows)
@@ -153,14 +168,40 @@ def totals_table(table: pl.DataFrame | Sheet, *, source: str) -> pl.DataFrame:
             "(two for each multiply-accumulate) or `macs`, with g for 1e9: `gops`, `gmacs`"
         )
         raise InvalidDataError(msg)
-    sheet = _in_plain_units(sheet.with_frame(frame), source)
+    sheet, faults = _in_plain_units(sheet.with_frame(frame), source)
+    if faults:
+        # what is no number is told with all else that is wrong, and its row is not judged twice
+        _, wrong = typed_columns(sheet, schema.NetworkTotalsRow)
+        rows = {fault.row for fault in faults}
+        others = [*header_faults(sheet.frame.columns, schema.NetworkTotalsRow), *sheet.faults]
+        others += [fault for fault in wrong if fault.row not in rows]
+        every = sorted([*faults, *others], key=lambda fault: -1 if fault.row is None else fault.row)
+        check_no_faults(every, source=source, header=sheet.header)
     totals = parse_rows(sheet, schema.NetworkTotalsRow, source=source)
     check_keys(totals, ("topology", "pruning_percent", "precision"), source=source, rows=sheet.rows)
     _check_percent(totals, source)
+    check_no_faults(_implausible(totals, sheet.rows), source=source, header=sheet.header)
     required = ("topology", "task", "pruning_percent", "ops", "params")
     optional = [name for name in totals.columns if name not in required]
     kept = [name for name in optional if name in sheet.frame.columns and name != "source"]
     return totals.select(*required, *kept)
+
+
+def _implausible(totals: pl.DataFrame, rows: Sequence[int]) -> list[Fault]:
+    """Find counts that no network has, as a slip of a thousandfold makes them."""
+    faults = []
+    for name, (low, high, unit) in PLAUSIBLE.items():
+        for row, value in zip(rows, totals[name].to_list(), strict=True):
+            if not low <= value <= high:
+                faults.append(
+                    Fault(
+                        row,
+                        name,
+                        f"got {value:g}, expected {low:g} to {high:g}; name the column by its unit, such as "
+                        f"{unit}, or correct the count",
+                    )
+                )
+    return faults
 
 
 def _plain_name(name: str) -> str:
@@ -171,9 +212,10 @@ def _plain_name(name: str) -> str:
     return plain if ours else name.strip()
 
 
-def _in_plain_units(sheet: Sheet, source: str) -> Sheet:
-    """Bring every quantity to its plain unit, MACs to operations."""
+def _in_plain_units(sheet: Sheet, source: str) -> tuple[Sheet, list[Fault]]:
+    """Bring every quantity to its plain unit, MACs to operations; also tell what is no number."""
     frame = sheet.frame
+    faults: list[Fault] = []
     given: dict[str, list[tuple[str, pl.Series]]] = {}
     for name in frame.columns:
         match = QUANTITY.fullmatch(name)
@@ -183,7 +225,9 @@ def _in_plain_units(sheet: Sheet, source: str) -> Sheet:
         if name != quantity:
             # a count is whole, which 4.1 · 2e9 in floating point is not
             factor = PREFIXES[match[1]] * (2 if match[2] == "macs" else 1)
-            values = (_number_column(sheet, name, source) * factor).round(0)
+            values, wrong = _number_column(sheet, name)
+            faults += wrong
+            values = (values * factor).round(0)
             given.setdefault(quantity, []).append((name, values))
         else:
             given.setdefault(quantity, []).insert(0, (name, frame[name]))
@@ -192,13 +236,13 @@ def _in_plain_units(sheet: Sheet, source: str) -> Sheet:
         for name, other in others:
             _check_agree(sheet, quantity, first, name, values, other, source)
         frame = frame.drop([name for name, _ in columns if name != quantity]).with_columns(values.alias(quantity))
-    return sheet.with_frame(frame)
+    return sheet.with_frame(frame), faults
 
 
 def _check_agree(
     sheet: Sheet, quantity: str, first: str, name: str, values: pl.Series, other: pl.Series, source: str
 ) -> None:
-    one = _number_column(sheet, first, source) if first == quantity else values
+    one = _number_column(sheet, first)[0] if first == quantity else values
     for place, a, b in zip(sheet.rows, one.to_list(), other.to_list(), strict=True):
         if a is not None and b is not None and abs(a - b) > AGREEMENT * max(abs(a), abs(b)):
             msg = (
@@ -208,14 +252,16 @@ def _check_agree(
             raise InvalidDataError(msg)
 
 
-def _number_column(sheet: Sheet, name: str, source: str) -> pl.Series:
+def _number_column(sheet: Sheet, name: str) -> tuple[pl.Series, list[Fault]]:
+    """Read a column of numbers; what is none is null, and told."""
     column = sheet.frame[name]
     values = (column.str.strip_chars() if column.dtype == pl.String else column).cast(pl.Float64, strict=False)
-    for place, value, text in zip(sheet.rows, values.to_list(), column.to_list(), strict=True):
-        if value is None and text is not None and str(text).strip():
-            msg = f"{source}, row {place}, column {name!r}: got {text!r}; expected a number; write a plain one"
-            raise InvalidDataError(msg)
-    return values
+    faults = [
+        Fault(row, name, f"got {text!r}; expected a number; write a plain one")
+        for row, value, text in zip(sheet.rows, values.to_list(), column.to_list(), strict=True)
+        if value is None and text is not None and str(text).strip()
+    ]
+    return values, faults
 
 
 # names, tasks, accuracy -----------------------------------------------------------------------------------------------

@@ -263,17 +263,17 @@ def _check_all_read(config: Mapping[str, Any], family: Family, source: str) -> N
     """Raise where the configuration has keys that may change counts and are not understood, or another head."""
     kind = config["model_type"]
     known = {*READ, *family.needs, *family.ignored, family.head_norm_flag}
+    plain = (bool, int, float, list, tuple, dict, type(None))
     odd = [
-        str(key)
+        f"{key!r} ({value!r:.40})"
         for key, value in config.items()
-        if value and not isinstance(value, str) and key not in known
-        and not NEUTRAL.fullmatch(str(key))
+        if not isinstance(value, str) and (value if isinstance(value, plain) else True)
+        and key not in known and not NEUTRAL.fullmatch(str(key))
     ]  # fmt: skip
     if odd:
-        told = ", ".join(f"{key!r} ({config[key]!r:.40})" for key in odd)
         msg = (
-            f"{source}: the keys {told} of a {kind} are not understood, and may change what is counted; leave them out "
-            "where they do not, or give the network as ONNX, or as a table of totals"
+            f"{source}: the keys {', '.join(odd)} of a {kind} are not understood, and may change what is "
+            "counted; leave them out where they do not, or give the network as ONNX, or as a table of totals"
         )
         raise InvalidDataError(msg)
     heads = config.get("architectures")

@@ -140,8 +140,8 @@ def join_command(
     """  # noqa: D301  click takes the backspace itself
     import roofcube
 
-    cube = predicted_cube(task, platforms, networks)
     measurements = roofcube.read_measurements(rows)
+    cube = predicted_cube(task, platforms, networks, batches=measurements["batch"].unique().to_list())
     joined, left = roofcube.join(cube, measurements), roofcube.unmatched(cube, measurements)
     written = roofcube.save(joined, output)
     if unmatched is not None:

@@ -13,6 +13,7 @@ from roofcube.cli.own import cube_of, is_cube
 from roofcube.cli.printing import as_json_option, expected_lines, sizes_text, table_text, to_json
 from roofcube.errors import RoofcubeError, page_of
 from roofcube.garbage import end_without_search
+from roofcube.wording import counted
 
 if TYPE_CHECKING:
     import polars as pl
@@ -117,13 +118,14 @@ def best_command(
     roofcube best cifar10 --top1 85 --latency 10ms --max-power 15W
 
     Predictions with intervals are judged on the end that promises less. Where nothing that was measured meets the
-    limits, what predictions say follows.
+    limits, what predictions say follows. Of platforms that were timed but never counted, throughput is batch / latency.
     """  # noqa: D301  click takes the backspace itself
     import roofcube
+    from roofcube.measured.efficiency import with_timed_throughput
     from roofcube.sweep.limit_words import read_limits
     from roofcube.sweep.low_ends import at_low_ends
 
-    cube = at_low_ends(cube_of(task))
+    cube, timed = with_timed_throughput(at_low_ends(cube_of(task)))
     given = {"top1": top1, "latency": latency, "power": power, "energy": energy}
     name, where = read_limits(cube, objective, given, limits, predicted=predicted)
     answer = roofcube.explain(cube, name, where=where)
@@ -135,6 +137,10 @@ def best_command(
     if as_json:
         click.echo(to_json(answer.to_dict() | ({} if other is None else {"by_prediction": other.to_dict()})))
     else:
+        if timed and name.startswith("measured"):
+            click.echo(f"throughput of {counted(timed, 'cell')} is batch / latency: it was timed, and never counted")
+        if name.startswith("predicted") and other is None and objective is None and not predicted:
+            click.echo("by prediction, as the cube has no measured throughput:")
         said = "by prediction, nothing of which was measured so:" if predicted_only else "nor by prediction:"
         click.echo(answer if other is None else f"{answer}\n{said}\n{other}")
     sys.exit(0 if predicted_only or bool(answer.winner["found"]) else 1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
     import polars as pl
@@ -29,8 +29,10 @@ def cube_of(task: str) -> xr.Dataset:
     return roofcube.load(task) if is_cube(task) else roofcube.benchmark(task)
 
 
-def predicted_cube(task: str, platforms: Sequence[Path], networks: Sequence[Path]) -> xr.Dataset:
-    """Load a cube, or predict a task with own platforms and networks beside the embedded ones.
+def predicted_cube(
+    task: str, platforms: Sequence[Path], networks: Sequence[Path], *, batches: Iterable[int] = ()
+) -> xr.Dataset:
+    """Load a cube, or predict a task with own platforms, networks and batches beside the usual ones.
 
     Raises
     ------
@@ -57,7 +59,11 @@ def predicted_cube(task: str, platforms: Sequence[Path], networks: Sequence[Path
         table = roofcube.datasets.load_topologies(collection=collection)
         embedded = table.filter(table["task"] == task)["topology"].unique(maintain_order=True).to_list()
         options["topologies"] = [*embedded, *(_network(path, task) for path in networks)]
-    return roofcube.predict(roofcube.inputs(task, **options))
+    inputs = roofcube.inputs(task, **options)
+    usual = inputs["batch"].values.tolist()
+    if not set(batches) <= set(usual):
+        inputs = roofcube.inputs(task, **options, batch=sorted({*usual, *batches}))
+    return roofcube.predict(inputs)
 
 
 def _network(path: Path, task: str) -> pl.DataFrame:

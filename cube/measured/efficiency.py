@@ -14,10 +14,25 @@ from roofcube.vocabulary import IMPOSSIBLE, OFFER, attributes
 if TYPE_CHECKING:
     from roofcube.sweep.sweep import Sweep
 
-__all__ = ["DERIVED", "efficiency", "throughput_of"]
+__all__ = ["DERIVED", "efficiency", "throughput_of", "with_timed_throughput"]
 
 LATENCIES = {"measured_throughput": "measured_latency", "measured_system_throughput": "measured_system_latency"}
 DERIVED = "batch / measured latency on platforms without a measured throughput"
+
+
+def with_timed_throughput(cube: xr.Dataset) -> tuple[xr.Dataset, int]:
+    """Fill the measured throughput of what was timed only with batch / latency; also return of how many cells.
+
+    Examples
+    --------
+    >>> import roofcube as rc
+    >>> from roofcube.measured.efficiency import with_timed_throughput
+    >>> cube = rc.benchmark("cifar10")
+    >>> with_timed_throughput(cube.assign(measured_throughput=cube.measured_throughput * float("nan")))[1] > 0
+    True
+    """
+    speed, derived = throughput_of(cube)
+    return (cube.assign(measured_throughput=speed), derived) if derived else (cube, 0)
 
 
 def throughput_of(cube: xr.Dataset, name: str = "measured_throughput") -> tuple[xr.Variable | None, int]:

@@ -22,11 +22,11 @@ Wrong = list[tuple[int, str]]
 
 # how tables write that there is no value, folded
 MISSING = ("", "na", "n/a", "#n/a", "nan", "null", "none", "-", "--", "—")
-POINTED = r"^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$"
-COMMAED = r"^[+-]?(?:\d+,\d*|,\d+)(?:[eE][+-]?\d+)?$"
-THOUSANDS = r"^[+-]?[1-9]\d{0,2}(?:,\d{3})+$"
-THOUSANDS_OF_ANY = r"[-+]?[1-9]\d{0,2}([,.'\s\u2019]\d{3})+([.,]\d+)?"
-INTEGERS = r"^-?(?:0|[1-9]\d{0,17})$"
+POINTED = r"^[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?$"
+COMMAED = r"^[+-]?(?:[0-9]+,[0-9]*|,[0-9]+)(?:[eE][+-]?[0-9]+)?$"
+THOUSANDS = r"^[+-]?[1-9][0-9]{0,2}(?:,[0-9]{3})+$"
+THOUSANDS_OF_ANY = r"[-+]?[1-9][0-9]{0,2}([,.'\s\u2019][0-9]{3})+([.,][0-9]+)?"
+INTEGERS = r"^-?(?:0|[1-9][0-9]{0,17})$"
 LARGEST = 2**63 - 1
 # types of columns whose values are neither numbers nor text
 NO_FIELDS = (pl.Duration, pl.List, pl.Array, pl.Struct, pl.Object, pl.Binary)
@@ -135,7 +135,7 @@ def inferred(column: pl.Series, decimal: str = ".") -> pl.Series:
         return texts
     if given.str.contains(INTEGERS).all():
         return values.cast(pl.Int64)
-    plain = given.str.contains(_form(decimal)) & ~given.str.contains(r"^[+-]?0\d")
+    plain = given.str.contains(_form(decimal)) & ~given.str.contains(r"^[+-]?0[0-9]")
     return values.str.replace(decimal, ".", literal=True).cast(pl.Float64) if plain.all() else texts
 
 
@@ -188,7 +188,7 @@ def _number_fields(column: pl.Series, kind: Kind, decimal: str, factor: float) -
     wrong += [(place, _no_number(texts[place], name, kind)) for place in unread]
     if kind.type is int:
         # beyond 2^53 a float is not the number that was written
-        whole = texts.str.contains(r"^[+-]?\d+$") & (values.abs() > 2**53)
+        whole = texts.str.contains(r"^[+-]?[0-9]+$") & (values.abs() > 2**53)
         if whole.any() and factor == 1.0:
             values = values.set(whole.fill_null(value=False), texts.cast(pl.Int64, strict=False))
     return values, wrong
@@ -196,7 +196,7 @@ def _number_fields(column: pl.Series, kind: Kind, decimal: str, factor: float) -
 
 def _form(decimal: str) -> str:
     """Return the pattern of plain numbers."""
-    return COMMAED.replace(r",\d*|", r"(?:,\d*)?|") if decimal == "," else POINTED
+    return COMMAED.replace(r",[0-9]*|", r"(?:,[0-9]*)?|") if decimal == "," else POINTED
 
 
 def _scaled_fields(numbers: pl.Series, factor: float) -> pl.Series:
@@ -292,17 +292,17 @@ def plain_number(text: str, column: str) -> str:
     >>> plain_number("1.234,5", "power_full_w"), plain_number("1.1 ms", "latency_compute_s")
     ('1234.5', '0.0011')
     """
-    if re.fullmatch(r"-?[1-9]\d{0,2},\d{3}", text):
+    if re.fullmatch(r"-?[1-9][0-9]{0,2},[0-9]{3}", text):
         return f"{text.replace(',', '')}, or {text.replace(',', '.')} where the comma is that of decimals"
-    if re.fullmatch(r"-?[1-9]\d{0,2}(,\d{3})+(\.\d+)?", text):
+    if re.fullmatch(r"-?[1-9][0-9]{0,2}(,[0-9]{3})+(\.[0-9]+)?", text):
         return text.replace(",", "")
-    if re.fullmatch(r"-?[1-9]\d{0,2}([.\s'\u2019]\d{3})+,\d+|-?[1-9]\d{0,2}(\.\d{3}){2,}", text):
+    if re.fullmatch(r"-?[1-9][0-9]{0,2}([.\s'\u2019][0-9]{3})+,[0-9]+|-?[1-9][0-9]{0,2}(\.[0-9]{3}){2,}", text):
         return re.sub(r"[.\s'\u2019]", "", text).replace(",", ".")
-    if re.fullmatch(r"-?[1-9]\d{0,2}([\s'\u2019]\d{3})+(\.\d+)?", text):
+    if re.fullmatch(r"-?[1-9][0-9]{0,2}([\s'\u2019][0-9]{3})+(\.[0-9]+)?", text):
         return re.sub(r"[\s'\u2019]", "", text)
-    if re.fullmatch(r"-?\d+,\d+", text):
+    if re.fullmatch(r"-?[0-9]+,[0-9]+", text):
         return text.replace(",", ".")
-    number = re.fullmatch(r"([-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?)\s*([a-z_/]+)", text, re.IGNORECASE)
+    number = re.fullmatch(r"([-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:e[-+]?[0-9]+)?)\s*([a-z_/]+)", text, re.IGNORECASE)
     if number is None:
         return ""
     digits, given = number[1], number[2].casefold().replace("/", "_per_").removeprefix("_")

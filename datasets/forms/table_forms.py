@@ -27,7 +27,7 @@ def is_table(value: Any) -> bool:
         return value.lower().endswith(TABLE_SUFFIXES)
     if isinstance(value, Path | pl.DataFrame | pl.LazyFrame | Mapping) or _is_pandas(value):
         return not hasattr(value, "data_vars")
-    return hasattr(value, "__arrow_c_stream__") and not isinstance(value, pl.Series)
+    return _streams(value)
 
 
 def as_table(value: Any, *, what: str) -> pl.DataFrame:
@@ -107,7 +107,7 @@ def _as_frame(value: Any, what: str) -> pl.DataFrame:
         return _of_pandas(value, what)
     if isinstance(value, Mapping) and not hasattr(value, "data_vars"):
         return _of_columns(value, what)
-    if hasattr(value, "__arrow_c_stream__") and not isinstance(value, pl.Series):
+    if _streams(value):
         return _collected(value, what)
     if isinstance(value, Sequence) and value and all(isinstance(one, Mapping) for one in value):
         names = list(dict.fromkeys(str(name) for one in value for name in one))
@@ -117,6 +117,11 @@ def _as_frame(value: Any, what: str) -> pl.DataFrame:
         "one of them (polars, pandas, LazyFrame, Arrow, a list of dicts; CSV, TSV, Parquet)"
     )
     raise InvalidDataError(msg)
+
+
+def _streams(value: Any) -> bool:
+    """Check whether something gives columns as Arrow does; a Series of polars or pandas is a single one."""
+    return hasattr(value, "__arrow_c_stream__") and type(value).__name__ != "Series"
 
 
 def _collected(value: Any, what: str) -> pl.DataFrame:

@@ -153,6 +153,9 @@ def test_operations_come_under_their_name_and_unit(columns, ops):
         ({"gflops": [4.1], "params": [1]}, r"column 'gflops' may mean operations or multiply-accumulates; name it `ops`"),
         ({"FLOPs": [4.1], "params": [1]}, r"column 'flops' may mean"),
         ({"ops": [4.1e9], "macs": [4.1e9], "params": [1]}, r"row 2, columns 'ops' and 'macs': they disagree, 4\.1e\+09 against 8\.2e\+09 ops"),
+        ({"ops": [8.2], "params": [1e6]}, r"row 2, column 'ops': got 8\.2, expected 1000 to 1e\+18; name the column by its unit, such as gops"),
+        ({"gmacs": [4.1e9], "params": [1e6]}, r"row 2, column 'ops': got 8\.2e\+18, expected"),
+        ({"gmacs": [4.1], "params": [25.6]}, r"row 2, column 'params': got 25\.6, expected 100 to 1e\+14; .* mparams"),
         ({"ops": [4.1e9]}, r"column 'params' is missing"),
         ({"params": [4.1e9]}, r"column 'ops' is missing"),
         ({"gmacs": ["4,1"], "params": [1]}, r"row 2, column 'gmacs': got '4,1'; expected a number"),
@@ -230,3 +233,16 @@ def test_another_kind_of_file_is_refused(tmp_path):
 def test_a_name_serves_a_table_without_one():
     table = rc.read_network({"ops": [1e9], "params": [1e6]}, name="Mine", task="kws")
     assert table.select("topology", "task").row(0) == ("Mine", "kws")
+
+
+def test_all_that_is_wrong_with_totals_is_told_at_once(tmp_path):
+    path = tmp_path / "nets.csv"
+    path.write_text(
+        "topology,gmacs,params,price\n# ours\nA,4.1,1e6,1\nB,x,y,1\nC,-1,1e6,1\n,1,1e6,1\n", encoding="utf-8"
+    )
+    with pytest.raises(InvalidDataError) as error:
+        rc.read_network(path)
+    text = str(error.value)
+    assert "header (row 1): column 'price' is not known" in text
+    for place in ("row 4, column 'gmacs': got 'x'", "row 5, column 'ops'", "row 6, column 'topology'"):
+        assert place in text

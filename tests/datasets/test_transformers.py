@@ -289,6 +289,7 @@ def test_a_token_passes_the_experts_that_it_chose():
             {"mamba_d_state": 16, "lora_rank": 8},
             r"the keys 'mamba_d_state' \(16\), 'lora_rank' \(8\) of a llama are not",
         ),
+        ({5: 3, "notes": np.ones(2)}, r"the keys 5 \(3\), 'notes' \(array.* of a llama are not"),
         ({"use_qk_norm": True}, "the keys 'use_qk_norm' .* of a llama are not understood, and may change"),
         ({"vision_config": {"hidden_size": 8}}, "the keys 'vision_config' .* are not understood"),
         ({"architectures": ["LlamaForSequenceClassification"]}, "key 'architectures': got 'LlamaForSequenceClassifica"),

@@ -157,3 +157,33 @@ def test_join_takes_networks_and_tasks_of_the_users_own(run, tmp_path):
     assert result.exit_code == 0, result.output
     cube = rc.load("kws.nc")
     assert (cube.attrs["task"], cube.task.values.tolist(), int(cube.n_rows.sum())) == ("kws", ["kws"], 1)
+
+
+def test_join_predicts_the_batches_of_the_rows(tmp_path):
+    rows = tmp_path / "rows.csv"
+    rows.write_text(
+        "topology,platform,precision,batch,latency_compute_s\nMLP,NCS2,FP16,7,0.01\nMLP,NCS2,FP16,1,0.01\n",
+        encoding="utf-8",
+    )
+    result = CliRunner().invoke(main, ["join", "mnist", str(rows), "-o", str(tmp_path / "a.nc")])
+    assert "2 of 2 rows found their cell" in result.output
+    batches = rc.load(tmp_path / "a.nc").batch.values.tolist()
+    assert 7 in batches
+    assert set(rc.inputs("mnist").batch.values.tolist()) < set(batches)
+
+
+def test_best_of_a_cube_says_where_its_throughput_is_from(tmp_path):
+    rows = {"topology": ["MLP"], "platform": ["NCS2"], "precision": ["FP16"], "batch": [1], "latency_compute_s": [0.01]}
+    predicted = rc.predict(rc.inputs("mnist", platforms=["NCS2", "TX2"]))
+    timed = rc.save(rc.join(predicted, rc.read_measurements(rows)), tmp_path / "timed.nc")
+    result = CliRunner().invoke(main, ["best", str(timed)])
+    assert result.output.startswith(
+        "throughput of 1 cell is batch / latency: it was timed, and never counted\nNCS2 FP16"
+    )
+    assert "100 inputs/s" in result.output
+    answer = json.loads(CliRunner().invoke(main, ["best", str(timed), "--json"]).output)
+    assert (answer["objective"], answer["winner"]["measured_throughput"]) == ("measured_throughput", 100.0)
+    alone = rc.save(predicted, tmp_path / "alone.nc")
+    result = CliRunner().invoke(main, ["best", str(alone)])
+    assert result.output.startswith("by prediction, as the cube has no measured throughput:\n")
+    assert "by prediction" not in CliRunner().invoke(main, ["best", "mnist"]).output

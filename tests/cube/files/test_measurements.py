@@ -276,3 +276,14 @@ def test_slips_are_refused_and_not_kept(name, meant):
 def test_other_figures_are_no_slips(name):
     known = {"topology": ["CNV"], "platform": ["TX2"], "precision": ["FP16"], "batch": [1], "power_base_w": [3.0]}
     assert rc.read_measurements(known | {name: [1.0]})[name].item() == 1.0
+
+
+@pytest.mark.parametrize("column", ["batch", "latency_compute_s", "top1_percent", "pruning_percent"])
+@pytest.mark.parametrize("text", ["１", "٣", "１.５"])
+def test_digits_of_other_scripts_are_told(tmp_path, column, text):
+    row = {"topology": "MLP", "platform": "NCS2", "precision": "FP16", "pruning_percent": "100", "batch": "1"}
+    row |= {"latency_compute_s": "0.01", "top1_percent": "98", column: text}
+    path = tmp_path / "rows.csv"
+    path.write_text(f"{','.join(row)}\n{','.join(row.values())}\n", encoding="utf-8")
+    with pytest.raises(InvalidDataError, match=rf"row 2, column '{column}': got '{text}'; expected"):
+        rc.read_measurements(path)

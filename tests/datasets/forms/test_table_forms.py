@@ -78,6 +78,7 @@ def test_text_that_only_looks_like_numbers_stays_text(tmp_path):
 @pytest.mark.parametrize(
     ("form", "message"),
     [
+        (pd.Series({"platform": "TX2"}), "`rows`: expected the name of a file, .* got Series; give one of them"),
         (3, "`rows`: expected the name of a file, a DataFrame or a dict of columns, got int; give one of them"),
         ([1, 2], "got list"),
         ({"a": [1], "b": [1, 2]}, r"`rows`: expected columns of one length, got \[1, 2\]"),
