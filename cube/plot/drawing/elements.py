@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from roofcube.interrupts import import_whole
 from roofcube.plot.drawing import style
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ def load() -> Any:
 
     A backend that the user chose stays the current one.
     """
+    import_whole("holoviews")
     import holoviews as hv
 
     before = hv.Store.current_backend if hv.Store.renderers else None
@@ -58,6 +60,7 @@ def load() -> Any:
         if in_notebook():
             hv.extension("bokeh", logo=False)
         else:
+            import_whole("holoviews.plotting.bokeh")
             import holoviews.plotting.bokeh
     hv.Store.set_current_backend(before or "bokeh")
     return hv
