@@ -245,7 +245,18 @@ def _read_in_parts(lazy: xr.Dataset) -> None:
 
 def _lazy_cube(source: Path, chunks: Any) -> xr.Dataset:
     with one_thread(source), blamed(source):
-        return _as_saved(_guarded(source).chunk(chunks))
+        lazy = _guarded(source)
+        return _as_saved(lazy.chunk({**_chunks_of_file(lazy), **chunks} if isinstance(chunks, dict) else chunks))
+
+
+def _chunks_of_file(lazy: xr.Dataset) -> dict[Any, int]:
+    """Return sizes by which no part of the file is read twice: those of the largest variable along each dim."""
+    sizes: dict[Any, int] = {}
+    for variable in sorted(lazy.variables.values(), key=lambda one: one.nbytes, reverse=True):
+        own = variable.encoding.get("preferred_chunks") or {}
+        for dim, size in variable.sizes.items():
+            sizes.setdefault(dim, own.get(dim, size))
+    return sizes
 
 
 def _guarded(source: Path) -> xr.Dataset:

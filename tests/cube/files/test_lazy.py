@@ -122,3 +122,18 @@ def test_the_store_of_a_sweep_replaced_while_open_is_told(tmp_path):
     rc.save(uniform(2.0), tmp_path / "cube.zarr")
     with pytest.raises(CorruptFileError, match=REPLACED):
         again["predicted_latency"].load()
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_an_open_cube_is_cut_as_its_file_is(tmp_path, suffix):
+    rng = np.random.default_rng(0)
+    cube = xr.Dataset({"v": (("a", "b"), rng.random((1500, 1500))), "w": ("a", rng.random(1500))})
+    path = rc.save(cube, tmp_path / f"cube{suffix}")
+    with xr.open_dataset(path, engine="zarr" if suffix == ".zarr" else "netcdf4", chunks={}) as plain:
+        expected = plain["v"].chunks
+    lazy = rc.load(path, chunks={})
+    assert lazy["v"].chunks == expected
+    assert len(lazy["v"].chunks[0]) > 1
+    assert lazy.chunks["a"] == expected[0]
+    assert rc.load(path, chunks={"a": 1500})["v"].chunks == ((1500,), expected[1])
+    assert lazy["v"].load().equals(cube["v"])
