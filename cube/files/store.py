@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 import warnings
 from functools import partial
@@ -29,7 +30,8 @@ __all__ = ["OF_THE_FILE", "compressors", "description_of", "load", "opened", "sa
 
 Result = TypeVar("Result")
 SMALL = 1 << 24  # bytes, of which a checksum takes some 15 ms
-PART = 1 << 25  # bytes of a variable that are read at a time: a quarter of a second
+PART = 1 << 24  # bytes of a variable that are read at a time: a tenth of a second
+MOST = 10_000  # parts of a variable, for each of which Dask makes a task, whatever a file declares
 SECONDS = 30.0  # to wait for others to leave a file in peace
 FORMAT, VERSION = "roofcube_format", 2  # 1: attributes as text, no checksum over them, xarray's own decoding
 SUFFIXES = (".nc", ".zarr")
@@ -250,12 +252,17 @@ def _lazy_cube(source: Path, chunks: Any) -> xr.Dataset:
 
 
 def _chunks_of_file(lazy: xr.Dataset) -> dict[Any, int]:
-    """Return sizes by which no part of the file is read twice: those of the largest variable along each dim."""
+    """Return sizes of whole chunks of the largest variable along each dim, many where they are small."""
     sizes: dict[Any, int] = {}
     for variable in sorted(lazy.variables.values(), key=lambda one: one.nbytes, reverse=True):
-        own = variable.encoding.get("preferred_chunks") or {}
-        for dim, size in variable.sizes.items():
-            sizes.setdefault(dim, own.get(dim, size))
+        of_file = variable.encoding.get("preferred_chunks") or {}
+        own = {dim: min(size, of_file.get(dim, size)) for dim, size in variable.sizes.items()}
+        part = max(PART, variable.nbytes // MOST)
+        for dim, size in reversed(variable.sizes.items()):
+            chunk = math.prod(own.values()) * variable.dtype.itemsize
+            own[dim] = min(size, own[dim] * max(1, part // max(1, chunk)))
+        for dim, size in own.items():
+            sizes.setdefault(dim, size)
     return sizes
 
 
