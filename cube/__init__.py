@@ -18,6 +18,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import roofcube.accessor  # noqa: F401  registers `Dataset.roof`
+from roofcube.interrupts import end_waits, import_whole
 
 if TYPE_CHECKING:
     from roofcube import datasets, kernels, plot
@@ -167,6 +168,8 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
+    if name == "explore":
+        import_whole("panel")
     if name in _HOMES:
         value = getattr(import_module(f"roofcube.{_HOMES[name]}"), name)
     elif name in _ROOMS:
@@ -175,6 +178,7 @@ def __getattr__(name: str) -> Any:
         msg = f"module 'roofcube' has no attribute {name!r}"
         raise AttributeError(msg)
     globals()[name] = value
+    end_waits()  # polars may have come with it
     return value
 
 

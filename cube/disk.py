@@ -49,6 +49,7 @@ __all__ = [
     "text_of",
 ]
 
+PART = 1 << 26  # bytes that are hashed at a time
 FORGOTTEN = 7 * 24 * 3600.0  # seconds after which what nobody writes to is a stray, whoever began it
 TEMPORARY = re.compile(r"\..*\.(?P<machine>[0-9a-f]{8})-(?P<process>\d+)-[0-9a-f]{8}\.partial")
 REMEDIES = {
@@ -358,7 +359,13 @@ def digest(parts: Iterable[str | bytes | memoryview[Any]]) -> str:
     """
     total = hashlib.sha256()
     for part in parts:
-        total.update(part.encode() if isinstance(part, str) else part)
+        content = memoryview(part.encode() if isinstance(part, str) else part)
+        if content.nbytes <= PART:
+            total.update(content)
+            continue
+        flat = content.cast("B")
+        for start in range(0, len(flat), PART):  # Ctrl-C is seen between two calls
+            total.update(flat[start : start + PART])
     return total.hexdigest()
 
 

@@ -22,14 +22,17 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
-import llvmlite
-import numba
 import numpy as np
-from numba.core import compiler, config
-from numba.core.dispatcher import Dispatcher
-from numba.core.serialize import dumps
 
 from roofcube import disk
+from roofcube.interrupts import aside, import_whole
+
+import_whole("numba")
+import llvmlite  # noqa: E402
+import numba  # noqa: E402
+from numba.core import compiler, config  # noqa: E402
+from numba.core.dispatcher import Dispatcher  # noqa: E402
+from numba.core.serialize import dumps  # noqa: E402
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -93,6 +96,7 @@ def _compiled(function: Function, *, source: str | None) -> Function:
     dispatcher = numba.jit(**OPTIONS)(function)
     if isinstance(dispatcher, Dispatcher):  # NUMBA_DISABLE_JIT=1 gives the plain function
         vars(dispatcher)["_cache"] = cache
+        vars(dispatcher)["compile"] = functools.partial(aside, dispatcher.compile)
     return dispatcher  # type: ignore[no-any-return]
 
 

@@ -11,7 +11,12 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-STDLIB_ONLY = ("cube/errors.py", "cube/disk.py", "cube/locks.py")  # so that kernels and datasets may use them
+STDLIB_ONLY = (
+    "cube/errors.py",
+    "cube/disk.py",
+    "cube/locks.py",
+    "cube/interrupts.py",
+)  # so that kernels and datasets may use them
 # room → top-level packages and roofcube rooms that its modules must not import
 FORBIDDEN = {
     "kernels": {
@@ -45,7 +50,7 @@ FORBIDDEN = {
     "cube/files": {"bokeh", "holoviews", "hvplot", "panel", "numba", "roofcube.kernels"},
 }
 ALLOWED = {
-    "kernels": {"roofcube.kernels", "roofcube.errors", "roofcube.disk"},
+    "kernels": {"roofcube.kernels", "roofcube.errors", "roofcube.disk", "roofcube.interrupts"},
     "datasets": {"roofcube.datasets", "roofcube.errors", "roofcube.disk"},
 }
 PLOTTING_ROOMS = ("cube/plot/", "cube/page/", "cube/explorer/", "cube/cli/")

@@ -153,12 +153,31 @@ def _declared(path: Path, content: dict[str, Any]) -> int:
     if len(chunk) != len(shape):
         raise _refused(path, f"chunks of {len(shape)} dims", str(len(chunk)))
     width = _width(path, content.get("data_type"))
+    if isinstance(content.get("fill_value"), str):  # text in every place that has no chunk
+        width = max(width, 4 * len(content["fill_value"]))
     chunks = math.prod(-(-size // one) for size, one in zip(shape, chunk, strict=True))
+    chunks *= _inside_shards(path, chunk, content["codecs"])
     if chunks > CHUNKS:
         raise _refused(path, f"at most {CHUNKS:,} chunks", f"{chunks:,}")
     whole = math.prod(shape) * width
     # a chunk is unpacked whole, also where it reaches beyond the array
     return max(whole, math.prod(chunk) * width if chunks else 0)
+
+
+def _inside_shards(path: Path, chunk: list[int], codecs: list[Any]) -> int:
+    """Count the chunks in each chunk, where these are shards, or shards of shards."""
+    count = 1
+    while True:
+        shards = [codec for codec in codecs if isinstance(codec, dict) and codec.get("name") == "sharding_indexed"]
+        configuration = shards[0].get("configuration") if shards else None
+        if not isinstance(configuration, dict):
+            return count
+        inner = _whole_numbers(path, "chunk_shape of shards", configuration.get("chunk_shape"), least=1)
+        if len(inner) != len(chunk):
+            raise _refused(path, f"chunks of {len(chunk)} dims in shards", str(len(inner)))
+        count *= math.prod(-(-size // one) for size, one in zip(chunk, inner, strict=True))
+        codecs = configuration["codecs"] if isinstance(configuration.get("codecs"), list) else []
+        chunk = inner
 
 
 def _check_chunks(folder: Path, declared: dict[str, Any], files: dict[str, list[str]]) -> None:

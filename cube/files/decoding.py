@@ -88,12 +88,12 @@ def _own_type(stored: Any, name: str) -> Any:
 
 
 def _restored_text(stored: Array, dtype: np.dtype[Any]) -> Array:
-    text = stored.astype("O").astype("U")
-    own = (np.char.encode(text, "latin-1") if dtype.kind == "S" and text.size else text).astype(dtype)
-    if text.itemsize > dtype.itemsize * (4 if dtype.kind == "S" else 1):
+    each = stored.astype("O")
+    if 4 * max(map(len, each.flat), default=0) > dtype.itemsize * (4 if dtype.kind == "S" else 1):
         msg = f"text longer than {dtype}"
         raise ValueError(msg)
-    return own
+    text = each.astype("U")
+    return (np.char.encode(text, "latin-1") if dtype.kind == "S" and text.size else text).astype(dtype)
 
 
 def _each(stored: Any, dtype: np.dtype[Any], convert: Any) -> Any:

@@ -17,6 +17,7 @@ from xarray.backends import BackendArray, CachingFileManager
 from xarray.core import indexing
 
 from roofcube.errors import CorruptFileError, RoofcubeError
+from roofcube.interrupts import aside
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -136,11 +137,14 @@ class _GuardedValues(BackendArray):
 
     def _read(self, key: tuple[Any, ...]) -> Any:
         try:
-            with one_thread(self.source), blamed(self.source):
-                values = np.asarray(self.variable[key].values)
+            values = aside(self._part, key) if self.source.suffix == ".nc" else self._part(key)
         finally:
             self._check_source()  # also where it failed: of what has been replaced, the reason is this
         return values
+
+    def _part(self, key: tuple[Any, ...]) -> Any:
+        with one_thread(self.source), blamed(self.source):
+            return np.asarray(self.variable[key].values)
 
     def _check_source(self) -> None:
         now = identity(self.source)

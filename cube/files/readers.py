@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import tomllib
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +18,7 @@ from roofcube.datasets.transformers import is_transformer, transformer_table
 from roofcube.disk import existing, text_of
 from roofcube.errors import InvalidDataError, MissingInputError
 from roofcube.files.foreign_columns import renamed_columns
+from roofcube.files.toml import parsed_toml
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -94,7 +94,7 @@ def read_platforms(source: Any, *, columns: Mapping[str, str | None] | None = No
 
 def _toml_entries(path: Path) -> list[Any]:
     try:
-        content = tomllib.loads(text_of(path))
+        content = parsed_toml(text_of(path))
     except (ValueError, RecursionError) as error:  # tomllib raises both, of numbers and of brackets without end
         usual = "" if path.suffix.lower() == ".toml" else ", tables end in .csv, .tsv or .parquet"
         msg = f"{path}: not readable as TOML ({error}){usual}; see the example in the documentation of read_platforms"

@@ -135,7 +135,13 @@ def serve(store: Any, what: str, path: str, room: str) -> None:
                 _send(answer, cube, values=False, wrong=wrong)
     except Exception as error:  # what the parent is told, whatever it is
         name = type(error).__name__ if type(error).__name__ in ERRORS else "CorruptFileError"
-        _write_header(answer, {"error": name, "message": str(error)[:2000]})
+        words = str(error)[:2000]
+        if name != type(error).__name__:  # an error of a library, which names no file
+            words = (
+                f"{path}: holds what is sent as numbers, text or attributes only ({type(error).__name__}: {words}); "
+                "write it again with roofcube.save"
+            )
+        _write_header(answer, {"error": name, "message": words})
     answer.close()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 import warnings
 from functools import partial
@@ -19,6 +20,7 @@ from roofcube.files.decoding import decoded
 from roofcube.files.encoding import encoded
 from roofcube.files.fingerprints import parts_to_hash, values_to_hash
 from roofcube.files.lazy import blamed, identity, netcdf_handle, one_thread, with_guarded_values
+from roofcube.interrupts import Abandoned, aside, import_whole, is_abandoned
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -28,6 +30,8 @@ __all__ = ["OF_THE_FILE", "compressors", "description_of", "load", "opened", "sa
 
 Result = TypeVar("Result")
 SMALL = 1 << 24  # bytes, of which a checksum takes some 15 ms
+PART = 1 << 24  # bytes of a variable that are read at a time: a tenth of a second
+MOST = 10_000  # parts of a variable, for each of which Dask makes a task, whatever a file declares
 SECONDS = 30.0  # to wait for others to leave a file in peace
 FORMAT, VERSION = "roofcube_format", 2  # 1: attributes as text, no checksum over them, xarray's own decoding
 SUFFIXES = (".nc", ".zarr")
@@ -75,9 +79,9 @@ def save(cube: xr.Dataset, path: str | Path) -> Path:
         checksums.CONTENT: _content_digest(stored, VERSION),
         checksums.DESCRIPTION: digest(parts_to_hash(stored)),
     }
-    with replacing(target, folder=target.suffix == ".zarr") as temporary, one_thread(target):
+    with replacing(target, folder=target.suffix == ".zarr") as temporary:
         if target.suffix == ".nc":
-            _write_netcdf(written, temporary)
+            aside(_write_netcdf, written, temporary)
         else:
             _write_zarr(written, temporary)
     return target
@@ -132,8 +136,9 @@ def load(path: str | Path, *, chunks: Any = None, untrusted: bool = False) -> xr
         return load_untrusted(source)
     if chunks is not None:
         check_installed("chunks", "dask", "scale")
+        import_whole("dask.array")
         return _steady(source, partial(_lazy_cube, source.absolute(), chunks))
-    return _steady(source, partial(_loaded_cube, source))
+    return _uninterrupted(source, partial(_loaded_cube, source))
 
 
 def opened(path: str | Path) -> xr.Dataset:
@@ -176,7 +181,7 @@ def verify(path: str | Path) -> bool:
     True
     """
     source = _checked_path(path_of(path), reading=True)
-    return _steady(source, partial(_verified, source))
+    return _uninterrupted(source, partial(_verified, source))
 
 
 def _verified(source: Path) -> bool:
@@ -207,8 +212,15 @@ def _verified_files(store: Path) -> bool:
 # reading --------------------------------------------------------------------------------------------------------------
 
 
+def _uninterrupted(source: Path, read: Callable[[], Result]) -> Result:
+    """Read where Ctrl-C cannot be lost in a library."""
+    return aside(_steady, source, read) if source.suffix == ".nc" else _steady(source, read)
+
+
 def _loaded_cube(source: Path) -> xr.Dataset:
     with one_thread(source), blamed(source), _open(source, reading=True) as lazy:
+        if source.suffix == ".nc":
+            _read_in_parts(lazy)
         cube = _as_saved(lazy.load())
         if cube.nbytes <= SMALL:
             _check_content(source, cube, lazy.attrs)
@@ -217,9 +229,41 @@ def _loaded_cube(source: Path) -> xr.Dataset:
     return cube
 
 
+def _read_in_parts(lazy: xr.Dataset) -> None:
+    """Read large variables of a NetCDF file part by part, whole chunks each, and none that nobody waits for."""
+    for variable in lazy.variables.values():
+        if variable._in_memory or variable.nbytes <= PART:
+            continue
+        rows = variable.nbytes // variable.shape[0] or 1
+        whole = (variable.encoding.get("chunksizes") or (1,))[0]
+        step = max(1, PART // (rows * whole)) * whole
+        values = np.empty(variable.shape, variable.dtype)
+        for start in range(0, len(values), step):
+            if is_abandoned():
+                raise Abandoned
+            values[start : start + step] = variable[start : start + step].values
+        variable.data = values
+
+
 def _lazy_cube(source: Path, chunks: Any) -> xr.Dataset:
     with one_thread(source), blamed(source):
-        return _as_saved(_guarded(source).chunk(chunks))
+        lazy = _guarded(source)
+        return _as_saved(lazy.chunk({**_chunks_of_file(lazy), **chunks} if isinstance(chunks, dict) else chunks))
+
+
+def _chunks_of_file(lazy: xr.Dataset) -> dict[Any, int]:
+    """Return sizes of whole chunks of the largest variable along each dim, many where they are small."""
+    sizes: dict[Any, int] = {}
+    for variable in sorted(lazy.variables.values(), key=lambda one: one.nbytes, reverse=True):
+        of_file = variable.encoding.get("preferred_chunks") or {}
+        own = {dim: min(size, of_file.get(dim, size)) for dim, size in variable.sizes.items()}
+        part = max(PART, variable.nbytes // MOST)
+        for dim, size in reversed(variable.sizes.items()):
+            chunk = math.prod(own.values()) * variable.dtype.itemsize
+            own[dim] = min(size, own[dim] * max(1, part // max(1, chunk)))
+        for dim, size in own.items():
+            sizes.setdefault(dim, size)
+    return sizes
 
 
 def _guarded(source: Path) -> xr.Dataset:
@@ -333,6 +377,7 @@ def _checked_path(path: Path, *, reading: bool = False) -> Path:
         raise InvalidDataError(msg)
     if path.suffix == ".zarr":
         check_installed("path", "zarr", "scale")
+        import_whole("zarr")
     if reading:
         existing(path, folder=path.suffix == ".zarr")
     if not reading and not path.absolute().parent.is_dir():
@@ -349,10 +394,14 @@ def _checked_path(path: Path, *, reading: bool = False) -> Path:
 
 def _write_netcdf(stored: xr.Dataset, path: Path) -> None:
     try:
-        stored.to_netcdf(path, engine="netcdf4", encoding=_encoding(stored))
+        with one_thread(path.with_suffix(".nc")):
+            stored.to_netcdf(path, engine="netcdf4", encoding=_encoding(stored))
     except RuntimeError as error:
         # what HDF5 says where the disk is full, without the system's number
         raise OSError(str(error)) from error
+    finally:
+        if is_abandoned():
+            path.unlink(missing_ok=True)
 
 
 def _write_zarr(stored: xr.Dataset, path: Path) -> None:

@@ -91,6 +91,8 @@ def predict(
     if isinstance(assumptions, Sequence):
         for one in assumptions:
             check_assumptions(one)
+        if chunks is None:
+            _check_side_by_side(inputs, assumptions, dtype)
         cubes = [predict(inputs, assumptions=one, chunks=chunks, dtype=dtype, tuning=tuning) for one in assumptions]
         return _along_assumptions(cubes, [one.label for one in assumptions])
     model = build_model(inputs, assumptions, level=LEVEL)
@@ -101,12 +103,12 @@ def predict(
 
 def _results_of(model: Model, chunks: Any, dtype: str, tuning: Tuning) -> dict[str, xr.Variable]:
     """Fill arrays, or read the graph lazily with dask; every result over just the dims that it depends on."""
-    names = [name for name in model.outputs if name in RESULTS or name in model.labels]
+    names = _names_of(model)
     axes = (*model.dim_order, LAYER)
     wanted = {name: model.outputs[name] for name in names}
     tables = {name: _at_full_rank(model.tables[name], axes, chunks) for name in leaves(wanted.values())}
     if all(isinstance(table, np.ndarray) for table in tables.values()):
-        _check_result_size(model, names, dtype)
+        _check_bytes(_result_bytes(model, names, dtype))
         flags = {name: "i1" for name in names if name in FLAGS}
         threads = thread_count()
         arrays = fill(
@@ -117,12 +119,29 @@ def _results_of(model: Model, chunks: Any, dtype: str, tuning: Tuning) -> dict[s
     return {name: _result_variable(name, arrays[name], model, axes) for name in names}
 
 
-def _check_result_size(model: Model, names: Sequence[str], dtype: str) -> None:
-    """Raise, before the work, where the results would be larger than the memory limit."""
+def _check_side_by_side(inputs: xr.Dataset, assumptions: Sequence[Assumptions], dtype: str) -> None:
+    """Raise, before the work, where the results of several models, and the cube that they become, would not fit."""
+    size = 0
+    for one in assumptions:
+        model = build_model(inputs, one, level=LEVEL)
+        size += _result_bytes(model, _names_of(model), dtype)
+    _check_bytes(2 * size)
+
+
+def _names_of(model: Model) -> list[str]:
+    return [name for name in model.outputs if name in RESULTS or name in model.labels]
+
+
+def _result_bytes(model: Model, names: Sequence[str], dtype: str) -> int:
     size = 0
     for name in names:
         cells = prod(model.sizes.get(dim, 1) for dim in dims_of(model.outputs[name], model.tables))
         size += cells * np.dtype("i1" if name in FLAGS else dtype).itemsize
+    return size
+
+
+def _check_bytes(size: int) -> None:
+    """Raise, before the work, where the results would be larger than the memory limit."""
     if not fits_memory(size):
         msg = (
             f"`predict`: expected results within {memory_limit() / 1e6:,.0f} MB, got {size / 1e6:,.0f} MB; ask a "

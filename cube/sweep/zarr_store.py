@@ -31,6 +31,7 @@ from roofcube.files.encoding import encoded, encoded_attributes
 from roofcube.files.fingerprints import parts_to_hash, values_to_hash
 from roofcube.files.lazy import blamed, identity, with_guarded_values
 from roofcube.files.store import OF_THE_FILE, compressors, description_of
+from roofcube.interrupts import import_whole
 from roofcube.kernels.engine.pool import in_order
 from roofcube.kernels.graph.expression import leaves, structure_of
 from roofcube.kernels.query.query import check_countable
@@ -103,6 +104,7 @@ def compute(sweep: ModelContext) -> xr.Dataset:
 def to_zarr(sweep: ModelContext, path: Any) -> xr.Dataset:
     """Write the cube tile by tile, or go on where an interruption left it."""
     check_installed("to_zarr", "zarr", "scale")
+    import_whole("zarr")
     target = _checked(path_of(path))
     check_countable(sweep.sizes)
     _check_room(sweep, target)

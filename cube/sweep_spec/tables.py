@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -20,6 +19,7 @@ from pydantic import (
 
 from roofcube.disk import path_of, text_of
 from roofcube.errors import InvalidDataError, suggestion
+from roofcube.files.toml import parsed_toml
 from roofcube.model.assumptions import PUBLISHED
 from roofcube.sweep_spec.formulas import formula_of
 from roofcube.wording import read_quantity
@@ -294,7 +294,7 @@ def read_sweep_spec(path: str | Path) -> SweepSpec:
     """
     source = path_of(path)
     try:
-        content = tomllib.loads(text_of(path))
+        content = parsed_toml(text_of(path))
     except (ValueError, RecursionError) as error:  # tomllib raises both, of numbers and of brackets without end
         msg = f"{source}: not TOML ({error}); see `roofcube sweep --help` for an example"
         raise InvalidDataError(msg) from error

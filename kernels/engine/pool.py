@@ -15,6 +15,7 @@ from itertools import chain, islice
 from time import thread_time
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from roofcube.interrupts import end_waits
 from roofcube.kernels.budget import check
 
 if TYPE_CHECKING:
@@ -105,6 +106,7 @@ def in_order(
         halt.seconds.append(thread_time() - start)
         return result
 
+    end_waits()
     with ThreadPoolExecutor(threads) as pool:
         running: deque[Any] = deque()
         try:

@@ -1,5 +1,6 @@
 """Compiled code lands in the user's cache folder, is never stale, and its absence only costs time."""
 
+import _thread
 import os
 import subprocess
 import sys
@@ -189,3 +190,30 @@ def test_code_from_the_folder_is_not_mixed_with_fresh_code(tmp_path, folder):
     assert totals(5) == ["20.0"]
     assert totals(6, 5) == ["24.0", "20.0"]
     assert totals(5, 7, 6) == ["20.0", "28.0", "24.0"]
+
+
+def test_an_interruption_while_llvm_calls_back_is_an_interruption(monkeypatch):
+    from numba.core.dispatcher import Dispatcher
+
+    from roofcube.kernels.compilation import jit
+
+    real, interruptions = Dispatcher.compile, iter([True])
+
+    def swallows(dispatcher, signature):
+        try:
+            if next(interruptions, False):
+                _thread.interrupt_main()
+                for _ in range(1000):  # steps at which the signal could be seen
+                    pass
+        except BaseException:
+            pass
+        return real(dispatcher, signature)
+
+    def thrice(value):
+        return value * 3
+
+    monkeypatch.setattr(Dispatcher, "compile", swallows)
+    kernel = jit(thrice)
+    with pytest.raises(KeyboardInterrupt):
+        kernel(2.0)
+    assert kernel(2.0) == 6.0

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from roofcube.garbage import collector_at_rest
+from roofcube.interrupts import import_whole
 from roofcube.plot.drawing import style
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ def load() -> Any:
 
     A backend that the user chose stays the current one.
     """
+    import_whole("holoviews")
     import holoviews as hv
 
     before = hv.Store.current_backend if hv.Store.renderers else None
@@ -59,6 +61,7 @@ def load() -> Any:
         if in_notebook():
             hv.extension("bokeh", logo=False)
         else:
+            import_whole("holoviews.plotting.bokeh")
             import holoviews.plotting.bokeh
     hv.Store.set_current_backend(before or "bokeh")
     return hv

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 __all__ = ["at"]
 
+ROWS = 1 << 16  # that are looked up at a time: labels of a million take a gigabyte
+
 
 def at(context: Context, table: Any) -> xr.Dataset:
     """Evaluate the model at each row; rows whose labels are not in the space are NaN."""
@@ -33,6 +35,10 @@ def at(context: Context, table: Any) -> xr.Dataset:
                 f"the space has {context.sizes[dim]} labels along {dim}"
             )
             raise InvalidDataError(msg)
+    if rows.height > ROWS:
+        points.check_result(context, "at", rows.height, row_bytes=2 * context.row_bytes)  # parts, and what they become
+        parts = [at(context, part) for part in rows.iter_slices(ROWS)]
+        return xr.concat(parts, "point", data_vars="all", coords="minimal", compat="override", join="exact")
     where = locate(_coordinates(context), rows, dims=context.dims)
     zero = np.zeros(rows.height, dtype=np.int64)
     indices = [np.maximum(where.indices.get(dim, zero), 0).astype(np.int64) for dim in context.dims]

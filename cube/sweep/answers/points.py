@@ -44,6 +44,7 @@ def check_result(context: Context, what: str, points: int, *, row_bytes: int | N
         do = {
             "pareto": 'add limits with `where`, or keep one of equal points with ties="first"',
             "top": "ask for fewer points",
+            "at": "give a table of fewer rows",
         }.get(what, "group by fewer dims, or write the whole space with `to_zarr`")
         msg = (
             f"`{what}`: expected a result within {limit / 1e6:,.0f} MB, got {points:,} points, {size / 1e6:,.0f} MB; "

@@ -38,6 +38,13 @@ def store_of(folder, array=ARRAY, group=GROUP):
     return path
 
 
+BYTES = [{"name": "bytes", "configuration": {"endian": "little"}}]
+
+
+def shards(codecs, *lengths):
+    return [{"name": "sharding_indexed", "configuration": {"chunk_shape": list(lengths), "codecs": codecs}}]
+
+
 def chunks_of(length):
     return {"name": "regular", "configuration": {"chunk_shape": [length]}}
 
@@ -66,6 +73,12 @@ def test_a_store_of_others_that_declares_what_cubes_have_is_read(tmp_path):
             {"codecs": [{"name": "sharding_indexed", "configuration": {"codecs": [{"name": "pickle"}]}}]},
             "expected codecs among .*, got 'pickle'",
         ),
+        (
+            {"shape": [1 << 28], "chunk_grid": chunks_of(1 << 28), "codecs": shards(shards(BYTES, 1), 2)},
+            "expected at most 1,000,000 chunks, got 268,435,456",
+        ),
+        ({"codecs": shards(BYTES, 0)}, "expected chunk_shape of shards in whole numbers from 1"),
+        ({"codecs": shards(BYTES, 1, 1)}, "expected chunks of 1 dims in shards, got 2"),
     ],
 )
 def test_what_no_cube_declares_is_refused_before_reading(tmp_path, monkeypatch, change, message):
@@ -222,3 +235,10 @@ def test_a_lost_chunk_is_no_fill_value(tmp_path, of_sweep, chunks):
             rc.load(path, chunks=chunks)
         chunk.write_bytes(content)
     rc.load(path, chunks=chunks)
+
+
+def test_long_text_in_every_place_without_a_chunk_counts(tmp_path):
+    text = {"data_type": "string", "codecs": [{"name": "vlen-utf8"}], "fill_value": "x" * 1_000_000}
+    path = store_of(tmp_path, {**ARRAY, **text, "shape": [100_000], "chunk_grid": chunks_of(100_000)})
+    with rc.set_options(memory="1 GB"), pytest.raises(MemoryLimitError, match="got 400,000 MB declared"):
+        rc.load(path)

@@ -3,12 +3,14 @@ from __future__ import annotations
 import os
 import shutil
 
+import netCDF4
 import numpy as np
 import pytest
 import xarray as xr
 
 import roofcube as rc
 from roofcube.errors import CorruptFileError
+from roofcube.files import store
 
 pytest.importorskip("dask")
 pytest.importorskip("zarr")
@@ -122,3 +124,29 @@ def test_the_store_of_a_sweep_replaced_while_open_is_told(tmp_path):
     rc.save(uniform(2.0), tmp_path / "cube.zarr")
     with pytest.raises(CorruptFileError, match=REPLACED):
         again["predicted_latency"].load()
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_an_open_cube_is_cut_between_chunks_of_its_file(tmp_path, suffix, monkeypatch):
+    monkeypatch.setattr(store, "PART", 6_000_000)
+    rng = np.random.default_rng(0)
+    cube = xr.Dataset({"v": (("a", "b"), rng.random((1500, 1500))), "w": ("a", rng.random(1500))})
+    path = rc.save(cube, tmp_path / f"cube{suffix}")
+    with xr.open_dataset(path, engine="zarr" if suffix == ".zarr" else "netcdf4") as plain:
+        of_file = plain["v"].encoding["preferred_chunks"]
+    lazy = rc.load(path, chunks={})
+    for dim, sizes in lazy.chunks.items():
+        assert sizes[0] % of_file[dim] == 0 or len(sizes) == 1
+    assert 4 <= lazy["v"].data.npartitions <= 16
+    assert lazy["w"].chunks[0] == lazy["v"].chunks[0]
+    assert rc.load(path, chunks={"a": 1500})["v"].chunks == ((1500,), lazy.chunks["b"])
+    assert lazy["v"].load().equals(cube["v"])
+
+
+def test_what_a_file_claims_makes_no_more_parts_than_dask_bears(tmp_path):
+    path = tmp_path / "claims.nc"
+    with netCDF4.Dataset(path, "w") as file:
+        for name in "ab":
+            file.createDimension(name, 1 << 31)
+        file.createVariable("x", "f8", ("a", "b"), zlib=True, chunksizes=(100, 100))
+    assert rc.load(path, chunks={})["x"].data.npartitions < 100_000

@@ -85,3 +85,15 @@ def test_what_lies_beside_the_file_is_not_run(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert rc.load(path, untrusted=True).identical(rc.load(path))
     assert not (tmp_path / "ran").exists()
+
+
+def test_what_cannot_be_sent_is_refused_by_name(tmp_path):
+    path = tmp_path / "lists.nc"
+    with netCDF4.Dataset(path, "w") as file:
+        file.createDimension("a", 2)
+        values = file.createVariable("x", file.createVLType("f8", "lists"), ("a",))
+        values[0] = np.arange(3.0)
+    with pytest.raises(
+        CorruptFileError, match=r"lists\.nc: holds what is sent as .* only \(TypeError: .*write it again"
+    ):
+        rc.load(path, untrusted=True)

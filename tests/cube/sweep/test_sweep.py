@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 import roofcube as rc
 from roofcube.errors import InvalidDataError, MemoryLimitError, UnknownLabelError
 from roofcube.kernels.tuning import Tuning
+from roofcube.sweep.answers import lookup
 from roofcube.vocabulary import BOUNDS
 
 
@@ -299,3 +300,16 @@ def test_what_is_prepared_goes_with_the_sweep():
     del sweep
     gc.collect()
     assert [one() for one in spaces] == [None, None]
+
+
+def test_a_long_table_is_looked_up_in_parts_with_the_same_answer(monkeypatch):
+    sweep = rc.Sweep(rc.inputs("mnist"))
+    rows = pl.DataFrame({dim: np.resize(sweep.inputs[dim].values, 500) for dim in sweep.dims if dim in sweep.inputs})
+    rows = rows.with_columns(batch=pl.when(pl.int_range(500) == 123).then(7).otherwise(pl.col("batch")))
+    whole = sweep.at(rows)
+    monkeypatch.setattr(lookup, "ROWS", 64)
+    parts = sweep.at(rows)
+    assert not bool(parts["found"].all())
+    assert parts.identical(whole)
+    with rc.set_options(memory="10 kB"), pytest.raises(MemoryLimitError, match=r"`at`.*give a table of fewer rows"):
+        sweep.at(rows)

@@ -1,0 +1,20 @@
+from __future__ import annotations
+
+import pytest
+
+import roofcube as rc
+from roofcube.errors import InvalidDataError
+from roofcube.files.toml import parsed_toml
+
+
+def test_a_key_of_thousands_of_parts_is_refused_at_once(tmp_path):
+    path = tmp_path / "deep.toml"
+    path.write_text(".".join("a" * 50_000) + " = 1\n", "utf-8")
+    with pytest.raises(InvalidDataError, match=r"deep\.toml: not readable as TOML \(a key of more than 100 parts\)"):
+        rc.read_platforms(path)
+
+
+def test_long_words_and_keys_that_people_write_are_read():
+    assert parsed_toml("a.b.c = 1\n" * 1)["a"]["b"]["c"] == 1
+    assert len(parsed_toml(f'a = "{"M" * 1_000_000}"')["a"]) == 1_000_000
+    assert parsed_toml(f'a = "{"word. " * 90}"')["a"].count("word") == 90
