@@ -32,7 +32,8 @@ if TYPE_CHECKING:
 
 __all__ = ["read_fitted", "write_fitted"]
 
-FORMAT, VERSION = "roofcube calibration", 3  # 1: without a checksum, of a law of fewer terms; 2: without sisters
+# 1: without a checksum, of a law of fewer terms; 2: without sisters; 3: without odd networks
+FORMAT, VERSION = "roofcube calibration", 4
 CHECKSUM = "sha256"
 # the parameters of the law in files of version 1, which knew neither other kinds of work nor kernels
 FIRST = (
@@ -189,15 +190,20 @@ def _family(found: dict[str, Any], machines: list[Machine]) -> FamilyModel:
 
 
 def _sister(found: dict[str, Any], machines: list[Machine]) -> Sister:
-    degrees = tuple(
-        Kinship(one["degree"], one["weight"], np.array(one["pull"]), np.array(one["wrong"], dtype=bool))
-        for one in found["kinships"]
-    )
+    degrees = tuple(_kinship(one) for one in found["kinships"])
     place = None if found["place"] is None else _place(found["place"])
     return Sister(
         tuple(found["hardware"]), _family(found["model"], machines), found["own"], degrees, place,
         np.array(found["gradient"]),
     )  # fmt: skip
+
+
+def _kinship(found: dict[str, Any]) -> Kinship:
+    wrong = np.array(found["wrong"], dtype=bool)
+    # in version 3 no network was odd, and the one factor was of two at every degree
+    odd = np.array(found.get("odd", np.zeros(len(wrong))), dtype=bool)
+    common = found.get("common", float(np.log(2.0)))
+    return Kinship(found["degree"], found["weight"], np.array(found["pull"]), wrong, odd, common)
 
 
 def _posterior(found: dict[str, Any]) -> Posterior:

@@ -45,6 +45,8 @@ FEW_ROWS = 24
 DRAWS = 12
 # a board is tried as a sister of what has at most half of its rows
 LARGER = 2
+# that one of the others is a sister is three to one beforehand, whatever their keys say
+SISTER = 3.0
 
 
 @dataclass(frozen=True)
@@ -162,8 +164,8 @@ def _with_sisters(
             found += _inside(model, data, index[here], np.delete(index, here))
     if known and not found and len(index):
         pairs = [kinships(one, (), rows, target) for one in known]
-        # no board is likelier a sister than another, and one of them is as likely as none
-        pairs = [(sister, evidence - np.log(len(known))) for sister, evidence in pairs]
+        # no board is likelier a sister than another
+        pairs = [(sister, evidence + np.log(SISTER / len(known))) for sister, evidence in pairs]
         found += weighed(model.evidence, pairs)[1]
     return replace(model, sisters=tuple(found)) if found else model
 
@@ -175,11 +177,9 @@ def _inside(model: FamilyModel, data: Measured, own: Array, rest: Array) -> list
     others = fit_family(rows.take(rest), seconds[rest], prior_from([]))
     alone = fit_family(rows.take(own), seconds[own], prior_from([]), draws=DRAWS if len(own) < FEW_ROWS else 0)
     sister, evidence = kinships(others, hardware, rows.take(own), seconds[own])
-    # the key says that they are of one family: nine to one
-    odds = np.log(9.0)
     pooled = model.evidence - others.evidence
     itself = Sister(hardware, alone, own=1.0)
-    _, kept = weighed(pooled, [(sister, evidence), (itself, np.array([alone.evidence - odds]))])
+    _, kept = weighed(pooled, [(sister, evidence), (itself, np.array([alone.evidence - np.log(SISTER)]))])
     return list(kept)
 
 

@@ -284,6 +284,9 @@ def fit_family(rows: IndexedRows, target: Array, priors: Sequence[Prior], *, dra
         if not left or np.array_equal(np.flatnonzero(~wrong), right):
             break
         right = np.flatnonzero(~wrong)
+    if draws:
+        evidence = _evidence([_mistakes(inputs[one], *around[1:], priors[one], solutions[one], kernel)[1]
+                              for one in range(len(priors))])  # fmt: skip
     structures = []
     weight = _weights(solutions)
     for number in np.flatnonzero(weight).tolist():
@@ -320,6 +323,12 @@ def _falling(rows: IndexedRows, target: Array) -> tuple[tuple[int, int], ...]:
     same = (hardware[1:] == hardware[:-1]) & (network[1:] == network[:-1]) & (batch[1:] > batch[:-1])
     falls = np.flatnonzero(same & (seconds[1:] < seconds[:-1]))
     return tuple(sorted({(int(hardware[one]), int(network[one])) for one in falls}))
+
+
+def _evidence(every: Sequence[float]) -> float:
+    """Return the ln evidence of a family: of few rows the likeliest structure alone would promise what none can."""
+    plausible = np.array([ODDS if number // len(TILES) % 2 else 1.0 for number in range(len(every))])
+    return float(np.logaddexp.reduce(np.array(every) + np.log(plausible / plausible.sum())))
 
 
 def _weights(solutions: Sequence[Solution]) -> Array:

@@ -25,7 +25,9 @@ MISTAKEN = 1e6
 LEAST = 3
 
 
-def mistakes(covariance: Array, residual: Array, configuration: Array) -> tuple[Array, float]:
+def mistakes(
+    covariance: Array, residual: Array, configuration: Array, odd: tuple[float, float] = (0.0, 0.0)
+) -> tuple[Array, float]:
     """Return which rows are mistakes, at most half of them, and the ln evidence of all rows.
 
     Parameters
@@ -36,6 +38,8 @@ def mistakes(covariance: Array, residual: Array, configuration: Array) -> tuple[
         Measured - expected, in ln.
     configuration : array of int
         What differs by the batch alone has the same number.
+    odd : tuple of float
+        Chance of a row that is odd and right, and the variance that this adds.
     """
     count = len(residual)
     inverse = cho_solve((np.linalg.cholesky(covariance), True), np.eye(count), check_finite=False)
@@ -44,7 +48,7 @@ def mistakes(covariance: Array, residual: Array, configuration: Array) -> tuple[
     cost = np.log(CHANCE / RANGE)
     while count >= LEAST and wrong.sum() < count // 2:
         variance = 1.0 / np.where(wrong, 1.0, np.diag(inverse))
-        likely = -0.5 * (pull**2 * variance + np.log(2.0 * np.pi * variance)) + np.log1p(-CHANCE)
+        likely = _likely(pull * variance, variance, odd) + np.log1p(-CHANCE)
         worst = int(np.argmin(np.where(wrong, np.inf, likely)))
         if likely[worst] >= cost:
             break
@@ -58,6 +62,17 @@ def mistakes(covariance: Array, residual: Array, configuration: Array) -> tuple[
     scaled = solve_triangular(factor, residual[right], lower=True, check_finite=False)
     usual = -0.5 * scaled @ scaled - np.log(np.diag(factor)).sum() - 0.5 * len(right) * np.log(2.0 * np.pi)
     return wrong, float(usual + len(right) * np.log1p(-CHANCE) + wrong.sum() * cost)
+
+
+def _likely(off: Array, variance: Array, odd: tuple[float, float]) -> Array:
+    """Return the ln density of rows that are no mistakes, of which some are odd."""
+    chance, more = odd
+    usual: Array = np.log1p(-chance) - 0.5 * (off**2 / variance + np.log(2.0 * np.pi * variance))
+    if not chance:
+        return usual
+    vaguer = variance + more
+    likely: Array = np.logaddexp(usual, np.log(chance) - 0.5 * (off**2 / vaguer + np.log(2.0 * np.pi * vaguer)))
+    return likely
 
 
 def _borne_out(wrong: Array, configuration: Array) -> Array:

@@ -1,9 +1,9 @@
 """A board of few rows predicted from a board of many: the other's prediction, one factor, then deviations; arrays only.
 
 What another board tells of this one is its prediction for this one's peak and bandwidth. The board's own rows say how
-far off that is: first by one factor, then by parameters of the law and by networks, as much as boards of a family
-differ, or a quarter to four times that. Evidence weighs these degrees of kinship, every other board, and the board's
-rows alone against each other: no key needs to say who is whose sister.
+far off that is: by one factor, by parameters of the law and by networks, as much as boards of a family differ, or a
+quarter to four times that; and some networks are odd (`oddness`). Evidence weighs these degrees of kinship and sets of
+odd networks, every other board, and the board's rows alone against each other: no key needs to say who is whose sister.
 """
 
 from __future__ import annotations
@@ -17,8 +17,9 @@ from scipy.linalg import cho_solve
 
 from roofcube.calibration.fitting.law import features, log_time
 from roofcube.calibration.fitting.least_squares import GROUP_DEVIATION
-from roofcube.calibration.fitting.mistakes import mistakes
-from roofcube.calibration.fitting.residual import covariance, kernel_inputs, without_blocks
+from roofcube.calibration.fitting.mistakes import MISTAKEN, mistakes
+from roofcube.calibration.fitting.oddness import ODD, ODD_CHANCE, odd_sets
+from roofcube.calibration.fitting.residual import UNSEEN, covariance, kernel_inputs, without_blocks
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,9 +31,8 @@ __all__ = ["Kinship", "Sister", "kinships", "weighed"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
-# the one factor: of two, before anything is known
-COMMON = float(np.log(2.0))
-# how far apart two boards may be, in units of what boards of a family differ by, and how plausible that is beforehand
+# how far apart two boards may be, in units of what boards of a family differ by (the one factor as well: of boards that
+# are close in one thing it is small), and how plausible that is beforehand
 DEGREES = {0.25: 1.0, 0.5: 2.0, 1.0: 4.0, 2.0: 2.0, 4.0: 1.0}
 NEGLIGIBLE = 1e-3
 BLOCK = 8192
@@ -58,7 +58,7 @@ class Board(Protocol):
 
 @dataclass(frozen=True)
 class Kinship:
-    """One degree of kinship, conditioned on the rows of the board.
+    """One degree of kinship and one set of odd networks, conditioned on the rows of the board.
 
     Attributes
     ----------
@@ -67,14 +67,18 @@ class Kinship:
         Among all that the board is predicted from.
     pull : array
         Weights of the board's rows; 0 for mistakes.
-    wrong : array of bool
-        Which of them are mistakes.
+    wrong, odd : array of bool
+        Which of them are mistakes, and which are of networks that this board runs unlike the other.
+    common : float
+        Deviation of the one factor, in ln.
     """
 
     degree: float
     weight: float
     pull: Array
     wrong: Array
+    odd: Array
+    common: float
 
 
 @dataclass(frozen=True)
@@ -120,47 +124,56 @@ class Sister:
         variance = self.model.deviation(rows, unseen=bool(self.own)) ** 2
         if self.own:
             return [self.own], [mean], [variance]
-        weights, means, variances = [], [], []
-        for one, moved, own in self._adapted(rows):
-            weights.append(one.weight)
-            means.append(mean + moved)
-            variances.append(variance + own)
-        return weights, means, variances
+        moved, spread = self._adapted(rows)
+        return [one.weight for one in self.kinships], list(mean + moved), list(variance + spread)
 
     def mean(self, rows: IndexedRows) -> Array:
         """Return the sum of weight times expected ln seconds."""
+        moved, _ = self._adapted(rows, variance=False)
         total: Array = self.weight * self.model.log_time(rows)
-        for one, moved, _ in self._adapted(rows, variance=False):
-            total = total + one.weight * moved
+        for one, own in zip(self.kinships, moved, strict=True):
+            total = total + one.weight * own
         return total
 
-    def _adapted(self, rows: IndexedRows, *, variance: bool = True) -> Any:
-        """Return what each degree of kinship adds to the other board's prediction, and its variance."""
+    def _adapted(self, rows: IndexedRows, *, variance: bool = True) -> tuple[Array, Array]:
+        """Return what each kinship adds to the other board's prediction, and its variance; one line each.
+
+        That a network which was not measured may be odd is no part of it: it is one in ten that is off by much, not ten
+        that are off by some, and intervals are as wide as networks left out were off.
+        """
+        moved, spread = np.zeros((2, len(self.kinships), len(rows)))
         if self.place is None:
-            return
-        blocks = [np.arange(first, min(first + BLOCK, len(rows))) for first in range(0, len(rows), BLOCK)]
-        parts = [(kernel_inputs(rows.take(block)), _tangent(self.model, rows.take(block))) for block in blocks]
-        for number, one in enumerate(self.kinships):
-            moved, spread = np.zeros(len(rows)), np.zeros(len(rows))
-            for block, (here, gradient) in zip(blocks, parts, strict=True):
-                linked = _prior(self.model, one.degree, here, gradient, self.place, self.gradient)
-                moved[block] = linked @ one.pull
+            return moved, spread
+        doubt = _apart(self.model) * _kernel(self.model).variance
+        for first in range(0, len(rows), BLOCK):
+            block = np.arange(first, min(first + BLOCK, len(rows)))
+            some = rows.take(block)
+            here, gradient = kernel_inputs(some), _tangent(self.model, some)
+            apart, same = _differences(self.model, here, gradient, self.place, self.gradient)
+            own = ((gradient * GROUP_DEVIATION) ** 2).sum(1) + doubt
+            for number, one in enumerate(self.kinships):
+                linked = _prior(one, apart, same)
+                moved[number, block] = linked @ one.pull
                 if variance:
-                    own = COMMON**2 + one.degree**2 * (
-                        ((gradient * GROUP_DEVIATION) ** 2).sum(1) + _apart(self.model) * _kernel(self.model).variance
-                    )
+                    odd = (same & one.odd).any(1)
                     linked = linked[:, ~one.wrong]
-                    spread[block] = np.maximum(own - ((linked @ self._inverses[number]) * linked).sum(1), 0.0)
-            yield one, moved, spread
+                    known = ((linked @ self._inverses[number]) * linked).sum(1)
+                    total = one.common**2 + one.degree**2 * own + ODD**2 * odd
+                    spread[number, block] = np.maximum(total - known, 0.0)
+        return moved, spread
+
+    def _covariance(self, one: Kinship) -> Array:
+        """Return the covariance of the board's rows in one kinship, noise included."""
+        apart, same = _differences(self.model, self.place, self.gradient, self.place, self.gradient)  # type: ignore[arg-type]
+        return _prior(one, apart, same) + _noise(self.model) * np.eye(len(same))
 
     @cached_property
     def _inverses(self) -> list[Array]:
-        """Inverse covariance of the rows that are no mistakes, for each degree."""
+        """Inverse covariance of the rows that are no mistakes, for each kinship."""
         found = []
         for one in self.kinships:
-            total = _prior(self.model, one.degree, self.place, self.gradient, self.place, self.gradient)  # type: ignore[arg-type]
-            total[np.diag_indices(len(total))] += _noise(self.model)
-            found.append(np.linalg.inv(total[np.ix_(~one.wrong, ~one.wrong)]))
+            right = np.flatnonzero(~one.wrong)
+            found.append(np.linalg.inv(self._covariance(one)[np.ix_(right, right)]))
         return found
 
     def without_each(
@@ -173,10 +186,12 @@ class Sister:
         base, doubt = self.model.log_time(rows), self.model.deviation(rows, unseen=False) ** 2
         means, variances = [], []
         for one in self.kinships:
-            total = _prior(self.model, one.degree, self.place, self.gradient, self.place, self.gradient)  # type: ignore[arg-type]
-            total[np.diag_indices(len(total))] += _noise(self.model) * np.where(one.wrong, 1e6, 1.0)
+            total = self._covariance(one)
+            total[np.diag_indices(len(total))] += _noise(self.model) * np.where(one.wrong, MISTAKEN - 1.0, 0.0)
             mean, variance = without_blocks(np.linalg.inv(total), target - base, left_out)
-            variance = np.where(one.wrong, variance - _noise(self.model) * (1e6 - 1.0), variance)
+            variance = np.where(one.wrong, variance - _noise(self.model) * (MISTAKEN - 1.0), variance)
+            # of a network that was not there nobody knows whether it is odd
+            variance = variance - ODD**2 * one.odd
             means.append(base + mean)
             variances.append(doubt + np.maximum(variance, 0.0))
         return [one.weight for one in self.kinships], means, variances
@@ -205,14 +220,20 @@ def _tangent(model: Board, rows: IndexedRows) -> Array:
     return log_time(features(rows, likely.tile), likely.posterior.theta[model.group(rows)])[1]
 
 
-def _prior(model: Board, degree: float, here: Place, gradient: Array, there: Place, other: Array) -> Array:
+def _differences(model: Board, here: Place, gradient: Array, there: Place, other: Array) -> tuple[Array, Array]:
+    """Return the covariance of what two boards have apart at degree one, and which places are of the same network."""
     apart = (gradient * GROUP_DEVIATION**2) @ other.T + _apart(model) * covariance(_kernel(model), here, there)
-    result: Array = COMMON**2 + degree**2 * apart
+    same: Array = (here.topology[:, None] == there.topology) & (here.size[:, None] == there.size)
+    return apart, same
+
+
+def _prior(one: Kinship, apart: Array, same: Array) -> Array:
+    result: Array = one.common**2 + one.degree**2 * apart + ODD**2 * (same & one.odd)
     return result
 
 
 def kinships(model: Board, hardware: tuple[int, ...], rows: IndexedRows, target: Array) -> tuple[Sister, Array]:
-    """Condition another board's prediction on the rows of a board; give the ln evidence of each degree too.
+    """Condition another board's prediction on the rows of a board; give the ln evidence of each kinship too.
 
     Parameters
     ----------
@@ -224,16 +245,24 @@ def kinships(model: Board, hardware: tuple[int, ...], rows: IndexedRows, target:
         The board's rows and their ln seconds.
     """
     place, gradient, residual = kernel_inputs(rows), _tangent(model, rows), target - model.log_time(rows)
+    apart, same = _differences(model, place, gradient, place, gradient)
+    network = np.argmax(same, axis=1)
+    nothing = np.zeros(len(residual), dtype=bool)
     found, evidence = [], []
     for degree, plausible in DEGREES.items():
-        total = _prior(model, degree, place, gradient, place, gradient)
-        total[np.diag_indices(len(total))] += _noise(model)
-        wrong, likely = mistakes(total, residual, place.corner)
+        none = Kinship(degree, 0.0, np.zeros(len(residual)), nothing, nothing, degree * UNSEEN)
+        total = _prior(none, apart, same) + _noise(model) * np.eye(len(residual))
+        wrong, likely = mistakes(total, residual, place.corner, (ODD_CHANCE, ODD**2))
         right = np.flatnonzero(~wrong)
-        pull = np.zeros(len(residual))
-        pull[right] = cho_solve((np.linalg.cholesky(total[np.ix_(right, right)]), True), residual[right])
-        found.append(Kinship(degree, 0.0, pull, wrong))
-        evidence.append(likely + np.log(plausible / sum(DEGREES.values())))
+        part, rest = total[np.ix_(right, right)], residual[right]
+        odd, gain = odd_sets(np.linalg.inv(part), rest, network[right])
+        likely += np.log(plausible / sum(DEGREES.values())) + len(np.unique(network[right])) * np.log1p(-ODD_CHANCE)
+        for some in odd:
+            factor = np.linalg.cholesky(part + ODD**2 * (same[np.ix_(right, right)] & some))
+            pull, strange = none.pull.copy(), nothing.copy()
+            pull[right], strange[right] = cho_solve((factor, True), rest), some
+            found.append(replace(none, pull=pull, wrong=wrong, odd=strange))
+        evidence += (likely + gain).tolist()
     return Sister(hardware, model, kinships=tuple(found), place=place, gradient=gradient), np.array(evidence)
 
 
