@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import threading
 from contextlib import contextmanager, nullcontext
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from xarray.backends import BackendArray, CachingFileManager
@@ -80,7 +80,7 @@ def netcdf_handle(source: Path) -> CachingFileManager[Any]:
     return CachingFileManager(_opened_again, source, identity(source), mode="r", lock=NETCDF4_PYTHON_LOCK)
 
 
-def _opened_again(source: Path, of: Identity, mode: str) -> Any:
+def _opened_again(source: Path, of: Identity, mode: Literal["r"]) -> Any:
     import netCDF4
 
     handle = netCDF4.Dataset(source, mode=mode)
@@ -117,8 +117,8 @@ def with_guarded_values(opened: xr.Dataset, source: Path, of: Identity) -> xr.Da
     guarded = opened.copy()
     for name, variable in opened.variables.items():
         if not variable._in_memory and variable.chunks is None:
-            values = indexing.LazilyIndexedArray(_GuardedValues(variable, source, of))
-            own: Any = indexing.MemoryCachedArray(indexing.CopyOnWriteArray(values))
+            values: Any = indexing.LazilyIndexedArray(_GuardedValues(variable, source, of))
+            own: Any = indexing.MemoryCachedArray(indexing.CopyOnWriteArray(values))  # type: ignore[no-untyped-call]
             guarded[name] = variable.copy(deep=False, data=own)
     return guarded
 

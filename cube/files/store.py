@@ -331,7 +331,7 @@ def _open(source: Path, *, reading: bool = False) -> xr.Dataset:
         _check_netcdf(source, store, reading=reading)
         return _told_by_its_attributes(partial(xr.open_dataset, store))
     except BaseException:
-        store.close()
+        store.close()  # type: ignore[no-untyped-call]
         raise
 
 

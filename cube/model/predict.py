@@ -119,7 +119,7 @@ def _results_of(model: Model, chunks: Any, dtype: str, tuning: Tuning) -> dict[s
     return {name: _result_variable(name, arrays[name], model, axes) for name in names}
 
 
-def _check_side_by_side(inputs: xr.Dataset, assumptions: Sequence[Assumptions], dtype: str) -> None:
+def _check_side_by_side(inputs: xr.Dataset, assumptions: Sequence[Assumptions | Calibrated], dtype: str) -> None:
     """Raise, before the work, where the results of several models, and the cube that they become, would not fit."""
     size = 0
     for one in assumptions:
