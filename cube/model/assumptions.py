@@ -124,7 +124,8 @@ class Assumptions:
         'EdgeTPU'
         """
         check_kind("name", name, str, do="name the output after what it holds")
-        if not callable(formula):
+        given: object = formula
+        if not callable(given):
             msg = (
                 f"`{name}`: expected a formula that takes the model, got {formula!r:.40}; give e.g. lambda m: m.ops * 2"
             )

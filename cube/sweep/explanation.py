@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 import numpy as np
-import pandas as pd  # type: ignore[import-untyped]
 import xarray as xr
 
 from roofcube.model.graph import EXTRAPOLATES
@@ -16,7 +15,7 @@ from roofcube.sweep.low_ends import EXPECTED
 from roofcube.sweep.moments import moment_of
 from roofcube.sweep.questions import best, context_of
 from roofcube.vocabulary import CONFIGURATION
-from roofcube.wording import configuration_text, listed, short, shown_unit, with_unit
+from roofcube.wording import configuration_text, listed, moment_text, short, shown_unit, with_unit
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -252,7 +251,8 @@ def _relaxations(
 
 def _allowed(variable: xr.Variable) -> Any:
     """Return what a limit has to allow: a number, a label, the meaning of a flag; None for what is not known."""
-    value, flags = variable.values[()], codes_of(variable.attrs)
+    value: Any = variable.values[()]
+    flags = codes_of(variable.attrs)
     if flags or bits_of(variable.attrs):
         words = meanings_of(variable)
         return ", ".join(words) if words else value
@@ -348,8 +348,6 @@ def _finite_or_none(array: xr.DataArray) -> float | None:
 
 def _item(value: Any) -> Any:
     """Return a plain number or text, times as ISO 8601 writes them."""
-    if isinstance(value, np.datetime64):
-        return None if np.isnat(value) else str(np.datetime_as_string(value, unit="auto"))
-    if isinstance(value, np.timedelta64):
-        return None if np.isnat(value) else str(pd.Timedelta(value))
+    if isinstance(value, np.datetime64 | np.timedelta64):
+        return moment_text(value) or None
     return value.item() if hasattr(value, "item") else value
