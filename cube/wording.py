@@ -60,6 +60,24 @@ TASKS = {"cifar10": "CIFAR-10", "imagenet": "ImageNet", "mnist": "MNIST"}
 # numbers --------------------------------------------------------------------------------------------------------------
 
 
+def moment_text(moment: np.datetime64 | np.timedelta64) -> str:
+    """Write a time or a duration without the digits that say nothing; '' where it is none.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> moment_text(np.datetime64("2026-01-31T00:00:00.000000000")), moment_text(np.timedelta64(36, "h"))
+    ('2026-01-31', '1 days 12:00:00')
+    """
+    import pandas as pd  # type: ignore[import-untyped]
+
+    if np.isnat(moment):
+        return ""
+    return str(
+        np.datetime_as_string(moment, unit="auto") if isinstance(moment, np.datetime64) else pd.Timedelta(moment)
+    )
+
+
 def counted(number: int, noun: str, plural: str | None = None) -> str:
     """Write a count and its noun: 1 row, 378 rows.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
-from roofcube.errors import InvalidDataError, check_choice
+from roofcube.errors import InvalidDataError, check_choice, check_kind
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -95,8 +95,9 @@ class Assumptions:
         formula : callable
             Takes the model as built so far: its attributes are the nodes of all inputs (``model.price``), results
             (``model.predicted_throughput``) and numeric labels (``model.batch``, ``model.pruning``); gives a node made
-            with ``+ - * / // % **``, `abs`, comparisons, ``& | ~`` on conditions, `roofcube.exp`, `log`, `log2`,
-            `sqrt`, `ceil`, `floor`, `minimum`, `maximum` and `where`, or the NumPy functions of these names.
+            with ``+ - * / // % **``, `abs`, comparisons (``a.equals(b)`` for ``==``), ``& | ~`` on conditions,
+            `roofcube.exp`, `log`, `log2`, `sqrt`, `ceil`, `floor`, `minimum`, `maximum` and `where`, or the NumPy
+            functions of these names.
         units, long_name : str
             Labels of the result.
         sense : {"max", "min"}, optional
@@ -106,6 +107,11 @@ class Assumptions:
         -------
         Assumptions
             A new object; this one is unchanged.
+
+        Raises
+        ------
+        InvalidDataError
+            If the name is no text, or the formula cannot be called.
 
         Examples
         --------
@@ -117,6 +123,13 @@ class Assumptions:
         >>> str(rc.best(rc.predict(inputs, assumptions=model), "dollars").platform.values)
         'EdgeTPU'
         """
+        check_kind("name", name, str, do="name the output after what it holds")
+        given: object = formula
+        if not callable(given):
+            msg = (
+                f"`{name}`: expected a formula that takes the model, got {formula!r:.40}; give e.g. lambda m: m.ops * 2"
+            )
+            raise InvalidDataError(msg)
         return replace(
             self, terms=(*self.terms, Term(name, formula, units, long_name or name.replace("_", " "), sense))
         )

@@ -9,6 +9,7 @@ import xarray as xr
 
 from roofcube.errors import InvalidDataError, MissingInputError
 from roofcube.labels import locate
+from roofcube.model.offered import as_product
 from roofcube.plot.drawing import style
 from roofcube.plot.drawing.elements import Axis, plane, points
 from roofcube.plot.drawing.rows import Rows, bars, by_configuration
@@ -73,10 +74,11 @@ def comparison(
     >>> rc.plot.comparison(cube, calibrated=rc.calibrate(rows).predict(rows)).name
     'comparison'
     """
+    cube = with_source_rows(cube, measurements)
     one = require(cube, ("measured_throughput", "predicted_throughput"), figure="comparison")
-    models = (
-        _throughput_by_model(cube) if calibrated is None else {**_throughput_by_model(cube), **_placed(one, calibrated)}
-    )
+    models = _throughput_by_model(cube)
+    if calibrated is not None:
+        models |= _placed(as_product(cube), calibrated)
     if "calibrated" not in models:
         msg = (
             "`predicted_throughput_low`: the figure comparison needs calibrated predictions and the cube has none; "
@@ -84,12 +86,13 @@ def comparison(
         )
         raise MissingInputError(msg)
     # a cube has a variable `bound` of its own: what binds
-    one = with_source_rows(one[[name for name in KEPT if name in one]].assign(models), measurements)
+    one = one[[name for name in KEPT if name in one]].assign(models)
     names = [name for name in SHOWN if name in one]
     table = _at_best_batch(records(one, names, known="measured_throughput"))
     table = {**{name: np.full(len(table["platform"]), np.nan) for name in SHOWN}, **table}
-    table = by_configuration(one, table, -table["measured_throughput"], own=own_dims(one, "measured_throughput"))
-    return _comparison_figure(one, table, label)
+    own = own_dims(one, "measured_throughput")
+    table, left_out = by_configuration(one, table, -table["measured_throughput"], own=own)
+    return _comparison_figure(one, table, label, left_out)
 
 
 def _throughput_by_model(cube: xr.Dataset) -> dict[str, xr.DataArray]:
@@ -139,7 +142,7 @@ def _at_best_batch(table: Columns) -> Columns:
     return {name: column[rows] for name, column in table.items()}
 
 
-def _comparison_figure(cube: xr.Dataset, table: Columns, label: str) -> Any:
+def _comparison_figure(cube: xr.Dataset, table: Columns, label: str, left_out: str) -> Any:
     low, high = style.log_bounds(np.concatenate([table[name] for name in SHOWN]), low=0.6)
     # room for the errors, a column right of all marks
     edge = high * (high / low) ** 0.14
@@ -178,7 +181,7 @@ def _comparison_figure(cube: xr.Dataset, table: Columns, label: str) -> Any:
         x=Axis("throughput (inputs/s, log scale)", (low, edge), log=True),
         y=rows.axis(),
         title=title,
-        notes=notes,
+        notes=[*notes, f"{left_out}; the title speaks of these"] if left_out else notes,
         key=_entries(table, label),
         height=rows.height(),
     )

@@ -24,6 +24,7 @@ from roofcube.plot.drawing.tables import (
     records,
     require,
     scale_of,
+    sense_in,
     several,
     short_label,
     sorted_rows,
@@ -32,8 +33,8 @@ from roofcube.plot.drawing.tables import (
 )
 from roofcube.sweep.questions import best
 from roofcube.sweep.questions import histogram as counts_of
-from roofcube.vocabulary import DIMS, VARIABLES, sense_of
-from roofcube.wording import percent, short, with_thousands, with_unit
+from roofcube.vocabulary import DIMS, VARIABLES
+from roofcube.wording import counted, percent, short, with_thousands, with_unit
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -110,6 +111,9 @@ def histogram(
     bar = rectangles(data, ("low", "zero", "high", "count"), name="histogram.bars", tooltip={"points": "@count_text"},
                      color=style.PREDICTED if "predicted" in variable else style.MEASURED if "measured" in variable
                      else style.PEAK, line_color=style.SURFACE, line_width=0.5)  # fmt: skip
+    if not count.any():
+        msg = f"`{variable}`: the figure histogram needs a value and there is none; pass a cube where it is known"
+        raise MissingInputError(msg + (", or relax the limits" if where is not None else ""))
     top = int(np.argmax(count))
     total = with_thousands(int(count.sum()))
     title = f"Most frequent of {total}: {data['configuration'][top]} ({percent(count[top] / max(count.sum(), 1.0))})"
@@ -134,6 +138,8 @@ def _chosen_bins(cube: Any, variable: str, bins: Any, where: Any) -> tuple[Any, 
         edges = np.asarray(bins, dtype="f8") if bins is not None else np.zeros(2)
         return bins, bool(not flag and edges.min() > 0 and edges.max() > 100 * edges.min())
     ends = [float(best(cube, variable, sense=sense, where=where)[variable]) for sense in ("min", "max")]
+    if bins is None and ends[0] == ends[1]:  # one bar, in the middle
+        return [ends[0] - (abs(ends[0]) or 1.0) * 0.05, ends[0] + (abs(ends[0]) or 1.0) * 0.05], False
     if not (ends[0] > 0 and ends[1] > 100 * ends[0]):
         return bins, False
     edges = np.geomspace(ends[0] * (1 - 1e-6), ends[1] * (1 + 1e-6), (bins or BINS) + 1)
@@ -182,8 +188,9 @@ def intervals(cube: xr.Dataset, *, variable: str = "predicted_throughput", measu
     names = [variable, low, high]
     small = cube.assign({one: cube[one].max("batch", keep_attrs=True) for one in names if "batch" in cube[one].dims})
     table = records(small, names, known=names)
-    more = -1.0 if sense_of(variable) == "max" else 1.0
-    table = by_configuration(small, table, more * table[variable], own=own_dims(small, variable))
+    more = -1.0 if sense_in(cube, variable) == "max" else 1.0
+    wide = float(np.median(table[high] / table[low]))
+    table, few = by_configuration(small, table, more * table[variable], own=own_dims(small, variable))
     rows, unit = Rows(list(table["row"])), scale_of(cube, variable)[1]
     data = {**{one: table[one] for one in (*names, "platform", "configuration")}, **rows.columns(list(table["row"]))}
     data |= _interval_texts(table, names, unit)
@@ -198,9 +205,9 @@ def intervals(cube: xr.Dataset, *, variable: str = "predicted_throughput", measu
         VARIABLES[variable].long_name if variable in VARIABLES else variable,
         np.concatenate([table[one] for one in names]),
     )
-    wide = float(np.median(table[high] / table[low]))
-    title, note = f"The interval spans a factor of {short(wide)} in the median", "band = interval; nothing was measured"
-    return plane(parts, name="intervals", x=x, y=rows.axis(), height=rows.height(), title=title, notes=note)
+    title = f"The interval spans a factor of {short(wide)} in the median"
+    notes = ["band = interval; nothing was measured", *filter(None, [few])]
+    return plane(parts, name="intervals", x=x, y=rows.axis(), height=rows.height(), title=title, notes=notes)
 
 
 def _with_interval(cube: Any, variable: str, ends: tuple[str, str]) -> xr.Dataset:
@@ -304,7 +311,8 @@ def parallel(cube: xr.Dataset | Sweep, *names: str) -> Any:
     size = len(table["platform"])
     rows = np.arange(size)
     if size > MOST_LINES:
-        ends = [int(np.argmax(_better(one) * table[one])) for one in variables]
+        signs = {one: -1.0 if sense_in(cube, one) == "min" else 1.0 for one in variables}
+        ends = [int(np.argmax(signs[one] * table[one])) for one in variables]
         rows = np.unique([*ends, *np.linspace(0, size - 1, MOST_LINES).astype(int)])
     table = told(cube, {name: column[rows] for name, column in table.items()}, variables[0])
     places, marks = zip(*(_axis_places(cube, table, one) for one in chosen), strict=True)
@@ -351,7 +359,7 @@ def parallel(cube: xr.Dataset | Sweep, *names: str) -> Any:
         name="parallel",
         x=Axis(bounds=(-0.15, len(chosen) - 0.3), ticks=heads, at_top=True, grid=False),
         y=Axis(bounds=(-0.05, 1.05), shown=False, grid=False),
-        title=f"{with_thousands(size)} cells{part}: up is better on the axes of values",
+        title=f"{counted(size, 'cell')}{part}: up is better on the axes of values",
         notes="a line is a cell, coloured by platform; pale = flagged, reason in the tooltip",
         key=looks,
         height=560,
@@ -375,20 +383,15 @@ def _chosen_axes(cube: Any, names: Sequence[str]) -> list[str]:
     return [one for one in chosen if one in outputs or has_value(cube, one)] or chosen[:1]
 
 
-def _better(name: str) -> float:
-    return -1.0 if sense_of(name) == "min" else 1.0
-
-
 def _axis_places(cube: xr.Dataset, table: Any, name: str) -> tuple[np.ndarray[Any, Any], dict[str, Any]]:
     """Return where the values of an axis lie between 0 and 1, better ones above, and its ticks."""
-    column = table[name]
+    column, given = table[name], np.atleast_1d(cube[name].values) if name in cube.coords else None
+    if column.dtype.kind in "mM":
+        column = np.array([short_label(name, one) for one in column], dtype=object)
+        given = None if given is None else np.array([short_label(name, one) for one in given], dtype=object)
     if name in DIMS or column.dtype.kind not in "fiu" or name in cube.coords:
         found = set(column.tolist())
-        labels = (
-            [one for one in np.atleast_1d(cube[name].values).tolist() if one in found]
-            if name in cube.coords
-            else sorted(found)
-        )
+        labels = [one for one in given.tolist() if one in found] if given is not None else sorted(found)
         labels = list(dict.fromkeys(labels))
         at = {label: 1.0 - place / max(len(labels) - 1, 1) for place, label in enumerate(labels)}
         shown = labels[:: -(-len(labels) // 25)]
@@ -397,11 +400,11 @@ def _axis_places(cube: xr.Dataset, table: Any, name: str) -> tuple[np.ndarray[An
     log = bool((column > 0).all()) and float(column.max()) > 20 * float(column.min())
     scale = np.log10 if log else np.asarray
     low, high = float(column.min()), float(column.max())
-    values = style.decades(low, high) if log else np.linspace(low, high, 5).tolist()
+    values = style.decades(low, high) if log else np.linspace(low, high, 5).tolist() if high > low else [low]
 
     def share(value: Any) -> Any:
-        part = (scale(value) - scale(low)) / ((scale(high) - scale(low)) or 1.0)
-        return 1.0 - part if sense_of(name) == "min" else part
+        part = (scale(value) - scale(low)) / (scale(high) - scale(low)) if high > low else 0.5 + 0.0 * value
+        return 1.0 - part if sense_in(cube, name) == "min" else part
 
     ticks = {"y": [float(share(one)) for one in values], "text": [short(one) for one in values]}
     return np.asarray(share(column)), ticks

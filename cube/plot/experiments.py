@@ -9,7 +9,7 @@ import numpy as np
 from roofcube.plot.drawing import style
 from roofcube.plot.drawing.elements import Axis, layout, plane, points, segments
 from roofcube.plot.drawing.points import MANY, many_marks, platform_key, point_columns
-from roofcube.plot.drawing.rows import Rows, bars, with_rows
+from roofcube.plot.drawing.rows import Rows, bars, few_rows, with_rows
 from roofcube.plot.drawing.tables import (
     doubts,
     how_text,
@@ -74,7 +74,7 @@ def latency_throughput(cube: xr.Dataset, *, scope: str = "compute", measurements
     """
     names, kind = observed(cube, scope, "throughput", "latency")
     throughput, latency = names["throughput"], names["latency"]
-    cube = with_source_rows(require(cube, (throughput, latency), figure="latency_throughput"), measurements)
+    cube = require(with_source_rows(cube, measurements), (throughput, latency), figure="latency_throughput")
     table = records(cube, [throughput, latency], known=(throughput, latency), bare=True)
     table = sorted_rows(table, ranks(cube, table, "platform"))
     axes = (
@@ -172,10 +172,16 @@ def boxes(cube: xr.Dataset, *, scope: str = "compute") -> Any:
     if kind == "measured" and "power_full" in cube and bool(cube["power_full"].notnull().any()):
         names["power"] = "power_full"
     tables = {what: _quartiles(cube, variable) for what, variable in names.items()}
-    found = dict.fromkeys(row for table in tables.values() for row in table["row"])
+    found = list(dict.fromkeys(row for table in tables.values() for row in table["row"]))
+    fastest = dict(zip(tables["throughput"]["row"], -tables["throughput"]["median"], strict=True))
+    kept, few = few_rows([platform for platform, _ in found], np.array([fastest.get(row, np.inf) for row in found]))
+    found = [found[place] for place in kept]
+    tables = {what: _rows_of(table, set(found)) for what, table in tables.items()} if few else tables
     order = platform_order(cube, {platform for platform, _ in found})
     rows = Rows(sorted(found, key=lambda row: order.index(row[0])), gap=0.5)
-    spare = 160 if len(names) == 3 else 200  # pixels of the names before the first panel
+    letters = [max(len(row[place]) for row in found) for place in (0, 1)]
+    # pixels of the names before the first panel
+    spare = int(np.clip(7.2 * letters[0] + 6.5 * letters[1] + 20, 160 if len(names) == 3 else 200, 480))
     width = (style.WIDTH - spare) // len(names)
     panels = [
         _box_panel(
@@ -185,6 +191,7 @@ def boxes(cube: xr.Dataset, *, scope: str = "compute") -> Any:
     ]
     what = "Latency, throughput and power" if len(names) == 3 else "Latency and throughput"
     head = f"{what} by platform and pruning ({how_text(kind, scope, cube)})"
+    head += f"; {few.partition(', ')[0]}" if few else ""
     return layout(panels, name="boxes", columns=len(panels), title=head)
 
 
@@ -198,6 +205,11 @@ def _quartiles(cube: xr.Dataset, variable: str) -> Columns:
     columns = {"platform": table["platform"][first], "rows": np.array([len(rows) for rows in groups.values()])}
     columns |= {name: spread[:, place] for place, name in enumerate(QUARTILES)}
     return with_rows(columns, list(labels[first]))
+
+
+def _rows_of(table: Columns, chosen: set[tuple[str, str]]) -> Columns:
+    mask = np.array([row in chosen for row in table["row"]])
+    return {name: column[mask] for name, column in table.items()}
 
 
 def _box_panel(cube: xr.Dataset, table: Columns, name: str, unit: str, rows: Rows, *, width: int) -> Any:

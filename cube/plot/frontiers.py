@@ -38,7 +38,7 @@ from roofcube.sweep.questions import pareto as front_of
 from roofcube.sweep.questions import senses_of
 from roofcube.sweep.trust import impossible_bits
 from roofcube.vocabulary import CONFIGURATION
-from roofcube.wording import counted, percent, with_thousands
+from roofcube.wording import counted, percent
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -97,7 +97,7 @@ def pareto(
         return _front_figure("pareto", cube, objectives, scope, measurements)
     wanted, how = _objectives(cube, objectives, scope)
     x, y = wanted
-    cube = with_source_rows(require(cube, (x, y), figure="pareto"), measurements)
+    cube = require(with_source_rows(cube, measurements), (x, y), figure="pareto")
     senses = senses_of(cube, wanted)
     table = records(cube, [x, y], known=(x, y), bare=True)
     table = sorted_rows(table, ranks(cube, table, "platform"))
@@ -114,12 +114,13 @@ def pareto(
         tooltip=_tooltip(cube, x, y),
     )
     note = f"{how}line = Pareto front of what is shown; {style.HOLLOW}"
+    are = "is" if best.sizes[POINT] == 1 else "are"
     return plane(
         [*drawn[:-1], stairs, drawn[-1]],
         name="pareto",
         x=axes[0],
         y=axes[1],
-        title=f"{best.sizes[POINT]} of {with_thousands(len(table[x]))} points are on the front: {_ends(best)}",
+        title=f"{best.sizes[POINT]} of {counted(len(table[x]), 'point')} {are} on the front: {_ends(best)}",
         notes=[note, shade] if shade else note,
         key=platform_key(marked),
         height=HEIGHT,
@@ -177,7 +178,7 @@ def _front_figure(
         size, best, senses = cube.size, cube.pareto(senses_of(cube, wanted), ties="all"), senses_of(cube, wanted)
         cube = require(best, (x, y), figure=name)
     else:
-        cube = with_source_rows(require(cube, (x, y), figure=name), measurements)
+        cube = require(with_source_rows(cube, measurements), (x, y), figure=name)
         size, senses = int((cube[x] * cube[y]).notnull().sum()), senses_of(cube, wanted)
         best = _front(cube, senses)
     table = records(best, [x, y], known=(x, y))
@@ -196,7 +197,7 @@ def _front_figure(
         name=name,
         x=axes[0],
         y=axes[1],
-        title=f"The front of {with_thousands(size)} points has {_distinct(table, x, y)}: {_ends(best)}",
+        title=f"The front of {counted(size, 'point')} has {_distinct(table, x, y)}: {_ends(best)}",
         notes=f"{how}what is not drawn is beaten by a point of the front; {style.HOLLOW}",
         key=platform_key(columns),
         height=HEIGHT,
@@ -352,11 +353,10 @@ def overlap(cube: xr.Dataset, *, scope: str = "compute", measurements: Any = Non
     """
     throughput, accuracy = measured_names(scope)["throughput"], accuracy_of(cube)
     both = observed(cube, scope, "throughput", "top1")[1] == "measured"
-    cube = require(cube, ("predicted_throughput", "top1"), figure="overlap")
+    cube = require(with_source_rows(cube, measurements), ("predicted_throughput", "top1"), figure="overlap")
     if not both:
         blank = xr.full_like(cube["predicted_throughput"], np.nan)
         cube = cube.assign({throughput: blank, "measured_top1": blank})
-    cube = with_source_rows(cube, measurements)
     best = _best_batch(cube, throughput)
     predicted = records(
         best.drop_vars("batch", errors="ignore"),
@@ -409,12 +409,13 @@ def _best_batch(cube: xr.Dataset, throughput: str) -> xr.Dataset:
     """Take each configuration at the batch of its best measured throughput; predictions at their own best."""
     names = [name for name in (throughput, "measured_top1", "quality", "source_row") if name in cube]
     measured = cube[names]
-    extra = [str(dim) for dim in measured[throughput].dims if dim not in CONFIGURATION]
+    kept = (*CONFIGURATION, POINT)
+    extra = [str(dim) for dim in measured[throughput].dims if dim not in kept]
     for dim in extra:
         place = measured[throughput].fillna(-np.inf).argmax(dim)
         measured = measured.isel({dim: place})
     predicted = cube[["predicted_throughput", "top1"]]
-    other = [dim for dim in predicted["predicted_throughput"].dims if dim not in CONFIGURATION]
+    other = [dim for dim in predicted["predicted_throughput"].dims if dim not in kept]
     if other:
         predicted = predicted.assign(predicted_throughput=predicted["predicted_throughput"].max(other, keep_attrs=True))
     coords = {name: cube[name] for name in ("device_class", "family") if name in cube.coords}

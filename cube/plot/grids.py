@@ -18,10 +18,11 @@ from roofcube.plot.drawing.tables import (
     platform_order,
     require,
     scale_of,
+    sense_in,
     short_label,
     source_text,
 )
-from roofcube.vocabulary import DIMS, INFEASIBLE, VARIABLES, sense_of
+from roofcube.vocabulary import DIMS, INFEASIBLE, VARIABLES
 from roofcube.wording import short, with_unit
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ __all__ = ["heatmap"]
 
 LETTER = 6.5  # pixels that a letter of a head is wide
 CELL = 22  # pixels a row takes
+LEGIBLE = 12  # pixels that a row with numbers takes at least
 MOST = 2500  # cells above which the heatmap is an image without numbers
 COLUMN_DIMS = ("platform", "mode")
 ROW_DIMS = ("topology", "pruning", "precision")
@@ -92,6 +94,9 @@ def heatmap(cube: xr.Dataset, *, variable: str = "predicted_throughput") -> Any:
     if turned:
         ticks = tuple((place, label.replace("-\n", "-").replace("\n", " ")) for place, label in ticks)
     above = int(np.sin(TURN) * LETTER * max(len(label) for _, label in ticks)) if turned else 0
+    height = rows.height(CELL, around=180 + above)
+    room = (style.WIDTH - 300) / columns.length, (height - 180 - above) / rows.length  # pixels of a cell
+    legible = grid.letters * LETTER <= room[0] and room[1] >= LEGIBLE
     bounds_x = (-0.5, columns.length - 0.5)
     x = Axis(bounds=bounds_x, ticks=ticks[::step], heads=middles, at_top=True, turned=turned, grid=False)
     y = rows.axis()
@@ -101,6 +106,8 @@ def heatmap(cube: xr.Dataset, *, variable: str = "predicted_throughput") -> Any:
         cells = image(grid.values, bounds, name="heatmap.cells", tooltip={grid.long_name: "@image"}, **scale)
     else:
         data = grid.columns(rows, columns)
+        if not legible:
+            data["text"] = [""] * len(data["text"])
         text = {"x": "x", "y": "y", "text": "text", "text_color": "ink", "text_align": "center"}
         cells = rectangles(data, ("x0", "y0", "x1", "y1"), name="heatmap.cells", tooltip=tooltip, texts=[text],
                            line_color=style.GRID, line_width=0.5, glyph=HATCH, **scale)  # fmt: skip
@@ -110,9 +117,9 @@ def heatmap(cube: xr.Dataset, *, variable: str = "predicted_throughput") -> Any:
         x=x,
         y=Axis(bounds=(0.5 - rows.length, 0.5), ticks=y.ticks, heads=y.heads, grid=False),
         title=grid.title(),
-        notes=grid.notes(),
+        notes=grid.notes(legible=legible),
         key=grid.key(),
-        height=rows.height(CELL, around=180 + above),
+        height=height,
     )
 
 
@@ -139,14 +146,14 @@ class _Grid:
         self.factor, self.unit = scale_of(cube, variable)
         attrs, known = cube[variable].attrs, VARIABLES.get(variable)
         self.long_name = str(attrs.get("long_name", known.long_name if known else variable))
-        self._sense = sense_of(variable)
+        self._sense = sense_in(cube, variable)
         words = str(attrs.get("flag_meanings", "")).split()
         codes = np.atleast_1d(attrs.get("flag_values", []))
         self._meanings = {int(code): word.replace("_", " ") for code, word in zip(codes, words, strict=False)}
         array = array_of(cube, variable).astype("f8")
         if self._meanings:
             array = array.where(array.isin([code for code, word in self._meanings.items() if word != "none"]))
-        array, self._reduced = _best_of(array, variable, (*COLUMN_DIMS, *ROW_DIMS))
+        array, self._reduced = _best_of(array, self._sense, (*COLUMN_DIMS, *ROW_DIMS))
         why = cube.get("infeasible")
         if why is not None:
             why = why.isel({dim: 0 for dim in why.dims if dim not in array.dims})
@@ -216,7 +223,7 @@ class _Grid:
         names = {code: name.replace("_", " ") for name, code in INFEASIBLE.items()}
         plain = state in ("known", "not measured", "not known")
         meaning = self._meanings.get(int(value), "") if state == "known" and self._meanings else ""
-        text = (meaning[:9] if self._meanings else short(value) + "°" * untrained) if state == "known" else ""
+        text = self._text(value) + "°" * (untrained and not self._meanings) if state == "known" else ""
         return {
             "x0": x - 0.49, "y0": y - 0.48, "x1": x + 0.49, "y1": y + 0.48, "x": x, "y": y,
             "value": value, "text": text, "ink": self._ink(value), "hatch": LOOKS[state][0], "state": state,
@@ -270,13 +277,24 @@ class _Grid:
         value = with_unit(float(self.values[row, column]), self.unit)
         return f"{'Lowest' if self._sense == 'min' else 'Highest'} {self.long_name}: {value} ({where})"
 
-    def notes(self) -> list[str]:
+    @property
+    def letters(self) -> int:
+        """The most letters that a cell has to hold."""
+        known = self.values[np.isfinite(self.values)]
+        texts = (self._text(value) for value in (known if known.size <= MOST else ()))
+        return max(map(len, texts), default=0)
+
+    def _text(self, value: float) -> str:
+        return self._meanings.get(int(value), "")[:9] if self._meanings else short(value)
+
+    def notes(self, *, legible: bool) -> list[str]:
         """Explain the looks that occur."""
         many = self.values.size > MOST
         states = set() if many else {
             self.state(row, column) for row in range(len(self._rows)) for column in range(len(self._columns))
         }  # fmt: skip
-        parts = ["too many cells for numbers: an image"] if many else []
+        narrow = "too many cells for numbers, which the tooltips have"
+        parts = ["too many cells for numbers: an image"] if many else [] if legible else [narrow]
         parts += [text for state, (_, text) in LOOKS.items() if text and state in states]
         if ((self._why == INFEASIBLE["untrained"]) & ~np.isnan(self.values)).any() and not many:
             parts.append("° = no network trained at that precision")
@@ -300,13 +318,13 @@ def _heading(labels: dict[str, Any], dims: Sequence[str]) -> str:
     return " ".join(filter(None, (short_label(dim, labels[dim]) for dim in dims if labels[dim] != "")))
 
 
-def _best_of(array: xr.DataArray, name: str, kept: Sequence[str]) -> tuple[xr.DataArray, list[str]]:
+def _best_of(array: xr.DataArray, sense: str | None, kept: Sequence[str]) -> tuple[xr.DataArray, list[str]]:
     reduced = [str(dim) for dim in array.dims if dim not in kept]
     if not reduced:
         return array, []
     if "flag_values" in array.attrs:
         return array.isel(dict.fromkeys(reduced, 0)), reduced
-    return (array.min(reduced) if sense_of(name) == "min" else array.max(reduced)), reduced
+    return (array.min(reduced) if sense == "min" else array.max(reduced)), reduced
 
 
 def _label_product(array: xr.DataArray, dims: Sequence[str]) -> list[tuple[Any, ...]]:

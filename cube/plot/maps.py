@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from roofcube.errors import InvalidDataError
+from roofcube.inert import with_inert_labels
 from roofcube.plot.drawing import style
 from roofcube.plot.drawing.elements import Axis, image, plane, rectangles, segments
 from roofcube.plot.drawing.tables import scale_of, short_label
@@ -79,12 +80,12 @@ def map(  # noqa: A001  the name of a figure
         msg = f"`x`, `y`: expected two dims of the cube, got {x!r} and {y!r}; it has {', '.join(sizes)}"
         raise InvalidDataError(msg)
     rivals = between or _rivals(sizes, x, y)
-    answer = best(cube, objective, per=[one for one in (y, x, rivals) if one], where=where)
+    answer = with_inert_labels(best(cube, objective, per=[one for one in (y, x, rivals) if one], where=where))
     sign = -1.0 if senses_of(cube, {objective: None})[objective] == "min" else 1.0
     array = answer[objective].transpose(y, x, *([rivals] if rivals else []))
     values = sign * array.values.astype("f8")
     values = values if rivals else values[..., None]
-    names = [str(one) for one in answer[rivals].values] if rivals else ["best"]
+    names = [short_label(rivals, one) or str(one) for one in answer[rivals].values] if rivals else ["best"]
     known = np.isfinite(values).any(axis=-1)
     ranked = np.sort(np.where(np.isfinite(values), values, -np.inf), axis=-1)
     first = np.where(known, np.argmax(np.where(np.isfinite(values), values, -np.inf), axis=-1), -1)
@@ -97,7 +98,11 @@ def map(  # noqa: A001  the name of a figure
     cells = _cells(answer, (x, y), axes, names, first, margin, sign * ranked[..., -1] * factor, unit)
     scale = {"cmap": [colours[name] for name in names], "clim": (-0.5, len(names) - 0.5), "colorbar": False}
     long_name = VARIABLES[objective].long_name if objective in VARIABLES else objective
-    notes = f"colour = winning {rivals or 'cell'}, best over all other dims; lines = the winner changes"
+    notes = (
+        f"colour = winning {rivals}, best over all other dims; lines = the winner changes"
+        if rivals
+        else "best over all other dims; no dim is left whose labels could compete"
+    )
     if first.size > MOST:
         (left, right), (low, high) = (axis.bounds or (0.0, 1.0) for axis in axes)
         codes = np.where(first < 0, np.nan, first)[::-1]
@@ -110,19 +115,27 @@ def map(  # noqa: A001  the name of a figure
         cells["colour"] = [colours.get(name, style.GRID) for name in cells["winner"]]
         parts = [rectangles(cells, ("x0", "y0", "x1", "y1"), name="map.cells", tooltip=tooltip, texts=[text],
                             fill_color="colour", fill_alpha="strength", line_color=style.GRID)]  # fmt: skip
-        notes += "; strong = far ahead of the next" + (", per cent = by how much" if any(cells["text"]) else "")
+        ahead = ", per cent = by how much" if any(cells["text"]) else ""
+        notes += f"; strong = far ahead of the next{ahead}" if rivals else ""
     lines = _crossover(first, [_cell_edges(answer, one, axis.log) for one, axis in zip((x, y), axes, strict=True)])
     parts.append(segments(lines, ("x0", "y0", "x1", "y1"), name="map.crossover", color=style.INK, line_width=2))
     counts = {name: int((first == place).sum()) for place, name in enumerate(names) if (first == place).any()}
     top = max(counts, key=lambda name: counts[name], default="")
     title = (
-        f"{top} wins {percent(counts[top] / known.sum())} of the map: {long_name}"
+        _range_of(values[known].max(axis=-1) * sign * factor, long_name, unit)
+        if counts and not rivals
+        else f"{top} wins {percent(counts[top] / known.sum())} of the map: {long_name}"
         if counts
         else "Nothing is known here"
     )
     shown = sorted(counts, key=lambda name: -counts[name])[:NAMED]
     key = {name: {"fill_color": colours[name], "line_color": None} for name in shown} if rivals else {}
     return plane(parts, name="map", x=axes[0], y=axes[1], title=title, notes=notes, key=key, height=600)
+
+
+def _range_of(values: np.ndarray[Any, Any], words: str, unit: str) -> str:
+    low, high = (with_unit(float(end), unit) for end in (values.min(), values.max()))
+    return f"{words[0].upper()}{words[1:]}: {low}" + (f" to {high}" if high != low else "")
 
 
 def _rivals(sizes: dict[str, int], x: str, y: str) -> str | None:

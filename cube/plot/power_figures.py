@@ -12,6 +12,7 @@ from roofcube.plot.drawing.elements import Axis, plane, segments
 from roofcube.plot.drawing.rows import Rows, bars, by_configuration, floor_of, log_room, numbers, swatches
 from roofcube.plot.drawing.tables import (
     doubts,
+    has_value,
     how_text,
     measured_names,
     model_text,
@@ -67,9 +68,10 @@ def power(cube: xr.Dataset) -> Any:
     names, kind = observed(cube, "compute", "power")
     main = names["power"]
     cube = require(cube, (main,), figure="power")
-    shown = [main, *(name for name in ("power_base", "power_idle") if kind == "measured" and name in cube)]
+    shown = [main, *(name for name in ("power_base", "power_idle") if kind == "measured" and has_value(cube, name))]
     table = _over_batches(cube, shown, main)
-    table = by_configuration(cube, table, -table[main], own=own_dims(cube, main))
+    title = _range_words(table, main, LOOKS[main][2] if kind == "predicted" else "under load", "W")
+    table, few = by_configuration(cube, table, -table[main], own=own_dims(cube, main))
     rows = Rows(list(table["row"]))
     data = _row_data(table, rows, "W") | {name: table[name] for name in shown}
     data |= {f"{name}_text": value_text(table[name], "W") for name in shown}
@@ -92,8 +94,11 @@ def power(cube: xr.Dataset) -> Any:
         name="power",
         x=Axis("power (W)", (0.0, float(np.nanmax(data["end"]) * 1.1))),
         y=rows.axis(),
-        title=_range_words(table, main, LOOKS[main][2] if kind == "predicted" else "under load", "W"),
-        notes=f"mean over batches; the line spans the lowest to the highest batch; {style.HOLLOW}",
+        title=title,
+        notes=[
+            f"mean over batches; the line spans the lowest to the highest batch; {style.HOLLOW}",
+            *filter(None, [few]),
+        ],
         key=swatches({words: colour for name, (_, colour, words) in LOOKS.items() if name in shown}),
         height=rows.height(),
     )
@@ -165,7 +170,7 @@ def _with_energy(cube: Any, scope: str, figure: str) -> tuple[xr.Dataset, str]:
     throughput = measured_names(scope)["throughput"]
     measured = ("energy_per_input", "inputs_per_joule")
     kind = observed(cube, scope, "power", "throughput")[1]
-    if scope == "compute" and isinstance(cube, xr.Dataset) and set(measured) <= set(cube.variables):
+    if scope == "compute" and all(has_value(cube, name) for name in measured):
         return require(cube, measured, figure=figure), "measured"
     if kind == "predicted" and (not isinstance(cube, xr.Dataset) or "predicted_energy" in cube):
         cube = require(cube, ("predicted_energy",), figure=figure)
@@ -183,7 +188,8 @@ def _with_energy(cube: Any, scope: str, figure: str) -> tuple[xr.Dataset, str]:
 def _bars_per_input(cube: Any, figure: str, name: str, words: str, unit: str, scope: str) -> Any:
     cube, kind = _with_energy(cube, scope, figure)
     table = _over_batches(cube, [name], name)
-    table = by_configuration(cube, table, table[name] * (1.0 if unit == "mJ" else -1.0), own=own_dims(cube, name))
+    title = _range_words(table, name, words, unit)
+    table, few = by_configuration(cube, table, table[name] * (1.0 if unit == "mJ" else -1.0), own=own_dims(cube, name))
     rows, floor = Rows(list(table["row"])), floor_of(table["low"])
     data = _row_data(table, rows, unit)
     data |= {"value": table[name], "value_text": value_text(table[name], unit)}
@@ -203,8 +209,11 @@ def _bars_per_input(cube: Any, figure: str, name: str, words: str, unit: str, sc
             f"{words} ({unit}, log scale, bars start at {short(floor)})", log_room(table["high"], floor, 0.12), log=True
         ),
         y=rows.axis(),
-        title=_range_words(table, name, words, unit),
-        notes=f"{how_text(kind, scope, cube)}{load}; mean over batches, line = all batches; {style.HOLLOW}",
+        title=title,
+        notes=[
+            f"{how_text(kind, scope, cube)}{load}; mean over batches, line = all batches; {style.HOLLOW}",
+            *filter(None, [few]),
+        ],
         height=rows.height(),
     )
 
@@ -269,4 +278,4 @@ def _range_texts(table: Columns, unit: str) -> np.ndarray[Any, Any]:
 def _range_words(table: Columns, name: str, words: str, unit: str) -> str:
     low, high = int(np.argmin(table[name])), int(np.argmax(table[name]))
     ends = [f"{with_unit(float(table[name][row]), unit)} ({table['platform'][row]})" for row in (low, high)]
-    return f"{words[0].upper()}{words[1:]}: {ends[0]} to {ends[1]}"
+    return f"{words[0].upper()}{words[1:]}: {' to '.join(dict.fromkeys(ends))}"

@@ -86,14 +86,15 @@ def efficiency(
     cube = require(cube, ("predicted_throughput", "peak_throughput", throughput), figure="efficiency")
     best = ratios_of(cube, at="best", scope=scope, trust="all")  # what is impossible is drawn hollow, and told
     table = records(best, ["efficiency"])
-    table = by_configuration(cube, table, -table["efficiency"], own=own_dims(best, "efficiency"))
+    table, few = by_configuration(cube, table, -table["efficiency"], own=own_dims(best, "efficiency"))
     choices = (
         {BEST: _at(cube, best, table, best.get("best_batch"), scope)}
         if at == "best"
         else _at_each_batch(cube, table, throughput, scope)
     )
     titles = [_title(label, one, table) for label, one in choices.items()]
-    notes = _notes(choices, scope, published=_reads_weights_per_input(cube))
+    notes = [*_notes(choices, scope, published=_reads_weights_per_input(cube))]
+    notes += [f"{few}; the title speaks of these"] if few else []
     return _bars_figure(name, table, choices, titles, notes, model_text(cube))
 
 
@@ -106,7 +107,7 @@ def _of_predictions(cube: xr.Dataset) -> Any:
     )
     table = records(best, names, known=names)
     share = table["predicted_throughput"] / table["peak_throughput"]
-    table = by_configuration(cube, {**table, "share": share}, -share, own=own_dims(best, names[0]))
+    table, few = by_configuration(cube, {**table, "share": share}, -share, own=own_dims(best, names[0]))
     predicted, peak = table["predicted_throughput"], table["peak_throughput"]
     blank = np.full(len(predicted), "not measured", dtype=object)
     columns = {
@@ -115,7 +116,7 @@ def _of_predictions(cube: xr.Dataset) -> Any:
         "note": np.array([percent(one) for one in table["share"]], dtype=object),
     }  # fmt: skip
     middle = percent(float(np.median(share)))
-    notes = [f"percent = predicted ÷ peak, {plain_model(cube)}; nothing was measured"]
+    notes = [f"percent = predicted ÷ peak, {plain_model(cube)}; nothing was measured", *filter(None, [few])]
     title = f"Predicted: {middle} of the compute peak in the median"
     return _bars_figure("efficiency", table, {BEST: columns}, [title], notes, model_text(cube))
 

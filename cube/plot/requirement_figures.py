@@ -9,7 +9,7 @@ import numpy as np
 from roofcube.errors import MissingInputError
 from roofcube.plot.drawing import style
 from roofcube.plot.drawing.elements import Axis, layout, plane
-from roofcube.plot.drawing.rows import Rows, bars, floor_of, log_room, numbers, with_rows
+from roofcube.plot.drawing.rows import Rows, bars, few_rows, floor_of, log_room, numbers, with_rows
 from roofcube.plot.drawing.tables import labels_of, ranks, records, require, sorted_rows, value_text
 from roofcube.vocabulary import ELEMENT_BYTES
 from roofcube.wording import short, with_unit
@@ -56,6 +56,8 @@ def requirements(cube: xr.Dataset) -> Any:
     table = records(_true_sizes(cube), ["ops", "params"])
     dims = [*map(str, (*cube["ops"].dims, *cube["params"].dims))]
     shown = tuple(dict.fromkeys(["topology", "pruning", *dims]))
+    kept, few = few_rows(table["topology"], -table["ops"])
+    table = {name: column[kept] for name, column in table.items()}
     table["label"] = labels_of(table, shown, shown=shown)
     table = sorted_rows(table, ranks(cube, table, "topology"), -table["ops"])
     sizes = _widths(cube)
@@ -84,7 +86,7 @@ def requirements(cube: xr.Dataset) -> Any:
             x=Axis(label, (0.0, end)),
             y=rows.axis(shown=column == "ops"),
             title=title,
-            notes=note,
+            notes=[note, *filter(None, [few])] if column == "ops" else [note, " "] if few else note,
             width=width,
             height=rows.height(ROW, around=152),
             tags=tags,
@@ -157,9 +159,9 @@ def peaks(cube: xr.Dataset) -> Any:
     cube = require(cube, ("peak_compute", "memory_bandwidth"), figure="peaks")
     tables = {name: _offer(cube, name, ("mode", "precision")) for name in ("peak_compute", "memory_bandwidth")}
     # names so long that they would leave no room for bars beside one another
-    stacked = max(len(name) for name in tables["peak_compute"]["platform"].tolist()) > LONG
+    stacked = max(len(name) for name in tables["peak_compute"][0]["platform"].tolist()) > LONG
     panels = [
-        _offers(tables[name], f"peaks.{part}", name, words, unit, width=style.WIDTH if stacked else width)
+        _offers(*tables[name], f"peaks.{part}", name, words, unit, width=style.WIDTH if stacked else width)
         for name, part, words, unit, width in (
             ("peak_compute", "compute", "peak compute", "TOP/s", 640),
             ("memory_bandwidth", "bandwidth", "bandwidth", "GB/s", style.WIDTH - 640),
@@ -168,17 +170,19 @@ def peaks(cube: xr.Dataset) -> Any:
     return layout(panels, name="peaks", columns=1 if stacked else 2)
 
 
-def _offer(cube: xr.Dataset, name: str, dims: tuple[str, ...]) -> Columns:
+def _offer(cube: xr.Dataset, name: str, dims: tuple[str, ...]) -> tuple[Columns, str]:
     table = records(cube, [name])
     table["label"] = labels_of(table, tuple(dim for dim in (*dims, *_own_dims(cube, name)) if dim in cube[name].dims))
-    return sorted_rows(table, ranks(cube, table, "platform"), -table[name])
+    kept, few = few_rows(table["platform"], -table[name])
+    table = {one: column[kept] for one, column in table.items()}
+    return sorted_rows(table, ranks(cube, table, "platform"), -table[name]), few
 
 
 def _own_dims(cube: xr.Dataset, name: str) -> list[str]:
     return [str(dim) for dim in cube[name].dims if dim not in ("platform", "mode", "precision")]
 
 
-def _offers(table: Columns, name: str, column: str, words: str, unit: str, *, width: int) -> Any:
+def _offers(table: Columns, few: str, name: str, column: str, words: str, unit: str, *, width: int) -> Any:
     table = with_rows(table, list(table["label"]))
     rows, values = Rows(list(table["row"]), gap=0.6), table[column]
     floor = floor_of(values)
@@ -192,7 +196,7 @@ def _offers(table: Columns, name: str, column: str, words: str, unit: str, *, wi
         x=Axis(f"{words} ({unit}, log scale)", log_room(values, floor, 0.25 if width > 500 else 0.6), log=True),
         y=rows.axis(),
         title=_highest(table, column, words, unit, most=(width - 150) // 8),
-        notes=f"bars start at {short(floor)} {unit}",
+        notes=[f"bars start at {short(floor)} {unit}", *filter(None, [few])],
         width=width,
         height=rows.height(22),
     )

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import numpy as np
+import xarray as xr
 
 from roofcube.model.graph import EXTRAPOLATES
 from roofcube.notebook import html_table
+from roofcube.sweep.flags import bits_of, codes_of, meanings_of
 from roofcube.sweep.low_ends import EXPECTED
+from roofcube.sweep.moments import moment_of
 from roofcube.sweep.questions import best, context_of
 from roofcube.vocabulary import CONFIGURATION
-from roofcube.wording import configuration_text, listed, short, shown_unit, with_unit
+from roofcube.wording import configuration_text, listed, moment_text, short, shown_unit, with_unit
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-    import xarray as xr
 
     from roofcube.sweep.sweep import Sweep
 
@@ -36,7 +37,7 @@ class Relaxation:
     name : str
         The limited variable or coordinate.
     to : object
-        The least relaxed end, or the label to allow.
+        The least relaxed end, the label or the meaning of the flag to allow; None where the limit has to go.
     gains : float
         The objective that is then reached.
     """
@@ -128,12 +129,12 @@ class Explanation:
 
     def _words_of(self, one: Relaxation) -> str:
         unit = self.winner[one.name].attrs.get("units", "") if one.name in self.winner.variables else ""
-        to = _in_shown_unit(one.to, unit) if isinstance(one.to, float) else str(one.to)
+        to = _in_shown_unit(one.to, unit) if isinstance(one.to, float) else str(_item(one.to))
         gain = _in_shown_unit(one.gains, self.winner[self.objective].attrs.get("units", ""))
         before = float(self.winner[self.objective])
         more, less = (one.gains, before) if self.sense == "max" else (before, one.gains)
         times = f", {short(more / less)} times as good" if less > 0 else ""
-        return f"relax {one.name} to {to}: {gain}{times}"
+        return f"{f'leave out {one.name}' if one.to is None else f'relax {one.name} to {to}'}: {gain}{times}"
 
 
 def _nothing(n_points: int) -> str:
@@ -144,7 +145,7 @@ def explain(
     cube: xr.Dataset | Sweep,
     objective: str,
     *,
-    where: Mapping[str, Any] | None = None,
+    where: Mapping[str, Any] | xr.DataArray | None = None,
     sense: Literal["max", "min"] | None = None,
 ) -> Explanation:
     """Find the best point and say why it wins, how clearly, and what relaxing each limit would gain.
@@ -176,7 +177,8 @@ def explain(
     context = context_of(cube)
     read = context.where(where)
     way: Literal["max", "min"] = "max" if context.sign(objective, sense) > 0 else "min"
-    limits = dict(where or {})
+    context.output("objective", objective)
+    limits = {str(where.name or "where"): where} if isinstance(where, xr.DataArray) else dict(where or {})
     winner = best(cube, objective, where=limits, sense=way)
     removed = {
         key.removeprefix("removed_by_"): int(number)
@@ -242,9 +244,21 @@ def _relaxations(
         reached = float(relaxed[objective])
         if found and not (reached > float(winner[objective]) if way == "max" else reached < float(winner[objective])):
             continue
-        to = relaxed[name].values[()] if name in relaxed.variables else None
-        relaxations.append(Relaxation(name, float(to) if isinstance(to, np.floating | float) else to, reached))
+        to = _allowed(relaxed[name].variable) if name in relaxed.variables else None
+        relaxations.append(Relaxation(name, to, reached))
     return tuple(sorted(relaxations, key=lambda one: one.gains, reverse=way == "max"))
+
+
+def _allowed(variable: xr.Variable) -> Any:
+    """Return what a limit has to allow: a number, a label, the meaning of a flag; None for what is not known."""
+    value: Any = variable.values[()]
+    flags = codes_of(variable.attrs)
+    if flags or bits_of(variable.attrs):
+        words = meanings_of(variable)
+        return ", ".join(words) if words else value
+    if isinstance(value, np.floating | float):
+        return None if np.isnan(value) else float(value)
+    return value
 
 
 def _least_relaxed(
@@ -266,37 +280,30 @@ def _least_relaxed(
         beyond = np.nextafter(kind.type(value), kind.type(np.inf if way == "max" else -np.inf))
         better[objective] = (float(beyond), None) if way == "max" else (None, float(beyond))
     low, high = limit
-    candidates = []
-    if high is not None:
-        candidates.append(best(cube, name, where={**better, name: (high, None)}, sense="min"))
-    if low is not None:
-        candidates.append(best(cube, name, where={**better, name: (None, low)}, sense="max"))
-    reachable = [one for one in candidates if bool(one["found"])]
-    if not reachable:
+    wider: list[tuple[float, tuple[Any, Any]]] = []
+    for end, outside, side in ((high, (high, None), "min"), (low, (None, low), "max")):
+        if end is None:
+            continue
+        beyond_end = best(cube, name, where={**better, name: outside}, sense=cast('Literal["max", "min"]', side))
+        if bool(beyond_end["found"]):
+            value = beyond_end[name].values[()]
+            distance = _distance(name, value, end)
+            wider.append((distance, (low, value) if side == "min" else (value, high)))
+    if not wider:
         return None
-    nearest = min(reachable, key=lambda one: min(_distance(one[name], end) for end in limit if end is not None))
-    end = float(nearest[name])
-    widened = (None if low is None else min(low, end), None if high is None else max(high, end))
-    return best(cube, objective, where={**others, name: widened}, sense=way)
+    return best(cube, objective, where={**others, name: min(wider, key=lambda one: one[0])[1]}, sense=way)
 
 
-def _distance(value: xr.DataArray, end: Any) -> float:
+def _distance(name: str, value: Any, end: Any) -> float:
+    if np.asarray(value).dtype.kind in "mM":
+        return abs(float((value - moment_of(name, end, value.dtype)) / np.timedelta64(1, "s")))
     return abs(float(value) - float(end)) / (abs(float(end)) or 1.0)
 
 
 def _doubts(winner: xr.Dataset) -> tuple[str, ...]:
     if not bool(winner["found"]):
         return ()
-    words = []
-    for name in DOUBTS:
-        if name not in winner:
-            continue
-        attributes, code = winner[name].attrs, int(winner[name])
-        meanings = str(attributes.get("flag_meanings", "")).split()
-        if "flag_masks" in attributes:
-            words += [word for word, bit in zip(meanings, attributes["flag_masks"], strict=False) if code & int(bit)]
-        elif "flag_values" in attributes and code != 0:
-            words += [word for word, one in zip(meanings, attributes["flag_values"], strict=False) if int(one) == code]
+    words = [word for name in DOUBTS if name in winner and int(winner[name]) for word in meanings_of(winner[name])]
     if EXTRAPOLATES in winner and float(winner[EXTRAPOLATES]) == 1.0:
         words.append(BEYOND)
     return tuple(word.replace("_", " ") for word in words)
@@ -340,4 +347,7 @@ def _finite_or_none(array: xr.DataArray) -> float | None:
 
 
 def _item(value: Any) -> Any:
+    """Return a plain number or text, times as ISO 8601 writes them."""
+    if isinstance(value, np.datetime64 | np.timedelta64):
+        return moment_text(value) or None
     return value.item() if hasattr(value, "item") else value

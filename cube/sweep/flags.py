@@ -10,7 +10,7 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["Bits", "bits_of", "codes_of", "is_flag"]
+__all__ = ["Bits", "bits_of", "codes_of", "is_flag", "meanings_of"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -47,6 +47,15 @@ def bits_of(attributes: Mapping[str, Any]) -> dict[str, Bits]:
     masks = _numbers(attributes, "flag_masks")
     values = _numbers(attributes, "flag_values") if "flag_values" in attributes else [None] * len(masks)
     return {name: Bits(*bits) for name, *bits in zip(_meanings(attributes), masks, values, strict=False)}
+
+
+def meanings_of(scalar: Any) -> list[str]:
+    """Return the meanings that a single value of a flag has."""
+    value = np.asarray(scalar.values)
+    if value != value:
+        return []
+    codes = [name for name, code in codes_of(scalar.attrs).items() if value == code]
+    return codes + [name for name, bits in bits_of(scalar.attrs).items() if bits.met(value.astype(np.int64))]
 
 
 def _meanings(attributes: Mapping[str, Any]) -> list[str]:

@@ -13,7 +13,7 @@ import numpy as np
 
 from roofcube.errors import InvalidDataError
 
-__all__ = ["among", "between"]
+__all__ = ["among", "between", "moment_of"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 LAST = (1 << 63) - (1 << 40)
@@ -52,7 +52,7 @@ def _is_before(name: str, one: Any, other: Any, kind: np.dtype[Any]) -> bool:
 
 def _ticks(name: str, value: Any, kind: np.dtype[Any]) -> tuple[Any, bool]:
     """Return the last whole tick at or before a moment, infinite beyond all, and whether it is the moment itself."""
-    moment, native = _read_moment(name, value, kind), kind.newbyteorder("=")
+    moment, native = moment_of(name, value, kind), kind.newbyteorder("=")
     coarse = f"{kind.kind}8[s]"
     # casting the very last tick to seconds wraps around too
     ends = np.array([-LAST, LAST]).view(native).astype(coarse)
@@ -65,7 +65,7 @@ def _ticks(name: str, value: Any, kind: np.dtype[Any]) -> tuple[Any, bool]:
     return tick, bool(stored == moment)
 
 
-def _read_moment(name: str, value: Any, kind: np.dtype[Any]) -> Any:
+def moment_of(name: str, value: Any, kind: np.dtype[Any]) -> Any:
     """Read a datetime or duration as users write it; numbers and NaT are none."""
     make = np.datetime64 if kind.kind == "M" else np.timedelta64
     moment = make("NaT")

@@ -208,7 +208,8 @@ def _content(sweep: ModelContext) -> Iterator[str | bytes]:
     """List all that the store will say: graph and tables to the last bit, inputs and every attribute."""
     yield repr((sweep.dims, sweep.space.sizes, sweep.dtype, sweep.tuning.chunk_points, SEPARATOR))
     yield from structure_of(sweep.model.outputs)
-    for name, table in sorted(sweep.space.tables.items()):
+    for name in sorted(sweep.model.tables):
+        table = sweep.space.tables[name]
         yield f"{name}{table.shape}{table.dtype.str}"
         yield np.ascontiguousarray(table).tobytes()
     described = {name: attributes_of(sweep, name) for name in sorted(result_dims(sweep))}

@@ -11,6 +11,7 @@ Nodes are interned: building the same expression twice gives the same object, so
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Union
 from weakref import WeakValueDictionary
@@ -237,10 +238,17 @@ def _intern(operation: str, arguments: tuple[Node, ...] = (), name: str = "", va
 def _as_node(operand: Any) -> Node:
     if isinstance(operand, Node):
         return operand
-    if np.ndim(operand) or isinstance(operand, str):
-        msg = f"`{operand!r:.40}`: expected a node or a number in a formula; put arrays into the inputs and name them"
+    if isinstance(operand, bool | np.bool_):
+        msg = (
+            f"`{operand}`: expected a node or a number in a formula; `==` and `!=` compare nodes themselves, not their "
+            "values: write a.equals(b) or ~a.equals(b)"
+        )
         raise TypeError(msg)
-    return constant(operand)
+    if not np.ndim(operand) and not isinstance(operand, str):
+        with suppress(TypeError, ValueError, OverflowError):  # None, complex, 10**400
+            return constant(operand)
+    msg = f"`{operand!r:.40}`: expected a node or a number in a formula; put arrays into the inputs and name them"
+    raise TypeError(msg)
 
 
 def _power(base: Operand, exponent: Operand) -> Node:
@@ -308,7 +316,7 @@ def where(condition: Operand, true: Operand, false: Operand) -> Node:
     Parameters
     ----------
     condition : node
-        A comparison: ``model.batch > 8``, combined by ``& | ~``.
+        A comparison: ``model.batch > 8`` or ``model.batch.equals(8)``, combined by ``& | ~``.
     true, false : number or node
         What to take where it holds, and where it does not.
 

@@ -79,7 +79,9 @@ def axis_of(cube: xr.Dataset, name: str, words: str, values: Any) -> Axis:
     finite = np.asarray(values, dtype="f8")
     finite = finite[np.isfinite(finite)]
     log = unit != "%" and bool((finite > 0).all() and finite.max() > 5 * finite.min())
-    margin = 0.06 * (finite.max() - finite.min() or 1.0)
+    # of values that are all but equal, ticks would differ in digits that nobody reads
+    span, size = finite.max() - finite.min(), float(np.abs(finite).max())
+    margin = 0.06 * span if span > 1e-3 * size else 0.02 * size or 1.0
     bounds = style.log_bounds(finite) if log else (float(finite.min() - margin), float(finite.max() + margin))
     return Axis(f"{words} ({', '.join(filter(None, (unit, 'log scale' * log)))})".replace(" ()", ""), bounds, log=log)
 

@@ -13,6 +13,7 @@ from roofcube.plot.drawing import style
 from roofcube.plot.drawing.elements import Axis, rectangles
 from roofcube.plot.drawing.tables import labels_of, ranks, several, sorted_rows
 from roofcube.vocabulary import CONFIGURATION
+from roofcube.wording import with_thousands
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -21,18 +22,30 @@ if TYPE_CHECKING:
 
     from roofcube.plot.drawing.tables import Columns
 
-__all__ = ["Rows", "bars", "by_configuration", "floor_of", "log_room", "numbers", "swatches", "with_rows"]
+__all__ = ["Rows", "bars", "by_configuration", "few_rows", "floor_of", "log_room", "numbers", "swatches", "with_rows"]
 
 ROW = 20  # pixels a row takes
 GAP = 0.7  # rows between two groups
 MOST = 150  # rows with a label each; of more, every second one, or fewer
-TALLEST = 4000  # pixels
+TALLEST = 5200  # pixels
+FEWEST = 3  # rows whose room a single one has: lines of notes and a key may take that of one
+MOST_ROWS = 360  # lower ones would be thinner than the numbers at their ends
 
 
 def by_configuration(
     cube: xr.Dataset, table: Columns, order: np.ndarray[Any, Any], *, own: Sequence[str] = ()
-) -> Columns:
-    """Sort rows by platform, then best first; add `row`, the platform and the label of each."""
+) -> tuple[Columns, str]:
+    """Sort rows by platform, then best first; add `row`, the platform and the label of each.
+
+    Returns
+    -------
+    columns : dict
+    str
+        Which rows were left out; empty where none were.
+    """
+    kept, few = few_rows(table["platform"], order)
+    if few:
+        table, order = {name: column[kept] for name, column in table.items()}, order[kept]
     shown = [
         name
         for name in ("mode", "precision", "topology", "pruning")
@@ -40,7 +53,23 @@ def by_configuration(
     ]
     table = sorted_rows(table, ranks(cube, table, "platform"), order)
     labels = labels_of(table, (*CONFIGURATION, *own), shown=(*shown, *own))
-    return with_rows(table, labels)
+    return with_rows(table, labels), few
+
+
+def few_rows(
+    groups: Sequence[Any] | np.ndarray[Any, Any], order: np.ndarray[Any, Any]
+) -> tuple[np.ndarray[Any, Any], str]:
+    """Choose the rows of a figure that cannot hold them all: of each group those that come first, in turn."""
+    count = len(order)
+    if count <= MOST_ROWS:
+        return np.arange(count), ""
+    _, start, number = np.unique(np.asarray(groups, dtype=str), return_index=True, return_inverse=True)
+    sorted_by_group = np.lexsort((order, number))
+    rank = np.empty(count, dtype=np.intp)
+    rank[sorted_by_group] = np.arange(count) - np.searchsorted(number[sorted_by_group], number[sorted_by_group])
+    kept = np.sort(np.lexsort((order, rank))[:MOST_ROWS])
+    whose = "those that head the rows of each platform" if len(start) > 1 else "those that head the rows"
+    return kept, f"{MOST_ROWS} of {with_thousands(count)} rows, {whose}"
 
 
 def with_rows(table: Columns, labels: Sequence[str] | np.ndarray[Any, Any]) -> Columns:
@@ -81,7 +110,7 @@ class Rows:
 
     def height(self, row: int = ROW, around: int = 150) -> int:
         """Return the pixels that a figure of these rows is high."""
-        return int(min(around + row * self.length, TALLEST))
+        return int(min(around + row * max(self.length, FEWEST), TALLEST))
 
 
 def bars(columns: Mapping[str, Any], left: str, right: str, height: float, *, name: str, **more: Any) -> Any:

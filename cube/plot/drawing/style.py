@@ -106,6 +106,7 @@ DASHES = ("solid", "dashed", "dotdash", "dashdot")
 
 PLAIN = """
 const size = Math.abs(tick) * (1 + 1e-9);
+if (size >= 1e15) return (+tick.toPrecision(6)).toExponential().replace("+", "");
 for (const [step, letter] of [[1e12, "T"], [1e9, "G"], [1e6, "M"], [1e3, "k"]])
   if (size >= step) return +(tick / step).toPrecision(6) + letter;
 return String(+tick.toPrecision(6));
@@ -144,19 +145,25 @@ TOOLTIP_STYLE = "font-size:13px;max-width:420px;line-height:1.35;color:#1f2329"
 # axes -----------------------------------------------------------------------------------------------------------------
 
 
+LETTER = 7.0  # pixels of a letter of a key
+NARROWEST = 5.5  # ends of a log axis, between which always lie two of 1, 2, 5, 10
+
+
 def log_bounds(values: Iterable[float], *, low: float = 0.7, high: float = 1.4) -> tuple[float, float]:
     """Bounds of a log axis around positive values, with room at both ends."""
     known = np.asarray(list(values), dtype="f8")
     known = known[np.isfinite(known) & (known > 0)]
     if not known.size:
         return 0.1, 10.0
-    return float(known.min() * low), float(known.max() * high)
+    ends = float(known.min() * low), float(known.max() * high)
+    wider = max(1.0, (NARROWEST / (ends[1] / ends[0])) ** 0.5)
+    return ends[0] / wider, ends[1] * wider
 
 
 def floor_of(values: np.ndarray[Any, Any]) -> float:
     """Power of ten below all positive values: where bars on a log axis start."""
     known = values[np.isfinite(values) & (values > 0)]
-    return float(10.0 ** np.floor(np.log10(known.min()))) if known.size else 1.0
+    return float(10.0 ** np.floor(np.log10(known.min() / 1.02))) if known.size else 1.0  # 10 has a bar too
 
 
 def decades(low: float, high: float) -> list[float]:
@@ -380,6 +387,11 @@ def key(plot: Any, entries: Mapping[str, Mapping[str, Any]]) -> None:
         glyph_width=28,
         label_height=28,
     )
+    widest = 48 + LETTER * max(map(len, entries), default=0)
+    columns = max(1, int((plot.width or WIDTH) // widest))
+    if sum(48 + LETTER * len(label) for label in entries) > (plot.width or WIDTH) and len(items) > columns:
+        legend.ncols = columns
+        plot.height += 28 * (-(-len(items) // columns) - 1)
     plot.add_layout(legend, "above")
 
 

@@ -10,12 +10,13 @@ import polars as pl
 import xarray as xr
 
 from roofcube.errors import InvalidDataError, MissingInputError, check_choice
+from roofcube.inert import with_inert_labels
 from roofcube.labels import dims_in_order, flat_column, locate
 from roofcube.measured.rows import measurement_rows
 from roofcube.model.offered import as_product
 from roofcube.sweep import Sweep
-from roofcube.vocabulary import CONFIGURATION, DIMS, THREADED, VARIABLES, attributes
-from roofcube.wording import configuration_text, flag_words, short, shown_unit, with_unit
+from roofcube.vocabulary import CONFIGURATION, DIMS, THREADED, VARIABLES, attributes, sense_of
+from roofcube.wording import configuration_text, flag_words, moment_text, short, shown_unit, with_unit
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -45,6 +46,7 @@ __all__ = [
     "rows_by_labels",
     "scale_of",
     "scope_text",
+    "sense_in",
     "several",
     "short_label",
     "sorted_rows",
@@ -136,7 +138,7 @@ def require(cube: Any, names: Iterable[str], *, figure: str) -> xr.Dataset:
         if not has_value(cube, name):
             msg = f"`{name}`: the figure {figure} needs a value and the cube has none; pass one where it is known"
             raise MissingInputError(msg)
-    return one_model(_with_single_labels(cube, names))
+    return one_model(_with_single_labels(with_inert_labels(cube), names))
 
 
 def has_value(cube: Any, name: str) -> bool:
@@ -150,18 +152,17 @@ def has_value(cube: Any, name: str) -> bool:
 def _asked_of_sweep(sweep: Sweep, names: Sequence[str]) -> xr.Dataset:
     """Let a sweep answer for variables, without ever holding all its points."""
     tables = sweep.model.tables
-    parts = {name: tables[name].assign_attrs(attributes(name)) for name in names if name in tables}
+    parts = {name: tables[name].assign_attrs(sweep.context.attributes(name)) for name in names if name in tables}
     for name in names:
         if name not in parts and name in sweep.model.outputs:
             answer = sweep.best(name, per=[dim for dim in sweep.dims if dim in CONFIGURATION])
             parts[name] = answer[name].drop_vars([one for one in answer.coords if one not in answer.dims])
-    attrs = sweep.best(next(iter(sweep.model.outputs))).attrs if parts else {}
     coords = {
         name: coordinate
         for name, coordinate in sweep.model.coords.items()
         if name in DIMS or name in ("device_class", "family", *sweep.dims)
     }
-    return xr.Dataset(parts, attrs=attrs).assign_coords(coords) if parts else xr.Dataset(coords=coords)
+    return xr.Dataset(parts, attrs=sweep.context.attrs).assign_coords(coords) if parts else xr.Dataset(coords=coords)
 
 
 def observed(cube: Any, scope: str, *quantities: str) -> tuple[dict[str, str], str]:
@@ -227,6 +228,11 @@ def scale_of(cube: xr.Dataset, name: str) -> tuple[float, str]:
     known = VARIABLES.get(name)
     unit = str(cube[name].attrs.get("units", known.units if known else ""))
     return shown_unit(unit)
+
+
+def sense_in(cube: xr.Dataset, name: str) -> str | None:
+    """Check whether more (`max`) or less (`min`) of a variable is better: by its own attribute, else by the table."""
+    return str(cube[name].attrs.get("sense") or sense_of(name) or "") or None
 
 
 def value_text(values: np.ndarray[Any, Any], unit: str) -> np.ndarray[Any, Any]:
@@ -298,10 +304,14 @@ def told(cube: xr.Dataset, columns: Columns, name: str) -> Columns:
     return {**columns, "configuration": texts, "flags": flags_text(cube, columns["quality"])}
 
 
-def with_source_rows(cube: xr.Dataset, measurements: Any) -> xr.Dataset:
-    """Add `source_row`, the names of the source rows behind each measured cell, from the table that was joined."""
-    if measurements is None or "n_rows" not in cube.variables:
+def with_source_rows(cube: Any, measurements: Any) -> Any:
+    """Add `source_row`, the names of the source rows behind each measured cell, from the table that was joined.
+
+    Of a cube as it was given: `require` may exchange labels that cannot be shown.
+    """
+    if measurements is None or not isinstance(cube, xr.Dataset) or "n_rows" not in cube.variables:
         return cube
+    cube = as_product(cube)
     measurements = measurement_rows(measurements)
     if "source_row" not in measurements.columns:
         return cube
@@ -344,6 +354,8 @@ def _configuration_texts(columns: Columns, own: Sequence[str], count: int) -> np
 
 
 def _label_text(value: Any) -> str:
+    if isinstance(value, np.datetime64 | np.timedelta64):
+        return moment_text(value)
     return short(float(value)) if isinstance(value, int | float | np.number) else str(value)
 
 

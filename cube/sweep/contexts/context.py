@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from roofcube.errors import InvalidDataError, unknown_label
-from roofcube.kernels.graph.expression import leaf
 from roofcube.kernels.query.query import check_countable
 from roofcube.sweep.contexts.where import Where, read_where
 from roofcube.vocabulary import sense_of
@@ -363,10 +362,6 @@ class Context(ABC):
         for name, _ in objectives:
             removed[f"missing_{name}"] = self.missing(name, where)
         return removed
-
-    def with_masks(self, where: Where) -> Mapping[str, Node]:
-        """Return the outputs, and with them the masks that limits became."""
-        return self.outputs | {name: leaf(name) for name in where.masks} if where.masks else self.outputs
 
 
 def names_of(given: Any, *, what: str = "per") -> list[str]:

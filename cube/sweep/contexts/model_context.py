@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from roofcube.kernels.bounds.not_nan import not_nan
+from roofcube.kernels.graph.expression import leaf
 from roofcube.kernels.graph.program import PointReader
 from roofcube.kernels.graph.space import Space
 from roofcube.kernels.query.query import Limit, Query, ask
 from roofcube.kernels.tuning import TUNING, Tuning
 from roofcube.model.graph import LAYER, build_model
+from roofcube.sweep.answers.points import empty_value
 from roofcube.sweep.contexts.context import Context, ordered_dims
 from roofcube.vocabulary import FLAGS
 
@@ -109,38 +111,66 @@ class ModelContext(Context):
         self.model = build_model(inputs, assumptions)
         self.dims = ordered_dims(self.model.dim_order, dims)
         self.sizes = {dim: self.model.sizes[dim] for dim in self.dims}
-        self.outputs = self.model.outputs
         self.coords = {
             str(name): coordinate.variable
             for name, coordinate in self.model.coords.items()
             if LAYER not in coordinate.dims
         }
+        counted = {  # coordinates that can be objectives and limits, as those of stored cubes can
+            name: self.model.coords[name].astype("f8")
+            for name, one in self.coords.items()
+            if one.dtype.kind in "fiub" and name not in self.model.outputs and set(one.dims) <= set(self.dims)
+        }
+        self.outputs = {**self.model.outputs, **{name: leaf(name) for name in counted}}
         label = getattr(assumptions, "label", "calibration")
         self.attrs = {**inputs.attrs, "assumptions": label, "dim_order": " ".join(self.dims)}
         self.dtype = dtype
         self.make_engine = make_engine
         self.tuning = tuning
-        self.space = space_of(self.model.tables, self.dims, self.model.sizes, dtype)
+        self.space = space_of({**self.model.tables, **counted}, self.dims, self.model.sizes, dtype)
         self._folded: OrderedDict[Any, Query] = OrderedDict()
         self._not_nan: dict[str, Node] = {}
 
     def attributes(self, name: str) -> dict[str, Any]:
-        """Return the attributes of an output."""
-        return self.model.attributes(name)
+        """Return the attributes of an output, or of a coordinate; what was given keeps its own."""
+        given = self._given(name)
+        return self.model.attributes(name) if given is None else dict(given.attrs)
+
+    def _given(self, name: str) -> xr.Variable | None:
+        """Return an input or a coordinate that no term replaces."""
+        given: xr.Variable | None = self.inputs.variables.get(name)
+        replaced = name in self.outputs and self.outputs[name] is not leaf(name)
+        return None if given is None or replaced or LAYER in given.dims else given
 
     def at(self, indices: Sequence[Array]) -> dict[str, Array]:
-        """Evaluate every output at points."""
-        return self._reader.at(indices)
+        """Evaluate every output at points; whole numbers and booleans that were given are read as they are."""
+        index_of = dict(zip(self.dims, indices, strict=True))
+        n = len(indices[0]) if indices else 1
+        whole = {
+            name: np.broadcast_to(one.values[tuple(index_of[str(dim)] for dim in one.dims)], n).copy()
+            for name, one in self._whole.items()
+        }
+        return self._reader.at(indices) | whole
+
+    @cached_property
+    def _whole(self) -> dict[str, xr.Variable]:
+        """Inputs that are whole numbers or booleans."""
+        given = {str(name): self._given(str(name)) for name in self.inputs.data_vars}
+        return {name: one for name, one in given.items() if one is not None and one.dtype.kind in "iub"}
 
     @cached_property
     def _reader(self) -> ModelReader:
-        return ModelReader(self.space, self.outputs)
+        return ModelReader(self.space, self.model.outputs)
 
     def nothing(self, n: int) -> dict[str, Array]:
         """Return values for n points of an empty space."""
-        return {
+        made = {
             name: np.full(n, -1, dtype="i1") if name in FLAGS else np.full(n, np.nan, dtype=self.dtype)
-            for name in self.outputs
+            for name in self.model.outputs
+        }
+        return made | {
+            name: np.full(n, empty_value(name, np.empty(0, one.dtype), one.attrs), dtype=one.dtype)
+            for name, one in self._whole.items()
         }
 
     def engine(self, query: Query) -> Any:  # noqa: ARG002
@@ -152,14 +182,15 @@ class ModelContext(Context):
         return limit
 
     def native(self, name: str) -> xr.Variable | None:
-        """Return a numeric input of the model as it was given."""
+        """Return an input of the model or a coordinate as it was given, or a table that derives from them."""
         table = self.model.tables.get(name)
-        return None if table is None or LAYER in table.dims else table.variable
+        given = self._given(name)
+        return given if given is not None or table is None or LAYER in table.dims else table.variable
 
     def _prepared(self, names: tuple[str, ...], per: tuple[str, ...], where: Where) -> Query:
-        outputs = self.with_masks(where)
         space = self.space
         if where.masks:
+            outputs = self._asked(names) | {name: leaf(name) for name in where.masks}
             space = replace(space, tables={**space.tables, **where.tables(len(space.all_axes), space.dtype)})
             return ask(space.take(where.kept), outputs, per=per, also=names, tuning=self.tuning)
         labels = tuple((dim, kept.tobytes()) for dim, kept in sorted(where.kept.items()))
@@ -173,7 +204,7 @@ class ModelContext(Context):
             self._folded.popitem(last=False)
         return query
 
-    def _asked(self, names: tuple[str, ...]) -> Mapping[str, Node]:
+    def _asked(self, names: tuple[str, ...]) -> dict[str, Node]:
         return self._not_nan if any(name in self._not_nan for name in names) else self.outputs
 
     def missing(self, name: str, where: Where) -> int:
@@ -193,4 +224,4 @@ class ModelContext(Context):
     def row_bytes(self) -> int:
         """Bytes of a point's values and labels."""
         labels = sum(int(variable.dtype.itemsize) for variable in self.coords.values())
-        return int(np.dtype(self.dtype).itemsize) * len(self.outputs) + labels
+        return int(np.dtype(self.dtype).itemsize) * len(self.model.outputs) + labels

@@ -193,7 +193,8 @@ def read_where(space: Labelled, where: Any) -> Where:
         elif name in space.outputs:
             _limit_variable(space, read, name, wanted)
         elif isinstance(name, str) and (variable := space.native(name)) is not None:
-            _limit_text(space, read, name, variable, wanted)
+            limit = _limit_text if variable.dtype.kind in "UOST" else _limit_stored
+            limit(space, read, name, variable, wanted)
         else:
             names = dict.fromkeys([*space.outputs, *space.coords])
             raise unknown_label("where", name, names, do="limit a variable or a coordinate")
@@ -301,7 +302,9 @@ def _limit_variable(space: Labelled, read: Where, name: str, wanted: Any) -> Non
     elif variable is not None and as_stored:
         read.mask(name, _full_rank(space, variable, _among(name, variable.values, listed)))
     else:
-        if not hasattr(wanted, "__iter__") or isinstance(wanted, str) or any(one is None for one in listed):
+        alone = isinstance(wanted, bool | np.bool_) and variable is not None and variable.dtype.kind == "b"
+        several = hasattr(wanted, "__iter__") and not isinstance(wanted, str)
+        if not (alone or several) or any(one is None for one in listed):
             raise _no_limit(name, wanted)
         read.by_limit[name] = space.limit(name, Limit(name, one_of=tuple(_number(name, one) for one in listed)))
 
@@ -357,6 +360,19 @@ def _has_bits(name: str, codes: Array, bits: Any) -> Array:
     if isinf(bits) or bits != int(bits):
         raise _no_limit(name, bits)
     return Bits(int(bits)).met(codes)
+
+
+def _limit_stored(space: Labelled, read: Where, name: str, variable: xr.Variable, wanted: Any) -> None:
+    """Limit times that the space holds without computing with them."""
+    if isinstance(wanted, slice) and wanted.step is None:
+        wanted = (wanted.start, wanted.stop)
+    if _is_range(wanted, variable.dtype):
+        mask = _within(name, variable.values, wanted)
+    elif isinstance(wanted, Mapping | slice | tuple) or wanted is None:
+        raise _no_limit(name, wanted)
+    else:
+        mask = _among(name, variable.values, _listed(wanted))
+    read.mask(name, _full_rank(space, variable, mask))
 
 
 def _limit_text(space: Labelled, read: Where, name: str, variable: xr.Variable, wanted: Any) -> None:

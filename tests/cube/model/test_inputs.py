@@ -213,6 +213,10 @@ def test_own_term_of_the_model():
         rc.predict(inputs, assumptions=rc.PUBLISHED.with_term("cost", lambda m: 1.0))
     with pytest.raises(AttributeError, match="no node 'prize'"):
         rc.predict(inputs, assumptions=rc.PUBLISHED.with_term("cost", lambda m: m.prize))
+    with pytest.raises(InvalidDataError, match="`name`: expected a str, got 3 of type int"):
+        rc.PUBLISHED.with_term(3, lambda m: m.price)
+    with pytest.raises(InvalidDataError, match="`cost`: expected a formula that takes the model, got 'price'"):
+        rc.PUBLISHED.with_term("cost", "price")
 
 
 def test_missing_inputs_are_named():

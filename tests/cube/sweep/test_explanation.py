@@ -108,3 +108,55 @@ def test_the_command_answers_in_words_and_in_json():
 def test_what_cannot_be_read_is_told(chips, call, error, message):
     with pytest.raises(error, match=message):
         call(chips)
+
+
+@pytest.fixture(scope="module")
+def shop() -> xr.Dataset:
+    """Four boards with a date, a state that is a flag, and a power of which one is not known."""
+    days = np.datetime64("2026-01-01", "ns") + np.arange(4) * np.timedelta64(1, "D")
+    return xr.Dataset(
+        {
+            "speed": ("platform", [4.0, 3.0, 2.0, 1.0], {"sense": "max"}),
+            "power": ("platform", [np.nan, 5.0, 7.0, 9.0]),
+            "state": (
+                "platform",
+                np.array([1, 0, 1, 0], "i1"),
+                {"flag_values": np.array([0, 1], "i1"), "flag_meanings": "ok worn"},
+            ),
+        },
+        coords={"platform": ["a", "b", "c", "d"], "since": ("platform", days)},
+    )
+
+
+def test_limits_on_times_are_relaxed_to_the_nearest_and_told_as_dates(shop):
+    reasons = rc.explain(shop, "speed", where={"since": ("2026-01-03", "2026-01-31")})
+    (one,) = reasons.relaxations
+    assert (one.name, one.to, one.gains) == ("since", np.datetime64("2026-01-02"), 3.0)
+    assert "relax since to 2026-01-02: 3" in repr(reasons)
+    told = json.loads(json.dumps(reasons.to_dict(), allow_nan=False))
+    assert told["winner"]["since"] == "2026-01-03"
+    assert told["relaxations"][0]["to"] == "2026-01-02"
+
+
+def test_a_boolean_array_is_a_limit_like_any_other(shop):
+    reasons = rc.explain(shop, "speed", where=shop["speed"] < 3)
+    assert reasons.winner.platform.item() == "c"
+    assert reasons.removed == {"speed": 2}
+    assert [(one.name, one.to) for one in reasons.relaxations] == [("speed", 4.0)]
+    unnamed = rc.explain(shop, "speed", where=(shop["speed"] < 3).rename(None))
+    assert [(one.name, one.to) for one in unnamed.relaxations] == [("where", None)]
+    assert "leave out where: 4" in repr(unnamed)
+
+
+def test_what_a_limit_has_to_allow_is_told_in_words_or_not_at_all(shop):
+    reasons = rc.explain(shop, "speed", where={"state": ["ok"]})
+    assert [(one.name, one.to) for one in reasons.relaxations] == [("state", "worn")]
+    unknown = rc.explain(shop, "speed", where={"power": [5.0, 7.0]})
+    assert [(one.name, one.to) for one in unknown.relaxations] == [("power", None)]
+    assert "leave out power: 4" in repr(unknown)
+    assert json.dumps(unknown.to_dict(), allow_nan=False)
+
+
+def test_times_are_no_objective_to_explain(shop):
+    with pytest.raises(InvalidDataError, match="`objective`: expected numbers that f8 holds exactly, got 'since'"):
+        rc.explain(shop, "since", sense="max")

@@ -191,5 +191,14 @@ def test_operands_that_are_no_numbers_are_refused():
         np.sin(A)
     with pytest.raises(TypeError, match=r"expected a node or a number in a formula; put arrays into the inputs"):
         A * [1.0, 2.0]
-    with pytest.raises(TypeError, match=r"expected a node or a number in a formula"):
-        A * np.ones(3)
+    for operand in (np.ones(3), None, 1j, 10**400, "2"):
+        with pytest.raises(TypeError, match=r"expected a node or a number in a formula; put arrays"):
+            A * operand
+
+
+@pytest.mark.parametrize(
+    "build", [lambda: where(A == 1, A, B), lambda: (A != B) * A, lambda: (A == B) & (A < 1), lambda: A + np.True_]
+)
+def test_what_compares_nodes_themselves_is_refused(build):
+    with pytest.raises(TypeError, match=r"`==` and `!=` compare nodes themselves, .* write a\.equals\(b\)"):
+        build()

@@ -1,0 +1,207 @@
+"""Figures of cubes that are larger, smaller or stranger than those of the benchmarks."""
+
+from __future__ import annotations
+
+import json
+
+import foreign_cubes
+import numpy as np
+import polars as pl
+import pytest
+import xarray as xr
+from bokeh.models import Axis, ColumnDataSource, Legend, Plot, Title
+
+import roofcube as rc
+from roofcube.errors import MissingInputError
+from roofcube.inert import LONGEST
+from roofcube.plot.drawing.elements import rendered
+from roofcube.plot.drawing.rows import MOST_ROWS
+from roofcube.plot.drawing.style import floor_of, log_bounds
+from roofcube.wording import percent, with_unit
+
+
+@pytest.fixture(scope="module")
+def whole():
+    return rc.benchmark("mnist")
+
+
+@pytest.fixture(scope="module")
+def point(whole):
+    return whole.sel(platform=["TX2"], mode=["maxn"], pruning=[100.0], precision=["FP16"], batch=[1])
+
+
+@pytest.fixture(scope="module")
+def many():
+    """Sixty platforms."""
+    hardware = [
+        rc.hypothetical(name=f"board {k:02d}", peak_compute=1e11 * 1.15**k, memory_bandwidth=1e9 * 1.1**k, power=5.0)
+        for k in range(60)
+    ]
+    return foreign_cubes.measured(rc.predict(rc.inputs("cifar10", platforms=hardware, batch=[1, 8])), "cifar10")
+
+
+@pytest.fixture(scope="module")
+def hostile():
+    return foreign_cubes.hostile()
+
+
+def source(figure, name):
+    return rendered(figure).select_one({"name": name, "type": ColumnDataSource}).data
+
+
+def texts(figure):
+    return [title.text for title in rendered(figure).select({"type": Title})]
+
+
+@pytest.mark.parametrize("figure", ["efficiency", "energy", "inputs_per_joule", "power"])
+def test_bars_of_many_configurations_are_those_that_head_each_platform(many, figure):
+    drawn = getattr(rc.plot, figure)(many)
+    data = source(drawn, f"{figure}.bars")
+    assert len(data["platform"]) == MOST_ROWS
+    assert len(set(np.asarray(data["platform"]).tolist())) == 60
+    assert any("rows, those that head the rows of each platform" in text for text in texts(drawn))
+
+
+def test_a_space_of_many_designs_is_drawn_by_its_first_rows():
+    hardware = rc.hypothetical(
+        peak_compute=np.geomspace(1e11, 1e14, 40), memory_bandwidth=np.geomspace(1e9, 1e12, 40), power=5.0
+    )
+    cube = rc.predict(rc.inputs("cifar10", platforms=hardware, batch=[1], precision="INT8"))
+    figure = rc.plot.efficiency(cube)
+    data = source(figure, "efficiency.peak")
+    assert len(data["peak"]) == MOST_ROWS
+    share = cube["predicted_throughput"] / cube["peak_throughput"]
+    assert (
+        rendered(figure).title.text == f"Predicted: {percent(float(share.median()))} of the compute peak in the median"
+    )
+
+
+def test_numbers_are_written_into_cells_that_hold_them(many, whole):
+    narrow = source(rc.plot.heatmap(many), "heatmap.cells")
+    assert set(narrow["text"]) == {""}
+    assert any("too many cells for numbers" in text for text in texts(rc.plot.heatmap(many)))
+    assert "230k" in source(rc.plot.heatmap(whole), "heatmap.cells")["text"]
+
+
+@pytest.mark.parametrize("name", ["boxes", "efficiency", "heatmap", "parallel", "rooflines", "peaks"])
+def test_long_labels_are_short_in_figures(hostile, name):
+    model = rendered(getattr(rc.plot, name)(hostile))
+    data = [one.data for one in model.select({"type": ColumnDataSource})]
+    heads = [[one.text] for one in model.select({"type": Title})]
+    ticks = [list(one.major_label_overrides.values()) for one in model.select({"type": Axis})]
+    written = json.dumps([data, heads, ticks], ensure_ascii=False, default=lambda values: np.asarray(values).tolist())
+    assert "x" * (LONGEST + 1) not in written
+    assert "x" * 28 + "…" in written
+
+
+def test_source_rows_are_found_though_labels_are_exchanged(whole):
+    rows = rc.datasets.load_measurements("mnist")
+    long = "TX2 " + "x" * 100
+    renamed = whole.assign_coords(platform=[long if one == "TX2" else one for one in whole.platform.values.tolist()])
+    rows = rows.with_columns(pl.col("platform").replace("TX2", long))
+    data = source(rc.plot.pareto(renamed, measurements=rows), "pareto.points")
+    assert all(data["source"])
+
+
+def test_a_single_point_is_drawn_between_readable_ticks(point):
+    figure = rendered(rc.plot.front(point))
+    assert figure.x_range.end / figure.x_range.start > 1.03
+    assert any("The front of 1 point has 1" in text for text in texts(rc.plot.front(point)))
+    assert any("1 of 1 point is on the front" in text for text in texts(rc.plot.pareto(point)))
+    bars = source(rc.plot.histogram(point, "measured_throughput"), "histogram.bars")
+    assert bars["count"].tolist() == [1.0]
+    assert bars["low"][0] < float(point.measured_throughput.max()) < bars["high"][0]
+    lines = source(rc.plot.parallel(point), "parallel.lines")
+    assert set(lines["y0"].tolist()) | set(lines["y1"].tolist()) == {0.5}
+    low, high = log_bounds([3.0])
+    assert sum(low < tick < high for tick in (1, 2, 5, 10)) >= 2
+    title = texts(rc.plot.map(point, "batch", "precision"))
+    assert any(text.startswith("Predicted inputs per second: ") for text in title)
+    power = texts(rc.plot.power(point))
+    assert any(text == "Under load: 13.6 W (TX2)" for text in power)
+
+
+def test_a_scalar_cube_has_bars_to_see(whole):
+    figure = rendered(rc.plot.efficiency(whole.sel(platform="TX2", mode="maxn", pruning=100.0, precision="FP16")))
+    assert figure.height >= 210
+
+
+def test_keys_of_long_names_stand_below_one_another(hostile):
+    figure = rendered(rc.plot.pareto(hostile))
+    legend = figure.select_one({"type": Legend})
+    assert 1 <= legend.ncols < len(legend.items)
+    assert figure.height > rendered(rc.plot.pareto(rc.benchmark("mnist"))).height
+    panels = rendered(rc.plot.boxes(hostile)).select({"type": Plot})
+    assert max(panel.width for panel in panels) > 600
+
+
+def test_a_bar_that_ends_at_a_power_of_ten_has_a_length():
+    assert floor_of(np.array([10.0, 20.0])) == 1.0
+    assert floor_of(np.array([11.0, 20.0])) == 10.0
+
+
+def test_the_sense_of_an_own_variable_counts(whole):
+    dear = whole["predicted_throughput"] * whole["batch"]
+    cube = whole.assign(price=dear.assign_attrs(units="EUR", long_name="price", sense="min"))
+    figure = rc.plot.heatmap(cube, variable="price")
+    lowest = float(cube["price"].min())
+    cells = source(figure, "heatmap.cells")
+    assert np.nanmin(np.asarray(cells["value"], dtype="f8")) == pytest.approx(lowest)
+    # best over batch is the least: that of batch 1
+    assert np.nanmax(np.asarray(cells["value"], dtype="f8")) == pytest.approx(float(cube["price"].sel(batch=1).max()))
+    lines = source(rc.plot.parallel(cube, "batch", "price"), "parallel.lines")
+    cheapest = with_unit(lowest, "EUR")
+    assert {cell for cell, top in zip(lines["price_text"], lines["y1"] == 1.0, strict=True) if top} == {cheapest}
+
+
+def test_a_front_is_drawn_predicted_over_measured(whole):
+    front = rc.pareto(whole, {"measured_throughput": "max", "measured_top1": "max"})
+    figure = rc.plot.overlap(front)
+    assert len(source(figure, "overlap.measured")["x"]) == front.sizes["point"]
+
+
+def test_what_is_known_nowhere_is_refused_or_predicted(whole):
+    measured = [name for name in whole.data_vars if name.startswith(("measured", "power_", "energy", "inputs_per"))]
+    blank = whole.assign({name: (whole[name] * np.nan).assign_attrs(whole[name].attrs) for name in measured})
+    with pytest.raises(MissingInputError, match="`measured_throughput`: the figure histogram needs a value"):
+        rc.plot.histogram(blank, "measured_throughput")
+    with pytest.raises(MissingInputError, match="or relax the limits"):
+        rc.plot.histogram(whole, "measured_throughput", where={"measured_top1": (99.9, None)})
+    assert any("predicted" in text for text in texts(rc.plot.energy(blank)))
+
+
+def test_a_winner_that_is_a_number_is_told_with_its_unit():
+    sweep = rc.Sweep(rc.inputs("mnist", platforms="NCS2"))
+    title = rendered(rc.plot.map(sweep, "batch", "precision", between="pruning")).title.text
+    assert title.startswith("12.5 % wins")
+
+
+def test_own_inputs_of_a_sweep_keep_their_units():
+    inputs = rc.inputs("mnist")
+    price = ("platform", np.arange(1.0, inputs.sizes["platform"] + 1), {"units": "EUR", "sense": "min"})
+    inputs = inputs.assign(price=price)
+    data = source(rc.plot.heatmap(rc.Sweep(inputs), variable="price"), "heatmap.cells")
+    assert any(str(text).endswith(" EUR") for text in data["value_text"])
+
+
+def test_dates_are_written_as_dates(whole):
+    days = np.datetime64("2026-01-01", "ns") + np.arange(2) * np.timedelta64(30, "D")
+    growth = xr.DataArray([1.0, 1.1], dims="day", coords={"day": days})
+    small = whole.sel(platform=["TX2", "NCS2"])
+    cube = small.assign(
+        {
+            name: (small[name] * growth).assign_attrs(small[name].attrs)
+            for name in ("measured_throughput", "measured_top1")
+        }
+    )
+    for figure in (
+        rc.plot.efficiency(cube), rc.plot.parallel(cube, "day", "measured_throughput"),
+        rc.plot.map(cube, "day", "precision", objective="measured_throughput"),
+        rc.plot.map(cube, "batch", "precision", objective="measured_throughput", between="day"),
+    ):  # fmt: skip
+        model = rendered(figure)
+        data = [one.data for one in model.select({"type": ColumnDataSource})]
+        ticks = [list(one.major_label_overrides.values()) for one in model.select({"type": Axis})]
+        written = json.dumps([data, ticks], default=lambda values: np.asarray(values).astype(str).tolist())
+        assert "2026-01-31" in written
+        assert "T00:00" not in written

@@ -1,0 +1,90 @@
+"""A sweep answers what the cube that it would fill answers, whatever inputs and coordinates it was given."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import xarray as xr
+
+import roofcube as rc
+from roofcube.errors import InvalidDataError, UnknownLabelError
+
+
+@pytest.fixture(scope="module")
+def twins() -> tuple[xr.Dataset, rc.Sweep]:
+    """A filled cube and its sweep, with inputs and coordinates of many kinds."""
+    inputs = rc.inputs("mnist", batch=[1, 8])
+    shape = inputs.sizes["platform"], inputs.sizes["mode"]
+    number = np.arange(shape[0])
+    grid = np.arange(shape[0] * shape[1]).reshape(shape)
+    inputs = inputs.assign(
+        price=("platform", number, {"units": "EUR", "sense": "min"}),
+        stocked=("platform", number % 2 == 0, {"sense": "max"}),
+        maker=("platform", [f"maker {k}" for k in number]),
+    ).assign_coords(
+        shelf=(("platform", "mode"), grid.astype("f8")),
+        seen=(("platform", "mode"), np.datetime64("2026-01-01", "ns") + grid * np.timedelta64(1, "D")),
+        state=(
+            "platform",
+            (number % 3).astype("i1"),
+            {"flag_values": np.arange(3, dtype="i1"), "flag_meanings": "new worn broken"},
+        ),
+    )
+    return rc.predict(inputs), rc.Sweep(inputs, dtype="f8")
+
+
+QUESTIONS = (
+    lambda cube: rc.best(cube, "price", per="mode"),
+    lambda cube: rc.best(cube, "price", where={"platform": []}),
+    lambda cube: rc.best(cube, "stocked"),
+    lambda cube: rc.best(cube, "pruning", sense="min"),
+    lambda cube: rc.best(cube, "shelf", sense="max"),
+    lambda cube: rc.top(cube, 3, "price", where={"stocked": True}),
+    lambda cube: rc.top(cube, 3, "predicted_latency", where={"stocked": False}),
+    lambda cube: rc.pareto(cube, ["price", "predicted_latency"], where={"maker": ["maker 3", "maker 5"]}),
+    lambda cube: rc.pareto(
+        cube, {"memory_required": "min", "ops": "max"}, where={"counts_source": "layers"}, ties="all"
+    ),
+    lambda cube: rc.count(cube, by="state"),
+    lambda cube: rc.count(cube, where={"state": "not worn"}),
+    lambda cube: rc.count(cube, where={"shelf": (3, 9)}),
+    lambda cube: rc.count(cube, where={"shelf": [3, 9]}),
+    lambda cube: rc.count(cube, where={"seen": ("2026-01-03", "2026-01-09")}),
+    lambda cube: rc.count(cube, where={"seen": slice("2026-01-03", None)}),
+    lambda cube: rc.count(cube, where={"seen": ["2026-01-09"]}),
+    lambda cube: rc.histogram(cube, "state"),
+    lambda cube: rc.quantile(cube, "pruning", [0.1, 0.5], per="device_class"),
+)
+
+
+@pytest.mark.parametrize("number", range(len(QUESTIONS)))
+def test_the_same_answer_as_the_filled_cube(twins, number):
+    stored, swept = (QUESTIONS[number](cube) for cube in twins)
+    other = ["executed_precision", "maker", "executed_bytes", "element_bytes"]
+    stored, swept = (answer.drop_vars(other, errors="ignore") for answer in (stored, swept))
+    xr.testing.assert_identical(stored, swept)
+    assert {name: one.dtype for name, one in stored.variables.items()} == {
+        name: one.dtype for name, one in swept.variables.items()
+    }
+
+
+def test_fronts_within_a_mask_account_for_what_is_missing(twins):
+    mask = twins[0]["price"] > 3
+    fronts = [rc.pareto(cube, {"memory_required": "min", "top1": "max"}, where=mask) for cube in twins]
+    assert fronts[0].attrs == fronts[1].attrs
+    assert fronts[1].attrs["missing_memory_required"] > 0
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda cube: rc.best(cube, "platform"), InvalidDataError, "expected a numeric variable, got 'platform'"),
+        (lambda cube: rc.count(cube, where={"counts_source": ["x"]}), UnknownLabelError, "`counts_source`: 'x' is not"),
+        (lambda cube: rc.count(cube, where={"seen": None}), InvalidDataError, r"`where\['seen'\]`: expected \(low"),
+        (lambda cube: rc.count(cube, where={"price": True}), InvalidDataError, r"`where\['price'\]`: expected \(low"),
+    ],
+)
+def test_the_same_errors_as_of_the_filled_cube(twins, call, error, message):
+    for cube in twins:
+        with pytest.raises(error, match=message):
+            call(cube)
