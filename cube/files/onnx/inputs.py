@@ -21,6 +21,15 @@ if TYPE_CHECKING:
 __all__ = ["ModelInputs", "read_inputs"]
 
 RECURRENT = ("LSTM", "GRU", "RNN", "DynamicQuantizeLSTM")
+# where these operators take what was trained: an export without its parameters has inputs there
+TRAINED = {
+    **dict.fromkeys(("Conv", "ConvTranspose", "LayerNormalization", "InstanceNormalization"), (1, 2)),
+    **dict.fromkeys(("LSTM", "GRU", "RNN"), (1, 2, 3)),
+    "BatchNormalization": (1, 2, 3, 4),
+    "PRelu": (1,),
+}
+# … and where these may, which multiply and add inputs too
+PERHAPS_TRAINED = {"Gemm": (1, 2), "MatMul": (1,), "Add": (0, 1), "Mul": (0, 1)}
 # short names of a leading dim that is the batch; a longer one has the word in it
 BATCH = re.compile(r"[nb]|bsz?", re.IGNORECASE)
 # a leading dim with such a name is a place in one input, not a number of inputs
@@ -68,7 +77,9 @@ def read_inputs(graph: onnx.GraphProto, sizes: Mapping[str, Any], batch: int | N
     whole = {name: sizes[name] for name in shapeless if isinstance(sizes.get(name), list | tuple)}
     labels |= {name: [_size(name, size, source) for size in shape] for name, shape in whole.items()}
     shapeless -= whole.keys()
-    scalars = {one.name for one in values if not labels[one.name]} - shapeless
+    weights = _passed_weights(graph, labels)
+    fixed = {name: labels.pop(name) for name in weights}
+    scalars = {name for name, dims in labels.items() if not dims} - shapeless
     sizes = {name: size for name, size in sizes.items() if name not in whole}
     given, numbers = _given(sizes, labels, scalars, source)
     axes = _batch_axes(graph, labels)
@@ -87,8 +98,14 @@ def read_inputs(graph: onnx.GraphProto, sizes: Mapping[str, Any], batch: int | N
             value=np.asarray(numbers[value.name], dtype="i8") if value.name in numbers else None,
         )
         for value in values
-        if value.name not in shapeless
+        if value.name not in shapeless | weights
     }
+    for value in values:
+        if value.name in weights:
+            shape = tuple(int(size) for size in fixed[value.name])
+            tensors[value.name] = of_type(
+                shape, value.type.tensor_type.elem_type, constant=True, stored=f"the input {value.name}"
+            )
     for name in shapeless:
         unsaid = f"the input {name!r}, whose shape the file does not say: give it with sizes={{{name!r}: (…)}}"
         tensors[name] = Tensor(shape=None, data_dependent=unsaid)
@@ -150,6 +167,23 @@ def _size(name: str, size: Any, source: str) -> int:
         msg = f"{source}, `sizes[{name!r}]`: got {size!r}; expected a whole number, 0 or more"
         raise InvalidDataError(msg)
     return int(size)
+
+
+def _passed_weights(graph: onnx.GraphProto, labels: dict[str, list[int | str]]) -> set[str]:
+    """Name the inputs that are weights: of fixed sizes, and read where an operator takes what was trained.
+
+    A file that takes vectors so, or the weights of recurrent layers, was exported without its parameters. Elsewhere the
+    second of two matrices, and the kernel of a convolution, is as likely an input of the network.
+    """
+    fixed = {name for name, dims in labels.items() if dims and all(isinstance(size, int) for size in dims)}
+    read = [(node.op_type, place, name) for node in graph.node for place, name in enumerate(node.input)]
+    trained = [(operator, name) for operator, place, name in read if place in TRAINED.get(operator, ())]
+    if not any(name in fixed and (len(labels[name]) == 1 or operator in RECURRENT) for operator, name in trained):
+        return set()
+    perhaps = [name for operator, place, name in read if place in PERHAPS_TRAINED.get(operator, ())]
+    weights = {name for _, name in trained} | {name for name in perhaps if len(labels.get(name, ())) <= 2}
+    # what is read as data as well is no weight
+    return (weights & fixed) - {name for operator, place, name in read if place == 0 and operator not in ("Add", "Mul")}
 
 
 def _batch_axes(graph: onnx.GraphProto, labels: dict[str, list[int | str]]) -> dict[str, int]:

@@ -213,3 +213,35 @@ def test_an_input_without_a_shape_takes_a_whole_one(tmp_path):
         macs(path)
     with pytest.raises(InvalidDataError, match=r"`sizes\['x'\]`: got 'ten'; expected a whole number"):
         macs(path, sizes={"x": (1, "ten", 8)})
+
+
+PASSED = [
+    node("Conv", ["x", "conv.weight", "conv.bias"], ["c"]),
+    node("BatchNormalization", ["c", "scale", "shift", "mean", "var"], ["n"]),
+    node("Flatten", ["n"], ["f"]),
+    node("MatMul", ["f", "fc.weight"], ["m"]),
+    node("Add", ["m", "fc.bias"], ["y"]),
+]
+STORED = {
+    "conv.weight": zeros(4, 3, 3, 3),
+    "conv.bias": zeros(4),
+    **{name: zeros(4) for name in ("scale", "shift", "mean", "var")},
+    "fc.weight": zeros(16, 10),
+    "fc.bias": zeros(10),
+}
+
+
+@pytest.mark.parametrize("batch", ["batch", 2])
+def test_weights_that_an_export_left_out_are_counted_as_those_that_are_stored(tmp_path, batch):
+    inputs = {"x": [batch, 3, 4, 4]}
+    passed = inputs | {name: list(array.shape) for name, array in STORED.items()}
+    stored = rc.read_network(write(tmp_path, PASSED, STORED, inputs, name="stored.onnx"), name="one")
+    left_out = rc.read_network(write(tmp_path, PASSED, {}, passed, name="left_out.onnx"), name="one")
+    assert left_out["params"].sum() == 4 * 27 + 160
+    counts = [name for name in stored.columns if stored[name].dtype.is_numeric()]
+    assert stored.select(counts).equals(left_out.select(counts))
+
+
+def test_the_second_of_two_inputs_that_are_multiplied_is_an_input(tmp_path):
+    table = rc.read_network(write(tmp_path, DENSE, {}, {"x": [1, 8], "w": [8, 5]}))
+    assert (table["params"].sum(), table["ops"].sum()) == (0, 80)
