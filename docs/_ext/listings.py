@@ -142,11 +142,13 @@ OTHER_RULES = {
 def _texts_of_rules() -> dict[str, tuple[str, str]]:
     import polars as pl
 
+    from roofcube.datasets import load_measurements
     from roofcube.measured.rules import rules_for
 
-    row = {"platform": "TX2", "mode": "maxn", "power_base_w": 5.0, "board": "TX2"}
+    # rows of any table, with the column that the gate adds
+    rows = load_measurements().head(1).with_columns(board=pl.col("platform"))
     by_name: dict[str, list[Any]] = {}
-    for rule in rules_for(pl.DataFrame([row])):
+    for rule in rules_for(rows):
         by_name.setdefault(rule.name, []).append(rule)
     return {
         name: (_joined([rule.finding for rule in same]), _joined([rule.action for rule in same]))

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["Budget", "missing_outputs", "needed"]
 
 # a body is walked again until the shapes that it carries settle: two or three times, times those of the loops around it
-WALKS, FREE_VISITS = 100, 100_000
+WALKS, FREE_VISITS = 100, 20_000
 
 
 @dataclass

@@ -19,6 +19,7 @@ from roofcube.errors import InvalidDataError, UnknownLabelError
 from roofcube.page import calibration_section, calibration_tables, document, sections, tables
 from roofcube.page.downloads import downloads, long_table
 from roofcube.page.subject import subject_of
+from roofcube.wording import percent
 
 
 class _Outline(HTMLParser):
@@ -166,7 +167,7 @@ def test_errors_in_the_page_follow_from_the_rows(calibration):
     for pool in ("within platforms", "across platforms"):
         choice = calibration_tables.error_of(found, calibration_tables.STRICT, pool, "choice")
         for figure in ("regret_percent", "latency_missed_percent"):
-            assert f"{choice[figure]:.3g} %" in table.note
+            assert percent(choice[figure] / 100) in table.note
 
 
 def test_calibration_section_says_which_predictions_it_draws(subject, calibration, monkeypatch):

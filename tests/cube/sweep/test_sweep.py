@@ -17,7 +17,7 @@ from roofcube.vocabulary import BOUNDS
 
 @pytest.mark.parametrize("strategy", ["numpy", "bounds", "auto"])
 @given(seed=st.integers(0, 2**32))
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=5, deadline=None)
 def test_every_reduction_equals_brute_force(strategy, seed):
     oracle.check(seed, strategy, most=800)
 
