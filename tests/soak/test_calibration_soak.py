@@ -42,3 +42,18 @@ def test_poison_reaches_neither_prediction_nor_interval(family, topology, prunin
     one, other = (crossvalidation.held_out_intervals(data, (0.8, 0.9))[1] for data in (clean, dirty))
     for level in (0.8, 0.9):
         np.testing.assert_array_equal(one[level][out], other[level][out])
+
+
+@pytest.mark.soak
+@pytest.mark.skipif(not FULL, reason="ROOFCUBE_SOAK is not set")
+def test_poison_reaches_no_interval_through_another_family():
+    """Tails are taken from all families, and a family of few rows learns from the others: not from what is held out."""
+    table = ROWS.filter(pl.col("family").is_in(["BISMO", "EdgeTPU"])).drop("family")
+    held = (pl.col("platform") == "ZCU104-BISMO") & (pl.col("topology") == "MLP") & (pl.col("pruning_percent") == 50)
+    poisoned = table.with_columns(pl.when(held).then(pl.col(RATE) * 0.01).otherwise(pl.col(RATE)))
+    clean, dirty = (measured(one, facts_of(None)) for one in (table, poisoned))
+    out = np.flatnonzero(table.select(held).to_series().to_numpy())
+    one, other = (crossvalidation.held_out_intervals(data, (0.95,))[1][0.95] for data in (clean, dirty))
+    np.testing.assert_array_equal(one[out], other[out])
+    few = np.flatnonzero((clean.rows.family() == "EdgeTPU") & clean.scored)
+    assert (one[few] != other[few]).any(), "the poison does not reach the other family either: no test"
