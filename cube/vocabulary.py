@@ -24,6 +24,7 @@ __all__ = [
     "IMPOSSIBLE_POWER",
     "INFEASIBLE",
     "LAB",
+    "LEVEL",
     "MEASURED_POWER",
     "MEASURED_SPEED",
     "MODES",
@@ -54,6 +55,7 @@ CONFIGURATION = (*HARDWARE_DIMS, *NETWORK_DIMS)
 # coordinates that describe the labels of a dim, and are none where a cube was cut to one of them
 DESCRIBING = ("task", "device_class", "family", "dataflow", "architecture", "counts_source", "mode_rank")
 LAB = "lab"  # the dim along which measurements of several sources stand side by side
+LEVEL = 0.9  # of the intervals that pages show, and that are kept of rows held out
 THREADED = "batch_is_threads"  # attribute of platform: those whose batch is a number of threads
 
 

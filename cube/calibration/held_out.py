@@ -20,6 +20,7 @@ from roofcube.labels import KEY_COLUMNS, rows_of
 from roofcube.model.assumptions import BOUND
 from roofcube.model.inputs import inputs
 from roofcube.model.predict import predict
+from roofcube.vocabulary import LEVEL
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,10 +28,9 @@ if TYPE_CHECKING:
     from roofcube.calibration import Calibration
     from roofcube.calibration.measured import Measured
 
-__all__ = ["KEYS", "LEVEL", "HeldOut", "code_key", "compute_held_out", "read", "rows_key", "write_held_out"]
+__all__ = ["KEYS", "HeldOut", "code_key", "compute_held_out", "read", "rows_key", "write_held_out"]
 
 State = Literal["current", "other code", "other rows"]
-LEVEL = 0.9
 TABLES = ("errors", "coverage", "rows")
 KEYS = ("task", *KEY_COLUMNS)
 MEASURED = ("throughput_compute_per_s", "power_full_w", "initiation_interval_s")

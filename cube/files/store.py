@@ -232,11 +232,11 @@ def _loaded_cube(source: Path) -> xr.Dataset:
 def _read_in_parts(lazy: xr.Dataset) -> None:
     """Read large variables of a NetCDF file part by part, whole chunks each, and none that nobody waits for."""
     for variable in lazy.variables.values():
-        if variable._in_memory or variable.nbytes <= PART:
+        if variable._in_memory or not variable.ndim or variable.nbytes <= PART:
             continue
-        rows = variable.nbytes // variable.shape[0] or 1
+        row = variable.nbytes // variable.shape[0] or 1  # bytes
         whole = (variable.encoding.get("chunksizes") or (1,))[0]
-        step = max(1, PART // (rows * whole)) * whole
+        step = max(1, PART // (row * whole)) * whole
         values = np.empty(variable.shape, variable.dtype)
         for start in range(0, len(values), step):
             if is_abandoned():

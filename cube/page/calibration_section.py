@@ -14,6 +14,7 @@ from roofcube.model.predict import predict
 from roofcube.page import calibration_tables
 from roofcube.page.content import Drawing, Link, Section, link_to
 from roofcube.page.figures import draw
+from roofcube.vocabulary import LEVEL
 from roofcube.wording import counted, percent, with_thousands
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def calibrated(subject: Subject) -> Section:
     # the shipped calibration is of the benchmark alone
     if not subject.whole or collection_of(subject.task) != BENCHMARK:
         return _of_own_cube(subject.drawn_models)
-    # scipy takes 0.5 s to import, so only where it is needed: here and where the level of the intervals is
+    # scipy takes 0.5 s to import, so only where it is needed
     from roofcube.calibration import calibrate, held_out
 
     calibration = calibrate(datasets.load_measurements())
@@ -73,8 +74,6 @@ def _of_own_cube(cube: xr.Dataset) -> Section:
 
 
 def _section_of_calibration(subject: Subject, calibration: Calibration, found: HeldOut | None, state: State) -> Section:
-    from roofcube.calibration.held_out import LEVEL
-
     rows = subject.rows
     platforms = list(dict.fromkeys([] if rows is None else rows["platform"].to_list()))
     usable = found is not None and state != "other rows"
@@ -104,8 +103,6 @@ def _section_of_calibration(subject: Subject, calibration: Calibration, found: H
 
 def _drawing(subject: Subject, calibration: Calibration, found: HeldOut | None) -> Drawing | str:
     """Draw held-out predictions where there are any, else predictions of the very rows, and say so."""
-    from roofcube.calibration.held_out import LEVEL
-
     if subject.rows is None:
         return "The figure needs the rows of the cube."
     table = calibration.predict(subject.rows, level=LEVEL) if found is None else found.rows
@@ -126,8 +123,6 @@ def _with_bound(cube: xr.Dataset) -> xr.Dataset:
 
 
 def _see(found: HeldOut, task: str | None) -> tuple[str, ...]:
-    from roofcube.calibration.held_out import LEVEL
-
     before, after = (
         calibration_tables.error_of(found, scheme)
         for scheme in (calibration_tables.PUBLISHED, calibration_tables.STRICT)
@@ -184,8 +179,6 @@ def _beware(found: HeldOut | None) -> str:
 
 
 def _worst(found: HeldOut) -> str:
-    from roofcube.calibration.held_out import LEVEL
-
     level = 100.0 * LEVEL
     lines = found.coverage.filter((pl.col("level_percent") == level) & (pl.col("family") != "all"))
     low = lines.sort("rows_covered_percent").row(0, named=True)

@@ -325,18 +325,21 @@ def _falling(rows: IndexedRows, target: Array) -> tuple[tuple[int, int], ...]:
     return tuple(sorted({(int(hardware[one]), int(network[one])) for one in falls}))
 
 
+def _plausible(count: int) -> Array:
+    """Return how likely structures are beforehand: around the second of the weak priors they are likelier."""
+    return np.where(np.arange(count) // len(TILES) % 2, ODDS, 1.0)
+
+
 def _evidence(every: Sequence[float]) -> float:
     """Return the ln evidence of a family: of few rows the likeliest structure alone would promise what none can."""
-    plausible = np.array([ODDS if number // len(TILES) % 2 else 1.0 for number in range(len(every))])
+    plausible = _plausible(len(every))
     return float(np.logaddexp.reduce(np.array(every) + np.log(plausible / plausible.sum())))
 
 
 def _weights(solutions: Sequence[Solution]) -> Array:
-    """Weigh structures by evidence; around the second of the weak priors they are likelier beforehand."""
-    evidence = np.array([one.evidence for one in solutions]) - 2.0 * np.log(ODDS) * (
-        np.arange(len(solutions)) // len(TILES) % 2
-    )
-    weight = np.exp(-0.5 * (evidence - evidence.min()))
+    """Weigh structures by evidence."""
+    evidence = np.array([one.evidence for one in solutions])
+    weight = _plausible(len(solutions)) * np.exp(-0.5 * (evidence - evidence.min()))
     weight = np.where(weight / weight.sum() < NEGLIGIBLE, 0.0, weight)
     result: Array = weight / weight.sum()
     return result

@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from made_up_boards import board, data_of, error_after, made_up_networks, made_up_world, rows_of, truth
+from made_up_boards import board, data_of, error_after, rows_of, truth
 
 from roofcube.calibration.fitting.families import family_model
 from roofcube.calibration.fitting.family import fit_family, prior_from, weak_prior
@@ -20,16 +20,6 @@ def evidence(covariance, residual, odd, network):
     count, all_ = len(np.unique(network[odd])), len(np.unique(network))
     usual = -0.5 * residual @ np.linalg.solve(total, residual) - 0.5 * np.linalg.slogdet(total)[1]
     return usual + count * np.log(ODD_CHANCE) + (all_ - count) * np.log1p(-ODD_CHANCE)
-
-
-@pytest.fixture(scope="module")
-def nets():
-    return made_up_networks()
-
-
-@pytest.fixture(scope="module")
-def world(nets):
-    return made_up_world(nets)
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import polars as pl
 import pytest
-from made_up_boards import board, data_of, error_after, made_up_networks, made_up_world, rows_of, truth
+from made_up_boards import board, data_of, error_after, rows_of, truth
 
 import roofcube as rc
 from roofcube.calibration.facts import facts_of
@@ -19,16 +19,6 @@ from roofcube.calibration.rows import IndexedRows
 from roofcube.errors import InvalidDataError
 
 RATE = "throughput_compute_per_s"
-
-
-@pytest.fixture(scope="module")
-def nets():
-    return made_up_networks()
-
-
-@pytest.fixture(scope="module")
-def world(nets):
-    return made_up_world(nets)
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,6 @@ import xarray as xr
 
 import roofcube as rc
 from roofcube.errors import CorruptFileError
-from roofcube.files import store
 
 pytest.importorskip("dask")
 pytest.importorskip("zarr")
@@ -127,10 +126,9 @@ def test_the_store_of_a_sweep_replaced_while_open_is_told(tmp_path):
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
-def test_an_open_cube_is_cut_between_chunks_of_its_file(tmp_path, suffix, monkeypatch):
-    monkeypatch.setattr(store, "PART", 6_000_000)
+def test_an_open_cube_is_cut_between_chunks_of_its_file(tmp_path, suffix):
     rng = np.random.default_rng(0)
-    cube = xr.Dataset({"v": (("a", "b"), rng.random((1500, 1500))), "w": ("a", rng.random(1500))})
+    cube = xr.Dataset({"v": (("a", "b"), rng.random((3000, 2500))), "w": ("a", rng.random(3000))})
     path = rc.save(cube, tmp_path / f"cube{suffix}")
     with xr.open_dataset(path, engine="zarr" if suffix == ".zarr" else "netcdf4") as plain:
         of_file = plain["v"].encoding["preferred_chunks"]
@@ -139,7 +137,7 @@ def test_an_open_cube_is_cut_between_chunks_of_its_file(tmp_path, suffix, monkey
         assert sizes[0] % of_file[dim] == 0 or len(sizes) == 1
     assert 4 <= lazy["v"].data.npartitions <= 16
     assert lazy["w"].chunks[0] == lazy["v"].chunks[0]
-    assert rc.load(path, chunks={"a": 1500})["v"].chunks == ((1500,), lazy.chunks["b"])
+    assert rc.load(path, chunks={"a": 3000})["v"].chunks == ((3000,), lazy.chunks["b"])
     assert lazy["v"].load().equals(cube["v"])
 
 

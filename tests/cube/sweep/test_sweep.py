@@ -302,13 +302,13 @@ def test_what_is_prepared_goes_with_the_sweep():
     assert [one() for one in spaces] == [None, None]
 
 
-def test_a_long_table_is_looked_up_in_parts_with_the_same_answer(monkeypatch):
+def test_a_long_table_is_looked_up_in_parts_with_the_same_answer():
     sweep = rc.Sweep(rc.inputs("mnist"))
-    rows = pl.DataFrame({dim: np.resize(sweep.inputs[dim].values, 500) for dim in sweep.dims if dim in sweep.inputs})
-    rows = rows.with_columns(batch=pl.when(pl.int_range(500) == 123).then(7).otherwise(pl.col("batch")))
-    whole = sweep.at(rows)
-    monkeypatch.setattr(lookup, "ROWS", 64)
+    count = lookup.ROWS + 500
+    rows = pl.DataFrame({dim: np.resize(sweep.inputs[dim].values, count) for dim in sweep.dims if dim in sweep.inputs})
+    rows = rows.with_columns(batch=pl.when(pl.int_range(count) == 123).then(7).otherwise(pl.col("batch")))
     parts = sweep.at(rows)
+    whole = xr.concat([sweep.at(rows[:400]), sweep.at(rows[400 : lookup.ROWS]), sweep.at(rows[lookup.ROWS :])], "point")
     assert not bool(parts["found"].all())
     assert parts.identical(whole)
     with rc.set_options(memory="10 kB"), pytest.raises(MemoryLimitError, match=r"`at`.*give a table of fewer rows"):
