@@ -45,8 +45,21 @@ def test_a_run_is_written_into_both(table, tmp_path):
         table.write(tmp_path, rows[:1])
 
 
+def test_a_run_of_some_exchanges_their_lines(table, tmp_path):
+    (tmp_path / "docs").mkdir()
+    rows = [{"work": work, "ours": "3 s", "peer": "b", "ratio": 4.0, "at_least": "1", "aim": ""} for work in ("c", "a")]
+    for page in (tmp_path / "README.md", tmp_path / "docs" / "speeds.md"):
+        page.write_text(f"{table.START}\n{table.rendered(rows)}\n{table.END}\n")
+    table.write(tmp_path, [{**rows[1], "ratio": 5.0}, {**rows[1], "work": "new"}], keep=True)
+    assert lines(tmp_path / "docs" / "speeds.md")[1:] == [
+        "| c | 3 s | b | 4.00 | 1 |  |",
+        "| a | 3 s | b | 5.00 | 1 |  |",
+        "| new | 3 s | b | 4.00 | 1 |  |",
+    ]
+    assert lines(tmp_path / "README.md")[1:] == ["| c | 3 s | b | 4.00 | 1 |  |", "| a | 3 s | b | 5.00 | 1 |  |"]
+
+
 def test_the_lines_of_the_readme_are_found_again(table):
     text = (ROOT / "README.md").read_text(encoding="utf-8")
-    cells = [line.strip("| ").split(" | ") for line in lines(ROOT / "docs" / "speeds.md")][1:]
-    rows = [{"work": one[0], "peer": one[2]} for one in cells]
+    rows = table.read((ROOT / "docs" / "speeds.md").read_text(encoding="utf-8"))
     assert len(table.shown(text, rows)) == len(lines(ROOT / "README.md")) - 1
