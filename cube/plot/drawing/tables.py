@@ -170,7 +170,6 @@ def observed(cube: Any, scope: str, *quantities: str) -> tuple[dict[str, str], s
     timed = {**measured_names(scope), **OBSERVED["measured"], "top1": accuracy_of(cube)}
     kinds = {"measured": timed, "predicted": OBSERVED["predicted"]}
     found = {kind: {quantity: names[quantity] for quantity in quantities} for kind, names in kinds.items()}
-    # where neither has all, that which has some is what is told to be incomplete
     if isinstance(cube, Sweep):
         return found["predicted"], "predicted"
     # where neither has all, that which has more is what is told to be incomplete
