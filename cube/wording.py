@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from decimal import ROUND_CEILING, ROUND_FLOOR, Context
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,6 +24,7 @@ __all__ = [
     "in_shown_unit",
     "labels_text",
     "listed",
+    "outward",
     "percent",
     "quantity",
     "read_quantity",
@@ -105,6 +107,18 @@ def short(value: float | None, digits: int = 3) -> str:
     """
     number, letter = _scaled(value, digits)
     return f"{number}{letter}"
+
+
+def outward(value: float, *, up: bool, digits: int = 3) -> float:
+    """Round to so many digits away from what a limit is now, so that the rounded limit still lets the value in.
+
+    Examples
+    --------
+    >>> outward(0.014523, up=True), outward(83.98, up=False), outward(0.005, up=True), outward(-1.2345, up=False)
+    (0.0146, 83.9, 0.005, -1.24)
+    """
+    rounding = Context(prec=digits, rounding=ROUND_CEILING if up else ROUND_FLOOR)
+    return float(rounding.create_decimal(repr(float(value))))
 
 
 def with_unit(value: float | None, unit: str) -> str:

@@ -15,7 +15,7 @@ from roofcube.sweep.low_ends import EXPECTED
 from roofcube.sweep.moments import moment_of
 from roofcube.sweep.questions import best, context_of
 from roofcube.vocabulary import CONFIGURATION
-from roofcube.wording import configuration_text, listed, moment_text, short, shown_unit, with_unit
+from roofcube.wording import configuration_text, listed, moment_text, outward, short, shown_unit, with_unit
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -40,11 +40,14 @@ class Relaxation:
         The least relaxed end, the label or the meaning of the flag to allow; None where the limit has to go.
     gains : float
         The objective that is then reached.
+    rounded : object
+        `to`, with three digits rounded away from the limit: what a text says, and what still lets the point in.
     """
 
     name: str
     to: Any
     gains: float
+    rounded: Any
 
 
 @dataclass(frozen=True)
@@ -129,7 +132,7 @@ class Explanation:
 
     def _words_of(self, one: Relaxation) -> str:
         unit = self.winner[one.name].attrs.get("units", "") if one.name in self.winner.variables else ""
-        to = _in_shown_unit(one.to, unit) if isinstance(one.to, float) else str(_item(one.to))
+        to = _in_shown_unit(one.rounded, unit) if isinstance(one.to, float) else str(_item(one.to))
         gain = _in_shown_unit(one.gains, self.winner[self.objective].attrs.get("units", ""))
         before = float(self.winner[self.objective])
         more, less = (one.gains, before) if self.sense == "max" else (before, one.gains)
@@ -245,8 +248,14 @@ def _relaxations(
         if found and not (reached > float(winner[objective]) if way == "max" else reached < float(winner[objective])):
             continue
         to = _allowed(relaxed[name].variable) if name in relaxed.variables else None
-        relaxations.append(Relaxation(name, to, reached))
+        relaxations.append(Relaxation(name, to, reached, _rounded(to, limit)))
     return tuple(sorted(relaxations, key=lambda one: one.gains, reverse=way == "max"))
+
+
+def _rounded(to: Any, limit: Any) -> Any:
+    """Round a relaxed end to the few digits of a text, never to what keeps the point out."""
+    low = limit[0] if isinstance(limit, tuple) else None
+    return outward(to, up=low is None or to > low) if isinstance(to, float) else to
 
 
 def _allowed(variable: xr.Variable) -> Any:

@@ -158,7 +158,7 @@ def relaxations(source: Source, view: View, explanation: Explanation | None) -> 
             text, to = f"show what is in doubt: {gain}{times}", None
         elif numeric:
             text, to = (
-                f"{spaced(one.name)} to {value_text(float(one.to), source.unit(one.name))}: {gain}{times}",
+                f"{spaced(one.name)} to {value_text(float(one.rounded), source.unit(one.name))}: {gain}{times}",
                 one.to,
             )
         else:

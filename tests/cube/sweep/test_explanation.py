@@ -49,6 +49,25 @@ def test_a_limit_that_does_not_bind_is_not_relaxed(chips):
     assert reasons.doubts == ()
 
 
+@pytest.mark.parametrize(("limits", "said"), [({"delay": (None, 0.0144)}, "14.6 ms"), ({"yield": (84, None)}, "83.9 %")])
+def test_what_a_text_says_to_relax_to_still_lets_the_point_in(limits, said):
+    """Rounded to the nearest, 14.52 ms would be 14.5 and 83.98 % would be the limit itself."""
+    cube = xr.Dataset(
+        {
+            "speed": ("size", [1.0, 2.0], {"sense": "max"}),
+            "delay": ("size", [0.0143, 0.01452], {"units": "s"}),
+            "yield": ("size", [84.5, 83.98], {"units": "%"}),
+        },
+        coords={"size": ["s", "l"]},
+    )
+    reasons = rc.explain(cube, "speed", where=limits)
+    (one,) = reasons.relaxations
+    assert one.to in (0.01452, 83.98)
+    assert f"relax {one.name} to {said}: 2" in repr(reasons)
+    ends = tuple(None if end is None else one.rounded for end in limits[one.name])
+    assert float(rc.best(cube, "speed", where={one.name: ends}).speed) == one.gains
+
+
 def test_nothing_qualifies_and_what_would_help(chips):
     reasons = rc.explain(chips, "speed", where={"delay": (None, 0.5), "platform": ["b"]})
     assert not bool(reasons.winner.found)
