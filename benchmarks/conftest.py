@@ -35,8 +35,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--full", action="store_true", help="full sizes; without it a smoke run on small ones")
 
 
-def pytest_sessionfinish(session: pytest.Session) -> None:
-    target = session.config.getoption("--table")
+def pytest_runtest_teardown(item: pytest.Item) -> None:
+    """Write what was measured so far: a run of an hour may be ended."""
+    target = item.config.getoption("--table")
     if target and ROWS:
         Path(target).write_text(json.dumps([asdict(row) for row in ROWS], indent=1), encoding="utf-8")
 
