@@ -18,7 +18,7 @@ from roofcube.vocabulary import CONFIGURATION
 from roofcube.wording import configuration_text, listed, moment_text, outward, short, shown_unit, with_unit
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from roofcube.sweep.sweep import Sweep
 
@@ -71,6 +71,8 @@ class Explanation:
         Of each limit that binds, dearest gain first; where nothing qualifies, of each that alone empties the rest.
     doubts : tuple of str
         Flags of the winner: findings of the physics gate, why it could not run.
+    unknown : tuple of str
+        Where nothing qualifies, those of the objective and the limits that have no value at any point.
     """
 
     objective: str
@@ -82,6 +84,7 @@ class Explanation:
     n_points: int
     relaxations: tuple[Relaxation, ...]
     doubts: tuple[str, ...]
+    unknown: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything as plain numbers and text, for JSON."""
@@ -97,11 +100,12 @@ class Explanation:
             "binding": [one.name for one in self.relaxations],
             "relaxations": [{"name": one.name, "to": _item(one.to), "gains": one.gains} for one in self.relaxations],
             "doubts": list(self.doubts),
+            "unknown": list(self.unknown),
         }
 
     def __repr__(self) -> str:
         found = bool(self.winner["found"])
-        lines = self._words_of_winner() if found else [_nothing(self.n_points)]
+        lines = self._words_of_winner() if found else self._nothing()
         if self.removed:
             parts = [f"{name} removes {number:,}" for name, number in self.removed.items()]
             lines.append(f"limits, each alone, of {self.n_points:,} points: {', '.join(parts)}")
@@ -110,7 +114,7 @@ class Explanation:
 
     def _repr_html_(self) -> str:
         """Tell the same with the limits as a table, for notebooks."""
-        words = self._words_of_winner() if bool(self.winner["found"]) else [_nothing(self.n_points)]
+        words = self._words_of_winner() if bool(self.winner["found"]) else self._nothing()
         relaxed = {one.name: self._words_of(one) for one in self.relaxations}
         rows = [[name, number, relaxed.get(name, "")] for name, number in self.removed.items()]
         columns = ("limit", f"removes alone, of {self.n_points:,}", "what would gain")
@@ -130,6 +134,10 @@ class Explanation:
             lines.append(f"binding: {listed(binding)}" if binding else "binding: no limit, without them the same wins")
         return lines
 
+    def _nothing(self) -> list[str]:
+        lines = [f"nothing of {self.n_points:,} points meets all limits"]
+        return [*lines, f"without a value at any point: {listed(list(self.unknown))}"] if self.unknown else lines
+
     def _words_of(self, one: Relaxation) -> str:
         unit = self.winner[one.name].attrs.get("units", "") if one.name in self.winner.variables else ""
         to = _in_shown_unit(one.rounded, unit) if isinstance(one.to, float) else str(_item(one.to))
@@ -138,10 +146,6 @@ class Explanation:
         more, less = (one.gains, before) if self.sense == "max" else (before, one.gains)
         times = f", {short(more / less)} times as good" if less > 0 else ""
         return f"{f'leave out {one.name}' if one.to is None else f'relax {one.name} to {to}'}: {gain}{times}"
-
-
-def _nothing(n_points: int) -> str:
-    return f"nothing of {n_points:,} points meets all limits"
 
 
 def explain(
@@ -204,7 +208,16 @@ def explain(
         context.size,
         _relaxations(cube, objective, limits, way, winner),
         _doubts(winner),
+        () if bool(winner["found"]) else _unknown(cube, (objective, *limits)),
     )
+
+
+def _unknown(cube: xr.Dataset | Sweep, names: Iterable[str]) -> tuple[str, ...]:
+    """Return those of some variables that are known at no point."""
+    context = context_of(cube)
+    anywhere = context.where(None)
+    numbers = (name for name in names if name in context.outputs)
+    return tuple(name for name in numbers if 0 < context.size == context.missing(name, anywhere))
 
 
 def _runner_up(

@@ -49,7 +49,20 @@ def test_a_limit_that_does_not_bind_is_not_relaxed(chips):
     assert reasons.doubts == ()
 
 
-@pytest.mark.parametrize(("limits", "said"), [({"delay": (None, 0.0144)}, "14.6 ms"), ({"yield": (84, None)}, "83.9 %")])
+@pytest.mark.parametrize("make", [rc.predict, rc.Sweep], ids=["stored", "swept"])
+def test_nothing_qualifies_where_nothing_is_known(make):
+    inputs = rc.inputs("mnist", platforms=rc.hypothetical(peak_compute=[1e12, 2e12], memory_bandwidth=1e11))
+    cube = make(inputs.assign(price=("peak", [np.nan, np.nan], {"units": "dollar"})))
+    reasons = rc.explain(cube, "predicted_throughput", where={"price": (None, 10)})
+    assert reasons.unknown == ("price",)
+    assert "without a value at any point: price" in repr(reasons)
+    assert reasons.to_dict()["unknown"] == ["price"]
+    assert rc.explain(cube, "predicted_throughput", where={"top1": (101, None)}).unknown == ()
+
+
+@pytest.mark.parametrize(
+    ("limits", "said"), [({"delay": (None, 0.0144)}, "14.6 ms"), ({"yield": (84, None)}, "83.9 %")]
+)
 def test_what_a_text_says_to_relax_to_still_lets_the_point_in(limits, said):
     """Rounded to the nearest, 14.52 ms would be 14.5 and 83.98 % would be the limit itself."""
     cube = xr.Dataset(
