@@ -63,6 +63,9 @@ class Tuning:
     # least points of a row that add up terms: their tables, laid out over longer rows, are read from beyond L2
     summed_row_points: int = 48
     summed_table: int = 1 << 22  # entries of a folded table of terms: dividing anew in every row took 1.2 times as long
+    # entries of a folded table that rows one after another read the same part of
+    amortised_table: int = 1 << 21
+    read_again: int = 8  # rows that read a part of a table one after another, so that loading it costs little
     # entries of other folded tables, tried in order until all together fit `table_bytes`
     row_fold_steps: tuple[int, ...] = (1 << 17, 1 << 15, 1 << 13, 1 << 11)
     # beyond, recomputing beats loading: 8.4 G points a second with 0.6 MB of tables, 5.6 G with 120 MB; but 9.2 G with

@@ -36,11 +36,12 @@ class Interval:
 
 @dataclass(frozen=True, slots=True)
 class Certain:
-    """What bounds of the whole space prove of a node: its numbers finite, also not negative; and that none is NaN."""
+    """What bounds of the whole space prove of a node: its numbers finite, not negative, above 0; and none of it NaN."""
 
     finite: bool = False
     nonnegative: bool = False
     nan_free: bool = False
+    positive: bool = False
 
     @property
     def number(self) -> bool:
@@ -74,7 +75,8 @@ def infer_ranges(space: Space, outputs: Mapping[str, Node]) -> dict[Node, Certai
     for node, interval in whole_intervals(space, outputs).items():
         finite = bool(np.isfinite(interval.low).all() and np.isfinite(interval.high).all())
         nan_free = interval.nan is None or not interval.nan.any()
-        certain[node] = Certain(finite, bool(finite and (interval.low >= 0).all()), nan_free)
+        nonnegative, positive = (bool(finite and above.all()) for above in (interval.low >= 0, interval.low > 0))
+        certain[node] = Certain(finite, nonnegative, nan_free, positive)
     return certain
 
 

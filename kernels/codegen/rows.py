@@ -136,8 +136,8 @@ class RowTables:
         self.tuning = query.tuning
         self.layout = Layout.of(query, row)
         self.inner_axes = frozenset(query.space.axes[self.layout.outer :])
-        summed = (self.tuning.summed_table,) if terms_of(query) > 1 else ()
-        for points in (*summed, *self.tuning.row_fold_steps, 1):
+        first = self.tuning.summed_table if terms_of(query) > 1 else self._amortised(query)
+        for points in (first, *self.tuning.row_fold_steps, 1):
             space, outputs = query.folded(points, self.inner_axes)
             if sum(self._weight(table) for table in space.tables.values()) <= self.tuning.table_bytes or points == 1:
                 break
@@ -148,13 +148,21 @@ class RowTables:
         self.certain = infer_ranges(self.space, outputs)
         self.kernels: dict[Hashable, Callable[..., None]] = {}  # compiled for these tables
 
+    def _amortised(self, query: Query) -> int:
+        """Return the entries of a table that are worth evaluating, so many points read each."""
+        return min(self.tuning.amortised_table, query.space.size // self.tuning.points_an_entry)
+
     def _weight(self, table: Array) -> int:
-        """Return the bytes that rows read of a table; where one has a single number a term and row, for each."""
-        rank = len(self.layout.sizes)
-        inner = table.shape[self.layout.outer : rank]
+        """Return the bytes that rows read of a table; where one has a single number a term and row, for each.
+
+        What does not change along the axis that rows are counted by is read again from the cache next to the core.
+        """
+        rank, outer = len(self.layout.sizes), self.layout.outer
+        inner = table.shape[outer:rank]
         size = int(table.size)
         if prod(inner) > 1:
-            size = size // prod(inner) * self.layout.points
+            again = outer > 0 and table.shape[outer - 1] == 1 and self.layout.sizes[outer - 1] >= self.tuning.read_again
+            size = self.layout.points if again else size // prod(inner) * self.layout.points
         elif prod(table.shape[rank:]) > 1:
             size = size // self.layout.chunk
         return size * table.dtype.itemsize

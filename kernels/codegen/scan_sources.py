@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -11,6 +11,7 @@ from roofcube.kernels.codegen.writer import Writer
 
 if TYPE_CHECKING:
     from roofcube.kernels.codegen.rows import RowTables
+    from roofcube.kernels.graph.expression import Node
     from roofcube.kernels.query.query import Query
 
 __all__ = ["count_source", "grouped_scan_source", "scan_source", "sieve_source", "tally_source"]
@@ -38,9 +39,13 @@ def scan_source(query: Query, tables: RowTables) -> str:
     writer.width(3)
     writer.row(3)
     write(3, "for j in range(width):")
-    _scan_point(writer, 4, query)
+    _scan_point(writer, 4, query, _reciprocal(query, tables))
     writer.odometer(3)
-    for line in SCAN_TAIL.format(chunk=layout.chunk).splitlines():
+    best = "highest[0]"
+    if (reciprocal := _reciprocal(query, tables)) is not None:
+        sign = query.objectives[0][1]
+        best = f"{'' if sign > 0 else '-'}({writer.literal(reciprocal.over)} / {'-' if sign > 0 else ''}{best})"
+    for line in SCAN_TAIL.format(chunk=layout.chunk, best=best).splitlines():
         write(2, line)
     return "\n".join(writer.lines) + "\n"
 
@@ -59,11 +64,36 @@ while left > 1:
         highest[j] = met[j]
 g = group - first_group
 count[g] += found
-if found > 0 and (tile[g] < 0 or highest[0] > key[g]):
-    key[g] = highest[0]
+best = {best}
+if found > 0 and (tile[g] < 0 or best > key[g]):
+    key[g] = best
     tile[g] = row
 row = last
 """
+
+
+class _Reciprocal(NamedTuple):
+    """An objective that is a positive number over what is always above 0, where a condition does not take it away."""
+
+    over: float
+    below: Node
+    conditions: tuple[Node, ...]  # where one of these is not 0, the objective is NaN
+
+
+def _reciprocal(query: Query, tables: RowTables) -> _Reciprocal | None:
+    """Read an objective that falls with a node: of a tile the best is found by that node, and divided once.
+
+    Division rounds to the nearest, so that it keeps the order and the best of a tile is the same to the last bit.
+    """
+    node, conditions = tables.outputs[query.objectives[0][0]], []
+    while node.operation == "where" and node.arguments[1].operation == "constant" and np.isnan(node.arguments[1].value):
+        conditions.append(node.arguments[0])
+        node = node.arguments[2]
+    if node.operation != "divide" or node.arguments[0].operation != "constant" or not tables.inner(node):
+        return None
+    over, below = node.arguments[0].value, node.arguments[1]
+    known = 0 < over < np.inf and tables.certain[below].positive and tables.certain[below].number
+    return _Reciprocal(over, below, tuple(conditions)) if known else None
 
 
 def grouped_scan_source(query: Query, tables: RowTables) -> str:
@@ -121,14 +151,23 @@ for j in range({points}):
 row = last"""
 
 
-def _scan_point(writer: Writer, indent: int, query: Query, *, located: bool = False) -> None:
+def _scan_point(
+    writer: Writer, indent: int, query: Query, reciprocal: _Reciprocal | None = None, *, located: bool = False
+) -> None:
     """Write what a scan does at a point: key, limits, maximum and count, all element-wise."""
     tables, write = writer.tables, writer.write
     name, sign = query.objectives[0]
-    wanted = [tables.outputs[one] for one in dict.fromkeys([name, *(limit.name for limit in query.limits)])]
-    writer.points(indent, wanted)
     objective = tables.outputs[name]
-    write(indent, f"k = {'' if sign > 0 else '-'}{writer.value(objective)}")
+    if reciprocal is not None:
+        sign, ordered = -sign, reciprocal.below
+    else:
+        ordered = objective
+    wanted = [ordered, *(reciprocal.conditions if reciprocal else ())]
+    wanted += [tables.outputs[one] for one in dict.fromkeys(limit.name for limit in query.limits)]
+    writer.points(indent, dict.fromkeys(wanted))
+    write(indent, f"k = {'' if sign > 0 else '-'}{writer.value(ordered)}")
+    for condition in reciprocal.conditions if reciprocal else ():
+        write(indent, f"k = NAN if {writer.value(condition)} != {writer.literal(0.0)} else k")
     write(indent, "h = highest[j]")
     conditions = writer.conditions(query)
     better, valid = "(k > h)", writer.literal(1.0)

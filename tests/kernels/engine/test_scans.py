@@ -74,6 +74,37 @@ def test_only_many_groups_lie_side_by_side():
         assert type(scans.scan_of(ask(space, {"x": leaf("x")}, objectives=[("x", 1)], per=per))) is kind
 
 
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize("low", [0.5, 0.0, -0.5], ids=["positive", "zero", "negative"])
+def test_what_falls_with_a_node_is_divided_once_a_tile(sign, low):
+    """Neighbours of many equal quotients: one over the least of a tile is the best of it to the last bit."""
+    rng = np.random.default_rng(3)
+    near = np.nextafter(np.float32(3.0), np.float32(np.inf)) * (1 + rng.integers(0, 9, size=(40, 1)) * 2**-24)
+    tables = {"x": near.astype("f4"), "y": np.zeros((1, 70), "f4"), "off": rng.random((40, 1)) < 0.3}
+    tables["x"][17], tables["y"][0, 33] = low, 1e-3
+    space = Space(("a", "b"), (40, 70), tables, (), "f4")
+    rate = 7.0 / (leaf("x") + leaf("y") * 0.0)
+    outputs = {"rate": where(leaf("off"), np.nan, rate)}
+    tuning = replace(SIDE_BY_SIDE, many_groups=99, scan_tile=140, row_fold_steps=(), amortised_table=0, table_bytes=0)
+    query = ask(space, outputs, objectives=[("rate", sign)], points=1, tuning=tuning)
+    source = scan_sources.scan_source(query, rows.RowTables(query))
+    assert ("best = highest[0]" in source) == (low <= 0)
+    generated, visited = visit(BEST, query, compiled=True), visit(BEST, query)
+    for name in ("key", "first", "count"):
+        np.testing.assert_array_equal(getattr(generated, name), getattr(visited, name), err_msg=name)
+
+
+@pytest.mark.parametrize(("again", "folded"), [(20, True), (2, False)])
+def test_tables_that_rows_one_after_another_read_again_are_folded(again, folded):
+    rng = np.random.default_rng(0)
+    tables = {"x": rng.random((60, 1, 1)), "y": rng.random((1, again, 1)), "z": rng.random((1, 1, 512))}
+    space = Space(("a", "b", "c"), (60, again, 512), tables, (), "f4")
+    outputs = {"t": maximum(leaf("x") / leaf("z"), leaf("y"))}
+    tuning = Tuning(row_fold_steps=(), points_an_entry=8, table_bytes=1 << 14)
+    query = ask(space, outputs, objectives=[("t", -1)], points=1, tuning=tuning)
+    assert any(table.shape == (60, 1, 512) for table in rows.RowTables(query).space.tables.values()) == folded
+
+
 SOURCES = {
     "scan": scan_sources.scan_source,
     "grouped": scan_sources.grouped_scan_source,
