@@ -10,6 +10,7 @@ import xarray as xr
 
 from roofcube.errors import InvalidDataError, MemoryLimitError
 from roofcube.files import checksums
+from roofcube.model.graph import LAYER
 from roofcube.options import memory_limit
 from roofcube.vocabulary import LAB
 from roofcube.wording import AS_GIVEN
@@ -29,13 +30,15 @@ MEANING = (
     "flag_masks",
     "flag_meanings",
 )  # attributes without which numbers mean something else
+NO_LAYER = {"layer_tile_use": 1.0}  # what a layer that is not there has of it, elsewhere 0
 ABSENT_IS_NO = ("mode_offered",)  # 0 where a platform was not asked for the mode, which no flag says
 
 
 def merge(*cubes: xr.Dataset) -> xr.Dataset:
     """Merge cubes over the union of their labels, in the order in which they first appear.
 
-    Types stay: where no cube has a value, there is NaN, -1 for a flag, 0 for a count and '' for text. A cell that
+    Types stay: where no cube has a value, there is NaN, -1 for a flag, 0 for a count and '' for text. Networks of fewer
+    layers end in layers that need nothing, as in `inputs`. A cell that
     several cubes know must agree; if measurements do not, each cube's stand side by side along the new dim `lab`, whose
     labels are the titles of the cubes, or their numbers where titles are missing or equal. Beside a cube that has `lab`
     already, the others are labs of their own.
@@ -63,7 +66,7 @@ def merge(*cubes: xr.Dataset) -> xr.Dataset:
     _check_cubes(cubes)
     _check_scalars(cubes)
     cubes = _with_labs(cubes)
-    cubes = tuple(_with_dims(cube, cubes) for cube in cubes)
+    cubes = _equally_deep([_with_dims(cube, cubes) for cube in cubes])
     indexes = _united(cubes)
     names = list(dict.fromkeys(str(name) for cube in cubes for name in cube.variables if name not in indexes))
     holders = {name: [number for number, cube in enumerate(cubes) if name in cube.variables] for name in names}
@@ -146,14 +149,37 @@ def _with_dims(cube: xr.Dataset, cubes: Sequence[xr.Dataset]) -> xr.Dataset:
     return xr.Dataset(variables, attrs=cube.attrs).set_coords([name for name in cube.coords if name in variables])
 
 
+def _equally_deep(cubes: Sequence[xr.Dataset]) -> Sequence[xr.Dataset]:
+    """Give all networks as many layers, as `inputs` does: a layer is known by its place, those behind need nothing."""
+    layered = [cube for cube in cubes if LAYER in cube.sizes]
+    depths = {cube.sizes[LAYER] for cube in layered}
+    names = [{str(name) for name in cube.variables if LAYER in cube[name].dims} for cube in layered]
+    if len(depths) < 2 or any(one != names[0] or LAYER in one for one in names):
+        return cubes
+    return [_padded(cube, max(depths)) if LAYER in cube.sizes else cube for cube in cubes]
+
+
+def _padded(cube: xr.Dataset, depth: int) -> xr.Dataset:
+    padded = {}
+    for name, array in cube.variables.items():
+        if LAYER in array.dims:
+            numeric = array.dtype.kind in "biuf"
+            nothing = NO_LAYER.get(str(name), 0) if numeric else _not_found(str(name), array, array.dtype)
+            padded[name] = array.pad({LAYER: (0, depth - array.sizes[LAYER])}, constant_values=nothing, keep_attrs=True)
+    rest = cube.drop_vars(list(padded))
+    return rest.assign({name: one for name, one in padded.items() if name in cube.data_vars}).assign_coords(
+        {name: one for name, one in padded.items() if name in cube.coords}
+    )
+
+
 def _united(cubes: Sequence[xr.Dataset]) -> Indexes:
     """Return the labels of each dim in the order of their first appearance; of dims without labels, their places."""
     indexes: Indexes = {}
     for dim in dict.fromkeys(str(dim) for cube in cubes for dim in cube.sizes):
         having = [cube for cube in cubes if dim in cube.sizes]
         labelled = [cube[dim].values for cube in having if dim in cube.coords]
-        if len({len(cube[dim]) for cube in having}) > 1 and len(labelled) < len(having):
-            msg = f"`merge`: the dim {dim} has no labels in every cube, and not the same size; give it labels"
+        if len({cube.sizes[dim] for cube in having}) > 1 and len(labelled) < len(having):
+            msg = f"`merge`: the dim {dim} has no labels in every cube, and not the same size; give it labels, with assign_coords"
             raise InvalidDataError(msg)
         if not labelled:
             indexes[dim] = np.arange(having[0].sizes[dim])

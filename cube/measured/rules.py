@@ -28,8 +28,8 @@ ACCURACY_STEP = 0.005  # percentage points; tables are printed with two digits
 WATTS_RANGE_FACTOR = 1.5  # base power of one platform and mode may vary by this
 SCALING_SHARE = 0.5  # of the gain that min(threads, cores) allows
 COMPUTE_SHARE = 0.2  # compute time below this share of the system's
-# nearer to a hundredfold than to tenfold: power this far from the listed one is in another unit, or another device's; of
-# the embedded rows it is from a quarter to twice the listed one
+# nearer to a hundredfold than to tenfold: power this far from the listed one is in another unit, or another device's;
+# of the embedded rows it is from a quarter to twice the listed one
 POWER_FACTOR = 10.0**1.5
 REPEATS_FACTOR = 2.0  # repeats of one configuration may differ by this; honest runs differ by a third at most
 BATCH_LOSS = 0.1  # throughput may fall by this share when the batch grows
