@@ -179,7 +179,7 @@ def _united(cubes: Sequence[xr.Dataset]) -> Indexes:
         having = [cube for cube in cubes if dim in cube.sizes]
         labelled = [cube[dim].values for cube in having if dim in cube.coords]
         if len({cube.sizes[dim] for cube in having}) > 1 and len(labelled) < len(having):
-            msg = f"`merge`: the dim {dim} has no labels in every cube, and not the same size; give it labels, with assign_coords"
+            msg = f"`merge`: the dim {dim} has no labels in every cube, and not the same size; give it labels"
             raise InvalidDataError(msg)
         if not labelled:
             indexes[dim] = np.arange(having[0].sizes[dim])
