@@ -148,10 +148,17 @@ def join_command(
         left.write_csv(unmatched)
     reasons = left.group_by("reason", maintain_order=True).len("rows").sort("rows", descending=True)
     found = measurements.height - left.height
+    findings = roofcube.check(measurements, inputs=cube)
+    judged = {
+        grade: findings.filter(findings["grade"] == grade)["row"].n_unique() for grade in ("impossible", "doubtful")
+    }
     if as_json:
         record = {"file": written, "rows": measurements.height, "joined": found, "unmatched": reasons.to_dicts()}
-        click.echo(to_json(record))
+        click.echo(to_json(record | {"judged": judged}))
         return
     click.echo(f"{written}: {found} of {measurements.height} rows found their cell")
+    if any(judged.values()):
+        told = " and ".join(f"{counted(number, 'row')} {grade}" for grade, number in judged.items() if number)
+        click.echo(f"the physics gate finds {told}; roofcube check says why")
     if left.height:
         click.echo(table_text(reasons))

@@ -142,8 +142,10 @@ def holds(cube: xr.Dataset, measurements: pl.DataFrame, where: RowLocations, nam
 def _warn_of_none(table: pl.DataFrame, where: RowLocations) -> None:
     """Tell whoever joins rows of which none has a cell: nothing else would say so."""
     if table.height and not where.mask.any():
+        source = table["source_row"][0] if "source_row" in table.columns else None
         msg = (
-            f"none of the {table.height} rows has a cell of the cube: row 0 has none because {where.reasons[0]}; "
+            f"none of the {table.height} rows has a cell of the cube: {source or 'row 0'} has none because "
+            f"{where.reasons[0]}; "
             "`roofcube.unmatched` lists the reason of each"
         )
         warnings.warn(msg, UserWarning, stacklevel=3)

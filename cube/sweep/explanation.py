@@ -15,7 +15,7 @@ from roofcube.sweep.low_ends import EXPECTED
 from roofcube.sweep.moments import moment_of
 from roofcube.sweep.questions import best, context_of
 from roofcube.vocabulary import CONFIGURATION
-from roofcube.wording import configuration_text, listed, moment_text, short, shown_unit, with_unit
+from roofcube.wording import configuration_text, counted, listed, moment_text, short, shown_unit, with_unit
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -68,6 +68,8 @@ class Explanation:
         Of each limit that binds, dearest gain first; where nothing qualifies, of each that alone empties the rest.
     doubts : tuple of str
         Flags of the winner: findings of the physics gate, why it could not run.
+    removed_by_trust : int
+        Points whose measurements the physics gate finds impossible, which win nothing.
     """
 
     objective: str
@@ -79,6 +81,7 @@ class Explanation:
     n_points: int
     relaxations: tuple[Relaxation, ...]
     doubts: tuple[str, ...]
+    removed_by_trust: int = 0
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything as plain numbers and text, for JSON."""
@@ -91,6 +94,7 @@ class Explanation:
             "margin": None if np.isnan(self.margin) else float(self.margin),
             "n_points": self.n_points,
             "removed": dict(self.removed),
+            "removed_by_trust": self.removed_by_trust,
             "binding": [one.name for one in self.relaxations],
             "relaxations": [{"name": one.name, "to": _item(one.to), "gains": one.gains} for one in self.relaxations],
             "doubts": list(self.doubts),
@@ -102,6 +106,7 @@ class Explanation:
         if self.removed:
             parts = [f"{name} removes {number:,}" for name, number in self.removed.items()]
             lines.append(f"limits, each alone, of {self.n_points:,} points: {', '.join(parts)}")
+        lines += self._words_of_impossible()
         lines += [self._words_of(one) for one in self.relaxations]
         return "\n".join(lines)
 
@@ -111,7 +116,7 @@ class Explanation:
         relaxed = {one.name: self._words_of(one) for one in self.relaxations}
         rows = [[name, number, relaxed.get(name, "")] for name, number in self.removed.items()]
         columns = ("limit", f"removes alone, of {self.n_points:,}", "what would gain")
-        return html_table(words[0], columns, rows, words[1:])
+        return html_table(words[0], columns, rows, [*words[1:], *self._words_of_impossible()])
 
     def _words_of_winner(self) -> list[str]:
         lines = [f"{_configuration(self.winner)}: {_figure(self.winner, self.objective)}"]
@@ -126,6 +131,10 @@ class Explanation:
         if self.removed:
             lines.append(f"binding: {listed(binding)}" if binding else "binding: no limit, without them the same wins")
         return lines
+
+    def _words_of_impossible(self) -> list[str]:
+        number = self.removed_by_trust
+        return [f"left out: {counted(number, 'point')} that the physics gate finds impossible"] if number else []
 
     def _words_of(self, one: Relaxation) -> str:
         unit = self.winner[one.name].attrs.get("units", "") if one.name in self.winner.variables else ""
@@ -201,6 +210,7 @@ def explain(
         context.size,
         _relaxations(cube, objective, limits, way, winner),
         _doubts(winner),
+        int(winner.attrs.get("removed_by_trust", 0)),
     )
 
 
