@@ -66,7 +66,7 @@ def merge(*cubes: xr.Dataset) -> xr.Dataset:
     _check_cubes(cubes)
     _check_scalars(cubes)
     cubes = _with_labs(cubes)
-    cubes = _equally_deep([_with_dims(cube, cubes) for cube in cubes])
+    cubes = tuple(_equally_deep([_with_dims(cube, cubes) for cube in cubes]))
     indexes = _united(cubes)
     names = list(dict.fromkeys(str(name) for cube in cubes for name in cube.variables if name not in indexes))
     holders = {name: [number for number, cube in enumerate(cubes) if name in cube.variables] for name in names}

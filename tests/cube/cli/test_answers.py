@@ -171,6 +171,18 @@ def test_join_takes_networks_and_tasks_of_the_users_own(run, tmp_path):
     assert (cube.attrs["task"], cube.task.values.tolist(), int(cube.n_rows.sum())) == ("kws", ["kws"], 1)
 
 
+def test_join_and_check_take_foreign_tables_and_platforms_of_other_collections(run, tmp_path):
+    (tmp_path / "net.csv").write_text("topology,gmacs,params,activations\nWake,0.01,1e5,1e4\n")
+    (tmp_path / "rows.csv").write_text("model;bs;ms\nWake;1;1,500\n")
+    options = ["--networks", "net.csv", "--column", "model=topology", "--column", "bs=batch", "--decimal", ","]
+    options += ["--column", "ms=latency_compute_s:ms", "--constant", "platform=RTX4090", "--constant", "precision=FP16"]
+    result = run("join", "kws", "rows.csv", *options, "-o", "kws.nc")
+    assert result.exit_code == 0, result.output
+    assert float(rc.load("kws.nc").measured_latency.sel(platform="RTX4090").max()) == 0.0015
+    told = json.loads(run("check", "rows.csv", *options, "--json").output)
+    assert [one["rule"] for one in told["findings"]] == []
+
+
 def test_join_predicts_the_batches_of_the_rows(tmp_path):
     rows = tmp_path / "rows.csv"
     rows.write_text(
