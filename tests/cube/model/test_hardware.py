@@ -100,6 +100,14 @@ def test_spellings_of_data_sheets_are_read(peak, bandwidth):
     assert (float(mine.peak_compute), float(mine.memory_bandwidth)) == (2e12, 1e10)
 
 
+def test_device_classes_are_spelt_and_judged_as_in_files():
+    given = {"peak_compute": 1e12, "memory_bandwidth": 1e9}
+    for said, kind in {" npu": "NPU", "analog in-memory": "analog in-memory"}.items():
+        assert rc.hypothetical(**given, device_class=said).device_class.item() == kind
+    with pytest.raises(InvalidDataError, match="`device_class`: got 'GPPU', which looks like 'GPU'"):
+        rc.hypothetical(**given, device_class="GPPU")
+
+
 def test_a_small_b_is_a_bit_or_a_byte():
     for bandwidth in ("80 Gb/s", "80 Gbps"):
         with pytest.raises(InvalidDataError, match="b may be a bit or a byte, say bit or B"):
