@@ -90,7 +90,7 @@ def rules_for(table: pl.DataFrame, *, keys: Sequence[str] = KEY_COLUMNS) -> list
             "power under load below idle power",
             "measure again; do not use for energy",
         ),
-        *_power_values(),
+        *_power_values(table),
         Rule(
             "system_faster_than_compute",
             "latency_system_s",
@@ -222,9 +222,8 @@ def _ceilings(column: str, throughput: pl.Expr, judged: str) -> list[Rule]:
     ]
 
 
-def _power_values() -> list[Rule]:
+def _power_values(table: pl.DataFrame) -> list[Rule]:
     """Find power that no running platform takes."""
-    full, listed = pl.col("power_full_w"), pl.col("listed_power")
     zero = [
         Rule(
             "zero_power",
@@ -237,13 +236,35 @@ def _power_values() -> list[Rule]:
         )
         for name in ("power_base_w", "power_idle_w", "power_full_w")
     ]
-    far = (full > POWER_FACTOR * listed) | ((full > 0.0) & (full < listed / POWER_FACTOR))
-    finding = "power is about a hundredfold off the listed one, or further"
+    full, listed, usual = pl.col("power_full_w"), pl.col("listed_power"), pl.lit(_usual_power(table))
     action = "check the unit (W) and whose power it is"
     return [
         *zero,
-        Rule("power_unit_off", "power_full_w", far, full, listed, finding, action),
+        *(
+            Rule(
+                "power_unit_off",
+                "power_full_w",
+                holds & ((full > POWER_FACTOR * limit) | ((full > 0.0) & (full < limit / POWER_FACTOR))),
+                full,
+                limit,
+                f"power is about a hundredfold off {what}, or further",
+                action,
+            )
+            for holds, limit, what in (
+                (listed.is_not_null(), listed, "the listed one"),
+                (listed.is_null(), usual, "what the platform's other rows say"),
+            )
+        ),
     ]
+
+
+def _usual_power(table: pl.DataFrame) -> pl.Series:
+    """Return the median of the power of each row's platform, of these rows and the embedded ones; null where few."""
+    both = [datasets.load_measurements(), table]
+    known = pl.concat(one.select("platform", "power_full_w") for one in both).filter(pl.col("power_full_w") > 0.0)
+    median = known.group_by("platform").agg(usual=pl.col("power_full_w").median(), several=pl.len() >= SISTERS)
+    usual = table.select("platform").join(median.filter("several"), on="platform", how="left", maintain_order="left")
+    return usual["usual"]
 
 
 def _accuracy_units() -> list[Rule]:

@@ -291,6 +291,16 @@ def test_power_nearer_to_a_hundredfold_than_to_tenfold_off_the_listed_one(watts,
     assert ("power_unit_off" in rc.check([row | {"power_full_w": watts}])["rule"].to_list()) is is_off
 
 
+def test_power_of_a_platform_without_a_listed_one_is_held_against_its_other_rows():
+    watts = own_rows().with_columns(power_full_w=pl.Series([4.0, 4.2, 3.9, 410.0, 4.1, 4.0, 0.04, 40.0]))
+    off = of("power_unit_off", rc.check(watts, inputs=own_space()))
+    assert off["row"].to_list() == [3, 6]
+    assert rc.check(watts.head(3), inputs=own_space()).height == 0
+    row = {"topology": "MLP", "platform": "ZCU104-FINN", "precision": "INT2", "batch": 1, "power_full_w": 1400.0}
+    (found,) = of("power_unit_off", rc.check([row | {"throughput_compute_per_s": 1000.0}])).to_dicts()
+    assert 10 < found["limit"] < 20
+
+
 def test_rows_without_pruning_are_of_whole_networks():
     row = {"topology": ["MLP"], "platform": ["NCS2"], "precision": ["FP16"], "batch": [1]}
     findings = rc.check({**row, "throughput_compute_per_s": [1000.0]})
