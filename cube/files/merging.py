@@ -12,7 +12,7 @@ from roofcube.errors import InvalidDataError, MemoryLimitError
 from roofcube.files import checksums
 from roofcube.model.graph import LAYER
 from roofcube.options import memory_limit
-from roofcube.vocabulary import LAB
+from roofcube.vocabulary import INFEASIBLE, LAB, MEASURED_ACCURACY
 from roofcube.wording import AS_GIVEN
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ def merge(*cubes: xr.Dataset) -> xr.Dataset:
     spread = {name: [_along_lab(name, cubes[number], indexes) for number in holders[name]] for name in names}
     one = {name: _agreed(name, spread[name]) for name in names}
     differing = [name for name in names if one[name] is None]
-    measured = [name for name in names if _is_measured(name, spread[name][0])]
+    measured = [name for name in names if any(_is_measured(name, one) for one in spread[name])]
     _check_differing(differing, measured, cubes)
     merged = {name: variable for name, variable in one.items() if variable is not None}
     if differing:
@@ -237,7 +237,9 @@ def _check_size(cubes: Sequence[xr.Dataset], indexes: Indexes, names: Sequence[s
 
 
 def _is_measured(name: str, variable: xr.Variable) -> bool:
-    given = str(variable.attrs.get("long_name", "")).endswith(AS_GIVEN)
+    given = str(variable.attrs.get("long_name", "")).endswith(AS_GIVEN) or (
+        variable.attrs.get("comment") == MEASURED_ACCURACY
+    )
     return given or name.startswith("measured_") or name.removesuffix("_spread") in (*OF_MEASUREMENTS, *DERIVED)
 
 
@@ -293,6 +295,11 @@ def _has_value(name: str, variable: xr.Variable) -> Array:
     return np.asarray(values == values if nothing != nothing else values != nothing)
 
 
+def _is_sure(name: str, values: Array) -> Array | bool:
+    """Tell where another cube cannot know better: one may have an accuracy of a network that the other lacks."""
+    return values != INFEASIBLE["untrained"] if name == "infeasible" else True
+
+
 def _agreed(name: str, variables: Sequence[xr.Variable]) -> xr.Variable | None:
     """Lay the values of all cubes over each other; None where two of them differ."""
     first = variables[0]
@@ -302,9 +309,10 @@ def _agreed(name: str, variables: Sequence[xr.Variable]) -> xr.Variable | None:
     for variable in variables[1:]:
         turned = variable.transpose(*first.dims)
         new = _has_value(name, turned)
-        if np.any(known & new & (values != turned.values)):
+        sure = _is_sure(name, turned.values)
+        if np.any(known & new & sure & _is_sure(name, values) & (values != turned.values)):
             return None
-        values = np.where(new, turned.values, values).astype(dtype)
+        values = np.where(new & (sure | ~known), turned.values, values).astype(dtype)
         known = known | new
     return xr.Variable(first.dims, values, _shared([variable.attrs for variable in variables]))
 

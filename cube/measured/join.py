@@ -12,6 +12,7 @@ import xarray as xr
 from roofcube import datasets
 from roofcube.errors import InvalidDataError, check_kind
 from roofcube.labels import column_of, dims_in_order, labelled, locate, own_dims
+from roofcube.measured.accuracy import with_measured_accuracy
 from roofcube.measured.efficiency import DERIVED, throughput_of
 from roofcube.measured.physics_gate import check, quality_bits
 from roofcube.measured.rows import measurement_rows, other_columns
@@ -123,7 +124,7 @@ def join(cube: xr.Dataset, measurements: Any) -> xr.Dataset:
     table = measurement_rows(measurements)
     where = locate(cube, table)
     _check_said(cube, table, where)
-    joined = _joined(cube, table, where)
+    joined = with_measured_accuracy(_joined(cube, table, where))
     _warn_of_none(table, where)
     _warn_of_lost(cube, joined)
     added = {**_spreads(cube, table, where), **_others(joined, table, where)}
