@@ -25,6 +25,7 @@ __all__ = [
     "INFEASIBLE",
     "LAB",
     "LEVEL",
+    "MEASURED_ACCURACY",
     "MEASURED_POWER",
     "MEASURED_SPEED",
     "MODES",
@@ -184,6 +185,9 @@ GRADES: dict[str, Literal["impossible", "doubtful", "note"]] = {
 # Impossible findings that discredit the power of a row only, and those that discredit all that was measured.
 IMPOSSIBLE_POWER = QUALITY["zero_power"] | QUALITY["power_unit_off"]
 IMPOSSIBLE: int = sum(bit for name, bit in QUALITY.items() if GRADES[name] == "impossible") & ~IMPOSSIBLE_POWER
+
+# what an accuracy says that is not the network's own
+MEASURED_ACCURACY = "of networks that came without an accuracy, the mean of the measured rows"
 
 # What of a cube rests on measurements of speed (or accuracy), and what on those of power.
 MEASURED_SPEED = frozenset(

@@ -10,12 +10,14 @@ import polars as pl
 from roofcube.datasets import schema
 from roofcube.datasets.aliases import canonical
 from roofcube.datasets.forms.faults import Fault, check_no_faults
+from roofcube.datasets.forms.fields import decimal_of, kind_of, plain_number
 from roofcube.datasets.forms.reading import (
     Sheet,
     check_keys,
     choices_of,
     columns_of,
     header_faults,
+    hints_of,
     parse_rows,
     typed_columns,
     without_blanks,
@@ -46,6 +48,7 @@ QUANTITIES = (
     "vector_elements", "vector_ops",
 )  # fmt: skip
 QUANTITY = re.compile(rf"([kmg]?)({'|'.join(QUANTITIES)})")
+NUMBERS = [name for name, hint in hints_of(schema.NetworkTotalsRow).items() if kind_of(hint).type is float]
 AMBIGUOUS = re.compile(r"[kmgt]?flops?")
 # counts of a network, with the column that is meant where they are in millions or billions: from a layer of ten outputs
 # to a prompt of a million tokens through the largest language models
@@ -58,6 +61,9 @@ AGREEMENT = 0.02
 def network_table(table: pl.DataFrame | Sheet, *, source: str, name: str | None = None) -> pl.DataFrame:
     """Validate a table of layers or of totals; `name` is the network's where the table does not say it."""
     sheet = Sheet.of(table)
+    if not sheet.frame.height:
+        msg = f"{source}: expected at least one network, got a table without rows; see read_network"
+        raise InvalidDataError(msg)
     if name is not None and "topology" not in sheet.frame.columns:
         sheet = sheet.with_frame(sheet.frame.with_columns(topology=pl.lit(name)))
     return (layer_table if is_layer_table(sheet.frame.columns) else totals_table)(sheet, source=source)
@@ -163,12 +169,12 @@ def totals_table(table: pl.DataFrame | Sheet, *, source: str) -> pl.DataFrame:
     frame = sheet.frame.rename(_plain_name)
     flops = next((name for name in frame.columns if AMBIGUOUS.fullmatch(name)), None)
     if flops is not None:
-        msg = (
-            f"{source}, header (row 1): column {flops!r} may mean operations or multiply-accumulates; name it `ops` "
-            "(two for each multiply-accumulate) or `macs`, with g for 1e9: `gops`, `gmacs`"
+        text = (
+            f"column {flops!r} may mean operations or multiply-accumulates; name it `ops` (two for each "
+            "multiply-accumulate) or `macs`, with g for 1e9: `gops`, `gmacs`"
         )
-        raise InvalidDataError(msg)
-    sheet, faults = _in_plain_units(sheet.with_frame(frame), source)
+        check_no_faults([Fault(None, flops, text)], source=source, header=sheet.header)
+    sheet, faults = _in_plain_units(_with_points(sheet.with_frame(frame)), source)
     if faults:
         # what is no number is told with all else that is wrong, and its row is not judged twice
         _, wrong = typed_columns(sheet, schema.NetworkTotalsRow)
@@ -210,6 +216,15 @@ def _plain_name(name: str) -> str:
     plain = RENAMED.get(plain, plain)
     ours = plain in columns_of(schema.NetworkTotalsRow) or QUANTITY.fullmatch(plain) or AMBIGUOUS.fullmatch(plain)
     return plain if ours else name.strip()
+
+
+def _with_points(sheet: Sheet) -> Sheet:
+    """Write the decimals of a text with a point, where it is sure that they have a comma."""
+    names = [name for name in sheet.frame.columns if QUANTITY.fullmatch(name) or name in NUMBERS]
+    decimal, doubt = ("", "") if sheet.separator in ("", ",") else decimal_of([sheet.frame[name] for name in names])
+    if decimal != "," or doubt:
+        return sheet
+    return sheet.with_frame(sheet.frame.with_columns(pl.col(names).str.replace(",", ".", literal=True)))
 
 
 def _in_plain_units(sheet: Sheet, source: str) -> tuple[Sheet, list[Fault]]:
@@ -257,7 +272,7 @@ def _number_column(sheet: Sheet, name: str) -> tuple[pl.Series, list[Fault]]:
     column = sheet.frame[name]
     values = (column.str.strip_chars() if column.dtype == pl.String else column).cast(pl.Float64, strict=False)
     faults = [
-        Fault(row, name, f"got {text!r}; expected a number; write a plain one")
+        Fault(row, name, f"got {text!r}; expected a number; write {plain_number(str(text), name) or 'a plain one'}")
         for row, value, text in zip(sheet.rows, values.to_list(), column.to_list(), strict=True)
         if value is None and text is not None and str(text).strip()
     ]

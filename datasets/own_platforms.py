@@ -18,7 +18,7 @@ from roofcube.errors import InvalidDataError, suggestion
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-__all__ = ["SOURCES", "check_platform_keys", "platform_table"]
+__all__ = ["SOURCES", "check_platform_keys", "device_class_of", "platform_table"]
 
 # how a quantity may be called too: as in cubes
 NAMES = {name: one.column for name, one in QUANTITIES.items()}
@@ -217,22 +217,24 @@ def _resolved_labels(given: dict[str, Any], where: str) -> tuple[dict[str, Any],
             labels[key] = canonical(key, labels[key])
     kind, faults = labels.get("device_class"), []
     if isinstance(kind, str):
-        labels["device_class"], near = _device_class(kind.strip())
-        if near:
-            faults.append(
-                f"{where}, key 'device_class': got {kind!r}, which looks like {near!r}; write that, or a name of its "
-                f"own (known: {', '.join(schema.DEVICE_CLASSES)})"
-            )
+        labels["device_class"], fault = device_class_of(kind)
+        if fault:
+            faults.append(f"{where}, key 'device_class': {fault}")
     return {key: value for key, value in labels.items() if value is not None or key == BANDWIDTH}, faults
 
 
-def _device_class(kind: str) -> tuple[str, str]:
-    """Return a class in its usual spelling, and the known one that it looks like."""
+def device_class_of(kind: str) -> tuple[str, str]:
+    """Return a class in its usual spelling, and what is wrong where it looks like a slip of a known one."""
     folded = {one.casefold(): one for one in schema.DEVICE_CLASSES}
-    if kind.casefold() in folded:
-        return folded[kind.casefold()], ""
-    near = get_close_matches(kind.casefold(), folded, n=1, cutoff=0.8) if len(kind) > 3 else []
-    return kind, folded[near[0]] if near else ""
+    plain = kind.strip()
+    if plain.casefold() in folded:
+        return folded[plain.casefold()], ""
+    near = get_close_matches(plain.casefold(), folded, n=1, cutoff=0.8) if len(plain) > 3 else []
+    if not near:
+        return plain, ""
+    known = ", ".join(schema.DEVICE_CLASSES)
+    fault = f"got {kind!r}, which looks like {folded[near[0]]!r}; write that, or a name of its own (known: {known})"
+    return plain, fault
 
 
 def _validated(

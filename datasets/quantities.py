@@ -37,8 +37,12 @@ QUANTITIES = {
 
 # unit → spellings, with the factor to it; case counts: mW is no MW, and b (bit or byte?) is not taken
 UNITS = {
-    "op/s": {"op/s": 1.0, "OP/s": 1.0, "ops/s": 1.0, "OPS": 1.0, "FLOP/s": 1.0, "FLOPS": 1.0, "MAC/s": 2.0},
-    "B/s": {"B/s": 1.0, "byte/s": 1.0, "bytes/s": 1.0, "bit/s": 0.125},
+    "op/s": {
+        **dict.fromkeys(("op/s", "OP/s", "ops/s", "OPs/s", "OPS", "OPs"), 1.0),
+        **dict.fromkeys(("FLOP/s", "flop/s", "FLOPs/s", "FLOPS", "FLOPs", "flops"), 1.0),
+        **dict.fromkeys(("MAC/s", "MACs/s"), 2.0),
+    },
+    "B/s": {"B/s": 1.0, "Bps": 1.0, "byte/s": 1.0, "bytes/s": 1.0, "bit/s": 0.125},
     "B": {"B": 1.0, "byte": 1.0, "bytes": 1.0, "bit": 0.125},
     "W": {"W": 1.0, "watt": 1.0, "watts": 1.0},
     "s": {"s": 1.0, "sec": 1.0, "second": 1.0, "seconds": 1.0},
@@ -82,6 +86,8 @@ PREFIXES = {
     "P": 1e15, "E": 1e18, "Ki": 2.0**10, "Mi": 2.0**20, "Gi": 2.0**30, "Ti": 2.0**40,
 }  # fmt: skip
 NUMBER = re.compile(r"\s*([-+]?(?:\d[\d_]*\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*(\S.*?)?\s*")
+COMMA = re.compile(r"(?<=\d),(?=\d)")
+SMALL_B = re.compile(r"[kKMGT]?i?b(ps|/s)?")
 SLIPS = {"op/s": (("TOP/s", 1e12), ("GOP/s", 1e9), ("MOP/s", 1e6)), "W": (("kW", 1e3),)}
 BYTE_SLIPS = (("GB", 1e9), ("MB", 1e6), ("kB", 1e3))
 
@@ -111,11 +117,21 @@ def number_of(name: str, value: Any, *, where: str = "") -> Any:
     parts = NUMBER.fullmatch(value)
     factor = None if parts is None else 1.0 if parts[2] is None else factor_of(unit, parts[2])
     if parts is None or factor is None:
+        pointed = COMMA.sub(".", value)
+        read = NUMBER.fullmatch(pointed) if pointed != value else None
+        if read is not None and (read[2] is None or factor_of(unit, read[2]) is not None):
+            msg = (
+                f"{where or f'`{name}`'}: expected a number without commas, got {value!r}; write {pointed!r}, or leave "
+                "out what parts thousands"
+            )
+            raise InvalidDataError(msg)
         examples = {"op/s": "40 TOP/s", "B/s": "19.2 GB/s", "B": "8 GiB", "W": "7.5 W"}
         msg = (
             f"{where or f'`{name}`'}: expected a number in {unit} or one with its unit, got {value!r}; "
             f'write it like "{examples[unit]}"'
         )
+        if parts is not None and unit in ("B", "B/s") and SMALL_B.fullmatch(parts[2]):
+            msg += "; b may be a bit or a byte, say bit or B"
         raise InvalidDataError(msg)
     digits, exponent = parts[1].replace("_", ""), round(math.log10(factor))
     if factor == 10.0**exponent and "e" not in digits.lower():

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from roofcube.cli.commands import EXISTING, main
-from roofcube.cli.own import predicted_cube
+from roofcube.cli.own import numbered_rows, predicted_cube, reading_options
 from roofcube.cli.printing import as_json_option, changes_of, print_answer, records_of, sizes_text, table_text, to_json
 from roofcube.wording import counted
 
@@ -123,6 +123,7 @@ def _answer_columns(spec: SweepSpec) -> list[str]:
 @click.option(
     "--unmatched", type=click.Path(dir_okay=False, path_type=Path), help="Write rows without a cell to this CSV."
 )
+@reading_options
 @as_json_option
 def join_command(
     task: str,
@@ -132,26 +133,34 @@ def join_command(
     networks: tuple[Path, ...],
     unmatched: Path | None,
     as_json: bool,
+    **reading: Any,
 ) -> None:
-    """Put the measurements of a CSV beside the predictions of TASK, or of a cube (.nc or .zarr), and write the cube.
+    """Put the measurements of a file beside the predictions of TASK, or of a cube (.nc or .zarr), and write the cube.
 
     \b
     roofcube join cifar10 mine.csv --platforms mine.toml -o mine.nc
     """  # noqa: D301  click takes the backspace itself
     import roofcube
 
-    measurements = roofcube.read_measurements(rows)
-    cube = predicted_cube(task, platforms, networks, batches=measurements["batch"].unique().to_list())
+    measurements = numbered_rows(rows, **reading).table
+    cube = predicted_cube(task, platforms, networks, rows=measurements)
     joined, left = roofcube.join(cube, measurements), roofcube.unmatched(cube, measurements)
     written = roofcube.save(joined, output)
     if unmatched is not None:
         left.write_csv(unmatched)
     reasons = left.group_by("reason", maintain_order=True).len("rows").sort("rows", descending=True)
     found = measurements.height - left.height
+    findings = roofcube.check(measurements, inputs=cube)
+    judged = {
+        grade: findings.filter(findings["grade"] == grade)["row"].n_unique() for grade in ("impossible", "doubtful")
+    }
     if as_json:
         record = {"file": written, "rows": measurements.height, "joined": found, "unmatched": reasons.to_dicts()}
-        click.echo(to_json(record))
+        click.echo(to_json(record | {"judged": judged}))
         return
     click.echo(f"{written}: {found} of {measurements.height} rows found their cell")
+    if any(judged.values()):
+        told = " and ".join(f"{counted(number, 'row')} {grade}" for grade, number in judged.items() if number)
+        click.echo(f"the physics gate finds {told}; roofcube check says why")
     if left.height:
         click.echo(table_text(reasons))

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
 from roofcube import datasets
-from roofcube.errors import InvalidDataError
-from roofcube.files.measurements import read_numbered
+from roofcube.cli.own import numbered_rows
+from roofcube.datasets.tables import collections_of
 from roofcube.files.readers import read_network, read_platforms
 from roofcube.measured.physics_gate import check
 from roofcube.model.inputs import inputs
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     import xarray as xr
 
-__all__ = ["Checked", "check_file", "column_map"]
+__all__ = ["Checked", "check_file"]
 
 
 @dataclass(frozen=True)
@@ -48,10 +48,7 @@ def check_file(
     *,
     platforms: Sequence[Path] = (),
     networks: Sequence[Path] = (),
-    columns: Sequence[str] = (),
-    units: Sequence[str] = (),
-    constants: Sequence[str] = (),
-    sep: str | None = None,
+    **reading: Any,
 ) -> Checked:
     """Put the measurements of a file through the physics gate, with platforms and networks of the user's own.
 
@@ -60,50 +57,21 @@ def check_file(
     rows : Path
     platforms, networks : sequence of Path
         For `read_platforms` and `read_network`; beside the embedded ones, in their place where names are equal.
-    columns, units, constants : sequence of str
-        As `column_map` reads them.
-    sep : str, optional
-        As for `read_measurements`.
+    **reading
+        As for `numbered_rows`.
     """
-    numbered = read_numbered(
-        rows,
-        columns={name: _target(said) for name, said in column_map("--column", columns).items()},
-        units=column_map("--unit", units),
-        constants=column_map("--constant", constants),
-        sep={"tab": "\t", "\\t": "\t"}.get(sep or "", sep),
-    )
-    space, replaced = _space_of(platforms, networks)
+    numbered = numbered_rows(rows, **reading)
+    space, replaced = _space_of(platforms, networks, numbered.table)
     findings = check(numbered.table, inputs=space)
     places = pl.Series("row", numbered.rows, dtype=pl.Int64)
     findings = findings.with_columns(row=places.gather(findings["row"]))
     return Checked(numbered.table.height, findings, numbered.kept, replaced)
 
 
-def column_map(option: str, said: Sequence[str]) -> dict[str, str]:
-    """Read what options say: NAME=VALUE, several times.
-
-    Examples
-    --------
-    >>> column_map("--constant", ["platform=RTX3090", "precision=FP16"])
-    {'platform': 'RTX3090', 'precision': 'FP16'}
-    """
-    found: dict[str, str] = {}
-    for one in said:
-        name, equals, value = one.partition("=")
-        if not equals or not name.strip():
-            msg = f"`{option}`: expected NAME=VALUE, got {one!r}; write it like {option} platform=mine"
-            raise InvalidDataError(msg)
-        found[name.strip()] = value.strip()
-    return found
-
-
-def _target(said: str) -> str | tuple[str, str] | None:
-    column, colon, unit = said.partition(":")
-    return (column, unit) if colon else column or None
-
-
-def _space_of(platforms: Sequence[Path], networks: Sequence[Path]) -> tuple[xr.Dataset | None, list[str]]:
-    """Return what to judge by; None where nothing is the user's own."""
+def _space_of(
+    platforms: Sequence[Path], networks: Sequence[Path], rows: pl.DataFrame
+) -> tuple[xr.Dataset | None, list[str]]:
+    """Return what to judge by, also what the rows name of other collections; None where nothing is the user's own."""
     if not platforms and not networks:
         return None, []
     hardware = [read_platforms(path) for path in platforms]
@@ -115,7 +83,8 @@ def _space_of(platforms: Sequence[Path], networks: Sequence[Path]) -> tuple[xr.D
         (nets, "topology", datasets.load_topologies()),
     ):
         mine = {label for table in own for label in table[column].to_list()}
-        labels = embedded[column].unique(maintain_order=True).to_list()
+        beside = collections_of(column, rows[column].drop_nulls().unique(maintain_order=True).to_list())
+        labels = list(dict.fromkeys([*embedded[column].to_list(), *beside]))
         replaced += [label for label in labels if label in mine]
         named.append([label for label in labels if label not in mine])
     return inputs(platforms=[*named[0], *hardware], topologies=[*named[1], *nets], batch=1), replaced

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from roofcube.cli.own import cube_of, is_cube
+from roofcube.cli.own import cube_of, is_cube, reading_options
 from roofcube.cli.printing import as_json_option, expected_lines, sizes_text, table_text, to_json
 from roofcube.errors import RoofcubeError, page_of
 from roofcube.garbage import end_without_search
@@ -153,10 +153,7 @@ def best_command(
 @click.option("--strict", is_flag=True, help="Exit with 1 when there is any finding.")
 @click.option("--platforms", multiple=True, type=EXISTING, help="Platforms of your own (.toml, .csv).")
 @click.option("--networks", multiple=True, type=EXISTING, help="Networks of your own (.onnx, .csv).")
-@click.option("--column", "columns", multiple=True, help="What a foreign column is: NAME=COLUMN or NAME=COLUMN:UNIT.")
-@click.option("--unit", "units", multiple=True, help="Unit of a column: COLUMN=UNIT.")
-@click.option("--constant", "constants", multiple=True, help="What holds for all rows: COLUMN=VALUE.")
-@click.option("--sep", help="Character between fields [default: found out].")
+@reading_options
 @as_json_option
 def check_command(rows: Path, output: Path | None, everything: bool, strict: bool, as_json: bool, **given: Any) -> None:
     """Put the measurements of a file (CSV, TSV, Parquet) through the physics gate.
@@ -175,7 +172,7 @@ def check_command(rows: Path, output: Path | None, everything: bool, strict: boo
         record = {"file": rows, "rows": checked.n_rows, "kept": checked.kept, "replaced": checked.replaced}
         click.echo(to_json({**record, "findings": findings.to_dicts()}))
     else:
-        click.echo(f"{rows}: {checked.n_rows} rows, {findings.height} findings")
+        click.echo(f"{rows}: {counted(checked.n_rows, 'row')}, {counted(findings.height, 'finding')}")
         if checked.kept:
             click.echo(f"not judged, kept as they are: {', '.join(checked.kept)}")
         if checked.replaced:

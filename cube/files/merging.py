@@ -10,8 +10,9 @@ import xarray as xr
 
 from roofcube.errors import InvalidDataError, MemoryLimitError
 from roofcube.files import checksums
+from roofcube.model.graph import LAYER
 from roofcube.options import memory_limit
-from roofcube.vocabulary import LAB
+from roofcube.vocabulary import INFEASIBLE, LAB, MEASURED_ACCURACY
 from roofcube.wording import AS_GIVEN
 
 if TYPE_CHECKING:
@@ -29,13 +30,15 @@ MEANING = (
     "flag_masks",
     "flag_meanings",
 )  # attributes without which numbers mean something else
+NO_LAYER = {"layer_tile_use": 1.0}  # what a layer that is not there has of it, elsewhere 0
 ABSENT_IS_NO = ("mode_offered",)  # 0 where a platform was not asked for the mode, which no flag says
 
 
 def merge(*cubes: xr.Dataset) -> xr.Dataset:
     """Merge cubes over the union of their labels, in the order in which they first appear.
 
-    Types stay: where no cube has a value, there is NaN, -1 for a flag, 0 for a count and '' for text. A cell that
+    Types stay: where no cube has a value, there is NaN, -1 for a flag, 0 for a count and '' for text. Networks of fewer
+    layers end in layers that need nothing, as in `inputs`. A cell that
     several cubes know must agree; if measurements do not, each cube's stand side by side along the new dim `lab`, whose
     labels are the titles of the cubes, or their numbers where titles are missing or equal. Beside a cube that has `lab`
     already, the others are labs of their own.
@@ -63,7 +66,7 @@ def merge(*cubes: xr.Dataset) -> xr.Dataset:
     _check_cubes(cubes)
     _check_scalars(cubes)
     cubes = _with_labs(cubes)
-    cubes = tuple(_with_dims(cube, cubes) for cube in cubes)
+    cubes = tuple(_equally_deep([_with_dims(cube, cubes) for cube in cubes]))
     indexes = _united(cubes)
     names = list(dict.fromkeys(str(name) for cube in cubes for name in cube.variables if name not in indexes))
     holders = {name: [number for number, cube in enumerate(cubes) if name in cube.variables] for name in names}
@@ -73,7 +76,7 @@ def merge(*cubes: xr.Dataset) -> xr.Dataset:
     spread = {name: [_along_lab(name, cubes[number], indexes) for number in holders[name]] for name in names}
     one = {name: _agreed(name, spread[name]) for name in names}
     differing = [name for name in names if one[name] is None]
-    measured = [name for name in names if _is_measured(name, spread[name][0])]
+    measured = [name for name in names if any(_is_measured(name, one) for one in spread[name])]
     _check_differing(differing, measured, cubes)
     merged = {name: variable for name, variable in one.items() if variable is not None}
     if differing:
@@ -146,13 +149,36 @@ def _with_dims(cube: xr.Dataset, cubes: Sequence[xr.Dataset]) -> xr.Dataset:
     return xr.Dataset(variables, attrs=cube.attrs).set_coords([name for name in cube.coords if name in variables])
 
 
+def _equally_deep(cubes: Sequence[xr.Dataset]) -> Sequence[xr.Dataset]:
+    """Give all networks as many layers, as `inputs` does: a layer is known by its place, those behind need nothing."""
+    layered = [cube for cube in cubes if LAYER in cube.sizes]
+    depths = {cube.sizes[LAYER] for cube in layered}
+    names = [{str(name) for name in cube.variables if LAYER in cube[name].dims} for cube in layered]
+    if len(depths) < 2 or any(one != names[0] or LAYER in one for one in names):
+        return cubes
+    return [_padded(cube, max(depths)) if LAYER in cube.sizes else cube for cube in cubes]
+
+
+def _padded(cube: xr.Dataset, depth: int) -> xr.Dataset:
+    padded = {}
+    for name, array in cube.variables.items():
+        if LAYER in array.dims:
+            numeric = array.dtype.kind in "biuf"
+            nothing = NO_LAYER.get(str(name), 0) if numeric else _not_found(str(name), array, array.dtype)
+            padded[name] = array.pad({LAYER: (0, depth - array.sizes[LAYER])}, constant_values=nothing, keep_attrs=True)
+    rest = cube.drop_vars(list(padded))
+    return rest.assign({name: one for name, one in padded.items() if name in cube.data_vars}).assign_coords(
+        {name: one for name, one in padded.items() if name in cube.coords}
+    )
+
+
 def _united(cubes: Sequence[xr.Dataset]) -> Indexes:
     """Return the labels of each dim in the order of their first appearance; of dims without labels, their places."""
     indexes: Indexes = {}
     for dim in dict.fromkeys(str(dim) for cube in cubes for dim in cube.sizes):
         having = [cube for cube in cubes if dim in cube.sizes]
         labelled = [cube[dim].values for cube in having if dim in cube.coords]
-        if len({len(cube[dim]) for cube in having}) > 1 and len(labelled) < len(having):
+        if len({cube.sizes[dim] for cube in having}) > 1 and len(labelled) < len(having):
             msg = f"`merge`: the dim {dim} has no labels in every cube, and not the same size; give it labels"
             raise InvalidDataError(msg)
         if not labelled:
@@ -211,7 +237,9 @@ def _check_size(cubes: Sequence[xr.Dataset], indexes: Indexes, names: Sequence[s
 
 
 def _is_measured(name: str, variable: xr.Variable) -> bool:
-    given = str(variable.attrs.get("long_name", "")).endswith(AS_GIVEN)
+    given = str(variable.attrs.get("long_name", "")).endswith(AS_GIVEN) or (
+        variable.attrs.get("comment") == MEASURED_ACCURACY
+    )
     return given or name.startswith("measured_") or name.removesuffix("_spread") in (*OF_MEASUREMENTS, *DERIVED)
 
 
@@ -267,6 +295,11 @@ def _has_value(name: str, variable: xr.Variable) -> Array:
     return np.asarray(values == values if nothing != nothing else values != nothing)
 
 
+def _is_sure(name: str, values: Array) -> Array | bool:
+    """Tell where another cube cannot know better: one may have an accuracy of a network that the other lacks."""
+    return values != INFEASIBLE["untrained"] if name == "infeasible" else True
+
+
 def _agreed(name: str, variables: Sequence[xr.Variable]) -> xr.Variable | None:
     """Lay the values of all cubes over each other; None where two of them differ."""
     first = variables[0]
@@ -276,9 +309,10 @@ def _agreed(name: str, variables: Sequence[xr.Variable]) -> xr.Variable | None:
     for variable in variables[1:]:
         turned = variable.transpose(*first.dims)
         new = _has_value(name, turned)
-        if np.any(known & new & (values != turned.values)):
+        sure = _is_sure(name, turned.values)
+        if np.any(known & new & sure & _is_sure(name, values) & (values != turned.values)):
             return None
-        values = np.where(new, turned.values, values).astype(dtype)
+        values = np.where(new & (sure | ~known), turned.values, values).astype(dtype)
         known = known | new
     return xr.Variable(first.dims, values, _shared([variable.attrs for variable in variables]))
 

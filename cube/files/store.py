@@ -108,6 +108,8 @@ def load(path: str | Path, *, chunks: Any = None, untrusted: bool = False) -> xr
         If there is no such file.
     CorruptFileError
         If the file is torn or not a cube.
+    InvalidDataError
+        If `chunks` are none of this cube.
     MemoryLimitError
         If it is larger than the limit of `roofcube.set_options`, and `chunks` is not given.
 
@@ -248,7 +250,16 @@ def _read_in_parts(lazy: xr.Dataset) -> None:
 def _lazy_cube(source: Path, chunks: Any) -> xr.Dataset:
     with one_thread(source), blamed(source):
         lazy = _guarded(source)
-        return _as_saved(lazy.chunk({**_chunks_of_file(lazy), **chunks} if isinstance(chunks, dict) else chunks))
+        return _as_saved(_chunked(lazy, chunks))
+
+
+def _chunked(lazy: xr.Dataset, chunks: Any) -> xr.Dataset:
+    try:
+        return lazy.chunk({**_chunks_of_file(lazy), **chunks} if isinstance(chunks, dict) else chunks)
+    except (ValueError, TypeError, NotImplementedError) as error:
+        dims = ", ".join(map(str, lazy.sizes))
+        msg = f"`chunks`: expected sizes for dims of the cube ({dims}), got {chunks!r:.60} ({error}); give such as {{}}"
+        raise InvalidDataError(msg) from None
 
 
 def _chunks_of_file(lazy: xr.Dataset) -> dict[Any, int]:

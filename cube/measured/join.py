@@ -11,7 +11,8 @@ import xarray as xr
 
 from roofcube import datasets
 from roofcube.errors import InvalidDataError, check_kind
-from roofcube.labels import dims_in_order, labelled, locate, own_dims
+from roofcube.labels import column_of, dims_in_order, labelled, locate, own_dims
+from roofcube.measured.accuracy import with_measured_accuracy
 from roofcube.measured.efficiency import DERIVED, throughput_of
 from roofcube.measured.physics_gate import check, quality_bits
 from roofcube.measured.rows import measurement_rows, other_columns
@@ -98,12 +99,13 @@ def join(cube: xr.Dataset, measurements: Any) -> xr.Dataset:
         the schema does not know come along under their names: the mean of numbers, texts side by side. A column named
         as a dim of the cube's own (`context`, …) tells rows apart, and is a dim of what was measured.
         Dense over the measured dims of this cube only. Rows without a cell are in `unmatched`; where that are all of
-        them, a warning says so.
+        them, a warning says so, and one where measurements that the cube had are gone.
 
     Raises
     ------
     InvalidDataError
-        If the cube has none of the dims that a measurement is labelled with.
+        If the cube has none of the dims that a measurement is labelled with, or does not say its platform (mode, …) and
+        the rows are of several.
 
     Examples
     --------
@@ -121,8 +123,10 @@ def join(cube: xr.Dataset, measurements: Any) -> xr.Dataset:
     check_kind("cube", cube, xr.Dataset, do="make one with `roofcube.predict`")
     table = measurement_rows(measurements)
     where = locate(cube, table)
-    joined = _joined(cube, table, where)
+    _check_said(cube, table, where)
+    joined = with_measured_accuracy(_joined(cube, table, where))
     _warn_of_none(table, where)
+    _warn_of_lost(cube, joined)
     added = {**_spreads(cube, table, where), **_others(joined, table, where)}
     return joined.assign(added) if added else joined
 
@@ -139,11 +143,45 @@ def holds(cube: xr.Dataset, measurements: pl.DataFrame, where: RowLocations, nam
     )
 
 
+def _check_said(cube: xr.Dataset, table: pl.DataFrame, where: RowLocations) -> None:
+    """Ask what a cube without a label is of, where rows of several would be averaged into one cell."""
+    found = table.filter(pl.Series(where.mask))
+    for dim in DIMS if where.dims else ():
+        column = column_of(dim)
+        if dim == OFFER or dim in cube.coords or dim in cube.dims or column not in found.columns:
+            continue
+        labels = found[column].drop_nulls().unique(maintain_order=True).to_list()
+        if len(labels) > 1:
+            told = ", ".join(map(repr, labels[:4])) + (", …" if len(labels) > 4 else "")
+            msg = (
+                f"`cube`: expected it to say its {dim}, for the rows are of several ({told}) and would be averaged; "
+                f"add it, cube.assign_coords({dim}=...), or keep the rows of one"
+            )
+            raise InvalidDataError(msg)
+
+
+def _warn_of_lost(cube: xr.Dataset, joined: xr.Dataset) -> None:
+    """Tell whoever joins to a cube of measurements that those are replaced, and by nothing where no row is."""
+    if "n_rows" not in cube:
+        return
+    rows, dims = joined["n_rows"], joined["n_rows"].dims
+    before = cube["n_rows"].any([dim for dim in cube["n_rows"].dims if dim not in dims])
+    lost = int((before & (rows == 0)).sum())
+    if lost:
+        msg = (
+            f"the cube's own measurements are replaced, and {lost} of its cells have none now; to keep both, join "
+            "these rows to the cube as it was predicted, and `merge` the two"
+        )
+        warnings.warn(msg, UserWarning, stacklevel=3)
+
+
 def _warn_of_none(table: pl.DataFrame, where: RowLocations) -> None:
     """Tell whoever joins rows of which none has a cell: nothing else would say so."""
     if table.height and not where.mask.any():
+        source = table["source_row"][0] if "source_row" in table.columns else None
         msg = (
-            f"none of the {table.height} rows has a cell of the cube: row 0 has none because {where.reasons[0]}; "
+            f"none of the {table.height} rows has a cell of the cube: {source or 'row 0'} has none because "
+            f"{where.reasons[0]}; "
             "`roofcube.unmatched` lists the reason of each"
         )
         warnings.warn(msg, UserWarning, stacklevel=3)

@@ -172,7 +172,9 @@ def _references(space: xr.Dataset, judged: pl.DataFrame, dims: Sequence[str]) ->
     """Return what platform and network allow, a number a row."""
     at, _ = rows_of(space, judged, dims=dims)
     at = at.assign_coords(batch=labelled("row", judged["batch"].to_numpy()))
-    published, bound = predict(at), predict(at, assumptions=BOUND)
+    # a measured row had room: what it may reach is asked apart from what it needs
+    roomy = at.drop_vars("memory_capacity", errors="ignore")
+    published, bound = predict(roomy), predict(roomy, assumptions=BOUND)
     references = {
         "peak_throughput": published["peak_throughput"],
         "published_throughput": published["predicted_throughput"],

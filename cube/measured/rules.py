@@ -16,7 +16,7 @@ import polars as pl
 
 from roofcube import datasets
 from roofcube.labels import KEY_COLUMNS
-from roofcube.vocabulary import GRADES, HARDWARE_DIMS, INFEASIBLE
+from roofcube.vocabulary import GRADES, HARDWARE_DIMS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,7 +28,9 @@ ACCURACY_STEP = 0.005  # percentage points; tables are printed with two digits
 WATTS_RANGE_FACTOR = 1.5  # base power of one platform and mode may vary by this
 SCALING_SHARE = 0.5  # of the gain that min(threads, cores) allows
 COMPUTE_SHARE = 0.2  # compute time below this share of the system's
-POWER_FACTOR = 100.0  # power this far from the listed one is in another unit, or another device's
+# nearer to a hundredfold than to tenfold: power this far from the listed one is in another unit, or another device's;
+# of the embedded rows it is from a quarter to twice the listed one
+POWER_FACTOR = 10.0**1.5
 REPEATS_FACTOR = 2.0  # repeats of one configuration may differ by this; honest runs differ by a third at most
 BATCH_LOSS = 0.1  # throughput may fall by this share when the batch grows
 PRINTED_DECIMALS = 3
@@ -40,7 +42,8 @@ THROUGHPUT, LATENCY = "throughput_compute_per_s", "latency_compute_s"
 # most public tables give latency only: it is judged as the throughput that it allows
 SPEED = pl.col(THROUGHPUT).fill_null(pl.col("batch") / pl.col(LATENCY))
 FROM_LATENCY = " (batch / latency, as no throughput is given)"
-SPEEDS = (THROUGHPUT, LATENCY, "throughput_system_per_s", "latency_system_s")
+SYSTEM_THROUGHPUT, SYSTEM_LATENCY = "throughput_system_per_s", "latency_system_s"
+SPEEDS = (THROUGHPUT, LATENCY, SYSTEM_THROUGHPUT, SYSTEM_LATENCY)
 
 
 @dataclass(frozen=True)
@@ -65,24 +68,10 @@ def rules_for(table: pl.DataFrame, *, keys: Sequence[str] = KEY_COLUMNS) -> list
     """List the rules that look at one row, or at a row among its sisters; `keys` tell configurations apart."""
     throughput, latency = pl.col("throughput_compute_per_s"), pl.col("latency_compute_s")
     product = throughput * latency / pl.col("batch")
-    decades = product.log10() / 3.0
-    nearest = decades.round()
-    unit_off = (nearest != 0) & ((product.log10() - 3.0 * nearest).abs() < np.log10(2.0))
-    # a column alone betrays its unit by beating physics a hundredfold
-    unit_off_alone = throughput > 100.0 * pl.col("bound_throughput")
-    alone = pl.when(throughput.is_null()).then(pl.col("batch") / latency)
     rules = [
-        *_ceilings("throughput_compute_per_s", throughput, ""),
-        *_ceilings("latency_compute_s", alone, FROM_LATENCY),
-        Rule(
-            "unit_off",
-            "latency_compute_s",
-            alone > 100.0 * pl.col("bound_throughput"),
-            alone,
-            pl.col("bound_throughput"),
-            "latency beats the bound a hundredfold: a unit is off",
-            "check the unit of latency (s)",
-        ),
+        *_limits_of(THROUGHPUT, LATENCY),
+        # a system is no faster than its accelerator; what the published roofline lacks, compute figures alone say
+        *(one for one in _limits_of(SYSTEM_THROUGHPUT, SYSTEM_LATENCY) if one.name != "above_roofline"),
         Rule(
             "throughput_latency_mismatch",
             "latency_compute_s",
@@ -93,15 +82,6 @@ def rules_for(table: pl.DataFrame, *, keys: Sequence[str] = KEY_COLUMNS) -> list
             "trust the throughput (the smoother column) and measure the latency again",
         ),
         Rule(
-            "unit_off",
-            "latency_compute_s",
-            unit_off | unit_off_alone,
-            throughput,
-            pl.col("batch") / latency,
-            "a unit is off by a factor of 1000",
-            "check the units of latency (s) and throughput (1/s)",
-        ),
-        Rule(
             "full_power_below_idle",
             "power_full_w",
             pl.col("power_full_w") < pl.col("power_idle_w"),
@@ -110,7 +90,7 @@ def rules_for(table: pl.DataFrame, *, keys: Sequence[str] = KEY_COLUMNS) -> list
             "power under load below idle power",
             "measure again; do not use for energy",
         ),
-        *_power_values(),
+        *_power_values(table),
         Rule(
             "system_faster_than_compute",
             "latency_system_s",
@@ -152,7 +132,7 @@ def rules_for(table: pl.DataFrame, *, keys: Sequence[str] = KEY_COLUMNS) -> list
         Rule(
             "measured_but_infeasible",
             "batch",
-            (pl.col("infeasible") == INFEASIBLE["does_not_fit_memory"])
+            (pl.col("memory_required") > pl.col("memory_capacity"))
             & pl.any_horizontal(pl.col(name).is_not_null() for name in SPEEDS),
             pl.col("memory_required"),
             pl.col("memory_capacity"),
@@ -202,6 +182,31 @@ def _repeats(keys: Sequence[str]) -> list[Rule]:
     ]
 
 
+def _limits_of(throughput: str, latency: str) -> list[Rule]:
+    """Compare a pair of speeds with the ceilings of its configuration, and its units with one another and with them."""
+    rate, batch, bound = pl.col(throughput), pl.col("batch"), pl.col("bound_throughput")
+    timed = batch / pl.col(latency)
+    alone = pl.when(rate.is_null()).then(timed)
+    digits = (rate / timed).log10()
+    thousands = (digits / 3.0).round()
+    off = (thousands != 0) & ((digits - 3.0 * thousands).abs() < np.log10(2.0))
+    # a column alone betrays its unit by beating physics a hundredfold
+    beyond = (rate > 100.0 * bound) & ~off.fill_null(value=False)
+    check = "check the units of latency (s) and throughput (1/s)"
+    return [
+        *_ceilings(throughput, rate, ""),
+        *_ceilings(latency, alone, FROM_LATENCY),
+        Rule("unit_off", latency, off, rate, timed, "a unit is off by a factor of 1000", check),
+        *(
+            Rule("unit_off", column, broken, value, bound, f"{word} beats the bound a hundredfold: a unit is off", do)
+            for column, broken, value, word, do in (
+                (throughput, beyond, rate, "throughput", "check the unit of throughput (1/s)"),
+                (latency, alone > 100.0 * bound, alone, "latency", "check the unit of latency (s)"),
+            )
+        ),
+    ]
+
+
 def _ceilings(column: str, throughput: pl.Expr, judged: str) -> list[Rule]:
     """Compare a throughput with the three ceilings of its configuration."""
     remeasure = "impossible as stated: check timer, op count and clock; leave out of fits"
@@ -217,9 +222,8 @@ def _ceilings(column: str, throughput: pl.Expr, judged: str) -> list[Rule]:
     ]
 
 
-def _power_values() -> list[Rule]:
+def _power_values(table: pl.DataFrame) -> list[Rule]:
     """Find power that no running platform takes."""
-    full, listed = pl.col("power_full_w"), pl.col("listed_power")
     zero = [
         Rule(
             "zero_power",
@@ -232,12 +236,35 @@ def _power_values() -> list[Rule]:
         )
         for name in ("power_base_w", "power_idle_w", "power_full_w")
     ]
-    far = (full > POWER_FACTOR * listed) | ((full > 0.0) & (full < listed / POWER_FACTOR))
+    full, listed, usual = pl.col("power_full_w"), pl.col("listed_power"), pl.lit(_usual_power(table))
     action = "check the unit (W) and whose power it is"
     return [
         *zero,
-        Rule("power_unit_off", "power_full_w", far, full, listed, "power is a hundredfold off the listed one", action),
+        *(
+            Rule(
+                "power_unit_off",
+                "power_full_w",
+                holds & ((full > POWER_FACTOR * limit) | ((full > 0.0) & (full < limit / POWER_FACTOR))),
+                full,
+                limit,
+                f"power is about a hundredfold off {what}, or further",
+                action,
+            )
+            for holds, limit, what in (
+                (listed.is_not_null(), listed, "the listed one"),
+                (listed.is_null(), usual, "what the platform's other rows say"),
+            )
+        ),
     ]
+
+
+def _usual_power(table: pl.DataFrame) -> pl.Series:
+    """Return the median of the power of each row's platform, of these rows and the embedded ones; null where few."""
+    both = [datasets.load_measurements(), table]
+    known = pl.concat(one.select("platform", "power_full_w") for one in both).filter(pl.col("power_full_w") > 0.0)
+    median = known.group_by("platform").agg(usual=pl.col("power_full_w").median(), several=pl.len() >= SISTERS)
+    usual = table.select("platform").join(median.filter("several"), on="platform", how="left", maintain_order="left")
+    return usual["usual"]
 
 
 def _accuracy_units() -> list[Rule]:

@@ -93,11 +93,11 @@ class Assumptions:
             latency and energy with each other, and own terms built from them. Names of dims, coordinates and inputs,
             `memory_required` and `infeasible` are refused.
         formula : callable
-            Takes the model as built so far: its attributes are the nodes of all inputs (``model.price``), results
-            (``model.predicted_throughput``) and numeric labels (``model.batch``, ``model.pruning``); gives a node made
-            with ``+ - * / // % **``, `abs`, comparisons (``a.equals(b)`` for ``==``), ``& | ~`` on conditions,
-            `roofcube.exp`, `log`, `log2`, `sqrt`, `ceil`, `floor`, `minimum`, `maximum` and `where`, or the NumPy
-            functions of these names.
+            Takes the model as built so far: its attributes are the nodes of all inputs (``model.price``, or
+            ``model["price of a kg"]``), results (``model.predicted_throughput``) and numeric labels (``model.batch``,
+            ``model.pruning``); gives a node made with ``+ - * / // % **``, `abs`, comparisons (``a.equals(b)`` for
+            ``==``), ``& | ~`` on conditions, `roofcube.exp`, `log`, `log2`, `sqrt`, `ceil`, `floor`, `minimum`,
+            `maximum` and `where`, or the NumPy functions of these names.
         units, long_name : str
             Labels of the result.
         sense : {"max", "min"}, optional
@@ -111,7 +111,7 @@ class Assumptions:
         Raises
         ------
         InvalidDataError
-            If the name is no text, or the formula cannot be called.
+            If the name or the unit is no text, the formula cannot be called, or there is no such sense.
 
         Examples
         --------
@@ -130,6 +130,9 @@ class Assumptions:
                 f"`{name}`: expected a formula that takes the model, got {formula!r:.40}; give e.g. lambda m: m.ops * 2"
             )
             raise InvalidDataError(msg)
+        check_kind("units", units, str, do="name the unit, such as USD; 1 for none")
+        if sense is not None:
+            check_choice("sense", sense, ("max", "min"))
         return replace(
             self, terms=(*self.terms, Term(name, formula, units, long_name or name.replace("_", " "), sense))
         )

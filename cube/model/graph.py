@@ -565,6 +565,11 @@ class _Names:
         msg = f"the model has no node {name!r}{suggestion(name, known)}; it has: {', '.join(known)}"
         raise AttributeError(msg)
 
+    def __getitem__(self, name: str) -> Node:
+        """Return the node of a name that may be no word of Python."""
+        node: Node = getattr(self, name)
+        return node
+
     def __dir__(self) -> list[str]:
         return sorted({*self.__dict__["_builder"].nodes, *self._numeric_labels()})
 

@@ -7,6 +7,7 @@ from typing import Any, Literal
 import numpy as np
 import xarray as xr
 
+from roofcube.datasets.own_platforms import device_class_of
 from roofcube.datasets.quantities import QUANTITIES, check_numbers, number_of
 from roofcube.errors import InvalidDataError, check_choice
 from roofcube.vocabulary import FORMATS, attributes
@@ -103,6 +104,10 @@ def hypothetical(
         if not isinstance(label, str) or not label.strip():
             msg = f"`{what}`: expected a label, got {label!r}; give a name of at least one letter"
             raise InvalidDataError(msg)
+    kind, fault = device_class_of(device_class)
+    if fault:
+        msg = f"`device_class`: {fault}"
+        raise InvalidDataError(msg)
     given = {
         "peak_compute": peak_compute,
         "memory_bandwidth": memory_bandwidth,
@@ -112,7 +117,7 @@ def hypothetical(
     }
     coords: dict[str, Any] = {
         "platform": ("platform", [name.strip()], {"long_name": "platform"}),
-        "device_class": ("platform", [device_class.strip()]),
+        "device_class": ("platform", [kind]),
     }
     hardware = xr.Dataset(
         {what: _variable(what, values) for what, values in given.items() if values is not None}, coords=coords

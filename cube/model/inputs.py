@@ -169,7 +169,8 @@ def _batches(task: str | None, batch: int | Sequence[int] | None) -> np.ndarray[
     if values.ndim != 1 or (values.size and (values.dtype.kind not in "iuf" or not (values > 0).all())):
         msg = f"`batch`: expected positive numbers, got {batch!r}; give the inputs in flight together, 1 or more"
         raise InvalidDataError(msg)
-    return values
+    _, first = np.unique(values, return_index=True)
+    return values[np.sort(first)]
 
 
 def _pruning_labels(pruning: Any, networks: dict[str, Any]) -> list[float]:
@@ -189,7 +190,7 @@ def _pruning_labels(pruning: Any, networks: dict[str, Any]) -> list[float]:
                 "pruning", value, [f"{one:g}" for one in known], do="give channels kept in percent (100 is unpruned)"
             )
         kept.append(number)
-    return kept
+    return list(dict.fromkeys(kept))
 
 
 def _precisions(precision: Any, hardware: xr.Dataset, networks: dict[str, Any]) -> list[str]:
@@ -200,7 +201,8 @@ def _precisions(precision: Any, hardware: xr.Dataset, networks: dict[str, Any]) 
     known = in_order([*offered, *trained] if offered else [*trained, *PRECISIONS], PRECISIONS)
     chosen = as_list(precision)
     if chosen is not None:
-        return [_known_label("precision", one, dict.fromkeys([*known, *FORMATS])) for one in chosen]
+        named = [_known_label("precision", one, dict.fromkeys([*known, *FORMATS])) for one in chosen]
+        return list(dict.fromkeys(named))
     return [one for one in known if one in offered] if offered else in_order(trained or ["INT8"], PRECISIONS)
 
 

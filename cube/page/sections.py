@@ -92,9 +92,7 @@ def facts(subject: Subject) -> list[Fact]:
         both = (cube["n_rows"] > 0) & cube["predicted_throughput"].notnull()
         found.append(Fact(with_thousands(_count_configurations(both)), "predicted and measured"))
     if "quality" in cube:
-        found.append(
-            Fact(with_thousands(int(((cube["quality"] != 0) & (cube["n_rows"] > 0)).sum())), "cells with a finding")
-        )
+        found.append(_fact(int(((cube["quality"] != 0) & (cube["n_rows"] > 0)).sum()), "cell", "with a finding"))
     return found
 
 

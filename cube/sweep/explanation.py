@@ -15,7 +15,7 @@ from roofcube.sweep.low_ends import EXPECTED
 from roofcube.sweep.moments import moment_of
 from roofcube.sweep.questions import best, context_of
 from roofcube.vocabulary import CONFIGURATION
-from roofcube.wording import configuration_text, listed, moment_text, outward, short, shown_unit, with_unit
+from roofcube.wording import configuration_text, counted, listed, moment_text, outward, short, shown_unit, with_unit
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -73,6 +73,8 @@ class Explanation:
         Flags of the winner: findings of the physics gate, why it could not run.
     unknown : tuple of str
         Where nothing qualifies, those of the objective and the limits that have no value at any point.
+    removed_by_trust : int
+        Points whose measurements the physics gate finds impossible, which win nothing.
     """
 
     objective: str
@@ -85,6 +87,7 @@ class Explanation:
     relaxations: tuple[Relaxation, ...]
     doubts: tuple[str, ...]
     unknown: tuple[str, ...] = ()
+    removed_by_trust: int = 0
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything as plain numbers and text, for JSON."""
@@ -97,6 +100,7 @@ class Explanation:
             "margin": None if np.isnan(self.margin) else float(self.margin),
             "n_points": self.n_points,
             "removed": dict(self.removed),
+            "removed_by_trust": self.removed_by_trust,
             "binding": [one.name for one in self.relaxations],
             "relaxations": [{"name": one.name, "to": _item(one.to), "gains": one.gains} for one in self.relaxations],
             "doubts": list(self.doubts),
@@ -109,6 +113,7 @@ class Explanation:
         if self.removed:
             parts = [f"{name} removes {number:,}" for name, number in self.removed.items()]
             lines.append(f"limits, each alone, of {self.n_points:,} points: {', '.join(parts)}")
+        lines += self._words_of_impossible()
         lines += [self._words_of(one) for one in self.relaxations]
         return "\n".join(lines)
 
@@ -118,7 +123,7 @@ class Explanation:
         relaxed = {one.name: self._words_of(one) for one in self.relaxations}
         rows = [[name, number, relaxed.get(name, "")] for name, number in self.removed.items()]
         columns = ("limit", f"removes alone, of {self.n_points:,}", "what would gain")
-        return html_table(words[0], columns, rows, words[1:])
+        return html_table(words[0], columns, rows, [*words[1:], *self._words_of_impossible()])
 
     def _words_of_winner(self) -> list[str]:
         lines = [f"{_configuration(self.winner)}: {_figure(self.winner, self.objective)}"]
@@ -137,6 +142,10 @@ class Explanation:
     def _nothing(self) -> list[str]:
         lines = [f"nothing of {self.n_points:,} points meets all limits"]
         return [*lines, f"without a value at any point: {listed(list(self.unknown))}"] if self.unknown else lines
+
+    def _words_of_impossible(self) -> list[str]:
+        number = self.removed_by_trust
+        return [f"left out: {counted(number, 'point')} that the physics gate finds impossible"] if number else []
 
     def _words_of(self, one: Relaxation) -> str:
         unit = self.winner[one.name].attrs.get("units", "") if one.name in self.winner.variables else ""
@@ -209,6 +218,7 @@ def explain(
         _relaxations(cube, objective, limits, way, winner),
         _doubts(winner),
         () if bool(winner["found"]) else _unknown(cube, (objective, *limits)),
+        int(winner.attrs.get("removed_by_trust", 0)),
     )
 
 

@@ -317,9 +317,18 @@ def _first_problem(error: ValidationError, content: dict[str, Any]) -> str:
             place.append(str(part))
     key = ".".join(place) or "the whole file"
     if problem["type"] == "extra_forbidden":
-        return f"`{key}`: not a key of a sweep{suggestion(place[-1], _known_keys())}; see `roofcube sweep --help`"
+        home = next(
+            (table for table, keys in _keys_of_tables().items() if place[-1] in keys and [table] != place[:-1]), ""
+        )
+        near = f"; it belongs in [{home}]" if home else suggestion(place[-1], _known_keys())
+        return f"`{key}`: not a key of a sweep{near}; see `roofcube sweep --help`"
     message = problem["msg"].removeprefix("Value error, ")
     return f"`{key}`: {message[0].lower()}{message[1:]}, got {problem['input']!r}; see `roofcube sweep --help`"
+
+
+def _keys_of_tables() -> dict[str, set[str]]:
+    tables: dict[str, type[SpecTable]] = {"inputs": Inputs, "hypothetical": Hardware, "reduce": Reduce}
+    return {name: set(table.model_fields) for name, table in tables.items()}
 
 
 def _known_keys() -> list[str]:

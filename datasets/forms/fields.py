@@ -202,10 +202,12 @@ def _form(decimal: str) -> str:
 def _scaled_fields(numbers: pl.Series, factor: float) -> pl.Series:
     if factor == 1.0:
         return numbers
-    # a division by 1000 is the nearest number to what was meant, a product with 0.001 is not always
-    return (
-        numbers / (1.0 / factor) if factor < 1.0 and factor == 10.0 ** round(math.log10(factor)) else numbers * factor
-    )
+    exponent = round(math.log10(factor))
+    if factor < 1.0 and factor == 10.0**exponent:
+        # a division by 1000 is the nearest number to what was meant, a product with 0.001 is not always; in NumPy, for
+        # polars multiplies by the inverse
+        return pl.Series(numbers.name, numbers.to_numpy() / 10.0**-exponent).fill_nan(None)
+    return numbers * factor
 
 
 def _bounded(numbers: pl.Series, shown: pl.Series, kind: Kind) -> tuple[pl.Series, Wrong]:

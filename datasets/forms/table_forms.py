@@ -136,6 +136,8 @@ def _collected(value: Any, what: str) -> pl.DataFrame:
 def _kind(value: Any) -> str:
     """Name a type, with its library where its name alone says nothing."""
     kind = type(value)
+    if isinstance(value, list | tuple) and not value:
+        return f"an empty {kind.__name__}"
     return f"{kind.__module__.partition('.')[0]}.{kind.__name__}" if kind.__name__ == "DataFrame" else kind.__name__
 
 

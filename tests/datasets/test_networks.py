@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pandas as pd
 import polars as pl
 import pytest
@@ -246,3 +248,32 @@ def test_all_that_is_wrong_with_totals_is_told_at_once(tmp_path):
     assert "header (row 1): column 'price' is not known" in text
     for place in ("row 4, column 'gmacs': got 'x'", "row 5, column 'ops'", "row 6, column 'topology'"):
         assert place in text
+
+
+@pytest.mark.parametrize("row", ["A;4,1;25,6;76,1", "A;4,1;25,6;76"])
+def test_totals_with_decimal_commas_are_read(tmp_path, row):
+    (tmp_path / "nets.csv").write_text(f"topology;gmacs;mparams;top1\n{row}\n")
+    table = rc.read_network(tmp_path / "nets.csv")
+    assert table.select("ops", "params").row(0) == (8.2e9, 25.6e6)
+    assert int(table["top1_percent"].item()) == 76
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ("A;4,1;25.6", r"row 2, column 'gmacs': got '4,1'; expected a number; write 4\.1$"),
+        ("A;4,125;25", r"column 'gmacs': got '4,125'; expected a number; write 4125, or 4\.125 where the comma is"),
+    ],
+)
+def test_commas_in_doubt_are_told_with_what_to_write(tmp_path, row, message):
+    (tmp_path / "nets.csv").write_text(f"topology;gmacs;mparams\n{row}\n")
+    with pytest.raises(InvalidDataError) as error:
+        rc.read_network(tmp_path / "nets.csv")
+    assert re.search(message, error.value.args[0].partition("\n")[0])
+
+
+def test_a_table_without_networks_is_refused(tmp_path):
+    (tmp_path / "nets.csv").write_text("topology,ops,params\n")
+    for source in (tmp_path / "nets.csv", layers().head(0)):
+        with pytest.raises(InvalidDataError, match="expected at least one network, got a table without rows"):
+            rc.read_network(source)

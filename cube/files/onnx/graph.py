@@ -276,7 +276,11 @@ class Walk:
             element = tensor.dims[:place] + tensor.dims[place + 1 :]
             # of stored weights every turn has a slice of its own
             given[label] = replace(tensor, shape=element, value=None, slices=turns * tensor.slices)
+        before = len(self.entries)
         inside = self._repeated(body, scope, given, names[: len(states)], states, 0, name, trips * turns, note)
+        if states:
+            # steps are no inputs: the batch is in what one step does
+            self.entries[before:] = [_with_images(entry) for entry in self.entries[before:]]
         results = _results(body, inside)
         return [
             _stacked_scopes(one, turns, int(out_axes[place - len(states)]))
@@ -304,6 +308,11 @@ class Walk:
         self.weights |= walk.weights
         self.entries += walk.entries if trips else []
         return inside
+
+
+def _with_images(entry: Entry) -> Entry:
+    unsaid = entry.work.multiplies and entry.work.images is None
+    return replace(entry, work=replace(entry.work, images=entry.work.runs)) if unsaid else entry
 
 
 def _results(graph: onnx.GraphProto, inside: Mapping[str, Tensor]) -> list[Tensor]:

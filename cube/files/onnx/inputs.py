@@ -190,9 +190,22 @@ def _batch_axes(graph: onnx.GraphProto, labels: dict[str, list[int | str]]) -> d
     """Return where the batch of each input stands: first, but second where a recurrent layer reads it as it comes."""
     axes = dict.fromkeys(labels, 0)
     for node in graph.node:
-        if node.op_type in RECURRENT and node.input[0] in axes and not attributes_of(node).get("layout", 0):
-            axes[node.input[0]] = 1
+        steps: list[str] = []
+        if node.op_type in RECURRENT and not attributes_of(node).get("layout", 0):
+            steps = list(node.input[:1])
+        elif node.op_type == "Scan":
+            steps = [name for name, axis in scanned_inputs(node) if axis == 0]
+        axes |= {name: 1 for name in steps if name in axes}
     return axes
+
+
+def scanned_inputs(node: onnx.NodeProto) -> list[tuple[str, int]]:
+    """Pair the inputs that a Scan takes step by step with their axes; none where no step needs the one before it."""
+    attributes = attributes_of(node)
+    count = int(attributes.get("num_scan_inputs", 0))
+    if not 0 < count < len(node.input):
+        return []
+    return list(zip(node.input[-count:], attributes.get("scan_input_axes") or [0] * count, strict=False))
 
 
 def _leading(labels: dict[str, list[int | str]], axes: dict[str, int]) -> dict[str, int | str]:

@@ -144,8 +144,20 @@ def test_join_writes_the_cube_and_counts_what_found_no_cell(run, tmp_path):
 def test_join_of_rows_without_a_cell_says_so_in_words(run, tmp_path):
     (tmp_path / "rows.csv").write_text("platform,topology,precision,batch,latency_compute_s\nFOO,CNV,INT8,1,0.1\n")
     told = run("join", "cifar10", "rows.csv", "-o", "joined.nc")
-    assert told.stderr.startswith("Note: none of the 1 rows has a cell of the cube: row 0")
+    assert told.stderr.startswith("Note: none of the 1 rows has a cell of the cube: rows.csv row 2 has none because")
     assert "Warning" not in told.stderr
+
+
+def test_join_and_best_tell_what_the_physics_gate_finds(run, tmp_path):
+    lines = ["MLP,NCS2,FP16,1,96", "MLP,NCS2,FP16,2,9e9", "MLP,NCS9,FP16,4,96"]
+    (tmp_path / "rows.csv").write_text(
+        "topology,platform,precision,batch,throughput_compute_per_s\n" + "\n".join(lines)
+    )
+    words = ["join", "mnist", "rows.csv", "-o", "mine.nc"]
+    assert "the physics gate finds 1 row impossible and 1 row doubtful; roofcube check" in run(*words).output
+    assert json.loads(run(*words, "--json").output)["judged"] == {"impossible": 1, "doubtful": 1}
+    assert "left out: 1 point that the physics gate finds impossible" in run("best", "mine.nc").output
+    assert json.loads(run("best", "mine.nc", "--json").output)["removed_by_trust"] == 1
 
 
 def test_join_takes_networks_and_tasks_of_the_users_own(run, tmp_path):
@@ -157,6 +169,18 @@ def test_join_takes_networks_and_tasks_of_the_users_own(run, tmp_path):
     assert result.exit_code == 0, result.output
     cube = rc.load("kws.nc")
     assert (cube.attrs["task"], cube.task.values.tolist(), int(cube.n_rows.sum())) == ("kws", ["kws"], 1)
+
+
+def test_join_and_check_take_foreign_tables_and_platforms_of_other_collections(run, tmp_path):
+    (tmp_path / "net.csv").write_text("topology,gmacs,params,activations\nWake,0.01,1e5,1e4\n")
+    (tmp_path / "rows.csv").write_text("model;bs;ms\nWake;1;1,500\n")
+    options = ["--networks", "net.csv", "--column", "model=topology", "--column", "bs=batch", "--decimal", ","]
+    options += ["--column", "ms=latency_compute_s:ms", "--constant", "platform=RTX4090", "--constant", "precision=FP16"]
+    result = run("join", "kws", "rows.csv", *options, "-o", "kws.nc")
+    assert result.exit_code == 0, result.output
+    assert float(rc.load("kws.nc").measured_latency.sel(platform="RTX4090").max()) == 0.0015
+    told = json.loads(run("check", "rows.csv", *options, "--json").output)
+    assert [one["rule"] for one in told["findings"]] == []
 
 
 def test_join_predicts_the_batches_of_the_rows(tmp_path):

@@ -146,3 +146,9 @@ def test_mapped_rows_join_like_any():
     cube = rc.join(rc.predict(rc.inputs(platforms=[board], topologies=networks, batch=[1, 64])), rows)
     assert int(cube.n_rows.sum()) == 2
     assert float(cube.latency_p99.max()) == 15.0
+
+
+def test_whole_numbers_in_another_unit_are_what_was_meant_to_the_last_bit():
+    rows = {"topology": ["MLP"] * 3, "platform": ["NCS2"] * 3, "precision": ["FP16"] * 3, "batch": [1, 2, 3]}
+    table = rc.read_measurements(rows | {"latency_compute_s": [10500, 2300, None]}, units={"latency_compute_s": "us"})
+    assert table["latency_compute_s"].to_list() == [0.0105, 0.0023, None]

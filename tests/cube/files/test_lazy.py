@@ -9,7 +9,7 @@ import pytest
 import xarray as xr
 
 import roofcube as rc
-from roofcube.errors import CorruptFileError
+from roofcube.errors import CorruptFileError, InvalidDataError
 
 pytest.importorskip("dask")
 pytest.importorskip("zarr")
@@ -148,3 +148,11 @@ def test_what_a_file_claims_makes_no_more_parts_than_dask_bears(tmp_path):
             file.createDimension(name, 1 << 31)
         file.createVariable("x", "f8", ("a", "b"), zlib=True, chunksizes=(100, 100))
     assert rc.load(path, chunks={})["x"].data.npartitions < 100_000
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+@pytest.mark.parametrize("chunks", [{"c": 10}, {"a": -5}, {"a": "many"}, "many", {"a": (1, 2)}])
+def test_chunks_that_do_not_fit_the_cube_are_no_fault_of_the_file(tmp_path, suffix, chunks):
+    path = rc.save(uniform(1.0), tmp_path / f"cube{suffix}")
+    with pytest.raises(InvalidDataError, match=r"`chunks`: expected sizes for dims of the cube \(a, b\), got"):
+        rc.load(path, chunks=chunks)

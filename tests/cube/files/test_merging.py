@@ -150,3 +150,19 @@ def test_a_second_disagreement_is_refused(labs):
 def test_a_result_above_the_limit_is_refused(cube):
     with rc.set_options(memory="1 kB"), pytest.raises(MemoryLimitError, match="`merge`: expected a result within"):
         rc.merge(cube, cube)
+
+
+def test_networks_of_other_depths_are_merged_as_inputs_would_lay_them_out():
+    parts = [rc.inputs(task, platforms="TX2", batch=[1, 8]) for task in ("mnist", "cifar10")]
+    assert len({part.sizes["layer"] for part in parts}) == 2
+    merged = rc.merge(*parts)
+    whole = rc.inputs(platforms="TX2", topologies=merged.topology.values.tolist(), batch=[1, 8])
+    assert rc.diff(whole, merged).height == 0
+    predictions = [rc.predict(part, assumptions=rc.BOUND) for part in parts]
+    assert rc.diff(rc.predict(whole, assumptions=rc.BOUND), rc.merge(*predictions)).height == 0
+
+
+def test_layers_of_which_a_cube_knows_less_are_not_made_up(cube):
+    other = cube.isel(layer=slice(2)).drop_vars("layer_params")
+    with pytest.raises(InvalidDataError, match="the dim layer has no labels in every cube, and not the same size"):
+        rc.merge(cube, other)

@@ -91,6 +91,35 @@ def test_a_table_without_a_key_column_is_told():
     assert "column 'mode' is missing" in lost["reason"][0]
 
 
+def runs_of_mlp(**columns):
+    labels = {"topology": "MLP", "platform": "NCS2", "precision": "FP16", "pruning_percent": 100.0, "batch": [1, 2]}
+    return pl.DataFrame(labels | columns).with_columns(throughput_compute_per_s=96.0 * pl.col("batch"))
+
+
+def test_a_cube_that_does_not_say_its_platform_asks_where_rows_are_of_several():
+    cube = rc.predict(rc.inputs("mnist", platforms="NCS2", precision="FP16", batch=[1, 2]))
+    nameless = cube.isel(platform=0, drop=True)
+    assert int(rc.join(nameless, runs_of_mlp()).n_rows.sum()) == 2
+    several = runs_of_mlp(platform=["NCS2", "TX2"])
+    message = r"`cube`: expected it to say its platform, for the rows are of several \('NCS2', 'TX2'\)"
+    with pytest.raises(InvalidDataError, match=message):
+        rc.join(nameless, several)
+    assert int(rc.join(nameless.assign_coords(platform="TX2"), several).n_rows.sum()) == 1
+    with pytest.raises(InvalidDataError, match="to say its batch"):
+        rc.join(cube.isel(batch=0, drop=True), runs_of_mlp())
+
+
+def test_measurements_that_a_second_join_replaces_are_not_lost_in_silence():
+    predicted = rc.predict(rc.inputs("mnist", platforms="NCS2", precision="FP16", batch=[1, 2]))
+    first = rc.join(predicted, runs_of_mlp().head(1))
+    assert int(rc.join(first, runs_of_mlp()).n_rows.sum()) == 2
+    with pytest.warns(
+        UserWarning, match="own measurements are replaced, and 1 of its cells have none now; to keep both"
+    ):
+        rc.join(first, runs_of_mlp().tail(1))
+    assert int(rc.merge(first, rc.join(predicted, runs_of_mlp().tail(1))).n_rows.sum()) == 2
+
+
 def test_joining_a_cube_without_labels_is_an_error():
     with pytest.raises(InvalidDataError, match="`cube`: expected some of the dims platform"):
         rc.join(xr.Dataset({"x": ("y", [1.0])}), ROWS)

@@ -262,6 +262,45 @@ def test_rows_measured_where_memory_does_not_suffice_tell_how_much_it_takes():
     assert found["value"] >= float(space.params.sel(topology="CNV", pruning=100))
 
 
+def test_what_does_not_fit_by_the_model_is_still_held_against_the_ceilings():
+    board = {"platform": "Tiny", "device_class": "MCU", "precision": "INT8", "memory_capacity": "64 kB"}
+    board |= {"peak_compute": "2 TOP/s", "memory_bandwidth": "10 GB/s", "power": "2 W"}
+    network = rc.read_network({"topology": ["N"], "ops": [2e9], "params": [1e6], "activation_memory": [1e5]}, task="k")
+    space = rc.inputs("k", platforms=[board], topologies=network)
+    row = {"topology": "N", "platform": "Tiny", "precision": "INT8", "batch": 1}
+    too_fast = rc.check([row | {"throughput_compute_per_s": 2000.0}], inputs=space)
+    assert of("above_compute_peak", too_fast).select("value", "limit").row(0) == (2000.0, 1000.0)
+    assert of("measured_but_infeasible", too_fast).height == 1
+    assert rc.check([row | {"throughput_compute_per_s": 500.0}], inputs=space)["grade"].to_list() == ["doubtful"]
+
+
+@pytest.mark.parametrize("column", ["throughput_system_per_s", "latency_system_s"])
+def test_figures_of_the_whole_system_are_held_against_the_ceilings_too(column):
+    row = {"topology": "MLP", "platform": "NCS2", "precision": "FP16", "batch": 1}
+    value = 5e6 if column.startswith("throughput") else 2e-7
+    findings = rc.check([row | {column: value}]).select("rule", "column", "grade").rows()
+    expected = {(name, column, "impossible") for name in ("above_compute_peak", "above_bound", "unit_off")}
+    assert set(findings) == expected
+    pair = {"throughput_system_per_s": 100.0, "latency_system_s": 10.0}
+    assert rc.check([row | pair])["rule"].to_list() == ["unit_off"]
+
+
+@pytest.mark.parametrize(("watts", "is_off"), [(190.0, True), (19.0, False), (0.1, False), (0.019, True)])
+def test_power_nearer_to_a_hundredfold_than_to_tenfold_off_the_listed_one(watts, is_off):
+    row = {"topology": "MLP", "platform": "NCS2", "precision": "FP16", "batch": 1, "throughput_compute_per_s": 95.0}
+    assert ("power_unit_off" in rc.check([row | {"power_full_w": watts}])["rule"].to_list()) is is_off
+
+
+def test_power_of_a_platform_without_a_listed_one_is_held_against_its_other_rows():
+    watts = own_rows().with_columns(power_full_w=pl.Series([4.0, 4.2, 3.9, 410.0, 4.1, 4.0, 0.04, 40.0]))
+    off = of("power_unit_off", rc.check(watts, inputs=own_space()))
+    assert off["row"].to_list() == [3, 6]
+    assert rc.check(watts.head(3), inputs=own_space()).height == 0
+    row = {"topology": "MLP", "platform": "ZCU104-FINN", "precision": "INT2", "batch": 1, "power_full_w": 1400.0}
+    (found,) = of("power_unit_off", rc.check([row | {"throughput_compute_per_s": 1000.0}])).to_dicts()
+    assert 10 < found["limit"] < 20
+
+
 def test_rows_without_pruning_are_of_whole_networks():
     row = {"topology": ["MLP"], "platform": ["NCS2"], "precision": ["FP16"], "batch": [1]}
     findings = rc.check({**row, "throughput_compute_per_s": [1000.0]})

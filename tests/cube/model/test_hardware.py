@@ -81,12 +81,37 @@ def test_numbers_carry_units_and_sources():
         (0, "got 0.0; give what"),
         (np.nan, "got nan; give a number"),
         (1e30, "no hardware has as much"),
+        (
+            "2,5 TOP/s",
+            r"expected a number without commas, got '2,5 TOP/s'; write '2\.5 TOP/s', or leave out what parts",
+        ),
         ("40 furlongs", "expected a number in op/s or one with its unit, got '40 furlongs'"),
     ],
 )
 def test_what_no_hardware_has_is_refused(peak, message):
     with pytest.raises(InvalidDataError, match=f"`peak_compute`: .*{message}"):
         rc.hypothetical(peak_compute=peak, memory_bandwidth=1e9)
+
+
+@pytest.mark.parametrize("peak", ["2 TOPS", "2 TOPs", "2 TOPs/s", "2 TFLOPs", "2 Tflops", "1 TMACs/s"])
+@pytest.mark.parametrize("bandwidth", ["10 GB/s", "10 GBps", "80 Gbit/s"])
+def test_spellings_of_data_sheets_are_read(peak, bandwidth):
+    mine = rc.hypothetical(peak_compute=peak, memory_bandwidth=bandwidth)
+    assert (float(mine.peak_compute), float(mine.memory_bandwidth)) == (2e12, 1e10)
+
+
+def test_device_classes_are_spelt_and_judged_as_in_files():
+    given = {"peak_compute": 1e12, "memory_bandwidth": 1e9}
+    for said, kind in {" npu": "NPU", "analog in-memory": "analog in-memory"}.items():
+        assert rc.hypothetical(**given, device_class=said).device_class.item() == kind
+    with pytest.raises(InvalidDataError, match="`device_class`: got 'GPPU', which looks like 'GPU'"):
+        rc.hypothetical(**given, device_class="GPPU")
+
+
+def test_a_small_b_is_a_bit_or_a_byte():
+    for bandwidth in ("80 Gb/s", "80 Gbps"):
+        with pytest.raises(InvalidDataError, match="b may be a bit or a byte, say bit or B"):
+            rc.hypothetical(peak_compute="2 TOP/s", memory_bandwidth=bandwidth)
 
 
 def test_datasets_made_by_hand_are_judged():

@@ -308,6 +308,25 @@ def test_inputs_of_dask_give_a_lazy_cube():
     xr.testing.assert_equal(cube.compute(), rc.predict(inputs, assumptions=rc.BOUND))
 
 
+def test_labels_asked_for_twice_are_there_once():
+    inputs = rc.inputs("mnist", platforms="NCS2", precision=["FP16", "half"], pruning=[50, "50%"], batch=[2, 1, 2])
+    assert [inputs[dim].values.tolist() for dim in ("precision", "pruning", "batch")] == [["FP16"], [50.0], [2, 1]]
+    assert float(inputs.ops.squeeze()) > 0
+
+
+def test_terms_reach_names_that_are_no_words_of_python():
+    inputs = rc.inputs("mnist", platforms="NCS2", precision="FP16").assign({"price of a kg": 3.0})
+    cube = rc.predict(inputs, assumptions=rc.BOUND.with_term("my cost", lambda m: m["price of a kg"] * m["batch"]))
+    assert cube["my cost"].values.tolist() == (3.0 * cube.batch).values.tolist()
+
+
+@pytest.mark.parametrize("told", [{"sense": "up"}, {"units": 3}])
+def test_what_a_term_cannot_have_is_told_at_once(told):
+    (name,) = told
+    with pytest.raises(InvalidDataError, match=f"`{name}`: expected"):
+        rc.BOUND.with_term("cost", lambda m: m.batch * 2, **told)
+
+
 def test_terms_know_numeric_labels_and_more_operations():
     inputs = rc.inputs("mnist")
     term = rc.PUBLISHED.with_term(

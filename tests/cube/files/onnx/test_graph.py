@@ -297,6 +297,18 @@ def test_a_scan_counts_its_body_for_every_element(tmp_path):
     assert table["ops"].to_list() == [2 * 50 * 32, 0]
 
 
+@pytest.mark.parametrize("length", [4, 6, 8])
+@pytest.mark.parametrize("batch", [1, 4, 8])
+def test_steps_of_a_scan_with_a_state_are_no_inputs_of_a_batch(tmp_path, length, batch):
+    state, step = (value(name, [batch, 8]) for name in ("h", "e"))
+    nodes = [node("MatMul", ["e", "w"], ["m"]), node("Add", ["m", "h"], ["next"]), node("Identity", ["next"], ["out"])]
+    body = graph(nodes, ["next", "out"], inputs=[state, step])
+    scan = node("Scan", ["h0", "x"], ["hn", "y"], body=body, num_scan_inputs=1)
+    table = rc.read_network(write(tmp_path, [scan], {"w": zeros(8, 8), "h0": zeros(batch, 8)}, [length, batch, 8]))
+    assert table["ops"].sum() == 2 * length * 8 * 8
+    assert table["params"].sum() == 8 * 8
+
+
 def test_a_scan_of_the_first_definition_or_over_an_unknown_length_is_refused(tmp_path):
     weights = {"w": zeros(8, 4), "h0": zeros(1, 4)}
     with pytest.raises(InvalidDataError, match=r"Scan.*the Scan of opset 8 is another operator; convert the model"):

@@ -1,0 +1,59 @@
+"""Accuracy of networks that came without one, from the rows that were measured; knows no file."""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from roofcube.vocabulary import INFEASIBLE, MEASURED_ACCURACY, QUALITY
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+__all__ = ["with_measured_accuracy"]
+
+
+def with_measured_accuracy(cube: xr.Dataset) -> xr.Dataset:
+    """Give networks without any accuracy the mean of what was measured; they are no longer `untrained` there.
+
+    A network of which some accuracy is known keeps what is known: a gap says that nobody trained it at that precision.
+    The attribute `comment` tells where the figures are from.
+    """
+    if not {"quality", "infeasible"} <= set(cube.data_vars):
+        return cube
+    for figure in ("top1", "top5"):
+        filled = _filled(cube, figure)
+        if filled is None:
+            continue
+        told = {**cube[figure].attrs, "comment": MEASURED_ACCURACY}
+        cube = cube.assign({figure: (cube[figure].dims, filled, told)})
+        if figure == "top1":
+            cube = cube.assign(infeasible=_trained(cube))
+    return cube
+
+
+def _filled(cube: xr.Dataset, figure: str) -> np.ndarray[Any, Any] | None:
+    """Return the accuracy with that of rows where its network has none; None where nothing changes."""
+    if figure not in cube.data_vars:
+        return None
+    given, measured = cube[figure], cube[f"measured_{figure}"]
+    if not set(given.dims) <= set(measured.dims):
+        return None
+    fraction = cube["quality"].transpose(*measured.dims).values & QUALITY["accuracy_is_a_fraction"]
+    rows = measured.copy(data=np.where(fraction, np.nan, measured.values)).transpose(*given.dims, ...).values
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Mean of empty slice")
+        mean = np.nanmean(rows, axis=tuple(range(given.ndim, rows.ndim)))
+    own = tuple(place for place, dim in enumerate(given.dims) if dim != "topology")
+    without = np.isnan(given.values).all(axis=own, keepdims=True)
+    filled = np.where(without, mean, given.values)
+    return filled if (without & ~np.isnan(mean)).any() else None
+
+
+def _trained(cube: xr.Dataset) -> xr.DataArray:
+    code = cube["infeasible"]
+    known = cube["top1"].notnull().broadcast_like(code).transpose(*code.dims).values
+    trained = known & (code.values == INFEASIBLE["untrained"])
+    return code.copy(data=np.where(trained, INFEASIBLE["feasible"], code.values).astype(code.dtype))
