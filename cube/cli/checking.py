@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from roofcube import datasets
-from roofcube.errors import InvalidDataError
+from roofcube.cli.foreign import foreign_arguments
 from roofcube.files.measurements import read_numbered
 from roofcube.files.readers import read_network, read_platforms
 from roofcube.measured.physics_gate import check
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     import xarray as xr
 
-__all__ = ["Checked", "check_file", "column_map"]
+__all__ = ["Checked", "check_file"]
 
 
 @dataclass(frozen=True)
@@ -60,46 +60,15 @@ def check_file(
     rows : Path
     platforms, networks : sequence of Path
         For `read_platforms` and `read_network`; beside the embedded ones, in their place where names are equal.
-    columns, units, constants : sequence of str
-        As `column_map` reads them.
-    sep : str, optional
-        As for `read_measurements`.
+    columns, units, constants, sep
+        As `foreign_arguments` reads them.
     """
-    numbered = read_numbered(
-        rows,
-        columns={name: _target(said) for name, said in column_map("--column", columns).items()},
-        units=column_map("--unit", units),
-        constants=column_map("--constant", constants),
-        sep={"tab": "\t", "\\t": "\t"}.get(sep or "", sep),
-    )
+    numbered = read_numbered(rows, **foreign_arguments(columns, units, constants, sep))
     space, replaced = _space_of(platforms, networks)
     findings = check(numbered.table, inputs=space)
     places = pl.Series("row", numbered.rows, dtype=pl.Int64)
     findings = findings.with_columns(row=places.gather(findings["row"]))
     return Checked(numbered.table.height, findings, numbered.kept, replaced)
-
-
-def column_map(option: str, said: Sequence[str]) -> dict[str, str]:
-    """Read what options say: NAME=VALUE, several times.
-
-    Examples
-    --------
-    >>> column_map("--constant", ["platform=RTX3090", "precision=FP16"])
-    {'platform': 'RTX3090', 'precision': 'FP16'}
-    """
-    found: dict[str, str] = {}
-    for one in said:
-        name, equals, value = one.partition("=")
-        if not equals or not name.strip():
-            msg = f"`{option}`: expected NAME=VALUE, got {one!r}; write it like {option} platform=mine"
-            raise InvalidDataError(msg)
-        found[name.strip()] = value.strip()
-    return found
-
-
-def _target(said: str) -> str | tuple[str, str] | None:
-    column, colon, unit = said.partition(":")
-    return (column, unit) if colon else column or None
 
 
 def _space_of(platforms: Sequence[Path], networks: Sequence[Path]) -> tuple[xr.Dataset | None, list[str]]:

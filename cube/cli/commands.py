@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from roofcube.cli.foreign import foreign_options
 from roofcube.cli.own import cube_of, is_cube
 from roofcube.cli.printing import as_json_option, expected_lines, sizes_text, table_text, to_json
 from roofcube.errors import RoofcubeError, page_of
@@ -153,10 +154,7 @@ def best_command(
 @click.option("--strict", is_flag=True, help="Exit with 1 when there is any finding.")
 @click.option("--platforms", multiple=True, type=EXISTING, help="Platforms of your own (.toml, .csv).")
 @click.option("--networks", multiple=True, type=EXISTING, help="Networks of your own (.onnx, .csv).")
-@click.option("--column", "columns", multiple=True, help="What a foreign column is: NAME=COLUMN or NAME=COLUMN:UNIT.")
-@click.option("--unit", "units", multiple=True, help="Unit of a column: COLUMN=UNIT.")
-@click.option("--constant", "constants", multiple=True, help="What holds for all rows: COLUMN=VALUE.")
-@click.option("--sep", help="Character between fields [default: found out].")
+@foreign_options
 @as_json_option
 def check_command(rows: Path, output: Path | None, everything: bool, strict: bool, as_json: bool, **given: Any) -> None:
     """Put the measurements of a file (CSV, TSV, Parquet) through the physics gate.

@@ -159,6 +159,15 @@ def test_join_takes_networks_and_tasks_of_the_users_own(run, tmp_path):
     assert (cube.attrs["task"], cube.task.values.tolist(), int(cube.n_rows.sum())) == ("kws", ["kws"], 1)
 
 
+def test_join_takes_columns_in_other_words(run, tmp_path):
+    (tmp_path / "rows.csv").write_text("model;prec;n;ms\nMLP;fp16;1;10,4\n")
+    said = ("model=topology", "prec=precision", "n=batch", "ms=latency_compute_s:ms")
+    words = [word for one in said for word in ("--column", one)]
+    result = run("join", "mnist", "rows.csv", *words, "--constant", "platform=NCS2", "--sep", ";", "-o", "mine.nc")
+    assert result.exit_code == 0, result.output
+    assert float(rc.load("mine.nc").measured_latency.max()) == 0.0104
+
+
 def test_join_predicts_the_batches_of_the_rows(tmp_path):
     rows = tmp_path / "rows.csv"
     rows.write_text(

@@ -8,7 +8,8 @@ from click.testing import CliRunner
 
 import roofcube as rc
 from roofcube.cli import main
-from roofcube.cli.checking import check_file, column_map
+from roofcube.cli.checking import check_file
+from roofcube.cli.foreign import column_map
 from roofcube.errors import InvalidDataError
 
 HARDWARE = """
