@@ -403,8 +403,16 @@ class Repeat:
 
     Attributes
     ----------
+    pruning_percent
+        Share of channels that is left.
     batch
         Batch size, or threads where `batch_kind` says so.
+    latency_compute_s, latency_system_s
+        Time of a whole batch: of the accelerator alone (the usual one), or with host and transfers.
+    throughput_compute_per_s, throughput_system_per_s
+        Inputs per second: of the accelerator alone (the usual one), or with host and transfers.
+    source_row
+        Where the row is from; filled in where it is missing.
     """
 
     task: Label
@@ -427,6 +435,8 @@ class Measurement(Repeat):
 
     Attributes
     ----------
+    power_base_w, power_idle_w, power_full_w
+        Mean power of the board: application not started, platform idle, under load (the usual one).
     initiation_interval_s
         Time between inputs of a dataflow design, from its compile report.
     """
