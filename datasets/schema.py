@@ -407,10 +407,14 @@ class Repeat:
         Share of channels that is left.
     batch
         Batch size, or threads where `batch_kind` says so.
-    latency_compute_s, latency_system_s
-        Time of a whole batch: of the accelerator alone (the usual one), or with host and transfers.
-    throughput_compute_per_s, throughput_system_per_s
-        Inputs per second: of the accelerator alone (the usual one), or with host and transfers.
+    latency_compute_s
+        Time of a whole batch, accelerator alone.
+    latency_system_s
+        The same with host and transfers.
+    throughput_compute_per_s
+        Inputs per second, accelerator alone.
+    throughput_system_per_s
+        The same with host and transfers.
     source_row
         Where the row is from; filled in where it is missing.
     """
@@ -435,8 +439,12 @@ class Measurement(Repeat):
 
     Attributes
     ----------
-    power_base_w, power_idle_w, power_full_w
-        Mean power of the board: application not started, platform idle, under load (the usual one).
+    power_base_w
+        Mean power of the board, application not started.
+    power_idle_w
+        The same with the platform idle.
+    power_full_w
+        The same under load.
     initiation_interval_s
         Time between inputs of a dataflow design, from its compile report.
     """
