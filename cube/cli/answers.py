@@ -142,7 +142,10 @@ def join_command(
     roofcube join cifar10 mine.csv --platforms mine.toml -o mine.nc
     roofcube join imagenet board.csv --column model=topology --constant platform=TX2 --constant mode=maxn -o board.nc
     """  # noqa: D301  click takes the backspace itself
+    import numpy as np
+
     import roofcube
+    from roofcube.vocabulary import QUALITY
 
     measurements = roofcube.read_measurements(rows, **foreign_arguments(**foreign))
     cube = predicted_cube(task, platforms, networks, batches=measurements["batch"].unique().to_list())
@@ -152,10 +155,16 @@ def join_command(
         left.write_csv(unmatched)
     reasons = left.group_by("reason", maintain_order=True).len("rows").sort("rows", descending=True)
     found = measurements.height - left.height
+    unknown = int(np.count_nonzero(joined["quality"].values & QUALITY["unknown_label"]))
     if as_json:
         record = {"file": written, "rows": measurements.height, "joined": found, "unmatched": reasons.to_dicts()}
-        click.echo(to_json(record))
+        click.echo(to_json({**record, "unknown_label": unknown}))
         return
     click.echo(f"{written}: {found} of {measurements.height} rows found their cell")
+    if unknown:
+        click.echo(
+            f"in doubt: {counted(unknown, 'cell')} with a label that the platform or network does not have, such as a "
+            "mode; roofcube check says which it has"
+        )
     if left.height:
         click.echo(table_text(reasons))

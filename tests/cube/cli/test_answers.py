@@ -168,6 +168,13 @@ def test_join_takes_columns_in_other_words(run, tmp_path):
     assert float(rc.load("mine.nc").measured_latency.max()) == 0.0104
 
 
+def test_join_says_that_a_platform_has_no_such_mode(run, tmp_path):
+    (tmp_path / "rows.csv").write_text("topology,platform,precision,batch,latency_compute_s\nMLP,TX2,FP16,1,0.1\n")
+    told = run("join", "mnist", "rows.csv", "-o", "mine.nc").output
+    assert "1 of 1 rows found their cell\nin doubt: 1 cell with a label that the platform" in told
+    assert json.loads(run("join", "mnist", "rows.csv", "-o", "mine.nc", "--json").output)["unknown_label"] == 1
+
+
 def test_join_predicts_the_batches_of_the_rows(tmp_path):
     rows = tmp_path / "rows.csv"
     rows.write_text(
