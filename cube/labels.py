@@ -40,8 +40,8 @@ COLUMNS = {"pruning": "pruning_percent"}
 # columns that tell the rows of a table of measurements apart
 KEY_COLUMNS = tuple(COLUMNS.get(dim, dim) for dim in (*CONFIGURATION, "batch"))
 
-
 NUMERIC = ("pruning", "batch")
+FEW_LABELS = 6  # a reason lists the labels of a dim that has no more
 
 
 class RowLocations:
@@ -172,21 +172,20 @@ def locate(cube: xr.Dataset | xr.DataArray, table: pl.DataFrame, *, dims: Sequen
             continue
         column = column_of(dim)
         labels = np.atleast_1d(cube[dim].values).tolist()
+        few = ", ".join(map(str, dict.fromkeys(labels))) if len(labels) <= FEW_LABELS else ""
         if column not in table.columns:
             if len(set(labels)) != 1:
-                for row in range(table.height):
-                    reasons[row] = (
-                        reasons[row]
-                        or f"column {column!r} is missing and the cube has {len(labels)} labels along {dim}"
-                    )
+                missing = f"column {column!r} is missing and the cube has {len(labels)} labels along {dim}"
+                reasons = [reason or (f"{missing}: {few}" if few else missing) for reason in reasons]
             continue
+        has = f", which has {few}" if few else ""
         known = {_key(dim, label): place for place, label in enumerate(labels)}
         values = table[column].to_list()
         numbers = all(isinstance(label, float) for label in known)
         places = {value: known.get(_key(dim, value, numbers=numbers), -1) for value in dict.fromkeys(values)}
         found = np.array([places[value] for value in values], dtype=np.intp)
         for row in np.flatnonzero(found < 0).tolist():
-            reasons[row] = reasons[row] or f"{dim} {values[row]!r} is not in the cube"
+            reasons[row] = reasons[row] or f"{dim} {values[row]!r} is not in the cube{has}"
         if dim in cube.dims:
             indices[dim] = found
         elif cube[dim].ndim == 1:

@@ -19,9 +19,9 @@ def spellings() -> dict[str, dict[str, str]]:
     text = files("roofcube.datasets").joinpath("data", "aliases.csv").read_text(encoding="utf-8")
     for row in csv.DictReader(text.splitlines()):
         table.setdefault(row["column"], {})[row["alias"].casefold()] = row["name"]
-    # a precision resolves in any case
     table.setdefault("precision", {}).update({name.casefold(): name for name in get_args(Precision)})
-    return table
+    # a name that has other spellings is one itself, in any case
+    return {column: {name.casefold(): name for name in known.values()} | known for column, known in table.items()}
 
 
 def canonical(column: str, label: str) -> str:

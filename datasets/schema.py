@@ -403,8 +403,20 @@ class Repeat:
 
     Attributes
     ----------
+    pruning_percent
+        Share of channels that is left.
     batch
         Batch size, or threads where `batch_kind` says so.
+    latency_compute_s
+        Time of a whole batch, accelerator alone.
+    latency_system_s
+        The same with host and transfers.
+    throughput_compute_per_s
+        Inputs per second, accelerator alone.
+    throughput_system_per_s
+        The same with host and transfers.
+    source_row
+        Where the row is from; filled in where it is missing.
     """
 
     task: Label
@@ -427,6 +439,12 @@ class Measurement(Repeat):
 
     Attributes
     ----------
+    power_base_w
+        Mean power of the board, application not started.
+    power_idle_w
+        The same with the platform idle.
+    power_full_w
+        The same under load.
     initiation_interval_s
         Time between inputs of a dataflow design, from its compile report.
     """

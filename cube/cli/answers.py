@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from roofcube.cli.commands import EXISTING, main
-from roofcube.cli.own import numbered_rows, predicted_cube, reading_options
+from roofcube.cli.foreign import numbered_rows, reading_options
+from roofcube.cli.own import predicted_cube
 from roofcube.cli.printing import as_json_option, changes_of, print_answer, records_of, sizes_text, table_text, to_json
 from roofcube.wording import counted
 
@@ -25,7 +26,7 @@ precision = ["INT4", "INT2"]
 batch = [1, 8, 64]            # or { start = 1, stop = 256, steps = 9, spacing = "log" }
 
 [hypothetical]                # hardware as axes; leave out to sweep the embedded platforms
-peak_compute = { start = 1e11, stop = 1e14, steps = 100, spacing = "log" }    # op/s at INT8
+peak_compute = { start = 1e11, stop = 1e14, steps = 100, spacing = "log" }    # op/s at INT8, or "1 TOP/s"
 memory_bandwidth = { start = 1e9, stop = 1e12, steps = 100, spacing = "log" } # B/s
 power = 10                    # W
 peak_scaling = "bits"
@@ -139,6 +140,7 @@ def join_command(
 
     \b
     roofcube join cifar10 mine.csv --platforms mine.toml -o mine.nc
+    roofcube join imagenet board.csv --column model=topology --constant platform=TX2 --constant mode=maxn -o board.nc
     """  # noqa: D301  click takes the backspace itself
     import roofcube
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from roofcube import datasets
-from roofcube.cli.own import numbered_rows
+from roofcube.cli.foreign import numbered_rows
 from roofcube.datasets.tables import collections_of
 from roofcube.files.readers import read_network, read_platforms
 from roofcube.measured.physics_gate import check

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from roofcube.cli.own import cube_of, is_cube, reading_options
+from roofcube.cli.foreign import reading_options
+from roofcube.cli.own import cube_of, is_cube
 from roofcube.cli.printing import as_json_option, expected_lines, sizes_text, table_text, to_json
 from roofcube.errors import RoofcubeError, page_of
 from roofcube.garbage import end_without_search

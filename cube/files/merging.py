@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import count
+from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -95,7 +96,8 @@ def _check_cubes(cubes: Sequence[Any]) -> None:
         raise InvalidDataError(msg)
     for number, cube in enumerate(cubes, 1):
         if not isinstance(cube, xr.Dataset):
-            msg = f"`merge`: expected cubes, got a {type(cube).__name__} as number {number}; use roofcube.load"
+            do = "load it by roofcube.load" if isinstance(cube, str | PathLike) else "give them one by one: merge(a, b)"
+            msg = f"`merge`: expected cubes, got a {type(cube).__name__} as number {number}; {do}"
             raise InvalidDataError(msg)
         for dim in cube.sizes:
             if dim in cube.coords and not cube.indexes[dim].is_unique:

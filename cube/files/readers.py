@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +15,7 @@ from roofcube.datasets.networks import checked_label, described, network_table
 from roofcube.datasets.own_platforms import platform_table
 from roofcube.datasets.transformers import is_transformer, transformer_table
 from roofcube.disk import existing, text_of
-from roofcube.errors import InvalidDataError, MissingInputError
+from roofcube.errors import InvalidDataError, check_installed
 from roofcube.files.foreign_columns import renamed_columns
 from roofcube.files.toml import parsed_toml
 
@@ -191,7 +190,7 @@ def read_network(
         shapes.
     MissingFileError
         If there is no such file.
-    MissingInputError
+    MissingExtraError
         If onnx is not installed.
 
     Examples
@@ -288,9 +287,7 @@ def _transformer(
 
 
 def _onnx_layers(path: Path, sizes: Mapping[str, Any] | None, batch: int | None, pruning: float | None) -> pl.DataFrame:
-    if find_spec("onnx") is None:
-        msg = f"{path}: reading ONNX needs the package onnx; pip install 'roofcube[onnx]'"
-        raise MissingInputError(msg)
+    check_installed(str(path), "onnx", "onnx")
     if batch is not None and (isinstance(batch, bool) or not isinstance(batch, int) or batch < 1):
         msg = f"`batch`: expected the inputs that one run takes, 1 or more, got {batch!r}; give a whole number"
         raise InvalidDataError(msg)

@@ -266,7 +266,7 @@ def unmatched(cube: xr.Dataset, measurements: Any) -> pl.DataFrame:
     >>> import roofcube as rc
     >>> cube = rc.predict(rc.inputs("mnist", platforms="TX2"))
     >>> rc.unmatched(cube, rc.datasets.load_measurements("mnist"))["reason"][0]
-    "platform 'NCS2' is not in the cube"
+    "platform 'NCS2' is not in the cube, which has TX2"
     """
     check_kind("cube", cube, xr.Dataset, do="make one with `roofcube.predict`")
     table = measurement_rows(measurements)

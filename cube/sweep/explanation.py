@@ -130,8 +130,9 @@ class Explanation:
         if self.runner_up is None:
             lines.append("no runner-up: nothing else meets the limits")
         else:
-            ahead = f", {short(1.0 + self.margin)} times as good as the runner-up" if np.isfinite(self.margin) else ""
-            lines[0] += ahead
+            ratio = short(1.0 + self.margin)
+            if np.isfinite(self.margin):
+                lines[0] += f", {'' if ratio == '1' else f'{ratio} times '}as good as the runner-up"
             lines.append(f"runner-up {_configuration(self.runner_up)}: {_figure(self.runner_up, self.objective)}")
         lines.append(f"in doubt: {listed(list(self.doubts))}" if self.doubts else "in doubt: nothing that is known")
         binding = [one.name for one in self.relaxations]

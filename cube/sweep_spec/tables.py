@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -17,6 +18,7 @@ from pydantic import (
     model_validator,
 )
 
+from roofcube.datasets.quantities import QUANTITIES, number_of
 from roofcube.disk import path_of, text_of
 from roofcube.errors import InvalidDataError, suggestion
 from roofcube.files.toml import parsed_toml
@@ -155,6 +157,15 @@ class Hardware(SpecTable):
     peak_scaling: Literal["bits"] | None = None
     name: str = "hypothetical"
     device_class: str = "hypothetical"
+
+    @field_validator(*QUANTITIES, mode="before")
+    @classmethod
+    def _ends(cls, value: Any, info: ValidationInfo) -> Any:
+        """Read the ends of a range, which may carry their unit: 1 TOP/s, 25 GB/s."""
+        if not isinstance(value, dict):
+            return value
+        name = str(info.field_name)
+        return value | {end: number_of(name, value[end], where=end) for end in ("start", "stop") if end in value}
 
 
 class Values(SpecTable):
@@ -320,7 +331,7 @@ def _first_problem(error: ValidationError, content: dict[str, Any]) -> str:
         home = next(
             (table for table, keys in _keys_of_tables().items() if place[-1] in keys and [table] != place[:-1]), ""
         )
-        near = f"; it belongs in [{home}]" if home else suggestion(place[-1], _known_keys())
+        near = f"; it belongs in [{home}]" if home else suggestion(place[-1], _known_keys(str(problem["loc"][-2:-1])))
         return f"`{key}`: not a key of a sweep{near}; see `roofcube sweep --help`"
     message = problem["msg"].removeprefix("Value error, ")
     return f"`{key}`: {message[0].lower()}{message[1:]}, got {problem['input']!r}; see `roofcube sweep --help`"
@@ -331,6 +342,8 @@ def _keys_of_tables() -> dict[str, set[str]]:
     return {name: set(table.model_fields) for name, table in tables.items()}
 
 
-def _known_keys() -> list[str]:
+def _known_keys(table: str) -> list[str]:
+    """List the keys of a table, or of all where it is not named: pydantic names members of unions alone."""
     parts: list[type[SpecTable]] = [SweepSpec, Inputs, Hardware, Custom, Reduce, Steps, Span, Term, Values, NetworkFile]
-    return sorted({name for part in parts for name in part.model_fields})
+    meant = [part for part in parts if re.search(rf"\b{part.__name__}\b", table)] or parts
+    return sorted({name for part in meant for name in part.model_fields})

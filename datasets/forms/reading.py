@@ -291,7 +291,8 @@ def header_faults(names: Sequence[str], row: type, *, extra: bool = False, fille
     required = [name for name in known if is_required(row, name) and name not in filled]
     for name in absent:
         if name in required and name not in meant:
-            text = f"column {name!r} is missing; add it (required columns: {', '.join(required)})"
+            do = "add it, or say with columns= which one it is"
+            text = f"column {name!r} is missing; {do} (required columns: {', '.join(required)})"
             faults.append(Fault(None, name, text))
     return faults
 

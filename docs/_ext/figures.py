@@ -18,7 +18,8 @@ SCRIPT = "bokeh.js"
 CELL = re.compile(r"^```python\n(.*?)^```$(\n\n<!-- figure -->)?", re.MULTILINE | re.DOTALL)
 # figures are as wide as the pages of roofcube; narrower windows scroll them
 HEAD = """```{{raw}} html
-<style>.content {{ width: auto; flex: 1; max-width: 1160px; }} .toc-drawer {{ display: none; }}
+<style>.main, .content {{ min-width: 0; }}
+.content {{ width: auto; flex: 1; max-width: 1160px; }} .toc-drawer {{ display: none; }}
 .figure-of-a-cell {{ overflow-x: auto; background: #fff; margin-bottom: 2em; }}
 html[data-theme="dark"] .figure-of-a-cell {{ background: {dark}; }}</style>
 <script src="{root}_static/{script}"></script>

@@ -123,6 +123,8 @@ def test_counts_take_layers_where_they_agree_within_one_percent():
         ("topology", "GNv1", "GoogLeNetv1"),
         ("topology", "MNv1", "MobileNetv1"),
         ("topology", "RN50", "ResNet-50"),
+        ("topology", "resnet-50", "ResNet-50"),
+        ("platform", "tx2", "TX2"),
         ("pruning_percent", "12.50%", "12.5"),
         ("platform", "unheard of", "unheard of"),
     ],

@@ -104,6 +104,7 @@ def test_every_page_is_whole_without_a_network(site, browser):
     for path in pages_of(site):
         page.goto(path.as_uri())
         assert page.locator("h1").count() == 1 or path.name in ("genindex.html", "search.html"), path
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), path
     assert [url for url in asked if not url.startswith(("file:", "data:", "blob:"))] == []
     assert wrong == []
 

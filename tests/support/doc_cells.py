@@ -22,7 +22,7 @@ OPTIONS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$(?:\n\n```text\n(.*?)^```$)?", re.MULTILINE | re.DOTALL)
 FILE_NAME = re.compile(r"`([\w.-]+\.\w+)`:\s*\Z")
 # pages of five seconds and more, which the soak runs
-SLOW = frozenset({"gallery.md", "how-to/hypothetical.md", "how-to/intervals.md"})
+SLOW = frozenset({"gallery.md"})
 # its cells are tested by the figures' own tests, one by one
 ELSEWHERE = frozenset({"hvplot.md"})
 SILENT = ("explore",)  # commands that serve until they are stopped

@@ -183,6 +183,22 @@ def test_join_and_check_take_foreign_tables_and_platforms_of_other_collections(r
     assert [one["rule"] for one in told["findings"]] == []
 
 
+def test_join_takes_columns_in_other_words(run, tmp_path):
+    (tmp_path / "rows.csv").write_text("model;prec;n;ms\nMLP;fp16;1;10,4\n")
+    said = ("model=topology", "prec=precision", "n=batch", "ms=latency_compute_s:ms")
+    words = [word for one in said for word in ("--column", one)]
+    result = run("join", "mnist", "rows.csv", *words, "--constant", "platform=NCS2", "--sep", ";", "-o", "mine.nc")
+    assert result.exit_code == 0, result.output
+    assert float(rc.load("mine.nc").measured_latency.max()) == 0.0104
+
+
+def test_join_says_that_a_platform_has_no_such_mode(run, tmp_path):
+    (tmp_path / "rows.csv").write_text("topology,platform,precision,batch,latency_compute_s\nMLP,TX2,FP16,1,0.1\n")
+    told = run("join", "mnist", "rows.csv", "-o", "mine.nc").output
+    assert "1 of 1 rows found their cell\nthe physics gate finds 1 row doubtful; roofcube check says why" in told
+    assert json.loads(run("join", "mnist", "rows.csv", "-o", "mine.nc", "--json").output)["judged"]["doubtful"] == 1
+
+
 def test_join_predicts_the_batches_of_the_rows(tmp_path):
     rows = tmp_path / "rows.csv"
     rows.write_text(

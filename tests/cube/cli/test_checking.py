@@ -9,7 +9,7 @@ from click.testing import CliRunner
 import roofcube as rc
 from roofcube.cli import main
 from roofcube.cli.checking import check_file
-from roofcube.cli.own import column_map
+from roofcube.cli.foreign import column_map
 from roofcube.errors import InvalidDataError
 
 HARDWARE = """

@@ -160,6 +160,8 @@ def test_other_reductions_run(tmp_path, reduce):
             r"`hypothetical\.peak_compute\.steps`: input should be greater than or equal to 1, got 0",
         ),
         (("[inputs]", 'task = "mnist"\n[inputs]'), r"`task`: not a key of a sweep; it belongs in \[inputs\]"),
+        (("start = 1e11", "from = 1e11"), r"`hypothetical\.peak_compute\.from`: not a key of a sweep; see"),
+        (("start = 1e11", 'start = "1 GB/s"'), r"`hypothetical\.peak_compute`: start: expected a number in op/s"),
         (("start = 1e11", "start = 0"), "start and stop must be above 0"),
         (('kind = "pareto"', 'kind = "best"'), "kind = 'best' needs objective"),
         (('kind = "pareto"', 'kind = "pareto"\nn = 3'), "kind = 'pareto' takes no n"),

@@ -34,7 +34,7 @@ def test_the_embedded_rows_survive_a_round_trip(tmp_path):
             r"multiply by 1 and name it 'throughput_compute_per_s'",
         ),
         (HEADER.replace("platform", "platfrom") + ROW, r"column 'platfrom' is not known; did you mean 'platform'\?"),
-        ("task,topology\nx,y\n", r"header \(row 1\): column 'platform' is missing"),
+        ("task,topology\nx,y\n", r"header \(row 1\): column 'platform' is missing; add it, or say with columns="),
         (
             HEADER + ROW.replace("909", "fast"),
             r"rows\.csv, row 2, column 'throughput_compute_per_s': got 'fast'; expected a number",

@@ -97,7 +97,8 @@ PART = xr.Dataset({"x": ("p", [1.0], {"units": "s"})}, coords={"p": ["a"]})
     ("cubes", "message"),
     [
         ([], "`merge`: expected cubes, got none"),
-        ([PART, 3], "expected cubes, got a int as number 2; use roofcube"),
+        ([PART, 3], "expected cubes, got a int as number 2; give them one by one"),
+        (["a.nc", PART], "expected cubes, got a str as number 1; load it by roofcube.load"),
         (
             [PART, PART.map(lambda x: 2 * x, keep_attrs=True)],
             "x hold different values for the same cell, and are no measurements",

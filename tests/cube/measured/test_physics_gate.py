@@ -155,7 +155,7 @@ def test_unknown_labels_are_findings():
 
 @pytest.mark.parametrize(
     ("column", "label", "closest"),
-    [("platform", "tx2", "TX2"), ("topology", "CNVV", "CNV"), ("mode", "max-n", "maxn"), ("platform", "Abacus", None)],
+    [("platform", "TX3", "TX2"), ("topology", "CNVV", "CNV"), ("mode", "max-n", "maxn"), ("platform", "Abacus", None)],
 )
 def test_an_unknown_label_comes_with_the_closest_known_one(column, label, closest):
     strange = ROWS.head(1).with_columns(pl.lit(label).alias(column))

@@ -43,6 +43,12 @@ def test_the_winner_its_margin_and_the_least_relaxation(chips):
     assert "relax delay to" in repr(reasons)
 
 
+def test_a_tie_is_as_good_as_the_runner_up(chips):
+    words = repr(rc.explain(chips.assign(speed=xr.full_like(chips.speed, 2.0)), "speed"))
+    assert ", as good as the runner-up" in words
+    assert "times" not in words
+
+
 def test_a_limit_that_does_not_bind_is_not_relaxed(chips):
     reasons = rc.explain(chips, "speed", where={"delay": (None, 50)})
     assert reasons.relaxations == ()

@@ -110,6 +110,21 @@ def test_hypothetical_hardware_with_a_name_stands_beside_real_platforms(spec):
     assert answer_sweep(spec(hardware + question)).result.platform.item() == "dream"
 
 
+def test_ranges_of_hardware_take_units(spec):
+    ends = {"plain": "start = 4e13, stop = 8e13", "said": 'start = "40 TOP/s", stop = "80 TOPS"'}
+    question = '[reduce]\nkind = "best"\nobjective = "predicted_throughput"\n'
+    plain, said = (
+        answer_sweep(
+            spec(
+                f'[inputs]\ntask = "mnist"\n[hypothetical]\npeak_compute = {{ {one}, steps = 3 }}\n'
+                f'memory_bandwidth = "100 GB/s"\n{question}'
+            )
+        ).result
+        for one in ends.values()
+    )
+    assert said.identical(plain)
+
+
 def test_an_empty_answer_says_which_limit_or_figure_emptied_it(spec):
     front = '[inputs]\ntopologies = "CNV"\n[reduce]\nkind = "pareto"\nobjectives = ["predicted_latency", "top1"]\n'
     unknown = answer_sweep(spec(front + 'where = { precision = "INT8", predicted_latency = { max = 1 } }')).emptied

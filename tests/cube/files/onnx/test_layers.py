@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 
 import roofcube as rc
-from roofcube.errors import InvalidDataError, MissingInputError
+from roofcube.errors import InvalidDataError, MissingExtraError
 
 onnx = pytest.importorskip("onnx")
 
@@ -252,11 +252,9 @@ def test_what_is_no_onnx_is_refused(tmp_path):
 
 
 def test_without_onnx_the_extra_is_named(tmp_path, monkeypatch):
-    from roofcube.files import readers
-
-    monkeypatch.setattr(readers, "find_spec", lambda name: None)
+    monkeypatch.setattr("roofcube.errors.find_spec", lambda name: None)
     path = write(tmp_path, [node("MatMul", ["x", "w"], ["y"])], {"w": zeros(8, 5)}, [1, 8])
-    with pytest.raises(MissingInputError, match=r"pip install 'roofcube\[onnx\]'"):
+    with pytest.raises(MissingExtraError, match=r"pip install 'roofcube\[onnx\]'"):
         rc.read_network(path)
 
 

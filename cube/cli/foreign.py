@@ -1,0 +1,79 @@
+"""The options that say what the columns of a foreign table are, and the rows that are read as they say."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from roofcube.files.measurements import NumberedRows
+
+__all__ = ["column_map", "numbered_rows", "reading_options"]
+
+OPTIONS = (
+    click.option(
+        "--column", "columns", multiple=True, help="What a foreign column is: NAME=COLUMN or NAME=COLUMN:UNIT."
+    ),
+    click.option("--unit", "units", multiple=True, help="Unit of a column: COLUMN=UNIT."),
+    click.option("--constant", "constants", multiple=True, help="What holds for all rows: COLUMN=VALUE."),
+    click.option("--sep", help="Character between fields [default: found out]."),
+    click.option("--decimal", help="Point or comma of decimals: . or , [default: found out]."),
+)
+
+
+def reading_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options that say how a file of measurements is to be read, for `numbered_rows`."""
+    for option in reversed(OPTIONS):
+        command = option(command)
+    return command
+
+
+def numbered_rows(
+    rows: Path,
+    *,
+    columns: Sequence[str] = (),
+    units: Sequence[str] = (),
+    constants: Sequence[str] = (),
+    sep: str | None = None,
+    decimal: str | None = None,
+) -> NumberedRows:
+    """Read measurements as the options say, with the row of the file behind each."""
+    from roofcube.files.measurements import read_numbered
+
+    return read_numbered(
+        rows,
+        columns={name: _target(said) for name, said in column_map("--column", columns).items()},
+        units=column_map("--unit", units),
+        constants=column_map("--constant", constants),
+        sep={"tab": "\t", "\\t": "\t"}.get(sep or "", sep),
+        decimal=decimal,
+    )
+
+
+def column_map(option: str, said: Sequence[str]) -> dict[str, str]:
+    """Read what options say: NAME=VALUE, several times.
+
+    Examples
+    --------
+    >>> column_map("--constant", ["platform=RTX3090", "precision=FP16"])
+    {'platform': 'RTX3090', 'precision': 'FP16'}
+    """
+    from roofcube.errors import InvalidDataError
+
+    found: dict[str, str] = {}
+    for one in said:
+        name, equals, value = one.partition("=")
+        if not equals or not name.strip():
+            msg = f"`{option}`: expected NAME=VALUE, got {one!r}; write it like {option} platform=mine"
+            raise InvalidDataError(msg)
+        found[name.strip()] = value.strip()
+    return found
+
+
+def _target(said: str) -> str | tuple[str, str] | None:
+    column, colon, unit = said.partition(":")
+    return (column, unit) if colon else column or None
