@@ -22,7 +22,7 @@ TURNING = re.compile("[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e
 FORMULA = re.compile(r"(\$)(?=\$)|(\\)(?=[\[(])")
 
 
-def inert_label(label: str) -> str:
+def inert_label(label: str, longest: int = LONGEST) -> str:
     """Write a label so that it cannot turn a line, become a formula or push a figure out of the page.
 
     Examples
@@ -32,10 +32,10 @@ def inert_label(label: str) -> str:
     """
     text = TURNING.sub(" ", label)
     text = FORMULA.sub(lambda match: f"{match[0]}\u200b", text)
-    if len(text) <= LONGEST:
+    if len(text) <= longest:
         return text
-    tail = LONGEST // 4 + 1
-    return f"{text[: LONGEST - tail - 1]}…{text[-tail:]}"
+    tail = longest // 4 + 1
+    return f"{text[: longest - tail - 1]}…{text[-tail:]}"
 
 
 def inert_labels(labels: Sequence[str]) -> list[str]:

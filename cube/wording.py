@@ -325,7 +325,8 @@ def title_of(cube: Any) -> str:
     if title and not title.startswith("Model inputs"):
         return title
     task = task_title(str(cube.attrs.get("task") or ""))
-    measured, predicted = "n_rows" in cube, "predicted_throughput" in cube
+    predicted = "predicted_throughput" in cube
+    measured = any(name == "n_rows" or str(name).startswith("measured_") for name in cube.data_vars)
     what = (
         "Measurements" if measured and not predicted else "Predictions and measurements" if measured else "Predictions"
     )

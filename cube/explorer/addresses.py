@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, quote, unquote
 
+import xarray as xr
+
 from roofcube.errors import InvalidDataError, check_limits, unknown_label
-from roofcube.explorer.answers import where_of
+from roofcube.explorer.answers import EXPLORED, where_of
 from roofcube.explorer.categories import label_text
 from roofcube.explorer.state import TABLES, TABS, View
 from roofcube.inert import inert_label
@@ -211,18 +213,22 @@ def _read_range(text: str) -> tuple[float | None, float | None] | None:
 
 def python_of(view: View, source: Source) -> str:
     """Write the calls that give the same answer: the best point, and the front."""
-    where = where_of(view, source)
-    told = f", where={_literal(where)}" if where else ""
     senses = {name: source.sense(name) for name in dict.fromkeys([view.x, view.y])}
-    return (
-        f"{source.script()}best = rc.best(cube, {view.objective!r}{told}, sense={source.sense(view.objective)!r})\n"
-        f"front = rc.pareto(cube, {senses!r}{told})"
-    )
+    of_best, of_front = (where_of(view, source, names) for names in ([view.objective], senses))
+    script = source.script(view.kind, anchored=EXPLORED in {**of_best, **of_front})
+    best = f"rc.best(cube, {view.objective!r}{_told(of_best)}, sense={source.sense(view.objective)!r})"
+    return f"{script}best = {best}\nfront = rc.pareto(cube, {senses!r}{_told(of_front)})"
+
+
+def _told(where: dict[str, Any]) -> str:
+    return f", where={_literal(where)}" if where else ""
 
 
 def _literal(value: Any) -> str:
     if isinstance(value, dict):
         return "{" + ", ".join(f"{key!r}: {_literal(one)}" for key, one in value.items()) + "}"
+    if isinstance(value, xr.DataArray):
+        return EXPLORED
     if isinstance(value, tuple):
         return f"({', '.join(_literal(one) for one in value)})"
     if isinstance(value, list):

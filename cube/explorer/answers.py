@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     import xarray as xr
 
@@ -17,10 +17,23 @@ if TYPE_CHECKING:
     from roofcube.explorer.state import View
     from roofcube.vocabulary import Sense
 
-__all__ = ["LATENCIES", "MOST_CELLS", "Answer", "AtLatency", "Grid", "Source", "Step", "Stop", "limits_of", "where_of"]
+__all__ = [
+    "EXPLORED",
+    "LATENCIES",
+    "MOST_CELLS",
+    "Answer",
+    "AtLatency",
+    "Grid",
+    "Source",
+    "Step",
+    "Stop",
+    "limits_of",
+    "where_of",
+]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 MOST_CELLS = 2_500  # of a heatmap that are marks; more are an image
+EXPLORED = "explored"  # names the mask of the rows of a kind
 LATENCIES = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1)  # s; columns of the table of what fits into a time
 
 
@@ -148,8 +161,8 @@ class Source(Protocol):
     def extent(self, kind: str, name: str) -> tuple[float, float]:
         """Return the least and the largest value of a variable."""
 
-    def anchored(self, view: View) -> dict[str, Any]:
-        """Return the limits that keep a question to the rows of a kind, where its variables do not."""
+    def anchored(self, view: View, names: Iterable[str]) -> dict[str, Any]:
+        """Return what keeps a question on variables to the rows of a kind, where neither they nor the limits do."""
 
     def hidden(self, kind: str) -> dict[str, Any]:
         """Return the limits that leave out what is doubtful."""
@@ -172,16 +185,34 @@ class Source(Protocol):
     def asked_of(self, stop: Stop | None = None) -> Any:
         """Return what the questions of roofcube take: a Dataset or a Sweep."""
 
-    def script(self) -> str:
-        """Write how a reader gets what `asked_of` returns from `cube`; empty where it is the cube."""
+    def script(self, kind: str, *, anchored: bool) -> str:
+        """Write how a reader gets what `asked_of` and `anchored` return from `cube`; empty where nothing is needed."""
 
 
 def limits_of(view: View, source: Source) -> dict[str, Any]:
     """Return the conditions of a state, in the order in which they count, as `where` takes them."""
+    conditions: dict[str, Any] = dict(view.limits)
     hidden = source.hidden(view.kind) if view.hide_doubts else {}
-    return {**view.limits, **{name: list(labels) for name, labels in view.keep.items()}, **hidden}
+    for name, condition in {**view.keep, **hidden}.items():
+        conditions[name] = _both(conditions[name], condition) if name in conditions else condition
+    return conditions
 
 
-def where_of(view: View, source: Source) -> dict[str, Any]:
-    """Return the same with what keeps a question to the rows that are explored."""
-    return {**source.anchored(view), **limits_of(view, source)}
+def _both(limit: Any, condition: Any) -> Any:
+    """Return a range and another condition on the same variable as one: the labels in the range, or what both hold."""
+    low, high = _ends(limit)
+    if isinstance(condition, list):
+        return [label for label in condition if low <= label <= high]
+    other_low, other_high = _ends(condition)
+    low, high = max(low, other_low), min(high, other_high)
+    return (low, high) if low <= high else (float("inf"), float("inf"))
+
+
+def _ends(limit: Any) -> tuple[float, float]:
+    low, high = limit
+    return -np.inf if low is None else low, np.inf if high is None else high
+
+
+def where_of(view: View, source: Source, names: Iterable[str]) -> dict[str, Any]:
+    """Return the same with what keeps a question on some variables to the rows that are explored."""
+    return {**source.anchored(view, names), **limits_of(view, source)}

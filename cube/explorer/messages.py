@@ -199,15 +199,15 @@ def _pin(message: dict[str, Any], at: Scene) -> dict[str, Any]:
 
 def _relax(message: dict[str, Any], at: Scene) -> dict[str, Any]:
     name, to = str(message["name"]), message["to"]
+    settings: dict[str, Any] = {}
     if name in at.view.limits:
         low, high = at.view.limits[name]
         value = float(to)
-        return _limited(
-            at.view, name, None if low is None else min(low, value), None if high is None else max(high, value)
-        )
+        ends = None if low is None else min(low, value), None if high is None else max(high, value)
+        settings |= _limited(at.view, name, *ends)
     if name in at.view.keep:
-        return _keep({"name": name, "text": str(to), "on": True}, at)
-    return {"hide_doubts": False}
+        settings |= _keep({"name": name, "text": label_text(to), "on": True}, at)
+    return settings or {"hide_doubts": False}
 
 
 ACTIONS: dict[Any, Any] = {

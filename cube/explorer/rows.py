@@ -7,6 +7,7 @@ from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import xarray as xr
 
 from roofcube.errors import InvalidDataError, MemoryLimitError
 from roofcube.explorer.categories import Category, category_of, quoted, worded
@@ -25,14 +26,13 @@ from roofcube.vocabulary import (
     MEASURED_POWER,
     MEASURED_SPEED,
     QUALITY,
+    VARIABLES,
     sense_of,
 )
 from roofcube.wording import flag_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-
-    import xarray as xr
 
     from roofcube.vocabulary import Sense
 
@@ -108,6 +108,11 @@ class Rows:
         varying = [name for name in self.numbers if name in self.variables or self._varies(name)]
         own = [name for name in varying if name in self.variables]
         return own + [name for name in varying if name not in own and name not in self.cube.coords]
+
+    @cached_property
+    def own(self) -> list[str]:
+        """Measures that are the user's own: of whatever kind, they are shown."""
+        return [name for name in self.measures if name not in self.variables and name not in VARIABLES]
 
     def _varies(self, name: str) -> bool:
         values = self.column(name)
@@ -190,6 +195,14 @@ class Rows:
                 equal = self.column(name)[:, None] == category.places[None, :]
                 self._columns[f"codes {name}"] = np.where(equal.any(1), equal.argmax(1), -1)
         return self._columns[f"codes {name}"]
+
+    @property
+    def explored(self) -> xr.DataArray:
+        """Which cells of the cube are rows."""
+        mask = np.zeros(self.cells, dtype=bool)
+        mask[self.flat] = True
+        labels = {dim: self.cube[dim] for dim in self.dims if dim in self.cube.coords}
+        return xr.DataArray(mask.reshape([self.cube.sizes[dim] for dim in self.dims]), labels, self.dims)
 
     # flags ----------------------------------------------------------------------------------------------------------
 
@@ -304,11 +317,16 @@ class Rows:
             mask &= np.array([quoted(label) in wanted for label in labels])[self.index(name)]
         return np.flatnonzero(mask)
 
-    def names(self, rows: Array) -> list[str]:
-        """Write the configuration of rows for a reader: labels of all that varies, inert."""
+    @cached_property
+    def named_by(self) -> list[str]:
+        """What a reader tells rows apart by: of the dims or coordinates that name a row, those that vary."""
         varying = [name for name in self.id_names if name not in self.dims or self.cube.sizes[name] > 1]
         varying = [name for name in varying if name in self.dims or len(set(self._labels(name, self._all))) > 1]
-        columns = [[worded(name, label) for label in self._labels(name, rows)] for name in varying or self.id_names]
+        return varying or list(self.id_names)
+
+    def names(self, rows: Array) -> list[str]:
+        """Write the configuration of rows for a reader: labels of all that varies, inert."""
+        columns = [[worded(name, label) for label in self._labels(name, rows)] for name in self.named_by]
         return [" · ".join(parts) for parts in zip(*columns, strict=True)] if columns else self.ids(rows)
 
     def dataset(self, rows: Array) -> xr.Dataset:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from roofcube.errors import InvalidDataError
-from roofcube.explorer.answers import LATENCIES, MOST_CELLS, Answer, AtLatency, Grid, Step
+from roofcube.explorer.answers import EXPLORED, LATENCIES, MOST_CELLS, Answer, AtLatency, Grid, Step
 from roofcube.explorer.categories import Category, label_text, spaced
 from roofcube.explorer.rows import Rows, is_number, measured_names, rows_of_kind, sense_in
 from roofcube.model.graph import LAYER
@@ -18,6 +18,8 @@ from roofcube.sweep.low_ends import at_low_ends, has_intervals
 from roofcube.wording import listed, title_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     import xarray as xr
 
     from roofcube.explorer.answers import Stop
@@ -101,13 +103,12 @@ class StoredSource:
             self._extents[kind, name] = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
         return self._extents[kind, name]
 
-    def anchored(self, view: View) -> dict[str, Any]:
-        """Return the limits that keep a question to the rows of a kind, where its variables do not."""
+    def anchored(self, view: View, names: Iterable[str]) -> dict[str, Any]:
+        """Return what keeps a question on variables to the rows of a kind, where neither they nor the limits do."""
         rows = self.rows(view.kind)
-        if {view.objective, view.x, view.y, *view.limits} & set(rows.variables):
+        if rows.size == rows.cells or {*names, *view.limits} & set(rows.variables):
             return {}
-        anchor = max(rows.variables, key=lambda name: int(np.isfinite(rows.column(name)).sum()))
-        return {anchor: (float("-inf"), None)} if rows.size < rows.cells else {}
+        return {EXPLORED: rows.explored}
 
     def hidden(self, kind: str) -> dict[str, Any]:
         """Return the limits that leave out what is doubtful."""
@@ -117,9 +118,10 @@ class StoredSource:
         """Return the cube, at the careful ends of its intervals."""
         return self.cube
 
-    def script(self) -> str:
-        """Write how a reader gets the careful ends."""
-        return LOW_ENDS if self.careful else ""
+    def script(self, kind: str, *, anchored: bool) -> str:
+        """Write how a reader gets the careful ends and, where a question is kept to them, the rows of a kind."""
+        known = f"{EXPLORED} = sum(cube[name].notnull() for name in {list(self.rows(kind).variables)}) > 0\n"
+        return f"{LOW_ENDS if self.careful else ''}{known if anchored else ''}"
 
     # answers --------------------------------------------------------------------------------------------------------
 

@@ -23,6 +23,8 @@ from roofcube.sweep.stopping import stoppable
 from roofcube.wording import title_of, with_thousands
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from roofcube.explorer.answers import Stop
     from roofcube.explorer.state import View
     from roofcube.sweep.sweep import Sweep
@@ -136,10 +138,10 @@ class SweptSource:
             self._extents[name] = (ends[0], ends[1])
         return self._extents[name]
 
-    def anchored(self, view: View) -> dict[str, Any]:
-        """Return the limits that keep a question to points that can run, where its variables do not."""
+    def anchored(self, view: View, names: Iterable[str]) -> dict[str, Any]:
+        """Return what keeps a question on variables to points that can run, where neither they nor the limits do."""
         results = {name for name in self._measures if name.startswith("predicted_")}
-        if not results or {view.objective, view.x, view.y, *view.limits} & results:
+        if not results or {*names, *view.limits} & results:
             return {}
         return {sorted(results)[-1]: (float("-inf"), None)}
 
@@ -152,7 +154,7 @@ class SweptSource:
         """Return the sweep, which ends its work once a flag is set."""
         return self.cube if stop is None else stoppable(self.cube, stop)
 
-    def script(self) -> str:
+    def script(self, kind: str, *, anchored: bool) -> str:  # noqa: ARG002
         """Write nothing: the cube is the sweep."""
         return ""
 
@@ -179,12 +181,13 @@ class SweptSource:
     def _asked(self, view: View, stop: Stop | None) -> tuple[Any, ...]:
         """Ask the engine: the front and the best first, then counts."""
         sweep, conditions = self.asked_of(stop), limits_of(view, self)
-        where = where_of(view, self)
-        front = sweep.pareto({name: self.sense(name) for name in dict.fromkeys([view.x, view.y])}, where=where)
+        axes = dict.fromkeys([view.x, view.y])
+        front = sweep.pareto({name: self.sense(name) for name in axes}, where=where_of(view, self, axes))
+        where = where_of(view, self, [view.objective])
         best = sweep.best(view.objective, where=where, sense=self.sense(view.objective))
         known = {name: (float("-inf"), None) for name in (view.x, view.y) if name not in conditions}
         steps, left, so_far = [], sweep.size, {}
-        for name, condition in {**conditions, **self.anchored(view), **known}.items():
+        for name, condition in {**conditions, **self.anchored(view, axes), **known}.items():
             so_far[name] = condition
             now = int(sweep.count(where=so_far)["count"])
             words = f"no {spaced(name)}" if name not in conditions else spaced(name)
@@ -319,7 +322,7 @@ class SweptSource:
         if cells > FINEST:
             msg = f"a heatmap of {with_thousands(cells)} cells is too fine to see; choose other labels for its axes"
             raise InvalidDataError(msg)
-        where = where_of(view, self)
+        where = where_of(view, self, [view.objective])
         best = sweep.best(view.objective, per=names, where=where, sense=self.sense(view.objective))
         best = best.transpose(*names)
         values = np.where(best["found"], best[view.objective].values.astype("f8"), np.nan)
@@ -359,7 +362,7 @@ class SweptSource:
         dim = next((name for name in ("platform", *self._categories) if name in self._categories), "")
         if not latency or not dim:
             return None
-        where = {name: limit for name, limit in where_of(view, self).items() if name not in (latency, dim)}
+        where = {name: limit for name, limit in limits_of(view, self).items() if name not in (latency, dim)}
         category, largest = self._categories[dim], self.sense(view.objective)
         cells = np.full((len(category.labels), len(LATENCIES)), np.nan)
         chosen = {dim: list(view.keep[dim])} if dim in view.keep else {}

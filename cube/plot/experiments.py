@@ -30,7 +30,7 @@ from roofcube.plot.drawing.tables import (
     with_source_rows,
 )
 from roofcube.vocabulary import CONFIGURATION
-from roofcube.wording import with_unit
+from roofcube.wording import quantity, with_unit
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -132,7 +132,7 @@ def _fastest(table: Columns, throughput: str, latency: str) -> str:
     most, least = int(np.argmax(table[throughput])), int(np.argmin(table[latency]))
     return (
         f"Highest throughput {with_unit(float(table[throughput][most]), 'inputs/s')} ({table['platform'][most]}), "
-        f"shortest latency {with_unit(float(table[latency][least]), 'ms')} ({table['platform'][least]})"
+        f"shortest latency {quantity(1e-3 * float(table[latency][least]), 's')} ({table['platform'][least]})"
     )
 
 

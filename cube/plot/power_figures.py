@@ -21,6 +21,7 @@ from roofcube.plot.drawing.tables import (
     records,
     require,
     source_text,
+    told,
     value_text,
 )
 from roofcube.wording import short, with_unit
@@ -72,6 +73,7 @@ def power(cube: xr.Dataset) -> Any:
     table = _over_batches(cube, shown, main)
     title = _range_words(table, main, LOOKS[main][2] if kind == "predicted" else "under load", "W")
     table, few = by_configuration(cube, table, -table[main], own=own_dims(cube, main))
+    table = told(cube, table, main)
     rows = Rows(list(table["row"]))
     data = _row_data(table, rows, "W") | {name: table[name] for name in shown}
     data |= {f"{name}_text": value_text(table[name], "W") for name in shown}
@@ -190,6 +192,7 @@ def _bars_per_input(cube: Any, figure: str, name: str, words: str, unit: str, sc
     table = _over_batches(cube, [name], name)
     title = _range_words(table, name, words, unit)
     table, few = by_configuration(cube, table, table[name] * (1.0 if unit == "mJ" else -1.0), own=own_dims(cube, name))
+    table = told(cube, table, name)
     rows, floor = Rows(list(table["row"])), floor_of(table["low"])
     data = _row_data(table, rows, unit)
     data |= {"value": table[name], "value_text": value_text(table[name], unit)}
@@ -250,7 +253,7 @@ def _over_batches(cube: xr.Dataset, names: list[str], main: str) -> Columns:
         small["quality"] = _union(cube["quality"].where(known, 0).astype("i8"), reduced).assign_attrs(
             cube["quality"].attrs
         )
-    table = records(small, [*names, "low", "high", "rows"], known=main)
+    table = records(small, [*names, "low", "high", "rows"], known=main, bare=True)
     table["rows"] = np.array([f"{count:.0f}" for count in table["rows"]], dtype=object)
     return table
 

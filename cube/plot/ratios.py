@@ -25,6 +25,7 @@ from roofcube.plot.drawing.tables import (
     records,
     require,
     scope_text,
+    told,
     value_text,
 )
 from roofcube.vocabulary import CONFIGURATION, ELEMENT_BYTES
@@ -105,9 +106,10 @@ def _of_predictions(cube: xr.Dataset) -> Any:
     best = cube.assign(
         {one: cube[one].max([dim for dim in batch if dim in cube[one].dims], keep_attrs=True) for one in names}
     )
-    table = records(best, names, known=names)
+    table = records(best, names, known=names, bare=True)
     share = table["predicted_throughput"] / table["peak_throughput"]
     table, few = by_configuration(cube, {**table, "share": share}, -share, own=own_dims(best, names[0]))
+    table = told(best, table, names[0])
     predicted, peak = table["predicted_throughput"], table["peak_throughput"]
     blank = np.full(len(predicted), "not measured", dtype=object)
     columns = {

@@ -30,7 +30,7 @@ __all__ = ["rooflines"]
 
 HEIGHT = 560
 LABEL_STEP = 15.0  # pixels between the labels at the right
-NAMES = 0.27  # share of the width that the names of the roofs take at the right
+NAMES, MOST_NAMES = 0.27, 0.5  # shares of the width that the names of the roofs take at the right, at least and at most
 MOST = 36  # roofs with a line and a name each; of more, an envelope and the chosen
 PLACES = 240  # of an envelope along the axis
 NOTE = "slope = memory bandwidth, flat = peak compute, marks = ridge points; vertical lines = networks, named below"
@@ -73,7 +73,7 @@ def rooflines(cube: xr.Dataset) -> Any:
         _achieved(cube) if full is not None and observed(full, "compute", "throughput")[1] == "measured" else None
     )
     left, right = style.log_bounds([*roofs["ridge"], *networks["operational_intensity"]], low=0.5, high=2.0)
-    x_range = left, left * (right / left) ** (1 / (1 - NAMES))
+    x_range = left, left * (right / left) ** (1 / (1 - _names_share(roofs["label"])))
     attained = np.minimum(roofs["peak_compute"], x_range[0] * roofs["memory_bandwidth"] * 1e-3)
     levels = [*attained, *roofs["peak_compute"], *(achieved["y"] if achieved else [])]
     y_range = style.log_bounds(levels, low=0.8, high=1.6)
@@ -121,6 +121,11 @@ def _network_columns(networks: Columns) -> dict[str, Any]:
     intensity = networks["operational_intensity"]
     texts = value_text(intensity, "op/B")
     return {"x": intensity, "intensity": intensity, "text": texts, **{name: networks[name] for name in names}}
+
+
+def _names_share(labels: np.ndarray[Any, Any]) -> float:
+    """Return the share of the width that the names of the roofs take at the right."""
+    return min(max(NAMES, (80 + style.LETTER * max(map(len, labels))) / style.WIDTH), MOST_NAMES)
 
 
 def _roof_lines(

@@ -15,7 +15,7 @@ from roofcube.sweep.low_ends import EXPECTED
 from roofcube.sweep.moments import moment_of
 from roofcube.sweep.questions import best, context_of
 from roofcube.vocabulary import CONFIGURATION
-from roofcube.wording import configuration_text, counted, listed, moment_text, outward, short, shown_unit, with_unit
+from roofcube.wording import configuration_text, counted, in_shown_unit, listed, moment_text, outward, short
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -150,8 +150,8 @@ class Explanation:
 
     def _words_of(self, one: Relaxation) -> str:
         unit = self.winner[one.name].attrs.get("units", "") if one.name in self.winner.variables else ""
-        to = _in_shown_unit(one.rounded, unit) if isinstance(one.to, float) else str(_item(one.to))
-        gain = _in_shown_unit(one.gains, self.winner[self.objective].attrs.get("units", ""))
+        to = in_shown_unit(one.rounded, unit) if isinstance(one.to, float) else str(_item(one.to))
+        gain = in_shown_unit(one.gains, self.winner[self.objective].attrs.get("units", ""))
         before = float(self.winner[self.objective])
         more, less = (one.gains, before) if self.sense == "max" else (before, one.gains)
         times = f", {short(more / less)} times as good" if less > 0 else ""
@@ -352,17 +352,12 @@ def _configuration(point: xr.Dataset) -> str:
 
 def _figure(point: xr.Dataset, objective: str) -> str:
     unit = point[objective].attrs.get("units", "")
-    told = _in_shown_unit(float(point[objective]), unit)
+    told = in_shown_unit(float(point[objective]), unit)
     expected = f"{objective}{EXPECTED}"
     if expected not in point:
         return told
     end = "at least" if float(point[expected]) >= float(point[objective]) else "at most"
-    return f"{end} {told} (expected {_in_shown_unit(float(point[expected]), unit)})"
-
-
-def _in_shown_unit(value: float, unit: str) -> str:
-    factor, shown = shown_unit(unit)
-    return with_unit(value * factor, shown)
+    return f"{end} {told} (expected {in_shown_unit(float(point[expected]), unit)})"
 
 
 def _point_as_dict(point: xr.Dataset, objective: str | None = None) -> dict[str, Any]:

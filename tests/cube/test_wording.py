@@ -6,8 +6,9 @@ import math
 
 import numpy as np
 import pytest
+import xarray as xr
 
-from roofcube.wording import flag_words, percent, quantity, short, shown_unit, task_title, with_unit
+from roofcube.wording import flag_words, percent, quantity, short, shown_unit, task_title, title_of, with_unit
 
 
 def test_numbers_have_three_digits_and_a_letter():
@@ -88,6 +89,13 @@ def test_flags_are_words_of_the_same_shape(attributes, options, words):
 def test_flags_of_a_file_keep_their_names():
     masks = {"flag_masks": [1, 2], "flag_meanings": "unit_off low"}
     assert flag_words(np.array([3]), masks, spaced=False, between="+").tolist() == ["unit_off+low"]
+
+
+def test_a_cube_is_named_by_what_it_holds():
+    measured, predicted = xr.Dataset({"measured_top1": 80.0}), xr.Dataset({"predicted_throughput": 1.0})
+    assert title_of(measured) == "Measurements"
+    assert title_of(predicted) == "Predictions"
+    assert title_of(measured.merge(predicted)) == "Predictions and measurements"
 
 
 def test_tasks_of_others_keep_their_name():

@@ -23,7 +23,7 @@ export function render({model, el}) {
     else head.append(make("span", {class: "badge"}, data.kind))
     head.append(make("span", {class: "tools"},
       button("undo", {do: "undo"}, {disabled: !data.undo}), button("redo", {do: "redo"}, {disabled: !data.redo}), button("reset", {do: "reset"}),
-      keyed(make("button", {type: "button", title: "copy the address of this state", onclick: () => navigator.clipboard?.writeText(location.href)}, "link"), "blink"),
+      keyed(make("button", {type: "button", title: "copy the address of this state", onclick: (event) => copy(location.href, event.target)}, "link"), "blink"),
       keyed(make("button", {type: "button", "aria-label": "light or dark", title: "light or dark", onclick: () => window.roofcubeTheme?.()}, "◐"), "btheme")))
     const wanted = make("div", {class: "wanted"}, make("span", {}, "I want "),
       keyed(choice("what is wanted", data.objectives, data.objective, (value) => send({do: "set", name: "objective", value})), "objective"), make("span", {}, " with"))

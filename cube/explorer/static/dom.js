@@ -19,6 +19,21 @@ function choice(label, options, value, change, attributes = {}) {
   select.value = value
   return select
 }
+// copy a text and say on the button whether it was; a page that is not served safely has no clipboard of its own
+async function copy(text, button) {
+  const words = button.textContent
+  let done = true
+  try { await navigator.clipboard.writeText(text) }
+  catch {
+    const area = make("textarea", {value: text})
+    document.body.append(area)
+    area.select()
+    done = document.execCommand("copy")
+    area.remove()
+  }
+  button.textContent = done ? "copied" : "not copied"
+  setTimeout(() => { button.textContent = words }, 2000)
+}
 // keep the focus, and what is being typed, when a part is drawn anew
 function redraw(root, children) {
   const active = root.getRootNode().activeElement

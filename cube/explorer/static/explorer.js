@@ -19,9 +19,6 @@
       const place = from.indexOf(wrapped ? value.value : value)
       if (place >= 0) model.setv({[name]: wrapped ? {...value, value: to[place]} : to[place]}, {sync: false})
     }
-    // seven names beside one another need more room than a phone has
-    const parallel = window.Bokeh?.documents[0]?.get_model_by_name("explorer.parallel_plot")
-    if (parallel && innerWidth < 700) parallel.below[0].setv({major_label_orientation: 0.9}, {sync: false})
   }
   const begin = () => (window.Bokeh?.documents[0]?._all_models.size ? paint() : setTimeout(begin, 30))
   begin()

@@ -17,9 +17,9 @@ export function render({model, el}) {
     if (data.relaxations.length) parts.push(make("h3", {}, "What a limit costs"), make("ul", {}, data.relaxations.map((one) =>
       make("li", {}, one.text + " ", button("relax", {do: "relax", name: one.name, to: one.to}, {"aria-label": `relax ${one.name}`})))))
     parts.push(...list("Pinned, to compare", data.compared), ...list("Where it comes from", data.origin))
-    const copy = make("button", {type: "button", onclick: () => { navigator.clipboard?.writeText(data.python); copy.textContent = "copied" }}, "copy Python")
-    copy.dataset.key = "copy"
-    parts.push(make("p", {class: "buttons"}, data.id ? button(data.pinned ? "unpin" : "pin", {do: "pin", id: data.id}) : null, copy))
+    const python = make("button", {type: "button", onclick: () => copy(data.python, python)}, "copy Python")
+    python.dataset.key = "copy"
+    parts.push(make("p", {class: "buttons"}, data.id ? button(data.pinned ? "unpin" : "pin", {do: "pin", id: data.id}) : null, python))
     parts.push(make("details", {}, make("summary", {}, "the same in Python"), make("pre", {}, data.python)))
     redraw(root, parts)
   }

@@ -100,7 +100,7 @@ class Page:
         self.trade_off.push_pinned(answer, answer.rows.find(view.pinned)[0])
         self.push_bar(view, answer, history, count, [])
         self.facets.show(self._facets(view, answer))
-        self._push_choices(view)
+        self._push_choices(view, answer)
         for name, pane in self.panes.items():
             if pane.visible != (name == view.tab):
                 pane.visible = name == view.tab
@@ -193,14 +193,14 @@ class Page:
             "wrong": wrong is not None,
         }
 
-    def _push_choices(self, view: View) -> None:
+    def _push_choices(self, view: View, answer: Answer) -> None:
         measures = [[name, spaced(name)] for name in self.source.measures(view.kind)]
         self.axes.show(
             {
                 "parts": [
                     {"kind": "select", "name": "x", "shown": "across", "options": measures, "value": view.x},
                     {"kind": "select", "name": "y", "shown": "up", "options": measures, "value": view.y},
-                    {"kind": "text", "text": _legend(self.source, view.kind)},
+                    {"kind": "text", "text": _legend(self.source, view.kind, answer)},
                 ]
             }
         )
@@ -297,11 +297,13 @@ class Page:
         self.within.show({"note": note, "dim": spaced(within.dim), "columns": columns, "rows": rows})
 
 
-def _legend(source: Source, kind: str) -> str:
+def _legend(source: Source, kind: str, answer: Answer) -> str:
     looks = looks_of(source, kind)
     colour = f"colour: {spaced(looks.name)}" if looks.name else ""
     marks = "mark: device class" if looks.markers else ""
-    return " · ".join(filter(None, [colour, marks, "hollow: in doubt", "ring: the best", "line: the front"]))
+    image = "grey: how many there are, marks: the front and a sample" if answer.image is not None else ""
+    words = [colour, marks, "hollow: in doubt", "ring: the best", "line: the front", image]
+    return " · ".join(filter(None, words))
 
 
 def _way(source: Source, name: str) -> str:

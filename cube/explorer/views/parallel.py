@@ -31,6 +31,7 @@ __all__ = ["Parallel"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 AXES = 7
+WIDTH = 92  # pixels that an axis needs
 USUAL = ("throughput", "latency", "energy", "top1", "power_full", "energy_per_input", "efficiency")
 MOST_LINES = 1_500
 FULL = 0.004  # of an axis, within which a brush allows everything
@@ -168,6 +169,7 @@ class Parallel:
             place: _two_lines(spaced(name)) for place, name in zip(places, names, strict=True)
         }
         set_range(self.plot.x_range, -0.5, len(names) - 0.5)
+        self.plot.min_width = WIDTH * len(names)  # less would write names and ends over one another: a phone scrolls
         for number, brush in enumerate(self.brushes):
             half = 0.01 * len(names)
             brush.update(visible=number < len(names), left=number - half, right=number + half)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd  # type: ignore[import-untyped]
 import panel as pn
+from bokeh.models.widgets.tables import StringFormatter
 
 from roofcube.explorer.categories import spaced
 from roofcube.explorer.views.widgets import STATIC, Choices
@@ -66,7 +67,7 @@ class Table:
         else:
             numeric = [key for key in frame if frame[key].dtype.kind in "iuf"]
             # digits as they are: the default formatter would write 0.0 for a small number
-            plain, right = {key: {"type": "plaintext"} for key in numeric}, dict.fromkeys(numeric, "right")
+            plain, right = {key: StringFormatter(nan_format="–") for key in numeric}, dict.fromkeys(numeric, "right")
             self.widget.param.update(value=frame, titles=titles, formatters=plain, text_align=right)
         more = (
             f"the first {with_thousands(len(shown))} of {with_thousands(len(rows))}, best first"
@@ -93,7 +94,7 @@ class Table:
         return rows[np.argsort(-values if self.source.sense(view.objective) == "max" else values, kind="stable")]
 
     def _columns(self, view: View, answer: Answer) -> list[str]:
-        names = [view.objective, view.x, view.y, *view.limits, *answer.rows.variables]
+        names = [view.objective, view.x, view.y, *view.limits, *answer.rows.own, *answer.rows.variables]
         return [name for name in dict.fromkeys(names) if name in answer.rows.cube and not name.endswith(ENDS)][:12]
 
     def _frame(self, view: View, answer: Answer, rows: Array) -> tuple[pd.DataFrame, dict[str, str]]:

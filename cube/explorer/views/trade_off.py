@@ -20,6 +20,7 @@ from roofcube.explorer.views.look import (
     looks_of,
     plain_figure,
     set_range,
+    value_text,
 )
 from roofcube.inert import inert_label
 from roofcube.plot.drawing.style import hover
@@ -37,6 +38,7 @@ __all__ = ["TradeOff", "marks_of"]
 Array = np.ndarray[Any, np.dtype[Any]]
 INSIDE, OUTSIDE = 0.85, 0.07  # opacity of what meets the limits, and of what does not
 MOST_NAMES = 12  # of the front that are written beside it
+MOST_LETTERS = 24  # of each of them
 WIDE, HIGH = 0.2, 0.06  # shares of the figure that a name takes
 GREYS = [f"rgba(90, 105, 120, {0.08 + 0.6 * step / 63:.3f})" for step in range(64)]
 EMPTY: dict[str, Any] = {"x": [], "y": []}
@@ -236,12 +238,8 @@ class TradeOff:
         assert self.axes is not None
         marks = marks_of(rows, drawn, self.looks)
         texts = {
-            f"tell_{key}": [
-                f"{spaced(axis.name)}: {_tooltip_value(self.source, axis.name, value)}" for value in column.tolist()
-            ]
-            for key, axis, column in zip(
-                ("x", "y"), self.axes, (rows.column(axis.name)[drawn] for axis in self.axes), strict=True
-            )
+            f"tell_{key}": _told(axis.name, self.source.unit(axis.name), rows.column(axis.name)[drawn])
+            for key, axis in zip(("x", "y"), self.axes, strict=True)
         }
         doubts = [f"flags: {text}" if text else "" for text in rows.doubts(drawn)]
         self._mark([])
@@ -285,7 +283,7 @@ class TradeOff:
         return {
             "x": places["x"][named],
             "y": places["y"][named],
-            "name": [inert_label(texts[number])[:24] for number in named],
+            "name": [inert_label(texts[number], MOST_LETTERS) for number in named],
             "align": np.where(late, "right", "left").tolist(),
             "shift": np.where(late, -7.0, 7.0),
         }
@@ -351,10 +349,8 @@ class TradeOff:
 COLUMNS = ("x", "y", "tell_x", "tell_y", "name", "doubt", "colour", "marker", "size", "line", "fill")
 
 
-def _tooltip_value(source: Source, name: str, value: float) -> str:
-    from roofcube.explorer.views.look import value_text
-
-    return value_text(value, source.unit(name))
+def _told(name: str, unit: str, values: Array) -> list[str]:
+    return [f"{spaced(name)}: {value_text(value, unit)}" for value in values.tolist()]
 
 
 def _steps(x: Array, y: Array, sense: str) -> dict[str, Any]:

@@ -28,7 +28,7 @@ RED = "extrapolates beyond what was measured: rely on it only after measuring th
 
 def explained(source: Source, view: View, stop: Stop | None = None) -> Explanation:
     """Ask why the best is the best."""
-    where = where_of(view, source)
+    where = where_of(view, source, [view.objective])
     return explain(source.asked_of(stop), view.objective, where=where, sense=source.sense(view.objective))
 
 
@@ -58,7 +58,7 @@ def reasons(
         "heading": rows.names(this)[0],
         "figures": _figures_of_row(source, view, rows, row),
         "doubts": [*unseen, *([doubts] if doubts and not red else [])],
-        "margin": _margin(source, view, explanation) if of_best else _behind(view, answer, row),
+        "margin": _margin(source, view, rows, explanation) if of_best else _behind(view, answer, row),
         "binds": _binding(view, rows, row, explanation if of_best else None),
         "relaxations": relaxations(source, view, explanation) if of_best else [],
         "compared": _compared(source, view, answer, row),
@@ -75,7 +75,7 @@ def _best_words(source: Source, view: View) -> str:
 
 def _figures_of_row(source: Source, view: View, rows: Rows, row: int) -> list[list[str]]:
     """Return the figures asked for, then the others of the same kind; each with its interval."""
-    wanted = [view.objective, view.x, view.y, *view.limits, *rows.variables]
+    wanted = [view.objective, view.x, view.y, *view.limits, *rows.own, *rows.variables]
     names = [name for name in dict.fromkeys(wanted) if name in rows.cube and name in source.measures(view.kind)]
     lines: list[list[str]] = []
     for name in names:
@@ -95,23 +95,20 @@ def _interval(source: Source, rows: Rows, row: int, name: str) -> str:
     return f"interval {low} … {high}{f', expected {middle}' if middle else ''}"
 
 
-def _margin(source: Source, view: View, explanation: Explanation | None) -> list[str]:
+def _margin(source: Source, view: View, rows: Rows, explanation: Explanation | None) -> list[str]:
     if explanation is None:
         return []
     if explanation.runner_up is None:
         return ["no runner-up: nothing else meets the limits"]
     runner = explanation.runner_up
     value = value_text(float(runner[view.objective]), source.unit(view.objective))
-    labels = {dim: runner[dim].values[()] for dim in _told_dims(runner)}
-    where = " · ".join(worded(dim, label.item() if hasattr(label, "item") else label) for dim, label in labels.items())
+    labels = {name: runner[name].values[()] for name in rows.named_by if name in runner.variables}
+    where = " · ".join(
+        worded(name, label.item() if hasattr(label, "item") else label) for name, label in labels.items()
+    )
     ahead = explanation.margin
     words = f"{short(1.0 + ahead)} times as good as" if ahead >= 0.005 else "level with" if ahead >= 0 else "ahead of"
     return [f"{words} the runner-up {where}: {value}"]
-
-
-def _told_dims(point: Any) -> list[str]:
-    order = str(point.attrs.get("dim_order", "")).split() or [str(name) for name in point.coords]
-    return [dim for dim in order if dim in point.coords and not point[dim].ndim][:7]
 
 
 def _behind(view: View, answer: Answer, row: int) -> list[str]:
@@ -147,8 +144,9 @@ def relaxations(source: Source, view: View, explanation: Explanation | None) -> 
     found = bool(explanation.winner["found"])
     now = float(explanation.winner[view.objective]) if found else np.nan
     lines = []
+    hidden = source.hidden(view.kind) if view.hide_doubts else {}
     for one in explanation.relaxations:
-        if one.name not in {**view.limits, **view.keep} and not view.hide_doubts:
+        if one.name not in {**view.limits, **view.keep, **hidden}:
             continue
         gain = value_text(one.gains, source.unit(view.objective))
         more, less = (one.gains, now) if source.sense(view.objective) == "max" else (now, one.gains)

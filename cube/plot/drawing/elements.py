@@ -11,6 +11,7 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass
 from functools import cache, partial
+from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -38,6 +39,8 @@ __all__ = [
 ]
 
 TURN = 1.0  # radians that long texts of a horizontal axis are turned by
+HEAD, NOTE = 8.1, 6.4  # pixels of a letter of a title, and of a line below it
+MARGIN, LINE = 40, 19  # pixels beside a figure and its labels, and of one more line above it
 NOTEBOOK = 940  # pixels that a cell of a notebook is wide
 AREAS = ("Patch", "VArea", "HArea", "Image")
 LINES = ("Line", "Step", *AREAS)  # glyphs that take no filter (Bokeh's E-1024)
@@ -296,8 +299,13 @@ def plane(
 ) -> Any:
     """Lay elements over one another on two axes; the overlay's group is the name of the figure."""
     hv = load()
+    width = min(width, NOTEBOOK) if in_notebook() else width
+    title, lines = (
+        _fitting([title], y, width, HEAD)[0],
+        _fitting([notes] if isinstance(notes, str) else notes, y, width),
+    )
     options: dict[str, Any] = {
-        "width": min(width, NOTEBOOK) if in_notebook() else width,
+        "width": width,
         "height": height,
         "default_tools": list(TOOLS),
         "active_tools": [],
@@ -315,7 +323,6 @@ def plane(
     # 40 % of drawing; where both axes have bounds nothing comes of it
     bounded = {} if x.bounds is None or y.bounds is None else {"normalize": False, "apply_ranges": False}
     options |= bounded
-    lines = (notes,) if isinstance(notes, str) else tuple(notes)
     hook = partial(_furnish, name=name, axes=(x, y), notes=lines, key=dict(key or {}), tags=list(tags))
     first, *others = parts
     own = _hooks_of(first)
@@ -324,6 +331,16 @@ def plane(
     rest = {**options, "default_tools": []}
     dressed += [one.opts(**rest, backend="bokeh", clone=True) for one in others]
     return hv.Overlay(dressed, group=name, name=name).opts(legend_position="top_left", **bounded, backend="bokeh")
+
+
+def _fitting(texts: Sequence[str], y: Axis, width: int, letter: float = NOTE) -> tuple[str, ...]:
+    """Break lines that would go beyond the figure: they begin where the frame does, beside the labels of y."""
+    beside = sum(
+        max((len(line) for _, text in group for line in text.split("\n")), default=0)
+        for group in (y.ticks or (), y.heads)
+    )
+    letters = max(30, int((width - MARGIN - style.LETTER * beside) / letter))
+    return tuple("\n".join(wrap(text, letters)) if len(text) > letters else text for text in texts)
 
 
 def _hooks_of(element: Any) -> list[Any]:
@@ -356,6 +373,7 @@ def _furnish(
         _add_heads(figure, letter, axis)
     if key:
         style.key(figure, key)
+    figure.height += round(LINE * "".join([figure.title.text, *notes]).count("\n"))
     style.titled(figure, "", notes)
 
 

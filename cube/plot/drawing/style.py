@@ -106,7 +106,7 @@ DASHES = ("solid", "dashed", "dotdash", "dashdot")
 
 PLAIN = """
 const size = Math.abs(tick) * (1 + 1e-9);
-if (size >= 1e15) return (+tick.toPrecision(6)).toExponential().replace("+", "");
+if (size >= 1e18) return (+tick.toPrecision(6)).toExponential().replace("+", "");
 for (const [step, letter] of [[1e12, "T"], [1e9, "G"], [1e6, "M"], [1e3, "k"]])
   if (size >= step) return +(tick / step).toPrecision(6) + letter;
 return String(+tick.toPrecision(6));

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from html import escape
 from typing import TYPE_CHECKING, Any
 
@@ -414,7 +415,8 @@ def labels_of(columns: Columns, dims: Sequence[str], *, shown: Sequence[str] | N
     A network that occurs at one pruning only is named without it.
     """
     used = [dim for dim in dims if dim in columns and (several(columns, dim) if shown is None else dim in shown)]
-    count = len(next(iter(columns.values())))
+    if not used:
+        return np.full(len(next(iter(columns.values()))), "", dtype=object)
     plain = _at_one_pruning(columns) if "topology" in used else set()
 
     def label(row: int) -> str:
@@ -422,17 +424,21 @@ def labels_of(columns: Columns, dims: Sequence[str], *, shown: Sequence[str] | N
         texts = {dim: short_label(dim, columns[dim][row]) for dim in used if dim != hidden}
         return " ".join(text if dim in DIMS else f"{dim} {text}" for dim, text in texts.items() if text)
 
-    return np.array([label(row) for row in range(count)], dtype=object)
+    # a million rows have some thousand different labels
+    first: dict[tuple[Any, ...], int] = {}
+    alike = [
+        first.setdefault(key, row) for row, key in enumerate(zip(*(columns[dim].tolist() for dim in used), strict=True))
+    ]
+    texts = {row: label(row) for row in first.values()}
+    return np.array([texts[row] for row in alike], dtype=object)
 
 
 def _at_one_pruning(columns: Columns) -> set[Any]:
     """Networks that occur at one pruning, where others occur at several."""
     if "pruning" not in columns or "topology" not in columns:
         return set()
-    kept: dict[Any, set[float]] = {}
-    for topology, pruning in zip(columns["topology"].tolist(), columns["pruning"].tolist(), strict=True):
-        kept.setdefault(topology, set()).add(pruning)
-    return {topology for topology, values in kept.items() if len(values) == 1}
+    pairs = set(zip(columns["topology"].tolist(), columns["pruning"].tolist(), strict=True))
+    return {topology for topology, count in Counter(topology for topology, _ in pairs).items() if count == 1}
 
 
 def short_label(dim: str, value: Any) -> str:

@@ -13,6 +13,7 @@ import roofcube as rc
 from roofcube.errors import InvalidDataError, UnknownLabelError
 from roofcube.explorer.messages import read_limit, settings_after
 from roofcube.explorer.swept import SweptSource
+from roofcube.explorer.views.why import explained, reasons
 
 
 @pytest.fixture
@@ -179,6 +180,49 @@ def test_the_reasons_are_those_of_explain(app):
     assert f"top-1 accuracy to {accuracy.rounded:g} %: 4.12k inputs/s, 1.51 times as good" in shown
     assert len(told.relaxations) == shown.count("times as good")
     assert "TX2 · maxn · 50 % · FP16 · batch 2" in shown
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"objective": "memory_capacity", "keep": {"pruning": [25.0, 50.0]}},  # figures that are known elsewhere too
+        {"x": "predicted_energy", "y": "power", "keep": {"batch": [1]}},
+        {"limits": {"batch": (4, 64)}, "keep": {"batch": [1, 4, 128]}},  # a range and labels of one coordinate
+    ],
+)
+def test_what_python_answers_is_what_is_shown(app, settings):
+    app.view.param.update(**settings)
+    cube, rows = rc.benchmark("cifar10"), app.answer.rows
+    names = {"rc": rc, "cube": cube}
+    exec(app.python(), names)
+    wanted = app.view.objective
+    assert float(names["best"][wanted]) == rows.column(wanted)[app.answer.best]
+    shown = rows.column(app.view.x)[app.answer.front]
+    assert sorted(names["front"][app.view.x].values) == pytest.approx(sorted(shown))
+    assert float(explained(app.source, app.view).winner[wanted]) == float(names["best"][wanted])
+
+
+def test_a_range_and_labels_that_leave_nothing_are_relaxed_together(app):
+    app.view.param.update(limits={"batch": (2, 4)}, keep={"batch": [128]})
+    assert app.answer.left == 0
+    app.receive({"do": "relax", "name": "batch", "to": 8})
+    assert app.view.limits == {"batch": (2, 8.0)}
+    assert app.view.keep == {"batch": [8, 128]}
+    assert app.answer.left > 0
+
+
+def test_the_runner_up_of_a_front_is_named_by_its_configuration():
+    app = rc.explore(rc.pareto(rc.benchmark("cifar10"), {"measured_throughput": "max", "measured_top1": "max"}))
+    told = reasons(app.source, app.view, app.answer, explained(app.source, app.view), np.zeros(0, dtype=int))
+    assert "the runner-up TX2 · maxn · 12.5 % · FP16 · batch 128: 34.2k inputs/s" in told["margin"][0]
+
+
+def test_variables_of_ones_own_are_shown_beside_measurements():
+    cube = rc.benchmark("cifar10").assign(heat=("platform", np.arange(9.0), {"units": "degC"}))
+    app = rc.explore(cube)
+    shown = reasons(app.source, app.view, app.answer, None, np.zeros(0, dtype=int))["figures"]
+    assert ["heat", "3 degC", ""] in shown
+    assert "heat (degC)" in app.page().table.widget.titles.values()
 
 
 def test_what_a_page_shows_follows_without_new_models(app):

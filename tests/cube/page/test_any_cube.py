@@ -11,6 +11,7 @@ import foreign_cubes
 import numpy as np
 import polars as pl
 import pytest
+import xarray as xr
 from bokeh.models import FactorRange
 from bokeh.plotting import figure
 
@@ -92,6 +93,16 @@ def test_no_word_of_the_embedded_tasks(page_of, cube_of, name):
 def test_the_text_follows_the_cube(page_of, name, words):
     text = re.sub(r"\s+", " ", _text(page_of(name)))
     assert all(word in text for word in words), [word for word in words if word not in text]
+
+
+def test_measurements_made_by_hand_have_a_page(tmp_path):
+    speed = ("platform", "compiler"), [[10.0, 20.0], [30.0, np.nan]], {"units": "1/s"}
+    accuracy = "compiler", [80.0, 70.0], {"units": "%"}
+    labels = {"platform": ["a", "b"], "compiler": ["x", "y"]}
+    cube = xr.Dataset({"measured_throughput": speed, "measured_top1": accuracy}, labels)
+    text = _text(rc.report(cube, tmp_path / "a.html").read_text(encoding="utf-8"))
+    assert "could not be written" not in text
+    assert "3 experiments on 2 platforms" in text
 
 
 def test_a_title_of_ones_own_heads_the_page(tmp_path):

@@ -14,7 +14,7 @@ from bokeh.models import Axis, ColumnDataSource, Legend, Plot, Title
 import roofcube as rc
 from roofcube.errors import MissingInputError
 from roofcube.inert import LONGEST
-from roofcube.plot.drawing.elements import rendered
+from roofcube.plot.drawing.elements import HEAD, rendered
 from roofcube.plot.drawing.rows import MOST_ROWS
 from roofcube.plot.drawing.style import floor_of, log_bounds
 from roofcube.wording import percent, with_unit
@@ -92,6 +92,26 @@ def test_long_labels_are_short_in_figures(hostile, name):
     written = json.dumps([data, heads, ticks], ensure_ascii=False, default=lambda values: np.asarray(values).tolist())
     assert "x" * (LONGEST + 1) not in written
     assert "x" * 28 + "…" in written
+
+
+def test_lines_above_a_figure_break_before_its_end(whole):
+    long = {one: f"the very long name of {one}, an accelerator" for one in whole.platform.values.tolist()}
+    renamed = whole.assign_coords(platform=list(long.values()))
+    plain, figure = (rendered(rc.plot.efficiency(cube)) for cube in (whole, renamed))
+    assert figure.height > plain.height
+    lines = figure.title.text.split("\n")
+    assert len(lines) > 1 == len(plain.title.text.split("\n"))
+    assert max(map(len, lines)) * HEAD < figure.width - 200
+
+
+def test_a_roof_is_told_from_others_by_the_end_of_its_long_name(whole):
+    long = [f"the very long name of {one}, an accelerator" for one in whole.platform.values.tolist()]
+    plain, figure = (
+        rendered(rc.plot.rooflines(cube)).select_one({"name": "rooflines.plane"})
+        for cube in (whole, whole.assign_coords(platform=long))
+    )
+    # the roofs end where their names begin
+    assert figure.x_range.end / figure.x_range.start > plain.x_range.end / plain.x_range.start
 
 
 def test_source_rows_are_found_though_labels_are_exchanged(whole):

@@ -69,7 +69,7 @@ def words(figure):
     """Give the titles and notes above the plots of a figure."""
     model = rendered(figure)
     heads = [one.text for one in model.select({"type": Div})]
-    return heads + [one.text for one in model.select({"type": Title})]
+    return heads + [one.text.replace("\n", " ") for one in model.select({"type": Title})]
 
 
 def rows(task):
