@@ -21,7 +21,8 @@ from roofcube.files.encoding import encoded
 from roofcube.files.fingerprints import PART, in_parts, parts_to_hash, values_to_hash
 from roofcube.files.lazy import blamed, identity, netcdf_handle, one_thread, small_caches, with_guarded_values
 from roofcube.interrupts import aside, import_whole, is_abandoned
-from roofcube.options import memory_limit
+from roofcube.labels import bytes_in_file
+from roofcube.options import check_fits, memory_limit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -61,6 +62,8 @@ def save(cube: xr.Dataset, path: str | Path) -> Path:
     InvalidDataError
         If the suffix is neither, the folder does not exist, or something else has that name; if a file cannot hold an
         attribute (a time, a path), text with None among it, or a MultiIndex, naming it.
+    MemoryLimitError
+        If values that are still in a file do not fit: all of them are read.
     UnwritableFileError
         If the disk is full or read-only; what was there is unchanged.
 
@@ -73,6 +76,7 @@ def save(cube: xr.Dataset, path: str | Path) -> Path:
     'mnist'
     """
     target = _checked_path(path_of(path))
+    check_fits("save", bytes_in_file(cube))
     stored = _without_file_attributes(cube).load()
     written = encoded(stored, half=target.suffix == ".zarr")
     written.attrs |= {
