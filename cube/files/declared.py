@@ -18,11 +18,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
-__all__ = ["check_bytes", "check_links", "check_store"]
+__all__ = ["check_bytes", "check_links", "check_number", "check_store"]
 
 METADATA = "zarr.json"
 METADATA_BYTES = 1 << 24  # a cube of 1,631 networks declares less than a megabyte
 CHUNKS = 1_000_000  # of 2 million points more than a disk holds; zarr makes a task of each, even of missing ones
+VARIABLES = 1_000  # of ours, some have sixty
 NUMBERS = {
     f"{kind}{bits}": bits // 8
     for kind, widths in {"int": (8, 16, 32, 64), "uint": (8, 16, 32, 64), "float": (16, 32, 64)}.items()
@@ -70,7 +71,9 @@ def check_store(store: Path, *, reading: bool) -> None:
     whole = root.get("attributes", {}).get(WHOLE) == ALL
     # sizes count also where only the labels are read: xarray reads those at once
     sizes, parts = {}, {}
-    for folder in sorted(path for path in store.iterdir() if path.is_dir()):
+    folders = sorted(path for path in store.iterdir() if path.is_dir())
+    check_number(store, len(folders))
+    for folder in folders:
         declared = _parsed(folder / METADATA)
         size, part = _declared(folder / METADATA, declared)
         if whole:
@@ -79,6 +82,13 @@ def check_store(store: Path, *, reading: bool) -> None:
             sizes[folder.name] = max(size, part)
         parts[folder.name] = part
     check_bytes(store, sizes, parts)
+
+
+def check_number(source: Path | str, variables: int) -> None:
+    """Raise where a file declares more variables than any cube has: xarray takes milliseconds for each."""
+    if variables > VARIABLES:
+        msg = f"{source}: expected at most {VARIABLES:,} variables, got {variables:,}; keep those that are wanted"
+        raise CorruptFileError(msg)
 
 
 def check_bytes(source: Path | str, sizes: Mapping[str, int], parts: Mapping[str, int] = MappingProxyType({})) -> None:

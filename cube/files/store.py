@@ -32,6 +32,7 @@ __all__ = ["OF_THE_FILE", "compressors", "description_of", "load", "opened", "sa
 
 Result = TypeVar("Result")
 SMALL = 1 << 24  # bytes, of which a checksum takes some 15 ms
+WIDE = 4  # bytes of a letter in memory
 SHARE = 32  # chunks in the memory limit: several are read at a time
 MOST = 10_000  # parts of a variable, for each of which Dask makes a task, whatever a file declares
 SECONDS = 30.0  # to wait for others to leave a file in peace
@@ -359,13 +360,18 @@ def _file_attributes(opened: xr.Dataset) -> dict[str, Any]:
 
 def _check_netcdf(source: Path, store: Any, *, reading: bool) -> None:
     """Check the sizes that a NetCDF file declares; of one that is not read, those of its labels, which xarray reads."""
-    sizes, parts = {}, {}
+    declared.check_number(source, len(store.ds.variables))
+    sizes, parts, text = {}, {}, []
     for name, variable in store.ds.variables.items():
         width = np.dtype(variable.dtype if variable.dtype is not str else object).itemsize
+        if variable.dtype is str:
+            text.append(name)
         chunk = variable.chunking()
         parts[name] = math.prod(map(int, chunk)) * width if isinstance(chunk, list) else 0  # unpacked whole
         if reading or variable.dimensions == (name,):
             sizes[name] = max(variable.size * width, parts[name] if variable.size else 0)
+    if reading and text:  # of lengths that nothing declares; it is what the file holds beside numbers
+        sizes[text[0]] += WIDE * max(0, source.stat().st_size - sum(sizes.values()))
     declared.check_bytes(source, sizes, parts)
 
 

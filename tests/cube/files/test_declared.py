@@ -271,3 +271,18 @@ def test_a_fill_value_that_is_no_number_makes_no_number_wider(tmp_path):
     path = store_of(tmp_path, {**ARRAY, "shape": [100_000], "chunk_grid": chunks_of(1000), "fill_value": "-Infinity"})
     with rc.set_options(memory="1 MB"):
         assert rc.load(path).x.nbytes == 800_000
+
+
+def test_long_text_and_many_variables_of_a_netcdf_file_are_checked(tmp_path):
+    import netCDF4
+
+    with netCDF4.Dataset(tmp_path / "text.nc", "w") as file:
+        file.createDimension("i", 1000)
+        file.createVariable("x", str, ("i",))[:] = np.array(["x" * 1000] * 1000, dtype=object)
+    with rc.set_options(memory="3 MB"), pytest.raises(MemoryLimitError, match="got 4 MB declared, most of it by 'x'"):
+        rc.load(tmp_path / "text.nc")
+    with netCDF4.Dataset(tmp_path / "many.nc", "w") as file:
+        for number in range(1001):
+            file.createVariable(f"x{number}", "f8", ())
+    with pytest.raises(CorruptFileError, match="expected at most 1,000 variables, got 1,001"):
+        rc.load(tmp_path / "many.nc")
