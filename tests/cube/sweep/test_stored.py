@@ -418,7 +418,7 @@ def test_blocks_of_a_lazy_cube_are_whole_chunks(tmp_path):
     values = np.random.default_rng(0).integers(0, 50, (40, 3000)) * 1.0
     path = rc.save(xr.Dataset({"x": (("p", "i"), values), "y": (("p", "i"), -values)}), tmp_path / "cube.zarr")
     cube = rc.load(path, chunks={"p": 7, "i": 1000})
-    with rc.set_options(memory=300_000):
+    with rc.set_options(memory=500_000):
         found = rc.pareto(cube, {"x": "max"}, ties="all")
         assert int(rc.count(cube, where={"x": (25, None)})["count"]) == (values >= 25).sum()
     assert found.identical(rc.pareto(cube.compute(), {"x": "max"}, ties="all"))
