@@ -25,12 +25,14 @@ from typing import TYPE_CHECKING
 
 from roofcube.errors import (
     InvalidDataError,
+    MemoryLimitError,
     MissingFileError,
     RoofcubeError,
     UnreadableFileError,
     UnwritableFileError,
 )
 from roofcube.locks import LONGEST_NAME, locked, remove_abandoned
+from roofcube.options import fits_memory, memory_limit
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -49,6 +51,7 @@ __all__ = [
     "text_of",
 ]
 
+UNPACKED = 16  # times its size that text takes while it is read: letters, lists of words, columns
 PART = 1 << 26  # bytes that are hashed at a time
 FORGOTTEN = 7 * 24 * 3600.0  # seconds after which what nobody writes to is a stray, whoever began it
 TEMPORARY = re.compile(r"\..*\.(?P<machine>[0-9a-f]{8})-(?P<process>\d+)-[0-9a-f]{8}\.partial")
@@ -132,8 +135,17 @@ def contents_of(path: Any) -> bytes:
     ------
     InvalidDataError, MissingFileError, UnreadableFileError
         As `existing`.
+    MemoryLimitError
+        If what is made of it would not fit.
     """
     source = existing(path)
+    size = source.stat().st_size
+    if not fits_memory(size * UNPACKED):
+        msg = (
+            f"{source}: expected a file within {memory_limit() / UNPACKED / 1e6:,.0f} MB, a {UNPACKED}th of the memory "
+            f"limit, got {size / 1e6:,.0f} MB; split it, or raise the limit with `roofcube.set_options(memory=...)`"
+        )
+        raise MemoryLimitError(msg)
     try:
         return source.read_bytes()
     except OSError as error:

@@ -23,6 +23,7 @@ __all__ = [
     "KEY_COLUMNS",
     "RowLocations",
     "axis",
+    "bytes_in_file",
     "column_of",
     "dataset_of",
     "dims_in_order",
@@ -76,6 +77,11 @@ def labelled(dims: Hashable | Sequence[Hashable], values: Any, attributes: dict[
     """
     array = np.asarray(values) if isinstance(values, np.generic) else values
     return xr.Variable(dims, array, attributes, fastpath=True)
+
+
+def bytes_in_file(cube: xr.Dataset) -> int:
+    """Return the bytes of values that are not in memory: still in a file, or computed later by Dask."""
+    return sum(variable.nbytes for variable in cube.variables.values() if not variable._in_memory)
 
 
 def in_order(labels: Iterable[str], order: Sequence[str]) -> list[str]:

@@ -7,6 +7,7 @@ whether a block follows the call, only the calling thread sees it.
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 import threading
@@ -14,14 +15,15 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from roofcube.errors import InvalidDataError
+from roofcube.errors import InvalidDataError, MemoryLimitError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from types import TracebackType
 
-__all__ = ["fits_memory", "memory_limit", "progress_bar", "set_options", "thread_count"]
+__all__ = ["check_fits", "fits_memory", "memory_limit", "progress_bar", "set_options", "thread_count"]
 
+VARIABLE = "ROOFCUBE_MEMORY"  # of the environment, for commands
 SHARE = 0.5  # of the memory that is free, where no limit is set
 UNASKED = 1 << 24  # bytes; asking the system what is free takes longer than a question about a small cube
 UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30}
@@ -37,7 +39,8 @@ class set_options:  # noqa: N801  a function to its users, as xarray's
     Parameters
     ----------
     memory : int, float or str, optional
-        Largest memory that a result may take, in bytes or as text like ``"2 GB"``. Default: half of what is free.
+        Largest memory that a result may take, in bytes or as text like ``"2 GB"``. Default: what the variable
+        ``ROOFCUBE_MEMORY`` of the environment says, else half of what is free.
     threads : int, optional
         Threads of one computation. Default: the cores that the process may use.
     progress : bool, optional
@@ -106,18 +109,18 @@ def _option(name: str) -> Any:
     return _of_block.get().get(name, _options[name])
 
 
-def _parsed_bytes(memory: float | str) -> int:
+def _parsed_bytes(memory: float | str, name: str = "memory") -> int:
     if isinstance(memory, bool):
         number = 0.0
     elif isinstance(memory, str):
-        match = re.fullmatch(r"\s*([0-9.]+)\s*([A-Za-z]*)\s*", memory)
+        match = re.fullmatch(r"\s*([0-9]+\.?[0-9]*|\.[0-9]+)\s*([A-Za-z]*)\s*", memory)
         unit = UNITS.get(match[2].upper()) if match else None
         number = float(match[1]) * unit if match and unit else -1.0
     else:
         number = float(memory)
     if not 0 < number < float("inf"):
         msg = (
-            f"`memory`: expected a positive number of bytes or text like '2 GB', got {memory!r}; give what a "
+            f"`{name}`: expected a positive number of bytes or text like '2 GB', got {memory!r}; give what a "
             "result may take"
         )
         raise InvalidDataError(msg)
@@ -131,16 +134,38 @@ def _checked_threads(threads: int) -> int:
     return threads
 
 
+def _limit_said() -> int | None:
+    """Return the limit that a call has set, else that of the environment; None where neither has."""
+    limit: int | None = _option("memory")
+    said = os.environ.get(VARIABLE)
+    return _parsed_bytes(said, VARIABLE) if limit is None and said else limit
+
+
 def memory_limit() -> int:
     """Return the largest memory that a result may take, in bytes."""
-    limit: int | None = _option("memory")
+    limit = _limit_said()
     return int(_free_memory() * SHARE) if limit is None else limit
 
 
 def fits_memory(size: int) -> bool:
     """Check whether so many bytes are within the limit; small ones are, where none was set, unasked."""
-    limit: int | None = _option("memory")
+    limit = _limit_said()
     return (limit is None and size <= UNASKED) or size <= memory_limit()
+
+
+def check_fits(what: str, size: int) -> None:
+    """Raise where a cube takes so many bytes, or what is made of it, that the limit does not hold them.
+
+    Raises
+    ------
+    MemoryLimitError
+    """
+    if not fits_memory(size):
+        msg = (
+            f"`{what}`: expected a cube that takes at most {memory_limit() / 1e6:,.0f} MB, got {size / 1e6:,.0f} MB; "
+            "select a part of it, or raise the limit with `roofcube.set_options(memory=...)`"
+        )
+        raise MemoryLimitError(msg)
 
 
 def _free_memory() -> int:

@@ -10,7 +10,7 @@ import polars as pl
 from roofcube.datasets import schema
 from roofcube.datasets.aliases import canonical
 from roofcube.datasets.forks import check_not_forked
-from roofcube.datasets.forms.faults import all_in_one
+from roofcube.datasets.forms.faults import MOST, all_in_one
 from roofcube.datasets.forms.reading import columns_of, model_of
 from roofcube.datasets.quantities import QUANTITIES, number_of, range_fault
 from roofcube.errors import InvalidDataError, suggestion
@@ -177,7 +177,7 @@ def _known_keys(
         column = NAMES.get(key, key)
         if column not in known and key not in unknown:
             unknown.add(key)
-            near = suggestion(key, sorted(known | set(NAMES)))
+            near = suggestion(key, sorted(known | set(NAMES))) if len(unknown) <= MOST else ""
             faults.append(f"{where}, key {key!r}: not known{near}; expected {', '.join(sorted(known))}")
         elif column not in known:
             continue

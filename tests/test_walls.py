@@ -51,7 +51,7 @@ FORBIDDEN = {
 }
 ALLOWED = {
     "kernels": {"roofcube.kernels", "roofcube.errors", "roofcube.disk", "roofcube.interrupts"},
-    "datasets": {"roofcube.datasets", "roofcube.errors", "roofcube.disk"},
+    "datasets": {"roofcube.datasets", "roofcube.errors", "roofcube.disk", "roofcube.options"},
 }
 PLOTTING_ROOMS = ("cube/plot/", "cube/page/", "cube/explorer/", "cube/cli/")
 
@@ -96,7 +96,7 @@ def test_the_ground_floor_needs_the_standard_library_only(name):
     heads = {
         module.split(".")[0]
         for module in imports_of(ROOT / name)
-        if module not in ("roofcube.errors", "roofcube.locks")
+        if module not in ("roofcube.errors", "roofcube.locks", "roofcube.options")
     }
     assert heads <= set(sys.stdlib_module_names)
 

@@ -21,8 +21,10 @@ from roofcube.explorer.stored import StoredSource
 from roofcube.explorer.swept import SweptSource
 from roofcube.explorer.views.page import Page
 from roofcube.explorer.views.why import explained
+from roofcube.labels import bytes_in_file
 from roofcube.measured.join import benchmark
 from roofcube.model.offered import as_product, is_offered, product_bytes
+from roofcube.options import check_fits
 from roofcube.sweep.stopping import Cancelled
 from roofcube.sweep.sweep import Sweep
 
@@ -83,12 +85,15 @@ def source_of(cube: Any) -> Source:
     ------
     InvalidDataError
         If it is nothing that can be explored.
+    MemoryLimitError
+        If it does not fit into the memory limit.
     """
     if isinstance(cube, str):
         cube = benchmark(cube)
     if isinstance(cube, Sweep):
         return SweptSource(cube)
     if isinstance(cube, xr.Dataset):
+        check_fits("explore", bytes_in_file(cube))
         # of many platforms what is offered stays one axis
         few = is_offered(cube) and product_bytes(cube) < MOST_BYTES
         return StoredSource(as_product(cube) if few else cube)

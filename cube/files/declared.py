@@ -7,6 +7,7 @@ import math
 import os
 import stat
 from itertools import product
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from roofcube.errors import CorruptFileError, MemoryLimitError
@@ -14,14 +15,15 @@ from roofcube.files.checksums import ALL, WHOLE
 from roofcube.options import memory_limit
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
-__all__ = ["check_bytes", "check_links", "check_store"]
+__all__ = ["check_bytes", "check_links", "check_number", "check_store"]
 
 METADATA = "zarr.json"
 METADATA_BYTES = 1 << 24  # a cube of 1,631 networks declares less than a megabyte
 CHUNKS = 1_000_000  # of 2 million points more than a disk holds; zarr makes a task of each, even of missing ones
+VARIABLES = 1_000  # of ours, some have sixty
 NUMBERS = {
     f"{kind}{bits}": bits // 8
     for kind, widths in {"int": (8, 16, 32, 64), "uint": (8, 16, 32, 64), "float": (16, 32, 64)}.items()
@@ -30,6 +32,7 @@ NUMBERS = {
 DTYPES = {"bool": 1, **NUMBERS, "complex64": 8, "complex128": 16, "string": 16}
 WIDE_DTYPES = ("fixed_length_utf32", "null_terminated_bytes")  # of a declared length
 TIME_DTYPES = ("numpy.datetime64", "numpy.timedelta64")
+FILL_TEXT = 1_000  # letters; NaN and Infinity are text too, and 64 bytes in base 64
 CODECS = ("bytes", "vlen-utf8", "zstd", "gzip", "blosc", "crc32c", "transpose", "sharding_indexed")
 
 
@@ -67,20 +70,37 @@ def check_store(store: Path, *, reading: bool) -> None:
     _check_group(store / METADATA, root)
     whole = root.get("attributes", {}).get(WHOLE) == ALL
     # sizes count also where only the labels are read: xarray reads those at once
-    sizes = {}
-    for folder in sorted(path for path in store.iterdir() if path.is_dir()):
+    sizes, parts = {}, {}
+    folders = sorted(path for path in store.iterdir() if path.is_dir())
+    check_number(store, len(folders))
+    for folder in folders:
         declared = _parsed(folder / METADATA)
-        sizes[folder.name] = _declared(folder / METADATA, declared)
+        size, part = _declared(folder / METADATA, declared)
         if whole:
             _check_chunks(folder, declared, files)
-        if not reading and list(declared.get("dimension_names") or ()) != [folder.name]:
-            del sizes[folder.name]
-    check_bytes(store, sizes)
+        if reading or list(declared.get("dimension_names") or ()) == [folder.name]:
+            sizes[folder.name] = max(size, part)
+        parts[folder.name] = part
+    check_bytes(store, sizes, parts)
 
 
-def check_bytes(source: Path | str, sizes: dict[str, int]) -> None:
-    """Raise where variables of some sizes in bytes do not fit together into the memory limit."""
+def check_number(source: Path | str, variables: int) -> None:
+    """Raise where a file declares more variables than any cube has: xarray takes milliseconds for each."""
+    if variables > VARIABLES:
+        msg = f"{source}: expected at most {VARIABLES:,} variables, got {variables:,}; keep those that are wanted"
+        raise CorruptFileError(msg)
+
+
+def check_bytes(source: Path | str, sizes: Mapping[str, int], parts: Mapping[str, int] = MappingProxyType({})) -> None:
+    """Raise where variables of some sizes in bytes do not fit together into the memory limit, or one of their parts."""
     total, limit = sum(sizes.values()), memory_limit()
+    for name, part in parts.items():
+        if part > limit:
+            msg = (
+                f"{source}: expected chunks within {limit / 1e6:,.0f} MB, got {part / 1e6:,.0f} MB in each of {name!r}"
+                "; write it again in smaller chunks, or raise the limit with `roofcube.set_options(memory=...)`"
+            )
+            raise MemoryLimitError(msg)
     if total > limit:
         largest = max(sizes, key=lambda name: sizes[name])
         msg = (
@@ -138,8 +158,8 @@ def _check_group(path: Path, content: dict[str, Any]) -> None:
         raise _refused(path, "attributes by name", type(content["attributes"]).__name__)
 
 
-def _declared(path: Path, content: dict[str, Any]) -> int:
-    """Return the bytes that reading an array takes at the least."""
+def _declared(path: Path, content: dict[str, Any]) -> tuple[int, int]:
+    """Return the bytes of an array, and those that reading one value of it takes at the least."""
     if content.get("node_type") != "array":
         raise _refused(path, "an array", repr(content.get("node_type"))[:40])
     _check_codecs(path, content.get("codecs"))
@@ -153,15 +173,17 @@ def _declared(path: Path, content: dict[str, Any]) -> int:
     if len(chunk) != len(shape):
         raise _refused(path, f"chunks of {len(shape)} dims", str(len(chunk)))
     width = _width(path, content.get("data_type"))
-    if isinstance(content.get("fill_value"), str):  # text in every place that has no chunk
-        width = max(width, 4 * len(content["fill_value"]))
+    fill = content.get("fill_value")
+    if isinstance(fill, str) and len(fill) > FILL_TEXT:  # Dask tells such a value apart letter by letter
+        raise _refused(path, f"a fill value of at most {FILL_TEXT} letters", f"{len(fill):,}")
+    if isinstance(fill, str) and content["data_type"] == "string":  # text in every place that has no chunk
+        width = max(width, 4 * len(fill))
     chunks = math.prod(-(-size // one) for size, one in zip(shape, chunk, strict=True))
     chunks *= _inside_shards(path, chunk, content["codecs"])
     if chunks > CHUNKS:
         raise _refused(path, f"at most {CHUNKS:,} chunks", f"{chunks:,}")
-    whole = math.prod(shape) * width
     # a chunk is unpacked whole, also where it reaches beyond the array
-    return max(whole, math.prod(chunk) * width if chunks else 0)
+    return math.prod(shape) * width, math.prod(chunk) * width if chunks else 0
 
 
 def _inside_shards(path: Path, chunk: list[int], codecs: list[Any]) -> int:

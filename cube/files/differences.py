@@ -11,17 +11,22 @@ import polars as pl
 import xarray as xr
 
 from roofcube.datasets.forks import check_not_forked
-from roofcube.errors import check_kind
+from roofcube.errors import MemoryLimitError, check_kind
+from roofcube.files.boxes import boxes
+from roofcube.files.fingerprints import PART
 from roofcube.files.store import load
+from roofcube.options import fits_memory, memory_limit, set_options
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterator
+    from collections.abc import Hashable, Iterator, Sequence
 
 
 __all__ = ["diff"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 Places = dict[str, tuple[Array, Array]]  # by dim: positions in the first and in the second cube
+ROW_BYTES = 400  # of a cell that differs: its words, twice while rows are sorted
+SHARE = 32  # parts in the memory limit: two cubes' values and what compares them
 SCHEMA = {
     "variable": pl.String,
     "kind": pl.String,
@@ -50,6 +55,12 @@ def diff(a: xr.Dataset | str | Path, b: xr.Dataset | str | Path) -> pl.DataFrame
         the cells (`values`), worst first: their `labels`, the `old` and `new` number, the `ratio` of new to old and,
         as `largest`, the relative difference. Dims without labels are compared by index. No rows: the cubes are equal.
 
+    Raises
+    ------
+    MemoryLimitError
+        If so many cells differ that their rows do not fit, or files that do not fit together; what is loaded with
+        `chunks` is compared part by part.
+
     Examples
     --------
     >>> import roofcube as rc
@@ -58,14 +69,16 @@ def diff(a: xr.Dataset | str | Path, b: xr.Dataset | str | Path) -> pl.DataFrame
     [('ops', 'values', 'topology MLP, pruning 100.0', 2.0)]
     """
     check_not_forked()
-    left, right = (load(one) if isinstance(one, str | Path) else one for one in (a, b))
+    left = load(a) if isinstance(a, str | Path) else a
+    with set_options(memory=max(1, memory_limit() - (0 if left is a else left.nbytes))):  # both are held
+        right = load(b) if isinstance(b, str | Path) else b
     for name, cube in (("a", left), ("b", right)):
         check_kind(name, cube, xr.Dataset, do="give a cube, or the name of its file")
     places, rows = _aligned_cells(left, right)
-    cells = []
+    cells: list[pl.DataFrame] = []
     for name in dict.fromkeys([*map(str, left.variables), *map(str, right.variables)]):
         rows += _differences_in_kind(name, left, right)
-        cells += _differing_cells(name, left, right, places)
+        cells += _differing_cells(name, left, right, places, sum(part.height for part in cells))
     whole = pl.DataFrame(rows, schema=SCHEMA)
     if not cells:
         return whole
@@ -80,7 +93,13 @@ def _aligned_cells(left: xr.Dataset, right: xr.Dataset) -> tuple[Places, list[di
     places: Places = {}
     rows = []
     for dim in [str(dim) for dim in left.sizes if dim in right.sizes]:
-        first, second = (_keys(cube, dim) for cube in (left, right))
+        labels = [_labels(cube, dim) for cube in (left, right)]
+        if _are_equal(*labels):
+            everywhere = np.arange(len(labels[0]))
+            places[dim] = (everywhere, everywhere)
+            continue
+        _check_room(f"labels of {dim}", sum(map(len, labels)))
+        first, second = map(_keys, labels)
         places[dim] = (
             np.array([place for key, place in first.items() if key in second], dtype="i8"),
             np.array([second[key] for key in first if key in second], dtype="i8"),
@@ -94,16 +113,32 @@ def _aligned_cells(left: xr.Dataset, right: xr.Dataset) -> tuple[Places, list[di
     return places, rows
 
 
-def _keys(cube: xr.Dataset, dim: str) -> dict[tuple[Any, int], int]:
+def _labels(cube: xr.Dataset, dim: str) -> Array:
+    return np.asarray(cube[dim].values) if dim in cube.variables else np.arange(cube.sizes[dim])
+
+
+def _are_equal(first: Array, second: Array) -> bool:
+    return first.shape == second.shape and bool(np.all((first == second) | ((first != first) & (second != second))))
+
+
+def _keys(labels: Array) -> dict[tuple[Any, int], int]:
     """Return the position of each label; equal labels are told apart by their number."""
-    labels = cube[dim].values.tolist() if dim in cube.variables else range(cube.sizes[dim])
     seen: dict[Hashable, int] = {}
     keys = {}
-    for place, label in enumerate(labels):
+    for place, label in enumerate(labels.tolist()):
         key = "NaN" if label != label else label
         seen[key] = seen.get(key, 0) + 1
         keys[key, seen[key]] = place
     return keys
+
+
+def _check_room(what: str, number: int) -> None:
+    if not fits_memory(number * ROW_BYTES):
+        msg = (
+            f"`diff`: expected differences within {memory_limit() / 1e6:,.0f} MB, got {number:,} {what}; select a part "
+            "of the cubes, or raise the limit with `roofcube.set_options(memory=...)`"
+        )
+        raise MemoryLimitError(msg)
 
 
 # types and attributes -------------------------------------------------------------------------------------------------
@@ -150,33 +185,59 @@ def _comparable(attribute: Any) -> Any:
 # cells ----------------------------------------------------------------------------------------------------------------
 
 
-def _differing_cells(name: str, left: xr.Dataset, right: xr.Dataset, places: Places) -> list[pl.DataFrame]:
+def _differing_cells(
+    name: str, left: xr.Dataset, right: xr.Dataset, places: Places, before: int
+) -> Iterator[pl.DataFrame]:
+    """List the cells that differ, part by part; `before` are those of other variables."""
     if name in places or name not in left.variables or name not in right.variables:
-        return []
+        return
     one, other = left.variables[name], right.variables[name]
     if set(one.dims) != set(other.dims):
-        return []
-    other = other.transpose(*one.dims)
-    first = one.isel({dim: places[str(dim)][0] for dim in one.dims}).values
-    second = other.isel({dim: places[str(dim)][1] for dim in one.dims}).values
-    differ = np.asarray(~((first == second) | ((first != first) & (second != second))))
-    if not differ.any():
-        return []
-    labels = _label_columns(left, list(map(str, one.dims)), np.nonzero(np.atleast_1d(differ)), places)
-    old, new = np.atleast_1d(first)[np.atleast_1d(differ)], np.atleast_1d(second)[np.atleast_1d(differ)]
-    return [_difference_rows(name, labels, old, new)]
+        return
+    dims = list(map(str, one.dims))
+    at = [places[dim] for dim in dims]
+    lengths = [len(first) for first, _ in at]
+    wide = max(one.dtype.itemsize, other.dtype.itemsize)
+    points = max(1, min(PART, memory_limit() // SHARE) // wide)
+    for box in boxes(dict(zip(dims, lengths, strict=True)), [one, other], points):
+        cuts = list(box.values())
+        old, new = (
+            np.asarray(variable.transpose(*dims)[tuple(of_part)].values)
+            for variable, of_part in zip((one, other), _of_part(at, cuts), strict=True)
+        )
+        differ = np.atleast_1d(~((old == new) | ((old != old) & (new != new))))
+        count = int(np.count_nonzero(differ))
+        if not count:
+            continue
+        before += count
+        _check_room("cells that differ, and more", before)
+        cells = [index + part.start for index, part in zip(np.nonzero(differ), cuts, strict=False)]
+        labels = _label_columns(left, dims, cells, places)
+        yield _difference_rows(name, labels, np.atleast_1d(old)[differ], np.atleast_1d(new)[differ])
 
 
-def _label_columns(cube: xr.Dataset, dims: list[str], cells: tuple[Array, ...], places: Places) -> pl.Series:
+def _of_part(at: Sequence[tuple[Array, Array]], cuts: Sequence[slice]) -> tuple[list[Any], list[Any]]:
+    """Return where a part of the cells lies in each of two cubes."""
+    first, second = ([_as_slice(pair[side][cut]) for pair, cut in zip(at, cuts, strict=True)] for side in (0, 1))
+    return first, second
+
+
+def _as_slice(places: Array) -> Any:
+    """Return consecutive places as a slice, which copies nothing and reads a file in one piece."""
+    n = len(places)
+    return slice(int(places[0]), int(places[0]) + n) if n and (np.diff(places) == 1).all() else places
+
+
+def _label_columns(cube: xr.Dataset, dims: list[str], cells: Sequence[Array], places: Places) -> pl.Series:
     """Return in words where cells lie: `platform TX2, batch 8`."""
     parts = []
     for dim, index in zip(dims, cells, strict=False):
-        place = places[dim][0][index]
-        of_dim = cube[dim].values if dim in cube.variables else np.arange(cube.sizes[dim])
-        words = np.array([f"{dim} {label}" for label in of_dim.tolist()], dtype=object)
-        parts.append(pl.Series(dim, words[place], dtype=pl.String))
+        used, number = np.unique(places[dim][0][index], return_inverse=True)
+        labels = _labels(cube, dim)[used]
+        words = np.array([f"{dim} {label}" for label in labels.tolist()], dtype=object)
+        parts.append(pl.Series(dim, words[number], dtype=pl.String))
     if not parts:
-        return pl.Series("labels", [""] * len(cells[0]), dtype=pl.String)
+        return pl.Series("labels", [""], dtype=pl.String)
     return pl.DataFrame(parts).select(labels=pl.concat_str(pl.all(), separator=", "))["labels"]
 
 

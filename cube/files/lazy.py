@@ -26,9 +26,10 @@ if TYPE_CHECKING:
 
     import xarray as xr
 
-__all__ = ["blamed", "identity", "netcdf_handle", "one_thread", "with_guarded_values"]
+__all__ = ["blamed", "identity", "netcdf_handle", "one_thread", "small_caches", "with_guarded_values"]
 
 Identity = tuple[int, ...] | None
+CACHE = 1 << 20  # bytes of chunks that HDF5 keeps of a variable, as it does by itself: whole chunks are read once
 _netcdf = threading.RLock()  # netCDF-C crashes where two threads are in it, also with files of their own
 
 
@@ -83,11 +84,29 @@ def netcdf_handle(source: Path) -> CachingFileManager[Any]:
 def _opened_again(source: Path, of: Identity, mode: Literal["r"]) -> Any:
     import netCDF4
 
-    handle = netCDF4.Dataset(source, mode=mode)
+    with small_caches():
+        handle = netCDF4.Dataset(source, mode=mode)
     if identity(source) != of:
         handle.close()
         raise _replaced(source)
     return handle
+
+
+@contextmanager
+def small_caches() -> Iterator[None]:
+    """Let files that are opened or made in a block keep little of each variable beside its values.
+
+    By itself netCDF keeps up to 64 MB of unpacked chunks of every variable until the file is closed.
+    """
+    import netCDF4
+
+    with _netcdf:
+        size, slots, preemption = netCDF4.get_chunk_cache()
+        netCDF4.set_chunk_cache(CACHE, slots, preemption)
+        try:
+            yield
+        finally:
+            netCDF4.set_chunk_cache(size, slots, preemption)
 
 
 def with_guarded_values(opened: xr.Dataset, source: Path, of: Identity) -> xr.Dataset:

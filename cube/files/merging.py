@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import count
+from math import prod
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
@@ -12,12 +13,12 @@ import xarray as xr
 from roofcube.errors import InvalidDataError, MemoryLimitError
 from roofcube.files import checksums
 from roofcube.model.graph import LAYER
-from roofcube.options import memory_limit
+from roofcube.options import fits_memory, memory_limit
 from roofcube.vocabulary import INFEASIBLE, LAB, MEASURED_ACCURACY
 from roofcube.wording import AS_GIVEN
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
 __all__ = ["LAB", "merge"]
 
@@ -74,15 +75,19 @@ def merge(*cubes: xr.Dataset) -> xr.Dataset:
     for name in names:
         _check_alike(name, [cubes[number] for number in holders[name]])
     _check_size(cubes, indexes, names)
-    spread = {name: [_along_lab(name, cubes[number], indexes) for number in holders[name]] for name in names}
-    one = {name: _agreed(name, spread[name]) for name in names}
+
+    def spread(name: str) -> Iterator[xr.Variable]:
+        return (_along_lab(name, cubes[number], indexes) for number in holders[name])
+
+    one = {name: _agreed(name, spread(name)) for name in names}
     differing = [name for name in names if one[name] is None]
-    measured = [name for name in names if any(_is_measured(name, one) for one in spread[name])]
+    measured = [name for name in names if any(_is_measured(name, cubes[n].variables[name]) for n in holders[name])]
     _check_differing(differing, measured, cubes)
     merged = {name: variable for name, variable in one.items() if variable is not None}
     if differing:
+        _check_size(cubes, indexes, names, beside=measured)
         for name in measured:
-            merged[name] = _side_by_side(name, spread[name], holders[name], len(cubes))
+            merged[name] = _side_by_side(name, list(spread(name)), holders[name], len(cubes))
         indexes[LAB] = np.array(_labs(cubes))
     return _assembled(cubes, indexes, merged, differing)
 
@@ -222,18 +227,20 @@ def _check_alike(name: str, cubes: Sequence[xr.Dataset]) -> None:
                 raise InvalidDataError(msg)
 
 
-def _check_size(cubes: Sequence[xr.Dataset], indexes: Indexes, names: Sequence[str]) -> None:
-    size = 0
+def _check_size(
+    cubes: Sequence[xr.Dataset], indexes: Indexes, names: Sequence[str], beside: Sequence[str] = ()
+) -> None:
+    """Raise where the result does not fit, and beside it what one variable takes while it is laid over another."""
+    size = largest = 0
     for name in names:
         held = [cube.variables[name] for cube in cubes if name in cube.variables]
-        points = 1
-        for dim in held[0].dims:
-            points *= len(indexes[str(dim)])
-        size += points * held[0].dtype.itemsize * len(held)
-    if size > memory_limit():
+        points = prod(len(indexes[str(dim)]) for dim in held[0].dims)
+        size += points * held[0].dtype.itemsize * (len(cubes) if name in beside else 1)
+        largest = max(largest, points * (held[0].dtype.itemsize + 2))
+    if not fits_memory(size + largest):
         msg = (
-            f"`merge`: expected a result within {memory_limit() / 1e6:,.0f} MB, got {size / 1e6:,.0f} MB; select a "
-            "part of the cubes, or raise the limit with `roofcube.set_options(memory=...)`"
+            f"`merge`: expected a result within {memory_limit() / 1e6:,.0f} MB, got {(size + largest) / 1e6:,.0f} MB; "
+            "select a part of the cubes, or raise the limit with `roofcube.set_options(memory=...)`"
         )
         raise MemoryLimitError(msg)
 
@@ -302,21 +309,22 @@ def _is_sure(name: str, values: Array) -> Array | bool:
     return values != INFEASIBLE["untrained"] if name == "infeasible" else True
 
 
-def _agreed(name: str, variables: Sequence[xr.Variable]) -> xr.Variable | None:
+def _agreed(name: str, variables: Iterator[xr.Variable]) -> xr.Variable | None:
     """Lay the values of all cubes over each other; None where two of them differ."""
-    first = variables[0]
-    dtype = np.result_type(*(variable.dtype for variable in variables))
-    values = first.values.astype(dtype)
+    first = next(variables)
+    values, attributes = first.values, [first.attrs]
     known = _has_value(name, first)
-    for variable in variables[1:]:
+    for variable in variables:
         turned = variable.transpose(*first.dims)
         new = _has_value(name, turned)
         sure = _is_sure(name, turned.values)
         if np.any(known & new & sure & _is_sure(name, values) & (values != turned.values)):
             return None
-        values = np.where(new & (sure | ~known), turned.values, values).astype(dtype)
-        known = known | new
-    return xr.Variable(first.dims, values, _shared([variable.attrs for variable in variables]))
+        values = values.astype(np.result_type(values.dtype, turned.dtype), copy=False)
+        np.copyto(values, turned.values, where=new & (sure | ~known))
+        known |= new
+        attributes.append(variable.attrs)
+    return xr.Variable(first.dims, values, _shared(attributes))
 
 
 def _side_by_side(name: str, variables: Sequence[xr.Variable], numbers: Sequence[int], count: int) -> xr.Variable:

@@ -18,9 +18,11 @@ from roofcube.files import checksums, declared
 from roofcube.files.attributes import ORIGINAL
 from roofcube.files.decoding import decoded
 from roofcube.files.encoding import encoded
-from roofcube.files.fingerprints import parts_to_hash, values_to_hash
-from roofcube.files.lazy import blamed, identity, netcdf_handle, one_thread, with_guarded_values
-from roofcube.interrupts import Abandoned, aside, import_whole, is_abandoned
+from roofcube.files.fingerprints import PART, in_parts, parts_to_hash, values_to_hash
+from roofcube.files.lazy import blamed, identity, netcdf_handle, one_thread, small_caches, with_guarded_values
+from roofcube.interrupts import aside, import_whole, is_abandoned
+from roofcube.labels import bytes_in_file
+from roofcube.options import check_fits, memory_limit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -30,7 +32,8 @@ __all__ = ["OF_THE_FILE", "compressors", "description_of", "load", "opened", "sa
 
 Result = TypeVar("Result")
 SMALL = 1 << 24  # bytes, of which a checksum takes some 15 ms
-PART = 1 << 24  # bytes of a variable that are read at a time: a tenth of a second
+WIDE = 4  # bytes of a letter in memory
+SHARE = 32  # chunks in the memory limit: several are read at a time
 MOST = 10_000  # parts of a variable, for each of which Dask makes a task, whatever a file declares
 SECONDS = 30.0  # to wait for others to leave a file in peace
 FORMAT, VERSION = "roofcube_format", 2  # 1: attributes as text, no checksum over them, xarray's own decoding
@@ -60,6 +63,8 @@ def save(cube: xr.Dataset, path: str | Path) -> Path:
     InvalidDataError
         If the suffix is neither, the folder does not exist, or something else has that name; if a file cannot hold an
         attribute (a time, a path), text with None among it, or a MultiIndex, naming it.
+    MemoryLimitError
+        If values that are still in a file do not fit: all of them are read.
     UnwritableFileError
         If the disk is full or read-only; what was there is unchanged.
 
@@ -72,6 +77,7 @@ def save(cube: xr.Dataset, path: str | Path) -> Path:
     'mnist'
     """
     target = _checked_path(path_of(path))
+    check_fits("save", bytes_in_file(cube))
     stored = _without_file_attributes(cube).load()
     written = encoded(stored, half=target.suffix == ".zarr")
     written.attrs |= {
@@ -191,12 +197,12 @@ def _verified(source: Path) -> bool:
         declared.check_links(source)
     if source.suffix == ".zarr" and checksums.recorded(source) is not None:
         return _verified_files(source)
-    with one_thread(source), blamed(source), _open(source) as lazy:
+    with one_thread(source), blamed(source), _open(source, reading=True) as lazy:
         expected, version = lazy.attrs.get(checksums.CONTENT), 2 if ORIGINAL in lazy.attrs else 1
-    if expected is None:
-        msg = f"{source}: has no checksum; it was not written by roofcube.save or Sweep.to_zarr, or not to its end"
-        raise CorruptFileError(msg)
-    _compare(source, _content_digest(_loaded_cube(source), version), expected)
+        if expected is None:
+            msg = f"{source}: has no checksum; it was not written by roofcube.save or Sweep.to_zarr, or not to its end"
+            raise CorruptFileError(msg)
+        _compare(source, _content_digest(_as_saved(lazy), version), expected)
     return True
 
 
@@ -236,14 +242,10 @@ def _read_in_parts(lazy: xr.Dataset) -> None:
     for variable in lazy.variables.values():
         if variable._in_memory or not variable.ndim or variable.nbytes <= PART:
             continue
-        row = variable.nbytes // variable.shape[0] or 1  # bytes
-        whole = (variable.encoding.get("chunksizes") or (1,))[0]
-        step = max(1, PART // (row * whole)) * whole
-        values = np.empty(variable.shape, variable.dtype)
-        for start in range(0, len(values), step):
-            if is_abandoned():
-                raise Abandoned
-            values[start : start + step] = variable[start : start + step].values
+        values, start = np.empty(variable.shape, variable.dtype), 0
+        for part in in_parts(variable):
+            values[start : start + len(part)] = part
+            start += len(part)
         variable.data = values
 
 
@@ -268,7 +270,7 @@ def _chunks_of_file(lazy: xr.Dataset) -> dict[Any, int]:
     for variable in sorted(lazy.variables.values(), key=lambda one: one.nbytes, reverse=True):
         of_file = variable.encoding.get("preferred_chunks") or {}
         own = {dim: min(size, of_file.get(dim, size)) for dim, size in variable.sizes.items()}
-        part = max(PART, variable.nbytes // MOST)
+        part = max(min(PART, memory_limit() // SHARE), variable.nbytes // MOST)
         for dim, size in reversed(variable.sizes.items()):
             chunk = math.prod(own.values()) * variable.dtype.itemsize
             own[dim] = min(size, own[dim] * max(1, part // max(1, chunk)))
@@ -369,14 +371,19 @@ def _file_attributes(opened: xr.Dataset) -> dict[str, Any]:
 
 def _check_netcdf(source: Path, store: Any, *, reading: bool) -> None:
     """Check the sizes that a NetCDF file declares; of one that is not read, those of its labels, which xarray reads."""
-    declared.check_bytes(
-        source,
-        {
-            name: variable.size * np.dtype(variable.dtype if variable.dtype is not str else object).itemsize
-            for name, variable in store.ds.variables.items()
-            if reading or variable.dimensions == (name,)
-        },
-    )
+    declared.check_number(source, len(store.ds.variables))
+    sizes, parts, text = {}, {}, []
+    for name, variable in store.ds.variables.items():
+        width = np.dtype(variable.dtype if variable.dtype is not str else object).itemsize
+        if variable.dtype is str:
+            text.append(name)
+        chunk = variable.chunking()
+        parts[name] = math.prod(map(int, chunk)) * width if isinstance(chunk, list) else 0  # unpacked whole
+        if reading or variable.dimensions == (name,):
+            sizes[name] = max(variable.size * width, parts[name] if variable.size else 0)
+    if reading and text:  # of lengths that nothing declares; it is what the file holds beside numbers
+        sizes[text[0]] += WIDE * max(0, source.stat().st_size - sum(sizes.values()))
+    declared.check_bytes(source, sizes, parts)
 
 
 # writing --------------------------------------------------------------------------------------------------------------
@@ -405,7 +412,7 @@ def _checked_path(path: Path, *, reading: bool = False) -> Path:
 
 def _write_netcdf(stored: xr.Dataset, path: Path) -> None:
     try:
-        with one_thread(path.with_suffix(".nc")):
+        with one_thread(path.with_suffix(".nc")), small_caches():
             stored.to_netcdf(path, engine="netcdf4", encoding=_encoding(stored))
     except RuntimeError as error:
         # what HDF5 says where the disk is full, without the system's number

@@ -8,8 +8,10 @@ from typing import Any
 
 __all__ = ["parsed_toml"]
 
+LETTERS = 1 << 21  # 12,000 platforms, which take some 2 s; numbers alone 4
 PARTS = 100  # of a dotted key; tomllib walks all of them for each, so that 100 kB of one took more than a minute
-DEEP = re.compile(rf"""(?<![\w"'-])(?:[\w"'-]++[ \t]*+\.[ \t]*+){{{PARTS}}}""")
+STEPS = 10_000_000  # of such walks in all, which take a second
+LONG = re.compile(r"""(?<![\w"'-])(?:[\w"'-]++[ \t]*+\.[ \t]*+){10,}""")
 
 
 def parsed_toml(text: str) -> dict[str, Any]:
@@ -25,7 +27,14 @@ def parsed_toml(text: str) -> dict[str, Any]:
     >>> parsed_toml("a.b = 1")
     {'a': {'b': 1}}
     """
-    if DEEP.search(text):
+    if len(text) > LETTERS:
+        msg = f"{len(text):,} letters, more than {LETTERS:,}; write several files, or a table in CSV or Parquet"
+        raise ValueError(msg)
+    parts = [found[0].count(".") for found in LONG.finditer(text)]
+    if max(parts, default=0) >= PARTS:
         msg = f"a key of more than {PARTS} parts"
+        raise ValueError(msg)
+    if sum(number**2 for number in parts) > STEPS:
+        msg = "too many keys of many parts"
         raise ValueError(msg)
     return tomllib.loads(text)

@@ -18,6 +18,7 @@ from roofcube.measured.physics_gate import check, quality_bits
 from roofcube.measured.rows import measurement_rows, other_columns
 from roofcube.model.inputs import inputs as model_inputs
 from roofcube.model.predict import predict
+from roofcube.options import check_fits
 from roofcube.vocabulary import DIMS, LAB, OFFER, THREADED, attributes
 from roofcube.wording import AS_GIVEN
 
@@ -106,6 +107,8 @@ def join(cube: xr.Dataset, measurements: Any) -> xr.Dataset:
     InvalidDataError
         If the cube has none of the dims that a measurement is labelled with, or does not say its platform (mode, …) and
         the rows are of several.
+    MemoryLimitError
+        If what is measured, over these dims, would not fit into the limit of `roofcube.set_options`.
 
     Examples
     --------
@@ -193,6 +196,8 @@ def _joined(cube: xr.Dataset, measurements: pl.DataFrame, where: RowLocations) -
         msg = f"`cube`: expected some of the dims {labels}, got {dims}; pass a cube of predict()"
         raise InvalidDataError(msg)
     cells = _Cells(cube, where)
+    # a value each, rows, flags, ratios, and what lays them out
+    check_fits("join", cells.size * 8 * (len(MEASURED) + 10))
     found = measurements.filter(pl.Series(where.mask))
     measured = {
         name: cells.mean(found[column].to_numpy()) if column in found.columns else cells.empty()

@@ -57,6 +57,8 @@ def report(task_or_cube: str | xr.Dataset, path: str | Path | None = None, *, ti
         If the task is not known.
     InvalidDataError
         If the folder does not exist or the name ends in neither ``.html`` nor ``.htm``.
+    MemoryLimitError
+        If the cube, and what its figures take, would not fit into the limit of `roofcube.set_options`.
     UnwritableFileError
         If the disk is full or read-only; what was there is unchanged.
 

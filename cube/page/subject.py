@@ -18,12 +18,15 @@ from roofcube.measured.join import benchmark, holds, unmatched
 from roofcube.measured.physics_gate import check
 from roofcube.model.assumptions import BOUND, PUBLISHED
 from roofcube.model.offered import as_product, is_offered
+from roofcube.options import check_fits
 from roofcube.page.selection import Selection, selection_of
 from roofcube.plot.drawing.tables import one_model
 from roofcube.vocabulary import DIMS, QUALITY
 from roofcube.wording import task_title, title_of
 
 __all__ = ["Subject", "subject_of"]
+
+PASSES = 4  # times a cube that its figures, counts and tables take
 
 
 @dataclass(frozen=True)
@@ -126,6 +129,7 @@ def subject_of(task_or_cube: str | xr.Dataset, title: str | None) -> Subject:
     """Find out what a page is about."""
     source = benchmark(task_or_cube) if isinstance(task_or_cube, str) else task_or_cube
     check_kind("cube", source, xr.Dataset, do="pass the name of a task, or a cube of `roofcube.predict` or `join`")
+    check_fits("report", PASSES * source.nbytes)
     task = source.attrs.get("task")
     every = _embedded_rows(source, task)
     rows = None if every is None else every.filter(pl.Series(locate(source, every).mask))

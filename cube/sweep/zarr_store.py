@@ -204,7 +204,7 @@ def _fingerprint(sweep: ModelContext) -> str:
     return digest(_content(sweep))
 
 
-def _content(sweep: ModelContext) -> Iterator[str | bytes]:
+def _content(sweep: ModelContext) -> Iterator[str | bytes | memoryview[Any]]:
     """List all that the store will say: graph and tables to the last bit, inputs and every attribute."""
     yield repr((sweep.dims, sweep.space.sizes, sweep.dtype, sweep.tuning.chunk_points, SEPARATOR))
     yield from structure_of(sweep.model.outputs)

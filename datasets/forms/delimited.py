@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-__all__ = ["Delimited", "read_delimited"]
+__all__ = ["Delimited", "check_width", "read_delimited"]
 
 # longest first: the mark of UTF-32 begins with that of UTF-16
 MARKS = (
@@ -38,6 +38,7 @@ FOREIGN = (
     (b"PAR1", "a Parquet file; name it .parquet"),
 )
 SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
+MOST_COLUMNS = 1_000  # names are compared letter by letter with those that are expected
 SAID = re.compile(r'"?sep=(.)"?\s*', re.IGNORECASE)
 
 
@@ -89,7 +90,15 @@ def read_delimited(path: Path, *, sep: str | None = None, expected: str = "") ->
         msg = f"{path}: the file is empty{f'; expected a header with the columns {expected}' if expected else ''}"
         raise InvalidDataError(msg)
     (header_line, header), *rest = records
+    check_width(str(path), len(header))
     return _padded([name.strip() for name in header], header_line, rest, separator)
+
+
+def check_width(source: str, columns: int) -> None:
+    """Raise where a table has more columns than anybody compares with a schema."""
+    if columns > MOST_COLUMNS:
+        msg = f"{source}: expected at most {MOST_COLUMNS:,} columns, got {columns:,}; keep those that are wanted"
+        raise InvalidDataError(msg)
 
 
 class _Lines:

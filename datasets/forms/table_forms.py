@@ -9,15 +9,19 @@ from typing import Any
 import polars as pl
 
 from roofcube.datasets.forks import check_not_forked
+from roofcube.datasets.forms.delimited import check_width
 from roofcube.datasets.forms.faults import check_no_faults
 from roofcube.datasets.forms.fields import inferred
 from roofcube.datasets.forms.reading import Sheet, read_sheet
 from roofcube.disk import existing
-from roofcube.errors import InvalidDataError
+from roofcube.errors import InvalidDataError, MemoryLimitError, RoofcubeError
+from roofcube.options import fits_memory, memory_limit
 
 __all__ = ["TABLE_SUFFIXES", "as_sheet", "as_table", "is_table"]
 
 DELIMITED, PARQUET = (".csv", ".tsv", ".txt"), (".parquet", ".pq")
+FIELD_BYTES = 16  # of a value in a table: text has a view of so many
+FIELD_LETTERS = 1 << 17  # as `csv` has it
 TABLE_SUFFIXES = (*DELIMITED, *PARQUET)
 
 
@@ -80,6 +84,7 @@ def as_sheet(value: Any, *, what: str, row: type | None = None, sep: str | None 
         msg = f"`sep`: only for text files, got a {type(value).__name__}; leave it out"
         raise InvalidDataError(msg)
     frame = _as_frame(value, what)
+    check_width(f"`{what}`", frame.width)
     categories = [name for name, dtype in frame.schema.items() if dtype in (pl.Categorical, pl.Enum)]
     frame = frame.with_columns(pl.col(categories).cast(pl.String)) if categories else frame
     return Sheet.of(frame)
@@ -90,12 +95,45 @@ def _of_file(path: Path, row: type | None, sep: str | None) -> Sheet:
     suffix = path.suffix.lower()
     if suffix in PARQUET:
         try:
+            _check_parquet(path)
             frame = pl.read_parquet(path)
-        except (pl.exceptions.PolarsError, OSError) as error:
-            msg = f"{path}: not readable as Parquet ({error}); write it again"
+            _check_text(path, frame)
+        except RoofcubeError:
+            raise
+        except Exception as error:
+            msg = f"{path}: not readable as Parquet ({error!s:.300}); write it again"
+            raise InvalidDataError(msg) from None
+        except BaseException as error:
+            if type(error).__name__ != "PanicException":  # what polars says where its own checks miss something
+                raise
+            msg = f"{path}: not readable as Parquet ({error!s:.300}); write it again"
             raise InvalidDataError(msg) from None
         return Sheet(as_sheet(frame, what=str(path)).frame, range(1, frame.height + 1), header=0)
     return read_sheet(path, row, sep=sep)
+
+
+def _check_parquet(path: Path) -> None:
+    """Raise where a file says of itself that it does not fit: repeated values take a few bytes in it."""
+    scanned = pl.scan_parquet(path)
+    columns = len(scanned.collect_schema())
+    check_width(str(path), columns)
+    rows = int(scanned.select(pl.len()).collect().item())
+    size = max(rows * columns * FIELD_BYTES, path.stat().st_size)
+    if not fits_memory(size):
+        msg = (
+            f"{path}: expected a table within {memory_limit() / 1e6:,.0f} MB, got {rows:,} rows of {columns} columns, "
+            f"{size / 1e6:,.0f} MB; read a part of it, or raise the limit with `roofcube.set_options(memory=...)`"
+        )
+        raise MemoryLimitError(msg)
+
+
+def _check_text(path: Path, frame: pl.DataFrame) -> None:
+    """Raise where text is longer than that of a field in a CSV file may be."""
+    lengths = frame.select(pl.col(pl.String).str.len_bytes().max()).to_dicts()
+    name = next((one for one, length in (lengths[0] if lengths else {}).items() if (length or 0) > FIELD_LETTERS), None)
+    if name is not None:
+        msg = f"{path}, column {name!r}: expected text of at most {FIELD_LETTERS:,} bytes, got more; shorten it"
+        raise InvalidDataError(msg)
 
 
 def _as_frame(value: Any, what: str) -> pl.DataFrame:

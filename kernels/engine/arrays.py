@@ -22,18 +22,18 @@ from roofcube.kernels.engine import stream
 from roofcube.kernels.engine.reductions import BEST, COUNT, HISTOGRAM, TOP
 from roofcube.kernels.pareto.archive import match
 from roofcube.kernels.pareto.front import front_with_ties
-from roofcube.kernels.query.partials import BestPartial, FrontPartial, Partial
+from roofcube.kernels.query.partials import BestPartial, FrontPartial, MembersPartial, Partial
 from roofcube.kernels.query.tiles import Tiling
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from roofcube.kernels.engine.reductions import Reduction
     from roofcube.kernels.pareto.points import Ties
     from roofcube.kernels.query.partials import TopPartial
     from roofcube.kernels.query.query import Query
 
-__all__ = ["ArrayEngine", "ArrayFront", "suits"]
+__all__ = ["ArrayEngine", "ArrayFront", "members_among", "suits"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 PartialT = TypeVar("PartialT", bound=Partial)
@@ -92,11 +92,11 @@ class ArrayEngine:
             yield flat[complete], tuple(column[complete] for column in columns)
 
     def fits(self, query: Query) -> bool:
-        """Check whether the fronts of all groups are better found at once."""
-        return query.n_groups > 1 and query.space.size <= query.tuning.slab_points
+        """Check whether the fronts of many groups are better found at once: where a slab holds whole groups."""
+        return query.n_groups > 1 and query.group_points <= query.tuning.slab_points
 
     def grouped_front(self, query: Query, ties: Ties) -> tuple[Array, Array, Array]:
-        """Find the front of each group of a query that fits one slab.
+        """Find the front of each group of a query, as many groups at a time as fit a slab.
 
         Returns
         -------
@@ -105,10 +105,15 @@ class ArrayEngine:
         costs : array
             Of the first objective.
         """
-        flat, columns = next(_slabs(query))
-        group = flat // max(1, query.group_points)
-        index, n_ties = front_with_ties(columns, senses=_senses(query), groups=group, ties=ties, threads=self.threads)
-        return flat[index], n_ties, _first_costs(query, columns, index)
+        parts = []
+        for flat, columns in _slabs(query):
+            group = flat // max(1, query.group_points)
+            index, n_ties = front_with_ties(
+                columns, senses=_senses(query), groups=group, ties=ties, threads=self.threads
+            )
+            parts.append((flat[index], n_ties, _first_costs(query, columns, index)))
+        flats, counts, costs = (np.concatenate(part) for part in zip(*parts, strict=True))
+        return flats, counts, costs
 
     def count(self, query: Query, *, by: str | None = None, codes: Sequence[float] = ()) -> Array:
         """Count the valid points of each group, by the codes of an output."""
@@ -171,7 +176,7 @@ def _senses(query: Query) -> tuple[Literal["min", "max"], ...]:
     return tuple("max" if sign > 0 else "min" for _, sign in query.objectives)
 
 
-def _first_costs(query: Query, columns: tuple[Array, ...], index: Array) -> Array:
+def _first_costs(query: Query, columns: tuple[Array, ...], index: Any) -> Array:
     return np.asarray(columns[0][index] * columns[0].dtype.type(-query.objectives[0][1]))
 
 
@@ -205,31 +210,43 @@ def _part(table: Array, slices: tuple[slice, ...], shape: tuple[int, ...]) -> Ar
 def front_of(query: Query, threads: int) -> ArrayFront:
     """Find the front of a query without groups, slab by slab."""
     slabs = _slabs(query)
-    flat, columns = next(slabs)
-    index, n_ties = front_with_ties(columns, senses=_senses(query), ties="first", threads=threads)
     if len(Tiling(query.space.sizes, query.tuning.slab_points)) <= 1:
-        costs = _first_costs(query, columns, index)
-        return ArrayFront(query, FrontPartial(query.objectives, costs[:, None], flat[index], n_ties), flat, columns)
-    total = FrontPartial.empty(query)
-    members = []
-    while True:
-        total.take(_vectors(query, columns, index), flat[index], n_ties)
-        every, _ = front_with_ties(columns, senses=_senses(query), ties="all", threads=threads)
-        members.append((flat[every], tuple(column[every] for column in columns)))
-        following = next(slabs, None)
-        if following is None:
-            break
-        flat, columns = following
+        flat, columns = next(slabs)
         index, n_ties = front_with_ties(columns, senses=_senses(query), ties="first", threads=threads)
-    flats, parts = zip(*members, strict=True)
-    joined = tuple(np.concatenate(column) for column in zip(*parts, strict=True))
-    return ArrayFront(query, total, np.concatenate(flats), joined)
+        costs = _first_costs(query, columns, index)
+        partial = FrontPartial(query.objectives, costs[:, None], flat[index], n_ties)
+        return ArrayFront(query, partial, (flat, columns))
+    total = FrontPartial.empty(query)
+    for flat, columns in slabs:
+        index, n_ties = front_with_ties(columns, senses=_senses(query), ties="first", threads=threads)
+        total.take(_vectors(query, columns, index), flat[index], n_ties)
+    return ArrayFront(query, total)
 
 
-def _vectors(query: Query, columns: tuple[Array, ...], index: Array) -> Array:
+def _vectors(query: Query, columns: tuple[Array, ...], index: Any) -> Array:
     """Return cost vectors, less is better."""
     signs = [column.dtype.type(-sign) for column, (_, sign) in zip(columns, query.objectives, strict=True)]
     return np.stack([column[index] * sign for column, sign in zip(columns, signs, strict=True)], axis=1)
+
+
+def members_among(
+    query: Query, vectors: Array, parts: Iterable[tuple[Array, tuple[Array, ...]]]
+) -> tuple[Array, Array]:
+    """List the points that have one of some cost vectors, in flat order, with the number of the vector.
+
+    Parameters
+    ----------
+    query : Query
+    vectors : array (front, objectives)
+    parts : iterable of (flat indices, columns)
+        All points, part by part.
+    """
+    found = MembersPartial.empty(query, vectors + 0)
+    for flat, columns in parts:
+        near = np.flatnonzero(np.isin(_first_costs(query, columns, slice(None)), vectors[:, 0]))
+        found.absorb(flat[near], _vectors(query, columns, near).astype(vectors.dtype) + 0)
+    order = np.argsort(found.index, kind="stable")
+    return found.index[order], found.number[order]
 
 
 @dataclass
@@ -241,24 +258,25 @@ class ArrayFront:
     query : Query
     partial : FrontPartial
         Each distinct trade-off; of its vectors the first column alone where one slab held all points.
-    flat : array
-        Flat indices, ascending, of points that every optimal one is among.
-    columns : tuple of array
-        Their values, a column an objective.
+    slab : pair of array and tuple of array, optional
+        Flat indices, ascending, and values, a column an objective, of all points, where one slab held them.
     """
 
     query: Query
     partial: FrontPartial
-    flat: Array
-    columns: tuple[Array, ...]
+    slab: tuple[Array, tuple[Array, ...]] | None = None
 
-    def vectors(self, index: Array) -> Array:
-        """Return the cost vectors of some of the points."""
-        return _vectors(self.query, self.columns, index)
+    def vectors(self) -> Array:
+        """Return the cost vectors of the distinct trade-offs."""
+        if self.slab is None:
+            return self.partial.vectors
+        flat, columns = self.slab
+        return _vectors(self.query, columns, np.searchsorted(flat, self.partial.first))
 
     def members(self) -> tuple[Array, Array]:
         """List all points in flat order with the number of the vector that each has."""
-        every, _ = front_with_ties(self.columns, senses=_senses(self.query), ties="all")
-        first = np.searchsorted(self.flat, self.partial.first)
-        number = match(self.vectors(every) + 0, self.vectors(first) + 0)
-        return self.flat[every], number
+        if self.slab is None:  # the slabs are gone, and are read again: equal points can be as many as all
+            return members_among(self.query, self.partial.vectors, _slabs(self.query))
+        flat, columns = self.slab
+        every, _ = front_with_ties(columns, senses=_senses(self.query), ties="all")
+        return flat[every], match(_vectors(self.query, columns, every) + 0, self.vectors() + 0)

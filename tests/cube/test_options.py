@@ -4,10 +4,12 @@ import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
+import numpy as np
 import pytest
+import xarray as xr
 
 import roofcube as rc
-from roofcube.errors import InvalidDataError
+from roofcube.errors import InvalidDataError, MemoryLimitError
 from roofcube.kernels.engine.pool import in_order
 from roofcube.options import memory_limit, progress_bar, thread_count
 
@@ -119,3 +121,26 @@ def test_memory_must_make_sense(memory):
 def test_threads_must_make_sense(threads):
     with pytest.raises(InvalidDataError, match="at least 1"):
         rc.set_options(threads=threads)
+
+
+def test_the_environment_sets_the_limit_where_no_call_does(monkeypatch):
+    monkeypatch.setenv("ROOFCUBE_MEMORY", "3 MB")
+    assert memory_limit() == 3_000_000
+    with rc.set_options(memory="5 MB"):
+        assert memory_limit() == 5_000_000
+    monkeypatch.setenv("ROOFCUBE_MEMORY", "much")
+    with pytest.raises(InvalidDataError, match="`ROOFCUBE_MEMORY`: expected a positive number of bytes or text like"):
+        memory_limit()
+
+
+@pytest.mark.parametrize("ask", ["save", "report", "explore"])
+def test_what_takes_all_of_a_cube_says_its_size_before_the_work(tmp_path, ask):
+    pytest.importorskip("dask")
+    cube = xr.Dataset({"x": (("p", "i"), np.zeros((100, 1000)))}).chunk(i=100)
+    work = {"save": lambda: rc.save(cube, tmp_path / "x.nc"), "report": lambda: rc.report(cube, tmp_path / "x.html")}
+    with (
+        rc.set_options(memory=700_000),
+        pytest.raises(MemoryLimitError, match=rf"`{ask}`: expected a cube that takes at most 1 MB, got [13] MB"),
+    ):
+        work.get(ask, lambda: rc.explore(cube))()
+    assert list(tmp_path.iterdir()) == []

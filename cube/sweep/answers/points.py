@@ -28,6 +28,7 @@ __all__ = [
 ]
 
 Array = np.ndarray[Any, np.dtype[Any]]
+WORK_BYTES = 150  # of a point, beside its values: its key, its indices along the dims, what orders them
 COUNTS = ("n_rows", "n_ties", "count")
 
 
@@ -38,7 +39,7 @@ def attributes_of(context: Context, name: str) -> dict[str, Any]:
 
 def check_result(context: Context, what: str, points: int, *, row_bytes: int | None = None) -> None:
     """Raise, before the work, where an answer would be larger than the memory limit."""
-    size = points * (context.row_bytes if row_bytes is None else row_bytes)
+    size = points * (context.row_bytes + WORK_BYTES if row_bytes is None else row_bytes)
     if not fits_memory(size):
         limit = memory_limit()
         do = {

@@ -20,10 +20,10 @@ from roofcube.kernels.engine.engine import Engine
 from roofcube.kernels.graph.expression import leaf
 from roofcube.kernels.graph.space import Space
 from roofcube.kernels.query.query import Limit, Query, ask
-from roofcube.kernels.tuning import TUNING
+from roofcube.kernels.tuning import TUNING, Tuning
 from roofcube.labels import dims_in_order
 from roofcube.model.graph import LAYER, dim_order
-from roofcube.options import fits_memory, thread_count
+from roofcube.options import fits_memory, memory_limit, thread_count
 from roofcube.sweep.answers.points import empty_value
 from roofcube.sweep.contexts.context import Context
 from roofcube.sweep.contexts.exact import WIDE, compared_as_stored, in_memory, is_exact, ranked
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 __all__ = ["StoredContext"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
+POINT_BYTES = 192  # of a slab: columns and masks, flat indices, what sorting takes
 NARROW = ("f2", "f4", "i1", "u1", "i2", "u2", "b1")  # dtypes whose values f4 holds exactly
 
 
@@ -52,7 +53,6 @@ class StoredContext(Context):
     """
 
     dtype = "f8"
-    tuning = TUNING
 
     def __init__(self, cube: xr.Dataset) -> None:
         self.cube = cube
@@ -124,6 +124,15 @@ class StoredContext(Context):
             return StreamedEngine(thread_count())
         return ArrayEngine(thread_count()) if suits(query) else Engine("auto", thread_count())
 
+    @cached_property
+    def tuning(self) -> Tuning:
+        """What is laid out beside the values at a time is a share of the memory limit too."""
+        points = min(TUNING.slab_points, prod(self.sizes.values()))
+        if points <= TUNING.small_space or fits_memory(points * POINT_BYTES):
+            return TUNING
+        slab = max(TUNING.small_space, memory_limit() // POINT_BYTES)
+        return replace(TUNING, slab_points=slab, mask_points=slab)
+
     @property
     def names(self) -> list[str]:
         """Every variable and coordinate."""
@@ -181,7 +190,7 @@ class StoredContext(Context):
         if self._too_large(names, where):
             return StreamedQuery.over(self, names, per, where)
         space = self._space(names, where.masks).take(where.kept)
-        query = _query_of_leaves(space, outputs, per)
+        query = _query_of_leaves(space, outputs, per, self.tuning)
         if suits(query):
             return query
         cast = {name: table.astype(space.dtype, copy=False) for name, table in space.tables.items()}
@@ -314,7 +323,7 @@ def _native(values: Array) -> Array:
     return values if values.dtype.isnative else values.astype(values.dtype.newbyteorder("="))
 
 
-def _query_of_leaves(space: Space, outputs: Mapping[str, Node], per: Sequence[str]) -> Query:
+def _query_of_leaves(space: Space, outputs: Mapping[str, Node], per: Sequence[str], tuning: Tuning) -> Query:
     """Leave out the axes that nothing depends on, and put those of groups first; nothing is folded or cast."""
     tables = space.tables.values()
     used = [
@@ -325,4 +334,4 @@ def _query_of_leaves(space: Space, outputs: Mapping[str, Node], per: Sequence[st
     copies = prod(
         size for axis, size in zip(space.axes, space.sizes, strict=True) if axis not in used and axis not in per
     )
-    return Query(space.reordered([*groups, *others]), outputs, len(groups), (), (), copies)
+    return Query(space.reordered([*groups, *others]), outputs, len(groups), (), (), copies, tuning)

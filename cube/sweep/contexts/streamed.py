@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from roofcube.kernels.engine.arrays import ArrayEngine, ArrayFront
+from roofcube.files.boxes import boxes
+from roofcube.kernels.engine.arrays import ArrayEngine, members_among
 from roofcube.kernels.graph.expression import leaf
 from roofcube.kernels.graph.space import Space
 from roofcube.kernels.query.partials import BestPartial, FrontPartial, TopPartial
 from roofcube.kernels.query.query import Query
-from roofcube.kernels.query.tiles import Tiling
 from roofcube.options import memory_limit
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["StreamedEngine", "StreamedQuery"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
-SHARE = 8  # blocks in the memory limit: a block's values, its masks and columns, and what is read ahead
+SHARE = 16  # blocks in the memory limit: values, masks and columns of one, chunks that are read, what sorting takes
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,11 +100,9 @@ def _blocks(
     context: Any, names: Sequence[str], per: Sequence[str], where: Where, used: set[str], points: int, **query: Any
 ) -> Iterator[tuple[BoundQuery, dict[str, int]]]:
     """Go through blocks of the cube: the bound query of each, and where it starts along each dim."""
-    dims = [dim for dim in context.dims if dim in used]
-    tiling = Tiling(tuple(context.sizes[dim] for dim in dims), points)
     needed = {name: context.native(name) for name in names if name not in where.masks}
-    for number in range(len(tiling)):
-        slices = dict(zip(dims, tiling.slices(number), strict=True))
+    sizes = {dim: context.sizes[dim] for dim in context.dims if dim in used}
+    for slices in boxes(sizes, needed.values(), points):
         inside = where.within(slices, context.dims)
         if any(len(kept) == 0 for kept in inside.kept.values()):
             continue  # before anything is read
@@ -153,22 +151,13 @@ class StreamedEngine:
             total.take(part.key.astype(total.key.dtype), whole(part.index))
         return total
 
-    def front(self, query: StreamedQuery) -> ArrayFront:
+    def front(self, query: StreamedQuery) -> StreamedFront:
         """Find the front of a query without groups."""
         total = FrontPartial.empty(query)
-        flats, parts = [np.zeros(0, dtype=np.int64)], [tuple(np.zeros(0, dtype="f8") for _ in query.objectives)]
         for block, whole in self._asked(query):
             part = self.engine.front(block)
-            first = np.searchsorted(part.flat, part.partial.first)
-            total.take(part.vectors(first).astype("f8"), whole(part.partial.first), part.partial.ties)
-            every, _ = part.members()
-            chosen = np.searchsorted(part.flat, every)
-            flats.append(whole(every))
-            parts.append(tuple(column[chosen].astype("f8") for column in part.columns))
-        flat = np.concatenate(flats)
-        order = np.argsort(flat, kind="stable")
-        columns = tuple(np.concatenate(column)[order] for column in zip(*parts, strict=True))
-        return ArrayFront(query, total, flat[order], columns)
+            total.take(part.vectors().astype("f8"), whole(part.partial.first), part.partial.ties)
+        return StreamedFront(query, total, self)
 
     def points(self, query: StreamedQuery) -> Iterator[tuple[Array, tuple[Array, ...]]]:
         """Go through the valid points: flat indices, and a column of values an objective."""
@@ -194,6 +183,19 @@ class StreamedEngine:
             first = np.arange(block.n_groups) * block.group_points
             np.add.at(total, whole(first) // max(1, query.group_points), ask(block))
         return total
+
+
+@dataclass
+class StreamedFront:
+    """A front of values that are read block by block; its equal points are looked for only where they are wanted."""
+
+    query: StreamedQuery
+    partial: FrontPartial
+    engine: StreamedEngine
+
+    def members(self) -> tuple[Array, Array]:
+        """List all points in flat order with the number of the vector that each has."""
+        return members_among(self.query, self.partial.vectors, self.engine.points(self.query))
 
 
 def _whole(query: Query, bound: BoundQuery, start: dict[str, int], flat: Array) -> Array:

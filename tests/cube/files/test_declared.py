@@ -138,13 +138,29 @@ def test_no_link_is_followed(tmp_path, name):
         rc.verify(path)
 
 
-@pytest.mark.parametrize("shape", [([10**12], 10**9), ([20], 10**12)])
-def test_declared_bytes_of_a_store_are_checked(tmp_path, shape):
-    path = store_of(tmp_path, {**ARRAY, "shape": shape[0], "chunk_grid": chunks_of(shape[1])})
+def test_declared_bytes_of_a_store_are_checked(tmp_path):
+    path = store_of(tmp_path, {**ARRAY, "shape": [10**12], "chunk_grid": chunks_of(10**7)})
     with pytest.raises(
         MemoryLimitError, match=r"8,000,000 MB declared, most of it by 'x'; .* `roofcube\.load\(path, c"
     ):
         rc.load(path)
+
+
+@pytest.mark.parametrize("chunks", [None, {}])
+def test_a_chunk_that_does_not_fit_is_refused_also_where_values_are_read_later(tmp_path, chunks):
+    path = store_of(tmp_path, {**ARRAY, "chunk_grid": chunks_of(10**12)})
+    with pytest.raises(MemoryLimitError, match="got 8,000,000 MB in each of 'x'; write it again in smaller chunks"):
+        rc.load(path, chunks=chunks)
+
+
+def test_a_chunk_of_a_netcdf_file_that_does_not_fit_is_refused(tmp_path):
+    import netCDF4
+
+    with netCDF4.Dataset(tmp_path / "bomb.nc", "w") as file:
+        file.createDimension("i", None)
+        file.createVariable("x", "f8", ("i",), chunksizes=(100_000_000,))[:3] = 1.0
+    with rc.set_options(memory="500 MB"), pytest.raises(MemoryLimitError, match="got 800 MB in each of 'x'"):
+        rc.load(tmp_path / "bomb.nc", chunks={})
 
 
 def test_declared_bytes_of_a_netcdf_file_are_checked(tmp_path):
@@ -160,8 +176,8 @@ def test_declared_bytes_of_a_netcdf_file_are_checked(tmp_path):
 @pytest.mark.parametrize("suffix", [".nc", pytest.param(".zarr", marks=pytest.mark.filterwarnings("ignore"))])
 def test_chunks_leave_the_values_in_the_file(tmp_path, suffix):
     pytest.importorskip("dask")
-    path = rc.save(xr.Dataset({"x": ("i", np.arange(100_000.0))}), tmp_path / f"cube{suffix}")
-    with rc.set_options(memory="100 kB"):
+    path = rc.save(xr.Dataset({name: ("i", np.arange(100_000.0)) for name in "xy"}), tmp_path / f"cube{suffix}")
+    with rc.set_options(memory="1 MB"):
         with pytest.raises(MemoryLimitError, match=r"`roofcube\.load\(path, chunks=\{\}\)`"):
             rc.load(path)
         lazy = rc.load(path, chunks={"i": 1000})
@@ -237,8 +253,36 @@ def test_a_lost_chunk_is_no_fill_value(tmp_path, of_sweep, chunks):
     rc.load(path, chunks=chunks)
 
 
-def test_long_text_in_every_place_without_a_chunk_counts(tmp_path):
+@pytest.mark.parametrize("chunks", [None, {}])
+def test_long_text_in_every_place_without_a_chunk_is_refused(tmp_path, chunks):
     text = {"data_type": "string", "codecs": [{"name": "vlen-utf8"}], "fill_value": "x" * 1_000_000}
-    path = store_of(tmp_path, {**ARRAY, **text, "shape": [100_000], "chunk_grid": chunks_of(100_000)})
-    with rc.set_options(memory="1 GB"), pytest.raises(MemoryLimitError, match="got 400,000 MB declared"):
+    with pytest.raises(CorruptFileError, match="expected a fill value of at most 1000 letters, got 1,000,000"):
+        rc.load(store_of(tmp_path, {**ARRAY, **text}), chunks=chunks)
+
+
+def test_text_in_every_place_without_a_chunk_counts(tmp_path):
+    text = {"data_type": "string", "codecs": [{"name": "vlen-utf8"}], "fill_value": "x" * 1000}
+    path = store_of(tmp_path, {**ARRAY, **text, "shape": [100_000], "chunk_grid": chunks_of(1000)})
+    with rc.set_options(memory="100 MB"), pytest.raises(MemoryLimitError, match="got 400 MB declared"):
         rc.load(path)
+
+
+def test_a_fill_value_that_is_no_number_makes_no_number_wider(tmp_path):
+    path = store_of(tmp_path, {**ARRAY, "shape": [100_000], "chunk_grid": chunks_of(1000), "fill_value": "-Infinity"})
+    with rc.set_options(memory="1 MB"):
+        assert rc.load(path).x.nbytes == 800_000
+
+
+def test_long_text_and_many_variables_of_a_netcdf_file_are_checked(tmp_path):
+    import netCDF4
+
+    with netCDF4.Dataset(tmp_path / "text.nc", "w") as file:
+        file.createDimension("i", 1000)
+        file.createVariable("x", str, ("i",))[:] = np.array(["x" * 1000] * 1000, dtype=object)
+    with rc.set_options(memory="3 MB"), pytest.raises(MemoryLimitError, match="got 4 MB declared, most of it by 'x'"):
+        rc.load(tmp_path / "text.nc")
+    with netCDF4.Dataset(tmp_path / "many.nc", "w") as file:
+        for number in range(1001):
+            file.createVariable(f"x{number}", "f8", ())
+    with pytest.raises(CorruptFileError, match="expected at most 1,000 variables, got 1,001"):
+        rc.load(tmp_path / "many.nc")

@@ -5,7 +5,7 @@ import pytest
 import xarray as xr
 
 import roofcube as rc
-from roofcube.errors import InvalidDataError
+from roofcube.errors import InvalidDataError, MemoryLimitError
 
 
 @pytest.fixture(scope="module")
@@ -77,3 +77,20 @@ def test_scalars_and_other_dims():
 def test_what_is_no_cube_is_told(cube, sides):
     with pytest.raises(InvalidDataError, match=r"`[ab]`: expected a Dataset, got .*; give a cube, or the name of its"):
         rc.diff(*(cube if one == "cube" else one for one in sides))
+
+
+def test_more_differences_than_the_memory_holds_are_refused_before_they_are_listed():
+    cube = xr.Dataset({"x": (("p", "i"), np.zeros((4, 1000)))}, coords={"i": np.arange(1000)})
+    with rc.set_options(memory="1 MB"), pytest.raises(MemoryLimitError, match="cells that differ, and more"):
+        rc.diff(cube, cube + 1)
+    with rc.set_options(memory="100 kB"):
+        assert rc.diff(cube, cube.copy()).is_empty()
+        assert rc.diff(cube, cube.where(cube.i != 999, 1.0))["labels"].to_list() == [f"p {k}, i 999" for k in range(4)]
+        with pytest.raises(MemoryLimitError, match="got 1,999 labels of i"):
+            rc.diff(cube, cube.isel(i=slice(1, None)))
+
+
+def test_two_files_that_do_not_fit_together_are_refused(tmp_path):
+    path = rc.save(xr.Dataset({"x": ("i", np.arange(100_000.0))}), tmp_path / "cube.nc")
+    with rc.set_options(memory="1 MB"), pytest.raises(MemoryLimitError, match="within 0 MB, got 1 MB"):
+        rc.diff(path, path)

@@ -44,7 +44,7 @@ def test_errors_of_the_child_are_those_of_load(tmp_path):
     path = rc.save(xr.Dataset({"x": ("a", np.zeros(10**6))}), tmp_path / "large.nc")
     with (
         rc.set_options(memory="1 MB"),
-        pytest.raises(MemoryLimitError, match=r"large\.nc: expected a cube within 1 MB"),
+        pytest.raises(MemoryLimitError, match=r"large\.nc: expected chunks within 1 MB"),
     ):
         rc.load(path, untrusted=True)
     with pytest.raises(FileNotFoundError, match="there is no such file"):

@@ -18,3 +18,16 @@ def test_long_words_and_keys_that_people_write_are_read():
     assert parsed_toml("a.b.c = 1\n" * 1)["a"]["b"]["c"] == 1
     assert len(parsed_toml(f'a = "{"M" * 1_000_000}"')["a"]) == 1_000_000
     assert parsed_toml(f'a = "{"word. " * 90}"')["a"].count("word") == 90
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("".join(f"{'a.' * 90}b{k} = 1\n" for k in range(2000)), "too many keys of many parts"),
+        ("".join(f"[{'a.' * 90}b{k}]\n" for k in range(2000)), "too many keys of many parts"),
+        ("#\n" * 3_000_000, "6,000,000 letters, more than 2,097,152; write several files, or a table"),
+    ],
+)
+def test_what_would_take_long_is_refused_at_once(text, message):
+    with pytest.raises(ValueError, match=message):
+        parsed_toml(text)

@@ -9,7 +9,7 @@ import pytest
 import xarray as xr
 
 import roofcube as rc
-from roofcube.errors import InvalidDataError, UnknownLabelError
+from roofcube.errors import InvalidDataError, MemoryLimitError, UnknownLabelError
 from roofcube.labels import labelled, locate, rows_of
 from roofcube.measured.join import holds
 from roofcube.vocabulary import QUALITY
@@ -489,3 +489,9 @@ def test_holds_compares_the_named_variables_and_the_number_of_rows(change, same)
     names = ("measured_throughput", "power_full")
     assert holds(cube, changed, locate(cube, changed), names) is same
     assert not holds(cube, rows[1:], locate(cube, rows[1:]), names)
+
+
+def test_what_does_not_fit_is_refused_before_it_is_laid_out():
+    cube = rc.predict(rc.inputs("mnist", batch=range(1, 101)))
+    with rc.set_options(memory="1 MB"), pytest.raises(MemoryLimitError, match="`join`: expected a cube that takes at"):
+        rc.join(cube, rc.datasets.load_measurements("mnist"))

@@ -397,3 +397,29 @@ def test_more_points_than_can_be_counted_are_refused(ask):
         ask(cube)
     few = xr.Dataset({f"x{k}": (f"d{k}", np.linspace(1, 2, 100)) for k in range(9)})
     assert int(rc.count(few)["count"]) == 10**18
+
+
+@pytest.mark.parametrize("per", [None, "platform"])
+@pytest.mark.parametrize("ties", ["all", "first"])
+def test_a_front_slab_by_slab_as_the_memory_allows_is_that_of_all_points(per, ties):
+    rng = np.random.default_rng(0)
+    values = rng.integers(0, 300, (3, 50_000)) * 1.0
+    cube = xr.Dataset({"x": (("platform", "i"), values), "y": (("platform", "i"), 300 - values[::-1] % 7)})
+    objectives = {"x": "max", "y": "min"}
+    whole = rc.pareto(cube, objectives, per=per, ties=ties)
+    with rc.set_options(memory="2 MB"):
+        assert rc.pareto(cube, objectives, per=per, ties=ties).identical(whole)
+    assert whole.n_ties.max() > 1
+
+
+def test_blocks_of_a_lazy_cube_are_whole_chunks(tmp_path):
+    pytest.importorskip("dask")
+    pytest.importorskip("zarr")
+    values = np.random.default_rng(0).integers(0, 50, (40, 3000)) * 1.0
+    path = rc.save(xr.Dataset({"x": (("p", "i"), values), "y": (("p", "i"), -values)}), tmp_path / "cube.zarr")
+    cube = rc.load(path, chunks={"p": 7, "i": 1000})
+    with rc.set_options(memory=500_000):
+        found = rc.pareto(cube, {"x": "max"}, ties="all")
+        assert int(rc.count(cube, where={"x": (25, None)})["count"]) == (values >= 25).sum()
+    assert found.identical(rc.pareto(cube.compute(), {"x": "max"}, ties="all"))
+    assert found.sizes["point"] == (values == values.max()).sum()

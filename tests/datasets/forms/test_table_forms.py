@@ -10,9 +10,10 @@ import polars as pl
 import pytest
 import xarray as xr
 
+import roofcube as rc
 from roofcube import read_measurements, read_network
 from roofcube.datasets.forms.table_forms import as_sheet, as_table, is_table
-from roofcube.errors import InvalidDataError
+from roofcube.errors import InvalidDataError, MemoryLimitError
 
 COLUMNS = {"platform": ["A", "B", None], "batch": [1, 2, 3], "watts": [1.5, None, 2.5]}
 TABLE = pl.DataFrame(COLUMNS)
@@ -132,3 +133,32 @@ def test_names_that_differ_by_blanks_alone_are_told():
 
 def test_nothing_else_is_a_table():
     assert not any(map(is_table, ("TX2", 3, None, ["TX2"], pl.Series([1]), xr.Dataset())))
+
+
+@pytest.mark.parametrize(
+    ("columns", "error", "message"),
+    [
+        (
+            {"a": ["x"] * 400_000},
+            MemoryLimitError,
+            r"expected a table within 5 MB, got 400,000 rows of 1 columns, 6 MB",
+        ),
+        ({f"c{k}": [1] for k in range(1001)}, InvalidDataError, "expected at most 1,000 columns, got 1,001"),
+        ({"a": ["x" * 140_000]}, InvalidDataError, "column 'a': expected text of at most 131,072 bytes, got more"),
+    ],
+)
+def test_a_parquet_file_that_is_larger_than_it_looks_is_refused(tmp_path, columns, error, message):
+    path = tmp_path / "table.parquet"
+    pl.DataFrame(columns).write_parquet(path)
+    with rc.set_options(memory="5 MB"), pytest.raises(error, match=message):
+        as_table(path, what="source")
+
+
+def test_text_that_does_not_fit_is_refused_before_it_is_read(tmp_path):
+    path = tmp_path / "table.csv"
+    path.write_text("a\n" * 50_000)
+    with (
+        rc.set_options(memory="1 MB"),
+        pytest.raises(MemoryLimitError, match=r"table\.csv: expected a file within 0 MB"),
+    ):
+        as_table(path, what="source")
