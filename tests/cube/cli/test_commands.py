@@ -250,7 +250,7 @@ def test_info_shows_what_a_file_says_without_obeying_it(run):
 def test_info_of_a_streamed_store_reads_no_values(run):
     pytest.importorskip("zarr")
     rc.Sweep(rc.inputs("mnist")).to_zarr("a.zarr")
-    with rc.set_options(memory=20_000):
+    with rc.set_options(memory=60_000):
         with pytest.raises(MemoryLimitError):
             rc.load("a.zarr")
         told = run("info", "a.zarr")
