@@ -39,7 +39,8 @@ __all__ = ["Calibration", "calibrate", "load_calibration"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 MISTAKES = "taken for mistakes: {} rows, far from what the others say (`rows` tells how far)"
-REPEATS = 3  # runs from which a configuration was repeated; of two rows nothing says which set-up is meant
+REPEATS = 3  # runs from which a configuration was repeated; of two that differ nothing says which set-up is meant
+ALIKE = 1.1  # two runs of which neither is faster by this factor do not differ
 
 
 def calibrate(measurements: Any, *, inputs: xr.Dataset | None = None) -> Calibration:
@@ -100,7 +101,7 @@ def calibrate(measurements: Any, *, inputs: xr.Dataset | None = None) -> Calibra
     wrong one is overruled. Intervals are conformal: they come from errors on networks left out
     (Vovk et al., Algorithmic Learning in a Random World, 2005), wider where no network of the kin was measured.
     """
-    table = averaged_repeats(_rows_of_inputs(measurement_rows(measurements), inputs), least=REPEATS)
+    table = averaged_repeats(_rows_of_inputs(measurement_rows(measurements), inputs), least=REPEATS, alike=ALIKE)
     data = measured(table.drop("row", strict=False), facts_of(inputs))
     if not data.usable.any():
         reasons = ", ".join(sorted(set(data.reason.tolist()))) or "the table is empty"

@@ -89,7 +89,7 @@ class Measured:
 NO_THROUGHPUT = "no compute throughput"
 NO_HARDWARE = "platform, mode or precision not known: give its peak and bandwidth with inputs="
 NO_NETWORK = "network not known, or not its activations: give its layers, or totals with activations, with inputs="
-DUPLICATE = "the same configuration was measured more than once: average the repeats, or tell them apart by mode"
+DUPLICATE = "the same configuration was measured more than once: leave a run out, or tell them apart by mode"
 UNIT_OFF = "throughput and latency differ about a thousandfold: a unit is off"
 IMPOSSIBLE = "far more operations per second than the compute peak"
 NO_GAIN = "threads on several cores add no throughput: another set-up"

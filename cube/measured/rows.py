@@ -15,7 +15,20 @@ from roofcube.datasets.forms.reading import hints_of
 from roofcube.datasets.forms.table_forms import as_table
 from roofcube.labels import KEY_COLUMNS
 
-__all__ = ["averaged_repeats", "measurement_rows", "other_columns"]
+__all__ = [
+    "LATENCY",
+    "SPEEDS",
+    "SYSTEM_LATENCY",
+    "SYSTEM_THROUGHPUT",
+    "THROUGHPUT",
+    "averaged_repeats",
+    "measurement_rows",
+    "other_columns",
+]
+
+THROUGHPUT, LATENCY = "throughput_compute_per_s", "latency_compute_s"
+SYSTEM_THROUGHPUT, SYSTEM_LATENCY = "throughput_system_per_s", "latency_system_s"
+SPEEDS = (THROUGHPUT, LATENCY, SYSTEM_THROUGHPUT, SYSTEM_LATENCY)
 
 
 def measurement_rows(measurements: Any, *, what: str = "measurements") -> pl.DataFrame:
@@ -45,10 +58,20 @@ def measurement_rows(measurements: Any, *, what: str = "measurements") -> pl.Dat
     return table
 
 
-def averaged_repeats(table: pl.DataFrame, *, least: int) -> pl.DataFrame:
-    """Put the mean of its figures in place of the rows of a configuration, where there are at least so many."""
+def averaged_repeats(table: pl.DataFrame, *, least: int, alike: float = 0.0) -> pl.DataFrame:
+    """Put the mean of its figures in place of the rows of a configuration.
+
+    Where there are at least so many rows, or where no speed of one is more than `alike` times that of another.
+    """
     keys = [name for name in KEY_COLUMNS if name in table.columns]
-    many = table.select(pl.len().over(keys) >= least).to_series() if keys else pl.Series([], dtype=pl.Boolean)
+    # a speed that no run has tells nothing
+    near = [
+        (pl.col(name).max() <= alike * pl.col(name).min()).over(keys).fill_null(value=alike >= 1.0)
+        for name in SPEEDS
+        if name in table.columns
+    ]
+    repeated = (pl.len().over(keys) >= least) | (pl.all_horizontal(near or pl.lit(False)) & (pl.len().over(keys) > 1))
+    many = table.select(repeated.alias("many")).to_series() if keys else pl.Series([], dtype=pl.Boolean)
     if not many.any():
         return table
     first = table.select(pl.int_range(pl.len()).over(keys) == 0).to_series()

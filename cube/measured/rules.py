@@ -16,6 +16,7 @@ import polars as pl
 
 from roofcube import datasets
 from roofcube.labels import KEY_COLUMNS
+from roofcube.measured.rows import LATENCY, SPEEDS, SYSTEM_LATENCY, SYSTEM_THROUGHPUT, THROUGHPUT
 from roofcube.vocabulary import GRADES, HARDWARE_DIMS
 
 if TYPE_CHECKING:
@@ -38,12 +39,9 @@ SLOWER = 100.0  # this far below the share of the bound that is usual on the pla
 LONGER = 10.0  # … and so much longer than its rows usually take
 SISTERS = 4  # rows of a platform that tell what is usual there
 FRACTION_SPAN = (0.75, 1.25)  # a hundredfold fraction and the network's other accuracies agree within this
-THROUGHPUT, LATENCY = "throughput_compute_per_s", "latency_compute_s"
 # most public tables give latency only: it is judged as the throughput that it allows
 SPEED = pl.col(THROUGHPUT).fill_null(pl.col("batch") / pl.col(LATENCY))
 FROM_LATENCY = " (batch / latency, as no throughput is given)"
-SYSTEM_THROUGHPUT, SYSTEM_LATENCY = "throughput_system_per_s", "latency_system_s"
-SPEEDS = (THROUGHPUT, LATENCY, SYSTEM_THROUGHPUT, SYSTEM_LATENCY)
 
 
 @dataclass(frozen=True)

@@ -68,7 +68,7 @@ def _ticks(name: str, value: Any, kind: np.dtype[Any]) -> tuple[Any, bool]:
 def moment_of(name: str, value: Any, kind: np.dtype[Any]) -> Any:
     """Read a datetime or duration as users write it; numbers and NaT are none."""
     make = np.datetime64 if kind.kind == "M" else np.timedelta64
-    moment = make("NaT")
+    moment = make("NaT", "s")
     given: Any = value
     try:
         if hasattr(value, "to_numpy"):  # of pandas, to the nanosecond

@@ -59,8 +59,11 @@ def as_columns(points: Points, what: str = "points") -> Columns:
     if any(array.dtype.kind not in "fiub" for array in arrays):
         msg = f"`{what}`: expected numbers, got dtype {arrays[0].dtype}; convert them to float"
         raise InvalidDataError(msg)
-    single = all(array.dtype == np.float32 for array in arrays)
-    return tuple(array.astype(np.float32 if single else np.float64, copy=False) for array in arrays)
+    kind = np.float32 if all(array.dtype == np.float32 for array in arrays) else np.float64
+    arrays = [array.astype(kind, copy=False) for array in arrays]
+    if len({(array.flags.c_contiguous, array.flags.writeable) for array in arrays}) > 1:
+        arrays = [np.require(array, requirements="CW") for array in arrays]  # numba asks for columns of one type
+    return tuple(arrays)
 
 
 def as_codes(groups: ArrayLike, count: int) -> NDArray[np.int64]:

@@ -12,7 +12,7 @@ import pytest
 import xarray as xr
 
 import roofcube as rc
-from roofcube.files import store
+from roofcube.files import fingerprints
 from roofcube.interrupts import Abandoned, aside, is_abandoned
 
 # each ends by itself after a time that none of them needs
@@ -170,6 +170,6 @@ def test_large_variables_are_read_in_parts_as_they_are(tmp_path, shape):
 
 def test_nobody_reads_on_for_who_has_left(tmp_path, monkeypatch):
     path = rc.save(xr.Dataset({"v": (("a", "b"), np.zeros((3000, 1000)))}), tmp_path / "cube.nc")
-    monkeypatch.setattr(store, "is_abandoned", lambda: True)
+    monkeypatch.setattr(fingerprints, "is_abandoned", lambda: True)
     with pytest.raises(Abandoned):
         rc.load(path)

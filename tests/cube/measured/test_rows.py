@@ -73,7 +73,7 @@ def test_what_is_no_table_of_measurements_is_told(call):
         call(ROWS.with_columns(batch=pl.lit("x")))
 
 
-def test_calibration_takes_the_mean_of_repeats_but_no_side_of_a_pair():
+def test_calibration_takes_the_mean_of_repeats_but_no_side_of_a_pair_that_differs():
     rows = rc.datasets.load_measurements("mnist").filter(pl.col("platform") == "NCS2")
     speed = pl.col("throughput_compute_per_s")
     runs = pl.concat([rows.with_columns(speed * factor) for factor in (0.9, 1.0, 1.1)])
@@ -84,9 +84,14 @@ def test_calibration_takes_the_mean_of_repeats_but_no_side_of_a_pair():
     )
     with pytest.raises(InvalidDataError, match="the same configuration was measured more than once"):
         rc.calibrate(runs.head(2 * rows.height))
+    near = pl.concat([rows, rows.with_columns(speed * 1.02)])
+    assert rc.calibrate(near).data.table["throughput_compute_per_s"].to_list() == pytest.approx(
+        (1.01 * rows["throughput_compute_per_s"]).to_list()
+    )
 
 
 def test_a_mean_of_repeats_leaves_out_what_is_not_known():
     runs = ROWS[[0, 0, 0, 1, 1]].with_columns(power_full_w=pl.Series([1.0, None, 3.0, 5.0, None]))
     assert averaged_repeats(runs, least=3)["power_full_w"].to_list() == [2.0, 5.0, None]
     assert averaged_repeats(runs, least=4).equals(runs)
+    assert averaged_repeats(runs, least=4, alike=1.0)["power_full_w"].to_list() == [2.0, 5.0]

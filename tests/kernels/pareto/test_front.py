@@ -225,3 +225,13 @@ def test_several_tiles():
     points = generator.normal(size=(9000, 4))
     points[:6000] /= np.linalg.norm(points[:6000], axis=1, keepdims=True)
     assert np.array_equal(non_dominated(points), non_dominated_few(as_columns(points)))
+
+
+def test_columns_may_lie_in_memory_each_in_its_own_way():
+    rng = np.random.default_rng(5)
+    points = rng.random((3000, 3))
+    read_only = np.repeat(points[:, 0], 2)[::2]
+    read_only.flags.writeable = False
+    mixed = read_only, points[:, 1].copy(), np.repeat(points[:, 2], 3)[::3]
+    np.testing.assert_array_equal(non_dominated(mixed), non_dominated(points))
+    np.testing.assert_array_equal(front_with_ties(mixed)[0], front_with_ties(points)[0])
