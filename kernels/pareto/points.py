@@ -62,7 +62,7 @@ def as_columns(points: Points, what: str = "points") -> Columns:
     kind = np.float32 if all(array.dtype == np.float32 for array in arrays) else np.float64
     arrays = [array.astype(kind, copy=False) for array in arrays]
     if len({(array.flags.c_contiguous, array.flags.writeable) for array in arrays}) > 1:
-        arrays = [np.require(array, requirements="CW") for array in arrays]  # numba asks for columns of one type
+        arrays = [np.require(array, requirements=("C", "W")) for array in arrays]  # numba asks for columns of one type
     return tuple(arrays)
 
 
