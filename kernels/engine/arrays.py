@@ -20,8 +20,7 @@ import numpy as np
 from roofcube.kernels.argbest.best_along import best_along
 from roofcube.kernels.engine import stream
 from roofcube.kernels.engine.reductions import BEST, COUNT, HISTOGRAM, TOP
-from roofcube.kernels.pareto.archive import match
-from roofcube.kernels.pareto.front import front_with_ties
+from roofcube.kernels.pareto.front import front_with_equals, front_with_ties
 from roofcube.kernels.query.partials import BestPartial, FrontPartial, MembersPartial, Partial
 from roofcube.kernels.query.tiles import Tiling
 
@@ -212,10 +211,11 @@ def front_of(query: Query, threads: int) -> ArrayFront:
     slabs = _slabs(query)
     if len(Tiling(query.space.sizes, query.tuning.slab_points)) <= 1:
         flat, columns = next(slabs)
-        index, n_ties = front_with_ties(columns, senses=_senses(query), ties="first", threads=threads)
-        costs = _first_costs(query, columns, index)
-        partial = FrontPartial(query.objectives, costs[:, None], flat[index], n_ties)
-        return ArrayFront(query, partial, (flat, columns))
+        every, first, counts = front_with_equals(columns, senses=_senses(query), threads=threads)
+        heads = np.flatnonzero(counts)
+        costs = _first_costs(query, columns, every[heads])
+        partial = FrontPartial(query.objectives, costs[:, None], flat[every[heads]], counts[heads])
+        return ArrayFront(query, partial, (flat, columns), (every, np.searchsorted(heads, first)))
     total = FrontPartial.empty(query)
     for flat, columns in slabs:
         index, n_ties = front_with_ties(columns, senses=_senses(query), ties="first", threads=threads)
@@ -260,11 +260,14 @@ class ArrayFront:
         Each distinct trade-off; of its vectors the first column alone where one slab held all points.
     slab : pair of array and tuple of array, optional
         Flat indices, ascending, and values, a column an objective, of all points, where one slab held them.
+    equals : pair of array, optional
+        Places in the slab of all optimal points, and the number of the vector that each has.
     """
 
     query: Query
     partial: FrontPartial
     slab: tuple[Array, tuple[Array, ...]] | None = None
+    equals: tuple[Array, Array] | None = None
 
     def vectors(self) -> Array:
         """Return the cost vectors of the distinct trade-offs."""
@@ -275,8 +278,7 @@ class ArrayFront:
 
     def members(self) -> tuple[Array, Array]:
         """List all points in flat order with the number of the vector that each has."""
-        if self.slab is None:  # the slabs are gone, and are read again: equal points can be as many as all
+        if self.slab is None or self.equals is None:  # slabs are read again: equal points can be as many as all
             return members_among(self.query, self.partial.vectors, _slabs(self.query))
-        flat, columns = self.slab
-        every, _ = front_with_ties(columns, senses=_senses(self.query), ties="all")
-        return flat[every], match(_vectors(self.query, columns, every) + 0, self.vectors() + 0)
+        every, number = self.equals
+        return self.slab[0][every], number

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "count_ties",
+    "front_with_equals",
     "front_with_ties",
     "non_dominated",
     "non_dominated_by_group",
@@ -141,14 +142,46 @@ def front_with_ties(
     (array([0, 2]), array([1, 1]))
     """
     check_choice("ties", ties, ("all", "first"))
-    columns = as_columns(points)
-    codes = None if groups is None else as_codes(groups, len(columns[0]))
-    indices, costs = optimal(columns, codes, signs_of(senses, columns), threads)
-    first, counts = count_equals(costs, None if codes is None else codes[indices])
+    indices, first, counts = front_with_equals(points, senses, groups, threads)
     if ties == "all":
         return indices, counts[first]
     heads = np.flatnonzero(counts)
     return indices[heads], counts[heads]
+
+
+def front_with_equals(
+    points: Points, senses: Senses = None, groups: ArrayLike | None = None, threads: int = 1
+) -> tuple[NDArray[np.int64], NDArray[np.intp], NDArray[np.int64]]:
+    """Find the optimal points, and of each the place of the first that equals it.
+
+    Parameters
+    ----------
+    points, senses, groups, threads
+        As for `front_with_ties`.
+
+    Returns
+    -------
+    indices : (optimal,) int64 array
+        Ascending.
+    first : (optimal,) int array
+        Places in `indices`.
+    counts : (optimal,) int64 array
+        How many points equal it, itself included; 0 where another is the first.
+
+    Raises
+    ------
+    InvalidDataError
+        As for `non_dominated_by_group`.
+
+    Examples
+    --------
+    >>> front_with_equals([[1.0, 1.0], [2.0, 2.0], [1.0, 1.0]])
+    (array([0, 2]), array([0, 0]), array([2, 0]))
+    """
+    columns = as_columns(points)
+    codes = None if groups is None else as_codes(groups, len(columns[0]))
+    indices, costs = optimal(columns, codes, signs_of(senses, columns), threads)
+    return indices, *count_equals(costs, None if codes is None else codes[indices])
 
 
 def order_of_front(first: ArrayLike, groups: ArrayLike | None = None) -> NDArray[np.int64]:
