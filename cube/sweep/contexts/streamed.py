@@ -43,11 +43,14 @@ class StreamedQuery(Query):
         Gives the blocks: for each, its query and how to translate its indices.
     narrowed : callable
         Gives the query of one group alone.
+    apart : int
+        Groups along dims that nothing depends on, of which one alone is asked about: blocks count them as copies.
     """
 
     blocks: Callable[..., Iterator[tuple[BoundQuery, dict[str, int]]]] = field(kw_only=True)
     where: Where = field(kw_only=True)
     narrowed: Callable[[Where], StreamedQuery] = field(kw_only=True)
+    apart: int = field(default=1, kw_only=True)
 
     @classmethod
     def over(cls, context: Any, names: tuple[str, ...], per: tuple[str, ...], where: Where) -> StreamedQuery:
@@ -93,7 +96,9 @@ class StreamedQuery(Query):
         sizes = tuple(size for axis, size in zip(alone.space.axes, alone.space.sizes, strict=True) if axis in inner)
         tables = dict.fromkeys(alone.outputs, np.broadcast_to(np.float64(0), sizes))
         space = Space(inner, sizes, tables, (), "f8", True)
-        return replace(alone, space=space, objectives=self.objectives, limits=self.limits, copies=self.copies)
+        apart = alone.copies // self.copies
+        asked = replace(alone, objectives=self.objectives, limits=self.limits, copies=self.copies)
+        return replace(asked, space=space, apart=apart)
 
 
 def _blocks(
@@ -128,7 +133,8 @@ class StreamedEngine:
         how = {"objectives": query.objectives, "limits": query.limits, "also": also}
         for bound, start in query.blocks(**how):
             if bound.query.space.size:
-                yield bound.query, partial(_whole, query, bound, start)
+                one = replace(bound.query, copies=bound.query.copies // query.apart)
+                yield one, partial(_whole, query, bound, start)
 
     def best(self, query: StreamedQuery) -> BestPartial:
         """Find the largest key and its first point of each group."""

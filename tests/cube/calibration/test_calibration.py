@@ -275,8 +275,9 @@ def test_parameters_are_readable_and_physical(calibration):
 
 def test_rows_that_are_left_out_say_why(calibration, rows):
     reasons = dict(calibration.unused["reason"].value_counts().iter_rows())
-    assert sum(reasons.values()) + int(calibration.data.usable.sum()) == rows.height
-    assert sorted(reasons.values()) == [4, 5, 8]
+    alike = 1  # two runs that hardly differ are one row
+    assert sum(reasons.values()) + int(calibration.data.usable.sum()) == rows.height - alike
+    assert sorted(reasons.values()) == [2, 5, 8]
 
 
 def test_rows_a_little_above_the_listed_peak_stay_those_far_above_do_not():

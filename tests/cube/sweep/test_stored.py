@@ -412,6 +412,19 @@ def test_a_front_slab_by_slab_as_the_memory_allows_is_that_of_all_points(per, ti
     assert whole.n_ties.max() > 1
 
 
+def test_groups_along_a_dim_that_nothing_depends_on_are_no_copies_in_blocks(tmp_path):
+    """A quantile is taken between two points: of each point three times it is another."""
+    rng = np.random.default_rng(2)
+    values, platforms = rng.random((4, 20_002)), {"platform": ["a", "b", "c"]}
+    cube = xr.Dataset({"x": (("p", "i"), values)}, coords=platforms)
+    whole = rc.quantile(cube, "x", [0.3, 0.77], per=["platform", "p"])
+    path = rc.save(cube, tmp_path / "cube.nc")
+    with xr.open_dataset(path) as lazy, rc.set_options(memory=150_000):
+        found = rc.quantile(lazy, "x", [0.3, 0.77], per=["platform", "p"])
+    np.testing.assert_array_equal(found["x"], whole["x"])
+    np.testing.assert_allclose(whole["x"].sel(platform="b").T, np.quantile(values, [0.3, 0.77], axis=1))
+
+
 def test_blocks_of_a_lazy_cube_are_whole_chunks(tmp_path):
     pytest.importorskip("dask")
     pytest.importorskip("zarr")
