@@ -38,6 +38,8 @@ def test_labels_are_text_wherever_they_are_shown(local_visit, served):
     label = page.locator(".facets label").first
     label.locator("input").check()
     page.locator(".steps", has_text="−").wait_for(timeout=20_000)
+    # the address is told last: a click before may meet a row of the table that goes
+    page.wait_for_url(lambda url: "keep=" in url, timeout=20_000)
     page.locator(".tabulator-row").first.wait_for(timeout=20_000)
     page.locator(".tabulator-row").first.click()
     says(page, "1 selected")
