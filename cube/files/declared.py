@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
+    from roofcube.errors import RoofcubeError
+
 __all__ = ["check_bytes", "check_links", "check_number", "check_store"]
 
 METADATA = "zarr.json"
@@ -84,11 +86,11 @@ def check_store(store: Path, *, reading: bool) -> None:
     check_bytes(store, sizes, parts)
 
 
-def check_number(source: Path | str, variables: int) -> None:
-    """Raise where a file declares more variables than any cube has: xarray takes milliseconds for each."""
+def check_number(source: Path | str, variables: int, error: type[RoofcubeError] = CorruptFileError) -> None:
+    """Raise where there are more variables than any cube has, in a file or to be saved: each takes milliseconds."""
     if variables > VARIABLES:
         msg = f"{source}: expected at most {VARIABLES:,} variables, got {variables:,}; keep those that are wanted"
-        raise CorruptFileError(msg)
+        raise error(msg)
 
 
 def check_bytes(source: Path | str, sizes: Mapping[str, int], parts: Mapping[str, int] = MappingProxyType({})) -> None:

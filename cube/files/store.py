@@ -62,7 +62,8 @@ def save(cube: xr.Dataset, path: str | Path) -> Path:
     ------
     InvalidDataError
         If the suffix is neither, the folder does not exist, or something else has that name; if a file cannot hold an
-        attribute (a time, a path), text with None among it, or a MultiIndex, naming it.
+        attribute (a time, a path), text with None among it, or a MultiIndex, naming it; or where there are more
+        than 1,000 variables.
     MemoryLimitError
         If values that are still in a file do not fit: all of them are read.
     UnwritableFileError
@@ -80,6 +81,7 @@ def save(cube: xr.Dataset, path: str | Path) -> Path:
     check_fits("save", bytes_in_file(cube))
     stored = _without_file_attributes(cube).load()
     written = encoded(stored, half=target.suffix == ".zarr")
+    declared.check_number("`cube`", len(written.variables), InvalidDataError)
     written.attrs |= {
         FORMAT: VERSION,
         checksums.CONTENT: _content_digest(stored, VERSION),

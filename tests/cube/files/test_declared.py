@@ -12,7 +12,7 @@ import pytest
 import xarray as xr
 
 import roofcube as rc
-from roofcube.errors import CorruptFileError, MemoryLimitError
+from roofcube.errors import CorruptFileError, InvalidDataError, MemoryLimitError
 
 pytest.importorskip("zarr")
 ARRAY = {
@@ -286,3 +286,11 @@ def test_long_text_and_many_variables_of_a_netcdf_file_are_checked(tmp_path):
             file.createVariable(f"x{number}", "f8", ())
     with pytest.raises(CorruptFileError, match="expected at most 1,000 variables, got 1,001"):
         rc.load(tmp_path / "many.nc")
+
+
+@pytest.mark.parametrize("name", ["cube.nc", "cube.zarr"])
+def test_what_could_not_be_loaded_again_is_not_saved(tmp_path, name):
+    cube = xr.Dataset({f"v{number}": ("x", [1.0]) for number in range(1001)})
+    with pytest.raises(InvalidDataError, match="`cube`: expected at most 1,000 variables, got 1,001"):
+        rc.save(cube, tmp_path / name)
+    assert list(tmp_path.iterdir()) == []
