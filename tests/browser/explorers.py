@@ -66,3 +66,15 @@ def opened(visit: Any, address: str) -> Any:
 def says(page: Any, text: str) -> None:
     """Wait until the line of what is left says something."""
     page.locator(".steps", has_text=text).wait_for(timeout=12_000)
+
+
+def pick_first_row(page: Any) -> None:
+    """Click the first row of the table until it is selected: a table that is being exchanged loses a click."""
+    selected = page.locator(".steps", has_text="1 selected")
+    for _ in range(10):
+        page.locator(".tabulator-row").first.click(timeout=20_000)
+        for _ in range(30):
+            if selected.count():
+                return
+            page.wait_for_timeout(100)
+    raise AssertionError("no click selected the first row")

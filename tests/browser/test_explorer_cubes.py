@@ -5,7 +5,7 @@ from __future__ import annotations
 import foreign_cubes
 import numpy as np
 import pytest
-from explorers import FIND, Served, opened, says
+from explorers import FIND, Served, opened, pick_first_row, says
 
 import roofcube as rc
 
@@ -38,11 +38,7 @@ def test_labels_are_text_wherever_they_are_shown(local_visit, served):
     label = page.locator(".facets label").first
     label.locator("input").check()
     page.locator(".steps", has_text="−").wait_for(timeout=20_000)
-    # the address is told last: a click before may meet a row of the table that goes
-    page.wait_for_url(lambda url: "keep=" in url, timeout=20_000)
-    page.locator(".tabulator-row").first.wait_for(timeout=20_000)
-    page.locator(".tabulator-row").first.click()
-    says(page, "1 selected")
+    pick_first_row(page)
     for tab in ("Parallel", "Roofline", "At latency", "Heatmap"):
         page.get_by_role("button", name=tab, exact=True).click()
     page.wait_for_function(f"() => ({FIND})('explorer.cells')?.data.row.length > 0", timeout=20_000)
