@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 import shutil
 
 import netCDF4
@@ -126,3 +127,14 @@ def test_what_hdf5_cannot_write_is_told_with_the_name(tmp_path, cube, monkeypatc
     fail_to_write(monkeypatch, RuntimeError("NetCDF: HDF error"))
     with pytest.raises(UnwritableFileError, match=r"cube\.nc`: .* got NetCDF: HDF error; check that the disk has room"):
         rc.save(cube, tmp_path / "cube.nc")
+
+
+def test_chunks_of_a_file_are_small_and_waste_little(tmp_path):
+    values = np.arange(40 * 100 * 300, dtype="f4").reshape(40, 100, 300)
+    path = rc.save(xr.Dataset({"speed": (("a", "b", "c"), values)}), tmp_path / "cube.nc")
+    with netCDF4.Dataset(path) as opened:
+        lengths = opened["speed"].chunking()
+    unpacked = math.prod(-(-size // one) * one for size, one in zip(values.shape, lengths, strict=True))
+    assert math.prod(lengths) * 4 <= 2 << 20
+    assert unpacked <= 1.1 * values.size
+    np.testing.assert_array_equal(rc.load(path).speed, values)
