@@ -94,22 +94,19 @@ def layer_table(table: pl.DataFrame | Sheet, *, source: str) -> pl.DataFrame:
         ops = (2 * macs).cast(pl.Int64)
         frame = frame.with_columns(ops=ops).drop("macs")
     layers = parse_rows(sheet.with_frame(frame), schema.NetworkLayer, source=source)
-    check_keys(layers, ("topology", "pruning_percent", "layer"), source=source, rows=sheet.rows)
-    _check_counts(layers, source, sheet.rows)
+    check_keys(layers, ("topology", "pruning_percent", "layer"), source=source, sheet=sheet)
+    _check_counts(layers, source, sheet)
     optional = [name for name in columns_of(schema.NetworkLayer) if name not in columns_of(schema.LayerRow)]
     return layers.drop([name for name in optional if name not in frame.columns])
 
 
-def _check_counts(layers: pl.DataFrame, source: str, rows: Sequence[int]) -> None:
-    for place, row in zip(rows, layers.iter_rows(named=True), strict=True):
+def _check_counts(layers: pl.DataFrame, source: str, sheet: Sheet) -> None:
+    for place, row in zip(sheet.rows, layers.iter_rows(named=True), strict=True):
         wrong = _wrong_count(row)
         if wrong is not None:
             column, expected, why = wrong
-            msg = (
-                f"{source}, row {place}, column {column!r}: got {row[column]}, the shape columns of this "
-                f"{row['kind']} layer give {expected}; {why}"
-            )
-            raise InvalidDataError(msg)
+            text = f"got {row[column]}, the shape columns of this {row['kind']} layer give {expected}; {why}"
+            check_no_faults([Fault(place, column, text)], source=source, header=sheet.header)
 
 
 def _wrong_count(row: Mapping[str, Any]) -> tuple[str, int, str] | None:
@@ -184,7 +181,7 @@ def totals_table(table: pl.DataFrame | Sheet, *, source: str) -> pl.DataFrame:
         every = sorted([*faults, *others], key=lambda fault: -1 if fault.row is None else fault.row)
         check_no_faults(every, source=source, header=sheet.header)
     totals = parse_rows(sheet, schema.NetworkTotalsRow, source=source)
-    check_keys(totals, ("topology", "pruning_percent", "precision"), source=source, rows=sheet.rows)
+    check_keys(totals, ("topology", "pruning_percent", "precision"), source=source, sheet=sheet)
     _check_percent(totals, source)
     check_no_faults(_implausible(totals, sheet.rows), source=source, header=sheet.header)
     required = ("topology", "task", "pruning_percent", "ops", "params")
@@ -260,11 +257,11 @@ def _check_agree(
     one = _number_column(sheet, first)[0] if first == quantity else values
     for place, a, b in zip(sheet.rows, one.to_list(), other.to_list(), strict=True):
         if a is not None and b is not None and abs(a - b) > AGREEMENT * max(abs(a), abs(b)):
-            msg = (
-                f"{source}, row {place}, columns {first!r} and {name!r}: they disagree, {a:g} against {b:g} "
-                f"{quantity}; keep the right one (an op is one multiplication or one addition, two a MAC)"
+            text = (
+                f"columns {first!r} and {name!r} disagree, {a:g} against {b:g} {quantity}; keep the right one "
+                "(an op is one multiplication or one addition, two a MAC)"
             )
-            raise InvalidDataError(msg)
+            check_no_faults([Fault(place, "", text)], source=source, header=sheet.header)
 
 
 def _number_column(sheet: Sheet, name: str) -> tuple[pl.Series, list[Fault]]:

@@ -110,7 +110,7 @@ def _outcome_text(spec: SweepSpec, outcome: Outcome) -> str:
 
 def _answer_columns(spec: SweepSpec) -> list[str]:
     """Name what an answer shows: what was asked for and what was limited."""
-    return [] if spec.reduce is None else list(dict.fromkeys([*spec.reduce.asked, *spec.reduce.limits]))
+    return [] if spec.reduce is None else list(dict.fromkeys([*spec.reduce.asked, *(spec.reduce.where or {})]))
 
 
 @main.command("join")

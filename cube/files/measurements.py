@@ -12,7 +12,7 @@ from roofcube import datasets
 from roofcube.datasets import canonical, schema
 from roofcube.datasets.forms.faults import Fault, check_no_faults
 from roofcube.datasets.forms.fields import inferred
-from roofcube.datasets.forms.reading import Sheet, columns_of, decimal_in, header_faults, typed_columns
+from roofcube.datasets.forms.reading import columns_of, decimal_in, header_faults, typed_columns
 from roofcube.datasets.forms.table_forms import as_sheet
 from roofcube.datasets.tables import collections_of
 from roofcube.errors import check_choice
@@ -21,6 +21,7 @@ from roofcube.files.foreign_columns import ColumnMap, mapped_columns
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from roofcube.datasets.forms.reading import Sheet
     from roofcube.files.foreign_columns import Foreign
 
 __all__ = ["NumberedRows", "read_measurements", "read_numbered"]
@@ -86,7 +87,8 @@ def read_measurements(
     Raises
     ------
     InvalidDataError
-        One message with all that is wrong: file, row (a line of the file; comments count), column, value and the fix.
+        One message with all that is wrong: file, row (a line of a text file, where the header is 1 and comments
+        count; of Parquet and of tables in memory from 0, as it says), column, value and the fix.
         A column that looks like a misspelt one, or a known quantity in another unit, is refused, not kept.
     MissingFileError
         If there is no such file.
@@ -136,15 +138,12 @@ def read_numbered(
     given = ColumnMap.of(columns, units, constants)
     is_file = isinstance(source, str | Path)
     sheet = as_sheet(source, what="source", row=schema.Measurement, sep=sep)
-    if not is_file:
-        sheet = Sheet(sheet.frame, range(sheet.frame.height))
     foreign = mapped_columns(sheet, given)
     sheet = foreign.sheet.with_frame(_with_defaults(foreign.sheet.frame))
     faults = [*foreign.faults, *_header_faults(foreign), *sheet.faults]
     table, wrong = typed_columns(sheet, schema.Measurement, decimal=decimal, factors=foreign.factors)
     faults += _as_the_user_says(wrong, foreign, given)
-    told = str(source) if is_file else "`source` (rows from 0)"
-    check_no_faults(faults, source=told, header=sheet.header if is_file else 0)
+    check_no_faults(faults, source=str(source) if is_file else "`source`", header=sheet.header)
     others = [name for name in sheet.frame.columns if name not in table.columns]
     written = decimal or decimal_in(sheet, schema.Measurement)[0]
     for name in others:

@@ -270,19 +270,21 @@ def _platform_table(chosen: list[Any] | None, collection: str) -> pl.DataFrame:
         return embedded
     names = [canonical("platform", one) for one in chosen if isinstance(one, str)]
     holders = collections_of("platform", names, first=collection)
-    parts: dict[str, tuple[str, pl.DataFrame]] = {}
+    parts: dict[str, tuple[str, pl.DataFrame, list[str]]] = {}
     for number, one in enumerate(chosen):
         if isinstance(one, pl.DataFrame):
             sources = one["source"].unique(maintain_order=True).to_list() if "source" in one.columns else []
             source = str(sources[0]) if len(sources) == 1 else f"`platforms[{number}]`"
-            parts[f"{number}"] = (source, platform_table(one.to_dicts(), source=source, each="row"))
+            table = platform_table(one.to_dicts(), source=source, each="row")
+            parts[f"{number}"] = (source, table, [source] * table.height)
         elif isinstance(one, str):
             name = canonical("platform", one)
             if name not in holders:
                 _check_figures(name)
                 raise unknown_label("platform", one, _embedded_labels("platform", collection))
             table = datasets.load_platforms(collection=holders[name]).filter(pl.col("platform") == name)
-            parts[f"embedded {name}"] = ("the embedded table", _with_sources(table, holders[name]))
+            origin = "the embedded table"
+            parts[f"embedded {name}"] = (origin, _with_sources(table, holders[name]), [origin] * table.height)
         else:
             msg = (
                 "`platforms`: expected names, tables of read_platforms or Datasets of hypothetical(), got "
@@ -290,7 +292,7 @@ def _platform_table(chosen: list[Any] | None, collection: str) -> pl.DataFrame:
             )
             raise InvalidDataError(msg)
     check_platform_keys(list(parts.values()), what="`platforms`")
-    tables = [table for _, table in parts.values()]
+    tables = [table for _, table, _ in parts.values()]
     return pl.concat(tables, how="diagonal_relaxed") if tables else embedded.clear()
 
 

@@ -86,20 +86,23 @@ def answer_sweep(spec: SweepSpec, path: str | Path | None = None) -> Outcome:
             return Outcome(target, None, sweep.size)
         cube = predict(inputs, assumptions=assumptions, dtype=spec.dtype)
         return Outcome(save(cube, target), cube, sweep.size)
-    result = _answer(sweep, spec.reduce)
+    context = sweep.context
+    units = {name: str(context.attributes(name).get("units", "")) for name in context.names}
+    where = spec.reduce.limits(units)
+    result = _answer(sweep, spec.reduce, where)
     emptied = None
     if _is_empty(result):
-        emptied = why_empty(sweep, spec.reduce.asked, where=spec.reduce.limits)
+        emptied = why_empty(sweep, spec.reduce.asked, where=where)
     return Outcome(None if target is None else save(result, target), result, sweep.size, emptied)
 
 
-def _answer(sweep: Sweep, reduce: Reduce) -> xr.Dataset:
+def _answer(sweep: Sweep, reduce: Reduce, where: dict[str, Any]) -> xr.Dataset:
     first = {"top": ("n", "objective"), "quantile": ("variable", "q"), "pareto": ("objectives",)}
     positional = first.get(reduce.kind, ("objective", "variable"))
     given = reduce.model_fields_set - {"kind", "where"}
     options = {name: getattr(reduce, name) for name in given if name not in positional}
     if reduce.where is not None:
-        options["where"] = reduce.limits
+        options["where"] = where
     arguments = [getattr(reduce, name) for name in positional if name in given]
     answer: xr.Dataset = getattr(questions, reduce.kind)(sweep, *arguments, **options)
     return answer

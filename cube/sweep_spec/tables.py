@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 import numpy as np
 from pydantic import (
     BaseModel,
-    BeforeValidator,
     ConfigDict,
     Field,
     ValidationError,
@@ -24,7 +23,10 @@ from roofcube.errors import InvalidDataError, suggestion
 from roofcube.files.toml import parsed_toml
 from roofcube.model.assumptions import PUBLISHED
 from roofcube.sweep_spec.formulas import formula_of
-from roofcube.wording import read_quantity
+from roofcube.wording import in_percent, read_quantity
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 __all__ = [
     "Custom",
@@ -81,19 +83,22 @@ class Steps(SpecTable):
         return between(self.start, self.stop, self.steps)
 
 
-def _end(value: Any) -> Any:
-    """Read the end of a limit, which may carry its unit: 10ms, 15 W."""
-    try:
-        return read_quantity(value) if isinstance(value, str) else value
-    except InvalidDataError as error:
-        raise ValueError(str(error)) from error
-
-
 class Span(SpecTable):
-    """Low and high of a limit, both inclusive: ``{ max = 0.01 }`` or ``{ max = "10ms" }``."""
+    """Low and high of a limit, both inclusive: ``{ max = 0.01 }`` in SI, or with its unit, ``{ max = "10ms" }``."""
 
-    min: Annotated[float | None, BeforeValidator(_end)] = None
-    max: Annotated[float | None, BeforeValidator(_end)] = None
+    min: float | str | None = None
+    max: float | str | None = None
+
+    def read(self, name: str, unit: str) -> tuple[float | None, float | None]:
+        """Return both ends in SI, given the unit of the variable."""
+        return _end_of(self.min, unit, f"where.{name}.min"), _end_of(self.max, unit, f"where.{name}.max")
+
+
+def _end_of(value: float | str | None, unit: str, what: str) -> float | None:
+    if value is None:
+        return None
+    plain = "" if unit == "1" else unit
+    return read_quantity(value, plain, what=what) if isinstance(value, str) else in_percent(value, plain, what=what)
 
 
 Axis = float | str | list[float | str] | Steps
@@ -240,11 +245,20 @@ class Reduce(SpecTable):
         name = self.variable if self.kind in ("histogram", "quantile") else self.objective
         return () if name is None else (name,)
 
-    @property
-    def limits(self) -> dict[str, Any]:
-        """The limits as `where` takes them."""
+    def limits(self, units: Mapping[str, str]) -> dict[str, Any]:
+        """Return the limits as `where` takes them, given the units of variables and coordinates.
+
+        Raises
+        ------
+        InvalidDataError
+            If an end has the unit of something else, or is a fraction of a percentage.
+        """
         given = self.where or {}
-        return {name: (one.min, one.max) if isinstance(one, Span) else one for name, one in given.items()}
+        return {
+            # a name that is not known is told by the question
+            name: one.read(name, units.get(name, "")) if isinstance(one, Span) and name in units else one
+            for name, one in given.items()
+        }
 
 
 class SweepSpec(SpecTable):

@@ -40,7 +40,7 @@ def test_the_embedded_layers_pass_the_check_and_come_back_as_they_are(tmp_path):
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        ({"ops": pl.col("ops") // 2}, r"row 2, column 'ops': got 3110400, the shape columns of this conv layer give 6220800; these are MACs: an op is one multiplication or one addition, so give twice that or name it `macs`"),
+        ({"ops": pl.col("ops") // 2}, r"row 0, column 'ops': got 3110400, the shape columns of this conv layer give 6220800; these are MACs: an op is one multiplication or one addition, so give twice that or name it `macs`"),
         ({"ops": pl.col("ops") * 2}, r"column 'ops': got 12441600, .*; correct the count or the shapes"),
         ({"params": pl.col("params") + pl.col("out_channels")}, r"column 'params': got 3584, .*give 3456; count weights only, without biases"),
         ({"params": pl.lit(0)}, r"column 'params': got 0, .* give 3456"),
@@ -128,7 +128,7 @@ def test_and_are_held_to_them(changed, column):
 
 def test_layers_keep_unique_numbers():
     table = pl.concat([layers(), layers()])
-    with pytest.raises(InvalidDataError, match="rows 2 and 11, column 'layer': got the same key twice"):
+    with pytest.raises(InvalidDataError, match="rows 0 and 9, column 'layer': got the same key twice"):
         rc.read_network(table)
 
 
@@ -154,14 +154,14 @@ def test_operations_come_under_their_name_and_unit(columns, ops):
     [
         ({"gflops": [4.1], "params": [1]}, r"column 'gflops' may mean operations or multiply-accumulates; name it `ops`"),
         ({"FLOPs": [4.1], "params": [1]}, r"column 'flops' may mean"),
-        ({"ops": [4.1e9], "macs": [4.1e9], "params": [1]}, r"row 2, columns 'ops' and 'macs': they disagree, 4\.1e\+09 against 8\.2e\+09 ops"),
-        ({"ops": [8.2], "params": [1e6]}, r"row 2, column 'ops': got 8\.2, expected 1000 to 1e\+18; name the column by its unit, such as gops"),
-        ({"gmacs": [4.1e9], "params": [1e6]}, r"row 2, column 'ops': got 8\.2e\+18, expected"),
-        ({"gmacs": [4.1], "params": [25.6]}, r"row 2, column 'params': got 25\.6, expected 100 to 1e\+14; .* mparams"),
+        ({"ops": [4.1e9], "macs": [4.1e9], "params": [1]}, r"row 0: columns 'ops' and 'macs' disagree, 4\.1e\+09 against 8\.2e\+09 ops"),
+        ({"ops": [8.2], "params": [1e6]}, r"row 0, column 'ops': got 8\.2, expected 1000 to 1e\+18; name the column by its unit, such as gops"),
+        ({"gmacs": [4.1e9], "params": [1e6]}, r"row 0, column 'ops': got 8\.2e\+18, expected"),
+        ({"gmacs": [4.1], "params": [25.6]}, r"row 0, column 'params': got 25\.6, expected 100 to 1e\+14; .* mparams"),
         ({"ops": [4.1e9]}, r"column 'params' is missing"),
         ({"params": [4.1e9]}, r"column 'ops' is missing"),
-        ({"gmacs": ["4,1"], "params": [1]}, r"row 2, column 'gmacs': got '4,1'; expected a number"),
-        ({"ops": [0], "params": [1]}, r"row 2, column 'ops': got 0(\.0)?; .*greater than 0"),
+        ({"gmacs": ["4,1"], "params": [1]}, r"row 0, column 'gmacs': got '4,1'; expected a number"),
+        ({"ops": [0], "params": [1]}, r"row 0, column 'ops': got 0(\.0)?; .*greater than 0"),
         ({"ops": [1e9], "params": [1], "paramz": [1]}, r"column 'paramz' is not known; did you mean 'params'\?"),
         ({"ops": [1e9], "params": [1], "top1": [0.87]}, r"network 'Mine': got 0\.87 as its best top1; expected percent; multiply fractions by 100"),
         ({"ops": [1e9], "params": [1], "top1": [870]}, r"column 'top1_percent': got 870"),
@@ -182,7 +182,7 @@ def test_totals_may_differ_by_precision_and_keep_unique_keys():
     }
     assert rc.read_network(columns)["precision"].to_list() == ["INT8", "FP32", None]
     columns["precision"] = ["INT8", "INT8", None]
-    with pytest.raises(InvalidDataError, match="rows 2 and 3, column 'precision': got the same key twice"):
+    with pytest.raises(InvalidDataError, match="rows 0 and 1, column 'precision': got the same key twice"):
         rc.read_network(columns)
 
 

@@ -87,7 +87,7 @@ def test_units_of_columns_that_keep_their_name(unit, value):
         ),
         (
             {"columns": COLUMNS, "constants": CONSTANTS | {"precision": "FP17"}},
-            r"^`source` \(rows from 0\), `constants\['precision'\]`: got 'FP17'; .*did you mean 'FP16'",
+            r"^`source`, `constants\['precision'\]`: got 'FP17'; .*did you mean 'FP16'",
         ),
         (
             {"columns": COLUMNS, "constants": {"platfrom": "x", "precision": "FP16"}},

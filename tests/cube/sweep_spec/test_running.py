@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import roofcube as rc
-from roofcube.errors import InvalidDataError
+from roofcube.errors import InvalidDataError, UnknownLabelError
 from roofcube.sweep_spec import answer_sweep, read_sweep_spec
 
 OWN = """
@@ -149,12 +149,16 @@ def test_an_empty_answer_says_which_limit_or_figure_emptied_it(spec):
         (("price + rate", "import os"), r"spec\.toml, `terms\.cost\.formula`: `formula`: expected arithmetic"),
         (("rate = 5e-8", 'rate = "dear"'), r"spec\.toml, `variables\.rate"),
         (("steps = 3", "steps = 1000000000000"), r"steps`: input should be less than or equal to 100000000"),
-        (('max = "10ms"', 'max = "10 apples"'), "expected a number with a unit"),
+        (('max = "10ms"', 'max = "10 apples"'), r"`where\.predicted_latency\.max`: expected a number with a unit"),
+        (('max = "10ms"', 'max = "10 W"'), r"expected a number with a unit, such as 10ms, got '10 W'"),
+        (('max = "10ms"', 'max = "10"'), r"expected a number with its unit, got '10'; write 10ms, or 10s"),
+        (('{ max = "10ms" }', '{ max = 1 }, top1 = { min = 0.92 }'), r"`where\.top1\.min`: expected percent, got 0\.92"),
+        (('{ max = "10ms" }', '{ max = 1 }, top2 = { min = 0.92 }'), r"'top2' is not known"),
     ],
 )  # fmt: skip
 def test_what_does_not_fit_is_named(spec, change, message):
     question = '\n[reduce]\nkind = "count"\nwhere = { predicted_latency = { max = "10ms" } }\n'
-    with pytest.raises((InvalidDataError, FileNotFoundError), match=message):
+    with pytest.raises((InvalidDataError, FileNotFoundError, UnknownLabelError), match=message):
         answer_sweep(spec((OWN + question).replace(*change)))
 
 
