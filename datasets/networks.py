@@ -345,7 +345,7 @@ def _accuracy(what: str, given: float | Mapping[str, float] | None) -> dict[str,
 
 
 def _check_percent(table: pl.DataFrame, source: str) -> None:
-    """Refuse accuracies that are fractions: all of a network at most 1 %."""
+    """Refuse accuracies that are fractions, all of a network at most 1 %, and top-5 below top-1."""
     for figure in ("top1", "top5"):
         columns = [name for name in table.columns if name in columns_of(schema.OwnAccuracy) and name[:4] == figure]
         for (topology,), rows in table.group_by("topology", maintain_order=True) if columns else ():
@@ -356,3 +356,15 @@ def _check_percent(table: pl.DataFrame, source: str) -> None:
                     "fractions by 100"
                 )
                 raise InvalidDataError(msg)
+    for first in columns_of(schema.OwnAccuracy):
+        five = first.replace("top1", "top5", 1)
+        if first == five or not {first, five} <= set(table.columns):
+            continue
+        wrong = table.filter(pl.col(five) < pl.col(first))
+        if wrong.height:
+            row = wrong.row(0, named=True)
+            msg = (
+                f"{source}, network {row['topology']!r}: got {row[five]:g} as {five!r}, below {row[first]:g} as "
+                f"{first!r}; what is first is among the first five: check which column is which"
+            )
+            raise InvalidDataError(msg)

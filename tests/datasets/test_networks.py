@@ -277,3 +277,15 @@ def test_a_table_without_networks_is_refused(tmp_path):
     for source in (tmp_path / "nets.csv", layers().head(0)):
         with pytest.raises(InvalidDataError, match="expected at least one network, got a table without rows"):
             rc.read_network(source)
+
+
+def test_fewer_right_among_five_than_at_first_is_told():
+    table = {"topology": ["A"], "gmacs": [4.1], "mparams": [25.6], "top1": [76.0], "top5": [67.0]}
+    with pytest.raises(
+        InvalidDataError, match="network 'A': got 67 as 'top5_percent', below 76 as 'top1_percent'; what"
+    ):
+        rc.read_network(table)
+    with pytest.raises(InvalidDataError, match="got 70 as 'top5_int8_percent', below 76"):
+        rc.read_network(
+            {name: table[name] for name in ("topology", "gmacs", "mparams")}, top1={"INT8": 76.0}, top5={"INT8": 70.0}
+        )

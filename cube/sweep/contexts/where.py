@@ -206,7 +206,8 @@ def read_where(space: Labelled, where: Any) -> Where:
 def _warn_of_fraction(space: Labelled, name: Any, wanted: Any) -> None:
     """Warn of a limit on a percentage that lies where fractions do and no value does."""
     ends = (wanted.start, wanted.stop) if isinstance(wanted, slice) else wanted
-    numbers = [end for end in ends if isinstance(end, int | float | np.floating)] if isinstance(ends, tuple) else []
+    pair = ends if isinstance(ends, tuple) and len(ends) == 2 else ()
+    numbers = [end for end in pair if isinstance(end, int | float | np.floating)]
     if not any(0.0 < end <= 1.0 for end in numbers) or not (name in space.outputs or name in space.coords):
         return
     variable = space.native(name)

@@ -91,6 +91,18 @@ def test_a_table_without_a_key_column_is_told():
     assert "column 'mode' is missing" in lost["reason"][0]
 
 
+@pytest.mark.parametrize("layout", ["product", "offered"])
+def test_a_row_in_a_mode_that_its_platform_does_not_have_is_in_no_cell(layout):
+    cube = rc.predict(rc.inputs("mnist", platforms=["TX2", "NCS2"], precision="FP16", batch=[1, 2], layout=layout))
+    rows = rc.read_measurements(runs_of_mlp(platform=["TX2", "NCS2"]))  # which say no mode
+    joined, lost = rc.join(cube, rows), rc.unmatched(cube, rows)
+    assert (int(joined.n_rows.sum()), lost["platform"].to_list()) == (1, ["TX2"])
+    assert rc.best(joined, "measured_throughput").platform.item() == "NCS2"
+    if layout == "product":
+        assert lost["reason"].to_list() == ["mode 'default' is none of 'TX2', which has maxn, maxp, maxq"]
+    assert rc.unmatched(cube, rows.with_columns(mode=pl.Series(["maxq", "default"]))).is_empty()
+
+
 def runs_of_mlp(**columns):
     labels = {"topology": "MLP", "platform": "NCS2", "precision": "FP16", "pruning_percent": 100.0, "batch": [1, 2]}
     return pl.DataFrame(labels | columns).with_columns(throughput_compute_per_s=96.0 * pl.col("batch"))
