@@ -364,6 +364,9 @@ def _assembled(
     attributes = _shared([cube.attrs for cube in cubes])
     of_the_file = (checksums.CONTENT, *checksums.OF_ONE_STORE)
     attributes = {key: value for key, value in attributes.items() if key not in of_the_file}
+    left_out = [part for cube in cubes for part in str(cube.attrs.get("left_out", "")).split("; ") if part]
+    if left_out:
+        attributes["left_out"] = "; ".join(dict.fromkeys(left_out))
     if differing:
         attributes["disagreement"] = (
             f"{', '.join(differing)} differ between the merged cubes; the measurements of each stand side by side "

@@ -168,7 +168,8 @@ def read_network(
         `vector_ops`, `vector_elements`, `task`, `pruning_percent`, `precision` (where it differs), `top1`, `top5`.
         `.json`, or a dict with `model_type`: the configuration of a decoder transformer in the style of Hugging Face
         (grouped and latent attention, gated MLPs, mixtures of experts, sliding windows, tied embeddings), which needs
-        `context`.
+        `context`; of a model for pictures or sound too the decoder of its text is counted, and the column `left_out`
+        (an attribute of the same name in `inputs`) names the parts that are not.
     name : str, optional
         Label of the network; else the table's, or the name of the ONNX file, taken as it is.
     task : str, optional
