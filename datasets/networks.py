@@ -171,19 +171,18 @@ def totals_table(table: pl.DataFrame | Sheet, *, source: str) -> pl.DataFrame:
             "multiply-accumulate) or `macs`, with g for 1e9: `gops`, `gmacs`"
         )
         check_no_faults([Fault(None, flops, text)], source=source, header=sheet.header)
-    sheet, faults = _in_plain_units(_with_points(sheet.with_frame(frame)), source)
-    if faults:
-        # what is no number is told with all else that is wrong, and its row is not judged twice
-        _, wrong = typed_columns(sheet, schema.NetworkTotalsRow)
-        rows = {fault.row for fault in faults}
-        others = [*header_faults(sheet.frame.columns, schema.NetworkTotalsRow), *sheet.faults]
-        others += [fault for fault in wrong if fault.row not in rows]
-        every = sorted([*faults, *others], key=lambda fault: -1 if fault.row is None else fault.row)
-        check_no_faults(every, source=source, header=sheet.header)
-    totals = parse_rows(sheet, schema.NetworkTotalsRow, source=source)
+    sheet, faults, written = _in_plain_units(_with_points(sheet.with_frame(frame)), source)
+    totals, wrong = typed_columns(sheet, schema.NetworkTotalsRow)
+    # what is no number is told with all else that is wrong, and its row is not judged twice
+    rows = {fault.row for fault in faults}
+    others = [*header_faults(sheet.frame.columns, schema.NetworkTotalsRow), *sheet.faults]
+    others += [_as_written(fault, written) for fault in wrong if fault.row not in rows]
+    every = sorted([*faults, *others], key=lambda fault: -1 if fault.row is None else fault.row)
+    check_no_faults(every, source=source, header=sheet.header)
     check_keys(totals, ("topology", "pruning_percent", "precision"), source=source, sheet=sheet)
     _check_percent(totals, source)
-    check_no_faults(_implausible(totals, sheet.rows), source=source, header=sheet.header)
+    implausible = [_as_written(fault, written) for fault in _implausible(totals, sheet.rows)]
+    check_no_faults(implausible, source=source, header=sheet.header)
     required = ("topology", "task", "pruning_percent", "ops", "params")
     optional = [name for name in totals.columns if name not in required]
     kept = [name for name in optional if name in sheet.frame.columns and name != "source"]
@@ -224,8 +223,14 @@ def _with_points(sheet: Sheet) -> Sheet:
     return sheet.with_frame(sheet.frame.with_columns(pl.col(names).str.replace(",", ".", literal=True)))
 
 
-def _in_plain_units(sheet: Sheet, source: str) -> tuple[Sheet, list[Fault]]:
-    """Bring every quantity to its plain unit, MACs to operations; also tell what is no number."""
+def _as_written(fault: Fault, written: Mapping[str, str]) -> Fault:
+    """Name the column that the table has, in whose place there is one in the plain unit."""
+    name = written.get(fault.column, fault.column)
+    return fault if name == fault.column else fault._replace(column=name, text=f"as {fault.column!r}: {fault.text}")
+
+
+def _in_plain_units(sheet: Sheet, source: str) -> tuple[Sheet, list[Fault], dict[str, str]]:
+    """Bring every quantity to its plain unit, MACs to operations; also tell what is no number, and names of columns."""
     frame = sheet.frame
     faults: list[Fault] = []
     given: dict[str, list[tuple[str, pl.Series]]] = {}
@@ -248,7 +253,7 @@ def _in_plain_units(sheet: Sheet, source: str) -> tuple[Sheet, list[Fault]]:
         for name, other in others:
             _check_agree(sheet, quantity, first, name, values, other, source)
         frame = frame.drop([name for name, _ in columns if name != quantity]).with_columns(values.alias(quantity))
-    return sheet.with_frame(frame), faults
+    return sheet.with_frame(frame), faults, {quantity: columns[0][0] for quantity, columns in given.items()}
 
 
 def _check_agree(
@@ -345,7 +350,15 @@ def _accuracy(what: str, given: float | Mapping[str, float] | None) -> dict[str,
 
 
 def _check_percent(table: pl.DataFrame, source: str) -> None:
-    """Refuse accuracies that are fractions, all of a network at most 1 %, and top-5 below top-1."""
+    """Refuse accuracies and channels kept that are fractions, all of a network at most 1 %, and top-5 below top-1."""
+    few = table.filter(pl.col("pruning_percent") <= 1.0) if "pruning_percent" in table.columns else table.clear()
+    if few.height:
+        topology, kept = few.row(0, named=True)["topology"], few["pruning_percent"][0]
+        msg = (
+            f"{source}, network {topology!r}: got {kept:g} as the channels kept; expected percent, of which unpruned "
+            f"has 100; write {100.0 * kept:g}"
+        )
+        raise InvalidDataError(msg)
     for figure in ("top1", "top5"):
         columns = [name for name in table.columns if name in columns_of(schema.OwnAccuracy) and name[:4] == figure]
         for (topology,), rows in table.group_by("topology", maintain_order=True) if columns else ():

@@ -166,6 +166,7 @@ def _platform_row(entry: Any, where: str, source: str, unknown: set[str]) -> tup
                 continue
             # a table that was read before names its file in `source`
             sources[SOURCES[name]] = own or sources[SOURCES[name]] or (told if told != source else None)
+    given = {column: value.strip() if isinstance(value, str) else value for column, value in given.items()}
     for column, value in given.items():
         if isinstance(value, bool) and column not in (*FLAGS, *wrong):
             faults.append(f"{where}, key {column!r}: expected no true or false, got {value!r}; correct it")

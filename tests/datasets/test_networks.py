@@ -156,7 +156,7 @@ def test_operations_come_under_their_name_and_unit(columns, ops):
         ({"FLOPs": [4.1], "params": [1]}, r"column 'flops' may mean"),
         ({"ops": [4.1e9], "macs": [4.1e9], "params": [1]}, r"row 0: columns 'ops' and 'macs' disagree, 4\.1e\+09 against 8\.2e\+09 ops"),
         ({"ops": [8.2], "params": [1e6]}, r"row 0, column 'ops': got 8\.2, expected 1000 to 1e\+18; name the column by its unit, such as gops"),
-        ({"gmacs": [4.1e9], "params": [1e6]}, r"row 0, column 'ops': got 8\.2e\+18, expected"),
+        ({"gmacs": [4.1e9], "params": [1e6]}, r"row 0, column 'gmacs': as 'ops': got 8\.2e\+18, expected"),
         ({"gmacs": [4.1], "params": [25.6]}, r"row 0, column 'params': got 25\.6, expected 100 to 1e\+14; .* mparams"),
         ({"ops": [4.1e9]}, r"column 'params' is missing"),
         ({"params": [4.1e9]}, r"column 'ops' is missing"),
@@ -246,7 +246,7 @@ def test_all_that_is_wrong_with_totals_is_told_at_once(tmp_path):
         rc.read_network(path)
     text = str(error.value)
     assert "header (row 1): column 'price' is not known" in text
-    for place in ("row 4, column 'gmacs': got 'x'", "row 5, column 'ops'", "row 6, column 'topology'"):
+    for place in ("row 4, column 'gmacs': got 'x'", "row 5, column 'gmacs': as 'ops'", "row 6, column 'topology'"):
         assert place in text
 
 
@@ -289,3 +289,19 @@ def test_fewer_right_among_five_than_at_first_is_told():
         rc.read_network(
             {name: table[name] for name in ("topology", "gmacs", "mparams")}, top1={"INT8": 76.0}, top5={"INT8": 70.0}
         )
+
+
+def test_what_is_wrong_is_named_by_the_column_of_the_file(tmp_path):
+    path = tmp_path / "nets.csv"
+    path.write_text("topology,gmacs,mparams\nA,-4.1,25.6\nB,,25.6\n", encoding="utf-8")
+    with pytest.raises(InvalidDataError) as caught:
+        rc.read_network(path)
+    assert "row 2, column 'gmacs': as 'ops': got -8200000000.0; input should be greater than 0" in str(caught.value)
+    assert "row 3, column 'gmacs': as 'ops': got nothing" in str(caught.value)
+
+
+def test_channels_kept_are_no_fraction():
+    with pytest.raises(
+        InvalidDataError, match=r"network 'A': got 0\.5 as the channels kept; expected percent, .*write 50"
+    ):
+        rc.read_network({"topology": ["A"], "gmacs": [4.1], "mparams": [25.6], "pruning": [0.5]})

@@ -299,3 +299,11 @@ def test_decimal_commas_of_platforms_are_read_as_those_of_rows(tmp_path):
             InvalidDataError, match=f"row 2, key 'memory.*expected a number without commas, got '{said}"
         ):
             rc.read_platforms(path, columns={"Board": "platform"})
+
+
+def test_labels_of_platforms_have_no_blanks_around_them():
+    board = {"platform": " A ", "device_class": "NPU ", "precision": " int8", "peak_compute": "4 TOPS "}
+    table = rc.read_platforms([board | {"memory_bandwidth": " 10 GB/s"}])
+    assert table.select("platform", "family", "device_class", "precision").row(0) == ("A", "A", "NPU", "INT8")
+    with pytest.raises(InvalidDataError, match="row 0, key 'platform': got ''; string should have at least 1"):
+        rc.read_platforms([board | {"memory_bandwidth": 1e10, "platform": "  "}])
