@@ -56,10 +56,29 @@ TAKES: dict[str, tuple[frozenset[str], frozenset[str]]] = {
 }
 
 
+BY_NAME = ("where", "variables")  # tables whose keys are names of the user's
+
+
+def _holds_truth(value: Any, *, deep: bool = False) -> bool:
+    """Check whether a value is true or false, or a list or table by name that holds one."""
+    if isinstance(value, list) or (deep and isinstance(value, dict)):
+        return any(_holds_truth(one) for one in (value.values() if isinstance(value, dict) else value))
+    return isinstance(value, bool)
+
+
 class SpecTable(BaseModel):
     """A table of the file; an unknown key is an error."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_truths(cls, value: Any, info: ValidationInfo) -> Any:
+        """Refuse true and false, which would be read as 1 and 0."""
+        if _holds_truth(value, deep=info.field_name in BY_NAME):
+            msg = "expected no true or false"
+            raise ValueError(msg)
+        return value
 
 
 class Steps(SpecTable):

@@ -167,3 +167,41 @@ def test_a_whole_cube_needs_a_file(spec):
         InvalidDataError, match=r"`output`: a sweep without \[reduce\] stores the whole cube and needs a file"
     ):
         answer_sweep(spec('[inputs]\ntask = "mnist"\n'))
+
+
+def test_values_along_a_dim_of_the_model_go_by_their_labels(spec):
+    text = """
+[inputs]
+task = "mnist"
+platforms = ["TX2", "NCS2"]
+[variables.price]
+dim = "platform"
+values = [70, 400]
+labels = ["NCS", "TX2"]
+[reduce]
+kind = "best"
+objective = "predicted_throughput"
+where = { price = { max = 100 } }
+"""
+    assert answer_sweep(spec(text)).result.platform.item() == "NCS2"
+    for labels, message in (
+        ('["NCS2", "TX3"]', "`variables.price.labels`: 'TX3' is not known; did you mean 'TX2'"),
+        ('["NCS2", "NCS2"]', "expected each label of 'platform' once, 'TX2' is missing"),
+    ):
+        with pytest.raises((InvalidDataError, UnknownLabelError), match=message):
+            answer_sweep(spec(text.replace('["NCS", "TX2"]', labels)))
+
+
+@pytest.mark.parametrize(
+    ("question", "key"),
+    [
+        ("where = { batch = true }", "reduce.where"),
+        ("where = { batch = [1, true] }", "reduce.where"),
+        ("where = { predicted_latency = { max = true } }", "reduce.where.predicted_latency.max"),
+        ("[variables]\nrate = true", "variables"),
+        ("[inputs]\nbatch = [true]", "inputs.batch"),
+    ],
+)
+def test_true_is_no_number(spec, question, key):
+    with pytest.raises(InvalidDataError, match=f"`{key}`: expected no true or false"):
+        spec(f'[reduce]\nkind = "best"\nobjective = "predicted_latency"\n{question}\n')
