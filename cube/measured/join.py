@@ -130,6 +130,8 @@ def join(cube: xr.Dataset, measurements: Any) -> xr.Dataset:
     joined = with_measured_accuracy(_joined(cube, table, where))
     _warn_of_none(table, where)
     _warn_of_lost(cube, joined)
+    if LAB not in joined["n_rows"].dims:
+        joined.attrs.pop("disagreement", None)
     added = {**_spreads(cube, table, where), **_others(joined, table, where)}
     return joined.assign(added) if added else joined
 
@@ -192,6 +194,13 @@ def _warn_of_lost(cube: xr.Dataset, joined: xr.Dataset) -> None:
     if "n_rows" not in cube:
         return
     rows, dims = joined["n_rows"], joined["n_rows"].dims
+    if LAB in cube["n_rows"].dims and LAB not in dims:
+        msg = (
+            f"the cube's own measurements, of {cube.sizes[LAB]} sources side by side along {LAB}, are replaced; to "
+            "keep them, join these rows to the cube as it was predicted, and `merge` all"
+        )
+        warnings.warn(msg, UserWarning, stacklevel=3)
+        return
     before = cube["n_rows"].any([dim for dim in cube["n_rows"].dims if dim not in dims])
     lost = int((before & (rows == 0)).sum())
     if lost:

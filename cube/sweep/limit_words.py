@@ -92,7 +92,9 @@ def _limited_variable(cube: xr.Dataset, short: str, predicted: bool) -> str:
     for name in (other, measured) if predicted else (measured, other):
         if name in cube.variables and not _says_nothing(cube.variables[name]):
             return name
-    msg = f"`{short}`: the cube has neither {measured!r} nor {other!r}; limit another variable with --limit"
+    held = [repr(name) for name in (measured, other) if name in cube.variables]
+    told = f"no value of {' or '.join(held)} is known in" if held else f"neither {measured!r} nor {other!r} is in"
+    msg = f"`{short}`: {told} the cube; limit another variable with --limit"
     raise MissingInputError(msg)
 
 

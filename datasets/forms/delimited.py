@@ -36,6 +36,7 @@ FOREIGN = (
     (b"\xd0\xcf\x11\xe0", "an old Excel workbook; save the sheet as CSV"),
     (b"\x1f\x8b", "compressed with gzip; unpack it"),
     (b"PAR1", "a Parquet file; name it .parquet"),
+    (b"\x89HDF", "a NetCDF file; a cube is loaded by roofcube.load"),
 )
 SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 MOST_COLUMNS = 1_000  # names are compared letter by letter with those that are expected

@@ -132,6 +132,19 @@ def test_measurements_that_a_second_join_replaces_are_not_lost_in_silence():
     assert int(rc.merge(first, rc.join(predicted, runs_of_mlp().tail(1))).n_rows.sum()) == 2
 
 
+def test_measurements_of_several_sources_are_not_replaced_in_silence():
+    predicted = rc.predict(rc.inputs("mnist", platforms="NCS2", precision="FP16", batch=[1, 2]))
+    rows = runs_of_mlp().with_columns(mode=pl.lit("default"))
+    faster = rows.with_columns(throughput_compute_per_s=2.0 * pl.col("throughput_compute_per_s"))
+    labs = rc.merge(rc.join(predicted, rows), rc.join(predicted, faster))
+    with pytest.warns(
+        UserWarning, match="own measurements, of 2 sources side by side along lab, are replaced; to keep"
+    ):
+        again = rc.join(labs, rows)
+    assert again.measured_throughput.dims == rc.join(predicted, rows).measured_throughput.dims
+    assert "disagreement" not in again.attrs
+
+
 def test_joining_a_cube_without_labels_is_an_error():
     with pytest.raises(InvalidDataError, match="`cube`: expected some of the dims platform"):
         rc.join(xr.Dataset({"x": ("y", [1.0])}), ROWS)

@@ -164,7 +164,7 @@ def test_the_command_answers_in_words_and_in_json():
         (
             lambda cube: read_limits(cube, "speed", {"power": "5W"}, [], predicted=False),
             MissingInputError,
-            "neither 'power_full' nor 'power'",
+            "`power`: neither 'power_full' nor 'power' is in the cube",
         ),
     ],
 )
