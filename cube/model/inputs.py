@@ -125,7 +125,9 @@ def inputs(
     hardware_given, networks_given = platforms_given(platforms), topologies_given(topologies)
     if task is not None:
         own = own_tasks(one for one in networks_given or () if isinstance(one, pl.DataFrame))
-        task = task if task in own else _known_label("task", task, dict.fromkeys([*datasets.tasks(), *own]))
+        if task not in own:
+            do = f"for networks of a task of your own say it: read_network(..., task={task!r})" if own else ""
+            task = _known_label("task", task, dict.fromkeys([*datasets.tasks(), *own]), do=do)
     networks = _network_tables(task, networks_given)
     asked = as_list(precision)
     if asked == []:
@@ -152,11 +154,11 @@ def inputs(
 # labels ---------------------------------------------------------------------------------------------------------------
 
 
-def _known_label(what: str, label: str, known: Iterable[str]) -> str:
+def _known_label(what: str, label: str, known: Iterable[str], *, do: str = "") -> str:
     names = list(known)
     name = canonical(what, label)
     if name not in names:
-        raise unknown_label(what, label, names)
+        raise unknown_label(what, label, names, do=do)
     return name
 
 
