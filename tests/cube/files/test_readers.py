@@ -307,3 +307,16 @@ def test_labels_of_platforms_have_no_blanks_around_them():
     assert table.select("platform", "family", "device_class", "precision").row(0) == ("A", "A", "NPU", "INT8")
     with pytest.raises(InvalidDataError, match="row 0, key 'platform': got ''; string should have at least 1"):
         rc.read_platforms([board | {"memory_bandwidth": 1e10, "platform": "  "}])
+
+
+@pytest.mark.parametrize(
+    ("reader", "table"), [(rc.read_platforms, BOARD), (rc.read_network, COUNTS), (rc.read_measurements, TIMES)]
+)
+@pytest.mark.parametrize("title", ["Results of 2026\n\n", "Results of 2026,,,,\nby us,,,,\n"])
+def test_a_title_above_the_header_is_told(reader, table, title, tmp_path):
+    line = title.count("\n") + 1
+    with pytest.raises(
+        InvalidDataError, match=rf"mine\.csv, row {line}: looks like the header, and row 1 does not; begin"
+    ):
+        reader(written(tmp_path, title + table, "mine.csv"))
+    assert reader(written(tmp_path, "# Results of 2026\n\n" + table, "mine.csv")).height == 1
