@@ -487,6 +487,18 @@ def test_columns_named_as_own_dims_tell_rows_apart():
     assert absent["reason"].to_list() == ["context 64 is not in the cube, which has 128, 1024"]
 
 
+@pytest.mark.parametrize(
+    ("labels", "given"), [(["2", "555.42"], [2.0, 555.42]), (["2", "3"], [2.0, 3.0]), ([2.0, 3.5], ["2", "3.5"])]
+)
+def test_numbers_of_a_table_are_the_labels_that_they_spell(labels, given):
+    inputs = rc.inputs("mnist", platforms="NCS2", precision="FP16", batch=[1])
+    cube = rc.predict(inputs.assign(clock=("driver", [1.0, 2.0])).assign_coords(driver=labels))
+    rows = runs_of_mlp(mode="default", driver=pl.Series(given)).with_columns(batch=1)
+    joined = rc.join(cube, rows).sel(topology="MLP", pruning=100, driver=labels[1]).squeeze()
+    assert joined.measured_throughput.item() == rows["throughput_compute_per_s"][1]
+    assert rc.unmatched(cube, rows.with_columns(driver=pl.Series([float("nan"), 7.0]))).height == 2
+
+
 def test_a_dim_cut_to_one_label_takes_its_rows_alone():
     cube = serving_cube().sel(context=128, phase="decode")
     joined = rc.join(cube, serving_rows(task="generate", device_class="as they say"))
