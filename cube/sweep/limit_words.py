@@ -89,10 +89,11 @@ def _unit_in(cube: xr.Dataset, name: str) -> str:
 
 def _limited_variable(cube: xr.Dataset, short: str, predicted: bool) -> str:
     measured, other, _ = SHORT[short]
-    for name in (other, measured) if predicted else (measured, other):
+    # a cube made by hand may have a variable of the short name itself
+    for name in (*((other, measured) if predicted else (measured, other)), short):
         if name in cube.variables and not _says_nothing(cube.variables[name]):
             return name
-    held = [repr(name) for name in (measured, other) if name in cube.variables]
+    held = [repr(name) for name in dict.fromkeys((measured, other, short)) if name in cube.variables]
     told = f"no value of {' or '.join(held)} is known in" if held else f"neither {measured!r} nor {other!r} is in"
     msg = f"`{short}`: {told} the cube; limit another variable with --limit"
     raise MissingInputError(msg)

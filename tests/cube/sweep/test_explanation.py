@@ -179,6 +179,14 @@ def test_what_cannot_be_read_is_told(chips, call, error, message):
         call(chips if "power" in message else chips.assign(more))
 
 
+def test_a_variable_of_a_short_name_is_that_variable(chips):
+    own = chips.rename(delay="latency").assign(energy=("platform", [2.0, 1.0], {"units": "J"}))
+    name, where = read_limits(
+        own, "latency", {"latency": "3s", "energy": "1500mJ"}, ["latency>=500ms"], predicted=False
+    )
+    assert (name, where) == ("latency", {"latency": (0.5, 3.0), "energy": (None, 1.5)})
+
+
 def test_a_bare_number_is_taken_in_the_unit_that_answers_show():
     cube = rc.benchmark("cifar10")
     given = {"top1": "85", "power": "15", "latency": "1e1 ms", "energy": "2 mJ"}
