@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -59,7 +59,7 @@ def numbered_rows(
     from roofcube.errors import InvalidDataError
     from roofcube.files.measurements import read_numbered
 
-    given = {
+    given: dict[str, Any] = {
         "columns": {name: _target(said) for name, said in column_map("--column", columns).items()},
         "units": column_map("--unit", units),
         "constants": column_map("--constant", constants),
