@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 __all__: list[str] = []
 
 SWEEP_EXAMPLE = """
-[inputs]                      # the arguments of roofcube.inputs; names ending in .toml, .onnx or .csv are files
+[inputs]                      # the arguments of roofcube.inputs; names ending in .toml, .csv, .onnx, … are files
 topologies = ["CNV"]
 precision = ["INT4", "INT2"]
 batch = [1, 8, 64]            # or { start = 1, stop = 256, steps = 9, spacing = "log" }

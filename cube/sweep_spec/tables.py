@@ -17,6 +17,7 @@ from pydantic import (
     model_validator,
 )
 
+from roofcube.datasets.forms.table_forms import TABLE_SUFFIXES
 from roofcube.datasets.quantities import QUANTITIES, number_of
 from roofcube.disk import path_of, text_of
 from roofcube.errors import InvalidDataError, suggestion
@@ -42,8 +43,8 @@ __all__ = [
     "read_sweep_spec",
 ]
 
-PLATFORM_FILES = (".toml",)
-NETWORK_FILES = (".onnx", ".csv")
+PLATFORM_FILES = (".toml", *TABLE_SUFFIXES)
+NETWORK_FILES = (".onnx", ".json", *TABLE_SUFFIXES)
 # kind of question → what it needs, and what it also takes, beside `where`
 TAKES: dict[str, tuple[frozenset[str], frozenset[str]]] = {
     "pareto": (frozenset({"objectives"}), frozenset({"per", "ties", "epsilon"})),
@@ -134,6 +135,8 @@ class NetworkFile(SpecTable):
     sizes: dict[str, Any] | None = None
     batch: int | None = None
     pruning: float | None = None
+    phase: Labels | None = None
+    context: int | list[int] | None = None
     top1: float | dict[str, float] | None = None
     top5: float | dict[str, float] | None = None
 

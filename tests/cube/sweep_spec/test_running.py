@@ -205,3 +205,32 @@ where = { price = { max = 100 } }
 def test_true_is_no_number(spec, question, key):
     with pytest.raises(InvalidDataError, match=f"`{key}`: expected no true or false"):
         spec(f'[reduce]\nkind = "best"\nobjective = "predicted_latency"\n{question}\n')
+
+
+def test_a_table_of_platforms_and_a_transformer_are_files_beside_the_spec(spec, tmp_path):
+    (tmp_path / "chips.csv").write_text(
+        "platform;device_class;precision;peak_compute;memory_bandwidth\nKite;NPU;FP16;4 TOPS;19,2 GB/s\n"
+    )
+    (tmp_path / "tiny.json").write_text(
+        '{"model_type": "llama", "vocab_size": 1000, "hidden_size": 64, "num_hidden_layers": 2, '
+        '"num_attention_heads": 4, "intermediate_size": 128}'
+    )
+    text = """
+[inputs]
+task = "generate"
+platforms = "chips.csv"
+topologies = [{ file = "tiny.json", phase = "decode", context = [128, 512] }]
+batch = 1
+[reduce]
+kind = "best"
+objective = "predicted_throughput"
+per = "context"
+"""
+    result = answer_sweep(spec(text)).result
+    assert result.context.values.tolist() == [128, 512]
+    assert result.platform.values.tolist() == ["Kite", "Kite"]
+    assert (result.memory_bandwidth == 19.2e9).all()
+    with pytest.raises(InvalidDataError, match="`context`: expected tokens in context"):
+        answer_sweep(
+            spec(text.replace('{ file = "tiny.json", phase = "decode", context = [128, 512] }', '"tiny.json"'))
+        )
