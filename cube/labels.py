@@ -22,6 +22,7 @@ __all__ = [
     "COLUMNS",
     "KEY_COLUMNS",
     "RowLocations",
+    "alike",
     "axis",
     "bytes_in_file",
     "column_of",
@@ -185,10 +186,17 @@ def locate(cube: xr.Dataset | xr.DataArray, table: pl.DataFrame, *, dims: Sequen
                 reasons = [reason or (f"{missing}: {few}" if few else missing) for reason in reasons]
             continue
         has = f", which has {few}" if few else ""
-        known = {_key(dim, label): place for place, label in enumerate(labels)}
+        known: dict[Any, int] = {}
+        for place, label in enumerate(labels):
+            # a label that another one is an alias of keeps its name
+            if (key := _key(dim, label)) not in known or key == label:
+                known[key] = place
+        own = {label: place for place, label in enumerate(labels) if isinstance(label, str)}
         values = table[column].to_list()
         kinds = {type(label) for label in known}
-        places = {value: known.get(_key(dim, value, kinds=kinds), -1) for value in dict.fromkeys(values)}
+        places = {
+            value: own.get(value, known.get(_key(dim, value, kinds=kinds), -1)) for value in dict.fromkeys(values)
+        }
         found = np.array([places[value] for value in values], dtype=np.intp)
         for row in np.flatnonzero(found < 0).tolist():
             reasons[row] = reasons[row] or f"{dim} {values[row]!r} is not in the cube{has}"
@@ -201,15 +209,28 @@ def locate(cube: xr.Dataset | xr.DataArray, table: pl.DataFrame, *, dims: Sequen
     return RowLocations(tuple(indices), indices, reasons)
 
 
+def alike(labels: Iterable[Any], dim: str) -> dict[str, list[str]]:
+    """Return the labels of a dim that a table of measurements reads as one, by the name that it reads."""
+    names: dict[str, list[str]] = {}
+    for label in labels:
+        if isinstance(label, str):
+            names.setdefault(canonical(column_of(dim), label), []).append(label)
+    return {name: several for name, several in names.items() if len(several) > 1}
+
+
 def _located_together(
     cube: xr.Dataset | xr.DataArray, table: pl.DataFrame, parts: list[str], reasons: list[str]
 ) -> np.ndarray[Any, Any]:
     """Find rows along a dim that several labels name together, such as platform, mode and precision."""
     known: dict[tuple[Any, ...], int] = {}
+    own: dict[tuple[Any, ...], int] = {}
     for place, labels in enumerate(zip(*(cube[dim].values.tolist() for dim in parts), strict=True)):
-        known.setdefault(tuple(_key(dim, label) for dim, label in zip(parts, labels, strict=True)), place)
+        key = tuple(_key(dim, label) for dim, label in zip(parts, labels, strict=True))
+        own.setdefault(labels, place)
+        if key not in known or (key == labels and known[key] != own[labels]):
+            known[key] = place
     rows = list(table.select(map(column_of, parts)).iter_rows())
-    places = {row: known.get(tuple(map(_key, parts, row)), -1) for row in dict.fromkeys(rows)}
+    places = {row: own.get(row, known.get(tuple(map(_key, parts, row)), -1)) for row in dict.fromkeys(rows)}
     found = np.array([places[row] for row in rows], dtype=np.intp)
     for row in np.flatnonzero(found < 0).tolist():
         told = ", ".join(f"{dim} {value!r}" for dim, value in zip(parts, rows[row], strict=True))

@@ -11,7 +11,7 @@ import xarray as xr
 
 from roofcube import datasets
 from roofcube.errors import InvalidDataError, check_kind
-from roofcube.labels import RowLocations, column_of, dims_in_order, labelled, locate, own_dims
+from roofcube.labels import RowLocations, alike, column_of, dims_in_order, labelled, locate, own_dims
 from roofcube.measured.accuracy import with_measured_accuracy
 from roofcube.measured.efficiency import DERIVED, throughput_of
 from roofcube.measured.physics_gate import check, quality_bits
@@ -20,7 +20,7 @@ from roofcube.model.inputs import inputs as model_inputs
 from roofcube.model.predict import predict
 from roofcube.options import check_fits
 from roofcube.vocabulary import DIMS, LAB, OFFER, THREADED, attributes
-from roofcube.wording import AS_GIVEN
+from roofcube.wording import AS_GIVEN, counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -129,6 +129,7 @@ def join(cube: xr.Dataset, measurements: Any) -> xr.Dataset:
     _check_said(cube, table, where)
     joined = with_measured_accuracy(_joined(cube, table, where))
     _warn_of_none(table, where)
+    _warn_of_alike(cube, table)
     _warn_of_lost(cube, joined)
     if LAB not in joined["n_rows"].dims:
         joined.attrs.pop("disagreement", None)
@@ -221,6 +222,22 @@ def _warn_of_none(table: pl.DataFrame, where: RowLocations) -> None:
             "`roofcube.unmatched` lists the reason of each"
         )
         warnings.warn(msg, UserWarning, stacklevel=3)
+
+
+def _warn_of_alike(cube: xr.Dataset, table: pl.DataFrame) -> None:
+    """Tell where labels of the cube are one name in a file: its rows go to the label of that name."""
+    for dim in ("platform", "topology"):
+        if dim not in cube.coords or dim not in table.columns:
+            continue
+        for name, labels in alike(np.unique(cube[dim].values).tolist(), dim).items():
+            rows = int((table[dim] == name).sum())
+            if rows:
+                others = ", ".join(repr(one) for one in labels if one != name)
+                msg = (
+                    f"{counted(rows, 'row')} of the {dim} {name!r} {'are' if rows > 1 else 'is'} not of {others}, which a file of measurements reads as the "
+                    "same name; give it another one: read_network(..., name=...)"
+                )
+                warnings.warn(msg, UserWarning, stacklevel=3)
 
 
 def _joined(cube: xr.Dataset, measurements: pl.DataFrame, where: RowLocations) -> xr.Dataset:

@@ -487,6 +487,31 @@ def test_columns_named_as_own_dims_tell_rows_apart():
     assert absent["reason"].to_list() == ["context 64 is not in the cube, which has 128, 1024"]
 
 
+@pytest.mark.parametrize("layout", ["product", "offered"])
+def test_a_label_of_the_users_that_is_another_spelling_of_an_embedded_one_has_its_own_rows(layout):
+    own = rc.read_network({"topology": ["x"], "gmacs": [4.1], "mparams": [25.6]}, task="imagenet", name="resnet50")
+    nets = ["ResNet-50", own]
+    cube = rc.predict(
+        rc.inputs("imagenet", platforms="TX2", topologies=nets, precision="FP16", batch=[1], layout=layout)
+    )
+    rows = pl.DataFrame({"topology": ["resnet50"], "platform": "TX2", "mode": "maxn", "precision": "FP16"})
+    rows = rows.with_columns(pruning_percent=100.0, batch=1, latency_compute_s=0.02)
+
+    def network_of(table):
+        latency = rc.join(cube, table).measured_latency
+        return latency.topology.values[
+            latency.notnull().any([dim for dim in latency.dims if dim != "topology"])
+        ].tolist()
+
+    assert network_of(rows) == ["resnet50"]
+    message = "1 row of the topology 'ResNet-50' is not of 'resnet50', which a file of measurements reads as the same"
+    for table in (rows.with_columns(topology=pl.lit("ResNet-50")), rc.read_measurements(rows)):
+        with pytest.warns(UserWarning, match=message):
+            assert network_of(table) == ["ResNet-50"]
+    alone = rc.predict(rc.inputs("imagenet", platforms="TX2", topologies=own, precision="FP16", batch=[1]))
+    assert int(rc.join(alone, rc.read_measurements(rows)).n_rows.sum()) == 1
+
+
 @pytest.mark.parametrize(
     ("labels", "given"), [(["2", "555.42"], [2.0, 555.42]), (["2", "3"], [2.0, 3.0]), ([2.0, 3.5], ["2", "3.5"])]
 )
