@@ -229,13 +229,15 @@ def _warn_of_alike(cube: xr.Dataset, table: pl.DataFrame) -> None:
     for dim in ("platform", "topology"):
         if dim not in cube.coords or dim not in table.columns:
             continue
-        for name, labels in alike(np.unique(cube[dim].values).tolist(), dim).items():
+        labels = dict.fromkeys(np.ravel(cube[dim].values).tolist())
+        for name, spellings in alike(labels, dim).items():
             rows = int((table[dim] == name).sum())
+            taken = name if name in spellings else spellings[0]
+            others = ", ".join(repr(one) for one in spellings if one != taken)
             if rows:
-                others = ", ".join(repr(one) for one in labels if one != name)
                 msg = (
-                    f"{counted(rows, 'row')} of the {dim} {name!r} {'are' if rows > 1 else 'is'} not of {others}, which a file of measurements reads as the "
-                    "same name; give it another one: read_network(..., name=...)"
+                    f"{counted(rows, 'row')} of {dim} {name!r} {'go' if rows > 1 else 'goes'} to {taken!r}, not to "
+                    f"{others}, which a file of measurements reads as the same name; give one another: read_network(..., name=...)"
                 )
                 warnings.warn(msg, UserWarning, stacklevel=3)
 

@@ -504,7 +504,7 @@ def test_a_label_of_the_users_that_is_another_spelling_of_an_embedded_one_has_it
         ].tolist()
 
     assert network_of(rows) == ["resnet50"]
-    message = "1 row of the topology 'ResNet-50' is not of 'resnet50', which a file of measurements reads as the same"
+    message = "1 row of topology 'ResNet-50' goes to 'ResNet-50', not to 'resnet50', which a file of measurements reads as the same"
     for table in (rows.with_columns(topology=pl.lit("ResNet-50")), rc.read_measurements(rows)):
         with pytest.warns(UserWarning, match=message):
             assert network_of(table) == ["ResNet-50"]
