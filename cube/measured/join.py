@@ -237,7 +237,8 @@ def _warn_of_alike(cube: xr.Dataset, table: pl.DataFrame) -> None:
             if rows:
                 msg = (
                     f"{counted(rows, 'row')} of {dim} {name!r} {'go' if rows > 1 else 'goes'} to {taken!r}, not to "
-                    f"{others}, which a file of measurements reads as the same name; give one another: read_network(..., name=...)"
+                    f"{others}, which a file of measurements reads as the same name; give one another: "
+                    "read_network(..., name=...)"
                 )
                 warnings.warn(msg, UserWarning, stacklevel=3)
 
