@@ -98,7 +98,8 @@ ALL = ("qkv", "o", "mlp")
 LLAMA = Family()
 DEEPSEEK = Family(needs=LATENT, mixture=True, latent=True)
 FAMILIES = {
-    "llama": LLAMA,
+    # of its connector to a tower for pictures (SmolVLM)
+    "llama": Family(ignored=("is_llama_config", "pixel_shuffle_factor", "perceiver_config")),
     "granite": LLAMA,
     "arcee": Family(gated=False),
     "nemotron": Family(gated=False, norm_size=2),
@@ -218,6 +219,14 @@ NEUTRAL = re.compile(
     r"|early_stopping|.*suppress_tokens|bad_words_ids|use_(flash|dynamic|logn|memory_efficient).*|.*_version|.*dtype.*"
     r"|clip_qkv|interpolate.*|qk_head_dim|layerdrop|.*causal.*|use_return_dict|swiglu_.*|unsloth.*|tensor_parallel.*|.*logits.*"
 )
+# model types that are near a family by name and have layers of another kind
+OTHERS = {
+    re.compile(
+        r".*(mamba|hybrid|[jbz]amba|rwkv|recurrent|retnet|griffin|hyena).*|nemotron_h|falcon_h1|lfm2.*|qwen3_(next|5).*"
+        r"|minimax(_text.*)?|kimi_linear|plamo2"
+    ): "layers of a state-space model or of linear attention",
+    re.compile(r"mllama.*|idefics|flamingo.*"): "layers of cross attention",
+}
 HEADS = ("ForCausalLM", "LMHeadModel", "ForConditionalGeneration")
 
 
@@ -230,6 +239,12 @@ def family_of(config: Mapping[str, Any], source: str) -> Family:
         Naming the key.
     """
     kind = config.get("model_type")
+    if isinstance(kind, str) and (other := next((what for names, what in OTHERS.items() if names.fullmatch(kind)), "")):
+        msg = (
+            f"{source}, key 'model_type': {kind!r} has {other}, which are not counted; give the network as ONNX, or as "
+            "a table of totals"
+        )
+        raise InvalidDataError(msg)
     if not isinstance(kind, str) or kind not in FAMILIES:
         near = suggestion(str(kind), FAMILIES)
         msg = (

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from roofcube.datasets.transformer_families import FAMILIES, OTHERS
 from roofcube.datasets.transformers import transformer_of, transformer_table
 from roofcube.errors import InvalidDataError
 
@@ -445,9 +446,12 @@ def test_text_that_stands_on_top_is_read_and_the_tower_left_out():
         # the decoder of Llama 3.2 Vision has layers of cross attention
         (
             seeing("mllama", LLAMA_8B | {"model_type": "mllama_text_model"}),
-            "s, key 'text_config', key 'model_type': 'mllama_",
+            "key 'model_type': 'mllama_text_model' has layers of cross",
         ),
-        (seeing("x", LLAMA_8B | {"model_type": "jamba"}), "key 'model_type': 'jamba' is not known"),
+        (
+            seeing("x", LLAMA_8B | {"model_type": "jamba"}),
+            "s, key 'text_config', key 'model_type': 'jamba' has layers of a state-space model or of",
+        ),
         (
             seeing("x", LLAMA_8B | {"mamba_d_state": 16}),
             r"s, key 'text_config': the keys 'mamba_d_state' \(16\) of a llama",
@@ -472,3 +476,26 @@ def test_text_that_stands_on_top_is_read_and_the_tower_left_out():
 def test_what_joins_text_to_pictures_otherwise_is_refused(config, message):
     with pytest.raises(InvalidDataError, match=message):
         transformer_of(config, source="s")
+
+
+@pytest.mark.parametrize(
+    "kind",
+    ["granitemoehybrid", "bamba", "zamba2", "nemotron_h", "falcon_h1", "falcon_mamba", "qwen3_next", "rwkv", "minimax"],
+)
+def test_hybrids_are_refused_by_name(kind):
+    assert kind not in FAMILIES
+    with pytest.raises(
+        InvalidDataError, match=f"'{kind}' has layers of a state-space model or of linear attention, which"
+    ):
+        transformer_of(LLAMA_8B | {"model_type": kind})
+
+
+def test_families_are_not_taken_for_hybrids():
+    assert not [kind for kind in FAMILIES for names in OTHERS if names.fullmatch(kind)]
+
+
+def test_the_text_of_smolvlm_500m_is_read():
+    """As HuggingFaceTB/SmolVLM-500M-Instruct says it: SmolLM2 360M with a head of its own."""
+    text = llama(960, 32, 15, 5, 2560, 49280, head_dim=64, is_llama_config=True, pixel_shuffle_factor=4)
+    layer = 2 * 960 * 960 + 2 * 960 * 320 + 3 * 960 * 2560 + 2 * 960
+    assert transformer_of(seeing("idefics3", text, scale_factor=4)).params == 32 * layer + 2 * 49280 * 960 + 960
