@@ -11,6 +11,7 @@ from roofcube.datasets import schema
 from roofcube.datasets.aliases import canonical
 from roofcube.datasets.forks import check_not_forked
 from roofcube.datasets.forms.faults import FROM_ZERO, MOST, all_in_one
+from roofcube.datasets.forms.fields import MISSING
 from roofcube.datasets.forms.reading import columns_of, model_of
 from roofcube.datasets.quantities import QUANTITIES, number_of, range_fault
 from roofcube.errors import InvalidDataError, suggestion
@@ -29,6 +30,7 @@ KEY = ("platform", "mode", "precision")
 # what a platform has once, whatever its modes and precisions
 OF_PLATFORM = ("device_class", "family", "board", "cores", "channel_tile", "weights_shared", "dataflow")
 FLAGS = ("weights_shared", "dataflow")
+LABELS = ("platform", "mode", "family", "board")
 BANDWIDTH = "memory_bandwidth_b_per_s"
 UNKNOWN = ("not known", "unknown")  # what a bandwidth is that nobody publishes, where a format has no empty value
 
@@ -153,6 +155,11 @@ def _platform_row(entry: Any, where: str, source: str, unknown: set[str]) -> tup
     given, faults = _known_keys(entry, {*offered, *structure, "source", *SOURCES.values()}, where, unknown)
     told = str(given.pop("source", "") or "")
     sources = {column: given.pop(column, None) for column in SOURCES.values()}
+    given |= {
+        column: None
+        for column in COLUMNS
+        if isinstance(given.get(column), str) and given[column].strip().casefold() in MISSING
+    }
     if BANDWIDTH in given and (given[BANDWIDTH] is None or str(given[BANDWIDTH]).strip().casefold() in UNKNOWN):
         given[BANDWIDTH] = None
     wrong = set()
@@ -167,6 +174,8 @@ def _platform_row(entry: Any, where: str, source: str, unknown: set[str]) -> tup
             # a table that was read before names its file in `source`
             sources[SOURCES[name]] = own or sources[SOURCES[name]] or (told if told != source else None)
     given = {column: value.strip() if isinstance(value, str) else value for column, value in given.items()}
+    # a number that is a label, as rows have it too
+    given |= {name: str(given[name]) for name in LABELS if type(given.get(name)) is int}
     for column, value in given.items():
         if isinstance(value, bool) and column not in (*FLAGS, *wrong):
             faults.append(f"{where}, key {column!r}: expected no true or false, got {value!r}; correct it")

@@ -218,7 +218,7 @@ def _warn_of_fraction(space: Labelled, name: Any, wanted: Any) -> None:
     if not isinstance(values, np.ndarray) or values.dtype.kind not in "fiu" or not values.size:
         return
     if np.fmin.reduce(values, axis=None) > 1:
-        msg = f"`where[{name!r}]`: got {wanted!r}, less than 1 %, and no value is so small; in percent 0.92 is 92"
+        msg = f"`where[{name!r}]`: got {wanted!r}, 1 % or less, and no value is so small; in percent 0.92 is 92"
         warnings.warn(msg, UserWarning, stacklevel=5)
 
 

@@ -320,3 +320,15 @@ def test_a_title_above_the_header_is_told(reader, table, title, tmp_path):
     ):
         reader(written(tmp_path, title + table, "mine.csv"))
     assert reader(written(tmp_path, "# Results of 2026\n\n" + table, "mine.csv")).height == 1
+
+
+def test_numbers_are_labels_of_platforms_and_missing_figures_are_none(tmp_path):
+    head = "platform,device_class,precision,peak_compute,memory_bandwidth,memory_capacity,power\n"
+    path = written(tmp_path, head + "3090,GPU,FP16,71e12,936e9,n/a,350\n2080,GPU,FP16,50e12,-,8 GiB,\n", "mine.csv")
+    table = rc.read_platforms(path)
+    assert table.select("platform", "family").rows() == [("3090", "3090"), ("2080", "2080")]
+    assert table["memory_bandwidth_b_per_s"].to_list() == [936e9, None]
+    assert table["memory_capacity_b"].to_list() == [None, 8 * 2**30]
+    assert table["listed_power_w"].to_list() == [350.0, None]
+    with pytest.raises(InvalidDataError, match="row 2, key 'peak_compute_op_per_s': got nothing; field required"):
+        rc.read_platforms(written(tmp_path, head + "3090,GPU,FP16,n/a,936e9,n/a,350\n", "mine.csv"))

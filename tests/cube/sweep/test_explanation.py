@@ -205,7 +205,7 @@ def test_a_bare_number_is_taken_in_the_unit_that_answers_show():
 @pytest.mark.parametrize("of", [rc.benchmark, lambda task: rc.Sweep(rc.inputs(task))])
 def test_a_percentage_limited_by_a_fraction_is_told(of):
     cube = of("cifar10")
-    with pytest.warns(UserWarning, match=r"`where\['top1'\]`: got \(0\.92, None\), less than 1 %, and no value is so"):
+    with pytest.warns(UserWarning, match=r"`where\['top1'\]`: got \(0\.92, None\), 1 % or less, and no value is so"):
         rc.count(cube, where={"top1": (0.92, None)})
     with pytest.warns(UserWarning, match=r"`where\['pruning'\]`: got \(None, 0\.5\)"):
         rc.count(cube, where={"pruning": (None, 0.5)})
