@@ -91,7 +91,7 @@ def read_platforms(source: Any, *, columns: Mapping[str, str | None] | None = No
         told, sheet = str(source), as_sheet(source, what="source", row=schema.Platform)
         check_no_faults(sheet.faults, source=told, header=sheet.header)
         numbers = sheet.rows if sheet.header else None
-        entries = _platform_cells(sheet, columns or {}).to_dicts()
+        entries = _platform_cells(sheet, columns).to_dicts()
     elif not isinstance(source, str | Path):
         entries = as_table(source, what="source").to_dicts()
     else:
@@ -99,14 +99,17 @@ def read_platforms(source: Any, *, columns: Mapping[str, str | None] | None = No
     return platform_table(_renamed_keys(entries, columns, told), source=told, each=each, numbers=numbers)
 
 
-def _platform_cells(sheet: Sheet, columns: Mapping[str, str | None]) -> pl.DataFrame:
+def _platform_cells(sheet: Sheet, columns: Any) -> pl.DataFrame:
     """Read the numbers of a sheet of platforms, with units or without; what is none stays text, to be told."""
-    numbers = [one for one in sheet.frame.columns if (columns.get(one) or one) in WITH_UNITS]
-    plain = sheet.frame.select(pl.col(numbers).cast(pl.String).str.extract(NUMBER))
-    decimal, doubt = (".", "") if sheet.separator in ("", ",") else decimal_of(plain.get_columns())
-    if decimal != "," or doubt:
-        return sheet.frame.with_columns(map(inferred, sheet.frame)) if sheet.separator else sheet.frame
-    frame = sheet.frame.with_columns(pl.col(numbers).str.replace(",", ".", literal=True))
+    if not sheet.separator:
+        return sheet.frame
+    names = columns if hasattr(columns, "get") else {}
+    numbers = [one for one in sheet.frame.columns if str(names.get(one) or one) in WITH_UNITS]
+    plain = sheet.frame.select(pl.col(numbers).str.extract(NUMBER))
+    decimal, doubt = (".", "") if sheet.separator == "," else decimal_of(plain.get_columns())
+    frame = sheet.frame
+    if decimal == "," and not doubt:
+        frame = frame.with_columns(pl.col(numbers).str.replace(",", ".", literal=True))
     return frame.with_columns(map(inferred, frame))
 
 

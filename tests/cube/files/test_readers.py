@@ -332,3 +332,10 @@ def test_numbers_are_labels_of_platforms_and_missing_figures_are_none(tmp_path):
     assert table["listed_power_w"].to_list() == [350.0, None]
     with pytest.raises(InvalidDataError, match="row 2, key 'peak_compute_op_per_s': got nothing; field required"):
         rc.read_platforms(written(tmp_path, head + "3090,GPU,FP16,n/a,936e9,n/a,350\n", "mine.csv"))
+
+
+@pytest.mark.parametrize("columns", [["Board"], "Board", {"Board": ["platform"]}, {"Board": ("platform", "s")}])
+def test_columns_of_a_file_of_platforms_that_are_no_names_are_told(tmp_path, columns):
+    path = written(tmp_path, BOARD.replace("platform", "Board", 1), "mine.csv")
+    with pytest.raises(InvalidDataError, match="`columns"):
+        rc.read_platforms(path, columns=columns)
