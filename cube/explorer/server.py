@@ -174,7 +174,7 @@ def _session(source: Source, make: Callable[[dict[str, Any]], Any], sessions: se
 # what is refused ------------------------------------------------------------------------------------------------------
 
 
-def _guard(application: Any, allowed: list[str], is_full: Callable[[], bool], many: str) -> None:
+def _guard(application: Any, allowed: list[str], is_full: Callable[[], bool], when_full: str) -> None:
     """Refuse foreign names of this host and too many sessions; send the policy with every answer."""
     sockets = " ".join(f"ws://{name} wss://{name}" for name in allowed)
     headers = {
@@ -199,7 +199,7 @@ def _guard(application: Any, allowed: list[str], is_full: Callable[[], bool], ma
             403,
             "This name is not one under which the explorer is served; start it with --allow-origin NAME:PORT",
         ),
-        (full, 503, many),
+        (full, 503, when_full),
     ]
     for number, (matcher, status, reason) in enumerate(refusals):
         rule = Rule(matcher, _Refusal, {"status": status, "reason": reason})
