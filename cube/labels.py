@@ -14,7 +14,7 @@ from roofcube.datasets import canonical
 from roofcube.vocabulary import CONFIGURATION, DESCRIBING, DIMS, OFFER
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterable, Mapping, Sequence
+    from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 
     import polars as pl
 
@@ -187,8 +187,8 @@ def locate(cube: xr.Dataset | xr.DataArray, table: pl.DataFrame, *, dims: Sequen
         has = f", which has {few}" if few else ""
         known = {_key(dim, label): place for place, label in enumerate(labels)}
         values = table[column].to_list()
-        numbers = all(isinstance(label, float) for label in known)
-        places = {value: known.get(_key(dim, value, numbers=numbers), -1) for value in dict.fromkeys(values)}
+        kinds = {type(label) for label in known}
+        places = {value: known.get(_key(dim, value, kinds=kinds), -1) for value in dict.fromkeys(values)}
         found = np.array([places[value] for value in values], dtype=np.intp)
         for row in np.flatnonzero(found < 0).tolist():
             reasons[row] = reasons[row] or f"{dim} {values[row]!r} is not in the cube{has}"
@@ -217,10 +217,14 @@ def _located_together(
     return found
 
 
-def _key(dim: str, value: Any, *, numbers: bool = False) -> Any:
+def _key(dim: str, value: Any, *, kinds: Collection[type] = ()) -> Any:
+    """Return what labels are compared by; `kinds` are those of the cube's, in which a value of a table is read."""
+    if kinds == {str} and isinstance(value, int | float) and not isinstance(value, bool):
+        # a file reads versions as numbers that are labels
+        value = str(int(value)) if isinstance(value, int) or value.is_integer() else repr(value)
     if isinstance(value, str):
         name = canonical(column_of(dim), value)
-        if numbers or dim in NUMERIC:
+        if kinds == {float} or dim in NUMERIC:
             try:
                 return float(name.removesuffix("%"))
             except ValueError:

@@ -149,6 +149,7 @@ QUALITY = {
     "repeats_disagree": 4194304,
     "duplicate_row": 8388608,
     "far_below_sisters": 16777216,
+    "top5_below_top1": 33554432,
 }
 
 # How bad each finding is: no such thing can be; something is likely wrong; worth knowing.
@@ -178,18 +179,22 @@ GRADES: dict[str, Literal["impossible", "doubtful", "note"]] = {
     "repeats_disagree": "doubtful",
     "duplicate_row": "note",
     "far_below_sisters": "doubtful",
+    "top5_below_top1": "impossible",
     "impossible_sample": "impossible",
     "stuck_sample": "doubtful",
 }
 
-# Impossible findings that discredit the power of a row only, and those that discredit all that was measured.
+# Impossible findings that discredit the power or the accuracy of a row only, and those that discredit all of it.
 IMPOSSIBLE_POWER = QUALITY["zero_power"] | QUALITY["power_unit_off"]
-IMPOSSIBLE: int = sum(bit for name, bit in QUALITY.items() if GRADES[name] == "impossible") & ~IMPOSSIBLE_POWER
+IMPOSSIBLE_ACCURACY = QUALITY["top5_below_top1"]
+ALL_IMPOSSIBLE: int = sum(bit for name, bit in QUALITY.items() if GRADES[name] == "impossible")
+IMPOSSIBLE = ALL_IMPOSSIBLE & ~(IMPOSSIBLE_POWER | IMPOSSIBLE_ACCURACY)
 
 # what an accuracy says that is not the network's own
 MEASURED_ACCURACY = "of networks that came without an accuracy, the mean of the measured rows"
 
-# What of a cube rests on measurements of speed (or accuracy), and what on those of power.
+# What of a cube rests on measurements of speed, of accuracy, and of power.
+MEASURED_ACCURACIES = frozenset({"measured_top1", "measured_top5"})
 MEASURED_SPEED = frozenset(
     {
         "measured_throughput",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from roofcube.datasets.quantities import UNITS, factor_of
 from roofcube.errors import InvalidDataError
 from roofcube.vocabulary import DIMS
 
@@ -21,6 +22,7 @@ __all__ = [
     "configuration_text",
     "counted",
     "flag_words",
+    "in_percent",
     "in_shown_unit",
     "labels_text",
     "listed",
@@ -42,8 +44,11 @@ PREFIXED = ("op", "B", "B/s")  # units whose letter for thousands stands before 
 NOT_KNOWN = "not known"
 # how the long name of a variable ends that is a column of the user's measurements
 AS_GIVEN = "as given with the measurements"
-BASES = ("s", "J", "W", "B")
-PREFIXES = {"n": 1e-9, "u": 1e-6, "µ": 1e-6, "m": 1e-3, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12}
+# limits as they are typed, by the unit of what is limited
+LIMITS_LIKE = {
+    "s": "10ms", "J": "2mJ", "W": "15W", "%": "85%", "B": "64MB", "B/s": "19.2GB/s", "op/s": "4TOP/s", "op": "8Gop",
+    "1/s": "30fps",
+}  # fmt: skip
 
 # SI units inside, human scale outside: unit → (factor, unit shown)
 SCALES = {
@@ -162,32 +167,64 @@ def in_shown_unit(value: float | None, unit: str) -> str:
     return with_unit(None if value is None else value * factor, shown)
 
 
-def read_quantity(text: str) -> float:
-    """Read a number with or without a unit of human scale, in SI: 10ms, 15 W, 85 %.
+def read_quantity(text: str, unit: str, *, what: str) -> float:
+    """Read a number as a person writes it, in SI: 10ms, 15 W, 85 %; without a unit where that is not in doubt.
+
+    Parameters
+    ----------
+    text : str
+    unit : str
+        SI unit of the variable; a bare number is in it where figures show it so too (W, %, inputs/s), else refused.
+    what : str
+        What errors begin with: the option, or the key.
 
     Raises
     ------
     InvalidDataError
-        If it is no number, or the unit is not known.
+        If it is no number, the unit is that of something else or missing, or a percentage is given as a fraction.
 
     Examples
     --------
-    >>> read_quantity("10ms"), read_quantity("15W"), read_quantity("85 %"), read_quantity("2.5 mJ")
-    (0.01, 15.0, 85.0, 0.0025)
+    >>> limits = [("10ms", "s"), ("15", "W"), ("85 %", "%"), ("2.5 mJ", "J"), ("20", "1/s")]
+    >>> [read_quantity(text, unit, what="limit") for text, unit in limits]
+    [0.01, 15.0, 85.0, 0.0025, 20.0]
     """
-    match = re.fullmatch(r"\s*([-+]?[0-9.]+(?:[eE][-+]?[0-9]+)?)\s*([a-zA-Zµ%]*)\s*", text)
-    unit = match[2] if match else ""
-    units = {"": 1.0, "%": 1.0} | dict.fromkeys(BASES, 1.0)
-    units |= {letter + base: factor for letter, factor in PREFIXES.items() for base in BASES}
-    factor = units.get(unit)
+    match = re.fullmatch(r"\s*([-+]?[0-9.]+(?:[eE][-+]?[0-9]+)?)\s*(.*?)\s*", text)
+    spelling = match[2].replace(" ", "") if match else ""
+    factor, shown = shown_unit(unit)
+    own = factor_of(unit, spelling) if unit in UNITS else 1.0 if spelling == unit else None
     try:
         number = float(match[1]) if match else math.nan
     except ValueError:
         number = math.nan
-    if factor is None or math.isnan(number):
-        msg = f"`{text}`: expected a number with a unit, such as 10ms, 15W or 85%, got {text!r}; write it so"
+    if math.isnan(number) or (spelling and own is None):
+        example = LIMITS_LIKE.get(unit, "")
+        told = f"a number with a unit, such as {example}" if example else f"a number{f' in {unit}' if unit else ''}"
+        msg = f"`{what}`: expected {told}, got {text!r}; write it so"
         raise InvalidDataError(msg)
-    return number * factor
+    if not spelling and factor != 1.0 and math.isfinite(number) and number:
+        msg = (
+            f"`{what}`: expected a number with its unit, got {text!r}; write {match[1]}{shown}, or "  # type: ignore[index]
+            f"{match[1]}{unit} if that is meant"  # type: ignore[index]
+        )
+        raise InvalidDataError(msg)
+    return number * own if spelling and own is not None else in_percent(number, unit, what=what)
+
+
+def in_percent(number: float, unit: str, *, what: str) -> float:
+    """Return a limit; refuse one of a percentage that is a fraction.
+
+    Raises
+    ------
+    InvalidDataError
+    """
+    if unit == "%" and 0.0 < number <= 1.0:
+        msg = (
+            f'`{what}`: expected percent, got {number:g}, a fraction; write {100.0 * number:g}, or "{number:g}%" if '
+            "so little is meant"
+        )
+        raise InvalidDataError(msg)
+    return number
 
 
 def percent(ratio: float | None) -> str:

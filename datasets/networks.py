@@ -94,22 +94,19 @@ def layer_table(table: pl.DataFrame | Sheet, *, source: str) -> pl.DataFrame:
         ops = (2 * macs).cast(pl.Int64)
         frame = frame.with_columns(ops=ops).drop("macs")
     layers = parse_rows(sheet.with_frame(frame), schema.NetworkLayer, source=source)
-    check_keys(layers, ("topology", "pruning_percent", "layer"), source=source, rows=sheet.rows)
-    _check_counts(layers, source, sheet.rows)
+    check_keys(layers, ("topology", "pruning_percent", "layer"), source=source, sheet=sheet)
+    _check_counts(layers, source, sheet)
     optional = [name for name in columns_of(schema.NetworkLayer) if name not in columns_of(schema.LayerRow)]
     return layers.drop([name for name in optional if name not in frame.columns])
 
 
-def _check_counts(layers: pl.DataFrame, source: str, rows: Sequence[int]) -> None:
-    for place, row in zip(rows, layers.iter_rows(named=True), strict=True):
+def _check_counts(layers: pl.DataFrame, source: str, sheet: Sheet) -> None:
+    for place, row in zip(sheet.rows, layers.iter_rows(named=True), strict=True):
         wrong = _wrong_count(row)
         if wrong is not None:
             column, expected, why = wrong
-            msg = (
-                f"{source}, row {place}, column {column!r}: got {row[column]}, the shape columns of this "
-                f"{row['kind']} layer give {expected}; {why}"
-            )
-            raise InvalidDataError(msg)
+            text = f"got {row[column]}, the shape columns of this {row['kind']} layer give {expected}; {why}"
+            check_no_faults([Fault(place, column, text)], source=source, header=sheet.header)
 
 
 def _wrong_count(row: Mapping[str, Any]) -> tuple[str, int, str] | None:
@@ -174,19 +171,18 @@ def totals_table(table: pl.DataFrame | Sheet, *, source: str) -> pl.DataFrame:
             "multiply-accumulate) or `macs`, with g for 1e9: `gops`, `gmacs`"
         )
         check_no_faults([Fault(None, flops, text)], source=source, header=sheet.header)
-    sheet, faults = _in_plain_units(_with_points(sheet.with_frame(frame)), source)
-    if faults:
-        # what is no number is told with all else that is wrong, and its row is not judged twice
-        _, wrong = typed_columns(sheet, schema.NetworkTotalsRow)
-        rows = {fault.row for fault in faults}
-        others = [*header_faults(sheet.frame.columns, schema.NetworkTotalsRow), *sheet.faults]
-        others += [fault for fault in wrong if fault.row not in rows]
-        every = sorted([*faults, *others], key=lambda fault: -1 if fault.row is None else fault.row)
-        check_no_faults(every, source=source, header=sheet.header)
-    totals = parse_rows(sheet, schema.NetworkTotalsRow, source=source)
-    check_keys(totals, ("topology", "pruning_percent", "precision"), source=source, rows=sheet.rows)
+    sheet, faults, written = _in_plain_units(_with_points(sheet.with_frame(frame)), source)
+    totals, wrong = typed_columns(sheet, schema.NetworkTotalsRow)
+    # what is no number is told with all else that is wrong, and its row is not judged twice
+    rows = {fault.row for fault in faults}
+    others = [*header_faults(sheet.frame.columns, schema.NetworkTotalsRow), *sheet.faults]
+    others += [_as_written(fault, written) for fault in wrong if fault.row not in rows]
+    every = sorted([*faults, *others], key=lambda fault: -1 if fault.row is None else fault.row)
+    check_no_faults(every, source=source, header=sheet.header)
+    check_keys(totals, ("topology", "pruning_percent", "precision"), source=source, sheet=sheet)
     _check_percent(totals, source)
-    check_no_faults(_implausible(totals, sheet.rows), source=source, header=sheet.header)
+    implausible = [_as_written(fault, written) for fault in _implausible(totals, sheet.rows)]
+    check_no_faults(implausible, source=source, header=sheet.header)
     required = ("topology", "task", "pruning_percent", "ops", "params")
     optional = [name for name in totals.columns if name not in required]
     kept = [name for name in optional if name in sheet.frame.columns and name != "source"]
@@ -227,8 +223,14 @@ def _with_points(sheet: Sheet) -> Sheet:
     return sheet.with_frame(sheet.frame.with_columns(pl.col(names).str.replace(",", ".", literal=True)))
 
 
-def _in_plain_units(sheet: Sheet, source: str) -> tuple[Sheet, list[Fault]]:
-    """Bring every quantity to its plain unit, MACs to operations; also tell what is no number."""
+def _as_written(fault: Fault, written: Mapping[str, str]) -> Fault:
+    """Name the column that the table has, in whose place there is one in the plain unit."""
+    name = written.get(fault.column, fault.column)
+    return fault if name == fault.column else fault._replace(column=name, text=f"as {fault.column!r}: {fault.text}")
+
+
+def _in_plain_units(sheet: Sheet, source: str) -> tuple[Sheet, list[Fault], dict[str, str]]:
+    """Bring every quantity to its plain unit, MACs to operations; also tell what is no number, and names of columns."""
     frame = sheet.frame
     faults: list[Fault] = []
     given: dict[str, list[tuple[str, pl.Series]]] = {}
@@ -251,7 +253,7 @@ def _in_plain_units(sheet: Sheet, source: str) -> tuple[Sheet, list[Fault]]:
         for name, other in others:
             _check_agree(sheet, quantity, first, name, values, other, source)
         frame = frame.drop([name for name, _ in columns if name != quantity]).with_columns(values.alias(quantity))
-    return sheet.with_frame(frame), faults
+    return sheet.with_frame(frame), faults, {quantity: columns[0][0] for quantity, columns in given.items()}
 
 
 def _check_agree(
@@ -260,11 +262,11 @@ def _check_agree(
     one = _number_column(sheet, first)[0] if first == quantity else values
     for place, a, b in zip(sheet.rows, one.to_list(), other.to_list(), strict=True):
         if a is not None and b is not None and abs(a - b) > AGREEMENT * max(abs(a), abs(b)):
-            msg = (
-                f"{source}, row {place}, columns {first!r} and {name!r}: they disagree, {a:g} against {b:g} "
-                f"{quantity}; keep the right one (an op is one multiplication or one addition, two a MAC)"
+            text = (
+                f"columns {first!r} and {name!r} disagree, {a:g} against {b:g} {quantity}; keep the right one "
+                "(an op is one multiplication or one addition, two a MAC)"
             )
-            raise InvalidDataError(msg)
+            check_no_faults([Fault(place, "", text)], source=source, header=sheet.header)
 
 
 def _number_column(sheet: Sheet, name: str) -> tuple[pl.Series, list[Fault]]:
@@ -348,7 +350,15 @@ def _accuracy(what: str, given: float | Mapping[str, float] | None) -> dict[str,
 
 
 def _check_percent(table: pl.DataFrame, source: str) -> None:
-    """Refuse accuracies that are fractions: all of a network at most 1 %."""
+    """Refuse accuracies and channels kept that are fractions, all of a network at most 1 %, and top-5 below top-1."""
+    few = table.filter(pl.col("pruning_percent") <= 1.0) if "pruning_percent" in table.columns else table.clear()
+    if few.height:
+        topology, kept = few.row(0, named=True)["topology"], few["pruning_percent"][0]
+        msg = (
+            f"{source}, network {topology!r}: got {kept:g} as the channels kept; expected percent, of which unpruned "
+            f"has 100; write {100.0 * kept:g}"
+        )
+        raise InvalidDataError(msg)
     for figure in ("top1", "top5"):
         columns = [name for name in table.columns if name in columns_of(schema.OwnAccuracy) and name[:4] == figure]
         for (topology,), rows in table.group_by("topology", maintain_order=True) if columns else ():
@@ -359,3 +369,15 @@ def _check_percent(table: pl.DataFrame, source: str) -> None:
                     "fractions by 100"
                 )
                 raise InvalidDataError(msg)
+    for first in columns_of(schema.OwnAccuracy):
+        five = first.replace("top1", "top5", 1)
+        if first == five or not {first, five} <= set(table.columns):
+            continue
+        wrong = table.filter(pl.col(five) < pl.col(first))
+        if wrong.height:
+            row = wrong.row(0, named=True)
+            msg = (
+                f"{source}, network {row['topology']!r}: got {row[five]:g} as {five!r}, below {row[first]:g} as "
+                f"{first!r}; what is first is among the first five: check which column is which"
+            )
+            raise InvalidDataError(msg)

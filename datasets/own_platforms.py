@@ -10,7 +10,7 @@ import polars as pl
 from roofcube.datasets import schema
 from roofcube.datasets.aliases import canonical
 from roofcube.datasets.forks import check_not_forked
-from roofcube.datasets.forms.faults import MOST, all_in_one
+from roofcube.datasets.forms.faults import FROM_ZERO, MOST, all_in_one
 from roofcube.datasets.forms.reading import columns_of, model_of
 from roofcube.datasets.quantities import QUANTITIES, number_of, range_fault
 from roofcube.errors import InvalidDataError, suggestion
@@ -46,9 +46,9 @@ def platform_table(
     source : str
         Where they are from, for errors and the column `source`.
     each : str
-        What an entry is called in errors, such as ``[[platform]]``.
+        What an entry is called in errors: ``[[platform]]``, which are counted from 1, or ``row``.
     numbers : sequence of int, optional
-        Their numbers in errors, such as lines of a file; else counted from 1.
+        Lines of a text file behind rows; else those are counted from 0, and errors say so.
 
     Returns
     -------
@@ -66,8 +66,8 @@ def platform_table(
     rows, faults = [], []
     said: dict[str, dict[str, tuple[Any, str]]] = {}
     unknown: set[str] = set()
-    for number, entry in zip(numbers or range(1, len(entries) + 1), entries, strict=True):
-        where = f"{source}, {each} {number}"
+    places = _entry_places(source, each, len(entries), numbers)
+    for where, entry in zip(places, entries, strict=True):
         row, wrong = _platform_row(entry, where, source, unknown)
         if not wrong:
             rows.append(row)
@@ -82,8 +82,17 @@ def platform_table(
             for row in rows:
                 row.pop(column, None)
     table = pl.DataFrame(rows, infer_schema_length=None)
-    check_platform_keys([(source, table)], what=source)
+    check_platform_keys([(source, table, places)], what=source)
     return table
+
+
+def _entry_places(source: str, each: str, count: int, numbers: Sequence[int] | None) -> list[str]:
+    """Name entries for errors."""
+    if each != "row":
+        numbers = range(1, count + 1)
+    elif numbers is None:
+        source, numbers = source + FROM_ZERO, range(count)
+    return [f"{source}, {each} {number}" for number in numbers]
 
 
 def _contradictions(
@@ -103,30 +112,29 @@ def _contradictions(
     return faults
 
 
-def check_platform_keys(tables: Sequence[tuple[str, pl.DataFrame]], *, what: str) -> None:
+def check_platform_keys(tables: Sequence[tuple[str, pl.DataFrame, Sequence[str]]], *, what: str) -> None:
     """Raise where a platform is given twice in one mode at one precision, or is of two classes.
 
     Parameters
     ----------
-    tables : sequence of (origin, DataFrame)
-        Origins are named in the error.
+    tables : sequence of (origin, DataFrame, places)
+        What the error calls each table, and each of its rows.
     what : str
         What the error begins with.
     """
-    places: dict[tuple[Any, ...], str] = {}
-    for origin, table in tables:
-        for number, key in enumerate(table.select(KEY).iter_rows(), start=1):
-            place = f"{origin} (entry {number})"
-            if key in places:
+    seen: dict[tuple[Any, ...], str] = {}
+    for _, table, places in tables:
+        for place, key in zip(places, table.select(KEY).iter_rows(), strict=True):
+            if key in seen:
                 told = ", ".join(f"{name}={label!r}" for name, label in zip(KEY, key, strict=True))
                 msg = (
-                    f"{what}: got the same key twice ({told}), from {places[key]} and from {place}; give one another "
+                    f"{what}: got the same key twice ({told}), from {seen[key]} and from {place}; give one another "
                     "name or mode, or leave one out"
                 )
                 raise InvalidDataError(msg)
-            places[key] = place
+            seen[key] = place
     classes: dict[str, tuple[str, str]] = {}
-    for origin, table in tables:
+    for origin, table, _ in tables:
         for platform, kind in table.select("platform", "device_class").unique(maintain_order=True).iter_rows():
             other, there = classes.setdefault(platform, (kind, origin))
             if other != kind:
@@ -158,6 +166,7 @@ def _platform_row(entry: Any, where: str, source: str, unknown: set[str]) -> tup
                 continue
             # a table that was read before names its file in `source`
             sources[SOURCES[name]] = own or sources[SOURCES[name]] or (told if told != source else None)
+    given = {column: value.strip() if isinstance(value, str) else value for column, value in given.items()}
     for column, value in given.items():
         if isinstance(value, bool) and column not in (*FLAGS, *wrong):
             faults.append(f"{where}, key {column!r}: expected no true or false, got {value!r}; correct it")

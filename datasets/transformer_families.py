@@ -8,7 +8,7 @@ keys as of queries, an MLP four times as wide) is derived here; what it has as a
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from roofcube.errors import InvalidDataError, suggestion
@@ -16,7 +16,7 @@ from roofcube.errors import InvalidDataError, suggestion
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["FAMILIES", "Family", "Keys", "family_of"]
+__all__ = ["FAMILIES", "FIXED", "READ", "Family", "Keys", "check_fixed", "family_of", "with_defaults"]
 
 # no model is near, and nothing beyond is counted exactly
 LARGEST, MOST_LAYERS = 2**40, 1_000
@@ -61,6 +61,8 @@ class Family:
         Latent attention.
     ignored
         Keys that change no count in this family.
+    defaults
+        Counts of the class in Hugging Face's transformers that published configurations leave unsaid.
     """
 
     gated: bool = True
@@ -80,6 +82,7 @@ class Family:
     mixture: bool = False
     latent: bool = False
     ignored: tuple[str, ...] = ()
+    defaults: Mapping[str, int] = field(default_factory=dict)
 
 
 INNER, PAIRS, HEAD, WINDOW = "intermediate_size", "num_key_value_heads", "head_dim", "sliding_window"
@@ -142,7 +145,9 @@ FAMILIES = {
     "gemma": Family(tied=True, needs=(INNER, PAIRS, HEAD)),
     "gemma2": Family(tied=True, norms=4, sliding=(True, False), needs=(INNER, PAIRS, HEAD, WINDOW)),
     "gemma3_text": Family(
-        tied=True, norms=4, head_norm="head", sliding=(True,) * 5 + (False,), needs=(INNER, PAIRS, HEAD, WINDOW)
+        tied=True, norms=4, head_norm="head", sliding=(True,) * 5 + (False,), needs=(INNER, PAIRS, HEAD, WINDOW),
+        # of Gemma3TextConfig, what the configurations of the 4, 12 and 27 B models leave out
+        defaults={"num_attention_heads": 8, PAIRS: 4, HEAD: 256, "vocab_size": 262208},
     ),
     "deepseek_v2": DEEPSEEK,
     "deepseek_v3": DEEPSEEK,
@@ -165,6 +170,11 @@ FAMILIES |= {
     "qwen2_5_vl_text": FAMILIES["qwen2"],
     "qwen3_vl_text": FAMILIES["qwen3"],
     "qwen3_vl_moe_text": FAMILIES["qwen3_moe"],
+    "glm4v_text": FAMILIES["glm4"],
+    "glm4v_moe_text": FAMILIES["glm4_moe"],
+    # of these the text stands on top
+    "qwen2_vl": FAMILIES["qwen2"],
+    "qwen2_5_vl": FAMILIES["qwen2"],
 }
 # other names of a key
 ALSO = {
@@ -228,6 +238,7 @@ def family_of(config: Mapping[str, Any], source: str) -> Family:
         )
         raise InvalidDataError(msg)
     family = FAMILIES[kind]
+    config = with_defaults(config, family)
     foreign = [*(() if family.mixture else ALSO["experts"]), *(() if family.latent else ("kv_lora_rank",))]
     for key in foreign:
         if config.get(key):
@@ -243,11 +254,7 @@ def family_of(config: Mapping[str, Any], source: str) -> Family:
                 "does not say: write it in"
             )
             raise InvalidDataError(msg)
-    read = Keys(config, source)
-    for key, (value, what) in FIXED.items():
-        if read.flag(key, default=value) is not value:
-            msg = f"{source}, key {key!r}: got {config[key]!r}, where {what}; give the network as a table of totals"
-            raise InvalidDataError(msg)
+    check_fixed(config, source)
     kinds = config.get("attn_type_list")
     if kinds is not None and (not isinstance(kinds, list | tuple) or any(one != 1 for one in kinds)):
         msg = (
@@ -257,6 +264,20 @@ def family_of(config: Mapping[str, Any], source: str) -> Family:
         raise InvalidDataError(msg)
     _check_all_read(config, family, source)
     return family
+
+
+def check_fixed(config: Mapping[str, Any], source: str) -> None:
+    """Raise where a flag changes what is counted in a way that is not.
+
+    Raises
+    ------
+    InvalidDataError
+    """
+    read = Keys(config, source)
+    for key, (value, what) in FIXED.items():
+        if read.flag(key, default=value) is not value:
+            msg = f"{source}, key {key!r}: got {config[key]!r}, where {what}; give the network as a table of totals"
+            raise InvalidDataError(msg)
 
 
 def _check_all_read(config: Mapping[str, Any], family: Family, source: str) -> None:
@@ -289,6 +310,14 @@ def _check_all_read(config: Mapping[str, Any], family: Family, source: str) -> N
 def _spelled(key: str) -> str:
     names = (key, *ALSO.get(key, ())) if key not in ("experts", "experts_per_token") else ALSO[key]
     return " or ".join(map(repr, dict.fromkeys(names)))
+
+
+def with_defaults(config: Mapping[str, Any], family: Family) -> Mapping[str, Any]:
+    """Add what published configurations of a family leave unsaid."""
+    return {
+        **family.defaults,
+        **{key: value for key, value in config.items() if value is not None or key not in family.defaults},
+    }
 
 
 class Keys:

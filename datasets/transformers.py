@@ -20,7 +20,8 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from roofcube.datasets.transformer_families import FULL, INNER_DENSE, STEP, Family, Keys, family_of
+from roofcube.datasets.text_decoders import text_decoder
+from roofcube.datasets.transformer_families import FULL, INNER_DENSE, STEP, Family, Keys, family_of, with_defaults
 from roofcube.errors import InvalidDataError, check_choice
 
 if TYPE_CHECKING:
@@ -172,15 +173,13 @@ def transformer_of(config: Mapping[str, Any], *, source: str = "`source`") -> Tr
     Raises
     ------
     InvalidDataError
-        Naming the key: a `model_type` that is not known, a count that is missing or none.
+        Naming the key: a `model_type` that is not known, a count that is missing or none. Of a model for pictures or
+        sound the decoder of its text is counted, see `text_decoder`.
     """
-    if config.get("text_config") is not None:
-        msg = (
-            f"{source}, key 'text_config': the model reads more than text, whose part would not be counted; give the "
-            "mapping under 'text_config' alone"
-        )
-        raise InvalidDataError(msg)
-    family, read = family_of(config, source), Keys(config, source)
+    decoder = text_decoder(config, source)
+    config, source = decoder.config, decoder.source
+    family = family_of(config, source)
+    read = Keys(with_defaults(config, family), source)
     width, vocabulary = read.count("hidden_size"), read.count("vocab_size")
     tied = read.flag("tie_word_embeddings", default=family.tied)
     embedded = read.optional("word_embed_proj_dim", width)
@@ -356,7 +355,7 @@ def transformer_table(
     InvalidDataError
         As `transformer_of`; if a context is missing, not positive, or longer than learned positions.
     """
-    network = transformer_of(config, source=source)
+    network, left_out = transformer_of(config, source=source), text_decoder(config, source).left_out
     phases = PHASES if phase is None else (phase,) if not isinstance(phase, list | tuple) else tuple(phase)
     for one in phases:
         check_choice("phase", one, PHASES)
@@ -367,7 +366,10 @@ def transformer_table(
     if network.longest is not None and max(contexts) > network.longest:
         msg = f"`context`: got {max(contexts)}; {source} has {network.longest} learned positions; give fewer tokens"
         raise InvalidDataError(msg)
-    return pl.DataFrame([_row(network, one, int(tokens), name) for one in phases for tokens in contexts])
+    table = pl.DataFrame([_row(network, one, int(tokens), name) for one in phases for tokens in contexts])
+    if not left_out:
+        return table
+    return table.with_columns(left_out=pl.lit(f"of {name} the text decoder alone, without {', '.join(left_out)}"))
 
 
 def _contexts(context: Any) -> list[int]:

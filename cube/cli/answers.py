@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 __all__: list[str] = []
 
 SWEEP_EXAMPLE = """
-[inputs]                      # the arguments of roofcube.inputs; names ending in .toml, .onnx or .csv are files
+[inputs]                      # the arguments of roofcube.inputs; names ending in .toml, .csv, .onnx, … are files
 topologies = ["CNV"]
 precision = ["INT4", "INT2"]
 batch = [1, 8, 64]            # or { start = 1, stop = 256, steps = 9, spacing = "log" }
@@ -119,7 +119,7 @@ def _outcome_text(spec: SweepSpec, outcome: Outcome) -> str:
 
 def _answer_columns(spec: SweepSpec) -> list[str]:
     """Name what an answer shows: what was asked for and what was limited."""
-    return [] if spec.reduce is None else list(dict.fromkeys([*spec.reduce.asked, *spec.reduce.limits]))
+    return [] if spec.reduce is None else list(dict.fromkeys([*spec.reduce.asked, *(spec.reduce.where or {})]))
 
 
 @main.command("join")

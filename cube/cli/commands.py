@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["EXISTING", "main"]
 
 EXISTING = click.Path(exists=True, path_type=Path)
-ATTRIBUTES = ("title", "task", "assumptions", "counts")
+ATTRIBUTES = ("title", "task", "assumptions", "counts", "left_out")
 
 
 class _Commands(click.Group):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import re
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -14,6 +15,19 @@ if TYPE_CHECKING:
 
 __all__ = ["column_map", "numbered_rows", "reading_options"]
 
+# how messages speak of arguments, and what that is on the command line
+SAID_OF_ARGUMENTS = (
+    (r"columns=\{'(\w+)': \('(\w+)', '(\w+)'\)\}", r"--column \1=\2:\3"),
+    (r'\("(\w+)", "([^"]+)"\)', r"\1:\2"),
+    (
+        r"(column ('[^']*')[^\n]*?), or to None to keep it as it is",
+        r"\1, or to nothing, --column \2=, to keep it as it is",
+    ),
+    (r"\bto None\b", "to nothing (--column NAME=)"),
+    (r"`(column|unit|constant)s(\[[^\]]*\])?`", r"`--\1\2`"),
+    (r"\b(column|unit|constant)s=", r"--\1"),
+    (r"\b(sep|decimal)=", r"--\1 "),
+)
 OPTIONS = (
     click.option(
         "--column", "columns", multiple=True, help="What a foreign column is: NAME=COLUMN or NAME=COLUMN:UNIT."
@@ -42,16 +56,33 @@ def numbered_rows(
     decimal: str | None = None,
 ) -> NumberedRows:
     """Read measurements as the options say, with the row of the file behind each."""
+    from roofcube.errors import InvalidDataError
     from roofcube.files.measurements import read_numbered
 
-    return read_numbered(
-        rows,
-        columns={name: _target(said) for name, said in column_map("--column", columns).items()},
-        units=column_map("--unit", units),
-        constants=column_map("--constant", constants),
-        sep={"tab": "\t", "\\t": "\t"}.get(sep or "", sep),
-        decimal=decimal,
-    )
+    given: dict[str, Any] = {
+        "columns": {name: _target(said) for name, said in column_map("--column", columns).items()},
+        "units": column_map("--unit", units),
+        "constants": column_map("--constant", constants),
+        "sep": {"tab": "\t", "\\t": "\t"}.get(sep or "", sep),
+        "decimal": decimal,
+    }
+    try:
+        return read_numbered(rows, **given)
+    except InvalidDataError as error:
+        raise InvalidDataError(_in_options(str(error))) from error
+
+
+def _in_options(message: str) -> str:
+    """Say of options what a message of `read_measurements` says of its arguments.
+
+    Examples
+    --------
+    >>> _in_options("column 'ms' is not known; map it with columns= (and its unit), or to None to keep it as it is")
+    "column 'ms' is not known; map it with --column (and its unit), or to nothing, --column 'ms'=, to keep it as it is"
+    """
+    for pattern, option in SAID_OF_ARGUMENTS:
+        message = re.sub(pattern, option, message)
+    return message
 
 
 def column_map(option: str, said: Sequence[str]) -> dict[str, str]:

@@ -23,7 +23,10 @@ QUANTITIES = {
     "memory_capacity_b": "B",
     "listed_power_w": "W",
 }
-NETWORKS = ("topology", "task", "pruning_percent", "precision", "ops", "params", "top1", "counts_source", "source")
+NETWORKS = (
+    "topology", "task", "pruning_percent", "precision", "phase", "context", "ops", "params", "active_params", "state",
+    "top1", "counts_source", "left_out", "source",
+)  # fmt: skip
 
 
 @main.command("platforms")
@@ -41,14 +44,15 @@ def platforms_command(file: Path | None, as_json: bool) -> None:
 @main.command("networks")
 @click.argument("file", type=EXISTING, required=False)
 @click.option("--task", help="Of this task only.")
+@click.option("--context", type=int, multiple=True, help="Tokens of a sequence, for a config.json; may be repeated.")
 @as_json_option
-def networks_command(file: Path | None, task: str | None, as_json: bool) -> None:
-    """List the embedded networks, or those of an ONNX or CSV FILE: operations and parameters, and the source."""
+def networks_command(file: Path | None, task: str | None, context: tuple[int, ...], as_json: bool) -> None:
+    """List the embedded networks, or those of an ONNX, CSV or config.json FILE: operations, parameters, the source."""
     import roofcube
     from roofcube.errors import check_choice
 
     if file is not None:
-        table = roofcube.read_network(file)
+        table = roofcube.read_network(file, context=list(context) or None)
         if "layer" in table.columns:
             keys = [name for name in ("topology", "task", "pruning_percent", "source") if name in table.columns]
             table = table.group_by(keys, maintain_order=True).agg(pl.col("ops", "params").sum())

@@ -11,7 +11,7 @@ from roofcube.explorer.addresses import MOST_IDS, defaults
 from roofcube.explorer.categories import label_text
 from roofcube.explorer.state import TABLES, TABS
 from roofcube.explorer.stored import StoredSource
-from roofcube.wording import read_quantity, shown_unit
+from roofcube.wording import in_percent, read_quantity, shown_unit
 
 if TYPE_CHECKING:
     from roofcube.explorer.answers import Source
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["limit_text", "read_limit", "settings_after"]
 
 STEPS = {"": 1.0, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12}
+THOUSANDS = re.compile(r"(?<![\d.,])[1-9]\d{0,2}(?:,\d{3})+(?![\d,])")
 CHOICES = ("objective", "x", "y", "tab", "table", "columns", "rows", "kind", "hide_doubts")
 
 
@@ -59,16 +60,17 @@ def read_limit(text: str, unit: str) -> float | None:
     >>> read_limit("10", "s"), read_limit("0.5 s", "s"), read_limit("85 %", "%"), read_limit("20k", "1/s")
     (0.01, 0.5, 85.0, 20000.0)
     """
-    plain = text.strip().replace("\u202f", "").replace(",", "")
+    # commas between thousands alone: 10,5 is not 105
+    plain = THOUSANDS.sub(lambda digits: digits[0].replace(",", ""), text.strip().replace("\u202f", ""))
     if not plain:
         return None
     match = re.fullmatch(r"([-+]?\d*\.?\d+(?:[eE][-+]?\d+)?)\s*([kMGT]?)", plain)
     factor, shown = shown_unit(unit)
     if match:
-        return float(match[1]) * STEPS[match[2]] / factor
-    if shown and plain.endswith(shown) and unit not in ("s", "J"):
+        return in_percent(float(match[1]) * STEPS[match[2]] / factor, unit, what="limit")
+    if shown and plain.endswith(shown) and unit not in ("s", "J", "%"):
         return read_limit(plain.removesuffix(shown), unit)
-    return read_quantity(plain)
+    return read_quantity(plain, "" if unit == "1" else unit, what="limit")
 
 
 def limit_text(value: float, unit: str) -> str:

@@ -19,10 +19,9 @@ from roofcube.sweep.flags import codes_of
 from roofcube.sweep.questions import context_of
 from roofcube.sweep.trust import impossible_bits
 from roofcube.vocabulary import (
+    ALL_IMPOSSIBLE,
     CONFIGURATION,
     GRADES,
-    IMPOSSIBLE,
-    IMPOSSIBLE_POWER,
     MEASURED_POWER,
     MEASURED_SPEED,
     QUALITY,
@@ -242,9 +241,7 @@ class Rows:
 
     def notes(self, rows: Array) -> list[str]:
         """Write what is worth knowing of rows but no reason to doubt them."""
-        return (
-            self._findings(rows, ~(DOUBTFUL | IMPOSSIBLE | IMPOSSIBLE_POWER)) if self._is_measured else [""] * len(rows)
-        )
+        return self._findings(rows, ~(DOUBTFUL | ALL_IMPOSSIBLE)) if self._is_measured else [""] * len(rows)
 
     def _findings(self, rows: Array, bits: int) -> list[str]:
         if "quality" not in self.cube:
@@ -254,7 +251,7 @@ class Rows:
     def doubts(self, rows: Array) -> list[str]:
         """Write what makes rows doubtful or impossible, in words; empty where there is nothing."""
         if self._is_measured:
-            return self._findings(rows, DOUBTFUL | IMPOSSIBLE | IMPOSSIBLE_POWER)
+            return self._findings(rows, DOUBTFUL | ALL_IMPOSSIBLE)
         beyond = np.where(self.extrapolates[rows], "extrapolates beyond what was measured", "")
         if not self._has_reasons:
             return [str(text) for text in beyond]

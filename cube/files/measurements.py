@@ -12,15 +12,17 @@ from roofcube import datasets
 from roofcube.datasets import canonical, schema
 from roofcube.datasets.forms.faults import Fault, check_no_faults
 from roofcube.datasets.forms.fields import inferred
-from roofcube.datasets.forms.reading import Sheet, columns_of, decimal_in, header_faults, typed_columns
+from roofcube.datasets.forms.reading import columns_of, decimal_in, header_faults, typed_columns
 from roofcube.datasets.forms.table_forms import as_sheet
+from roofcube.datasets.quantities import factor_of
 from roofcube.datasets.tables import collections_of
 from roofcube.errors import check_choice
-from roofcube.files.foreign_columns import ColumnMap, mapped_columns
+from roofcube.files.foreign_columns import ColumnMap, mapped_columns, unit_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from roofcube.datasets.forms.reading import Sheet
     from roofcube.files.foreign_columns import Foreign
 
 __all__ = ["NumberedRows", "read_measurements", "read_numbered"]
@@ -33,6 +35,7 @@ FILLED = {
     "pruning_percent": re.compile(r"prun|kept|keep|spars", re.IGNORECASE),
     "mode": re.compile(r"(^|[^a-z])mode($|[^a-z])", re.IGNORECASE),
 }
+UNITS_OF_ROWS = re.compile(r"(^|[^a-z])units?($|[^a-z])", re.IGNORECASE)
 
 
 class NumberedRows:
@@ -86,7 +89,8 @@ def read_measurements(
     Raises
     ------
     InvalidDataError
-        One message with all that is wrong: file, row (a line of the file; comments count), column, value and the fix.
+        One message with all that is wrong: file, row (a line of a text file, where the header is 1 and comments
+        count; of Parquet and of tables in memory from 0, as it says), column, value and the fix.
         A column that looks like a misspelt one, or a known quantity in another unit, is refused, not kept.
     MissingFileError
         If there is no such file.
@@ -136,15 +140,12 @@ def read_numbered(
     given = ColumnMap.of(columns, units, constants)
     is_file = isinstance(source, str | Path)
     sheet = as_sheet(source, what="source", row=schema.Measurement, sep=sep)
-    if not is_file:
-        sheet = Sheet(sheet.frame, range(sheet.frame.height))
     foreign = mapped_columns(sheet, given)
     sheet = foreign.sheet.with_frame(_with_defaults(foreign.sheet.frame))
     faults = [*foreign.faults, *_header_faults(foreign), *sheet.faults]
     table, wrong = typed_columns(sheet, schema.Measurement, decimal=decimal, factors=foreign.factors)
     faults += _as_the_user_says(wrong, foreign, given)
-    told = str(source) if is_file else "`source` (rows from 0)"
-    check_no_faults(faults, source=told, header=sheet.header if is_file else 0)
+    check_no_faults(faults, source=str(source) if is_file else "`source`", header=sheet.header)
     others = [name for name in sheet.frame.columns if name not in table.columns]
     written = decimal or decimal_in(sheet, schema.Measurement)[0]
     for name in others:
@@ -197,6 +198,7 @@ def _header_faults(foreign: Foreign) -> list[Fault]:
     faults = header_faults(names, schema.Measurement, extra=True, filled=("task", "pruning_percent"))
     faults = [fault for fault in faults if fault.column not in spoken]
     spoken |= {fault.column for fault in faults}
+    faults += [fault for fault in _units_by_row(foreign, names) if fault.column not in spoken]
     for column, alike in FILLED.items():
         for name in names if column not in names else ():
             if alike.search(name) and name not in spoken:
@@ -209,6 +211,29 @@ def _header_faults(foreign: Foreign) -> list[Fault]:
             "columns={'mean_ms': ('latency_compute_s', 'ms')}"
         )
         faults.append(Fault(None, "", text))
+    return faults
+
+
+def _units_by_row(foreign: Foreign, names: Sequence[str]) -> list[Fault]:
+    """Find a column that gives units row by row, other than those of the figures: they are not kept as mere text."""
+    frame, faults = foreign.sheet.frame, []
+    figures = [name for name in names if name in FIGURES]
+    for name in names:
+        if name in columns_of(schema.Measurement) or not UNITS_OF_ROWS.search(name) or frame[name].dtype != pl.String:
+            continue
+        told = frame[name].str.strip_chars().replace("", None).drop_nulls().unique(maintain_order=True).to_list()
+        factors = {one: [factor_of(unit_of(column), one) for column in figures if unit_of(column)] for one in told}
+        plain = all(
+            factor is None or any(factor == foreign.factors.get(column, 1.0) for column in figures)
+            for several in factors.values()
+            for factor in several
+        )
+        if told and (len(told) > 1 or not plain):
+            text = (
+                f"column {name!r} gives units row by row ({', '.join(told[:4])}{', …' if len(told) > 4 else ''}); "
+                "bring all rows to one, say it with units=, and map the column to None to keep it"
+            )
+            faults.append(Fault(None, name, text))
     return faults
 
 

@@ -8,10 +8,12 @@ from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import polars as pl
 import xarray as xr
 
 from roofcube.errors import InvalidDataError, MemoryLimitError
 from roofcube.files import checksums
+from roofcube.files.differences import diff
 from roofcube.model.graph import LAYER
 from roofcube.options import fits_memory, memory_limit
 from roofcube.vocabulary import INFEASIBLE, LAB, MEASURED_ACCURACY
@@ -252,12 +254,23 @@ def _is_measured(name: str, variable: xr.Variable) -> bool:
     return given or name.startswith("measured_") or name.removesuffix("_spread") in (*OF_MEASUREMENTS, *DERIVED)
 
 
+def _first_cell(name: str, cubes: Sequence[xr.Dataset]) -> str:
+    """Name the cell in which a variable differs most between the first two cubes that differ."""
+    first, *others = [cube[[name]] for cube in cubes if name in cube.data_vars] or [xr.Dataset()]
+    for other in others:
+        cells = diff(first, other).filter(pl.col("kind") == "values", pl.col("labels").is_not_null())
+        if cells.height:
+            row = cells.row(0, named=True)
+            return f" ({name} at {row['labels']}: {row['old']} and {row['new']})"
+    return ""
+
+
 def _check_differing(names: Sequence[str], measured: Sequence[str], cubes: Sequence[xr.Dataset]) -> None:
     others = [name for name in names if name not in measured]
     if others:
         msg = (
-            f"`merge`: {', '.join(others)} hold different values for the same cell, and are no measurements that could "
-            "stand side by side; drop or rename one side"
+            f"`merge`: {', '.join(others)} hold different values for the same cell{_first_cell(others[0], cubes)}, and "
+            "are no measurements that could stand side by side; drop or rename one side"
         )
         raise InvalidDataError(msg)
     if names and any(LAB in cube.variables or LAB in cube.sizes for cube in cubes):
@@ -364,6 +377,9 @@ def _assembled(
     attributes = _shared([cube.attrs for cube in cubes])
     of_the_file = (checksums.CONTENT, *checksums.OF_ONE_STORE)
     attributes = {key: value for key, value in attributes.items() if key not in of_the_file}
+    left_out = [part for cube in cubes for part in str(cube.attrs.get("left_out", "")).split("; ") if part]
+    if left_out:
+        attributes["left_out"] = "; ".join(dict.fromkeys(left_out))
     if differing:
         attributes["disagreement"] = (
             f"{', '.join(differing)} differ between the merged cubes; the measurements of each stand side by side "

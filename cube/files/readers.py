@@ -10,10 +10,13 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from roofcube.datasets import schema
+from roofcube.datasets.forms.faults import check_no_faults
+from roofcube.datasets.forms.fields import decimal_of, inferred
 from roofcube.datasets.forms.reading import Sheet, columns_of, frame_of
 from roofcube.datasets.forms.table_forms import TABLE_SUFFIXES, as_sheet, as_table
 from roofcube.datasets.networks import checked_label, described, network_table
 from roofcube.datasets.own_platforms import platform_table
+from roofcube.datasets.quantities import QUANTITIES
 from roofcube.datasets.transformers import is_transformer, transformer_table
 from roofcube.disk import existing, text_of
 from roofcube.errors import InvalidDataError, check_installed
@@ -26,6 +29,8 @@ if TYPE_CHECKING:
 __all__ = ["read_network", "read_platforms"]
 
 MOST_KEYS = 10  # that are told of a file that has others
+WITH_UNITS = {name for key, one in QUANTITIES.items() for name in (key, one.column)}
+NUMBER = r"^\s*([-+]?[0-9.,]+)"  # before its unit
 
 
 def read_platforms(source: Any, *, columns: Mapping[str, str | None] | None = None) -> pl.DataFrame:
@@ -85,13 +90,26 @@ def read_platforms(source: Any, *, columns: Mapping[str, str | None] | None = No
     if isinstance(source, list):
         entries = source
     elif isinstance(source, str | Path) and Path(source).suffix.lower() in TABLE_SUFFIXES:
-        entries, told = as_table(source, what="source").to_dicts(), str(source)
-        numbers = as_sheet(source, what="source").rows
+        told, sheet = str(source), as_sheet(source, what="source", row=schema.Platform)
+        check_no_faults(sheet.faults, source=told, header=sheet.header)
+        numbers = sheet.rows if sheet.header else None
+        entries = _platform_cells(sheet, columns or {}).to_dicts()
     elif not isinstance(source, str | Path):
         entries = as_table(source, what="source").to_dicts()
     else:
         entries, told, each = _toml_entries(existing(source)), str(source), "[[platform]]"
     return platform_table(_renamed_keys(entries, columns, told), source=told, each=each, numbers=numbers)
+
+
+def _platform_cells(sheet: Sheet, columns: Mapping[str, str | None]) -> pl.DataFrame:
+    """Read the numbers of a sheet of platforms, with units or without; what is none stays text, to be told."""
+    numbers = [one for one in sheet.frame.columns if (columns.get(one) or one) in WITH_UNITS]
+    plain = sheet.frame.select(pl.col(numbers).cast(pl.String).str.extract(NUMBER))
+    decimal, doubt = (".", "") if sheet.separator in ("", ",") else decimal_of(plain.get_columns())
+    if decimal != "," or doubt:
+        return sheet.frame.with_columns(map(inferred, sheet.frame)) if sheet.separator else sheet.frame
+    frame = sheet.frame.with_columns(pl.col(numbers).str.replace(",", ".", literal=True))
+    return frame.with_columns(map(inferred, frame))
 
 
 def _toml_entries(path: Path) -> list[Any]:
@@ -153,7 +171,8 @@ def read_network(
         `vector_ops`, `vector_elements`, `task`, `pruning_percent`, `precision` (where it differs), `top1`, `top5`.
         `.json`, or a dict with `model_type`: the configuration of a decoder transformer in the style of Hugging Face
         (grouped and latent attention, gated MLPs, mixtures of experts, sliding windows, tied embeddings), which needs
-        `context`.
+        `context`; of a model for pictures or sound too the decoder of its text is counted, and the column `left_out`
+        (an attribute of the same name in `inputs`) names the parts that are not.
     name : str, optional
         Label of the network; else the table's, or the name of the ONNX file, taken as it is.
     task : str, optional

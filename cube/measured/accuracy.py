@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from roofcube.vocabulary import INFEASIBLE, MEASURED_ACCURACY, QUALITY
+from roofcube.vocabulary import IMPOSSIBLE_ACCURACY, INFEASIBLE, MEASURED_ACCURACY, QUALITY
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -41,8 +41,9 @@ def _filled(cube: xr.Dataset, figure: str) -> np.ndarray[Any, Any] | None:
     given, measured = cube[figure], cube[f"measured_{figure}"]
     if not set(given.dims) <= set(measured.dims):
         return None
-    fraction = cube["quality"].transpose(*measured.dims).values & QUALITY["accuracy_is_a_fraction"]
-    rows = measured.copy(data=np.where(fraction, np.nan, measured.values)).transpose(*given.dims, ...).values
+    wrong = QUALITY["accuracy_is_a_fraction"] | IMPOSSIBLE_ACCURACY
+    left_out = cube["quality"].transpose(*measured.dims).values & wrong
+    rows = measured.copy(data=np.where(left_out, np.nan, measured.values)).transpose(*given.dims, ...).values
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Mean of empty slice")
         mean = np.nanmean(rows, axis=tuple(range(given.ndim, rows.ndim)))

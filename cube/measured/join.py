@@ -11,7 +11,7 @@ import xarray as xr
 
 from roofcube import datasets
 from roofcube.errors import InvalidDataError, check_kind
-from roofcube.labels import column_of, dims_in_order, labelled, locate, own_dims
+from roofcube.labels import RowLocations, column_of, dims_in_order, labelled, locate, own_dims
 from roofcube.measured.accuracy import with_measured_accuracy
 from roofcube.measured.efficiency import DERIVED, throughput_of
 from roofcube.measured.physics_gate import check, quality_bits
@@ -25,7 +25,6 @@ from roofcube.wording import AS_GIVEN
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from roofcube.labels import RowLocations
 
 __all__ = ["benchmark", "holds", "join", "unmatched"]
 
@@ -100,8 +99,9 @@ def join(cube: xr.Dataset, measurements: Any) -> xr.Dataset:
         deviation of the rows of a cell, in the unit of the variable, NaN where a single row has a value. Columns that
         the schema does not know come along under their names: the mean of numbers, texts side by side. A column named
         as a dim of the cube's own (`context`, …) tells rows apart, and is a dim of what was measured.
-        Dense over the measured dims of this cube only. Rows without a cell are in `unmatched`; where that are all of
-        them, a warning says so, and one where measurements that the cube had are gone.
+        Dense over the measured dims of this cube only. Rows without a cell are in `unmatched`, and so are those in a
+        mode that their platform does not have, as ``default`` where a file says none; where that are all of them, a
+        warning says so, and one where measurements that the cube had are gone.
 
     Raises
     ------
@@ -128,13 +128,39 @@ def join(cube: xr.Dataset, measurements: Any) -> xr.Dataset:
     check_kind("cube", cube, xr.Dataset, do="make one with `roofcube.predict`")
     table = measurement_rows(measurements)
     check_fits("join", table.height * ROW)
-    where = locate(cube, table)
+    where = _located(cube, table)
     _check_said(cube, table, where)
     joined = with_measured_accuracy(_joined(cube, table, where))
     _warn_of_none(table, where)
     _warn_of_lost(cube, joined)
+    if LAB not in joined["n_rows"].dims:
+        joined.attrs.pop("disagreement", None)
     added = {**_spreads(cube, table, where), **_others(joined, table, where)}
     return joined.assign(added) if added else joined
+
+
+def _located(cube: xr.Dataset, table: pl.DataFrame) -> RowLocations:
+    """Find each row's cell; one in a mode that its platform does not have is in none, whatever others have.
+
+    In the product of platforms and modes such a cell is there as soon as another platform has the mode, ``default`` for
+    one that rows leave out: what was measured in an unknown mode would win in it.
+    """
+    where = locate(cube, table)
+    offered = cube.get("mode_offered")
+    if offered is None or set(offered.dims) != {"platform", "mode"} or not set(offered.dims) <= set(where.dims):
+        return where
+    platforms, modes = (np.maximum(where.indices[dim], 0) for dim in ("platform", "mode"))
+    has = offered.transpose("platform", "mode").values != 0
+    told: dict[tuple[int, int], str] = {}
+    reasons = list(where.reasons)
+    for row in np.flatnonzero(where.mask & ~has[platforms, modes]).tolist():
+        place = int(platforms[row]), int(modes[row])
+        if place not in told:
+            platform, mode = cube["platform"].values[place[0]], cube["mode"].values[place[1]]
+            names = ", ".join(cube["mode"].values[has[place[0]]].tolist())
+            told[place] = f"mode {str(mode)!r} is none of {str(platform)!r}, which has {names or 'none in the cube'}"
+        reasons[row] = told[place]
+    return RowLocations(where.dims, where.indices, reasons)
 
 
 def holds(cube: xr.Dataset, measurements: pl.DataFrame, where: RowLocations, names: Sequence[str]) -> bool:
@@ -171,6 +197,13 @@ def _warn_of_lost(cube: xr.Dataset, joined: xr.Dataset) -> None:
     if "n_rows" not in cube:
         return
     rows, dims = joined["n_rows"], joined["n_rows"].dims
+    if LAB in cube["n_rows"].dims and LAB not in dims:
+        msg = (
+            f"the cube's own measurements, of {cube.sizes[LAB]} sources side by side along {LAB}, are replaced; to "
+            "keep them, join these rows to the cube as it was predicted, and `merge` all"
+        )
+        warnings.warn(msg, UserWarning, stacklevel=3)
+        return
     before = cube["n_rows"].any([dim for dim in cube["n_rows"].dims if dim not in dims])
     lost = int((before & (rows == 0)).sum())
     if lost:
@@ -278,7 +311,7 @@ def unmatched(cube: xr.Dataset, measurements: Any) -> pl.DataFrame:
     """
     check_kind("cube", cube, xr.Dataset, do="make one with `roofcube.predict`")
     table = measurement_rows(measurements)
-    where = locate(cube, table)
+    where = _located(cube, table)
     table = table.rename({"reason": "reason_given"}, strict=False)
     return table.with_columns(reason=pl.Series(where.reasons, dtype=pl.String)).filter(pl.col("reason") != "")
 

@@ -54,7 +54,7 @@ def measurement_rows(measurements: Any, *, what: str = "measurements") -> pl.Dat
         column, wrong = read_column(table[name], kind)
         faults += [Fault(place, name, text) for place, text in wrong]
         table = table.with_columns(column)
-    check_no_faults(faults, source=f"`{what}` (rows from 0)", header=0)
+    check_no_faults(faults, source=f"`{what}`", header=0)
     return table
 
 

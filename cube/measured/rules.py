@@ -288,6 +288,19 @@ def _accuracy_units() -> list[Rule]:
             )
             for text, broken in texts.items()
         ]
+    top1, top5 = pl.col("top1_percent"), pl.col("top5_percent")
+    a_fraction = (top5 <= 1.0) & (100.0 * top5 >= top1) & (top1 > 1.0)
+    rules.append(
+        Rule(
+            "top5_below_top1",
+            "top5_percent",
+            (top5 < top1) & ~a_fraction,
+            top5,
+            top1,
+            "top-5 accuracy below top-1 (the limit): what is first is among the first five",
+            "check which column is which",
+        )
+    )
     return rules
 
 

@@ -125,7 +125,9 @@ def inputs(
     hardware_given, networks_given = platforms_given(platforms), topologies_given(topologies)
     if task is not None:
         own = own_tasks(one for one in networks_given or () if isinstance(one, pl.DataFrame))
-        task = task if task in own else _known_label("task", task, dict.fromkeys([*datasets.tasks(), *own]))
+        if task not in own:
+            do = f"for networks of a task of your own say it: read_network(..., task={task!r})" if own else ""
+            task = _known_label("task", task, dict.fromkeys([*datasets.tasks(), *own]), do=do)
     networks = _network_tables(task, networks_given)
     asked = as_list(precision)
     if asked == []:
@@ -152,11 +154,11 @@ def inputs(
 # labels ---------------------------------------------------------------------------------------------------------------
 
 
-def _known_label(what: str, label: str, known: Iterable[str]) -> str:
+def _known_label(what: str, label: str, known: Iterable[str], *, do: str = "") -> str:
     names = list(known)
     name = canonical(what, label)
     if name not in names:
-        raise unknown_label(what, label, names)
+        raise unknown_label(what, label, names, do=do)
     return name
 
 
@@ -270,19 +272,21 @@ def _platform_table(chosen: list[Any] | None, collection: str) -> pl.DataFrame:
         return embedded
     names = [canonical("platform", one) for one in chosen if isinstance(one, str)]
     holders = collections_of("platform", names, first=collection)
-    parts: dict[str, tuple[str, pl.DataFrame]] = {}
+    parts: dict[str, tuple[str, pl.DataFrame, list[str]]] = {}
     for number, one in enumerate(chosen):
         if isinstance(one, pl.DataFrame):
             sources = one["source"].unique(maintain_order=True).to_list() if "source" in one.columns else []
             source = str(sources[0]) if len(sources) == 1 else f"`platforms[{number}]`"
-            parts[f"{number}"] = (source, platform_table(one.to_dicts(), source=source, each="row"))
+            table = platform_table(one.to_dicts(), source=source, each="row")
+            parts[f"{number}"] = (source, table, [source] * table.height)
         elif isinstance(one, str):
             name = canonical("platform", one)
             if name not in holders:
                 _check_figures(name)
                 raise unknown_label("platform", one, _embedded_labels("platform", collection))
             table = datasets.load_platforms(collection=holders[name]).filter(pl.col("platform") == name)
-            parts[f"embedded {name}"] = ("the embedded table", _with_sources(table, holders[name]))
+            origin = "the embedded table"
+            parts[f"embedded {name}"] = (origin, _with_sources(table, holders[name]), [origin] * table.height)
         else:
             msg = (
                 "`platforms`: expected names, tables of read_platforms or Datasets of hypothetical(), got "
@@ -290,7 +294,7 @@ def _platform_table(chosen: list[Any] | None, collection: str) -> pl.DataFrame:
             )
             raise InvalidDataError(msg)
     check_platform_keys(list(parts.values()), what="`platforms`")
-    tables = [table for _, table in parts.values()]
+    tables = [table for _, table, _ in parts.values()]
     return pl.concat(tables, how="diagonal_relaxed") if tables else embedded.clear()
 
 

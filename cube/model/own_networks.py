@@ -309,6 +309,8 @@ def with_phases(needs: xr.Dataset, phases: pl.DataFrame) -> xr.Dataset:
             layers = np.repeat(layers, sizes[1], axis=3)
             layers[place[0], place[1], :, :, 0] = whole[place[0], place[1]]
             added[f"layer_{name}"] = labelled(("topology", "pruning", *PHASE_DIMS, "layer"), layers)
+    if "left_out" in phases.columns:
+        needs = needs.assign_attrs(left_out="; ".join(phases["left_out"].drop_nulls().unique(maintain_order=True)))
     axes = {dim: axis(dim, np.array(values)) for dim, values in labels.items()}
     axes["phase"].attrs["long_name"] = "phase of generation"
     axes["context"].attrs.update(long_name="tokens of a sequence", units="1")

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from roofcube.errors import InvalidDataError, MissingInputError
+from roofcube.errors import InvalidDataError, MissingInputError, unknown_label
+from roofcube.vocabulary import VARIABLES
 from roofcube.wording import read_quantity
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ SHORT = {
     "power": ("power_full", "power", False),
     "energy": ("energy_per_input", "predicted_energy", False),
 }
+OPTIONS = {"top1": "--top1", "latency": "--latency", "power": "--max-power", "energy": "--energy"}
 
 
 def read_limits(
@@ -51,7 +53,7 @@ def read_limits(
     Raises
     ------
     InvalidDataError
-        If a limit cannot be read.
+        If a limit cannot be read, has the unit of something else, or none where one decides (10: ms or s?).
     MissingInputError
         If the cube has neither variable of a short name, or no value of either.
     """
@@ -59,15 +61,9 @@ def read_limits(
     where: dict[str, Any] = {}
     for short, text in given.items():
         if text is not None:
-            least = SHORT[short][2]
-            end = read_quantity(text)
-            if short == "top1" and 0.0 < end <= 1.0 and "%" not in text:
-                msg = (
-                    f"`top1`: expected percent, got {text}, a fraction; write {100.0 * end:g}, or {end:g}% if "
-                    "so little is meant"
-                )
-                raise InvalidDataError(msg)
-            where[_limited_variable(cube, short, predicted)] = (end, None) if least else (None, end)
+            limited = _limited_variable(cube, short, predicted)
+            end = read_quantity(text, _unit_in(cube, limited), what=OPTIONS[short])
+            where[limited] = (end, None) if SHORT[short][2] else (None, end)
     for text in more:
         match = re.fullmatch(r"\s*([^<>=\s]+)\s*(<=|>=|=)\s*(.+?)\s*", text)
         if match is None:
@@ -77,18 +73,29 @@ def read_limits(
         if match[2] == "=":
             where[limited] = [label.strip() for label in match[3].split(",")]
             continue
+        if limited not in cube.variables:
+            raise unknown_label("--limit", limited, cube.variables)
         low, high = where.get(limited, (None, None))
-        end = read_quantity(match[3])
+        end = read_quantity(match[3], _unit_in(cube, limited), what=f"--limit {match[1]}")
         where[limited] = (end, high) if match[2] == ">=" else (low, end)
     return (_limited_variable(cube, name, predicted) if name in SHORT else name), where
 
 
+def _unit_in(cube: xr.Dataset, name: str) -> str:
+    known = VARIABLES[name].units if name in VARIABLES else ""
+    unit = str(cube.variables[name].attrs.get("units", known))
+    return "" if unit == "1" else unit
+
+
 def _limited_variable(cube: xr.Dataset, short: str, predicted: bool) -> str:
     measured, other, _ = SHORT[short]
-    for name in (other, measured) if predicted else (measured, other):
+    # a cube made by hand may have a variable of the short name itself
+    for name in (*((other, measured) if predicted else (measured, other)), short):
         if name in cube.variables and not _says_nothing(cube.variables[name]):
             return name
-    msg = f"`{short}`: the cube has neither {measured!r} nor {other!r}; limit another variable with --limit"
+    held = [repr(name) for name in dict.fromkeys((measured, other, short)) if name in cube.variables]
+    told = f"no value of {' or '.join(held)} is known in" if held else f"neither {measured!r} nor {other!r} is in"
+    msg = f"`{short}`: {told} the cube; limit another variable with --limit"
     raise MissingInputError(msg)
 
 

@@ -8,7 +8,14 @@ import numpy as np
 
 from roofcube.errors import InvalidDataError, check_choice
 from roofcube.labels import full_rank
-from roofcube.vocabulary import IMPOSSIBLE, IMPOSSIBLE_POWER, MEASURED_POWER, MEASURED_SPEED
+from roofcube.vocabulary import (
+    IMPOSSIBLE,
+    IMPOSSIBLE_ACCURACY,
+    IMPOSSIBLE_POWER,
+    MEASURED_ACCURACIES,
+    MEASURED_POWER,
+    MEASURED_SPEED,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -22,7 +29,8 @@ def impossible_bits(names: Iterable[str]) -> int:
     """Return the bits of `quality` that make a point of no use to a question on these variables."""
     asked = {name for name in names if isinstance(name, str)}  # what is no name is told where it is read
     power = IMPOSSIBLE_POWER if asked & MEASURED_POWER else 0
-    return (IMPOSSIBLE | power) if asked & (MEASURED_SPEED | MEASURED_POWER) else 0
+    accuracy = IMPOSSIBLE_ACCURACY if asked & MEASURED_ACCURACIES else 0
+    return (IMPOSSIBLE | power | accuracy) if asked & (MEASURED_SPEED | MEASURED_POWER) else 0
 
 
 def trusted(context: Context, objectives: Iterable[str], where: Any, trust: str) -> tuple[Any, dict[str, int]]:

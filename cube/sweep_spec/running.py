@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from roofcube.datasets import canonical
 from roofcube.datasets.own_platforms import platform_table
-from roofcube.errors import InvalidDataError
+from roofcube.errors import InvalidDataError, unknown_label
 from roofcube.files.readers import read_network, read_platforms
 from roofcube.files.store import save
+from roofcube.labels import column_of
 from roofcube.model.assumptions import BOUND, PUBLISHED, Assumptions
 from roofcube.model.hardware import hypothetical
 from roofcube.model.inputs import inputs as model_inputs
@@ -86,20 +88,23 @@ def answer_sweep(spec: SweepSpec, path: str | Path | None = None) -> Outcome:
             return Outcome(target, None, sweep.size)
         cube = predict(inputs, assumptions=assumptions, dtype=spec.dtype)
         return Outcome(save(cube, target), cube, sweep.size)
-    result = _answer(sweep, spec.reduce)
+    context = sweep.context
+    units = {name: str(context.attributes(name).get("units", "")) for name in context.names}
+    where = spec.reduce.limits(units)
+    result = _answer(sweep, spec.reduce, where)
     emptied = None
     if _is_empty(result):
-        emptied = why_empty(sweep, spec.reduce.asked, where=spec.reduce.limits)
+        emptied = why_empty(sweep, spec.reduce.asked, where=where)
     return Outcome(None if target is None else save(result, target), result, sweep.size, emptied)
 
 
-def _answer(sweep: Sweep, reduce: Reduce) -> xr.Dataset:
+def _answer(sweep: Sweep, reduce: Reduce, where: dict[str, Any]) -> xr.Dataset:
     first = {"top": ("n", "objective"), "quantile": ("variable", "q"), "pareto": ("objectives",)}
     positional = first.get(reduce.kind, ("objective", "variable"))
     given = reduce.model_fields_set - {"kind", "where"}
     options = {name: getattr(reduce, name) for name in given if name not in positional}
     if reduce.where is not None:
-        options["where"] = reduce.limits
+        options["where"] = where
     arguments = [getattr(reduce, name) for name in positional if name in given]
     answer: xr.Dataset = getattr(questions, reduce.kind)(sweep, *arguments, **options)
     return answer
@@ -182,10 +187,29 @@ def _with_variable(inputs: xr.Dataset, name: str, given: float | Values) -> xr.D
             "each label"
         )
         raise InvalidDataError(msg)
+    if given.dim in inputs.dims and given.labels is not None:
+        values = values[_order_of(name, given, inputs[given.dim].values.tolist())]
     assigned = inputs.assign({name: (given.dim, values, {"units": given.units})})
     if given.dim in inputs.dims:
         return assigned
     return assigned.assign_coords({given.dim: values if given.labels is None else given.labels})
+
+
+def _order_of(name: str, given: Values, known: list[Any]) -> list[int]:
+    """Return where the value of each label of a dim of the model stands."""
+    labels = [canonical(column_of(given.dim), one) if isinstance(one, str) else one for one in given.labels or ()]
+    for place, label in enumerate(labels):
+        if label not in known:
+            what = f"variables.{name}.labels"
+            raise unknown_label(what, (given.labels or ())[place], known)
+    missing = next((one for one in known if one not in labels), None)
+    if missing is not None or len(labels) != len(known):
+        msg = (
+            f"`variables.{name}.labels`: expected each label of {given.dim!r} once, "
+            f"{f'{missing!r} is missing' if missing is not None else 'one is there twice'}; give all"
+        )
+        raise InvalidDataError(msg)
+    return [labels.index(one) for one in known]
 
 
 def _assumptions(spec: SweepSpec) -> Assumptions:

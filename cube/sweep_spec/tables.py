@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 import numpy as np
 from pydantic import (
     BaseModel,
-    BeforeValidator,
     ConfigDict,
     Field,
     ValidationError,
@@ -18,13 +17,17 @@ from pydantic import (
     model_validator,
 )
 
+from roofcube.datasets.forms.table_forms import TABLE_SUFFIXES
 from roofcube.datasets.quantities import QUANTITIES, number_of
 from roofcube.disk import path_of, text_of
 from roofcube.errors import InvalidDataError, suggestion
 from roofcube.files.toml import parsed_toml
 from roofcube.model.assumptions import PUBLISHED
 from roofcube.sweep_spec.formulas import formula_of
-from roofcube.wording import read_quantity
+from roofcube.wording import in_percent, read_quantity
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 __all__ = [
     "Custom",
@@ -40,8 +43,8 @@ __all__ = [
     "read_sweep_spec",
 ]
 
-PLATFORM_FILES = (".toml",)
-NETWORK_FILES = (".onnx", ".csv")
+PLATFORM_FILES = (".toml", *TABLE_SUFFIXES)
+NETWORK_FILES = (".onnx", ".json", *TABLE_SUFFIXES)
 # kind of question → what it needs, and what it also takes, beside `where`
 TAKES: dict[str, tuple[frozenset[str], frozenset[str]]] = {
     "pareto": (frozenset({"objectives"}), frozenset({"per", "ties", "epsilon"})),
@@ -54,10 +57,29 @@ TAKES: dict[str, tuple[frozenset[str], frozenset[str]]] = {
 }
 
 
+BY_NAME = ("where", "variables")  # tables whose keys are names of the user's
+
+
+def _holds_truth(value: Any, *, deep: bool = False) -> bool:
+    """Check whether a value is true or false, or a list or table by name that holds one."""
+    if isinstance(value, list) or (deep and isinstance(value, dict)):
+        return any(_holds_truth(one) for one in (value.values() if isinstance(value, dict) else value))
+    return isinstance(value, bool)
+
+
 class SpecTable(BaseModel):
     """A table of the file; an unknown key is an error."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_truths(cls, value: Any, info: ValidationInfo) -> Any:
+        """Refuse true and false, which would be read as 1 and 0."""
+        if _holds_truth(value, deep=info.field_name in BY_NAME):
+            msg = "expected no true or false"
+            raise ValueError(msg)
+        return value
 
 
 class Steps(SpecTable):
@@ -81,19 +103,22 @@ class Steps(SpecTable):
         return between(self.start, self.stop, self.steps)
 
 
-def _end(value: Any) -> Any:
-    """Read the end of a limit, which may carry its unit: 10ms, 15 W."""
-    try:
-        return read_quantity(value) if isinstance(value, str) else value
-    except InvalidDataError as error:
-        raise ValueError(str(error)) from error
-
-
 class Span(SpecTable):
-    """Low and high of a limit, both inclusive: ``{ max = 0.01 }`` or ``{ max = "10ms" }``."""
+    """Low and high of a limit, both inclusive: ``{ max = 0.01 }`` in SI, or with its unit, ``{ max = "10ms" }``."""
 
-    min: Annotated[float | None, BeforeValidator(_end)] = None
-    max: Annotated[float | None, BeforeValidator(_end)] = None
+    min: float | str | None = None
+    max: float | str | None = None
+
+    def read(self, name: str, unit: str) -> tuple[float | None, float | None]:
+        """Return both ends in SI, given the unit of the variable."""
+        return _end_of(self.min, unit, f"where.{name}.min"), _end_of(self.max, unit, f"where.{name}.max")
+
+
+def _end_of(value: float | str | None, unit: str, what: str) -> float | None:
+    if value is None:
+        return None
+    plain = "" if unit == "1" else unit
+    return read_quantity(value, plain, what=what) if isinstance(value, str) else in_percent(value, plain, what=what)
 
 
 Axis = float | str | list[float | str] | Steps
@@ -110,6 +135,8 @@ class NetworkFile(SpecTable):
     sizes: dict[str, Any] | None = None
     batch: int | None = None
     pruning: float | None = None
+    phase: Labels | None = None
+    context: int | list[int] | None = None
     top1: float | dict[str, float] | None = None
     top5: float | dict[str, float] | None = None
 
@@ -240,11 +267,20 @@ class Reduce(SpecTable):
         name = self.variable if self.kind in ("histogram", "quantile") else self.objective
         return () if name is None else (name,)
 
-    @property
-    def limits(self) -> dict[str, Any]:
-        """The limits as `where` takes them."""
+    def limits(self, units: Mapping[str, str]) -> dict[str, Any]:
+        """Return the limits as `where` takes them, given the units of variables and coordinates.
+
+        Raises
+        ------
+        InvalidDataError
+            If an end has the unit of something else, or is a fraction of a percentage.
+        """
         given = self.where or {}
-        return {name: (one.min, one.max) if isinstance(one, Span) else one for name, one in given.items()}
+        return {
+            # a name that is not known is told by the question
+            name: one.read(name, units.get(name, "")) if isinstance(one, Span) and name in units else one
+            for name, one in given.items()
+        }
 
 
 class SweepSpec(SpecTable):

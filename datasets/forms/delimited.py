@@ -36,8 +36,10 @@ FOREIGN = (
     (b"\xd0\xcf\x11\xe0", "an old Excel workbook; save the sheet as CSV"),
     (b"\x1f\x8b", "compressed with gzip; unpack it"),
     (b"PAR1", "a Parquet file; name it .parquet"),
+    (b"\x89HDF", "a NetCDF file; a cube is loaded by roofcube.load"),
 )
 SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
+MOST_TITLES = 20  # rows among which a header is looked for
 MOST_COLUMNS = 1_000  # names are compared letter by letter with those that are expected
 SAID = re.compile(r'"?sep=(.)"?\s*', re.IGNORECASE)
 
@@ -89,9 +91,23 @@ def read_delimited(path: Path, *, sep: str | None = None, expected: str = "") ->
     if not records:
         msg = f"{path}: the file is empty{f'; expected a header with the columns {expected}' if expected else ''}"
         raise InvalidDataError(msg)
+    _check_header_on_top(path, records, expected)
     (header_line, header), *rest = records
     check_width(str(path), len(header))
     return _padded([name.strip() for name in header], header_line, rest, separator)
+
+
+def _check_header_on_top(path: Path, records: list[tuple[int, list[str]]], expected: str) -> None:
+    """Raise where a title stands above the header, as spreadsheets have it."""
+    known = {name.casefold() for name in expected.split(", ") if name}
+    named = [sum(field.strip().casefold() in known for field in fields) for _, fields in records[:MOST_TITLES]]
+    if named[0] == 0 and max(named) > 1:
+        line = records[named.index(max(named))][0]
+        msg = (
+            f"{path}, row {line}: looks like the header, and row {records[0][0]} does not; begin what stands above it "
+            "with #, or take it away"
+        )
+        raise InvalidDataError(msg)
 
 
 def check_width(source: str, columns: int) -> None:

@@ -9,9 +9,11 @@ from roofcube.errors import InvalidDataError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["MOST", "Fault", "all_in_one", "check_no_faults"]
+__all__ = ["FROM_ZERO", "MOST", "Fault", "all_in_one", "check_no_faults"]
 
 MOST = 20  # faults that one message shows
+# how rows count where a table is no text: as its index; those of text are lines, where the header is 1
+FROM_ZERO = " (rows from 0)"
 
 
 class Fault(NamedTuple):
@@ -31,7 +33,7 @@ def check_no_faults(faults: Sequence[Fault], *, source: str, header: int = 1) ->
     source : str
         What the message begins with: a file, or an argument.
     header : int
-        Row of the file that holds the header; 0 where there is no file.
+        Line of the text that holds the header; 0 where there is no text, and rows count from 0, which is said.
 
     Raises
     ------
@@ -39,6 +41,8 @@ def check_no_faults(faults: Sequence[Fault], *, source: str, header: int = 1) ->
     """
     if not faults:
         return
+    if not header and any(fault.row is not None for fault in faults):
+        source += FROM_ZERO
     shown = _shown_faults(faults)
     lines = [_fault_line(fault, header) for fault in _without_repetition(shown)]
     if len(faults) == 1:

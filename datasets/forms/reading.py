@@ -13,7 +13,7 @@ import polars as pl
 
 from roofcube.datasets.forks import check_not_forked
 from roofcube.datasets.forms.delimited import read_delimited
-from roofcube.datasets.forms.faults import Fault, check_no_faults
+from roofcube.datasets.forms.faults import FROM_ZERO, Fault, check_no_faults
 from roofcube.datasets.forms.fields import UNIT_FACTORS, decimal_of, kind_of, read_column
 from roofcube.errors import InvalidDataError, suggestion
 
@@ -56,9 +56,10 @@ class Sheet:
     ----------
     frame : DataFrame
     rows : sequence of int
-        Line of the file on which each row begins; the header is line 1 where nothing is above it.
+        Line of the text on which each row begins, where the header is line 1 if nothing is above it; of a table that is
+        no text, numbers from 0, as its index has them.
     header : int
-        Line of the header.
+        Line of the header; 0 where there is no text.
     separator : str
         Between fields; empty where the source is no text.
     faults : sequence of Fault
@@ -73,8 +74,8 @@ class Sheet:
 
     @classmethod
     def of(cls, table: pl.DataFrame | Sheet) -> Sheet:
-        """Take a table; its rows are counted as if it had a header in row 1."""
-        return table if isinstance(table, Sheet) else cls(table, range(2, table.height + 2))
+        """Take a table that is no text, unless it is a sheet already."""
+        return table if isinstance(table, Sheet) else cls(table, range(table.height), header=0)
 
     def with_frame(self, frame: pl.DataFrame) -> Sheet:
         """Put other columns of the same rows in the place of these."""
@@ -336,15 +337,15 @@ def _types(row: type) -> dict[str, Any]:
     return {name: kind_of(hint).dtype for name, hint in hints_of(row).items()}
 
 
-def check_keys(table: pl.DataFrame, key: Sequence[str], *, source: str, rows: Sequence[int] | None = None) -> None:
-    """Raise where rows have the same key.
+def check_keys(table: pl.DataFrame, key: Sequence[str], *, source: str, sheet: Sheet) -> None:
+    """Raise where rows have the same key; `sheet` has their numbers.
 
     Raises
     ------
     InvalidDataError
         Naming the rows and the key.
     """
-    numbered = table.with_columns(_row=pl.Series(range(2, table.height + 2) if rows is None else rows, dtype=pl.Int64))
+    numbered = table.with_columns(_row=pl.Series(sheet.rows, dtype=pl.Int64))
     groups = numbered.group_by(key, maintain_order=True).agg(pl.col("_row")).filter(pl.col("_row").list.len() > 1)
     if groups.height:
         first = groups.row(0, named=True)
@@ -353,7 +354,8 @@ def check_keys(table: pl.DataFrame, key: Sequence[str], *, source: str, rows: Se
         values = ", ".join(f"{name}={value!r}" for name, value in first.items())
         column = list(key)[-1]
         msg = (
-            f"{source}, rows {told}, column {column!r}: got the same key twice ({values}); keep one row "
+            f"{source}{'' if sheet.header else FROM_ZERO}, rows {told}, column {column!r}: got the same key twice "
+            f"({values}); keep one row "
             f"({groups.height} duplicate key{'s' if groups.height > 1 else ''} in all)"
         )
         raise InvalidDataError(msg)

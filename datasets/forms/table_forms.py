@@ -108,7 +108,7 @@ def _of_file(path: Path, row: type | None, sep: str | None) -> Sheet:
                 raise
             msg = f"{path}: not readable as Parquet ({error!s:.300}); write it again"
             raise InvalidDataError(msg) from None
-        return Sheet(as_sheet(frame, what=str(path)).frame, range(1, frame.height + 1), header=0)
+        return as_sheet(frame, what=str(path))
     return read_sheet(path, row, sep=sep)
 
 
@@ -251,8 +251,8 @@ def _as_series(name: str, values: Any) -> pl.Series:
     if lost.any():
         place = lost.arg_true()[0]
         msg = (
-            f"column {name!r}, row {place}: got {plain[place]!r:.60}, which does not fit a column of {series.dtype}; "
-            "write numbers within the range of a float, and values of one kind"
+            f"column {name!r}, row {place} (from 0): got {plain[place]!r:.60}, which does not fit a column of "
+            f"{series.dtype}; write numbers within the range of a float, and values of one kind"
         )
         raise InvalidDataError(msg)
     return series

@@ -40,7 +40,7 @@ def test_the_embedded_layers_pass_the_check_and_come_back_as_they_are(tmp_path):
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        ({"ops": pl.col("ops") // 2}, r"row 2, column 'ops': got 3110400, the shape columns of this conv layer give 6220800; these are MACs: an op is one multiplication or one addition, so give twice that or name it `macs`"),
+        ({"ops": pl.col("ops") // 2}, r"row 0, column 'ops': got 3110400, the shape columns of this conv layer give 6220800; these are MACs: an op is one multiplication or one addition, so give twice that or name it `macs`"),
         ({"ops": pl.col("ops") * 2}, r"column 'ops': got 12441600, .*; correct the count or the shapes"),
         ({"params": pl.col("params") + pl.col("out_channels")}, r"column 'params': got 3584, .*give 3456; count weights only, without biases"),
         ({"params": pl.lit(0)}, r"column 'params': got 0, .* give 3456"),
@@ -128,7 +128,7 @@ def test_and_are_held_to_them(changed, column):
 
 def test_layers_keep_unique_numbers():
     table = pl.concat([layers(), layers()])
-    with pytest.raises(InvalidDataError, match="rows 2 and 11, column 'layer': got the same key twice"):
+    with pytest.raises(InvalidDataError, match="rows 0 and 9, column 'layer': got the same key twice"):
         rc.read_network(table)
 
 
@@ -154,14 +154,14 @@ def test_operations_come_under_their_name_and_unit(columns, ops):
     [
         ({"gflops": [4.1], "params": [1]}, r"column 'gflops' may mean operations or multiply-accumulates; name it `ops`"),
         ({"FLOPs": [4.1], "params": [1]}, r"column 'flops' may mean"),
-        ({"ops": [4.1e9], "macs": [4.1e9], "params": [1]}, r"row 2, columns 'ops' and 'macs': they disagree, 4\.1e\+09 against 8\.2e\+09 ops"),
-        ({"ops": [8.2], "params": [1e6]}, r"row 2, column 'ops': got 8\.2, expected 1000 to 1e\+18; name the column by its unit, such as gops"),
-        ({"gmacs": [4.1e9], "params": [1e6]}, r"row 2, column 'ops': got 8\.2e\+18, expected"),
-        ({"gmacs": [4.1], "params": [25.6]}, r"row 2, column 'params': got 25\.6, expected 100 to 1e\+14; .* mparams"),
+        ({"ops": [4.1e9], "macs": [4.1e9], "params": [1]}, r"row 0: columns 'ops' and 'macs' disagree, 4\.1e\+09 against 8\.2e\+09 ops"),
+        ({"ops": [8.2], "params": [1e6]}, r"row 0, column 'ops': got 8\.2, expected 1000 to 1e\+18; name the column by its unit, such as gops"),
+        ({"gmacs": [4.1e9], "params": [1e6]}, r"row 0, column 'gmacs': as 'ops': got 8\.2e\+18, expected"),
+        ({"gmacs": [4.1], "params": [25.6]}, r"row 0, column 'params': got 25\.6, expected 100 to 1e\+14; .* mparams"),
         ({"ops": [4.1e9]}, r"column 'params' is missing"),
         ({"params": [4.1e9]}, r"column 'ops' is missing"),
-        ({"gmacs": ["4,1"], "params": [1]}, r"row 2, column 'gmacs': got '4,1'; expected a number"),
-        ({"ops": [0], "params": [1]}, r"row 2, column 'ops': got 0(\.0)?; .*greater than 0"),
+        ({"gmacs": ["4,1"], "params": [1]}, r"row 0, column 'gmacs': got '4,1'; expected a number"),
+        ({"ops": [0], "params": [1]}, r"row 0, column 'ops': got 0(\.0)?; .*greater than 0"),
         ({"ops": [1e9], "params": [1], "paramz": [1]}, r"column 'paramz' is not known; did you mean 'params'\?"),
         ({"ops": [1e9], "params": [1], "top1": [0.87]}, r"network 'Mine': got 0\.87 as its best top1; expected percent; multiply fractions by 100"),
         ({"ops": [1e9], "params": [1], "top1": [870]}, r"column 'top1_percent': got 870"),
@@ -182,7 +182,7 @@ def test_totals_may_differ_by_precision_and_keep_unique_keys():
     }
     assert rc.read_network(columns)["precision"].to_list() == ["INT8", "FP32", None]
     columns["precision"] = ["INT8", "INT8", None]
-    with pytest.raises(InvalidDataError, match="rows 2 and 3, column 'precision': got the same key twice"):
+    with pytest.raises(InvalidDataError, match="rows 0 and 1, column 'precision': got the same key twice"):
         rc.read_network(columns)
 
 
@@ -246,7 +246,7 @@ def test_all_that_is_wrong_with_totals_is_told_at_once(tmp_path):
         rc.read_network(path)
     text = str(error.value)
     assert "header (row 1): column 'price' is not known" in text
-    for place in ("row 4, column 'gmacs': got 'x'", "row 5, column 'ops'", "row 6, column 'topology'"):
+    for place in ("row 4, column 'gmacs': got 'x'", "row 5, column 'gmacs': as 'ops'", "row 6, column 'topology'"):
         assert place in text
 
 
@@ -277,3 +277,31 @@ def test_a_table_without_networks_is_refused(tmp_path):
     for source in (tmp_path / "nets.csv", layers().head(0)):
         with pytest.raises(InvalidDataError, match="expected at least one network, got a table without rows"):
             rc.read_network(source)
+
+
+def test_fewer_right_among_five_than_at_first_is_told():
+    table = {"topology": ["A"], "gmacs": [4.1], "mparams": [25.6], "top1": [76.0], "top5": [67.0]}
+    with pytest.raises(
+        InvalidDataError, match="network 'A': got 67 as 'top5_percent', below 76 as 'top1_percent'; what"
+    ):
+        rc.read_network(table)
+    with pytest.raises(InvalidDataError, match="got 70 as 'top5_int8_percent', below 76"):
+        rc.read_network(
+            {name: table[name] for name in ("topology", "gmacs", "mparams")}, top1={"INT8": 76.0}, top5={"INT8": 70.0}
+        )
+
+
+def test_what_is_wrong_is_named_by_the_column_of_the_file(tmp_path):
+    path = tmp_path / "nets.csv"
+    path.write_text("topology,gmacs,mparams\nA,-4.1,25.6\nB,,25.6\n", encoding="utf-8")
+    with pytest.raises(InvalidDataError) as caught:
+        rc.read_network(path)
+    assert "row 2, column 'gmacs': as 'ops': got -8200000000.0; input should be greater than 0" in str(caught.value)
+    assert "row 3, column 'gmacs': as 'ops': got nothing" in str(caught.value)
+
+
+def test_channels_kept_are_no_fraction():
+    with pytest.raises(
+        InvalidDataError, match=r"network 'A': got 0\.5 as the channels kept; expected percent, .*write 50"
+    ):
+        rc.read_network({"topology": ["A"], "gmacs": [4.1], "mparams": [25.6], "pruning": [0.5]})

@@ -269,7 +269,8 @@ def test_a_token_passes_the_experts_that_it_chose():
         ({"vocab_size": "many"}, "key 'vocab_size': expected a whole number, got 'many'"),
         ({"num_key_value_heads": 3}, "key 'num_key_value_heads': got 3; it must divide the 32 heads"),
         ({"word_embed_proj_dim": 512}, "key 'word_embed_proj_dim': 512 is not the hidden size 4096"),
-        ({"text_config": {}}, "key 'text_config': the model reads more than text"),
+        ({"text_config": {}}, "key 'text_config': expected the configuration of the text decoder, got {}"),
+        ({"text_config": "llama"}, "key 'text_config': expected the configuration of the text decoder, got 'llama'"),
         ({"model_type": ["llama"]}, r"key 'model_type': \['llama'\] is not known"),
         ({"model_type": "mixtral"}, "expected the key 'num_local_experts' or 'num_experts' or .* a mixtral without it"),
         ({"model_type": "mistral"}, "expected the key 'sliding_window', got none; a mistral without it"),
@@ -356,3 +357,118 @@ def test_phases_and_contexts_are_asked_for():
             table(context=context)
     for context in (np.int64(8), np.array([8]), range(8, 9), (8,)):
         assert table(context=context)["context"].unique().to_list() == [8]
+
+
+# models for pictures or sound too --------------------------------------------------------------------------------------
+
+
+def seeing(kind, text, **more):
+    """Return the configuration of a model with a tower for pictures, in the nested form of transformers 4.50."""
+    return {
+        "architectures": [f"{kind}ForConditionalGeneration"], "model_type": kind, "image_token_index": 10,
+        "vision_config": {"model_type": "siglip_vision_model", "hidden_size": 1152}, "text_config": text, **more,
+    }  # fmt: skip
+
+
+# as saved by google/gemma-3-4b-it, -12b-it and -27b-it, which leave out what Gemma3TextConfig has as its default
+GEMMAS_3 = {
+    "4b": {"hidden_size": 2560, "intermediate_size": 10240, "num_hidden_layers": 34},
+    "12b": {
+        "hidden_size": 3840, "intermediate_size": 15360, "num_hidden_layers": 48, "num_attention_heads": 16,
+        "num_key_value_heads": 8,
+    },
+    "27b": {
+        "hidden_size": 5376, "intermediate_size": 21504, "num_hidden_layers": 62, "num_attention_heads": 32,
+        "num_key_value_heads": 16, "head_dim": 128, "query_pre_attn_scalar": 168,
+    },
+}  # fmt: skip
+MISTRAL_SMALL = llama(5120, 40, 32, 8, 32768, 131072, head_dim=128, sliding_window=None) | {"model_type": "mistral"}
+QWEN_2_5_3B = of("qwen2", 2048, 36, 16, 2, 11008, 151936, use_sliding_window=False) | {"tie_word_embeddings": True}
+LLAMA_8B = llama(4096, 32, 32, 8, 14336)
+QWEN_VL = {key: value for key, value in QWEN_2.items() if key != "model_type"}
+
+
+@pytest.mark.parametrize(
+    ("size", "millions"),
+    # Gemma Team 2025 (arXiv 2503.19786), table 1: parameters that are no embeddings; its vision encoder has 417 more
+    [("4b", 3_209), ("12b", 10_759), ("27b", 25_600)],
+)
+def test_the_text_of_gemma_3_is_the_one_that_is_published(size, millions):
+    text = GEMMAS_3[size] | {"model_type": "gemma3_text", "rope_scaling": {"factor": 8.0}, "sliding_window": 1024}
+    network = transformer_of(seeing("gemma3", text, boi_token_index=255999, mm_tokens_per_image=256))
+    assert network.params - network.head == pytest.approx(millions * 1e6, rel=2e-4)
+    assert network.head == 262_208 * text["hidden_size"]
+    assert sum(block.window == 1024 for block in network.blocks) == text["num_hidden_layers"] * 5 // 6 + (size != "12b")
+
+
+@pytest.mark.parametrize(
+    ("config", "params"),
+    [
+        # stored weights of the text models that each was made from, as their cards say
+        (seeing("mistral3", MISTRAL_SMALL, spatial_merge_size=2), 23_572_403_200),  # Mistral Small 24B Base 2501
+        (seeing("qwen2_5_vl", QWEN_VL | {"model_type": "qwen2_5_vl_text"}), 7_615_616_512),  # Qwen2.5 7B
+        (seeing("qwen2_5_vl", QWEN_2_5_3B | {"model_type": "qwen2_5_vl_text"}), 3_085_938_688),  # Qwen2.5 3B
+        (seeing("llama4", LLAMA_4 | {"for_llm_compressor": False}), 107_769_861_120),  # Llama 4 Scout, text
+        (seeing("aya_vision", COMMAND_R_7B), 8_028_033_024),  # Command R7B
+        (seeing("qwen3_vl_moe", QWEN_MOE | {"model_type": "qwen3_vl_moe_text"}), 30_532_122_624),  # Qwen3 30B A3B
+        (seeing("glm4v_moe", GLM_AIR | {"model_type": "glm4v_moe_text"}), 106_852_251_264),  # GLM 4.5 Air
+    ],
+)
+def test_the_text_decoder_of_a_seeing_model_is_its_text_model(config, params):
+    assert transformer_of(config).params == pytest.approx(params, rel=1e-6)
+
+
+def test_text_that_stands_on_top_is_read_and_the_tower_left_out():
+    # as Qwen/Qwen2.5-VL-7B-Instruct was first saved
+    old = QWEN_VL | {
+        "architectures": ["Qwen2_5_VLForConditionalGeneration"], "model_type": "qwen2_5_vl", "image_token_id": 151655,
+        "vision_start_token_id": 151652, "rope_scaling": {"type": "mrope"}, "max_window_layers": 28,
+        "vision_config": {"depth": 32, "hidden_size": 1280},
+    }  # fmt: skip
+    assert transformer_of(old) == transformer_of(QWEN_2)
+    table = transformer_table(old, phase="decode", context=128, name="VL", source="s")
+    assert table["left_out"].to_list() == ["of VL the text decoder alone, without vision_config"]
+    table = transformer_table(
+        seeing("voxtral", LLAMA_8B, audio_config={"model_type": "voxtral_encoder"}, quantization_config={"bits": 4}),
+        phase="decode", context=128, name="V", source="s",
+    )  # fmt: skip
+    left_out = (
+        "of V the text decoder alone, without vision_config (siglip_vision_model), audio_config (voxtral_encoder)"
+    )
+    assert table["left_out"].to_list() == [left_out]
+    assert "left_out" not in transformer_table(QWEN_2, phase="decode", context=128, name="T", source="s").columns
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        # the decoder of Llama 3.2 Vision has layers of cross attention
+        (
+            seeing("mllama", LLAMA_8B | {"model_type": "mllama_text_model"}),
+            "s, key 'text_config', key 'model_type': 'mllama_",
+        ),
+        (seeing("x", LLAMA_8B | {"model_type": "jamba"}), "key 'model_type': 'jamba' is not known"),
+        (
+            seeing("x", LLAMA_8B | {"mamba_d_state": 16}),
+            r"s, key 'text_config': the keys 'mamba_d_state' \(16\) of a llama",
+        ),
+        (
+            seeing("x", {"model_type": "llama", "vocab_size": 32064}),
+            "key 'text_config': expected the key 'intermediate_size'",
+        ),
+        (seeing("x", LLAMA_8B, vocab_size=32000), "s, key 'vocab_size': got 32000, but 128256 in 'text_config'"),
+        (
+            seeing("x", LLAMA_8B, tie_word_embeddings=True),
+            "key 'tie_word_embeddings': got True, but False in 'text_con",
+        ),
+        (seeing("x", LLAMA_8B, is_encoder_decoder=True), "key 'is_encoder_decoder': got True, where an encoder would"),
+        (seeing("x", LLAMA_8B, cross_layer_interval=4), "key 'cross_layer_interval': got 4, cross attention"),
+        (
+            seeing("x", LLAMA_8B) | {"architectures": ["XForSequenceClassification"]},
+            "key 'architectures': got 'XForSeq",
+        ),
+    ],
+)
+def test_what_joins_text_to_pictures_otherwise_is_refused(config, message):
+    with pytest.raises(InvalidDataError, match=message):
+        transformer_of(config, source="s")

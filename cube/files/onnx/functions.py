@@ -30,7 +30,8 @@ def written_out(model: onnx.ModelProto) -> onnx.ModelProto:
     Raises
     ------
     ValueError
-        If functions call each other in a circle, or make too many nodes.
+        If functions call each other in a circle, make too many nodes, or are written for another opset in which an
+        operator of theirs is another one.
     """
     if not model.functions:
         return model
@@ -41,7 +42,49 @@ def written_out(model: onnx.ModelProto) -> onnx.ModelProto:
         raise ValueError(msg)
     for graph in (model.graph, *model.functions):
         _give_defaults(graph.node, functions)
+    _bring_to_opsets(model)
     return onnx.inliner.inline_local_functions(model)
+
+
+def _bring_to_opsets(model: onnx.ModelProto) -> None:
+    """Let functions be of the model's opsets, without which the inliner leaves them be, where that changes nothing."""
+    opsets = {_plain_domain(one.domain): one.version for one in model.opset_import}
+    for function in model.functions:
+        for own in function.opset_import:
+            domain = _plain_domain(own.domain)
+            version = opsets.get(domain, own.version)
+            if version == own.version:
+                continue
+            nodes = [one for one in _everywhere(function.node) if _plain_domain(one.domain) == domain]
+            changed = sorted({one.op_type for one in nodes if not _is_the_same(one, domain, own.version, version)})
+            if changed:
+                msg = (
+                    f"its function {function.name!r} is written for opset {own.version} of {domain or 'ai.onnx'}, the "
+                    f"model for {version}, in which {', '.join(changed)} is another operator; convert one to the other"
+                )
+                raise ValueError(msg)
+            own.version = version
+
+
+def _plain_domain(domain: str) -> str:
+    return "" if domain == "ai.onnx" else domain
+
+
+def _is_the_same(node: onnx.NodeProto, domain: str, version: int, other: int) -> bool:
+    """Check whether a node says the same in two opsets: its inputs, and its attributes with their defaults."""
+    if not onnx.defs.has(node.op_type, domain=domain):
+        return True
+    try:
+        older, newer = (onnx.defs.get_schema(node.op_type, one, domain) for one in sorted((version, other)))
+    except onnx.defs.SchemaError:
+        return False
+    inputs, more = [one.name for one in older.inputs], [one.name for one in newer.inputs]
+    kept = all(
+        name in newer.attributes and one.default_value == newer.attributes[name].default_value
+        for name, one in older.attributes.items()
+    )
+    known = {one.name for one in node.attribute} <= set(older.attributes) and len(node.input) <= older.max_input
+    return inputs == more[: len(inputs)] and kept and known
 
 
 def _name_of(one: onnx.FunctionProto | onnx.NodeProto) -> Name:

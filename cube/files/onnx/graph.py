@@ -67,7 +67,7 @@ class Refusal:
     name: str
     operator: str
     reason: str
-    weights: int
+    weights: Mapping[str, int]
 
 
 @dataclass
@@ -178,14 +178,14 @@ class Walk:
             told = [note, f"at most: {cause} decides the size from the data" if cause else ""]
             self.entries.append(Entry(name, node.operator, work, trips, "; ".join(one for one in told if one)))
 
-    def _note_weights(self, inputs: Sequence[Tensor | None]) -> int:
+    def _note_weights(self, inputs: Sequence[Tensor | None]) -> dict[str, int]:
         own = {
             one.stored: one.parameters
             for one in inputs
             if one is not None and one.constant and one.known and one.element not in INDEX_TYPES
         }
         self.weights |= own
-        return sum(own.values())
+        return own
 
     def _refuse(self, name: str, operator: str, reason: str, inputs: Sequence[Tensor | None]) -> None:
         weights = self._note_weights(inputs)

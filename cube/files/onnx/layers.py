@@ -112,7 +112,8 @@ def _refused_operators(refusals: Sequence[Refusal], stored: int, source: str) ->
     lines = []
     for (operator, reason), nodes in list(groups.items())[:LISTED]:
         names = ", ".join(repr(one.name) for one in nodes[:3]) + (", …" if len(nodes) > 3 else "")
-        share = sum(one.weights for one in nodes) / max(stored, 1)
+        # weights that several nodes share are there once
+        share = sum({name: size for one in nodes for name, size in one.weights.items()}.values()) / max(stored, 1)
         count = f"{len(nodes)} node{'s' if len(nodes) > 1 else ''}"
         lines.append(f"{operator} ({count}: {names}; {share:.1%} of the weights){': ' if reason else ''}{reason}")
     more = f"; and {len(groups) - LISTED} more" if len(groups) > LISTED else ""

@@ -7,6 +7,7 @@ DataArray. NaN meets no limit.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import date, timedelta
@@ -186,6 +187,7 @@ def read_where(space: Labelled, where: Any) -> Where:
         raise InvalidDataError(msg)
     read = Where()
     for name, wanted in (where or {}).items():
+        _warn_of_fraction(space, name, wanted)
         if isinstance(wanted, xr.DataArray) and wanted.dtype == bool:
             read.mask(str(name), _aligned_mask(space, str(name), wanted))
         elif name in space.coords and space.coords[name].ndim <= 1 and not _by_meaning(space, name, wanted):
@@ -199,6 +201,25 @@ def read_where(space: Labelled, where: Any) -> Where:
             names = dict.fromkeys([*space.outputs, *space.coords])
             raise unknown_label("where", name, names, do="limit a variable or a coordinate")
     return read
+
+
+def _warn_of_fraction(space: Labelled, name: Any, wanted: Any) -> None:
+    """Warn of a limit on a percentage that lies where fractions do and no value does."""
+    ends = (wanted.start, wanted.stop) if isinstance(wanted, slice) else wanted
+    pair = ends if isinstance(ends, tuple) and len(ends) == 2 else ()
+    numbers = [end for end in pair if isinstance(end, int | float | np.floating)]
+    if not any(0.0 < end <= 1.0 for end in numbers) or not (name in space.outputs or name in space.coords):
+        return
+    variable = space.native(name)
+    if variable is None or space.attributes(name).get("units") != "%":
+        return
+    # what is not in memory is not read for a warning
+    values = variable._data if name not in space.coords else space.label_arrays[name]
+    if not isinstance(values, np.ndarray) or values.dtype.kind not in "fiu" or not values.size:
+        return
+    if np.fmin.reduce(values, axis=None) > 1:
+        msg = f"`where[{name!r}]`: got {wanted!r}, less than 1 %, and no value is so small; in percent 0.92 is 92"
+        warnings.warn(msg, UserWarning, stacklevel=5)
 
 
 def _by_meaning(space: Labelled, name: str, wanted: Any) -> bool:

@@ -193,10 +193,14 @@ def test_join_takes_columns_in_other_words(run, tmp_path):
 
 
 def test_join_says_that_a_platform_has_no_such_mode(run, tmp_path):
-    (tmp_path / "rows.csv").write_text("topology,platform,precision,batch,latency_compute_s\nMLP,TX2,FP16,1,0.1\n")
+    (tmp_path / "rows.csv").write_text(
+        "topology,platform,precision,batch,latency_compute_s\nMLP,TX2,FP16,1,0.1\nMLP,NCS2,FP16,1,0.1\n"
+    )
     told = run("join", "mnist", "rows.csv", "-o", "mine.nc").output
-    assert "1 of 1 rows found their cell\nthe physics gate finds 1 row doubtful; roofcube check says why" in told
-    assert json.loads(run("join", "mnist", "rows.csv", "-o", "mine.nc", "--json").output)["judged"]["doubtful"] == 1
+    assert "1 of 2 rows found their cell\nthe physics gate finds 1 row doubtful; roofcube check says why" in told
+    assert "mode 'default' is none of 'TX2', which has maxn, maxp, maxq" in told
+    record = json.loads(run("join", "mnist", "rows.csv", "-o", "mine.nc", "--json").stdout)
+    assert (record["joined"], record["unmatched"][0]["rows"], record["judged"]["doubtful"]) == (1, 1, 1)
 
 
 def test_join_predicts_the_batches_of_the_rows(tmp_path):

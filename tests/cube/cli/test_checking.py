@@ -105,10 +105,42 @@ def test_wrong_options_and_files_are_one_message(run, tmp_path):
     assert "  row 6, column 'batch': got 'eight'" in told
 
 
+@pytest.mark.parametrize(
+    ("text", "option", "message"),
+    [
+        ("model,platform,precision,batch,ms\nA,TX2,FP16,1,1\n", [], "or say with --column which one it is (required"),
+        ("topology,platform,precision,batch,mean\nA,TX2,FP16,1,1\n", [], ": --column mean_ms=latency_compute_s:ms"),
+        (
+            "topology,platform,precision,batch,t [ms]\nA,TX2,FP16,1,1\n",
+            ["--column", "t [ms]=latency_compute_s"],
+            "`--column`: 't [ms]' seems to be in ms, 'latency_compute_s' is in s; say its unit: latency_compute_s:ms",
+        ),
+        (
+            "topology,platform,precision,batch,latency_compute_s,sparsity\nA,TX2,FP16,1,1,2\n",
+            [],
+            "map it with --column, or to nothing (--column NAME=)",
+        ),
+        (
+            "topology;platform;precision;batch;throughput_compute_per_s\nA;TX2;FP16;1;1,234\n",
+            [],
+            "say which with --decimal ',' or --decimal '.'",
+        ),
+        (
+            "topology,platform,precision,batch,latency_compute_s\nA,TX2,FP17,1,1\n",
+            ["--unit", "batch=s"],
+            "`--unit`: 'b",
+        ),
+    ],
+)
+def test_what_to_do_is_said_of_options(run, tmp_path, text, option, message):
+    (tmp_path / "rows.csv").write_text(text)
+    assert message in run("rows.csv", *option).output
+
+
 def test_tabs_and_parquet(run, tmp_path):
     (tmp_path / "rows.tsv").write_text((HEADER + GOOD).replace(",", "\t"))
     assert run("rows.tsv", *OWN, "--sep", "tab").exit_code == 0
     rc.read_measurements(tmp_path / "rows.csv").write_parquet(tmp_path / "rows.parquet")
     checked = check_file(tmp_path / "rows.parquet")
-    assert checked.findings["row"].to_list() == [1, 2]
+    assert checked.findings["row"].to_list() == [0, 1]
     assert checked.kept == ["driver"]

@@ -77,3 +77,28 @@ def test_variables_of_the_table_and_of_a_cube(run):
     assert by_name["predicted_latency"]["better"] == "min"
     assert by_name["ops"]["source"] == "counted by hand"
     assert "counted by hand" in run("variables", "cube.nc").output
+
+
+def test_networks_of_a_configuration_are_listed_with_a_context(tmp_path):
+    parts = {
+        "text_config": {
+            "model_type": "llama",
+            "vocab_size": 100,
+            "hidden_size": 8,
+            "num_hidden_layers": 1,
+            "num_attention_heads": 2,
+            "intermediate_size": 16,
+        },
+        "vision_config": {"model_type": "clip_vision_model"},
+    }
+    path = tmp_path / "Tiny" / "config.json"
+    path.parent.mkdir()
+    path.write_text(json.dumps({"model_type": "llava", **parts}))
+    result = CliRunner().invoke(main, ["networks", str(path), "--context", "10", "--context", "20", "--json"])
+    rows = json.loads(result.stdout)
+    assert [(row["phase"], row["context"], row["params"], row["state"]) for row in rows[2:]] == [
+        ("decode", 10, 2264.0, 160.0),
+        ("decode", 20, 2264.0, 320.0),
+    ]
+    assert rows[0]["left_out"] == "of Tiny the text decoder alone, without vision_config (clip_vision_model)"
+    assert "`context`: expected tokens in context" in CliRunner().invoke(main, ["networks", str(path)]).output

@@ -152,10 +152,21 @@ def test_messages_that_make_no_sense_are_refused(app, message, match):
         ("1 TOP/s", "op/s", 1e12),
         ("15 W", "W", 15.0),
         ("1\u202f000", "", 1000.0),
+        ("12,500", "1/s", 12500.0),
+        ("0.5 %", "%", 0.5),
+        ("3 inputs/J", "1/J", 3.0),
     ],
 )
 def test_limits_are_read_in_the_unit_that_is_shown(text, unit, value):
     assert read_limit(text, unit) == pytest.approx(value)
+
+
+@pytest.mark.parametrize(
+    ("text", "unit"), [("10,5 ms", "s"), ("0,5", "s"), ("10 W", "s"), ("0.92", "%"), ("5 ms", "W")]
+)
+def test_limits_in_doubt_are_refused(text, unit):
+    with pytest.raises(InvalidDataError, match="`limit`: expected "):
+        read_limit(text, unit)
 
 
 def test_limits_until_nothing_is_left_and_what_helps(app):

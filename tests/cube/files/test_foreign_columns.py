@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import polars as pl
 import pytest
 
@@ -87,7 +89,7 @@ def test_units_of_columns_that_keep_their_name(unit, value):
         ),
         (
             {"columns": COLUMNS, "constants": CONSTANTS | {"precision": "FP17"}},
-            r"^`source` \(rows from 0\), `constants\['precision'\]`: got 'FP17'; .*did you mean 'FP16'",
+            r"^`source`, `constants\['precision'\]`: got 'FP17'; .*did you mean 'FP16'",
         ),
         (
             {"columns": COLUMNS, "constants": {"platfrom": "x", "precision": "FP16"}},
@@ -152,3 +154,35 @@ def test_whole_numbers_in_another_unit_are_what_was_meant_to_the_last_bit():
     rows = {"topology": ["MLP"] * 3, "platform": ["NCS2"] * 3, "precision": ["FP16"] * 3, "batch": [1, 2, 3]}
     table = rc.read_measurements(rows | {"latency_compute_s": [10500, 2300, None]}, units={"latency_compute_s": "us"})
     assert table["latency_compute_s"].to_list() == [0.0105, 0.0023, None]
+
+
+@pytest.mark.parametrize(
+    ("units", "told"),
+    [
+        (["ms", "ms"], "ms"),
+        (["s", "ms"], "s, ms"),
+        (["Tokens/s", "Samples/s"], "Tokens/s, Samples/s"),
+        (["s", "s"], ""),
+    ],
+)
+def test_units_row_by_row_are_not_kept_as_text(units, told):
+    """As the results of MLPerf have them."""
+    table = {
+        "topology": ["A", "B"],
+        "platform": "X",
+        "precision": "FP8",
+        "batch": 1,
+        "Result": [1.0, 2.0],
+        "Units": units,
+    }
+    columns = {"Result": "latency_compute_s"}
+    if not told:
+        assert rc.read_measurements(table, columns=columns)["Units"].to_list() == units
+        return
+    with pytest.raises(InvalidDataError, match=re.escape(f"column 'Units' gives units row by row ({told}); bring all")):
+        rc.read_measurements(table, columns=columns)
+    kept = rc.read_measurements(table, columns=columns | {"Units": None})
+    assert kept["Units"].to_list() == units
+    if units == ["ms", "ms"]:
+        said = rc.read_measurements(table, columns={"Result": ("latency_compute_s", "ms")})
+        assert said["latency_compute_s"].to_list() == [0.001, 0.002]

@@ -101,7 +101,7 @@ PART = xr.Dataset({"x": ("p", [1.0], {"units": "s"})}, coords={"p": ["a"]})
         (["a.nc", PART], "expected cubes, got a str as number 1; load it by roofcube.load"),
         (
             [PART, PART.map(lambda x: 2 * x, keep_attrs=True)],
-            "x hold different values for the same cell, and are no measurements",
+            r"x hold different values for the same cell \(x at p a: 1.0 and 2.0\), and are no measurements",
         ),
         ([PART, PART.expand_dims(q=2)], r"x has the dims \(p\) and \(q, p\)"),
         ([PART, PART.assign(x=("p", [1], {"units": "s"}))], "x is float64 and int64; convert"),

@@ -173,8 +173,8 @@ def test_every_platform_that_is_wrong_is_told_at_once():
         rc.read_platforms(entries)
     first, *others = str(error.value).splitlines()
     assert first == "`source`: 2 faults"
-    assert "row 1, key 'price'" in others[0]
-    assert "row 3, key 'peak_compute_op_per_s'" in others[1]
+    assert "row 0, key 'price'" in others[0]
+    assert "row 2, key 'peak_compute_op_per_s'" in others[1]
 
 
 def test_all_that_is_wrong_with_a_platform_is_told_at_once():
@@ -185,16 +185,16 @@ def test_all_that_is_wrong_with_a_platform_is_told_at_once():
     keys = re.findall(r"row (\d), key '(\w+)'", "".join(others))
     assert first == "`source`: 10 faults"
     assert keys == [
-        ("1", "price"), ("1", "peak_compute_op_per_s"), ("1", "memory_bandwidth_b_per_s"), ("1", "cores"),
-        ("1", "device_class"), ("1", "precision"), ("2", "device_class"), ("2", "precision"),
-        ("2", "peak_compute_op_per_s"), ("2", "memory_bandwidth_b_per_s"),
+        ("0", "price"), ("0", "peak_compute_op_per_s"), ("0", "memory_bandwidth_b_per_s"), ("0", "cores"),
+        ("0", "device_class"), ("0", "precision"), ("1", "device_class"), ("1", "precision"),
+        ("1", "peak_compute_op_per_s"), ("1", "memory_bandwidth_b_per_s"),
     ]  # fmt: skip
 
 
 @pytest.mark.parametrize("key", ["peak_compute", "memory_bandwidth", "power"])
 def test_true_is_no_number(key):
     good = {"platform": "A", "device_class": "GPU", "precision": "INT8", "peak_compute": 1e12, "memory_bandwidth": 1e9}
-    with pytest.raises(InvalidDataError, match=f"row 1, key '.*{key}.*': expected no true or false, got True"):
+    with pytest.raises(InvalidDataError, match=f"row 0, key '.*{key}.*': expected no true or false, got True"):
         rc.read_platforms([good | {key: True}])
 
 
@@ -210,7 +210,8 @@ def test_a_platform_is_one_whatever_its_modes_and_precisions():
     one = {"platform": "A", "device_class": "GPU", "precision": "INT8", "peak_compute": 1e12, "memory_bandwidth": 1e9}
     table = rc.read_platforms([one, one | {"precision": "FP16", "cores": 4, "family": "F"}])
     assert table.select("cores", "family").rows() == [(4, "F")] * 2
-    with pytest.raises(InvalidDataError, match="row 2, key 'device_class': got 'CPU', but `source`, row 1 says 'GPU'"):
+    message = r"row 1, key 'device_class': got 'CPU', but `source` \(rows from 0\), row 0 says 'GPU'"
+    with pytest.raises(InvalidDataError, match=message):
         rc.read_platforms([one, one | {"precision": "FP16", "device_class": "CPU"}])
     with pytest.raises(InvalidDataError, match=r"`platforms`: 'TX2' has the device_class 'NPU' in .* and 'GPU' in the"):
         rc.inputs("mnist", platforms=[[one | {"platform": "TX2", "device_class": "NPU"}], "TX2"])
@@ -238,7 +239,7 @@ def test_all_platforms_that_are_listed_with_a_peak_can_be_given_back():
     listed = rc.platforms().drop_nulls("peak_compute_op_per_s")
     cube = rc.inputs("mnist", platforms=listed, layout="offered")
     assert set(cube.platform.values) == set(listed["platform"])
-    with pytest.raises(InvalidDataError, match="no peak is sure, row 1, key 'precision': got nothing"):
+    with pytest.raises(InvalidDataError, match=r"no peak is sure \(rows from 0\), row 0, key 'precision': got nothing"):
         rc.inputs("mnist", platforms=rc.platforms().filter(pl.col("peak_compute_op_per_s").is_null()))
 
 
@@ -262,3 +263,72 @@ def test_a_key_that_is_there_twice_in_json_is_refused(tmp_path):
         InvalidDataError, match=r"config\.json: not readable as JSON \(the key 'hidden_size' is there tw"
     ):
         rc.read_network(path, context=128)
+
+
+# rows in messages ------------------------------------------------------------------------------------------------------
+
+BOARD = "platform,device_class,precision,peak_compute,memory_bandwidth\nA,NPU,INT8,4 TOP/s,10 GB/s\n"
+COUNTS = "topology,gmacs,params\nA,4.1,2e7\n"
+TIMES = "topology,platform,precision,batch,latency_compute_s\nA,NCS2,FP16,1,0.1\n"
+WRONG_ROWS = [
+    (rc.read_platforms, BOARD, "B,NPU,INT8,4,10 GB/s", "row {}, key 'peak"),
+    (rc.read_platforms, BOARD, "A,NPU,INT8,4 TOP/s,10 GB/s", r"from .*row {} and from .*row {}; give"),
+    (rc.read_network, COUNTS, "B,4.1x,2e7", "row {}, column 'gmacs'"),
+    (rc.read_network, COUNTS, "A,4.1,2e7", r"rows {} and {}, column"),
+    (rc.read_network, COUNTS, "B,4.1,2", "row {}, column 'params'"),
+    (rc.read_measurements, TIMES, "B,NCS2,FP16,x,0.1", "row {}, column 'batch'"),
+]
+
+
+@pytest.mark.parametrize(("reader", "table", "line", "message"), WRONG_ROWS)
+def test_rows_are_lines_of_a_text_and_else_count_from_0_which_is_said(reader, table, line, message, tmp_path):
+    path = written(tmp_path, table + line + "\n", "mine.csv")
+    several = message.count("{}") == 2
+    with pytest.raises(InvalidDataError, match=message.format(*((2, 3) if several else (3,)))) as told:
+        reader(path)
+    assert "rows from 0" not in str(told.value)
+    frame = pl.read_csv(path, infer_schema=False)
+    frame.write_parquet(tmp_path / "mine.parquet")
+    for table_form in (frame, frame.to_dicts(), frame.to_dict(as_series=False), tmp_path / "mine.parquet"):
+        with pytest.raises(InvalidDataError, match=message.format(*((0, 1) if several else (1,)))) as told:
+            reader(table_form)
+        assert "(rows from 0)" in str(told.value)
+
+
+# decimal commas --------------------------------------------------------------------------------------------------------
+
+
+def test_decimal_commas_of_platforms_are_read_as_those_of_rows(tmp_path):
+    lines = ["Board;device_class;precision;peak_compute;memory_bandwidth;power", "A;NPU;INT8;4,5 TOP/s;19,2 GB/s;7,5"]
+    path = written(tmp_path, "\n".join([*lines, "B;NPU;INT8;4,0e12;1,5e10;10"]) + "\n", "mine.csv")
+    table = rc.read_platforms(path, columns={"Board": "platform"})
+    assert table["peak_compute_op_per_s"].to_list() == [4.5e12, 4e12]
+    assert table["memory_bandwidth_b_per_s"].to_list() == [19.2e9, 1.5e10]
+    assert table["listed_power_w"].to_list() == [7.5, 10.0]
+    for doubted, said in (("19,200 GB/s;7", "19,200"), ("19,2 GB/s;7.5", "19,2")):
+        path = written(tmp_path, f"{lines[0]}\nA;NPU;INT8;4 TOP/s;{doubted}\n", "mine.csv")
+        with pytest.raises(
+            InvalidDataError, match=f"row 2, key 'memory.*expected a number without commas, got '{said}"
+        ):
+            rc.read_platforms(path, columns={"Board": "platform"})
+
+
+def test_labels_of_platforms_have_no_blanks_around_them():
+    board = {"platform": " A ", "device_class": "NPU ", "precision": " int8", "peak_compute": "4 TOPS "}
+    table = rc.read_platforms([board | {"memory_bandwidth": " 10 GB/s"}])
+    assert table.select("platform", "family", "device_class", "precision").row(0) == ("A", "A", "NPU", "INT8")
+    with pytest.raises(InvalidDataError, match="row 0, key 'platform': got ''; string should have at least 1"):
+        rc.read_platforms([board | {"memory_bandwidth": 1e10, "platform": "  "}])
+
+
+@pytest.mark.parametrize(
+    ("reader", "table"), [(rc.read_platforms, BOARD), (rc.read_network, COUNTS), (rc.read_measurements, TIMES)]
+)
+@pytest.mark.parametrize("title", ["Results of 2026\n\n", "Results of 2026,,,,\nby us,,,,\n"])
+def test_a_title_above_the_header_is_told(reader, table, title, tmp_path):
+    line = title.count("\n") + 1
+    with pytest.raises(
+        InvalidDataError, match=rf"mine\.csv, row {line}: looks like the header, and row 1 does not; begin"
+    ):
+        reader(written(tmp_path, title + table, "mine.csv"))
+    assert reader(written(tmp_path, "# Results of 2026\n\n" + table, "mine.csv")).height == 1

@@ -91,6 +91,18 @@ def test_a_table_without_a_key_column_is_told():
     assert "column 'mode' is missing" in lost["reason"][0]
 
 
+@pytest.mark.parametrize("layout", ["product", "offered"])
+def test_a_row_in_a_mode_that_its_platform_does_not_have_is_in_no_cell(layout):
+    cube = rc.predict(rc.inputs("mnist", platforms=["TX2", "NCS2"], precision="FP16", batch=[1, 2], layout=layout))
+    rows = rc.read_measurements(runs_of_mlp(platform=["TX2", "NCS2"]))  # which say no mode
+    joined, lost = rc.join(cube, rows), rc.unmatched(cube, rows)
+    assert (int(joined.n_rows.sum()), lost["platform"].to_list()) == (1, ["TX2"])
+    assert rc.best(joined, "measured_throughput").platform.item() == "NCS2"
+    if layout == "product":
+        assert lost["reason"].to_list() == ["mode 'default' is none of 'TX2', which has maxn, maxp, maxq"]
+    assert rc.unmatched(cube, rows.with_columns(mode=pl.Series(["maxq", "default"]))).is_empty()
+
+
 def runs_of_mlp(**columns):
     labels = {"topology": "MLP", "platform": "NCS2", "precision": "FP16", "pruning_percent": 100.0, "batch": [1, 2]}
     return pl.DataFrame(labels | columns).with_columns(throughput_compute_per_s=96.0 * pl.col("batch"))
@@ -118,6 +130,19 @@ def test_measurements_that_a_second_join_replaces_are_not_lost_in_silence():
     ):
         rc.join(first, runs_of_mlp().tail(1))
     assert int(rc.merge(first, rc.join(predicted, runs_of_mlp().tail(1))).n_rows.sum()) == 2
+
+
+def test_measurements_of_several_sources_are_not_replaced_in_silence():
+    predicted = rc.predict(rc.inputs("mnist", platforms="NCS2", precision="FP16", batch=[1, 2]))
+    rows = runs_of_mlp().with_columns(mode=pl.lit("default"))
+    faster = rows.with_columns(throughput_compute_per_s=2.0 * pl.col("throughput_compute_per_s"))
+    labs = rc.merge(rc.join(predicted, rows), rc.join(predicted, faster))
+    with pytest.warns(
+        UserWarning, match="own measurements, of 2 sources side by side along lab, are replaced; to keep"
+    ):
+        again = rc.join(labs, rows)
+    assert again.measured_throughput.dims == rc.join(predicted, rows).measured_throughput.dims
+    assert "disagreement" not in again.attrs
 
 
 def test_joining_a_cube_without_labels_is_an_error():
@@ -460,6 +485,18 @@ def test_columns_named_as_own_dims_tell_rows_apart():
     xr.testing.assert_identical(text, joined)
     absent = rc.unmatched(cube, pl.DataFrame(serving_rows()).with_columns(context=pl.Series([128, 64])))
     assert absent["reason"].to_list() == ["context 64 is not in the cube, which has 128, 1024"]
+
+
+@pytest.mark.parametrize(
+    ("labels", "given"), [(["2", "555.42"], [2.0, 555.42]), (["2", "3"], [2.0, 3.0]), ([2.0, 3.5], ["2", "3.5"])]
+)
+def test_numbers_of_a_table_are_the_labels_that_they_spell(labels, given):
+    inputs = rc.inputs("mnist", platforms="NCS2", precision="FP16", batch=[1])
+    cube = rc.predict(inputs.assign(clock=("driver", [1.0, 2.0])).assign_coords(driver=labels))
+    rows = runs_of_mlp(mode="default", driver=pl.Series(given)).with_columns(batch=1)
+    joined = rc.join(cube, rows).sel(topology="MLP", pruning=100, driver=labels[1]).squeeze()
+    assert joined.measured_throughput.item() == rows["throughput_compute_per_s"][1]
+    assert rc.unmatched(cube, rows.with_columns(driver=pl.Series([float("nan"), 7.0]))).height == 2
 
 
 def test_a_dim_cut_to_one_label_takes_its_rows_alone():

@@ -359,6 +359,19 @@ def test_a_fraction_among_percentages_is_found():
     assert of("accuracy_is_a_fraction", whole).height == 8
 
 
+def test_top5_below_top1_is_impossible_for_accuracy_alone():
+    cube = rc.predict(own_space())
+    values = [99.0, 90.0, None, 0.99, 92.0, 99.0, 99.0, 99.0]
+    findings = of("top5_below_top1", rc.check(own_rows(top5_percent=values), inputs=own_space()))
+    assert findings.select("row", "grade", "value", "limit").rows() == [(1, "impossible", 90.0, 92.0)]
+    rows = own_rows(top5_percent=[90.0] * 4 + [99.0] * 4).filter(pl.col("batch") == 1)
+    joined = rc.join(cube, rows)
+    assert rc.best(joined, "measured_latency").topology.item() == "A"
+    limited = rc.best(joined, "measured_latency", where={"measured_top1": (90, None)})
+    assert (limited.topology.item(), limited.attrs["removed_by_trust"]) == ("B", 1)
+    assert bool(joined.top5.sel(topology="A").isnull().all())
+
+
 def test_rows_that_say_no_task_are_of_no_other_one():
     said = own_rows(task=["custom"] * 7 + ["mnist"])
     assert of("unknown_label", rc.check(said, inputs=own_space()))["row"].to_list() == [7]

@@ -118,3 +118,14 @@ def test_narrow_weights_run_where_sixteen_bits_do():
     assert float(peak.sel(precision="W4A16")) == float(peak.sel(precision="FP16")) > 0
     assert inputs.peak_compute.sel(platform="Ultra96-DPU").isnull().all()
     assert "W4A16" not in rc.inputs("cifar10", platforms=["TX2"]).precision.values
+
+
+def test_a_cube_says_that_a_seeing_model_is_counted_by_its_text_alone(tmp_path):
+    model = {"model_type": "llava", "text_config": LLAMA, "vision_config": {"model_type": "clip_vision_model"}}
+    nets = [rc.read_network(one, name=name, context=128) for one, name in ((model, "Seeing"), (LLAMA, "Text"))]
+    cubes = [rc.predict(rc.inputs("generate", platforms=[CHIP], topologies=net, batch=1)) for net in nets]
+    said = "of Seeing the text decoder alone, without vision_config (clip_vision_model)"
+    assert [cube.attrs.get("left_out") for cube in cubes] == [said, None]
+    assert float(cubes[0].params.squeeze()) == float(cubes[1].params.squeeze())
+    again = rc.load(rc.save(rc.merge(*cubes), tmp_path / "both.nc"))
+    assert again.attrs["left_out"] == said

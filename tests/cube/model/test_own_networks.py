@@ -212,3 +212,11 @@ def test_a_calibration_takes_networks_known_by_totals_that_have_activations():
     assert (known > 1).all()
     assert (known < 1000).all()
     assert cube.predicted_throughput.sel(topology="B").isnull().all()
+
+
+def test_a_task_that_no_network_says_is_told_with_what_to_say():
+    net = rc.read_network({"topology": ["A"], "gmacs": [4.1], "mparams": [25.6]})
+    with pytest.raises(
+        UnknownLabelError, match=r"`task`: 'kws' is not known; .*say it: read_network\(..., task='kws'\)"
+    ):
+        rc.inputs("kws", topologies=net)

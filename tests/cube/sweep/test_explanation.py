@@ -9,7 +9,7 @@ from click.testing import CliRunner
 
 import roofcube as rc
 from roofcube.cli import main
-from roofcube.errors import InvalidDataError, MissingInputError
+from roofcube.errors import InvalidDataError, MissingInputError, UnknownLabelError
 from roofcube.sweep.limit_words import read_limits
 from roofcube.wording import read_quantity
 
@@ -129,23 +129,87 @@ def test_the_command_answers_in_words_and_in_json():
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [
-        (lambda cube: read_quantity("85x"), InvalidDataError, "expected a number with a unit, such as 10ms"),
+        (
+            lambda cube: read_quantity("85x", "s", what="--latency"),
+            InvalidDataError,
+            "`--latency`: expected a number with a unit, such as 10ms",
+        ),
         (
             lambda cube: read_limits(cube, None, {"top1": "0.85"}, [], predicted=False),
             InvalidDataError,
-            "`top1`: expected percent, got 0.85, a fraction; write 85, or 0.85%",
+            '`--top1`: expected percent, got 0.85, a fraction; write 85, or "0.85%"',
+        ),
+        (
+            lambda cube: read_limits(cube, "speed", {}, ["share>=0.5"], predicted=False),
+            InvalidDataError,
+            '`--limit share`: expected percent, got 0.5, a fraction; write 50, or "0.5%"',
+        ),
+        (
+            lambda cube: read_limits(cube, "speed", {"latency": "10"}, [], predicted=False),
+            InvalidDataError,
+            "`--latency`: expected a number with its unit, got '10'; write 10ms, or 10s if that is meant",
+        ),
+        (
+            lambda cube: read_limits(cube, "speed", {"latency": "10W"}, [], predicted=False),
+            InvalidDataError,
+            "`--latency`: expected a number with a unit, such as 10ms, got '10W'",
+        ),
+        (
+            lambda cube: read_limits(cube, "speed", {}, ["energy<=3"], predicted=False),
+            InvalidDataError,
+            "`--limit energy`: expected a number with its unit, got '3'; write 3mJ, or 3J",
         ),
         (lambda cube: read_limits(cube, None, {}, ["speed"], predicted=False), InvalidDataError, "NAME<=VALUE"),
+        (lambda cube: read_limits(cube, "speed", {}, ["sped<=1"], predicted=False), UnknownLabelError, "mean 'speed'"),
         (
             lambda cube: read_limits(cube, "speed", {"power": "5W"}, [], predicted=False),
             MissingInputError,
-            "neither 'power_full' nor 'power'",
+            "`power`: neither 'power_full' nor 'power' is in the cube",
         ),
     ],
 )
 def test_what_cannot_be_read_is_told(chips, call, error, message):
+    more = {
+        "share": ("platform", [50.0, 60.0], {"units": "%"}),
+        "top1": ("platform", [80.0, 90.0]),
+        "predicted_latency": ("platform", [0.1, 0.2], {"units": "s"}),
+        "predicted_energy": ("platform", [0.1, 0.2]),
+    }
     with pytest.raises(error, match=message):
-        call(chips)
+        call(chips if "power" in message else chips.assign(more))
+
+
+def test_a_variable_of_a_short_name_is_that_variable(chips):
+    own = chips.rename(delay="latency").assign(energy=("platform", [2.0, 1.0], {"units": "J"}))
+    name, where = read_limits(
+        own, "latency", {"latency": "3s", "energy": "1500mJ"}, ["latency>=500ms"], predicted=False
+    )
+    assert (name, where) == ("latency", {"latency": (0.5, 3.0), "energy": (None, 1.5)})
+
+
+def test_a_bare_number_is_taken_in_the_unit_that_answers_show():
+    cube = rc.benchmark("cifar10")
+    given = {"top1": "85", "power": "15", "latency": "1e1 ms", "energy": "2 mJ"}
+    _, where = read_limits(cube, None, given, ["batch<=8", "throughput>=20", "pruning>=0.5%"], predicted=False)
+    assert where == {
+        "measured_top1": (85.0, None),
+        "power_full": (None, 15.0),
+        "measured_latency": (None, 0.01),
+        "energy_per_input": (None, 0.002),
+        "batch": (None, 8.0),
+        "measured_throughput": (20.0, None),
+        "pruning": (0.5, None),
+    }
+
+
+@pytest.mark.parametrize("of", [rc.benchmark, lambda task: rc.Sweep(rc.inputs(task))])
+def test_a_percentage_limited_by_a_fraction_is_told(of):
+    cube = of("cifar10")
+    with pytest.warns(UserWarning, match=r"`where\['top1'\]`: got \(0\.92, None\), less than 1 %, and no value is so"):
+        rc.count(cube, where={"top1": (0.92, None)})
+    with pytest.warns(UserWarning, match=r"`where\['pruning'\]`: got \(None, 0\.5\)"):
+        rc.count(cube, where={"pruning": (None, 0.5)})
+    rc.count(cube, where={"top1": (85, None), "predicted_latency": (None, 0.5), "pruning": (25, 100)})
 
 
 @pytest.fixture(scope="module")

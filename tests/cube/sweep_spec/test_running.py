@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import roofcube as rc
-from roofcube.errors import InvalidDataError
+from roofcube.errors import InvalidDataError, UnknownLabelError
 from roofcube.sweep_spec import answer_sweep, read_sweep_spec
 
 OWN = """
@@ -149,12 +149,16 @@ def test_an_empty_answer_says_which_limit_or_figure_emptied_it(spec):
         (("price + rate", "import os"), r"spec\.toml, `terms\.cost\.formula`: `formula`: expected arithmetic"),
         (("rate = 5e-8", 'rate = "dear"'), r"spec\.toml, `variables\.rate"),
         (("steps = 3", "steps = 1000000000000"), r"steps`: input should be less than or equal to 100000000"),
-        (('max = "10ms"', 'max = "10 apples"'), "expected a number with a unit"),
+        (('max = "10ms"', 'max = "10 apples"'), r"`where\.predicted_latency\.max`: expected a number with a unit"),
+        (('max = "10ms"', 'max = "10 W"'), r"expected a number with a unit, such as 10ms, got '10 W'"),
+        (('max = "10ms"', 'max = "10"'), r"expected a number with its unit, got '10'; write 10ms, or 10s"),
+        (('{ max = "10ms" }', '{ max = 1 }, top1 = { min = 0.92 }'), r"`where\.top1\.min`: expected percent, got 0\.92"),
+        (('{ max = "10ms" }', '{ max = 1 }, top2 = { min = 0.92 }'), r"'top2' is not known"),
     ],
 )  # fmt: skip
 def test_what_does_not_fit_is_named(spec, change, message):
     question = '\n[reduce]\nkind = "count"\nwhere = { predicted_latency = { max = "10ms" } }\n'
-    with pytest.raises((InvalidDataError, FileNotFoundError), match=message):
+    with pytest.raises((InvalidDataError, FileNotFoundError, UnknownLabelError), match=message):
         answer_sweep(spec((OWN + question).replace(*change)))
 
 
@@ -163,3 +167,70 @@ def test_a_whole_cube_needs_a_file(spec):
         InvalidDataError, match=r"`output`: a sweep without \[reduce\] stores the whole cube and needs a file"
     ):
         answer_sweep(spec('[inputs]\ntask = "mnist"\n'))
+
+
+def test_values_along_a_dim_of_the_model_go_by_their_labels(spec):
+    text = """
+[inputs]
+task = "mnist"
+platforms = ["TX2", "NCS2"]
+[variables.price]
+dim = "platform"
+values = [70, 400]
+labels = ["NCS", "TX2"]
+[reduce]
+kind = "best"
+objective = "predicted_throughput"
+where = { price = { max = 100 } }
+"""
+    assert answer_sweep(spec(text)).result.platform.item() == "NCS2"
+    for labels, message in (
+        ('["NCS2", "TX3"]', "`variables.price.labels`: 'TX3' is not known; did you mean 'TX2'"),
+        ('["NCS2", "NCS2"]', "expected each label of 'platform' once, 'TX2' is missing"),
+    ):
+        with pytest.raises((InvalidDataError, UnknownLabelError), match=message):
+            answer_sweep(spec(text.replace('["NCS", "TX2"]', labels)))
+
+
+@pytest.mark.parametrize(
+    ("question", "key"),
+    [
+        ("where = { batch = true }", "reduce.where"),
+        ("where = { batch = [1, true] }", "reduce.where"),
+        ("where = { predicted_latency = { max = true } }", "reduce.where.predicted_latency.max"),
+        ("[variables]\nrate = true", "variables"),
+        ("[inputs]\nbatch = [true]", "inputs.batch"),
+    ],
+)
+def test_true_is_no_number(spec, question, key):
+    with pytest.raises(InvalidDataError, match=f"`{key}`: expected no true or false"):
+        spec(f'[reduce]\nkind = "best"\nobjective = "predicted_latency"\n{question}\n')
+
+
+def test_a_table_of_platforms_and_a_transformer_are_files_beside_the_spec(spec, tmp_path):
+    (tmp_path / "chips.csv").write_text(
+        "platform;device_class;precision;peak_compute;memory_bandwidth\nKite;NPU;FP16;4 TOPS;19,2 GB/s\n"
+    )
+    (tmp_path / "tiny.json").write_text(
+        '{"model_type": "llama", "vocab_size": 1000, "hidden_size": 64, "num_hidden_layers": 2, '
+        '"num_attention_heads": 4, "intermediate_size": 128}'
+    )
+    text = """
+[inputs]
+task = "generate"
+platforms = "chips.csv"
+topologies = [{ file = "tiny.json", phase = "decode", context = [128, 512] }]
+batch = 1
+[reduce]
+kind = "best"
+objective = "predicted_throughput"
+per = "context"
+"""
+    result = answer_sweep(spec(text)).result
+    assert result.context.values.tolist() == [128, 512]
+    assert result.platform.values.tolist() == ["Kite", "Kite"]
+    assert (result.memory_bandwidth == 19.2e9).all()
+    with pytest.raises(InvalidDataError, match="`context`: expected tokens in context"):
+        answer_sweep(
+            spec(text.replace('{ file = "tiny.json", phase = "decode", context = [128, 512] }', '"tiny.json"'))
+        )

@@ -77,6 +77,7 @@ def test_lines_of_another_length_are_faults_with_their_row(tmp_path, content, ro
         (b"\xd0\xcf\x11\xe0rest", "got an old Excel workbook"),
         (b"\x1f\x8brest", "compressed with gzip; unpack it"),
         (b"PAR1rest", r"a Parquet file; name it \.parquet"),
+        (b"\x89HDF\r\n", "a NetCDF file; a cube is loaded by roofcube.load"),
         (PLAIN.encode("utf-16-le"), "holds zero bytes: it looks like UTF-16 without its byte order mark; save"),
         (b"a,b\n\0,1\n" + b"1,2\n" * 200, "holds zero bytes: it is no text, or not UTF-8"),
         (PLAIN.encode("utf-16")[:-1], "begins as UTF-16 and is not to its end"),

@@ -58,3 +58,37 @@ def test_a_function_that_calls_itself_is_refused(tmp_path):
     path = write(tmp_path, [call], {"w": zeros(8, 8)}, [1, 8], functions=[circle])
     with pytest.raises(InvalidDataError, match="its function 'F' calls itself"):
         rc.read_network(path)
+
+
+def model_of_functions(path, operators, opset):
+    """Write a model of opset 17 whose function, of another opset, is called twice on the same weights."""
+    body = [node("MatMul", ["a", "b"], ["m"]), *operators]
+    twice = helper.make_function("local", "Twice", ["a", "b"], ["o"], body, [helper.make_opsetid("", opset)])
+    calls = [node("Twice", ["x", "w"], ["h"], domain="local"), node("Twice", ["h", "w"], ["y"], domain="local")]
+    return write(path, calls, {"w": zeros(8, 8)}, [1, 8], functions=[twice])
+
+
+@pytest.mark.parametrize("opset", [12, 13, 16, 18, 21])
+def test_a_function_of_another_opset_is_read_where_its_operators_are_the_same(tmp_path, opset):
+    table = rc.read_network(model_of_functions(tmp_path, [node("Tanh", ["m"], ["o"])], opset))
+    assert (table["ops"].sum(), table["params"].sum()) == (2 * 2 * 64, 64)
+
+
+def test_the_default_of_an_attribute_may_be_another_one(tmp_path):
+    with pytest.raises(InvalidDataError, match=r"written for opset 12 .* for 17, in which Softmax is another operator"):
+        rc.read_network(model_of_functions(tmp_path, [node("Softmax", ["m"], ["o"])], 12))
+
+
+def test_a_function_of_another_opset_is_refused_where_an_operator_is_another_one(tmp_path):
+    squeeze = [node("Squeeze", ["m"], ["s"], axes=[0]), node("Unsqueeze", ["s"], ["o"], axes=[0])]
+    with pytest.raises(
+        InvalidDataError, match=r"function 'Twice' is written for opset 11 .* for 17, in which Squeeze, Unsqueeze is"
+    ):
+        rc.read_network(model_of_functions(tmp_path, squeeze, 11))
+
+
+def test_weights_that_refused_nodes_share_are_there_once(tmp_path):
+    calls = [node("Odd", ["x", "w"], ["h"], domain="local"), node("Odd", ["h", "w"], ["y"], domain="local")]
+    path = write(tmp_path, calls, {"w": zeros(8, 8)}, [1, 8], functions=[])
+    with pytest.raises(InvalidDataError, match=r"local\.Odd \(2 nodes: .*; 100\.0% of the weights\)"):
+        rc.read_network(path)

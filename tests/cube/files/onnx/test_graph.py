@@ -370,7 +370,7 @@ def test_what_is_not_understood_is_named_with_its_share_of_the_weights(tmp_path)
         rc.read_network(path)
     message = str(caught.value)
     assert "net.onnx: the network cannot be counted whole, so it is refused" in message
-    assert "operators that are not understood: acme.Magic (2 nodes: 'm1', 'm2'; 50.0% of the weights)" in message
+    assert "operators that are not understood: acme.Magic (2 nodes: 'm1', 'm2'; 25.0% of the weights)" in message
     assert "SequenceConstruct (1 node: 's1'; 0.0% of the weights)" in message
     assert "SequenceAt" in message
     assert "give the network by its totals" in message
