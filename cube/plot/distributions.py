@@ -16,6 +16,7 @@ from roofcube.plot.drawing.tables import (
     accuracy_of,
     doubts,
     has_value,
+    label_texts,
     model_text,
     observed,
     own_dims,
@@ -26,7 +27,6 @@ from roofcube.plot.drawing.tables import (
     scale_of,
     sense_in,
     several,
-    short_label,
     sorted_rows,
     told,
     value_text,
@@ -45,6 +45,7 @@ __all__ = ["histogram", "intervals", "parallel"]
 
 BINS = 50
 MOST_LINES = 1500  # of a figure of parallel axes
+CROWDED = 150  # lines, of more of which each is paler
 
 
 def histogram(
@@ -324,7 +325,7 @@ def parallel(cube: xr.Dataset | Sweep, *names: str) -> Any:
         "x0": np.repeat(np.arange(pairs, dtype="f8"), count), "y0": np.concatenate(places[:-1]),
         "x1": np.repeat(np.arange(1.0, pairs + 1), count), "y1": np.concatenate(places[1:]),
         "colour": np.array([colours[one] for one in table["platform"]], dtype=object)[order],
-        "alpha": np.where(doubtful, 0.25, 0.6)[order],
+        "alpha": (np.where(doubtful, 0.25, 0.6) / max(1.0, count / CROWDED) ** 0.5)[order],
     }  # fmt: skip
     data |= {
         one: table[one][order]
@@ -334,9 +335,7 @@ def parallel(cube: xr.Dataset | Sweep, *names: str) -> Any:
     tooltip = {}
     for one in chosen:
         texts = (
-            value_text(table[one], scale_of(cube, one)[1])
-            if one in variables
-            else [short_label(one, v) for v in table[one]]
+            value_text(table[one], scale_of(cube, one)[1]) if one in variables else label_texts(cube, one, table[one])
         )
         data[f"{one}_text"], tooltip[one.replace("_", " ")] = np.asarray(texts, dtype=object)[order], f"@{{{one}_text}}"
     lines = segments(data, ("x0", "y0", "x1", "y1"), name="parallel.lines", tooltip={**tooltip, "flags": "@flags"},
@@ -387,15 +386,16 @@ def _axis_places(cube: xr.Dataset, table: Any, name: str) -> tuple[np.ndarray[An
     """Return where the values of an axis lie between 0 and 1, better ones above, and its ticks."""
     column, given = table[name], np.atleast_1d(cube[name].values) if name in cube.coords else None
     if column.dtype.kind in "mM":
-        column = np.array([short_label(name, one) for one in column], dtype=object)
-        given = None if given is None else np.array([short_label(name, one) for one in given], dtype=object)
+        column = np.array(label_texts(cube, name, column), dtype=object)
+        given = None if given is None else np.array(label_texts(cube, name, given), dtype=object)
     if name in DIMS or column.dtype.kind not in "fiu" or name in cube.coords:
         found = set(column.tolist())
         labels = [one for one in given.tolist() if one in found] if given is not None else sorted(found)
         labels = list(dict.fromkeys(labels))
         at = {label: 1.0 - place / max(len(labels) - 1, 1) for place, label in enumerate(labels)}
         shown = labels[:: -(-len(labels) // 25)]
-        ticks = {"y": [at[one] for one in shown], "text": [short_label(name, one) or str(one) for one in shown]}
+        texts = zip(label_texts(cube, name, shown), shown, strict=True)
+        ticks = {"y": [at[one] for one in shown], "text": [text or str(one) for text, one in texts]}
         return np.array([at[one] for one in column.tolist()]), ticks
     log = bool((column > 0).all()) and float(column.max()) > 20 * float(column.min())
     scale = np.log10 if log else np.asarray

@@ -198,7 +198,7 @@ def boxes(cube: xr.Dataset, *, scope: str = "compute") -> Any:
 def _quartiles(cube: xr.Dataset, variable: str) -> Columns:
     table = records(cube, [variable], bare=True)
     shown = [name for name in ("topology", "pruning") if name in table]
-    labels = labels_of(table, shown, shown=shown)
+    labels = labels_of(cube, table, shown, shown=shown)
     groups = rows_by_labels(table, ["platform", *shown])
     first = np.array([rows[0] for rows in groups.values()])
     spread = np.array([np.quantile(table[variable][rows], list(QUARTILES.values())) for rows in groups.values()])

@@ -186,7 +186,7 @@ def _front_figure(
     axes = _pair_of_axes(cube, (x, y), (table[x], table[y]))
     columns = _mark_columns(cube, table, x, y, scope)
     dims = ("platform", "mode", "precision", "topology", "pruning", *own_dims(best, x))
-    names = [str(text) for text in labels_of(table, dims)]
+    names = [str(text) for text in labels_of(cube, table, dims)]
     columns["label"] = place_labels(columns["x"], columns["y"], names, axes, (style.WIDTH - 90, HEIGHT - 190))
     stairs = _staircase(cube, best, senses, name=f"{name}.front", colour=style.MUTED, marks=f"{name}.points")
     text = {"x": "x", "y": "y", "text": "label", "x_offset": 8, "y_offset": -9, "text_color": style.INK}

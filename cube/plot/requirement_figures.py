@@ -58,7 +58,7 @@ def requirements(cube: xr.Dataset) -> Any:
     shown = tuple(dict.fromkeys(["topology", "pruning", *dims]))
     kept, few = few_rows(table["topology"], -table["ops"])
     table = {name: column[kept] for name, column in table.items()}
-    table["label"] = labels_of(table, shown, shown=shown)
+    table["label"] = labels_of(cube, table, shown, shown=shown)
     table = sorted_rows(table, ranks(cube, table, "topology"), -table["ops"])
     sizes = _widths(cube)
     start = "INT8" if "INT8" in sizes else list(sizes)[-1]
@@ -86,7 +86,7 @@ def requirements(cube: xr.Dataset) -> Any:
             x=Axis(label, (0.0, end)),
             y=rows.axis(shown=column == "ops"),
             title=title,
-            notes=[note, *filter(None, [few])] if column == "ops" else [note, " "] if few else note,
+            notes=[*filter(None, [note, few if column == "ops" else ""])],
             width=width,
             height=rows.height(ROW, around=152),
             tags=tags,
@@ -94,7 +94,7 @@ def requirements(cube: xr.Dataset) -> Any:
         for column, name, label, end, title, note, width, tags in (
             ("ops", "bars", "operations per input (op; a multiply-accumulate is 2 op)",
              float(np.nanmax(data["ops"])) * HEAD_ROOM, _most_and_least(table),
-             "per cent = channels kept, 100 % is unpruned" if several_kept else " ", 590, []),
+             "per cent = channels kept, 100 % is unpruned" if several_kept else "", 590, []),
             ("size", "sizes", f"weights at {start} (MB)", ends[list(sizes).index(start)], "Size of the weights",
              "one precision of those in the tooltip", style.WIDTH - 590, [tag] if len(sizes) > 1 else []),
         )
@@ -172,7 +172,8 @@ def peaks(cube: xr.Dataset) -> Any:
 
 def _offer(cube: xr.Dataset, name: str, dims: tuple[str, ...]) -> tuple[Columns, str]:
     table = records(cube, [name])
-    table["label"] = labels_of(table, tuple(dim for dim in (*dims, *_own_dims(cube, name)) if dim in cube[name].dims))
+    shown = [dim for dim in (*dims, *_own_dims(cube, name)) if dim in cube[name].dims]
+    table["label"] = labels_of(cube, table, shown)
     kept, few = few_rows(table["platform"], -table[name])
     table = {one: column[kept] for one, column in table.items()}
     return sorted_rows(table, ranks(cube, table, "platform"), -table[name]), few

@@ -67,8 +67,9 @@ def rooflines(cube: xr.Dataset) -> Any:
     full = cube
     cube = require(cube, ("peak_compute", "memory_bandwidth", "operational_intensity"), figure="rooflines")
     roofs = _roofs(cube)
+    lowest, highest = float(roofs["ridge"].min()), float(roofs["ridge"].max())
     networks = records(cube, ["operational_intensity"])
-    networks["label"] = labels_of(networks, ("topology",), shown=("topology",))
+    networks["label"] = labels_of(cube, networks, ("topology",), shown=("topology",))
     achieved = (
         _achieved(cube) if full is not None and observed(full, "compute", "throughput")[1] == "measured" else None
     )
@@ -96,7 +97,6 @@ def rooflines(cube: xr.Dataset) -> Any:
             f"crosses = {counted(len(achieved['y']), 'configuration')} as measured, "
             f"{percent(float(np.median(achieved['share'])))} of the roof in the median; the line up is the loss"
         )
-    lowest, highest = float(roofs["ridge"].min()), float(roofs["ridge"].max())
     same = short(lowest) == short(highest)
     ridge = f"All ridge points lie at {with_unit(highest, 'op/B')}: " if same else (
         f"Ridge points lie between {short(lowest)} and {with_unit(highest, 'op/B')}: "
@@ -112,7 +112,7 @@ def _roofs(cube: xr.Dataset) -> Columns:
     own = dict.fromkeys([*own_dims(cube, "peak_compute"), *own_dims(cube, "memory_bandwidth")])
     shown = ("platform", "mode", "precision", *own)
     named = shown if not own or len(set(table["platform"])) > 1 else shown[1:]
-    table["label"] = labels_of(table, shown, shown=named)
+    table["label"] = labels_of(cube, table, shown, shown=named)
     return sorted_rows(table, ranks(cube, table, "platform"))
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from roofcube.plot.drawing import style
-from roofcube.plot.drawing.elements import Axis, points, rectangles
+from roofcube.plot.drawing.elements import Axis, points, rectangles, without_place
 from roofcube.plot.drawing.tables import platform_order, scale_of
 from roofcube.wording import with_thousands
 
@@ -108,13 +108,17 @@ def many_marks(
     if count <= MANY:
         marked = columns(table)
         return [marks(marked, name=name, **more)], "", marked
-    mask = true()
+    logarithmic = [table[one] > 0 for one, axis in zip(pair, axes, strict=True) if axis.log]
+    placed = np.all([np.ones(count, dtype=bool), *logarithmic], axis=0)
+    mask = true() & placed
     marked = columns({key: column[mask] for key, column in table.items()})
     boxes = rectangles(
-        _shade(table[pair[0]], table[pair[1]], axes), ("x0", "y0", "x1", "y1"), name=f"{name.split('.')[0]}.density",
-        tooltip={"points": "@count_text"}, heading="", color=style.MUTED, line_color=None, fill_alpha="alpha",
+        _shade(table[pair[0]][placed], table[pair[1]][placed], axes), ("x0", "y0", "x1", "y1"),
+        name=f"{name.split('.')[0]}.density", tooltip={"points": "@count_text"}, heading="", color=style.MUTED,
+        line_color=None, fill_alpha="alpha",
     )  # fmt: skip
     note = f"shade = number of points here, of {with_thousands(count)}; marks = the front and the best of each platform"
+    note = "; ".join(filter(None, (note, without_place(int((~placed).sum())))))
     return [boxes, marks(marked, name=name, **more)], note, marked
 
 

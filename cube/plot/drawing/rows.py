@@ -52,7 +52,7 @@ def by_configuration(
         if name in table and (name in ("mode", "precision") or several(table, name))
     ]
     table = sorted_rows(table, ranks(cube, table, "platform"), order)
-    labels = labels_of(table, (*CONFIGURATION, *own), shown=(*shown, *own))
+    labels = labels_of(cube, table, (*CONFIGURATION, *own), shown=(*shown, *own))
     return with_rows(table, labels), few
 
 

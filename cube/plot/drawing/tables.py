@@ -17,7 +17,7 @@ from roofcube.measured.rows import measurement_rows
 from roofcube.model.offered import as_product
 from roofcube.sweep import Sweep
 from roofcube.vocabulary import CONFIGURATION, DIMS, THREADED, VARIABLES, attributes, sense_of
-from roofcube.wording import configuration_text, flag_words, moment_text, short, shown_unit, with_unit
+from roofcube.wording import configuration_text, distinct_texts, flag_words, shown_unit, with_unit
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -33,6 +33,7 @@ __all__ = [
     "flags_text",
     "has_value",
     "how_text",
+    "label_texts",
     "labels_in_order",
     "labels_of",
     "measured_names",
@@ -300,7 +301,7 @@ def told(cube: xr.Dataset, columns: Columns, name: str) -> Columns:
     named = [*own, *(dim for dim in columns if dim in cube.dims and dim not in (*DIMS, POINT, *own))]
     nowhere = columns["platform"][:1].tolist() == [NO_PLATFORM]
     known = {dim: column for dim, column in columns.items() if dim != "platform" or not nowhere}
-    texts = _configuration_texts(known, named, len(columns["platform"]))
+    texts = _configuration_texts(cube, known, named)
     return {**columns, "configuration": texts, "flags": flags_text(cube, columns["quality"])}
 
 
@@ -343,20 +344,13 @@ def own_dims(cube: xr.Dataset, name: str) -> list[str]:
     return dims
 
 
-def _configuration_texts(columns: Columns, own: Sequence[str], count: int) -> np.ndarray[Any, Any]:
+def _configuration_texts(cube: xr.Dataset, columns: Columns, own: Sequence[str]) -> np.ndarray[Any, Any]:
     known = [name for name in DIMS if name in columns]
-    values = {name: columns[name].tolist() for name in known}
-    texts = []
-    for row in range(count):
-        text = configuration_text({name: values[name][row] for name in known})
-        texts.append(", ".join(filter(None, (text, *(f"{name} {_label_text(columns[name][row])}" for name in own)))))
-    return np.array(texts, dtype=object)
-
-
-def _label_text(value: Any) -> str:
-    if isinstance(value, np.datetime64 | np.timedelta64):
-        return moment_text(value)
-    return short(float(value)) if isinstance(value, int | float | np.number) else str(value)
+    labels = zip(*(columns[name].tolist() for name in known), strict=True)
+    configurations = [configuration_text(dict(zip(known, row, strict=True))) for row in labels]
+    more = [[f"{name} {text}" for text in label_texts(cube, name, columns[name])] for name in own]
+    rows = zip(configurations or [""] * len(more[0]), *more, strict=True)
+    return np.array([", ".join(filter(None, parts)) for parts in rows], dtype=object)
 
 
 def model_text(cube: xr.Dataset) -> str:
@@ -409,7 +403,9 @@ def several(columns: Columns, name: str) -> bool:
     return name in columns and len(set(columns[name].tolist())) > 1
 
 
-def labels_of(columns: Columns, dims: Sequence[str], *, shown: Sequence[str] | None = None) -> np.ndarray[Any, Any]:
+def labels_of(
+    cube: xr.Dataset, columns: Columns, dims: Sequence[str], *, shown: Sequence[str] | None = None
+) -> np.ndarray[Any, Any]:
     """Write short labels from the dims that differ between rows (or from those in `shown`).
 
     A network that occurs at one pruning only is named without it.
@@ -418,19 +414,22 @@ def labels_of(columns: Columns, dims: Sequence[str], *, shown: Sequence[str] | N
     if not used:
         return np.full(len(next(iter(columns.values()))), "", dtype=object)
     plain = _at_one_pruning(columns) if "topology" in used else set()
-
-    def label(row: int) -> str:
-        hidden = "pruning" if plain and columns["topology"][row] in plain else ""
-        texts = {dim: short_label(dim, columns[dim][row]) for dim in used if dim != hidden}
-        return " ".join(text if dim in DIMS else f"{dim} {text}" for dim, text in texts.items() if text)
-
     # a million rows have some thousand different labels
     first: dict[tuple[Any, ...], int] = {}
     alike = [
         first.setdefault(key, row) for row, key in enumerate(zip(*(columns[dim].tolist() for dim in used), strict=True))
     ]
-    texts = {row: label(row) for row in first.values()}
-    return np.array([texts[row] for row in alike], dtype=object)
+    rows = list(first.values())
+    texts = [label_texts(cube, dim, columns[dim][rows]) for dim in used]
+    texts = [
+        column if dim in DIMS else [f"{dim} {text}" if text else "" for text in column]
+        for dim, column in zip(used, texts, strict=True)
+    ]
+    labels = {}
+    for row, parts in zip(rows, zip(*texts, strict=True), strict=True):
+        hidden = "pruning" if plain and columns["topology"][row] in plain else ""
+        labels[row] = " ".join(part for dim, part in zip(used, parts, strict=True) if part and dim != hidden)
+    return np.array([labels[row] for row in alike], dtype=object)
 
 
 def _at_one_pruning(columns: Columns) -> set[Any]:
@@ -441,19 +440,21 @@ def _at_one_pruning(columns: Columns) -> set[Any]:
     return {topology for topology, count in Counter(topology for topology, _ in pairs).items() if count == 1}
 
 
-def short_label(dim: str, value: Any) -> str:
-    """Write one label of a dim: 12.5 %, maxn; the default mode goes without saying."""
+def short_label(dim: str, label: Any) -> str:
+    """Write a label of a configuration: 12.5 %, maxn; the default mode goes without saying."""
     if dim == "pruning":
-        return f"{float(value):g} %"
-    if dim == "mode" and value == "default":
+        return f"{float(label):g} %"
+    if dim == "mode" and label == "default":
         return ""
-    return (
-        _label_text(value)
-        if dim not in DIMS
-        else f"{value:g}"
-        if isinstance(value, int | float | np.number)
-        else str(value)
-    )
+    return f"{label:g}" if isinstance(label, int | float | np.number) else str(label)
+
+
+def label_texts(cube: xr.Dataset, dim: str, labels: Iterable[Any]) -> list[str]:
+    """Write labels of a dim, those of the user's own dims in the unit that is shown: 0.5 TOP/s."""
+    if dim in DIMS:
+        return [short_label(dim, label) for label in labels]
+    unit = cube.variables[dim].attrs.get("units", "") if dim in cube.variables else ""
+    return distinct_texts(list(labels), str(unit))
 
 
 def labels_in_order(cube: xr.Dataset, dim: str, labels: Iterable[Any]) -> list[Any]:
