@@ -13,7 +13,17 @@ from roofcube.model.offered import as_product
 from roofcube.plot.drawing import style
 from roofcube.plot.drawing.elements import Axis, plane, points
 from roofcube.plot.drawing.rows import Rows, bars, by_configuration
-from roofcube.plot.drawing.tables import doubts, own_dims, records, require, source_text, value_text, with_source_rows
+from roofcube.plot.drawing.tables import (
+    at_largest,
+    doubts,
+    own_dims,
+    records,
+    require,
+    source_text,
+    told,
+    value_text,
+    with_source_rows,
+)
 from roofcube.wording import percent
 
 if TYPE_CHECKING:
@@ -88,10 +98,12 @@ def comparison(
     # a cube has a variable `bound` of its own: what binds
     one = one[[name for name in KEPT if name in one]].assign(models)
     names = [name for name in SHOWN if name in one]
-    table = _at_best_batch(records(one, names, known="measured_throughput"))
-    table = {**{name: np.full(len(table["platform"]), np.nan) for name in SHOWN}, **table}
     own = own_dims(one, "measured_throughput")
+    at_best = at_largest(one, "measured_throughput", ["batch"])
+    table = records(at_best, names, known="measured_throughput", bare=True)
+    table = {**{name: np.full(len(table["platform"]), np.nan) for name in SHOWN}, **table}
     table, left_out = by_configuration(one, table, -table["measured_throughput"], own=own)
+    table = told(at_best, table, "measured_throughput")
     return _comparison_figure(one, table, label, left_out)
 
 
@@ -127,19 +139,6 @@ def _placed(cube: xr.Dataset, table: pl.DataFrame) -> dict[str, xr.DataArray]:
         values[cells] = table[column].fill_null(float("nan")).to_numpy()[where.mask]
         arrays[name] = xr.DataArray(values, dims=dims)
     return arrays
-
-
-def _at_best_batch(table: Columns) -> Columns:
-    """Keep, of each configuration, the row with most measured inputs a second."""
-    shown = {*SHOWN, "batch", "configuration", "quality", "flags", "source", "task", "device_class"}
-    keys = [name for name in table if name not in shown]
-    best: dict[tuple[Any, ...], int] = {}
-    rate = table["measured_throughput"]
-    for row, key in enumerate(zip(*(table[name].tolist() for name in keys), strict=True)):
-        if key not in best or rate[row] > rate[best[key]]:
-            best[key] = row
-    rows = np.array(list(best.values()), dtype=np.intp)
-    return {name: column[rows] for name, column in table.items()}
 
 
 def _comparison_figure(cube: xr.Dataset, table: Columns, label: str, left_out: str) -> Any:

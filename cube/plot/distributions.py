@@ -10,7 +10,7 @@ import xarray as xr
 from roofcube.errors import InvalidDataError, MissingInputError
 from roofcube.plot.drawing import style
 from roofcube.plot.drawing.elements import Axis, curve, plane, points, rectangles, segments
-from roofcube.plot.drawing.points import axis_of, platform_key, point_columns
+from roofcube.plot.drawing.points import axis_of, extreme_rows, many_marks, platform_key, point_columns
 from roofcube.plot.drawing.rows import Rows, bars, by_configuration
 from roofcube.plot.drawing.tables import (
     accuracy_of,
@@ -39,6 +39,7 @@ from roofcube.wording import counted, percent, short, with_thousands, with_unit
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from roofcube.plot.drawing.tables import Columns
     from roofcube.sweep import Sweep
 
 __all__ = ["histogram", "intervals", "parallel"]
@@ -236,37 +237,52 @@ def _interval_texts(table: Any, names: Sequence[str], unit: str) -> dict[str, An
 
 def _against_measured(cube: xr.Dataset, variable: str, other: str) -> Any:
     names = [variable, f"{variable}_low", f"{variable}_high"]
-    table = records(cube, [*names, other], known=[*names, other])
+    table = records(cube, [*names, other], known=[*names, other], bare=True)
     table = sorted_rows(table, ranks(cube, table, "platform"))
     unit = scale_of(cube, variable)[1]
-    inside = (table[other] >= table[names[1]]) & (table[other] <= table[names[2]])
-    columns = point_columns(cube, table, table[other], table[variable], ~inside, size=7)
-    columns |= _interval_texts(table, names, unit) | {"measured_text": value_text(table[other], unit)}
-    columns["inside"] = np.where(inside, "inside the interval", "outside").astype(object)
-    span = {"x": table[other], "low": table[names[1]], "x1": table[other], "high": table[names[2]],
-            "colour": columns["colour"], "platform": table["platform"]}  # fmt: skip
-    span |= {name: table[name] for name in ("precision", "topology") if name in table}
     every = np.concatenate([table[one] for one in (*names, other)])
-    axes = [axis_of(cube, variable, words, every) for words in ("measured", "predicted")]
-    ends = np.array(axes[0].bounds)
+    x, y = (axis_of(cube, variable, words, every) for words in ("measured", "predicted"))
+    ends = np.array(x.bounds)
     tooltip = {"predicted": "@value_text", "interval": "@interval_text", "measured": "@measured_text",
-               "measured is": "@inside",
-               "model": model_text(cube)}  # fmt: skip
+               "measured is": "@inside", "model": model_text(cube)}  # fmt: skip
+
+    def inside(rows: Columns) -> np.ndarray[Any, Any]:
+        return (rows[other] >= rows[names[1]]) & (rows[other] <= rows[names[2]])
+
+    def columns(rows: Columns) -> dict[str, Any]:
+        held = inside(rows)
+        return {
+            **point_columns(cube, told(cube, rows, variable), rows[other], rows[variable], ~held, size=7),
+            **_interval_texts(rows, names, unit),
+            "measured_text": value_text(rows[other], unit),
+            "inside": np.where(held, "inside the interval", "outside").astype(object),
+            "low": rows[names[1]],
+            "high": rows[names[2]],
+        }
+
+    drawn, shade, marked = many_marks(
+        table,
+        (other, variable),
+        lambda: extreme_rows(table, table[variable] / table[other], table[other] / table[variable]),
+        columns,
+        (x, y),
+        name="intervals.points",
+        marked_are="those of each platform that are furthest off",
+        tooltip=tooltip,
+    )
+    shared = ("low", "high", "colour", "platform", "precision", "topology")
+    span = {name: marked[name] for name in shared if name in marked} | {"x": marked["x"], "x1": marked["x"]}
     parts = [
+        *drawn[:-1],
         curve(ends, ends, name="intervals.equal", color=style.MUTED, line_dash="dashed"),
-        segments(span, ("x", "low", "x1", "high"), name="intervals.bars", line_color="colour", line_width=2,
-                 alpha=0.3),
-        points(columns, "x", "y", name="intervals.points", tooltip=tooltip, marker="marker", size="size",
-               line_color="colour", fill_color="colour", fill_alpha="filled", line_width=1.3),
-    ]  # fmt: skip
-    error = float(np.median(np.abs(table[variable] / table[other] - 1.0)))
-    title = (
-        f"{int(inside.sum())} of {inside.size} measurements lie in the interval; off by {percent(error)} in the median"
-    )
-    notes = "dashed = predicted as measured; upright = interval; hollow = the measurement is outside"
-    return plane(
-        parts, name="intervals", x=axes[0], y=axes[1], title=title, notes=notes, key=platform_key(columns), height=620
-    )
+        segments(span, ("x", "low", "x1", "high"), name="intervals.bars", line_color="colour", line_width=2, alpha=0.3),
+        drawn[-1],
+    ]
+    mask, error = inside(table), float(np.median(np.abs(table[variable] / table[other] - 1.0)))
+    title = f"{int(mask.sum())} of {mask.size} measurements lie in the interval; off by {percent(error)} in the median"
+    notes = ["dashed = predicted as measured; upright = interval; hollow = the measurement is outside"]
+    notes += [shade] if shade else []
+    return plane(parts, name="intervals", x=x, y=y, title=title, notes=notes, key=platform_key(marked), height=620)
 
 
 # parallel axes --------------------------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ import numpy as np
 
 from roofcube.plot.drawing import style
 from roofcube.plot.drawing.elements import Axis, layout, plane, points, segments
-from roofcube.plot.drawing.points import MANY, many_marks, platform_key, point_columns
+from roofcube.plot.drawing.points import MANY, extreme_rows, many_marks, platform_key, point_columns
 from roofcube.plot.drawing.rows import Rows, bars, few_rows, with_rows
 from roofcube.plot.drawing.tables import (
     doubts,
@@ -91,16 +91,17 @@ def latency_throughput(cube: xr.Dataset, *, scope: str = "compute", measurements
         places = rows[latency], rows[throughput]
         return {**point_columns(cube, told(cube, rows, throughput), *places, doubtful, size=7), **texts}
 
-    def best() -> np.ndarray[Any, Any]:
-        mask = np.zeros(len(table[latency]), dtype=bool)
-        for rows in rows_by_labels(table, ["platform"]).values():
-            mask[[rows[np.argmax(table[throughput][rows])], rows[np.argmin(table[latency][rows])]]] = True
-        return mask
-
     few = len(table[latency]) <= MANY
     lines = {"lines": _lines_by_batch(cube, table, (latency, throughput), own)} if few else {}
     drawn, shade, marked = many_marks(
-        table, (latency, throughput), best, columns, axes, name="latency_throughput.points", tooltip=tooltip, **lines
+        table,
+        (latency, throughput),
+        lambda: extreme_rows(table, table[throughput], -table[latency]),
+        columns,
+        axes,
+        name="latency_throughput.points",
+        tooltip=tooltip,
+        **lines,
     )
     note = f"{how_text(kind, scope, cube)}; a line joins the batches of one configuration; {style.HOLLOW}"
     return plane(

@@ -10,11 +10,20 @@ import xarray as xr
 from roofcube.errors import InvalidDataError
 from roofcube.plot.drawing import style
 from roofcube.plot.drawing.elements import plane, points, segments, staircase
-from roofcube.plot.drawing.points import axis_of, many_marks, marks, place_labels, platform_key, point_columns
+from roofcube.plot.drawing.points import (
+    axis_of,
+    extreme_rows,
+    many_marks,
+    marks,
+    place_labels,
+    platform_key,
+    point_columns,
+)
 from roofcube.plot.drawing.tables import (
     POINT,
     accuracy_of,
     accuracy_text,
+    at_largest,
     doubts,
     how_text,
     labels_of,
@@ -262,11 +271,7 @@ def _worth_a_mark(
     ends = [np.asarray(best[name].values, dtype="f8") * scale_of(cube, name)[0] for name in (x, y)]
     on_front = set(zip(*(end.tolist() for end in ends), strict=True))
     true = np.fromiter(((one in on_front) for one in zip(table[x].tolist(), table[y].tolist(), strict=True)), bool)
-    for platform in list(dict.fromkeys(table["platform"].tolist()))[:40]:
-        rows = np.flatnonzero(table["platform"] == platform)
-        for name in (x, y):
-            true[rows[np.argmax(_sign(senses[name]) * table[name][rows])]] = True
-    return true
+    return true | extreme_rows(table, *(_sign(senses[name]) * table[name] for name in (x, y)))
 
 
 def _tooltip(cube: xr.Dataset, x: str, y: str) -> dict[str, str]:
@@ -408,12 +413,8 @@ def overlap(cube: xr.Dataset, *, scope: str = "compute", measurements: Any = Non
 def _best_batch(cube: xr.Dataset, throughput: str) -> xr.Dataset:
     """Take each configuration at the batch of its best measured throughput; predictions at their own best."""
     names = [name for name in (throughput, "measured_top1", "quality", "source_row") if name in cube]
-    measured = cube[names]
     kept = (*CONFIGURATION, POINT)
-    extra = [str(dim) for dim in measured[throughput].dims if dim not in kept]
-    for dim in extra:
-        place = measured[throughput].fillna(-np.inf).argmax(dim)
-        measured = measured.isel({dim: place})
+    measured = at_largest(cube[names], throughput, [str(dim) for dim in cube[throughput].dims if dim not in kept])
     predicted = cube[["predicted_throughput", "top1"]]
     other = [dim for dim in predicted["predicted_throughput"].dims if dim not in kept]
     if other:

@@ -8,6 +8,7 @@ import numpy as np
 
 from roofcube.plot.drawing import style
 from roofcube.plot.drawing.elements import Axis, curve, layout, plane, points, segments
+from roofcube.plot.drawing.points import extreme_rows, many_marks, point_columns
 from roofcube.plot.drawing.tables import (
     labels_of,
     observed,
@@ -17,6 +18,7 @@ from roofcube.plot.drawing.tables import (
     records,
     require,
     sorted_rows,
+    told,
     value_text,
 )
 from roofcube.wording import counted, percent, short, with_thousands, with_unit
@@ -92,11 +94,13 @@ def rooflines(cube: xr.Dataset) -> Any:
         roofs = _named_roofs(roofs, x_range)
     parts += _roof_lines(cube, roofs, (left, right), y_range)
     if achieved:
-        parts += _achieved_marks(achieved)
+        crosses, shade = _achieved_marks(cube, achieved, (x, y))
+        parts += crosses
         notes.append(
             f"crosses = {counted(len(achieved['y']), 'configuration')} as measured, "
             f"{percent(float(np.median(achieved['share'])))} of the roof in the median; the line up is the loss"
         )
+        notes += [shade] if shade else []
     same = short(lowest) == short(highest)
     ridge = f"All ridge points lie at {with_unit(highest, 'op/B')}: " if same else (
         f"Ridge points lie between {short(lowest)} and {with_unit(highest, 'op/B')}: "
@@ -221,41 +225,45 @@ def _achieved(cube: xr.Dataset) -> Columns | None:
     needed = ("ops", "measured_throughput", "operational_intensity", "peak_compute", "memory_bandwidth")
     if not set(needed) <= set(cube.variables):
         return None
-    rate = cube["measured_throughput"]
-    best = rate.max("batch", keep_attrs=True) if "batch" in rate.dims else rate
-    small = cube[["ops", *needed[2:]]].assign(measured_throughput=best)
+    small = cube[[*needed]]
     small = small.assign(
         {name: small[name].max("batch", keep_attrs=True) for name in small if "batch" in small[name].dims}
     )
-    table = records(small, ["measured_throughput", "ops", "operational_intensity", "peak_compute", "memory_bandwidth"],
-                    known=needed)  # fmt: skip
+    table = records(small, ["measured_throughput", "ops", *needed[2:]], known=needed, bare=True)
     x, y = table["operational_intensity"], table["measured_throughput"] * table["ops"] * 1e-12
     roof = np.minimum(table["peak_compute"], table["memory_bandwidth"] * 1e-3 * x)
-    kept = ("platform", "device_class", "precision", "configuration")
-    columns = {name: table[name] for name in kept if name in table}
-    order = platform_order(cube, table["platform"])
-    colours = style.platform_colours(order)
-    return {
-        **columns,
-        "x": x,
-        "y": y,
-        "x1": x,
-        "roof": roof,
-        "share": y / roof,
-        "colour": np.array([colours[one] for one in table["platform"]], dtype=object),
-        "y_text": value_text(y, "TOP/s"),
-        "share_text": np.array([percent(one) for one in y / roof], dtype=object),
-    }
+    return {**table, "x": x, "y": y, "roof": roof, "share": y / roof}
 
 
-def _achieved_marks(achieved: Columns) -> list[Any]:
-    loss = {name: column for name, column in achieved.items() if not name.endswith("_text") and name != "share"}
-    details = {"achieved": "@y_text", "of the roof": "@share_text"}
-    return [
-        segments(loss, ("x", "y", "x1", "roof"), name="rooflines.losses", line_color="colour", alpha=0.35),
-        points(achieved, "x", "y", name="rooflines.achieved", tooltip=details, marker="x", size=7, line_color="colour",
-               line_width=1.6),
-    ]  # fmt: skip
+def _achieved_marks(cube: xr.Dataset, achieved: Columns, axes: tuple[Axis, Axis]) -> tuple[list[Any], str]:
+    """Make a cross and the loss up to the roof for each configuration; of very many, a shade and the best."""
+
+    def columns(rows: Columns) -> dict[str, Any]:
+        sound = np.zeros(len(rows["y"]), dtype=bool)
+        return {
+            **point_columns(cube, told(cube, rows, "measured_throughput"), rows["x"], rows["y"], sound, size=7),
+            "roof": rows["roof"],
+            "share": rows["share"],
+            "y_text": value_text(rows["y"], "TOP/s"),
+            "share_text": np.array([percent(one) for one in rows["share"]], dtype=object),
+        }
+
+    looks = {"marker": "x", "size": 7, "fill_color": None, "line_width": 1.6}
+    drawn, shade, marked = many_marks(
+        achieved,
+        ("x", "y"),
+        lambda: extreme_rows(achieved, achieved["y"], achieved["share"]),
+        columns,
+        axes,
+        name="rooflines.achieved",
+        marked_are="the best of each platform",
+        tooltip={"achieved": "@y_text", "of the roof": "@share_text"},
+        **looks,
+    )
+    loss = {name: marked[name] for name in ("x", "y", "roof", "colour", "platform", "precision") if name in marked}
+    loss["x1"] = marked["x"]
+    lines = segments(loss, ("x", "y", "x1", "roof"), name="rooflines.losses", line_color="colour", alpha=0.35)
+    return [*drawn[:-1], lines, drawn[-1]], shade
 
 
 # labels and the strip of networks -------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ import numpy as np
 
 from roofcube.plot.drawing import style
 from roofcube.plot.drawing.elements import Axis, points, rectangles, without_place
-from roofcube.plot.drawing.tables import platform_order, scale_of
+from roofcube.plot.drawing.tables import platform_order, rows_by_labels, scale_of
 from roofcube.wording import with_thousands
 
 if TYPE_CHECKING:
@@ -18,10 +18,11 @@ if TYPE_CHECKING:
 
     from roofcube.plot.drawing.tables import Columns
 
-__all__ = ["MANY", "axis_of", "many_marks", "marks", "place_labels", "platform_key", "point_columns"]
+__all__ = ["MANY", "axis_of", "extreme_rows", "many_marks", "marks", "place_labels", "platform_key", "point_columns"]
 
 FIELDS = ("platform", "precision", "topology", "configuration", "flags", "source")
 MANY = 5000  # marks above which a shade stands for most of them
+MOST_PLATFORMS = 40  # whose best keep marks of their own
 GRID = 150, 70  # cells of the shade: 7 pixels, which a pointer still hits
 LOOKS = {
     "marker": "marker",
@@ -97,6 +98,7 @@ def many_marks(
     axes: tuple[Axis, Axis],
     *,
     name: str,
+    marked_are: str = "the front and the best of each platform",
     **more: Any,
 ) -> tuple[list[Any], str, dict[str, Any]]:
     """Make marks; of many, a shade for all and true marks where `true`; give a note on the shade, and what is marked.
@@ -117,9 +119,17 @@ def many_marks(
         name=f"{name.split('.')[0]}.density", tooltip={"points": "@count_text"}, heading="", color=style.MUTED,
         line_color=None, fill_alpha="alpha",
     )  # fmt: skip
-    note = f"shade = number of points here, of {with_thousands(count)}; marks = the front and the best of each platform"
+    note = f"shade = number of points here, of {with_thousands(count)}; marks = {marked_are}"
     note = "; ".join(filter(None, (note, without_place(int((~placed).sum())))))
     return [boxes, marks(marked, name=name, **more)], note, marked
+
+
+def extreme_rows(table: Columns, *values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """Return which rows have the largest value of their platform."""
+    mask = np.zeros(len(table["platform"]), dtype=bool)
+    for rows in list(rows_by_labels(table, ["platform"]).values())[:MOST_PLATFORMS]:
+        mask[[rows[np.argmax(column[rows])] for column in values]] = True
+    return mask
 
 
 def _shade(x: Any, y: Any, axes: tuple[Axis, Axis]) -> dict[str, Any]:

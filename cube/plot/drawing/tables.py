@@ -28,6 +28,7 @@ __all__ = [
     "accuracy_of",
     "accuracy_text",
     "array_of",
+    "at_largest",
     "device_classes",
     "doubts",
     "flags_text",
@@ -210,6 +211,14 @@ def one_model(cube: xr.Dataset) -> xr.Dataset:
     if "assumptions" not in cube.dims:
         return cube
     return cube.isel(assumptions=0, drop=True).assign_attrs(assumptions=str(cube["assumptions"].values[0]))
+
+
+def at_largest(cube: xr.Dataset, name: str, dims: Iterable[str]) -> xr.Dataset:
+    """Take a cube where a variable is largest along dims, one after the other."""
+    for dim in dims:
+        if dim in cube[name].dims:
+            cube = cube.isel({dim: cube[name].fillna(-np.inf).argmax(dim)})
+    return cube
 
 
 def measured_names(scope: str) -> dict[str, str]:
