@@ -92,7 +92,7 @@ def latency_throughput(cube: xr.Dataset, *, scope: str = "compute", measurements
         return {**point_columns(cube, told(cube, rows, throughput), *places, doubtful, size=7), **texts}
 
     few = len(table[latency]) <= MANY
-    lines = {"lines": _lines_by_batch(cube, table, (latency, throughput), own)} if few else {}
+    lines: dict[str, Any] = {"lines": _lines_by_batch(cube, table, (latency, throughput), own)} if few else {}
     drawn, shade, marked = many_marks(
         table,
         (latency, throughput),

@@ -268,10 +268,9 @@ def _worth_a_mark(
     table: Columns, best: xr.Dataset, x: str, y: str, cube: xr.Dataset, senses: Mapping[str, Sense]
 ) -> np.ndarray[Any, Any]:
     """Return the rows that keep a mark of their own among very many: the front, and the best of each platform."""
-    ends = [np.asarray(best[name].values, dtype="f8") * scale_of(cube, name)[0] for name in (x, y)]
-    on_front = set(zip(*(end.tolist() for end in ends), strict=True))
-    true = np.fromiter(((one in on_front) for one in zip(table[x].tolist(), table[y].tolist(), strict=True)), bool)
-    return true | extreme_rows(table, *(_sign(senses[name]) * table[name] for name in (x, y)))
+    ends = (np.asarray(best[name].values, dtype="f8") * scale_of(cube, name)[0] for name in (x, y))
+    on_front: np.ndarray[Any, Any] = np.isin(table[x] + 1j * table[y], np.add(next(ends), 1j * next(ends)))
+    return on_front | extreme_rows(table, *(_sign(senses[name]) * table[name] for name in (x, y)))
 
 
 def _tooltip(cube: xr.Dataset, x: str, y: str) -> dict[str, str]:

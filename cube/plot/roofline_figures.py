@@ -260,8 +260,8 @@ def _achieved_marks(cube: xr.Dataset, achieved: Columns, axes: tuple[Axis, Axis]
         tooltip={"achieved": "@y_text", "of the roof": "@share_text"},
         **looks,
     )
-    loss = {name: marked[name] for name in ("x", "y", "roof", "colour", "platform", "precision") if name in marked}
-    loss["x1"] = marked["x"]
+    kept = ("x", "y", "roof", "colour", "platform", "precision")
+    loss: dict[str, Any] = {"x1": marked["x"], **{name: marked[name] for name in kept if name in marked}}
     lines = segments(loss, ("x", "y", "x1", "roof"), name="rooflines.losses", line_color="colour", alpha=0.35)
     return [*drawn[:-1], lines, drawn[-1]], shade
 
