@@ -10,9 +10,9 @@ from roofcube.errors import InvalidDataError
 from roofcube.inert import with_inert_labels
 from roofcube.plot.drawing import style
 from roofcube.plot.drawing.elements import Axis, image, plane, rectangles, segments
-from roofcube.plot.drawing.tables import array_of, label_texts, scale_of
+from roofcube.plot.drawing.tables import array_of, label_texts, long_name, scale_of
 from roofcube.sweep.questions import best, context_of, senses_of
-from roofcube.vocabulary import DIMS, VARIABLES
+from roofcube.vocabulary import DIMS
 from roofcube.wording import distinct_texts, percent, with_unit
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ def map(  # noqa: A001  the name of a figure
     factor, unit = scale_of(answer, objective)
     cells = _cells(answer, (x, y), axes, names, first, margin, sign * ranked[..., -1] * factor, unit)
     scale = {"cmap": [colours[name] for name in names], "clim": (-0.5, len(names) - 0.5), "colorbar": False}
-    long_name = VARIABLES[objective].long_name if objective in VARIABLES else objective
+    words = long_name(cube, objective)
     notes = (
         f"colour = winning {rivals}, best over all other dims; lines = the winner changes"
         if rivals
@@ -111,7 +111,7 @@ def map(  # noqa: A001  the name of a figure
         ]
     else:
         text = {"x": "x", "y": "y", "text": "text", "text_align": "center", "text_color": "#000000"}
-        tooltip = {"winner": "@winner", "margin over the next": "@margin_text", long_name: "@value_text"}
+        tooltip = {"winner": "@winner", "margin over the next": "@margin_text", words: "@value_text"}
         cells["colour"] = [colours.get(name, style.GRID) for name in cells["winner"]]
         parts = [rectangles(cells, ("x0", "y0", "x1", "y1"), name="map.cells", tooltip=tooltip, texts=[text],
                             fill_color="colour", fill_alpha="strength", line_color=style.GRID)]  # fmt: skip
@@ -122,9 +122,9 @@ def map(  # noqa: A001  the name of a figure
     counts = {name: int((first == place).sum()) for place, name in enumerate(names) if (first == place).any()}
     top = max(counts, key=lambda name: counts[name], default="")
     title = (
-        _range_of(values[known].max(axis=-1) * sign * factor, long_name, unit)
+        _range_of(values[known].max(axis=-1) * sign * factor, words, unit)
         if counts and not rivals
-        else f"{top} wins {percent(counts[top] / known.sum())} of the map: {long_name}"
+        else f"{top} wins {percent(counts[top] / known.sum())} of the map: {words}"
         if counts
         else "Nothing is known here"
     )

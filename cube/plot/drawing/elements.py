@@ -302,7 +302,7 @@ def plane(
     """Lay elements over one another on two axes; the overlay's group is the name of the figure."""
     hv = load()
     width = min(width, NOTEBOOK) if in_notebook() else width
-    told = [notes] if isinstance(notes, str) else list(notes)
+    told = [note for note in ([notes] if isinstance(notes, str) else notes) if note]
     if lost := without_place(_hidden_by_logarithms(parts, x, y)):
         told = [*told[:-1], "; ".join(filter(None, (*told[-1:], lost)))]
     title, lines = _fitting([title], y, width, HEAD)[0], _fitting(told, y, width)
@@ -393,7 +393,7 @@ def _furnish(
     if key:
         style.key(figure, key)
     figure.height += round(LINE * "".join([figure.title.text, *notes]).count("\n"))
-    style.titled(figure, "", notes)
+    style.noted(figure, notes)
 
 
 def _set_axis(figure: Any, letter: str, axis: Axis) -> None:

@@ -12,13 +12,24 @@ from roofcube.plot.drawing.tables import platform_order, rows_by_labels, scale_o
 from roofcube.wording import with_thousands
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     import xarray as xr
 
     from roofcube.plot.drawing.tables import Columns
 
-__all__ = ["MANY", "axis_of", "extreme_rows", "many_marks", "marks", "place_labels", "platform_key", "point_columns"]
+__all__ = [
+    "MANY",
+    "axis_label",
+    "axis_of",
+    "colours_of",
+    "extreme_rows",
+    "many_marks",
+    "marks",
+    "place_labels",
+    "platform_key",
+    "point_columns",
+]
 
 FIELDS = ("platform", "precision", "topology", "configuration", "flags", "source")
 MANY = 5000  # marks above which a shade stands for most of them
@@ -44,7 +55,6 @@ def point_columns(
     size: float,
 ) -> dict[str, Any]:
     """Lay out a row per mark: its place, its look, and what toggles and tooltips ask for."""
-    colours = style.platform_colours(platform_order(cube, table["platform"]))
     markers = {
         pair: style.class_marker(pair[1], pair[0])
         for pair in set(zip(table["platform"], table["device_class"], strict=True))
@@ -54,11 +64,18 @@ def point_columns(
         **{name: table[name] for name in FIELDS if name in table},
         "x": x,
         "y": y,
-        "colour": [colours[one] for one in table["platform"]],
+        "colour": colours_of(cube, table["platform"]),
         "marker": drawn,
         "size": [style.marker_size(one, size) for one in drawn],
         "filled": np.where(doubtful, 0.0, 0.85),
     }
+
+
+def colours_of(cube: xr.Dataset, platforms: Iterable[str]) -> np.ndarray[Any, Any]:
+    """Return the colour of the platform of each row."""
+    platforms = list(platforms)
+    colours = style.platform_colours(platform_order(cube, platforms))
+    return np.array([colours[one] for one in platforms], dtype=object)
 
 
 def marks(columns: dict[str, Any], *, name: str, tooltip: dict[str, str], **more: Any) -> Any:
@@ -84,7 +101,12 @@ def axis_of(cube: xr.Dataset, name: str, words: str, values: Any) -> Axis:
     span, size = finite.max() - finite.min(), float(np.abs(finite).max())
     margin = 0.06 * span if span > 1e-3 * size else 0.02 * size or 1.0
     bounds = style.log_bounds(finite) if log else (float(finite.min() - margin), float(finite.max() + margin))
-    return Axis(f"{words} ({', '.join(filter(None, (unit, 'log scale' * log)))})".replace(" ()", ""), bounds, log=log)
+    return Axis(axis_label(words, unit, log=log), bounds, log=log)
+
+
+def axis_label(words: str, unit: str, *, log: bool) -> str:
+    """Write what stands along an axis: throughput (inputs/s, log scale)."""
+    return f"{words} ({', '.join(filter(None, (unit, 'log scale' * log)))})".replace(" ()", "")
 
 
 # many marks -----------------------------------------------------------------------------------------------------------

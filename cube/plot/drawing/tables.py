@@ -28,6 +28,7 @@ __all__ = [
     "accuracy_of",
     "accuracy_text",
     "array_of",
+    "at_best_batch",
     "at_largest",
     "device_classes",
     "doubts",
@@ -37,6 +38,7 @@ __all__ = [
     "label_texts",
     "labels_in_order",
     "labels_of",
+    "long_name",
     "measured_names",
     "model_text",
     "observed",
@@ -57,7 +59,6 @@ __all__ = [
     "threaded",
     "told",
     "value_text",
-    "with_source_rows",
 ]
 
 Columns = dict[str, np.ndarray[Any, Any]]
@@ -121,12 +122,13 @@ SYSTEM_DOUBTS = {
 }
 
 
-def require(cube: Any, names: Iterable[str], *, figure: str) -> xr.Dataset:
+def require(cube: Any, names: Iterable[str], *, figure: str, measurements: Any = None) -> xr.Dataset:
     """Return the cube (its first model, if it holds several) if it has these variables, each with a value somewhere.
 
-    A Sweep is asked for them: inputs as they are, results at their best of each configuration.
+    A Sweep is asked for them: inputs as they are, results at their best of each configuration. With the table that was
+    joined the cube also gets `source_row`.
     """
-    names = list(names)
+    names, cube = list(names), _with_source_rows(cube, measurements)
     if isinstance(cube, Sweep):
         cube = _asked_of_sweep(cube, names)
     if not isinstance(cube, xr.Dataset):
@@ -213,6 +215,11 @@ def one_model(cube: xr.Dataset) -> xr.Dataset:
     return cube.isel(assumptions=0, drop=True).assign_attrs(assumptions=str(cube["assumptions"].values[0]))
 
 
+def at_best_batch(cube: xr.Dataset, names: Iterable[str]) -> xr.Dataset:
+    """Take variables at the largest value over batches."""
+    return cube.assign({name: cube[name].max("batch", keep_attrs=True) for name in names if "batch" in cube[name].dims})
+
+
 def at_largest(cube: xr.Dataset, name: str, dims: Iterable[str]) -> xr.Dataset:
     """Take a cube where a variable is largest along dims, one after the other."""
     for dim in dims:
@@ -238,6 +245,12 @@ def scale_of(cube: xr.Dataset, name: str) -> tuple[float, str]:
     known = VARIABLES.get(name)
     unit = str(cube[name].attrs.get("units", known.units if known else ""))
     return shown_unit(unit)
+
+
+def long_name(cube: Any, name: str) -> str:
+    """Name a variable in words: as the cube has it, else as the table of variables has it."""
+    attrs = cube[name].attrs if isinstance(cube, xr.Dataset) and name in cube else {}
+    return str(attrs.get("long_name", VARIABLES[name].long_name if name in VARIABLES else name))
 
 
 def sense_in(cube: xr.Dataset, name: str) -> str | None:
@@ -314,7 +327,7 @@ def told(cube: xr.Dataset, columns: Columns, name: str) -> Columns:
     return {**columns, "configuration": texts, "flags": flags_text(cube, columns["quality"])}
 
 
-def with_source_rows(cube: Any, measurements: Any) -> Any:
+def _with_source_rows(cube: Any, measurements: Any) -> Any:
     """Add `source_row`, the names of the source rows behind each measured cell, from the table that was joined.
 
     Of a cube as it was given: `require` may exchange labels that cannot be shown.
