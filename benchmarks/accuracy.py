@@ -95,13 +95,17 @@ def table_of_folds(known: dict[str, Measured], _: int) -> Iterator[str]:
 
 
 def table_of_new_boards(known: dict[str, Measured], draws: int) -> Iterator[str]:
-    """Make the lines of boards with nothing but some rows of their own."""
-    yield "| board alone | " + " | ".join(f"{count} rows" for count in ALONE) + " |"
-    yield "|---" * (len(ALONE) + 1) + "|"
+    """Make the lines of boards with nothing but some rows of their own, and beside all rows of all the others."""
+    hosts = {name: family_model(data, np.arange(len(data)), {}, name) for name, data in known.items()}
+    columns = [f"{count} rows, {among}" for among in ("alone", "beside the others") for count in ALONE]
+    yield "| board | " + " | ".join(columns) + " |"
+    yield "|---" * (len(columns) + 1) + "|"
     means = []
     for name, data in known.items():
-        means.append([new_board(name, data, {}, count, draws).mean() for count in ALONE])
-        yield f"| {name} | " + " | ".join(f"{one:.1f} %" for one in means[-1]) + " |"
+        others = {other: host for other, host in hosts.items() if other != name}
+        found = [new_board(name, data, given, count, draws).mean() for given in ({}, others) for count in ALONE]
+        means.append(found)
+        yield f"| {name} | " + " | ".join(f"{one:.1f} %" for one in found) + " |"
     yield "| mean of the boards | " + " | ".join(f"{one:.1f} %" for one in np.mean(means, axis=0)) + " |"
 
 

@@ -1,4 +1,4 @@
-"""Labels as figures and pages can show them: short, in one direction, no mathematics, and still told apart."""
+"""Labels as figures, pages and terminals can show them: in one direction, no mathematics, and still told apart."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     import xarray as xr
 
-__all__ = ["inert_label", "inert_labels", "with_inert_labels"]
+__all__ = ["inert_label", "inert_labels", "inert_text", "with_inert_labels"]
 
 LONGEST = 40
 HEAD = 12  # characters of the common start of labels that are shown where they differ
@@ -36,6 +36,22 @@ def inert_label(label: str, longest: int = LONGEST) -> str:
         return text
     tail = longest // 4 + 1
     return f"{text[: longest - tail - 1]}…{text[-tail:]}"
+
+
+def inert_text(text: str) -> str:
+    r"""Write lines so that they move no cursor, colour no terminal and turn no direction, whatever a file puts in them.
+
+    Examples
+    --------
+    >>> print(inert_text("left\u202etfel\n\x1b[31mred"))
+    left\u202etfel
+    \x1b[31mred
+    """
+    return TURNING.sub(lambda marks: "".join(one if one == "\n" else _escaped(one) for one in marks[0]), text)
+
+
+def _escaped(letter: str) -> str:
+    return letter.encode("unicode_escape").decode()
 
 
 def inert_labels(labels: Sequence[str]) -> list[str]:

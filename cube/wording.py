@@ -14,13 +14,14 @@ from roofcube.errors import InvalidDataError
 from roofcube.vocabulary import DIMS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 __all__ = [
     "AS_GIVEN",
     "configuration_of",
     "configuration_text",
     "counted",
+    "distinct_texts",
     "flag_words",
     "in_percent",
     "in_shown_unit",
@@ -34,6 +35,7 @@ __all__ = [
     "shown_unit",
     "task_title",
     "title_of",
+    "units_of",
     "with_thousands",
     "with_unit",
 ]
@@ -42,6 +44,7 @@ LETTERS = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
 SMALL = ((1.0, ""), (1e-3, "m"), (1e-6, "µ"), (1e-9, "n"))
 PREFIXED = ("op", "B", "B/s")  # units whose letter for thousands stands before them: 7.7 Gop, 12 MB, 1.02 TB/s
 NOT_KNOWN = "not known"
+WHOLE = 100_000  # labels below it that are whole numbers have all their digits
 # how the long name of a variable ends that is a column of the user's measurements
 AS_GIVEN = "as given with the measurements"
 # limits as they are typed, by the unit of what is limited
@@ -126,7 +129,7 @@ def outward(value: float, *, up: bool, digits: int = 3) -> float:
     return float(rounding.create_decimal(repr(float(value))))
 
 
-def with_unit(value: float | None, unit: str) -> str:
+def with_unit(value: float | None, unit: str, digits: int = 3) -> str:
     """Write a number in a unit: 12.4k inputs/s, 0.5 W, 7.7 Gop, 12.3 MB.
 
     Examples
@@ -134,7 +137,7 @@ def with_unit(value: float | None, unit: str) -> str:
     >>> with_unit(12449.2, "inputs/s"), with_unit(7.7e9, "op"), with_unit(0.00123, "ms"), with_unit(2.0, "")
     ('12.4k inputs/s', '7.7 Gop', '0.00123 ms', '2')
     """
-    number, letter = _scaled(value)
+    number, letter = _scaled(value, digits)
     if number == NOT_KNOWN:
         return number
     return f"{number} {letter}{unit}" if unit in PREFIXED else f"{number}{letter} {unit}".rstrip()
@@ -155,7 +158,7 @@ def quantity(value: float | None, unit: str) -> str:
     return with_unit(value, unit)
 
 
-def in_shown_unit(value: float | None, unit: str) -> str:
+def in_shown_unit(value: float | None, unit: str, digits: int = 3) -> str:
     """Write a value in SI in the unit in which figures show it: 16.9 ms, 1.02 TB/s, 60.8k inputs/s.
 
     Examples
@@ -164,7 +167,7 @@ def in_shown_unit(value: float | None, unit: str) -> str:
     ('16.9 ms', '1.02 TB/s', '60.8k inputs/s')
     """
     factor, shown = (1.0, unit) if unit in PREFIXED else shown_unit(unit)
-    return with_unit(None if value is None else value * factor, shown)
+    return with_unit(None if value is None else value * factor, shown, digits)
 
 
 def read_quantity(text: str, unit: str, *, what: str) -> float:
@@ -343,13 +346,46 @@ def configuration_text(row: Mapping[str, Any]) -> str:
 def configuration_of(point: Any) -> str:
     """Write the labels of one point of a cube; dims with several labels left are not told."""
     labels = {name: point[name].values.reshape(-1)[0].item() for name in point.coords if point[name].size == 1}
-    return labels_text(labels, str(point.attrs.get("dim_order", "")))
+    return labels_text(labels, str(point.attrs.get("dim_order", "")), units_of(point))
 
 
-def labels_text(labels: Mapping[str, Any], dim_order: str) -> str:
+def units_of(cube: Any) -> dict[str, str]:
+    """Return the units of coordinates."""
+    return {str(name): str(cube[name].attrs.get("units", "")) for name in cube.coords}
+
+
+def distinct_texts(labels: Sequence[Any], unit: str = "") -> list[str]:
+    """Write labels of a dim for a reader: numbers in the unit shown, with as few digits as tell them apart.
+
+    Examples
+    --------
+    >>> distinct_texts([512, 8192]), distinct_texts([1e11, 1.001e11], "op/s"), distinct_texts(["a", "b"])
+    (['512', '8192'], ['0.1 TOP/s', '0.1001 TOP/s'], ['a', 'b'])
+    """
+    numbers = {label for label in labels if isinstance(label, int | float | np.number) and not isinstance(label, bool)}
+    shown = "" if unit == "1" else unit
+    texts: dict[Any, str] = {}
+    for digits in range(3, 17):
+        texts = {number: _number_text(number, shown, digits) for number in numbers}
+        if len(set(texts.values())) == len(numbers):
+            break
+    return [texts[label] if label in numbers else _text_of(label) for label in labels]
+
+
+def _number_text(number: Any, unit: str, digits: int) -> str:
+    whole = not unit and abs(number) < WHOLE and number == int(number)
+    return str(int(number)) if whole else in_shown_unit(float(number), unit, digits)
+
+
+def _text_of(label: Any) -> str:
+    return moment_text(label) if isinstance(label, np.datetime64 | np.timedelta64) else str(label)
+
+
+def labels_text(labels: Mapping[str, Any], dim_order: str, units: Mapping[str, str] | None = None) -> str:
     """Write the labels of a point: the configuration, then those of own dims."""
+    units = units or {}
     own = [
-        f"{name} {short(labels[name]) if isinstance(labels[name], float) else labels[name]}"
+        f"{name} {distinct_texts([labels[name]], units.get(name, ''))[0]}"
         for name in dim_order.split()
         if name in labels and name not in DIMS
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import product
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,6 +12,7 @@ import xarray as xr
 from roofcube.calibration.facts import with_facts
 from roofcube.calibration.rows import IndexedRows
 from roofcube.calibration.trust import statuses
+from roofcube.options import check_fits
 from roofcube.vocabulary import BOUNDS, CONFIGURATION, HARDWARE_DIMS, NETWORK_DIMS, attributes
 
 if TYPE_CHECKING:
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["tabulate"]
 
 DIMS = (*CONFIGURATION, "batch")
+CELL = 57  # bytes: seven numbers and what binds
 DEFAULTS = {"mode": "default", "batch": 1}
 OWN = {
     "low": {"units": "1/s", "long_name": "lower end of the interval of throughput"},
@@ -36,6 +39,7 @@ def tabulate(calibration: Fitted, inputs: xr.Dataset, level: float | None) -> xr
     network = _numbers_of(facts.networks, product(*(labels[dim] for dim in NETWORK_DIMS)))
     batch = np.array(labels["batch"], dtype="f8")
     shape = (len(hardware), len(network), len(batch))
+    check_fits("calibrated tables", prod(shape) * CELL)
     known = np.broadcast_to(((hardware >= 0)[:, None] & (network >= 0))[..., None], shape)
     place = np.nonzero(known)
     machines, nets = tuple(facts.hardware.values()), tuple(facts.networks.values())

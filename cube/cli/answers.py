@@ -11,7 +11,16 @@ import click
 from roofcube.cli.commands import EXISTING, main
 from roofcube.cli.foreign import numbered_rows, reading_options
 from roofcube.cli.own import predicted_cube
-from roofcube.cli.printing import as_json_option, changes_of, print_answer, records_of, sizes_text, table_text, to_json
+from roofcube.cli.printing import (
+    as_json_option,
+    changes_of,
+    print_answer,
+    records_of,
+    say,
+    sizes_text,
+    table_text,
+    to_json,
+)
 from roofcube.wording import counted
 
 if TYPE_CHECKING:
@@ -80,7 +89,7 @@ def sweep_command(spec: Path, output: Path | None, as_json: bool) -> None:
 
     read = read_sweep_spec(spec)
     outcome = answer_sweep(read, output)
-    click.echo(to_json(_outcome_record(read, outcome)) if as_json else _outcome_text(read, outcome))
+    say(to_json(_outcome_record(read, outcome)) if as_json else _outcome_text(read, outcome))
     sys.exit(1 if outcome.emptied else 0)
 
 
@@ -158,11 +167,11 @@ def join_command(
     }
     if as_json:
         record = {"file": written, "rows": measurements.height, "joined": found, "unmatched": reasons.to_dicts()}
-        click.echo(to_json(record | {"judged": judged}))
+        say(to_json(record | {"judged": judged}))
         return
-    click.echo(f"{written}: {found} of {measurements.height} rows found their cell")
+    say(f"{written}: {found} of {measurements.height} rows found their cell")
     if any(judged.values()):
         told = " and ".join(f"{counted(number, 'row')} {grade}" for grade, number in judged.items() if number)
-        click.echo(f"the physics gate finds {told}; roofcube check says why")
+        say(f"the physics gate finds {told}; roofcube check says why")
     if left.height:
-        click.echo(table_text(reasons))
+        say(table_text(reasons))

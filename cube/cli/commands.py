@@ -11,7 +11,7 @@ import click
 
 from roofcube.cli.foreign import reading_options
 from roofcube.cli.own import cube_of, is_cube
-from roofcube.cli.printing import as_json_option, expected_lines, sizes_text, table_text, to_json
+from roofcube.cli.printing import as_json_option, expected_lines, say, sizes_text, table_text, to_json
 from roofcube.errors import RoofcubeError, page_of
 from roofcube.garbage import end_without_search
 from roofcube.wording import counted
@@ -37,12 +37,12 @@ class _Commands(click.Group):
         except (RoofcubeError, OSError) as error:
             if isinstance(error, BrokenPipeError):
                 raise
-            click.echo("\n".join([f"Error: {error}", *getattr(error, "__notes__", ())]), err=True)
+            say("\n".join([f"Error: {error}", *getattr(error, "__notes__", ())]), err=True)
             ctx.exit(2)
 
 
 def _print_warning(message: Warning | str, *_where: object, **_more: object) -> None:
-    click.echo(f"Note: {message}", err=True)
+    say(f"Note: {message}", err=True)
 
 
 @click.group(
@@ -74,7 +74,7 @@ def report_command(task: str, output: Path | None, title: str | None, as_json: b
     import roofcube
 
     path = roofcube.report(_task_or_cube(task), output, title=title)
-    click.echo(to_json({"file": path, "bytes": path.stat().st_size}) if as_json else path)
+    say(to_json({"file": path, "bytes": path.stat().st_size}) if as_json else path)
 
 
 @main.command("explore")
@@ -136,14 +136,14 @@ def best_command(
         other = roofcube.explain(cube, name, where=where) if name.startswith("predicted") else None
     predicted_only = other is not None and bool(other.winner["found"])
     if as_json:
-        click.echo(to_json(answer.to_dict() | ({} if other is None else {"by_prediction": other.to_dict()})))
+        say(to_json(answer.to_dict() | ({} if other is None else {"by_prediction": other.to_dict()})))
     else:
         if timed and name.startswith("measured"):
-            click.echo(f"throughput of {counted(timed, 'cell')} is batch / latency: it was timed, and never counted")
+            say(f"throughput of {counted(timed, 'cell')} is batch / latency: it was timed, and never counted")
         if name.startswith("predicted") and other is None and objective is None and not predicted:
-            click.echo("by prediction, as the cube has no measured throughput:")
+            say("by prediction, as the cube has no measured throughput:")
         said = "by prediction, nothing of which was measured so:" if predicted_only else "nor by prediction:"
-        click.echo(answer if other is None else f"{answer}\n{said}\n{other}")
+        say(answer if other is None else f"{answer}\n{said}\n{other}")
     sys.exit(0 if predicted_only or bool(answer.winner["found"]) else 1)
 
 
@@ -171,25 +171,26 @@ def check_command(rows: Path, output: Path | None, everything: bool, strict: boo
         findings.write_csv(output)
     if as_json:
         record = {"file": rows, "rows": checked.n_rows, "kept": checked.kept, "replaced": checked.replaced}
-        click.echo(to_json({**record, "findings": findings.to_dicts()}))
+        say(to_json({**record, "findings": findings.to_dicts()}))
     else:
-        click.echo(f"{rows}: {counted(checked.n_rows, 'row')}, {counted(findings.height, 'finding')}")
+        say(f"{rows}: {counted(checked.n_rows, 'row')}, {counted(findings.height, 'finding')}")
         if checked.kept:
-            click.echo(f"not judged, kept as they are: {', '.join(checked.kept)}")
+            say(f"not judged, kept as they are: {', '.join(checked.kept)}")
         if checked.replaced:
-            click.echo(f"yours, in place of the embedded: {', '.join(checked.replaced)}")
+            say(f"yours, in place of the embedded: {', '.join(checked.replaced)}")
         if findings.height:
-            click.echo(table_text(findings if everything else _by_rule(findings)))
-            click.echo(f"rules and what to do: {page_of('explain/gate.html')}")
+            say(table_text(findings if everything else _by_rule(findings)))
+            say(f"rules and what to do: {page_of('explain/gate.html')}")
         if output is not None:
-            click.echo(output)
+            say(output)
     sys.exit(1 if strict and findings.height else 0)
 
 
 @main.command()
 @click.argument("file", type=EXISTING)
+@click.option("--seconds", type=float, help="How long reading may take. Default: 5, and one more for each 10 MB.")
 @as_json_option
-def info(file: Path, as_json: bool) -> None:
+def info(file: Path, seconds: float | None, as_json: bool) -> None:
     """Show what a cube FILE holds, and whether it is as it was saved.
 
     The file is read in a process of its own, with an end to its time and memory: it need not be trusted.
@@ -197,7 +198,7 @@ def info(file: Path, as_json: bool) -> None:
     from roofcube.errors import CorruptFileError
     from roofcube.files.sandbox import describe_untrusted
 
-    cube, wrong = describe_untrusted(file)
+    cube, wrong = describe_untrusted(file, seconds=seconds)
     record = {
         "file": file,
         "sizes": dict(cube.sizes),
@@ -214,15 +215,10 @@ def info(file: Path, as_json: bool) -> None:
     }
     sizes = sizes_text(cube)
     if not as_json:
-        click.echo("\n".join(map(_inert, _info_lines(record, sizes))))
+        say("\n".join(line.replace("\n", r"\n") for line in _info_lines(record, sizes)))
     if wrong is not None:
-        raise CorruptFileError(_inert(wrong))
-    click.echo(to_json({**record, "verified": True}) if as_json else "content matches its checksum")
-
-
-def _inert(line: str) -> str:
-    """Return text that moves no cursor and colours no terminal, whatever a file calls its variables."""
-    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in line)
+        raise CorruptFileError(wrong)
+    say(to_json({**record, "verified": True}) if as_json else "content matches its checksum")
 
 
 def _info_lines(record: dict[str, Any], sizes: str) -> list[str]:
@@ -244,11 +240,11 @@ def diff_command(a: Path, b: Path, as_json: bool) -> None:
 
     differences = roofcube.diff(a, b)
     if as_json:
-        click.echo(to_json(differences.to_dicts()))
+        say(to_json(differences.to_dicts()))
     else:
         named_twice = differences.height and (differences["labels"] == differences["detail"]).all()
         told = differences.drop("labels") if named_twice else differences
-        click.echo(table_text(told) if differences.height else "no difference")
+        say(table_text(told) if differences.height else "no difference")
     sys.exit(1 if differences.height else 0)
 
 
@@ -267,17 +263,17 @@ def errors(output: Path | None, write: bool, as_json: bool) -> None:
 
     calibration = roofcube.calibrate(roofcube.datasets.load_measurements())
     if as_json:
-        click.echo(to_json(calibration.errors.to_dicts()))
+        say(to_json(calibration.errors.to_dicts()))
     else:
-        click.echo("\n".join(expected_lines(calibration.expectations)))
-        click.echo(f"\n{table_text(calibration.errors)}")
+        say("\n".join(expected_lines(calibration.expectations)))
+        say(f"\n{table_text(calibration.errors)}")
     if output is not None:
         calibration.errors.write_csv(output)
-        click.echo(output, err=as_json)
+        say(output, err=as_json)
     if write:
         from roofcube.calibration import held_out
 
-        click.echo(held_out.write_held_out(held_out.compute_held_out(calibration)), err=as_json)
+        say(held_out.write_held_out(held_out.compute_held_out(calibration)), err=as_json)
 
 
 def _task_or_cube(task: str) -> Any:

@@ -8,7 +8,7 @@ import click
 import polars as pl
 
 from roofcube.cli.commands import EXISTING, main
-from roofcube.cli.printing import as_json_option, table_text, to_json
+from roofcube.cli.printing import as_json_option, say, table_text, to_json
 from roofcube.wording import in_shown_unit, with_unit
 
 if TYPE_CHECKING:
@@ -83,16 +83,16 @@ def variables_command(file: Path | None, as_json: bool) -> None:
 def _print(table: pl.DataFrame, *, as_json: bool) -> None:
     """Print a table; in words what all rows share stands below, once."""
     if as_json:
-        click.echo(to_json(table.to_dicts()))
+        say(to_json(table.to_dicts()))
         return
     said = [name for name in table.columns if name.endswith("source") and table[name].n_unique() == 1]
     shared = {name: table[name][0] for name in said if table[name][0]}
     rows = [
         {name: _list_text(name, value) for name, value in row.items()} for row in table.drop(said).iter_rows(named=True)
     ]
-    click.echo(table_text(pl.DataFrame(rows)))
+    say(table_text(pl.DataFrame(rows)))
     for name, value in shared.items():
-        click.echo(f"{name.replace('_', ' ')}: {value}")
+        say(f"{name.replace('_', ' ')}: {value}")
 
 
 def _list_text(name: str, value: Any) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 import numpy as np
 
+from roofcube.inert import inert_text
 from roofcube.labels import flat_column
 from roofcube.vocabulary import DIMS
 from roofcube.wording import flag_words, in_shown_unit, percent, short
@@ -19,10 +20,24 @@ if TYPE_CHECKING:
     import polars as pl
     import xarray as xr
 
-__all__ = ["as_json_option", "expected_lines", "print_answer", "records_of", "sizes_text", "table_text", "to_json"]
+__all__ = [
+    "as_json_option",
+    "expected_lines",
+    "print_answer",
+    "records_of",
+    "say",
+    "sizes_text",
+    "table_text",
+    "to_json",
+]
 
 MOST_ROWS = 20  # of a table in words; all are in the file and in the JSON
 as_json_option = click.option("--json", "as_json", is_flag=True, help="Print the answer as JSON.")
+
+
+def say(content: object, *, err: bool = False) -> None:
+    """Print text, of which what files hold cannot move the cursor of a terminal."""
+    click.echo(inert_text(str(content)), err=err)
 
 
 def to_json(content: Any) -> str:

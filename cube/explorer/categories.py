@@ -10,12 +10,12 @@ from urllib.parse import quote
 import numpy as np
 
 from roofcube.inert import inert_label, inert_labels
-from roofcube.wording import short
+from roofcube.wording import distinct_texts
 
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["MOST_LABELS", "Category", "category_of", "label_text", "quoted", "spaced", "worded"]
+__all__ = ["MOST_LABELS", "Category", "category_of", "label_text", "quoted", "shown_labels", "spaced", "worded"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 MOST_LABELS = 24  # numbers along a dim that are chosen one by one; of more, a range is
@@ -83,18 +83,14 @@ def category_of(cube: xr.Dataset, name: str) -> Category | None:
     number_of = {text: number for number, text in enumerate(keys)}
     places = np.array([number_of.get(text, -1) for text in texts], dtype=np.min_scalar_type(-len(keys) - 1))
     labels = [label_of[text] for text in keys]
-    return Category(name, labels, keys, _label_texts(labels, numeric=numeric), str(cube[name].dims[0]), places)
+    shown = shown_labels(labels, str(cube[name].attrs.get("units", "")))
+    return Category(name, labels, keys, shown, str(cube[name].dims[0]), places)
 
 
-def _label_texts(labels: list[Any], *, numeric: bool) -> list[str]:
-    """Write labels for a reader: numbers with as few digits as tell them apart, texts inert."""
-    if not numeric:
-        return inert_labels([str(label) for label in labels])
-    for digits in range(3, 17):
-        texts = [short(float(label), digits) for label in labels]
-        if len(set(texts)) == len(labels):
-            break
-    return texts
+def shown_labels(labels: list[Any], unit: str = "") -> list[str]:
+    """Write labels for a reader: numbers with their unit and as few digits as tell them apart, texts inert."""
+    texts = distinct_texts(labels, unit)
+    return inert_labels(texts) if any(isinstance(label, str) for label in labels) else texts
 
 
 def quoted(label: Any) -> str:
@@ -102,9 +98,8 @@ def quoted(label: Any) -> str:
     return quote(label_text(label), safe=SAFE)
 
 
-def worded(name: str, label: Any) -> str:
-    """Write a label with the word that makes it readable: batch 8, 50 %."""
-    if isinstance(label, str):
-        return inert_label(label)
-    number = short(float(label)) if isinstance(label, float) and name != "pruning" else label_text(label)
-    return f"{number} %" if name == "pruning" else f"{spaced(name)} {number}"
+def worded(name: str, labels: list[Any], unit: str = "") -> list[str]:
+    """Write labels with the word that makes numbers readable: batch 8, 50 %, peak 0.5 TOP/s."""
+    texts = shown_labels(labels, unit)
+    plain = name == "pruning" or any(isinstance(label, str) for label in labels)
+    return texts if plain else [f"{spaced(name)} {text}" for text in texts]

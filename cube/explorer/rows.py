@@ -291,6 +291,10 @@ class Rows:
             return list(self.values(name, rows).tolist())
         return list(self.index(name)[rows].tolist())
 
+    def unit(self, name: str) -> str:
+        """Return the SI unit of a dim."""
+        return str(self.cube[name].attrs.get("units", "")) if name in self.cube.coords else ""
+
     def find(self, ids: Iterable[str]) -> tuple[Array, list[str]]:
         """Return the rows of ids, and the ids that no row has."""
         wanted = list(ids)
@@ -323,7 +327,7 @@ class Rows:
 
     def names(self, rows: Array) -> list[str]:
         """Write the configuration of rows for a reader: labels of all that varies, inert."""
-        columns = [[worded(name, label) for label in self._labels(name, rows)] for name in self.named_by]
+        columns = [worded(name, self._labels(name, rows), self.unit(name)) for name in self.named_by]
         return [" · ".join(parts) for parts in zip(*columns, strict=True)] if columns else self.ids(rows)
 
     def dataset(self, rows: Array) -> xr.Dataset:

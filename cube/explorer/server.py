@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from roofcube.explorer.answers import Source
 
-__all__ = ["MOST_SESSIONS", "make_server", "serve"]
+__all__ = ["make_server", "serve"]
 
 STATIC = Path(__file__).parent / "static"
 LOOPBACK = ("127.0.0.1", "localhost")
@@ -92,8 +92,9 @@ def make_server(
     host: str = "127.0.0.1",
     allow_origin: tuple[str, ...] = (),
     start: str = "",
+    sessions: int = MOST_SESSIONS,
 ) -> tuple[Any, str]:
-    """Return a server that is not started, and its address."""
+    """Return a server of so many sessions at most, which is not started, and its address."""
     if host not in LOOPBACK and not allow_origin:
         msg = (
             f"`host`: expected `allow_origin` with {host!r}, got none; name what readers type, such as "
@@ -106,9 +107,9 @@ def make_server(
     allowed = [f"{name}:{chosen}" for name in LOOPBACK]
     allowed += list(allow_origin)
     pn.extension("tabulator")
-    sessions: set[str] = set()
+    open_sessions: set[str] = set()
     server = pn.io.server.get_server(
-        {"/": lambda: _session(source, make, sessions, start)},
+        {"/": lambda: _session(source, make, open_sessions, start)},
         port=chosen,
         address=host,
         websocket_origin=allowed,
@@ -122,7 +123,12 @@ def make_server(
         check_unused_sessions_milliseconds=5_000,
         unused_session_lifetime_milliseconds=30_000,
     )
-    _guard(server._tornado, allowed, lambda: len(sessions) >= MOST_SESSIONS)
+    _guard(
+        server._tornado,
+        allowed,
+        lambda: len(open_sessions) >= sessions,
+        f"{sessions} sessions are open; close one and reload",
+    )
     return server, f"http://{'127.0.0.1' if host == '0.0.0.0' else host}:{chosen}"
 
 
@@ -168,7 +174,7 @@ def _session(source: Source, make: Callable[[dict[str, Any]], Any], sessions: se
 # what is refused ------------------------------------------------------------------------------------------------------
 
 
-def _guard(application: Any, allowed: list[str], is_full: Callable[[], bool]) -> None:
+def _guard(application: Any, allowed: list[str], is_full: Callable[[], bool], when_full: str) -> None:
     """Refuse foreign names of this host and too many sessions; send the policy with every answer."""
     sockets = " ".join(f"ws://{name} wss://{name}" for name in allowed)
     headers = {
@@ -193,7 +199,7 @@ def _guard(application: Any, allowed: list[str], is_full: Callable[[], bool]) ->
             403,
             "This name is not one under which the explorer is served; start it with --allow-origin NAME:PORT",
         ),
-        (full, 503, f"{MOST_SESSIONS} sessions are open; close one and reload"),
+        (full, 503, when_full),
     ]
     for number, (matcher, status, reason) in enumerate(refusals):
         rule = Rule(matcher, _Refusal, {"status": status, "reason": reason})

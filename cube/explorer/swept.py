@@ -14,7 +14,7 @@ import xarray as xr
 
 from roofcube.errors import InvalidDataError
 from roofcube.explorer.answers import LATENCIES, MOST_CELLS, Answer, AtLatency, Grid, Step, limits_of, where_of
-from roofcube.explorer.categories import MOST_LABELS, Category, label_text, spaced
+from roofcube.explorer.categories import MOST_LABELS, Category, label_text, shown_labels, spaced
 from roofcube.explorer.rows import Rows, sense_in
 from roofcube.explorer.stored import latency_of
 from roofcube.model.graph import EXTRAPOLATES
@@ -105,7 +105,8 @@ class SweptSource:
             number_of = {text: number for number, text in enumerate(keys)}
             places = np.array([number_of[text] for text in texts], dtype=np.intp)
             chosen = [label_of[text] for text in keys]
-            made[name] = Category(name, chosen, keys, keys, str(variable.dims[0]), places)
+            shown = shown_labels(chosen, self.unit(name))
+            made[name] = Category(name, chosen, keys, shown, str(variable.dims[0]), places)
         order = [name for name in self.cube.dims if name in made]
         return {name: made[name] for name in [*order, *(name for name in made if name not in order)]}
 

@@ -31,7 +31,7 @@ NUMBERS = {
     for kind, widths in {"int": (8, 16, 32, 64), "uint": (8, 16, 32, 64), "float": (16, 32, 64)}.items()
     for bits in widths
 }
-DTYPES = {"bool": 1, **NUMBERS, "complex64": 8, "complex128": 16, "string": 16}
+DTYPES = {"bool": 1, **NUMBERS, "complex64": 8, "complex128": 16, "string": 80}  # of text, with what holds it
 WIDE_DTYPES = ("fixed_length_utf32", "null_terminated_bytes")  # of a declared length
 TIME_DTYPES = ("numpy.datetime64", "numpy.timedelta64")
 FILL_TEXT = 1_000  # letters; NaN and Infinity are text too, and 64 bytes in base 64

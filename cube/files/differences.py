@@ -70,8 +70,7 @@ def diff(a: xr.Dataset | str | Path, b: xr.Dataset | str | Path) -> pl.DataFrame
     """
     check_not_forked()
     left = load(a) if isinstance(a, str | Path) else a
-    with set_options(memory=max(1, memory_limit() - (0 if left is a else left.nbytes))):  # both are held
-        right = load(b) if isinstance(b, str | Path) else b
+    right = _beside(0 if left is a else left.nbytes, b) if isinstance(b, str | Path) else b
     for name, cube in (("a", left), ("b", right)):
         check_kind(name, cube, xr.Dataset, do="give a cube, or the name of its file")
     places, rows = _aligned_cells(left, right)
@@ -83,6 +82,23 @@ def diff(a: xr.Dataset | str | Path, b: xr.Dataset | str | Path) -> pl.DataFrame
     if not cells:
         return whole
     return pl.concat([whole, pl.concat(cells).sort("largest", descending=True, nulls_last=False, maintain_order=True)])
+
+
+def _beside(size: int, path: str | Path) -> xr.Dataset:
+    """Load a cube where another of so many bytes is held."""
+    limit = memory_limit()
+    try:
+        with set_options(memory=max(1, limit - size)):
+            return load(path)
+    except MemoryLimitError as error:
+        if not size:
+            raise
+        msg = (
+            f"`diff`: expected files that fit into {limit / 1e6:,.0f} MB together, got {size / 1e6:,.0f} MB before "
+            f"{path} is read; give both as `roofcube.load(path, chunks={{}})`, or raise the limit with "
+            "`roofcube.set_options(memory=...)`"
+        )
+        raise MemoryLimitError(msg) from error
 
 
 # labels ---------------------------------------------------------------------------------------------------------------

@@ -94,7 +94,7 @@ def _stored_values(name: str, values: Array, *, half: bool) -> tuple[Array, dict
     if kind in "US" or kind == "O" or kind == "T":
         return _text(name, values), {}
     if kind == "b":
-        return values.astype("i1"), {"dtype": "bool"}
+        return values.view("i1"), {"dtype": "bool"}
     if kind in "mM":
         return _moments(name, values)
     if kind == "f" and size == 2 and not half:
@@ -110,10 +110,8 @@ def _stored_values(name: str, values: Array, *, half: bool) -> tuple[Array, dict
 
 def _text(name: str, values: Array) -> Array:
     """Return text as Python's, which formats write at its own length; bytes letter by letter."""
-    listed = values.astype("O").ravel().tolist()
-    if values.dtype.kind == "S":
-        listed = [one.decode("latin-1") for one in listed]
-    for place, one in enumerate(listed):
+    stored: Array = (np.char.decode(values, "latin-1") if values.dtype.kind == "S" else values).astype("O")
+    for place, one in enumerate(stored.flat):
         if not isinstance(one, str):
             msg = (
                 f"`{name}`: expected text throughout, got {one!r} at place {place}; fill it with '' or convert the "
@@ -123,9 +121,7 @@ def _text(name: str, values: Array) -> Array:
         if "\0" in one or not is_unicode(one):
             msg = f"`{name}`: expected text without NUL and lone surrogates, got {one!r}; replace them"
             raise InvalidDataError(msg)
-    stored = np.empty(len(listed), dtype="O")
-    stored[:] = listed
-    return stored.reshape(values.shape)
+    return stored
 
 
 def _moments(name: str, values: Array) -> tuple[Array, dict[str, Any]]:
@@ -133,7 +129,7 @@ def _moments(name: str, values: Array) -> tuple[Array, dict[str, Any]]:
     if unit not in TIME_UNITS or step != 1:
         msg = f"`{name}`: expected times in {', '.join(TIME_UNITS)}, got {values.dtype}; convert it to nanoseconds"
         raise InvalidDataError(msg)
-    counted = values.astype(values.dtype.newbyteorder("=")).view("i8")
+    counted = values.astype(values.dtype.newbyteorder("="), copy=False).view("i8")
     meaning: dict[str, Any] = {"units": TIME_UNITS[unit]}
     if values.dtype.kind == "M":
         meaning = {"units": f"{TIME_UNITS[unit]} since 1970-01-01", "calendar": "proleptic_gregorian"}

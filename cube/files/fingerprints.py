@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["PART", "in_parts", "parts_to_hash", "values_to_hash"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
+TEXTS = 1 << 14  # labels that are listed at a time
 PART = 1 << 24  # bytes of a variable that are read at a time: a tenth of a second
 
 
@@ -45,10 +46,20 @@ def _hashed_values(name: str, variable: xr.Variable) -> Iterator[str | bytes | m
     kind = "text" if text else variable.dtype.newbyteorder("=").str
     yield dumped([name, list(map(str, variable.dims)), list(variable.shape), kind])
     if text:  # hashed as JSON: its width in memory depends on the format it came from
-        yield dumped(variable.values.astype(str).ravel().tolist())
+        yield from _listed(variable.values)
         return
     for values in in_parts(variable):
         yield np.ascontiguousarray(values).reshape(-1).view("u1").data
+
+
+def _listed(values: Array) -> Iterator[str]:
+    """Write text as one JSON list, some of it at a time."""
+    flat = values.reshape(-1)
+    yield "["
+    for start in range(0, flat.size, TEXTS):
+        part = dumped(list(map(str, flat[start : start + TEXTS].tolist())))
+        yield (", " if start else "") + part[1:-1]
+    yield "]"
 
 
 def in_parts(variable: xr.Variable) -> Iterator[Array]:
@@ -65,7 +76,7 @@ def in_parts(variable: xr.Variable) -> Iterator[Array]:
         yield variable.values
         return
     row = variable.nbytes // variable.shape[0] or 1  # bytes
-    whole = (variable.encoding.get("chunksizes") or (1,))[0]
+    whole = variable.chunks[0][0] if variable.chunks else (variable.encoding.get("chunksizes") or (1,))[0]
     step = max(1, PART // (row * whole)) * whole
     for start in range(0, variable.shape[0], step):
         if is_abandoned():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = ["read_network", "read_platforms"]
 
+MOST_KEYS = 10  # that are told of a file that has others
 WITH_UNITS = {name for key, one in QUANTITIES.items() for name in (key, one.column)}
 NUMBER = r"^\s*([-+]?[0-9.,]+)"  # before its unit
 
@@ -121,10 +123,11 @@ def _toml_entries(path: Path) -> list[Any]:
         msg = f"{path}: not readable as TOML ({error}){usual}; see the example in the documentation of read_platforms"
         raise InvalidDataError(msg) from None
     entries = content.get("platform")
-    if not isinstance(entries, list) or not entries:
+    if not isinstance(entries, list) or not entries or len(content) > 1:
+        keys = ", ".join(repr(key) for key in islice(content, MOST_KEYS)) or "(none)"
         msg = (
-            f"{path}: expected tables [[platform]], got the keys {', '.join(content) or '(none)'}; write one "
-            "[[platform]] for each platform, mode and precision"
+            f"{path}: expected tables [[platform]] and nothing else, got the keys {keys}; write one [[platform]] for "
+            "each platform, mode and precision"
         )
         raise InvalidDataError(msg)
     return entries
@@ -296,7 +299,7 @@ def _transformer(
         # models are kept as <name>/config.json
         label = path.resolve().parent.name if path.stem == "config" else path.stem
         try:
-            config = json.loads(text_of(path))
+            config = json.loads(text_of(path), object_pairs_hook=_by_key)
         except (ValueError, RecursionError) as error:
             msg = f"{path}: not readable as JSON ({error}); expected the config.json of a transformer"
             raise InvalidDataError(msg) from None
@@ -307,6 +310,16 @@ def _transformer(
     label = checked_label("name", said or label if name is None else name)
     table = transformer_table(config, phase=phase, context=context, name=label, source=told)
     return table, told
+
+
+def _by_key(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Make a dict of what JSON says, where it says it once."""
+    content = dict(pairs)
+    if len(content) < len(pairs):
+        keys = [key for key, _ in pairs]
+        msg = f"the key {next(key for key in keys if keys.count(key) > 1)!r:.60} is there twice"
+        raise ValueError(msg)
+    return content
 
 
 def _onnx_layers(path: Path, sizes: Mapping[str, Any] | None, batch: int | None, pruning: float | None) -> pl.DataFrame:

@@ -21,32 +21,36 @@ import xarray as xr
 
 from roofcube import errors
 from roofcube.disk import existing, path_of
-from roofcube.errors import CorruptFileError, RoofcubeError
+from roofcube.errors import CorruptFileError, InvalidDataError, RoofcubeError
 from roofcube.files.attributes import safe_dtype, typed, untyped
+from roofcube.interrupts import import_whole
 from roofcube.options import memory_limit, set_options
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
 __all__ = ["SECONDS", "describe_untrusted", "load_untrusted"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
-SECONDS = 30.0  # that a file may take; a cube of 10⁸ cells takes 2
+SECONDS, RATE = 5.0, 1e7  # that a file may take, and one more for so many of its bytes; a cube of 10⁸ cells takes 2
 START = 20.0  # seconds more, to start a process and import what reads files
+READY = b"ready"  # what the child says first: from now on the file takes its time
 HEADER_BYTES = 1 << 26
 OVERHEAD = 3 << 30  # bytes of address space that Python and the libraries take beside the cube
 CODE = "import sys; from roofcube.files import sandbox, store; sandbox.serve(store, *sys.argv[1:])"
 ERRORS = ("CorruptFileError", "InvalidDataError", "MemoryLimitError", "MissingExtraError")
 
 
-def load_untrusted(path: str | Path, *, seconds: float = SECONDS) -> xr.Dataset:
+def load_untrusted(path: str | Path, *, seconds: float | None = None) -> xr.Dataset:
     """Load a cube as `roofcube.load` does, in a process that is ended when it takes too long or too much memory.
 
     Raises
     ------
     CorruptFileError
         If the file is no cube, or reading it did not end in time or crashed.
+    InvalidDataError
+        If `seconds` is no time.
     MemoryLimitError
         If it is larger than the limit of `roofcube.set_options`.
 
@@ -62,7 +66,7 @@ def load_untrusted(path: str | Path, *, seconds: float = SECONDS) -> xr.Dataset:
     return cube
 
 
-def describe_untrusted(path: str | Path, *, seconds: float = SECONDS) -> tuple[xr.Dataset, str | None]:
+def describe_untrusted(path: str | Path, *, seconds: float | None = None) -> tuple[xr.Dataset, str | None]:
     """Return names, sizes, types and attributes of a cube without its values, and why it is not as it was saved.
 
     Returns
@@ -76,9 +80,10 @@ def describe_untrusted(path: str | Path, *, seconds: float = SECONDS) -> tuple[x
 
 
 def _asked_of_child(
-    what: str, path: Path, seconds: float, *, code: str = CODE, start: float = START
+    what: str, path: Path, seconds: float | None, *, code: str = CODE, start: float = START
 ) -> tuple[xr.Dataset, str | None]:
     existing(path, folder=path.suffix == ".zarr")
+    allowed = _seconds_for(path) if seconds is None else _checked_seconds(seconds)
     room = memory_limit()
     environment = {
         **os.environ,
@@ -92,25 +97,52 @@ def _asked_of_child(
     with subprocess.Popen(
         command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment
     ) as child:
-
-        def end() -> None:
-            late.set()
-            child.kill()
-
-        timer = threading.Timer(seconds + start, end)
-        timer.start()
         try:
             assert child.stdout is not None
-            return _received(child.stdout, room)
+            with _ended(child, start, late):
+                _exactly(child.stdout, len(READY))
+            with _ended(child, allowed, late):
+                return _received(child.stdout, room)
         except RoofcubeError:
             raise
         except Exception as error:
-            why = f"did not end in {seconds:g} s" if late.is_set() else f"failed ({type(error).__name__})"
-            msg = f"{path}: reading it in a process of its own {why}; the file is damaged or hostile, do not open it"
+            why = f"did not end in {allowed:.3g} s" if late.is_set() else f"failed ({type(error).__name__})"
+            msg = (
+                f"{path}: reading it in a process of its own {why}; the file is damaged or hostile, do not open it"
+                f"{', or give a large one more `seconds`' if late.is_set() else ''}"
+            )
             raise CorruptFileError(msg) from error
         finally:
-            timer.cancel()
             child.kill()
+
+
+def _seconds_for(path: Path) -> float:
+    """Return how long a file may take, or a folder by all that is in it."""
+    files = (os.path.join(folder, name) for folder, _, names in os.walk(path) for name in names)  # noqa: PTH118
+    return SECONDS + sum(os.lstat(file).st_size for file in (files if path.is_dir() else [path])) / RATE
+
+
+def _checked_seconds(seconds: float) -> float:
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 < seconds <= threading.TIMEOUT_MAX:
+        msg = f"`seconds`: expected a positive number, got {seconds!r}; leave it out for a time by the file's size"
+        raise InvalidDataError(msg)
+    return float(seconds)
+
+
+@contextlib.contextmanager
+def _ended(child: subprocess.Popen[bytes], seconds: float, late: threading.Event) -> Iterator[None]:
+    """End a child where a block takes longer."""
+
+    def end() -> None:
+        late.set()
+        child.kill()
+
+    timer = threading.Timer(seconds, end)
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 # the child ------------------------------------------------------------------------------------------------------------
@@ -122,6 +154,10 @@ def serve(store: Any, what: str, path: str, room: str) -> None:
     os.dup2(2, 1)  # what libraries print is no answer
     _limit_resources(int(room))
     set_options(memory=int(room))
+    with contextlib.suppress(ImportError):  # that it is missing is told below
+        import_whole("netCDF4" if path.endswith(".nc") else "zarr")
+    answer.write(READY)
+    answer.flush()
     try:
         if what == "load":
             _send(answer, store.load(path), values=True)

@@ -33,6 +33,7 @@ __all__ = ["OF_THE_FILE", "compressors", "description_of", "load", "opened", "sa
 Result = TypeVar("Result")
 SMALL = 1 << 24  # bytes, of which a checksum takes some 15 ms
 WIDE = 4  # bytes of a letter in memory
+TEXT, TEXT_IN_FILE, TEXT_SAVED = 60, 48, 110  # bytes of a text of no letters: in memory, in a NetCDF file, to save it
 CHUNK = 1 << 21  # bytes of one of a NetCDF file
 SHARE = 32  # chunks in the memory limit: several are read at a time
 MOST = 10_000  # parts of a variable, for each of which Dask makes a task, whatever a file declares
@@ -66,7 +67,8 @@ def save(cube: xr.Dataset, path: str | Path) -> Path:
         attribute (a time, a path), text with None among it, or a MultiIndex, naming it; or where there are more
         than 1,000 variables.
     MemoryLimitError
-        If values that are still in a file do not fit: all of them are read.
+        If values that are still in a file, all of which are read, do not fit twice; or text, in the form that files
+        take.
     UnwritableFileError
         If the disk is full or read-only; what was there is unchanged.
 
@@ -79,7 +81,7 @@ def save(cube: xr.Dataset, path: str | Path) -> Path:
     'mnist'
     """
     target = _checked_path(path_of(path))
-    check_fits("save", bytes_in_file(cube))
+    check_fits("save", _bytes_to_save(cube, half=target.suffix == ".zarr"))
     stored = _without_file_attributes(cube).load()
     written = encoded(stored, half=target.suffix == ".zarr")
     declared.check_number("`cube`", len(written.variables), InvalidDataError)
@@ -96,7 +98,7 @@ def save(cube: xr.Dataset, path: str | Path) -> Path:
     return target
 
 
-def load(path: str | Path, *, chunks: Any = None, untrusted: bool = False) -> xr.Dataset:
+def load(path: str | Path, *, chunks: Any = None, untrusted: bool = False, seconds: float | None = None) -> xr.Dataset:
     """Read a cube into memory.
 
     What the file declares is checked before anything is read: its types, codecs, links and its size.
@@ -108,8 +110,10 @@ def load(path: str | Path, *, chunks: Any = None, untrusted: bool = False) -> xr
         As for `xarray.open_dataset`, as `{}` or `{"batch": 100}`: values stay in the file until they are asked for
         (needs Dask).
     untrusted : bool
-        Whether to read the file in a process of its own, with an end to its time (30 s) and memory: of a file that
-        somebody else sends, a damaged or hostile one can otherwise hang or crash this process. Takes a second more.
+        Whether to read the file in a process of its own, with an end to its time and memory: of a file that somebody
+        else sends, a damaged or hostile one can otherwise hang or crash this process. Takes a second more.
+    seconds : float, optional
+        How long an `untrusted` file may take: 5 s, and one more for each 10 MB of it, where not given.
 
     Raises
     ------
@@ -118,7 +122,7 @@ def load(path: str | Path, *, chunks: Any = None, untrusted: bool = False) -> xr
     CorruptFileError
         If the file is torn or not a cube.
     InvalidDataError
-        If `chunks` are none of this cube.
+        If `chunks` are none of this cube, or `seconds` no time.
     MemoryLimitError
         If it is larger than the limit of `roofcube.set_options`, and `chunks` is not given.
 
@@ -144,7 +148,12 @@ def load(path: str | Path, *, chunks: Any = None, untrusted: bool = False) -> xr
             raise InvalidDataError(msg)
         from roofcube.files.sandbox import load_untrusted
 
-        return load_untrusted(source)
+        return load_untrusted(source, seconds=seconds)
+    if seconds is not None:
+        msg = (
+            "`seconds`: expected `untrusted=True` beside it: what is read in this process cannot be ended; leave it out"
+        )
+        raise InvalidDataError(msg)
     if chunks is not None:
         check_installed("chunks", "dask", "scale")
         import_whole("dask.array")
@@ -374,10 +383,18 @@ def _file_attributes(opened: xr.Dataset) -> dict[str, Any]:
 
 def _check_netcdf(source: Path, store: Any, *, reading: bool) -> None:
     """Check the sizes that a NetCDF file declares; of one that is not read, those of its labels, which xarray reads."""
+    from netCDF4 import EnumType
+
     declared.check_number(source, len(store.ds.variables))
     sizes, parts, text = {}, {}, []
     for name, variable in store.ds.variables.items():
-        width = np.dtype(variable.dtype if variable.dtype is not str else object).itemsize
+        if variable.dtype is not str and not isinstance(variable.datatype, np.dtype | EnumType):
+            msg = (
+                f"{source}: expected numbers and text, got {name!r} of a type of its own "
+                f"({type(variable.datatype).__name__}); write it again with roofcube.save"
+            )
+            raise CorruptFileError(msg)
+        width = np.dtype(variable.dtype).itemsize if variable.dtype is not str else TEXT
         if variable.dtype is str:
             text.append(name)
         chunk = variable.chunking()
@@ -385,7 +402,9 @@ def _check_netcdf(source: Path, store: Any, *, reading: bool) -> None:
         if reading or variable.dimensions == (name,):
             sizes[name] = max(variable.size * width, parts[name] if variable.size else 0)
     if reading and text:  # of lengths that nothing declares; it is what the file holds beside numbers
-        sizes[text[0]] += WIDE * max(0, source.stat().st_size - sum(sizes.values()))
+        rest = source.stat().st_size - sum(sizes.values())
+        rest += (TEXT - TEXT_IN_FILE) * sum(math.prod(store.ds[name].shape) for name in text)
+        sizes[text[0]] += WIDE * max(0, rest)
     declared.check_bytes(source, sizes, parts)
 
 
@@ -411,6 +430,20 @@ def _checked_path(path: Path, *, reading: bool = False) -> Path:
         )
         raise InvalidDataError(msg)
     return path
+
+
+def _bytes_to_save(cube: xr.Dataset, *, half: bool) -> int:
+    """Return what saving takes beside what is in memory: values still to be read, and those of types no file has."""
+    size = 2 * bytes_in_file(cube)  # Dask holds the chunks beside what it makes of them
+    for variable in cube.variables.values():
+        kind, width = variable.dtype.kind, variable.dtype.itemsize
+        if kind in "SUOT":
+            size += variable.size * TEXT_SAVED + variable.nbytes * 3 // 2
+        elif kind == "f" and width == 2 and not half:
+            size += 2 * variable.nbytes
+        elif kind in "iufmM" and not variable.dtype.isnative:
+            size += variable.nbytes
+    return size
 
 
 def _write_netcdf(stored: xr.Dataset, path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -9,6 +10,7 @@ import xarray as xr
 
 from roofcube.errors import MissingInputError, check_choice, check_kind
 from roofcube.labels import labelled
+from roofcube.options import check_fits
 from roofcube.vocabulary import IMPOSSIBLE, OFFER, attributes
 
 if TYPE_CHECKING:
@@ -117,6 +119,8 @@ def efficiency(
     ------
     MissingInputError
         If the cube lacks measured or predicted throughput.
+    MemoryLimitError
+        If what is compared does not fit with the ratios.
 
     Examples
     --------
@@ -145,7 +149,9 @@ def efficiency(
     if "predicted_throughput" not in cube:
         raise _missing("predicted_throughput")
     needed = (source, LATENCIES[source], "predicted_throughput", "peak_throughput", "quality")
-    cube = cube[[name for name in needed if name in cube]].compute()
+    cube = cube[[name for name in needed if name in cube]]
+    _check_size(cube, source, at)
+    cube = cube.compute()
     throughput, derived = throughput_of(cube, source)
     if throughput is None:
         raise _missing(source)
@@ -161,7 +167,7 @@ def efficiency(
         parts["peak_throughput"] = cube["peak_throughput"]
     if at == "best" and "batch" in measured.dims:
         highest = measured.max("batch")
-        first = measured.fillna(-np.inf).argmax("batch")
+        first = (measured == highest).argmax("batch")
         parts["measured_throughput"] = highest
         parts["best_batch"] = (
             cube["batch"]
@@ -185,6 +191,16 @@ def efficiency(
     return xr.Dataset(shaped, attrs={**cube.attrs, "at": at, "scope": scope, **told}).transpose(
         *measured.dims, ..., missing_dims="ignore"
     )
+
+
+def _check_size(cube: xr.Dataset, source: str, at: str) -> None:
+    """Raise where what is compared and what is made of it, cell by cell, do not fit into the memory together."""
+    compared = [name for name in (source, LATENCIES[source], "predicted_throughput") if name in cube]
+    cells = prod({dim: n for name in compared for dim, n in cube[name].sizes.items()}.values())
+    made = (len(cube.data_vars) + 1) * max(cube[name].dtype.itemsize for name in compared) if at == "batch" else 0
+    if LATENCIES[source] in cube:
+        made += 2 * 8  # batch / latency, and a throughput filled with it
+    check_fits("efficiency", cube.nbytes + cells * made)
 
 
 def _missing(name: str) -> MissingInputError:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = ["benchmark", "holds", "join", "unmatched"]
 
+ROW = 600  # bytes that finding its cell and its findings take
 MOST_TEXTS = 3  # of the rows of a cell that are told side by side
 
 # cube variable → column of the table
@@ -108,7 +109,8 @@ def join(cube: xr.Dataset, measurements: Any) -> xr.Dataset:
         If the cube has none of the dims that a measurement is labelled with, or does not say its platform (mode, …) and
         the rows are of several.
     MemoryLimitError
-        If what is measured, over these dims, would not fit into the limit of `roofcube.set_options`.
+        If what is measured, over these dims, or the work on so many rows would not fit into the limit of
+        `roofcube.set_options`.
 
     Examples
     --------
@@ -125,6 +127,7 @@ def join(cube: xr.Dataset, measurements: Any) -> xr.Dataset:
     """
     check_kind("cube", cube, xr.Dataset, do="make one with `roofcube.predict`")
     table = measurement_rows(measurements)
+    check_fits("join", table.height * ROW)
     where = _located(cube, table)
     _check_said(cube, table, where)
     joined = with_measured_accuracy(_joined(cube, table, where))

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from roofcube.measured.rules import Rule
 
 __all__ = ["check", "quality_bits"]
-ROWS_TOGETHER = 1024  # judged at once: of 7,388 rows of deep networks all at once take 150 MB
+ROWS_TOGETHER = 400  # judged at once: of 7,388 rows of deep networks all at once take 150 MB
 LEAST = ("infeasible", "memory_required")  # of these the least allows most
 
 

@@ -133,7 +133,7 @@ def inputs(
     if asked == []:
         msg = "`precision`: expected at least one label, got none; leave it out for all"
         raise InvalidDataError(msg)
-    wanted = asked and [canonical("precision", f"{one}") for one in asked]
+    wanted = asked and list(dict.fromkeys(canonical("precision", f"{one}") for one in asked))
     hardware = _hardware_inputs(hardware_given, as_list(mode), wanted, collection_of(task))
     kept = _pruning_labels(pruning, networks)
     precisions = _precisions(precision, hardware, networks)

@@ -14,7 +14,7 @@ from roofcube.page.selection import MANY, figures_of_merit
 from roofcube.sweep.low_ends import EXPECTED, at_low_ends, has_intervals
 from roofcube.sweep.questions import best
 from roofcube.vocabulary import QUALITY, sense_of
-from roofcube.wording import counted, labels_text, quantity, short, with_thousands
+from roofcube.wording import counted, labels_text, quantity, short, units_of, with_thousands
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -91,8 +91,7 @@ def _rows_of_winners(winners: xr.Dataset, names: dict[str, str]) -> list[tuple[s
     wanted = [name for name in map(str, winners.variables) if winners[name].dims in ((), ("topology",))]
     columns = {name: np.broadcast_to(winners[name].values, winners.sizes["topology"]).tolist() for name in wanted}
     points = [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
-    order = str(winners.attrs.get("dim_order", ""))
-    return [_row_of_point(point.pop("topology"), point, names, order) if point["found"] else () for point in points]
+    return [_row_of_point(point.pop("topology"), point, names, winners) if point["found"] else () for point in points]
 
 
 def _sound(cube: xr.Dataset) -> xr.Dataset:
@@ -132,7 +131,7 @@ def _goals(cube: xr.Dataset, names: dict[str, str]) -> list[tuple[str, ...]]:
 
 def _row_of_winner(goal: str, winner: xr.Dataset, names: dict[str, str]) -> tuple[str, ...]:
     point = {str(name): _value(str(name), winner[name]) for name in winner.variables if winner[name].size}
-    return _row_of_point(goal, point, names, str(winner.attrs.get("dim_order", "")))
+    return _row_of_point(goal, point, names, winner)
 
 
 def _value(name: str, array: xr.DataArray) -> Any:
@@ -142,7 +141,7 @@ def _value(name: str, array: xr.DataArray) -> Any:
     return float(array.max() if sense_of(name) == "max" else array.min())
 
 
-def _row_of_point(goal: str, point: dict[str, Any], names: dict[str, str], dim_order: str) -> tuple[str, ...]:
+def _row_of_point(goal: str, point: dict[str, Any], names: dict[str, str], winner: xr.Dataset) -> tuple[str, ...]:
     def told(name: str, unit: str) -> str:
         expected = point.get(f"{names[name]}{EXPECTED}")
         return quantity(point.get(names[name]), unit) + (f" ({quantity(expected, unit)})" if expected else "")
@@ -150,7 +149,7 @@ def _row_of_point(goal: str, point: dict[str, Any], names: dict[str, str], dim_o
     top1 = point.get(names["top1"])
     return (
         goal,
-        labels_text(point, dim_order),
+        labels_text(point, str(winner.attrs.get("dim_order", "")), units_of(winner)),
         told("throughput", "inputs/s"),
         told("latency", "s"),
         "not known" if top1 is None or top1 != top1 else f"{top1:.2f} %",

@@ -10,16 +10,15 @@ import xarray as xr
 from roofcube.errors import InvalidDataError, MissingInputError
 from roofcube.labels import locate
 from roofcube.model.offered import as_product
-from roofcube.plot.drawing import style
+from roofcube.plot.drawing import style, tables
 from roofcube.plot.drawing.elements import Axis, plane, points
-from roofcube.plot.drawing.rows import Rows, bars, by_configuration
-from roofcube.plot.drawing.tables import doubts, own_dims, records, require, source_text, value_text, with_source_rows
+from roofcube.plot.drawing.rows import bars, by_configuration, fields
 from roofcube.wording import percent
 
 if TYPE_CHECKING:
     import polars as pl
 
-    from roofcube.plot.drawing.tables import Columns
+    from roofcube.plot.drawing.rows import Rows
 
 __all__ = ["comparison"]
 
@@ -74,8 +73,8 @@ def comparison(
     >>> rc.plot.comparison(cube, calibrated=rc.calibrate(rows).predict(rows)).name
     'comparison'
     """
-    cube = with_source_rows(cube, measurements)
-    one = require(cube, ("measured_throughput", "predicted_throughput"), figure="comparison")
+    needed = ("measured_throughput", "predicted_throughput")
+    one = tables.require(cube, needed, figure="comparison", measurements=measurements)
     models = _throughput_by_model(cube)
     if calibrated is not None:
         models |= _placed(as_product(cube), calibrated)
@@ -88,11 +87,11 @@ def comparison(
     # a cube has a variable `bound` of its own: what binds
     one = one[[name for name in KEPT if name in one]].assign(models)
     names = [name for name in SHOWN if name in one]
-    table = _at_best_batch(records(one, names, known="measured_throughput"))
+    at_best = tables.at_largest(one, "measured_throughput", ["batch"])
+    table = tables.records(at_best, names, known="measured_throughput", bare=True)
     table = {**{name: np.full(len(table["platform"]), np.nan) for name in SHOWN}, **table}
-    own = own_dims(one, "measured_throughput")
-    table, left_out = by_configuration(one, table, -table["measured_throughput"], own=own)
-    return _comparison_figure(one, table, label, left_out)
+    table, rows, left_out = by_configuration(at_best, table, "measured_throughput", -table["measured_throughput"])
+    return _comparison_figure(one, table, rows, label, left_out)
 
 
 def _throughput_by_model(cube: xr.Dataset) -> dict[str, xr.DataArray]:
@@ -129,31 +128,13 @@ def _placed(cube: xr.Dataset, table: pl.DataFrame) -> dict[str, xr.DataArray]:
     return arrays
 
 
-def _at_best_batch(table: Columns) -> Columns:
-    """Keep, of each configuration, the row with most measured inputs a second."""
-    shown = {*SHOWN, "batch", "configuration", "quality", "flags", "source", "task", "device_class"}
-    keys = [name for name in table if name not in shown]
-    best: dict[tuple[Any, ...], int] = {}
-    rate = table["measured_throughput"]
-    for row, key in enumerate(zip(*(table[name].tolist() for name in keys), strict=True)):
-        if key not in best or rate[row] > rate[best[key]]:
-            best[key] = row
-    rows = np.array(list(best.values()), dtype=np.intp)
-    return {name: column[rows] for name, column in table.items()}
-
-
-def _comparison_figure(cube: xr.Dataset, table: Columns, label: str, left_out: str) -> Any:
+def _comparison_figure(cube: xr.Dataset, table: tables.Columns, rows: Rows, label: str, left_out: str) -> Any:
     low, high = style.log_bounds(np.concatenate([table[name] for name in SHOWN]), low=0.6)
     # room for the errors, a column right of all marks
     edge = high * (high / low) ** 0.14
-    rows = Rows(list(table["row"]))
-    data = {
-        **_comparison_columns(cube, table),
-        **rows.columns(list(table["row"])),
-        "edge": np.full(len(table["row"]), edge),
-    }
+    data = {**_comparison_columns(cube, table), "edge": np.full(len(table["row"]), edge)}
     tooltip = {name: f"@{name}_text" for name in ("measured", "calibrated", "bound", "published")}
-    tooltip |= {"flags": "@flags", "source": source_text(cube)}
+    tooltip |= {"flags": "@flags", "source": tables.source_text(cube)}
     few: dict[str, Any] = {
         name: data[name]
         for name in ("platform", "precision", "topology", "configuration", "place", "y")
@@ -175,37 +156,31 @@ def _comparison_figure(cube: xr.Dataset, table: Columns, label: str, left_out: s
                line_color=style.MEASURED, fill_color=None, line_width=2, texts=[note]),
     ]  # fmt: skip
     title, notes = _words(table, label)
-    return plane(
-        parts,
-        name="comparison",
-        x=Axis("throughput (inputs/s, log scale)", (low, edge), log=True),
-        y=rows.axis(),
-        title=title,
-        notes=[*notes, f"{left_out}; the title speaks of these"] if left_out else notes,
-        key=_entries(table, label),
-        height=rows.height(),
-    )
+    notes.append(f"{left_out}; the title speaks of these" if left_out else "")
+    x, key = Axis("throughput (inputs/s, log scale)", (low, edge), log=True), _entries(table, label)
+    return plane(parts, name="comparison", x=x, y=rows.axis(), title=title, notes=notes, key=key, height=rows.height())
 
 
-def _comparison_columns(cube: xr.Dataset, table: Columns) -> dict[str, Any]:
-    fields = ("platform", "precision", "topology", "configuration", "flags", "source")
-    data: dict[str, Any] = {name: table[name] for name in fields if name in table}
+def _comparison_columns(cube: xr.Dataset, table: tables.Columns) -> dict[str, Any]:
+    data = fields(table, "flags", "source")
     data["measured"] = table["measured_throughput"]
     data.update({name: table[name] for name in SHOWN[1:]})
-    data["measured_text"] = value_text(data["measured"], "inputs/s")
+    data["measured_text"] = tables.value_text(data["measured"], "inputs/s")
     data.update({f"{name}_text": _told(table, name) for name in ("published", "bound", "calibrated")})
-    span = zip(data["calibrated_text"], value_text(table["low"], ""), value_text(table["high"], ""), strict=True)
+    span = zip(
+        data["calibrated_text"], tables.value_text(table["low"], ""), tables.value_text(table["high"], ""), strict=True
+    )
     data["calibrated_text"] = [f"{text}, interval {low} to {high}" for text, low, high in span]
-    doubtful = doubts(cube, table["quality"], ("throughput",), but=("above_roofline",))
+    doubtful = tables.doubts(cube, table["quality"], ("throughput",), but=("above_roofline",))
     data["marker"] = np.where(doubtful, "square_x", "x").astype(object)
     errors = [_off(ratio) for ratio in table["calibrated"] / table["measured_throughput"]]
     data["note"] = [f"outside, {text}" if out else text for text, out in zip(errors, _outside(table), strict=True)]
     return data
 
 
-def _told(table: Columns, name: str) -> list[str]:
+def _told(table: tables.Columns, name: str) -> list[str]:
     """Write a prediction and how far it is off."""
-    texts = value_text(table[name], "inputs/s")
+    texts = tables.value_text(table[name], "inputs/s")
     ratio = table[name] / table["measured_throughput"]
     return [f"{text}{_off(one, ', ')}" for text, one in zip(texts, ratio, strict=True)]
 
@@ -217,14 +192,14 @@ def _off(ratio: float, before: str = "") -> str:
     return before + ("0.0 %" if said[1:] == "0.0 %" else said)
 
 
-def _outside(table: Columns) -> np.ndarray[Any, Any]:
+def _outside(table: tables.Columns) -> np.ndarray[Any, Any]:
     """Return the rows whose measurement is not in the interval."""
     rate = table["measured_throughput"]
     outside: np.ndarray[Any, Any] = (rate < table["low"]) | (rate > table["high"])
     return outside
 
 
-def _entries(table: Columns, label: str) -> dict[str, dict[str, Any]]:
+def _entries(table: tables.Columns, label: str) -> dict[str, dict[str, Any]]:
     entries: dict[str, dict[str, Any]] = {
         "measured": {"marker": "x", "line_color": style.MEASURED, "line_width": 2},
         label: {"marker": "circle", "color": style.CALIBRATED},
@@ -237,7 +212,7 @@ def _entries(table: Columns, label: str) -> dict[str, dict[str, Any]]:
     return entries
 
 
-def _words(table: Columns, label: str) -> tuple[str, list[str]]:
+def _words(table: tables.Columns, label: str) -> tuple[str, list[str]]:
     off = {name: _median_error(table, name) for name in ("calibrated", "published")}
     title = f"{label[0].upper()}{label[1:]} predictions are off by {percent(off['calibrated'])} in the median"
     if np.isfinite(off["published"]):
@@ -255,7 +230,7 @@ def _words(table: Columns, label: str) -> tuple[str, list[str]]:
     return title, lines
 
 
-def _median_error(table: Columns, name: str) -> float:
+def _median_error(table: tables.Columns, name: str) -> float:
     error = np.abs(table[name] / table["measured_throughput"] - 1.0)
     error = error[np.isfinite(error)]
     return float(np.median(error)) if error.size else float("nan")

@@ -8,32 +8,21 @@ import numpy as np
 import xarray as xr
 
 from roofcube.errors import InvalidDataError, MissingInputError
-from roofcube.plot.drawing import style
+from roofcube.plot.drawing import style, tables
 from roofcube.plot.drawing.elements import Axis, curve, plane, points, rectangles, segments
-from roofcube.plot.drawing.points import axis_of, platform_key, point_columns
-from roofcube.plot.drawing.rows import Rows, bars, by_configuration
-from roofcube.plot.drawing.tables import (
-    accuracy_of,
-    doubts,
-    has_value,
-    model_text,
-    observed,
-    own_dims,
-    platform_order,
-    ranks,
-    records,
-    require,
-    scale_of,
-    sense_in,
-    several,
-    short_label,
-    sorted_rows,
-    told,
-    value_text,
+from roofcube.plot.drawing.points import (
+    axis_label,
+    axis_of,
+    colours_of,
+    extreme_rows,
+    many_marks,
+    platform_key,
+    point_columns,
 )
+from roofcube.plot.drawing.rows import bars, by_configuration, fields
 from roofcube.sweep.questions import best
 from roofcube.sweep.questions import histogram as counts_of
-from roofcube.vocabulary import DIMS, VARIABLES
+from roofcube.vocabulary import DIMS
 from roofcube.wording import counted, percent, short, with_thousands, with_unit
 
 if TYPE_CHECKING:
@@ -45,6 +34,7 @@ __all__ = ["histogram", "intervals", "parallel"]
 
 BINS = 50
 MOST_LINES = 1500  # of a figure of parallel axes
+CROWDED = 150  # lines, of more of which each is paler
 
 
 def histogram(
@@ -86,12 +76,8 @@ def histogram(
     edges, log = _chosen_bins(cube, variable, bins, where)
     answer = counts_of(cube, variable, bins=edges, where=where)
     count = answer["count"].values.astype("f8")
-    attrs = cube[variable].attrs if isinstance(cube, xr.Dataset) and variable in cube else {}
-    known = VARIABLES.get(variable)
-    words = str(attrs.get("long_name", known.long_name if known else variable))
-    factor, unit = (
-        scale_of(cube, variable) if isinstance(cube, xr.Dataset) else scale_of(answer.assign({variable: 0}), variable)
-    )
+    words = tables.long_name(cube, variable)
+    factor, unit = tables.scale_of(cube if isinstance(cube, xr.Dataset) else answer.assign({variable: 0}), variable)
     data: dict[str, Any] = {
         "count": count,
         "zero": np.zeros(count.size),
@@ -104,8 +90,7 @@ def histogram(
         data["configuration"] = names
     else:
         low, high = (answer[name].values.astype("f8") * factor for name in ("bin_low", "bin_high"))
-        x = Axis(f"{words} ({', '.join(filter(None, (unit, 'log scale' * log)))})".replace(" ()", ""),
-                 (float(low[0]), float(high[-1])), log=log)  # fmt: skip
+        x = Axis(axis_label(words, unit, log=log), (float(low[0]), float(high[-1])), log=log)
         data["configuration"] = [f"{short(a)} … {with_unit(b, unit)}" for a, b in zip(low, high, strict=True)]
     data |= {"low": low, "high": high}
     bar = rectangles(data, ("low", "zero", "high", "count"), name="histogram.bars", tooltip={"points": "@count_text"},
@@ -118,15 +103,8 @@ def histogram(
     total = with_thousands(int(count.sum()))
     title = f"Most frequent of {total}: {data['configuration'][top]} ({percent(count[top] / max(count.sum(), 1.0))})"
     y = Axis("points", (0.0, float(max(count.max(), 1.0)) * 1.06))
-    return plane(
-        [bar],
-        name="histogram",
-        x=x,
-        y=y,
-        title=title,
-        notes="" if where is None else "within the limits given",
-        height=440,
-    )
+    notes = "" if where is None else "within the limits given"
+    return plane([bar], name="histogram", x=x, y=y, title=title, notes=notes, height=440)
 
 
 def _chosen_bins(cube: Any, variable: str, bins: Any, where: Any) -> tuple[Any, bool]:
@@ -186,27 +164,20 @@ def intervals(cube: xr.Dataset, *, variable: str = "predicted_throughput", measu
     if other in cube and other != variable and bool((cube[other] * cube[low]).notnull().any()):
         return _against_measured(cube, variable, other)
     names = [variable, low, high]
-    small = cube.assign({one: cube[one].max("batch", keep_attrs=True) for one in names if "batch" in cube[one].dims})
-    table = records(small, names, known=names)
-    more = -1.0 if sense_in(cube, variable) == "max" else 1.0
+    small = tables.at_best_batch(cube, names)
+    table = tables.records(small, names, known=names, bare=True)
+    more = -1.0 if tables.sense_in(cube, variable) == "max" else 1.0
     wide = float(np.median(table[high] / table[low]))
-    table, few = by_configuration(small, table, more * table[variable], own=own_dims(small, variable))
-    rows, unit = Rows(list(table["row"])), scale_of(cube, variable)[1]
-    data = {**{one: table[one] for one in (*names, "platform", "configuration")}, **rows.columns(list(table["row"]))}
-    data |= _interval_texts(table, names, unit)
-    tooltip = {"predicted": "@value_text", "interval": "@interval_text", "model": model_text(cube)}
+    table, rows, few = by_configuration(small, table, variable, more * table[variable])
+    data = fields(table, *names) | _interval_texts(table, names, tables.scale_of(cube, variable)[1])
+    tooltip = {"predicted": "@value_text", "interval": "@interval_text", "model": tables.model_text(cube)}
     parts = [
         bars(data, low, high, 0.6, name="intervals.bars", color=style.CALIBRATED, alpha=0.28, line_color=None),
         points(data, variable, "y", name="intervals.points", tooltip=tooltip, color=style.CALIBRATED, size=9),
     ]
-    x = axis_of(
-        cube,
-        variable,
-        VARIABLES[variable].long_name if variable in VARIABLES else variable,
-        np.concatenate([table[one] for one in names]),
-    )
+    x = axis_of(cube, variable, tables.long_name(cube, variable), np.concatenate([table[one] for one in names]))
     title = f"The interval spans a factor of {short(wide)} in the median"
-    notes = ["band = interval; nothing was measured", *filter(None, [few])]
+    notes = ["band = interval; nothing was measured", few]
     return plane(parts, name="intervals", x=x, y=rows.axis(), height=rows.height(), title=title, notes=notes)
 
 
@@ -222,50 +193,64 @@ def _with_interval(cube: Any, variable: str, ends: tuple[str, str]) -> xr.Datase
         known = cube[ends[0]].notnull().any([dim for dim in cube[ends[0]].dims if dim != "assumptions"])
         place = int(known.argmax("assumptions"))
         cube = cube.isel(assumptions=place, drop=True).assign_attrs(assumptions=str(cube["assumptions"].values[place]))
-    return require(cube, (variable, *ends), figure="intervals")
+    return tables.require(cube, (variable, *ends), figure="intervals")
 
 
 def _interval_texts(table: Any, names: Sequence[str], unit: str) -> dict[str, Any]:
     ends = zip(table[names[1]], table[names[2]], strict=True)
     return {
-        "value_text": value_text(table[names[0]], unit),
+        "value_text": tables.value_text(table[names[0]], unit),
         "interval_text": np.array([f"{short(a)} … {with_unit(b, unit)}" for a, b in ends], dtype=object),
     }
 
 
 def _against_measured(cube: xr.Dataset, variable: str, other: str) -> Any:
     names = [variable, f"{variable}_low", f"{variable}_high"]
-    table = records(cube, [*names, other], known=[*names, other])
-    table = sorted_rows(table, ranks(cube, table, "platform"))
-    unit = scale_of(cube, variable)[1]
-    inside = (table[other] >= table[names[1]]) & (table[other] <= table[names[2]])
-    columns = point_columns(cube, table, table[other], table[variable], ~inside, size=7)
-    columns |= _interval_texts(table, names, unit) | {"measured_text": value_text(table[other], unit)}
-    columns["inside"] = np.where(inside, "inside the interval", "outside").astype(object)
-    span = {"x": table[other], "low": table[names[1]], "x1": table[other], "high": table[names[2]],
-            "colour": columns["colour"], "platform": table["platform"]}  # fmt: skip
-    span |= {name: table[name] for name in ("precision", "topology") if name in table}
+    table = tables.records(cube, [*names, other], known=[*names, other], bare=True)
+    table = tables.sorted_rows(table, tables.ranks(cube, table, "platform"))
+    unit = tables.scale_of(cube, variable)[1]
     every = np.concatenate([table[one] for one in (*names, other)])
-    axes = [axis_of(cube, variable, words, every) for words in ("measured", "predicted")]
-    ends = np.array(axes[0].bounds)
+    x, y = (axis_of(cube, variable, words, every) for words in ("measured", "predicted"))
+    ends = np.array(x.bounds)
     tooltip = {"predicted": "@value_text", "interval": "@interval_text", "measured": "@measured_text",
-               "measured is": "@inside",
-               "model": model_text(cube)}  # fmt: skip
+               "measured is": "@inside", "model": tables.model_text(cube)}  # fmt: skip
+
+    def inside(rows: tables.Columns) -> np.ndarray[Any, Any]:
+        return (rows[other] >= rows[names[1]]) & (rows[other] <= rows[names[2]])
+
+    def columns(rows: tables.Columns) -> dict[str, Any]:
+        held = inside(rows)
+        return {
+            **point_columns(cube, tables.told(cube, rows, variable), rows[other], rows[variable], ~held, size=7),
+            **_interval_texts(rows, names, unit),
+            "measured_text": tables.value_text(rows[other], unit),
+            "inside": np.where(held, "inside the interval", "outside").astype(object),
+            "low": rows[names[1]],
+            "high": rows[names[2]],
+        }
+
+    drawn, shade, marked = many_marks(
+        table,
+        (other, variable),
+        lambda: extreme_rows(table, table[variable] / table[other], table[other] / table[variable]),
+        columns,
+        (x, y),
+        name="intervals.points",
+        marked_are="those of each platform that are furthest off",
+        tooltip=tooltip,
+    )
+    shared = ("low", "high", "colour", "platform", "precision", "topology")
+    span = {name: marked[name] for name in shared if name in marked} | {"x": marked["x"], "x1": marked["x"]}
     parts = [
+        *drawn[:-1],
         curve(ends, ends, name="intervals.equal", color=style.MUTED, line_dash="dashed"),
-        segments(span, ("x", "low", "x1", "high"), name="intervals.bars", line_color="colour", line_width=2,
-                 alpha=0.3),
-        points(columns, "x", "y", name="intervals.points", tooltip=tooltip, marker="marker", size="size",
-               line_color="colour", fill_color="colour", fill_alpha="filled", line_width=1.3),
-    ]  # fmt: skip
-    error = float(np.median(np.abs(table[variable] / table[other] - 1.0)))
-    title = (
-        f"{int(inside.sum())} of {inside.size} measurements lie in the interval; off by {percent(error)} in the median"
-    )
-    notes = "dashed = predicted as measured; upright = interval; hollow = the measurement is outside"
-    return plane(
-        parts, name="intervals", x=axes[0], y=axes[1], title=title, notes=notes, key=platform_key(columns), height=620
-    )
+        segments(span, ("x", "low", "x1", "high"), name="intervals.bars", line_color="colour", line_width=2, alpha=0.3),
+        drawn[-1],
+    ]
+    mask, error = inside(table), float(np.median(np.abs(table[variable] / table[other] - 1.0)))
+    title = f"{int(mask.sum())} of {mask.size} measurements lie in the interval; off by {percent(error)} in the median"
+    notes = ["dashed = predicted as measured; upright = interval; hollow = the measurement is outside", shade]
+    return plane(parts, name="intervals", x=x, y=y, title=title, notes=notes, key=platform_key(marked), height=620)
 
 
 # parallel axes --------------------------------------------------------------------------------------------------------
@@ -300,10 +285,10 @@ def parallel(cube: xr.Dataset | Sweep, *names: str) -> Any:
     'parallel'
     """
     variables = _chosen_axes(cube, names)
-    cube = require(cube, variables, figure="parallel")
-    table = records(cube, variables, known=variables, bare=True)
-    own = own_dims(cube, variables[0])
-    chosen = list(names) or [*(dim for dim in (*DIMS, *own) if several(table, dim)), *variables]
+    cube = tables.require(cube, variables, figure="parallel")
+    table = tables.records(cube, variables, known=variables, bare=True)
+    own = tables.own_dims(cube, variables[0])
+    chosen = list(names) or [*(dim for dim in (*DIMS, *own) if tables.several(table, dim)), *variables]
     if len(chosen) < 2 or not set(chosen) <= set(table):
         missing = next((one for one in chosen if one not in table), chosen)
         msg = f"`names`: expected two or more dims and variables with known cells, got {missing!r}; see cube.dims"
@@ -311,20 +296,19 @@ def parallel(cube: xr.Dataset | Sweep, *names: str) -> Any:
     size = len(table["platform"])
     rows = np.arange(size)
     if size > MOST_LINES:
-        signs = {one: -1.0 if sense_in(cube, one) == "min" else 1.0 for one in variables}
+        signs = {one: -1.0 if tables.sense_in(cube, one) == "min" else 1.0 for one in variables}
         ends = [int(np.argmax(signs[one] * table[one])) for one in variables]
         rows = np.unique([*ends, *np.linspace(0, size - 1, MOST_LINES).astype(int)])
-    table = told(cube, {name: column[rows] for name, column in table.items()}, variables[0])
+    table = tables.told(cube, {name: column[rows] for name, column in table.items()}, variables[0])
     places, marks = zip(*(_axis_places(cube, table, one) for one in chosen), strict=True)
-    colours = style.platform_colours(platform_order(cube, table["platform"]))
-    doubtful = doubts(cube, table["quality"], ("throughput", "latency"))
+    doubtful = tables.doubts(cube, table["quality"], ("throughput", "latency"))
     count, pairs = len(rows), len(chosen) - 1
     order = np.tile(np.arange(count), pairs)
     data: dict[str, Any] = {
         "x0": np.repeat(np.arange(pairs, dtype="f8"), count), "y0": np.concatenate(places[:-1]),
         "x1": np.repeat(np.arange(1.0, pairs + 1), count), "y1": np.concatenate(places[1:]),
-        "colour": np.array([colours[one] for one in table["platform"]], dtype=object)[order],
-        "alpha": np.where(doubtful, 0.25, 0.6)[order],
+        "colour": colours_of(cube, table["platform"])[order],
+        "alpha": (np.where(doubtful, 0.25, 0.6) / max(1.0, count / CROWDED) ** 0.5)[order],
     }  # fmt: skip
     data |= {
         one: table[one][order]
@@ -333,11 +317,8 @@ def parallel(cube: xr.Dataset | Sweep, *names: str) -> Any:
     }
     tooltip = {}
     for one in chosen:
-        texts = (
-            value_text(table[one], scale_of(cube, one)[1])
-            if one in variables
-            else [short_label(one, v) for v in table[one]]
-        )
+        unit = tables.scale_of(cube, one)[1] if one in variables else ""
+        texts = tables.value_text(table[one], unit) if one in variables else tables.label_texts(cube, one, table[one])
         data[f"{one}_text"], tooltip[one.replace("_", " ")] = np.asarray(texts, dtype=object)[order], f"@{{{one}_text}}"
     lines = segments(data, ("x0", "y0", "x1", "y1"), name="parallel.lines", tooltip={**tooltip, "flags": "@flags"},
                      line_color="colour", alpha="alpha", line_width=1.4)  # fmt: skip
@@ -354,16 +335,11 @@ def parallel(cube: xr.Dataset | Sweep, *names: str) -> Any:
     heads = tuple((float(place), _axis_head(cube, one, one in variables)) for place, one in enumerate(chosen))
     part = f", {with_thousands(count)} of them drawn" if count < size else ""
     looks = platform_key(point_columns(cube, table, table[variables[0]], table[variables[0]], doubtful, size=8))
-    return plane(
-        [frame, lines, ticks],
-        name="parallel",
-        x=Axis(bounds=(-0.15, len(chosen) - 0.3), ticks=heads, at_top=True, grid=False),
-        y=Axis(bounds=(-0.05, 1.05), shown=False, grid=False),
-        title=f"{counted(size, 'cell')}{part}: up is better on the axes of values",
-        notes="a line is a cell, coloured by platform; pale = flagged, reason in the tooltip",
-        key=looks,
-        height=560,
-    )
+    x = Axis(bounds=(-0.15, len(chosen) - 0.3), ticks=heads, at_top=True, grid=False)
+    y = Axis(bounds=(-0.05, 1.05), shown=False, grid=False)
+    title = f"{counted(size, 'cell')}{part}: up is better on the axes of values"
+    notes = "a line is a cell, coloured by platform; pale = flagged, reason in the tooltip"
+    return plane([frame, lines, ticks], name="parallel", x=x, y=y, title=title, notes=notes, key=looks, height=560)
 
 
 def _chosen_axes(cube: Any, names: Sequence[str]) -> list[str]:
@@ -374,28 +350,29 @@ def _chosen_axes(cube: Any, names: Sequence[str]) -> list[str]:
         return variables or [
             "measured_throughput" if "measured_throughput" in getattr(cube, "variables", ()) else "predicted_throughput"
         ]
-    kind = observed(cube, "compute", "throughput")[1]
+    kind = tables.observed(cube, "compute", "throughput")[1]
     chosen = {
-        "measured": ["measured_throughput", "measured_latency", accuracy_of(cube), "energy_per_input"],
+        "measured": ["measured_throughput", "measured_latency", tables.accuracy_of(cube), "energy_per_input"],
         "predicted": ["predicted_throughput", "predicted_latency", "top1", "predicted_energy"],
     }[kind]
     outputs = () if isinstance(cube, xr.Dataset) else getattr(getattr(cube, "model", None), "outputs", ())
-    return [one for one in chosen if one in outputs or has_value(cube, one)] or chosen[:1]
+    return [one for one in chosen if one in outputs or tables.has_value(cube, one)] or chosen[:1]
 
 
 def _axis_places(cube: xr.Dataset, table: Any, name: str) -> tuple[np.ndarray[Any, Any], dict[str, Any]]:
     """Return where the values of an axis lie between 0 and 1, better ones above, and its ticks."""
     column, given = table[name], np.atleast_1d(cube[name].values) if name in cube.coords else None
     if column.dtype.kind in "mM":
-        column = np.array([short_label(name, one) for one in column], dtype=object)
-        given = None if given is None else np.array([short_label(name, one) for one in given], dtype=object)
+        column = np.array(tables.label_texts(cube, name, column), dtype=object)
+        given = None if given is None else np.array(tables.label_texts(cube, name, given), dtype=object)
     if name in DIMS or column.dtype.kind not in "fiu" or name in cube.coords:
         found = set(column.tolist())
         labels = [one for one in given.tolist() if one in found] if given is not None else sorted(found)
         labels = list(dict.fromkeys(labels))
         at = {label: 1.0 - place / max(len(labels) - 1, 1) for place, label in enumerate(labels)}
         shown = labels[:: -(-len(labels) // 25)]
-        ticks = {"y": [at[one] for one in shown], "text": [short_label(name, one) or str(one) for one in shown]}
+        texts = zip(tables.label_texts(cube, name, shown), shown, strict=True)
+        ticks = {"y": [at[one] for one in shown], "text": [text or str(one) for text, one in texts]}
         return np.array([at[one] for one in column.tolist()]), ticks
     log = bool((column > 0).all()) and float(column.max()) > 20 * float(column.min())
     scale = np.log10 if log else np.asarray
@@ -404,12 +381,12 @@ def _axis_places(cube: xr.Dataset, table: Any, name: str) -> tuple[np.ndarray[An
 
     def share(value: Any) -> Any:
         part = (scale(value) - scale(low)) / (scale(high) - scale(low)) if high > low else 0.5 + 0.0 * value
-        return 1.0 - part if sense_in(cube, name) == "min" else part
+        return 1.0 - part if tables.sense_in(cube, name) == "min" else part
 
     ticks = {"y": [float(share(one)) for one in values], "text": [short(one) for one in values]}
     return np.asarray(share(column)), ticks
 
 
 def _axis_head(cube: xr.Dataset, name: str, variable: bool) -> str:
-    unit = scale_of(cube, name)[1] if variable else ""
+    unit = tables.scale_of(cube, name)[1] if variable else ""
     return "\n".join([*name.split("_"), *([f"({unit})"] if unit else [])])

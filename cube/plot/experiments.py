@@ -6,36 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from roofcube.plot.drawing import style
+from roofcube.plot.drawing import style, tables
 from roofcube.plot.drawing.elements import Axis, layout, plane, points, segments
-from roofcube.plot.drawing.points import MANY, many_marks, platform_key, point_columns
-from roofcube.plot.drawing.rows import Rows, bars, few_rows, with_rows
-from roofcube.plot.drawing.tables import (
-    doubts,
-    how_text,
-    labels_of,
-    model_text,
-    observed,
-    own_dims,
-    platform_order,
-    ranks,
-    records,
-    require,
-    rows_by_labels,
-    scale_of,
-    sorted_rows,
-    source_text,
-    told,
-    value_text,
-    with_source_rows,
-)
+from roofcube.plot.drawing.points import MANY, colours_of, extreme_rows, many_marks, platform_key, point_columns
+from roofcube.plot.drawing.rows import Rows, bars, few_rows, row_pairs
 from roofcube.vocabulary import CONFIGURATION
 from roofcube.wording import quantity, with_unit
 
 if TYPE_CHECKING:
     import xarray as xr
 
-    from roofcube.plot.drawing.tables import Columns
 
 __all__ = ["boxes", "latency_throughput"]
 
@@ -72,63 +52,60 @@ def latency_throughput(cube: xr.Dataset, *, scope: str = "compute", measurements
     >>> rc.plot.latency_throughput(rc.benchmark("mnist")).name
     'latency_throughput'
     """
-    names, kind = observed(cube, scope, "throughput", "latency")
+    names, kind = tables.observed(cube, scope, "throughput", "latency")
     throughput, latency = names["throughput"], names["latency"]
-    cube = require(with_source_rows(cube, measurements), (throughput, latency), figure="latency_throughput")
-    table = records(cube, [throughput, latency], known=(throughput, latency), bare=True)
-    table = sorted_rows(table, ranks(cube, table, "platform"))
+    cube = tables.require(cube, (throughput, latency), figure="latency_throughput", measurements=measurements)
+    table = tables.records(cube, [throughput, latency], known=(throughput, latency), bare=True)
+    table = tables.sorted_rows(table, tables.ranks(cube, table, "platform"))
     axes = (
         Axis("latency of the whole batch (ms, log scale)", style.log_bounds(table[latency]), log=True),
         Axis("throughput (inputs/s, log scale)", style.log_bounds(table[throughput]), log=True),
     )
-    source = source_text(cube) if kind == "measured" else model_text(cube)
+    source = tables.source_text(cube) if kind == "measured" else tables.model_text(cube)
     tooltip = {"throughput": "@throughput", "latency": "@latency", "flags": "@flags", "source": source}
-    own = own_dims(cube, throughput)
+    own = tables.own_dims(cube, throughput)
 
-    def columns(rows: Columns) -> dict[str, Any]:
-        doubtful = doubts(cube, rows["quality"], ("throughput", "latency"), scope=scope)
-        texts = {"throughput": value_text(rows[throughput], "inputs/s"), "latency": value_text(rows[latency], "ms")}
+    def columns(rows: tables.Columns) -> dict[str, Any]:
+        doubtful = tables.doubts(cube, rows["quality"], ("throughput", "latency"), scope=scope)
+        texts = {
+            "throughput": tables.value_text(rows[throughput], "inputs/s"),
+            "latency": tables.value_text(rows[latency], "ms"),
+        }
         places = rows[latency], rows[throughput]
-        return {**point_columns(cube, told(cube, rows, throughput), *places, doubtful, size=7), **texts}
-
-    def best() -> np.ndarray[Any, Any]:
-        mask = np.zeros(len(table[latency]), dtype=bool)
-        for rows in rows_by_labels(table, ["platform"]).values():
-            mask[[rows[np.argmax(table[throughput][rows])], rows[np.argmin(table[latency][rows])]]] = True
-        return mask
+        return {**point_columns(cube, tables.told(cube, rows, throughput), *places, doubtful, size=7), **texts}
 
     few = len(table[latency]) <= MANY
-    lines = {"lines": _lines_by_batch(cube, table, (latency, throughput), own)} if few else {}
+    lines: dict[str, Any] = {"lines": _lines_by_batch(cube, table, (latency, throughput), own)} if few else {}
     drawn, shade, marked = many_marks(
-        table, (latency, throughput), best, columns, axes, name="latency_throughput.points", tooltip=tooltip, **lines
+        table,
+        (latency, throughput),
+        lambda: extreme_rows(table, table[throughput], -table[latency]),
+        columns,
+        axes,
+        name="latency_throughput.points",
+        tooltip=tooltip,
+        **lines,
     )
-    note = f"{how_text(kind, scope, cube)}; a line joins the batches of one configuration; {style.HOLLOW}"
-    return plane(
-        drawn,
-        name="latency_throughput",
-        x=axes[0],
-        y=axes[1],
-        title=_fastest(table, throughput, latency),
-        notes=[note, shade] if shade else note,
-        key=platform_key(marked),
-    )
+    note = f"{tables.how_text(kind, scope, cube)}; a line joins the batches of one configuration; {style.HOLLOW}"
+    title, notes = _fastest(table, throughput, latency), [note, shade]
+    key, (x, y) = platform_key(marked), axes
+    return plane(drawn, name="latency_throughput", x=x, y=y, title=title, notes=notes, key=key)
 
 
-def _lines_by_batch(cube: xr.Dataset, table: Columns, pair: tuple[str, str], own: list[str]) -> dict[str, Any]:
+def _lines_by_batch(cube: xr.Dataset, table: tables.Columns, pair: tuple[str, str], own: list[str]) -> dict[str, Any]:
     """Join the rows of each configuration in the order of their batch."""
-    groups = rows_by_labels(table, [name for name in (*CONFIGURATION, *own) if name in table])
+    groups = tables.rows_by_labels(table, [name for name in (*CONFIGURATION, *own) if name in table])
     batch = table.get("batch", np.zeros(len(table[pair[0]])))
     ordered = [rows[np.argsort(batch[rows], kind="stable")] for rows in groups.values()]
-    colours = style.platform_colours(platform_order(cube, table["platform"]))
     fields = [name for name in ("platform", "precision", "topology") if name in table]
     return {
         **{name: [table[name][rows[0]] for rows in ordered] for name in fields},
-        "colour": [colours[table["platform"][rows[0]]] for rows in ordered],
+        "colour": colours_of(cube, [table["platform"][rows[0]] for rows in ordered]),
         **{letter: [table[name][rows] for rows in ordered] for letter, name in zip("xy", pair, strict=True)},
     }
 
 
-def _fastest(table: Columns, throughput: str, latency: str) -> str:
+def _fastest(table: tables.Columns, throughput: str, latency: str) -> str:
     most, least = int(np.argmax(table[throughput])), int(np.argmin(table[latency]))
     return (
         f"Highest throughput {with_unit(float(table[throughput][most]), 'inputs/s')} ({table['platform'][most]}), "
@@ -167,17 +144,17 @@ def boxes(cube: xr.Dataset, *, scope: str = "compute") -> Any:
     >>> rc.plot.boxes(rc.benchmark("mnist")).name
     'boxes'
     """
-    names, kind = observed(cube, scope, "latency", "throughput")
-    cube = require(cube, names.values(), figure="boxes")
+    names, kind = tables.observed(cube, scope, "latency", "throughput")
+    cube = tables.require(cube, names.values(), figure="boxes")
     if kind == "measured" and "power_full" in cube and bool(cube["power_full"].notnull().any()):
         names["power"] = "power_full"
-    tables = {what: _quartiles(cube, variable) for what, variable in names.items()}
-    found = list(dict.fromkeys(row for table in tables.values() for row in table["row"]))
-    fastest = dict(zip(tables["throughput"]["row"], -tables["throughput"]["median"], strict=True))
+    by_quantity = {what: _quartiles(cube, variable) for what, variable in names.items()}
+    found = list(dict.fromkeys(row for table in by_quantity.values() for row in table["row"]))
+    fastest = dict(zip(by_quantity["throughput"]["row"], -by_quantity["throughput"]["median"], strict=True))
     kept, few = few_rows([platform for platform, _ in found], np.array([fastest.get(row, np.inf) for row in found]))
     found = [found[place] for place in kept]
-    tables = {what: _rows_of(table, set(found)) for what, table in tables.items()} if few else tables
-    order = platform_order(cube, {platform for platform, _ in found})
+    by_quantity = {what: _rows_of(table, set(found)) for what, table in by_quantity.items()} if few else by_quantity
+    order = tables.platform_order(cube, {platform for platform, _ in found})
     rows = Rows(sorted(found, key=lambda row: order.index(row[0])), gap=0.5)
     letters = [max(len(row[place]) for row in found) for place in (0, 1)]
     # pixels of the names before the first panel
@@ -185,39 +162,45 @@ def boxes(cube: xr.Dataset, *, scope: str = "compute") -> Any:
     width = (style.WIDTH - spare) // len(names)
     panels = [
         _box_panel(
-            cube, tables[what], what, scale_of(cube, variable)[1], rows, width=width + (spare if place == 0 else 0)
+            cube,
+            by_quantity[what],
+            what,
+            tables.scale_of(cube, variable)[1],
+            rows,
+            width=width + (spare if place == 0 else 0),
         )
         for place, (what, variable) in enumerate(names.items())
     ]
     what = "Latency, throughput and power" if len(names) == 3 else "Latency and throughput"
-    head = f"{what} by platform and pruning ({how_text(kind, scope, cube)})"
+    head = f"{what} by platform and pruning ({tables.how_text(kind, scope, cube)})"
     head += f"; {few.partition(', ')[0]}" if few else ""
     return layout(panels, name="boxes", columns=len(panels), title=head)
 
 
-def _quartiles(cube: xr.Dataset, variable: str) -> Columns:
-    table = records(cube, [variable], bare=True)
+def _quartiles(cube: xr.Dataset, variable: str) -> tables.Columns:
+    table = tables.records(cube, [variable], bare=True)
     shown = [name for name in ("topology", "pruning") if name in table]
-    labels = labels_of(table, shown, shown=shown)
-    groups = rows_by_labels(table, ["platform", *shown])
+    labels = tables.labels_of(cube, table, shown, shown=shown)
+    groups = tables.rows_by_labels(table, ["platform", *shown])
     first = np.array([rows[0] for rows in groups.values()])
     spread = np.array([np.quantile(table[variable][rows], list(QUARTILES.values())) for rows in groups.values()])
     columns = {"platform": table["platform"][first], "rows": np.array([len(rows) for rows in groups.values()])}
     columns |= {name: spread[:, place] for place, name in enumerate(QUARTILES)}
-    return with_rows(columns, list(labels[first]))
+    rows = np.empty(len(first), dtype=object)
+    rows[:] = row_pairs(columns, labels[first])
+    return {**columns, "row": rows}
 
 
-def _rows_of(table: Columns, chosen: set[tuple[str, str]]) -> Columns:
+def _rows_of(table: tables.Columns, chosen: set[tuple[str, str]]) -> tables.Columns:
     mask = np.array([row in chosen for row in table["row"]])
     return {name: column[mask] for name, column in table.items()}
 
 
-def _box_panel(cube: xr.Dataset, table: Columns, name: str, unit: str, rows: Rows, *, width: int) -> Any:
-    colours = style.platform_colours(platform_order(cube, table["platform"].tolist()))
+def _box_panel(cube: xr.Dataset, table: tables.Columns, name: str, unit: str, rows: Rows, *, width: int) -> Any:
     data: dict[str, Any] = {one: table[one] for one in (*QUARTILES, "rows")} | rows.columns(list(table["row"]))
     data["configuration"] = [f"{platform} · {own}" for platform, own in table["row"]]
-    data["colour"] = [colours[one] for one in table["platform"]]
-    data |= {f"{one}_text": value_text(table[one], unit) for one in QUARTILES}
+    data["colour"] = colours_of(cube, table["platform"])
+    data |= {f"{one}_text": tables.value_text(table[one], unit) for one in QUARTILES}
     bounds = style.log_bounds([*table["low"], *table["high"]])
     whiskers = {"low": data["low"], "high": data["high"], "y": data["y"], "y1": data["y"], "colour": data["colour"]}
     tooltip = {
@@ -234,12 +217,7 @@ def _box_panel(cube: xr.Dataset, table: Columns, name: str, unit: str, rows: Row
                angle=90, size=15, line_width=3, color=style.INK),
     ]  # fmt: skip
     note = {"latency": "box = quartiles, bar = median", "throughput": "whiskers = extremes, log scales"}
-    return plane(
-        parts,
-        name=f"boxes.{name}.panel",
-        x=Axis(f"{name}{' of the batch' if name == 'latency' else ''} ({unit})", bounds, log=True),
-        y=rows.axis(shown=name == "latency"),
-        notes=note.get(name, "over all modes, precisions, batches"),
-        width=width,
-        height=rows.height(ROW),
-    )
+    x = Axis(f"{name}{' of the batch' if name == 'latency' else ''} ({unit})", bounds, log=True)
+    y = rows.axis(shown=name == "latency")
+    notes = note.get(name, "over all modes, precisions, batches")
+    return plane(parts, name=f"boxes.{name}.panel", x=x, y=y, notes=notes, width=width, height=rows.height(ROW))

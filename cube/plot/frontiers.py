@@ -8,30 +8,16 @@ import numpy as np
 import xarray as xr
 
 from roofcube.errors import InvalidDataError
-from roofcube.plot.drawing import style
+from roofcube.plot.drawing import style, tables
 from roofcube.plot.drawing.elements import plane, points, segments, staircase
-from roofcube.plot.drawing.points import axis_of, many_marks, marks, place_labels, platform_key, point_columns
-from roofcube.plot.drawing.tables import (
-    POINT,
-    accuracy_of,
-    accuracy_text,
-    doubts,
-    how_text,
-    labels_of,
-    measured_names,
-    model_text,
-    observed,
-    own_dims,
-    ranks,
-    records,
-    require,
-    scale_of,
-    scope_text,
-    sorted_rows,
-    source_text,
-    told,
-    value_text,
-    with_source_rows,
+from roofcube.plot.drawing.points import (
+    axis_of,
+    extreme_rows,
+    many_marks,
+    marks,
+    place_labels,
+    platform_key,
+    point_columns,
 )
 from roofcube.sweep import Sweep
 from roofcube.sweep.questions import pareto as front_of
@@ -44,12 +30,15 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from roofcube.plot.drawing.elements import Axis
-    from roofcube.plot.drawing.tables import Columns
     from roofcube.vocabulary import Sense
 
 __all__ = ["front", "overlap", "pareto"]
 
 HEIGHT = 560
+QUANTITIES = {
+    **{name: (name,) for name in ("throughput", "latency", "power")},
+    "top": ("accuracy",), "efficiency": ("throughput",), **dict.fromkeys(("energy", "joule"), ("power", "throughput")),
+}  # fmt: skip
 POSSIBLE = ("predicted_throughput", "top1")  # the objectives of the theoretical front
 
 
@@ -97,10 +86,10 @@ def pareto(
         return _front_figure("pareto", cube, objectives, scope, measurements)
     wanted, how = _objectives(cube, objectives, scope)
     x, y = wanted
-    cube = require(with_source_rows(cube, measurements), (x, y), figure="pareto")
+    cube = tables.require(cube, (x, y), figure="pareto", measurements=measurements)
     senses = senses_of(cube, wanted)
-    table = records(cube, [x, y], known=(x, y), bare=True)
-    table = sorted_rows(table, ranks(cube, table, "platform"))
+    table = tables.records(cube, [x, y], known=(x, y), bare=True)
+    table = tables.sorted_rows(table, tables.ranks(cube, table, "platform"))
     axes = _pair_of_axes(cube, (x, y), (table[x], table[y]))
     best = _front(cube, senses)
     stairs = _staircase(cube, best, senses, name="pareto.front", colour=style.INK, marks="pareto.points")
@@ -108,23 +97,16 @@ def pareto(
         table,
         (x, y),
         lambda: _worth_a_mark(table, best, x, y, cube, senses),
-        lambda rows: _mark_columns(cube, told(cube, rows, x), x, y, scope),
+        lambda rows: _mark_columns(cube, tables.told(cube, rows, x), x, y, scope),
         axes,
         name="pareto.points",
         tooltip=_tooltip(cube, x, y),
     )
-    note = f"{how}line = Pareto front of what is shown; {style.HOLLOW}"
-    are = "is" if best.sizes[POINT] == 1 else "are"
-    return plane(
-        [*drawn[:-1], stairs, drawn[-1]],
-        name="pareto",
-        x=axes[0],
-        y=axes[1],
-        title=f"{best.sizes[POINT]} of {counted(len(table[x]), 'point')} {are} on the front: {_ends(best)}",
-        notes=[note, shade] if shade else note,
-        key=platform_key(marked),
-        height=HEIGHT,
-    )
+    count = best.sizes[tables.POINT]
+    title = f"{count} of {counted(len(table[x]), 'point')} {'is' if count == 1 else 'are'} on the front: {_ends(best)}"
+    notes = [f"{how}line = Pareto front of what is shown; {style.HOLLOW}", shade]
+    parts = [*drawn[:-1], stairs, drawn[-1]]
+    return _scatter(parts, "pareto", axes, title, notes, platform_key(marked))
 
 
 def front(
@@ -176,35 +158,35 @@ def _front_figure(
     x, y = wanted
     if isinstance(cube, Sweep):
         size, best, senses = cube.size, cube.pareto(senses_of(cube, wanted), ties="all"), senses_of(cube, wanted)
-        cube = require(best, (x, y), figure=name)
+        cube = tables.require(best, (x, y), figure=name)
     else:
-        cube = require(with_source_rows(cube, measurements), (x, y), figure=name)
+        cube = tables.require(cube, (x, y), figure=name, measurements=measurements)
         size, senses = int((cube[x] * cube[y]).notnull().sum()), senses_of(cube, wanted)
         best = _front(cube, senses)
-    table = records(best, [x, y], known=(x, y))
-    table = sorted_rows(table, table[x])
+    table = tables.records(best, [x, y], known=(x, y))
+    table = tables.sorted_rows(table, table[x])
     axes = _pair_of_axes(cube, (x, y), (table[x], table[y]))
     columns = _mark_columns(cube, table, x, y, scope)
-    dims = ("platform", "mode", "precision", "topology", "pruning", *own_dims(best, x))
-    names = [str(text) for text in labels_of(table, dims)]
+    dims = ("platform", "mode", "precision", "topology", "pruning", *tables.own_dims(best, x))
+    names = [str(text) for text in tables.labels_of(cube, table, dims)]
     columns["label"] = place_labels(columns["x"], columns["y"], names, axes, (style.WIDTH - 90, HEIGHT - 190))
     stairs = _staircase(cube, best, senses, name=f"{name}.front", colour=style.MUTED, marks=f"{name}.points")
     text = {"x": "x", "y": "y", "text": "label", "x_offset": 8, "y_offset": -9, "text_color": style.INK}
     drawn = marks({**columns, "size": [1.3 * one for one in columns["size"]]}, name=f"{name}.points",
                   tooltip=_tooltip(cube, x, y), texts=[text])  # fmt: skip
-    return plane(
-        [stairs, drawn],
-        name=name,
-        x=axes[0],
-        y=axes[1],
-        title=f"The front of {counted(size, 'point')} has {_distinct(table, x, y)}: {_ends(best)}",
-        notes=f"{how}what is not drawn is beaten by a point of the front; {style.HOLLOW}",
-        key=platform_key(columns),
-        height=HEIGHT,
-    )
+    title = f"The front of {counted(size, 'point')} has {_distinct(table, x, y)}: {_ends(best)}"
+    notes = [f"{how}what is not drawn is beaten by a point of the front; {style.HOLLOW}"]
+    return _scatter([stairs, drawn], name, axes, title, notes, platform_key(columns))
 
 
-def _distinct(table: Columns, x: str, y: str) -> str:
+def _scatter(
+    parts: list[Any], name: str, axes: tuple[Axis, Axis], title: str, notes: list[str], key: Mapping[str, Any]
+) -> Any:
+    x, y = axes
+    return plane(parts, name=name, x=x, y=y, title=title, notes=notes, key=key, height=HEIGHT)
+
+
+def _distinct(table: tables.Columns, x: str, y: str) -> str:
     """Count the places of a front, and its points where several share one."""
     points, places = len(table[x]), len(set(zip(table[x].tolist(), table[y].tolist(), strict=True)))
     return str(points) if points == places else f"{points} at {counted(places, 'place')}"
@@ -223,9 +205,9 @@ def _objectives(
 ) -> tuple[Mapping[str, Sense | None], str]:
     """Return the two objectives of a figure, and where their values come from."""
     if given is None:
-        names, kind = observed(cube, scope, "throughput", "top1")
-        told = accuracy_text(cube) if kind == "measured" else ""
-        how = f"{how_text(kind, scope, cube)}{told}; " if isinstance(cube, xr.Dataset) else "predicted; "
+        names, kind = tables.observed(cube, scope, "throughput", "top1")
+        accuracy = tables.accuracy_text(cube) if kind == "measured" else ""
+        how = f"{tables.how_text(kind, scope, cube)}{accuracy}; " if isinstance(cube, xr.Dataset) else "predicted; "
         return {names["throughput"]: "max", names["top1"]: "max"}, how
     if len(given) != 2:
         msg = f"`objectives`: expected two variables, got {len(given)}; draw other pairs in figures of their own"
@@ -256,62 +238,49 @@ def _pair_of_axes(cube: xr.Dataset, pair: Sequence[str], values: Sequence[Any]) 
 
 
 def _worth_a_mark(
-    table: Columns, best: xr.Dataset, x: str, y: str, cube: xr.Dataset, senses: Mapping[str, Sense]
+    table: tables.Columns, best: xr.Dataset, x: str, y: str, cube: xr.Dataset, senses: Mapping[str, Sense]
 ) -> np.ndarray[Any, Any]:
     """Return the rows that keep a mark of their own among very many: the front, and the best of each platform."""
-    ends = [np.asarray(best[name].values, dtype="f8") * scale_of(cube, name)[0] for name in (x, y)]
-    on_front = set(zip(*(end.tolist() for end in ends), strict=True))
-    true = np.fromiter(((one in on_front) for one in zip(table[x].tolist(), table[y].tolist(), strict=True)), bool)
-    for platform in list(dict.fromkeys(table["platform"].tolist()))[:40]:
-        rows = np.flatnonzero(table["platform"] == platform)
-        for name in (x, y):
-            true[rows[np.argmax(_sign(senses[name]) * table[name][rows])]] = True
-    return true
+    ends = (np.asarray(best[name].values, dtype="f8") * tables.scale_of(cube, name)[0] for name in (x, y))
+    on_front = np.isin(table[x] + 1j * table[y], np.add(next(ends), 1j * next(ends)))
+    marked: np.ndarray[Any, Any] = on_front | extreme_rows(table, *(_sign(senses[one]) * table[one] for one in (x, y)))
+    return marked
 
 
 def _tooltip(cube: xr.Dataset, x: str, y: str) -> dict[str, str]:
-    source = source_text(cube) if "measured" in f"{x}{y}" else model_text(cube)
+    source = tables.source_text(cube) if "measured" in f"{x}{y}" else tables.model_text(cube)
     return {_short(x): "@x_text", _short(y): "@y_text", "flags": "@flags", "source": source}
 
 
-def _mark_columns(cube: xr.Dataset, table: Columns, x: str, y: str, scope: str) -> dict[str, Any]:
+def _mark_columns(cube: xr.Dataset, table: tables.Columns, x: str, y: str, scope: str) -> dict[str, Any]:
     quantities = {quantity for name in (x, y) for quantity in _quantities(name)}
-    doubtful = doubts(cube, table["quality"], sorted(quantities), scope=scope)
+    doubtful = tables.doubts(cube, table["quality"], sorted(quantities), scope=scope)
     return {
         **point_columns(cube, table, table[x], table[y], doubtful, size=8),
-        "x_text": value_text(table[x], scale_of(cube, x)[1]),
-        "y_text": _exact(table[y], scale_of(cube, y)[1]),
+        "x_text": tables.value_text(table[x], tables.scale_of(cube, x)[1]),
+        "y_text": _exact(table[y], tables.scale_of(cube, y)[1]),
     }
 
 
 def _quantities(name: str) -> list[str]:
     """Quantities whose findings cast doubt on a measured variable."""
-    table = {
-        "throughput": ["throughput"],
-        "latency": ["latency"],
-        "top": ["accuracy"],
-        "power": ["power"],
-        "energy": ["power", "throughput"],
-        "joule": ["power", "throughput"],
-        "efficiency": ["throughput"],
-    }
-    return [
-        quantity
-        for part, found in table.items()
-        if part in name and not name.startswith("predicted")
-        for quantity in found
-    ]
+    parts = () if name.startswith("predicted") else (part for part in QUANTITIES if part in name)
+    return [quantity for part in parts for quantity in QUANTITIES[part]]
 
 
 def _exact(values: np.ndarray[Any, Any], unit: str) -> np.ndarray[Any, Any]:
-    return np.array([f"{value:.2f} %" for value in values], dtype=object) if unit == "%" else value_text(values, unit)
+    return (
+        np.array([f"{value:.2f} %" for value in values], dtype=object)
+        if unit == "%"
+        else tables.value_text(values, unit)
+    )
 
 
 def _staircase(
     cube: xr.Dataset, best: xr.Dataset, senses: Mapping[str, Sense], *, name: str, colour: str, marks: str
 ) -> Any:
     """Make the staircase of the front of `marks` in the units shown, horizontal objective first."""
-    x, y = (np.asarray(best[one].values, dtype="f8") * scale_of(cube, one)[0] for one in senses)
+    x, y = (np.asarray(best[one].values, dtype="f8") * tables.scale_of(cube, one)[0] for one in senses)
     tag = {"front_of": marks, "signs": [_sign(sense) for sense in senses.values()]}
     return staircase(x, y, sense_x=next(iter(senses.values())), name=name, tags=[tag], color=colour)
 
@@ -351,70 +320,72 @@ def overlap(cube: xr.Dataset, *, scope: str = "compute", measurements: Any = Non
     >>> rc.plot.overlap(rc.benchmark("mnist")).name
     'overlap'
     """
-    throughput, accuracy = measured_names(scope)["throughput"], accuracy_of(cube)
-    both = observed(cube, scope, "throughput", "top1")[1] == "measured"
-    cube = require(with_source_rows(cube, measurements), ("predicted_throughput", "top1"), figure="overlap")
+    throughput, accuracy = tables.measured_names(scope)["throughput"], tables.accuracy_of(cube)
+    both = tables.observed(cube, scope, "throughput", "top1")[1] == "measured"
+    cube = tables.require(cube, POSSIBLE, figure="overlap", measurements=measurements)
     if not both:
         blank = xr.full_like(cube["predicted_throughput"], np.nan)
         cube = cube.assign({throughput: blank, "measured_top1": blank})
     best = _best_batch(cube, throughput)
-    predicted = records(
-        best.drop_vars("batch", errors="ignore"),
-        ["predicted_throughput", "top1"],
-        known=("predicted_throughput", "top1"),
-    )
-    pair = [throughput, accuracy]
-    measured = records(best, pair, known=pair) if both else {
+    predicted = tables.records(best.drop_vars("batch", errors="ignore"), POSSIBLE, known=POSSIBLE)
+    pair = (throughput, accuracy)
+    measured = tables.records(best, pair, known=pair) if both else {
         **{name: column[:0] for name, column in predicted.items()}, **dict.fromkeys(pair, np.zeros(0))
     }  # fmt: skip
-    keys = [name for name in CONFIGURATION if name in predicted and name in measured]
-    pairs = _match(predicted, measured, keys)
+    left, right = _match(predicted, measured)
     both_values = [np.concatenate([predicted[one], measured[other]]) for one, other in zip(POSSIBLE, pair, strict=True)]
-    axes = _pair_of_axes(cube, POSSIBLE, both_values)
-    columns = _overlap_columns_of(cube, predicted, measured, pairs, pair, scope)
-    parts = [segments(columns["links"], ("x0", "y0", "x1", "y1"), name="overlap.links",
+    x, y = _pair_of_axes(cube, POSSIBLE, both_values)
+    circles = _overlap_columns(predicted, POSSIBLE, left, "predicted")
+    circles["filled"] = np.array([0.85 if one == "matched" or not left.size else 0.15 for one in circles["match"]])
+    crosses = _overlap_columns(measured, pair, right, "measured")
+    doubtful = tables.doubts(cube, measured["quality"], ("throughput", "accuracy"), scope=scope)
+    crosses["marker"] = np.where(doubtful, "square_x", "x").astype(object)
+    ratio = np.full(len(doubtful), np.nan)
+    ratio[right] = crosses["x"][right] / circles["x"][left]
+    crosses |= {"flags": measured["flags"], "ratio": [percent(one) for one in ratio]}
+    crosses |= {name: measured[name] for name in ("source",) if name in measured}
+    links = {name: crosses[name][right] for name in ("platform", "precision", "topology") if name in measured}
+    links |= {"x0": circles["x"][left], "y0": circles["y"][left], "x1": crosses["x"][right], "y1": crosses["y"][right]}
+    links["match"] = ["matched"] * left.size
+    parts = [segments(links, ("x0", "y0", "x1", "y1"), name="overlap.links",
                       color=style.MUTED, alpha=0.45, line_width=1)]  # fmt: skip
-    for kind, names, colour in (
-        ("predicted", ("predicted_throughput", "top1"), style.PREDICTED),
-        ("measured", tuple(pair), style.MEASURED),
-    ):
+    for kind, names, colour in (("predicted", POSSIBLE, style.PREDICTED), ("measured", pair, style.MEASURED)):
         more: dict[str, Sense] = dict.fromkeys(names, "max")
         if kind == "predicted" or both:
             stairs = front_of(best, more, ties="all")
             line = f"overlap.{kind}_front"
             parts.append(_staircase(best, stairs, more, name=line, colour=colour, marks=f"overlap.{kind}"))
     parts.append(points(
-        columns["predicted"], "x", "y", name="overlap.predicted", marker="circle", size=10, line_width=1.5,
+        circles, "x", "y", name="overlap.predicted", marker="circle", size=10, line_width=1.5,
         fill_color=style.PREDICTED, line_color=style.PREDICTED, fill_alpha="filled",
-        tooltip={"predicted": "@x_text", "top-1 accuracy": "@y_text", "state": "@match", "source": model_text(cube)},
+        tooltip={
+            "predicted": "@x_text", "top-1 accuracy": "@y_text", "state": "@match", "source": tables.model_text(cube),
+        },
     ))  # fmt: skip
     parts.append(points(
-        columns["measured"], "x", "y", name="overlap.measured", marker="marker" if pairs or both else "x", size=10,
+        crosses, "x", "y", name="overlap.measured", marker="marker" if both else "x", size=10,
         line_color=style.MEASURED, fill_color=None, line_width=2,
         tooltip={
             "measured": "@x_text", "top-1 accuracy": "@y_text", "efficiency": "@ratio", "state": "@match",
-            "flags": "@flags", "source": source_text(cube),
+            "flags": "@flags", "source": tables.source_text(cube),
         },
     ))  # fmt: skip
     entries: dict[str, dict[str, Any]] = {
         f"predicted ({len(predicted['top1'])})": {"marker": "circle", "color": style.PREDICTED},
-        f"measured ({len(measured[throughput])})": {"marker": "x", "line_color": style.MEASURED, "line_width": 2},
-        f"same configuration ({len(pairs)})": {"marker": "line", "line_color": style.MUTED},
+        f"measured ({len(ratio)})": {"marker": "x", "line_color": style.MEASURED, "line_width": 2},
+        f"same configuration ({left.size})": {"marker": "line", "line_color": style.MUTED},
     }
-    title, notes = _overlap_words(best, predicted, measured, pairs, pair, scope)
-    return plane(parts, name="overlap", x=axes[0], y=axes[1], title=title, notes=notes, key=entries, height=580)
+    title, notes = _overlap_words(best, pair, (len(circles["x"]), len(ratio)), ratio[right], scope)
+    return plane(parts, name="overlap", x=x, y=y, title=title, notes=notes, key=entries, height=580)
 
 
 def _best_batch(cube: xr.Dataset, throughput: str) -> xr.Dataset:
     """Take each configuration at the batch of its best measured throughput; predictions at their own best."""
     names = [name for name in (throughput, "measured_top1", "quality", "source_row") if name in cube]
-    measured = cube[names]
-    kept = (*CONFIGURATION, POINT)
-    extra = [str(dim) for dim in measured[throughput].dims if dim not in kept]
-    for dim in extra:
-        place = measured[throughput].fillna(-np.inf).argmax(dim)
-        measured = measured.isel({dim: place})
-    predicted = cube[["predicted_throughput", "top1"]]
+    kept = (*CONFIGURATION, tables.POINT)
+    extra = [str(dim) for dim in cube[throughput].dims if dim not in kept]
+    measured = tables.at_largest(cube[names], throughput, extra)
+    predicted = cube[[*POSSIBLE]]
     other = [dim for dim in predicted["predicted_throughput"].dims if dim not in kept]
     if other:
         predicted = predicted.assign(predicted_throughput=predicted["predicted_throughput"].max(other, keep_attrs=True))
@@ -425,79 +396,38 @@ def _best_batch(cube: xr.Dataset, throughput: str) -> xr.Dataset:
     return merged.drop_dims(other, errors="ignore").assign_coords(coords).assign_attrs(cube.attrs)
 
 
-def _match(predicted: Columns, measured: Columns, keys: Sequence[str]) -> list[tuple[int, int]]:
+def _match(predicted: tables.Columns, measured: tables.Columns) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+    """Return the rows of each configuration that is in both tables."""
+    keys = [name for name in CONFIGURATION if name in predicted and name in measured]
     place = {labels: row for row, labels in enumerate(zip(*(predicted[key].tolist() for key in keys), strict=True))}
     labels = zip(*(measured[key].tolist() for key in keys), strict=True)
-    return [(place[one], row) for row, one in enumerate(labels) if one in place]
+    pairs = [(place[one], row) for row, one in enumerate(labels) if one in place]
+    left, right = np.array(pairs, dtype=np.intp).reshape(-1, 2).T
+    return left, right
 
 
-def _overlap_columns_of(
-    cube: xr.Dataset,
-    predicted: Columns,
-    measured: Columns,
-    pairs: list[tuple[int, int]],
-    pair: Sequence[str],
-    scope: str,
-) -> dict[str, dict[str, Any]]:
-    throughput, accuracy = pair
-    of_predicted, of_measured = {left for left, _ in pairs}, {right for _, right in pairs}
-    doubtful = doubts(cube, measured["quality"], ("throughput", "accuracy"), scope=scope)
-    ratio = np.full(len(measured[throughput]), np.nan)
-    for left, right in pairs:
-        ratio[right] = measured[throughput][right] / predicted["predicted_throughput"][left]
-    circles = _overlap_columns(predicted, "predicted_throughput", "top1")
-    circles["match"] = ["matched" if row in of_predicted else "predicted only" for row in range(len(predicted["top1"]))]
-    circles["filled"] = np.array([0.85 if one == "matched" or not pairs else 0.15 for one in circles["match"]])
-    crosses = _overlap_columns(measured, throughput, accuracy)
-    crosses["match"] = ["matched" if row in of_measured else "measured only" for row in range(len(ratio))]
-    crosses["marker"] = np.where(doubtful, "square_x", "x").astype(object)
-    crosses.update(flags=measured["flags"], ratio=[percent(one) for one in ratio])
-    if "source" in measured:
-        crosses["source"] = measured["source"]
-    starts, ends = (np.array([pair[side] for pair in pairs], dtype=np.intp) for side in (0, 1))
-    links: dict[str, Any] = {
-        name: crosses[name][ends] for name in ("platform", "precision", "topology") if name in measured
-    }
-    links.update(x0=circles["x"][starts], y0=circles["y"][starts], x1=crosses["x"][ends], y1=crosses["y"][ends])
-    links["match"] = ["matched"] * len(pairs)
-    return {"predicted": circles, "measured": crosses, "links": links}
-
-
-def _overlap_columns(table: Columns, x: str, y: str) -> dict[str, Any]:
-    fields = [name for name in ("platform", "precision", "topology", "configuration") if name in table]
-    return {
-        **{name: table[name] for name in fields},
-        "x": table[x],
-        "y": table[y],
-        "x_text": value_text(table[x], "inputs/s"),
-        "y_text": _exact(table[y], "%"),
-    }
+def _overlap_columns(
+    table: tables.Columns, pair: Sequence[str], rows: np.ndarray[Any, Any], other: str
+) -> dict[str, Any]:
+    x, y = (table[name] for name in pair)
+    match = np.full(len(x), f"{other} only", dtype=object)
+    match[rows] = "matched"
+    shown = ("platform", "precision", "topology", "configuration")
+    labels: dict[str, Any] = {name: table[name] for name in shown if name in table}
+    texts = {"x_text": tables.value_text(x, "inputs/s"), "y_text": _exact(y, "%")}
+    return {**labels, "x": x, "y": y, **texts, "match": match.tolist()}
 
 
 def _overlap_words(
-    best: xr.Dataset,
-    predicted: Columns,
-    measured: Columns,
-    pairs: list[tuple[int, int]],
-    pair: Sequence[str],
-    scope: str,
+    best: xr.Dataset, pair: Sequence[str], counts: Sequence[int], ratio: np.ndarray[Any, Any], scope: str
 ) -> tuple[str, list[str]]:
-    throughput, accuracy = pair
-    ratio = [measured[throughput][right] / predicted["predicted_throughput"][left] for left, right in pairs]
-    said = (
-        f"Measurements reach {percent(float(np.median(ratio)))} of the prediction in the median"
-        if ratio
-        else "No configuration was both predicted and measured"
-    )
-    no_accuracy = int((best["predicted_throughput"].notnull() & best["top1"].isnull()).sum())
-    not_drawn = int((best[throughput].notnull() & best[accuracy].isnull()).sum())
-    lost = (
-        f"; not drawn for want of an accuracy: {no_accuracy} predicted, {not_drawn} measured"
-        if no_accuracy + not_drawn
-        else ""
-    )
-    alone = len(predicted["top1"]) - len(pairs), len(measured[throughput]) - len(pairs)
-    counts = f"{len(pairs)} configurations matched, {alone[0]} predicted only (pale), {alone[1]} measured only{lost}"
-    how = f"measured at the best batch, {scope_text(scope)}; boxed cross = flagged, reason in the tooltip"
-    told = accuracy_text(best) if len(measured[throughput]) else ""
-    return said, [f"{counts}{told}", f"{how}; staircases = Pareto fronts of what is shown"]
+    middle = percent(float(np.median(ratio))) if ratio.size else ""
+    said = f"Measurements reach {middle} of the prediction in the median"
+    said = said if middle else "No configuration was both predicted and measured"
+    not_drawn = [int((best[x].notnull() & best[y].isnull()).sum()) for x, y in (POSSIBLE, pair)]
+    lost = "; not drawn for want of an accuracy: {} predicted, {} measured".format(*not_drawn) if any(not_drawn) else ""
+    alone = [count - ratio.size for count in counts]
+    told = f"{ratio.size} configurations matched, {alone[0]} predicted only (pale), {alone[1]} measured only{lost}"
+    told += tables.accuracy_text(best) if counts[1] else ""
+    how = f"measured at the best batch, {tables.scope_text(scope)}; boxed cross = flagged, reason in the tooltip"
+    return said, [told, f"{how}; staircases = Pareto fronts of what is shown"]

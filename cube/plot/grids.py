@@ -2,27 +2,16 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
 
-from roofcube.plot.drawing import style
+from roofcube.plot.drawing import style, tables
 from roofcube.plot.drawing.elements import TURN, Axis, image, plane, rectangles
 from roofcube.plot.drawing.rows import Rows
-from roofcube.plot.drawing.tables import (
-    POINT,
-    array_of,
-    device_classes,
-    model_text,
-    platform_order,
-    require,
-    scale_of,
-    sense_in,
-    short_label,
-    source_text,
-)
-from roofcube.vocabulary import DIMS, INFEASIBLE, VARIABLES
+from roofcube.vocabulary import DIMS, INFEASIBLE
 from roofcube.wording import short, with_unit
 
 if TYPE_CHECKING:
@@ -77,10 +66,10 @@ def heatmap(cube: xr.Dataset, *, variable: str = "predicted_throughput") -> Any:
     >>> rc.plot.heatmap(rc.predict(rc.inputs("mnist"))).name
     'heatmap'
     """
-    cube = _over_labels(require(cube, (variable,), figure="heatmap"), variable)
+    cube = _over_labels(tables.require(cube, (variable,), figure="heatmap"), variable)
     grid = _Grid(cube, variable)
     measured = not variable.startswith(("predicted", "peak"))
-    source = source_text(cube.drop_vars("source_row", errors="ignore")) if measured else model_text(cube)
+    source = tables.source_text(cube.drop_vars("source_row", errors="ignore")) if measured else tables.model_text(cube)
     tooltip = {grid.long_name: "@value_text", "state": "@reason", "source": source}
     rows, columns = Rows(grid.row_factors, gap=0.25), Rows(grid.column_factors, gap=0.12)
     ticks = tuple((place, label) for (_, label), place in columns.places.items())
@@ -111,27 +100,20 @@ def heatmap(cube: xr.Dataset, *, variable: str = "predicted_throughput") -> Any:
         text = {"x": "x", "y": "y", "text": "text", "text_color": "ink", "text_align": "center"}
         cells = rectangles(data, ("x0", "y0", "x1", "y1"), name="heatmap.cells", tooltip=tooltip, texts=[text],
                            line_color=style.GRID, line_width=0.5, glyph=HATCH, **scale)  # fmt: skip
-    return plane(
-        [cells],
-        name="heatmap",
-        x=x,
-        y=Axis(bounds=(0.5 - rows.length, 0.5), ticks=y.ticks, heads=y.heads, grid=False),
-        title=grid.title(),
-        notes=grid.notes(legible=legible),
-        key=grid.key(),
-        height=height,
-    )
+    down = Axis(bounds=(0.5 - rows.length, 0.5), ticks=y.ticks, heads=y.heads, grid=False)
+    notes = grid.notes(legible=legible)
+    return plane([cells], name="heatmap", x=x, y=down, title=grid.title(), notes=notes, key=grid.key(), height=height)
 
 
 def _over_labels(cube: xr.Dataset, variable: str) -> xr.Dataset:
     """Lay a front out over its labels."""
-    if POINT not in cube[variable].dims:
+    if tables.POINT not in cube[variable].dims:
         return cube
-    labels = [dim for dim in DIMS if dim in cube.coords and cube[dim].dims == (POINT,)]
+    labels = [dim for dim in DIMS if dim in cube.coords and cube[dim].dims == (tables.POINT,)]
     array = cube[variable].reset_coords(drop=True).assign_coords({dim: cube[dim] for dim in labels})
     frame = array.to_dataframe().groupby(labels)[variable].first()
     over = frame.to_xarray().assign_attrs(cube[variable].attrs)
-    classes = device_classes(cube)
+    classes = tables.device_classes(cube)
     names = over["platform"].values if "platform" in over.dims else ()
     given = {"device_class": ("platform", [classes.get(name, "") for name in names])} if classes and len(names) else {}
     laid: xr.Dataset = over.to_dataset(name=variable).assign_coords(given).assign_attrs(cube.attrs)
@@ -143,14 +125,14 @@ class _Grid:
 
     def __init__(self, cube: xr.Dataset, variable: str) -> None:
         self._variable = variable
-        self.factor, self.unit = scale_of(cube, variable)
-        attrs, known = cube[variable].attrs, VARIABLES.get(variable)
-        self.long_name = str(attrs.get("long_name", known.long_name if known else variable))
-        self._sense = sense_in(cube, variable)
+        self.factor, self.unit = tables.scale_of(cube, variable)
+        attrs = cube[variable].attrs
+        self.long_name = tables.long_name(cube, variable)
+        self._sense = tables.sense_in(cube, variable)
         words = str(attrs.get("flag_meanings", "")).split()
         codes = np.atleast_1d(attrs.get("flag_values", []))
         self._meanings = {int(code): word.replace("_", " ") for code, word in zip(codes, words, strict=False)}
-        array = array_of(cube, variable).astype("f8")
+        array = tables.array_of(cube, variable).astype("f8")
         if self._meanings:
             array = array.where(array.isin([code for code, word in self._meanings.items() if word != "none"]))
         array, self._reduced = _best_of(array, self._sense, (*COLUMN_DIMS, *ROW_DIMS))
@@ -165,7 +147,7 @@ class _Grid:
         self._why = reasons.values.reshape(shape).astype("i8")
         self._rows = [dict(zip(ROW_DIMS, labels, strict=True)) for labels in _label_product(stacked, ROW_DIMS)]
         self._columns = [dict(zip(COLUMN_DIMS, labels, strict=True)) for labels in _label_product(stacked, COLUMN_DIMS)]
-        self._class_of = device_classes(cube)
+        self._class_of = tables.device_classes(cube)
         self._keep(cube)
         positive = self.values[np.isfinite(self.values) & ((self.values > 0) | bool(self._meanings))]
         self._low, self._high = (float(positive.min()), float(positive.max())) if positive.size else (1.0, 10.0)
@@ -181,7 +163,7 @@ class _Grid:
         rows = np.flatnonzero(~(blank & (undefined | self._measured)))
         empty = np.isnan(self.values).all(axis=0) & ("infeasible" not in cube) & ~np.isnan(self.values).all()
         offered = np.flatnonzero(~((self._why == INFEASIBLE["mode_not_offered"]).all(axis=0) | empty))
-        order = platform_order(cube, [column["platform"] for column in self._columns])
+        order = tables.platform_order(cube, [column["platform"] for column in self._columns])
         offered = np.array(
             sorted(offered, key=lambda place: order.index(self._columns[place]["platform"])), dtype=np.intp
         )
@@ -197,40 +179,40 @@ class _Grid:
             for column in self._columns
         ]
 
-    def state(self, row: int, column: int) -> str:
-        """Return the look of a cell."""
-        if not np.isnan(self.values[row, column]):
-            return "known"
-        why = int(self._why[row, column])
-        if why in (INFEASIBLE["precision_not_supported"], INFEASIBLE["mode_not_offered"]):
-            return "not supported"
-        if why == INFEASIBLE["does_not_fit_memory"]:
-            return "does not fit"
-        return "not measured" if self._measured else "not known"
+    @cached_property
+    def states(self) -> np.ndarray[Any, Any]:
+        """The look of each cell."""
+        unsupported = np.isin(self._why, [INFEASIBLE["precision_not_supported"], INFEASIBLE["mode_not_offered"]])
+        cases = {"known": ~np.isnan(self.values), "not supported": unsupported,
+                 "does not fit": self._why == INFEASIBLE["does_not_fit_memory"]}  # fmt: skip
+        otherwise = "not measured" if self._measured else "not known"
+        states: np.ndarray[Any, Any] = np.select(list(cases.values()), list(cases), otherwise)
+        return states
+
+    @property
+    def _untrained(self) -> np.ndarray[Any, Any]:
+        untrained: np.ndarray[Any, Any] = (self._why == INFEASIBLE["untrained"]) & (self.states == "known")
+        return untrained
 
     def columns(self, rows: Rows, columns: Rows) -> dict[str, Any]:
         """Lay the cells out as columns of a source."""
-        return _transposed(
-            self._cell(row, column, -rows.places[self.row_factors[row]], columns.places[self.column_factors[column]])
-            for row in range(len(self._rows))
-            for column in range(len(self._columns))
-        )
-
-    def _cell(self, row: int, column: int, y: float, x: float) -> dict[str, Any]:
-        value, state, why = float(self.values[row, column]), self.state(row, column), int(self._why[row, column])
-        untrained = state == "known" and why == INFEASIBLE["untrained"]
-        hardware = self._columns[column]
+        x = np.tile([columns.places[factor] for factor in self.column_factors], len(self._rows))
+        y = -np.repeat([rows.places[factor] for factor in self.row_factors], len(self._columns))
+        values, states, untrained = self.values.ravel(), self.states.ravel(), self._untrained.ravel()
         names = {code: name.replace("_", " ") for name, code in INFEASIBLE.items()}
-        plain = state in ("known", "not measured", "not known")
-        meaning = self._meanings.get(int(value), "") if state == "known" and self._meanings else ""
-        text = self._text(value) + "°" * (untrained and not self._meanings) if state == "known" else ""
+        plain = np.isin(states, ["known", "not measured", "not known"])
+        reasons = [state if is_plain else names[why]
+                   for state, is_plain, why in zip(states, plain, self._why.ravel(), strict=True)]  # fmt: skip
+        heads = [f"{one['platform']} {tables.short_label('mode', one['mode'])}".strip() for one in self._columns]
         return {
-            "x0": x - 0.49, "y0": y - 0.48, "x1": x + 0.49, "y1": y + 0.48, "x": x, "y": y,
-            "value": value, "text": text, "ink": self._ink(value), "hatch": LOOKS[state][0], "state": state,
-            "reason": "untrained: no accuracy known at this precision" if untrained else state if plain else names[why],
-            "configuration": f"{hardware['platform']} {short_label('mode', hardware['mode'])}".strip()
-            + f" · {self.row_labels[row]}",
-            "value_text": meaning or with_unit(value, self.unit),
+            "x0": x - 0.49, "y0": y - 0.48, "x1": x + 0.49, "y1": y + 0.48, "x": x, "y": y, "value": values,
+            "text": [self._text(value) + "°" * bool(mark and not self._meanings) if state == "known" else ""
+                     for value, state, mark in zip(values, states, untrained, strict=True)],
+            "ink": [self._ink(value) for value in values], "hatch": [LOOKS[state][0] for state in states],
+            "state": states.astype(object),
+            "reason": np.where(untrained, "untrained: no accuracy known at this precision", reasons).astype(object),
+            "configuration": [f"{head} · {label}" for label in self.row_labels for head in heads],
+            "value_text": [self._meanings.get(value) or with_unit(value, self.unit) for value in values],
         }  # fmt: skip
 
     def _ink(self, value: float) -> str:
@@ -272,7 +254,7 @@ class _Grid:
             return f"{self.long_name[0].upper()}{self.long_name[1:]}: most often {most}"
         best = np.nanargmin(self.values) if self._sense == "min" else np.nanargmax(self.values)
         row, column = np.unravel_index(int(best), self.values.shape)
-        names = (self._columns[column]["platform"], short_label("mode", self._columns[column]["mode"]))
+        names = (self._columns[column]["platform"], tables.short_label("mode", self._columns[column]["mode"]))
         where = ", ".join(filter(None, (" ".join(filter(None, map(str, names))), self.row_labels[row])))
         value = with_unit(float(self.values[row, column]), self.unit)
         return f"{'Lowest' if self._sense == 'min' else 'Highest'} {self.long_name}: {value} ({where})"
@@ -290,13 +272,11 @@ class _Grid:
     def notes(self, *, legible: bool) -> list[str]:
         """Explain the looks that occur."""
         many = self.values.size > MOST
-        states = set() if many else {
-            self.state(row, column) for row in range(len(self._rows)) for column in range(len(self._columns))
-        }  # fmt: skip
+        states = set() if many else set(self.states.ravel().tolist())
         narrow = "too many cells for numbers, which the tooltips have"
         parts = ["too many cells for numbers: an image"] if many else [] if legible else [narrow]
         parts += [text for state, (_, text) in LOOKS.items() if text and state in states]
-        if ((self._why == INFEASIBLE["untrained"]) & ~np.isnan(self.values)).any() and not many:
+        if self._untrained.any() and not many:
             parts.append("° = no network trained at that precision")
         if self._reduced:
             parts.append(f"{'first' if self._meanings else 'best'} over {', '.join(self._reduced)}")
@@ -309,13 +289,8 @@ def _four_square(array: xr.DataArray) -> xr.DataArray:
     return array.expand_dims(missing).transpose(*ROW_DIMS, *COLUMN_DIMS)
 
 
-def _transposed(records: Any) -> dict[str, Any]:
-    rows = list(records)
-    return {name: [row[name] for row in rows] for name in rows[0]}
-
-
 def _heading(labels: dict[str, Any], dims: Sequence[str]) -> str:
-    return " ".join(filter(None, (short_label(dim, labels[dim]) for dim in dims if labels[dim] != "")))
+    return " ".join(filter(None, (tables.short_label(dim, labels[dim]) for dim in dims if labels[dim] != "")))
 
 
 def _best_of(array: xr.DataArray, sense: str | None, kept: Sequence[str]) -> tuple[xr.DataArray, list[str]]:
@@ -335,4 +310,4 @@ def _label_product(array: xr.DataArray, dims: Sequence[str]) -> list[tuple[Any, 
 
 def _head_of(platform: str, mode: str) -> str:
     """Break a column's head into short lines."""
-    return "\n".join(filter(None, (platform.replace("-", "-\n", 1), short_label("mode", mode))))
+    return "\n".join(filter(None, (platform.replace("-", "-\n", 1), tables.short_label("mode", mode))))

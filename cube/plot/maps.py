@@ -10,10 +10,10 @@ from roofcube.errors import InvalidDataError
 from roofcube.inert import with_inert_labels
 from roofcube.plot.drawing import style
 from roofcube.plot.drawing.elements import Axis, image, plane, rectangles, segments
-from roofcube.plot.drawing.tables import scale_of, short_label
+from roofcube.plot.drawing.tables import array_of, label_texts, long_name, scale_of
 from roofcube.sweep.questions import best, context_of, senses_of
-from roofcube.vocabulary import VARIABLES
-from roofcube.wording import percent, with_unit
+from roofcube.vocabulary import DIMS
+from roofcube.wording import distinct_texts, percent, with_unit
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -80,12 +80,12 @@ def map(  # noqa: A001  the name of a figure
         msg = f"`x`, `y`: expected two dims of the cube, got {x!r} and {y!r}; it has {', '.join(sizes)}"
         raise InvalidDataError(msg)
     rivals = between or _rivals(sizes, x, y)
-    answer = with_inert_labels(best(cube, objective, per=[one for one in (y, x, rivals) if one], where=where))
+    answer = _in_shown_units(best(cube, objective, per=[one for one in (y, x, rivals) if one], where=where), (x, y))
     sign = -1.0 if senses_of(cube, {objective: None})[objective] == "min" else 1.0
     array = answer[objective].transpose(y, x, *([rivals] if rivals else []))
     values = sign * array.values.astype("f8")
     values = values if rivals else values[..., None]
-    names = [short_label(rivals, one) or str(one) for one in answer[rivals].values] if rivals else ["best"]
+    names = _names(answer, rivals) if rivals else ["best"]
     known = np.isfinite(values).any(axis=-1)
     ranked = np.sort(np.where(np.isfinite(values), values, -np.inf), axis=-1)
     first = np.where(known, np.argmax(np.where(np.isfinite(values), values, -np.inf), axis=-1), -1)
@@ -97,7 +97,7 @@ def map(  # noqa: A001  the name of a figure
     factor, unit = scale_of(answer, objective)
     cells = _cells(answer, (x, y), axes, names, first, margin, sign * ranked[..., -1] * factor, unit)
     scale = {"cmap": [colours[name] for name in names], "clim": (-0.5, len(names) - 0.5), "colorbar": False}
-    long_name = VARIABLES[objective].long_name if objective in VARIABLES else objective
+    words = long_name(cube, objective)
     notes = (
         f"colour = winning {rivals}, best over all other dims; lines = the winner changes"
         if rivals
@@ -111,7 +111,7 @@ def map(  # noqa: A001  the name of a figure
         ]
     else:
         text = {"x": "x", "y": "y", "text": "text", "text_align": "center", "text_color": "#000000"}
-        tooltip = {"winner": "@winner", "margin over the next": "@margin_text", long_name: "@value_text"}
+        tooltip = {"winner": "@winner", "margin over the next": "@margin_text", words: "@value_text"}
         cells["colour"] = [colours.get(name, style.GRID) for name in cells["winner"]]
         parts = [rectangles(cells, ("x0", "y0", "x1", "y1"), name="map.cells", tooltip=tooltip, texts=[text],
                             fill_color="colour", fill_alpha="strength", line_color=style.GRID)]  # fmt: skip
@@ -122,15 +122,29 @@ def map(  # noqa: A001  the name of a figure
     counts = {name: int((first == place).sum()) for place, name in enumerate(names) if (first == place).any()}
     top = max(counts, key=lambda name: counts[name], default="")
     title = (
-        _range_of(values[known].max(axis=-1) * sign * factor, long_name, unit)
+        _range_of(values[known].max(axis=-1) * sign * factor, words, unit)
         if counts and not rivals
-        else f"{top} wins {percent(counts[top] / known.sum())} of the map: {long_name}"
+        else f"{top} wins {percent(counts[top] / known.sum())} of the map: {words}"
         if counts
         else "Nothing is known here"
     )
     shown = sorted(counts, key=lambda name: -counts[name])[:NAMED]
     key = {name: {"fill_color": colours[name], "line_color": None} for name in shown} if rivals else {}
     return plane(parts, name="map", x=axes[0], y=axes[1], title=title, notes=notes, key=key, height=600)
+
+
+def _in_shown_units(answer: xr.Dataset, dims: tuple[str, str]) -> xr.Dataset:
+    """Turn the numbers of two dims into the units that are shown."""
+    answer = with_inert_labels(answer)
+    numeric = [dim for dim in dims if dim in answer.coords and answer[dim].dtype.kind in "fiu"]
+    shown = {dim: array_of(answer, dim).assign_attrs(units=scale_of(answer, dim)[1]) for dim in numeric}
+    return answer.assign_coords(shown)
+
+
+def _names(answer: xr.Dataset, dim: str) -> list[str]:
+    """Write the labels of a dim, the default mode too."""
+    labels = answer[dim].values
+    return [text or str(label) for text, label in zip(label_texts(answer, dim, labels), labels, strict=True)]
 
 
 def _range_of(values: np.ndarray[Any, Any], words: str, unit: str) -> str:
@@ -171,23 +185,15 @@ def _places(answer: xr.Dataset, dim: str) -> Axis:
     numeric = values.dtype.kind in "fiu" and len(values) > 1 and bool((np.diff(values) > 0).all())
     log = numeric and _is_log(values)
     edges = _cell_edges(answer, dim, log)
-    known = VARIABLES.get(dim)
-    unit = str(answer[dim].attrs.get("units", known.units if known else ""))
+    unit = scale_of(answer, dim)[1]
     label = f"{dim}{f' ({unit})' if unit not in ('', '1') else ''}{', log scale' if log else ''}"
     if numeric and len(values) > 8:
         return Axis(label, (float(edges[0]), float(edges[-1])), log=log, grid=False)
-    if numeric and log:
-        return Axis(
-            label,
-            (float(edges[0]), float(edges[-1])),
-            log=True,
-            ticks=tuple((float(one), "") for one in values),
-            grid=False,
-        )
     step = -(-len(values) // 30)
-    at = (edges[1:] + edges[:-1]) / 2 if numeric else np.arange(len(values))
-    ticks = tuple((float(place), short_label(dim, one) or str(one)) for place, one in zip(at, values, strict=True))
-    return Axis(label, (float(edges[0]), float(edges[-1])), ticks=ticks[::step], grid=False)
+    at = values if log else (edges[1:] + edges[:-1]) / 2 if numeric else np.arange(len(values))
+    texts = distinct_texts(list(values)) if numeric and dim not in DIMS else _names(answer, dim)
+    ticks = tuple((float(place), text) for place, text in zip(at, texts, strict=True))
+    return Axis(label, (float(edges[0]), float(edges[-1])), log=log, ticks=ticks[::step], grid=False)
 
 
 def _cells(
@@ -212,13 +218,8 @@ def _cells(
     ahead, winner = margin.ravel(), first.ravel()
     told = [percent(one) if np.isfinite(one) else "" for one in ahead]
     wins = [names[place] if place >= 0 else "" for place in winner]
-    labels = [
-        ", ".join(
-            f"{dim} {short_label(dim, answer[dim].values[place]) or answer[dim].values[place]}"
-            for dim, place in zip(dims, at, strict=True)
-        )
-        for at in zip(column, row, strict=True)
-    ]
+    texts = [_names(answer, dim) for dim in dims]
+    labels = [f"{dims[0]} {texts[0][at]}, {dims[1]} {texts[1][level]}" for at, level in zip(column, row, strict=True)]
     return {
         "x0": across[column], "x1": across[column + 1], "y0": down[row], "y1": down[row + 1],
         "x": middle[0][column], "y": middle[1][row], "winner": wins, "margin": ahead, "value": values.ravel(),

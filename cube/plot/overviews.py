@@ -9,9 +9,8 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from roofcube.plot.drawing import style
+from roofcube.plot.drawing import style, tables
 from roofcube.plot.drawing.elements import load
-from roofcube.plot.drawing.tables import device_classes, platform_order, require, threaded
 from roofcube.wording import counted, listed
 
 __all__ = ["overview"]
@@ -61,14 +60,14 @@ def overview(cube: xr.Dataset) -> Any:
     True
     """
     predicted = isinstance(cube, xr.Dataset) and "n_rows" not in cube and "predicted_throughput" in cube
-    cube = require(cube, ("predicted_throughput" if predicted else "n_rows",), figure="overview")
+    cube = tables.require(cube, ("predicted_throughput" if predicted else "n_rows",), figure="overview")
     if predicted:
         cube = cube.assign(n_rows=cube["predicted_throughput"].notnull().astype("i4"))
     kind, noun = ("predicted", "cell") if predicted else ("measured", "row")
     platforms, topologies = _labels_along(cube, "platform"), _labels_along(cube, "topology")
-    platforms = platform_order(cube, platforms)
+    platforms = tables.platform_order(cube, platforms)
     total = int(cube["n_rows"].sum())
-    class_of = device_classes(cube)
+    class_of = tables.device_classes(cube)
     lines = []
     for platform in platforms:
         head = f"{escape(platform)}<br><i>{escape(class_of.get(platform, ''))}{_modes(cube, platform)}</i>"
@@ -92,7 +91,7 @@ def _dress(plot: Any, _: Any, *, tags: list[int]) -> None:
 
 
 def _batch_words(cube: xr.Dataset) -> str:
-    threads = threaded(cube)
+    threads = tables.threaded(cube)
     return f"batch sizes, or threads on {listed(threads)}" if threads else "batch sizes"
 
 
@@ -125,7 +124,7 @@ def _cell(cube: xr.Dataset, platform: str, topology: str, noun: str, *, wide: bo
     precisions = ", ".join(map(str, _present(rows, "precision")))
     kept = ", ".join(f"{float(one):g}" for one in _present(rows, "pruning"))
     batches = _present(rows, "batch")
-    word = "threads" if threaded(cube.sel(platform=platform) if "platform" in cube.dims else cube) else "batch"
+    word = "threads" if tables.threaded(cube.sel(platform=platform) if "platform" in cube.dims else cube) else "batch"
     span = f"{word} {_batches_text(batches)}" if batches else ""
     parts = [escape(precisions), f"{kept} %" if kept else "", span, counted(count, noun)]
     known = [part for part in parts if part]

@@ -2,36 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import xarray as xr
 
-from roofcube.plot.drawing import style
+from roofcube.plot.drawing import style, tables
 from roofcube.plot.drawing.elements import Axis, plane, segments
-from roofcube.plot.drawing.rows import Rows, bars, by_configuration, floor_of, log_room, numbers, swatches
-from roofcube.plot.drawing.tables import (
-    doubts,
-    has_value,
-    how_text,
-    measured_names,
-    model_text,
-    observed,
-    own_dims,
-    records,
-    require,
-    source_text,
-    told,
-    value_text,
-)
+from roofcube.plot.drawing.rows import bars, by_configuration, fields, log_room, numbers, swatches
 from roofcube.wording import short, with_unit
-
-if TYPE_CHECKING:
-    from roofcube.plot.drawing.tables import Columns
 
 __all__ = ["energy", "inputs_per_joule", "power"]
 
-FIELDS = ("platform", "precision", "topology", "configuration", "flags", "rows", "low", "high")
 # variable → height of its bar, colour, words
 LOOKS = {
     "power_full": (0.8, style.MEASURED, "under load (full)"),
@@ -66,21 +48,22 @@ def power(cube: xr.Dataset) -> Any:
     >>> rc.plot.power(rc.benchmark("mnist")).name
     'power'
     """
-    names, kind = observed(cube, "compute", "power")
+    names, kind = tables.observed(cube, "compute", "power")
     main = names["power"]
-    cube = require(cube, (main,), figure="power")
-    shown = [main, *(name for name in ("power_base", "power_idle") if kind == "measured" and has_value(cube, name))]
+    cube = tables.require(cube, (main,), figure="power")
+    shown = [
+        main,
+        *(name for name in ("power_base", "power_idle") if kind == "measured" and tables.has_value(cube, name)),
+    ]
     table = _over_batches(cube, shown, main)
     title = _range_words(table, main, LOOKS[main][2] if kind == "predicted" else "under load", "W")
-    table, few = by_configuration(cube, table, -table[main], own=own_dims(cube, main))
-    table = told(cube, table, main)
-    rows = Rows(list(table["row"]))
-    data = _row_data(table, rows, "W") | {name: table[name] for name in shown}
-    data |= {f"{name}_text": value_text(table[name], "W") for name in shown}
+    table, rows, few = by_configuration(cube, table, main, -table[main])
+    data = _row_data(table, "W", *shown)
+    data |= {f"{name}_text": tables.value_text(table[name], "W") for name in shown}
     data["end"] = np.maximum(table["high"], table[main])
-    data["filled"] = np.where(doubts(cube, table["quality"], ("power",)), 0.0, 1.0)
+    data["filled"] = np.where(tables.doubts(cube, table["quality"], ("power",)), 0.0, 1.0)
     lines = {name.removeprefix("power_"): f"@{name}_text" for name in shown}
-    source = source_text(cube) if kind == "measured" else "the inputs of the model"
+    source = tables.source_text(cube) if kind == "measured" else "the inputs of the model"
     tooltip = {**lines, "over batches": "@spread", "cells": "@rows", "flags": "@flags", "source": source}
     parts = []
     for name, (height, colour, _) in LOOKS.items():
@@ -91,19 +74,10 @@ def power(cube: xr.Dataset) -> Any:
             part = "power.bars" if name == main else f"power.{name.removeprefix('power_')}"
             parts.append(bars(data, "zero", name, height, name=part, tooltip=tooltip, **looks, **label))
     parts.append(_whiskers(data, "power"))
-    return plane(
-        parts,
-        name="power",
-        x=Axis("power (W)", (0.0, float(np.nanmax(data["end"]) * 1.1))),
-        y=rows.axis(),
-        title=title,
-        notes=[
-            f"mean over batches; the line spans the lowest to the highest batch; {style.HOLLOW}",
-            *filter(None, [few]),
-        ],
-        key=swatches({words: colour for name, (_, colour, words) in LOOKS.items() if name in shown}),
-        height=rows.height(),
-    )
+    x = Axis("power (W)", (0.0, float(np.nanmax(data["end"]) * 1.1)))
+    notes = [f"mean over batches; the line spans the lowest to the highest batch; {style.HOLLOW}", few]
+    key = swatches({words: colour for name, (_, colour, words) in LOOKS.items() if name in shown})
+    return plane(parts, name="power", x=x, y=rows.axis(), title=title, notes=notes, key=key, height=rows.height())
 
 
 def energy(cube: xr.Dataset, *, scope: str = "compute") -> Any:
@@ -169,16 +143,16 @@ def inputs_per_joule(cube: xr.Dataset, *, scope: str = "compute") -> Any:
 
 def _with_energy(cube: Any, scope: str, figure: str) -> tuple[xr.Dataset, str]:
     """Take energies as they are, or work them out for the whole system, or from what is predicted."""
-    throughput = measured_names(scope)["throughput"]
+    throughput = tables.measured_names(scope)["throughput"]
     measured = ("energy_per_input", "inputs_per_joule")
-    kind = observed(cube, scope, "power", "throughput")[1]
-    if scope == "compute" and all(has_value(cube, name) for name in measured):
-        return require(cube, measured, figure=figure), "measured"
+    kind = tables.observed(cube, scope, "power", "throughput")[1]
+    if scope == "compute" and all(tables.has_value(cube, name) for name in measured):
+        return tables.require(cube, measured, figure=figure), "measured"
     if kind == "predicted" and (not isinstance(cube, xr.Dataset) or "predicted_energy" in cube):
-        cube = require(cube, ("predicted_energy",), figure=figure)
+        cube = tables.require(cube, ("predicted_energy",), figure=figure)
         joules = cube["predicted_energy"]
     else:
-        cube = require(cube, ("power_full", throughput), figure=figure)
+        cube = tables.require(cube, ("power_full", throughput), figure=figure)
         joules, kind = cube["power_full"] / cube[throughput], "measured"
     given = {
         "energy_per_input": joules.assign_attrs(units="J"),
@@ -191,40 +165,28 @@ def _bars_per_input(cube: Any, figure: str, name: str, words: str, unit: str, sc
     cube, kind = _with_energy(cube, scope, figure)
     table = _over_batches(cube, [name], name)
     title = _range_words(table, name, words, unit)
-    table, few = by_configuration(cube, table, table[name] * (1.0 if unit == "mJ" else -1.0), own=own_dims(cube, name))
-    table = told(cube, table, name)
-    rows, floor = Rows(list(table["row"])), floor_of(table["low"])
-    data = _row_data(table, rows, unit)
-    data |= {"value": table[name], "value_text": value_text(table[name], unit)}
+    table, rows, few = by_configuration(cube, table, name, table[name] * (1.0 if unit == "mJ" else -1.0))
+    floor = style.floor_of(table["low"])
+    data = _row_data(table, unit)
+    data |= {"value": table[name], "value_text": tables.value_text(table[name], unit)}
     data["floor"] = np.full(len(table[name]), floor)
-    data["filled"] = np.where(doubts(cube, table["quality"], ("power", "throughput"), scope=scope), 0.0, 0.9)
-    source = source_text(cube) if kind == "measured" else model_text(cube)
+    data["filled"] = np.where(tables.doubts(cube, table["quality"], ("power", "throughput"), scope=scope), 0.0, 0.9)
+    source = tables.source_text(cube) if kind == "measured" else tables.model_text(cube)
     colour = style.MEASURED if kind == "measured" else style.PREDICTED
     tooltip = {words: "@value_text", "over batches": "@spread", "cells": "@rows", "flags": "@flags", "source": source}
     looks = {"fill_color": colour, "line_color": colour, "fill_alpha": "filled", "line_width": 1.2}
     text = numbers("high", "value_text")
     bar = bars(data, "floor", "value", 0.68, name=f"{figure}.bars", tooltip=tooltip, texts=[text], **looks)
-    load = ", power under load" if kind == "measured" else ""
-    return plane(
-        [bar, _whiskers(data, figure)],
-        name=figure,
-        x=Axis(
-            f"{words} ({unit}, log scale, bars start at {short(floor)})", log_room(table["high"], floor, 0.12), log=True
-        ),
-        y=rows.axis(),
-        title=title,
-        notes=[
-            f"{how_text(kind, scope, cube)}{load}; mean over batches, line = all batches; {style.HOLLOW}",
-            *filter(None, [few]),
-        ],
-        height=rows.height(),
-    )
+    how, load = tables.how_text(kind, scope, cube), ", power under load" if kind == "measured" else ""
+    ends = f"{words} ({unit}, log scale, bars start at {short(floor)})", log_room(table["high"], floor, 0.12)
+    notes = [f"{how}{load}; mean over batches, line = all batches; {style.HOLLOW}", few]
+    parts, x, y = [bar, _whiskers(data, figure)], Axis(*ends, log=True), rows.axis()
+    return plane(parts, name=figure, x=x, y=y, title=title, notes=notes, height=rows.height())
 
 
-def _row_data(table: Columns, rows: Rows, unit: str) -> dict[str, Any]:
-    data: dict[str, Any] = {name: table[name] for name in FIELDS if name in table}
-    data["zero"] = np.zeros(len(table["low"]))
-    return {**data, **rows.columns(list(table["row"])), "spread": _range_texts(table, unit)}
+def _row_data(table: tables.Columns, unit: str, *more: str) -> dict[str, Any]:
+    data = fields(table, "flags", "rows", "low", "high", *more)
+    return {**data, "zero": np.zeros(len(table["low"])), "spread": _range_texts(table, unit)}
 
 
 def _whiskers(data: dict[str, Any], figure: str) -> Any:
@@ -235,42 +197,25 @@ def _whiskers(data: dict[str, Any], figure: str) -> Any:
     return segments(columns, ("low", "y0", "high", "y1"), name=f"{figure}.whiskers", color=style.INK, line_width=1.5)
 
 
-def _over_batches(cube: xr.Dataset, names: list[str], main: str) -> Columns:
+def _over_batches(cube: xr.Dataset, names: list[str], main: str) -> tables.Columns:
     """Reduce each configuration to the mean of its measured batches, with the extremes of the main variable."""
-    array = cube[main]
-    known = array.notnull()
-    reduced = [dim for dim in ("batch",) if dim in array.dims]
-    parts = {
-        name: cube[name].where(known).mean(reduced, keep_attrs=True)
-        if set(reduced) <= set(cube[name].dims)
-        else cube[name]
-        for name in names
+    array, known = cube[main], cube[main].notnull()
+    batch = [dim for dim in array.dims if dim == "batch"]
+    over = {
+        name: cube[name].where(known).mean(batch, keep_attrs=True) for name in names if set(batch) <= {*cube[name].dims}
     }
-    small = xr.Dataset(parts, attrs=cube.attrs)
-    small["low"], small["high"] = array.min(reduced, keep_attrs=True), array.max(reduced, keep_attrs=True)
-    small["rows"] = known.sum(reduced).astype("f8").drop_attrs()
+    small = xr.Dataset({**cube[names].data_vars, **over}, attrs=cube.attrs)
+    small["low"], small["high"] = array.min(batch, keep_attrs=True), array.max(batch, keep_attrs=True)
+    small["rows"] = known.sum(batch).astype("f8").drop_attrs()
     if "quality" in cube:
-        small["quality"] = _union(cube["quality"].where(known, 0).astype("i8"), reduced).assign_attrs(
-            cube["quality"].attrs
-        )
-    table = records(small, [*names, "low", "high", "rows"], known=main, bare=True)
+        bits = cube["quality"].where(known, 0).astype("i8")
+        small["quality"] = bits.reduce(np.bitwise_or.reduce, batch, keep_attrs=True) if batch else bits
+    table = tables.records(small, [*names, "low", "high", "rows"], known=main, bare=True)
     table["rows"] = np.array([f"{count:.0f}" for count in table["rows"]], dtype=object)
     return table
 
 
-def _union(bits: xr.DataArray, dims: list[str]) -> xr.DataArray:
-    """Combine flag bits along dims."""
-    if not dims:
-        return bits
-    kept = [dim for dim in bits.dims if dim not in dims]
-    ordered = bits.transpose(*kept, *dims)
-    merged = np.bitwise_or.reduce(ordered.values.reshape(*(bits.sizes[dim] for dim in kept), -1), axis=-1)
-    return xr.DataArray(
-        merged, dims=kept, coords={name: one for name, one in bits.coords.items() if set(one.dims) <= set(kept)}
-    )
-
-
-def _range_texts(table: Columns, unit: str) -> np.ndarray[Any, Any]:
+def _range_texts(table: tables.Columns, unit: str) -> np.ndarray[Any, Any]:
     pairs = zip(table["low"], table["high"], strict=True)
     return np.array(
         [with_unit(low, unit) if low == high else f"{short(low)} … {with_unit(high, unit)}" for low, high in pairs],
@@ -278,7 +223,7 @@ def _range_texts(table: Columns, unit: str) -> np.ndarray[Any, Any]:
     )
 
 
-def _range_words(table: Columns, name: str, words: str, unit: str) -> str:
+def _range_words(table: tables.Columns, name: str, words: str, unit: str) -> str:
     low, high = int(np.argmin(table[name])), int(np.argmax(table[name]))
     ends = [f"{with_unit(float(table[name][row]), unit)} ({table['platform'][row]})" for row in (low, high)]
     return f"{words[0].upper()}{words[1:]}: {' to '.join(dict.fromkeys(ends))}"

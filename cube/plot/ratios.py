@@ -10,36 +10,21 @@ import xarray as xr
 from roofcube.errors import MissingInputError, check_choice
 from roofcube.measured.efficiency import efficiency as ratios_of
 from roofcube.model.assumptions import PUBLISHED
-from roofcube.plot.drawing import style
+from roofcube.plot.drawing import style, tables
 from roofcube.plot.drawing.elements import Axis, plane
-from roofcube.plot.drawing.rows import Rows, bars, by_configuration, floor_of, log_room, numbers, swatches
-from roofcube.plot.drawing.tables import (
-    POINT,
-    doubts,
-    flags_text,
-    measured_names,
-    model_text,
-    observed,
-    own_dims,
-    plain_model,
-    records,
-    require,
-    scope_text,
-    told,
-    value_text,
-)
+from roofcube.plot.drawing.rows import bars, by_configuration, fields, log_room, numbers, swatches
 from roofcube.vocabulary import CONFIGURATION, ELEMENT_BYTES
 from roofcube.wording import percent, short
 
 if TYPE_CHECKING:
-    from roofcube.plot.drawing.tables import Columns
+    from roofcube.plot.drawing.rows import Rows
 
 __all__ = ["efficiency"]
 
 BEST = "best"
 WORDS = ("peak of the compute units", "predicted by the roofline", "measured")
 BARS = ("measured", "predicted", "peak")
-FIELDS = ("platform", "precision", "topology", "configuration")
+LABELS = ("platform", "precision", "topology", "configuration")
 
 
 def efficiency(
@@ -80,14 +65,14 @@ def efficiency(
     'efficiency'
     """
     check_choice("at", at, ("best", "batch"))
-    throughput = measured_names(scope)["throughput"]
+    throughput = tables.measured_names(scope)["throughput"]
     name = "efficiency" if at == "best" else "efficiency_at_batch"
-    if at == "best" and observed(cube, scope, "throughput")[1] == "predicted":
-        return _of_predictions(require(cube, ("predicted_throughput", "peak_throughput"), figure="efficiency"))
-    cube = require(cube, ("predicted_throughput", "peak_throughput", throughput), figure="efficiency")
+    if at == "best" and tables.observed(cube, scope, "throughput")[1] == "predicted":
+        return _of_predictions(tables.require(cube, ("predicted_throughput", "peak_throughput"), figure="efficiency"))
+    cube = tables.require(cube, ("predicted_throughput", "peak_throughput", throughput), figure="efficiency")
     best = ratios_of(cube, at="best", scope=scope, trust="all")  # what is impossible is drawn hollow, and told
-    table = records(best, ["efficiency"])
-    table, few = by_configuration(cube, table, -table["efficiency"], own=own_dims(best, "efficiency"))
+    table = tables.records(best, ["efficiency"], bare=True)
+    table, rows, few = by_configuration(best, table, "efficiency", -table["efficiency"])
     choices = (
         {BEST: _at(cube, best, table, best.get("best_batch"), scope)}
         if at == "best"
@@ -95,38 +80,34 @@ def efficiency(
     )
     titles = [_title(label, one, table) for label, one in choices.items()]
     notes = [*_notes(choices, scope, published=_reads_weights_per_input(cube))]
-    notes += [f"{few}; the title speaks of these"] if few else []
-    return _bars_figure(name, table, choices, titles, notes, model_text(cube))
+    notes += [f"{few}; the title speaks of these" if few else ""]
+    return _bars_figure(name, table, rows, choices, titles, notes, tables.model_text(cube))
 
 
 def _of_predictions(cube: xr.Dataset) -> Any:
     """Draw which share of the compute peak is predicted, where nothing was measured."""
-    batch = [dim for dim in ("batch",) if dim in cube["predicted_throughput"].dims]
     names = ["predicted_throughput", "peak_throughput"]
-    best = cube.assign(
-        {one: cube[one].max([dim for dim in batch if dim in cube[one].dims], keep_attrs=True) for one in names}
-    )
-    table = records(best, names, known=names, bare=True)
+    best = tables.at_best_batch(cube, names)
+    table = tables.records(best, names, known=names, bare=True)
     share = table["predicted_throughput"] / table["peak_throughput"]
-    table, few = by_configuration(cube, {**table, "share": share}, -share, own=own_dims(best, names[0]))
-    table = told(best, table, names[0])
+    table, rows, few = by_configuration(best, {**table, "share": share}, names[0], -share)
     predicted, peak = table["predicted_throughput"], table["peak_throughput"]
     blank = np.full(len(predicted), "not measured", dtype=object)
     columns = {
         "measured": np.full(len(predicted), np.nan), "predicted": predicted, "peak": peak, "measured_text": blank,
-        "predicted_text": value_text(predicted, "inputs/s"), "filled": np.ones(len(predicted)), "flags": blank,
+        "predicted_text": tables.value_text(predicted, "inputs/s"), "filled": np.ones(len(predicted)), "flags": blank,
         "note": np.array([percent(one) for one in table["share"]], dtype=object),
     }  # fmt: skip
     middle = percent(float(np.median(share)))
-    notes = [f"percent = predicted ÷ peak, {plain_model(cube)}; nothing was measured", *filter(None, [few])]
+    notes = [f"percent = predicted ÷ peak, {tables.plain_model(cube)}; nothing was measured", few]
     title = f"Predicted: {middle} of the compute peak in the median"
-    return _bars_figure("efficiency", table, {BEST: columns}, [title], notes, model_text(cube))
+    return _bars_figure("efficiency", table, rows, {BEST: columns}, [title], notes, tables.model_text(cube))
 
 
 def _at_each_batch(
-    cube: xr.Dataset, table: Columns, throughput: str, scope: Literal["compute", "system"]
+    cube: xr.Dataset, table: tables.Columns, throughput: str, scope: Literal["compute", "system"]
 ) -> dict[str, dict[str, Any]]:
-    """Columns of each batch at which something was measured."""
+    """tables.Columns of each batch at which something was measured."""
     if "batch" not in cube[throughput].dims:
         msg = (
             f"`batch`: the figure efficiency at equal batch needs {throughput} along this dim and the cube has one "
@@ -141,11 +122,11 @@ def _at_each_batch(
     return {batch: one for batch, one in found.items() if np.isfinite(one["measured"]).any()}
 
 
-def _at(cube: xr.Dataset, ratios: xr.Dataset, table: Columns, batch: Any, scope: str) -> dict[str, Any]:
-    """Columns that depend on the batch: the best one of each row, or the same for all."""
+def _at(cube: xr.Dataset, ratios: xr.Dataset, table: tables.Columns, batch: Any, scope: str) -> dict[str, Any]:
+    """tables.Columns that depend on the batch: the best one of each row, or the same for all."""
     picks = {
         dim: xr.DataArray(table[dim], dims="row")
-        for dim in (*CONFIGURATION, *own_dims(ratios, "efficiency"), POINT)
+        for dim in (*CONFIGURATION, *tables.own_dims(ratios, "efficiency"), tables.POINT)
         if dim in ratios.dims
     }
 
@@ -171,18 +152,18 @@ def _at(cube: xr.Dataset, ratios: xr.Dataset, table: Columns, batch: Any, scope:
     notes = [
         _percent_note(*one, published=published) for one in zip(ratio, measured, peak, on_chip, own_batch, strict=True)
     ]
-    words = flags_text(cube, quality)
+    words = tables.flags_text(cube, quality)
     unknown = ~np.isfinite(measured)
     # above the roofline is what the figure explains in place, so it does not make a bar hollow
-    doubtful = doubts(cube, quality, ("throughput",), scope=scope, but=("above_roofline",))
+    doubtful = tables.doubts(cube, quality, ("throughput",), scope=scope, but=("above_roofline",))
     return {
         "measured": measured,
         "predicted": predicted,
-        "predicted_text": value_text(predicted, "inputs/s"),
+        "predicted_text": tables.value_text(predicted, "inputs/s"),
         "peak": peak,
         "measured_text": [
             f"{text}{f', batch {own:g}' if own == own else ''}"
-            for text, own in zip(value_text(measured, "inputs/s"), own_batch, strict=True)
+            for text, own in zip(tables.value_text(measured, "inputs/s"), own_batch, strict=True)
         ],
         "note": np.array(
             ["not measured" if none else note for none, note in zip(unknown, notes, strict=True)], dtype=object
@@ -215,17 +196,15 @@ def _quality(cube: xr.Dataset, batch: np.ndarray[Any, Any], picks: dict[str, xr.
 
 def _on_chip(cube: xr.Dataset, picks: dict[str, xr.DataArray], count: int) -> np.ndarray[Any, Any]:
     """Return where all weights fit the memory on chip."""
-    needed = ("params", "element_bytes", "on_chip_memory")
-    if not set(needed) <= set(cube.variables):
-        if not {"params", "on_chip_memory"} <= set(cube.variables) or "precision" not in cube.coords:
-            return np.zeros(count, dtype=bool)
-        width = xr.DataArray(
-            [ELEMENT_BYTES.get(str(one), np.nan) for one in np.atleast_1d(cube["precision"].values)],
-            dims="precision",
-            coords={"precision": np.atleast_1d(cube["precision"].values)},
-        )
-    else:
+    held = set(cube.variables)
+    if not {"params", "on_chip_memory"} <= held or not {"element_bytes", "precision"} & held:
+        return np.zeros(count, dtype=bool)
+    if "element_bytes" in cube:
         width = cube["element_bytes"]
+    else:
+        names = np.atleast_1d(cube["precision"].values)
+        sizes = [ELEMENT_BYTES.get(str(one), np.nan) for one in names]
+        width = xr.DataArray(sizes, dims="precision", coords={"precision": names})
     fits = (cube["params"] * width <= cube["on_chip_memory"]) & (cube["on_chip_memory"] > 0)
     return _cell_of_rows(fits, picks, count)
 
@@ -253,19 +232,19 @@ def _percent_note(ratio: float, measured: float, peak: float, on_chip: bool, bat
 
 def _bars_figure(
     name: str,
-    table: Columns,
+    table: tables.Columns,
+    rows: Rows,
     choices: dict[str, dict[str, Any]],
     titles: list[str],
     notes: list[str],
     model: str,
 ) -> Any:
-    rows = Rows(list(table["row"]))
     start = max(choices, key=lambda one: int(np.isfinite(choices[one]["measured"]).sum()))
-    floor = floor_of(*(one[bar] for one in choices.values() for bar in BARS))
-    data: dict[str, Any] = {one: table[one] for one in FIELDS if one in table} | rows.columns(list(table["row"]))
+    floor = style.floor_of(*(one[bar] for one in choices.values() for bar in BARS))
+    data = fields(table)
     data["floor"] = np.full(len(table["row"]), floor)
     data["end"] = np.nanmax([one[bar] for one in choices.values() for bar in BARS], axis=0)
-    data["peak_text"] = value_text(choices[start]["peak"], "inputs/s")
+    data["peak_text"] = tables.value_text(choices[start]["peak"], "inputs/s")
     place = dict(data)
     if len(choices) > 1:
         for label, columns in choices.items():
@@ -284,7 +263,7 @@ def _bars_figure(
     others = {"peak": {**place, "peak": data["peak"]}, "predicted": {**data}}
     for column in [one for one in data if one.split()[0] in ("measured", "filled", "flags", "note", "measured_text")]:
         others["predicted"].pop(column)
-    white = {one: data[one] for one in data if one.split()[0] == "measured" or one in (*FIELDS, "floor", "place", "y")}
+    white = {one: data[one] for one in data if one.split()[0] == "measured" or one in (*LABELS, "floor", "place", "y")}
     parts = [
         bars(others["peak"], "floor", "peak", 0.84, name=f"{name}.peak", color=style.PEAK, line_color=None,
              tooltip={"peak": "@peak_text"}),
@@ -309,7 +288,7 @@ def _bars_figure(
     )  # fmt: skip
 
 
-def _title(name: str, at: dict[str, Any], table: Columns) -> str:
+def _title(name: str, at: dict[str, Any], table: tables.Columns) -> str:
     ratio = at["measured"] / at["predicted"]
     top = int(np.nanargmax(ratio))
     where = "At the best batch" if name == BEST else f"At equal batch ({name})"
@@ -318,7 +297,7 @@ def _title(name: str, at: dict[str, Any], table: Columns) -> str:
 
 
 def _notes(choices: dict[str, dict[str, Any]], scope: str, *, published: bool) -> list[str]:
-    lines = [f"percent = measured ÷ predicted, {scope_text(scope)}; {style.HOLLOW}"]
+    lines = [f"percent = measured ÷ predicted, {tables.scope_text(scope)}; {style.HOLLOW}"]
     ratios = {name: one["measured"] / one["predicted"] for name, one in choices.items()}
     if not published or not any((ratio > 1).any() for ratio in ratios.values()):
         return lines

@@ -7,17 +7,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from roofcube.errors import MissingInputError
-from roofcube.plot.drawing import style
+from roofcube.plot.drawing import style, tables
 from roofcube.plot.drawing.elements import Axis, layout, plane
-from roofcube.plot.drawing.rows import Rows, bars, few_rows, floor_of, log_room, numbers, with_rows
-from roofcube.plot.drawing.tables import labels_of, ranks, records, require, sorted_rows, value_text
+from roofcube.plot.drawing.rows import Rows, bars, few_rows, log_room, numbers, row_pairs
 from roofcube.vocabulary import ELEMENT_BYTES
 from roofcube.wording import short, with_unit
 
 if TYPE_CHECKING:
     import xarray as xr
 
-    from roofcube.plot.drawing.tables import Columns
 
 __all__ = ["peaks", "requirements"]
 
@@ -52,23 +50,24 @@ def requirements(cube: xr.Dataset) -> Any:
     >>> rc.plot.requirements(rc.inputs("mnist")).name
     'requirements'
     """
-    cube = require(cube, ("ops", "params"), figure="requirements")
-    table = records(_true_sizes(cube), ["ops", "params"])
+    cube = tables.require(cube, ("ops", "params"), figure="requirements")
+    table = tables.records(_true_sizes(cube), ["ops", "params"])
     dims = [*map(str, (*cube["ops"].dims, *cube["params"].dims))]
     shown = tuple(dict.fromkeys(["topology", "pruning", *dims]))
     kept, few = few_rows(table["topology"], -table["ops"])
     table = {name: column[kept] for name, column in table.items()}
-    table["label"] = labels_of(table, shown, shown=shown)
-    table = sorted_rows(table, ranks(cube, table, "topology"), -table["ops"])
+    table["label"] = tables.labels_of(cube, table, shown, shown=shown)
+    table = tables.sorted_rows(table, tables.ranks(cube, table, "topology"), -table["ops"])
     sizes = _widths(cube)
     start = "INT8" if "INT8" in sizes else list(sizes)[-1]
-    rows = Rows([("", str(label) or " ") for label in table["label"]])
+    pairs = [("", str(label) or " ") for label in table["label"]]
+    rows = Rows(pairs)
     data: dict[str, Any] = {name: table[name] for name in ("ops", "params", "configuration")}
-    data |= rows.columns([("", str(label) or " ") for label in table["label"]]) | {"zero": np.zeros(len(table["ops"]))}
-    data |= {"ops_text": value_text(table["ops"], "op"), "params_text": value_text(table["params"], "")}
+    data |= rows.columns(pairs) | {"zero": np.zeros(len(table["ops"]))}
+    data |= {"ops_text": tables.value_text(table["ops"], "op"), "params_text": tables.value_text(table["params"], "")}
     for precision, width in sizes.items():
         data[f"size {precision}"] = table["params"] * width * 1e-6
-        data[f"size_text {precision}"] = value_text(data[f"size {precision}"], "MB")
+        data[f"size_text {precision}"] = tables.value_text(data[f"size {precision}"], "MB")
     data |= {"size": data[f"size {start}"].copy(), "size_text": data[f"size_text {start}"].copy()}
     tooltip = {"operations": "@ops_text", "parameters": "@params_text"}
     tooltip |= {f"size at {one}": f"@{{size_text {one}}}" for one in sizes}
@@ -86,7 +85,7 @@ def requirements(cube: xr.Dataset) -> Any:
             x=Axis(label, (0.0, end)),
             y=rows.axis(shown=column == "ops"),
             title=title,
-            notes=[note, *filter(None, [few])] if column == "ops" else [note, " "] if few else note,
+            notes=[note, few if column == "ops" else ""],
             width=width,
             height=rows.height(ROW, around=152),
             tags=tags,
@@ -94,7 +93,7 @@ def requirements(cube: xr.Dataset) -> Any:
         for column, name, label, end, title, note, width, tags in (
             ("ops", "bars", "operations per input (op; a multiply-accumulate is 2 op)",
              float(np.nanmax(data["ops"])) * HEAD_ROOM, _most_and_least(table),
-             "per cent = channels kept, 100 % is unpruned" if several_kept else " ", 590, []),
+             "per cent = channels kept, 100 % is unpruned" if several_kept else "", 590, []),
             ("size", "sizes", f"weights at {start} (MB)", ends[list(sizes).index(start)], "Size of the weights",
              "one precision of those in the tooltip", style.WIDTH - 590, [tag] if len(sizes) > 1 else []),
         )
@@ -122,7 +121,7 @@ def _widths(cube: xr.Dataset) -> dict[str, float]:
     return {name: ELEMENT_BYTES[name] for name in labels}
 
 
-def _most_and_least(table: Columns) -> str:
+def _most_and_least(table: tables.Columns) -> str:
     most, least = int(np.argmax(table["ops"])), int(np.argmin(table["ops"]))
     ratio = float(table["ops"][most] / table["ops"][least])
     if ratio < 1.05:
@@ -156,12 +155,12 @@ def peaks(cube: xr.Dataset) -> Any:
     >>> rc.plot.peaks(rc.inputs("mnist")).name
     'peaks'
     """
-    cube = require(cube, ("peak_compute", "memory_bandwidth"), figure="peaks")
-    tables = {name: _offer(cube, name, ("mode", "precision")) for name in ("peak_compute", "memory_bandwidth")}
+    cube = tables.require(cube, ("peak_compute", "memory_bandwidth"), figure="peaks")
+    offers = {name: _offer(cube, name, ("mode", "precision")) for name in ("peak_compute", "memory_bandwidth")}
     # names so long that they would leave no room for bars beside one another
-    stacked = max(len(name) for name in tables["peak_compute"][0]["platform"].tolist()) > LONG
+    stacked = max(len(name) for name in offers["peak_compute"][0]["platform"].tolist()) > LONG
     panels = [
-        _offers(*tables[name], f"peaks.{part}", name, words, unit, width=style.WIDTH if stacked else width)
+        _offers(*offers[name], f"peaks.{part}", name, words, unit, width=style.WIDTH if stacked else width)
         for name, part, words, unit, width in (
             ("peak_compute", "compute", "peak compute", "TOP/s", 640),
             ("memory_bandwidth", "bandwidth", "bandwidth", "GB/s", style.WIDTH - 640),
@@ -170,39 +169,34 @@ def peaks(cube: xr.Dataset) -> Any:
     return layout(panels, name="peaks", columns=1 if stacked else 2)
 
 
-def _offer(cube: xr.Dataset, name: str, dims: tuple[str, ...]) -> tuple[Columns, str]:
-    table = records(cube, [name])
-    table["label"] = labels_of(table, tuple(dim for dim in (*dims, *_own_dims(cube, name)) if dim in cube[name].dims))
+def _offer(cube: xr.Dataset, name: str, dims: tuple[str, ...]) -> tuple[tables.Columns, str]:
+    table = tables.records(cube, [name])
+    shown = [dim for dim in (*dims, *_own_dims(cube, name)) if dim in cube[name].dims]
+    table["label"] = tables.labels_of(cube, table, shown)
     kept, few = few_rows(table["platform"], -table[name])
     table = {one: column[kept] for one, column in table.items()}
-    return sorted_rows(table, ranks(cube, table, "platform"), -table[name]), few
+    return tables.sorted_rows(table, tables.ranks(cube, table, "platform"), -table[name]), few
 
 
 def _own_dims(cube: xr.Dataset, name: str) -> list[str]:
     return [str(dim) for dim in cube[name].dims if dim not in ("platform", "mode", "precision")]
 
 
-def _offers(table: Columns, few: str, name: str, column: str, words: str, unit: str, *, width: int) -> Any:
-    table = with_rows(table, list(table["label"]))
-    rows, values = Rows(list(table["row"]), gap=0.6), table[column]
-    floor = floor_of(values)
-    data: dict[str, Any] = {one: table[one] for one in ("configuration", column)} | rows.columns(list(table["row"]))
-    data |= {"floor": np.full(len(values), floor), "text": value_text(values, unit)}
+def _offers(table: tables.Columns, few: str, name: str, column: str, words: str, unit: str, *, width: int) -> Any:
+    pairs, values = row_pairs(table, table["label"]), table[column]
+    rows, floor = Rows(pairs, gap=0.6), style.floor_of(values)
+    data: dict[str, Any] = {one: table[one] for one in ("configuration", column)} | rows.columns(pairs)
+    data |= {"floor": np.full(len(values), floor), "text": tables.value_text(values, unit)}
     bar = bars(data, "floor", column, 0.78, name=name, tooltip={words: "@text"}, color=style.PEAK, line_color=None,
                texts=[numbers(column, "text")])  # fmt: skip
-    return plane(
-        [bar],
-        name=f"{name}.panel",
-        x=Axis(f"{words} ({unit}, log scale)", log_room(values, floor, 0.25 if width > 500 else 0.6), log=True),
-        y=rows.axis(),
-        title=_highest(table, column, words, unit, most=(width - 150) // 8),
-        notes=[f"bars start at {short(floor)} {unit}", *filter(None, [few])],
-        width=width,
-        height=rows.height(22),
-    )
+    room, most = (0.25, 0.6)[width <= 500], (width - 150) // 8
+    x = Axis(f"{words} ({unit}, log scale)", log_room(values, floor, room), log=True)
+    title, notes = _highest(table, column, words, unit, most=most), [f"bars start at {short(floor)} {unit}", few]
+    looks: dict[str, Any] = {"title": title, "notes": notes, "width": width, "height": rows.height(22)}
+    return plane([bar], name=f"{name}.panel", x=x, y=rows.axis(), **looks)
 
 
-def _highest(table: Columns, name: str, what: str, unit: str, *, most: int) -> str:
+def _highest(table: tables.Columns, name: str, what: str, unit: str, *, most: int) -> str:
     best = int(np.argmax(table[name]))
     title = f"Highest {what}: {with_unit(float(table[name][best]), unit)}"
     where = f" ({table['platform'][best]})"

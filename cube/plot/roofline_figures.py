@@ -6,25 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from roofcube.plot.drawing import style
+from roofcube.plot.drawing import style, tables
 from roofcube.plot.drawing.elements import Axis, curve, layout, plane, points, segments
-from roofcube.plot.drawing.tables import (
-    labels_of,
-    observed,
-    own_dims,
-    platform_order,
-    ranks,
-    records,
-    require,
-    sorted_rows,
-    value_text,
-)
+from roofcube.plot.drawing.points import colours_of, extreme_rows, many_marks, point_columns
 from roofcube.wording import counted, percent, short, with_thousands, with_unit
 
 if TYPE_CHECKING:
     import xarray as xr
 
-    from roofcube.plot.drawing.tables import Columns
 
 __all__ = ["rooflines"]
 
@@ -64,14 +53,13 @@ def rooflines(cube: xr.Dataset) -> Any:
     >>> rc.plot.rooflines(rc.predict(rc.inputs("mnist"))).name
     'rooflines'
     """
-    full = cube
-    cube = require(cube, ("peak_compute", "memory_bandwidth", "operational_intensity"), figure="rooflines")
+    is_measured = tables.observed(cube, "compute", "throughput")[1] == "measured"
+    cube = tables.require(cube, ("peak_compute", "memory_bandwidth", "operational_intensity"), figure="rooflines")
     roofs = _roofs(cube)
-    networks = records(cube, ["operational_intensity"])
-    networks["label"] = labels_of(networks, ("topology",), shown=("topology",))
-    achieved = (
-        _achieved(cube) if full is not None and observed(full, "compute", "throughput")[1] == "measured" else None
-    )
+    lowest, highest = float(roofs["ridge"].min()), float(roofs["ridge"].max())
+    networks = tables.records(cube, ["operational_intensity"])
+    networks["label"] = tables.labels_of(cube, networks, ("topology",), shown=("topology",))
+    achieved = _achieved(cube) if is_measured else None
     left, right = style.log_bounds([*roofs["ridge"], *networks["operational_intensity"]], low=0.5, high=2.0)
     x_range = left, left * (right / left) ** (1 / (1 - _names_share(roofs["label"])))
     attained = np.minimum(roofs["peak_compute"], x_range[0] * roofs["memory_bandwidth"] * 1e-3)
@@ -91,12 +79,13 @@ def rooflines(cube: xr.Dataset) -> Any:
         roofs = _named_roofs(roofs, x_range)
     parts += _roof_lines(cube, roofs, (left, right), y_range)
     if achieved:
-        parts += _achieved_marks(achieved)
+        crosses, shade = _achieved_marks(cube, achieved, (x, y))
+        parts += crosses
         notes.append(
             f"crosses = {counted(len(achieved['y']), 'configuration')} as measured, "
             f"{percent(float(np.median(achieved['share'])))} of the roof in the median; the line up is the loss"
         )
-    lowest, highest = float(roofs["ridge"].min()), float(roofs["ridge"].max())
+        notes.append(shade)
     same = short(lowest) == short(highest)
     ridge = f"All ridge points lie at {with_unit(highest, 'op/B')}: " if same else (
         f"Ridge points lie between {short(lowest)} and {with_unit(highest, 'op/B')}: "
@@ -106,20 +95,20 @@ def rooflines(cube: xr.Dataset) -> Any:
     return layout([top, _strip(networks, x_range, ticks)], name="rooflines", columns=1)
 
 
-def _roofs(cube: xr.Dataset) -> Columns:
-    table = records(cube, ["peak_compute", "memory_bandwidth"], known=("peak_compute", "memory_bandwidth"))
+def _roofs(cube: xr.Dataset) -> tables.Columns:
+    table = tables.records(cube, ["peak_compute", "memory_bandwidth"], known=("peak_compute", "memory_bandwidth"))
     table["ridge"] = table["peak_compute"] / table["memory_bandwidth"] * 1e3
-    own = dict.fromkeys([*own_dims(cube, "peak_compute"), *own_dims(cube, "memory_bandwidth")])
+    own = dict.fromkeys([*tables.own_dims(cube, "peak_compute"), *tables.own_dims(cube, "memory_bandwidth")])
     shown = ("platform", "mode", "precision", *own)
     named = shown if not own or len(set(table["platform"])) > 1 else shown[1:]
-    table["label"] = labels_of(table, shown, shown=named)
-    return sorted_rows(table, ranks(cube, table, "platform"))
+    table["label"] = tables.labels_of(cube, table, shown, shown=named)
+    return tables.sorted_rows(table, tables.ranks(cube, table, "platform"))
 
 
-def _network_columns(networks: Columns) -> dict[str, Any]:
+def _network_columns(networks: tables.Columns) -> dict[str, Any]:
     names = [name for name in ("precision", "label", "configuration") if name in networks]
     intensity = networks["operational_intensity"]
-    texts = value_text(intensity, "op/B")
+    texts = tables.value_text(intensity, "op/B")
     return {"x": intensity, "intensity": intensity, "text": texts, **{name: networks[name] for name in names}}
 
 
@@ -129,21 +118,20 @@ def _names_share(labels: np.ndarray[Any, Any]) -> float:
 
 
 def _roof_lines(
-    cube: xr.Dataset, roofs: Columns, x_range: tuple[float, float], y_range: tuple[float, float]
+    cube: xr.Dataset, roofs: tables.Columns, x_range: tuple[float, float], y_range: tuple[float, float]
 ) -> list[Any]:
     """Make the slope, the flat, the ridge and the name of each roof."""
     left, right = x_range
     slope, peak, ridge = roofs["memory_bandwidth"] * 1e-3, roofs["peak_compute"], roofs["ridge"]
     count = len(peak)
-    colours = style.platform_colours(platform_order(cube, roofs["platform"]))
     names = [name for name in ("platform", "device_class", "precision", "label") if name in roofs]
     shared: dict[str, Any] = {name: roofs[name] for name in names}
-    shared["colour"] = [colours[name] for name in roofs["platform"]]
+    shared["colour"] = colours_of(cube, roofs["platform"])
     shared["dash"] = _dashes(roofs) if len(set(roofs["platform"])) > 1 else ["solid"] * count
     texts = {
-        "peak_text": value_text(peak, "TOP/s"),
-        "bandwidth_text": value_text(roofs["memory_bandwidth"], "GB/s"),
-        "ridge_text": value_text(ridge, "op/B"),
+        "peak_text": tables.value_text(peak, "TOP/s"),
+        "bandwidth_text": tables.value_text(roofs["memory_bandwidth"], "GB/s"),
+        "ridge_text": tables.value_text(ridge, "op/B"),
     }
     start = np.minimum(left, ridge)
     slopes = {**shared, **texts, "x0": start, "y0": start * slope, "x1": ridge, "y1": peak}
@@ -169,7 +157,7 @@ def _roof_lines(
     ]  # fmt: skip
 
 
-def _dashes(roofs: Columns) -> list[str]:
+def _dashes(roofs: tables.Columns) -> list[str]:
     """Return the dash of each platform; of equal roofs, the second has another one, so that both colours show."""
     seen: dict[tuple[float, float], int] = {}
     dashes = []
@@ -186,7 +174,7 @@ def _dashes(roofs: Columns) -> list[str]:
 # very many roofs ------------------------------------------------------------------------------------------------------
 
 
-def _attained(roofs: Columns, at: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+def _attained(roofs: tables.Columns, at: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     """Return what each roof attains at each intensity."""
     attained: np.ndarray[Any, Any] = np.minimum(
         roofs["peak_compute"][:, None], roofs["memory_bandwidth"][:, None] * 1e-3 * at
@@ -194,7 +182,7 @@ def _attained(roofs: Columns, at: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     return attained
 
 
-def _envelope(roofs: Columns, x_range: tuple[float, float], right: float) -> list[Any]:
+def _envelope(roofs: tables.Columns, x_range: tuple[float, float], right: float) -> list[Any]:
     """Make an area of all roofs, one of the middle half, and the median."""
     at = np.geomspace(x_range[0], right, PLACES)
     low, first, middle, third, high = np.quantile(_attained(roofs, at), [0, 0.25, 0.5, 0.75, 1], axis=0)
@@ -205,7 +193,7 @@ def _envelope(roofs: Columns, x_range: tuple[float, float], right: float) -> lis
     ]
 
 
-def _named_roofs(roofs: Columns, x_range: tuple[float, float]) -> Columns:
+def _named_roofs(roofs: tables.Columns, x_range: tuple[float, float]) -> tables.Columns:
     """Choose the roofs that are named: the highest, the middle and the lowest."""
     mean = np.log(_attained(roofs, np.geomspace(*x_range, PLACES))).mean(axis=1)
     order = np.argsort(mean, kind="stable")
@@ -216,46 +204,47 @@ def _named_roofs(roofs: Columns, x_range: tuple[float, float]) -> Columns:
 # achieved -------------------------------------------------------------------------------------------------------------
 
 
-def _achieved(cube: xr.Dataset) -> Columns | None:
+def _achieved(cube: xr.Dataset) -> tables.Columns | None:
     """Lay out what was achieved: operations a second at the best measured batch, and what the roof allows there."""
     needed = ("ops", "measured_throughput", "operational_intensity", "peak_compute", "memory_bandwidth")
     if not set(needed) <= set(cube.variables):
         return None
-    rate = cube["measured_throughput"]
-    best = rate.max("batch", keep_attrs=True) if "batch" in rate.dims else rate
-    small = cube[["ops", *needed[2:]]].assign(measured_throughput=best)
-    small = small.assign(
-        {name: small[name].max("batch", keep_attrs=True) for name in small if "batch" in small[name].dims}
-    )
-    table = records(small, ["measured_throughput", "ops", "operational_intensity", "peak_compute", "memory_bandwidth"],
-                    known=needed)  # fmt: skip
+    small = tables.at_best_batch(cube[[*needed]], needed)
+    table = tables.records(small, ["measured_throughput", "ops", *needed[2:]], known=needed, bare=True)
     x, y = table["operational_intensity"], table["measured_throughput"] * table["ops"] * 1e-12
     roof = np.minimum(table["peak_compute"], table["memory_bandwidth"] * 1e-3 * x)
-    kept = ("platform", "device_class", "precision", "configuration")
-    columns = {name: table[name] for name in kept if name in table}
-    order = platform_order(cube, table["platform"])
-    colours = style.platform_colours(order)
-    return {
-        **columns,
-        "x": x,
-        "y": y,
-        "x1": x,
-        "roof": roof,
-        "share": y / roof,
-        "colour": np.array([colours[one] for one in table["platform"]], dtype=object),
-        "y_text": value_text(y, "TOP/s"),
-        "share_text": np.array([percent(one) for one in y / roof], dtype=object),
-    }
+    return {**table, "x": x, "y": y, "roof": roof, "share": y / roof}
 
 
-def _achieved_marks(achieved: Columns) -> list[Any]:
-    loss = {name: column for name, column in achieved.items() if not name.endswith("_text") and name != "share"}
-    details = {"achieved": "@y_text", "of the roof": "@share_text"}
-    return [
-        segments(loss, ("x", "y", "x1", "roof"), name="rooflines.losses", line_color="colour", alpha=0.35),
-        points(achieved, "x", "y", name="rooflines.achieved", tooltip=details, marker="x", size=7, line_color="colour",
-               line_width=1.6),
-    ]  # fmt: skip
+def _achieved_marks(cube: xr.Dataset, achieved: tables.Columns, axes: tuple[Axis, Axis]) -> tuple[list[Any], str]:
+    """Make a cross and the loss up to the roof for each configuration; of very many, a shade and the best."""
+
+    def columns(rows: tables.Columns) -> dict[str, Any]:
+        sound = np.zeros(len(rows["y"]), dtype=bool)
+        return {
+            **point_columns(cube, tables.told(cube, rows, "measured_throughput"), rows["x"], rows["y"], sound, size=7),
+            "roof": rows["roof"],
+            "share": rows["share"],
+            "y_text": tables.value_text(rows["y"], "TOP/s"),
+            "share_text": np.array([percent(one) for one in rows["share"]], dtype=object),
+        }
+
+    looks = {"marker": "x", "size": 7, "fill_color": None, "line_width": 1.6}
+    drawn, shade, marked = many_marks(
+        achieved,
+        ("x", "y"),
+        lambda: extreme_rows(achieved, achieved["y"], achieved["share"]),
+        columns,
+        axes,
+        name="rooflines.achieved",
+        marked_are="the best of each platform",
+        tooltip={"achieved": "@y_text", "of the roof": "@share_text"},
+        **looks,
+    )
+    kept = ("x", "y", "roof", "colour", "platform", "precision")
+    loss: dict[str, Any] = {"x1": marked["x"], **{name: marked[name] for name in kept if name in marked}}
+    lines = segments(loss, ("x", "y", "x1", "roof"), name="rooflines.losses", line_color="colour", alpha=0.35)
+    return [*drawn[:-1], lines, drawn[-1]], shade
 
 
 # labels and the strip of networks -------------------------------------------------------------------------------------
@@ -281,7 +270,7 @@ def spread_labels(levels: np.ndarray[Any, Any], bounds: tuple[float, float], pix
     return result
 
 
-def _strip(networks: Columns, x_range: tuple[float, float], ticks: tuple[tuple[float, str], ...]) -> Any:
+def _strip(networks: tables.Columns, x_range: tuple[float, float], ticks: tuple[tuple[float, str], ...]) -> Any:
     """Draw the networks' intensities by name under the roofs, on the same axis."""
     names = list(dict.fromkeys(networks["label"])) or [""]
     place = {name: -float(row) for row, name in enumerate(names)}
@@ -297,16 +286,11 @@ def _strip(networks: Columns, x_range: tuple[float, float], ticks: tuple[tuple[f
         text = {"x": "intensity", "y": "y", "text": "precision", "x_offset": 5, "text_color": style.MUTED}
         parts.append(points(heads, "intensity", "y", name="rooflines.heads", alpha=0.0, texts=[text]))
     step = -(-len(names) // MOST)
-    return plane(
-        parts,
-        name="rooflines.strip",
-        x=Axis("operational intensity (op per byte of weights)", x_range, log=True, ticks=ticks),
-        y=Axis(
-            bounds=(0.6 - len(names), 0.6), ticks=tuple((place[name], str(name)) for name in names[::step]), grid=False
-        ),
-        height=100 + min(34 * len(names), 700),
-        toolbar=None,
+    x = Axis("operational intensity (op per byte of weights)", x_range, log=True, ticks=ticks)
+    y = Axis(
+        bounds=(0.6 - len(names), 0.6), ticks=tuple((place[name], str(name)) for name in names[::step]), grid=False
     )
+    return plane(parts, name="rooflines.strip", x=x, y=y, height=100 + min(34 * len(names), 700), toolbar=None)
 
 
 def _without_collisions(heads: dict[str, Any], x_range: tuple[float, float]) -> list[str]:
@@ -321,7 +305,7 @@ def _without_collisions(heads: dict[str, Any], x_range: tuple[float, float]) -> 
     return shown
 
 
-def _heads(networks: Columns) -> dict[str, Any]:
+def _heads(networks: tables.Columns) -> dict[str, Any]:
     """Place a precision's name right of the network's last mark at that precision; those of one width share a place."""
     last: dict[tuple[str, str], float] = {}
     for label, precision, intensity in zip(

@@ -42,7 +42,7 @@ PIVOTS = 8
 AGAIN = {2: 10_000, 3: 3000, 4: 1000}
 LEAST_AGAIN = 500
 MANY = 20_000  # points from which looking up cells pays, 2 ns an objective and point
-SHARED = 100_000  # points below which threads cost more than they gain
+SHARED = 500_000  # points below which threads cost more than they gain: 0.3 ms, what one takes for them
 DRAWN = np.random.default_rng(0).random(LARGE_SAMPLE)
 WORTH = 0.75  # another pass pays if it leaves less than this share of the sample
 

@@ -19,16 +19,16 @@ PICKED = "() => [...[...Bokeh.documents[0]._all_models.values()].find((one) => o
 class Served:
     """An explorer that is served until it is closed."""
 
-    def __init__(self, cube: Any) -> None:
+    def __init__(self, cube: Any, **options: Any) -> None:
         started = threading.Event()
         self.address = ""
         self.failure: BaseException | None = None
-        self.thread = threading.Thread(target=self._run, args=(cube, started), daemon=True)
+        self.thread = threading.Thread(target=self._run, args=(cube, options, started), daemon=True)
         self.thread.start()
         assert started.wait(120)
         assert self.failure is None, self.failure
 
-    def _run(self, cube: Any, started: threading.Event) -> None:
+    def _run(self, cube: Any, options: dict[str, Any], started: threading.Event) -> None:
         import roofcube as rc
         from roofcube.explorer.app import Explorer
         from roofcube.explorer.server import make_server
@@ -36,7 +36,7 @@ class Served:
         asyncio.set_event_loop(asyncio.new_event_loop())
         try:
             source = rc.explore(cube).source
-            self.server, self.address = make_server(source, partial(Explorer, source))
+            self.server, self.address = make_server(source, partial(Explorer, source), **options)
             self.server.start()
         except BaseException as error:
             self.failure = error

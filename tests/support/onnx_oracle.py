@@ -465,10 +465,11 @@ class Builder:
             y = self.add("MatMul", [self.weight(n, k), self.to_shape(x, (self.batch, k, 1))])
             return y, (self.batch, n, 1)
         if kind == "MatMulNBits":
-            w = self.stored(np.zeros((n, 1, 8), "u1"))
+            blocks = -(-k // 16)
+            w = self.stored(np.zeros((n, blocks, 8), "u1"))
             y = self.add(
                 "MatMulNBits",
-                [x, w, self.stored(np.zeros(n, "f4"))],
+                [x, w, self.stored(np.zeros(n * blocks, "f4"))],
                 domain="com.microsoft",
                 K=k,
                 N=n,

@@ -3,7 +3,12 @@ export function render({model, el}) {
   const root = make("div", {class: "choices"})
   el.append(root)
   const send = (message) => model.send_msg(JSON.stringify(message))
-  const draw = () => redraw(root, (JSON.parse(model.data).parts ?? []).map((part) => {
+  const draw = () => {
+    const data = JSON.parse(model.data)
+    show(data.parts ?? [])
+    if (data.listing !== undefined) send({do: "listed", number: data.listing})
+  }
+  const show = (parts) => redraw(root, parts.map((part) => {
     if (part.kind === "text") return make("span", {class: "muted"}, part.text)
     if (part.kind === "select") {
       const select = choice(part.shown, part.options, part.value, (value) => send({do: "set", name: part.name, value}))

@@ -14,7 +14,7 @@ from roofcube.explorer.categories import spaced
 from roofcube.explorer.views.look import INK, MUTED, axis_of, plain_figure, set_range, value_text
 from roofcube.inert import inert_label
 from roofcube.plot.drawing.style import TOOLTIP_STYLE, hover
-from roofcube.wording import short
+from roofcube.wording import distinct_texts, short
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -124,8 +124,10 @@ class Heatmap:
         if (wide, high_) != self._shape:
             set_range(self.plot.x_range, -0.5, wide - 0.5)
             set_range(self.plot.y_range, high_ - 0.5, -0.5)
-        _label_axis(self.plot.xaxis[0], view.columns, grid.columns, turned=sum(map(len, grid.columns)) > 70)
-        _label_axis(self.plot.yaxis[0], view.rows, grid.rows, turned=False)
+        columns = _brief(grid.columns, self.source.unit(view.columns))
+        rows = _brief(grid.rows, self.source.unit(view.rows))
+        _label_axis(self.plot.xaxis[0], spaced(view.columns), columns, turned=sum(map(len, columns)) > 70)
+        _label_axis(self.plot.yaxis[0], spaced(view.rows), rows, turned=False)
         self.grid = grid
         if grid.values.size > MOST_CELLS:
             self.cells.data = {name: list(values) for name, values in CELLS.items()}
@@ -175,8 +177,8 @@ def _label_axis(drawn: Any, name: str, labels: list[str], *, turned: bool) -> No
     """Write the labels at their places; of many only some."""
     step = max(1, -(-len(labels) // MOST_TICKS))
     ticks = list(range(0, len(labels), step))
-    texts = {place: _brief(labels[place]) for place in ticks}
-    drawn.axis_label = spaced(name)
+    texts = {place: labels[place] for place in ticks}
+    drawn.axis_label = name
     if drawn.major_label_overrides == texts:
         return
     drawn.ticker = FixedTicker(ticks=ticks)
@@ -185,10 +187,10 @@ def _label_axis(drawn: Any, name: str, labels: list[str], *, turned: bool) -> No
     drawn.major_tick_line_color = None
 
 
-def _brief(label: str) -> str:
-    """Write a number with few digits, a label as it is."""
+def _brief(labels: list[str], unit: str) -> list[str]:
+    """Write labels of an axis: numbers with few digits and their unit, texts no longer than there is room."""
     try:
-        return short(float(label))
+        return distinct_texts([float(label) for label in labels], unit)
     except ValueError:
-        text = inert_label(label)
-        return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
+        texts = [inert_label(label) for label in labels]
+        return [text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…" for text in texts]

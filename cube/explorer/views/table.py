@@ -36,8 +36,9 @@ class Table:
     def __init__(self, source: Source, receive: Callable[[dict[str, Any]], None]) -> None:
         self.source = source
         self.receive = receive
-        self.choices = Choices(receive)
-        self.listed: list[str] = []
+        self.choices = Choices(self._received)
+        self.listings: list[list[str]] = [[]]  # ids: those that the browser shows, and what was sent since
+        self.number = 0  # of the last of them
         self.widget = pn.widgets.Tabulator(
             pd.DataFrame({"c0": []}),
             show_index=False,
@@ -52,16 +53,28 @@ class Table:
         )
         self.widget.on_click(self._clicked)
 
+    def _received(self, message: dict[str, Any]) -> None:
+        """Note that the browser shows a listing; what else a reader does goes on."""
+        if message.get("do") != "listed":
+            self.receive(message)
+        elif 0 <= self.number - int(message["number"]) < len(self.listings):
+            del self.listings[: len(self.listings) - 1 - (self.number - int(message["number"]))]
+
     def _clicked(self, event: Any) -> None:
-        if event.row is not None and 0 <= event.row < len(self.listed):
-            self.receive({"do": "select", "ids": [self.listed[event.row]]})
+        """Select the row of a click, which comes as its place: nothing while the browser may show other rows there."""
+        ids = {listing[event.row] if event.row < len(listing) else "" for listing in self.listings}
+        if len(ids) == 1 and ids != {""}:
+            self.receive({"do": "select", "ids": [*ids]})
 
     def push(self, view: View, answer: Answer, selected: Array) -> None:
         """List the front, what is selected or all within the limits, best first."""
         rows = self._table_rows(view, answer, selected)
         shown = rows[:MOST_LISTED]
         frame, titles = self._frame(view, answer, shown)
-        self.listed = answer.rows.ids(shown)
+        ids = answer.rows.ids(shown)
+        if ids != self.listings[-1]:
+            self.listings.append(ids)
+            self.number += 1
         if titles == self.widget.titles:
             self.widget.value = frame
         else:
@@ -78,11 +91,12 @@ class Table:
         options = [[name, words] for name, words in WORDS.items()]
         self.choices.show(
             {
+                "listing": self.number,  # after the rows, so that it comes back when they are there
                 "parts": [
                     {**group, "options": options},
                     {"kind": "do", "name": "csv", "shown": "CSV"},
                     {"kind": "text", "text": more or f"{with_thousands(len(rows))} rows"},
-                ]
+                ],
             }
         )
 

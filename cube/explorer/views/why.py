@@ -102,10 +102,8 @@ def _margin(source: Source, view: View, rows: Rows, explanation: Explanation | N
         return ["no runner-up: nothing else meets the limits"]
     runner = explanation.runner_up
     value = value_text(float(runner[view.objective]), source.unit(view.objective))
-    labels = {name: runner[name].values[()] for name in rows.named_by if name in runner.variables}
-    where = " · ".join(
-        worded(name, label.item() if hasattr(label, "item") else label) for name, label in labels.items()
-    )
+    names = [name for name in rows.named_by if name in runner.variables]
+    where = " · ".join(worded(name, runner[name].values.reshape(1).tolist(), rows.unit(name))[0] for name in names)
     ahead = explanation.margin
     words = f"{short(1.0 + ahead)} times as good as" if ahead >= 0.005 else "level with" if ahead >= 0 else "ahead of"
     return [f"{words} the runner-up {where}: {value}"]

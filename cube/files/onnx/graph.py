@@ -44,6 +44,7 @@ __all__ = ["Entry", "Refusal", "Walk"]
 CONTROL = ("If", "Loop", "Scan")
 # of nodes that run times leave out
 UNUSED = "no output of the graph hangs on it"
+PADS = (b"NOTSET", b"VALID", b"SAME_UPPER", b"SAME_LOWER")
 # trip counts above are written where only the condition ends a loop
 MOST_TRIPS = 2**31
 
@@ -105,6 +106,7 @@ class Walk:
         for sparse in graph.sparse_initializer:
             scope[sparse.values.name] = of_sparse(sparse, path + sparse.values.name)
         claims = {one.name: declared(one, self.sizes) for one in (*graph.value_info, *graph.output)}
+        made: set[str] = set()
         for (place, node), is_needed in zip(enumerate(graph.node), needed(graph), strict=True):
             self.budget.spend()
             name = path + (node.name or f"{node.op_type}_{place}")
@@ -117,6 +119,9 @@ class Walk:
                 reason = f"it is not written as its definition says ({type(error).__name__}: {error})"
                 self._refuse(name, node.op_type, reason, ())
                 outputs = [Tensor(shape=None, data_dependent=f"{node.op_type} {name!r}") for _ in node.output]
+            if again := made.intersection(node.output):
+                self._refuse(name, node.op_type, f"its output {min(again)!r} is made by a node before it", ())
+            made.update(filter(None, node.output))
             for output, tensor in zip(node.output, outputs, strict=False):
                 if output:
                     scope[output] = _completed_graph(tensor, claims.get(output))
@@ -142,6 +147,9 @@ class Walk:
             self._refuse(name, operator, "", inputs)
             return [Tensor(shape=None, data_dependent=f"{operator} {name!r}") for _ in node.output]
         attributes = attributes_of(node)
+        if attributes.get("auto_pad", PADS[0]) not in PADS:
+            self._refuse(name, operator, f"its auto_pad is {attributes['auto_pad']!r:.40}", inputs)
+            return [Tensor(shape=None, data_dependent=f"{operator} {name!r}") for _ in node.output]
         try:
             outputs = inferred(node, operator, attributes, inputs, name, path, self.opsets.get("", 1))
         except (onnx.shape_inference.InferenceError, onnx.checker.ValidationError) as error:
@@ -237,7 +245,7 @@ class Walk:
             raise NotCountableError("its trip count is not stored in the file")
         if condition is not None and condition.value is None:
             raise NotCountableError("whether it starts depends on the data")
-        turns = int(count.value.reshape(-1)[0])
+        turns = max(0, int(count.value.reshape(-1)[0]))
         if condition is not None and not bool(condition.value.reshape(-1)[0]):  # type: ignore[union-attr]
             turns = 0
         names = [one.name for one in body.input]

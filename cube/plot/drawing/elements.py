@@ -19,6 +19,7 @@ import numpy as np
 from roofcube.garbage import collector_at_rest
 from roofcube.interrupts import import_whole
 from roofcube.plot.drawing import style
+from roofcube.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -36,6 +37,7 @@ __all__ = [
     "rendered",
     "segments",
     "staircase",
+    "without_place",
 ]
 
 TURN = 1.0  # radians that long texts of a horizontal axis are turned by
@@ -300,10 +302,10 @@ def plane(
     """Lay elements over one another on two axes; the overlay's group is the name of the figure."""
     hv = load()
     width = min(width, NOTEBOOK) if in_notebook() else width
-    title, lines = (
-        _fitting([title], y, width, HEAD)[0],
-        _fitting([notes] if isinstance(notes, str) else notes, y, width),
-    )
+    told = [note for note in ([notes] if isinstance(notes, str) else notes) if note]
+    if lost := without_place(_hidden_by_logarithms(parts, x, y)):
+        told = [*told[:-1], "; ".join(filter(None, (*told[-1:], lost)))]
+    title, lines = _fitting([title], y, width, HEAD)[0], _fitting(told, y, width)
     options: dict[str, Any] = {
         "width": width,
         "height": height,
@@ -333,11 +335,28 @@ def plane(
     return hv.Overlay(dressed, group=name, name=name).opts(legend_position="top_left", **bounded, backend="bokeh")
 
 
+def without_place(count: int) -> str:
+    """Say how many marks a log axis cannot show."""
+    has = "has" if count == 1 else "have"
+    return f"{counted(count, 'mark')} of 0 or less {has} no place on a log axis" if count else ""
+
+
+def _hidden_by_logarithms(parts: Sequence[Any], x: Axis, y: Axis) -> int:
+    """Count rows of marks that have no logarithm; elements of as many rows, such as bars and whiskers, share them."""
+    rows: dict[int, np.ndarray[Any, Any]] = {}
+    for part in (one for one in parts if type(one).__name__ not in (*SERIES, "Image")):
+        for name in (str(dim) for place, axis in enumerate((x, y)) if axis.log for dim in part.kdims[place::2]):
+            lost = part.dimension_values(name) <= 0
+            rows[len(lost)] = rows.get(len(lost), False) | lost
+    return sum(int(mask.sum()) for mask in rows.values())
+
+
 def _fitting(texts: Sequence[str], y: Axis, width: int, letter: float = NOTE) -> tuple[str, ...]:
     """Break lines that would go beyond the figure: they begin where the frame does, beside the labels of y."""
     beside = sum(
         max((len(line) for _, text in group for line in text.split("\n")), default=0)
         for group in (y.ticks or (), y.heads)
+        if y.shown
     )
     letters = max(30, int((width - MARGIN - style.LETTER * beside) / letter))
     return tuple("\n".join(wrap(text, letters)) if len(text) > letters else text for text in texts)
@@ -374,7 +393,7 @@ def _furnish(
     if key:
         style.key(figure, key)
     figure.height += round(LINE * "".join([figure.title.text, *notes]).count("\n"))
-    style.titled(figure, "", notes)
+    style.noted(figure, notes)
 
 
 def _set_axis(figure: Any, letter: str, axis: Axis) -> None:
@@ -388,8 +407,8 @@ def _set_axis(figure: Any, letter: str, axis: Axis) -> None:
         style.plain_ticks(drawn)
     if axis.ticks is not None:
         drawn.ticker = FixedTicker(ticks=[at for at, _ in axis.ticks])
+        drawn.major_label_overrides = {at: text for at, text in axis.ticks if text or not axis.log}
         if not axis.log:
-            drawn.major_label_overrides = dict(axis.ticks)
             drawn.major_tick_line_color = drawn.axis_line_color = None
     if axis.turned:
         drawn.major_label_orientation = TURN
@@ -419,6 +438,18 @@ def _add_heads(figure: Any, letter: str, axis: Axis) -> None:
     figure.add_layout(heads, "above" if letter == "x" else "left")
 
 
+def _level(planes: Sequence[Any]) -> None:
+    """Give planes beside one another as many lines of notes as the one with most: their rows lie at one height."""
+    told = [_hooks_of(next(iter(one)))[-1].keywords for one in planes]
+    most = max(1, *(len(one["notes"]) for one in told))
+    for one in told:
+        one["notes"] = (*one["notes"], *[" "] * (most - len(one["notes"])))
+    breaks = [sum(text.count("\n") for text in one["notes"]) for one in told]
+    for one, count in zip(told, breaks, strict=True):
+        first, *others = one["notes"]
+        one["notes"] = ("\n" * (max(breaks) - count) + first, *others)
+
+
 def _plain_title(title: str) -> str:
     """Write a title for HoloViews, which formats it: braces of a label would name fields."""
     return title.replace("{", "{{").replace("}", "}}")
@@ -434,4 +465,6 @@ def layout(parts: Sequence[Any], *, name: str, columns: int, title: str = "") ->
     }
     if title:
         options["fontsize"] = {"title": "16px"}
+    for start in range(0, len(parts), columns) if columns > 1 else ():
+        _level(parts[start : start + columns])
     return hv.Layout(list(parts), group=name, name=name).cols(columns).opts(**options, backend="bokeh")

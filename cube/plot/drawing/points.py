@@ -7,21 +7,33 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from roofcube.plot.drawing import style
-from roofcube.plot.drawing.elements import Axis, points, rectangles
-from roofcube.plot.drawing.tables import platform_order, scale_of
+from roofcube.plot.drawing.elements import Axis, points, rectangles, without_place
+from roofcube.plot.drawing.tables import platform_order, rows_by_labels, scale_of
 from roofcube.wording import with_thousands
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     import xarray as xr
 
     from roofcube.plot.drawing.tables import Columns
 
-__all__ = ["MANY", "axis_of", "many_marks", "marks", "place_labels", "platform_key", "point_columns"]
+__all__ = [
+    "MANY",
+    "axis_label",
+    "axis_of",
+    "colours_of",
+    "extreme_rows",
+    "many_marks",
+    "marks",
+    "place_labels",
+    "platform_key",
+    "point_columns",
+]
 
 FIELDS = ("platform", "precision", "topology", "configuration", "flags", "source")
 MANY = 5000  # marks above which a shade stands for most of them
+MOST_PLATFORMS = 40  # whose best keep marks of their own
 GRID = 150, 70  # cells of the shade: 7 pixels, which a pointer still hits
 LOOKS = {
     "marker": "marker",
@@ -43,7 +55,6 @@ def point_columns(
     size: float,
 ) -> dict[str, Any]:
     """Lay out a row per mark: its place, its look, and what toggles and tooltips ask for."""
-    colours = style.platform_colours(platform_order(cube, table["platform"]))
     markers = {
         pair: style.class_marker(pair[1], pair[0])
         for pair in set(zip(table["platform"], table["device_class"], strict=True))
@@ -53,11 +64,18 @@ def point_columns(
         **{name: table[name] for name in FIELDS if name in table},
         "x": x,
         "y": y,
-        "colour": [colours[one] for one in table["platform"]],
+        "colour": colours_of(cube, table["platform"]),
         "marker": drawn,
         "size": [style.marker_size(one, size) for one in drawn],
         "filled": np.where(doubtful, 0.0, 0.85),
     }
+
+
+def colours_of(cube: xr.Dataset, platforms: Iterable[str]) -> np.ndarray[Any, Any]:
+    """Return the colour of the platform of each row."""
+    platforms = list(platforms)
+    colours = style.platform_colours(platform_order(cube, platforms))
+    return np.array([colours[one] for one in platforms], dtype=object)
 
 
 def marks(columns: dict[str, Any], *, name: str, tooltip: dict[str, str], **more: Any) -> Any:
@@ -83,7 +101,12 @@ def axis_of(cube: xr.Dataset, name: str, words: str, values: Any) -> Axis:
     span, size = finite.max() - finite.min(), float(np.abs(finite).max())
     margin = 0.06 * span if span > 1e-3 * size else 0.02 * size or 1.0
     bounds = style.log_bounds(finite) if log else (float(finite.min() - margin), float(finite.max() + margin))
-    return Axis(f"{words} ({', '.join(filter(None, (unit, 'log scale' * log)))})".replace(" ()", ""), bounds, log=log)
+    return Axis(axis_label(words, unit, log=log), bounds, log=log)
+
+
+def axis_label(words: str, unit: str, *, log: bool) -> str:
+    """Write what stands along an axis: throughput (inputs/s, log scale)."""
+    return f"{words} ({', '.join(filter(None, (unit, 'log scale' * log)))})".replace(" ()", "")
 
 
 # many marks -----------------------------------------------------------------------------------------------------------
@@ -97,6 +120,7 @@ def many_marks(
     axes: tuple[Axis, Axis],
     *,
     name: str,
+    marked_are: str = "the front and the best of each platform",
     **more: Any,
 ) -> tuple[list[Any], str, dict[str, Any]]:
     """Make marks; of many, a shade for all and true marks where `true`; give a note on the shade, and what is marked.
@@ -108,14 +132,26 @@ def many_marks(
     if count <= MANY:
         marked = columns(table)
         return [marks(marked, name=name, **more)], "", marked
-    mask = true()
+    logarithmic = [table[one] > 0 for one, axis in zip(pair, axes, strict=True) if axis.log]
+    placed = np.all([np.ones(count, dtype=bool), *logarithmic], axis=0)
+    mask = true() & placed
     marked = columns({key: column[mask] for key, column in table.items()})
     boxes = rectangles(
-        _shade(table[pair[0]], table[pair[1]], axes), ("x0", "y0", "x1", "y1"), name=f"{name.split('.')[0]}.density",
-        tooltip={"points": "@count_text"}, heading="", color=style.MUTED, line_color=None, fill_alpha="alpha",
+        _shade(table[pair[0]][placed], table[pair[1]][placed], axes), ("x0", "y0", "x1", "y1"),
+        name=f"{name.split('.')[0]}.density", tooltip={"points": "@count_text"}, heading="", color=style.MUTED,
+        line_color=None, fill_alpha="alpha",
     )  # fmt: skip
-    note = f"shade = number of points here, of {with_thousands(count)}; marks = the front and the best of each platform"
+    note = f"shade = number of points here, of {with_thousands(count)}; marks = {marked_are}"
+    note = "; ".join(filter(None, (note, without_place(int((~placed).sum())))))
     return [boxes, marks(marked, name=name, **more)], note, marked
+
+
+def extreme_rows(table: Columns, *values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """Return which rows have the largest value of their platform."""
+    mask = np.zeros(len(table["platform"]), dtype=bool)
+    for rows in list(rows_by_labels(table, ["platform"]).values())[:MOST_PLATFORMS]:
+        mask[[rows[np.argmax(column[rows])] for column in values]] = True
+    return mask
 
 
 def _shade(x: Any, y: Any, axes: tuple[Axis, Axis]) -> dict[str, Any]:

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from roofcube.plot.drawing import style
 from roofcube.plot.drawing.elements import Axis, rectangles
-from roofcube.plot.drawing.tables import labels_of, ranks, several, sorted_rows
+from roofcube.plot.drawing.tables import labels_of, own_dims, ranks, several, sorted_rows, told
 from roofcube.vocabulary import CONFIGURATION
 from roofcube.wording import with_thousands
 
@@ -22,8 +21,19 @@ if TYPE_CHECKING:
 
     from roofcube.plot.drawing.tables import Columns
 
-__all__ = ["Rows", "bars", "by_configuration", "few_rows", "floor_of", "log_room", "numbers", "swatches", "with_rows"]
+__all__ = [
+    "Rows",
+    "bars",
+    "by_configuration",
+    "few_rows",
+    "fields",
+    "log_room",
+    "numbers",
+    "row_pairs",
+    "swatches",
+]
 
+FIELDS = ("platform", "precision", "topology", "configuration", "row", "group", "place", "y")
 ROW = 20  # pixels a row takes
 GAP = 0.7  # rows between two groups
 MOST = 150  # rows with a label each; of more, every second one, or fewer
@@ -33,27 +43,30 @@ MOST_ROWS = 360  # lower ones would be thinner than the numbers at their ends
 
 
 def by_configuration(
-    cube: xr.Dataset, table: Columns, order: np.ndarray[Any, Any], *, own: Sequence[str] = ()
-) -> tuple[Columns, str]:
-    """Sort rows by platform, then best first; add `row`, the platform and the label of each.
+    cube: xr.Dataset, table: Columns, name: str, order: np.ndarray[Any, Any]
+) -> tuple[Columns, Rows, str]:
+    """Sort the rows of a variable by platform, then best first; add their texts and where they lie.
 
     Returns
     -------
     columns : dict
+    Rows
     str
         Which rows were left out; empty where none were.
     """
     kept, few = few_rows(table["platform"], order)
     if few:
-        table, order = {name: column[kept] for name, column in table.items()}, order[kept]
+        table, order = {key: column[kept] for key, column in table.items()}, order[kept]
+    own = own_dims(cube, name)
     shown = [
-        name
-        for name in ("mode", "precision", "topology", "pruning")
-        if name in table and (name in ("mode", "precision") or several(table, name))
+        dim
+        for dim in ("mode", "precision", "topology", "pruning")
+        if dim in table and (dim in ("mode", "precision") or several(table, dim))
     ]
     table = sorted_rows(table, ranks(cube, table, "platform"), order)
-    labels = labels_of(table, (*CONFIGURATION, *own), shown=(*shown, *own))
-    return with_rows(table, labels), few
+    pairs = row_pairs(table, labels_of(cube, table, (*CONFIGURATION, *own), shown=(*shown, *own)))
+    rows = Rows(pairs)
+    return {**told(cube, table, name), **rows.columns(pairs)}, rows, few
 
 
 def few_rows(
@@ -72,11 +85,14 @@ def few_rows(
     return kept, f"{MOST_ROWS} of {with_thousands(count)} rows, {whose}"
 
 
-def with_rows(table: Columns, labels: Sequence[str] | np.ndarray[Any, Any]) -> Columns:
-    """Add `row`, the platform and the label of each row."""
-    rows = np.empty(len(labels), dtype=object)
-    rows[:] = [(str(platform), label or " ") for platform, label in zip(table["platform"], labels, strict=True)]
-    return {**table, "row": rows}
+def row_pairs(table: Columns, labels: Sequence[str] | np.ndarray[Any, Any]) -> list[tuple[str, str]]:
+    """Return the platform and the label of each row."""
+    return [(str(platform), label or " ") for platform, label in zip(table["platform"], labels, strict=True)]
+
+
+def fields(table: Columns, *more: str) -> dict[str, Any]:
+    """Take the columns that buttons ask for, where each row lies, and more."""
+    return {name: table[name] for name in (*FIELDS, *more) if name in table}
 
 
 class Rows:
@@ -133,8 +149,3 @@ def log_room(values: np.ndarray[Any, Any], floor: float, share: float) -> tuple[
     """Bounds of bars on a log axis, with room for texts at their ends."""
     top = float(np.nanmax(values))
     return floor, max(top, floor * 2) * (max(top, floor * 2) / floor) ** share
-
-
-def floor_of(*columns: np.ndarray[Any, Any]) -> float:
-    """Where bars on a log axis start."""
-    return style.floor_of(np.concatenate([np.asarray(column, dtype="f8") for column in columns]))

@@ -17,12 +17,10 @@ from bokeh.models import (
     Legend,
     LegendItem,
     LogTicker,
-    Range1d,
     Scatter,
     Segment,
     Title,
 )
-from bokeh.plotting import figure
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -44,14 +42,13 @@ __all__ = [
     "decades",
     "dress",
     "floor_of",
-    "frame",
     "hover",
     "log_bounds",
     "marker_size",
+    "noted",
     "plain_ticks",
     "platform_colours",
     "platform_dash",
-    "titled",
 ]
 
 WIDTH = 1080
@@ -160,8 +157,9 @@ def log_bounds(values: Iterable[float], *, low: float = 0.7, high: float = 1.4) 
     return ends[0] / wider, ends[1] * wider
 
 
-def floor_of(values: np.ndarray[Any, Any]) -> float:
+def floor_of(*columns: np.ndarray[Any, Any]) -> float:
     """Power of ten below all positive values: where bars on a log axis start."""
+    values = np.concatenate([np.asarray(column, dtype="f8") for column in columns])
     known = values[np.isfinite(values) & (values > 0)]
     return float(10.0 ** np.floor(np.log10(known.min() / 1.02))) if known.size else 1.0  # 10 has a bar too
 
@@ -247,44 +245,6 @@ def platform_dash(platform: str) -> str:
 # figures --------------------------------------------------------------------------------------------------------------
 
 
-def frame(
-    *,
-    name: str,
-    x_label: str,
-    y_label: str = "",
-    x_range: Any = None,
-    y_range: Any = None,
-    x_log: bool = False,
-    y_log: bool = False,
-    width: int = WIDTH,
-    height: int = 480,
-) -> Any:
-    """Start a figure in the house style; pairs of numbers are fixed ranges."""
-    ranges = {
-        key: Range1d(*value) if isinstance(value, tuple) else value
-        for key, value in (("x_range", x_range), ("y_range", y_range))
-        if value is not None
-    }
-    plot = figure(
-        name=name,
-        width=width,
-        height=height,
-        x_axis_type=_axis_type(ranges.get("x_range"), log=x_log),
-        y_axis_type=_axis_type(ranges.get("y_range"), log=y_log),
-        tools="box_zoom,wheel_zoom,reset,save",
-        active_drag=None,
-        active_scroll=None,
-        toolbar_location="below",
-        **ranges,
-    )
-    plot.xaxis.axis_label, plot.yaxis.axis_label = x_label, y_label or None
-    dress(plot)
-    for axis, bounds, log in ((plot.xaxis, x_range, x_log), (plot.yaxis, y_range, y_log)):
-        if log:
-            plain_ticks(axis, bounds if isinstance(bounds, tuple) else None)
-    return plot
-
-
 def dress(plot: Any) -> None:
     """Give a Bokeh plot the fonts, colours and the small toolbar of all figures."""
     plot.toolbar.logo = None
@@ -306,10 +266,6 @@ def dress(plot: Any) -> None:
         plot.title.update(text_font_size="16px", text_color=INK, standoff=4)
 
 
-def _axis_type(bounds: Any, *, log: bool) -> str:
-    return "log" if log else "auto" if bounds is not None and not isinstance(bounds, Range1d) else "linear"
-
-
 def plain_ticks(axis: Any, bounds: tuple[float, float] | None = None) -> None:
     """Label an axis 1, 10, 100, 1k, 10k; on narrow log axes 1, 2, 5, 10."""
     axis.formatter = CustomJSTickFormatter(code=PLAIN)
@@ -322,20 +278,11 @@ def plain_ticks(axis: Any, bounds: tuple[float, float] | None = None) -> None:
         axis.ticker = LogTicker(desired_num_ticks=max(3, len(ticks)), num_minor_ticks=0)
 
 
-def titled(plot: Any, title: str = "", notes: str | Sequence[str] = ()) -> Any:
-    """Put a title that says what to see above a figure, and lines that say how to read it; give the title."""
-    for place, note in enumerate(reversed([notes] if isinstance(notes, str) else list(notes))):
-        plot.add_layout(
-            Title(
-                text=note, text_font_size="13px", text_font_style="normal", text_color=MUTED, standoff=4 if place else 9
-            ),
-            "above",
-        )
-    if not title:
-        return None
-    head = Title(text=title, text_font_size="16px", text_color=INK, standoff=4)
-    plot.add_layout(head, "above")
-    return head
+def noted(plot: Any, notes: Sequence[str]) -> None:
+    """Put lines that say how to read a figure above it, below its title."""
+    looks = {"text_font_size": "13px", "text_font_style": "normal", "text_color": MUTED}
+    for place, note in enumerate(reversed(notes)):
+        plot.add_layout(Title(text=note, standoff=4 if place else 9, **looks), "above")
 
 
 def hover(
@@ -362,7 +309,7 @@ def hover(
 
 
 def key(plot: Any, entries: Mapping[str, Mapping[str, Any]]) -> None:
-    """Put a legend in a line above the marks, where it can never cover data; call before `titled`.
+    """Put a legend in a line above the marks, where it can never cover data; call before `noted`.
 
     An entry gives the looks of a marker (a square where none is named), or of a line (``marker="line"``). It has a mark
     of its own, drawn nowhere else: a legend tied to the data goes when its row is switched off.

@@ -17,7 +17,7 @@ from roofcube.measured.rows import measurement_rows
 from roofcube.model.offered import as_product
 from roofcube.sweep import Sweep
 from roofcube.vocabulary import CONFIGURATION, DIMS, THREADED, VARIABLES, attributes, sense_of
-from roofcube.wording import configuration_text, flag_words, moment_text, short, shown_unit, with_unit
+from roofcube.wording import configuration_text, distinct_texts, flag_words, shown_unit, with_unit
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -28,13 +28,17 @@ __all__ = [
     "accuracy_of",
     "accuracy_text",
     "array_of",
+    "at_best_batch",
+    "at_largest",
     "device_classes",
     "doubts",
     "flags_text",
     "has_value",
     "how_text",
+    "label_texts",
     "labels_in_order",
     "labels_of",
+    "long_name",
     "measured_names",
     "model_text",
     "observed",
@@ -55,7 +59,6 @@ __all__ = [
     "threaded",
     "told",
     "value_text",
-    "with_source_rows",
 ]
 
 Columns = dict[str, np.ndarray[Any, Any]]
@@ -119,12 +122,13 @@ SYSTEM_DOUBTS = {
 }
 
 
-def require(cube: Any, names: Iterable[str], *, figure: str) -> xr.Dataset:
+def require(cube: Any, names: Iterable[str], *, figure: str, measurements: Any = None) -> xr.Dataset:
     """Return the cube (its first model, if it holds several) if it has these variables, each with a value somewhere.
 
-    A Sweep is asked for them: inputs as they are, results at their best of each configuration.
+    A Sweep is asked for them: inputs as they are, results at their best of each configuration. With the table that was
+    joined the cube also gets `source_row`.
     """
-    names = list(names)
+    names, cube = list(names), _with_source_rows(cube, measurements)
     if isinstance(cube, Sweep):
         cube = _asked_of_sweep(cube, names)
     if not isinstance(cube, xr.Dataset):
@@ -211,6 +215,19 @@ def one_model(cube: xr.Dataset) -> xr.Dataset:
     return cube.isel(assumptions=0, drop=True).assign_attrs(assumptions=str(cube["assumptions"].values[0]))
 
 
+def at_best_batch(cube: xr.Dataset, names: Iterable[str]) -> xr.Dataset:
+    """Take variables at the largest value over batches."""
+    return cube.assign({name: cube[name].max("batch", keep_attrs=True) for name in names if "batch" in cube[name].dims})
+
+
+def at_largest(cube: xr.Dataset, name: str, dims: Iterable[str]) -> xr.Dataset:
+    """Take a cube where a variable is largest along dims, one after the other."""
+    for dim in dims:
+        if dim in cube[name].dims:
+            cube = cube.isel({dim: cube[name].fillna(-np.inf).argmax(dim)})
+    return cube
+
+
 def measured_names(scope: str) -> dict[str, str]:
     """Name the measured variables of a scope: the accelerator alone, or with host and transfers."""
     check_choice("scope", scope, ("compute", "system"))
@@ -228,6 +245,12 @@ def scale_of(cube: xr.Dataset, name: str) -> tuple[float, str]:
     known = VARIABLES.get(name)
     unit = str(cube[name].attrs.get("units", known.units if known else ""))
     return shown_unit(unit)
+
+
+def long_name(cube: Any, name: str) -> str:
+    """Name a variable in words: as the cube has it, else as the table of variables has it."""
+    attrs = cube[name].attrs if isinstance(cube, xr.Dataset) and name in cube else {}
+    return str(attrs.get("long_name", VARIABLES[name].long_name if name in VARIABLES else name))
 
 
 def sense_in(cube: xr.Dataset, name: str) -> str | None:
@@ -300,11 +323,11 @@ def told(cube: xr.Dataset, columns: Columns, name: str) -> Columns:
     named = [*own, *(dim for dim in columns if dim in cube.dims and dim not in (*DIMS, POINT, *own))]
     nowhere = columns["platform"][:1].tolist() == [NO_PLATFORM]
     known = {dim: column for dim, column in columns.items() if dim != "platform" or not nowhere}
-    texts = _configuration_texts(known, named, len(columns["platform"]))
+    texts = _configuration_texts(cube, known, named)
     return {**columns, "configuration": texts, "flags": flags_text(cube, columns["quality"])}
 
 
-def with_source_rows(cube: Any, measurements: Any) -> Any:
+def _with_source_rows(cube: Any, measurements: Any) -> Any:
     """Add `source_row`, the names of the source rows behind each measured cell, from the table that was joined.
 
     Of a cube as it was given: `require` may exchange labels that cannot be shown.
@@ -343,20 +366,13 @@ def own_dims(cube: xr.Dataset, name: str) -> list[str]:
     return dims
 
 
-def _configuration_texts(columns: Columns, own: Sequence[str], count: int) -> np.ndarray[Any, Any]:
+def _configuration_texts(cube: xr.Dataset, columns: Columns, own: Sequence[str]) -> np.ndarray[Any, Any]:
     known = [name for name in DIMS if name in columns]
-    values = {name: columns[name].tolist() for name in known}
-    texts = []
-    for row in range(count):
-        text = configuration_text({name: values[name][row] for name in known})
-        texts.append(", ".join(filter(None, (text, *(f"{name} {_label_text(columns[name][row])}" for name in own)))))
-    return np.array(texts, dtype=object)
-
-
-def _label_text(value: Any) -> str:
-    if isinstance(value, np.datetime64 | np.timedelta64):
-        return moment_text(value)
-    return short(float(value)) if isinstance(value, int | float | np.number) else str(value)
+    labels = zip(*(columns[name].tolist() for name in known), strict=True)
+    configurations = [configuration_text(dict(zip(known, row, strict=True))) for row in labels]
+    more = [[f"{name} {text}" for text in label_texts(cube, name, columns[name])] for name in own]
+    rows = zip(configurations or [""] * len(more[0]), *more, strict=True)
+    return np.array([", ".join(filter(None, parts)) for parts in rows], dtype=object)
 
 
 def model_text(cube: xr.Dataset) -> str:
@@ -409,7 +425,9 @@ def several(columns: Columns, name: str) -> bool:
     return name in columns and len(set(columns[name].tolist())) > 1
 
 
-def labels_of(columns: Columns, dims: Sequence[str], *, shown: Sequence[str] | None = None) -> np.ndarray[Any, Any]:
+def labels_of(
+    cube: xr.Dataset, columns: Columns, dims: Sequence[str], *, shown: Sequence[str] | None = None
+) -> np.ndarray[Any, Any]:
     """Write short labels from the dims that differ between rows (or from those in `shown`).
 
     A network that occurs at one pruning only is named without it.
@@ -418,19 +436,22 @@ def labels_of(columns: Columns, dims: Sequence[str], *, shown: Sequence[str] | N
     if not used:
         return np.full(len(next(iter(columns.values()))), "", dtype=object)
     plain = _at_one_pruning(columns) if "topology" in used else set()
-
-    def label(row: int) -> str:
-        hidden = "pruning" if plain and columns["topology"][row] in plain else ""
-        texts = {dim: short_label(dim, columns[dim][row]) for dim in used if dim != hidden}
-        return " ".join(text if dim in DIMS else f"{dim} {text}" for dim, text in texts.items() if text)
-
     # a million rows have some thousand different labels
     first: dict[tuple[Any, ...], int] = {}
     alike = [
         first.setdefault(key, row) for row, key in enumerate(zip(*(columns[dim].tolist() for dim in used), strict=True))
     ]
-    texts = {row: label(row) for row in first.values()}
-    return np.array([texts[row] for row in alike], dtype=object)
+    rows = list(first.values())
+    texts = [label_texts(cube, dim, columns[dim][rows]) for dim in used]
+    texts = [
+        column if dim in DIMS else [f"{dim} {text}" if text else "" for text in column]
+        for dim, column in zip(used, texts, strict=True)
+    ]
+    labels = {}
+    for row, parts in zip(rows, zip(*texts, strict=True), strict=True):
+        hidden = "pruning" if plain and columns["topology"][row] in plain else ""
+        labels[row] = " ".join(part for dim, part in zip(used, parts, strict=True) if part and dim != hidden)
+    return np.array([labels[row] for row in alike], dtype=object)
 
 
 def _at_one_pruning(columns: Columns) -> set[Any]:
@@ -441,19 +462,21 @@ def _at_one_pruning(columns: Columns) -> set[Any]:
     return {topology for topology, count in Counter(topology for topology, _ in pairs).items() if count == 1}
 
 
-def short_label(dim: str, value: Any) -> str:
-    """Write one label of a dim: 12.5 %, maxn; the default mode goes without saying."""
+def short_label(dim: str, label: Any) -> str:
+    """Write a label of a configuration: 12.5 %, maxn; the default mode goes without saying."""
     if dim == "pruning":
-        return f"{float(value):g} %"
-    if dim == "mode" and value == "default":
+        return f"{float(label):g} %"
+    if dim == "mode" and label == "default":
         return ""
-    return (
-        _label_text(value)
-        if dim not in DIMS
-        else f"{value:g}"
-        if isinstance(value, int | float | np.number)
-        else str(value)
-    )
+    return f"{label:g}" if isinstance(label, int | float | np.number) else str(label)
+
+
+def label_texts(cube: xr.Dataset, dim: str, labels: Iterable[Any]) -> list[str]:
+    """Write labels of a dim, those of the user's own dims in the unit that is shown: 0.5 TOP/s."""
+    if dim in DIMS:
+        return [short_label(dim, label) for label in labels]
+    unit = cube.variables[dim].attrs.get("units", "") if dim in cube.variables else ""
+    return distinct_texts(list(labels), str(unit))
 
 
 def labels_in_order(cube: xr.Dataset, dim: str, labels: Iterable[Any]) -> list[Any]:

@@ -9,7 +9,7 @@ import pytest
 import xarray as xr
 
 import roofcube as rc
-from roofcube.errors import CorruptFileError, InvalidDataError, UnknownLabelError
+from roofcube.errors import CorruptFileError, InvalidDataError, MemoryLimitError, UnknownLabelError
 
 KEY = ["platform", "mode", "precision", "topology", "pruning_percent", "batch"]
 RATE = "throughput_compute_per_s"
@@ -475,3 +475,9 @@ def test_rows_that_a_dim_of_the_inputs_tells_apart_are_of_one_label():
     ):
         one = rc.calibrate(both, inputs=inputs.sel(site="a"))
     assert one.rows.equals(rc.calibrate(rows, inputs=inputs.sel(site="a")).rows)
+
+
+def test_tables_that_do_not_fit_are_refused(small):
+    inputs = rc.inputs("mnist", batch=range(1, 1001))
+    with rc.set_options(memory="1 MB"), pytest.raises(MemoryLimitError, match="`calibrated tables`: expected a cube"):
+        small.predict(inputs)

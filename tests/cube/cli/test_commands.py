@@ -247,6 +247,20 @@ def test_info_shows_what_a_file_says_without_obeying_it(run):
     assert "\\x1b[31mred" in told.output
 
 
+@pytest.mark.parametrize("command", ["check", "variables", "best", "diff"])
+def test_no_command_obeys_what_a_file_says(command, run):
+    hostile = "\x1b]0;red\x07"
+    Path("a.csv").write_text(f"platform,topology,precision,batch,{hostile}\nTX2,MLP,FP16,1,2\n", "utf-8")
+    cube = rc.predict(rc.inputs("mnist", platforms=["TX2"])).assign_coords(platform=[hostile])
+    rc.save(cube.assign_attrs(title=hostile), "a.nc")
+    rc.save(cube.assign(ops=cube.ops * 2), "b.nc")
+    rows = {"check": ["a.csv"], "diff": ["a.nc", "b.nc"], "best": ["a.nc"]}
+    told = run(command, *rows.get(command, ["a.nc"]))
+    assert "Traceback" not in told.output
+    assert "\x1b" not in told.output
+    assert "\x07" not in told.output
+
+
 def test_info_of_a_streamed_store_reads_no_values(run):
     pytest.importorskip("zarr")
     rc.Sweep(rc.inputs("mnist")).to_zarr("a.zarr")

@@ -51,11 +51,12 @@ def test_a_foreign_name_of_this_machine_is_refused(address):
     assert fetch(address, Host=address.removeprefix("http://").replace("127.0.0.1", "localhost"))[0] == 200
 
 
-def test_too_many_sessions_are_refused(address, monkeypatch):
-    monkeypatch.setattr(served, "MOST_SESSIONS", 0)
+def test_too_many_sessions_are_refused():
+    running = Served("mnist", sessions=0)
     with pytest.raises(urllib.error.HTTPError, match="503"):
-        fetch(address)
-    assert fetch(f"{address}/rc/explorer.css")[0] == 200
+        fetch(running.address)
+    assert fetch(f"{running.address}/rc/explorer.css")[0] == 200
+    running.close()
 
 
 def test_others_are_served_only_under_a_name(source, capsys):

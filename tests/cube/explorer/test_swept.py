@@ -12,6 +12,7 @@ from roofcube.errors import InvalidDataError
 from roofcube.explorer.addresses import defaults, python_of, read_address, written
 from roofcube.explorer.app import source_of
 from roofcube.explorer.state import View
+from roofcube.explorer.views.heatmap import Heatmap
 from roofcube.sweep.stopping import Cancelled, stoppable
 
 LIMITS = {"predicted_latency": (None, 0.01), "top1": (80, None)}
@@ -101,3 +102,14 @@ def test_what_is_doubtful_can_be_left_out(sweep, source):
         sweep.count(where={"infeasible": ["feasible"], "predicted_throughput": (0, None)})["count"]
     )
     assert not answer.rows.doubtful[answer.inside].any()
+
+
+def test_labels_are_told_in_the_units_that_are_shown():
+    source = source_of(sweep_of(3))
+    assert source.categories("predicted")["peak"].shown == ["0.1 TOP/s", "3.16 TOP/s", "100 TOP/s"]
+    answer = source.ask(View(**defaults(source)))
+    assert "peak 100 TOP/s · bandwidth 1 TB/s" in answer.rows.names(np.array([answer.best]))[0]
+    heatmap = Heatmap(source, print)
+    view = View(**{**defaults(source), "columns": "peak", "rows": "bandwidth"})
+    heatmap.push(view, source.grid(view))
+    assert list(heatmap.plot.xaxis[0].major_label_overrides.values()) == ["0.1 TOP/s", "3.16 TOP/s", "100 TOP/s"]

@@ -5,10 +5,13 @@ import shutil
 
 import numpy as np
 import pytest
+import xarray as xr
 
 import roofcube as rc
+from roofcube.disk import digest
 from roofcube.errors import CorruptFileError, MemoryLimitError
 from roofcube.files import checksums
+from roofcube.files.fingerprints import values_to_hash
 from roofcube.kernels.tuning import Tuning
 from roofcube.sweep import zarr_store
 
@@ -126,3 +129,10 @@ def test_what_is_made_from_a_store_does_not_carry_its_checksums(sweep, path, tmp
     for cube in (sweep.to_zarr(path), rc.merge(loaded, loaded), rc.load(rc.save(loaded, tmp_path / "copy.nc"))):
         assert not set(checksums.OF_ONE_STORE) & set(cube.attrs)
     assert rc.verify(tmp_path / "copy.nc")
+
+
+def test_text_in_parts_has_the_checksum_of_one_list():
+    labels = np.array([f'"{number}é' for number in range(40_000)]).reshape(100, 400).T
+    cube = xr.Dataset({"x": (("a", "b"), labels)})
+    whole = [json.dumps(["x", ["a", "b"], [400, 100], "text"]), json.dumps(labels.ravel().tolist())]
+    assert digest(values_to_hash(cube)) == digest(whole)

@@ -62,6 +62,10 @@ def test_own_platform_joins_the_space(tmp_path):
         (PLATFORM.replace('precision = "INT8"\n', ""), r"key '(executed_)?precision': got nothing|key 'precision'"),
         (PLATFORM + PLATFORM, "the same key twice"),
         ("a = 1\n", r"expected tables \[\[platform\]\]"),
+        (
+            PLATFORM + PLATFORM.replace("platform]]", "platforms]]"),
+            r"nothing else, got the keys 'platform', 'platforms'",
+        ),
         ("a = = 1\n", "not readable as TOML"),
     ],
 )
@@ -251,6 +255,14 @@ def test_a_table_without_platforms_is_refused(tmp_path):
         rc.read_platforms(tmp_path / "none.csv")
     with pytest.raises(InvalidDataError, match="`source`: expected at least one row, got none"):
         rc.read_platforms([])
+
+
+def test_a_key_that_is_there_twice_in_json_is_refused(tmp_path):
+    path = written(tmp_path, '{"model_type": "llama", "hidden_size": 64, "hidden_size": 128}', "config.json")
+    with pytest.raises(
+        InvalidDataError, match=r"config\.json: not readable as JSON \(the key 'hidden_size' is there tw"
+    ):
+        rc.read_network(path, context=128)
 
 
 # rows in messages ------------------------------------------------------------------------------------------------------

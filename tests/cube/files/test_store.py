@@ -9,7 +9,7 @@ import pytest
 import xarray as xr
 
 import roofcube as rc
-from roofcube.errors import CorruptFileError, InvalidDataError, UnwritableFileError
+from roofcube.errors import CorruptFileError, InvalidDataError, MemoryLimitError, UnwritableFileError
 
 SUFFIXES = [".nc", pytest.param(".zarr", marks=pytest.mark.filterwarnings("ignore"))]
 
@@ -138,3 +138,24 @@ def test_chunks_of_a_file_are_small_and_waste_little(tmp_path):
     assert math.prod(lengths) * 4 <= 2 << 20
     assert unpacked <= 1.1 * values.size
     np.testing.assert_array_equal(rc.load(path).speed, values)
+
+
+@pytest.mark.parametrize(
+    ("values", "suffix"),
+    [
+        (np.zeros(30_000, "f2"), ".nc"),
+        (np.zeros(15_000, ">f8"), ".zarr"),
+        (np.full(3_000, "a" * 50), ".nc"),
+        (np.full(3_000, "ab", dtype="O"), ".zarr"),
+    ],
+)
+def test_values_that_do_not_fit_in_the_form_that_files_take_are_refused(values, suffix, tmp_path):
+    with rc.set_options(memory="100 kB"), pytest.raises(MemoryLimitError, match="`save`: expected a cube that takes"):
+        rc.save(xr.Dataset({"x": ("a", values)}), tmp_path / f"cube{suffix}")
+
+
+def test_text_that_is_saved_within_a_memory_loads_within_it(tmp_path):
+    cube = xr.Dataset({"x": ("a", np.full(8_000, "ab"))})
+    with rc.set_options(memory="1.2 MB"):
+        for suffix in (".nc", ".zarr"):
+            assert rc.load(rc.save(cube, tmp_path / f"cube{suffix}")).identical(cube)

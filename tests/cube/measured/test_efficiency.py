@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import xarray as xr
 
 import roofcube as rc
 from roofcube import datasets
-from roofcube.errors import InvalidDataError
+from roofcube.errors import InvalidDataError, MemoryLimitError
 
 
 @pytest.mark.parametrize("at", ["best", "batch"])
@@ -28,3 +29,24 @@ def test_efficiency_under_several_assumptions_is_that_under_each(at):
 def test_what_is_no_cube_has_no_efficiency():
     with pytest.raises(InvalidDataError, match=r"`cube`: expected a Dataset, got 5 .*; make one with `roofcube.join`"):
         rc.efficiency(5)
+
+
+@pytest.mark.parametrize(("change", "at"), [({}, "batch"), ({"measured_throughput": "measured_latency"}, "best")])
+def test_ratios_that_do_not_fit_are_refused(change, at):
+    names = ("predicted_throughput", "measured_throughput")
+    cube = xr.Dataset({name: ("batch", np.ones(20_000)) for name in names}, coords={"batch": np.arange(20_000.0)})
+    with rc.set_options(memory="500 kB"):
+        assert "best_batch" in rc.efficiency(cube)
+        with pytest.raises(MemoryLimitError, match="`efficiency`: expected a cube that takes at most"):
+            rc.efficiency(cube.rename(change), at=at)
+
+
+def test_the_best_batch_is_the_first_of_equals_and_none_where_nothing_was_measured():
+    measured = [[np.nan, 2.0, 3.0, 3.0], [np.nan] * 4]
+    cube = xr.Dataset(
+        {"measured_throughput": (("platform", "batch"), measured), "predicted_throughput": ("platform", [6.0, 6.0])},
+        coords={"platform": ["a", "b"], "batch": [1, 2, 4, 8]},
+    )
+    best = rc.efficiency(cube)
+    np.testing.assert_array_equal(best.best_batch, [4.0, np.nan])
+    np.testing.assert_array_equal(best.efficiency, [0.5, np.nan])

@@ -557,3 +557,12 @@ def test_what_does_not_fit_is_refused_before_it_is_laid_out():
     cube = rc.predict(rc.inputs("mnist", batch=range(1, 101)))
     with rc.set_options(memory="1 MB"), pytest.raises(MemoryLimitError, match="`join`: expected a cube that takes at"):
         rc.join(cube, rc.datasets.load_measurements("mnist"))
+
+
+def test_more_rows_than_the_memory_holds_are_refused():
+    cube = rc.predict(rc.inputs("mnist"))
+    with (
+        rc.set_options(memory="200 kB"),
+        pytest.raises(MemoryLimitError, match="`join`: expected a cube that takes at"),
+    ):
+        rc.join(cube, rc.datasets.load_measurements("mnist"))

@@ -9,7 +9,6 @@ import pytest
 import roofcube as rc
 from roofcube import datasets
 from roofcube.errors import UnknownLabelError
-from roofcube.model import inputs as inputs_module
 
 
 @pytest.fixture(scope="module")
@@ -38,11 +37,10 @@ def test_platforms_and_networks_of_any_collection_go_together_by_name():
         rc.inputs("zoo", platforms=["RTX4091"])
 
 
-def test_layers_of_one_shape_together_give_the_same_predictions(monkeypatch):
+def test_layers_of_one_shape_together_give_the_same_predictions(zoo):
     names = ["resnet50@224", "vit_base_patch16_224@224", "sequencer2d_s@224", "mobilenetv3_large_100@224"]
     apart = rc.inputs("zoo", topologies=names)
-    monkeypatch.setattr(inputs_module, "MOST_LAYER_CELLS", 0)
-    together = rc.inputs("zoo", topologies=names)
+    together = zoo.sel(topology=apart.topology)
     assert together.sizes["layer"] < apart.sizes["layer"]
     assert "layer_repeats" not in apart
     assert together.layer_repeats.sum("layer").values.ravel().tolist() == [
@@ -89,13 +87,12 @@ def test_the_gate_finds_nothing_impossible_in_rows_of_a_collection():
     assert "above_compute_peak" in rc.check(unfused)["rule"].to_list()
 
 
-def test_layers_of_one_shape_together_count_as_often_as_they_are(monkeypatch):
+def test_layers_of_one_shape_together_count_as_often_as_they_are(zoo):
     from roofcube.calibration.facts import facts_of
 
     names = ["resnet50@224", "sequencer2d_s@224"]
     apart = facts_of(rc.inputs("zoo", topologies=names)).networks
-    monkeypatch.setattr(inputs_module, "MOST_LAYER_CELLS", 0)
-    together = facts_of(rc.inputs("zoo", topologies=names)).networks
+    together = facts_of(zoo.sel(topology=names)).networks
     for name in names:
         one, other = apart[name, 100.0], together[name, 100.0]
         assert one.layers == other.layers

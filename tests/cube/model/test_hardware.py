@@ -162,3 +162,9 @@ def test_hardware_of_no_numbers_is_refused():
     for nothing in ([], np.array([]), xr.DataArray(np.zeros(0), dims="peak")):
         with pytest.raises(InvalidDataError, match="`peak_compute`: expected numbers, got none of them; give one"):
             rc.hypothetical(peak_compute=nothing, memory_bandwidth=1e9)
+
+
+def test_a_precision_that_is_asked_for_twice_is_one():
+    hardware = rc.hypothetical(peak_compute=1e12, memory_bandwidth=1e9, peak_scaling="bits")
+    space = rc.inputs("mnist", platforms=hardware, precision=["INT8", "int8", "FP16"])
+    assert space.precision.values.tolist() == ["INT8", "FP16"]

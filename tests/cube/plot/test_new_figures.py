@@ -105,6 +105,21 @@ def test_very_many_marks_are_a_shade_with_the_front_on_top():
     assert len(marks["configuration"]) < 500
 
 
+@pytest.mark.parametrize(("figure", "what", "batches"), [("intervals", "points", 6), ("rooflines", "achieved", 1)])
+def test_every_figure_with_a_mark_a_cell_has_a_shade_for_very_many(figure, what, batches):
+    hardware = rc.hypothetical(peak_compute=np.geomspace(1e11, 1e14, 30), memory_bandwidth=np.geomspace(1e9, 1e12, 40))
+    batch = [2**place for place in range(batches)]
+    cube = rc.predict(rc.inputs("cifar10", platforms=hardware, batch=batch))
+    rate = cube.predicted_throughput
+    scale = rate * np.random.default_rng(0).uniform(0.3, 1.1, rate.shape)
+    cube = cube.assign(measured_throughput=scale.assign_attrs(units="1/s"))
+    cube = cube.assign(predicted_throughput_low=0.5 * rate, predicted_throughput_high=2.0 * rate)
+    drawn = getattr(rc.plot, figure)(cube)
+    count = int(cube.measured_throughput.notnull().sum())
+    assert sum(int(text.replace("\u202f", "")) for text in source(drawn, f"{figure}.density")["count_text"]) == count
+    assert len(source(drawn, f"{figure}.{what}")["x"]) <= 2
+
+
 # histograms -----------------------------------------------------------------------------------------------------------
 
 
@@ -137,7 +152,12 @@ def test_a_map_shows_the_winner_and_its_margin(cube):
 def test_a_map_of_a_sweep_has_lines_where_the_winner_changes(inputs):
     figure = rc.plot.map(rc.Sweep(inputs), "peak", "bandwidth", objective="predicted_energy", between="precision")
     assert len(source(figure, "map.cells")["winner"]) == 120
-    assert rendered(figure).x_range.start < 1e11 < 1e14 < rendered(figure).x_range.end
+    drawn = rendered(figure)
+    assert drawn.x_range.start < 0.1 < 100 < drawn.x_range.end  # TOP/s
+    assert (drawn.xaxis.axis_label, drawn.yaxis.axis_label) == (
+        "peak (TOP/s), log scale",
+        "bandwidth (GB/s), log scale",
+    )
     with pytest.raises(InvalidDataError, match="`x`, `y`: expected two dims of the cube, got 'peak' and 'weight'"):
         rc.plot.map(rc.Sweep(inputs), "peak", "weight")
 

@@ -225,3 +225,73 @@ def test_dates_are_written_as_dates(whole):
         written = json.dumps([data, ticks], default=lambda values: np.asarray(values).astype(str).tolist())
         assert "2026-01-31" in written
         assert "T00:00" not in written
+
+
+# what a log axis cannot show ------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def zeros(whole):
+    """Three cells of no throughput and one of a negative latency, as of runs that failed."""
+    cube = whole.copy(deep=True)
+    for name, count, value in (
+        ("measured_throughput", 3, 0.0),
+        ("measured_latency", 1, -1.0),
+        ("energy_per_input", 9, 0.0),
+    ):
+        values = cube[name].values.reshape(-1)
+        values[np.flatnonzero(np.isfinite(values))[:count]] = value
+    return cube
+
+
+def test_figures_say_what_a_log_axis_cannot_show(zeros, whole):
+    assert any(
+        "3 marks of 0 or less have no place on a log axis" in flat
+        for flat in flat_texts(rc.plot.latency_throughput(zeros))
+    )
+    for figure in ("latency_throughput", "energy", "boxes"):
+        assert any("no place on a log axis" in flat for flat in flat_texts(getattr(rc.plot, figure)(zeros)))
+        assert not any("no place on a log axis" in flat for flat in flat_texts(getattr(rc.plot, figure)(whole)))
+
+
+def test_a_shade_counts_what_it_shows():
+    cube = xr.Dataset(
+        {name: ("run", np.geomspace(1, 100, 6000)) for name in ("measured_throughput", "measured_latency")}
+    )
+    cube["measured_latency"][:7] = 0.0
+    figure = rc.plot.latency_throughput(cube.assign_coords(run=np.arange(6000)))
+    counts = source(figure, "latency_throughput.density")["count_text"]
+    assert sum(int(one.replace("\u202f", "")) for one in counts) == 5993
+    assert any("7 marks of 0 or less have no place on a log axis" in flat for flat in flat_texts(figure))
+
+
+def flat_texts(figure):
+    return [text.replace("\n", " ") for text in texts(figure)]
+
+
+def test_panels_beside_one_another_have_as_many_lines_above_their_rows(zeros):
+    drawn = list(rendered(rc.plot.boxes(zeros)).select({"type": Plot}))
+    lines = [sum(1 + one.text.count("\n") for one in plot.above if isinstance(one, Title)) for plot in drawn]
+    assert len(drawn) == 3
+    assert len(set(lines)) == len({plot.height for plot in drawn}) == 1
+
+
+# own dims -------------------------------------------------------------------------------------------------------------
+
+
+def test_labels_of_own_dims_are_in_units_that_are_shown_and_tell_them_apart():
+    hardware = rc.hypothetical(peak_compute=[1e12, 1.0004e12], memory_bandwidth=2e10, power=5.0)
+    cube = rc.predict(rc.inputs("mnist", platforms=hardware, precision="INT8", batch=[1], pruning=[100.0]))
+    assert set(source(rc.plot.efficiency(cube), "efficiency.bars")["row"]) == {
+        "INT8 peak 1 TOP/s",
+        "INT8 peak 1.0004 TOP/s",
+    }
+    told = source(rc.plot.rooflines(cube), "rooflines.ridges")["label"]
+    assert sorted(told) == ["peak 1 TOP/s", "peak 1.0004 TOP/s"]
+
+
+def test_the_title_of_many_roofs_speaks_of_all():
+    hardware = rc.hypothetical(peak_compute=np.geomspace(1e11, 1e14, 7), memory_bandwidth=np.geomspace(1e9, 1e12, 7))
+    drawn = rendered(rc.plot.rooflines(rc.predict(rc.inputs("mnist", platforms=hardware, batch=[1]))))
+    titles = " ".join(plot.title.text for plot in drawn.select({"type": Plot}) if plot.title)
+    assert "between 0.1 and 100k op/B" in titles

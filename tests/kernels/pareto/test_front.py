@@ -91,7 +91,13 @@ def test_front_is_moocores(objectives, spread):
     points = shares / shares.sum(axis=1, keepdims=True) + spread * generator.random((100_000, 1))
     expected = moocore.is_nondominated(points, keep_weakly=True)
     assert np.array_equal(non_dominated(points), expected)
-    assert np.array_equal(non_dominated(points, threads=2), expected)
+
+
+@pytest.mark.parametrize("objectives", [2, 3, 4])
+def test_threads_share_many_points(objectives):
+    points = np.random.default_rng(17).random((600_000, objectives))
+    points[::7, 0] = np.nan
+    assert np.array_equal(non_dominated(points, threads=2), non_dominated(points))
 
 
 def test_two_threads_at_once():

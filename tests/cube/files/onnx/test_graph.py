@@ -257,8 +257,21 @@ def test_a_loop_whose_turns_depend_on_the_data_is_refused_by_name(tmp_path, node
         rc.read_network(write(tmp_path, nodes, weights, inputs))
 
 
-def test_a_loop_that_does_not_start_does_nothing(tmp_path):
-    weights = {"w": zeros(8, 8), "v": zeros(8, 2), "zero": np.array(0, "f4"), "n": np.array(0, "i8")}
+@pytest.mark.parametrize(
+    ("nodes", "message"),
+    [
+        ([node("Conv", ["x", "w"], ["y"]), node("Conv", ["x", "w"], ["y"])], "its output 'y' is made by a node before"),
+        ([node("Conv", ["x", "w"], ["y"], auto_pad="WHAT")], "its auto_pad is b'WHAT'"),
+    ],
+)
+def test_nodes_that_no_run_time_takes_are_refused(nodes, message, tmp_path):
+    with pytest.raises(InvalidDataError, match=message):
+        rc.read_network(write(tmp_path, nodes, {"w": W}, {"x": X}))
+
+
+@pytest.mark.parametrize("turns", [0, -5])
+def test_a_loop_that_does_not_start_does_nothing(turns, tmp_path):
+    weights = {"w": zeros(8, 8), "v": zeros(8, 2), "zero": np.array(0, "f4"), "n": np.array(turns, "i8")}
     nodes = [loop("n")[0], node("MatMul", ["last", "v"], ["y"])]
     assert macs(write(tmp_path, nodes, weights, [1, 3, 8])) == 3 * 16
 
