@@ -45,13 +45,10 @@ def inert_text(text: str) -> str:
     --------
     >>> print(inert_text("left\u202etfel\n\x1b[31mred"))
     left\u202etfel
-    \x1b[31mred
+    \u001b[31mred
     """
-    return TURNING.sub(lambda marks: "".join(one if one == "\n" else _escaped(one) for one in marks[0]), text)
-
-
-def _escaped(letter: str) -> str:
-    return letter.encode("unicode_escape").decode()
+    # escaped as JSON is too, which may be the text
+    return TURNING.sub(lambda marks: "".join(one if one == "\n" else f"\\u{ord(one):04x}" for one in marks[0]), text)
 
 
 def inert_labels(labels: Sequence[str]) -> list[str]:

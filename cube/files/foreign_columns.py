@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from roofcube.datasets.forms.reading import Sheet
 
-__all__ = ["ColumnMap", "Foreign", "is_template", "mapped_columns", "renamed_columns", "unit_of"]
+__all__ = ["UNITS", "ColumnMap", "Foreign", "is_template", "mapped_columns", "renamed_columns", "unit_of"]
 
 Target = str | tuple[str, str] | None
 

@@ -17,7 +17,7 @@ from roofcube.datasets.forms.table_forms import as_sheet
 from roofcube.datasets.quantities import factor_of
 from roofcube.datasets.tables import collections_of
 from roofcube.errors import check_choice
-from roofcube.files.foreign_columns import ColumnMap, mapped_columns, unit_of
+from roofcube.files.foreign_columns import UNITS, ColumnMap, mapped_columns, unit_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -35,6 +35,7 @@ FILLED = {
     "pruning_percent": re.compile(r"prun|kept|keep|spars", re.IGNORECASE),
     "mode": re.compile(r"(^|[^a-z])mode($|[^a-z])", re.IGNORECASE),
 }
+WORDS = re.compile(r"[\wµ%]+")
 UNITS_OF_ROWS = re.compile(r"(^|[^a-z])units?($|[^a-z])", re.IGNORECASE)
 
 
@@ -222,6 +223,8 @@ def _units_by_row(foreign: Foreign, names: Sequence[str]) -> list[Fault]:
         if name in columns_of(schema.Measurement) or not UNITS_OF_ROWS.search(name) or frame[name].dtype != pl.String:
             continue
         told = frame[name].str.strip_chars().replace("", None).drop_nulls().unique(maintain_order=True).to_list()
+        if not any(map(_has_unit, told)):
+            continue  # compute units, units of a company
         factors = {one: [factor_of(unit_of(column), one) for column in figures if unit_of(column)] for one in told}
         plain = all(
             factor is None or any(factor == foreign.factors.get(column, 1.0) for column in figures)
@@ -235,6 +238,11 @@ def _units_by_row(foreign: Foreign, names: Sequence[str]) -> list[Fault]:
             )
             faults.append(Fault(None, name, text))
     return faults
+
+
+def _has_unit(text: str) -> bool:
+    """Check whether a word of a text is the unit of a figure: the ms of 'Latency (ms)', the s of 'Samples/s'."""
+    return any(factor_of(unit, word) is not None for word in WORDS.findall(text) for unit in set(UNITS.values()))
 
 
 def _as_the_user_says(faults: list[Fault], foreign: Foreign, given: ColumnMap) -> list[Fault]:

@@ -305,3 +305,5 @@ def test_channels_kept_are_no_fraction():
         InvalidDataError, match=r"network 'A': got 0\.5 as the channels kept; expected percent, .*write 50"
     ):
         rc.read_network({"topology": ["A"], "gmacs": [4.1], "mparams": [25.6], "pruning": [0.5]})
+    few = {"topology": ["A", "A"], "gmacs": [4.1, 0.1], "mparams": [25.6, 0.1], "pruning": [100, 1]}
+    assert rc.read_network(few)["pruning_percent"].to_list() == [100.0, 1.0]

@@ -244,7 +244,7 @@ def test_info_shows_what_a_file_says_without_obeying_it(run):
     told = run("info", "a.nc")
     assert told.exit_code == 0, told.output
     assert "\x1b" not in told.output
-    assert "\\x1b[31mred" in told.output
+    assert "\\u001b[31mred" in told.output
 
 
 @pytest.mark.parametrize("command", ["check", "variables", "best", "diff"])
@@ -259,6 +259,12 @@ def test_no_command_obeys_what_a_file_says(command, run):
     assert "Traceback" not in told.output
     assert "\x1b" not in told.output
     assert "\x07" not in told.output
+
+
+def test_json_is_json_whatever_a_file_says(run):
+    title = "a\x85b\x9bc\u200ed\x1be\n\tf"
+    rc.save(rc.inputs("mnist").assign_attrs(title=title), "a.nc")
+    assert json.loads(run("info", "a.nc", "--json").stdout)["attributes"]["title"] == title
 
 
 def test_info_of_a_streamed_store_reads_no_values(run):

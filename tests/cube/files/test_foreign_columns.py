@@ -163,6 +163,7 @@ def test_whole_numbers_in_another_unit_are_what_was_meant_to_the_last_bit():
         (["s", "ms"], "s, ms"),
         (["Tokens/s", "Samples/s"], "Tokens/s, Samples/s"),
         (["s", "s"], ""),
+        (["CPU_AND_NE", "ALL"], ""),
     ],
 )
 def test_units_row_by_row_are_not_kept_as_text(units, told):
