@@ -29,6 +29,7 @@ __all__ = [
     "listed",
     "outward",
     "percent",
+    "plain_values",
     "quantity",
     "read_quantity",
     "short",
@@ -44,7 +45,7 @@ LETTERS = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
 SMALL = ((1.0, ""), (1e-3, "m"), (1e-6, "µ"), (1e-9, "n"))
 PREFIXED = ("op", "B", "B/s")  # units whose letter for thousands stands before them: 7.7 Gop, 12 MB, 1.02 TB/s
 NOT_KNOWN = "not known"
-WHOLE = 100_000  # labels below it that are whole numbers have all their digits
+WHOLE = 100_000  # floats below it that are whole numbers have all their digits, as integers do: 20240115 is a date
 # how the long name of a variable ends that is a column of the user's measurements
 AS_GIVEN = "as given with the measurements"
 # limits as they are typed, by the unit of what is limited
@@ -170,7 +171,7 @@ def in_shown_unit(value: float | None, unit: str, digits: int = 3) -> str:
     return with_unit(None if value is None else value * factor, shown, digits)
 
 
-def read_quantity(text: str, unit: str, *, what: str) -> float:
+def read_quantity(text: str, unit: str, *, what: str, smallest: float = math.inf) -> float:
     """Read a number as a person writes it, in SI: 10ms, 15 W, 85 %; without a unit where that is not in doubt.
 
     Parameters
@@ -180,6 +181,8 @@ def read_quantity(text: str, unit: str, *, what: str) -> float:
         SI unit of the variable; a bare number is in it where figures show it so too (W, %, inputs/s), else refused.
     what : str
         What errors begin with: the option, or the key.
+    smallest : float
+        Smallest value of the variable, where it is known: where it is as small, a percentage is no fraction.
 
     Raises
     ------
@@ -211,17 +214,17 @@ def read_quantity(text: str, unit: str, *, what: str) -> float:
             f"{match[1]}{unit} if that is meant"  # type: ignore[index]
         )
         raise InvalidDataError(msg)
-    return number * own if spelling and own is not None else in_percent(number, unit, what=what)
+    return number * own if spelling and own is not None else in_percent(number, unit, what=what, smallest=smallest)
 
 
-def in_percent(number: float, unit: str, *, what: str) -> float:
-    """Return a limit; refuse one of a percentage that is a fraction.
+def in_percent(number: float, unit: str, *, what: str, smallest: float = math.inf) -> float:
+    """Return a limit; refuse one of a percentage that is a fraction, where no value is known to be so small.
 
     Raises
     ------
     InvalidDataError
     """
-    if unit == "%" and 0.0 < number <= 1.0:
+    if unit == "%" and 0.0 < number <= 1.0 < smallest:
         msg = (
             f'`{what}`: expected percent, got {number:g}, a fraction; write {100.0 * number:g}, or "{number:g}%" if '
             "so little is meant"
@@ -345,8 +348,13 @@ def configuration_text(row: Mapping[str, Any]) -> str:
 
 def configuration_of(point: Any) -> str:
     """Write the labels of one point of a cube; dims with several labels left are not told."""
-    labels = {name: point[name].values.reshape(-1)[0].item() for name in point.coords if point[name].size == 1}
+    labels = {name: plain_values(point[name].values)[0] for name in point.coords if point[name].size == 1}
     return labels_text(labels, str(point.attrs.get("dim_order", "")), units_of(point))
+
+
+def plain_values(values: np.ndarray[Any, Any]) -> list[Any]:
+    """List values as Python has them; times as NumPy's, of which Python's are mere numbers of nanoseconds."""
+    return list(values.ravel()) if values.dtype.kind in "mM" else values.ravel().tolist()
 
 
 def units_of(cube: Any) -> dict[str, str]:
@@ -359,8 +367,8 @@ def distinct_texts(labels: Sequence[Any], unit: str = "") -> list[str]:
 
     Examples
     --------
-    >>> distinct_texts([512, 8192]), distinct_texts([1e11, 1.001e11], "op/s"), distinct_texts(["a", "b"])
-    (['512', '8192'], ['0.1 TOP/s', '0.1001 TOP/s'], ['a', 'b'])
+    >>> distinct_texts([512, 20240115]), distinct_texts([1e11, 1.001e11], "op/s"), distinct_texts(["a", "b"])
+    (['512', '20240115'], ['0.1 TOP/s', '0.1001 TOP/s'], ['a', 'b'])
     """
     numbers = {label for label in labels if isinstance(label, int | float | np.number) and not isinstance(label, bool)}
     shown = "" if unit == "1" else unit
@@ -373,8 +381,8 @@ def distinct_texts(labels: Sequence[Any], unit: str = "") -> list[str]:
 
 
 def _number_text(number: Any, unit: str, digits: int) -> str:
-    whole = not unit and abs(number) < WHOLE and number == int(number)
-    return str(int(number)) if whole else in_shown_unit(float(number), unit, digits)
+    whole = isinstance(number, int | np.integer) or (abs(number) < WHOLE and number == int(number))
+    return str(int(number)) if whole and not unit else in_shown_unit(float(number), unit, digits)
 
 
 def _text_of(label: Any) -> str:

@@ -261,7 +261,10 @@ def _first_cell(name: str, cubes: Sequence[xr.Dataset]) -> str:
         cells = diff(first, other).filter(pl.col("kind") == "values", pl.col("labels").is_not_null())
         if cells.height:
             row = cells.row(0, named=True)
-            return f" ({name} at {row['labels']}: {row['old']} and {row['new']})"
+            at, values = row["labels"], f"{row['old']} and {row['new']}"
+            # of text the detail has both
+            told = row["detail"] if row["old"] is None else f"{at}: {values}" if at else values
+            return f" ({name}{' at' if at else ''} {told})"
     return ""
 
 

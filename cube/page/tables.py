@@ -14,7 +14,7 @@ from roofcube.page.selection import MANY, figures_of_merit
 from roofcube.sweep.low_ends import EXPECTED, at_low_ends, has_intervals
 from roofcube.sweep.questions import best
 from roofcube.vocabulary import QUALITY, sense_of
-from roofcube.wording import counted, labels_text, quantity, short, units_of, with_thousands
+from roofcube.wording import counted, labels_text, plain_values, quantity, short, units_of, with_thousands
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -89,7 +89,7 @@ def _rows_of_winners(winners: xr.Dataset, names: dict[str, str]) -> list[tuple[s
     """Write a row for each network; empty where it has no winner."""
     # point by point through xarray a thousand networks take ten seconds: columns are read at once
     wanted = [name for name in map(str, winners.variables) if winners[name].dims in ((), ("topology",))]
-    columns = {name: np.broadcast_to(winners[name].values, winners.sizes["topology"]).tolist() for name in wanted}
+    columns = {name: plain_values(np.broadcast_to(winners[name].values, winners.sizes["topology"])) for name in wanted}
     points = [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
     return [_row_of_point(point.pop("topology"), point, names, winners) if point["found"] else () for point in points]
 
@@ -137,7 +137,7 @@ def _row_of_winner(goal: str, winner: xr.Dataset, names: dict[str, str]) -> tupl
 def _value(name: str, array: xr.DataArray) -> Any:
     """Return the one value; of a dim that the objective does not depend on the best."""
     if array.size == 1 or array.dtype.kind not in "fiu":
-        return array.values.reshape(-1)[0].item()
+        return plain_values(array.values.reshape(-1)[:1])[0]
     return float(array.max() if sense_of(name) == "max" else array.min())
 
 

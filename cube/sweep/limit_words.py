@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -76,7 +77,8 @@ def read_limits(
         if limited not in cube.variables:
             raise unknown_label("--limit", limited, cube.variables)
         low, high = where.get(limited, (None, None))
-        end = read_quantity(match[3], _unit_in(cube, limited), what=f"--limit {match[1]}")
+        smallest = math.inf if match[1] in SHORT else _smallest(cube.variables[limited])
+        end = read_quantity(match[3], _unit_in(cube, limited), what=f"--limit {match[1]}", smallest=smallest)
         where[limited] = (end, high) if match[2] == ">=" else (low, end)
     return (_limited_variable(cube, name, predicted) if name in SHORT else name), where
 
@@ -85,6 +87,12 @@ def _unit_in(cube: xr.Dataset, name: str) -> str:
     known = VARIABLES[name].units if name in VARIABLES else ""
     unit = str(cube.variables[name].attrs.get("units", known))
     return "" if unit == "1" else unit
+
+
+def _smallest(variable: xr.Variable) -> float:
+    """Return the smallest value of a variable; infinity where that is not in memory, or no number."""
+    is_number = variable._in_memory and variable.dtype.kind in "fiu" and variable.size
+    return float(np.fmin.reduce(variable.values, axis=None)) if is_number else math.inf
 
 
 def _limited_variable(cube: xr.Dataset, short: str, predicted: bool) -> str:

@@ -8,7 +8,17 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from roofcube.wording import flag_words, percent, quantity, short, shown_unit, task_title, title_of, with_unit
+from roofcube.wording import (
+    configuration_of,
+    flag_words,
+    percent,
+    quantity,
+    short,
+    shown_unit,
+    task_title,
+    title_of,
+    with_unit,
+)
 
 
 def test_numbers_have_three_digits_and_a_letter():
@@ -32,6 +42,12 @@ def test_numbers_have_three_digits_and_a_letter():
 def test_more_digits_tell_near_numbers_apart():
     assert [short(1.5312e9, digits) for digits in (3, 4, 5)] == ["1.53G", "1.531G", "1.5312G"]
     assert short(0.1234567, 6) == "0.123457"
+
+
+@pytest.mark.parametrize(("label", "text"), [(20240115, "20240115"), (np.datetime64("2024-01-15", "ns"), "2024-01-15")])
+def test_dates_are_told_as_they_are(label, text):
+    point = xr.Dataset(coords={"day": label}, attrs={"dim_order": "platform day"})
+    assert configuration_of(point) == f"day {text}"
 
 
 def test_a_letter_stands_before_units_that_take_a_prefix():

@@ -190,7 +190,8 @@ def _label_axis(drawn: Any, name: str, labels: list[str], *, turned: bool) -> No
 def _brief(labels: list[str], unit: str) -> list[str]:
     """Write labels of an axis: numbers with few digits and their unit, texts no longer than there is room."""
     try:
-        return distinct_texts([float(label) for label in labels], unit)
+        numbers = [int(label) if label.lstrip("-").isdigit() else float(label) for label in labels]
+        return distinct_texts(numbers, unit)
     except ValueError:
         texts = [inert_label(label) for label in labels]
         return [text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…" for text in texts]

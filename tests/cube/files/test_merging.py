@@ -103,6 +103,8 @@ PART = xr.Dataset({"x": ("p", [1.0], {"units": "s"})}, coords={"p": ["a"]})
             [PART, PART.map(lambda x: 2 * x, keep_attrs=True)],
             r"x hold different values for the same cell \(x at p a: 1.0 and 2.0\), and are no measurements",
         ),
+        ([PART.assign(y=1.0), PART.assign(y=2.0)], r"same cell \(y 1.0 and 2.0\)"),
+        ([PART.assign(y=("p", ["b"])), PART.assign(y=("p", ["c"]))], r"same cell \(y at p a: 'b' and 'c'\)"),
         ([PART, PART.expand_dims(q=2)], r"x has the dims \(p\) and \(q, p\)"),
         ([PART, PART.assign(x=("p", [1], {"units": "s"}))], "x is float64 and int64; convert"),
         ([PART, PART.assign(x=("p", [1.0], {"units": "ms"}))], "x has the units s and ms; convert"),

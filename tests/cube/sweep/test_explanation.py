@@ -187,6 +187,12 @@ def test_a_variable_of_a_short_name_is_that_variable(chips):
     assert (name, where) == ("latency", {"latency": (0.5, 3.0), "energy": (None, 1.5)})
 
 
+def test_percentages_that_are_small_are_no_fractions(chips):
+    own = chips.assign(loss=("platform", [0.2, 3.0], {"units": "%"}))
+    _, where = read_limits(own, "speed", {}, ["loss<=1"], predicted=False)
+    assert where == {"loss": (None, 1.0)}
+
+
 def test_a_bare_number_is_taken_in_the_unit_that_answers_show():
     cube = rc.benchmark("cifar10")
     given = {"top1": "85", "power": "15", "latency": "1e1 ms", "energy": "2 mJ"}
