@@ -26,7 +26,8 @@ SAID_OF_ARGUMENTS = (
     (r"\bto None\b", "to nothing (--column NAME=)"),
     (r"`(column|unit|constant)s(\[[^\]]*\])?`", r"`--\1\2`"),
     (r"\b(column|unit|constant)s=", r"--\1"),
-    (r"\b(sep|decimal)=", r"--\1 "),
+    (r"\b(sep|decimal)= ?", r"--\1 "),
+    (r"\{'([^']*)': '(\w+)'\}", r"--column \1=\2"),
 )
 OPTIONS = (
     click.option(

@@ -49,8 +49,11 @@ def platforms_command(file: Path | None, as_json: bool) -> None:
 def networks_command(file: Path | None, task: str | None, context: tuple[int, ...], as_json: bool) -> None:
     """List the embedded networks, or those of an ONNX, CSV or config.json FILE: operations, parameters, the source."""
     import roofcube
-    from roofcube.errors import check_choice
+    from roofcube.errors import InvalidDataError, check_choice
 
+    if context and file is None:
+        msg = "`--context`: expected a config.json beside it, got no FILE; name one, or leave it out"
+        raise InvalidDataError(msg)
     if file is not None:
         table = roofcube.read_network(file, context=list(context) or None)
         if "layer" in table.columns:

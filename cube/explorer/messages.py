@@ -64,12 +64,11 @@ def read_limit(text: str, unit: str) -> float | None:
     plain = THOUSANDS.sub(lambda digits: digits[0].replace(",", ""), text.strip().replace("\u202f", ""))
     if not plain:
         return None
-    match = re.fullmatch(r"([-+]?\d*\.?\d+(?:[eE][-+]?\d+)?)\s*([kMGT]?)", plain)
     factor, shown = shown_unit(unit)
+    number = plain if unit in ("s", "J", "%") else plain.removesuffix(shown).rstrip()
+    match = re.fullmatch(r"([-+]?\d*\.?\d+(?:[eE][-+]?\d+)?)\s*([kMGT]?)", number)
     if match:
         return in_percent(float(match[1]) * STEPS[match[2]] / factor, unit, what="limit")
-    if shown and plain.endswith(shown) and unit not in ("s", "J", "%"):
-        return read_limit(plain.removesuffix(shown), unit)
     return read_quantity(plain, "" if unit == "1" else unit, what="limit")
 
 

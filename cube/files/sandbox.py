@@ -123,7 +123,8 @@ def _seconds_for(path: Path) -> float:
 
 
 def _checked_seconds(seconds: float) -> float:
-    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 < seconds <= threading.TIMEOUT_MAX:
+    is_number = isinstance(seconds, int | float | np.number) and not isinstance(seconds, bool)
+    if not is_number or not 0 < seconds <= threading.TIMEOUT_MAX:
         msg = f"`seconds`: expected a positive number, got {seconds!r}; leave it out for a time by the file's size"
         raise InvalidDataError(msg)
     return float(seconds)

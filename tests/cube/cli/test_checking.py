@@ -125,6 +125,12 @@ def test_wrong_options_and_files_are_one_message(run, tmp_path):
             [],
             "say which with --decimal ',' or --decimal '.'",
         ),
+        ("a;b\n1;2\n", ["--sep", ","], "say with --sep what stands between fields"),
+        (
+            "topology,board,precision,batch,latency_compute_s\nA,TX2,FP16,1,1\n",
+            ["--column", "platform=board"],
+            "write it the other way round, --column board=platform",
+        ),
         (
             "topology,platform,precision,batch,latency_compute_s\nA,TX2,FP17,1,1\n",
             ["--unit", "batch=s"],

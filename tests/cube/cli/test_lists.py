@@ -54,6 +54,7 @@ def test_networks_embedded_and_of_a_file(run, tmp_path):
     refused = run("networks", "--task", "mnits")
     assert refused.exit_code == 2
     assert "did you mean 'mnist'" in refused.output
+    assert "`--context`: expected a config.json beside it" in run("networks", "--context", "4").output
 
 
 def test_layers_of_a_file_are_added_up(run):

@@ -151,6 +151,7 @@ def test_messages_that_make_no_sense_are_refused(app, message, match):
         ("3", "op/s", 3e12),
         ("1 TOP/s", "op/s", 1e12),
         ("15 W", "W", 15.0),
+        ("500mW", "W", 0.5),
         ("1\u202f000", "", 1000.0),
         ("12,500", "1/s", 12500.0),
         ("0.5 %", "%", 0.5),

@@ -77,7 +77,7 @@ def test_a_child_that_fails_is_told(kind, tmp_path):
 def test_the_time_of_a_file_can_be_given(tmp_path):
     cube = xr.Dataset({"x": 1})
     path = rc.save(cube, tmp_path / "cube.nc")
-    assert rc.load(path, untrusted=True, seconds=60).identical(cube)
+    assert rc.load(path, untrusted=True, seconds=np.int64(60)).identical(cube)
     for seconds in (0, -1.0, True, float("nan"), float("inf")):
         with pytest.raises(InvalidDataError, match="`seconds`: expected a positive number"):
             rc.load(path, untrusted=True, seconds=seconds)
