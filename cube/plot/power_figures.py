@@ -208,7 +208,7 @@ def _over_batches(cube: xr.Dataset, names: list[str], main: str) -> tables.Colum
     small["low"], small["high"] = array.min(batch, keep_attrs=True), array.max(batch, keep_attrs=True)
     small["rows"] = known.sum(batch).astype("f8").drop_attrs()
     if "quality" in cube:
-        bits = cube["quality"].where(known, 0).astype("i8")
+        bits = cube["quality"].where(known, 0).astype("i8").compute()
         small["quality"] = bits.reduce(np.bitwise_or.reduce, batch, keep_attrs=True) if batch else bits
     table = tables.records(small, [*names, "low", "high", "rows"], known=main, bare=True)
     table["rows"] = np.array([f"{count:.0f}" for count in table["rows"]], dtype=object)

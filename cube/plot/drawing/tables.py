@@ -224,7 +224,7 @@ def at_largest(cube: xr.Dataset, name: str, dims: Iterable[str]) -> xr.Dataset:
     """Take a cube where a variable is largest along dims, one after the other."""
     for dim in dims:
         if dim in cube[name].dims:
-            cube = cube.isel({dim: cube[name].fillna(-np.inf).argmax(dim)})
+            cube = cube.isel({dim: cube[name].fillna(-np.inf).argmax(dim).compute()})
     return cube
 
 

@@ -180,6 +180,15 @@ def test_a_front_is_drawn_predicted_over_measured(whole):
     assert len(source(figure, "overlap.measured")["x"]) == front.sizes["point"]
 
 
+@pytest.mark.parametrize("name", ["power", "energy", "inputs_per_joule", "overlap"])
+def test_a_cube_in_parts_is_drawn_too(whole, name):
+    pytest.importorskip("dask")
+    drawn = [rendered(getattr(rc.plot, name)(cube)) for cube in (whole, whole.chunk())]
+    sources = [[one.data for one in model.select({"type": ColumnDataSource})] for model in drawn]
+    one, other = (sorted(str([(key, list(data[key])) for key in sorted(data)]) for data in every) for every in sources)
+    assert one == other
+
+
 def test_what_is_known_nowhere_is_refused_or_predicted(whole):
     measured = [name for name in whole.data_vars if name.startswith(("measured", "power_", "energy", "inputs_per"))]
     blank = whole.assign({name: (whole[name] * np.nan).assign_attrs(whole[name].attrs) for name in measured})
