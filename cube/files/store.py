@@ -391,7 +391,8 @@ def _check_netcdf(source: Path, store: Any, *, reading: bool) -> None:
         if variable.dtype is not str and not isinstance(variable.datatype, np.dtype | EnumType):
             msg = (
                 f"{source}: expected numbers and text, got {name!r} of a type of its own "
-                f"({type(variable.datatype).__name__}); write it again with roofcube.save"
+                f"({type(variable.datatype).__name__}); write the file without it, which xarray.open_dataset(..., "
+                f"drop_variables={name!r}) reads"
             )
             raise CorruptFileError(msg)
         width = np.dtype(variable.dtype).itemsize if variable.dtype is not str else TEXT
