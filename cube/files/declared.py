@@ -13,7 +13,7 @@ from itertools import product
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from roofcube.errors import CorruptFileError, MemoryLimitError
+from roofcube.errors import CorruptFileError, InvalidDataError, MemoryLimitError
 from roofcube.files.checksums import ALL, WHOLE
 from roofcube.options import memory_limit
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = [
     "check_bytes",
     "check_chunks",
+    "check_descriptions",
     "check_links",
     "check_no_other_opened",
     "check_number",
@@ -238,6 +239,22 @@ def check_links(store: Path) -> dict[str, list[str]]:
             if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
                 raise _refused(store, "files alone", f"{os.path.relpath(path, store)!r}, a pipe or a device")
     return found
+
+
+def check_descriptions(store: Path) -> None:
+    """Raise where the attributes of a store that was just written make a description that is not read again.
+
+    Raises
+    ------
+    InvalidDataError
+    """
+    size = max(path.stat().st_size for path in (store / METADATA, *store.glob(f"*/{METADATA}")))
+    if size > METADATA_BYTES:
+        msg = (
+            f"`cube`: expected attributes that take at most {METADATA_BYTES:,} bytes in a Zarr store, got {size:,}; "
+            "shorten them, or make variables of them"
+        )
+        raise InvalidDataError(msg)
 
 
 def _parsed(path: Path) -> dict[str, Any]:

@@ -41,6 +41,8 @@ SHOWN = 5  # groups that are told of a file that has some
 SECONDS = 30.0  # to wait for others to leave a file in peace
 FORMAT, VERSION = "roofcube_format", 2  # 1: attributes as text, no checksum over them, xarray's own decoding
 SUFFIXES = (".nc", ".zarr")
+# what netCDF says of a cube that it has no form for
+LIMITS = ("NC_MAX_", "Name contains illegal characters", "String match to name in use")
 OF_THE_FILE = (FORMAT, checksums.CONTENT, checksums.DESCRIPTION, *checksums.OF_ONE_STORE)
 
 
@@ -471,7 +473,10 @@ def _write_netcdf(stored: xr.Dataset, path: Path) -> None:
     try:
         with one_thread(path.with_suffix(".nc")), small_caches():
             stored.to_netcdf(path, engine="netcdf4", encoding=_encoding(stored))
-    except RuntimeError as error:
+    except (RuntimeError, AttributeError) as error:
+        if any(words in str(error) for words in LIMITS):
+            msg = f"`cube`: NetCDF does not hold it ({error}); rename or leave out what that names, or save it as .zarr"
+            raise InvalidDataError(msg) from error
         # what HDF5 says where the disk is full, without the system's number
         raise OSError(str(error)) from error
     finally:
@@ -490,6 +495,7 @@ def _write_zarr(stored: xr.Dataset, path: Path) -> None:
         # what others read at once; that a store of format 3 has it beside its parts is not yet in the specification
         warnings.filterwarnings("ignore", message="Consolidated metadata is currently not part")
         zarr.consolidate_metadata(path)
+    declared.check_descriptions(path)
 
 
 def compressors() -> tuple[Any, ...]:
