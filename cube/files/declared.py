@@ -5,13 +5,12 @@ from __future__ import annotations
 import contextlib
 import json
 import math
-import mmap
 import os
 import re
 import stat
 from itertools import product
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from roofcube.errors import CorruptFileError, InvalidDataError, MemoryLimitError
 from roofcube.files.checksums import ALL, WHOLE
@@ -39,6 +38,7 @@ HDF = b"\x89HDF\r\n\x1a\n"
 # type and body of messages of HDF5 that name other files, and the heap that these point to
 ELSEWHERE = ((rb"\x07", rb"\x01.{7}", b"HEAP"), (rb"\x08", rb"[\x04-\x0f]\x03", b"GCOL"))
 LINK = rb"\x01[\x08-\x1f]\x40"  # version, flags and kind of a link to another file
+BLOCK, OVERLAP = 1 << 22, 64  # bytes of a file that are looked through at a time, and those of a pattern
 METADATA = "zarr.json"
 METADATA_BYTES = 1 << 24  # a cube of 1,631 networks declares less than a megabyte
 CHUNKS = 1_000_000  # of 2 million points more than a disk holds; zarr makes a task of each, even of missing ones
@@ -145,20 +145,36 @@ def check_own_values(path: Path) -> None:
     netCDF does not tell, so that the messages that say so are looked for: storage in files by name, whose list is in a
     heap, and a virtual layout, which is in another. Their places are checked, so that no numbers are taken for them.
     """
-    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-        start = next((at for at in _starts(len(content)) if content[at : at + len(HDF)] == HDF), None)
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        start = next((at for at in _starts(size) if _read(file, at, len(HDF)) == HDF), None)
         if start is None:
             return
-        width = content[start + (13 if content[start + 8] < 2 else 9)]  # bytes of an address
+        head = _read(file, start, 16)
+        width = head[13 if head[8] < 2 else 9]  # bytes of an address
         if width not in (2, 4, 8):
             raise _refused(path, "addresses of 2, 4 or 8 bytes", str(width))
-        used = min(width, -(-len(content).bit_length() // 8))  # the other bytes of an address in the file are 0
+        used = min(width, -(-size.bit_length() // 8))  # the other bytes of an address in the file are 0
         for gap, (kind, body, heap) in product((3, 5, 7), ELSEWHERE):  # between a message's type and its body
             place = rb"%s(?=.{%d}%s(.{%d}\x00{%d}))" % (kind, gap, body, used, width - used)
-            for found in re.finditer(place, content, re.DOTALL):
-                at = start + int.from_bytes(found[1], "little")
-                if content[at : at + len(heap)] == heap:
+            for _, found in _places(file, place):
+                if _read(file, start + int.from_bytes(found[1], "little"), len(heap)) == heap:
                     raise _refused(path, "values of its own", "a variable that takes them from other files")
+
+
+def _read(file: BinaryIO, at: int, length: int) -> bytes:
+    file.seek(at)
+    return file.read(length)
+
+
+def _places(file: BinaryIO, pattern: bytes) -> Iterator[tuple[int, re.Match[bytes]]]:
+    """Go through the places of a short pattern in a file, a block at a time, for memory."""
+    at = 0
+    while len(block := _read(file, at, BLOCK + OVERLAP)):
+        for found in re.finditer(pattern, block, re.DOTALL):
+            if found.start() < BLOCK:
+                yield at + found.start(), found
+        at += BLOCK
 
 
 def open_files() -> set[tuple[int, int]] | None:
@@ -187,23 +203,26 @@ def check_no_other_opened(path: Path, before: set[tuple[int, int]] | None) -> No
     there, now = path.stat(), open_files()
     if before is not None and now is not None and now <= before | {(there.st_dev, there.st_ino)}:
         return
-    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-        for found in re.finditer(LINK, content, re.DOTALL):
-            target = _file_of_link(content, found.start())
+    with path.open("rb") as file:
+        for at, _ in _places(file, LINK):
+            target = _file_of_link(file, at)
             if target is not None:
                 raise _refused(path, "values of its own", f"a link to the file {target!r:.200}")
 
 
-def _file_of_link(content: mmap.mmap, at: int) -> str | None:
+def _file_of_link(file: BinaryIO, at: int) -> str | None:
     """Return the file that a link message of HDF5 leads to; None where there is no such message at this place."""
-    flags, at = content[at + 1], at + 3
-    at += (8 if flags & 4 else 0) + (1 if flags & 16 else 0)  # order of creation, alphabet
+    flags = _read(file, at + 1, 1)[0]
+    at += 3 + (8 if flags & 4 else 0) + (1 if flags & 16 else 0)  # order of creation, alphabet
     width = 1 << (flags & 3)
-    at += width + int.from_bytes(content[at : at + width], "little")  # the name
-    length = int.from_bytes(content[at : at + 2], "little")
-    file, place, *rest = [*content[at + 2 : at + 2 + length].lstrip(b"\0").split(b"\0"), b"", b""]
+    name = int.from_bytes(_read(file, at, width), "little")
+    if name >= 1 << 16:
+        return None
+    at += width + name
+    length = int.from_bytes(_read(file, at, 2), "little")
+    target, place, *rest = [*_read(file, at + 2, length).lstrip(b"\0").split(b"\0"), b"", b""]
     try:
-        names = [file.decode(), place.decode()]
+        names = [target.decode(), place.decode()]
     except UnicodeDecodeError:
         return None
     return names[0] if len(rest) > 2 and all(one and one.isprintable() for one in names) else None
