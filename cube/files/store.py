@@ -141,7 +141,7 @@ def load(path: str | Path, *, chunks: Any = None, untrusted: bool = False, secon
 
     >>> rc.load(path, chunks={}).measured_throughput.chunks is None
     False
-    >>> rc.load(path, untrusted=True).sizes["platform"]
+    >>> rc.load(path, untrusted=True, seconds=20).sizes["platform"]
     9
     """
     source = _checked_path(path_of(path), reading=True)
