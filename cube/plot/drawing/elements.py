@@ -378,6 +378,8 @@ def _furnish(
     tags: list[Any],
 ) -> None:
     """Dress a plane: fonts, ticks, heads of groups, the key and the notes above it."""
+    from bokeh.models import ColorBar
+
     figure = plot.state
     style.dress(figure)
     # the default, webgl, would put 194 kB of script into a page and stall in browsers without a graphics card
@@ -385,6 +387,8 @@ def _furnish(
     figure.name = name
     for letter, axis in zip("xy", axes, strict=True):
         _set_axis(figure, letter, axis)
+    for bar in (one for one in figure.right if isinstance(one, ColorBar)):
+        style.plain_bar(bar)
     if f"{name} furnished" in figure.tags:
         return
     figure.tags = [*figure.tags, f"{name} furnished", *tags]

@@ -16,6 +16,7 @@ from bokeh.models import (
     InlineStyleSheet,
     Legend,
     LegendItem,
+    LogColorMapper,
     LogTicker,
     Scatter,
     Segment,
@@ -46,6 +47,7 @@ __all__ = [
     "log_bounds",
     "marker_size",
     "noted",
+    "plain_bar",
     "plain_ticks",
     "platform_colours",
     "platform_dash",
@@ -195,9 +197,7 @@ def colour_scale(low: float, high: float, unit: str, *, sense: str | None, log: 
     from bokeh.palettes import Cividis256
 
     known = f"bright = {'more' if sense == 'max' else 'less'}, better" if sense else ""
-    ticks = {"ticker": FixedTicker(ticks=decades(low, high))} if log else {}
     looks = {
-        "formatter": CustomJSTickFormatter(code=PLAIN),
         "width": 14,
         "padding": 6,
         "bar_line_color": None,
@@ -214,9 +214,16 @@ def colour_scale(low: float, high: float, unit: str, *, sense: str | None, log: 
         "clipping_colors": {"NaN": (0, 0, 0, 0)},
         "colorbar": True,
         "clabel": "\n".join(filter(None, (unit, known))),
-        "colorbar_opts": {**ticks, **looks},
+        "colorbar_opts": looks,
         "fontsize": {"cticks": TEXT, "clabel": TEXT},
     }
+
+
+def plain_bar(bar: Any) -> None:
+    """Label a colour bar as axes are; a model in the options would be in the documents of all drawings of a figure."""
+    bar.formatter = CustomJSTickFormatter(code=PLAIN)
+    if isinstance(bar.color_mapper, LogColorMapper):
+        bar.ticker = FixedTicker(ticks=decades(bar.color_mapper.low, bar.color_mapper.high))
 
 
 def class_marker(device_class: str, platform: str = "") -> str:
