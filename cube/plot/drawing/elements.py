@@ -325,7 +325,7 @@ def plane(
     # 40 % of drawing; where both axes have bounds nothing comes of it
     bounded = {} if x.bounds is None or y.bounds is None else {"normalize": False, "apply_ranges": False}
     options |= bounded
-    hook = partial(_furnish, name=name, axes=(x, y), notes=lines, key=dict(key or {}), tags=list(tags))
+    hook = partial(_furnish, name=name, axes=(x, y), notes=lines, width=width, key=dict(key or {}), tags=list(tags))
     first, *others = parts
     own = _hooks_of(first)
     dressed = [first.opts(**options, hooks=[*own, hook], backend="bokeh", clone=True)]
@@ -362,6 +362,10 @@ def _fitting(texts: Sequence[str], y: Axis, width: int, letter: float = NOTE) ->
     return tuple("\n".join(wrap(text, letters)) if len(text) > letters else text for text in texts)
 
 
+def _refitted(texts: Sequence[str], y: Axis, width: int, letter: float = NOTE) -> tuple[str, ...]:
+    return _fitting([text.replace("\n", " ") for text in texts], y, width, letter)
+
+
 def _hooks_of(element: Any) -> list[Any]:
     hooks = load().Store.lookup_options("bokeh", element, "plot").kwargs.get("hooks", [])
     return list(hooks)
@@ -374,6 +378,7 @@ def _furnish(
     name: str,
     axes: tuple[Axis, Axis],
     notes: tuple[str, ...],
+    width: int,
     key: dict[str, Mapping[str, Any]],
     tags: list[Any],
 ) -> None:
@@ -396,6 +401,9 @@ def _furnish(
         _add_heads(figure, letter, axis)
     if key:
         style.key(figure, key)
+    if figure.width and figure.width != width:  # the user's own
+        figure.title.text = _refitted([figure.title.text], axes[1], figure.width, HEAD)[0]
+        notes = _refitted(notes, axes[1], figure.width)
     figure.height += round(LINE * "".join([figure.title.text, *notes]).count("\n"))
     style.noted(figure, notes)
 

@@ -145,6 +145,7 @@ TOOLTIP_STYLE = "font-size:13px;max-width:420px;line-height:1.35;color:#1f2329"
 
 
 LETTER = 7.0  # pixels of a letter of a key
+BESIDE = 60  # pixels beside the frame, in which a key stands
 NARROWEST = 5.5  # ends of a log axis, between which always lie two of 1, 2, 5, 10
 
 
@@ -341,9 +342,9 @@ def key(plot: Any, entries: Mapping[str, Mapping[str, Any]]) -> None:
         glyph_width=28,
         label_height=28,
     )
-    widest = 48 + LETTER * max(map(len, entries), default=0)
-    columns = max(1, int((plot.width or WIDTH) // widest))
-    if sum(48 + LETTER * len(label) for label in entries) > (plot.width or WIDTH) and len(items) > columns:
+    room = (plot.width or WIDTH) - BESIDE
+    columns = max(1, int(room // (48 + LETTER * max(map(len, entries), default=0))))
+    if sum(48 + LETTER * len(label) for label in entries) > room and len(items) > columns:
         legend.ncols = columns
         plot.height += 28 * (-(-len(items) // columns) - 1)
     plot.add_layout(legend, "above")

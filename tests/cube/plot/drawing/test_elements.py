@@ -134,3 +134,14 @@ def test_importing_the_package_loads_no_holoviews():
 def test_no_figure_needs_hvplot_or_panels_models(pareto):
     assert not [one for one in rendered(pareto).references() if type(one).__module__.startswith("panel")]
     assert type(rendered(rc.plot.overview(rc.benchmark("mnist")))).__module__.startswith("bokeh")
+
+
+def test_words_and_key_fit_the_width_that_a_user_chooses(cube, pareto):
+    title = "A title that is much longer than such a figure is wide, so it breaks"
+    narrow, wide = rendered(rc.plot.pareto(cube).opts(width=500, title=title)), rendered(pareto)
+    assert narrow.title.text.count("\n") == 1
+    lines = [max(map(len, one.text.split("\n"))) for one in narrow.above if isinstance(one, Title)]
+    assert max(lines) <= 500 / 6
+    (key,) = (one for one in narrow.above if isinstance(one, Legend))
+    assert key.ncols in (2, 3)
+    assert narrow.height > wide.height
