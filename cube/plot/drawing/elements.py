@@ -181,6 +181,10 @@ def _element(
         step=step,
         lines=dict(lines or {}),
     )
+    if "matplotlib" in hv.Store.renderers and kind in ("Points", "Segments", "Curve"):
+        colour = looks.get("line_color") or looks.get("color")
+        steps = {"interpolation": {"before": "steps-pre", "after": "steps-post"}[step]} if step else {}
+        element = element.opts(**({"color": colour} if colour else {}), **steps, backend="matplotlib")
     return element.opts(**looks, hooks=[hook], backend="bokeh")
 
 
@@ -332,6 +336,11 @@ def plane(
     # HoloViews makes the tools of every element anew, and keeps those of the first
     rest = {**options, "default_tools": []}
     dressed += [one.opts(**rest, backend="bokeh", clone=True) for one in others]
+    if "matplotlib" in hv.Store.renderers:
+        # without it HoloViews labels axes by columns, and puts what spans decades on linear ones
+        words = ("title", "xlabel", "ylabel", "logx", "logy", "xlim", "ylim")
+        shared = {key: options[key] for key in words if key in options} | {"aspect": width / height, "fig_inches": 9}
+        dressed = [one.opts(**shared, show_legend=False, backend="matplotlib") for one in dressed]
     return hv.Overlay(dressed, group=name, name=name).opts(legend_position="top_left", **bounded, backend="bokeh")
 
 

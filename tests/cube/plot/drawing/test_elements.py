@@ -145,3 +145,20 @@ def test_words_and_key_fit_the_width_that_a_user_chooses(cube, pareto):
     (key,) = (one for one in narrow.above if isinstance(one, Legend))
     assert key.ncols in (2, 3)
     assert narrow.height > wide.height
+
+
+IN_MATPLOTLIB = """
+import holoviews as hv
+hv.extension("matplotlib", "bokeh")
+import roofcube as rc
+axes = hv.render(rc.plot.pareto(rc.benchmark("mnist")), backend="matplotlib").axes[0]
+x, y = axes.lines[0].get_data()
+steps = all(a == b or c == d for a, b, c, d in zip(x, x[1:], y, y[1:]))
+print(axes.get_xscale(), steps, axes.get_xlabel(), sep="|")
+"""
+
+
+def test_matplotlib_draws_the_same_axes_and_steps():
+    pytest.importorskip("matplotlib")
+    done = subprocess.run([sys.executable, "-c", IN_MATPLOTLIB], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "log|True|throughput (inputs/s, log scale)"
