@@ -84,7 +84,9 @@ def rendered(figure: Any) -> Any:
     hv = load()
     from bokeh.models import Div
 
-    drawn = hv.render(figure, backend="bokeh")
+    plot = hv.renderer("bokeh").get_plot(figure)
+    drawn = plot.state
+    plot.document = None  # that of the process would keep every figure
     if not isinstance(figure, hv.Div):
         # HoloViews writes the title of a layout in black, in the dark too
         for title in (one for one in getattr(drawn, "children", ()) if isinstance(one, Div)):

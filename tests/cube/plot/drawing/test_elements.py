@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import pickle
 import subprocess
 import sys
+import weakref
 
 import holoviews as hv
 import numpy as np
@@ -162,3 +164,14 @@ def test_matplotlib_draws_the_same_axes_and_steps():
     pytest.importorskip("matplotlib")
     done = subprocess.run([sys.executable, "-c", IN_MATPLOTLIB], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "log|True|throughput (inputs/s, log scale)"
+
+
+def test_a_figure_that_was_drawn_is_let_go():
+    figures = [plane([points({"x": [1.0], "y": [2.0]}, "x", "y", name="a.points")], name="a", x=Axis("x"), y=Axis("y"))]
+    figures += [figures[0].clone()]
+    for figure in figures:
+        rendered(figure)
+    first = weakref.ref(figures[0])
+    del figure, figures[0]  # HoloViews keeps the last that it drew
+    gc.collect()
+    assert first() is None
