@@ -44,6 +44,7 @@ __all__ = [
 LETTERS = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
 SMALL = ((1.0, ""), (1e-3, "m"), (1e-6, "µ"), (1e-9, "n"))
 PREFIXED = ("op", "B", "B/s")  # units whose letter for thousands stands before them: 7.7 Gop, 12 MB, 1.02 TB/s
+RISING = ("MB", "GB/s", "TOP/s")  # of a thousand the next prefix: 1 TB/s
 NOT_KNOWN = "not known"
 WHOLE = 100_000  # floats below it that are whole numbers have all their digits, as integers do: 20240115 is a date
 # how the long name of a variable ends that is a column of the user's measurements
@@ -137,10 +138,15 @@ def with_unit(value: float | None, unit: str, digits: int = 3) -> str:
     --------
     >>> with_unit(12449.2, "inputs/s"), with_unit(7.7e9, "op"), with_unit(0.00123, "ms"), with_unit(2.0, "")
     ('12.4k inputs/s', '7.7 Gop', '0.00123 ms', '2')
+    >>> with_unit(1024.0, "GB/s"), with_unit(2.5e6, "MB"), with_unit(1979.0, "TOP/s")
+    ('1.02 TB/s', '2.5 TB', '1.98 POP/s')
     """
     number, letter = _scaled(value, digits)
     if number == NOT_KNOWN:
         return number
+    if letter and unit in RISING:
+        order = "kMGTPEZY"
+        letter, unit = "", order[order.index(unit[0]) + "kMGT".index(letter) + 1] + unit[1:]
     return f"{number} {letter}{unit}" if unit in PREFIXED else f"{number}{letter} {unit}".rstrip()
 
 

@@ -335,7 +335,8 @@ class StoredSource:
 
     def _axis(self, rows: Rows, name: str) -> tuple[list[str], Array]:
         if name in rows.categories:
-            return rows.categories[name].shown, rows.codes(name)
+            category = rows.categories[name]
+            return (category.shown if isinstance(category.labels[0], str) else category.texts), rows.codes(name)
         return [label_text(label) for label in _labels_along(self.cube, name)], rows.index(name)
 
     def at_latency(self, view: View, stop: Stop | None = None) -> AtLatency | None:

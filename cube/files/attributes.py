@@ -54,7 +54,7 @@ RESERVED = frozenset(
         ORIGINAL,
     }
 )
-PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_]*")  # names of attributes that every format takes
+PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,254}")  # names of attributes that every format takes
 MOMENT = re.compile(r"\bsince\b")
 # to UDUNITS, which knows no operations, and where B is the bel
 UDUNITS = {"op": "count", "B": "byte"}

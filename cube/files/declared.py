@@ -2,26 +2,43 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import os
+import re
 import stat
 from itertools import product
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
-from roofcube.errors import CorruptFileError, MemoryLimitError
+from roofcube.errors import CorruptFileError, InvalidDataError, MemoryLimitError
 from roofcube.files.checksums import ALL, WHOLE
 from roofcube.options import memory_limit
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
     from roofcube.errors import RoofcubeError
 
-__all__ = ["check_bytes", "check_links", "check_number", "check_store"]
+__all__ = [
+    "check_bytes",
+    "check_chunks",
+    "check_descriptions",
+    "check_links",
+    "check_no_other_opened",
+    "check_number",
+    "check_own_values",
+    "check_store",
+    "open_files",
+]
 
+HDF = b"\x89HDF\r\n\x1a\n"
+# type and body of messages of HDF5 that name other files, and the heap that these point to
+ELSEWHERE = ((rb"\x07", rb"\x01.{7}", b"HEAP"), (rb"\x08", rb"[\x04-\x0f]\x03", b"GCOL"))
+LINK = rb"\x01[\x08-\x1f]\x40"  # version, flags and kind of a link to another file
+BLOCK, OVERLAP = 1 << 22, 64  # bytes of a file that are looked through at a time, and those of a pattern
 METADATA = "zarr.json"
 METADATA_BYTES = 1 << 24  # a cube of 1,631 networks declares less than a megabyte
 CHUNKS = 1_000_000  # of 2 million points more than a disk holds; zarr makes a task of each, even of missing ones
@@ -93,6 +110,12 @@ def check_number(source: Path | str, variables: int, error: type[RoofcubeError] 
         raise error(msg)
 
 
+def check_chunks(source: Path, chunks: int) -> None:
+    """Raise where an array has more chunks than can be read in a time."""
+    if chunks > CHUNKS:
+        raise _refused(source, f"at most {CHUNKS:,} chunks", f"{chunks:,}")
+
+
 def check_bytes(source: Path | str, sizes: Mapping[str, int], parts: Mapping[str, int] = MappingProxyType({})) -> None:
     """Raise where variables of some sizes in bytes do not fit together into the memory limit, or one of their parts."""
     total, limit = sum(sizes.values()), memory_limit()
@@ -111,6 +134,106 @@ def check_bytes(source: Path | str, sizes: Mapping[str, int], parts: Mapping[str
             "`roofcube.set_options(memory=...)`"
         )
         raise MemoryLimitError(msg)
+
+
+# netcdf ---------------------------------------------------------------------------------------------------------------
+
+
+def check_own_values(path: Path) -> None:
+    """Raise where a variable of an HDF5 file has its values in other files, of which HDF5 would read any.
+
+    netCDF does not tell, so that the messages that say so are looked for: storage in files by name, whose list is in a
+    heap, and a virtual layout, which is in another. Their places are checked, so that no numbers are taken for them.
+    """
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        start = next((at for at in _starts(size) if _read(file, at, len(HDF)) == HDF), None)
+        if start is None:
+            return
+        head = _read(file, start, 16)
+        width = head[13 if head[8] < 2 else 9]  # bytes of an address
+        if width not in (2, 4, 8):
+            raise _refused(path, "addresses of 2, 4 or 8 bytes", str(width))
+        used = min(width, -(-size.bit_length() // 8))  # the other bytes of an address in the file are 0
+        for gap, (kind, body, heap) in product((3, 5, 7), ELSEWHERE):  # between a message's type and its body
+            place = rb"%s(?=.{%d}%s(.{%d}\x00{%d}))" % (kind, gap, body, used, width - used)
+            for _, found in _places(file, place):
+                if _read(file, start + int.from_bytes(found[1], "little"), len(heap)) == heap:
+                    raise _refused(path, "values of its own", "a variable that takes them from other files")
+
+
+def _read(file: BinaryIO, at: int, length: int) -> bytes:
+    file.seek(at)
+    return file.read(length)
+
+
+def _places(file: BinaryIO, pattern: bytes) -> Iterator[tuple[int, re.Match[bytes]]]:
+    """Go through the places of a short pattern in a file, a block at a time, for memory."""
+    at = 0
+    while len(block := _read(file, at, BLOCK + OVERLAP)):
+        for found in re.finditer(pattern, block, re.DOTALL):
+            if found.start() < BLOCK:
+                yield at + found.start(), found
+        at += BLOCK
+
+
+def open_files() -> set[tuple[int, int]] | None:
+    """Return which files this process has open, None where the system does not tell."""
+    try:
+        numbers = os.listdir("/proc/self/fd")  # noqa: PTH208
+    except OSError:
+        return None
+    found = set()
+    for number in numbers:
+        with contextlib.suppress(OSError):  # closed meanwhile, as the folder itself
+            there = os.stat(f"/proc/self/fd/{number}")  # noqa: PTH116
+            found.add((there.st_dev, there.st_ino))
+    return found
+
+
+def check_no_other_opened(path: Path, before: set[tuple[int, int]] | None) -> None:
+    """Raise where opening an HDF5 file has opened another, to which a link in it leads.
+
+    Parameters
+    ----------
+    path : Path
+    before : set
+        What `open_files` gave before. Another thread may have opened a file since, so that the link is looked for.
+    """
+    there, now = path.stat(), open_files()
+    if before is not None and now is not None and now <= before | {(there.st_dev, there.st_ino)}:
+        return
+    with path.open("rb") as file:
+        for at, _ in _places(file, LINK):
+            target = _file_of_link(file, at)
+            if target is not None:
+                raise _refused(path, "values of its own", f"a link to the file {target!r:.200}")
+
+
+def _file_of_link(file: BinaryIO, at: int) -> str | None:
+    """Return the file that a link message of HDF5 leads to; None where there is no such message at this place."""
+    flags = _read(file, at + 1, 1)[0]
+    at += 3 + (8 if flags & 4 else 0) + (1 if flags & 16 else 0)  # order of creation, alphabet
+    width = 1 << (flags & 3)
+    name = int.from_bytes(_read(file, at, width), "little")
+    if name >= 1 << 16:
+        return None
+    at += width + name
+    length = int.from_bytes(_read(file, at, 2), "little")
+    target, place, *rest = [*_read(file, at + 2, length).lstrip(b"\0").split(b"\0"), b"", b""]
+    try:
+        names = [target.decode(), place.decode()]
+    except UnicodeDecodeError:
+        return None
+    return names[0] if len(rest) > 2 and all(one and one.isprintable() for one in names) else None
+
+
+def _starts(size: int) -> Iterator[int]:
+    """Go through the places at which an HDF5 file may start."""
+    at = 0
+    while at < size:
+        yield at
+        at = max(512, 2 * at)
 
 
 # zarr -----------------------------------------------------------------------------------------------------------------
@@ -135,6 +258,22 @@ def check_links(store: Path) -> dict[str, list[str]]:
             if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
                 raise _refused(store, "files alone", f"{os.path.relpath(path, store)!r}, a pipe or a device")
     return found
+
+
+def check_descriptions(store: Path) -> None:
+    """Raise where the attributes of a store that was just written make a description that is not read again.
+
+    Raises
+    ------
+    InvalidDataError
+    """
+    size = max(path.stat().st_size for path in (store / METADATA, *store.glob(f"*/{METADATA}")))
+    if size > METADATA_BYTES:
+        msg = (
+            f"`cube`: expected attributes that take at most {METADATA_BYTES:,} bytes in a Zarr store, got {size:,}; "
+            "shorten them, or make variables of them"
+        )
+        raise InvalidDataError(msg)
 
 
 def _parsed(path: Path) -> dict[str, Any]:
@@ -182,8 +321,7 @@ def _declared(path: Path, content: dict[str, Any]) -> tuple[int, int]:
         width = max(width, 4 * len(fill))
     chunks = math.prod(-(-size // one) for size, one in zip(shape, chunk, strict=True))
     chunks *= _inside_shards(path, chunk, content["codecs"])
-    if chunks > CHUNKS:
-        raise _refused(path, f"at most {CHUNKS:,} chunks", f"{chunks:,}")
+    check_chunks(path, chunks)
     # a chunk is unpacked whole, also where it reaches beyond the array
     return math.prod(shape) * width, math.prod(chunk) * width if chunks else 0
 

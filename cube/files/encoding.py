@@ -7,6 +7,7 @@ and in the attribute `roofcube_original` of each variable and of the file, from 
 from __future__ import annotations
 
 import re
+import unicodedata
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,6 +24,7 @@ __all__ = ["encoded", "encoded_attributes"]
 Array = np.ndarray[Any, np.dtype[Any]]
 CONVENTIONS = "CF-1.11"
 NAME = re.compile(r"[^\s/\x00-\x1f\x7f]([^/\x00-\x1f\x7f]*[^\s/\x00-\x1f\x7f])?")
+LONGEST = 255  # bytes of a name, of NetCDF's and of files
 TIME_UNITS = {"D": "days", "h": "hours", "m": "minutes", "s": "seconds"} | {
     "ms": "milliseconds",
     "us": "microseconds",
@@ -144,6 +146,12 @@ def _check_storable(cube: xr.Dataset) -> None:
             msg = (
                 f"`{name}`: expected a name in text, without '/' and control characters, and without spaces at its "
                 "ends; rename it"
+            )
+            raise InvalidDataError(msg)
+        if len(name.encode()) > LONGEST or not unicodedata.is_normalized("NFC", name):
+            msg = (
+                f"`{name:.60}`: expected a name of at most {LONGEST} bytes, its letters composed (NFC), as files keep "
+                "it; rename it"
             )
             raise InvalidDataError(msg)
     for name, index in cube.xindexes.items():

@@ -49,7 +49,8 @@ def _hashed_values(name: str, variable: xr.Variable) -> Iterator[str | bytes | m
         yield from _listed(variable.values)
         return
     for values in in_parts(variable):
-        yield np.ascontiguousarray(values).reshape(-1).view("u1").data
+        flat = np.ascontiguousarray(values).reshape(-1).view("u1")
+        yield (flat != 0 if variable.dtype.kind == "b" else flat).data  # any byte but 0 is true
 
 
 def _listed(values: Array) -> Iterator[str]:

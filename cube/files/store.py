@@ -6,7 +6,7 @@ import math
 import time
 import warnings
 from functools import partial
-from itertools import chain
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
@@ -37,9 +37,12 @@ TEXT, TEXT_IN_FILE, TEXT_SAVED = 60, 48, 110  # bytes of a text of no letters: i
 CHUNK = 1 << 21  # bytes of one of a NetCDF file
 SHARE = 32  # chunks in the memory limit: several are read at a time
 MOST = 10_000  # parts of a variable, for each of which Dask makes a task, whatever a file declares
+SHOWN = 5  # groups that are told of a file that has some
 SECONDS = 30.0  # to wait for others to leave a file in peace
 FORMAT, VERSION = "roofcube_format", 2  # 1: attributes as text, no checksum over them, xarray's own decoding
 SUFFIXES = (".nc", ".zarr")
+# what netCDF says of a cube that it has no form for
+LIMITS = ("NC_MAX_", "Name contains illegal characters", "String match to name in use")
 OF_THE_FILE = (FORMAT, checksums.CONTENT, checksums.DESCRIPTION, *checksums.OF_ONE_STORE)
 
 
@@ -138,7 +141,7 @@ def load(path: str | Path, *, chunks: Any = None, untrusted: bool = False, secon
 
     >>> rc.load(path, chunks={}).measured_throughput.chunks is None
     False
-    >>> rc.load(path, untrusted=True).sizes["platform"]
+    >>> rc.load(path, untrusted=True, seconds=20).sizes["platform"]
     9
     """
     source = _checked_path(path_of(path), reading=True)
@@ -351,8 +354,10 @@ def _open(source: Path, *, reading: bool = False) -> xr.Dataset:
     from xarray.backends import NetCDF4DataStore
 
     # one handle for all: netCDF4 1.7 crashes where a second one is opened and closed beside one that is in use
+    before = declared.open_files()
     store = NetCDF4DataStore(netcdf_handle(source), mode="r")  # type: ignore[no-untyped-call]
     try:
+        declared.check_no_other_opened(source, before)
         _check_netcdf(source, store, reading=reading)
         return _told_by_its_attributes(partial(xr.open_dataset, store))
     except BaseException:
@@ -383,23 +388,18 @@ def _file_attributes(opened: xr.Dataset) -> dict[str, Any]:
 
 def _check_netcdf(source: Path, store: Any, *, reading: bool) -> None:
     """Check the sizes that a NetCDF file declares; of one that is not read, those of its labels, which xarray reads."""
-    from netCDF4 import EnumType
-
-    declared.check_number(source, len(store.ds.variables))
-    sizes, parts, text = {}, {}, []
+    _check_kinds(source, store.ds)
+    sizes, parts, text, own, most = {}, {}, [], True, 0
     for name, variable in store.ds.variables.items():
-        if variable.dtype is not str and not isinstance(variable.datatype, np.dtype | EnumType):
-            msg = (
-                f"{source}: expected numbers and text, got {name!r} of a type of its own "
-                f"({type(variable.datatype).__name__}); write the file without it, which xarray.open_dataset(..., "
-                f"drop_variables={name!r}) reads"
-            )
-            raise CorruptFileError(msg)
         width = np.dtype(variable.dtype).itemsize if variable.dtype is not str else TEXT
         if variable.dtype is str:
             text.append(name)
-        chunk = variable.chunking()
-        parts[name] = math.prod(map(int, chunk)) * width if isinstance(chunk, list) else 0  # unpacked whole
+        chunk, parts[name] = variable.chunking(), 0
+        if isinstance(chunk, list):
+            most = max(most, math.prod(map(math.ceil, np.divide(variable.shape, chunk))))
+            parts[name] = math.prod(map(int, chunk)) * width  # unpacked whole
+        elif variable.ndim and variable.dtype is not str:
+            own = False
         if reading or variable.dimensions == (name,):
             sizes[name] = max(variable.size * width, parts[name] if variable.size else 0)
     if reading and text:  # of lengths that nothing declares; it is what the file holds beside numbers
@@ -407,6 +407,29 @@ def _check_netcdf(source: Path, store: Any, *, reading: bool) -> None:
         rest += (TEXT - TEXT_IN_FILE) * sum(math.prod(store.ds[name].shape) for name in text)
         sizes[text[0]] += WIDE * max(0, rest)
     declared.check_bytes(source, sizes, parts)
+    if reading:
+        declared.check_chunks(source, most)
+    if not own:  # what lies in one piece may lie in other files
+        declared.check_own_values(source)
+
+
+def _check_kinds(source: Path, file: Any) -> None:
+    """Check that a NetCDF file holds variables alone, of numbers and text."""
+    from netCDF4 import EnumType
+
+    declared.check_number(source, len(file.variables))
+    if file.groups:
+        names = ", ".join(repr(name) for name in islice(file.groups, SHOWN))
+        msg = f"{source}: expected variables alone, got the groups {names}; make a file of each that is wanted"
+        raise CorruptFileError(msg)
+    for name, variable in file.variables.items():
+        if variable.dtype is not str and not isinstance(variable.datatype, np.dtype | EnumType):
+            msg = (
+                f"{source}: expected numbers and text, got {name!r} of a type of its own "
+                f"({type(variable.datatype).__name__}); write the file without it, which xarray.open_dataset(..., "
+                f"drop_variables={name!r}) reads"
+            )
+            raise CorruptFileError(msg)
 
 
 # writing --------------------------------------------------------------------------------------------------------------
@@ -451,7 +474,10 @@ def _write_netcdf(stored: xr.Dataset, path: Path) -> None:
     try:
         with one_thread(path.with_suffix(".nc")), small_caches():
             stored.to_netcdf(path, engine="netcdf4", encoding=_encoding(stored))
-    except RuntimeError as error:
+    except (RuntimeError, AttributeError) as error:
+        if any(words in str(error) for words in LIMITS):
+            msg = f"`cube`: NetCDF does not hold it ({error}); rename or leave out what that names, or save it as .zarr"
+            raise InvalidDataError(msg) from error
         # what HDF5 says where the disk is full, without the system's number
         raise OSError(str(error)) from error
     finally:
@@ -470,6 +496,7 @@ def _write_zarr(stored: xr.Dataset, path: Path) -> None:
         # what others read at once; that a store of format 3 has it beside its parts is not yet in the specification
         warnings.filterwarnings("ignore", message="Consolidated metadata is currently not part")
         zarr.consolidate_metadata(path)
+    declared.check_descriptions(path)
 
 
 def compressors() -> tuple[Any, ...]:

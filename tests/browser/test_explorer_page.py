@@ -179,3 +179,46 @@ def test_it_fits_a_phone_and_every_tab_shows_something(local_visit, address):
     page.get_by_role("button", name="At latency", exact=True).click()
     page.locator(".within td.best").first.wait_for(timeout=15_000)
     assert local_visit.complaints == []
+
+
+BACKGROUND = f"() => ({FIND})('explorer.heatmap')?.background_fill_color === '#14181d'"
+
+
+def test_a_figure_that_is_opened_later_is_dark_too(local_visit, address):
+    local_visit.page.emulate_media(color_scheme="dark")
+    page = opened(local_visit, address)
+    page.get_by_role("button", name="Heatmap").click()
+    page.wait_for_function(BACKGROUND, timeout=12_000)
+    assert local_visit.complaints == []
+
+
+FOCUS = "() => { let one = document.activeElement; while (one.shadowRoot?.activeElement) one = one.shadowRoot.activeElement; return one.getAttribute('aria-label') ?? one.textContent }"
+
+
+def test_limits_are_set_by_the_keyboard(local_visit, address):
+    page = opened(local_visit, address)
+    latency = page.get_by_label("measured latency ≤", exact=False).first
+    latency.focus()
+    latency.press_sequentially("1 ms")
+    latency.press("Escape")
+    assert latency.input_value() == ""
+    latency.press_sequentially("10 ms")
+    latency.press("Enter")
+    page.get_by_label("remove the limit measured latency ≤").wait_for(timeout=12_000)
+    assert page.evaluate(FOCUS).startswith("measured latency ≤")
+    # what is typed while an answer arrives is neither lost nor sent
+    page.keyboard.press("Tab")
+    page.keyboard.press("Tab")
+    page.keyboard.type("8")
+    page.evaluate(f"({FIND})('explorer.points').selected.indices = [5]")
+    says(page, "1 selected")
+    page.keyboard.type("5")
+    accuracy = page.get_by_label("measured top-1 accuracy ≥", exact=False).first
+    assert accuracy.input_value() == "85"
+    accuracy.press("Enter")
+    page.get_by_label("remove the limit measured top-1 accuracy ≥").wait_for(timeout=12_000)
+    # the button that takes a limit away goes with it: its field has the focus
+    page.get_by_label("remove the limit measured latency ≤").press("Enter")
+    page.get_by_label("remove the limit measured latency ≤").wait_for(state="detached", timeout=12_000)
+    assert page.evaluate(FOCUS).startswith("measured latency ≤")
+    assert local_visit.complaints == []

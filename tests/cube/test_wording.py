@@ -116,3 +116,8 @@ def test_a_cube_is_named_by_what_it_holds():
 
 def test_tasks_of_others_keep_their_name():
     assert [task_title(task) for task in ("cifar10", "mine")] == ["CIFAR-10", "mine"]
+
+
+def test_a_thousand_of_a_unit_with_a_prefix_is_one_of_the_next():
+    assert [with_unit(value, "GB/s") for value in (999.4, 1000.0, 1.5e6)] == ["999 GB/s", "1 TB/s", "1.5 PB/s"]
+    assert (with_unit(2e3, "TOP/s"), with_unit(2e3, "ms")) == ("2 POP/s", "2k ms")

@@ -8,7 +8,8 @@ export function render({model, el}) {
   const field = (limit) => {
     const name = `${limit.shown} ${limit.sign}`
     const input = keyed(make("input", {type: "text", value: limit.text, placeholder: limit.unit, size: 8, "aria-label": `${name} ${limit.unit}`,
-      "aria-invalid": limit.wrong ? "true" : "false", onchange: () => send({do: "limit", name: limit.name, end: limit.end, text: input.value})}), `f${limit.name}${limit.end}`)
+      "aria-invalid": limit.wrong ? "true" : "false"}), `f${limit.name}${limit.end}`)
+    typing(input, () => send({do: "limit", name: limit.name, end: limit.end, text: input.value}))
     const cross = limit.text === "" ? null : button("×", {do: "limit", name: limit.name, end: limit.end, text: ""}, {"aria-label": `remove the limit ${name}`, class: "cross"})
     return make("span", {class: "limit"}, make("span", {}, name), input, cross)
   }

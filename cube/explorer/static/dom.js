@@ -34,15 +34,35 @@ async function copy(text, button) {
   button.textContent = done ? "copied" : "not copied"
   setTimeout(() => { button.textContent = words }, 2000)
 }
-// keep the focus, and what is being typed, when a part is drawn anew
+// keep the focus, and what is typed and not sent yet, when a part is drawn anew; of what is gone the focus goes to what
+// stood before it
 function redraw(root, children) {
   const active = root.getRootNode().activeElement
-  const key = active && root.contains(active) ? active.dataset.key : null
-  const typed = key && active.tagName === "INPUT" && active.type === "text" ? active.value : null
+  const before = [...root.querySelectorAll("[data-key]")]
+  const place = active && root.contains(active) ? before.indexOf(active) : -1
+  const typed = place >= 0 && active.tagName === "INPUT" && active.type === "text" && active.value !== active.dataset.sent
+    ? [active.value, active.selectionStart, active.selectionEnd] : null
+  if (typed) active.dataset.sent = active.value // it leaves the page, and has nothing to send
   root.replaceChildren(...children)
-  if (!key) return
-  for (const element of root.querySelectorAll("[data-key]")) if (element.dataset.key === key) {
-    if (typed !== null && element.dataset.keep === "1") element.value = typed
-    element.focus({preventScroll: true})
-  }
+  if (place < 0) return
+  const after = [...root.querySelectorAll("[data-key]")]
+  const same = after.find((element) => element.dataset.key === active.dataset.key)
+  const chosen = same ?? after[Math.max(0, Math.min(place - 1, after.length - 1))]
+  if (same && typed) { same.value = typed[0]; same.setSelectionRange(typed[1], typed[2]) }
+  chosen?.focus({preventScroll: true})
+}
+// what a reader types: sent by Enter or by leaving the field, taken back by Escape
+function typing(input, send) {
+  input.dataset.sent = input.value
+  const commit = () => { if (input.value !== input.dataset.sent) { input.dataset.sent = input.value; send() } }
+  for (const event of ["change", "blur"]) input.addEventListener(event, commit)
+  input.addEventListener("keydown", (event) => {
+    if (event.key === "Enter") commit()
+    if (event.key === "Escape") { input.value = input.dataset.sent; input.select() }
+  })
+  return input
+}
+// write what holds into a field, but not over what is being typed
+function settle(input, text) {
+  if (input.getRootNode().activeElement !== input || input.value === input.dataset.sent) input.value = input.dataset.sent = text
 }

@@ -20,7 +20,17 @@
       if (place >= 0) model.setv({[name]: wrapped ? {...value, value: to[place]} : to[place]}, {sync: false})
     }
   }
-  const begin = () => (window.Bokeh?.documents[0]?._all_models.size ? paint() : setTimeout(begin, 30))
+  // a figure that is opened later brings models of its own
+  let painted = 0, waiting = 0
+  const changed = () => {
+    if (waiting || Bokeh.documents[0]._all_models.size === painted) return
+    waiting = setTimeout(() => { waiting = 0; painted = Bokeh.documents[0]._all_models.size; paint() }, 20)
+  }
+  const begin = () => {
+    if (!window.Bokeh?.documents[0]?._all_models.size) return setTimeout(begin, 30)
+    paint()
+    Bokeh.documents[0].on_change(changed)
+  }
   begin()
   scheme.addEventListener("change", paint)
   new MutationObserver(paint).observe(root, {attributeFilter: ["data-theme"]})

@@ -25,13 +25,13 @@ export function render({model, el}) {
     const number = make("span", {class: "n"}), bar = make("i"), words = make("span", {class: "t", title: one.text, dir: "auto"}, one.shown)
     const line = make("label", {}, box, mark, words, number, bar)
     made.list.append(line)
-    return {line, box, number, bar, words: one.text.toLowerCase()}
+    return {line, box, number, bar, words: `${one.text} ${one.shown}`.toLowerCase()}
   }
   const range = (facet, made) => {
     const bars = make("div", {class: "bars", "aria-hidden": "true"}, facet.bars.map(() => make("i")))
     const send = () => model.send_msg(JSON.stringify({do: "range", name: facet.name, low: low.value, high: high.value}))
-    const low = make("input", {type: "text", size: 7, "aria-label": `${facet.shown} from`, onchange: send})
-    const high = make("input", {type: "text", size: 7, "aria-label": `${facet.shown} to`, onchange: send})
+    const low = typing(make("input", {type: "text", size: 7, "aria-label": `${facet.shown} from`}), () => send())
+    const high = typing(make("input", {type: "text", size: 7, "aria-label": `${facet.shown} to`}), () => send())
     made.list.append(...(facet.bars.length ? [bars] : []), make("div", {class: "ends"}, low, make("span", {}, "to"), high))
     return {bars, low, high}
   }
@@ -47,7 +47,7 @@ export function render({model, el}) {
         made.range ??= range(facet, made)
         const most = Math.max(1, ...facet.bars)
         facet.bars.forEach((count, place) => { made.range.bars.children[place].style.height = `${100 * count / most}%` })
-        made.range.low.value = facet.low; made.range.high.value = facet.high
+        settle(made.range.low, facet.low); settle(made.range.high, facet.high)
         made.range.low.placeholder = facet.least; made.range.high.placeholder = facet.most
         continue
       }

@@ -12,9 +12,10 @@ from bokeh.palettes import Cividis256
 from roofcube.explorer.answers import MOST_CELLS
 from roofcube.explorer.categories import spaced
 from roofcube.explorer.views.look import INK, MUTED, axis_of, plain_figure, set_range, value_text
+from roofcube.explorer.views.table import with_unit_shown
 from roofcube.inert import inert_label
 from roofcube.plot.drawing.style import TOOLTIP_STYLE, hover
-from roofcube.wording import distinct_texts, short
+from roofcube.wording import distinct_texts, short, shown_unit
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,6 +29,8 @@ Array = np.ndarray[Any, np.dtype[Any]]
 MOST_TEXTS = 160  # cells with their value written in
 MOST_TICKS = 24
 LONGEST = 22  # of a label on an axis
+LETTER = 7.0  # pixels of a letter
+USUAL_WIDTH = 560  # pixels inside the axes, before a browser has said how many there are
 CELLS: dict[str, list[Any]] = {
     "column": [],
     "row": [],
@@ -51,8 +54,11 @@ class Heatmap:
         self.cells = ColumnDataSource({name: list(values) for name, values in CELLS.items()}, name="explorer.cells")
         self.image = ColumnDataSource({**NO_IMAGE, "x": [-0.5], "y": [-0.5]}, name="explorer.image")
         self.mapper = LinearColorMapper(palette=Cividis256, low=0, high=1, nan_color="rgba(0,0,0,0)")
+        self.texts: list[str] = []
+        self.width = USUAL_WIDTH
         self.plot = plain_figure("explorer.heatmap", height=380, tools="reset,save")
         self._draw()
+        self.plot.on_change("inner_width", lambda attr, old, new: self._fit(new))  # noqa: ARG005  Bokeh's signature
 
     def _draw(self) -> None:
         plot = self.plot
@@ -124,17 +130,40 @@ class Heatmap:
         if (wide, high_) != self._shape:
             set_range(self.plot.x_range, -0.5, wide - 0.5)
             set_range(self.plot.y_range, high_ - 0.5, -0.5)
-        columns = _brief(grid.columns, self.source.unit(view.columns))
-        rows = _brief(grid.rows, self.source.unit(view.rows))
-        _label_axis(self.plot.xaxis[0], spaced(view.columns), columns, turned=sum(map(len, columns)) > 70)
-        _label_axis(self.plot.yaxis[0], spaced(view.rows), rows, turned=False)
+        self._label_axis(self.plot.xaxis[0], view.columns, grid.columns)
+        self._label_axis(self.plot.yaxis[0], view.rows, grid.rows)
         self.grid = grid
         if grid.values.size > MOST_CELLS:
-            self.cells.data = {name: list(values) for name, values in CELLS.items()}
+            self.cells.data, self.texts = {name: list(values) for name, values in CELLS.items()}, []
             self.image.data = {"image": [places], "x": [-0.5], "y": [-0.5], "w": [wide], "h": [high_]}
         else:
             self.image.data = {**NO_IMAGE, "x": [-0.5], "y": [-0.5]}
             self.cells.data = self._marks(view, grid, (places - low) / (high - low), palette)
+            self.texts = self.cells.data["text"]
+        self._fit()
+
+    def _label_axis(self, drawn: Any, name: str, labels: list[str]) -> None:
+        """Write the labels at their places, numbers in the unit that the name tells; of many only some."""
+        factor, unit = shown_unit(self.source.unit(name))
+        step = max(1, -(-len(labels) // MOST_TICKS))
+        texts = dict(list(enumerate(_brief(labels, factor)))[::step])
+        drawn.axis_label = with_unit_shown(name, unit)
+        if drawn.major_label_overrides != texts:
+            drawn.ticker = FixedTicker(ticks=list(texts))
+            drawn.major_label_overrides = texts
+            drawn.major_tick_line_color = None
+
+    def _fit(self, width: int | None = None) -> None:
+        """Turn labels, and leave out the values in cells, where the figure is too narrow for them."""
+        self.width = width or self.width
+        across = self.plot.xaxis[0]
+        letters = sum(len(one) + 2 for one in across.major_label_overrides.values())
+        across.major_label_orientation = 0.7 if LETTER * letters > self.width else "horizontal"
+        room = self.width / max(self._shape[0], 1)
+        fits = LETTER * max(map(len, self.texts), default=0) <= room
+        texts = self.texts if fits else [""] * len(self.texts)
+        if len(texts) == len(self.cells.data["text"]) and texts != list(self.cells.data["text"]):
+            self.cells.data = {**self.cells.data, "text": texts}
 
     @property
     def _shape(self) -> tuple[int, int]:
@@ -173,25 +202,11 @@ def _ink(colour: str) -> str:
     return "#000000" if 0.299 * red + 0.587 * green + 0.114 * blue > 128 else "#fffffe"
 
 
-def _label_axis(drawn: Any, name: str, labels: list[str], *, turned: bool) -> None:
-    """Write the labels at their places; of many only some."""
-    step = max(1, -(-len(labels) // MOST_TICKS))
-    ticks = list(range(0, len(labels), step))
-    texts = {place: labels[place] for place in ticks}
-    drawn.axis_label = name
-    if drawn.major_label_overrides == texts:
-        return
-    drawn.ticker = FixedTicker(ticks=ticks)
-    drawn.major_label_overrides = texts
-    drawn.major_label_orientation = 0.7 if turned else "horizontal"
-    drawn.major_tick_line_color = None
-
-
-def _brief(labels: list[str], unit: str) -> list[str]:
-    """Write labels of an axis: numbers with few digits and their unit, texts no longer than there is room."""
+def _brief(labels: list[str], factor: float) -> list[str]:
+    """Write labels of an axis: numbers with few digits, texts no longer than there is room."""
     try:
         numbers = [int(label) if label.lstrip("-").isdigit() else float(label) for label in labels]
-        return distinct_texts(numbers, unit)
+        return distinct_texts(numbers if factor == 1.0 else [number * factor for number in numbers])
     except ValueError:
         texts = [inert_label(label) for label in labels]
         return [text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…" for text in texts]

@@ -46,20 +46,21 @@ EMPTY: dict[str, Any] = {"x": [], "y": []}
 
 def marks_of(rows: Rows, drawn: Array, looks: Looks) -> dict[str, list[Any]]:
     """Return colour and marker of rows; what extrapolates is red."""
-    texts = [""] * len(drawn)
+    texts = shown = [""] * len(drawn)
     if looks.name:
         category, codes = rows.categories.get(looks.name), None
         if category is not None:
             codes = rows.codes(looks.name)[drawn].tolist()
             texts = [category.texts[code] if code >= 0 else "" for code in codes]
+            shown = [category.shown[code] if code >= 0 else "" for code in codes]
         elif looks.name in rows.cube.coords:
-            texts = [str(label) for label in rows.values(looks.name, drawn).tolist()]
+            texts = shown = [str(label) for label in rows.values(looks.name, drawn).tolist()]
     colours = [looks.colours.get(text, looks.plain) for text in texts]
     beyond = rows.extrapolates[drawn]
     return {
         "colour": [RED if red else colour for colour, red in zip(colours, beyond.tolist(), strict=True)],
         "marker": [looks.markers.get(text, "circle") for text in texts],
-        "text": texts,
+        "text": shown,
     }
 
 

@@ -84,7 +84,9 @@ def rendered(figure: Any) -> Any:
     hv = load()
     from bokeh.models import Div
 
-    drawn = hv.render(figure, backend="bokeh")
+    plot = hv.renderer("bokeh").get_plot(figure)
+    drawn = plot.state
+    plot.document = None  # that of the process would keep every figure
     if not isinstance(figure, hv.Div):
         # HoloViews writes the title of a layout in black, in the dark too
         for title in (one for one in getattr(drawn, "children", ()) if isinstance(one, Div)):
@@ -181,6 +183,10 @@ def _element(
         step=step,
         lines=dict(lines or {}),
     )
+    if "matplotlib" in hv.Store.renderers and kind in ("Points", "Segments", "Curve"):
+        colour = looks.get("line_color") or looks.get("color")
+        steps = {"interpolation": {"before": "steps-pre", "after": "steps-post"}[step]} if step else {}
+        element = element.opts(**({"color": colour} if colour else {}), **steps, backend="matplotlib")
     return element.opts(**looks, hooks=[hook], backend="bokeh")
 
 
@@ -325,13 +331,18 @@ def plane(
     # 40 % of drawing; where both axes have bounds nothing comes of it
     bounded = {} if x.bounds is None or y.bounds is None else {"normalize": False, "apply_ranges": False}
     options |= bounded
-    hook = partial(_furnish, name=name, axes=(x, y), notes=lines, key=dict(key or {}), tags=list(tags))
+    hook = partial(_furnish, name=name, axes=(x, y), notes=lines, width=width, key=dict(key or {}), tags=list(tags))
     first, *others = parts
     own = _hooks_of(first)
     dressed = [first.opts(**options, hooks=[*own, hook], backend="bokeh", clone=True)]
     # HoloViews makes the tools of every element anew, and keeps those of the first
     rest = {**options, "default_tools": []}
     dressed += [one.opts(**rest, backend="bokeh", clone=True) for one in others]
+    if "matplotlib" in hv.Store.renderers:
+        # without it HoloViews labels axes by columns, and puts what spans decades on linear ones
+        words = ("title", "xlabel", "ylabel", "logx", "logy", "xlim", "ylim")
+        shared = {key: options[key] for key in words if key in options} | {"aspect": width / height, "fig_inches": 9}
+        dressed = [one.opts(**shared, show_legend=False, backend="matplotlib") for one in dressed]
     return hv.Overlay(dressed, group=name, name=name).opts(legend_position="top_left", **bounded, backend="bokeh")
 
 
@@ -362,6 +373,10 @@ def _fitting(texts: Sequence[str], y: Axis, width: int, letter: float = NOTE) ->
     return tuple("\n".join(wrap(text, letters)) if len(text) > letters else text for text in texts)
 
 
+def _refitted(texts: Sequence[str], y: Axis, width: int, letter: float = NOTE) -> tuple[str, ...]:
+    return _fitting([text.replace("\n", " ") for text in texts], y, width, letter)
+
+
 def _hooks_of(element: Any) -> list[Any]:
     hooks = load().Store.lookup_options("bokeh", element, "plot").kwargs.get("hooks", [])
     return list(hooks)
@@ -374,10 +389,13 @@ def _furnish(
     name: str,
     axes: tuple[Axis, Axis],
     notes: tuple[str, ...],
+    width: int,
     key: dict[str, Mapping[str, Any]],
     tags: list[Any],
 ) -> None:
     """Dress a plane: fonts, ticks, heads of groups, the key and the notes above it."""
+    from bokeh.models import ColorBar
+
     figure = plot.state
     style.dress(figure)
     # the default, webgl, would put 194 kB of script into a page and stall in browsers without a graphics card
@@ -385,6 +403,8 @@ def _furnish(
     figure.name = name
     for letter, axis in zip("xy", axes, strict=True):
         _set_axis(figure, letter, axis)
+    for bar in (one for one in figure.right if isinstance(one, ColorBar)):
+        style.plain_bar(bar)
     if f"{name} furnished" in figure.tags:
         return
     figure.tags = [*figure.tags, f"{name} furnished", *tags]
@@ -392,6 +412,9 @@ def _furnish(
         _add_heads(figure, letter, axis)
     if key:
         style.key(figure, key)
+    if figure.width and figure.width != width:  # the user's own
+        figure.title.text = _refitted([figure.title.text], axes[1], figure.width, HEAD)[0]
+        notes = _refitted(notes, axes[1], figure.width)
     figure.height += round(LINE * "".join([figure.title.text, *notes]).count("\n"))
     style.noted(figure, notes)
 

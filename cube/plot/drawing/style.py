@@ -16,6 +16,7 @@ from bokeh.models import (
     InlineStyleSheet,
     Legend,
     LegendItem,
+    LogColorMapper,
     LogTicker,
     Scatter,
     Segment,
@@ -46,6 +47,7 @@ __all__ = [
     "log_bounds",
     "marker_size",
     "noted",
+    "plain_bar",
     "plain_ticks",
     "platform_colours",
     "platform_dash",
@@ -143,6 +145,7 @@ TOOLTIP_STYLE = "font-size:13px;max-width:420px;line-height:1.35;color:#1f2329"
 
 
 LETTER = 7.0  # pixels of a letter of a key
+BESIDE = 60  # pixels beside the frame, in which a key stands
 NARROWEST = 5.5  # ends of a log axis, between which always lie two of 1, 2, 5, 10
 
 
@@ -195,9 +198,7 @@ def colour_scale(low: float, high: float, unit: str, *, sense: str | None, log: 
     from bokeh.palettes import Cividis256
 
     known = f"bright = {'more' if sense == 'max' else 'less'}, better" if sense else ""
-    ticks = {"ticker": FixedTicker(ticks=decades(low, high))} if log else {}
     looks = {
-        "formatter": CustomJSTickFormatter(code=PLAIN),
         "width": 14,
         "padding": 6,
         "bar_line_color": None,
@@ -214,9 +215,16 @@ def colour_scale(low: float, high: float, unit: str, *, sense: str | None, log: 
         "clipping_colors": {"NaN": (0, 0, 0, 0)},
         "colorbar": True,
         "clabel": "\n".join(filter(None, (unit, known))),
-        "colorbar_opts": {**ticks, **looks},
+        "colorbar_opts": looks,
         "fontsize": {"cticks": TEXT, "clabel": TEXT},
     }
+
+
+def plain_bar(bar: Any) -> None:
+    """Label a colour bar as axes are; a model in the options would be in the documents of all drawings of a figure."""
+    bar.formatter = CustomJSTickFormatter(code=PLAIN)
+    if isinstance(bar.color_mapper, LogColorMapper):
+        bar.ticker = FixedTicker(ticks=decades(bar.color_mapper.low, bar.color_mapper.high))
 
 
 def class_marker(device_class: str, platform: str = "") -> str:
@@ -334,9 +342,9 @@ def key(plot: Any, entries: Mapping[str, Mapping[str, Any]]) -> None:
         glyph_width=28,
         label_height=28,
     )
-    widest = 48 + LETTER * max(map(len, entries), default=0)
-    columns = max(1, int((plot.width or WIDTH) // widest))
-    if sum(48 + LETTER * len(label) for label in entries) > (plot.width or WIDTH) and len(items) > columns:
+    room = (plot.width or WIDTH) - BESIDE
+    columns = max(1, int(room // (48 + LETTER * max(map(len, entries), default=0))))
+    if sum(48 + LETTER * len(label) for label in entries) > room and len(items) > columns:
         legend.ncols = columns
         plot.height += 28 * (-(-len(items) // columns) - 1)
     plot.add_layout(legend, "above")

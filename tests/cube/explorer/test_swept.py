@@ -112,4 +112,10 @@ def test_labels_are_told_in_the_units_that_are_shown():
     heatmap = Heatmap(source, print)
     view = View(**{**defaults(source), "columns": "peak", "rows": "bandwidth"})
     heatmap.push(view, source.grid(view))
-    assert list(heatmap.plot.xaxis[0].major_label_overrides.values()) == ["0.1 TOP/s", "3.16 TOP/s", "100 TOP/s"]
+    across = heatmap.plot.xaxis[0]
+    assert (across.axis_label, list(across.major_label_overrides.values())) == ("peak (TOP/s)", ["0.1", "3.16", "100"])
+    assert all(heatmap.cells.data["text"])
+    heatmap._fit(60)  # a browser says how wide the figure is
+    assert not any(heatmap.cells.data["text"])
+    heatmap._fit(900)
+    assert all(heatmap.cells.data["text"])

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import base64
 import json
 import os
 import random
 import shutil
 import subprocess
 import sys
+import zlib
 
 import numpy as np
 import pytest
@@ -13,6 +15,7 @@ import xarray as xr
 
 import roofcube as rc
 from roofcube.errors import CorruptFileError, InvalidDataError, MemoryLimitError
+from roofcube.files import declared
 
 pytest.importorskip("zarr")
 ARRAY = {
@@ -294,3 +297,67 @@ def test_what_could_not_be_loaded_again_is_not_saved(tmp_path, name):
     with pytest.raises(InvalidDataError, match="`cube`: expected at most 1,000 variables, got 1,001"):
         rc.save(cube, tmp_path / name)
     assert list(tmp_path.iterdir()) == []
+
+
+# HDF5 files of h5py (libver="latest"), which netCDF does not write: values stored in other.txt, a virtual layout over
+# other.nc, a link to other.nc; packed by zlib, in base 85
+ELSEWHERE = {
+    "storage": (
+        "c-rgqaB<`1lHy|K;9!7(|4{Iq5yCfsiZ9I(_4W5~31VWXU=l)B2m@S93_vYxJPbgJv0^jKJP!t{fy|#WHDD(IEnpO3U|?coWMqZP"
+        "!Dwb421Wq}kQ+dNgMk(3DrPQr4WJINC?msusK+?aOoy4k0rVX+Bg|JYQHCCdK?UB6+M9Z~ItGB)5>PRy#~AK2qN>d=$w)2IE2$`f"
+        "@&PvsGw%"
+    ),
+    "virtual": (
+        "c-rmNKWYL&6bA6`&1kajYBXXI#KK%4Scs*6P?9YK!7E5W2}BT)Ez(--Exdz*7qQMgtjxO3z?3Nj5xyS`!+!f_d9%%n!@+yOulm~a"
+        "V4V!ST%H>y@5S-sC>)FxB2{(^Enh)^hdh!^qOJX2h^v_$Yd>iVufcEb%Uuwu07^uZskOVVK%VOzTrSu}GeGmCfo#&P4!kEIqs_~6"
+        "`@jx&>9DV@Ktx3JA0PeEFdcd&X8<PJw!jAS<@9s$_B}xa?ZkG_rkN6RM3T&Ft(|eSDe_+v5fKp)5fR<WA8p1nx&"
+    ),
+    "link": (
+        "c-rgqaB<`1lHy|K;9!7(|4^_Q$~S=0Q$xeL{XJZQm>4RUgpd`&02dPjBLf4Q2m=EnhXZ2;F9Sn<Nk(dsUS2YTegy-A0|UiCyX;Q}0Lo7!{r"
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", ELSEWHERE)
+@pytest.mark.parametrize("chunks", [None, {}])
+def test_a_netcdf_file_that_takes_values_from_other_files_is_refused(kind, chunks, tmp_path):
+    import netCDF4
+
+    with netCDF4.Dataset(tmp_path / "other.nc", "w") as file:
+        file.createDimension("i", 2)
+        file.createVariable("x", "f8", ("i",))[:] = [41.0, 42.0]
+    (tmp_path / "other.txt").write_text("secret")
+    path = tmp_path / "cube.nc"
+    path.write_bytes(zlib.decompress(base64.b85decode(ELSEWHERE[kind])))
+    with pytest.raises(CorruptFileError, match=r"cube\.nc: (expected values of its own|not readable as a cube)"):
+        rc.load(path, chunks=chunks)
+
+
+def test_links_are_looked_for_where_the_system_does_not_tell_which_files_are_open(tmp_path):
+    path = tmp_path / "cube.nc"
+    path.write_bytes(zlib.decompress(base64.b85decode(ELSEWHERE["link"])))
+    with pytest.raises(
+        CorruptFileError, match=r"cube\.nc: expected values of its own, got a link to the file 'other\.nc'"
+    ):
+        declared.check_no_other_opened(path, None)
+    declared.check_no_other_opened(rc.save(rc.benchmark("mnist"), tmp_path / "good.nc"), None)
+
+
+def test_numbers_are_not_taken_for_messages_of_the_format(tmp_path):
+    cube = xr.Dataset({"x": ("i", np.tile([7, 1, 936, 8, 772, 1024], 10_000))})
+    cube.to_netcdf(tmp_path / "flat.nc", engine="netcdf4")
+    assert rc.load(tmp_path / "flat.nc").identical(cube)
+
+
+def test_groups_and_very_many_chunks_of_a_netcdf_file_are_refused(tmp_path):
+    import netCDF4
+
+    with netCDF4.Dataset(tmp_path / "groups.nc", "w") as file:
+        file.createGroup("inner").createVariable("x", "f8", ())
+    with pytest.raises(CorruptFileError, match="expected variables alone, got the groups 'inner'; make a file of each"):
+        rc.load(tmp_path / "groups.nc")
+    with netCDF4.Dataset(tmp_path / "chunks.nc", "w") as file:
+        file.createDimension("i", 1_000_001)
+        file.createVariable("x", "i1", ("i",), chunksizes=(1,))
+    with pytest.raises(CorruptFileError, match="expected at most 1,000,000 chunks, got 1,000,001"):
+        rc.load(tmp_path / "chunks.nc")

@@ -302,3 +302,36 @@ def test_a_file_is_opened_beside_another_handle_to_it(tmp_path):
     )
     done = subprocess.run([sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=False)
     assert done.stdout.strip() == "read", (done.returncode, done.stderr[-500:])
+
+
+@pytest.mark.parametrize("suffix", [".nc", ".zarr"])
+@pytest.mark.parametrize("name", ["n" * 256, "\u00fc" * 128, "e\u0301"])
+def test_names_that_files_do_not_keep_are_refused(name, suffix, tmp_path):
+    for cube in (xr.Dataset({name: ("a", [1.0])}), xr.Dataset({"x": (name, [1.0])})):
+        with pytest.raises(InvalidDataError, match="expected a name of at most 255 bytes, its letters composed"):
+            rc.save(cube, tmp_path / f"cube{suffix}")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("suffix", [".nc", ".zarr"])
+def test_the_longest_names_and_any_byte_of_a_flag_come_back(suffix, tmp_path):
+    flags = np.array([0, 1, 2, 255], "u1").view("?")
+    cube = xr.Dataset({"n" * 255: ("d" * 255, flags, {"a" * 300: 1})})
+    loaded = rc.load(rc.save(cube, tmp_path / f"cube{suffix}"))
+    assert loaded["n" * 255].values.tolist() == [False, True, True, True]
+    assert loaded["n" * 255].attrs == {"a" * 300: 1}
+
+
+def test_what_netcdf_has_no_form_for_is_told(tmp_path):
+    for cube in (xr.Dataset({"-": 1.0}), xr.Dataset({".x": 2.0})):
+        with pytest.raises(InvalidDataError, match=r"`cube`: NetCDF does not hold it .*rename or leave out"):
+            rc.save(cube, tmp_path / "cube.nc")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_attributes_that_a_zarr_store_is_not_read_with_are_not_saved(tmp_path):
+    cube = xr.Dataset({"x": 1.0, "y": 2.0})
+    cube.x.attrs["note"] = cube.y.attrs["note"] = "a" * 9_000_000
+    with pytest.raises(InvalidDataError, match="`cube`: expected attributes that take at most 16,777,216 bytes"):
+        rc.save(cube, tmp_path / "cube.zarr")
+    assert list(tmp_path.iterdir()) == []

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import pickle
 import subprocess
 import sys
+import weakref
 
 import holoviews as hv
 import numpy as np
@@ -134,3 +136,42 @@ def test_importing_the_package_loads_no_holoviews():
 def test_no_figure_needs_hvplot_or_panels_models(pareto):
     assert not [one for one in rendered(pareto).references() if type(one).__module__.startswith("panel")]
     assert type(rendered(rc.plot.overview(rc.benchmark("mnist")))).__module__.startswith("bokeh")
+
+
+def test_words_and_key_fit_the_width_that_a_user_chooses(cube, pareto):
+    title = "A title that is much longer than such a figure is wide, so it breaks"
+    narrow, wide = rendered(rc.plot.pareto(cube).opts(width=500, title=title)), rendered(pareto)
+    assert narrow.title.text.count("\n") == 1
+    lines = [max(map(len, one.text.split("\n"))) for one in narrow.above if isinstance(one, Title)]
+    assert max(lines) <= 500 / 6
+    (key,) = (one for one in narrow.above if isinstance(one, Legend))
+    assert key.ncols in (2, 3)
+    assert narrow.height > wide.height
+
+
+IN_MATPLOTLIB = """
+import holoviews as hv
+hv.extension("matplotlib", "bokeh")
+import roofcube as rc
+axes = hv.render(rc.plot.pareto(rc.benchmark("mnist")), backend="matplotlib").axes[0]
+x, y = axes.lines[0].get_data()
+steps = all(a == b or c == d for a, b, c, d in zip(x, x[1:], y, y[1:]))
+print(axes.get_xscale(), steps, axes.get_xlabel(), sep="|")
+"""
+
+
+def test_matplotlib_draws_the_same_axes_and_steps():
+    pytest.importorskip("matplotlib")
+    done = subprocess.run([sys.executable, "-c", IN_MATPLOTLIB], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "log|True|throughput (inputs/s, log scale)"
+
+
+def test_a_figure_that_was_drawn_is_let_go():
+    figures = [plane([points({"x": [1.0], "y": [2.0]}, "x", "y", name="a.points")], name="a", x=Axis("x"), y=Axis("y"))]
+    figures += [figures[0].clone()]
+    for figure in figures:
+        rendered(figure)
+    first = weakref.ref(figures[0])
+    del figure, figures[0]  # HoloViews keeps the last that it drew
+    gc.collect()
+    assert first() is None

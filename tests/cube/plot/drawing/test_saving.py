@@ -6,10 +6,12 @@ import re
 import shutil
 
 import pytest
+from bokeh.document import Document
 
 import roofcube as rc
 from roofcube.errors import InvalidDataError, MissingExtraError
 from roofcube.plot.drawing import saving
+from roofcube.plot.drawing.elements import rendered
 
 CHROMIUM = any(map(shutil.which, saving.PROGRAMS))
 
@@ -54,3 +56,10 @@ def test_a_program_that_draws_nothing_is_told(figure, tmp_path, monkeypatch):
     with pytest.raises(MissingExtraError, match="`path`: true wrote no PNG"):
         rc.plot.save(figure, tmp_path / "peaks.png")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("figure", ["heatmap", "pareto", "boxes"])
+def test_a_figure_is_drawn_into_several_documents(figure):
+    drawn = getattr(rc.plot, figure)(rc.benchmark("mnist"))
+    for _ in range(2):
+        Document().add_root(rendered(drawn))
