@@ -50,6 +50,15 @@ def test_the_networks_that_onnx_ships_agree_with_another_counter(path):
     assert table["ops"].sum() // 2 + biased == by_another_counter(path)
 
 
+@pytest.mark.parametrize(
+    ("network", "billions"), [("vgg19", 19.632), ("resnet50", 4.089), ("densenet121", 2.834), ("squeezenet", 0.349)]
+)
+def test_multiplications_are_those_that_torchvision_publishes(network, billions):
+    """The counts of fvcore's kind beside the weights of torchvision: VGG19, ResNet50, DenseNet121, SqueezeNet1_1."""
+    table = rc.read_network(SHIPPED / "light" / f"light_{network}.onnx")
+    assert round(table["ops"].sum() / 2e9, 3) == billions
+
+
 # rows of (channels in, channels out, kernel, places, groups): the layers of AlexNet and SqueezeNet as published
 ALEXNET = [
     (3, 96, 11, 54, 1), (96, 256, 5, 26, 2), (256, 384, 3, 12, 1), (384, 384, 3, 12, 2), (384, 256, 3, 12, 2),
