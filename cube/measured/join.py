@@ -25,7 +25,6 @@ from roofcube.wording import AS_GIVEN, counted
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-
 __all__ = ["benchmark", "holds", "join", "unmatched"]
 
 ROW = 600  # bytes that finding its cell and its findings take

@@ -152,7 +152,7 @@ def front_with_ties(
 def front_with_equals(
     points: Points, senses: Senses = None, groups: ArrayLike | None = None, threads: int = 1
 ) -> tuple[NDArray[np.int64], NDArray[np.intp], NDArray[np.int64]]:
-    """Find the optimal points, and of each the place of the first that equals it.
+    """Find the optimal points, and of each the first that equals it; errors are those of `front_with_ties`.
 
     Parameters
     ----------
@@ -167,11 +167,6 @@ def front_with_equals(
         Places in `indices`.
     counts : (optimal,) int64 array
         How many points equal it, itself included; 0 where another is the first.
-
-    Raises
-    ------
-    InvalidDataError
-        As for `non_dominated_by_group`.
 
     Examples
     --------
