@@ -109,6 +109,18 @@ def test_a_new_family_learns_where_the_others_are():
     np.testing.assert_array_equal(prior_from([])[0].mean, law.PRIOR_MEAN)
 
 
+def test_what_is_like_no_other_family_is_not_predicted_as_if_it_were(many):
+    moved = np.where(law.OVERHEAD, 3.0, -2.0)
+    target = law.log_time(law.features(many, 0), law.PRIOR_MEAN + moved)[0]
+    others = [np.tile(law.PRIOR_MEAN - moved / 2 + shift, (len(TILES), 1)) for shift in (-0.1, 0.0, 0.05, 0.1, 0.2)]
+    seen = np.random.default_rng(0).permutation(len(many))[:4]
+    alone, among = (
+        fit_family(many.take(seen), target[seen], prior_from(teachers), draws=12) for teachers in ([], others)
+    )
+    off = [np.median(np.abs(model.log_time(many) - target)) for model in (alone, among)]
+    assert off[1] < 1.3 * off[0]
+
+
 # residual -------------------------------------------------------------------------------------------------------------
 
 
