@@ -18,7 +18,7 @@ import numpy as np
 
 from roofcube.garbage import collector_at_rest
 from roofcube.interrupts import import_whole
-from roofcube.plot.drawing import style
+from roofcube.plot.drawing import matplotlib_looks, style
 from roofcube.wording import counted
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ __all__ = [
     "without_place",
 ]
 
-TURN = 1.0  # radians that long texts of a horizontal axis are turned by
+TURN = 57  # degrees that long texts of a horizontal axis are turned by
 HEAD, NOTE = 8.1, 6.4  # pixels of a letter of a title, and of a line below it
 MARGIN, LINE = 40, 19  # pixels beside a figure and its labels, and of one more line above it
 NOTEBOOK = 940  # pixels that a cell of a notebook is wide
@@ -49,6 +49,7 @@ LINES = ("Line", "Step", *AREAS)  # glyphs that take no filter (Bokeh's E-1024)
 INDEX = "index"
 SEEN = (INDEX, "platform", "precision", "topology")
 SERIES = ("Curve", "Area")  # one key dim, the others are values
+INCHES = 9  # that figures of matplotlib are wide
 TOOLS = ("box_zoom", "wheel_zoom", "reset", "save")
 
 
@@ -120,7 +121,10 @@ def image(values: np.ndarray[Any, Any], bounds: tuple[float, float, float, float
     looks = {key: value for key, value in more.items() if key not in ("tooltip", "color")}
     tip = (dict(more["tooltip"]), "", None) if more.get("tooltip") else None
     hook = partial(_mark, name=name, others={}, tip=tip, texts=(), glyph={}, tags=[], step="", lines={})
-    return hv.Image(values.astype("f4"), bounds=bounds, vdims=["value"]).opts(**looks, hooks=[hook], backend="bokeh")
+    element = hv.Image(values.astype("f4"), bounds=bounds, vdims=["value"])
+    if "matplotlib" in hv.Store.renderers:
+        element = element.opts(**_scale_of(looks), backend="matplotlib")
+    return element.opts(**looks, hooks=[hook], backend="bokeh")
 
 
 def curve(x: Any, y: Any, *, name: str, upper: Any = None, step: str = "", **more: Any) -> Any:
@@ -172,22 +176,24 @@ def _element(
     # the range of each dim of each element is looked for several times: that of the index is known
     dims = [hv.Dimension(key, range=(0, len(data[key]))) if key == INDEX else key for key in seen]
     element = getattr(hv, kind)({key: data[key] for key in seen}, dims[:split], dims[split:])
-    hook = partial(
-        _mark,
-        name=name,
-        others={key: column for key, column in data.items() if key not in seen},
-        tip=(dict(tooltip), heading, policy) if tooltip else None,
-        texts=tuple(dict(text) for text in texts),
-        glyph=dict(glyph or {}),
-        tags=list(tags),
-        step=step,
-        lines=dict(lines or {}),
-    )
-    if "matplotlib" in hv.Store.renderers and kind in ("Points", "Segments", "Curve"):
-        colour = looks.get("line_color") or looks.get("color")
+    shared: dict[str, Any] = {
+        "others": {key: column for key, column in data.items() if key not in seen},
+        "texts": tuple(dict(text) for text in texts),
+        "glyph": dict(glyph or {}),
+        "lines": dict(lines or {}),
+    }
+    tip = (dict(tooltip), heading, policy) if tooltip else None
+    if "matplotlib" in hv.Store.renderers:
         steps = {"interpolation": {"before": "steps-pre", "after": "steps-post"}[step]} if step else {}
-        element = element.opts(**({"color": colour} if colour else {}), **steps, backend="matplotlib")
+        options = steps | _scale_of(looks) | ({"color": looks["color"]} if "cmap" in looks else {})
+        hook = partial(_mark_in_matplotlib, looks=looks, **shared)
+        element = element.opts(**options, hooks=[hook], backend="matplotlib")
+    hook = partial(_mark, name=name, tip=tip, tags=list(tags), step=step, **shared)
     return element.opts(**looks, hooks=[hook], backend="bokeh")
+
+
+def _scale_of(looks: Mapping[str, Any]) -> dict[str, Any]:
+    return {option: looks[option] for option in matplotlib_looks.SCALE if option in looks}
 
 
 def _plain(column: Any) -> np.ndarray[Any, Any]:
@@ -256,6 +262,10 @@ def _mark(
             figure.add_glyph(source, Text(**looks), view=renderer.view, name=f"{name}.text{place}")
 
 
+def _mark_in_matplotlib(plot: Any, element: Any, *, others: dict[str, np.ndarray[Any, Any]], **declared: Any) -> None:
+    matplotlib_looks.mark(plot, _columns_of(element, others), **declared)
+
+
 def _draw_lines(figure: Any, lines: dict[str, Any], name: str) -> None:
     """Draw lines of many points, a row each: of HoloViews' elements Path does it, 14 ms a line."""
     from bokeh.models import BooleanFilter, CDSView, ColumnDataSource
@@ -322,11 +332,8 @@ def plane(
         "title": _plain_title(title),
         **more,
     }
-    for letter, axis in (("x", x), ("y", y)):
-        options[f"{letter}label"] = axis.label
-        options[f"log{letter}"] = axis.log
-        if axis.bounds is not None:
-            options[f"{letter}lim"] = axis.bounds
+    on_axes = _axis_options("x", x) | _axis_options("y", y)
+    options |= on_axes
     # HoloViews looks for the ranges of all dims, of each element alone and again of all of them together, which took
     # 40 % of drawing; where both axes have bounds nothing comes of it
     bounded = {} if x.bounds is None or y.bounds is None else {"normalize": False, "apply_ranges": False}
@@ -339,11 +346,31 @@ def plane(
     rest = {**options, "default_tools": []}
     dressed += [one.opts(**rest, backend="bokeh", clone=True) for one in others]
     if "matplotlib" in hv.Store.renderers:
-        # without it HoloViews labels axes by columns, and puts what spans decades on linear ones
-        words = ("title", "xlabel", "ylabel", "logx", "logy", "xlim", "ylim")
-        shared = {key: options[key] for key in words if key in options} | {"aspect": width / height, "fig_inches": 9}
+        shared = on_axes | matplotlib_looks.plain_axes(x, y) | {"title": options["title"]}
+        hook = partial(matplotlib_looks.furnish, axes=(x, y), notes=lines, key=dict(key or {}))
+        own = _hooks_of(dressed[0], "matplotlib")
         dressed = [one.opts(**shared, show_legend=False, backend="matplotlib") for one in dressed]
-    return hv.Overlay(dressed, group=name, name=name).opts(legend_position="top_left", **bounded, backend="bokeh")
+        dressed[0] = dressed[0].opts(hooks=[*own, hook], backend="matplotlib")
+    overlay = hv.Overlay(dressed, group=name, name=name)
+    if "matplotlib" in hv.Store.renderers:
+        inches = INCHES, INCHES * height / width
+        settle = partial(matplotlib_looks.settle, heads=bool(x.heads))
+        overlay = overlay.opts(fig_inches=inches, hooks=[settle], backend="matplotlib")
+    return overlay.opts(legend_position="top_left", **bounded, backend="bokeh")
+
+
+def _axis_options(letter: str, axis: Axis) -> dict[str, Any]:
+    options: dict[str, Any] = {f"{letter}label": axis.label, f"log{letter}": axis.log}
+    if axis.bounds is not None:
+        options[f"{letter}lim"] = axis.bounds
+    if axis.ticks:
+        words = any(text for _, text in axis.ticks) or not axis.log
+        options[f"{letter}ticks"] = list(axis.ticks) if words else [at for at, _ in axis.ticks]
+    if axis.turned:
+        options[f"{letter}rotation"] = TURN
+    if axis.at_top or not axis.shown:
+        options[f"{letter}axis"] = "top" if axis.shown else None
+    return options
 
 
 def without_place(count: int) -> str:
@@ -373,13 +400,8 @@ def _fitting(texts: Sequence[str], y: Axis, width: int, letter: float = NOTE) ->
     return tuple("\n".join(wrap(text, letters)) if len(text) > letters else text for text in texts)
 
 
-def _refitted(texts: Sequence[str], y: Axis, width: int, letter: float = NOTE) -> tuple[str, ...]:
-    return _fitting([text.replace("\n", " ") for text in texts], y, width, letter)
-
-
-def _hooks_of(element: Any) -> list[Any]:
-    hooks = load().Store.lookup_options("bokeh", element, "plot").kwargs.get("hooks", [])
-    return list(hooks)
+def _hooks_of(element: Any, backend: str = "bokeh") -> list[Any]:
+    return list(load().Store.lookup_options(backend, element, "plot").kwargs.get("hooks", []))
 
 
 def _furnish(
@@ -413,33 +435,20 @@ def _furnish(
     if key:
         style.key(figure, key)
     if figure.width and figure.width != width:  # the user's own
-        figure.title.text = _refitted([figure.title.text], axes[1], figure.width, HEAD)[0]
-        notes = _refitted(notes, axes[1], figure.width)
+        title, *plain = (text.replace("\n", " ") for text in (figure.title.text, *notes))
+        figure.title.text = _fitting([title], axes[1], figure.width, HEAD)[0]
+        notes = _fitting(plain, axes[1], figure.width)
     figure.height += round(LINE * "".join([figure.title.text, *notes]).count("\n"))
     style.noted(figure, notes)
 
 
 def _set_axis(figure: Any, letter: str, axis: Axis) -> None:
-    from bokeh.models import FixedTicker
-
     drawn = getattr(figure, f"{letter}axis")[0]
-    drawn.visible = axis.shown
-    if axis.log:
-        style.plain_ticks(getattr(figure, f"{letter}axis"), axis.bounds)
-    elif axis.ticks is None:
-        style.plain_ticks(drawn)
-    if axis.ticks is not None:
-        drawn.ticker = FixedTicker(ticks=[at for at, _ in axis.ticks])
-        drawn.major_label_overrides = {at: text for at, text in axis.ticks if text or not axis.log}
-        if not axis.log:
-            drawn.major_tick_line_color = drawn.axis_line_color = None
-    if axis.turned:
-        drawn.major_label_orientation = TURN
+    style.plain_ticks(drawn, axis.bounds if axis.log and axis.ticks is None else None)
+    if axis.ticks is not None and not axis.log:
+        drawn.major_tick_line_color = drawn.axis_line_color = None
     if not axis.grid:
         getattr(figure, f"{letter}grid").grid_line_color = None
-    if axis.at_top and drawn in figure.below:
-        figure.below = [one for one in figure.below if one is not drawn]
-        figure.above = [drawn, *figure.above]
 
 
 def _add_heads(figure: Any, letter: str, axis: Axis) -> None:
@@ -490,4 +499,11 @@ def layout(parts: Sequence[Any], *, name: str, columns: int, title: str = "") ->
         options["fontsize"] = {"title": "16px"}
     for start in range(0, len(parts), columns) if columns > 1 else ():
         _level(parts[start : start + columns])
-    return hv.Layout(list(parts), group=name, name=name).cols(columns).opts(**options, backend="bokeh")
+    laid = hv.Layout(list(parts), group=name, name=name).cols(columns)
+    if "matplotlib" in hv.Store.renderers:
+        looks = {"sublabel_format": "", "title": title or " ", "tight": True, "fig_inches": INCHES}
+        laid = laid.opts(**looks, backend="matplotlib")
+        for part in parts:  # of a layout the aspects are the sizes
+            across, down = part.opts.get("plot", backend="matplotlib").kwargs["fig_inches"]
+            part.opts(aspect=across / down, backend="matplotlib")
+    return laid.opts(**options, backend="bokeh")
