@@ -104,6 +104,9 @@ class Page:
         for name, pane in self.panes.items():
             if pane.visible != (name == view.tab):
                 pane.visible = name == view.tab
+
+    def push_tab(self, view: View, answer: Answer, selected: Array) -> None:
+        """Show an answer in the open tab, where it needs no question of its own."""
         if view.tab == "parallel":
             self.figure("parallel").push(view, answer, selected)
         elif view.tab == "roofline":
@@ -230,11 +233,7 @@ class Page:
                     "shown": shown,
                     "count": 0 if counts is None else int(counts[number]),
                     "on": text in chosen or str(category.labels[number]) in chosen,
-                    **(
-                        {"colour": looks.colours[text], "symbol": looks.symbols.get(text, "●")}
-                        if name == looks.name
-                        else {}
-                    ),
+                    **({"colour": looks.colours[text], "symbol": looks.symbols[text]} if name == looks.name else {}),
                 }
                 for number, (text, shown) in enumerate(zip(category.texts, category.shown, strict=True))
             ]
@@ -300,7 +299,7 @@ class Page:
 def _legend(source: Source, kind: str, answer: Answer) -> str:
     looks = looks_of(source, kind)
     colour = f"colour: {spaced(looks.name)}" if looks.name else ""
-    marks = "mark: device class" if looks.markers else ""
+    marks = f"mark: {spaced(looks.marked_by)}" if looks.markers else ""
     image = "grey: how many there are, marks: the front and a sample" if answer.image is not None else ""
     words = [colour, marks, "hollow: in doubt", "ring: the best", "line: the front", image]
     return " · ".join(filter(None, words))

@@ -8,6 +8,7 @@ import numpy as np
 from bokeh.models import BoxAnnotation, ColumnDataSource, FixedTicker, TapTool
 
 from roofcube.explorer.categories import spaced
+from roofcube.explorer.rows import ENDS
 from roofcube.explorer.views.look import (
     ACCENT,
     INK,
@@ -220,7 +221,7 @@ def _axes_of(view: View, measures: list[str]) -> list[str]:
     about = view.kind if view.kind == "measured" else "predicted"
     usual = [next((name for name in (f"{about}_{word}", word) if name in measures), "") for word in USUAL]
     names = dict.fromkeys([view.objective, view.x, view.y, *filter(None, usual), *measures])
-    return [name for name in names if not name.endswith(("_low", "_high", "_expected"))][:AXES]
+    return [name for name in names if not name.endswith(ENDS)][:AXES]
 
 
 def _two_lines(text: str) -> str:

@@ -17,7 +17,7 @@ from roofcube.measured.rows import measurement_rows
 from roofcube.model.offered import as_product
 from roofcube.sweep import Sweep
 from roofcube.vocabulary import CONFIGURATION, DIMS, THREADED, VARIABLES, attributes, sense_of
-from roofcube.wording import configuration_text, distinct_texts, flag_words, shown_unit, with_unit
+from roofcube.wording import configuration_text, digits_apart, distinct_texts, flag_words, shown_unit, with_unit
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -475,8 +475,9 @@ def label_texts(cube: xr.Dataset, dim: str, labels: Iterable[Any]) -> list[str]:
     """Write labels of a dim, those of the user's own dims in the unit that is shown: 0.5 TOP/s."""
     if dim in DIMS:
         return [short_label(dim, label) for label in labels]
-    unit = cube.variables[dim].attrs.get("units", "") if dim in cube.variables else ""
-    return distinct_texts(list(labels), str(unit))
+    if dim not in cube.variables:
+        return distinct_texts(list(labels))
+    return distinct_texts(list(labels), str(cube[dim].attrs.get("units", "")), digits=digits_apart(cube[dim].values))
 
 
 def labels_in_order(cube: xr.Dataset, dim: str, labels: Iterable[Any]) -> list[Any]:

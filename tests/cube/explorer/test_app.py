@@ -247,6 +247,33 @@ def test_what_a_page_shows_follows_without_new_models(app):
     assert {id(model) for figure in page.figures for model in figure.object.references()} == before
 
 
+def test_rows_are_named_with_dims_of_ones_own_told_apart():
+    cube = xr.Dataset(
+        {"speed": (("board", "price", "day"), np.arange(12.0).reshape(2, 3, 2))},
+        {"board": ["a", "b"], "price": [1.0004, 1.0005, 2.0], "day": np.array(["2026-01-01", "2026-01-02"], "M8[ns]")},
+    )
+    app = rc.explore(cube)
+    told = reasons(app.source, app.view, app.answer, explained(app.source, app.view), np.zeros(0, dtype=int))
+    assert told["heading"] == "b · price 2 · day 2026-01-02"
+    names = app.answer.rows.names(np.array([0, 2]))
+    assert names == ["a · price 1.0004 · day 2026-01-01", "a · price 1.0005 · day 2026-01-01"]
+    assert app.answer.rows.find(app.answer.rows.ids(np.array([5])))[0].tolist() == [5]
+
+
+@pytest.mark.parametrize(("tab", "broken"), [("parallel", "push_tab"), ("heatmap", "push_grid")])
+def test_a_view_that_fails_is_told_and_takes_no_other_with_it(app, tab, broken, monkeypatch):
+    page = app.page()
+    monkeypatch.setattr(page, broken, lambda *_: 1 / 0)
+    app.view.param.update(tab=tab, limits={"measured_top1": (85, None)})
+    assert "ZeroDivisionError: division by zero" in page.bar.data
+    assert "ZCU104-FINN" in page.why.data
+    assert page.table.widget.visible
+    assert len(page.table.widget.value) == len(app.answer.front)
+    monkeypatch.undo()
+    app.receive({"do": "set", "name": "tab", "value": "latency"})
+    assert "ZeroDivisionError" not in page.bar.data
+
+
 def test_extrapolations_are_told_first():
     rows = rc.datasets.load_measurements("cifar10")
     rows = rows.filter((pl.col("platform") == "TX2") & (pl.col("batch") <= 8))
