@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["rooflines"]
 
-HEIGHT = 560
+HEIGHT, AROUND = 560, 130  # pixels, and those of them that are outside the frame
 LABEL_STEP = 15.0  # pixels between the labels at the right
 NAMES, MOST_NAMES = 0.27, 0.5  # shares of the width that the names of the roofs take at the right, at least and at most
 MOST = 36  # roofs with a line and a name each; of more, an envelope and the chosen
@@ -91,7 +91,7 @@ def rooflines(cube: xr.Dataset) -> Any:
         f"Ridge points lie between {short(lowest)} and {with_unit(highest, 'op/B')}: "
     )  # fmt: skip
     title = ridge + "a network left of its ridge is bound by memory"
-    top = plane(parts, name="rooflines.plane", x=x, y=y, title=title, notes=notes, height=HEIGHT)
+    top = plane(parts, name="rooflines.plane", x=x, y=y, title=title, notes=notes, height=_height(len(roofs["ridge"])))
     return layout([top, _strip(networks, x_range, ticks)], name="rooflines", columns=1)
 
 
@@ -110,6 +110,11 @@ def _network_columns(networks: tables.Columns) -> dict[str, Any]:
     intensity = networks["operational_intensity"]
     texts = tables.value_text(intensity, "op/B")
     return {"x": intensity, "intensity": intensity, "text": texts, **{name: networks[name] for name in names}}
+
+
+def _height(count: int) -> int:
+    """Return the pixels in which that many names find their places."""
+    return max(HEIGHT, AROUND + int(LABEL_STEP * (count + 1)))
 
 
 def _names_share(labels: np.ndarray[Any, Any]) -> float:
@@ -141,7 +146,7 @@ def _roof_lines(
         style.class_marker(kind, name) for kind, name in zip(roofs["device_class"], roofs["platform"], strict=True)
     ]
     leader = right * (right / left) ** 0.02
-    level = np.exp(spread_labels(np.log(peak), y_range, HEIGHT - 130))
+    level = np.exp(spread_labels(np.log(peak), y_range, _height(count) - AROUND))
     leaders = {**shared, "x": np.full(count, right), "peak": peak, "end": np.full(count, leader), "y": level}
     details = {"peak": "@peak_text", "bandwidth": "@bandwidth_text", "ridge point": "@ridge_text"}
     looks: dict[str, Any] = {"line_color": "colour", "line_dash": "dash", "line_width": 2}

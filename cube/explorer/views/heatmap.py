@@ -13,7 +13,7 @@ from roofcube.explorer.answers import MOST_CELLS
 from roofcube.explorer.categories import spaced
 from roofcube.explorer.views.look import INK, MUTED, axis_of, plain_figure, set_range, value_text
 from roofcube.explorer.views.table import with_unit_shown
-from roofcube.inert import inert_label
+from roofcube.inert import inert_labels
 from roofcube.plot.drawing.style import TOOLTIP_STYLE, hover
 from roofcube.wording import distinct_texts, short, shown_unit
 
@@ -208,5 +208,4 @@ def _brief(labels: list[str], factor: float) -> list[str]:
         numbers = [int(label) if label.lstrip("-").isdigit() else float(label) for label in labels]
         return distinct_texts(numbers if factor == 1.0 else [number * factor for number in numbers])
     except ValueError:
-        texts = [inert_label(label) for label in labels]
-        return [text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…" for text in texts]
+        return inert_labels(labels, LONGEST)

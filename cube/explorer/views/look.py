@@ -13,6 +13,7 @@ from roofcube.explorer.categories import spaced
 from roofcube.inert import inert_label
 from roofcube.plot.drawing.style import (
     CALIBRATED,
+    CLASS_MARKERS,
     GRID,
     INK,
     MEASURED,
@@ -22,6 +23,7 @@ from roofcube.plot.drawing.style import (
     class_marker,
     class_symbol,
     platform_colours,
+    platform_dash,
 )
 from roofcube.wording import in_shown_unit, quantity, short, shown_unit
 
@@ -135,13 +137,15 @@ def axis_of(source: Source, kind: str, name: str) -> Axis:
 
 @dataclass(frozen=True)
 class Looks:
-    """Colours and markers of rows: by the labels of one category, markers by device class."""
+    """Colours, markers and dashes of rows: by the labels of one category, markers by device class where it is known."""
 
     name: str
     colours: dict[str, str]
     markers: dict[str, str]
     symbols: dict[str, str]
+    dashes: dict[str, str]
     plain: str
+    marked_by: str
 
 
 def looks_of(source: Source, kind: str) -> Looks:
@@ -154,9 +158,11 @@ def looks_of(source: Source, kind: str) -> Looks:
     return Looks(
         name,
         platform_colours(texts),
-        {text: class_marker(classes.get(text, "")) for text in texts} if classes else {},
-        {text: class_symbol(classes.get(text, "")) for text in texts} if classes else {},
+        {text: class_marker(classes.get(text, ""), text) for text in texts},
+        {text: class_symbol(classes.get(text, ""), text) for text in texts},
+        {text: platform_dash(text) for text in texts},
         OF_KIND[kind],
+        "device class" if set(classes.values()) & set(CLASS_MARKERS) else name,
     )
 
 

@@ -60,6 +60,7 @@ def marks_of(rows: Rows, drawn: Array, looks: Looks) -> dict[str, list[Any]]:
     return {
         "colour": [RED if red else colour for colour, red in zip(colours, beyond.tolist(), strict=True)],
         "marker": [looks.markers.get(text, "circle") for text in texts],
+        "label": texts,
         "text": shown,
     }
 

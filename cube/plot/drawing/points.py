@@ -26,6 +26,7 @@ __all__ = [
     "extreme_rows",
     "many_marks",
     "marks",
+    "palette_of",
     "place_labels",
     "platform_key",
     "point_columns",
@@ -74,8 +75,14 @@ def point_columns(
 def colours_of(cube: xr.Dataset, platforms: Iterable[str]) -> np.ndarray[Any, Any]:
     """Return the colour of the platform of each row."""
     platforms = list(platforms)
-    colours = style.platform_colours(platform_order(cube, platforms))
+    colours = palette_of(cube, platforms)
     return np.array([colours[one] for one in platforms], dtype=object)
+
+
+def palette_of(cube: xr.Dataset, platforms: Iterable[str]) -> dict[str, str]:
+    """Return the colours of platforms; of all of a cube, since they must not depend on which of them a figure shows."""
+    every = np.atleast_1d(cube["platform"].values).tolist() if "platform" in cube.coords else []
+    return style.platform_colours(platform_order(cube, dict.fromkeys([*every, *platforms])))
 
 
 def marks(columns: dict[str, Any], *, name: str, tooltip: dict[str, str], **more: Any) -> Any:
