@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import panel as pn
 
+from roofcube.explorer.addresses import MOST_IDS
 from roofcube.explorer.answers import LATENCIES
 from roofcube.explorer.categories import spaced
 from roofcube.explorer.messages import limit_text
@@ -144,6 +145,7 @@ class Page:
                 "doubtful": answer.doubtful,
                 "hidden": view.hide_doubts,
                 "selected": count,
+                "named": MOST_IDS if len(view.selected) > MOST_IDS else 0,
                 "undo": history[0],
                 "redo": history[1],
                 "warning": "The best is an extrapolation: it lies beyond what was measured." if beyond else "",

@@ -274,6 +274,29 @@ def test_a_view_that_fails_is_told_and_takes_no_other_with_it(app, tab, broken, 
     assert "ZeroDivisionError" not in page.bar.data
 
 
+def test_of_many_marks_the_box_around_them_is_the_state(app):
+    trade_off, (x, y) = (page := app.page()).trade_off, app.page().trade_off.axes
+    trade_off.points.selected.indices = list(range(100))
+    assert app.view.selected == []
+    ends = {"x0": x.ends[0], "x1": x.ends[1], "y0": 80.0, "y1": y.ends[1]}
+    trade_off._boxed(SimpleNamespace(final=True, geometry={"type": "rect", **ends}))
+    assert app.view.selected == []
+    assert "box=measured_top1:80.." in app.address
+    held = int((app.answer.rows.column("measured_top1") >= 80).sum())
+    assert app.selection.sizes["point"] == len(trade_off.points.selected.indices) == held
+    trade_off.points.selected.indices = list(range(100))
+    trade_off._boxed(SimpleNamespace(final=True, geometry={"type": "poly"}))
+    assert len(app.view.selected) == 100
+    assert '"named": 20' in page.bar.data
+
+
+def test_intervals_are_no_figures_of_their_own():
+    rows = rc.datasets.load_measurements("cifar10").filter(pl.col("platform") == "TX2")
+    app = rc.explore(rc.predict(rc.inputs("cifar10", platforms="TX2"), assumptions=rc.calibrate(rows)))
+    assert app.answer.rows.own == []
+    assert "extrapolates" not in app.source.measures(app.view.kind)
+
+
 def test_extrapolations_are_told_first():
     rows = rc.datasets.load_measurements("cifar10")
     rows = rows.filter((pl.col("platform") == "TX2") & (pl.col("batch") <= 8))
