@@ -218,10 +218,13 @@ class Page:
                 "parts": [
                     {"kind": "select", "name": "columns", "shown": "across", "options": options, "value": view.columns},
                     {"kind": "select", "name": "rows", "shown": "down", "options": options, "value": view.rows},
-                    {"kind": "text", "text": f"best {spaced(view.objective)} of each cell; bright is better"},
+                    {"kind": "text", "text": f"best {self._in_unit(view.objective)} of each cell; bright is better"},
                 ]
             }
         )
+
+    def _in_unit(self, name: str) -> str:
+        return with_unit_shown(name, shown_unit(self.source.unit(name))[1])
 
     def _facets(self, view: View, answer: Answer) -> list[dict[str, Any]]:
         looks, facets = looks_of(self.source, view.kind), []
@@ -247,7 +250,7 @@ class Page:
             least, most = (limit_text(end, unit) for end in self.source.extent(view.kind, name))
             low, high = ("" if end is None else limit_text(end, unit) for end in view.limits.get(name, (None, None)))
             ends = {"low": low, "high": high, "least": least, "most": most}
-            shown = with_unit_shown(name, shown_unit(unit)[1])
+            shown = self._in_unit(name)
             range_ = {"kind": "range", "name": name, "shown": shown, "open": True, "bars": [int(one) for one in bars]}
             facets.append({**range_, **ends})
         return facets
@@ -276,10 +279,7 @@ class Page:
         if within is None:
             self.within.show({"note": "no latency is known, or there are no labels to compare", "rows": []})
             return
-        (factor, unit), largest = (
-            shown_unit(self.source.unit(view.objective)),
-            self.source.sense(view.objective) == "max",
-        )
+        factor, largest = shown_unit(self.source.unit(view.objective))[0], self.source.sense(view.objective) == "max"
         rows = []
         for label, values in zip(within.labels, within.values, strict=True):
             cells = []
@@ -292,8 +292,7 @@ class Page:
                 cells.append({"text": text, "best": bool(best), "more": more})
             rows.append({"shown": label, "cells": cells})
         pinned = "; per cent over the one that is pinned" if baseline else "; pin one to compare with it"
-        unit = f" ({inert_label(unit)})" if unit not in ("", "1") else ""
-        note = f"best {spaced(view.objective)}{unit} within each latency and the other limits{pinned}"
+        note = f"best {self._in_unit(view.objective)} within each latency and the other limits{pinned}"
         columns = [f"≤ {quantity(limit, 's')}" for limit in LATENCIES]
         self.within.show({"note": note, "dim": spaced(within.dim), "columns": columns, "rows": rows})
 

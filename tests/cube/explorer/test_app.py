@@ -14,6 +14,7 @@ from roofcube.errors import InvalidDataError, UnknownLabelError
 from roofcube.explorer.messages import read_limit, settings_after
 from roofcube.explorer.swept import SweptSource
 from roofcube.explorer.views.why import explained, reasons
+from roofcube.wording import short
 
 
 @pytest.fixture
@@ -295,6 +296,16 @@ def test_intervals_are_no_figures_of_their_own():
     app = rc.explore(rc.predict(rc.inputs("cifar10", platforms="TX2"), assumptions=rc.calibrate(rows)))
     assert app.answer.rows.own == []
     assert "extrapolates" not in app.source.measures(app.view.kind)
+
+
+def test_cells_of_a_heatmap_are_in_the_unit_of_its_scale(app):
+    page = app.page()
+    app.view.param.update(tab="heatmap", objective="measured_latency")
+    texts = page.views["heatmap"].cells.data["text"]
+    values = 1e3 * app.source.grid(app.view).values.ravel()
+    assert np.nanmin(values) < 1 < np.nanmax(values)
+    assert [text for text in texts if text] == [short(value) for value in values if np.isfinite(value)]
+    assert "measured latency (ms)" in page.heat_axes.data
 
 
 def test_extrapolations_are_told_first():
