@@ -9,7 +9,7 @@ this module, because a closure cannot be pickled.
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
 from functools import cache, partial
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any
@@ -119,12 +119,11 @@ def image(values: np.ndarray[Any, Any], bounds: tuple[float, float, float, float
     """Make a picture of values, a pixel each, first row on top, within (left, bottom, right, top)."""
     hv = load()
     looks = {key: value for key, value in more.items() if key not in ("tooltip", "color")}
-    tip = (dict(more["tooltip"]), "", None) if more.get("tooltip") else None
-    hook = partial(_mark, name=name, others={}, tip=tip, texts=(), glyph={}, tags=[], step="", lines={})
+    declared = _Declared(name, looks, tooltip=more.get("tooltip"), heading="")
     element = hv.Image(values.astype("f4"), bounds=bounds, vdims=["value"])
     if "matplotlib" in hv.Store.renderers:
         element = element.opts(**_scale_of(looks), backend="matplotlib")
-    return element.opts(**looks, hooks=[hook], backend="bokeh")
+    return element.opts(**looks, hooks=[partial(_mark, declared=declared)], backend="bokeh")
 
 
 def curve(x: Any, y: Any, *, name: str, upper: Any = None, step: str = "", **more: Any) -> Any:
@@ -145,28 +144,35 @@ def staircase(x: np.ndarray[Any, Any], y: np.ndarray[Any, Any], *, sense_x: str,
     return curve(distinct[:, 0], distinct[:, 1], step="before" if sense_x == "max" else "after", line_width=2, **more)
 
 
-def _element(
-    kind: str,
-    columns: Mapping[str, Any],
-    keys: Sequence[str],
-    name: str,
-    *,
-    tooltip: Mapping[str, str] | None = None,
-    heading: str = "@configuration",
-    policy: str | None = None,
-    texts: Sequence[Mapping[str, Any]] = (),
-    glyph: Mapping[str, Any] | None = None,
-    tags: Sequence[Any] = (),
-    step: str = "",
-    lines: Mapping[str, Any] | None = None,
-    **looks: Any,
-) -> Any:
-    """Make an element whose other columns are its values.
+@dataclass(frozen=True)
+class _Declared:
+    """What HoloViews has no option for: the hooks of both backends read it.
 
     `tooltip`, `heading` and `policy` are those of `style.hover`; `texts` are written from the columns; `glyph` are
-    properties that HoloViews has no option for; `tags` tell the page what to do with the marks.
+    properties of Bokeh's glyph; `tags` tell the page what to do with the marks; `others` are columns that wait.
     """
+
+    name: str
+    looks: Mapping[str, Any]
+    tooltip: Mapping[str, str] | None = None
+    heading: str = "@configuration"
+    policy: str | None = None
+    texts: Sequence[Mapping[str, Any]] = ()
+    glyph: Mapping[str, Any] = field(default_factory=dict)
+    tags: Sequence[Any] = ()
+    step: str = ""
+    lines: Mapping[str, Any] = field(default_factory=dict)
+    others: Mapping[str, np.ndarray[Any, Any]] = field(default_factory=dict)
+
+
+DECLARED = {one.name for one in fields(_Declared)} - {"name", "looks", "others"}
+
+
+def _element(kind: str, columns: Mapping[str, Any], keys: Sequence[str], name: str, **options: Any) -> Any:
+    """Make an element whose other columns are its values; options are those of HoloViews, and those declared."""
     hv = load()
+    declared = {option: value for option, value in options.items() if option in DECLARED}
+    looks = {option: value for option, value in options.items() if option not in DECLARED}
     data = {key: _plain(column) for key, column in columns.items()}
     data[INDEX] = np.arange(len(data[keys[0]]))
     # HoloViews walks all pairs of columns again and again: of 90 columns it made 40 s. So it sees those that it draws
@@ -176,20 +182,14 @@ def _element(
     # the range of each dim of each element is looked for several times: that of the index is known
     dims = [hv.Dimension(key, range=(0, len(data[key]))) if key == INDEX else key for key in seen]
     element = getattr(hv, kind)({key: data[key] for key in seen}, dims[:split], dims[split:])
-    shared: dict[str, Any] = {
-        "others": {key: column for key, column in data.items() if key not in seen},
-        "texts": tuple(dict(text) for text in texts),
-        "glyph": dict(glyph or {}),
-        "lines": dict(lines or {}),
-    }
-    tip = (dict(tooltip), heading, policy) if tooltip else None
+    others = {key: column for key, column in data.items() if key not in seen}
+    told = _Declared(name, looks, others=others, **declared)
     if "matplotlib" in hv.Store.renderers:
-        steps = {"interpolation": {"before": "steps-pre", "after": "steps-post"}[step]} if step else {}
-        options = steps | _scale_of(looks) | ({"color": looks["color"]} if "cmap" in looks else {})
-        hook = partial(_mark_in_matplotlib, looks=looks, **shared)
-        element = element.opts(**options, hooks=[hook], backend="matplotlib")
-    hook = partial(_mark, name=name, tip=tip, tags=list(tags), step=step, **shared)
-    return element.opts(**looks, hooks=[hook], backend="bokeh")
+        steps = {"interpolation": {"before": "steps-pre", "after": "steps-post"}[told.step]} if told.step else {}
+        scale = _scale_of(looks) | ({"color": looks["color"]} if "cmap" in looks else {})
+        hook = partial(_mark_in_matplotlib, declared=told)
+        element = element.opts(**steps, **scale, hooks=[hook], backend="matplotlib")
+    return element.opts(**looks, hooks=[partial(_mark, declared=told)], backend="bokeh")
 
 
 def _scale_of(looks: Mapping[str, Any]) -> dict[str, Any]:
@@ -208,29 +208,17 @@ def _plain(column: Any) -> np.ndarray[Any, Any]:
     return array
 
 
-def _mark(
-    plot: Any,
-    element: Any,
-    *,
-    name: str,
-    others: dict[str, np.ndarray[Any, Any]],
-    tip: tuple[dict[str, str], str, str | None] | None,
-    texts: tuple[dict[str, Any], ...],
-    glyph: dict[str, Any],
-    tags: list[Any],
-    step: str,
-    lines: dict[str, Any],
-) -> None:
+def _mark(plot: Any, element: Any, *, declared: _Declared) -> None:
     """Name the marks, give them all columns, a filter for buttons, tooltips and texts."""
     from bokeh.models import BooleanFilter, CDSView, HoverTool, Step, Text
 
-    renderer = plot.handles["glyph_renderer"]
+    renderer, name, step = plot.handles["glyph_renderer"], declared.name, declared.step
     source, figure = renderer.data_source, plot.state
     renderer.name = source.name = name
-    renderer.tags = tags
+    renderer.tags = list(declared.tags)
     # HoloViews copies only those columns into the source that a tool or a style of its own asks for
     shape = type(renderer.glyph).__name__
-    columns = {} if shape in AREAS or not element.get_dimension(INDEX) else _columns_of(element, others)
+    columns = {} if shape in AREAS or not element.get_dimension(INDEX) else _columns_of(element, declared.others)
     missing = {key: values for key, values in columns.items() if key not in source.data}
     if missing:
         source.data = {**source.data, **missing}
@@ -241,32 +229,32 @@ def _mark(
                 getattr(renderer, look).update(left=left, bottom=bottom, right=right, top=top)
         sides = ("left", "right", "bottom", "top")
         source.data = {key: column for key, column in source.data.items() if key not in sides or key in columns}
-    if lines:
-        _draw_lines(figure, lines, f"{name.split('.')[0]}.lines")
+    if declared.lines:
+        _draw_lines(figure, declared.lines, f"{name.split('.')[0]}.lines")
     if type(renderer.glyph).__name__ not in LINES and not isinstance(renderer.view.filter, BooleanFilter):
         renderer.view = CDSView(filter=BooleanFilter(booleans=None))
     if step:
         looks = renderer.glyph.properties_with_values()
         renderer.glyph = Step(mode=step, **{key: value for key, value in looks.items() if key in Step.properties()})
-    if glyph:
-        renderer.glyph.update(**glyph)
+    if declared.glyph:
+        renderer.glyph.update(**declared.glyph)
     tools = [tool for tool in figure.tools if isinstance(tool, HoverTool) and tool.name == name]
-    if tip and tools and renderer not in tools[0].renderers:
+    if declared.tooltip and tools and renderer not in tools[0].renderers:
         tools[0].renderers = [*tools[0].renderers, renderer]
-    elif tip and not tools:
-        style.hover(figure, [renderer], tip[0], heading=tip[1], policy=tip[2])
+    elif declared.tooltip and not tools:
+        style.hover(figure, [renderer], declared.tooltip, heading=declared.heading, policy=declared.policy)
         figure.tools[-1].name = name
-    for place, text in enumerate(texts):
+    for place, text in enumerate(declared.texts):
         if not any(one.name == f"{name}.text{place}" for one in figure.renderers):
             looks = {"text_baseline": "middle", "text_font_size": style.TEXT, "text_color": style.INK, **text}
             figure.add_glyph(source, Text(**looks), view=renderer.view, name=f"{name}.text{place}")
 
 
-def _mark_in_matplotlib(plot: Any, element: Any, *, others: dict[str, np.ndarray[Any, Any]], **declared: Any) -> None:
-    matplotlib_looks.mark(plot, _columns_of(element, others), **declared)
+def _mark_in_matplotlib(plot: Any, element: Any, *, declared: _Declared) -> None:
+    matplotlib_looks.mark(plot, _columns_of(element, declared.others), declared)
 
 
-def _draw_lines(figure: Any, lines: dict[str, Any], name: str) -> None:
+def _draw_lines(figure: Any, lines: Mapping[str, Any], name: str) -> None:
     """Draw lines of many points, a row each: of HoloViews' elements Path does it, 14 ms a line."""
     from bokeh.models import BooleanFilter, CDSView, ColumnDataSource
 

@@ -29,19 +29,11 @@ HATCHES = {"/": "////", "x": "xxxx", ".": "...."}
 DASHES = {"dashdot": "-.", "dotdash": "-."}
 
 
-def mark(
-    plot: Any,
-    rows: Mapping[str, Any],
-    *,
-    looks: Mapping[str, Any],
-    texts: Sequence[Mapping[str, Any]],
-    glyph: Mapping[str, Any],
-    lines: Mapping[str, Any],
-) -> None:
+def mark(plot: Any, rows: Mapping[str, Any], declared: Any) -> None:
     """Give the artist of an element its colours, markers and texts: values, or columns of its rows."""
     from matplotlib.collections import LineCollection, PatchCollection, PathCollection
 
-    artist, axis = plot.handles["artist"], plot.handles["axis"]
+    artist, axis, looks = plot.handles["artist"], plot.handles["axis"], declared.looks
 
     def of(*names: str, otherwise: Any = None) -> Any:
         given = next((looks[name] for name in names if name in looks), otherwise)
@@ -66,11 +58,11 @@ def mark(
     if "marked" in plot.handles:
         return
     plot.handles["marked"] = True
-    for text in texts:
+    for text in declared.texts:
         _write(axis, rows, **text)
-    if isinstance(artist, PatchCollection) and "hatch_pattern" in glyph:
-        _hatch(axis, artist, np.asarray(rows[glyph["hatch_pattern"]]), glyph["hatch_color"])
-    if lines:
+    if isinstance(artist, PatchCollection) and "hatch_pattern" in declared.glyph:
+        _hatch(axis, artist, np.asarray(rows[declared.glyph["hatch_pattern"]]), declared.glyph["hatch_color"])
+    if lines := declared.lines:
         paths = [np.column_stack(ends) for ends in zip(lines["x"], lines["y"], strict=True)]
         colours = _rgba(lines["colour"], 0.6)
         axis.add_collection(LineCollection(paths, colors=colours, linewidths=0.9, zorder=0), autolim=False)
