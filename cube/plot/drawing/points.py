@@ -34,6 +34,7 @@ __all__ = [
 
 FIELDS = ("platform", "precision", "topology", "configuration", "flags", "source")
 MANY = 5000  # marks above which a shade stands for most of them
+MOST_IN_KEY = 12  # platforms
 MOST_PLATFORMS = 40  # whose best keep marks of their own
 GRID = 150, 70  # cells of the shade: 7 pixels, which a pointer still hits
 LOOKS = {
@@ -90,10 +91,10 @@ def marks(columns: dict[str, Any], *, name: str, tooltip: dict[str, str], **more
     return points(columns, "x", "y", name=name, tooltip=tooltip, **{**LOOKS, **more})
 
 
-def platform_key(columns: dict[str, Any], most: int = 12) -> dict[str, dict[str, Any]]:
-    """Return the entries of a key of platforms; of more than `most` there is none, tooltips name them."""
+def platform_key(columns: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return the entries of a key of platforms; of very many there is none, tooltips name them."""
     looks = dict(zip(columns["platform"], zip(columns["marker"], columns["colour"], strict=True), strict=True))
-    if len(looks) > most:
+    if len(looks) > MOST_IN_KEY:
         return {}
     return {str(name): {"marker": marker, "color": colour} for name, (marker, colour) in looks.items()}
 
