@@ -145,6 +145,7 @@ def _roof_lines(
     marked["marker"] = [
         style.class_marker(kind, name) for kind, name in zip(roofs["device_class"], roofs["platform"], strict=True)
     ]
+    marked["size"] = [style.marker_size(one, 10) for one in marked["marker"]]
     leader = right * (right / left) ** 0.02
     level = np.exp(spread_labels(np.log(peak), y_range, _height(count) - AROUND))
     leaders = {**shared, "x": np.full(count, right), "peak": peak, "end": np.full(count, leader), "y": level}
@@ -156,7 +157,7 @@ def _roof_lines(
         segments(slopes, ends, name="rooflines.roofs", tooltip=details, heading="@label", policy="interp", **looks),
         segments(flats, ends, name="rooflines.flats", tooltip=details, heading="@label", policy="interp", **looks),
         points(marked, "ridge", "peak", name="rooflines.ridges", tooltip=details, heading="@label", marker="marker",
-               size=9, fill_color="colour", line_color=style.SURFACE),
+               size="size", fill_color="colour", line_color=style.SURFACE),
         segments(leaders, ("x", "peak", "end", "y"), name="rooflines.names", line_color="colour", line_width=1,
                  texts=[text]),
     ]  # fmt: skip
@@ -269,6 +270,7 @@ def spread_labels(levels: np.ndarray[Any, Any], bounds: tuple[float, float], pix
             (mean, size), (before, earlier) = pools.pop(), pools.pop()
             pools.append([(mean * size + before * earlier) / (size + earlier), size + earlier])
     placed = np.concatenate([mean + step * (np.arange(int(size)) - (size - 1) / 2) for mean, size in pools])
+    placed += max(0.0, low + step / 2 - placed[0])
     placed -= max(0.0, placed[-1] - high + step / 2)
     result = np.empty_like(placed)
     result[order] = placed
