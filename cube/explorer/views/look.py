@@ -14,14 +14,13 @@ from roofcube.inert import inert_label
 from roofcube.plot.drawing.style import (
     CALIBRATED,
     CLASS_MARKERS,
-    GRID,
     INK,
     MEASURED,
     MUTED,
     PREDICTED,
-    SURFACE,
     class_marker,
     class_symbol,
+    dress,
     platform_colours,
     platform_dash,
 )
@@ -32,11 +31,9 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ACCENT",
-    "GRID",
     "INK",
     "MUTED",
     "RED",
-    "SURFACE",
     "Axis",
     "Looks",
     "axis_of",
@@ -179,7 +176,7 @@ def _classes(categories: dict[str, Any], name: str) -> dict[str, str]:
     }
 
 
-def plain_figure(name: str, *, height: int, tools: str = "", label: str = "") -> Any:
+def plain_figure(name: str, *, height: int, tools: str = "") -> Any:
     """Start a figure in the house style; it holds no script, so that the page needs to evaluate none."""
     plot = figure(
         name=name,
@@ -190,23 +187,10 @@ def plain_figure(name: str, *, height: int, tools: str = "", label: str = "") ->
         y_range=Range1d(0, 1),
         tools=tools,
         toolbar_location="above" if tools else None,
-        background_fill_color=SURFACE,
-        border_fill_color=SURFACE,
-        outline_line_color=None,
         min_border_right=16,
     )
-    plot.toolbar.logo = None
-    plot.axis.axis_label_text_font_style = "normal"
-    plot.axis.axis_label_text_font_size = "13px"
-    plot.axis.axis_label_text_color = INK
-    plot.axis.major_label_text_font_size = "12px"
-    plot.axis.major_label_text_color = INK
-    plot.axis.axis_line_color = GRID
-    plot.axis.major_tick_line_color = MUTED
-    plot.axis.minor_tick_line_color = None
-    plot.grid.grid_line_color = GRID
-    if label:
-        plot.xaxis.axis_label = label
+    dress(plot)
+    plot.toolbar.autohide = False
     return plot
 
 

@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from roofcube.explorer.answers import Answer, Source
     from roofcube.explorer.rows import Rows
     from roofcube.explorer.state import View
-    from roofcube.explorer.views.look import Looks
 
 __all__ = ["TradeOff", "marks_of"]
 
