@@ -197,10 +197,11 @@ def _group(cube: Any, drawn: Sequence[Any], name: str, field: str, labels: Seque
     texts, css = list(labels), BUTTONS
     class_of = device_classes(cube)
     if field == "device_class":
-        texts = [f"{style.class_symbol(label)} {label}" for label in labels]
+        texts = [f"{style.SYMBOLS[style.CLASS_MARKERS.get(label, 'hex')]} {label}" for label in labels]
     if field == "platform" and any("colour" in one.data_source.data for one in drawn):
         colours = palette_of(cube, labels)
-        texts = [f"{style.class_symbol(class_of.get(label, ''), label)} {label}" for label in labels]
+        markers = style.platform_markers({**dict.fromkeys(labels, ""), **class_of})
+        texts = [f"{style.SYMBOLS[markers[label]]} {label}" for label in labels]
         css += "".join(
             f".bk-btn-group .bk-btn:nth-child({place}) {{ border-bottom: 4px solid {colours[label]}; }}\n"
             for place, label in enumerate(labels, start=1)

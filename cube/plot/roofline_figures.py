@@ -8,7 +8,7 @@ import numpy as np
 
 from roofcube.plot.drawing import style, tables
 from roofcube.plot.drawing.elements import Axis, curve, layout, plane, points, segments
-from roofcube.plot.drawing.points import colours_of, extreme_rows, many_marks, point_columns
+from roofcube.plot.drawing.points import colours_of, extreme_rows, many_marks, markers_of, point_columns
 from roofcube.wording import counted, percent, short, with_thousands, with_unit
 
 if TYPE_CHECKING:
@@ -142,9 +142,7 @@ def _roof_lines(
     slopes = {**shared, **texts, "x0": start, "y0": start * slope, "x1": ridge, "y1": peak}
     flats = {**shared, **texts, "x0": ridge, "y0": peak, "x1": np.maximum(right, ridge), "y1": peak}
     marked: dict[str, Any] = {**shared, **texts, "ridge": ridge, "peak": peak}
-    marked["marker"] = [
-        style.class_marker(kind, name) for kind, name in zip(roofs["device_class"], roofs["platform"], strict=True)
-    ]
+    marked["marker"] = markers_of(cube, roofs)
     marked["size"] = [style.marker_size(one, 10) for one in marked["marker"]]
     leader = right * (right / left) ** 0.02
     level = np.exp(spread_labels(np.log(peak), y_range, _height(count) - AROUND))
@@ -166,11 +164,12 @@ def _roof_lines(
 def _dashes(roofs: tables.Columns) -> list[str]:
     """Return the dash of each platform; of equal roofs, the second has another one, so that both colours show."""
     seen: dict[tuple[float, float], int] = {}
+    dash_of = style.platform_dashes(map(str, roofs["platform"]))
     dashes = []
     for peak, bandwidth, platform in zip(
         roofs["peak_compute"], roofs["memory_bandwidth"], roofs["platform"], strict=True
     ):
-        place = style.DASHES.index(style.platform_dash(str(platform)))
+        place = style.DASHES.index(dash_of[str(platform)])
         key = float(peak), float(bandwidth)
         dashes.append(style.DASHES[(seen[key] + 1) % len(style.DASHES) if seen.get(key) == place else place])
         seen[key] = style.DASHES.index(dashes[-1])

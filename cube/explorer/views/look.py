@@ -18,11 +18,11 @@ from roofcube.plot.drawing.style import (
     MEASURED,
     MUTED,
     PREDICTED,
-    class_marker,
-    class_symbol,
+    SYMBOLS,
     dress,
     platform_colours,
-    platform_dash,
+    platform_dashes,
+    platform_markers,
 )
 from roofcube.wording import in_shown_unit, quantity, short, shown_unit
 
@@ -152,12 +152,13 @@ def looks_of(source: Source, kind: str) -> Looks:
     name = "platform" if "platform" in few else few[0] if few else ""
     texts = categories[name].texts if name else []
     classes = _classes(categories, name)
+    markers = platform_markers({text: classes.get(text, "") for text in texts})
     return Looks(
         name,
         platform_colours(texts),
-        {text: class_marker(classes.get(text, ""), text) for text in texts},
-        {text: class_symbol(classes.get(text, ""), text) for text in texts},
-        {text: platform_dash(text) for text in texts},
+        markers,
+        {text: SYMBOLS[marker] for text, marker in markers.items()},
+        platform_dashes(texts),
         OF_KIND[kind],
         "device class" if set(classes.values()) & set(CLASS_MARKERS) else name,
     )

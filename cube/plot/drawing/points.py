@@ -8,7 +8,7 @@ import numpy as np
 
 from roofcube.plot.drawing import style
 from roofcube.plot.drawing.elements import Axis, points, rectangles, without_place
-from roofcube.plot.drawing.tables import platform_order, rows_by_labels, scale_of
+from roofcube.plot.drawing.tables import device_classes, platform_order, rows_by_labels, scale_of
 from roofcube.wording import with_thousands
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ __all__ = [
     "colours_of",
     "extreme_rows",
     "many_marks",
+    "markers_of",
     "marks",
     "palette_of",
     "place_labels",
@@ -57,11 +58,7 @@ def point_columns(
     size: float,
 ) -> dict[str, Any]:
     """Lay out a row per mark: its place, its look, and what toggles and tooltips ask for."""
-    markers = {
-        pair: style.class_marker(pair[1], pair[0])
-        for pair in set(zip(table["platform"], table["device_class"], strict=True))
-    }
-    drawn = [markers[pair] for pair in zip(table["platform"], table["device_class"], strict=True)]
+    drawn = markers_of(cube, table)
     return {
         **{name: table[name] for name in FIELDS if name in table},
         "x": x,
@@ -78,6 +75,13 @@ def colours_of(cube: xr.Dataset, platforms: Iterable[str]) -> np.ndarray[Any, An
     platforms = list(platforms)
     colours = palette_of(cube, platforms)
     return np.array([colours[one] for one in platforms], dtype=object)
+
+
+def markers_of(cube: xr.Dataset, table: Columns) -> list[str]:
+    """Return the marker of the platform of each row."""
+    classes = dict(zip(table["platform"].tolist(), table["device_class"].tolist(), strict=True))
+    markers = style.platform_markers({**device_classes(cube), **classes})
+    return [markers[name] for name in table["platform"].tolist()]
 
 
 def palette_of(cube: xr.Dataset, platforms: Iterable[str]) -> dict[str, str]:
