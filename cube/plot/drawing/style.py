@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from html import escape
 from typing import TYPE_CHECKING, Any
 from zlib import crc32
@@ -194,9 +195,11 @@ def _apart(names: Iterable[str], looks: Sequence[str]) -> dict[str, str]:
     chosen: dict[str, str] = {}
     first = {name: crc32(name.encode()) % len(looks) for name in sorted(names)}
     # who is alone at its place keeps it whoever else is there; of two, the second by name moves on
-    for name in sorted(first, key=lambda name: list(first.values()).count(first[name]) > 1):
+    alike, free = Counter(first.values()), set(looks)
+    for name in sorted(first, key=lambda name: alike[first[name]] > 1):
         wheel = [*looks[first[name] :], *looks[: first[name]]]
-        chosen[name] = next((one for one in wheel if one not in chosen.values()), wheel[0])
+        chosen[name] = next((one for one in wheel if one in free), wheel[0])
+        free.discard(chosen[name])
     return chosen
 
 
