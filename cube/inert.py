@@ -51,7 +51,7 @@ def inert_text(text: str) -> str:
     return TURNING.sub(lambda marks: "".join(one if one == "\n" else f"\\u{ord(one):04x}" for one in marks[0]), text)
 
 
-def inert_labels(labels: Sequence[str]) -> list[str]:
+def inert_labels(labels: Sequence[str], longest: int = LONGEST) -> list[str]:
     """Write labels so, each distinct one apart from the others: where they differ is shown, else they get a number.
 
     Examples
@@ -59,7 +59,7 @@ def inert_labels(labels: Sequence[str]) -> list[str]:
     >>> inert_labels([f"Accelerator of the very long family, {size} (one core)" for size in ("B512", "B4096")])
     ['Accelerator…B512 (one core)', 'Accelerator…B4096 (one core)']
     """
-    shown = {label: inert_label(label) for label in labels}
+    shown = {label: inert_label(label, longest) for label in labels}
     alike: dict[str, list[str]] = {}
     for label, text in shown.items():
         alike.setdefault(text, []).append(label)
@@ -67,7 +67,8 @@ def inert_labels(labels: Sequence[str]) -> list[str]:
         first = next((at for at, letters in enumerate(zip(*group, strict=False)) if len(set(letters)) > 1), 0)
         first = max(group[0].rfind(" ", 0, first) + 1, first - HEAD, 0)  # from the word in which they differ
         for label in group:
-            shown[label] = inert_label(f"{label[:HEAD].rstrip()}…{label[first:]}") if first > HEAD else shown[label]
+            parted = inert_label(f"{label[:HEAD].rstrip()}…{label[first:]}", longest)
+            shown[label] = parted if first > HEAD else shown[label]
     seen: dict[str, int] = {}
     for label, text in shown.items():
         seen[text] = seen.get(text, 0) + 1

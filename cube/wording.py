@@ -18,9 +18,12 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AS_GIVEN",
+    "FEWEST_DIGITS",
     "configuration_of",
     "configuration_text",
     "counted",
+    "digits_along",
+    "digits_apart",
     "distinct_texts",
     "flag_words",
     "in_percent",
@@ -46,6 +49,8 @@ SMALL = ((1.0, ""), (1e-3, "m"), (1e-6, "µ"), (1e-9, "n"))
 PREFIXED = ("op", "B", "B/s")  # units whose letter for thousands stands before them: 7.7 Gop, 12 MB, 1.02 TB/s
 RISING = ("MB", "GB/s", "TOP/s")  # of a thousand the next prefix: 1 TB/s
 NOT_KNOWN = "not known"
+FEWEST_DIGITS, MOST_DIGITS = 3, 16  # of a number in a text
+ALONE = 6  # digits of a label whose neighbours are not known
 WHOLE = 100_000  # floats below it that are whole numbers have all their digits, as integers do: 20240115 is a date
 # how the long name of a variable ends that is a column of the user's measurements
 AS_GIVEN = "as given with the measurements"
@@ -352,10 +357,10 @@ def configuration_text(row: Mapping[str, Any]) -> str:
     return ", ".join(filter(None, (told, batch)))
 
 
-def configuration_of(point: Any) -> str:
+def configuration_of(point: Any, digits: Mapping[str, int] | None = None) -> str:
     """Write the labels of one point of a cube; dims with several labels left are not told."""
     labels = {name: plain_values(point[name].values)[0] for name in point.coords if point[name].size == 1}
-    return labels_text(labels, str(point.attrs.get("dim_order", "")), units_of(point))
+    return labels_text(labels, str(point.attrs.get("dim_order", "")), units_of(point), digits)
 
 
 def plain_values(values: np.ndarray[Any, Any]) -> list[Any]:
@@ -368,8 +373,10 @@ def units_of(cube: Any) -> dict[str, str]:
     return {str(name): str(cube[name].attrs.get("units", "")) for name in cube.coords}
 
 
-def distinct_texts(labels: Sequence[Any], unit: str = "") -> list[str]:
+def distinct_texts(labels: Sequence[Any], unit: str = "", *, digits: int = FEWEST_DIGITS) -> list[str]:
     """Write labels of a dim for a reader: numbers in the unit shown, with as few digits as tell them apart.
+
+    `digits` are the fewest: of a few labels of a dim those of `digits_apart`, which tell all of them apart.
 
     Examples
     --------
@@ -379,11 +386,39 @@ def distinct_texts(labels: Sequence[Any], unit: str = "") -> list[str]:
     numbers = {label for label in labels if isinstance(label, int | float | np.number) and not isinstance(label, bool)}
     shown = "" if unit == "1" else unit
     texts: dict[Any, str] = {}
-    for digits in range(3, 17):
-        texts = {number: _number_text(number, shown, digits) for number in numbers}
+    for needed in range(digits, MOST_DIGITS + 1):
+        texts = {number: _number_text(number, shown, needed) for number in numbers}
         if len(set(texts.values())) == len(numbers):
             break
     return [texts[label] if label in numbers else _text_of(label) for label in labels]
+
+
+def digits_apart(labels: np.ndarray[Any, Any]) -> int:
+    """Return how many digits tell all numbers of a dim apart; those of a text where they are none.
+
+    Examples
+    --------
+    >>> digits_apart(np.array([0.5, 0.25])), digits_apart(np.array([1.0004, 1.0005])), digits_apart(np.array(["a"]))
+    (3, 5, 3)
+    """
+    if labels.dtype.kind not in "iuf":
+        return FEWEST_DIGITS
+    values = np.unique(labels[np.isfinite(labels)]).astype("f8")
+    with np.errstate(divide="ignore"):
+        powers = np.where(values == 0, 0.0, np.floor(np.log10(np.abs(values))))
+    scaled = values / 10.0**powers
+    for digits in range(FEWEST_DIGITS, MOST_DIGITS):
+        rounded = np.round(scaled, digits - 1)
+        carried = np.abs(rounded) >= 10.0
+        heads, orders = np.where(carried, rounded / 10.0, rounded), powers + carried
+        if ((np.diff(heads) != 0) | (np.diff(orders) != 0)).all():
+            return digits
+    return MOST_DIGITS
+
+
+def digits_along(cube: Any) -> dict[str, int]:
+    """Return how many digits tell the labels of each dim of a cube apart."""
+    return {str(dim): digits_apart(cube[dim].values) for dim in cube.dims if dim in cube.coords}
 
 
 def _number_text(number: Any, unit: str, digits: int) -> str:
@@ -395,11 +430,16 @@ def _text_of(label: Any) -> str:
     return moment_text(label) if isinstance(label, np.datetime64 | np.timedelta64) else str(label)
 
 
-def labels_text(labels: Mapping[str, Any], dim_order: str, units: Mapping[str, str] | None = None) -> str:
-    """Write the labels of a point: the configuration, then those of own dims."""
-    units = units or {}
+def labels_text(
+    labels: Mapping[str, Any],
+    dim_order: str,
+    units: Mapping[str, str] | None = None,
+    digits: Mapping[str, int] | None = None,
+) -> str:
+    """Write the labels of a point: the configuration, then those of own dims, with the digits that tell them apart."""
+    units, digits = units or {}, digits or {}
     own = [
-        f"{name} {distinct_texts([labels[name]], units.get(name, ''))[0]}"
+        f"{name} {distinct_texts([labels[name]], units.get(name, ''), digits=digits.get(name, ALONE))[0]}"
         for name in dim_order.split()
         if name in labels and name not in DIMS
     ]

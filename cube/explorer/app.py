@@ -326,6 +326,7 @@ class Explorer(pn.viewable.Viewer):  # type: ignore[misc]
     def _show(self, page: Page, view: View, answer: Answer) -> None:
         selected = self._selected(view, answer)
         page.push(view, answer, selected, self._history, len(selected))
+        _attempt(page, partial(page.push_tab, view, answer, selected))
 
     def _push(self, reader: Reader, view: View, number: int) -> None:
         if self.answer is not None and number == self._number:
@@ -350,17 +351,19 @@ class Explorer(pn.viewable.Viewer):  # type: ignore[misc]
             if view.tab == "heatmap" and view.rows and view.columns:
                 return "heatmap", self.source.grid(view, stop)
             return ("latency", self.source.at_latency(view, stop)) if view.tab == "latency" else ("", None)
-        except RoofcubeError as error:
-            return "refused", error
+        except Cancelled:
+            raise
+        except Exception as error:
+            return "failed", error
 
     def _show_extra(self, view: View, extra: tuple[str, Any], page: Page) -> None:
         kind, result = extra
-        if kind == "refused":
+        if kind == "failed":
             _failed(result, page)
         elif kind == "heatmap":
-            page.push_grid(view, result)
+            _attempt(page, partial(page.push_grid, view, result))
         elif kind == "latency":
-            page.push_latency(view, result, self._baseline(view))
+            _attempt(page, partial(page.push_latency, view, result, self._baseline(view)))
 
     def _baseline(self, view: View) -> float | None:
         if self.answer is None or not view.pinned:
@@ -437,6 +440,16 @@ def _tell(reader: Reader, status: str, *, asking: bool) -> None:
         page.push_status(status, asking=asking)
 
 
+def _attempt(page: Page, draw: Any) -> None:
+    """Draw a view; one that fails is told, and takes none of the others with it."""
+    try:
+        draw()
+    except Exception as error:
+        _failed(error, page)
+
+
 def _failed(error: Exception, page: Page) -> None:
-    page.complaints = [str(error)]
+    known = isinstance(error, RoofcubeError)
+    text = str(error) if known else f"a part of this page failed, {type(error).__name__}: {error}; please report it"
+    page.complaints = [*(one for one in page.complaints if one != text), text]
     page.push_status("", asking=False)

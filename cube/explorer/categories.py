@@ -10,7 +10,7 @@ from urllib.parse import quote
 import numpy as np
 
 from roofcube.inert import inert_label, inert_labels
-from roofcube.wording import distinct_texts
+from roofcube.wording import FEWEST_DIGITS, distinct_texts
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -87,9 +87,9 @@ def category_of(cube: xr.Dataset, name: str) -> Category | None:
     return Category(name, labels, keys, shown, str(cube[name].dims[0]), places)
 
 
-def shown_labels(labels: list[Any], unit: str = "") -> list[str]:
+def shown_labels(labels: list[Any], unit: str = "", digits: int = FEWEST_DIGITS) -> list[str]:
     """Write labels for a reader: numbers with their unit and as few digits as tell them apart, texts inert."""
-    texts = distinct_texts(labels, unit)
+    texts = distinct_texts(labels, unit, digits=digits)
     return inert_labels(texts) if any(isinstance(label, str) for label in labels) else texts
 
 
@@ -98,8 +98,8 @@ def quoted(label: Any) -> str:
     return quote(label_text(label), safe=SAFE)
 
 
-def worded(name: str, labels: list[Any], unit: str = "") -> list[str]:
+def worded(name: str, labels: list[Any], unit: str = "", digits: int = FEWEST_DIGITS) -> list[str]:
     """Write labels with the word that makes numbers readable: batch 8, 50 %, peak 0.5 TOP/s."""
-    texts = shown_labels(labels, unit)
+    texts = shown_labels(labels, unit, digits)
     plain = name == "pruning" or any(isinstance(label, str) for label in labels)
     return texts if plain else [f"{spaced(name)} {text}" for text in texts]

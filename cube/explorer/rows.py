@@ -28,17 +28,18 @@ from roofcube.vocabulary import (
     VARIABLES,
     sense_of,
 )
-from roofcube.wording import flag_words
+from roofcube.wording import digits_apart, flag_words, plain_values
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from roofcube.vocabulary import Sense
 
-__all__ = ["Rows", "is_number", "measured_names", "rows_of_kind", "sense_in"]
+__all__ = ["ENDS", "Rows", "is_number", "measured_names", "rows_of_kind", "sense_in"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 BYTES_A_ROW = 64
+ENDS = ("_low", "_high", "_expected")  # of an interval, which stands beside its figure
 DOUBTFUL = sum(bit for name, bit in QUALITY.items() if GRADES[name] == "doubtful")
 
 
@@ -93,6 +94,7 @@ class Rows:
         self.id_names = tuple(_id_names(cube, self.dims) if id_names is None else id_names)
         self._columns: dict[str, Array] = {}
         self._indices: dict[str, Array] = {}
+        self._digits: dict[str, int] = {}
 
     # what there is --------------------------------------------------------------------------------------------------
 
@@ -106,12 +108,14 @@ class Rows:
         """Variables that can be an objective: numbers that are no coordinates, those that the rows are about first."""
         varying = [name for name in self.numbers if name in self.variables or self._varies(name)]
         own = [name for name in varying if name in self.variables]
-        return own + [name for name in varying if name not in own and name not in self.cube.coords]
+        flags = {*own, *self.cube.coords, EXTRAPOLATES}
+        return own + [name for name in varying if name not in flags]
 
     @cached_property
     def own(self) -> list[str]:
         """Measures that are the user's own: of whatever kind, they are shown."""
-        return [name for name in self.measures if name not in self.variables and name not in VARIABLES]
+        own = [name for name in self.measures if name not in self.variables and name not in VARIABLES]
+        return [name for name in own if name != EXTRAPOLATES and not name.endswith(ENDS)]
 
     def _varies(self, name: str) -> bool:
         values = self.column(name)
@@ -288,12 +292,8 @@ class Rows:
 
     def _labels(self, name: str, rows: Array) -> list[Any]:
         if name in self.cube.coords:
-            return list(self.values(name, rows).tolist())
+            return plain_values(self.values(name, rows))
         return list(self.index(name)[rows].tolist())
-
-    def unit(self, name: str) -> str:
-        """Return the SI unit of a dim."""
-        return str(self.cube[name].attrs.get("units", "")) if name in self.cube.coords else ""
 
     def find(self, ids: Iterable[str]) -> tuple[Array, list[str]]:
         """Return the rows of ids, and the ids that no row has."""
@@ -313,7 +313,7 @@ class Rows:
         for number, name in enumerate(self.id_names):
             if name not in self.dims:
                 continue
-            labels = self.cube[name].values.tolist() if name in self.cube.coords else list(range(self.cube.sizes[name]))
+            labels = plain_values(self.cube[name].values) if name in self.cube.coords else range(self.cube.sizes[name])
             wanted = {parts[number] for parts in (name.split("~") for name in ids) if len(parts) == len(self.id_names)}
             mask &= np.array([quoted(label) in wanted for label in labels])[self.index(name)]
         return np.flatnonzero(mask)
@@ -327,8 +327,16 @@ class Rows:
 
     def names(self, rows: Array) -> list[str]:
         """Write the configuration of rows for a reader: labels of all that varies, inert."""
-        columns = [worded(name, self._labels(name, rows), self.unit(name)) for name in self.named_by]
+        columns = [self.worded(name, self._labels(name, rows)) for name in self.named_by]
         return [" · ".join(parts) for parts in zip(*columns, strict=True)] if columns else self.ids(rows)
+
+    def worded(self, name: str, labels: list[Any]) -> list[str]:
+        """Write some labels of a dim or coordinate for a reader, told apart from all others of it."""
+        if name not in self.cube.coords:
+            return worded(name, labels)
+        if name not in self._digits:
+            self._digits[name] = digits_apart(self.cube[name].values)
+        return worded(name, labels, str(self.cube[name].attrs.get("units", "")), self._digits[name])
 
     def dataset(self, rows: Array) -> xr.Dataset:
         """Return rows as points, with all coordinates and variables."""

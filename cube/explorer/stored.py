@@ -12,7 +12,7 @@ import numpy as np
 from roofcube.errors import InvalidDataError
 from roofcube.explorer.answers import EXPLORED, LATENCIES, MOST_CELLS, Answer, AtLatency, Grid, Step
 from roofcube.explorer.categories import Category, label_text, spaced
-from roofcube.explorer.rows import Rows, is_number, measured_names, rows_of_kind, sense_in
+from roofcube.explorer.rows import ENDS, Rows, is_number, measured_names, rows_of_kind, sense_in
 from roofcube.model.graph import LAYER
 from roofcube.sweep.low_ends import at_low_ends, has_intervals
 from roofcube.wording import listed, title_of
@@ -35,7 +35,6 @@ IMAGE = (90, 160)  # cells of the image, rows and columns
 BARS = 24
 REMEMBERED = 4  # answers
 SORTED = 200_000  # rows that are sorted once for each pair of axes
-ENDS = ("_expected", "_low", "_high")
 LOW_ENDS = "from roofcube.sweep.low_ends import at_low_ends\ncube = at_low_ends(cube)  # the end that promises less\n"
 
 

@@ -20,7 +20,17 @@ from roofcube.plot.drawing.tables import accuracy_of, threaded
 from roofcube.sweep.low_ends import EXPECTED, at_low_ends
 from roofcube.sweep.questions import best, pareto
 from roofcube.vocabulary import BOUNDS, CONFIGURATION, INFEASIBLE, OFFER
-from roofcube.wording import configuration_of, counted, listed, percent, quantity, short, with_thousands, with_unit
+from roofcube.wording import (
+    configuration_of,
+    counted,
+    digits_along,
+    listed,
+    percent,
+    quantity,
+    short,
+    with_thousands,
+    with_unit,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -181,7 +191,7 @@ def _fastest_prediction(cube: xr.Dataset) -> str:
     where = top if "batch" in cube["predicted_throughput"].dims else top.drop_vars("batch", errors="ignore")
     beyond = float(top[EXTRAPOLATES]) == 1.0 if EXTRAPOLATES in top else False
     doubt = " It extrapolates beyond what was calibrated on." if beyond else ""
-    return f"The fastest prediction is {told}: {configuration_of(where)}.{doubt}"
+    return f"The fastest prediction is {told}: {configuration_of(where, digits_along(cube))}.{doubt}"
 
 
 def _limits(cube: xr.Dataset) -> str:

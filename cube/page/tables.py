@@ -14,9 +14,11 @@ from roofcube.page.selection import MANY, figures_of_merit
 from roofcube.sweep.low_ends import EXPECTED, at_low_ends, has_intervals
 from roofcube.sweep.questions import best
 from roofcube.vocabulary import QUALITY, sense_of
-from roofcube.wording import counted, labels_text, plain_values, quantity, short, units_of, with_thousands
+from roofcube.wording import counted, digits_along, labels_text, plain_values, quantity, short, units_of, with_thousands
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import xarray as xr
 
     from roofcube.page.subject import Subject
@@ -71,7 +73,8 @@ def _fastest_of_each(subject: Subject, cube: xr.Dataset, names: dict[str, str], 
     if cube.sizes.get("topology", 0) < 2:
         return ()
     winners = best(cube, names["throughput"], per="topology")
-    rows = dict(zip(winners["topology"].values.tolist(), _rows_of_winners(winners, names), strict=True))
+    told = _rows_of_winners(winners, names, digits_along(cube))
+    rows = dict(zip(winners["topology"].values.tolist(), told, strict=True))
     order = np.argsort(-winners[names["throughput"]].fillna(-np.inf).values, kind="stable")
     fastest_first = winners["topology"].values[order].tolist()
     columns, caption = ("Network", *CHOICE), f"Most {kind} inputs a second, network by network"
@@ -85,13 +88,16 @@ def _fastest_of_each(subject: Subject, cube: xr.Dataset, names: dict[str, str], 
     return few, Table("networks", whole, columns, every, folded=True, searched=True)
 
 
-def _rows_of_winners(winners: xr.Dataset, names: dict[str, str]) -> list[tuple[str, ...]]:
+def _rows_of_winners(winners: xr.Dataset, names: dict[str, str], digits: Mapping[str, int]) -> list[tuple[str, ...]]:
     """Write a row for each network; empty where it has no winner."""
     # point by point through xarray a thousand networks take ten seconds: columns are read at once
     wanted = [name for name in map(str, winners.variables) if winners[name].dims in ((), ("topology",))]
     columns = {name: plain_values(np.broadcast_to(winners[name].values, winners.sizes["topology"])) for name in wanted}
     points = [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
-    return [_row_of_point(point.pop("topology"), point, names, winners) if point["found"] else () for point in points]
+    return [
+        _row_of_point(point.pop("topology"), point, names, winners, digits) if point["found"] else ()
+        for point in points
+    ]
 
 
 def _sound(cube: xr.Dataset) -> xr.Dataset:
@@ -125,13 +131,13 @@ def _goals(cube: xr.Dataset, names: dict[str, str]) -> list[tuple[str, ...]]:
             continue
         winner = best(cube, objective, where=where)
         if bool(winner["found"]):
-            rows.append(_row_of_winner(goal, winner, names))
+            rows.append(_row_of_winner(goal, winner, names, digits_along(cube)))
     return rows
 
 
-def _row_of_winner(goal: str, winner: xr.Dataset, names: dict[str, str]) -> tuple[str, ...]:
+def _row_of_winner(goal: str, winner: xr.Dataset, names: dict[str, str], digits: Mapping[str, int]) -> tuple[str, ...]:
     point = {str(name): _value(str(name), winner[name]) for name in winner.variables if winner[name].size}
-    return _row_of_point(goal, point, names, winner)
+    return _row_of_point(goal, point, names, winner, digits)
 
 
 def _value(name: str, array: xr.DataArray) -> Any:
@@ -141,7 +147,9 @@ def _value(name: str, array: xr.DataArray) -> Any:
     return float(array.max() if sense_of(name) == "max" else array.min())
 
 
-def _row_of_point(goal: str, point: dict[str, Any], names: dict[str, str], winner: xr.Dataset) -> tuple[str, ...]:
+def _row_of_point(
+    goal: str, point: dict[str, Any], names: dict[str, str], winner: xr.Dataset, digits: Mapping[str, int]
+) -> tuple[str, ...]:
     def told(name: str, unit: str) -> str:
         expected = point.get(f"{names[name]}{EXPECTED}")
         return quantity(point.get(names[name]), unit) + (f" ({quantity(expected, unit)})" if expected else "")
@@ -149,7 +157,7 @@ def _row_of_point(goal: str, point: dict[str, Any], names: dict[str, str], winne
     top1 = point.get(names["top1"])
     return (
         goal,
-        labels_text(point, str(winner.attrs.get("dim_order", "")), units_of(winner)),
+        labels_text(point, str(winner.attrs.get("dim_order", "")), units_of(winner), digits),
         told("throughput", "inputs/s"),
         told("latency", "s"),
         "not known" if top1 is None or top1 != top1 else f"{top1:.2f} %",

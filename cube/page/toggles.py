@@ -23,6 +23,7 @@ from bokeh.models import (
 )
 
 from roofcube.plot.drawing import style
+from roofcube.plot.drawing.points import palette_of
 from roofcube.plot.drawing.rows import GAP
 from roofcube.plot.drawing.style import sheet
 from roofcube.plot.drawing.tables import device_classes, labels_in_order, platform_order
@@ -196,10 +197,11 @@ def _group(cube: Any, drawn: Sequence[Any], name: str, field: str, labels: Seque
     texts, css = list(labels), BUTTONS
     class_of = device_classes(cube)
     if field == "device_class":
-        texts = [f"{style.class_symbol(label)} {label}" for label in labels]
+        texts = [f"{style.SYMBOLS[style.CLASS_MARKERS.get(label, 'hex')]} {label}" for label in labels]
     if field == "platform" and any("colour" in one.data_source.data for one in drawn):
-        colours = style.platform_colours(platform_order(cube, labels))
-        texts = [f"{style.class_symbol(class_of.get(label, ''), label)} {label}" for label in labels]
+        colours = palette_of(cube, labels)
+        markers = style.platform_markers({**dict.fromkeys(labels, ""), **class_of})
+        texts = [f"{style.SYMBOLS[markers[label]]} {label}" for label in labels]
         css += "".join(
             f".bk-btn-group .bk-btn:nth-child({place}) {{ border-bottom: 4px solid {colours[label]}; }}\n"
             for place, label in enumerate(labels, start=1)

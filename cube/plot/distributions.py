@@ -316,8 +316,8 @@ def parallel(cube: xr.Dataset | Sweep, *names: str) -> Any:
         if one in table
     }
     tooltip = {}
-    for one in chosen:
-        unit = tables.scale_of(cube, one)[1] if one in variables else ""
+    units = [tables.scale_of(cube, one)[1] if one in variables else "" for one in chosen]
+    for one, unit in zip(chosen, units, strict=True):
         texts = tables.value_text(table[one], unit) if one in variables else tables.label_texts(cube, one, table[one])
         data[f"{one}_text"], tooltip[one.replace("_", " ")] = np.asarray(texts, dtype=object)[order], f"@{{{one}_text}}"
     lines = segments(data, ("x0", "y0", "x1", "y1"), name="parallel.lines", tooltip={**tooltip, "flags": "@flags"},
@@ -332,10 +332,12 @@ def parallel(cube: xr.Dataset | Sweep, *names: str) -> Any:
     uprights = {"x": np.arange(len(chosen), dtype="f8"), "low": np.zeros(len(chosen)), "high": np.ones(len(chosen))}
     uprights["x1"] = uprights["x"]
     frame = segments(uprights, ("x", "low", "x1", "high"), name="parallel.axes", color=style.MUTED, line_width=1)
-    heads = tuple((float(place), _axis_head(cube, one, one in variables)) for place, one in enumerate(chosen))
+    heads = [
+        "\n".join([*one.split("_"), *([f"({unit})"] if unit else [])]) for one, unit in zip(chosen, units, strict=True)
+    ]
     part = f", {with_thousands(count)} of them drawn" if count < size else ""
     looks = platform_key(point_columns(cube, table, table[variables[0]], table[variables[0]], doubtful, size=8))
-    x = Axis(bounds=(-0.15, len(chosen) - 0.3), ticks=heads, at_top=True, grid=False)
+    x = Axis(bounds=(-0.15, len(chosen) - 0.3), ticks=tuple(enumerate(heads)), at_top=True, grid=False)
     y = Axis(bounds=(-0.05, 1.05), shown=False, grid=False)
     title = f"{counted(size, 'cell')}{part}: up is better on the axes of values"
     notes = "a line is a cell, coloured by platform; pale = flagged, reason in the tooltip"
@@ -385,8 +387,3 @@ def _axis_places(cube: xr.Dataset, table: Any, name: str) -> tuple[np.ndarray[An
 
     ticks = {"y": [float(share(one)) for one in values], "text": [short(one) for one in values]}
     return np.asarray(share(column)), ticks
-
-
-def _axis_head(cube: xr.Dataset, name: str, variable: bool) -> str:
-    unit = tables.scale_of(cube, name)[1] if variable else ""
-    return "\n".join([*name.split("_"), *([f"({unit})"] if unit else [])])

@@ -161,14 +161,7 @@ def boxes(cube: xr.Dataset, *, scope: str = "compute") -> Any:
     spare = int(np.clip(7.2 * letters[0] + 6.5 * letters[1] + 20, 160 if len(names) == 3 else 200, 480))
     width = (style.WIDTH - spare) // len(names)
     panels = [
-        _box_panel(
-            cube,
-            by_quantity[what],
-            what,
-            tables.scale_of(cube, variable)[1],
-            rows,
-            width=width + (spare if place == 0 else 0),
-        )
+        _box_panel(cube, by_quantity[what], what, variable, rows, width=width + spare * (place == 0))
         for place, (what, variable) in enumerate(names.items())
     ]
     what = "Latency, throughput and power" if len(names) == 3 else "Latency and throughput"
@@ -196,7 +189,8 @@ def _rows_of(table: tables.Columns, chosen: set[tuple[str, str]]) -> tables.Colu
     return {name: column[mask] for name, column in table.items()}
 
 
-def _box_panel(cube: xr.Dataset, table: tables.Columns, name: str, unit: str, rows: Rows, *, width: int) -> Any:
+def _box_panel(cube: xr.Dataset, table: tables.Columns, name: str, variable: str, rows: Rows, *, width: int) -> Any:
+    unit = tables.scale_of(cube, variable)[1]
     data: dict[str, Any] = {one: table[one] for one in (*QUARTILES, "rows")} | rows.columns(list(table["row"]))
     data["configuration"] = [f"{platform} · {own}" for platform, own in table["row"]]
     data["colour"] = colours_of(cube, table["platform"])

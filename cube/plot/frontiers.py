@@ -106,7 +106,8 @@ def pareto(
     title = f"{count} of {counted(len(table[x]), 'point')} {'is' if count == 1 else 'are'} on the front: {_ends(best)}"
     notes = [f"{how}line = Pareto front of what is shown; {style.HOLLOW}", shade]
     parts = [*drawn[:-1], stairs, drawn[-1]]
-    return _scatter(parts, "pareto", axes, title, notes, platform_key(marked))
+    (x_axis, y_axis), key = axes, platform_key(marked)
+    return plane(parts, name="pareto", x=x_axis, y=y_axis, title=title, notes=notes, key=key, height=HEIGHT)
 
 
 def front(
@@ -176,14 +177,8 @@ def _front_figure(
                   tooltip=_tooltip(cube, x, y), texts=[text])  # fmt: skip
     title = f"The front of {counted(size, 'point')} has {_distinct(table, x, y)}: {_ends(best)}"
     notes = [f"{how}what is not drawn is beaten by a point of the front; {style.HOLLOW}"]
-    return _scatter([stairs, drawn], name, axes, title, notes, platform_key(columns))
-
-
-def _scatter(
-    parts: list[Any], name: str, axes: tuple[Axis, Axis], title: str, notes: list[str], key: Mapping[str, Any]
-) -> Any:
-    x, y = axes
-    return plane(parts, name=name, x=x, y=y, title=title, notes=notes, key=key, height=HEIGHT)
+    (x_axis, y_axis), key = axes, platform_key(columns)
+    return plane([stairs, drawn], name=name, x=x_axis, y=y_axis, title=title, notes=notes, key=key, height=HEIGHT)
 
 
 def _distinct(table: tables.Columns, x: str, y: str) -> str:

@@ -73,21 +73,20 @@ def heatmap(cube: xr.Dataset, *, variable: str = "predicted_throughput") -> Any:
     tooltip = {grid.long_name: "@value_text", "state": "@reason", "source": source}
     rows, columns = Rows(grid.row_factors, gap=0.25), Rows(grid.column_factors, gap=0.12)
     ticks = tuple((place, label) for (_, label), place in columns.places.items())
-    heads: dict[str, list[float]] = {}
-    for (group, _), place in columns.places.items():
-        heads.setdefault(group, []).append(place)
-    middles = tuple((sum(places) / len(places), group) for group, places in heads.items() if group.strip())
+    heads = tuple((place, group) for group, place in columns.middles.items())
     step = -(-len(ticks) // 40)
     widest = LETTER * max((len(line) for _, label in ticks for line in label.split("\n")), default=0)
-    turned = widest > (style.WIDTH - 300) / columns.length
+    beside = [max(map(len, texts), default=0) for texts in zip(*grid.row_factors, strict=True)]
+    inside = style.WIDTH - max(300, 150 + LETTER * sum(beside))  # pixels of all cells
+    turned = widest > inside / columns.length
     if turned:
         ticks = tuple((place, label.replace("-\n", "-").replace("\n", " ")) for place, label in ticks)
-    above = int(np.sin(TURN) * LETTER * max(len(label) for _, label in ticks)) if turned else 0
+    above = int(np.sin(np.radians(TURN)) * LETTER * max(len(label) for _, label in ticks)) if turned else 0
     height = rows.height(CELL, around=180 + above)
-    room = (style.WIDTH - 300) / columns.length, (height - 180 - above) / rows.length  # pixels of a cell
+    room = inside / columns.length, (height - 180 - above) / rows.length  # pixels of a cell
     legible = grid.letters * LETTER <= room[0] and room[1] >= LEGIBLE
     bounds_x = (-0.5, columns.length - 0.5)
-    x = Axis(bounds=bounds_x, ticks=ticks[::step], heads=middles, at_top=True, turned=turned, grid=False)
+    x = Axis(bounds=bounds_x, ticks=ticks[::step], heads=heads, at_top=True, turned=turned, grid=False)
     y = rows.axis()
     scale = grid.colour_options()
     if grid.values.size > MOST:
@@ -140,13 +139,13 @@ class _Grid:
         if why is not None:
             why = why.isel({dim: 0 for dim in why.dims if dim not in array.dims})
         self._measured = variable.startswith(("measured", "power_", "efficiency", "energy_per", "inputs_per"))
-        stacked = _four_square(array)
-        reasons = xr.zeros_like(stacked, dtype="i8") if why is None else _four_square(why.broadcast_like(array))
-        shape = (int(np.prod(stacked.shape[:3])), int(np.prod(stacked.shape[3:])))
-        self.values = stacked.values.reshape(shape).astype("f8")
-        self._why = reasons.values.reshape(shape).astype("i8")
-        self._rows = [dict(zip(ROW_DIMS, labels, strict=True)) for labels in _label_product(stacked, ROW_DIMS)]
-        self._columns = [dict(zip(COLUMN_DIMS, labels, strict=True)) for labels in _label_product(stacked, COLUMN_DIMS)]
+        stacked = _two_dims(array)
+        reasons = xr.zeros_like(stacked) if why is None else _two_dims(why.broadcast_like(array))
+        self.values, self._why = stacked.values.astype("f8"), reasons.values.astype("i8")
+        self._rows, self._columns = (
+            [dict(zip(dims, labels, strict=True)) for labels in stacked[side].values]
+            for side, dims in (("row", ROW_DIMS), ("column", COLUMN_DIMS))
+        )
         self._class_of = tables.device_classes(cube)
         self._keep(cube)
         positive = self.values[np.isfinite(self.values) & ((self.values > 0) | bool(self._meanings))]
@@ -283,10 +282,10 @@ class _Grid:
         return ["; ".join(parts)] if parts else []
 
 
-def _four_square(array: xr.DataArray) -> xr.DataArray:
-    """Give an array all dims of rows and columns, in order."""
+def _two_dims(array: xr.DataArray) -> xr.DataArray:
+    """Lay an array out in rows and columns, each with the labels of all their dims."""
     missing = {dim: [""] for dim in (*COLUMN_DIMS, *ROW_DIMS) if dim not in array.dims}
-    return array.expand_dims(missing).transpose(*ROW_DIMS, *COLUMN_DIMS)
+    return array.expand_dims(missing).stack(row=ROW_DIMS, column=COLUMN_DIMS).transpose("row", "column")
 
 
 def _heading(labels: dict[str, Any], dims: Sequence[str]) -> str:
@@ -300,12 +299,6 @@ def _best_of(array: xr.DataArray, sense: str | None, kept: Sequence[str]) -> tup
     if "flag_values" in array.attrs:
         return array.isel(dict.fromkeys(reduced, 0)), reduced
     return (array.min(reduced) if sense == "min" else array.max(reduced)), reduced
-
-
-def _label_product(array: xr.DataArray, dims: Sequence[str]) -> list[tuple[Any, ...]]:
-    labels = [array[dim].values.tolist() for dim in dims]
-    places = np.indices([len(one) for one in labels]).reshape(len(labels), -1).T
-    return [tuple(labels[axis][place] for axis, place in enumerate(row)) for row in places.tolist()]
 
 
 def _head_of(platform: str, mode: str) -> str:

@@ -165,10 +165,6 @@ def _colours(names: list[str], first: np.ndarray[Any, Any]) -> dict[str, str]:
     return {name: colours.get(name, style.PEAK) for name in names}
 
 
-def _is_log(values: np.ndarray[Any, Any]) -> bool:
-    return values.dtype.kind in "fiu" and bool((values > 0).all()) and float(values.max()) > 20 * float(values.min())
-
-
 def _cell_edges(answer: xr.Dataset, dim: str, log: bool) -> np.ndarray[Any, Any]:
     """Return the edges of the cells of a dim: half way between numbers, in decades on a log axis."""
     values = answer[dim].values
@@ -183,7 +179,7 @@ def _cell_edges(answer: xr.Dataset, dim: str, log: bool) -> np.ndarray[Any, Any]
 def _places(answer: xr.Dataset, dim: str) -> Axis:
     values = answer[dim].values
     numeric = values.dtype.kind in "fiu" and len(values) > 1 and bool((np.diff(values) > 0).all())
-    log = numeric and _is_log(values)
+    log = numeric and bool(values[0] > 0 and values[-1] > 20 * values[0])
     edges = _cell_edges(answer, dim, log)
     unit = scale_of(answer, dim)[1]
     label = f"{dim}{f' ({unit})' if unit not in ('', '1') else ''}{', log scale' if log else ''}"

@@ -15,6 +15,7 @@ from roofcube.wording import counted, listed
 
 __all__ = ["overview"]
 
+MOST = 8  # networks beside one another
 TABLE = (
     style.TEXT_CSS
     + """
@@ -45,8 +46,9 @@ def overview(cube: xr.Dataset) -> Any:
     Returns
     -------
     holoviews.Div
-        A table with a row per platform and a column per topology; a cell (``td[data-rows]``) lists precisions, channels
-        kept, batches (threads, on the DPUs) and the number of measured rows, or says 'na'.
+        A table with a row per platform and a column per topology, or of many topologies a row each; a cell
+        (``td[data-rows]``) lists precisions, channels kept, batches (threads, on the DPUs) and the number of measured
+        rows, or says 'na'.
 
     Raises
     ------
@@ -68,17 +70,24 @@ def overview(cube: xr.Dataset) -> Any:
     platforms = tables.platform_order(cube, platforms)
     total = int(cube["n_rows"].sum())
     class_of = tables.device_classes(cube)
-    lines = []
-    for platform in platforms:
-        head = f"{escape(platform)}<br><i>{escape(class_of.get(platform, ''))}{_modes(cube, platform)}</i>"
-        cells = "".join(_cell(cube, platform, topology, noun, wide=len(topologies) < 3) for topology in topologies)
-        lines.append(f'<tr><th scope="row">{head}</th>{cells}</tr>')
-    heads = "".join(f'<th scope="col">{escape(topology)}</th>' for topology in topologies)
+    heads = [
+        [f"{escape(one)}<br><i>{escape(class_of.get(one, ''))}{_modes(cube, one)}</i>" for one in platforms],
+        [escape(one) for one in topologies],
+    ]
+    upright = len(topologies) > max(MOST, len(platforms))  # many networks stand below one another
+    wide = len(platforms if upright else topologies) < 3
+    cells = np.array([[_cell(cube, one, other, noun, wide=wide) for other in topologies] for one in platforms])
+    cells, heads = (cells.T, heads[::-1]) if upright else (cells, heads)
+    lines = [
+        f'<tr><th scope="row">{head}</th>{"".join(row)}</tr>'
+        for head, row in zip(heads[0], cells.tolist(), strict=True)
+    ]
+    columns = "".join(f'<th scope="col">{head}</th>' for head in ["network" if upright else "platform", *heads[1]])
     used = sum(bool(_row_counts(cube, platform=platform).sum()) for platform in platforms)
     text = (
         f"<strong>{total} {kind} {noun}s on {used} of {len(platforms)} platforms</strong>"
         f"<p>precisions · channels kept (100 % is unpruned) · {_batch_words(cube)} · {noun}s; na = not {kind}</p>"
-        f"<table><thead><tr><th>platform</th>{heads}</tr></thead><tbody>{''.join(lines)}</tbody></table>"
+        f"<table><thead><tr>{columns}</tr></thead><tbody>{''.join(lines)}</tbody></table>"
     )
     hook = partial(_dress, tags=[len(platforms) * len(topologies)])
     return load().Div(text, group="overview", name="overview").opts(width=style.WIDTH, hooks=[hook], backend="bokeh")

@@ -133,18 +133,10 @@ def _at(cube: xr.Dataset, ratios: xr.Dataset, table: tables.Columns, batch: Any,
     def taken(array: xr.DataArray) -> np.ndarray[Any, Any]:
         return _cell_of_rows(array, picks, len(table["row"]))
 
-    measured, predicted = (
-        taken(ratios["measured_throughput"]).astype("f8"),
-        taken(ratios["predicted_throughput"]).astype("f8"),
-    )
+    measured, predicted = (taken(ratios[f"{kind}_throughput"]).astype("f8") for kind in ("measured", "predicted"))
     peak = taken(cube["peak_throughput"]).astype("f8")
-    own_batch = (
-        np.full(len(measured), np.nan)
-        if batch is None
-        else taken(batch)
-        if isinstance(batch, xr.DataArray)
-        else np.full(len(measured), float(batch))
-    )
+    number = np.nan if batch is None else batch
+    own_batch = taken(batch) if isinstance(batch, xr.DataArray) else np.full(len(measured), number, dtype="f8")
     quality = _quality(cube, own_batch, picks)
     ratio = measured / predicted
     on_chip = _on_chip(cube, picks, len(measured))
@@ -260,14 +252,13 @@ def _bars_figure(
     # room for the reasons, which stand right of the longest bar
     said = [note for one in choices.values() for note in one["note"]]
     room = 0.38 if any(":" in note for note in said) else 0.09
-    others = {"peak": {**place, "peak": data["peak"]}, "predicted": {**data}}
-    for column in [one for one in data if one.split()[0] in ("measured", "filled", "flags", "note", "measured_text")]:
-        others["predicted"].pop(column)
+    of_measured = ("measured", "filled", "flags", "note", "measured_text")
+    of_prediction = {one: column for one, column in data.items() if one.split()[0] not in of_measured}
     white = {one: data[one] for one in data if one.split()[0] == "measured" or one in (*LABELS, "floor", "place", "y")}
     parts = [
-        bars(others["peak"], "floor", "peak", 0.84, name=f"{name}.peak", color=style.PEAK, line_color=None,
-             tooltip={"peak": "@peak_text"}),
-        bars(others["predicted"], "floor", "predicted", 0.56, name=f"{name}.predicted", color=style.PREDICTED,
+        bars({**place, "peak": data["peak"]}, "floor", "peak", 0.84, name=f"{name}.peak", color=style.PEAK,
+             line_color=None, tooltip={"peak": "@peak_text"}),
+        bars(of_prediction, "floor", "predicted", 0.56, name=f"{name}.predicted", color=style.PREDICTED,
              line_color=None, tooltip={"predicted": "@predicted_text", "peak": "@peak_text"}),
         bars(white, "floor", "measured", 0.3, name=f"{name}.white", color=style.SURFACE, line_color=None),
         bars(data, "floor", "measured", 0.3, name=f"{name}.bars", fill_color=style.MEASURED, line_color=style.MEASURED,

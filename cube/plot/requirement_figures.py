@@ -171,15 +171,12 @@ def peaks(cube: xr.Dataset) -> Any:
 
 def _offer(cube: xr.Dataset, name: str, dims: tuple[str, ...]) -> tuple[tables.Columns, str]:
     table = tables.records(cube, [name])
-    shown = [dim for dim in (*dims, *_own_dims(cube, name)) if dim in cube[name].dims]
+    shown = [dim for dim in dict.fromkeys((*dims, *map(str, cube[name].dims))) if dim in cube[name].dims]
+    shown = [dim for dim in shown if dim != "platform"]
     table["label"] = tables.labels_of(cube, table, shown)
     kept, few = few_rows(table["platform"], -table[name])
     table = {one: column[kept] for one, column in table.items()}
     return tables.sorted_rows(table, tables.ranks(cube, table, "platform"), -table[name]), few
-
-
-def _own_dims(cube: xr.Dataset, name: str) -> list[str]:
-    return [str(dim) for dim in cube[name].dims if dim not in ("platform", "mode", "precision")]
 
 
 def _offers(table: tables.Columns, few: str, name: str, column: str, words: str, unit: str, *, width: int) -> Any:

@@ -8,7 +8,7 @@ import numpy as np
 
 from roofcube.plot.drawing import style, tables
 from roofcube.plot.drawing.elements import Axis, curve, layout, plane, points, segments
-from roofcube.plot.drawing.points import colours_of, extreme_rows, many_marks, point_columns
+from roofcube.plot.drawing.points import colours_of, extreme_rows, many_marks, markers_of, point_columns
 from roofcube.wording import counted, percent, short, with_thousands, with_unit
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["rooflines"]
 
-HEIGHT = 560
+HEIGHT, AROUND = 560, 130  # pixels, and those of them that are outside the frame
 LABEL_STEP = 15.0  # pixels between the labels at the right
 NAMES, MOST_NAMES = 0.27, 0.5  # shares of the width that the names of the roofs take at the right, at least and at most
 MOST = 36  # roofs with a line and a name each; of more, an envelope and the chosen
@@ -91,7 +91,7 @@ def rooflines(cube: xr.Dataset) -> Any:
         f"Ridge points lie between {short(lowest)} and {with_unit(highest, 'op/B')}: "
     )  # fmt: skip
     title = ridge + "a network left of its ridge is bound by memory"
-    top = plane(parts, name="rooflines.plane", x=x, y=y, title=title, notes=notes, height=HEIGHT)
+    top = plane(parts, name="rooflines.plane", x=x, y=y, title=title, notes=notes, height=_height(len(roofs["ridge"])))
     return layout([top, _strip(networks, x_range, ticks)], name="rooflines", columns=1)
 
 
@@ -110,6 +110,11 @@ def _network_columns(networks: tables.Columns) -> dict[str, Any]:
     intensity = networks["operational_intensity"]
     texts = tables.value_text(intensity, "op/B")
     return {"x": intensity, "intensity": intensity, "text": texts, **{name: networks[name] for name in names}}
+
+
+def _height(count: int) -> int:
+    """Return the pixels in which that many names find their places."""
+    return max(HEIGHT, AROUND + int(LABEL_STEP * (count + 1)))
 
 
 def _names_share(labels: np.ndarray[Any, Any]) -> float:
@@ -137,11 +142,10 @@ def _roof_lines(
     slopes = {**shared, **texts, "x0": start, "y0": start * slope, "x1": ridge, "y1": peak}
     flats = {**shared, **texts, "x0": ridge, "y0": peak, "x1": np.maximum(right, ridge), "y1": peak}
     marked: dict[str, Any] = {**shared, **texts, "ridge": ridge, "peak": peak}
-    marked["marker"] = [
-        style.class_marker(kind, name) for kind, name in zip(roofs["device_class"], roofs["platform"], strict=True)
-    ]
+    marked["marker"] = markers_of(cube, roofs)
+    marked["size"] = [style.marker_size(one, 10) for one in marked["marker"]]
     leader = right * (right / left) ** 0.02
-    level = np.exp(spread_labels(np.log(peak), y_range, HEIGHT - 130))
+    level = np.exp(spread_labels(np.log(peak), y_range, _height(count) - AROUND))
     leaders = {**shared, "x": np.full(count, right), "peak": peak, "end": np.full(count, leader), "y": level}
     details = {"peak": "@peak_text", "bandwidth": "@bandwidth_text", "ridge point": "@ridge_text"}
     looks: dict[str, Any] = {"line_color": "colour", "line_dash": "dash", "line_width": 2}
@@ -151,7 +155,7 @@ def _roof_lines(
         segments(slopes, ends, name="rooflines.roofs", tooltip=details, heading="@label", policy="interp", **looks),
         segments(flats, ends, name="rooflines.flats", tooltip=details, heading="@label", policy="interp", **looks),
         points(marked, "ridge", "peak", name="rooflines.ridges", tooltip=details, heading="@label", marker="marker",
-               size=9, fill_color="colour", line_color=style.SURFACE),
+               size="size", fill_color="colour", line_color=style.SURFACE),
         segments(leaders, ("x", "peak", "end", "y"), name="rooflines.names", line_color="colour", line_width=1,
                  texts=[text]),
     ]  # fmt: skip
@@ -160,11 +164,12 @@ def _roof_lines(
 def _dashes(roofs: tables.Columns) -> list[str]:
     """Return the dash of each platform; of equal roofs, the second has another one, so that both colours show."""
     seen: dict[tuple[float, float], int] = {}
+    dash_of = style.platform_dashes(map(str, roofs["platform"]))
     dashes = []
     for peak, bandwidth, platform in zip(
         roofs["peak_compute"], roofs["memory_bandwidth"], roofs["platform"], strict=True
     ):
-        place = style.DASHES.index(style.platform_dash(str(platform)))
+        place = style.DASHES.index(dash_of[str(platform)])
         key = float(peak), float(bandwidth)
         dashes.append(style.DASHES[(seen[key] + 1) % len(style.DASHES) if seen.get(key) == place else place])
         seen[key] = style.DASHES.index(dashes[-1])
@@ -264,6 +269,7 @@ def spread_labels(levels: np.ndarray[Any, Any], bounds: tuple[float, float], pix
             (mean, size), (before, earlier) = pools.pop(), pools.pop()
             pools.append([(mean * size + before * earlier) / (size + earlier), size + earlier])
     placed = np.concatenate([mean + step * (np.arange(int(size)) - (size - 1) / 2) for mean, size in pools])
+    placed += max(0.0, low + step / 2 - placed[0])
     placed -= max(0.0, placed[-1] - high + step / 2)
     result = np.empty_like(placed)
     result[order] = placed

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 import numpy as np
@@ -14,8 +14,7 @@ from roofcube.sweep.flags import bits_of, codes_of, meanings_of
 from roofcube.sweep.low_ends import EXPECTED
 from roofcube.sweep.moments import moment_of
 from roofcube.sweep.questions import best, context_of
-from roofcube.vocabulary import CONFIGURATION
-from roofcube.wording import configuration_text, counted, in_shown_unit, listed, moment_text, outward, short
+from roofcube.wording import configuration_of, counted, digits_apart, in_shown_unit, listed, moment_text, outward, short
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -75,6 +74,8 @@ class Explanation:
         Where nothing qualifies, those of the objective and the limits that have no value at any point.
     removed_by_trust : int
         Points whose measurements the physics gate finds impossible, which win nothing.
+    digits : mapping of name to int
+        How many digits tell the labels of each dim apart.
     """
 
     objective: str
@@ -88,6 +89,7 @@ class Explanation:
     doubts: tuple[str, ...]
     unknown: tuple[str, ...] = ()
     removed_by_trust: int = 0
+    digits: Mapping[str, int] = field(default_factory=dict, repr=False)
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything as plain numbers and text, for JSON."""
@@ -126,14 +128,16 @@ class Explanation:
         return html_table(words[0], columns, rows, [*words[1:], *self._words_of_impossible()])
 
     def _words_of_winner(self) -> list[str]:
-        lines = [f"{_configuration(self.winner)}: {_figure(self.winner, self.objective)}"]
+        lines = [f"{_configuration(self.winner, self.digits)}: {_figure(self.winner, self.objective)}"]
         if self.runner_up is None:
             lines.append("no runner-up: nothing else meets the limits")
         else:
             ratio = short(1.0 + self.margin)
             if np.isfinite(self.margin):
                 lines[0] += f", {'' if ratio == '1' else f'{ratio} times '}as good as the runner-up"
-            lines.append(f"runner-up {_configuration(self.runner_up)}: {_figure(self.runner_up, self.objective)}")
+            lines.append(
+                f"runner-up {_configuration(self.runner_up, self.digits)}: {_figure(self.runner_up, self.objective)}"
+            )
         lines.append(f"in doubt: {listed(list(self.doubts))}" if self.doubts else "in doubt: nothing that is known")
         binding = [one.name for one in self.relaxations]
         if self.removed:
@@ -220,6 +224,7 @@ def explain(
         _doubts(winner),
         () if bool(winner["found"]) else _unknown(cube, (objective, *limits)),
         int(winner.attrs.get("removed_by_trust", 0)),
+        {dim: digits_apart(labels) for dim, labels in context.label_arrays.items()},
     )
 
 
@@ -342,10 +347,9 @@ def _doubts(winner: xr.Dataset) -> tuple[str, ...]:
     return tuple(word.replace("_", " ") for word in words)
 
 
-def _configuration(point: xr.Dataset) -> str:
-    row = {name: _item(point[name].values[()]) for name in (*CONFIGURATION, "batch") if name in point.variables}
-    if "platform" in row and "topology" in row:
-        return configuration_text(row)
+def _configuration(point: xr.Dataset, digits: Mapping[str, int]) -> str:
+    if {"platform", "topology"} <= set(point.variables):
+        return configuration_of(point, digits)
     labels = [f"{name} {label}" for name, label in _point_as_dict(point).items()]
     return ", ".join(label for label in labels if not label.startswith("task ")) or "the only point"
 

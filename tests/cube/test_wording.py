@@ -10,6 +10,8 @@ import xarray as xr
 
 from roofcube.wording import (
     configuration_of,
+    digits_apart,
+    distinct_texts,
     flag_words,
     percent,
     quantity,
@@ -48,6 +50,21 @@ def test_more_digits_tell_near_numbers_apart():
 def test_dates_are_told_as_they_are(label, text):
     point = xr.Dataset(coords={"day": label}, attrs={"dim_order": "platform day"})
     assert configuration_of(point) == f"day {text}"
+
+
+def test_labels_of_a_point_keep_digits_that_its_neighbours_may_differ_in():
+    point = xr.Dataset(coords={"price": ("price", [1.0005])}, attrs={"dim_order": "platform price"})
+    assert configuration_of(point.isel(price=0)) == "price 1.0005"
+
+
+@pytest.mark.parametrize(
+    ("labels", "digits"),
+    [([1.0, 2.0], 3), ([1.0004, 1.0005], 5), ([9.9996, 10.0], 5), ([0.0, -1e-9], 3), ([], 3), ([np.nan, 1.0], 3)],
+)
+def test_digits_tell_all_labels_of_a_dim_apart(labels, digits):
+    assert digits_apart(np.array(labels)) == digits
+    finite = [label for label in labels if label == label]
+    assert len(set(distinct_texts(finite, digits=digits))) == len(finite)
 
 
 def test_a_letter_stands_before_units_that_take_a_prefix():

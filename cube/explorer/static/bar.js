@@ -35,7 +35,7 @@ export function render({model, el}) {
     line.append(" → ", make("b", {class: data.left ? "" : "removed"}, counted(data.left)), " left · ", make("b", {}, counted(data.front)), " on the front")
     if (data.sampled) line.append(` · a sample of ${counted(data.sampled)} is drawn, counts and front are exact`)
     if (data.doubtful || data.hidden) line.append(" · ", `${counted(Math.max(data.doubtful, 0))} in doubt `, button(data.hidden ? "show" : "hide", {do: "set", name: "hide_doubts", value: !data.hidden}, {"aria-label": data.hidden ? "show what is in doubt" : "hide what is in doubt"}))
-    if (data.selected) line.append(" · ", make("b", {}, counted(data.selected)), " selected ", button("clear", {do: "clear"}, {"aria-label": "clear the selection"}))
+    if (data.selected) line.append(" · ", make("b", {}, counted(data.selected)), data.named ? ` selected, of which a link names ${data.named} ` : " selected ", button("clear", {do: "clear"}, {"aria-label": "clear the selection"}))
     const parts = [head, wanted, line]
     if (data.warning) parts.push(make("p", {class: "red", role: "alert"}, data.warning))
     for (const complaint of data.complaints) parts.push(make("p", {class: "warn", role: "alert"}, complaint))

@@ -19,7 +19,9 @@ export function render({model, el}) {
     parts.push(...list("Pinned, to compare", data.compared), ...list("Where it comes from", data.origin))
     const python = make("button", {type: "button", onclick: () => copy(data.python, python)}, "copy Python")
     python.dataset.key = "copy"
-    parts.push(make("p", {class: "buttons"}, data.id ? button(data.pinned ? "unpin" : "pin", {do: "pin", id: data.id}) : null, python))
+    const pin = data.id ? button(data.pinned ? "unpin" : "pin", {do: "pin", id: data.id}) : null
+    if (pin) pin.dataset.key = "pin" // the same button, whatever it says
+    parts.push(make("p", {class: "buttons"}, pin, python))
     parts.push(make("details", {}, make("summary", {}, "the same in Python"), make("pre", {}, data.python)))
     redraw(root, parts)
   }

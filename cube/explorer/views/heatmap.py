@@ -13,7 +13,7 @@ from roofcube.explorer.answers import MOST_CELLS
 from roofcube.explorer.categories import spaced
 from roofcube.explorer.views.look import INK, MUTED, axis_of, plain_figure, set_range, value_text
 from roofcube.explorer.views.table import with_unit_shown
-from roofcube.inert import inert_label
+from roofcube.inert import inert_labels
 from roofcube.plot.drawing.style import TOOLTIP_STYLE, hover
 from roofcube.wording import distinct_texts, short, shown_unit
 
@@ -177,13 +177,16 @@ class Heatmap:
         colours = [palette[step] if valid else "rgba(0,0,0,0)" for step, valid in zip(steps, known, strict=True)]
         texts = [value_text(value, unit) if valid else "" for value, valid in zip(values, known, strict=True)]
         few = values.size <= MOST_TEXTS and len(grid.columns) <= 12
+        factor = shown_unit(unit)[0]  # as on the scale, whatever prefix a value alone would have
         labels = [f"{grid.rows[r]} · {grid.columns[c]}" for r, c in zip(row, column, strict=True)]
         return {
             "column": column,
             "row": row,
             "colour": colours,
             "ink": [_ink(colour) for colour in colours],
-            "text": [text.split(" ")[0] if few else "" for text in texts],
+            "text": [
+                short(value * factor) if few and valid else "" for value, valid in zip(values, known, strict=True)
+            ],
             "name": [name or label for name, label in zip(grid.names.ravel().tolist(), labels, strict=True)],
             "tell": [f"{spaced(view.objective)}: {text}" if text else "nothing within the limits" for text in texts],
             "hatch": [" " if valid else "." for valid in known],
@@ -208,5 +211,4 @@ def _brief(labels: list[str], factor: float) -> list[str]:
         numbers = [int(label) if label.lstrip("-").isdigit() else float(label) for label in labels]
         return distinct_texts(numbers if factor == 1.0 else [number * factor for number in numbers])
     except ValueError:
-        texts = [inert_label(label) for label in labels]
-        return [text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…" for text in texts]
+        return inert_labels(labels, LONGEST)

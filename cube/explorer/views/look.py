@@ -13,15 +13,16 @@ from roofcube.explorer.categories import spaced
 from roofcube.inert import inert_label
 from roofcube.plot.drawing.style import (
     CALIBRATED,
-    GRID,
+    CLASS_MARKERS,
     INK,
     MEASURED,
     MUTED,
     PREDICTED,
-    SURFACE,
-    class_marker,
-    class_symbol,
+    SYMBOLS,
+    dress,
     platform_colours,
+    platform_dashes,
+    platform_markers,
 )
 from roofcube.wording import in_shown_unit, quantity, short, shown_unit
 
@@ -30,11 +31,9 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ACCENT",
-    "GRID",
     "INK",
     "MUTED",
     "RED",
-    "SURFACE",
     "Axis",
     "Looks",
     "axis_of",
@@ -135,13 +134,15 @@ def axis_of(source: Source, kind: str, name: str) -> Axis:
 
 @dataclass(frozen=True)
 class Looks:
-    """Colours and markers of rows: by the labels of one category, markers by device class."""
+    """Colours, markers and dashes of rows: by the labels of one category, markers by device class where it is known."""
 
     name: str
     colours: dict[str, str]
     markers: dict[str, str]
     symbols: dict[str, str]
+    dashes: dict[str, str]
     plain: str
+    marked_by: str
 
 
 def looks_of(source: Source, kind: str) -> Looks:
@@ -151,12 +152,15 @@ def looks_of(source: Source, kind: str) -> Looks:
     name = "platform" if "platform" in few else few[0] if few else ""
     texts = categories[name].texts if name else []
     classes = _classes(categories, name)
+    markers = platform_markers({text: classes.get(text, "") for text in texts})
     return Looks(
         name,
         platform_colours(texts),
-        {text: class_marker(classes.get(text, "")) for text in texts} if classes else {},
-        {text: class_symbol(classes.get(text, "")) for text in texts} if classes else {},
+        markers,
+        {text: SYMBOLS[marker] for text, marker in markers.items()},
+        platform_dashes(texts),
         OF_KIND[kind],
+        "device class" if set(classes.values()) & set(CLASS_MARKERS) else name,
     )
 
 
@@ -173,7 +177,7 @@ def _classes(categories: dict[str, Any], name: str) -> dict[str, str]:
     }
 
 
-def plain_figure(name: str, *, height: int, tools: str = "", label: str = "") -> Any:
+def plain_figure(name: str, *, height: int, tools: str = "") -> Any:
     """Start a figure in the house style; it holds no script, so that the page needs to evaluate none."""
     plot = figure(
         name=name,
@@ -184,23 +188,10 @@ def plain_figure(name: str, *, height: int, tools: str = "", label: str = "") ->
         y_range=Range1d(0, 1),
         tools=tools,
         toolbar_location="above" if tools else None,
-        background_fill_color=SURFACE,
-        border_fill_color=SURFACE,
-        outline_line_color=None,
         min_border_right=16,
     )
-    plot.toolbar.logo = None
-    plot.axis.axis_label_text_font_style = "normal"
-    plot.axis.axis_label_text_font_size = "13px"
-    plot.axis.axis_label_text_color = INK
-    plot.axis.major_label_text_font_size = "12px"
-    plot.axis.major_label_text_color = INK
-    plot.axis.axis_line_color = GRID
-    plot.axis.major_tick_line_color = MUTED
-    plot.axis.minor_tick_line_color = None
-    plot.grid.grid_line_color = GRID
-    if label:
-        plot.xaxis.axis_label = label
+    dress(plot)
+    plot.toolbar.autohide = False
     return plot
 
 

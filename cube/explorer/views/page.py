@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import panel as pn
 
+from roofcube.explorer.addresses import MOST_IDS
 from roofcube.explorer.answers import LATENCIES
 from roofcube.explorer.categories import spaced
 from roofcube.explorer.messages import limit_text
@@ -104,6 +105,9 @@ class Page:
         for name, pane in self.panes.items():
             if pane.visible != (name == view.tab):
                 pane.visible = name == view.tab
+
+    def push_tab(self, view: View, answer: Answer, selected: Array) -> None:
+        """Show an answer in the open tab, where it needs no question of its own."""
         if view.tab == "parallel":
             self.figure("parallel").push(view, answer, selected)
         elif view.tab == "roofline":
@@ -141,6 +145,7 @@ class Page:
                 "doubtful": answer.doubtful,
                 "hidden": view.hide_doubts,
                 "selected": count,
+                "named": MOST_IDS if len(view.selected) > MOST_IDS else 0,
                 "undo": history[0],
                 "redo": history[1],
                 "warning": "The best is an extrapolation: it lies beyond what was measured." if beyond else "",
@@ -213,10 +218,13 @@ class Page:
                 "parts": [
                     {"kind": "select", "name": "columns", "shown": "across", "options": options, "value": view.columns},
                     {"kind": "select", "name": "rows", "shown": "down", "options": options, "value": view.rows},
-                    {"kind": "text", "text": f"best {spaced(view.objective)} of each cell; bright is better"},
+                    {"kind": "text", "text": f"best {self._in_unit(view.objective)} of each cell; bright is better"},
                 ]
             }
         )
+
+    def _in_unit(self, name: str) -> str:
+        return with_unit_shown(name, shown_unit(self.source.unit(name))[1])
 
     def _facets(self, view: View, answer: Answer) -> list[dict[str, Any]]:
         looks, facets = looks_of(self.source, view.kind), []
@@ -230,11 +238,7 @@ class Page:
                     "shown": shown,
                     "count": 0 if counts is None else int(counts[number]),
                     "on": text in chosen or str(category.labels[number]) in chosen,
-                    **(
-                        {"colour": looks.colours[text], "symbol": looks.symbols.get(text, "●")}
-                        if name == looks.name
-                        else {}
-                    ),
+                    **({"colour": looks.colours[text], "symbol": looks.symbols[text]} if name == looks.name else {}),
                 }
                 for number, (text, shown) in enumerate(zip(category.texts, category.shown, strict=True))
             ]
@@ -246,7 +250,7 @@ class Page:
             least, most = (limit_text(end, unit) for end in self.source.extent(view.kind, name))
             low, high = ("" if end is None else limit_text(end, unit) for end in view.limits.get(name, (None, None)))
             ends = {"low": low, "high": high, "least": least, "most": most}
-            shown = with_unit_shown(name, shown_unit(unit)[1])
+            shown = self._in_unit(name)
             range_ = {"kind": "range", "name": name, "shown": shown, "open": True, "bars": [int(one) for one in bars]}
             facets.append({**range_, **ends})
         return facets
@@ -275,10 +279,7 @@ class Page:
         if within is None:
             self.within.show({"note": "no latency is known, or there are no labels to compare", "rows": []})
             return
-        (factor, unit), largest = (
-            shown_unit(self.source.unit(view.objective)),
-            self.source.sense(view.objective) == "max",
-        )
+        factor, largest = shown_unit(self.source.unit(view.objective))[0], self.source.sense(view.objective) == "max"
         rows = []
         for label, values in zip(within.labels, within.values, strict=True):
             cells = []
@@ -291,8 +292,7 @@ class Page:
                 cells.append({"text": text, "best": bool(best), "more": more})
             rows.append({"shown": label, "cells": cells})
         pinned = "; per cent over the one that is pinned" if baseline else "; pin one to compare with it"
-        unit = f" ({inert_label(unit)})" if unit not in ("", "1") else ""
-        note = f"best {spaced(view.objective)}{unit} within each latency and the other limits{pinned}"
+        note = f"best {self._in_unit(view.objective)} within each latency and the other limits{pinned}"
         columns = [f"≤ {quantity(limit, 's')}" for limit in LATENCIES]
         self.within.show({"note": note, "dim": spaced(within.dim), "columns": columns, "rows": rows})
 
@@ -300,7 +300,7 @@ class Page:
 def _legend(source: Source, kind: str, answer: Answer) -> str:
     looks = looks_of(source, kind)
     colour = f"colour: {spaced(looks.name)}" if looks.name else ""
-    marks = "mark: device class" if looks.markers else ""
+    marks = f"mark: {spaced(looks.marked_by)}" if looks.markers else ""
     image = "grey: how many there are, marks: the front and a sample" if answer.image is not None else ""
     words = [colour, marks, "hollow: in doubt", "ring: the best", "line: the front", image]
     return " · ".join(filter(None, words))

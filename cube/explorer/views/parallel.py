@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from bokeh.models import BoxAnnotation, ColumnDataSource, FixedTicker, TapTool
 
+from roofcube.explorer.addresses import MOST_IDS
 from roofcube.explorer.categories import spaced
+from roofcube.explorer.rows import ENDS
 from roofcube.explorer.views.look import (
     ACCENT,
     INK,
@@ -87,6 +89,7 @@ class Parallel:
             text_align="center",
             text_baseline="middle",
         )
+        self.picked = drawn.selection_glyph
         hover(plot, [drawn], [], heading="@name")
         tap = TapTool(renderers=[drawn])
         plot.add_tools(tap)
@@ -206,6 +209,10 @@ class Parallel:
 
     def _mark(self, indices: list[int]) -> None:
         self.marked = indices
+        many = len(indices) > MOST_IDS  # which would be a black slab
+        self.picked.update(
+            line_width=1 if many else 3, line_alpha=max(0.05, 2 * MOST_IDS / len(indices)) if many else 1.0
+        )
         if indices != list(self.lines.selected.indices):
             self.lines.selected.indices = indices
 
@@ -220,7 +227,7 @@ def _axes_of(view: View, measures: list[str]) -> list[str]:
     about = view.kind if view.kind == "measured" else "predicted"
     usual = [next((name for name in (f"{about}_{word}", word) if name in measures), "") for word in USUAL]
     names = dict.fromkeys([view.objective, view.x, view.y, *filter(None, usual), *measures])
-    return [name for name in names if not name.endswith(("_low", "_high", "_expected"))][:AXES]
+    return [name for name in names if not name.endswith(ENDS)][:AXES]
 
 
 def _two_lines(text: str) -> str:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from bokeh.models import ColumnDataSource
 
-from roofcube.explorer.views.look import ACCENT, Axis, looks_of, plain_figure, set_range, value_text
-from roofcube.explorer.views.trade_off import INSIDE, marks_of
+from roofcube.explorer.views.look import ACCENT, MUTED, Axis, looks_of, plain_figure, set_range, value_text
+from roofcube.explorer.views.trade_off import HIGH, INSIDE, marks_of
 from roofcube.plot.drawing.style import hover
 
 if TYPE_CHECKING:
@@ -29,14 +29,17 @@ class Roofs:
 
     def __init__(self, source: Source) -> None:
         self.source = source
-        self.lines = ColumnDataSource(
-            {"xs": [], "ys": [], "name": [], "colour": [], "width": []}, name="explorer.roofs"
-        )
+        self.lines = ColumnDataSource({"xs": [], "ys": [], "name": [], "colour": [], "dash": []}, name="explorer.roofs")
+        self.names = ColumnDataSource({"x": [], "y": [], "text": [], "colour": []}, name="explorer.roof_names")
         self.dots = ColumnDataSource(
             {name: [] for name in ("x", "y", "name", "tell", "colour", "marker", "fill")}, name="explorer.achieved"
         )
         self.plot = plain_figure("explorer.roofline", height=380, tools="pan,wheel_zoom,reset,save")
-        roofs = self.plot.multi_line("xs", "ys", source=self.lines, line_color="colour", line_width="width")
+        roofs = self.plot.multi_line("xs", "ys", source=self.lines, line_color="colour", line_dash="dash", line_width=2)
+        self.plot.text(
+            "x", "y", "text", source=self.names, text_color="colour", text_align="right", text_font_size="12px",
+            y_offset=-2,
+        )  # fmt: skip
         dots = self.plot.scatter(
             "x",
             "y",
@@ -68,6 +71,7 @@ class Roofs:
         if not with_roof.size:
             self.lines.data = {name: [] for name in self.lines.data}
             self.dots.data = {name: [] for name in self.dots.data}
+            self.names.data = {name: [] for name in self.names.data}
             return "nothing within the limits has a roof"
         across = intensity[with_roof]
         ends = float(across.min()) / 4.0, float(across.max()) * 4.0
@@ -106,16 +110,31 @@ class Roofs:
             best = np.flatnonzero(rows.column("peak_compute")[first] == rows.column("peak_compute")[answer.best])
             envelope = roofs.max(axis=0)[None, :]
             roofs = np.concatenate([envelope, roofs[best[:1]]]) if answer.best >= 0 and best.size else envelope
-            names, colours = ["the highest roof", "the roof of the best"], ["#7a858f", ACCENT]
+            names, colours = ["the highest roof", "the roof of the best"], [MUTED, ACCENT]
+            texts, dashes = names, ["solid", "dashed"]
         else:
-            names, colours = rows.names(first), marks_of(rows, first, looks_of(self.source, view.kind))["colour"]
+            looks = looks_of(self.source, view.kind)
+            marks = marks_of(rows, first, looks)
+            names, colours, texts = rows.names(first), marks["colour"], marks["text"]
+            dashes = [looks.dashes.get(label, "solid") for label in marks["label"]]
         count = len(roofs)
-        self.lines.data = {
-            "xs": [x] * count,
-            "ys": list(roofs),
-            "name": names[:count],
-            "colour": colours[:count],
-            "width": [2.0] * count,
+        lines = {"xs": [x] * count, "ys": list(roofs), "name": names, "colour": colours, "dash": dashes}
+        self.lines.data = {key: column[:count] for key, column in lines.items()}
+        self._name(x, roofs, texts[:count], colours[:count])
+
+    def _name(self, x: Array, roofs: Array, texts: list[str], colours: list[str]) -> None:
+        """Name the highest roof of each label at its end, and no two names over one another."""
+        apart = HIGH * (self.plot.y_range.end - self.plot.y_range.start)
+        named: dict[str, int] = {}
+        for number in np.argsort(-roofs[:, -1], kind="stable").tolist():
+            near = any(abs(roofs[number, -1] - roofs[other, -1]) < apart for other in named.values())
+            if texts[number] and texts[number] not in named and not near:
+                named[texts[number]] = number
+        self.names.data = {
+            "x": [float(x[-1])] * len(named),
+            "y": [float(roofs[number, -1]) for number in named.values()],
+            "text": list(named),
+            "colour": [colours[number] for number in named.values()],
         }
 
 

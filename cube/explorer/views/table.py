@@ -11,9 +11,10 @@ import panel as pn
 from bokeh.models.widgets.tables import StringFormatter
 
 from roofcube.explorer.categories import spaced
+from roofcube.explorer.rows import ENDS
 from roofcube.explorer.views.widgets import STATIC, Choices
 from roofcube.inert import inert_label
-from roofcube.wording import shown_unit, with_thousands
+from roofcube.wording import counted, shown_unit, with_thousands
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,12 +22,11 @@ if TYPE_CHECKING:
     from roofcube.explorer.answers import Answer, Source
     from roofcube.explorer.state import View
 
-__all__ = ["ENDS", "Table", "with_unit_shown"]
+__all__ = ["Table", "with_unit_shown"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 MOST_LISTED = 1_000  # rows
 MOST_WRITTEN = 100_000  # rows of a CSV
-ENDS = ("_low", "_high", "_expected")
 WORDS = {"front": "Front", "selected": "Selected", "all": "All within limits"}
 
 
@@ -50,6 +50,7 @@ class Table:
             sizing_mode="stretch_width",
             stylesheets=[(STATIC / "table.css").read_text("utf-8")],
             name="explorer.table",
+            visible=False,  # until there is something to list
         )
         self.widget.on_click(self._clicked)
 
@@ -81,7 +82,7 @@ class Table:
             numeric = [key for key in frame if frame[key].dtype.kind in "iuf"]
             # digits as they are: the default formatter would write 0.0 for a small number
             plain, right = {key: StringFormatter(nan_format="–") for key in numeric}, dict.fromkeys(numeric, "right")
-            self.widget.param.update(value=frame, titles=titles, formatters=plain, text_align=right)
+            self.widget.param.update(value=frame, titles=titles, formatters=plain, text_align=right, visible=True)
         more = (
             f"the first {with_thousands(len(shown))} of {with_thousands(len(rows))}, best first"
             if len(rows) > len(shown)
@@ -95,7 +96,7 @@ class Table:
                 "parts": [
                     {**group, "options": options},
                     {"kind": "do", "name": "csv", "shown": "CSV"},
-                    {"kind": "text", "text": more or f"{with_thousands(len(rows))} rows"},
+                    {"kind": "text", "text": more or counted(len(rows), "row")},
                 ],
             }
         )

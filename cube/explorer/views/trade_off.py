@@ -8,7 +8,9 @@ import numpy as np
 from bokeh.events import SelectionGeometry
 from bokeh.models import BoxSelectTool, ColumnDataSource, LassoSelectTool, LinearColorMapper, Span, TapTool
 
+from roofcube.explorer.addresses import MOST_IDS
 from roofcube.explorer.categories import spaced
+from roofcube.explorer.stored import StoredSource
 from roofcube.explorer.views.look import (
     ACCENT,
     INK,
@@ -31,7 +33,6 @@ if TYPE_CHECKING:
     from roofcube.explorer.answers import Answer, Source
     from roofcube.explorer.rows import Rows
     from roofcube.explorer.state import View
-    from roofcube.explorer.views.look import Looks
 
 __all__ = ["TradeOff", "marks_of"]
 
@@ -60,6 +61,7 @@ def marks_of(rows: Rows, drawn: Array, looks: Looks) -> dict[str, list[Any]]:
     return {
         "colour": [RED if red else colour for colour, red in zip(colours, beyond.tolist(), strict=True)],
         "marker": [looks.markers.get(text, "circle") for text in texts],
+        "label": texts,
         "text": shown,
     }
 
@@ -144,6 +146,7 @@ class TradeOff:
             text_align="align",
             text_baseline="bottom",
         )
+        self.picked = marks.selection_glyph
         hover(plot, [marks], ["@tell_x", "@tell_y", "@doubt"], heading="@name")
         tap, box = TapTool(renderers=[marks]), BoxSelectTool(renderers=[marks])
         self.lasso = LassoSelectTool(renderers=[marks])
@@ -171,16 +174,21 @@ class TradeOff:
     # from the page --------------------------------------------------------------------------------------------------
 
     def _picked(self, attr: str, old: Any, new: list[int]) -> None:  # noqa: ARG002
-        if self.rows is None or new == self.marked:
-            return
-        rows = self.drawn[np.array(new, dtype=np.int64)]
-        self.receive({"do": "select", "ids": self.rows.ids(rows)})
+        # of many the shape around them follows
+        if self.rows is not None and new != self.marked and len(new) <= MOST_IDS:
+            self._select(new)
+
+    def _select(self, marks: list[int]) -> None:
+        self.receive({"do": "select", "ids": self.rows.ids(self.drawn[np.array(marks, dtype=np.int64)])})
 
     def _boxed(self, event: Any) -> None:
-        """Select by the box itself where not every row is a mark."""
-        if not event.final or event.geometry.get("type") != "rect" or not self._is_image:
+        """Select by the box itself where not every row is a mark, and of marks too many to name in an address."""
+        marks = list(self.points.selected.indices)
+        if not event.final or self.axes is None or not (self._is_image or len(marks) > MOST_IDS):
             return
-        if self.axes is None:
+        if event.geometry.get("type") != "rect" or not isinstance(self.source, StoredSource):
+            if marks != self.marked:
+                self._select(marks)
             return
         box = {}
         for axis, low, high in zip(self.axes, ("x0", "y0"), ("x1", "y1"), strict=True):
@@ -339,6 +347,7 @@ class TradeOff:
 
     def _mark(self, indices: list[int]) -> None:
         self.marked = indices
+        self.picked.line_width = 3 if len(indices) <= MOST_IDS else 1
         if indices != list(self.points.selected.indices):
             self.points.selected.indices = indices
 

@@ -8,11 +8,11 @@ import numpy as np
 
 from roofcube.explorer.addresses import python_of
 from roofcube.explorer.answers import where_of
-from roofcube.explorer.categories import label_text, spaced, worded
+from roofcube.explorer.categories import label_text, spaced
 from roofcube.explorer.views.look import value_text
 from roofcube.inert import inert_label
 from roofcube.sweep.explanation import explain
-from roofcube.wording import counted, flag_words, listed, percent, short
+from roofcube.wording import counted, flag_words, listed, percent, plain_values, short
 
 if TYPE_CHECKING:
     from roofcube.explorer.answers import Answer, Source, Stop
@@ -103,7 +103,7 @@ def _margin(source: Source, view: View, rows: Rows, explanation: Explanation | N
     runner = explanation.runner_up
     value = value_text(float(runner[view.objective]), source.unit(view.objective))
     names = [name for name in rows.named_by if name in runner.variables]
-    where = " · ".join(worded(name, runner[name].values.reshape(1).tolist(), rows.unit(name))[0] for name in names)
+    where = " · ".join(rows.worded(name, plain_values(runner[name].values))[0] for name in names)
     ahead = explanation.margin
     words = f"{short(1.0 + ahead)} times as good as" if ahead >= 0.005 else "level with" if ahead >= 0 else "ahead of"
     return [f"{words} the runner-up {where}: {value}"]

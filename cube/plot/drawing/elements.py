@@ -9,7 +9,7 @@ this module, because a closure cannot be pickled.
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
 from functools import cache, partial
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any
@@ -18,7 +18,7 @@ import numpy as np
 
 from roofcube.garbage import collector_at_rest
 from roofcube.interrupts import import_whole
-from roofcube.plot.drawing import style
+from roofcube.plot.drawing import matplotlib_looks, style
 from roofcube.wording import counted
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ __all__ = [
     "without_place",
 ]
 
-TURN = 1.0  # radians that long texts of a horizontal axis are turned by
+TURN = 57  # degrees that long texts of a horizontal axis are turned by
 HEAD, NOTE = 8.1, 6.4  # pixels of a letter of a title, and of a line below it
 MARGIN, LINE = 40, 19  # pixels beside a figure and its labels, and of one more line above it
 NOTEBOOK = 940  # pixels that a cell of a notebook is wide
@@ -49,6 +49,7 @@ LINES = ("Line", "Step", *AREAS)  # glyphs that take no filter (Bokeh's E-1024)
 INDEX = "index"
 SEEN = (INDEX, "platform", "precision", "topology")
 SERIES = ("Curve", "Area")  # one key dim, the others are values
+INCHES = 9  # that figures of matplotlib are wide
 TOOLS = ("box_zoom", "wheel_zoom", "reset", "save")
 
 
@@ -118,9 +119,11 @@ def image(values: np.ndarray[Any, Any], bounds: tuple[float, float, float, float
     """Make a picture of values, a pixel each, first row on top, within (left, bottom, right, top)."""
     hv = load()
     looks = {key: value for key, value in more.items() if key not in ("tooltip", "color")}
-    tip = (dict(more["tooltip"]), "", None) if more.get("tooltip") else None
-    hook = partial(_mark, name=name, others={}, tip=tip, texts=(), glyph={}, tags=[], step="", lines={})
-    return hv.Image(values.astype("f4"), bounds=bounds, vdims=["value"]).opts(**looks, hooks=[hook], backend="bokeh")
+    declared = _Declared(name, looks, tooltip=more.get("tooltip"), heading="")
+    element = hv.Image(values.astype("f4"), bounds=bounds, vdims=["value"])
+    if "matplotlib" in hv.Store.renderers:
+        element = element.opts(**_scale_of(looks), backend="matplotlib")
+    return element.opts(**looks, hooks=[partial(_mark, declared=declared)], backend="bokeh")
 
 
 def curve(x: Any, y: Any, *, name: str, upper: Any = None, step: str = "", **more: Any) -> Any:
@@ -141,28 +144,35 @@ def staircase(x: np.ndarray[Any, Any], y: np.ndarray[Any, Any], *, sense_x: str,
     return curve(distinct[:, 0], distinct[:, 1], step="before" if sense_x == "max" else "after", line_width=2, **more)
 
 
-def _element(
-    kind: str,
-    columns: Mapping[str, Any],
-    keys: Sequence[str],
-    name: str,
-    *,
-    tooltip: Mapping[str, str] | None = None,
-    heading: str = "@configuration",
-    policy: str | None = None,
-    texts: Sequence[Mapping[str, Any]] = (),
-    glyph: Mapping[str, Any] | None = None,
-    tags: Sequence[Any] = (),
-    step: str = "",
-    lines: Mapping[str, Any] | None = None,
-    **looks: Any,
-) -> Any:
-    """Make an element whose other columns are its values.
+@dataclass(frozen=True)
+class _Declared:
+    """What HoloViews has no option for: the hooks of both backends read it.
 
     `tooltip`, `heading` and `policy` are those of `style.hover`; `texts` are written from the columns; `glyph` are
-    properties that HoloViews has no option for; `tags` tell the page what to do with the marks.
+    properties of Bokeh's glyph; `tags` tell the page what to do with the marks; `others` are columns that wait.
     """
+
+    name: str
+    looks: Mapping[str, Any]
+    tooltip: Mapping[str, str] | None = None
+    heading: str = "@configuration"
+    policy: str | None = None
+    texts: Sequence[Mapping[str, Any]] = ()
+    glyph: Mapping[str, Any] = field(default_factory=dict)
+    tags: Sequence[Any] = ()
+    step: str = ""
+    lines: Mapping[str, Any] = field(default_factory=dict)
+    others: Mapping[str, np.ndarray[Any, Any]] = field(default_factory=dict)
+
+
+DECLARED = {one.name for one in fields(_Declared)} - {"name", "looks", "others"}
+
+
+def _element(kind: str, columns: Mapping[str, Any], keys: Sequence[str], name: str, **options: Any) -> Any:
+    """Make an element whose other columns are its values; options are those of HoloViews, and those declared."""
     hv = load()
+    declared = {option: value for option, value in options.items() if option in DECLARED}
+    looks = {option: value for option, value in options.items() if option not in DECLARED}
     data = {key: _plain(column) for key, column in columns.items()}
     data[INDEX] = np.arange(len(data[keys[0]]))
     # HoloViews walks all pairs of columns again and again: of 90 columns it made 40 s. So it sees those that it draws
@@ -172,22 +182,18 @@ def _element(
     # the range of each dim of each element is looked for several times: that of the index is known
     dims = [hv.Dimension(key, range=(0, len(data[key]))) if key == INDEX else key for key in seen]
     element = getattr(hv, kind)({key: data[key] for key in seen}, dims[:split], dims[split:])
-    hook = partial(
-        _mark,
-        name=name,
-        others={key: column for key, column in data.items() if key not in seen},
-        tip=(dict(tooltip), heading, policy) if tooltip else None,
-        texts=tuple(dict(text) for text in texts),
-        glyph=dict(glyph or {}),
-        tags=list(tags),
-        step=step,
-        lines=dict(lines or {}),
-    )
-    if "matplotlib" in hv.Store.renderers and kind in ("Points", "Segments", "Curve"):
-        colour = looks.get("line_color") or looks.get("color")
-        steps = {"interpolation": {"before": "steps-pre", "after": "steps-post"}[step]} if step else {}
-        element = element.opts(**({"color": colour} if colour else {}), **steps, backend="matplotlib")
-    return element.opts(**looks, hooks=[hook], backend="bokeh")
+    others = {key: column for key, column in data.items() if key not in seen}
+    told = _Declared(name, looks, others=others, **declared)
+    if "matplotlib" in hv.Store.renderers:
+        steps = {"interpolation": {"before": "steps-pre", "after": "steps-post"}[told.step]} if told.step else {}
+        scale = _scale_of(looks) | ({"color": looks["color"]} if "cmap" in looks else {})
+        hook = partial(_mark_in_matplotlib, declared=told)
+        element = element.opts(**steps, **scale, hooks=[hook], backend="matplotlib")
+    return element.opts(**looks, hooks=[partial(_mark, declared=told)], backend="bokeh")
+
+
+def _scale_of(looks: Mapping[str, Any]) -> dict[str, Any]:
+    return {option: looks[option] for option in matplotlib_looks.SCALE if option in looks}
 
 
 def _plain(column: Any) -> np.ndarray[Any, Any]:
@@ -202,29 +208,17 @@ def _plain(column: Any) -> np.ndarray[Any, Any]:
     return array
 
 
-def _mark(
-    plot: Any,
-    element: Any,
-    *,
-    name: str,
-    others: dict[str, np.ndarray[Any, Any]],
-    tip: tuple[dict[str, str], str, str | None] | None,
-    texts: tuple[dict[str, Any], ...],
-    glyph: dict[str, Any],
-    tags: list[Any],
-    step: str,
-    lines: dict[str, Any],
-) -> None:
+def _mark(plot: Any, element: Any, *, declared: _Declared) -> None:
     """Name the marks, give them all columns, a filter for buttons, tooltips and texts."""
     from bokeh.models import BooleanFilter, CDSView, HoverTool, Step, Text
 
-    renderer = plot.handles["glyph_renderer"]
+    renderer, name, step = plot.handles["glyph_renderer"], declared.name, declared.step
     source, figure = renderer.data_source, plot.state
     renderer.name = source.name = name
-    renderer.tags = tags
+    renderer.tags = list(declared.tags)
     # HoloViews copies only those columns into the source that a tool or a style of its own asks for
     shape = type(renderer.glyph).__name__
-    columns = {} if shape in AREAS or not element.get_dimension(INDEX) else _columns_of(element, others)
+    columns = {} if shape in AREAS or not element.get_dimension(INDEX) else _columns_of(element, declared.others)
     missing = {key: values for key, values in columns.items() if key not in source.data}
     if missing:
         source.data = {**source.data, **missing}
@@ -235,28 +229,32 @@ def _mark(
                 getattr(renderer, look).update(left=left, bottom=bottom, right=right, top=top)
         sides = ("left", "right", "bottom", "top")
         source.data = {key: column for key, column in source.data.items() if key not in sides or key in columns}
-    if lines:
-        _draw_lines(figure, lines, f"{name.split('.')[0]}.lines")
+    if declared.lines:
+        _draw_lines(figure, declared.lines, f"{name.split('.')[0]}.lines")
     if type(renderer.glyph).__name__ not in LINES and not isinstance(renderer.view.filter, BooleanFilter):
         renderer.view = CDSView(filter=BooleanFilter(booleans=None))
     if step:
         looks = renderer.glyph.properties_with_values()
         renderer.glyph = Step(mode=step, **{key: value for key, value in looks.items() if key in Step.properties()})
-    if glyph:
-        renderer.glyph.update(**glyph)
+    if declared.glyph:
+        renderer.glyph.update(**declared.glyph)
     tools = [tool for tool in figure.tools if isinstance(tool, HoverTool) and tool.name == name]
-    if tip and tools and renderer not in tools[0].renderers:
+    if declared.tooltip and tools and renderer not in tools[0].renderers:
         tools[0].renderers = [*tools[0].renderers, renderer]
-    elif tip and not tools:
-        style.hover(figure, [renderer], tip[0], heading=tip[1], policy=tip[2])
+    elif declared.tooltip and not tools:
+        style.hover(figure, [renderer], declared.tooltip, heading=declared.heading, policy=declared.policy)
         figure.tools[-1].name = name
-    for place, text in enumerate(texts):
+    for place, text in enumerate(declared.texts):
         if not any(one.name == f"{name}.text{place}" for one in figure.renderers):
             looks = {"text_baseline": "middle", "text_font_size": style.TEXT, "text_color": style.INK, **text}
             figure.add_glyph(source, Text(**looks), view=renderer.view, name=f"{name}.text{place}")
 
 
-def _draw_lines(figure: Any, lines: dict[str, Any], name: str) -> None:
+def _mark_in_matplotlib(plot: Any, element: Any, *, declared: _Declared) -> None:
+    matplotlib_looks.mark(plot, _columns_of(element, declared.others), declared)
+
+
+def _draw_lines(figure: Any, lines: Mapping[str, Any], name: str) -> None:
     """Draw lines of many points, a row each: of HoloViews' elements Path does it, 14 ms a line."""
     from bokeh.models import BooleanFilter, CDSView, ColumnDataSource
 
@@ -322,11 +320,8 @@ def plane(
         "title": _plain_title(title),
         **more,
     }
-    for letter, axis in (("x", x), ("y", y)):
-        options[f"{letter}label"] = axis.label
-        options[f"log{letter}"] = axis.log
-        if axis.bounds is not None:
-            options[f"{letter}lim"] = axis.bounds
+    on_axes = _axis_options("x", x) | _axis_options("y", y)
+    options |= on_axes
     # HoloViews looks for the ranges of all dims, of each element alone and again of all of them together, which took
     # 40 % of drawing; where both axes have bounds nothing comes of it
     bounded = {} if x.bounds is None or y.bounds is None else {"normalize": False, "apply_ranges": False}
@@ -339,11 +334,31 @@ def plane(
     rest = {**options, "default_tools": []}
     dressed += [one.opts(**rest, backend="bokeh", clone=True) for one in others]
     if "matplotlib" in hv.Store.renderers:
-        # without it HoloViews labels axes by columns, and puts what spans decades on linear ones
-        words = ("title", "xlabel", "ylabel", "logx", "logy", "xlim", "ylim")
-        shared = {key: options[key] for key in words if key in options} | {"aspect": width / height, "fig_inches": 9}
+        shared = on_axes | matplotlib_looks.plain_axes(x, y) | {"title": options["title"]}
+        hook = partial(matplotlib_looks.furnish, axes=(x, y), notes=lines, key=dict(key or {}))
+        own = _hooks_of(dressed[0], "matplotlib")
         dressed = [one.opts(**shared, show_legend=False, backend="matplotlib") for one in dressed]
-    return hv.Overlay(dressed, group=name, name=name).opts(legend_position="top_left", **bounded, backend="bokeh")
+        dressed[0] = dressed[0].opts(hooks=[*own, hook], backend="matplotlib")
+    overlay = hv.Overlay(dressed, group=name, name=name)
+    if "matplotlib" in hv.Store.renderers:
+        inches = INCHES, INCHES * height / width
+        settle = partial(matplotlib_looks.settle, heads=bool(x.heads))
+        overlay = overlay.opts(fig_inches=inches, hooks=[settle], backend="matplotlib")
+    return overlay.opts(legend_position="top_left", **bounded, backend="bokeh")
+
+
+def _axis_options(letter: str, axis: Axis) -> dict[str, Any]:
+    options: dict[str, Any] = {f"{letter}label": axis.label, f"log{letter}": axis.log}
+    if axis.bounds is not None:
+        options[f"{letter}lim"] = axis.bounds
+    if axis.ticks:
+        words = any(text for _, text in axis.ticks) or not axis.log
+        options[f"{letter}ticks"] = list(axis.ticks) if words else [at for at, _ in axis.ticks]
+    if axis.turned:
+        options[f"{letter}rotation"] = TURN
+    if axis.at_top or not axis.shown:
+        options[f"{letter}axis"] = "top" if axis.shown else None
+    return options
 
 
 def without_place(count: int) -> str:
@@ -373,13 +388,8 @@ def _fitting(texts: Sequence[str], y: Axis, width: int, letter: float = NOTE) ->
     return tuple("\n".join(wrap(text, letters)) if len(text) > letters else text for text in texts)
 
 
-def _refitted(texts: Sequence[str], y: Axis, width: int, letter: float = NOTE) -> tuple[str, ...]:
-    return _fitting([text.replace("\n", " ") for text in texts], y, width, letter)
-
-
-def _hooks_of(element: Any) -> list[Any]:
-    hooks = load().Store.lookup_options("bokeh", element, "plot").kwargs.get("hooks", [])
-    return list(hooks)
+def _hooks_of(element: Any, backend: str = "bokeh") -> list[Any]:
+    return list(load().Store.lookup_options(backend, element, "plot").kwargs.get("hooks", []))
 
 
 def _furnish(
@@ -413,33 +423,20 @@ def _furnish(
     if key:
         style.key(figure, key)
     if figure.width and figure.width != width:  # the user's own
-        figure.title.text = _refitted([figure.title.text], axes[1], figure.width, HEAD)[0]
-        notes = _refitted(notes, axes[1], figure.width)
+        title, *plain = (text.replace("\n", " ") for text in (figure.title.text, *notes))
+        figure.title.text = _fitting([title], axes[1], figure.width, HEAD)[0]
+        notes = _fitting(plain, axes[1], figure.width)
     figure.height += round(LINE * "".join([figure.title.text, *notes]).count("\n"))
     style.noted(figure, notes)
 
 
 def _set_axis(figure: Any, letter: str, axis: Axis) -> None:
-    from bokeh.models import FixedTicker
-
     drawn = getattr(figure, f"{letter}axis")[0]
-    drawn.visible = axis.shown
-    if axis.log:
-        style.plain_ticks(getattr(figure, f"{letter}axis"), axis.bounds)
-    elif axis.ticks is None:
-        style.plain_ticks(drawn)
-    if axis.ticks is not None:
-        drawn.ticker = FixedTicker(ticks=[at for at, _ in axis.ticks])
-        drawn.major_label_overrides = {at: text for at, text in axis.ticks if text or not axis.log}
-        if not axis.log:
-            drawn.major_tick_line_color = drawn.axis_line_color = None
-    if axis.turned:
-        drawn.major_label_orientation = TURN
+    style.plain_ticks(drawn, axis.bounds if axis.log and axis.ticks is None else None)
+    if axis.ticks is not None and not axis.log:
+        drawn.major_tick_line_color = drawn.axis_line_color = None
     if not axis.grid:
         getattr(figure, f"{letter}grid").grid_line_color = None
-    if axis.at_top and drawn in figure.below:
-        figure.below = [one for one in figure.below if one is not drawn]
-        figure.above = [drawn, *figure.above]
 
 
 def _add_heads(figure: Any, letter: str, axis: Axis) -> None:
@@ -490,4 +487,11 @@ def layout(parts: Sequence[Any], *, name: str, columns: int, title: str = "") ->
         options["fontsize"] = {"title": "16px"}
     for start in range(0, len(parts), columns) if columns > 1 else ():
         _level(parts[start : start + columns])
-    return hv.Layout(list(parts), group=name, name=name).cols(columns).opts(**options, backend="bokeh")
+    laid = hv.Layout(list(parts), group=name, name=name).cols(columns)
+    if "matplotlib" in hv.Store.renderers:
+        looks = {"sublabel_format": "", "title": title or " ", "tight": True, "fig_inches": INCHES}
+        laid = laid.opts(**looks, backend="matplotlib")
+        for part in parts:  # of a layout the aspects are the sizes
+            across, down = part.opts.get("plot", backend="matplotlib").kwargs["fig_inches"]
+            part.opts(aspect=across / down, backend="matplotlib")
+    return laid.opts(**options, backend="bokeh")

@@ -8,7 +8,7 @@ import numpy as np
 
 from roofcube.plot.drawing import style
 from roofcube.plot.drawing.elements import Axis, points, rectangles, without_place
-from roofcube.plot.drawing.tables import platform_order, rows_by_labels, scale_of
+from roofcube.plot.drawing.tables import device_classes, platform_order, rows_by_labels, scale_of
 from roofcube.wording import with_thousands
 
 if TYPE_CHECKING:
@@ -25,7 +25,9 @@ __all__ = [
     "colours_of",
     "extreme_rows",
     "many_marks",
+    "markers_of",
     "marks",
+    "palette_of",
     "place_labels",
     "platform_key",
     "point_columns",
@@ -33,6 +35,7 @@ __all__ = [
 
 FIELDS = ("platform", "precision", "topology", "configuration", "flags", "source")
 MANY = 5000  # marks above which a shade stands for most of them
+MOST_IN_KEY = 12  # platforms
 MOST_PLATFORMS = 40  # whose best keep marks of their own
 GRID = 150, 70  # cells of the shade: 7 pixels, which a pointer still hits
 LOOKS = {
@@ -55,11 +58,7 @@ def point_columns(
     size: float,
 ) -> dict[str, Any]:
     """Lay out a row per mark: its place, its look, and what toggles and tooltips ask for."""
-    markers = {
-        pair: style.class_marker(pair[1], pair[0])
-        for pair in set(zip(table["platform"], table["device_class"], strict=True))
-    }
-    drawn = [markers[pair] for pair in zip(table["platform"], table["device_class"], strict=True)]
+    drawn = markers_of(cube, table)
     return {
         **{name: table[name] for name in FIELDS if name in table},
         "x": x,
@@ -74,8 +73,21 @@ def point_columns(
 def colours_of(cube: xr.Dataset, platforms: Iterable[str]) -> np.ndarray[Any, Any]:
     """Return the colour of the platform of each row."""
     platforms = list(platforms)
-    colours = style.platform_colours(platform_order(cube, platforms))
+    colours = palette_of(cube, platforms)
     return np.array([colours[one] for one in platforms], dtype=object)
+
+
+def markers_of(cube: xr.Dataset, table: Columns) -> list[str]:
+    """Return the marker of the platform of each row."""
+    classes = dict(zip(table["platform"].tolist(), table["device_class"].tolist(), strict=True))
+    markers = style.platform_markers({**device_classes(cube), **classes})
+    return [markers[name] for name in table["platform"].tolist()]
+
+
+def palette_of(cube: xr.Dataset, platforms: Iterable[str]) -> dict[str, str]:
+    """Return the colours of platforms; of all of a cube, since they must not depend on which of them a figure shows."""
+    every = np.atleast_1d(cube["platform"].values).tolist() if "platform" in cube.coords else []
+    return style.platform_colours(platform_order(cube, dict.fromkeys([*every, *platforms])))
 
 
 def marks(columns: dict[str, Any], *, name: str, tooltip: dict[str, str], **more: Any) -> Any:
@@ -83,10 +95,10 @@ def marks(columns: dict[str, Any], *, name: str, tooltip: dict[str, str], **more
     return points(columns, "x", "y", name=name, tooltip=tooltip, **{**LOOKS, **more})
 
 
-def platform_key(columns: dict[str, Any], most: int = 12) -> dict[str, dict[str, Any]]:
-    """Return the entries of a key of platforms; of more than `most` there is none, tooltips name them."""
+def platform_key(columns: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return the entries of a key of platforms; of very many there is none, tooltips name them."""
     looks = dict(zip(columns["platform"], zip(columns["marker"], columns["colour"], strict=True), strict=True))
-    if len(looks) > most:
+    if len(looks) > MOST_IN_KEY:
         return {}
     return {str(name): {"marker": marker, "color": colour} for name, (marker, colour) in looks.items()}
 

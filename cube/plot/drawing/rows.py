@@ -5,6 +5,7 @@ Nested factors of Bokeh would group rows by themselves, but no HoloViews element
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -36,8 +37,8 @@ __all__ = [
 FIELDS = ("platform", "precision", "topology", "configuration", "row", "group", "place", "y")
 ROW = 20  # pixels a row takes
 GAP = 0.7  # rows between two groups
-MOST = 150  # rows with a label each; of more, every second one, or fewer
-TALLEST = 5200  # pixels
+LABEL = 11  # pixels that a label of a row takes at least
+TALLEST, AROUND = 5200, 150  # pixels of a figure, and of what surrounds its rows
 FEWEST = 3  # rows whose room a single one has: lines of notes and a key may take that of one
 MOST_ROWS = 360  # lower ones would be thinner than the numbers at their ends
 
@@ -113,18 +114,22 @@ class Rows:
         labels = [row[1] for row in rows]
         return {"row": labels, "group": [row[0] for row in rows], "place": places, "y": -places}
 
-    def axis(self, *, shown: bool = True) -> Axis:
-        """Return the vertical axis: a tick a row, a bold head a group."""
-        step = -(-len(self.places) // MOST)
-        ticks = [(-place, label) for (_, label), place in self.places.items()][::step]
+    @property
+    def middles(self) -> dict[str, float]:
+        """Where the middle of each group lies that has a name."""
         groups: dict[str, list[float]] = {}
         for (group, _), place in self.places.items():
             groups.setdefault(group, []).append(place)
-        heads = tuple((-sum(places) / len(places), group) for group, places in groups.items() if group.strip())
-        bounds = (0.3 - self.length, 0.7)
-        return Axis(bounds=bounds, ticks=tuple(ticks), heads=heads if shown else (), shown=shown, grid=False)
+        return {group: sum(places) / len(places) for group, places in groups.items() if group.strip()}
 
-    def height(self, row: int = ROW, around: int = 150) -> int:
+    def axis(self, *, shown: bool = True) -> Axis:
+        """Return the vertical axis: a tick a row, a bold head a group."""
+        step = math.ceil(LABEL / min(ROW, (TALLEST - AROUND) / max(self.length, FEWEST)))
+        ticks = [(-place, label) for (_, label), place in self.places.items()][::step]
+        heads = tuple((-place, group) for group, place in self.middles.items()) if shown else ()
+        return Axis(bounds=(0.3 - self.length, 0.7), ticks=tuple(ticks), heads=heads, shown=shown, grid=False)
+
+    def height(self, row: int = ROW, around: int = AROUND) -> int:
         """Return the pixels that a figure of these rows is high."""
         return int(min(around + row * max(self.length, FEWEST), TALLEST))
 

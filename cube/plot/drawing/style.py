@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from html import escape
 from typing import TYPE_CHECKING, Any
 from zlib import crc32
@@ -37,9 +38,8 @@ __all__ = [
     "PEAK",
     "PREDICTED",
     "SURFACE",
+    "SYMBOLS",
     "WIDTH",
-    "class_marker",
-    "class_symbol",
     "decades",
     "dress",
     "floor_of",
@@ -50,7 +50,8 @@ __all__ = [
     "plain_bar",
     "plain_ticks",
     "platform_colours",
-    "platform_dash",
+    "platform_dashes",
+    "platform_markers",
 ]
 
 WIDTH = 1080
@@ -99,8 +100,11 @@ OTHER_COLOURS = (
 CATEGORIES = ("#c9d1da", "#56b4e9", "#e69f00", "#4ac29a", "#e8a6cf", "#f0e442", "#d98c5f", "#a5b2e6")
 
 CLASS_MARKERS = {"FPGA": "circle", "GPU": "square", "TPU": "triangle", "VLIW": "diamond", "CPU": "inverted_triangle"}
-CLASS_SYMBOLS = {"FPGA": "●", "GPU": "■", "TPU": "▲", "VLIW": "◆", "CPU": "▼"}
-OTHER_MARKERS = {"hex": "⬢", "star": "★", "circle": "●", "square": "■", "triangle": "▲", "diamond": "◆", "plus": "✚"}
+OTHER_MARKERS = ("hex", "star", "circle", "square", "triangle", "diamond", "plus")
+SYMBOLS = {
+    "circle": "●", "square": "■", "triangle": "▲", "diamond": "◆", "inverted_triangle": "▼", "hex": "⬢", "star": "★",
+    "plus": "✚",
+}  # fmt: skip
 DASHES = ("solid", "dashed", "dotdash", "dashdot")
 
 PLAIN = """
@@ -181,16 +185,22 @@ def decades(low: float, high: float) -> list[float]:
 def platform_colours(platforms: Iterable[str]) -> dict[str, str]:
     """Return each platform its colour, the same in every figure; a platform of the user's own gets one by its name."""
     names = list(dict.fromkeys(platforms))
-    colours = {name: PLATFORM_COLOURS[name] for name in names if name in PLATFORM_COLOURS}
-    taken: set[str] = set()
-    own = sorted(set(names) - set(colours))
-    first = {name: crc32(name.encode()) % len(OTHER_COLOURS) for name in own}
+    return {name: PLATFORM_COLOURS[name] for name in names if name in PLATFORM_COLOURS} | _apart(
+        set(names) - set(PLATFORM_COLOURS), OTHER_COLOURS
+    )
+
+
+def _apart(names: Iterable[str], looks: Sequence[str]) -> dict[str, str]:
+    """Return each name a look of its own, as far as there are enough: names choose the first place."""
+    chosen: dict[str, str] = {}
+    first = {name: crc32(name.encode()) % len(looks) for name in sorted(names)}
     # who is alone at its place keeps it whoever else is there; of two, the second by name moves on
-    for name in sorted(own, key=lambda name: list(first.values()).count(first[name]) > 1):
-        wheel = [*OTHER_COLOURS[first[name] :], *OTHER_COLOURS[: first[name]]]
-        colours[name] = next((one for one in wheel if one not in taken), wheel[0])
-        taken.add(colours[name])
-    return colours
+    alike, free = Counter(first.values()), set(looks)
+    for name in sorted(first, key=lambda name: alike[first[name]] > 1):
+        wheel = [*looks[first[name] :], *looks[: first[name]]]
+        chosen[name] = next((one for one in wheel if one in free), wheel[0])
+        free.discard(chosen[name])
+    return chosen
 
 
 def colour_scale(low: float, high: float, unit: str, *, sense: str | None, log: bool = True) -> dict[str, Any]:
@@ -227,11 +237,10 @@ def plain_bar(bar: Any) -> None:
         bar.ticker = FixedTicker(ticks=decades(bar.color_mapper.low, bar.color_mapper.high))
 
 
-def class_marker(device_class: str, platform: str = "") -> str:
-    """Marker of a device class; of one that is not known, a marker by the name of the platform."""
-    if device_class in CLASS_MARKERS or not platform:
-        return CLASS_MARKERS.get(device_class, "hex")
-    return list(OTHER_MARKERS)[crc32(platform.encode()) % len(OTHER_MARKERS)]
+def platform_markers(classes: Mapping[str, str]) -> dict[str, str]:
+    """Return each platform the marker of its device class; where that is not known, one of its own by its name."""
+    own = _apart((name for name, kind in classes.items() if kind not in CLASS_MARKERS), OTHER_MARKERS)
+    return {name: own.get(name) or CLASS_MARKERS[kind] for name, kind in classes.items()}
 
 
 def marker_size(marker: str, size: float) -> float:
@@ -239,15 +248,10 @@ def marker_size(marker: str, size: float) -> float:
     return size * {"diamond": 1.5, "star": 1.5, "square": 0.92, "plus": 1.3}.get(marker, 1.0)
 
 
-def class_symbol(device_class: str, platform: str = "") -> str:
-    """Character that looks like the marker of a device class."""
-    return CLASS_SYMBOLS.get(device_class) or OTHER_MARKERS[class_marker(device_class, platform)]
-
-
-def platform_dash(platform: str) -> str:
-    """Dash of a platform's lines, the same in every figure: a second channel beside its colour."""
-    places = {name: place for place, name in enumerate(PLATFORM_COLOURS)}
-    return DASHES[places.get(platform, crc32(platform.encode())) % len(DASHES)]
+def platform_dashes(platforms: Iterable[str]) -> dict[str, str]:
+    """Return each platform the dash of its lines, the same in every figure: a second channel beside its colour."""
+    places = {name: DASHES[place % len(DASHES)] for place, name in enumerate(PLATFORM_COLOURS)}
+    return {**_apart(set(platforms) - set(places), DASHES), **places}
 
 
 # figures --------------------------------------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ from roofcube.measured.rows import measurement_rows
 from roofcube.model.offered import as_product
 from roofcube.sweep import Sweep
 from roofcube.vocabulary import CONFIGURATION, DIMS, THREADED, VARIABLES, attributes, sense_of
-from roofcube.wording import configuration_text, distinct_texts, flag_words, shown_unit, with_unit
+from roofcube.wording import configuration_text, digits_apart, distinct_texts, flag_words, shown_unit, with_unit
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -86,39 +86,21 @@ OBSERVED = {
 }
 
 # findings that cast doubt on a quantity; a point with one of them is drawn hollow
+OF_ROWS = ("unit_off", "duplicate_key", "repeats_disagree")
 DOUBTS = {
     "throughput": (
-        "above_compute_peak",
-        "above_roofline",
-        "above_bound",
-        "unit_off",
-        "duplicate_key",
-        "repeats_disagree",
-        "does_not_scale",
-        "compute_time_incomplete",
+        *OF_ROWS, "above_compute_peak", "above_roofline", "above_bound", "does_not_scale", "compute_time_incomplete",
         "other_precision_executed",
     ),
-    "latency": (
-        "throughput_latency_mismatch",
-        "system_faster_than_compute",
-        "unit_off",
-        "duplicate_key",
-        "repeats_disagree",
-        "compute_time_incomplete",
-    ),
+    "latency": (*OF_ROWS, "throughput_latency_mismatch", "system_faster_than_compute", "compute_time_incomplete"),
     "power": (
-        "full_power_below_idle",
-        "foreign_power",
-        "power_set_up_differs",
-        "power_is_maximum",
-        "duplicate_key",
-        "repeats_disagree",
+        *OF_ROWS[1:], "full_power_below_idle", "foreign_power", "power_set_up_differs", "power_is_maximum",
     ),
     "accuracy": ("accuracy_differs",),
-}
+}  # fmt: skip
 SYSTEM_DOUBTS = {
-    "throughput": ("unit_off", "duplicate_key", "repeats_disagree", "does_not_scale", "system_faster_than_compute"),
-    "latency": ("system_faster_than_compute", "unit_off", "duplicate_key", "repeats_disagree"),
+    "throughput": (*OF_ROWS, "does_not_scale", "system_faster_than_compute"),
+    "latency": (*OF_ROWS, "system_faster_than_compute"),
 }
 
 
@@ -263,19 +245,14 @@ def value_text(values: np.ndarray[Any, Any], unit: str) -> np.ndarray[Any, Any]:
     return np.array([with_unit(float(value), unit) for value in values], dtype=object)
 
 
-def array_of(cube: xr.Dataset, name: str, *, unit: bool = True) -> xr.DataArray:
+def array_of(cube: xr.Dataset, name: str) -> xr.DataArray:
     """Take a variable in the unit that figures show."""
-    factor = scale_of(cube, name)[0] if unit else 1.0
+    factor = scale_of(cube, name)[0]
     return cube[name] if factor == 1.0 else cube[name] * factor
 
 
 def records(
-    cube: xr.Dataset,
-    names: Sequence[str],
-    *,
-    known: str | Sequence[str] | None = None,
-    scaled: bool = True,
-    bare: bool = False,
+    cube: xr.Dataset, names: Sequence[str], *, known: str | Sequence[str] | None = None, bare: bool = False
 ) -> Columns:
     """Lay variables out as columns, one row for each cell where `known` (the first name if not given) has a value.
 
@@ -298,22 +275,13 @@ def records(
         return flat_column(array, dims, sizes)[cells]
 
     columns: Columns = {dim: taken(cube[dim]) for dim in dims}
-    for dim in (*DIMS, "device_class", "task"):
-        if dim in columns or dim not in cube.coords:
-            continue
-        if set(map(str, cube[dim].dims)) <= set(dims):
-            columns[dim] = taken(cube[dim])
-    for name in names:
-        columns[name] = taken(array_of(cube, name, unit=scaled)).astype("f8")
-    columns |= {dim: taken(cube[dim]) for dim in own_dims(cube, must[0]) if dim not in columns}
-    if "platform" not in columns:
-        columns["platform"] = np.full(count, NO_PLATFORM, dtype=object)
-    if "device_class" not in columns:
-        columns["device_class"] = np.full(count, "", dtype=object)
-    for name, column in (("quality", "quality"), ("source_row", "source")):
-        if name in cube.variables and set(map(str, cube[name].dims)) <= set(dims):
+    beside = {name: name for name in (*DIMS, "device_class", "task", *own_dims(cube, must[0]), "quality")}
+    for name, column in {**beside, "source_row": "source"}.items():
+        if column not in columns and name in cube.variables and set(map(str, cube[name].dims)) <= set(dims):
             columns[column] = taken(cube[name])
-    columns.setdefault("quality", np.zeros(count, dtype="i4"))
+    columns |= {name: taken(array_of(cube, name)).astype("f8") for name in names}
+    unknown = {"platform": (NO_PLATFORM, object), "device_class": ("", object), "quality": (0, "i4")}
+    columns = {name: np.full(count, value, dtype=kind) for name, (value, kind) in unknown.items()} | columns
     return columns if bare else told(cube, columns, must[0])
 
 
@@ -475,8 +443,9 @@ def label_texts(cube: xr.Dataset, dim: str, labels: Iterable[Any]) -> list[str]:
     """Write labels of a dim, those of the user's own dims in the unit that is shown: 0.5 TOP/s."""
     if dim in DIMS:
         return [short_label(dim, label) for label in labels]
-    unit = cube.variables[dim].attrs.get("units", "") if dim in cube.variables else ""
-    return distinct_texts(list(labels), str(unit))
+    if dim not in cube.variables:
+        return distinct_texts(list(labels))
+    return distinct_texts(list(labels), str(cube[dim].attrs.get("units", "")), digits=digits_apart(cube[dim].values))
 
 
 def labels_in_order(cube: xr.Dataset, dim: str, labels: Iterable[Any]) -> list[Any]:

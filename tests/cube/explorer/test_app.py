@@ -14,6 +14,7 @@ from roofcube.errors import InvalidDataError, UnknownLabelError
 from roofcube.explorer.messages import read_limit, settings_after
 from roofcube.explorer.swept import SweptSource
 from roofcube.explorer.views.why import explained, reasons
+from roofcube.wording import short
 
 
 @pytest.fixture
@@ -245,6 +246,66 @@ def test_what_a_page_shows_follows_without_new_models(app):
         app.view.limits = {} if limit is None else {"measured_latency": (None, limit)}
         app.view.keep = {"platform": ["TX2"]} if limit else {}
     assert {id(model) for figure in page.figures for model in figure.object.references()} == before
+
+
+def test_rows_are_named_with_dims_of_ones_own_told_apart():
+    cube = xr.Dataset(
+        {"speed": (("board", "price", "day"), np.arange(12.0).reshape(2, 3, 2))},
+        {"board": ["a", "b"], "price": [1.0004, 1.0005, 2.0], "day": np.array(["2026-01-01", "2026-01-02"], "M8[ns]")},
+    )
+    app = rc.explore(cube)
+    told = reasons(app.source, app.view, app.answer, explained(app.source, app.view), np.zeros(0, dtype=int))
+    assert told["heading"] == "b · price 2 · day 2026-01-02"
+    names = app.answer.rows.names(np.array([0, 2]))
+    assert names == ["a · price 1.0004 · day 2026-01-01", "a · price 1.0005 · day 2026-01-01"]
+    assert app.answer.rows.find(app.answer.rows.ids(np.array([5])))[0].tolist() == [5]
+
+
+@pytest.mark.parametrize(("tab", "broken"), [("parallel", "push_tab"), ("heatmap", "push_grid")])
+def test_a_view_that_fails_is_told_and_takes_no_other_with_it(app, tab, broken, monkeypatch):
+    page = app.page()
+    monkeypatch.setattr(page, broken, lambda *_: 1 / 0)
+    app.view.param.update(tab=tab, limits={"measured_top1": (85, None)})
+    assert "ZeroDivisionError: division by zero" in page.bar.data
+    assert "ZCU104-FINN" in page.why.data
+    assert page.table.widget.visible
+    assert len(page.table.widget.value) == len(app.answer.front)
+    monkeypatch.undo()
+    app.receive({"do": "set", "name": "tab", "value": "latency"})
+    assert "ZeroDivisionError" not in page.bar.data
+
+
+def test_of_many_marks_the_box_around_them_is_the_state(app):
+    trade_off, (x, y) = (page := app.page()).trade_off, app.page().trade_off.axes
+    trade_off.points.selected.indices = list(range(100))
+    assert app.view.selected == []
+    ends = {"x0": x.ends[0], "x1": x.ends[1], "y0": 80.0, "y1": y.ends[1]}
+    trade_off._boxed(SimpleNamespace(final=True, geometry={"type": "rect", **ends}))
+    assert app.view.selected == []
+    assert "box=measured_top1:80.." in app.address
+    held = int((app.answer.rows.column("measured_top1") >= 80).sum())
+    assert app.selection.sizes["point"] == len(trade_off.points.selected.indices) == held
+    trade_off.points.selected.indices = list(range(100))
+    trade_off._boxed(SimpleNamespace(final=True, geometry={"type": "poly"}))
+    assert len(app.view.selected) == 100
+    assert '"named": 20' in page.bar.data
+
+
+def test_intervals_are_no_figures_of_their_own():
+    rows = rc.datasets.load_measurements("cifar10").filter(pl.col("platform") == "TX2")
+    app = rc.explore(rc.predict(rc.inputs("cifar10", platforms="TX2"), assumptions=rc.calibrate(rows)))
+    assert app.answer.rows.own == []
+    assert "extrapolates" not in app.source.measures(app.view.kind)
+
+
+def test_cells_of_a_heatmap_are_in_the_unit_of_its_scale(app):
+    page = app.page()
+    app.view.param.update(tab="heatmap", objective="measured_latency")
+    texts = page.views["heatmap"].cells.data["text"]
+    values = 1e3 * app.source.grid(app.view).values.ravel()
+    assert np.nanmin(values) < 1 < np.nanmax(values)
+    assert [text for text in texts if text] == [short(value) for value in values if np.isfinite(value)]
+    assert "measured latency (ms)" in page.heat_axes.data
 
 
 def test_extrapolations_are_told_first():

@@ -249,9 +249,17 @@ def test_forty_platforms_of_ones_own_keep_their_looks():
     names = [f"board {one}" for one in range(40)]
     every = style.platform_colours(names)
     assert len(set(every.values())) == len(style.OTHER_COLOURS)
-    looks = {(every[name], style.class_marker("", name), style.platform_dash(name)) for name in names}
+    markers, dashes = style.platform_markers(dict.fromkeys(names, "")), style.platform_dashes(names)
+    looks = {(every[name], markers[name], dashes[name]) for name in names}
     assert len(looks) > 30
     assert style.platform_colours(names[:1])[names[0]] == style.platform_colours([names[0], "TX2"])[names[0]]
+
+
+def test_few_platforms_of_no_known_class_differ_in_more_than_colour():
+    names = ["Short", "A platform with a very long name from a catalogue (revision B512)", "b9", "b13"]
+    assert len(set(style.platform_markers(dict.fromkeys(names, "an accelerator")).values())) == len(names)
+    assert len(set(style.platform_dashes(names).values())) == len(names)
+    assert style.platform_markers({"TX2": "GPU", "mine": ""})["TX2"] == "square"
 
 
 def test_titles_of_layouts_take_the_ink_of_the_page():

@@ -49,6 +49,19 @@ def test_a_tie_is_as_good_as_the_runner_up(chips):
     assert "times" not in words
 
 
+def test_configurations_are_told_with_dims_of_ones_own():
+    inputs = rc.inputs("mnist", platforms=["TX2", "NCS2"], batch=[1])
+    price = xr.DataArray([1.0, 2.0], dims="price", coords={"price": [1.0004, 1.0005]})
+    words = repr(
+        rc.explain(
+            rc.predict(inputs.assign(memory_bandwidth=inputs["memory_bandwidth"] * price)), "predicted_throughput"
+        )
+    )
+    assert "price 1.0005: " in words.splitlines()[0]
+    assert "runner-up NCS2" in words
+    assert "price 1.000" in words.splitlines()[1]
+
+
 def test_a_limit_that_does_not_bind_is_not_relaxed(chips):
     reasons = rc.explain(chips, "speed", where={"delay": (None, 50)})
     assert reasons.relaxations == ()

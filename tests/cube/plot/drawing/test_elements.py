@@ -153,17 +153,33 @@ IN_MATPLOTLIB = """
 import holoviews as hv
 hv.extension("matplotlib", "bokeh")
 import roofcube as rc
-axes = hv.render(rc.plot.pareto(rc.benchmark("mnist")), backend="matplotlib").axes[0]
+cube = rc.benchmark("mnist")
+axes = hv.render(rc.plot.pareto(cube), backend="matplotlib").axes[0]
 x, y = axes.lines[0].get_data()
 steps = all(a == b or c == d for a, b, c, d in zip(x, x[1:], y, y[1:]))
-print(axes.get_xscale(), steps, axes.get_xlabel(), sep="|")
+marks = axes.collections[-1]
+alike = {tuple(path.vertices.ravel()) for path in marks.get_paths()}, {tuple(colour[:3]) for colour in marks.get_edgecolor()}
+hollow = (marks.get_facecolor()[:, 3] == 0).any()
+legend = [text.get_text() for text in axes.get_legend().get_texts()]
+print(axes.get_xscale(), steps, axes.get_xlabel(), *map(len, alike), hollow, "TX2" in legend, sep="|")
+figure = hv.render(rc.plot.heatmap(cube), backend="matplotlib")
+axes, bar = figure.axes
+cells = next(one for one in axes.collections if one.get_array() is not None)
+words = [text.get_text() for text in axes.get_yticklabels()], {text.get_text() for text in axes.texts}
+hatches = {one.get_hatch() for one in axes.collections} - {None}
+print(cells.norm.__class__.__name__, "better" in bar.get_ylabel(), any("INT8" in one for one in words[0]), len(words[1]) > 20, sorted(hatches), sep="|")
+axes = hv.render(rc.plot.efficiency(cube), backend="matplotlib").axes[0]
+print(*[tuple(round(255 * part) for part in one.get_facecolor()[0][:3]) for one in axes.collections], sep="|")
 """
 
 
-def test_matplotlib_draws_the_same_axes_and_steps():
+def test_matplotlib_draws_the_same_axes_steps_colours_markers_and_texts():
     pytest.importorskip("matplotlib")
     done = subprocess.run([sys.executable, "-c", IN_MATPLOTLIB], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "log|True|throughput (inputs/s, log scale)"
+    front, cells, rows = done.stdout.strip().split("\n")
+    assert front == "log|True|throughput (inputs/s, log scale)|4|5|True|True"
+    assert cells == "LogNorm|True|True|True|['////']"
+    assert rows.split("|") == ["(169, 184, 201)", "(230, 159, 0)", "(255, 255, 255)", "(0, 114, 178)"]
 
 
 def test_a_figure_that_was_drawn_is_let_go():

@@ -31,3 +31,9 @@ def test_of_many_rows_each_group_keeps_its_first_in_turn():
 def test_a_single_row_has_room_and_many_do_not_make_a_tower():
     assert Rows([("a", "x")]).height(around=150) == 150 + FEWEST * ROW
     assert Rows([("a", str(place)) for place in range(1000)]).height() == TALLEST
+
+
+def test_rows_have_their_labels_where_there_is_room():
+    for count in (3, 160, MOST_ROWS):
+        assert len(Rows([(f"board {row // 4}", f"label {row}") for row in range(count)]).axis().ticks) == count
+    assert len(Rows([("board", f"label {row}") for row in range(1000)]).axis().ticks) < 1000
