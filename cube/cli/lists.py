@@ -107,7 +107,7 @@ def _size(name: str, said: str) -> int | tuple[int, ...]:
     try:
         sizes = tuple(int(one) for one in said.split(","))
     except ValueError:
-        msg = f"`--size`: expected a whole number, or those of a shape, got {name}={said}; write it like --size {name}=128"
+        msg = f"`--size`: expected whole numbers, got {name}={said}; write it like --size {name}=128"
         raise InvalidDataError(msg) from None
     return sizes if len(sizes) > 1 else sizes[0]
 
