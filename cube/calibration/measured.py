@@ -27,6 +27,8 @@ GAIN_OF_CORES = 1.2
 # transforms that need fewer products (Winograd) and boost clocks do more operations than the listed peak; beyond this
 # factor the row or the peak is wrong
 ABOVE_THE_LISTED_PEAK = 1.5
+# rows of one family that are fitted to: what they cost grows as the cube, what more of them tell hardly
+MOST_ROWS, SEED = 3000, 20210
 
 
 @dataclass(frozen=True)
@@ -93,6 +95,7 @@ DUPLICATE = "the same configuration was measured more than once: leave a run out
 UNIT_OFF = "throughput and latency differ about a thousandfold: a unit is off"
 IMPOSSIBLE = "far more operations per second than the compute peak"
 NO_GAIN = "threads on several cores add no throughput: another set-up"
+TOO_MANY = f"a family is fitted to {MOST_ROWS} of its rows, drawn evenly over its hardware: this one is not among them"
 
 
 def measured(measurements: pl.DataFrame, facts: Facts) -> Measured:
@@ -117,7 +120,9 @@ def measured(measurements: pl.DataFrame, facts: Facts) -> Measured:
     with np.errstate(invalid="ignore", divide="ignore"):
         seconds = np.log(rows.batch / rate)
         power = np.log(_figures_of(table, "power_full_w"))
-    return Measured(table, facts, rows, seconds, power, _figures_of(table, INTERVAL), _reasons(table, rows, rate))
+    reason = _reasons(table, rows, rate)
+    reason[_beyond_most(rows, np.flatnonzero(reason == ""))] = TOO_MANY
+    return Measured(table, facts, rows, seconds, power, _figures_of(table, INTERVAL), reason)
 
 
 def fastest(rows: IndexedRows) -> Array:
@@ -162,6 +167,26 @@ def _reasons(table: pl.DataFrame, rows: IndexedRows, rate: Array) -> Array:
     reason[rows.hardware < 0] = NO_HARDWARE
     reason[~(np.isfinite(rate) & (rate > 0) & (rows.batch > 0))] = NO_THROUGHPUT
     return reason
+
+
+def _beyond_most(rows: IndexedRows, usable: Array) -> Array:
+    """Draw which rows are too many: of each family the same number of each hardware stays, whatever their order."""
+    family = rows.family()[usable]
+    beyond = []
+    for name in np.unique(family):
+        own = usable[family == name]
+        if len(own) <= MOST_ROWS:
+            continue
+        some = rows.take(own)
+        own = own[np.lexsort((some.batch, some.network, some.hardware))]
+        own = own[np.random.default_rng(SEED).permutation(len(own))]
+        hardware = rows.hardware[own]
+        turn = np.empty(len(own), dtype=int)  # how many of its hardware were drawn before it
+        for one in np.unique(hardware):
+            here = hardware == one
+            turn[here] = np.arange(here.sum())
+        beyond.append(own[np.argsort(turn, kind="stable")[MOST_ROWS:]])
+    return np.concatenate([np.zeros(0, dtype=int), *beyond])
 
 
 def _unit_off(table: pl.DataFrame, rate: Array) -> Array:

@@ -174,7 +174,7 @@ def _of_new(calibration: Fitted, rows: IndexedRows, seen: IndexedRows, name: str
     place, count = kernel_inputs(everything), len(rows)
     residual = covariance(KERNEL, place, place)
     beliefs = []
-    priors = prior_from(others)
+    priors = prior_from(others)[: 2 * len(TILES)]  # what others teach, where there are any
     for number, prior in enumerate(priors):
         feature, root = features(everything, number % len(TILES)), np.linalg.cholesky(prior.covariance)
         for _ in range(DRAWS // len(priors)):

@@ -86,9 +86,9 @@ class ArrayEngine:
 
     def points(self, query: Query) -> Iterator[tuple[Array, tuple[Array, ...]]]:
         """Go through the valid points of a query: flat indices, ascending, and a column of values an objective."""
-        for flat, columns in _slabs(query):
-            complete = ~np.any([np.isnan(column) for column in columns], axis=0)
-            yield flat[complete], tuple(column[complete] for column in columns)
+        for slab in _slabs(query):
+            complete = np.flatnonzero(~np.any([np.isnan(column) for column in slab.columns], axis=0))
+            yield slab.flat(complete), tuple(column[complete] for column in slab.columns)
 
     def fits(self, query: Query) -> bool:
         """Check whether the fronts of many groups are better found at once: where a slab holds whole groups."""
@@ -105,12 +105,12 @@ class ArrayEngine:
             Of the first objective.
         """
         parts = []
-        for flat, columns in _slabs(query):
-            group = flat // max(1, query.group_points)
+        for slab in _slabs(query):
+            group = slab.every() // max(1, query.group_points)
             index, n_ties = front_with_ties(
-                columns, senses=_senses(query), groups=group, ties=ties, threads=self.threads
+                slab.columns, senses=_senses(query), groups=group, ties=ties, threads=self.threads
             )
-            parts.append((flat[index], n_ties, _first_costs(query, columns, index)))
+            parts.append((slab.flat(index), n_ties, _first_costs(query, slab.columns, index)))
         flats, counts, costs = (np.concatenate(part) for part in zip(*parts, strict=True))
         return flats, counts, costs
 
@@ -179,8 +179,42 @@ def _first_costs(query: Query, columns: tuple[Array, ...], index: Any) -> Array:
     return np.asarray(columns[0][index] * columns[0].dtype.type(-query.objectives[0][1]))
 
 
-def _slabs(query: Query) -> Iterator[tuple[Array, tuple[Array, ...]]]:
-    """Go through points that meet the limits: their flat indices, ascending, and a column of values an objective."""
+@dataclass(frozen=True)
+class Slab:
+    """Points that follow one another, those that do not meet the limits left out.
+
+    Attributes
+    ----------
+    columns : tuple of array
+        Values, one an objective.
+    start : int
+        Flat index of the first.
+    left : array of int, optional
+        Flat indices, ascending; all points from `start` on where not given.
+    """
+
+    columns: tuple[Array, ...]
+    start: int = 0
+    left: Array | None = None
+
+    def __len__(self) -> int:
+        return len(self.columns[0])
+
+    def flat(self, places: Array) -> Array:
+        """Return the flat indices of places in the slab."""
+        return places + self.start if self.left is None else np.asarray(self.left[places])
+
+    def every(self) -> Array:
+        """Return all flat indices."""
+        return np.arange(self.start, self.start + len(self)) if self.left is None else self.left
+
+    def places(self, flat: Array) -> Array:
+        """Return the places of flat indices that the slab has."""
+        return flat - self.start if self.left is None else np.searchsorted(self.left, flat)
+
+
+def _slabs(query: Query) -> Iterator[Slab]:
+    """Go through the points that meet the limits."""
     space = query.space
     tiling = Tiling(space.sizes, query.tuning.slab_points)
     for number in range(len(tiling)):
@@ -189,15 +223,15 @@ def _slabs(query: Query) -> Iterator[tuple[Array, tuple[Array, ...]]]:
         values = {name: _part(space.tables[node.name], slices, shape) for name, node in query.outputs.items()}
         start, points = tiling.start(number), prod(shape)
         columns = [values[name].reshape(-1) for name, _ in query.objectives]
-        flat = np.arange(start, start + points)
+        left = None
         if query.limits or points <= query.tuning.small_space:  # few points without gaps need no compiler
             cast = {name: value.astype(space.dtype, copy=False) for name, value in values.items()}
             inside = np.flatnonzero(query.valid(cast, shape).reshape(-1))
             columns = [column[inside] for column in columns]
-            flat = flat[inside]
-        yield flat, tuple(column.astype(space.dtype, copy=False) for column in columns)
+            left = inside + start
+        yield Slab(tuple(column.astype(space.dtype, copy=False) for column in columns), start, left)
     if not len(tiling):
-        yield np.zeros(0, dtype=np.int64), tuple(np.zeros(0, dtype=space.dtype) for _ in query.objectives)
+        yield Slab(tuple(np.zeros(0, dtype=space.dtype) for _ in query.objectives))
 
 
 def _part(table: Array, slices: tuple[slice, ...], shape: tuple[int, ...]) -> Array:
@@ -210,16 +244,19 @@ def front_of(query: Query, threads: int) -> ArrayFront:
     """Find the front of a query without groups, slab by slab."""
     slabs = _slabs(query)
     if len(Tiling(query.space.sizes, query.tuning.slab_points)) <= 1:
-        flat, columns = next(slabs)
-        every, first, counts = front_with_equals(columns, senses=_senses(query), threads=threads)
+        slab = next(slabs)
+        columns = slab.columns
+        missing = np.zeros(len(columns), dtype=np.int64)
+        every, first, counts = front_with_equals(columns, senses=_senses(query), threads=threads, missing=missing)
         heads = np.flatnonzero(counts)
         costs = _first_costs(query, columns, every[heads])
-        partial = FrontPartial(query.objectives, costs[:, None], flat[every[heads]], counts[heads])
-        return ArrayFront(query, partial, (flat, columns), (every, np.searchsorted(heads, first)))
+        partial = FrontPartial(query.objectives, costs[:, None], slab.flat(every[heads]), counts[heads])
+        equals = every, np.searchsorted(heads, first)
+        return ArrayFront(query, partial, slab, equals, missing if len(slab) == query.space.size else None)
     total = FrontPartial.empty(query)
-    for flat, columns in slabs:
-        index, n_ties = front_with_ties(columns, senses=_senses(query), ties="first", threads=threads)
-        total.take(_vectors(query, columns, index), flat[index], n_ties)
+    for slab in slabs:
+        index, n_ties = front_with_ties(slab.columns, senses=_senses(query), ties="first", threads=threads)
+        total.take(_vectors(query, slab.columns, index), slab.flat(index), n_ties)
     return ArrayFront(query, total)
 
 
@@ -258,27 +295,30 @@ class ArrayFront:
     query : Query
     partial : FrontPartial
         Each distinct trade-off; of its vectors the first column alone where one slab held all points.
-    slab : pair of array and tuple of array, optional
-        Flat indices, ascending, and values, a column an objective, of all points, where one slab held them.
+    slab : Slab, optional
+        Where one held all points.
     equals : pair of array, optional
         Places in the slab of all optimal points, and the number of the vector that each has.
+    missing : array of int, optional
+        How many points lack each objective, where the slab held all points of the space.
     """
 
     query: Query
     partial: FrontPartial
-    slab: tuple[Array, tuple[Array, ...]] | None = None
+    slab: Slab | None = None
     equals: tuple[Array, Array] | None = None
+    missing: Array | None = None
 
     def vectors(self) -> Array:
         """Return the cost vectors of the distinct trade-offs."""
         if self.slab is None:
             return self.partial.vectors
-        flat, columns = self.slab
-        return _vectors(self.query, columns, np.searchsorted(flat, self.partial.first))
+        return _vectors(self.query, self.slab.columns, self.slab.places(self.partial.first))
 
     def members(self) -> tuple[Array, Array]:
         """List all points in flat order with the number of the vector that each has."""
         if self.slab is None or self.equals is None:  # slabs are read again: equal points can be as many as all
-            return members_among(self.query, self.partial.vectors, _slabs(self.query))
+            parts = ((slab.every(), slab.columns) for slab in _slabs(self.query))
+            return members_among(self.query, self.partial.vectors, parts)
         every, number = self.equals
-        return self.slab[0][every], number
+        return self.slab.flat(every), number

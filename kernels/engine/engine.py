@@ -167,6 +167,7 @@ class Front(Protocol):
     """A front and how to list all its points."""
 
     partial: FrontPartial
+    missing: Array | None  # how many points lack each objective, where that was seen on the way
 
     def members(self) -> tuple[Array, Array]:
         """List all points in flat order with the number of the vector that each has."""
@@ -179,6 +180,7 @@ class VisitedFront:
     engine: Engine
     query: Query
     partial: FrontPartial
+    missing: None = None
 
     def members(self) -> tuple[Array, Array]:
         """List all points in flat order with the number of the vector that each has."""

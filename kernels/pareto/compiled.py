@@ -47,13 +47,15 @@ DRAWN = np.random.default_rng(0).random(LARGE_SAMPLE)
 WORTH = 0.75  # another pass pays if it leaves less than this share of the sample
 
 
-def front(columns: Columns, signs: NDArray[Any], threads: int = 1) -> Front:
-    """Find the optimal points: their indices, ascending, and their costs."""
+def front(columns: Columns, signs: NDArray[Any], threads: int = 1, missing: NDArray[np.int64] | None = None) -> Front:
+    """Find the optimal points: their indices, ascending, and costs; add to `missing` the NaN of each objective."""
     if len(columns) == 1:
+        if missing is not None:
+            missing += np.count_nonzero(np.isnan(columns[0]))
         best = (np.fmin if signs[0] > 0 else np.fmax).reduce(columns[0], initial=np.nan)
         indices = np.flatnonzero(columns[0] == best)
         return indices, (np.full(len(indices), best * signs[0], columns[0].dtype),)
-    indices, costs = survivors(columns, signs, threads)
+    indices, costs = survivors(columns, signs, threads, missing)
     return picked(indices, costs, np.flatnonzero(exact(costs))) if len(indices) else (indices, costs)
 
 
@@ -62,9 +64,9 @@ def picked(indices: NDArray[np.int64], costs: Columns, places: NDArray[np.int64]
     return indices[places], tuple(column[places] for column in costs)
 
 
-def survivors(columns: Columns, signs: NDArray[Any], threads: int) -> Front:
+def survivors(columns: Columns, signs: NDArray[Any], threads: int, missing: NDArray[np.int64] | None) -> Front:
     """Drop all points with NaN and most dominated ones; further passes go over what the pass before left."""
-    indices, costs = rejected(columns, signs, *sampled_pivots(columns, signs)[:3], threads)
+    indices, costs = rejected(columns, signs, *sampled_pivots(columns, signs)[:3], threads, missing)
     alike = np.ones_like(signs)
     while len(indices) > AGAIN.get(len(columns), LEAST_AGAIN):
         pivots, chosen, strong, left = sampled_pivots(costs, alike)
@@ -98,29 +100,42 @@ def sampled_pivots(columns: Columns, signs: NDArray[Any]) -> tuple[NDArray[Any],
 
 
 def rejected(
-    columns: Columns, signs: NDArray[Any], pivots: NDArray[Any], chosen: int, strong: int, threads: int
+    columns: Columns,
+    signs: NDArray[Any],
+    pivots: NDArray[Any],
+    chosen: int,
+    strong: int,
+    threads: int,
+    missing: NDArray[np.int64] | None = None,
 ) -> Front:
-    """Find the points that the pivots leave, a share of them on each thread."""
-    objectives, count = len(columns), len(columns[0])
+    """Find the points that the pivots leave, a share of them on each thread; add to `missing` as `front` does."""
+    objectives, count, dtype = len(columns), len(columns[0]), columns[0].dtype
     reject = rejecter(objectives)
+    shares = 1 if count < SHARED else max(1, threads)
+    edges = [count * share // shares for share in range(shares + 1)]
+    gaps = np.zeros((shares, objectives), np.int64)
 
-    def part(start: int, end: int) -> Front:
+    def part(share: int) -> Front:
+        start, end = edges[share], edges[share + 1]
         indices = np.empty(end - start, np.int64)
-        dtype = columns[0].dtype
         costs = tuple(np.empty(end - start, dtype) for _ in columns)
         blocks = np.empty((2, objectives, BLOCK), dtype)
         scratch = (blocks[0], blocks[1], np.empty(BLOCK, np.bool_), np.empty(BLOCK, np.int64))
-        share = tuple(column[start:end] for column in columns) if end - start < count else columns
-        left = reject(share, signs, pivots, strong, chosen, *scratch, indices, costs)
+        own = columns if shares == 1 else tuple(column[start:end] for column in columns)
+        left = reject(own, signs, pivots, strong, chosen, *scratch, indices, costs, gaps[share])
         if start:
             indices[:left] += start
         return indices[:left], tuple(column[:left] for column in costs)
 
-    if threads <= 1 or count < SHARED:
-        return part(0, count)
-    edges = [count * share // threads for share in range(threads + 1)]
-    with ThreadPoolExecutor(threads) as pool:
-        parts = list(pool.map(part, edges[:-1], edges[1:]))
+    if shares == 1:
+        parts = [part(0)]
+    else:
+        with ThreadPoolExecutor(shares) as pool:
+            parts = list(pool.map(part, range(shares)))
+    if missing is not None:
+        missing += gaps.sum(0)
+    if shares == 1:
+        return parts[0]
     return np.concatenate([own for own, _ in parts]), tuple(
         np.concatenate(column) for column in zip(*(costs for _, costs in parts), strict=True)
     )

@@ -150,7 +150,11 @@ def front_with_ties(
 
 
 def front_with_equals(
-    points: Points, senses: Senses = None, groups: ArrayLike | None = None, threads: int = 1
+    points: Points,
+    senses: Senses = None,
+    groups: ArrayLike | None = None,
+    threads: int = 1,
+    missing: NDArray[np.int64] | None = None,
 ) -> tuple[NDArray[np.int64], NDArray[np.intp], NDArray[np.int64]]:
     """Find the optimal points, and of each the first that equals it; errors are those of `front_with_ties`.
 
@@ -158,6 +162,8 @@ def front_with_equals(
     ----------
     points, senses, groups, threads
         As for `front_with_ties`.
+    missing : (objectives,) int64 array, optional
+        To it is added how many points have NaN in each objective: the pass over the points sees them anyway.
 
     Returns
     -------
@@ -175,7 +181,7 @@ def front_with_equals(
     """
     columns = as_columns(points)
     codes = None if groups is None else as_codes(groups, len(columns[0]))
-    indices, costs = optimal(columns, codes, signs_of(senses, columns), threads)
+    indices, costs = optimal(columns, codes, signs_of(senses, columns), threads, missing)
     return indices, *count_equals(costs, None if codes is None else codes[indices])
 
 
@@ -248,14 +254,21 @@ def count_ties(points: Points, front_mask: ArrayLike) -> NDArray[np.int64]:
 
 
 def optimal(
-    columns: Columns, codes: NDArray[np.int64] | None, signs: NDArray[Any], threads: int
+    columns: Columns,
+    codes: NDArray[np.int64] | None,
+    signs: NDArray[Any],
+    threads: int,
+    missing: NDArray[np.int64] | None = None,
 ) -> tuple[NDArray[np.int64], Columns]:
-    """Find the indices of the optimal points, ascending, and their costs."""
-    if compiling_pays(len(columns[0])):
+    """Find the indices of the optimal points, ascending, and costs; add to `missing` the NaN of each objective."""
+    compiles = compiling_pays(len(columns[0]))
+    if missing is not None and not (compiles and codes is None):
+        missing += [np.count_nonzero(np.isnan(column)) for column in columns]
+    if compiles:
         from roofcube.kernels.pareto import compiled
 
         if codes is None:
-            return compiled.front(columns, signs, threads)
+            return compiled.front(columns, signs, threads, missing)
         return compiled.front_by_group(columns, codes, signs, threads)
     costs = turned(columns, signs)
     if codes is None:

@@ -140,8 +140,11 @@ def rejecter(objectives: int) -> Any:
         names: Any,
         kept: Any,
         values: Any,
+        missing: Any,
     ) -> int:
         """Write the indices and costs of the points without NaN that no pivot dominates; return how many there are.
+
+        To `missing` (objectives,) int64 is added how many points have NaN in each.
 
         Strong pivots are asked about all points of a block, and only where they are better in the first objective, at
         half the cost; the first, in full, and the other pivots about those that are left. Signs of -1 turn objectives
@@ -158,6 +161,10 @@ def rejecter(objectives: int) -> Any:
                 sign = signs[k]
                 for index in range(size):
                     target[index] = source[index] * sign
+                gaps = 0
+                for index in range(size):
+                    gaps += target[index] != target[index]
+                missing[k] += gaps
                 for index in range(size, BLOCK):
                     target[index] = np.nan  # dead to any strong pivot
             points = block

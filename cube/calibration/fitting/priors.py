@@ -42,14 +42,15 @@ def prior_from(others: Sequence[Array]) -> tuple[Prior, ...]:
     Returns
     -------
     tuple of Prior
-        One for each of `TILES`, once around each of the weak priors: evidence weighs them.
+        One for each of `TILES`, once around each of the weak priors, then the weak ones themselves, for a family that
+        is like none of the others: evidence weighs them.
     """
     weak = (weak_prior(), joint_prior())
+    unlike = tuple(prior for prior in weak for _ in TILES)
     if not others:
-        return tuple(prior for prior in weak for _ in TILES)
-    return tuple(
-        _learnt(prior, np.array([one[tile] for one in others])) for prior in weak for tile in range(len(TILES))
-    )
+        return unlike
+    learnt = (_learnt(prior, np.array([one[tile] for one in others])) for prior in weak for tile in range(len(TILES)))
+    return (*learnt, *unlike)
 
 
 def _learnt(weak: Prior, theta: Array) -> Prior:

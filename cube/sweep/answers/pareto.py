@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import xarray as xr
@@ -26,8 +26,25 @@ if TYPE_CHECKING:
 __all__ = ["distance", "pareto"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
-Part = tuple[list[Array], Array]  # index along each dim, and the number of ties, of some points
 TIES = {"units": "1", "long_name": "points with the same objectives, this one included"}
+
+
+class Part(NamedTuple):
+    """Some points of an answer.
+
+    Attributes
+    ----------
+    indices : list of array
+        Along each dim.
+    n_ties : array
+        How many points have the same objectives.
+    missing : dict, optional
+        How many points lack each objective, where that was seen on the way.
+    """
+
+    indices: list[Array]
+    n_ties: Array
+    missing: dict[str, int] | None = None
 
 
 def pareto(
@@ -59,19 +76,19 @@ def pareto(
     for labels, narrowed in narrowings(groupings, read):
         for part in _fronts(context, goals, dims, narrowed, ties, epsilon):
             parts.append(part)
-            numbers += [labels] * len(part[1]) if groupings else []
-            points.check_result(context, "pareto", sum(len(n_ties) for _, n_ties in parts))
+            numbers += [labels] * len(part.n_ties) if groupings else []
+            points.check_result(context, "pareto", sum(len(one.n_ties) for one in parts))
     none = [np.zeros(0, dtype=np.int64)] * len(context.dims)
     if len(parts) == 1:
-        indices, n_ties = parts[0]
+        indices, n_ties = parts[0].indices, parts[0].n_ties
     else:
-        indices = [np.concatenate(columns) for columns in zip(none, *(part[0] for part in parts), strict=True)]
-        n_ties = np.concatenate([np.zeros(0, dtype=np.int64), *(part[1] for part in parts)])
+        indices = [np.concatenate(columns) for columns in zip(none, *(part.indices for part in parts), strict=True)]
+        n_ties = np.concatenate([np.zeros(0, dtype=np.int64), *(part.n_ties for part in parts)])
     order = group_order(context, per, groupings, numbers, indices)
     if order is not None:
         indices, n_ties = [column[order] for column in indices], n_ties[order]
     attrs = context.attrs | {"objectives": " ".join(f"{name}:{_sense(sign)}" for name, sign in goals)}
-    attrs |= context.removed(goals, read)
+    attrs |= context.removed(goals, read, parts[0].missing if len(parts) == 1 and not dims and not groupings else None)
     front = (
         points.as_points(context, indices, {"n_ties": xr.Variable("point", n_ties, TIES, fastpath=True)}, attrs)
         if len(n_ties) or context.dims
@@ -127,7 +144,11 @@ def _front(context: Context, bound: BoundQuery, index: dict[str, int], ties: str
     for dim, one in index.items():
         indices[context.dims.index(dim)] = np.full(len(number), one, dtype=np.int64)
     order = _best_first(front.vectors[number, 0], flat, indices)
-    return [column[order] for column in indices], (front.ties * query.copies)[number][order]
+    missing = None
+    if front_found.missing is not None:
+        counts = (front_found.missing * query.copies).tolist()
+        missing = {name: count for (name, _), count in zip(query.objectives, counts, strict=True)}
+    return Part([column[order] for column in indices], (front.ties * query.copies)[number][order], missing)
 
 
 def _best_first(costs: Array, flat: Array, indices: Sequence[Array]) -> Array:
@@ -152,13 +173,13 @@ def _fronts_at_once(context: Context, bound: BoundQuery, engine: Any, per: Seque
         group = group * context.sizes[dim] + indices[context.dims.index(dim)]
     missing = [dim for dim in per if dim not in query.space.axes and bound.length(dim) > 1]
     order = np.lexsort((*reversed(indices), costs[number], group))
-    part = [column[order] for column in indices], (n_ties * query.copies)[number][order]
+    part = Part([column[order] for column in indices], (n_ties * query.copies)[number][order])
     return _repeated(context, bound, part, per, missing) if missing else part
 
 
 def _repeated(context: Context, bound: BoundQuery, part: Part, per: Sequence[str], missing: Sequence[str]) -> Part:
     """Repeat fronts along the dims to group by that nothing depends on."""
-    indices, n_ties = part
+    indices, n_ties = part.indices, part.n_ties
     for dim in missing:
         length = bound.length(dim)
         labels = bound.original(dim, np.arange(length))
@@ -169,7 +190,7 @@ def _repeated(context: Context, bound: BoundQuery, part: Part, per: Sequence[str
     for dim in per:
         group = group * context.sizes[dim] + indices[context.dims.index(dim)]
     order = np.argsort(group, kind="stable")
-    return [column[order] for column in indices], n_ties[order]
+    return Part([column[order] for column in indices], n_ties[order])
 
 
 # how near to a front -------------------------------------------------------------------------------------------------
@@ -212,7 +233,7 @@ def _near_front(context: Context, bound: BoundQuery, epsilon: float, ties: str) 
     else:
         indices = bound.indices(flat[chosen])
     order = _best_first(kept[0][number], flat[chosen], indices)
-    return [column[order] for column in indices], (n_ties * bound.query.copies)[number][order]
+    return Part([column[order] for column in indices], (n_ties * bound.query.copies)[number][order])
 
 
 def equal_points(columns: tuple[Array, ...]) -> tuple[Array, Array]:

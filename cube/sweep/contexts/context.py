@@ -351,8 +351,11 @@ class Context(ABC):
         bound = self.query(where, limits=[limit])
         return int(self.engine(bound.query).count(bound.query).sum())
 
-    def removed(self, objectives: Objectives, where: Where) -> dict[str, Any]:
-        """Count what each limit and each missing figure removes, each alone; limits on labels first."""
+    def removed(self, objectives: Objectives, where: Where, missing: Mapping[str, int] | None = None) -> dict[str, Any]:
+        """Count what each limit and each missing figure removes, each alone; limits on labels first.
+
+        What is known to be missing is not counted again.
+        """
         removed: dict[str, Any] = {"n_points": self.size}
         for name, (dim, kept) in where.by_label.items():
             removed[f"removed_by_{name}"] = self.size - self.size // max(1, self.sizes[dim]) * len(kept)
@@ -360,7 +363,7 @@ class Context(ABC):
         for name, limit in where.by_limit.items():
             removed[f"removed_by_{name}"] = left - self.count_valid(where, limit)
         for name, _ in objectives:
-            removed[f"missing_{name}"] = self.missing(name, where)
+            removed[f"missing_{name}"] = self.missing(name, where) if missing is None else missing[name]
         return removed
 
 

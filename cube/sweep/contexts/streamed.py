@@ -198,6 +198,7 @@ class StreamedFront:
     query: StreamedQuery
     partial: FrontPartial
     engine: StreamedEngine
+    missing: None = None
 
     def members(self) -> tuple[Array, Array]:
         """List all points in flat order with the number of the vector that each has."""

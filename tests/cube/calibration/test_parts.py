@@ -17,7 +17,7 @@ from roofcube.calibration.fitting.family import fit_family, prior_from, weak_pri
 from roofcube.calibration.fitting.intervals import Intervals, Scores, pooled
 from roofcube.calibration.fitting.least_squares import by_group, fit_law
 from roofcube.calibration.fitting.residual import KERNEL, covariance, kernel_inputs, pulled
-from roofcube.calibration.measured import measured
+from roofcube.calibration.measured import MOST_ROWS, measured
 from roofcube.calibration.rows import IndexedRows, canonical_keys, distinct, indexed_rows
 from roofcube.errors import InvalidDataError
 
@@ -107,6 +107,18 @@ def test_a_new_family_learns_where_the_others_are():
     assert (learnt.mean > law.PRIOR_MEAN + 1).all()
     assert (np.diag(learnt.covariance) < np.diag(weak_prior().covariance)).all()
     np.testing.assert_array_equal(prior_from([])[0].mean, law.PRIOR_MEAN)
+
+
+def test_what_is_like_no_other_family_is_not_predicted_as_if_it_were(many):
+    moved = np.where(law.OVERHEAD, 3.0, -2.0)
+    target = law.log_time(law.features(many, 0), law.PRIOR_MEAN + moved)[0]
+    others = [np.tile(law.PRIOR_MEAN - moved / 2 + shift, (len(TILES), 1)) for shift in (-0.1, 0.0, 0.05, 0.1, 0.2)]
+    seen = np.random.default_rng(0).permutation(len(many))[:4]
+    alone, among = (
+        fit_family(many.take(seen), target[seen], prior_from(teachers), draws=12) for teachers in ([], others)
+    )
+    off = [np.median(np.abs(model.log_time(many) - target)) for model in (alone, among)]
+    assert off[1] < 1.3 * off[0]
 
 
 # residual -------------------------------------------------------------------------------------------------------------
@@ -371,6 +383,22 @@ def test_threads_that_add_nothing_mark_another_set_up():
     left = data.table.filter(pl.Series(~data.usable))
     assert set(left["topology"]) == {"MobileNetv1"}
     assert left.height == 8
+
+
+def test_of_very_many_rows_some_of_each_hardware_are_fitted_to_whatever_their_order():
+    networks = rc.datasets.load_topologies().filter(pl.col("topology").str.starts_with("CNV"))
+    batches = pl.DataFrame({"batch": range(1, 1200)})
+    many = networks.select("topology", "pruning_percent").join(batches, how="cross")
+    many = many.with_columns(platform=pl.lit("NCS2"), precision=pl.lit("FP16"))
+    few = many.head(30).with_columns(platform=pl.lit("TX2"), mode=pl.lit("maxn"))
+    table = pl.concat([many, few], how="diagonal").with_columns(throughput_compute_per_s=pl.lit(1.0) + pl.col("batch"))
+    data = measured(table.with_columns(mode=pl.col("mode").fill_null("default")), facts_of(None))
+    platform = data.rows.machine("platform")
+    assert (data.reason[platform == "NCS2"] == "").sum() == MOST_ROWS
+    assert (data.reason[platform == "TX2"] == "").all()  # a family of few keeps all
+    assert data.scored.all()  # the others can tell how far off the calibration is
+    turned = measured(data.table.drop("row").reverse(), facts_of(None))
+    assert (turned.reason[::-1] == data.reason).all()
 
 
 def test_an_onnx_file_tells_of_every_kind_of_work(tmp_path):

@@ -57,6 +57,21 @@ def test_fronts_of_measured_rows_equal_brute_force(task_cube):
         assert front["n_ties"].values.tolist() == n_ties
 
 
+@pytest.mark.parametrize("where", [{}, {"a": ["a1", "a3"]}, {"x": (0.5, None)}])
+def test_a_front_of_many_points_tells_what_they_lack(where):
+    rng = np.random.default_rng(0)
+    x, y = rng.random((5, 40_000)), rng.random(40_000)
+    x[rng.random(x.shape) < 0.1], y[rng.random(y.shape) < 0.1] = np.nan, np.nan
+    coords = {"a": [f"a{k}" for k in range(5)], "c": ["c0", "c1"]}
+    cube = xr.Dataset({"x": (("a", "b"), x), "y": ("b", y)}, coords=coords)
+    front = rc.pareto(cube.assign(z=("c", [1.0, 2.0])), {"x": "min", "y": "max"}, where=where)
+    rows = [1, 3] if "a" in where else range(5)
+    assert front.attrs["missing_x"] == 2 * np.isnan(x[rows]).sum()
+    assert front.attrs["missing_y"] == 2 * len(rows) * np.isnan(y).sum()
+    assert np.isfinite(front["x"]).all()
+    assert (front["n_ties"] >= 2).all()
+
+
 @pytest.mark.parametrize("coord", ["device_class", "family"])
 def test_a_coordinate_groups_as_its_labels_do(task_cube, coord):
     together = rc.best(task_cube, "measured_throughput", per=[coord, "precision"])

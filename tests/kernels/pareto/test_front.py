@@ -16,6 +16,7 @@ from roofcube.kernels.pareto import compiled
 from roofcube.kernels.pareto.few import non_dominated_few
 from roofcube.kernels.pareto.front import (
     count_ties,
+    front_with_equals,
     front_with_ties,
     non_dominated,
     non_dominated_by_group,
@@ -224,6 +225,22 @@ def test_bad_input_is_named(call, message):
 def test_integers_and_lists_are_taken():
     assert non_dominated([[3, 1], [1, 3], [3, 3]]).tolist() == [True, True, False]
     assert non_dominated((np.array([1, 2]), np.array([2, 1], "f4"))).tolist() == [True, True]
+
+
+@pytest.mark.parametrize("count", [7, 300, 70_000, 600_003])
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+@pytest.mark.parametrize("objectives", [1, 2, 4])
+def test_what_is_missing_is_counted_on_the_way(count, dtype, objectives):
+    rng = np.random.default_rng(count)
+    points = rng.random((count, objectives)).astype(dtype)
+    points[rng.random(points.shape) < 0.3] = np.nan
+    missing = np.zeros(objectives, np.int64)
+    senses = ["max", "min", "min", "max"][:objectives]
+    front_with_equals(points, senses, threads=2, missing=missing)
+    assert missing.tolist() == np.isnan(points).sum(axis=0).tolist()
+    groups = rng.integers(0, 3, count)
+    front_with_equals(points, senses, groups, missing=missing)
+    assert missing.tolist() == (2 * np.isnan(points).sum(axis=0)).tolist()
 
 
 def test_several_tiles():
