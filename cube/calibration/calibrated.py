@@ -53,9 +53,9 @@ def calibrate(measurements: Any, *, inputs: xr.Dataset | None = None) -> Calibra
         of `roofcube.datasets.load_measurements`: platform, mode, precision, topology, pruning_percent, batch
         and `throughput_compute_per_s` (or `latency_compute_s`); `power_full_w` for power; `initiation_interval_s` for
         dataflow designs, where known.
-        A configuration measured three times or more counts once, with its mean; two rows of one are left out, as is
-        what cannot be (`unused`); a row likelier mistaken than measured does not count (`rows` says why). A family is
-        fitted to at most 3,000 of its rows, drawn evenly over its hardware.
+        A configuration measured three times or more, or twice within 10 %, counts once, with its mean; two rows of one
+        that differ by more are left out, as is what cannot be (`unused`); a row likelier mistaken than measured does
+        not count (`rows` says why). A family is fitted to at most 3,000 of its rows, drawn evenly over its hardware.
     inputs : Dataset, optional
         Facts of platforms and networks that are not embedded, as `roofcube.inputs` gives them. A platform without facts
         is taken as fast as it was seen to be, with headroom, and its status says so. Of dims of their own that the

@@ -113,7 +113,7 @@ def efficiency(
         own, such as `assumptions`: `predicted_throughput`,
         `measured_throughput`, `peak_throughput` [1/s], `efficiency` (measured ÷ predicted, 1 = 100 %), for
         ``at="best"`` also `best_batch`. NaN where nothing was measured. On platforms that were timed but never
-        counted, throughput is batch / latency; the attr `derived_throughput` counts those cells.
+        counted, throughput is batch / latency; the attr `derived_throughput` counts those cells, if any.
 
     Raises
     ------

@@ -51,9 +51,10 @@ def check(measurements: Any, *, traces: Any = None, inputs: xr.Dataset | None = 
     Returns
     -------
     DataFrame
-        A line per finding (a row may have several): `row` (0-based, of `table`), `source_row` (of the file), `rule`,
-        `grade` (impossible, doubtful or note), `column`, `value`, `limit`, `ratio`, `finding` and `action`. No row is
-        changed or dropped. Where a row has no throughput, batch / latency is judged as its throughput.
+        A line per finding (a row may have several): `row` (0-based), `table` (what it is a row of), `source_row` (of
+        the file), `rule`, `grade` (impossible, doubtful or note), `column`, `value`, `limit`, `ratio`, `finding` and
+        `action`. No row is changed or dropped. Where a row has no throughput, batch / latency is judged as its
+        throughput.
 
     Examples
     --------

@@ -94,7 +94,8 @@ def best(
     Dataset
         Over `per`: the winner's labels as coords, all its variables, and `found`. Where nothing qualifies, `found` is
         False, labels are empty, numbers NaN, times NaT, flags -1, counts and bits 0. The first in dim order wins a tie.
-        Text labels have a number with flag meanings beside them (`platform_code`), so that they can be drawn.
+        With `per`, text labels have a number with flag meanings beside them (`platform_code`), so that they can be
+        drawn.
 
     Raises
     ------

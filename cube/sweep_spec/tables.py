@@ -367,7 +367,8 @@ def _first_problem(error: ValidationError, content: dict[str, Any]) -> str:
         home = next(
             (table for table, keys in _keys_of_tables().items() if place[-1] in keys and [table] != place[:-1]), ""
         )
-        near = f"; it belongs in [{home}]" if home else suggestion(place[-1], _known_keys(str(problem["loc"][-2:-1])))
+        known = _keys_of_tables().get(".".join(place[:-1])) or _known_keys(str(problem["loc"][-2:-1]))
+        near = f"; it belongs in [{home}]" if home else suggestion(place[-1], sorted(known))
         return f"`{key}`: not a key of a sweep{near}; see `roofcube sweep --help`"
     message = problem["msg"].removeprefix("Value error, ")
     return f"`{key}`: {message[0].lower()}{message[1:]}, got {problem['input']!r}; see `roofcube sweep --help`"

@@ -16,10 +16,20 @@ __all__ = ["SCRIPT", "drawn", "has_figures", "write_scripts"]
 
 SCRIPT = "bokeh.js"
 CELL = re.compile(r"^```python\n(.*?)^```$(\n\n<!-- figure -->)?", re.MULTILINE | re.DOTALL)
-# figures are as wide as the pages of roofcube; narrower windows scroll them
+# figures are as wide as the pages of roofcube: where the contents would cut them these are a drawer, as the theme has
+# it in small windows; windows narrower than a figure scroll it
 HEAD = """```{{raw}} html
 <style>.main, .content {{ min-width: 0; }}
-.content {{ width: auto; flex: 1; max-width: 1160px; }} .toc-drawer {{ display: none; }}
+.content {{ width: auto; flex: 1; max-width: 1160px; }}
+@media (min-width: 82em) {{ .toc-drawer {{ display: none; }} }}
+@media (max-width: 97em) {{
+.content {{ padding: 0 1em; }} .page {{ flex-direction: column; }} .theme-toggle-content {{ display: none; }}
+.sidebar-drawer {{ position: fixed; top: 0; left: -15em; width: 15em; height: 100vh; }}
+.mobile-header {{ display: flex; position: sticky; top: 0; align-items: center; justify-content: space-between; }}
+.mobile-header :is(.header-left, .header-right) {{ display: flex; height: var(--header-height); padding: 0 1rem; }}
+.nav-overlay-icon, .theme-toggle-header {{ display: flex; }}
+:target {{ scroll-margin-top: calc(var(--header-height) + 2.5rem); }}
+}}
 .figure-of-a-cell {{ overflow-x: auto; background: #fff; margin-bottom: 2em; }}
 html[data-theme="dark"] .figure-of-a-cell {{ background: {dark}; }}</style>
 <script src="{root}_static/{script}"></script>

@@ -1,9 +1,8 @@
-// code that is wider than its box is scrolled by the keyboard too
-addEventListener("load", () => {
-  for (const box of document.querySelectorAll("pre, .table-wrapper, .figure-of-a-cell")) {
-    if (box.scrollWidth > box.clientWidth) box.tabIndex = 0;
-  }
-});
+// what is wider than its box is scrolled by the keyboard too: code and tables at once, figures when they are drawn
+const reach = (boxes) => {
+  for (const box of document.querySelectorAll(boxes)) if (box.scrollWidth > box.clientWidth) box.tabIndex = 0;
+};
+addEventListener("load", () => reach("pre, .table-wrapper"));
 
 // figures follow the theme of the site, from when all of them are drawn
 addEventListener("load", () => {
@@ -17,6 +16,7 @@ addEventListener("load", () => {
   const drawn = () => window.Bokeh && Bokeh.documents.length >= number && Bokeh.documents.every((one) => one.is_idle);
   const start = () => {
     if (number && !drawn()) return void setTimeout(start, 100);
+    reach(".figure-of-a-cell");
     follow();
     scheme.addEventListener("change", follow);
     new MutationObserver(follow).observe(document.body, {attributeFilter: ["data-theme"]});

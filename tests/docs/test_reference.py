@@ -52,6 +52,13 @@ def test_every_variable_is_tabulated_with_its_meaning():
         assert variable.long_name in text
 
 
+def test_every_label_of_a_cube_is_told():
+    text = page("variables")
+    cubes = [rc.benchmark("mnist"), rc.inputs("zoo", platforms="RTX3090", batch=1, layout="offered")]
+    cubes.append(rc.as_offered(cubes[0]))
+    assert {str(name) for cube in cubes for name in cube.coords if f"`{name}`" not in text} == set()
+
+
 def test_every_flag_and_rule_is_tabulated():
     text = page("flags")
     for flag, codes in FLAGS.items():

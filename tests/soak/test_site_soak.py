@@ -123,3 +123,13 @@ def test_every_figure_of_the_gallery_is_drawn(site, browser):
     figures = page.locator(".figure-of-a-cell > div").count()
     assert figures == (DOCS / "gallery.md").read_text(encoding="utf-8").count("<!-- figure -->")
     assert page.evaluate("Bokeh.documents.length") == figures
+
+
+@pytest.mark.parametrize("width", [1280, 1440])
+def test_no_figure_of_the_gallery_is_cut(site, browser, width):
+    page = browser.new_page(viewport={"width": width, "height": 900})
+    page.goto((site / "gallery.html").as_uri())
+    page.wait_for_function("window.Bokeh && Bokeh.documents.every((one) => one.is_idle)")
+    wide = "all => all.filter((one) => one.scrollWidth > one.clientWidth).length"
+    assert page.eval_on_selector_all(".figure-of-a-cell", wide) == 0
+    assert page.locator("label.nav-overlay-icon").is_visible()

@@ -155,6 +155,7 @@ def test_other_reductions_run(tmp_path, reduce):
             ("precision", "precisoin"),
             r"spec\.toml, `inputs\.precisoin`: not a key of a sweep; did you mean 'precision'",
         ),
+        (("[inputs]", '[inputs]\nplatform = ["TX2"]'), r"`inputs\.platform`: .*; did you mean 'platforms'\?"),
         (
             ("steps = 7", "steps = 0"),
             r"`hypothetical\.peak_compute\.steps`: input should be greater than or equal to 1, got 0",

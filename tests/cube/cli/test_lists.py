@@ -103,3 +103,28 @@ def test_networks_of_a_configuration_are_listed_with_a_context(tmp_path):
     ]
     assert rows[0]["left_out"] == "of Tiny the text decoder alone, without vision_config (clip_vision_model)"
     assert "`context`: expected tokens in context" in CliRunner().invoke(main, ["networks", str(path)]).output
+
+
+def test_the_sizes_of_symbolic_dims_are_options(tmp_path):
+    onnx = pytest.importorskip("onnx")
+    weights = onnx.helper.make_tensor("w", onnx.TensorProto.FLOAT, (4, 3, 3, 3), [0.0] * 108)
+    picture = onnx.helper.make_tensor_value_info("x", onnx.TensorProto.FLOAT, ("N", 3, "h", "w"))
+    answer = onnx.helper.make_tensor_value_info("y", onnx.TensorProto.FLOAT, None)
+    graph = onnx.helper.make_graph(
+        [onnx.helper.make_node("Conv", ["x", "w"], ["y"])], "net", [picture], [answer], [weights]
+    )
+    path = tmp_path / "net.onnx"
+    onnx.save(onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 17)]), path)
+
+    def run(*sizes):
+        return CliRunner().invoke(main, ["networks", str(path), "--json", *sizes])
+
+    assert "give it with --size h=… --size w=…" in run().output
+    for sizes in (("h=10", "w=8"), ("x=1,3,10,8",)):
+        row = json.loads(run(*(part for one in sizes for part in ("--size", one))).stdout)[0]
+        assert row["ops"] == 2 * 108 * 8 * 6
+    assert "`--size`: the model has no symbolic dim 'width'" in run("--size", "width=8").output
+    assert "write it like --size h=128" in run("--size", "h=large").output
+    alone = CliRunner().invoke(main, ["networks", "--size", "h=8"])
+    assert "`--size`: expected an ONNX file beside it" in alone.output
+    assert alone.exit_code == 2
