@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 import xarray as xr
 
-from roofcube.calibration.facts import facts_of, with_facts
+from roofcube.calibration.facts import facts_of
 from roofcube.calibration.fitted import Fitted
 from roofcube.calibration.fitting.families import fit, one_thread
 from roofcube.calibration.measured import INTERVAL, measured
@@ -238,7 +238,7 @@ class Calibration(Fitted):
         if isinstance(table, xr.Dataset):
             return table.assign(self.tables(table, level=level).data_vars)
         table = as_table(table, what="table")
-        facts = self.facts if inputs is None else with_facts(self.facts, inputs)
+        facts = self.facts if inputs is None else self.facts_with(inputs)
         rows = indexed_rows(canonical_keys(table), facts)
         interval = np.full(len(rows), np.nan)
         if INTERVAL in table.columns:

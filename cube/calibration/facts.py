@@ -19,7 +19,7 @@ from roofcube.model.inputs import inputs as all_inputs
 from roofcube.vocabulary import ELEMENT_BYTES, HARDWARE_DIMS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping
 
 __all__ = [
     "TILES",
@@ -38,6 +38,9 @@ DEMANDS = ("ops", "params", "activations", "patches", "out_channels", "fully_con
 BESIDE = ("vector_elements", "kernels")
 # without facts a device is taken to offer this many times what it was seen to do
 HEADROOM = 4.0
+# what the parameters of a calibration are relative to, and how exactly figures are the same
+FIGURES = {"peak": "peak_compute [op/s]", "bandwidth": "memory_bandwidth [B/s]", "cores": "cores"}
+SAME = 1e-6
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -156,15 +159,16 @@ def facts_of(inputs: xr.Dataset | None) -> Facts:
     embedded = _embedded()
     if inputs is None:
         return embedded
-    return Facts(
-        {**embedded.hardware, **{one.key: one for one in _machines_of(inputs)}},
-        {**embedded.networks, **{one.key: one for one in _networks_of(inputs)}},
-    )
+    told = _told(inputs)
+    return Facts({**embedded.hardware, **told.hardware}, {**embedded.networks, **told.networks})
 
 
 @cache
 def _embedded() -> Facts:
-    inputs = all_inputs()
+    return _told(all_inputs())
+
+
+def _told(inputs: xr.Dataset) -> Facts:
     return Facts({one.key: one for one in _machines_of(inputs)}, {one.key: one for one in _networks_of(inputs)})
 
 
@@ -325,9 +329,64 @@ def _totals(
     )  # fmt: skip
 
 
-def with_facts(facts: Facts, inputs: xr.Dataset | None) -> Facts:
-    """Add the facts of the inputs behind those of the calibration, whose places stay valid."""
-    more = facts_of(inputs)
-    hardware = {key: one for key, one in more.hardware.items() if key not in facts.hardware}
-    networks = {key: one for key, one in more.networks.items() if key not in facts.networks}
-    return Facts({**facts.hardware, **hardware}, {**facts.networks, **networks})
+def with_facts(facts: Facts, inputs: xr.Dataset | None, *, measured: Collection[tuple[str, str, str]]) -> Facts:
+    """Add the facts of the inputs behind those of a calibration, whose places stay valid.
+
+    What the calibration knows is what the inputs say of it, in its place.
+
+    Parameters
+    ----------
+    measured : collection of keys
+        Hardware of which rows were measured: the parameters are relative to its figures.
+
+    Raises
+    ------
+    InvalidDataError
+        If the inputs have other figures of hardware that was measured, or tell several things of one network.
+    """
+    told = Facts({}, {}) if inputs is None else _told(inputs)
+    if inputs is not None:
+        _check_one_of_each(facts, inputs)
+        _check_figures({key: facts.hardware[key] for key in measured}, told)
+    hardware = {key: one for key, one in told.hardware.items() if key not in measured}
+    # without layers the inputs say nothing of a network but its name
+    networks = told.networks if inputs is not None and "layer_patches" in inputs else {}
+    embedded = _embedded()
+    return Facts(
+        {**facts.hardware, **hardware, **_behind(facts.hardware, {**embedded.hardware, **told.hardware})},
+        {**facts.networks, **networks, **_behind(facts.networks, {**embedded.networks, **told.networks})},
+    )
+
+
+def _behind(known: Mapping[Any, Any], more: Mapping[Any, Any]) -> dict[Any, Any]:
+    return {key: one for key, one in more.items() if key not in known}
+
+
+def _check_one_of_each(facts: Facts, inputs: xr.Dataset) -> None:
+    """Raise where the demands of networks that are known depend on more than the network."""
+    if "topology" not in inputs.coords:
+        return
+    names = [name for name in ("ops", *(f"layer_{one}" for one in DEMANDS), *BESIDE) if name in inputs.variables]
+    own = {dim: name for name in names for dim in inputs[name].dims if dim not in ("topology", "pruning", "layer")}
+    calibrated = {name for name, _ in facts.networks}
+    both = [name for name in np.atleast_1d(inputs["topology"].to_numpy()).tolist() if name in calibrated]
+    if own and both:
+        dim, name = next(iter(own.items()))
+        msg = (
+            f"`inputs`: expected one {both[0]!r}, got `{name}` of it along {dim}, which a calibration does not know; "
+            f"pick one label, inputs.sel({dim}=...)"
+        )
+        raise InvalidDataError(msg)
+
+
+def _check_figures(measured: Mapping[tuple[str, str, str], Machine], told: Facts) -> None:
+    """Raise where hardware that was measured has other figures; those that were guessed give way to none."""
+    for key in measured.keys() & told.hardware.keys():
+        for name, what in FIGURES.items():
+            ours, theirs = getattr(measured[key], name), getattr(told.hardware[key], name)
+            if measured[key].stated and not np.isclose(ours, theirs, rtol=SAME, atol=0.0):
+                msg = (
+                    f"`inputs`: {' '.join(key)} was calibrated with {what} {ours:.6g}, got {theirs:.6g}; calibrate its "
+                    "rows with these inputs, or give the board another name"
+                )
+                raise InvalidDataError(msg)

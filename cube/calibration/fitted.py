@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from roofcube.calibration.facts import with_facts
 from roofcube.calibration.fitting.families import FittedFamilies, leave_networks_out, one_thread, unseen_kin
 from roofcube.calibration.fitting.intervals import Intervals, Scores, anywhere, cautious
 from roofcube.calibration.measured import fastest
@@ -19,6 +20,8 @@ from roofcube.calibration.rows import IndexedRows, distinct
 from roofcube.calibration.trust import Reach, reaches, unlike
 
 if TYPE_CHECKING:
+    import xarray as xr
+
     from roofcube.calibration.facts import Facts
     from roofcube.calibration.measured import Measured
 
@@ -92,6 +95,11 @@ class Fitted:
         half = np.where(kind, np.maximum(strange, anywhere(level)), np.where(hardware, strange, half))
         # no efficiency is less than the least known nor more than 1
         return np.minimum(half, anywhere(1.0))
+
+    def facts_with(self, inputs: xr.Dataset | None) -> Facts:
+        """Return its facts and those of inputs, as `with_facts` has it."""
+        measured = np.unique(self.data.rows.hardware[self.data.usable]).tolist()
+        return with_facts(self.facts, inputs, measured={self.data.rows.machines[one].key for one in measured})
 
     @cached_property
     def mistaken(self) -> Array:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
-from roofcube.calibration.facts import TILES, Facts, with_facts
+from roofcube.calibration.facts import TILES, Facts
 from roofcube.calibration.fitting.families import FEW_ROWS, one_thread, teachers
 from roofcube.calibration.fitting.family import prior_from
 from roofcube.calibration.fitting.law import features, log_time
@@ -59,7 +59,7 @@ def suggest(
     if n < 1:
         msg = f"`n`: expected at least 1, got {n!r}; say how many configurations you can measure"
         raise InvalidDataError(msg)
-    facts = with_facts(calibration.facts, inputs)
+    facts = calibration.facts_with(inputs)
     if candidates is None:
         table = _default(calibration, facts, platform)
     else:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
-from roofcube.calibration.facts import with_facts
 from roofcube.calibration.rows import IndexedRows
 from roofcube.calibration.trust import statuses
 from roofcube.options import check_fits
@@ -34,7 +33,7 @@ OWN = {
 def tabulate(calibration: Fitted, inputs: xr.Dataset, level: float | None) -> xr.Dataset:
     """See `Calibration.tables`; only what the hardware offers and the inputs define is computed, the rest is NaN."""
     labels = {dim: _labels_or_default(inputs, dim) for dim in DIMS}
-    facts = with_facts(calibration.facts, inputs)
+    facts = calibration.facts_with(inputs)
     hardware = _numbers_of(facts.hardware, product(*(labels[dim] for dim in HARDWARE_DIMS)))
     network = _numbers_of(facts.networks, product(*(labels[dim] for dim in NETWORK_DIMS)))
     batch = np.array(labels["batch"], dtype="f8")

@@ -409,6 +409,37 @@ def test_suggestions_for_a_brand_new_platform_beat_none_and_come_without_rows(ro
     assert set(free["platform"]) == {"ZCU104-BISMO"}
 
 
+def test_what_inputs_say_of_what_is_known_counts_or_is_refused():
+    inputs = rc.inputs("mnist", platforms="NCS2", precision="FP16", batch=[1, 4])
+    calibration = rc.calibrate(rc.datasets.load_measurements("mnist").filter(platform="NCS2"), inputs=inputs)
+    once = rc.predict(inputs, assumptions=calibration)["predicted_throughput"]
+    demands = [
+        name for name in inputs if str(name) in ("ops", "params", "activations") or str(name).startswith("layer_")
+    ]
+    demands = [name for name in demands if name not in ("layer_fully_connected", "layer_grouped", "layer_repeats")]
+    larger = inputs.assign({name: 10 * inputs[name] for name in demands})
+    slower = rc.predict(larger, assumptions=calibration)["predicted_throughput"]
+    ratio = (slower / once).to_series().dropna()
+    assert len(ratio) == once.count()
+    assert ratio.max() < 1
+    assert ratio.median() < 0.5
+    along = inputs.assign(layer_ops=inputs["layer_ops"].expand_dims(resolution=[28, 56]))
+    with pytest.raises(InvalidDataError, match="`layer_ops` of it along resolution"):
+        rc.predict(along, assumptions=calibration)
+    xr.testing.assert_identical(
+        rc.predict(along.sel(resolution=28), assumptions=calibration).predicted_throughput, once
+    )
+    other = inputs.assign(memory_bandwidth=inputs["memory_bandwidth"] / 100)
+    wanted = rc.datasets.load_measurements("mnist").filter(platform="NCS2").head(3)
+    for ask in (
+        lambda: rc.predict(other, assumptions=calibration),
+        lambda: calibration.predict(wanted, inputs=other),
+        lambda: calibration.suggest(1, inputs=other),
+    ):
+        with pytest.raises(InvalidDataError, match="NCS2 default FP16 was calibrated with memory_bandwidth"):
+            ask()
+
+
 def test_suggestions_for_a_known_platform_are_new_rows(small, rows):
     five = small.suggest(5, platform="NCS2")
     assert five.height == 5
