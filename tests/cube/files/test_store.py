@@ -46,7 +46,7 @@ def fail_to_write(monkeypatch, error) -> None:
     def fails(*args, **kwargs):
         raise error
 
-    monkeypatch.setattr(xr.Dataset, "to_netcdf", fails)
+    monkeypatch.setattr(xr.Dataset, "dump_to_store", fails)
 
 
 def test_a_failed_write_leaves_the_old_file(tmp_path, cube, monkeypatch):
