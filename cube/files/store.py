@@ -350,9 +350,10 @@ def _open(source: Path, *, reading: bool = False) -> xr.Dataset:
     """
     if source.suffix == ".zarr":
         declared.check_store(source, reading=reading)
-        from roofcube.files.bounded_codecs import bounded
+        from roofcube.files.zarr_arrays import bounded, check_arrays
 
         with bounded():
+            check_arrays(source)
             return _told_by_its_attributes(partial(xr.open_dataset, source, engine="zarr", consolidated=False))
     from xarray.backends import NetCDF4DataStore
 

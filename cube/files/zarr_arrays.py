@@ -1,4 +1,4 @@
-"""Codecs of Zarr that refuse a chunk which unpacks to more than it declares, before it takes the memory.
+"""Arrays of Zarr with codecs that refuse a chunk which unpacks to more than it declares, before it takes the memory.
 
 A chunk of some kilobytes may unpack to gigabytes. Zstandard and Blosc say in front how much is to come and are believed
 no more than that, for they end there; of gzip, and of Zstandard without a size, it is counted. zarr makes them of the
@@ -8,20 +8,23 @@ arrays that are opened in a block, in which its configuration names them.
 from __future__ import annotations
 
 import asyncio
+import json
 import math
 import zlib
 from typing import TYPE_CHECKING, Any
 
-from zarr import codecs, config
+from zarr import AsyncArray, codecs, config
 from zarr.registry import register_codec
+from zarr.storage import LocalStore, StorePath
 
 from roofcube.options import memory_limit
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from contextlib import AbstractContextManager
+    from pathlib import Path
 
-__all__ = ["bounded"]
+__all__ = ["bounded", "check_arrays"]
 
 SHARE = 16  # part of the memory limit for what no chunk declares, text among it: ten are unpacked at a time
 SLACK = 1 << 20  # bytes, of an index or of what does not shrink
@@ -37,6 +40,21 @@ def bounded() -> AbstractContextManager[Any]:
         {f"codecs.{name}": f"{__name__}.{codec.__name__}" for name, codec in CODECS.items()}
     )
     return named
+
+
+def check_arrays(store: Path) -> None:
+    """Raise where an array cannot be made of what a store says of it.
+
+    zarr makes those of a group together: of several that fail it names none, and tells of others on the error stream.
+    """
+    place = LocalStore(store, read_only=True)
+    for file in sorted(store.glob("*/zarr.json")):
+        name = file.parent.name
+        try:
+            AsyncArray.from_dict(StorePath(place, name), json.loads(file.read_bytes()))
+        except Exception as error:
+            msg = f"{name!r}, {type(error).__name__}: {error!s:.300}"
+            raise ValueError(msg) from error
 
 
 class _Bounded:

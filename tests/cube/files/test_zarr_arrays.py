@@ -1,7 +1,8 @@
-"""Chunks of Zarr stores that unpack to more than they declare are refused before they take the memory."""
+"""Arrays and chunks of Zarr stores that are not what they declare are refused by name before they take the memory."""
 
 from __future__ import annotations
 
+import gc
 import gzip
 import json
 import tracemalloc
@@ -87,3 +88,15 @@ def test_the_users_own_zarr_keeps_its_codecs(tmp_path):
     path = store_of(tmp_path / "cube.zarr", compressors=[ZstdCodec()])
     rc.load(path)
     assert type(zarr.open_array(path / "x").metadata.codecs[-1]) is ZstdCodec
+
+
+def test_of_several_arrays_that_cannot_be_made_the_first_is_named_and_nothing_printed(tmp_path, capfd):
+    path = rc.save(xr.Dataset({name: ("i", [1.0, 2.0]) for name in "abcdef"}), tmp_path / "cube.zarr")
+    for file in path.glob("*/zarr.json"):
+        file.write_text(json.dumps(json.loads(file.read_text()) | {"dimension_names": ["i", "j"]}))
+    with pytest.raises(
+        CorruptFileError, match=r"cube\.zarr: not readable as a cube \('a', ValueError: `dimension_names`"
+    ):
+        rc.load(path)
+    gc.collect()
+    assert capfd.readouterr().err == ""
