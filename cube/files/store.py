@@ -22,7 +22,7 @@ from roofcube.files.fingerprints import PART, in_parts, parts_to_hash, values_to
 from roofcube.files.lazy import blamed, identity, netcdf_handle, one_thread, small_caches, with_guarded_values
 from roofcube.interrupts import aside, import_whole, is_abandoned
 from roofcube.labels import bytes_in_file
-from roofcube.options import check_fits, memory_limit
+from roofcube.options import check_fits, memory_limit, thread_count
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -35,6 +35,7 @@ SMALL = 1 << 24  # bytes, of which a checksum takes some 15 ms
 WIDE = 4  # bytes of a letter in memory
 TEXT, TEXT_IN_FILE, TEXT_SAVED = 60, 48, 110  # bytes of a text of no letters: in memory, in a NetCDF file, to save it
 CHUNK = 1 << 21  # bytes of one of a NetCDF file
+HELD = 4  # chunks that a thread of Dask holds: read, decoded, what is made of them
 SHARE = 32  # chunks in the memory limit: several are read at a time
 MOST = 10_000  # parts of a variable, for each of which Dask makes a task, whatever a file declares
 SECONDS = 30.0  # to wait for others to leave a file in peace
@@ -69,8 +70,8 @@ def save(cube: xr.Dataset, path: str | Path) -> Path:
         attribute (a time, a path), text with None among it, or a MultiIndex, naming it; or where there are more
         than 1,000 variables.
     MemoryLimitError
-        If values that are still in a file, all of which are read, do not fit twice; or text, in the form that files
-        take.
+        If values that are still in a file or to be computed, all of which are read, do not fit beside some of their
+        chunks; or text, in the form that files take.
     UnwritableFileError
         If the disk is full or read-only; what was there is unchanged.
 
@@ -84,7 +85,7 @@ def save(cube: xr.Dataset, path: str | Path) -> Path:
     """
     target = _checked_path(path_of(path))
     check_fits("save", _bytes_to_save(cube, half=target.suffix == ".zarr"))
-    stored = _without_file_attributes(cube).load()
+    stored = _read(_without_file_attributes(cube))
     written = encoded(stored, half=target.suffix == ".zarr")
     declared.check_number("`cube`", len(written.variables), InvalidDataError)
     written.attrs |= {
@@ -459,7 +460,7 @@ def _checked_path(path: Path, *, reading: bool = False) -> Path:
 
 def _bytes_to_save(cube: xr.Dataset, *, half: bool) -> int:
     """Return what saving takes beside what is in memory: values still to be read, and those of types no file has."""
-    size = 2 * bytes_in_file(cube)  # Dask holds the chunks beside what it makes of them
+    size = bytes_in_file(cube) + _bytes_beside(cube)
     for variable in cube.variables.values():
         kind, width = variable.dtype.kind, variable.dtype.itemsize
         if kind in "SUOT":
@@ -469,6 +470,58 @@ def _bytes_to_save(cube: xr.Dataset, *, half: bool) -> int:
         elif kind in "iufmM" and not variable.dtype.isnative:
             size += variable.nbytes
     return size
+
+
+def _bytes_beside(cube: xr.Dataset) -> int:
+    """Return what reading takes beside what is read: of Dask's a few chunks a thread, or all where it joins chunks."""
+    apart = _put_in_place(cube)
+    chunks = [math.prod(map(max, one.chunks)) * one.dtype.itemsize for one in apart.values()]
+    twice = bytes_in_file(cube.drop_vars(apart))
+    return min(bytes_in_file(cube), twice + thread_count() * HELD * max(chunks, default=0))
+
+
+def _put_in_place(cube: xr.Dataset) -> dict[Any, Any]:
+    """Return the variables of numbers that Dask computes in threads of this process, which can write to one array."""
+    lazy = {name: one for name, one in cube.variables.items() if one.chunks is not None and one.dtype.kind in "biufmM"}
+    if not lazy:
+        return lazy
+    from dask import array, base, local, threaded
+
+    here = base.get_scheduler(collections=[one.data for one in lazy.values()]) in (threaded.get, local.get_sync)
+    return {
+        name: one
+        for name, one in lazy.items()
+        if here and isinstance(one.data, array.Array) and isinstance(one.data._meta, np.ndarray)
+    }
+
+
+def _read(cube: xr.Dataset) -> xr.Dataset:
+    """Read what is not in memory; Dask puts each chunk where it belongs, so that few are there twice."""
+    lazy = _put_in_place(cube)
+    if lazy:
+        import dask.array as da
+
+        places = [_Place(name, np.empty(one.shape, one.dtype)) for name, one in lazy.items()]
+        da.store([one.data for one in lazy.values()], places, lock=False)
+        for place, variable in zip(places, lazy.values(), strict=True):
+            variable.data = place.values
+    return cube.load()
+
+
+class _Place:
+    """An array that takes chunks of its own type alone: NumPy would convert them in silence."""
+
+    def __init__(self, name: Any, values: Any) -> None:
+        self.name, self.values = name, values
+
+    def __setitem__(self, index: Any, chunk: Any) -> None:
+        if chunk.dtype != self.values.dtype:
+            msg = (
+                f"`{self.name}`: expected chunks of {self.values.dtype}, as Dask says of it, got {chunk.dtype}; "
+                "convert it with astype"
+            )
+            raise InvalidDataError(msg)
+        self.values[index] = chunk
 
 
 def _write_netcdf(stored: xr.Dataset, path: Path) -> None:
