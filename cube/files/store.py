@@ -265,9 +265,12 @@ def _read_in_parts(lazy: xr.Dataset) -> None:
 
 
 def _lazy_cube(source: Path, chunks: Any) -> xr.Dataset:
-    with one_thread(source), blamed(source):
-        before = identity(source)
-        return _as_saved(_chunked(_guarded(source), chunks, f"{source} {before}"))
+    before = identity(source)
+    with blamed(source):
+        with one_thread(source):
+            lazy = _guarded(source)
+        # values of no dims are read here, by a thread that waits for the library
+        return _as_saved(_chunked(lazy, chunks, f"{source} {before}"))
 
 
 def _chunked(lazy: xr.Dataset, chunks: Any, token: str) -> xr.Dataset:
@@ -515,7 +518,7 @@ class _Place:
         self.name, self.values = name, values
 
     def __setitem__(self, index: Any, chunk: Any) -> None:
-        if chunk.dtype != self.values.dtype:
+        if chunk.dtype.newbyteorder("=") != self.values.dtype.newbyteorder("="):
             msg = (
                 f"`{self.name}`: expected chunks of {self.values.dtype}, as Dask says of it, got {chunk.dtype}; "
                 "convert it with astype"
