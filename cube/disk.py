@@ -18,6 +18,7 @@ import stat
 import sys
 import time
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
 from functools import cache
 from pathlib import Path
@@ -53,6 +54,7 @@ __all__ = [
 
 UNPACKED = 16  # times its size that text takes while it is read: letters, lists of words, columns
 PART = 1 << 26  # bytes that are hashed at a time
+FLUSHED = 8  # files of a folder that are flushed at a time: a disk does several in one step
 FORGOTTEN = 7 * 24 * 3600.0  # seconds after which what nobody writes to is a stray, whoever began it
 TEMPORARY = re.compile(r"\..*\.(?P<machine>[0-9a-f]{8})-(?P<process>\d+)-[0-9a-f]{8}\.partial")
 REMEDIES = {
@@ -293,8 +295,11 @@ def _exchanged(first: Path, second: Path) -> bool:
 
 
 def _to_disk(path: Path) -> None:
-    for part in [*path.rglob("*"), path] if path.is_dir() else [path]:
-        sync(part)
+    if path.is_dir():
+        with ThreadPoolExecutor(FLUSHED) as pool:
+            for _ in pool.map(sync, path.rglob("*")):  # the first that fails, or Ctrl-C, ends it
+                pass
+    sync(path)
 
 
 def sync(path: Path) -> None:

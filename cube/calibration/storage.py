@@ -7,30 +7,20 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import polars as pl
 
-from roofcube.calibration.facts import Facts, Machine, NetworkTotals
-from roofcube.calibration.fitted import Fitted
-from roofcube.calibration.fitting.dataflow import PipelineFill
-from roofcube.calibration.fitting.families import FittedFamilies
-from roofcube.calibration.fitting.family import FamilyModel, Structure
-from roofcube.calibration.fitting.intervals import Scores
+from roofcube.calibration.fitting.families import one_thread
 from roofcube.calibration.fitting.law import PARAMETERS, PRIOR_DEVIATION, PRIOR_MEAN
-from roofcube.calibration.fitting.least_squares import Prior
-from roofcube.calibration.fitting.power import PowerModel
-from roofcube.calibration.fitting.residual import Kernel, Place, Posterior
-from roofcube.calibration.fitting.sisters import Kinship, Sister
-from roofcube.calibration.measured import Measured
-from roofcube.calibration.rows import indexed_rows
+from roofcube.calibration.restoring import PLAIN_TYPES, fitted_of
 from roofcube.datasets.forks import check_not_forked
 from roofcube.disk import digest, path_of, replacing, text_of
-from roofcube.errors import CorruptFileError
-from roofcube.labels import KEY_COLUMNS
+from roofcube.errors import CorruptFileError, InvalidDataError
 
 if TYPE_CHECKING:
     import os
 
-__all__ = ["read_fitted", "write_fitted"]
+    from roofcube.calibration.fitted import Fitted
+
+__all__ = ["read_fitted", "signed", "write_fitted"]
 
 # 1: without a checksum, of a law of fewer terms; 2: without sisters; 3: without odd networks
 FORMAT, VERSION = "roofcube calibration", 4
@@ -44,6 +34,13 @@ FIRST = (
 
 def write_fitted(calibration: Fitted, path: str | os.PathLike[str]) -> None:
     """See `Calibration.save`."""
+    types = {name: str(kind) for name, kind in calibration.data.table.schema.items()}
+    for name, kind in types.items():
+        if kind not in PLAIN_TYPES:
+            msg = (
+                f"`{name}`: expected measurements of numbers, text or flags, got {kind}; calibrate without this column"
+            )
+            raise InvalidDataError(msg)
     document = {
         "format": FORMAT,
         "version": VERSION,
@@ -51,7 +48,7 @@ def write_fitted(calibration: Fitted, path: str | os.PathLike[str]) -> None:
         "hardware": [asdict(one) for one in calibration.facts.hardware.values()],
         "networks": [asdict(one) for one in calibration.facts.networks.values()],
         "measurements": {name: calibration.data.table[name].to_list() for name in calibration.data.table.columns},
-        "types": {name: str(kind) for name, kind in calibration.data.table.schema.items()},
+        "types": types,
         "reason": calibration.data.reason.tolist(),
         "arrays": {name: getattr(calibration.data, name).tolist() for name in ("seconds", "power", "interval")},
         "families": {name: _as_json(model) for name, model in calibration.engine.families.items()},
@@ -59,9 +56,13 @@ def write_fitted(calibration: Fitted, path: str | os.PathLike[str]) -> None:
         "fill": _as_json(calibration.engine.fill),
         "scores": {name: _as_json(one) for name, one in calibration.scores.items()},
     }
-    document[CHECKSUM] = _checksum(document)
     with replacing(path) as temporary:
-        temporary.write_text(json.dumps(document), encoding="utf-8")
+        temporary.write_text(json.dumps(signed(document)), encoding="utf-8")
+
+
+def signed(document: dict[str, Any]) -> dict[str, Any]:
+    """Return a document with its checksum."""
+    return document | {CHECKSUM: _checksum(document)}
 
 
 def _checksum(document: dict[str, Any]) -> str:
@@ -93,33 +94,21 @@ def read_fitted(path: str | os.PathLike[str]) -> Fitted:
         msg = f"{source.name}: expected a file of Calibration.save, got another kind of JSON; give the right file"
         raise CorruptFileError(msg)
     version = found.get("version")
-    if not isinstance(version, int) or version > VERSION:
-        msg = f"{source.name}: expected format version up to {VERSION}, got {version!r:.40}; update roofcube"
+    if isinstance(version, bool) or not isinstance(version, int) or not 1 <= version <= VERSION:
+        msg = f"{source.name}: expected format version 1 to {VERSION}, got {version!r:.40}; update roofcube"
         raise CorruptFileError(msg)
     if version > 1 and found.get(CHECKSUM) != _checksum(found):
         msg = f"{source.name}: the content was altered; restore it from its source, or calibrate again"
         raise CorruptFileError(msg)
     try:
-        return _fitted(_of_version_1(found) if version == 1 else found)
+        with one_thread():
+            return fitted_of(_of_version_1(found) if version == 1 else found)
     except Exception as error:
         msg = (
             f"{source.name}: not a whole calibration file ({type(error).__name__}: {str(error)[:200]}); save it again "
             "with Calibration.save"
         )
         raise CorruptFileError(msg) from error
-
-
-def _fitted(found: dict[str, Any]) -> Fitted:
-    hardware = [Machine(**one) for one in found["hardware"]]
-    networks = [NetworkTotals(**{**one, "convolution_ops": tuple(one["convolution_ops"])}) for one in found["networks"]]
-    facts = Facts({one.key: one for one in hardware}, {one.key: one for one in networks})
-    engine = FittedFamilies(
-        {name: _family(one, hardware) for name, one in found["families"].items()},
-        {name: _power(one) for name, one in found["power"].items()},
-        PipelineFill(found["fill"]["inputs"], np.array(found["fill"]["errors"], dtype="f8")),
-    )
-    scores = {name: _scores(one) for name, one in found["scores"].items()}
-    return Fitted(facts, _rows_of_file(found, facts), engine, found["name"], scores)
 
 
 def _of_version_1(found: dict[str, Any]) -> dict[str, Any]:
@@ -159,66 +148,3 @@ def _of_version_1(found: dict[str, Any]) -> dict[str, Any]:
     }
     networks = [{**one, "kernels": one["layers"]} for one in found["networks"]]
     return {**found, "networks": networks, "families": families, "power": power}
-
-
-def _scores(found: dict[str, Any]) -> Scores:
-    far = found.get("far")
-    error, deviation, network = (np.array(found[part]) for part in ("error", "deviation", "network"))
-    scaled, units = found.get("scaled", False), found.get("units")
-    return Scores(error, deviation, network, scaled, None if far is None else _scores(far), units)
-
-
-def _rows_of_file(found: dict[str, Any], facts: Facts) -> Measured:
-    kinds = {name: getattr(pl, kind) for name, kind in found["types"].items()}
-    table = pl.DataFrame(found["measurements"], schema=kinds)
-    keys = table.select(*KEY_COLUMNS[:-1], pl.col("batch").cast(pl.Float64))
-    arrays = {name: np.array(values, dtype="f8") for name, values in found["arrays"].items()}
-    return Measured(table, facts, indexed_rows(keys, facts), reason=np.array(found["reason"], dtype=object), **arrays)
-
-
-def _family(found: dict[str, Any], machines: list[Machine]) -> FamilyModel:
-    structures = tuple(
-        Structure(one["tile"], one["weight"], _posterior(one["posterior"])) for one in found["structures"]
-    )
-    flows = found.get("dataflow", machines[found["groups"][0]].dataflow)
-    return FamilyModel(
-        tuple(found["groups"]), structures, np.array(found["modes"]), flows, tuple(found.get("above_peak", ())),
-        found.get("evidence", 0.0), tuple(_sister(one, machines) for one in found.get("sisters", ())),
-        tuple((int(one), int(other)) for one, other in found.get("falling", ())),
-        tuple(found.get("above_bandwidth", ())),
-    )  # fmt: skip
-
-
-def _sister(found: dict[str, Any], machines: list[Machine]) -> Sister:
-    degrees = tuple(_kinship(one) for one in found["kinships"])
-    place = None if found["place"] is None else _place(found["place"])
-    return Sister(
-        tuple(found["hardware"]), _family(found["model"], machines), found["own"], degrees, place,
-        np.array(found["gradient"]),
-    )  # fmt: skip
-
-
-def _kinship(found: dict[str, Any]) -> Kinship:
-    wrong = np.array(found["wrong"], dtype=bool)
-    # in version 3 no network was odd, and the one factor was of two at every degree
-    odd = np.array(found.get("odd", np.zeros(len(wrong))), dtype=bool)
-    common = found.get("common", float(np.log(2.0)))
-    return Kinship(found["degree"], found["weight"], np.array(found["pull"]), wrong, odd, common)
-
-
-def _posterior(found: dict[str, Any]) -> Posterior:
-    prior = Prior(np.array(found["prior"]["mean"]), np.array(found["prior"]["covariance"]))
-    arrays = {name: np.array(found[name]) for name in ("theta", "tilt", "pull", "gradient", "group", "noise")}
-    return Posterior(
-        place=_place(found["place"]), groups=found["groups"], prior=prior, kernel=Kernel(**found["kernel"]), **arrays
-    )
-
-
-def _place(found: dict[str, Any]) -> Place:
-    return Place(**{name: np.array(values) for name, values in found.items()})
-
-
-def _power(found: dict[str, Any]) -> PowerModel:
-    return PowerModel(
-        tuple(found["hardware"]), np.array(found["watts"]), np.array(found["pull"]), _place(found["place"])
-    )

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from roofcube.errors import CorruptFileError, InvalidDataError, MemoryLimitError
 from roofcube.files.checksums import ALL, WHOLE
+from roofcube.files.hdf_links import groups_of, start_of
 from roofcube.options import memory_limit
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ __all__ = [
     "check_chunks",
     "check_descriptions",
     "check_links",
+    "check_no_groups",
     "check_no_other_opened",
     "check_number",
     "check_own_values",
@@ -34,7 +36,6 @@ __all__ = [
     "open_files",
 ]
 
-HDF = b"\x89HDF\r\n\x1a\n"
 # type and body of messages of HDF5 that name other files, and the heap that these point to
 ELSEWHERE = ((rb"\x07", rb"\x01.{7}", b"HEAP"), (rb"\x08", rb"[\x04-\x0f]\x03", b"GCOL"))
 LINK = rb"\x01[\x08-\x1f]\x40"  # version, flags and kind of a link to another file
@@ -51,6 +52,7 @@ NUMBERS = {
 DTYPES = {"bool": 1, **NUMBERS, "complex64": 8, "complex128": 16, "string": 80}  # of text, with what holds it
 WIDE_DTYPES = ("fixed_length_utf32", "null_terminated_bytes")  # of a declared length
 TIME_DTYPES = ("numpy.datetime64", "numpy.timedelta64")
+SHOWN = 5  # groups that are told of a file that has some
 FILL_TEXT = 1_000  # letters; NaN and Infinity are text too, and 64 bytes in base 64
 CODECS = ("bytes", "vlen-utf8", "zstd", "gzip", "blosc", "crc32c", "transpose", "sharding_indexed")
 
@@ -84,7 +86,7 @@ def check_store(store: Path, *, reading: bool) -> None:
     """
     if not store.is_dir():
         raise _refused(store, "a folder", "a file")
-    files = check_links(store)
+    names = {folder: set(files) for folder, files in check_links(store).items()}
     root = _parsed(store / METADATA)
     _check_group(store / METADATA, root)
     whole = root.get("attributes", {}).get(WHOLE) == ALL
@@ -96,7 +98,7 @@ def check_store(store: Path, *, reading: bool) -> None:
         declared = _parsed(folder / METADATA)
         size, part = _declared(folder / METADATA, declared)
         if whole:
-            _check_chunks(folder, declared, files)
+            _check_chunks(folder, declared, names)
         if reading or list(declared.get("dimension_names") or ()) == [folder.name]:
             sizes[folder.name] = max(size, part)
         parts[folder.name] = part
@@ -139,6 +141,15 @@ def check_bytes(source: Path | str, sizes: Mapping[str, int], parts: Mapping[str
 # netcdf ---------------------------------------------------------------------------------------------------------------
 
 
+def check_no_groups(path: Path) -> None:
+    """Raise where an HDF5 file has groups: netCDF goes through them as it opens a file, without end if they circle."""
+    names = groups_of(path)
+    if names:
+        told = ", ".join(map(repr, names[:SHOWN]))
+        msg = f"{path}: expected variables alone, got the groups {told:.200}; make a file of each that is wanted"
+        raise CorruptFileError(msg)
+
+
 def check_own_values(path: Path) -> None:
     """Raise where a variable of an HDF5 file has its values in other files, of which HDF5 would read any.
 
@@ -147,7 +158,7 @@ def check_own_values(path: Path) -> None:
     """
     size = path.stat().st_size
     with path.open("rb") as file:
-        start = next((at for at in _starts(size) if _read(file, at, len(HDF)) == HDF), None)
+        start = start_of(file, size)
         if start is None:
             return
         head = _read(file, start, 16)
@@ -226,14 +237,6 @@ def _file_of_link(file: BinaryIO, at: int) -> str | None:
     except UnicodeDecodeError:
         return None
     return names[0] if len(rest) > 2 and all(one and one.isprintable() for one in names) else None
-
-
-def _starts(size: int) -> Iterator[int]:
-    """Go through the places at which an HDF5 file may start."""
-    at = 0
-    while at < size:
-        yield at
-        at = max(512, 2 * at)
 
 
 # zarr -----------------------------------------------------------------------------------------------------------------
@@ -342,7 +345,7 @@ def _inside_shards(path: Path, chunk: list[int], codecs: list[Any]) -> int:
         chunk = inner
 
 
-def _check_chunks(folder: Path, declared: dict[str, Any], files: dict[str, list[str]]) -> None:
+def _check_chunks(folder: Path, declared: dict[str, Any], names: dict[str, set[str]]) -> None:
     """Raise where a chunk of a store that was written whole has no file: Zarr would read fill values in its place."""
     lengths = declared["chunk_grid"]["configuration"]["chunk_shape"]
     counts = [-(-size // one) for size, one in zip(declared["shape"], lengths, strict=True)]
@@ -351,14 +354,13 @@ def _check_chunks(folder: Path, declared: dict[str, Any], files: dict[str, list[
     separator = configuration.get("separator") if isinstance(configuration, dict) else None
     indices = product(*(map(str, range(count)) for count in counts))
     if separator == ".":
-        there = set(files[str(folder)])
+        there = names[str(folder)]
         missing = (name for index in indices if (name := ".".join(("c", *index))) not in there)
     else:
-        inside = {place: set(names) for place, names in files.items()}
         missing = (
             os.path.join("c", *index)  # noqa: PTH118
             for index in indices
-            if (index or ("c",))[-1] not in inside.get(os.path.join(folder, *("c", *index)[:-1]), ())  # noqa: PTH118
+            if (index or ("c",))[-1] not in names.get(os.path.join(folder, *("c", *index)[:-1]), ())  # noqa: PTH118
         )
     lost = next(missing, None)
     if lost is not None:

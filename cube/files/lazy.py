@@ -133,13 +133,13 @@ def with_guarded_values(opened: xr.Dataset, source: Path, of: Identity) -> xr.Da
     ...     print(str(error).rpartition("inputs.zarr: ")[2])
     expected the file that was opened, got one replaced or changed since; load it again
     """
-    guarded = opened.copy()
+    guarded = {}
     for name, variable in opened.variables.items():
         if not variable._in_memory and variable.chunks is None:
             values: Any = indexing.LazilyIndexedArray(_GuardedValues(variable, source, of))
             own: Any = indexing.MemoryCachedArray(indexing.CopyOnWriteArray(values))  # type: ignore[no-untyped-call]
             guarded[name] = variable.copy(deep=False, data=own)
-    return guarded
+    return opened.assign(guarded)
 
 
 class _GuardedValues(BackendArray):

@@ -34,6 +34,7 @@ __all__ = ["SECONDS", "describe_untrusted", "load_untrusted"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 SECONDS, RATE = 5.0, 1e7  # that a file may take, and one more for so many of its bytes; a cube of 10⁸ cells takes 2
+A_FILE = 1 << 16  # bytes that each file counts for beside its own: zarr takes some milliseconds for it
 START = 20.0  # seconds more, to start a process and import what reads files
 READY = b"ready"  # what the child says first: from now on the file takes its time
 HEADER_BYTES = 1 << 26
@@ -119,7 +120,8 @@ def _asked_of_child(
 def _seconds_for(path: Path) -> float:
     """Return how long a file may take, or a folder by all that is in it."""
     files = (os.path.join(folder, name) for folder, _, names in os.walk(path) for name in names)  # noqa: PTH118
-    return SECONDS + sum(os.lstat(file).st_size for file in (files if path.is_dir() else [path])) / RATE
+    sizes = [os.lstat(file).st_size for file in (files if path.is_dir() else [path])]
+    return SECONDS + (sum(sizes) + len(sizes) * A_FILE) / RATE
 
 
 def _checked_seconds(seconds: float) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -51,9 +52,8 @@ def long_table(cube: xr.Dataset) -> pl.DataFrame:
 
 def _known_cells(cube: xr.Dataset) -> tuple[list[str], np.ndarray[Any, Any]]:
     """Return the dims of the long table and the flat places of its cells."""
-    known = [name for name in FIRST if name in cube] or [
-        name for name, array in cube.data_vars.items() if array.dtype.kind == "f"
-    ][:1]
+    floats = (str(name) for name in cube.data_vars if cube.variables[name].dtype.kind == "f")
+    known = [name for name in FIRST if name in cube] or list(islice(floats, 1))
     dims = [dim for dim in dim_order(cube) if any(dim in cube[name].dims for name in known)]
     sizes = [cube.sizes[dim] for dim in dims]
     return dims, np.flatnonzero(
@@ -65,8 +65,9 @@ def _table_of(cube: xr.Dataset, dims: list[str], cells: np.ndarray[Any, Any]) ->
     """Lay these cells out as rows."""
     places = dict(zip(dims, np.unravel_index(cells, [cube.sizes[dim] for dim in dims]), strict=True))
     names = [*dims, *(name for name in cube.coords if name not in dims), *cube.data_vars]
-    shown = [name for name in names if set(cube[name].dims) <= set(dims)]
-    table = pl.DataFrame([_column_of(cube[name], places, cells.size) for name in shown])
+    shown = {str(name): cube.variables[name] for name in names}
+    shown = {name: variable for name, variable in shown.items() if set(variable.dims) <= set(dims)}
+    table = pl.DataFrame([_column_of(name, variable, places, cells.size) for name, variable in shown.items()])
     kept = (
         [
             name
@@ -79,15 +80,15 @@ def _table_of(cube: xr.Dataset, dims: list[str], cells: np.ndarray[Any, Any]) ->
     return table.select(kept).with_columns(pl.selectors.float().fill_nan(None))
 
 
-def _column_of(array: xr.DataArray, places: dict[str, np.ndarray[Any, Any]], rows: int) -> pl.Series:
+def _column_of(name: str, variable: xr.Variable, places: dict[str, np.ndarray[Any, Any]], rows: int) -> pl.Series:
     """Take the values at the cells of the table; what is few is put in words before it is repeated."""
-    values = array.values
+    values = variable.values
     few = values.size <= rows
-    at = [places[str(dim)] for dim in array.dims]
+    at = [places[str(dim)] for dim in variable.dims]
     if not few:
         values = values[tuple(at)]
-    words = flag_words(values.reshape(-1), array.attrs, spaced=False, between="+")
-    column = pl.Series(str(array.name), words.astype(str) if words.dtype.kind in "UO" else words)
+    words = flag_words(values.reshape(-1), variable.attrs, spaced=False, between="+")
+    column = pl.Series(name, words.astype(str) if words.dtype.kind in "UO" else words)
     if not few:
         return column
     return column.gather(np.ravel_multi_index(at, values.shape) if at else np.zeros(rows, dtype=np.intp))
@@ -132,7 +133,8 @@ def _netcdf(subject: Subject) -> tuple[Link | None, str]:
     dropped: list[str] = []
     cube = subject.source
     if len(content) > LIMIT:
-        dropped = [str(name) for name, array in cube.data_vars.items() if "layer" in array.dims]
+        dropped = [str(name) for name in cube.data_vars if "layer" in cube.variables[name].dims]
+    if dropped:
         cube = cube.drop_vars(dropped)
         content = _netcdf_bytes(cube)
     if len(content) > LIMIT:

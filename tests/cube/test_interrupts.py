@@ -142,7 +142,7 @@ def test_a_library_that_swallows_ctrl_c_does_not_swallow_ours(tmp_path, monkeypa
 
 def test_an_interrupted_save_leaves_the_old_file_and_nothing_beside(tmp_path, monkeypatch):
     path = rc.save(xr.Dataset({"v": ("a", np.arange(5.0))}), tmp_path / "cube.nc")
-    real, ended = xr.Dataset.to_netcdf, threading.Event()
+    real, ended = xr.Dataset.dump_to_store, threading.Event()
 
     def slow(cube, name, **kwargs):
         _thread.interrupt_main()
@@ -152,7 +152,7 @@ def test_an_interrupted_save_leaves_the_old_file_and_nothing_beside(tmp_path, mo
         real(cube, name, **kwargs)
         threading.Timer(0.2, ended.set).start()
 
-    monkeypatch.setattr(xr.Dataset, "to_netcdf", slow)
+    monkeypatch.setattr(xr.Dataset, "dump_to_store", slow)
     with pytest.raises(KeyboardInterrupt):
         rc.save(xr.Dataset({"v": ("a", np.zeros(5))}), path)
     assert ended.wait(WITHIN)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import signal
@@ -11,10 +12,12 @@ from collections import Counter
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 import pytest
-from mutants import damaged
+from mutants import damaged, edited
 
 import roofcube as rc
+from roofcube.calibration.storage import signed
 from roofcube.errors import RoofcubeError
 
 pytest.importorskip("zarr")
@@ -62,10 +65,13 @@ def seeds(tmp_path_factory) -> dict[str, Path]:
     rc.Sweep(inputs[kept].drop_vars("layer", errors="ignore")).to_zarr(folder / "sweep.zarr")
     rows = rc.datasets.load_measurements("mnist").filter(rc.datasets.load_measurements("mnist")["platform"] == "TX2")
     rc.calibrate(rows).save(folder / "calibration.json")
+    boards = rc.datasets.load_measurements().filter(pl.col("platform").is_in(["NCS2", "ZCU104-BISMO", "TX2"]))
+    rc.calibrate(boards).save(folder / "forged.json")
     rows.head(12).write_csv(folder / "rows.csv")
     (folder / "platforms.toml").write_text(PLATFORM + PLATFORM.replace("FP16", "INT8"), "utf-8")
     (folder / "spec.toml").write_text(SPEC, "utf-8")
     made = {"nc": rc.save(cube, folder / "cube.nc"), "zarr": rc.save(cube, folder / "cube.zarr")}
+    made |= {"forged": folder / "forged.json"}
     made |= {"sweep": folder / "sweep.zarr", "calibration": folder / "calibration.json", "rows": folder / "rows.csv"}
     return made | {"platforms": folder / "platforms.toml", "spec": folder / "spec.toml", "onnx": network(folder)}
 
@@ -122,14 +128,18 @@ def refused_untrusted(path: Path) -> bool:
 
 @pytest.mark.soak
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("kind", ["nc", "zarr", "sweep", "calibration", "rows", "platforms", "spec", "onnx"])
+@pytest.mark.parametrize("kind", ["nc", "zarr", "sweep", "calibration", "forged", "rows", "platforms", "spec", "onnx"])
 def test_damaged_files_are_read_as_they_were_or_refused(tmp_path, seeds, kind):
     seed, counts, wrong = seeds[kind], Counter[str](), []
     for start in range(0, EACH, AT_ONCE):
         paths = []
         for number in range(start, min(start + AT_ONCE, EACH)):
             paths.append(tmp_path / f"{number}{seed.suffix}")
-            damaged(seed, paths[-1], random.Random(f"{kind} {number}"))
+            rng = random.Random(f"{kind} {number}")
+            if kind == "forged":  # with a checksum that matches
+                paths[-1].write_text(json.dumps(signed(edited(json.loads(seed.read_text()), rng))))
+            else:
+                damaged(seed, paths[-1], rng)
         for path, line in zip(paths, told(kind, seed, paths), strict=True):
             counts[line.split()[0]] += 1
             if line.split()[0] not in ("read", "refused", "untrusted"):

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 import shutil
-from typing import TYPE_CHECKING
+from copy import deepcopy
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import random
+    from collections.abc import Iterator
     from pathlib import Path
 
 BYTES = (0, 1, 0x7F, 0x80, 0xFF)
@@ -90,3 +92,42 @@ def damaged(source: Path, target: Path, rng: random.Random) -> None:
         else:
             file.unlink()
             file.symlink_to(__file__)
+
+
+# values that a forged document may have in place of any of its own
+STRANGE: tuple[Any, ...] = (
+    *(float("nan"), float("inf"), -1, 0, 1, -0.5, 3.7, 1e300, 1e-300, 10**30, -(10**30), 2**63, 100_000),
+    *(None, True, False, "", "x", "NaN", "\ud800", [], {}, [[]], [1, 2]),
+)
+
+
+def edited(document: Any, rng: random.Random) -> Any:
+    """Return a document with a few parts replaced by strange ones or each other, left out, doubled or reordered."""
+    changed = deepcopy(document)
+    for _ in range(rng.choice((1, 1, 1, 2, 3))):
+        places = list(_places(changed))
+        inner, name = rng.choice(places)
+        part, what = inner[name], rng.randrange(8)
+        if what < 3:
+            inner[name] = deepcopy(rng.choice(STRANGE))
+        elif what == 3:
+            del inner[name]
+        elif what == 4 and isinstance(part, int | float):
+            inner[name] = part * rng.choice((-1, 0, 2, 1e-3, 1e3)) + rng.choice((-1, 0, 1))
+        elif what == 5 and isinstance(part, list):
+            part.insert(0, deepcopy(part[-1])) if part else part.append(0)
+        elif what == 6 and isinstance(part, list):
+            rng.shuffle(part)
+        elif what == 7:
+            other, where = rng.choice(places)
+            inner[name] = deepcopy(other[where])
+    return changed
+
+
+def _places(part: Any) -> Iterator[tuple[Any, Any]]:
+    """Go through the parts of a document: the first, middle and last of each list."""
+    names = part if isinstance(part, dict) else sorted({0, len(part) // 2, len(part) - 1}) if part else ()
+    for name in names:
+        yield part, name
+        if isinstance(part[name], dict | list):
+            yield from _places(part[name])

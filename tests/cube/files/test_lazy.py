@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
+import sys
 
 import netCDF4
 import numpy as np
@@ -156,3 +158,14 @@ def test_chunks_that_do_not_fit_the_cube_are_no_fault_of_the_file(tmp_path, suff
     path = rc.save(uniform(1.0), tmp_path / f"cube{suffix}")
     with pytest.raises(InvalidDataError, match=r"`chunks`: expected sizes for dims of the cube \(a, b\), got"):
         rc.load(path, chunks=chunks)
+
+
+@pytest.mark.parametrize("suffix", [".nc", ".zarr"])
+def test_labels_and_flags_without_dims_do_not_wait_for_themselves(tmp_path, suffix):
+    """A thread that reads them waited for a lock that the thread waiting for it held: it hung for good."""
+    cube = xr.Dataset({"fits": True, "when": np.datetime64("2020-01-02", "s")}, {"platform": "TX2"})
+    path = rc.save(cube, tmp_path / f"cube{suffix}")
+    code = f"import roofcube as rc; print(rc.load({str(path)!r}, chunks={{}}).platform.item())"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout == "TX2\n"
+    assert rc.load(path, chunks={}).compute().identical(cube)

@@ -46,7 +46,7 @@ def fail_to_write(monkeypatch, error) -> None:
     def fails(*args, **kwargs):
         raise error
 
-    monkeypatch.setattr(xr.Dataset, "to_netcdf", fails)
+    monkeypatch.setattr(xr.Dataset, "dump_to_store", fails)
 
 
 def test_a_failed_write_leaves_the_old_file(tmp_path, cube, monkeypatch):
@@ -159,3 +159,27 @@ def test_text_that_is_saved_within_a_memory_loads_within_it(tmp_path):
     with rc.set_options(memory="1.2 MB"):
         for suffix in (".nc", ".zarr"):
             assert rc.load(rc.save(cube, tmp_path / f"cube{suffix}")).identical(cube)
+
+
+def test_a_cube_in_chunks_is_saved_where_it_fits_beside_a_few_of_them(tmp_path):
+    dask = pytest.importorskip("dask.array")
+    values = np.arange(4e6).reshape(40, 100_000)
+    cube = xr.Dataset(
+        {"x": (("a", "b"), dask.from_array(values, chunks=(4, 10_000))), "t": ("a", list(map(str, range(40))))}
+    )
+    with rc.set_options(memory="40 MB", threads=2):
+        path = rc.save(cube, tmp_path / "cube.nc")
+    assert rc.load(path).identical(cube.compute())
+    assert cube.x.chunks is not None
+    with rc.set_options(memory="40 MB"), pytest.raises(MemoryLimitError, match="`save`: expected a cube that takes"):
+        rc.save(cube.chunk(b=100_000, a=40), path)
+
+
+def test_chunks_of_another_type_than_dask_says_are_refused(tmp_path):
+    dask = pytest.importorskip("dask.array")
+    wrong = dask.from_array(np.ones(8), chunks=4).map_blocks(lambda chunk: chunk * 0.3, dtype="f4")
+    with pytest.raises(
+        InvalidDataError, match="`x`: expected chunks of float32, as Dask says of it, got float64; convert"
+    ):
+        rc.save(xr.Dataset({"x": ("a", wrong)}), tmp_path / "cube.nc")
+    assert list(tmp_path.iterdir()) == []

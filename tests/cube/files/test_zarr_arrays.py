@@ -1,0 +1,102 @@
+"""Arrays and chunks of Zarr stores that are not what they declare are refused by name before they take the memory."""
+
+from __future__ import annotations
+
+import gc
+import gzip
+import json
+import tracemalloc
+
+import numpy as np
+import pytest
+import xarray as xr
+
+import roofcube as rc
+from roofcube.errors import CorruptFileError
+
+zarr = pytest.importorskip("zarr")
+from zarr.codecs import BloscCodec, GzipCodec, ShardingCodec, ZstdCodec  # noqa: E402
+
+LARGE = 200 << 20  # bytes
+
+
+def zstd_frame(content: bytes, *, blocks: int = 0) -> bytes:
+    """A frame that does not say its size: blocks of 128 kB of one byte, then one as it is."""
+    repeated = [(len(REPEATED) << 3 | 1 << 1).to_bytes(3, "little") + b"\0"] * blocks
+    return b"\x28\xb5\x2f\xfd\x00\x58" + b"".join(repeated) + (len(content) << 3 | 1).to_bytes(3, "little") + content
+
+
+REPEATED = bytes(1 << 17)
+BOMBS = {
+    "gzip": (GzipCodec(), lambda: gzip.compress(bytes(LARGE), 1) + gzip.compress(bytes(LARGE), 1)),
+    "zstd": (ZstdCodec(), lambda: b"\x28\xb5\x2f\xfd\xe0" + LARGE.to_bytes(8, "little") + zstd_frame(b"")[6:]),
+    "zstd without a size": (ZstdCodec(), lambda: zstd_frame(b"", blocks=LARGE >> 17)),
+    "blosc": (BloscCodec(), lambda: b"\x02\x01\x01\x08" + LARGE.to_bytes(4, "little") + bytes(24)),
+}
+
+
+def store_of(path, **how):
+    values = np.arange(40.0)
+    array = zarr.open_group(path, mode="w").create_array(
+        "x", shape=values.shape, dtype="f8", dimension_names=["i"], **{"chunks": (10,), **how}
+    )
+    array[:] = values
+    return path
+
+
+@pytest.mark.parametrize("name", BOMBS)
+@pytest.mark.parametrize("ask", [rc.load, lambda path: rc.load(path, chunks={}).compute()])
+def test_a_chunk_that_unpacks_to_more_than_it_declares_is_refused(tmp_path, name, ask):
+    codec, bomb = BOMBS[name]
+    path = store_of(tmp_path / "bomb.zarr", compressors=[codec])
+    (path / "x" / "c" / "2").write_bytes(bomb())
+    tracemalloc.start()
+    with rc.set_options(memory="1 GB"), pytest.raises(CorruptFileError, match=r"bomb\.zarr: .*a chunk unpacks to more"):
+        ask(path)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < LARGE / 4
+
+
+def test_text_for_which_too_much_room_would_be_made_is_refused(tmp_path):
+    path = rc.save(xr.Dataset({"x": ("i", np.array(["a", "b"], "O"))}), tmp_path / "bomb.zarr")
+    description = json.loads((path / "x" / "zarr.json").read_text())
+    description["codecs"] = description["codecs"][:1]
+    (path / "x" / "zarr.json").write_text(json.dumps(description))
+    (path / "x" / "c" / "0").write_bytes(b"\xff\xff\xff\x7f" + bytes(100))
+    with pytest.raises(CorruptFileError, match="a chunk holds another number of texts than it declares"):
+        rc.load(path)
+
+
+def test_what_every_codec_has_packed_is_read(tmp_path):
+    for number, codec in enumerate((GzipCodec(), ZstdCodec(), BloscCodec())):
+        for how in ({"compressors": [codec]}, {"chunks": (5,), "shards": (20,), "compressors": [codec]}):
+            path = store_of(tmp_path / f"{number}{len(how)}.zarr", **how)
+            assert rc.load(path).x.values.tolist() == list(range(40))
+            assert rc.load(path, chunks={}).x[3:9].values.tolist() == list(range(3, 9))
+    (path := store_of(tmp_path / "unsized.zarr", compressors=[ZstdCodec()]) / "x" / "c" / "0").write_bytes(
+        zstd_frame(np.arange(10.0).tobytes())
+    )
+    assert rc.load(path.parent.parent.parent).x.values.tolist() == list(range(40))
+    packed = ShardingCodec(chunk_shape=(5,), codecs=[zarr.codecs.BytesCodec(), GzipCodec()])
+    path = store_of(tmp_path / "inner.zarr", serializer=packed, compressors=None)
+    (path / "x" / "c" / "1").write_bytes((path / "x" / "c" / "1").read_bytes())
+    assert rc.load(path).x.values.tolist() == list(range(40))
+
+
+def test_the_users_own_zarr_keeps_its_codecs(tmp_path):
+    path = store_of(tmp_path / "cube.zarr", compressors=[ZstdCodec()])
+    rc.load(path)
+    assert type(zarr.open_array(path / "x").metadata.codecs[-1]) is ZstdCodec
+
+
+def test_of_several_arrays_that_cannot_be_made_the_first_is_named_and_nothing_printed(tmp_path, capfd):
+    path = rc.save(xr.Dataset({name: ("i", [1.0, 2.0]) for name in "abcdef"}), tmp_path / "cube.zarr")
+    for file in path.glob("*/zarr.json"):
+        file.write_text(json.dumps(json.loads(file.read_text()) | {"dimension_names": ["i", "j"]}))
+    with pytest.raises(
+        CorruptFileError, match=r"cube\.zarr: not readable as a cube \('a', ValueError: `dimension_names`"
+    ):
+        rc.load(path)
+    gc.collect()
+    assert capfd.readouterr().err == ""
