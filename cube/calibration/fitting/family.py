@@ -47,8 +47,9 @@ KNOTS = 8
 NEGLIGIBLE = 1e-3
 # a network is near one that was measured where their residuals agree as at one correlation length
 NEAR = float(np.exp(-0.5))
-# a board that is slow in one kind of work is slow in most: nine to one before any row is seen
+# a board that is slow in one kind of work is slow in most, and it is like others: nine to one before any row is seen
 ODDS = 9.0
+WEAK = 2  # so many of the priors of each tile come first: what others teach, where there are any
 
 
 @dataclass(frozen=True)
@@ -326,8 +327,9 @@ def _falling(rows: IndexedRows, target: Array) -> tuple[tuple[int, int], ...]:
 
 
 def _plausible(count: int) -> Array:
-    """Return how likely structures are beforehand: around the second of the weak priors they are likelier."""
-    return np.where(np.arange(count) // len(TILES) % 2, ODDS, 1.0)
+    """Return how likely structures are beforehand: around the second of two priors, and as others are, likelier."""
+    number = np.arange(count) // len(TILES)
+    return np.where(number % 2, ODDS, 1.0) * np.where(number < WEAK, ODDS, 1.0)
 
 
 def _evidence(every: Sequence[float]) -> float:
