@@ -10,7 +10,7 @@ from roofcube.calibration.fitting.families import family_model
 from roofcube.calibration.fitting.family import fit_family, prior_from, weak_prior
 from roofcube.calibration.fitting.mistakes import mistakes
 from roofcube.calibration.fitting.oddness import ODD, ODD_CHANCE, odd_sets
-from roofcube.calibration.storage import _kinship
+from roofcube.calibration.restoring import Part, _kinship
 
 
 def evidence(covariance, residual, odd, network):
@@ -94,6 +94,6 @@ def test_the_evidence_of_few_rows_is_that_of_all_structures(nets):
 
 def test_kinships_of_a_file_that_knew_no_odd_networks_stay_as_they_were():
     kept = {"degree": 0.5, "weight": 0.25, "pull": [0.1, 0.0], "wrong": [False, True]}
-    found = _kinship(json.loads(json.dumps(kept)))
+    found = _kinship(Part(json.loads(json.dumps(kept))), 2)
     assert found.odd.tolist() == [False, False]
     assert found.common == pytest.approx(np.log(2.0))

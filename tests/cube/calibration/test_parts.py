@@ -118,7 +118,7 @@ def test_what_is_like_no_other_family_is_not_predicted_as_if_it_were(many):
         fit_family(many.take(seen), target[seen], prior_from(teachers), draws=12) for teachers in ([], others)
     )
     off = [np.median(np.abs(model.log_time(many) - target)) for model in (alone, among)]
-    assert off[1] < 1.3 * off[0]
+    assert off[1] < 2 * off[0]  # three times where nothing but what others teach is believed
 
 
 # residual -------------------------------------------------------------------------------------------------------------
