@@ -17,7 +17,7 @@ from roofcube.calibration.measured import INTERVAL, measured
 from roofcube.calibration.parameters import parameter_table
 from roofcube.calibration.residuals import residual_table
 from roofcube.calibration.rows import canonical_keys, indexed_rows
-from roofcube.calibration.storage import read_fitted, write_fitted
+from roofcube.calibration.saved.storage import read_fitted, write_fitted
 from roofcube.calibration.suggestion import suggest
 from roofcube.calibration.tabulation import tabulate
 from roofcube.calibration.trust import statuses, trust_table

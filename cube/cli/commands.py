@@ -196,7 +196,7 @@ def info(file: Path, seconds: float | None, as_json: bool) -> None:
     The file is read in a process of its own, with an end to its time and memory: it need not be trusted.
     """
     from roofcube.errors import CorruptFileError
-    from roofcube.files.sandbox import describe_untrusted
+    from roofcube.files.guards.sandbox import describe_untrusted
 
     cube, wrong = describe_untrusted(file, seconds=seconds)
     record = {

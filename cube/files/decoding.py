@@ -10,7 +10,7 @@ import numpy as np
 import xarray as xr
 
 from roofcube.files.attributes import ORIGINAL, restored_attributes, safe_dtype
-from roofcube.files.declared import check_bytes
+from roofcube.files.guards.declared import check_bytes
 
 __all__ = ["decoded"]
 

@@ -14,11 +14,12 @@ import xarray as xr
 
 from roofcube.disk import digest, existing, path_of, replacing
 from roofcube.errors import CorruptFileError, InvalidDataError, check_installed
-from roofcube.files import checksums, declared
+from roofcube.files import checksums
 from roofcube.files.attributes import ORIGINAL
 from roofcube.files.decoding import decoded
 from roofcube.files.encoding import encoded
 from roofcube.files.fingerprints import PART, in_parts, parts_to_hash, values_to_hash
+from roofcube.files.guards import declared
 from roofcube.files.lazy import blamed, identity, netcdf_handle, one_thread, small_caches, with_guarded_values
 from roofcube.interrupts import aside, import_whole, is_abandoned
 from roofcube.labels import bytes_in_file
@@ -149,7 +150,7 @@ def load(path: str | Path, *, chunks: Any = None, untrusted: bool = False, secon
         if chunks is not None:
             msg = "`untrusted`: expected no `chunks` beside it, for values would be read later; leave one of them out"
             raise InvalidDataError(msg)
-        from roofcube.files.sandbox import load_untrusted
+        from roofcube.files.guards.sandbox import load_untrusted
 
         return load_untrusted(source, seconds=seconds)
     if seconds is not None:
@@ -354,7 +355,7 @@ def _open(source: Path, *, reading: bool = False) -> xr.Dataset:
     """
     if source.suffix == ".zarr":
         declared.check_store(source, reading=reading)
-        from roofcube.files.zarr_arrays import bounded, check_arrays
+        from roofcube.files.guards.zarr_arrays import bounded, check_arrays
 
         with bounded():
             check_arrays(source)

@@ -25,10 +25,10 @@ from roofcube.disk import digest, naming_the_file, path_of, replacing, sync
 from roofcube.errors import InvalidDataError, MemoryLimitError, UnwritableFileError, check_installed
 from roofcube.files import checksums
 from roofcube.files.attributes import ORIGINAL
-from roofcube.files.declared import check_store
 from roofcube.files.decoding import decoded
 from roofcube.files.encoding import encoded, encoded_attributes
 from roofcube.files.fingerprints import parts_to_hash, values_to_hash
+from roofcube.files.guards.declared import check_store
 from roofcube.files.lazy import blamed, identity, with_guarded_values
 from roofcube.files.store import OF_THE_FILE, compressors, description_of
 from roofcube.interrupts import import_whole

@@ -17,7 +17,7 @@ import pytest
 from mutants import damaged, edited
 
 import roofcube as rc
-from roofcube.calibration.storage import signed
+from roofcube.calibration.saved.storage import signed
 from roofcube.errors import RoofcubeError
 
 pytest.importorskip("zarr")

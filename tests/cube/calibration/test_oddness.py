@@ -10,7 +10,7 @@ from roofcube.calibration.fitting.families import family_model
 from roofcube.calibration.fitting.family import fit_family, prior_from, weak_prior
 from roofcube.calibration.fitting.mistakes import mistakes
 from roofcube.calibration.fitting.oddness import ODD, ODD_CHANCE, odd_sets
-from roofcube.calibration.restoring import Part, _kinship
+from roofcube.calibration.saved.restoring import Part, _kinship
 
 
 def evidence(covariance, residual, odd, network):

@@ -11,7 +11,7 @@ import pytest
 
 import roofcube as rc
 from roofcube.errors import CorruptFileError
-from roofcube.files.hdf_links import groups_of
+from roofcube.files.guards.hdf_links import groups_of
 
 # made with h5py: a number, and a link to the root in the root
 CIRCLES = {

@@ -15,7 +15,7 @@ import xarray as xr
 
 import roofcube as rc
 from roofcube.errors import CorruptFileError, InvalidDataError, MemoryLimitError
-from roofcube.files import declared
+from roofcube.files.guards import declared
 
 pytest.importorskip("zarr")
 ARRAY = {

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from roofcube.errors import CorruptFileError, InvalidDataError, MemoryLimitError
 from roofcube.files.checksums import ALL, WHOLE
-from roofcube.files.hdf_links import groups_of, start_of
+from roofcube.files.guards.hdf_links import groups_of, start_of
 from roofcube.options import memory_limit
 
 if TYPE_CHECKING:

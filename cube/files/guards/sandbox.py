@@ -39,7 +39,10 @@ START = 20.0  # seconds more, to start a process and import what reads files
 READY = b"ready"  # what the child says first: from now on the file takes its time
 HEADER_BYTES = 1 << 26
 OVERHEAD = 3 << 30  # bytes of address space that Python and the libraries take beside the cube
-CODE = "import sys; from roofcube.files import sandbox, store; sandbox.serve(store, *sys.argv[1:])"
+CODE = (
+    "import sys; from roofcube.files import store; from roofcube.files.guards import sandbox; "
+    "sandbox.serve(store, *sys.argv[1:])"
+)
 ERRORS = ("CorruptFileError", "InvalidDataError", "MemoryLimitError", "MissingExtraError")
 
 

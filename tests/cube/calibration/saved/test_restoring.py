@@ -13,7 +13,7 @@ import pytest
 from mutants import edited
 
 import roofcube as rc
-from roofcube.calibration.storage import signed
+from roofcube.calibration.saved.storage import signed
 from roofcube.errors import CorruptFileError, InvalidDataError
 
 MUTANTS = 20

@@ -13,7 +13,7 @@ import xarray as xr
 
 import roofcube as rc
 from roofcube.errors import CorruptFileError, InvalidDataError, MemoryLimitError
-from roofcube.files import sandbox
+from roofcube.files.guards import sandbox
 
 
 @pytest.mark.parametrize("suffix", [".nc", ".zarr"])

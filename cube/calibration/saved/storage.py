@@ -10,7 +10,7 @@ import numpy as np
 
 from roofcube.calibration.fitting.families import one_thread
 from roofcube.calibration.fitting.law import PARAMETERS, PRIOR_DEVIATION, PRIOR_MEAN
-from roofcube.calibration.restoring import PLAIN_TYPES, fitted_of
+from roofcube.calibration.saved.restoring import PLAIN_TYPES, fitted_of
 from roofcube.datasets.forks import check_not_forked
 from roofcube.disk import digest, path_of, replacing, text_of
 from roofcube.errors import CorruptFileError, InvalidDataError

@@ -1,0 +1,1 @@
+"""A calibration as a file, and back."""
