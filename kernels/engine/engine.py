@@ -167,7 +167,10 @@ class Front(Protocol):
     """A front and how to list all its points."""
 
     partial: FrontPartial
-    missing: Array | None  # how many points lack each objective, where that was seen on the way
+
+    @property
+    def missing(self) -> Array | None:
+        """How many points lack each objective, where that was seen on the way."""
 
     def members(self) -> tuple[Array, Array]:
         """List all points in flat order with the number of the vector that each has."""
