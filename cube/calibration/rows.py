@@ -85,8 +85,13 @@ def canonical_keys(table: pl.DataFrame) -> pl.DataFrame:
         for column in ("platform", "mode", "precision", "topology")
     }
     return table.select(
-        **names, pruning_percent=pl.col("pruning_percent").cast(pl.Float64), batch=pl.col("batch").cast(pl.Float64)
+        **names, pruning_percent=pl.col("pruning_percent").cast(pl.Float64), batch=_finite(pl.col("batch"))
     )
+
+
+def _finite(numbers: pl.Expr) -> pl.Expr:
+    values = numbers.cast(pl.Float64)
+    return pl.when(values.is_finite()).then(values)
 
 
 def _label_texts(column: pl.Series) -> Iterable[str]:

@@ -219,6 +219,8 @@ def _bounded(numbers: pl.Series, shown: pl.Series, kind: Kind) -> tuple[pl.Serie
         checks.append(
             (numbers.is_finite() & (numbers != numbers.round()), "expected a whole number; write a plain one")
         )
+        too_large = numbers.is_finite() & (numbers.abs() >= float(LARGEST))
+        checks.append((too_large, f"expected a whole number of at most {LARGEST}; write a plain one"))
     for words, bound in kind.bounds:
         beyond = {
             "greater than": numbers <= bound,
@@ -239,7 +241,8 @@ def _bounded(numbers: pl.Series, shown: pl.Series, kind: Kind) -> tuple[pl.Serie
 
 
 def _label_fields(column: pl.Series, kind: Kind, missing: tuple[str, ...]) -> tuple[pl.Series, Wrong]:
-    if column.dtype.is_float() and (column.drop_nulls() == column.drop_nulls().round()).all():
+    given = column.drop_nulls()
+    if column.dtype.is_float() and ((given == given.round()) & (given.abs() < float(LARGEST))).all():
         column = column.cast(pl.Int64)
     texts = column.cast(pl.String).str.strip_chars()
     if column.name in spellings():

@@ -409,6 +409,20 @@ def test_suggestions_for_a_brand_new_platform_beat_none_and_come_without_rows(ro
     assert set(free["platform"]) == {"ZCU104-BISMO"}
 
 
+def test_batches_that_are_no_batch_are_refused_with_the_reason():
+    rows = rc.datasets.load_measurements("mnist").filter(platform="NCS2").head(12)
+    calibration = rc.calibrate(rows)
+    wanted = rows.head(4).select("platform", "mode", "precision", "topology", "pruning_percent")
+    asked = wanted.with_columns(batch=pl.Series([float("inf"), float("nan"), -1.0, 8.0]))
+    found = calibration.predict(asked)
+    assert found["status"].to_list()[:3] == ["refused"] * 3
+    assert set(found["reason"][:3]) == {"batch must be a positive number"}
+    assert found["predicted_throughput"].is_null().to_list() == [True, True, True, False]
+    for wrong, text in ((float("inf"), "finite"), (1e30, "whole number of at most")):
+        with pytest.raises(InvalidDataError, match=f"row 0, column 'batch': got .*{text}"):
+            rc.calibrate(rows.with_columns(batch=pl.Series([wrong, *rows["batch"][1:].to_list()])))
+
+
 def test_what_inputs_say_of_what_is_known_counts_or_is_refused():
     inputs = rc.inputs("mnist", platforms="NCS2", precision="FP16", batch=[1, 4])
     calibration = rc.calibrate(rc.datasets.load_measurements("mnist").filter(platform="NCS2"), inputs=inputs)
