@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from roofcube.datasets.forms.reading import Sheet
 
-__all__ = ["UNITS", "ColumnMap", "Foreign", "is_template", "mapped_columns", "renamed_columns", "unit_of"]
+__all__ = ["UNITS", "ColumnMap", "Foreign", "Target", "is_template", "mapped_columns", "renamed_columns", "unit_of"]
 
 Target = str | tuple[str, str] | None
 
@@ -138,8 +138,12 @@ def mapped_columns(sheet: Sheet, given: ColumnMap) -> Foreign:
     return Foreign(sheet.with_frame(frame), factors, names, kept, faults, is_template(present))
 
 
-def renamed_columns(sheet: Sheet, columns: Mapping[str, str | None] | None, *, source: str) -> Sheet:
+def renamed_columns(
+    sheet: Sheet, columns: Mapping[str, Target] | None, *, source: str, units: Mapping[str, str] | None = None
+) -> Sheet:
     """Rename columns of a foreign table as the user says, and leave out those mapped to None.
+
+    `units` are those of columns for which another may be said.
 
     Raises
     ------
@@ -154,13 +158,26 @@ def renamed_columns(sheet: Sheet, columns: Mapping[str, str | None] | None, *, s
             near = suggestion(name, frame.columns)
             faults.append(Fault(None, name, f"`columns`: there is no column {name!r}{near}; give names of the table"))
         if isinstance(target, tuple | list):
-            text = f"`columns[{name!r}]`: expected a name, got {target!r}; the names of quantities say their units"
-            faults.append(Fault(None, name, text))
-    renamed = {name: str(target) for name, target in given.items() if target is not None}
+            faults += _other_unit(name, *target, units or {})
+    renamed = {name: _known_column(target) for name, target in given.items() if target is not None}
     faults += _clashes(renamed, [name for name in frame.columns if given.get(name, name) is not None])
     check_no_faults(faults, source=source, header=sheet.header)
     left_out = [name for name, target in given.items() if target is None]
     return sheet.with_frame(frame.drop(left_out).rename(renamed))
+
+
+def _other_unit(name: str, column: str, unit: str, units: Mapping[str, str]) -> list[Fault]:
+    """Check that a column may have another unit, and that this is one of it."""
+    if not units:
+        text = f"expected a name, got {(column, unit)!r}; the names of quantities say their units"
+    elif column not in units:
+        text = f"{column!r} has no unit, got {unit!r}; leave it out"
+    elif factor_of(units[column], unit) is None:
+        spelt = ", ".join(spellings_of(units[column])[:12])
+        text = f"{unit!r} is no unit of {column!r}; expected one of {spelt}, …, with or without a prefix"
+    else:
+        return []
+    return [Fault(None, name, f"`columns[{name!r}]`: {text}")]
 
 
 def is_template(columns: Iterable[str]) -> bool:

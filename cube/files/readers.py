@@ -20,20 +20,22 @@ from roofcube.datasets.quantities import QUANTITIES
 from roofcube.datasets.transformers import is_transformer, transformer_table
 from roofcube.disk import existing, text_of
 from roofcube.errors import InvalidDataError, check_installed
-from roofcube.files.foreign_columns import renamed_columns
+from roofcube.files.foreign_columns import ColumnMap, renamed_columns
 from roofcube.files.toml import parsed_toml
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from roofcube.files.foreign_columns import Target
+
 __all__ = ["read_network", "read_platforms"]
 
 MOST_KEYS = 10  # that are told of a file that has others
-WITH_UNITS = {name for key, one in QUANTITIES.items() for name in (key, one.column)}
+WITH_UNITS = {name: one.unit for key, one in QUANTITIES.items() for name in (key, one.column)}
 NUMBER = r"^\s*([-+]?[0-9.,]+)"  # before its unit
 
 
-def read_platforms(source: Any, *, columns: Mapping[str, str | None] | None = None) -> pl.DataFrame:
+def read_platforms(source: Any, *, columns: Mapping[str, Target] | None = None) -> pl.DataFrame:
     """Read platforms of your own from TOML, or from a table.
 
     Parameters
@@ -50,9 +52,9 @@ def read_platforms(source: Any, *, columns: Mapping[str, str | None] | None = No
         sheet"}``. `precision` is one of FP32, FP16, BF16, TF32, FP8, INT8, INT4, NVFP4, MXFP4, W4A16, …, in any usual
         spelling; `device_class` is free text (GPU, CPU, FPGA, TPU, NPU, DSP, ASIC, VLIW, MCU, …).
 
-    columns : mapping of str to str or None, optional
-        What the columns of a foreign table, or the keys of a TOML file, are here; None leaves one out:
-        ``{"TOPS (dense)": "peak_compute", "price": None}``.
+    columns : mapping, optional
+        What the columns of a foreign table, or the keys of a TOML file, are here, with the unit of plain numbers where
+        it is another; None leaves one out: ``{"TOPS (dense)": ("peak_compute", "TOP/s"), "price": None}``.
 
     Returns
     -------
@@ -80,11 +82,11 @@ def read_platforms(source: Any, *, columns: Mapping[str, str | None] | None = No
     ... ''')
     >>> rc.inputs("cifar10", platforms=[rc.read_platforms(path), "TX2"]).platform.values.tolist()
     ['Mine', 'TX2']
-    >>> sheet = [{"Board": "A", "Class": "NPU", "Type": "INT8", "TOPS": "4 TOP/s", "GB/s": "17 GB/s", "Price": 99}]
+    >>> sheet = [{"Board": "A", "Class": "NPU", "Type": "INT8", "TOPS": 4, "Bandwidth": "17 GB/s", "Price": 99}]
     >>> names = {"Board": "platform", "Class": "device_class", "Type": "precision", "Price": None}
-    >>> names |= {"TOPS": "peak_compute", "GB/s": "memory_bandwidth"}
-    >>> rc.read_platforms(sheet, columns=names)["platform"].item()
-    'A'
+    >>> names |= {"TOPS": ("peak_compute", "TOP/s"), "Bandwidth": "memory_bandwidth"}
+    >>> rc.read_platforms(sheet, columns=names).select("platform", "peak_compute_op_per_s").row(0)
+    ('A', 4000000000000.0)
     """
     told, each, numbers = "`source`", "row", None
     if isinstance(source, list):
@@ -105,8 +107,8 @@ def _platform_cells(sheet: Sheet, columns: Any) -> pl.DataFrame:
     """Read the numbers of a sheet of platforms, with units or without; what is none stays text, to be told."""
     if not sheet.separator:
         return sheet.frame
-    names = columns if hasattr(columns, "get") else {}
-    numbers = [one for one in sheet.frame.columns if str(names.get(one) or one) in WITH_UNITS]
+    names = ColumnMap.of(columns, None, None).columns
+    numbers = [one for one in sheet.frame.columns if _named(names.get(one, one))[0] in WITH_UNITS]
     plain = sheet.frame.select(pl.col(numbers).str.extract(NUMBER))
     decimal, doubt = (".", "") if sheet.separator == "," else decimal_of(plain.get_columns())
     frame = sheet.frame
@@ -133,18 +135,35 @@ def _toml_entries(path: Path) -> list[Any]:
     return entries
 
 
-def _renamed_keys(entries: list[Any], columns: Mapping[str, str | None] | None, told: str) -> list[Any]:
+def _renamed_keys(entries: list[Any], columns: Mapping[str, Target] | None, told: str) -> list[Any]:
     if columns is None:
         return entries
     keys = dict.fromkeys(key for entry in entries if hasattr(entry, "items") for key in entry)
-    renamed_columns(Sheet(pl.DataFrame(schema=dict.fromkeys(keys, pl.Null)), (), 0), columns, source=told)
-    names = {key: columns.get(key, key) for key in keys}
+    none = Sheet(pl.DataFrame(schema=dict.fromkeys(keys, pl.Null)), (), 0)
+    renamed_columns(none, columns, source=told, units=WITH_UNITS)
+    names = {key: _named(columns.get(key, key)) for key in keys}
     return [
-        {names[key]: value for key, value in entry.items() if names[key] is not None}
+        {names[key][0]: _in_unit(value, names[key][1]) for key, value in entry.items() if names[key][0]}
         if hasattr(entry, "items")
         else entry
         for entry in entries
     ]
+
+
+def _named(target: Target) -> tuple[str, str]:
+    """Return the name that a column gets, empty for none, and the unit that was said of it."""
+    return (target or "", "") if target is None or isinstance(target, str) else (target[0], target[1])
+
+
+def _in_unit(value: Any, unit: str) -> Any:
+    """Write a plain number with its unit; what has one keeps it."""
+    if unit and hasattr(value, "items"):
+        return {key: _in_unit(one, unit) if key == "value" else one for key, one in value.items()}
+    try:
+        plain = float(value)
+    except (TypeError, ValueError):
+        return value
+    return value if not unit or isinstance(value, bool) or plain != plain else f"{plain!r} {unit}"
 
 
 def read_network(

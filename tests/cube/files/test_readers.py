@@ -313,6 +313,28 @@ def test_decimal_commas_of_platforms_are_read_as_those_of_rows(tmp_path):
             rc.read_platforms(path, columns={"Board": "platform"})
 
 
+def test_plain_numbers_of_platforms_are_in_the_unit_that_is_said(tmp_path):
+    columns = {"TOPS": ("peak_compute", "TOP/s"), "GB/s": ["memory_bandwidth_b_per_s", "GB/s"], "TDP": ("power", "mW")}
+    head = "platform;device_class;precision;TOPS;GB/s;TDP\n"
+    sheet = written(tmp_path, head + "A;NPU;INT8;4,5;17;2500\nB;NPU;INT8;800 GOP/s;0,5;\n", "mine.csv")
+    row = {"platform": "A", "device_class": "NPU", "precision": "INT8", "TOPS": np.float64(4.5), "GB/s": "17"}
+    toml = """[[platform]]\nplatform = "A"\ndevice_class = "NPU"\nprecision = "INT8"
+TOPS = { value = 4.5, source = "sheet" }\n"GB/s" = 17\nTDP = 2500\n"""
+    for source in (
+        sheet,
+        [row | {"TDP": 2500}],
+        pl.DataFrame([row | {"TDP": 2500}]),
+        written(tmp_path, toml, "a.toml"),
+    ):
+        table = rc.read_platforms(source, columns=columns)
+        quantities = table.select("peak_compute_op_per_s", "memory_bandwidth_b_per_s", "listed_power_w")
+        assert quantities.row(0) == (4.5e12, 17e9, 2.5)
+    assert rc.read_platforms(sheet, columns=columns)["peak_compute_op_per_s"].to_list() == [4.5e12, 8e11]
+    for wrong, text in ((("peak_compute", "W"), "'W' is no unit of 'peak_compute'"), (("family", "W"), "has no unit")):
+        with pytest.raises(InvalidDataError, match=rf"`columns\['TOPS'\]`: .*{text}"):
+            rc.read_platforms(sheet, columns=columns | {"TOPS": wrong})
+
+
 def test_labels_of_platforms_have_no_blanks_around_them():
     board = {"platform": " A ", "device_class": "NPU ", "precision": " int8", "peak_compute": "4 TOPS "}
     table = rc.read_platforms([board | {"memory_bandwidth": " 10 GB/s"}])
