@@ -33,7 +33,7 @@ from roofcube.errors import (
     UnwritableFileError,
 )
 from roofcube.locks import LONGEST_NAME, locked, remove_abandoned
-from roofcube.options import fits_memory, memory_limit
+from roofcube.options import fits_memory, megabytes, memory_limit
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -144,8 +144,8 @@ def contents_of(path: Any) -> bytes:
     size = source.stat().st_size
     if not fits_memory(size * UNPACKED):
         msg = (
-            f"{source}: expected a file within {memory_limit() / UNPACKED / 1e6:,.0f} MB, a {UNPACKED}th of the memory "
-            f"limit, got {size / 1e6:,.0f} MB; split it, or raise the limit with `roofcube.set_options(memory=...)`"
+            f"{source}: expected a file within {megabytes(memory_limit() / UNPACKED)}, a {UNPACKED}th of the memory "
+            f"limit, got {megabytes(size)}; split it, or raise the limit with `roofcube.set_options(memory=...)`"
         )
         raise MemoryLimitError(msg)
     try:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from types import TracebackType
 
-__all__ = ["check_fits", "fits_memory", "memory_limit", "progress_bar", "set_options", "thread_count"]
+__all__ = ["check_fits", "fits_memory", "megabytes", "memory_limit", "progress_bar", "set_options", "thread_count"]
 
 VARIABLE = "ROOFCUBE_MEMORY"  # of the environment, for commands
 SHARE = 0.5  # of the memory that is free, where no limit is set
@@ -141,6 +141,17 @@ def _limit_said() -> int | None:
     return _parsed_bytes(said, VARIABLE) if limit is None and said else limit
 
 
+def megabytes(size: float) -> str:
+    """Write a number of bytes for a message.
+
+    Examples
+    --------
+    >>> megabytes(27_000_000), megabytes(20_000)
+    ('27 MB', '0.02 MB')
+    """
+    return f"{size / 1e6:,.0f} MB" if size >= 1e7 else f"{size / 1e6:.2g} MB"
+
+
 def memory_limit() -> int:
     """Return the largest memory that a result may take, in bytes."""
     limit = _limit_said()
@@ -162,7 +173,7 @@ def check_fits(what: str, size: int) -> None:
     """
     if not fits_memory(size):
         msg = (
-            f"`{what}`: expected a cube that takes at most {memory_limit() / 1e6:,.0f} MB, got {size / 1e6:,.0f} MB; "
+            f"`{what}`: expected a cube that takes at most {megabytes(memory_limit())}, got {megabytes(size)}; "
             "select a part of it, or raise the limit with `roofcube.set_options(memory=...)`"
         )
         raise MemoryLimitError(msg)

@@ -15,7 +15,7 @@ from roofcube.errors import MemoryLimitError, check_kind
 from roofcube.files.boxes import boxes
 from roofcube.files.fingerprints import PART
 from roofcube.files.store import load
-from roofcube.options import fits_memory, memory_limit, set_options
+from roofcube.options import fits_memory, megabytes, memory_limit, set_options
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterator, Sequence
@@ -94,7 +94,7 @@ def _beside(size: int, path: str | Path) -> xr.Dataset:
         if not size:
             raise
         msg = (
-            f"`diff`: expected files that fit into {limit / 1e6:,.0f} MB together, got {size / 1e6:,.0f} MB before "
+            f"`diff`: expected files that fit into {megabytes(limit)} together, got {megabytes(size)} before "
             f"{path} is read; give both as `roofcube.load(path, chunks={{}})`, or raise the limit with "
             "`roofcube.set_options(memory=...)`"
         )
@@ -151,7 +151,7 @@ def _keys(labels: Array) -> dict[tuple[Any, int], int]:
 def _check_room(what: str, number: int) -> None:
     if not fits_memory(number * ROW_BYTES):
         msg = (
-            f"`diff`: expected differences within {memory_limit() / 1e6:,.0f} MB, got {number:,} {what}; select a part "
+            f"`diff`: expected differences within {megabytes(memory_limit())}, got {number:,} {what}; select a part "
             "of the cubes, or raise the limit with `roofcube.set_options(memory=...)`"
         )
         raise MemoryLimitError(msg)

@@ -15,7 +15,7 @@ from roofcube.errors import InvalidDataError, MemoryLimitError
 from roofcube.files import checksums
 from roofcube.files.differences import diff
 from roofcube.model.graph import LAYER
-from roofcube.options import fits_memory, memory_limit
+from roofcube.options import fits_memory, megabytes, memory_limit
 from roofcube.vocabulary import INFEASIBLE, LAB, MEASURED_ACCURACY
 from roofcube.wording import AS_GIVEN
 
@@ -241,7 +241,7 @@ def _check_size(
         largest = max(largest, points * (held[0].dtype.itemsize + 2))
     if not fits_memory(size + largest):
         msg = (
-            f"`merge`: expected a result within {memory_limit() / 1e6:,.0f} MB, got {(size + largest) / 1e6:,.0f} MB; "
+            f"`merge`: expected a result within {megabytes(memory_limit())}, got {megabytes(size + largest)}; "
             "select a part of the cubes, or raise the limit with `roofcube.set_options(memory=...)`"
         )
         raise MemoryLimitError(msg)

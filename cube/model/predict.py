@@ -16,7 +16,7 @@ from roofcube.kernels.tuning import TUNING, Tuning
 from roofcube.labels import labelled
 from roofcube.model.assumptions import PUBLISHED, Assumptions, check_assumptions
 from roofcube.model.graph import LAYER, RESULTS, Model, build_model, dims_of
-from roofcube.options import fits_memory, memory_limit, thread_count
+from roofcube.options import fits_memory, megabytes, memory_limit, thread_count
 
 if TYPE_CHECKING:
     from roofcube.model.graph import Calibrated
@@ -144,7 +144,7 @@ def _check_bytes(size: int) -> None:
     """Raise, before the work, where the results would be larger than the memory limit."""
     if not fits_memory(size):
         msg = (
-            f"`predict`: expected results within {memory_limit() / 1e6:,.0f} MB, got {size / 1e6:,.0f} MB; ask a "
+            f"`predict`: expected results within {megabytes(memory_limit())}, got {megabytes(size)}; ask a "
             "`roofcube.Sweep`, which stores nothing or writes with `to_zarr`, give `chunks`, or raise the limit with "
             "`roofcube.set_options(memory=...)`"
         )

@@ -15,7 +15,7 @@ from roofcube.datasets.forms.fields import inferred
 from roofcube.datasets.forms.reading import Sheet, read_sheet
 from roofcube.disk import existing
 from roofcube.errors import InvalidDataError, MemoryLimitError, RoofcubeError
-from roofcube.options import fits_memory, memory_limit
+from roofcube.options import fits_memory, megabytes, memory_limit
 
 __all__ = ["TABLE_SUFFIXES", "as_sheet", "as_table", "is_table"]
 
@@ -121,8 +121,8 @@ def _check_parquet(path: Path) -> None:
     size = max(rows * columns * FIELD_BYTES, path.stat().st_size)
     if not fits_memory(size):
         msg = (
-            f"{path}: expected a table within {memory_limit() / 1e6:,.0f} MB, got {rows:,} rows of {columns} columns, "
-            f"{size / 1e6:,.0f} MB; read a part of it, or raise the limit with `roofcube.set_options(memory=...)`"
+            f"{path}: expected a table within {megabytes(memory_limit())}, got {rows:,} rows of {columns} columns, "
+            f"{megabytes(size)}; read a part of it, or raise the limit with `roofcube.set_options(memory=...)`"
         )
         raise MemoryLimitError(msg)
 

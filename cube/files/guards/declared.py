@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from roofcube.errors import CorruptFileError, InvalidDataError, MemoryLimitError
 from roofcube.files.checksums import ALL, WHOLE
 from roofcube.files.guards.hdf_links import groups_of, start_of
-from roofcube.options import memory_limit
+from roofcube.options import megabytes, memory_limit
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -124,14 +124,14 @@ def check_bytes(source: Path | str, sizes: Mapping[str, int], parts: Mapping[str
     for name, part in parts.items():
         if part > limit:
             msg = (
-                f"{source}: expected chunks within {limit / 1e6:,.0f} MB, got {part / 1e6:,.0f} MB in each of {name!r}"
+                f"{source}: expected chunks within {megabytes(limit)}, got {megabytes(part)} in each of {name!r}"
                 "; write it again in smaller chunks, or raise the limit with `roofcube.set_options(memory=...)`"
             )
             raise MemoryLimitError(msg)
     if total > limit:
         largest = max(sizes, key=lambda name: sizes[name])
         msg = (
-            f"{source}: expected a cube within {limit / 1e6:,.0f} MB, got {total / 1e6:,.0f} MB declared, most of it "
+            f"{source}: expected a cube within {megabytes(limit)}, got {megabytes(total)} declared, most of it "
             f"by {largest!r}; read it in parts with `roofcube.load(path, chunks={{}})`, or raise the limit with "
             "`roofcube.set_options(memory=...)`"
         )

@@ -17,7 +17,7 @@ from zarr import AsyncArray, codecs, config
 from zarr.registry import register_codec
 from zarr.storage import LocalStore, StorePath
 
-from roofcube.options import memory_limit
+from roofcube.options import megabytes, memory_limit
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -77,7 +77,7 @@ class _Bounded:
         found, is_exact = self.unpacked(content, allowed)
         if found > (allowed if is_exact else max(allowed, unknown)):
             msg = (
-                f"a chunk unpacks to more than the {allowed / 1e6:,.1f} MB that it may take; if it is right, raise the "
+                f"a chunk unpacks to more than the {megabytes(allowed)} that it may take; if it is right, raise the "
                 "limit with `roofcube.set_options(memory=...)`"
             )
             raise ValueError(msg)

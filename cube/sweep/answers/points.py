@@ -10,7 +10,7 @@ import xarray as xr
 
 from roofcube.errors import MemoryLimitError
 from roofcube.labels import dataset_of
-from roofcube.options import fits_memory, memory_limit
+from roofcube.options import fits_memory, megabytes, memory_limit
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -48,7 +48,7 @@ def check_result(context: Context, what: str, points: int, *, row_bytes: int | N
             "at": "give a table of fewer rows",
         }.get(what, "group by fewer dims, or write the whole space with `to_zarr`")
         msg = (
-            f"`{what}`: expected a result within {limit / 1e6:,.0f} MB, got {points:,} points, {size / 1e6:,.0f} MB; "
+            f"`{what}`: expected a result within {megabytes(limit)}, got {points:,} points, {megabytes(size)}; "
             f"{do}, or raise the limit with `roofcube.set_options(memory=...)`"
         )
         raise MemoryLimitError(msg)
