@@ -16,6 +16,7 @@ from roofcube import datasets
 from roofcube.errors import InvalidDataError
 from roofcube.labels import full_rank
 from roofcube.model.inputs import inputs as all_inputs
+from roofcube.model.offered import as_product, is_offered
 from roofcube.vocabulary import ELEMENT_BYTES, HARDWARE_DIMS
 
 if TYPE_CHECKING:
@@ -174,6 +175,7 @@ def _embedded() -> Facts:
 
 
 def _told(inputs: xr.Dataset) -> Facts:
+    inputs = as_product(inputs) if is_offered(inputs) else inputs
     return Facts({one.key: one for one in _machines_of(inputs)}, {one.key: one for one in _networks_of(inputs)})
 
 

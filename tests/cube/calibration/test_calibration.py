@@ -455,6 +455,8 @@ def test_inputs_that_were_cut_or_hold_other_networks_say_the_same(rows):
     assert whole.notnull().any()
     np.testing.assert_array_equal(cut, whole.sel(precision=["FP32"]))
     np.testing.assert_array_equal(calibration.tables(inputs.drop_vars("cores"))[name], whole)
+    asked = named.head(3)
+    assert calibration.predict(asked, inputs=rc.as_offered(inputs)).equals(calibration.predict(asked, inputs=inputs))
     phases = xr.DataArray([1.0, 2.0], dims="phase", coords={"phase": ["one", "two"]})
     other = inputs.assign_coords(topology=["Other"])
     phased = [name for name in inputs if "topology" in inputs[name].dims and inputs[name].dtype.kind == "f"]
