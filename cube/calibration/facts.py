@@ -16,6 +16,7 @@ from roofcube import datasets
 from roofcube.errors import InvalidDataError
 from roofcube.labels import full_rank
 from roofcube.model.inputs import inputs as all_inputs
+from roofcube.model.offered import as_product, is_offered
 from roofcube.vocabulary import ELEMENT_BYTES, HARDWARE_DIMS
 
 if TYPE_CHECKING:
@@ -41,6 +42,11 @@ HEADROOM = 4.0
 # what the parameters of a calibration are relative to, and how exactly figures are the same
 FIGURES = {"peak": "peak_compute [op/s]", "bandwidth": "memory_bandwidth [B/s]", "cores": "cores"}
 SAME = 1e-6
+# what inputs may say of hardware, and where
+STATED = {
+    "peak": "peak_compute", "bandwidth": "memory_bandwidth", "cores": "cores", "element_bytes": "precision",
+    "weight_memory": "on_chip_memory", "dataflow": "dataflow", "weights_shared": "weights_shared",
+}  # fmt: skip
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -169,6 +175,7 @@ def _embedded() -> Facts:
 
 
 def _told(inputs: xr.Dataset) -> Facts:
+    inputs = as_product(inputs) if is_offered(inputs) else inputs
     return Facts({one.key: one for one in _machines_of(inputs)}, {one.key: one for one in _networks_of(inputs)})
 
 
@@ -344,16 +351,19 @@ def with_facts(facts: Facts, inputs: xr.Dataset | None, *, measured: Collection[
     InvalidDataError
         If the inputs have other figures of hardware that was measured, or tell several things of one network.
     """
-    told = Facts({}, {}) if inputs is None else _told(inputs)
-    if inputs is not None:
-        _check_one_of_each(facts, inputs)
-        _check_figures({key: facts.hardware[key] for key in measured}, told)
-    hardware = {key: one for key, one in told.hardware.items() if key not in measured}
+    told = Facts({}, {}) if inputs is None else Facts(_told(inputs).hardware, _one_of_each(facts, inputs))
+    stated = [name for name, variable in STATED.items() if inputs is not None and variable in inputs.variables]
+    _check_figures({key: facts.hardware[key] for key in measured}, told, stated)
+    hardware = {
+        key: _beside(one, [facts.hardware[other] for other in measured])
+        for key, one in told.hardware.items()
+        if key not in measured and not (key in facts.hardware and _same(facts.hardware[key], one, stated))
+    }
     # without layers the inputs say nothing of a network but its name
     networks = told.networks if inputs is not None and "layer_patches" in inputs else {}
     embedded = _embedded()
     return Facts(
-        {**facts.hardware, **hardware, **_behind(facts.hardware, {**embedded.hardware, **told.hardware})},
+        {**facts.hardware, **hardware, **_behind({**facts.hardware, **hardware}, embedded.hardware)},
         {**facts.networks, **networks, **_behind(facts.networks, {**embedded.networks, **told.networks})},
     )
 
@@ -362,31 +372,49 @@ def _behind(known: Mapping[Any, Any], more: Mapping[Any, Any]) -> dict[Any, Any]
     return {key: one for key, one in more.items() if key not in known}
 
 
-def _check_one_of_each(facts: Facts, inputs: xr.Dataset) -> None:
-    """Raise where the demands of networks that are known depend on more than the network."""
-    if "topology" not in inputs.coords:
-        return
+def _same(ours: Machine, theirs: Machine, stated: Collection[str]) -> bool:
+    """Whether they say the same; the reference of inputs is not compared, as those that were cut lack precisions."""
+    return all(np.isclose(getattr(ours, name), getattr(theirs, name), rtol=SAME, atol=0.0) for name in stated)
+
+
+def _beside(told: Machine, measured: Collection[Machine]) -> Machine:
+    """Refer a precision to the fastest one, which may have been measured and left out of these inputs."""
+    others = [one for one in measured if one.key[:2] == told.key[:2] and one.stated]
+    return replace(told, reference=max(told.reference, *(one.peak / one.cores for one in others), 0.0))
+
+
+def _one_of_each(facts: Facts, inputs: xr.Dataset) -> dict[tuple[str, float], NetworkTotals]:
+    """Return the networks of inputs; raise where the demands of one that is known depend on more than the network."""
     names = [name for name in ("ops", *(f"layer_{one}" for one in DEMANDS), *BESIDE) if name in inputs.variables]
-    own = {dim: name for name in names for dim in inputs[name].dims if dim not in ("topology", "pruning", "layer")}
-    calibrated = {name for name, _ in facts.networks}
-    both = [name for name in np.atleast_1d(inputs["topology"].to_numpy()).tolist() if name in calibrated]
-    if own and both:
-        dim, name = next(iter(own.items()))
-        msg = (
-            f"`inputs`: expected one {both[0]!r}, got `{name}` of it along {dim}, which a calibration does not know; "
-            f"pick one label, inputs.sel({dim}=...)"
-        )
-        raise InvalidDataError(msg)
+    own = {dim: 0 for name in names for dim in inputs[name].dims if dim not in ("topology", "pruning", "layer")}
+    if not own or "topology" not in inputs.coords:
+        return _told(inputs).networks
+    inputs = inputs[[*names]].isel({dim: 0 for dim in own if inputs.sizes[dim] == 1})
+    known = {name for name, _ in facts.networks}
+    labels = np.atleast_1d(inputs["topology"].to_numpy()).tolist()
+    first = inputs.isel(dict.fromkeys(own, 0), missing_dims="ignore")
+    for name in names:
+        for place in [at for at, label in enumerate(labels) if label in known]:
+            one, other = (cube[name].isel(topology=place, missing_dims="ignore") for cube in (inputs, first))
+            for dim in [dim for dim in own if dim in one.dims]:
+                if not ((one == other) | (one.isnull() & other.isnull())).all():
+                    msg = (
+                        f"`inputs`: expected one {labels[place]!r}, got `{name}` of it along {dim}, which a "
+                        f"calibration does not know; pick one label, inputs.sel({dim}=...)"
+                    )
+                    raise InvalidDataError(msg)
+    same = {key: one for key, one in _told(first).networks.items() if key[0] in known}
+    return _told(inputs).networks | same
 
 
-def _check_figures(measured: Mapping[tuple[str, str, str], Machine], told: Facts) -> None:
+def _check_figures(measured: Mapping[tuple[str, str, str], Machine], told: Facts, stated: Collection[str]) -> None:
     """Raise where hardware that was measured has other figures; those that were guessed give way to none."""
     for key in measured.keys() & told.hardware.keys():
-        for name, what in FIGURES.items():
+        for name in (one for one in FIGURES if one in stated):
             ours, theirs = getattr(measured[key], name), getattr(told.hardware[key], name)
             if measured[key].stated and not np.isclose(ours, theirs, rtol=SAME, atol=0.0):
                 msg = (
-                    f"`inputs`: {' '.join(key)} was calibrated with {what} {ours:.6g}, got {theirs:.6g}; calibrate its "
-                    "rows with these inputs, or give the board another name"
+                    f"`inputs`: {' '.join(key)} was calibrated with {FIGURES[name]} {ours:.6g}, got {theirs:.6g}; "
+                    "calibrate its rows with these inputs, or give the board another name"
                 )
                 raise InvalidDataError(msg)

@@ -14,6 +14,7 @@ from roofcube.calibration.fitting.family import prior_from
 from roofcube.calibration.fitting.law import features, log_time
 from roofcube.calibration.fitting.least_squares import GROUP_DEVIATION
 from roofcube.calibration.fitting.residual import KERNEL, covariance, kernel_inputs
+from roofcube.calibration.measured import TOO_MANY
 from roofcube.calibration.rows import IndexedRows, canonical_keys, indexed_rows
 from roofcube.datasets import canonical
 from roofcube.datasets.forms.table_forms import as_table
@@ -110,7 +111,8 @@ def _default(calibration: Fitted, facts: Facts, platform: str | None) -> pl.Data
 
 def _measured_rows(calibration: Fitted, table: pl.DataFrame) -> Array:
     """Mark candidates that were measured already."""
-    seen = calibration.data.table[np.flatnonzero(calibration.data.usable)]
+    data = calibration.data
+    seen = data.table[np.flatnonzero(data.usable | (data.reason == TOO_MANY))]
     keys = seen.select(*KEY_COLUMNS[:-1], pl.col("batch").cast(pl.Float64)).unique().with_columns(seen=True)
     return (
         table.join(keys, on=list(KEY_COLUMNS), how="left", maintain_order="left")["seen"]

@@ -183,7 +183,7 @@ class VisitedFront:
     engine: Engine
     query: Query
     partial: FrontPartial
-    missing: None = None
+    missing: Array | None = None
 
     def members(self) -> tuple[Array, Array]:
         """List all points in flat order with the number of the vector that each has."""

@@ -198,7 +198,7 @@ class StreamedFront:
     query: StreamedQuery
     partial: FrontPartial
     engine: StreamedEngine
-    missing: None = None
+    missing: Array | None = None
 
     def members(self) -> tuple[Array, Array]:
         """List all points in flat order with the number of the vector that each has."""

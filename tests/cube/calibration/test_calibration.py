@@ -437,7 +437,8 @@ def test_what_inputs_say_of_what_is_known_counts_or_is_refused():
     assert len(ratio) == once.count()
     assert ratio.max() < 1
     assert ratio.median() < 0.5
-    along = inputs.assign(layer_ops=inputs["layer_ops"].expand_dims(resolution=[28, 56]))
+    resolution = xr.DataArray([1.0, 4.0], dims="resolution", coords={"resolution": [28, 56]})
+    along = inputs.assign(layer_ops=inputs["layer_ops"] * resolution)
     with pytest.raises(InvalidDataError, match="`layer_ops` of it along resolution"):
         rc.predict(along, assumptions=calibration)
     at_one = rc.predict(along.sel(resolution=28, drop=True), assumptions=calibration)
@@ -451,6 +452,37 @@ def test_what_inputs_say_of_what_is_known_counts_or_is_refused():
     ):
         with pytest.raises(InvalidDataError, match="NCS2 default FP16 was calibrated with memory_bandwidth"):
             ask()
+
+
+def test_inputs_that_were_cut_or_hold_other_networks_say_the_same(rows):
+    board = {"platform": "Gadget", "device_class": "NPU", "memory_bandwidth": "10 GB/s", "cores": 2}
+    peaks = {"INT8": "4 TOP/s", "FP32": "0.5 TOP/s"}
+    boards = rc.read_platforms([board | {"precision": name, "peak_compute": peak} for name, peak in peaks.items()])
+    inputs = rc.inputs("mnist", platforms=boards, batch=[1, 4])
+    named = rows.filter(platform="NCS2", topology="MLP").with_columns(
+        platform=pl.lit("Gadget"), precision=pl.lit("INT8")
+    )
+    calibration = rc.calibrate(named, inputs=inputs)
+    name = "predicted_throughput"
+    whole = calibration.tables(inputs)[name]
+    cut = calibration.tables(inputs.sel(precision=["FP32"]))[name]
+    assert whole.notnull().any()
+    np.testing.assert_array_equal(cut, whole.sel(precision=["FP32"]))
+    np.testing.assert_array_equal(calibration.tables(inputs.drop_vars("cores"))[name], whole)
+    asked = named.head(3)
+    assert calibration.predict(asked, inputs=rc.as_offered(inputs)).equals(calibration.predict(asked, inputs=inputs))
+    phases = xr.DataArray([1.0, 2.0], dims="phase", coords={"phase": ["one", "two"]})
+    other = inputs.assign_coords(topology=["Other"])
+    phased = [name for name in inputs if "topology" in inputs[name].dims and inputs[name].dtype.kind == "f"]
+    both = xr.concat(
+        [inputs.assign({name: inputs[name] * phases**0 for name in phased}),
+         other.assign({name: other[name] * phases for name in phased})],
+        "topology", data_vars="minimal",
+    )  # fmt: skip
+    found = calibration.tables(both)[name]
+    np.testing.assert_array_equal(found.sel(topology=["MLP"]), whole)
+    assert found.sel(topology="Other").isnull().all()
+    assert calibration.tables(both.sel(phase=["two"]))[name].sel(topology="Other").notnull().any()
 
 
 def test_suggestions_for_a_known_platform_are_new_rows(small, rows):

@@ -1,6 +1,7 @@
 """The parts of a calibration: gradient, fit, residual process, intervals, choices, dataflow."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import polars as pl
@@ -19,7 +20,9 @@ from roofcube.calibration.fitting.least_squares import by_group, fit_law
 from roofcube.calibration.fitting.residual import KERNEL, covariance, kernel_inputs, pulled
 from roofcube.calibration.measured import MOST_ROWS, measured
 from roofcube.calibration.rows import IndexedRows, canonical_keys, distinct, indexed_rows
+from roofcube.calibration.suggestion import _measured_rows
 from roofcube.errors import InvalidDataError
+from roofcube.labels import KEY_COLUMNS
 
 COUNT = len(law.PARAMETERS)
 
@@ -397,6 +400,8 @@ def test_of_very_many_rows_some_of_each_hardware_are_fitted_to_whatever_their_or
     assert (data.reason[platform == "NCS2"] == "").sum() == MOST_ROWS
     assert (data.reason[platform == "TX2"] == "").all()  # a family of few keeps all
     assert data.scored.all()  # the others can tell how far off the calibration is
+    known = _measured_rows(SimpleNamespace(data=data), data.table.select(KEY_COLUMNS).cast({"batch": pl.Float64}))
+    assert known.all()  # nothing of it is suggested again
     turned = measured(data.table.drop("row").reverse(), facts_of(None))
     assert (turned.reason[::-1] == data.reason).all()
 
