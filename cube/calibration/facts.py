@@ -271,7 +271,8 @@ def _networks_of(inputs: xr.Dataset) -> Iterator[NetworkTotals]:
             demands = {name: values[place] for name, values in layered.items()}
             beside = {name: float(whole[name][place]) for name in BESIDE}
             one = _totals(topologies[place[0]], float(kept[place[1]]), demands, **beside)
-            yield replace(one, architecture=architectures[place[0]])
+            if np.isfinite(one.weights):
+                yield replace(one, architecture=architectures[place[0]])
 
 
 def _architectures(inputs: xr.Dataset, count: int) -> list[str]:

@@ -18,9 +18,10 @@ if TYPE_CHECKING:
 
     from roofcube.calibration.facts import Facts, Machine, NetworkTotals
 
-__all__ = ["IndexedRows", "canonical_keys", "distinct", "indexed_rows"]
+__all__ = ["IndexedRows", "batches", "canonical_keys", "distinct", "indexed_rows"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
+LARGEST_BATCH = float(1 << 53)
 
 
 @dataclass(frozen=True)
@@ -85,13 +86,14 @@ def canonical_keys(table: pl.DataFrame) -> pl.DataFrame:
         for column in ("platform", "mode", "precision", "topology")
     }
     return table.select(
-        **names, pruning_percent=pl.col("pruning_percent").cast(pl.Float64), batch=_finite(pl.col("batch"))
+        **names, pruning_percent=pl.col("pruning_percent").cast(pl.Float64), batch=batches(pl.col("batch"))
     )
 
 
-def _finite(numbers: pl.Expr) -> pl.Expr:
-    values = numbers.cast(pl.Float64)
-    return pl.when(values.is_finite()).then(values)
+def batches(column: pl.Expr) -> pl.Expr:
+    """Return batches as numbers; null where no float is that number."""
+    values = column.cast(pl.Float64)
+    return pl.when(values.is_finite() & (values <= LARGEST_BATCH)).then(values)
 
 
 def _label_texts(column: pl.Series) -> Iterable[str]:

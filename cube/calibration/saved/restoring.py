@@ -25,7 +25,7 @@ from roofcube.calibration.fitting.power import POWER_TERMS, PowerModel
 from roofcube.calibration.fitting.residual import Kernel, Place, Posterior, descriptors
 from roofcube.calibration.fitting.sisters import Kinship, Sister
 from roofcube.calibration.measured import NO_HARDWARE, NO_NETWORK, NO_THROUGHPUT, RATE, Measured
-from roofcube.calibration.rows import IndexedRows, indexed_rows
+from roofcube.calibration.rows import IndexedRows, batches, indexed_rows
 from roofcube.datasets import load_measurements
 from roofcube.labels import KEY_COLUMNS
 
@@ -56,7 +56,6 @@ USED = ("layers", "ops", "activations", "kernels")
 LEAST, MOST = 1e-30, 1e300
 # no parameter in ln, and no variance, is larger; with larger ones matrices could not be inverted
 PLAUSIBLE = 1e4
-LARGEST_BATCH = float(1 << 53)
 NUMBERS = ("pruning_percent", "batch", RATE)
 # deviations in ln, and factors on them
 LEAST_NOISE, FARTHEST = 1e-4, 100.0
@@ -235,9 +234,8 @@ def _measured(whole: Part, facts: Facts) -> Measured:
     keys = table.select(
         pl.col(name).cast(pl.Float64 if name in NUMBERS else pl.String) for name in (*KEY_COLUMNS, RATE)
     )
+    keys = keys.with_columns(batches(pl.col("batch")))
     rows, rate = indexed_rows(keys.drop(RATE), facts), keys[RATE].fill_null(float("nan")).to_numpy()
-    if (rows.batch > LARGEST_BATCH).any():
-        raise _wrong(whole["measurements"]["batch"], f"batches up to {LARGEST_BATCH:g}", "a larger one")
     arrays = {
         name: whole["arrays"][name].numbers(table.height, least=-np.inf, most=np.inf, unknown=True)
         for name in ("seconds", "power", "interval")

@@ -423,6 +423,14 @@ def test_batches_that_are_no_batch_are_refused_with_the_reason():
             rc.calibrate(rows.with_columns(batch=pl.Series([wrong, *rows["batch"][1:].to_list()])))
 
 
+def test_a_calibration_with_a_batch_beyond_all_numbers_is_saved_and_read(tmp_path):
+    rows = rc.datasets.load_measurements("mnist").filter(platform="NCS2").head(12)
+    calibration = rc.calibrate(rows.with_columns(batch=pl.Series([2**60, *rows["batch"][1:].to_list()])))
+    assert calibration.unused.height == 1
+    calibration.save(tmp_path / "one.json")
+    assert rc.load_calibration(tmp_path / "one.json").unused.height == 1
+
+
 def test_what_inputs_say_of_what_is_known_counts_or_is_refused():
     inputs = rc.inputs("mnist", platforms="NCS2", precision="FP16", batch=[1, 4])
     calibration = rc.calibrate(rc.datasets.load_measurements("mnist").filter(platform="NCS2"), inputs=inputs)
