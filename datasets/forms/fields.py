@@ -219,8 +219,6 @@ def _bounded(numbers: pl.Series, shown: pl.Series, kind: Kind) -> tuple[pl.Serie
         checks.append(
             (numbers.is_finite() & (numbers != numbers.round()), "expected a whole number; write a plain one")
         )
-        too_large = numbers.is_finite() & (numbers.abs() >= float(LARGEST))
-        checks.append((too_large, f"expected a whole number of at most {LARGEST}; write a plain one"))
     for words, bound in kind.bounds:
         beyond = {
             "greater than": numbers <= bound,
@@ -230,6 +228,9 @@ def _bounded(numbers: pl.Series, shown: pl.Series, kind: Kind) -> tuple[pl.Serie
         }[words]
         told = LARGEST if bound >= LARGEST else f"{bound:g}"
         checks.append((beyond, f"input should be {words} {told}; correct the value or leave an optional field empty"))
+    if kind.type is int:
+        too_large = numbers.is_finite() & (numbers.abs() >= float(LARGEST))
+        checks.append((too_large, f"expected a whole number of at most {LARGEST}; write a plain one"))
     wrong: dict[int, str] = {}
     for mask, text in checks:
         for place in mask.arg_true().to_list():

@@ -168,4 +168,4 @@ def _zstd_blocks(content: memoryview) -> int:
 
 CODECS = {"zstd": ZstdCodec, "gzip": GzipCodec, "blosc": BloscCodec, "vlen-utf8": VLenUTF8Codec}
 for _name, _codec in CODECS.items():
-    register_codec(_name, _codec, qualname=f"{__name__}.{_codec.__name__}")
+    register_codec(_name, _codec)
