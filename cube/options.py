@@ -21,7 +21,16 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from types import TracebackType
 
-__all__ = ["check_fits", "fits_memory", "megabytes", "memory_limit", "progress_bar", "set_options", "thread_count"]
+__all__ = [
+    "check_fits",
+    "fits_memory",
+    "limit_said",
+    "megabytes",
+    "memory_limit",
+    "progress_bar",
+    "set_options",
+    "thread_count",
+]
 
 VARIABLE = "ROOFCUBE_MEMORY"  # of the environment, for commands
 SHARE = 0.5  # of the memory that is free, where no limit is set
@@ -134,7 +143,7 @@ def _checked_threads(threads: int) -> int:
     return threads
 
 
-def _limit_said() -> int | None:
+def limit_said() -> int | None:
     """Return the limit that a call has set, else that of the environment; None where neither has."""
     limit: int | None = _option("memory")
     said = os.environ.get(VARIABLE)
@@ -154,13 +163,13 @@ def megabytes(size: float) -> str:
 
 def memory_limit() -> int:
     """Return the largest memory that a result may take, in bytes."""
-    limit = _limit_said()
+    limit = limit_said()
     return int(_free_memory() * SHARE) if limit is None else limit
 
 
 def fits_memory(size: int) -> bool:
     """Check whether so many bytes are within the limit; small ones are, where none was set, unasked."""
-    limit = _limit_said()
+    limit = limit_said()
     return (limit is None and size <= UNASKED) or size <= memory_limit()
 
 

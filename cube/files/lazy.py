@@ -18,6 +18,7 @@ from xarray.core import indexing
 
 from roofcube.errors import CorruptFileError, RoofcubeError
 from roofcube.interrupts import aside
+from roofcube.options import limit_said, set_options
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -145,11 +146,12 @@ def with_guarded_values(opened: xr.Dataset, source: Path, of: Identity) -> xr.Da
 class _GuardedValues(BackendArray):
     """Values of a variable in a file, checked after each read to be of the file that was opened."""
 
-    __slots__ = ("dtype", "of", "shape", "source", "variable")
+    __slots__ = ("dtype", "limit", "of", "shape", "source", "variable")
 
     def __init__(self, variable: xr.Variable, source: Path, of: Identity) -> None:
         self.variable, self.source, self.of = variable, source, of
         self.shape, self.dtype = variable.shape, variable.dtype
+        self.limit = limit_said()
 
     def __getitem__(self, key: indexing.ExplicitIndexer) -> Any:
         return indexing.explicit_indexing_adapter(key, self.shape, indexing.IndexingSupport.OUTER, self._read)
@@ -162,7 +164,9 @@ class _GuardedValues(BackendArray):
         return values
 
     def _part(self, key: tuple[Any, ...]) -> Any:
-        with one_thread(self.source), blamed(self.source):
+        # older versions of Dask ask from threads outside of the block in which options were set
+        limited = set_options(memory=self.limit) if self.limit and limit_said() is None else nullcontext()
+        with limited, one_thread(self.source), blamed(self.source):
             return np.asarray(self.variable[key].values)
 
     def _check_source(self) -> None:

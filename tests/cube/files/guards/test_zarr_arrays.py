@@ -6,6 +6,7 @@ import gc
 import gzip
 import json
 import tracemalloc
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -56,6 +57,17 @@ def test_a_chunk_that_unpacks_to_more_than_it_declares_is_refused(tmp_path, name
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < LARGE / 4
+
+
+def test_a_limit_holds_for_what_a_thread_reads_that_knows_of_none(tmp_path):
+    codec, bomb = BOMBS["zstd without a size"]
+    path = store_of(tmp_path / "bomb.zarr", compressors=[codec])
+    (path / "x" / "c" / "2").write_bytes(bomb())
+    with rc.set_options(memory="1 GB"), ThreadPoolExecutor(1) as pool:  # as the threads of older versions of Dask
+        values = rc.load(path, chunks={}).x.data
+        read = pool.submit(values.compute, scheduler="synchronous")
+        with pytest.raises(CorruptFileError, match="a chunk unpacks to more"):
+            read.result()
 
 
 def test_text_for_which_too_much_room_would_be_made_is_refused(tmp_path):
