@@ -13,10 +13,11 @@ if TYPE_CHECKING:
 
     from roofcube.files.measurements import NumberedRows
 
-__all__ = ["column_map", "numbered_rows", "reading_options"]
+__all__ = ["column_map", "in_options", "numbered_rows", "reading_options"]
 
+SIZE = re.compile(r"'([^']*)': \(?(…)\)?(?:, )?")
 # how messages speak of arguments, and what that is on the command line
-SAID_OF_ARGUMENTS = (
+SAID_OF_ARGUMENTS: tuple[tuple[str, str | Callable[[re.Match[str]], str]], ...] = (
     (r"columns=\{'(\w+)': \('(\w+)', '(\w+)'\)\}", r"--column \1=\2:\3"),
     (r'\("(\w+)", "([^"]+)"\)', r"\1:\2"),
     (
@@ -27,6 +28,8 @@ SAID_OF_ARGUMENTS = (
     (r"`(column|unit|constant)s(\[[^\]]*\])?`", r"`--\1\2`"),
     (r"\b(column|unit|constant)s=", r"--\1"),
     (r"\b(sep|decimal)= ?", r"--\1 "),
+    (r"sizes=\{(.*?)\}", lambda match: re.sub(SIZE, r"--size \1=\2 ", match[1]).strip()),
+    (r"`sizes(\[[^`]*\])?`", r"`--size\1`"),
     (r"\{'([^']*)': '(\w+)'\}", r"--column \1=\2"),
 )
 OPTIONS = (
@@ -70,15 +73,17 @@ def numbered_rows(
     try:
         return read_numbered(rows, **given)
     except InvalidDataError as error:
-        raise InvalidDataError(_in_options(str(error))) from error
+        raise InvalidDataError(in_options(str(error))) from error
 
 
-def _in_options(message: str) -> str:
-    """Say of options what a message of `read_measurements` says of its arguments.
+def in_options(message: str) -> str:
+    """Say of options what a message of a reader says of its arguments.
 
     Examples
     --------
-    >>> _in_options("column 'ms' is not known; map it with columns= (and its unit), or to None to keep it as it is")
+    >>> in_options("the size of 'h' is not fixed; give it with sizes={'h': …, 'w': …}")
+    "the size of 'h' is not fixed; give it with --size h=… --size w=…"
+    >>> in_options("column 'ms' is not known; map it with columns= (and its unit), or to None to keep it as it is")
     "column 'ms' is not known; map it with --column (and its unit), or to nothing, --column 'ms'=, to keep it as it is"
     """
     for pattern, option in SAID_OF_ARGUMENTS:

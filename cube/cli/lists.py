@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import re
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
 import polars as pl
 
 from roofcube.cli.commands import EXISTING, main
-from roofcube.cli.foreign import column_map
+from roofcube.cli.foreign import column_map, in_options
 from roofcube.cli.printing import as_json_option, say, table_text, to_json
 from roofcube.wording import in_shown_unit, with_unit
 
@@ -84,20 +82,7 @@ def _network(file: Path, context: Sequence[int], sizes: Sequence[str]) -> pl.Dat
     try:
         return roofcube.read_network(file, context=list(context) or None, sizes=given or None)
     except InvalidDataError as error:
-        raise InvalidDataError(_in_options(str(error))) from error
-
-
-def _in_options(message: str) -> str:
-    """Say of options what a message of `read_network` says of its arguments.
-
-    Examples
-    --------
-    >>> _in_options("the size of 'h' is not fixed; give it with sizes={'h': …, 'w': …}")
-    "the size of 'h' is not fixed; give it with --size h=… --size w=…"
-    """
-    as_options = partial(re.sub, r"'([^']*)': \(?(…)\)?(?:, )?", r"--size \1=\2 ")
-    message = re.sub(r"sizes=\{(.*?)\}", lambda match: as_options(match[1]).strip(), message)
-    return re.sub(r"`sizes(\[[^`]*\])?`", r"`--size\1`", message)
+        raise InvalidDataError(in_options(str(error))) from error
 
 
 def _size(name: str, said: str) -> int | tuple[int, ...]:
