@@ -17,7 +17,7 @@ from roofcube.errors import InvalidDataError
 from roofcube.labels import full_rank
 from roofcube.model.inputs import inputs as all_inputs
 from roofcube.model.offered import as_product, is_offered
-from roofcube.vocabulary import ELEMENT_BYTES, HARDWARE_DIMS
+from roofcube.vocabulary import ELEMENT_BYTES, HARDWARE_DIMS, attributes
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
@@ -39,14 +39,13 @@ DEMANDS = ("ops", "params", "activations", "patches", "out_channels", "fully_con
 BESIDE = ("vector_elements", "kernels")
 # without facts a device is taken to offer this many times what it was seen to do
 HEADROOM = 4.0
-# what the parameters of a calibration are relative to, and how exactly figures are the same
-FIGURES = {"peak": "peak_compute [op/s]", "bandwidth": "memory_bandwidth [B/s]", "cores": "cores"}
-SAME = 1e-6
-# what inputs may say of hardware, and where
+# what inputs may say of hardware, and where; what of it parameters are relative to; how exactly figures are the same
 STATED = {
     "peak": "peak_compute", "bandwidth": "memory_bandwidth", "cores": "cores", "element_bytes": "precision",
     "weight_memory": "on_chip_memory", "dataflow": "dataflow", "weights_shared": "weights_shared",
 }  # fmt: skip
+RELATIVE_TO = ("peak", "bandwidth", "cores")
+SAME = 1e-6
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -165,18 +164,22 @@ def facts_of(inputs: xr.Dataset | None) -> Facts:
     embedded = _embedded()
     if inputs is None:
         return embedded
-    told = _told(inputs)
-    return Facts({**embedded.hardware, **told.hardware}, {**embedded.networks, **told.networks})
+    return Facts({**embedded.hardware, **_machines_told(inputs)}, {**embedded.networks, **_networks_told(inputs)})
 
 
 @cache
 def _embedded() -> Facts:
-    return _told(all_inputs())
+    inputs = all_inputs()
+    return Facts(_machines_told(inputs), _networks_told(inputs))
 
 
-def _told(inputs: xr.Dataset) -> Facts:
-    inputs = as_product(inputs) if is_offered(inputs) else inputs
-    return Facts({one.key: one for one in _machines_of(inputs)}, {one.key: one for one in _networks_of(inputs)})
+def _machines_told(inputs: xr.Dataset) -> dict[tuple[str, str, str], Machine]:
+    product_of = as_product(inputs) if is_offered(inputs) else inputs
+    return {one.key: one for one in _machines_of(product_of)}
+
+
+def _networks_told(inputs: xr.Dataset) -> dict[tuple[str, float], NetworkTotals]:
+    return {one.key: one for one in _networks_of(inputs)}
 
 
 # hardware -------------------------------------------------------------------------------------------------------------
@@ -352,7 +355,7 @@ def with_facts(facts: Facts, inputs: xr.Dataset | None, *, measured: Collection[
     InvalidDataError
         If the inputs have other figures of hardware that was measured, or tell several things of one network.
     """
-    told = Facts({}, {}) if inputs is None else Facts(_told(inputs).hardware, _one_of_each(facts, inputs))
+    told = Facts({}, {}) if inputs is None else Facts(_machines_told(inputs), _one_of_each(facts, inputs))
     stated = [name for name, variable in STATED.items() if inputs is not None and variable in inputs.variables]
     _check_figures({key: facts.hardware[key] for key in measured}, told, stated)
     hardware = {
@@ -389,7 +392,7 @@ def _one_of_each(facts: Facts, inputs: xr.Dataset) -> dict[tuple[str, float], Ne
     names = [name for name in ("ops", *(f"layer_{one}" for one in DEMANDS), *BESIDE) if name in inputs.variables]
     own = {dim: 0 for name in names for dim in inputs[name].dims if dim not in ("topology", "pruning", "layer")}
     if not own or "topology" not in inputs.coords:
-        return _told(inputs).networks
+        return _networks_told(inputs)
     inputs = inputs[[*names]].isel({dim: 0 for dim in own if inputs.sizes[dim] == 1})
     known = {name for name, _ in facts.networks}
     labels = np.atleast_1d(inputs["topology"].to_numpy()).tolist()
@@ -404,18 +407,20 @@ def _one_of_each(facts: Facts, inputs: xr.Dataset) -> dict[tuple[str, float], Ne
                         f"calibration does not know; pick one label, inputs.sel({dim}=...)"
                     )
                     raise InvalidDataError(msg)
-    same = {key: one for key, one in _told(first).networks.items() if key[0] in known}
-    return _told(inputs).networks | same
+    same = {key: one for key, one in _networks_told(first).items() if key[0] in known}
+    return _networks_told(inputs) | same
 
 
 def _check_figures(measured: Mapping[tuple[str, str, str], Machine], told: Facts, stated: Collection[str]) -> None:
     """Raise where hardware that was measured has other figures; those that were guessed give way to none."""
     for key in measured.keys() & told.hardware.keys():
-        for name in (one for one in FIGURES if one in stated):
+        for name in (one for one in RELATIVE_TO if one in stated):
             ours, theirs = getattr(measured[key], name), getattr(told.hardware[key], name)
             if measured[key].stated and not np.isclose(ours, theirs, rtol=SAME, atol=0.0):
+                variable = STATED[name]
+                unit = str(attributes(variable).get("units", ""))
                 msg = (
-                    f"`inputs`: {' '.join(key)} was calibrated with {FIGURES[name]} {ours:.6g}, got {theirs:.6g}; "
-                    "calibrate its rows with these inputs, or give the board another name"
+                    f"`inputs`: {' '.join(key)} was calibrated with {variable} {ours:.6g} {unit}, got {theirs:.6g} "
+                    f"{unit}; calibrate its rows with these inputs, or give the board another name"
                 )
                 raise InvalidDataError(msg)
