@@ -123,6 +123,23 @@ def test_limits_until_nothing_is_left_and_what_helps(local_visit, address):
     assert local_visit.complaints == []
 
 
+def test_keys_undo_and_redo_outside_of_what_is_typed(local_visit, address):
+    page = opened(local_visit, address)
+    page.locator(".facets label", has_text="TX2").locator("input").first.check()
+    says(page, "platform −186")
+    field = page.get_by_label("measured latency ≤", exact=False).first
+    field.fill("1")
+    field.press("Control+z")  # of the field: the choice before stays
+    assert field.input_value() == ""
+    says(page, "platform −186")
+    page.locator("h1").click()
+    page.keyboard.press("Control+z")
+    page.locator(".steps", has_text="platform").wait_for(state="detached")
+    page.keyboard.press("Control+Shift+z")
+    says(page, "platform −186")
+    assert local_visit.complaints == []
+
+
 def test_the_state_is_the_address(local_visit, address):
     page = opened(local_visit, address)
     page.locator(".facets label", has_text="TX2").locator("input").first.check()

@@ -23,7 +23,7 @@ export function render({model, el}) {
       data.kinds.map((kind) => button(kind, {do: "set", name: "kind", value: kind}, {"aria-pressed": String(kind === data.kind)}))))
     else head.append(make("span", {class: "badge"}, data.kind))
     head.append(make("span", {class: "tools"},
-      button("undo", {do: "undo"}, {disabled: !data.undo}), button("redo", {do: "redo"}, {disabled: !data.redo}), button("reset", {do: "reset"}),
+      button("undo", {do: "undo"}, {disabled: !data.undo, title: "Ctrl+Z"}), button("redo", {do: "redo"}, {disabled: !data.redo, title: "Ctrl+Shift+Z"}), button("reset", {do: "reset"}),
       keyed(make("button", {type: "button", title: "copy the address of this state", onclick: (event) => copy(location.href, event.target)}, "link"), "blink"),
       keyed(make("button", {type: "button", "aria-label": "light or dark", title: "light or dark", onclick: () => window.roofcubeTheme?.()}, "◐"), "btheme")))
     const wanted = make("div", {class: "wanted"}, make("span", {}, "I want "),
@@ -44,6 +44,15 @@ export function render({model, el}) {
     if (status) parts.push(status)
     redraw(root, parts)
   }
+  // on a page of its own, outside of what is typed; in a notebook these keys are the notebook's
+  const typed = "textarea, select, [contenteditable], input:not([type=checkbox], [type=radio], [type=range])"
+  if (window.roofcubeTheme) document.addEventListener("keydown", (event) => {
+    if (!(event.ctrlKey || event.metaKey) || event.altKey || event.composedPath()[0].matches?.(typed)) return
+    const key = event.key.toLowerCase(), what = key === "y" || (key === "z" && event.shiftKey) ? "redo" : key === "z" ? "undo" : null
+    if (!what) return
+    event.preventDefault()
+    send({do: what})
+  })
   model.on("data", draw)
   model.on("msg:custom", (text) => {
     const message = JSON.parse(text)
