@@ -155,7 +155,7 @@ def with_unit(value: float | None, unit: str, digits: int = 3) -> str:
     return f"{number} {letter}{unit}" if unit in PREFIXED else f"{number}{letter} {unit}".rstrip()
 
 
-def quantity(value: float | None, unit: str) -> str:
+def quantity(value: float | None, unit: str, digits: int = 3) -> str:
     """Write a value in SI with a prefix of human scale: 4.2 ms, 310 mJ, 60.8k inputs/s.
 
     Examples
@@ -166,19 +166,25 @@ def quantity(value: float | None, unit: str) -> str:
     if value is not None and unit in ("s", "J", "W") and 0 < abs(value) < 1:
         for step, letter in SMALL:
             if abs(value) >= step * 0.9995:
-                return f"{_rounded(value / step, 3)} {letter}{unit}"
-    return with_unit(value, unit)
+                return f"{_rounded(value / step, digits)} {letter}{unit}"
+    return with_unit(value, unit, digits)
 
 
 def in_shown_unit(value: float | None, unit: str, digits: int = 3) -> str:
     """Write a value in SI in the unit in which figures show it: 16.9 ms, 1.02 TB/s, 60.8k inputs/s.
 
+    What is a thousand times too small or a hundred thousand times too large for it is in a unit of its own size.
+
     Examples
     --------
     >>> in_shown_unit(0.0169, "s"), in_shown_unit(1.024e12, "B/s"), in_shown_unit(60757.0, "1/s")
     ('16.9 ms', '1.02 TB/s', '60.8k inputs/s')
+    >>> in_shown_unit(8.36e-8, "s"), in_shown_unit(7200.0, "s")
+    ('83.6 ns', '7.2k s')
     """
     factor, shown = (1.0, unit) if unit in PREFIXED else shown_unit(unit)
+    if value and factor != 1.0 and unit in ("s", "J") and not 1e-3 <= abs(value) * factor < 1e5:
+        return quantity(value, unit, digits)
     return with_unit(None if value is None else value * factor, shown, digits)
 
 
