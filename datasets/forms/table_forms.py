@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -247,12 +248,15 @@ def _as_series(name: str, values: Any) -> pl.Series:
     except (pl.exceptions.PolarsError, UnicodeEncodeError, OverflowError, TypeError, ValueError) as error:
         msg = f"column {name!r}: cannot be held in a table ({type(error).__name__}: {error!s:.200}); correct its values"
         raise InvalidDataError(msg) from error
-    lost = series.is_null() & pl.Series([one is not None for one in plain], dtype=pl.Boolean)
+    # older versions of polars keep numbers that no type holds as objects
+    large = pl.Series([type(one) is int and abs(one) > sys.float_info.max for one in plain], dtype=pl.Boolean)
+    lost = series.is_null() & pl.Series([one is not None for one in plain], dtype=pl.Boolean) | large
     if lost.any():
         place = lost.arg_true()[0]
+        kind = pl.Float64() if large[place] else series.dtype
         msg = (
-            f"column {name!r}, row {place} (from 0): got {plain[place]!r:.60}, which does not fit a column of "
-            f"{series.dtype}; write numbers within the range of a float, and values of one kind"
+            f"column {name!r}, row {place} (from 0): got {plain[place]!r:.60}, which does not fit a column of {kind}; "
+            "write numbers within the range of a float, and values of one kind"
         )
         raise InvalidDataError(msg)
     return series
