@@ -62,6 +62,11 @@ class Section:
     links: tuple[Link, ...] = ()
     missing: tuple[str, ...] = field(default=())
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is there but the reason why."""
+        return not (self.see or self.beware or self.drawings or self.tables or self.links)
+
 
 def link_to(name: str, kind: str, content: bytes, what: str) -> Link:
     """Make a link to a file that is inside the page, as a data URI."""

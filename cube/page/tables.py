@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -51,7 +52,14 @@ def best_choices(subject: Subject) -> tuple[Table, ...]:
         return ()
     kind = "measured" if measured else "predicted"
     found = Table("best", f"Best {kind} choices", ("Goal", *CHOICE), tuple(goals), _note(subject, measured=measured))
-    return found, *_fastest_of_each(subject, cube, names, kind)
+    return tuple(map(_without_blank_columns, (found, *_fastest_of_each(subject, cube, names, kind))))
+
+
+def _without_blank_columns(table: Table) -> Table:
+    """Leave out the columns in which nothing stands: doubts, where nothing is in doubt."""
+    kept = [place for place in range(len(table.columns)) if any(row[place] for row in table.rows)]
+    rows = tuple(tuple(row[place] for place in kept) for row in table.rows)
+    return replace(table, columns=tuple(table.columns[place] for place in kept), rows=rows)
 
 
 def _note(subject: Subject, *, measured: bool) -> str:

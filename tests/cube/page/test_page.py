@@ -264,6 +264,11 @@ def test_a_cube_without_measurements_says_what_is_left_out(tmp_path):
     assert "This cube holds no measurements" in text
     assert "This cube holds no measured power" in text
     assert "there is nothing to calibrate on" in text
+    headings = re.findall(r"<h2[^>]*>(.*?)</h2>", text)
+    assert headings == ["Summary", "Theoretical analysis", "Data", "Not in this page"]  # one for all that is left out
+    assert re.findall(r'<a href="#(.*?)">', text) == ["theory", "data", "left-out"]
+    assert '<dt id="power">Power</dt>' in text
+    assert "In doubt" not in text  # nothing is
     assert "QuTiBench, Xilinx" not in text
 
 
