@@ -88,8 +88,9 @@ def test_front_is_minimal_and_complete(objectives):
 def test_front_is_moocores(objectives, spread):
     moocore = pytest.importorskip("moocore")
     generator = np.random.default_rng(11)
-    shares = generator.exponential(size=(100_000, objectives))
-    points = shares / shares.sum(axis=1, keepdims=True) + spread * generator.random((100_000, 1))
+    count = 30_000  # older versions of moocore compare each with each
+    shares = generator.exponential(size=(count, objectives))
+    points = shares / shares.sum(axis=1, keepdims=True) + spread * generator.random((count, 1))
     expected = moocore.is_nondominated(points, keep_weakly=True)
     assert np.array_equal(non_dominated(points), expected)
 
