@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from embedded_pages import page_of
+from explorers import PATIENCE_MS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -88,7 +89,7 @@ class Visit:
 
     def open(self, address: str) -> Visit:
         self.page.goto(address)
-        self.page.wait_for_function(IDLE, timeout=30_000)
+        self.page.wait_for_function(IDLE)
         return self
 
     def marks(self) -> dict[str, list[dict[str, Any]]]:
@@ -108,7 +109,7 @@ class Visit:
         x, y = self.page.evaluate(PLACE, [source, row])
         self.page.mouse.move(x - 40, y - 40)
         self.page.mouse.move(x, y, steps=4)
-        self.page.wait_for_function(f"({TOOLTIPS})().length > 0", timeout=5_000)
+        self.page.wait_for_function(f"({TOOLTIPS})().length > 0")
         return " ".join(self.page.evaluate(TOOLTIPS))
 
 
@@ -146,6 +147,7 @@ def local_visit(browser: Any) -> Iterator[Visit]:
 def _visit(browser: Any, *, offline: bool, allowed: str) -> Iterator[Visit]:
     context = browser.new_context(offline=offline, viewport={"width": 1280, "height": 1000})
     page = context.new_page()
+    page.set_default_timeout(PATIENCE_MS)
     found = Visit(page)
 
     def decide(route: Any) -> None:

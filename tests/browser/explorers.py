@@ -7,6 +7,7 @@ import threading
 from functools import partial
 from typing import Any
 
+PATIENCE_MS = 90_000  # no page depends on how fast the machine is
 READY = "window.Bokeh && Bokeh.documents.length && Bokeh.documents[0].is_idle && [...Bokeh.documents[0]._all_models.values()].find((one) => one.name === 'explorer.points')?.data.x.length > 0"
 FIND = "(name) => [...Bokeh.documents[0]._all_models.values()].find((one) => one.name === name)"
 # where on the screen each mark of the trade-off is
@@ -57,22 +58,22 @@ class Served:
 def opened(visit: Any, address: str) -> Any:
     """Open an explorer and wait until it is drawn."""
     visit.page.goto(address)
-    visit.page.wait_for_function(READY, timeout=60_000)
-    visit.page.wait_for_function("document.querySelector('main')", timeout=10_000)
-    visit.page.locator(".steps").wait_for(timeout=12_000)
+    visit.page.wait_for_function(READY)
+    visit.page.wait_for_function("document.querySelector('main')")
+    visit.page.locator(".steps").wait_for()
     return visit.page
 
 
 def says(page: Any, text: str) -> None:
     """Wait until the line of what is left says something."""
-    page.locator(".steps", has_text=text).wait_for(timeout=12_000)
+    page.locator(".steps", has_text=text).wait_for()
 
 
 def pick_first_row(page: Any) -> None:
     """Click the first row of the table until it is selected: a table that is being exchanged loses a click."""
     selected = page.locator(".steps", has_text="1 selected")
     for _ in range(10):
-        page.locator(".tabulator-row").first.click(timeout=20_000)
+        page.locator(".tabulator-row").first.click()
         for _ in range(30):
             if selected.count():
                 return

@@ -36,11 +36,9 @@ def test_a_figure_that_fails_in_the_browser_falls_alone(visit, tmp_path, monkeyp
 
     monkeypatch.setattr(plot, "peaks", broken)
     visit.page.goto(rc.report(foreign_cubes.own_task(), tmp_path / "page.html").as_uri())
-    visit.page.wait_for_function("document.querySelector('#figure-peaks .missing')", timeout=30_000)
+    visit.page.wait_for_function("document.querySelector('#figure-peaks .missing')")
     # each of the others is embedded anew, alone
-    visit.page.wait_for_function(
-        f"{HEADS}.every(([name, , height]) => name === 'figure-peaks' || height > 130)", timeout=60_000
-    )
+    visit.page.wait_for_function(f"{HEADS}.every(([name, , height]) => name === 'figure-peaks' || height > 130)")
     drawn = {name: (text, height) for name, text, height in visit.page.evaluate(HEADS)}
     assert drawn["figure-peaks"][0].startswith("This figure cannot be shown")
     others = {name: one for name, one in drawn.items() if name != "figure-peaks"}

@@ -37,11 +37,11 @@ def test_labels_are_text_wherever_they_are_shown(local_visit, served):
     page = opened(local_visit, f"{served(cube)}/?table=all&tab=heatmap&foo<img src=x onerror=window.pwned=9>=1")
     label = page.locator(".facets label").first
     label.locator("input").check()
-    page.locator(".steps", has_text="−").wait_for(timeout=20_000)
+    page.locator(".steps", has_text="−").wait_for()
     pick_first_row(page)
     for tab in ("Parallel", "Roofline", "At latency", "Heatmap"):
         page.get_by_role("button", name=tab, exact=True).click()
-    page.wait_for_function(f"() => ({FIND})('explorer.cells')?.data.row.length > 0", timeout=20_000)
+    page.wait_for_function(f"() => ({FIND})('explorer.cells')?.data.row.length > 0")
     assert page.locator(".facets .t", has_text="<img src=x onerror=window.pwned=1>").count() > 0
     assert page.evaluate("window.pwned") is None
     assert page.evaluate("document.documentElement.scrollWidth") <= 1280
@@ -50,14 +50,14 @@ def test_labels_are_text_wherever_they_are_shown(local_visit, served):
     assert local_visit.complaints == []
     # and were markup to get in, its handlers would not run
     page.evaluate("document.body.insertAdjacentHTML('beforeend', '<img src=\"rc/none\" onerror=\"window.pwned=6\">')")
-    page.wait_for_function("[...document.images].at(-1).complete", timeout=10_000)
+    page.wait_for_function("[...document.images].at(-1).complete")
     assert page.evaluate("window.pwned") is None
 
 
 def test_ninety_thousand_cells_are_an_image(local_visit, served):
     inputs = rc.inputs("cifar10", platforms=hardware(300), precision=["FP16"], pruning=[100.0], batch=[1])
     page = opened(local_visit, f"{served(rc.predict(inputs))}/?tab=heatmap&columns=peak&rows=bandwidth")
-    page.wait_for_function(f"() => ({FIND})('explorer.image')?.data.w[0] === 300", timeout=30_000)
+    page.wait_for_function(f"() => ({FIND})('explorer.image')?.data.w[0] === 300")
     drawn = page.evaluate(f"({FIND})('explorer.points')?.data.x.length")
     assert 0 < drawn < 5_000
     low = page.get_by_label("peak (TOP/s) from")
@@ -79,5 +79,5 @@ def test_a_sweep_is_asked_not_stored(local_visit, served, count):
     says(page, "predicted latency −")
     front = sweep.pareto({"predicted_throughput": "max", "top1": "max"}, where={"predicted_latency": (None, 0.01)})
     says(page, f"{front.sizes['point']} on the front")
-    page.locator(".why .configuration").wait_for(timeout=30_000)
+    page.locator(".why .configuration").wait_for()
     assert local_visit.complaints == []

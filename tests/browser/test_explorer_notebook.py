@@ -44,8 +44,8 @@ def test_it_shows_itself_without_an_extension_loaded_by_hand(visit, tmp_path, mo
     page.write_text(f"<!DOCTYPE html><html><body>{''.join(parts)}</body></html>", encoding="utf-8")
     visit.page.goto(page.as_uri())
     visit.page.wait_for_function(
-        f"window.Bokeh && Bokeh.documents.length && ({FIND})('explorer.points')?.data.x.length > 0", timeout=60_000
+        f"window.Bokeh && Bokeh.documents.length && ({FIND})('explorer.points')?.data.x.length > 0"
     )
-    visit.page.locator(".steps", has_text="406 cells").wait_for(timeout=30_000)
-    visit.page.locator(".why .configuration").wait_for(timeout=30_000)
+    visit.page.locator(".steps", has_text="406 cells").wait_for()
+    visit.page.locator(".why .configuration").wait_for()
     assert visit.requests == []

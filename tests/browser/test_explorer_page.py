@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 import pytest
-from explorers import FIND, PICKED, PLACES, opened, says
+from explorers import FIND, PATIENCE_MS, PICKED, PLACES, opened, says
 
 import roofcube as rc
 
@@ -32,7 +32,7 @@ def address():
 
 
 def is_picked(page, rows):
-    page.wait_for_function(f"(rows) => JSON.stringify(({PICKED})()) === JSON.stringify(rows)", arg=rows, timeout=15_000)
+    page.wait_for_function(f"(rows) => JSON.stringify(({PICKED})()) === JSON.stringify(rows)", arg=rows)
 
 
 def test_a_box_and_a_click_select_exactly_what_they_hold(local_visit, address):
@@ -53,10 +53,10 @@ def test_a_box_and_a_click_select_exactly_what_they_hold(local_visit, address):
         assert row in held
         is_picked(page, held)
         says(page, f"{len(held)} selected")
-    page.wait_for_function("() => location.search.includes('sel=')", timeout=10_000)
+    page.wait_for_function("() => location.search.includes('sel=')")
     held = page.evaluate(PICKED)
     page.reload()
-    page.wait_for_function("window.Bokeh && Bokeh.documents.length && Bokeh.documents[0].is_idle", timeout=60_000)
+    page.wait_for_function("window.Bokeh && Bokeh.documents.length && Bokeh.documents[0].is_idle")
     says(page, f"{len(held)} selected")
     is_picked(page, held)
 
@@ -81,11 +81,11 @@ def test_a_box_and_a_click_select_exactly_what_they_hold(local_visit, address):
 
 def test_the_table_sorts_numbers_as_numbers(local_visit, address):
     page = opened(local_visit, f"{address}/?table=all")
-    page.wait_for_function(f"({CELLS})().length === 12", timeout=20_000)
+    page.wait_for_function(f"({CELLS})().length === 12")
     page.locator(".tabulator-col[tabulator-field=c5]").click()
-    page.wait_for_function(f"({CELLS})().every((text) => text === '1')", timeout=10_000)
+    page.wait_for_function(f"({CELLS})().every((text) => text === '1')")
     page.locator(".tabulator-col[tabulator-field=c5]").click()
-    page.wait_for_function(f"({CELLS})()[0] === '10000' && ({CELLS})()[4] === '512'", timeout=10_000)
+    page.wait_for_function(f"({CELLS})()[0] === '10000' && ({CELLS})()[4] === '512'")
     assert local_visit.complaints == []
 
 
@@ -97,7 +97,7 @@ def test_limits_until_nothing_is_left_and_what_helps(local_visit, address):
     field.press("Enter")
     left = int(rc.count(cube, where={"measured_latency": (None, 0.001)})["count"])
     says(page, f"→ {left} left")
-    page.locator(".tabulator-row").first.wait_for(timeout=20_000)
+    page.locator(".tabulator-row").first.wait_for()
     models = page.evaluate("Bokeh.documents[0]._all_models.size")
 
     # the line of the accuracy is dragged to the top, beyond all that is fast enough
@@ -113,9 +113,9 @@ def test_limits_until_nothing_is_left_and_what_helps(local_visit, address):
     page.mouse.move(box[0] + box[2] / 2, box[1] + 6, steps=12)
     page.mouse.up()
     says(page, "→ 0 left · 0 on the front")
-    page.locator("text=Nothing is left.").wait_for(timeout=15_000)
+    page.locator("text=Nothing is left.").wait_for()
     page.locator("button", has_text="relax it so").first.click()
-    page.locator("text=Nothing is left.").wait_for(state="detached", timeout=15_000)
+    page.locator("text=Nothing is left.").wait_for(state="detached")
     assert "→ 0 left" not in page.locator(".steps").inner_text()
     assert page.evaluate("Bokeh.documents[0]._all_models.size") == models
     page.locator("button", has_text="reset").click()
@@ -144,22 +144,22 @@ def test_the_state_is_the_address(local_visit, address):
     page = opened(local_visit, address)
     page.locator(".facets label", has_text="TX2").locator("input").first.check()
     says(page, "platform −186")
-    page.wait_for_function("() => location.search === '?keep=platform:TX2'", timeout=10_000)
+    page.wait_for_function("() => location.search === '?keep=platform:TX2'")
     first = page.evaluate("location.search")
     page.wait_for_timeout(700)  # a change within 600 ms of another is one entry of the history with it
     page.locator(".facets label", has_text="FP16").locator("input").first.check()
-    page.wait_for_function("() => location.search.includes('FP16')", timeout=10_000)
+    page.wait_for_function("() => location.search.includes('FP16')")
     says(page, "precision −")
     whole = page.locator(".steps").inner_text()
     page.reload()
-    page.wait_for_function("window.Bokeh && Bokeh.documents.length && Bokeh.documents[0].is_idle", timeout=60_000)
+    page.wait_for_function("window.Bokeh && Bokeh.documents.length && Bokeh.documents[0].is_idle")
     says(page, "precision")
     assert page.locator(".steps").inner_text() == whole
     page.evaluate("history.back()")
-    page.wait_for_function("(text) => location.search === text", arg=first, timeout=10_000)
+    page.wait_for_function("(text) => location.search === text", arg=first)
     says(page, "platform −186 →")
     page.goto(f"{address}/?keep=platform:TX2,Nope<b>&nonsense=1")
-    page.locator("text=platform has no “Nope<b>”").wait_for(timeout=60_000)
+    page.locator("text=platform has no “Nope<b>”").wait_for()
     page.locator("text=“nonsense” is not understood").wait_for()
     says(page, "platform −186")
 
@@ -168,6 +168,7 @@ def test_users_do_not_see_each_other(local_visit, address, browser):
     page = opened(local_visit, address)
     context = browser.new_context()
     other = context.new_page()
+    other.set_default_timeout(PATIENCE_MS)
     other.goto(f"{address}/?keep=platform:NCS2")
     says(other, "platform")
     other.locator(".facets label", has_text="INT8").locator("input").first.check()
@@ -190,11 +191,9 @@ def test_it_fits_a_phone_and_every_tab_shows_something(local_visit, address):
         ("Parallel", "explorer.parallel"),
     ):
         page.get_by_role("button", name=tab, exact=True).click()
-        page.wait_for_function(
-            f"() => Object.values(({FIND})('{source}')?.data ?? {{a: []}})[0].length > 0", timeout=15_000
-        )
+        page.wait_for_function(f"() => Object.values(({FIND})('{source}')?.data ?? {{a: []}})[0].length > 0")
     page.get_by_role("button", name="At latency", exact=True).click()
-    page.locator(".within td.best").first.wait_for(timeout=15_000)
+    page.locator(".within td.best").first.wait_for()
     assert local_visit.complaints == []
 
 
@@ -205,7 +204,7 @@ def test_a_figure_that_is_opened_later_is_dark_too(local_visit, address):
     local_visit.page.emulate_media(color_scheme="dark")
     page = opened(local_visit, address)
     page.get_by_role("button", name="Heatmap").click()
-    page.wait_for_function(BACKGROUND, timeout=12_000)
+    page.wait_for_function(BACKGROUND)
     assert local_visit.complaints == []
 
 
@@ -221,7 +220,7 @@ def test_limits_are_set_by_the_keyboard(local_visit, address):
     assert latency.input_value() == ""
     latency.press_sequentially("10 ms")
     latency.press("Enter")
-    page.get_by_label("remove the limit measured latency ≤").wait_for(timeout=12_000)
+    page.get_by_label("remove the limit measured latency ≤").wait_for()
     assert page.evaluate(FOCUS).startswith("measured latency ≤")
     # what is typed while an answer arrives is neither lost nor sent
     page.keyboard.press("Tab")
@@ -233,9 +232,9 @@ def test_limits_are_set_by_the_keyboard(local_visit, address):
     accuracy = page.get_by_label("measured top-1 accuracy ≥", exact=False).first
     assert accuracy.input_value() == "85"
     accuracy.press("Enter")
-    page.get_by_label("remove the limit measured top-1 accuracy ≥").wait_for(timeout=12_000)
+    page.get_by_label("remove the limit measured top-1 accuracy ≥").wait_for()
     # the button that takes a limit away goes with it: its field has the focus
     page.get_by_label("remove the limit measured latency ≤").press("Enter")
-    page.get_by_label("remove the limit measured latency ≤").wait_for(state="detached", timeout=12_000)
+    page.get_by_label("remove the limit measured latency ≤").wait_for(state="detached")
     assert page.evaluate(FOCUS).startswith("measured latency ≤")
     assert local_visit.complaints == []

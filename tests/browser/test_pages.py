@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 import pytest
+from explorers import PATIENCE_MS
 
 import roofcube as rc
 
@@ -75,6 +76,7 @@ def test_data_inside_the_page_is_the_cube(visit, pages, tmp_path):
 def test_text_is_readable_in_light_and_dark(browser, pages, scheme):
     context = browser.new_context(color_scheme=scheme, offline=True)
     page = context.new_page()
+    page.set_default_timeout(PATIENCE_MS)
     page.goto(pages["mnist"].as_uri())
     page.wait_for_function("window.Bokeh && Bokeh.documents[0] && Bokeh.documents[0].is_idle")
     page.wait_for_timeout(300)
@@ -97,6 +99,7 @@ def _bright(colour):
 def test_narrow_page_does_not_scroll_sideways(browser, pages):
     context = browser.new_context(viewport={"width": 390, "height": 800}, offline=True)
     page = context.new_page()
+    page.set_default_timeout(PATIENCE_MS)
     page.goto(pages["cifar10"].as_uri())
     page.wait_for_function("window.Bokeh && Bokeh.documents[0] && Bokeh.documents[0].is_idle")
     width = page.evaluate("document.documentElement.scrollWidth")

@@ -16,7 +16,7 @@ from roofcube.files import fingerprints
 from roofcube.interrupts import Abandoned, aside, is_abandoned
 
 # each ends by itself after a time that none of them needs
-WITHIN = 60
+WITHIN = 120
 
 
 def in_process(code: str) -> str:
