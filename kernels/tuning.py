@@ -40,7 +40,9 @@ class Tuning:
     split_boxes: int = 1 << 13  # boxes split at a time
     burst_boxes: int = 2048  # boxes made at once from few, where the calls cost more than the boxes
     open_points: int = 16  # points below which a box in doubt is opened rather than split
-    search_share: float = 0.35  # of a visit's time, in which a search need not promise an end
+    # of a visit's time, in which a search need not promise an end: at a half, an answer takes at most one and a half
+    # visits, and three searches
+    search_share: float = 0.5
     doubtful_share: float = 0.1  # the same where a like search was in vain
     few_bins_worth: float = 0.4  # of a visit that a pass of few bins replaces: a visit counts many
     least_search_seconds: float = 2e-3  # of any search
