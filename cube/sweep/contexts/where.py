@@ -484,9 +484,9 @@ def _among(name: str, values: Array, listed: Sequence[Any]) -> Array:
         ends = np.iinfo(kind)
         numbers = [int(one) for one in numbers if ends.min <= one <= ends.max and one == int(one)]
     native = kind.newbyteorder("=")
+    searched, wanted = values.astype(native, copy=False), np.array(numbers, dtype=native)
     # older versions of NumPy make a table of numbers from 2^63 on, and overflow
-    way = "sort" if native == np.uint64 else None
-    return np.isin(values.astype(native, copy=False), np.array(numbers, dtype=native), kind=way)
+    return np.isin(searched, wanted, kind="sort" if native == np.uint64 else None)
 
 
 def _full_rank(space: Labelled, variable: xr.Variable, values: Array) -> Array:
