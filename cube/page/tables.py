@@ -57,6 +57,8 @@ def best_choices(subject: Subject) -> tuple[Table, ...]:
 
 def _without_blank_columns(table: Table) -> Table:
     """Leave out the columns in which nothing stands: doubts, where nothing is in doubt."""
+    if not table.rows:
+        return table
     kept = [place for place in range(len(table.columns)) if any(row[place] for row in table.rows)]
     rows = tuple(tuple(row[place] for place in kept) for row in table.rows)
     return replace(table, columns=tuple(table.columns[place] for place in kept), rows=rows)
