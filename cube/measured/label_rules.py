@@ -10,6 +10,7 @@ import polars as pl
 
 from roofcube import datasets
 from roofcube.datasets import canonical
+from roofcube.datasets.embedded import BENCHMARK, collection_of
 from roofcube.errors import suggestion
 from roofcube.measured.findings import FINDINGS, finding_lines, no_numbers
 from roofcube.vocabulary import INFEASIBLE
@@ -75,12 +76,21 @@ def _of_another_task(table: pl.DataFrame, space: xr.Dataset) -> pl.DataFrame:
         own = zip(space["topology"].values.tolist(), space["task"].values.tolist(), strict=True)
         tasks |= {topology: task for topology, task in own if task != UNSAID}
     said = table.filter(pl.col("task") != UNSAID)
-    rows = no_numbers(said.filter(pl.col("task") != pl.col("topology").replace_strict(tasks, default=None)))
+    rows = said.filter(pl.col("task") != pl.col("topology").replace_strict(tasks, default=None))
+    rows = no_numbers(rows.join(_known_for(rows), on=["topology", "task"], how="anti", maintain_order="left"))
     findings, actions = [], []
     for topology, task in rows.select("topology", "task").iter_rows():
         findings.append(f"topology {topology!r} is known for task {tasks[topology]!r}, not {task!r}")
         actions.append(f"give task {tasks[topology]!r}, or name your network otherwise")
     return _mislabelled(rows, "task", findings, actions)
+
+
+def _known_for(rows: pl.DataFrame) -> pl.DataFrame:
+    """Return the networks and tasks of the collections of the rows' tasks: a network may be known for several."""
+    holders = dict.fromkeys(collection_of(task) for task in rows["task"].unique().to_list())
+    return pl.concat(
+        datasets.load_topologies(collection=one).select("topology", "task") for one in (BENCHMARK, *holders)
+    )
 
 
 def _mislabelled(rows: pl.DataFrame, column: str, findings: list[str], actions: list[str]) -> pl.DataFrame:

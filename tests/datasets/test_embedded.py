@@ -22,7 +22,7 @@ def test_a_task_leads_to_its_collection():
     assert embedded.collection_of("cifar10") == embedded.collection_of(None) == embedded.BENCHMARK
     assert embedded.entry_name("layers", "zoo") == "zoo_layers"
     assert embedded.entry_name("power_traces", "zoo") is None
-    assert embedded.collections("layers") == ("", "zoo")
+    assert embedded.collections("layers") == ("", "zoo", "accelerators")
     assert "devices" in embedded.collections("platforms")
 
 
@@ -30,6 +30,19 @@ def test_a_label_leads_to_the_first_collection_that_knows_it():
     holders = tables.collections_of("platform", ["TX2", "RTX3090", "no such board"])
     assert holders == {"TX2": "", "RTX3090": "zoo"}
     assert tables.collections_of("topology", ["CNV", "vgg16@224"], first="zoo") == {"CNV": "", "vgg16@224": "zoo"}
+
+
+def test_a_network_that_two_collections_hold_is_the_same_in_both():
+    measured = tables.load_topologies(collection="accelerators")
+    names = measured["topology"]
+    whole = tables.load_topologies(collection="zoo").filter(pl.col("topology").is_in(names.implode()))
+    assert measured.drop("task").equals(whole.drop("task"))
+    layers = tables.load_layers(collection="zoo").filter(pl.col("topology").is_in(names.implode()))
+    assert tables.load_layers(collection="accelerators").equals(layers)
+    keys = ["topology", "precision"]
+    both = tables.load_accuracy(collection="zoo").join(tables.load_accuracy(collection="accelerators"), on=keys)
+    assert both.height
+    assert both["top1_percent"].equals(both["top1_percent_right"].alias("top1_percent"))
 
 
 def test_nothing_of_a_collection_is_read_until_it_is_asked_for():

@@ -74,6 +74,8 @@ def test_manifest_matches_the_files(name):
         ("topologies", schema.Topology),
         ("zoo_platforms", schema.Platform),
         ("zoo_platform_structure", schema.PlatformStructure),
+        ("accelerators_platforms", schema.Platform),
+        ("accelerators_platform_structure", schema.PlatformStructure),
         ("devices_platforms", schema.ListedPlatform),
         ("devices_platform_structure", schema.PlatformStructure),
     ],
@@ -161,4 +163,4 @@ def test_corrections_keep_the_source_value_beside_the_corrected_one():
 def test_unknown_task_names_the_closest():
     with pytest.raises(UnknownLabelError, match=r"'cifar11' is not known; did you mean 'cifar10'\?"):
         datasets.load_measurements("cifar11")
-    assert rc.tasks() == ("cifar10", "imagenet", "mnist", "zoo")
+    assert rc.tasks() == ("cifar10", "imagenet", "mnist", "zoo", "accelerators")

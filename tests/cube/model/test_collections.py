@@ -98,3 +98,23 @@ def test_layers_of_one_shape_together_count_as_often_as_they_are(zoo):
         assert one.layers == other.layers
         assert one.ops == pytest.approx(other.ops)
         assert one.convolution_ops == pytest.approx(other.convolution_ops)
+
+
+def test_a_board_measured_here_with_its_watts():
+    rows = datasets.load_measurements("accelerators")
+    cube = rc.benchmark("accelerators")
+    assert int(cube.n_rows.sum()) == rows.height == 478
+    assert int(cube.power_full.notnull().sum()) == 281
+    assert rc.unmatched(cube, rows).is_empty()
+    assert (rows["throughput_compute_per_s"] * rows["latency_compute_s"] / rows["batch"] - 1).abs().max() < 1e-12
+    # launches cost time that a graph saves; no row is faster than the chip, and the gate finds none so
+    graph, eager = cube.measured_latency.sel(mode="graph"), cube.measured_latency.sel(mode="eager")
+    assert not (graph > eager).any()
+    assert rc.check(rows)["rule"].unique().to_list() == ["missing_value"]
+
+
+def test_a_network_is_known_for_each_task_that_has_it():
+    rows = datasets.load_measurements("accelerators").head(3)
+    told = rc.check(rows.with_columns(task=pl.Series(["zoo", "accelerators", "mnist"])))
+    told = told.filter(pl.col("rule") == "unknown_label")
+    assert told["finding"].to_list() == ["topology 'resnet50@224' is known for task 'zoo', not 'mnist'"]
