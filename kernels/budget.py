@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 __all__ = ["Budget", "BudgetExceeded", "Cancelled", "Stop", "check"]
 
 ENOUGH = 1 << 14  # boxes that tell what a box takes
+# what a search promises early is up to 20 times what it takes: beyond so many visits it is given up at this part of one
+HOPELESS = 16.0
+SOON = 0.1
 
 
 class BudgetExceeded(Exception):  # noqa: N818  a signal to go another way
@@ -43,7 +46,8 @@ class Budget:
     """Time to search in before visiting every point is the better way.
 
     A search in vain comes on top of the visit, so it ends when a share of the visit's time has passed, unless the rest
-    promises to take less than that share again; a promise is believed until twice the visit's time has passed.
+    promises to take less than that share again; a promise is believed until twice the visit's time has passed. One
+    that promises to take many times the visit's time ends sooner.
 
     Parameters
     ----------
@@ -96,7 +100,7 @@ class Budget:
         """Raise `BudgetExceeded` if a search that should take so much longer had better give up."""
         if self.look is not None and self.spent > self.look:
             self.give_up(self.spent + remaining())
-        if self.spent <= self.share * self.visit_seconds:
+        if self.spent <= self.share * self.visit_seconds and not self._is_hopeless(remaining):
             return
         if self.refine is not None:
             start = thread_time()
@@ -107,6 +111,9 @@ class Budget:
         rest = remaining()
         if rest > self.share * self.visit_seconds or self.spent + rest > 2 * self.visit_seconds:
             self.give_up(self.spent + rest)
+
+    def _is_hopeless(self, remaining: Callable[[], float]) -> bool:
+        return self.spent > SOON * self.visit_seconds and remaining() > HOPELESS * self.visit_seconds
 
     def give_up(self, projected: float) -> NoReturn:
         """Raise `BudgetExceeded`, and say what the whole search should have taken."""

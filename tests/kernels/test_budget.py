@@ -15,10 +15,11 @@ def spent(seconds: float, **options) -> Budget:
 
 
 def test_nothing_is_promised_in_the_first_share():
-    spent(0.2).spend(lambda: 1e9)
+    spent(0.2).spend(lambda: 10.0)
+    spent(0.05).spend(lambda: 1e9)
 
 
-@pytest.mark.parametrize(("seconds", "rest"), [(0.6, 0.6), (1.9, 0.2), (5.0, 0.0)])
+@pytest.mark.parametrize(("seconds", "rest"), [(0.2, 20.0), (0.6, 0.6), (1.9, 0.2), (5.0, 0.0)])
 def test_a_search_without_a_promise_is_given_up(seconds, rest):
     budget = spent(seconds)
     with pytest.raises(BudgetExceeded):
