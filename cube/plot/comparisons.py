@@ -90,7 +90,7 @@ def comparison(
     at_best = tables.at_largest(one, "measured_throughput", ["batch"])
     table = tables.records(at_best, names, known="measured_throughput", bare=True)
     table = {**{name: np.full(len(table["platform"]), np.nan) for name in SHOWN}, **table}
-    table, rows, left_out = by_configuration(at_best, table, "measured_throughput", -table["measured_throughput"])
+    table, rows, left_out = by_configuration(at_best, table, -table["measured_throughput"])
     return _comparison_figure(one, table, rows, label, left_out)
 
 

@@ -11,13 +11,13 @@ from roofcube.errors import InvalidDataError
 from roofcube.plot.drawing import style, tables
 from roofcube.plot.drawing.elements import plane, points, segments, staircase
 from roofcube.plot.drawing.points import (
+    LOOKS,
     axis_of,
     extreme_rows,
-    many_marks,
+    mark_columns,
     marks,
     place_labels,
     platform_key,
-    point_columns,
 )
 from roofcube.sweep import Sweep
 from roofcube.sweep.questions import pareto as front_of
@@ -92,22 +92,27 @@ def pareto(
     table = tables.sorted_rows(table, tables.ranks(cube, table, "platform"))
     axes = _pair_of_axes(cube, (x, y), (table[x], table[y]))
     best = _front(cube, senses)
-    stairs = _staircase(cube, best, senses, name="pareto.front", colour=style.INK, marks="pareto.points")
-    drawn, shade, marked = many_marks(
+    drawn, shade, marked = marks(
+        cube,
         table,
         (x, y),
-        lambda: _worth_a_mark(table, best, x, y, cube, senses),
-        lambda rows: _mark_columns(cube, tables.told(cube, rows, x), x, y, scope),
         axes,
         name="pareto.points",
+        doubtful=_doubtful(cube, table, (x, y), scope),
+        written=lambda rows: _texts(cube, rows, (x, y)),
+        worth=lambda: _worth_a_mark(table, best, x, y, cube, senses),
+        marker_size=8,
         tooltip=_tooltip(cube, x, y),
     )
+    stairs = _staircase(cube, best, senses, name="pareto.front", colour=style.INK, marks="pareto.points")
     count = best.sizes[tables.POINT]
     title = f"{count} of {counted(len(table[x]), 'point')} {'is' if count == 1 else 'are'} on the front: {_ends(best)}"
     notes = [f"{how}line = Pareto front of what is shown; {style.HOLLOW}", shade]
-    parts = [*drawn[:-1], stairs, drawn[-1]]
-    (x_axis, y_axis), key = axes, platform_key(marked)
-    return plane(parts, name="pareto", x=x_axis, y=y_axis, title=title, notes=notes, key=key, height=HEIGHT)
+    return _plane([*drawn[:-1], stairs, drawn[-1]], axes, name="pareto", title=title, notes=notes, marked=marked)
+
+
+def _plane(parts: list[Any], axes: tuple[Axis, Axis], *, marked: dict[str, Any], **words: Any) -> Any:
+    return plane(parts, x=axes[0], y=axes[1], key=platform_key(marked), height=HEIGHT, **words)
 
 
 def front(
@@ -164,21 +169,22 @@ def _front_figure(
         cube = tables.require(cube, (x, y), figure=name, measurements=measurements)
         size, senses = int((cube[x] * cube[y]).notnull().sum()), senses_of(cube, wanted)
         best = _front(cube, senses)
-    table = tables.records(best, [x, y], known=(x, y))
+    table = tables.records(best, [x, y], known=(x, y), bare=True)
     table = tables.sorted_rows(table, table[x])
     axes = _pair_of_axes(cube, (x, y), (table[x], table[y]))
-    columns = _mark_columns(cube, table, x, y, scope)
-    dims = ("platform", "mode", "precision", "topology", "pruning", *tables.own_dims(best, x))
+    dims = ("platform", "mode", "precision", "topology", "pruning", *tables.own_dims(best, table))
     names = [str(text) for text in tables.labels_of(cube, table, dims)]
-    columns["label"] = place_labels(columns["x"], columns["y"], names, axes, (style.WIDTH - 90, HEIGHT - 190))
     stairs = _staircase(cube, best, senses, name=f"{name}.front", colour=style.MUTED, marks=f"{name}.points")
+    columns = {
+        **mark_columns(cube, tables.told(best, table), (x, y), _doubtful(cube, table, (x, y), scope), size=10.4),
+        **_texts(cube, table, (x, y)),
+        "label": place_labels(table[x], table[y], names, axes, (style.WIDTH - 90, HEIGHT - 190)),
+    }
     text = {"x": "x", "y": "y", "text": "label", "x_offset": 8, "y_offset": -9, "text_color": style.INK}
-    drawn = marks({**columns, "size": [1.3 * one for one in columns["size"]]}, name=f"{name}.points",
-                  tooltip=_tooltip(cube, x, y), texts=[text])  # fmt: skip
+    drawn = points(columns, "x", "y", name=f"{name}.points", tooltip=_tooltip(cube, x, y), texts=[text], **LOOKS)
     title = f"The front of {counted(size, 'point')} has {_distinct(table, x, y)}: {_ends(best)}"
     notes = [f"{how}what is not drawn is beaten by a point of the front; {style.HOLLOW}"]
-    (x_axis, y_axis), key = axes, platform_key(columns)
-    return plane([stairs, drawn], name=name, x=x_axis, y=y_axis, title=title, notes=notes, key=key, height=HEIGHT)
+    return _plane([stairs, drawn], axes, name=name, title=title, notes=notes, marked=columns)
 
 
 def _distinct(table: tables.Columns, x: str, y: str) -> str:
@@ -247,14 +253,15 @@ def _tooltip(cube: xr.Dataset, x: str, y: str) -> dict[str, str]:
     return {_short(x): "@x_text", _short(y): "@y_text", "flags": "@flags", "source": source}
 
 
-def _mark_columns(cube: xr.Dataset, table: tables.Columns, x: str, y: str, scope: str) -> dict[str, Any]:
-    quantities = {quantity for name in (x, y) for quantity in _quantities(name)}
-    doubtful = tables.doubts(cube, table["quality"], sorted(quantities), scope=scope)
-    return {
-        **point_columns(cube, table, table[x], table[y], doubtful, size=8),
-        "x_text": tables.value_text(table[x], tables.scale_of(cube, x)[1]),
-        "y_text": _exact(table[y], tables.scale_of(cube, y)[1]),
-    }
+def _doubtful(cube: xr.Dataset, table: tables.Columns, pair: Sequence[str], scope: str) -> np.ndarray[Any, Any]:
+    quantities = {quantity for name in pair for quantity in _quantities(name)}
+    return tables.doubts(cube, table["quality"], sorted(quantities), scope=scope)
+
+
+def _texts(cube: xr.Dataset, table: tables.Columns, pair: Sequence[str]) -> dict[str, Any]:
+    x, y = pair
+    x_text = tables.value_text(table[x], tables.scale_of(cube, x)[1])
+    return {"x_text": x_text, "y_text": _exact(table[y], tables.scale_of(cube, y)[1])}
 
 
 def _quantities(name: str) -> list[str]:

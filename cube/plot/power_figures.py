@@ -57,7 +57,7 @@ def power(cube: xr.Dataset) -> Any:
     ]
     table = _over_batches(cube, shown, main)
     title = _range_words(table, main, LOOKS[main][2] if kind == "predicted" else "under load", "W")
-    table, rows, few = by_configuration(cube, table, main, -table[main])
+    table, rows, few = by_configuration(cube, table, -table[main])
     data = _row_data(table, "W", *shown)
     data |= {f"{name}_text": tables.value_text(table[name], "W") for name in shown}
     data["end"] = np.maximum(table["high"], table[main])
@@ -165,7 +165,7 @@ def _bars_per_input(cube: Any, figure: str, name: str, words: str, unit: str, sc
     cube, kind = _with_energy(cube, scope, figure)
     table = _over_batches(cube, [name], name)
     title = _range_words(table, name, words, unit)
-    table, rows, few = by_configuration(cube, table, name, table[name] * (1.0 if unit == "mJ" else -1.0))
+    table, rows, few = by_configuration(cube, table, table[name] * (1.0 if unit == "mJ" else -1.0))
     floor = style.floor_of(table["low"])
     data = _row_data(table, unit)
     data |= {"value": table[name], "value_text": tables.value_text(table[name], unit)}

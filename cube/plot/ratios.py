@@ -72,7 +72,7 @@ def efficiency(
     cube = tables.require(cube, ("predicted_throughput", "peak_throughput", throughput), figure="efficiency")
     best = ratios_of(cube, at="best", scope=scope, trust="all")  # what is impossible is drawn hollow, and told
     table = tables.records(best, ["efficiency"], bare=True)
-    table, rows, few = by_configuration(best, table, "efficiency", -table["efficiency"])
+    table, rows, few = by_configuration(best, table, -table["efficiency"])
     choices = (
         {BEST: _at(cube, best, table, best.get("best_batch"), scope)}
         if at == "best"
@@ -90,7 +90,7 @@ def _of_predictions(cube: xr.Dataset) -> Any:
     best = tables.at_best_batch(cube, names)
     table = tables.records(best, names, known=names, bare=True)
     share = table["predicted_throughput"] / table["peak_throughput"]
-    table, rows, few = by_configuration(best, {**table, "share": share}, names[0], -share)
+    table, rows, few = by_configuration(best, {**table, "share": share}, -share)
     predicted, peak = table["predicted_throughput"], table["peak_throughput"]
     blank = np.full(len(predicted), "not measured", dtype=object)
     columns = {
@@ -126,7 +126,7 @@ def _at(cube: xr.Dataset, ratios: xr.Dataset, table: tables.Columns, batch: Any,
     """tables.Columns that depend on the batch: the best one of each row, or the same for all."""
     picks = {
         dim: xr.DataArray(table[dim], dims="row")
-        for dim in (*CONFIGURATION, *tables.own_dims(ratios, "efficiency"), tables.POINT)
+        for dim in (*CONFIGURATION, *tables.own_dims(ratios, table), tables.POINT)
         if dim in ratios.dims
     }
 

@@ -55,7 +55,7 @@ def requirements(cube: xr.Dataset) -> Any:
     dims = [*map(str, (*cube["ops"].dims, *cube["params"].dims))]
     shown = tuple(dict.fromkeys(["topology", "pruning", *dims]))
     kept, few = few_rows(table["topology"], -table["ops"])
-    table = {name: column[kept] for name, column in table.items()}
+    table = tables.taken(table, kept)
     table["label"] = tables.labels_of(cube, table, shown, shown=shown)
     table = tables.sorted_rows(table, tables.ranks(cube, table, "topology"), -table["ops"])
     sizes = _widths(cube)
@@ -175,7 +175,7 @@ def _offer(cube: xr.Dataset, name: str, dims: tuple[str, ...]) -> tuple[tables.C
     shown = [dim for dim in shown if dim != "platform"]
     table["label"] = tables.labels_of(cube, table, shown)
     kept, few = few_rows(table["platform"], -table[name])
-    table = {one: column[kept] for one, column in table.items()}
+    table = tables.taken(table, kept)
     return tables.sorted_rows(table, tables.ranks(cube, table, "platform"), -table[name]), few
 
 

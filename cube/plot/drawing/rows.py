@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from roofcube.plot.drawing.elements import Axis, rectangles
-from roofcube.plot.drawing.tables import labels_of, own_dims, ranks, several, sorted_rows, told
+from roofcube.plot.drawing.tables import labels_of, only, own_dims, ranks, several, sorted_rows, taken, told
 from roofcube.vocabulary import CONFIGURATION
 from roofcube.wording import with_thousands
 
@@ -43,10 +43,8 @@ FEWEST = 3  # rows whose room a single one has: lines of notes and a key may tak
 MOST_ROWS = 360  # lower ones would be thinner than the numbers at their ends
 
 
-def by_configuration(
-    cube: xr.Dataset, table: Columns, name: str, order: np.ndarray[Any, Any]
-) -> tuple[Columns, Rows, str]:
-    """Sort the rows of a variable by platform, then best first; add their texts and where they lie.
+def by_configuration(cube: xr.Dataset, table: Columns, order: np.ndarray[Any, Any]) -> tuple[Columns, Rows, str]:
+    """Sort rows by platform, then by `order`; add their texts and where they lie.
 
     Returns
     -------
@@ -56,18 +54,13 @@ def by_configuration(
         Which rows were left out; empty where none were.
     """
     kept, few = few_rows(table["platform"], order)
-    if few:
-        table, order = {key: column[kept] for key, column in table.items()}, order[kept]
-    own = own_dims(cube, name)
-    shown = [
-        dim
-        for dim in ("mode", "precision", "topology", "pruning")
-        if dim in table and (dim in ("mode", "precision") or several(table, dim))
-    ]
+    table, order = taken(table, kept), order[kept]
+    own = own_dims(cube, table)
+    differ = [dim for dim in ("topology", "pruning") if several(table, dim)]
     table = sorted_rows(table, ranks(cube, table, "platform"), order)
-    pairs = row_pairs(table, labels_of(cube, table, (*CONFIGURATION, *own), shown=(*shown, *own)))
+    pairs = row_pairs(table, labels_of(cube, table, (*CONFIGURATION, *own), shown=("mode", "precision", *differ, *own)))
     rows = Rows(pairs)
-    return {**told(cube, table, name), **rows.columns(pairs)}, rows, few
+    return {**told(cube, table), **rows.columns(pairs)}, rows, few
 
 
 def few_rows(
@@ -93,7 +86,7 @@ def row_pairs(table: Columns, labels: Sequence[str] | np.ndarray[Any, Any]) -> l
 
 def fields(table: Columns, *more: str) -> dict[str, Any]:
     """Take the columns that buttons ask for, where each row lies, and more."""
-    return {name: table[name] for name in (*FIELDS, *more) if name in table}
+    return only(table, *FIELDS, *more)
 
 
 class Rows:
