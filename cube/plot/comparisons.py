@@ -11,8 +11,8 @@ from roofcube.errors import InvalidDataError, MissingInputError
 from roofcube.labels import locate
 from roofcube.model.offered import as_product
 from roofcube.plot.drawing import style, tables
-from roofcube.plot.drawing.elements import Axis, plane, points
-from roofcube.plot.drawing.rows import bars, by_configuration, fields
+from roofcube.plot.drawing.elements import Axis, points
+from roofcube.plot.drawing.rows import bars, by_configuration, fields, row_plane
 from roofcube.wording import percent
 
 if TYPE_CHECKING:
@@ -105,10 +105,9 @@ def _throughput_by_model(cube: xr.Dataset) -> dict[str, xr.DataArray]:
     models = {name: predicted.sel(assumptions=name, drop=True) for name in ("published", "bound") if name in labels}
     if low is None:
         return models
-    known = low.notnull().any([dim for dim in low.dims if dim != "assumptions"])
-    place = {"assumptions": int(known.argmax("assumptions"))}
-    arrays = (predicted, low, cube["predicted_throughput_high"])
-    return {**models, **{name: array.isel(place, drop=True) for name, array in zip(CALIBRATED, arrays, strict=True)}}
+    arrays, place = (predicted, low, cube["predicted_throughput_high"]), tables.model_with(low)
+    taken = {name: array.isel(assumptions=place, drop=True) for name, array in zip(CALIBRATED, arrays, strict=True)}
+    return {**models, **taken}
 
 
 def _placed(cube: xr.Dataset, table: pl.DataFrame) -> dict[str, xr.DataArray]:
@@ -135,11 +134,7 @@ def _comparison_figure(cube: xr.Dataset, table: tables.Columns, rows: Rows, labe
     data = {**_comparison_columns(cube, table), "edge": np.full(len(table["row"]), edge)}
     tooltip = {name: f"@{name}_text" for name in ("measured", "calibrated", "bound", "published")}
     tooltip |= {"flags": "@flags", "source": tables.source_text(cube)}
-    few: dict[str, Any] = {
-        name: data[name]
-        for name in ("platform", "precision", "topology", "configuration", "place", "y")
-        if name in data
-    }
+    few = tables.only(data, "platform", "precision", "topology", "configuration", "place", "y")
 
     def dots(column: str, **looks: Any) -> Any:
         columns = {**few, column: data[column], f"{column}_text": data[f"{column}_text"]}
@@ -158,7 +153,7 @@ def _comparison_figure(cube: xr.Dataset, table: tables.Columns, rows: Rows, labe
     title, notes = _words(table, label)
     notes.append(f"{left_out}; the title speaks of these" if left_out else "")
     x, key = Axis("throughput (inputs/s, log scale)", (low, edge), log=True), _entries(table, label)
-    return plane(parts, name="comparison", x=x, y=rows.axis(), title=title, notes=notes, key=key, height=rows.height())
+    return row_plane(parts, rows, name="comparison", x=x, title=title, notes=notes, key=key)
 
 
 def _comparison_columns(cube: xr.Dataset, table: tables.Columns) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from roofcube.plot.drawing.points import (
     marks,
     platform_key,
 )
-from roofcube.plot.drawing.rows import bars, by_configuration, fields
+from roofcube.plot.drawing.rows import bars, by_configuration, fields, row_plane
 from roofcube.sweep.questions import best
 from roofcube.sweep.questions import histogram as counts_of
 from roofcube.vocabulary import DIMS
@@ -178,7 +178,7 @@ def intervals(cube: xr.Dataset, *, variable: str = "predicted_throughput", measu
     x = axis_of(cube, variable, tables.long_name(cube, variable), np.concatenate([table[one] for one in names]))
     title = f"The interval spans a factor of {short(wide)} in the median"
     notes = ["band = interval; nothing was measured", few]
-    return plane(parts, name="intervals", x=x, y=rows.axis(), height=rows.height(), title=title, notes=notes)
+    return row_plane(parts, rows, name="intervals", x=x, title=title, notes=notes)
 
 
 def _with_interval(cube: Any, variable: str, ends: tuple[str, str]) -> xr.Dataset:
@@ -190,9 +190,7 @@ def _with_interval(cube: Any, variable: str, ends: tuple[str, str]) -> xr.Datase
         )
         raise MissingInputError(msg)
     if isinstance(cube, xr.Dataset) and "assumptions" in cube.dims:
-        known = cube[ends[0]].notnull().any([dim for dim in cube[ends[0]].dims if dim != "assumptions"])
-        place = int(known.argmax("assumptions"))
-        cube = cube.isel(assumptions=place, drop=True).assign_attrs(assumptions=str(cube["assumptions"].values[place]))
+        cube = tables.one_model(cube, tables.model_with(cube[ends[0]]))
     return tables.require(cube, (variable, *ends), figure="intervals")
 
 

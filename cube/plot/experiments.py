@@ -9,7 +9,7 @@ import numpy as np
 from roofcube.plot.drawing import style, tables
 from roofcube.plot.drawing.elements import Axis, layout, plane, points, segments
 from roofcube.plot.drawing.points import MANY, colours_of, extreme_rows, marks, platform_key
-from roofcube.plot.drawing.rows import Rows, bars, few_rows, row_pairs
+from roofcube.plot.drawing.rows import Rows, bars, few_rows, row_pairs, row_plane
 from roofcube.vocabulary import CONFIGURATION
 from roofcube.wording import quantity, with_unit
 
@@ -201,6 +201,5 @@ def _box_panel(cube: xr.Dataset, table: tables.Columns, name: str, variable: str
     ]  # fmt: skip
     note = {"latency": "box = quartiles, bar = median", "throughput": "whiskers = extremes, log scales"}
     x = Axis(f"{name}{' of the batch' if name == 'latency' else ''} ({unit})", bounds, log=True)
-    y = rows.axis(shown=name == "latency")
-    notes = note.get(name, "over all modes, precisions, batches")
-    return plane(parts, name=f"boxes.{name}.panel", x=x, y=y, notes=notes, width=width, height=rows.height(ROW))
+    looks = {"notes": note.get(name, "over all modes, precisions, batches"), "width": width, "shown": name == "latency"}
+    return row_plane(parts, rows, row=ROW, name=f"boxes.{name}.panel", x=x, **looks)

@@ -8,8 +8,8 @@ import numpy as np
 import xarray as xr
 
 from roofcube.plot.drawing import style, tables
-from roofcube.plot.drawing.elements import Axis, plane, segments
-from roofcube.plot.drawing.rows import bars, by_configuration, fields, log_room, numbers, swatches
+from roofcube.plot.drawing.elements import Axis, segments
+from roofcube.plot.drawing.rows import bars, by_configuration, fields, log_axis, numbers, row_plane, swatches
 from roofcube.wording import short, with_unit
 
 __all__ = ["energy", "inputs_per_joule", "power"]
@@ -59,7 +59,7 @@ def power(cube: xr.Dataset) -> Any:
     title = _range_words(table, main, LOOKS[main][2] if kind == "predicted" else "under load", "W")
     table, rows, few = by_configuration(cube, table, -table[main])
     data = _row_data(table, "W", *shown)
-    data |= {f"{name}_text": tables.value_text(table[name], "W") for name in shown}
+    data |= tables.texts(table, **dict.fromkeys(shown, "W"))
     data["end"] = np.maximum(table["high"], table[main])
     data["filled"] = np.where(tables.doubts(cube, table["quality"], ("power",)), 0.0, 1.0)
     lines = {name.removeprefix("power_"): f"@{name}_text" for name in shown}
@@ -77,7 +77,7 @@ def power(cube: xr.Dataset) -> Any:
     x = Axis("power (W)", (0.0, float(np.nanmax(data["end"]) * 1.1)))
     notes = [f"mean over batches; the line spans the lowest to the highest batch; {style.HOLLOW}", few]
     key = swatches({words: colour for name, (_, colour, words) in LOOKS.items() if name in shown})
-    return plane(parts, name="power", x=x, y=rows.axis(), title=title, notes=notes, key=key, height=rows.height())
+    return row_plane(parts, rows, name="power", x=x, title=title, notes=notes, key=key)
 
 
 def energy(cube: xr.Dataset, *, scope: str = "compute") -> Any:
@@ -178,10 +178,9 @@ def _bars_per_input(cube: Any, figure: str, name: str, words: str, unit: str, sc
     text = numbers("high", "value_text")
     bar = bars(data, "floor", "value", 0.68, name=f"{figure}.bars", tooltip=tooltip, texts=[text], **looks)
     how, load = tables.how_text(kind, scope, cube), ", power under load" if kind == "measured" else ""
-    ends = f"{words} ({unit}, log scale, bars start at {short(floor)})", log_room(table["high"], floor, 0.12)
+    x = log_axis(f"{words} ({unit}, log scale, bars start at {short(floor)})", table["high"], floor, 0.12)
     notes = [f"{how}{load}; mean over batches, line = all batches; {style.HOLLOW}", few]
-    parts, x, y = [bar, _whiskers(data, figure)], Axis(*ends, log=True), rows.axis()
-    return plane(parts, name=figure, x=x, y=y, title=title, notes=notes, height=rows.height())
+    return row_plane([bar, _whiskers(data, figure)], rows, name=figure, x=x, title=title, notes=notes)
 
 
 def _row_data(table: tables.Columns, unit: str, *more: str) -> dict[str, Any]:
@@ -191,8 +190,7 @@ def _row_data(table: tables.Columns, unit: str, *more: str) -> dict[str, Any]:
 
 def _whiskers(data: dict[str, Any], figure: str) -> Any:
     """Span what lies between the lowest and the highest batch."""
-    kept = ("platform", "precision", "topology", "low", "high", "place", "y")
-    columns = {name: data[name] for name in kept if name in data}
+    columns = tables.only(data, "platform", "precision", "topology", "low", "high", "place", "y")
     columns |= {"y0": data["y"], "y1": data["y"]}
     return segments(columns, ("low", "y0", "high", "y1"), name=f"{figure}.whiskers", color=style.INK, line_width=1.5)
 

@@ -11,8 +11,7 @@ from roofcube.errors import MissingInputError, check_choice
 from roofcube.measured.efficiency import efficiency as ratios_of
 from roofcube.model.assumptions import PUBLISHED
 from roofcube.plot.drawing import style, tables
-from roofcube.plot.drawing.elements import Axis, plane
-from roofcube.plot.drawing.rows import bars, by_configuration, fields, log_room, numbers, swatches
+from roofcube.plot.drawing.rows import bars, by_configuration, fields, log_axis, numbers, row_plane, swatches
 from roofcube.vocabulary import ELEMENT_BYTES
 from roofcube.wording import percent, short
 
@@ -236,17 +235,9 @@ def _bars_figure(
     ]  # fmt: skip
     looks = dict(zip(WORDS, (style.PEAK, style.PREDICTED, style.MEASURED), strict=True))
     words = f"throughput (inputs/s, log scale, bars start at {short(floor)})"
-    return plane(
-        parts,
-        name=name,
-        x=Axis(words, log_room(data["end"], floor, room), log=True),
-        y=rows.axis(),
-        title=titles[list(choices).index(start)],
-        notes=notes,
-        key=swatches(looks if np.isfinite(data["measured"]).any() else {name: looks[name] for name in list(looks)[:2]}),
-        height=rows.height(),
-        tags=tags,
-    )  # fmt: skip
+    key = swatches(looks if np.isfinite(data["measured"]).any() else tables.only(looks, *WORDS[:2]))
+    x, title = log_axis(words, data["end"], floor, room), titles[list(choices).index(start)]
+    return row_plane(parts, rows, name=name, x=x, title=title, notes=notes, key=key, tags=tags)
 
 
 def _title(name: str, at: dict[str, Any], table: tables.Columns) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from roofcube.plot.drawing.elements import Axis, rectangles
+from roofcube.plot.drawing.elements import Axis, plane, rectangles
 from roofcube.plot.drawing.tables import labels_of, only, own_dims, ranks, several, sorted_rows, taken, told
 from roofcube.vocabulary import CONFIGURATION
 from roofcube.wording import with_thousands
@@ -28,9 +28,10 @@ __all__ = [
     "by_configuration",
     "few_rows",
     "fields",
-    "log_room",
+    "log_axis",
     "numbers",
     "row_pairs",
+    "row_plane",
     "swatches",
 ]
 
@@ -127,6 +128,13 @@ class Rows:
         return int(min(around + row * max(self.length, FEWEST), TALLEST))
 
 
+def row_plane(
+    parts: Sequence[Any], rows: Rows, *, row: int = ROW, around: int = AROUND, shown: bool = True, **more: Any
+) -> Any:
+    """Lay elements of rows over one another, on the axis of these rows."""
+    return plane(parts, y=rows.axis(shown=shown), height=rows.height(row, around), **more)
+
+
 def bars(columns: Mapping[str, Any], left: str, right: str, height: float, *, name: str, **more: Any) -> Any:
     """Make a bar a row."""
     sides = {"y0": columns["y"] - height / 2, "y1": columns["y"] + height / 2}
@@ -143,7 +151,7 @@ def swatches(colours: Mapping[str, str]) -> dict[str, dict[str, Any]]:
     return {label: {"fill_color": colour, "line_color": None} for label, colour in colours.items()}
 
 
-def log_room(values: np.ndarray[Any, Any], floor: float, share: float) -> tuple[float, float]:
-    """Bounds of bars on a log axis, with room for texts at their ends."""
-    top = float(np.nanmax(values))
-    return floor, max(top, floor * 2) * (max(top, floor * 2) / floor) ** share
+def log_axis(label: str, values: np.ndarray[Any, Any], floor: float, room: float) -> Axis:
+    """Return the axis of bars that start at a floor, with a share of room for texts at their ends."""
+    top = max(float(np.nanmax(values)), floor * 2)
+    return Axis(label, (floor, top * (top / floor) ** room), log=True)

@@ -41,6 +41,7 @@ __all__ = [
     "long_name",
     "measured_names",
     "model_text",
+    "model_with",
     "observed",
     "one_model",
     "only",
@@ -193,11 +194,16 @@ def _with_single_labels(cube: xr.Dataset, names: Iterable[str]) -> xr.Dataset:
     return cube.assign({name: cube[name].expand_dims(dims) for name, dims in missing.items() if dims})
 
 
-def one_model(cube: xr.Dataset) -> xr.Dataset:
-    """Take the first of several assumptions: a figure shows one model."""
+def one_model(cube: xr.Dataset, place: int = 0) -> xr.Dataset:
+    """Take the first, or another, of several assumptions: a figure shows one model."""
     if "assumptions" not in cube.dims:
         return cube
-    return cube.isel(assumptions=0, drop=True).assign_attrs(assumptions=str(cube["assumptions"].values[0]))
+    return cube.isel(assumptions=place, drop=True).assign_attrs(assumptions=str(cube["assumptions"].values[place]))
+
+
+def model_with(array: xr.DataArray) -> int:
+    """Return the place of the first of several assumptions that knows a value."""
+    return int(array.notnull().any([dim for dim in array.dims if dim != "assumptions"]).argmax("assumptions"))
 
 
 def at_best_batch(cube: xr.Dataset, names: Iterable[str]) -> xr.Dataset:
