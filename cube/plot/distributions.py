@@ -169,8 +169,9 @@ def intervals(cube: xr.Dataset, *, variable: str = "predicted_throughput", measu
     more = -1.0 if tables.sense_in(cube, variable) == "max" else 1.0
     wide = float(np.median(table[high] / table[low]))
     table, rows, few = by_configuration(small, table, more * table[variable])
-    data = fields(table, *names) | _interval_texts(table, names, tables.scale_of(cube, variable)[1])
-    tooltip = {"predicted": "@value_text", "interval": "@interval_text", "model": tables.model_text(cube)}
+    unit = tables.scale_of(cube, variable)[1]
+    data = fields(table, *names) | _interval_text(table, names, unit)
+    tooltip = {"predicted": (variable, unit), "interval": "@interval_text", "model": tables.model_text(cube)}
     parts = [
         bars(data, low, high, 0.6, name="intervals.bars", color=style.CALIBRATED, alpha=0.28, line_color=None),
         points(data, variable, "y", name="intervals.points", tooltip=tooltip, color=style.CALIBRATED, size=9),
@@ -194,12 +195,9 @@ def _with_interval(cube: Any, variable: str, ends: tuple[str, str]) -> xr.Datase
     return tables.require(cube, (variable, *ends), figure="intervals")
 
 
-def _interval_texts(table: Any, names: Sequence[str], unit: str) -> dict[str, Any]:
+def _interval_text(table: Any, names: Sequence[str], unit: str) -> dict[str, Any]:
     ends = zip(table[names[1]], table[names[2]], strict=True)
-    return {
-        "value_text": tables.value_text(table[names[0]], unit),
-        "interval_text": np.array([f"{short(a)} … {with_unit(b, unit)}" for a, b in ends], dtype=object),
-    }
+    return {"interval_text": np.array([f"{short(a)} … {with_unit(b, unit)}" for a, b in ends], dtype=object)}
 
 
 def _against_measured(cube: xr.Dataset, variable: str, other: str) -> Any:
@@ -219,16 +217,15 @@ def _against_measured(cube: xr.Dataset, variable: str, other: str) -> Any:
         (x, y),
         name="intervals.points",
         doubtful=~inside,
-        written=lambda rows: {
-            **_interval_texts(rows, names, unit),
-            "measured_text": tables.value_text(rows[other], unit),
+        also=lambda rows: {
+            **_interval_text(rows, names, unit),
             "inside": rows["inside"],
             "low": rows[names[1]],
             "high": rows[names[2]],
         },
         worth=lambda: extreme_rows(table, table[variable] / table[other], table[other] / table[variable]),
         worth_are="those of each platform that are furthest off",
-        tooltip={"predicted": "@value_text", "interval": "@interval_text", "measured": "@measured_text",
+        tooltip={"predicted": ("y", unit), "interval": "@interval_text", "measured": ("x", unit),
                  "measured is": "@inside", "model": tables.model_text(cube)},
     )  # fmt: skip
     span = tables.only(marked, "low", "high", "colour", "platform", "precision", "topology", "x") | {"x1": marked["x"]}

@@ -69,12 +69,8 @@ def latency_throughput(cube: xr.Dataset, *, scope: str = "compute", measurements
         (x, y),
         name="latency_throughput.points",
         doubtful=tables.doubts(cube, table["quality"], ("throughput", "latency"), scope=scope),
-        written=lambda rows: {
-            "throughput": tables.value_text(rows[throughput], "inputs/s"),
-            "latency": tables.value_text(rows[latency], "ms"),
-        },
         worth=lambda: extreme_rows(table, table[throughput], -table[latency]),
-        tooltip={"throughput": "@throughput", "latency": "@latency", "flags": "@flags", "source": source},
+        tooltip={"throughput": ("y", "inputs/s"), "latency": ("x", "ms"), "flags": "@flags", "source": source},
         **lines,
     )
     note = f"{tables.how_text(kind, scope, cube)}; a line joins the batches of one configuration; {style.HOLLOW}"

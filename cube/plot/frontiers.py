@@ -99,7 +99,6 @@ def pareto(
         axes,
         name="pareto.points",
         doubtful=_doubtful(cube, table, (x, y), scope),
-        written=lambda rows: _texts(cube, rows, (x, y)),
         worth=lambda: _worth_a_mark(table, best, x, y, cube, senses),
         marker_size=8,
         tooltip=_tooltip(cube, x, y),
@@ -177,7 +176,6 @@ def _front_figure(
     stairs = _staircase(cube, best, senses, name=f"{name}.front", colour=style.MUTED, marks=f"{name}.points")
     columns = {
         **mark_columns(cube, tables.told(best, table), (x, y), _doubtful(cube, table, (x, y), scope), size=10.4),
-        **_texts(cube, table, (x, y)),
         "label": place_labels(table[x], table[y], names, axes, (style.WIDTH - 90, HEIGHT - 190)),
     }
     text = {"x": "x", "y": "y", "text": "label", "x_offset": 8, "y_offset": -9, "text_color": style.INK}
@@ -248,9 +246,10 @@ def _worth_a_mark(
     return marked
 
 
-def _tooltip(cube: xr.Dataset, x: str, y: str) -> dict[str, str]:
+def _tooltip(cube: xr.Dataset, x: str, y: str) -> dict[str, Any]:
     source = tables.source_text(cube) if "measured" in f"{x}{y}" else tables.model_text(cube)
-    return {_short(x): "@x_text", _short(y): "@y_text", "flags": "@flags", "source": source}
+    values = {_short(name): (letter, tables.scale_of(cube, name)[1]) for letter, name in (("x", x), ("y", y))}
+    return {**values, "flags": "@flags", "source": source}
 
 
 def _doubtful(cube: xr.Dataset, table: tables.Columns, pair: Sequence[str], scope: str) -> np.ndarray[Any, Any]:
@@ -258,24 +257,10 @@ def _doubtful(cube: xr.Dataset, table: tables.Columns, pair: Sequence[str], scop
     return tables.doubts(cube, table["quality"], sorted(quantities), scope=scope)
 
 
-def _texts(cube: xr.Dataset, table: tables.Columns, pair: Sequence[str]) -> dict[str, Any]:
-    x, y = pair
-    x_text = tables.value_text(table[x], tables.scale_of(cube, x)[1])
-    return {"x_text": x_text, "y_text": _exact(table[y], tables.scale_of(cube, y)[1])}
-
-
 def _quantities(name: str) -> list[str]:
     """Quantities whose findings cast doubt on a measured variable."""
     parts = () if name.startswith("predicted") else (part for part in QUANTITIES if part in name)
     return [quantity for part in parts for quantity in QUANTITIES[part]]
-
-
-def _exact(values: np.ndarray[Any, Any], unit: str) -> np.ndarray[Any, Any]:
-    return (
-        np.array([f"{value:.2f} %" for value in values], dtype=object)
-        if unit == "%"
-        else tables.value_text(values, unit)
-    )
 
 
 def _staircase(
@@ -344,11 +329,9 @@ def overlap(cube: xr.Dataset, *, scope: str = "compute", measurements: Any = Non
     crosses["marker"] = np.where(doubtful, "square_x", "x").astype(object)
     ratio = np.full(len(doubtful), np.nan)
     ratio[right] = crosses["x"][right] / circles["x"][left]
-    crosses |= {"flags": measured["flags"], "ratio": [percent(one) for one in ratio]}
-    crosses |= {name: measured[name] for name in ("source",) if name in measured}
-    links = {name: crosses[name][right] for name in ("platform", "precision", "topology") if name in measured}
+    crosses |= tables.only(measured, "flags", "source") | {"ratio": [percent(one) for one in ratio]}
+    links = tables.taken(tables.only(crosses, "platform", "precision", "topology", "match"), right)
     links |= {"x0": circles["x"][left], "y0": circles["y"][left], "x1": crosses["x"][right], "y1": crosses["y"][right]}
-    links["match"] = ["matched"] * left.size
     parts = [segments(links, ("x0", "y0", "x1", "y1"), name="overlap.links",
                       color=style.MUTED, alpha=0.45, line_width=1)]  # fmt: skip
     for kind, names, colour in (("predicted", POSSIBLE, style.PREDICTED), ("measured", pair, style.MEASURED)):
@@ -357,20 +340,20 @@ def overlap(cube: xr.Dataset, *, scope: str = "compute", measurements: Any = Non
             stairs = front_of(best, more, ties="all")
             line = f"overlap.{kind}_front"
             parts.append(_staircase(best, stairs, more, name=line, colour=colour, marks=f"overlap.{kind}"))
+
+    def values_of(kind: str) -> dict[str, Any]:
+        return {kind: ("x", "inputs/s"), "top-1 accuracy": ("y", "%")}
+
     parts.append(points(
         circles, "x", "y", name="overlap.predicted", marker="circle", size=10, line_width=1.5,
         fill_color=style.PREDICTED, line_color=style.PREDICTED, fill_alpha="filled",
-        tooltip={
-            "predicted": "@x_text", "top-1 accuracy": "@y_text", "state": "@match", "source": tables.model_text(cube),
-        },
+        tooltip={**values_of("predicted"), "state": "@match", "source": tables.model_text(cube)},
     ))  # fmt: skip
     parts.append(points(
         crosses, "x", "y", name="overlap.measured", marker="marker" if both else "x", size=10,
         line_color=style.MEASURED, fill_color=None, line_width=2,
-        tooltip={
-            "measured": "@x_text", "top-1 accuracy": "@y_text", "efficiency": "@ratio", "state": "@match",
-            "flags": "@flags", "source": tables.source_text(cube),
-        },
+        tooltip={**values_of("measured"), "efficiency": "@ratio", "state": "@match", "flags": "@flags",
+                 "source": tables.source_text(cube)},
     ))  # fmt: skip
     entries: dict[str, dict[str, Any]] = {
         f"predicted ({len(predicted['top1'])})": {"marker": "circle", "color": style.PREDICTED},
@@ -411,13 +394,10 @@ def _match(predicted: tables.Columns, measured: tables.Columns) -> tuple[np.ndar
 def _overlap_columns(
     table: tables.Columns, pair: Sequence[str], rows: np.ndarray[Any, Any], other: str
 ) -> dict[str, Any]:
-    x, y = (table[name] for name in pair)
-    match = np.full(len(x), f"{other} only", dtype=object)
+    match = np.full(len(table[pair[0]]), f"{other} only", dtype=object)
     match[rows] = "matched"
-    shown = ("platform", "precision", "topology", "configuration")
-    labels: dict[str, Any] = {name: table[name] for name in shown if name in table}
-    texts = {"x_text": tables.value_text(x, "inputs/s"), "y_text": _exact(y, "%")}
-    return {**labels, "x": x, "y": y, **texts, "match": match.tolist()}
+    labels = tables.only(table, "platform", "precision", "topology", "configuration")
+    return {**labels, "x": table[pair[0]], "y": table[pair[1]], "match": match}
 
 
 def _overlap_words(

@@ -59,10 +59,9 @@ def power(cube: xr.Dataset) -> Any:
     title = _range_words(table, main, LOOKS[main][2] if kind == "predicted" else "under load", "W")
     table, rows, few = by_configuration(cube, table, -table[main])
     data = _row_data(table, "W", *shown)
-    data |= tables.texts(table, **dict.fromkeys(shown, "W"))
     data["end"] = np.maximum(table["high"], table[main])
     data["filled"] = np.where(tables.doubts(cube, table["quality"], ("power",)), 0.0, 1.0)
-    lines = {name.removeprefix("power_"): f"@{name}_text" for name in shown}
+    lines = {name.removeprefix("power_"): (name, "W") for name in shown}
     source = tables.source_text(cube) if kind == "measured" else "the inputs of the model"
     tooltip = {**lines, "over batches": "@spread", "cells": "@rows", "flags": "@flags", "source": source}
     parts = []
@@ -168,12 +167,12 @@ def _bars_per_input(cube: Any, figure: str, name: str, words: str, unit: str, sc
     table, rows, few = by_configuration(cube, table, table[name] * (1.0 if unit == "mJ" else -1.0))
     floor = style.floor_of(table["low"])
     data = _row_data(table, unit)
-    data |= {"value": table[name], "value_text": tables.value_text(table[name], unit)}
+    data["value"] = table[name]
     data["floor"] = np.full(len(table[name]), floor)
     data["filled"] = np.where(tables.doubts(cube, table["quality"], ("power", "throughput"), scope=scope), 0.0, 0.9)
     source = tables.source_text(cube) if kind == "measured" else tables.model_text(cube)
     colour = style.MEASURED if kind == "measured" else style.PREDICTED
-    tooltip = {words: "@value_text", "over batches": "@spread", "cells": "@rows", "flags": "@flags", "source": source}
+    tooltip = {words: ("value", unit), "over batches": "@spread", "cells": "@rows", "flags": "@flags", "source": source}
     looks = {"fill_color": colour, "line_color": colour, "fill_alpha": "filled", "line_width": 1.2}
     text = numbers("high", "value_text")
     bar = bars(data, "floor", "value", 0.68, name=f"{figure}.bars", tooltip=tooltip, texts=[text], **looks)

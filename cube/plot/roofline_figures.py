@@ -133,21 +133,16 @@ def _roof_lines(
     shared = tables.only(roofs, "platform", "device_class", "precision", "label")
     shared["colour"] = colours_of(cube, roofs["platform"])
     shared["dash"] = _dashes(roofs) if len(set(roofs["platform"])) > 1 else ["solid"] * count
-    texts = {
-        "peak_text": tables.value_text(peak, "TOP/s"),
-        "bandwidth_text": tables.value_text(roofs["memory_bandwidth"], "GB/s"),
-        "ridge_text": tables.value_text(ridge, "op/B"),
-    }
+    shared |= {"peak": peak, "bandwidth": roofs["memory_bandwidth"], "ridge": ridge}
     start = np.minimum(left, ridge)
-    slopes = {**shared, **texts, "x0": start, "y0": start * slope, "x1": ridge, "y1": peak}
-    flats = {**shared, **texts, "x0": ridge, "y0": peak, "x1": np.maximum(right, ridge), "y1": peak}
-    marked: dict[str, Any] = {**shared, **texts, "ridge": ridge, "peak": peak}
-    marked["marker"] = markers_of(cube, roofs)
-    marked["size"] = [style.marker_size(one, 10) for one in marked["marker"]]
+    slopes = {**shared, "x0": start, "y0": start * slope, "x1": ridge, "y1": peak}
+    flats = {**shared, "x0": ridge, "y0": peak, "x1": np.maximum(right, ridge), "y1": peak}
+    markers = markers_of(cube, roofs)
+    marked = {**shared, "marker": markers, "size": [style.marker_size(one, 10) for one in markers]}
     leader = right * (right / left) ** 0.02
     level = np.exp(spread_labels(np.log(peak), y_range, _height(count) - AROUND))
-    leaders = {**shared, "x": np.full(count, right), "peak": peak, "end": np.full(count, leader), "y": level}
-    details = {"peak": "@peak_text", "bandwidth": "@bandwidth_text", "ridge point": "@ridge_text"}
+    leaders = {**shared, "x": np.full(count, right), "end": np.full(count, leader), "y": level}
+    details = {"peak": ("peak", "TOP/s"), "bandwidth": ("bandwidth", "GB/s"), "ridge point": ("ridge", "op/B")}
     looks: dict[str, Any] = {"line_color": "colour", "line_dash": "dash", "line_width": 2}
     text = {"x": "end", "y": "y", "text": "label", "text_color": "colour", "x_offset": 5, "text_font_style": "bold"}
     ends = ("x0", "y0", "x1", "y1")
@@ -230,15 +225,14 @@ def _achieved_marks(cube: xr.Dataset, achieved: tables.Columns, axes: tuple[Axis
         axes,
         name="rooflines.achieved",
         doubtful=np.zeros(len(achieved["y"]), dtype=bool),
-        written=lambda rows: {
+        also=lambda rows: {
             "roof": rows["roof"],
             "share": rows["share"],
-            "y_text": tables.value_text(rows["y"], "TOP/s"),
             "share_text": np.array([percent(one) for one in rows["share"]], dtype=object),
         },
         worth=lambda: extreme_rows(achieved, achieved["y"], achieved["share"]),
         worth_are="the best of each platform",
-        tooltip={"achieved": "@y_text", "of the roof": "@share_text"},
+        tooltip={"achieved": ("y", "TOP/s"), "of the roof": "@share_text"},
         **CROSS,
     )
     loss = tables.only(marked, "x", "y", "roof", "colour", "platform", "precision") | {"x1": marked["x"]}

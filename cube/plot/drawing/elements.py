@@ -19,6 +19,7 @@ import numpy as np
 from roofcube.garbage import collector_at_rest
 from roofcube.interrupts import import_whole
 from roofcube.plot.drawing import matplotlib_looks, style
+from roofcube.plot.drawing.tables import value_text
 from roofcube.wording import counted
 
 if TYPE_CHECKING:
@@ -146,7 +147,8 @@ def staircase(x: np.ndarray[Any, Any], y: np.ndarray[Any, Any], *, sense_x: str,
 class _Declared:
     """What HoloViews has no option for: the hooks of both backends read it.
 
-    `tooltip`, `heading` and `policy` are those of `style.hover`; `texts` are written from the columns; `glyph` are
+    `tooltip`, `heading` and `policy` are those of `style.hover`, where a column and its unit stand for the text of a
+    value; `texts` are written from the columns; `glyph` are
     properties of Bokeh's glyph; `tags` tell the page what to do with the marks; `others` are columns that wait.
     """
 
@@ -173,6 +175,8 @@ def _element(kind: str, columns: Mapping[str, Any], keys: Sequence[str], name: s
     looks = {option: value for option, value in options.items() if option not in DECLARED}
     data = {key: _plain(column) for key, column in columns.items()}
     data[INDEX] = np.arange(len(data[keys[0]]))
+    if "tooltip" in declared:
+        declared["tooltip"] = _write_tooltip(declared["tooltip"], data)
     # HoloViews walks all pairs of columns again and again: of 90 columns it made 40 s. So it sees those that it draws
     # by and labels; the others wait in the hook and join the rows by their index
     seen = [*dict.fromkeys((*keys, *(key for key in data if key in SEEN or key in looks.values())))]
@@ -194,6 +198,18 @@ def _dressed(
     """Give an element options of Bokeh, and of matplotlib where that is loaded: without it they have no place."""
     dressed = element.opts(**bokeh, backend="bokeh", clone=clone)
     return dressed.opts(**matplotlib, backend="matplotlib") if "matplotlib" in load().Store.renderers else dressed
+
+
+def _write_tooltip(lines: Mapping[str, Any], data: dict[str, np.ndarray[Any, Any]]) -> dict[str, str]:
+    """Return templates; of a line that is a column and its unit, the values are written into a column of their own."""
+    templates = {}
+    for words, told in lines.items():
+        templates[words] = told
+        if not isinstance(told, str):
+            column, unit = told
+            data.setdefault(f"{column}_text", value_text(data[column], unit))
+            templates[words] = f"@{{{column}_text}}" if " " in column else f"@{column}_text"
+    return templates
 
 
 def _scale_of(looks: Mapping[str, Any]) -> dict[str, Any]:

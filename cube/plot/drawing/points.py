@@ -120,15 +120,15 @@ def marks(
     *,
     name: str,
     doubtful: np.ndarray[Any, Any],
-    written: Callable[[Columns], Mapping[str, Any]],
     worth: Callable[[], np.ndarray[Any, Any]],
     worth_are: str = "the front and the best of each platform",
+    also: Callable[[Columns], Mapping[str, Any]] | None = None,
     marker_size: float = 7,
     **more: Any,
 ) -> tuple[list[Any], str, dict[str, Any]]:
     """Make a mark for each row of a bare table, at two of its columns, hollow where `doubtful`.
 
-    `written` gives the columns of tooltips. Of many, a shade counts all and those stay that are `worth` a mark. Returns
+    `also` gives more columns. Of many, a shade counts all and those stay that are `worth` a mark. Returns
     the elements, those of the marks last, a note on the shade, and the columns of the marks.
 
     Counting into cells of the axes takes 0.3 s for ten million marks, and draws on a log axis in its own numbers, which
@@ -143,7 +143,7 @@ def marks(
         note = f"shade = number of points here, of {with_thousands(count)}; marks = {worth_are}"
         note = "; ".join(filter(None, (note, without_place(int((~placed).sum())))))
     rows = told(cube, taken(table, mask))
-    columns = {**mark_columns(cube, rows, pair, doubtful[mask], size=marker_size), **written(rows)}
+    columns = {**mark_columns(cube, rows, pair, doubtful[mask], size=marker_size), **(also(rows) if also else {})}
     return [*shade, points(columns, "x", "y", name=name, **{**LOOKS, **more})], note, columns
 
 

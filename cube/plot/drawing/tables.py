@@ -250,8 +250,9 @@ def sense_in(cube: xr.Dataset, name: str) -> str | None:
 
 
 def value_text(values: np.ndarray[Any, Any], unit: str) -> np.ndarray[Any, Any]:
-    """Write values for tooltips."""
-    return np.array([with_unit(float(value), unit) for value in values], dtype=object)
+    """Write values for tooltips; percentages, which differ by little, with two decimals."""
+    texts = (f"{value:.2f} %" if unit == "%" else with_unit(float(value), unit) for value in values)
+    return np.array(list(texts), dtype=object)
 
 
 def texts(columns: Mapping[str, Any], **units: str) -> dict[str, np.ndarray[Any, Any]]:
