@@ -162,8 +162,8 @@ def furnish(
     if not before:
         for letter, one in zip("xy", axes, strict=True):
             beside += _heads(axis, letter, one)
-    if len([one for one in axis.figure.axes if one.get_label() != "<colorbar>"]) == 1:  # no layout
-        axis.figure.set_size_inches(inches)  # composed, an overlay loses its own
+        if len([one for one in axis.figure.axes if one.get_label() != "<colorbar>"]) == 1:  # no layout
+            axis.figure.set_size_inches(inches)  # composed, an overlay loses its own
     # below what an axis at the bottom takes
     below = 12 if axes[0].at_top else 42 if axes[0].label else 26
     for one in before:
