@@ -10,15 +10,7 @@ import xarray as xr
 from roofcube.errors import InvalidDataError
 from roofcube.plot.drawing import style, tables
 from roofcube.plot.drawing.elements import plane, points, segments, staircase
-from roofcube.plot.drawing.points import (
-    LOOKS,
-    axis_of,
-    extreme_rows,
-    mark_columns,
-    marks,
-    place_labels,
-    platform_key,
-)
+from roofcube.plot.drawing.points import axis_of, extreme_rows, marks, place_labels, platform_key
 from roofcube.sweep import Sweep
 from roofcube.sweep.questions import pareto as front_of
 from roofcube.sweep.questions import senses_of
@@ -82,36 +74,7 @@ def pareto(
     >>> rc.plot.pareto(rc.benchmark("mnist")).name
     'pareto'
     """
-    if isinstance(cube, Sweep):
-        return _front_figure("pareto", cube, objectives, scope, measurements)
-    wanted, how = _objectives(cube, objectives, scope)
-    x, y = wanted
-    cube = tables.require(cube, (x, y), figure="pareto", measurements=measurements)
-    senses = senses_of(cube, wanted)
-    table = tables.records(cube, [x, y], known=(x, y), bare=True)
-    table = tables.sorted_rows(table, tables.ranks(cube, table, "platform"))
-    axes = _pair_of_axes(cube, (x, y), (table[x], table[y]))
-    best = _front(cube, senses)
-    drawn, shade, marked = marks(
-        cube,
-        table,
-        (x, y),
-        axes,
-        name="pareto.points",
-        doubtful=_doubtful(cube, table, (x, y), scope),
-        worth=lambda: _worth_a_mark(table, best, x, y, cube, senses),
-        marker_size=8,
-        tooltip=_tooltip(cube, x, y),
-    )
-    stairs = _staircase(cube, best, senses, name="pareto.front", colour=style.INK, marks="pareto.points")
-    count = best.sizes[tables.POINT]
-    title = f"{count} of {counted(len(table[x]), 'point')} {'is' if count == 1 else 'are'} on the front: {_ends(best)}"
-    notes = [f"{how}line = Pareto front of what is shown; {style.HOLLOW}", shade]
-    return _plane([*drawn[:-1], stairs, drawn[-1]], axes, name="pareto", title=title, notes=notes, marked=marked)
-
-
-def _plane(parts: list[Any], axes: tuple[Axis, Axis], *, marked: dict[str, Any], **words: Any) -> Any:
-    return plane(parts, x=axes[0], y=axes[1], key=platform_key(marked), height=HEIGHT, **words)
+    return _trade_off("pareto", cube, objectives, scope, measurements, alone=isinstance(cube, Sweep))
 
 
 def front(
@@ -153,36 +116,55 @@ def front(
     >>> rc.plot.front(cube, objectives={"predicted_throughput": "max", "top1": "max"}).name
     'front'
     """
-    return _front_figure("front", cube, objectives, scope, measurements)
+    return _trade_off("front", cube, objectives, scope, measurements, alone=True)
 
 
-def _front_figure(
-    name: str, cube: Any, objectives: Mapping[str, Sense | None] | None, scope: str, measurements: Any
+def _trade_off(
+    name: str, cube: Any, objectives: Mapping[str, Sense | None] | None, scope: str, measurements: Any, *, alone: bool
 ) -> Any:
+    """Draw the front alone, or with all points behind it."""
     wanted, how = _objectives(cube, objectives, scope)
-    x, y = wanted
+    x, y = pair = tuple(wanted)
     if isinstance(cube, Sweep):
-        size, best, senses = cube.size, cube.pareto(senses_of(cube, wanted), ties="all"), senses_of(cube, wanted)
-        cube = tables.require(best, (x, y), figure=name)
+        senses, size = senses_of(cube, wanted), cube.size
+        cube = best = tables.require(cube.pareto(senses, ties="all"), pair, figure=name)
     else:
-        cube = tables.require(cube, (x, y), figure=name, measurements=measurements)
-        size, senses = int((cube[x] * cube[y]).notnull().sum()), senses_of(cube, wanted)
+        cube = tables.require(cube, pair, figure=name, measurements=measurements)
+        senses, size = senses_of(cube, wanted), int((cube[x] * cube[y]).notnull().sum())
         best = _front(cube, senses)
-    table = tables.records(best, [x, y], known=(x, y), bare=True)
-    table = tables.sorted_rows(table, table[x])
-    axes = _pair_of_axes(cube, (x, y), (table[x], table[y]))
-    dims = ("platform", "mode", "precision", "topology", "pruning", *tables.own_dims(best, table))
-    names = [str(text) for text in tables.labels_of(cube, table, dims)]
-    stairs = _staircase(cube, best, senses, name=f"{name}.front", colour=style.MUTED, marks=f"{name}.points")
-    columns = {
-        **mark_columns(cube, tables.told(best, table), (x, y), _doubtful(cube, table, (x, y), scope), size=10.4),
-        "label": place_labels(table[x], table[y], names, axes, (style.WIDTH - 90, HEIGHT - 190)),
+    table = tables.records(best if alone else cube, pair, known=pair, bare=True)
+    table = tables.sorted_rows(table, table[x] if alone else tables.ranks(cube, table, "platform"))
+    axes = _pair_of_axes(cube, pair, (table[x], table[y]))
+    colour = style.MUTED if alone else style.INK
+    stairs = _staircase(cube, best, senses, name=f"{name}.front", colour=colour, marks=f"{name}.points")
+    quantities = sorted({quantity for one in pair for quantity in _quantities(one)})
+    looks: dict[str, Any] = {
+        "name": f"{name}.points",
+        "doubtful": tables.doubts(cube, table["quality"], quantities, scope=scope),
+        "worth": lambda: _worth_a_mark(table, best, x, y, cube, senses),
+        "marker_size": 10.4 if alone else 8,
+        "tooltip": _tooltip(cube, x, y),
     }
-    text = {"x": "x", "y": "y", "text": "label", "x_offset": 8, "y_offset": -9, "text_color": style.INK}
-    drawn = points(columns, "x", "y", name=f"{name}.points", tooltip=_tooltip(cube, x, y), texts=[text], **LOOKS)
-    title = f"The front of {counted(size, 'point')} has {_distinct(table, x, y)}: {_ends(best)}"
-    notes = [f"{how}what is not drawn is beaten by a point of the front; {style.HOLLOW}"]
-    return _plane([stairs, drawn], axes, name=name, title=title, notes=notes, marked=columns)
+    if alone:
+        dims = ("platform", "mode", "precision", "topology", "pruning", *tables.own_dims(cube, table))
+        table["label"] = np.array(_placed(table, pair, tables.labels_of(cube, table, dims), axes), dtype=object)
+        text = {"x": "x", "y": "y", "text": "label", "x_offset": 8, "y_offset": -9, "text_color": style.INK}
+        looks |= {"also": lambda rows: {"label": rows["label"]}, "texts": [text]}
+    drawn, shade, marked = marks(cube, table, pair, axes, **looks)
+    count = best.sizes[tables.POINT]
+    if alone:
+        title = f"The front of {counted(size, 'point')} has {_distinct(table, x, y)}: {_ends(best)}"
+        note = f"{how}what is not drawn is beaten by a point of the front; {style.HOLLOW}"
+    else:
+        title = f"{count} of {counted(size, 'point')} {'is' if count == 1 else 'are'} on the front: {_ends(best)}"
+        note = f"{how}line = Pareto front of what is shown; {style.HOLLOW}"
+    parts, key = [*drawn[:-1], stairs, drawn[-1]], platform_key(marked)
+    return plane(parts, name=name, x=axes[0], y=axes[1], title=title, notes=[note, shade], key=key, height=HEIGHT)
+
+
+def _placed(table: tables.Columns, pair: Sequence[str], labels: Any, axes: tuple[Axis, Axis]) -> list[str]:
+    x, y = (table[name] for name in pair)
+    return place_labels(x, y, [str(text) for text in labels], axes, (style.WIDTH - 90, HEIGHT - 190))
 
 
 def _distinct(table: tables.Columns, x: str, y: str) -> str:
@@ -250,11 +232,6 @@ def _tooltip(cube: xr.Dataset, x: str, y: str) -> dict[str, Any]:
     source = tables.source_text(cube) if "measured" in f"{x}{y}" else tables.model_text(cube)
     values = {_short(name): (letter, tables.scale_of(cube, name)[1]) for letter, name in (("x", x), ("y", y))}
     return {**values, "flags": "@flags", "source": source}
-
-
-def _doubtful(cube: xr.Dataset, table: tables.Columns, pair: Sequence[str], scope: str) -> np.ndarray[Any, Any]:
-    quantities = {quantity for name in pair for quantity in _quantities(name)}
-    return tables.doubts(cube, table["quality"], sorted(quantities), scope=scope)
 
 
 def _quantities(name: str) -> list[str]:
