@@ -12,6 +12,7 @@ from roofcube.labels import locate
 from roofcube.model.offered import as_product
 from roofcube.plot.drawing import style, tables
 from roofcube.plot.drawing.elements import Axis, points
+from roofcube.plot.drawing.points import MEASURED_KEY, PREDICTED_KEY, crosses
 from roofcube.plot.drawing.rows import bars, by_configuration, fields, row_plane
 from roofcube.wording import percent
 
@@ -131,7 +132,8 @@ def _comparison_figure(cube: xr.Dataset, table: tables.Columns, rows: Rows, labe
     low, high = style.log_bounds(np.concatenate([table[name] for name in SHOWN]), low=0.6)
     # room for the errors, a column right of all marks
     edge = high * (high / low) ** 0.14
-    data = {**_comparison_columns(cube, table), "edge": np.full(len(table["row"]), edge)}
+    data = {**_comparison_columns(table), "edge": np.full(len(table["row"]), edge)}
+    doubtful = tables.doubts(cube, table["quality"], ("throughput",), but=("above_roofline",))
     tooltip = {name: f"@{name}_text" for name in ("measured", "calibrated", "bound", "published")}
     tooltip |= {"flags": "@flags", "source": tables.source_text(cube)}
     few = tables.only(data, "platform", "precision", "topology", "configuration", "place", "y")
@@ -147,8 +149,7 @@ def _comparison_figure(cube: xr.Dataset, table: tables.Columns, rows: Rows, labe
         dots("bound", marker="dash", angle=90, size=15, color=style.MUTED, line_width=1.5),
         dots("published", marker="circle", size=9, color=style.PREDICTED),
         dots("calibrated", marker="circle", size=9, color=style.CALIBRATED),
-        points(data, "measured", "y", name="comparison.rows", tooltip=tooltip, marker="marker", size=10,
-               line_color=style.MEASURED, fill_color=None, line_width=2, texts=[note]),
+        crosses(data, "measured", "y", doubtful, name="comparison.rows", tooltip=tooltip, texts=[note]),
     ]  # fmt: skip
     title, notes = _words(table, label)
     notes.append(f"{left_out}; the title speaks of these" if left_out else "")
@@ -156,7 +157,7 @@ def _comparison_figure(cube: xr.Dataset, table: tables.Columns, rows: Rows, labe
     return row_plane(parts, rows, name="comparison", x=x, title=title, notes=notes, key=key)
 
 
-def _comparison_columns(cube: xr.Dataset, table: tables.Columns) -> dict[str, Any]:
+def _comparison_columns(table: tables.Columns) -> dict[str, Any]:
     data = fields(table, "flags", "source")
     data["measured"] = table["measured_throughput"]
     data.update({name: table[name] for name in SHOWN[1:]})
@@ -166,8 +167,6 @@ def _comparison_columns(cube: xr.Dataset, table: tables.Columns) -> dict[str, An
         data["calibrated_text"], tables.value_text(table["low"], ""), tables.value_text(table["high"], ""), strict=True
     )
     data["calibrated_text"] = [f"{text}, interval {low} to {high}" for text, low, high in span]
-    doubtful = tables.doubts(cube, table["quality"], ("throughput",), but=("above_roofline",))
-    data["marker"] = np.where(doubtful, "square_x", "x").astype(object)
     errors = [_off(ratio) for ratio in table["calibrated"] / table["measured_throughput"]]
     data["note"] = [f"outside, {text}" if out else text for text, out in zip(errors, _outside(table), strict=True)]
     return data
@@ -196,12 +195,12 @@ def _outside(table: tables.Columns) -> np.ndarray[Any, Any]:
 
 def _entries(table: tables.Columns, label: str) -> dict[str, dict[str, Any]]:
     entries: dict[str, dict[str, Any]] = {
-        "measured": {"marker": "x", "line_color": style.MEASURED, "line_width": 2},
+        "measured": MEASURED_KEY,
         label: {"marker": "circle", "color": style.CALIBRATED},
         "its interval": {"fill_color": style.CALIBRATED, "fill_alpha": 0.28, "line_color": None},
     }
     if np.isfinite(table["published"]).any():
-        entries["published roofline"] = {"marker": "circle", "color": style.PREDICTED}
+        entries["published roofline"] = PREDICTED_KEY
     if np.isfinite(table["bound"]).any():
         entries["bound (upright)"] = {"marker": "dash", "angle": UPRIGHT, "line_color": style.MUTED, "line_width": 1.5}
     return entries

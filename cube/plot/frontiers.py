@@ -10,7 +10,16 @@ import xarray as xr
 from roofcube.errors import InvalidDataError
 from roofcube.plot.drawing import style, tables
 from roofcube.plot.drawing.elements import plane, points, segments, staircase
-from roofcube.plot.drawing.points import axis_of, extreme_rows, marks, place_labels, platform_key
+from roofcube.plot.drawing.points import (
+    MEASURED_KEY,
+    PREDICTED_KEY,
+    axis_of,
+    crosses,
+    extreme_rows,
+    marks,
+    place_labels,
+    platform_key,
+)
 from roofcube.sweep import Sweep
 from roofcube.sweep.questions import pareto as front_of
 from roofcube.sweep.questions import senses_of
@@ -300,15 +309,14 @@ def overlap(cube: xr.Dataset, *, scope: str = "compute", measurements: Any = Non
     both_values = [np.concatenate([predicted[one], measured[other]]) for one, other in zip(POSSIBLE, pair, strict=True)]
     x, y = _pair_of_axes(cube, POSSIBLE, both_values)
     circles = _overlap_columns(predicted, POSSIBLE, left, "predicted")
-    circles["filled"] = np.array([0.85 if one == "matched" or not left.size else 0.15 for one in circles["match"]])
-    crosses = _overlap_columns(measured, pair, right, "measured")
+    circles["filled"] = np.where((circles["match"] == "matched") | (not left.size), 0.85, 0.15)
+    found = _overlap_columns(measured, pair, right, "measured")
     doubtful = tables.doubts(cube, measured["quality"], ("throughput", "accuracy"), scope=scope)
-    crosses["marker"] = np.where(doubtful, "square_x", "x").astype(object)
     ratio = np.full(len(doubtful), np.nan)
-    ratio[right] = crosses["x"][right] / circles["x"][left]
-    crosses |= tables.only(measured, "flags", "source") | {"ratio": [percent(one) for one in ratio]}
-    links = tables.taken(tables.only(crosses, "platform", "precision", "topology", "match"), right)
-    links |= {"x0": circles["x"][left], "y0": circles["y"][left], "x1": crosses["x"][right], "y1": crosses["y"][right]}
+    ratio[right] = found["x"][right] / circles["x"][left]
+    found |= tables.only(measured, "flags", "source") | {"ratio": [percent(one) for one in ratio]}
+    links = tables.taken(tables.only(found, "platform", "precision", "topology", "match"), right)
+    links |= {"x0": circles["x"][left], "y0": circles["y"][left], "x1": found["x"][right], "y1": found["y"][right]}
     parts = [segments(links, ("x0", "y0", "x1", "y1"), name="overlap.links",
                       color=style.MUTED, alpha=0.45, line_width=1)]  # fmt: skip
     for kind, names, colour in (("predicted", POSSIBLE, style.PREDICTED), ("measured", pair, style.MEASURED)):
@@ -317,24 +325,19 @@ def overlap(cube: xr.Dataset, *, scope: str = "compute", measurements: Any = Non
             stairs = front_of(best, more, ties="all")
             line = f"overlap.{kind}_front"
             parts.append(_staircase(best, stairs, more, name=line, colour=colour, marks=f"overlap.{kind}"))
-
-    def values_of(kind: str) -> dict[str, Any]:
-        return {kind: ("x", "inputs/s"), "top-1 accuracy": ("y", "%")}
-
-    parts.append(points(
-        circles, "x", "y", name="overlap.predicted", marker="circle", size=10, line_width=1.5,
-        fill_color=style.PREDICTED, line_color=style.PREDICTED, fill_alpha="filled",
-        tooltip={**values_of("predicted"), "state": "@match", "source": tables.model_text(cube)},
-    ))  # fmt: skip
-    parts.append(points(
-        crosses, "x", "y", name="overlap.measured", marker="marker" if both else "x", size=10,
-        line_color=style.MEASURED, fill_color=None, line_width=2,
-        tooltip={**values_of("measured"), "efficiency": "@ratio", "state": "@match", "flags": "@flags",
-                 "source": tables.source_text(cube)},
-    ))  # fmt: skip
+    values = {"x": ("x", "inputs/s"), "y": ("y", "%")}
+    of_circles = {"predicted": values["x"], "top-1 accuracy": values["y"], "state": "@match"}
+    of_crosses = {"measured": values["x"], "top-1 accuracy": values["y"], "efficiency": "@ratio", "state": "@match"}
+    parts += [
+        points(circles, "x", "y", name="overlap.predicted", marker="circle", size=10, line_width=1.5,
+               fill_color=style.PREDICTED, line_color=style.PREDICTED, fill_alpha="filled",
+               tooltip={**of_circles, "source": tables.model_text(cube)}),
+        crosses(found, "x", "y", doubtful, name="overlap.measured",
+                tooltip={**of_crosses, "flags": "@flags", "source": tables.source_text(cube)}),
+    ]  # fmt: skip
     entries: dict[str, dict[str, Any]] = {
-        f"predicted ({len(predicted['top1'])})": {"marker": "circle", "color": style.PREDICTED},
-        f"measured ({len(ratio)})": {"marker": "x", "line_color": style.MEASURED, "line_width": 2},
+        f"predicted ({len(predicted['top1'])})": PREDICTED_KEY,
+        f"measured ({len(ratio)})": MEASURED_KEY,
         f"same configuration ({left.size})": {"marker": "line", "line_color": style.MUTED},
     }
     title, notes = _overlap_words(best, pair, (len(circles["x"]), len(ratio)), ratio[right], scope)

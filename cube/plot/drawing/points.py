@@ -21,9 +21,12 @@ if TYPE_CHECKING:
 __all__ = [
     "LOOKS",
     "MANY",
+    "MEASURED_KEY",
+    "PREDICTED_KEY",
     "axis_label",
     "axis_of",
     "colours_of",
+    "crosses",
     "extreme_rows",
     "mark_columns",
     "markers_of",
@@ -35,6 +38,8 @@ __all__ = [
 
 Pair = tuple[str, str]  # columns of the two axes
 FIELDS = ("platform", "precision", "topology", "configuration", "flags", "source")
+PREDICTED_KEY = {"marker": "circle", "color": style.PREDICTED}
+MEASURED_KEY = {"marker": "x", "line_color": style.MEASURED, "line_width": 2}
 MANY = 5000  # marks above which a shade stands for most of them
 MOST_IN_KEY = 12  # platforms
 MOST_PLATFORMS = 40  # whose best keep marks of their own
@@ -61,6 +66,13 @@ def mark_columns(cube: xr.Dataset, table: Columns, pair: Pair, doubtful: Any, *,
         "size": [style.marker_size(one, size) for one in drawn],
         "filled": np.where(doubtful, 0.0, 0.85),
     }
+
+
+def crosses(columns: Mapping[str, Any], x: str, y: str, doubtful: np.ndarray[Any, Any], **more: Any) -> Any:
+    """Make the crosses of what was measured, boxed where in doubt."""
+    data = {**columns, "marker": np.where(doubtful, "square_x", "x").astype(object)}
+    looks = {"marker": "marker" if len(doubtful) else "x", "line_color": style.MEASURED, "fill_color": None}
+    return points(data, x, y, size=10, line_width=2, **looks, **more)
 
 
 def colours_of(cube: xr.Dataset, platforms: Iterable[str]) -> np.ndarray[Any, Any]:
