@@ -23,7 +23,7 @@ from roofcube.plot.drawing.rows import bars, by_configuration, fields, row_plane
 from roofcube.sweep.questions import best
 from roofcube.sweep.questions import histogram as counts_of
 from roofcube.vocabulary import DIMS
-from roofcube.wording import counted, percent, short, with_thousands, with_unit
+from roofcube.wording import counted, percent, short, with_thousands
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -91,7 +91,7 @@ def histogram(
     else:
         low, high = (answer[name].values.astype("f8") * factor for name in ("bin_low", "bin_high"))
         x = Axis(axis_label(words, unit, log=log), (float(low[0]), float(high[-1])), log=log)
-        data["configuration"] = [f"{short(a)} … {with_unit(b, unit)}" for a, b in zip(low, high, strict=True)]
+        data["configuration"] = tables.range_texts(low, high, unit)
     data |= {"low": low, "high": high}
     bar = rectangles(data, ("low", "zero", "high", "count"), name="histogram.bars", tooltip={"points": "@count_text"},
                      color=style.PREDICTED if "predicted" in variable else style.MEASURED if "measured" in variable
@@ -170,7 +170,7 @@ def intervals(cube: xr.Dataset, *, variable: str = "predicted_throughput", measu
     wide = float(np.median(table[high] / table[low]))
     table, rows, few = by_configuration(small, table, more * table[variable])
     unit = tables.scale_of(cube, variable)[1]
-    data = fields(table, *names) | _interval_text(table, names, unit)
+    data = fields(table, *names) | {"interval_text": tables.range_texts(table[low], table[high], unit)}
     tooltip = {"predicted": (variable, unit), "interval": "@interval_text", "model": tables.model_text(cube)}
     parts = [
         bars(data, low, high, 0.6, name="intervals.bars", color=style.CALIBRATED, alpha=0.28, line_color=None),
@@ -195,11 +195,6 @@ def _with_interval(cube: Any, variable: str, ends: tuple[str, str]) -> xr.Datase
     return tables.require(cube, (variable, *ends), figure="intervals")
 
 
-def _interval_text(table: Any, names: Sequence[str], unit: str) -> dict[str, Any]:
-    ends = zip(table[names[1]], table[names[2]], strict=True)
-    return {"interval_text": np.array([f"{short(a)} … {with_unit(b, unit)}" for a, b in ends], dtype=object)}
-
-
 def _against_measured(cube: xr.Dataset, variable: str, other: str) -> Any:
     names = [variable, f"{variable}_low", f"{variable}_high"]
     table = tables.records(cube, [*names, other], known=[*names, other], bare=True)
@@ -218,7 +213,7 @@ def _against_measured(cube: xr.Dataset, variable: str, other: str) -> Any:
         name="intervals.points",
         doubtful=~inside,
         also=lambda rows: {
-            **_interval_text(rows, names, unit),
+            "interval_text": tables.range_texts(rows[names[1]], rows[names[2]], unit),
             "inside": rows["inside"],
             "low": rows[names[1]],
             "high": rows[names[2]],

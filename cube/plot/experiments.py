@@ -61,7 +61,7 @@ def latency_throughput(cube: xr.Dataset, *, scope: str = "compute", measurements
     x = Axis("latency of the whole batch (ms, log scale)", style.log_bounds(table[latency]), log=True)
     y = Axis("throughput (inputs/s, log scale)", style.log_bounds(table[throughput]), log=True)
     source = tables.source_text(cube) if kind == "measured" else tables.model_text(cube)
-    lines = {"lines": _lines_by_batch(cube, table, pair)} if len(table[latency]) <= MANY else {}
+    lines: dict[str, Any] = {"lines": _lines_by_batch(cube, table, pair)} if len(table[latency]) <= MANY else {}
     drawn, shade, marked = marks(
         cube,
         table,
@@ -197,5 +197,9 @@ def _box_panel(cube: xr.Dataset, table: tables.Columns, name: str, variable: str
     ]  # fmt: skip
     note = {"latency": "box = quartiles, bar = median", "throughput": "whiskers = extremes, log scales"}
     x = Axis(f"{name}{' of the batch' if name == 'latency' else ''} ({unit})", bounds, log=True)
-    looks = {"notes": note.get(name, "over all modes, precisions, batches"), "width": width, "shown": name == "latency"}
+    looks: dict[str, Any] = {
+        "notes": note.get(name, "over all modes, precisions, batches"),
+        "width": width,
+        "shown": name == "latency",
+    }
     return row_plane(parts, rows, row=ROW, name=f"boxes.{name}.panel", x=x, **looks)

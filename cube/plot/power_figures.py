@@ -71,7 +71,7 @@ def power(cube: xr.Dataset) -> Any:
             looks |= {"fill_alpha": "filled", "line_width": 1.2} if name == main else {"line_width": 0.5}
             label = {"texts": [numbers("end", f"{main}_text")]} if name == main else {}
             part = "power.bars" if name == main else f"power.{name.removeprefix('power_')}"
-            parts.append(bars(data, "zero", name, height, name=part, tooltip=tooltip, **looks, **label))
+            parts.append(bars(data, 0.0, name, height, name=part, tooltip=tooltip, **looks, **label))
     parts.append(_whiskers(data, "power"))
     x = Axis("power (W)", (0.0, float(np.nanmax(data["end"]) * 1.1)))
     notes = [f"mean over batches; the line spans the lowest to the highest batch; {style.HOLLOW}", few]
@@ -168,14 +168,13 @@ def _bars_per_input(cube: Any, figure: str, name: str, words: str, unit: str, sc
     floor = style.floor_of(table["low"])
     data = _row_data(table, unit)
     data["value"] = table[name]
-    data["floor"] = np.full(len(table[name]), floor)
     data["filled"] = np.where(tables.doubts(cube, table["quality"], ("power", "throughput"), scope=scope), 0.0, 0.9)
     source = tables.source_text(cube) if kind == "measured" else tables.model_text(cube)
     colour = style.MEASURED if kind == "measured" else style.PREDICTED
     tooltip = {words: ("value", unit), "over batches": "@spread", "cells": "@rows", "flags": "@flags", "source": source}
     looks = {"fill_color": colour, "line_color": colour, "fill_alpha": "filled", "line_width": 1.2}
     text = numbers("high", "value_text")
-    bar = bars(data, "floor", "value", 0.68, name=f"{figure}.bars", tooltip=tooltip, texts=[text], **looks)
+    bar = bars(data, floor, "value", 0.68, name=f"{figure}.bars", tooltip=tooltip, texts=[text], **looks)
     how, load = tables.how_text(kind, scope, cube), ", power under load" if kind == "measured" else ""
     x = log_axis(f"{words} ({unit}, log scale, bars start at {short(floor)})", table["high"], floor, 0.12)
     notes = [f"{how}{load}; mean over batches, line = all batches; {style.HOLLOW}", few]
@@ -183,8 +182,8 @@ def _bars_per_input(cube: Any, figure: str, name: str, words: str, unit: str, sc
 
 
 def _row_data(table: tables.Columns, unit: str, *more: str) -> dict[str, Any]:
-    data = fields(table, "flags", "rows", "low", "high", *more)
-    return {**data, "zero": np.zeros(len(table["low"])), "spread": _range_texts(table, unit)}
+    spread = tables.range_texts(table["low"], table["high"], unit)
+    return {**fields(table, "flags", "rows", "low", "high", *more), "spread": spread}
 
 
 def _whiskers(data: dict[str, Any], figure: str) -> Any:
@@ -210,14 +209,6 @@ def _over_batches(cube: xr.Dataset, names: list[str], main: str) -> tables.Colum
     table = tables.records(small, [*names, "low", "high", "rows"], known=main, bare=True)
     table["rows"] = np.array([f"{count:.0f}" for count in table["rows"]], dtype=object)
     return table
-
-
-def _range_texts(table: tables.Columns, unit: str) -> np.ndarray[Any, Any]:
-    pairs = zip(table["low"], table["high"], strict=True)
-    return np.array(
-        [with_unit(low, unit) if low == high else f"{short(low)} … {with_unit(high, unit)}" for low, high in pairs],
-        dtype=object,
-    )
 
 
 def _range_words(table: tables.Columns, name: str, words: str, unit: str) -> str:

@@ -203,7 +203,6 @@ def _bars_figure(
     start = max(choices, key=lambda one: int(np.isfinite(choices[one]["measured"]).sum()))
     floor = style.floor_of(*(one[bar] for one in choices.values() for bar in BARS))
     data = fields(table)
-    data["floor"] = np.full(len(table["row"]), floor)
     data["end"] = np.nanmax([one[bar] for one in choices.values() for bar in BARS], axis=0)
     data["peak_text"] = tables.value_text(choices[start]["peak"], "inputs/s")
     place = dict(data)
@@ -223,14 +222,14 @@ def _bars_figure(
     room = 0.38 if any(":" in note for note in said) else 0.09
     of_measured = ("measured", "filled", "flags", "note", "measured_text")
     of_prediction = {one: column for one, column in data.items() if one.split()[0] not in of_measured}
-    white = {one: data[one] for one in data if one.split()[0] == "measured" or one in (*LABELS, "floor", "place", "y")}
+    white = {one: data[one] for one in data if one.split()[0] == "measured" or one in (*LABELS, "place", "y")}
     parts = [
-        bars({**place, "peak": data["peak"]}, "floor", "peak", 0.84, name=f"{name}.peak", color=style.PEAK,
+        bars({**place, "peak": data["peak"]}, floor, "peak", 0.84, name=f"{name}.peak", color=style.PEAK,
              line_color=None, tooltip={"peak": "@peak_text"}),
-        bars(of_prediction, "floor", "predicted", 0.56, name=f"{name}.predicted", color=style.PREDICTED,
+        bars(of_prediction, floor, "predicted", 0.56, name=f"{name}.predicted", color=style.PREDICTED,
              line_color=None, tooltip={"predicted": "@predicted_text", "peak": "@peak_text"}),
-        bars(white, "floor", "measured", 0.3, name=f"{name}.white", color=style.SURFACE, line_color=None),
-        bars(data, "floor", "measured", 0.3, name=f"{name}.bars", fill_color=style.MEASURED, line_color=style.MEASURED,
+        bars(white, floor, "measured", 0.3, name=f"{name}.white", color=style.SURFACE, line_color=None),
+        bars(data, floor, "measured", 0.3, name=f"{name}.bars", fill_color=style.MEASURED, line_color=style.MEASURED,
              fill_alpha="filled", line_width=1.2, tooltip=tooltip, texts=[numbers("end", "note")]),
     ]  # fmt: skip
     looks = dict(zip(WORDS, (style.PEAK, style.PREDICTED, style.MEASURED), strict=True))

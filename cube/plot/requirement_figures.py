@@ -62,7 +62,6 @@ def requirements(cube: xr.Dataset) -> Any:
     pairs = [("", str(label) or " ") for label in table["label"]]
     rows = Rows(pairs)
     data = tables.only(table, "ops", "params", "configuration") | rows.columns(pairs)
-    data["zero"] = np.zeros(len(table["ops"]))
     for precision, width in sizes.items():
         data[f"size {precision}"] = table["params"] * width * 1e-6
         data[f"size_text {precision}"] = tables.value_text(data[f"size {precision}"], "MB")
@@ -81,7 +80,7 @@ def requirements(cube: xr.Dataset) -> Any:
     weights = Axis(f"weights at {start} (MB)", (0.0, ends[list(sizes).index(start)]))
     panels = [
         row_plane(
-            [_bars(data, "zero", column, 0.68, name=f"requirements.{name}", tooltip=tooltip)],
+            [_bars(data, 0.0, column, 0.68, name=f"requirements.{name}", tooltip=tooltip)],
             rows,
             name=f"requirements.{column}",
             row=ROW,
@@ -99,7 +98,7 @@ def requirements(cube: xr.Dataset) -> Any:
     return layout(panels, name="requirements", columns=2)
 
 
-def _bars(data: dict[str, Any], left: str, right: str, height: float, **more: Any) -> Any:
+def _bars(data: dict[str, Any], left: float, right: str, height: float, **more: Any) -> Any:
     """Make the grey-blue bars of what is needed or offered, a number at each."""
     text = numbers(right, f"{right}_text")
     return bars(data, left, right, height, color=style.PEAK, line_color=None, texts=[text], **more)
@@ -187,8 +186,7 @@ def _offers(table: tables.Columns, few: str, name: str, column: str, words: str,
     pairs, values = row_pairs(table, table["label"]), table[column]
     rows, floor = Rows(pairs, gap=0.6), style.floor_of(values)
     data = tables.only(table, "configuration", column) | rows.columns(pairs)
-    data["floor"] = np.full(len(values), floor)
-    bar = _bars(data, "floor", column, 0.78, name=name, tooltip={words: (column, unit)})
+    bar = _bars(data, floor, column, 0.78, name=name, tooltip={words: (column, unit)})
     x = log_axis(f"{words} ({unit}, log scale)", values, floor, 0.6 if width <= 500 else 0.25)
     title = _highest(table, column, words, unit, most=(width - 150) // 8)
     notes = [f"bars start at {short(floor)} {unit}", few]

@@ -135,9 +135,11 @@ def row_plane(
     return plane(parts, y=rows.axis(shown=shown), height=rows.height(row, around), **more)
 
 
-def bars(columns: Mapping[str, Any], left: str, right: str, height: float, *, name: str, **more: Any) -> Any:
-    """Make a bar a row."""
+def bars(columns: Mapping[str, Any], left: str | float, right: str, height: float, *, name: str, **more: Any) -> Any:
+    """Make a bar a row, from a column or a floor that all stand on."""
     sides = {"y0": columns["y"] - height / 2, "y1": columns["y"] + height / 2}
+    if not isinstance(left, str):
+        sides["floor"], left = np.full(len(columns["y"]), left), "floor"
     return rectangles({**columns, **sides}, (left, "y0", right, "y1"), name=name, **more)
 
 

@@ -17,7 +17,7 @@ from roofcube.measured.rows import measurement_rows
 from roofcube.model.offered import as_product
 from roofcube.sweep import Sweep
 from roofcube.vocabulary import CONFIGURATION, DIMS, THREADED, VARIABLES, attributes, sense_of
-from roofcube.wording import configuration_text, digits_apart, distinct_texts, flag_words, shown_unit, with_unit
+from roofcube.wording import configuration_text, digits_apart, distinct_texts, flag_words, short, shown_unit, with_unit
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -47,6 +47,7 @@ __all__ = [
     "only",
     "own_dims",
     "platform_order",
+    "range_texts",
     "ranks",
     "records",
     "require",
@@ -253,6 +254,13 @@ def value_text(values: np.ndarray[Any, Any], unit: str) -> np.ndarray[Any, Any]:
     """Write values for tooltips; percentages, which differ by little, with two decimals."""
     texts = (f"{value:.2f} %" if unit == "%" else with_unit(float(value), unit) for value in values)
     return np.array(list(texts), dtype=object)
+
+
+def range_texts(low: np.ndarray[Any, Any], high: np.ndarray[Any, Any], unit: str) -> np.ndarray[Any, Any]:
+    """Write what lies between two values, for tooltips."""
+    pairs = zip(low, high, strict=True)
+    spans = [with_unit(a, unit) if a == b else f"{short(a)} … {with_unit(b, unit)}" for a, b in pairs]
+    return np.array(spans, dtype=object)
 
 
 def texts(columns: Mapping[str, Any], **units: str) -> dict[str, np.ndarray[Any, Any]]:
