@@ -133,7 +133,8 @@ def _trade_off(
 ) -> Any:
     """Draw the front alone, or with all points behind it."""
     wanted, how = _objectives(cube, objectives, scope)
-    x, y = pair = tuple(wanted)
+    x, y = wanted
+    pair = x, y
     if isinstance(cube, Sweep):
         senses, size = senses_of(cube, wanted), cube.size
         cube = best = tables.require(cube.pareto(senses, ties="all"), pair, figure=name)

@@ -66,7 +66,7 @@ def requirements(cube: xr.Dataset) -> Any:
         data[f"size {precision}"] = table["params"] * width * 1e-6
         data[f"size_text {precision}"] = tables.value_text(data[f"size {precision}"], "MB")
     data |= {"size": data[f"size {start}"].copy(), "size_text": data[f"size_text {start}"].copy()}
-    tooltip = {"operations": ("ops", "op"), "parameters": ("params", "")}
+    tooltip: dict[str, Any] = {"operations": ("ops", "op"), "parameters": ("params", "")}
     tooltip |= {f"size at {one}": f"@{{size_text {one}}}" for one in sizes}
     ends = [float(np.nanmax(data[f"size {one}"])) * HEAD_ROOM for one in sizes]
     tag = {
@@ -78,23 +78,16 @@ def requirements(cube: xr.Dataset) -> Any:
     operations = Axis("operations per input (op; a multiply-accumulate is 2 op)",
                       (0.0, float(np.nanmax(data["ops"])) * HEAD_ROOM))  # fmt: skip
     weights = Axis(f"weights at {start} (MB)", (0.0, ends[list(sizes).index(start)]))
-    panels = [
-        row_plane(
-            [_bars(data, 0.0, column, 0.68, name=f"requirements.{name}", tooltip=tooltip)],
-            rows,
-            name=f"requirements.{column}",
-            row=ROW,
-            around=152,
-            **looks,
-        )
-        for column, name, looks in (
-            ("ops", "bars", {"x": operations, "title": _most_and_least(table), "notes": [kept_words, few],
-                             "width": 590}),
-            ("size", "sizes", {"x": weights, "title": "Size of the weights", "shown": False, "width": style.WIDTH - 590,
-                               "notes": "one precision of those in the tooltip",
-                               "tags": [tag] if len(sizes) > 1 else []}),
-        )
-    ]  # fmt: skip
+    looks: dict[str, dict[str, Any]] = {
+        "ops": {"x": operations, "title": _most_and_least(table), "notes": [kept_words, few], "width": 590},
+        "size": {"x": weights, "title": "Size of the weights", "notes": "one precision of those in the tooltip",
+                 "width": style.WIDTH - 590, "shown": False, "tags": [tag] if len(sizes) > 1 else []},
+    }  # fmt: skip
+    panels = []
+    for column, part in (("ops", "bars"), ("size", "sizes")):
+        bar = _bars(data, 0.0, column, 0.68, name=f"requirements.{part}", tooltip=tooltip)
+        name = f"requirements.{column}"
+        panels.append(row_plane([bar], rows, name=name, row=ROW, around=152, **looks[column]))
     return layout(panels, name="requirements", columns=2)
 
 

@@ -22,7 +22,7 @@ LABEL_STEP = 15.0  # pixels between the labels at the right
 NAMES, MOST_NAMES = 0.27, 0.5  # shares of the width that the names of the roofs take at the right, at least and at most
 MOST = 36  # roofs with a line and a name each; of more, an envelope and the chosen
 PLACES = 240  # of an envelope along the axis
-CROSS = {"marker": "x", "size": 7, "fill_color": None, "line_width": 1.6}
+CROSS: dict[str, Any] = {"marker": "x", "size": 7, "fill_color": None, "line_width": 1.6}
 NOTE = "slope = memory bandwidth, flat = peak compute, marks = ridge points; vertical lines = networks, named below"
 
 

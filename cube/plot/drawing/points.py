@@ -71,7 +71,11 @@ def mark_columns(cube: xr.Dataset, table: Columns, pair: Pair, doubtful: Any, *,
 def crosses(columns: Mapping[str, Any], x: str, y: str, doubtful: np.ndarray[Any, Any], **more: Any) -> Any:
     """Make the crosses of what was measured, boxed where in doubt."""
     data = {**columns, "marker": np.where(doubtful, "square_x", "x").astype(object)}
-    looks = {"marker": "marker" if len(doubtful) else "x", "line_color": style.MEASURED, "fill_color": None}
+    looks: dict[str, Any] = {
+        "marker": "marker" if len(doubtful) else "x",
+        "line_color": style.MEASURED,
+        "fill_color": None,
+    }
     return points(data, x, y, size=10, line_width=2, **looks, **more)
 
 
@@ -151,7 +155,8 @@ def marks(
         logarithmic = [table[one] > 0 for one, axis in zip(pair, axes, strict=True) if axis.log]
         placed = np.all([np.ones(count, dtype=bool), *logarithmic], axis=0)
         mask = worth() & placed
-        shade = [_shade(*(table[one][placed] for one in pair), axes, f"{name.split('.')[0]}.density")]
+        x, y = (table[one][placed] for one in pair)
+        shade = [_shade(x, y, axes, f"{name.split('.')[0]}.density")]
         note = f"shade = number of points here, of {with_thousands(count)}; marks = {worth_are}"
         note = "; ".join(filter(None, (note, without_place(int((~placed).sum())))))
     rows = told(cube, taken(table, mask))
