@@ -23,6 +23,10 @@ __all__ = ["save"]
 KINDS = (".html", ".htm", ".png", ".svg")
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "msedge")
 PATIENCE = 90  # seconds
+PAGE = (
+    '<!DOCTYPE html><html><head><meta charset="utf-8"><title>{title}</title></head>'
+    '<body style="margin:0;background:#fff">{place}{libraries}<script>{script}</script>{after}</body></html>'
+)
 # BokehJS draws all plots of a layout into one SVG, which the dump of the page then holds as text
 EXPORT = """<script>(() => {
   const write = () => {
@@ -109,12 +113,18 @@ def save(figure: Any, path: str | Path, *, scale: float = 2.0) -> Path:
 
 
 def _page(model: Any, title: str, after: str = "") -> str:
-    from bokeh.embed import file_html
+    from html import escape
+
+    from bokeh.embed import components
     from bokeh.resources import Resources
 
-    page = file_html(model, Resources(mode="inline"), title, suppress_callback_warning=True)
-    start, _, end = page.rpartition("</body>")
-    return f"{start}{after}</body>{end}"
+    # `file_html` would ask for scripts of Panel's, which HoloViews loads and no figure needs
+    script, place = components(model, wrap_script=False)
+    parts = Resources(mode="inline", components=["bokeh", "bokeh-widgets"]).js_raw
+    libraries = "".join(f"<script>{part}</script>" for part in parts)
+    # inside the data a < stands in texts only; as an escape it cannot end the script
+    safe = script.replace("</", "\\u003c/").replace("<!--", "\\u003c!--")
+    return PAGE.format(title=escape(title), place=place, libraries=libraries, script=safe, after=after)
 
 
 def _program() -> str:
