@@ -179,15 +179,11 @@ def _box_panel(cube: xr.Dataset, table: tables.Columns, name: str, variable: str
     data = tables.only(table, *QUARTILES, "rows") | rows.columns(list(table["row"]))
     data["configuration"] = [f"{platform} · {own}" for platform, own in table["row"]]
     data["colour"] = colours_of(cube, table["platform"])
-    data |= tables.texts(table, **dict.fromkeys(QUARTILES, unit))
+    data["half"] = tables.range_texts(table["q1"], table["q3"], unit)
+    data["all"] = tables.range_texts(table["low"], table["high"], unit)
     bounds = style.log_bounds([*table["low"], *table["high"]])
     whiskers = tables.only(data, "low", "high", "y", "colour") | {"y1": data["y"]}
-    tooltip = {
-        "median": "@median_text",
-        "half lie in": "@q1_text … @q3_text",
-        "all lie in": "@low_text … @high_text",
-        "cells": "@rows",
-    }
+    tooltip = {"median": ("median", unit), "half lie in": "@half", "all lie in": "@all", "cells": "@rows"}
     parts = [
         segments(whiskers, ("low", "y", "high", "y1"), name=f"boxes.{name}.whiskers", color="colour", line_width=1.5),
         bars(data, "q1", "q3", 0.62, name=f"boxes.{name}", tooltip=tooltip, fill_color="colour", line_color="colour",

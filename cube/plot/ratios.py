@@ -139,11 +139,7 @@ def _bar_columns(cube: xr.Dataset, table: tables.Columns, label: str, scope: str
         table[f"{name} {label}"] for name in ("measured", "predicted", "batch", "quality")
     )
     columns = {"measured": measured, "predicted": predicted, "peak": table["peak_throughput"]}
-    told = tables.texts(columns, predicted="inputs/s", measured="inputs/s")
-    at_batch = [
-        f"{text}{f', batch {own:g}' if own == own else ''}"
-        for text, own in zip(told["measured_text"], batch, strict=True)
-    ]
+    texts = zip(tables.value_text(measured, "inputs/s"), batch, strict=True)
     notes = [
         _percent_note(*one, published=published)
         for one in zip(measured / predicted, measured, columns["peak"], table["fits on chip"], batch, strict=True)
@@ -153,8 +149,8 @@ def _bar_columns(cube: xr.Dataset, table: tables.Columns, label: str, scope: str
     doubtful = tables.doubts(cube, quality, ("throughput",), scope=scope, but=("above_roofline",))
     return {
         **columns,
-        "predicted_text": told["predicted_text"],
-        "measured_text": at_batch,
+        "predicted_text": tables.value_text(predicted, "inputs/s"),
+        "measured_text": [f"{text}{f', batch {own:g}' if own == own else ''}" for text, own in texts],
         "note": np.where(unknown, "not measured", np.array(notes, dtype=object)),
         "filled": np.where(doubtful, 0.0, 1.0),
         "flags": np.where(unknown, "not measured", tables.flags_text(cube, quality)),

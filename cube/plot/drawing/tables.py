@@ -60,7 +60,6 @@ __all__ = [
     "sorted_rows",
     "source_text",
     "taken",
-    "texts",
     "threaded",
     "told",
     "value_text",
@@ -261,11 +260,6 @@ def range_texts(low: np.ndarray[Any, Any], high: np.ndarray[Any, Any], unit: str
     pairs = zip(low, high, strict=True)
     spans = [with_unit(a, unit) if a == b else f"{short(a)} … {with_unit(b, unit)}" for a, b in pairs]
     return np.array(spans, dtype=object)
-
-
-def texts(columns: Mapping[str, Any], **units: str) -> dict[str, np.ndarray[Any, Any]]:
-    """Write columns for tooltips, each in its unit: `power` as `power_text`."""
-    return {f"{name}_text": value_text(columns[name], unit) for name, unit in units.items()}
 
 
 def array_of(cube: xr.Dataset, name: str) -> xr.DataArray:
