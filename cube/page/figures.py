@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from roofcube.errors import RoofcubeError
 from roofcube.page.content import Drawing
+from roofcube.vocabulary import VARIABLES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -28,10 +30,19 @@ def draw(
         if fault:
             return f"The figure “{spoken}” is left out: {fault}"
     except RoofcubeError as error:
-        return f"The figure “{spoken}” is left out: {error}"
+        return f"The figure “{spoken}” is left out: {_in_words(str(error))}"
     except Exception as error:
         return f"The figure “{spoken}” could not be drawn from this cube ({type(error).__name__}: {error})"
     return Drawing(key or name.replace("_", "-"), drawn, description)
+
+
+def _in_words(fault: str) -> str:
+    """Write variables by what they mean: a reader of a page knows no names of columns."""
+    return re.sub(
+        r"`?\b(\w+_\w+|top\d)\b`?",
+        lambda name: f"“{VARIABLES[name[1]].long_name}”" if name[1] in VARIABLES else name[0],
+        fault,
+    )
 
 
 def _as_bokeh(drawn: Any, data: Any, name: str) -> tuple[Any, str]:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["MANY", "Selection", "evenly", "figures_of_merit", "selection_of"]
 
 MANY = 50  # networks, or platforms, that figures with a row each can still show
-ROWS = 360  # configurations that such a figure is to hold at most
+ROWS = 250  # configurations that such a figure holds in rows of 20 pixels
 LEAST, MOST = 6, 16  # of many networks, or platforms
 OWN = 12  # combinations of labels of own dims
 FEW = 3  # labels of an own dim where there are more combinations
@@ -59,7 +59,7 @@ def selection_of(cube: xr.Dataset) -> Selection:
         return Selection(cube)
     notes = []
     for dim in ("topology", "platform"):
-        if _number_of_labels(cube, dim) > MANY:
+        if _number_of_labels(cube, dim) > (MANY if _configurations(cube, names["throughput"]) <= ROWS else MOST):
             labels, note = _chosen(cube, dim, names)
             cube = cube.sel({dim: labels}) if dim in cube.dims else cube.isel(offer=np.isin(cube[dim].values, labels))
             notes.append(note)
@@ -104,10 +104,19 @@ def _chosen(cube: xr.Dataset, dim: str, names: dict[str, str]) -> tuple[list[str
 
 def _number_of(cube: xr.Dataset, dim: str, throughput: str) -> int:
     """Return how many labels a figure with a row for each configuration can hold."""
-    known = cube[throughput].notnull()
-    known = known.any([one for one in known.dims if one not in CONFIGURATION])
+    known = _known(cube, throughput)
     each = float(known.sum([one for one in known.dims if one != dim]).mean()) if dim in known.dims else 1.0
     return int(np.clip(ROWS / max(each, 1.0), LEAST, MOST))
+
+
+def _configurations(cube: xr.Dataset, throughput: str) -> int:
+    """Count the configurations whose throughput is known."""
+    return int(_known(cube, throughput).sum())
+
+
+def _known(cube: xr.Dataset, throughput: str) -> xr.DataArray:
+    known = cube[throughput].notnull()
+    return known.any([one for one in known.dims if one not in CONFIGURATION])
 
 
 def _winners(cube: xr.Dataset, dim: str, names: dict[str, str]) -> list[str]:

@@ -11,8 +11,9 @@ from roofcube.errors import InvalidDataError, MissingInputError
 from roofcube.labels import locate
 from roofcube.model.offered import as_product
 from roofcube.plot.drawing import style, tables
-from roofcube.plot.drawing.elements import Axis, plane, points
-from roofcube.plot.drawing.rows import bars, by_configuration, fields
+from roofcube.plot.drawing.elements import Axis, points
+from roofcube.plot.drawing.points import MEASURED_KEY, PREDICTED_KEY, crosses
+from roofcube.plot.drawing.rows import bars, by_configuration, fields, row_plane
 from roofcube.wording import percent
 
 if TYPE_CHECKING:
@@ -90,7 +91,7 @@ def comparison(
     at_best = tables.at_largest(one, "measured_throughput", ["batch"])
     table = tables.records(at_best, names, known="measured_throughput", bare=True)
     table = {**{name: np.full(len(table["platform"]), np.nan) for name in SHOWN}, **table}
-    table, rows, left_out = by_configuration(at_best, table, "measured_throughput", -table["measured_throughput"])
+    table, rows, left_out = by_configuration(at_best, table, -table["measured_throughput"])
     return _comparison_figure(one, table, rows, label, left_out)
 
 
@@ -105,10 +106,9 @@ def _throughput_by_model(cube: xr.Dataset) -> dict[str, xr.DataArray]:
     models = {name: predicted.sel(assumptions=name, drop=True) for name in ("published", "bound") if name in labels}
     if low is None:
         return models
-    known = low.notnull().any([dim for dim in low.dims if dim != "assumptions"])
-    place = {"assumptions": int(known.argmax("assumptions"))}
-    arrays = (predicted, low, cube["predicted_throughput_high"])
-    return {**models, **{name: array.isel(place, drop=True) for name, array in zip(CALIBRATED, arrays, strict=True)}}
+    arrays, place = (predicted, low, cube["predicted_throughput_high"]), tables.model_with(low)
+    taken = {name: array.isel(assumptions=place, drop=True) for name, array in zip(CALIBRATED, arrays, strict=True)}
+    return {**models, **taken}
 
 
 def _placed(cube: xr.Dataset, table: pl.DataFrame) -> dict[str, xr.DataArray]:
@@ -132,14 +132,11 @@ def _comparison_figure(cube: xr.Dataset, table: tables.Columns, rows: Rows, labe
     low, high = style.log_bounds(np.concatenate([table[name] for name in SHOWN]), low=0.6)
     # room for the errors, a column right of all marks
     edge = high * (high / low) ** 0.14
-    data = {**_comparison_columns(cube, table), "edge": np.full(len(table["row"]), edge)}
+    data = {**_comparison_columns(table), "edge": np.full(len(table["row"]), edge)}
+    doubtful = tables.doubts(cube, table["quality"], ("throughput",), but=("above_roofline",))
     tooltip = {name: f"@{name}_text" for name in ("measured", "calibrated", "bound", "published")}
     tooltip |= {"flags": "@flags", "source": tables.source_text(cube)}
-    few: dict[str, Any] = {
-        name: data[name]
-        for name in ("platform", "precision", "topology", "configuration", "place", "y")
-        if name in data
-    }
+    few = tables.only(data, "platform", "precision", "topology", "configuration", "place", "y")
 
     def dots(column: str, **looks: Any) -> Any:
         columns = {**few, column: data[column], f"{column}_text": data[f"{column}_text"]}
@@ -152,16 +149,15 @@ def _comparison_figure(cube: xr.Dataset, table: tables.Columns, rows: Rows, labe
         dots("bound", marker="dash", angle=90, size=15, color=style.MUTED, line_width=1.5),
         dots("published", marker="circle", size=9, color=style.PREDICTED),
         dots("calibrated", marker="circle", size=9, color=style.CALIBRATED),
-        points(data, "measured", "y", name="comparison.rows", tooltip=tooltip, marker="marker", size=10,
-               line_color=style.MEASURED, fill_color=None, line_width=2, texts=[note]),
+        crosses(data, "measured", "y", doubtful, name="comparison.rows", tooltip=tooltip, texts=[note]),
     ]  # fmt: skip
     title, notes = _words(table, label)
     notes.append(f"{left_out}; the title speaks of these" if left_out else "")
     x, key = Axis("throughput (inputs/s, log scale)", (low, edge), log=True), _entries(table, label)
-    return plane(parts, name="comparison", x=x, y=rows.axis(), title=title, notes=notes, key=key, height=rows.height())
+    return row_plane(parts, rows, name="comparison", x=x, title=title, notes=notes, key=key)
 
 
-def _comparison_columns(cube: xr.Dataset, table: tables.Columns) -> dict[str, Any]:
+def _comparison_columns(table: tables.Columns) -> dict[str, Any]:
     data = fields(table, "flags", "source")
     data["measured"] = table["measured_throughput"]
     data.update({name: table[name] for name in SHOWN[1:]})
@@ -171,8 +167,6 @@ def _comparison_columns(cube: xr.Dataset, table: tables.Columns) -> dict[str, An
         data["calibrated_text"], tables.value_text(table["low"], ""), tables.value_text(table["high"], ""), strict=True
     )
     data["calibrated_text"] = [f"{text}, interval {low} to {high}" for text, low, high in span]
-    doubtful = tables.doubts(cube, table["quality"], ("throughput",), but=("above_roofline",))
-    data["marker"] = np.where(doubtful, "square_x", "x").astype(object)
     errors = [_off(ratio) for ratio in table["calibrated"] / table["measured_throughput"]]
     data["note"] = [f"outside, {text}" if out else text for text, out in zip(errors, _outside(table), strict=True)]
     return data
@@ -201,12 +195,12 @@ def _outside(table: tables.Columns) -> np.ndarray[Any, Any]:
 
 def _entries(table: tables.Columns, label: str) -> dict[str, dict[str, Any]]:
     entries: dict[str, dict[str, Any]] = {
-        "measured": {"marker": "x", "line_color": style.MEASURED, "line_width": 2},
+        "measured": MEASURED_KEY,
         label: {"marker": "circle", "color": style.CALIBRATED},
         "its interval": {"fill_color": style.CALIBRATED, "fill_alpha": 0.28, "line_color": None},
     }
     if np.isfinite(table["published"]).any():
-        entries["published roofline"] = {"marker": "circle", "color": style.PREDICTED}
+        entries["published roofline"] = PREDICTED_KEY
     if np.isfinite(table["bound"]).any():
         entries["bound (upright)"] = {"marker": "dash", "angle": UPRIGHT, "line_color": style.MUTED, "line_width": 1.5}
     return entries

@@ -15,15 +15,15 @@ from roofcube.plot.drawing.points import (
     axis_of,
     colours_of,
     extreme_rows,
-    many_marks,
+    mark_columns,
+    marks,
     platform_key,
-    point_columns,
 )
-from roofcube.plot.drawing.rows import bars, by_configuration, fields
+from roofcube.plot.drawing.rows import bars, by_configuration, fields, row_plane
 from roofcube.sweep.questions import best
 from roofcube.sweep.questions import histogram as counts_of
 from roofcube.vocabulary import DIMS
-from roofcube.wording import counted, percent, short, with_thousands, with_unit
+from roofcube.wording import counted, percent, short, with_thousands
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -91,7 +91,7 @@ def histogram(
     else:
         low, high = (answer[name].values.astype("f8") * factor for name in ("bin_low", "bin_high"))
         x = Axis(axis_label(words, unit, log=log), (float(low[0]), float(high[-1])), log=log)
-        data["configuration"] = [f"{short(a)} … {with_unit(b, unit)}" for a, b in zip(low, high, strict=True)]
+        data["configuration"] = tables.range_texts(low, high, unit)
     data |= {"low": low, "high": high}
     bar = rectangles(data, ("low", "zero", "high", "count"), name="histogram.bars", tooltip={"points": "@count_text"},
                      color=style.PREDICTED if "predicted" in variable else style.MEASURED if "measured" in variable
@@ -168,9 +168,10 @@ def intervals(cube: xr.Dataset, *, variable: str = "predicted_throughput", measu
     table = tables.records(small, names, known=names, bare=True)
     more = -1.0 if tables.sense_in(cube, variable) == "max" else 1.0
     wide = float(np.median(table[high] / table[low]))
-    table, rows, few = by_configuration(small, table, variable, more * table[variable])
-    data = fields(table, *names) | _interval_texts(table, names, tables.scale_of(cube, variable)[1])
-    tooltip = {"predicted": "@value_text", "interval": "@interval_text", "model": tables.model_text(cube)}
+    table, rows, few = by_configuration(small, table, more * table[variable])
+    unit = tables.scale_of(cube, variable)[1]
+    data = fields(table, *names) | {"interval_text": tables.range_texts(table[low], table[high], unit)}
+    tooltip = {"predicted": (variable, unit), "interval": "@interval_text", "model": tables.model_text(cube)}
     parts = [
         bars(data, low, high, 0.6, name="intervals.bars", color=style.CALIBRATED, alpha=0.28, line_color=None),
         points(data, variable, "y", name="intervals.points", tooltip=tooltip, color=style.CALIBRATED, size=9),
@@ -178,7 +179,7 @@ def intervals(cube: xr.Dataset, *, variable: str = "predicted_throughput", measu
     x = axis_of(cube, variable, tables.long_name(cube, variable), np.concatenate([table[one] for one in names]))
     title = f"The interval spans a factor of {short(wide)} in the median"
     notes = ["band = interval; nothing was measured", few]
-    return plane(parts, name="intervals", x=x, y=rows.axis(), height=rows.height(), title=title, notes=notes)
+    return row_plane(parts, rows, name="intervals", x=x, title=title, notes=notes)
 
 
 def _with_interval(cube: Any, variable: str, ends: tuple[str, str]) -> xr.Dataset:
@@ -190,18 +191,8 @@ def _with_interval(cube: Any, variable: str, ends: tuple[str, str]) -> xr.Datase
         )
         raise MissingInputError(msg)
     if isinstance(cube, xr.Dataset) and "assumptions" in cube.dims:
-        known = cube[ends[0]].notnull().any([dim for dim in cube[ends[0]].dims if dim != "assumptions"])
-        place = int(known.argmax("assumptions"))
-        cube = cube.isel(assumptions=place, drop=True).assign_attrs(assumptions=str(cube["assumptions"].values[place]))
+        cube = tables.one_model(cube, tables.model_with(cube[ends[0]]))
     return tables.require(cube, (variable, *ends), figure="intervals")
-
-
-def _interval_texts(table: Any, names: Sequence[str], unit: str) -> dict[str, Any]:
-    ends = zip(table[names[1]], table[names[2]], strict=True)
-    return {
-        "value_text": tables.value_text(table[names[0]], unit),
-        "interval_text": np.array([f"{short(a)} … {with_unit(b, unit)}" for a, b in ends], dtype=object),
-    }
 
 
 def _against_measured(cube: xr.Dataset, variable: str, other: str) -> Any:
@@ -212,43 +203,37 @@ def _against_measured(cube: xr.Dataset, variable: str, other: str) -> Any:
     every = np.concatenate([table[one] for one in (*names, other)])
     x, y = (axis_of(cube, variable, words, every) for words in ("measured", "predicted"))
     ends = np.array(x.bounds)
-    tooltip = {"predicted": "@value_text", "interval": "@interval_text", "measured": "@measured_text",
-               "measured is": "@inside", "model": tables.model_text(cube)}  # fmt: skip
-
-    def inside(rows: tables.Columns) -> np.ndarray[Any, Any]:
-        return (rows[other] >= rows[names[1]]) & (rows[other] <= rows[names[2]])
-
-    def columns(rows: tables.Columns) -> dict[str, Any]:
-        held = inside(rows)
-        return {
-            **point_columns(cube, tables.told(cube, rows, variable), rows[other], rows[variable], ~held, size=7),
-            **_interval_texts(rows, names, unit),
-            "measured_text": tables.value_text(rows[other], unit),
-            "inside": np.where(held, "inside the interval", "outside").astype(object),
-            "low": rows[names[1]],
-            "high": rows[names[2]],
-        }
-
-    drawn, shade, marked = many_marks(
+    inside = (table[other] >= table[names[1]]) & (table[other] <= table[names[2]])
+    table["inside"] = np.where(inside, "inside the interval", "outside").astype(object)
+    drawn, shade, marked = marks(
+        cube,
         table,
         (other, variable),
-        lambda: extreme_rows(table, table[variable] / table[other], table[other] / table[variable]),
-        columns,
         (x, y),
         name="intervals.points",
-        marked_are="those of each platform that are furthest off",
-        tooltip=tooltip,
-    )
-    shared = ("low", "high", "colour", "platform", "precision", "topology")
-    span = {name: marked[name] for name in shared if name in marked} | {"x": marked["x"], "x1": marked["x"]}
+        doubtful=~inside,
+        also=lambda rows: {
+            "interval_text": tables.range_texts(rows[names[1]], rows[names[2]], unit),
+            "inside": rows["inside"],
+            "low": rows[names[1]],
+            "high": rows[names[2]],
+        },
+        worth=lambda: extreme_rows(table, table[variable] / table[other], table[other] / table[variable]),
+        worth_are="those of each platform that are furthest off",
+        tooltip={"predicted": ("y", unit), "interval": "@interval_text", "measured": ("x", unit),
+                 "measured is": "@inside", "model": tables.model_text(cube)},
+    )  # fmt: skip
+    span = tables.only(marked, "low", "high", "colour", "platform", "precision", "topology", "x") | {"x1": marked["x"]}
     parts = [
         *drawn[:-1],
         curve(ends, ends, name="intervals.equal", color=style.MUTED, line_dash="dashed"),
         segments(span, ("x", "low", "x1", "high"), name="intervals.bars", line_color="colour", line_width=2, alpha=0.3),
         drawn[-1],
     ]
-    mask, error = inside(table), float(np.median(np.abs(table[variable] / table[other] - 1.0)))
-    title = f"{int(mask.sum())} of {mask.size} measurements lie in the interval; off by {percent(error)} in the median"
+    error = float(np.median(np.abs(table[variable] / table[other] - 1.0)))
+    title = (
+        f"{int(inside.sum())} of {inside.size} measurements lie in the interval; off by {percent(error)} in the median"
+    )
     notes = ["dashed = predicted as measured; upright = interval; hollow = the measurement is outside", shade]
     return plane(parts, name="intervals", x=x, y=y, title=title, notes=notes, key=platform_key(marked), height=620)
 
@@ -287,7 +272,7 @@ def parallel(cube: xr.Dataset | Sweep, *names: str) -> Any:
     variables = _chosen_axes(cube, names)
     cube = tables.require(cube, variables, figure="parallel")
     table = tables.records(cube, variables, known=variables, bare=True)
-    own = tables.own_dims(cube, variables[0])
+    own = tables.own_dims(cube, table)
     chosen = list(names) or [*(dim for dim in (*DIMS, *own) if tables.several(table, dim)), *variables]
     if len(chosen) < 2 or not set(chosen) <= set(table):
         missing = next((one for one in chosen if one not in table), chosen)
@@ -299,7 +284,7 @@ def parallel(cube: xr.Dataset | Sweep, *names: str) -> Any:
         signs = {one: -1.0 if tables.sense_in(cube, one) == "min" else 1.0 for one in variables}
         ends = [int(np.argmax(signs[one] * table[one])) for one in variables]
         rows = np.unique([*ends, *np.linspace(0, size - 1, MOST_LINES).astype(int)])
-    table = tables.told(cube, {name: column[rows] for name, column in table.items()}, variables[0])
+    table = tables.told(cube, tables.taken(table, rows))
     places, marks = zip(*(_axis_places(cube, table, one) for one in chosen), strict=True)
     doubtful = tables.doubts(cube, table["quality"], ("throughput", "latency"))
     count, pairs = len(rows), len(chosen) - 1
@@ -310,11 +295,7 @@ def parallel(cube: xr.Dataset | Sweep, *names: str) -> Any:
         "colour": colours_of(cube, table["platform"])[order],
         "alpha": (np.where(doubtful, 0.25, 0.6) / max(1.0, count / CROWDED) ** 0.5)[order],
     }  # fmt: skip
-    data |= {
-        one: table[one][order]
-        for one in ("platform", "precision", "topology", "configuration", "flags")
-        if one in table
-    }
+    data |= tables.taken(tables.only(table, "platform", "precision", "topology", "configuration", "flags"), order)
     tooltip = {}
     units = [tables.scale_of(cube, one)[1] if one in variables else "" for one in chosen]
     for one, unit in zip(chosen, units, strict=True):
@@ -336,7 +317,7 @@ def parallel(cube: xr.Dataset | Sweep, *names: str) -> Any:
         "\n".join([*one.split("_"), *([f"({unit})"] if unit else [])]) for one, unit in zip(chosen, units, strict=True)
     ]
     part = f", {with_thousands(count)} of them drawn" if count < size else ""
-    looks = platform_key(point_columns(cube, table, table[variables[0]], table[variables[0]], doubtful, size=8))
+    looks = platform_key(mark_columns(cube, table, (variables[0], variables[0]), doubtful, size=8))
     x = Axis(bounds=(-0.15, len(chosen) - 0.3), ticks=tuple(enumerate(heads)), at_top=True, grid=False)
     y = Axis(bounds=(-0.05, 1.05), shown=False, grid=False)
     title = f"{counted(size, 'cell')}{part}: up is better on the axes of values"

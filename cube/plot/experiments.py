@@ -8,8 +8,8 @@ import numpy as np
 
 from roofcube.plot.drawing import style, tables
 from roofcube.plot.drawing.elements import Axis, layout, plane, points, segments
-from roofcube.plot.drawing.points import MANY, colours_of, extreme_rows, many_marks, platform_key, point_columns
-from roofcube.plot.drawing.rows import Rows, bars, few_rows, row_pairs
+from roofcube.plot.drawing.points import MANY, colours_of, extreme_rows, marks, platform_key
+from roofcube.plot.drawing.rows import Rows, bars, few_rows, row_pairs, row_plane
 from roofcube.vocabulary import CONFIGURATION
 from roofcube.wording import quantity, with_unit
 
@@ -57,50 +57,37 @@ def latency_throughput(cube: xr.Dataset, *, scope: str = "compute", measurements
     cube = tables.require(cube, (throughput, latency), figure="latency_throughput", measurements=measurements)
     table = tables.records(cube, [throughput, latency], known=(throughput, latency), bare=True)
     table = tables.sorted_rows(table, tables.ranks(cube, table, "platform"))
-    axes = (
-        Axis("latency of the whole batch (ms, log scale)", style.log_bounds(table[latency]), log=True),
-        Axis("throughput (inputs/s, log scale)", style.log_bounds(table[throughput]), log=True),
-    )
+    pair = latency, throughput
+    x = Axis("latency of the whole batch (ms, log scale)", style.log_bounds(table[latency]), log=True)
+    y = Axis("throughput (inputs/s, log scale)", style.log_bounds(table[throughput]), log=True)
     source = tables.source_text(cube) if kind == "measured" else tables.model_text(cube)
-    tooltip = {"throughput": "@throughput", "latency": "@latency", "flags": "@flags", "source": source}
-    own = tables.own_dims(cube, throughput)
-
-    def columns(rows: tables.Columns) -> dict[str, Any]:
-        doubtful = tables.doubts(cube, rows["quality"], ("throughput", "latency"), scope=scope)
-        texts = {
-            "throughput": tables.value_text(rows[throughput], "inputs/s"),
-            "latency": tables.value_text(rows[latency], "ms"),
-        }
-        places = rows[latency], rows[throughput]
-        return {**point_columns(cube, tables.told(cube, rows, throughput), *places, doubtful, size=7), **texts}
-
-    few = len(table[latency]) <= MANY
-    lines: dict[str, Any] = {"lines": _lines_by_batch(cube, table, (latency, throughput), own)} if few else {}
-    drawn, shade, marked = many_marks(
+    lines: dict[str, Any] = {"lines": _lines_by_batch(cube, table, pair)} if len(table[latency]) <= MANY else {}
+    drawn, shade, marked = marks(
+        cube,
         table,
-        (latency, throughput),
-        lambda: extreme_rows(table, table[throughput], -table[latency]),
-        columns,
-        axes,
+        pair,
+        (x, y),
         name="latency_throughput.points",
-        tooltip=tooltip,
+        doubtful=tables.doubts(cube, table["quality"], ("throughput", "latency"), scope=scope),
+        worth=lambda: extreme_rows(table, table[throughput], -table[latency]),
+        tooltip={"throughput": ("y", "inputs/s"), "latency": ("x", "ms"), "flags": "@flags", "source": source},
         **lines,
     )
     note = f"{tables.how_text(kind, scope, cube)}; a line joins the batches of one configuration; {style.HOLLOW}"
-    title, notes = _fastest(table, throughput, latency), [note, shade]
-    key, (x, y) = platform_key(marked), axes
+    title, notes, key = _fastest(table, throughput, latency), [note, shade], platform_key(marked)
     return plane(drawn, name="latency_throughput", x=x, y=y, title=title, notes=notes, key=key)
 
 
-def _lines_by_batch(cube: xr.Dataset, table: tables.Columns, pair: tuple[str, str], own: list[str]) -> dict[str, Any]:
+def _lines_by_batch(cube: xr.Dataset, table: tables.Columns, pair: tuple[str, str]) -> dict[str, Any]:
     """Join the rows of each configuration in the order of their batch."""
+    own = tables.own_dims(cube, table)
     groups = tables.rows_by_labels(table, [name for name in (*CONFIGURATION, *own) if name in table])
     batch = table.get("batch", np.zeros(len(table[pair[0]])))
     ordered = [rows[np.argsort(batch[rows], kind="stable")] for rows in groups.values()]
-    fields = [name for name in ("platform", "precision", "topology") if name in table]
+    first = tables.taken(table, [rows[0] for rows in ordered])
     return {
-        **{name: [table[name][rows[0]] for rows in ordered] for name in fields},
-        "colour": colours_of(cube, [table["platform"][rows[0]] for rows in ordered]),
+        **tables.only(first, "platform", "precision", "topology"),
+        "colour": colours_of(cube, first["platform"]),
         **{letter: [table[name][rows] for rows in ordered] for letter, name in zip("xy", pair, strict=True)},
     }
 
@@ -153,7 +140,10 @@ def boxes(cube: xr.Dataset, *, scope: str = "compute") -> Any:
     fastest = dict(zip(by_quantity["throughput"]["row"], -by_quantity["throughput"]["median"], strict=True))
     kept, few = few_rows([platform for platform, _ in found], np.array([fastest.get(row, np.inf) for row in found]))
     found = [found[place] for place in kept]
-    by_quantity = {what: _rows_of(table, set(found)) for what, table in by_quantity.items()} if few else by_quantity
+    shown = set(found)
+    by_quantity = {
+        what: tables.taken(table, [row in shown for row in table["row"]]) for what, table in by_quantity.items()
+    }
     order = tables.platform_order(cube, {platform for platform, _ in found})
     rows = Rows(sorted(found, key=lambda row: order.index(row[0])), gap=0.5)
     letters = [max(len(row[place]) for row in found) for place in (0, 1)]
@@ -184,25 +174,16 @@ def _quartiles(cube: xr.Dataset, variable: str) -> tables.Columns:
     return {**columns, "row": rows}
 
 
-def _rows_of(table: tables.Columns, chosen: set[tuple[str, str]]) -> tables.Columns:
-    mask = np.array([row in chosen for row in table["row"]])
-    return {name: column[mask] for name, column in table.items()}
-
-
 def _box_panel(cube: xr.Dataset, table: tables.Columns, name: str, variable: str, rows: Rows, *, width: int) -> Any:
     unit = tables.scale_of(cube, variable)[1]
-    data: dict[str, Any] = {one: table[one] for one in (*QUARTILES, "rows")} | rows.columns(list(table["row"]))
+    data = tables.only(table, *QUARTILES, "rows") | rows.columns(list(table["row"]))
     data["configuration"] = [f"{platform} · {own}" for platform, own in table["row"]]
     data["colour"] = colours_of(cube, table["platform"])
-    data |= {f"{one}_text": tables.value_text(table[one], unit) for one in QUARTILES}
+    data["half"] = tables.range_texts(table["q1"], table["q3"], unit)
+    data["all"] = tables.range_texts(table["low"], table["high"], unit)
     bounds = style.log_bounds([*table["low"], *table["high"]])
-    whiskers = {"low": data["low"], "high": data["high"], "y": data["y"], "y1": data["y"], "colour": data["colour"]}
-    tooltip = {
-        "median": "@median_text",
-        "half lie in": "@q1_text … @q3_text",
-        "all lie in": "@low_text … @high_text",
-        "cells": "@rows",
-    }
+    whiskers = tables.only(data, "low", "high", "y", "colour") | {"y1": data["y"]}
+    tooltip = {"median": ("median", unit), "half lie in": "@half", "all lie in": "@all", "cells": "@rows"}
     parts = [
         segments(whiskers, ("low", "y", "high", "y1"), name=f"boxes.{name}.whiskers", color="colour", line_width=1.5),
         bars(data, "q1", "q3", 0.62, name=f"boxes.{name}", tooltip=tooltip, fill_color="colour", line_color="colour",
@@ -212,6 +193,9 @@ def _box_panel(cube: xr.Dataset, table: tables.Columns, name: str, variable: str
     ]  # fmt: skip
     note = {"latency": "box = quartiles, bar = median", "throughput": "whiskers = extremes, log scales"}
     x = Axis(f"{name}{' of the batch' if name == 'latency' else ''} ({unit})", bounds, log=True)
-    y = rows.axis(shown=name == "latency")
-    notes = note.get(name, "over all modes, precisions, batches")
-    return plane(parts, name=f"boxes.{name}.panel", x=x, y=y, notes=notes, width=width, height=rows.height(ROW))
+    looks: dict[str, Any] = {
+        "notes": note.get(name, "over all modes, precisions, batches"),
+        "width": width,
+        "shown": name == "latency",
+    }
+    return row_plane(parts, rows, row=ROW, name=f"boxes.{name}.panel", x=x, **looks)

@@ -11,13 +11,14 @@ from roofcube.errors import InvalidDataError
 from roofcube.plot.drawing import style, tables
 from roofcube.plot.drawing.elements import plane, points, segments, staircase
 from roofcube.plot.drawing.points import (
+    MEASURED_KEY,
+    PREDICTED_KEY,
     axis_of,
+    crosses,
     extreme_rows,
-    many_marks,
     marks,
     place_labels,
     platform_key,
-    point_columns,
 )
 from roofcube.sweep import Sweep
 from roofcube.sweep.questions import pareto as front_of
@@ -82,32 +83,7 @@ def pareto(
     >>> rc.plot.pareto(rc.benchmark("mnist")).name
     'pareto'
     """
-    if isinstance(cube, Sweep):
-        return _front_figure("pareto", cube, objectives, scope, measurements)
-    wanted, how = _objectives(cube, objectives, scope)
-    x, y = wanted
-    cube = tables.require(cube, (x, y), figure="pareto", measurements=measurements)
-    senses = senses_of(cube, wanted)
-    table = tables.records(cube, [x, y], known=(x, y), bare=True)
-    table = tables.sorted_rows(table, tables.ranks(cube, table, "platform"))
-    axes = _pair_of_axes(cube, (x, y), (table[x], table[y]))
-    best = _front(cube, senses)
-    stairs = _staircase(cube, best, senses, name="pareto.front", colour=style.INK, marks="pareto.points")
-    drawn, shade, marked = many_marks(
-        table,
-        (x, y),
-        lambda: _worth_a_mark(table, best, x, y, cube, senses),
-        lambda rows: _mark_columns(cube, tables.told(cube, rows, x), x, y, scope),
-        axes,
-        name="pareto.points",
-        tooltip=_tooltip(cube, x, y),
-    )
-    count = best.sizes[tables.POINT]
-    title = f"{count} of {counted(len(table[x]), 'point')} {'is' if count == 1 else 'are'} on the front: {_ends(best)}"
-    notes = [f"{how}line = Pareto front of what is shown; {style.HOLLOW}", shade]
-    parts = [*drawn[:-1], stairs, drawn[-1]]
-    (x_axis, y_axis), key = axes, platform_key(marked)
-    return plane(parts, name="pareto", x=x_axis, y=y_axis, title=title, notes=notes, key=key, height=HEIGHT)
+    return _trade_off("pareto", cube, objectives, scope, measurements, alone=isinstance(cube, Sweep))
 
 
 def front(
@@ -149,36 +125,56 @@ def front(
     >>> rc.plot.front(cube, objectives={"predicted_throughput": "max", "top1": "max"}).name
     'front'
     """
-    return _front_figure("front", cube, objectives, scope, measurements)
+    return _trade_off("front", cube, objectives, scope, measurements, alone=True)
 
 
-def _front_figure(
-    name: str, cube: Any, objectives: Mapping[str, Sense | None] | None, scope: str, measurements: Any
+def _trade_off(
+    name: str, cube: Any, objectives: Mapping[str, Sense | None] | None, scope: str, measurements: Any, *, alone: bool
 ) -> Any:
+    """Draw the front alone, or with all points behind it."""
     wanted, how = _objectives(cube, objectives, scope)
     x, y = wanted
+    pair = x, y
     if isinstance(cube, Sweep):
-        size, best, senses = cube.size, cube.pareto(senses_of(cube, wanted), ties="all"), senses_of(cube, wanted)
-        cube = tables.require(best, (x, y), figure=name)
+        senses, size = senses_of(cube, wanted), cube.size
+        cube = best = tables.require(cube.pareto(senses, ties="all"), pair, figure=name)
     else:
-        cube = tables.require(cube, (x, y), figure=name, measurements=measurements)
-        size, senses = int((cube[x] * cube[y]).notnull().sum()), senses_of(cube, wanted)
+        cube = tables.require(cube, pair, figure=name, measurements=measurements)
+        senses, size = senses_of(cube, wanted), int((cube[x] * cube[y]).notnull().sum())
         best = _front(cube, senses)
-    table = tables.records(best, [x, y], known=(x, y))
-    table = tables.sorted_rows(table, table[x])
-    axes = _pair_of_axes(cube, (x, y), (table[x], table[y]))
-    columns = _mark_columns(cube, table, x, y, scope)
-    dims = ("platform", "mode", "precision", "topology", "pruning", *tables.own_dims(best, x))
-    names = [str(text) for text in tables.labels_of(cube, table, dims)]
-    columns["label"] = place_labels(columns["x"], columns["y"], names, axes, (style.WIDTH - 90, HEIGHT - 190))
-    stairs = _staircase(cube, best, senses, name=f"{name}.front", colour=style.MUTED, marks=f"{name}.points")
-    text = {"x": "x", "y": "y", "text": "label", "x_offset": 8, "y_offset": -9, "text_color": style.INK}
-    drawn = marks({**columns, "size": [1.3 * one for one in columns["size"]]}, name=f"{name}.points",
-                  tooltip=_tooltip(cube, x, y), texts=[text])  # fmt: skip
-    title = f"The front of {counted(size, 'point')} has {_distinct(table, x, y)}: {_ends(best)}"
-    notes = [f"{how}what is not drawn is beaten by a point of the front; {style.HOLLOW}"]
-    (x_axis, y_axis), key = axes, platform_key(columns)
-    return plane([stairs, drawn], name=name, x=x_axis, y=y_axis, title=title, notes=notes, key=key, height=HEIGHT)
+    table = tables.records(best if alone else cube, pair, known=pair, bare=True)
+    table = tables.sorted_rows(table, table[x] if alone else tables.ranks(cube, table, "platform"))
+    axes = _pair_of_axes(cube, pair, (table[x], table[y]))
+    colour = style.MUTED if alone else style.INK
+    stairs = _staircase(cube, best, senses, name=f"{name}.front", colour=colour, marks=f"{name}.points")
+    quantities = sorted({quantity for one in pair for quantity in _quantities(one)})
+    looks: dict[str, Any] = {
+        "name": f"{name}.points",
+        "doubtful": tables.doubts(cube, table["quality"], quantities, scope=scope),
+        "worth": lambda: _worth_a_mark(table, best, x, y, cube, senses),
+        "marker_size": 10.4 if alone else 8,
+        "tooltip": _tooltip(cube, x, y),
+    }
+    if alone:
+        dims = ("platform", "mode", "precision", "topology", "pruning", *tables.own_dims(cube, table))
+        table["label"] = np.array(_placed(table, pair, tables.labels_of(cube, table, dims), axes), dtype=object)
+        text = {"x": "x", "y": "y", "text": "label", "x_offset": 8, "y_offset": -9, "text_color": style.INK}
+        looks |= {"also": lambda rows: {"label": rows["label"]}, "texts": [text]}
+    drawn, shade, marked = marks(cube, table, pair, axes, **looks)
+    count = best.sizes[tables.POINT]
+    if alone:
+        title = f"The front of {counted(size, 'point')} has {_distinct(table, x, y)}: {_ends(best)}"
+        note = f"{how}what is not drawn is beaten by a point of the front; {style.HOLLOW}"
+    else:
+        title = f"{count} of {counted(size, 'point')} {'is' if count == 1 else 'are'} on the front: {_ends(best)}"
+        note = f"{how}line = Pareto front of what is shown; {style.HOLLOW}"
+    parts, key = [*drawn[:-1], stairs, drawn[-1]], platform_key(marked)
+    return plane(parts, name=name, x=axes[0], y=axes[1], title=title, notes=[note, shade], key=key, height=HEIGHT)
+
+
+def _placed(table: tables.Columns, pair: Sequence[str], labels: Any, axes: tuple[Axis, Axis]) -> list[str]:
+    x, y = (table[name] for name in pair)
+    return place_labels(x, y, [str(text) for text in labels], axes, (style.WIDTH - 90, HEIGHT - 190))
 
 
 def _distinct(table: tables.Columns, x: str, y: str) -> str:
@@ -242,33 +238,16 @@ def _worth_a_mark(
     return marked
 
 
-def _tooltip(cube: xr.Dataset, x: str, y: str) -> dict[str, str]:
+def _tooltip(cube: xr.Dataset, x: str, y: str) -> dict[str, Any]:
     source = tables.source_text(cube) if "measured" in f"{x}{y}" else tables.model_text(cube)
-    return {_short(x): "@x_text", _short(y): "@y_text", "flags": "@flags", "source": source}
-
-
-def _mark_columns(cube: xr.Dataset, table: tables.Columns, x: str, y: str, scope: str) -> dict[str, Any]:
-    quantities = {quantity for name in (x, y) for quantity in _quantities(name)}
-    doubtful = tables.doubts(cube, table["quality"], sorted(quantities), scope=scope)
-    return {
-        **point_columns(cube, table, table[x], table[y], doubtful, size=8),
-        "x_text": tables.value_text(table[x], tables.scale_of(cube, x)[1]),
-        "y_text": _exact(table[y], tables.scale_of(cube, y)[1]),
-    }
+    values = {_short(name): (letter, tables.scale_of(cube, name)[1]) for letter, name in (("x", x), ("y", y))}
+    return {**values, "flags": "@flags", "source": source}
 
 
 def _quantities(name: str) -> list[str]:
     """Quantities whose findings cast doubt on a measured variable."""
     parts = () if name.startswith("predicted") else (part for part in QUANTITIES if part in name)
     return [quantity for part in parts for quantity in QUANTITIES[part]]
-
-
-def _exact(values: np.ndarray[Any, Any], unit: str) -> np.ndarray[Any, Any]:
-    return (
-        np.array([f"{value:.2f} %" for value in values], dtype=object)
-        if unit == "%"
-        else tables.value_text(values, unit)
-    )
 
 
 def _staircase(
@@ -331,17 +310,14 @@ def overlap(cube: xr.Dataset, *, scope: str = "compute", measurements: Any = Non
     both_values = [np.concatenate([predicted[one], measured[other]]) for one, other in zip(POSSIBLE, pair, strict=True)]
     x, y = _pair_of_axes(cube, POSSIBLE, both_values)
     circles = _overlap_columns(predicted, POSSIBLE, left, "predicted")
-    circles["filled"] = np.array([0.85 if one == "matched" or not left.size else 0.15 for one in circles["match"]])
-    crosses = _overlap_columns(measured, pair, right, "measured")
+    circles["filled"] = np.where((circles["match"] == "matched") | (not left.size), 0.85, 0.15)
+    found = _overlap_columns(measured, pair, right, "measured")
     doubtful = tables.doubts(cube, measured["quality"], ("throughput", "accuracy"), scope=scope)
-    crosses["marker"] = np.where(doubtful, "square_x", "x").astype(object)
     ratio = np.full(len(doubtful), np.nan)
-    ratio[right] = crosses["x"][right] / circles["x"][left]
-    crosses |= {"flags": measured["flags"], "ratio": [percent(one) for one in ratio]}
-    crosses |= {name: measured[name] for name in ("source",) if name in measured}
-    links = {name: crosses[name][right] for name in ("platform", "precision", "topology") if name in measured}
-    links |= {"x0": circles["x"][left], "y0": circles["y"][left], "x1": crosses["x"][right], "y1": crosses["y"][right]}
-    links["match"] = ["matched"] * left.size
+    ratio[right] = found["x"][right] / circles["x"][left]
+    found |= tables.only(measured, "flags", "source") | {"ratio": [percent(one) for one in ratio]}
+    links = tables.taken(tables.only(found, "platform", "precision", "topology", "match"), right)
+    links |= {"x0": circles["x"][left], "y0": circles["y"][left], "x1": found["x"][right], "y1": found["y"][right]}
     parts = [segments(links, ("x0", "y0", "x1", "y1"), name="overlap.links",
                       color=style.MUTED, alpha=0.45, line_width=1)]  # fmt: skip
     for kind, names, colour in (("predicted", POSSIBLE, style.PREDICTED), ("measured", pair, style.MEASURED)):
@@ -350,24 +326,19 @@ def overlap(cube: xr.Dataset, *, scope: str = "compute", measurements: Any = Non
             stairs = front_of(best, more, ties="all")
             line = f"overlap.{kind}_front"
             parts.append(_staircase(best, stairs, more, name=line, colour=colour, marks=f"overlap.{kind}"))
-    parts.append(points(
-        circles, "x", "y", name="overlap.predicted", marker="circle", size=10, line_width=1.5,
-        fill_color=style.PREDICTED, line_color=style.PREDICTED, fill_alpha="filled",
-        tooltip={
-            "predicted": "@x_text", "top-1 accuracy": "@y_text", "state": "@match", "source": tables.model_text(cube),
-        },
-    ))  # fmt: skip
-    parts.append(points(
-        crosses, "x", "y", name="overlap.measured", marker="marker" if both else "x", size=10,
-        line_color=style.MEASURED, fill_color=None, line_width=2,
-        tooltip={
-            "measured": "@x_text", "top-1 accuracy": "@y_text", "efficiency": "@ratio", "state": "@match",
-            "flags": "@flags", "source": tables.source_text(cube),
-        },
-    ))  # fmt: skip
+    values = {"x": ("x", "inputs/s"), "y": ("y", "%")}
+    of_circles = {"predicted": values["x"], "top-1 accuracy": values["y"], "state": "@match"}
+    of_crosses = {"measured": values["x"], "top-1 accuracy": values["y"], "efficiency": "@ratio", "state": "@match"}
+    parts += [
+        points(circles, "x", "y", name="overlap.predicted", marker="circle", size=10, line_width=1.5,
+               fill_color=style.PREDICTED, line_color=style.PREDICTED, fill_alpha="filled",
+               tooltip={**of_circles, "source": tables.model_text(cube)}),
+        crosses(found, "x", "y", doubtful, name="overlap.measured",
+                tooltip={**of_crosses, "flags": "@flags", "source": tables.source_text(cube)}),
+    ]  # fmt: skip
     entries: dict[str, dict[str, Any]] = {
-        f"predicted ({len(predicted['top1'])})": {"marker": "circle", "color": style.PREDICTED},
-        f"measured ({len(ratio)})": {"marker": "x", "line_color": style.MEASURED, "line_width": 2},
+        f"predicted ({len(predicted['top1'])})": PREDICTED_KEY,
+        f"measured ({len(ratio)})": MEASURED_KEY,
         f"same configuration ({left.size})": {"marker": "line", "line_color": style.MUTED},
     }
     title, notes = _overlap_words(best, pair, (len(circles["x"]), len(ratio)), ratio[right], scope)
@@ -404,13 +375,10 @@ def _match(predicted: tables.Columns, measured: tables.Columns) -> tuple[np.ndar
 def _overlap_columns(
     table: tables.Columns, pair: Sequence[str], rows: np.ndarray[Any, Any], other: str
 ) -> dict[str, Any]:
-    x, y = (table[name] for name in pair)
-    match = np.full(len(x), f"{other} only", dtype=object)
+    match = np.full(len(table[pair[0]]), f"{other} only", dtype=object)
     match[rows] = "matched"
-    shown = ("platform", "precision", "topology", "configuration")
-    labels: dict[str, Any] = {name: table[name] for name in shown if name in table}
-    texts = {"x_text": tables.value_text(x, "inputs/s"), "y_text": _exact(y, "%")}
-    return {**labels, "x": x, "y": y, **texts, "match": match.tolist()}
+    labels = tables.only(table, "platform", "precision", "topology", "configuration")
+    return {**labels, "x": table[pair[0]], "y": table[pair[1]], "match": match}
 
 
 def _overlap_words(

@@ -146,17 +146,15 @@ class _Grid:
             [dict(zip(dims, labels, strict=True)) for labels in stacked[side].values]
             for side, dims in (("row", ROW_DIMS), ("column", COLUMN_DIMS))
         )
-        self._class_of = tables.device_classes(cube)
         self._keep(cube)
-        positive = self.values[np.isfinite(self.values) & ((self.values > 0) | bool(self._meanings))]
-        self._low, self._high = (float(positive.min()), float(positive.max())) if positive.size else (1.0, 10.0)
-        self._log = not self._meanings and bool((self.values[np.isfinite(self.values)] > 0).all())
-        if not self._log:
-            self._low, self._high = float(np.nanmin(self.values)), float(np.nanmax(self.values))
-        self._high = max(self._high, self._low * 1.01 if self._log else self._low + 1e-9)
+        self._known = self.values[np.isfinite(self.values)]
+        self._low, high = (float(self._known.min()), float(self._known.max())) if self._known.size else (1.0, 10.0)
+        self._log = not self._meanings and bool((self._known > 0).all())
+        self._high = max(high, self._low * 1.01 if self._log else self._low + 1e-9)
 
     def _keep(self, cube: xr.Dataset) -> None:
         """Leave out networks that are not defined and modes that are not offered; order the columns by device class."""
+        class_of = tables.device_classes(cube)
         blank = np.isnan(self.values).all(axis=1)
         undefined = (self._why == INFEASIBLE["network_not_defined"]).any(axis=1)
         rows = np.flatnonzero(~(blank & (undefined | self._measured)))
@@ -169,12 +167,13 @@ class _Grid:
         self.values, self._why = self.values[np.ix_(rows, offered)], self._why[np.ix_(rows, offered)]
         self._rows = [self._rows[place] for place in rows]
         self._columns = [self._columns[place] for place in offered]
-        self.row_labels = [_heading(row, ROW_DIMS) or self._variable for row in self._rows]
+        self._row_names = [_heading(row, ROW_DIMS) or self._variable for row in self._rows]
+        self._column_names = [_heading(column, COLUMN_DIMS) for column in self._columns]
         self.row_factors = [
             (_heading(row, ROW_DIMS[:2]) or " ", _heading(row, ROW_DIMS[2:]) or " ") for row in self._rows
         ]
         self.column_factors = [
-            (self._class_of.get(column["platform"], " "), _head_of(str(column["platform"]), str(column["mode"])) or " ")
+            (class_of.get(column["platform"], " "), _head_of(str(column["platform"]), str(column["mode"])) or " ")
             for column in self._columns
         ]
 
@@ -202,7 +201,6 @@ class _Grid:
         plain = np.isin(states, ["known", "not measured", "not known"])
         reasons = [state if is_plain else names[why]
                    for state, is_plain, why in zip(states, plain, self._why.ravel(), strict=True)]  # fmt: skip
-        heads = [f"{one['platform']} {tables.short_label('mode', one['mode'])}".strip() for one in self._columns]
         return {
             "x0": x - 0.49, "y0": y - 0.48, "x1": x + 0.49, "y1": y + 0.48, "x": x, "y": y, "value": values,
             "text": [self._text(value) + "°" * bool(mark and not self._meanings) if state == "known" else ""
@@ -210,7 +208,7 @@ class _Grid:
             "ink": [self._ink(value) for value in values], "hatch": [LOOKS[state][0] for state in states],
             "state": states.astype(object),
             "reason": np.where(untrained, "untrained: no accuracy known at this precision", reasons).astype(object),
-            "configuration": [f"{head} · {label}" for label in self.row_labels for head in heads],
+            "configuration": [f"{head} · {label}" for label in self._row_names for head in self._column_names],
             "value_text": [self._meanings.get(value) or with_unit(value, self.unit) for value in values],
         }  # fmt: skip
 
@@ -234,52 +232,45 @@ class _Grid:
         }
 
     def _colour(self, code: int) -> str:
-        return (
-            style.CATEGORIES[sorted(self._meanings).index(code) % len(style.CATEGORIES)]
-            if code in self._meanings
-            else style.GRID
-        )
+        if code not in self._meanings:
+            return style.GRID
+        return style.CATEGORIES[sorted(self._meanings).index(code) % len(style.CATEGORIES)]
 
     def key(self) -> dict[str, dict[str, Any]]:
         """Return the entries of a key: the meanings of a flag that occur."""
-        found = sorted({int(value) for value in self.values[np.isfinite(self.values)]}) if self._meanings else []
+        found = sorted({int(value) for value in self._known}) if self._meanings else []
         return {self._meanings[code]: {"fill_color": self._colour(code), "line_color": None} for code in found}
 
     def title(self) -> str:
         """Return where the best value is; of a flag, which meaning is most frequent."""
         if self._meanings:
-            codes, counts = np.unique(self.values[np.isfinite(self.values)], return_counts=True)
+            codes, counts = np.unique(self._known, return_counts=True)
             most = self._meanings[int(codes[np.argmax(counts)])]
             return f"{self.long_name[0].upper()}{self.long_name[1:]}: most often {most}"
         best = np.nanargmin(self.values) if self._sense == "min" else np.nanargmax(self.values)
         row, column = np.unravel_index(int(best), self.values.shape)
-        names = (self._columns[column]["platform"], tables.short_label("mode", self._columns[column]["mode"]))
-        where = ", ".join(filter(None, (" ".join(filter(None, map(str, names))), self.row_labels[row])))
+        where = ", ".join(filter(None, (self._column_names[column], self._row_names[row])))
         value = with_unit(float(self.values[row, column]), self.unit)
         return f"{'Lowest' if self._sense == 'min' else 'Highest'} {self.long_name}: {value} ({where})"
 
     @property
     def letters(self) -> int:
         """The most letters that a cell has to hold."""
-        known = self.values[np.isfinite(self.values)]
-        texts = (self._text(value) for value in (known if known.size <= MOST else ()))
-        return max(map(len, texts), default=0)
+        return max((len(self._text(value)) for value in self._known), default=0) if self._known.size <= MOST else 0
 
     def _text(self, value: float) -> str:
         return self._meanings.get(int(value), "")[:9] if self._meanings else short(value)
 
     def notes(self, *, legible: bool) -> list[str]:
         """Explain the looks that occur."""
-        many = self.values.size > MOST
-        states = set() if many else set(self.states.ravel().tolist())
-        narrow = "too many cells for numbers, which the tooltips have"
-        parts = ["too many cells for numbers: an image"] if many else [] if legible else [narrow]
-        parts += [text for state, (_, text) in LOOKS.items() if text and state in states]
-        if self._untrained.any() and not many:
-            parts.append("° = no network trained at that precision")
+        parts = [] if legible else ["too many cells for numbers, which the tooltips have"]
+        parts += [text for state, (_, text) in LOOKS.items() if text and state in self.states]
+        parts += ["° = no network trained at that precision"] * bool(self._untrained.any())
+        if self.values.size > MOST:
+            parts = ["too many cells for numbers: an image"]
         if self._reduced:
             parts.append(f"{'first' if self._meanings else 'best'} over {', '.join(self._reduced)}")
-        return ["; ".join(parts)] if parts else []
+        return ["; ".join(parts)]
 
 
 def _two_dims(array: xr.DataArray) -> xr.DataArray:

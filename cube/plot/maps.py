@@ -86,17 +86,16 @@ def map(  # noqa: A001  the name of a figure
     values = sign * array.values.astype("f8")
     values = values if rivals else values[..., None]
     names = _names(answer, rivals) if rivals else ["best"]
-    known = np.isfinite(values).any(axis=-1)
-    ranked = np.sort(np.where(np.isfinite(values), values, -np.inf), axis=-1)
-    first = np.where(known, np.argmax(np.where(np.isfinite(values), values, -np.inf), axis=-1), -1)
-    second = ranked[..., -2] if values.shape[-1] > 1 else np.full(known.shape, -np.inf)
+    finite = np.where(np.isfinite(values), values, -np.inf)
+    known = np.isfinite(finite).any(axis=-1)
+    first = np.where(known, finite.argmax(axis=-1), -1)
+    *_, second, top = [np.full(known.shape, -np.inf), *np.moveaxis(np.sort(finite, axis=-1), -1, 0)]
     with np.errstate(invalid="ignore", divide="ignore"):
-        margin = np.where(np.isfinite(second), np.abs(ranked[..., -1] - second) / np.abs(second), np.nan)
+        margin = np.where(np.isfinite(second), np.abs(top - second) / np.abs(second), np.nan)
     axes = [_places(answer, one) for one in (x, y)]
+    edges = [_cell_edges(answer, one, axis.log) for one, axis in zip((x, y), axes, strict=True)]
     colours = _colours(names, first)
     factor, unit = scale_of(answer, objective)
-    cells = _cells(answer, (x, y), axes, names, first, margin, sign * ranked[..., -1] * factor, unit)
-    scale = {"cmap": [colours[name] for name in names], "clim": (-0.5, len(names) - 0.5), "colorbar": False}
     words = long_name(cube, objective)
     notes = (
         f"colour = winning {rivals}, best over all other dims; lines = the winner changes"
@@ -105,32 +104,32 @@ def map(  # noqa: A001  the name of a figure
     )
     if first.size > MOST:
         (left, right), (low, high) = (axis.bounds or (0.0, 1.0) for axis in axes)
-        codes = np.where(first < 0, np.nan, first)[::-1]
-        parts = [
-            image(codes, (left, low, right, high), name="map.cells", clipping_colors={"NaN": (0, 0, 0, 0)}, **scale)
-        ]
+        scale = {"cmap": [colours[name] for name in names], "clim": (-0.5, len(names) - 0.5), "colorbar": False}
+        scale["clipping_colors"] = {"NaN": (0, 0, 0, 0)}
+        drawn = image(np.where(first < 0, np.nan, first)[::-1], (left, low, right, high), name="map.cells", **scale)
     else:
-        text = {"x": "x", "y": "y", "text": "text", "text_align": "center", "text_color": "#000000"}
-        tooltip = {"winner": "@winner", "margin over the next": "@margin_text", words: "@value_text"}
+        cells = _cells(answer, (x, y), edges, [axis.log for axis in axes], names, first, margin)
+        cells["value"] = (sign * top * factor).ravel()
         cells["colour"] = [colours.get(name, style.GRID) for name in cells["winner"]]
-        parts = [rectangles(cells, ("x0", "y0", "x1", "y1"), name="map.cells", tooltip=tooltip, texts=[text],
-                            fill_color="colour", fill_alpha="strength", line_color=style.GRID)]  # fmt: skip
+        text = {"x": "x", "y": "y", "text": "text", "text_align": "center", "text_color": "#000000"}
+        tooltip = {"winner": "@winner", "margin over the next": "@margin_text", words: ("value", unit)}
+        drawn = rectangles(cells, ("x0", "y0", "x1", "y1"), name="map.cells", tooltip=tooltip, texts=[text],
+                           fill_color="colour", fill_alpha="strength", line_color=style.GRID)  # fmt: skip
         ahead = ", per cent = by how much" if any(cells["text"]) else ""
         notes += f"; strong = far ahead of the next{ahead}" if rivals else ""
-    lines = _crossover(first, [_cell_edges(answer, one, axis.log) for one, axis in zip((x, y), axes, strict=True)])
-    parts.append(segments(lines, ("x0", "y0", "x1", "y1"), name="map.crossover", color=style.INK, line_width=2))
+    lines = segments(_crossover(first, edges), ("x0", "y0", "x1", "y1"), name="map.crossover", color=style.INK,
+                     line_width=2)  # fmt: skip
     counts = {name: int((first == place).sum()) for place, name in enumerate(names) if (first == place).any()}
-    top = max(counts, key=lambda name: counts[name], default="")
+    shown = sorted(counts, key=lambda name: -counts[name])[:NAMED]
     title = (
         _range_of(values[known].max(axis=-1) * sign * factor, words, unit)
         if counts and not rivals
-        else f"{top} wins {percent(counts[top] / known.sum())} of the map: {words}"
+        else f"{shown[0]} wins {percent(counts[shown[0]] / known.sum())} of the map: {words}"
         if counts
         else "Nothing is known here"
     )
-    shown = sorted(counts, key=lambda name: -counts[name])[:NAMED]
     key = {name: {"fill_color": colours[name], "line_color": None} for name in shown} if rivals else {}
-    return plane(parts, name="map", x=axes[0], y=axes[1], title=title, notes=notes, key=key, height=600)
+    return plane([drawn, lines], name="map", x=axes[0], y=axes[1], title=title, notes=notes, key=key, height=600)
 
 
 def _in_shown_units(answer: xr.Dataset, dims: tuple[str, str]) -> xr.Dataset:
@@ -195,32 +194,25 @@ def _places(answer: xr.Dataset, dim: str) -> Axis:
 def _cells(
     answer: xr.Dataset,
     dims: tuple[str, str],
-    axes: list[Axis],
+    edges: list[np.ndarray[Any, Any]],
+    logs: list[bool],
     names: list[str],
     first: np.ndarray[Any, Any],
     margin: np.ndarray[Any, Any],
-    values: np.ndarray[Any, Any],
-    unit: str,
 ) -> dict[str, Any]:
     """Lay the cells out: where they lie, who wins, by how much."""
-    if first.size > MOST:
-        return {}
-    across, down = (_cell_edges(answer, dim, axis.log) for dim, axis in zip(dims, axes, strict=True))
+    across, down = edges
     row, column = (place.ravel() for place in np.indices(first.shape))
-    middle = [
-        np.sqrt(e[1:] * e[:-1]) if axis.log else (e[1:] + e[:-1]) / 2
-        for e, axis in zip((across, down), axes, strict=True)
-    ]
+    middle = [np.sqrt(e[1:] * e[:-1]) if log else (e[1:] + e[:-1]) / 2 for e, log in zip(edges, logs, strict=True)]
     ahead, winner = margin.ravel(), first.ravel()
     told = [percent(one) if np.isfinite(one) else "" for one in ahead]
-    wins = [names[place] if place >= 0 else "" for place in winner]
     texts = [_names(answer, dim) for dim in dims]
     labels = [f"{dims[0]} {texts[0][at]}, {dims[1]} {texts[1][level]}" for at, level in zip(column, row, strict=True)]
     return {
         "x0": across[column], "x1": across[column + 1], "y0": down[row], "y1": down[row + 1],
-        "x": middle[0][column], "y": middle[1][row], "winner": wins, "margin": ahead, "value": values.ravel(),
-        "margin_text": [text or "no other is known" for text in told], "configuration": labels,
-        "value_text": [with_unit(one, unit) if np.isfinite(one) else "not known" for one in values.ravel()],
+        "x": middle[0][column], "y": middle[1][row], "margin": ahead, "configuration": labels,
+        "winner": [names[place] if place >= 0 else "" for place in winner],
+        "margin_text": [text or "no other is known" for text in told],
         "text": [text if first.size <= WRITTEN else "" for text in told],
         "strength": np.where(winner < 0, 0.0, np.clip(0.35 + np.nan_to_num(ahead, nan=0.65), 0.35, 0.9)),
     }  # fmt: skip

@@ -8,8 +8,8 @@ import numpy as np
 import xarray as xr
 
 from roofcube.plot.drawing import style, tables
-from roofcube.plot.drawing.elements import Axis, plane, segments
-from roofcube.plot.drawing.rows import bars, by_configuration, fields, log_room, numbers, swatches
+from roofcube.plot.drawing.elements import Axis, segments
+from roofcube.plot.drawing.rows import bars, by_configuration, fields, log_axis, numbers, row_plane, swatches
 from roofcube.wording import short, with_unit
 
 __all__ = ["energy", "inputs_per_joule", "power"]
@@ -57,12 +57,11 @@ def power(cube: xr.Dataset) -> Any:
     ]
     table = _over_batches(cube, shown, main)
     title = _range_words(table, main, LOOKS[main][2] if kind == "predicted" else "under load", "W")
-    table, rows, few = by_configuration(cube, table, main, -table[main])
+    table, rows, few = by_configuration(cube, table, -table[main])
     data = _row_data(table, "W", *shown)
-    data |= {f"{name}_text": tables.value_text(table[name], "W") for name in shown}
     data["end"] = np.maximum(table["high"], table[main])
     data["filled"] = np.where(tables.doubts(cube, table["quality"], ("power",)), 0.0, 1.0)
-    lines = {name.removeprefix("power_"): f"@{name}_text" for name in shown}
+    lines = {name.removeprefix("power_"): (name, "W") for name in shown}
     source = tables.source_text(cube) if kind == "measured" else "the inputs of the model"
     tooltip = {**lines, "over batches": "@spread", "cells": "@rows", "flags": "@flags", "source": source}
     parts = []
@@ -72,12 +71,12 @@ def power(cube: xr.Dataset) -> Any:
             looks |= {"fill_alpha": "filled", "line_width": 1.2} if name == main else {"line_width": 0.5}
             label = {"texts": [numbers("end", f"{main}_text")]} if name == main else {}
             part = "power.bars" if name == main else f"power.{name.removeprefix('power_')}"
-            parts.append(bars(data, "zero", name, height, name=part, tooltip=tooltip, **looks, **label))
+            parts.append(bars(data, 0.0, name, height, name=part, tooltip=tooltip, **looks, **label))
     parts.append(_whiskers(data, "power"))
     x = Axis("power (W)", (0.0, float(np.nanmax(data["end"]) * 1.1)))
     notes = [f"mean over batches; the line spans the lowest to the highest batch; {style.HOLLOW}", few]
     key = swatches({words: colour for name, (_, colour, words) in LOOKS.items() if name in shown})
-    return plane(parts, name="power", x=x, y=rows.axis(), title=title, notes=notes, key=key, height=rows.height())
+    return row_plane(parts, rows, name="power", x=x, title=title, notes=notes, key=key)
 
 
 def energy(cube: xr.Dataset, *, scope: str = "compute") -> Any:
@@ -165,34 +164,31 @@ def _bars_per_input(cube: Any, figure: str, name: str, words: str, unit: str, sc
     cube, kind = _with_energy(cube, scope, figure)
     table = _over_batches(cube, [name], name)
     title = _range_words(table, name, words, unit)
-    table, rows, few = by_configuration(cube, table, name, table[name] * (1.0 if unit == "mJ" else -1.0))
+    table, rows, few = by_configuration(cube, table, table[name] * (1.0 if unit == "mJ" else -1.0))
     floor = style.floor_of(table["low"])
     data = _row_data(table, unit)
-    data |= {"value": table[name], "value_text": tables.value_text(table[name], unit)}
-    data["floor"] = np.full(len(table[name]), floor)
+    data["value"] = table[name]
     data["filled"] = np.where(tables.doubts(cube, table["quality"], ("power", "throughput"), scope=scope), 0.0, 0.9)
     source = tables.source_text(cube) if kind == "measured" else tables.model_text(cube)
     colour = style.MEASURED if kind == "measured" else style.PREDICTED
-    tooltip = {words: "@value_text", "over batches": "@spread", "cells": "@rows", "flags": "@flags", "source": source}
+    tooltip = {words: ("value", unit), "over batches": "@spread", "cells": "@rows", "flags": "@flags", "source": source}
     looks = {"fill_color": colour, "line_color": colour, "fill_alpha": "filled", "line_width": 1.2}
     text = numbers("high", "value_text")
-    bar = bars(data, "floor", "value", 0.68, name=f"{figure}.bars", tooltip=tooltip, texts=[text], **looks)
+    bar = bars(data, floor, "value", 0.68, name=f"{figure}.bars", tooltip=tooltip, texts=[text], **looks)
     how, load = tables.how_text(kind, scope, cube), ", power under load" if kind == "measured" else ""
-    ends = f"{words} ({unit}, log scale, bars start at {short(floor)})", log_room(table["high"], floor, 0.12)
+    x = log_axis(f"{words} ({unit}, log scale, bars start at {short(floor)})", table["high"], floor, 0.12)
     notes = [f"{how}{load}; mean over batches, line = all batches; {style.HOLLOW}", few]
-    parts, x, y = [bar, _whiskers(data, figure)], Axis(*ends, log=True), rows.axis()
-    return plane(parts, name=figure, x=x, y=y, title=title, notes=notes, height=rows.height())
+    return row_plane([bar, _whiskers(data, figure)], rows, name=figure, x=x, title=title, notes=notes)
 
 
 def _row_data(table: tables.Columns, unit: str, *more: str) -> dict[str, Any]:
-    data = fields(table, "flags", "rows", "low", "high", *more)
-    return {**data, "zero": np.zeros(len(table["low"])), "spread": _range_texts(table, unit)}
+    spread = tables.range_texts(table["low"], table["high"], unit)
+    return {**fields(table, "flags", "rows", "low", "high", *more), "spread": spread}
 
 
 def _whiskers(data: dict[str, Any], figure: str) -> Any:
     """Span what lies between the lowest and the highest batch."""
-    kept = ("platform", "precision", "topology", "low", "high", "place", "y")
-    columns = {name: data[name] for name in kept if name in data}
+    columns = tables.only(data, "platform", "precision", "topology", "low", "high", "place", "y")
     columns |= {"y0": data["y"], "y1": data["y"]}
     return segments(columns, ("low", "y0", "high", "y1"), name=f"{figure}.whiskers", color=style.INK, line_width=1.5)
 
@@ -213,14 +209,6 @@ def _over_batches(cube: xr.Dataset, names: list[str], main: str) -> tables.Colum
     table = tables.records(small, [*names, "low", "high", "rows"], known=main, bare=True)
     table["rows"] = np.array([f"{count:.0f}" for count in table["rows"]], dtype=object)
     return table
-
-
-def _range_texts(table: tables.Columns, unit: str) -> np.ndarray[Any, Any]:
-    pairs = zip(table["low"], table["high"], strict=True)
-    return np.array(
-        [with_unit(low, unit) if low == high else f"{short(low)} … {with_unit(high, unit)}" for low, high in pairs],
-        dtype=object,
-    )
 
 
 def _range_words(table: tables.Columns, name: str, words: str, unit: str) -> str:

@@ -11,9 +11,8 @@ from roofcube.errors import MissingInputError, check_choice
 from roofcube.measured.efficiency import efficiency as ratios_of
 from roofcube.model.assumptions import PUBLISHED
 from roofcube.plot.drawing import style, tables
-from roofcube.plot.drawing.elements import Axis, plane
-from roofcube.plot.drawing.rows import bars, by_configuration, fields, log_room, numbers, swatches
-from roofcube.vocabulary import CONFIGURATION, ELEMENT_BYTES
+from roofcube.plot.drawing.rows import bars, by_configuration, fields, log_axis, numbers, row_plane, swatches
+from roofcube.vocabulary import ELEMENT_BYTES
 from roofcube.wording import percent, short
 
 if TYPE_CHECKING:
@@ -70,17 +69,19 @@ def efficiency(
     if at == "best" and tables.observed(cube, scope, "throughput")[1] == "predicted":
         return _of_predictions(tables.require(cube, ("predicted_throughput", "peak_throughput"), figure="efficiency"))
     cube = tables.require(cube, ("predicted_throughput", "peak_throughput", throughput), figure="efficiency")
-    best = ratios_of(cube, at="best", scope=scope, trust="all")  # what is impossible is drawn hollow, and told
-    table = tables.records(best, ["efficiency"], bare=True)
-    table, rows, few = by_configuration(best, table, "efficiency", -table["efficiency"])
-    choices = (
-        {BEST: _at(cube, best, table, best.get("best_batch"), scope)}
+    compared = {one: ratios_of(cube, at=one, scope=scope, trust="all") for one in dict.fromkeys(("best", at))}
+    chosen = (
+        {BEST: compared["best"].rename({"best_batch": "batch"} if "best_batch" in compared["best"] else {})}
         if at == "best"
-        else _at_each_batch(cube, table, throughput, scope)
+        else _by_batch(compared["batch"], throughput)
     )
+    table = _compared(cube, compared["best"], chosen)
+    table, rows, few = by_configuration(cube, table, -table["efficiency"])
+    published = cube.attrs.get("assumptions") == PUBLISHED.label  # whose assumption the figure judges
+    choices = {label: _bar_columns(cube, table, label, scope, published=published) for label in chosen}
+    choices = {label: one for label, one in choices.items() if np.isfinite(one["measured"]).any()}
     titles = [_title(label, one, table) for label, one in choices.items()]
-    notes = [*_notes(choices, scope, published=_reads_weights_per_input(cube))]
-    notes += [f"{few}; the title speaks of these" if few else ""]
+    notes = [*_notes(choices, scope, published=published), f"{few}; the title speaks of these" if few else ""]
     return _bars_figure(name, table, rows, choices, titles, notes, tables.model_text(cube))
 
 
@@ -89,14 +90,14 @@ def _of_predictions(cube: xr.Dataset) -> Any:
     names = ["predicted_throughput", "peak_throughput"]
     best = tables.at_best_batch(cube, names)
     table = tables.records(best, names, known=names, bare=True)
-    share = table["predicted_throughput"] / table["peak_throughput"]
-    table, rows, few = by_configuration(best, {**table, "share": share}, names[0], -share)
-    predicted, peak = table["predicted_throughput"], table["peak_throughput"]
-    blank = np.full(len(predicted), "not measured", dtype=object)
+    share = table[names[0]] / table[names[1]]
+    table, rows, few = by_configuration(best, table, -share)
+    predicted, peak = (table[name] for name in names)
+    blank = np.full(len(peak), "not measured", dtype=object)
     columns = {
-        "measured": np.full(len(predicted), np.nan), "predicted": predicted, "peak": peak, "measured_text": blank,
-        "predicted_text": tables.value_text(predicted, "inputs/s"), "filled": np.ones(len(predicted)), "flags": blank,
-        "note": np.array([percent(one) for one in table["share"]], dtype=object),
+        "measured": np.full(len(peak), np.nan), "predicted": predicted, "peak": peak, "measured_text": blank,
+        "predicted_text": tables.value_text(predicted, "inputs/s"), "filled": np.ones(len(peak)), "flags": blank,
+        "note": np.array([percent(one) for one in predicted / peak], dtype=object),
     }  # fmt: skip
     middle = percent(float(np.median(share)))
     notes = [f"percent = predicted ÷ peak, {tables.plain_model(cube)}; nothing was measured", few]
@@ -104,106 +105,70 @@ def _of_predictions(cube: xr.Dataset) -> Any:
     return _bars_figure("efficiency", table, rows, {BEST: columns}, [title], notes, tables.model_text(cube))
 
 
-def _at_each_batch(
-    cube: xr.Dataset, table: tables.Columns, throughput: str, scope: Literal["compute", "system"]
-) -> dict[str, dict[str, Any]]:
-    """tables.Columns of each batch at which something was measured."""
-    if "batch" not in cube[throughput].dims:
+def _by_batch(ratios: xr.Dataset, throughput: str) -> dict[str, xr.Dataset]:
+    """Return what is compared at each batch."""
+    if "batch" not in ratios["measured_throughput"].dims:
         msg = (
             f"`batch`: the figure efficiency at equal batch needs {throughput} along this dim and the cube has one "
             "batch alone; draw it with at='best'"
         )
         raise MissingInputError(msg)
-    equal = ratios_of(cube, at="batch", scope=scope, trust="all")
-    found = {
-        f"{batch:g}": _at(cube, equal.sel(batch=batch, drop=True), table, batch, scope)
-        for batch in equal["batch"].values.tolist()
-    }
-    return {batch: one for batch, one in found.items() if np.isfinite(one["measured"]).any()}
+    return {f"{batch:g}": ratios.sel(batch=batch) for batch in ratios["batch"].values.tolist()}
 
 
-def _at(cube: xr.Dataset, ratios: xr.Dataset, table: tables.Columns, batch: Any, scope: str) -> dict[str, Any]:
-    """tables.Columns that depend on the batch: the best one of each row, or the same for all."""
-    picks = {
-        dim: xr.DataArray(table[dim], dims="row")
-        for dim in (*CONFIGURATION, *tables.own_dims(ratios, "efficiency"), tables.POINT)
-        if dim in ratios.dims
-    }
+def _compared(cube: xr.Dataset, best: xr.Dataset, chosen: dict[str, xr.Dataset]) -> tables.Columns:
+    """Lay out a row per configuration, with columns of each choice: ``measured 8`` is that at batch 8."""
+    dims = best["efficiency"].dims
+    shared = {"peak_throughput": cube["peak_throughput"], "fits on chip": _fits_on_chip(cube)}
+    parts = {name: array.max([dim for dim in array.dims if dim not in dims]) for name, array in shared.items()}
+    quality = cube.get("quality", xr.DataArray(0))
+    for label, one in chosen.items():
+        batch = one["batch"] if "batch" in one and tables.POINT not in dims else xr.DataArray(np.nan)
+        flags = quality.where(quality["batch"] == batch, 0).max("batch") if "batch" in quality.dims else quality
+        found = {"measured": one["measured_throughput"], "predicted": one["predicted_throughput"], "batch": batch}
+        parts |= {f"{name} {label}": array for name, array in {**found, "quality": flags}.items()}
+    coords = {name: one for name, one in best.coords.items() if set(one.dims) <= set(dims)}
+    bare = {name: array.reset_coords(drop=True) for name, array in parts.items()}
+    wide = xr.Dataset({**bare, "efficiency": best["efficiency"]}, coords, cube.attrs)
+    return tables.records(wide, [*parts, "efficiency"], known="efficiency", bare=True)
 
-    def taken(array: xr.DataArray) -> np.ndarray[Any, Any]:
-        return _cell_of_rows(array, picks, len(table["row"]))
 
-    measured, predicted = (taken(ratios[f"{kind}_throughput"]).astype("f8") for kind in ("measured", "predicted"))
-    peak = taken(cube["peak_throughput"]).astype("f8")
-    number = np.nan if batch is None else batch
-    own_batch = taken(batch) if isinstance(batch, xr.DataArray) else np.full(len(measured), number, dtype="f8")
-    quality = _quality(cube, own_batch, picks)
-    ratio = measured / predicted
-    on_chip = _on_chip(cube, picks, len(measured))
-    published = _reads_weights_per_input(cube)
+def _bar_columns(cube: xr.Dataset, table: tables.Columns, label: str, scope: str, *, published: bool) -> dict[str, Any]:
+    """Take the columns of a choice, and write their texts."""
+    measured, predicted, batch, quality = (
+        table[f"{name} {label}"] for name in ("measured", "predicted", "batch", "quality")
+    )
+    columns = {"measured": measured, "predicted": predicted, "peak": table["peak_throughput"]}
+    texts = zip(tables.value_text(measured, "inputs/s"), batch, strict=True)
     notes = [
-        _percent_note(*one, published=published) for one in zip(ratio, measured, peak, on_chip, own_batch, strict=True)
+        _percent_note(*one, published=published)
+        for one in zip(measured / predicted, measured, columns["peak"], table["fits on chip"], batch, strict=True)
     ]
-    words = tables.flags_text(cube, quality)
     unknown = ~np.isfinite(measured)
     # above the roofline is what the figure explains in place, so it does not make a bar hollow
     doubtful = tables.doubts(cube, quality, ("throughput",), scope=scope, but=("above_roofline",))
     return {
-        "measured": measured,
-        "predicted": predicted,
+        **columns,
         "predicted_text": tables.value_text(predicted, "inputs/s"),
-        "peak": peak,
-        "measured_text": [
-            f"{text}{f', batch {own:g}' if own == own else ''}"
-            for text, own in zip(tables.value_text(measured, "inputs/s"), own_batch, strict=True)
-        ],
-        "note": np.array(
-            ["not measured" if none else note for none, note in zip(unknown, notes, strict=True)], dtype=object
-        ),
+        "measured_text": [f"{text}{f', batch {own:g}' if own == own else ''}" for text, own in texts],
+        "note": np.where(unknown, "not measured", np.array(notes, dtype=object)),
         "filled": np.where(doubtful, 0.0, 1.0),
-        "flags": np.where(unknown, "not measured", words),
+        "flags": np.where(unknown, "not measured", tables.flags_text(cube, quality)),
     }
 
 
-def _cell_of_rows(array: xr.DataArray, picks: dict[str, xr.DataArray], count: int) -> np.ndarray[Any, Any]:
-    """Take the cell of each row; the best over dims that the rows do not name."""
-    own = {dim: labels for dim, labels in picks.items() if dim in array.dims}
-    cells = array.sel(own) if own else array
-    values = cells.max([dim for dim in cells.dims if dim != "row"]).values
-    return np.broadcast_to(values, (count,))
-
-
-def _quality(cube: xr.Dataset, batch: np.ndarray[Any, Any], picks: dict[str, xr.DataArray]) -> np.ndarray[Any, Any]:
-    """Take the findings of the rows shown."""
-    if "quality" not in cube:
-        return np.zeros(len(batch), dtype="i4")
-    array = cube["quality"]
-    own = {dim: labels for dim, labels in picks.items() if dim in array.dims}
-    if "batch" in array.dims:
-        known = np.isfinite(batch)
-        own["batch"] = xr.DataArray(np.where(known, batch, array["batch"].values[0]), dims="row")
-        return np.where(known, array.sel(own).values, 0)
-    return array.sel(own).values if own else np.broadcast_to(array.values, (len(batch),))
-
-
-def _on_chip(cube: xr.Dataset, picks: dict[str, xr.DataArray], count: int) -> np.ndarray[Any, Any]:
+def _fits_on_chip(cube: xr.Dataset) -> xr.DataArray:
     """Return where all weights fit the memory on chip."""
     held = set(cube.variables)
     if not {"params", "on_chip_memory"} <= held or not {"element_bytes", "precision"} & held:
-        return np.zeros(count, dtype=bool)
+        return xr.DataArray(False)
     if "element_bytes" in cube:
         width = cube["element_bytes"]
     else:
         names = np.atleast_1d(cube["precision"].values)
         sizes = [ELEMENT_BYTES.get(str(one), np.nan) for one in names]
         width = xr.DataArray(sizes, dims="precision", coords={"precision": names})
-    fits = (cube["params"] * width <= cube["on_chip_memory"]) & (cube["on_chip_memory"] > 0)
-    return _cell_of_rows(fits, picks, count)
-
-
-def _reads_weights_per_input(cube: xr.Dataset) -> bool:
-    """Check whether the predictions are those of the published roofline, whose assumption the figure judges."""
-    return bool(cube.attrs.get("assumptions") == PUBLISHED.label)
+    return (cube["params"] * width <= cube["on_chip_memory"]) & (cube["on_chip_memory"] > 0)
 
 
 def _percent_note(ratio: float, measured: float, peak: float, on_chip: bool, batch: float, *, published: bool) -> str:
@@ -234,7 +199,6 @@ def _bars_figure(
     start = max(choices, key=lambda one: int(np.isfinite(choices[one]["measured"]).sum()))
     floor = style.floor_of(*(one[bar] for one in choices.values() for bar in BARS))
     data = fields(table)
-    data["floor"] = np.full(len(table["row"]), floor)
     data["end"] = np.nanmax([one[bar] for one in choices.values() for bar in BARS], axis=0)
     data["peak_text"] = tables.value_text(choices[start]["peak"], "inputs/s")
     place = dict(data)
@@ -254,29 +218,21 @@ def _bars_figure(
     room = 0.38 if any(":" in note for note in said) else 0.09
     of_measured = ("measured", "filled", "flags", "note", "measured_text")
     of_prediction = {one: column for one, column in data.items() if one.split()[0] not in of_measured}
-    white = {one: data[one] for one in data if one.split()[0] == "measured" or one in (*LABELS, "floor", "place", "y")}
+    white = {one: data[one] for one in data if one.split()[0] == "measured" or one in (*LABELS, "place", "y")}
     parts = [
-        bars({**place, "peak": data["peak"]}, "floor", "peak", 0.84, name=f"{name}.peak", color=style.PEAK,
+        bars({**place, "peak": data["peak"]}, floor, "peak", 0.84, name=f"{name}.peak", color=style.PEAK,
              line_color=None, tooltip={"peak": "@peak_text"}),
-        bars(of_prediction, "floor", "predicted", 0.56, name=f"{name}.predicted", color=style.PREDICTED,
+        bars(of_prediction, floor, "predicted", 0.56, name=f"{name}.predicted", color=style.PREDICTED,
              line_color=None, tooltip={"predicted": "@predicted_text", "peak": "@peak_text"}),
-        bars(white, "floor", "measured", 0.3, name=f"{name}.white", color=style.SURFACE, line_color=None),
-        bars(data, "floor", "measured", 0.3, name=f"{name}.bars", fill_color=style.MEASURED, line_color=style.MEASURED,
+        bars(white, floor, "measured", 0.3, name=f"{name}.white", color=style.SURFACE, line_color=None),
+        bars(data, floor, "measured", 0.3, name=f"{name}.bars", fill_color=style.MEASURED, line_color=style.MEASURED,
              fill_alpha="filled", line_width=1.2, tooltip=tooltip, texts=[numbers("end", "note")]),
     ]  # fmt: skip
     looks = dict(zip(WORDS, (style.PEAK, style.PREDICTED, style.MEASURED), strict=True))
     words = f"throughput (inputs/s, log scale, bars start at {short(floor)})"
-    return plane(
-        parts,
-        name=name,
-        x=Axis(words, log_room(data["end"], floor, room), log=True),
-        y=rows.axis(),
-        title=titles[list(choices).index(start)],
-        notes=notes,
-        key=swatches(looks if np.isfinite(data["measured"]).any() else {name: looks[name] for name in list(looks)[:2]}),
-        height=rows.height(),
-        tags=tags,
-    )  # fmt: skip
+    key = swatches(looks if np.isfinite(data["measured"]).any() else tables.only(looks, *WORDS[:2]))
+    x, title = log_axis(words, data["end"], floor, room), titles[list(choices).index(start)]
+    return row_plane(parts, rows, name=name, x=x, title=title, notes=notes, key=key, tags=tags)
 
 
 def _title(name: str, at: dict[str, Any], table: tables.Columns) -> str:

@@ -8,8 +8,8 @@ import numpy as np
 
 from roofcube.errors import MissingInputError
 from roofcube.plot.drawing import style, tables
-from roofcube.plot.drawing.elements import Axis, layout, plane
-from roofcube.plot.drawing.rows import Rows, bars, few_rows, log_room, numbers, row_pairs
+from roofcube.plot.drawing.elements import Axis, layout
+from roofcube.plot.drawing.rows import Rows, bars, few_rows, log_axis, numbers, row_pairs, row_plane
 from roofcube.vocabulary import ELEMENT_BYTES
 from roofcube.wording import short, with_unit
 
@@ -22,7 +22,6 @@ __all__ = ["peaks", "requirements"]
 LONG = 20  # letters of a platform that is written beside its bars
 ROW = 26  # pixels a bar takes
 HEAD_ROOM = 1.22  # of the longest bar, for its number
-MOST = 60  # bars; of more, those with the most and every n-th
 
 
 def requirements(cube: xr.Dataset) -> Any:
@@ -55,21 +54,19 @@ def requirements(cube: xr.Dataset) -> Any:
     dims = [*map(str, (*cube["ops"].dims, *cube["params"].dims))]
     shown = tuple(dict.fromkeys(["topology", "pruning", *dims]))
     kept, few = few_rows(table["topology"], -table["ops"])
-    table = {name: column[kept] for name, column in table.items()}
+    table = tables.taken(table, kept)
     table["label"] = tables.labels_of(cube, table, shown, shown=shown)
     table = tables.sorted_rows(table, tables.ranks(cube, table, "topology"), -table["ops"])
     sizes = _widths(cube)
     start = "INT8" if "INT8" in sizes else list(sizes)[-1]
     pairs = [("", str(label) or " ") for label in table["label"]]
     rows = Rows(pairs)
-    data: dict[str, Any] = {name: table[name] for name in ("ops", "params", "configuration")}
-    data |= rows.columns(pairs) | {"zero": np.zeros(len(table["ops"]))}
-    data |= {"ops_text": tables.value_text(table["ops"], "op"), "params_text": tables.value_text(table["params"], "")}
+    data = tables.only(table, "ops", "params", "configuration") | rows.columns(pairs)
     for precision, width in sizes.items():
         data[f"size {precision}"] = table["params"] * width * 1e-6
         data[f"size_text {precision}"] = tables.value_text(data[f"size {precision}"], "MB")
     data |= {"size": data[f"size {start}"].copy(), "size_text": data[f"size_text {start}"].copy()}
-    tooltip = {"operations": "@ops_text", "parameters": "@params_text"}
+    tooltip: dict[str, Any] = {"operations": ("ops", "op"), "parameters": ("params", "")}
     tooltip |= {f"size at {one}": f"@{{size_text {one}}}" for one in sizes}
     ends = [float(np.nanmax(data[f"size {one}"])) * HEAD_ROOM for one in sizes]
     tag = {
@@ -77,28 +74,27 @@ def requirements(cube: xr.Dataset) -> Any:
         "label": "weights at {} (MB)",
     }  # fmt: skip
     several_kept = len(set(table.get("pruning", [])) - {100.0}) > 0
-    panels = [
-        plane(
-            [bars(data, "zero", column, 0.68, name=f"requirements.{name}", tooltip=tooltip, color=style.PEAK,
-                  line_color=None, texts=[numbers(column, f"{column}_text")])],
-            name=f"requirements.{column}",
-            x=Axis(label, (0.0, end)),
-            y=rows.axis(shown=column == "ops"),
-            title=title,
-            notes=[note, few if column == "ops" else ""],
-            width=width,
-            height=rows.height(ROW, around=152),
-            tags=tags,
-        )
-        for column, name, label, end, title, note, width, tags in (
-            ("ops", "bars", "operations per input (op; a multiply-accumulate is 2 op)",
-             float(np.nanmax(data["ops"])) * HEAD_ROOM, _most_and_least(table),
-             "per cent = channels kept, 100 % is unpruned" if several_kept else "", 590, []),
-            ("size", "sizes", f"weights at {start} (MB)", ends[list(sizes).index(start)], "Size of the weights",
-             "one precision of those in the tooltip", style.WIDTH - 590, [tag] if len(sizes) > 1 else []),
-        )
-    ]  # fmt: skip
+    kept_words = "per cent = channels kept, 100 % is unpruned" if several_kept else ""
+    operations = Axis("operations per input (op; a multiply-accumulate is 2 op)",
+                      (0.0, float(np.nanmax(data["ops"])) * HEAD_ROOM))  # fmt: skip
+    weights = Axis(f"weights at {start} (MB)", (0.0, ends[list(sizes).index(start)]))
+    looks: dict[str, dict[str, Any]] = {
+        "ops": {"x": operations, "title": _most_and_least(table), "notes": [kept_words, few], "width": 590},
+        "size": {"x": weights, "title": "Size of the weights", "notes": "one precision of those in the tooltip",
+                 "width": style.WIDTH - 590, "shown": False, "tags": [tag] if len(sizes) > 1 else []},
+    }  # fmt: skip
+    panels = []
+    for column, part in (("ops", "bars"), ("size", "sizes")):
+        bar = _bars(data, 0.0, column, 0.68, name=f"requirements.{part}", tooltip=tooltip)
+        name = f"requirements.{column}"
+        panels.append(row_plane([bar], rows, name=name, row=ROW, around=152, **looks[column]))
     return layout(panels, name="requirements", columns=2)
+
+
+def _bars(data: dict[str, Any], left: float, right: str, height: float, **more: Any) -> Any:
+    """Make the grey-blue bars of what is needed or offered, a number at each."""
+    text = numbers(right, f"{right}_text")
+    return bars(data, left, right, height, color=style.PEAK, line_color=None, texts=[text], **more)
 
 
 def _true_sizes(cube: xr.Dataset) -> xr.Dataset:
@@ -175,22 +171,19 @@ def _offer(cube: xr.Dataset, name: str, dims: tuple[str, ...]) -> tuple[tables.C
     shown = [dim for dim in shown if dim != "platform"]
     table["label"] = tables.labels_of(cube, table, shown)
     kept, few = few_rows(table["platform"], -table[name])
-    table = {one: column[kept] for one, column in table.items()}
+    table = tables.taken(table, kept)
     return tables.sorted_rows(table, tables.ranks(cube, table, "platform"), -table[name]), few
 
 
 def _offers(table: tables.Columns, few: str, name: str, column: str, words: str, unit: str, *, width: int) -> Any:
     pairs, values = row_pairs(table, table["label"]), table[column]
     rows, floor = Rows(pairs, gap=0.6), style.floor_of(values)
-    data: dict[str, Any] = {one: table[one] for one in ("configuration", column)} | rows.columns(pairs)
-    data |= {"floor": np.full(len(values), floor), "text": tables.value_text(values, unit)}
-    bar = bars(data, "floor", column, 0.78, name=name, tooltip={words: "@text"}, color=style.PEAK, line_color=None,
-               texts=[numbers(column, "text")])  # fmt: skip
-    room, most = (0.25, 0.6)[width <= 500], (width - 150) // 8
-    x = Axis(f"{words} ({unit}, log scale)", log_room(values, floor, room), log=True)
-    title, notes = _highest(table, column, words, unit, most=most), [f"bars start at {short(floor)} {unit}", few]
-    looks: dict[str, Any] = {"title": title, "notes": notes, "width": width, "height": rows.height(22)}
-    return plane([bar], name=f"{name}.panel", x=x, y=rows.axis(), **looks)
+    data = tables.only(table, "configuration", column) | rows.columns(pairs)
+    bar = _bars(data, floor, column, 0.78, name=name, tooltip={words: (column, unit)})
+    x = log_axis(f"{words} ({unit}, log scale)", values, floor, 0.6 if width <= 500 else 0.25)
+    title = _highest(table, column, words, unit, most=(width - 150) // 8)
+    notes = [f"bars start at {short(floor)} {unit}", few]
+    return row_plane([bar], rows, name=f"{name}.panel", x=x, row=22, title=title, notes=notes, width=width)
 
 
 def _highest(table: tables.Columns, name: str, what: str, unit: str, *, most: int) -> str:

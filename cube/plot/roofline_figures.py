@@ -8,7 +8,7 @@ import numpy as np
 
 from roofcube.plot.drawing import style, tables
 from roofcube.plot.drawing.elements import Axis, curve, layout, plane, points, segments
-from roofcube.plot.drawing.points import colours_of, extreme_rows, many_marks, markers_of, point_columns
+from roofcube.plot.drawing.points import colours_of, extreme_rows, markers_of, marks
 from roofcube.wording import counted, percent, short, with_thousands, with_unit
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ LABEL_STEP = 15.0  # pixels between the labels at the right
 NAMES, MOST_NAMES = 0.27, 0.5  # shares of the width that the names of the roofs take at the right, at least and at most
 MOST = 36  # roofs with a line and a name each; of more, an envelope and the chosen
 PLACES = 240  # of an envelope along the axis
+CROSS: dict[str, Any] = {"marker": "x", "size": 7, "fill_color": None, "line_width": 1.6}
 NOTE = "slope = memory bandwidth, flat = peak compute, marks = ridge points; vertical lines = networks, named below"
 
 
@@ -98,7 +99,7 @@ def rooflines(cube: xr.Dataset) -> Any:
 def _roofs(cube: xr.Dataset) -> tables.Columns:
     table = tables.records(cube, ["peak_compute", "memory_bandwidth"], known=("peak_compute", "memory_bandwidth"))
     table["ridge"] = table["peak_compute"] / table["memory_bandwidth"] * 1e3
-    own = dict.fromkeys([*tables.own_dims(cube, "peak_compute"), *tables.own_dims(cube, "memory_bandwidth")])
+    own = tables.own_dims(cube, table)
     shown = ("platform", "mode", "precision", *own)
     named = shown if not own or len(set(table["platform"])) > 1 else shown[1:]
     table["label"] = tables.labels_of(cube, table, shown, shown=named)
@@ -129,25 +130,19 @@ def _roof_lines(
     left, right = x_range
     slope, peak, ridge = roofs["memory_bandwidth"] * 1e-3, roofs["peak_compute"], roofs["ridge"]
     count = len(peak)
-    names = [name for name in ("platform", "device_class", "precision", "label") if name in roofs]
-    shared: dict[str, Any] = {name: roofs[name] for name in names}
+    shared = tables.only(roofs, "platform", "device_class", "precision", "label")
     shared["colour"] = colours_of(cube, roofs["platform"])
     shared["dash"] = _dashes(roofs) if len(set(roofs["platform"])) > 1 else ["solid"] * count
-    texts = {
-        "peak_text": tables.value_text(peak, "TOP/s"),
-        "bandwidth_text": tables.value_text(roofs["memory_bandwidth"], "GB/s"),
-        "ridge_text": tables.value_text(ridge, "op/B"),
-    }
+    shared |= {"peak": peak, "bandwidth": roofs["memory_bandwidth"], "ridge": ridge}
     start = np.minimum(left, ridge)
-    slopes = {**shared, **texts, "x0": start, "y0": start * slope, "x1": ridge, "y1": peak}
-    flats = {**shared, **texts, "x0": ridge, "y0": peak, "x1": np.maximum(right, ridge), "y1": peak}
-    marked: dict[str, Any] = {**shared, **texts, "ridge": ridge, "peak": peak}
-    marked["marker"] = markers_of(cube, roofs)
-    marked["size"] = [style.marker_size(one, 10) for one in marked["marker"]]
+    slopes = {**shared, "x0": start, "y0": start * slope, "x1": ridge, "y1": peak}
+    flats = {**shared, "x0": ridge, "y0": peak, "x1": np.maximum(right, ridge), "y1": peak}
+    markers = markers_of(cube, roofs)
+    marked = {**shared, "marker": markers, "size": [style.marker_size(one, 10) for one in markers]}
     leader = right * (right / left) ** 0.02
     level = np.exp(spread_labels(np.log(peak), y_range, _height(count) - AROUND))
-    leaders = {**shared, "x": np.full(count, right), "peak": peak, "end": np.full(count, leader), "y": level}
-    details = {"peak": "@peak_text", "bandwidth": "@bandwidth_text", "ridge point": "@ridge_text"}
+    leaders = {**shared, "x": np.full(count, right), "end": np.full(count, leader), "y": level}
+    details = {"peak": ("peak", "TOP/s"), "bandwidth": ("bandwidth", "GB/s"), "ridge point": ("ridge", "op/B")}
     looks: dict[str, Any] = {"line_color": "colour", "line_dash": "dash", "line_width": 2}
     text = {"x": "end", "y": "y", "text": "label", "text_color": "colour", "x_offset": 5, "text_font_style": "bold"}
     ends = ("x0", "y0", "x1", "y1")
@@ -203,7 +198,7 @@ def _named_roofs(roofs: tables.Columns, x_range: tuple[float, float]) -> tables.
     mean = np.log(_attained(roofs, np.geomspace(*x_range, PLACES))).mean(axis=1)
     order = np.argsort(mean, kind="stable")
     rows = [*dict.fromkeys((int(order[-1]), int(order[len(order) // 2]), int(order[0])))]
-    return {name: column[rows] for name, column in roofs.items()}
+    return tables.taken(roofs, rows)
 
 
 # achieved -------------------------------------------------------------------------------------------------------------
@@ -223,31 +218,24 @@ def _achieved(cube: xr.Dataset) -> tables.Columns | None:
 
 def _achieved_marks(cube: xr.Dataset, achieved: tables.Columns, axes: tuple[Axis, Axis]) -> tuple[list[Any], str]:
     """Make a cross and the loss up to the roof for each configuration; of very many, a shade and the best."""
-
-    def columns(rows: tables.Columns) -> dict[str, Any]:
-        sound = np.zeros(len(rows["y"]), dtype=bool)
-        return {
-            **point_columns(cube, tables.told(cube, rows, "measured_throughput"), rows["x"], rows["y"], sound, size=7),
-            "roof": rows["roof"],
-            "share": rows["share"],
-            "y_text": tables.value_text(rows["y"], "TOP/s"),
-            "share_text": np.array([percent(one) for one in rows["share"]], dtype=object),
-        }
-
-    looks = {"marker": "x", "size": 7, "fill_color": None, "line_width": 1.6}
-    drawn, shade, marked = many_marks(
+    drawn, shade, marked = marks(
+        cube,
         achieved,
         ("x", "y"),
-        lambda: extreme_rows(achieved, achieved["y"], achieved["share"]),
-        columns,
         axes,
         name="rooflines.achieved",
-        marked_are="the best of each platform",
-        tooltip={"achieved": "@y_text", "of the roof": "@share_text"},
-        **looks,
+        doubtful=np.zeros(len(achieved["y"]), dtype=bool),
+        also=lambda rows: {
+            "roof": rows["roof"],
+            "share": rows["share"],
+            "share_text": np.array([percent(one) for one in rows["share"]], dtype=object),
+        },
+        worth=lambda: extreme_rows(achieved, achieved["y"], achieved["share"]),
+        worth_are="the best of each platform",
+        tooltip={"achieved": ("y", "TOP/s"), "of the roof": "@share_text"},
+        **CROSS,
     )
-    kept = ("x", "y", "roof", "colour", "platform", "precision")
-    loss: dict[str, Any] = {"x1": marked["x"], **{name: marked[name] for name in kept if name in marked}}
+    loss = tables.only(marked, "x", "y", "roof", "colour", "platform", "precision") | {"x1": marked["x"]}
     lines = segments(loss, ("x", "y", "x1", "roof"), name="rooflines.losses", line_color="colour", alpha=0.35)
     return [*drawn[:-1], lines, drawn[-1]], shade
 

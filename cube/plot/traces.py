@@ -13,7 +13,7 @@ from roofcube.errors import InvalidDataError, MissingInputError
 from roofcube.measured.physics_gate import check
 from roofcube.plot.drawing import style
 from roofcube.plot.drawing.elements import Axis, layout, plane, points, segments
-from roofcube.plot.drawing.tables import value_text
+from roofcube.plot.drawing.tables import taken
 from roofcube.wording import with_unit
 
 if TYPE_CHECKING:
@@ -77,7 +77,6 @@ def power_trace(traces: Any, *, topologies: Sequence[str] | None = None) -> Any:
             f"{platform} {mode} · {topology}, second {sample}"
             for platform, mode, topology, sample in table.select(COLUMNS).iter_rows()
         ], dtype=object),
-        "text": value_text(watts, "W"),
         "state": np.array(
             [" and ".join(WORDS[one] for one in rule.split("+")) if rule else "good" for rule in rules], dtype=object
         ),
@@ -95,12 +94,11 @@ def power_trace(traces: Any, *, topologies: Sequence[str] | None = None) -> Any:
     for topology in down:
         for hardware in across:
             run = placed.get((hardware, topology))
-            rows = np.asarray(run[3] if run else [], dtype=int)
+            rows = np.asarray(run[3] if run else [], dtype=np.intp)
             name = f"{' '.join(hardware)} · {topology}"
             last, width = topology == down[-1], style.WIDTH // len(across)
             end = 1.03 * float(longest[topology])
-            part = {key: column[rows] for key, column in columns.items()}
-            panels.append(_stretch(part, bad[rows], name, (-2.0, end), bounds, width=width, last=last))
+            panels.append(_stretch(taken(columns, rows), bad[rows], name, (-2.0, end), bounds, width=width, last=last))
     impossible, stuck = (sum(name in (rule or "") for rule in rules) for name in WORDS)
     head = (
         f"{impossible} impossible (orange) and {stuck} stuck (box) samples of {len(rules)}; "
@@ -160,9 +158,10 @@ def _stretch(
     level = float(good.mean()) if good.size else float("nan")
     mean = f"mean {with_unit(level, 'W')}" if good.size else "no good sample"
     line = {"x0": [seconds[0]], "y0": [level], "x1": [seconds[1]], "y1": [level]}
+    tooltip = {"power": ("watts", "W"), "sample": "@state"}
     parts = [
         segments(line, ("x0", "y0", "x1", "y1"), name="power_trace.mean", color=style.INK, alpha=0.6, line_width=1),
-        points(columns, "second", "watts", name="power_trace.samples", tooltip={"power": "@text", "sample": "@state"},
+        points(columns, "second", "watts", name="power_trace.samples", tooltip=tooltip,
                marker="marker", size="size", line_color="colour", fill_color=None),
     ]  # fmt: skip
     return plane(

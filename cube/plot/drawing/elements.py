@@ -19,6 +19,7 @@ import numpy as np
 from roofcube.garbage import collector_at_rest
 from roofcube.interrupts import import_whole
 from roofcube.plot.drawing import matplotlib_looks, style
+from roofcube.plot.drawing.tables import value_text
 from roofcube.wording import counted
 
 if TYPE_CHECKING:
@@ -121,9 +122,7 @@ def image(values: np.ndarray[Any, Any], bounds: tuple[float, float, float, float
     looks = {key: value for key, value in more.items() if key not in ("tooltip", "color")}
     declared = _Declared(name, looks, tooltip=more.get("tooltip"), heading="")
     element = hv.Image(values.astype("f4"), bounds=bounds, vdims=["value"])
-    if "matplotlib" in hv.Store.renderers:
-        element = element.opts(**_scale_of(looks), backend="matplotlib")
-    return element.opts(**looks, hooks=[partial(_mark, declared=declared)], backend="bokeh")
+    return _dressed(element, {**looks, "hooks": [partial(_mark, declared=declared)]}, _scale_of(looks))
 
 
 def curve(x: Any, y: Any, *, name: str, upper: Any = None, step: str = "", **more: Any) -> Any:
@@ -148,7 +147,8 @@ def staircase(x: np.ndarray[Any, Any], y: np.ndarray[Any, Any], *, sense_x: str,
 class _Declared:
     """What HoloViews has no option for: the hooks of both backends read it.
 
-    `tooltip`, `heading` and `policy` are those of `style.hover`; `texts` are written from the columns; `glyph` are
+    `tooltip`, `heading` and `policy` are those of `style.hover`, where a column and its unit stand for the text of a
+    value; `texts` are written from the columns; `glyph` are
     properties of Bokeh's glyph; `tags` tell the page what to do with the marks; `others` are columns that wait.
     """
 
@@ -175,6 +175,8 @@ def _element(kind: str, columns: Mapping[str, Any], keys: Sequence[str], name: s
     looks = {option: value for option, value in options.items() if option not in DECLARED}
     data = {key: _plain(column) for key, column in columns.items()}
     data[INDEX] = np.arange(len(data[keys[0]]))
+    if "tooltip" in declared:
+        declared["tooltip"] = _write_tooltip(declared["tooltip"], data)
     # HoloViews walks all pairs of columns again and again: of 90 columns it made 40 s. So it sees those that it draws
     # by and labels; the others wait in the hook and join the rows by their index
     seen = [*dict.fromkeys((*keys, *(key for key in data if key in SEEN or key in looks.values())))]
@@ -184,12 +186,30 @@ def _element(kind: str, columns: Mapping[str, Any], keys: Sequence[str], name: s
     element = getattr(hv, kind)({key: data[key] for key in seen}, dims[:split], dims[split:])
     others = {key: column for key, column in data.items() if key not in seen}
     told = _Declared(name, looks, others=others, **declared)
-    if "matplotlib" in hv.Store.renderers:
-        steps = {"interpolation": {"before": "steps-pre", "after": "steps-post"}[told.step]} if told.step else {}
-        scale = _scale_of(looks) | ({"color": looks["color"]} if "cmap" in looks else {})
-        hook = partial(_mark_in_matplotlib, declared=told)
-        element = element.opts(**steps, **scale, hooks=[hook], backend="matplotlib")
-    return element.opts(**looks, hooks=[partial(_mark, declared=told)], backend="bokeh")
+    steps = {"interpolation": {"before": "steps-pre", "after": "steps-post"}[told.step]} if told.step else {}
+    scale = _scale_of(looks) | ({"color": looks["color"]} if "cmap" in looks else {})
+    hooks = ({"hooks": [partial(hook, declared=told)]} for hook in (_mark, _mark_in_matplotlib))
+    return _dressed(element, looks | next(hooks), steps | scale | next(hooks))
+
+
+def _dressed(
+    element: Any, bokeh: Mapping[str, Any], matplotlib: Mapping[str, Any], *, clone: bool | None = None
+) -> Any:
+    """Give an element options of Bokeh, and of matplotlib where that is loaded: without it they have no place."""
+    dressed = element.opts(**bokeh, backend="bokeh", clone=clone)
+    return dressed.opts(**matplotlib, backend="matplotlib") if "matplotlib" in load().Store.renderers else dressed
+
+
+def _write_tooltip(lines: Mapping[str, Any], data: dict[str, np.ndarray[Any, Any]]) -> dict[str, str]:
+    """Return templates; of a line that is a column and its unit, the values are written into a column of their own."""
+    templates = {}
+    for words, told in lines.items():
+        templates[words] = told
+        if not isinstance(told, str):
+            column, unit = told
+            data.setdefault(f"{column}_text", value_text(data[column], unit))
+            templates[words] = f"@{{{column}_text}}" if " " in column else f"@{column}_text"
+    return templates
 
 
 def _scale_of(looks: Mapping[str, Any]) -> dict[str, Any]:
@@ -327,24 +347,26 @@ def plane(
     bounded = {} if x.bounds is None or y.bounds is None else {"normalize": False, "apply_ranges": False}
     options |= bounded
     hook = partial(_furnish, name=name, axes=(x, y), notes=lines, width=width, key=dict(key or {}), tags=list(tags))
+    inches = INCHES, INCHES * height / width
+    also = partial(matplotlib_looks.furnish, axes=(x, y), notes=lines, key=dict(key or {}), inches=inches)
+    in_matplotlib = {
+        **on_axes,
+        **matplotlib_looks.plain_axes(x, y),
+        "title": options["title"],
+        "show_legend": False,
+    }
     first, *others = parts
-    own = _hooks_of(first)
-    dressed = [first.opts(**options, hooks=[*own, hook], backend="bokeh", clone=True)]
+    own = {
+        backend: {"hooks": [*_hooks_of(first, backend), one]}
+        for backend, one in (("bokeh", hook), ("matplotlib", also))
+    }
+    dressed = [_dressed(first, options | own["bokeh"], in_matplotlib | own["matplotlib"], clone=True)]
     # HoloViews makes the tools of every element anew, and keeps those of the first
-    rest = {**options, "default_tools": []}
-    dressed += [one.opts(**rest, backend="bokeh", clone=True) for one in others]
-    if "matplotlib" in hv.Store.renderers:
-        shared = on_axes | matplotlib_looks.plain_axes(x, y) | {"title": options["title"]}
-        hook = partial(matplotlib_looks.furnish, axes=(x, y), notes=lines, key=dict(key or {}))
-        own = _hooks_of(dressed[0], "matplotlib")
-        dressed = [one.opts(**shared, show_legend=False, backend="matplotlib") for one in dressed]
-        dressed[0] = dressed[0].opts(hooks=[*own, hook], backend="matplotlib")
+    dressed += [_dressed(one, {**options, "default_tools": []}, in_matplotlib, clone=True) for one in others]
     overlay = hv.Overlay(dressed, group=name, name=name)
-    if "matplotlib" in hv.Store.renderers:
-        inches = INCHES, INCHES * height / width
-        settle = partial(matplotlib_looks.settle, heads=bool(x.heads))
-        overlay = overlay.opts(fig_inches=inches, hooks=[settle], backend="matplotlib")
-    return overlay.opts(legend_position="top_left", **bounded, backend="bokeh")
+    settle = partial(matplotlib_looks.settle, heads=bool(x.heads))
+    of_overlay = {"legend_position": "top_left", **bounded}, {"fig_inches": inches, "hooks": [settle]}
+    return _dressed(overlay, *of_overlay)
 
 
 def _axis_options(letter: str, axis: Axis) -> dict[str, Any]:
@@ -389,7 +411,12 @@ def _fitting(texts: Sequence[str], y: Axis, width: int, letter: float = NOTE) ->
 
 
 def _hooks_of(element: Any, backend: str = "bokeh") -> list[Any]:
-    return list(load().Store.lookup_options(backend, element, "plot").kwargs.get("hooks", []))
+    store = load().Store
+    return (
+        list(store.lookup_options(backend, element, "plot").kwargs.get("hooks", ()))
+        if backend in store.renderers
+        else []
+    )
 
 
 def _furnish(
@@ -487,11 +514,9 @@ def layout(parts: Sequence[Any], *, name: str, columns: int, title: str = "") ->
         options["fontsize"] = {"title": "16px"}
     for start in range(0, len(parts), columns) if columns > 1 else ():
         _level(parts[start : start + columns])
-    laid = hv.Layout(list(parts), group=name, name=name).cols(columns)
     if "matplotlib" in hv.Store.renderers:
-        looks = {"sublabel_format": "", "title": title or " ", "tight": True, "fig_inches": INCHES}
-        laid = laid.opts(**looks, backend="matplotlib")
         for part in parts:  # of a layout the aspects are the sizes
             across, down = part.opts.get("plot", backend="matplotlib").kwargs["fig_inches"]
             part.opts(aspect=across / down, backend="matplotlib")
-    return laid.opts(**options, backend="bokeh")
+    in_matplotlib = {"sublabel_format": "", "title": title or " ", "tight": True, "fig_inches": INCHES}
+    return _dressed(hv.Layout(list(parts), group=name, name=name).cols(columns), options, in_matplotlib)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["SCALE", "furnish", "mark", "plain_axes", "settle"]
 
+NOTES = "notes of a figure"
 POINT = 0.75  # points of a pixel
 SCALE = ("cmap", "clim", "cnorm", "colorbar", "clabel", "clipping_colors")  # options that both backends have
 MARKERS = {
@@ -142,20 +143,34 @@ def _plain_tick(value: float) -> str:
 
 
 def furnish(
-    plot: Any, _: Any, *, axes: tuple[Any, Any], notes: Sequence[str], key: Mapping[str, Mapping[str, Any]]
+    plot: Any,
+    _: Any,
+    *,
+    axes: tuple[Any, Any],
+    notes: Sequence[str],
+    key: Mapping[str, Mapping[str, Any]],
+    inches: tuple[float, float],
 ) -> None:
-    """Add heads of groups beside the axes, the key and the notes below them."""
+    """Add heads of groups beside the axes, the key and the notes below them: below those of a figure under this one."""
     from matplotlib import transforms
 
     if "furnished" in plot.handles:
         return
     plot.handles["furnished"] = True
     axis, beside = plot.handles["axis"], plot.handles["bbox_extra_artists"]
-    for letter, one in zip("xy", axes, strict=True):
-        beside += _heads(axis, letter, one)
+    before = [one for one in axis.texts if one.get_gid() == NOTES]
+    if not before:
+        for letter, one in zip("xy", axes, strict=True):
+            beside += _heads(axis, letter, one)
+        if len([one for one in axis.figure.axes if one.get_label() != "<colorbar>"]) == 1:  # no layout
+            axis.figure.set_size_inches(inches)  # composed, an overlay loses its own
     # below what an axis at the bottom takes
     below = 12 if axes[0].at_top else 42 if axes[0].label else 26
+    for one in before:
+        below = 6 - one.get_position()[1] + 14 * (one.get_text().count("\n") + 1)
     if key:
+        if axis.get_legend():
+            axis.add_artist(axis.get_legend())
         handles = [_entry(label, **looks) for label, looks in key.items()]
         pixels = transforms.offset_copy(axis.transAxes, axis.figure, y=-below, units="points")
         legend = axis.legend(
@@ -165,7 +180,8 @@ def furnish(
         beside.append(legend)
         below += 20 * -(-len(handles) // 6)
     told = "\n".join(note for note in notes if note.strip())
-    looks = {"xycoords": "axes fraction", "textcoords": "offset points", "va": "top", "size": 9, "color": style.MUTED}
+    looks = {"xycoords": "axes fraction", "textcoords": "offset points", "va": "top", "size": 9, "color": style.MUTED,
+             "gid": NOTES}  # fmt: skip
     beside.append(axis.annotate(told, (0, 0), (0, -below), parse_math=False, **looks))
 
 

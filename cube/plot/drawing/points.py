@@ -8,32 +8,38 @@ import numpy as np
 
 from roofcube.plot.drawing import style
 from roofcube.plot.drawing.elements import Axis, points, rectangles, without_place
-from roofcube.plot.drawing.tables import device_classes, platform_order, rows_by_labels, scale_of
+from roofcube.plot.drawing.tables import device_classes, only, platform_order, rows_by_labels, scale_of, taken, told
 from roofcube.wording import with_thousands
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     import xarray as xr
 
     from roofcube.plot.drawing.tables import Columns
 
 __all__ = [
+    "LOOKS",
     "MANY",
+    "MEASURED_KEY",
+    "PREDICTED_KEY",
     "axis_label",
     "axis_of",
     "colours_of",
+    "crosses",
     "extreme_rows",
-    "many_marks",
+    "mark_columns",
     "markers_of",
     "marks",
     "palette_of",
     "place_labels",
     "platform_key",
-    "point_columns",
 ]
 
+Pair = tuple[str, str]  # columns of the two axes
 FIELDS = ("platform", "precision", "topology", "configuration", "flags", "source")
+PREDICTED_KEY = {"marker": "circle", "color": style.PREDICTED}
+MEASURED_KEY = {"marker": "x", "line_color": style.MEASURED, "line_width": 2}
 MANY = 5000  # marks above which a shade stands for most of them
 MOST_IN_KEY = 12  # platforms
 MOST_PLATFORMS = 40  # whose best keep marks of their own
@@ -48,26 +54,29 @@ LOOKS = {
 }
 
 
-def point_columns(
-    cube: xr.Dataset,
-    table: Columns,
-    x: np.ndarray[Any, Any],
-    y: np.ndarray[Any, Any],
-    doubtful: np.ndarray[Any, Any],
-    *,
-    size: float,
-) -> dict[str, Any]:
+def mark_columns(cube: xr.Dataset, table: Columns, pair: Pair, doubtful: Any, *, size: float) -> dict[str, Any]:
     """Lay out a row per mark: its place, its look, and what toggles and tooltips ask for."""
     drawn = markers_of(cube, table)
     return {
-        **{name: table[name] for name in FIELDS if name in table},
-        "x": x,
-        "y": y,
+        **only(table, *FIELDS),
+        "x": table[pair[0]],
+        "y": table[pair[1]],
         "colour": colours_of(cube, table["platform"]),
         "marker": drawn,
         "size": [style.marker_size(one, size) for one in drawn],
         "filled": np.where(doubtful, 0.0, 0.85),
     }
+
+
+def crosses(columns: Mapping[str, Any], x: str, y: str, doubtful: np.ndarray[Any, Any], **more: Any) -> Any:
+    """Make the crosses of what was measured, boxed where in doubt."""
+    data = {**columns, "marker": np.where(doubtful, "square_x", "x").astype(object)}
+    looks: dict[str, Any] = {
+        "marker": "marker" if len(doubtful) else "x",
+        "line_color": style.MEASURED,
+        "fill_color": None,
+    }
+    return points(data, x, y, size=10, line_width=2, **looks, **more)
 
 
 def colours_of(cube: xr.Dataset, platforms: Iterable[str]) -> np.ndarray[Any, Any]:
@@ -90,12 +99,7 @@ def palette_of(cube: xr.Dataset, platforms: Iterable[str]) -> dict[str, str]:
     return style.platform_colours(platform_order(cube, dict.fromkeys([*every, *platforms])))
 
 
-def marks(columns: dict[str, Any], *, name: str, tooltip: dict[str, str], **more: Any) -> Any:
-    """Make the marks of `point_columns`."""
-    return points(columns, "x", "y", name=name, tooltip=tooltip, **{**LOOKS, **more})
-
-
-def platform_key(columns: dict[str, Any]) -> dict[str, dict[str, Any]]:
+def platform_key(columns: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """Return the entries of a key of platforms; of very many there is none, tooltips name them."""
     looks = dict(zip(columns["platform"], zip(columns["marker"], columns["colour"], strict=True), strict=True))
     if len(looks) > MOST_IN_KEY:
@@ -124,38 +128,40 @@ def axis_label(words: str, unit: str, *, log: bool) -> str:
 # many marks -----------------------------------------------------------------------------------------------------------
 
 
-def many_marks(
+def marks(
+    cube: xr.Dataset,
     table: Columns,
-    pair: tuple[str, str],
-    true: Callable[[], np.ndarray[Any, Any]],
-    columns: Callable[[Columns], dict[str, Any]],
+    pair: Pair,
     axes: tuple[Axis, Axis],
     *,
     name: str,
-    marked_are: str = "the front and the best of each platform",
+    doubtful: np.ndarray[Any, Any],
+    worth: Callable[[], np.ndarray[Any, Any]],
+    worth_are: str = "the front and the best of each platform",
+    also: Callable[[Columns], Mapping[str, Any]] | None = None,
+    marker_size: float = 7,
     **more: Any,
 ) -> tuple[list[Any], str, dict[str, Any]]:
-    """Make marks; of many, a shade for all and true marks where `true`; give a note on the shade, and what is marked.
+    """Make a mark for each row of a bare table, at two of its columns, hollow where `doubtful`.
+
+    `also` gives more columns. Of many, a shade counts all and those stay that are `worth` a mark. Returns
+    the elements, those of the marks last, a note on the shade, and the columns of the marks.
 
     Counting into cells of the axes takes 0.3 s for ten million marks, and draws on a log axis in its own numbers, which
     an image does not.
     """
-    count = len(table[pair[0]])
-    if count <= MANY:
-        marked = columns(table)
-        return [marks(marked, name=name, **more)], "", marked
-    logarithmic = [table[one] > 0 for one, axis in zip(pair, axes, strict=True) if axis.log]
-    placed = np.all([np.ones(count, dtype=bool), *logarithmic], axis=0)
-    mask = true() & placed
-    marked = columns({key: column[mask] for key, column in table.items()})
-    boxes = rectangles(
-        _shade(table[pair[0]][placed], table[pair[1]][placed], axes), ("x0", "y0", "x1", "y1"),
-        name=f"{name.split('.')[0]}.density", tooltip={"points": "@count_text"}, heading="", color=style.MUTED,
-        line_color=None, fill_alpha="alpha",
-    )  # fmt: skip
-    note = f"shade = number of points here, of {with_thousands(count)}; marks = {marked_are}"
-    note = "; ".join(filter(None, (note, without_place(int((~placed).sum())))))
-    return [boxes, marks(marked, name=name, **more)], note, marked
+    count, mask, note, shade = len(table[pair[0]]), slice(None), "", []
+    if count > MANY:
+        logarithmic = [table[one] > 0 for one, axis in zip(pair, axes, strict=True) if axis.log]
+        placed = np.all([np.ones(count, dtype=bool), *logarithmic], axis=0)
+        mask = worth() & placed
+        x, y = (table[one][placed] for one in pair)
+        shade = [_shade(x, y, axes, f"{name.split('.')[0]}.density")]
+        note = f"shade = number of points here, of {with_thousands(count)}; marks = {worth_are}"
+        note = "; ".join(filter(None, (note, without_place(int((~placed).sum())))))
+    rows = told(cube, taken(table, mask))
+    columns = {**mark_columns(cube, rows, pair, doubtful[mask], size=marker_size), **(also(rows) if also else {})}
+    return [*shade, points(columns, "x", "y", name=name, **{**LOOKS, **more})], note, columns
 
 
 def extreme_rows(table: Columns, *values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
@@ -166,7 +172,8 @@ def extreme_rows(table: Columns, *values: np.ndarray[Any, Any]) -> np.ndarray[An
     return mask
 
 
-def _shade(x: Any, y: Any, axes: tuple[Axis, Axis]) -> dict[str, Any]:
+def _shade(x: Any, y: Any, axes: tuple[Axis, Axis], name: str) -> Any:
+    """Make a box for each cell of the axes that holds marks, the darker the more."""
     places, edges = [], []
     for values, axis, cells in zip((x, y), axes, GRID, strict=True):
         low, high = axis.bounds or (0.0, 1.0)
@@ -179,7 +186,7 @@ def _shade(x: Any, y: Any, axes: tuple[Axis, Axis]) -> dict[str, Any]:
     filled = np.flatnonzero(counts)
     column, row = np.divmod(filled, GRID[1])
     number = counts[filled]
-    return {
+    boxes = {
         "x0": edges[0][column],
         "y0": edges[1][row],
         "x1": edges[0][column + 1],
@@ -187,6 +194,8 @@ def _shade(x: Any, y: Any, axes: tuple[Axis, Axis]) -> dict[str, Any]:
         "alpha": 0.15 + 0.75 * np.log1p(number) / np.log1p(number.max()),
         "count_text": [with_thousands(int(one)) for one in number],
     }
+    return rectangles(boxes, ("x0", "y0", "x1", "y1"), name=name, tooltip={"points": "@count_text"}, heading="",
+                      color=style.MUTED, line_color=None, fill_alpha="alpha")  # fmt: skip
 
 
 # labels ---------------------------------------------------------------------------------------------------------------

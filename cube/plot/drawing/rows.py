@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from roofcube.plot.drawing.elements import Axis, rectangles
-from roofcube.plot.drawing.tables import labels_of, own_dims, ranks, several, sorted_rows, told
+from roofcube.plot.drawing.elements import Axis, plane, rectangles
+from roofcube.plot.drawing.tables import labels_of, only, own_dims, ranks, several, sorted_rows, taken, told
 from roofcube.vocabulary import CONFIGURATION
 from roofcube.wording import with_thousands
 
@@ -28,9 +28,10 @@ __all__ = [
     "by_configuration",
     "few_rows",
     "fields",
-    "log_room",
+    "log_axis",
     "numbers",
     "row_pairs",
+    "row_plane",
     "swatches",
 ]
 
@@ -43,10 +44,8 @@ FEWEST = 3  # rows whose room a single one has: lines of notes and a key may tak
 MOST_ROWS = 360  # lower ones would be thinner than the numbers at their ends
 
 
-def by_configuration(
-    cube: xr.Dataset, table: Columns, name: str, order: np.ndarray[Any, Any]
-) -> tuple[Columns, Rows, str]:
-    """Sort the rows of a variable by platform, then best first; add their texts and where they lie.
+def by_configuration(cube: xr.Dataset, table: Columns, order: np.ndarray[Any, Any]) -> tuple[Columns, Rows, str]:
+    """Sort rows by platform, then by `order`; add their texts and where they lie.
 
     Returns
     -------
@@ -56,18 +55,13 @@ def by_configuration(
         Which rows were left out; empty where none were.
     """
     kept, few = few_rows(table["platform"], order)
-    if few:
-        table, order = {key: column[kept] for key, column in table.items()}, order[kept]
-    own = own_dims(cube, name)
-    shown = [
-        dim
-        for dim in ("mode", "precision", "topology", "pruning")
-        if dim in table and (dim in ("mode", "precision") or several(table, dim))
-    ]
+    table, order = taken(table, kept), order[kept]
+    own = own_dims(cube, table)
+    differ = [dim for dim in ("topology", "pruning") if several(table, dim)]
     table = sorted_rows(table, ranks(cube, table, "platform"), order)
-    pairs = row_pairs(table, labels_of(cube, table, (*CONFIGURATION, *own), shown=(*shown, *own)))
+    pairs = row_pairs(table, labels_of(cube, table, (*CONFIGURATION, *own), shown=("mode", "precision", *differ, *own)))
     rows = Rows(pairs)
-    return {**told(cube, table, name), **rows.columns(pairs)}, rows, few
+    return {**told(cube, table), **rows.columns(pairs)}, rows, few
 
 
 def few_rows(
@@ -93,7 +87,7 @@ def row_pairs(table: Columns, labels: Sequence[str] | np.ndarray[Any, Any]) -> l
 
 def fields(table: Columns, *more: str) -> dict[str, Any]:
     """Take the columns that buttons ask for, where each row lies, and more."""
-    return {name: table[name] for name in (*FIELDS, *more) if name in table}
+    return only(table, *FIELDS, *more)
 
 
 class Rows:
@@ -134,9 +128,18 @@ class Rows:
         return int(min(around + row * max(self.length, FEWEST), TALLEST))
 
 
-def bars(columns: Mapping[str, Any], left: str, right: str, height: float, *, name: str, **more: Any) -> Any:
-    """Make a bar a row."""
+def row_plane(
+    parts: Sequence[Any], rows: Rows, *, row: int = ROW, around: int = AROUND, shown: bool = True, **more: Any
+) -> Any:
+    """Lay elements of rows over one another, on the axis of these rows."""
+    return plane(parts, y=rows.axis(shown=shown), height=rows.height(row, around), **more)
+
+
+def bars(columns: Mapping[str, Any], left: str | float, right: str, height: float, *, name: str, **more: Any) -> Any:
+    """Make a bar a row, from a column or a floor that all stand on."""
     sides = {"y0": columns["y"] - height / 2, "y1": columns["y"] + height / 2}
+    if not isinstance(left, str):
+        sides["floor"], left = np.full(len(columns["y"]), left), "floor"
     return rectangles({**columns, **sides}, (left, "y0", right, "y1"), name=name, **more)
 
 
@@ -150,7 +153,7 @@ def swatches(colours: Mapping[str, str]) -> dict[str, dict[str, Any]]:
     return {label: {"fill_color": colour, "line_color": None} for label, colour in colours.items()}
 
 
-def log_room(values: np.ndarray[Any, Any], floor: float, share: float) -> tuple[float, float]:
-    """Bounds of bars on a log axis, with room for texts at their ends."""
-    top = float(np.nanmax(values))
-    return floor, max(top, floor * 2) * (max(top, floor * 2) / floor) ** share
+def log_axis(label: str, values: np.ndarray[Any, Any], floor: float, room: float) -> Axis:
+    """Return the axis of bars that start at a floor, with a share of room for texts at their ends."""
+    top = max(float(np.nanmax(values)), floor * 2)
+    return Axis(label, (floor, top * (top / floor) ** room), log=True)

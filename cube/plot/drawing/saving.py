@@ -118,6 +118,7 @@ def _page(model: Any, title: str, after: str = "") -> str:
     from bokeh.embed import components
     from bokeh.resources import Resources
 
+    # `file_html` would ask for scripts of Panel's, which HoloViews loads and no figure needs
     script, place = components(model, wrap_script=False)
     parts = Resources(mode="inline", components=["bokeh", "bokeh-widgets"]).js_raw
     libraries = "".join(f"<script>{part}</script>" for part in parts)

@@ -17,10 +17,10 @@ from roofcube.measured.rows import measurement_rows
 from roofcube.model.offered import as_product
 from roofcube.sweep import Sweep
 from roofcube.vocabulary import CONFIGURATION, DIMS, THREADED, VARIABLES, attributes, sense_of
-from roofcube.wording import configuration_text, digits_apart, distinct_texts, flag_words, shown_unit, with_unit
+from roofcube.wording import configuration_text, digits_apart, distinct_texts, flag_words, short, shown_unit, with_unit
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
 __all__ = [
     "POINT",
@@ -41,10 +41,13 @@ __all__ = [
     "long_name",
     "measured_names",
     "model_text",
+    "model_with",
     "observed",
     "one_model",
+    "only",
     "own_dims",
     "platform_order",
+    "range_texts",
     "ranks",
     "records",
     "require",
@@ -56,6 +59,7 @@ __all__ = [
     "short_label",
     "sorted_rows",
     "source_text",
+    "taken",
     "threaded",
     "told",
     "value_text",
@@ -190,11 +194,16 @@ def _with_single_labels(cube: xr.Dataset, names: Iterable[str]) -> xr.Dataset:
     return cube.assign({name: cube[name].expand_dims(dims) for name, dims in missing.items() if dims})
 
 
-def one_model(cube: xr.Dataset) -> xr.Dataset:
-    """Take the first of several assumptions: a figure shows one model."""
+def one_model(cube: xr.Dataset, place: int = 0) -> xr.Dataset:
+    """Take the first, or another, of several assumptions: a figure shows one model."""
     if "assumptions" not in cube.dims:
         return cube
-    return cube.isel(assumptions=0, drop=True).assign_attrs(assumptions=str(cube["assumptions"].values[0]))
+    return cube.isel(assumptions=place, drop=True).assign_attrs(assumptions=str(cube["assumptions"].values[place]))
+
+
+def model_with(array: xr.DataArray) -> int:
+    """Return the place of the first of several assumptions that knows a value."""
+    return int(array.notnull().any([dim for dim in array.dims if dim != "assumptions"]).argmax("assumptions"))
 
 
 def at_best_batch(cube: xr.Dataset, names: Iterable[str]) -> xr.Dataset:
@@ -241,8 +250,16 @@ def sense_in(cube: xr.Dataset, name: str) -> str | None:
 
 
 def value_text(values: np.ndarray[Any, Any], unit: str) -> np.ndarray[Any, Any]:
-    """Write values for tooltips."""
-    return np.array([with_unit(float(value), unit) for value in values], dtype=object)
+    """Write values for tooltips; percentages, which differ by little, with two decimals."""
+    texts = (f"{value:.2f} %" if unit == "%" else with_unit(float(value), unit) for value in values)
+    return np.array(list(texts), dtype=object)
+
+
+def range_texts(low: np.ndarray[Any, Any], high: np.ndarray[Any, Any], unit: str) -> np.ndarray[Any, Any]:
+    """Write what lies between two values, for tooltips."""
+    pairs = zip(low, high, strict=True)
+    spans = [with_unit(a, unit) if a == b else f"{short(a)} … {with_unit(b, unit)}" for a, b in pairs]
+    return np.array(spans, dtype=object)
 
 
 def array_of(cube: xr.Dataset, name: str) -> xr.DataArray:
@@ -271,28 +288,36 @@ def records(
         msg = f"`{must[0]}`: expected a cell where {wanted} are known, got none; pass a cube where they meet"
         raise MissingInputError(msg)
 
-    def taken(array: xr.DataArray) -> np.ndarray[Any, Any]:
+    def values_of(array: xr.DataArray) -> np.ndarray[Any, Any]:
         return flat_column(array, dims, sizes)[cells]
 
-    columns: Columns = {dim: taken(cube[dim]) for dim in dims}
-    beside = {name: name for name in (*DIMS, "device_class", "task", *own_dims(cube, must[0]), "quality")}
+    columns: Columns = {dim: values_of(cube[dim]) for dim in dims}
+    beside = {name: name for name in (*DIMS, "device_class", "task", *_of_front(cube, dims), "quality")}
     for name, column in {**beside, "source_row": "source"}.items():
         if column not in columns and name in cube.variables and set(map(str, cube[name].dims)) <= set(dims):
-            columns[column] = taken(cube[name])
-    columns |= {name: taken(array_of(cube, name)).astype("f8") for name in names}
+            columns[column] = values_of(cube[name])
+    columns |= {name: values_of(array_of(cube, name)).astype("f8") for name in names}
     unknown = {"platform": (NO_PLATFORM, object), "device_class": ("", object), "quality": (0, "i4")}
     columns = {name: np.full(count, value, dtype=kind) for name, (value, kind) in unknown.items()} | columns
-    return columns if bare else told(cube, columns, must[0])
+    return columns if bare else told(cube, columns)
 
 
-def told(cube: xr.Dataset, columns: Columns, name: str) -> Columns:
+def told(cube: xr.Dataset, columns: Columns) -> Columns:
     """Add `configuration`, the text of tooltips, and `flags`: 20 µs a row, which very many marks do without."""
-    own = own_dims(cube, name)
-    named = [*own, *(dim for dim in columns if dim in cube.dims and dim not in (*DIMS, POINT, *own))]
     nowhere = columns["platform"][:1].tolist() == [NO_PLATFORM]
     known = {dim: column for dim, column in columns.items() if dim != "platform" or not nowhere}
-    texts = _configuration_texts(cube, known, named)
+    texts = _configuration_texts(cube, known, own_dims(cube, columns))
     return {**columns, "configuration": texts, "flags": flags_text(cube, columns["quality"])}
+
+
+def taken(columns: Columns, rows: Any) -> Columns:
+    """Take rows, by a mask or their numbers."""
+    return {name: column[rows] for name, column in columns.items()}
+
+
+def only(columns: Mapping[str, Any], *names: str) -> dict[str, Any]:
+    """Take those of these columns that there are."""
+    return {name: columns[name] for name in names if name in columns}
 
 
 def _with_source_rows(cube: Any, measurements: Any) -> Any:
@@ -325,13 +350,16 @@ def _for_template(text: str) -> str:
     return escape(text).replace("@", "&#64;").replace("$", "&#36;")
 
 
-def own_dims(cube: xr.Dataset, name: str) -> list[str]:
-    """Dims of a variable that are the user's own; of a front, its coordinates that are."""
-    dims = [str(dim) for dim in cube[name].dims if dim not in (*DIMS, POINT)]
-    if POINT in cube[name].dims:
-        told = str(cube.attrs.get("dim_order", "")).split()
-        dims += [dim for dim in told if dim not in (*DIMS, *dims) and dim in cube.coords]
-    return dims
+def own_dims(cube: xr.Dataset, columns: Iterable[str]) -> list[str]:
+    """Return the columns that are labels of the user's own dims, in order."""
+    names = list(columns)
+    return [name for name in names if name in (*cube.dims, *_of_front(cube, names)) and name not in (*DIMS, POINT)]
+
+
+def _of_front(cube: xr.Dataset, dims: Sequence[str]) -> list[str]:
+    """Return the user's own dims that are coordinates of a front."""
+    order = str(cube.attrs.get("dim_order", "")).split() if POINT in dims else ()
+    return [dim for dim in order if dim not in DIMS and dim in cube.coords]
 
 
 def _configuration_texts(cube: xr.Dataset, columns: Columns, own: Sequence[str]) -> np.ndarray[Any, Any]:
@@ -504,5 +532,4 @@ def ranks(cube: xr.Dataset, columns: Columns, dim: str) -> np.ndarray[Any, Any]:
 
 def sorted_rows(columns: Columns, *keys: np.ndarray[Any, Any]) -> Columns:
     """Sort the rows by keys, the first one first."""
-    order = np.lexsort(keys[::-1])
-    return {name: column[order] for name, column in columns.items()}
+    return taken(columns, np.lexsort(keys[::-1]))

@@ -19,7 +19,8 @@ import roofcube as rc
 from roofcube import plot
 from roofcube.errors import InvalidDataError
 from roofcube.page import document, sections, tables
-from roofcube.page.selection import MANY, MOST, selection_of
+from roofcube.page.figures import draw
+from roofcube.page.selection import MANY, MOST, ROWS, selection_of
 from roofcube.page.subject import subject_of
 from roofcube.sweep.low_ends import at_low_ends
 
@@ -185,6 +186,30 @@ def test_few_networks_are_shown_as_they_are(cube_of):
     assert cube.sizes["topology"] <= MANY
     assert selection_of(cube).cube is cube
     assert selection_of(cube).notes == ()
+
+
+def test_platforms_of_more_configurations_than_rows_are_legible_are_thinned():
+    hardware = [
+        rc.hypothetical(name=f"p{one:02d}", peak_compute=1e12 + one, memory_bandwidth=1e10) for one in range(40)
+    ]
+    several, one = (
+        selection_of(rc.predict(rc.inputs("mnist", platforms=hardware, batch=[1], precision=precision)))
+        for precision in (["INT4", "INT8", "FP16"], "INT8")
+    )
+    assert several.cube["predicted_throughput"].notnull().sum() <= ROWS
+    assert one.cube.sizes["platform"] == 40
+
+
+def test_what_a_figure_lacks_is_said_in_the_words_of_the_vocabulary(cube_of):
+    cube = cube_of("own_task")
+    told = draw(
+        cube.drop_vars(["measured_top1", "top1"]),
+        "pareto",
+        "a front",
+        objectives={"measured_throughput": "max", "measured_top1": "max"},
+    )
+    assert told.startswith("The figure “pareto” is left out: “top-1 accuracy measured on the platform”: ")
+    assert "_" not in told
 
 
 def test_many_platforms_batches_and_labels_of_own_dims_are_thinned():

@@ -168,6 +168,11 @@ cells = next(one for one in axes.collections if one.get_array() is not None)
 words = [text.get_text() for text in axes.get_yticklabels()], {text.get_text() for text in axes.texts}
 hatches = {one.get_hatch() for one in axes.collections} - {None}
 print(cells.norm.__class__.__name__, "better" in bar.get_ylabel(), any("INT8" in one for one in words[0]), len(words[1]) > 20, sorted(hatches), sep="|")
+both = hv.render(rc.plot.pareto(cube) * rc.plot.overlap(cube), backend="matplotlib")
+alone = hv.render(rc.plot.pareto(cube), backend="matplotlib")
+axes, notes = both.axes[0], [text for text in both.axes[0].texts if text.get_gid()]
+legends = [one for one in axes.get_children() if type(one).__name__ == "Legend"]
+print(tuple(both.get_size_inches()) == tuple(alone.get_size_inches()), len(legends), len({text.xyann for text in notes}), sep="|")
 axes = hv.render(rc.plot.efficiency(cube), backend="matplotlib").axes[0]
 print(*[tuple(round(255 * part) for part in one.get_facecolor()[0][:3]) for one in axes.collections], sep="|")
 """
@@ -176,8 +181,9 @@ print(*[tuple(round(255 * part) for part in one.get_facecolor()[0][:3]) for one 
 def test_matplotlib_draws_the_same_axes_steps_colours_markers_and_texts():
     pytest.importorskip("matplotlib")
     done = subprocess.run([sys.executable, "-c", IN_MATPLOTLIB], capture_output=True, text=True, check=True)
-    front, cells, rows = done.stdout.strip().split("\n")
+    front, cells, both, rows = done.stdout.strip().split("\n")
     assert front == "log|True|throughput (inputs/s, log scale)|4|5|True|True"
+    assert both == "True|2|2"
     assert cells == "LogNorm|True|True|True|['////']"
     assert rows.split("|") == ["(169, 184, 201)", "(230, 159, 0)", "(255, 255, 255)", "(0, 114, 178)"]
 
