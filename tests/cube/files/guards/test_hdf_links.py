@@ -35,6 +35,60 @@ CIRCLES = {
     ),
 }
 
+# made with h5py too: numbers `x` over a scale `i`, and links by a path; packed by zlib, in base 85
+PATHS = {
+    "to a variable": (
+        "c-rliPfo%>6vp37K^xQnF;R5IvMXW1!W}ea5Ry_F%EFzJz@iIr(JnZG-oPVx1dremJcc)@{qqLfCRL(wL3}?JA2aVw-"
+        "(>o|>Ep0JII5giAVO841T{z#Aa)}=mhoFuhWdc|%;h|bW4IjZ`22j{Y$`;Q9psR8+NDHQApRpmq1%yO<M<Nwm1pzTs4l99+QNX3<BOJ;@"
+        "olr9E`z-!hskl`WX6(-"
+        "GUiED!gv&^H@oQ79&`?%6DTrIjpLkimiRe&p2DQHwM_j(u(576?3@PlM`K|*qltB6j+`05Ss05t>J)oJ?u+I6GE!Sj&$WN_9vo}ZXQ^9a"
+        "UH&@1k-JBD!Fg*1dHG$+{%<O~?Pmu2@q2jsb6;r%zG`p$t%g6t)Ey@rAETe7Z$ACz7`iFKbsDZK$LlP8ECAQ>)H-"
+        ")l=VjwxKitz)48&AehCu(G@TA^i?$5oY|LwU+pD*0I<;rvKSFqi8A*xYIIj^WscHLLM<GqW2dU&d+wcfUQSH{F-"
+        "^1xH)sutWAZ&muX5d=XH1VIo4K@h~Q@c~0XX2S"
+    ),
+    "to nothing": (
+        "c-rli!A`<J5Qb;Bpbct(m?(PU$W0F1p(%@yl+sWR-jsw!d$1%zB9EYN;3N15K7x<nWB3NxZD+A<M2v|C!+acu-"
+        "I>|hcK_KvcH5nU!f62{x(+!gL6RlnRMKPRze3B<KA?T(YMw<tOouYApN$(0g^<z94605&7h4^OZKNv<N7@Ue2ehv|9k)R1qrIL6p0sDd^"
+        "!~=X^B|+w+J?FecH&s3#<7waizo6Jr>qwGrKenNqE=hb*n`GWQ*nCa=bW=x&+&R1Q_@cFXdfJ`TMRp=0_|R3*lurNUs^qP1aK1iWJeuiZ"
+        ">W8-"
+        "%yUZX=*hYIug<}>2W=KTW%@o)$5740tJ`Fe|9)N7*Hvvh^vqy4I)|q}*HvweuIej&>*3F|4A%|Ehj?a6H=lZQO~VplUJdi|QJ!t|1z;Xe"
+        "<oT;QFDw1d!#xc}M+}8+3e@irkLyjw^YP4^Z+ve`=M(?d3ugW_fS-"
+        "LAWQ|-xq3il&TlDue?@j#E!ncaH)cR@MxjC>{qVZYge6shzTamtP1VIo4K@bE%5Crkx_yCX_VB!"
+    ),
+    "to the root": (
+        "c-rliK~BOz6o%hSK_{p|Vxs7ZWp{SL9-1-"
+        ";Nhu9w;Z8|l(S^8x1xL^ucm$8&5j=v&@CG>Tyus3l5)&7O_p$hydGGbL(|@LqomTs(bWwr?A)o-qkY$O4)%CH7-"
+        "=Z?q2h?Y7=2;rUa;V_-^LfL8lu7n7hw0-"
+        "Kv<e`0k&bl3M6YpdqrUR>yaj5EIzzq8`PA96FM~Z@!^~JanK3<4#5|*xiYJjut$|)`Lj3^hOUvYmG|o9^+RyrW7Bkki*ZLnqh<(dy=TxE"
+        "9?a3hO_JbS08w~-@RV>+2XSg@aeX-"
+        "p0CK`(Dob#*q5C#1fQ%`A5iAC}I{A%tTF|VtZ%QO4BX6=Tb8SJO;;pxwPWpD76v+}o4KhJlgNR3a>PsTT&ev3TUm#WUjx?)-"
+        "vxIGD2$1`>Ds?W>HzjJj@1KE}X8F&)?d&+gc@n}ApP3AwYoALQLzMD*E@%<FG`z|Cs3K{2Z+9$i>zpr_3;GZV0D(Z1_+q^5U?=!RDnROK"
+        "#&WpD)ecK3vAP9mW2!bF8;=l0$<QZJF"
+    ),
+}
+
+
+def linked(path, where):
+    path.write_bytes(zlib.decompress(base64.b85decode(PATHS[where])))
+    return path
+
+
+def test_a_path_to_a_variable_is_one_more_name_of_it(tmp_path):
+    cube = rc.load(linked(tmp_path / "cube.nc", "to a variable"))
+    assert set(cube.data_vars) == {"x", "s", "t"}
+    assert cube.x.values.tolist() == cube.s.values.tolist() == cube.t.values.tolist() == [0, 1, 2, 3, 4]
+
+
+def test_a_path_to_the_root_is_a_group(tmp_path):
+    with pytest.raises(CorruptFileError, match="expected variables alone, got the groups 's'"):
+        rc.load(linked(tmp_path / "cube.nc", "to the root"))
+
+
+def test_a_path_that_leads_nowhere_is_told(tmp_path):
+    message = r"cube\.nc: expected links to variables, got 'gone', which leads to '/nowhere', where nothing is; "
+    with pytest.raises(CorruptFileError, match=message):
+        rc.load(linked(tmp_path / "cube.nc", "to nothing"))
+
 
 @pytest.fixture(params=CIRCLES)
 def circle(tmp_path, request):
