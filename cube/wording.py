@@ -30,6 +30,7 @@ __all__ = [
     "in_shown_unit",
     "labels_text",
     "listed",
+    "noun_of",
     "outward",
     "percent",
     "plain_values",
@@ -95,16 +96,30 @@ def moment_text(moment: np.datetime64 | np.timedelta64) -> str:
     )
 
 
-def counted(number: int, noun: str, plural: str | None = None) -> str:
+def counted(number: int, noun: str) -> str:
     """Write a count and its noun: 1 row, 378 rows.
 
     Examples
     --------
-    >>> counted(1, "row"), counted(378, "finding"), counted(0, "match", "matches")
+    >>> counted(1, "row"), counted(378, "finding"), counted(0, "match")
     ('1 row', '378 findings', '0 matches')
     """
-    words = noun if number == 1 else plural or f"{noun}s"
-    return f"{with_thousands(number)} {words}"
+    return f"{with_thousands(number)} {noun_of(number, noun)}"
+
+
+def noun_of(number: int, noun: str) -> str:
+    """Return the noun of a count, the names of dims among them.
+
+    Examples
+    --------
+    >>> noun_of(1, "point"), noun_of(4, "point"), noun_of(2, "topology"), noun_of(3, "batch"), noun_of(9, "watts")
+    ('point', 'points', 'topologies', 'batches', 'watts')
+    """
+    if number == 1 or (noun.endswith("s") and not noun.endswith("ss")):
+        return noun
+    if noun.endswith(("ss", "x", "ch", "sh")):
+        return f"{noun}es"
+    return f"{noun[:-1]}ies" if noun.endswith("y") and noun[-2:-1] not in "aeiou" else f"{noun}s"
 
 
 def with_thousands(number: int) -> str:

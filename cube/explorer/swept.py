@@ -20,7 +20,7 @@ from roofcube.explorer.stored import latency_of
 from roofcube.model.graph import EXTRAPOLATES
 from roofcube.sweep.answers.points import as_points
 from roofcube.sweep.stopping import stoppable
-from roofcube.wording import title_of, with_thousands
+from roofcube.wording import counted, title_of, with_thousands
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -52,7 +52,7 @@ class SweptSource:
             raise InvalidDataError(msg)
         self.cube = sweep
         inputs = sweep.inputs
-        self.title = f"{title_of(inputs)}: a sweep of {with_thousands(sweep.size)} points"
+        self.title = f"{title_of(inputs)}: a sweep of {counted(sweep.size, 'point')}"
         self._extents: dict[str, tuple[float, float]] = {}
         self._results: OrderedDict[Any, tuple[Any, ...]] = OrderedDict()
         self._lock = RLock()

@@ -14,7 +14,17 @@ from roofcube.sweep.flags import bits_of, codes_of, meanings_of
 from roofcube.sweep.low_ends import EXPECTED
 from roofcube.sweep.moments import moment_of
 from roofcube.sweep.questions import best, context_of
-from roofcube.wording import configuration_of, counted, digits_apart, in_shown_unit, listed, moment_text, outward, short
+from roofcube.wording import (
+    configuration_of,
+    counted,
+    digits_apart,
+    in_shown_unit,
+    listed,
+    moment_text,
+    noun_of,
+    outward,
+    short,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -114,7 +124,7 @@ class Explanation:
         lines = self._words_of_winner() if found else self._nothing()
         if self.removed:
             parts = [f"{name} removes {number:,}" for name, number in self.removed.items()]
-            lines.append(f"limits, each alone, of {self.n_points:,} points: {', '.join(parts)}")
+            lines.append(f"limits, each alone, of {self._points}: {', '.join(parts)}")
         lines += self._words_of_impossible()
         lines += [self._words_of(one) for one in self.relaxations]
         return "\n".join(lines)
@@ -126,6 +136,10 @@ class Explanation:
         rows = [[name, number, relaxed.get(name, "")] for name, number in self.removed.items()]
         columns = ("limit", f"removes alone, of {self.n_points:,}", "what would gain")
         return html_table(words[0], columns, rows, [*words[1:], *self._words_of_impossible()])
+
+    @property
+    def _points(self) -> str:
+        return f"{self.n_points:,} {noun_of(self.n_points, 'point')}"
 
     def _words_of_winner(self) -> list[str]:
         lines = [f"{_configuration(self.winner, self.digits)}: {_figure(self.winner, self.objective)}"]
@@ -145,7 +159,7 @@ class Explanation:
         return lines
 
     def _nothing(self) -> list[str]:
-        lines = [f"nothing of {self.n_points:,} points meets all limits"]
+        lines = [f"nothing of {self._points} meets all limits"]
         return [*lines, f"without a value at any point: {listed(list(self.unknown))}"] if self.unknown else lines
 
     def _words_of_impossible(self) -> list[str]:
