@@ -20,7 +20,7 @@ from roofcube.explorer.stored import latency_of
 from roofcube.model.graph import EXTRAPOLATES
 from roofcube.sweep.answers.points import as_points
 from roofcube.sweep.stopping import stoppable
-from roofcube.wording import counted, title_of, with_thousands
+from roofcube.wording import OF_TOKENS, counted, inputs_are_tokens, title_of, with_thousands
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -126,8 +126,10 @@ class SweptSource:
     def unit(self, name: str) -> str:
         """Return the SI unit of a variable."""
         coordinate = self._coords.get(name)
-        attributes = self.cube.context.attributes(name) if coordinate is None else coordinate.attrs
-        return str(attributes.get("units", ""))
+        if coordinate is not None:
+            return str(coordinate.attrs.get("units", ""))
+        unit = str(self.cube.context.attributes(name).get("units", ""))
+        return OF_TOKENS[unit] if unit in OF_TOKENS and inputs_are_tokens(self.cube.inputs) else unit
 
     def extent(self, kind: str, name: str) -> tuple[float, float]:  # noqa: ARG002
         """Return the least and the largest value of a variable."""

@@ -157,7 +157,7 @@ def _comparison_figure(cube: xr.Dataset, table: tables.Columns, rows: Rows, labe
     ]  # fmt: skip
     title, notes = _words(table, label)
     notes.append(f"{left_out}; the title speaks of these" if left_out else "")
-    x, key = Axis("throughput (inputs/s, log scale)", (low, edge), log=True), _entries(table, label)
+    x, key = Axis(f"throughput ({tables.rate_unit(cube)}, log scale)", (low, edge), log=True), _entries(table, label)
     return plane(parts, name="comparison", x=x, y=rows.axis(), title=title, notes=notes, key=key, height=rows.height())
 
 
@@ -165,8 +165,10 @@ def _comparison_columns(cube: xr.Dataset, table: tables.Columns) -> dict[str, An
     data = fields(table, "flags", "source")
     data["measured"] = table["measured_throughput"]
     data.update({name: table[name] for name in SHOWN[1:]})
-    data["measured_text"] = tables.value_text(data["measured"], "inputs/s")
-    data.update({f"{name}_text": _told(table, name) for name in ("published", "bound", "calibrated")})
+    data["measured_text"] = tables.value_text(data["measured"], tables.rate_unit(cube))
+    data.update(
+        {f"{name}_text": _told(table, name, tables.rate_unit(cube)) for name in ("published", "bound", "calibrated")}
+    )
     span = zip(
         data["calibrated_text"], tables.value_text(table["low"], ""), tables.value_text(table["high"], ""), strict=True
     )
@@ -178,9 +180,9 @@ def _comparison_columns(cube: xr.Dataset, table: tables.Columns) -> dict[str, An
     return data
 
 
-def _told(table: tables.Columns, name: str) -> list[str]:
+def _told(table: tables.Columns, name: str, unit: str) -> list[str]:
     """Write a prediction and how far it is off."""
-    texts = tables.value_text(table[name], "inputs/s")
+    texts = tables.value_text(table[name], unit)
     ratio = table[name] / table["measured_throughput"]
     return [f"{text}{_off(one, ', ')}" for text, one in zip(texts, ratio, strict=True)]
 

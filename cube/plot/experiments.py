@@ -59,7 +59,7 @@ def latency_throughput(cube: xr.Dataset, *, scope: str = "compute", measurements
     table = tables.sorted_rows(table, tables.ranks(cube, table, "platform"))
     axes = (
         Axis("latency of the whole batch (ms, log scale)", style.log_bounds(table[latency]), log=True),
-        Axis("throughput (inputs/s, log scale)", style.log_bounds(table[throughput]), log=True),
+        Axis(f"throughput ({tables.rate_unit(cube)}, log scale)", style.log_bounds(table[throughput]), log=True),
     )
     source = tables.source_text(cube) if kind == "measured" else tables.model_text(cube)
     tooltip = {"throughput": "@throughput", "latency": "@latency", "flags": "@flags", "source": source}
@@ -68,7 +68,7 @@ def latency_throughput(cube: xr.Dataset, *, scope: str = "compute", measurements
     def columns(rows: tables.Columns) -> dict[str, Any]:
         doubtful = tables.doubts(cube, rows["quality"], ("throughput", "latency"), scope=scope)
         texts = {
-            "throughput": tables.value_text(rows[throughput], "inputs/s"),
+            "throughput": tables.value_text(rows[throughput], tables.rate_unit(cube)),
             "latency": tables.value_text(rows[latency], "ms"),
         }
         places = rows[latency], rows[throughput]
@@ -87,7 +87,7 @@ def latency_throughput(cube: xr.Dataset, *, scope: str = "compute", measurements
         **lines,
     )
     note = f"{tables.how_text(kind, scope, cube)}; a line joins the batches of one configuration; {style.HOLLOW}"
-    title, notes = _fastest(table, throughput, latency), [note, shade]
+    title, notes = _fastest(table, throughput, latency, tables.rate_unit(cube)), [note, shade]
     key, (x, y) = platform_key(marked), axes
     return plane(drawn, name="latency_throughput", x=x, y=y, title=title, notes=notes, key=key)
 
@@ -105,10 +105,10 @@ def _lines_by_batch(cube: xr.Dataset, table: tables.Columns, pair: tuple[str, st
     }
 
 
-def _fastest(table: tables.Columns, throughput: str, latency: str) -> str:
+def _fastest(table: tables.Columns, throughput: str, latency: str, unit: str) -> str:
     most, least = int(np.argmax(table[throughput])), int(np.argmin(table[latency]))
     return (
-        f"Highest throughput {with_unit(float(table[throughput][most]), 'inputs/s')} ({table['platform'][most]}), "
+        f"Highest throughput {with_unit(float(table[throughput][most]), unit)} ({table['platform'][most]}), "
         f"shortest latency {quantity(1e-3 * float(table[latency][least]), 's')} ({table['platform'][least]})"
     )
 

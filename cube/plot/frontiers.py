@@ -329,10 +329,10 @@ def overlap(cube: xr.Dataset, *, scope: str = "compute", measurements: Any = Non
     }  # fmt: skip
     left, right = _match(predicted, measured)
     both_values = [np.concatenate([predicted[one], measured[other]]) for one, other in zip(POSSIBLE, pair, strict=True)]
-    x, y = _pair_of_axes(cube, POSSIBLE, both_values)
-    circles = _overlap_columns(predicted, POSSIBLE, left, "predicted")
+    (x, y), unit = _pair_of_axes(cube, POSSIBLE, both_values), tables.rate_unit(cube)
+    circles = _overlap_columns(predicted, POSSIBLE, left, "predicted", unit)
     circles["filled"] = np.array([0.85 if one == "matched" or not left.size else 0.15 for one in circles["match"]])
-    crosses = _overlap_columns(measured, pair, right, "measured")
+    crosses = _overlap_columns(measured, pair, right, "measured", unit)
     doubtful = tables.doubts(cube, measured["quality"], ("throughput", "accuracy"), scope=scope)
     crosses["marker"] = np.where(doubtful, "square_x", "x").astype(object)
     ratio = np.full(len(doubtful), np.nan)
@@ -402,14 +402,14 @@ def _match(predicted: tables.Columns, measured: tables.Columns) -> tuple[np.ndar
 
 
 def _overlap_columns(
-    table: tables.Columns, pair: Sequence[str], rows: np.ndarray[Any, Any], other: str
+    table: tables.Columns, pair: Sequence[str], rows: np.ndarray[Any, Any], other: str, unit: str
 ) -> dict[str, Any]:
     x, y = (table[name] for name in pair)
     match = np.full(len(x), f"{other} only", dtype=object)
     match[rows] = "matched"
     shown = ("platform", "precision", "topology", "configuration")
     labels: dict[str, Any] = {name: table[name] for name in shown if name in table}
-    texts = {"x_text": tables.value_text(x, "inputs/s"), "y_text": _exact(y, "%")}
+    texts = {"x_text": tables.value_text(x, unit), "y_text": _exact(y, "%")}
     return {**labels, "x": x, "y": y, **texts, "match": match.tolist()}
 
 

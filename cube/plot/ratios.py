@@ -81,7 +81,7 @@ def efficiency(
     titles = [_title(label, one, table) for label, one in choices.items()]
     notes = [*_notes(choices, scope, published=_reads_weights_per_input(cube))]
     notes += [f"{few}; the title speaks of these" if few else ""]
-    return _bars_figure(name, table, rows, choices, titles, notes, tables.model_text(cube))
+    return _bars_figure(name, table, rows, choices, titles, notes, cube)
 
 
 def _of_predictions(cube: xr.Dataset) -> Any:
@@ -95,13 +95,14 @@ def _of_predictions(cube: xr.Dataset) -> Any:
     blank = np.full(len(predicted), "not measured", dtype=object)
     columns = {
         "measured": np.full(len(predicted), np.nan), "predicted": predicted, "peak": peak, "measured_text": blank,
-        "predicted_text": tables.value_text(predicted, "inputs/s"), "filled": np.ones(len(predicted)), "flags": blank,
+        "predicted_text": tables.value_text(predicted, tables.rate_unit(cube)), "filled": np.ones(len(predicted)),
+        "flags": blank,
         "note": np.array([percent(one) for one in table["share"]], dtype=object),
     }  # fmt: skip
     middle = percent(float(np.median(share)))
     notes = [f"percent = predicted ÷ peak, {tables.plain_model(cube)}; nothing was measured", few]
     title = f"Predicted: {middle} of the compute peak in the median"
-    return _bars_figure("efficiency", table, rows, {BEST: columns}, [title], notes, tables.model_text(cube))
+    return _bars_figure("efficiency", table, rows, {BEST: columns}, [title], notes, cube)
 
 
 def _at_each_batch(
@@ -151,11 +152,11 @@ def _at(cube: xr.Dataset, ratios: xr.Dataset, table: tables.Columns, batch: Any,
     return {
         "measured": measured,
         "predicted": predicted,
-        "predicted_text": tables.value_text(predicted, "inputs/s"),
+        "predicted_text": tables.value_text(predicted, tables.rate_unit(cube)),
         "peak": peak,
         "measured_text": [
             f"{text}{f', batch {own:g}' if own == own else ''}"
-            for text, own in zip(tables.value_text(measured, "inputs/s"), own_batch, strict=True)
+            for text, own in zip(tables.value_text(measured, tables.rate_unit(cube)), own_batch, strict=True)
         ],
         "note": np.array(
             ["not measured" if none else note for none, note in zip(unknown, notes, strict=True)], dtype=object
@@ -229,14 +230,14 @@ def _bars_figure(
     choices: dict[str, dict[str, Any]],
     titles: list[str],
     notes: list[str],
-    model: str,
+    cube: xr.Dataset,
 ) -> Any:
     start = max(choices, key=lambda one: int(np.isfinite(choices[one]["measured"]).sum()))
     floor = style.floor_of(*(one[bar] for one in choices.values() for bar in BARS))
     data = fields(table)
     data["floor"] = np.full(len(table["row"]), floor)
     data["end"] = np.nanmax([one[bar] for one in choices.values() for bar in BARS], axis=0)
-    data["peak_text"] = tables.value_text(choices[start]["peak"], "inputs/s")
+    data["peak_text"] = tables.value_text(choices[start]["peak"], tables.rate_unit(cube))
     place = dict(data)
     if len(choices) > 1:
         for label, columns in choices.items():
@@ -247,7 +248,7 @@ def _bars_figure(
     ]  # fmt: skip
     tooltip = {
         "measured": "@measured_text", "predicted": "@predicted_text", "peak": "@peak_text", "efficiency": "@note",
-        "flags": "@flags", "model": model,
+        "flags": "@flags", "model": tables.model_text(cube),
     }  # fmt: skip
     # room for the reasons, which stand right of the longest bar
     said = [note for one in choices.values() for note in one["note"]]
@@ -265,7 +266,7 @@ def _bars_figure(
              fill_alpha="filled", line_width=1.2, tooltip=tooltip, texts=[numbers("end", "note")]),
     ]  # fmt: skip
     looks = dict(zip(WORDS, (style.PEAK, style.PREDICTED, style.MEASURED), strict=True))
-    words = f"throughput (inputs/s, log scale, bars start at {short(floor)})"
+    words = f"throughput ({tables.rate_unit(cube)}, log scale, bars start at {short(floor)})"
     return plane(
         parts,
         name=name,

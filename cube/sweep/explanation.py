@@ -24,6 +24,7 @@ from roofcube.wording import (
     noun_of,
     outward,
     short,
+    unit_of,
 )
 
 if TYPE_CHECKING:
@@ -51,12 +52,15 @@ class Relaxation:
         The objective that is then reached.
     rounded : object
         `to`, with three digits rounded away from the limit: what a text says, and what still lets the point in.
+    unit : str
+        Of the objective there.
     """
 
     name: str
     to: Any
     gains: float
     rounded: Any
+    unit: str
 
 
 @dataclass(frozen=True)
@@ -169,7 +173,7 @@ class Explanation:
     def _words_of(self, one: Relaxation) -> str:
         unit = self.winner[one.name].attrs.get("units", "") if one.name in self.winner.variables else ""
         to = in_shown_unit(one.rounded, unit) if isinstance(one.to, float) else str(_item(one.to))
-        gain = in_shown_unit(one.gains, self.winner[self.objective].attrs.get("units", ""))
+        gain = in_shown_unit(one.gains, one.unit)
         before = float(self.winner[self.objective])
         more, less = (one.gains, before) if self.sense == "max" else (before, one.gains)
         times = f", {short(more / less)} times as good" if less > 0 else ""
@@ -291,7 +295,7 @@ def _relaxations(
         if found and not (reached > float(winner[objective]) if way == "max" else reached < float(winner[objective])):
             continue
         to = _allowed(relaxed[name].variable) if name in relaxed.variables else None
-        relaxations.append(Relaxation(name, to, reached, _rounded(to, limit)))
+        relaxations.append(Relaxation(name, to, reached, _rounded(to, limit), unit_of(relaxed, objective)))
     return tuple(sorted(relaxations, key=lambda one: one.gains, reverse=way == "max"))
 
 
@@ -369,7 +373,7 @@ def _configuration(point: xr.Dataset, digits: Mapping[str, int]) -> str:
 
 
 def _figure(point: xr.Dataset, objective: str) -> str:
-    unit = point[objective].attrs.get("units", "")
+    unit = unit_of(point, objective)
     told = in_shown_unit(float(point[objective]), unit)
     expected = f"{objective}{EXPECTED}"
     if expected not in point:

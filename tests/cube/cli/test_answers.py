@@ -187,6 +187,7 @@ def test_join_and_check_take_what_networks_need_to_be_read(run, tmp_path):
     result = run("join", "generate", "rows.csv", *options, "-o", "tiny.nc")
     assert "tiny.nc: 2 of 2 rows found their cell" in result.output
     assert dict(rc.load("tiny.nc").sizes).items() >= {"phase": 1, "context": 2}.items()
+    assert ": 900 tokens/s" in run("best", "tiny.nc").output
     told = json.loads(run("check", "rows.csv", *options, "--json").output)
     assert {one["row"] for one in told["findings"]} == {3}
     assert told["kept"] == []
