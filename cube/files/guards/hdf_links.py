@@ -26,6 +26,7 @@ SOFT_IN_TABLE = 2
 LINK_BEGINS = re.compile(rb"\x01[\x00-\x1f]")  # version, flags
 # bytes that may be looked at; each thing counts for some, so that no file keeps one busy for more than a second
 ALLOWED, A_READ, A_MESSAGE = 1 << 28, 1 << 12, 1 << 10
+A_PLACE = 7  # bytes that say where in a heap a link is, too few for the link itself
 A_NAME = 1 << 12  # bytes that a name or a path may take
 
 
@@ -129,6 +130,12 @@ class Structure:
     def _is_group(self, address: int) -> bool:
         return any(kind in OF_GROUPS for kind, *_ in self.messages(address))
 
+    def _is_object(self, address: int) -> bool:
+        self.spend(A_READ)
+        self.file.seek(min(self.start + address, 1 << 62))
+        head = self.file.read(4)
+        return head == b"OHDR" or head[:2] == b"\x01\x00"
+
     def messages(self, address: int) -> Iterator[tuple[int, bytes, int]]:
         """Go through the messages in the header of an object: their types, bodies and flags."""
         head = self.read(address, 12)
@@ -164,7 +171,7 @@ class Structure:
             if kind == LINK:
                 link = self._link(body, 0)
                 if link is not None:
-                    yield link[:2]
+                    yield link
             elif kind == TABLE:
                 yield from self._in_table(self.address(body, 0), self.address(body, self.width))
             elif kind == LINK_INFO:
@@ -172,8 +179,8 @@ class Structure:
                 if self.is_there(heap):
                     yield from self._in_heap(heap)
 
-    def _link(self, content: bytes, at: int) -> tuple[str, int | str, int] | None:
-        """Return name, address and end of the link that begins at a place; None where none does that netCDF follows."""
+    def _link(self, content: bytes, at: int) -> tuple[str, int | str] | None:
+        """Return name and target of the link that begins at a place; None where none does that netCDF follows."""
         if at + 3 > len(content):
             return None
         flags = content[at + 1]
@@ -181,12 +188,13 @@ class Structure:
         at += 2 + (1 if flags & 8 else 0) + (8 if flags & 4 else 0) + (1 if flags & 16 else 0)
         width = 1 << (flags & 3)
         size = int.from_bytes(content[at : at + width], "little")
+        self.spend(min(size, len(content)))
         name, at = content[at + width : at + width + size], at + width + size
         after = self.width if kind == HARD else 2 + int.from_bytes(content[at : at + 2], "little")
         text = name.decode("utf-8", "replace")
-        if kind not in (HARD, SOFT) or not text.isprintable() or not text or at + after > len(content):
+        if kind not in (HARD, SOFT) or not text or at + after > len(content):
             return None
-        return text, self.address(content, at) if kind == HARD else _text(content[at + 2 : at + after]), at + after
+        return text, self.address(content, at) if kind == HARD else _text(content[at + 2 : at + after])
 
     def _in_table(self, tree: int, heap: int) -> Iterator[tuple[str, int | str]]:
         names = self.address(self.read(heap, 8 + 2 * self.length + self.width), 8 + 2 * self.length)
@@ -214,15 +222,15 @@ class Structure:
         return _text(self.file.read(A_NAME))
 
     def _in_heap(self, address: int) -> Iterator[tuple[str, int | str]]:
+        """Go through whatever may be a link: where they begin another table says, and names may hold anything."""
         for block in self._blocks(address):
-            at = 0
-            while (found := LINK_BEGINS.search(block, at)) is not None:
+            at = -1
+            while (found := LINK_BEGINS.search(block, at + 1)) is not None:
                 self.spend(A_MESSAGE)
-                link = self._link(block, found.start())
-                at = found.start() + 1
-                if link is not None:
-                    at = link[2]
-                    yield link[:2]
+                at = found.start()
+                link = self._link(block, at)
+                if link is not None and (isinstance(link[1], str) or self._is_object(link[1])):
+                    yield link
 
     def _blocks(self, address: int) -> Iterator[bytes]:
         """Go through the blocks of a heap that hold objects: a table that doubles in size from row to row."""
@@ -231,9 +239,9 @@ class Structure:
         first, largest = (number(head, table + 2 + at, self.length) for at in (0, self.length))
         rest = table + 2 + 2 * self.length
         columns, bits, root = number(head, table, 2), number(head, rest, 2), self.address(head, rest + 4)
-        plain = head[:4] == b"FRHP" and not number(head, 7, 2)
-        if not plain or not first or not columns:
-            raise damaged("a heap that is packed, or none")
+        plain = head[:4] == b"FRHP" and not number(head, 7, 2) and number(head, 5, 2) == A_PLACE
+        if not plain or not first or not columns or self.is_there(self.address(head, 14 + self.length)):
+            raise damaged("a heap that is packed or has names of its own place, or none")
         before = 5 + self.width + -(-bits // 8)
         rows = number(head, rest + 4 + self.width, 2)
         waiting = [(root, first, rows)]

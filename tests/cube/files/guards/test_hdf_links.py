@@ -67,6 +67,31 @@ PATHS = {
     ),
 }
 
+# a link to the root whose name is one control character
+HIDDEN = {
+    "in a message": (
+        "c-rgqaB<`1lHy|K;9!7(|4^_Q$~S=0Q$xeL{XJZQm>4RUgpd`&02dPjBLf2)4+D^5WQ1uGV`X4rU;?r187KvEM_;Z70B*@4C;"
+    ),
+    "in a heap": (
+        "c-"
+        "rgqaB<`1lHy|K;9!7(|4=YT9Ktt%iU)a=SonLm1TisGa4|73GB7X+frLHTA<`<s5L%3tfrWty#PVmLHu$m5!xiiVMg~Sk76!02%sdQ?0z"
+        "lU@f>m%Zumau2%*6q88#5yV)K`o!15Pju8z8%^Bbb!1U>wF_(P4YSiIlKl8pdG}R1&C6N?0%t<FIf$_i-"
+        "O7VZkzt!@_G%_jyvnf^`^&1^<a}2~<vLK^_4Npqh}0L4X0HDlLWvq8GG|gw&5nG!$?VX&VcYPKeP8KzfcSOibE1eveyluq)g`MxYCNK@5"
+        "Rqldmw0f>AIEM!_f;1*2dj15z4<Y{R%gs1f;Ala#PvAI4$vNF}+Hl(66!#$mzNd?msu#KVPw6%-"
+        "8IK#>%UIl{2UI;^?=CFEwETQE=+1FWIX$bc3m@P>N;Lj|z04wJbJ9Xyj_K&A7lJ}!3(@o{5d%@euKzyNC4^DtO<ykTKz1T#-"
+        "Ay(_{H2xdO}FRH@e3TA$9GSy=!1v6_FPMXD_2xe*oHf&|k1v43A{dY20f|+{fcpoyvf|=oSPJL&{1T$IJJN+6h6$i=Sg@=n1d~_8AVwBG"
+        "40`sK7W_aRaG~5qQaEwN$nc!^W>&$Sr$zv8c+w?svoNWf{sRG&NJc4kxg@h2C&1f(h4+8}Nd^vbg"
+    ),
+}
+
+
+@pytest.mark.parametrize("where", HIDDEN)
+def test_a_group_whose_name_shows_nothing_is_refused_too(tmp_path, where):
+    path = tmp_path / "hidden.nc"
+    path.write_bytes(zlib.decompress(base64.b85decode(HIDDEN[where])))
+    with pytest.raises(CorruptFileError, match=r"hidden\.nc: expected variables alone, got the groups '\\x01'"):
+        rc.load(path)
+
 
 def linked(path, where):
     path.write_bytes(zlib.decompress(base64.b85decode(PATHS[where])))
