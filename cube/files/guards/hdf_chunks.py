@@ -153,6 +153,8 @@ def _packed(source: Path, structure: Structure, address: int, room: int, size: i
     most = _number_of_places(structure, bodies.get(SPACE, b""), lengths)
     starts, places = _of_table(chunks, most, len(lengths) - 1)
     places[:, 0] += structure.start
+    if (places < 0).any() or (places[:, 0] > size).any():
+        raise damaged("chunks beyond its end")
     if kind == DEFLATE:
         large = places[:, 1] * RATIO > max(room, math.prod(lengths))
         starts, places = starts[large], places[large]
@@ -211,7 +213,10 @@ def _layout(structure: Structure, body: bytes) -> tuple[tuple[int, ...], Iterato
         return lengths, None
     place = structure.address(body, at + 5 + structure.length)
     chunk = np.zeros(1, _record(structure, rank))
-    chunk["size"], chunk["child"] = number(body, at + 1, structure.length), place
+    packed = number(body, at + 1, structure.length)
+    if packed >= 1 << 32:
+        raise damaged("a chunk of more than 4 GiB")
+    chunk["size"], chunk["child"] = packed, place
     return lengths, iter([chunk] if structure.is_there(place) else [])
 
 

@@ -97,14 +97,19 @@ class Structure:
 
     def read(self, address: int, count: int) -> bytes:
         """Return bytes at an address, all or none."""
-        self.spend(count + A_READ)
-        content = b""
-        if self.start + address < 1 << 62:
-            self.file.seek(self.start + address)
-            content = self.file.read(count)
+        content = self._up_to(address, count)
         if len(content) < count:
             raise damaged("addresses beyond its end")
         return content
+
+    def _up_to(self, address: int, count: int) -> bytes:
+        """Return the bytes that there are, of so many."""
+        self.spend(count + A_READ)
+        try:
+            self.file.seek(self.start + address)
+        except (OSError, ValueError, OverflowError):  # beyond all files
+            return b""
+        return self.file.read(count)
 
     def address(self, content: bytes, at: int) -> int:
         """Return the address that is written at a place."""
@@ -131,9 +136,7 @@ class Structure:
         return any(kind in OF_GROUPS for kind, *_ in self.messages(address))
 
     def _is_object(self, address: int) -> bool:
-        self.spend(A_READ)
-        self.file.seek(min(self.start + address, 1 << 62))
-        head = self.file.read(4)
+        head = self._up_to(address, 4)
         return head == b"OHDR" or head[:2] == b"\x01\x00"
 
     def messages(self, address: int) -> Iterator[tuple[int, bytes, int]]:
@@ -217,9 +220,7 @@ class Structure:
                 raise damaged("a table of names that is none")
 
     def _name(self, address: int) -> str:
-        self.spend(A_READ)
-        self.file.seek(min(self.start + address, 1 << 62))
-        return _text(self.file.read(A_NAME))
+        return _text(self._up_to(address, A_NAME))
 
     def _in_heap(self, address: int) -> Iterator[tuple[str, int | str]]:
         """Go through whatever may be a link: where they begin another table says, and names may hold anything."""
