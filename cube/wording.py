@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = [
     "AS_GIVEN",
     "FEWEST_DIGITS",
+    "OF_TOKENS",
     "configuration_of",
     "configuration_text",
     "counted",
@@ -28,8 +29,10 @@ __all__ = [
     "flag_words",
     "in_percent",
     "in_shown_unit",
+    "inputs_are_tokens",
     "labels_text",
     "listed",
+    "noun_of",
     "outward",
     "percent",
     "plain_values",
@@ -39,6 +42,7 @@ __all__ = [
     "shown_unit",
     "task_title",
     "title_of",
+    "unit_of",
     "units_of",
     "with_thousands",
     "with_unit",
@@ -66,11 +70,13 @@ SCALES = {
     "J": (1e3, "mJ"),
     "1/s": (1.0, "inputs/s"),
     "1/J": (1.0, "inputs/J"),
+    "token/s": (1.0, "tokens/s"),
     "op/s": (1e-12, "TOP/s"),
     "B/s": (1e-9, "GB/s"),
     "B": (1e-6, "MB"),
     "1": (1.0, ""),
 }
+OF_TOKENS = {"1/s": "token/s"}  # unit of rates of inputs that are a token each
 TASKS = {"cifar10": "CIFAR-10", "imagenet": "ImageNet", "mnist": "MNIST"}
 
 
@@ -95,16 +101,30 @@ def moment_text(moment: np.datetime64 | np.timedelta64) -> str:
     )
 
 
-def counted(number: int, noun: str, plural: str | None = None) -> str:
+def counted(number: int, noun: str) -> str:
     """Write a count and its noun: 1 row, 378 rows.
 
     Examples
     --------
-    >>> counted(1, "row"), counted(378, "finding"), counted(0, "match", "matches")
+    >>> counted(1, "row"), counted(378, "finding"), counted(0, "match")
     ('1 row', '378 findings', '0 matches')
     """
-    words = noun if number == 1 else plural or f"{noun}s"
-    return f"{with_thousands(number)} {words}"
+    return f"{with_thousands(number)} {noun_of(number, noun)}"
+
+
+def noun_of(number: int, noun: str) -> str:
+    """Return the noun of a count, the names of dims among them.
+
+    Examples
+    --------
+    >>> noun_of(1, "point"), noun_of(4, "point"), noun_of(2, "topology"), noun_of(3, "batch"), noun_of(9, "watts")
+    ('point', 'points', 'topologies', 'batches', 'watts')
+    """
+    if number == 1 or (noun.endswith("s") and not noun.endswith("ss")):
+        return noun
+    if noun.endswith(("ss", "x", "ch", "sh")):
+        return f"{noun}es"
+    return f"{noun[:-1]}ies" if noun.endswith("y") and noun[-2:-1] not in "aeiou" else f"{noun}s"
 
 
 def with_thousands(number: int) -> str:
@@ -212,6 +232,7 @@ def read_quantity(text: str, unit: str, *, what: str, smallest: float = math.inf
     >>> [read_quantity(text, unit, what="limit") for text, unit in limits]
     [0.01, 15.0, 85.0, 0.0025, 20.0]
     """
+    unit = next((of_inputs for of_inputs, of_tokens in OF_TOKENS.items() if of_tokens == unit), unit)
     match = re.fullmatch(r"\s*([-+]?[0-9.]+(?:[eE][-+]?[0-9]+)?)\s*(.*?)\s*", text)
     spelling = match[2].replace(" ", "") if match else ""
     factor, shown = shown_unit(unit)
@@ -372,6 +393,30 @@ def configuration_of(point: Any, digits: Mapping[str, int] | None = None) -> str
 def plain_values(values: np.ndarray[Any, Any]) -> list[Any]:
     """List values as Python has them; times as NumPy's, of which Python's are mere numbers of nanoseconds."""
     return list(values.ravel()) if values.dtype.kind in "mM" else values.ravel().tolist()
+
+
+def unit_of(cube: Any, name: str, known: str = "") -> str:
+    """Return the SI unit of a variable of a cube, of tokens where each input is one; `known` where it says none.
+
+    Examples
+    --------
+    >>> import xarray as xr
+    >>> speed = xr.DataArray(900.0, attrs={"units": "1/s"})
+    >>> unit_of(xr.Dataset({"speed": speed}), "speed"), unit_of(xr.Dataset({"speed": speed, "tokens": 1.0}), "speed")
+    ('1/s', 'token/s')
+    """
+    unit = str(cube[name].attrs.get("units", known))
+    return OF_TOKENS[unit] if unit in OF_TOKENS and inputs_are_tokens(cube) else unit
+
+
+def inputs_are_tokens(cube: Any) -> bool:
+    """Check whether a cube says that each input of its networks is one token, as those of a model that decodes are."""
+    if "tokens" not in cube.variables:
+        return False
+    single = cube["tokens"] == 1
+    # where there is no such network nothing is known
+    known = single | cube["ops"].isnull() if "ops" in cube.variables else single
+    return bool(single.any() and known.all())
 
 
 def units_of(cube: Any) -> dict[str, str]:

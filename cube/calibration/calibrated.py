@@ -29,7 +29,7 @@ from roofcube.measured.rows import averaged_repeats, measurement_rows
 from roofcube.model.offered import as_product, at_offers, is_offered
 from roofcube.notebook import html_table
 from roofcube.vocabulary import BOUNDS
-from roofcube.wording import counted
+from roofcube.wording import counted, noun_of
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 __all__ = ["Calibration", "calibrate", "load_calibration"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
-MISTAKES = "taken for mistakes: {} rows, far from what the others say (`rows` tells how far)"
+MISTAKES = "taken for mistakes: {}, far from what the others say (`rows` tells how far)"
 REPEATS = 3  # runs from which a configuration was repeated; of two that differ nothing says which set-up is meant
 ALIKE = 1.1  # two runs of which neither is faster by this factor do not differ
 
@@ -127,9 +127,14 @@ def _rows_of_inputs(table: pl.DataFrame, inputs: xr.Dataset | None) -> pl.DataFr
     here = locate(inputs, table, dims=own).mask
     if not here.all():
         told = ", ".join(f"{dim} {inputs[dim].item()!r}" for dim in own)
-        msg = f"{int((~here).sum())} of {table.height} rows are left out: `inputs` are those of {told}"
+        out = int((~here).sum())
+        msg = f"{out} of {_rows(table.height)} {'is' if out == 1 else 'are'} left out: `inputs` are those of {told}"
         warnings.warn(msg, UserWarning, stacklevel=3)
     return table.filter(pl.Series(here))
+
+
+def _rows(count: int) -> str:
+    return f"{count} {noun_of(count, 'row')}"
 
 
 def load_calibration(path: str | PathLike[str]) -> Calibration:
@@ -404,17 +409,17 @@ class Calibration(Fitted):
 
     @property
     def _families(self) -> str:
-        return counted(len(self.engine.families), "family", "families")
+        return counted(len(self.engine.families), "family")
 
     def __repr__(self) -> str:
         used, given = int((self.data.usable & ~self.mistaken).sum()), len(self.data)
-        lines = [f"<roofcube.Calibration> {used} of {given} rows, {self._families}"]
+        lines = [f"<roofcube.Calibration> {used} of {_rows(given)}, {self._families}"]
         for one in self.trust.iter_rows(named=True):
             where = f"{one['platform']} {one['mode']} {one['precision']}"
             lines.append(f"  {where:<28} {one['rows']:>4} rows {one['networks']:>3} networks  {one['trust']}")
         left = self.unused["reason"].value_counts(sort=True)
-        lines += [f"  left out: {count} rows, {reason}" for reason, count in left.iter_rows()]
-        lines += [f"  {MISTAKES.format(int(self.mistaken.sum()))}"] if self.mistaken.any() else []
+        lines += [f"  left out: {_rows(count)}, {reason}" for reason, count in left.iter_rows()]
+        lines += [f"  {MISTAKES.format(_rows(int(self.mistaken.sum())))}"] if self.mistaken.any() else []
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
@@ -423,12 +428,12 @@ class Calibration(Fitted):
         names = ("platform", "mode", "precision", "rows", "networks", "trust")
         left = self.unused["reason"].value_counts(sort=True)
         return html_table(
-            f"Calibration on {used} of {given} rows, {self._families}",
+            f"Calibration on {used} of {_rows(given)}, {self._families}",
             names,
             self.trust.select(names).iter_rows(),
             [
-                *(f"left out: {count} rows, {reason}" for reason, count in left.iter_rows()),
-                *([MISTAKES.format(int(self.mistaken.sum()))] if self.mistaken.any() else []),
+                *(f"left out: {_rows(count)}, {reason}" for reason, count in left.iter_rows()),
+                *([MISTAKES.format(_rows(int(self.mistaken.sum())))] if self.mistaken.any() else []),
             ],
         )
 

@@ -10,7 +10,7 @@ import click
 
 from roofcube.cli.commands import EXISTING, main
 from roofcube.cli.foreign import numbered_rows, reading_options
-from roofcube.cli.own import predicted_cube
+from roofcube.cli.own import network_options, predicted_cube
 from roofcube.cli.printing import (
     as_json_option,
     changes_of,
@@ -21,7 +21,7 @@ from roofcube.cli.printing import (
     table_text,
     to_json,
 )
-from roofcube.wording import counted
+from roofcube.wording import counted, noun_of
 
 if TYPE_CHECKING:
     from roofcube.sweep_spec import Outcome, SweepSpec
@@ -106,9 +106,10 @@ def _outcome_record(spec: SweepSpec, outcome: Outcome) -> dict[str, Any]:
 def _outcome_text(spec: SweepSpec, outcome: Outcome) -> str:
     lines = []
     if spec.reduce is not None and outcome.result is not None:
+        over = f"{outcome.points:,} {noun_of(outcome.points, 'point')}"
         kind, asked = spec.reduce.kind, ", ".join(spec.reduce.asked)
         number = f" with {counted(outcome.result.sizes['point'], 'point')}" if "point" in outcome.result.dims else ""
-        lines.append(f"{kind}{number}{f' of {asked}' if asked else ''} over {outcome.points:,} points")
+        lines.append(f"{kind}{number}{f' of {asked}' if asked else ''} over {over}")
         lines.append(str(outcome.emptied) if outcome.emptied else print_answer(outcome.result, _answer_columns(spec)))
     if outcome.path is not None:
         lines.append(
@@ -127,9 +128,8 @@ def _answer_columns(spec: SweepSpec) -> list[str]:
 @click.argument("rows", type=EXISTING)
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="Cube to write: .nc or .zarr.")
 @click.option("--platforms", type=EXISTING, multiple=True, help="TOML with platforms of your own; may be repeated.")
-@click.option(
-    "--networks", type=EXISTING, multiple=True, help="ONNX or CSV with networks of your own; may be repeated."
-)
+@click.option("--networks", type=EXISTING, multiple=True, help="ONNX, CSV or config.json of your own; may be repeated.")
+@network_options
 @click.option(
     "--unmatched", type=click.Path(dir_okay=False, path_type=Path), help="Write rows without a cell to this CSV."
 )
@@ -141,6 +141,9 @@ def join_command(
     output: Path,
     platforms: tuple[Path, ...],
     networks: tuple[Path, ...],
+    context: tuple[int, ...],
+    phase: tuple[str, ...],
+    sizes: tuple[str, ...],
     unmatched: Path | None,
     as_json: bool,
     **reading: Any,
@@ -154,7 +157,8 @@ def join_command(
     import roofcube
 
     measurements = numbered_rows(rows, **reading).table
-    cube = predicted_cube(task, platforms, networks, rows=measurements)
+    said = {"context": context, "phase": phase, "sizes": sizes}
+    cube = predicted_cube(task, platforms, networks, rows=measurements, **said)
     joined, left = roofcube.join(cube, measurements), roofcube.unmatched(cube, measurements)
     written = roofcube.save(joined, output)
     if unmatched is not None:
@@ -169,7 +173,8 @@ def join_command(
         record = {"file": written, "rows": measurements.height, "joined": found, "unmatched": reasons.to_dicts()}
         say(to_json(record | {"judged": judged}))
         return
-    say(f"{written}: {found} of {measurements.height} rows found their cell")
+    rows_found = f"{measurements.height} rows found their" if measurements.height != 1 else "1 row found its"
+    say(f"{written}: {found} of {rows_found} cell")
     if any(judged.values()):
         told = " and ".join(f"{counted(number, 'row')} {grade}" for grade, number in judged.items() if number)
         say(f"the physics gate finds {told}; roofcube check says why")

@@ -9,8 +9,9 @@ import polars as pl
 
 from roofcube import datasets
 from roofcube.cli.foreign import numbered_rows
+from roofcube.cli.own import own_networks
 from roofcube.datasets.tables import collections_of
-from roofcube.files.readers import read_network, read_platforms
+from roofcube.files.readers import read_platforms
 from roofcube.measured.physics_gate import check
 from roofcube.model.inputs import inputs
 
@@ -48,6 +49,9 @@ def check_file(
     *,
     platforms: Sequence[Path] = (),
     networks: Sequence[Path] = (),
+    context: Sequence[int] = (),
+    phase: Sequence[str] = (),
+    sizes: Sequence[str] = (),
     **reading: Any,
 ) -> Checked:
     """Put the measurements of a file through the physics gate, with platforms and networks of the user's own.
@@ -57,25 +61,28 @@ def check_file(
     rows : Path
     platforms, networks : sequence of Path
         For `read_platforms` and `read_network`; beside the embedded ones, in their place where names are equal.
+    context, phase, sizes : sequence
+        As for `own_networks`.
     **reading
         As for `numbered_rows`.
     """
     numbered = numbered_rows(rows, **reading)
-    space, replaced = _space_of(platforms, networks, numbered.table)
+    nets = own_networks(networks, context=context, phase=phase, sizes=sizes)
+    space, replaced = _space_of(platforms, nets, numbered.table)
     findings = check(numbered.table, inputs=space)
     places = pl.Series("row", numbered.rows, dtype=pl.Int64)
     findings = findings.with_columns(row=places.gather(findings["row"]))
-    return Checked(numbered.table.height, findings, numbered.kept, replaced)
+    kept = [name for name in numbered.kept if space is None or name not in space.dims]
+    return Checked(numbered.table.height, findings, kept, replaced)
 
 
 def _space_of(
-    platforms: Sequence[Path], networks: Sequence[Path], rows: pl.DataFrame
+    platforms: Sequence[Path], nets: Sequence[pl.DataFrame], rows: pl.DataFrame
 ) -> tuple[xr.Dataset | None, list[str]]:
     """Return what to judge by, also what the rows name of other collections; None where nothing is the user's own."""
-    if not platforms and not networks:
+    if not platforms and not nets:
         return None, []
     hardware = [read_platforms(path) for path in platforms]
-    nets = [read_network(path) for path in networks]
     replaced: list[str] = []
     named = []
     for own, column, embedded in (

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from roofcube.cli.foreign import reading_options
-from roofcube.cli.own import cube_of, is_cube
+from roofcube.cli.foreign import naming_options, reading_options
+from roofcube.cli.own import cube_of, is_cube, network_options
 from roofcube.cli.printing import as_json_option, expected_lines, say, sizes_text, table_text, to_json
 from roofcube.errors import RoofcubeError, page_of
 from roofcube.garbage import end_without_search
@@ -128,12 +128,13 @@ def best_command(
 
     cube, timed = with_timed_throughput(at_low_ends(cube_of(task)))
     given = {"top1": top1, "latency": latency, "power": power, "energy": energy}
-    name, where = read_limits(cube, objective, given, limits, predicted=predicted)
-    answer = roofcube.explain(cube, name, where=where)
-    other = None
-    if not bool(answer.winner["found"]) and not predicted and objective is None and name.startswith("measured"):
-        name, where = read_limits(cube, objective, given, limits, predicted=True)
-        other = roofcube.explain(cube, name, where=where) if name.startswith("predicted") else None
+    with naming_options():
+        name, where = read_limits(cube, objective, given, limits, predicted=predicted)
+        answer = roofcube.explain(cube, name, where=where)
+        other = None
+        if not bool(answer.winner["found"]) and not predicted and objective is None and name.startswith("measured"):
+            name, where = read_limits(cube, objective, given, limits, predicted=True)
+            other = roofcube.explain(cube, name, where=where) if name.startswith("predicted") else None
     predicted_only = other is not None and bool(other.winner["found"])
     if as_json:
         say(to_json(answer.to_dict() | ({} if other is None else {"by_prediction": other.to_dict()})))
@@ -153,7 +154,8 @@ def best_command(
 @click.option("--all", "everything", is_flag=True, help="Print every finding, not a summary by rule.")
 @click.option("--strict", is_flag=True, help="Exit with 1 when there is any finding.")
 @click.option("--platforms", multiple=True, type=EXISTING, help="Platforms of your own (.toml, .csv).")
-@click.option("--networks", multiple=True, type=EXISTING, help="Networks of your own (.onnx, .csv).")
+@click.option("--networks", multiple=True, type=EXISTING, help="Networks of your own (.onnx, .csv, config.json).")
+@network_options
 @reading_options
 @as_json_option
 def check_command(rows: Path, output: Path | None, everything: bool, strict: bool, as_json: bool, **given: Any) -> None:

@@ -1,19 +1,20 @@
-"""The options that say what the columns of a foreign table are, and the rows that are read as they say."""
+"""Options that say what the columns of a foreign table are, rows that are read so, and errors that speak of options."""
 
 from __future__ import annotations
 
 import re
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import click
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from roofcube.files.measurements import NumberedRows
 
-__all__ = ["column_map", "in_options", "numbered_rows", "reading_options"]
+__all__ = ["column_map", "in_options", "naming_options", "numbered_rows", "reading_options"]
 
 SIZE = re.compile(r"'([^']*)': \(?(…)\)?(?:, )?")
 # how messages speak of arguments, and what that is on the command line
@@ -31,6 +32,14 @@ SAID_OF_ARGUMENTS: tuple[tuple[str, str | Callable[[re.Match[str]], str]], ...] 
     (r"sizes=\{(.*?)\}", lambda match: re.sub(SIZE, r"--size \1=\2 ", match[1]).strip()),
     (r"`sizes(\[[^`]*\])?`", r"`--size\1`"),
     (r"\{'([^']*)': '(\w+)'\}", r"--column \1=\2"),
+    (r"`(context|phase)`", r"`--\1`"),
+    (r"\b(context|phase)=", r"--\1 "),
+    (r"`objective`", "`--for`"),
+    (r"`where\['([^']*)'\]`", r"`--limit \1`"),
+    (
+        r"`sense`: expected 'max' or 'min' for ('[^']*'), got None; say which way is better with `sense`",
+        r"`--for`: expected a variable of which more or less is better, got \1; choose another, or limit it by --limit",
+    ),
 )
 OPTIONS = (
     click.option(
@@ -60,7 +69,6 @@ def numbered_rows(
     decimal: str | None = None,
 ) -> NumberedRows:
     """Read measurements as the options say, with the row of the file behind each."""
-    from roofcube.errors import InvalidDataError
     from roofcube.files.measurements import read_numbered
 
     given: dict[str, Any] = {
@@ -70,10 +78,22 @@ def numbered_rows(
         "sep": {"tab": "\t", "\\t": "\t"}.get(sep or "", sep),
         "decimal": decimal,
     }
-    try:
+    with naming_options():
         return read_numbered(rows, **given)
-    except InvalidDataError as error:
-        raise InvalidDataError(in_options(str(error))) from error
+
+
+@contextmanager
+def naming_options() -> Iterator[None]:
+    """Let errors in a block speak of options, not of arguments."""
+    from roofcube.errors import RoofcubeError
+
+    try:
+        yield
+    except RoofcubeError as error:
+        message = in_options(str(error))
+        if message == str(error):
+            raise
+        raise type(error)(message) from error
 
 
 def in_options(message: str) -> str:

@@ -8,12 +8,11 @@ import click
 import polars as pl
 
 from roofcube.cli.commands import EXISTING, main
-from roofcube.cli.foreign import column_map, in_options
+from roofcube.cli.own import network_options, own_networks
 from roofcube.cli.printing import as_json_option, say, table_text, to_json
 from roofcube.wording import in_shown_unit, with_unit
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from pathlib import Path
 
 __all__: list[str] = []
@@ -46,22 +45,16 @@ def platforms_command(file: Path | None, as_json: bool) -> None:
 @main.command("networks")
 @click.argument("file", type=EXISTING, required=False)
 @click.option("--task", help="Of this task only.")
-@click.option("--context", type=int, multiple=True, help="Tokens of a sequence, for a config.json; may be repeated.")
-@click.option("--size", "sizes", multiple=True, help="Of a symbolic dim of an ONNX file: NAME=SIZE; may be repeated.")
+@network_options
 @as_json_option
-def networks_command(
-    file: Path | None, task: str | None, context: tuple[int, ...], sizes: tuple[str, ...], as_json: bool
-) -> None:
+def networks_command(file: Path | None, task: str | None, as_json: bool, **said: Any) -> None:
     """List the embedded networks, or those of an ONNX, CSV or config.json FILE: operations, parameters, the source."""
     import roofcube
-    from roofcube.errors import InvalidDataError, check_choice
+    from roofcube.errors import check_choice
 
-    for option, given, kind in (("--context", context, "a config.json"), ("--size", sizes, "an ONNX file")):
-        if given and file is None:
-            msg = f"`{option}`: expected {kind} beside it, got no FILE; name one, or leave it out"
-            raise InvalidDataError(msg)
-    if file is not None:
-        table = _network(file, context, sizes)
+    own = own_networks([] if file is None else [file], **said)
+    if own:
+        table = own[0]
         if "layer" in table.columns:
             keys = [name for name in ("topology", "task", "pruning_percent", "source") if name in table.columns]
             table = table.group_by(keys, maintain_order=True).agg(pl.col("ops", "params").sum())
@@ -71,30 +64,6 @@ def networks_command(
         check_choice("--task", task, table["task"].unique(maintain_order=True).to_list())
         table = table.filter(pl.col("task") == task)
     _print(table.select(name for name in NETWORKS if name in table.columns), as_json=as_json)
-
-
-def _network(file: Path, context: Sequence[int], sizes: Sequence[str]) -> pl.DataFrame:
-    """Read a network with what options say of it; a message that asks for sizes asks for the option."""
-    import roofcube
-    from roofcube.errors import InvalidDataError
-
-    given = {name: _size(name, said) for name, said in column_map("--size", sizes).items()}
-    try:
-        return roofcube.read_network(file, context=list(context) or None, sizes=given or None)
-    except InvalidDataError as error:
-        raise InvalidDataError(in_options(str(error))) from error
-
-
-def _size(name: str, said: str) -> int | tuple[int, ...]:
-    """Read a size, or the whole shape of an input, its sizes with commas between."""
-    from roofcube.errors import InvalidDataError
-
-    try:
-        sizes = tuple(int(one) for one in said.split(","))
-    except ValueError:
-        msg = f"`--size`: expected whole numbers, got {name}={said}; write it like --size {name}=128"
-        raise InvalidDataError(msg) from None
-    return sizes if len(sizes) > 1 else sizes[0]
 
 
 @main.command("variables")

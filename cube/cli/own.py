@@ -4,17 +4,31 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import click
+
+from roofcube.cli.foreign import column_map, naming_options
+
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     import polars as pl
     import xarray as xr
 
-__all__ = ["cube_of", "is_cube", "predicted_cube"]
+__all__ = ["cube_of", "is_cube", "network_options", "own_networks", "predicted_cube"]
 
 UNSAID = "custom"  # the task of a network whose file names none
 CUBES = (".nc", ".zarr")
+CONFIG, ONNX = ".json", ".onnx"
+NETWORK_OPTIONS = (
+    click.option(
+        "--context", type=int, multiple=True, help="Tokens of a sequence, for a config.json; may be repeated."
+    ),
+    click.option("--phase", multiple=True, help="prefill or decode, for a config.json [default: both]."),
+    click.option(
+        "--size", "sizes", multiple=True, help="Of a symbolic dim of an ONNX file: NAME=SIZE; may be repeated."
+    ),
+)
 
 
 def is_cube(name: str) -> bool:
@@ -29,10 +43,85 @@ def cube_of(task: str) -> xr.Dataset:
     return roofcube.load(task) if is_cube(task) else roofcube.benchmark(task)
 
 
-def predicted_cube(task: str, platforms: Sequence[Path], networks: Sequence[Path], *, rows: pl.DataFrame) -> xr.Dataset:
+def network_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options that say how networks are to be read, for `own_networks`."""
+    for option in reversed(NETWORK_OPTIONS):
+        command = option(command)
+    return command
+
+
+def own_networks(
+    files: Sequence[Path],
+    *,
+    context: Sequence[int] = (),
+    phase: Sequence[str] = (),
+    sizes: Sequence[str] = (),
+    task: str | None = None,
+) -> list[pl.DataFrame]:
+    """Read networks with what options say of them; a message that asks for an argument asks for the option.
+
+    Parameters
+    ----------
+    files : sequence of Path
+    context, phase : sequence
+        For the configurations of transformers among them.
+    sizes : sequence of str
+        For the ONNX files among them.
+    task : str, optional
+        Of a network whose file names none.
+
+    Raises
+    ------
+    InvalidDataError
+        As `roofcube.read_network`, or if an option is for none of the files.
+    """
+    import roofcube
+    from roofcube.errors import InvalidDataError
+
+    options: dict[str, dict[str, Any]] = {
+        CONFIG: {"context": list(context) or None, "phase": list(phase) or None},
+        ONNX: {"sizes": {name: _size(name, said) for name, said in column_map("--size", sizes).items()} or None},
+    }
+    kinds = {path: path.suffix.lower() for path in files}
+    for kind, named in ((CONFIG, "a config.json"), (ONNX, "an ONNX file")):
+        said = next((name for name, value in options[kind].items() if value is not None), None)
+        if said is not None and kind not in kinds.values():
+            got = ", ".join(map(str, files)) or "no network"
+            msg = f"`--{said.removesuffix('s')}`: expected {named} beside it, got {got}; name one, or leave it out"
+            raise InvalidDataError(msg)
+    with naming_options():
+        tables = [roofcube.read_network(path, **options.get(kind, {})) for path, kind in kinds.items()]
+        if task is None:
+            return tables
+        return [
+            table if _names_task(table) else roofcube.read_network(path, task=task, **options.get(kind, {}))
+            for table, (path, kind) in zip(tables, kinds.items(), strict=True)
+        ]
+
+
+def _names_task(table: pl.DataFrame) -> bool:
+    return "task" in table.columns and bool(set(table["task"].to_list()) - {UNSAID})
+
+
+def _size(name: str, said: str) -> int | tuple[int, ...]:
+    """Read a size, or the whole shape of an input, its sizes with commas between."""
+    from roofcube.errors import InvalidDataError
+
+    try:
+        sizes = tuple(int(one) for one in said.split(","))
+    except ValueError:
+        msg = f"`--size`: expected whole numbers, got {name}={said}; write it like --size {name}=128"
+        raise InvalidDataError(msg) from None
+    return sizes if len(sizes) > 1 else sizes[0]
+
+
+def predicted_cube(
+    task: str, platforms: Sequence[Path], networks: Sequence[Path], *, rows: pl.DataFrame, **said: Any
+) -> xr.Dataset:
     """Load a cube, or predict a task with own platforms and networks beside the usual ones, and what rows name more.
 
-    Platforms that rows name and another collection knows, and their batches, are there too.
+    Platforms that rows name and another collection knows, and their batches, are there too; `said` is for
+    `own_networks`.
 
     Raises
     ------
@@ -48,6 +137,7 @@ def predicted_cube(task: str, platforms: Sequence[Path], networks: Sequence[Path
         if platforms or networks:
             msg = f"`{task}`: a cube has its own platforms and networks; leave out --platforms and --networks"
             raise InvalidDataError(msg)
+        own_networks([], **said)
         return roofcube.load(task)
     options: dict[str, Any] = {}
     collection = collection_of(task)
@@ -58,22 +148,14 @@ def predicted_cube(task: str, platforms: Sequence[Path], networks: Sequence[Path
     beside = [label for label in collections_of("platform", named, first=collection) if label not in {*known, *mine}]
     if hardware or beside:
         options["platforms"] = [*known, *beside, *hardware]
-    if networks:
+    own = own_networks(networks, **said, task=task)
+    if own:
         table = roofcube.datasets.load_topologies(collection=collection)
         embedded = table.filter(table["task"] == task)["topology"].unique(maintain_order=True).to_list()
-        options["topologies"] = [*embedded, *(_network(path, task) for path in networks)]
+        options["topologies"] = [*embedded, *own]
     inputs = roofcube.inputs(task, **options)
     usual = inputs["batch"].values.tolist()
     batches = rows["batch"].unique().to_list()
     if not set(batches) <= set(usual):
         inputs = roofcube.inputs(task, **options, batch=sorted({*usual, *batches}))
     return roofcube.predict(inputs)
-
-
-def _network(path: Path, task: str) -> pl.DataFrame:
-    """Read a network; one whose file names no task is of the task asked for."""
-    import roofcube
-
-    table = roofcube.read_network(path)
-    said = set(table["task"].to_list()) - {UNSAID} if "task" in table.columns else set()
-    return table if said else roofcube.read_network(path, task=task)

@@ -12,7 +12,7 @@ import numpy as np
 from roofcube.inert import inert_text
 from roofcube.labels import flat_column
 from roofcube.vocabulary import DIMS
-from roofcube.wording import flag_words, in_shown_unit, percent, short
+from roofcube.wording import flag_words, in_shown_unit, noun_of, percent, short, unit_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -67,8 +67,8 @@ def expected_lines(expectations: pl.DataFrame) -> list[str]:
 
 
 def sizes_text(cube: xr.Dataset) -> str:
-    """Write the sizes of a cube: 9 platform × 11 batch."""
-    return " × ".join(f"{size} {dim}" for dim, size in cube.sizes.items()) or "one cell"
+    """Write the sizes of a cube: 9 platforms × 11 batches."""
+    return " × ".join(f"{size} {noun_of(size, str(dim))}" for dim, size in cube.sizes.items()) or "one cell"
 
 
 def table_text(table: pl.DataFrame) -> str:
@@ -174,6 +174,6 @@ def _is_known(value: Any) -> bool:
 
 def _shown_value(answer: xr.Dataset, name: str, value: Any) -> str:
     if isinstance(value, float | np.floating):
-        unit = str(answer[name].attrs.get("units", "1"))
+        unit = unit_of(answer, name, "1")
         return in_shown_unit(float(value), unit) if name not in DIMS else short(float(value))
     return str(value)

@@ -15,7 +15,7 @@ from roofcube.explorer.categories import Category, label_text, spaced
 from roofcube.explorer.rows import ENDS, Rows, is_number, measured_names, rows_of_kind, sense_in
 from roofcube.model.graph import LAYER
 from roofcube.sweep.low_ends import at_low_ends, has_intervals
-from roofcube.wording import listed, title_of
+from roofcube.wording import listed, title_of, unit_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -92,7 +92,7 @@ class StoredSource:
 
     def unit(self, name: str) -> str:
         """Return the SI unit of a variable."""
-        return str(self.cube[name].attrs.get("units", ""))
+        return unit_of(self.cube, name)
 
     def extent(self, kind: str, name: str) -> tuple[float, float]:
         """Return the least and the largest value of a variable."""

@@ -20,7 +20,7 @@ from roofcube.explorer.stored import latency_of
 from roofcube.model.graph import EXTRAPOLATES
 from roofcube.sweep.answers.points import as_points
 from roofcube.sweep.stopping import stoppable
-from roofcube.wording import title_of, with_thousands
+from roofcube.wording import OF_TOKENS, counted, inputs_are_tokens, title_of, with_thousands
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -52,7 +52,7 @@ class SweptSource:
             raise InvalidDataError(msg)
         self.cube = sweep
         inputs = sweep.inputs
-        self.title = f"{title_of(inputs)}: a sweep of {with_thousands(sweep.size)} points"
+        self.title = f"{title_of(inputs)}: a sweep of {counted(sweep.size, 'point')}"
         self._extents: dict[str, tuple[float, float]] = {}
         self._results: OrderedDict[Any, tuple[Any, ...]] = OrderedDict()
         self._lock = RLock()
@@ -126,8 +126,10 @@ class SweptSource:
     def unit(self, name: str) -> str:
         """Return the SI unit of a variable."""
         coordinate = self._coords.get(name)
-        attributes = self.cube.context.attributes(name) if coordinate is None else coordinate.attrs
-        return str(attributes.get("units", ""))
+        if coordinate is not None:
+            return str(coordinate.attrs.get("units", ""))
+        unit = str(self.cube.context.attributes(name).get("units", ""))
+        return OF_TOKENS[unit] if unit in OF_TOKENS and inputs_are_tokens(self.cube.inputs) else unit
 
     def extent(self, kind: str, name: str) -> tuple[float, float]:  # noqa: ARG002
         """Return the least and the largest value of a variable."""

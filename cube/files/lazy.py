@@ -21,11 +21,13 @@ from roofcube.interrupts import aside
 from roofcube.options import limit_said, set_options
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from contextlib import AbstractContextManager
     from pathlib import Path
 
     import xarray as xr
+
+    from roofcube.files.guards.hdf_chunks import Packed
 
 __all__ = ["blamed", "identity", "netcdf_handle", "one_thread", "small_caches", "with_guarded_values"]
 
@@ -110,7 +112,9 @@ def small_caches() -> Iterator[None]:
             netCDF4.set_chunk_cache(size, slots, preemption)
 
 
-def with_guarded_values(opened: xr.Dataset, source: Path, of: Identity) -> xr.Dataset:
+def with_guarded_values(
+    opened: xr.Dataset, source: Path, of: Identity, packed: Iterable[tuple[str, Packed]] = ()
+) -> xr.Dataset:
     """Return a cube whose values, where they are still in the file, are read as those of the file that was opened.
 
     Parameters
@@ -119,6 +123,8 @@ def with_guarded_values(opened: xr.Dataset, source: Path, of: Identity) -> xr.Da
     source : Path
     of : tuple of int
         Its identity before it was opened.
+    packed : iterable of tuple of str, Packed
+        Chunks of variables to be looked at before they are read.
 
     Examples
     --------
@@ -134,10 +140,11 @@ def with_guarded_values(opened: xr.Dataset, source: Path, of: Identity) -> xr.Da
     ...     print(str(error).rpartition("inputs.zarr: ")[2])
     expected the file that was opened, got one replaced or changed since; load it again
     """
-    guarded = {}
+    guarded, chunks = {}, list(packed)
     for name, variable in opened.variables.items():
         if not variable._in_memory and variable.chunks is None:
-            values: Any = indexing.LazilyIndexedArray(_GuardedValues(variable, source, of))
+            of_variable = [one for owner, one in chunks if owner == name]
+            values: Any = indexing.LazilyIndexedArray(_GuardedValues(variable, source, of, of_variable))
             own: Any = indexing.MemoryCachedArray(indexing.CopyOnWriteArray(values))  # type: ignore[no-untyped-call]
             guarded[name] = variable.copy(deep=False, data=own)
     return opened.assign(guarded)
@@ -146,10 +153,10 @@ def with_guarded_values(opened: xr.Dataset, source: Path, of: Identity) -> xr.Da
 class _GuardedValues(BackendArray):
     """Values of a variable in a file, checked after each read to be of the file that was opened."""
 
-    __slots__ = ("dtype", "limit", "of", "shape", "source", "variable")
+    __slots__ = ("dtype", "limit", "of", "packed", "shape", "source", "variable")
 
-    def __init__(self, variable: xr.Variable, source: Path, of: Identity) -> None:
-        self.variable, self.source, self.of = variable, source, of
+    def __init__(self, variable: xr.Variable, source: Path, of: Identity, packed: list[Packed]) -> None:
+        self.variable, self.source, self.of, self.packed = variable, source, of, packed
         self.shape, self.dtype = variable.shape, variable.dtype
         self.limit = limit_said()
 
@@ -167,6 +174,8 @@ class _GuardedValues(BackendArray):
         # older versions of Dask ask from threads outside of the block in which options were set
         limited = set_options(memory=self.limit) if self.limit and limit_said() is None else nullcontext()
         with limited, one_thread(self.source), blamed(self.source):
+            for chunks in self.packed:
+                chunks.check(key)
             return np.asarray(self.variable[key].values)
 
     def _check_source(self) -> None:

@@ -19,7 +19,7 @@ from roofcube.files.attributes import ORIGINAL
 from roofcube.files.decoding import decoded
 from roofcube.files.encoding import encoded
 from roofcube.files.fingerprints import PART, in_parts, parts_to_hash, values_to_hash
-from roofcube.files.guards import declared
+from roofcube.files.guards import declared, hdf_chunks
 from roofcube.files.lazy import blamed, identity, netcdf_handle, one_thread, small_caches, with_guarded_values
 from roofcube.interrupts import aside, import_whole, is_abandoned
 from roofcube.labels import bytes_in_file
@@ -301,7 +301,9 @@ def _chunks_of_file(lazy: xr.Dataset) -> dict[Any, int]:
 
 def _guarded(source: Path) -> xr.Dataset:
     before = identity(source)
-    return with_guarded_values(_open(source), source, before)
+    opened = _open(source)
+    packed = hdf_chunks.packed_values(source, memory_limit()) if source.suffix == ".nc" else []
+    return with_guarded_values(opened, source, before, packed)
 
 
 def _check_content(source: Path, cube: xr.Dataset, attributes: Mapping[str, Any]) -> None:
@@ -365,7 +367,11 @@ def _open(source: Path, *, reading: bool = False) -> xr.Dataset:
     declared.check_no_groups(source)
     # one handle for all: netCDF4 1.7 crashes where a second one is opened and closed beside one that is in use
     before = declared.open_files()
-    store = NetCDF4DataStore(netcdf_handle(source), mode="r")  # type: ignore[no-untyped-call]
+    try:
+        store = NetCDF4DataStore(netcdf_handle(source), mode="r")  # type: ignore[no-untyped-call]
+    except OSError:
+        declared.check_no_dead_links(source)
+        raise
     try:
         declared.check_no_other_opened(source, before)
         _check_netcdf(source, store, reading=reading)
@@ -416,9 +422,12 @@ def _check_netcdf(source: Path, store: Any, *, reading: bool) -> None:
         rest = source.stat().st_size - sum(sizes.values())
         rest += (TEXT - TEXT_IN_FILE) * sum(math.prod(store.ds[name].shape) for name in text)
         sizes[text[0]] += WIDE * max(0, rest)
-    declared.check_bytes(source, sizes, parts)
+    # a chunk is unpacked beside the values
+    declared.check_bytes(source, sizes, parts, beside=max(parts.values(), default=0) if reading else 0)
     if reading:
         declared.check_chunks(source, most)
+    for _, packed in hdf_chunks.packed_values(source, memory_limit() - sum(sizes.values()), None if reading else sizes):
+        packed.check()
     if not own:  # what lies in one piece may lie in other files
         declared.check_own_values(source)
 

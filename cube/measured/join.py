@@ -20,7 +20,7 @@ from roofcube.model.inputs import inputs as model_inputs
 from roofcube.model.predict import predict
 from roofcube.options import check_fits
 from roofcube.vocabulary import DIMS, LAB, OFFER, THREADED, attributes
-from roofcube.wording import AS_GIVEN, counted
+from roofcube.wording import AS_GIVEN, counted, noun_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -218,9 +218,9 @@ def _warn_of_none(table: pl.DataFrame, where: RowLocations) -> None:
     """Tell whoever joins rows of which none has a cell: nothing else would say so."""
     if table.height and not where.mask.any():
         source = table["source_row"][0] if "source_row" in table.columns else None
+        rows = f"none of the {table.height} rows has a cell" if table.height > 1 else "the only row has no cell"
         msg = (
-            f"none of the {table.height} rows has a cell of the cube: {source or 'row 0'} has none because "
-            f"{where.reasons[0]}; "
+            f"{rows} of the cube: {source or 'row 0'} has none because {where.reasons[0]}; "
             "`roofcube.unmatched` lists the reason of each"
         )
         warnings.warn(msg, UserWarning, stacklevel=3)
@@ -403,7 +403,7 @@ def _ratios(cube: xr.Dataset) -> dict[str, xr.Variable]:
         ratios = {"energy_per_input": (dims, energy), "inputs_per_joule": (dims, 1.0 / energy)}
         if "predicted_throughput" in cube:
             ratios["efficiency"] = _ratio_of(throughput, cube["predicted_throughput"])
-    comment = {"comment": f"{DERIVED}: {derived} cells"} if derived else {}
+    comment = {"comment": f"{DERIVED}: {derived} {noun_of(derived, 'cell')}"} if derived else {}
     return {name: labelled(dims, values, {**attributes(name), **comment}) for name, (dims, values) in ratios.items()}
 
 

@@ -24,12 +24,13 @@ from roofcube.wording import (
     configuration_of,
     counted,
     digits_along,
+    in_shown_unit,
     listed,
     percent,
     quantity,
     short,
+    unit_of,
     with_thousands,
-    with_unit,
 )
 
 if TYPE_CHECKING:
@@ -183,10 +184,10 @@ def _fastest_prediction(cube: xr.Dataset) -> str:
     top = best(careful, "predicted_throughput")
     if not bool(top["found"]):
         return ""
-    told = quantity(float(top["predicted_throughput"]), "inputs/s")
+    told = in_shown_unit(float(top["predicted_throughput"]), unit_of(top, "predicted_throughput"))
     name = f"predicted_throughput{EXPECTED}"
     if name in top:
-        expected = quantity(float(top[name]), "inputs/s")
+        expected = in_shown_unit(float(top[name]), unit_of(top, name))
         told = f"at least {told}, the low end of the interval around {expected}"
     where = top if "batch" in cube["predicted_throughput"].dims else top.drop_vars("batch", errors="ignore")
     beyond = float(top[EXTRAPOLATES]) == 1.0 if EXTRAPOLATES in top else False
@@ -301,7 +302,9 @@ def _front_text(subject: Subject) -> str:
     names = list(dict.fromkeys(front["platform"].values.tolist())) if "platform" in front.coords else []
     ends = front.isel(point=0), front.isel(point=-1)
     low, high = (
-        f"{with_unit(float(end['measured_throughput']), 'inputs/s')} at {float(end[accuracy]):.2f} %" for end in ends
+        f"{in_shown_unit(float(end['measured_throughput']), unit_of(end, 'measured_throughput'))} at "
+        f"{float(end[accuracy]):.2f} %"
+        for end in ends
     )
     said = (
         f"The measured front of accuracy and throughput has {counted(front.sizes['point'], 'point')} on "

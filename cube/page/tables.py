@@ -15,7 +15,17 @@ from roofcube.page.selection import MANY, figures_of_merit
 from roofcube.sweep.low_ends import EXPECTED, at_low_ends, has_intervals
 from roofcube.sweep.questions import best
 from roofcube.vocabulary import QUALITY, sense_of
-from roofcube.wording import counted, digits_along, labels_text, plain_values, quantity, short, units_of, with_thousands
+from roofcube.wording import (
+    counted,
+    digits_along,
+    inputs_are_tokens,
+    labels_text,
+    plain_values,
+    quantity,
+    short,
+    units_of,
+    with_thousands,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -168,7 +178,7 @@ def _row_of_point(
     return (
         goal,
         labels_text(point, str(winner.attrs.get("dim_order", "")), units_of(winner), digits),
-        told("throughput", "inputs/s"),
+        told("throughput", "tokens/s" if inputs_are_tokens(winner) else "inputs/s"),
         told("latency", "s"),
         "not known" if top1 is None or top1 != top1 else f"{top1:.2f} %",
         told("energy", "J"),

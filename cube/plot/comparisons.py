@@ -132,7 +132,8 @@ def _comparison_figure(cube: xr.Dataset, table: tables.Columns, rows: Rows, labe
     low, high = style.log_bounds(np.concatenate([table[name] for name in SHOWN]), low=0.6)
     # room for the errors, a column right of all marks
     edge = high * (high / low) ** 0.14
-    data = {**_comparison_columns(table), "edge": np.full(len(table["row"]), edge)}
+    unit = tables.rate_unit(cube)
+    data = {**_comparison_columns(table, unit), "edge": np.full(len(table["row"]), edge)}
     doubtful = tables.doubts(cube, table["quality"], ("throughput",), but=("above_roofline",))
     tooltip = {name: f"@{name}_text" for name in ("measured", "calibrated", "bound", "published")}
     tooltip |= {"flags": "@flags", "source": tables.source_text(cube)}
@@ -153,16 +154,16 @@ def _comparison_figure(cube: xr.Dataset, table: tables.Columns, rows: Rows, labe
     ]  # fmt: skip
     title, notes = _words(table, label)
     notes.append(f"{left_out}; the title speaks of these" if left_out else "")
-    x, key = Axis("throughput (inputs/s, log scale)", (low, edge), log=True), _entries(table, label)
+    x, key = Axis(f"throughput ({unit}, log scale)", (low, edge), log=True), _entries(table, label)
     return row_plane(parts, rows, name="comparison", x=x, title=title, notes=notes, key=key)
 
 
-def _comparison_columns(table: tables.Columns) -> dict[str, Any]:
+def _comparison_columns(table: tables.Columns, unit: str) -> dict[str, Any]:
     data = fields(table, "flags", "source")
     data["measured"] = table["measured_throughput"]
     data.update({name: table[name] for name in SHOWN[1:]})
-    data["measured_text"] = tables.value_text(data["measured"], "inputs/s")
-    data.update({f"{name}_text": _told(table, name) for name in ("published", "bound", "calibrated")})
+    data["measured_text"] = tables.value_text(data["measured"], unit)
+    data.update({f"{name}_text": _told(table, name, unit) for name in ("published", "bound", "calibrated")})
     span = zip(
         data["calibrated_text"], tables.value_text(table["low"], ""), tables.value_text(table["high"], ""), strict=True
     )
@@ -172,9 +173,9 @@ def _comparison_columns(table: tables.Columns) -> dict[str, Any]:
     return data
 
 
-def _told(table: tables.Columns, name: str) -> list[str]:
+def _told(table: tables.Columns, name: str, unit: str) -> list[str]:
     """Write a prediction and how far it is off."""
-    texts = tables.value_text(table[name], "inputs/s")
+    texts = tables.value_text(table[name], unit)
     ratio = table[name] / table["measured_throughput"]
     return [f"{text}{_off(one, ', ')}" for text, one in zip(texts, ratio, strict=True)]
 

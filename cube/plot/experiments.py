@@ -57,9 +57,9 @@ def latency_throughput(cube: xr.Dataset, *, scope: str = "compute", measurements
     cube = tables.require(cube, (throughput, latency), figure="latency_throughput", measurements=measurements)
     table = tables.records(cube, [throughput, latency], known=(throughput, latency), bare=True)
     table = tables.sorted_rows(table, tables.ranks(cube, table, "platform"))
-    pair = latency, throughput
+    pair, unit = (latency, throughput), tables.rate_unit(cube)
     x = Axis("latency of the whole batch (ms, log scale)", style.log_bounds(table[latency]), log=True)
-    y = Axis("throughput (inputs/s, log scale)", style.log_bounds(table[throughput]), log=True)
+    y = Axis(f"throughput ({unit}, log scale)", style.log_bounds(table[throughput]), log=True)
     source = tables.source_text(cube) if kind == "measured" else tables.model_text(cube)
     lines: dict[str, Any] = {"lines": _lines_by_batch(cube, table, pair)} if len(table[latency]) <= MANY else {}
     drawn, shade, marked = marks(
@@ -70,11 +70,11 @@ def latency_throughput(cube: xr.Dataset, *, scope: str = "compute", measurements
         name="latency_throughput.points",
         doubtful=tables.doubts(cube, table["quality"], ("throughput", "latency"), scope=scope),
         worth=lambda: extreme_rows(table, table[throughput], -table[latency]),
-        tooltip={"throughput": ("y", "inputs/s"), "latency": ("x", "ms"), "flags": "@flags", "source": source},
+        tooltip={"throughput": ("y", unit), "latency": ("x", "ms"), "flags": "@flags", "source": source},
         **lines,
     )
     note = f"{tables.how_text(kind, scope, cube)}; a line joins the batches of one configuration; {style.HOLLOW}"
-    title, notes, key = _fastest(table, throughput, latency), [note, shade], platform_key(marked)
+    title, notes, key = _fastest(table, throughput, latency, unit), [note, shade], platform_key(marked)
     return plane(drawn, name="latency_throughput", x=x, y=y, title=title, notes=notes, key=key)
 
 
@@ -92,10 +92,10 @@ def _lines_by_batch(cube: xr.Dataset, table: tables.Columns, pair: tuple[str, st
     }
 
 
-def _fastest(table: tables.Columns, throughput: str, latency: str) -> str:
+def _fastest(table: tables.Columns, throughput: str, latency: str, unit: str) -> str:
     most, least = int(np.argmax(table[throughput])), int(np.argmin(table[latency]))
     return (
-        f"Highest throughput {with_unit(float(table[throughput][most]), 'inputs/s')} ({table['platform'][most]}), "
+        f"Highest throughput {with_unit(float(table[throughput][most]), unit)} ({table['platform'][most]}), "
         f"shortest latency {quantity(1e-3 * float(table[latency][least]), 's')} ({table['platform'][least]})"
     )
 

@@ -326,7 +326,7 @@ def overlap(cube: xr.Dataset, *, scope: str = "compute", measurements: Any = Non
             stairs = front_of(best, more, ties="all")
             line = f"overlap.{kind}_front"
             parts.append(_staircase(best, stairs, more, name=line, colour=colour, marks=f"overlap.{kind}"))
-    values = {"x": ("x", "inputs/s"), "y": ("y", "%")}
+    values = {"x": ("x", tables.rate_unit(cube)), "y": ("y", "%")}
     of_circles = {"predicted": values["x"], "top-1 accuracy": values["y"], "state": "@match"}
     of_crosses = {"measured": values["x"], "top-1 accuracy": values["y"], "efficiency": "@ratio", "state": "@match"}
     parts += [
@@ -390,7 +390,8 @@ def _overlap_words(
     not_drawn = [int((best[x].notnull() & best[y].isnull()).sum()) for x, y in (POSSIBLE, pair)]
     lost = "; not drawn for want of an accuracy: {} predicted, {} measured".format(*not_drawn) if any(not_drawn) else ""
     alone = [count - ratio.size for count in counts]
-    told = f"{ratio.size} configurations matched, {alone[0]} predicted only (pale), {alone[1]} measured only{lost}"
+    matched = counted(ratio.size, "configuration")
+    told = f"{matched} matched, {alone[0]} predicted only (pale), {alone[1]} measured only{lost}"
     told += tables.accuracy_text(best) if counts[1] else ""
     how = f"measured at the best batch, {tables.scope_text(scope)}; boxed cross = flagged, reason in the tooltip"
     return said, [told, f"{how}; staircases = Pareto fronts of what is shown"]

@@ -82,7 +82,7 @@ def efficiency(
     choices = {label: one for label, one in choices.items() if np.isfinite(one["measured"]).any()}
     titles = [_title(label, one, table) for label, one in choices.items()]
     notes = [*_notes(choices, scope, published=published), f"{few}; the title speaks of these" if few else ""]
-    return _bars_figure(name, table, rows, choices, titles, notes, tables.model_text(cube))
+    return _bars_figure(name, table, rows, choices, titles, notes, cube)
 
 
 def _of_predictions(cube: xr.Dataset) -> Any:
@@ -93,16 +93,16 @@ def _of_predictions(cube: xr.Dataset) -> Any:
     share = table[names[0]] / table[names[1]]
     table, rows, few = by_configuration(best, table, -share)
     predicted, peak = (table[name] for name in names)
-    blank = np.full(len(peak), "not measured", dtype=object)
+    blank, unit = np.full(len(peak), "not measured", dtype=object), tables.rate_unit(cube)
     columns = {
         "measured": np.full(len(peak), np.nan), "predicted": predicted, "peak": peak, "measured_text": blank,
-        "predicted_text": tables.value_text(predicted, "inputs/s"), "filled": np.ones(len(peak)), "flags": blank,
+        "predicted_text": tables.value_text(predicted, unit), "filled": np.ones(len(peak)), "flags": blank,
         "note": np.array([percent(one) for one in predicted / peak], dtype=object),
     }  # fmt: skip
     middle = percent(float(np.median(share)))
     notes = [f"percent = predicted ÷ peak, {tables.plain_model(cube)}; nothing was measured", few]
     title = f"Predicted: {middle} of the compute peak in the median"
-    return _bars_figure("efficiency", table, rows, {BEST: columns}, [title], notes, tables.model_text(cube))
+    return _bars_figure("efficiency", table, rows, {BEST: columns}, [title], notes, cube)
 
 
 def _by_batch(ratios: xr.Dataset, throughput: str) -> dict[str, xr.Dataset]:
@@ -138,8 +138,11 @@ def _bar_columns(cube: xr.Dataset, table: tables.Columns, label: str, scope: str
     measured, predicted, batch, quality = (
         table[f"{name} {label}"] for name in ("measured", "predicted", "batch", "quality")
     )
-    columns = {"measured": measured, "predicted": predicted, "peak": table["peak_throughput"]}
-    texts = zip(tables.value_text(measured, "inputs/s"), batch, strict=True)
+    columns, unit = (
+        {"measured": measured, "predicted": predicted, "peak": table["peak_throughput"]},
+        tables.rate_unit(cube),
+    )
+    texts = zip(tables.value_text(measured, unit), batch, strict=True)
     notes = [
         _percent_note(*one, published=published)
         for one in zip(measured / predicted, measured, columns["peak"], table["fits on chip"], batch, strict=True)
@@ -149,7 +152,7 @@ def _bar_columns(cube: xr.Dataset, table: tables.Columns, label: str, scope: str
     doubtful = tables.doubts(cube, quality, ("throughput",), scope=scope, but=("above_roofline",))
     return {
         **columns,
-        "predicted_text": tables.value_text(predicted, "inputs/s"),
+        "predicted_text": tables.value_text(predicted, unit),
         "measured_text": [f"{text}{f', batch {own:g}' if own == own else ''}" for text, own in texts],
         "note": np.where(unknown, "not measured", np.array(notes, dtype=object)),
         "filled": np.where(doubtful, 0.0, 1.0),
@@ -194,13 +197,13 @@ def _bars_figure(
     choices: dict[str, dict[str, Any]],
     titles: list[str],
     notes: list[str],
-    model: str,
+    cube: xr.Dataset,
 ) -> Any:
     start = max(choices, key=lambda one: int(np.isfinite(choices[one]["measured"]).sum()))
     floor = style.floor_of(*(one[bar] for one in choices.values() for bar in BARS))
     data = fields(table)
     data["end"] = np.nanmax([one[bar] for one in choices.values() for bar in BARS], axis=0)
-    data["peak_text"] = tables.value_text(choices[start]["peak"], "inputs/s")
+    data["peak_text"] = tables.value_text(choices[start]["peak"], tables.rate_unit(cube))
     place = dict(data)
     if len(choices) > 1:
         for label, columns in choices.items():
@@ -211,7 +214,7 @@ def _bars_figure(
     ]  # fmt: skip
     tooltip = {
         "measured": "@measured_text", "predicted": "@predicted_text", "peak": "@peak_text", "efficiency": "@note",
-        "flags": "@flags", "model": model,
+        "flags": "@flags", "model": tables.model_text(cube),
     }  # fmt: skip
     # room for the reasons, which stand right of the longest bar
     said = [note for one in choices.values() for note in one["note"]]
@@ -229,7 +232,7 @@ def _bars_figure(
              fill_alpha="filled", line_width=1.2, tooltip=tooltip, texts=[numbers("end", "note")]),
     ]  # fmt: skip
     looks = dict(zip(WORDS, (style.PEAK, style.PREDICTED, style.MEASURED), strict=True))
-    words = f"throughput (inputs/s, log scale, bars start at {short(floor)})"
+    words = f"throughput ({tables.rate_unit(cube)}, log scale, bars start at {short(floor)})"
     key = swatches(looks if np.isfinite(data["measured"]).any() else tables.only(looks, *WORDS[:2]))
     x, title = log_axis(words, data["end"], floor, room), titles[list(choices).index(start)]
     return row_plane(parts, rows, name=name, x=x, title=title, notes=notes, key=key, tags=tags)

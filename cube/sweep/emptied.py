@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from roofcube.sweep.questions import context_of, count
-from roofcube.wording import listed
+from roofcube.wording import listed, noun_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -52,17 +52,21 @@ class Emptied:
     def __repr__(self) -> str:
         if not self.n_points:
             return "nothing: the space has no point"
-        lines = []
+        lines, points = [], f"{self.n_points:,} {noun_of(self.n_points, 'point')}"
         if self.meeting:
             lines.append(
-                f"nothing: {self.meeting:,} of {self.n_points:,} points meet all limits, but "
+                f"nothing: {self.meeting:,} of {points} {'meets' if self.meeting == 1 else 'meet'} all limits, but "
                 f"{listed(list(self.unknown)) or 'what is asked for'} is not known at any of them"
             )
         else:
-            lines.append(f"nothing: none of {self.n_points:,} points meets all limits")
+            lines.append(f"nothing: none of {points} meets all limits")
         for name, number in self.removed.items():
             left = self.without.get(name, 0)
-            helps = f"without it {left:,} points are left" if left else "without it nothing is left either"
+            helps = (
+                f"without it {left:,} {'point is' if left == 1 else 'points are'} left"
+                if left
+                else "without it nothing is left either"
+            )
             lines.append(f"limit {name} alone removes {number:,}; {helps}")
         return "\n".join(lines)
 

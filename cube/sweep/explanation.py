@@ -14,7 +14,18 @@ from roofcube.sweep.flags import bits_of, codes_of, meanings_of
 from roofcube.sweep.low_ends import EXPECTED
 from roofcube.sweep.moments import moment_of
 from roofcube.sweep.questions import best, context_of
-from roofcube.wording import configuration_of, counted, digits_apart, in_shown_unit, listed, moment_text, outward, short
+from roofcube.wording import (
+    configuration_of,
+    counted,
+    digits_apart,
+    in_shown_unit,
+    listed,
+    moment_text,
+    noun_of,
+    outward,
+    short,
+    unit_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -41,12 +52,15 @@ class Relaxation:
         The objective that is then reached.
     rounded : object
         `to`, with three digits rounded away from the limit: what a text says, and what still lets the point in.
+    unit : str
+        Of the objective there.
     """
 
     name: str
     to: Any
     gains: float
     rounded: Any
+    unit: str
 
 
 @dataclass(frozen=True)
@@ -114,7 +128,7 @@ class Explanation:
         lines = self._words_of_winner() if found else self._nothing()
         if self.removed:
             parts = [f"{name} removes {number:,}" for name, number in self.removed.items()]
-            lines.append(f"limits, each alone, of {self.n_points:,} points: {', '.join(parts)}")
+            lines.append(f"limits, each alone, of {self._points}: {', '.join(parts)}")
         lines += self._words_of_impossible()
         lines += [self._words_of(one) for one in self.relaxations]
         return "\n".join(lines)
@@ -126,6 +140,10 @@ class Explanation:
         rows = [[name, number, relaxed.get(name, "")] for name, number in self.removed.items()]
         columns = ("limit", f"removes alone, of {self.n_points:,}", "what would gain")
         return html_table(words[0], columns, rows, [*words[1:], *self._words_of_impossible()])
+
+    @property
+    def _points(self) -> str:
+        return f"{self.n_points:,} {noun_of(self.n_points, 'point')}"
 
     def _words_of_winner(self) -> list[str]:
         lines = [f"{_configuration(self.winner, self.digits)}: {_figure(self.winner, self.objective)}"]
@@ -145,7 +163,7 @@ class Explanation:
         return lines
 
     def _nothing(self) -> list[str]:
-        lines = [f"nothing of {self.n_points:,} points meets all limits"]
+        lines = [f"nothing of {self._points} meets all limits"]
         return [*lines, f"without a value at any point: {listed(list(self.unknown))}"] if self.unknown else lines
 
     def _words_of_impossible(self) -> list[str]:
@@ -155,7 +173,7 @@ class Explanation:
     def _words_of(self, one: Relaxation) -> str:
         unit = self.winner[one.name].attrs.get("units", "") if one.name in self.winner.variables else ""
         to = in_shown_unit(one.rounded, unit) if isinstance(one.to, float) else str(_item(one.to))
-        gain = in_shown_unit(one.gains, self.winner[self.objective].attrs.get("units", ""))
+        gain = in_shown_unit(one.gains, one.unit)
         before = float(self.winner[self.objective])
         more, less = (one.gains, before) if self.sense == "max" else (before, one.gains)
         times = f", {short(more / less)} times as good" if less > 0 else ""
@@ -277,7 +295,7 @@ def _relaxations(
         if found and not (reached > float(winner[objective]) if way == "max" else reached < float(winner[objective])):
             continue
         to = _allowed(relaxed[name].variable) if name in relaxed.variables else None
-        relaxations.append(Relaxation(name, to, reached, _rounded(to, limit)))
+        relaxations.append(Relaxation(name, to, reached, _rounded(to, limit), unit_of(relaxed, objective)))
     return tuple(sorted(relaxations, key=lambda one: one.gains, reverse=way == "max"))
 
 
@@ -355,7 +373,7 @@ def _configuration(point: xr.Dataset, digits: Mapping[str, int]) -> str:
 
 
 def _figure(point: xr.Dataset, objective: str) -> str:
-    unit = point[objective].attrs.get("units", "")
+    unit = unit_of(point, objective)
     told = in_shown_unit(float(point[objective]), unit)
     expected = f"{objective}{EXPECTED}"
     if expected not in point:

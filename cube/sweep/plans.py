@@ -19,6 +19,7 @@ from roofcube.notebook import html_table
 from roofcube.options import memory_limit, thread_count
 from roofcube.sweep.contexts.where import Where
 from roofcube.sweep.zarr_store import stored_bytes
+from roofcube.wording import noun_of
 
 if TYPE_CHECKING:
     from roofcube.kernels.engine.reductions import Reduction
@@ -103,14 +104,14 @@ class Plan:
         needed = any(one.strategy == "stream" for one in self.questions)
         width = max((len(one.question) for one in self.questions), default=0)
         lines = [
-            f"{self.points:,} points",
+            f"{self.points:,} {noun_of(self.points, 'point')}",
             f"stored    {_human(self.bytes_stored)}, {fits} the limit of {_human(self.memory_limit)}",
             f"strategy  {WAYS.get(self.strategy, self.strategy)}",
             f"tile      {tile}",
             f"compiled  {'yes' if self.compiled else 'not yet' if needed else 'not needed'}",
             *(f"expected  {one.question:{width}}  {one.seconds:.2g} s by {one.strategy}" for one in self.questions),
             f"          {self.visit_seconds:.2g} s to visit every point: a histogram, each pass of a quantile, at most",
-            f"memory    {_human(self.memory)}, {self.threads} threads",
+            f"memory    {_human(self.memory)}, {self.threads} {noun_of(self.threads, 'thread')}",
         ]
         return "\n".join(lines)
 
@@ -122,9 +123,11 @@ class Plan:
         )
         notes = [
             f"Stored it would take {_human(self.bytes_stored)}; the limit is {_human(self.memory_limit)}.",
-            f"{_human(self.memory)} above what is loaded, {self.threads} threads.",
+            f"{_human(self.memory)} above what is loaded, {self.threads} {noun_of(self.threads, 'thread')}.",
         ]
-        return html_table(f"Plan for {self.points:,} points", ("question", "expected", "way"), rows, notes)
+        return html_table(
+            f"Plan for {self.points:,} {noun_of(self.points, 'point')}", ("question", "expected", "way"), rows, notes
+        )
 
 
 def _human(size: float) -> str:

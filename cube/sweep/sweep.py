@@ -16,6 +16,7 @@ from roofcube.sweep.answers import best, counts, crossovers, lookup, pareto, qua
 from roofcube.sweep.cluster import ClusterEngine
 from roofcube.sweep.contexts.model_context import ModelContext
 from roofcube.sweep.contexts.stored import StoredContext
+from roofcube.wording import noun_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -90,7 +91,7 @@ class Sweep:
 
     def __repr__(self) -> str:
         sizes = ", ".join(f"{dim}: {size}" for dim, size in self.sizes.items())
-        return f"<roofcube.Sweep of {self.size:,} points ({sizes}) in {self.dtype}>"
+        return f"<roofcube.Sweep of {self.size:,} {noun_of(self.size, 'point')} ({sizes}) in {self.dtype}>"
 
     def _repr_html_(self) -> str:
         """Tell the dims and what is computed along them, for notebooks."""
@@ -98,7 +99,7 @@ class Sweep:
         ends = {dim: map(str, self.inputs[dim].values[[0, -1]].tolist()) for dim in labelled}
         rows = [[dim, size, " … ".join(dict.fromkeys(ends.get(dim, ())))] for dim, size in self.sizes.items()]
         note = f"Any of {', '.join(self.context.outputs)} can be asked for; nothing is stored."
-        heading = f"Sweep of {self.size:,} points in {self.dtype}"
+        heading = f"Sweep of {self.size:,} {noun_of(self.size, 'point')} in {self.dtype}"
         return html_table(heading, ("dim", "labels", "from … to"), rows, [note])
 
     @property

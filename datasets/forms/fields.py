@@ -169,7 +169,9 @@ def _stripped(column: pl.Series) -> pl.Series:
 
 def _number_fields(column: pl.Series, kind: Kind, decimal: str, factor: float) -> tuple[pl.Series, Wrong]:
     if column.dtype.is_numeric():
-        return _bounded(_scaled_fields(column.cast(pl.Float64).fill_nan(None), factor), column, kind)
+        values, wrong = _bounded(_scaled_fields(column.cast(pl.Float64).fill_nan(None), factor), column, kind)
+        exact = column if kind.type is int and factor == 1.0 and column.dtype.is_integer() else None
+        return values if exact is None else _as_written(values, exact), wrong
     if column.dtype != pl.String:
         column = column.cast(pl.String)
     texts = _stripped(column)
@@ -187,11 +189,16 @@ def _number_fields(column: pl.Series, kind: Kind, decimal: str, factor: float) -
     name = column.name if factor == 1.0 else ""
     wrong += [(place, _no_number(texts[place], name, kind)) for place in unread]
     if kind.type is int:
-        # beyond 2^53 a float is not the number that was written
-        whole = texts.str.contains(r"^[+-]?[0-9]+$") & (values.abs() > 2**53)
-        if whole.any() and factor == 1.0:
-            values = values.set(whole.fill_null(value=False), texts.cast(pl.Int64, strict=False))
+        whole = texts.str.contains(r"^[+-]?[0-9]+$").fill_null(value=False)
+        if factor == 1.0:
+            values = _as_written(values, texts.set(~whole, None))
     return values, wrong
+
+
+def _as_written(values: pl.Series, given: pl.Series) -> pl.Series:
+    """Return whole numbers as they were given, also beyond 2^53, where they went through floats."""
+    large = (values.abs() >= 2**53).fill_null(value=False) & given.is_not_null()
+    return given.cast(pl.Int64, strict=False).zip_with(large, values) if large.any() else values
 
 
 def _form(decimal: str) -> str:

@@ -23,6 +23,8 @@ __all__ = ["TABLE_SUFFIXES", "as_sheet", "as_table", "is_table"]
 DELIMITED, PARQUET = (".csv", ".tsv", ".txt"), (".parquet", ".pq")
 FIELD_BYTES = 16  # of a value in a table: text has a view of so many
 FIELD_LETTERS = 1 << 17  # as `csv` has it
+EXACT = 1 << 53  # below it a float holds every whole number
+WIDE = tuple(getattr(pl, name) for name in ("Int128", "UInt128", "Decimal") if hasattr(pl, name))
 TABLE_SUFFIXES = (*DELIMITED, *PARQUET)
 
 
@@ -36,7 +38,7 @@ def is_table(value: Any) -> bool:
 
 
 def as_table(value: Any, *, what: str) -> pl.DataFrame:
-    """Return a polars DataFrame of a table in any form; categories become text, NaN of pandas null.
+    """Return a polars DataFrame of a table in any form; categories become text, NaN of pandas null, wide numbers plain.
 
     Parameters
     ----------
@@ -49,7 +51,7 @@ def as_table(value: Any, *, what: str) -> pl.DataFrame:
     Raises
     ------
     InvalidDataError
-        If it is no table, or columns have one name or different lengths.
+        If it is no table, columns have one name or different lengths, or a number of more than 64 bits is no float.
     MissingFileError
         If there is no such file.
 
@@ -88,7 +90,24 @@ def as_sheet(value: Any, *, what: str, row: type | None = None, sep: str | None 
     check_width(f"`{what}`", frame.width)
     categories = [name for name, dtype in frame.schema.items() if dtype in (pl.Categorical, pl.Enum)]
     frame = frame.with_columns(pl.col(categories).cast(pl.String)) if categories else frame
-    return Sheet.of(frame)
+    wide = [column for column in frame if column.dtype.base_type() in WIDE]
+    return Sheet.of(frame.with_columns(_narrowed(column, what) for column in wide) if wide else frame)
+
+
+def _narrowed(column: pl.Series, what: str) -> pl.Series:
+    """Return whole numbers of up to 64 bits as such, others as floats; raise where a float is not the same number."""
+    whole = column.cast(pl.Int64, strict=False)
+    if (whole.cast(column.dtype, strict=False).eq_missing(column)).all():
+        return whole
+    numbers = column.cast(pl.Float64)
+    for row in (numbers.abs() >= EXACT).arg_true().to_list():
+        if int(column[row]) == column[row] != int(numbers[row]):
+            msg = (
+                f"`{what}` (rows from 0), row {row}, column {column.name!r}: got {column[row]}; expected whole numbers "
+                "of 64 bits, or that a float holds exactly; round it"
+            )
+            raise InvalidDataError(msg)
+    return numbers
 
 
 def _of_file(path: Path, row: type | None, sep: str | None) -> Sheet:

@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 import xarray as xr
 
+import roofcube as rc
+from roofcube.explorer import stored, swept
 from roofcube.wording import (
     configuration_of,
     digits_apart,
@@ -15,10 +17,12 @@ from roofcube.wording import (
     flag_words,
     percent,
     quantity,
+    read_quantity,
     short,
     shown_unit,
     task_title,
     title_of,
+    unit_of,
     with_unit,
 )
 
@@ -138,3 +142,21 @@ def test_tasks_of_others_keep_their_name():
 def test_a_thousand_of_a_unit_with_a_prefix_is_one_of_the_next():
     assert [with_unit(value, "GB/s") for value in (999.4, 1000.0, 1.5e6)] == ["999 GB/s", "1 TB/s", "1.5 PB/s"]
     assert (with_unit(2e3, "TOP/s"), with_unit(2e3, "ms")) == ("2 POP/s", "2k ms")
+
+
+def test_rates_are_of_tokens_where_every_input_is_one():
+    config = {"model_type": "llama", "hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4}
+    mine = rc.read_network(config | {"intermediate_size": 128, "vocab_size": 1000}, context=128, task="cifar10")
+    cube = rc.predict(rc.inputs("cifar10", topologies=[mine], platforms=["TX2"], batch=[1, 2]))
+    decoded = cube.sel(phase=["decode"])
+    assert unit_of(cube, "predicted_throughput") == "1/s"
+    assert unit_of(decoded, "predicted_throughput") == "token/s"
+    assert unit_of(decoded, "predicted_latency") == "s"
+    assert "tokens/s" in repr(rc.explain(cube, "predicted_throughput", where={"phase": ["decode"]}))
+    assert "inputs/s" in repr(rc.explain(cube, "predicted_throughput", where={"phase": ["prefill"]}))
+    assert stored.StoredSource(decoded).unit("predicted_throughput") == "token/s"
+    assert read_quantity("20 tokens/s", "token/s", what="limit") == 20.0
+    beside = rc.inputs("cifar10", topologies=["CNV", mine], platforms=["TX2"], batch=1).sel(phase=["decode"])
+    assert unit_of(rc.predict(beside), "predicted_throughput") == "1/s"
+    assert swept.SweptSource(rc.Sweep(beside)).unit("predicted_throughput") == "1/s"
+    assert swept.SweptSource(rc.Sweep(beside.sel(topology=["transformer"]))).unit("predicted_throughput") == "token/s"

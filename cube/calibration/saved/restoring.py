@@ -26,6 +26,7 @@ from roofcube.calibration.fitting.residual import Kernel, Place, Posterior, desc
 from roofcube.calibration.fitting.sisters import Kinship, Sister
 from roofcube.calibration.measured import NO_HARDWARE, NO_NETWORK, NO_THROUGHPUT, RATE, Measured
 from roofcube.calibration.rows import IndexedRows, batches, indexed_rows
+from roofcube.calibration.saved.definite import has_root
 from roofcube.datasets import load_measurements
 from roofcube.labels import KEY_COLUMNS
 
@@ -320,17 +321,9 @@ def _posterior(part: Part, groups: int) -> Posterior:
         noise=part["noise"].numbers(rows, least=LEAST),
         kernel=kernel,
     )
-    with np.errstate(all="ignore"):
-        if not _has_root(made):
-            raise _wrong(part, "rows that differ, or noise", "a covariance without a root")
+    if not has_root(made):
+        raise _wrong(part, "rows that differ, or noise", "a covariance without a root")
     return made
-
-
-def _has_root(posterior: Posterior) -> bool:
-    try:
-        return bool(np.isfinite(posterior.factor).all())
-    except np.linalg.LinAlgError:
-        return False
 
 
 def _prior(part: Part) -> Prior:

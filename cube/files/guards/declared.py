@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from roofcube.errors import CorruptFileError, InvalidDataError, MemoryLimitError
 from roofcube.files.checksums import ALL, WHOLE
-from roofcube.files.guards.hdf_links import groups_of, start_of
+from roofcube.files.guards.hdf_links import dead_links_of, groups_of, start_of
 from roofcube.options import megabytes, memory_limit
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ __all__ = [
     "check_chunks",
     "check_descriptions",
     "check_links",
+    "check_no_dead_links",
     "check_no_groups",
     "check_no_other_opened",
     "check_number",
@@ -118,8 +119,18 @@ def check_chunks(source: Path, chunks: int) -> None:
         raise _refused(source, f"at most {CHUNKS:,} chunks", f"{chunks:,}")
 
 
-def check_bytes(source: Path | str, sizes: Mapping[str, int], parts: Mapping[str, int] = MappingProxyType({})) -> None:
-    """Raise where variables of some sizes in bytes do not fit together into the memory limit, or one of their parts."""
+def check_bytes(
+    source: Path | str, sizes: Mapping[str, int], parts: Mapping[str, int] = MappingProxyType({}), *, beside: int = 0
+) -> None:
+    """Raise where variables of some sizes in bytes do not fit together into the memory limit, or one of their parts.
+
+    Parameters
+    ----------
+    source : Path or str
+    sizes, parts : dict of str to int
+    beside : int
+        Bytes of a chunk that is unpacked beside all of them.
+    """
     total, limit = sum(sizes.values()), memory_limit()
     for name, part in parts.items():
         if part > limit:
@@ -128,10 +139,11 @@ def check_bytes(source: Path | str, sizes: Mapping[str, int], parts: Mapping[str
                 "; write it again in smaller chunks, or raise the limit with `roofcube.set_options(memory=...)`"
             )
             raise MemoryLimitError(msg)
-    if total > limit:
+    if total + beside > limit:
         largest = max(sizes, key=lambda name: sizes[name])
+        chunk = f" and {megabytes(beside)} beside for a chunk" if beside else ""
         msg = (
-            f"{source}: expected a cube within {megabytes(limit)}, got {megabytes(total)} declared, most of it "
+            f"{source}: expected a cube within {megabytes(limit)}, got {megabytes(total)} declared{chunk}, most of it "
             f"by {largest!r}; read it in parts with `roofcube.load(path, chunks={{}})`, or raise the limit with "
             "`roofcube.set_options(memory=...)`"
         )
@@ -237,6 +249,12 @@ def _file_of_link(file: BinaryIO, at: int) -> str | None:
     except UnicodeDecodeError:
         return None
     return names[0] if len(rest) > 2 and all(one and one.isprintable() for one in names) else None
+
+
+def check_no_dead_links(path: Path) -> None:
+    """Raise where a path in the root of an HDF5 file leads nowhere, for which netCDF has no words."""
+    for name, target in dead_links_of(path):
+        raise _refused(path, "links to variables", f"{name!r}, which leads to {target!r:.200}, where nothing is")
 
 
 # zarr -----------------------------------------------------------------------------------------------------------------

@@ -23,6 +23,7 @@ from roofcube import errors
 from roofcube.disk import existing, path_of
 from roofcube.errors import CorruptFileError, InvalidDataError, RoofcubeError
 from roofcube.files.attributes import safe_dtype, typed, untyped
+from roofcube.files.guards.hdf_chunks import has_limit_of_its_own
 from roofcube.interrupts import import_whole
 from roofcube.options import memory_limit, set_options
 
@@ -193,6 +194,7 @@ def _limit_resources(room: int) -> None:
         import resource
 
         resource.setrlimit(resource.RLIMIT_AS, (room + OVERHEAD, room + OVERHEAD))
+        has_limit_of_its_own.set(True)
         resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))  # it reads, and writes nothing
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 

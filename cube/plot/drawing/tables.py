@@ -17,7 +17,17 @@ from roofcube.measured.rows import measurement_rows
 from roofcube.model.offered import as_product
 from roofcube.sweep import Sweep
 from roofcube.vocabulary import CONFIGURATION, DIMS, THREADED, VARIABLES, attributes, sense_of
-from roofcube.wording import configuration_text, digits_apart, distinct_texts, flag_words, short, shown_unit, with_unit
+from roofcube.wording import (
+    configuration_text,
+    digits_apart,
+    distinct_texts,
+    flag_words,
+    inputs_are_tokens,
+    short,
+    shown_unit,
+    unit_of,
+    with_unit,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -49,6 +59,7 @@ __all__ = [
     "platform_order",
     "range_texts",
     "ranks",
+    "rate_unit",
     "records",
     "require",
     "rows_by_labels",
@@ -234,8 +245,12 @@ def scope_text(scope: str) -> str:
 def scale_of(cube: xr.Dataset, name: str) -> tuple[float, str]:
     """Factor and unit in which a variable is shown."""
     known = VARIABLES.get(name)
-    unit = str(cube[name].attrs.get("units", known.units if known else ""))
-    return shown_unit(unit)
+    return shown_unit(unit_of(cube, name, known.units if known else ""))
+
+
+def rate_unit(cube: xr.Dataset) -> str:
+    """Name the unit in which throughput is shown."""
+    return "tokens/s" if inputs_are_tokens(cube) else "inputs/s"
 
 
 def long_name(cube: Any, name: str) -> str:

@@ -140,11 +140,11 @@ def test_join_writes_the_cube_and_counts_what_found_no_cell(run, tmp_path):
     assert "`mine.nc`: a cube has its own platforms and networks" in refused.output
 
 
-@pytest.mark.filterwarnings("default:none of the")
+@pytest.mark.filterwarnings("default:the only row")
 def test_join_of_rows_without_a_cell_says_so_in_words(run, tmp_path):
     (tmp_path / "rows.csv").write_text("platform,topology,precision,batch,latency_compute_s\nFOO,CNV,INT8,1,0.1\n")
     told = run("join", "cifar10", "rows.csv", "-o", "joined.nc")
-    assert told.stderr.startswith("Note: none of the 1 rows has a cell of the cube: rows.csv row 2 has none because")
+    assert told.stderr.startswith("Note: the only row has no cell of the cube: rows.csv row 2 has none because")
     assert "Warning" not in told.stderr
 
 
@@ -169,6 +169,61 @@ def test_join_takes_networks_and_tasks_of_the_users_own(run, tmp_path):
     assert result.exit_code == 0, result.output
     cube = rc.load("kws.nc")
     assert (cube.attrs["task"], cube.task.values.tolist(), int(cube.n_rows.sum())) == ("kws", ["kws"], 1)
+
+
+CONFIG = {"model_type": "llama", "hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4}
+CONFIG |= {"intermediate_size": 128, "vocab_size": 1000, "_name_or_path": "tiny"}
+
+
+def test_join_and_check_take_what_networks_need_to_be_read(run, tmp_path):
+    (tmp_path / "config.json").write_text(json.dumps(CONFIG))
+    (tmp_path / "net.csv").write_text("topology,gmacs,params,activations,task\nWake,0.01,1e5,1e4,generate\n")
+    keys = "topology,platform,mode,precision,batch,phase,context,throughput_compute_per_s\n"
+    (tmp_path / "rows.csv").write_text(
+        f"{keys}tiny,TX2,maxn,FP16,1,decode,128,900\ntiny,TX2,maxn,FP16,1,decode,512,7e9\n"
+    )
+    own = ("--networks", "config.json")
+    options = (*own, "--context", "128", "--context", "512", "--phase", "decode")
+    result = run("join", "generate", "rows.csv", *options, "-o", "tiny.nc")
+    assert "tiny.nc: 2 of 2 rows found their cell" in result.output
+    assert dict(rc.load("tiny.nc").sizes).items() >= {"phase": 1, "context": 2}.items()
+    assert ": 900 tokens/s" in run("best", "tiny.nc").output
+    told = json.loads(run("check", "rows.csv", *options, "--json").output)
+    assert {one["row"] for one in told["findings"]} == {3}
+    assert told["kept"] == []
+    for ask in (("join", "generate", "rows.csv", "-o", "no.nc"), ("check", "rows.csv")):
+        assert "`--context`: expected tokens in context" in run(*ask, *own).output
+        assert (
+            "`--phase`: expected one of 'prefill', 'decode', got 'both'"
+            in run(*ask, *own, "--context", "8", "--phase", "both").output
+        )
+        assert (
+            "`--size`: expected an ONNX file beside it, got config.json; name one"
+            in run(*ask, *own, "--context", "8", "--size", "h=8").output
+        )
+        assert (
+            "`--context`: expected a config.json beside it, got net.csv"
+            in run(*ask, "--networks", "net.csv", "--context", "8").output
+        )
+    assert (
+        "`--phase`: expected a config.json beside it, got no network"
+        in run("join", "tiny.nc", "rows.csv", "-o", "no.nc", "--phase", "decode").output
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("measured_throughpt", "`--for`: 'measured_throughpt' is not known; did you mean 'measured_throughput'?"),
+        ("platform", "`--for`: expected a numeric variable, got 'platform'"),
+        (
+            "bound",
+            "`--for`: expected a variable of which more or less is better, got 'bound'; choose another, or limit",
+        ),
+    ],
+)
+def test_errors_of_what_to_make_best_name_the_option(run, name, message):
+    assert message in run("best", "mnist", "--for", name).output
 
 
 def test_join_and_check_take_foreign_tables_and_platforms_of_other_collections(run, tmp_path):

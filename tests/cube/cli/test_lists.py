@@ -102,7 +102,7 @@ def test_networks_of_a_configuration_are_listed_with_a_context(tmp_path):
         ("decode", 20, 2264.0, 320.0),
     ]
     assert rows[0]["left_out"] == "of Tiny the text decoder alone, without vision_config (clip_vision_model)"
-    assert "`context`: expected tokens in context" in CliRunner().invoke(main, ["networks", str(path)]).output
+    assert "`--context`: expected tokens in context" in CliRunner().invoke(main, ["networks", str(path)]).output
 
 
 def test_the_sizes_of_symbolic_dims_are_options(tmp_path):

@@ -49,6 +49,45 @@ def test_every_form_gives_the_same_table(form):
     assert as_table(form, what="rows").equals(TABLE)
 
 
+WIDE = [getattr(pl, name) for name in ("Int128", "UInt128") if hasattr(pl, name)] + [
+    pl.Decimal(38, 0),
+    pl.Decimal(38, 4),
+]
+
+
+@pytest.mark.parametrize("dtype", WIDE, ids=str)
+def test_wide_numbers_are_read_as_plain_ones_where_these_are_the_same(dtype):
+    batches = pl.Series("batch", [1, None, 2**62 + 1])
+    assert as_table({"batch": batches.cast(dtype)}, what="rows")["batch"].equals(batches)
+    large = pl.Series("lab", [3 * 2**65, 1]).cast(dtype) if dtype.is_integer() else pl.Series("lab", [2.5], dtype=dtype)
+    assert as_table({"lab": large}, what="rows")["lab"].to_list() == [float(one) for one in large]
+    mnist = rc.datasets.load_measurements("mnist").head(3).with_columns(batch=pl.Series([1, 2, 2**53 + 1], dtype=dtype))
+    assert read_measurements(mnist)["batch"].to_list() == [1, 2, 2**53 + 1]
+
+
+@pytest.mark.parametrize("dtype", WIDE, ids=str)
+def test_wide_numbers_that_no_plain_one_holds_are_refused_by_row_and_column(dtype):
+    number = 2**70 + 1
+    rows = {"lab": pl.Series(["1", str(number)]).cast(dtype)}
+    message = rf"`rows` \(rows from 0\), row 1, column 'lab': got {number}.*; expected whole numbers of 64 bits"
+    with pytest.raises(InvalidDataError, match=message):
+        as_table(rows, what="rows")
+
+
+@pytest.mark.parametrize("dtype", [pl.Int64, pl.String])
+def test_whole_numbers_beyond_those_of_floats_are_read_as_they_are(dtype):
+    batches = pl.Series([2**53 + 1, 2**60 - 1, 3])
+    mnist = rc.datasets.load_measurements("mnist").head(3).with_columns(batch=batches.cast(dtype))
+    assert read_measurements(mnist)["batch"].to_list() == batches.to_list()
+
+
+def test_extra_columns_of_wide_numbers_are_kept_in_a_calibration(tmp_path):
+    rows = rc.datasets.load_measurements("mnist").filter(platform="TX2").head(20)
+    rows = rows.with_columns(lab=pl.lit(7).cast(pl.Int128), price=pl.lit("2.5").cast(pl.Decimal(9, 2)))
+    rc.calibrate(rows).save(tmp_path / "own.json")
+    assert rc.load_calibration(tmp_path / "own.json").rows.height == 20
+
+
 @pytest.mark.parametrize("suffix", ["csv", "tsv", "parquet"])
 def test_files_give_the_same_table(tmp_path, suffix):
     path = tmp_path / f"rows.{suffix}"

@@ -100,6 +100,20 @@ def test_forged_at_random_it_is_refused_or_answers(document, tmp_path):
     assert MUTANTS / 3 < refused < MUTANTS
 
 
+def test_a_checksum_holds_however_the_text_is_laid_out(document, tmp_path):
+    path = tmp_path / "own.json"
+    for text in (
+        json.dumps(document),
+        json.dumps(document, indent=1),
+        json.dumps(document | {"name": document["name"]}),
+    ):
+        path.write_text(text)
+        assert rc.load_calibration(path).rows.height == 163
+        path.write_text(text.replace('"INT8"', '"INT4"', 1))
+        with pytest.raises(CorruptFileError, match=r"own\.json: the content was altered"):
+            rc.load_calibration(path)
+
+
 def test_versions_that_never_were_are_refused(document, tmp_path):
     for version in (True, 0, -1):
         with pytest.raises(CorruptFileError, match="expected format version 1 to 4"):
