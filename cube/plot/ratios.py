@@ -138,10 +138,8 @@ def _bar_columns(cube: xr.Dataset, table: tables.Columns, label: str, scope: str
     measured, predicted, batch, quality = (
         table[f"{name} {label}"] for name in ("measured", "predicted", "batch", "quality")
     )
-    columns, unit = (
-        {"measured": measured, "predicted": predicted, "peak": table["peak_throughput"]},
-        tables.rate_unit(cube),
-    )
+    columns = {"measured": measured, "predicted": predicted, "peak": table["peak_throughput"]}
+    unit = tables.rate_unit(cube)
     texts = zip(tables.value_text(measured, unit), batch, strict=True)
     notes = [
         _percent_note(*one, published=published)
