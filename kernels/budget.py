@@ -46,8 +46,8 @@ class Budget:
     """Time to search in before visiting every point is the better way.
 
     A search in vain comes on top of the visit, so it ends when a share of the visit's time has passed, unless the rest
-    promises to take less than that share again; a promise is believed until twice the visit's time has passed. One
-    that promises to take many times the visit's time ends sooner.
+    promises to take less than a visit; a promise is believed until twice the visit's time has passed. One that promises
+    to take many times the visit's time ends sooner.
 
     Parameters
     ----------
@@ -109,7 +109,7 @@ class Budget:
             self.spend(remaining)
             return
         rest = remaining()
-        if rest > self.share * self.visit_seconds or self.spent + rest > 2 * self.visit_seconds:
+        if rest > self.visit_seconds or self.spent + rest > 2 * self.visit_seconds:
             self.give_up(self.spent + rest)
 
     def _is_hopeless(self, remaining: Callable[[], float]) -> bool:
