@@ -94,7 +94,7 @@ def test_an_own_task_is_a_task_like_the_embedded_ones():
     ):
         rc.inputs("kws", platforms="TX2", topologies=[mine, other])
     with pytest.raises(
-        UnknownLabelError, match=r"`task`: 'kwz' is not known; did you mean 'kws'.*cifar10, imagenet, mnist, zoo, kws"
+        UnknownLabelError, match=r"`task`: 'kwz' is not known; did you mean 'kws'.*cifar10, imagenet, mnist, zoo, accelerators, kws"
     ):
         rc.inputs("kwz", platforms="TX2", topologies=mine)
     # a table that names no task goes with any
