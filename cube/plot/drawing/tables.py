@@ -266,7 +266,8 @@ def sense_in(cube: xr.Dataset, name: str) -> str | None:
 
 def value_text(values: np.ndarray[Any, Any], unit: str) -> np.ndarray[Any, Any]:
     """Write values for tooltips; percentages, which differ by little, with two decimals."""
-    texts = (f"{value:.2f} %" if unit == "%" else with_unit(float(value), unit) for value in values)
+    exact = np.isfinite(values) if unit == "%" else np.zeros(len(values), dtype=bool)
+    texts = (f"{value:.2f} %" if so else with_unit(float(value), unit) for value, so in zip(values, exact, strict=True))
     return np.array(list(texts), dtype=object)
 
 

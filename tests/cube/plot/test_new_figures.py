@@ -149,6 +149,14 @@ def test_a_map_shows_the_winner_and_its_margin(cube):
             assert margin == pytest.approx(values[0] / values[1] - 1)
 
 
+def test_a_cell_of_a_map_without_a_winner_says_so_in_any_unit():
+    cube = rc.benchmark("cifar10")
+    for objective in ("top1", "measured_throughput"):
+        cells = source(rc.plot.map(cube, "platform", "precision", objective=objective), "map.cells")
+        told = [text for text, value in zip(cells["value_text"], cells["value"], strict=True) if not np.isfinite(value)]
+        assert set(told) == {"not known"}
+
+
 def test_a_map_of_a_sweep_has_lines_where_the_winner_changes(inputs):
     figure = rc.plot.map(rc.Sweep(inputs), "peak", "bandwidth", objective="predicted_energy", between="precision")
     assert len(source(figure, "map.cells")["winner"]) == 120
