@@ -9,15 +9,14 @@ from dataclasses import dataclass, field
 from time import thread_time
 from typing import TYPE_CHECKING, NoReturn, Protocol
 
+from roofcube.kernels.tuning import Tuning
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 __all__ = ["Budget", "BudgetExceeded", "Cancelled", "Stop", "check"]
 
 ENOUGH = 1 << 14  # boxes that tell what a box takes
-# what a search promises early is up to 20 times what it takes: beyond so many visits it is given up at this part of one
-HOPELESS = 16.0
-SOON = 0.1
 
 
 class BudgetExceeded(Exception):  # noqa: N818  a signal to go another way
@@ -61,6 +60,8 @@ class Budget:
         Whether a count is first told from a few random boxes.
     refine : callable, optional
         Measures what visiting would take; asked once, before the search is given up.
+    hopeless : (float, float)
+        Part of the visit's time after which a search is given up that promises to take so many times that time.
     look : float, optional
         Seconds after which the search ends in any case, to say what it would take.
 
@@ -81,6 +82,7 @@ class Budget:
     share: float = 0.5
     probed: bool = False
     refine: Callable[[], float] | None = None
+    hopeless: tuple[float, float] = Tuning.hopeless_search
     look: float | None = None
     boxes: int = 0
     projected: float = 0.0
@@ -113,7 +115,8 @@ class Budget:
             self.give_up(self.spent + rest)
 
     def _is_hopeless(self, remaining: Callable[[], float]) -> bool:
-        return self.spent > SOON * self.visit_seconds and remaining() > HOPELESS * self.visit_seconds
+        part, times = self.hopeless
+        return self.spent > part * self.visit_seconds and remaining() > times * self.visit_seconds
 
     def give_up(self, projected: float) -> NoReturn:
         """Raise `BudgetExceeded`, and say what the whole search should have taken."""

@@ -40,9 +40,12 @@ class Tuning:
     split_boxes: int = 1 << 13  # boxes split at a time
     burst_boxes: int = 2048  # boxes made at once from few, where the calls cost more than the boxes
     open_points: int = 16  # points below which a box in doubt is opened rather than split
-    # of a visit's time, in which a search need not promise an end: at a half, an answer takes at most one and a half
-    # visits, and three searches
+    # of a visit's time, in which a search need not promise an end: at a half, an answer takes one and a half visits
+    # where it promises none, three where its promises are wrong; and at most three searches
     search_share: float = 0.5
+    # part of a visit's time, and so many times that time: a search that then promises to take longer is given up. What
+    # is promised early was up to 20 times what it took; searches in vain promised 14 to 50 visits
+    hopeless_search: tuple[float, float] = (0.1, 16.0)
     doubtful_share: float = 0.1  # the same where a like search was in vain
     few_bins_worth: float = 0.4  # of a visit that a pass of few bins replaces: a visit counts many
     least_search_seconds: float = 2e-3  # of any search

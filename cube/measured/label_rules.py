@@ -10,7 +10,7 @@ import polars as pl
 
 from roofcube import datasets
 from roofcube.datasets import canonical
-from roofcube.datasets.embedded import BENCHMARK, collection_of
+from roofcube.datasets.embedded import collection_of
 from roofcube.errors import suggestion
 from roofcube.measured.findings import FINDINGS, finding_lines, no_numbers
 from roofcube.vocabulary import INFEASIBLE
@@ -76,8 +76,9 @@ def _of_another_task(table: pl.DataFrame, space: xr.Dataset) -> pl.DataFrame:
         own = zip(space["topology"].values.tolist(), space["task"].values.tolist(), strict=True)
         tasks |= {topology: task for topology, task in own if task != UNSAID}
     said = table.filter(pl.col("task") != UNSAID)
-    rows = said.filter(pl.col("task") != pl.col("topology").replace_strict(tasks, default=None))
-    rows = no_numbers(rows.join(_known_for(rows), on=["topology", "task"], how="anti", maintain_order="left"))
+    known_for = pl.col("topology").replace_strict(tasks, default=None, return_dtype=pl.String)
+    rows = said.with_columns(known_for=known_for).filter(pl.col("task") != pl.col("known_for"))
+    rows = no_numbers(_not_shared(rows))
     findings, actions = [], []
     for topology, task in rows.select("topology", "task").iter_rows():
         findings.append(f"topology {topology!r} is known for task {tasks[topology]!r}, not {task!r}")
@@ -85,12 +86,14 @@ def _of_another_task(table: pl.DataFrame, space: xr.Dataset) -> pl.DataFrame:
     return _mislabelled(rows, "task", findings, actions)
 
 
-def _known_for(rows: pl.DataFrame) -> pl.DataFrame:
-    """Return the networks and tasks of the collections of the rows' tasks: a network may be known for several."""
-    holders = dict.fromkeys(collection_of(task) for task in rows["task"].unique().to_list())
-    return pl.concat(
-        datasets.load_topologies(collection=one).select("topology", "task") for one in (BENCHMARK, *holders)
-    )
+def _not_shared(rows: pl.DataFrame) -> pl.DataFrame:
+    """Leave out rows of networks that embedded collections hold for both tasks, that of the row and the known one."""
+    holders = dict.fromkeys(collection_of(task) for name in ("task", "known_for") for task in rows[name].unique())
+    tables = [datasets.load_topologies(collection=one) for one in holders]
+    held = {pair for table in tables for pair in table.select("topology", "task").iter_rows()}
+    pairs = rows.select("topology", "task", "known_for").iter_rows()
+    apart = [not {(topology, task), (topology, other)} <= held for topology, task, other in pairs]
+    return rows.filter(pl.Series(apart, dtype=pl.Boolean)).drop("known_for")
 
 
 def _mislabelled(rows: pl.DataFrame, column: str, findings: list[str], actions: list[str]) -> pl.DataFrame:

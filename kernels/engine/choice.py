@@ -147,7 +147,7 @@ def look(
     if expected.known:
         return True, expected.search
     for _ in range(2):  # once more, without what is prepared but once
-        budget = Budget(visit, box_seconds(query), expected.share, probed=True, look=seconds)
+        budget = _budget(query, visit, expected.share, probed=True, look=seconds)
         run = SearchRun(reduction, query, arguments, budget, bounder_of(query).seconds)
         try:
             reduction.search(query, *arguments, budget=budget)
@@ -215,8 +215,12 @@ def search_of(
         refine = partial(_measured, reduction, query, arguments, threads, worth, expected.compiled)
     prepared = bounder_of(query).seconds
     probed = not expected.known and expected.visit > query.tuning.probed_seconds
-    budget = Budget(expected.visit, box_seconds(query), expected.share, probed=probed, refine=refine)
+    budget = _budget(query, expected.visit, expected.share, probed=probed, refine=refine)
     return SearchRun(reduction, query, arguments, budget, prepared)
+
+
+def _budget(query: Query, visit: float, share: float, **more: Any) -> Budget:
+    return Budget(visit, box_seconds(query), share, hopeless=query.tuning.hopeless_search, **more)
 
 
 def _measured(

@@ -151,7 +151,10 @@ def _packed(source: Path, structure: Structure, address: int, room: int, size: i
     if chunks is None:
         return _left_alone(source, "a table of chunks of HDF5 1.10 or later")
     most = _number_of_places(structure, bodies.get(SPACE, b""), lengths)
-    starts, places = _of_table(chunks, most, len(lengths) - 1)
+    starts, places, skipped = _of_table(chunks, most, len(lengths) - 1)
+    # what did not shrink may lie there as it is
+    packed = (skipped >> filters[0].index(kind) & 1) == 0
+    starts, places = starts[packed], places[packed]
     places[:, 0] += structure.start
     if (places < 0).any() or (places[:, 0] > size).any():
         raise damaged("chunks beyond its end")
@@ -216,7 +219,7 @@ def _layout(structure: Structure, body: bytes) -> tuple[tuple[int, ...], Iterato
     packed = number(body, at + 1, structure.length)
     if packed >= 1 << 32:
         raise damaged("a chunk of more than 4 GiB")
-    chunk["size"], chunk["child"] = packed, place
+    chunk["size"], chunk["child"], chunk["mask"] = packed, place, number(body, at + 1 + structure.length, 4)
     return lengths, iter([chunk] if structure.is_there(place) else [])
 
 
@@ -254,16 +257,17 @@ def _number_of_places(structure: Structure, space: bytes, lengths: tuple[int, ..
     return math.prod(-(-size // length) for size, length in zip(shape, lengths, strict=False))
 
 
-def _of_table(tables: Iterator[Array], most: int, rank: int) -> tuple[Array, Array]:
-    """Return where chunks start along each dim, where they lie and what they take."""
-    starts, places, count = [np.zeros((0, rank), "i8")], [np.zeros((0, 2), "i8")], 0
+def _of_table(tables: Iterator[Array], most: int, rank: int) -> tuple[Array, Array, Array]:
+    """Return where chunks start along each dim, where they lie and what they take, and which filters they skipped."""
+    starts, places, skipped, count = [np.zeros((0, rank), "i8")], [np.zeros((0, 2), "i8")], [np.zeros(0, "i8")], 0
     for table in tables:
         count += len(table)
         if count > most:
             raise damaged("more chunks than there are places")
         starts.append(table["start"][:, :rank].astype("i8"))
         places.append(np.stack([table["child"].astype("i8"), table["size"].astype("i8")], axis=1))
-    return np.concatenate(starts), np.concatenate(places)
+        skipped.append(table["mask"].astype("i8"))
+    return np.concatenate(starts), np.concatenate(places), np.concatenate(skipped)
 
 
 def _ends(index: Any) -> tuple[int, int]:

@@ -118,3 +118,9 @@ def test_a_network_is_known_for_each_task_that_has_it():
     told = rc.check(rows.with_columns(task=pl.Series(["zoo", "accelerators", "mnist"])))
     told = told.filter(pl.col("rule") == "unknown_label")
     assert told["finding"].to_list() == ["topology 'resnet50@224' is known for task 'zoo', not 'mnist'"]
+    # one of the user's own in its place is known for its own task alone
+    layers = datasets.load_layers(collection="zoo").filter(topology="resnet18@224").drop("topology")
+    mine = rc.read_network(layers, name="resnet18@224", task="mine")
+    told = rc.check(rows.head(1), inputs=rc.inputs("mine", platforms="H100-SXM", topologies=mine, batch=1))
+    told = told.filter(pl.col("rule") == "unknown_label")
+    assert told["finding"].to_list() == ["topology 'resnet18@224' is known for task 'mine', not 'accelerators'"]

@@ -187,6 +187,21 @@ def test_what_fits_is_read_whatever_packs_it(tmp_path, kind):
         assert rc.load(tmp_path / "cube.nc", chunks={}).x[::-150, 7].values.tolist() == [7.0] * 4
 
 
+def test_a_chunk_that_lies_there_as_it_is_is_read(tmp_path):
+    """As h5py leaves what does not shrink: its filter is skipped, which the table of chunks says."""
+    path, values = tmp_path / "cube.nc", np.random.default_rng(0).integers(0, 256, DECLARED, "u1")
+    with netCDF4.Dataset(path, "w") as file:
+        file.createDimension("i", DECLARED)
+        file.createVariable("x", "u1", ("i",), compression="zstd", shuffle=False, chunksizes=(DECLARED,))[:] = values
+    content = bytearray(path.read_bytes())
+    frame, table = content.index(b"\x28\xb5\x2f\xfd"), content.index(b"TREE\x01") + 24
+    content[table : table + 8] = DECLARED.to_bytes(4, "little") + (1).to_bytes(4, "little")
+    content[frame : frame + DECLARED] = values.tobytes()
+    path.write_bytes(content)
+    with rc.set_options(memory="2 MB"):
+        assert (rc.load(path).x.values == values).all()
+
+
 def test_what_the_newer_form_unpacks_to_is_counted_or_left_to_a_process_of_its_own(tmp_path):
     with rc.set_options(memory="1 MB"):
         with pytest.raises(CorruptFileError, match=r"a chunk unpacks to more than the 0\.0081 MB"):
