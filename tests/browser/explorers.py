@@ -5,7 +5,10 @@ from __future__ import annotations
 import asyncio
 import threading
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 PATIENCE_MS = 90_000  # no page depends on how fast the machine is
 READY = "window.Bokeh && Bokeh.documents.length && Bokeh.documents[0].is_idle && [...Bokeh.documents[0]._all_models.values()].find((one) => one.name === 'explorer.points')?.data.x.length > 0"
@@ -79,3 +82,31 @@ def pick_first_row(page: Any) -> None:
                 return
             page.wait_for_timeout(100)
     raise AssertionError("no click selected the first row")
+
+
+def dragged(page: Any, ends: Callable[[], tuple[float, float, float, float]], done: Callable[[], bool]) -> None:
+    """Drag the mouse from one end to the other until it did something: a browser that has no time takes a drag for a press."""
+    for _ in range(10):
+        left, top, right, bottom = ends()
+        page.mouse.move(left, top)
+        page.mouse.down()
+        page.mouse.move(right, bottom, steps=12)
+        page.mouse.up()
+        for _ in range(50):
+            if done():
+                return
+            page.wait_for_timeout(100)
+    raise AssertionError("no drag did anything")
+
+
+def box_around(page: Any, row: int) -> list[int]:
+    """Draw a box around a mark until something else is selected; return the rows of the marks that lie in it."""
+
+    def ends() -> tuple[float, float, float, float]:
+        x, y = page.evaluate(PLACES)[row]
+        return x - 14, y - 11, x + 6, y + 5
+
+    before = page.evaluate(PICKED)
+    dragged(page, ends, lambda: page.evaluate(PICKED) != before)
+    left, top, right, bottom = ends()
+    return [number for number, (x, y) in enumerate(page.evaluate(PLACES)) if left <= x <= right and top <= y <= bottom]

@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 import pytest
-from explorers import FIND, PATIENCE_MS, PICKED, PLACES, opened, says
+from explorers import FIND, PATIENCE_MS, PICKED, PLACES, box_around, dragged, opened, says
 
 import roofcube as rc
 
@@ -40,16 +40,7 @@ def test_a_box_and_a_click_select_exactly_what_they_hold(local_visit, address):
     places = page.evaluate(PLACES)
     far = max(range(len(places)), key=lambda row: places[row][0])
     for row in (far, 40, 200):
-        x, y = page.evaluate(PLACES)[row]
-        page.mouse.move(x - 14, y - 11)
-        page.mouse.down()
-        page.mouse.move(x + 6, y + 5, steps=5)
-        page.mouse.up()
-        held = [
-            number
-            for number, (left, top) in enumerate(page.evaluate(PLACES))
-            if x - 14 <= left <= x + 6 and y - 11 <= top <= y + 5
-        ]
+        held = box_around(page, row)
         assert row in held
         is_picked(page, held)
         says(page, f"{len(held)} selected")
@@ -101,17 +92,16 @@ def test_limits_until_nothing_is_left_and_what_helps(local_visit, address):
     models = page.evaluate("Bokeh.documents[0]._all_models.size")
 
     # the line of the accuracy is dragged to the top, beyond all that is fast enough
-    line, frame = (
-        page.evaluate(f"({FIND})('explorer.limit_y').location"),
-        "[...Bokeh.documents[0]._all_models.values()].find((one) => one.name === 'explorer.trade_off')",
-    )
-    box = page.evaluate(
-        f"() => {{ const view = Bokeh.index.find_one({frame}); const canvas = view.canvas_view.el.getBoundingClientRect(), inner = view.frame_view?.bbox ?? view.frame.bbox; const scale = view.frame.y_scale ?? view.frame_view.y_scale; return [canvas.left + inner.left, canvas.top + inner.top, inner.width, inner.height, canvas.top + scale.compute({line})]; }}"
-    )
-    page.mouse.move(box[0] + box[2] / 2, box[4])
-    page.mouse.down()
-    page.mouse.move(box[0] + box[2] / 2, box[1] + 6, steps=12)
-    page.mouse.up()
+    measure = """() => { const named = (name) => [...Bokeh.documents[0]._all_models.values()].find((one) => one.name === name);
+const view = Bokeh.index.find_one(named('explorer.trade_off')), canvas = view.canvas_view.el.getBoundingClientRect();
+const inner = view.frame_view?.bbox ?? view.frame.bbox, scale = view.frame.y_scale ?? view.frame_view.y_scale;
+return [canvas.left + inner.left + inner.width / 2, canvas.top + inner.top, canvas.top + scale.compute(named('explorer.limit_y').location)]; }"""
+
+    def ends():
+        middle, top, line = page.evaluate(measure)
+        return middle, line, middle, top + 6
+
+    dragged(page, ends, lambda: "→ 0 left" in page.locator(".steps").inner_text())
     says(page, "→ 0 left · 0 on the front")
     page.locator("text=Nothing is left.").wait_for()
     page.locator("button", has_text="relax it so").first.click()

@@ -90,7 +90,7 @@ class Page:
             "tradeoff": pn.Column(self.axes, self.figures[0], **column),
             "why": self.why,
             "tabs": pn.Column(self.tabs, *self.panes.values(), **column),
-            "table": pn.Column(self.table.choices, self.table.widget, **column),
+            "table": self.table.panel,
         }
 
     # pushes ---------------------------------------------------------------------------------------------------------

@@ -50,9 +50,10 @@ class Table:
             sizing_mode="stretch_width",
             stylesheets=[(STATIC / "table.css").read_text("utf-8")],
             name="explorer.table",
-            visible=False,  # until there is something to list
         )
         self.widget.on_click(self._clicked)
+        # the widget comes with its first rows: a browser that is still building it draws no rows sent meanwhile
+        self.panel = pn.Column(self.choices, sizing_mode="stretch_width")
 
     def _received(self, message: dict[str, Any]) -> None:
         """Note that the browser shows a listing; what else a reader does goes on."""
@@ -82,7 +83,9 @@ class Table:
             numeric = [key for key in frame if frame[key].dtype.kind in "iuf"]
             # digits as they are: the default formatter would write 0.0 for a small number
             plain, right = {key: StringFormatter(nan_format="–") for key in numeric}, dict.fromkeys(numeric, "right")
-            self.widget.param.update(value=frame, titles=titles, formatters=plain, text_align=right, visible=True)
+            self.widget.param.update(value=frame, titles=titles, formatters=plain, text_align=right)
+        if self.widget not in self.panel.objects:
+            self.panel.append(self.widget)
         more = (
             f"the first {with_thousands(len(shown))} of {with_thousands(len(rows))}, best first"
             if len(rows) > len(shown)

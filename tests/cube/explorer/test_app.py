@@ -268,7 +268,7 @@ def test_a_view_that_fails_is_told_and_takes_no_other_with_it(app, tab, broken, 
     app.view.param.update(tab=tab, limits={"measured_top1": (85, None)})
     assert "ZeroDivisionError: division by zero" in page.bar.data
     assert "ZCU104-FINN" in page.why.data
-    assert page.table.widget.visible
+    assert page.table.widget in page.table.panel.objects
     assert len(page.table.widget.value) == len(app.answer.front)
     monkeypatch.undo()
     app.receive({"do": "set", "name": "tab", "value": "latency"})
