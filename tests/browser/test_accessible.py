@@ -25,6 +25,17 @@ def test_nothing_serious_stands_in_a_page(visit, pages, task, scheme):
     assert grave_findings(visit.page) == {}
 
 
+@pytest.mark.parametrize("width", [390, 800])
+def test_what_is_wider_than_the_screen_is_scrolled_by_keys(visit, pages, width):
+    visit.page.set_viewport_size({"width": width, "height": 900})
+    visit.open(pages["cifar10"].as_uri())
+    wide = visit.page.locator(".table").evaluate_all(
+        "(all) => all.filter((one) => one.scrollWidth > one.clientWidth).length"
+    )
+    assert wide or width > 390
+    assert grave_findings(visit.page) == {}
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_nothing_serious_stands_in_an_explorer_beside_the_grid_of_its_table(local_visit, scheme):
     served = Served(rc.benchmark("cifar10"))
@@ -32,6 +43,10 @@ def test_nothing_serious_stands_in_an_explorer_beside_the_grid_of_its_table(loca
         local_visit.page.emulate_media(color_scheme=scheme)
         opened(local_visit, served.address)
         found = grave_findings(local_visit.page)
+        local_visit.page.set_viewport_size({"width": 390, "height": 900})
+        page = opened(local_visit, f"{served.address}/?tab=latency")
+        page.locator(".within table").wait_for()
+        found.update(grave_findings(page))
     finally:
         served.close()
     assert {rule: [one for one in at if "tabulator" not in str(one)] for rule, at in found.items()} in (

@@ -1,6 +1,6 @@
 // What is reached within each latency: a table with a row for each label.
 export function render({model, el}) {
-  const root = make("div", {class: "within"})
+  const root = make("div", {class: "within", role: "group", "aria-label": "What is reached within each latency", tabindex: "0"})
   el.append(root)
   const draw = () => {
     const data = JSON.parse(model.data)

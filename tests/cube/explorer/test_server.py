@@ -46,15 +46,17 @@ def test_every_answer_carries_the_policy(address):
 
 
 def test_a_foreign_name_of_this_machine_is_refused(address):
-    with pytest.raises(urllib.error.HTTPError, match="403"):
+    with pytest.raises(urllib.error.HTTPError, match="403") as refused:
         fetch(address, Host="evil.example")
+    refused.value.close()
     assert fetch(address, Host=address.removeprefix("http://").replace("127.0.0.1", "localhost"))[0] == 200
 
 
 def test_too_many_sessions_are_refused():
     running = Served("mnist", sessions=0)
-    with pytest.raises(urllib.error.HTTPError, match="503"):
+    with pytest.raises(urllib.error.HTTPError, match="503") as refused:
         fetch(running.address)
+    refused.value.close()
     assert fetch(f"{running.address}/rc/explorer.css")[0] == 200
     running.close()
 
