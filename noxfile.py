@@ -35,7 +35,7 @@ def dev(session: nox.Session) -> None:
     )
 
 
-@nox.session(python=["3.11", "3.12", "3.13"])
+@nox.session(python=["3.11", "3.12", "3.13", "3.14"])
 def tests(session: nox.Session) -> None:
     """Run the tests."""
     session.install(".[test]")

@@ -25,6 +25,7 @@ from roofcube.datasets.forks import check_not_forked
 from roofcube.datasets.forms.table_forms import as_table
 from roofcube.errors import InvalidDataError
 from roofcube.labels import locate, own_dims
+from roofcube.measured.named import inputs_beside
 from roofcube.measured.rows import averaged_repeats, measurement_rows
 from roofcube.model.offered import as_product, at_offers, is_offered
 from roofcube.notebook import html_table
@@ -57,9 +58,9 @@ def calibrate(measurements: Any, *, inputs: xr.Dataset | None = None) -> Calibra
         that differ by more are left out, as is what cannot be (`unused`); a row likelier mistaken than measured does
         not count (`rows` says why). A family is fitted to at most 3,000 of its rows, drawn evenly over its hardware.
     inputs : Dataset, optional
-        Facts of platforms and networks that are not embedded, as `roofcube.inputs` gives them. A platform without facts
-        is taken as fast as it was seen to be, with headroom, and its status says so. Of dims of their own that the
-        measurements have a column of, such as a context, one label: its rows are calibrated on.
+        Facts of platforms and networks that no collection knows by name, as `roofcube.inputs` gives them. A platform
+        without facts is taken as fast as it was seen to be, with headroom, and its status says so. Of dims of their own
+        that the measurements have a column of, such as a context, one label: its rows are calibrated on.
 
     Returns
     -------
@@ -103,7 +104,7 @@ def calibrate(measurements: Any, *, inputs: xr.Dataset | None = None) -> Calibra
     (Vovk et al., Algorithmic Learning in a Random World, 2005), wider where no network of the kin was measured.
     """
     table = averaged_repeats(_rows_of_inputs(measurement_rows(measurements), inputs), least=REPEATS, alike=ALIKE)
-    data = measured(table.drop("row", strict=False), facts_of(inputs))
+    data = measured(table.drop("row", strict=False), facts_of(inputs_beside(table, {}) if inputs is None else inputs))
     if not data.usable.any():
         reasons = ", ".join(sorted(set(data.reason.tolist()))) or "the table is empty"
         msg = f"`measurements`: expected rows to calibrate on, got none that can be used; fix the rows ({reasons})"
@@ -204,7 +205,7 @@ class Calibration(Fitted):
         level : float, optional
             Share of measurements that the interval is to hold; None leaves the interval out, which is faster.
         inputs : Dataset, optional
-            Facts of networks (or platforms of a calibrated family) that the calibration was not given.
+            Facts of networks (or platforms of a calibrated family) that neither the calibration nor a collection knows.
 
         Returns
         -------
@@ -243,8 +244,9 @@ class Calibration(Fitted):
         if isinstance(table, xr.Dataset):
             return table.assign(self.tables(table, level=level).data_vars)
         table = as_table(table, what="table")
-        facts = self.facts if inputs is None else self.facts_with(inputs)
-        rows = indexed_rows(canonical_keys(table), facts)
+        keys = canonical_keys(table)
+        inputs = self._beside(keys) if inputs is None else inputs
+        rows = indexed_rows(keys, self.facts if inputs is None else self.facts_with(inputs))
         interval = np.full(len(rows), np.nan)
         if INTERVAL in table.columns:
             interval = table[INTERVAL].cast(pl.Float64).fill_null(float("nan")).to_numpy()
@@ -328,14 +330,14 @@ class Calibration(Fitted):
             What can be measured and matters: platform, mode, precision, topology, pruning_percent, batch. Default: the
             networks and batches that were calibrated, on every mode and precision of the platform.
         inputs : Dataset, optional
-            Facts of a platform or of networks that are not embedded.
+            Facts of a platform or of networks that no collection knows by name.
 
         Returns
         -------
         DataFrame
             platform, mode, precision, topology, pruning_percent, batch, in the order to measure, and
             `expected_error_percent`, the typical error of all candidates once this row and those before it are
-            measured.
+            measured. Fewer than `n` rows where fewer are left to measure; none, with a warning, where all were.
 
         Raises
         ------
@@ -351,7 +353,17 @@ class Calibration(Fitted):
         >>> calibration.suggest(2, platform="NCS2").select("topology", "pruning_percent", "batch").height
         2
         """
+        if candidates is not None:
+            candidates = canonical_keys(as_table(candidates, what="candidates"))
+        if inputs is None:
+            named = pl.DataFrame({"platform": [platform]}, schema={"platform": pl.String})
+            inputs = self._beside(named if candidates is None else candidates)
         return suggest(self, n, platform=platform, candidates=candidates, inputs=inputs)
+
+    def _beside(self, rows: pl.DataFrame) -> xr.Dataset | None:
+        """Return the inputs of what rows name and only a collection knows; None where the facts suffice."""
+        platforms = {platform for platform, _, _ in self.facts.hardware}
+        return inputs_beside(rows, {"platform": platforms, "topology": {name for name, _ in self.facts.networks}})
 
     # as a model ---------------------------------------------------------------------------------------------------
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -75,9 +76,13 @@ def suggest(
     if len(known) > MOST_CANDIDATES:
         known = known[np.unique(np.linspace(0, len(known) - 1, MOST_CANDIDATES).astype(int))]
     table, rows = table[known], rows.take(known)
+    taken = _measured_rows(calibration, table)
+    if taken.all():
+        msg = f"`candidates`: all {len(taken)} were measured, nothing is left; give other networks or batches"
+        warnings.warn(msg, UserWarning, stacklevel=3)
     with one_thread():
         beliefs = _beliefs(calibration, rows)
-        chosen, errors = _greedy(beliefs, n, _measured_rows(calibration, table))
+        chosen, errors = _greedy(beliefs, n, taken)
     batch = pl.col("batch").cast(pl.Int64)
     return table[chosen].with_columns(batch, expected_error_percent=pl.Series(errors, dtype=pl.Float64))
 

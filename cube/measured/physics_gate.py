@@ -8,18 +8,16 @@ import numpy as np
 import polars as pl
 
 from roofcube import datasets
-from roofcube.datasets import canonical
-from roofcube.datasets.embedded import BENCHMARK
 from roofcube.datasets.forms.table_forms import as_table
 from roofcube.datasets.tables import collections_of
 from roofcube.labels import KEY_COLUMNS, labelled, locate, own_dims, rows_of
 from roofcube.measured.findings import FINDINGS, finding_lines
 from roofcube.measured.label_rules import label_findings, missing_values
+from roofcube.measured.named import inputs_named
 from roofcube.measured.rows import measurement_rows
 from roofcube.measured.rules import rules_for
 from roofcube.measured.trace_rules import trace_findings
 from roofcube.model.assumptions import BOUND
-from roofcube.model.inputs import inputs as model_inputs
 from roofcube.model.predict import predict
 from roofcube.vocabulary import CONFIGURATION, QUALITY
 
@@ -104,26 +102,8 @@ def quality_bits(measurements: pl.DataFrame, findings: pl.DataFrame) -> np.ndarr
 
 
 def _space(inputs: xr.Dataset | None, rows: pl.DataFrame) -> xr.Dataset:
-    """Return what to judge by, without batches: those of the rows are judged.
-
-    Rows with labels that only a collection beside the benchmark knows are judged by the platforms and networks that
-    they name.
-    """
-    if inputs is None:
-        named = {
-            column: collections_of(column, [canonical(column, label) for label in _distinct(rows, column)])
-            for column in ("platform", "topology")
-        }
-        beside = any(one != BENCHMARK for holders in named.values() for one in holders.values())
-        chosen: dict[str, Any] = {"platforms": list(named["platform"]), "topologies": list(named["topology"])}
-        # what nobody knows is told by the whole benchmark
-        whole = {key: labels for key, labels in chosen.items() if labels} if beside else {}
-        inputs = model_inputs(**whole, batch=1)
-    return inputs.drop_dims("batch", errors="ignore")
-
-
-def _distinct(rows: pl.DataFrame, column: str) -> list[str]:
-    return rows[column].drop_nulls().unique(maintain_order=True).to_list() if column in rows.columns else []
+    """Return what to judge by, without batches: those of the rows are judged."""
+    return (inputs_named(rows) if inputs is None else inputs).drop_dims("batch", errors="ignore")
 
 
 def _with_all_columns(measurements: pl.DataFrame, own: Sequence[str]) -> pl.DataFrame:

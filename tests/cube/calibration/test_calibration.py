@@ -565,3 +565,34 @@ def test_tables_that_do_not_fit_are_refused(small):
     inputs = rc.inputs("mnist", batch=range(1, 1001))
     with rc.set_options(memory="1 MB"), pytest.raises(MemoryLimitError, match="`calibrated tables`: expected a cube"):
         small.predict(inputs)
+
+
+def test_what_a_collection_knows_needs_no_inputs():
+    rows = rc.datasets.load_measurements("accelerators").filter(
+        pl.col("mode") == "graph", pl.col("precision") == "FP16"
+    )
+    calibration = rc.calibrate(rows)
+    names = rows["topology"].unique().to_list()
+    told = rc.calibrate(rows, inputs=rc.inputs(platforms="H100-SXM", topologies=names, batch=1))
+    wanted = rows.select(KEY).head(6)
+    assert calibration.predict(wanted).equals(told.predict(wanted))
+
+    # a network that was not measured, on the board and beside a network of nobody
+    new = {"platform": "H100-SXM", "mode": "graph", "precision": "FP16", "topology": ["resnet26d@288", "nobody's"]}
+    found = calibration.predict({**new, "batch": [8, 8]})
+    assert "resnet26d@288" not in names
+    assert found["predicted_throughput"].is_not_null().to_list() == [True, False]
+    assert found["status"].to_list()[1] == "refused"
+    assert calibration.suggest(2, platform="RTX3090")["platform"].unique().to_list() == ["RTX3090"]
+    with pytest.warns(UserWarning, match="were measured, nothing is left"):
+        assert calibration.suggest(2, candidates=wanted).height == 0
+
+
+def test_a_network_of_a_collection_on_a_board_of_ones_own_needs_no_inputs():
+    rows = [
+        {"platform": "Kite", "precision": "FP16", "topology": name, "batch": batch, RATE: speed * batch**0.5}
+        for name, speed in (("resnet18@224", 900.0), ("resnet50@224", 300.0), ("mobilenetv3_large_100@224", 1900.0))
+        for batch in (1, 4, 16)
+    ]
+    predicted = rc.calibrate(rows).predict({**rows[0], "topology": ["resnet34@224"]})
+    assert predicted["predicted_throughput"].is_not_null().all()

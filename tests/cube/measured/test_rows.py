@@ -54,8 +54,10 @@ def test_calibration_takes_any_form(tmp_path):
     expected = calibration.predict(wanted)
     assert calibration.predict(wanted.to_dict(as_series=False)).equals(expected)
     assert calibration.predict(tmp_path / "wanted.csv").equals(expected)
-    chosen = calibration.suggest(1, candidates=pd.DataFrame(wanted.to_dict(as_series=False)))
-    assert chosen.equals(calibration.suggest(1, candidates=wanted))
+    other = wanted.with_columns(batch=pl.lit(3))
+    chosen = calibration.suggest(1, candidates=pd.DataFrame(other.to_dict(as_series=False)))
+    assert chosen.height == 1
+    assert chosen.equals(calibration.suggest(1, candidates=other))
 
 
 def test_nan_is_no_measurement():
