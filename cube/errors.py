@@ -22,9 +22,10 @@ from __future__ import annotations
 
 import os
 import re
-from difflib import get_close_matches
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
+
+from roofcube.nearest import nearest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -216,11 +217,10 @@ class MissingExtraError(RoofcubeError, ImportError):
 
 
 def suggestion(value: object, known: Iterable[object]) -> str:
-    """Name the closest of `known`, for the end of a message; empty where nothing is near."""
-    names = [str(name) for name in known]
-    folded = {name.casefold(): name for name in names}
-    close = get_close_matches(str(value).casefold(), folded, n=1, cutoff=0.5)
-    return f"; did you mean {folded[close[0]]!r}?" if close else ""
+    """Name what of `known` is meant, for the end of a message; empty where nothing is near."""
+    *others, last = ["", *(repr(name) for name in nearest(value, known))]
+    close = f"{', '.join(others[1:])} or {last}" if others[1:] else last
+    return f"; did you mean {close}?" if close else ""
 
 
 def unknown_label(what: str, value: object, known: Iterable[object], *, do: str = "") -> UnknownLabelError:

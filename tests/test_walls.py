@@ -13,6 +13,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 STDLIB_ONLY = (
     "cube/errors.py",
+    "cube/nearest.py",
     "cube/disk.py",
     "cube/locks.py",
     "cube/interrupts.py",
@@ -96,7 +97,7 @@ def test_the_ground_floor_needs_the_standard_library_only(name):
     heads = {
         module.split(".")[0]
         for module in imports_of(ROOT / name)
-        if module not in ("roofcube.errors", "roofcube.locks", "roofcube.options")
+        if module not in ("roofcube.errors", "roofcube.locks", "roofcube.nearest", "roofcube.options")
     }
     assert heads <= set(sys.stdlib_module_names)
 

@@ -23,6 +23,7 @@ __all__ = ["EXISTING", "main"]
 
 EXISTING = click.Path(exists=True, path_type=Path)
 ATTRIBUTES = ("title", "task", "assumptions", "counts", "left_out")
+MOST_SAID = 12  # different findings of one rule that a summary lists
 
 
 class _Commands(click.Group):
@@ -286,11 +287,17 @@ def _task_or_cube(task: str) -> Any:
 
 
 def _by_rule(findings: pl.DataFrame) -> pl.DataFrame:
+    """Sum findings up: a line a rule and what it says, or a line a rule that says very many things."""
     import polars as pl
 
-    return findings.group_by("rule", maintain_order=True).agg(
+    meant = pl.col("action").str.extract(r"(; did you mean .*)$").fill_null("")
+    said = findings.with_columns(finding=pl.col("finding") + meant)
+    others = pl.col("finding").n_unique().over("rule") - 1
+    first = pl.col("finding").first().over("rule")
+    summed = pl.format("{}, and {} more (--all)", first, others)
+    said = said.with_columns(finding=pl.when(others < MOST_SAID).then("finding").otherwise(summed))
+    return said.group_by("rule", "finding", maintain_order=True).agg(
         findings=pl.len(),
         rows=pl.col("row").n_unique(),
         first_row=pl.col("row").first(),
-        finding=pl.col("finding").first(),
-    )
+    )[["rule", "findings", "rows", "first_row", "finding"]]

@@ -83,7 +83,7 @@ def table_text(table: pl.DataFrame) -> str:
         tbl_formatting="NOTHING",
         tbl_hide_column_data_types=True,
         tbl_hide_dataframe_shape=True,
-        fmt_str_lengths=100,
+        fmt_str_lengths=160,
         tbl_width_chars=-1,
     ):
         return str(table.with_columns(as_text))

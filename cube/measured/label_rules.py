@@ -11,15 +11,18 @@ import polars as pl
 from roofcube import datasets
 from roofcube.datasets import canonical
 from roofcube.datasets.embedded import collection_of
+from roofcube.datasets.listings import networks, platforms
 from roofcube.errors import suggestion
+from roofcube.labels import column_of, locate, own_dims
 from roofcube.measured.findings import FINDINGS, finding_lines, no_numbers
-from roofcube.vocabulary import INFEASIBLE
+from roofcube.vocabulary import CONFIGURATION, INFEASIBLE
 
 if TYPE_CHECKING:
     import xarray as xr
 
 __all__ = ["label_findings", "missing_values"]
 
+MEND = "correct the label, or give the platform or network in `inputs`"
 UNSAID = "custom"  # what read_measurements writes where a file says no task
 MOST_COMPARED = 30_000  # pairs of labels; 0.3 s
 
@@ -30,14 +33,23 @@ def label_findings(table: pl.DataFrame, space: xr.Dataset) -> list[pl.DataFrame]
 
 
 def _unknown_labels(table: pl.DataFrame, space: xr.Dataset) -> pl.DataFrame:
+    """Find every label of a row that nothing is known of."""
     rows = no_numbers(table.filter(pl.col("unknown") != ""))
-    columns = rows["unknown"].str.split(" ").list.first().replace("pruning", "pruning_percent")
-    mend = "correct the label, or give the platform or network in `inputs`"
-    given = {column: rows[column].to_list() for column in columns.unique()}
-    labels = [(column, given[column][place]) for place, column in enumerate(columns)]
-    closest = _closest(list(dict.fromkeys(labels)), space)
-    actions = [mend + closest[label] for label in labels]
-    return _mislabelled(rows, "", rows["unknown"].to_list(), actions).with_columns(column=columns)
+    lines = []
+    for dim in (name for name in (*CONFIGURATION, *own_dims(space, table)) if name in space.coords):
+        column = column_of(dim)
+        away = pl.Series(~locate(space, rows, dims=(dim,)).mask, dtype=pl.Boolean)
+        strange = rows.filter(away)
+        closest = _closest(column, list(dict.fromkeys(strange[column].to_list())), space)
+        labels = strange[column].to_list()
+        findings = [f"{dim} {label!r} is not known" for label in labels]
+        lines.append(_mislabelled(strange, column, findings, [MEND + closest[label] for label in labels]))
+    told = set(pl.concat(lines)["row"].to_list()) if lines else set()
+    # known each, but not together: a platform without this mode where hardware is laid out by offers
+    rest = rows.filter(~pl.col("row").is_in(list(told)))
+    columns = rest["unknown"].str.split(" ").list.first().replace("pruning", "pruning_percent")
+    together = _mislabelled(rest, "", rest["unknown"].to_list(), [MEND] * rest.height).with_columns(column=columns)
+    return pl.concat([*lines, together])
 
 
 def _not_offered(table: pl.DataFrame, space: xr.Dataset) -> pl.DataFrame:
@@ -102,27 +114,23 @@ def _mislabelled(rows: pl.DataFrame, column: str, findings: list[str], actions: 
     return lines.with_columns(pl.Series(name, text, dtype=pl.String) for name, text in texts.items())
 
 
-def _closest(labels: list[tuple[str, object]], space: xr.Dataset) -> dict[tuple[str, object], str]:
-    """Suggest a label of the facts for each that they do not have; of very many only for the first."""
-    known: dict[str, tuple[Any, ...]] = {}
-    compared = 0
-    found = {}
-    for column, label in labels:
-        if column not in known:
-            here = space[column].values.tolist() if column in space.dims else []
-            known[column] = tuple(dict.fromkeys([*here, *_known_labels(column)]))
-        compared += len(known[column])
-        near = isinstance(label, str) and label not in known[column] and compared <= MOST_COMPARED
-        found[column, label] = suggestion(label, known[column]) if near else ""
-    return found
+def _closest(column: str, labels: list[object], space: xr.Dataset) -> dict[object, str]:
+    """Suggest labels of the facts for each that they do not have; of very many only for the first."""
+    here = space[column].values.tolist() if column in space.dims else []
+    known = tuple(dict.fromkeys([*here, *_known_labels(column)])) if labels else ()
+    told = labels[: MOST_COMPARED // max(len(known), 1)]
+    near: dict[object, str] = {
+        label: suggestion(label, known) for label in told if isinstance(label, str) and label not in known
+    }
+    return {label: near.get(label, "") for label in labels}
 
 
 @cache
 def _known_labels(column: str) -> tuple[Any, ...]:
-    facts = (datasets.load_platforms(), datasets.load_topologies())
-    return tuple(
-        name for table in facts if column in table.columns for name in table[column].unique(maintain_order=True)
-    )
+    """Return the labels of all collections."""
+    facts = (datasets.load_platforms(), platforms(), networks())
+    named = (table[column].drop_nulls().unique(maintain_order=True) for table in facts if column in table.columns)
+    return tuple(dict.fromkeys(label for labels in named for label in labels))
 
 
 def missing_values(table: pl.DataFrame, given: list[str]) -> pl.DataFrame:

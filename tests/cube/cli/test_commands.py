@@ -212,6 +212,21 @@ def test_check_knows_platforms_of_the_users_beside_the_embedded_ones(run, tmp_pa
     assert "unknown_label" not in result.output
 
 
+def test_check_sums_up_each_unknown_label_until_they_are_many(run, tmp_path):
+    header, rest = "platform,topology,precision,batch,throughput_compute_per_s\n", ",FP16,1,100\n"
+    rows = f"RTX 4090,efficientnet_b0{rest}RTX 4090,resnet18@224{rest}"
+    (tmp_path / "rows.csv").write_text(header + rows)
+    output = " ".join(run("check", "rows.csv").output.split())
+    assert "2 rows, 3 findings" in output
+    assert (
+        "unknown_label 2 2 2 platform 'RTX 4090' is not known; did you mean 'RTX4090' or 'GeForce RTX 4090'?" in output
+    )
+    assert "unknown_label 1 1 2 topology 'efficientnet_b0' is not known; did you mean" in output
+    (tmp_path / "many.csv").write_text(header + "".join(f"Board{number},resnet18@224{rest}" for number in range(40)))
+    assert "platform 'Board0' is not known, and 39 more (--all)" in run("check", "many.csv").output
+    assert run("check", "many.csv", "--all").output.count("is not known") == 40
+
+
 def test_check_of_a_broken_table_is_one_message(run, tmp_path):
     rows = rc.datasets.load_measurements("cifar10").with_columns(pl.col("batch").cast(pl.String).replace("1", "one"))
     rows.write_csv(tmp_path / "rows.csv")

@@ -149,7 +149,7 @@ def test_unknown_labels_are_findings():
     strange = ROWS.head(2).with_columns(platform=pl.Series(["NCS2", "Abacus"]))
     found = of("unknown_label", rc.check(strange))
     assert found["row"].to_list() == [1]
-    assert found["finding"].item() == "platform 'Abacus' is not in the cube"
+    assert found["finding"].item() == "platform 'Abacus' is not known"
     assert found["column"].item() == "platform"
 
 
@@ -161,6 +161,22 @@ def test_an_unknown_label_comes_with_the_closest_known_one(column, label, closes
     strange = ROWS.head(1).with_columns(pl.lit(label).alias(column))
     action = of("unknown_label", rc.check(strange))["action"].item()
     assert action.endswith(f"; did you mean {closest!r}?") if closest else "did you mean" not in action
+
+
+def test_every_unknown_label_of_a_row_is_told_with_all_that_it_may_mean():
+    row = {"platform": "RTX 4090", "topology": "efficientnet_b0", "precision": "FP16", "batch": 1}
+    found = of("unknown_label", rc.check([row | {"throughput_compute_per_s": 100.0}]))
+    assert found["row"].to_list() == [0, 0]
+    assert found["column"].to_list() == ["platform", "topology"]
+    assert found["finding"].to_list() == [
+        "platform 'RTX 4090' is not known",
+        "topology 'efficientnet_b0' is not known",
+    ]
+    assert found["action"][0].endswith("; did you mean 'RTX4090' or 'GeForce RTX 4090'?")
+    assert set(found["action"][1].partition("did you mean ")[2].rstrip("?").split(" or ")) == {
+        "'efficientnet_b0@224'",
+        "'efficientnet_b0@256'",
+    }
 
 
 def test_own_platforms_are_judged_by_their_own_peak():
