@@ -40,9 +40,12 @@ def _unknown_labels(table: pl.DataFrame, space: xr.Dataset) -> pl.DataFrame:
         column = column_of(dim)
         away = pl.Series(~locate(space, rows, dims=(dim,)).mask, dtype=pl.Boolean)
         strange = rows.filter(away)
-        closest = _closest(column, list(dict.fromkeys(strange[column].to_list())), space)
         labels = strange[column].to_list()
-        findings = [f"{dim} {label!r} is not known" for label in labels]
+        closest = _closest(column, list(dict.fromkeys(labels)), space)
+        elsewhere = frozenset(_known_labels(column)) if labels else frozenset()
+        findings = [
+            f"{dim} {label!r} is not {'among the inputs' if label in elsewhere else 'known'}" for label in labels
+        ]
         lines.append(_mislabelled(strange, column, findings, [MEND + closest[label] for label in labels]))
     told = set(pl.concat(lines)["row"].to_list()) if lines else set()
     # known each, but not together: a platform without this mode where hardware is laid out by offers

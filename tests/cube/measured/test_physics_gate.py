@@ -179,6 +179,15 @@ def test_every_unknown_label_of_a_row_is_told_with_all_that_it_may_mean():
     }
 
 
+def test_a_label_that_the_given_inputs_lack_is_not_called_unknown():
+    found = of(
+        "unknown_label",
+        rc.check(ROWS.filter(pl.col("platform") == "NCS2").head(1), inputs=rc.inputs("mnist", platforms="TX2")),
+    )
+    assert found["finding"].to_list()[0] == "platform 'NCS2' is not among the inputs"
+    assert "did you mean" not in found["action"][0]
+
+
 def test_own_platforms_are_judged_by_their_own_peak():
     inputs = rc.inputs(platforms="TX2")
     slower = inputs.assign(peak_compute=inputs.peak_compute / 100)
