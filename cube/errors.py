@@ -218,9 +218,9 @@ class MissingExtraError(RoofcubeError, ImportError):
 
 def suggestion(value: object, known: Iterable[object]) -> str:
     """Name what of `known` is meant, for the end of a message; empty where nothing is near."""
-    *others, last = ["", *(repr(name) for name in nearest(value, known))]
-    close = f"{', '.join(others[1:])} or {last}" if others[1:] else last
-    return f"; did you mean {close}?" if close else ""
+    names = [repr(name) for name in nearest(value, known)]
+    several = f"{', '.join(names[:-1])} or " if names[1:] else ""
+    return f"; did you mean {several}{names[-1]}?" if names else ""
 
 
 def unknown_label(what: str, value: object, known: Iterable[object], *, do: str = "") -> UnknownLabelError:

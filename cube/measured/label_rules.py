@@ -35,6 +35,8 @@ def label_findings(table: pl.DataFrame, space: xr.Dataset) -> list[pl.DataFrame]
 def _unknown_labels(table: pl.DataFrame, space: xr.Dataset) -> pl.DataFrame:
     """Find every label of a row that nothing is known of."""
     rows = no_numbers(table.filter(pl.col("unknown") != ""))
+    if not rows.height:
+        return _mislabelled(rows, "", [], [])
     lines = []
     for dim in (name for name in (*CONFIGURATION, *own_dims(space, table)) if name in space.coords):
         column = column_of(dim)
@@ -47,7 +49,7 @@ def _unknown_labels(table: pl.DataFrame, space: xr.Dataset) -> pl.DataFrame:
             f"{dim} {label!r} is not {'among the inputs' if label in elsewhere else 'known'}" for label in labels
         ]
         lines.append(_mislabelled(strange, column, findings, [MEND + closest[label] for label in labels]))
-    told = set(pl.concat(lines)["row"].to_list()) if lines else set()
+    told = {row for part in lines for row in part["row"].to_list()}
     # known each, but not together: a platform without this mode where hardware is laid out by offers
     rest = rows.filter(~pl.col("row").is_in(list(told)))
     columns = rest["unknown"].str.split(" ").list.first().replace("pruning", "pruning_percent")
@@ -131,7 +133,7 @@ def _closest(column: str, labels: list[object], space: xr.Dataset) -> dict[objec
 @cache
 def _known_labels(column: str) -> tuple[Any, ...]:
     """Return the labels of all collections."""
-    facts = (datasets.load_platforms(), platforms(), networks())
+    facts = (platforms(), networks())
     named = (table[column].drop_nulls().unique(maintain_order=True) for table in facts if column in table.columns)
     return tuple(dict.fromkeys(label for labels in named for label in labels))
 

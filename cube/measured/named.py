@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from roofcube.datasets import canonical
@@ -37,8 +38,8 @@ def inputs_beside(rows: pl.DataFrame, known: Mapping[str, Collection[str]]) -> x
         Labels of a column that need none.
     """
     labels = {
-        column: [one for one, holder in holders.items() if holder != BENCHMARK and one not in known.get(column, ())]
-        for column, holders in _holders(rows).items()
+        column: [label for label, holder in holders.items() if holder != BENCHMARK]
+        for column, holders in _holders(rows, known).items()
     }
     return _inputs(labels) if any(labels.values()) else None
 
@@ -49,13 +50,16 @@ def _inputs(labels: Mapping[str, list[str]]) -> xr.Dataset:
     return inputs(**chosen, batch=1)  # type: ignore[arg-type]
 
 
-def _holders(rows: pl.DataFrame) -> dict[str, dict[str, str]]:
-    """Return the collection that knows each label, by column."""
+def _holders(
+    rows: pl.DataFrame, known: Mapping[str, Collection[str]] = MappingProxyType({})
+) -> dict[str, dict[str, str]]:
+    """Return the collection that knows each label, by column; those that are known are not looked for."""
     return {
-        column: collections_of(column, [canonical(column, label) for label in _distinct(rows, column)])
+        column: collections_of(column, [one for one in _distinct(rows, column) if one not in known.get(column, ())])
         for column in SELECTED
     }
 
 
 def _distinct(rows: pl.DataFrame, column: str) -> list[str]:
-    return rows[column].drop_nulls().unique(maintain_order=True).to_list() if column in rows.columns else []
+    labels = rows[column].drop_nulls().unique(maintain_order=True).to_list() if column in rows.columns else []
+    return [canonical(column, label) for label in labels]
