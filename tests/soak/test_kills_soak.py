@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import shutil
@@ -9,8 +10,10 @@ import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
+from stepped_writer import AT_A_MOMENT, CUT, TOLD
 
 import roofcube as rc
 
@@ -26,21 +29,34 @@ KINDS = {
     "calibration": "calibration.json",
     "page": "page.html",
 }
-ALL = [(kind, what) for kind in KINDS for what in ("kill", "full", "lost")]
-SAMPLE = [("nc", "kill"), ("calibration", "full")]  # a Zarr store takes a minute and a half a step
+ENDED = {"kill": {CUT}, "lost": {CUT}, "full": {0, TOLD}, "moment": {0, AT_A_MOMENT}}
+ALL = [(kind, what) for kind in KINDS for what in ENDED]
+SAMPLE = [("nc", "kill"), ("nc", "moment"), ("zarr", "lost"), ("sweep", "kill"), ("calibration", "full")]
+ENDS = 140 if FULL else 3  # of each pair, at steps drawn at random, each step before any comes again
 
 
-def write(kind: str, folder: Path, number: int, what: str, step: int) -> tuple[int, int, str]:
+class Written(NamedTuple):
+    ended: int
+    steps: int
+    told: str
+    took: int
+
+
+@pytest.fixture
+def write(kind):
     """Write version `number` of a file in a process that something happens to at a step; return how it ended."""
-    done = subprocess.run(
-        [sys.executable, "-W", "ignore", str(WRITER), kind, str(folder / KINDS[kind]), str(number), what, str(step)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    lines = done.stdout.splitlines()
-    steps = int(lines[-1].split()[-1]) if lines and lines[-1].startswith("steps") else 0
-    return done.returncode, steps, done.stdout + done.stderr
+    with subprocess.Popen(
+        [sys.executable, "-W", "ignore", str(WRITER), kind], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as writer:
+        assert writer.stdin
+        assert writer.stdout
+
+        def write(folder: Path, number: int, what: str = "count", step: int = 0) -> Written:
+            print(number, what, step, folder / KINDS[kind], file=writer.stdin, flush=True)
+            return Written(**json.loads(writer.stdout.readline()))
+
+        yield write
+        writer.stdin.close()
 
 
 def state(kind: str, path: Path) -> object:
@@ -56,38 +72,47 @@ def state(kind: str, path: Path) -> object:
 
 
 def chosen(steps: int) -> list[int]:
-    return sorted(random.Random(0).sample(range(1, steps + 1), min(steps, 250 if FULL else 2)))
+    order = random.Random(0)
+    each = [order.sample(range(1, steps + 1), min(steps, ENDS)) for _ in range(-(-ENDS // steps))]
+    return [step for some in each for step in some][:ENDS]
 
 
 @pytest.mark.soak
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize(("kind", "what"), ALL if FULL else SAMPLE)
-def test_what_has_the_name_is_old_or_new(tmp_path, kind, what):
-    folder = tmp_path / "whole"
-    folder.mkdir()
-    ended, steps, said = write(kind, folder, 0, "count", 0)
-    assert ended == 0, said
-    old = state(kind, folder / KINDS[kind])
+def test_what_has_the_name_is_old_or_new(tmp_path, write, kind, what):
+    whole, after = tmp_path / "whole", tmp_path / "after"
+    whole.mkdir()
+    assert write(whole, 0).ended == 0
+    old = state(kind, whole / KINDS[kind])
+
+    def begin() -> None:
+        if kind == "sweep":  # never replaces another: it begins, and goes on
+            after.mkdir()
+        else:
+            shutil.copytree(whole, after)
+
+    begin()
+    counted = write(after, 1)
+    steps = counted.took if what == "moment" else counted.steps
+    shutil.rmtree(after)
     seen = Counter[str]()
     for step in chosen(steps):
-        place = tmp_path / f"{step}"
-        if kind == "sweep":  # never replaces another: it begins, and goes on
-            place.mkdir()
-        else:
-            shutil.copytree(folder, place)
-        ended, _, said = write(kind, place, 1, what, step)
-        if what == "full":
-            assert ended == 0 or "told " in said, said
-        path = place / KINDS[kind]
+        begin()
+        written = write(after, 1, what, step)
+        assert written.ended in ENDED[what], (step, written)
+        assert (written.ended == TOLD) == bool(written.told), (step, written)
+        path = after / KINDS[kind]
         if path.exists():
             found = state(kind, path)
             seen["old" if found == old else "new"] += 1
         else:
             assert kind == "sweep"
-        ended, _, said = write(kind, place, 1, "count", 0)
-        assert ended == 0, said
+            seen["not yet there"] += 1
+        again = write(after, 1)
+        assert again.ended == 0, (step, again)
         assert state(kind, path) is not None
-        left = [one.name for one in place.iterdir() if one.name != path.name]
-        assert left == [], left
-        shutil.rmtree(place)
-    print(kind, what, steps, dict(seen))
+        left = [one.name for one in after.iterdir() if one.name != path.name]
+        assert left == [], (step, left)
+        shutil.rmtree(after)
+    print(kind, what, f"{steps} steps, {seen.total()} ends:", dict(seen))

@@ -1,98 +1,125 @@
-"""Write a file in a process that ends, runs out of room or loses what was not flushed at a given step of the system's."""
+"""Write files by processes that end, run out of room or lose what was not flushed at a step, or end at any moment.
+
+Reads requests (`number what step path`, one a line; of what ends at a moment the step is its microsecond) and answers
+each with one line of JSON: how it ended, the steps counted, what was told, the microseconds it took. Each is written by
+a process forked for it, so that thousands of ends cost no imports.
+"""
 
 from __future__ import annotations
 
 import errno
+import json
 import os
-import shutil
+import signal
 import sys
+import time
 from pathlib import Path
-from typing import Any
-
-import numpy as np
+from typing import TYPE_CHECKING, Any
 
 import roofcube as rc
 from roofcube.errors import RoofcubeError
 
-KIND, PATH, NUMBER, WHAT, STEP = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3]), sys.argv[4], int(sys.argv[5])
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 EVENTS = ("open", "os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.chmod", "os.link", "os.truncate")
-steps = 0
-synced: set[int] = set()
+TOLD, CUT, AT_A_MOMENT = 3, 9, -signal.SIGALRM
 
 
-def cut_the_power() -> None:
-    """Lose what was written since the last flush: files that nobody flushed are empty after a power cut."""
-    for file in [one for one in PATH.parent.rglob("*") if one.is_file()]:
-        if file.stat().st_ino not in synced and file.stat().st_mtime > BEGAN:
-            file.write_bytes(b"" if file.stat().st_size % 2 else file.read_bytes()[: file.stat().st_size // 2])
+class Steps:
+    """Count the steps of writing in a folder, and let happen what is to happen at one."""
+
+    def __init__(self, folder: Path, what: str, step: int) -> None:
+        self.folder, self.what, self.step = folder, what, step
+        self.began = time.time() - 0.01
+        self.flushed: set[int] = set()
+        self.counted = 0
+        flush = os.fsync
+
+        def flush_at_a_step(descriptor: int) -> None:
+            self.happens(Path(f"/proc/self/fd/{descriptor}").readlink())
+            flush(descriptor)
+            self.flushed.add(os.fstat(descriptor).st_ino)
+
+        os.fsync = flush_at_a_step
+        sys.addaudithook(self.audited)
+
+    def audited(self, event: str, arguments: tuple[Any, ...]) -> None:
+        if event in EVENTS and arguments and isinstance(arguments[0], str | os.PathLike):
+            writes = event != "open" or (isinstance(arguments[2], int) and arguments[2] & (os.O_WRONLY | os.O_RDWR))
+            if writes:
+                self.happens(arguments[0])
+
+    def happens(self, name: Any) -> None:
+        if not str(name).startswith(str(self.folder)):
+            return
+        self.counted += 1
+        if self.counted != self.step or self.what in ("count", "moment"):
+            return
+        if self.what == "full":
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        if self.what == "lost":
+            self.step = -1
+            self.cut_the_power()
+        os._exit(CUT)
+
+    def cut_the_power(self) -> None:
+        """Lose what was written since the last flush: files that nobody flushed are empty or halved after a power cut."""
+        for file in [one for one in self.folder.rglob("*") if one.is_file()]:
+            if file.stat().st_ino not in self.flushed and file.stat().st_mtime > self.began:
+                file.write_bytes(b"" if file.stat().st_size % 2 else file.read_bytes()[: file.stat().st_size // 2])
 
 
-def happens(what: str, name: Any) -> None:
-    """Count a step in the folder that is written to, and let happen what is to happen at one."""
-    global steps
-    if not str(name).startswith(str(PATH.parent)):
-        return
-    steps += 1
-    if steps != STEP or WHAT == "count":
-        return
-    if WHAT == "full":
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-    if WHAT == "lost":
-        sys.addaudithook(lambda *_: None)
-        cut_the_power()
-    os._exit(9)
-
-
-def audited(event: str, arguments: tuple[Any, ...]) -> None:
-    if event in EVENTS and arguments and isinstance(arguments[0], str | os.PathLike):
-        writes = event != "open" or (isinstance(arguments[2], int) and arguments[2] & (os.O_WRONLY | os.O_RDWR))
-        if writes:
-            happens(event, arguments[0])
-
-
-def flushed(flush: Any) -> Any:
-    def flush_at_a_step(descriptor: int) -> None:
-        happens("fsync", Path(f"/proc/self/fd/{descriptor}").readlink())
-        flush(descriptor)
-        synced.add(os.fstat(descriptor).st_ino)
-
-    return flush_at_a_step
-
-
-def write() -> None:
+def writer_of(kind: str) -> Callable[[Path, str], object]:
+    """Return how a file of a kind is written; what goes before the first step is done here, before the forks."""
     inputs = rc.inputs("mnist", platforms=["TX2"], pruning=[100, 50], batch=[1, 8])
-    cube = rc.predict(inputs).assign_attrs(title=f"version {NUMBER}")
-    cube["ops"] = cube.ops + NUMBER
-    if KIND in ("nc", "zarr"):
-        rc.save(cube, PATH)
-    elif KIND == "sweep":
-        rc.Sweep(inputs.assign_attrs(title=f"version {NUMBER}")).to_zarr(PATH)
-    elif KIND == "calibration":
+    if kind == "sweep":
+        return lambda path, title: rc.Sweep(inputs.assign_attrs(title=title)).to_zarr(path)
+    if kind == "calibration":
         rows = rc.datasets.load_measurements("mnist")
         calibration = rc.calibrate(rows.filter(rows["platform"] == "TX2"))
-        object.__setattr__(calibration, "name", f"version {NUMBER}")
-        calibration.save(PATH)
-    else:
-        rc.report("mnist", PATH, title=f"version {NUMBER}")
+
+        def save(path: Path, title: str) -> None:
+            object.__setattr__(calibration, "name", title)
+            calibration.save(path)
+
+        return save
+    if kind == "page":
+        shown = rc.benchmark("mnist")
+        return lambda path, title: rc.report(shown, path, title=title)
+    cube = rc.predict(inputs)
+    return lambda path, title: rc.save(
+        cube.assign(ops=cube.ops + int(title.split()[-1])).assign_attrs(title=title), path
+    )
+
+
+def answered(write: Callable[[Path, str], object], number: str, what: str, step: str, path: Path) -> None:
+    """Write a version of a file in a process of its own, and print how it ended."""
+    reading, writing = os.pipe()
+    began = time.perf_counter()
+    child = os.fork()
+    if child == 0:
+        steps, told = Steps(path.parent, what, int(step)), ""
+        try:
+            if what == "moment":  # also where HDF5 writes, which Python does not see
+                signal.setitimer(signal.ITIMER_REAL, int(step) / 1e6)
+            write(path, f"version {number}")
+        except RoofcubeError as error:
+            told = str(error)
+        os.write(writing, json.dumps([steps.counted, told]).encode())
+        os._exit(TOLD if told else 0)
+    os.close(writing)
+    with os.fdopen(reading) as said:
+        counted, told = json.loads(said.read() or '[0, ""]')
+    ended = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    took = round((time.perf_counter() - began) * 1e6)
+    print(json.dumps({"ended": ended, "steps": counted, "told": told, "took": took}), flush=True)
 
 
 if __name__ == "__main__":
-    import time
+    import zarr  # noqa: F401  (imported before the forks, like what it imports)
 
-    # what is imported or compiled on the way is no step of writing
-    warm = PATH.parent.parent / f"warm-{os.getpid()}"
-    warm.mkdir()
-    target, PATH = PATH, warm / PATH.name
-    write()
-    shutil.rmtree(warm)
-    PATH, BEGAN, steps = target, time.time() - 0.01, 0
-    os.fsync = flushed(os.fsync)
-    sys.addaudithook(audited)
-    np.random.default_rng(0)
-    try:
-        write()
-    except RoofcubeError as error:
-        print(f"told {error}")
-        print("steps", steps)
-        sys.exit(3)
-    print("steps", steps)
+    write = writer_of(sys.argv[1])
+    for line in sys.stdin:
+        number, what, step, path = line.rstrip("\n").split(" ", 3)
+        answered(write, number, what, step, Path(path))
