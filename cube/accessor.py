@@ -26,7 +26,7 @@ class _Method:
 
     def __get__(self, accessor: RoofAccessor | None, owner: type | None = None) -> Callable[..., Any]:
         function = getattr(import_module(self.module), self.name)
-        return function if accessor is None else _given(function, accessor._cube)
+        return function if accessor is None else _with_cube_given(function, accessor._cube)
 
 
 class RoofAccessor:
@@ -79,13 +79,13 @@ class _Figures:
         self._cube = cube
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
-        return _given(getattr(import_module("roofcube.plot"), name), self._cube)
+        return _with_cube_given(getattr(import_module("roofcube.plot"), name), self._cube)
 
     def __dir__(self) -> list[str]:
         return list(import_module("roofcube.plot").__all__)
 
 
-def _given(function: Callable[..., Any], cube: xr.Dataset) -> Callable[..., Any]:
+def _with_cube_given(function: Callable[..., Any], cube: xr.Dataset) -> Callable[..., Any]:
     """Return a function with its first argument given; help shows the text and the other arguments."""
 
     @wraps(function)

@@ -22,11 +22,11 @@ def html_table(heading: str, columns: Sequence[str], rows: Iterable[Sequence[Any
     '<b>One &lt;b&gt;</b><table><tr><th>dim</th></tr><tr><td>a&amp;b</td></tr></table>'
     """
     heads = "".join(f"<th>{escape(column)}</th>" for column in columns)
-    lines = "".join(f"<tr>{''.join(f'<td>{escape(_cell(value))}</td>' for value in row)}</tr>" for row in rows)
+    lines = "".join(f"<tr>{''.join(f'<td>{escape(_cell_text(value))}</td>' for value in row)}</tr>" for row in rows)
     below = "".join(f"<p>{escape(note)}</p>" for note in notes)
     return f"<b>{escape(heading)}</b><table><tr>{heads}</tr>{lines}</table>{below}"
 
 
-def _cell(value: Any) -> str:
+def _cell_text(value: Any) -> str:
     """Write a number with its thousands apart, a text without marks that would turn what follows."""
     return f"{value:,}" if isinstance(value, int) else TURNING.sub(" ", str(value))

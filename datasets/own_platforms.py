@@ -273,11 +273,11 @@ def _validated(
             # what a platform executes is its precision where nothing else is said, and its family its name
             derived = {"executed_precision", "family"}.difference(key for key in given if given[key] is not None)
             wrongs = [one for one in error.errors() if one["loc"][0] not in {*wrong, *derived}]
-            faults += [_told(one, where) for one in wrongs]
+            faults += [_fault_text(one, where) for one in wrongs]
     return row, faults
 
 
-def _told(error: Any, where: str) -> str:
+def _fault_text(error: Any, where: str) -> str:
     key = str(error["loc"][0])
     got = "nothing" if error["type"] == "missing" else repr(error["input"])
     near = suggestion(error["input"], get_args(schema.Precision)) if error["type"] == "literal_error" else ""

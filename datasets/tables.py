@@ -50,7 +50,7 @@ __all__ = [
 COUNTS_TOLERANCE_PERCENT = 1.0
 
 
-def _table(name: str, row: type) -> pl.DataFrame:
+def _embedded_table(name: str, row: type) -> pl.DataFrame:
     check_not_forked()
     return _read(name, row)
 
@@ -72,7 +72,7 @@ def _read(name: str, row: type) -> pl.DataFrame:
 def _table_in(table: str, row: type, collection: str) -> pl.DataFrame | None:
     """Load a table of a collection; None where it has none."""
     name = entry_name(table, collection)
-    return None if name is None else _table(name, row)
+    return None if name is None else _embedded_table(name, row)
 
 
 def _or_empty(table: pl.DataFrame | None, like: pl.DataFrame) -> pl.DataFrame:
@@ -101,10 +101,10 @@ def load_platforms(*, collection: str = BENCHMARK) -> pl.DataFrame:
     9
     """
     if collection == BENCHMARK:
-        platforms = _table("platforms", schema.Platform)
+        platforms = _embedded_table("platforms", schema.Platform)
     else:
         listed = _table_in("platforms", schema.ListedPlatform, collection)
-        platforms = _or_empty(listed, _table("platforms", schema.Platform))
+        platforms = _or_empty(listed, _embedded_table("platforms", schema.Platform))
     structure = _table_in("platform_structure", schema.PlatformStructure, collection)
     if structure is None:
         defaults = {name: getattr(schema.PlatformStructure, name) for name in columns_of(schema.PlatformStructure)[1:]}
@@ -169,7 +169,7 @@ def load_topologies(*, collection: str = BENCHMARK) -> pl.DataFrame:
         "params": pl.coalesce("params_source_exact", implied_params, "params_printed"),
     }
     table = (
-        _table("topologies", schema.Topology)
+        _embedded_table("topologies", schema.Topology)
         .join(totals, on=["topology", "pruning_percent"], how="left", maintain_order="left")
         .with_columns(
             **{
@@ -244,7 +244,7 @@ def load_layers(*, collection: str = BENCHMARK) -> pl.DataFrame:
     if collection != BENCHMARK:
         layers = _table_in("layers", schema.TracedLayer, collection)
         return load_layers().clear() if layers is None else layers
-    return _table("layers", schema.LayerRow)
+    return _embedded_table("layers", schema.LayerRow)
 
 
 def load_accuracy(*, collection: str = BENCHMARK) -> pl.DataFrame:
@@ -261,7 +261,7 @@ def load_accuracy(*, collection: str = BENCHMARK) -> pl.DataFrame:
     >>> load_accuracy().filter(topology="CNV", pruning_percent=100.0, precision="INT2")["top1_percent"].item()
     86.86
     """
-    return _or_empty(_table_in("accuracy", schema.Accuracy, collection), _table("accuracy", schema.Accuracy))
+    return _or_empty(_table_in("accuracy", schema.Accuracy, collection), _embedded_table("accuracy", schema.Accuracy))
 
 
 def load_measurements(task: str | None = None) -> pl.DataFrame:
@@ -288,7 +288,7 @@ def load_measurements(task: str | None = None) -> pl.DataFrame:
     >>> load_measurements().height, load_measurements("mnist").height
     (974, 406)
     """
-    return _rows_of_task(_table("measurements", schema.Measurement), task)
+    return _rows_of_task(_embedded_table("measurements", schema.Measurement), task)
 
 
 def load_repeats(task: str | None = None) -> pl.DataFrame:
@@ -305,7 +305,7 @@ def load_repeats(task: str | None = None) -> pl.DataFrame:
     >>> load_repeats()["platform"].unique().to_list(), load_repeats("mnist").height
     (['TX2'], 0)
     """
-    repeats = _table("repeats", schema.Repeat)
+    repeats = _embedded_table("repeats", schema.Repeat)
     if task is not None and collection_of(canonical("task", task)) != BENCHMARK:
         return repeats.clear()
     return _rows_of_task(repeats, task)
@@ -320,7 +320,7 @@ def load_power_traces() -> pl.DataFrame:
     >>> load_power_traces().filter(topology="GoogLeNetv1", sample=0)["voltage_v"].to_list()
     [5.03, 5.04]
     """
-    return _table("power_traces", schema.PowerSample)
+    return _embedded_table("power_traces", schema.PowerSample)
 
 
 def load_aliases() -> pl.DataFrame:
@@ -332,7 +332,7 @@ def load_aliases() -> pl.DataFrame:
     >>> load_aliases().filter(column="platform", alias="MYRIAD")["name"].item()
     'NCS2'
     """
-    return _table("aliases", schema.Alias)
+    return _embedded_table("aliases", schema.Alias)
 
 
 def load_corrections() -> pl.DataFrame:
@@ -344,7 +344,7 @@ def load_corrections() -> pl.DataFrame:
     >>> load_corrections().row(0, named=True)["reason"][:30]
     'the figure is that of the ZCU1'
     """
-    return _table("corrections", schema.Correction)
+    return _embedded_table("corrections", schema.Correction)
 
 
 @cache
@@ -357,7 +357,7 @@ def tasks() -> tuple[str, ...]:
     >>> rc.tasks()[:3]
     ('cifar10', 'imagenet', 'mnist')
     """
-    own = _table("measurements", schema.Measurement)["task"].unique().to_list()
+    own = _embedded_table("measurements", schema.Measurement)["task"].unique().to_list()
     return (*sorted(own), *tasks_beside())
 
 

@@ -49,7 +49,7 @@ def text_decoder(config: Mapping[str, Any], source: str) -> TextDecoder:
     if config.get("model_type") in ON_TOP and not any(config.get(name) for name in PARTS):
         parts = {key: value for key, value in config.items() if _is_part(key, value)}
         text = {key: value for key, value in config.items() if key not in parts}
-        return TextDecoder(text, source, _names_of(parts))
+        return TextDecoder(text, source, _part_names(parts))
     place = next((name for name in PARTS if config.get(name) is not None), None)
     if place is None:
         return TextDecoder(config, source, ())
@@ -62,7 +62,7 @@ def text_decoder(config: Mapping[str, Any], source: str) -> TextDecoder:
     parts = {key: value for key, value in config.items() if key != place and _is_part(key, value)}
     said = {key: config[key] for key in ("tie_word_embeddings", "architectures") if config.get(key) is not None}
     decoder = {**said, **{key: value for key, value in text.items() if key not in said or value is not None}}
-    return TextDecoder(decoder, f"{source}, key {place!r}", _names_of(parts))
+    return TextDecoder(decoder, f"{source}, key {place!r}", _part_names(parts))
 
 
 def _is_part(key: Any, value: Any) -> bool:
@@ -74,7 +74,7 @@ def _is_part(key: Any, value: Any) -> bool:
     )
 
 
-def _names_of(parts: Mapping[str, Any]) -> tuple[str, ...]:
+def _part_names(parts: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(f"{key} ({part['model_type']})" if part.get("model_type") else key for key, part in parts.items())
 
 

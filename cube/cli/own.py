@@ -80,7 +80,7 @@ def own_networks(
 
     options: dict[str, dict[str, Any]] = {
         CONFIG: {"context": list(context) or None, "phase": list(phase) or None},
-        ONNX: {"sizes": {name: _size(name, said) for name, said in column_map("--size", sizes).items()} or None},
+        ONNX: {"sizes": {name: _size_said(name, said) for name, said in column_map("--size", sizes).items()} or None},
     }
     kinds = {path: path.suffix.lower() for path in files}
     for kind, named in ((CONFIG, "a config.json"), (ONNX, "an ONNX file")):
@@ -103,7 +103,7 @@ def _names_task(table: pl.DataFrame) -> bool:
     return "task" in table.columns and bool(set(table["task"].to_list()) - {UNSAID})
 
 
-def _size(name: str, said: str) -> int | tuple[int, ...]:
+def _size_said(name: str, said: str) -> int | tuple[int, ...]:
     """Read a size, or the whole shape of an input, its sizes with commas between."""
     from roofcube.errors import InvalidDataError
 

@@ -99,12 +99,13 @@ def written(view: View, source: Source) -> str:
         parts.append(("of", view.kind))
     initial = {**start, "tab": TABS[0], "table": TABLES[0]}
     parts += [(key, getattr(view, name)) for key, name in PLAIN.items() if getattr(view, name) != initial[name]]
-    parts += [("where", f"{_inside(name)}:{_range_text(limit)}") for name, limit in view.limits.items()]
+    parts += [("where", f"{_without_marks(name)}:{_range_text(limit)}") for name, limit in view.limits.items()]
     for name, labels in view.keep.items():
-        parts.append(("keep", f"{_inside(name)}:{','.join(_inside(label_text(label)) for label in labels)}"))
+        listed = ",".join(_without_marks(label_text(label)) for label in labels)
+        parts.append(("keep", f"{_without_marks(name)}:{listed}"))
     if view.hide_doubts:
         parts.append(("doubts", "hidden"))
-    parts += [("box", f"{_inside(name)}:{_range_text(limit)}") for name, limit in view.box.items()]
+    parts += [("box", f"{_without_marks(name)}:{_range_text(limit)}") for name, limit in view.box.items()]
     parts += [("sel", name) for name in view.selected[:MOST_IDS]]
     parts += [("pin", name) for name in view.pinned[:MOST_IDS]]
     text = "&".join(f"{key}={quote(value, safe=SAFE).replace('+', '%2B').replace(' ', '+')}" for key, value in parts)
@@ -180,7 +181,7 @@ def _read_labels(value: str, keep: dict[str, Any], source: Source, kind: str) ->
     return f"{category.name} has no {', '.join(map(_cited, missing))}" if missing else ""
 
 
-def _inside(text: str) -> str:
+def _without_marks(text: str) -> str:
     """Write a name or label so that it holds none of the marks that part an address."""
     return quote(text, safe=" ~+-()[]<>=*/@!'\"")
 
@@ -190,10 +191,10 @@ def _cited(text: str) -> str:
 
 
 def _range_text(limit: Any) -> str:
-    return "..".join("" if end is None else _number_text(end) for end in limit)
+    return "..".join("" if end is None else _literal_number(end) for end in limit)
 
 
-def _number_text(number: float) -> str:
+def _literal_number(number: float) -> str:
     return label_text(float(f"{number:.12g}")) if number == float(f"{number:.12g}") else repr(float(number))
 
 
@@ -216,11 +217,11 @@ def python_of(view: View, source: Source) -> str:
     senses = {name: source.sense(name) for name in dict.fromkeys([view.x, view.y])}
     of_best, of_front = (where_of(view, source, names) for names in ([view.objective], senses))
     script = source.script(view.kind, anchored=EXPLORED in {**of_best, **of_front})
-    best = f"rc.best(cube, {view.objective!r}{_told(of_best)}, sense={source.sense(view.objective)!r})"
-    return f"{script}best = {best}\nfront = rc.pareto(cube, {senses!r}{_told(of_front)})"
+    best = f"rc.best(cube, {view.objective!r}{_where_argument(of_best)}, sense={source.sense(view.objective)!r})"
+    return f"{script}best = {best}\nfront = rc.pareto(cube, {senses!r}{_where_argument(of_front)})"
 
 
-def _told(where: dict[str, Any]) -> str:
+def _where_argument(where: dict[str, Any]) -> str:
     return f", where={_literal(where)}" if where else ""
 
 

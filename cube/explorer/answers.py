@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from roofcube.explorer.categories import Category
     from roofcube.explorer.rows import Rows
     from roofcube.explorer.state import View
+    from roofcube.kernels.budget import Stop
     from roofcube.vocabulary import Sense
 
 __all__ = [
@@ -26,7 +27,6 @@ __all__ = [
     "Grid",
     "Source",
     "Step",
-    "Stop",
     "limits_of",
     "where_of",
 ]
@@ -35,13 +35,6 @@ Array = np.ndarray[Any, np.dtype[Any]]
 MOST_CELLS = 2_500  # of a heatmap that are marks; more are an image
 EXPLORED = "explored"  # names the mask of the rows of a kind
 LATENCIES = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1)  # s; columns of the table of what fits into a time
-
-
-class Stop(Protocol):
-    """A flag that another thread may set, such as `threading.Event`."""
-
-    def is_set(self) -> bool:
-        """Check whether to stop."""
 
 
 @dataclass(frozen=True)
@@ -200,15 +193,15 @@ def limits_of(view: View, source: Source) -> dict[str, Any]:
 
 def _both(limit: Any, condition: Any) -> Any:
     """Return a range and another condition on the same variable as one: the labels in the range, or what both hold."""
-    low, high = _ends(limit)
+    low, high = _low_and_high(limit)
     if isinstance(condition, list):
         return [label for label in condition if low <= label <= high]
-    other_low, other_high = _ends(condition)
+    other_low, other_high = _low_and_high(condition)
     low, high = max(low, other_low), min(high, other_high)
     return (low, high) if low <= high else (float("inf"), float("inf"))
 
 
-def _ends(limit: Any) -> tuple[float, float]:
+def _low_and_high(limit: Any) -> tuple[float, float]:
     low, high = limit
     return -np.inf if low is None else low, np.inf if high is None else high
 

@@ -313,7 +313,7 @@ class Rows:
         for number, name in enumerate(self.id_names):
             if name not in self.dims:
                 continue
-            labels = plain_values(self.cube[name].values) if name in self.cube.coords else range(self.cube.sizes[name])
+            labels = plain_values(self.cube[name].values)
             wanted = {parts[number] for parts in (name.split("~") for name in ids) if len(parts) == len(self.id_names)}
             mask &= np.array([quoted(label) in wanted for label in labels])[self.index(name)]
         return np.flatnonzero(mask)

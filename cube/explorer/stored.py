@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
     import xarray as xr
 
-    from roofcube.explorer.answers import Stop
     from roofcube.explorer.state import View
+    from roofcube.kernels.budget import Stop
     from roofcube.vocabulary import Sense
 
 __all__ = ["MOST_MARKS", "StoredSource", "latency_of"]
@@ -336,7 +336,7 @@ class StoredSource:
         if name in rows.categories:
             category = rows.categories[name]
             return (category.shown if isinstance(category.labels[0], str) else category.texts), rows.codes(name)
-        return [label_text(label) for label in _labels_along(self.cube, name)], rows.index(name)
+        return [label_text(label) for label in self.cube[name].values.tolist()], rows.index(name)
 
     def at_latency(self, view: View, stop: Stop | None = None) -> AtLatency | None:
         """Return the best objective within each latency; None where no latency is known."""
@@ -367,10 +367,6 @@ def latency_of(names: list[str], objective: str) -> str:
 
 def _without_limit(view: View, name: str) -> View:
     return view.copied(limits={key: limit for key, limit in view.limits.items() if key != name})
-
-
-def _labels_along(cube: Any, dim: str) -> list[Any]:
-    return list(cube[dim].values.tolist()) if dim in cube.coords else list(range(cube.sizes[dim]))
 
 
 def _kinds_of(cube: xr.Dataset) -> dict[str, list[str]]:

@@ -25,8 +25,8 @@ from roofcube.wording import OF_TOKENS, counted, inputs_are_tokens, title_of, wi
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from roofcube.explorer.answers import Stop
     from roofcube.explorer.state import View
+    from roofcube.kernels.budget import Stop
     from roofcube.sweep.sweep import Sweep
     from roofcube.vocabulary import Sense
 

@@ -70,7 +70,7 @@ def diff(a: xr.Dataset | str | Path, b: xr.Dataset | str | Path) -> pl.DataFrame
     """
     check_not_forked()
     left = load(a) if isinstance(a, str | Path) else a
-    right = _beside(0 if left is a else left.nbytes, b) if isinstance(b, str | Path) else b
+    right = _loaded_beside(0 if left is a else left.nbytes, b) if isinstance(b, str | Path) else b
     for name, cube in (("a", left), ("b", right)):
         check_kind(name, cube, xr.Dataset, do="give a cube, or the name of its file")
     places, rows = _aligned_cells(left, right)
@@ -84,7 +84,7 @@ def diff(a: xr.Dataset | str | Path, b: xr.Dataset | str | Path) -> pl.DataFrame
     return pl.concat([whole, pl.concat(cells).sort("largest", descending=True, nulls_last=False, maintain_order=True)])
 
 
-def _beside(size: int, path: str | Path) -> xr.Dataset:
+def _loaded_beside(size: int, path: str | Path) -> xr.Dataset:
     """Load a cube where another of so many bytes is held."""
     limit = memory_limit()
     try:
@@ -109,12 +109,12 @@ def _aligned_cells(left: xr.Dataset, right: xr.Dataset) -> tuple[Places, list[di
     places: Places = {}
     rows = []
     for dim in [str(dim) for dim in left.sizes if dim in right.sizes]:
-        labels = [_labels(cube, dim) for cube in (left, right)]
+        labels = [cube[dim].values for cube in (left, right)]
         if _are_equal(*labels):
             everywhere = np.arange(len(labels[0]))
             places[dim] = (everywhere, everywhere)
             continue
-        _check_room(f"labels of {dim}", sum(map(len, labels)))
+        _check_rows_fit(f"labels of {dim}", sum(map(len, labels)))
         first, second = map(_keys, labels)
         places[dim] = (
             np.array([place for key, place in first.items() if key in second], dtype="i8"),
@@ -127,10 +127,6 @@ def _aligned_cells(left: xr.Dataset, right: xr.Dataset) -> tuple[Places, list[di
                 if key not in others
             ]
     return places, rows
-
-
-def _labels(cube: xr.Dataset, dim: str) -> Array:
-    return np.asarray(cube[dim].values) if dim in cube.variables else np.arange(cube.sizes[dim])
 
 
 def _are_equal(first: Array, second: Array) -> bool:
@@ -148,7 +144,7 @@ def _keys(labels: Array) -> dict[tuple[Any, int], int]:
     return keys
 
 
-def _check_room(what: str, number: int) -> None:
+def _check_rows_fit(what: str, number: int) -> None:
     if not fits_memory(number * ROW_BYTES):
         msg = (
             f"`diff`: expected differences within {megabytes(memory_limit())}, got {number:,} {what}; select a part "
@@ -226,7 +222,7 @@ def _differing_cells(
         if not count:
             continue
         before += count
-        _check_room("cells that differ, and more", before)
+        _check_rows_fit("cells that differ, and more", before)
         cells = [index + part.start for index, part in zip(np.nonzero(differ), cuts, strict=False)]
         labels = _label_columns(left, dims, cells, places)
         yield _difference_rows(name, labels, np.atleast_1d(old)[differ], np.atleast_1d(new)[differ])
@@ -249,7 +245,7 @@ def _label_columns(cube: xr.Dataset, dims: list[str], cells: Sequence[Array], pl
     parts = []
     for dim, index in zip(dims, cells, strict=False):
         used, number = np.unique(places[dim][0][index], return_inverse=True)
-        labels = _labels(cube, dim)[used]
+        labels = cube[dim].values[used]
         words = np.array([f"{dim} {label}" for label in labels.tolist()], dtype=object)
         parts.append(pl.Series(dim, words[number], dtype=pl.String))
     if not parts:

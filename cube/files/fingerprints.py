@@ -46,14 +46,14 @@ def _hashed_values(name: str, variable: xr.Variable) -> Iterator[str | bytes | m
     kind = "text" if text else variable.dtype.newbyteorder("=").str
     yield dumped([name, list(map(str, variable.dims)), list(variable.shape), kind])
     if text:  # hashed as JSON: its width in memory depends on the format it came from
-        yield from _listed(variable.values)
+        yield from _json_list(variable.values)
         return
     for values in in_parts(variable):
         flat = np.ascontiguousarray(values).reshape(-1).view("u1")
         yield (flat != 0 if variable.dtype.kind == "b" else flat).data  # any byte but 0 is true
 
 
-def _listed(values: Array) -> Iterator[str]:
+def _json_list(values: Array) -> Iterator[str]:
     """Write text as one JSON list, some of it at a time."""
     flat = values.reshape(-1)
     yield "["

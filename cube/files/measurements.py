@@ -157,7 +157,7 @@ def read_numbered(
     if foreign.template:
         table = table.with_columns(_named_platforms(table))
         table = table.with_columns(batch_kind=_batch_kinds(table["platform"]))
-    return NumberedRows(_with_source_rows(table, sheet, Path(source).name if is_file else ""), sheet.rows)
+    return NumberedRows(_with_rows_named(table, sheet, Path(source).name if is_file else ""), sheet.rows)
 
 
 def _with_defaults(frame: pl.DataFrame) -> pl.DataFrame:
@@ -256,7 +256,7 @@ def _as_the_user_says(faults: list[Fault], foreign: Foreign, given: ColumnMap) -
     return list(told)
 
 
-def _with_source_rows(table: pl.DataFrame, sheet: Sheet, name: str) -> pl.DataFrame:
+def _with_rows_named(table: pl.DataFrame, sheet: Sheet, name: str) -> pl.DataFrame:
     """Name the row behind each where the table itself does not."""
     rows = pl.Series(sheet.rows, dtype=pl.Int64).cast(pl.String)
     named = pl.lit(f"{name} row ".lstrip()) + pl.lit(rows)

@@ -76,7 +76,7 @@ def merge(*cubes: xr.Dataset) -> xr.Dataset:
     holders = {name: [number for number, cube in enumerate(cubes) if name in cube.variables] for name in names}
     for name in names:
         _check_alike(name, [cubes[number] for number in holders[name]])
-    _check_size(cubes, indexes, names)
+    _check_merged_fits(cubes, indexes, names)
 
     def spread(name: str) -> Iterator[xr.Variable]:
         return (_along_lab(name, cubes[number], indexes) for number in holders[name])
@@ -87,7 +87,7 @@ def merge(*cubes: xr.Dataset) -> xr.Dataset:
     _check_differing(differing, measured, cubes)
     merged = {name: variable for name, variable in one.items() if variable is not None}
     if differing:
-        _check_size(cubes, indexes, names, beside=measured)
+        _check_merged_fits(cubes, indexes, names, beside=measured)
         for name in measured:
             merged[name] = _side_by_side(name, list(spread(name)), holders[name], len(cubes))
         indexes[LAB] = np.array(_labs(cubes))
@@ -165,10 +165,10 @@ def _equally_deep(cubes: Sequence[xr.Dataset]) -> Sequence[xr.Dataset]:
     names = [{str(name) for name in cube.variables if LAYER in cube[name].dims} for cube in layered]
     if len(depths) < 2 or any(one != names[0] or LAYER in one for one in names):
         return cubes
-    return [_padded(cube, max(depths)) if LAYER in cube.sizes else cube for cube in cubes]
+    return [_with_layers(cube, max(depths)) if LAYER in cube.sizes else cube for cube in cubes]
 
 
-def _padded(cube: xr.Dataset, depth: int) -> xr.Dataset:
+def _with_layers(cube: xr.Dataset, depth: int) -> xr.Dataset:
     padded = {}
     for name, array in cube.variables.items():
         if LAYER in array.dims:
@@ -229,7 +229,7 @@ def _check_alike(name: str, cubes: Sequence[xr.Dataset]) -> None:
                 raise InvalidDataError(msg)
 
 
-def _check_size(
+def _check_merged_fits(
     cubes: Sequence[xr.Dataset], indexes: Indexes, names: Sequence[str], beside: Sequence[str] = ()
 ) -> None:
     """Raise where the result does not fit, and beside it what one variable takes while it is laid over another."""

@@ -108,7 +108,7 @@ def _platform_cells(sheet: Sheet, columns: Any) -> pl.DataFrame:
     if not sheet.separator:
         return sheet.frame
     names = ColumnMap.of(columns, None, None).columns
-    numbers = [one for one in sheet.frame.columns if _named(names.get(one, one))[0] in WITH_UNITS]
+    numbers = [one for one in sheet.frame.columns if _name_and_unit(names.get(one, one))[0] in WITH_UNITS]
     plain = sheet.frame.select(pl.col(numbers).str.extract(NUMBER))
     decimal, doubt = (".", "") if sheet.separator == "," else decimal_of(plain.get_columns())
     frame = sheet.frame
@@ -141,7 +141,7 @@ def _renamed_keys(entries: list[Any], columns: Mapping[str, Target] | None, told
     keys = dict.fromkeys(key for entry in entries if hasattr(entry, "items") for key in entry)
     none = Sheet(pl.DataFrame(schema=dict.fromkeys(keys, pl.Null)), (), 0)
     renamed_columns(none, columns, source=told, units=WITH_UNITS)
-    names = {key: _named(columns.get(key, key)) for key in keys}
+    names = {key: _name_and_unit(columns.get(key, key)) for key in keys}
     return [
         {names[key][0]: _in_unit(value, names[key][1]) for key, value in entry.items() if names[key][0]}
         if hasattr(entry, "items")
@@ -150,7 +150,7 @@ def _renamed_keys(entries: list[Any], columns: Mapping[str, Target] | None, told
     ]
 
 
-def _named(target: Target) -> tuple[str, str]:
+def _name_and_unit(target: Target) -> tuple[str, str]:
     """Return the name that a column gets, empty for none, and the unit that was said of it."""
     return (target or "", "") if target is None or isinstance(target, str) else (target[0], target[1])
 

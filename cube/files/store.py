@@ -86,7 +86,7 @@ def save(cube: xr.Dataset, path: str | Path) -> Path:
     """
     target = _checked_path(path_of(path))
     check_fits("save", _bytes_to_save(cube, half=target.suffix == ".zarr"))
-    stored = _read(_without_file_attributes(cube))
+    stored = _into_memory(_without_file_attributes(cube))
     written = encoded(stored, half=target.suffix == ".zarr")
     declared.check_number("`cube`", len(written.variables), InvalidDataError)
     written.attrs |= {
@@ -487,13 +487,13 @@ def _bytes_to_save(cube: xr.Dataset, *, half: bool) -> int:
 
 def _bytes_beside(cube: xr.Dataset) -> int:
     """Return what reading takes beside what is read: of Dask's a few chunks a thread, or all where it joins chunks."""
-    apart = _put_in_place(cube)
+    apart = _computed_in_place(cube)
     chunks = [math.prod(map(max, one.chunks)) * one.dtype.itemsize for one in apart.values()]
     twice = bytes_in_file(cube.drop_vars(apart))
     return min(bytes_in_file(cube), twice + thread_count() * HELD * max(chunks, default=0))
 
 
-def _put_in_place(cube: xr.Dataset) -> dict[Any, Any]:
+def _computed_in_place(cube: xr.Dataset) -> dict[Any, Any]:
     """Return the variables of numbers that Dask computes in threads of this process, which can write to one array."""
     lazy = {name: one for name, one in cube.variables.items() if one.chunks is not None and one.dtype.kind in "biufmM"}
     if not lazy:
@@ -508,9 +508,9 @@ def _put_in_place(cube: xr.Dataset) -> dict[Any, Any]:
     }
 
 
-def _read(cube: xr.Dataset) -> xr.Dataset:
+def _into_memory(cube: xr.Dataset) -> xr.Dataset:
     """Read what is not in memory; Dask puts each chunk where it belongs, so that few are there twice."""
-    lazy = _put_in_place(cube)
+    lazy = _computed_in_place(cube)
     if lazy:
         import dask.array as da
 

@@ -282,7 +282,7 @@ def _platform_table(chosen: list[Any] | None, collection: str) -> pl.DataFrame:
         elif isinstance(one, str):
             name = canonical("platform", one)
             if name not in holders:
-                _check_figures(name)
+                _check_sure_peak(name)
                 raise unknown_label("platform", one, _embedded_labels("platform", collection))
             table = datasets.load_platforms(collection=holders[name]).filter(pl.col("platform") == name)
             origin = "the embedded table"
@@ -316,7 +316,7 @@ def _with_stored_apart(table: pl.DataFrame, precisions: list[str] | None) -> pl.
     return pl.concat([table, *added], how="diagonal_relaxed") if added else table
 
 
-def _check_figures(name: str) -> None:
+def _check_sure_peak(name: str) -> None:
     """Raise where a platform is known by name, but no peak of it rests on more than one table of a third party."""
     figures = datasets.load_platform_figures().filter(pl.col("platform") == name, pl.col("quantity") == "peak_compute")
     if figures.height:

@@ -47,7 +47,7 @@ def long_table(cube: xr.Dataset) -> pl.DataFrame:
     >>> int(table["n_rows"].sum())
     406
     """
-    return _table_of(cube, *_known_cells(cube))
+    return _rows_of_cells(cube, *_known_cells(cube))
 
 
 def _known_cells(cube: xr.Dataset) -> tuple[list[str], np.ndarray[Any, Any]]:
@@ -61,7 +61,7 @@ def _known_cells(cube: xr.Dataset) -> tuple[list[str], np.ndarray[Any, Any]]:
     )
 
 
-def _table_of(cube: xr.Dataset, dims: list[str], cells: np.ndarray[Any, Any]) -> pl.DataFrame:
+def _rows_of_cells(cube: xr.Dataset, dims: list[str], cells: np.ndarray[Any, Any]) -> pl.DataFrame:
     """Lay these cells out as rows."""
     places = dict(zip(dims, np.unravel_index(cells, [cube.sizes[dim] for dim in dims]), strict=True))
     names = [*dims, *(name for name in cube.coords if name not in dims), *cube.data_vars]
@@ -104,7 +104,7 @@ def _csv(subject: Subject) -> tuple[Link | None, str]:
     dims, places = _known_cells(subject.source)
     # a label and what parts it from the next are 2 bytes at least: what is too large for sure is told by a part of it
     step = -(-places.size // SAMPLE) if 2 * places.size * len(dims) > LIMIT else 1
-    table = _table_of(subject.source, dims, places[::step])
+    table = _rows_of_cells(subject.source, dims, places[::step])
     text = _with_units(table).encode()
     if step > 1 or len(text) > LIMIT:
         size = len(text) / 1e6 * (places.size / table.height)

@@ -68,7 +68,7 @@ def _section(
     )
 
 
-def _without(key: str, heading: str, reason: str) -> Section:
+def _empty_section(key: str, heading: str, reason: str) -> Section:
     return Section(key, heading, missing=(reason,))
 
 
@@ -136,7 +136,7 @@ def theoretical(subject: Subject) -> Section:
     """Show what the model says before anything runs."""
     cube, (key, heading) = subject.cube, HEADINGS[theoretical]
     if not subject.has("predicted_throughput"):
-        return _without(key, heading, "This cube holds no predictions: the section needs predicted_throughput.")
+        return _empty_section(key, heading, "This cube holds no predictions: the section needs predicted_throughput.")
     predicted = cube["predicted_throughput"]
     possible = _count_configurations(predicted.notnull())
     see = [
@@ -224,7 +224,7 @@ def experimental(subject: Subject) -> Section:
     """Show what was measured, and what is wrong with it."""
     cube, (key, heading) = subject.cube, HEADINGS[experimental]
     if not subject.has("measured_throughput"):
-        return _without(key, heading, "This cube holds no measurements: join some with roofcube.join.")
+        return _empty_section(key, heading, "This cube holds no measurements: join some with roofcube.join.")
     rows, cells = int(cube["n_rows"].sum()), cube["n_rows"] > 0
     flagged = int((subject.flagged() & cells).sum())
     see = [
@@ -253,7 +253,7 @@ def experimental(subject: Subject) -> Section:
         (flight if threads else "")
         + "Figures show the accelerator alone, without host and transfers. "
         + runs
-        + _noise(subject)
+        + _spread_of_runs(subject)
     )
     parts = [
         draw(
@@ -315,7 +315,7 @@ def _front_text(subject: Subject) -> str:
     return said + (" Accuracies are those of the networks: none was measured." if accuracy == "top1" else "")
 
 
-def _noise(subject: Subject) -> str:
+def _spread_of_runs(subject: Subject) -> str:
     """State the spread between two runs, where a second run of these rows exists."""
     if subject.rows is None:
         return ""
@@ -341,7 +341,7 @@ def overlapped(subject: Subject) -> Section:
     """Lay predictions and measurements over one another."""
     cube, (key, heading) = subject.cube, HEADINGS[overlapped]
     if not subject.has("measured_throughput", "predicted_throughput", "top1"):
-        return _without(
+        return _empty_section(
             key,
             heading,
             "This cube lacks measured throughput, predicted throughput or accuracy; the two fronts need all three.",
@@ -409,14 +409,16 @@ def efficient(subject: Subject) -> Section:
     """Compare measured with predicted throughput."""
     cube, (key, heading) = subject.cube, HEADINGS[efficient]
     if not subject.has("measured_throughput", "predicted_throughput"):
-        return _without(key, heading, "Efficiency is measured over predicted throughput; this cube lacks one of them.")
+        return _empty_section(
+            key, heading, "Efficiency is measured over predicted throughput; this cube lacks one of them."
+        )
     compared = efficiency(cube)
     impossible = int(compared.attrs.get("removed_by_trust", 0))
     ratios = compared["efficiency"].values
     ratios = ratios[np.isfinite(ratios)]
     above = int((ratios > 1).sum())
     if not ratios.size:
-        return _without(key, heading, "No configuration of this cube was both predicted and measured.")
+        return _empty_section(key, heading, "No configuration of this cube was both predicted and measured.")
     see = [
         f"Efficiency is measured over predicted throughput. At the best batch of each of "
         f"{counted(ratios.size, 'configuration')} its median is {percent(float(np.median(ratios)))}; "
@@ -485,12 +487,12 @@ def powered(subject: Subject) -> Section:
     """Show power, energy per input and, where meters were logged, power over time."""
     cube, (key, heading) = subject.cube, HEADINGS[powered]
     if not subject.has("power_full", "measured_throughput"):
-        return _without(key, heading, "This cube holds no measured power.")
+        return _empty_section(key, heading, "This cube holds no measured power.")
     known = (cube["power_full"].notnull()) & (cube["n_rows"] > 0)
     energy = cube["energy_per_input"].values
     energy = energy[np.isfinite(energy) & (energy > 0)]
     if not energy.size:
-        return _without(key, heading, "Power and throughput were never measured together in this cube.")
+        return _empty_section(key, heading, "Power and throughput were never measured together in this cube.")
     see = [
         (
             f"Power under load is known for {counted(int(cube['n_rows'].where(known, 0).sum()), 'experiment')}. Energy "

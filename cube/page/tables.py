@@ -156,11 +156,11 @@ def _goals(cube: xr.Dataset, names: dict[str, str]) -> list[tuple[str, ...]]:
 
 
 def _row_of_winner(goal: str, winner: xr.Dataset, names: dict[str, str], digits: Mapping[str, int]) -> tuple[str, ...]:
-    point = {str(name): _value(str(name), winner[name]) for name in winner.variables if winner[name].size}
+    point = {str(name): _one_value(str(name), winner[name]) for name in winner.variables if winner[name].size}
     return _row_of_point(goal, point, names, winner, digits)
 
 
-def _value(name: str, array: xr.DataArray) -> Any:
+def _one_value(name: str, array: xr.DataArray) -> Any:
     """Return the one value; of a dim that the objective does not depend on the best."""
     if array.size == 1 or array.dtype.kind not in "fiu":
         return plain_values(array.values.reshape(-1)[:1])[0]

@@ -152,7 +152,7 @@ def _comparison_figure(cube: xr.Dataset, table: tables.Columns, rows: Rows, labe
         dots("calibrated", marker="circle", size=9, color=style.CALIBRATED),
         crosses(data, "measured", "y", doubtful, name="comparison.rows", tooltip=tooltip, texts=[note]),
     ]  # fmt: skip
-    title, notes = _words(table, label)
+    title, notes = _title_and_lines(table, label)
     notes.append(f"{left_out}; the title speaks of these" if left_out else "")
     x, key = Axis(f"throughput ({unit}, log scale)", (low, edge), log=True), _entries(table, label)
     return row_plane(parts, rows, name="comparison", x=x, title=title, notes=notes, key=key)
@@ -207,7 +207,7 @@ def _entries(table: tables.Columns, label: str) -> dict[str, dict[str, Any]]:
     return entries
 
 
-def _words(table: tables.Columns, label: str) -> tuple[str, list[str]]:
+def _title_and_lines(table: tables.Columns, label: str) -> tuple[str, list[str]]:
     off = {name: _median_error(table, name) for name in ("calibrated", "published")}
     title = f"{label[0].upper()}{label[1:]} predictions are off by {percent(off['calibrated'])} in the median"
     if np.isfinite(off["published"]):

@@ -141,7 +141,7 @@ def _trade_off(
     else:
         cube = tables.require(cube, pair, figure=name, measurements=measurements)
         senses, size = senses_of(cube, wanted), int((cube[x] * cube[y]).notnull().sum())
-        best = _front(cube, senses)
+        best = _front_over_used_dims(cube, senses)
     table = tables.records(best if alone else cube, pair, known=pair, bare=True)
     table = tables.sorted_rows(table, table[x] if alone else tables.ranks(cube, table, "platform"))
     axes = _pair_of_axes(cube, pair, (table[x], table[y]))
@@ -157,13 +157,13 @@ def _trade_off(
     }
     if alone:
         dims = ("platform", "mode", "precision", "topology", "pruning", *tables.own_dims(cube, table))
-        table["label"] = np.array(_placed(table, pair, tables.labels_of(cube, table, dims), axes), dtype=object)
+        table["label"] = np.array(_label_places(table, pair, tables.labels_of(cube, table, dims), axes), dtype=object)
         text = {"x": "x", "y": "y", "text": "label", "x_offset": 8, "y_offset": -9, "text_color": style.INK}
         looks |= {"also": lambda rows: {"label": rows["label"]}, "texts": [text]}
     drawn, shade, marked = marks(cube, table, pair, axes, **looks)
     count = best.sizes[tables.POINT]
     if alone:
-        title = f"The front of {counted(size, 'point')} has {_distinct(table, x, y)}: {_ends(best)}"
+        title = f"The front of {counted(size, 'point')} has {_places_text(table, x, y)}: {_ends(best)}"
         note = f"{how}what is not drawn is beaten by a point of the front; {style.HOLLOW}"
     else:
         title = f"{count} of {counted(size, 'point')} {'is' if count == 1 else 'are'} on the front: {_ends(best)}"
@@ -172,18 +172,18 @@ def _trade_off(
     return plane(parts, name=name, x=axes[0], y=axes[1], title=title, notes=[note, shade], key=key, height=HEIGHT)
 
 
-def _placed(table: tables.Columns, pair: Sequence[str], labels: Any, axes: tuple[Axis, Axis]) -> list[str]:
+def _label_places(table: tables.Columns, pair: Sequence[str], labels: Any, axes: tuple[Axis, Axis]) -> list[str]:
     x, y = (table[name] for name in pair)
     return place_labels(x, y, [str(text) for text in labels], axes, (style.WIDTH - 90, HEIGHT - 190))
 
 
-def _distinct(table: tables.Columns, x: str, y: str) -> str:
+def _places_text(table: tables.Columns, x: str, y: str) -> str:
     """Count the places of a front, and its points where several share one."""
     points, places = len(table[x]), len(set(zip(table[x].tolist(), table[y].tolist(), strict=True)))
     return str(points) if points == places else f"{points} at {counted(places, 'place')}"
 
 
-def _front(cube: xr.Dataset, senses: Mapping[str, Sense]) -> xr.Dataset:
+def _front_over_used_dims(cube: xr.Dataset, senses: Mapping[str, Sense]) -> xr.Dataset:
     """Ask for the front over the dims that an objective or its trust has: along others each point would repeat."""
     judged = ("quality",) if "quality" in cube and impossible_bits(senses) else ()
     depended = {dim for name in (*senses, *judged) for dim in cube[name].dims}

@@ -92,7 +92,7 @@ def map(  # noqa: A001  the name of a figure
     *_, second, top = [np.full(known.shape, -np.inf), *np.moveaxis(np.sort(finite, axis=-1), -1, 0)]
     with np.errstate(invalid="ignore", divide="ignore"):
         margin = np.where(np.isfinite(second), np.abs(top - second) / np.abs(second), np.nan)
-    axes = [_places(answer, one) for one in (x, y)]
+    axes = [_axis_along(answer, one) for one in (x, y)]
     edges = [_cell_edges(answer, one, axis.log) for one, axis in zip((x, y), axes, strict=True)]
     colours = _colours(names, first)
     factor, unit = scale_of(answer, objective)
@@ -175,7 +175,7 @@ def _cell_edges(answer: xr.Dataset, dim: str, log: bool) -> np.ndarray[Any, Any]
     return np.asarray(10.0**edges if log else edges)
 
 
-def _places(answer: xr.Dataset, dim: str) -> Axis:
+def _axis_along(answer: xr.Dataset, dim: str) -> Axis:
     values = answer[dim].values
     numeric = values.dtype.kind in "fiu" and len(values) > 1 and bool((np.diff(values) > 0).all())
     log = numeric and bool(values[0] > 0 and values[-1] > 20 * values[0])

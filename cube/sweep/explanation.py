@@ -295,11 +295,11 @@ def _relaxations(
         if found and not (reached > float(winner[objective]) if way == "max" else reached < float(winner[objective])):
             continue
         to = _allowed(relaxed[name].variable) if name in relaxed.variables else None
-        relaxations.append(Relaxation(name, to, reached, _rounded(to, limit), unit_of(relaxed, objective)))
+        relaxations.append(Relaxation(name, to, reached, _rounded_outward(to, limit), unit_of(relaxed, objective)))
     return tuple(sorted(relaxations, key=lambda one: one.gains, reverse=way == "max"))
 
 
-def _rounded(to: Any, limit: Any) -> Any:
+def _rounded_outward(to: Any, limit: Any) -> Any:
     """Round a relaxed end to the few digits of a text, never to what keeps the point out."""
     low = limit[0] if isinstance(limit, tuple) else None
     return outward(to, up=low is None or to > low) if isinstance(to, float) else to

@@ -77,7 +77,7 @@ def read_limits(
         if limited not in cube.variables:
             raise unknown_label("--limit", limited, cube.variables)
         low, high = where.get(limited, (None, None))
-        smallest = math.inf if match[1] in SHORT else _smallest(cube.variables[limited])
+        smallest = math.inf if match[1] in SHORT else _least_value(cube.variables[limited])
         end = read_quantity(match[3], _unit_in(cube, limited), what=f"--limit {match[1]}", smallest=smallest)
         where[limited] = (end, high) if match[2] == ">=" else (low, end)
     return (_limited_variable(cube, name, predicted) if name in SHORT else name), where
@@ -89,7 +89,7 @@ def _unit_in(cube: xr.Dataset, name: str) -> str:
     return "" if unit == "1" else unit
 
 
-def _smallest(variable: xr.Variable) -> float:
+def _least_value(variable: xr.Variable) -> float:
     """Return the smallest value of a variable; infinity where that is not in memory, or no number."""
     is_number = variable._in_memory and variable.dtype.kind in "fiu" and variable.size
     return float(np.fmin.reduce(variable.values, axis=None)) if is_number else math.inf

@@ -114,10 +114,10 @@ def to_zarr(sweep: ModelContext, path: Any) -> xr.Dataset:
     if there:
         return _finished(target, key)
     with naming_the_file(target), locked(Path(os.path.realpath(target)), seconds=PATIENCE):
-        return _written(sweep, target, key)
+        return _written_once(sweep, target, key)
 
 
-def _written(sweep: ModelContext, target: Path, key: str) -> xr.Dataset:
+def _written_once(sweep: ModelContext, target: Path, key: str) -> xr.Dataset:
     """Write the cube, unless it is there, while no other thread or process does."""
     beside = target.with_name(f"{target.name}.partial")
     if target.exists():  # another writer has just finished it

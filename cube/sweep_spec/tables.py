@@ -143,10 +143,10 @@ class NetworkFile(SpecTable):
     @field_validator("file")
     @classmethod
     def _found(cls, name: str, info: ValidationInfo) -> str:
-        return _beside(name, info, NETWORK_FILES)
+        return _from_its_folder(name, info, NETWORK_FILES)
 
 
-def _beside(name: str, info: ValidationInfo, suffixes: tuple[str, ...]) -> str:
+def _from_its_folder(name: str, info: ValidationInfo, suffixes: tuple[str, ...]) -> str:
     """Take a name that ends as a file does from the folder of the spec; labels stay as they are."""
     if not name.lower().endswith(suffixes):
         return name
@@ -170,7 +170,7 @@ class Inputs(SpecTable):
     def _files(cls, given: Any, info: ValidationInfo) -> Any:
         suffixes = PLATFORM_FILES if info.field_name == "platforms" else NETWORK_FILES
         listed = [given] if isinstance(given, str) else given
-        return listed and [_beside(one, info, suffixes) if isinstance(one, str) else one for one in listed]
+        return listed and [_from_its_folder(one, info, suffixes) if isinstance(one, str) else one for one in listed]
 
 
 class Hardware(SpecTable):
@@ -367,7 +367,7 @@ def _first_problem(error: ValidationError, content: dict[str, Any]) -> str:
         home = next(
             (table for table, keys in _keys_of_tables().items() if place[-1] in keys and [table] != place[:-1]), ""
         )
-        known = _keys_of_tables().get(".".join(place[:-1])) or _known_keys(str(problem["loc"][-2:-1]))
+        known = _keys_of_tables().get(".".join(place[:-1])) or _keys_of(str(problem["loc"][-2:-1]))
         near = f"; it belongs in [{home}]" if home else suggestion(place[-1], sorted(known))
         return f"`{key}`: not a key of a sweep{near}; see `roofcube sweep --help`"
     message = problem["msg"].removeprefix("Value error, ")
@@ -379,7 +379,7 @@ def _keys_of_tables() -> dict[str, set[str]]:
     return {name: set(table.model_fields) for name, table in tables.items()}
 
 
-def _known_keys(table: str) -> list[str]:
+def _keys_of(table: str) -> list[str]:
     """List the keys of a table, or of all where it is not named: pydantic names members of unions alone."""
     parts: list[type[SpecTable]] = [SweepSpec, Inputs, Hardware, Custom, Reduce, Steps, Span, Term, Values, NetworkFile]
     meant = [part for part in parts if re.search(rf"\b{part.__name__}\b", table)] or parts

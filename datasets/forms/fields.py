@@ -171,7 +171,7 @@ def _number_fields(column: pl.Series, kind: Kind, decimal: str, factor: float) -
     if column.dtype.is_numeric():
         values, wrong = _bounded(_scaled_fields(column.cast(pl.Float64).fill_nan(None), factor), column, kind)
         exact = column if kind.type is int and factor == 1.0 and column.dtype.is_integer() else None
-        return values if exact is None else _as_written(values, exact), wrong
+        return values if exact is None else _wholes_as_given(values, exact), wrong
     if column.dtype != pl.String:
         column = column.cast(pl.String)
     texts = _stripped(column)
@@ -191,11 +191,11 @@ def _number_fields(column: pl.Series, kind: Kind, decimal: str, factor: float) -
     if kind.type is int:
         whole = texts.str.contains(r"^[+-]?[0-9]+$").fill_null(value=False)
         if factor == 1.0:
-            values = _as_written(values, texts.set(~whole, None))
+            values = _wholes_as_given(values, texts.set(~whole, None))
     return values, wrong
 
 
-def _as_written(values: pl.Series, given: pl.Series) -> pl.Series:
+def _wholes_as_given(values: pl.Series, given: pl.Series) -> pl.Series:
     """Return whole numbers as they were given, also beyond 2^53, where they went through floats."""
     large = (values.abs() >= 2**53).fill_null(value=False) & given.is_not_null()
     return given.cast(pl.Int64, strict=False).zip_with(large, values) if large.any() else values

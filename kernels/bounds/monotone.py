@@ -53,7 +53,7 @@ def directions(bounder: Bounder) -> dict[Node, tuple[Array, Array]]:
     nonnegative = {node for node in finite if bounder.certain[node].nonnegative}
     for node in topological(bounder.outputs.values()):
         if node.operation == "leaf":
-            found[node] = _of_table(space.tables[node.name], bounder)
+            found[node] = _directions_of_table(space.tables[node.name], bounder)
             continue
         depends = np.array([axis in bounder.depends[node] for axis in space.axes], dtype=bool)
         if node.operation == "where":
@@ -73,7 +73,7 @@ def directions(bounder: Bounder) -> dict[Node, tuple[Array, Array]]:
     return found
 
 
-def _of_table(table: Array, bounder: Bounder) -> tuple[Array, Array]:
+def _directions_of_table(table: Array, bounder: Bounder) -> tuple[Array, Array]:
     rise, fall = np.zeros(len(bounder.trees), dtype=bool), np.zeros(len(bounder.trees), dtype=bool)
     for axis, tree in enumerate(bounder.trees):
         if table.shape[axis] != 1:

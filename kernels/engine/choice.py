@@ -212,7 +212,7 @@ def search_of(
         return None
     refine = None
     if not expected.measured:
-        refine = partial(_measured, reduction, query, arguments, threads, worth, expected.compiled)
+        refine = partial(_measured_seconds, reduction, query, arguments, threads, worth, expected.compiled)
     prepared = bounder_of(query).seconds
     probed = not expected.known and expected.visit > query.tuning.probed_seconds
     budget = _budget(query, expected.visit, expected.share, probed=probed, refine=refine)
@@ -223,7 +223,7 @@ def _budget(query: Query, visit: float, share: float, **more: Any) -> Budget:
     return Budget(visit, box_seconds(query), share, hopeless=query.tuning.hopeless_search, **more)
 
 
-def _measured(
+def _measured_seconds(
     reduction: Reduction[Any], query: Query, arguments: Arguments, threads: int, worth: float, compiled: bool
 ) -> float:
     """Measure what a visit would take on a few of its jobs; only expect it where they would have to be compiled."""

@@ -36,10 +36,10 @@ Slices = tuple[slice, ...]
 
 def pays(space: Space, outputs: Mapping[str, Node], tuning: Tuning = TUNING) -> bool:
     """Check whether compiling pays for outputs that share their axes."""
-    return space.size > 0 and sum(_sizes(space, outputs).values()) >= tuning.compiled_operations
+    return space.size > 0 and sum(_value_counts(space, outputs).values()) >= tuning.compiled_operations
 
 
-def _sizes(space: Space, outputs: Mapping[str, Node]) -> dict[Node, int]:
+def _value_counts(space: Space, outputs: Mapping[str, Node]) -> dict[Node, int]:
     """Count the values of each operation: a number for each point, and for each term that is added up there."""
     lengths = dict(zip(space.all_axes, space.all_sizes, strict=True))
     depends = space.dependence(outputs.values())
@@ -236,7 +236,7 @@ def fill(
     lengths = [next((n for n in lengths if n != 1), 1) for lengths in zip(*map(np.shape, tables.values()), strict=True)]
     rank = len(axes) - len(summed)
     space = Space(tuple(axes[:rank]), tuple(lengths[:rank]), tables, tuple(summed), dtype)
-    if max(_sizes(space, outputs).values(), default=0) <= tuning.fill_values:
+    if max(_value_counts(space, outputs).values(), default=0) <= tuning.fill_values:
         values = evaluate(outputs, tables, axes=axes, dtype=dtype)
         return {name: value.astype(kinds[name], copy=False) for name, value in values.items()}
     filled: dict[str, Array] = {}

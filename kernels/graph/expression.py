@@ -146,7 +146,7 @@ class Node:
         return _node("remainder", other, self)
 
     def __pow__(self, other: Operand) -> Node:
-        return _power(self, other)
+        return _raised(self, other)
 
     def __rpow__(self, other: Operand) -> Node:
         return _node("power", other, self)
@@ -251,7 +251,7 @@ def _as_node(operand: Any) -> Node:
     raise TypeError(msg)
 
 
-def _power(base: Operand, exponent: Operand) -> Node:
+def _raised(base: Operand, exponent: Operand) -> Node:
     """Raise to a power; small whole ones are products, which are exact where the result is."""
     node = _as_node(base)
     if isinstance(exponent, Node) or np.ndim(exponent) or exponent not in (-4, -3, -2, -1, 1, 2, 3, 4):
@@ -449,8 +449,8 @@ UFUNCS: dict[str, Any] = {
         for name in OPERATIONS
         if name not in ("finite", "where")
     },
-    "power": _power,
-    "float_power": _power,
+    "power": _raised,
+    "float_power": _raised,
     "isfinite": finite,
     "positive": _as_node,
     "greater": lambda left, right: _node("less", right, left),
@@ -460,7 +460,7 @@ UFUNCS: dict[str, Any] = {
     "logical_not": lambda operand: where(operand, 0.0, 1.0),
     "bitwise_and": lambda left, right: where(left, where(right, 1.0, 0.0), 0.0),
     "bitwise_or": lambda left, right: where(left, 1.0, where(right, 1.0, 0.0)),
-    "square": lambda operand: _power(operand, 2),
+    "square": lambda operand: _raised(operand, 2),
     "reciprocal": lambda operand: _node("divide", 1.0, operand),
 }
 

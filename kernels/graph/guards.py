@@ -49,12 +49,12 @@ def without_unread_gaps(space: Space, outputs: Mapping[str, Node]) -> Space:
             continue
         gaps = np.isnan(table)
         for condition in conditions if gaps.any() and not gaps.all() else ():
-            unread = _everywhere(space.tables[condition.name] != 0, table.shape)
+            unread = _all_along_others(space.tables[condition.name] != 0, table.shape)
             tables[node.name] = np.where(gaps & unread, np.nanmin(table), tables[node.name])
     return replace(space, tables=tables)
 
 
-def _everywhere(chosen: Array, shape: tuple[int, ...]) -> Array:
+def _all_along_others(chosen: Array, shape: tuple[int, ...]) -> Array:
     """Reduce to a table's axes: true where all along the others is."""
     lacking = tuple(axis for axis, length in enumerate(shape) if length == 1)
     return np.asarray(chosen.all(axis=lacking, keepdims=True))

@@ -247,7 +247,7 @@ class TradeOff:
         assert self.axes is not None
         marks = marks_of(rows, drawn, self.looks)
         texts = {
-            f"tell_{key}": _told(axis.name, self.source.unit(axis.name), rows.column(axis.name)[drawn])
+            f"tell_{key}": _tooltip_lines(axis.name, self.source.unit(axis.name), rows.column(axis.name)[drawn])
             for key, axis in zip(("x", "y"), self.axes, strict=True)
         }
         doubts = [f"flags: {text}" if text else "" for text in rows.doubts(drawn)]
@@ -359,7 +359,7 @@ class TradeOff:
 COLUMNS = ("x", "y", "tell_x", "tell_y", "name", "doubt", "colour", "marker", "size", "line", "fill")
 
 
-def _told(name: str, unit: str, values: Array) -> list[str]:
+def _tooltip_lines(name: str, unit: str, values: Array) -> list[str]:
     return [f"{spaced(name)}: {value_text(value, unit)}" for value in values.tolist()]
 
 

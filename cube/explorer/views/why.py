@@ -15,9 +15,10 @@ from roofcube.sweep.explanation import explain
 from roofcube.wording import counted, flag_words, listed, percent, plain_values, short
 
 if TYPE_CHECKING:
-    from roofcube.explorer.answers import Answer, Source, Stop
+    from roofcube.explorer.answers import Answer, Source
     from roofcube.explorer.rows import Rows
     from roofcube.explorer.state import View
+    from roofcube.kernels.budget import Stop
     from roofcube.sweep.explanation import Explanation
 
 __all__ = ["emptied_by", "explained", "reasons"]
@@ -58,10 +59,10 @@ def reasons(
         "heading": rows.names(this)[0],
         "figures": _figures_of_row(source, view, rows, row),
         "doubts": [*unseen, *([doubts] if doubts and not red else [])],
-        "margin": _margin(source, view, rows, explanation) if of_best else _behind(view, answer, row),
+        "margin": _margin(source, view, rows, explanation) if of_best else _against_best(view, answer, row),
         "binds": _binding(view, rows, row, explanation if of_best else None),
         "relaxations": relaxations(source, view, explanation) if of_best else [],
-        "compared": _compared(source, view, answer, row),
+        "compared": _against_pinned(source, view, answer, row),
         "origin": [*_origin(source, rows, row), *(f"noted: {one}" for one in rows.notes(this) if one)],
         "python": python,
         "id": name,
@@ -109,7 +110,7 @@ def _margin(source: Source, view: View, rows: Rows, explanation: Explanation | N
     return [f"{words} the runner-up {where}: {value}"]
 
 
-def _behind(view: View, answer: Answer, row: int) -> list[str]:
+def _against_best(view: View, answer: Answer, row: int) -> list[str]:
     """Compare the selected row with the best."""
     if answer.best < 0:
         return []
@@ -177,7 +178,7 @@ def emptied_by(source: Source, view: View, explanation: Explanation | None) -> l
     return [{"text": f"no single limit does it: {listed(parts)}; remove one of them", "name": "", "to": None}]
 
 
-def _compared(source: Source, view: View, answer: Answer, row: int) -> list[str]:
+def _against_pinned(source: Source, view: View, answer: Answer, row: int) -> list[str]:
     rows, _ = answer.rows.find(view.pinned)
     values, unit = answer.rows.column(view.objective), source.unit(view.objective)
     lines = []

@@ -173,7 +173,7 @@ def check_own_values(path: Path) -> None:
         start = start_of(file, size)
         if start is None:
             return
-        head = _read(file, start, 16)
+        head = _bytes_at(file, start, 16)
         width = head[13 if head[8] < 2 else 9]  # bytes of an address
         if width not in (2, 4, 8):
             raise _refused(path, "addresses of 2, 4 or 8 bytes", str(width))
@@ -181,11 +181,11 @@ def check_own_values(path: Path) -> None:
         for gap, (kind, body, heap) in product((3, 5, 7), ELSEWHERE):  # between a message's type and its body
             place = rb"%s(?=.{%d}%s(.{%d}\x00{%d}))" % (kind, gap, body, used, width - used)
             for _, found in _places(file, place):
-                if _read(file, start + int.from_bytes(found[1], "little"), len(heap)) == heap:
+                if _bytes_at(file, start + int.from_bytes(found[1], "little"), len(heap)) == heap:
                     raise _refused(path, "values of its own", "a variable that takes them from other files")
 
 
-def _read(file: BinaryIO, at: int, length: int) -> bytes:
+def _bytes_at(file: BinaryIO, at: int, length: int) -> bytes:
     file.seek(at)
     return file.read(length)
 
@@ -193,7 +193,7 @@ def _read(file: BinaryIO, at: int, length: int) -> bytes:
 def _places(file: BinaryIO, pattern: bytes) -> Iterator[tuple[int, re.Match[bytes]]]:
     """Go through the places of a short pattern in a file, a block at a time, for memory."""
     at = 0
-    while len(block := _read(file, at, BLOCK + OVERLAP)):
+    while len(block := _bytes_at(file, at, BLOCK + OVERLAP)):
         for found in re.finditer(pattern, block, re.DOTALL):
             if found.start() < BLOCK:
                 yield at + found.start(), found
@@ -235,15 +235,15 @@ def check_no_other_opened(path: Path, before: set[tuple[int, int]] | None) -> No
 
 def _file_of_link(file: BinaryIO, at: int) -> str | None:
     """Return the file that a link message of HDF5 leads to; None where there is no such message at this place."""
-    flags = _read(file, at + 1, 1)[0]
+    flags = _bytes_at(file, at + 1, 1)[0]
     at += 3 + (8 if flags & 4 else 0) + (1 if flags & 16 else 0)  # order of creation, alphabet
     width = 1 << (flags & 3)
-    name = int.from_bytes(_read(file, at, width), "little")
+    name = int.from_bytes(_bytes_at(file, at, width), "little")
     if name >= 1 << 16:
         return None
     at += width + name
-    length = int.from_bytes(_read(file, at, 2), "little")
-    target, place, *rest = [*_read(file, at + 2, length).lstrip(b"\0").split(b"\0"), b"", b""]
+    length = int.from_bytes(_bytes_at(file, at, 2), "little")
+    target, place, *rest = [*_bytes_at(file, at + 2, length).lstrip(b"\0").split(b"\0"), b"", b""]
     try:
         names = [target.decode(), place.decode()]
     except UnicodeDecodeError:

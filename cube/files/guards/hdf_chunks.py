@@ -75,7 +75,7 @@ class Packed:
         """
         read = np.ones(len(self.places), bool)
         for axis, index in enumerate(key):
-            first, last = _ends(index)
+            first, last = _first_and_last(index)
             read &= (self.starts[:, axis] <= last) & (self.starts[:, axis] + self.lengths[axis] > first)
         declared = math.prod(self.lengths) + CHECKSUMS
         with ThreadPoolExecutor(thread_count()) as pool:
@@ -208,14 +208,14 @@ def _layout(structure: Structure, body: bytes) -> tuple[tuple[int, ...], Iterato
     if version < 4:
         rank, at = (number(body, 1, 1), 8) if version < 3 else (number(body, 2, 1), 3)
         lengths = tuple(number(body, at + structure.width + 4 * axis, 4) for axis in range(rank))
-        return _checked(lengths), _in_tree(structure, structure.address(body, at), rank)
+        return _of_some_length(lengths), _in_tree(structure, structure.address(body, at), rank)
     flags, rank, width = number(body, 2, 1), number(body, 3, 1), number(body, 4, 1)
-    lengths = _checked(tuple(number(body, 5 + width * axis, width) for axis in range(rank)))
+    lengths = _of_some_length(tuple(number(body, 5 + width * axis, width) for axis in range(rank)))
     at = 5 + width * rank
     if number(body, at, 1) != SINGLE or not flags & 2:
         return lengths, None
     place = structure.address(body, at + 5 + structure.length)
-    chunk = np.zeros(1, _record(structure, rank))
+    chunk = np.zeros(1, _chunk_record(structure, rank))
     packed = number(body, at + 1, structure.length)
     if packed >= 1 << 32:
         raise damaged("a chunk of more than 4 GiB")
@@ -223,20 +223,20 @@ def _layout(structure: Structure, body: bytes) -> tuple[tuple[int, ...], Iterato
     return lengths, iter([chunk] if structure.is_there(place) else [])
 
 
-def _checked(lengths: tuple[int, ...]) -> tuple[int, ...]:
+def _of_some_length(lengths: tuple[int, ...]) -> tuple[int, ...]:
     if not lengths or 0 in lengths:
         raise damaged("chunks of no length")
     return lengths
 
 
-def _record(structure: Structure, rank: int) -> np.dtype[Any]:
+def _chunk_record(structure: Structure, rank: int) -> np.dtype[Any]:
     """Return what a table says of a chunk, or of a table below it."""
     words = f"<u{structure.width}"
     return np.dtype([("size", "<u4"), ("mask", "<u4"), ("start", "<u8", (rank,)), ("child", words)])
 
 
 def _in_tree(structure: Structure, address: int, rank: int) -> Iterator[Array]:
-    waiting, record = [address] if structure.is_there(address) else [], _record(structure, rank)
+    waiting, record = [address] if structure.is_there(address) else [], _chunk_record(structure, rank)
     while waiting:
         at, before = waiting.pop(), 8 + 2 * structure.width
         head = structure.read(at, before)
@@ -270,7 +270,7 @@ def _of_table(tables: Iterator[Array], most: int, rank: int) -> tuple[Array, Arr
     return np.concatenate(starts), np.concatenate(places), np.concatenate(skipped)
 
 
-def _ends(index: Any) -> tuple[int, int]:
+def _first_and_last(index: Any) -> tuple[int, int]:
     """Return the first and the last place that an index of a dim reads, or those around it."""
     if isinstance(index, slice):
         start, stop = index.start or 0, index.stop

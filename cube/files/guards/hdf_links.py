@@ -79,13 +79,13 @@ class Structure:
         """Return names in the root with addresses that they lead to; what leads nowhere is left out."""
         root = self.root()
         links = list(self._links(root))
-        return [(name, address) for name, target in links for address in _ends(target, links, root)]
+        return [(name, address) for name, target in links for address in _reached(target, links, root)]
 
     def dead_links(self) -> list[tuple[str, str]]:
         """Return names in the root with the paths that they are, where these lead nowhere."""
         root = self.root()
         links = list(self._links(root))
-        return [(name, path) for name, path in links if isinstance(path, str) and not [*_ends(path, links, root)]]
+        return [(name, path) for name, path in links if isinstance(path, str) and not [*_reached(path, links, root)]]
 
     # numbers ----------------------------------------------------------------------------------------------------------
 
@@ -197,7 +197,7 @@ class Structure:
         text = name.decode("utf-8", "replace")
         if kind not in (HARD, SOFT) or not text or at + after > len(content):
             return None
-        return text, self.address(content, at) if kind == HARD else _text(content[at + 2 : at + after])
+        return text, self.address(content, at) if kind == HARD else _until_nul(content[at + 2 : at + after])
 
     def _in_table(self, tree: int, heap: int) -> Iterator[tuple[str, int | str]]:
         names = self.address(self.read(heap, 8 + 2 * self.length + self.width), 8 + 2 * self.length)
@@ -220,7 +220,7 @@ class Structure:
                 raise damaged("a table of names that is none")
 
     def _name(self, address: int) -> str:
-        return _text(self._up_to(address, A_NAME))
+        return _until_nul(self._up_to(address, A_NAME))
 
     def _in_heap(self, address: int) -> Iterator[tuple[str, int | str]]:
         """Go through whatever may be a link: where they begin another table says, and names may hold anything."""
@@ -267,7 +267,7 @@ def number(content: bytes, at: int, width: int) -> int:
     return int.from_bytes(content[at : at + width], "little")
 
 
-def _ends(target: int | str, links: list[tuple[str, int | str]], root: int) -> Iterator[int]:
+def _reached(target: int | str, links: list[tuple[str, int | str]], root: int) -> Iterator[int]:
     """Follow a path in the root; one that goes through a group begins with what is refused itself."""
     waiting, followed = [target], set()
     while waiting:
@@ -280,7 +280,7 @@ def _ends(target: int | str, links: list[tuple[str, int | str]], root: int) -> I
             waiting += [root] if parts == [""] else [there for name, there in links if [name] == parts]
 
 
-def _text(content: bytes) -> str:
+def _until_nul(content: bytes) -> str:
     return content.partition(b"\0")[0].decode("utf-8", "replace")
 
 

@@ -36,7 +36,7 @@ def written_out(model: onnx.ModelProto) -> onnx.ModelProto:
     if not model.functions:
         return model
     functions = {_name_of(one): one for one in model.functions}
-    nodes = _size(model.graph.node, functions, {}, ())
+    nodes = _expanded_size(model.graph.node, functions, {}, ())
     if nodes > MOST_NODES:
         msg = f"its functions make {nodes:,} nodes of {len(model.graph.node)}, at most {MOST_NODES:,} are read"
         raise ValueError(msg)
@@ -100,7 +100,7 @@ def _everywhere(nodes: Iterable[onnx.NodeProto]) -> Iterator[onnx.NodeProto]:
             yield from _everywhere(graph.node)
 
 
-def _size(
+def _expanded_size(
     nodes: Iterable[onnx.NodeProto], functions: dict[Name, onnx.FunctionProto], sizes: dict[Name, int],
     callers: tuple[Name, ...],
 ) -> int:  # fmt: skip
@@ -115,7 +115,7 @@ def _size(
             raise ValueError(msg)
         else:
             if name not in sizes:
-                sizes[name] = _size(functions[name].node, functions, sizes, (*callers, name))
+                sizes[name] = _expanded_size(functions[name].node, functions, sizes, (*callers, name))
             total += sizes[name]
     return total
 

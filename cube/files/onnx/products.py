@@ -253,15 +253,15 @@ def _einsum_labels(node: Node, operands: list[Tensor]) -> tuple[list[list[str]],
         len(tensor.dims) - len(term.replace("...", "")) if "..." in term else 0
         for term, tensor in zip(terms, operands, strict=True)
     ]
-    labels = [_spelled(term, count) for term, count in zip(terms, hidden, strict=True)]
+    labels = [_term_dims(term, count) for term, count in zip(terms, hidden, strict=True)]
     if arrow:
-        return labels, _spelled(right, max(hidden, default=0))
+        return labels, _term_dims(right, max(hidden, default=0))
     names = "".join(terms).replace(".", "")
     once = sorted(name for name in set(names) if names.count(name) == 1)
-    return labels, [*_spelled("..." if max(hidden, default=0) else "", max(hidden, default=0)), *once]
+    return labels, [*_term_dims("..." if max(hidden, default=0) else "", max(hidden, default=0)), *once]
 
 
-def _spelled(term: str, hidden: int) -> list[str]:
+def _term_dims(term: str, hidden: int) -> list[str]:
     before, dots, after = term.partition("...")
     # dims of an ellipsis are aligned at their last
     return [*before, *(f".{place}" for place in reversed(range(hidden)) if dots), *after]

@@ -60,7 +60,7 @@ def mark(plot: Any, rows: Mapping[str, Any], declared: Any) -> None:
         return
     plot.handles["marked"] = True
     for text in declared.texts:
-        _write(axis, rows, **text)
+        _write_texts(axis, rows, **text)
     if isinstance(artist, PatchCollection) and "hatch_pattern" in declared.glyph:
         _hatch(axis, artist, np.asarray(rows[declared.glyph["hatch_pattern"]]), declared.glyph["hatch_color"])
     if lines := declared.lines:
@@ -87,7 +87,7 @@ def _path(marker: str) -> Any:
     return shape.get_path().transformed(shape.get_transform())
 
 
-def _write(axis: Any, rows: Mapping[str, Any], *, x: str, y: str, text: str, **looks: Any) -> None:
+def _write_texts(axis: Any, rows: Mapping[str, Any], *, x: str, y: str, text: str, **looks: Any) -> None:
     """Write a text at each row."""
     colour = looks.get("text_color", style.INK)
     colours = rows[colour] if colour in rows else [colour] * len(rows[x])
@@ -161,7 +161,7 @@ def furnish(
     before = [one for one in axis.texts if one.get_gid() == NOTES]
     if not before:
         for letter, one in zip("xy", axes, strict=True):
-            beside += _heads(axis, letter, one)
+            beside += _write_heads(axis, letter, one)
         if len([one for one in axis.figure.axes if one.get_label() != "<colorbar>"]) == 1:  # no layout
             axis.figure.set_size_inches(inches)  # composed, an overlay loses its own
     # below what an axis at the bottom takes
@@ -185,7 +185,7 @@ def furnish(
     beside.append(axis.annotate(told, (0, 0), (0, -below), parse_math=False, **looks))
 
 
-def _heads(axis: Any, letter: str, one: Any) -> list[Any]:
+def _write_heads(axis: Any, letter: str, one: Any) -> list[Any]:
     """Write the heads of groups beyond the labels of an axis."""
     letters = max((len(line) for _, text in one.ticks or () for line in text.split("\n")), default=0)
     lines = max((text.count("\n") + 1 for _, text in one.ticks or ()), default=0)

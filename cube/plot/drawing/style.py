@@ -185,12 +185,12 @@ def decades(low: float, high: float) -> list[float]:
 def platform_colours(platforms: Iterable[str]) -> dict[str, str]:
     """Return each platform its colour, the same in every figure; a platform of the user's own gets one by its name."""
     names = list(dict.fromkeys(platforms))
-    return {name: PLATFORM_COLOURS[name] for name in names if name in PLATFORM_COLOURS} | _apart(
+    return {name: PLATFORM_COLOURS[name] for name in names if name in PLATFORM_COLOURS} | _looks_apart(
         set(names) - set(PLATFORM_COLOURS), OTHER_COLOURS
     )
 
 
-def _apart(names: Iterable[str], looks: Sequence[str]) -> dict[str, str]:
+def _looks_apart(names: Iterable[str], looks: Sequence[str]) -> dict[str, str]:
     """Return each name a look of its own, as far as there are enough: names choose the first place."""
     chosen: dict[str, str] = {}
     first = {name: crc32(name.encode()) % len(looks) for name in sorted(names)}
@@ -239,7 +239,7 @@ def plain_bar(bar: Any) -> None:
 
 def platform_markers(classes: Mapping[str, str]) -> dict[str, str]:
     """Return each platform the marker of its device class; where that is not known, one of its own by its name."""
-    own = _apart((name for name, kind in classes.items() if kind not in CLASS_MARKERS), OTHER_MARKERS)
+    own = _looks_apart((name for name, kind in classes.items() if kind not in CLASS_MARKERS), OTHER_MARKERS)
     return {name: own.get(name) or CLASS_MARKERS[kind] for name, kind in classes.items()}
 
 
@@ -251,7 +251,7 @@ def marker_size(marker: str, size: float) -> float:
 def platform_dashes(platforms: Iterable[str]) -> dict[str, str]:
     """Return each platform the dash of its lines, the same in every figure: a second channel beside its colour."""
     places = {name: DASHES[place % len(DASHES)] for place, name in enumerate(PLATFORM_COLOURS)}
-    return {**_apart(set(platforms) - set(places), DASHES), **places}
+    return {**_looks_apart(set(platforms) - set(places), DASHES), **places}
 
 
 # figures --------------------------------------------------------------------------------------------------------------

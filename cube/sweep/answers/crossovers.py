@@ -44,9 +44,9 @@ def crossover(
     changes[..., 1:] = found[..., 1:] & found[..., :-1] & (winner[..., 1:] != winner[..., :-1])
     at = np.nonzero(changes)
     before = (*at[:-1], at[-1] - 1)
-    labels = _labels(found_best, along)
+    labels = found_best[along].values
     table: dict[str, Any] = {
-        dim: ("crossover", _labels(found_best, dim)[place]) for dim, place in zip(per, at, strict=False)
+        dim: ("crossover", found_best[dim].values[place]) for dim, place in zip(per, at, strict=False)
     }
     table |= {
         "before": ("crossover", labels[before[-1]], {"long_name": f"last {along} before the change"}),
@@ -69,7 +69,3 @@ def crossover(
         variables["winner_code"] = found_best.coords[f"{between}_code"].variable
     renamed = {f"{name}_of_change" if name in own else name: value for name, value in table.items()}
     return xr.Dataset({**variables, **renamed}, coords=own, attrs=context.attrs)
-
-
-def _labels(best: xr.Dataset, dim: str) -> Any:
-    return best[dim].values if dim in best.coords else np.arange(best.sizes[dim])
