@@ -12,7 +12,8 @@ if TYPE_CHECKING:
 
 PATIENCE_MS = 90_000  # no page depends on how fast the machine is
 READY = "window.Bokeh && Bokeh.documents.length && Bokeh.documents[0].is_idle && [...Bokeh.documents[0]._all_models.values()].find((one) => one.name === 'explorer.points')?.data.x.length > 0"
-FIND = "(name) => [...Bokeh.documents[0]._all_models.values()].find((one) => one.name === name)"
+# in a notebook documents come in no order: the one of Panel's extension may be the first
+FIND = "(name) => Bokeh.documents.flatMap((one) => [...one._all_models.values()]).find((one) => one.name === name)"
 # where on the screen each mark of the trade-off is
 PLACES = """() => { const renderer = [...Bokeh.documents[0]._all_models.values()].find((one) => one.type === 'GlyphRenderer' && one.data_source.name === 'explorer.points');
 const view = Bokeh.index.find_one(renderer), box = view.parent.canvas_view.el.getBoundingClientRect();
