@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from math import prod
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import pandas as pd  # type: ignore[import-untyped]
@@ -35,12 +35,15 @@ __all__ = [
     "locate",
     "own_dims",
     "rows_of",
+    "whole_flags",
 ]
 
 # dims whose column in a table says its unit
 COLUMNS = {"pruning": "pruning_percent"}
 # columns that tell the rows of a table of measurements apart
 KEY_COLUMNS = tuple(COLUMNS.get(dim, dim) for dim in (*CONFIGURATION, "batch"))
+
+Flags = TypeVar("Flags", xr.DataArray, xr.Variable)
 
 NUMERIC = ("pruning", "batch")
 FEW_LABELS = 6  # a reason lists the labels of a dim that has no more
@@ -142,6 +145,17 @@ def full_rank(array: xr.DataArray | xr.Variable, dims: Sequence[str]) -> Any:
     """
     ordered = array.transpose(*(dim for dim in dims if dim in array.dims)).data
     return ordered[tuple(slice(None) if dim in array.dims else None for dim in dims)]
+
+
+def whole_flags(flags: Flags) -> Flags:
+    """Return flags as whole numbers, where labels were lacking xarray made floats of them; what is NaN has none.
+
+    Examples
+    --------
+    >>> whole_flags(xr.DataArray([4.0, np.nan])).values.tolist()
+    [4, 0]
+    """
+    return flags if flags.dtype.kind in "iu" else flags.where(flags.notnull(), 0).astype("i8")
 
 
 def flat_column(array: xr.DataArray | xr.Variable, dims: Sequence[str], sizes: Sequence[int]) -> np.ndarray[Any, Any]:

@@ -13,6 +13,7 @@ from roofcube.errors import InvalidDataError
 from roofcube.explorer.answers import EXPLORED, LATENCIES, MOST_CELLS, Answer, AtLatency, Grid, Step
 from roofcube.explorer.categories import Category, label_text, spaced
 from roofcube.explorer.rows import ENDS, Rows, is_number, measured_names, rows_of_kind, sense_in
+from roofcube.labels import whole_flags
 from roofcube.model.graph import LAYER
 from roofcube.sweep.low_ends import at_low_ends, has_intervals
 from roofcube.wording import listed, title_of, unit_of
@@ -45,6 +46,8 @@ class StoredSource:
         self.given = cube
         self.careful = has_intervals(cube)
         self.cube = at_low_ends(cube) if self.careful else cube
+        if "quality" in self.cube.data_vars:
+            self.cube = self.cube.assign(quality=whole_flags(self.cube["quality"]))
         self._variables = _kinds_of(self.cube)
         if not self._variables:
             msg = (

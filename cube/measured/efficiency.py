@@ -9,7 +9,7 @@ import numpy as np
 import xarray as xr
 
 from roofcube.errors import MissingInputError, check_choice, check_kind
-from roofcube.labels import labelled
+from roofcube.labels import labelled, whole_flags
 from roofcube.options import check_fits
 from roofcube.vocabulary import IMPOSSIBLE, OFFER, attributes
 
@@ -159,7 +159,7 @@ def efficiency(
     measured, predicted = xr.DataArray(throughput, coords), cube["predicted_throughput"]
     told = {"derived_throughput": derived} if derived else {}
     if trust == "possible" and "quality" in cube:
-        impossible = (cube["quality"] & IMPOSSIBLE) != 0
+        impossible = (whole_flags(cube["quality"]) & IMPOSSIBLE) != 0
         told["removed_by_trust"] = int((impossible & measured.notnull()).sum())
         measured = measured.where(~impossible).transpose(*measured.dims, ...).assign_attrs(measured.attrs)
     parts = {"measured_throughput": measured, "predicted_throughput": predicted}

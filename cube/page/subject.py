@@ -13,7 +13,7 @@ from roofcube import datasets
 from roofcube.datasets.embedded import collection_of, entry_name
 from roofcube.errors import check_kind
 from roofcube.inert import with_inert_labels
-from roofcube.labels import locate
+from roofcube.labels import locate, whole_flags
 from roofcube.measured.join import benchmark, holds, unmatched
 from roofcube.measured.physics_gate import check
 from roofcube.model.assumptions import BOUND, PUBLISHED
@@ -122,7 +122,7 @@ class Subject:
         if "quality" not in self.cube:
             return xr.zeros_like(self.cube["n_rows"], dtype=bool)
         mask = sum(QUALITY[rule] for rule in (rules or QUALITY))
-        return (self.cube["quality"] & mask) != 0
+        return (whole_flags(self.cube["quality"]) & mask) != 0
 
 
 def subject_of(task_or_cube: str | xr.Dataset, title: str | None) -> Subject:

@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 
 from roofcube import datasets
+from roofcube.labels import whole_flags
 from roofcube.model.graph import EXTRAPOLATES
 from roofcube.page.content import Table
 from roofcube.page.selection import MANY, figures_of_merit
@@ -124,8 +125,9 @@ def _sound(cube: xr.Dataset) -> xr.Dataset:
     """Blank the measured figures of cells that cannot be true, and the energy of those with doubtful power."""
     if "quality" not in cube:
         return cube
-    impossible = (cube["quality"] & sum(QUALITY[rule] for rule in IMPOSSIBLE)) != 0
-    doubtful = impossible | ((cube["quality"] & sum(QUALITY[rule] for rule in DOUBTFUL_POWER)) != 0)
+    quality = whole_flags(cube["quality"])
+    impossible = (quality & sum(QUALITY[rule] for rule in IMPOSSIBLE)) != 0
+    doubtful = impossible | ((quality & sum(QUALITY[rule] for rule in DOUBTFUL_POWER)) != 0)
     blanked = {
         name: cube[name].where(~impossible) for name in ("measured_throughput", "measured_latency") if name in cube
     }

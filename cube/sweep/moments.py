@@ -6,6 +6,7 @@ before 2026 in nanoseconds. Ticks are compared as whole numbers instead.
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,13 +18,14 @@ __all__ = ["among", "between", "moment_of"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 LAST = (1 << 63) - (1 << 40)
+TOO_LONG = re.compile(r"\s*\d{5,}\s*$")
 FINE = ("ms", "us", "ns", "ps", "fs", "as")  # units in which a year may be too far away
 
 
 def between(name: str, values: Array, low: Any, high: Any) -> Array:
-    """Return which moments lie between two, both included; NaT does not."""
+    """Return which moments lie between two, both included, a day or month as text to its end; no NaT."""
     first, exact = (None, True) if low is None else _ticks(name, low, values.dtype)
-    last, _ = (None, True) if high is None else _ticks(name, high, values.dtype)
+    last = None if high is None else _last_tick(name, high, values.dtype)
     if first is not None and not exact:
         first += 1
     if first is not None and last is not None and _is_before(name, high, low, values.dtype):
@@ -48,6 +50,14 @@ def among(name: str, values: Array, listed: list[Any]) -> Array:
 def _is_before(name: str, one: Any, other: Any, kind: np.dtype[Any]) -> bool:
     (tick, exact), (other_tick, other_exact) = (_ticks(name, end, kind) for end in (one, other))
     return tick < other_tick or (tick == other_tick and exact and not other_exact and np.isfinite(tick))
+
+
+def _last_tick(name: str, value: Any, kind: np.dtype[Any]) -> Any:
+    """Return the last whole tick of a moment, of text the last of what it names, as slices of pandas and xarray do."""
+    if not isinstance(value, str) or kind.kind != "M":
+        return _ticks(name, value, kind)[0]
+    tick, exact = _ticks(name, moment_of(name, value, kind) + 1, kind)
+    return max(tick - exact, _ticks(name, value, kind)[0])
 
 
 def _ticks(name: str, value: Any, kind: np.dtype[Any]) -> tuple[Any, bool]:
@@ -75,7 +85,9 @@ def moment_of(name: str, value: Any, kind: np.dtype[Any]) -> Any:
             given = value.to_numpy()
         elif isinstance(value, datetime) and value.tzinfo:
             given = value.astimezone(UTC).replace(tzinfo=None)
-        if isinstance(given, make) or not isinstance(given, int | float | np.integer):  # durations are integers too
+        # durations are integers too, and digits alone would be a year
+        is_number = isinstance(given, int | float | np.integer) or (isinstance(given, str) and TOO_LONG.match(given))
+        if isinstance(given, make) or not is_number:
             moment = make(given)  # type: ignore[arg-type]
     except (TypeError, ValueError):
         pass

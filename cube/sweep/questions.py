@@ -267,6 +267,7 @@ def distance_to_front(
     front: xr.Dataset | None = None,
     where: Limits = None,
     relative: bool = True,
+    trust: Trust = "possible",
 ) -> xr.DataArray:
     """Measure by how much each point must improve, in every objective, to get level with the front.
 
@@ -274,7 +275,7 @@ def distance_to_front(
     ----------
     cube : Dataset or Sweep
         A sweep has to fit into the memory limit as a whole.
-    objectives, where
+    objectives, where, trust
         As in `pareto`.
     front : Dataset, optional
         A front with the objectives as variables. Default: that of the cube itself.
@@ -285,8 +286,8 @@ def distance_to_front(
     -------
     DataArray
         Over the dims that the objectives and limits depend on: the largest, over the front, of the least, over the
-        objectives, of the gap; 0 on the front, NaN where a figure is missing or a limit is not met. It is the epsilon
-        indicator of each point on its own (Zitzler et al., IEEE TEC 7(2), 2003).
+        objectives, of the gap; 0 on the front, NaN where a figure is missing or impossible, or a limit is not met. It
+        is the epsilon indicator of each point on its own (Zitzler et al., IEEE TEC 7(2), 2003).
 
     Raises
     ------
@@ -311,7 +312,9 @@ def distance_to_front(
     0.0
     """
     context = cube.context_of_values() if isinstance(cube, Sweep) else context_of(cube)
-    return fronts.distance(context, objectives, front=front, where=where, relative=relative)
+    limits, removed = trusted(context, [name for name, _ in context.objectives(objectives)], where, trust)
+    distance = fronts.distance(context, objectives, front=front, where=limits, relative=relative)
+    return distance.assign_attrs(removed) if removed else distance
 
 
 def count(cube: xr.Dataset | Sweep, *, where: Limits = None, per: Names = None, by: str | None = None) -> xr.Dataset:

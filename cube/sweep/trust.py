@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from roofcube.errors import InvalidDataError, check_choice
-from roofcube.labels import full_rank
+from roofcube.labels import full_rank, whole_flags
 from roofcube.vocabulary import (
     IMPOSSIBLE,
     IMPOSSIBLE_ACCURACY,
@@ -43,7 +44,7 @@ def trusted(context: Context, objectives: Iterable[str], where: Any, trust: str)
     """
     check_choice("trust", trust, ("possible", "all"))
     quality = context.native("quality") if trust == "possible" and "quality" in context.outputs else None
-    if quality is None or "flag_masks" not in quality.attrs or quality.dtype.kind not in "iu":
+    if quality is None or "flag_masks" not in quality.attrs or quality.dtype.kind not in "iuf":
         return where, {}
     read = context.where(where)
     bits = impossible_bits([*objectives, *read.by_limit])
@@ -55,8 +56,9 @@ def trusted(context: Context, objectives: Iterable[str], where: Any, trust: str)
             "removes; rename the variable, or use trust='all'"
         )
         raise InvalidDataError(msg)
-    impossible = (np.asarray(full_rank(quality, context.dims)) & bits) != 0
+    impossible = (np.asarray(full_rank(whole_flags(quality), context.dims)) & bits) != 0
     if not impossible.any():
         return read, {"removed_by_trust": 0}
     read.mask("trust", ~impossible)
-    return read, {"removed_by_trust": int(impossible.sum())}
+    points = prod(context.sizes[dim] for dim, size in zip(context.dims, impossible.shape, strict=True) if size == 1)
+    return read, {"removed_by_trust": int(impossible.sum()) * points}

@@ -39,7 +39,6 @@ from roofcube.kernels.query.tiles import Tiling
 from roofcube.locks import locked
 from roofcube.model.graph import RESULTS
 from roofcube.options import memory_limit, progress_bar, thread_count
-from roofcube.sweep.answers.points import attributes_of
 from roofcube.sweep.tile_reader import Part
 from roofcube.vocabulary import FLAGS
 
@@ -212,7 +211,7 @@ def _content(sweep: ModelContext) -> Iterator[str | bytes | memoryview[Any]]:
         table = sweep.space.tables[name]
         yield f"{name}{table.shape}{table.dtype.str}"
         yield np.ascontiguousarray(table).tobytes()
-    described = {name: attributes_of(sweep, name) for name in sorted(result_dims(sweep))}
+    described = {name: dict(sweep.attributes(name)) for name in sorted(result_dims(sweep))}
     yield json.dumps([[name, sorted(_plain_attributes(attributes).items())] for name, attributes in described.items()])
     inputs = sweep.inputs.assign_attrs(sweep.attrs)
     yield from values_to_hash(inputs)
@@ -250,7 +249,7 @@ def _create(sweep: ModelContext, beside: Path, key: str) -> None:
                 chunk_key_encoding={"name": "default", "separator": SEPARATOR},
                 dimension_names=dims,
                 attributes=_plain_attributes(
-                    encoded_attributes(name, _stored_kind(sweep, name), attributes_of(sweep, name))
+                    encoded_attributes(name, _stored_kind(sweep, name), dict(sweep.attributes(name)))
                 ),
             )
         group.attrs.update({checksums.WHOLE: checksums.ALL, checksums.DESCRIPTION: description_of(draft)})

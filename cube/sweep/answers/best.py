@@ -214,7 +214,7 @@ def _labelled(
     for name, array in values.items():
         if name in coords:
             continue
-        described = points.attributes_of(context, name)
+        described = dict(context.attributes(name))
         if not everywhere:
             array = np.where(won, array, points.empty_value(name, array, described))
         variables[name] = xr.Variable(dims, array.reshape(shape), described, fastpath=True)

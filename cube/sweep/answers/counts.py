@@ -80,7 +80,7 @@ def histogram(
     read = context.where(where)
     context.check_countable(read)
     edges = _edges_of(context, variable, bins, read)
-    described = points.attributes_of(context, variable)
+    described = dict(context.attributes(variable))
     coords: dict[str, Any] = {"bin_low": ("bin", edges[:-1], described), "bin_high": ("bin", edges[1:], described)}
     meanings = flags_of(context, variable)
     if bins is None and meanings:

@@ -30,7 +30,10 @@ def crossover(
         msg = f"`along`: expected another dim than between={between!r}, got the same; choose two dims"
         raise InvalidDataError(msg)
     names = names_of(per)
-    groups = [*(name for name in names if name not in (between, along)), along]
+    if between in names:
+        msg = f"`per`: expected other dims than between={between!r}, whose labels compete; leave it out"
+        raise InvalidDataError(msg)
+    groups = [*(name for name in names if name != along), along]
     dims, groupings = context.per(groups)
     groups = [name for name in groups if name in dims or any(name == grouping.name for grouping in groupings)]
     per = groups[:-1]

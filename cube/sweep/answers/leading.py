@@ -40,16 +40,20 @@ def parts_of(
     kept = where.kept.get(grouping.dim)
     index = np.arange(context.sizes[grouping.dim]) if kept is None else np.asarray(kept)
     place_of = dict(zip(index.tolist(), range(len(index)), strict=True))
-    values = each[goal[0]].values.astype("f8") * goal[1]
-    values[~each["found"].values] = -np.inf
-    places = [[place_of[one] for one in members.tolist() if one in place_of] for members in grouping.indices]
-    winners = [members[int(np.argmax(values[members]))] for members in places]
-    found = [bool(each["found"].values[winner]) for winner in winners]
+    values, is_found = each[goal[0]].values, each["found"].values
+    first_best = np.argmax if goal[1] > 0 else np.argmin  # as stored: floats would take long numbers for equal
+    winners: list[int | None] = []
+    for members in grouping.indices:
+        places = [place_of[one] for one in members.tolist() if one in place_of and is_found[place_of[one]]]
+        winners.append(places[int(first_best(values[places]))] if places else None)
+    found = [winner is not None for winner in winners]
     # one of each kind is asked for by itself: it has what the others lack, and is what an empty one looks like
-    alone = {is_found: _single(grouping, found.index(is_found), where, ask) for is_found in set(found)}
+    alone = {one: _single(grouping, found.index(one), where, ask) for one in set(found)}
     return [
-        _winner(context, each, winner, int(index[winner]), grouping.dim, alone[True]) if is_found else alone[False]
-        for winner, is_found in zip(winners, found, strict=True)
+        alone[False]
+        if winner is None
+        else _winner(context, each, winner, int(index[winner]), grouping.dim, alone[True])
+        for winner in winners
     ]
 
 

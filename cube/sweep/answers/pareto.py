@@ -73,16 +73,19 @@ def pareto(
             context.output("objectives", name)
     parts: list[Part] = []
     numbers: list[tuple[int, ...]] = []
+    chances: list[dict[str, xr.Variable]] = []
     for labels, narrowed in narrowings(groupings, read):
+        before = len(parts)
         for part in _fronts(context, goals, dims, narrowed, ties, epsilon):
             parts.append(part)
             numbers += [labels] * len(part.n_ties) if groupings else []
             points.check_result(context, "pareto", sum(len(one.n_ties) for one in parts))
-    none = [np.zeros(0, dtype=np.int64)] * len(context.dims)
+        if probability:
+            chances.append(probabilities(context, goals, narrowed, dims, _indices_of(context, parts[before:])))
+    indices = _indices_of(context, parts)
     if len(parts) == 1:
-        indices, n_ties = parts[0].indices, parts[0].n_ties
+        n_ties = parts[0].n_ties
     else:
-        indices = [np.concatenate(columns) for columns in zip(none, *(part.indices for part in parts), strict=True)]
         n_ties = np.concatenate([np.zeros(0, dtype=np.int64), *(part.n_ties for part in parts)])
     order = group_order(context, per, groupings, numbers, indices)
     if order is not None:
@@ -94,7 +97,19 @@ def pareto(
         if len(n_ties) or context.dims
         else _no_point(context, attrs)
     )
-    return front.assign(probabilities(context, goals, read, dims, indices)) if probability else front
+    if not probability:
+        return front
+    chances = chances or [probabilities(context, goals, read, dims, indices)]
+    joined = {name: xr.Variable.concat([one[name] for one in chances], "point") for name in WORDS}
+    return front.assign({name: one if order is None else one[order] for name, one in joined.items()})
+
+
+def _indices_of(context: Context, parts: Sequence[Part]) -> list[Array]:
+    """Return where the points of parts lie along each dim."""
+    if len(parts) == 1:
+        return parts[0].indices
+    none = [np.zeros(0, dtype=np.int64)] * len(context.dims)
+    return [np.concatenate(columns) for columns in zip(none, *(part.indices for part in parts), strict=True)]
 
 
 def _no_point(context: Context, attrs: dict[str, Any]) -> xr.Dataset:

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "as_points",
-    "attributes_of",
     "check_result",
     "codes_at",
     "coordinates_at",
@@ -30,11 +29,6 @@ __all__ = [
 Array = np.ndarray[Any, np.dtype[Any]]
 WORK_BYTES = 150  # of a point, beside its values: its key, its indices along the dims, what orders them
 COUNTS = ("n_rows", "n_ties", "count")
-
-
-def attributes_of(context: Context, name: str) -> dict[str, Any]:
-    """Return the attributes of a variable of an answer."""
-    return {key: value for key, value in context.attributes(name).items() if key != "sense"}
 
 
 def check_result(context: Context, what: str, points: int, *, row_bytes: int | None = None) -> None:
@@ -159,7 +153,7 @@ def as_points(
     n = len(indices[0]) if indices else 1
     values = context.at(indices) if n and context.size else context.nothing(n)
     variables = {
-        name: xr.Variable("point", array, attributes_of(context, name), fastpath=True)
+        name: xr.Variable("point", array, dict(context.attributes(name)), fastpath=True)
         for name, array in values.items()
         if name not in context.coords
     }

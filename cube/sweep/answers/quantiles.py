@@ -10,7 +10,6 @@ import xarray as xr
 from roofcube.errors import InvalidDataError
 from roofcube.kernels.engine.arrays import ArrayEngine
 from roofcube.kernels.query.query import Limit
-from roofcube.sweep.answers import points
 from roofcube.sweep.answers.best import groups_of, kept_labels, labels_of_groups, own_coords, stacked
 from roofcube.sweep.answers.counts import check_cells
 from roofcube.sweep.contexts.context import check_names
@@ -55,7 +54,7 @@ def quantile(context: Context, variable: str, q: float | Sequence[float], *, whe
                 query = bound.query.group(number)
                 result[tuple(index[dim] for dim in dims)] = _of_group(context.engine(query), query, variable, wanted)
         own = {name: one.copy() for name, one in own_coords(context, dims).items()}
-        described = points.attributes_of(context, variable)
+        described = dict(context.attributes(variable))
         made = xr.Dataset(
             {variable: ((*dims, "quantile"), result, described)},
             coords={**own, "quantile": wanted},

@@ -1,14 +1,14 @@
 """`where`, read once for every question: limits on coordinates choose indices, others become limits of a query.
 
-What a limit may be: ``(low, high)``, both inclusive and None for open, for numbers and datetimes; a label, a list or a
-set of labels, or a slice for coordinates; names of flags, ``"not "`` before a name for its negation; a boolean
-DataArray. NaN meets no limit.
+What a limit may be: ``(low, high)``, both inclusive and None for open, for numbers and datetimes (a day or month as
+text to its end); a label, a list or a set of labels, or a slice for coordinates; names of flags, ``"not "``
+before a name for its negation; a boolean DataArray. NaN meets no limit.
 """
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import date, timedelta
 from math import ceil, floor, isinf, isnan
@@ -186,7 +186,8 @@ def read_where(space: Labelled, where: Any) -> Where:
         )
         raise InvalidDataError(msg)
     read = Where()
-    for name, wanted in (where or {}).items():
+    for name, given in (where or {}).items():
+        wanted = list(given) if isinstance(given, Iterator) else given  # which is read more than once
         _warn_of_fraction(space, name, wanted)
         if isinstance(wanted, xr.DataArray) and wanted.dtype == bool:
             read.mask(str(name), _aligned_mask(space, str(name), wanted))
@@ -380,7 +381,7 @@ def _has_bits(name: str, codes: Array, bits: Any) -> Array:
         return bits.met(codes)
     if isinf(bits) or bits != int(bits):
         raise _no_limit(name, bits)
-    return Bits(int(bits)).met(codes)
+    return Bits(int(bits)).met(codes) if bits else np.asarray(codes == 0)
 
 
 def _limit_stored(space: Labelled, read: Where, name: str, variable: xr.Variable, wanted: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import xarray as xr
 
@@ -31,3 +32,24 @@ def test_winners_are_those_of_single_questions(objective, where):
             alone = rc.best(source, objective, where={**(where or {}), "platform": label})
             of_many = together.sel(platform=label)[list(alone.data_vars)]
             xr.testing.assert_identical(bare(of_many, alone), bare(alone, alone))
+
+
+@pytest.mark.parametrize(
+    ("values", "sense"),
+    [
+        (np.array([np.nan, np.inf, np.nan, 1, 1, 1, 1, 1, 1]), "min"),
+        (np.array([np.nan, -np.inf, np.nan, 1, 1, 1, 1, 1, 1]), "max"),
+        (np.array([2**60 + 1, 2**60, 5, 1, 1, 1, 1, 1, 1]), "min"),
+        (np.array([190, 200, 0, 1, 1, 1, 1, 1, 1], "M8[ns]") + np.timedelta64(10**18, "ns"), "max"),
+    ],
+)
+def test_winners_of_many_labels_are_compared_as_they_are_stored(values, sense):
+    own = [f"g{number}" for number in (0, 0, 1, 2, 3, 4, 5, 6, 7)]
+    names = [f"p{number}" for number in range(9)]
+    cube = xr.Dataset({"t": ("platform", values)}, coords={"platform": names, "g": ("platform", own)})
+    together = rc.best(cube, "t", per="g", sense=sense)
+    for label in together["g"].values.tolist():
+        alone = rc.best(cube, "t", where={"g": label}, sense=sense)
+        of_many = together.sel(g=label)
+        for name in ("t", "found", "platform"):
+            xr.testing.assert_equal(of_many[name].variable, alone[name].variable)

@@ -46,3 +46,16 @@ def test_probability_of_meeting_a_limit_is_that_of_the_normal_distribution():
 def test_a_cube_without_intervals_is_told():
     with pytest.raises(MissingInputError, match="`predicted_throughput_low`: probabilities need the intervals"):
         front(rc.predict(rc.inputs("mnist")))
+
+
+@pytest.mark.parametrize("per", ["kind", "network"])
+def test_fronts_by_a_coordinate_are_as_sure_as_each_by_itself(per):
+    data = cube([100.0, 10, 9], [5, 5, 5], [0.1, 0.1, 0.1]).assign_coords(
+        network=["a", "b", "c"], kind=("network", ["x", "y", "y"])
+    )
+    together = front(data, per=per)
+    for label in np.unique(data[per].values):
+        alone = front(data, where={per: label})
+        mine = together.isel(point=together[per].values == label)
+        assert mine.probability_on_front.values.tolist() == alone.probability_on_front.values.tolist()
+    assert float(together.probability_on_front.sel(point=together[per].values == together[per].values[-1])[0]) > 0.5

@@ -340,6 +340,31 @@ def test_answers_can_be_asked_again():
     assert {key for key in again.attrs if key.startswith("removed_by_")} == {"removed_by_platform"}
 
 
+def test_an_answer_says_which_way_of_a_variable_is_better_as_the_cube_does():
+    cost = ("platform", [3.0, 1.0, 2.0], {"units": "USD", "sense": "min"})
+    cube = xr.Dataset({"cost": cost}, coords={"platform": ["a", "b", "c"]})
+    for answer in (rc.best(cube, "cost", per="platform"), rc.pareto(cube, ["cost"]), rc.top(cube, 2, "cost")):
+        assert answer["cost"].attrs == cube["cost"].attrs
+        assert float(rc.best(answer, "cost")["cost"]) == 1.0
+
+
+@pytest.mark.parametrize("unit", ["s", "ns"])
+@pytest.mark.parametrize("as_coordinate", [True, False])
+@pytest.mark.parametrize(
+    "ends",
+    [("2026-01-02", "2026-01-02"), (None, "2026-01"), ("2026-01-30", None), (None, "2026-02-01T05"), ("2025", "2025")],
+)
+def test_a_day_written_as_text_reaches_to_its_end(unit, as_coordinate, ends):
+    hours = (np.datetime64("2026-01-01", unit) + np.arange(24 * 40) * np.timedelta64(1, "h")).astype(f"M8[{unit}]")
+    cube = xr.Dataset({"x": ("time", np.arange(len(hours), dtype="f8"))}, coords={"time": hours})
+    expected = cube.sel(time=slice(*ends)).sizes["time"]
+    asked = cube if as_coordinate else xr.Dataset({"x": cube["x"].variable, "when": ("time", hours)})
+    name = "time" if as_coordinate else "when"
+    assert int(rc.count(asked, where={name: ends})["count"]) == expected
+    with pytest.raises(InvalidDataError, match="expected a datetime, got '20260101'"):
+        rc.count(asked, where={name: ("20260101", None)})
+
+
 def test_a_code_of_a_label_never_hides_a_variable():
     cube = named("platform_code").expand_dims(batch=[1, 2])
     best = rc.best(cube, "x", sense="max", per="batch")

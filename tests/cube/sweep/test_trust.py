@@ -108,3 +108,46 @@ def test_a_limit_on_a_variable_named_trust_is_refused_and_none_is_lost(cube):
 def test_an_objective_that_is_no_name_is_told():
     with pytest.raises(UnknownLabelError, match=r"`objective`: \['a'\] is not known"):
         rc.best(rc.benchmark("mnist"), ["a"])
+
+
+def test_flags_that_became_floats_still_judge(cube):
+    wider = cube.reindex(batch=[*cube["batch"].values, 4096])
+    assert wider["quality"].dtype.kind == "f"
+    for goals in ("measured_throughput", "measured_latency"):
+        expected, found = rc.best(cube, goals), rc.best(wider, goals)
+        assert float(found[goals]) == float(expected[goals])
+        assert found.attrs["removed_by_trust"] == expected.attrs["removed_by_trust"]
+    assert rc.efficiency(wider).equals(rc.efficiency(cube))
+
+
+def test_what_it_removes_is_counted_in_points(cube):
+    twice = cube.assign(price=("shop", [1.0, 2.0]))
+    once, both = (rc.pareto(one, ["measured_throughput"]).attrs for one in (cube, twice))
+    assert (both["n_points"], both["removed_by_trust"]) == (2 * once["n_points"], 2 * once["removed_by_trust"])
+
+
+def test_distances_are_from_the_front_that_is_told(cube):
+    goals = ["measured_throughput", "measured_top1"]
+    distance = rc.distance_to_front(cube, goals)
+    assert distance.equals(rc.distance_to_front(cube, goals, front=rc.pareto(cube, goals)))
+    assert int((distance == 0).sum()) > 0
+    assert distance.attrs["removed_by_trust"] == rc.pareto(cube, goals).attrs["removed_by_trust"]
+    assert float(rc.distance_to_front(cube, goals, trust="all").max()) > float(distance.max())
+
+
+def test_limits_on_bits_take_none_of_them_too(cube):
+    without = int((cube["quality"] == 0).sum())
+    for wanted in (0, [0], (0, 0)):
+        assert int(rc.count(cube, where={"quality": wanted})["count"]) == without
+
+
+def test_limits_may_be_read_once_only(cube):
+    for limit in ({"bound": ["memory"]}, {"platform": ["TX2"]}):
+        ((name, labels),) = limit.items()
+        once = rc.count(cube, where={name: (label for label in labels)})
+        assert once.identical(rc.count(cube, where=limit))
+
+
+def test_the_labels_that_compete_are_no_groups(cube):
+    with pytest.raises(InvalidDataError, match="`per`: expected other dims than between='platform'"):
+        rc.crossover(cube, "measured_latency", per=["pruning", "platform"])
