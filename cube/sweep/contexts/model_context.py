@@ -143,20 +143,20 @@ class ModelContext(Context):
         return None if given is None or replaced or LAYER in given.dims else given
 
     def at(self, indices: Sequence[Array]) -> dict[str, Array]:
-        """Evaluate every output at points; whole numbers and booleans that were given are read as they are."""
+        """Evaluate every output at points; what was given and is no float is read as it is."""
         index_of = dict(zip(self.dims, indices, strict=True))
         n = len(indices[0]) if indices else 1
-        whole = {
+        given = {
             name: np.broadcast_to(one.values[tuple(index_of[str(dim)] for dim in one.dims)], n).copy()
-            for name, one in self._whole.items()
+            for name, one in self._as_given.items()
         }
-        return self._reader.at(indices) | whole
+        return self._reader.at(indices) | given
 
     @cached_property
-    def _whole(self) -> dict[str, xr.Variable]:
-        """Inputs that are whole numbers or booleans."""
+    def _as_given(self) -> dict[str, xr.Variable]:
+        """Inputs that are no floats: whole numbers, booleans, text, times."""
         given = {str(name): self._given(str(name)) for name in self.inputs.data_vars}
-        return {name: one for name, one in given.items() if one is not None and one.dtype.kind in "iub"}
+        return {name: one for name, one in given.items() if one is not None and one.dtype.kind not in "fc"}
 
     @cached_property
     def _reader(self) -> ModelReader:
@@ -170,7 +170,7 @@ class ModelContext(Context):
         }
         return made | {
             name: np.full(n, empty_value(name, np.empty(0, one.dtype), one.attrs), dtype=one.dtype)
-            for name, one in self._whole.items()
+            for name, one in self._as_given.items()
         }
 
     def engine(self, query: Query) -> Any:  # noqa: ARG002
