@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-__all__ = ["LOCK", "SECONDS", "locked", "remove_abandoned"]
+__all__ = ["LOCK", "SECONDS", "lock_file", "locked", "remove_abandoned"]
 
 LOCK = ".roofcube-lock"
 LONGEST_NAME = 255  # bytes, on nearly every file system
@@ -64,7 +64,7 @@ def locked(target: Path, *, seconds: float = SECONDS) -> Iterator[None]:
     >>> list(target.parent.iterdir())
     []
     """
-    path = _lock_file(target)
+    path = lock_file(target)
     end = time.monotonic() + seconds
     while (descriptor := _taken_at_once(path)) is None:
         if time.monotonic() >= end:
@@ -90,7 +90,8 @@ def remove_abandoned(folder: Path, names: list[str]) -> None:
                     _give_back(folder / name, descriptor)
 
 
-def _lock_file(target: Path) -> Path:
+def lock_file(target: Path) -> Path:
+    """Name the file beside a path that its writer holds."""
     room = LONGEST_NAME - len(LOCK) - 1
     shortened = os.fsencode(target.name)[:room].decode("utf-8", "ignore")
     return target.with_name(f".{shortened}{LOCK}")

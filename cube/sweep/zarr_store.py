@@ -36,7 +36,7 @@ from roofcube.kernels.engine.pool import in_order
 from roofcube.kernels.graph.expression import leaves, structure_of
 from roofcube.kernels.query.query import check_countable
 from roofcube.kernels.query.tiles import Tiling
-from roofcube.locks import locked
+from roofcube.locks import lock_file, locked, remove_abandoned
 from roofcube.model.graph import RESULTS
 from roofcube.options import memory_limit, progress_bar, thread_count
 from roofcube.sweep.tile_reader import Part
@@ -111,7 +111,9 @@ def to_zarr(sweep: ModelContext, path: Any) -> xr.Dataset:
     with naming_the_file(target):
         there = target.exists()
     if there:
-        return _finished(target, key)
+        cube = _finished(target, key)
+        _remove_left(target)
+        return cube
     with naming_the_file(target), locked(Path(os.path.realpath(target)), seconds=PATIENCE):
         return _written_once(sweep, target, key)
 
@@ -123,7 +125,7 @@ def _written_once(sweep: ModelContext, target: Path, key: str) -> xr.Dataset:
         return _finished(target, key)
     if beside.exists() and _key_of(beside) != key:
         _remove_store(beside)
-    journal = target.with_name(f"{target.name}.journal")
+    journal = _journal_of(target)
     if not beside.exists():
         journal.unlink(missing_ok=True)  # of a store that was finished or removed
         _create(sweep, beside, key)
@@ -143,6 +145,18 @@ def _finished(target: Path, key: str) -> xr.Dataset:
         )
         raise InvalidDataError(msg)
     return _opened(target)
+
+
+def _journal_of(target: Path) -> Path:
+    return target.with_name(f"{target.name}.journal")
+
+
+def _remove_left(target: Path) -> None:
+    """Remove what a writer that ended right after the last rename left beside the store."""
+    with suppress(OSError):
+        _journal_of(target).unlink(missing_ok=True)
+    lock = lock_file(Path(os.path.realpath(target)))
+    remove_abandoned(lock.parent, [lock.name])
 
 
 def _check_room(sweep: ModelContext, target: Path) -> None:

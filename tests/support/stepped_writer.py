@@ -27,11 +27,10 @@ TOLD, CUT, AT_A_MOMENT = 3, 9, -signal.SIGALRM
 
 
 class Steps:
-    """Count the steps of writing in a folder, and let happen what is to happen at one."""
+    """Count the steps of writing in a folder, and let happen what is to happen at one; told through a pipe."""
 
-    def __init__(self, folder: Path, what: str, step: int) -> None:
-        self.folder, self.what, self.step = folder, what, step
-        self.began = time.time() - 0.01
+    def __init__(self, folder: Path, what: str, step: int, pipe: int) -> None:
+        self.folder, self.what, self.step, self.pipe = folder, what, step, pipe
         self.flushed: set[int] = set()
         self.counted = 0
         flush = os.fsync
@@ -58,16 +57,18 @@ class Steps:
             return
         if self.what == "full":
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        if self.what == "lost":
-            self.step = -1
-            self.cut_the_power()
-        os._exit(CUT)
+        self.end(CUT)
 
-    def cut_the_power(self) -> None:
-        """Lose what was written since the last flush: files that nobody flushed are empty or halved after a power cut."""
-        for file in [one for one in self.folder.rglob("*") if one.is_file()]:
-            if file.stat().st_ino not in self.flushed and file.stat().st_mtime > self.began:
-                file.write_bytes(b"" if file.stat().st_size % 2 else file.read_bytes()[: file.stat().st_size // 2])
+    def end(self, code: int, told: str = "") -> None:
+        os.write(self.pipe, json.dumps([self.counted, told, sorted(self.flushed)]).encode())
+        os._exit(code)
+
+
+def cut_the_power(folder: Path, began: float, flushed: set[int]) -> None:
+    """Lose what was written since the last flush: files that nobody flushed are empty or halved after a power cut."""
+    for file in [one for one in folder.rglob("*") if one.is_file()]:
+        if file.stat().st_ino not in flushed and file.stat().st_mtime > began:
+            file.write_bytes(b"" if file.stat().st_size % 2 else file.read_bytes()[: file.stat().st_size // 2])
 
 
 def writer_of(kind: str) -> Callable[[Path, str], object]:
@@ -96,23 +97,24 @@ def writer_of(kind: str) -> Callable[[Path, str], object]:
 def answered(write: Callable[[Path, str], object], number: str, what: str, step: str, path: Path) -> None:
     """Write a version of a file in a process of its own, and print how it ended."""
     reading, writing = os.pipe()
-    began = time.perf_counter()
+    clock, began = time.perf_counter(), time.time() - 0.01
     child = os.fork()
     if child == 0:
-        steps, told = Steps(path.parent, what, int(step)), ""
+        steps = Steps(path.parent, what, int(step), writing)
         try:
             if what == "moment":  # also where HDF5 writes, which Python does not see
                 signal.setitimer(signal.ITIMER_REAL, int(step) / 1e6)
             write(path, f"version {number}")
         except RoofcubeError as error:
-            told = str(error)
-        os.write(writing, json.dumps([steps.counted, told]).encode())
-        os._exit(TOLD if told else 0)
+            steps.end(TOLD, str(error))
+        steps.end(0)
     os.close(writing)
     with os.fdopen(reading) as said:
-        counted, told = json.loads(said.read() or '[0, ""]')
+        counted, told, flushed = json.loads(said.read() or '[0, "", []]')
     ended = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-    took = round((time.perf_counter() - began) * 1e6)
+    took = round((time.perf_counter() - clock) * 1e6)
+    if what == "lost":  # when no thread of the writer reads any more
+        cut_the_power(path.parent, began, set(flushed))
     print(json.dumps({"ended": ended, "steps": counted, "told": told, "took": took}), flush=True)
 
 

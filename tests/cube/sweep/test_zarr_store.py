@@ -78,6 +78,14 @@ def test_a_finished_store_is_opened_not_written_again(sweep, tmp_path):
     assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")} == before
 
 
+def test_opening_a_finished_store_removes_what_its_writer_left(sweep, tmp_path):
+    sweep.to_zarr(tmp_path / "cube.zarr")
+    (tmp_path / "cube.zarr.journal").write_text("")
+    (tmp_path / ".cube.zarr.roofcube-lock").touch()
+    sweep.to_zarr(tmp_path / "cube.zarr")
+    assert [one.name for one in tmp_path.iterdir()] == ["cube.zarr"]
+
+
 def test_another_store_is_never_overwritten(sweep, tmp_path):
     (tmp_path / "cube.zarr").mkdir()
     with pytest.raises(InvalidDataError, match="other content"):
