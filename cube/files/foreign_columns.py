@@ -119,7 +119,8 @@ def mapped_columns(sheet: Sheet, given: ColumnMap) -> Foreign:
     faults += _clashes(renamed, present)
     factors: dict[str, float] = {}
     for name, target in named.items():
-        faults += _add_factor(factors, name, target, given.units)
+        if _known_column(target) in columns_of(schema.Measurement):
+            faults += _add_factor(factors, name, target, given.units)
     faults += _units_of_others(factors, given.units, renamed, present)
     final = {name: column for name, column in renamed.items() if list(renamed.values()).count(column) == 1}
     final = {name: column for name, column in final.items() if column == name or column not in present}
@@ -212,17 +213,27 @@ def _said(given: ColumnMap, present: list[str]) -> tuple[dict[str, Target], list
             do = f"write it the other way round, {{{column!r}: {name!r}}}" if turned else "give names of the table"
             faults.append(Fault(None, name, f"`columns`: there is no column {name!r}{suggestion(name, present)}; {do}"))
         elif target is not None and column not in known:
+            if _is_own(name, target, given.units):
+                targets[name] = target
+                continue
             whole = next((one for one in known if one.startswith(f"{column}_")), "")
             near = f"; did you mean {whole!r}?" if whole else suggestion(column, known)
             text = (
                 f"`columns[{name!r}]`: {column!r} is not known{near}; expected one of "
-                f"{', '.join(known)}, or None to keep it as it is"
+                f"{', '.join(known)}, a plain name of your own, or None to keep it as it is"
             )
             faults.append(Fault(None, name, text))
             targets[name] = None
         else:
             targets[name] = target
     return targets, faults
+
+
+def _is_own(name: str, target: Target, units: Mapping[str, str]) -> bool:
+    """Tell a name of the user's own, such as that of a dim of a cube, from a slip of a column of the schema."""
+    known = columns_of(schema.Measurement)
+    plain = isinstance(target, str) and target.isidentifier() and not {name, target} & set(units)
+    return plain and not suggestion(target, known) and not any(one.startswith(f"{target}_") for one in known)
 
 
 def _understood(present: list[str], given: ColumnMap) -> dict[str, Target]:

@@ -189,6 +189,24 @@ def test_units_row_by_row_are_not_kept_as_text(units, told):
         assert said["latency_compute_s"].to_list() == [0.001, 0.002]
 
 
+def test_a_column_of_ones_own_may_be_named():
+    table = {"topology": ["Mine"], "batch": [1], "t": [1.0], "seq_len": [128], "Stage": ["decode"]}
+    columns = {"t": "latency_compute_s", "seq_len": "context", "Stage": "phase"}
+    rows = rc.read_measurements(table, columns=columns, constants=CONSTANTS)
+    assert rows.select("context", "phase").row(0) == (128, "decode")
+    for target, told in (
+        ("presision", "did you mean 'precision'"),
+        ("latency", "did you mean 'latency_"),
+        (("context", "ms"), "'context' is not known"),
+        ("a b", "'a b' is not known"),
+        ("t", "'seq_len' is mapped to 't', which is in the table too"),
+    ):
+        with pytest.raises(InvalidDataError, match=told):
+            rc.read_measurements(table, columns={"t": None, "seq_len": target}, constants=CONSTANTS)
+    with pytest.raises(InvalidDataError, match="'context' is not known"):
+        rc.read_measurements(table, columns=columns, units={"context": "ms"}, constants=CONSTANTS)
+
+
 KITE = {"platform": ["Kite"], "device_class": ["NPU"], "precision": ["INT8"]}
 
 

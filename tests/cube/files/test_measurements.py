@@ -287,3 +287,13 @@ def test_digits_of_other_scripts_are_told(tmp_path, column, text):
     path.write_text(f"{','.join(row)}\n{','.join(row.values())}\n", encoding="utf-8")
     with pytest.raises(InvalidDataError, match=rf"row 2, column '{column}': got '{text}'; expected"):
         rc.read_measurements(path)
+
+
+@pytest.mark.parametrize("share", ["92%", "0.92 %"])
+def test_percent_in_a_column_of_fractions_is_told(tmp_path, share):
+    text = "topology,platform,precision,batch,Top-1\nMLP,NCS2,FP16,1,0.91\n"
+    path = written(tmp_path, text + f"MLP,NCS2,FP16,2,{share}\n")
+    with pytest.raises(
+        InvalidDataError, match=rf"row 3, column 'Top-1': got '{share}', which is in percent, in a column"
+    ):
+        rc.read_measurements(path, columns={"Top-1": ("top1_percent", "fraction")})
