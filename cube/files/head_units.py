@@ -16,7 +16,7 @@ from roofcube.datasets.quantities import factor_of, spelling_in
 __all__ = ["HeadUnit", "count_fault", "unit_in_head"]
 
 BRACKETS = re.compile(r"[\[({<]\s*([^\[\](){}<>]*?)\s*[\])}>]")
-PER = re.compile(r"(?<=[^\W_])(?:[\s_]+per[\s_]+|Per(?=[A-Z])|\s*/\s*)", re.IGNORECASE)
+PER = re.compile(r"(?<=[^\W_])(?:[\s_]+(?i:per)[\s_]+|Per(?=[A-Z])|\s*/\s*)")
 APART = re.compile(r"[\s_,;:=|.#-]+")
 APART_PREFIX = re.compile(r"\b([kKMG])\s+(?=[^\W_]+/)")
 CAPITALS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
@@ -26,7 +26,7 @@ QUANTITIES_OF_UNITS = ("op/s", "B/s", "B", "W", "J", "op", "s")
 # words about a figure that stand in brackets and are no unit
 ABOUT = re.compile(
     r"\d+|p\d+|\d+th|(?:nv|mx)?(?:fp|int|bf|tf)\d+|top[-@]?\d|in|of|at|the|per|batch|mean|avg|average|median|mode|std|min|max|"
-    r"minimum|maximum|percentile|typ|typical|peak|best|total|all|each|dense|sparse|measured|compute|system|board|"
+    r"minimum|maximum|percentile|typ|typical|peak|best|nominal|reported|val|test|total|all|each|dense|sparse|measured|compute|system|board|"
     r"full|base|idle|load|device|host|end-to-end|e2e|latency|time|speed|throughput|power|accuracy|acc|bandwidth|memory",
     re.IGNORECASE,
 )
@@ -36,7 +36,7 @@ SCALES = {
     **dict.fromkeys(("g", "giga", "b", "bn", "billion", "billions", "1e9", "10^9"), 1e9),
     **dict.fromkeys(("t", "tera", "trillion", "trillions", "1e12", "10^12"), 1e12),
 }
-COUNTED = "macs?|ops?|flops?|params?|parameters?|weights?|elements?|activations?|acts?|bytes?"
+COUNTED = "macs?|madds?|ops?|flops?|params?|parameters?|weights?|elements?|activations?|acts?|bytes?"
 COUNT = re.compile(rf"({'|'.join(map(re.escape, SCALES))})?({COUNTED}|b)?", re.IGNORECASE)
 BINARY = re.compile(r"[kmgt]ib", re.IGNORECASE)
 SHARES = re.compile(r"(top[15]|pruning)(_.*)?")
@@ -143,7 +143,7 @@ def count_fault(name: str, column: str) -> str:
         return f"{name!r} seems to be in {unit.written}, {column!r} is in %; bring its values to %, and rename it"
     quantity = target[2]
     for written, scale, what in _counts(name, quantity):
-        if what.startswith("mac") and quantity == "ops":
+        if what.startswith(("mac", "madd")) and quantity == "ops":
             return f"{name!r} seems to count MACs, of two operations each; map it to {target[1] + 'macs'!r}"
         if what.startswith("op") and quantity == "macs":
             return f"{name!r} seems to count operations, of which a MAC is two; map it to {target[1] + 'ops'!r}"
@@ -174,13 +174,13 @@ def _counts(name: str, quantity: str) -> list[tuple[str, float | None, str]]:
     return counts
 
 
-def _count(word: str, quantity: str) -> tuple[str, float, str] | None:
+def _count(word: str, quantity: str) -> tuple[str, float | None, str] | None:
     parts = COUNT.fullmatch(word)
     if parts is None:
         return None
     scale, what = (parts[1] or "").casefold(), (parts[2] or "").casefold()
     if scale == "b" and not what and quantity in IN_BYTES:
         scale, what = "", "b"
-    if what == "b" and quantity not in IN_BYTES:
-        return None
+    if what in ("b", "byte", "bytes") and quantity not in IN_BYTES:
+        return None if what == "b" else (word, None, what)
     return word, SCALES.get(scale, 1.0), what

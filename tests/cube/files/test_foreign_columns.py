@@ -239,8 +239,11 @@ def test_a_unit_anywhere_in_a_head_is_told(head, column, unit):
     [
         *((head, "latency_compute_s") for head in ("latency_mean", "params", "items", "latency (p50)", "Time (s)")),
         *((head, "latency_compute_s") for head in ("min latency", "mean(latency)", "latency per image", "t_s_p50")),
-        *((head, "throughput_compute_per_s") for head in ("fps", "samplesPerSec", "img/s", "tput (tok/s)")),
-        *((head, "top1_percent") for head in ("Top-1", "Top 1 (%)", "acc@1")),
+        *(
+            (head, "throughput_compute_per_s")
+            for head in ("fps", "superfast", "samplesPerSec", "img/s", "tput (tok/s)")
+        ),
+        *((head, "top1_percent") for head in ("Top-1", "Top 1 (%)", "acc@1 (val)")),
     ],
 )
 def test_base_units_and_letters_within_words_pass(head, column):
@@ -270,6 +273,8 @@ def test_units_in_heads_of_platforms_are_told():
         (("MACs (M)", "mmacs"), ("Params (k)", "params"), r"'Params \(k\)' .* map it to 'kparams'"),
         (("MACs (M)", "mmacs"), ("params_m", "params"), "map it to 'mparams'"),
         (("MACs (M)", "mmacs"), ("Params (Mi)", "mparams"), "in 'Mi', which is not known"),
+        (("MACs (M)", "mmacs"), ("weight_bytes", "params"), "in 'bytes', which is not known"),
+        (("MAdds", "ops"), ("Params (k)", "kparams"), "seems to count MACs, .* map it to 'macs'"),
         (("MACs (M)", "mmacs"), ("Params (k)", "kparams"), ""),
         (("MACs", "mmacs"), ("param_count", "kparams"), ""),
     ],
