@@ -152,7 +152,7 @@ def read_numbered(
     written = decimal or decimal_in(sheet, schema.Measurement)[0]
     for name in others:
         column = sheet.frame[name]
-        table = table.with_columns(inferred(column, written) if sheet.separator else column)
+        table = table.with_columns(inferred(column, written, labels=True) if sheet.separator else column)
     if "task" not in sheet.frame.columns:
         table = table.with_columns(task=_tasks(table["topology"]))
     if foreign.template:

@@ -124,10 +124,10 @@ def read_column(
     return values, wrong
 
 
-def inferred(column: pl.Series, decimal: str = ".") -> pl.Series:
+def inferred(column: pl.Series, decimal: str = ".", *, labels: bool = False) -> pl.Series:
     """Read text that no schema knows: as numbers where all of it is, else as it is; an empty field is null.
 
-    Two texts that are one number, such as 1.1 and 1.10, are labels: all of the column stays text.
+    Where they may be `labels`, two texts that are one number, such as 1.1 and 1.10, keep all of the column text.
     """
     if column.dtype != pl.String:
         return column
@@ -142,7 +142,9 @@ def inferred(column: pl.Series, decimal: str = ".") -> pl.Series:
     if not plain.all():
         return texts
     numbers = values.str.replace(decimal, ".", literal=True).cast(pl.Float64)
-    return numbers if numbers.n_unique() == values.n_unique() else texts
+    # but -0.0, as meters print it, is 0.0
+    spelt = values.str.replace(r"^[+-](0*[.,]?0*)$", "${1}")
+    return texts if labels and spelt.n_unique() > numbers.n_unique() else numbers
 
 
 def decimal_of(columns: list[pl.Series]) -> tuple[str, str]:
