@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from math import prod
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -11,6 +12,7 @@ import xarray as xr
 from xarray.indexes import PandasIndex  # `xr.indexes` is there from 2025 on
 
 from roofcube.datasets import canonical
+from roofcube.errors import InvalidDataError
 from roofcube.vocabulary import CONFIGURATION, DESCRIBING, DIMS, OFFER
 
 if TYPE_CHECKING:
@@ -33,6 +35,7 @@ __all__ = [
     "in_order",
     "labelled",
     "locate",
+    "named_as_dims",
     "own_dims",
     "rows_of",
     "whole_flags",
@@ -45,6 +48,8 @@ KEY_COLUMNS = tuple(COLUMNS.get(dim, dim) for dim in (*CONFIGURATION, "batch"))
 
 Flags = TypeVar("Flags", xr.DataArray, xr.Variable)
 
+# text that a file reads as a number
+NUMBER = re.compile(r"[+-]?(?:(?:0|[1-9][0-9]*)(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 NUMERIC = ("pruning", "batch")
 FEW_LABELS = 6  # a reason lists the labels of a dim that has no more
 
@@ -173,9 +178,33 @@ def own_dims(cube: xr.Dataset | xr.DataArray, table: pl.DataFrame) -> tuple[str,
 
     A dim of which the cube was cut to one label is still one; coordinates that only describe are none.
     """
+    return tuple(dim for dim in _dims_of_users(cube) if dim in table.columns)
+
+
+def _dims_of_users(cube: xr.Dataset | xr.DataArray) -> list[str]:
     single = [str(name) for name, coord in cube.coords.items() if not coord.ndim and name not in DESCRIBING]
     dims = dict.fromkeys([*map(str, cube.dims), *single])
-    return tuple(dim for dim in dims if dim not in DIMS and dim in cube.coords and dim in table.columns)
+    return [dim for dim in dims if dim not in DIMS and dim in cube.coords]
+
+
+def named_as_dims(cube: xr.Dataset | xr.DataArray, table: pl.DataFrame) -> pl.DataFrame:
+    """Name columns as the dims of the user's own that they are, whatever the case that a file writes them in.
+
+    Raises
+    ------
+    InvalidDataError
+        If two columns may be one dim.
+    """
+    names = {}
+    for dim in _dims_of_users(cube):
+        heads = [name for name in table.columns if name.strip().casefold() == dim.casefold()]
+        if dim in heads or not heads:
+            continue
+        if len(heads) > 1:
+            msg = f"columns {' and '.join(map(repr, heads))} may both say the cube's dim {dim!r}; name one {dim!r}"
+            raise InvalidDataError(msg)
+        names[heads[0]] = dim
+    return table.rename(names)
 
 
 def locate(cube: xr.Dataset | xr.DataArray, table: pl.DataFrame, *, dims: Sequence[str] | None = None) -> RowLocations:
@@ -184,6 +213,7 @@ def locate(cube: xr.Dataset | xr.DataArray, table: pl.DataFrame, *, dims: Sequen
     A dim that the cube holds as a scalar coordinate restricts the rows to that label. Where no dims are named, they are
     those of measurements and the user's own.
     """
+    table = named_as_dims(cube, table)
     dims = (*DIMS, *own_dims(cube, table)) if dims is None else dims
     indices: dict[str, np.ndarray[Any, Any]] = {}
     reasons = [""] * table.height
@@ -199,7 +229,7 @@ def locate(cube: xr.Dataset | xr.DataArray, table: pl.DataFrame, *, dims: Sequen
                 missing = f"column {column!r} is missing and the cube has {len(labels)} labels along {dim}"
                 reasons = [reason or (f"{missing}: {few}" if few else missing) for reason in reasons]
             continue
-        has = f", which has {few}" if few else ""
+        absent = " is not in the cube" + (f", which has {few}" if few else "")
         known: dict[Any, int] = {}
         for place, label in enumerate(labels):
             # a label that another one is an alias of keeps its name
@@ -211,9 +241,13 @@ def locate(cube: xr.Dataset | xr.DataArray, table: pl.DataFrame, *, dims: Sequen
         places = {
             value: own.get(value, known.get(_key(dim, value, kinds=kinds), -1)) for value in dict.fromkeys(values)
         }
+        spelt = _spellings_of_numbers(own, places) if kinds == {str} else {}
+        places |= {value: own[texts[0]] if len(texts) == 1 else -1 for value, texts in spelt.items()}
         found = np.array([places[value] for value in values], dtype=np.intp)
         for row in np.flatnonzero(found < 0).tolist():
-            reasons[row] = reasons[row] or f"{dim} {values[row]!r} is not in the cube{has}"
+            several = " or ".join(map(repr, spelt.get(values[row], ())))
+            why = f" may be {several}: take labels that are no numbers, 'v{values[row]}'" if several else absent
+            reasons[row] = reasons[row] or f"{dim} {values[row]!r}{why}"
         if dim in cube.dims:
             indices[dim] = found
         elif cube[dim].ndim == 1:
@@ -230,6 +264,15 @@ def alike(labels: Iterable[Any], dim: str) -> dict[str, list[str]]:
         if isinstance(label, str):
             names.setdefault(canonical(column_of(dim), label), []).append(label)
     return {name: several for name, several in names.items() if len(several) > 1}
+
+
+def _spellings_of_numbers(labels: Iterable[str], values: Iterable[Any]) -> dict[Any, list[str]]:
+    """Return the labels that spell a number of a table, such as 1.1 and 1.10."""
+    spelt: dict[float, list[str]] = {}
+    for label in labels:
+        if NUMBER.fullmatch(label):
+            spelt.setdefault(float(label), []).append(label)
+    return {value: spelt[value] for value in values if type(value) in (int, float) and value in spelt}
 
 
 def _located_together(

@@ -12,7 +12,17 @@ from roofcube.errors import InvalidDataError
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["QUANTITIES", "UNITS", "Quantity", "check_numbers", "factor_of", "number_of", "range_fault", "spellings_of"]
+__all__ = [
+    "QUANTITIES",
+    "UNITS",
+    "Quantity",
+    "check_numbers",
+    "factor_of",
+    "number_of",
+    "range_fault",
+    "spelling_in",
+    "spellings_of",
+]
 
 
 class Quantity(NamedTuple):
@@ -79,8 +89,16 @@ UNITS = {
 }
 # units that take no prefix
 WHOLE = {
-    "s": {"min": 60.0, "h": 3600.0, "milliseconds": 1e-3, "microseconds": 1e-6, "nanoseconds": 1e-9},
-    "1/s": {"1/ms": 1e3, "1/us": 1e6, "1/min": 1 / 60, "1/h": 1 / 3600},
+    "s": {
+        **dict.fromkeys(("min", "minute", "minutes"), 60.0),
+        **dict.fromkeys(("h", "hour", "hours"), 3600.0),
+        "milliseconds": 1e-3,
+        "microseconds": 1e-6,
+        "nanoseconds": 1e-9,
+    },
+    "1/s": {"1/ms": 1e3, "1/us": 1e6, "1/min": 1 / 60, "1/h": 1 / 3600, "1/minute": 1 / 60, "1/hour": 1 / 3600},
+    "W": {"milliwatts": 1e-3, "kilowatts": 1e3},
+    "B": {"kilobytes": 1e3, "megabytes": 1e6, "gigabytes": 1e9},
     "%": {"1": 100.0, "fraction": 100.0, "ratio": 100.0, "share": 100.0},
 }
 PREFIXES = {
@@ -152,6 +170,26 @@ def factor_of(unit: str, spelling: str) -> float | None:
     (0.001, 1000.0, 100.0, None)
     """
     return _factors(unit).get(spelling.strip())
+
+
+def spelling_in(unit: str, written: str) -> str | None:
+    """Return how a unit is spelt that is written in whatever case; None where it is not known.
+
+    Of two that differ in case alone it is the one as written, else the likelier: ms, mW, but GB. No head has Ms.
+
+    Examples
+    --------
+    >>> from roofcube.datasets.quantities import spelling_in
+    >>> spelling_in("s", "Ms"), spelling_in("W", "MW"), spelling_in("op/s", "tops"), spelling_in("B/s", "Gb/s")
+    ('ms', 'MW', 'TOPS', None)
+    """
+    factors = _factors(unit)
+    if unit != "s" and written in factors:
+        return written
+    if unit == "B/s" and SMALL_B.fullmatch(written):
+        return None
+    alike = [one for one in factors if one.casefold() == written.casefold()]
+    return (min if unit in ("s", "W") else max)(alike, key=lambda one: factors[one], default=None)
 
 
 def spellings_of(unit: str) -> list[str]:

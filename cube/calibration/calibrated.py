@@ -24,7 +24,7 @@ from roofcube.calibration.trust import statuses, trust_table
 from roofcube.datasets.forks import check_not_forked
 from roofcube.datasets.forms.table_forms import as_table
 from roofcube.errors import InvalidDataError
-from roofcube.labels import locate, own_dims
+from roofcube.labels import locate, named_as_dims, own_dims
 from roofcube.measured.named import inputs_beside
 from roofcube.measured.rows import averaged_repeats, measurement_rows
 from roofcube.model.offered import as_product, at_offers, is_offered
@@ -115,8 +115,11 @@ def calibrate(measurements: Any, *, inputs: xr.Dataset | None = None) -> Calibra
 
 def _rows_of_inputs(table: pl.DataFrame, inputs: xr.Dataset | None) -> pl.DataFrame:
     """Keep the rows at the label to which inputs were cut along dims of their own that the rows tell apart."""
-    own = () if inputs is None else own_dims(inputs, table)
-    if inputs is None or not own:
+    if inputs is None:
+        return table
+    table = named_as_dims(inputs, table)
+    own = own_dims(inputs, table)
+    if not own:
         return table
     several = [dim for dim in own if inputs[dim].ndim]
     if several:

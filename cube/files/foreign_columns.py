@@ -13,6 +13,7 @@ from roofcube.datasets.forms.faults import Fault, check_no_faults
 from roofcube.datasets.forms.reading import columns_of, without_blanks
 from roofcube.datasets.quantities import factor_of, spellings_of
 from roofcube.errors import InvalidDataError, suggestion
+from roofcube.files.head_units import count_fault, unit_in_head
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -26,7 +27,6 @@ Target = str | tuple[str, str] | None
 # ending of a column → its unit
 UNITS = {"_per_s": "1/s", "_percent": "%", "_w": "W", "_s": "s"}
 IN_BRACKETS = re.compile(r"(.*\S)\s*[\[(]\s*([^\[\]()]+?)\s*[\])]")
-AT_THE_END = re.compile(r"(.*[a-zA-Z0-9])[_\s.-]+([a-zA-Zµ%/]+)")
 # the contribution template of QuTiBench (Xilinx Research): 18 columns, times in ms; its others (TOP/s, level of the
 # experiment, …) are kept as they are
 TEMPLATE_MARKS = ("nntopology", "hwtype")
@@ -119,7 +119,8 @@ def mapped_columns(sheet: Sheet, given: ColumnMap) -> Foreign:
     faults += _clashes(renamed, present)
     factors: dict[str, float] = {}
     for name, target in named.items():
-        faults += _add_factor(factors, name, target, given.units)
+        if _known_column(target) in columns_of(schema.Measurement):
+            faults += _add_factor(factors, name, target, given.units)
     faults += _units_of_others(factors, given.units, renamed, present)
     final = {name: column for name, column in renamed.items() if list(renamed.values()).count(column) == 1}
     final = {name: column for name, column in final.items() if column == name or column not in present}
@@ -143,7 +144,7 @@ def renamed_columns(
 ) -> Sheet:
     """Rename columns of a foreign table as the user says, and leave out those mapped to None.
 
-    `units` are those of columns for which another may be said.
+    `units` are those of columns for which another may be said; a column of no type holds no plain numbers.
 
     Raises
     ------
@@ -159,6 +160,11 @@ def renamed_columns(
             faults.append(Fault(None, name, f"`columns`: there is no column {name!r}{near}; give names of the table"))
         if isinstance(target, tuple | list):
             faults += _other_unit(name, *target, units or {})
+        elif target is not None and units:
+            plain = name in frame.columns and frame.schema[name] != pl.Null
+            faults += _unit_fault(name, target, units.get(target, "")) if plain else []
+        elif target is not None and (count := count_fault(name, target)):
+            faults.append(Fault(None, name, f"`columns`: {count}"))
     renamed = {name: _known_column(target) for name, target in given.items() if target is not None}
     faults += _clashes(renamed, [name for name in frame.columns if given.get(name, name) is not None])
     check_no_faults(faults, source=source, header=sheet.header)
@@ -207,17 +213,27 @@ def _said(given: ColumnMap, present: list[str]) -> tuple[dict[str, Target], list
             do = f"write it the other way round, {{{column!r}: {name!r}}}" if turned else "give names of the table"
             faults.append(Fault(None, name, f"`columns`: there is no column {name!r}{suggestion(name, present)}; {do}"))
         elif target is not None and column not in known:
+            if _is_own(name, target, given.units):
+                targets[name] = target
+                continue
             whole = next((one for one in known if one.startswith(f"{column}_")), "")
             near = f"; did you mean {whole!r}?" if whole else suggestion(column, known)
             text = (
                 f"`columns[{name!r}]`: {column!r} is not known{near}; expected one of "
-                f"{', '.join(known)}, or None to keep it as it is"
+                f"{', '.join(known)}, a plain name of your own, or None to keep it as it is"
             )
             faults.append(Fault(None, name, text))
             targets[name] = None
         else:
             targets[name] = target
     return targets, faults
+
+
+def _is_own(name: str, target: Target, units: Mapping[str, str]) -> bool:
+    """Tell a name of the user's own, such as that of a dim of a cube, from a slip of a column of the schema."""
+    known = columns_of(schema.Measurement)
+    plain = isinstance(target, str) and target.isidentifier() and not {name, target} & set(units)
+    return plain and not suggestion(target, known) and not any(one.startswith(f"{target}_") for one in known)
 
 
 def _understood(present: list[str], given: ColumnMap) -> dict[str, Target]:
@@ -268,15 +284,20 @@ def _add_factor(factors: dict[str, float], name: str, target: Target, units: Map
     if len(said) > 1:
         return [Fault(None, name, f"`units`: {name!r} has the units {' and '.join(sorted(map(repr, said)))}; say one")]
     if not said:
-        hidden = _unit_in_name(name, column)
-        if hidden is None:
-            return []
-        text = (
-            f"`columns`: {name!r} seems to be in {hidden}, {column!r} is in {unit_of(column)}; say its unit: "
-            f'("{column}", "{hidden}")'
-        )
-        return [Fault(None, name, text)]
+        return _unit_fault(name, column, unit_of(column))
     return _unit_factor(factors, column, said.pop())
+
+
+def _unit_fault(name: str, column: str, own: str) -> list[Fault]:
+    """Find a unit in a head that is not that of the column, `own`, which is empty where it has none."""
+    unit = unit_in_head(name, own) if own else None
+    if unit is None or unit.factor == 1.0:
+        return []
+    if unit.factor is None:
+        text = f'{unit.written!r}, which is not known; bring its values to {own} and say so: ("{column}", "{own}")'
+    else:
+        text = f'{unit.written}, {column!r} is in {own}; say its unit: ("{column}", "{unit.written}")'
+    return [Fault(None, name, f"`columns`: {name!r} seems to be in {text}")]
 
 
 def _unit_factor(factors: dict[str, float], column: str, unit: str) -> list[Fault]:
@@ -316,11 +337,3 @@ def _units_of_others(
         else:
             faults += _unit_factor(factors, name, unit)
     return faults
-
-
-def _unit_in_name(name: str, column: str) -> str | None:
-    """Return the unit that the foreign name of a column ends in, where it is another than the column's."""
-    own = unit_of(column)
-    ending = (IN_BRACKETS.fullmatch(name) or AT_THE_END.fullmatch(name)) if own else None
-    factor = factor_of(own, ending[2]) if ending else None
-    return ending[2] if ending and factor not in (None, 1.0) else None

@@ -70,7 +70,8 @@ def read_measurements(
         design. Other columns are kept. The 18-column contribution template of QuTiBench is known.
     columns : mapping of str to str, (str, str) or None, optional
         What the columns of a foreign table are here, with their units where those differ; None keeps one as it is:
-        ``{"model": "topology", "step_time": ("latency_compute_s", "ms"), "latency_p99": None}``.
+        ``{"model": "topology", "step_time": ("latency_compute_s", "ms"), "latency_p99": None}``. A name of your own,
+        such as that of a dim, is taken where it is not near to a known one: ``{"seq_len": "context"}``.
     units : mapping of str to str, optional
         Units of columns, ``{"latency_compute_s": "ms", "top1_percent": "fraction"}``: s, 1/s (also fps, images/s), W
         with SI prefixes, % or fraction.
@@ -151,7 +152,7 @@ def read_numbered(
     written = decimal or decimal_in(sheet, schema.Measurement)[0]
     for name in others:
         column = sheet.frame[name]
-        table = table.with_columns(inferred(column, written) if sheet.separator else column)
+        table = table.with_columns(inferred(column, written, labels=True) if sheet.separator else column)
     if "task" not in sheet.frame.columns:
         table = table.with_columns(task=_tasks(table["topology"]))
     if foreign.template:

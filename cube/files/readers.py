@@ -138,8 +138,12 @@ def _toml_entries(path: Path) -> list[Any]:
 def _renamed_keys(entries: list[Any], columns: Mapping[str, Target] | None, told: str) -> list[Any]:
     if columns is None:
         return entries
-    keys = dict.fromkeys(key for entry in entries if hasattr(entry, "items") for key in entry)
-    none = Sheet(pl.DataFrame(schema=dict.fromkeys(keys, pl.Null)), (), 0)
+    # a unit in a head is of plain numbers; text may say its own
+    keys: dict[Any, Any] = {}
+    for entry in entries:
+        for key, value in entry.items() if hasattr(entry, "items") else ():
+            keys[key] = pl.Float64 if _in_unit(value, "1") != value else keys.get(key, pl.Null)
+    none = Sheet(pl.DataFrame(schema=keys), (), 0)
     renamed_columns(none, columns, source=told, units=WITH_UNITS)
     names = {key: _name_and_unit(columns.get(key, key)) for key in keys}
     return [

@@ -11,7 +11,7 @@ import xarray as xr
 
 from roofcube import datasets
 from roofcube.errors import InvalidDataError, check_kind
-from roofcube.labels import RowLocations, alike, column_of, dims_in_order, labelled, locate, own_dims
+from roofcube.labels import RowLocations, alike, column_of, dims_in_order, labelled, locate, named_as_dims, own_dims
 from roofcube.measured.accuracy import with_measured_accuracy
 from roofcube.measured.efficiency import DERIVED, throughput_of
 from roofcube.measured.physics_gate import check, quality_bits
@@ -97,7 +97,8 @@ def join(cube: xr.Dataset, measurements: Any) -> xr.Dataset:
         Where rows repeat a configuration, `<variable>_spread` beside each variable that they have: the standard
         deviation of the rows of a cell, in the unit of the variable, NaN where a single row has a value. Columns that
         the schema does not know come along under their names: the mean of numbers, texts side by side. A column named
-        as a dim of the cube's own (`context`, …) tells rows apart, and is a dim of what was measured.
+        as a dim of the cube's own (`context`, …), in whatever case, tells rows apart, and is a dim of what was
+        measured.
         Dense over the measured dims of this cube only. Rows without a cell are in `unmatched`, and so are those in a
         mode that their platform does not have, as ``default`` where a file says none; where that are all of them, a
         warning says so, and one where measurements that the cube had are gone.
@@ -106,7 +107,7 @@ def join(cube: xr.Dataset, measurements: Any) -> xr.Dataset:
     ------
     InvalidDataError
         If the cube has none of the dims that a measurement is labelled with, or does not say its platform (mode, …) and
-        the rows are of several.
+        the rows are of several; if rows of one cell differ in `batch_kind`.
     MemoryLimitError
         If what is measured, over these dims, or the work on so many rows would not fit into the limit of
         `roofcube.set_options`.
@@ -125,10 +126,11 @@ def join(cube: xr.Dataset, measurements: Any) -> xr.Dataset:
     (3, 620.0, 2.0)
     """
     check_kind("cube", cube, xr.Dataset, do="make one with `roofcube.predict`")
-    table = measurement_rows(measurements)
+    table = named_as_dims(cube, measurement_rows(measurements))
     check_fits("join", table.height * ROW)
     where = _located(cube, table)
     _check_said(cube, table, where)
+    _check_kinds(cube, table, where)
     joined = with_measured_accuracy(_joined(cube, table, where))
     _warn_of_none(table, where)
     _warn_of_alike(cube, table)
@@ -190,6 +192,23 @@ def _check_said(cube: xr.Dataset, table: pl.DataFrame, where: RowLocations) -> N
                 f"add it, cube.assign_coords({dim}=...), or keep the rows of one"
             )
             raise InvalidDataError(msg)
+
+
+def _check_kinds(cube: xr.Dataset, table: pl.DataFrame, where: RowLocations) -> None:
+    """Refuse batches and threads of one number, which would be averaged into one cell."""
+    if "batch_kind" not in table.columns or not where.dims:
+        return
+    found = table.with_row_index("_row").filter(pl.Series(where.mask))
+    cells = found.select("_row", "batch_kind", cell=pl.Series(_Cells(cube, where).flat)).drop_nulls("batch_kind")
+    mixed = cells.filter(pl.col("batch_kind").n_unique().over("cell") > 1)
+    if mixed.height:
+        first = mixed.filter(pl.col("cell") == mixed["cell"][0]).unique("batch_kind", maintain_order=True)
+        told = " and ".join(f"row {row} of kind {kind!r}" for row, kind, _ in first.iter_rows())
+        msg = (
+            f"`measurements` (rows from 0): {told} are in one cell and would be averaged; keep the rows of one "
+            "`batch_kind`, or join each apart"
+        )
+        raise InvalidDataError(msg)
 
 
 def _warn_of_lost(cube: xr.Dataset, joined: xr.Dataset) -> None:

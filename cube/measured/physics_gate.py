@@ -10,7 +10,7 @@ import polars as pl
 from roofcube import datasets
 from roofcube.datasets.forms.table_forms import as_table
 from roofcube.datasets.tables import collections_of
-from roofcube.labels import KEY_COLUMNS, labelled, locate, own_dims, rows_of
+from roofcube.labels import KEY_COLUMNS, labelled, locate, named_as_dims, own_dims, rows_of
 from roofcube.measured.findings import FINDINGS, finding_lines
 from roofcube.measured.label_rules import label_findings, missing_values
 from roofcube.measured.named import inputs_named
@@ -74,6 +74,7 @@ def check(measurements: Any, *, traces: Any = None, inputs: xr.Dataset | None = 
     """
     rows = measurement_rows(measurements)
     space = _space(inputs, rows)
+    rows = named_as_dims(space, rows)
     own = own_dims(space, rows)
     table = _with_references(_with_all_columns(rows, own), space, (*CONFIGURATION, *own))
     parts = _broken(table, rules_for(table, keys=(*KEY_COLUMNS[:-1], *own, KEY_COLUMNS[-1])))

@@ -10,6 +10,7 @@ import codecs
 import csv
 import io
 import re
+import warnings
 from typing import TYPE_CHECKING, NamedTuple
 
 from roofcube.datasets.forms.faults import Fault
@@ -40,7 +41,9 @@ FOREIGN = (
 )
 SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 MOST_TITLES = 20  # rows among which a header is looked for
+FEW_FIELDS = 3  # with fewer a comment that has as many as a row is likely prose
 MOST_COLUMNS = 1_000  # names are compared letter by letter with those that are expected
+NUMBER = re.compile(r"\s*[-+]?[0-9.]*[0-9][0-9.]*(e[-+]?[0-9]+)?\s*", re.IGNORECASE)
 SAID = re.compile(r'"?sep=(.)"?\s*', re.IGNORECASE)
 
 
@@ -58,6 +61,9 @@ class Delimited(NamedTuple):
 def read_delimited(path: Path, *, sep: str | None = None, expected: str = "") -> Delimited:
     r"""Split a file; the first line that is neither blank nor a comment is the header.
 
+    A line that begins with `#` is a comment, unless it is the header and `#` is the name of its first column; of one
+    that has the fields of a row a warning tells.
+
     Parameters
     ----------
     path : Path
@@ -69,18 +75,19 @@ def read_delimited(path: Path, *, sep: str | None = None, expected: str = "") ->
     Raises
     ------
     InvalidDataError
-        If the bytes are no text, a quotation mark is not closed, or nothing is in it.
+        If the bytes are no text, a quotation mark is not closed, nothing is in it, or its header begins with `#`.
     """
     if sep is not None and (not isinstance(sep, str) or len(sep) != 1 or sep in '"#\r\n'):
         msg = f"`sep`: expected one character between fields, such as ';' or '\\t', got {sep!r}; give one, or none"
         raise InvalidDataError(msg)
-    lines = _Lines(_decoded_text(path))
+    lines = _Lines(_decoded_text(path), sep)
     records: list[tuple[int, list[str]]] = []
     try:
-        separator = _separator(lines, sep)
+        separator = lines.separator = _separator(lines, sep)
         for fields in csv.reader(lines, strict=True, delimiter=separator):
             if "".join(fields).strip():
                 records.append((lines.first, fields))
+                lines.width = lines.width or len(fields)
             lines.begin()
     except csv.Error as error:
         msg = (
@@ -93,6 +100,14 @@ def read_delimited(path: Path, *, sep: str | None = None, expected: str = "") ->
         raise InvalidDataError(msg)
     _check_header_on_top(path, records, expected)
     (header_line, header), *rest = records
+    _check_header_no_comment(path, lines.titles, header_line, header, separator, expected)
+    if lines.rows:
+        msg = (
+            f"{path}, row {lines.rows[0]}: begins with # and is taken as a comment, though it has the fields of a row"
+            f"{f', as {len(lines.rows) - 1} more' if lines.rows[1:] else ''}; if it is one, put its first field into "
+            "quotation marks"
+        )
+        warnings.warn(msg, UserWarning, stacklevel=2)
     check_width(str(path), len(header))
     return _padded([name.strip() for name in header], header_line, rest, separator)
 
@@ -110,6 +125,25 @@ def _check_header_on_top(path: Path, records: list[tuple[int, list[str]]], expec
         raise InvalidDataError(msg)
 
 
+def _check_header_no_comment(
+    path: Path, titles: list[tuple[int, str]], header_line: int, header: list[str], separator: str, expected: str
+) -> None:
+    """Raise where a comment above the first row is the header: it has its names, or as many fields and no number."""
+    known = {name.casefold() for name in expected.split(", ") if name}
+    if any(field.strip().casefold() in known for field in header):
+        return
+    for line, text in titles:
+        fields = [field.strip().strip('"') for field in text.lstrip().lstrip("#").split(separator)]
+        names = sum(field.casefold() in known for field in fields)
+        numbers = [any(NUMBER.fullmatch(field) for field in row) for row in (fields, header)]
+        if names > 1 or (len(fields) == len(header) > 1 and numbers == [False, True]):
+            msg = (
+                f"{path}, row {line}: looks like the header, begins with # and is taken as a comment, and row "
+                f"{header_line} as the header; take the # away, or put the first field into quotation marks"
+            )
+            raise InvalidDataError(msg)
+
+
 def check_width(source: str, columns: int) -> None:
     """Raise where a table has more columns than anybody compares with a schema."""
     if columns > MOST_COLUMNS:
@@ -118,10 +152,17 @@ def check_width(source: str, columns: int) -> None:
 
 
 class _Lines:
-    """Lines of a text, without blank lines and comments between records; counts all of them."""
+    """Lines of a text, without blank lines and comments between records; counts all of them.
 
-    def __init__(self, text: str) -> None:
+    Of comments it keeps those above the header, and where others have as many fields as the header, of `width`.
+    """
+
+    def __init__(self, text: str, sep: str | None) -> None:
         self.text = io.StringIO(text, newline="")
+        self.separator = sep or ""
+        self.width = 0
+        self.titles: list[tuple[int, str]] = []
+        self.rows: list[int] = []
         self.number = self.first = 0
         self.between = True
         self.returned: str | None = None
@@ -137,10 +178,23 @@ class _Lines:
             self.number += 1
             if not self.between:
                 return line
-            if line.strip() and not line.lstrip().startswith("#"):
+            if line.strip() and not self._is_comment(line):
                 self.between, self.first = False, self.number
                 return line
         raise StopIteration
+
+    def _is_comment(self, line: str) -> bool:
+        if not line.lstrip().startswith("#"):
+            return False
+        if self.width:
+            if line.count(self.separator) + 1 == self.width >= FEW_FIELDS:
+                self.rows.append(self.number)
+            return True
+        separator = line.lstrip()[1:2]
+        if separator and separator in (self.separator or tuple(SEPARATORS)):
+            return sum(bool(one.strip()) for one in line.split(separator)[1:]) < FEW_FIELDS - 1
+        self.titles = [*self.titles, (self.number, line)][-MOST_TITLES:]
+        return True
 
     def again(self, line: str) -> None:
         """Give a line back, to be read once more."""

@@ -124,8 +124,11 @@ def read_column(
     return values, wrong
 
 
-def inferred(column: pl.Series, decimal: str = ".") -> pl.Series:
-    """Read text that no schema knows: as numbers where all of it is, else as it is; an empty field is null."""
+def inferred(column: pl.Series, decimal: str = ".", *, labels: bool = False) -> pl.Series:
+    """Read text that no schema knows: as numbers where all of it is, else as it is; an empty field is null.
+
+    Where they may be `labels`, two texts that are one number, such as 1.1 and 1.10, keep all of the column text.
+    """
     if column.dtype != pl.String:
         return column
     texts = column.str.strip_chars().replace("", None)
@@ -136,7 +139,12 @@ def inferred(column: pl.Series, decimal: str = ".") -> pl.Series:
     if given.str.contains(INTEGERS).all():
         return values.cast(pl.Int64)
     plain = given.str.contains(_form(decimal)) & ~given.str.contains(r"^[+-]?0[0-9]")
-    return values.str.replace(decimal, ".", literal=True).cast(pl.Float64) if plain.all() else texts
+    if not plain.all():
+        return texts
+    numbers = values.str.replace(decimal, ".", literal=True).cast(pl.Float64)
+    # but -0.0, as meters print it, is 0.0
+    spelt = values.str.replace(r"^[+-](0*[.,]?0*)$", "${1}")
+    return texts if labels and spelt.n_unique() > numbers.n_unique() else numbers
 
 
 def decimal_of(columns: list[pl.Series]) -> tuple[str, str]:
@@ -175,6 +183,7 @@ def _number_fields(column: pl.Series, kind: Kind, decimal: str, factor: float) -
     if column.dtype != pl.String:
         column = column.cast(pl.String)
     texts = _stripped(column)
+    shares = column.str.strip_chars().str.ends_with("%") if factor != 1.0 and column.name.endswith("_percent") else None
     plain = texts.str.replace(decimal, ".", literal=True)
     plain = plain.set(~texts.str.contains(_form(decimal)).fill_null(value=False), None)
     exponent = round(math.log10(factor))
@@ -184,6 +193,12 @@ def _number_fields(column: pl.Series, kind: Kind, decimal: str, factor: float) -
     else:
         numbers = _scaled_fields(plain.cast(pl.Float64), factor)
     values, wrong = _bounded(numbers, texts, kind)
+    if shares is not None and shares.any():
+        told = "which is in percent, in a column that is said to be in another unit; leave that, or the % away"
+        values = values.set(shares.fill_null(value=False), None)
+        places = shares.arg_true().to_list()
+        wrong = [(place, text) for place, text in wrong if place not in places]
+        wrong += [(place, f"got {column[place].strip()!r}, {told}") for place in places if texts[place] is not None]
     unread = (numbers.is_null() & texts.is_not_null()).arg_true().to_list()
     # what another unit would be in that of the schema says nothing where the user's own unit is told
     name = column.name if factor == 1.0 else ""

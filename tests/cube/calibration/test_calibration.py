@@ -559,6 +559,8 @@ def test_rows_that_a_dim_of_the_inputs_tells_apart_are_of_one_label():
     ):
         one = rc.calibrate(both, inputs=inputs.sel(site="a"))
     assert one.rows.equals(rc.calibrate(rows, inputs=inputs.sel(site="a")).rows)
+    with pytest.raises(InvalidDataError, match="expected one label along site"):
+        rc.calibrate(both.rename({"site": "Site"}), inputs=inputs)
 
 
 def test_tables_that_do_not_fit_are_refused(small):

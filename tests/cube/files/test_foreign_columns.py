@@ -187,3 +187,110 @@ def test_units_row_by_row_are_not_kept_as_text(units, told):
     if units == ["ms", "ms"]:
         said = rc.read_measurements(table, columns={"Result": ("latency_compute_s", "ms")})
         assert said["latency_compute_s"].to_list() == [0.001, 0.002]
+
+
+def test_a_column_of_ones_own_may_be_named():
+    table = {"topology": ["Mine"], "batch": [1], "t": [1.0], "seq_len": [128], "Stage": ["decode"]}
+    columns = {"t": "latency_compute_s", "seq_len": "context", "Stage": "phase"}
+    rows = rc.read_measurements(table, columns=columns, constants=CONSTANTS)
+    assert rows.select("context", "phase").row(0) == (128, "decode")
+    for target, told in (
+        ("presision", "did you mean 'precision'"),
+        ("latency", "did you mean 'latency_"),
+        (("context", "ms"), "'context' is not known"),
+        ("a b", "'a b' is not known"),
+        ("t", "'seq_len' is mapped to 't', which is in the table too"),
+    ):
+        with pytest.raises(InvalidDataError, match=told):
+            rc.read_measurements(table, columns={"t": None, "seq_len": target}, constants=CONSTANTS)
+    with pytest.raises(InvalidDataError, match="'context' is not known"):
+        rc.read_measurements(table, columns=columns, units={"context": "ms"}, constants=CONSTANTS)
+
+
+KITE = {"platform": ["Kite"], "device_class": ["NPU"], "precision": ["INT8"]}
+
+
+@pytest.mark.parametrize(
+    ("head", "column", "unit"),
+    [
+        *(
+            (head, "latency_compute_s", "ms")
+            for head in ("Latency, ms", "latencyMs", "Latency ms avg", "latency_ms_p50")
+        ),
+        *((head, "latency_compute_s", "ms") for head in ("latency (ms) p50", "time (ms, p50)", "t/ms", "ms", "t <ms>")),
+        ("Latency MS", "latency_compute_s", "ms"),
+        ("latency (ms/image)", "latency_compute_s", "ms/image"),
+        ("latency (cycles)", "latency_compute_s", "cycles"),
+        ("Power / mW", "power_full_w", "mW"),
+        ("tput (images/min)", "throughput_compute_per_s", "1/min"),
+        ("tput (k images per s)", "throughput_compute_per_s", "kimages/s"),
+        ("Throughput (GOP/s)", "throughput_compute_per_s", "GOP/s"),
+        ("acc (0-1)", "top1_percent", "0-1"),
+    ],
+)
+def test_a_unit_anywhere_in_a_head_is_told(head, column, unit):
+    table = {"topology": ["Mine"], "batch": [1], head: [12.0]}
+    with pytest.raises(InvalidDataError, match=rf"{re.escape(repr(head))} seems to be in '?{re.escape(unit)}'?, "):
+        rc.read_measurements(table, columns={head: column}, constants=CONSTANTS)
+
+
+@pytest.mark.parametrize(
+    ("head", "column"),
+    [
+        *((head, "latency_compute_s") for head in ("latency_mean", "params", "items", "latency (p50)", "Time (s)")),
+        *((head, "latency_compute_s") for head in ("min latency", "mean(latency)", "latency per image", "t_s_p50")),
+        *(
+            (head, "throughput_compute_per_s")
+            for head in ("fps", "superfast", "samplesPerSec", "img/s", "tput (tok/s)")
+        ),
+        *((head, "top1_percent") for head in ("Top-1", "Top 1 (%)", "acc@1 (val)")),
+    ],
+)
+def test_base_units_and_letters_within_words_pass(head, column):
+    table = {"topology": ["Mine"], "batch": [1], head: [12.0]}
+    assert rc.read_measurements(table, columns={head: column}, constants=CONSTANTS)[column].item() == 12.0
+
+
+def test_units_in_heads_of_platforms_are_told():
+    columns = {"Peak (TOPS)": ("peak_compute", "TOPS"), "BW": ("memory_bandwidth", "GB/s"), "TDP (mW)": "power"}
+    table = KITE | {"Peak (TOPS)": [4], "BW": [17], "TDP (mW)": [5000]}
+    fix = r"'TDP \(mW\)' seems to be in mW, 'power' is in W; say its unit: \(\"power\", \"mW\"\)"
+    with pytest.raises(InvalidDataError, match=fix):
+        rc.read_platforms(table, columns=columns)
+    said = rc.read_platforms(table, columns=columns | {"TDP (mW)": ("power", "mW")})
+    assert said["listed_power_w"].item() == 5.0
+    # text says its own
+    assert rc.read_platforms(table | {"TDP (mW)": ["5 W"]}, columns=columns)["listed_power_w"].item() == 5.0
+    with pytest.raises(InvalidDataError, match=r"'Memory \(Mb\)' seems to be in MB"):
+        rc.read_platforms(table | {"Memory (Mb)": [1]}, columns=columns | {"Memory (Mb)": "memory_capacity"})
+
+
+@pytest.mark.parametrize(
+    ("macs", "params", "told"),
+    [
+        (("MACs (M)", "macs"), ("Params", "params"), r"'MACs \(M\)' seems to be in M, .* map it to 'mmacs'"),
+        (("GMACs", "gops"), ("Params", "params"), "seems to count MACs, .* map it to 'gmacs'"),
+        (("MACs (M)", "mmacs"), ("Params (k)", "params"), r"'Params \(k\)' .* map it to 'kparams'"),
+        (("MACs (M)", "mmacs"), ("params_m", "params"), "map it to 'mparams'"),
+        (("MACs (M)", "mmacs"), ("Params (Mi)", "mparams"), "in 'Mi', which is not known"),
+        (("MACs (M)", "mmacs"), ("weight_bytes", "params"), "in 'bytes', which is not known"),
+        (("MAdds", "ops"), ("Params (k)", "kparams"), "seems to count MACs, .* map it to 'macs'"),
+        (("MACs (M)", "mmacs"), ("Params (k)", "kparams"), ""),
+        (("MACs", "mmacs"), ("param_count", "kparams"), ""),
+    ],
+)
+def test_thousands_in_heads_of_networks_are_told(macs, params, told):
+    table = {"Model": ["Mine"], macs[0]: [4100], params[0]: [25500]}
+    columns = {"Model": "topology", **dict([macs, params])}
+    if told:
+        with pytest.raises(InvalidDataError, match=told):
+            rc.read_network(table, task="t", columns=columns)
+    else:
+        totals = rc.read_network(table, task="t", columns=columns)
+        assert totals.select("ops", "params").rows() == [(8.2e9, 25.5e6)]
+
+
+def test_a_fraction_in_a_head_of_networks_is_told():
+    table = {"topology": ["Mine"], "gmacs": [4.1], "mparams": [25.5], "acc (fraction)": [0.76]}
+    with pytest.raises(InvalidDataError, match="seems to be in fraction, 'top1' is in %; bring its values to %"):
+        rc.read_network(table, task="t", columns={"acc (fraction)": "top1"})

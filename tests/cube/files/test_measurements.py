@@ -287,3 +287,19 @@ def test_digits_of_other_scripts_are_told(tmp_path, column, text):
     path.write_text(f"{','.join(row)}\n{','.join(row.values())}\n", encoding="utf-8")
     with pytest.raises(InvalidDataError, match=rf"row 2, column '{column}': got '{text}'; expected"):
         rc.read_measurements(path)
+
+
+def test_a_column_of_figures_with_a_negative_zero_is_of_numbers(tmp_path):
+    head = "topology,platform,precision,batch,latency_compute_s,drift\n"
+    path = written(tmp_path, head + "".join(f"MLP,NCS2,FP16,{n},0.1,{text}\n" for n, text in ((1, "0.0"), (2, "-0.0"))))
+    assert rc.read_measurements(path)["drift"].to_list() == [0.0, 0.0]
+
+
+@pytest.mark.parametrize("share", ["92%", "0.92 %"])
+def test_percent_in_a_column_of_fractions_is_told(tmp_path, share):
+    text = "topology,platform,precision,batch,Top-1\nMLP,NCS2,FP16,1,0.91\n"
+    path = written(tmp_path, text + f"MLP,NCS2,FP16,2,{share}\n")
+    with pytest.raises(
+        InvalidDataError, match=rf"row 3, column 'Top-1': got '{share}', which is in percent, in a column"
+    ):
+        rc.read_measurements(path, columns={"Top-1": ("top1_percent", "fraction")})

@@ -129,7 +129,7 @@ def test_columns_of_a_foreign_table_of_networks_are_mapped_or_left_out(tmp_path)
 
 
 def test_keys_of_foreign_platforms_are_mapped_or_left_out(tmp_path):
-    given = {"peak_compute_op_per_s": "tops", "memory_bandwidth_b_per_s": "bandwidth"}
+    given = {"peak_compute_op_per_s": "peak", "memory_bandwidth_b_per_s": "bandwidth"}
     text = PLATFORM + "price = 300\n"
     for column, name in given.items():
         text = text.replace(column, name)

@@ -513,7 +513,13 @@ def test_a_label_of_the_users_that_is_another_spelling_of_an_embedded_one_has_it
 
 
 @pytest.mark.parametrize(
-    ("labels", "given"), [(["2", "555.42"], [2.0, 555.42]), (["2", "3"], [2.0, 3.0]), ([2.0, 3.5], ["2", "3.5"])]
+    ("labels", "given"),
+    [
+        (["2", "555.42"], [2.0, 555.42]),
+        (["2.0", "555.420"], [2.0, 555.42]),
+        (["2", "3"], [2.0, 3.0]),
+        ([2.0, 3.5], ["2", "3.5"]),
+    ],
 )
 def test_numbers_of_a_table_are_the_labels_that_they_spell(labels, given):
     inputs = rc.inputs("mnist", platforms="NCS2", precision="FP16", batch=[1])
@@ -522,6 +528,50 @@ def test_numbers_of_a_table_are_the_labels_that_they_spell(labels, given):
     joined = rc.join(cube, rows).sel(topology="MLP", pruning=100, driver=labels[1]).squeeze()
     assert joined.measured_throughput.item() == rows["throughput_compute_per_s"][1]
     assert rc.unmatched(cube, rows.with_columns(driver=pl.Series([float("nan"), 7.0]))).height == 2
+
+
+@pytest.mark.parametrize("heads", [("phase", "Context"), ("Phase", "CONTEXT"), (" phase ", "context ")])
+def test_columns_of_own_dims_are_known_in_any_case(heads):
+    table = pl.DataFrame(serving_rows()).rename({"phase": heads[0], "context": heads[1]})
+    cube = serving_cube()
+    for rows in (table, table.rename(str.strip)):
+        joined = rc.join(cube, rows)
+        assert joined.measured_latency.equals(rc.join(cube, serving_rows()).measured_latency)
+        assert rc.unmatched(cube, rows).columns[:-1] == rows.columns
+        assert "another row has the same configuration" not in rc.check(rows, inputs=cube)["finding"].to_list()
+    two = table.with_columns(context_=1).rename({"context_": "ConText"})
+    with pytest.raises(InvalidDataError, match="may both say the cube's dim 'context'; name one 'context'"):
+        rc.join(cube, two.rename({heads[1]: "Context"}, strict=False))
+
+
+@pytest.mark.parametrize("texts", [("1.1", "1.10"), ("1.10", "1.1"), ("1e3", "1000"), ("2.0", "2.00")])
+def test_labels_that_are_one_number_stay_apart(tmp_path, texts):
+    path = tmp_path / "rows.csv"
+    head = "topology,platform,mode,precision,batch,throughput_compute_per_s,driver\n"
+    path.write_text(head + "".join(f"MLP,NCS2,default,FP16,1,{10 + at},{text}\n" for at, text in enumerate(texts)))
+    rows = rc.read_measurements(path)
+    assert rows["driver"].to_list() == list(texts)
+    inputs = rc.inputs("mnist", platforms="NCS2", topologies="MLP", precision="FP16", batch=[1])
+    cube = rc.predict(inputs.assign(clock=("driver", [1.0, 2.0])).assign_coords(driver=sorted(texts)))
+    joined = rc.join(cube, rows).sel(pruning=100).squeeze()
+    assert [joined.measured_throughput.sel(driver=text).item() for text in texts] == [10.0, 11.0]
+    # a number alone does not say which
+    path.write_text(head + f"MLP,NCS2,default,FP16,1,10,{texts[0]}\n")
+    alone = rc.read_measurements(path)
+    assert alone["driver"].dtype != pl.String
+    value = alone["driver"].item()
+    message = f"driver {value!r} may be {sorted(texts)[0]!r} or {sorted(texts)[1]!r}: take labels that are no numbers, 'v{value}'"
+    with pytest.warns(UserWarning, match="the only row has no cell"):
+        rc.join(cube, alone)
+    assert rc.unmatched(cube, alone)["reason"].item() == message
+
+
+def test_batches_and_threads_are_not_averaged():
+    rows = runs_of_mlp(batch_kind=pl.Series(["batch", "threads"]))
+    cube = rc.predict(rc.inputs("mnist", platforms="NCS2", precision="FP16", batch=[1, 4]))
+    with pytest.raises(InvalidDataError, match="row 0 of kind 'batch' and row 1 of kind 'threads' are in one cell"):
+        rc.join(cube, rows.with_columns(batch=4))
+    assert int(rc.join(cube, rows.with_columns(batch=pl.Series([1, 4]))).n_rows.sum()) == 2
 
 
 def test_a_dim_cut_to_one_label_takes_its_rows_alone():

@@ -51,6 +51,35 @@ def test_the_header_tells_where_it_stands(tmp_path):
     assert split(tmp_path, "# one\n# two\n" + PLAIN).header_line == 3
 
 
+def test_a_column_may_be_named_by_a_hash(tmp_path):
+    for separator in ",;\t|":
+        content = "# by hand\n#,a,b\n1,x,2.5\n2,y,3\n".replace(",", separator)
+        found = split(tmp_path, content, expected="a, b")
+        assert (found.header, found.lines) == (["#", "a", "b"], [3, 4])
+    assert split(tmp_path, "#^a^b\n1^x^2\n", sep="^").header == ["#", "a", "b"]
+    with pytest.raises(InvalidDataError, match="the file is empty"):
+        split(tmp_path, "#", sep=";")
+    assert split(tmp_path, "#,,\n#\n" + PLAIN).header_line == 3
+
+
+@pytest.mark.parametrize("header", ["# a,b,c", "#a,b,c", '#"a",b,c', "# model,time,c"])
+def test_a_header_that_is_a_comment_is_told(tmp_path, header):
+    with pytest.raises(
+        InvalidDataError, match=r"row 2: looks like the header, begins with # and is taken as a comment"
+    ):
+        split(tmp_path, f"# by hand\n{header}\n1,x,2.5\n3,y,\n", expected="a, b, d")
+    assert split(tmp_path, f"{header}\n{PLAIN}", expected="a, b").header == ["a", "b", "c"]
+    assert split(tmp_path, f"{header}\n{PLAIN.replace('b', 'x')}").header == ["a", "x", "c"]
+
+
+def test_a_row_that_is_a_comment_is_told(tmp_path):
+    with pytest.warns(
+        UserWarning, match=r"row 2: begins with # and is taken as a comment, .*, as 1 more; if it is one"
+    ):
+        assert split(tmp_path, "a,b,c\n#1 net,x,2\n# none, or few\n3,y,\n#2 net,x,2\n").records == [["3", "y", ""]]
+    assert split(tmp_path, 'a,b,c\n"#1 net",x,2\n').records == [["#1 net", "x", "2"]]
+
+
 def test_a_separator_may_be_said(tmp_path):
     assert split(tmp_path, PLAIN.replace(",", "^"), sep="^").records == RECORDS
     assert split(tmp_path, "sep=;\n" + PLAIN, sep=",").records == RECORDS
