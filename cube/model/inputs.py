@@ -429,7 +429,7 @@ def _only_needed(dims: tuple[str, ...], values: np.ndarray[Any, Any], exists: np
             continue
         filled = np.fmax.reduce(values, axis=place, keepdims=True)
         if ((values == filled) | (np.isnan(values) & (~exists | np.isnan(filled)))).all():
-            values, exists = filled.squeeze(place), exists.any(axis=place)
+            values, exists = filled.squeeze(place), np.asarray(exists.any(axis=place))
             dims = (*dims[:place], *dims[place + 1 :])
     return labelled(dims, values)
 
