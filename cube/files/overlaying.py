@@ -128,14 +128,16 @@ def frame_of(name: Any, cubes: Sequence[xr.Dataset], indexes: Indexes, groups: G
     narrow = Frame(own, (), (), indexes, groups)
     apart = (*own, *APART.get(name, () if lab else (LAB,)))
     added = [dim for dim in reversed(dims_in_order(groups)) if dim not in apart]
-    if not added or (name in DIMS and name in cubes[0].coords) or _is_everywhere_the_same(name, cubes, narrow):
+    is_label = name in DIMS and any(name in cube.coords for cube in holders)  # to which a cube was cut
+    if not added or is_label or _is_everywhere_the_same(name, cubes, narrow):
         return narrow
-    # a variable of one platform has no such dim, which does not show that it is the same for others
+    # a model's results have the dims that they depend on, but for that of a platform alone; of others one label shows
+    # nothing
+    predicted = name in VARIABLES and not lab
     shown = [
         dim
         for dim in added
-        if name in APART
-        or (dim not in BOARDS and (name in VARIABLES or all(cube.sizes.get(dim, 2) > 1 for cube in holders)))
+        if name in APART or (dim not in BOARDS and (predicted or all(cube.sizes.get(dim, 2) > 1 for cube in holders)))
     ]
     return Frame(own, (*shown, *(dim for dim in added if dim not in shown)), tuple(shown), indexes, groups)
 

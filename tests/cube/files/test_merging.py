@@ -216,6 +216,11 @@ def test_a_variable_gets_the_dims_that_it_may_depend_on_and_no_more(cube):
     assert {name: both[name].dims for name in cube.variables} == {name: cube[name].dims for name in cube.variables}
     assert both.price.dims == ("platform", "batch")
     np.testing.assert_array_equal(both.price, [[100.0, np.nan], [np.nan, 200.0]])
+    cubes = [
+        xr.Dataset({"measured_latency": ("platform", [1.0])}, {"platform": [name], "batch": [batch]})
+        for name, batch in (("Kite", 1), ("Hawk", 8))
+    ]
+    assert rc.merge(*cubes).measured_latency.isnull().values.tolist() == [[False, True], [True, False]]
     # of several batches each price is shown to be the same
     one, other = cube.sel(platform=["TX2"]).isel(batch=[0, 1]), cube.sel(platform=["NCS2"]).isel(batch=[1, 2])
     assert rc.merge(one.assign(price=100.0), other.assign(price=200.0)).price.values.tolist() == [100.0, 200.0]
