@@ -20,6 +20,7 @@ __all__ = [
     "FORMATS",
     "GRADES",
     "HARDWARE_DIMS",
+    "HARDWARE_FACTS",
     "IMPOSSIBLE",
     "IMPOSSIBLE_POWER",
     "INFEASIBLE",
@@ -30,6 +31,7 @@ __all__ = [
     "MEASURED_SPEED",
     "MODES",
     "NETWORK_DIMS",
+    "NETWORK_FACTS",
     "OFFER",
     "PRECISIONS",
     "QUALITY",
@@ -55,6 +57,18 @@ NETWORK_DIMS = ("topology", "pruning")
 CONFIGURATION = (*HARDWARE_DIMS, *NETWORK_DIMS)
 # coordinates that describe the labels of a dim, and are none where a cube was cut to one of them
 DESCRIBING = ("task", "device_class", "family", "dataflow", "architecture", "counts_source", "mode_rank")
+# what is a fact of the hardware alone, whatever runs, and of the network alone, whatever it runs on
+HARDWARE_FACTS = (
+    "peak_compute", "memory_bandwidth", "memory_capacity", "on_chip_memory", "cores", "power", "executed_precision",
+    "executed_bytes", "mode_offered", "weights_shared", "channel_tile", "device_class", "family", "dataflow",
+    "mode_rank",
+)  # fmt: skip
+NETWORK_FACTS = (
+    "ops", "params", "active_params", "expert_share", "params_read", "tokens", "activations", "activation_memory",
+    "state", "vector_ops", "vector_elements", "kernels", "layer_ops", "layer_params", "layer_activations",
+    "layer_out_channels", "layer_patches", "layer_fully_connected", "layer_grouped", "layer_repeats", "top1", "top5",
+    "element_bytes", "operational_intensity", "task", "architecture", "counts_source",
+)  # fmt: skip
 LAB = "lab"  # the dim along which measurements of several sources stand side by side
 LEVEL = 0.9  # of the intervals that pages show, and that are kept of rows held out
 THREADED = "batch_is_threads"  # attribute of platform: those whose batch is a number of threads

@@ -14,17 +14,18 @@ from roofcube.datasets.forks import check_not_forked
 from roofcube.errors import MemoryLimitError, check_kind
 from roofcube.files.boxes import boxes
 from roofcube.files.fingerprints import PART
-from roofcube.files.store import load
+from roofcube.files.store import OF_THE_FILE, load
 from roofcube.options import fits_memory, megabytes, memory_limit, set_options
+from roofcube.wording import moment_text
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterator, Sequence
+    from collections.abc import Hashable, Iterator, Mapping, Sequence
 
 
 __all__ = ["diff"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
-Places = dict[str, tuple[Array, Array]]  # by dim: positions in the first and in the second cube
+Places = dict[Any, tuple[Array, Array]]  # by dim: positions in the first and in the second cube
 ROW_BYTES = 400  # of a cell that differs: its words, twice while rows are sorted
 SHARE = 32  # parts in the memory limit: two cubes' values and what compares them
 SCHEMA = {
@@ -51,9 +52,10 @@ def diff(a: xr.Dataset | str | Path, b: xr.Dataset | str | Path) -> pl.DataFrame
     -------
     DataFrame
         A row per difference: `variable`, `kind` and `detail`. First what only one cube has and how types and
-        attributes differ (missing, dims, dtype, units, attrs; removed, added for a label of the dim `variable`), then
-        the cells (`values`), worst first: their `labels`, the `old` and `new` number, the `ratio` of new to old and,
-        as `largest`, the relative difference. Dims without labels are compared by index. No rows: the cubes are equal.
+        attributes differ (missing, dims, dtype, coords, units, attrs; removed, added for a label of the dim
+        `variable`; the cubes' own attributes have '' for it), then the cells (`values`), worst first: their `labels`,
+        the `old` and `new` number, the `ratio` of new to old and, as `largest`, the relative difference. Dims without
+        labels are compared by index. No rows: the cubes are equal.
 
     Raises
     ------
@@ -74,8 +76,10 @@ def diff(a: xr.Dataset | str | Path, b: xr.Dataset | str | Path) -> pl.DataFrame
     for name, cube in (("a", left), ("b", right)):
         check_kind(name, cube, xr.Dataset, do="give a cube, or the name of its file")
     places, rows = _aligned_cells(left, right)
+    rows += _differing_attributes("", *(_own_attributes(cube) for cube in (left, right)))
     cells: list[pl.DataFrame] = []
-    for name in dict.fromkeys([*map(str, left.variables), *map(str, right.variables)]):
+    names: dict[Any, None] = dict.fromkeys([*left.variables, *right.variables])
+    for name in names:
         rows += _differences_in_kind(name, left, right)
         cells += _differing_cells(name, left, right, places, sum(part.height for part in cells))
     whole = pl.DataFrame(rows, schema=SCHEMA)
@@ -108,7 +112,7 @@ def _aligned_cells(left: xr.Dataset, right: xr.Dataset) -> tuple[Places, list[di
     """Find the labels that both cubes have, and tell of those that only one has."""
     places: Places = {}
     rows = []
-    for dim in [str(dim) for dim in left.sizes if dim in right.sizes]:
+    for dim in [dim for dim in left.sizes if dim in right.sizes]:
         labels = [cube[dim].values for cube in (left, right)]
         if _are_equal(*labels):
             everywhere = np.arange(len(labels[0]))
@@ -122,7 +126,7 @@ def _aligned_cells(left: xr.Dataset, right: xr.Dataset) -> tuple[Places, list[di
         )
         for kind, keys, others in (("removed", first, second), ("added", second, first)):
             rows += [
-                {"variable": dim, "kind": kind, "detail": f"{dim} {key[0]}", "labels": f"{dim} {key[0]}"}
+                {"variable": str(dim), "kind": kind, "detail": f"{dim} {key[0]}", "labels": f"{dim} {key[0]}"}
                 for key in keys
                 if key not in others
             ]
@@ -137,11 +141,18 @@ def _keys(labels: Array) -> dict[tuple[Any, int], int]:
     """Return the position of each label; equal labels are told apart by their number."""
     seen: dict[Hashable, int] = {}
     keys = {}
-    for place, label in enumerate(labels.tolist()):
+    for place, label in enumerate(_listed(labels)):
         key = "NaN" if label != label else label
         seen[key] = seen.get(key, 0) + 1
         keys[key, seen[key]] = place
     return keys
+
+
+def _listed(values: Array) -> list[Any]:
+    """List values; times as text, which is the same in any unit."""
+    if values.dtype.kind in "mM":
+        return [moment_text(value) or "NaT" for value in values]
+    return values.tolist()  # type: ignore[no-any-return]
 
 
 def _check_rows_fit(what: str, number: int) -> None:
@@ -156,24 +167,32 @@ def _check_rows_fit(what: str, number: int) -> None:
 # types and attributes -------------------------------------------------------------------------------------------------
 
 
-def _differences_in_kind(name: str, left: xr.Dataset, right: xr.Dataset) -> Iterator[dict[str, Any]]:
+def _differences_in_kind(name: Any, left: xr.Dataset, right: xr.Dataset) -> Iterator[dict[str, Any]]:
     if name not in left.variables or name not in right.variables:
         where = "first" if name in left.variables else "second"
-        yield {"variable": name, "kind": "missing", "detail": f"only in the {where}"}
+        yield {"variable": str(name), "kind": "missing", "detail": f"only in the {where}"}
         return
     one, other = left.variables[name], right.variables[name]
     if set(one.dims) != set(other.dims):
         detail = f"({', '.join(map(str, one.dims))}) and ({', '.join(map(str, other.dims))})"
-        yield {"variable": name, "kind": "dims", "detail": detail}
-    if _kind_of_dtype(one.dtype) != _kind_of_dtype(other.dtype):
-        yield {
-            "variable": name,
-            "kind": "dtype",
-            "detail": f"{_kind_of_dtype(one.dtype)} and {_kind_of_dtype(other.dtype)}",
-        }
-    for key in dict.fromkeys([*one.attrs, *other.attrs]):
-        first, second = (_comparable(attributes.get(key)) for attributes in (one.attrs, other.attrs))
-        if first != second:
+        yield {"variable": str(name), "kind": "dims", "detail": detail}
+    kinds = [_kind_of_dtype(variable.dtype) for variable in (one, other)]
+    if kinds[0] != kinds[1]:
+        yield {"variable": str(name), "kind": "dtype", "detail": f"{kinds[0]} and {kinds[1]}"}
+    if (name in left.coords) != (name in right.coords):
+        where = "first" if name in left.coords else "second"
+        yield {"variable": str(name), "kind": "coords", "detail": f"a coordinate only in the {where}"}
+    yield from _differing_attributes(str(name), one.attrs, other.attrs)
+
+
+def _own_attributes(cube: xr.Dataset) -> dict[Any, Any]:
+    return {key: value for key, value in cube.attrs.items() if key not in OF_THE_FILE}
+
+
+def _differing_attributes(name: str, left: Mapping[Any, Any], right: Mapping[Any, Any]) -> Iterator[dict[str, Any]]:
+    for key in dict.fromkeys([*left, *right]):
+        first, second = (_comparable(attributes.get(key)) for attributes in (left, right))
+        if first != second and repr(first) != repr(second):  # as NaN in a list is
             kind, what = ("units", "") if key == "units" else ("attrs", f"{key}: ")
             yield {"variable": name, "kind": kind, "detail": f"{what}{first} and {second}"}
 
@@ -198,7 +217,7 @@ def _comparable(attribute: Any) -> Any:
 
 
 def _differing_cells(
-    name: str, left: xr.Dataset, right: xr.Dataset, places: Places, before: int
+    name: Any, left: xr.Dataset, right: xr.Dataset, places: Places, before: int
 ) -> Iterator[pl.DataFrame]:
     """List the cells that differ, part by part; `before` are those of other variables."""
     if name in places or name not in left.variables or name not in right.variables:
@@ -206,7 +225,7 @@ def _differing_cells(
     one, other = left.variables[name], right.variables[name]
     if set(one.dims) != set(other.dims):
         return
-    dims = list(map(str, one.dims))
+    dims: list[Any] = list(one.dims)
     at = [places[dim] for dim in dims]
     lengths = [len(first) for first, _ in at]
     wide = max(one.dtype.itemsize, other.dtype.itemsize)
@@ -225,7 +244,7 @@ def _differing_cells(
         _check_rows_fit("cells that differ, and more", before)
         cells = [index + part.start for index, part in zip(np.nonzero(differ), cuts, strict=False)]
         labels = _label_columns(left, dims, cells, places)
-        yield _difference_rows(name, labels, np.atleast_1d(old)[differ], np.atleast_1d(new)[differ])
+        yield _difference_rows(str(name), labels, np.atleast_1d(old)[differ], np.atleast_1d(new)[differ])
 
 
 def _of_part(at: Sequence[tuple[Array, Array]], cuts: Sequence[slice]) -> tuple[list[Any], list[Any]]:
@@ -240,14 +259,14 @@ def _as_slice(places: Array) -> Any:
     return slice(int(places[0]), int(places[0]) + n) if n and (np.diff(places) == 1).all() else places
 
 
-def _label_columns(cube: xr.Dataset, dims: list[str], cells: Sequence[Array], places: Places) -> pl.Series:
+def _label_columns(cube: xr.Dataset, dims: list[Any], cells: Sequence[Array], places: Places) -> pl.Series:
     """Return in words where cells lie: `platform TX2, batch 8`."""
     parts = []
     for dim, index in zip(dims, cells, strict=False):
         used, number = np.unique(places[dim][0][index], return_inverse=True)
         labels = cube[dim].values[used]
-        words = np.array([f"{dim} {label}" for label in labels.tolist()], dtype=object)
-        parts.append(pl.Series(dim, words[number], dtype=pl.String))
+        words = np.array([f"{dim} {label}" for label in _listed(labels)], dtype=object)
+        parts.append(pl.Series(str(dim), words[number], dtype=pl.String))
     if not parts:
         return pl.Series("labels", [""], dtype=pl.String)
     return pl.DataFrame(parts).select(labels=pl.concat_str(pl.all(), separator=", "))["labels"]
@@ -261,7 +280,7 @@ def _difference_rows(name: str, labels: pl.Series, old: Array, new: Array) -> pl
         with np.errstate(all="ignore"):
             ratio, largest = new / old, np.abs(new - old) / np.maximum(np.abs(old), np.abs(new))
     else:
-        words = [f"{one!r} and {other!r}" for one, other in zip(old.tolist(), new.tolist(), strict=True)]
+        words = [f"{one!r} and {other!r}" for one, other in zip(_listed(old), _listed(new), strict=True)]
         detail = pl.Series([f"{at}: {both}" if at else both for at, both in zip(labels, words, strict=True)])
         old = new = ratio = largest = np.full(len(old), np.nan)
     return pl.DataFrame(

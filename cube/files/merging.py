@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import count
+from itertools import combinations, count
 from math import prod
 from os import PathLike
 from typing import TYPE_CHECKING, Any
@@ -14,18 +14,30 @@ import xarray as xr
 from roofcube.errors import InvalidDataError, MemoryLimitError
 from roofcube.files import checksums
 from roofcube.files.differences import diff
+from roofcube.files.overlaying import (
+    agreed,
+    at_all_labels,
+    beside_each_other,
+    frame_of,
+    is_equal,
+    label_groups,
+    not_found,
+    shared,
+)
+from roofcube.labels import full_rank
 from roofcube.model.graph import LAYER
 from roofcube.options import fits_memory, megabytes, memory_limit
-from roofcube.vocabulary import INFEASIBLE, LAB, MEASURED_ACCURACY
+from roofcube.vocabulary import LAB, MEASURED_ACCURACY
 from roofcube.wording import AS_GIVEN
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Mapping, Sequence
+
+    from roofcube.files.overlaying import Frame, Indexes
 
 __all__ = ["LAB", "merge"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
-Indexes = dict[str, Array]
 OF_MEASUREMENTS = ("power_base", "power_idle", "power_full", "n_rows", "quality")
 DERIVED = ("energy_per_input", "inputs_per_joule", "efficiency")
 MEANING = (
@@ -35,17 +47,17 @@ MEANING = (
     "flag_meanings",
 )  # attributes without which numbers mean something else
 NO_LAYER = {"layer_tile_use": 1.0}  # what a layer that is not there has of it, elsewhere 0
-ABSENT_IS_NO = ("mode_offered",)  # 0 where a platform was not asked for the mode, which no flag says
 
 
 def merge(*cubes: xr.Dataset) -> xr.Dataset:
     """Merge cubes over the union of their labels, in the order in which they first appear.
 
     Types stay: where no cube has a value, there is NaN, -1 for a flag, 0 for a count and '' for text. Networks of fewer
-    layers end in layers that need nothing, as in `inputs`. A cell that
-    several cubes know must agree; if measurements do not, each cube's stand side by side along the new dim `lab`, whose
-    labels are the titles of the cubes, or their numbers where titles are missing or equal. Beside a cube that has `lab`
-    already, the others are labs of their own.
+    layers end in layers that need nothing, as in `inputs`. What has no dim along which the labels of the cubes differ
+    (the `power` or a price of one platform in each) gets it, unless it is the same in all; where a cube does not say
+    it, it is not known of its labels. A cell that several cubes know must agree; if measurements do not, each cube's
+    stand side by side along the new dim `lab`, whose labels are the titles of the cubes, or their numbers where titles
+    are missing or equal. Beside a cube that has `lab` already, the others are labs of their own.
 
     Parameters
     ----------
@@ -72,26 +84,37 @@ def merge(*cubes: xr.Dataset) -> xr.Dataset:
     cubes = _with_labs(cubes)
     cubes = tuple(_equally_deep([_with_dims(cube, cubes) for cube in cubes]))
     indexes = _united(cubes)
-    names = list(dict.fromkeys(str(name) for cube in cubes for name in cube.variables if name not in indexes))
-    holders = {name: [number for number, cube in enumerate(cubes) if name in cube.variables] for name in names}
+    names = list(dict.fromkeys(name for cube in cubes for name in cube.variables if name not in indexes))
+    holders = {name: [cube for cube in cubes if name in cube.variables] for name in names}
     for name in names:
-        _check_alike(name, [cubes[number] for number in holders[name]])
-    _check_merged_fits(cubes, indexes, names)
-
-    def spread(name: str) -> Iterator[xr.Variable]:
-        return (_along_lab(name, cubes[number], indexes) for number in holders[name])
-
-    one = {name: _agreed(name, spread(name)) for name in names}
-    differing = [name for name in names if one[name] is None]
-    measured = [name for name in names if any(_is_measured(name, cubes[n].variables[name]) for n in holders[name])]
-    _check_differing(differing, measured, cubes)
-    merged = {name: variable for name, variable in one.items() if variable is not None}
+        _check_alike(name, holders[name])
+    groups = label_groups(cubes, indexes)
+    measured = [name for name in names if any(_is_measured(name, cube.variables[name]) for cube in holders[name])]
+    frames = {name: frame_of(name, cubes, indexes, groups, lab=name in measured) for name in names}
+    merged, differing = _overlaid(cubes, frames, measured)
     if differing:
-        _check_merged_fits(cubes, indexes, names, beside=measured)
-        for name in measured:
-            merged[name] = _side_by_side(name, list(spread(name)), holders[name], len(cubes))
         indexes[LAB] = np.array(_labs(cubes))
-    return _assembled(cubes, indexes, merged, differing)
+    cells = {name: prod(len(indexes[str(dim)]) for dim in merged[name].dims) for name in names}
+    _check_merged_fits([(merged[name].dtype.itemsize, cells[name], cells[name]) for name in names])
+    variables = {name: at_all_labels(merged[name], frames[name]) for name in names}
+    return _assembled(cubes, indexes, variables, differing)
+
+
+def _overlaid(
+    cubes: Sequence[xr.Dataset], frames: Mapping[Any, Frame], measured: Sequence[Any]
+) -> tuple[dict[Any, xr.Variable], list[Any]]:
+    """Lay the cubes over each other, measurements side by side where some differ; return also which do."""
+    widths = {name: next(cube[name].dtype.itemsize for cube in cubes if name in cube.variables) for name in frames}
+    _check_merged_fits([(widths[name], frame.least, frame.most) for name, frame in frames.items()])
+    one = {name: agreed(name, cubes, frame) for name, frame in frames.items()}
+    differing = [name for name in frames if one[name] is None]
+    _check_differing(differing, measured, cubes, frames)
+    merged = {name: variable for name, variable in one.items() if variable is not None}
+    if not differing:
+        return merged, []
+    times = {name: len(cubes) if name in measured else 1 for name in frames}
+    _check_merged_fits([(widths[name] * times[name], frame.least, frame.most) for name, frame in frames.items()])
+    return merged | {name: beside_each_other(name, cubes, frames[name]) for name in measured}, differing
 
 
 # what can be merged ---------------------------------------------------------------------------------------------------
@@ -117,8 +140,13 @@ def _check_scalars(cubes: Sequence[xr.Dataset]) -> None:
     dims = {dim for cube in cubes for dim in cube.sizes}
     for name in dict.fromkeys(name for cube in cubes for name in cube.coords if name not in dims):
         held = [cube[name].values for cube in cubes if name in cube.coords]
-        if all(not one.ndim for one in held) and any(one != held[0] for one in held):
-            msg = f"`merge`: {name} is {held[0]} and other single labels; select them with a list, sel({name}=[...])"
+        if all(not one.ndim for one in held) and any(
+            one != held[0] and (one == one or held[0] == held[0]) for one in held
+        ):
+            msg = (
+                f"`merge`: {name} is {held[0]} and other single labels; select them with a list, sel({name}=[...]), or "
+                f"make a dim of it, expand_dims({str(name)!r})"
+            )
             raise InvalidDataError(msg)
 
 
@@ -173,7 +201,7 @@ def _with_layers(cube: xr.Dataset, depth: int) -> xr.Dataset:
     for name, array in cube.variables.items():
         if LAYER in array.dims:
             numeric = array.dtype.kind in "biuf"
-            nothing = NO_LAYER.get(str(name), 0) if numeric else _not_found(str(name), array, array.dtype)
+            nothing = NO_LAYER.get(str(name), 0) if numeric else not_found(str(name), array, array.dtype)
             padded[name] = array.pad({LAYER: (0, depth - array.sizes[LAYER])}, constant_values=nothing, keep_attrs=True)
     rest = cube.drop_vars(list(padded))
     return rest.assign({name: one for name, one in padded.items() if name in cube.data_vars}).assign_coords(
@@ -207,21 +235,22 @@ def _family_of_names(dtype: np.dtype[Any]) -> str:
     return "text" if dtype.kind in "UO" else "numbers" if dtype.kind in "iuf" else dtype.name
 
 
-def _check_alike(name: str, cubes: Sequence[xr.Dataset]) -> None:
+def _check_alike(name: Any, cubes: Sequence[xr.Dataset]) -> None:
     """Raise where a variable is not of one kind in all cubes that have it."""
     first = cubes[0].variables[name]
+    dims = {dim for cube in cubes for dim in cube.variables[name].dims}
+    if any(dim not in cube.sizes for cube in cubes for dim in dims):
+        told = dict.fromkeys(f"({', '.join(map(str, cube.variables[name].dims))})" for cube in cubes)
+        msg = f"`merge`: {name} has the dims {' and '.join(told)}; expand or reduce one of them"
+        raise InvalidDataError(msg)
     for other in (cube.variables[name] for cube in cubes[1:]):
-        if set(first.dims) != set(other.dims):
-            dims = [f"({', '.join(map(str, one.dims))})" for one in (first, other)]
-            msg = f"`merge`: {name} has the dims {' and '.join(dims)}; expand or reduce one of them"
-            raise InvalidDataError(msg)
         if _family_of_names(first.dtype) != _family_of_names(other.dtype) or (first.dtype.kind == "f") != (
             other.dtype.kind == "f"
         ):
             msg = f"`merge`: {name} is {first.dtype} and {other.dtype}; convert one of them"
             raise InvalidDataError(msg)
         for key in MEANING:
-            if not _agree(first.attrs.get(key), other.attrs.get(key)):
+            if not is_equal(first.attrs.get(key), other.attrs.get(key)):
                 msg = (
                     f"`merge`: {name} has the {key} {first.attrs.get(key)} and {other.attrs.get(key)}; "
                     "convert one of them"
@@ -229,16 +258,13 @@ def _check_alike(name: str, cubes: Sequence[xr.Dataset]) -> None:
                 raise InvalidDataError(msg)
 
 
-def _check_merged_fits(
-    cubes: Sequence[xr.Dataset], indexes: Indexes, names: Sequence[str], beside: Sequence[str] = ()
-) -> None:
-    """Raise where the result does not fit, and beside it what one variable takes while it is laid over another."""
-    size = largest = 0
-    for name in names:
-        held = [cube.variables[name] for cube in cubes if name in cube.variables]
-        points = prod(len(indexes[str(dim)]) for dim in held[0].dims)
-        size += points * held[0].dtype.itemsize * (len(cubes) if name in beside else 1)
-        largest = max(largest, points * (held[0].dtype.itemsize + 2))
+def _check_merged_fits(sizes: Sequence[tuple[int, int, int]]) -> None:
+    """Raise where the result does not fit, and beside it what one variable takes while it is laid over another.
+
+    `sizes` are the bytes of a cell, the cells of the result, and those that are compared.
+    """
+    size = sum(wide * cells for wide, cells, _ in sizes)
+    largest = max(((wide + 3) * cells for wide, _, cells in sizes), default=0)
     if not fits_memory(size + largest):
         msg = (
             f"`merge`: expected a result within {megabytes(memory_limit())}, got {megabytes(size + largest)}; "
@@ -247,18 +273,24 @@ def _check_merged_fits(
         raise MemoryLimitError(msg)
 
 
-def _is_measured(name: str, variable: xr.Variable) -> bool:
+def _is_measured(name: Any, variable: xr.Variable) -> bool:
+    name = str(name)
     given = str(variable.attrs.get("long_name", "")).endswith(AS_GIVEN) or (
         variable.attrs.get("comment") == MEASURED_ACCURACY
     )
     return given or name.startswith("measured_") or name.removesuffix("_spread") in (*OF_MEASUREMENTS, *DERIVED)
 
 
-def _first_cell(name: str, cubes: Sequence[xr.Dataset]) -> str:
+def _first_cell(name: Any, cubes: Sequence[xr.Dataset], frame: Frame) -> str:
     """Name the cell in which a variable differs most between the first two cubes that differ."""
-    first, *others = [cube[[name]] for cube in cubes if name in cube.data_vars] or [xr.Dataset()]
-    for other in others:
-        cells = diff(first, other).filter(pl.col("kind") == "values", pl.col("labels").is_not_null())
+    for first, other in combinations([cube for cube in cubes if name in cube.variables], 2):
+        if any(not np.intersect1d(*both).size for both in zip(frame.places(first), frame.places(other), strict=True)):
+            continue
+        cells = diff(*(_alone(name, cube, frame.own) for cube in (first, other))).filter(
+            pl.col("kind") == "values",
+            pl.col("labels").is_not_null(),
+            (pl.col("old").is_not_nan() & pl.col("new").is_not_nan()).fill_null(value=True),
+        )
         if cells.height:
             row = cells.row(0, named=True)
             at, values = row["labels"], f"{row['old']} and {row['new']}"
@@ -268,103 +300,33 @@ def _first_cell(name: str, cubes: Sequence[xr.Dataset]) -> str:
     return ""
 
 
-def _check_differing(names: Sequence[str], measured: Sequence[str], cubes: Sequence[xr.Dataset]) -> None:
+def _alone(name: Any, cube: xr.Dataset, dims: Sequence[str]) -> xr.Dataset:
+    """Return one variable over all of some dims, with their labels."""
+    values = np.broadcast_to(full_rank(cube.variables[name], dims), [cube.sizes[dim] for dim in dims])
+    return xr.Dataset({name: (dims, values)}, coords={dim: cube[dim].variable for dim in dims if dim in cube.coords})
+
+
+def _check_differing(
+    names: Sequence[Any], measured: Sequence[Any], cubes: Sequence[xr.Dataset], frames: Mapping[Any, Frame]
+) -> None:
     others = [name for name in names if name not in measured]
+    told = ", ".join(map(str, others or names))
     if others:
+        at = _first_cell(others[0], cubes, frames[others[0]])
         msg = (
-            f"`merge`: {', '.join(others)} hold different values for the same cell{_first_cell(others[0], cubes)}, and "
-            "are no measurements that could stand side by side; drop or rename one side"
+            f"`merge`: {told} hold different values for the same cell{at}, and are no measurements that could stand "
+            "side by side; drop or rename one side"
         )
         raise InvalidDataError(msg)
     if names and any(LAB in cube.variables or LAB in cube.sizes for cube in cubes):
         msg = (
-            f"`merge`: {', '.join(names)} hold different values for the same cell of one {LAB!r}; give it another "
-            f"label in one of the cubes, with assign_coords({LAB}=[...])"
+            f"`merge`: {told} hold different values for the same cell of one {LAB!r}; give it another label in one of "
+            f"the cubes, with assign_coords({LAB}=[...])"
         )
         raise InvalidDataError(msg)
 
 
-# values ---------------------------------------------------------------------------------------------------------------
-
-
-def _not_found(name: str, variable: xr.Variable, dtype: np.dtype[Any]) -> Any:
-    from roofcube.sweep.answers.points import empty_value
-
-    if name in ABSENT_IS_NO:
-        return np.zeros((), dtype=dtype)
-    if dtype.kind == "O":
-        return ""
-    return empty_value(name, np.empty(0, dtype=dtype), variable.attrs)
-
-
-def _along_lab(name: str, cube: xr.Dataset, indexes: Indexes) -> xr.Variable:
-    """Put a variable of one cube at its labels among all labels."""
-    variable = cube.variables[name]
-    shape = [len(indexes[str(dim)]) for dim in variable.dims]
-    values = np.full(shape, _not_found(name, variable, variable.dtype), dtype=variable.dtype)
-    places = [_places_of_labels(cube, str(dim), indexes[str(dim)]) for dim in variable.dims]
-    values[np.ix_(*places) if places else ()] = variable.values
-    return xr.Variable(variable.dims, values, variable.attrs)
-
-
-def _places_of_labels(cube: xr.Dataset, dim: str, labels: Array) -> Array:
-    if dim not in cube.coords:
-        return np.arange(cube.sizes[dim])
-    order = np.argsort(labels)
-    return np.asarray(order[np.searchsorted(labels, cube[dim].values, sorter=order)])
-
-
-def _has_value(name: str, variable: xr.Variable) -> Array:
-    nothing = _not_found(name, variable, variable.dtype)
-    values = variable.values
-    return np.asarray(values == values if nothing != nothing else values != nothing)
-
-
-def _is_sure(name: str, values: Array) -> Array | bool:
-    """Tell where another cube cannot know better: one may have an accuracy of a network that the other lacks."""
-    return values != INFEASIBLE["untrained"] if name == "infeasible" else True
-
-
-def _agreed(name: str, variables: Iterator[xr.Variable]) -> xr.Variable | None:
-    """Lay the values of all cubes over each other; None where two of them differ."""
-    first = next(variables)
-    values, attributes = first.values, [first.attrs]
-    known = _has_value(name, first)
-    for variable in variables:
-        turned = variable.transpose(*first.dims)
-        new = _has_value(name, turned)
-        sure = _is_sure(name, turned.values)
-        if np.any(known & new & sure & _is_sure(name, values) & (values != turned.values)):
-            return None
-        values = values.astype(np.result_type(values.dtype, turned.dtype), copy=False)
-        np.copyto(values, turned.values, where=new & (sure | ~known))
-        known |= new
-        attributes.append(variable.attrs)
-    return xr.Variable(first.dims, values, _shared(attributes))
-
-
-def _side_by_side(name: str, variables: Sequence[xr.Variable], numbers: Sequence[int], count: int) -> xr.Variable:
-    first = variables[0]
-    dtype = np.result_type(*(variable.dtype for variable in variables))
-    values = np.full((count, *first.shape), _not_found(name, first, dtype), dtype=dtype)
-    for number, variable in zip(numbers, variables, strict=True):
-        values[number] = variable.transpose(*first.dims).values
-    return xr.Variable((LAB, *first.dims), values, _shared([variable.attrs for variable in variables]))
-
-
 # the result -----------------------------------------------------------------------------------------------------------
-
-
-def _shared(attributes: Sequence[dict[Any, Any]]) -> dict[Any, Any]:
-    """Keep the attributes that no cube contradicts."""
-    kept = {key: value for one in reversed(attributes) for key, value in one.items()}
-    return {
-        key: value for key, value in kept.items() if all(_agree(one[key], value) for one in attributes if key in one)
-    }
-
-
-def _agree(one: Any, other: Any) -> bool:
-    return bool(np.array_equal(np.asarray(one), np.asarray(other)))
 
 
 def _labs(cubes: Sequence[xr.Dataset]) -> list[str]:
@@ -375,9 +337,9 @@ def _labs(cubes: Sequence[xr.Dataset]) -> list[str]:
 
 
 def _assembled(
-    cubes: Sequence[xr.Dataset], indexes: Indexes, variables: dict[str, xr.Variable], differing: Sequence[str]
+    cubes: Sequence[xr.Dataset], indexes: Indexes, variables: dict[Any, xr.Variable], differing: Sequence[Any]
 ) -> xr.Dataset:
-    attributes = _shared([cube.attrs for cube in cubes])
+    attributes = shared([cube.attrs for cube in cubes])
     of_the_file = (checksums.CONTENT, *checksums.OF_ONE_STORE)
     attributes = {key: value for key, value in attributes.items() if key not in of_the_file}
     left_out = [part for cube in cubes for part in str(cube.attrs.get("left_out", "")).split("; ") if part]
@@ -385,8 +347,8 @@ def _assembled(
         attributes["left_out"] = "; ".join(dict.fromkeys(left_out))
     if differing:
         attributes["disagreement"] = (
-            f"{', '.join(differing)} differ between the merged cubes; the measurements of each stand side by side "
-            f"along {LAB}"
+            f"{', '.join(map(str, differing))} differ between the merged cubes; the measurements of each stand side by "
+            f"side along {LAB}"
         )
         orders = [str(cube.attrs["dim_order"]) for cube in cubes if "dim_order" in cube.attrs]
         if orders:
@@ -395,9 +357,9 @@ def _assembled(
     for dim, values in indexes.items():
         held = [cube.variables[dim].attrs for cube in cubes if dim in cube.coords]
         if held or dim == LAB:
-            about = _shared(held) if held else {"long_name": "source of the measurements"}
+            about = shared(held) if held else {"long_name": "source of the measurements"}
             labels[dim] = xr.Variable(dim, values, about)
-    coords = {str(name) for cube in cubes for name in cube.coords}
+    coords = {name for cube in cubes for name in cube.coords}
     data = {name: variable for name, variable in variables.items() if name not in coords}
     beside = {name: variable for name, variable in variables.items() if name in coords}
     return xr.Dataset(data, coords={**labels, **beside}, attrs=attributes)

@@ -365,9 +365,17 @@ def _hardware_of(table: pl.DataFrame) -> xr.Dataset:
         values[at] = table[column].cast(pl.Float64).to_numpy()
         return values
 
+    def of_board(column: str) -> np.ndarray[Any, Any]:
+        """Memory is the same chips in every mode: where a platform tells one size, it has it throughout."""
+        values = full(column)
+        least = np.fmin.reduce(values, axis=(1, 2), keepdims=True, initial=np.inf)
+        most = np.fmax.reduce(values, axis=(1, 2), keepdims=True, initial=-np.inf)
+        return np.where(np.isnan(values) & (least == most), most, values)
+
     first = table.unique("platform", keep="first", maintain_order=True)
     peak = full("peak_compute_op_per_s")
-    offered = ~np.isnan(peak).all(axis=dims.index("precision"))
+    exists = ~np.isnan(peak)
+    offered = exists.any(axis=dims.index("precision"))
     executed: Any = np.full(shape, "", dtype=object)
     executed[at] = table["executed_precision"].to_list()
     executed = executed.max(axis=dims.index("mode"), initial="").astype(str)
@@ -375,10 +383,10 @@ def _hardware_of(table: pl.DataFrame) -> xr.Dataset:
         {
             "peak_compute": labelled(dims, peak),
             "mode_offered": labelled(("platform", "mode"), offered.astype("i1")),
-            "memory_bandwidth": _only_needed(dims, full("memory_bandwidth_b_per_s")),
-            "memory_capacity": _only_needed(dims, full("memory_capacity_b")),
-            "on_chip_memory": _only_needed(dims, full("weight_memory_b")),
-            "power": _only_needed(dims, full("listed_power_w")),
+            "memory_bandwidth": _only_needed(dims, full("memory_bandwidth_b_per_s"), exists),
+            "memory_capacity": _only_needed(dims, of_board("memory_capacity_b"), exists),
+            "on_chip_memory": _only_needed(dims, of_board("weight_memory_b"), exists),
+            "power": _only_needed(dims, full("listed_power_w"), exists),
             "executed_precision": labelled(("platform", "precision"), executed),
             **{name: _by_platform(first, name) for name in ("cores", "weights_shared", "channel_tile")},
         },
@@ -413,15 +421,15 @@ def _positions(series: pl.Series, labels: Sequence[Any]) -> np.ndarray[Any, Any]
     return np.array([index[label] for label in series.to_list()], dtype=np.intp)
 
 
-def _only_needed(dims: tuple[str, ...], values: np.ndarray[Any, Any]) -> xr.Variable:
-    """Drop the dims along which nothing but the platform's own gaps changes."""
+def _only_needed(dims: tuple[str, ...], values: np.ndarray[Any, Any], exists: np.ndarray[Any, Any]) -> xr.Variable:
+    """Drop the dims along which nothing changes but where nothing is offered; what is offered and unknown stays so."""
     for dim in ("precision", "mode"):
         place = dims.index(dim)
         if not values.shape[place]:
             continue
         filled = np.fmax.reduce(values, axis=place, keepdims=True)
-        if ((values == filled) | np.isnan(values)).all():
-            values = filled.squeeze(place)
+        if ((values == filled) | (np.isnan(values) & (~exists | np.isnan(filled)))).all():
+            values, exists = filled.squeeze(place), np.asarray(exists.any(axis=place))
             dims = (*dims[:place], *dims[place + 1 :])
     return labelled(dims, values)
 

@@ -99,3 +99,43 @@ def test_two_files_that_do_not_fit_together_are_refused(tmp_path):
         rc.diff(path, path)
     with rc.set_options(memory="100 kB"), pytest.raises(MemoryLimitError, match=r"expected chunks within 0\.\d+ MB"):
         rc.diff(path, path)
+
+
+def hours(number, unit):
+    times = np.arange("2026-01-01T00", f"2026-01-01T{number:02d}", dtype="M8[h]").astype(f"M8[{unit}]")
+    return xr.Dataset({"x": ("time", np.arange(float(number))), "at": ("time", times)}, coords={"time": times})
+
+
+def test_times_are_told_as_such_and_are_the_same_in_any_unit():
+    assert rc.diff(hours(3, "ns"), hours(2, "ns"))["detail"].to_list() == ["time 2026-01-01T02:00"]
+    found = rc.diff(hours(3, "ns"), hours(2, "s"))
+    assert found.filter(found["kind"] != "dtype").select("kind", "detail").rows() == [
+        ("removed", "time 2026-01-01T02:00")
+    ]
+    assert (
+        "'2026-01-01T01:00' and 'NaT'"
+        in rc.diff(
+            hours(2, "ns"),
+            hours(2, "ns").assign(at=("time", [np.datetime64("2026-01-01", "ns"), np.datetime64("NaT", "ns")])),
+        )["detail"][0]
+    )
+
+
+def test_what_only_the_cubes_themselves_say_is_told():
+    one = xr.Dataset({"x": 1.0, "y": 2.0}, attrs={"title": "a", "factor": np.nan, "parts": [1.0, np.nan]})
+    assert rc.diff(one, one.assign_attrs(parts=[1.0, float("nan")])).is_empty()
+    other = one.assign_attrs(title="b").set_coords("y")
+    assert rc.diff(one, other).select("variable", "kind", "detail").rows() == [
+        ("", "attrs", "title: a and b"),
+        ("y", "coords", "a coordinate only in the second"),
+    ]
+
+
+def test_names_that_are_no_text_are_compared():
+    one = xr.Dataset({3: (("p", 5), [[1.0, 2.0]]), 4: 1})
+    found = rc.diff(one, one.assign({3: one[3] * 2}).drop_vars(4))
+    assert found.select("variable", "kind", "labels").rows() == [
+        ("4", "missing", None),
+        ("3", "values", "p 0, 5 0"),
+        ("3", "values", "p 0, 5 1"),
+    ]

@@ -160,12 +160,112 @@ def test_networks_of_other_depths_are_merged_as_inputs_would_lay_them_out():
     assert len({part.sizes["layer"] for part in parts}) == 2
     merged = rc.merge(*parts)
     whole = rc.inputs(platforms="TX2", topologies=merged.topology.values.tolist(), batch=[1, 8])
-    assert rc.diff(whole, merged).height == 0
+    title = [("", "attrs", "title: Model inputs and None")]  # the parts' titles tell their tasks
+    assert rc.diff(whole, merged).select("variable", "kind", "detail").rows() == title
     predictions = [rc.predict(part, assumptions=rc.BOUND) for part in parts]
-    assert rc.diff(rc.predict(whole, assumptions=rc.BOUND), rc.merge(*predictions)).height == 0
+    found = rc.diff(rc.predict(whole, assumptions=rc.BOUND), rc.merge(*predictions))
+    assert found.select("variable", "kind", "detail").rows() == title
 
 
 def test_layers_of_which_a_cube_knows_less_are_not_made_up(cube):
     other = cube.isel(layer=slice(2)).drop_vars("layer_params")
     with pytest.raises(InvalidDataError, match="the dim layer has no labels in every cube, and not the same size"):
         rc.merge(cube, other)
+
+
+def board(name, peak="1 TOP/s", batch=1, **others):
+    """Predict one network on a board of its own; its figures have no dim platform."""
+    network = rc.read_network(
+        {"topology": ["W"], "mmacs": [42.0], "params": [1.1e6], "activations": [0.9e6]}, task="kws"
+    )
+    hardware = rc.hypothetical(name=name, peak_compute=peak, memory_bandwidth="8.5 GB/s", **others)
+    return rc.predict(rc.inputs("kws", platforms=hardware, topologies=network, precision="INT8", batch=batch))
+
+
+def test_what_one_board_has_is_not_given_to_the_other():
+    cubes = board("Kite", power="4 W"), board("Hawk")
+    for both in (rc.merge(*cubes), rc.merge(*cubes[::-1]).sel(platform=["Kite", "Hawk"])):
+        assert both.power.dims == ("platform",)
+        np.testing.assert_array_equal(both.power, [4.0, np.nan])
+        assert both.predicted_energy.dims == ("platform", "topology", "pruning", "precision")
+        assert both.predicted_energy.isnull().values.ravel().tolist() == [False, True]
+        assert not rc.best(both, "predicted_energy", where={"platform": "Hawk"}).found
+        assert both.predicted_throughput.dims == ("topology", "pruning", "precision")  # the same on both
+    assert rc.merge(cubes[0], cubes[0].drop_vars("power")).power.dims == ()
+
+
+def test_boards_that_differ_get_the_dim_and_do_not_contradict_each_other():
+    kite = board("Kite", power="4 W", memory_capacity="500 kB").assign(price=100)
+    hawk = board("Hawk", "2 TOP/s", power="4 W").assign(price=200)
+    both = rc.merge(kite, hawk)
+    assert (both.price.dims, both.price.values.tolist()) == (("platform",), [100, 200])
+    assert both.peak_compute.values.tolist() == [1e12, 2e12]
+    np.testing.assert_array_equal(both.memory_capacity, [5e5, np.nan])
+    assert both.power.dims == ()
+    assert both.ops.dims == ("topology", "pruning")
+    alone = rc.merge(kite.drop_vars("price"), hawk)
+    assert alone.price.values.tolist() == [-1, 200]
+    with pytest.raises(InvalidDataError, match=r"price hold different values .* \(price 100\.0 and 300\.0\)"):
+        rc.merge(hawk, kite, kite.assign(price=300))
+    assert rc.merge(hawk, kite, kite.drop_vars("price")).price.values.tolist() == [200, 100]
+
+
+def test_a_variable_gets_the_dims_that_it_may_depend_on_and_no_more(cube):
+    one, other = cube.sel(platform=["TX2"]).isel(batch=[0]), cube.sel(platform=["NCS2"]).isel(batch=[1])
+    both = rc.merge(one.assign(price=100.0), other.assign(price=200.0))
+    assert {name: both[name].dims for name in cube.variables} == {name: cube[name].dims for name in cube.variables}
+    assert both.price.dims == ("platform", "batch")
+    np.testing.assert_array_equal(both.price, [[100.0, np.nan], [np.nan, 200.0]])
+    cubes = [
+        xr.Dataset({"measured_latency": ("platform", [1.0])}, {"platform": [name], "batch": [batch]})
+        for name, batch in (("Kite", 1), ("Hawk", 8))
+    ]
+    assert rc.merge(*cubes).measured_latency.isnull().values.tolist() == [[False, True], [True, False]]
+    # of several batches each price is shown to be the same
+    one, other = cube.sel(platform=["TX2"]).isel(batch=[0, 1]), cube.sel(platform=["NCS2"]).isel(batch=[1, 2])
+    assert rc.merge(one.assign(price=100.0), other.assign(price=200.0)).price.values.tolist() == [100.0, 200.0]
+
+
+def test_a_variable_that_lacks_a_dim_of_its_cube_is_the_same_along_it():
+    labels = {"p": ["a"], "q": [1, 2]}
+    both = rc.merge(
+        xr.Dataset({"x": ("p", [1.0])}, labels), xr.Dataset({"x": (("p", "q"), [[2.0, 3.0]])}, {**labels, "p": ["b"]})
+    )
+    assert both.x.transpose("p", "q").values.tolist() == [[1.0, 1.0], [2.0, 3.0]]
+
+
+FLAG = {"flag_values": [-1, 0, 1], "flag_meanings": "none slow fast"}
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "attrs"),
+    [
+        (True, False, {}),
+        (np.uint8(0), np.uint8(7), {}),
+        (-1, 4, {}),
+        (-1, 1, {**FLAG, "flag_meanings": "low middle high"}),
+        (0, 1, FLAG),
+    ],
+)
+def test_a_value_that_is_one_does_not_give_way(one, other, attrs):
+    cubes = [xr.Dataset({"x": ("p", [value], attrs)}, {"p": ["a"]}) for value in (one, other)]
+    for pair in (cubes, cubes[::-1]):
+        with pytest.raises(InvalidDataError, match="x hold different values for the same cell"):
+            rc.merge(*pair)
+
+
+@pytest.mark.parametrize(
+    ("name", "nothing", "value", "attrs"),
+    [("x", np.int8(-1), np.int8(1), FLAG), ("n_rows", 0, 3, {}), ("mode_offered", 0, 1, {}), ("x", "", "b", {})],
+)
+def test_what_stands_for_no_value_gives_way(name, nothing, value, attrs):
+    cubes = [xr.Dataset({name: ("p", [one], attrs)}, {"p": ["a"]}) for one in (nothing, value)]
+    assert rc.merge(*cubes)[name].item() == rc.merge(*cubes[::-1])[name].item() == value
+
+
+def test_scalar_labels_that_are_not_known_are_equal_and_others_become_a_dim_as_it_says():
+    one, other = PART.assign_coords(run=np.nan), PART.assign_coords(run=2.0)
+    assert np.isnan(rc.merge(one, one).run)
+    with pytest.raises(InvalidDataError, match=r"run is nan and other single labels; .* expand_dims\('run'\)"):
+        rc.merge(one, other)
+    assert rc.merge(*(cube.expand_dims("run") for cube in (one, other))).x.sizes == {"run": 2, "p": 1}

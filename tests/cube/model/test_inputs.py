@@ -453,3 +453,25 @@ def test_labels_that_are_no_text_are_told_as_labels():
         rc.benchmark(5)
     with pytest.raises(InvalidDataError, match="`precision`: expected at least one label, got none; leave it out"):
         rc.inputs("mnist", precision=[])
+
+
+def test_what_is_offered_and_not_known_stays_so_whatever_other_rows_say():
+    common = {"platform": "A", "device_class": "NPU", "precision": "INT8", "peak_compute": "4 TOP/s"}
+    known = {"memory_bandwidth": "17 GB/s", "power": "5 W", "memory_capacity": "1 GB"}
+    rows = [
+        {**common, "mode": "high", **known},
+        {**common, "mode": "low", "memory_bandwidth": "not known"},
+        {**common, "mode": "mid", **known, "memory_bandwidth": "10 GB/s", "power": "3 W"},
+        {**common, "platform": "B", "mode": "low", **known, "memory_capacity": "2 GB"},
+        {**common, "precision": "FP16", "mode": "high", "memory_bandwidth": "17 GB/s"},
+    ]
+    for given in (rows[:2], rows[:3], [*rows[:2], rows[3]]):
+        inputs = rc.inputs("mnist", platforms=rc.read_platforms(given), batch=1)
+        low = inputs.sel(platform="A", mode="low")
+        assert np.isnan([low.memory_bandwidth, low.power]).all()
+        assert inputs.memory_capacity.sel(platform="A").values.ravel().tolist() == [1e9]
+        cube = rc.predict(inputs, assumptions=rc.BOUND)
+        assert cube.predicted_throughput.sel(platform="A", mode="low").isnull().all()
+    half = rc.inputs("mnist", platforms=rc.read_platforms([rows[0], rows[4]]), batch=1)
+    assert half.memory_bandwidth.dims == ("platform",)
+    assert np.isnan(half.power.sel(precision="FP16")).all()
