@@ -52,12 +52,13 @@ NO_LAYER = {"layer_tile_use": 1.0}  # what a layer that is not there has of it, 
 def merge(*cubes: xr.Dataset) -> xr.Dataset:
     """Merge cubes over the union of their labels, in the order in which they first appear.
 
-    Types stay: where no cube has a value, there is NaN, -1 for a flag, 0 for a count and '' for text. Networks of fewer
-    layers end in layers that need nothing, as in `inputs`. What has no dim along which the labels of the cubes differ
-    (the `power` or a price of one platform in each) gets it, unless it is the same in all; where a cube does not say
-    it, it is not known of its labels. A cell that several cubes know must agree; if measurements do not, each cube's
-    stand side by side along the new dim `lab`, whose labels are the titles of the cubes, or their numbers where titles
-    are missing or equal. Beside a cube that has `lab` already, the others are labs of their own.
+    Types stay: where no cube has a value, there is NaN, -1 for a flag or other whole number, 0 for a count or a number
+    without sign, False or ''. Networks of fewer layers end in layers that need nothing, as in `inputs`. What has no dim
+    along which the labels of the cubes differ (the `power` or a price of one platform in each) gets it, unless it is
+    the same in all; where a cube does not tell it, it is not known of its labels. A cell that several cubes know must
+    agree; if measurements do not, each cube's stand side by side along the new dim `lab`, whose labels are the titles
+    of the cubes, or their numbers where titles are missing or equal. Beside a cube that has `lab` already, the others
+    are labs of their own.
 
     Parameters
     ----------
