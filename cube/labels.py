@@ -127,7 +127,9 @@ def dataset_of(
     for name, variable in coords.items():
         if variable.dims == (name,):
             labels = np.asarray(variable.values)
-            given = pd.Index(labels, name=name, tupleize_cols=False)
+            # pandas knows no index of half precision
+            held = labels.astype("f8") if labels.dtype == "f2" else labels
+            given = pd.Index(held, name=name, tupleize_cols=False)
             index = PandasIndex(given, name, coord_dtype=labels.dtype)
             indexes[name] = index
             variable = index.create_variables({name: variable})[name]

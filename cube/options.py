@@ -126,7 +126,10 @@ def _parsed_bytes(memory: float | str, name: str = "memory") -> int:
         unit = UNITS.get(match[2].upper()) if match else None
         number = float(match[1]) * unit if match and unit else -1.0
     else:
-        number = float(memory)
+        try:
+            number = float(memory)
+        except (TypeError, ValueError):
+            number = -1.0
     if not 0 < number < float("inf"):
         msg = (
             f"`{name}`: expected a positive number of bytes or text like '2 GB', got {memory!r}; give what a "

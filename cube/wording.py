@@ -376,12 +376,19 @@ def configuration_text(row: Mapping[str, Any]) -> str:
     'TX2 FP16, batch 8'
     """
     pruning = row.get("pruning", row.get("pruning_percent"))
-    share = f"{pruning:g} %" if pruning is not None else ""
+    share = _labelled_text(pruning, " %")
     mode = row["mode"] if row.get("mode") not in (None, "default") else ""
-    batch = f"batch {row['batch']:g}" if row.get("batch") is not None else ""
+    batch = f"batch {_labelled_text(row['batch'])}" if row.get("batch") is not None else ""
     parts = ((row.get("platform"), mode, row.get("precision")), (row.get("topology"), share))
     told = " · ".join(filter(None, (" ".join(str(word) for word in part if word not in (None, "")) for part in parts)))
     return ", ".join(filter(None, (told, batch)))
+
+
+def _labelled_text(label: Any, unit: str = "") -> str:
+    """Write a label of a dim that is usually of numbers; '' for none."""
+    if label is None:
+        return ""
+    return f"{label:g}{unit}" if _is_number(label) else _text_of(label)
 
 
 def configuration_of(point: Any, digits: Mapping[str, int] | None = None) -> str:
@@ -434,7 +441,7 @@ def distinct_texts(labels: Sequence[Any], unit: str = "", *, digits: int = FEWES
     >>> distinct_texts([512, 20240115]), distinct_texts([1e11, 1.001e11], "op/s"), distinct_texts(["a", "b"])
     (['512', '20240115'], ['0.1 TOP/s', '0.1001 TOP/s'], ['a', 'b'])
     """
-    numbers = {label for label in labels if isinstance(label, int | float | np.number) and not isinstance(label, bool)}
+    numbers = {label for label in labels if _is_number(label)}
     shown = "" if unit == "1" else unit
     texts: dict[Any, str] = {}
     for needed in range(digits, MOST_DIGITS + 1):
@@ -470,6 +477,11 @@ def digits_apart(labels: np.ndarray[Any, Any]) -> int:
 def digits_along(cube: Any) -> dict[str, int]:
     """Return how many digits tell the labels of each dim of a cube apart."""
     return {str(dim): digits_apart(cube[dim].values) for dim in cube.dims if dim in cube.coords}
+
+
+def _is_number(label: Any) -> bool:
+    # NumPy counts durations among its whole numbers
+    return isinstance(label, int | float | np.number) and not isinstance(label, bool | np.timedelta64)
 
 
 def _number_text(number: Any, unit: str, digits: int) -> str:

@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
+import xarray as xr
 
 from roofcube import datasets
 from roofcube.datasets.forms.table_forms import as_table
 from roofcube.datasets.tables import collections_of
+from roofcube.errors import check_kind
 from roofcube.labels import KEY_COLUMNS, labelled, locate, named_as_dims, own_dims, rows_of
 from roofcube.measured.findings import FINDINGS, finding_lines
 from roofcube.measured.label_rules import label_findings, missing_values
@@ -23,8 +25,6 @@ from roofcube.vocabulary import CONFIGURATION, QUALITY
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    import xarray as xr
 
     from roofcube.measured.rules import Rule
 
@@ -104,6 +104,8 @@ def quality_bits(measurements: pl.DataFrame, findings: pl.DataFrame) -> np.ndarr
 
 def _space(inputs: xr.Dataset | None, rows: pl.DataFrame) -> xr.Dataset:
     """Return what to judge by, without batches: those of the rows are judged."""
+    if inputs is not None:
+        check_kind("inputs", inputs, xr.Dataset, do="give what `roofcube.inputs` returns, of a sweep its `inputs`")
     return (inputs_named(rows) if inputs is None else inputs).drop_dims("batch", errors="ignore")
 
 

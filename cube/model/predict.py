@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
-from roofcube.errors import MemoryLimitError, check_choice
+from roofcube.errors import InvalidDataError, MemoryLimitError, check_choice
 from roofcube.kernels.engine.fill import fill
 from roofcube.kernels.graph.expression import evaluate, leaves
 from roofcube.kernels.tuning import TUNING, Tuning
@@ -89,6 +89,9 @@ def predict(
     """
     check_choice("dtype", dtype, ("f8", "f4"))
     if isinstance(assumptions, Sequence):
+        if not assumptions:
+            msg = "`assumptions`: expected one or more, got none; give e.g. [roofcube.PUBLISHED, roofcube.BOUND]"
+            raise InvalidDataError(msg)
         for one in assumptions:
             check_assumptions(one)
         if chunks is None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 import numpy as np
 import xarray as xr
 
+from roofcube.labels import dataset_of
 from roofcube.model.graph import EXTRAPOLATES
 from roofcube.notebook import html_table
 from roofcube.sweep.flags import bits_of, codes_of, meanings_of
@@ -30,6 +31,7 @@ from roofcube.wording import (
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from roofcube.sweep.contexts.context import Context
     from roofcube.sweep.sweep import Sweep
 
 __all__ = ["Explanation", "Relaxation", "explain"]
@@ -159,7 +161,11 @@ class Explanation:
         lines.append(f"in doubt: {listed(list(self.doubts))}" if self.doubts else "in doubt: nothing that is known")
         binding = [one.name for one in self.relaxations]
         if self.removed:
-            lines.append(f"binding: {listed(binding)}" if binding else "binding: no limit, without them the same wins")
+            lines.append(
+                f"binding: {listed(binding)}"
+                if binding
+                else "binding: no limit, without any one of them nothing better wins"
+            )
         return lines
 
     def _nothing(self) -> list[str]:
@@ -217,14 +223,15 @@ def explain(
     read = context.where(where)
     way: Literal["max", "min"] = "max" if context.sign(objective, sense) > 0 else "min"
     context.output("objective", objective)
-    limits = {str(where.name or "where"): where} if isinstance(where, xr.DataArray) else dict(where or {})
+    given = {str(where.name or "where"): where} if isinstance(where, xr.DataArray) else dict(where or {})
+    limits = {name: _as_range(context, name, limit) for name, limit in given.items()}
     winner = best(cube, objective, where=limits, sense=way)
     removed = {
         key.removeprefix("removed_by_"): int(number)
         for key, number in context.removed((), read).items()
         if key.startswith("removed_by_")
     }
-    runner_up = _runner_up(cube, objective, limits, way, winner)
+    runner_up = _runner_up(cube, objective, read, way, winner)
     margin = np.nan
     if runner_up is not None:
         one, other = (float(part[objective]) for part in (winner, runner_up))
@@ -254,26 +261,42 @@ def _unknown(cube: xr.Dataset | Sweep, names: Iterable[str]) -> tuple[str, ...]:
     return tuple(name for name in numbers if 0 < context.size == context.missing(name, anywhere))
 
 
-def _runner_up(
-    cube: xr.Dataset | Sweep, objective: str, limits: dict[str, Any], way: Any, winner: xr.Dataset
-) -> xr.Dataset | None:
+def _as_range(context: Context, name: str, limit: Any) -> Any:
+    """Return the ends of a slice, where it is read as they are: of numbers and times."""
+    if not isinstance(limit, slice) or limit.step is not None:
+        return limit
+    variable = context.coords.get(name)
+    is_text = variable is not None and variable.ndim <= 1 and variable.dtype.kind in "USO"
+    return limit if is_text else (limit.start, limit.stop)
+
+
+def _runner_up(cube: xr.Dataset | Sweep, objective: str, where: Any, way: Any, winner: xr.Dataset) -> xr.Dataset | None:
     """Find the best point of another platform."""
     context = context_of(cube)
     dim = next((dim for dim in ("platform", *context.dims) if dim in context.dims and context.sizes[dim] > 1), None)
-    if len(np.unique(context.label_arrays.get("platform", ""))) > 1:
+    platforms = context.coords.get("platform")
+    if platforms is not None and platforms.ndim == 1 and len(set(context.label_arrays["platform"].tolist())) > 1:
         # also where platforms are labels of what is offered
         dim = "platform"
     if dim is None or not bool(winner["found"]):
         return None
-    each = best(cube, objective, per=dim, where=limits, sense=way)
-    if dim not in each.coords:
-        return None
-    values = each[objective].values.astype("f8")
-    values[~each["found"].values | (each[dim].values == winner[dim].item())] = np.nan
+    each = best(cube, objective, per=dim, where=where, sense=way)
+    # a coordinate of the whole cube is the same everywhere
+    values = np.broadcast_to(each[objective].values, each[dim].shape).astype("f8")
+    won = winner[dim].values[()]
+    values[~each["found"].values | [_is_same(one, won) for one in each[dim].values]] = np.nan
     if np.isnan(values).all():
         return None
     index = int(np.nanargmax(values) if way == "max" else np.nanargmin(values))
-    return best(cube, objective, where={**limits, dim: [each[dim].values[index]]}, sense=way)
+    parts = {str(name): one.isel({dim: index}, missing_dims="ignore") for name, one in each.variables.items()}
+    coords = {dim: xr.Variable((), each[dim].values[index])}
+    coords |= {str(name): parts.pop(str(name)) for name in each.coords}
+    return dataset_of(parts, coords, each.attrs)
+
+
+def _is_same(one: Any, other: Any) -> bool:
+    """Check whether two labels are one; none is one too."""
+    return bool(one == other) or bool(one != one and other != other)
 
 
 def _relaxations(
@@ -284,12 +307,13 @@ def _relaxations(
     found = bool(winner["found"])
     relaxations = []
     for name, limit in limits.items():
-        others = {other: one for other, one in limits.items() if other != name}
+        others: Any = context.where({other: one for other, one in limits.items() if other != name})
+        relaxed = None
         if isinstance(limit, tuple) and len(limit) == 2 and name in context.outputs:
             relaxed = _least_relaxed(cube, objective, name, limit, others, way, winner)
-        else:
+        if relaxed is None:  # no range, or what is beyond it is not known
             relaxed = best(cube, objective, where=others, sense=way)
-        if relaxed is None or not bool(relaxed["found"]):
+        if not bool(relaxed["found"]):
             continue
         reached = float(relaxed[objective])
         if found and not (reached > float(winner[objective]) if way == "max" else reached < float(winner[objective])):
@@ -301,8 +325,10 @@ def _relaxations(
 
 def _rounded_outward(to: Any, limit: Any) -> Any:
     """Round a relaxed end to the few digits of a text, never to what keeps the point out."""
-    low = limit[0] if isinstance(limit, tuple) else None
-    return outward(to, up=low is None or to > low) if isinstance(to, float) else to
+    if not isinstance(to, float) or not isinstance(limit, tuple):
+        return to
+    low = limit[0]
+    return outward(to, up=low is None or to > low)
 
 
 def _allowed(variable: xr.Variable) -> Any:
@@ -322,32 +348,34 @@ def _least_relaxed(
     objective: str,
     name: str,
     limit: tuple[Any, Any],
-    others: dict[str, Any],
+    others: Any,
     way: Any,
     winner: xr.Dataset,
 ) -> xr.Dataset | None:
     """Find the point nearest to an end of a limit, outside of it, that beats the winner."""
-    better = dict(others)
+    context = context_of(cube)
+    better = others
     if bool(winner["found"]):
         value = winner[objective].values[()]
-        if name == objective:
-            return None
         kind = value.dtype if value.dtype.kind == "f" else np.dtype("f8")
         beyond = np.nextafter(kind.type(value), kind.type(np.inf if way == "max" else -np.inf))
-        better[objective] = (float(beyond), None) if way == "max" else (None, float(beyond))
+        ends = (float(beyond), None) if way == "max" else (None, float(beyond))
+        better = others.also(context.where({objective: ends}))
     low, high = limit
     wider: list[tuple[float, tuple[Any, Any]]] = []
     for end, outside, side in ((high, (high, None), "min"), (low, (None, low), "max")):
         if end is None:
             continue
-        beyond_end = best(cube, name, where={**better, name: outside}, sense=cast('Literal["max", "min"]', side))
+        limited: Any = better.also(context.where({name: outside}))
+        beyond_end = best(cube, name, where=limited, sense=cast('Literal["max", "min"]', side))
         if bool(beyond_end["found"]):
             value = beyond_end[name].values[()]
             distance = _distance(name, value, end)
             wider.append((distance, (low, value) if side == "min" else (value, high)))
     if not wider:
         return None
-    return best(cube, objective, where={**others, name: min(wider, key=lambda one: one[0])[1]}, sense=way)
+    least = min(wider, key=lambda one: one[0])[1]
+    return best(cube, objective, where=others.also(context.where({name: least})), sense=way)
 
 
 def _distance(name: str, value: Any, end: Any) -> float:

@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from roofcube.datasets import canonical
 from roofcube.errors import InvalidDataError, MissingInputError, unknown_label
+from roofcube.labels import column_of
+from roofcube.sweep.flags import is_flag
 from roofcube.vocabulary import VARIABLES
 from roofcube.wording import read_quantity
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     import xarray as xr
 
@@ -54,7 +57,8 @@ def read_limits(
     Raises
     ------
     InvalidDataError
-        If a limit cannot be read, has the unit of something else, or none where one decides (10: ms or s?).
+        If a limit cannot be read, has the unit of something else, or none where one decides (10: ms or s?); if limits
+        on one name leave nothing, or cannot be joined.
     MissingInputError
         If the cube has neither variable of a short name, or no value of either.
     """
@@ -64,7 +68,7 @@ def read_limits(
         if text is not None:
             limited = _limited_variable(cube, short, predicted)
             end = read_quantity(text, _unit_in(cube, limited), what=OPTIONS[short])
-            where[limited] = (end, None) if SHORT[short][2] else (None, end)
+            _limit(cube, where, limited, (end, None) if SHORT[short][2] else (None, end))
     for text in more:
         match = re.fullmatch(r"\s*([^<>=\s]+)\s*(<=|>=|=)\s*(.+?)\s*", text)
         if match is None:
@@ -72,15 +76,61 @@ def read_limits(
             raise InvalidDataError(msg)
         limited = _limited_variable(cube, match[1], predicted) if match[1] in SHORT else match[1]
         if match[2] == "=":
-            where[limited] = [label.strip() for label in match[3].split(",")]
+            _limit(cube, where, limited, [label.strip() for label in match[3].split(",")])
             continue
         if limited not in cube.variables:
             raise unknown_label("--limit", limited, cube.variables)
-        low, high = where.get(limited, (None, None))
         smallest = math.inf if match[1] in SHORT else _least_value(cube.variables[limited])
         end = read_quantity(match[3], _unit_in(cube, limited), what=f"--limit {match[1]}", smallest=smallest)
-        where[limited] = (end, high) if match[2] == ">=" else (low, end)
+        _limit(cube, where, limited, (end, None) if match[2] == ">=" else (None, end))
     return (_limited_variable(cube, name, predicted) if name in SHORT else name), where
+
+
+def _limit(cube: xr.Dataset, where: dict[str, Any], name: str, limit: Any) -> None:
+    """Set a limit beside one on the same name: what meets both is left."""
+    before = where.setdefault(name, limit)
+    if before == limit:
+        return
+    if isinstance(before, tuple) and isinstance(limit, tuple):
+        (low, high), (least, most) = before, limit
+        where[name] = _stricter(max, low, least), _stricter(min, high, most)
+        return
+    if name in cube.variables and is_flag(cube.variables[name].attrs):
+        msg = f"`--limit {name}`: expected one limit on a flag, got several; name all its meanings in one, {name}=A,B"
+        raise InvalidDataError(msg)
+    listed, other = (before, limit) if isinstance(before, list) else (limit, before)
+    keys = [_key(name, label) for label in listed]
+    if isinstance(other, list):
+        known = [_key(name, label) for label in other]
+        kept = [label for label, key in zip(listed, keys, strict=True) if key in known]
+    elif all(isinstance(key, float) for key in keys):
+        low, high = other
+        inside = [(low is None or key >= low) and (high is None or key <= high) for key in keys]
+        kept = [label for label, is_in in zip(listed, inside, strict=True) if is_in]
+    else:
+        msg = f"`--limit {name}`: expected labels or a range, got {', '.join(listed)} and a range; give one of them"
+        raise InvalidDataError(msg)
+    if not kept:
+        msg = (
+            f"`--limit {name}`: expected limits that something can meet, got {', '.join(listed)} and another limit "
+            f"that allows none of them; leave one out, or list all labels in one, {name}=A,B"
+        )
+        raise InvalidDataError(msg)
+    where[name] = kept
+
+
+def _stricter(choose: Callable[[Any, Any], Any], one: Any, other: Any) -> Any:
+    """Return the stricter of two ends; None is an open one."""
+    return other if one is None else one if other is None else choose(one, other)
+
+
+def _key(name: str, label: str) -> float | str:
+    """Return what labels are compared by: numbers by value, names without their aliases."""
+    alias = str(canonical(column_of(name), label))
+    try:
+        return float(alias.removesuffix("%"))
+    except ValueError:
+        return alias
 
 
 def _unit_in(cube: xr.Dataset, name: str) -> str:

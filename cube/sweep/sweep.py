@@ -173,7 +173,13 @@ class Sweep:
         for dim in chosen:
             if dim not in self.inputs.dims:
                 raise unknown_label("isel", dim, self.dims)
-        return self._of(self.inputs.isel(chosen))
+        try:
+            left = self.inputs.isel(chosen)
+        except (IndexError, TypeError, ValueError) as error:
+            sizes = ", ".join(f"{self.inputs.sizes[dim]} along {dim!r}" for dim in chosen)
+            msg = f"`isel`: expected indices of {sizes}, got {chosen} ({error}); give whole numbers or slices"
+            raise InvalidDataError(msg) from error
+        return self._of(left)
 
     def context_of_values(self, *, intervals: bool = False) -> StoredContext:
         """Return the context of the whole cube, filled, for what has to look at every value.

@@ -111,7 +111,7 @@ def test_progress_is_quiet_when_piped(capsys):
     assert capsys.readouterr().err == ""
 
 
-@pytest.mark.parametrize("memory", ["much", "2 parsecs", 0, -1, float("inf"), True])
+@pytest.mark.parametrize("memory", ["much", "2 parsecs", 0, -1, float("inf"), True, [1]])
 def test_memory_must_make_sense(memory):
     with pytest.raises(InvalidDataError, match="positive number of bytes"):
         rc.set_options(memory=memory)

@@ -132,7 +132,11 @@ def _binding(view: View, rows: Rows, row: int, explanation: Explanation | None) 
         lines += [f"{percent(share)} of what the roof allows"] if np.isfinite(share) else []
     if explanation is not None and view.limits | view.keep:
         names = [spaced(one.name) for one in explanation.relaxations if one.name in {**view.limits, **view.keep}]
-        lines.append(f"limits that bind: {listed(names)}" if names else "no limit binds: without them the same wins")
+        lines.append(
+            f"limits that bind: {listed(names)}"
+            if names
+            else "no limit binds: without any one of them nothing better wins"
+        )
     return lines
 
 

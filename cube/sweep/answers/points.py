@@ -11,6 +11,7 @@ import xarray as xr
 from roofcube.errors import MemoryLimitError
 from roofcube.labels import dataset_of
 from roofcube.options import fits_memory, megabytes, memory_limit
+from roofcube.wording import noun_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -40,10 +41,13 @@ def check_result(context: Context, what: str, points: int, *, row_bytes: int | N
             "pareto": 'add limits with `where`, or keep one of equal points with ties="first"',
             "top": "ask for fewer points",
             "at": "give a table of fewer rows",
+            "distance_to_front": "choose fewer labels with `isel` or `where`",
+            "histogram": "take fewer bins" if points == 1 else "take fewer bins, or group by fewer dims",
         }.get(what, "group by fewer dims, or write the whole space with `to_zarr`")
         msg = (
-            f"`{what}`: expected a result within {megabytes(limit)}, got {points:,} points, {megabytes(size)}; "
-            f"{do}, or raise the limit with `roofcube.set_options(memory=...)`"
+            f"`{what}`: expected a result within {megabytes(limit)}, got {points:,} "
+            f"{noun_of(points, 'point')}, {megabytes(size)}; {do}, or raise the limit with "
+            "`roofcube.set_options(memory=...)`"
         )
         raise MemoryLimitError(msg)
 

@@ -215,12 +215,15 @@ class Context(ABC):
         codes = {}
         for name, variable in self.coords.items():
             if variable.ndim and variable.dtype.kind in "UO":
-                texts = self.label_arrays[name].astype(str)
-                distinct, start, number = np.unique(texts, return_index=True, return_inverse=True)
+                labels = self.label_arrays[name]
+                # NumPy takes a tuple for an array, which a label of several levels is
+                if labels.dtype.kind == "O":
+                    labels = np.array([str(one) for one in labels.ravel()], dtype=str).reshape(labels.shape)
+                distinct, start, number = np.unique(labels, return_index=True, return_inverse=True)
                 order = np.argsort(start, kind="stable")
                 rank = np.empty(len(order), dtype="i4")
                 rank[order] = np.arange(len(order), dtype="i4")
-                codes[name] = distinct[order].tolist(), rank[number.reshape(texts.shape)]
+                codes[name] = distinct[order].tolist(), rank[number.reshape(labels.shape)]
         return codes
 
     # reading a question -------------------------------------------------------------------------------------------
@@ -254,12 +257,15 @@ class Context(ABC):
                 )
                 raise InvalidDataError(msg)
             raise unknown_label(what, objective, self.outputs)
+        place = "sense" if what == "objective" else f"objectives[{objective!r}]"
         chosen = sense or self.attributes(objective).get("sense") or sense_of(objective)
         if chosen is None:
-            msg = f"`sense`: expected 'max' or 'min' for {objective!r}, got None; say which way is better with `sense`"
+            do = "say which way is better with `sense`"
+            if what == "objectives":
+                do = f'give a mapping that says which way is better, e.g. {{"{objective}": "max"}}'
+            msg = f"`{place}`: expected 'max' or 'min' for {objective!r}, got None; {do}"
             raise InvalidDataError(msg)
         if chosen not in ("max", "min"):
-            place = "sense" if what == "objective" else f"objectives[{objective!r}]"
             msg = f"`{place}`: expected 'max' or 'min', got {chosen!r}; say which way is better"
             raise InvalidDataError(msg)
         return 1 if chosen == "max" else -1

@@ -102,7 +102,7 @@ def test_best_says_what_binds_and_when_nothing_does(run):
     assert re.search(r"relax measured_top1 to 84.2 %: 16.5k inputs/s, 2.22 times as good", limited)
     assert "in doubt: accuracy differs" in limited
     free = run("best", "mnist", "--limit", "measured_throughput>=1").output
-    assert "binding: no limit, without them the same wins" in free
+    assert "binding: no limit, without any one of them nothing better wins" in free
 
 
 def test_best_of_a_calibrated_cube_is_judged_on_the_low_end(run):

@@ -10,6 +10,7 @@ import pytest
 import xarray as xr
 
 import roofcube as rc
+from roofcube.errors import InvalidDataError
 from roofcube.measured import physics_gate
 
 ROWS = rc.datasets.load_measurements()
@@ -421,3 +422,8 @@ def test_dims_of_ones_own_tell_configurations_apart():
     assert {"duplicate_key", "repeats_disagree"} <= set(rc.check(rows, inputs=space)["rule"])
     sites = space.assign(price=xr.DataArray([1.0, 2.0], dims="site", coords={"site": ["a", "b"]}))
     assert rc.check(rows, inputs=sites).height == 0
+
+
+def test_a_sweep_is_no_space_to_judge_by():
+    with pytest.raises(InvalidDataError, match=r"`inputs`: expected a Dataset, got .*Sweep; .*of a sweep its `inputs`"):
+        rc.check(own_rows(), inputs=rc.Sweep(own_space()))

@@ -281,3 +281,126 @@ def test_what_a_limit_has_to_allow_is_told_in_words_or_not_at_all(shop):
 def test_times_are_no_objective_to_explain(shop):
     with pytest.raises(InvalidDataError, match="`objective`: expected numbers that f8 holds exactly, got 'since'"):
         rc.explain(shop, "since", sense="max")
+
+
+def test_relaxations_keep_to_what_limits_the_objective():
+    cube = xr.Dataset({"t": ("x", [50.0, 200.0, 80.0]), "lat": ("x", [1.0, 2.0, 3.0])}, coords={"x": ["A", "B", "C"]})
+    reasons = rc.explain(cube, "t", sense="max", where={"t": (None, 100), "lat": (None, 1)})
+    assert [(one.name, one.to, one.gains) for one in reasons.relaxations] == [("lat", 3.0, 80.0)]
+    alone = rc.explain(cube, "t", sense="max", where={"t": (None, 100)})
+    assert [(one.name, one.to) for one in alone.relaxations] == [("t", 200.0)]
+    least = rc.explain(cube, "t", sense="min", where={"t": (60, None)})
+    assert [(one.name, one.to) for one in least.relaxations] == [("t", 50.0)]
+
+
+def test_a_range_that_leaves_out_what_is_not_known_binds():
+    cube = xr.Dataset({"t": ("x", [5.0, 9.0]), "v": ("x", [1.0, np.nan])}, coords={"x": ["a", "b"]})
+    reasons = rc.explain(cube, "t", sense="max", where={"v": (0, None)})
+    assert [(one.name, one.to, one.gains) for one in reasons.relaxations] == [("v", None, 9.0)]
+    assert "leave out v: 9" in repr(reasons)
+
+
+def test_a_slice_is_relaxed_as_its_ends_are_and_a_mask_is_not_rounded():
+    cube = xr.Dataset(
+        {"t": ("x", [50.0, 60.0, 200.0]), "top1": ("x", [80.0, 75.53, 70.0])}, coords={"x": ["A", "B", "C"]}
+    )
+    pair, cut, mask = (
+        rc.explain(cube, "t", sense="max", where={"top1": limit}).relaxations[0]
+        for limit in ((78, None), slice(78, None), cube.top1 >= 78)
+    )
+    assert (cut.to, cut.rounded) == (pair.to, pair.rounded) == (75.53, 75.5)
+    assert mask.rounded == mask.to == 70.0
+
+
+NONE = np.array(["A", None], dtype=object)
+
+
+@pytest.mark.filterwarnings("ignore:.*float16:FutureWarning")
+@pytest.mark.parametrize(
+    ("labels", "second"),
+    [
+        (np.array(["2026-01-01", "2026-01-02"], "M8[ns]"), "2026-01-01"),
+        (np.array([1, 2], "m8[s]"), "0 days 00:00:01"),
+        (np.array([86400, 2 * 86400], "m8[s]").astype("m8[ns]"), "1 days 00:00:00"),
+        (np.array([0.5, 0.25], "f2"), 0.5),
+        (np.array(["NaT", "2026-01-01"], "M8[s]"), None),
+        (NONE, "A"),
+        (None, 0),
+    ],
+)
+@pytest.mark.parametrize("dim", ["time", "platform", "batch"])
+def test_the_runner_up_has_another_label_whatever_labels_are(labels, second, dim):
+    coords = {} if labels is None else {dim: labels}
+    reasons = rc.explain(xr.Dataset({"t": (dim, [5.0, 9.0])}, coords=coords), "t", sense="max")
+    assert float(reasons.runner_up.t) == 5.0
+    assert reasons.to_dict()["runner_up"][dim] == second
+    assert "runner-up" in repr(reasons)
+    assert json.dumps(reasons.to_dict()["runner_up"]["t"]) == "5.0"
+
+
+def test_no_label_and_a_coordinate_of_the_whole_cube_have_a_runner_up():
+    unlike = xr.Dataset({"t": ("x", [5.0, 9.0])}, coords={"x": [np.nan, 1.0], "price": 3.0})
+    assert float(rc.explain(unlike, "t", sense="max").runner_up.t) == 5.0
+    same = rc.explain(unlike, "price", sense="min")
+    assert (same.margin, same.runner_up.x.item()) == (0.0, 1.0)
+
+
+def test_labels_of_several_levels_are_asked_by_and_explained():
+    cube = xr.Dataset({"t": (("a", "b"), [[5.0, 9.0], [8.0, 1.0]])}, coords={"a": [1, 2], "b": ["u", "v"]})
+    stacked = cube.stack(s=("a", "b"))
+    assert rc.best(stacked, "t", sense="max", per="s").t.values.tolist() == [5.0, 9.0, 8.0, 1.0]
+    assert rc.best(stacked, "t", sense="max", per="a").t.values.tolist() == [9.0, 8.0]
+    assert float(rc.explain(stacked, "t", sense="max").runner_up.t) == 8.0
+
+
+@pytest.mark.filterwarnings("ignore:.*float16:FutureWarning")
+def test_labels_of_half_precision_are_asked_by():
+    cube = xr.Dataset(
+        {"t": (("r", "batch"), [[5.0, 9.0], [8.0, 1.0]])}, coords={"r": np.array([0.5, 0.25], "f2"), "batch": [1, 2]}
+    )
+    assert rc.best(cube, "t", sense="max", per="r").t.values.tolist() == [9.0, 8.0]
+    assert rc.crossover(cube, "t", sense="max", between="batch", along="r").sizes["r"] == 2
+
+
+@pytest.mark.parametrize(
+    ("more", "expected"),
+    [
+        (["size>=2", "size<=3", "size<=9"], (2.0, 3.0)),
+        (["size<=3", "size=2,4"], ["2"]),
+        (["size=2,4", "size>=3"], ["4"]),
+        (["size=2,4", "size=4.0,8"], ["4"]),
+        (["platform=tx2,NCS2", "platform=TX2"], ["tx2"]),
+    ],
+)
+def test_limits_on_one_name_hold_together(more, expected):
+    cube = xr.Dataset(coords={"size": [1, 2, 4], "platform": ["TX2", "NCS2"]}).assign(t=("size", [1.0, 2.0, 3.0]))
+    _, where = read_limits(cube, "t", {}, more, predicted=True)
+    assert where == {more[0].partition("=")[0].rstrip("<>"): expected}
+
+
+def test_a_short_name_and_a_limit_on_the_same_hold_together():
+    cube = xr.Dataset({"latency": ("x", [1.0, 2.0], {"units": "s"})})
+    _, where = read_limits(cube, "latency", {"latency": "20 ms"}, ["latency<=1 s"], predicted=True)
+    assert where == {"latency": (None, 0.02)}
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        (["size=8", "size<=4"], "expected limits that something can meet, got 8"),
+        (["platform=A", "platform=B"], "list all labels in one, platform=A,B"),
+        (["platform=A", "platform>=3"], "expected labels or a range"),
+        (["quality=odd", "quality=not off_scale"], "expected one limit on a flag"),
+    ],
+)
+def test_limits_on_one_name_that_cannot_hold_together_are_refused(chips, more, message):
+    cube = chips.assign_coords(size=[4, 8])
+    with pytest.raises(InvalidDataError, match=message):
+        read_limits(cube, "speed", {}, more, predicted=True)
+
+
+@pytest.mark.parametrize("dim", ["pruning", "batch"])
+def test_configurations_are_told_where_labels_are_text(dim):
+    cube = rc.predict(rc.inputs("mnist", platforms=["TX2", "NCS2"], batch=[1, 8]))
+    texts = [f"no{number}" for number in range(cube.sizes[dim])]
+    assert " no" in repr(rc.explain(cube.assign_coords({dim: texts}), "predicted_throughput"))

@@ -176,8 +176,8 @@ def lazy(tmp_path: Path) -> xr.Dataset:
         (lambda c: rc.top(c, 10_000, "x", sense="max"), "`top`.*ask for fewer points"),
         (lambda c: rc.pareto(c, {"x": "max", "y": "max"}), '`pareto`.*ties="first"'),
         (lambda c: rc.count(c, per=["platform", "batch"]), "`count`.*group by fewer dims"),
-        (lambda c: rc.histogram(c, "x", bins=5000), "`histogram`.*group by fewer dims"),
-        (lambda c: rc.histogram(c, "x", bins=10**15), "`histogram`.*group by fewer dims"),
+        (lambda c: rc.histogram(c, "x", bins=5000), "`histogram`.*take fewer bins, or raise"),
+        (lambda c: rc.histogram(c, "x", bins=10**15), "`histogram`.*take fewer bins, or raise"),
         (lambda c: rc.quantile(c, "x", [0.1, 0.5], per=["platform", "batch"]), "`quantile`.*group by fewer dims"),
         (lambda c: rc.distance_to_front(c, {"x": "max", "y": "max"}), "`distance_to_front`.*raise the limit"),
         (lambda c: rc.best(c, "wide", sense="max"), "`wide`: larger than the memory limit.*compared as a whole"),
@@ -476,3 +476,21 @@ def test_blocks_of_a_lazy_cube_are_whole_chunks(tmp_path):
         assert int(rc.count(cube, where={"x": (25, None)})["count"]) == (values >= 25).sum()
     assert found.identical(rc.pareto(cube.compute(), {"x": "max"}, ties="all"))
     assert found.sizes["point"] == (values == values.max()).sum()
+
+
+def test_what_is_better_is_asked_for_in_a_way_that_the_question_takes():
+    cube = xr.Dataset({"t": ("x", [1.0, 2.0])})
+    for question in (rc.pareto, rc.distance_to_front):
+        with pytest.raises(InvalidDataError, match=r'`objectives\[\'t\'\]`.*give a mapping .*\{"t": "max"\}'):
+            question(cube, ["t"])
+    with pytest.raises(InvalidDataError, match=r"`sense`.*with `sense`"):
+        rc.best(cube, "t")
+
+
+def test_advice_on_memory_is_on_what_the_question_takes():
+    cube = xr.Dataset({"t": ("x", np.arange(2e5))})
+    with rc.set_options(memory="1 MB"):
+        with pytest.raises(MemoryLimitError, match=r"got 1 point, .*; take fewer bins, or raise"):
+            rc.histogram(cube, "t", bins=10**6)
+        with pytest.raises(MemoryLimitError, match="; choose fewer labels with `isel` or `where`, or raise"):
+            rc.distance_to_front(cube, {"t": "max"})

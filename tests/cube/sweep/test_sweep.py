@@ -233,6 +233,8 @@ def test_plan_prints_well(space):
         (lambda s: s.count(where={"precision": ["INT9"]}), "INT9"),
         (lambda s: s.count(by="reason"), "expected one of"),
         (lambda s: s.top(0, "top1"), "at least 1"),
+        (lambda s: s.isel(batch=70), "`isel`: expected indices of 3 along 'batch'"),
+        (lambda s: s.isel(batch="1"), "`isel`: expected indices of 3 along 'batch'"),
         (lambda s: s.histogram("top1", bins=[2, 1]), "ascending edges"),
         (lambda s: s.quantile("top1", 2), "from 0 to 1"),
         (lambda s: s.pareto({}), "expected at least one variable"),
