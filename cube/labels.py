@@ -162,7 +162,7 @@ def whole_flags(flags: Flags) -> Flags:
     >>> whole_flags(xr.DataArray([4.0, np.nan])).values.tolist()
     [4, 0]
     """
-    return flags if flags.dtype.kind in "iu" else flags.where(flags.notnull(), 0).astype("i8")
+    return flags if flags.dtype.kind in "iu" else flags.fillna(0).astype("i8")
 
 
 def flat_column(array: xr.DataArray | xr.Variable, dims: Sequence[str], sizes: Sequence[int]) -> np.ndarray[Any, Any]:

@@ -88,7 +88,7 @@ def moment_of(name: str, value: Any, kind: np.dtype[Any]) -> Any:
         # durations are integers too, and digits alone would be a year
         is_number = isinstance(given, int | float | np.integer) or (isinstance(given, str) and TOO_LONG.match(given))
         if isinstance(given, make) or not is_number:
-            moment = make(given)  # type: ignore[arg-type]
+            moment = make(given)
     except (TypeError, ValueError):
         pass
     if np.isnat(moment) or np.datetime_data(moment.dtype)[0] == "generic":

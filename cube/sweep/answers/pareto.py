@@ -100,8 +100,13 @@ def pareto(
     if not probability:
         return front
     chances = chances or [probabilities(context, goals, read, dims, indices)]
-    joined = {name: xr.Variable.concat([one[name] for one in chances], "point") for name in WORDS}
-    return front.assign({name: one if order is None else one[order] for name, one in joined.items()})
+    joined = {name: np.concatenate([one[name].values for one in chances]) for name in WORDS}
+    return front.assign(
+        {
+            name: ("point", values if order is None else values[order], chances[0][name].attrs)
+            for name, values in joined.items()
+        }
+    )
 
 
 def _indices_of(context: Context, parts: Sequence[Part]) -> list[Array]:
