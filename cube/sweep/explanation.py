@@ -266,8 +266,9 @@ def _as_range(context: Context, name: str, limit: Any) -> Any:
     if not isinstance(limit, slice) or limit.step is not None:
         return limit
     variable = context.coords.get(name)
-    is_text = variable is not None and variable.ndim <= 1 and variable.dtype.kind in "USO"
-    return limit if is_text else (limit.start, limit.stop)
+    kind = "f" if variable is None or variable.ndim > 1 else variable.dtype.kind
+    is_text = any(isinstance(end, str) for end in (limit.start, limit.stop)) and kind not in "mM"
+    return limit if is_text or kind in "USO" else (limit.start, limit.stop)
 
 
 def _runner_up(cube: xr.Dataset | Sweep, objective: str, where: Any, way: Any, winner: xr.Dataset) -> xr.Dataset | None:
