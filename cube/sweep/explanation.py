@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 import numpy as np
 import xarray as xr
 
-from roofcube.labels import dataset_of
+from roofcube.labels import dataset_of, labelled
 from roofcube.model.graph import EXTRAPOLATES
 from roofcube.notebook import html_table
 from roofcube.sweep.flags import bits_of, codes_of, meanings_of
@@ -289,8 +289,11 @@ def _runner_up(cube: xr.Dataset | Sweep, objective: str, where: Any, way: Any, w
     if np.isnan(values).all():
         return None
     index = int(np.nanargmax(values) if way == "max" else np.nanargmin(values))
-    parts = {str(name): one.isel({dim: index}, missing_dims="ignore") for name, one in each.variables.items()}
-    coords = {dim: xr.Variable((), each[dim].values[index])}
+    parts = {
+        str(name): labelled((), one.values[index : index + 1].reshape(()), one.attrs) if one.dims == (dim,) else one
+        for name, one in each.variables.items()
+    }
+    coords = {dim: labelled((), each[dim].values[index : index + 1].reshape(()))}
     coords |= {str(name): parts.pop(str(name)) for name in each.coords}
     return dataset_of(parts, coords, each.attrs)
 
