@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 import numpy as np
 import xarray as xr
 
-from roofcube.labels import dataset_of
+from roofcube.labels import dataset_of, labelled
 from roofcube.model.graph import EXTRAPOLATES
 from roofcube.notebook import html_table
 from roofcube.sweep.flags import bits_of, codes_of, meanings_of
@@ -266,8 +266,9 @@ def _as_range(context: Context, name: str, limit: Any) -> Any:
     if not isinstance(limit, slice) or limit.step is not None:
         return limit
     variable = context.coords.get(name)
-    is_text = variable is not None and variable.ndim <= 1 and variable.dtype.kind in "USO"
-    return limit if is_text else (limit.start, limit.stop)
+    kind = "f" if variable is None or variable.ndim > 1 else variable.dtype.kind
+    is_text = any(isinstance(end, str) for end in (limit.start, limit.stop)) and kind not in "mM"
+    return limit if is_text or kind in "USO" else (limit.start, limit.stop)
 
 
 def _runner_up(cube: xr.Dataset | Sweep, objective: str, where: Any, way: Any, winner: xr.Dataset) -> xr.Dataset | None:
@@ -288,8 +289,11 @@ def _runner_up(cube: xr.Dataset | Sweep, objective: str, where: Any, way: Any, w
     if np.isnan(values).all():
         return None
     index = int(np.nanargmax(values) if way == "max" else np.nanargmin(values))
-    parts = {str(name): one.isel({dim: index}, missing_dims="ignore") for name, one in each.variables.items()}
-    coords = {dim: xr.Variable((), each[dim].values[index])}
+    parts = {
+        str(name): labelled((), one.values[index : index + 1].reshape(()), one.attrs) if one.dims == (dim,) else one
+        for name, one in each.variables.items()
+    }
+    coords = {dim: labelled((), each[dim].values[index : index + 1].reshape(()))}
     coords |= {str(name): parts.pop(str(name)) for name in each.coords}
     return dataset_of(parts, coords, each.attrs)
 

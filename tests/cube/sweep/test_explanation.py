@@ -404,3 +404,12 @@ def test_configurations_are_told_where_labels_are_text(dim):
     cube = rc.predict(rc.inputs("mnist", platforms=["TX2", "NCS2"], batch=[1, 8]))
     texts = [f"no{number}" for number in range(cube.sizes[dim])]
     assert " no" in repr(rc.explain(cube.assign_coords({dim: texts}), "predicted_throughput"))
+
+
+@pytest.mark.parametrize("limit", [slice("2", "3"), slice(2, 3), slice(None, 3), slice(None)])
+def test_slices_of_labels_are_read_as_best_reads_them(limit):
+    cube = xr.Dataset({"t": ("x", [5.0, 9.0, 8.0, 99.0])}, coords={"x": [1.0, 2.0, 3.0, 4.0]})
+    best = rc.best(cube, "t", sense="max", where={"x": limit})
+    reasons = rc.explain(cube, "t", sense="max", where={"x": limit})
+    assert reasons.winner.x.item() == best.x.item()
+    assert [one.to for one in reasons.relaxations] == ([] if limit == slice(None) else [4.0])
