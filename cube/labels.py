@@ -162,7 +162,10 @@ def whole_flags(flags: Flags) -> Flags:
     >>> whole_flags(xr.DataArray([4.0, np.nan])).values.tolist()
     [4, 0]
     """
-    return flags if flags.dtype.kind in "iu" else flags.fillna(0).astype("i8")
+    if flags.dtype.kind in "iu":
+        return flags
+    whole: Flags = flags.fillna(0).astype("i8")  # type: ignore[no-untyped-call,unused-ignore]
+    return whole
 
 
 def flat_column(array: xr.DataArray | xr.Variable, dims: Sequence[str], sizes: Sequence[int]) -> np.ndarray[Any, Any]:

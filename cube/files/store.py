@@ -13,7 +13,7 @@ import numpy as np
 import xarray as xr
 
 from roofcube.disk import digest, existing, path_of, replacing
-from roofcube.errors import CorruptFileError, InvalidDataError, check_installed
+from roofcube.errors import CorruptFileError, InvalidDataError, check_installed, check_kind
 from roofcube.files import checksums
 from roofcube.files.attributes import ORIGINAL
 from roofcube.files.decoding import decoded
@@ -84,6 +84,7 @@ def save(cube: xr.Dataset, path: str | Path) -> Path:
     >>> rc.load(path).attrs["task"]
     'mnist'
     """
+    check_kind("cube", cube, xr.Dataset, do="fill a sweep with its `compute`, or write it with its `to_zarr`")
     target = _checked_path(path_of(path))
     check_fits("save", _bytes_to_save(cube, half=target.suffix == ".zarr"))
     stored = _into_memory(_without_file_attributes(cube))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, cast
 
@@ -29,7 +30,7 @@ from roofcube.wording import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
     from roofcube.sweep.contexts.context import Context
     from roofcube.sweep.sweep import Sweep
@@ -220,6 +221,8 @@ def explain(
     'ZCU104-FINN'
     """
     context = context_of(cube)
+    if isinstance(where, Mapping):  # which is read more than once
+        where = {name: list(limit) if isinstance(limit, Iterator) else limit for name, limit in where.items()}
     read = context.where(where)
     way: Literal["max", "min"] = "max" if context.sign(objective, sense) > 0 else "min"
     context.output("objective", objective)

@@ -183,3 +183,8 @@ def test_chunks_of_another_type_than_dask_says_are_refused(tmp_path):
     ):
         rc.save(xr.Dataset({"x": ("a", wrong)}), tmp_path / "cube.nc")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_no_cube_is_refused_by_name(tmp_path):
+    with pytest.raises(InvalidDataError, match=r"`cube`: expected a Dataset, got .* of type Sweep; fill a sweep"):
+        rc.save(rc.Sweep(rc.inputs("mnist")), tmp_path / "cube.nc")

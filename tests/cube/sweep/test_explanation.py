@@ -413,3 +413,9 @@ def test_slices_of_labels_are_read_as_best_reads_them(limit):
     reasons = rc.explain(cube, "t", sense="max", where={"x": limit})
     assert reasons.winner.x.item() == best.x.item()
     assert [one.to for one in reasons.relaxations] == ([] if limit == slice(None) else [4.0])
+
+
+def test_limits_that_can_be_read_once_only_are_read_whole():
+    cube = rc.benchmark("mnist")
+    once = rc.explain(cube, "measured_throughput", where={"platform": (name for name in ("TX2", "NCS2"))})
+    assert repr(once) == repr(rc.explain(cube, "measured_throughput", where={"platform": ["TX2", "NCS2"]}))
