@@ -310,6 +310,11 @@ def distance_to_front(
     >>> far = rc.distance_to_front(cube, objectives, front=front, where=where, relative=False)
     >>> float(far.min())
     0.0
+
+    From the front of all that was measured, the impossible included:
+
+    >>> rc.distance_to_front(cube, objectives, trust="all").attrs["objectives"]
+    'measured_throughput:max measured_top1:max'
     """
     context = cube.context_of_values() if isinstance(cube, Sweep) else context_of(cube)
     limits, removed = trusted(context, [name for name, _ in context.objectives(objectives)], where, trust)
