@@ -56,7 +56,9 @@ def _last_tick(name: str, value: Any, kind: np.dtype[Any]) -> Any:
     """Return the last whole tick of a moment, of text the last of what it names, as slices of pandas and xarray do."""
     if not isinstance(value, str) or kind.kind != "M":
         return _ticks(name, value, kind)[0]
-    tick, exact = _ticks(name, moment_of(name, value, kind) + 1, kind)
+    moment = moment_of(name, value, kind)
+    unit, count = np.datetime_data(moment.dtype)
+    tick, exact = _ticks(name, moment + np.timedelta64(count, unit), kind)
     return max(tick - exact, _ticks(name, value, kind)[0])
 
 
