@@ -57,6 +57,7 @@ def _last_tick(name: str, value: Any, kind: np.dtype[Any]) -> Any:
     if not isinstance(value, str) or kind.kind != "M":
         return _ticks(name, value, kind)[0]
     moment = moment_of(name, value, kind)
+    unit: Any
     unit, count = np.datetime_data(moment.dtype)
     tick, exact = _ticks(name, moment + np.timedelta64(count, unit), kind)
     return max(tick - exact, _ticks(name, value, kind)[0])
