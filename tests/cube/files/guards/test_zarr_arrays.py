@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import gzip
 import json
+import sys
 import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
 
@@ -19,6 +20,8 @@ zarr = pytest.importorskip("zarr")
 from zarr.codecs import BloscCodec, GzipCodec, ShardingCodec, ZstdCodec  # noqa: E402
 
 LARGE = 200 << 20  # bytes
+# to stop tracing while other threads allocate may end such a Python (its issue 128679)
+RACING = (3, 13) <= sys.version_info < (3, 13, 2)
 
 
 def zstd_frame(content: bytes, *, blocks: int = 0) -> bytes:
@@ -51,12 +54,14 @@ def test_a_chunk_that_unpacks_to_more_than_it_declares_is_refused(tmp_path, name
     codec, bomb = BOMBS[name]
     path = store_of(tmp_path / "bomb.zarr", compressors=[codec])
     (path / "x" / "c" / "2").write_bytes(bomb())
-    tracemalloc.start()
+    if not RACING:
+        tracemalloc.start()
     with rc.set_options(memory="1 GB"), pytest.raises(CorruptFileError, match=r"bomb\.zarr: .*a chunk unpacks to more"):
         ask(path)
-    peak = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
-    assert peak < LARGE / 4
+    if not RACING:
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert peak < LARGE / 4
 
 
 def test_a_limit_holds_for_what_a_thread_reads_that_knows_of_none(tmp_path):
