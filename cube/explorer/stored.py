@@ -46,7 +46,7 @@ class StoredSource:
         self.given = cube
         self.careful = has_intervals(cube)
         self.cube = at_low_ends(cube) if self.careful else cube
-        if "quality" in self.cube.data_vars:
+        if "quality" in self.cube.data_vars and "flag_masks" in self.cube["quality"].attrs:
             self.cube = self.cube.assign(quality=whole_flags(self.cube["quality"]))
         self._variables = _kinds_of(self.cube)
         if not self._variables:

@@ -158,7 +158,7 @@ def efficiency(
     coords = {name: one for name, one in cube.coords.items() if set(one.dims) <= set(throughput.dims)}
     measured, predicted = xr.DataArray(throughput, coords), cube["predicted_throughput"]
     told = {"derived_throughput": derived} if derived else {}
-    if trust == "possible" and "quality" in cube:
+    if trust == "possible" and "quality" in cube and "flag_masks" in cube["quality"].attrs:
         impossible = (whole_flags(cube["quality"]) & IMPOSSIBLE) != 0
         told["removed_by_trust"] = int((impossible & measured.notnull()).sum())
         measured = measured.where(~impossible).transpose(*measured.dims, ...).assign_attrs(measured.attrs)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, cast
 
@@ -12,6 +12,7 @@ import xarray as xr
 from roofcube.labels import dataset_of, labelled
 from roofcube.model.graph import EXTRAPOLATES
 from roofcube.notebook import html_table
+from roofcube.sweep.contexts.where import readable_again
 from roofcube.sweep.flags import bits_of, codes_of, meanings_of
 from roofcube.sweep.low_ends import EXPECTED
 from roofcube.sweep.moments import moment_of
@@ -221,8 +222,7 @@ def explain(
     'ZCU104-FINN'
     """
     context = context_of(cube)
-    if isinstance(where, Mapping):  # which is read more than once
-        where = {name: list(limit) if isinstance(limit, Iterator) else limit for name, limit in where.items()}
+    where = readable_again(where) if isinstance(where, Mapping) else where
     read = context.where(where)
     way: Literal["max", "min"] = "max" if context.sign(objective, sense) > 0 else "min"
     context.output("objective", objective)

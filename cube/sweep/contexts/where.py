@@ -29,7 +29,7 @@ from roofcube.sweep.flags import Bits, bits_of, codes_of, is_flag
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["Labelled", "Where", "read_where"]
+__all__ = ["Labelled", "Where", "read_where", "readable_again"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 NOT = "not "
@@ -186,8 +186,7 @@ def read_where(space: Labelled, where: Any) -> Where:
         )
         raise InvalidDataError(msg)
     read = Where()
-    for name, given in (where or {}).items():
-        wanted = list(given) if isinstance(given, Iterator) else given  # which is read more than once
+    for name, wanted in readable_again(where or {}).items():
         _warn_of_fraction(space, name, wanted)
         if isinstance(wanted, xr.DataArray) and wanted.dtype == bool:
             read.mask(str(name), _aligned_mask(space, str(name), wanted))
@@ -202,6 +201,11 @@ def read_where(space: Labelled, where: Any) -> Where:
             names = dict.fromkeys([*space.outputs, *space.coords])
             raise unknown_label("where", name, names, do="limit a variable or a coordinate")
     return read
+
+
+def readable_again(where: Mapping[Any, Any]) -> dict[Any, Any]:
+    """Return limits with lists in place of what can be read only once."""
+    return {name: list(limit) if isinstance(limit, Iterator) else limit for name, limit in where.items()}
 
 
 def _warn_of_fraction(space: Labelled, name: Any, wanted: Any) -> None:

@@ -207,3 +207,11 @@ def test_what_holds_nothing_or_too_much_is_refused():
     cube = rc.benchmark("mnist")
     with rc.set_options(memory="10 kB"), pytest.raises(MemoryLimitError, match="explore a"):
         source_of(cube).rows("measured")
+
+
+def test_a_quality_of_ones_own_is_no_flag():
+    own = xr.Dataset(
+        {"speed": (("board", "size"), np.arange(6.0).reshape(2, 3)), "quality": ("board", [0.7, 0.2])},
+        coords={"board": ["a", "b"], "size": [1, 2, 4]},
+    )
+    assert source_of(own).cube["quality"].values.tolist() == [0.7, 0.2]
