@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, cast
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import polars as pl
     import xarray as xr
 
@@ -358,13 +360,14 @@ def _described_variable(name: str, array: xr.Variable) -> dict[str, str]:
         "variable": name,
         "dims": ", ".join(map(str, array.dims)),
         "units": str(array.attrs.get("units", "")),
-        "better": str(array.attrs.get("sense") or sense_of(name) or ""),
+        "better": str(sense_of(name, array.attrs) or ""),
         "meaning": str(array.attrs.get("long_name", "")),
         "source": str(array.attrs.get("source", "")),
     }
 
 
-def sense_of(name: str) -> Sense | None:
-    """Check whether more (`max`) or less (`min`) is better; None where the table does not say."""
+def sense_of(name: str, attrs: Mapping[str, Any] | None = None) -> Sense | None:
+    """Check whether more (`max`) or less (`min`) is better: by its attributes, else by the table; None if neither."""
     variable = VARIABLES.get(name)
-    return variable.sense if variable else None
+    own = str((attrs or {}).get("sense", ""))
+    return cast("Sense", own) if own else variable.sense if variable else None

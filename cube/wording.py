@@ -501,12 +501,13 @@ def labels_text(
 ) -> str:
     """Write the labels of a point: the configuration, then those of own dims, with the digits that tell them apart."""
     units, digits = units or {}, digits or {}
-    own = [
-        f"{name} {distinct_texts([labels[name]], units.get(name, ''), digits=digits.get(name, ALONE))[0]}"
-        for name in dim_order.split()
-        if name in labels and name not in DIMS
-    ]
-    return " · ".join([text for text in (configuration_text(labels), *own) if text])
+    own = {name: labels[name] for name in dim_order.split() if name in labels and name not in DIMS}
+    texts = {
+        name: distinct_texts([label], units.get(name, ""), digits=digits.get(name, ALONE))[0]
+        for name, label in own.items()
+    }
+    shown = [configuration_text(labels), *(f"{name} {text or own[name]}" for name, text in texts.items())]
+    return " · ".join(text for text in shown if text)
 
 
 def title_of(cube: Any) -> str:

@@ -26,27 +26,19 @@ from roofcube.vocabulary import (
     MEASURED_SPEED,
     QUALITY,
     VARIABLES,
-    sense_of,
 )
 from roofcube.wording import digits_apart, flag_words, plain_values
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from roofcube.vocabulary import Sense
 
-__all__ = ["ENDS", "Rows", "is_number", "measured_names", "rows_of_kind", "sense_in"]
+__all__ = ["ENDS", "Rows", "is_number", "measured_names", "rows_of_kind"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 BYTES_A_ROW = 64
 ENDS = ("_low", "_high", "_expected")  # of an interval, which stands beside its figure
 DOUBTFUL = sum(bit for name, bit in QUALITY.items() if GRADES[name] == "doubtful")
-
-
-def sense_in(cube: Any, name: str) -> Sense:
-    """Return which way of a variable is better; more, where nothing says."""
-    attributes = cube[name].attrs if name in cube else {}
-    return "min" if (attributes.get("sense") or sense_of(name)) == "min" else "max"
 
 
 def is_number(array: Any) -> bool:

@@ -12,10 +12,11 @@ import numpy as np
 from roofcube.errors import InvalidDataError
 from roofcube.explorer.answers import EXPLORED, LATENCIES, MOST_CELLS, Answer, AtLatency, Grid, Step
 from roofcube.explorer.categories import Category, label_text, spaced
-from roofcube.explorer.rows import ENDS, Rows, is_number, measured_names, rows_of_kind, sense_in
+from roofcube.explorer.rows import ENDS, Rows, is_number, measured_names, rows_of_kind
 from roofcube.labels import whole_flags
 from roofcube.model.graph import LAYER
 from roofcube.sweep.low_ends import at_low_ends, has_intervals
+from roofcube.vocabulary import sense_of
 from roofcube.wording import listed, title_of, unit_of
 
 if TYPE_CHECKING:
@@ -91,7 +92,8 @@ class StoredSource:
 
     def sense(self, name: str) -> Sense:
         """Return which way of a variable is better."""
-        return sense_in(self.cube, name)
+        attrs = self.cube[name].attrs if name in self.cube else None
+        return "min" if sense_of(name, attrs) == "min" else "max"
 
     def unit(self, name: str) -> str:
         """Return the SI unit of a variable."""

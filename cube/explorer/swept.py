@@ -15,11 +15,12 @@ import xarray as xr
 from roofcube.errors import InvalidDataError
 from roofcube.explorer.answers import LATENCIES, MOST_CELLS, Answer, AtLatency, Grid, Step, limits_of, where_of
 from roofcube.explorer.categories import MOST_LABELS, Category, label_text, shown_labels, spaced
-from roofcube.explorer.rows import Rows, sense_in
+from roofcube.explorer.rows import Rows
 from roofcube.explorer.stored import latency_of
 from roofcube.model.graph import EXTRAPOLATES
 from roofcube.sweep.answers.points import as_points
 from roofcube.sweep.stopping import stoppable
+from roofcube.vocabulary import sense_of
 from roofcube.wording import OF_TOKENS, counted, inputs_are_tokens, title_of, with_thousands
 
 if TYPE_CHECKING:
@@ -121,7 +122,7 @@ class SweptSource:
 
     def sense(self, name: str) -> Sense:
         """Return which way of a variable is better."""
-        return "min" if self.cube.context.attributes(name).get("sense") == "min" else sense_in({}, name)
+        return "min" if sense_of(name, self.cube.context.attributes(name)) == "min" else "max"
 
     def unit(self, name: str) -> str:
         """Return the SI unit of a variable."""

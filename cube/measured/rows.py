@@ -63,7 +63,7 @@ def averaged_repeats(table: pl.DataFrame, *, least: int, alike: float = 0.0) -> 
 
     Where there are at least so many rows, or where no speed of one is more than `alike` times that of another.
     """
-    keys = [name for name in KEY_COLUMNS if name in table.columns]
+    keys = [name for name in (*KEY_COLUMNS, "batch_kind") if name in table.columns]
     # a speed that no run has tells nothing
     near = [
         (pl.col(name).max() <= alike * pl.col(name).min()).over(keys).fill_null(value=alike >= 1.0)

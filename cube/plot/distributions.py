@@ -22,7 +22,7 @@ from roofcube.plot.drawing.points import (
 from roofcube.plot.drawing.rows import bars, by_configuration, fields, row_plane
 from roofcube.sweep.questions import best
 from roofcube.sweep.questions import histogram as counts_of
-from roofcube.vocabulary import DIMS
+from roofcube.vocabulary import DIMS, sense_of
 from roofcube.wording import counted, percent, short, with_thousands
 
 if TYPE_CHECKING:
@@ -166,7 +166,7 @@ def intervals(cube: xr.Dataset, *, variable: str = "predicted_throughput", measu
     names = [variable, low, high]
     small = tables.at_best_batch(cube, names)
     table = tables.records(small, names, known=names, bare=True)
-    more = -1.0 if tables.sense_in(cube, variable) == "max" else 1.0
+    more = -1.0 if sense_of(variable, cube[variable].attrs) == "max" else 1.0
     wide = float(np.median(table[high] / table[low]))
     table, rows, few = by_configuration(small, table, more * table[variable])
     unit = tables.scale_of(cube, variable)[1]
@@ -281,7 +281,7 @@ def parallel(cube: xr.Dataset | Sweep, *names: str) -> Any:
     size = len(table["platform"])
     rows = np.arange(size)
     if size > MOST_LINES:
-        signs = {one: -1.0 if tables.sense_in(cube, one) == "min" else 1.0 for one in variables}
+        signs = {one: -1.0 if sense_of(one, cube[one].attrs) == "min" else 1.0 for one in variables}
         ends = [int(np.argmax(signs[one] * table[one])) for one in variables]
         rows = np.unique([*ends, *np.linspace(0, size - 1, MOST_LINES).astype(int)])
     table = tables.told(cube, tables.taken(table, rows))
@@ -364,7 +364,7 @@ def _axis_places(cube: xr.Dataset, table: Any, name: str) -> tuple[np.ndarray[An
 
     def share(value: Any) -> Any:
         part = (scale(value) - scale(low)) / (scale(high) - scale(low)) if high > low else 0.5 + 0.0 * value
-        return 1.0 - part if tables.sense_in(cube, name) == "min" else part
+        return 1.0 - part if sense_of(name, cube[name].attrs) == "min" else part
 
     ticks = {"y": [float(share(one)) for one in values], "text": [short(one) for one in values]}
     return np.asarray(share(column)), ticks

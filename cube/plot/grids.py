@@ -11,7 +11,7 @@ import xarray as xr
 from roofcube.plot.drawing import style, tables
 from roofcube.plot.drawing.elements import TURN, Axis, image, plane, rectangles
 from roofcube.plot.drawing.rows import Rows
-from roofcube.vocabulary import DIMS, INFEASIBLE
+from roofcube.vocabulary import DIMS, INFEASIBLE, sense_of
 from roofcube.wording import short, with_unit
 
 if TYPE_CHECKING:
@@ -127,7 +127,7 @@ class _Grid:
         self.factor, self.unit = tables.scale_of(cube, variable)
         attrs = cube[variable].attrs
         self.long_name = tables.long_name(cube, variable)
-        self._sense = tables.sense_in(cube, variable)
+        self._sense = sense_of(variable, cube[variable].attrs)
         words = str(attrs.get("flag_meanings", "")).split()
         codes = np.atleast_1d(attrs.get("flag_values", []))
         self._meanings = {int(code): word.replace("_", " ") for code, word in zip(codes, words, strict=False)}

@@ -180,7 +180,7 @@ class Explanation:
 
     def _words_of(self, one: Relaxation) -> str:
         unit = self.winner[one.name].attrs.get("units", "") if one.name in self.winner.variables else ""
-        to = in_shown_unit(one.rounded, unit) if isinstance(one.to, float) else str(_item(one.to))
+        to = in_shown_unit(one.rounded, unit) if isinstance(one.to, float) else _word(one.to)
         gain = in_shown_unit(one.gains, one.unit)
         before = float(self.winner[self.objective])
         more, less = (one.gains, before) if self.sense == "max" else (before, one.gains)
@@ -403,7 +403,7 @@ def _doubts(winner: xr.Dataset) -> tuple[str, ...]:
 def _configuration(point: xr.Dataset, digits: Mapping[str, int]) -> str:
     if {"platform", "topology"} <= set(point.variables):
         return configuration_of(point, digits)
-    labels = [f"{name} {label}" for name, label in _point_as_dict(point).items()]
+    labels = [f"{name} {_word(label)}" for name, label in _point_as_dict(point).items()]
     return ", ".join(label for label in labels if not label.startswith("task ")) or "the only point"
 
 
@@ -429,6 +429,11 @@ def _point_as_dict(point: xr.Dataset, objective: str | None = None) -> dict[str,
 def _finite_or_none(array: xr.DataArray) -> float | None:
     number = float(array)
     return number if np.isfinite(number) else None
+
+
+def _word(label: Any) -> str:
+    item = _item(label)
+    return "NaT" if item is None else str(item)
 
 
 def _item(value: Any) -> Any:

@@ -66,7 +66,7 @@ def _with_intervals(cube: xr.Dataset) -> dict[str, str]:
     """Name the variables with both ends of an interval, and the end that promises less."""
     found = {}
     for name in map(str, cube.data_vars):
-        sense = cube[name].attrs.get("sense") or sense_of(name)
+        sense = sense_of(name, cube[name].attrs)
         if sense in ENDS and all(f"{name}{end}" in cube for end in ENDS.values()):
             found[name] = f"{name}{ENDS[sense]}"
     return found

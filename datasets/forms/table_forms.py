@@ -262,6 +262,10 @@ def _as_series(name: str, values: Any) -> pl.Series:
     kinds = {type(one) for one in plain if one is not None}
     if (str in kinds and len(kinds) > 1) or any(issubclass(kind, Path) for kind in kinds):
         plain = [None if one is None else str(one) for one in plain]
+    if bool in kinds and kinds & {int, float}:
+        place = next(place for place, one in enumerate(plain) if isinstance(one, bool))
+        msg = f"column {name!r}, row {place} (from 0): got {plain[place]} among numbers; write numbers alone, or truths"
+        raise InvalidDataError(msg)
     try:
         series = pl.Series(name, plain, strict=False)
     except (pl.exceptions.PolarsError, UnicodeEncodeError, OverflowError, TypeError, ValueError) as error:

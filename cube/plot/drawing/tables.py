@@ -16,7 +16,7 @@ from roofcube.labels import dims_in_order, flat_column, locate
 from roofcube.measured.rows import measurement_rows
 from roofcube.model.offered import as_product
 from roofcube.sweep import Sweep
-from roofcube.vocabulary import CONFIGURATION, DIMS, THREADED, VARIABLES, attributes, sense_of
+from roofcube.vocabulary import CONFIGURATION, DIMS, THREADED, VARIABLES, attributes
 from roofcube.wording import (
     configuration_text,
     digits_apart,
@@ -65,7 +65,6 @@ __all__ = [
     "rows_by_labels",
     "scale_of",
     "scope_text",
-    "sense_in",
     "several",
     "short_label",
     "sorted_rows",
@@ -257,11 +256,6 @@ def long_name(cube: Any, name: str) -> str:
     """Name a variable in words: as the cube has it, else as the table of variables has it."""
     attrs = cube[name].attrs if isinstance(cube, xr.Dataset) and name in cube else {}
     return str(attrs.get("long_name", VARIABLES[name].long_name if name in VARIABLES else name))
-
-
-def sense_in(cube: xr.Dataset, name: str) -> str | None:
-    """Check whether more (`max`) or less (`min`) of a variable is better: by its own attribute, else by the table."""
-    return str(cube[name].attrs.get("sense") or sense_of(name) or "") or None
 
 
 def value_text(values: np.ndarray[Any, Any], unit: str) -> np.ndarray[Any, Any]:

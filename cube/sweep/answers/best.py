@@ -40,15 +40,17 @@ Array = np.ndarray[Any, np.dtype[Any]]
 LISTED = 64  # times n: points with their copies that are sorted at once; beyond, they are merged one by one
 
 
-def best(context: Context, objective: str, *, per: Names, where: Any, sense: str | None) -> xr.Dataset:
-    """Find and label the winner of each group."""
+def best(
+    context: Context, objective: str, *, per: Names, where: Any, sense: str | None, question: str = "best"
+) -> xr.Dataset:
+    """Find and label the winner of each group; a result too large is told as that of the `question`."""
     goal = (objective, context.sign(objective, sense))
     check_names(context, [*context.names, *context.dims], {"found": (FOUND, AT)}, [objective])
     attrs = {**context.attrs, "objective": f"{objective}:{'max' if goal[1] > 0 else 'min'}"}
     read = context.where(where)
 
     def ask(dims: list[str], limits: Where) -> xr.Dataset:
-        points.check_result(context, "best", points.cells_of(context.sizes, dims))
+        points.check_result(context, question, points.cells_of(context.sizes, dims))
         bound = context.query(limits, objectives=(goal,), per=dims)
         return _labelled(context, bound, context.engine(bound.query).best(bound.query), dims, attrs, bool(per))
 

@@ -41,7 +41,7 @@ def crossover(
         msg = f"`objective`: expected another than the labels of groups, got {objective!r}; group by other dims"
         raise InvalidDataError(msg)
     check_names(context, [objective, between, *groups], dict.fromkeys(ADDED, ()))
-    found_best = best(context, objective, per=groups, where=where, sense=sense)
+    found_best = best(context, objective, per=groups, where=where, sense=sense, question="crossover")
     winner, found = found_best[between].values, found_best["found"].values
     changes = np.zeros(found.shape, dtype=bool)
     changes[..., 1:] = found[..., 1:] & found[..., :-1] & (winner[..., 1:] != winner[..., :-1])

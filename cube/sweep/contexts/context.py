@@ -258,7 +258,7 @@ class Context(ABC):
                 raise InvalidDataError(msg)
             raise unknown_label(what, objective, self.outputs)
         place = "sense" if what == "objective" else f"objectives[{objective!r}]"
-        chosen = sense or self.attributes(objective).get("sense") or sense_of(objective)
+        chosen = sense or sense_of(objective, self.attributes(objective))
         if chosen is None:
             do = "say which way is better with `sense`"
             if what == "objectives":

@@ -238,6 +238,7 @@ def test_a_unit_anywhere_in_a_head_is_told(head, column, unit):
     ("head", "column"),
     [
         *((head, "latency_compute_s") for head in ("latency_mean", "params", "items", "latency (p50)", "Time (s)")),
+        *((head, "latency_compute_s") for head in ("latency (lower is better)", "Latency (s, lower is better ↓)")),
         *((head, "latency_compute_s") for head in ("min latency", "mean(latency)", "latency per image", "t_s_p50")),
         *(
             (head, "throughput_compute_per_s")

@@ -97,3 +97,10 @@ def test_a_mean_of_repeats_leaves_out_what_is_not_known():
     assert averaged_repeats(runs, least=3)["power_full_w"].to_list() == [2.0, 5.0, None]
     assert averaged_repeats(runs, least=4).equals(runs)
     assert averaged_repeats(runs, least=4, alike=1.0)["power_full_w"].to_list() == [2.0, 5.0]
+
+
+def test_runs_with_another_meaning_of_their_batch_are_no_repeats():
+    runs = ROWS[[0, 0, 0, 0]].with_columns(
+        power_full_w=pl.Series([1.0, 3.0, 7.0, 9.0]), batch_kind=pl.Series(["batch", "batch", "threads", "threads"])
+    )
+    assert averaged_repeats(runs, least=2)["power_full_w"].to_list() == [2.0, 8.0]

@@ -335,6 +335,8 @@ def test_the_runner_up_has_another_label_whatever_labels_are(labels, second, dim
     assert float(reasons.runner_up.t) == 5.0
     assert reasons.to_dict()["runner_up"][dim] == second
     assert "runner-up" in repr(reasons)
+    assert ("NaT" in repr(reasons)) == (second is None)
+    assert "None" not in repr(reasons)
     assert json.dumps(reasons.to_dict()["runner_up"]["t"]) == "5.0"
 
 

@@ -130,6 +130,8 @@ def test_text_that_only_looks_like_numbers_stays_text(tmp_path):
             "`rows`: expected columns of one level, got 2; flatten their names",
         ),
         ({"a": ["\ud800"]}, "column 'a': cannot be held in a table"),
+        ({"a": [0.5, True, 2]}, r"column 'a', row 1 \(from 0\): got True among numbers; write numbers alone"),
+        (pd.DataFrame({"a": [1, False]}), r"column 'a', row 1 \(from 0\): got False among numbers"),
         ({"a": [1.0, 10**400]}, r"column 'a', row 1 \(from 0\): got 1000.*, which does not fit a column of Float64"),
         ({"a": [1, -(10**400)]}, r"column 'a', row 1 \(from 0\): got -1000.*, which does not fit a column of Float64"),
         (pl.LazyFrame({"a": [1]}).with_columns(pl.col("b")), "`rows`: the LazyFrame cannot be read .*collect it first"),
