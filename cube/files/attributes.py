@@ -60,11 +60,11 @@ MOMENT = re.compile(r"\bsince\b")
 UDUNITS = {"op": "count", "B": "byte"}
 
 
-def native_attributes(attributes: Mapping[Any, Any]) -> dict[str, Any]:
-    """Return attributes as others read them: those that every format holds."""
+def native_attributes(attributes: Mapping[Any, Any], *, times: bool = False) -> dict[str, Any]:
+    """Return attributes as others read them: those that every format holds; of `times` the file says its own units."""
     native = {}
     for name, value in attributes.items():
-        if isinstance(name, str) and PLAIN.fullmatch(name) and name not in RESERVED:
+        if isinstance(name, str) and PLAIN.fullmatch(name) and name not in RESERVED and not (times and name == "units"):
             plain = _plain_value(name, value)
             if plain is not None:
                 native[name] = plain
@@ -100,10 +100,10 @@ def _as_bool(value: Any) -> Any:
     return bool(value) if isinstance(value, np.bool_) else value
 
 
-def kept_attributes(where: str, attributes: Mapping[Any, Any]) -> list[list[Any]]:
+def kept_attributes(where: str, attributes: Mapping[Any, Any], *, times: bool = False) -> list[list[Any]]:
     """List names and values, for plain text that the file holds as it is the name alone."""
     kept: list[list[Any]] = []
-    native = native_attributes(attributes)
+    native = native_attributes(attributes, times=times)
     for name, value in attributes.items():
         if not isinstance(name, str):
             msg = f"{where}: expected names in text, got {name!r}; rename it"
@@ -192,7 +192,9 @@ def dumped(original: Any) -> str:
     return json.dumps(original, ensure_ascii=True)
 
 
-def restored_attributes(native: Mapping[Hashable, Any], kept: list[list[Any]]) -> dict[str, Any]:
+def restored_attributes(
+    native: Mapping[Hashable, Any], kept: list[list[Any]], *, times: bool = False
+) -> dict[str, Any]:
     """Return the attributes as they were; what somebody changed in the file since counts as it is there."""
     restored: dict[str, Any] = {}
     for name, *value in kept:
@@ -201,7 +203,7 @@ def restored_attributes(native: Mapping[Hashable, Any], kept: list[list[Any]]) -
                 restored[name] = native[name]
             continue
         own = untyped(value[0])
-        expected = native_attributes({name: own}).get(name)
+        expected = native_attributes({name: own}, times=times).get(name)
         changed = expected is not None and name in native and not _same_values(native[name], expected)
         removed = expected is not None and name not in native
         if not removed:

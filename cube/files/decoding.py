@@ -56,9 +56,10 @@ def _own_bytes(variable: xr.Variable) -> int:
 
 def _decoded(variable: xr.Variable, *, values: bool) -> xr.Variable:
     original = json.loads(variable.attrs[ORIGINAL])
-    attributes = restored_attributes(variable.attrs, original["attrs"])
     name = original["dtype"]
-    known = not values or (name != "text" and safe_dtype(name) == variable.dtype)
+    dtype = np.dtype("O") if name == "text" else safe_dtype(name)
+    attributes = restored_attributes(variable.attrs, original["attrs"], times=dtype.kind in "mM")
+    known = not values or dtype == variable.dtype != "O"
     data = variable._data if known else _own_type(variable.data, name)  # what has its type stays unread
     return xr.Variable(variable.dims, data, attributes, fastpath=True)
 

@@ -73,11 +73,12 @@ def encoded(cube: xr.Dataset, *, half: bool = False) -> xr.Dataset:
 
 def encoded_attributes(name: str, dtype: np.dtype[Any], attributes: Mapping[Any, Any]) -> dict[str, Any]:
     """Return the attributes of a variable as they are written, with what brings back its type and them."""
+    times = dtype.kind in "mM"
     original = {
         "dtype": "text" if dtype.kind in "OT" else dtype.str,
-        "attrs": kept_attributes(f"attributes of {name!r}", attributes),
+        "attrs": kept_attributes(f"attributes of {name!r}", attributes, times=times),
     }
-    return {**native_attributes(attributes), ORIGINAL: dumped(original)}
+    return {**native_attributes(attributes, times=times), ORIGINAL: dumped(original)}
 
 
 def _encoded(name: str, variable: xr.Variable, *, half: bool) -> xr.Variable:

@@ -93,7 +93,7 @@ def save(cube: xr.Dataset, path: str | Path) -> Path:
     written.attrs |= {
         FORMAT: VERSION,
         checksums.CONTENT: _content_digest(stored, VERSION),
-        checksums.DESCRIPTION: digest(parts_to_hash(stored)),
+        checksums.DESCRIPTION: _description(stored, written),
     }
     with replacing(target, folder=target.suffix == ".zarr") as temporary:
         if target.suffix == ".nc":
@@ -596,6 +596,15 @@ def compressors() -> tuple[Any, ...]:
     from zarr.codecs import Crc32cCodec, ZstdCodec
 
     return ZstdCodec(), Crc32cCodec()
+
+
+def _description(stored: xr.Dataset, written: xr.Dataset) -> str:
+    """Hash the attributes of a cube, once they are found to come back from how they are written."""
+    description = digest(parts_to_hash(stored))
+    if digest(parts_to_hash(_without_file_attributes(decoded(written, values=False)))) != description:
+        msg = "`cube`: its attributes would not come back as they are; convert them to numbers or plain text"
+        raise InvalidDataError(msg)
+    return description
 
 
 def description_of(store: Path) -> str:

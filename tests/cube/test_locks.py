@@ -10,9 +10,8 @@ import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
-import numpy as np
 import pytest
-import xarray as xr
+from endless_writer import numbered
 
 import roofcube as rc
 from roofcube import disk, locks
@@ -112,10 +111,6 @@ def test_a_long_name_is_locked_too(tmp_path):
     with disk.replacing(target) as temporary:
         temporary.write_text("new")
     assert target.read_text() == "new"
-
-
-def numbered(number: int) -> xr.Dataset:
-    return xr.Dataset({f"v{k}": ("a", np.full(50, float(number))) for k in range(4)}, attrs={"number": number})
 
 
 @pytest.mark.parametrize("suffix", [".nc", ".zarr"])

@@ -1,4 +1,7 @@
-"""Files that were torn or altered anywhere are refused, or still hold exactly what was saved; and kills leave whole files."""
+"""Files torn or altered anywhere are refused or hold what was saved; kills leave whole files, writers whole reads.
+
+Any legal cube comes back as it was.
+"""
 
 from __future__ import annotations
 
@@ -7,14 +10,22 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import ExitStack
+from pathlib import Path
 
 import numpy as np
+import odd_cubes
 import pytest
+from endless_writer import numbered
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 import roofcube as rc
 from roofcube.errors import CorruptFileError
 
 FULL = bool(os.environ.get("ROOFCUBE_SOAK"))
+EACH = 10_000 if FULL else 20
+WRITER = Path(__file__).parent.parent / "support" / "endless_writer.py"
 KILLED = (
     "import sys, numpy as np, xarray as xr, roofcube as rc\n"
     "cube = xr.Dataset({'x': (('a', 'b'), np.random.default_rng(0).random((1000, 1000)))})\n"
@@ -63,3 +74,29 @@ def test_kills_leave_a_whole_file(tmp_path):
         process.wait()
         process.stdout.close()
         assert rc.verify(path)
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("suffix", odd_cubes.SUFFIXES)
+def test_a_reader_beside_two_writers_sees_what_one_of_them_wrote(tmp_path, suffix):
+    path = rc.save(numbered(0), tmp_path / f"cube{suffix}")
+    command = [sys.executable, "-W", "ignore", str(WRITER), str(path)]
+    with ExitStack() as stack:
+        writers = [stack.enter_context(subprocess.Popen([*command, str(first)])) for first in (1, 2)]
+        for writer in writers:
+            stack.callback(writer.kill)
+        seen: list[int] = []
+        while len(seen) < EACH or {number % 2 for number in seen[-EACH:]} != {0, 1}:
+            cube = rc.load(path)
+            seen.append(cube.attrs["number"])
+            assert cube.identical(numbered(seen[-1]))
+            assert len(seen) % 10 or rc.verify(path)
+            assert [writer.poll() for writer in writers] == [None, None]
+    print(suffix, f"{len(seen)} loads of {len(set(seen))} cubes")
+
+
+@pytest.mark.soak
+@settings(max_examples=EACH, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(cube=odd_cubes.cubes(), suffix=st.sampled_from(odd_cubes.SUFFIXES))
+def test_any_legal_cube_comes_back_as_it_was(cube, suffix, tmp_path):
+    odd_cubes.assert_comes_back(cube, tmp_path / f"any{suffix}")

@@ -194,7 +194,7 @@ def test_what_is_too_large_is_refused_before_the_work(lazy, ask, message, read):
 
 
 def test_a_crossover_too_large_is_told_by_its_own_name(lazy):
-    with rc.set_options(memory=15_000), pytest.raises(MemoryLimitError, match="`crossover`.*got 100 points"):
+    with rc.set_options(memory=15_000), pytest.raises(MemoryLimitError, match=r"`crossover`.*got 100 points"):
         rc.crossover(lazy, "x", sense="max")
 
 
