@@ -191,7 +191,9 @@ def check_command(rows: Path, output: Path | None, everything: bool, strict: boo
 
 @main.command()
 @click.argument("file", type=EXISTING)
-@click.option("--seconds", type=float, help="How long reading may take. Default: 5, and one more for each 10 MB.")
+@click.option(
+    "--seconds", type=float, help="How long reading may take. Default: 5 of a processor, and one more for each 10 MB."
+)
 @as_json_option
 def info(file: Path, seconds: float | None, as_json: bool) -> None:
     """Show what a cube FILE holds, and whether it is as it was saved.

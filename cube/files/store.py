@@ -118,7 +118,8 @@ def load(path: str | Path, *, chunks: Any = None, untrusted: bool = False, secon
         Whether to read the file in a process of its own, with an end to its time and memory: of a file that somebody
         else sends, a damaged or hostile one can otherwise hang or crash this process. Takes a second more.
     seconds : float, optional
-        How long an `untrusted` file may take: 5 s, and one more for each 10 MB of it, where not given.
+        How long an `untrusted` file may take: where not given 5 s of a processor, and one more for each 10 MB of it,
+        and ten times as long by the clock.
 
     Raises
     ------

@@ -197,6 +197,12 @@ class _Builder:
                 )
                 raise InvalidDataError(msg)
         for name, array in inputs.data_vars.items():
+            if name in RESULTS and "long_name" not in array.attrs:  # results of before, which have one, are made anew
+                msg = (
+                    f"`{name}`: expected no input of that name, which is a result of the model; leave it out, or give "
+                    "the assumptions a term of that name (with_term)"
+                )
+                raise InvalidDataError(msg)
             if array.dtype.kind in "fiub":
                 self.tables[str(name)] = _as_doubles(array)
                 if LAYER not in array.dims:

@@ -86,12 +86,13 @@ def map(  # noqa: A001  the name of a figure
     values = sign * array.values.astype("f8")
     values = values if rivals else values[..., None]
     names = _names(answer, rivals) if rivals else ["best"]
-    finite = np.where(np.isfinite(values), values, -np.inf)
-    known = np.isfinite(finite).any(axis=-1)
-    first = np.where(known, finite.argmax(axis=-1), -1)
-    *_, second, top = [np.full(known.shape, -np.inf), *np.moveaxis(np.sort(finite, axis=-1), -1, 0)]
+    known = ~np.isnan(values).all(axis=-1)
+    order = np.argsort(-values, axis=-1, kind="stable")  # what is not known comes last
+    first = np.where(known, order[..., 0], -1)
+    top, second, *_ = [*np.moveaxis(np.take_along_axis(values, order, axis=-1), -1, 0), np.full(known.shape, np.nan)]
     with np.errstate(invalid="ignore", divide="ignore"):
-        margin = np.where(np.isfinite(second), np.abs(top - second) / np.abs(second), np.nan)
+        margin = np.where(top == second, 0.0, np.abs(top - second) / np.abs(second))
+        margin = np.where(np.isinf(second) & (top != second), np.inf, margin)
     axes = [_axis_along(answer, one) for one in (x, y)]
     edges = [_cell_edges(answer, one, axis.log) for one, axis in zip((x, y), axes, strict=True)]
     colours = _colours(names, first)
@@ -205,7 +206,7 @@ def _cells(
     row, column = (place.ravel() for place in np.indices(first.shape))
     middle = [np.sqrt(e[1:] * e[:-1]) if log else (e[1:] + e[:-1]) / 2 for e, log in zip(edges, logs, strict=True)]
     ahead, winner = margin.ravel(), first.ravel()
-    told = [percent(one) if np.isfinite(one) else "" for one in ahead]
+    told = ["" if np.isnan(one) else percent(one) if np.isfinite(one) else "∞" for one in ahead]
     texts = [_names(answer, dim) for dim in dims]
     labels = [f"{dims[0]} {texts[0][at]}, {dims[1]} {texts[1][level]}" for at, level in zip(column, row, strict=True)]
     return {

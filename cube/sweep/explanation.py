@@ -289,9 +289,10 @@ def _runner_up(cube: xr.Dataset | Sweep, objective: str, where: Any, way: Any, w
     values = np.broadcast_to(each[objective].values, each[dim].shape).astype("f8")
     won = winner[dim].values[()]
     values[~each["found"].values | [_is_same(one, won) for one in each[dim].values]] = np.nan
-    if np.isnan(values).all():
+    known = np.flatnonzero(~np.isnan(values))
+    if not known.size:
         return None
-    index = int(np.nanargmax(values) if way == "max" else np.nanargmin(values))
+    index = int(known[np.argmax(values[known]) if way == "max" else np.argmin(values[known])])
     parts = {
         str(name): labelled((), one.values[index : index + 1].reshape(()), one.attrs) if one.dims == (dim,) else one
         for name, one in each.variables.items()

@@ -5,6 +5,8 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
+import numpy as np
+
 from roofcube.errors import InvalidDataError, check_choice, unknown_label
 from roofcube.kernels.engine.engine import STRATEGIES, Engine
 from roofcube.kernels.tuning import TUNING, Tuning
@@ -147,7 +149,7 @@ class Sweep:
             for dim, wanted in chosen.items():
                 if dim not in self.inputs.dims:
                     raise unknown_label("sel", dim, self.dims) from error
-                for label in wanted if isinstance(wanted, list | tuple) else [wanted]:
+                for label in [wanted] if isinstance(wanted, str | slice) else np.ravel(wanted):
                     if dim in self.inputs.coords and label not in self.inputs[dim].values:
                         raise unknown_label(dim, label, self.inputs[dim].values) from error
             raise

@@ -15,6 +15,7 @@ from roofcube.files.readers import read_network, read_platforms
 from roofcube.files.store import save
 from roofcube.labels import column_of
 from roofcube.model.assumptions import BOUND, PUBLISHED, Assumptions
+from roofcube.model.graph import RESULTS
 from roofcube.model.hardware import hypothetical
 from roofcube.model.inputs import inputs as model_inputs
 from roofcube.model.predict import predict
@@ -180,6 +181,14 @@ def _with_variable(inputs: xr.Dataset, name: str, given: float | Values) -> xr.D
     if given.dim == name:
         msg = f"`variables.{name}.dim`: expected a name other than the variable's, got {given.dim!r}; rename one"
         raise InvalidDataError(msg)
+    if given.dim not in inputs.dims and given.dim in inputs.coords and given.labels is not None:
+        return _with_value_of_labels(inputs, name, given, values)
+    if given.dim not in inputs.dims and (given.dim in inputs.variables or given.dim in RESULTS):
+        msg = (
+            f"`variables.{name}.dim`: expected a dim, or a name of its own, got {given.dim!r}, which another variable "
+            "has; give it another"
+        )
+        raise InvalidDataError(msg)
     size = inputs.sizes.get(given.dim, len(given.labels or values))
     if len(values) != size:
         msg = (
@@ -193,6 +202,18 @@ def _with_variable(inputs: xr.Dataset, name: str, given: float | Values) -> xr.D
     if given.dim in inputs.dims:
         return assigned
     return assigned.assign_coords({given.dim: values if given.labels is None else given.labels})
+
+
+def _with_value_of_labels(inputs: xr.Dataset, name: str, given: Values, values: Any) -> xr.Dataset:
+    """Give each label along a dim the value of what it is of: every platform that of its class."""
+    coordinate = inputs[given.dim]
+    of = coordinate.values.tolist()
+    if coordinate.ndim != 1:
+        msg = f"`variables.{name}.dim`: expected a dim, or labels along one, got {given.dim!r}; give it another"
+        raise InvalidDataError(msg)
+    known = list(dict.fromkeys(of))
+    place = dict(zip(known, _order_of(name, given, known), strict=True))
+    return inputs.assign({name: (coordinate.dims, values[[place[one] for one in of]], {"units": given.units})})
 
 
 def _order_of(name: str, given: Values, known: list[Any]) -> list[int]:

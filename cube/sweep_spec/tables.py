@@ -196,7 +196,7 @@ class Hardware(SpecTable):
 
 
 class Values(SpecTable):
-    """A variable of your own along a dim: an axis of your own, or one of the model's."""
+    """A variable of your own along a dim: one of your own, one of the model, or labels along that (`device_class`)."""
 
     values: list[float] | Steps
     dim: str

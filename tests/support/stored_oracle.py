@@ -483,17 +483,20 @@ def check_crossover(case: Case, question: Question) -> None:
         shown = shown.astype("f8") if shown.dtype.kind in "iu" else shown
         empty = {"f": np.nan, "U": "", "M": "NaT", "O": ""}[shown.dtype.kind]
         shown = np.where(winners >= 0, shown, np.array(empty).astype(shown.dtype))
-    changes = np.zeros(groups.shape, dtype=bool)
-    for cell in np.ndindex(groups.shape):
-        before = (*cell[:-1], cell[-1] - 1)
-        changes[cell] = cell[-1] > 0 and min(winners[cell], winners[before]) >= 0 and shown[cell] != shown[before]
+    changes, last, lost_at = np.zeros(groups.shape, dtype=bool), {}, {}
+    for cell in np.ndindex(groups.shape):  # a label without a winner hides no change
+        before = last.get(cell[:-1])
+        if winners[cell] >= 0:
+            changes[cell] = before is not None and shown[cell] != shown[before]
+            last[cell[:-1]] = cell
+            lost_at[cell] = before
     assert answer["winner"].dims == tuple(groups.names), told
     assert_same(answer["winner"].values, shown, told)
     assert_same(answer["found"].values, winners >= 0, told)
     assert_same(answer["changes"].values, changes, told)
     cells = list(zip(*np.nonzero(changes), strict=True))
     assert answer.sizes.get("crossover", 0) == len(cells), told
-    gained, lost = ([shown[(*cell[:-1], cell[-1] - k)] for cell in cells] for k in (0, 1))
+    gained, lost = [shown[cell] for cell in cells], [shown[lost_at[cell]] for cell in cells]
     assert answer["gainer"].values.tolist() == np.array(gained, dtype=shown.dtype).tolist(), told
     assert answer["loser"].values.tolist() == np.array(lost, dtype=shown.dtype).tolist(), told
 

@@ -10,10 +10,12 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
-from math import prod
+import time
+from math import ceil, prod
 from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
@@ -34,9 +36,11 @@ if TYPE_CHECKING:
 __all__ = ["SECONDS", "describe_untrusted", "load_untrusted"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
-SECONDS, RATE = 5.0, 1e7  # that a file may take, and one more for so many of its bytes; a cube of 10⁸ cells takes 2
+# seconds of a processor that a file may take, and one more for so many of its bytes; a cube of 10⁸ cells takes 2
+SECONDS, RATE = 5.0, 1e7
+BUSY = 10  # times as long by the clock: the processors may be others' too
 A_FILE = 1 << 16  # bytes that each file counts for beside its own: zarr takes some milliseconds for it
-START = 20.0  # seconds more, to start a process and import what reads files
+START = 60.0  # seconds more, to start a process and import what reads files
 READY = b"ready"  # what the child says first: from now on the file takes its time
 HEADER_BYTES = 1 << 26
 OVERHEAD = 3 << 30  # bytes of address space that Python and the libraries take beside the cube
@@ -89,6 +93,7 @@ def _asked_of_child(
 ) -> tuple[xr.Dataset, str | None]:
     existing(path, folder=path.suffix == ".zarr")
     allowed = _seconds_for(path) if seconds is None else _checked_seconds(seconds)
+    work, wait = (ceil(allowed), BUSY * allowed) if seconds is None else (0, allowed)
     room = memory_limit()
     environment = {
         **os.environ,
@@ -97,7 +102,7 @@ def _asked_of_child(
         "OMP_NUM_THREADS": "1",
     }
     # -P: what lies in the folder of the caller is not imported
-    command = [sys.executable, "-P", "-c", code, what, str(path.absolute()), str(room)]
+    command = [sys.executable, "-P", "-c", code, what, str(path.absolute()), str(room), str(work)]
     late = threading.Event()
     with subprocess.Popen(
         command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment
@@ -106,15 +111,16 @@ def _asked_of_child(
             assert child.stdout is not None
             with _ended(child, start, late):
                 _exactly(child.stdout, len(READY))
-            with _ended(child, allowed, late):
+            with _ended(child, wait, late):
                 return _received(child.stdout, room)
         except RoofcubeError:
             raise
         except Exception as error:
-            why = f"did not end in {allowed:.3g} s" if late.is_set() else f"failed ({type(error).__name__})"
+            is_late = late.is_set() or _spent(child)
+            why = f"did not end in {allowed:.3g} s" if is_late else f"failed ({type(error).__name__})"
             msg = (
                 f"{path}: reading it in a process of its own {why}; the file is damaged or hostile, do not open it"
-                f"{', or give a large one more `seconds`' if late.is_set() else ''}"
+                f"{', or give a large one more `seconds`' if is_late else ''}"
             )
             raise CorruptFileError(msg) from error
         finally:
@@ -152,10 +158,17 @@ def _ended(child: subprocess.Popen[bytes], seconds: float, late: threading.Event
         timer.cancel()
 
 
+def _spent(child: subprocess.Popen[bytes]) -> bool:
+    """Check whether a child was ended because it used up its time of a processor."""
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        return child.wait(1.0) == -getattr(signal, "SIGXCPU", 0) != 0
+    return False
+
+
 # the child ------------------------------------------------------------------------------------------------------------
 
 
-def serve(store: Any, what: str, path: str, room: str) -> None:
+def serve(store: Any, what: str, path: str, room: str, work: str) -> None:
     """Read a file by `roofcube.files.store` and write what it holds to the standard output: the work of the child."""
     answer = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what libraries print is no answer
@@ -163,6 +176,7 @@ def serve(store: Any, what: str, path: str, room: str) -> None:
     set_options(memory=int(room))
     with contextlib.suppress(ImportError):  # that it is missing is told below
         import_whole("netCDF4" if path.endswith(".nc") else "zarr")
+    _limit_work(int(work))
     answer.write(READY)
     answer.flush()
     try:
@@ -197,6 +211,15 @@ def _limit_resources(room: int) -> None:
         has_limit_of_its_own.set(True)
         resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))  # it reads, and writes nothing
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def _limit_work(seconds: int) -> None:
+    """Limit what this process may use of a processor from now on, where the system can; 0 for no limit."""
+    with contextlib.suppress(ImportError, ValueError, OSError):
+        import resource
+
+        end = ceil(time.process_time()) + seconds
+        resource.setrlimit(resource.RLIMIT_CPU, (end, end + 2) if seconds else resource.getrlimit(resource.RLIMIT_CPU))
 
 
 def _send(answer: IO[bytes], cube: xr.Dataset, *, values: bool, wrong: str | None = None) -> None:

@@ -17,7 +17,7 @@ from roofcube.sweep.answers.leading import parts_of
 from roofcube.sweep.contexts.context import AT, FOUND, added_names, check_names, names_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from roofcube.sweep.contexts.context import BoundQuery, Context, Grouping, Names
     from roofcube.sweep.contexts.where import Where
@@ -94,6 +94,8 @@ def _is_shared(context: Context, name: str, variable: xr.Variable, dims: Sequenc
     """Check whether a coordinate is the same for every group: it labels a dim of the answer, or the whole cube."""
     if not is_coord:
         return False
+    if name in dims:
+        return True
     if name in context.coords:
         return set(context.coords[name].dims) <= set(dims)
     if name.removesuffix("_code") in own_coords(context, dims):
@@ -166,7 +168,16 @@ def over_groups(context: Context, bound: BoundQuery, per: Sequence[str], values:
 def kept_labels(result: xr.Dataset, bound: BoundQuery, per: Sequence[str]) -> xr.Dataset:
     """Leave only the labels of groups that limits on labels kept."""
     cut = {dim: bound.kept[dim] for dim in per if dim in bound.kept}
-    return result.isel(cut) if cut else result
+    return result.isel(cut).assign_coords(_indices_kept(result.coords, cut)) if cut else result
+
+
+def _indices_kept(labelled: Iterable[Any], cut: Mapping[str, Array]) -> dict[str, xr.Variable]:
+    """Return the place that what is left along dims without labels had before limits on other labels cut it."""
+    return {
+        dim: xr.Variable(dim, kept, {"long_name": f"index along {dim}"})
+        for dim, kept in cut.items()
+        if dim not in labelled
+    }
 
 
 def own_coords(context: Context, per: Sequence[str]) -> dict[str, xr.Variable]:
@@ -208,6 +219,7 @@ def _labelled(
     own = own_coords(context, per)
     if kept:  # xarray's `isel` asks whether an array is dask's, and so imports it
         own = {name: one.isel(kept, missing_dims="ignore") for name, one in own.items()}
+        own |= _indices_kept(context.coords, kept)
     read = points.coordinates_at(context, indices, won.reshape(shape), dims)
     coords = own | {name: value for name, value in read.items() if name not in own and name not in per}
     if coded:

@@ -43,10 +43,10 @@ def crossover(
     check_names(context, [objective, between, *groups], dict.fromkeys(ADDED, ()))
     found_best = best(context, objective, per=groups, where=where, sense=sense, question="crossover")
     winner, found = found_best[between].values, found_best["found"].values
-    changes = np.zeros(found.shape, dtype=bool)
-    changes[..., 1:] = found[..., 1:] & found[..., :-1] & (winner[..., 1:] != winner[..., :-1])
+    earlier = _last_found_before(found)
+    changes = found & (earlier >= 0) & (winner != np.take_along_axis(winner, np.maximum(earlier, 0), axis=-1))
     at = np.nonzero(changes)
-    before = (*at[:-1], at[-1] - 1)
+    before = (*at[:-1], earlier[at])
     labels = found_best[along].values
     table: dict[str, Any] = {
         dim: ("crossover", found_best[dim].values[place]) for dim, place in zip(per, at, strict=False)
@@ -66,9 +66,20 @@ def crossover(
         "winner": (groups, winner, {"long_name": f"{between} with the best {objective}"}),
         objective: found_best[objective].variable,
         "found": found_best["found"].variable,
-        "changes": (groups, changes, {"long_name": f"whether the winner differs from the {along} before"}),
+        "changes": (
+            groups,
+            changes,
+            {"long_name": f"whether the winner differs from that of the {along} before, of those where any is found"},
+        ),
     }
     if f"{between}_code" in found_best.coords:
         variables["winner_code"] = found_best.coords[f"{between}_code"].variable
     renamed = {f"{name}_of_change" if name in own else name: value for name, value in table.items()}
     return xr.Dataset({**variables, **renamed}, coords=own, attrs=context.attrs)
+
+
+def _last_found_before(found: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """Return, for each place of the last dim, the nearest one before it where a winner was found; -1 for none."""
+    places = np.where(found, np.arange(found.shape[-1]), -1)
+    last = np.maximum.accumulate(places, axis=-1)
+    return np.concatenate([np.full_like(last[..., :1], -1), last[..., :-1]], axis=-1)

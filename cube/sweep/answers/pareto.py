@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -268,6 +269,16 @@ def equal_points(columns: tuple[Array, ...]) -> tuple[Array, Array]:
     return first, counts[number.reshape(-1)]
 
 
+def _by_label(context: Context, front: xr.Dataset, goals: Objectives) -> tuple[Array, ...]:
+    """Return what each point of a front costs, paired by its labels, whatever the order and the dims of objectives."""
+    sizes = {dim: front.sizes[dim] for name, _ in goals for dim in front[name].dims}
+    points.check_result(context, "distance_to_front", prod(sizes.values()), row_bytes=8 * len(goals))
+    arrays = xr.broadcast(*(front[name] for name, _ in goals))
+    return tuple(
+        array.values.ravel().astype("f8") * float(-sign) for array, (_, sign) in zip(arrays, goals, strict=True)
+    )
+
+
 def distance(
     context: Context, objectives: Any, *, front: xr.Dataset | None, where: Any, relative: bool
 ) -> xr.DataArray:
@@ -287,7 +298,7 @@ def distance(
         if missing:
             msg = f"`front`: expected the objectives as variables, got no {missing[0]!r}; use `roofcube.pareto`"
             raise InvalidDataError(msg)
-        best = tuple(front[name].values.ravel().astype("f8") * float(-sign) for name, sign in goals)
+        best = _by_label(context, front, goals)
     values = np.full(query.space.size, np.nan)
     values[flat] = distance_to_front(costs, best, relative=relative)
     dims = query.space.axes

@@ -319,8 +319,10 @@ class Context(ABC):
 
     def _grouped(self, name: str, dim: str) -> Grouping:
         labels = self.label_arrays[name]
-        if labels.dtype.kind == "O":  # text of a file; None is no label
-            distinct = np.array(list(dict.fromkeys(one for one in labels.tolist() if one is not None)), dtype=object)
+        if labels.dtype.kind == "O":  # text of a file; None and NaN are no labels
+            distinct = np.array(
+                list(dict.fromkeys(one for one in labels.tolist() if one is not None and one == one)), dtype=object
+            )
             return Grouping(name, dim, distinct, tuple(np.flatnonzero(labels == label) for label in distinct))
         valid = np.flatnonzero(labels == labels)
         distinct, start, number = np.unique(labels[valid], return_index=True, return_inverse=True)

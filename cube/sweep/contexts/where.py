@@ -15,7 +15,6 @@ from math import ceil, floor, isinf, isnan
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
-import pandas as pd  # type: ignore[import-untyped]
 import xarray as xr
 
 from roofcube.datasets import canonical
@@ -521,12 +520,14 @@ def _aligned_mask(space: Labelled, name: str, mask: xr.DataArray) -> Array:
         own, whole = mask[dim].values, space.label_arrays[dim]
         if own.shape == whole.shape and bool(np.all(own == whole)):
             continue
-        try:
-            mask = mask.sel({dim: whole})
-        except (KeyError, ValueError, pd.errors.InvalidIndexError) as error:
+        index = mask.get_index(dim)
+        place = index.get_indexer(labels.to_index_variable().to_index()) if index.is_unique else np.array([-1])
+        if (place < 0).any():
+            lacks = f"no {whole[place < 0][0]}" if index.is_unique else "some of them twice"
             msg = (
-                f"`where[{name!r}]`: expected the cube's labels along {dim!r}, got others ({error}); make the mask "
-                "from the cube's variables"
+                f"`where[{name!r}]`: expected the cube's labels along {dim!r}, got {lacks}; make the mask from the "
+                "cube's variables"
             )
-            raise UnknownLabelError(msg) from error
+            raise UnknownLabelError(msg)
+        mask = mask.isel({dim: place})
     return _full_rank(space, mask.variable, mask.values)

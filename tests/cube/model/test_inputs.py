@@ -219,6 +219,15 @@ def test_own_term_of_the_model():
         rc.PUBLISHED.with_term("cost", "price")
 
 
+def test_an_input_with_the_name_of_a_result_is_refused_unless_it_was_one():
+    inputs = tiny()
+    for ask in (rc.predict, rc.Sweep):
+        with pytest.raises(InvalidDataError, match="`predicted_latency`: expected no input of that name"):
+            ask(inputs.assign(predicted_latency=3.0))
+    cube = rc.predict(inputs)
+    assert rc.predict(cube).identical(cube)
+
+
 def test_missing_inputs_are_named():
     with pytest.raises(MissingInputError, match=r"`memory_bandwidth`: weights='memory per input' needs this variable"):
         rc.predict(tiny().drop_vars("memory_bandwidth"))

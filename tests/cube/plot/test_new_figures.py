@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import xarray as xr
 from bokeh.models import ColumnDataSource, Div
 
 import roofcube as rc
@@ -274,3 +275,14 @@ def test_titles_of_layouts_take_the_ink_of_the_page():
     (title,) = rendered(rc.plot.power_trace(rc.datasets.load_power_traces())).select({"type": Div})
     assert "color:inherit" in title.text
     assert "black" not in title.text
+
+
+def test_a_map_knows_what_is_infinite_or_nothing():
+    values = [[[2.0, np.inf, 1.0, np.nan]], [[np.inf, np.inf, 0.0, np.nan]]]
+    cube = xr.Dataset(
+        {"predicted_latency": (("platform", "a", "batch"), values)},
+        coords={"platform": ["A", "B"], "a": ["x"], "batch": [1, 2, 4, 8]},
+    )
+    cells = source(rc.plot.map(cube, "batch", "a", objective="predicted_latency", between="platform"), "map.cells")
+    assert list(cells["winner"]) == ["A", "A", "B", ""]
+    assert list(cells["margin_text"]) == ["∞", "0 %", "100 %", "no other is known"]

@@ -421,3 +421,14 @@ def test_limits_that_can_be_read_once_only_are_read_whole():
     cube = rc.benchmark("mnist")
     once = rc.explain(cube, "measured_throughput", where={"platform": (name for name in ("TX2", "NCS2"))})
     assert repr(once) == repr(rc.explain(cube, "measured_throughput", where={"platform": ["TX2", "NCS2"]}))
+
+
+def test_the_runner_up_of_dims_without_labels_and_of_infinite_values_is_another():
+    days = xr.Dataset(
+        {"v": (("run", "x"), [[9.0, 1.0], [5.0, 2.0], [7.0, 3.0]])},
+        coords={"x": ["p", "q"], "day": ("run", ["mo", "tu", "we"])},
+    )
+    reasons = rc.explain(days, "v", where={"day": ["tu", "we"]}, sense="max")
+    assert (float(reasons.winner.v), float(reasons.runner_up.v), int(reasons.runner_up.run)) == (7.0, 5.0, 1)
+    times = xr.Dataset({"t": ("p", [1.0, np.inf, np.inf])}, coords={"p": ["a", "b", "c"]})
+    assert rc.explain(times, "t", sense="min").runner_up.p.item() == "b"

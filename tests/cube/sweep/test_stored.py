@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import roofcube as rc
-from roofcube.errors import InvalidDataError, MemoryLimitError
+from roofcube.errors import InvalidDataError, MemoryLimitError, UnknownLabelError
 from roofcube.sweep.contexts.stored import StoredContext
 
 if TYPE_CHECKING:
@@ -499,3 +499,57 @@ def test_advice_on_memory_is_on_what_the_question_takes():
             rc.histogram(cube, "t", bins=10**6)
         with pytest.raises(MemoryLimitError, match="; choose fewer labels with `isel` or `where`, or raise"):
             rc.distance_to_front(cube, {"t": "max"})
+
+
+@pytest.mark.parametrize("none", [None, np.nan])
+def test_what_has_no_label_is_no_group(none):
+    vendor = np.array(["p", none, "p"], dtype=object)
+    cube = xr.Dataset({"v": ("x", [1.0, 9.0, 3.0])}, coords={"x": ["a", "b", "c"], "vendor": ("x", vendor)})
+    assert rc.count(cube, per="vendor")["count"].to_series().to_dict() == {"p": 2}
+    assert rc.best(cube, "v", sense="max", per="vendor")["v"].values.tolist() == [3.0]
+
+
+def test_a_label_without_a_winner_hides_no_crossover():
+    speed = [[5.0, np.nan, 1.0, np.nan], [4.0, np.nan, 2.0, 1.0]]
+    cube = xr.Dataset({"speed": (("platform", "batch"), speed)}, coords={"platform": ["A", "B"], "batch": [1, 2, 4, 8]})
+    found = rc.crossover(cube, "speed", sense="max")
+    assert found["changes"].values.tolist() == [False, False, True, False]
+    assert [found[name].values.tolist() for name in ("before", "after", "loser", "gainer")] == [[1], [4], ["A"], ["B"]]
+
+
+def test_along_dims_without_labels_answers_tell_the_place_that_limits_left():
+    days = {"x": ["p", "q"], "day": ("run", ["mo", "tu", "mo"])}
+    cube = xr.Dataset({"v": (("x", "run"), [[9.0, 5.0, 1.0], [1.0, 6.0, 2.0]])}, coords=days)
+    limits = {"where": {"day": "mo"}}
+    found = rc.crossover(cube, "v", between="x", along="run", sense="max", **limits)
+    assert (found["before"].values.tolist(), found["after"].values.tolist()) == ([0], [2])
+    for answer in (
+        rc.best(cube, "v", sense="max", per="run", **limits),
+        rc.best(cube.assign_coords(kind=("x", ["u", "v"])), "v", sense="max", per=["kind", "run"], **limits),
+        rc.count(cube, per="run", **limits),
+        rc.quantile(cube, "v", 0.5, per="run", **limits),
+    ):
+        assert answer["run"].values.tolist() == [0, 2]
+
+
+@pytest.mark.parametrize(
+    "labels", [[True, False], [2, 1], np.array(["2026-01-02", "2026-01-01"], "M8[s]"), ["b", "a"], [0.5, np.nan]]
+)
+def test_masks_are_laid_by_labels_of_any_type(labels):
+    cube = xr.Dataset({"v": (("turbo", "x"), [[1.0, 2.0], [3.0, 4.0]])}, coords={"turbo": labels, "x": ["a", "b"]})
+    turned = cube["v"].isel(turbo=[1, 0], x=[1, 0]) > 1
+    assert rc.best(cube, "v", where=turned, sense="min")["v"].item() == 2.0
+    with pytest.raises(UnknownLabelError, match="expected the cube's labels along 'turbo', got no "):
+        rc.best(cube.isel(turbo=[0]), "v", where=turned.isel(turbo=[0]), sense="min")
+    with pytest.raises(UnknownLabelError, match="along 'turbo', got some of them twice"):
+        rc.best(cube, "v", where=turned.isel(turbo=[0, 0]), sense="min")
+
+
+def test_points_of_a_front_are_paired_by_their_labels():
+    values = {"a": (("p", "q"), [[1.0, 4.0], [2.0, 3.0]]), "b": (("p", "q"), [[4.0, 1.0], [3.0, 2.0]])}
+    cube = xr.Dataset(values, coords={"p": ["u", "v"], "q": ["m", "n"]})
+    goals = {"a": "max", "b": "max"}
+    turned = cube.assign(b=cube["b"].transpose("q", "p"))
+    assert rc.distance_to_front(cube, goals, front=turned).equals(rc.distance_to_front(cube, goals, front=cube))
+    apart = cube.assign(b=("q", [2.0, 1.0]))
+    assert float(rc.distance_to_front(cube.isel(p=0, q=0), goals, front=apart)) == pytest.approx(0.0)

@@ -315,3 +315,12 @@ def test_a_long_table_is_looked_up_in_parts_with_the_same_answer():
     assert parts.identical(whole)
     with rc.set_options(memory="10 kB"), pytest.raises(MemoryLimitError, match=r"`at`.*give a table of fewer rows"):
         sweep.at(rows)
+
+
+@pytest.mark.parametrize(
+    "labels", [np.array(["TX2", "bad"]), xr.DataArray(["TX2", "bad"], dims="platform"), ["bad"], "bad"]
+)
+def test_labels_to_choose_that_are_not_there_are_told(labels):
+    sweep = rc.Sweep(rc.inputs("mnist", platforms=["TX2", "NCS2"]))
+    with pytest.raises(UnknownLabelError, match="`platform`: 'bad' is not known"):
+        sweep.sel(platform=labels)

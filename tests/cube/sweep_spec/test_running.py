@@ -169,6 +169,35 @@ def test_a_whole_cube_needs_a_file(spec):
         answer_sweep(spec('[inputs]\ntask = "mnist"\n'))
 
 
+def test_values_along_labels_of_a_dim_are_those_of_what_has_them(spec):
+    text = """
+[inputs]
+task = "mnist"
+platforms = ["TX2", "NCS2", "EdgeTPU"]
+[variables.price]
+dim = "device_class"
+values = [70, 400, 90]
+labels = ["TPU", "GPU", "VLIW"]
+[reduce]
+kind = "best"
+objective = "predicted_throughput"
+per = "device_class"
+where = { price = { max = 100 } }
+"""
+    answer = answer_sweep(spec(text)).result
+    assert dict(zip(answer.device_class.values.tolist(), answer.found.values.tolist(), strict=True)) == {
+        "GPU": False,
+        "TPU": True,
+        "VLIW": True,
+    }
+    for dim, message in (
+        ('"power"', r"`variables\.price\.dim`: expected a dim, or a name of its own, got 'power'"),
+        ('"predicted_latency"', r"got 'predicted_latency', which another variable has"),
+    ):
+        with pytest.raises(InvalidDataError, match=message):
+            answer_sweep(spec(text.replace('dim = "device_class"', f"dim = {dim}")))
+
+
 def test_values_along_a_dim_of_the_model_go_by_their_labels(spec):
     text = """
 [inputs]
