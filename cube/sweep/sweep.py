@@ -149,7 +149,7 @@ class Sweep:
             for dim, wanted in chosen.items():
                 if dim not in self.inputs.dims:
                     raise unknown_label("sel", dim, self.dims) from error
-                for label in [wanted] if isinstance(wanted, str | slice) else np.ravel(wanted):
+                for label in [wanted] if isinstance(wanted, slice) else np.ravel(wanted).tolist():
                     if dim in self.inputs.coords and label not in self.inputs[dim].values:
                         raise unknown_label(dim, label, self.inputs[dim].values) from error
             raise
