@@ -18,7 +18,7 @@ from roofcube.sweep.answers import best, counts, crossovers, lookup, pareto, qua
 from roofcube.sweep.cluster import ClusterEngine
 from roofcube.sweep.contexts.model_context import ModelContext
 from roofcube.sweep.contexts.stored import StoredContext
-from roofcube.wording import noun_of
+from roofcube.wording import noun_of, plain_values
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -149,7 +149,7 @@ class Sweep:
             for dim, wanted in chosen.items():
                 if dim not in self.inputs.dims:
                     raise unknown_label("sel", dim, self.dims) from error
-                for label in [wanted] if isinstance(wanted, slice) else np.ravel(wanted).tolist():
+                for label in [wanted] if isinstance(wanted, slice) else plain_values(np.asarray(wanted)):
                     if dim in self.inputs.coords and label not in self.inputs[dim].values:
                         raise unknown_label(dim, label, self.inputs[dim].values) from error
             raise
