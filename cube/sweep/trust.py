@@ -59,6 +59,7 @@ def trusted(context: Context, objectives: Iterable[str], where: Any, trust: str)
     impossible = (np.asarray(full_rank(whole_flags(quality), context.dims)) & bits) != 0
     if not impossible.any():
         return read, {"removed_by_trust": 0}
+    read = read.narrowed(())  # limits that have been read are the caller's own
     read.mask("trust", ~impossible)
     points = prod(context.sizes[dim] for dim, size in zip(context.dims, impossible.shape, strict=True) if size == 1)
     return read, {"removed_by_trust": int(impossible.sum()) * points}

@@ -100,7 +100,6 @@ class Where:
     def narrowed(self, cuts: Iterable[tuple[str, Array]]) -> Where:
         """Return the same limits for some indices of some dims."""
         narrower = self._copy()
-        narrower.by_limit = self.by_limit
         for dim, indices in cuts:
             narrower._cut(dim, indices)
         return narrower
@@ -108,8 +107,6 @@ class Where:
     def also(self, other: Where) -> Where:
         """Return the limits of both; of masks of the same variable both hold."""
         both = self.narrowed(other.kept.items())
-        both.by_limit = dict(self.by_limit)
-        both.masks = dict(self.masks)
         for name, limit in other.by_limit.items():
             output = _unlike(limit.name, both.masks) if limit.name in other.masks else limit.name
             if limit.name in other.masks:
@@ -120,7 +117,6 @@ class Where:
     def within(self, slices: Mapping[str, slice], dims: Sequence[str]) -> Where:
         """Return what is left of the limits in a block, in its own indices."""
         inside = self._copy()
-        inside.by_limit = self.by_limit
         for dim, kept in self.kept.items():
             cut = slices.get(dim)
             if cut is not None:
@@ -138,11 +134,14 @@ class Where:
 
     def without_limits(self) -> Where:
         """Return only what limits on labels leave."""
-        return self._copy()
+        unlimited = self._copy()
+        unlimited.by_limit = {}
+        return unlimited
 
     def _copy(self) -> Where:
         other = Where()
-        other.kept, other.by_label, other.masks = dict(self.kept), self.by_label, self.masks
+        other.kept, other.by_label = dict(self.kept), dict(self.by_label)
+        other.by_limit, other.masks = dict(self.by_limit), dict(self.masks)
         return other
 
     def tables(self, rank: int, dtype: str) -> dict[str, Array]:
