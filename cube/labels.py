@@ -37,6 +37,7 @@ __all__ = [
     "locate",
     "named_as_dims",
     "own_dims",
+    "own_labels",
     "rows_of",
     "whole_flags",
 ]
@@ -184,6 +185,17 @@ def own_dims(cube: xr.Dataset | xr.DataArray, table: pl.DataFrame) -> tuple[str,
     A dim of which the cube was cut to one label is still one; coordinates that only describe are none.
     """
     return tuple(dim for dim in _dims_of_users(cube) if dim in table.columns)
+
+
+def own_labels(cube: xr.Dataset | xr.DataArray) -> dict[str, Any]:
+    """Return the label to which a cube was cut along each dim of the user's own.
+
+    Examples
+    --------
+    >>> own_labels(xr.Dataset(coords={"batch": 8, "context": 128, "phase": ["prefill", "decode"]}))
+    {'context': 128}
+    """
+    return {dim: cube[dim].item() for dim in _dims_of_users(cube) if not cube[dim].ndim}
 
 
 def _dims_of_users(cube: xr.Dataset | xr.DataArray) -> list[str]:

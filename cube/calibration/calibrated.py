@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -16,15 +17,16 @@ from roofcube.calibration.fitting.families import fit, one_thread
 from roofcube.calibration.measured import INTERVAL, measured
 from roofcube.calibration.parameters import parameter_table
 from roofcube.calibration.residuals import residual_table
-from roofcube.calibration.rows import canonical_keys, indexed_rows
+from roofcube.calibration.rows import LABELS, canonical_keys, canonical_label, indexed_rows, typed_columns
 from roofcube.calibration.saved.storage import read_fitted, write_fitted
 from roofcube.calibration.suggestion import suggest
 from roofcube.calibration.tabulation import tabulate
 from roofcube.calibration.trust import statuses, trust_table
+from roofcube.datasets import canonical
 from roofcube.datasets.forks import check_not_forked
 from roofcube.datasets.forms.table_forms import as_table
-from roofcube.errors import InvalidDataError
-from roofcube.labels import locate, named_as_dims, own_dims
+from roofcube.errors import InvalidDataError, check_kind
+from roofcube.labels import locate, named_as_dims, own_dims, own_labels
 from roofcube.measured.named import inputs_beside
 from roofcube.measured.rows import averaged_repeats, measurement_rows
 from roofcube.model.offered import as_product, at_offers, is_offered
@@ -33,6 +35,7 @@ from roofcube.vocabulary import BOUNDS
 from roofcube.wording import counted, noun_of
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from os import PathLike
 
 
@@ -40,6 +43,11 @@ __all__ = ["Calibration", "calibrate", "load_calibration"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 MISTAKES = "taken for mistakes: {}, far from what the others say (`rows` tells how far)"
+# columns that predict adds to the rows
+ANSWER = (
+    "predicted_throughput", "low", "high", "predicted_latency", "power", "predicted_energy", "bound", "status",
+    "reason",
+)  # fmt: skip
 REPEATS = 3  # runs from which a configuration was repeated; of two that differ nothing says which set-up is meant
 ALIKE = 1.1  # two runs of which neither is faster by this factor do not differ
 
@@ -60,7 +68,8 @@ def calibrate(measurements: Any, *, inputs: xr.Dataset | None = None) -> Calibra
     inputs : Dataset, optional
         Facts of platforms and networks that no collection knows by name, as `roofcube.inputs` gives them. A platform
         without facts is taken as fast as it was seen to be, with headroom, and its status says so. Of dims of their own
-        that the measurements have a column of, such as a context, one label: its rows are calibrated on.
+        that the measurements have a column of, such as a context, one label: its rows are calibrated on. A platform or
+        network of theirs is the one that the rows name, whatever else is spelt alike.
 
     Returns
     -------
@@ -103,14 +112,30 @@ def calibrate(measurements: Any, *, inputs: xr.Dataset | None = None) -> Calibra
     wrong one is overruled. Intervals are conformal: they come from errors on networks left out
     (Vovk et al., Algorithmic Learning in a Random World, 2005), wider where no network of the kin was measured.
     """
-    table = averaged_repeats(_rows_of_inputs(measurement_rows(measurements), inputs), least=REPEATS, alike=ALIKE)
-    data = measured(table.drop("row", strict=False), facts_of(inputs_beside(table, {}) if inputs is None else inputs))
+    _check_inputs(inputs)
+    numbered = measurement_rows(measurements).drop("row", strict=False).with_row_index("row")
+    table = _rows_of_inputs(numbered, inputs)
+    table = table.with_columns(canonical_keys(table, _labels_of(inputs), what="measurements"))
+    table = averaged_repeats(table, least=REPEATS, alike=ALIKE)
+    data = measured(table, facts_of(inputs_beside(table, {}) if inputs is None else inputs))
     if not data.usable.any():
         reasons = ", ".join(sorted(set(data.reason.tolist()))) or "the table is empty"
         msg = f"`measurements`: expected rows to calibrate on, got none that can be used; fix the rows ({reasons})"
         raise InvalidDataError(msg)
     with one_thread():
-        return Calibration(data.facts, data, fit(data))
+        return Calibration(data.facts, data, fit(data), own_labels={} if inputs is None else own_labels(inputs))
+
+
+def _check_inputs(inputs: object) -> None:
+    if inputs is not None:
+        check_kind("inputs", inputs, xr.Dataset, do="make them with `roofcube.inputs`")
+
+
+def _labels_of(inputs: xr.Dataset | None) -> dict[str, list[str]]:
+    """Return the labels of inputs, by the column that names them."""
+    if inputs is None:
+        return {}
+    return {name: np.atleast_1d(inputs[name].to_numpy()).tolist() for name in LABELS if name in inputs.coords}
 
 
 def _rows_of_inputs(table: pl.DataFrame, inputs: xr.Dataset | None) -> pl.DataFrame:
@@ -130,11 +155,15 @@ def _rows_of_inputs(table: pl.DataFrame, inputs: xr.Dataset | None) -> pl.DataFr
         raise InvalidDataError(msg)
     here = locate(inputs, table, dims=own).mask
     if not here.all():
-        told = ", ".join(f"{dim} {inputs[dim].item()!r}" for dim in own)
+        told = _told({dim: inputs[dim].item() for dim in own})
         out = int((~here).sum())
         msg = f"{out} of {_rows(table.height)} {'is' if out == 1 else 'are'} left out: `inputs` are those of {told}"
         warnings.warn(msg, UserWarning, stacklevel=3)
     return table.filter(pl.Series(here))
+
+
+def _told(labels: dict[str, Any]) -> str:
+    return ", ".join(f"{dim} {label!r}" for dim, label in labels.items())
 
 
 def _rows(count: int) -> str:
@@ -161,7 +190,7 @@ def load_calibration(path: str | PathLike[str]) -> Calibration:
     <roofcube.Calibration> 72 of 72 rows, 1 family
     """
     kept = read_fitted(path)
-    return Calibration(kept.facts, kept.data, kept.engine, kept.name, kept.stored_scores)
+    return Calibration(kept.facts, kept.data, kept.engine, kept.name, kept.stored_scores, kept.own_labels)
 
 
 class Calibration(Fitted):
@@ -179,6 +208,8 @@ class Calibration(Fitted):
         Label along the dim `assumptions`.
     stored_scores : dict, optional
         Errors on rows left out, where they came with a file.
+    own_labels : dict
+        The label along each dim of your own, such as a context, that its rows are of.
 
     Examples
     --------
@@ -204,7 +235,8 @@ class Calibration(Fitted):
         ----------
         table : table or Dataset
             Rows (polars, pandas, dict of columns, file) with platform, mode, precision, topology, pruning_percent and
-            batch, measured or not; or labelled inputs.
+            batch, measured or not; or labelled inputs. Rows of another label than those calibrated on, along a dim of
+            your own to which the inputs were cut, are refused.
         level : float, optional
             Share of measurements that the interval is to hold; None leaves the interval out, which is faster.
         inputs : Dataset, optional
@@ -221,7 +253,8 @@ class Calibration(Fitted):
         Raises
         ------
         InvalidDataError
-            If the level is not between 0 and 1.
+            If the level is not between 0 and 1, a number of the rows is none, or one of their columns has a name that
+            the result needs.
         UnknownLabelError
             If a key column is missing.
 
@@ -241,23 +274,47 @@ class Calibration(Fitted):
         >>> calibration.predict(wanted, level=None).select("batch", "status").rows()
         [(4, 'interpolates'), (800, 'extrapolates')]
         """
-        if level is not None and not 0.0 < level < 1.0:
-            msg = f"`level`: expected a share between 0 and 1, got {level!r}; use 0.9 for 90 %"
-            raise InvalidDataError(msg)
+        _check_level(level)
+        _check_inputs(inputs)
         if isinstance(table, xr.Dataset):
             return table.assign(self.tables(table, level=level).data_vars)
         table = as_table(table, what="table")
-        keys = canonical_keys(table)
+        _check_free(table.columns)
+        keys = canonical_keys(table, self._labels(inputs))
+        own = self._own_labels(inputs)
+        elsewhere = _elsewhere(table, own)
         inputs = self._beside(keys) if inputs is None else inputs
         rows = indexed_rows(keys, self.facts if inputs is None else self.facts_with(inputs))
+        rows = replace(rows, network=np.where(elsewhere.is_null(), rows.network, -1))
         interval = np.full(len(rows), np.nan)
         if INTERVAL in table.columns:
-            interval = table[INTERVAL].cast(pl.Float64).fill_null(float("nan")).to_numpy()
+            interval = typed_columns(table, [INTERVAL], what="table")[INTERVAL].fill_null(float("nan")).to_numpy()
         columns = self.columns(rows, interval, level)
-        verdict = statuses(self.engine, self.reach, rows, self.engine.flows(rows, interval))
+        status, reason = statuses(self.engine, self.reach, rows, self.engine.flows(rows, interval))
+        reason = elsewhere.zip_with(elsewhere.is_not_null(), reason)
+        if any(own[dim] != label for dim, label in self.own_labels.items()):
+            doubt = pl.lit(f"calibrated on rows of {_told(self.own_labels)}")
+            doubts = pl.concat_str(doubt, reason, separator="; ", ignore_nulls=True)
+            reason = pl.select(reason=pl.when(status == "refused").then(reason).otherwise(doubts)).to_series()
+            status = status.replace("interpolates", "extrapolates")
         flags = columns.pop("bound")
         values = [pl.Series(name, values).fill_nan(None) for name, values in columns.items()]
-        return table.with_columns(*values, _named(flags), *verdict)
+        return table.with_columns(*values, _named(flags), status, reason)
+
+    def _labels(self, inputs: xr.Dataset | None) -> dict[str, list[str]]:
+        """Return the labels that win before what they are other spellings of: measured, of inputs, known beside."""
+        machines, networks, given = self.facts.hardware.values(), self.facts.networks.values(), _labels_of(inputs)
+        labels = {}
+        for name in LABELS:
+            known = dict.fromkeys(getattr(one, name) for one in (networks if name == "topology" else machines))
+            beside = [label for label in known if canonical(name, label) != label]
+            seen = self.data.table[name].drop_nulls().unique(maintain_order=True).to_list()
+            labels[name] = [*seen, *given.get(name, ()), *beside]
+        return labels
+
+    def _own_labels(self, inputs: xr.Dataset | None) -> dict[str, Any]:
+        """Return the labels that rows are of along dims of the user's own: those of the inputs, else as calibrated."""
+        return self.own_labels | ({} if inputs is None else own_labels(inputs))
 
     # what can be trusted ------------------------------------------------------------------------------------------
 
@@ -273,9 +330,10 @@ class Calibration(Fitted):
         Returns
         -------
         DataFrame
-            `row` (place in the given table), the keys, `family`, `measured_throughput` and `predicted_throughput`
-            [1/s], `measured_over_predicted`, `used` (false for what is left out by rule or taken for a mistake) and
-            `why`: the rule, or by how much the row is off and which slip is of that size; null of rows as expected.
+            `row` (place in the given table; of averaged repeats the first), the keys, `family`, `measured_throughput`
+            and `predicted_throughput` [1/s], `measured_over_predicted`, `used` (false for what is left out by rule or
+            taken for a mistake) and `why`: the rule, or by how much the row is off and which slip is of that size; null
+            of rows as expected.
         """
         return residual_table(self)
 
@@ -330,8 +388,10 @@ class Calibration(Fitted):
         platform : str, optional
             A platform, calibrated or brand-new; all calibrated ones where not given.
         candidates : table, optional
-            What can be measured and matters: platform, mode, precision, topology, pruning_percent, batch. Default: the
-            networks and batches that were calibrated, on every mode and precision of the platform.
+            What can be measured and matters: platform, mode, precision, topology, pruning_percent, batch. Those of
+            which no facts are known, and those without a whole batch, are left out with a warning. Default: the
+            networks and batches that were calibrated, on every mode and precision of the platform. Of more than 400
+            that are left to measure, 400 drawn evenly are compared.
         inputs : Dataset, optional
             Facts of a platform or of networks that no collection knows by name.
 
@@ -339,15 +399,16 @@ class Calibration(Fitted):
         -------
         DataFrame
             platform, mode, precision, topology, pruning_percent, batch, in the order to measure, and
-            `expected_error_percent`, the typical error of all candidates once this row and those before it are
-            measured. Fewer than `n` rows where fewer are left to measure; none, with a warning, where all were.
+            `expected_error_percent`, the typical error of all candidates (of more than 400, of those compared) once
+            this row and those before it are measured. Fewer than `n` rows where fewer are left to measure; none, with a
+            warning, where all were.
 
         Raises
         ------
         UnknownLabelError
             If the platform has no facts.
         InvalidDataError
-            If `n` is less than 1, or if no candidate is known.
+            If `n` is no whole number of at least 1, or if no candidate is known.
 
         Examples
         --------
@@ -356,8 +417,15 @@ class Calibration(Fitted):
         >>> calibration.suggest(2, platform="NCS2").select("topology", "pruning_percent", "batch").height
         2
         """
+        _check_inputs(inputs)
+        labels = self._labels(inputs)
+        if platform is not None:
+            check_kind("platform", platform, str, do="name one, or leave it out for all that were calibrated")
+            platform = canonical_label("platform", platform, labels["platform"])
         if candidates is not None:
-            candidates = canonical_keys(as_table(candidates, what="candidates"))
+            table = as_table(candidates, what="candidates")
+            keys = canonical_keys(table, labels, what="candidates")
+            candidates = keys.with_columns(_elsewhere(table, self._own_labels(inputs)))
         if inputs is None:
             named = pl.DataFrame({"platform": [platform]}, schema={"platform": pl.String})
             inputs = self._beside(named if candidates is None else candidates)
@@ -396,6 +464,7 @@ class Calibration(Fitted):
         (True, True)
         """
         check_not_forked()
+        _check_level(level)
         if is_offered(inputs):
             return at_offers(tabulate(self, as_product(inputs), level), inputs)
         return tabulate(self, inputs, level)
@@ -451,6 +520,29 @@ class Calibration(Fitted):
                 *([MISTAKES.format(_rows(int(self.mistaken.sum())))] if self.mistaken.any() else []),
             ],
         )
+
+
+def _elsewhere(table: pl.DataFrame, own: dict[str, Any]) -> pl.Series:
+    """Say of rows why they are not of some labels along dims of the user's own; null where they are."""
+    why = f"not of {_told(own)}: calibrate such rows by themselves"
+    here = locate(xr.Dataset(coords=own), table, dims=[*own]).mask.tolist()
+    return pl.Series("reason", [None if one else why for one in here], dtype=pl.String)
+
+
+def _check_level(level: object) -> None:
+    number = isinstance(level, int | float | np.number) and not isinstance(level, bool)
+    if level is not None and not (number and 0.0 < level < 1.0):  # type: ignore[operator]
+        msg = f"`level`: expected a share between 0 and 1, got {level!r}; use 0.9 for 90 %"
+        raise InvalidDataError(msg)
+
+
+def _check_free(columns: Collection[str]) -> None:
+    """Raise where the user's own columns have names that predictions need."""
+    taken = [name for name in ANSWER if name in columns]
+    if taken:
+        listed = ", ".join(map(repr, taken))
+        msg = f"`table`: expected no column of a name that predict needs, got {listed}; rename it, or drop it"
+        raise InvalidDataError(msg)
 
 
 def _named(flags: Array) -> pl.Series:

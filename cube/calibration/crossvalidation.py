@@ -57,6 +57,11 @@ FAMILY = "device family never seen"
 TOLERANT = "network, limit plus the noise of a measurement"
 CAUTIOUS = "network, throughput times the chance to hold the limit"
 NEAR = 1.25
+COVERAGE = {
+    "level_percent": pl.Float64, "family": pl.String, "rows": pl.Int64, "rows_covered_percent": pl.Float64,
+    "standard_error_percent": pl.Float64, "configurations": pl.Int64,
+    "configurations_half_covered_percent": pl.Float64, "half_width": pl.Float64,
+}  # fmt: skip
 # what is new to a calibration → the scheme that measured what to expect of it
 NEW = {
     "network, other widths of it measured": STRICT,
@@ -362,10 +367,11 @@ def coverage_table(data: Measured, levels: tuple[float, ...] = (0.8, 0.9)) -> pl
         `level_percent`, `family`, `rows`, `rows_covered_percent`, `standard_error_percent` (of that, with networks as
         the units: what another choice of as many networks would change), `configurations`,
         `configurations_half_covered_percent` (those with at least half their rows inside), `half_width` (median
-        factor: ×/÷).
+        factor: ×/÷). No line where no network can be left out, as of one network.
     """
     error, half = held_out_intervals(data, levels)
-    return pl.DataFrame([line for level in levels for line in _coverage_lines(data, error, half[level], level)])
+    lines = [line for level in levels for line in _coverage_lines(data, error, half[level], level)]
+    return pl.DataFrame(lines, schema=COVERAGE)
 
 
 def held_out_intervals(data: Measured, levels: tuple[float, ...]) -> tuple[Array, dict[float, Array]]:
@@ -415,7 +421,7 @@ def _scores_elsewhere(data: Measured, models: Mapping[str, FamilyModel]) -> dict
 
 def _coverage_lines(data: Measured, error: Array, half: Array, level: float) -> Iterator[dict[str, Any]]:
     there, family = np.isfinite(error), data.rows.family()
-    for name in [ALL, *dict.fromkeys(family[there].tolist())]:
+    for name in [ALL, *dict.fromkeys(family[there].tolist())] if there.any() else []:
         mask = there if name == ALL else there & (family == name)
         inside = error[mask] <= half[mask]
         _, place = np.unique(data.rows.configuration()[mask], return_inverse=True)
@@ -453,13 +459,15 @@ def cached_error_table(data: Measured) -> pl.DataFrame:
 
 def cached_coverage_table(data: Measured) -> pl.DataFrame:
     """Return `coverage_table`, cached like the errors."""
-    return _cached("coverage", data, coverage_table)
+    return _cached("coverage", data, coverage_table, schema=COVERAGE)
 
 
-def _cached(what: str, data: Measured, compute: Callable[[Measured], pl.DataFrame]) -> pl.DataFrame:
+def _cached(
+    what: str, data: Measured, compute: Callable[[Measured], pl.DataFrame], *, schema: dict[str, Any] | None = None
+) -> pl.DataFrame:
     path = cache_folder("calibration") / f"{what}-{_cache_key(data)}.json"
     try:
-        return pl.DataFrame(json.loads(path.read_text(encoding="utf-8")), infer_schema_length=None)
+        return pl.DataFrame(json.loads(path.read_text(encoding="utf-8")), schema=schema, infer_schema_length=None)
     except (OSError, ValueError):
         pass
     table = compute(data)

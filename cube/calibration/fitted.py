@@ -44,6 +44,8 @@ class Fitted:
         What was fitted.
     name : str
         Its label along the dim `assumptions`.
+    own_labels : dict
+        The label along each dim of the user's own, such as a context, that its rows are of.
     """
 
     facts: Facts
@@ -51,6 +53,7 @@ class Fitted:
     engine: FittedFamilies
     name: str = "calibrated"
     stored_scores: dict[str, Scores] | None = field(default=None, repr=False)
+    own_labels: dict[str, Any] = field(default_factory=dict)
 
     def columns(self, rows: IndexedRows, interval: Array, level: float | None) -> dict[str, Array]:
         """Predict rows given as indices, each distinct one once; NaN (for the flag `bound`: none) where refused."""

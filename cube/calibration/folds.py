@@ -8,7 +8,8 @@ import numpy as np
 
 from roofcube.calibration.facts import Facts
 from roofcube.calibration.measured import Measured, measured
-from roofcube.calibration.rows import canonical_keys, indexed_rows
+from roofcube.calibration.rows import indexed_rows
+from roofcube.labels import KEY_COLUMNS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -86,4 +87,4 @@ def fold_rows(data: Measured, kept: Array, out: Array) -> tuple[Measured, Indexe
         return data.take(kept), data.rows.take(out)
     facts = Facts({key: one for key, one in data.facts.hardware.items() if one.stated}, data.facts.networks)
     fold = measured(data.table[kept].drop("row"), facts)
-    return fold, indexed_rows(canonical_keys(data.table[out]), fold.facts)
+    return fold, indexed_rows(data.table[out].select(KEY_COLUMNS), fold.facts)

@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from roofcube.calibration.facts import Facts, guessed
-from roofcube.calibration.rows import IndexedRows, canonical_keys, indexed_rows
+from roofcube.calibration.rows import IndexedRows, indexed_rows, key_columns
 from roofcube.errors import InvalidDataError
 from roofcube.labels import KEY_COLUMNS
 
@@ -38,7 +38,7 @@ class Measured:
     Attributes
     ----------
     table : DataFrame
-        The rows as given, with `row` (place in the given table).
+        The rows as given, with `row` (place in the given table; of averaged repeats the first).
     seconds : array
         ln of the seconds per batch.
     power : array
@@ -104,7 +104,8 @@ def measured(measurements: pl.DataFrame, facts: Facts) -> Measured:
     Parameters
     ----------
     measurements : DataFrame
-        Columns of `load_measurements`; the keys are needed, and `throughput_compute_per_s` or `latency_compute_s`.
+        Columns of `load_measurements`; the keys are needed, in canonical labels, and `throughput_compute_per_s` or
+        `latency_compute_s`; `row` where rows were left out or averaged before.
     """
     if not {RATE, LATENCY} & set(measurements.columns):
         msg = (
@@ -112,8 +113,9 @@ def measured(measurements: pl.DataFrame, facts: Facts) -> Measured:
             "second or in seconds per batch"
         )
         raise InvalidDataError(msg)
-    keys = canonical_keys(measurements)
-    table = _with_throughput(measurements.with_columns(keys).with_row_index("row"))
+    keys = key_columns(measurements, what="measurements")
+    table = measurements if "row" in measurements.columns else measurements.with_row_index("row")
+    table = _with_throughput(table.with_columns(keys))
     facts = guessed(table, facts)
     rows = indexed_rows(keys, facts)
     rate = table[RATE].cast(pl.Float64).fill_null(float("nan")).to_numpy()

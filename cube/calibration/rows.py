@@ -3,25 +3,41 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
 
-from roofcube.datasets import canonical
+from roofcube.datasets import canonical, schema
+from roofcube.datasets.forms.faults import Fault, check_no_faults
+from roofcube.datasets.forms.fields import Kind, kind_of, read_column
+from roofcube.datasets.forms.reading import hints_of
 from roofcube.errors import unknown_label
 from roofcube.labels import KEY_COLUMNS
 from roofcube.vocabulary import HARDWARE_DIMS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Mapping
 
     from roofcube.calibration.facts import Facts, Machine, NetworkTotals
 
-__all__ = ["IndexedRows", "batches", "canonical_keys", "distinct", "indexed_rows"]
+__all__ = [
+    "LABELS",
+    "IndexedRows",
+    "batches",
+    "canonical_keys",
+    "canonical_label",
+    "distinct",
+    "indexed_rows",
+    "key_columns",
+    "typed_columns",
+]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 LARGEST_BATCH = float(1 << 53)
+LABELS = ("platform", "mode", "precision", "topology")
+NUMBER = Kind(float, nullable=True, choices=(), bounds=(), label=False)
 
 
 @dataclass(frozen=True)
@@ -66,8 +82,45 @@ class IndexedRows:
         return code
 
 
-def canonical_keys(table: pl.DataFrame) -> pl.DataFrame:
-    """Return the key columns of a table in canonical labels; a missing mode and pruning are the default and 100."""
+def canonical_keys(
+    table: pl.DataFrame, own: Mapping[str, Collection[str]] = MappingProxyType({}), *, what: str = "table"
+) -> pl.DataFrame:
+    """Return the key columns of a table in canonical labels; a missing mode and pruning are the default and 100.
+
+    Parameters
+    ----------
+    table : DataFrame
+    own : mapping
+        Labels of a column that win before the canonical ones that they are other spellings of, the first ones first.
+    what : str
+        The argument, for errors.
+    """
+    keys = key_columns(table, what=what)
+    names = {}
+    for name in LABELS:
+        spelt = _spellings(name, own.get(name, ()))
+        labels = keys[name].unique().drop_nulls().to_list()
+        names[name] = pl.col(name).replace({label: _canonical(name, label, spelt) for label in labels})
+    return keys.with_columns(**names)
+
+
+def canonical_label(column: str, label: str, own: Collection[str]) -> str:
+    """Return the canonical name of a label as `canonical_keys` does."""
+    return _canonical(column, label, _spellings(column, own))
+
+
+def _spellings(column: str, own: Collection[str]) -> dict[str, str]:
+    """Return the labels of one's own by themselves and, as `locate` has it, by their canonical names."""
+    return {canonical(column, label): label for label in reversed([*own])} | {label: label for label in own}
+
+
+def _canonical(column: str, label: str, spelt: Mapping[str, str]) -> str:
+    name = canonical(column, label)
+    return spelt.get(label, spelt.get(name, name))
+
+
+def key_columns(table: pl.DataFrame, *, what: str) -> pl.DataFrame:
+    """Return the key columns of a table in their types, labels as they are."""
     if "pruning_percent" not in table.columns and "pruning" in table.columns:
         table = table.rename({"pruning": "pruning_percent"})
     if "mode" not in table.columns:
@@ -79,25 +132,36 @@ def canonical_keys(table: pl.DataFrame) -> pl.DataFrame:
             raise unknown_label(
                 "column", name, table.columns, do=f"a table to calibrate or predict has {', '.join(KEY_COLUMNS)}"
             )
-    names = {
-        column: pl.col(column)
-        .cast(pl.String)
-        .replace({label: canonical(column, label) for label in _label_texts(table[column])})
-        for column in ("platform", "mode", "precision", "topology")
-    }
-    return table.select(
-        **names, pruning_percent=pl.col("pruning_percent").cast(pl.Float64), batch=batches(pl.col("batch"))
-    )
+    return typed_columns(table, KEY_COLUMNS, what=what).with_columns(batches(pl.col("batch")))
+
+
+def typed_columns(table: pl.DataFrame, names: Collection[str], *, what: str) -> pl.DataFrame:
+    """Return columns of labels and numbers in their types, text read as that of measurements.
+
+    Raises
+    ------
+    InvalidDataError
+        If a value is none, naming row (from 0) and column.
+    """
+    hints = hints_of(schema.Measurement)
+    columns: list[pl.Series] = []
+    faults: list[Fault] = []
+    for name in names:
+        column, kind = table[name], kind_of(hints[name])
+        kind = kind._replace(choices=(), nullable=True) if kind.type is str else NUMBER
+        plain = column.dtype.is_numeric() if kind is NUMBER else column.dtype == pl.String
+        if not plain and column.dtype != pl.Null:
+            column, wrong = read_column(column, kind)
+            faults += [Fault(row, name, text) for row, text in wrong]
+        columns.append(column.cast(kind.dtype))
+    check_no_faults(faults, source=f"`{what}`", header=0)
+    return pl.DataFrame(columns)
 
 
 def batches(column: pl.Expr) -> pl.Expr:
     """Return batches as numbers; null where no float is that number."""
     values = column.cast(pl.Float64)
     return pl.when(values.is_finite() & (values <= LARGEST_BATCH)).then(values)
-
-
-def _label_texts(column: pl.Series) -> Iterable[str]:
-    return [str(label) for label in column.unique().to_list() if label is not None]
 
 
 def distinct(*columns: Array) -> tuple[Array, Array]:

@@ -15,12 +15,11 @@ from roofcube.calibration.fitting.family import prior_from
 from roofcube.calibration.fitting.law import features, log_time
 from roofcube.calibration.fitting.least_squares import GROUP_DEVIATION
 from roofcube.calibration.fitting.residual import KERNEL, covariance, kernel_inputs
-from roofcube.calibration.measured import TOO_MANY
-from roofcube.calibration.rows import IndexedRows, canonical_keys, indexed_rows
-from roofcube.datasets import canonical
-from roofcube.datasets.forms.table_forms import as_table
+from roofcube.calibration.measured import NO_HARDWARE, NO_NETWORK, TOO_MANY
+from roofcube.calibration.rows import IndexedRows, indexed_rows
 from roofcube.errors import InvalidDataError, unknown_label
-from roofcube.labels import KEY_COLUMNS
+from roofcube.labels import KEY_COLUMNS, own_labels
+from roofcube.wording import counted, with_thousands
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -41,6 +40,8 @@ ENOUGH = 0.02
 # median of |error| of a normal deviate
 MEDIAN = 0.6745
 MOST_CANDIDATES = 400
+NO_BATCH = "batch must be a whole number of at least 1"
+SHOWN = 3  # names of what is left out for one reason
 
 
 def suggest(
@@ -48,56 +49,120 @@ def suggest(
     n: int,
     *,
     platform: str | None,
-    candidates: Any,
+    candidates: pl.DataFrame | None,
     inputs: xr.Dataset | None,
 ) -> pl.DataFrame:
-    """See `Calibration.suggest`.
+    """See `Calibration.suggest`; labels are canonical, and candidates say by `reason` why they cannot be measured.
 
     Notes
     -----
     Greedy: each step takes the row after which the mean log deviation of all candidates is smallest. For a family
     without rows the mean is also over draws from the prior that the other families teach.
     """
-    if n < 1:
-        msg = f"`n`: expected at least 1, got {n!r}; say how many configurations you can measure"
+    if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 1:
+        msg = f"`n`: expected a whole number of at least 1, got {n!r}; say how many configurations you can measure"
         raise InvalidDataError(msg)
     facts = calibration.facts_with(inputs)
-    if candidates is None:
-        table = _default(calibration, facts, platform)
-    else:
-        table = canonical_keys(as_table(candidates, what="candidates"))
+    table = _default(calibration, facts, platform) if candidates is None else candidates
     if candidates is not None and platform is not None:
-        table = table.filter(pl.col("platform") == canonical("platform", platform))
+        table = table.filter(pl.col("platform") == platform)
     rows = indexed_rows(table, facts)
-    known = np.flatnonzero(rows.known & (rows.batch > 0))
-    if not len(known):
-        msg = "`candidates`: expected known platforms and networks, got none; give their facts with inputs="
-        raise InvalidDataError(msg)
-    if len(known) > MOST_CANDIDATES:
-        known = known[np.unique(np.linspace(0, len(known) - 1, MOST_CANDIDATES).astype(int))]
-    table, rows = table[known], rows.take(known)
-    taken = _measured_rows(calibration, table)
-    if taken.all():
-        msg = f"`candidates`: all {len(taken)} were measured, nothing is left; give other networks or batches"
-        warnings.warn(msg, UserWarning, stacklevel=3)
+    known = _known(table, rows, given=candidates is not None)
+    taken = _measured_rows(calibration, table[known])
+    labels = {} if inputs is None else own_labels(inputs)
+    if any(labels.get(dim, label) != label for dim, label in calibration.own_labels.items()):
+        taken = np.zeros_like(taken)  # what was measured is of other labels
+    compared, taken = _compared(known, taken, given=candidates is not None)
+    table, rows = table[compared], rows.take(compared)
     with one_thread():
         beliefs = _beliefs(calibration, rows)
         chosen, errors = _greedy(beliefs, n, taken)
     batch = pl.col("batch").cast(pl.Int64)
-    return table[chosen].with_columns(batch, expected_error_percent=pl.Series(errors, dtype=pl.Float64))
+    chosen_rows = table[chosen].select(KEY_COLUMNS)
+    return chosen_rows.with_columns(batch, expected_error_percent=pl.Series(errors, dtype=pl.Float64))
+
+
+def _known(table: pl.DataFrame, rows: IndexedRows, *, given: bool) -> Array:
+    """Return the places of candidates that can be compared, each once; tell of others of those `given`."""
+    reason = _reasons(table, rows)
+    known, told = np.flatnonzero(reason == ""), _left_out(table, reason)
+    if not len(known):
+        why = f" ({told})" if told else ""
+        msg = f"`candidates`: expected known platforms and networks, got none{why}; give their facts with inputs="
+        raise InvalidDataError(msg)
+    if given and told:
+        out = table.height - len(known)
+        msg = f"`candidates`: {out} of {counted(table.height, 'row')} {'is' if out == 1 else 'are'} left out: {told}"
+        warnings.warn(msg, UserWarning, stacklevel=4)
+    first = table[known].select(pl.struct(KEY_COLUMNS).is_first_distinct()).to_series()
+    result: Array = known[first.to_numpy()]
+    return result
+
+
+def _compared(known: Array, taken: Array, *, given: bool) -> tuple[Array, Array]:
+    """Return the places that are compared, those left to measure first, and which were measured."""
+    free, seen = known[~taken], known[taken]
+    if not len(free):
+        msg = f"`candidates`: all {len(seen)} were measured, nothing is left; give other networks or batches"
+        warnings.warn(msg, UserWarning, stacklevel=4)
+    if given and len(free) > MOST_CANDIDATES:
+        msg = (
+            f"`candidates`: {with_thousands(len(free))} are left to measure, of which {MOST_CANDIDATES} drawn evenly "
+            "are compared; give fewer to compare each"
+        )
+        warnings.warn(msg, UserWarning, stacklevel=4)
+    some = _evenly(free, MOST_CANDIDATES)
+    compared = np.sort(np.concatenate([some, _evenly(seen, MOST_CANDIDATES - len(some))]))
+    return compared, np.isin(compared, seen)
+
+
+def _reasons(table: pl.DataFrame, rows: IndexedRows) -> Array:
+    """Say of candidates why they cannot be measured or compared; empty where they can."""
+    reason = np.full(len(rows), "", dtype=object)
+    # later rules are the stronger ones
+    reason[~((rows.batch >= 1) & (rows.batch == np.round(rows.batch)))] = NO_BATCH
+    reason[rows.network < 0] = NO_NETWORK
+    reason[rows.hardware < 0] = NO_HARDWARE
+    if "reason" in table.columns:
+        elsewhere = table["reason"].is_not_null().to_numpy()
+        reason[elsewhere] = table["reason"].filter(elsewhere).to_numpy()
+    return reason
+
+
+def _left_out(table: pl.DataFrame, reason: Array) -> str:
+    """Say why candidates are left out, naming what is not known of them."""
+    naming = {
+        NO_HARDWARE: ("platform", "mode", "precision"),
+        NO_NETWORK: ("topology", "pruning_percent"),
+        NO_BATCH: ("batch",),
+    }
+    parts = []
+    for why in dict.fromkeys(reason[reason != ""].tolist()):
+        texts = []
+        if why in naming:
+            names = table.filter(pl.Series(reason == why)).select(naming[why]).unique(maintain_order=True).rows()
+            texts = [" ".join(f"{one:g}" if isinstance(one, float) else str(one) for one in name) for name in names]
+        shown = ", ".join(texts[:SHOWN]) + (", …" if len(texts) > SHOWN else "")
+        parts.append(f"{shown}: {why}" if shown else why)
+    return "; ".join(parts)
+
+
+def _evenly(places: Array, most: int) -> Array:
+    """Return at most so many of them, drawn evenly."""
+    if len(places) <= most:
+        return places
+    some: Array = places[np.unique(np.linspace(0, len(places) - 1, most).astype(int))]
+    return some
 
 
 def _default(calibration: Fitted, facts: Facts, platform: str | None) -> pl.DataFrame:
     """List what was calibrated, networks and batches, for all modes and precisions of the platforms."""
     usable = calibration.data.take(np.flatnonzero(calibration.data.usable))
-    if platform is None:
-        machines = [usable.rows.machines[one] for one in np.unique(usable.rows.hardware).tolist()]
-    else:
-        name = canonical("platform", platform)
-        machines = [one for one in facts.hardware.values() if one.platform == name]
-        if not machines:
-            known = dict.fromkeys(one.platform for one in facts.hardware.values())
-            raise unknown_label("platform", platform, known, do="give a new platform's peak and bandwidth with inputs=")
+    platforms = set(usable.table["platform"]) if platform is None else {platform}
+    machines = [one for one in facts.hardware.values() if one.platform in platforms]
+    if not machines:
+        known = dict.fromkeys(one.platform for one in facts.hardware.values())
+        raise unknown_label("platform", platform, known, do="give a new platform's peak and bandwidth with inputs=")
     networks = usable.table.select("topology", "pruning_percent").unique(maintain_order=True)
     family = usable.rows.family()
     lines = []

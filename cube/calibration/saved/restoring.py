@@ -33,7 +33,7 @@ from roofcube.labels import KEY_COLUMNS
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-__all__ = ["PLAIN_TYPES", "fitted_of"]
+__all__ = ["PLAIN_LABELS", "PLAIN_TYPES", "fitted_of"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 Record = TypeVar("Record", Machine, NetworkTotals, Kernel)
@@ -46,6 +46,7 @@ PLAIN_TYPES: dict[str, Any] = {
         *(pl.Int8, pl.Int16, pl.Int32, pl.Int64, pl.UInt8, pl.UInt16, pl.UInt32, pl.UInt64),
     )
 }
+PLAIN_LABELS = (str, bool, int, float)
 COUNT = len(PARAMETERS)
 # what is divided by, or whose logarithm is taken; of networks, where rows of them are used
 POSITIVE = {
@@ -173,7 +174,16 @@ def fitted_of(document: dict[str, Any]) -> Fitted:
     fill = whole["fill"]
     pipeline = PipelineFill(fill["inputs"].number(0.0), fill["errors"].numbers(None, least=0.0))
     scores = {name: _scores(one) for name, one in _of_each(whole["scores"], hardware)}
-    return Fitted(data.facts, data, FittedFamilies(families, power, pipeline), whole["name"].text(), scores)
+    engine = FittedFamilies(families, power, pipeline)
+    # in older files it is not told which labels the rows are of
+    own = {name: _label(one) for name, one in whole["own_labels"].items()} if "own_labels" in whole else {}
+    return Fitted(data.facts, data, engine, whole["name"].text(), scores, own)
+
+
+def _label(part: Part) -> str | float:
+    if not isinstance(part.value, PLAIN_LABELS):
+        raise _wrong(part, "a label of text, a number or a flag")
+    return part.value
 
 
 def _of_each(part: Part, wanted: dict[str, Any]) -> list[tuple[str, Part]]:

@@ -10,7 +10,7 @@ import numpy as np
 
 from roofcube.calibration.fitting.families import one_thread
 from roofcube.calibration.fitting.law import PARAMETERS, PRIOR_DEVIATION, PRIOR_MEAN
-from roofcube.calibration.saved.restoring import PLAIN_TYPES, fitted_of
+from roofcube.calibration.saved.restoring import PLAIN_LABELS, PLAIN_TYPES, fitted_of
 from roofcube.datasets.forks import check_not_forked
 from roofcube.disk import digest, path_of, replacing, text_of
 from roofcube.errors import CorruptFileError, InvalidDataError
@@ -41,10 +41,18 @@ def write_fitted(calibration: Fitted, path: str | os.PathLike[str]) -> None:
                 f"`{name}`: expected measurements of numbers, text or flags, got {kind}; calibrate without this column"
             )
             raise InvalidDataError(msg)
+    for name, label in calibration.own_labels.items():
+        if not isinstance(label, PLAIN_LABELS):
+            msg = (
+                f"`{name}`: expected a label of text, a number or a flag, got {label!r:.60} of type "
+                f"{type(label).__name__}; calibrate with inputs whose {name} has such labels"
+            )
+            raise InvalidDataError(msg)
     document = {
         "format": FORMAT,
         "version": VERSION,
         "name": calibration.name,
+        "own_labels": calibration.own_labels,
         "hardware": [asdict(one) for one in calibration.facts.hardware.values()],
         "networks": [asdict(one) for one in calibration.facts.networks.values()],
         "measurements": {name: calibration.data.table[name].to_list() for name in calibration.data.table.columns},

@@ -254,10 +254,42 @@ def test_wrong_arguments_say_what_to_do(calibration, rows):
         rc.calibrate(rows.drop(RATE, "latency_compute_s"))
     with pytest.raises(InvalidDataError, match="none that can be used"):
         rc.calibrate(rows.filter(pl.col(RATE).is_null()).drop("latency_compute_s"))
-    with pytest.raises(InvalidDataError, match="at least 1"):
-        calibration.suggest(0)
     with pytest.raises(UnknownLabelError, match="Abacus"):
         calibration.suggest(2, platform="Abacus")
+
+
+@pytest.mark.parametrize(
+    ("ask", "text"),
+    [
+        (lambda small: small.predict(config(pruning_percent="half")), "`table`.*row 0, column 'pruning_percent'"),
+        (lambda small: small.predict(config(batch="one")), "`table`.*row 0, column 'batch': got 'one'"),
+        (lambda small: small.predict(config(platform=["NCS2"])), "`table`.*row 0, column 'platform'"),
+        (
+            lambda small: small.predict(config(initiation_interval_s="fast")),
+            "column 'initiation_interval_s': got 'fast'",
+        ),
+        (lambda small: small.predict(config(power=9.5, status="run 3")), "`table`: .*'power', 'status'; rename it"),
+        (lambda small: small.predict(config(), level="0.9"), "`level`: expected a share between 0 and 1, got '0.9'"),
+        (lambda small: small.predict(config(), inputs=3), "`inputs`: expected a Dataset, got 3"),
+        (lambda small: small.tables(rc.inputs("mnist"), level=90), "`level`: expected a share"),
+        (lambda small: small.suggest(3, candidates=config(batch="one")), "`candidates`.*column 'batch': got 'one'"),
+        (lambda small: small.suggest(3, platform=3), "`platform`: expected a str, got 3"),
+        (lambda small: small.suggest(3, inputs="TX2"), "`inputs`: expected a Dataset, got 'TX2'"),
+        (lambda small: rc.calibrate(config(), inputs="TX2"), "`inputs`: expected a Dataset, got 'TX2'"),
+        *(
+            (lambda small, n=n: small.suggest(n), "`n`: expected a whole number of at least 1")
+            for n in (0, "3", None, 2.5)
+        ),
+    ],
+)
+def test_arguments_of_a_wrong_kind_are_named(small, ask, text):
+    with pytest.raises(InvalidDataError, match=text):
+        ask(small)
+
+
+def test_shares_of_weights_may_be_text(small):
+    whole, text = (small.predict(config(pruning_percent=share), level=None) for share in (50.0, "50%"))
+    assert text.drop("pruning_percent").equals(whole.drop("pruning_percent"))
 
 
 # what it is made of ---------------------------------------------------------------------------------------------------
@@ -278,6 +310,14 @@ def test_rows_that_are_left_out_say_why(calibration, rows):
     alike = 1  # two runs that hardly differ are one row
     assert sum(reasons.values()) + int(calibration.data.usable.sum()) == rows.height - alike
     assert sorted(reasons.values()) == [2, 5, 8]
+
+
+def test_rows_are_told_by_their_place_in_the_table_as_given():
+    same = {"topology": "CNV", "platform": "NCS2", "precision": "FP16", "row": "mine"}
+    speeds = ((1, 90), (1, 91), (1, 90.5), (2, 120), (4, None), (8, 250))
+    calibration = rc.calibrate([same | {"batch": batch, RATE: speed} for batch, speed in speeds])
+    assert calibration.rows["row"].to_list() == [0, 3, 4, 5]
+    assert calibration.unused["row"].to_list() == [4]
 
 
 def test_rows_a_little_above_the_listed_peak_stay_those_far_above_do_not():
@@ -499,6 +539,50 @@ def test_suggestions_for_a_known_platform_are_new_rows(small, rows):
     assert five.join(rows.select(KEY), on=KEY, how="semi").height == 0
 
 
+@pytest.fixture(scope="module")
+def kite_inputs():
+    board = rc.hypothetical(name="Kite", peak_compute="2 TOP/s", memory_bandwidth="10 GB/s")
+    return rc.inputs("cifar10", platforms=board, precision=["INT8", "FP16"])
+
+
+@pytest.fixture(scope="module")
+def kite(kite_inputs):
+    same = {"topology": "CNV", "platform": "Kite", "precision": "INT8"}
+    return rc.calibrate([same | {"batch": batch, RATE: 900.0 * batch**0.4} for batch in (1, 2, 4)], inputs=kite_inputs)
+
+
+def test_precisions_without_rows_are_suggested(kite):
+    assert kite.suggest(2).equals(kite.suggest(2, platform="Kite"))
+    assert set(kite.suggest(2)["precision"]) == {"FP16"}
+
+
+def test_candidates_are_suggested_once_and_those_left_out_are_told(kite):
+    same = {"topology": "CNV", "platform": "Kite", "precision": "INT8", "pruning_percent": 50.0, "batch": 8.0}
+    wrong = [{"batch": 2.5}, {"platform": "Kit"}, {"topology": "CNVV"}]
+    with pytest.warns(UserWarning, match="`candidates`: 3 of 5 rows are left out") as told:
+        found = kite.suggest(5, candidates=[same, same, *(same | one for one in wrong)])
+    assert found.select(KEY[3:]).rows() == [("CNV", 50.0, 8)]
+    (text,) = (str(one.message) for one in told)
+    assert "left out: 2.5: batch must be" in text
+    for name in ("Kit default INT8: platform, mode or", "CNVV 50: network not known"):
+        assert name in text
+    with pytest.raises(InvalidDataError, match=r"got none \(Kit default INT8: .*\); give"):
+        kite.suggest(1, candidates=[same | wrong[1]])
+
+
+def test_candidates_are_thinned_after_those_measured_are_left_out(kite, kite_inputs):
+    same = {"topology": "CNV", "platform": "Kite", "precision": "INT8", "pruning_percent": [12.5, 25.0, 50.0, 100.0]}
+    every = pl.DataFrame(same).join(pl.DataFrame({"batch": range(1, 121)}), how="cross")
+    rows = every.with_columns((900.0 * pl.col("batch") ** 0.4).alias(RATE))
+    left = rows[[150, 300]]
+    most = rc.calibrate(rows.join(left, on=rows.columns, how="anti"), inputs=kite_inputs)
+    assert sorted(most.suggest(3, candidates=every)["batch"]) == sorted(left["batch"])
+    with pytest.warns(
+        UserWarning, match="`candidates`: 477 are left to measure, of which 400 drawn evenly are compared"
+    ):
+        assert kite.suggest(1, candidates=every).height == 1
+
+
 def test_a_sister_platform_is_predicted_once_its_facts_are_given(rows):
     two = rows.filter(pl.col("platform").is_in(["Ultra96-DPU", "ZCU102-DPU"]))
     facts = rc.datasets.load_platforms().filter(pl.col("platform") == "ZCU104-DPU")
@@ -561,6 +645,52 @@ def test_rows_that_a_dim_of_the_inputs_tells_apart_are_of_one_label():
     assert one.rows.equals(rc.calibrate(rows, inputs=inputs.sel(site="a")).rows)
     with pytest.raises(InvalidDataError, match="expected one label along site"):
         rc.calibrate(both.rename({"site": "Site"}), inputs=inputs)
+
+
+def test_rows_of_another_label_than_calibrated_are_neither_predicted_nor_suggested(tmp_path):
+    sites = xr.DataArray([1.0, 2.0], dims="site", coords={"site": ["a", "b"]})
+    inputs = rc.inputs("mnist", platforms="TX2").assign(price=sites)
+    rows = rc.datasets.load_measurements("mnist").filter(platform="TX2").with_columns(site=pl.lit("a"))
+    calibration = rc.calibrate(rows, inputs=inputs.sel(site="a"))
+    calibration.save(tmp_path / "site.json")
+    here, there = rows.head(2), rows.head(2).with_columns(site=pl.lit("b"))
+    asked = pl.concat([here, there]).rename({"site": "Site"})
+    for one in (calibration, rc.load_calibration(tmp_path / "site.json")):
+        found = one.predict(asked)
+        assert found["status"].to_list() == ["interpolates"] * 2 + ["refused"] * 2
+        assert found["predicted_throughput"].is_null().to_list() == [False, False, True, True]
+        assert found["reason"][3] == "not of site 'a': calibrate such rows by themselves"
+        new = asked.with_columns(batch=3)
+        with pytest.warns(UserWarning, match="`candidates`: 2 of 4 rows are left out: not of site 'a'"):
+            assert one.suggest(4, candidates=new).height == new[:2].select(KEY).n_unique()
+    moved = calibration.predict(there, inputs=inputs.sel(site="b"))
+    assert moved["status"].to_list() == ["extrapolates"] * 2
+    assert moved["reason"][0] == "calibrated on rows of site 'a'"
+    assert calibration.suggest(1, candidates=there, inputs=inputs.sel(site="b")).height == 1
+
+
+def test_labels_that_no_file_keeps_are_named(tmp_path):
+    rows = rc.datasets.load_measurements("mnist").filter(platform="NCS2")
+    inputs = rc.inputs("mnist", platforms="NCS2").assign_coords(site=xr.DataArray(1j))
+    with pytest.raises(InvalidDataError, match="`site`: expected a label of text, a number or a flag, got 1j"):
+        rc.calibrate(rows, inputs=inputs).save(tmp_path / "site.json")
+
+
+@pytest.mark.parametrize("name", ["TPU", "tx2", "MYRIAD"])
+def test_a_board_of_ones_own_is_no_other_that_is_spelt_alike(name, tmp_path):
+    board = rc.hypothetical(name=name, peak_compute="2 TOP/s", memory_bandwidth="10 GB/s", power="6 W")
+    inputs = rc.inputs("cifar10", platforms=board, precision="INT8", batch=[1, 2, 4, 8])
+    board_name = inputs["platform"].item()
+    same = {"topology": "CNV", "platform": name, "precision": "INT8", "pruning_percent": 100}
+    rows = [same | {"batch": batch, RATE: 900.0 * batch**0.3} for batch in (1, 2, 4, 8)]
+    pl.DataFrame(rows).write_csv(tmp_path / "rows.csv")
+    for given in (rows, tmp_path / "rows.csv"):
+        calibration = rc.calibrate(given, inputs=inputs)
+        assert calibration.trust["platform"].to_list() == [board_name]
+        assert rc.predict(inputs, assumptions=calibration)["predicted_throughput"].notnull().all()
+        assert set(calibration.predict(given)["status"]) == {"interpolates"}
+        new = [same | {"batch": 16}]
+        assert calibration.suggest(1, platform=name, candidates=new)["platform"].to_list() == [board_name]
 
 
 def test_tables_that_do_not_fit_are_refused(small):

@@ -102,6 +102,14 @@ def test_coverage_says_how_sure_it_is(rows):
     assert rowwise < one["standard_error_percent"] < 100 / np.sqrt(7)
 
 
+def test_coverage_of_one_network_is_empty_and_the_same_from_the_cache(rows):
+    one = measured(rows.filter(platform="NCS2", topology="MLP", pruning_percent=50.0), facts_of(None))
+    first, second = (crossvalidation.cached_coverage_table(one) for _ in range(2))
+    assert first.height == 0
+    assert first.equals(second)
+    assert first.schema == second.schema == pl.Schema(crossvalidation.COVERAGE)
+
+
 @pytest.mark.parametrize("platform", ["NCS2", "ZCU102-DPU", "TX2"])
 def test_a_renamed_platform_three_times_as_fast_is_predicted_as_well(rows, platform):
     """No constant is tuned to the embedded platforms: errors move by less than a point."""

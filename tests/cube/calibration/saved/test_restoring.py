@@ -37,6 +37,7 @@ def loaded(document, folder):
 @pytest.mark.parametrize(
     ("place", "value", "message"),
     [
+        (("own_labels",), {"site": ["a"]}, r"`own_labels\.site`: expected a label of text, a number or a flag"),
         (("hardware", 0, "peak"), 0.0, r"`hardware\[0\]\.peak`: expected a number from 1e-30"),
         (("hardware", 0, "dataflow"), 1, r"`hardware\[0\]\.dataflow`: expected true or false, got 1"),
         (("hardware", 0, "family"), "\ud800", r"`hardware\[0\]\.family`: expected text"),
