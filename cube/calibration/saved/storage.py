@@ -52,7 +52,7 @@ def write_fitted(calibration: Fitted, path: str | os.PathLike[str]) -> None:
         "format": FORMAT,
         "version": VERSION,
         "name": calibration.name,
-        "own_labels": calibration.own_labels,
+        **({"own_labels": calibration.own_labels} if calibration.own_labels else {}),
         "hardware": [asdict(one) for one in calibration.facts.hardware.values()],
         "networks": [asdict(one) for one in calibration.facts.networks.values()],
         "measurements": {name: calibration.data.table[name].to_list() for name in calibration.data.table.columns},
