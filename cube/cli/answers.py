@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from roofcube.cli.commands import EXISTING, main
+from roofcube.cli.commands import main
 from roofcube.cli.foreign import numbered_rows, reading_options
+from roofcube.cli.outputs import EXISTING, OUTPUT, OUTPUT_FILE, write_csv
 from roofcube.cli.own import network_options, predicted_cube
 from roofcube.cli.printing import (
     as_json_option,
@@ -24,6 +24,8 @@ from roofcube.cli.printing import (
 from roofcube.wording import counted, noun_of
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from roofcube.sweep_spec import Outcome, SweepSpec
 
 __all__: list[str] = []
@@ -76,7 +78,7 @@ def _verbatim(text: str) -> str:
 @click.option(
     "-o",
     "--output",
-    type=click.Path(path_type=Path),
+    type=OUTPUT,
     help="File for the answer, or for the whole cube: .nc, or .zarr for what is larger than memory.",
 )
 @as_json_option
@@ -126,13 +128,11 @@ def _answer_columns(spec: SweepSpec) -> list[str]:
 @main.command("join")
 @click.argument("task")
 @click.argument("rows", type=EXISTING)
-@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="Cube to write: .nc or .zarr.")
+@click.option("-o", "--output", required=True, type=OUTPUT, help="Cube to write: .nc or .zarr.")
 @click.option("--platforms", type=EXISTING, multiple=True, help="TOML with platforms of your own; may be repeated.")
 @click.option("--networks", type=EXISTING, multiple=True, help="ONNX, CSV or config.json of your own; may be repeated.")
 @network_options
-@click.option(
-    "--unmatched", type=click.Path(dir_okay=False, path_type=Path), help="Write rows without a cell to this CSV."
-)
+@click.option("--unmatched", type=OUTPUT_FILE, help="Write rows without a cell to this CSV.")
 @reading_options
 @as_json_option
 def join_command(
@@ -162,7 +162,7 @@ def join_command(
     joined, left = roofcube.join(cube, measurements), roofcube.unmatched(cube, measurements)
     written = roofcube.save(joined, output)
     if unmatched is not None:
-        left.write_csv(unmatched)
+        write_csv(left, unmatched)
     reasons = left.group_by("reason", maintain_order=True).len("rows").sort("rows", descending=True)
     found = measurements.height - left.height
     findings = roofcube.check(measurements, inputs=cube)

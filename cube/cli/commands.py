@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import sys
 import warnings
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from roofcube.cli.foreign import naming_options, reading_options
+from roofcube.cli.outputs import EXISTING, OUTPUT_FILE, CheckedCommand, write_csv
 from roofcube.cli.own import cube_of, is_cube, network_options
 from roofcube.cli.printing import as_json_option, expected_lines, say, sizes_text, table_text, to_json
 from roofcube.errors import RoofcubeError, page_of
@@ -17,17 +17,20 @@ from roofcube.garbage import end_without_search
 from roofcube.wording import counted
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import polars as pl
 
-__all__ = ["EXISTING", "main"]
+__all__ = ["main"]
 
-EXISTING = click.Path(exists=True, path_type=Path)
 ATTRIBUTES = ("title", "task", "assumptions", "counts", "left_out")
 MOST_SAID = 12  # different findings of one rule that a summary lists
 
 
 class _Commands(click.Group):
     """Print an expected error or a warning as one message, without a traceback or a line of our code."""
+
+    command_class = CheckedCommand
 
     def invoke(self, ctx: click.Context) -> Any:
         end_without_search()
@@ -62,7 +65,7 @@ def main() -> None:
     "-o",
     "--output",
     "output",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=OUTPUT_FILE,
     help="File to write [default: roofcube-TASK.html].",
 )
 @click.option("--title", help="Heading of the page.")
@@ -151,7 +154,7 @@ def best_command(
 
 @main.command("check")
 @click.argument("rows", type=EXISTING)
-@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="Write all findings to this CSV.")
+@click.option("-o", "--output", type=OUTPUT_FILE, help="Write all findings to this CSV.")
 @click.option("--all", "everything", is_flag=True, help="Print every finding, not a summary by rule.")
 @click.option("--strict", is_flag=True, help="Exit with 1 when there is any finding.")
 @click.option("--platforms", multiple=True, type=EXISTING, help="Platforms of your own (.toml, .csv).")
@@ -171,7 +174,7 @@ def check_command(rows: Path, output: Path | None, everything: bool, strict: boo
     checked = check_file(rows, **given)
     findings = checked.findings
     if output is not None:
-        findings.write_csv(output)
+        write_csv(findings, output)
     if as_json:
         record = {"file": rows, "rows": checked.n_rows, "kept": checked.kept, "replaced": checked.replaced}
         say(to_json({**record, "findings": findings.to_dicts()}))
@@ -254,7 +257,7 @@ def diff_command(a: Path, b: Path, as_json: bool) -> None:
 
 
 @main.command()
-@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="Write the table to this CSV.")
+@click.option("-o", "--output", type=OUTPUT_FILE, help="Write the table to this CSV.")
 @click.option(
     "--write", is_flag=True, help="Keep the tables and the predictions that the pages show (a minute or two)."
 )
@@ -273,7 +276,7 @@ def errors(output: Path | None, write: bool, as_json: bool) -> None:
         say("\n".join(expected_lines(calibration.expectations)))
         say(f"\n{table_text(calibration.errors)}")
     if output is not None:
-        calibration.errors.write_csv(output)
+        write_csv(calibration.errors, output)
         say(output, err=as_json)
     if write:
         from roofcube.calibration import held_out

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import click
 import polars as pl
 
-from roofcube.cli.commands import EXISTING, main
+from roofcube.cli.commands import main
+from roofcube.cli.outputs import EXISTING
 from roofcube.cli.own import network_options, own_networks
 from roofcube.cli.printing import as_json_option, say, table_text, to_json
 from roofcube.wording import in_shown_unit, with_unit

@@ -31,6 +31,7 @@ memory_bandwidth = [1e9, 1e10, 1e11]
 power = 10
 peak_scaling = "bits"
 """
+ROW = {"platform": "NCS2", "topology": "MLP", "precision": "FP16", "batch": "1", "latency_compute_s": "1"}
 PARETO = """
 [reduce]
 kind = "pareto"
@@ -367,3 +368,45 @@ def test_errors_lead_with_what_to_expect_of_what_is_new(run, monkeypatch):
         assert f"{median} in the median, one in ten more than {high}" in text
     assert lines[1 + expected.height] == ""
     assert json.loads(run("errors", "--json").output) == calibration.errors.to_dicts()
+
+
+# outputs --------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("check rows.csv -o rows.csv", "`--output`: expected another file than the one that is read, got rows.csv"),
+        ("check rows.csv -o ./link.csv", "`--output`: expected another file than the one that is read, got link.csv"),
+        ("check rows.csv --platforms own.toml -o own.toml", "`--output`: expected another file"),
+        ("join mnist rows.csv -o x.nc --unmatched rows.csv", "`--unmatched`: expected another file"),
+        ("join mnist rows.csv -o x.nc --unmatched x.nc", "`--unmatched`: expected another file than the one that is written"),
+        ("join cube.nc rows.csv -o cube.nc", "`--output`: expected another file"),
+        ("sweep spec.toml -o spec.toml", "`--output`: expected another file"),
+        ("check rows.csv -o no/x.csv", "`--output`: the folder no does not exist; make it first"),
+        ("join mnist rows.csv -o x.nc --unmatched no/x.csv", "`--unmatched`: the folder no does not exist"),
+        ("errors -o no/x.csv", "`--output`: the folder no does not exist"),
+    ],
+)  # fmt: skip
+def test_an_output_that_cannot_be_is_refused_before_any_work(run, tmp_path, words, message):
+    for name in ("rows.csv", "own.toml", "cube.nc", "spec.toml"):
+        (tmp_path / name).write_text("nothing to read")
+    (tmp_path / "link.csv").symlink_to("rows.csv")
+    before = {path: path.read_text() for path in tmp_path.iterdir()}
+    result = run(*words.split())
+    assert result.exit_code == 2
+    assert message in result.output
+    assert {path: path.read_text() for path in tmp_path.iterdir()} == before
+
+
+def test_a_table_is_written_whole_or_not_at_all(run, tmp_path, monkeypatch):
+    (tmp_path / "rows.csv").write_text(f"{','.join(ROW)}\n{','.join(ROW.values())}\n")
+    (tmp_path / "findings.csv").write_text("before")
+
+    def full(path, content):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    result = run("check", "rows.csv", "-o", "findings.csv")
+    assert (result.exit_code, (tmp_path / "findings.csv").read_text()) == (2, "before")
+    assert "`findings.csv`: expected a file that can be written, got No space left on device" in result.output

@@ -1,0 +1,65 @@
+"""What commands write: never over what they read, into a folder that is there, whole or not at all."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from roofcube.disk import replacing
+from roofcube.errors import InvalidDataError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import polars as pl
+
+__all__ = ["EXISTING", "OUTPUT", "OUTPUT_FILE", "CheckedCommand", "write_csv"]
+
+EXISTING = click.Path(exists=True, path_type=Path)
+OUTPUT = click.Path(path_type=Path)
+OUTPUT_FILE = click.Path(dir_okay=False, path_type=Path)
+
+
+class CheckedCommand(click.Command):
+    """A command that looks at the names of its outputs before it begins to work."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Refuse outputs that cannot be, then do as ever."""
+        given = [(param, ctx.params.get(param.name or "")) for param in self.params]
+        taken = {
+            Path(name): "read"
+            for param, value in given
+            if isinstance(param, click.Argument) or param.type is EXISTING
+            for name in (value if isinstance(value, tuple) else [value])
+            if name is not None
+        }
+        for param, path in given:
+            if param.type in (OUTPUT, OUTPUT_FILE) and path is not None:
+                _check_output(max(param.opts, key=len), path, taken)
+                taken[path] = "written too"
+        return super().invoke(ctx)
+
+
+def _check_output(option: str, path: Path, taken: Mapping[Path, str]) -> None:
+    if not path.absolute().parent.is_dir():
+        msg = f"`{option}`: the folder {path.parent} does not exist; make it first"
+        raise InvalidDataError(msg)
+    for other, how in taken.items():
+        if _is_same(path, other):
+            msg = f"`{option}`: expected another file than the one that is {how}, got {path}; choose another name"
+            raise InvalidDataError(msg)
+
+
+def _is_same(one: Path, other: Path) -> bool:
+    try:
+        return one.samefile(other)
+    except OSError:  # one of them is not there yet, or a task
+        return one.absolute() == other.absolute()
+
+
+def write_csv(table: pl.DataFrame, path: Path) -> None:
+    """Write a table, at once when it is complete."""
+    with replacing(path) as temporary:
+        temporary.write_bytes(table.write_csv().encode())
