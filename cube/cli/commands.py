@@ -127,13 +127,15 @@ def best_command(
     """  # noqa: D301  click takes the backspace itself
     import roofcube
     from roofcube.measured.efficiency import with_timed_throughput
-    from roofcube.sweep.limit_words import read_limits
+    from roofcube.sweep.limit_words import check_is_predicted, read_limits
     from roofcube.sweep.low_ends import at_low_ends
 
     cube, timed = with_timed_throughput(at_low_ends(cube_of(task)))
     given = {"top1": top1, "latency": latency, "power": power, "energy": energy}
     with naming_options():
         name, where = read_limits(cube, objective, given, limits, predicted=predicted)
+        if predicted:
+            check_is_predicted(name)
         answer = roofcube.explain(cube, name, where=where)
         other = None
         if not bool(answer.winner["found"]) and not predicted and objective is None and name.startswith("measured"):
@@ -206,7 +208,8 @@ def info(file: Path, seconds: float | None, as_json: bool) -> None:
     from roofcube.errors import CorruptFileError
     from roofcube.files.guards.sandbox import describe_untrusted
 
-    cube, wrong = describe_untrusted(file, seconds=seconds)
+    with naming_options():
+        cube, wrong = describe_untrusted(file, seconds=seconds)
     record = {
         "file": file,
         "sizes": dict(cube.sizes),

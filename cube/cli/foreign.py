@@ -26,13 +26,14 @@ SAID_OF_ARGUMENTS: tuple[tuple[str, str | Callable[[re.Match[str]], str]], ...] 
         r"\1, or to nothing, --column \2=, to keep it as it is",
     ),
     (r"\bto None\b", "to nothing (--column NAME=)"),
+    (r"\bor None to leave it out", "or nothing, --column NAME=, to leave it out"),
     (r"`(column|unit|constant)s(\[[^\]]*\])?`", r"`--\1\2`"),
     (r"\b(column|unit|constant)s=", r"--\1"),
     (r"\b(sep|decimal)= ?", r"--\1 "),
     (r"sizes=\{(.*?)\}", lambda match: re.sub(SIZE, r"--size \1=\2 ", match[1]).strip()),
     (r"`sizes(\[[^`]*\])?`", r"`--size\1`"),
     (r"\{'([^']*)': '(\w+)'\}", r"--column \1=\2"),
-    (r"`(context|phase)`", r"`--\1`"),
+    (r"`(context|phase|sep|decimal|seconds)`", r"`--\1`"),
     (r"\b(context|phase)=", r"--\1 "),
     (r"`objective`", "`--for`"),
     (r"`where\['([^']*)'\]`", r"`--limit \1`"),
@@ -40,6 +41,11 @@ SAID_OF_ARGUMENTS: tuple[tuple[str, str | Callable[[re.Match[str]], str]], ...] 
         r"`sense`: expected 'max' or 'min' for ('[^']*'), got None; say which way is better with `sense`",
         r"`--for`: expected a variable of which more or less is better, got \1; choose another, or limit it by --limit",
     ),
+)
+# the same of tables whose columns no option names
+SAID_OF_FILES = (
+    ("say with columns= what it is, or None to leave it out", "name it in the file by what it is, or take it out"),
+    ("say with columns= which one it is", "name it so in the file"),
 )
 OPTIONS = (
     click.option(
@@ -83,14 +89,17 @@ def numbered_rows(
 
 
 @contextmanager
-def naming_options() -> Iterator[None]:
-    """Let errors in a block speak of options, not of arguments."""
+def naming_options(*, columns: bool = True) -> Iterator[None]:
+    """Let errors in a block speak of options, not of arguments; of the file, where no option says what columns are."""
     from roofcube.errors import RoofcubeError
 
     try:
         yield
     except RoofcubeError as error:
-        message = in_options(str(error))
+        message = str(error)
+        for said, otherwise in () if columns else SAID_OF_FILES:
+            message = message.replace(said, otherwise)
+        message = in_options(message)
         if message == str(error):
             raise
         raise type(error)(message) from error

@@ -46,6 +46,9 @@ def platforms_command(file: Path | None, as_json: bool) -> None:
 @main.command("networks")
 @click.argument("file", type=EXISTING, required=False)
 @click.option("--task", help="Of this task only.")
+@click.option(
+    "--column", "columns", multiple=True, help="What a foreign column of a table is: NAME=COLUMN; NAME= for nothing."
+)
 @network_options
 @as_json_option
 def networks_command(file: Path | None, task: str | None, as_json: bool, **said: Any) -> None:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from roofcube.cli.foreign import column_map, naming_options
+from roofcube.errors import InvalidDataError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from pathlib import Path
 
     import polars as pl
     import xarray as xr
@@ -19,7 +20,8 @@ __all__ = ["cube_of", "is_cube", "network_options", "own_networks", "predicted_c
 
 UNSAID = "custom"  # the task of a network whose file names none
 CUBES = (".nc", ".zarr")
-CONFIG, ONNX = ".json", ".onnx"
+CONFIG, ONNX, TABLE = ".json", ".onnx", "table"
+KINDS = {CONFIG: "a config.json", ONNX: "an ONNX file", TABLE: "a table"}
 NETWORK_OPTIONS = (
     click.option(
         "--context", type=int, multiple=True, help="Tokens of a sequence, for a config.json; may be repeated."
@@ -32,7 +34,16 @@ NETWORK_OPTIONS = (
 
 
 def is_cube(name: str) -> bool:
-    """Check whether an argument names a cube, not a task."""
+    """Check whether an argument names a cube, not a task.
+
+    Raises
+    ------
+    InvalidDataError
+        If it is a file that is no cube.
+    """
+    if not name.endswith(CUBES) and Path(name).suffix and Path(name).exists():
+        msg = f"`task`: expected a task, or a cube in a file that ends in .nc or .zarr, got {name!r}; name one of those"
+        raise InvalidDataError(msg)
     return name.endswith(CUBES)
 
 
@@ -56,6 +67,7 @@ def own_networks(
     context: Sequence[int] = (),
     phase: Sequence[str] = (),
     sizes: Sequence[str] = (),
+    columns: Sequence[str] | None = None,
     task: str | None = None,
 ) -> list[pl.DataFrame]:
     """Read networks with what options say of them; a message that asks for an argument asks for the option.
@@ -67,6 +79,8 @@ def own_networks(
         For the configurations of transformers among them.
     sizes : sequence of str
         For the ONNX files among them.
+    columns : sequence of str, optional
+        For the tables among them; None where the command has no option that says what their columns are.
     task : str, optional
         Of a network whose file names none.
 
@@ -76,25 +90,27 @@ def own_networks(
         As `roofcube.read_network`, or if an option is for none of the files.
     """
     import roofcube
-    from roofcube.errors import InvalidDataError
 
     options: dict[str, dict[str, Any]] = {
         CONFIG: {"context": list(context) or None, "phase": list(phase) or None},
         ONNX: {"sizes": {name: _size_said(name, said) for name, said in column_map("--size", sizes).items()} or None},
+        TABLE: {
+            "columns": {name: said or None for name, said in column_map("--column", columns or ()).items()} or None
+        },
     }
-    kinds = {path: path.suffix.lower() for path in files}
-    for kind, named in ((CONFIG, "a config.json"), (ONNX, "an ONNX file")):
+    kinds = {path: suffix if (suffix := path.suffix.lower()) in (CONFIG, ONNX) else TABLE for path in files}
+    for kind, named in KINDS.items():
         said = next((name for name, value in options[kind].items() if value is not None), None)
         if said is not None and kind not in kinds.values():
             got = ", ".join(map(str, files)) or "no network"
             msg = f"`--{said.removesuffix('s')}`: expected {named} beside it, got {got}; name one, or leave it out"
             raise InvalidDataError(msg)
-    with naming_options():
-        tables = [roofcube.read_network(path, **options.get(kind, {})) for path, kind in kinds.items()]
+    with naming_options(columns=columns is not None):
+        tables = [roofcube.read_network(path, **options[kind]) for path, kind in kinds.items()]
         if task is None:
             return tables
         return [
-            table if _names_task(table) else roofcube.read_network(path, task=task, **options.get(kind, {}))
+            table if _names_task(table) else roofcube.read_network(path, task=task, **options[kind])
             for table, (path, kind) in zip(tables, kinds.items(), strict=True)
         ]
 
@@ -105,8 +121,6 @@ def _names_task(table: pl.DataFrame) -> bool:
 
 def _size_said(name: str, said: str) -> int | tuple[int, ...]:
     """Read a size, or the whole shape of an input, its sizes with commas between."""
-    from roofcube.errors import InvalidDataError
-
     try:
         sizes = tuple(int(one) for one in said.split(","))
     except ValueError:
@@ -131,7 +145,6 @@ def predicted_cube(
     import roofcube
     from roofcube.datasets.embedded import collection_of
     from roofcube.datasets.tables import collections_of
-    from roofcube.errors import InvalidDataError
 
     if is_cube(task):
         if platforms or networks:

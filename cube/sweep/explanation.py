@@ -94,6 +94,8 @@ class Explanation:
         Points whose measurements the physics gate finds impossible, which win nothing.
     digits : mapping of name to int
         How many digits tell the labels of each dim apart.
+    along : str
+        Dim or coordinate of whose other labels the runner-up is the best; empty where all labels are one.
     """
 
     objective: str
@@ -108,6 +110,7 @@ class Explanation:
     unknown: tuple[str, ...] = ()
     removed_by_trust: int = 0
     digits: Mapping[str, int] = field(default_factory=dict, repr=False)
+    along: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything as plain numbers and text, for JSON."""
@@ -149,10 +152,15 @@ class Explanation:
     def _points(self) -> str:
         return f"{self.n_points:,} {noun_of(self.n_points, 'point')}"
 
+    @property
+    def without_runner_up(self) -> str:
+        """Say that there is no runner-up, and of what none."""
+        return f"no runner-up: {f'no other {self.along}' if self.along else 'nothing else'} meets the limits"
+
     def _words_of_winner(self) -> list[str]:
         lines = [f"{_configuration(self.winner, self.digits)}: {_figure(self.winner, self.objective)}"]
         if self.runner_up is None:
-            lines.append("no runner-up: nothing else meets the limits")
+            lines.append(self.without_runner_up)
         else:
             ratio = short(1.0 + self.margin)
             if np.isfinite(self.margin):
@@ -253,6 +261,7 @@ def explain(
         () if bool(winner["found"]) else _unknown(cube, (objective, *limits)),
         int(winner.attrs.get("removed_by_trust", 0)),
         {dim: digits_apart(labels) for dim, labels in context.label_arrays.items()},
+        _compared_along(context),
     )
 
 
@@ -300,6 +309,14 @@ def _runner_up(cube: xr.Dataset | Sweep, objective: str, where: Any, way: Any, w
     coords = {dim: labelled((), each[dim].values[index : index + 1].reshape(()))}
     coords |= {str(name): parts.pop(str(name)) for name in each.coords}
     return dataset_of(parts, coords, each.attrs)
+
+
+def _compared_along(context: Context) -> str:
+    """Name what the runner-up has another label of, as `_runner_up` chooses it."""
+    platforms = context.coords.get("platform")
+    if platforms is not None and platforms.ndim == 1 and len(set(context.label_arrays["platform"].tolist())) > 1:
+        return "platform"
+    return next((dim for dim in ("platform", *context.dims) if context.sizes.get(dim, 1) > 1), "")
 
 
 def _is_same(one: Any, other: Any) -> bool:

@@ -12,7 +12,8 @@ from roofcube.datasets import canonical
 from roofcube.errors import InvalidDataError, MissingInputError, unknown_label
 from roofcube.labels import column_of
 from roofcube.sweep.flags import is_flag
-from roofcube.vocabulary import VARIABLES
+from roofcube.sweep.moments import moment_of
+from roofcube.vocabulary import MEASURED_POWER, MEASURED_SPEED, VARIABLES
 from roofcube.wording import read_quantity
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
     import xarray as xr
 
-__all__ = ["read_limits"]
+__all__ = ["check_is_predicted", "read_limits"]
 
 # short name → measured and predicted variable, and whether it is a least
 SHORT = {
@@ -31,6 +32,18 @@ SHORT = {
     "energy": ("energy_per_input", "predicted_energy", False),
 }
 OPTIONS = {"top1": "--top1", "latency": "--latency", "power": "--max-power", "energy": "--energy"}
+
+
+def check_is_predicted(objective: str) -> None:
+    """Check that a variable was not measured, where predictions are to decide.
+
+    Raises
+    ------
+    InvalidDataError
+    """
+    if objective in MEASURED_SPEED | MEASURED_POWER or objective.startswith("measured_"):
+        msg = f"`--predicted`: expected a prediction to choose by, got {objective!r}; leave it out, or choose another"
+        raise InvalidDataError(msg)
 
 
 def read_limits(
@@ -76,12 +89,15 @@ def read_limits(
             raise InvalidDataError(msg)
         limited = _limited_variable(cube, match[1], predicted) if match[1] in SHORT else match[1]
         if match[2] == "=":
-            _limit(cube, where, limited, [label.strip() for label in match[3].split(",")])
+            _limit(cube, where, limited, [_label(cube, limited, label.strip()) for label in match[3].split(",")])
             continue
         if limited not in cube.variables:
             raise unknown_label("--limit", limited, cube.variables)
-        smallest = math.inf if match[1] in SHORT else _least_value(cube.variables[limited])
-        end = read_quantity(match[3], _unit_in(cube, limited), what=f"--limit {match[1]}", smallest=smallest)
+        if cube.variables[limited].dtype.kind in "mM":
+            end: Any = _moment(cube, limited, match[3])
+        else:
+            smallest = math.inf if match[1] in SHORT else _least_value(cube.variables[limited])
+            end = read_quantity(match[3], _unit_in(cube, limited), what=f"--limit {match[1]}", smallest=smallest)
         _limit(cube, where, limited, (end, None) if match[2] == ">=" else (None, end))
     return (_limited_variable(cube, name, predicted) if name in SHORT else name), where
 
@@ -93,12 +109,13 @@ def _limit(cube: xr.Dataset, where: dict[str, Any], name: str, limit: Any) -> No
         return
     if isinstance(before, tuple) and isinstance(limit, tuple):
         (low, high), (least, most) = before, limit
-        where[name] = _stricter(max, low, least), _stricter(min, high, most)
+        where[name] = _stricter(max, low, least, _first_of), _stricter(min, high, most, _end_of)
         return
     if name in cube.variables and is_flag(cube.variables[name].attrs):
         msg = f"`--limit {name}`: expected one limit on a flag, got several; name all its meanings in one, {name}=A,B"
         raise InvalidDataError(msg)
     listed, other = (before, limit) if isinstance(before, list) else (limit, before)
+    told = ", ".join(map(str, listed))
     keys = [_key(name, label) for label in listed]
     if isinstance(other, list):
         known = [_key(name, label) for label in other]
@@ -108,24 +125,62 @@ def _limit(cube: xr.Dataset, where: dict[str, Any], name: str, limit: Any) -> No
         inside = [(low is None or key >= low) and (high is None or key <= high) for key in keys]
         kept = [label for label, is_in in zip(listed, inside, strict=True) if is_in]
     else:
-        msg = f"`--limit {name}`: expected labels or a range, got {', '.join(listed)} and a range; give one of them"
+        msg = f"`--limit {name}`: expected labels or a range, got {told} and a range; give one of them"
         raise InvalidDataError(msg)
     if not kept:
         msg = (
-            f"`--limit {name}`: expected limits that something can meet, got {', '.join(listed)} and another limit "
-            f"that allows none of them; leave one out, or list all labels in one, {name}=A,B"
+            f"`--limit {name}`: expected limits that something can meet, got {told} and another limit that "
+            f" allows none of them; leave one out, or list all labels in one, {name}=A,B"
         )
         raise InvalidDataError(msg)
     where[name] = kept
 
 
-def _stricter(choose: Callable[[Any, Any], Any], one: Any, other: Any) -> Any:
+def _label(cube: xr.Dataset, name: str, text: str) -> Any:
+    """Read a label where text is none: durations, and what is true or false."""
+    kind = cube.variables[name].dtype.kind if name in cube.variables else ""
+    if kind == "b":
+        return {"true": True, "false": False}.get(text.casefold(), text)
+    return _moment(cube, name, text) if kind == "m" else text
+
+
+def _moment(cube: xr.Dataset, name: str, text: str) -> Any:
+    """Check a time, which stays text as it may name a whole day or month; read a duration: 36h."""
+    kind = cube.variables[name].dtype
+    if kind.kind == "M":
+        moment_of(name, text, kind)
+        return text
+    import pandas as pd  # type: ignore[import-untyped]
+
+    try:
+        # pandas takes a bare number for nanoseconds
+        duration = pd.Timedelta(text if re.search("[^-+0-9.]", text) else "NaT")
+    except ValueError:
+        duration = pd.NaT
+    if duration is pd.NaT:
+        msg = f"`--limit {name}`: expected a duration with its unit, such as 36h, got {text!r}; write it so"
+        raise InvalidDataError(msg)
+    return duration.to_timedelta64()
+
+
+def _stricter(choose: Callable[..., Any], one: Any, other: Any, key: Callable[[Any], Any]) -> Any:
     """Return the stricter of two ends; None is an open one."""
-    return other if one is None else one if other is None else choose(one, other)
+    return other if one is None else one if other is None else choose(one, other, key=key)
 
 
-def _key(name: str, label: str) -> float | str:
+def _first_of(end: Any) -> Any:
+    return np.datetime64(end) if isinstance(end, str) else end
+
+
+def _end_of(end: Any) -> Any:
+    """Return where a day or month as text ends, to which it is a limit."""
+    return np.datetime64(end) + 1 if isinstance(end, str) else end
+
+
+def _key(name: str, label: Any) -> Any:
     """Return what labels are compared by: numbers by value, names without their aliases."""
+    if not isinstance(label, str):
+        return label
     alias = str(canonical(column_of(name), label))
     try:
         return float(alias.removesuffix("%"))

@@ -10,7 +10,7 @@ from roofcube.explorer.addresses import python_of
 from roofcube.explorer.answers import where_of
 from roofcube.explorer.categories import label_text, spaced
 from roofcube.explorer.views.look import value_text
-from roofcube.inert import inert_label
+from roofcube.inert import inert_label, inert_text
 from roofcube.sweep.explanation import explain
 from roofcube.wording import counted, flag_words, listed, percent, plain_values, short
 
@@ -100,7 +100,7 @@ def _margin(source: Source, view: View, rows: Rows, explanation: Explanation | N
     if explanation is None:
         return []
     if explanation.runner_up is None:
-        return ["no runner-up: nothing else meets the limits"]
+        return [inert_text(explanation.without_runner_up)]
     runner = explanation.runner_up
     value = value_text(float(runner[view.objective]), source.unit(view.objective))
     names = [name for name in rows.named_by if name in runner.variables]

@@ -90,6 +90,29 @@ def test_unknown_task_gives_the_closest_without_a_traceback(run, command):
     assert [line.partition(":")[0] for line in result.output.splitlines()] == ["Error", "See docs"]
 
 
+@pytest.mark.parametrize("command", ["report", "explore", "best"])
+def test_a_file_that_is_no_cube_is_told_as_one(run, tmp_path, command):
+    (tmp_path / "rows.csv").write_text("platform\n")
+    told = run(command, "rows.csv").output
+    assert "`task`: expected a task, or a cube in a file that ends in .nc or .zarr, got 'rows.csv'" in told
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("check rows.csv --sep ,,", "`--sep`: expected one character"),
+        ("check rows.csv --decimal x", "`--decimal`: expected one of '.', ','"),
+        ("info rows.csv --seconds 0", "`--seconds`: expected a positive number"),
+        ("best mnist --predicted --for measured_latency", "`--predicted`: expected a prediction to choose by, got 'measured_latency'"),
+    ],
+)  # fmt: skip
+def test_options_are_named_with_their_dashes(run, tmp_path, words, message):
+    (tmp_path / "rows.csv").write_text(f"{','.join(ROW)}\n{','.join(ROW.values())}\n")
+    result = run(*words.split())
+    assert result.exit_code == 2
+    assert message in result.output
+
+
 def test_the_explorer_is_open_to_others_only_under_a_name(run):
     result = run("explore", "mnist", "--host", "0.0.0.0", "--no-show")
     assert result.exit_code == 2

@@ -128,3 +128,18 @@ def test_the_sizes_of_symbolic_dims_are_options(tmp_path):
     alone = CliRunner().invoke(main, ["networks", "--size", "h=8"])
     assert "`--size`: expected an ONNX file beside it" in alone.output
     assert alone.exit_code == 2
+
+
+def test_the_columns_of_a_foreign_table_of_networks_are_options(run, tmp_path):
+    (tmp_path / "net.csv").write_text("model,GMACs,weights,year\nWake,1,2e6,2024\n")
+    said = ("model=topology", "GMACs=gmacs", "weights=params", "year=")
+    words = [word for one in said for word in ("--column", one)]
+    row = json.loads(run("networks", "net.csv", *words, "--json").output)[0]
+    assert (row["topology"], row["ops"], row["params"]) == ("Wake", 2e9, 2e6)
+    assert "say with --column what it is, or nothing, --column NAME=, to leave it" in run("networks", "net.csv").output
+    assert "`--column`: expected a table beside it" in run("networks", "--column", "a=b").output
+    # of `check` the option is about the rows
+    (tmp_path / "rows.csv").write_text("topology,platform,precision,batch,latency_compute_s\nMLP,NCS2,FP16,1,0.1\n")
+    told = run("check", "rows.csv", "--networks", "net.csv").output
+    assert "name it in the file by what it is, or take it out" in told
+    assert "--column" not in told

@@ -100,6 +100,22 @@ def test_what_a_text_says_to_relax_to_still_lets_the_point_in(limits, said):
     assert float(rc.best(cube, "speed", where={one.name: ends}).speed) == one.gains
 
 
+@pytest.mark.parametrize(
+    ("dims", "words"),
+    [
+        (("platform", "topology"), "no other platform meets the limits"),
+        (("topology", "batch"), "no other topology meets the limits"),
+    ],
+)
+def test_without_a_runner_up_it_is_said_of_what_there_is_none(dims, words):
+    cube = xr.Dataset({"speed": (dims, [[1.0, 2.0], [3.0, np.nan]])}, {dim: [1, 2] for dim in dims})
+    reasons = rc.explain(cube, "speed", where={dims[0]: [1]}, sense="max")
+    assert reasons.runner_up is None
+    assert f"no runner-up: {words}" in repr(reasons)
+    alone = rc.explain(cube.isel({dim: [0] for dim in dims}), "speed", sense="max")
+    assert "no runner-up: nothing else meets the limits" in repr(alone)
+
+
 def test_nothing_qualifies_and_what_would_help(chips):
     reasons = rc.explain(chips, "speed", where={"delay": (None, 0.5), "platform": ["b"]})
     assert not bool(reasons.winner.found)
@@ -432,3 +448,44 @@ def test_the_runner_up_of_dims_without_labels_and_of_infinite_values_is_another(
     assert (float(reasons.winner.v), float(reasons.runner_up.v), int(reasons.runner_up.run)) == (7.0, 5.0, 1)
     times = xr.Dataset({"t": ("p", [1.0, np.inf, np.inf])}, coords={"p": ["a", "b", "c"]})
     assert rc.explain(times, "t", sense="min").runner_up.p.item() == "b"
+
+
+@pytest.mark.parametrize(
+    ("more", "times"),
+    [
+        (["day>=2024-01-30"], [2.0, 3.0, 4.0]),
+        (["day<=2024-01"], [1.0, 2.0, 3.0]),
+        (["day<=2024-01", "day<=2024-01-30"], [1.0, 2.0]),
+        (["day>=2024-01", "day>=2024-01-30T13"], [3.0, 4.0]),
+        (["day=2024-01-30T12"], [2.0]),
+        (["took<=36h"], [1.0, 2.0]),
+        (["took=36h, 1h"], [1.0, 2.0]),
+        (["took<=36h", "took>=1 days"], [2.0]),
+        (["ok=True"], [1.0, 4.0]),
+    ],
+)
+def test_limits_on_times_and_truths_are_read_as_they_are_typed(more, times):
+    days = np.array(["2024-01-01", "2024-01-30T12", "2024-01-31", "2024-02-01"], "M8[ns]")
+    beside = {
+        "took": ("day", np.array([1, 36, 48, 72], "m8[h]").astype("m8[ns]")),
+        "ok": ("day", [True, False, False, True]),
+    }
+    cube = xr.Dataset({"t": ("day", [1.0, 2.0, 3.0, 4.0])}, {"day": days, **beside})
+    _, where = read_limits(cube, "t", {}, more, predicted=False)
+    assert rc.top(cube, 4, "t", where=where, sense="min")["t"].values.tolist() == times
+
+
+@pytest.mark.parametrize(
+    ("limit", "message"),
+    [
+        ("day>=tomorrow", r"where\['day'\]`: expected a datetime"),
+        ("took<=3", "expected a duration with its unit, such as 36h"),
+    ],
+)
+def test_what_is_no_time_is_refused(limit, message):
+    took = "day", np.array([1, 2], "m8[s]")
+    cube = xr.Dataset(
+        {"t": ("day", [1.0, 2.0])}, {"day": np.array(["2024-01-01", "2024-01-02"], "M8[ns]"), "took": took}
+    )
+    with pytest.raises(InvalidDataError, match=message):
+        read_limits(cube, "t", {}, [limit], predicted=False)
