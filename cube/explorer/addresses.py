@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, quote, unquote
 
+import numpy as np
 import xarray as xr
 
 from roofcube.errors import InvalidDataError, check_limits, unknown_label
@@ -234,6 +235,10 @@ def _literal(value: Any) -> str:
         return f"({', '.join(_literal(one) for one in value)})"
     if isinstance(value, list):
         return f"[{', '.join(_literal(one) for one in value)}]"
+    if isinstance(value, np.datetime64):
+        return repr(label_text(value))
+    if isinstance(value, np.timedelta64):
+        return f"np.timedelta64({value.astype('i8')}, {np.datetime_data(value.dtype)[0]!r})"
     return (
         f"float({str(value)!r})" if isinstance(value, float) and value in (float("inf"), -float("inf")) else repr(value)
     )

@@ -10,7 +10,7 @@ from urllib.parse import quote
 import numpy as np
 
 from roofcube.inert import inert_label, inert_labels
-from roofcube.wording import FEWEST_DIGITS, distinct_texts
+from roofcube.wording import FEWEST_DIGITS, distinct_texts, moment_text, plain_values
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -61,7 +61,9 @@ def spaced(name: str) -> str:
 
 
 def label_text(label: Any) -> str:
-    """Write a label so that it can be read back: 100 for 100.0, text as it is."""
+    """Write a label so that it can be read back: 100 for 100.0, text as it is, times without idle digits."""
+    if isinstance(label, np.datetime64 | np.timedelta64):
+        return moment_text(label)
     if isinstance(label, float) and abs(label) < 1e15 and label.is_integer():
         return str(int(label))
     return str(label)
@@ -70,16 +72,18 @@ def label_text(label: Any) -> str:
 def category_of(cube: xr.Dataset, name: str) -> Category | None:
     """Return the labels of a coordinate along one dim; None where there are none to choose one by one."""
     values = cube[name].values
-    if values.dtype.kind not in "UOiufb" or name.endswith("_code"):
+    if values.dtype.kind not in "UOiufbmM" or name.endswith("_code"):
         return None
-    texts = ["" if label is None or label != label else label_text(label) for label in values.tolist()]
+    given = plain_values(values)
+    texts = ["" if label is None or label != label else label_text(label) for label in given]
     distinct = dict.fromkeys(text for text in texts if text)
     numeric = values.dtype.kind in "iufb"
     beside = name not in cube.dims and str(cube[name].dims[0]) in cube.coords  # a property of a label, not a label
     if len(distinct) < 2 or (numeric and (beside or len(distinct) > MOST_LABELS)):
         return None
-    label_of = dict(zip(texts, values.tolist(), strict=True))
-    keys = sorted(distinct, key=lambda text: label_of[text]) if numeric and name not in cube.dims else list(distinct)
+    label_of = dict(zip(texts, given, strict=True))
+    ordered = name not in cube.dims and values.dtype.kind in "iufbmM"
+    keys = sorted(distinct, key=lambda text: label_of[text]) if ordered else list(distinct)
     number_of = {text: number for number, text in enumerate(keys)}
     places = np.array([number_of.get(text, -1) for text in texts], dtype=np.min_scalar_type(-len(keys) - 1))
     labels = [label_of[text] for text in keys]

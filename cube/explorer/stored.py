@@ -17,7 +17,7 @@ from roofcube.labels import whole_flags
 from roofcube.model.graph import LAYER
 from roofcube.sweep.low_ends import at_low_ends, has_intervals
 from roofcube.vocabulary import sense_of
-from roofcube.wording import listed, title_of, unit_of
+from roofcube.wording import listed, plain_values, title_of, unit_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -341,7 +341,7 @@ class StoredSource:
         if name in rows.categories:
             category = rows.categories[name]
             return (category.shown if isinstance(category.labels[0], str) else category.texts), rows.codes(name)
-        return [label_text(label) for label in self.cube[name].values.tolist()], rows.index(name)
+        return [label_text(label) for label in plain_values(self.cube[name].values)], rows.index(name)
 
     def at_latency(self, view: View, stop: Stop | None = None) -> AtLatency | None:
         """Return the best objective within each latency; None where no latency is known."""

@@ -21,7 +21,7 @@ from roofcube.model.graph import EXTRAPOLATES
 from roofcube.sweep.answers.points import as_points
 from roofcube.sweep.stopping import stoppable
 from roofcube.vocabulary import sense_of
-from roofcube.wording import OF_TOKENS, counted, inputs_are_tokens, title_of, with_thousands
+from roofcube.wording import OF_TOKENS, counted, inputs_are_tokens, plain_values, title_of, with_thousands
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -96,13 +96,13 @@ class SweptSource:
         made = {}
         for name, variable in self._coords.items():
             labels = self.cube.context.label_arrays[name]
-            texts = [label_text(label) for label in labels.tolist()] if variable.ndim == 1 else []
+            texts = [label_text(label) for label in plain_values(labels)] if variable.ndim == 1 else []
             numeric = labels.dtype.kind in "iuf"
             beside = numeric and name not in self.cube.dims
             if len(set(texts)) < 2 or beside or len(set(texts)) > (MOST_LABELS if numeric else MOST_GROUPS):
                 continue
             keys = list(dict.fromkeys(texts))
-            label_of = dict(zip(texts, labels.tolist(), strict=True))
+            label_of = dict(zip(texts, plain_values(labels), strict=True))
             number_of = {text: number for number, text in enumerate(keys)}
             places = np.array([number_of[text] for text in texts], dtype=np.intp)
             chosen = [label_of[text] for text in keys]
@@ -215,7 +215,7 @@ class SweptSource:
             others = {key: limit for key, limit in where.items() if key != name}
             answer = sweep.count(where=others, per=name)
             number = np.zeros(len(category.labels), dtype=np.int64)
-            labels = answer[name].values.tolist()
+            labels = plain_values(answer[name].values)
             for label, count in zip(labels, answer["count"].values.tolist(), strict=True):
                 number[category.number_of[label_text(label)]] = count
             counts[name] = number
@@ -276,7 +276,7 @@ class SweptSource:
             values = rows.column(name)
             inside &= (values >= (-np.inf if low is None else low)) & (values <= (np.inf if high is None else high))
         for name, labels in view.keep.items():
-            texts = np.array([label_text(label) for label in rows.values(name).tolist()], dtype=object)
+            texts = np.array([label_text(label) for label in plain_values(rows.values(name))], dtype=object)
             inside &= np.isin(texts, [label_text(label) for label in labels])
         return inside & ~rows.doubtful if view.hide_doubts else inside
 
@@ -300,7 +300,7 @@ class SweptSource:
             return int(text) if text.isdigit() and int(text) < self.cube.sizes[dim] else None
         labels = self.cube.context.label_arrays[dim]
         if labels.dtype.kind not in "iuf":
-            matches = [place for place, label in enumerate(labels.tolist()) if label_text(label) == text]
+            matches = [place for place, label in enumerate(plain_values(labels)) if label_text(label) == text]
             return matches[0] if matches else None
         try:
             equal = np.flatnonzero(labels == float(text))
@@ -346,7 +346,7 @@ class SweptSource:
         texts = np.full(values.size, "", dtype=object)
         if values.size <= MOST_CELLS:
             texts[won] = flat.names(np.flatnonzero(won))
-        axes = [[label_text(label) for label in best[name].values.tolist()] for name in names]
+        axes = [[label_text(label) for label in plain_values(best[name].values)] for name in names]
         shape = values.shape if len(names) > 1 else (values.size, 1)
 
         def id_at(row: int, column: int) -> str:
@@ -373,6 +373,6 @@ class SweptSource:
         for number, limit in enumerate(LATENCIES):
             best = sweep.best(view.objective, per=dim, where={**where, **chosen, latency: (None, limit)}, sense=largest)
             values = np.where(best["found"], best[view.objective].values.astype("f8"), np.nan)
-            for label, value in zip(best[dim].values.tolist(), values.tolist(), strict=True):
+            for label, value in zip(plain_values(best[dim].values), values.tolist(), strict=True):
                 cells[category.number_of[label_text(label)], number] = value
         return AtLatency(dim, category.shown, category.texts, cells)

@@ -20,7 +20,7 @@ from roofcube.explorer.views.trade_off import TradeOff
 from roofcube.explorer.views.why import emptied_by, reasons
 from roofcube.explorer.views.widgets import Bar, Choices, Facets, Why, WithinLatency
 from roofcube.inert import inert_label
-from roofcube.wording import quantity, short, shown_unit, with_thousands
+from roofcube.wording import noun_of, quantity, short, shown_unit, with_thousands
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -123,7 +123,7 @@ class Page:
         best = answer.best
         beyond = best >= 0 and bool(answer.rows.extrapolates[best])
         swept = answer.sampled or answer.total > answer.rows.size
-        noun = "points" if swept else "cells" if answer.rows.dims != ("point",) else "points"
+        noun = noun_of(answer.total, "point" if swept or answer.rows.dims == ("point",) else "cell")
         self.last = (view, answer, history, count, emptied)
         self.bar.show(
             {

@@ -10,11 +10,11 @@ import pandas as pd  # type: ignore[import-untyped]
 import panel as pn
 from bokeh.models.widgets.tables import StringFormatter
 
-from roofcube.explorer.categories import spaced
+from roofcube.explorer.categories import label_text, spaced
 from roofcube.explorer.rows import ENDS
 from roofcube.explorer.views.widgets import STATIC, Choices
 from roofcube.inert import inert_label
-from roofcube.wording import counted, shown_unit, with_thousands
+from roofcube.wording import counted, plain_values, shown_unit, with_thousands
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -127,7 +127,11 @@ class Table:
                 numeric = values.dtype.kind in "iuf"
                 factor, unit = shown_unit(self.source.unit(name))
                 scaled = values if factor == 1.0 or not numeric else values * factor
-                columns[key] = _four_digits(scaled) if numeric else [inert_label(str(text)) for text in values]
+                columns[key] = (
+                    _four_digits(scaled)
+                    if numeric
+                    else [inert_label(label_text(label)) for label in plain_values(values)]
+                )
                 titles[key] = escape(with_unit_shown(name, unit))
         for name in self._columns(view, answer):
             factor, unit = shown_unit(self.source.unit(name))

@@ -11,6 +11,7 @@ import xarray as xr
 
 import roofcube as rc
 from roofcube.errors import InvalidDataError, UnknownLabelError
+from roofcube.explorer.addresses import python_of, read_address
 from roofcube.explorer.messages import read_limit, settings_after
 from roofcube.explorer.swept import SweptSource
 from roofcube.explorer.views.why import explained, reasons
@@ -236,6 +237,37 @@ def test_variables_of_ones_own_are_shown_beside_measurements():
     shown = reasons(app.source, app.view, app.answer, None, np.zeros(0, dtype=int))["figures"]
     assert ["heat", "3 degC", ""] in shown
     assert "heat (degC)" in app.page().table.widget.titles.values()
+
+
+def timed():
+    """A cube along days, durations and what is true or false."""
+    days, took = np.array(["2024-01-01", "2024-01-03"], "M8[ns]"), np.array([1, 36], "m8[h]").astype("m8[ns]")
+    labels = {"day": days, "took": took, "warm": [True, False]}
+    return xr.Dataset({"speed": (tuple(labels), np.arange(8.0).reshape(2, 2, 2))}, labels)
+
+
+def test_times_and_truths_along_dims_are_labels_to_choose_from():
+    app = rc.explore(timed())
+    facets = {name: category.shown for name, category in app.source.categories("values").items()}
+    texts = ["0 days 01:00:00", "1 days 12:00:00"]
+    assert facets == {"day": ["2024-01-01", "2024-01-03"], "took": texts, "warm": ["True", "False"]}
+    for name, text in (("day", "2024-01-01"), ("took", texts[1]), ("warm", "True")):
+        app.receive({"do": "keep", "name": name, "text": text, "on": True})
+    assert app.answer.rows.column("speed")[app.answer.inside].tolist() == [2.0]
+    settings, complaints = read_address(app.address, app.source)
+    assert (settings["keep"], complaints) == (app.view.keep, [])
+    names = {"rc": rc, "np": np, "cube": timed()}
+    exec(python_of(app.view, app.source), names)
+    assert float(names["best"]["speed"]) == 2.0
+    app.view.table = "all"
+    table = app.page().table.widget.value
+    assert table.iloc[0, :3].tolist() == ["2024-01-01", texts[1], "True"]
+    assert app.answer.rows.ids(app.answer.front) == ["2024-01-01~1 days 12:00:00~True"]
+
+
+def test_one_cell_is_one_cell():
+    for kept, noun in (([0, 1], "cells"), ([0], "cell")):
+        assert f'"noun": "{noun}"' in rc.explore(timed().isel(day=[0], took=[0], warm=kept)).page().bar.data
 
 
 def test_what_a_page_shows_follows_without_new_models(app):
