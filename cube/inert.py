@@ -12,12 +12,15 @@ if TYPE_CHECKING:
 
     import xarray as xr
 
-__all__ = ["inert_label", "inert_labels", "inert_text", "with_inert_labels"]
+__all__ = ["inert_label", "inert_labels", "inert_text", "isolated", "with_inert_labels"]
 
 LONGEST = 40
 HEAD = 12  # characters of the common start of labels that are shown where they differ
 # marks that turn the direction of what follows, and controls; an override of one label would garble its neighbours
 TURNING = re.compile("[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]+")
+# words of scripts that go from right to left: Hebrew, Arabic and their kin
+LETTER = "[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc\U00010800-\U00010fff\U0001e800-\U0001efff]"
+LEFTWARD = re.compile(f"{LETTER}+(?:[\\s'’-]+{LETTER}+)*")
 # what Bokeh would read as the start of a formula in a title
 FORMULA = re.compile(r"(\$)(?=\$)|(\\)(?=[\[(])")
 
@@ -49,6 +52,17 @@ def inert_text(text: str) -> str:
     """
     # escaped as JSON is too, which may be the text
     return TURNING.sub(lambda marks: "".join(one if one == "\n" else f"\\u{ord(one):04x}" for one in marks[0]), text)
+
+
+def isolated(text: str) -> str:
+    r"""Write a line so that words in it which go from right to left turn nothing beside them.
+
+    Examples
+    --------
+    >>> isolated("\u05e9\u05dd 100 %").encode("unicode_escape"), isolated("TX2 100 %")
+    (b'\\u2068\\u05e9\\u05dd\\u2069 100 %', 'TX2 100 %')
+    """
+    return LEFTWARD.sub("\u2068\\g<0>\u2069", text)
 
 
 def inert_labels(labels: Sequence[str], longest: int = LONGEST) -> list[str]:

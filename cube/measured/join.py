@@ -362,7 +362,9 @@ class _Cells:
         self.dims = tuple(order)
         self.shape = tuple(cube.sizes[dim] for dim in order)
         picked = tuple(where.indices[dim][where.mask] for dim in order)
-        self.flat = np.ravel_multi_index(picked, self.shape) if picked and self.shape else np.zeros(0, dtype=np.intp)
+        # a cube of one cell has no dims
+        nowhere = np.zeros(np.count_nonzero(where.mask), dtype=np.intp)
+        self.flat = np.ravel_multi_index(picked, self.shape) if picked else nowhere
         self.size = int(np.prod(self.shape))
 
     def labelled(self, name: str, values: np.ndarray[Any, Any]) -> xr.Variable:

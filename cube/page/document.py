@@ -7,11 +7,12 @@ import hashlib
 import re
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from roofcube.disk import path_of, replacing
 from roofcube.errors import InvalidDataError
 from roofcube.garbage import collector_at_rest
+from roofcube.inert import isolated
 from roofcube.options import progress_bar
 from roofcube.page.content import Section
 from roofcube.page.sections import HEADINGS, SECTIONS, facts, lead
@@ -112,7 +113,9 @@ def render(subject: Subject, sections: list[Section]) -> str:
     drawings = [drawing for section in sections for drawing in section.drawings]
     script, places, libraries = embed(drawings)
     counts, choices, notes = _summary(subject)
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, finalize=_isolated, trim_blocks=True, lstrip_blocks=True
+    )
     page: str = environment.from_string(_package_text("template.html")).render(
         title=subject.title,
         subject=subject,
@@ -132,6 +135,11 @@ def render(subject: Subject, sections: list[Section]) -> str:
         policy=POLICY,
     )
     return page.replace(POLICY, content_policy(page), 1)
+
+
+def _isolated(value: Any) -> Any:
+    """Keep labels from right to left from tearing the text around them; markup stays as it is."""
+    return isolated(value) if type(value) is str else value
 
 
 def content_policy(page: str) -> str:

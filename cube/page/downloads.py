@@ -16,7 +16,7 @@ from roofcube.labels import flat_column
 from roofcube.model.graph import dim_order
 from roofcube.page.content import Link, link_to
 from roofcube.vocabulary import DIMS, VARIABLES
-from roofcube.wording import counted, flag_words, listed
+from roofcube.wording import counted, flag_words, listed, moment_text
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -53,7 +53,7 @@ def long_table(cube: xr.Dataset) -> pl.DataFrame:
 def _known_cells(cube: xr.Dataset) -> tuple[list[str], np.ndarray[Any, Any]]:
     """Return the dims of the long table and the flat places of its cells."""
     floats = (str(name) for name in cube.data_vars if cube.variables[name].dtype.kind == "f")
-    known = [name for name in FIRST if name in cube] or list(islice(floats, 1))
+    known = [name for name in FIRST if name in cube] or list(islice(floats, 1)) or list(cube.data_vars)[:1]
     dims = [dim for dim in dim_order(cube) if any(dim in cube[name].dims for name in known)]
     sizes = [cube.sizes[dim] for dim in dims]
     return dims, np.flatnonzero(
@@ -63,21 +63,16 @@ def _known_cells(cube: xr.Dataset) -> tuple[list[str], np.ndarray[Any, Any]]:
 
 def _rows_of_cells(cube: xr.Dataset, dims: list[str], cells: np.ndarray[Any, Any]) -> pl.DataFrame:
     """Lay these cells out as rows."""
-    places = dict(zip(dims, np.unravel_index(cells, [cube.sizes[dim] for dim in dims]), strict=True))
+    # what has no dim is one cell
+    places = dict(zip(dims, np.unravel_index(cells, [cube.sizes[dim] for dim in dims]), strict=True)) if dims else {}
     names = [*dims, *(name for name in cube.coords if name not in dims), *cube.data_vars]
-    shown = {str(name): cube.variables[name] for name in names}
+    # of a dim without labels the places
+    shown = {str(name): cube.variables[name] if name in cube.variables else cube[name].variable for name in names}
     shown = {name: variable for name, variable in shown.items() if set(variable.dims) <= set(dims)}
     table = pl.DataFrame([_column_of(name, variable, places, cells.size) for name, variable in shown.items()])
-    kept = (
-        [
-            name
-            for name in table.columns
-            if table[name].dtype == pl.String or name in DIMS or not table[name].is_nan().all()
-        ]
-        if table.height
-        else table.columns
-    )
-    return table.select(kept).with_columns(pl.selectors.float().fill_nan(None))
+    unknown = [name for name in table.columns if table[name].dtype.is_float() and table[name].is_nan().all()]
+    without = [name for name in unknown if name not in DIMS] if table.height else []
+    return table.drop(without).with_columns(pl.selectors.float().fill_nan(None))
 
 
 def _column_of(name: str, variable: xr.Variable, places: dict[str, np.ndarray[Any, Any]], rows: int) -> pl.Series:
@@ -88,6 +83,9 @@ def _column_of(name: str, variable: xr.Variable, places: dict[str, np.ndarray[An
     if not few:
         values = values[tuple(at)]
     words = flag_words(values.reshape(-1), variable.attrs, spaced=False, between="+")
+    if words.dtype.kind in "mM":
+        distinct, number = np.unique(words, return_inverse=True)
+        words = np.array([moment_text(one) for one in distinct], dtype=str)[number]
     column = pl.Series(name, words.astype(str) if words.dtype.kind in "UO" else words)
     if not few:
         return column

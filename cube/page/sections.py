@@ -16,14 +16,16 @@ from roofcube.page.calibration_section import calibrated
 from roofcube.page.content import Drawing, Fact, Section, Table
 from roofcube.page.downloads import downloads
 from roofcube.page.figures import draw
+from roofcube.page.subject import own_figures
 from roofcube.plot.drawing.tables import accuracy_of, threaded
 from roofcube.sweep.low_ends import EXPECTED, at_low_ends
 from roofcube.sweep.questions import best, pareto
-from roofcube.vocabulary import BOUNDS, CONFIGURATION, INFEASIBLE, OFFER
+from roofcube.vocabulary import BOUNDS, CONFIGURATION, INFEASIBLE
 from roofcube.wording import (
     configuration_of,
     counted,
     digits_along,
+    distinct_texts,
     in_shown_unit,
     listed,
     percent,
@@ -77,16 +79,30 @@ def _empty_section(key: str, heading: str, reason: str) -> Section:
 
 def lead(subject: Subject) -> str:
     """Say in a sentence what the page shows."""
-    predicted, measured = subject.has("predicted_throughput"), subject.has("measured_throughput")
-    how = (
-        "predicted, measured, and one laid over the other"
-        if predicted and measured
-        else "as measured"
-        if measured
-        else "as predicted"
+    own = own_figures(subject.cube)
+    if own:
+        return f"What the cube holds: {listed(own)}."
+    accurate = subject.has("top1") or subject.has("measured_top1")
+    powered = subject.has("power_full") or subject.has("predicted_energy")
+    asked = [f"How fast {_what_runs(subject.cube)}"]
+    asked += [words for words, known in (("how accurately", accurate), ("at what power", powered)) if known]
+    return f"{listed(asked)}: {_how_known(subject.cube)}."
+
+
+def _what_runs(cube: xr.Dataset) -> str:
+    """Name what is compared: platforms, networks, or whatever the cube tells apart."""
+    if "platform" not in cube.coords:
+        return "each network runs" if "topology" in cube.coords else "each configuration runs"
+    return f"each hardware platform {'runs each network' if 'topology' in cube.coords else 'is'}"
+
+
+def _how_known(cube: xr.Dataset) -> str:
+    predicted, measured = (
+        any(str(name).startswith(kind) for name in cube.data_vars) for kind in ("predicted_", "measured_")
     )
-    what = "at what power" if subject.has("power_full") or subject.has("predicted_energy") else "at what cost in time"
-    return f"How fast each hardware platform runs each network, how accurately and {what}: {how}."
+    if predicted and measured:
+        return "predicted, measured, and one laid over the other"
+    return "as predicted" if predicted else "as measured"
 
 
 def facts(subject: Subject) -> list[Fact]:
@@ -114,14 +130,17 @@ def _fact(number: int, noun: str, how: str = "") -> Fact:
 
 def _platforms(subject: Subject) -> int:
     cube = subject.cube
-    if is_offered(cube):
-        labels = cube["platform"].values
-        if "n_rows" in cube:
-            labels = labels[(cube["n_rows"] > 0).any([dim for dim in cube["n_rows"].dims if dim != OFFER]).values]
-        return len(np.unique(labels))
-    if "n_rows" not in cube or "platform" not in cube["n_rows"].dims:
-        return int(cube.sizes.get("platform", 1))
-    return int((cube["n_rows"] > 0).any([dim for dim in cube["n_rows"].dims if dim != "platform"]).sum())
+    if "n_rows" in cube:
+        return _platforms_of(cube["n_rows"] > 0)
+    return len(np.unique(cube["platform"].values)) if is_offered(cube) else int(cube.sizes.get("platform", 1))
+
+
+def _platforms_of(mask: xr.DataArray) -> int:
+    """Count the platforms of some cells; of cells that tell none apart one."""
+    if "platform" not in mask.coords or not mask["platform"].dims:
+        return 1
+    dim = mask["platform"].dims[0]
+    return len(np.unique(mask["platform"].values[mask.any([other for other in mask.dims if other != dim]).values]))
 
 
 def _count_configurations(mask: xr.DataArray) -> int:
@@ -137,11 +156,9 @@ def theoretical(subject: Subject) -> Section:
     cube, (key, heading) = subject.cube, HEADINGS[theoretical]
     if not subject.has("predicted_throughput"):
         return _empty_section(key, heading, "This cube holds no predictions: the section needs predicted_throughput.")
-    predicted = cube["predicted_throughput"]
-    possible = _count_configurations(predicted.notnull())
     see = [
         (
-            f"{words.MODELS[subject.model]} {counted(possible, 'combination')} of {_dims_told(predicted)} can run"
+            f"{words.MODELS[subject.model]} {_possible(cube['predicted_throughput'])} can run"
             f"{_limits(cube)}{_impossible(cube)}.{words.READING[subject.model]}"
         ),
         _fastest_prediction(cube),
@@ -172,10 +189,14 @@ def _theoretical_front(subject: Subject) -> Drawing | str | None:
     return draw(cube, "front", what, key="theoretical-front", objectives=objectives)
 
 
-def _dims_told(predicted: xr.DataArray) -> str:
-    """Name the dims along which predictions differ, a batch aside."""
+def _possible(predicted: xr.DataArray) -> str:
+    """Count what can run: combinations of the dims along which predictions differ, a batch aside."""
+    number = _count_configurations(predicted.notnull())
     dims = [str(dim) for dim in predicted.dims if dim != "batch" and predicted.sizes[dim] > 1]
-    return listed([words.DIMS.get(dim, dim) for dim in dims], most=12) or "the one platform and network"
+    if len(dims) == 1 and dims[0] in CONFIGURATION and dims[0] != "pruning":
+        return counted(number, words.DIMS.get(dims[0], dims[0]))
+    told = listed([words.DIMS.get(dim, dim) for dim in dims], most=12)
+    return f"{counted(number, 'combination')} of {told or 'the one platform and network'}"
 
 
 def _fastest_prediction(cube: xr.Dataset) -> str:
@@ -225,36 +246,12 @@ def experimental(subject: Subject) -> Section:
     cube, (key, heading) = subject.cube, HEADINGS[experimental]
     if not subject.has("measured_throughput"):
         return _empty_section(key, heading, "This cube holds no measurements: join some with roofcube.join.")
-    rows, cells = int(cube["n_rows"].sum()), cube["n_rows"] > 0
-    flagged = int((subject.flagged() & cells).sum())
-    see = [
-        (
-            f"{counted(rows, 'experiment')} on {counted(_platforms(subject), 'platform')} make "
-            f"{counted(_count_configurations(cells), 'configuration')}{_batches_told(cube, cells)}"
-        ),
-        _front_text(subject),
-    ]
-    unmatched = subject.unmatched
-    if unmatched is not None:
-        see.append(
-            f"Every row found its cell; {counted(flagged, 'cell')} of {with_thousands(int(cells.sum()))} carry at "
-            f"least one finding of the physics gate, listed below by rule."
-            if not unmatched.height
-            else f"{counted(unmatched.height, 'row')} found no cell; the reasons are below."
-        )
-    threads = _threaded(cube)
-    flight = f"‘Batch’ is the number of threads on {threads}, so equal batch is not equal work in flight. "
-    runs = (
-        "Single runs stand without error bars: differences of a few per cent mean nothing."
-        if int(cube["n_rows"].max()) < 2
-        else "Cells with several rows show their mean; single runs stand without error bars."
+    cells = cube["n_rows"] > 0
+    measured = (
+        f"{counted(int(cube['n_rows'].sum()), 'experiment')} on {counted(_platforms(subject), 'platform')} make "
+        f"{counted(_count_configurations(cells), 'configuration')}{_batches_told(cube, cells)}"
     )
-    beware = (
-        (flight if threads else "")
-        + "Figures show the accelerator alone, without host and transfers. "
-        + runs
-        + _spread_of_runs(subject)
-    )
+    see = [measured, _front_text(subject), _rows_told(subject, cells)]
     parts = [
         draw(
             subject.drawn,
@@ -267,7 +264,7 @@ def experimental(subject: Subject) -> Section:
             "Lines of throughput over latency for each configuration, batch by batch",
             measurements=subject.rows,
         ),
-        draw(subject.drawn, "boxes", "Boxes of measured latency, throughput and power by platform"),
+        draw(subject.drawn, "boxes", f"Boxes of measured {_boxed(subject)} by platform"),
         draw(
             subject.drawn,
             "pareto",
@@ -278,7 +275,40 @@ def experimental(subject: Subject) -> Section:
         tables.corrections(subject),
         tables.unmatched_rows(subject),
     ]
-    return _section(key, heading, [text for text in see if text], beware, parts)
+    return _section(key, heading, [text for text in see if text], _beware_of_runs(subject), parts)
+
+
+def _rows_told(subject: Subject, cells: xr.DataArray) -> str:
+    """Say which rows found no cell, else how many cells carry a finding; nothing where the rows are not at hand."""
+    if subject.unmatched is None:
+        return ""
+    if subject.unmatched.height:
+        return f"{counted(subject.unmatched.height, 'row')} found no cell; the reasons are below."
+    flagged = int((subject.flagged() & cells).sum())
+    return (
+        f"Every row found its cell; {counted(flagged, 'cell')} of {with_thousands(int(cells.sum()))} "
+        f"{'carries' if flagged == 1 else 'carry'} at least one finding of the physics gate, listed below by rule."
+    )
+
+
+def _boxed(subject: Subject) -> str:
+    """Name what was measured of that which boxes show."""
+    shown = {"latency": "measured_latency", "throughput": "measured_throughput", "power": "power_full"}
+    return listed([word for word, name in shown.items() if subject.has(name)])
+
+
+def _beware_of_runs(subject: Subject) -> str:
+    threads = _threaded(subject.cube)
+    flight = f"‘Batch’ is the number of threads on {threads}, so equal batch is not equal work in flight. "
+    runs = (
+        "Single runs stand without error bars: differences of a few per cent mean nothing."
+        if int(subject.cube["n_rows"].max()) < 2
+        else "Cells with several rows show their mean; single runs stand without error bars."
+    )
+    return (
+        f"{flight if threads else ''}Figures show the accelerator alone, without host and transfers. "
+        f"{runs}{_spread_of_runs(subject)}"
+    )
 
 
 def _batches_told(cube: xr.Dataset, cells: xr.DataArray) -> str:
@@ -293,25 +323,24 @@ def _batches_told(cube: xr.Dataset, cells: xr.DataArray) -> str:
 
 
 def _front_text(subject: Subject) -> str:
+    """Say what the measured front spans, and on which platforms its points are."""
     accuracy = accuracy_of(subject.cube)
     if not subject.has("measured_throughput", accuracy):
         return ""
     front = pareto(subject.cube, {"measured_throughput": "max", accuracy: "max"}, ties="all")
     if not front.sizes["point"]:
         return ""
-    names = list(dict.fromkeys(front["platform"].values.tolist())) if "platform" in front.coords else []
-    ends = front.isel(point=0), front.isel(point=-1)
-    low, high = (
-        f"{in_shown_unit(float(end['measured_throughput']), unit_of(end, 'measured_throughput'))} at "
-        f"{float(end[accuracy]):.2f} %"
-        for end in ends
-    )
-    said = (
-        f"The measured front of accuracy and throughput has {counted(front.sizes['point'], 'point')} on "
-        f"{counted(len(names), 'platform')} ({listed(names)}), from {low} to {high}."
-        if names
-        else f"The measured front of accuracy and throughput reaches from {low} to {high}."
-    )
+    fast, exact = front["measured_throughput"].values, front[accuracy].values
+    unit = unit_of(front, "measured_throughput")
+    ends = [f"{in_shown_unit(float(fast[end]), unit)} at {float(exact[end]):.2f} %" for end in (0, -1)]
+    span = f"from {ends[0]} to {ends[1]}" if ends[0] != ends[1] else ends[0]
+    said = f"The measured front of accuracy and throughput reaches {span}."
+    if "platform" in front.coords:
+        names = distinct_texts(list(dict.fromkeys(np.atleast_1d(front["platform"].values).tolist())))
+        said = (
+            f"The measured front of accuracy and throughput has {counted(front.sizes['point'], 'point')} on "
+            f"{counted(len(names), 'platform')} ({listed(names)}), {span}."
+        )
     return said + (" Accuracies are those of the networks: none was measured." if accuracy == "top1" else "")
 
 
@@ -489,39 +518,20 @@ def powered(subject: Subject) -> Section:
     if not subject.has("power_full", "measured_throughput"):
         return _empty_section(key, heading, "This cube holds no measured power.")
     known = (cube["power_full"].notnull()) & (cube["n_rows"] > 0)
-    energy = cube["energy_per_input"].values
-    energy = energy[np.isfinite(energy) & (energy > 0)]
-    if not energy.size:
+    energy = cube["energy_per_input"].where(np.isfinite(cube["energy_per_input"]) & (cube["energy_per_input"] > 0))
+    if not bool(energy.notnull().any()):
         return _empty_section(key, heading, "Power and throughput were never measured together in this cube.")
-    see = [
-        (
-            f"Power under load is known for {counted(int(cube['n_rows'].where(known, 0).sum()), 'experiment')}. Energy "
-            f"per input is that power divided by the throughput measured: "
-            f"it spans {quantity(float(energy.min()), 'J')} to {quantity(float(energy.max()), 'J')}, a factor of "
-            f"{short(float(energy.max() / energy.min()))}. "
-            + (
-                "A large batch lowers it, because base and idle power are paid for more inputs a second."
-                if cube.sizes.get("batch", 1) > 1
-                else ""
-            )
-        )
-    ]
-    doubtful = int(
-        (
-            subject.flagged("foreign_power", "power_set_up_differs", "full_power_below_idle", "power_is_maximum")
-            & (cube["n_rows"] > 0)
-        ).sum()
+    low, high = float(energy.min()), float(energy.max())
+    ends = quantity(low, "J"), quantity(high, "J")
+    span = f"spans {ends[0]} to {ends[1]}, a factor of {short(high / low)}" if ends[0] != ends[1] else f"is {ends[0]}"
+    spanned = (
+        f"Power under load is known for {counted(int(cube['n_rows'].where(known, 0).sum()), 'experiment')}. Energy "
+        f"per input is that power divided by the throughput measured: it {span}."
     )
-    if doubtful:
-        see.append(
-            f"{counted(doubtful, 'cell')} {'carries' if doubtful == 1 else 'carry'} power that the physics gate "
-            f"doubts: another board's figures, another set-up, a maximum in place of a mean, or less under load than "
-            f"idle. They are hollow."
-        )
-    beware = (
-        "Boards were metered at different points and with different meters, so absolute watts compare poorly "
-        "between platforms; the base of a development board is not that of a product."
-    )
+    see = [" ".join(filter(None, (spanned, _energy_over_batch(energy)))), _doubtful_power(subject)]
+    metered = "Boards were metered at different points and with different meters, so absolute watts compare poorly "
+    beware = f"{metered}between platforms. " if _platforms_of(known) > 1 else ""
+    beware += "The base of a development board is not that of a product."
     parts: list[Drawing | Table | str | None] = [
         draw(subject.drawn, "power", "Bars of base, idle and full power for each configuration"),
         draw(subject.drawn, "energy", "Energy per input in millijoule for each configuration"),
@@ -531,7 +541,40 @@ def powered(subject: Subject) -> Section:
         platforms = listed(sorted(set(subject.traces["platform"])))
         what = f"Power of {platforms} over time, samples that cannot be true marked"
         parts.append(draw(subject.traces, "power_trace", what))
-    return _section(key, heading, see, beware, parts)
+    return _section(key, heading, [text for text in see if text], beware, parts)
+
+
+def _energy_over_batch(energy: xr.DataArray) -> str:
+    """Say in how many configurations the largest batch takes less energy an input than the smallest."""
+    if "batch" not in energy.dims:
+        return ""
+    values = energy.sortby("batch").transpose("batch", ...).values.reshape(energy.sizes["batch"], -1)
+    known = ~np.isnan(values)
+    values, known = (part[:, known.sum(0) > 1] for part in (values, known))
+    number = values.shape[1]
+    if not number:
+        return ""
+    each = np.arange(number)
+    smallest, largest = known.argmax(0), len(known) - 1 - known[::-1].argmax(0)
+    lower = int((values[largest, each] < values[smallest, each]).sum())
+    if not lower:
+        return "The largest batch takes no less than the smallest."
+    if lower == number:
+        return "A large batch lowers it, because base and idle power are paid for more inputs a second."
+    why = ", because base and idle power are paid for more inputs a second" if 2 * lower > number else ""
+    return f"The largest batch takes less than the smallest in {lower} of {counted(number, 'configuration')}{why}."
+
+
+def _doubtful_power(subject: Subject) -> str:
+    doubted = subject.flagged("foreign_power", "power_set_up_differs", "full_power_below_idle", "power_is_maximum")
+    number = int((doubted & (subject.cube["n_rows"] > 0)).sum())
+    if not number:
+        return ""
+    return (
+        f"{counted(number, 'cell')} {'carries' if number == 1 else 'carry'} power that the physics gate "
+        f"doubts: another board's figures, another set-up, a maximum in place of a mean, or less under load than "
+        f"idle. They are hollow."
+    )
 
 
 # data -----------------------------------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ import xarray as xr
 from roofcube import datasets
 from roofcube.datasets.embedded import collection_of, entry_name
 from roofcube.errors import check_kind
-from roofcube.inert import with_inert_labels
+from roofcube.inert import inert_label, with_inert_labels
 from roofcube.labels import locate, whole_flags
 from roofcube.measured.join import benchmark, holds, unmatched
 from roofcube.measured.physics_gate import check
@@ -21,11 +21,12 @@ from roofcube.model.offered import as_product, is_offered
 from roofcube.options import check_fits
 from roofcube.page.selection import Selection, selection_of
 from roofcube.plot.drawing.tables import one_model
-from roofcube.vocabulary import DIMS, QUALITY
-from roofcube.wording import task_title, title_of
+from roofcube.vocabulary import DIMS, MEASURED_POWER, MEASURED_SPEED, QUALITY
+from roofcube.wording import listed, task_title, title_of
 
-__all__ = ["Subject", "subject_of"]
+__all__ = ["Subject", "own_figures", "subject_of"]
 
+MEASURED = MEASURED_SPEED | MEASURED_POWER
 PASSES = 4  # times a cube that its figures, counts and tables take
 
 
@@ -133,8 +134,8 @@ def subject_of(task_or_cube: str | xr.Dataset, title: str | None) -> Subject:
     task = source.attrs.get("task")
     every = _embedded_rows(source, task)
     rows = None if every is None else every.filter(pl.Series(locate(source, every).mask))
-    named = f"{task_title(str(task))} on real hardware" if rows is not None else title_of(source)
-    models = _with_rows(with_inert_labels(source))
+    named = f"{task_title(str(task))} on real hardware" if rows is not None else _title_of(source)
+    models = _with_energy(_with_rows(with_inert_labels(source)))
     whole = rows is not None and every is not None and rows.height == every.height
     whole = whole and source.attrs.get("assumptions") == PUBLISHED.label
     return Subject(one_model(models), models, source, title or named, task, rows, whole, _traces(source, rows))
@@ -145,6 +146,28 @@ def _with_rows(cube: xr.Dataset) -> xr.Dataset:
     if "n_rows" in cube or "measured_throughput" not in cube:
         return cube
     return cube.assign(n_rows=cube["measured_throughput"].notnull().astype("i4").drop_attrs())
+
+
+def _with_energy(cube: xr.Dataset) -> xr.Dataset:
+    """Work energy an input out of power under load, where a cube made by hand does not tell it."""
+    if "energy_per_input" in cube or not {"power_full", "measured_throughput"} <= set(cube.data_vars):
+        return cube
+    energy = cube["power_full"] / cube["measured_throughput"]
+    energy.attrs = {"units": "J", "long_name": "power_full over measured_throughput"}
+    return cube.assign(energy_per_input=energy.where((energy > 0) & np.isfinite(energy)))
+
+
+def _title_of(cube: xr.Dataset) -> str:
+    """Name a cube, one that holds neither predictions nor measurements by what it holds."""
+    own = own_figures(cube)
+    return f"A cube of {listed(own)}" if own and not cube.attrs.get("title") else title_of(cube)
+
+
+def own_figures(cube: xr.Dataset) -> list[str]:
+    """Name the variables of a cube that is about neither predictions nor measurements; of others none."""
+    names = [str(name) for name in cube.data_vars]
+    known = any(name in MEASURED or name.startswith(("predicted_", "measured_")) for name in names)
+    return [] if known else [inert_label(name.replace("_", " ")) for name in names]
 
 
 def _traces(cube: xr.Dataset, rows: pl.DataFrame | None) -> pl.DataFrame | None:

@@ -106,6 +106,94 @@ def test_measurements_made_by_hand_have_a_page(tmp_path):
     assert "3 experiments on 2 platforms" in text
 
 
+# what the text says of a cube ------------------------------------------------------------------------------------------
+
+
+def hand_made(energies=((2.0, 1.0), (4.0, 2.0)), platforms=(1, 2), **more):
+    """Measurements made by hand: power under load and 1 input a second, so that energies are those given."""
+    dims = "platform", "batch"
+    watts, speed = np.array(energies), np.full(np.shape(energies), 1.0)
+    variables = {"measured_throughput": (dims, speed, {"units": "1/s"}), "power_full": (dims, watts, {"units": "W"})}
+    return xr.Dataset({**variables, **more}, {"platform": list(platforms), "batch": [1, 64][: watts.shape[1]]})
+
+
+@pytest.mark.parametrize(
+    ("energies", "words"),
+    [
+        ([[2.0, 1.0], [4.0, 2.0]], "a factor of 4. A large batch lowers it, because base and idle power"),
+        ([[1.0, 2.0], [4.0, 4.0]], "The largest batch takes no less than the smallest."),
+        ([[2.0, 1.0], [2.0, 3.0]], "The largest batch takes less than the smallest in 1 of 2 configurations."),
+        ([[2.0], [2.0]], "divided by the throughput measured: it is 2 J."),
+        ([[2.0, np.nan], [np.nan, 1.0]], "it spans 1 J to 2 J, a factor of 2."),
+    ],
+)
+def test_energy_over_batches_is_told_as_it_is(energies, words):
+    told = sections.powered(subject_of(hand_made(energies), None))
+    assert words in told.see[0]
+    assert ("batch" in told.see[0]) == ("batch" in words)
+
+
+@pytest.mark.parametrize("platforms", [(1,), (1, 2)])
+def test_meters_of_several_boards_are_told_of_several(platforms):
+    cube = hand_made().isel(platform=slice(len(platforms)))
+    assert ("different meters" in sections.powered(subject_of(cube, None)).beware) == (len(platforms) > 1)
+
+
+def test_the_front_of_labels_that_are_numbers_and_of_one_point_is_told():
+    cube = hand_made(measured_top1=("platform", [80.0, 70.0], {"units": "%"}))
+    told = sections.experimental(subject_of(cube, None)).see[1]
+    assert told == (
+        "The measured front of accuracy and throughput has 2 points on 1 platform (1), 1 inputs/s at 80.00 %."
+    )
+
+
+def test_boxes_are_told_of_what_was_measured(monkeypatch):
+    draw_by(monkeypatch, "boxes", lambda cube: figure())
+    captions = [one.description for one in sections.experimental(subject_of(hand_made(), None)).drawings]
+    assert "Boxes of measured throughput and power by platform" in captions
+
+
+@pytest.mark.parametrize(
+    ("dims", "words"),
+    [
+        (("platform", "topology"), "4 combinations of platform and network can run"),
+        (("topology",), " 2 networks can run"),
+        (("pruning",), "2 combinations of channels kept can run"),
+    ],
+)
+def test_what_can_run_is_counted_by_its_noun(dims, words):
+    cube = xr.Dataset({"predicted_throughput": (dims, np.ones([2] * len(dims)))}, {dim: [1, 2] for dim in dims})
+    assert words in sections.theoretical(subject_of(cube, None)).see[0]
+
+
+@pytest.mark.parametrize(
+    ("variables", "title", "lead"),
+    [
+        ({"cost": "a"}, "A cube of cost", "What the cube holds: cost."),
+        ({"predicted_throughput": "platform"}, "Predictions", "How fast each hardware platform is: as predicted."),
+        (
+            {"measured_throughput": "topology", "measured_top1": "topology"},
+            "Measurements",
+            "How fast each network runs and how accurately: as measured.",
+        ),
+    ],
+)
+def test_the_lead_promises_what_the_cube_holds(variables, title, lead):
+    dims = set(variables.values())
+    cube = xr.Dataset({name: (dim, [1.0, 2.0]) for name, dim in variables.items()}, {dim: [1, 2] for dim in dims})
+    subject = subject_of(cube, None)
+    assert (subject.title, sections.lead(subject)) == (title, lead)
+
+
+def test_labels_from_right_to_left_are_isolated(tmp_path):
+    cube = hand_made(platforms=["\u05dc\u05d5\u05d7", "\u05e9\u05dc\u05d5\u05dd \u05e2\u05d5\u05dc\u05dd"])
+    page = rc.report(cube, tmp_path / "a.html", title="\u05dc\u05d5\u05d7").read_text(encoding="utf-8")
+    text = _text(page)
+    assert "\u2068\u05dc\u05d5\u05d7\u2069, batch 1" in text
+    assert not re.search("(?<!\u2068)\u05dc\u05d5\u05d7", text)
+    assert 'download="roofcube-\u05dc\u05d5\u05d7.nc"' in page
+
+
 def test_a_title_of_ones_own_heads_the_page(tmp_path):
     cube = rc.predict(rc.inputs("mnist", platforms="NCS2"))
     page = rc.report(cube, tmp_path / "a.html", title="Boards & us").read_text(encoding="utf-8")

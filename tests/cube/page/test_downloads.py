@@ -13,6 +13,7 @@ import xarray as xr
 import roofcube as rc
 from roofcube.page import downloads
 from roofcube.page.downloads import long_table
+from roofcube.page.subject import subject_of
 
 
 def cube_of(networks, batches):
@@ -48,3 +49,38 @@ def test_a_row_of_the_table_holds_the_words_of_its_cell():
     assert row["device_class"] == "VLIW"
     assert row["measured_throughput"] == float(cell["measured_throughput"])
     assert row["bound"] in ("compute", "memory", "none")
+
+
+def odd():
+    """A cube with times, truths, half precision and a dim without labels."""
+    days = np.array(["2024-01-01", "2024-01-02T03:00"], "M8[ns]")
+    beside = {"ok": ("x", [True, False]), "half": ("x", np.array([1.0, 2.0], "f2"))}
+    beside["took"] = "day", np.array([3, "NaT"], "m8[s]")
+    return xr.Dataset({"predicted_throughput": (("x", "day"), [[1.0, 2.0], [3.0, np.nan]]), **beside}, {"day": days})
+
+
+def test_times_truths_and_places_are_in_the_table():
+    written = long_table(odd()).write_csv().splitlines()
+    assert written[0] == "x,day,predicted_throughput,ok,half,took"
+    assert written[1:] == [
+        "0,2024-01-01,1.0,true,1.0,0 days 00:00:03",
+        '0,2024-01-02T03:00,2.0,true,1.0,""',
+        "1,2024-01-01,3.0,false,2.0,0 days 00:00:03",
+    ]
+
+
+@pytest.mark.parametrize("question", ["front", "top", "best per", "best", "odd", "whole numbers"])
+def test_whatever_has_a_page_has_its_data_in_it(question):
+    cube = rc.benchmark("mnist")
+    answers = {
+        "front": lambda: rc.pareto(cube, {"measured_throughput": "max", "measured_top1": "max"}),
+        "top": lambda: rc.top(cube, 5, "measured_throughput"),
+        "best per": lambda: rc.best(cube, "measured_throughput", per="platform"),
+        "best": lambda: rc.best(cube, "measured_throughput"),
+        "odd": odd,
+        "whole numbers": lambda: xr.Dataset({"n": ("a", [3, 5])}),
+    }
+    subject = subject_of(answers[question](), None)
+    links, notes = downloads.downloads(subject)
+    assert ([link.name.rpartition(".")[2] for link in links], notes) == (["csv", "nc"], ())
+    assert links[0].what.startswith(f"{long_table(subject.source).height} row")
