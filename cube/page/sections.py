@@ -213,7 +213,9 @@ def _fastest_prediction(cube: xr.Dataset) -> str:
     where = top if "batch" in cube["predicted_throughput"].dims else top.drop_vars("batch", errors="ignore")
     beyond = float(top[EXTRAPOLATES]) == 1.0 if EXTRAPOLATES in top else False
     doubt = " It extrapolates beyond what was calibrated on." if beyond else ""
-    return f"The fastest prediction is {told}: {configuration_of(where, digits_along(cube))}.{doubt}"
+    level = _count_configurations(careful["predicted_throughput"] == top["predicted_throughput"].values) - 1
+    others = f" and {counted(level, 'other')} as fast" if level else ""
+    return f"The fastest prediction is {told}: {configuration_of(where, digits_along(cube))}{others}.{doubt}"
 
 
 def _limits(cube: xr.Dataset) -> str:

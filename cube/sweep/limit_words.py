@@ -93,12 +93,8 @@ def read_limits(
             continue
         if limited not in cube.variables:
             raise unknown_label("--limit", limited, cube.variables)
-        if cube.variables[limited].dtype.kind in "mM":
-            end: Any = _moment(cube, limited, match[3])
-        else:
-            smallest = math.inf if match[1] in SHORT else _least_value(cube.variables[limited])
-            end = read_quantity(match[3], _unit_in(cube, limited), what=f"--limit {match[1]}", smallest=smallest)
-        _limit(cube, where, limited, (end, None) if match[2] == ">=" else (None, end))
+        limit = _end(cube, match[1], limited, match[3])
+        _limit(cube, where, limited, (limit, None) if match[2] == ">=" else (None, limit))
     return (_limited_variable(cube, name, predicted) if name in SHORT else name), where
 
 
@@ -134,6 +130,14 @@ def _limit(cube: xr.Dataset, where: dict[str, Any], name: str, limit: Any) -> No
         )
         raise InvalidDataError(msg)
     where[name] = kept
+
+
+def _end(cube: xr.Dataset, said: str, name: str, text: str) -> Any:
+    """Read an end of a range of numbers, times or durations."""
+    if cube.variables[name].dtype.kind in "mM":
+        return _moment(cube, name, text)
+    smallest = math.inf if said in SHORT else _least_value(cube.variables[name])
+    return read_quantity(text, _unit_in(cube, name), what=f"--limit {said}", smallest=smallest)
 
 
 def _label(cube: xr.Dataset, name: str, text: str) -> Any:

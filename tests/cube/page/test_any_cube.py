@@ -166,6 +166,12 @@ def test_what_can_run_is_counted_by_its_noun(dims, words):
     assert words in sections.theoretical(subject_of(cube, None)).see[0]
 
 
+def test_those_that_are_as_fast_are_counted():
+    speed = ("platform", "batch"), [[2.0, 1.0], [2.0, 2.0], [1.0, 1.0]]
+    cube = xr.Dataset({"predicted_throughput": speed}, {"platform": ["a", "b", "c"], "batch": [1, 2]})
+    assert ": a, batch 1 and 1 other as fast." in sections.theoretical(subject_of(cube, None)).see[1]
+
+
 @pytest.mark.parametrize(
     ("variables", "title", "lead"),
     [
