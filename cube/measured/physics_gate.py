@@ -20,6 +20,7 @@ from roofcube.measured.rows import measurement_rows
 from roofcube.measured.rules import rules_for
 from roofcube.measured.trace_rules import trace_findings
 from roofcube.model.assumptions import BOUND
+from roofcube.model.graph import RESULTS
 from roofcube.model.predict import predict
 from roofcube.vocabulary import CONFIGURATION, QUALITY
 
@@ -157,7 +158,7 @@ def _references(space: xr.Dataset, judged: pl.DataFrame, dims: Sequence[str]) ->
     at, _ = rows_of(space, judged, dims=dims)
     at = at.assign_coords(batch=labelled("row", judged["batch"].to_numpy()))
     # a measured row had room: what it may reach is asked apart from what it needs
-    roomy = at.drop_vars("memory_capacity", errors="ignore")
+    roomy = at.drop_vars(["memory_capacity", *RESULTS], errors="ignore")
     published, bound = predict(roomy), predict(roomy, assumptions=BOUND)
     references = {
         "peak_throughput": published["peak_throughput"],

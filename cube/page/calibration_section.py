@@ -10,6 +10,7 @@ import xarray as xr
 from roofcube import datasets
 from roofcube.datasets.embedded import BENCHMARK, collection_of
 from roofcube.model.assumptions import BOUND, PUBLISHED
+from roofcube.model.graph import RESULTS
 from roofcube.model.predict import predict
 from roofcube.page import calibration_tables
 from roofcube.page.content import Drawing, Link, Section, link_to
@@ -113,7 +114,8 @@ def _drawing(subject: Subject, calibration: Calibration, found: HeldOut | None) 
 
 def _with_bound(cube: xr.Dataset) -> xr.Dataset:
     """Put the bound beside the published predictions."""
-    predictions = [one["predicted_throughput"].drop_attrs() for one in (cube, predict(cube, assumptions=BOUND))]
+    bound = predict(cube.drop_vars(RESULTS, errors="ignore"), assumptions=BOUND)
+    predictions = [one["predicted_throughput"].drop_attrs() for one in (cube, bound)]
     labels = xr.DataArray([PUBLISHED.label, BOUND.label], dims="assumptions", name="assumptions")
     both = xr.concat(xr.broadcast(*predictions), dim=labels)
     return cube.assign(predicted_throughput=both)

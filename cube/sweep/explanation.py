@@ -286,12 +286,8 @@ def _as_range(context: Context, name: str, limit: Any) -> Any:
 def _runner_up(cube: xr.Dataset | Sweep, objective: str, where: Any, way: Any, winner: xr.Dataset) -> xr.Dataset | None:
     """Find the best point of another platform."""
     context = context_of(cube)
-    dim = next((dim for dim in ("platform", *context.dims) if dim in context.dims and context.sizes[dim] > 1), None)
-    platforms = context.coords.get("platform")
-    if platforms is not None and platforms.ndim == 1 and len(set(context.label_arrays["platform"].tolist())) > 1:
-        # also where platforms are labels of what is offered
-        dim = "platform"
-    if dim is None or not bool(winner["found"]):
+    dim = _compared_along(context)
+    if not dim or not bool(winner["found"]):
         return None
     each = best(cube, objective, per=dim, where=where, sense=way)
     # a coordinate of the whole cube is the same everywhere
@@ -312,7 +308,7 @@ def _runner_up(cube: xr.Dataset | Sweep, objective: str, where: Any, way: Any, w
 
 
 def _compared_along(context: Context) -> str:
-    """Name what the runner-up has another label of, as `_runner_up` chooses it."""
+    """Name what the runner-up has another label of: platforms, also as labels of what is offered, or a dim."""
     platforms = context.coords.get("platform")
     if platforms is not None and platforms.ndim == 1 and len(set(context.label_arrays["platform"].tolist())) > 1:
         return "platform"
