@@ -26,7 +26,7 @@ from roofcube.plot.drawing import style
 from roofcube.plot.drawing.points import palette_of
 from roofcube.plot.drawing.rows import GAP
 from roofcube.plot.drawing.style import sheet
-from roofcube.plot.drawing.tables import device_classes, labels_in_order, platform_order
+from roofcube.plot.drawing.tables import device_classes, labels_in_order
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -183,8 +183,6 @@ def _drawn_labels(cube: Any, drawn: Sequence[Any], field: str) -> list[str]:
     found = dict.fromkeys(str(label) for one in drawn for label in one.data_source.data.get(field, ()) if str(label))
     if not found or field == "match":
         return [label for label in MATCHES if label in found]
-    if field == "platform":
-        return platform_order(cube, found)
     return (
         [str(label) for label in labels_in_order(cube, field, found)]
         if field in getattr(cube, "coords", ())

@@ -144,7 +144,7 @@ def boxes(cube: xr.Dataset, *, scope: str = "compute") -> Any:
     by_quantity = {
         what: tables.taken(table, [row in shown for row in table["row"]]) for what, table in by_quantity.items()
     }
-    order = tables.platform_order(cube, {platform for platform, _ in found})
+    order = tables.labels_in_order(cube, "platform", {platform for platform, _ in found})
     rows = Rows(sorted(found, key=lambda row: order.index(row[0])), gap=0.5)
     letters = [max(len(row[place]) for row in found) for place in (0, 1)]
     # pixels of the names before the first panel

@@ -157,7 +157,8 @@ def _trade_off(
     }
     if alone:
         dims = ("platform", "mode", "precision", "topology", "pruning", *tables.own_dims(cube, table))
-        table["label"] = np.array(_label_places(table, pair, tables.labels_of(cube, table, dims), axes), dtype=object)
+        texts, room = tables.labels_of(cube, table, dims).tolist(), (style.WIDTH - 90, HEIGHT - 190)
+        table["label"] = np.array(place_labels(table[x], table[y], texts, axes, room), dtype=object)
         text = {"x": "x", "y": "y", "text": "label", "x_offset": 8, "y_offset": -9, "text_color": style.INK}
         looks |= {"also": lambda rows: {"label": rows["label"]}, "texts": [text]}
     drawn, shade, marked = marks(cube, table, pair, axes, **looks)
@@ -170,11 +171,6 @@ def _trade_off(
         note = f"{how}line = Pareto front of what is shown; {style.HOLLOW}"
     parts, key = [*drawn[:-1], stairs, drawn[-1]], platform_key(marked)
     return plane(parts, name=name, x=axes[0], y=axes[1], title=title, notes=[note, shade], key=key, height=HEIGHT)
-
-
-def _label_places(table: tables.Columns, pair: Sequence[str], labels: Any, axes: tuple[Axis, Axis]) -> list[str]:
-    x, y = (table[name] for name in pair)
-    return place_labels(x, y, [str(text) for text in labels], axes, (style.WIDTH - 90, HEIGHT - 190))
 
 
 def _places_text(table: tables.Columns, x: str, y: str) -> str:
@@ -300,10 +296,10 @@ def overlap(cube: xr.Dataset, *, scope: str = "compute", measurements: Any = Non
     if not both:
         blank = xr.full_like(cube["predicted_throughput"], np.nan)
         cube = cube.assign({throughput: blank, "measured_top1": blank})
-    best = _best_batch(cube, throughput)
-    predicted = tables.records(best.drop_vars("batch", errors="ignore"), POSSIBLE, known=POSSIBLE)
+    best = _best_batch(cube, throughput, accuracy)
+    predicted = tables.records(best["predicted"], POSSIBLE, known=POSSIBLE)
     pair = (throughput, accuracy)
-    measured = tables.records(best, pair, known=pair) if both else {
+    measured = tables.records(best["measured"], pair, known=pair) if both else {
         **{name: column[:0] for name, column in predicted.items()}, **dict.fromkeys(pair, np.zeros(0))
     }  # fmt: skip
     left, right = _match(predicted, measured)
@@ -323,9 +319,9 @@ def overlap(cube: xr.Dataset, *, scope: str = "compute", measurements: Any = Non
     for kind, names, colour in (("predicted", POSSIBLE, style.PREDICTED), ("measured", pair, style.MEASURED)):
         more: dict[str, Sense] = dict.fromkeys(names, "max")
         if kind == "predicted" or both:
-            stairs = front_of(best, more, ties="all")
+            stairs = front_of(best[kind], more, ties="all")
             line = f"overlap.{kind}_front"
-            parts.append(_staircase(best, stairs, more, name=line, colour=colour, marks=f"overlap.{kind}"))
+            parts.append(_staircase(cube, stairs, more, name=line, colour=colour, marks=f"overlap.{kind}"))
     values = {"x": ("x", tables.rate_unit(cube)), "y": ("y", "%")}
     of_circles = {"predicted": values["x"], "top-1 accuracy": values["y"], "state": "@match"}
     of_crosses = {"measured": values["x"], "top-1 accuracy": values["y"], "efficiency": "@ratio", "state": "@match"}
@@ -345,21 +341,16 @@ def overlap(cube: xr.Dataset, *, scope: str = "compute", measurements: Any = Non
     return plane(parts, name="overlap", x=x, y=y, title=title, notes=notes, key=entries, height=580)
 
 
-def _best_batch(cube: xr.Dataset, throughput: str) -> xr.Dataset:
-    """Take each configuration at the batch of its best measured throughput; predictions at their own best."""
-    names = [name for name in (throughput, "measured_top1", "quality", "source_row") if name in cube]
+def _best_batch(cube: xr.Dataset, throughput: str, accuracy: str) -> dict[str, xr.Dataset]:
+    """Take predictions at their best, and each configuration at the batch of its best measured throughput."""
+    names = [name for name in (throughput, accuracy, "quality", "source_row") if name in cube]
     kept = (*CONFIGURATION, tables.POINT)
-    extra = [str(dim) for dim in cube[throughput].dims if dim not in kept]
-    measured = tables.at_largest(cube[names], throughput, extra)
-    predicted = cube[[*POSSIBLE]]
-    other = [dim for dim in predicted["predicted_throughput"].dims if dim not in kept]
-    if other:
-        predicted = predicted.assign(predicted_throughput=predicted["predicted_throughput"].max(other, keep_attrs=True))
-    coords = {name: cube[name] for name in ("device_class", "family") if name in cube.coords}
-    merged = xr.merge(
-        [measured, predicted[["predicted_throughput", "top1"]]], compat="override", join="outer", combine_attrs="drop"
-    )
-    return merged.drop_dims(other, errors="ignore").assign_coords(coords).assign_attrs(cube.attrs)
+    idle, slow = ([dim for dim in cube[name].dims if dim not in kept] for name in (POSSIBLE[0], throughput))
+    predicted = cube[[*POSSIBLE]].max(idle, keep_attrs=True).drop_dims(idle, errors="ignore")
+    return {
+        "predicted": predicted.drop_vars("batch", errors="ignore"),
+        "measured": tables.at_largest(cube[names], throughput, slow),
+    }
 
 
 def _match(predicted: tables.Columns, measured: tables.Columns) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
@@ -382,16 +373,17 @@ def _overlap_columns(
 
 
 def _overlap_words(
-    best: xr.Dataset, pair: Sequence[str], counts: Sequence[int], ratio: np.ndarray[Any, Any], scope: str
+    best: Mapping[str, xr.Dataset], pair: Sequence[str], counts: Sequence[int], ratio: np.ndarray[Any, Any], scope: str
 ) -> tuple[str, list[str]]:
     middle = percent(float(np.median(ratio))) if ratio.size else ""
     said = f"Measurements reach {middle} of the prediction in the median"
     said = said if middle else "No configuration was both predicted and measured"
-    not_drawn = [int((best[x].notnull() & best[y].isnull()).sum()) for x, y in (POSSIBLE, pair)]
+    drawn_of = zip(best.values(), (POSSIBLE, pair), strict=True)
+    not_drawn = [int((one[x].notnull() & one[y].isnull()).sum()) for one, (x, y) in drawn_of]
     lost = "; not drawn for want of an accuracy: {} predicted, {} measured".format(*not_drawn) if any(not_drawn) else ""
     alone = [count - ratio.size for count in counts]
     matched = counted(ratio.size, "configuration")
     told = f"{matched} matched, {alone[0]} predicted only (pale), {alone[1]} measured only{lost}"
-    told += tables.accuracy_text(best) if counts[1] else ""
+    told += tables.accuracy_text(best["measured"]) if counts[1] else ""
     how = f"measured at the best batch, {tables.scope_text(scope)}; boxed cross = flagged, reason in the tooltip"
     return said, [told, f"{how}; staircases = Pareto fronts of what is shown"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
+from itertools import cycle
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -131,6 +132,7 @@ class _Grid:
         words = str(attrs.get("flag_meanings", "")).split()
         codes = np.atleast_1d(attrs.get("flag_values", []))
         self._meanings = {int(code): word.replace("_", " ") for code, word in zip(codes, words, strict=False)}
+        self._colours = dict(zip(sorted(self._meanings), cycle(style.CATEGORIES), strict=False))
         array = tables.array_of(cube, variable).astype("f8")
         if self._meanings:
             array = array.where(array.isin([code for code, word in self._meanings.items() if word != "none"]))
@@ -160,7 +162,7 @@ class _Grid:
         rows = np.flatnonzero(~(blank & (undefined | self._measured)))
         empty = np.isnan(self.values).all(axis=0) & ("infeasible" not in cube) & ~np.isnan(self.values).all()
         offered = np.flatnonzero(~((self._why == INFEASIBLE["mode_not_offered"]).all(axis=0) | empty))
-        order = tables.platform_order(cube, [column["platform"] for column in self._columns])
+        order = tables.labels_in_order(cube, "platform", [column["platform"] for column in self._columns])
         offered = np.array(
             sorted(offered, key=lambda place: order.index(self._columns[place]["platform"])), dtype=np.intp
         )
@@ -187,16 +189,16 @@ class _Grid:
         states: np.ndarray[Any, Any] = np.select(list(cases.values()), list(cases), otherwise)
         return states
 
-    @property
-    def _untrained(self) -> np.ndarray[Any, Any]:
-        untrained: np.ndarray[Any, Any] = (self._why == INFEASIBLE["untrained"]) & (self.states == "known")
-        return untrained
+    @cached_property
+    def untrained(self) -> np.ndarray[Any, Any]:
+        """Which cells are known of networks that were never trained so."""
+        return np.asarray((self._why == INFEASIBLE["untrained"]) & (self.states == "known"))
 
     def columns(self, rows: Rows, columns: Rows) -> dict[str, Any]:
         """Lay the cells out as columns of a source."""
         x = np.tile([columns.places[factor] for factor in self.column_factors], len(self._rows))
         y = -np.repeat([rows.places[factor] for factor in self.row_factors], len(self._columns))
-        values, states, untrained = self.values.ravel(), self.states.ravel(), self._untrained.ravel()
+        values, states, untrained = self.values.ravel(), self.states.ravel(), self.untrained.ravel()
         names = {code: name.replace("_", " ") for name, code in INFEASIBLE.items()}
         plain = np.isin(states, ["known", "not measured", "not known"])
         reasons = [state if is_plain else names[why]
@@ -222,24 +224,18 @@ class _Grid:
 
     def colour_options(self) -> dict[str, Any]:
         """Return the options of the colours; bright is better."""
-        if self._meanings:
-            codes = sorted(self._meanings)
-            colours = [self._colour(code) for code in range(codes[0], codes[-1] + 1)]
-            return {"color": "value", "cmap": colours, "clim": (codes[0] - 0.5, codes[-1] + 0.5), "colorbar": False,
-                    "clipping_colors": {"NaN": (0, 0, 0, 0)}}  # fmt: skip
-        return style.colour_scale(self._low, self._high, self.unit, sense=self._sense, log=self._log) | {
-            "color": "value"
-        }
-
-    def _colour(self, code: int) -> str:
-        if code not in self._meanings:
-            return style.GRID
-        return style.CATEGORIES[sorted(self._meanings).index(code) % len(style.CATEGORIES)]
+        if not self._meanings:
+            return style.colour_scale(self._low, self._high, self.unit, sense=self._sense, log=self._log) | {
+                "color": "value"
+            }
+        codes = range(min(self._colours), max(self._colours) + 1)
+        colours = [self._colours.get(code, style.GRID) for code in codes]
+        return {"color": "value", **style.category_scale(colours, codes[0])}
 
     def key(self) -> dict[str, dict[str, Any]]:
         """Return the entries of a key: the meanings of a flag that occur."""
         found = sorted({int(value) for value in self._known}) if self._meanings else []
-        return {self._meanings[code]: {"fill_color": self._colour(code), "line_color": None} for code in found}
+        return {self._meanings[code]: {"fill_color": self._colours[code], "line_color": None} for code in found}
 
     def title(self) -> str:
         """Return where the best value is; of a flag, which meaning is most frequent."""
@@ -265,7 +261,7 @@ class _Grid:
         """Explain the looks that occur."""
         parts = [] if legible else ["too many cells for numbers, which the tooltips have"]
         parts += [text for state, (_, text) in LOOKS.items() if text and state in self.states]
-        parts += ["° = no network trained at that precision"] * bool(self._untrained.any())
+        parts += ["° = no network trained at that precision"] * bool(self.untrained.any())
         if self.values.size > MOST:
             parts = ["too many cells for numbers: an image"]
         if self._reduced:

@@ -67,7 +67,7 @@ def overview(cube: xr.Dataset) -> Any:
         cube = cube.assign(n_rows=cube["predicted_throughput"].notnull().astype("i4"))
     kind, noun = ("predicted", "cell") if predicted else ("measured", "row")
     platforms, topologies = _labels_along(cube, "platform"), _labels_along(cube, "topology")
-    platforms = tables.platform_order(cube, platforms)
+    platforms = tables.labels_in_order(cube, "platform", platforms)
     total = int(cube["n_rows"].sum())
     class_of = tables.device_classes(cube)
     heads = [

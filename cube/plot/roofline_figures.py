@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import polars as pl
 
 from roofcube.plot.drawing import style, tables
 from roofcube.plot.drawing.elements import Axis, curve, layout, plane, points, segments
@@ -245,18 +246,13 @@ def _achieved_marks(cube: xr.Dataset, achieved: tables.Columns, axes: tuple[Axis
 
 def spread_labels(levels: np.ndarray[Any, Any], bounds: tuple[float, float], pixels: float) -> np.ndarray[Any, Any]:
     """Move labels apart so that none overprints another: nearest places in the same order."""
+    from scipy.optimize import isotonic_regression
+
     low, high = np.log(bounds[0]), np.log(bounds[1])
     step = (high - low) * LABEL_STEP / pixels
-    order = np.argsort(levels, kind="stable")
-    wanted = levels[order].astype("f8")
-    # pools of touching labels share their mean place; each pool is spread evenly around it
-    pools: list[list[float]] = []
-    for level in wanted:
-        pools.append([level, 1.0])
-        while len(pools) > 1 and pools[-1][0] - pools[-2][0] < step * (pools[-1][1] + pools[-2][1]) / 2:
-            (mean, size), (before, earlier) = pools.pop(), pools.pop()
-            pools.append([(mean * size + before * earlier) / (size + earlier), size + earlier])
-    placed = np.concatenate([mean + step * (np.arange(int(size)) - (size - 1) / 2) for mean, size in pools])
+    order, even = np.argsort(levels, kind="stable"), step * np.arange(len(levels))
+    # the nearest places that are a step apart, less those steps, are the nearest that do not fall
+    placed = isotonic_regression(levels[order].astype("f8") - even).x + even
     placed += max(0.0, low + step / 2 - placed[0])
     placed -= max(0.0, placed[-1] - high + step / 2)
     result = np.empty_like(placed)
@@ -301,16 +297,9 @@ def _without_collisions(heads: dict[str, Any], x_range: tuple[float, float]) -> 
 
 def _heads(networks: tables.Columns) -> dict[str, Any]:
     """Place a precision's name right of the network's last mark at that precision; those of one width share a place."""
-    last: dict[tuple[str, str], float] = {}
-    for label, precision, intensity in zip(
-        networks["label"], networks["precision"], networks["operational_intensity"], strict=True
-    ):
-        last[label, precision] = max(intensity, last.get((label, precision), 0.0))
-    together: dict[tuple[str, float], list[str]] = {}
-    for (label, precision), intensity in last.items():
-        together.setdefault((label, intensity), []).append(precision)
-    return {
-        "label": [label for label, _ in together],
-        "precision": [", ".join(names) for names in together.values()],
-        "intensity": np.array([intensity for _, intensity in together]),
-    }
+    table = pl.DataFrame({name: list(networks[name]) for name in ("label", "precision", "operational_intensity")})
+    last = (
+        table.rename({"operational_intensity": "intensity"}).group_by("label", "precision", maintain_order=True).max()
+    )
+    together = last.group_by("label", "intensity", maintain_order=True).agg(pl.col("precision").str.join(", "))
+    return {name: together[name].to_numpy() for name in together.columns}

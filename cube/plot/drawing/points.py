@@ -8,7 +8,7 @@ import numpy as np
 
 from roofcube.plot.drawing import style
 from roofcube.plot.drawing.elements import Axis, points, rectangles, without_place
-from roofcube.plot.drawing.tables import device_classes, only, platform_order, rows_by_labels, scale_of, taken, told
+from roofcube.plot.drawing.tables import device_classes, labels_in_order, only, rows_by_labels, scale_of, taken, told
 from roofcube.wording import with_thousands
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ def markers_of(cube: xr.Dataset, table: Columns) -> list[str]:
 def palette_of(cube: xr.Dataset, platforms: Iterable[str]) -> dict[str, str]:
     """Return the colours of platforms; of all of a cube, since they must not depend on which of them a figure shows."""
     every = np.atleast_1d(cube["platform"].values).tolist() if "platform" in cube.coords else []
-    return style.platform_colours(platform_order(cube, dict.fromkeys([*every, *platforms])))
+    return style.platform_colours(labels_in_order(cube, "platform", dict.fromkeys([*every, *platforms])))
 
 
 def platform_key(columns: Mapping[str, Any]) -> dict[str, dict[str, Any]]:

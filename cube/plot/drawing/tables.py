@@ -23,6 +23,7 @@ from roofcube.wording import (
     distinct_texts,
     flag_words,
     inputs_are_tokens,
+    labelled_text,
     short,
     shown_unit,
     unit_of,
@@ -56,7 +57,6 @@ __all__ = [
     "one_model",
     "only",
     "own_dims",
-    "platform_order",
     "range_texts",
     "ranks",
     "rate_unit",
@@ -439,25 +439,19 @@ def labels_of(
     A network that occurs at one pruning only is named without it.
     """
     used = [dim for dim in dims if dim in columns and (several(columns, dim) if shown is None else dim in shown)]
-    if not used:
-        return np.full(len(next(iter(columns.values()))), "", dtype=object)
+    labels = np.full(len(next(iter(columns.values()))), "", dtype=object)
     plain = _at_one_pruning(columns) if "topology" in used else set()
-    # a million rows have some thousand different labels
-    first: dict[tuple[Any, ...], int] = {}
-    alike = [
-        first.setdefault(key, row) for row, key in enumerate(zip(*(columns[dim].tolist() for dim in used), strict=True))
-    ]
-    rows = list(first.values())
-    texts = [label_texts(cube, dim, columns[dim][rows]) for dim in used]
+    groups = list(rows_by_labels(columns, used).values())  # a million rows have some thousand different labels
+    first = [rows[0] for rows in groups]
+    texts = [label_texts(cube, dim, columns[dim][first]) for dim in used]
     texts = [
         column if dim in DIMS else [f"{dim} {text}" if text else "" for text in column]
         for dim, column in zip(used, texts, strict=True)
     ]
-    labels = {}
-    for row, parts in zip(rows, zip(*texts, strict=True), strict=True):
-        hidden = "pruning" if plain and columns["topology"][row] in plain else ""
-        labels[row] = " ".join(part for dim, part in zip(used, parts, strict=True) if part and dim != hidden)
-    return np.array([labels[row] for row in alike], dtype=object)
+    for rows, *parts in zip(groups, *texts, strict=True):
+        hidden = "pruning" if plain and columns["topology"][rows[0]] in plain else ""
+        labels[rows] = " ".join(part for dim, part in zip(used, parts, strict=True) if part and dim != hidden)
+    return labels
 
 
 def _at_one_pruning(columns: Columns) -> set[Any]:
@@ -470,11 +464,7 @@ def _at_one_pruning(columns: Columns) -> set[Any]:
 
 def short_label(dim: str, label: Any) -> str:
     """Write a label of a configuration: 12.5 %, maxn; the default mode goes without saying."""
-    if dim == "pruning":
-        return f"{float(label):g} %"
-    if dim == "mode" and label == "default":
-        return ""
-    return f"{label:g}" if isinstance(label, int | float | np.number) else str(label)
+    return "" if dim == "mode" and label == "default" else labelled_text(label, " %" if dim == "pruning" else "")
 
 
 def label_texts(cube: xr.Dataset, dim: str, labels: Iterable[Any]) -> list[str]:
@@ -487,19 +477,14 @@ def label_texts(cube: xr.Dataset, dim: str, labels: Iterable[Any]) -> list[str]:
 
 
 def labels_in_order(cube: xr.Dataset, dim: str, labels: Iterable[Any]) -> list[Any]:
-    """Labels of a dim that occur, in the order of the cube (platforms: by device class)."""
+    """Labels of a dim that occur, in the order of the cube; platforms device class by device class."""
     found = set(labels)
     known = np.atleast_1d(cube[dim].values).tolist() if dim in cube.coords else sorted(found)
     ordered = [label for label in dict.fromkeys(known) if label in found]
-    return ordered + sorted(found - set(ordered), key=str)
-
-
-def platform_order(cube: xr.Dataset, platforms: Iterable[str]) -> list[str]:
-    """Platforms that occur, device class by device class."""
-    names = labels_in_order(cube, "platform", platforms)
-    class_of = device_classes(cube)
+    ordered += sorted(found - set(ordered), key=str)
+    class_of = device_classes(cube) if dim == "platform" else {}
     classes = list(dict.fromkeys(class_of.values()))
-    return sorted(map(str, names), key=lambda name: classes.index(class_of[name]) if name in class_of else len(classes))
+    return sorted(ordered, key=lambda label: classes.index(class_of[label]) if label in class_of else len(classes))
 
 
 def device_classes(cube: xr.Dataset) -> dict[str, str]:
@@ -531,12 +516,7 @@ def ranks(cube: xr.Dataset, columns: Columns, dim: str) -> np.ndarray[Any, Any]:
     """Place of each row's label in the fixed order of a dim."""
     if dim not in columns:
         return np.zeros(len(next(iter(columns.values()))), dtype=np.intp)
-    ordered = (
-        platform_order(cube, columns[dim].tolist())
-        if dim == "platform"
-        else labels_in_order(cube, dim, columns[dim].tolist())
-    )
-    place = {label: rank for rank, label in enumerate(ordered)}
+    place = {label: rank for rank, label in enumerate(labels_in_order(cube, dim, columns[dim].tolist()))}
     return np.array([place[label] for label in columns[dim].tolist()], dtype=np.intp)
 
 
