@@ -38,6 +38,7 @@ __all__ = [
     "plain_values",
     "quantity",
     "read_quantity",
+    "sentence",
     "short",
     "shown_unit",
     "task_title",
@@ -110,6 +111,17 @@ def counted(number: int, noun: str) -> str:
     ('1 row', '378 findings', '0 matches')
     """
     return f"{with_thousands(number)} {noun_of(number, noun)}"
+
+
+def sentence(words: str) -> str:
+    """Begin words with a capital and leave the others as they are.
+
+    Examples
+    --------
+    >>> sentence("energy of DPUs"), sentence("")
+    ('Energy of DPUs', '')
+    """
+    return words[:1].upper() + words[1:]
 
 
 def noun_of(number: int, noun: str) -> str:

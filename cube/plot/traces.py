@@ -71,7 +71,10 @@ def power_trace(traces: Any, *, topologies: Sequence[str] | None = None) -> Any:
     bounds = style.log_bounds(table["watts"])
     panels = []
     for topology in down:
-        seconds = -2.0, 1.03 * max(run["sample"].max() for key, run in runs.items() if key[2] == topology)
+        seconds = (
+            -2.0,
+            1.03 * max(float(run["sample"].to_numpy().max()) for key, run in runs.items() if key[2] == topology),
+        )
         for hardware in across:
             run, name = runs.get((*hardware, topology), table.clear()), f"{' '.join(hardware)} · {topology}"
             looks: dict[str, Any] = {"width": style.WIDTH // len(across), "last": topology == down[-1]}
