@@ -13,7 +13,7 @@ from roofcube.model.assumptions import PUBLISHED
 from roofcube.plot.drawing import style, tables
 from roofcube.plot.drawing.rows import bars, by_configuration, fields, log_axis, numbers, row_plane, swatches
 from roofcube.vocabulary import ELEMENT_BYTES
-from roofcube.wording import percent, short
+from roofcube.wording import labelled_text, percent, short
 
 if TYPE_CHECKING:
     from roofcube.plot.drawing.rows import Rows
@@ -112,7 +112,7 @@ def _by_batch(ratios: xr.Dataset, throughput: str) -> dict[str, xr.Dataset]:
             "batch alone; draw it with at='best'"
         )
         raise MissingInputError(msg)
-    return {f"{batch:g}": ratios.sel(batch=batch) for batch in ratios["batch"].values.tolist()}
+    return {labelled_text(batch): ratios.sel(batch=batch) for batch in ratios["batch"].values.tolist()}
 
 
 def _compared(cube: xr.Dataset, best: xr.Dataset, chosen: dict[str, xr.Dataset]) -> tables.Columns:
@@ -124,7 +124,8 @@ def _compared(cube: xr.Dataset, best: xr.Dataset, chosen: dict[str, xr.Dataset])
     for label, one in chosen.items():
         batch = one["batch"] if "batch" in one and tables.POINT not in dims else xr.DataArray(np.nan)
         flags = quality.where(quality["batch"] == batch, 0).max("batch") if "batch" in quality.dims else quality
-        found = {"measured": one["measured_throughput"], "predicted": one["predicted_throughput"], "batch": batch}
+        told = batch if batch.dtype.kind in "iuf" else xr.DataArray(np.nan)  # one's own word for it
+        found = {"measured": one["measured_throughput"], "predicted": one["predicted_throughput"], "batch": told}
         parts |= {f"{name} {label}": array for name, array in {**found, "quality": flags}.items()}
     coords = {name: one for name, one in best.coords.items() if set(one.dims) <= set(dims)}
     bare = {name: array.reset_coords(drop=True) for name, array in parts.items()}
@@ -199,9 +200,7 @@ def _bars_figure(
         "measured": "@measured_text", "predicted": "@predicted_text", "peak": "@peak_text", "efficiency": "@note",
         "flags": "@flags", "model": tables.model_text(cube),
     }  # fmt: skip
-    # room for the reasons, which stand right of the longest bar
-    said = [note for one in choices.values() for note in one["note"]]
-    room = 0.38 if any(":" in note for note in said) else 0.09
+    longest = [max(notes, key=len) for notes in zip(*(one["note"] for one in choices.values()), strict=True)]
 
     def only(*names: str) -> dict[str, Any]:
         return place | {name: column for name, column in data.items() if name.split()[0] in names}
@@ -218,7 +217,7 @@ def _bars_figure(
     looks = dict(zip(WORDS, (style.PEAK, style.PREDICTED, style.MEASURED), strict=True))
     words = f"throughput ({tables.rate_unit(cube)}, log scale, bars start at {short(floor)})"
     key = swatches(looks if np.isfinite(data["measured"]).any() else tables.only(looks, *WORDS[:2]))
-    x, title = log_axis(words, data["end"], floor, room), titles[list(choices).index(start)]
+    x, title = log_axis(words, data["end"], floor, longest, rows.width()), titles[list(choices).index(start)]
     return row_plane(parts, rows, name=name, x=x, title=title, notes=notes, key=key, tags=tags)
 
 

@@ -133,7 +133,7 @@ def _roof_lines(
     count = len(peak)
     shared = tables.only(roofs, "platform", "device_class", "precision", "label")
     shared["colour"] = colours_of(cube, roofs["platform"])
-    shared["dash"] = _dashes(roofs) if len(set(roofs["platform"])) > 1 else ["solid"] * count
+    shared["dash"] = _dashes(cube, roofs) if len(set(roofs["platform"])) > 1 else ["solid"] * count
     shared |= {"peak": peak, "bandwidth": roofs["memory_bandwidth"], "ridge": ridge}
     start = np.minimum(left, ridge)
     slopes = {**shared, "x0": start, "y0": start * slope, "x1": ridge, "y1": peak}
@@ -157,15 +157,16 @@ def _roof_lines(
     ]  # fmt: skip
 
 
-def _dashes(roofs: tables.Columns) -> list[str]:
+def _dashes(cube: xr.Dataset, roofs: tables.Columns) -> list[str]:
     """Return the dash of each platform; of equal roofs, the second has another one, so that both colours show."""
     seen: dict[tuple[float, float], int] = {}
-    dash_of = style.platform_dashes(map(str, roofs["platform"]))
+    names = tables.given_names(cube, roofs["platform"].tolist())
+    dash_of = style.platform_dashes(names.values())
     dashes = []
     for peak, bandwidth, platform in zip(
         roofs["peak_compute"], roofs["memory_bandwidth"], roofs["platform"], strict=True
     ):
-        place = style.DASHES.index(dash_of[str(platform)])
+        place = style.DASHES.index(dash_of[names[platform]])
         key = float(peak), float(bandwidth)
         dashes.append(style.DASHES[(seen[key] + 1) % len(style.DASHES) if seen.get(key) == place else place])
         seen[key] = style.DASHES.index(dashes[-1])
@@ -255,7 +256,7 @@ def spread_labels(levels: np.ndarray[Any, Any], bounds: tuple[float, float], pix
     placed = isotonic_regression(levels[order].astype("f8") - even).x + even
     placed += max(0.0, low + step / 2 - placed[0])
     placed -= max(0.0, placed[-1] - high + step / 2)
-    result = np.empty_like(placed)
+    result: np.ndarray[Any, Any] = np.empty_like(placed)
     result[order] = placed
     return result
 

@@ -11,12 +11,12 @@ import polars as pl
 import xarray as xr
 
 from roofcube.errors import InvalidDataError, MissingInputError, check_choice
-from roofcube.inert import with_inert_labels
+from roofcube.inert import GIVEN, with_inert_labels
 from roofcube.labels import dims_in_order, flat_column, locate
 from roofcube.measured.rows import measurement_rows
 from roofcube.model.offered import as_product
 from roofcube.sweep import Sweep
-from roofcube.vocabulary import CONFIGURATION, DIMS, THREADED, VARIABLES, attributes
+from roofcube.vocabulary import CONFIGURATION, DIMS, THREADED, VARIABLES, attributes, sense_of
 from roofcube.wording import (
     configuration_text,
     digits_apart,
@@ -44,6 +44,7 @@ __all__ = [
     "device_classes",
     "doubts",
     "flags_text",
+    "given_names",
     "has_value",
     "how_text",
     "label_texts",
@@ -126,7 +127,7 @@ def require(cube: Any, names: Iterable[str], *, figure: str, measurements: Any =
     """
     names, cube = list(names), _with_source_rows(cube, measurements)
     if isinstance(cube, Sweep):
-        cube = _asked_of_sweep(cube, names)
+        cube = _asked_of_sweep(cube, names, figure)
     if not isinstance(cube, xr.Dataset):
         msg = f"`cube`: expected a Dataset, got {type(cube).__name__}; pass benchmark(task) or a cube of predict()"
         raise InvalidDataError(msg)
@@ -150,12 +151,18 @@ def has_value(cube: Any, name: str) -> bool:
     return bool(array.size) and (array.dtype.kind != "f" or bool(array.notnull().any()))
 
 
-def _asked_of_sweep(sweep: Sweep, names: Sequence[str]) -> xr.Dataset:
+def _asked_of_sweep(sweep: Sweep, names: Sequence[str], figure: str) -> xr.Dataset:
     """Let a sweep answer for variables, without ever holding all its points."""
     tables = sweep.model.tables
     parts = {name: tables[name].assign_attrs(sweep.context.attributes(name)) for name in names if name in tables}
     for name in names:
         if name not in parts and name in sweep.model.outputs:
+            if sense_of(name, sweep.context.attributes(name)) is None:
+                msg = (
+                    f"`{name}`: the figure {figure} needs the best value of each configuration and of this variable "
+                    "none is better; draw it from a cube of predict(inputs), or count it with histogram"
+                )
+                raise InvalidDataError(msg)
             answer = sweep.best(name, per=[dim for dim in sweep.dims if dim in CONFIGURATION])
             parts[name] = answer[name].drop_vars([one for one in answer.coords if one not in answer.dims])
     coords = {
@@ -167,14 +174,17 @@ def _asked_of_sweep(sweep: Sweep, names: Sequence[str]) -> xr.Dataset:
 
 
 def observed(cube: Any, scope: str, *quantities: str) -> tuple[dict[str, str], str]:
-    """Name the variables of quantities: measured where all of them were, else predicted; and which it is."""
+    """Name the variables of quantities: measured where any was timed or metered, else predicted; and which it is."""
     timed = {**measured_names(scope), **OBSERVED["measured"], "top1": accuracy_of(cube)}
     kinds = {"measured": timed, "predicted": OBSERVED["predicted"]}
     found = {kind: {quantity: names[quantity] for quantity in quantities} for kind, names in kinds.items()}
     if isinstance(cube, Sweep):
         return found["predicted"], "predicted"
-    # where neither has all, that which has more is what is told to be incomplete
-    kind = max(found, key=lambda kind: sum(has_value(cube, name) for name in found[kind].values()))
+    # an accuracy alone is no measurement of hardware; where nothing is known, measurements are what is missing
+    measured, predicted = (
+        any(has_value(cube, name) for quantity, name in names.items() if quantity != "top1") for names in found.values()
+    )
+    kind = "measured" if measured or not predicted else "predicted"
     return found[kind], kind
 
 
@@ -491,8 +501,14 @@ def device_classes(cube: xr.Dataset) -> dict[str, str]:
     """Return the device class of each platform, where the cube knows it."""
     if "device_class" not in cube.coords or "platform" not in cube.coords:
         return {}
-    names, classes = (np.atleast_1d(cube[name].values).tolist() for name in ("platform", "device_class"))
+    names, classes = (np.ravel(cube[name].values).tolist() for name in ("platform", "device_class"))
     return dict(zip(names, classes, strict=True)) if len(names) == len(classes) else {}
+
+
+def given_names(cube: xr.Dataset, platforms: Iterable[str]) -> dict[str, str]:
+    """Return how the cube names each platform: its looks are chosen by that, however short a figure shows it."""
+    given = cube["platform"].attrs.get(GIVEN, {}) if "platform" in cube.coords else {}
+    return {platform: given.get(platform, platform) for platform in platforms}
 
 
 def threaded(cube: xr.Dataset) -> list[str]:
