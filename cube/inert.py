@@ -7,13 +7,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from roofcube.wording import distinct_texts, plain_values
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import xarray as xr
 
-__all__ = ["inert_label", "inert_labels", "inert_text", "isolated", "with_inert_labels"]
+__all__ = ["GIVEN", "inert_label", "inert_labels", "inert_text", "isolated", "with_inert_labels"]
 
+GIVEN = "given_labels"  # attribute of a coordinate: shown label → that of the cube, by which looks are chosen
+# what is named by its label, whatever kind the label is of
+NAMES = ("platform", "mode", "topology", "precision", "device_class", "family", "task")
 LONGEST = 40
 HEAD = 12  # characters of the common start of labels that are shown where they differ
 # marks that turn the direction of what follows, and controls; an override of one label would garble its neighbours
@@ -91,14 +96,20 @@ def inert_labels(labels: Sequence[str], longest: int = LONGEST) -> list[str]:
 
 
 def with_inert_labels(cube: xr.Dataset) -> xr.Dataset:
-    """Exchange the labels of a cube that are not inert; different labels stay different."""
+    """Exchange the labels of a cube that are not inert, and names that are no text; different labels stay different."""
     changed = {}
     for name, coordinate in cube.coords.items():
-        if coordinate.dtype.kind not in "UO":
+        if coordinate.dtype.kind not in "UO" and name not in NAMES:
             continue
-        given = [str(label) for label in np.ravel(coordinate.values)]
+        labels = plain_values(coordinate.values)
+        given = distinct_texts(labels) if name in NAMES else [str(label) for label in labels]
         texts = inert_labels(given)
-        if texts != given:
+        if texts != given or (name in NAMES and not all(isinstance(label, str) for label in labels)):
+            before = coordinate.attrs.get(GIVEN, {})
+            attrs = {
+                **coordinate.attrs,
+                GIVEN: {text: before.get(label, label) for text, label in zip(texts, given, strict=True)},
+            }
             values = np.array(texts, dtype=object).reshape(coordinate.shape)
-            changed[str(name)] = (coordinate.dims, values.astype(str), coordinate.attrs)
+            changed[str(name)] = (coordinate.dims, values.astype(str), attrs)
     return cube.assign_coords(changed) if changed else cube

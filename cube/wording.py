@@ -38,6 +38,7 @@ __all__ = [
     "plain_values",
     "quantity",
     "read_quantity",
+    "sentence",
     "short",
     "shown_unit",
     "task_title",
@@ -110,6 +111,17 @@ def counted(number: int, noun: str) -> str:
     ('1 row', '378 findings', '0 matches')
     """
     return f"{with_thousands(number)} {noun_of(number, noun)}"
+
+
+def sentence(words: str) -> str:
+    """Begin words with a capital and leave the others as they are.
+
+    Examples
+    --------
+    >>> sentence("energy of DPUs"), sentence("")
+    ('Energy of DPUs', '')
+    """
+    return words[:1].upper() + words[1:]
 
 
 def noun_of(number: int, noun: str) -> str:
@@ -376,15 +388,15 @@ def configuration_text(row: Mapping[str, Any]) -> str:
     'TX2 FP16, batch 8'
     """
     pruning = row.get("pruning", row.get("pruning_percent"))
-    share = _labelled_text(pruning, " %")
+    share = labelled_text(pruning, " %")
     mode = row["mode"] if row.get("mode") not in (None, "default") else ""
-    batch = f"batch {_labelled_text(row['batch'])}" if row.get("batch") is not None else ""
+    batch = f"batch {labelled_text(row['batch'])}" if row.get("batch") is not None else ""
     parts = ((row.get("platform"), mode, row.get("precision")), (row.get("topology"), share))
     told = " · ".join(filter(None, (" ".join(str(word) for word in part if word not in (None, "")) for part in parts)))
     return ", ".join(filter(None, (told, batch)))
 
 
-def _labelled_text(label: Any, unit: str = "") -> str:
+def labelled_text(label: Any, unit: str = "") -> str:
     """Write a label of a dim that is usually of numbers; '' for none."""
     if label is None:
         return ""

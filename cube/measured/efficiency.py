@@ -52,7 +52,7 @@ def throughput_of(cube: xr.Dataset, name: str = "measured_throughput") -> tuple[
     True
     """
     given = cube.variables.get(name)
-    if LATENCIES[name] not in cube or "batch" not in cube.coords:
+    if LATENCIES[name] not in cube or "batch" not in cube.coords or cube["batch"].dtype.kind not in "iuf":
         return given, 0
     timed, batch = cube.variables[LATENCIES[name]], cube.variables["batch"]
     if (given is not None and given.dims != timed.dims) or not set(batch.dims) <= set(timed.dims):

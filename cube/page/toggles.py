@@ -23,10 +23,10 @@ from bokeh.models import (
 )
 
 from roofcube.plot.drawing import style
-from roofcube.plot.drawing.points import palette_of
+from roofcube.plot.drawing.points import palette_of, shapes_of
 from roofcube.plot.drawing.rows import GAP
 from roofcube.plot.drawing.style import sheet
-from roofcube.plot.drawing.tables import device_classes, labels_in_order, platform_order
+from roofcube.plot.drawing.tables import device_classes, labels_in_order
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -183,8 +183,6 @@ def _drawn_labels(cube: Any, drawn: Sequence[Any], field: str) -> list[str]:
     found = dict.fromkeys(str(label) for one in drawn for label in one.data_source.data.get(field, ()) if str(label))
     if not found or field == "match":
         return [label for label in MATCHES if label in found]
-    if field == "platform":
-        return platform_order(cube, found)
     return (
         [str(label) for label in labels_in_order(cube, field, found)]
         if field in getattr(cube, "coords", ())
@@ -200,7 +198,7 @@ def _group(cube: Any, drawn: Sequence[Any], name: str, field: str, labels: Seque
         texts = [f"{style.SYMBOLS[style.CLASS_MARKERS.get(label, 'hex')]} {label}" for label in labels]
     if field == "platform" and any("colour" in one.data_source.data for one in drawn):
         colours = palette_of(cube, labels)
-        markers = style.platform_markers({**dict.fromkeys(labels, ""), **class_of})
+        markers = shapes_of(cube, {**dict.fromkeys(labels, ""), **class_of})
         texts = [f"{style.SYMBOLS[markers[label]]} {label}" for label in labels]
         css += "".join(
             f".bk-btn-group .bk-btn:nth-child({place}) {{ border-bottom: 4px solid {colours[label]}; }}\n"

@@ -14,7 +14,7 @@ from roofcube.plot.drawing import style, tables
 from roofcube.plot.drawing.elements import Axis, points
 from roofcube.plot.drawing.points import MEASURED_KEY, PREDICTED_KEY, crosses
 from roofcube.plot.drawing.rows import bars, by_configuration, fields, row_plane
-from roofcube.wording import percent
+from roofcube.wording import percent, sentence
 
 if TYPE_CHECKING:
     import polars as pl
@@ -209,7 +209,7 @@ def _entries(table: tables.Columns, label: str) -> dict[str, dict[str, Any]]:
 
 def _title_and_lines(table: tables.Columns, label: str) -> tuple[str, list[str]]:
     off = {name: _median_error(table, name) for name in ("calibrated", "published")}
-    title = f"{label[0].upper()}{label[1:]} predictions are off by {percent(off['calibrated'])} in the median"
+    title = f"{sentence(label)} predictions are off by {percent(off['calibrated'])} in the median"
     if np.isfinite(off["published"]):
         title += f", the published roofline by {percent(off['published'])}"
     known, banded = np.isfinite(table["calibrated"]), np.isfinite(table["low"])

@@ -10,8 +10,8 @@ from roofcube.plot.drawing import style, tables
 from roofcube.plot.drawing.elements import Axis, layout, plane, points, segments
 from roofcube.plot.drawing.points import MANY, colours_of, extreme_rows, marks, platform_key
 from roofcube.plot.drawing.rows import Rows, bars, few_rows, row_pairs, row_plane
-from roofcube.vocabulary import CONFIGURATION
-from roofcube.wording import quantity, with_unit
+from roofcube.vocabulary import CONFIGURATION, DIMS
+from roofcube.wording import listed, noun_of, quantity, sentence, with_unit
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -74,7 +74,8 @@ def latency_throughput(cube: xr.Dataset, *, scope: str = "compute", measurements
         **lines,
     )
     note = f"{tables.how_text(kind, scope, cube)}; a line joins the batches of one configuration; {style.HOLLOW}"
-    title, notes, key = _fastest(table, throughput, latency, unit), [note, shade], platform_key(marked)
+    title = _fastest(table, throughput, latency, unit, "" if kind == "measured" else "predicted ")
+    notes, key = [note, shade], platform_key(marked)
     return plane(drawn, name="latency_throughput", x=x, y=y, title=title, notes=notes, key=key)
 
 
@@ -92,11 +93,11 @@ def _lines_by_batch(cube: xr.Dataset, table: tables.Columns, pair: tuple[str, st
     }
 
 
-def _fastest(table: tables.Columns, throughput: str, latency: str, unit: str) -> str:
+def _fastest(table: tables.Columns, throughput: str, latency: str, unit: str, kind: str) -> str:
     most, least = int(np.argmax(table[throughput])), int(np.argmin(table[latency]))
     return (
-        f"Highest throughput {with_unit(float(table[throughput][most]), unit)} ({table['platform'][most]}), "
-        f"shortest latency {quantity(1e-3 * float(table[latency][least]), 's')} ({table['platform'][least]})"
+        f"Highest {kind}throughput {with_unit(float(table[throughput][most]), unit)} ({table['platform'][most]}), "
+        f"shortest {kind}latency {quantity(1e-3 * float(table[latency][least]), 's')} ({table['platform'][least]})"
     )
 
 
@@ -132,36 +133,46 @@ def boxes(cube: xr.Dataset, *, scope: str = "compute") -> Any:
     'boxes'
     """
     names, kind = tables.observed(cube, scope, "latency", "throughput")
+    if kind == "measured":
+        every = names | {"power": "power_full"}
+        names = {what: name for what, name in every.items() if tables.has_value(cube, name)} or names
     cube = tables.require(cube, names.values(), figure="boxes")
-    if kind == "measured" and "power_full" in cube and bool(cube["power_full"].notnull().any()):
-        names["power"] = "power_full"
-    by_quantity = {what: _quartiles(cube, variable) for what, variable in names.items()}
+    quartiles = {what: _quartiles(cube, variable) for what, variable in names.items()}
+    by_quantity = {what: table for what, (table, _, _) in quartiles.items()}
+    by, over = ([*dict.fromkeys(dim for one in quartiles.values() for dim in one[place])] for place in (1, 2))
     found = list(dict.fromkeys(row for table in by_quantity.values() for row in table["row"]))
-    fastest = dict(zip(by_quantity["throughput"]["row"], -by_quantity["throughput"]["median"], strict=True))
+    first = by_quantity.get("throughput", by_quantity[next(iter(names))])
+    fastest = dict(zip(first["row"], -first["median"], strict=True))
     kept, few = few_rows([platform for platform, _ in found], np.array([fastest.get(row, np.inf) for row in found]))
     found = [found[place] for place in kept]
     shown = set(found)
     by_quantity = {
         what: tables.taken(table, [row in shown for row in table["row"]]) for what, table in by_quantity.items()
     }
-    order = tables.platform_order(cube, {platform for platform, _ in found})
+    order = tables.labels_in_order(cube, "platform", {platform for platform, _ in found})
     rows = Rows(sorted(found, key=lambda row: order.index(row[0])), gap=0.5)
     letters = [max(len(row[place]) for row in found) for place in (0, 1)]
     # pixels of the names before the first panel
     spare = int(np.clip(7.2 * letters[0] + 6.5 * letters[1] + 20, 160 if len(names) == 3 else 200, 480))
     width = (style.WIDTH - spare) // len(names)
-    panels = [
-        _box_panel(cube, by_quantity[what], what, variable, rows, width=width + spare * (place == 0))
-        for place, (what, variable) in enumerate(names.items())
-    ]
-    what = "Latency, throughput and power" if len(names) == 3 else "Latency and throughput"
-    head = f"{what} by platform and pruning ({tables.how_text(kind, scope, cube)})"
+    notes = ["box = quartiles, bar = median", "whiskers = extremes, log scales"]
+    notes += [f"over all {', '.join(noun_of(2, dim) if dim in DIMS else dim for dim in over)}"] * bool(over)
+    panels = []
+    for place, (what, variable) in enumerate(names.items()):
+        looks = {"width": width + spare * (place == 0), "shown": place == 0}
+        note = "; ".join(notes[place:] if place == len(names) - 1 else notes[place : place + 1])
+        panels.append(_box_panel(cube, by_quantity[what], what, variable, rows, notes=note, **looks))
+    what = sentence(listed(list(names)))
+    words = listed(["network" if dim == "topology" else dim for dim in by])
+    head = f"{what} by {words} ({tables.how_text(kind, scope, cube)})"
     head += f"; {few.partition(', ')[0]}" if few else ""
     return layout(panels, name="boxes", columns=len(panels), title=head)
 
 
-def _quartiles(cube: xr.Dataset, variable: str) -> tables.Columns:
+def _quartiles(cube: xr.Dataset, variable: str) -> tuple[tables.Columns, list[str], list[str]]:
+    """Return the rows of a panel, the dims that tell them apart, and those that a box is over."""
     table = tables.records(cube, [variable], bare=True)
+    every = [dim for dim in (*DIMS, *tables.own_dims(cube, table)) if tables.several(table, dim)]
     shown = [name for name in ("topology", "pruning") if name in table]
     labels = tables.labels_of(cube, table, shown, shown=shown)
     groups = tables.rows_by_labels(table, ["platform", *shown])
@@ -171,10 +182,11 @@ def _quartiles(cube: xr.Dataset, variable: str) -> tables.Columns:
     columns |= {name: spread[:, place] for place, name in enumerate(QUARTILES)}
     rows = np.empty(len(first), dtype=object)
     rows[:] = row_pairs(columns, labels[first])
-    return {**columns, "row": rows}
+    by = ["platform", *(dim for dim in every if dim in shown)]
+    return {**columns, "row": rows}, by, [dim for dim in every if dim not in by]
 
 
-def _box_panel(cube: xr.Dataset, table: tables.Columns, name: str, variable: str, rows: Rows, *, width: int) -> Any:
+def _box_panel(cube: xr.Dataset, table: tables.Columns, name: str, variable: str, rows: Rows, **looks: Any) -> Any:
     unit = tables.scale_of(cube, variable)[1]
     data = tables.only(table, *QUARTILES, "rows") | rows.columns(list(table["row"]))
     data["configuration"] = [f"{platform} · {own}" for platform, own in table["row"]]
@@ -191,11 +203,5 @@ def _box_panel(cube: xr.Dataset, table: tables.Columns, name: str, variable: str
         points({"median": data["median"], "y": data["y"]}, "median", "y", name=f"boxes.{name}.medians", marker="dash",
                angle=90, size=15, line_width=3, color=style.INK),
     ]  # fmt: skip
-    note = {"latency": "box = quartiles, bar = median", "throughput": "whiskers = extremes, log scales"}
     x = Axis(f"{name}{' of the batch' if name == 'latency' else ''} ({unit})", bounds, log=True)
-    looks: dict[str, Any] = {
-        "notes": note.get(name, "over all modes, precisions, batches"),
-        "width": width,
-        "shown": name == "latency",
-    }
     return row_plane(parts, rows, row=ROW, name=f"boxes.{name}.panel", x=x, **looks)

@@ -11,6 +11,7 @@ from roofcube.errors import InvalidDataError
 from roofcube.plot.drawing import style, tables
 from roofcube.plot.drawing.elements import plane, points, segments, staircase
 from roofcube.plot.drawing.points import (
+    MANY,
     MEASURED_KEY,
     PREDICTED_KEY,
     axis_of,
@@ -25,7 +26,7 @@ from roofcube.sweep.questions import pareto as front_of
 from roofcube.sweep.questions import senses_of
 from roofcube.sweep.trust import impossible_bits
 from roofcube.vocabulary import CONFIGURATION
-from roofcube.wording import counted, percent
+from roofcube.wording import counted, percent, with_thousands
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -36,10 +37,14 @@ if TYPE_CHECKING:
 __all__ = ["front", "overlap", "pareto"]
 
 HEIGHT = 560
+# variable → quantities whose findings cast doubt on it
 QUANTITIES = {
-    **{name: (name,) for name in ("throughput", "latency", "power")},
-    "top": ("accuracy",), "efficiency": ("throughput",), **dict.fromkeys(("energy", "joule"), ("power", "throughput")),
-}  # fmt: skip
+    **dict.fromkeys(("measured_throughput", "measured_system_throughput", "efficiency"), ("throughput",)),
+    **dict.fromkeys(("measured_latency", "measured_system_latency"), ("latency",)),
+    **dict.fromkeys(("power", "power_base", "power_idle", "power_full"), ("power",)),
+    **dict.fromkeys(("top1", "top5", "measured_top1", "measured_top5"), ("accuracy",)),
+    **dict.fromkeys(("energy_per_input", "inputs_per_joule"), ("power", "throughput")),
+}
 POSSIBLE = ("predicted_throughput", "top1")  # the objectives of the theoretical front
 
 
@@ -147,7 +152,7 @@ def _trade_off(
     axes = _pair_of_axes(cube, pair, (table[x], table[y]))
     colour = style.MUTED if alone else style.INK
     stairs = _staircase(cube, best, senses, name=f"{name}.front", colour=colour, marks=f"{name}.points")
-    quantities = sorted({quantity for one in pair for quantity in _quantities(one)})
+    quantities = sorted({quantity for one in pair for quantity in QUANTITIES.get(one, ())})
     looks: dict[str, Any] = {
         "name": f"{name}.points",
         "doubtful": tables.doubts(cube, table["quality"], quantities, scope=scope),
@@ -157,7 +162,8 @@ def _trade_off(
     }
     if alone:
         dims = ("platform", "mode", "precision", "topology", "pruning", *tables.own_dims(cube, table))
-        table["label"] = np.array(_label_places(table, pair, tables.labels_of(cube, table, dims), axes), dtype=object)
+        texts, room = tables.labels_of(cube, table, dims).tolist(), (style.WIDTH - 90, HEIGHT - 190)
+        table["label"] = np.array(place_labels(table[x], table[y], texts, axes, room), dtype=object)
         text = {"x": "x", "y": "y", "text": "label", "x_offset": 8, "y_offset": -9, "text_color": style.INK}
         looks |= {"also": lambda rows: {"label": rows["label"]}, "texts": [text]}
     drawn, shade, marked = marks(cube, table, pair, axes, **looks)
@@ -170,11 +176,6 @@ def _trade_off(
         note = f"{how}line = Pareto front of what is shown; {style.HOLLOW}"
     parts, key = [*drawn[:-1], stairs, drawn[-1]], platform_key(marked)
     return plane(parts, name=name, x=axes[0], y=axes[1], title=title, notes=[note, shade], key=key, height=HEIGHT)
-
-
-def _label_places(table: tables.Columns, pair: Sequence[str], labels: Any, axes: tuple[Axis, Axis]) -> list[str]:
-    x, y = (table[name] for name in pair)
-    return place_labels(x, y, [str(text) for text in labels], axes, (style.WIDTH - 90, HEIGHT - 190))
 
 
 def _places_text(table: tables.Columns, x: str, y: str) -> str:
@@ -212,9 +213,9 @@ def _sign(sense: Sense) -> int:
 
 def _short(name: str) -> str:
     """Name a variable's quantity: throughput, latency, top-1 accuracy."""
-    for long, short in (("measured_", ""), ("system_", ""), ("predicted_", ""), ("top", "top-"), ("_", " ")):
-        name = name.replace(long, short)
-    return f"{name} accuracy" if name.startswith("top-") else name
+    for kind in ("measured_", "predicted_", "system_"):
+        name = name.removeprefix(kind)
+    return {"top1": "top-1 accuracy", "top5": "top-5 accuracy"}.get(name, name.replace("_", " "))
 
 
 def _ends(best: xr.Dataset) -> str:
@@ -242,12 +243,6 @@ def _tooltip(cube: xr.Dataset, x: str, y: str) -> dict[str, Any]:
     source = tables.source_text(cube) if "measured" in f"{x}{y}" else tables.model_text(cube)
     values = {_short(name): (letter, tables.scale_of(cube, name)[1]) for letter, name in (("x", x), ("y", y))}
     return {**values, "flags": "@flags", "source": source}
-
-
-def _quantities(name: str) -> list[str]:
-    """Quantities whose findings cast doubt on a measured variable."""
-    parts = () if name.startswith("predicted") else (part for part in QUANTITIES if part in name)
-    return [quantity for part in parts for quantity in QUANTITIES[part]]
 
 
 def _staircase(
@@ -296,17 +291,29 @@ def overlap(cube: xr.Dataset, *, scope: str = "compute", measurements: Any = Non
     """
     throughput, accuracy = tables.measured_names(scope)["throughput"], tables.accuracy_of(cube)
     both = tables.observed(cube, scope, "throughput", "top1")[1] == "measured"
-    cube = tables.require(cube, POSSIBLE, figure="overlap", measurements=measurements)
+    needed = (*POSSIBLE, throughput, accuracy) if both else POSSIBLE
+    cube = tables.require(cube, needed, figure="overlap", measurements=measurements)
     if not both:
         blank = xr.full_like(cube["predicted_throughput"], np.nan)
         cube = cube.assign({throughput: blank, "measured_top1": blank})
-    best = _best_batch(cube, throughput)
-    predicted = tables.records(best.drop_vars("batch", errors="ignore"), POSSIBLE, known=POSSIBLE)
+    best = _best_batch(cube, throughput, accuracy)
+    predicted = tables.records(best["predicted"], POSSIBLE, known=POSSIBLE, bare=True)
     pair = (throughput, accuracy)
-    measured = tables.records(best, pair, known=pair) if both else {
+    senses: dict[str, dict[str, Sense]] = {"predicted": dict.fromkeys(POSSIBLE, "max")}
+    senses |= {"measured": dict.fromkeys(pair, "max")} if both else {}
+    fronts = {kind: front_of(best[kind], more, ties="all") for kind, more in senses.items()}
+    measured = tables.records(best["measured"], pair, known=pair) if both else {
         **{name: column[:0] for name, column in predicted.items()}, **dict.fromkeys(pair, np.zeros(0))
     }  # fmt: skip
-    left, right = _match(predicted, measured)
+    left, right = _match(predicted, measured, tables.own_dims(cube, predicted))
+    total, crowd = len(predicted["top1"]), ""
+    if total > MANY:
+        mask = _worth_a_mark(predicted, fronts["predicted"], *POSSIBLE, cube, senses["predicted"])
+        mask[left] = True
+        predicted, left = tables.taken(predicted, mask), np.cumsum(mask)[left] - 1
+        crowd = f"{with_thousands(int(mask.sum()))} of {with_thousands(total)} predictions are drawn: those measured, "
+        crowd += "the front and the best of each platform"
+    predicted = tables.told(cube, predicted)
     both_values = [np.concatenate([predicted[one], measured[other]]) for one, other in zip(POSSIBLE, pair, strict=True)]
     x, y = _pair_of_axes(cube, POSSIBLE, both_values)
     circles = _overlap_columns(predicted, POSSIBLE, left, "predicted")
@@ -320,12 +327,9 @@ def overlap(cube: xr.Dataset, *, scope: str = "compute", measurements: Any = Non
     links |= {"x0": circles["x"][left], "y0": circles["y"][left], "x1": found["x"][right], "y1": found["y"][right]}
     parts = [segments(links, ("x0", "y0", "x1", "y1"), name="overlap.links",
                       color=style.MUTED, alpha=0.45, line_width=1)]  # fmt: skip
-    for kind, names, colour in (("predicted", POSSIBLE, style.PREDICTED), ("measured", pair, style.MEASURED)):
-        more: dict[str, Sense] = dict.fromkeys(names, "max")
-        if kind == "predicted" or both:
-            stairs = front_of(best, more, ties="all")
-            line = f"overlap.{kind}_front"
-            parts.append(_staircase(best, stairs, more, name=line, colour=colour, marks=f"overlap.{kind}"))
+    for kind, stairs in fronts.items():
+        looks = {"colour": style.PREDICTED if kind == "predicted" else style.MEASURED, "marks": f"overlap.{kind}"}
+        parts.append(_staircase(cube, stairs, senses[kind], name=f"overlap.{kind}_front", **looks))
     values = {"x": ("x", tables.rate_unit(cube)), "y": ("y", "%")}
     of_circles = {"predicted": values["x"], "top-1 accuracy": values["y"], "state": "@match"}
     of_crosses = {"measured": values["x"], "top-1 accuracy": values["y"], "efficiency": "@ratio", "state": "@match"}
@@ -337,34 +341,38 @@ def overlap(cube: xr.Dataset, *, scope: str = "compute", measurements: Any = Non
                 tooltip={**of_crosses, "flags": "@flags", "source": tables.source_text(cube)}),
     ]  # fmt: skip
     entries: dict[str, dict[str, Any]] = {
-        f"predicted ({len(predicted['top1'])})": PREDICTED_KEY,
+        f"predicted ({total})": PREDICTED_KEY,
         f"measured ({len(ratio)})": MEASURED_KEY,
         f"same configuration ({left.size})": {"marker": "line", "line_color": style.MUTED},
     }
-    title, notes = _overlap_words(best, pair, (len(circles["x"]), len(ratio)), ratio[right], scope)
-    return plane(parts, name="overlap", x=x, y=y, title=title, notes=notes, key=entries, height=580)
+    title, notes = _overlap_words(best, pair, (total, len(ratio)), ratio[right], scope)
+    return plane(parts, name="overlap", x=x, y=y, title=title, notes=[*notes, crowd], key=entries, height=580)
 
 
-def _best_batch(cube: xr.Dataset, throughput: str) -> xr.Dataset:
-    """Take each configuration at the batch of its best measured throughput; predictions at their own best."""
-    names = [name for name in (throughput, "measured_top1", "quality", "source_row") if name in cube]
-    kept = (*CONFIGURATION, tables.POINT)
-    extra = [str(dim) for dim in cube[throughput].dims if dim not in kept]
-    measured = tables.at_largest(cube[names], throughput, extra)
-    predicted = cube[[*POSSIBLE]]
-    other = [dim for dim in predicted["predicted_throughput"].dims if dim not in kept]
-    if other:
-        predicted = predicted.assign(predicted_throughput=predicted["predicted_throughput"].max(other, keep_attrs=True))
-    coords = {name: cube[name] for name in ("device_class", "family") if name in cube.coords}
-    merged = xr.merge(
-        [measured, predicted[["predicted_throughput", "top1"]]], compat="override", join="outer", combine_attrs="drop"
-    )
-    return merged.drop_dims(other, errors="ignore").assign_coords(coords).assign_attrs(cube.attrs)
+def _best_batch(cube: xr.Dataset, throughput: str, accuracy: str) -> dict[str, xr.Dataset]:
+    """Take predictions and measured throughput at the best batch of each configuration, and of each own label."""
+    names = [name for name in (throughput, accuracy, "quality", "source_row") if name in cube]
+    predicted = tables.at_best_batch(cube[[*POSSIBLE]], POSSIBLE).drop_dims("batch", errors="ignore")
+    best = {
+        "predicted": predicted.drop_vars("batch", errors="ignore"),
+        "measured": tables.at_largest(cube[names], throughput, ["batch"]),
+    }
+    # what one of them does not differ along holds at each of the other's labels
+    pairs = [(one, (POSSIBLE if kind == "predicted" else (throughput, accuracy))) for kind, one in best.items()]
+    kept = (*CONFIGURATION, "batch", tables.POINT)
+    own = {str(dim): cube[dim] for one, pair in pairs for name in pair for dim in one[name].dims if dim not in kept}
+    wide = [
+        one.assign({pair[0]: one[pair[0]].expand_dims({dim: own[dim] for dim in own if dim not in one[pair[0]].dims})})
+        for one, pair in pairs
+    ]
+    return dict(zip(best, wide, strict=True))
 
 
-def _match(predicted: tables.Columns, measured: tables.Columns) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+def _match(
+    predicted: tables.Columns, measured: tables.Columns, own: Sequence[str]
+) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
     """Return the rows of each configuration that is in both tables."""
-    keys = [name for name in CONFIGURATION if name in predicted and name in measured]
+    keys = [name for name in (*CONFIGURATION, *own) if name in predicted and name in measured]
     place = {labels: row for row, labels in enumerate(zip(*(predicted[key].tolist() for key in keys), strict=True))}
     labels = zip(*(measured[key].tolist() for key in keys), strict=True)
     pairs = [(place[one], row) for row, one in enumerate(labels) if one in place]
@@ -382,16 +390,17 @@ def _overlap_columns(
 
 
 def _overlap_words(
-    best: xr.Dataset, pair: Sequence[str], counts: Sequence[int], ratio: np.ndarray[Any, Any], scope: str
+    best: Mapping[str, xr.Dataset], pair: Sequence[str], counts: Sequence[int], ratio: np.ndarray[Any, Any], scope: str
 ) -> tuple[str, list[str]]:
     middle = percent(float(np.median(ratio))) if ratio.size else ""
     said = f"Measurements reach {middle} of the prediction in the median"
     said = said if middle else "No configuration was both predicted and measured"
-    not_drawn = [int((best[x].notnull() & best[y].isnull()).sum()) for x, y in (POSSIBLE, pair)]
+    drawn_of = zip(best.values(), (POSSIBLE, pair), strict=True)
+    not_drawn = [int((one[x].notnull() & one[y].isnull()).sum()) for one, (x, y) in drawn_of]
     lost = "; not drawn for want of an accuracy: {} predicted, {} measured".format(*not_drawn) if any(not_drawn) else ""
     alone = [count - ratio.size for count in counts]
     matched = counted(ratio.size, "configuration")
     told = f"{matched} matched, {alone[0]} predicted only (pale), {alone[1]} measured only{lost}"
-    told += tables.accuracy_text(best) if counts[1] else ""
+    told += tables.accuracy_text(best["measured"]) if counts[1] else ""
     how = f"measured at the best batch, {tables.scope_text(scope)}; boxed cross = flagged, reason in the tooltip"
     return said, [told, f"{how}; staircases = Pareto fronts of what is shown"]

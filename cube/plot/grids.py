@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
+from itertools import cycle
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from roofcube.plot.drawing import style, tables
 from roofcube.plot.drawing.elements import TURN, Axis, image, plane, rectangles
 from roofcube.plot.drawing.rows import Rows
 from roofcube.vocabulary import DIMS, INFEASIBLE, sense_of
-from roofcube.wording import short, with_unit
+from roofcube.wording import sentence, short, with_unit
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,6 +33,7 @@ LOOKS = {
     "does not fit": ("x", "crossed = does not fit in memory"),
     "not known": (".", "dotted = not known"),
     "not measured": (" ", "blank = not measured"),
+    "not given": (" ", "blank = not among these points"),
 }
 HATCH = {"hatch_pattern": "hatch", "hatch_color": style.MUTED, "hatch_alpha": 0.75, "hatch_scale": 7, "hatch_weight": 1}
 
@@ -45,7 +47,7 @@ def heatmap(cube: xr.Dataset, *, variable: str = "predicted_throughput") -> Any:
     ----------
     cube : Dataset or Sweep
         With the variable over some of platform, mode, topology, pruning, precision; other dims are reduced to their
-        best. A front (dim `point`) is laid out over its labels.
+        best. Winners and fronts (dim `point`) are laid out over the labels that they stand at.
     variable : str
         Any variable of the cube.
 
@@ -53,7 +55,8 @@ def heatmap(cube: xr.Dataset, *, variable: str = "predicted_throughput") -> Any:
     -------
     holoviews.Overlay
         Marks ``heatmap.cells``: one per hardware × network cell; column `state` is 'known', 'not supported'
-        (hatched), 'does not fit' (crossed), 'not known' (dotted) or 'not measured' (blank). Above 2,500 cells an image.
+        (hatched), 'does not fit' (crossed), 'not known' (dotted), 'not measured' or, of winners and fronts, 'not given'
+        (both blank). Above 2,500 cells an image.
 
     Raises
     ------
@@ -66,8 +69,9 @@ def heatmap(cube: xr.Dataset, *, variable: str = "predicted_throughput") -> Any:
     >>> rc.plot.heatmap(rc.predict(rc.inputs("mnist"))).name
     'heatmap'
     """
-    cube = _over_labels(tables.require(cube, (variable,), figure="heatmap"), variable)
-    grid = _Grid(cube, variable)
+    given = tables.require(cube, (variable,), figure="heatmap")
+    cube = _over_labels(given, variable)
+    grid = _Grid(cube, variable, chosen=cube is not given)
     measured = not variable.startswith(("predicted", "peak"))
     source = tables.source_text(cube.drop_vars("source_row", errors="ignore")) if measured else tables.model_text(cube)
     tooltip = {grid.long_name: "@value_text", "state": "@reason", "source": source}
@@ -105,12 +109,15 @@ def heatmap(cube: xr.Dataset, *, variable: str = "predicted_throughput") -> Any:
 
 
 def _over_labels(cube: xr.Dataset, variable: str) -> xr.Dataset:
-    """Lay a front out over its labels."""
-    if tables.POINT not in cube[variable].dims:
+    """Lay a front, or winners along some dims, out over the labels that stand beside each."""
+    dims = set(map(str, cube[variable].dims))
+    along = {dim: set(map(str, cube[dim].dims)) for dim in DIMS if dim in cube.coords and dim not in dims}
+    beside = [dim for dim, others in along.items() if others and others <= dims]
+    if not beside:
         return cube
-    labels = [dim for dim in DIMS if dim in cube.coords and cube[dim].dims == (tables.POINT,)]
-    array = cube[variable].reset_coords(drop=True).assign_coords({dim: cube[dim] for dim in labels})
-    frame = array.to_dataframe().groupby(labels)[variable].first()
+    array = cube[variable].reset_coords(drop=True).assign_coords({dim: cube[dim] for dim in beside})
+    labels = [*(dim for dim in DIMS if dim in (*beside, *dims)), *sorted(dims - {*DIMS, tables.POINT})]
+    frame = array.to_dataframe().reset_index().groupby(labels)[variable].first()
     over = frame.to_xarray().assign_attrs(cube[variable].attrs)
     classes = tables.device_classes(cube)
     names = over["platform"].values if "platform" in over.dims else ()
@@ -122,8 +129,8 @@ def _over_labels(cube: xr.Dataset, variable: str) -> xr.Dataset:
 class _Grid:
     """The cells of a heatmap: values, states and labels."""
 
-    def __init__(self, cube: xr.Dataset, variable: str) -> None:
-        self._variable = variable
+    def __init__(self, cube: xr.Dataset, variable: str, *, chosen: bool) -> None:
+        self._variable, self._chosen = variable, chosen  # winners or a front: nothing is known of other cells
         self.factor, self.unit = tables.scale_of(cube, variable)
         attrs = cube[variable].attrs
         self.long_name = tables.long_name(cube, variable)
@@ -131,13 +138,16 @@ class _Grid:
         words = str(attrs.get("flag_meanings", "")).split()
         codes = np.atleast_1d(attrs.get("flag_values", []))
         self._meanings = {int(code): word.replace("_", " ") for code, word in zip(codes, words, strict=False)}
+        self._colours = dict(zip(sorted(self._meanings), cycle(style.CATEGORIES), strict=False))
         array = tables.array_of(cube, variable).astype("f8")
         if self._meanings:
             array = array.where(array.isin([code for code, word in self._meanings.items() if word != "none"]))
         array, self._reduced = _best_of(array, self._sense, (*COLUMN_DIMS, *ROW_DIMS))
         why = cube.get("infeasible")
         if why is not None:
-            why = why.isel({dim: 0 for dim in why.dims if dim not in array.dims})
+            # along dims that the variable lacks, nothing forbids what one label allows; of reasons the mildest counts
+            dropped = [dim for dim in why.dims if dim not in array.dims]
+            why = why.max(dropped).where((why != INFEASIBLE["feasible"]).all(dropped), INFEASIBLE["feasible"])
         self._measured = variable.startswith(("measured", "power_", "efficiency", "energy_per", "inputs_per"))
         stacked = _two_dims(array)
         reasons = xr.zeros_like(stacked) if why is None else _two_dims(why.broadcast_like(array))
@@ -158,9 +168,9 @@ class _Grid:
         blank = np.isnan(self.values).all(axis=1)
         undefined = (self._why == INFEASIBLE["network_not_defined"]).any(axis=1)
         rows = np.flatnonzero(~(blank & (undefined | self._measured)))
-        empty = np.isnan(self.values).all(axis=0) & ("infeasible" not in cube) & ~np.isnan(self.values).all()
-        offered = np.flatnonzero(~((self._why == INFEASIBLE["mode_not_offered"]).all(axis=0) | empty))
-        order = tables.platform_order(cube, [column["platform"] for column in self._columns])
+        lost = (self._why == INFEASIBLE["mode_not_offered"]).all(axis=0) | ("infeasible" not in cube)
+        offered = np.flatnonzero(~(np.isnan(self.values).all(axis=0) & lost & ~np.isnan(self.values).all()))
+        order = tables.labels_in_order(cube, "platform", [column["platform"] for column in self._columns])
         offered = np.array(
             sorted(offered, key=lambda place: order.index(self._columns[place]["platform"])), dtype=np.intp
         )
@@ -183,22 +193,22 @@ class _Grid:
         unsupported = np.isin(self._why, [INFEASIBLE["precision_not_supported"], INFEASIBLE["mode_not_offered"]])
         cases = {"known": ~np.isnan(self.values), "not supported": unsupported,
                  "does not fit": self._why == INFEASIBLE["does_not_fit_memory"]}  # fmt: skip
-        otherwise = "not measured" if self._measured else "not known"
+        otherwise = "not given" if self._chosen else "not measured" if self._measured else "not known"
         states: np.ndarray[Any, Any] = np.select(list(cases.values()), list(cases), otherwise)
         return states
 
-    @property
-    def _untrained(self) -> np.ndarray[Any, Any]:
-        untrained: np.ndarray[Any, Any] = (self._why == INFEASIBLE["untrained"]) & (self.states == "known")
-        return untrained
+    @cached_property
+    def untrained(self) -> np.ndarray[Any, Any]:
+        """Which cells are known of networks that were never trained so."""
+        return np.asarray((self._why == INFEASIBLE["untrained"]) & (self.states == "known"))
 
     def columns(self, rows: Rows, columns: Rows) -> dict[str, Any]:
         """Lay the cells out as columns of a source."""
         x = np.tile([columns.places[factor] for factor in self.column_factors], len(self._rows))
         y = -np.repeat([rows.places[factor] for factor in self.row_factors], len(self._columns))
-        values, states, untrained = self.values.ravel(), self.states.ravel(), self._untrained.ravel()
+        values, states, untrained = self.values.ravel(), self.states.ravel(), self.untrained.ravel()
         names = {code: name.replace("_", " ") for name, code in INFEASIBLE.items()}
-        plain = np.isin(states, ["known", "not measured", "not known"])
+        plain = np.isin(states, ["known", "not measured", "not known", "not given"])
         reasons = [state if is_plain else names[why]
                    for state, is_plain, why in zip(states, plain, self._why.ravel(), strict=True)]  # fmt: skip
         return {
@@ -207,7 +217,7 @@ class _Grid:
                      for value, state, mark in zip(values, states, untrained, strict=True)],
             "ink": [self._ink(value) for value in values], "hatch": [LOOKS[state][0] for state in states],
             "state": states.astype(object),
-            "reason": np.where(untrained, "untrained: no accuracy known at this precision", reasons).astype(object),
+            "reason": np.where(untrained, "no accuracy given at this precision", reasons).astype(object),
             "configuration": [f"{head} · {label}" for label in self._row_names for head in self._column_names],
             "value_text": [self._meanings.get(value) or with_unit(value, self.unit) for value in values],
         }  # fmt: skip
@@ -222,31 +232,25 @@ class _Grid:
 
     def colour_options(self) -> dict[str, Any]:
         """Return the options of the colours; bright is better."""
-        if self._meanings:
-            codes = sorted(self._meanings)
-            colours = [self._colour(code) for code in range(codes[0], codes[-1] + 1)]
-            return {"color": "value", "cmap": colours, "clim": (codes[0] - 0.5, codes[-1] + 0.5), "colorbar": False,
-                    "clipping_colors": {"NaN": (0, 0, 0, 0)}}  # fmt: skip
-        return style.colour_scale(self._low, self._high, self.unit, sense=self._sense, log=self._log) | {
-            "color": "value"
-        }
-
-    def _colour(self, code: int) -> str:
-        if code not in self._meanings:
-            return style.GRID
-        return style.CATEGORIES[sorted(self._meanings).index(code) % len(style.CATEGORIES)]
+        if not self._meanings:
+            return style.colour_scale(self._low, self._high, self.unit, sense=self._sense, log=self._log) | {
+                "color": "value"
+            }
+        codes = range(min(self._colours), max(self._colours) + 1)
+        colours = [self._colours.get(code, style.GRID) for code in codes]
+        return {"color": "value", **style.category_scale(colours, codes[0])}
 
     def key(self) -> dict[str, dict[str, Any]]:
         """Return the entries of a key: the meanings of a flag that occur."""
         found = sorted({int(value) for value in self._known}) if self._meanings else []
-        return {self._meanings[code]: {"fill_color": self._colour(code), "line_color": None} for code in found}
+        return {self._meanings[code]: {"fill_color": self._colours[code], "line_color": None} for code in found}
 
     def title(self) -> str:
         """Return where the best value is; of a flag, which meaning is most frequent."""
         if self._meanings:
             codes, counts = np.unique(self._known, return_counts=True)
             most = self._meanings[int(codes[np.argmax(counts)])]
-            return f"{self.long_name[0].upper()}{self.long_name[1:]}: most often {most}"
+            return f"{sentence(self.long_name)}: most often {most}"
         best = np.nanargmin(self.values) if self._sense == "min" else np.nanargmax(self.values)
         row, column = np.unravel_index(int(best), self.values.shape)
         where = ", ".join(filter(None, (self._column_names[column], self._row_names[row])))
@@ -265,7 +269,7 @@ class _Grid:
         """Explain the looks that occur."""
         parts = [] if legible else ["too many cells for numbers, which the tooltips have"]
         parts += [text for state, (_, text) in LOOKS.items() if text and state in self.states]
-        parts += ["° = no network trained at that precision"] * bool(self._untrained.any())
+        parts += ["° = no accuracy given at that precision"] * bool(self.untrained.any())
         if self.values.size > MOST:
             parts = ["too many cells for numbers: an image"]
         if self._reduced:

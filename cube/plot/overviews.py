@@ -11,7 +11,7 @@ import xarray as xr
 
 from roofcube.plot.drawing import style, tables
 from roofcube.plot.drawing.elements import load
-from roofcube.wording import counted, listed
+from roofcube.wording import counted, labelled_text, listed
 
 __all__ = ["overview"]
 
@@ -67,7 +67,7 @@ def overview(cube: xr.Dataset) -> Any:
         cube = cube.assign(n_rows=cube["predicted_throughput"].notnull().astype("i4"))
     kind, noun = ("predicted", "cell") if predicted else ("measured", "row")
     platforms, topologies = _labels_along(cube, "platform"), _labels_along(cube, "topology")
-    platforms = tables.platform_order(cube, platforms)
+    platforms = tables.labels_in_order(cube, "platform", platforms)
     total = int(cube["n_rows"].sum())
     class_of = tables.device_classes(cube)
     heads = [
@@ -131,11 +131,12 @@ def _cell(cube: xr.Dataset, platform: str, topology: str, noun: str, *, wide: bo
     if not count:
         return '<td class="na" data-rows="0">na</td>'
     precisions = ", ".join(map(str, _present(rows, "precision")))
-    kept = ", ".join(f"{float(one):g}" for one in _present(rows, "pruning"))
+    *others, last = ["", *_present(rows, "pruning")]
+    kept = ", ".join(filter(None, [*map(labelled_text, others), labelled_text(last, " %")]))
     batches = _present(rows, "batch")
     word = "threads" if tables.threaded(cube.sel(platform=platform) if "platform" in cube.dims else cube) else "batch"
     span = f"{word} {_batches_text(batches)}" if batches else ""
-    parts = [escape(precisions), f"{kept} %" if kept else "", span, counted(count, noun)]
+    parts = [escape(precisions), kept, span, counted(count, noun)]
     known = [part for part in parts if part]
     body = " · ".join(known) if wide else "".join(f'<div class="range">{part}</div>' for part in known)
     return f'<td data-rows="{count}">{body}</td>'
@@ -143,5 +144,5 @@ def _cell(cube: xr.Dataset, platform: str, topology: str, noun: str, *, wide: bo
 
 def _batches_text(values: list[Any]) -> str:
     if len(values) < 3:
-        return ", ".join(f"{one:g}" for one in values)
-    return f"{values[0]:g} … {values[-1]:g} ({len(values)} values)"
+        return ", ".join(map(labelled_text, values))
+    return f"{labelled_text(values[0])} … {labelled_text(values[-1])} ({len(values)} values)"

@@ -8,9 +8,18 @@ import numpy as np
 import xarray as xr
 
 from roofcube.plot.drawing import style, tables
-from roofcube.plot.drawing.elements import Axis, segments
-from roofcube.plot.drawing.rows import bars, by_configuration, fields, log_axis, numbers, row_plane, swatches
-from roofcube.wording import short, with_unit
+from roofcube.plot.drawing.elements import segments
+from roofcube.plot.drawing.rows import (
+    bars,
+    by_configuration,
+    fields,
+    linear_axis,
+    log_axis,
+    numbers,
+    row_plane,
+    swatches,
+)
+from roofcube.wording import sentence, short, with_unit
 
 __all__ = ["energy", "inputs_per_joule", "power"]
 
@@ -73,7 +82,7 @@ def power(cube: xr.Dataset) -> Any:
             part = "power.bars" if name == main else f"power.{name.removeprefix('power_')}"
             parts.append(bars(data, 0.0, name, height, name=part, tooltip=tooltip, **looks, **label))
     parts.append(_whiskers(data, "power"))
-    x = Axis("power (W)", (0.0, float(np.nanmax(data["end"]) * 1.1)))
+    x = linear_axis("power (W)", data["end"], tables.value_text(table[main], "W"), rows.width())
     notes = [f"mean over batches; the line spans the lowest to the highest batch; {style.HOLLOW}", few]
     key = swatches({words: colour for name, (_, colour, words) in LOOKS.items() if name in shown})
     return row_plane(parts, rows, name="power", x=x, title=title, notes=notes, key=key)
@@ -144,12 +153,12 @@ def _with_energy(cube: Any, scope: str, figure: str) -> tuple[xr.Dataset, str]:
     """Take energies as they are, or work them out for the whole system, or from what is predicted."""
     throughput = tables.measured_names(scope)["throughput"]
     measured = ("energy_per_input", "inputs_per_joule")
-    kind = tables.observed(cube, scope, "power", "throughput")[1]
+    both = all(tables.has_value(cube, name) for name in ("power_full", throughput))
     if scope == "compute" and all(tables.has_value(cube, name) for name in measured):
         return tables.require(cube, measured, figure=figure), "measured"
-    if kind == "predicted" and (not isinstance(cube, xr.Dataset) or "predicted_energy" in cube):
+    if not both and (not isinstance(cube, xr.Dataset) or "predicted_energy" in cube):
         cube = tables.require(cube, ("predicted_energy",), figure=figure)
-        joules = cube["predicted_energy"]
+        joules, kind = cube["predicted_energy"], "predicted"
     else:
         cube = tables.require(cube, ("power_full", throughput), figure=figure)
         joules, kind = cube["power_full"] / cube[throughput], "measured"
@@ -163,7 +172,7 @@ def _with_energy(cube: Any, scope: str, figure: str) -> tuple[xr.Dataset, str]:
 def _bars_per_input(cube: Any, figure: str, name: str, words: str, unit: str, scope: str) -> Any:
     cube, kind = _with_energy(cube, scope, figure)
     table = _over_batches(cube, [name], name)
-    title = _range_words(table, name, words, unit)
+    title = _range_words(table, name, words if kind == "measured" else f"predicted {words}", unit)
     table, rows, few = by_configuration(cube, table, table[name] * (1.0 if unit == "mJ" else -1.0))
     floor = style.floor_of(table["low"])
     data = _row_data(table, unit)
@@ -176,7 +185,8 @@ def _bars_per_input(cube: Any, figure: str, name: str, words: str, unit: str, sc
     text = numbers("high", "value_text")
     bar = bars(data, floor, "value", 0.68, name=f"{figure}.bars", tooltip=tooltip, texts=[text], **looks)
     how, load = tables.how_text(kind, scope, cube), ", power under load" if kind == "measured" else ""
-    x = log_axis(f"{words} ({unit}, log scale, bars start at {short(floor)})", table["high"], floor, 0.12)
+    label = f"{words} ({unit}, log scale, bars start at {short(floor)})"
+    x = log_axis(label, table["high"], floor, tables.value_text(table[name], unit), rows.width())
     notes = [f"{how}{load}; mean over batches, line = all batches; {style.HOLLOW}", few]
     return row_plane([bar, _whiskers(data, figure)], rows, name=figure, x=x, title=title, notes=notes)
 
@@ -214,4 +224,4 @@ def _over_batches(cube: xr.Dataset, names: list[str], main: str) -> tables.Colum
 def _range_words(table: tables.Columns, name: str, words: str, unit: str) -> str:
     low, high = int(np.argmin(table[name])), int(np.argmax(table[name]))
     ends = [f"{with_unit(float(table[name][row]), unit)} ({table['platform'][row]})" for row in (low, high)]
-    return f"{words[0].upper()}{words[1:]}: {' to '.join(dict.fromkeys(ends))}"
+    return f"{sentence(words)}: {' to '.join(dict.fromkeys(ends))}"

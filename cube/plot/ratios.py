@@ -13,7 +13,7 @@ from roofcube.model.assumptions import PUBLISHED
 from roofcube.plot.drawing import style, tables
 from roofcube.plot.drawing.rows import bars, by_configuration, fields, log_axis, numbers, row_plane, swatches
 from roofcube.vocabulary import ELEMENT_BYTES
-from roofcube.wording import percent, short
+from roofcube.wording import labelled_text, percent, short
 
 if TYPE_CHECKING:
     from roofcube.plot.drawing.rows import Rows
@@ -23,7 +23,6 @@ __all__ = ["efficiency"]
 BEST = "best"
 WORDS = ("peak of the compute units", "predicted by the roofline", "measured")
 BARS = ("measured", "predicted", "peak")
-LABELS = ("platform", "precision", "topology", "configuration")
 
 
 def efficiency(
@@ -113,7 +112,7 @@ def _by_batch(ratios: xr.Dataset, throughput: str) -> dict[str, xr.Dataset]:
             "batch alone; draw it with at='best'"
         )
         raise MissingInputError(msg)
-    return {f"{batch:g}": ratios.sel(batch=batch) for batch in ratios["batch"].values.tolist()}
+    return {labelled_text(batch): ratios.sel(batch=batch) for batch in ratios["batch"].values.tolist()}
 
 
 def _compared(cube: xr.Dataset, best: xr.Dataset, chosen: dict[str, xr.Dataset]) -> tables.Columns:
@@ -125,7 +124,8 @@ def _compared(cube: xr.Dataset, best: xr.Dataset, chosen: dict[str, xr.Dataset])
     for label, one in chosen.items():
         batch = one["batch"] if "batch" in one and tables.POINT not in dims else xr.DataArray(np.nan)
         flags = quality.where(quality["batch"] == batch, 0).max("batch") if "batch" in quality.dims else quality
-        found = {"measured": one["measured_throughput"], "predicted": one["predicted_throughput"], "batch": batch}
+        told = batch if batch.dtype.kind in "iuf" else xr.DataArray(np.nan)  # one's own word for it
+        found = {"measured": one["measured_throughput"], "predicted": one["predicted_throughput"], "batch": told}
         parts |= {f"{name} {label}": array for name, array in {**found, "quality": flags}.items()}
     coords = {name: one for name, one in best.coords.items() if set(one.dims) <= set(dims)}
     bare = {name: array.reset_coords(drop=True) for name, array in parts.items()}
@@ -138,21 +138,25 @@ def _bar_columns(cube: xr.Dataset, table: tables.Columns, label: str, scope: str
     measured, predicted, batch, quality = (
         table[f"{name} {label}"] for name in ("measured", "predicted", "batch", "quality")
     )
-    columns = {"measured": measured, "predicted": predicted, "peak": table["peak_throughput"]}
-    unit = tables.rate_unit(cube)
-    texts = zip(tables.value_text(measured, unit), batch, strict=True)
-    notes = [
-        _percent_note(*one, published=published)
-        for one in zip(measured / predicted, measured, columns["peak"], table["fits on chip"], batch, strict=True)
-    ]
+    peak, ratio, unit = table["peak_throughput"], measured / predicted, tables.rate_unit(cube)
+    why = {
+        "": ~(ratio > 1.0), ": above the compute peak, impossible": measured > peak,
+        ": above the prediction": np.full(len(peak), not published), ": weights on chip": table["fits on chip"] > 0,
+        ": weights reused over a batch": batch > 1,
+    }  # fmt: skip
+    reasons = np.select(list(why.values()), list(why), ": weights not read per input")
     unknown = ~np.isfinite(measured)
+    texts = zip(tables.value_text(measured, unit), batch, strict=True)
     # above the roofline is what the figure explains in place, so it does not make a bar hollow
     doubtful = tables.doubts(cube, quality, ("throughput",), scope=scope, but=("above_roofline",))
+    notes = np.array([f"{percent(one)}{reason}" for one, reason in zip(ratio, reasons, strict=True)], dtype=object)
     return {
-        **columns,
+        "measured": measured,
+        "predicted": predicted,
+        "peak": peak,
         "predicted_text": tables.value_text(predicted, unit),
         "measured_text": [f"{text}{f', batch {own:g}' if own == own else ''}" for text, own in texts],
-        "note": np.where(unknown, "not measured", np.array(notes, dtype=object)),
+        "note": np.where(unknown, "not measured", notes),
         "filled": np.where(doubtful, 0.0, 1.0),
         "flags": np.where(unknown, "not measured", tables.flags_text(cube, quality)),
     }
@@ -163,29 +167,11 @@ def _fits_on_chip(cube: xr.Dataset) -> xr.DataArray:
     held = set(cube.variables)
     if not {"params", "on_chip_memory"} <= held or not {"element_bytes", "precision"} & held:
         return xr.DataArray(False)
-    if "element_bytes" in cube:
-        width = cube["element_bytes"]
-    else:
-        names = np.atleast_1d(cube["precision"].values)
-        sizes = [ELEMENT_BYTES.get(str(one), np.nan) for one in names]
-        width = xr.DataArray(sizes, dims="precision", coords={"precision": names})
+    width = cube.get("element_bytes")
+    if width is None:
+        bytes_of = np.vectorize(lambda name: ELEMENT_BYTES.get(str(name), np.nan), otypes="d")
+        width = xr.apply_ufunc(bytes_of, cube["precision"])
     return (cube["params"] * width <= cube["on_chip_memory"]) & (cube["on_chip_memory"] > 0)
-
-
-def _percent_note(ratio: float, measured: float, peak: float, on_chip: bool, batch: float, *, published: bool) -> str:
-    """Write the percentage and, above 100 %, which assumption it breaks."""
-    said = percent(ratio)
-    if not ratio > 1.0:
-        return said
-    if measured > peak:
-        return f"{said}: above the compute peak, impossible"
-    if not published:
-        return f"{said}: above the prediction"
-    if on_chip:
-        return f"{said}: weights on chip"
-    if batch > 1:
-        return f"{said}: weights reused over a batch"
-    return f"{said}: weights not read per input"
 
 
 def _bars_figure(
@@ -214,25 +200,24 @@ def _bars_figure(
         "measured": "@measured_text", "predicted": "@predicted_text", "peak": "@peak_text", "efficiency": "@note",
         "flags": "@flags", "model": tables.model_text(cube),
     }  # fmt: skip
-    # room for the reasons, which stand right of the longest bar
-    said = [note for one in choices.values() for note in one["note"]]
-    room = 0.38 if any(":" in note for note in said) else 0.09
-    of_measured = ("measured", "filled", "flags", "note", "measured_text")
-    of_prediction = {one: column for one, column in data.items() if one.split()[0] not in of_measured}
-    white = {one: data[one] for one in data if one.split()[0] == "measured" or one in (*LABELS, "place", "y")}
+    longest = [max(notes, key=len) for notes in zip(*(one["note"] for one in choices.values()), strict=True)]
+
+    def only(*names: str) -> dict[str, Any]:
+        return place | {name: column for name, column in data.items() if name.split()[0] in names}
+
     parts = [
-        bars({**place, "peak": data["peak"]}, floor, "peak", 0.84, name=f"{name}.peak", color=style.PEAK,
+        bars(only("peak"), floor, "peak", 0.84, name=f"{name}.peak", color=style.PEAK,
              line_color=None, tooltip={"peak": "@peak_text"}),
-        bars(of_prediction, floor, "predicted", 0.56, name=f"{name}.predicted", color=style.PREDICTED,
-             line_color=None, tooltip={"predicted": "@predicted_text", "peak": "@peak_text"}),
-        bars(white, floor, "measured", 0.3, name=f"{name}.white", color=style.SURFACE, line_color=None),
+        bars(only("peak", "predicted", "predicted_text"), floor, "predicted", 0.56, name=f"{name}.predicted",
+             color=style.PREDICTED, line_color=None, tooltip={"predicted": "@predicted_text", "peak": "@peak_text"}),
+        bars(only("measured"), floor, "measured", 0.3, name=f"{name}.white", color=style.SURFACE, line_color=None),
         bars(data, floor, "measured", 0.3, name=f"{name}.bars", fill_color=style.MEASURED, line_color=style.MEASURED,
              fill_alpha="filled", line_width=1.2, tooltip=tooltip, texts=[numbers("end", "note")]),
     ]  # fmt: skip
     looks = dict(zip(WORDS, (style.PEAK, style.PREDICTED, style.MEASURED), strict=True))
     words = f"throughput ({tables.rate_unit(cube)}, log scale, bars start at {short(floor)})"
     key = swatches(looks if np.isfinite(data["measured"]).any() else tables.only(looks, *WORDS[:2]))
-    x, title = log_axis(words, data["end"], floor, room), titles[list(choices).index(start)]
+    x, title = log_axis(words, data["end"], floor, longest, rows.width()), titles[list(choices).index(start)]
     return row_plane(parts, rows, name=name, x=x, title=title, notes=notes, key=key, tags=tags)
 
 

@@ -180,7 +180,8 @@ def _offers(table: tables.Columns, few: str, name: str, column: str, words: str,
     rows, floor = Rows(pairs, gap=0.6), style.floor_of(values)
     data = tables.only(table, "configuration", column) | rows.columns(pairs)
     bar = _bars(data, floor, column, 0.78, name=name, tooltip={words: (column, unit)})
-    x = log_axis(f"{words} ({unit}, log scale)", values, floor, 0.6 if width <= 500 else 0.25)
+    texts = tables.value_text(values, unit)
+    x = log_axis(f"{words} ({unit}, log scale)", values, floor, texts, rows.width(width))
     title = _highest(table, column, words, unit, most=(width - 150) // 8)
     notes = [f"bars start at {short(floor)} {unit}", few]
     return row_plane([bar], rows, name=f"{name}.panel", x=x, row=22, title=title, notes=notes, width=width)

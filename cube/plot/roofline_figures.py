@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import polars as pl
 
 from roofcube.plot.drawing import style, tables
 from roofcube.plot.drawing.elements import Axis, curve, layout, plane, points, segments
@@ -132,7 +133,7 @@ def _roof_lines(
     count = len(peak)
     shared = tables.only(roofs, "platform", "device_class", "precision", "label")
     shared["colour"] = colours_of(cube, roofs["platform"])
-    shared["dash"] = _dashes(roofs) if len(set(roofs["platform"])) > 1 else ["solid"] * count
+    shared["dash"] = _dashes(cube, roofs) if len(set(roofs["platform"])) > 1 else ["solid"] * count
     shared |= {"peak": peak, "bandwidth": roofs["memory_bandwidth"], "ridge": ridge}
     start = np.minimum(left, ridge)
     slopes = {**shared, "x0": start, "y0": start * slope, "x1": ridge, "y1": peak}
@@ -156,15 +157,16 @@ def _roof_lines(
     ]  # fmt: skip
 
 
-def _dashes(roofs: tables.Columns) -> list[str]:
+def _dashes(cube: xr.Dataset, roofs: tables.Columns) -> list[str]:
     """Return the dash of each platform; of equal roofs, the second has another one, so that both colours show."""
     seen: dict[tuple[float, float], int] = {}
-    dash_of = style.platform_dashes(map(str, roofs["platform"]))
+    names = tables.given_names(cube, roofs["platform"].tolist())
+    dash_of = style.platform_dashes(names.values())
     dashes = []
     for peak, bandwidth, platform in zip(
         roofs["peak_compute"], roofs["memory_bandwidth"], roofs["platform"], strict=True
     ):
-        place = style.DASHES.index(dash_of[str(platform)])
+        place = style.DASHES.index(dash_of[names[platform]])
         key = float(peak), float(bandwidth)
         dashes.append(style.DASHES[(seen[key] + 1) % len(style.DASHES) if seen.get(key) == place else place])
         seen[key] = style.DASHES.index(dashes[-1])
@@ -245,21 +247,16 @@ def _achieved_marks(cube: xr.Dataset, achieved: tables.Columns, axes: tuple[Axis
 
 def spread_labels(levels: np.ndarray[Any, Any], bounds: tuple[float, float], pixels: float) -> np.ndarray[Any, Any]:
     """Move labels apart so that none overprints another: nearest places in the same order."""
+    from scipy.optimize import isotonic_regression
+
     low, high = np.log(bounds[0]), np.log(bounds[1])
     step = (high - low) * LABEL_STEP / pixels
-    order = np.argsort(levels, kind="stable")
-    wanted = levels[order].astype("f8")
-    # pools of touching labels share their mean place; each pool is spread evenly around it
-    pools: list[list[float]] = []
-    for level in wanted:
-        pools.append([level, 1.0])
-        while len(pools) > 1 and pools[-1][0] - pools[-2][0] < step * (pools[-1][1] + pools[-2][1]) / 2:
-            (mean, size), (before, earlier) = pools.pop(), pools.pop()
-            pools.append([(mean * size + before * earlier) / (size + earlier), size + earlier])
-    placed = np.concatenate([mean + step * (np.arange(int(size)) - (size - 1) / 2) for mean, size in pools])
+    order, even = np.argsort(levels, kind="stable"), step * np.arange(len(levels))
+    # the nearest places that are a step apart, less those steps, are the nearest that do not fall
+    placed = isotonic_regression(levels[order].astype("f8") - even).x + even
     placed += max(0.0, low + step / 2 - placed[0])
     placed -= max(0.0, placed[-1] - high + step / 2)
-    result = np.empty_like(placed)
+    result: np.ndarray[Any, Any] = np.empty_like(placed)
     result[order] = placed
     return result
 
@@ -301,16 +298,9 @@ def _without_collisions(heads: dict[str, Any], x_range: tuple[float, float]) -> 
 
 def _heads(networks: tables.Columns) -> dict[str, Any]:
     """Place a precision's name right of the network's last mark at that precision; those of one width share a place."""
-    last: dict[tuple[str, str], float] = {}
-    for label, precision, intensity in zip(
-        networks["label"], networks["precision"], networks["operational_intensity"], strict=True
-    ):
-        last[label, precision] = max(intensity, last.get((label, precision), 0.0))
-    together: dict[tuple[str, float], list[str]] = {}
-    for (label, precision), intensity in last.items():
-        together.setdefault((label, intensity), []).append(precision)
-    return {
-        "label": [label for label, _ in together],
-        "precision": [", ".join(names) for names in together.values()],
-        "intensity": np.array([intensity for _, intensity in together]),
-    }
+    table = pl.DataFrame({name: list(networks[name]) for name in ("label", "precision", "operational_intensity")})
+    last = (
+        table.rename({"operational_intensity": "intensity"}).group_by("label", "precision", maintain_order=True).max()
+    )
+    together = last.group_by("label", "intensity", maintain_order=True).agg(pl.col("precision").str.join(", "))
+    return {name: together[name].to_numpy() for name in together.columns}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,7 +14,6 @@ from roofcube.errors import InvalidDataError, MissingInputError
 from roofcube.measured.physics_gate import check
 from roofcube.plot.drawing import style
 from roofcube.plot.drawing.elements import Axis, layout, plane, points, segments
-from roofcube.plot.drawing.tables import taken
 from roofcube.wording import with_unit
 
 if TYPE_CHECKING:
@@ -66,39 +66,20 @@ def power_trace(traces: Any, *, topologies: Sequence[str] | None = None) -> Any:
     'power_trace'
     """
     table = _samples(traces, topologies)
-    watts = table["watts"].to_numpy()
-    rules = table["rule"].to_list()
-    looks = [LOOKS.get(rule, GOOD) for rule in rules]
-    bad = np.array([rule is not None for rule in rules])
-    columns: dict[str, Any] = {
-        "second": table["sample"].to_numpy().astype("f8"),
-        "watts": watts.astype("f4"),
-        "configuration": np.array([
-            f"{platform} {mode} · {topology}, second {sample}"
-            for platform, mode, topology, sample in table.select(COLUMNS).iter_rows()
-        ], dtype=object),
-        "state": np.array(
-            [" and ".join(WORDS[one] for one in rule.split("+")) if rule else "good" for rule in rules], dtype=object
-        ),
-        "size": np.array([one[2] for one in looks]),
-        "marker": np.array([one[0] for one in looks], dtype=object),
-        "colour": np.array([one[1] for one in looks], dtype=object),
-    }  # fmt: skip
-    runs = table.with_row_index("place").group_by("platform", "mode", "topology", maintain_order=True).agg("place")
-    across = list(dict.fromkeys(runs.select("platform", "mode").iter_rows()))
-    down = list(dict.fromkeys(runs["topology"].to_list()))
-    bounds = style.log_bounds(watts[watts > 0])
-    longest = dict(table.group_by("topology").agg(pl.col("sample").max()).iter_rows())
-    placed = {(row[:2], row[2]): row for row in runs.iter_rows()}
+    runs = table.partition_by("platform", "mode", "topology", as_dict=True)
+    across, down = (list(dict.fromkeys(map(part, runs))) for part in (itemgetter(0, 1), itemgetter(2)))
+    bounds = style.log_bounds(table["watts"])
     panels = []
     for topology in down:
+        seconds = (
+            -2.0,
+            1.03 * max(float(run["sample"].to_numpy().max()) for key, run in runs.items() if key[2] == topology),
+        )
         for hardware in across:
-            run = placed.get((hardware, topology))
-            rows = np.asarray(run[3] if run else [], dtype=np.intp)
-            name = f"{' '.join(hardware)} · {topology}"
-            last, width = topology == down[-1], style.WIDTH // len(across)
-            end = 1.03 * float(longest[topology])
-            panels.append(_stretch(taken(columns, rows), bad[rows], name, (-2.0, end), bounds, width=width, last=last))
+            run, name = runs.get((*hardware, topology), table.clear()), f"{' '.join(hardware)} · {topology}"
+            looks: dict[str, Any] = {"width": style.WIDTH // len(across), "last": topology == down[-1]}
+            panels.append(_stretch(run, name, seconds, bounds, **looks))
+    rules = table["rule"].to_list()
     impossible, stuck = (sum(name in (rule or "") for rule in rules) for name in WORDS)
     head = (
         f"{impossible} impossible (orange) and {stuck} stuck (box) samples of {len(rules)}; "
@@ -144,16 +125,17 @@ def _samples(traces: Any, topologies: Sequence[str] | None) -> pl.DataFrame:
 
 
 def _stretch(
-    columns: dict[str, Any],
-    bad: np.ndarray[Any, Any],
-    name: str,
-    seconds: tuple[float, float],
-    bounds: tuple[float, float],
-    *,
-    width: int,
-    last: bool,
+    run: pl.DataFrame, name: str, seconds: tuple[float, float], bounds: tuple[float, float], *, width: int, last: bool
 ) -> Any:
     """Draw the samples of one run and the mean of the good ones."""
+    rules, bad = run["rule"].to_list(), run["rule"].is_not_null().to_numpy()
+    marker, colour, size = zip(*(LOOKS.get(rule, GOOD) for rule in [*rules, None]), strict=True)
+    columns: dict[str, Any] = {
+        "second": run["sample"].to_numpy().astype("f8"), "watts": run["watts"].to_numpy().astype("f4"),
+        "configuration": ["{} {} · {}, second {}".format(*row) for row in run.select(COLUMNS).iter_rows()],
+        "state": [" and ".join(WORDS[one] for one in rule.split("+")) if rule else "good" for rule in rules],
+        "size": np.array(size[:-1]), "marker": marker[:-1], "colour": colour[:-1],
+    }  # fmt: skip
     good, lost = columns["watts"][~bad], int(bad.sum())
     level = float(good.mean()) if good.size else float("nan")
     mean = f"mean {with_unit(level, 'W')}" if good.size else "no good sample"

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from roofcube.inert import LONGEST, inert_label, inert_labels, with_inert_labels
+from roofcube.inert import GIVEN, LONGEST, inert_label, inert_labels, with_inert_labels
 
 
 @pytest.mark.parametrize("label", ["TX2", "ResNet-50 v1.5 (ours)", "שלום", "😀 émoji", "<b>bold</b>", "5 $ a $"])
@@ -57,3 +57,12 @@ def test_labels_that_differ_far_behind_show_where():
     assert texts[4] == texts[3]
     assert [" 1 " in text or "…1 " in text for text in texts[:3]] == [False, True, False]
     assert all(len(text) <= LONGEST + 4 for text in texts)
+
+
+def test_names_become_text_and_say_what_they_were():
+    coords = {"platform": [1, 2], "mode": ["default", "x" * 100], "batch": [1, 8], "age": ("platform", [3, 4])}
+    shown = with_inert_labels(xr.Dataset({"v": (("platform", "mode", "batch"), np.ones((2, 2, 2)))}, coords=coords))
+    assert shown.platform.values.tolist() == ["1", "2"]
+    assert shown.batch.dtype.kind == shown.age.dtype.kind == "i"
+    assert shown.mode.attrs[GIVEN][str(shown.mode.values[1])] == "x" * 100
+    assert with_inert_labels(shown) is shown

@@ -9,7 +9,7 @@ this module, because a closure cannot be pickled.
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from functools import cache, partial
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any
@@ -26,10 +26,13 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 __all__ = [
+    "MARGIN",
+    "NOTEBOOK",
     "TURN",
     "Axis",
     "curve",
     "image",
+    "in_notebook",
     "layout",
     "load",
     "plane",
@@ -346,9 +349,8 @@ def plane(
     # 40 % of drawing; where both axes have bounds nothing comes of it
     bounded = {} if x.bounds is None or y.bounds is None else {"normalize": False, "apply_ranges": False}
     options |= bounded
-    hook = partial(_furnish, name=name, axes=(x, y), notes=lines, width=width, key=dict(key or {}), tags=list(tags))
     inches = INCHES, INCHES * height / width
-    also = partial(matplotlib_looks.furnish, axes=(x, y), notes=lines, key=dict(key or {}), inches=inches)
+    declared = _Plane(name, (x, y), lines, dict(key or {}), width, inches, list(tags))
     in_matplotlib = {
         **on_axes,
         **matplotlib_looks.plain_axes(x, y),
@@ -357,8 +359,8 @@ def plane(
     }
     first, *others = parts
     own = {
-        backend: {"hooks": [*_hooks_of(first, backend), one]}
-        for backend, one in (("bokeh", hook), ("matplotlib", also))
+        backend: {"hooks": [*_hooks_of(first, backend), partial(furnish, declared=declared)]}
+        for backend, furnish in (("bokeh", _furnish), ("matplotlib", matplotlib_looks.furnish))
     }
     dressed = [_dressed(first, options | own["bokeh"], in_matplotlib | own["matplotlib"], clone=True)]
     # HoloViews makes the tools of every element anew, and keeps those of the first
@@ -419,21 +421,24 @@ def _hooks_of(element: Any, backend: str = "bokeh") -> list[Any]:
     )
 
 
-def _furnish(
-    plot: Any,
-    _: Any,
-    *,
-    name: str,
-    axes: tuple[Axis, Axis],
-    notes: tuple[str, ...],
-    width: int,
-    key: dict[str, Mapping[str, Any]],
-    tags: list[Any],
-) -> None:
+@dataclass(frozen=True)
+class _Plane:
+    """What HoloViews has no option for on a plane: the hooks of both backends read it."""
+
+    name: str
+    axes: tuple[Axis, Axis]
+    notes: tuple[str, ...]
+    key: Mapping[str, Mapping[str, Any]]
+    width: int
+    inches: tuple[float, float]
+    tags: Sequence[Any]
+
+
+def _furnish(plot: Any, _: Any, *, declared: _Plane) -> None:
     """Dress a plane: fonts, ticks, heads of groups, the key and the notes above it."""
     from bokeh.models import ColorBar
 
-    figure = plot.state
+    figure, name, axes, notes = plot.state, declared.name, declared.axes, declared.notes
     style.dress(figure)
     # the default, webgl, would put 194 kB of script into a page and stall in browsers without a graphics card
     figure.output_backend = "canvas"
@@ -444,12 +449,12 @@ def _furnish(
         style.plain_bar(bar)
     if f"{name} furnished" in figure.tags:
         return
-    figure.tags = [*figure.tags, f"{name} furnished", *tags]
+    figure.tags = [*figure.tags, f"{name} furnished", *declared.tags]
     for letter, axis in zip("xy", axes, strict=True):
         _add_heads(figure, letter, axis)
-    if key:
-        style.key(figure, key)
-    if figure.width and figure.width != width:  # the user's own
+    if declared.key:
+        style.key(figure, declared.key)
+    if figure.width and figure.width != declared.width:  # the user's own
         title, *plain = (text.replace("\n", " ") for text in (figure.title.text, *notes))
         figure.title.text = _fitting([title], axes[1], figure.width, HEAD)[0]
         notes = _fitting(plain, axes[1], figure.width)
@@ -487,14 +492,14 @@ def _add_heads(figure: Any, letter: str, axis: Axis) -> None:
 
 def _level(planes: Sequence[Any]) -> None:
     """Give planes beside one another as many lines of notes as the one with most: their rows lie at one height."""
-    told = [_hooks_of(next(iter(one)))[-1].keywords for one in planes]
-    most = max(1, *(len(one["notes"]) for one in told))
-    for one in told:
-        one["notes"] = (*one["notes"], *[" "] * (most - len(one["notes"])))
-    breaks = [sum(text.count("\n") for text in one["notes"]) for one in told]
-    for one, count in zip(told, breaks, strict=True):
-        first, *others = one["notes"]
-        one["notes"] = ("\n" * (max(breaks) - count) + first, *others)
+    hooks = [_hooks_of(next(iter(one)))[-1].keywords for one in planes]
+    told = [hook["declared"].notes for hook in hooks]
+    most = max(1, *map(len, told))
+    told = [(*notes, *[" "] * (most - len(notes))) for notes in told]
+    breaks = [sum(text.count("\n") for text in notes) for notes in told]
+    for hook, notes, count in zip(hooks, told, breaks, strict=True):
+        level = "\n" * (max(breaks) - count) + notes[0], *notes[1:]
+        hook["declared"] = replace(hook["declared"], notes=level)
 
 
 def _plain_title(title: str) -> str:

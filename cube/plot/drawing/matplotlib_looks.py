@@ -14,7 +14,7 @@ from roofcube.plot.drawing import style
 from roofcube.wording import short
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
 __all__ = ["SCALE", "furnish", "mark", "plain_axes", "settle"]
 
@@ -142,28 +142,21 @@ def _plain_tick(value: float) -> str:
     return short(value, 6)
 
 
-def furnish(
-    plot: Any,
-    _: Any,
-    *,
-    axes: tuple[Any, Any],
-    notes: Sequence[str],
-    key: Mapping[str, Mapping[str, Any]],
-    inches: tuple[float, float],
-) -> None:
+def furnish(plot: Any, _: Any, *, declared: Any) -> None:
     """Add heads of groups beside the axes, the key and the notes below them: below those of a figure under this one."""
     from matplotlib import transforms
 
     if "furnished" in plot.handles:
         return
     plot.handles["furnished"] = True
+    axes, key = declared.axes, declared.key
     axis, beside = plot.handles["axis"], plot.handles["bbox_extra_artists"]
     before = [one for one in axis.texts if one.get_gid() == NOTES]
     if not before:
         for letter, one in zip("xy", axes, strict=True):
             beside += _write_heads(axis, letter, one)
         if len([one for one in axis.figure.axes if one.get_label() != "<colorbar>"]) == 1:  # no layout
-            axis.figure.set_size_inches(inches)  # composed, an overlay loses its own
+            axis.figure.set_size_inches(declared.inches)  # composed, an overlay loses its own
     # below what an axis at the bottom takes
     below = 12 if axes[0].at_top else 42 if axes[0].label else 26
     for one in before:
@@ -179,7 +172,7 @@ def furnish(
         )  # fmt: skip
         beside.append(legend)
         below += 20 * -(-len(handles) // 6)
-    told = "\n".join(note for note in notes if note.strip())
+    told = "\n".join(note for note in declared.notes if note.strip())
     looks = {"xycoords": "axes fraction", "textcoords": "offset points", "va": "top", "size": 9, "color": style.MUTED,
              "gid": NOTES}  # fmt: skip
     beside.append(axis.annotate(told, (0, 0), (0, -below), parse_math=False, **looks))

@@ -8,7 +8,16 @@ import numpy as np
 
 from roofcube.plot.drawing import style
 from roofcube.plot.drawing.elements import Axis, points, rectangles, without_place
-from roofcube.plot.drawing.tables import device_classes, only, platform_order, rows_by_labels, scale_of, taken, told
+from roofcube.plot.drawing.tables import (
+    device_classes,
+    given_names,
+    labels_in_order,
+    only,
+    rows_by_labels,
+    scale_of,
+    taken,
+    told,
+)
 from roofcube.wording import with_thousands
 
 if TYPE_CHECKING:
@@ -34,6 +43,7 @@ __all__ = [
     "palette_of",
     "place_labels",
     "platform_key",
+    "shapes_of",
 ]
 
 Pair = tuple[str, str]  # columns of the two axes
@@ -89,14 +99,23 @@ def colours_of(cube: xr.Dataset, platforms: Iterable[str]) -> np.ndarray[Any, An
 def markers_of(cube: xr.Dataset, table: Columns) -> list[str]:
     """Return the marker of the platform of each row."""
     classes = dict(zip(table["platform"].tolist(), table["device_class"].tolist(), strict=True))
-    markers = style.platform_markers({**device_classes(cube), **classes})
+    markers = shapes_of(cube, {**device_classes(cube), **classes})
     return [markers[name] for name in table["platform"].tolist()]
+
+
+def shapes_of(cube: xr.Dataset, classes: Mapping[str, str]) -> dict[str, str]:
+    """Return the markers of platforms."""
+    names = given_names(cube, classes)
+    markers = style.platform_markers({names[platform]: kind for platform, kind in classes.items()})
+    return {platform: markers[name] for platform, name in names.items()}
 
 
 def palette_of(cube: xr.Dataset, platforms: Iterable[str]) -> dict[str, str]:
     """Return the colours of platforms; of all of a cube, since they must not depend on which of them a figure shows."""
     every = np.atleast_1d(cube["platform"].values).tolist() if "platform" in cube.coords else []
-    return style.platform_colours(platform_order(cube, dict.fromkeys([*every, *platforms])))
+    names = given_names(cube, labels_in_order(cube, "platform", [*every, *platforms]))
+    colours = style.platform_colours(names.values())
+    return {platform: colours[name] for platform, name in names.items()}
 
 
 def platform_key(columns: Mapping[str, Any]) -> dict[str, dict[str, Any]]:

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from roofcube.plot.drawing.elements import Axis, plane, rectangles
+from roofcube.plot.drawing import style
+from roofcube.plot.drawing.elements import MARGIN, NOTEBOOK, Axis, in_notebook, plane, rectangles
 from roofcube.plot.drawing.tables import labels_of, only, own_dims, ranks, several, sorted_rows, taken, told
 from roofcube.vocabulary import CONFIGURATION
 from roofcube.wording import with_thousands
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     import xarray as xr
 
@@ -28,6 +29,7 @@ __all__ = [
     "by_configuration",
     "few_rows",
     "fields",
+    "linear_axis",
     "log_axis",
     "numbers",
     "row_pairs",
@@ -40,7 +42,9 @@ ROW = 20  # pixels a row takes
 GAP = 0.7  # rows between two groups
 LABEL = 11  # pixels that a label of a row takes at least
 TALLEST, AROUND = 5200, 150  # pixels of a figure, and of what surrounds its rows
+NARROWEST = 100.0  # pixels of bars beside the longest labels
 FEWEST = 3  # rows whose room a single one has: lines of notes and a key may take that of one
+BEYOND, MOST_BEYOND = 12, 0.7  # pixels between a bar and the end of its text besides the letters; of an axis at most
 MOST_ROWS = 360  # lower ones would be thinner than the numbers at their ends
 
 
@@ -123,6 +127,12 @@ class Rows:
         heads = tuple((-place, group) for group, place in self.middles.items()) if shown else ()
         return Axis(bounds=(0.3 - self.length, 0.7), ticks=tuple(ticks), heads=heads, shown=shown, grid=False)
 
+    def width(self, whole: int = style.WIDTH) -> float:
+        """Return the pixels that are left for bars beside the labels."""
+        whole = min(whole, NOTEBOOK) if in_notebook() else whole
+        letters = sum(max(map(len, texts)) for texts in zip(*self.places, strict=True))
+        return max(whole - MARGIN - style.LETTER * letters, NARROWEST)
+
     def height(self, row: int = ROW, around: int = AROUND) -> int:
         """Return the pixels that a figure of these rows is high."""
         return int(min(around + row * max(self.length, FEWEST), TALLEST))
@@ -153,7 +163,18 @@ def swatches(colours: Mapping[str, str]) -> dict[str, dict[str, Any]]:
     return {label: {"fill_color": colour, "line_color": None} for label, colour in colours.items()}
 
 
-def log_axis(label: str, values: np.ndarray[Any, Any], floor: float, room: float) -> Axis:
-    """Return the axis of bars that start at a floor, with a share of room for texts at their ends."""
-    top = max(float(np.nanmax(values)), floor * 2)
-    return Axis(label, (floor, top * (top / floor) ** room), log=True)
+def log_axis(label: str, values: np.ndarray[Any, Any], floor: float, texts: Iterable[str], pixels: float) -> Axis:
+    """Return the axis of bars that start at a floor, on so many pixels, with room for the texts at their ends."""
+    lengths = np.log(np.maximum(np.nan_to_num(values, nan=floor), floor * 2) / floor)
+    return Axis(label, (floor, floor * float(np.exp(_length_with(lengths, texts, pixels)))), log=True)
+
+
+def linear_axis(label: str, values: np.ndarray[Any, Any], texts: Iterable[str], pixels: float) -> Axis:
+    """Return the axis of bars that start at zero, on so many pixels, with room for the texts at their ends."""
+    return Axis(label, (0.0, float(_length_with(np.nan_to_num(values), texts, pixels))))
+
+
+def _length_with(lengths: np.ndarray[Any, Any], texts: Iterable[str], pixels: float) -> Any:
+    """Return the length of an axis at which no text beyond a bar is cut."""
+    wide = BEYOND + style.LETTER * np.array([len(text) for text in texts])
+    return np.max(lengths / (1 - np.minimum(wide / pixels, MOST_BEYOND)))

@@ -105,6 +105,7 @@ SYMBOLS = {
     "circle": "●", "square": "■", "triangle": "▲", "diamond": "◆", "inverted_triangle": "▼", "hex": "⬢", "star": "★",
     "plus": "✚",
 }  # fmt: skip
+NO_COLOUR = {"NaN": (0, 0, 0, 0)}
 DASHES = ("solid", "dashed", "dotdash", "dashdot")
 
 PLAIN = """
@@ -222,12 +223,18 @@ def colour_scale(low: float, high: float, unit: str, *, sense: str | None, log: 
         "cmap": list(Cividis256[::-1] if sense == "min" else Cividis256),
         "clim": (low, high),
         "cnorm": "log" if log else "linear",
-        "clipping_colors": {"NaN": (0, 0, 0, 0)},
+        "clipping_colors": NO_COLOUR,
         "colorbar": True,
         "clabel": "\n".join(filter(None, (unit, known))),
         "colorbar_opts": looks,
         "fontsize": {"cticks": TEXT, "clabel": TEXT},
     }
+
+
+def category_scale(colours: Sequence[str], first: int = 0) -> dict[str, Any]:
+    """Return the HoloViews options of a colour for each whole number from `first` on."""
+    ends = first - 0.5, first + len(colours) - 0.5
+    return {"cmap": list(colours), "clim": ends, "colorbar": False, "clipping_colors": NO_COLOUR}
 
 
 def plain_bar(bar: Any) -> None:

@@ -11,18 +11,19 @@ import polars as pl
 import xarray as xr
 
 from roofcube.errors import InvalidDataError, MissingInputError, check_choice
-from roofcube.inert import with_inert_labels
+from roofcube.inert import GIVEN, with_inert_labels
 from roofcube.labels import dims_in_order, flat_column, locate
 from roofcube.measured.rows import measurement_rows
 from roofcube.model.offered import as_product
 from roofcube.sweep import Sweep
-from roofcube.vocabulary import CONFIGURATION, DIMS, THREADED, VARIABLES, attributes
+from roofcube.vocabulary import CONFIGURATION, DIMS, THREADED, VARIABLES, attributes, sense_of
 from roofcube.wording import (
     configuration_text,
     digits_apart,
     distinct_texts,
     flag_words,
     inputs_are_tokens,
+    labelled_text,
     short,
     shown_unit,
     unit_of,
@@ -43,6 +44,7 @@ __all__ = [
     "device_classes",
     "doubts",
     "flags_text",
+    "given_names",
     "has_value",
     "how_text",
     "label_texts",
@@ -56,7 +58,6 @@ __all__ = [
     "one_model",
     "only",
     "own_dims",
-    "platform_order",
     "range_texts",
     "ranks",
     "rate_unit",
@@ -126,7 +127,7 @@ def require(cube: Any, names: Iterable[str], *, figure: str, measurements: Any =
     """
     names, cube = list(names), _with_source_rows(cube, measurements)
     if isinstance(cube, Sweep):
-        cube = _asked_of_sweep(cube, names)
+        cube = _asked_of_sweep(cube, names, figure)
     if not isinstance(cube, xr.Dataset):
         msg = f"`cube`: expected a Dataset, got {type(cube).__name__}; pass benchmark(task) or a cube of predict()"
         raise InvalidDataError(msg)
@@ -150,12 +151,18 @@ def has_value(cube: Any, name: str) -> bool:
     return bool(array.size) and (array.dtype.kind != "f" or bool(array.notnull().any()))
 
 
-def _asked_of_sweep(sweep: Sweep, names: Sequence[str]) -> xr.Dataset:
+def _asked_of_sweep(sweep: Sweep, names: Sequence[str], figure: str) -> xr.Dataset:
     """Let a sweep answer for variables, without ever holding all its points."""
     tables = sweep.model.tables
     parts = {name: tables[name].assign_attrs(sweep.context.attributes(name)) for name in names if name in tables}
     for name in names:
         if name not in parts and name in sweep.model.outputs:
+            if sense_of(name, sweep.context.attributes(name)) is None:
+                msg = (
+                    f"`{name}`: the figure {figure} needs the best value of each configuration and of this variable "
+                    "none is better; draw it from a cube of predict(inputs), or count it with histogram"
+                )
+                raise InvalidDataError(msg)
             answer = sweep.best(name, per=[dim for dim in sweep.dims if dim in CONFIGURATION])
             parts[name] = answer[name].drop_vars([one for one in answer.coords if one not in answer.dims])
     coords = {
@@ -167,14 +174,17 @@ def _asked_of_sweep(sweep: Sweep, names: Sequence[str]) -> xr.Dataset:
 
 
 def observed(cube: Any, scope: str, *quantities: str) -> tuple[dict[str, str], str]:
-    """Name the variables of quantities: measured where all of them were, else predicted; and which it is."""
+    """Name the variables of quantities: measured where any was timed or metered, else predicted; and which it is."""
     timed = {**measured_names(scope), **OBSERVED["measured"], "top1": accuracy_of(cube)}
     kinds = {"measured": timed, "predicted": OBSERVED["predicted"]}
     found = {kind: {quantity: names[quantity] for quantity in quantities} for kind, names in kinds.items()}
     if isinstance(cube, Sweep):
         return found["predicted"], "predicted"
-    # where neither has all, that which has more is what is told to be incomplete
-    kind = max(found, key=lambda kind: sum(has_value(cube, name) for name in found[kind].values()))
+    # an accuracy alone is no measurement of hardware; where nothing is known, measurements are what is missing
+    measured, predicted = (
+        any(has_value(cube, name) for quantity, name in names.items() if quantity != "top1") for names in found.values()
+    )
+    kind = "measured" if measured or not predicted else "predicted"
     return found[kind], kind
 
 
@@ -439,25 +449,19 @@ def labels_of(
     A network that occurs at one pruning only is named without it.
     """
     used = [dim for dim in dims if dim in columns and (several(columns, dim) if shown is None else dim in shown)]
-    if not used:
-        return np.full(len(next(iter(columns.values()))), "", dtype=object)
+    labels = np.full(len(next(iter(columns.values()))), "", dtype=object)
     plain = _at_one_pruning(columns) if "topology" in used else set()
-    # a million rows have some thousand different labels
-    first: dict[tuple[Any, ...], int] = {}
-    alike = [
-        first.setdefault(key, row) for row, key in enumerate(zip(*(columns[dim].tolist() for dim in used), strict=True))
-    ]
-    rows = list(first.values())
-    texts = [label_texts(cube, dim, columns[dim][rows]) for dim in used]
+    groups = list(rows_by_labels(columns, used).values())  # a million rows have some thousand different labels
+    first = [rows[0] for rows in groups]
+    texts = [label_texts(cube, dim, columns[dim][first]) for dim in used]
     texts = [
         column if dim in DIMS else [f"{dim} {text}" if text else "" for text in column]
         for dim, column in zip(used, texts, strict=True)
     ]
-    labels = {}
-    for row, parts in zip(rows, zip(*texts, strict=True), strict=True):
-        hidden = "pruning" if plain and columns["topology"][row] in plain else ""
-        labels[row] = " ".join(part for dim, part in zip(used, parts, strict=True) if part and dim != hidden)
-    return np.array([labels[row] for row in alike], dtype=object)
+    for rows, *parts in zip(groups, *texts, strict=True):
+        hidden = "pruning" if plain and columns["topology"][rows[0]] in plain else ""
+        labels[rows] = " ".join(part for dim, part in zip(used, parts, strict=True) if part and dim != hidden)
+    return labels
 
 
 def _at_one_pruning(columns: Columns) -> set[Any]:
@@ -470,11 +474,7 @@ def _at_one_pruning(columns: Columns) -> set[Any]:
 
 def short_label(dim: str, label: Any) -> str:
     """Write a label of a configuration: 12.5 %, maxn; the default mode goes without saying."""
-    if dim == "pruning":
-        return f"{float(label):g} %"
-    if dim == "mode" and label == "default":
-        return ""
-    return f"{label:g}" if isinstance(label, int | float | np.number) else str(label)
+    return "" if dim == "mode" and label == "default" else labelled_text(label, " %" if dim == "pruning" else "")
 
 
 def label_texts(cube: xr.Dataset, dim: str, labels: Iterable[Any]) -> list[str]:
@@ -487,27 +487,28 @@ def label_texts(cube: xr.Dataset, dim: str, labels: Iterable[Any]) -> list[str]:
 
 
 def labels_in_order(cube: xr.Dataset, dim: str, labels: Iterable[Any]) -> list[Any]:
-    """Labels of a dim that occur, in the order of the cube (platforms: by device class)."""
+    """Labels of a dim that occur, in the order of the cube; platforms device class by device class."""
     found = set(labels)
     known = np.atleast_1d(cube[dim].values).tolist() if dim in cube.coords else sorted(found)
     ordered = [label for label in dict.fromkeys(known) if label in found]
-    return ordered + sorted(found - set(ordered), key=str)
-
-
-def platform_order(cube: xr.Dataset, platforms: Iterable[str]) -> list[str]:
-    """Platforms that occur, device class by device class."""
-    names = labels_in_order(cube, "platform", platforms)
-    class_of = device_classes(cube)
+    ordered += sorted(found - set(ordered), key=str)
+    class_of = device_classes(cube) if dim == "platform" else {}
     classes = list(dict.fromkeys(class_of.values()))
-    return sorted(map(str, names), key=lambda name: classes.index(class_of[name]) if name in class_of else len(classes))
+    return sorted(ordered, key=lambda label: classes.index(class_of[label]) if label in class_of else len(classes))
 
 
 def device_classes(cube: xr.Dataset) -> dict[str, str]:
     """Return the device class of each platform, where the cube knows it."""
     if "device_class" not in cube.coords or "platform" not in cube.coords:
         return {}
-    names, classes = (np.atleast_1d(cube[name].values).tolist() for name in ("platform", "device_class"))
+    names, classes = (np.ravel(cube[name].values).tolist() for name in ("platform", "device_class"))
     return dict(zip(names, classes, strict=True)) if len(names) == len(classes) else {}
+
+
+def given_names(cube: xr.Dataset, platforms: Iterable[str]) -> dict[str, str]:
+    """Return how the cube names each platform: its looks are chosen by that, however short a figure shows it."""
+    given = cube["platform"].attrs.get(GIVEN, {}) if "platform" in cube.coords else {}
+    return {platform: given.get(platform, platform) for platform in platforms}
 
 
 def threaded(cube: xr.Dataset) -> list[str]:
@@ -531,12 +532,7 @@ def ranks(cube: xr.Dataset, columns: Columns, dim: str) -> np.ndarray[Any, Any]:
     """Place of each row's label in the fixed order of a dim."""
     if dim not in columns:
         return np.zeros(len(next(iter(columns.values()))), dtype=np.intp)
-    ordered = (
-        platform_order(cube, columns[dim].tolist())
-        if dim == "platform"
-        else labels_in_order(cube, dim, columns[dim].tolist())
-    )
-    place = {label: rank for rank, label in enumerate(ordered)}
+    place = {label: rank for rank, label in enumerate(labels_in_order(cube, dim, columns[dim].tolist()))}
     return np.array([place[label] for label in columns[dim].tolist()], dtype=np.intp)
 
 

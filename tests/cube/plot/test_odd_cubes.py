@@ -9,14 +9,15 @@ import numpy as np
 import polars as pl
 import pytest
 import xarray as xr
-from bokeh.models import Axis, ColumnDataSource, Legend, Plot, Title
+from bokeh.models import Axis, ColumnDataSource, Div, Legend, Plot, Title
 
 import roofcube as rc
-from roofcube.errors import MissingInputError
-from roofcube.inert import LONGEST
+from roofcube.errors import InvalidDataError, MissingInputError
+from roofcube.inert import LONGEST, with_inert_labels
 from roofcube.plot.drawing.elements import HEAD, rendered
 from roofcube.plot.drawing.rows import MOST_ROWS
-from roofcube.plot.drawing.style import floor_of, log_bounds
+from roofcube.plot.drawing.style import WIDTH, floor_of, log_bounds, platform_colours, platform_markers
+from roofcube.vocabulary import QUALITY
 from roofcube.wording import percent, with_unit
 
 
@@ -304,3 +305,163 @@ def test_the_title_of_many_roofs_speaks_of_all():
     drawn = rendered(rc.plot.rooflines(rc.predict(rc.inputs("mnist", platforms=hardware, batch=[1]))))
     titles = " ".join(plot.title.text for plot in drawn.select({"type": Plot}) if plot.title)
     assert "between 0.1 and 100k op/B" in titles
+
+
+# labels of other kinds ------------------------------------------------------------------------------------------------
+
+KINDS = {
+    "platform": [np.arange(3), np.arange(3) > 1, np.arange("2026-01", "2026-04", dtype="M8[M]").astype("M8[ns]")],
+    "topology": [np.array([10])],
+    "precision": [np.array([8, 16, 32])],
+    "batch": [np.array(["one", "few"])],
+    "pruning": [np.array(["full"])],
+    "device_class": [np.array([1, 1, 2])],
+}
+
+
+@pytest.mark.parametrize(
+    ("dim", "labels"),
+    [(dim, labels) for dim, every in KINDS.items() for labels in every],
+    ids=lambda one: str(one)[:20],
+)
+def test_figures_show_labels_of_any_kind(whole, dim, labels):
+    cube = whole.sel(platform=["TX2", "NCS2", "U96-A53"], precision=["INT8", "FP16", "FP32"], pruning=[100.0])
+    cube = cube.isel(batch=slice(0, 2))
+    if labels.dtype == bool:
+        cube, labels = cube.isel(platform=slice(1, None)), labels[1:]
+    cube = cube.assign_coords({dim: ("platform" if dim == "device_class" else dim, labels)})
+    for name in (
+        "boxes", "efficiency", "energy", "front", "heatmap", "latency_throughput", "overlap", "overview", "parallel",
+        "pareto", "peaks", "power", "rooflines",
+    ):  # fmt: skip
+        rendered(getattr(rc.plot, name)(cube))
+
+
+def test_a_long_name_has_the_looks_of_its_whole(whole):
+    long = [f"{one}, an accelerator with a very long name of its own" for one in whole.platform.values.tolist()]
+    cube = whole.assign_coords(platform=long)
+    drawn = source(rc.plot.pareto(cube), "pareto.points")
+    colours, markers = platform_colours(long), platform_markers(dict(zip(long, whole.device_class.values, strict=True)))
+    wanted = {(colours[one], markers[one]) for one in long}
+    assert set(zip(drawn["colour"], drawn["marker"], strict=True)) <= wanted
+    # the page exchanges labels before its figures do
+    assert (
+        source(rc.plot.pareto(with_inert_labels(cube)), "pareto.points")["colour"].tolist() == drawn["colour"].tolist()
+    )
+
+
+# heatmaps -------------------------------------------------------------------------------------------------------------
+
+
+def test_a_reason_counts_where_nothing_that_a_variable_lacks_allows_it():
+    cube = rc.benchmark("cifar10").sel(platform="TX2")
+    cells = source(rc.plot.heatmap(cube, variable="top1"), "heatmap.cells")
+    assert set(cells["state"]) == {"known", "not supported"}
+    assert sum(np.isfinite(np.asarray(cells["value"], dtype="f8"))) == int(cube["top1"].notnull().sum())
+
+
+@pytest.mark.parametrize("per", ["topology", "platform", ["precision", "topology"]])
+def test_winners_are_laid_out_over_their_labels(per):
+    best = rc.best(rc.benchmark("cifar10"), "predicted_throughput", per=per)
+    cells = source(rc.plot.heatmap(best), "heatmap.cells")
+    states = np.asarray(cells["state"]).tolist()
+    assert states.count("known") == int(best["predicted_throughput"].notnull().sum())
+    assert set(states) <= {"known", "not given"}
+
+
+def test_flags_of_a_sweep_have_no_best():
+    with pytest.raises(
+        InvalidDataError, match=r"`bound`: the figure heatmap .* draw it from a cube of predict\(inputs\)"
+    ):
+        rc.plot.heatmap(rc.Sweep(rc.inputs("mnist")), variable="bound")
+
+
+def test_an_accuracy_that_is_not_given_is_told_so(whole):
+    inputs = rc.inputs("mnist", platforms="TX2")
+    cube = rc.predict(inputs.assign(top1=(inputs["top1"] * np.nan).assign_attrs(inputs["top1"].attrs)))
+    assert any("° = no accuracy given at that precision" in text for text in texts(rc.plot.heatmap(cube)))
+
+
+# what was measured ----------------------------------------------------------------------------------------------------
+
+
+def test_boxes_show_what_was_measured_alone(whole):
+    timed = whole.drop_vars(["measured_latency", "power_full"])
+    drawn = rendered(rc.plot.boxes(timed))
+    names = {str(one.name) for one in drawn.select({"type": ColumnDataSource})}
+    assert {name.split(".")[1] for name in names if name.startswith("boxes.")} == {"throughput"}
+    title = next(one.text for one in drawn.select({"type": Div}) if "platform" in one.text)
+    assert "Throughput by platform and pruning (measured" in title
+    for name, cube in (("latency_throughput", timed), ("boxes", whole[["power", "n_rows"]])):
+        with pytest.raises(MissingInputError, match=f"`measured_latency`: the figure {name} needs this variable"):
+            getattr(rc.plot, name)(cube)
+    unmeasured = whole.drop_vars([name for name in whole if name.startswith(("measured", "power_"))])
+    assert rendered(rc.plot.latency_throughput(unmeasured)).title.text.startswith("Highest predicted throughput")
+
+
+def test_boxes_say_what_they_are_by_and_over(whole):
+    warm = xr.DataArray([1.0, 0.9], dims="warmth", coords={"warmth": [20, 80]})
+    cube = whole.sel(pruning=[100.0])
+    cube = cube.assign({name: cube[name] * warm for name in ("measured_throughput", "measured_latency")})
+    drawn = rendered(rc.plot.boxes(cube))
+    assert any("by platform (measured" in one.text for one in drawn.select({"type": Div}))
+    assert any(text == "over all modes, precisions, batches, warmth" for text in flat_texts(rc.plot.boxes(cube)))
+
+
+@pytest.mark.parametrize("accurate", [True, False], ids=["accuracy along it", "accuracy at none"])
+@pytest.mark.parametrize("predicted", [True, False], ids=["predicted along it", "predicted at none"])
+def test_own_dims_of_an_overlap_are_configurations_of_their_own(whole, accurate, predicted):
+    warm = xr.DataArray([1.0, 0.9, 0.8], dims="warmth", coords={"warmth": [-40, 20, 80]})
+    names = ["measured_throughput", *["top1"] * accurate, *["predicted_throughput"] * predicted]
+    cube = whole.drop_vars("measured_top1").assign({name: whole[name] * warm for name in names})
+    drawn = rc.plot.overlap(cube)
+    circles, crosses = source(drawn, "overlap.predicted"), source(drawn, "overlap.measured")
+    known = (cube["predicted_throughput"] * cube["top1"] * xr.ones_like(warm)).notnull()
+    run = (cube["measured_throughput"] * cube["top1"]).notnull().any("batch")
+    assert len(circles["x"]) == int(known.sum())
+    assert len(crosses["x"]) == int(run.sum())
+    both = int((known & run).sum())
+    assert list(circles["match"]).count("matched") == list(crosses["match"]).count("matched") == both
+    assert any(text.startswith(f"{both} configurations matched") for text in flat_texts(drawn))
+
+
+@pytest.mark.parametrize("figure", ["energy", "inputs_per_joule", "power", "efficiency"])
+def test_texts_beyond_bars_have_room(many, figure):
+    drawn = rendered(getattr(rc.plot, figure)(many))
+    data = source(getattr(rc.plot, figure)(many), f"{figure}.bars")
+    text, end = {"power": ("power_full_text", "end"), "efficiency": ("note", "end")}.get(figure, ("value_text", "high"))
+    scale = np.asarray if figure == "power" else np.log
+    ends = scale(np.array([drawn.x_range.start, drawn.x_range.end]))
+    labels = [max(map(len, data[one])) for one in ("row", "group")]
+    frame = WIDTH - 40 - 7 * sum(labels)
+    reach = (scale(np.asarray(data[end])) - ends[0]) / (ends[1] - ends[0]) * frame
+    assert max(reach + 7 + 7 * np.array([len(one) for one in data[text]])) <= frame
+
+
+def test_names_are_read_whole(whole):
+    """`top` in a name of one's own is no accuracy, whose findings would make its marks hollow."""
+    price = (whole["power"] * whole["top1"]).assign_attrs(units="EUR", sense="min", long_name="desktop price")
+    cube = whole.assign(desktop_price=price)
+    cube["quality"] = xr.full_like(whole["quality"], QUALITY["accuracy_differs"])
+    figure = rc.plot.pareto(cube, objectives={"desktop_price": "min", "measured_throughput": "max"})
+    assert rendered(figure).xaxis.axis_label == "desktop price (EUR, log scale)"
+    assert set(source(figure, "pareto.points")["filled"]) == {0.85}
+    hollow = rc.plot.pareto(cube, objectives={"measured_top1": "max", "measured_throughput": "max"})
+    assert set(source(hollow, "pareto.points")["filled"]) == {0.0}
+
+
+def test_of_very_many_predictions_an_overlap_draws_few(whole):
+    hardware = rc.hypothetical(
+        peak_compute=np.geomspace(1e11, 1e14, 30), memory_bandwidth=np.geomspace(1e9, 1e12, 30), power=5.0
+    )
+    cube = rc.predict(rc.inputs("cifar10", platforms=hardware, batch=[1]))
+    drawn = rc.plot.overlap(cube)
+    assert 0 < len(source(drawn, "overlap.predicted")["x"]) < 5000
+    assert any("predictions are drawn: those measured, the front" in text for text in flat_texts(drawn))
+    measured = (cube["predicted_throughput"] / 2).isel(peak=slice(0, 3)).reindex_like(cube)
+    one = rc.plot.overlap(cube.assign(measured_throughput=measured))
+    data = source(one, "overlap.predicted")
+    number = int((measured * cube["top1"]).notnull().sum())
+    assert list(data["match"]).count("matched") == len(source(one, "overlap.measured")["x"]) == number > 0
+    links = source(one, "overlap.links")
+    assert links["x0"] == pytest.approx(2 * np.asarray(links["x1"]))

@@ -35,7 +35,6 @@ NEEDS = {
     "heatmap": ("predicted_throughput",),
     "overview": ("n_rows",),
     "latency_throughput": ("measured_throughput", "measured_latency"),
-    "boxes": ("measured_throughput", "measured_latency"),
     "pareto": ("measured_throughput", "measured_top1"),
     "front": ("measured_throughput", "measured_top1"),
     "overlap": ("predicted_throughput", "top1"),
@@ -46,7 +45,7 @@ NEEDS = {
 }
 # what these draw where nothing was measured
 INSTEAD = dict.fromkeys(
-    ("overview", "latency_throughput", "boxes", "pareto", "front", "power", "energy", "inputs_per_joule"),
+    ("overview", "latency_throughput", "pareto", "front", "power", "energy", "inputs_per_joule"),
     ("predicted_throughput", "predicted_latency", "top1", "power", "predicted_energy"),
 )
 
