@@ -15,7 +15,7 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from roofcube.errors import InvalidDataError, MemoryLimitError
+from roofcube.errors import InvalidDataError, MemoryLimitError, check_kind
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -78,7 +78,8 @@ class set_options:  # noqa: N801  a function to its users, as xarray's
         if threads is not None:
             changed["threads"] = _checked_threads(threads)
         if progress is not None:
-            changed["progress"] = bool(progress)
+            check_kind("progress", progress, bool, do="say True or False")
+            changed["progress"] = progress
         _settle()
         self._changed, self._before = changed, _of_block.get()
         _of_block.set({**self._before, **changed})

@@ -280,7 +280,7 @@ def _chunked(lazy: xr.Dataset, chunks: Any, token: str) -> xr.Dataset:
     """Return a cube in chunks, which Dask tells from others by a token: by itself it writes out what it is given."""
     try:
         return lazy.chunk({**_chunks_of_file(lazy), **chunks} if isinstance(chunks, dict) else chunks, token=token)
-    except (ValueError, TypeError, NotImplementedError) as error:
+    except (ValueError, TypeError, ZeroDivisionError, NotImplementedError) as error:
         dims = ", ".join(map(str, lazy.sizes))
         msg = f"`chunks`: expected sizes for dims of the cube ({dims}), got {chunks!r:.60} ({error}); give such as {{}}"
         raise InvalidDataError(msg) from None

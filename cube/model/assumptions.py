@@ -91,7 +91,7 @@ class Assumptions:
         name : str
             Name of the output. That of an existing output replaces it, and what derives from it moves: throughput,
             latency and energy with each other, and own terms built from them. Names of dims, coordinates and inputs,
-            `memory_required` and `infeasible` are refused by `predict` and `Sweep`.
+            `memory_required`, `bound` and `infeasible` are refused by `predict` and `Sweep`.
         formula : callable
             Takes the model as built so far: its attributes are the nodes of all inputs (``model.price``, or
             ``model["price of a kg"]``), results (``model.predicted_throughput``) and numeric labels (``model.batch``,

@@ -527,12 +527,17 @@ class _Builder:
             kind = "dim" if name in self.inputs.dims else "coordinate"
             msg = f"`{name}`: a term must not be called like a {kind} of the inputs; name it after what it holds"
             raise InvalidDataError(msg)
-        known = name in self.inputs and name in VARIABLES and name not in RESULTS
+        # what was predicted before may hold results of own terms, which are made anew
+        is_input = name in self.inputs and (name in VARIABLES or "assumptions" not in self.inputs.attrs)
+        known = is_input and name not in RESULTS
         if known or name in leaves(self.nodes[one] for one in RESULTS if one in self.nodes):
             msg = (
                 f"`{name}`: an input, which results are built from; change it with inputs.assign, or give the "
                 "term another name"
             )
+            raise InvalidDataError(msg)
+        if name == "bound":
+            msg = "`bound`: flags of what takes the time, which a term cannot replace; give the term another name"
             raise InvalidDataError(msg)
         if name in ("memory_required", "infeasible"):
             msg = (

@@ -130,9 +130,11 @@ def inputs(
             task = _known_label("task", task, dict.fromkeys([*datasets.tasks(), *own]), do=do)
     networks = _network_tables(task, networks_given)
     asked = as_list(precision)
-    if asked == []:
-        msg = "`precision`: expected at least one label, got none; leave it out for all"
-        raise InvalidDataError(msg)
+    chosen = {"platforms": platforms, "topologies": topologies, "precision": precision, "mode": mode}
+    for what, given in {**chosen, "pruning": pruning, "batch": batch}.items():
+        if isinstance(given, list | tuple | set | np.ndarray) and not len(given):
+            msg = f"`{what}`: expected at least one label, got none; leave it out for all"
+            raise InvalidDataError(msg)
     wanted = asked and list(dict.fromkeys(canonical("precision", f"{one}") for one in asked))
     hardware = _hardware_inputs(hardware_given, as_list(mode), wanted, collection_of(task))
     kept = _pruning_labels(pruning, networks)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
-from roofcube.errors import InvalidDataError, MemoryLimitError, check_choice
+from roofcube.errors import InvalidDataError, MemoryLimitError, check_choice, unknown_label
 from roofcube.kernels.engine.fill import fill
 from roofcube.kernels.graph.expression import evaluate, leaves
 from roofcube.kernels.tuning import TUNING, Tuning
@@ -88,6 +88,9 @@ def predict(
     QuTiBench analysis); see `roofcube.kernels.graph.roofline` for the batch-aware form.
     """
     check_choice("dtype", dtype, ("f8", "f4"))
+    for dim in chunks if isinstance(chunks, dict) else ():
+        if dim not in inputs.dims:
+            raise unknown_label("chunks", dim, inputs.dims)
     if isinstance(assumptions, Sequence):
         if not assumptions:
             msg = "`assumptions`: expected one or more, got none; give e.g. [roofcube.PUBLISHED, roofcube.BOUND]"
@@ -97,11 +100,26 @@ def predict(
         if chunks is None:
             _check_side_by_side(inputs, assumptions, dtype)
         cubes = [predict(inputs, assumptions=one, chunks=chunks, dtype=dtype, tuning=tuning) for one in assumptions]
-        return _along_assumptions(cubes, [one.label for one in assumptions])
+        return _along_assumptions(cubes, _told_apart(assumptions))
     model = build_model(inputs, assumptions, level=LEVEL)
     return inputs.assign(_results_of(model, chunks, dtype, tuning)).assign_attrs(
         assumptions=assumptions.label, dim_order=" ".join(model.dim_order)
     )
+
+
+def _told_apart(assumptions: Sequence[Assumptions | Calibrated]) -> list[str]:
+    """Return the labels of several models, with their own terms where labels are the same."""
+    labels = [one.label for one in assumptions]
+    terms = [", ".join(term.name for term in getattr(one, "terms", ())) for one in assumptions]
+    apart = [
+        f"{label} with {own}" if own and labels.count(label) > 1 else label
+        for label, own in zip(labels, terms, strict=True)
+    ]
+    twice = next((label for label in apart if apart.count(label) > 1), None)
+    if twice is not None:
+        msg = f"`assumptions`: expected labels that differ, got {twice!r} twice; give one a `name` of its own"
+        raise InvalidDataError(msg)
+    return apart
 
 
 def _results_of(model: Model, chunks: Any, dtype: str, tuning: Tuning) -> dict[str, xr.Variable]:
@@ -158,7 +176,11 @@ def _at_full_rank(table: xr.DataArray, axes: tuple[str, ...], chunks: Any) -> An
     """Return the values at full rank, of length 1 along the axes that the table lacks."""
     if chunks is not None:
         here = {dim: size for dim, size in chunks.items() if dim in table.dims} if isinstance(chunks, dict) else chunks
-        table = table.chunk(here)
+        try:
+            table = table.chunk(here)
+        except (ValueError, TypeError, ZeroDivisionError, NotImplementedError) as error:
+            msg = f"`chunks`: expected sizes for dims, got {chunks!r:.60} ({error}); give such as {{'batch': 100}}"
+            raise InvalidDataError(msg) from error
     ordered = table.transpose(*(axis for axis in axes if axis in table.dims))
     return ordered.data[tuple(slice(None) if axis in table.dims else None for axis in axes)]
 

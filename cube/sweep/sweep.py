@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from roofcube.errors import InvalidDataError, check_choice, unknown_label
+from roofcube.errors import InvalidDataError, check_choice, check_kind, unknown_label
 from roofcube.kernels.engine.engine import STRATEGIES, Engine
 from roofcube.kernels.tuning import TUNING, Tuning
 from roofcube.model.assumptions import PUBLISHED, Assumptions
@@ -21,7 +22,7 @@ from roofcube.sweep.contexts.stored import StoredContext
 from roofcube.wording import noun_of, plain_values
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     import xarray as xr
 
@@ -83,6 +84,9 @@ class Sweep:
     ) -> None:
         check_choice("dtype", dtype, ("f4", "f8"))
         check_choice("strategy", strategy, STRATEGIES)
+        if client is not None and not hasattr(client, "scheduler_info"):
+            msg = f"`client`: expected a dask.distributed.Client, got {client!r:.60}; leave it out for threads"
+            raise InvalidDataError(msg)
         self.inputs = inputs
         self.assumptions = assumptions
         self.dtype = dtype
@@ -142,7 +146,7 @@ class Sweep:
         >>> sweep.sel(platform="TX2", batch=[1, 8]).sizes["batch"]
         2
         """
-        chosen = {**(indexers or {}), **labels}
+        chosen = _by_dim(indexers, labels)
         try:
             return self._of(self.inputs.sel(chosen))
         except KeyError as error:
@@ -171,7 +175,7 @@ class Sweep:
         >>> rc.Sweep(rc.inputs("mnist")).isel(batch=slice(0, 2)).sizes["batch"]
         2
         """
-        chosen = {**(indexers or {}), **indices}
+        chosen = _by_dim(indexers, indices)
         for dim in chosen:
             if dim not in self.inputs.dims:
                 raise unknown_label("isel", dim, self.dims)
@@ -549,3 +553,10 @@ class Sweep:
 
 def _engine(client: Any, strategy: str) -> Engine:
     return Engine(strategy, thread_count()) if client is None else ClusterEngine(client, strategy)
+
+
+def _by_dim(indexers: Any, others: dict[str, Any]) -> dict[str, Any]:
+    """Put together what is chosen along dims, given as a mapping or by name."""
+    if indexers is not None:
+        check_kind("indexers", indexers, Mapping, do="give what to choose by dim, such as platform='TX2'")
+    return {**(indexers or {}), **others}

@@ -188,7 +188,7 @@ def _remove_store(beside: Path) -> None:
 
 def _checked(path: Path) -> Path:
     """Raise where the suffix promises another format."""
-    if path.name and path.suffix in ("", ".zarr"):
+    if path.name and path.suffix == ".zarr":
         return path
     do = f"use {path.with_suffix('.zarr').name!r}" if path.name else "give the store a name"
     if path.suffix == ".nc":

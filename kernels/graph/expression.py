@@ -201,7 +201,10 @@ class Node:
         return _node("equal", self, other)
 
     def __bool__(self) -> bool:
-        msg = f"`{self!r}`: a node has no truth value before it is evaluated; use where(condition, a, b)"
+        msg = (
+            f"`{self!r}`: a node has no truth value before it is evaluated; use roofcube.where(condition, a, b), and "
+            "& | ~ for and, or, not"
+        )
         raise TypeError(msg)
 
     def __reduce__(self) -> tuple[Any, ...]:

@@ -144,3 +144,8 @@ def test_what_takes_all_of_a_cube_says_its_size_before_the_work(tmp_path, ask):
     ):
         work.get(ask, lambda: rc.explore(cube))()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_progress_is_true_or_false():
+    with pytest.raises(InvalidDataError, match="`progress`: expected a bool, got 'no'"):
+        rc.set_options(progress="no")

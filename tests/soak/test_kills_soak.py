@@ -31,7 +31,7 @@ KINDS = {
 }
 ENDED = {"kill": {CUT}, "lost": {CUT}, "full": {0, TOLD}, "moment": {0, AT_A_MOMENT}}
 ALL = [(kind, what) for kind in KINDS for what in ENDED]
-SAMPLE = [("nc", "kill"), ("nc", "moment"), ("zarr", "lost"), ("sweep", "kill"), ("calibration", "full")]
+SAMPLE = [("nc", "kill"), ("nc", "moment"), ("zarr", "lost"), ("sweep", "kill"), ("calibration", "full"), ("page", "lost")]
 ENDS = 140 if FULL else 3  # of each pair, at steps drawn at random, each step before any comes again
 
 

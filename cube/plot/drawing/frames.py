@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from roofcube.errors import MissingInputError
+from roofcube.errors import MissingInputError, check_kind
 from roofcube.plot.drawing.tables import POINT, has_value, require
 from roofcube.vocabulary import DIMS, VARIABLES
 from roofcube.wording import flag_words
@@ -50,6 +50,8 @@ def table(cube: xr.Dataset, *names: str) -> pd.DataFrame:
     """
     import pandas as pd
 
+    for name in names:
+        check_kind("names", name, str, do="give names one by one: table('top1', 'ops')")
     wanted = list(names) or _all_of(cube)
     cube = require(cube, wanted, figure="table")
     small = cube[wanted]

@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 import xarray as xr
 
-from roofcube.errors import InvalidDataError, MissingInputError, check_choice
+from roofcube.errors import InvalidDataError, MissingInputError, check_choice, unknown_label
 from roofcube.inert import GIVEN, with_inert_labels
 from roofcube.labels import dims_in_order, flat_column, locate
 from roofcube.measured.rows import measurement_rows
@@ -134,6 +134,8 @@ def require(cube: Any, names: Iterable[str], *, figure: str, measurements: Any =
     cube = as_product(cube)
     for name in names:
         where = "join(cube, measurements)" if name.startswith(MEASURED) else "predict(inputs)"
+        if name not in cube.variables and name not in VARIABLES:
+            raise unknown_label("variable", name, list(map(str, cube.data_vars)))
         if name not in cube.variables:
             msg = f"`{name}`: the figure {figure} needs this variable and the cube lacks it; add it with {where}"
             raise MissingInputError(msg)

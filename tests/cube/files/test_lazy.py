@@ -153,7 +153,7 @@ def test_what_a_file_claims_makes_no_more_parts_than_dask_bears(tmp_path):
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
-@pytest.mark.parametrize("chunks", [{"c": 10}, {"a": -5}, {"a": "many"}, "many", {"a": (1, 2)}])
+@pytest.mark.parametrize("chunks", [{"c": 10}, {"a": 0}, {"a": -5}, {"a": "many"}, "many", {"a": (1, 2)}])
 def test_chunks_that_do_not_fit_the_cube_are_no_fault_of_the_file(tmp_path, suffix, chunks):
     path = rc.save(uniform(1.0), tmp_path / f"cube{suffix}")
     with pytest.raises(InvalidDataError, match=r"`chunks`: expected sizes for dims of the cube \(a, b\), got"):

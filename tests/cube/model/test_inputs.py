@@ -484,3 +484,46 @@ def test_what_is_offered_and_not_known_stays_so_whatever_other_rows_say():
     half = rc.inputs("mnist", platforms=rc.read_platforms([rows[0], rows[4]]), batch=1)
     assert half.memory_bandwidth.dims == ("platform",)
     assert np.isnan(half.power.sel(precision="FP16")).all()
+
+
+def test_a_term_replaces_neither_flags_nor_an_input_of_ones_own():
+    inputs = tiny(activations=1.0, price=3.0)
+    flags = rc.BOUND.with_term("bound", lambda model: model.predicted_latency * 1e6)
+    priced = rc.BOUND.with_term("cost", lambda model: model.price * 1)
+    for model, message in (
+        (flags, "`bound`: flags of what takes the time"),
+        (priced.with_term("price", lambda model: model.batch * 100), "`price`: an input"),
+    ):
+        with pytest.raises(InvalidDataError, match=message):
+            rc.predict(inputs, assumptions=model)
+    cube = rc.predict(inputs, assumptions=priced)
+    assert rc.predict(cube, assumptions=priced).identical(cube)
+
+
+def test_the_same_model_with_and_without_a_term_has_two_labels():
+    slower = rc.BOUND.with_term("predicted_latency", lambda model: model.predicted_latency * 3, units="s")
+    both = rc.predict(tiny(activations=1.0), assumptions=[rc.BOUND, slower])
+    assert both["assumptions"].values.tolist() == ["bound", "bound with predicted_latency"]
+    with pytest.raises(InvalidDataError, match="`assumptions`: expected labels that differ, got 'bound' twice"):
+        rc.predict(tiny(activations=1.0), assumptions=[rc.BOUND, rc.BOUND])
+
+
+@pytest.mark.parametrize(
+    ("chunks", "error", "message"),
+    [
+        ({"batsch": 1}, UnknownLabelError, "`chunks`: 'batsch' is not known; did you mean 'batch'"),
+        ({"batch": 0}, InvalidDataError, "`chunks`: expected sizes for dims"),
+        ("x", InvalidDataError, "`chunks`: expected sizes for dims"),
+    ],
+)
+def test_chunks_that_are_none_are_told(chunks, error, message):
+    pytest.importorskip("dask")
+    with pytest.raises(error, match=message):
+        rc.predict(tiny(), chunks=chunks)
+
+
+@pytest.mark.parametrize("what", ["platforms", "topologies", "precision", "mode", "pruning", "batch"])
+@pytest.mark.parametrize("nothing", [[], (), np.array([])])
+def test_no_label_at_all_is_refused(what, nothing):
+    with pytest.raises(InvalidDataError, match=f"`{what}`: expected at least one label, got none"):
+        rc.inputs("mnist", **{what: nothing})

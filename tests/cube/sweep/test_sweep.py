@@ -324,3 +324,17 @@ def test_labels_to_choose_that_are_not_there_are_told(labels):
     sweep = rc.Sweep(rc.inputs("mnist", platforms=["TX2", "NCS2"]))
     with pytest.raises(UnknownLabelError, match="`platform`: 'bad' is not known"):
         sweep.sel(platform=labels)
+
+
+@pytest.mark.parametrize(
+    ("ask", "message"),
+    [
+        (lambda inputs: rc.Sweep(inputs, client=3), r"`client`: expected a dask\.distributed\.Client, got 3"),
+        (lambda inputs: rc.Sweep(inputs).sel(["TX2"]), "`indexers`: expected a Mapping"),
+        (lambda inputs: rc.Sweep(inputs).isel([0]), "`indexers`: expected a Mapping"),
+        (lambda inputs: rc.Sweep(inputs).to_zarr("plain"), r"`path`: expected a name ending in \.zarr, got 'plain'"),
+    ],
+)
+def test_what_a_sweep_cannot_take_is_told(ask, message):
+    with pytest.raises(InvalidDataError, match=message):
+        ask(rc.inputs("mnist", platforms="TX2"))

@@ -72,7 +72,7 @@ def test_sums_keep_their_order():
 
 
 def test_a_node_is_no_condition_of_python():
-    with pytest.raises(TypeError, match=r"use where\(condition"):
+    with pytest.raises(TypeError, match=r"use roofcube\.where\(condition"):
         bool(leaf("a") < 1)
 
 

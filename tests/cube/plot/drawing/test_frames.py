@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import roofcube as rc
-from roofcube.errors import MissingInputError
+from roofcube.errors import UnknownLabelError
 from roofcube.plot.drawing.elements import load, rendered
 
 DOCS = (Path(__file__).parents[4] / "docs" / "hvplot.md").read_text(encoding="utf-8")
@@ -60,5 +60,5 @@ def test_a_table_takes_fronts_winners_and_sweeps():
 
 
 def test_a_table_says_what_is_missing():
-    with pytest.raises(MissingInputError, match="`colour`: the figure table needs this variable"):
+    with pytest.raises(UnknownLabelError, match="`variable`: 'colour' is not known"):
         rc.benchmark("mnist").roof.table("colour")
