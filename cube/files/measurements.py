@@ -238,11 +238,12 @@ def _figures_by_stem(names: Sequence[str], given: ColumnMap) -> list[Fault]:
                 if unit is not None:
                     units[column] = unit.written
         if units:
+            column = next(iter(units))
             *others, last = map(repr, units)
-            meant, unit = f"{', '.join(others)} or {last}" if others else last, next(iter(units.values()))
-            do = f"map it with columns=, its unit {unit!r} too, or to None to keep it as it is"
+            meant = f"{', '.join(others)} or {last}" if others else last
+            do = f"map it with columns=, its unit {units[column]!r} too, or to None to keep it as it is"
             if name in given.constants:
-                do = f"name it so in `constants`, and give it in {unit_of(next(iter(units)))}"
+                do = f"name it so in `constants`, and give it in {unit_of(column)}"
             faults.append(Fault(None, name, f"column {name!r} is not known; it seems to be {meant}; {do}"))
     return faults
 
