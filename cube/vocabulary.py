@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, cast
 
+from roofcube.errors import check_kind
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -351,6 +353,9 @@ def variables(cube: xr.Dataset | None = None) -> pl.DataFrame:
             for name, one in VARIABLES.items()
         ]
     else:
+        import xarray as xr
+
+        check_kind("cube", cube, xr.Dataset, do="load a file with `roofcube.load`; of a sweep give its `inputs`")
         rows = [_described_variable(str(name), array) for name, array in cube.variables.items()]
     return pl.DataFrame(rows)
 

@@ -44,9 +44,10 @@ peak_scaling = "bits"
 
 [variables]                   # inputs of your own: a number, or values along a dim
 dollars_per_joule = 5e-8
+licence = { dim = "precision", labels = ["INT4", "INT2"], values = [1e-7, 2e-7], units = "USD" }
 
 [terms.cost]                  # outputs of your own
-formula = "predicted_energy * dollars_per_joule"
+formula = "predicted_energy * dollars_per_joule + licence"
 units = "USD"
 sense = "min"
 

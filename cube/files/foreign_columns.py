@@ -116,15 +116,16 @@ def mapped_columns(sheet: Sheet, given: ColumnMap) -> Foreign:
         if name not in targets and _known_column(target) not in {_known_column(one) for one in named.values()}:
             named[name] = target
     renamed = {name: _known_column(target) for name, target in named.items()}
-    faults += _clashes(renamed, present)
+    moved = _moved([name for name, target in targets.items() if target is None], renamed, present)
+    faults += _clashes(renamed, [name for name in present if name not in moved])
     factors: dict[str, float] = {}
     for name, target in named.items():
         if _known_column(target) in columns_of(schema.Measurement):
             faults += _add_factor(factors, name, target, given.units)
     faults += _units_of_others(factors, given.units, renamed, present)
     final = {name: column for name, column in renamed.items() if list(renamed.values()).count(column) == 1}
-    final = {name: column for name, column in final.items() if column == name or column not in present}
-    frame = frame.rename(final)
+    final = {name: column for name, column in final.items() if column in (name, *moved) or column not in present}
+    frame = frame.rename(final | moved)
     for name, value in given.constants.items():
         if name in frame.columns:
             faults.append(Fault(None, name, f"column {name!r} is in the table and in `constants`; leave it out of one"))
@@ -134,7 +135,7 @@ def mapped_columns(sheet: Sheet, given: ColumnMap) -> Foreign:
             faults.append(
                 Fault(None, name, f"`constants[{name!r}]`: expected one text or number, got {value!r:.60}; give one")
             )
-    kept = frozenset(name for name, target in targets.items() if target is None)
+    kept = frozenset(moved.get(name, name) for name, target in targets.items() if target is None)
     names = {column: name for name, column in final.items() if column != name}
     return Foreign(sheet.with_frame(frame), factors, names, kept, faults, is_template(present))
 
@@ -260,6 +261,18 @@ def _understood(present: list[str], given: ColumnMap) -> dict[str, Target]:
 def _without_unit(name: str) -> str:
     parts = IN_BRACKETS.fullmatch(name)
     return parts[1] if parts else name
+
+
+def _moved(kept: list[str], renamed: Mapping[str, str], present: list[str]) -> dict[str, str]:
+    """Name columns otherwise that are to be kept, and whose name another is mapped to."""
+    moved: dict[str, str] = {}
+    for name in kept:
+        whole = name
+        while whole in renamed.values() or (whole != name and whole in present):
+            whole = f"given_{whole}"
+        if whole != name:
+            moved[name] = whole
+    return moved
 
 
 def _clashes(renamed: dict[str, str], present: list[str]) -> list[Fault]:

@@ -8,18 +8,22 @@ of a unit within a word are none.
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from roofcube.datasets.networks import PREFIXES, QUANTITY
 from roofcube.datasets.quantities import factor_of, spelling_in
 
-__all__ = ["HeadUnit", "count_fault", "unit_in_head"]
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["HeadUnit", "count_fault", "unit_behind", "unit_in_head"]
 
 BRACKETS = re.compile(r"[\[({<]\s*([^\[\](){}<>]*?)\s*[\])}>]")
 PER = re.compile(r"(?<=[^\W_])(?:[\s_]+(?i:per)[\s_]+|Per(?=[A-Z])|\s*/\s*)")
 APART = re.compile(r"[\s_,;:=|.#-]+")
 APART_PREFIX = re.compile(r"\b([kKMG])\s+(?=[^\W_]+/)")
 CAPITALS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+AROUND = " _,;:=|.#-()[]{}<>"
 # minutes and hours, unless they are a minimum or a letter: only where a head ends in them
 DOUBTFUL = ("min", "h")
 QUANTITIES_OF_UNITS = ("op/s", "B/s", "B", "W", "J", "op", "s")
@@ -74,6 +78,23 @@ def unit_in_head(name: str, own: str) -> HeadUnit | None:
                 units.append(unit)
     units = [unit for unit in units if unit.written.casefold() not in DOUBTFUL] or units
     return units[-1] if units else None
+
+
+def unit_behind(name: str, stem: Sequence[str], own: str) -> HeadUnit | None:
+    """Return the unit of a head that is nothing but the words of a stem and a unit of `own`; None of any other.
+
+    Examples
+    --------
+    >>> unit_behind("Latency (ms)", ["latency"], "s"), unit_behind("latency_ms_p50", ["latency"], "s")
+    (HeadUnit(written='ms', factor=0.001), None)
+    """
+    words = r"[\W_]*".join(stem)
+    parts = re.fullmatch(rf"(?i:{words})(?=[\W_A-Z])(.*)", _with_strokes(name))
+    written = re.sub(r"\s+", "", parts[1].strip(AROUND)) if parts else ""
+    spelt = spelling_in(own, written) or spelling_in(own, written.removeprefix("/"))
+    if spelt is None or written.casefold() in DOUBTFUL or written.isdigit():
+        return None
+    return HeadUnit(spelt, factor_of(own, spelt))
 
 
 def _in_brackets(text: str, own: str) -> HeadUnit | None:

@@ -18,6 +18,7 @@ from roofcube.datasets.quantities import factor_of
 from roofcube.datasets.tables import collections_of
 from roofcube.errors import check_choice
 from roofcube.files.foreign_columns import UNITS, ColumnMap, mapped_columns, unit_of
+from roofcube.files.head_units import unit_behind
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -69,7 +70,8 @@ def read_measurements(
         empty, or ``NA``, ``n/a``, ``nan``, ``null``, ``-``. `initiation_interval_s` is the interval of a dataflow
         design. Other columns are kept. The 18-column contribution template of QuTiBench is known.
     columns : mapping of str to str, (str, str) or None, optional
-        What the columns of a foreign table are here, with their units where those differ; None keeps one as it is:
+        What the columns of a foreign table are here, with their units where those differ; None keeps one as it is, as
+        ``given_`` and its name where another is mapped to that:
         ``{"model": "topology", "step_time": ("latency_compute_s", "ms"), "latency_p99": None}``. A name of your own,
         such as that of a dim, is taken where it is not near to a known one: ``{"seq_len": "context"}``.
     units : mapping of str to str, optional
@@ -144,7 +146,7 @@ def read_numbered(
     sheet = as_sheet(source, what="source", row=schema.Measurement, sep=sep)
     foreign = mapped_columns(sheet, given)
     sheet = foreign.sheet.with_frame(_with_defaults(foreign.sheet.frame))
-    faults = [*foreign.faults, *_header_faults(foreign), *sheet.faults]
+    faults = [*foreign.faults, *_header_faults(foreign, given), *sheet.faults]
     table, wrong = typed_columns(sheet, schema.Measurement, decimal=decimal, factors=foreign.factors)
     faults += _as_the_user_says(wrong, foreign, given)
     check_no_faults(faults, source=str(source) if is_file else "`source`", header=sheet.header)
@@ -190,21 +192,26 @@ def _batch_kinds(platforms: pl.Series) -> pl.Series:
     return platforms.replace_strict(known, ["threads"] * len(known), default="batch", return_dtype=pl.String)
 
 
-def _header_faults(foreign: Foreign) -> list[Fault]:
+def _header_faults(foreign: Foreign, given: ColumnMap) -> list[Fault]:
     every = foreign.sheet.frame.columns
     names = [name for name in every if name not in foreign.kept]
     if foreign.sheet.separator and len(every) == 1 and not foreign.faults:
         text = f"got one column, {every[0]!r:.60}; say with sep= what stands between fields, or begin a title with #"
         return [Fault(None, "", text)]
     spoken = {fault.column for fault in foreign.faults}
-    faults = header_faults(names, schema.Measurement, extra=True, filled=("task", "pruning_percent"))
+    faults = header_faults(
+        names, schema.Measurement, extra=True, filled=("task", "pruning_percent"), constants=given.constants
+    )
     faults = [fault for fault in faults if fault.column not in spoken]
     spoken |= {fault.column for fault in faults}
-    faults += [fault for fault in _units_by_row(foreign, names) if fault.column not in spoken]
+    told = [*_figures_by_stem(names, given), *_units_by_row(foreign, names, given)]
+    faults += [fault for fault in told if fault.column not in spoken]
+    spoken |= {fault.column for fault in faults}
     for column, alike in FILLED.items():
         for name in names if column not in names else ():
             if alike.search(name) and name not in spoken:
-                text = f"column {name!r} may say {column!r}, which is missing; map it with columns=, or to None"
+                do = "name it so in `constants`" if name in given.constants else "map it with columns=, or to None"
+                text = f"column {name!r} may say {column!r}, which is missing; {do}"
                 faults.append(Fault(None, name, text))
     if not faults and not foreign.faults and not any(name in FIGURES for name in names):
         text = (
@@ -216,7 +223,32 @@ def _header_faults(foreign: Foreign) -> list[Fault]:
     return faults
 
 
-def _units_by_row(foreign: Foreign, names: Sequence[str]) -> list[Fault]:
+def _figures_by_stem(names: Sequence[str], given: ColumnMap) -> list[Fault]:
+    """Find columns that are named by a quantity and a unit, but not as one of the figures."""
+    faults = []
+    absent = [column for column in FIGURES if column not in names]
+    for name in names:
+        units: dict[str, str] = {}
+        for column in absent if name not in columns_of(schema.Measurement) else ():
+            own = unit_of(column)
+            ending = next(ending for ending in UNITS if column.endswith(ending))
+            words = column.removesuffix(ending).split("_")
+            for count in range(1, len(words) + 1):
+                unit = unit_behind(name, words[:count], own)
+                if unit is not None:
+                    units[column] = unit.written
+        if units:
+            column = next(iter(units))
+            *others, last = map(repr, units)
+            meant = f"{', '.join(others)} or {last}" if others else last
+            do = f"map it with columns=, its unit {units[column]!r} too, or to None to keep it as it is"
+            if name in given.constants:
+                do = f"name it so in `constants`, and give it in {unit_of(column)}"
+            faults.append(Fault(None, name, f"column {name!r} is not known; it seems to be {meant}; {do}"))
+    return faults
+
+
+def _units_by_row(foreign: Foreign, names: Sequence[str], given: ColumnMap) -> list[Fault]:
     """Find a column that gives units row by row, other than those of the figures: they are not kept as mere text."""
     frame, faults = foreign.sheet.frame, []
     figures = [name for name in names if name in FIGURES]
@@ -233,10 +265,10 @@ def _units_by_row(foreign: Foreign, names: Sequence[str]) -> list[Fault]:
             for factor in several
         )
         if told and (len(told) > 1 or not plain):
-            text = (
-                f"column {name!r} gives units row by row ({', '.join(told[:4])}{', …' if len(told) > 4 else ''}); "
-                "bring all rows to one, say it with units=, and map the column to None to keep it"
-            )
+            do = "bring all rows to one, say it with units=, and map the column to None to keep it"
+            if name in given.constants:
+                do = "say it with units=, and leave it out of `constants`"
+            text = f"column {name!r} gives units row by row ({', '.join(told[:4])}{', …' if told[4:] else ''}); {do}"
             faults.append(Fault(None, name, text))
     return faults
 

@@ -39,11 +39,13 @@ def _filled(cube: xr.Dataset, figure: str) -> np.ndarray[Any, Any] | None:
     if figure not in cube.data_vars:
         return None
     given, measured = cube[figure], cube[f"measured_{figure}"]
-    if not set(given.dims) <= set(measured.dims):
-        return None
+    absent = [dim for dim in given.dims if dim not in measured.dims]
+    if any(given.sizes[dim] > 1 for dim in absent):
+        return None  # the rows do not say of which label they are
     wrong = QUALITY["accuracy_is_a_fraction"] | IMPOSSIBLE_ACCURACY
     left_out = cube["quality"].transpose(*measured.dims).values & wrong
-    rows = measured.copy(data=np.where(left_out, np.nan, measured.values)).transpose(*given.dims, ...).values
+    usable = measured.copy(data=np.where(left_out, np.nan, measured.values)).expand_dims(absent)
+    rows = usable.transpose(*given.dims, ...).values
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Mean of empty slice")
         mean = np.nanmean(rows, axis=tuple(range(given.ndim, rows.ndim)))

@@ -9,14 +9,13 @@ import polars as pl
 import xarray as xr
 
 from roofcube import datasets
-from roofcube.datasets.forms.table_forms import as_table
 from roofcube.datasets.tables import collections_of
 from roofcube.errors import check_kind
 from roofcube.labels import KEY_COLUMNS, labelled, locate, named_as_dims, own_dims, rows_of
 from roofcube.measured.findings import FINDINGS, finding_lines
 from roofcube.measured.label_rules import label_findings, missing_values
 from roofcube.measured.named import inputs_named
-from roofcube.measured.rows import measurement_rows
+from roofcube.measured.rows import measurement_rows, trace_rows
 from roofcube.measured.rules import rules_for
 from roofcube.measured.trace_rules import trace_findings
 from roofcube.model.assumptions import BOUND
@@ -43,7 +42,7 @@ def check(measurements: Any, *, traces: Any = None, inputs: xr.Dataset | None = 
         In the schema of `roofcube.datasets.load_measurements`: a DataFrame of polars or pandas, a LazyFrame, a dict of
         columns, a list of dicts, or the name of a file, which is read by `read_measurements`.
     traces : table, optional
-        In the schema of `roofcube.datasets.load_power_traces`.
+        In the schema of `roofcube.datasets.load_power_traces`; watts, or volts and amperes.
     inputs : Dataset, optional
         Platforms and networks to judge by; the embedded ones where not given, those of other collections by name.
 
@@ -81,7 +80,7 @@ def check(measurements: Any, *, traces: Any = None, inputs: xr.Dataset | None = 
     parts = _broken(table, rules_for(table, keys=(*KEY_COLUMNS[:-1], *own, KEY_COLUMNS[-1])))
     parts += [*label_findings(table, space), missing_values(table, rows.columns)]
     if traces is not None:
-        parts += trace_findings(table, as_table(traces, what="traces"))
+        parts += trace_findings(table, trace_rows(traces))
     findings = (
         pl.concat([part.select(list(FINDINGS)).cast(FINDINGS) for part in parts])  # type: ignore[arg-type]
         if parts

@@ -11,8 +11,9 @@ from roofcube import datasets
 from roofcube.datasets import schema
 from roofcube.datasets.forms.faults import Fault, check_no_faults
 from roofcube.datasets.forms.fields import kind_of, read_column
-from roofcube.datasets.forms.reading import hints_of
+from roofcube.datasets.forms.reading import Sheet, columns_of, hints_of, typed_columns
 from roofcube.datasets.forms.table_forms import as_table
+from roofcube.errors import InvalidDataError
 from roofcube.labels import KEY_COLUMNS
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "averaged_repeats",
     "measurement_rows",
     "other_columns",
+    "trace_rows",
 ]
 
 THROUGHPUT, LATENCY = "throughput_compute_per_s", "latency_compute_s"
@@ -56,6 +58,35 @@ def measurement_rows(measurements: Any, *, what: str = "measurements") -> pl.Dat
         table = table.with_columns(column)
     check_no_faults(faults, source=f"`{what}`", header=0)
     return table
+
+
+def trace_rows(traces: Any) -> pl.DataFrame:
+    """Return samples of power meters in the types of their schema.
+
+    Raises
+    ------
+    InvalidDataError
+        If it is no table, lacks a column, or has a value that is not of the type of its column.
+    """
+    table = as_table(traces, what="traces")
+    given = set(table.columns)
+    figures = (
+        {"power_w"} if "power_w" in given or not given & {"voltage_v", "current_a"} else {"voltage_v", "current_a"}
+    )
+    missing = sorted((set(columns_of(schema.PowerSample)) - {"voltage_v", "current_a", "power_w"} | figures) - given)
+    if missing:
+        msg = (
+            f"`traces`: expected the columns platform, mode, topology, sample, and power_w or voltage_v and current_a, "
+            f"got none of the name {', '.join(missing)}; add {'them' if missing[1:] else 'it'}, as "
+            "`roofcube.datasets.load_power_traces` has them"
+        )
+        raise InvalidDataError(msg)
+    filled = table.with_columns(
+        pl.lit(None, pl.Float64).alias(name) for name in ("voltage_v", "current_a", "power_w") if name not in given
+    )
+    typed, faults = typed_columns(Sheet.of(filled), schema.PowerSample)
+    check_no_faults(faults, source="`traces`", header=0)
+    return typed
 
 
 def averaged_repeats(table: pl.DataFrame, *, least: int, alike: float = 0.0) -> pl.DataFrame:

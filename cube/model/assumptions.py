@@ -97,7 +97,7 @@ class Assumptions:
             ``model["price of a kg"]``), results (``model.predicted_throughput``) and numeric labels (``model.batch``,
             ``model.pruning``); gives a node made with ``+ - * / // % **``, `abs`, comparisons (``a.equals(b)`` for
             ``==``), ``& | ~`` on conditions, `roofcube.exp`, `log`, `log2`, `sqrt`, `ceil`, `floor`, `minimum`,
-            `maximum` and `where`, or the NumPy functions of these names.
+            `maximum` and `where`, or, but for `where`, the NumPy functions of these names.
         units, long_name : str
             Labels of the result.
         sense : {"max", "min"}, optional

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
 import numpy as np
 from pydantic import (
@@ -27,7 +27,7 @@ from roofcube.sweep_spec.formulas import formula_of
 from roofcube.wording import in_percent, read_quantity
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 __all__ = [
     "Custom",
@@ -68,7 +68,9 @@ def _holds_truth(value: Any, *, deep: bool = False) -> bool:
 
 
 class SpecTable(BaseModel):
-    """A table of the file; an unknown key is an error."""
+    """A table of the file; an unknown key is an error, whose message has the example of a table within another."""
+
+    EXAMPLE: ClassVar[str] = ""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -85,6 +87,7 @@ class SpecTable(BaseModel):
 class Steps(SpecTable):
     """Evenly spaced numbers: ``{ start = 1e11, stop = 1e14, steps = 100, spacing = "log" }``."""
 
+    EXAMPLE = '{ start = 1, stop = 256, steps = 9, spacing = "log" }'
     start: float
     stop: float
     steps: Annotated[int, Field(ge=1, le=100_000_000)]  # the labels of an axis are held, a gigabyte of them
@@ -106,6 +109,7 @@ class Steps(SpecTable):
 class Span(SpecTable):
     """Low and high of a limit, both inclusive: ``{ max = 0.01 }`` in SI, or with its unit, ``{ max = "10ms" }``."""
 
+    EXAMPLE = '{ max = "10ms" }'
     min: float | str | None = None
     max: float | str | None = None
 
@@ -129,6 +133,7 @@ Sense = Literal["max", "min"]
 class NetworkFile(SpecTable):
     """A network in a file, with the arguments of `roofcube.read_network`."""
 
+    EXAMPLE = '{ file = "mine.onnx", task = "mine" }'
     file: str
     name: str | None = None
     task: str | None = None
@@ -198,6 +203,7 @@ class Hardware(SpecTable):
 class Values(SpecTable):
     """A variable of your own along a dim: one of your own, one of the model, or labels along that (`device_class`)."""
 
+    EXAMPLE = '{ dim = "precision", values = [1, 2] }'
     values: list[float] | Steps
     dim: str
     labels: list[str] | list[float] | None = None
@@ -207,6 +213,7 @@ class Values(SpecTable):
 class Term(SpecTable):
     """An output of your own, as in `roofcube.Assumptions.with_term`: ``formula = "predicted_energy * price"``."""
 
+    EXAMPLE = '{ formula = "2 * predicted_energy", units = "J" }'
     formula: str
     units: str = "1"
     long_name: str = ""
@@ -352,35 +359,55 @@ def read_sweep_spec(path: str | Path) -> SweepSpec:
 
 
 def _first_problem(error: ValidationError, content: dict[str, Any]) -> str:
+    problems = error.errors()
     # a union of types reports each member's complaint: the one that looked deepest is the one that was meant
-    problem = max(error.errors(), key=lambda one: (one["type"] in ("extra_forbidden", "value_error"), len(one["loc"])))
-    # a union of types adds its members' names to the path; only keys of the file are of use
-    place, here = [], content
-    for part in problem["loc"]:
-        if isinstance(here, dict) and part in here:
-            place.append(str(part))
-            here = here[part]
-        elif not place or problem["type"] == "missing":
-            place.append(str(part))
-    key = ".".join(place) or "the whole file"
+    problem = max(problems, key=lambda one: (one["type"] in ("extra_forbidden", "value_error"), len(one["loc"])))
+    key = _key_of(problem, content)
     if problem["type"] == "extra_forbidden":
-        home = next(
-            (table for table, keys in _keys_of_tables().items() if place[-1] in keys and [table] != place[:-1]), ""
-        )
-        known = _keys_of_tables().get(".".join(place[:-1])) or _keys_of(str(problem["loc"][-2:-1]))
-        near = f"; it belongs in [{home}]" if home else suggestion(place[-1], sorted(known))
-        return f"`{key}`: not a key of a sweep{near}; see `roofcube sweep --help`"
+        return f"`{key}`: not a key of a sweep{_right_key(problem)}; see `roofcube sweep --help`"
+    beside = [one for one in problems if one["loc"][:-1] == problem["loc"][:-1] or one is problem]
+    tables = [one["ctx"]["class_name"] for one in beside if one["type"] == "model_type"]
+    examples = [_part_of((name,)).EXAMPLE for name in tables if _part_of((name,)).EXAMPLE]
     message = problem["msg"].removeprefix("Value error, ")
-    return f"`{key}`: {message[0].lower()}{message[1:]}, got {problem['input']!r}; see `roofcube sweep --help`"
+    message = message[0].lower() + message[1:]
+    if problem["type"] == "model_type" and examples:
+        message = f"expected a table, as {examples[0]}"
+    elif examples:
+        message += f", or a table, as {' or '.join(examples)}"
+    return f"`{key}`: {message}, got {problem['input']!r}; see `roofcube sweep --help`"
 
 
-def _keys_of_tables() -> dict[str, set[str]]:
-    tables: dict[str, type[SpecTable]] = {"inputs": Inputs, "hypothetical": Hardware, "reduce": Reduce}
-    return {name: set(table.model_fields) for name, table in tables.items()}
+def _key_of(problem: Any, content: Any) -> str:
+    """Return the key of the file: a union of types adds its members' names to the path."""
+    path: list[str] = []
+    for part in problem["loc"]:
+        inside = isinstance(content, dict) and part in content
+        if inside or (isinstance(content, list) and isinstance(part, int)):
+            path.append(str(part))
+            content = content[part]
+    if problem["type"] == "missing" or not path:
+        path += map(str, problem["loc"][-1:])
+    return ".".join(path) or "the whole file"
 
 
-def _keys_of(table: str) -> list[str]:
-    """List the keys of a table, or of all where it is not named: pydantic names members of unions alone."""
-    parts: list[type[SpecTable]] = [SweepSpec, Inputs, Hardware, Custom, Reduce, Steps, Span, Term, Values, NetworkFile]
-    meant = [part for part in parts if re.search(rf"\b{part.__name__}\b", table)] or parts
-    return sorted({name for part in meant for name in part.model_fields})
+def _right_key(problem: Any) -> str:
+    """Tell what a key that is not known may be: one of its own table, or of another where that stands by itself."""
+    *path, key = problem["loc"]
+    part = _part_of(path)
+    known = sorted(part.model_fields)
+    if part.EXAMPLE:
+        near = suggestion(key, known)
+        return near or f"; expected {', '.join(known)}, as in {part.EXAMPLE}"
+    home = next((name for name, table in SECTIONS.items() if key in table.model_fields and table is not part), "")
+    return f"; it belongs in [{home}]" if home else suggestion(key, known)
+
+
+SECTIONS: dict[str, type[SpecTable]] = {"inputs": Inputs, "hypothetical": Hardware, "reduce": Reduce}
+
+
+def _part_of(path: Sequence[Any]) -> type[SpecTable]:
+    """Return the table at a path of keys, which ends in its name where another kind of value may stand there."""
+    here = str(path[-1]) if path else ""
+    parts: list[type[SpecTable]] = [Custom, Steps, Span, Term, Values, NetworkFile]
+    named = next((part for part in parts if re.search(rf"\b{part.__name__}\b", here)), None)
+    return named or SECTIONS.get(here) or (Term if path and path[0] == "terms" else SweepSpec)

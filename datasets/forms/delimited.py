@@ -252,7 +252,11 @@ def _sniffed(header: str) -> str:
 
 
 def _padded(header: list[str], header_line: int, records: list[tuple[int, list[str]]], separator: str) -> Delimited:
-    """Lay records out in the columns of the header; empty fields beyond its last column are no fields."""
+    """Lay records out in the columns of the header; empty fields at the end of all rows alike are no fields.
+
+    At the end of some rows they may say that a comma within a field, as that of a decimal, has moved the others.
+    """
+    written, lengths = len(header), {len(fields) for _, fields in records}
     while (
         header and not header[-1] and all(not field.strip() for _, one in records for field in one[len(header) - 1 :])
     ):
@@ -262,14 +266,13 @@ def _padded(header: list[str], header_line: int, records: list[tuple[int, list[s
     lines: list[int] = []
     faults = []
     for line, fields in records:
-        if len(fields) > width and not any(field.strip() for field in fields[width:]):
-            fields = fields[:width]
-        if len(fields) == width:
-            kept.append(fields)
+        alike = len(fields) == written or len(lengths) == 1
+        if len(fields) >= width and alike and not any(field.strip() for field in fields[width:]):
+            kept.append(fields[:width])
             lines.append(line)
             continue
         text = (
-            f"got {len(fields)} fields, expected {width} as in the header; write one line a row, put a field with a "
+            f"got {len(fields)} fields, expected {written} as in the header; write one line a row, put a field with a "
             "comma into quotation marks"
         )
         other = next((name for one, name in SEPARATORS.items() if one != separator and one in fields[0]), "")

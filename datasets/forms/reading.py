@@ -18,7 +18,7 @@ from roofcube.datasets.forms.fields import UNIT_FACTORS, decimal_of, kind_of, re
 from roofcube.errors import InvalidDataError, suggestion
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from pathlib import Path
 
     from pydantic import BaseModel
@@ -44,6 +44,7 @@ __all__ = [
 
 NUMBERS = (int, float)
 TYPO = 0.7  # share of letters in common from which a word is taken for a slip of another
+SHORT = 4  # letters of a word that others are alike by chance: mode, model
 FAMILY = 4  # columns alike but for their middle that a message still lists one by one
 RUN_TOGETHER = 0.25  # more that names have in common whose words are not as many
 
@@ -266,10 +267,17 @@ def _with_doubt(text: str, doubt: str) -> str:
     return f"{text} ({doubt})" if doubt and re.match(r"got '[^']*[.,]", text) else text
 
 
-def header_faults(names: Sequence[str], row: type, *, extra: bool = False, filled: Sequence[str] = ()) -> list[Fault]:
+def header_faults(
+    names: Sequence[str],
+    row: type,
+    *,
+    extra: bool = False,
+    filled: Sequence[str] = (),
+    constants: Collection[str] = (),
+) -> list[Fault]:
     """Find columns that are not known or missing; where others may be there, those that are a slip of a known one.
 
-    `filled` are columns that the reader fills in where they are missing.
+    `filled` are columns that the reader fills in where they are missing, `constants` those that no table has.
     """
     known = columns_of(row)
     absent = [name for name in known if name not in names]
@@ -284,7 +292,9 @@ def header_faults(names: Sequence[str], row: type, *, extra: bool = False, fille
         if hint or slip or not extra:
             near = hint or (f"; did you mean {slip!r}?" if slip else suggestion(name, known))
             do = "say with columns= what it is, or None to leave it out"
-            if extra:
+            if name in constants:
+                do = "name it so in `constants`"
+            elif extra:
                 do = "map it with columns= (and its unit), or to None to keep it as it is"
             elif not near:
                 do += f"; expected columns: {', '.join(_without_families(known))}"
@@ -306,8 +316,9 @@ def _without_families(known: Sequence[str]) -> list[str]:
 
 
 def _column_slip(name: str, absent: Sequence[str]) -> str:
-    """Return the column of the schema, not in the table, that a name is a misspelling of."""
-    alike = {one: _likeness(name.casefold(), one) for one in absent if len(one) > 4}
+    """Return the column of the schema, not in the table, that a name is a slip of, or the plural where it is short."""
+    plain = name.casefold()
+    alike = {one: _likeness(plain, one) for one in absent if len(one) > SHORT or plain in (one, f"{one}s")}
     best = max(alike, key=lambda one: alike[one], default="")
     return best if best and alike[best] >= TYPO else ""
 
@@ -322,7 +333,11 @@ def _likeness(name: str, known: str) -> float:
 
 def _unit_hint(name: str, known: Sequence[str]) -> str:
     """Recognise a known quantity in another unit, or without one, and say how to name it."""
-    whole = [one for one in known if one.startswith(f"{name}_") and one.endswith(tuple(f"_{u}" for u in UNIT_FACTORS))]
+    whole = [
+        one
+        for one in known
+        if one.startswith(f"{name.casefold()}_") and one.endswith(tuple(f"_{u}" for u in UNIT_FACTORS))
+    ]
     if name and whole:
         return f": a column says its unit; did you mean {whole[0]!r}?"
     for unit, others in UNIT_FACTORS.items():

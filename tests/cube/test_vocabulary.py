@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import get_args
 
 import polars as pl
+import pytest
 
 import roofcube as rc
 from roofcube.datasets import schema
+from roofcube.errors import InvalidDataError
 from roofcube.labels import KEY_COLUMNS
 from roofcube.vocabulary import CONFIGURATION, DIMS, ELEMENT_BYTES, PRECISIONS, VARIABLES
 
@@ -35,3 +37,6 @@ def test_variables_are_listed_of_all_cubes_and_of_one():
     assert (mine["dims"], mine["units"], mine["better"], mine["meaning"]) == ("platform", "kg", "min", "")
     speed = held.row(by_predicate=pl.col("variable") == "predicted_throughput", named=True)
     assert (speed["units"], speed["better"]) == ("1/s", "max")
+    for other in (rc.Sweep(rc.inputs("mnist")), "a.nc"):
+        with pytest.raises(InvalidDataError, match=r"`cube`: expected a Dataset, got .* of a sweep give its `inputs`"):
+            rc.variables(other)

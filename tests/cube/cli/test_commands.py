@@ -185,7 +185,33 @@ def test_other_reductions_run(tmp_path, reduce):
             r"`hypothetical\.peak_compute\.steps`: input should be greater than or equal to 1, got 0",
         ),
         (("[inputs]", 'task = "mnist"\n[inputs]'), r"`task`: not a key of a sweep; it belongs in \[inputs\]"),
-        (("start = 1e11", "from = 1e11"), r"`hypothetical\.peak_compute\.from`: not a key of a sweep; see"),
+        (
+            ("start = 1e11", "from = 1e11"),
+            r"`hypothetical\.peak_compute\.from`: .*; expected spacing, start, steps, stop, ",
+        ),
+        (
+            ("[reduce]", "[variables]\nprice = { along = 'precision' }\n[reduce]"),
+            r"expected dim, labels, units, values, as",
+        ),
+        (
+            ("[reduce]", "[variables]\nprice = { precision = [1, 2] }\n[reduce]"),
+            r"as in \{ dim = \"precision\", values =",
+        ),
+        (
+            ("[reduce]", "[variables]\nprice = [1, 2]\n[reduce]"),
+            'valid number, or a table, as { dim = "precision", val',
+        ),
+        (("[reduce]", "[variables]\nprice = { dim = 'x' }\n[reduce]"), r"`variables\.price\.values`: field required"),
+        (("[reduce]", "[terms]\ncost = 'top1'\n[reduce]"), r"`terms\.cost`: expected a table, as \{ formula = "),
+        (
+            ("[reduce]", "[terms.cost]\nobjective = 'top1'\n[reduce]"),
+            "expected formula, long_name, sense, units, as in",
+        ),
+        (("[inputs]", "[inputs]\nper = 'batch'"), r"`inputs\.per`: not a key of a sweep; it belongs in \[reduce\]"),
+        (
+            ('["CNV"]', "[{ file = 'a.onnx', precision = 'INT8' }]"),
+            r"`inputs\.topologies\.0\.precision`: not a key of a sweep; expected batch, context, file",
+        ),
         (("start = 1e11", 'start = "1 GB/s"'), r"`hypothetical\.peak_compute`: start: expected a number in op/s"),
         (("start = 1e11", "start = 0"), "start and stop must be above 0"),
         (('kind = "pareto"', 'kind = "best"'), "kind = 'best' needs objective"),

@@ -122,6 +122,68 @@ def test_a_column_that_is_there_twice_over_is_told():
     table = {"topology": ["Mine"], "batch": [1], "t": [12.0], "latency_compute_s": [1.0]}
     with pytest.raises(InvalidDataError, match="'t' is mapped to 'latency_compute_s', which is in the table too"):
         rc.read_measurements(table, columns={"t": "latency_compute_s"}, constants=CONSTANTS)
+    table |= {"given_latency_compute_s": [2.0]}
+    columns = {"t": "latency_compute_s", "latency_compute_s": None}
+    rows = rc.read_measurements(table, columns=columns, constants=CONSTANTS)
+    assert rows.row(0, named=True).items() >= {"latency_compute_s": 12.0, "given_given_latency_compute_s": 1.0}.items()
+    kept = rc.read_measurements(table, columns={"t": None, "given_latency_compute_s": "note"}, constants=CONSTANTS)
+    assert kept.row(0, named=True).items() >= {"latency_compute_s": 1.0, "t": 12.0, "note": 2.0}.items()
+
+
+MINE = {"topology": ["Mine"], "batch": [1]}
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("modes", "did you mean 'mode'"),
+        ("Tasks", "did you mean 'task'"),
+        ("Latency", "did you mean 'latency_system_s'"),
+        ("latency_ms", "seems to be 'latency_system_s'; map it with columns=, its unit 'ms' too, or to None"),
+        ("Latency (ms)", "seems to be 'latency_system_s'"),
+        ("power_mw", "seems to be 'power_base_w', 'power_idle_w' or 'power_full_w'"),
+        ("throughput_kfps", "seems to be 'throughput_compute_per_s' or 'throughput_system_per_s'"),
+        ("throughput_samples_per_sec", "its unit 'samples/sec' too"),
+        ("latency_note", ""),
+        ("latency_min", ""),
+        ("latency_std_ms", ""),
+        ("power_supply", ""),
+        ("throughput_rank", ""),
+        ("throughput_std_per_s", ""),
+        ("model", ""),
+    ],
+)
+def test_plurals_and_quantities_with_their_units_are_not_kept_in_silence(name, told):
+    table = MINE | {"latency_compute_s": [1.0], name: [3.0]}
+    if told:
+        with pytest.raises(InvalidDataError, match=rf"column '{re.escape(name)}' is not known.*{re.escape(told)}"):
+            rc.read_measurements(table, constants=CONSTANTS)
+    assert rc.read_measurements(table, columns={name: None}, constants=CONSTANTS)[name].item() == 3.0
+    assert told or name in rc.read_measurements(table, constants=CONSTANTS).columns
+
+
+@pytest.mark.parametrize(
+    ("constant", "told", "right"),
+    [
+        (
+            {"latency_compute_ms": 5},
+            "multiply by 0.001 and name it 'latency_compute_s'; name it so in `constants`",
+            {"latency_compute_s": 0.005},
+        ),
+        (
+            {"latency_ms": 5},
+            "seems to be 'latency_compute_s' or 'latency_system_s'; name it so in `constants`, and give it in s",
+            {"latency_compute_s": 0.005},
+        ),
+        ({"modes": "maxn"}, "did you mean 'mode'?; name it so in `constants`", {"mode": "maxn"}),
+        ({"pruned": 50}, "may say 'pruning_percent', which is missing; name it so", {"pruning_percent": 50.0}),
+    ],
+)
+def test_advice_on_a_constant_can_be_followed(constant, told, right):
+    table = MINE | {"throughput_compute_per_s": [200.0]}
+    with pytest.raises(InvalidDataError, match=rf"{re.escape(told)}[^;]*$"):
+        rc.read_measurements(table, constants=CONSTANTS | constant)
+    assert rc.read_measurements(table, constants=CONSTANTS | right).row(0, named=True).items() >= right.items()
 
 
 def test_faults_name_the_column_as_the_file_does(tmp_path):
@@ -199,12 +261,13 @@ def test_a_column_of_ones_own_may_be_named():
         ("latency", "did you mean 'latency_"),
         (("context", "ms"), "'context' is not known"),
         ("a b", "'a b' is not known"),
-        ("t", "'seq_len' is mapped to 't', which is in the table too"),
     ):
         with pytest.raises(InvalidDataError, match=told):
             rc.read_measurements(table, columns={"t": None, "seq_len": target}, constants=CONSTANTS)
     with pytest.raises(InvalidDataError, match="'context' is not known"):
         rc.read_measurements(table, columns=columns, units={"context": "ms"}, constants=CONSTANTS)
+    with pytest.raises(InvalidDataError, match="'seq_len' is mapped to 'Stage', which is in the table too"):
+        rc.read_measurements(table, columns={"t": "latency_compute_s", "seq_len": "Stage"}, constants=CONSTANTS)
 
 
 KITE = {"platform": ["Kite"], "device_class": ["NPU"], "precision": ["INT8"]}

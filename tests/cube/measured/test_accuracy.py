@@ -36,6 +36,12 @@ def test_untrained_vanishes_where_rows_tell_the_accuracy():
     assert type(rc.plot.overlap(told)).__name__ == "Overlay"
 
 
+def test_rows_may_leave_out_what_the_cube_has_one_of():
+    told = rc.join(predicted(), [ROW | {"top1_percent": 90.0}])
+    assert told.top1.sel(precision="INT8").item() == 90.0
+    assert int(told.infeasible.sel(precision="INT8").max()) == 0
+
+
 @pytest.mark.parametrize("given", [{"top1": 80.0}, {"top1": {"FP16": 80.0}}])
 def test_what_is_known_of_a_network_stays(given):
     cube = predicted(**given)

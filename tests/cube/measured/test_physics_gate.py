@@ -427,3 +427,25 @@ def test_dims_of_ones_own_tell_configurations_apart():
 def test_a_sweep_is_no_space_to_judge_by():
     with pytest.raises(InvalidDataError, match=r"`inputs`: expected a Dataset, got .*Sweep; .*of a sweep its `inputs`"):
         rc.check(own_rows(), inputs=rc.Sweep(own_space()))
+
+
+SAMPLE = {"platform": ["NCS2"], "mode": ["default"], "topology": ["MLP"], "sample": [0]}
+
+
+@pytest.mark.parametrize(
+    ("traces", "told"),
+    [
+        ({"sample_w": [1.0]}, "got none of the name mode, platform, power_w, sample, topology; add them"),
+        (SAMPLE | {"voltage_v": [5.0]}, "got none of the name current_a; add it"),
+        (SAMPLE | {"power_w": ["much"]}, "row 0.*column 'power_w': got 'much'"),
+    ],
+)
+def test_traces_that_are_none_are_told(traces, told):
+    with pytest.raises(InvalidDataError, match=f"^`traces`.*{told}"):
+        rc.check(ROWS.head(1), traces=traces)
+
+
+@pytest.mark.parametrize("figures", [{"power_w": [2.0]}, {"voltage_v": [5.0], "current_a": [0.4]}])
+def test_traces_are_of_watts_or_of_volts_and_amperes(figures):
+    row = {"topology": "MLP", "platform": "NCS2", "precision": "FP16", "batch": 1, "power_full_w": 2.0}
+    assert "power_is_maximum" in rc.check([row], traces=SAMPLE | figures)["rule"].to_list()

@@ -31,6 +31,8 @@ def split(tmp_path, content, **given):
         ("# made by hand\n\n" + PLAIN.replace("3,y", "# a run went wrong\n\n  \n3,y"), [4, 8]),
         ("a,b,c\n1,x,2.5\n,,\n3,y,\n,,\n", [2, 4]),
         ("a,b,c,,\n1,x,2.5,,\n3,y,,,\n", [2, 3]),
+        ("a,b,c\n1,x,2.5,\n3,y,,\n", [2, 3]),
+        ("a,b,c,\n1,x,2.5\n3,y,\n", [2, 3]),
         (PLAIN.encode("utf-16"), [2, 3]),
         (("\ufeff" + PLAIN).encode("utf-16-be"), [2, 3]),
         (("\ufeff" + PLAIN).encode("utf-32-le"), [2, 3]),
@@ -90,6 +92,8 @@ def test_a_separator_may_be_said(tmp_path):
     [
         ("a,b\n1,2\n3,4,5\n", 3, "got 3 fields, expected 2 as in the header"),
         ("# x\na;b\n\n1;2\n3\n", 5, "got 1 fields, expected 2"),
+        ("a,b,c\n100,1,\n12,5,8,\n", 3, "got 4 fields, expected 3 as in the header"),
+        ("a,b,c,\n100,1,,\n12,5,8,,\n", 3, "got 5 fields, expected 4 as in the header"),
         ("a,b\n1;2\n", 2, "got one field, with semicolons in it; the header is separated by commas"),
     ],
 )
