@@ -188,6 +188,8 @@ ALSO = {
     "experts": ("num_local_experts", "num_experts", "n_routed_experts"),
     "experts_per_token": ("num_experts_per_tok", "experts_per_token"),
 }
+# widths that no model is without; a zero elsewhere says that there is none
+WIDTHS = (HEAD, INNER, INNER_DENSE, "moe_intermediate_size")
 # flags that change what is counted in a way that is not: the value at which they do not, and what they are
 FIXED = {
     "is_encoder_decoder": (False, "an encoder would not be counted"),
@@ -346,15 +348,32 @@ class Keys:
 
     def optional(self, key: str, default: int) -> int:
         """Return a count, or what stands for it where there is none."""
-        name = next((one for one in (key, *ALSO.get(key, ())) if one in self), None)
-        if name is None:
+        names = [name for name in dict.fromkeys((key, *ALSO.get(key, ()))) if name in self]
+        if not names:
             return default
+        values = [self._whole(key, name) for name in names]
+        for name, value in zip(names, values, strict=True):
+            if value != values[0]:
+                msg = (
+                    f"{self.source}, keys {names[0]!r} and {name!r}: got {values[0]} and {value} for one count; keep "
+                    "the right one"
+                )
+                raise InvalidDataError(msg)
+        return values[0]
+
+    def _whole(self, key: str, name: str) -> int:
         value = self.config[name]
         most = MOST_LAYERS if key == "num_hidden_layers" else LARGEST
         if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= most:
             msg = (
                 f"{self.source}, key {name!r}: expected a whole number, got {str(value)[:60]!r}"
                 f"{f', at most {most:,} are counted' if isinstance(value, int) else ''}; correct the configuration"
+            )
+            raise InvalidDataError(msg)
+        if value == 0 and key in WIDTHS:
+            msg = (
+                f"{self.source}, key {name!r}: expected 1 or more, got 0; correct it, or leave it out where the class "
+                "derives it"
             )
             raise InvalidDataError(msg)
         return value
@@ -417,7 +436,15 @@ class Keys:
         value = self.config.get(key)
         if value is None:
             return frozenset()
+        layers = self.count("num_hidden_layers")
         if not isinstance(value, list | tuple) or not all(isinstance(one, int) for one in value):
             msg = f"{self.source}, key {key!r}: expected a list of layers, got {value!r:.60}; correct the configuration"
+            raise InvalidDataError(msg)
+        beyond = next((layer for layer in value if not 0 <= layer < layers), None)
+        if beyond is not None:
+            msg = (
+                f"{self.source}, key {key!r}: got the layer {beyond}, expected 0 to {layers - 1} of {layers} layers; "
+                "correct the configuration"
+            )
             raise InvalidDataError(msg)
         return frozenset(value)

@@ -294,6 +294,10 @@ def test_a_token_passes_the_experts_that_it_chose():
         ({5: 3, "notes": np.ones(2)}, r"the keys 5 \(3\), 'notes' \(array.* of a llama are not"),
         ({"use_qk_norm": True}, "the keys 'use_qk_norm' .* of a llama are not understood, and may change"),
         ({"vision_config": {"hidden_size": 8}}, "the keys 'vision_config' .* are not understood"),
+        ({"head_dim": 0}, "key 'head_dim': expected 1 or more, got 0; correct it, or leave it out"),
+        ({"intermediate_size": 0}, "key 'intermediate_size': expected 1 or more, got 0"),
+        ({"n_embd": 2048}, "keys 'hidden_size' and 'n_embd': got 4096 and 2048 for one count; keep the right one"),
+        ({"n_layer": 2}, "keys 'num_hidden_layers' and 'n_layer': got 32 and 2 for one count"),
         ({"architectures": ["LlamaForSequenceClassification"]}, "key 'architectures': got 'LlamaForSequenceClassifica"),
         ({"architectures": ["MistralModel"]}, "'MistralModel', expected a model that ends in ForCausalLM or"),
         ({"layer_types": ["linear_attention"] * 32}, "key 'layer_types': expected sliding_attention or full_attention"),
@@ -311,6 +315,9 @@ def test_what_cannot_be_counted_is_refused(change, message):
         (MINIMAX | {"attn_type_list": [0, 1] * 31}, "key 'attn_type_list': got .* other kinds are not counted"),
         (LLAMA_4 | {"no_rope_layers": [1, 0]}, "key 'no_rope_layers': expected a flag for each layer, got"),
         (QWEN_MOE | {"mlp_only_layers": "all"}, "key 'mlp_only_layers': expected a list of layers, got 'all'"),
+        (QWEN_MOE | {"mlp_only_layers": [99]}, "key 'mlp_only_layers': got the layer 99, expected 0 to 47 of 48"),
+        (QWEN_MOE | {"moe_intermediate_size": 0}, "key 'moe_intermediate_size': expected 1 or more, got 0"),
+        (MIXTRAL | {"num_experts": 64}, "keys 'num_local_experts' and 'num_experts': got 8 and 64 for one count"),
         ({key: one for key, one in DEEPSEEK_V3.items() if key != "q_lora_rank"}, "expected the key 'q_lora_rank'"),
         ({key: one for key, one in QWEN_MOE.items() if key != "moe_intermediate_size"}, "'moe_intermediate_size', got"),
     ],
@@ -329,6 +336,8 @@ def test_keys_that_change_no_count_are_let_be():
     }  # fmt: skip
     plain = llama(4096, 32, 32, 8, 14336)
     assert transformer_of(plain | published) == transformer_of(plain)
+    said_twice = {"n_embd": 4096, "n_inner": None, "head_dim": None, "num_experts": 0, "sliding_window": 0}
+    assert transformer_of(plain | said_twice) == transformer_of(plain)
 
 
 def test_biases_and_second_norms_of_falcon_count():
