@@ -54,6 +54,11 @@ AMBIGUOUS = re.compile(r"[kmgt]?flops?")
 # to a prompt of a million tokens through the largest language models
 PLAUSIBLE = {"ops": (1e3, 1e18, "gops or gmacs"), "params": (100.0, 1e14, "mparams")}
 RENAMED = {"top1": "top1_percent", "top5": "top5_percent", "pruning": "pruning_percent"}
+# what a network whose needs differ by phase says in every row
+OF_PHASES = (
+    "phase", "context", "tokens", "active_params", "expert_share", "activations", "activation_memory", "state"
+)  # fmt: skip
+PHASE_ONLY = OF_PHASES[:5]
 # figures in public tables are rounded
 AGREEMENT = 0.02
 
@@ -155,7 +160,8 @@ def totals_table(table: pl.DataFrame | Sheet, *, source: str) -> pl.DataFrame:
 
     Columns: `topology`; `ops` or `macs`, `params`; optional `activations`, `activation_memory`, `input_elements`,
     `output_elements`, `state`, `vector_ops`, `vector_elements`, each also in thousands (``k``), millions (``m``) or
-    billions (``g``) as in `gmacs`; `task`, `pruning_percent`, `precision`, `top1`, `top5`.
+    billions (``g``) as in `gmacs`; `task`, `pruning_percent`, `precision`, `top1`, `top5`. A table that was written of
+    a transformer has a row for each `phase` and `context`, with `tokens`, `active_params`, `expert_share` and `left_out`.
 
     Raises
     ------
@@ -179,14 +185,36 @@ def totals_table(table: pl.DataFrame | Sheet, *, source: str) -> pl.DataFrame:
     others += [_as_written(fault, written) for fault in wrong if fault.row not in rows]
     every = sorted([*faults, *others], key=lambda fault: -1 if fault.row is None else fault.row)
     check_no_faults(every, source=source, header=sheet.header)
-    check_keys(totals, ("topology", "pruning_percent", "precision"), source=source, sheet=sheet)
+    phased = _check_phases(totals, sheet, source)
+    last = ("phase", "context") if phased else ("precision",)
+    check_keys(totals, ("topology", "pruning_percent", *last), source=source, sheet=sheet)
     _check_percent(totals, source)
     implausible = [_as_written(fault, written) for fault in _implausible(totals, sheet.rows)]
     check_no_faults(implausible, source=source, header=sheet.header)
     required = ("topology", "task", "pruning_percent", "ops", "params")
     optional = [name for name in totals.columns if name not in required]
-    kept = [name for name in optional if name in sheet.frame.columns and name != "source"]
+    empty = () if phased else PHASE_ONLY
+    kept = [name for name in optional if name in sheet.frame.columns and name not in ("source", *empty)]
     return totals.select(*required, *kept)
+
+
+def _check_phases(totals: pl.DataFrame, sheet: Sheet, source: str) -> bool:
+    """Check that a table of phases says in every row what a phase needs; return whether it is one."""
+    if not any(name in sheet.frame.columns and totals[name].is_not_null().any() for name in PHASE_ONLY):
+        return False
+    faults = [
+        Fault(row, name, "got nothing; a table of phases and contexts says it in every row; keep other networks apart")
+        for name in OF_PHASES
+        for row, value in zip(sheet.rows, totals[name].to_list(), strict=True)
+        if value is None
+    ]
+    faults += [
+        Fault(row, "precision", f"got {value!r}; totals by phase and by precision do not go together; leave it out")
+        for row, value in zip(sheet.rows, totals["precision"].to_list(), strict=True)
+        if value is not None
+    ]
+    check_no_faults(faults, source=source, header=sheet.header)
+    return True
 
 
 def _implausible(totals: pl.DataFrame, rows: Sequence[int]) -> list[Fault]:

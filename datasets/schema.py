@@ -36,6 +36,7 @@ Kept = Annotated[float, Gt(0), Le(100)]
 Count = Annotated[int, Ge(1), Le(2**63 - 1)]
 Place = Annotated[int, Ge(0), Le(2**63 - 1)]
 Label = Annotated[str, MinLen(1)]
+Phase = Literal["prefill", "decode"]
 Precision = Literal[
     "INT1", "INT2", "INT4", "INT8", "INT16", "FP4", "NVFP4", "MXFP4", "MXFP6", "MXFP8", "FP8", "FP16", "BF16", "TF32",
     "FP32", "FP64", "W2A16", "W4A4", "W4A8", "W4A16", "W8A8", "W8A16",
@@ -370,12 +371,20 @@ class NetworkTotalsRow(OwnAccuracy):
         Elements alive at once.
     vector_ops, vector_elements
         Element-wise operations, and the elements that they read and write.
+    phase, context, tokens, active_params, expert_share, left_out
+        Of a transformer, as `read_network` gives them of its configuration.
     """
 
     topology: Label
     task: Label = "custom"
     pruning_percent: Kept = 100.0
     precision: Precision | None = None
+    phase: Phase | None = None
+    context: Count | None = None
+    tokens: Positive | None = None
+    active_params: Positive | None = None
+    expert_share: Annotated[float, Gt(0), Le(1)] | None = None
+    left_out: str = ""
     ops: Positive
     params: Positive
     activations: NotNegative | None = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import numpy as np
+import polars as pl
 import pytest
 
 import roofcube as rc
@@ -43,6 +44,21 @@ def test_a_configuration_is_read_from_its_file(tmp_path):
     path.write_text("[]")
     with pytest.raises(InvalidDataError, match=r"config\.json: expected an object with model_type, got list"):
         rc.read_network(path, context=1)
+
+
+def test_the_table_of_a_transformer_comes_back_from_a_file(tmp_path):
+    table = rc.read_network(MIXTRAL, name="mixtral", context=[128, 1024])
+    path = tmp_path / "mixtral.csv"
+    table.write_csv(path)
+    again = rc.read_network(path)
+    one, other = (rc.inputs("generate", platforms=[CHIP], topologies=net, batch=BATCH) for net in (table, again))
+    assert one.drop_attrs().equals(other.drop_attrs())
+    plain = table.drop("phase", "context", "tokens", "active_params", "expert_share").head(1)
+    assert "phase" not in rc.read_network(pl.concat([plain, table.clear()], how="diagonal")).columns
+    with pytest.raises(InvalidDataError, match=r"column 'tokens': got nothing; a table of phases and contexts says it"):
+        rc.read_network(table.drop("tokens"))
+    with pytest.raises(InvalidDataError, match=r"column 'precision': got 'FP8'; totals by phase and by precision do"):
+        rc.read_network(table.with_columns(precision=pl.lit("FP8")))
 
 
 def test_arguments_go_with_what_they_are_of():
