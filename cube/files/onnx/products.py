@@ -160,22 +160,28 @@ def _product(
             kind="matmul", runs=stack * rows, in_channels=inner, out_channels=columns, constants=constants,
             read=first.elements + second.elements, written=node.output().elements, activation_bits=first.bits,
         )  # fmt: skip
-    # a stack of constant matrices is a grouped layer: each of its matrices sees its own share of the rows
+    # a stack of constant matrices is a grouped layer: each of its matrices sees its own share of the rows, save those
+    # that all see the same rows, which are more outputs of one matrix
     if second.constant:
-        groups, places, outer, weight, data = max(math.prod(two[:-2]), 1), rows, columns, second, first
+        places, outer, weight, data, stacked, seen = rows, columns, second, first, two[:-2], one[:-2]
     else:
-        groups, places, outer, weight, data = max(math.prod(one[:-2]), 1), columns, rows, first, second
+        places, outer, weight, data, stacked, seen = columns, rows, first, second, one[:-2], two[:-2]
+    matrices = math.prod(stacked)
+    groups = math.prod(a for a, b in _aligned(stacked, seen) if b != 1)
     return Work(
-        kind="fully_connected", runs=stack * places // groups, groups=groups, in_channels=groups * inner,
-        out_channels=groups * outer, weights=(weight,), params=weight.parameters, weight_bits=weight.bits,
+        kind="fully_connected", runs=stack * places // max(matrices, 1), groups=groups, in_channels=groups * inner,
+        out_channels=matrices * outer, weights=(weight,), params=weight.parameters, weight_bits=weight.bits,
         activation_bits=data.bits, constants=constants,
     )  # fmt: skip
 
 
-def _broadcast(one: tuple[int, ...], two: tuple[int, ...]) -> tuple[int, ...]:
+def _aligned(one: tuple[int, ...], two: tuple[int, ...]) -> list[tuple[int, int]]:
     length = max(len(one), len(two))
-    pairs = zip((1,) * (length - len(one)) + one, (1,) * (length - len(two)) + two, strict=True)
-    return tuple(b if a == 1 else a for a, b in pairs)
+    return list(zip((1,) * (length - len(one)) + one, (1,) * (length - len(two)) + two, strict=True))
+
+
+def _broadcast(one: tuple[int, ...], two: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(b if a == 1 else a for a, b in _aligned(one, two))
 
 
 def packed_product(node: Node) -> list[Work]:

@@ -99,6 +99,25 @@ def test_matrix_products(tmp_path, nodes, weights, x, macs, params):
 
 
 @pytest.mark.parametrize(
+    ("x", "w", "read", "written"),
+    [
+        ([1, 6, 8], (3, 8, 5), 6 * 8, 3 * 6 * 5),
+        ([6, 8], (3, 8, 5), 6 * 8, 3 * 6 * 5),
+        ([1, 2, 1, 6, 8], (4, 8, 5), 2 * 6 * 8, 2 * 4 * 6 * 5),
+        ([1, 2, 1, 6, 8], (2, 3, 8, 5), 2 * 6 * 8, 2 * 3 * 6 * 5),
+        ([1, 3, 6, 8], (3, 8, 5), 3 * 6 * 8, 3 * 6 * 5),
+    ],
+)
+def test_a_stack_of_weights_reads_the_rows_that_all_of_it_sees_once(tmp_path, x, w, read, written):
+    path = write(tmp_path, [node("MatMul", ["x", "w"], ["y"])], {"w": zeros(*w)}, x)
+    table = rc.read_network(path, batch=1)
+    assert (table["input_elements"].item(), table["output_elements"].item()) == (read, written)
+    assert table["ops"].item() == 2 * written * 8
+    table.write_csv(tmp_path / "layers.csv")
+    assert rc.read_network(tmp_path / "layers.csv")["input_elements"].item() == read
+
+
+@pytest.mark.parametrize(
     ("equation", "x"), [("bij->bji", [1, 3, 4]), ("bij,bij->bij", [1, 3, 4]), ("bij->bi", [1, 3, 4])]
 )
 def test_an_einsum_that_sums_no_products_is_vector_work(tmp_path, equation, x):
