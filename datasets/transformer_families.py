@@ -50,7 +50,8 @@ class Family:
     positions
         Rows of learned positions beyond the longest context; None for rotary ones.
     sliding
-        Which layers slide where the configuration has a window and no list: a period of flags.
+        Which layers slide where the configuration has a window and no list: a period of flags; empty where the class
+        reads no window.
     chunked
         Tokens see those of their own chunk in place of a window.
     needs
@@ -76,7 +77,7 @@ class Family:
     head_bias: bool = False
     router_bias: bool = False
     positions: int | None = None
-    sliding: tuple[bool, ...] = (True,)
+    sliding: tuple[bool, ...] = ()
     chunked: bool = False
     needs: tuple[str, ...] = ("intermediate_size",)
     mixture: bool = False
@@ -95,6 +96,7 @@ LATENT = (
 )  # fmt: skip
 SHARED = ("n_shared_experts", "first_k_dense_replace")
 ALL = ("qkv", "o", "mlp")
+EVERY = (True,)
 LLAMA = Family()
 DEEPSEEK = Family(needs=LATENT, mixture=True, latent=True)
 FAMILIES = {
@@ -110,7 +112,7 @@ FAMILIES = {
     "olmo2": Family(head_norm="width"),
     "olmo3": Family(head_norm="width", sliding=(True, True, True, False), needs=(INNER, WINDOW)),
     "olmoe": Family(head_norm="width", needs=(INNER, *EXPERTS), mixture=True),
-    "exaone4": Family(head_norm="head", needs=(INNER, PAIRS, WINDOW)),
+    "exaone4": Family(sliding=EVERY, head_norm="head", needs=(INNER, PAIRS, WINDOW)),
     "cohere": Family(tied=True, norms=1, head_norm="width", head_norm_flag="use_qk_norm"),
     "cohere2": Family(tied=True, norms=1, sliding=(True, True, True, False), needs=(INNER, PAIRS, WINDOW)),
     "glm": Family(out_bias=False, needs=(INNER, PAIRS, HEAD)),
@@ -119,9 +121,11 @@ FAMILIES = {
         out_bias=False, head_norm="head", head_norm_flag="use_qk_norm", router_bias=True, mixture=True,
         needs=(INNER, PAIRS, HEAD, *ROUTED, *SHARED),
     ),
-    "dots1": Family(head_norm="head", router_bias=True, needs=(INNER, PAIRS, *ROUTED, *SHARED), mixture=True),
+    "dots1": Family(
+        sliding=EVERY, head_norm="head", router_bias=True, mixture=True, needs=(INNER, PAIRS, *ROUTED, *SHARED)
+    ),
     "granitemoe": Family(needs=(INNER, *EXPERTS), mixture=True),
-    "phimoe": Family(norm_size=2, needs=(INNER, PAIRS, WINDOW, *EXPERTS), mixture=True),
+    "phimoe": Family(sliding=EVERY, norm_size=2, needs=(INNER, PAIRS, WINDOW, *EXPERTS), mixture=True),
     "minimax_m2": Family(
         head_norm="width", head_norm_flag="use_qk_norm", router_bias=True, needs=(INNER, PAIRS, HEAD, *EXPERTS),
         mixture=True, ignored=("use_routing_bias",),
@@ -132,11 +136,11 @@ FAMILIES = {
     ),
     "phi": Family(gated=False, bias=ALL, norms=1, norm_size=2, head_bias=True),
     "gpt_neox": Family(gated=False, bias=ALL, norm_size=2, ignored=("use_parallel_residual",)),
-    "starcoder2": Family(gated=False, tied=True, bias=ALL, norm_size=2, needs=(INNER, PAIRS)),
-    "ministral3": Family(needs=(INNER, PAIRS, HEAD)),
-    "mistral": Family(needs=(INNER, PAIRS, WINDOW)),
-    "mixtral": Family(needs=(INNER, PAIRS, *EXPERTS), mixture=True),
-    "phi3": LLAMA,
+    "starcoder2": Family(sliding=EVERY, gated=False, tied=True, bias=ALL, norm_size=2, needs=(INNER, PAIRS)),
+    "ministral3": Family(sliding=EVERY, needs=(INNER, PAIRS, HEAD)),
+    "mistral": Family(sliding=EVERY, needs=(INNER, PAIRS, WINDOW)),
+    "mixtral": Family(sliding=EVERY, needs=(INNER, PAIRS, *EXPERTS), mixture=True),
+    "phi3": Family(sliding=EVERY),
     "qwen2": Family(bias=("qkv",), sliding=(False,), needs=(INNER, PAIRS)),
     "qwen2_moe": Family(
         bias=("qkv",), sliding=(False,), needs=(INNER, PAIRS, *ROUTED, "shared_expert_intermediate_size"), mixture=True
@@ -257,6 +261,7 @@ def family_of(config: Mapping[str, Any], source: str) -> Family:
     family = FAMILIES[kind]
     config = with_defaults(config, family)
     foreign = [*(() if family.mixture else ALSO["experts"]), *(() if family.latent else ("kv_lora_rank",))]
+    foreign += () if family.sliding or config.get("use_sliding_window") is False else (WINDOW,)
     for key in foreign:
         if config.get(key):
             msg = (

@@ -248,6 +248,22 @@ def test_flags_of_biases_and_norms_are_followed():
     assert vectors(latent) - vectors(DEEPSEEK_V3) == 1536 + 512 + 64 + 7168
 
 
+@pytest.mark.parametrize("kind", ["llama", "olmo2", "granite", "gpt_neox", "gemma", "glm4"])
+def test_a_window_of_a_model_that_has_none_is_refused(kind):
+    plain = of(kind, 4096, 32, 32, 8, 14336, head_dim=128)
+    with pytest.raises(InvalidDataError, match=f"key 'sliding_window': got 128, which no {kind} has; correct model_ty"):
+        transformer_of(plain | {"sliding_window": 128})
+    unused = plain | {"sliding_window": 128, "use_sliding_window": False}
+    for config in (unused, plain | {"sliding_window": None}):
+        assert transformer_of(config).cache(1000) == transformer_of(plain).cache(1000) == 32 * 2 * 8 * 128 * 1000
+
+
+@pytest.mark.parametrize("kind", ["mistral", "phi3", "starcoder2", "ministral3"])
+def test_a_window_of_a_model_that_has_one_bounds_its_cache(kind):
+    config = of(kind, 4096, 32, 32, 8, 14336, head_dim=128, sliding_window=128)
+    assert transformer_of(config).cache(1000) == 32 * 2 * 8 * 128 * 128
+
+
 def test_operations_of_windows_are_sums_over_what_each_token_sees():
     network = transformer_of(GPT_OSS)
     heads = 64 * 64
@@ -284,7 +300,7 @@ def test_a_token_passes_the_experts_that_it_chose():
         ({"num_hidden_layers": 10**9}, "key 'num_hidden_layers': expected a whole number, got .*at most 1,000 are"),
         ({"hidden_size": 10**300}, "key 'hidden_size': expected a whole number, got .*at most"),
         (
-            {"sliding_window": 128, "layer_types": ["full_attention"]},
+            {"model_type": "mistral", "sliding_window": 128, "layer_types": ["full_attention"]},
             "key 'layer_types': expected sliding_attention or",
         ),
         (
