@@ -13,7 +13,7 @@ from roofcube.datasets.forks import check_not_forked
 from roofcube.datasets.forms.faults import FROM_ZERO, MOST, all_in_one
 from roofcube.datasets.forms.fields import MISSING
 from roofcube.datasets.forms.reading import columns_of, model_of
-from roofcube.datasets.quantities import QUANTITIES, number_of, range_fault
+from roofcube.datasets.quantities import QUANTITIES, factor_of, number_of, range_fault, spelling_in
 from roofcube.errors import InvalidDataError, suggestion
 
 if TYPE_CHECKING:
@@ -155,11 +155,12 @@ def _platform_row(entry: Any, where: str, source: str, unknown: set[str]) -> tup
     given, faults = _known_keys(entry, {*offered, *structure, "source", *SOURCES.values()}, where, unknown)
     told = str(given.pop("source", "") or "")
     sources = {column: given.pop(column, None) for column in SOURCES.values()}
-    given |= {
-        column: None
+    absent = {
+        column: given[column]
         for column in COLUMNS
         if isinstance(given.get(column), str) and given[column].strip().casefold() in MISSING
     }
+    given |= dict.fromkeys(absent)
     if BANDWIDTH in given and (given[BANDWIDTH] is None or str(given[BANDWIDTH]).strip().casefold() in UNKNOWN):
         given[BANDWIDTH] = None
     wrong = set()
@@ -181,7 +182,7 @@ def _platform_row(entry: Any, where: str, source: str, unknown: set[str]) -> tup
             faults.append(f"{where}, key {column!r}: expected no true or false, got {value!r}; correct it")
             wrong.add(column)
     labels, misspelt = _resolved_labels(given, where)
-    row, invalid = _validated(labels, given, offered, structure, where, wrong)
+    row, invalid = _validated(labels, given, offered, structure, where, wrong, absent)
     return {**row, "source": source, **sources}, list(dict.fromkeys([*faults, *misspelt, *invalid]))
 
 
@@ -195,8 +196,10 @@ def _known_keys(
         column = NAMES.get(key, key)
         if column not in known and key not in unknown:
             unknown.add(key)
-            near = suggestion(key, sorted(known | set(NAMES))) if len(unknown) <= MOST else ""
-            faults.append(f"{where}, key {key!r}: not known{near}; expected {', '.join(sorted(known))}")
+            united = _with_unit(str(key), value)
+            near = suggestion(key, sorted(known | set(NAMES))) if len(unknown) <= MOST and not united else ""
+            fix = united or f"expected {', '.join(sorted(known))}"
+            faults.append(f"{where}, key {key!r}: not known{near}; {fix}")
         elif column not in known:
             continue
         elif column in given:
@@ -204,6 +207,24 @@ def _known_keys(
         else:
             given[column] = value
     return given, faults
+
+
+def _with_unit(key: str, value: Any) -> str:
+    """Say how a quantity is given whose key holds a unit, such as `power (mW)`; empty where it is none."""
+    plain = key.strip().casefold()
+    name = next((one for one in sorted(QUANTITIES, key=len, reverse=True) if plain.startswith(one)), "")
+    rest = key.strip()[len(name) :].strip(" _,:") if name else ""
+    word = rest.strip("()[] ")
+    if not word:
+        return ""
+    own = QUANTITIES[name].unit
+    # whether gb means bits or bytes is not guessed
+    spelt = word if own.startswith("B") else spelling_in(own, word)
+    unit = spelt if spelt and factor_of(own, spelt) else None
+    if unit is None and rest[0] not in "([":
+        return ""
+    example = f'"{value} {unit}"' if unit is not None else "its unit"
+    return f"a unit stands beside its number: call it {name!r} and write {example}, or a number in {own}"
 
 
 def _checked_number(name: str, value: Any, where: str) -> tuple[Any, str | None]:
@@ -256,7 +277,13 @@ def device_class_of(kind: str) -> tuple[str, str]:
 
 
 def _validated(
-    labels: dict[str, Any], given: dict[str, Any], offered: set[str], structure: set[str], where: str, wrong: set[str]
+    labels: dict[str, Any],
+    given: dict[str, Any],
+    offered: set[str],
+    structure: set[str],
+    where: str,
+    wrong: set[str],
+    absent: Mapping[str, str],
 ) -> tuple[dict[str, Any], list[str]]:
     """Validate an entry by both schemas; return its row, and what is wrong but for columns of which it was told."""
     from pydantic import ValidationError
@@ -273,13 +300,14 @@ def _validated(
             # what a platform executes is its precision where nothing else is said, and its family its name
             derived = {"executed_precision", "family"}.difference(key for key in given if given[key] is not None)
             wrongs = [one for one in error.errors() if one["loc"][0] not in {*wrong, *derived}]
-            faults += [_fault_text(one, where) for one in wrongs]
+            faults += [_fault_text(one, where, absent.get(str(one["loc"][0]), "").strip()) for one in wrongs]
     return row, faults
 
 
-def _fault_text(error: Any, where: str) -> str:
+def _fault_text(error: Any, where: str, absent: str) -> str:
     key = str(error["loc"][0])
-    got = "nothing" if error["type"] == "missing" else repr(error["input"])
+    nothing = f"{absent!r}, which stands for nothing" if absent else "nothing"
+    got = nothing if error["type"] == "missing" else repr(error["input"])
     near = suggestion(error["input"], get_args(schema.Precision)) if error["type"] == "literal_error" else ""
     if key == BANDWIDTH and error["type"] == "missing":
         near = f"; write {UNKNOWN[0]!r} where nobody publishes it"

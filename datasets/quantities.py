@@ -154,10 +154,17 @@ def number_of(name: str, value: Any, *, where: str = "") -> Any:
             msg += "; b may be a bit or a byte, say bit or B"
         raise InvalidDataError(msg)
     digits, exponent = parts[1].replace("_", ""), round(math.log10(factor))
-    if factor == 10.0**exponent and "e" not in digits.lower():
-        # "19.2 GB/s" is 19.2e9 to the last bit
-        return float(f"{digits}e{exponent}")
-    return float(digits) * factor
+    # "19.2 GB/s" is 19.2e9 to the last bit
+    exact = factor == 10.0**exponent and "e" not in digits.lower()
+    number = float(f"{digits}e{exponent}") if exact else float(digits) * factor
+    low = QUANTITIES[name].low
+    if parts[2] is not None and 0 < number < low:
+        msg = (
+            f"{where or f'`{name}`'}: expected at least {low:g} {unit}, got {value!r}; check number and unit: no "
+            "hardware has as little"
+        )
+        raise InvalidDataError(msg)
+    return number
 
 
 def factor_of(unit: str, spelling: str) -> float | None:

@@ -51,6 +51,21 @@ def test_own_platform_joins_the_space(tmp_path):
         ),
         (PLATFORM.replace("1e10", "19.2"), r"got 19.2; if GB/s is meant, write 1.92e\+10, or \"19.2 GB/s\""),
         (PLATFORM.replace("1e10", "nan"), r"got nan; give a number"),
+        (
+            PLATFORM.replace("2e12", '"nan"'),
+            r"key 'peak_compute_op_per_s': got 'nan', which stands for nothing; field re",
+        ),
+        (PLATFORM.replace("1e10", '"1 kB/s"'), r"expected at least 100000 B/s, got '1 kB/s'; check number and unit"),
+        (
+            PLATFORM + '"power (mW)" = 4000\n',
+            r"key 'power \(mW\)': not known; a unit stands .* call it 'power' and write \"4000 mW\", or a number in W",
+        ),
+        (
+            PLATFORM + '"memory_capacity [Gb]" = 4\n',
+            r"call it 'memory_capacity' and write its unit, or a number in B\n",
+        ),
+        (PLATFORM + "power_mw = 4000\n", r"call it 'power' and write \"4000 mW\""),
+        (PLATFORM + "power_peak = 4000\n", r"key 'power_peak': not known; .*expected "),
         (PLATFORM.replace("1e10", "0"), r"got 0.0; give what the data sheet says"),
         (PLATFORM.replace("1e10", "-3e9"), r"got -3000000000.0; give what the data sheet says"),
         (PLATFORM.replace("2e12", "2e25"), r"got 2e\+25; check the unit: no hardware has as much"),
@@ -364,7 +379,9 @@ def test_numbers_are_labels_of_platforms_and_missing_figures_are_none(tmp_path):
     assert table["memory_bandwidth_b_per_s"].to_list() == [936e9, None]
     assert table["memory_capacity_b"].to_list() == [None, 8 * 2**30]
     assert table["listed_power_w"].to_list() == [350.0, None]
-    with pytest.raises(InvalidDataError, match="row 2, key 'peak_compute_op_per_s': got nothing; field required"):
+    with pytest.raises(
+        InvalidDataError, match="row 2, key 'peak_compute_op_per_s': got 'n/a', which stands for nothing; fi"
+    ):
         rc.read_platforms(written(tmp_path, head + "3090,GPU,FP16,n/a,936e9,n/a,350\n", "mine.csv"))
 
 

@@ -85,6 +85,7 @@ def test_numbers_carry_units_and_sources():
             "2,5 TOP/s",
             r"expected a number without commas, got '2,5 TOP/s'; write '2\.5 TOP/s', or leave out what parts",
         ),
+        ("1 kOP/s", r"expected at least 1e\+06 op/s, got '1 kOP/s'; check number and unit: no hardware has as little"),
         ("40 furlongs", "expected a number in op/s or one with its unit, got '40 furlongs'"),
     ],
 )
