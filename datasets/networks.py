@@ -161,7 +161,8 @@ def totals_table(table: pl.DataFrame | Sheet, *, source: str) -> pl.DataFrame:
     Columns: `topology`; `ops` or `macs`, `params`; optional `activations`, `activation_memory`, `input_elements`,
     `output_elements`, `state`, `vector_ops`, `vector_elements`, each also in thousands (``k``), millions (``m``) or
     billions (``g``) as in `gmacs`; `task`, `pruning_percent`, `precision`, `top1`, `top5`. A table that was written of
-    a transformer has a row for each `phase` and `context`, with `tokens`, `active_params`, `expert_share` and `left_out`.
+    a transformer has a row for each `phase` and `context`, with `tokens`, `active_params`, `expert_share` and
+    `left_out`.
 
     Raises
     ------
