@@ -52,6 +52,9 @@ Flags = TypeVar("Flags", xr.DataArray, xr.Variable)
 # text that a file reads as a number
 NUMBER = re.compile(r"[+-]?(?:(?:0|[1-9][0-9]*)(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 NUMERIC = ("pruning", "batch")
+UNIT_OF_HEAD = re.compile(r"\s*(.*\S)\s*(?:[\[({<][^\[\](){}<>]*[\])}>]|,\s*\S+)\s*")
+PREDICTED = ("ops", "predicted_throughput", "predicted_latency")
+ASSUMPTIONS = "assumptions"  # the dim of predictions alone: what was measured holds for each
 FEW_LABELS = 6  # a reason lists the labels of a dim that has no more
 
 
@@ -204,18 +207,28 @@ def _dims_of_users(cube: xr.Dataset | xr.DataArray) -> list[str]:
     return [dim for dim in dims if dim not in DIMS and dim in cube.coords]
 
 
+def _dims_predicted(cube: xr.Dataset | xr.DataArray) -> list[str]:
+    """Return the dims of the user's own along which predictions differ: a row has to say its label of each."""
+    held = [cube[name] for name in PREDICTED if name in getattr(cube, "data_vars", ())]
+    needed = {dim for array in held for dim in array.dims}
+    return [dim for dim in _dims_of_users(cube) if dim in needed and dim != ASSUMPTIONS]
+
+
 def named_as_dims(cube: xr.Dataset | xr.DataArray, table: pl.DataFrame) -> pl.DataFrame:
     """Name columns as the dims of the user's own that they are, whatever the case that a file writes them in.
 
     Raises
     ------
     InvalidDataError
-        If two columns may be one dim.
+        If two columns may be one dim, or a column says a dim in a unit.
     """
     names = {}
     for dim in _dims_of_users(cube):
         heads = [name for name in table.columns if name.strip().casefold() == dim.casefold()]
-        if dim in heads or not heads:
+        if dim in heads:
+            continue
+        if not heads:
+            _check_without_unit(dim, str(cube[dim].attrs.get("units", "")), table.columns)
             continue
         if len(heads) > 1:
             msg = f"columns {' and '.join(map(repr, heads))} may both say the cube's dim {dim!r}; name one {dim!r}"
@@ -224,14 +237,27 @@ def named_as_dims(cube: xr.Dataset | xr.DataArray, table: pl.DataFrame) -> pl.Da
     return table.rename(names)
 
 
+def _check_without_unit(dim: str, unit: str, columns: Iterable[str]) -> None:
+    """Raise where the head of a column is that of a dim with a unit, in which its labels may not be."""
+    for name in columns:
+        head = UNIT_OF_HEAD.fullmatch(name)
+        if head and head[1].casefold() == dim.casefold():
+            msg = (
+                f"column {name!r} may say the cube's dim {dim!r}; name it {dim!r}, with its labels as the cube has them"
+                f"{f' (in {unit})' if unit else ''}"
+            )
+            raise InvalidDataError(msg)
+
+
 def locate(cube: xr.Dataset | xr.DataArray, table: pl.DataFrame, *, dims: Sequence[str] | None = None) -> RowLocations:
     """Find each row's cell by label; aliases and numbers as text are understood.
 
     A dim that the cube holds as a scalar coordinate restricts the rows to that label. Where no dims are named, they are
-    those of measurements and the user's own.
+    those of measurements, and the user's own that the table has a column for or along which predictions differ.
     """
     table = named_as_dims(cube, table)
-    dims = (*DIMS, *own_dims(cube, table)) if dims is None else dims
+    if dims is None:
+        dims = tuple(dict.fromkeys([*DIMS, *own_dims(cube, table), *_dims_predicted(cube)]))
     indices: dict[str, np.ndarray[Any, Any]] = {}
     reasons = [""] * table.height
     together: dict[str, list[str]] = {}

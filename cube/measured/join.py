@@ -98,7 +98,7 @@ def join(cube: xr.Dataset, measurements: Any) -> xr.Dataset:
         deviation of the rows of a cell, in the unit of the variable, NaN where a single row has a value. Columns that
         the schema does not know come along under their names: the mean of numbers, texts side by side. A column named
         as a dim of the cube's own (`context`, …), in whatever case, tells rows apart, and is a dim of what was
-        measured.
+        measured; rows that do not say it have no cell where predictions differ along it.
         Dense over the measured dims of this cube only. Rows without a cell are in `unmatched`, and so are those in a
         mode that their platform does not have, as ``default`` where a file says none; where that are all of them, a
         warning says so, and one where measurements that the cube had are gone.

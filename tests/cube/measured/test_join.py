@@ -487,6 +487,33 @@ def test_columns_named_as_own_dims_tell_rows_apart():
     assert absent["reason"].to_list() == ["context 64 is not in the cube, which has 128, 1024"]
 
 
+@pytest.mark.parametrize("left_out", ["phase", "context"])
+def test_rows_that_do_not_say_an_own_dim_of_the_predictions_have_no_cell(left_out):
+    cube, rows = serving_cube(), pl.DataFrame(serving_rows()).drop(left_out)
+    reason = rc.unmatched(cube, rows)["reason"][0]
+    assert reason.startswith(f"column {left_out!r} is missing and the cube has 2 labels along {left_out}")
+    with pytest.warns(UserWarning, match=f"none of the 2 rows has a cell .* column {left_out!r} is missing"):
+        assert int(rc.join(cube, rows).n_rows.sum()) == 0
+    assert rc.unmatched(cube.isel({left_out: [0]}), rows).is_empty()
+
+
+def test_measurements_hold_for_all_assumptions():
+    cube = rc.predict(rc.inputs("mnist", platforms="TX2"), assumptions=[rc.PUBLISHED, rc.BOUND])
+    rows = ROWS.filter((pl.col("task") == "mnist") & (pl.col("platform") == "TX2"))
+    assert int(rc.join(cube, rows).n_rows.sum()) == rows.height
+
+
+@pytest.mark.parametrize("head", ["clock (MHz)", "Clock [MHz]", "clock, MHz"])
+def test_a_head_of_an_own_dim_with_a_unit_is_refused_by_name(head):
+    cube = rc.predict(rc.inputs("mnist", platforms="TX2")).expand_dims(clock=[700.0, 800.0])
+    cube.clock.attrs["units"] = "MHz"
+    rows = ROWS.filter((pl.col("task") == "mnist") & (pl.col("platform") == "TX2")).with_columns(
+        pl.lit(700).alias(head)
+    )
+    with pytest.raises(InvalidDataError, match=r"may say the cube's dim 'clock'; name it 'clock', .* \(in MHz\)"):
+        rc.join(cube, rows)
+
+
 @pytest.mark.parametrize("layout", ["product", "offered"])
 def test_a_label_of_the_users_that_is_another_spelling_of_an_embedded_one_has_its_own_rows(layout):
     own = rc.read_network({"topology": ["x"], "gmacs": [4.1], "mparams": [25.6]}, task="imagenet", name="resnet50")
