@@ -82,6 +82,7 @@ def merge(*cubes: xr.Dataset) -> xr.Dataset:
     """
     _check_cubes(cubes)
     _check_scalars(cubes)
+    _check_assumptions(cubes)
     cubes = _with_labs(cubes)
     cubes = tuple(_equally_deep([_with_dims(cube, cubes) for cube in cubes]))
     indexes = _united(cubes)
@@ -149,6 +150,23 @@ def _check_scalars(cubes: Sequence[xr.Dataset]) -> None:
                 f"make a dim of it, expand_dims({str(name)!r})"
             )
             raise InvalidDataError(msg)
+
+
+def _check_assumptions(cubes: Sequence[xr.Dataset]) -> None:
+    """Raise where cubes were predicted with different assumptions, of which the result could not tell whose is whose."""
+    labels = dict.fromkeys(
+        str(cube.attrs["assumptions"])
+        for cube in cubes
+        if "assumptions" in cube.attrs
+        and "assumptions" not in cube.coords
+        and any(str(name).startswith("predicted_") for name in cube.data_vars)
+    )
+    if len(labels) > 1:
+        msg = (
+            f"`merge`: the cubes were predicted with the assumptions {' and '.join(map(repr, labels))}; predict them "
+            "alike"
+        )
+        raise InvalidDataError(msg)
 
 
 def _with_labs(cubes: Sequence[xr.Dataset]) -> tuple[xr.Dataset, ...]:

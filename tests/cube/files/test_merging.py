@@ -45,6 +45,17 @@ def test_where_no_cube_has_a_value_it_is_told_in_the_same_type(cube):
     assert (found["at"].values.tolist(), found["b"].values.tolist()) == ([3, -1], ["", "x"])
 
 
+def test_predictions_of_different_assumptions_are_not_mixed():
+    one, other = (rc.inputs("mnist", platforms=name, batch=1) for name in ("TX2", "NCS2"))
+    bound, published = rc.predict(one, assumptions=rc.BOUND), rc.predict(other)
+    message = "`merge`: the cubes were predicted with the assumptions 'bound' and 'published'; predict them alike"
+    with pytest.raises(InvalidDataError, match=message):
+        rc.merge(bound, published)
+    assert rc.merge(bound, other).attrs["assumptions"] == "bound"
+    both = rc.merge(*(rc.predict(part, assumptions=[rc.BOUND, rc.PUBLISHED]) for part in (one, other)))
+    assert both.sizes["assumptions"] == 2
+
+
 def test_scalar_labels_are_dims_of_one_label(cube):
     first, *others = cube.platform.values
     both = rc.merge(cube.sel(platform=[first]), *(cube.sel(platform=name) for name in others))
