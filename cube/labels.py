@@ -14,6 +14,7 @@ from xarray.indexes import PandasIndex  # `xr.indexes` is there from 2025 on
 from roofcube.datasets import canonical
 from roofcube.errors import InvalidDataError
 from roofcube.vocabulary import CONFIGURATION, DESCRIBING, DIMS, OFFER
+from roofcube.wording import moment_text, plain_values
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
@@ -198,7 +199,7 @@ def own_labels(cube: xr.Dataset | xr.DataArray) -> dict[str, Any]:
     >>> own_labels(xr.Dataset(coords={"batch": 8, "context": 128, "phase": ["prefill", "decode"]}))
     {'context': 128}
     """
-    return {dim: cube[dim].item() for dim in _dims_of_users(cube) if not cube[dim].ndim}
+    return {dim: plain_values(cube[dim].values)[0] for dim in _dims_of_users(cube) if not cube[dim].ndim}
 
 
 def _dims_of_users(cube: xr.Dataset | xr.DataArray) -> list[str]:
@@ -265,7 +266,8 @@ def locate(cube: xr.Dataset | xr.DataArray, table: pl.DataFrame, *, dims: Sequen
         if dim not in cube.coords or dim == OFFER:
             continue
         column = column_of(dim)
-        labels = np.atleast_1d(cube[dim].values).tolist()
+        moments = np.atleast_1d(cube[dim].values) if cube[dim].dtype.kind in "mM" else None
+        labels = np.atleast_1d(cube[dim].values).tolist() if moments is None else [*map(moment_text, moments)]
         few = ", ".join(map(str, dict.fromkeys(labels))) if len(labels) <= FEW_LABELS else ""
         if column not in table.columns:
             if len(set(labels)) != 1:
@@ -281,16 +283,20 @@ def locate(cube: xr.Dataset | xr.DataArray, table: pl.DataFrame, *, dims: Sequen
         own = {label: place for place, label in enumerate(labels) if isinstance(label, str)}
         values = table[column].to_list()
         kinds = {type(label) for label in known}
-        places = {
-            value: own.get(value, known.get(_key(dim, value, kinds=kinds), -1)) for value in dict.fromkeys(values)
-        }
-        spelt = _spellings_of_numbers(own, places) if kinds == {str} else {}
+        if moments is None:
+            places = {
+                value: own.get(value, known.get(_key(dim, value, kinds=kinds), -1)) for value in dict.fromkeys(values)
+            }
+        else:
+            places = {value: _place_of_moment(dim, value, moments) for value in dict.fromkeys(values)}
+        spelt = _spellings_of_numbers(own, places) if kinds == {str} and moments is None else {}
         places |= {value: own[texts[0]] if len(texts) == 1 else -1 for value, texts in spelt.items()}
         found = np.array([places[value] for value in values], dtype=np.intp)
         for row in np.flatnonzero(found < 0).tolist():
             several = " or ".join(map(repr, spelt.get(values[row], ())))
             why = f" may be {several}: take labels that are no numbers, 'v{values[row]}'" if several else absent
-            reasons[row] = reasons[row] or f"{dim} {values[row]!r}{why}"
+            given = values[row] if moments is None or values[row] is None else str(values[row])
+            reasons[row] = reasons[row] or f"{dim} {given!r}{why}"
         if dim in cube.dims:
             indices[dim] = found
         elif cube[dim].ndim == 1:
@@ -298,6 +304,17 @@ def locate(cube: xr.Dataset | xr.DataArray, table: pl.DataFrame, *, dims: Sequen
     for shared, parts in together.items():
         indices = {shared: _located_together(cube, table, parts, reasons), **indices}
     return RowLocations(tuple(indices), indices, reasons)
+
+
+def _place_of_moment(dim: str, value: Any, moments: np.ndarray[Any, Any]) -> int:
+    """Find a time or duration, as Python's, NumPy's or text, among labels as limits find it; -1 where it is none."""
+    from roofcube.sweep.moments import among  # here, not on top: sweeps are made of labels
+
+    try:
+        found = np.flatnonzero(among(dim, moments, [value]))
+    except InvalidDataError:
+        return -1
+    return int(found[0]) if found.size else -1
 
 
 def alike(labels: Iterable[Any], dim: str) -> dict[str, list[str]]:

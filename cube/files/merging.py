@@ -155,7 +155,7 @@ def _check_scalars(cubes: Sequence[xr.Dataset]) -> None:
 
 
 def _check_assumptions(cubes: Sequence[xr.Dataset]) -> None:
-    """Raise where cubes were predicted with different assumptions, of which the result could not tell whose is whose."""
+    """Raise where cubes were predicted with different assumptions: the result could not tell whose is whose."""
     labels = dict.fromkeys(
         str(cube.attrs["assumptions"])
         for cube in cubes

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from datetime import date, datetime
 
 import numpy as np
 import polars as pl
@@ -501,6 +502,19 @@ def test_measurements_hold_for_all_assumptions():
     cube = rc.predict(rc.inputs("mnist", platforms="TX2"), assumptions=[rc.PUBLISHED, rc.BOUND])
     rows = ROWS.filter((pl.col("task") == "mnist") & (pl.col("platform") == "TX2"))
     assert int(rc.join(cube, rows).n_rows.sum()) == rows.height
+
+
+@pytest.mark.parametrize("read", [date.fromisoformat, datetime.fromisoformat, str])
+def test_rows_find_the_dates_of_a_cube(read):
+    cube = rc.predict(rc.inputs("mnist", platforms="TX2"))
+    cube = cube.expand_dims(day=np.array(["2024-01-01", "2024-02-01"], "M8[ns]"))
+    rows = ROWS.filter((pl.col("task") == "mnist") & (pl.col("platform") == "TX2"))[[0, 0, 0]]
+    days = pl.DataFrame({"day": [read(day) for day in ("2024-02-01", "2024-01-01", "2024-03-01")]})
+    rows = pl.concat([rows, days], how="horizontal")
+    assert rc.join(cube, rows).n_rows.sum(["mode", "pruning", "precision", "batch"]).values.tolist() == [[[1, 1]]]
+    reason = rc.unmatched(cube, rows)["reason"].item()
+    assert reason.startswith("day '2024-03-01")
+    assert reason.endswith("' is not in the cube, which has 2024-01-01, 2024-02-01")
 
 
 @pytest.mark.parametrize("head", ["clock (MHz)", "Clock [MHz]", "clock, MHz"])
