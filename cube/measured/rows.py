@@ -37,16 +37,17 @@ def measurement_rows(measurements: Any, *, what: str = "measurements") -> pl.Dat
     Raises
     ------
     InvalidDataError
-        If it is no table, or a value is not of the type of its column, naming row (from 0) and column.
+        If it is no table, the head of a column is a slip of a known one or has another unit, or a value is not of the
+        type of its column, naming row (from 0) and column.
     """
-    if isinstance(measurements, str | Path):
-        from roofcube.files.measurements import read_measurements
+    from roofcube.files.measurements import read_measurements, slips
 
+    if isinstance(measurements, str | Path):
         return read_measurements(measurements)
     table = as_table(measurements, what=what)
     types = datasets.load_measurements().schema
     hints = hints_of(schema.Measurement)
-    faults = []
+    faults = slips(table)
     for name in table.columns:
         if name not in hints or (table.schema[name] == types.get(name) and not _holds_nan(table[name])):
             continue
