@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from roofcube.files.foreign_columns import Foreign
 
-__all__ = ["NumberedRows", "read_measurements", "read_numbered", "slips"]
+__all__ = ["FIGURES", "NumberedRows", "read_measurements", "read_numbered", "slips"]
 
 # columns that say what was measured; at least one of them is needed
 FIGURES = [name for name in columns_of(schema.Measurement) if name.endswith(("_s", "_per_s", "_percent", "_w"))]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import reduce
+from operator import or_
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +26,7 @@ __all__ = [
     "averaged_repeats",
     "measurement_rows",
     "other_columns",
+    "without_figure",
 ]
 
 THROUGHPUT, LATENCY = "throughput_compute_per_s", "latency_compute_s"
@@ -88,6 +91,14 @@ def other_columns(table: pl.DataFrame) -> list[str]:
     """Name the columns that the schema of measurements does not know."""
     known = hints_of(schema.Measurement)
     return [name for name in table.columns if name not in known]
+
+
+def without_figure(table: pl.DataFrame) -> pl.Series:
+    """Return which rows of a table of measurements say nothing that was measured."""
+    from roofcube.files.measurements import FIGURES
+
+    figures = [table[name].is_not_null() for name in FIGURES if name in table.columns]
+    return ~reduce(or_, figures, pl.repeat(value=False, n=table.height, eager=True))
 
 
 def _holds_nan(column: pl.Series) -> bool:

@@ -11,6 +11,7 @@ import xarray as xr
 
 import roofcube as rc
 from roofcube.errors import InvalidDataError, MemoryLimitError, UnknownLabelError
+from roofcube.files.measurements import FIGURES
 from roofcube.labels import labelled, locate, rows_of
 from roofcube.measured.join import holds
 from roofcube.vocabulary import QUALITY
@@ -454,6 +455,20 @@ def test_rows_of_which_none_has_a_cell_are_told():
         joined = rc.join(cube, rows)
     assert int(joined.n_rows.sum()) == 0
     assert rc.unmatched(cube, rows).height == rows.height
+
+
+def test_a_row_without_any_figure_is_not_measured():
+    cube = rc.predict(rc.inputs("mnist", platforms="TX2"))
+    rows = ROWS.filter((pl.col("task") == "mnist") & (pl.col("platform") == "TX2"))[:2]
+    empty = rows.with_columns(pl.lit(None, pl.Float64).alias(name) for name in FIGURES)
+    half = pl.concat([rows[:1], empty[1:]])
+    assert int(rc.join(cube, half).n_rows.sum()) == 1
+    assert rc.unmatched(cube, half)["reason"].to_list() == ["there is no figure"]
+    with pytest.warns(UserWarning, match="none of the 2 rows has a cell .* because there is no figure"):
+        assert int(rc.join(cube, empty.drop(FIGURES)).n_rows.sum()) == 0
+    assert (
+        rc.check(empty).filter(pl.col("rule") == "missing_value")["finding"].to_list() == ["no figure was measured"] * 2
+    )
 
 
 def serving_rows(**more):
