@@ -14,6 +14,7 @@ from xarray.indexes import PandasIndex  # `xr.indexes` is there from 2025 on
 from roofcube.datasets import canonical
 from roofcube.errors import InvalidDataError
 from roofcube.vocabulary import CONFIGURATION, DESCRIBING, DIMS, OFFER
+from roofcube.wording import moment_text, plain_values
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
@@ -52,6 +53,9 @@ Flags = TypeVar("Flags", xr.DataArray, xr.Variable)
 # text that a file reads as a number
 NUMBER = re.compile(r"[+-]?(?:(?:0|[1-9][0-9]*)(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 NUMERIC = ("pruning", "batch")
+UNIT_OF_HEAD = re.compile(r"\s*(.*\S)\s*(?:[\[({<][^\[\](){}<>]*[\])}>]|,\s*\S+)\s*")
+PREDICTED = ("ops", "predicted_throughput", "predicted_latency")
+ASSUMPTIONS = "assumptions"  # the dim of predictions alone: what was measured holds for each
 FEW_LABELS = 6  # a reason lists the labels of a dim that has no more
 
 
@@ -195,7 +199,7 @@ def own_labels(cube: xr.Dataset | xr.DataArray) -> dict[str, Any]:
     >>> own_labels(xr.Dataset(coords={"batch": 8, "context": 128, "phase": ["prefill", "decode"]}))
     {'context': 128}
     """
-    return {dim: cube[dim].item() for dim in _dims_of_users(cube) if not cube[dim].ndim}
+    return {dim: plain_values(cube[dim].values)[0] for dim in _dims_of_users(cube) if not cube[dim].ndim}
 
 
 def _dims_of_users(cube: xr.Dataset | xr.DataArray) -> list[str]:
@@ -204,18 +208,28 @@ def _dims_of_users(cube: xr.Dataset | xr.DataArray) -> list[str]:
     return [dim for dim in dims if dim not in DIMS and dim in cube.coords]
 
 
+def _dims_predicted(cube: xr.Dataset | xr.DataArray) -> list[str]:
+    """Return the dims of the user's own along which predictions differ: a row has to say its label of each."""
+    held = [cube[name] for name in PREDICTED if name in getattr(cube, "data_vars", ())]
+    needed = {dim for array in held for dim in array.dims}
+    return [dim for dim in _dims_of_users(cube) if dim in needed and dim != ASSUMPTIONS]
+
+
 def named_as_dims(cube: xr.Dataset | xr.DataArray, table: pl.DataFrame) -> pl.DataFrame:
     """Name columns as the dims of the user's own that they are, whatever the case that a file writes them in.
 
     Raises
     ------
     InvalidDataError
-        If two columns may be one dim.
+        If two columns may be one dim, or a column says a dim in a unit.
     """
     names = {}
     for dim in _dims_of_users(cube):
         heads = [name for name in table.columns if name.strip().casefold() == dim.casefold()]
-        if dim in heads or not heads:
+        if dim in heads:
+            continue
+        if not heads:
+            _check_without_unit(dim, str(cube[dim].attrs.get("units", "")), table.columns)
             continue
         if len(heads) > 1:
             msg = f"columns {' and '.join(map(repr, heads))} may both say the cube's dim {dim!r}; name one {dim!r}"
@@ -224,14 +238,27 @@ def named_as_dims(cube: xr.Dataset | xr.DataArray, table: pl.DataFrame) -> pl.Da
     return table.rename(names)
 
 
+def _check_without_unit(dim: str, unit: str, columns: Iterable[str]) -> None:
+    """Raise where the head of a column is that of a dim with a unit, in which its labels may not be."""
+    for name in columns:
+        head = UNIT_OF_HEAD.fullmatch(name)
+        if head and head[1].casefold() == dim.casefold():
+            msg = (
+                f"column {name!r} may say the cube's dim {dim!r}; name it {dim!r}, with its labels as the cube has them"
+                f"{f' (in {unit})' if unit else ''}"
+            )
+            raise InvalidDataError(msg)
+
+
 def locate(cube: xr.Dataset | xr.DataArray, table: pl.DataFrame, *, dims: Sequence[str] | None = None) -> RowLocations:
     """Find each row's cell by label; aliases and numbers as text are understood.
 
     A dim that the cube holds as a scalar coordinate restricts the rows to that label. Where no dims are named, they are
-    those of measurements and the user's own.
+    those of measurements, and the user's own that the table has a column for or along which predictions differ.
     """
     table = named_as_dims(cube, table)
-    dims = (*DIMS, *own_dims(cube, table)) if dims is None else dims
+    if dims is None:
+        dims = tuple(dict.fromkeys([*DIMS, *own_dims(cube, table), *_dims_predicted(cube)]))
     indices: dict[str, np.ndarray[Any, Any]] = {}
     reasons = [""] * table.height
     together: dict[str, list[str]] = {}
@@ -239,7 +266,8 @@ def locate(cube: xr.Dataset | xr.DataArray, table: pl.DataFrame, *, dims: Sequen
         if dim not in cube.coords or dim == OFFER:
             continue
         column = column_of(dim)
-        labels = np.atleast_1d(cube[dim].values).tolist()
+        moments = np.atleast_1d(cube[dim].values) if cube[dim].dtype.kind in "mM" else None
+        labels = np.atleast_1d(cube[dim].values).tolist() if moments is None else [*map(moment_text, moments)]
         few = ", ".join(map(str, dict.fromkeys(labels))) if len(labels) <= FEW_LABELS else ""
         if column not in table.columns:
             if len(set(labels)) != 1:
@@ -255,16 +283,20 @@ def locate(cube: xr.Dataset | xr.DataArray, table: pl.DataFrame, *, dims: Sequen
         own = {label: place for place, label in enumerate(labels) if isinstance(label, str)}
         values = table[column].to_list()
         kinds = {type(label) for label in known}
-        places = {
-            value: own.get(value, known.get(_key(dim, value, kinds=kinds), -1)) for value in dict.fromkeys(values)
-        }
-        spelt = _spellings_of_numbers(own, places) if kinds == {str} else {}
+        if moments is None:
+            places = {
+                value: own.get(value, known.get(_key(dim, value, kinds=kinds), -1)) for value in dict.fromkeys(values)
+            }
+        else:
+            places = {value: _place_of_moment(dim, value, moments) for value in dict.fromkeys(values)}
+        spelt = _spellings_of_numbers(own, places) if kinds == {str} and moments is None else {}
         places |= {value: own[texts[0]] if len(texts) == 1 else -1 for value, texts in spelt.items()}
         found = np.array([places[value] for value in values], dtype=np.intp)
         for row in np.flatnonzero(found < 0).tolist():
             several = " or ".join(map(repr, spelt.get(values[row], ())))
             why = f" may be {several}: take labels that are no numbers, 'v{values[row]}'" if several else absent
-            reasons[row] = reasons[row] or f"{dim} {values[row]!r}{why}"
+            given = values[row] if moments is None or values[row] is None else str(values[row])
+            reasons[row] = reasons[row] or f"{dim} {given!r}{why}"
         if dim in cube.dims:
             indices[dim] = found
         elif cube[dim].ndim == 1:
@@ -272,6 +304,17 @@ def locate(cube: xr.Dataset | xr.DataArray, table: pl.DataFrame, *, dims: Sequen
     for shared, parts in together.items():
         indices = {shared: _located_together(cube, table, parts, reasons), **indices}
     return RowLocations(tuple(indices), indices, reasons)
+
+
+def _place_of_moment(dim: str, value: Any, moments: np.ndarray[Any, Any]) -> int:
+    """Find a time or duration, as Python's, NumPy's or text, among labels as limits find it; -1 where it is none."""
+    from roofcube.sweep.moments import among  # here, not on top: sweeps are made of labels
+
+    try:
+        found = np.flatnonzero(among(dim, moments, [value]))
+    except InvalidDataError:
+        return -1
+    return int(found[0]) if found.size else -1
 
 
 def alike(labels: Iterable[Any], dim: str) -> dict[str, list[str]]:

@@ -10,7 +10,7 @@ import click
 from roofcube.cli.commands import main
 from roofcube.cli.foreign import numbered_rows, reading_options
 from roofcube.cli.outputs import EXISTING, OUTPUT, OUTPUT_FILE, write_csv
-from roofcube.cli.own import network_options, predicted_cube
+from roofcube.cli.own import ASSUMPTIONS, network_options, predicted_cube
 from roofcube.cli.printing import (
     as_json_option,
     changes_of,
@@ -133,6 +133,11 @@ def _answer_columns(spec: SweepSpec) -> list[str]:
 @click.option("--platforms", type=EXISTING, multiple=True, help="TOML with platforms of your own; may be repeated.")
 @click.option("--networks", type=EXISTING, multiple=True, help="ONNX, CSV or config.json of your own; may be repeated.")
 @network_options
+@click.option(
+    "--assumptions",
+    type=click.Choice(ASSUMPTIONS),
+    help="Of the predictions [default: serving where a network is a config.json, else published].",
+)
 @click.option("--unmatched", type=OUTPUT_FILE, help="Write rows without a cell to this CSV.")
 @reading_options
 @as_json_option
@@ -145,6 +150,7 @@ def join_command(
     context: tuple[int, ...],
     phase: tuple[str, ...],
     sizes: tuple[str, ...],
+    assumptions: str | None,
     unmatched: Path | None,
     as_json: bool,
     **reading: Any,
@@ -159,7 +165,7 @@ def join_command(
 
     measurements = numbered_rows(rows, **reading).table
     said = {"context": context, "phase": phase, "sizes": sizes}
-    cube = predicted_cube(task, platforms, networks, rows=measurements, **said)
+    cube = predicted_cube(task, platforms, networks, rows=measurements, assumptions=assumptions, **said)
     joined, left = roofcube.join(cube, measurements), roofcube.unmatched(cube, measurements)
     written = roofcube.save(joined, output)
     if unmatched is not None:
@@ -172,12 +178,14 @@ def join_command(
     }
     if as_json:
         record = {"file": written, "rows": measurements.height, "joined": found, "unmatched": reasons.to_dicts()}
-        say(to_json(record | {"judged": judged}))
+        say(to_json(record | {"judged": judged, "assumptions": cube.attrs.get("assumptions")}))
         return
     rows_found = f"{measurements.height} rows found their" if measurements.height != 1 else "1 row found its"
     say(f"{written}: {found} of {rows_found} cell")
     if any(judged.values()):
         told = " and ".join(f"{counted(number, 'row')} {grade}" for grade, number in judged.items() if number)
         say(f"the physics gate finds {told}; roofcube check says why")
+    if "assumptions" in cube.attrs:
+        say(f"predicted with the assumptions {cube.attrs['assumptions']}")
     if left.height:
         say(table_text(reasons))

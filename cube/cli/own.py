@@ -16,9 +16,10 @@ if TYPE_CHECKING:
     import polars as pl
     import xarray as xr
 
-__all__ = ["cube_of", "is_cube", "network_options", "own_networks", "predicted_cube"]
+__all__ = ["ASSUMPTIONS", "cube_of", "is_cube", "network_options", "own_networks", "predicted_cube"]
 
 UNSAID = "custom"  # the task of a network whose file names none
+ASSUMPTIONS = ("published", "bound", "serving")
 CUBES = (".nc", ".zarr")
 CONFIG, ONNX, TABLE = ".json", ".onnx", "table"
 KINDS = {CONFIG: "a config.json", ONNX: "an ONNX file", TABLE: "a table"}
@@ -130,17 +131,23 @@ def _size_said(name: str, said: str) -> int | tuple[int, ...]:
 
 
 def predicted_cube(
-    task: str, platforms: Sequence[Path], networks: Sequence[Path], *, rows: pl.DataFrame, **said: Any
+    task: str,
+    platforms: Sequence[Path],
+    networks: Sequence[Path],
+    *,
+    rows: pl.DataFrame,
+    assumptions: str | None = None,
+    **said: Any,
 ) -> xr.Dataset:
     """Load a cube, or predict a task with own platforms and networks beside the usual ones, and what rows name more.
 
-    Platforms that rows name and another collection knows, and their batches, are there too; `said` is for
-    `own_networks`.
+    Platforms that rows name and another collection knows, and their batches, are there too. The assumptions are, where
+    none are named, those of serving if a network has phases; `said` is for `own_networks`.
 
     Raises
     ------
     InvalidDataError
-        If own platforms or networks are given beside a cube, which has its own.
+        If own platforms or networks, or assumptions, are given beside a cube, which has its own.
     """
     import roofcube
     from roofcube.datasets.embedded import collection_of
@@ -150,6 +157,9 @@ def predicted_cube(
         if platforms or networks:
             msg = f"`{task}`: a cube has its own platforms and networks; leave out --platforms and --networks"
             raise InvalidDataError(msg)
+        if assumptions:
+            msg = f"`{task}`: a cube was predicted with its own assumptions; leave out --assumptions"
+            raise InvalidDataError(msg)
         own_networks([], **said)
         return roofcube.load(task)
     options: dict[str, Any] = {}
@@ -157,8 +167,8 @@ def predicted_cube(
     known = roofcube.datasets.load_platforms(collection=collection)["platform"].unique(maintain_order=True).to_list()
     hardware = [roofcube.read_platforms(path) for path in platforms]
     mine = {label for table in hardware for label in table["platform"].to_list()}
-    named = rows["platform"].unique(maintain_order=True).to_list()
-    beside = [label for label in collections_of("platform", named, first=collection) if label not in {*known, *mine}]
+    measured = rows["platform"].unique(maintain_order=True).to_list()
+    beside = [label for label in collections_of("platform", measured, first=collection) if label not in {*known, *mine}]
     if hardware or beside:
         options["platforms"] = [*known, *beside, *hardware]
     own = own_networks(networks, **said, task=task)
@@ -171,4 +181,5 @@ def predicted_cube(
     batches = rows["batch"].unique().to_list()
     if not set(batches) <= set(usual):
         inputs = roofcube.inputs(task, **options, batch=sorted({*usual, *batches}))
-    return roofcube.predict(inputs)
+    named = assumptions or ("serving" if any("phase" in table.columns for table in own) else "published")
+    return roofcube.predict(inputs, assumptions=getattr(roofcube, named.upper()))

@@ -12,7 +12,7 @@ from roofcube import datasets
 from roofcube.datasets import canonical, schema
 from roofcube.datasets.forms.faults import Fault, check_no_faults
 from roofcube.datasets.forms.fields import inferred
-from roofcube.datasets.forms.reading import columns_of, decimal_in, header_faults, typed_columns
+from roofcube.datasets.forms.reading import Sheet, columns_of, decimal_in, header_faults, typed_columns
 from roofcube.datasets.forms.table_forms import as_sheet
 from roofcube.datasets.quantities import factor_of
 from roofcube.datasets.tables import collections_of
@@ -23,10 +23,9 @@ from roofcube.files.head_units import unit_behind
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from roofcube.datasets.forms.reading import Sheet
     from roofcube.files.foreign_columns import Foreign
 
-__all__ = ["NumberedRows", "read_measurements", "read_numbered"]
+__all__ = ["FIGURES", "NumberedRows", "read_measurements", "read_numbered", "slips"]
 
 # columns that say what was measured; at least one of them is needed
 FIGURES = [name for name in columns_of(schema.Measurement) if name.endswith(("_s", "_per_s", "_percent", "_w"))]
@@ -161,6 +160,18 @@ def read_numbered(
         table = table.with_columns(_named_platforms(table))
         table = table.with_columns(batch_kind=_batch_kinds(table["platform"]))
     return NumberedRows(_with_rows_named(table, sheet, Path(source).name if is_file else ""), sheet.rows)
+
+
+def slips(table: pl.DataFrame) -> list[Fault]:
+    """Find heads of a table in memory that are slips of columns it lacks, as `read_measurements` does, or need it."""
+    known = columns_of(schema.Measurement)
+    foreign = mapped_columns(Sheet.of(table), ColumnMap.of(None, None, None))
+    others = [name for name in table.columns if name not in foreign.names.values()]
+    faults = [*foreign.faults, *header_faults(others, schema.Measurement, extra=True, filled=known)]
+    return faults + [
+        Fault(None, name, f"column {name!r} may say {column!r}; read the table with `read_measurements`")
+        for column, name in foreign.names.items()
+    ]
 
 
 def _with_defaults(frame: pl.DataFrame) -> pl.DataFrame:

@@ -82,6 +82,7 @@ def merge(*cubes: xr.Dataset) -> xr.Dataset:
     """
     _check_cubes(cubes)
     _check_scalars(cubes)
+    _check_assumptions(cubes)
     cubes = _with_labs(cubes)
     cubes = tuple(_equally_deep([_with_dims(cube, cubes) for cube in cubes]))
     indexes = _united(cubes)
@@ -89,6 +90,8 @@ def merge(*cubes: xr.Dataset) -> xr.Dataset:
     holders = {name: [cube for cube in cubes if name in cube.variables] for name in names}
     for name in names:
         _check_alike(name, holders[name])
+    for dim in indexes:
+        _check_labels_alike(dim, cubes)
     groups = label_groups(cubes, indexes)
     measured = [name for name in names if any(_is_measured(name, cube.variables[name]) for cube in holders[name])]
     frames = {name: frame_of(name, cubes, indexes, groups, lab=name in measured) for name in names}
@@ -149,6 +152,23 @@ def _check_scalars(cubes: Sequence[xr.Dataset]) -> None:
                 f"make a dim of it, expand_dims({str(name)!r})"
             )
             raise InvalidDataError(msg)
+
+
+def _check_assumptions(cubes: Sequence[xr.Dataset]) -> None:
+    """Raise where cubes were predicted with different assumptions: the result could not tell whose is whose."""
+    labels = dict.fromkeys(
+        str(cube.attrs["assumptions"])
+        for cube in cubes
+        if "assumptions" in cube.attrs
+        and "assumptions" not in cube.coords
+        and any(str(name).startswith("predicted_") for name in cube.data_vars)
+    )
+    if len(labels) > 1:
+        msg = (
+            f"`merge`: the cubes were predicted with the assumptions {' and '.join(map(repr, labels))}; predict them "
+            "alike"
+        )
+        raise InvalidDataError(msg)
 
 
 def _with_labs(cubes: Sequence[xr.Dataset]) -> tuple[xr.Dataset, ...]:
@@ -250,13 +270,23 @@ def _check_alike(name: Any, cubes: Sequence[xr.Dataset]) -> None:
         ):
             msg = f"`merge`: {name} is {first.dtype} and {other.dtype}; convert one of them"
             raise InvalidDataError(msg)
-        for key in MEANING:
-            if not is_equal(first.attrs.get(key), other.attrs.get(key)):
-                msg = (
-                    f"`merge`: {name} has the {key} {first.attrs.get(key)} and {other.attrs.get(key)}; "
-                    "convert one of them"
-                )
-                raise InvalidDataError(msg)
+        _check_one_meaning(name, first.attrs, other.attrs, MEANING)
+
+
+def _check_labels_alike(dim: str, cubes: Sequence[xr.Dataset]) -> None:
+    """Raise where labels of a dim mean different things; those that say nothing are taken for alike."""
+    said = [cube.variables[dim].attrs for cube in cubes if dim in cube.coords]
+    for key in MEANING:
+        holders = [attributes for attributes in said if key in attributes]
+        for other in holders[1:]:
+            _check_one_meaning(dim, holders[0], other, [key])
+
+
+def _check_one_meaning(name: Any, first: Mapping[Any, Any], other: Mapping[Any, Any], keys: Sequence[str]) -> None:
+    for key in keys:
+        if not is_equal(first.get(key), other.get(key)):
+            msg = f"`merge`: {name} has the {key} {first.get(key)} and {other.get(key)}; convert one of them"
+            raise InvalidDataError(msg)
 
 
 def _check_merged_fits(sizes: Sequence[tuple[int, int, int]]) -> None:

@@ -15,7 +15,7 @@ from roofcube.labels import RowLocations, alike, column_of, dims_in_order, label
 from roofcube.measured.accuracy import with_measured_accuracy
 from roofcube.measured.efficiency import DERIVED, throughput_of
 from roofcube.measured.physics_gate import check, quality_bits
-from roofcube.measured.rows import measurement_rows, other_columns
+from roofcube.measured.rows import measurement_rows, other_columns, without_figure
 from roofcube.model.inputs import inputs as model_inputs
 from roofcube.model.predict import predict
 from roofcube.options import check_fits
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["benchmark", "holds", "join", "unmatched"]
 
 ROW = 600  # bytes that finding its cell and its findings take
+NO_FIGURE = "there is no figure"  # why a row of labels alone has no cell
 MOST_TEXTS = 3  # of the rows of a cell that are told side by side
 
 # cube variable → column of the table
@@ -98,10 +99,10 @@ def join(cube: xr.Dataset, measurements: Any) -> xr.Dataset:
         deviation of the rows of a cell, in the unit of the variable, NaN where a single row has a value. Columns that
         the schema does not know come along under their names: the mean of numbers, texts side by side. A column named
         as a dim of the cube's own (`context`, …), in whatever case, tells rows apart, and is a dim of what was
-        measured.
-        Dense over the measured dims of this cube only. Rows without a cell are in `unmatched`, and so are those in a
-        mode that their platform does not have, as ``default`` where a file says none; where that are all of them, a
-        warning says so, and one where measurements that the cube had are gone.
+        measured; rows that do not say it have no cell where predictions differ along it.
+        Dense over the measured dims of this cube only. Rows without a cell are in `unmatched`, and so are those without
+        any figure and those in a mode that their platform does not have, as ``default`` where a file says none; where
+        that are all of them, a warning says so, and one where measurements that the cube had are gone.
 
     Raises
     ------
@@ -148,6 +149,7 @@ def _located(cube: xr.Dataset, table: pl.DataFrame) -> RowLocations:
     one that rows leave out: what was measured in an unknown mode would win in it.
     """
     where = locate(cube, table)
+    where = RowLocations(where.dims, where.indices, _with_figures(where.reasons, table))
     offered = cube.get("mode_offered")
     if offered is None or set(offered.dims) != {"platform", "mode"} or not set(offered.dims) <= set(where.dims):
         return where
@@ -163,6 +165,12 @@ def _located(cube: xr.Dataset, table: pl.DataFrame) -> RowLocations:
             told[place] = f"mode {str(mode)!r} is none of {str(platform)!r}, which has {names or 'none in the cube'}"
         reasons[row] = told[place]
     return RowLocations(where.dims, where.indices, reasons)
+
+
+def _with_figures(reasons: list[str], table: pl.DataFrame) -> list[str]:
+    """Say of rows that have a cell and no figure that nothing was measured."""
+    empty = without_figure(table).to_list()
+    return [reason or (NO_FIGURE if none else "") for reason, none in zip(reasons, empty, strict=True)]
 
 
 def holds(cube: xr.Dataset, measurements: pl.DataFrame, where: RowLocations, names: Sequence[str]) -> bool:

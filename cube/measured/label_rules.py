@@ -14,7 +14,8 @@ from roofcube.datasets.embedded import collection_of
 from roofcube.datasets.listings import networks, platforms
 from roofcube.errors import suggestion
 from roofcube.labels import column_of, locate, own_dims
-from roofcube.measured.findings import FINDINGS, finding_lines, no_numbers
+from roofcube.measured.findings import finding_lines, no_numbers
+from roofcube.measured.rows import without_figure
 from roofcube.vocabulary import CONFIGURATION, INFEASIBLE
 
 if TYPE_CHECKING:
@@ -139,7 +140,7 @@ def _known_labels(column: str) -> tuple[Any, ...]:
 
 
 def missing_values(table: pl.DataFrame, given: list[str]) -> pl.DataFrame:
-    """Find empty fields of columns that the table has a value in."""
+    """Find empty fields of columns that the table has a value in; where that is none, rows without any figure."""
     columns = [
         name
         for name in (
@@ -163,4 +164,8 @@ def missing_values(table: pl.DataFrame, given: list[str]) -> pl.DataFrame:
         )
         for name in columns
     ]
-    return pl.concat(lines) if lines else pl.DataFrame(schema=FINDINGS)
+    if not lines:
+        empty = no_numbers(table.filter(without_figure(table)))
+        text = "no figure was measured"
+        lines = [finding_lines(empty, "measurements", "missing_value", "", text, "measure one; such a row has no cell")]
+    return pl.concat(lines)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import reduce
+from operator import or_
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +28,7 @@ __all__ = [
     "measurement_rows",
     "other_columns",
     "trace_rows",
+    "without_figure",
 ]
 
 THROUGHPUT, LATENCY = "throughput_compute_per_s", "latency_compute_s"
@@ -39,16 +42,17 @@ def measurement_rows(measurements: Any, *, what: str = "measurements") -> pl.Dat
     Raises
     ------
     InvalidDataError
-        If it is no table, or a value is not of the type of its column, naming row (from 0) and column.
+        If it is no table, the head of a column is a slip of a known one or has another unit, or a value is not of the
+        type of its column, naming row (from 0) and column.
     """
-    if isinstance(measurements, str | Path):
-        from roofcube.files.measurements import read_measurements
+    from roofcube.files.measurements import read_measurements, slips
 
+    if isinstance(measurements, str | Path):
         return read_measurements(measurements)
     table = as_table(measurements, what=what)
     types = datasets.load_measurements().schema
     hints = hints_of(schema.Measurement)
-    faults = []
+    faults = slips(table)
     for name in table.columns:
         if name not in hints or (table.schema[name] == types.get(name) and not _holds_nan(table[name])):
             continue
@@ -118,6 +122,14 @@ def other_columns(table: pl.DataFrame) -> list[str]:
     """Name the columns that the schema of measurements does not know."""
     known = hints_of(schema.Measurement)
     return [name for name in table.columns if name not in known]
+
+
+def without_figure(table: pl.DataFrame) -> pl.Series:
+    """Return which rows of a table of measurements say nothing that was measured."""
+    from roofcube.files.measurements import FIGURES
+
+    figures = [table[name].is_not_null() for name in FIGURES if name in table.columns]
+    return ~reduce(or_, figures, pl.repeat(value=False, n=table.height, eager=True))
 
 
 def _holds_nan(column: pl.Series) -> bool:

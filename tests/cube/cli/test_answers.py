@@ -169,6 +169,7 @@ def test_join_takes_networks_and_tasks_of_the_users_own(run, tmp_path):
     assert result.exit_code == 0, result.output
     cube = rc.load("kws.nc")
     assert (cube.attrs["task"], cube.task.values.tolist(), int(cube.n_rows.sum())) == ("kws", ["kws"], 1)
+    assert cube.attrs["assumptions"] == "published"
 
 
 CONFIG = {"model_type": "llama", "hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4}
@@ -209,6 +210,23 @@ def test_join_and_check_take_what_networks_need_to_be_read(run, tmp_path):
         "`--phase`: expected a config.json beside it, got no network"
         in run("join", "tiny.nc", "rows.csv", "-o", "no.nc", "--phase", "decode").output
     )
+
+
+@pytest.mark.parametrize(
+    ("said", "used"),
+    [((), "serving"), (("--assumptions", "bound"), "bound"), (("--assumptions", "published"), "published")],
+)
+def test_join_predicts_transformers_as_they_serve_unless_it_is_told_otherwise(run, tmp_path, said, used):
+    (tmp_path / "config.json").write_text(json.dumps(CONFIG))
+    keys = "topology,platform,mode,precision,batch,phase,context,throughput_compute_per_s\n"
+    (tmp_path / "rows.csv").write_text(f"{keys}tiny,TX2,maxn,FP16,1,decode,128,900\n")
+    own = ("--networks", "config.json", "--context", "128", "--phase", "decode")
+    result = run("join", "generate", "rows.csv", *own, *said, "-o", "tiny.nc")
+    assert f"predicted with the assumptions {used}" in result.output
+    assert rc.load("tiny.nc").attrs["assumptions"] == used
+    if said:
+        refused = run("join", "tiny.nc", "rows.csv", *said, "-o", "no.nc")
+        assert "a cube was predicted with its own assumptions; leave out --assumptions" in refused.output
 
 
 @pytest.mark.parametrize(

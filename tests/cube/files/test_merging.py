@@ -45,6 +45,22 @@ def test_where_no_cube_has_a_value_it_is_told_in_the_same_type(cube):
     assert (found["at"].values.tolist(), found["b"].values.tolist()) == ([3, -1], ["", "x"])
 
 
+def test_labels_of_which_one_cube_says_no_unit_are_merged():
+    said = PART.assign_coords(p=("p", [700.0], {"units": "MHz"}))
+    assert rc.merge(said, PART.assign_coords(p=[800.0])).p.attrs == {"units": "MHz"}
+
+
+def test_predictions_of_different_assumptions_are_not_mixed():
+    one, other = (rc.inputs("mnist", platforms=name, batch=1) for name in ("TX2", "NCS2"))
+    bound, published = rc.predict(one, assumptions=rc.BOUND), rc.predict(other)
+    message = "`merge`: the cubes were predicted with the assumptions 'bound' and 'published'; predict them alike"
+    with pytest.raises(InvalidDataError, match=message):
+        rc.merge(bound, published)
+    assert rc.merge(bound, other).attrs["assumptions"] == "bound"
+    both = rc.merge(*(rc.predict(part, assumptions=[rc.BOUND, rc.PUBLISHED]) for part in (one, other)))
+    assert both.sizes["assumptions"] == 2
+
+
 def test_scalar_labels_are_dims_of_one_label(cube):
     first, *others = cube.platform.values
     both = rc.merge(cube.sel(platform=[first]), *(cube.sel(platform=name) for name in others))
@@ -108,6 +124,10 @@ PART = xr.Dataset({"x": ("p", [1.0], {"units": "s"})}, coords={"p": ["a"]})
         ([PART, PART.expand_dims(q=2)], r"x has the dims \(p\) and \(q, p\)"),
         ([PART, PART.assign(x=("p", [1], {"units": "s"}))], "x is float64 and int64; convert"),
         ([PART, PART.assign(x=("p", [1.0], {"units": "ms"}))], "x has the units s and ms; convert"),
+        (
+            [PART.assign_coords(p=("p", [clock], {"units": unit})) for clock, unit in ((700.0, "MHz"), (0.9, "GHz"))],
+            "p has the units MHz and GHz; convert",
+        ),
         ([PART, PART.assign_coords(p=[1])], "the labels of p are numbers and text"),
         ([PART.drop_vars("p"), xr.concat([PART, PART], "p").drop_vars("p")], "the dim p has no labels in every cube"),
         ([xr.concat([PART, PART], "p")], "cube 1 has equal labels in p"),

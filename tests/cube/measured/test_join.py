@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from datetime import date, datetime
 
 import numpy as np
 import polars as pl
@@ -10,6 +11,7 @@ import xarray as xr
 
 import roofcube as rc
 from roofcube.errors import InvalidDataError, MemoryLimitError, UnknownLabelError
+from roofcube.files.measurements import FIGURES
 from roofcube.labels import labelled, locate, rows_of
 from roofcube.measured.join import holds
 from roofcube.vocabulary import QUALITY
@@ -455,6 +457,20 @@ def test_rows_of_which_none_has_a_cell_are_told():
     assert rc.unmatched(cube, rows).height == rows.height
 
 
+def test_a_row_without_any_figure_is_not_measured():
+    cube = rc.predict(rc.inputs("mnist", platforms="TX2"))
+    rows = ROWS.filter((pl.col("task") == "mnist") & (pl.col("platform") == "TX2"))[:2]
+    empty = rows.with_columns(pl.lit(None, pl.Float64).alias(name) for name in FIGURES)
+    half = pl.concat([rows[:1], empty[1:]])
+    assert int(rc.join(cube, half).n_rows.sum()) == 1
+    assert rc.unmatched(cube, half)["reason"].to_list() == ["there is no figure"]
+    with pytest.warns(UserWarning, match="none of the 2 rows has a cell .* because there is no figure"):
+        assert int(rc.join(cube, empty.drop(FIGURES)).n_rows.sum()) == 0
+    assert (
+        rc.check(empty).filter(pl.col("rule") == "missing_value")["finding"].to_list() == ["no figure was measured"] * 2
+    )
+
+
 def serving_rows(**more):
     row = {"topology": "L", "platform": "Kite", "precision": "INT8", "batch": 1, "phase": "decode", "context": 128}
     return [
@@ -485,6 +501,46 @@ def test_columns_named_as_own_dims_tell_rows_apart():
     xr.testing.assert_identical(text, joined)
     absent = rc.unmatched(cube, pl.DataFrame(serving_rows()).with_columns(context=pl.Series([128, 64])))
     assert absent["reason"].to_list() == ["context 64 is not in the cube, which has 128, 1024"]
+
+
+@pytest.mark.parametrize("left_out", ["phase", "context"])
+def test_rows_that_do_not_say_an_own_dim_of_the_predictions_have_no_cell(left_out):
+    cube, rows = serving_cube(), pl.DataFrame(serving_rows()).drop(left_out)
+    reason = rc.unmatched(cube, rows)["reason"][0]
+    assert reason.startswith(f"column {left_out!r} is missing and the cube has 2 labels along {left_out}")
+    with pytest.warns(UserWarning, match=f"none of the 2 rows has a cell .* column {left_out!r} is missing"):
+        assert int(rc.join(cube, rows).n_rows.sum()) == 0
+    assert rc.unmatched(cube.isel({left_out: [0]}), rows).is_empty()
+
+
+def test_measurements_hold_for_all_assumptions():
+    cube = rc.predict(rc.inputs("mnist", platforms="TX2"), assumptions=[rc.PUBLISHED, rc.BOUND])
+    rows = ROWS.filter((pl.col("task") == "mnist") & (pl.col("platform") == "TX2"))
+    assert int(rc.join(cube, rows).n_rows.sum()) == rows.height
+
+
+@pytest.mark.parametrize("read", [date.fromisoformat, datetime.fromisoformat, str])
+def test_rows_find_the_dates_of_a_cube(read):
+    cube = rc.predict(rc.inputs("mnist", platforms="TX2"))
+    cube = cube.expand_dims(day=np.array(["2024-01-01", "2024-02-01"], "M8[ns]"))
+    rows = ROWS.filter((pl.col("task") == "mnist") & (pl.col("platform") == "TX2"))[[0, 0, 0]]
+    days = pl.DataFrame({"day": [read(day) for day in ("2024-02-01", "2024-01-01", "2024-03-01")]})
+    rows = pl.concat([rows, days], how="horizontal")
+    assert rc.join(cube, rows).n_rows.sum(["mode", "pruning", "precision", "batch"]).values.tolist() == [[[1, 1]]]
+    reason = rc.unmatched(cube, rows)["reason"].item()
+    assert reason.startswith("day '2024-03-01")
+    assert reason.endswith("' is not in the cube, which has 2024-01-01, 2024-02-01")
+
+
+@pytest.mark.parametrize("head", ["clock (MHz)", "Clock [MHz]", "clock, MHz"])
+def test_a_head_of_an_own_dim_with_a_unit_is_refused_by_name(head):
+    cube = rc.predict(rc.inputs("mnist", platforms="TX2")).expand_dims(clock=[700.0, 800.0])
+    cube.clock.attrs["units"] = "MHz"
+    rows = ROWS.filter((pl.col("task") == "mnist") & (pl.col("platform") == "TX2")).with_columns(
+        pl.lit(700).alias(head)
+    )
+    with pytest.raises(InvalidDataError, match=r"may say the cube's dim 'clock'; name it 'clock', .* \(in MHz\)"):
+        rc.join(cube, rows)
 
 
 @pytest.mark.parametrize("layout", ["product", "offered"])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pandas as pd
 import polars as pl
 import pytest
@@ -73,6 +75,32 @@ def test_what_is_no_table_of_measurements_is_told(call):
         InvalidDataError, match=r"`measurements` \(rows from 0\): 20 faults\n  row 0, column 'batch': got 'x'"
     ):
         call(ROWS.with_columns(batch=pl.lit("x")))
+
+
+SLIPS = [
+    ("latency_compute_ms", "wrong unit 'ms'; multiply by 0.001 and name it 'latency_compute_s'"),
+    ("throughput_compute", "a column says its unit; did you mean 'throughput_compute_per_s'?"),
+    ("latencyy_compute_s", "did you mean 'latency_compute_s'"),
+    ("latency_compute (ms)", "column 'latency_compute (ms)' may say 'latency_compute_s'; read the table with `read_m"),
+    ("Batch", "column 'Batch' may say 'batch'; read the table with `read_measurements`"),
+]
+
+
+@pytest.mark.parametrize(("head", "message"), SLIPS)
+def test_heads_that_read_measurements_would_not_keep_are_refused(head, message):
+    named = ROWS.select("topology", "platform", "mode", "precision", "pruning_percent", "power_full_w")
+    table = named.with_columns(pl.lit(1.0).alias(head), row_of_mine=1)
+    cube = rc.inputs("mnist", platforms="TX2")
+    for call in (rc.check, rc.calibrate, lambda one: rc.join(cube, one), lambda one: rc.unmatched(cube, one)):
+        with pytest.raises(InvalidDataError, match=re.escape(message)):
+            call(table)
+
+
+def test_heads_that_read_measurements_was_told_to_keep_are_no_slips():
+    kept = {"latency_compute (ms)": None, "throughput_compute": None, "unit": None}
+    table = ROWS.with_columns(pl.lit(1.0).alias(name) for name in list(kept)[:2]).with_columns(unit=pl.lit("ms"))
+    read = rc.read_measurements(table, columns=kept)
+    assert set(kept) <= set(measurement_rows(read).columns)
 
 
 def test_calibration_takes_the_mean_of_repeats_but_no_side_of_a_pair_that_differs():
