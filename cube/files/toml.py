@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import re
+import sys
 import tomllib
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 __all__ = ["parsed_toml"]
 
@@ -37,4 +41,19 @@ def parsed_toml(text: str) -> dict[str, Any]:
     if sum(number**2 for number in parts) > STEPS:
         msg = "too many keys of many parts"
         raise ValueError(msg)
-    return tomllib.loads(text)
+    content = tomllib.loads(text)
+    if any(isinstance(one, int) and abs(one) > sys.float_info.max for one in _values_in(content)):
+        msg = "a whole number beyond the range of a float"  # Python would not even write it
+        raise ValueError(msg)
+    return content
+
+
+def _values_in(content: Any) -> Iterator[Any]:
+    """Go through all values of tables and lists, however deep."""
+    left = [content]
+    while left:
+        one = left.pop()
+        if isinstance(one, dict | list):
+            left += one.values() if isinstance(one, dict) else one
+        else:
+            yield one

@@ -25,6 +25,8 @@ def test_long_words_and_keys_that_people_write_are_read():
     [
         ("".join(f"{'a.' * 90}b{k} = 1\n" for k in range(2000)), "too many keys of many parts"),
         ("".join(f"[{'a.' * 90}b{k}]\n" for k in range(2000)), "too many keys of many parts"),
+        (f"a = [{{ b = [1, 0x1{'0' * 256}] }}]", "a whole number beyond the range of a float"),
+        (f"a = 0x{'f' * 20_000}", "a whole number beyond the range of a float"),
         ("#\n" * 3_000_000, "6,000,000 letters, more than 2,097,152; write several files, or a table"),
     ],
 )
