@@ -22,6 +22,7 @@ from roofcube.interrupts import end_waits, import_whole
 
 if TYPE_CHECKING:
     from roofcube import datasets, kernels, plot
+    from roofcube import errors as errors
     from roofcube.calibration import Calibration, calibrate, load_calibration
     from roofcube.datasets import tasks
     from roofcube.datasets.listings import networks, platforms
@@ -107,6 +108,7 @@ _HOMES = {
     "where": "kernels.graph.expression",
 }
 _ROOMS = ("datasets", "kernels", "plot")
+_BESIDE = ("errors",)  # at hand as a module, not by `import *`
 
 __all__ = [
     "BOUND",
@@ -172,7 +174,7 @@ def __getattr__(name: str) -> Any:
         import_whole("panel")
     if name in _HOMES:
         value = getattr(import_module(f"roofcube.{_HOMES[name]}"), name)
-    elif name in _ROOMS:
+    elif name in (*_ROOMS, *_BESIDE):
         value = import_module(f"roofcube.{name}")
     else:
         msg = f"module 'roofcube' has no attribute {name!r}"

@@ -211,6 +211,11 @@ def test_type_checkers_see_the_installed_package(tmp_path):
     assert [name for name, kind in zip(rc.__all__, revealed, strict=True) if kind in ("Any", "builtins.object")] == []
 
 
+def test_errors_are_at_hand():
+    command = [sys.executable, "-c", "import roofcube as rc; assert issubclass(rc.errors.CorruptFileError, OSError)"]
+    subprocess.run(command, check=True)
+
+
 def test_the_package_runs_as_its_command_does():
     command = [sys.executable, "-m", "roofcube", "--version"]
     assert rc.__version__ in subprocess.run(command, capture_output=True, text=True, check=True).stdout
