@@ -13,6 +13,7 @@ from xarray.indexes import PandasIndex  # `xr.indexes` is there from 2025 on
 
 from roofcube.datasets import canonical
 from roofcube.errors import InvalidDataError
+from roofcube.moments import among
 from roofcube.vocabulary import CONFIGURATION, DESCRIBING, DIMS, OFFER
 from roofcube.wording import moment_text, plain_values
 
@@ -308,8 +309,6 @@ def locate(cube: xr.Dataset | xr.DataArray, table: pl.DataFrame, *, dims: Sequen
 
 def _place_of_moment(dim: str, value: Any, moments: np.ndarray[Any, Any]) -> int:
     """Find a time or duration, as Python's, NumPy's or text, among labels as limits find it; -1 where it is none."""
-    from roofcube.sweep.moments import among  # here, not on top: sweeps are made of labels
-
     try:
         found = np.flatnonzero(among(dim, moments, [value]))
     except InvalidDataError:

@@ -11,11 +11,11 @@ import xarray as xr
 
 from roofcube.labels import dataset_of, labelled
 from roofcube.model.graph import EXTRAPOLATES
+from roofcube.moments import moment_of
 from roofcube.notebook import html_table
 from roofcube.sweep.contexts.where import readable_again
 from roofcube.sweep.flags import bits_of, codes_of, meanings_of
 from roofcube.sweep.low_ends import EXPECTED
-from roofcube.sweep.moments import moment_of
 from roofcube.sweep.questions import best, context_of
 from roofcube.wording import (
     configuration_of,

@@ -11,8 +11,8 @@ import numpy as np
 from roofcube.datasets import canonical
 from roofcube.errors import InvalidDataError, MissingInputError, unknown_label
 from roofcube.labels import column_of
+from roofcube.moments import moment_of
 from roofcube.sweep.flags import is_flag
-from roofcube.sweep.moments import moment_of
 from roofcube.vocabulary import MEASURED_POWER, MEASURED_SPEED, VARIABLES
 from roofcube.wording import read_quantity
 

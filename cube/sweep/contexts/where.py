@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 import xarray as xr
 
+from roofcube import moments
 from roofcube.datasets import canonical
 from roofcube.errors import InvalidDataError, UnknownLabelError, check_limits, unknown_label
 from roofcube.kernels.query.query import Limit
 from roofcube.labels import column_of
-from roofcube.sweep import moments
 from roofcube.sweep.contexts.exact import compared_as_stored
 from roofcube.sweep.flags import Bits, bits_of, codes_of, is_flag
 
