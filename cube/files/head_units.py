@@ -31,7 +31,8 @@ QUANTITIES_OF_UNITS = ("op/s", "B/s", "B", "W", "J", "op", "s")
 ABOUT = re.compile(
     r"\d+|p\d+|\d+th|(?:nv|mx)?(?:fp|int|bf|tf)\d+|top[-@]?\d|in|of|at|the|per|batch|mean|avg|average|median|mode|std|min|max|"
     r"minimum|maximum|percentile|typ|typical|peak|best|nominal|reported|val|test|total|all|each|dense|sparse|measured|compute|system|board|"
-    r"full|base|idle|load|device|host|end-to-end|e2e|is|lower|higher|less|more|smaller|larger|better|[↓↑]|latency|time|speed|throughput|power|accuracy|acc|bandwidth|memory",
+    r"full|base|idle|load|device|host|end-to-end|e2e|latency|time|speed|throughput|power|accuracy|acc|bandwidth|memory|"
+    r"is|lower|higher|less|more|smaller|larger|better|[↓↑]",
     re.IGNORECASE,
 )
 SCALES = {

@@ -165,7 +165,7 @@ def read_numbered(
 def slips(table: pl.DataFrame) -> list[Fault]:
     """Find heads of a table in memory that are slips of columns it lacks, as `read_measurements` does, or need it."""
     known = columns_of(schema.Measurement)
-    foreign = mapped_columns(Sheet.of(table), ColumnMap.of(None, None, None))
+    foreign = mapped_columns(Sheet.of(table.head(0)), ColumnMap.of(None, None, None))
     others = [name for name in table.columns if name not in foreign.names.values()]
     faults = [*foreign.faults, *header_faults(others, schema.Measurement, extra=True, filled=known)]
     return faults + [

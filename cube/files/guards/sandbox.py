@@ -176,7 +176,8 @@ def serve(store: Any, what: str, path: str, room: str, work: str) -> None:
     set_options(memory=int(room))
     with contextlib.suppress(ImportError):  # that it is missing is told below
         import_whole("netCDF4" if path.endswith(".nc") else "zarr")
-    _limit_work(int(work))
+    if int(work):  # none where the caller says how long by the clock
+        _limit_work(int(work))
     answer.write(READY)
     answer.flush()
     try:
@@ -214,12 +215,12 @@ def _limit_resources(room: int) -> None:
 
 
 def _limit_work(seconds: int) -> None:
-    """Limit what this process may use of a processor from now on, where the system can; 0 for no limit."""
+    """Limit what this process may use of a processor from now on, where the system can."""
     with contextlib.suppress(ImportError, ValueError, OSError):
         import resource
 
         end = ceil(time.process_time()) + seconds
-        resource.setrlimit(resource.RLIMIT_CPU, (end, end + 2) if seconds else resource.getrlimit(resource.RLIMIT_CPU))
+        resource.setrlimit(resource.RLIMIT_CPU, (end, end + 2))
 
 
 def _send(answer: IO[bytes], cube: xr.Dataset, *, values: bool, wrong: str | None = None) -> None:

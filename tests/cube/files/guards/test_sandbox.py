@@ -74,19 +74,14 @@ def test_a_child_that_fails_is_told(kind, tmp_path):
         sandbox._asked_of_child("load", path, 0.5, code=CRASHES[kind], start=start)
 
 
-def test_time_is_that_of_a_processor_where_none_is_given(tmp_path, monkeypatch):
+def test_time_is_that_of_a_processor_where_none_is_given(tmp_path):
     path = rc.save(xr.Dataset({"x": 1}), tmp_path / "cube.nc")
-    monkeypatch.setattr(sandbox, "SECONDS", 0.5)
-    monkeypatch.setattr(sandbox, "BUSY", 1000)
     endless = (
-        "import os, sys; from roofcube.files.guards import sandbox; sandbox._limit_work(int(sys.argv[4])); "
-        "os.write(1, b'ready'); any(iter(int, 1))"
+        "import os; from roofcube.files.guards import sandbox; sandbox._limit_work(1); os.write(1, b'ready'); "
+        "any(iter(int, 1))"
     )
-    with pytest.raises(CorruptFileError, match=r"did not end in 0\.5.* s; .*give a large one more `seconds`"):
+    with pytest.raises(CorruptFileError, match=r"did not end in 5\.0.* s; .*give a large one more `seconds`"):
         sandbox._asked_of_child("load", path, None, code=endless)
-    monkeypatch.setattr(sandbox, "BUSY", 2)
-    with pytest.raises(CorruptFileError, match=r"did not end in 0\.5.* s"):  # by the clock
-        sandbox._asked_of_child("load", path, None, code=CRASHES["hangs"])
 
 
 def test_the_time_of_a_file_can_be_given(tmp_path):
