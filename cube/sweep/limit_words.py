@@ -126,7 +126,7 @@ def _limit(cube: xr.Dataset, where: dict[str, Any], name: str, limit: Any) -> No
     if not kept:
         msg = (
             f"`--limit {name}`: expected limits that something can meet, got {told} and another limit that "
-            f" allows none of them; leave one out, or list all labels in one, {name}=A,B"
+            f"allows none of them; leave one out, or list all labels in one, {name}=A,B"
         )
         raise InvalidDataError(msg)
     where[name] = kept
