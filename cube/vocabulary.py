@@ -15,17 +15,20 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ACTIVATION_BYTES",
+    "ALL_IMPOSSIBLE",
     "BOUNDS",
     "CONFIGURATION",
     "DESCRIBING",
     "DIMS",
     "ELEMENT_BYTES",
+    "FINDINGS",
     "FLAGS",
     "FORMATS",
     "GRADES",
     "HARDWARE_DIMS",
     "HARDWARE_FACTS",
     "IMPOSSIBLE",
+    "IMPOSSIBLE_ACCURACY",
     "IMPOSSIBLE_POWER",
     "INFEASIBLE",
     "LAB",
@@ -39,10 +42,13 @@ __all__ = [
     "OFFER",
     "PRECISIONS",
     "QUALITY",
+    "QUANTITIES_OF",
     "THREADED",
     "VARIABLES",
+    "Finding",
     "Variable",
     "attributes",
+    "finding_bits",
     "flag_attributes",
     "sense_of",
     "variables",
@@ -140,73 +146,69 @@ BOUNDS = {"none": -1, "compute": 0, "memory": 1, "weights": 2, "activations": 3,
 # The flags that models compute.
 FLAGS = {"bound": BOUNDS, "infeasible": INFEASIBLE}
 
-# Findings of the physics gate, one bit each.
-QUALITY = {
-    "above_compute_peak": 1,
-    "above_roofline": 2,
-    "above_bound": 4,
-    "throughput_latency_mismatch": 8,
-    "full_power_below_idle": 16,
-    "system_faster_than_compute": 32,
-    "duplicate_key": 64,
-    "accuracy_differs": 128,
-    "unit_off": 256,
-    "missing_value": 512,
-    "unknown_label": 1024,
-    "does_not_scale": 2048,
-    "foreign_power": 4096,
-    "other_precision_executed": 8192,
-    "power_set_up_differs": 16384,
-    "compute_time_incomplete": 32768,
-    "power_is_maximum": 65536,
-    "zero_power": 131072,
-    "power_unit_off": 262144,
-    "accuracy_is_a_fraction": 524288,
-    "measured_but_infeasible": 1048576,
-    "slower_with_batch": 2097152,
-    "repeats_disagree": 4194304,
-    "duplicate_row": 8388608,
-    "far_below_sisters": 16777216,
-    "top5_below_top1": 33554432,
-}
+# How bad a finding is: no such thing can be; something is likely wrong; worth knowing.
+Grade = Literal["impossible", "doubtful", "note"]
 
-# How bad each finding is: no such thing can be; something is likely wrong; worth knowing.
-GRADES: dict[str, Literal["impossible", "doubtful", "note"]] = {
-    "above_compute_peak": "impossible",
-    "above_roofline": "note",
-    "above_bound": "impossible",
-    "throughput_latency_mismatch": "doubtful",
-    "full_power_below_idle": "doubtful",
-    "system_faster_than_compute": "doubtful",
-    "duplicate_key": "note",
-    "accuracy_differs": "note",
-    "unit_off": "impossible",
-    "missing_value": "note",
-    "unknown_label": "doubtful",
-    "does_not_scale": "doubtful",
-    "foreign_power": "doubtful",
-    "other_precision_executed": "note",
-    "power_set_up_differs": "doubtful",
-    "compute_time_incomplete": "note",
-    "power_is_maximum": "note",
-    "zero_power": "impossible",
-    "power_unit_off": "impossible",
-    "accuracy_is_a_fraction": "doubtful",
-    "measured_but_infeasible": "doubtful",
-    "slower_with_batch": "note",
-    "repeats_disagree": "doubtful",
-    "duplicate_row": "note",
-    "far_below_sisters": "doubtful",
-    "top5_below_top1": "impossible",
-    "impossible_sample": "impossible",
-    "stuck_sample": "doubtful",
+
+@dataclass(frozen=True)
+class Finding:
+    """What the physics gate may find: its bit in `quality`, how bad it is, and the quantities that it makes doubtful.
+
+    Samples of a meter have no bit. What a doubtful quantity decides is hollow in figures, and named beside a winner.
+    """
+
+    bit: int
+    grade: Grade
+    doubts: tuple[str, ...] = ()
+
+
+OF_SPEED = ("throughput", "latency", "system_throughput", "system_latency")
+OF_POWER, OF_ACCURACY = ("power",), ("accuracy",)
+FINDINGS = {
+    "above_compute_peak": Finding(1, "impossible", OF_SPEED),
+    "above_roofline": Finding(2, "note"),
+    "above_bound": Finding(4, "impossible", OF_SPEED),
+    "throughput_latency_mismatch": Finding(8, "doubtful", ("latency",)),
+    "full_power_below_idle": Finding(16, "doubtful", OF_POWER),
+    "system_faster_than_compute": Finding(32, "doubtful", ("latency", "system_throughput", "system_latency")),
+    "duplicate_key": Finding(64, "note"),
+    "accuracy_differs": Finding(128, "note"),
+    "unit_off": Finding(256, "impossible", OF_SPEED),
+    "missing_value": Finding(512, "note"),
+    "unknown_label": Finding(1024, "doubtful"),
+    "does_not_scale": Finding(2048, "doubtful", OF_SPEED),
+    "foreign_power": Finding(4096, "doubtful", OF_POWER),
+    "other_precision_executed": Finding(8192, "note"),
+    "power_set_up_differs": Finding(16384, "doubtful", OF_POWER),
+    "compute_time_incomplete": Finding(32768, "note"),
+    "power_is_maximum": Finding(65536, "note", OF_POWER),
+    "zero_power": Finding(131072, "impossible", OF_POWER),
+    "power_unit_off": Finding(262144, "impossible", OF_POWER),
+    "accuracy_is_a_fraction": Finding(524288, "doubtful", OF_ACCURACY),
+    "measured_but_infeasible": Finding(1048576, "doubtful", OF_SPEED),
+    "slower_with_batch": Finding(2097152, "note"),
+    "repeats_disagree": Finding(4194304, "doubtful", (*OF_SPEED, *OF_POWER)),
+    "duplicate_row": Finding(8388608, "note"),
+    "far_below_sisters": Finding(16777216, "doubtful", OF_SPEED),
+    "top5_below_top1": Finding(33554432, "impossible", OF_ACCURACY),
+    "impossible_sample": Finding(0, "impossible", OF_POWER),
+    "stuck_sample": Finding(0, "doubtful", OF_POWER),
 }
+QUALITY = {name: one.bit for name, one in FINDINGS.items() if one.bit}
+GRADES = {name: one.grade for name, one in FINDINGS.items()}
+
+
+def finding_bits(*quantities: str, grade: Grade | None = None) -> int:
+    """Return the bits of `quality` that make any of these quantities doubtful, of one grade alone if named."""
+    asked = set(quantities)
+    return sum(one.bit for one in FINDINGS.values() if asked & set(one.doubts) and grade in (None, one.grade))
+
 
 # Impossible findings that discredit the power or the accuracy of a row only, and those that discredit all of it.
-IMPOSSIBLE_POWER = QUALITY["zero_power"] | QUALITY["power_unit_off"]
-IMPOSSIBLE_ACCURACY = QUALITY["top5_below_top1"]
-ALL_IMPOSSIBLE: int = sum(bit for name, bit in QUALITY.items() if GRADES[name] == "impossible")
-IMPOSSIBLE = ALL_IMPOSSIBLE & ~(IMPOSSIBLE_POWER | IMPOSSIBLE_ACCURACY)
+IMPOSSIBLE_POWER = finding_bits(*OF_POWER, grade="impossible")
+IMPOSSIBLE_ACCURACY = finding_bits(*OF_ACCURACY, grade="impossible")
+IMPOSSIBLE = finding_bits(*OF_SPEED, grade="impossible")
+ALL_IMPOSSIBLE = IMPOSSIBLE | IMPOSSIBLE_POWER | IMPOSSIBLE_ACCURACY
 
 # what an accuracy says that is not the network's own
 MEASURED_ACCURACY = "of networks that came without an accuracy, the mean of the measured rows"
@@ -225,6 +227,17 @@ MEASURED_SPEED = frozenset(
     }
 )
 MEASURED_POWER = frozenset({"power_base", "power_idle", "power_full", "energy_per_input", "inputs_per_joule"})
+# and which quantities each is made of, that findings make doubtful
+QUANTITIES_OF = {
+    "measured_throughput": ("throughput",),
+    "measured_latency": ("latency",),
+    "measured_system_throughput": ("system_throughput",),
+    "measured_system_latency": ("system_latency",),
+    "efficiency": ("throughput",),
+    **dict.fromkeys(MEASURED_ACCURACIES, OF_ACCURACY),
+    **dict.fromkeys(("power_base", "power_idle", "power_full"), OF_POWER),
+    **dict.fromkeys(("energy_per_input", "inputs_per_joule"), ("power", "throughput")),
+}
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,9 @@ import polars as pl
 
 from roofcube.vocabulary import GRADES
 
-__all__ = ["FINDINGS", "finding_lines", "no_numbers"]
+__all__ = ["FINDING_COLUMNS", "finding_lines", "no_numbers"]
 
-FINDINGS: dict[str, type[pl.DataType]] = {
+FINDING_COLUMNS: dict[str, type[pl.DataType]] = {
     "row": pl.Int64,
     "table": pl.String,
     "source_row": pl.String,
@@ -33,7 +33,7 @@ def finding_lines(rows: pl.DataFrame, table: str, rule: str, column: str, findin
         ratio=pl.col("value") / pl.col("limit"),
         finding=pl.lit(finding),
         action=pl.lit(action),
-    ).select(list(FINDINGS))
+    ).select(list(FINDING_COLUMNS))
 
 
 def no_numbers(rows: pl.DataFrame) -> pl.DataFrame:

@@ -12,7 +12,7 @@ from roofcube import datasets
 from roofcube.datasets.tables import collections_of
 from roofcube.errors import check_kind
 from roofcube.labels import KEY_COLUMNS, labelled, locate, named_as_dims, own_dims, rows_of
-from roofcube.measured.findings import FINDINGS, finding_lines
+from roofcube.measured.findings import FINDING_COLUMNS, finding_lines
 from roofcube.measured.label_rules import label_findings, missing_values
 from roofcube.measured.named import inputs_named
 from roofcube.measured.rows import measurement_rows, trace_rows
@@ -82,9 +82,9 @@ def check(measurements: Any, *, traces: Any = None, inputs: xr.Dataset | None = 
     if traces is not None:
         parts += trace_findings(table, trace_rows(traces))
     findings = (
-        pl.concat([part.select(list(FINDINGS)).cast(FINDINGS) for part in parts])  # type: ignore[arg-type]
+        pl.concat([part.select(list(FINDING_COLUMNS)).cast(FINDING_COLUMNS) for part in parts])  # type: ignore[arg-type]
         if parts
-        else pl.DataFrame(schema=FINDINGS)
+        else pl.DataFrame(schema=FINDING_COLUMNS)
     )
     order = {name: place for place, name in enumerate(QUALITY)}
     return findings.sort("table", "row", pl.col("rule").replace_strict(order, default=len(order)), maintain_order=True)

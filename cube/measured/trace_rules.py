@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from roofcube.measured.findings import FINDINGS, finding_lines
+from roofcube.measured.findings import FINDING_COLUMNS, finding_lines
 
 __all__ = ["trace_findings"]
 
@@ -60,7 +60,7 @@ def _stuck_samples(traces: pl.DataFrame) -> pl.DataFrame:
 def _maximum_as_power(table: pl.DataFrame, traces: pl.DataFrame) -> pl.DataFrame:
     """Tell rows whose power under load is the highest meter sample from rows that hold a mean."""
     if "power_full_w" not in table.columns:
-        return pl.DataFrame(schema=FINDINGS)
+        return pl.DataFrame(schema=FINDING_COLUMNS)
     watts = pl.coalesce("power_w", pl.col("voltage_v") * pl.col("current_a"))
     bad = pl.concat([_impossible_volts(traces), _stuck_samples(traces)])["row"].unique()
     usable = traces.with_row_index("row").filter(~pl.col("row").is_in(bad.implode()))

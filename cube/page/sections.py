@@ -20,7 +20,7 @@ from roofcube.page.subject import own_figures
 from roofcube.plot.drawing.tables import accuracy_of, threaded
 from roofcube.sweep.low_ends import EXPECTED, at_low_ends
 from roofcube.sweep.questions import best, pareto
-from roofcube.vocabulary import BOUNDS, CONFIGURATION, INFEASIBLE
+from roofcube.vocabulary import BOUNDS, CONFIGURATION, FINDINGS, INFEASIBLE, QUALITY
 from roofcube.wording import (
     configuration_of,
     counted,
@@ -568,14 +568,16 @@ def _energy_over_batch(energy: xr.DataArray) -> str:
 
 
 def _doubtful_power(subject: Subject) -> str:
-    doubted = subject.flagged("foreign_power", "power_set_up_differs", "full_power_below_idle", "power_is_maximum")
-    number = int((doubted & (subject.cube["n_rows"] > 0)).sum())
+    measured = subject.cube["n_rows"] > 0
+    of_power = [rule for rule in QUALITY if "power" in FINDINGS[rule].doubts]
+    number = int((subject.flagged(*of_power) & measured).sum())
     if not number:
         return ""
+    cells = {tables.spoken(rule): int((subject.flagged(rule) & measured).sum()) for rule in of_power}
+    why = listed([f"{rule} ({count})" for rule, count in cells.items() if count])
     return (
-        f"{counted(number, 'cell')} {'carries' if number == 1 else 'carry'} power that the physics gate "
-        f"doubts: another board's figures, another set-up, a maximum in place of a mean, or less under load than "
-        f"idle. They are hollow."
+        f"{counted(number, 'cell')} {'carries' if number == 1 else 'carry'} power that the physics gate doubts: {why}. "
+        "They are hollow."
     )
 
 

@@ -15,7 +15,7 @@ from roofcube.page.content import Table
 from roofcube.page.selection import MANY, figures_of_merit
 from roofcube.sweep.low_ends import EXPECTED, at_low_ends, has_intervals
 from roofcube.sweep.questions import best
-from roofcube.vocabulary import QUALITY, sense_of
+from roofcube.vocabulary import FINDINGS, IMPOSSIBLE, QUALITY, finding_bits, sense_of
 from roofcube.wording import (
     counted,
     digits_along,
@@ -35,12 +35,8 @@ if TYPE_CHECKING:
 
     from roofcube.page.subject import Subject
 
-__all__ = ["IMPOSSIBLE", "best_choices", "corrections", "count_differences", "findings_by_rule", "unmatched_rows"]
+__all__ = ["best_choices", "corrections", "count_differences", "findings_by_rule", "spoken", "unmatched_rows"]
 
-# a row that breaks one of these is no choice to recommend
-IMPOSSIBLE = ("above_compute_peak", "above_bound", "unit_off")
-DOUBTFUL_POWER = ("foreign_power", "full_power_below_idle", "power_is_maximum", "power_set_up_differs")
-HARMLESS = ("missing_value", "accuracy_differs", "above_roofline")
 CHOICE = ("Configuration", "Throughput", "Latency of the batch", "Top-1", "Energy per input", "In doubt")
 NEAR = 1.0  # percentage points of accuracy
 DIFFERENCE_PERCENT = 1.0
@@ -126,8 +122,8 @@ def _sound(cube: xr.Dataset) -> xr.Dataset:
     if "quality" not in cube:
         return cube
     quality = whole_flags(cube["quality"])
-    impossible = (quality & sum(QUALITY[rule] for rule in IMPOSSIBLE)) != 0
-    doubtful = impossible | ((quality & sum(QUALITY[rule] for rule in DOUBTFUL_POWER)) != 0)
+    impossible = (quality & IMPOSSIBLE) != 0
+    doubtful = impossible | ((quality & finding_bits("power")) != 0)
     blanked = {
         name: cube[name].where(~impossible) for name in ("measured_throughput", "measured_latency") if name in cube
     }
@@ -192,7 +188,7 @@ def _findings_on(point: dict[str, Any], *, measured: bool) -> str:
     """Name the findings on what was measured at a winner, or whether its prediction extrapolates."""
     bits = int(point.get("quality", 0)) if measured else 0
     beyond = ["extrapolates"] if point.get(EXTRAPOLATES) == 1.0 and not measured else []
-    rules = [_spoken(rule) for rule, bit in QUALITY.items() if bits & bit and rule not in HARMLESS]
+    rules = [spoken(rule) for rule, bit in QUALITY.items() if bits & bit and FINDINGS[rule].doubts]
     return ", ".join([*beyond, *rules])
 
 
@@ -289,7 +285,7 @@ def findings_by_rule(subject: Subject) -> Table | None:
         )
         rows.append(
             (
-                _spoken(rule),
+                spoken(rule),
                 lines["row"].n_unique(),
                 where,
                 lines["finding"][0],
@@ -308,12 +304,13 @@ def _flags_of_cells(subject: Subject) -> Table | None:
     if "quality" not in subject.cube:
         return None
     rows = tuple(
-        (_spoken(rule), int(subject.flagged(rule).sum())) for rule in QUALITY if bool(subject.flagged(rule).any())
+        (spoken(rule), int(subject.flagged(rule).sum())) for rule in QUALITY if bool(subject.flagged(rule).any())
     )
     return Table("gate", "Cells that the physics gate flags, by rule", ("Rule", "Cells"), rows) if rows else None
 
 
-def _spoken(rule: str) -> str:
+def spoken(rule: str) -> str:
+    """Write the name of a rule in words."""
     return rule.replace("_", " ")
 
 

@@ -134,7 +134,7 @@ def _comparison_figure(cube: xr.Dataset, table: tables.Columns, rows: Rows, labe
     edge = high * (high / low) ** 0.14
     unit = tables.rate_unit(cube)
     data = {**_comparison_columns(table, unit), "edge": np.full(len(table["row"]), edge)}
-    doubtful = tables.doubts(cube, table["quality"], ("throughput",), but=("above_roofline",))
+    doubtful = tables.doubts(cube, table["quality"], ("measured_throughput",))
     tooltip = {name: f"@{name}_text" for name in ("measured", "calibrated", "bound", "published")}
     tooltip |= {"flags": "@flags", "source": tables.source_text(cube)}
     few = tables.only(data, "platform", "precision", "topology", "configuration", "place", "y")

@@ -286,7 +286,7 @@ def parallel(cube: xr.Dataset | Sweep, *names: str) -> Any:
         rows = np.unique([*ends, *np.linspace(0, size - 1, MOST_LINES).astype(int)])
     table = tables.told(cube, tables.taken(table, rows))
     places, marks = zip(*(_axis_places(cube, table, one) for one in chosen), strict=True)
-    doubtful = tables.doubts(cube, table["quality"], ("throughput", "latency"))
+    doubtful = tables.doubts(cube, table["quality"], variables)
     count, pairs = len(rows), len(chosen) - 1
     order = np.tile(np.arange(count), pairs)
     data: dict[str, Any] = {

@@ -39,7 +39,7 @@ def latency_throughput(cube: xr.Dataset, *, scope: str = "compute", measurements
     -------
     holoviews.Overlay
         Marks ``latency_throughput.points``: one per cell (configuration and batch); ``latency_throughput.lines``: one
-        per configuration. Hollow points are flagged by the physics gate.
+        per configuration. Hollow points are doubted by the physics gate.
 
     Raises
     ------
@@ -68,7 +68,7 @@ def latency_throughput(cube: xr.Dataset, *, scope: str = "compute", measurements
         pair,
         (x, y),
         name="latency_throughput.points",
-        doubtful=tables.doubts(cube, table["quality"], ("throughput", "latency"), scope=scope),
+        doubtful=tables.doubts(cube, table["quality"], pair),
         worth=lambda: extreme_rows(table, table[throughput], -table[latency]),
         tooltip={"throughput": ("y", unit), "latency": ("x", "ms"), "flags": "@flags", "source": source},
         **lines,

@@ -37,14 +37,6 @@ if TYPE_CHECKING:
 __all__ = ["front", "overlap", "pareto"]
 
 HEIGHT = 560
-# variable → quantities whose findings cast doubt on it
-QUANTITIES = {
-    **dict.fromkeys(("measured_throughput", "measured_system_throughput", "efficiency"), ("throughput",)),
-    **dict.fromkeys(("measured_latency", "measured_system_latency"), ("latency",)),
-    **dict.fromkeys(("power", "power_base", "power_idle", "power_full"), ("power",)),
-    **dict.fromkeys(("top1", "top5", "measured_top1", "measured_top5"), ("accuracy",)),
-    **dict.fromkeys(("energy_per_input", "inputs_per_joule"), ("power", "throughput")),
-}
 POSSIBLE = ("predicted_throughput", "top1")  # the objectives of the theoretical front
 
 
@@ -152,10 +144,9 @@ def _trade_off(
     axes = _pair_of_axes(cube, pair, (table[x], table[y]))
     colour = style.MUTED if alone else style.INK
     stairs = _staircase(cube, best, senses, name=f"{name}.front", colour=colour, marks=f"{name}.points")
-    quantities = sorted({quantity for one in pair for quantity in QUANTITIES.get(one, ())})
     looks: dict[str, Any] = {
         "name": f"{name}.points",
-        "doubtful": tables.doubts(cube, table["quality"], quantities, scope=scope),
+        "doubtful": tables.doubts(cube, table["quality"], pair),
         "worth": lambda: _worth_a_mark(table, best, x, y, cube, senses),
         "marker_size": 10.4 if alone else 8,
         "tooltip": _tooltip(cube, x, y),
@@ -319,7 +310,7 @@ def overlap(cube: xr.Dataset, *, scope: str = "compute", measurements: Any = Non
     circles = _overlap_columns(predicted, POSSIBLE, left, "predicted")
     circles["filled"] = np.where((circles["match"] == "matched") | (not left.size), 0.85, 0.15)
     found = _overlap_columns(measured, pair, right, "measured")
-    doubtful = tables.doubts(cube, measured["quality"], ("throughput", "accuracy"), scope=scope)
+    doubtful = tables.doubts(cube, measured["quality"], pair)
     ratio = np.full(len(doubtful), np.nan)
     ratio[right] = found["x"][right] / circles["x"][left]
     found |= tables.only(measured, "flags", "source") | {"ratio": [percent(one) for one in ratio]}

@@ -69,7 +69,7 @@ def power(cube: xr.Dataset) -> Any:
     table, rows, few = by_configuration(cube, table, -table[main])
     data = _row_data(table, "W", *shown)
     data["end"] = np.maximum(table["high"], table[main])
-    data["filled"] = np.where(tables.doubts(cube, table["quality"], ("power",)), 0.0, 1.0)
+    data["filled"] = np.where(tables.doubts(cube, table["quality"], (main,)), 0.0, 1.0)
     lines = {name.removeprefix("power_"): (name, "W") for name in shown}
     source = tables.source_text(cube) if kind == "measured" else "the inputs of the model"
     tooltip = {**lines, "over batches": "@spread", "cells": "@rows", "flags": "@flags", "source": source}
@@ -177,7 +177,8 @@ def _bars_per_input(cube: Any, figure: str, name: str, words: str, unit: str, sc
     floor = style.floor_of(table["low"])
     data = _row_data(table, unit)
     data["value"] = table[name]
-    data["filled"] = np.where(tables.doubts(cube, table["quality"], ("power", "throughput"), scope=scope), 0.0, 0.9)
+    made_of = ("power_full", tables.measured_names(scope)["throughput"]) if kind == "measured" else ()
+    data["filled"] = np.where(tables.doubts(cube, table["quality"], made_of), 0.0, 0.9)
     source = tables.source_text(cube) if kind == "measured" else tables.model_text(cube)
     colour = style.MEASURED if kind == "measured" else style.PREDICTED
     tooltip = {words: ("value", unit), "over batches": "@spread", "cells": "@rows", "flags": "@flags", "source": source}

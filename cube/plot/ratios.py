@@ -77,7 +77,7 @@ def efficiency(
     table = _compared(cube, compared["best"], chosen)
     table, rows, few = by_configuration(cube, table, -table["efficiency"])
     published = cube.attrs.get("assumptions") == PUBLISHED.label  # whose assumption the figure judges
-    choices = {label: _bar_columns(cube, table, label, scope, published=published) for label in chosen}
+    choices = {label: _bar_columns(cube, table, label, throughput, published=published) for label in chosen}
     choices = {label: one for label, one in choices.items() if np.isfinite(one["measured"]).any()}
     titles = [_title(label, one, table) for label, one in choices.items()]
     notes = [*_notes(choices, scope, published=published), f"{few}; the title speaks of these" if few else ""]
@@ -133,7 +133,9 @@ def _compared(cube: xr.Dataset, best: xr.Dataset, chosen: dict[str, xr.Dataset])
     return tables.records(wide, [*parts, "efficiency"], known="efficiency", bare=True)
 
 
-def _bar_columns(cube: xr.Dataset, table: tables.Columns, label: str, scope: str, *, published: bool) -> dict[str, Any]:
+def _bar_columns(
+    cube: xr.Dataset, table: tables.Columns, label: str, throughput: str, *, published: bool
+) -> dict[str, Any]:
     """Take the columns of a choice, and write their texts."""
     measured, predicted, batch, quality = (
         table[f"{name} {label}"] for name in ("measured", "predicted", "batch", "quality")
@@ -147,8 +149,7 @@ def _bar_columns(cube: xr.Dataset, table: tables.Columns, label: str, scope: str
     reasons = np.select(list(why.values()), list(why), ": weights not read per input")
     unknown = ~np.isfinite(measured)
     texts = zip(tables.value_text(measured, unit), batch, strict=True)
-    # above the roofline is what the figure explains in place, so it does not make a bar hollow
-    doubtful = tables.doubts(cube, quality, ("throughput",), scope=scope, but=("above_roofline",))
+    doubtful = tables.doubts(cube, quality, (throughput,))
     notes = np.array([f"{percent(one)}{reason}" for one, reason in zip(ratio, reasons, strict=True)], dtype=object)
     return {
         "measured": measured,

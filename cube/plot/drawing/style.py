@@ -142,7 +142,7 @@ DARK_MODE = """
 })();
 """.replace("LIGHT", str(list(ON_DARK))).replace("DARK;", f"{list(ON_DARK.values())};")
 
-HOLLOW = "hollow = flagged, reason in the tooltip"
+HOLLOW = "hollow = in doubt, reason in the tooltip"
 TOOLTIP_STYLE = "font-size:13px;max-width:420px;line-height:1.35;color:#1f2329"
 
 

@@ -16,7 +16,7 @@ from roofcube.labels import dims_in_order, flat_column, locate
 from roofcube.measured.rows import measurement_rows
 from roofcube.model.offered import as_product
 from roofcube.sweep import Sweep
-from roofcube.vocabulary import CONFIGURATION, DIMS, THREADED, VARIABLES, attributes, sense_of
+from roofcube.vocabulary import CONFIGURATION, DIMS, FINDINGS, QUANTITIES_OF, THREADED, VARIABLES, attributes, sense_of
 from roofcube.wording import (
     configuration_text,
     digits_apart,
@@ -98,24 +98,6 @@ OBSERVED = {
         "power": "power",
         "energy": "predicted_energy",
     },
-}
-
-# findings that cast doubt on a quantity; a point with one of them is drawn hollow
-OF_ROWS = ("unit_off", "duplicate_key", "repeats_disagree")
-DOUBTS = {
-    "throughput": (
-        *OF_ROWS, "above_compute_peak", "above_roofline", "above_bound", "does_not_scale", "compute_time_incomplete",
-        "other_precision_executed",
-    ),
-    "latency": (*OF_ROWS, "throughput_latency_mismatch", "system_faster_than_compute", "compute_time_incomplete"),
-    "power": (
-        *OF_ROWS[1:], "full_power_below_idle", "foreign_power", "power_set_up_differs", "power_is_maximum",
-    ),
-    "accuracy": ("accuracy_differs",),
-}  # fmt: skip
-SYSTEM_DOUBTS = {
-    "throughput": (*OF_ROWS, "does_not_scale", "system_faster_than_compute"),
-    "latency": (*OF_ROWS, "system_faster_than_compute"),
 }
 
 
@@ -417,20 +399,12 @@ def flags_text(cube: xr.Dataset, quality: np.ndarray[Any, Any]) -> np.ndarray[An
     return flag_words(quality.astype("i8"), _findings(cube), nothing="none")
 
 
-def doubts(
-    cube: xr.Dataset,
-    quality: np.ndarray[Any, Any],
-    quantities: Sequence[str],
-    *,
-    scope: str = "compute",
-    but: Sequence[str] = (),
-) -> np.ndarray[Any, Any]:
-    """Return the rows whose figure is doubtful: a finding that concerns one of these quantities."""
-    table = DOUBTS if scope == "compute" else {**DOUBTS, **SYSTEM_DOUBTS}
-    names = {name for quantity in quantities for name in table[quantity]} - set(but)
+def doubts(cube: xr.Dataset, quality: np.ndarray[Any, Any], names: Iterable[str]) -> np.ndarray[Any, Any]:
+    """Return the rows with a finding that makes one of these variables doubtful; their marks are hollow."""
+    asked = {quantity for name in names for quantity in QUANTITIES_OF.get(name, ())}
     findings = _findings(cube)
     masks = zip(findings["flag_meanings"].split(), np.atleast_1d(findings["flag_masks"]).tolist(), strict=True)
-    bits = sum(bit for name, bit in masks if name in names)
+    bits = sum(bit for name, bit in masks if name in FINDINGS and asked & set(FINDINGS[name].doubts))
     doubtful: np.ndarray[Any, Any] = (quality.astype("i8") & bits) != 0
     return doubtful
 

@@ -442,7 +442,7 @@ def test_names_are_read_whole(whole):
     """`top` in a name of one's own is no accuracy, whose findings would make its marks hollow."""
     price = (whole["power"] * whole["top1"]).assign_attrs(units="EUR", sense="min", long_name="desktop price")
     cube = whole.assign(desktop_price=price)
-    cube["quality"] = xr.full_like(whole["quality"], QUALITY["accuracy_differs"])
+    cube["quality"] = xr.full_like(whole["quality"], QUALITY["accuracy_is_a_fraction"])
     figure = rc.plot.pareto(cube, objectives={"desktop_price": "min", "measured_throughput": "max"})
     assert rendered(figure).xaxis.axis_label == "desktop price (EUR, log scale)"
     assert set(source(figure, "pareto.points")["filled"]) == {0.85}

@@ -21,6 +21,7 @@ from roofcube.plot.drawing.elements import rendered
 from roofcube.plot.drawing.points import colours_of
 from roofcube.plot.drawing.style import platform_colours
 from roofcube.plot.roofline_figures import spread_labels
+from roofcube.vocabulary import GRADES, QUALITY
 from roofcube.wording import percent
 
 TASKS = ("cifar10", "imagenet", "mnist")
@@ -337,6 +338,24 @@ def test_flagged_points_are_hollow_and_say_why(cubes):
     assert len(impossible) == 9
     assert {points["filled"][index] for index in impossible} == {0.0}
     assert {points["filled"][index] for index, flags in enumerate(points["flags"]) if flags == "none"} == {0.85}
+
+
+def test_what_is_only_worth_knowing_leaves_marks_filled(cubes):
+    """Of the rows above the published roofline all but the impossible ones are sound: its assumption is what fails."""
+    points = source(rc.plot.latency_throughput(cubes["mnist"], scope="system"), "latency_throughput.points")
+    notes = {name.replace("_", " ") for name, grade in GRADES.items() if grade == "note"}
+    noted = [index for index, flags in enumerate(points["flags"]) if set(flags.split(", ")) <= notes]
+    assert len(noted) > 50
+    assert {points["filled"][index] for index in noted} == {0.85}
+
+
+@pytest.mark.parametrize(
+    ("finding", "figure"), [("zero_power", "energy"), ("power_unit_off", "power"), ("repeats_disagree", "power")]
+)
+def test_any_doubt_of_power_makes_its_bars_hollow(cubes, finding, figure):
+    cube = cubes["cifar10"].copy()
+    cube["quality"] = xr.full_like(cube["quality"], QUALITY[finding])
+    assert set(source(getattr(rc.plot, figure)(cube), f"{figure}.bars")["filled"]) == {0.0}
 
 
 def test_power_trace_marks_bad_samples():
