@@ -281,8 +281,7 @@ class Calibration(Fitted):
         table = as_table(table, what="table")
         _check_free(table.columns)
         keys = canonical_keys(table, self._labels(inputs))
-        own = self._own_labels(inputs)
-        elsewhere = _elsewhere(table, own)
+        elsewhere, moved = _elsewhere(table, self._own_labels(inputs)), self.is_of_others(inputs)
         inputs = self._beside(keys) if inputs is None else inputs
         rows = indexed_rows(keys, self.facts if inputs is None else self.facts_with(inputs))
         rows = replace(rows, network=np.where(elsewhere.is_null(), rows.network, -1))
@@ -292,7 +291,7 @@ class Calibration(Fitted):
         columns = self.columns(rows, interval, level)
         status, reason = statuses(self.engine, self.reach, rows, self.engine.flows(rows, interval))
         reason = elsewhere.zip_with(elsewhere.is_not_null(), reason)
-        if any(own[dim] != label for dim, label in self.own_labels.items()):
+        if moved:
             doubt = pl.lit(f"calibrated on rows of {_told(self.own_labels)}")
             doubts = pl.concat_str(doubt, reason, separator="; ", ignore_nulls=True)
             reason = pl.select(reason=pl.when(status == "refused").then(reason).otherwise(doubts)).to_series()

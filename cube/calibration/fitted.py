@@ -18,6 +18,7 @@ from roofcube.calibration.fitting.intervals import Intervals, Scores, anywhere, 
 from roofcube.calibration.measured import fastest
 from roofcube.calibration.rows import IndexedRows, distinct
 from roofcube.calibration.trust import Reach, reaches, unlike
+from roofcube.labels import own_labels
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -103,6 +104,11 @@ class Fitted:
         """Return its facts and those of inputs, as `with_facts` has it."""
         measured = np.unique(self.data.rows.hardware[self.data.usable]).tolist()
         return with_facts(self.facts, inputs, measured={self.data.rows.machines[one].key for one in measured})
+
+    def is_of_others(self, inputs: xr.Dataset | None) -> bool:
+        """Check whether inputs were cut to other labels of one's own, such as a context, than its rows are of."""
+        cut = {} if inputs is None else own_labels(inputs)
+        return any(cut.get(dim, label) != label for dim, label in self.own_labels.items())
 
     @cached_property
     def mistaken(self) -> Array:

@@ -48,7 +48,8 @@ def tabulate(calibration: Fitted, inputs: xr.Dataset, level: float | None) -> xr
         found = {name: values for name, values in found.items() if name not in ("low", "high")}
     if level is not None:
         status, _ = statuses(calibration.engine, calibration.reach, rows, np.zeros(len(rows), dtype=bool))
-        found["extrapolates"] = np.where(status == "refused", np.nan, (status == "extrapolates").to_numpy())
+        beyond = (status == "extrapolates").to_numpy() | calibration.is_of_others(inputs)
+        found["extrapolates"] = np.where(status == "refused", np.nan, beyond)
     kept = tuple(dim for dim in DIMS if dim in inputs.dims)
     dropped = {dim: 0 for dim in DIMS if dim not in kept}
     result = {}

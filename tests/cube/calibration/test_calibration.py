@@ -666,6 +666,9 @@ def test_rows_of_another_label_than_calibrated_are_neither_predicted_nor_suggest
     moved = calibration.predict(there, inputs=inputs.sel(site="b"))
     assert moved["status"].to_list() == ["extrapolates"] * 2
     assert moved["reason"][0] == "calibrated on rows of site 'a'"
+    for site, beyond in {"a": {0.0, 1.0}, "b": {1.0}}.items():
+        cube = rc.predict(inputs.sel(site=site), assumptions=calibration)
+        assert set(cube["extrapolates"].values[cube["predicted_throughput"].notnull()]) == beyond
     assert calibration.suggest(1, candidates=there, inputs=inputs.sel(site="b")).height == 1
 
 
