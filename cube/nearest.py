@@ -21,7 +21,8 @@ def nearest(value: object, known: Iterable[object]) -> list[str]:
     """Return the known names that a name may mean, best first; none where nothing is near.
 
     The same letters and digits, blanks and signs aside; else what holds all its words with the fewest more; else a slip
-    of the pen; else what begins with the same words.
+    of the pen; else what begins with the same words. Where a few letters stand with a number, as in FP6, that is what
+    it means: nothing with another number is near.
 
     Examples
     --------
@@ -31,6 +32,8 @@ def nearest(value: object, known: Iterable[object]) -> list[str]:
     ['efficientnet_b0@224']
     >>> nearest("cifar11", ["mnist", "cifar10"])
     ['cifar10']
+    >>> nearest("FP6", ["FP4", "FP16", "FP64"])
+    []
     """
     names = list(dict.fromkeys(str(name) for name in known))
     words = {name: _words(name) for name in names}
@@ -40,10 +43,14 @@ def nearest(value: object, known: Iterable[object]) -> list[str]:
     holding = [name for name in names if set(wanted) <= set(words[name])] if len(plain) >= TELLING else []
     if same or holding:
         return list(dict.fromkeys([*same, *_shortest(holding, words)]))[:MOST]
-    folded = {name.casefold(): name for name in names}
+    number = _digits(plain)
+    of_number = bool(number) and len(plain) - len(number) <= TELLING
+    folded = {name.casefold(): name for name in names if not of_number or _digits(name) == number}
     close = get_close_matches(str(value).casefold(), folded, n=1, cutoff=FAR)
     if close and get_close_matches(str(value).casefold(), close, n=1, cutoff=SLIP):
         return [folded[close[0]]]
+    if of_number:
+        return []
     shared = {name: _begins(wanted, words[name]) for name in names}
     most = max(shared.values(), default=0)
     if 2 * most >= len(wanted) and len("".join(wanted[:most])) >= TELLING:
@@ -55,6 +62,10 @@ def nearest(value: object, known: Iterable[object]) -> list[str]:
 def _is_begun(one: str, other: str) -> bool:
     """Check whether one word is the beginning of the other."""
     return min(len(one), len(other)) >= TELLING and (one.startswith(other) or other.startswith(one))
+
+
+def _digits(name: str) -> str:
+    return "".join(filter(str.isdigit, name))
 
 
 def _words(name: str) -> list[str]:

@@ -6,10 +6,16 @@ import csv
 from functools import cache
 from importlib.resources import files
 from typing import get_args
+from unicodedata import normalize
 
 from roofcube.datasets.schema import Precision
 
-__all__ = ["canonical", "spellings"]
+__all__ = ["canonical", "plain_label", "spellings"]
+
+
+def plain_label(text: str) -> str:
+    """Return a label without blanks around it and with composed letters: some systems write accents apart (NFD)."""
+    return normalize("NFC", text.strip())
 
 
 @cache
@@ -43,5 +49,5 @@ def canonical(column: str, label: str) -> str:
     ('FP16', 'INT8')
     """
     column = "precision" if column == "executed_precision" else column
-    text = str(label).strip()  # what is no text is no label either: it is told where it is looked up
+    text = plain_label(str(label))  # what is no text is no label either: it is told where it is looked up
     return spellings().get(column, {}).get(text.casefold(), text)

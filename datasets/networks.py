@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from roofcube.datasets import schema
-from roofcube.datasets.aliases import canonical
+from roofcube.datasets.aliases import canonical, plain_label
 from roofcube.datasets.forms.faults import Fault, check_no_faults
 from roofcube.datasets.forms.fields import decimal_of, kind_of, plain_number
 from roofcube.datasets.forms.reading import (
@@ -342,7 +342,7 @@ def described(
 
 
 def checked_label(what: str, value: object) -> str:
-    """Return a label without blanks around it.
+    """Return a label as it is looked up.
 
     Raises
     ------
@@ -352,7 +352,7 @@ def checked_label(what: str, value: object) -> str:
     if not isinstance(value, str) or not value.strip() or any("\ud800" <= one <= "\udfff" for one in value):
         msg = f"`{what}`: expected a label, got {value!r:.60}; give a name of at least one letter"
         raise InvalidDataError(msg)
-    return value.strip()
+    return plain_label(value)
 
 
 def _accuracy(what: str, given: float | Mapping[str, float] | None) -> dict[str, float]:

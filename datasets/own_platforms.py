@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, get_args
 import polars as pl
 
 from roofcube.datasets import schema
-from roofcube.datasets.aliases import canonical
+from roofcube.datasets.aliases import canonical, plain_label
 from roofcube.datasets.forks import check_not_forked
 from roofcube.datasets.forms.faults import FROM_ZERO, MOST, all_in_one
 from roofcube.datasets.forms.fields import MISSING
@@ -174,7 +174,7 @@ def _platform_row(entry: Any, where: str, source: str, unknown: set[str]) -> tup
                 continue
             # a table that was read before names its file in `source`
             sources[SOURCES[name]] = own or sources[SOURCES[name]] or (told if told != source else None)
-    given = {column: value.strip() if isinstance(value, str) else value for column, value in given.items()}
+    given = {column: plain_label(value) if isinstance(value, str) else value for column, value in given.items()}
     # a number that is a label, as rows have it too
     given |= {name: str(given[name]) for name in LABELS if type(given.get(name)) is int}
     for column, value in given.items():

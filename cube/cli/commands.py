@@ -148,10 +148,17 @@ def best_command(
         if timed and name.startswith("measured"):
             say(f"throughput of {counted(timed, 'cell')} is batch / latency: it was timed, and never counted")
         if name.startswith("predicted") and other is None and objective is None and not predicted:
-            say("by prediction, as the cube has no measured throughput:")
+            say(f"by prediction, as the cube has no measured throughput{_system_figures(cube)}:")
         said = "by prediction, nothing of which was measured so:" if predicted_only else "nor by prediction:"
         say(answer if other is None else f"{answer}\n{said}\n{other}")
     sys.exit(0 if predicted_only or bool(answer.winner["found"]) else 1)
+
+
+def _system_figures(cube: Any) -> str:
+    """Say how to ask for what was measured of whole systems, where nothing else was."""
+    names = [name for name in ("measured_system_throughput", "measured_system_latency") if name in cube]
+    measured = [name for name in names if bool(cube[name].notnull().any())]
+    return f" of accelerators alone (of whole systems ask with --for {measured[0]})" if measured else ""
 
 
 @main.command("check")

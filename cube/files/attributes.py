@@ -82,14 +82,19 @@ def _plain_value(name: str, value: Any) -> Any:
     if isinstance(value, int):
         return value if -(1 << 63) <= value < 1 << 63 else None
     if isinstance(value, float | np.floating | np.integer):
-        return value if np.dtype(type(value)).itemsize <= 8 else None
+        return value if _is_native(np.dtype(type(value))) else None
     if isinstance(value, list | tuple) and value and all(isinstance(one, str) and one for one in value):
         texts = [_plain_value("", one) for one in value]
         return None if None in texts else texts
     if isinstance(value, list | tuple | np.ndarray):
         array = np.asarray(value) if not isinstance(value, list | tuple) or _are_numbers(value) else np.zeros(0)
-        return array if array.ndim == 1 and array.size and array.dtype.kind in "iuf" and array.itemsize <= 8 else None
+        return array if array.ndim == 1 and array.size and _is_native(array.dtype) else None
     return None
+
+
+def _is_native(dtype: np.dtype[Any]) -> bool:
+    """Check whether every format has numbers of a type in its attributes: netCDF has none of half precision."""
+    return dtype.kind in "iuf" and dtype.itemsize <= 8 and dtype != np.float16
 
 
 def _are_numbers(values: Any) -> bool:

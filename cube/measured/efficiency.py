@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from math import prod
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["DERIVED", "efficiency", "throughput_of", "with_timed_throughput"]
 
+SCOPES = {"compute": "measured_throughput", "system": "measured_system_throughput"}
 LATENCIES = {"measured_throughput": "measured_latency", "measured_system_throughput": "measured_system_latency"}
 DERIVED = "batch / measured latency on platforms without a measured throughput"
 
@@ -139,7 +141,7 @@ def efficiency(
     check_choice("at", at, ("best", "batch"))
     check_choice("scope", scope, ("compute", "system"))
     check_choice("trust", trust, ("possible", "all"))
-    source = "measured_throughput" if scope == "compute" else "measured_system_throughput"
+    source = SCOPES[scope]
     if not isinstance(cube, xr.Dataset):
         do = "make one with `roofcube.join` or `roofcube.benchmark`"
         check_kind("cube", cube, xr.Dataset if not hasattr(cube, "compute") else object, do=do)
@@ -148,6 +150,7 @@ def efficiency(
         raise _missing(source)
     if "predicted_throughput" not in cube:
         raise _missing("predicted_throughput")
+    given = cube
     needed = (source, LATENCIES[source], "predicted_throughput", "peak_throughput", "quality")
     cube = cube[[name for name in needed if name in cube]]
     _check_size(cube, source, at)
@@ -155,6 +158,8 @@ def efficiency(
     throughput, derived = throughput_of(cube, source)
     if throughput is None:
         raise _missing(source)
+    if np.isnan(throughput.values).all():
+        _warn_of_scope(given, next(one for one in SCOPES if one != scope))
     coords = {name: one for name, one in cube.coords.items() if set(one.dims) <= set(throughput.dims)}
     measured, predicted = xr.DataArray(throughput, coords), cube["predicted_throughput"]
     told = {"derived_throughput": derived} if derived else {}
@@ -191,6 +196,14 @@ def efficiency(
     return xr.Dataset(shaped, attrs={**cube.attrs, "at": at, "scope": scope, **told}).transpose(
         *measured.dims, ..., missing_dims="ignore"
     )
+
+
+def _warn_of_scope(cube: xr.Dataset, other: str) -> None:
+    """Warn that nothing was measured in the scope that was asked for, where something was in the other."""
+    names = (SCOPES[other], LATENCIES[SCOPES[other]])
+    if any(name in cube and bool(cube[name].notnull().any()) for name in names):
+        msg = f"`scope`: nothing was measured in the one asked for; ask for scope={other!r}, in which something was"
+        warnings.warn(msg, UserWarning, stacklevel=3)
 
 
 def _check_size(cube: xr.Dataset, source: str, at: str) -> None:

@@ -31,6 +31,11 @@ ROW = 600  # bytes that finding its cell and its findings take
 NO_FIGURE = "there is no figure"  # why a row of labels alone has no cell
 MOST_TEXTS = 3  # of the rows of a cell that are told side by side
 
+# dim → how to tell labels apart that a file of measurements reads as one
+RENAMING = {
+    "platform": "name one otherwise, in its table or with hypothetical(name=...)",
+    "topology": "give one another: read_network(..., name=...)",
+}
 # cube variable → column of the table
 MEASURED = {
     "measured_throughput": "throughput_compute_per_s",
@@ -138,8 +143,8 @@ def join(cube: xr.Dataset, measurements: Any) -> xr.Dataset:
     _warn_of_lost(cube, joined)
     if LAB not in joined["n_rows"].dims:
         joined.attrs.pop("disagreement", None)
-    added = {**_spreads(cube, table, where), **_others(joined, table, where)}
-    return joined.assign(added) if added else joined
+    joined = joined.assign(_spreads(cube, table, where))
+    return joined.assign(_others(joined, table, where))
 
 
 def _located(cube: xr.Dataset, table: pl.DataFrame) -> RowLocations:
@@ -255,7 +260,7 @@ def _warn_of_none(table: pl.DataFrame, where: RowLocations) -> None:
 
 def _warn_of_alike(cube: xr.Dataset, table: pl.DataFrame) -> None:
     """Tell where labels of the cube are one name in a file: its rows go to the label of that name."""
-    for dim in ("platform", "topology"):
+    for dim, do in RENAMING.items():
         if dim not in cube.coords or dim not in table.columns:
             continue
         labels = dict.fromkeys(np.ravel(cube[dim].values).tolist())
@@ -266,8 +271,7 @@ def _warn_of_alike(cube: xr.Dataset, table: pl.DataFrame) -> None:
             if rows:
                 msg = (
                     f"{counted(rows, 'row')} of {dim} {name!r} {'go' if rows > 1 else 'goes'} to {taken!r}, not to "
-                    f"{others}, which a file of measurements reads as the same name; give one another: "
-                    "read_network(..., name=...)"
+                    f"{others}, which a file of measurements reads as the same name; {do}"
                 )
                 warnings.warn(msg, UserWarning, stacklevel=3)
 

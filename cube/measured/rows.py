@@ -43,7 +43,7 @@ def measurement_rows(measurements: Any, *, what: str = "measurements") -> pl.Dat
     ------
     InvalidDataError
         If it is no table, the head of a column is a slip of a known one or has another unit, or a value is not of the
-        type of its column, naming row (from 0) and column.
+        type of its column or not in its range, naming row (from 0) and column.
     """
     from roofcube.files.measurements import read_measurements, slips
 
@@ -54,9 +54,9 @@ def measurement_rows(measurements: Any, *, what: str = "measurements") -> pl.Dat
     hints = hints_of(schema.Measurement)
     faults = slips(table)
     for name in table.columns:
-        if name not in hints or (table.schema[name] == types.get(name) and not _holds_nan(table[name])):
+        if name not in hints or (table.schema[name] == types.get(name) and not table.schema[name].is_numeric()):
             continue
-        kind = kind_of(hints[name])._replace(bounds=(), choices=(), nullable=True)
+        kind = kind_of(hints[name])._replace(choices=(), nullable=True)
         column, wrong = read_column(table[name], kind)
         faults += [Fault(place, name, text) for place, text in wrong]
         table = table.with_columns(column)
@@ -130,7 +130,3 @@ def without_figure(table: pl.DataFrame) -> pl.Series:
 
     figures = [table[name].is_not_null() for name in FIGURES if name in table.columns]
     return ~reduce(or_, figures, pl.repeat(value=False, n=table.height, eager=True))
-
-
-def _holds_nan(column: pl.Series) -> bool:
-    return column.dtype.is_float() and bool(column.is_nan().any())

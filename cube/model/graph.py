@@ -418,14 +418,18 @@ class _Builder:
             if name in self.tables and LAYER in self.tables[name].dims
         )
 
-    def _memory_required(self) -> Node:
+    def _memory_required(self, *, at_least: bool = False) -> Node:
+        """Add up what has to be held; `at_least` without the activations of networks that do not tell theirs."""
         assume = self.assumptions
         parts: list[Node] = []
         if assume.weights != "free":
             parts.append(self.total("params", "weights") * self._element_bytes())
         alive: list[Node] = []
         if assume.activations != "free" and self.has("activation_memory"):
-            alive.append(self.total("activation_memory", "activations") * self._element_bytes("activations"))
+            elements = self.total("activation_memory", "activations")
+            if at_least:
+                elements = where(_is_given(elements), elements, 0.0)
+            alive.append(elements * self._element_bytes("activations"))
         if assume.state != "free" and self.has("state"):
             alive.append(self.total("state", "state") * self._element_bytes("state"))
         if (living := _added(alive)) is not None:
@@ -451,15 +455,19 @@ class _Builder:
 
     def _lacks_activations(self) -> bool:
         """Check whether a network known by totals says nothing of the activations that these assumptions move."""
-        if self.assumptions.activations in ("free", "on chip") or not self.has("activations"):
+        return self.assumptions.activations not in ("free", "on chip") and self._is_unknown("activations")
+
+    def _is_unknown(self, name: str) -> bool:
+        """Check whether some network whose operations are known lacks a count."""
+        if not self.has(name):
             return False
-        activations, ops = self.tables["activations"], self.tables["ops"]
+        counts, ops = self.tables[name], self.tables["ops"]
         # in NumPy: whatever xarray computes asks whether it is dask's, and imports it
-        if not np.isnan(activations.values).any():
+        if not np.isnan(counts.values).any():
             return False
-        if activations.dims != ops.dims:
-            return bool((activations.isnull() & ops.notnull()).any())
-        return bool((np.isnan(activations.values) & ~np.isnan(ops.values)).any())
+        if counts.dims != ops.dims:
+            return bool((counts.isnull() & ops.notnull()).any())
+        return bool((np.isnan(counts.values) & ~np.isnan(ops.values)).any())
 
     def _lacks_bandwidth(self) -> bool:
         """Check whether a platform whose bandwidth nobody publishes would have to read from memory."""
@@ -482,7 +490,10 @@ class _Builder:
         """Pair what is needed with what is there; an unknown (NaN) capacity limits nothing."""
         limits: list[tuple[Node, Node]] = []
         if self.has("memory_capacity"):
-            limits.append((self.nodes["memory_required"], leaf("memory_capacity")))
+            # what is known may be too much by itself
+            partly = self._is_unknown("activation_memory")
+            required = self._memory_required(at_least=True) if partly else self.nodes["memory_required"]
+            limits.append((required, leaf("memory_capacity")))
         if self.assumptions.weights == "on chip" and self.has("on_chip_memory"):
             limits.append((self.total("params", "weights") * self._element_bytes(), leaf("on_chip_memory")))
         return limits

@@ -7,6 +7,7 @@ from typing import Any, Literal
 import numpy as np
 import xarray as xr
 
+from roofcube.datasets.aliases import plain_label
 from roofcube.datasets.own_platforms import device_class_of
 from roofcube.datasets.quantities import QUANTITIES, check_numbers, number_of
 from roofcube.errors import InvalidDataError, check_choice
@@ -116,7 +117,7 @@ def hypothetical(
         "power": power,
     }
     coords: dict[str, Any] = {
-        "platform": ("platform", [name.strip()], {"long_name": "platform"}),
+        "platform": ("platform", [plain_label(name)], {"long_name": "platform"}),
         "device_class": ("platform", [kind]),
     }
     hardware = xr.Dataset(

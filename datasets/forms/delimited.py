@@ -38,7 +38,13 @@ FOREIGN = (
     (b"\x1f\x8b", "compressed with gzip; unpack it"),
     (b"PAR1", "a Parquet file; name it .parquet"),
     (b"\x89HDF", "a NetCDF file; a cube is loaded by roofcube.load"),
+    (b"ARROW1", "an Arrow (Feather) file; save it as Parquet or CSV"),
+    (b"Obj\x01", "an Avro file; save it as Parquet or CSV"),
+    (b"\x28\xb5\x2f\xfd", "compressed with Zstandard; unpack it"),
+    (b"BZh", "compressed with bzip2; unpack it"),
+    (b"\xfd7zXZ", "compressed with xz; unpack it"),
 )
+BRACKETS = {"[": "]", "{": "}"}  # of JSON
 SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 MOST_TITLES = 20  # rows among which a header is looked for
 FEW_FIELDS = 3  # with fewer a comment that has as many as a row is likely prose
@@ -225,6 +231,9 @@ def _decoded_text(path: Path) -> str:
         )
         raise InvalidDataError(msg) from None
     text = text.removeprefix("\ufeff")
+    if text.lstrip()[:1] in BRACKETS and text.rstrip()[-1:] in BRACKETS.values():
+        msg = f"{path}: expected delimited text, got JSON; give what json.load makes of it, a list of rows or columns"
+        raise InvalidDataError(msg)
     if "\0" in text:
         wide = len(data) > 3 and data[:400].count(0) > len(data[:400]) // 4
         guess = "it looks like UTF-16 without its byte order mark" if wide else "it is no text, or not UTF-8"

@@ -304,3 +304,7 @@ def test_best_of_a_cube_says_where_its_throughput_is_from(tmp_path):
     result = CliRunner().invoke(main, ["best", str(alone)])
     assert result.output.startswith("by prediction, as the cube has no measured throughput:\n")
     assert "by prediction" not in CliRunner().invoke(main, ["best", "mnist"]).output
+    whole = {"throughput_system_per_s" if name == "latency_compute_s" else name: one for name, one in rows.items()}
+    system = rc.save(rc.join(predicted, rc.read_measurements(whole)), tmp_path / "system.nc")
+    result = CliRunner().invoke(main, ["best", str(system)])
+    assert "of accelerators alone (of whole systems ask with --for measured_system_throughput):\n" in result.output

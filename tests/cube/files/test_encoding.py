@@ -68,9 +68,14 @@ ODD = {
             "f": 2**70,
             "g": "",
             "h": np.float32(0.1),
+            "i": np.float16(0.1),
+            "j": np.timedelta64(1, "s"),
+            "k": [np.float16(1), np.timedelta64(2, "D")],
         }
     ),
-    "arrays": xr.Dataset(attrs={"a": np.array([1], "i1"), "b": np.eye(2, dtype="f4"), "c": np.array(["x", "yy"])}),
+    "arrays": xr.Dataset(
+        attrs={"a": np.array([1], "i1"), "b": np.eye(2, dtype="f4"), "c": np.array(["x", "yy"]), "d": np.ones(2, "f2")}
+    ),
     "named oddly": xr.Dataset(attrs={"two words": 1, "a/b": "c", "é": "ü", "_x": "y", "text": "a\0b\ud800"}),
     "no index": xr.Dataset(
         {"t": ("batch", [1.0])}, coords={"other": ("batch", ["b"]), "batch": [np.datetime64("2020-01-01", "ns")]}

@@ -26,6 +26,14 @@ def test_efficiency_under_several_assumptions_is_that_under_each(at):
             np.testing.assert_array_equal(values.transpose(*expected.dims), expected.broadcast_like(values))
 
 
+def test_what_was_measured_in_the_other_scope_alone_is_told():
+    cube = rc.benchmark("mnist")
+    alone = cube.assign({name: cube[name].where(False) for name in ("measured_throughput", "measured_latency")})
+    with pytest.warns(UserWarning, match="nothing was measured in the one asked for; ask for scope='system'"):
+        assert rc.efficiency(alone).efficiency.isnull().all()
+    assert rc.efficiency(alone, scope="system").efficiency.notnull().any()
+
+
 def test_what_is_no_cube_has_no_efficiency():
     with pytest.raises(InvalidDataError, match=r"`cube`: expected a Dataset, got 5 .*; make one with `roofcube.join`"):
         rc.efficiency(5)

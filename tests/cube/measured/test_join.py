@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import unicodedata
 from datetime import date, datetime
 
 import numpy as np
@@ -17,6 +18,7 @@ from roofcube.measured.join import holds
 from roofcube.vocabulary import QUALITY
 
 ROWS = rc.datasets.load_measurements()
+ROW = {"topology": ["MLP"], "platform": ["NCS2"], "precision": ["FP16"], "batch": [1], "latency_compute_s": [0.01]}
 
 
 @pytest.mark.parametrize("task", rc.tasks())
@@ -392,6 +394,15 @@ def test_the_spread_of_repeats_is_kept_beside_their_mean():
     assert "measured_latency_spread" not in joined
 
 
+def test_a_column_named_as_a_spread_stands_beside_it():
+    rows = rc.datasets.load_measurements("mnist")[[0, 0]].with_columns(
+        throughput_compute_per_s=pl.Series([600.0, 640.0]), measured_throughput_spread=pl.lit(1e-4)
+    )
+    cell = rc.join(rc.predict(rc.inputs("mnist")), rows).max()
+    assert float(cell.measured_throughput_spread) == pytest.approx(np.std([600, 640], ddof=1))
+    assert float(cell.given_measured_throughput_spread) == 1e-4
+
+
 def test_without_repeats_there_is_no_spread():
     cube = rc.predict(rc.inputs("mnist"))
     single = ROWS.filter(pl.col("task") == "mnist")
@@ -566,6 +577,28 @@ def test_a_label_of_the_users_that_is_another_spelling_of_an_embedded_one_has_it
             assert network_of(table) == ["ResNet-50"]
     alone = rc.predict(rc.inputs("imagenet", platforms="TX2", topologies=own, precision="FP16", batch=[1]))
     assert int(rc.join(alone, rc.read_measurements(rows)).n_rows.sum()) == 1
+
+
+def test_two_platforms_of_one_name_in_a_file_are_told_with_what_to_do():
+    small = rc.hypothetical(name="ncs2", peak_compute="1 TOP/s", memory_bandwidth="1 GB/s")
+    cube = rc.predict(rc.inputs("mnist", platforms=[small, "NCS2"], precision="FP16"))
+    rows = rc.read_measurements({**ROW, "platform": ["ncs2"]})
+    with pytest.warns(UserWarning, match="goes to 'NCS2', not to 'ncs2', which .* name one otherwise, in its table"):
+        rc.join(cube, rows)
+
+
+def test_accents_are_one_however_a_system_writes_them():
+    composed, apart = (unicodedata.normalize(form, "Café") for form in ("NFC", "NFD"))
+    boards = {
+        name: rc.hypothetical(name=name, peak_compute="1 TOP/s", memory_bandwidth="1 GB/s")
+        for name in (composed, apart)
+    }
+    with pytest.raises(InvalidDataError, match=r"`platforms`: .*twice"):
+        rc.inputs("mnist", platforms=list(boards.values()))
+    for board in boards.values():
+        cube = rc.predict(rc.inputs("mnist", platforms=board))
+        for name in boards:
+            assert int(rc.join(cube, rc.read_measurements({**ROW, "platform": [name]})).n_rows.sum()) == 1
 
 
 @pytest.mark.parametrize(

@@ -77,6 +77,23 @@ def test_what_is_no_table_of_measurements_is_told(call):
         call(ROWS.with_columns(batch=pl.lit("x")))
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("latency_compute_s", -0.1, "got -0.1; input should be greater than 0"),
+        ("throughput_compute_per_s", 0.0, "got 0.0; input should be greater than 0"),
+        ("top1_percent", 870.0, "got 870.0; input should be less than or equal to 100"),
+        ("power_full_w", float("inf"), "got inf; input should be a finite number"),
+        ("batch", 0, "got 0; input should be greater than or equal to 1"),
+    ],
+)
+@pytest.mark.parametrize("call", [rc.check, rc.calibrate, lambda table: rc.join(rc.inputs("mnist"), table)])
+def test_values_that_no_file_may_hold_are_refused_in_memory_too(call, name, value, message):
+    wrong = ROWS.with_columns(pl.when(pl.int_range(pl.len()) == 3).then(value).otherwise(name).alias(name))
+    with pytest.raises(InvalidDataError, match=re.escape(f"row 3, column '{name}': {message}")):
+        call(wrong.cast({name: ROWS.schema[name]}))
+
+
 SLIPS = [
     ("latency_compute_ms", "wrong unit 'ms'; multiply by 0.001 and name it 'latency_compute_s'"),
     ("throughput_compute", "a column says its unit; did you mean 'throughput_compute_per_s'?"),

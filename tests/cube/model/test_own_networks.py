@@ -140,6 +140,16 @@ def test_a_network_known_by_totals_has_no_made_up_activation_memory():
     assert float(cube.memory_required.sel(batch=1024)) == 28.3e6 * 2 + 1024 * 2e6
 
 
+@pytest.mark.parametrize("assumptions", [rc.PUBLISHED, rc.BOUND, rc.SERVING])
+def test_weights_that_do_not_fit_by_themselves_do_not_fit(assumptions):
+    small = rc.hypothetical(name="small", peak_compute="1 TOP/s", memory_bandwidth="1 GB/s", memory_capacity="320 kB")
+    network = rc.read_network(
+        {"topology": ["Big"], "macs": [1e8], "params": [5e6], "activations": [1e6]}, task="kws", top1=90
+    )
+    space = rc.inputs("kws", platforms=small, topologies=network, batch=[1])
+    assert int(rc.predict(space, assumptions=assumptions).infeasible.squeeze()) == INFEASIBLE["does_not_fit_memory"]
+
+
 def test_what_the_totals_lack_is_told_where_it_is_needed():
     table = rc.read_network(
         {"topology": ["A", "B"], "ops": [9e9, 9e9], "params": [1e6, 1e6], "activations": [1e6, None], "top1": [80, 80]}
