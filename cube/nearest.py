@@ -14,6 +14,7 @@ __all__ = ["nearest"]
 WORD = re.compile(r"[^\W_]+")
 MOST = 3  # names
 TELLING = 3  # letters and digits from which a part of a name tells what is meant
+FEW = 4  # letters of names that are a number, such as MXFP8
 SLIP, FAR = 0.8, 0.6  # likeness of a misspelling, and of what is still worth naming
 
 
@@ -21,8 +22,8 @@ def nearest(value: object, known: Iterable[object]) -> list[str]:
     """Return the known names that a name may mean, best first; none where nothing is near.
 
     The same letters and digits, blanks and signs aside; else what holds all its words with the fewest more; else a slip
-    of the pen; else what begins with the same words. Where a few letters stand with a number, as in FP6, that is what
-    it means: nothing with another number is near.
+    of the pen; else what begins with the same words. Where all names are few letters with a number, as FP16 and INT8,
+    the number is what they mean: nothing with another one is near, but for one digit of several.
 
     Examples
     --------
@@ -32,8 +33,8 @@ def nearest(value: object, known: Iterable[object]) -> list[str]:
     ['efficientnet_b0@224']
     >>> nearest("cifar11", ["mnist", "cifar10"])
     ['cifar10']
-    >>> nearest("FP6", ["FP4", "FP16", "FP64"])
-    []
+    >>> nearest("FP6", ["FP4", "FP16", "FP64"]), nearest("FP17", ["FP4", "FP16", "FP64"])
+    ([], ['FP16'])
     """
     names = list(dict.fromkeys(str(name) for name in known))
     words = {name: _words(name) for name in names}
@@ -43,9 +44,8 @@ def nearest(value: object, known: Iterable[object]) -> list[str]:
     holding = [name for name in names if set(wanted) <= set(words[name])] if len(plain) >= TELLING else []
     if same or holding:
         return list(dict.fromkeys([*same, *_shortest(holding, words)]))[:MOST]
-    number = _digits(plain)
-    of_number = bool(number) and len(plain) - len(number) <= TELLING
-    folded = {name.casefold(): name for name in names if not of_number or _digits(name) == number}
+    of_number = len(names) > 1 and all(map(_is_of_number, [plain, *names]))
+    folded = {name.casefold(): name for name in names if not of_number or _slips(plain, name)}
     close = get_close_matches(str(value).casefold(), folded, n=1, cutoff=FAR)
     if close and get_close_matches(str(value).casefold(), close, n=1, cutoff=SLIP):
         return [folded[close[0]]]
@@ -62,6 +62,18 @@ def nearest(value: object, known: Iterable[object]) -> list[str]:
 def _is_begun(one: str, other: str) -> bool:
     """Check whether one word is the beginning of the other."""
     return min(len(one), len(other)) >= TELLING and (one.startswith(other) or other.startswith(one))
+
+
+def _is_of_number(name: str) -> bool:
+    """Check whether a name is a number with few letters."""
+    return bool(number := _digits(name)) and len("".join(_words(name))) - len(number) <= FEW
+
+
+def _slips(one: str, other: str) -> bool:
+    """Check whether the numbers of two names are the same, or of several digits with one that differs."""
+    pair = _digits(one), _digits(other)
+    several = len(pair[0]) == len(pair[1]) > 1
+    return pair[0] == pair[1] or (several and sum(a != b for a, b in zip(*pair, strict=True)) == 1)
 
 
 def _digits(name: str) -> str:

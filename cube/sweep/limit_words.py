@@ -178,7 +178,10 @@ def _first_of(end: Any) -> Any:
 
 def _end_of(end: Any) -> Any:
     """Return where a day or month as text ends, to which it is a limit."""
-    return np.datetime64(end) + 1 if isinstance(end, str) else end
+    if not isinstance(end, str):
+        return end
+    start = np.datetime64(end)
+    return start + np.timedelta64(1, np.datetime_data(start.dtype)[0])
 
 
 def _key(name: str, label: Any) -> Any:
