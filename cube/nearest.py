@@ -44,13 +44,14 @@ def nearest(value: object, known: Iterable[object]) -> list[str]:
     holding = [name for name in names if set(wanted) <= set(words[name])] if len(plain) >= TELLING else []
     if same or holding:
         return list(dict.fromkeys([*same, *_shortest(holding, words)]))[:MOST]
-    of_number = len(names) > 1 and all(map(_is_of_number, [plain, *names]))
-    folded = {name.casefold(): name for name in names if not of_number or _slips(plain, name)}
+    folded = {name.casefold(): name for name in names}
+    if len(names) > 1 and all(map(_is_of_number, [plain, *names])):
+        alike = [name for name in folded if _digits(name) == _digits(plain)]
+        close = get_close_matches(str(value).casefold(), alike, n=1, cutoff=SLIP)
+        return [folded[one] for one in close or [name for name in folded if _slips(plain, name)][:1]]
     close = get_close_matches(str(value).casefold(), folded, n=1, cutoff=FAR)
     if close and get_close_matches(str(value).casefold(), close, n=1, cutoff=SLIP):
         return [folded[close[0]]]
-    if of_number:
-        return []
     shared = {name: _begins(wanted, words[name]) for name in names}
     most = max(shared.values(), default=0)
     if 2 * most >= len(wanted) and len("".join(wanted[:most])) >= TELLING:
@@ -70,10 +71,10 @@ def _is_of_number(name: str) -> bool:
 
 
 def _slips(one: str, other: str) -> bool:
-    """Check whether the numbers of two names are the same, or of several digits with one that differs."""
-    pair = _digits(one), _digits(other)
-    several = len(pair[0]) == len(pair[1]) > 1
-    return pair[0] == pair[1] or (several and sum(a != b for a, b in zip(*pair, strict=True)) == 1)
+    """Check whether two names differ in one digit of several."""
+    pairs = list(zip(one, other, strict=False))
+    wrong = [pair for pair in pairs if pair[0] != pair[1]]
+    return len(one) == len(other) and len(_digits(one)) > 1 and len(wrong) == 1 and "".join(wrong[0]).isdigit()
 
 
 def _digits(name: str) -> str:
