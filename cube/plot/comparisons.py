@@ -217,7 +217,7 @@ def _title_and_lines(table: tables.Columns, label: str) -> tuple[str, list[str]]
         "measured at the best batch, accelerator alone; column at the right: error of the calibrated prediction",
         (
             f"{int((banded & ~_outside(table)).sum())} of {int(banded.sum())} measurements lie within the interval; "
-            "boxed cross = flagged, reason in the tooltip"
+            "boxed cross = in doubt, reason in the tooltip"
         ),
     ]
     if not known.all():

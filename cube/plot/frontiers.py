@@ -393,5 +393,5 @@ def _overlap_words(
     matched = counted(ratio.size, "configuration")
     told = f"{matched} matched, {alone[0]} predicted only (pale), {alone[1]} measured only{lost}"
     told += tables.accuracy_text(best["measured"]) if counts[1] else ""
-    how = f"measured at the best batch, {tables.scope_text(scope)}; boxed cross = flagged, reason in the tooltip"
+    how = f"measured at the best batch, {tables.scope_text(scope)}; boxed cross = in doubt, reason in the tooltip"
     return said, [told, f"{how}; staircases = Pareto fronts of what is shown"]
