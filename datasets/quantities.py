@@ -14,10 +14,12 @@ if TYPE_CHECKING:
 
 __all__ = [
     "QUANTITIES",
+    "SPARSE_PEAK",
     "UNITS",
     "Quantity",
     "check_numbers",
     "factor_of",
+    "is_sparse",
     "number_of",
     "range_fault",
     "spelling_in",
@@ -52,12 +54,12 @@ UNITS = {
         **dict.fromkeys(("FLOP/s", "flop/s", "FLOPs/s", "FLOPS", "FLOPs", "flops"), 1.0),
         **dict.fromkeys(("MAC/s", "MACs/s"), 2.0),
     },
-    "B/s": {"B/s": 1.0, "Bps": 1.0, "byte/s": 1.0, "bytes/s": 1.0, "bit/s": 0.125},
-    "B": {"B": 1.0, "byte": 1.0, "bytes": 1.0, "bit": 0.125},
+    "B/s": {"B/s": 1.0, "Bps": 1.0, "byte/s": 1.0, "bytes/s": 1.0, "bit/s": 0.125, "bits/s": 0.125},
+    "B": {"B": 1.0, "byte": 1.0, "bytes": 1.0, "bit": 0.125, "bits": 0.125},
     "W": {"W": 1.0, "watt": 1.0, "watts": 1.0},
     "J": {"J": 1.0, "joule": 1.0, "joules": 1.0, "Wh": 3600.0},
     "op": {"op": 1.0, "ops": 1.0, "FLOP": 1.0, "MAC": 2.0, "MACs": 2.0},
-    "s": {"s": 1.0, "sec": 1.0, "second": 1.0, "seconds": 1.0},
+    "s": {"s": 1.0, "sec": 1.0, "secs": 1.0, "second": 1.0, "seconds": 1.0},
     "1/s": {
         "1/s": 1.0,
         "/s": 1.0,
@@ -72,41 +74,40 @@ UNITS = {
             f"{what}/{each}": 1.0
             for each in ("s", "sec")
             for what in (
-                "inputs",
-                "images",
-                "image",
-                "img",
-                "frames",
-                "samples",
-                "inferences",
-                "inf",
-                "queries",
-                "tokens",
+                *("inputs", "input", "images", "image", "img", "imgs", "frames", "frame", "samples", "sample"),
+                *("inferences", "inference", "inf", "queries", "query", "requests", "request", "req"),
+                *("tokens", "token", "tok"),
             )
         },
     },
     "%": {"%": 1.0, "percent": 1.0, "pct": 1.0},
 }
+# units of more than a second, by the seconds that they have
+LONG = {
+    **dict.fromkeys(("min", "mins", "minute", "minutes"), 60.0),
+    **dict.fromkeys(("h", "hrs", "hour", "hours"), 3600.0),
+    **dict.fromkeys(("day", "days"), 86400.0),
+}
 # units that take no prefix
 WHOLE = {
-    "s": {
-        **dict.fromkeys(("min", "minute", "minutes"), 60.0),
-        **dict.fromkeys(("h", "hour", "hours"), 3600.0),
-        "milliseconds": 1e-3,
-        "microseconds": 1e-6,
-        "nanoseconds": 1e-9,
-    },
-    "1/s": {"1/ms": 1e3, "1/us": 1e6, "1/min": 1 / 60, "1/h": 1 / 3600, "1/minute": 1 / 60, "1/hour": 1 / 3600},
-    "W": {"milliwatts": 1e-3, "kilowatts": 1e3},
-    "B": {"kilobytes": 1e3, "megabytes": 1e6, "gigabytes": 1e9},
+    "s": {**LONG, "millis": 1e-3, "micros": 1e-6, "nanos": 1e-9},
+    "1/s": {"1/ms": 1e3, "1/us": 1e6, "1/ns": 1e9, **{f"1/{time}": 1 / seconds for time, seconds in LONG.items()}},
     "%": {"1": 100.0, "fraction": 100.0, "ratio": 100.0, "share": 100.0},
 }
 PREFIXES = {
     "": 1.0, "n": 1e-9, "u": 1e-6, "µ": 1e-6, "μ": 1e-6, "m": 1e-3, "k": 1e3, "K": 1e3, "M": 1e6, "G": 1e9, "T": 1e12,
     "P": 1e15, "E": 1e18, "Ki": 2.0**10, "Mi": 2.0**20, "Gi": 2.0**30, "Ti": 2.0**40,
 }  # fmt: skip
+# prefixes of words: milliseconds, kilobytes
+PREFIX_WORDS = {
+    "nano": 1e-9, "micro": 1e-6, "milli": 1e-3, "kilo": 1e3, "mega": 1e6, "giga": 1e9, "tera": 1e12, "peta": 1e15,
+}  # fmt: skip
+WORD = re.compile(r"[a-z]{3,}(/.*)?")
 NUMBER = re.compile(r"\s*([-+]?(?:\d[\d_]*\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*(\S.*?)?\s*")
 COMMA = re.compile(r"(?<=\d),(?=\d)")
+SPARSE = re.compile(r"spars", re.IGNORECASE)
+NOT_SPARSE = re.compile(r"dense|(?:\b|_)(?:no|non|not|without|w/o)(?:[\W_]|$)", re.IGNORECASE)
+SPARSE_PEAK = "a peak of sparse operations is no peak: write the dense one, half of it at 2:4"
 SMALL_B = re.compile(r"[kKMGT]?i?b(ps|/s)?")
 SLIPS = {"op/s": (("TOP/s", 1e12), ("GOP/s", 1e9), ("MOP/s", 1e6)), "W": (("kW", 1e3),)}
 BYTE_SLIPS = (("GB", 1e9), ("MB", 1e6), ("kB", 1e3))
@@ -152,6 +153,8 @@ def number_of(name: str, value: Any, *, where: str = "") -> Any:
         )
         if parts is not None and unit in ("B", "B/s") and SMALL_B.fullmatch(parts[2]):
             msg += "; b may be a bit or a byte, say bit or B"
+        if name == "peak_compute" and is_sparse(value):
+            msg += f"; {SPARSE_PEAK}"
         raise InvalidDataError(msg)
     digits, exponent = parts[1].replace("_", ""), round(math.log10(factor))
     # "19.2 GB/s" is 19.2e9 to the last bit
@@ -165,6 +168,18 @@ def number_of(name: str, value: Any, *, where: str = "") -> Any:
         )
         raise InvalidDataError(msg)
     return number
+
+
+def is_sparse(text: str) -> bool:
+    """Tell a text that says sparse operations, not those without sparsity.
+
+    Examples
+    --------
+    >>> from roofcube.datasets.quantities import is_sparse
+    >>> is_sparse("TOPS (sparse)"), is_sparse("TOPS without sparsity")
+    (True, False)
+    """
+    return SPARSE.search(text) is not None and NOT_SPARSE.search(text) is None
 
 
 def factor_of(unit: str, spelling: str) -> float | None:
@@ -208,7 +223,9 @@ def spellings_of(unit: str) -> list[str]:
 def _factors(unit: str) -> dict[str, float]:
     prefixes = {"": 1.0} if unit == "%" else PREFIXES
     prefixed = {prefix + one: by * factor for one, factor in UNITS[unit].items() for prefix, by in prefixes.items()}
-    return {**prefixed, **WHOLE.get(unit, {})}
+    words = [one for one in UNITS[unit] if WORD.fullmatch(one)] if unit != "%" else []
+    spelt_out = {prefix + one: by * UNITS[unit][one] for one in words for prefix, by in PREFIX_WORDS.items()}
+    return {**spelt_out, **prefixed, **WHOLE.get(unit, {})}
 
 
 def range_fault(name: str, value: float) -> str:

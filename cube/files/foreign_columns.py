@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -11,9 +12,9 @@ import polars as pl
 from roofcube.datasets import schema
 from roofcube.datasets.forms.faults import Fault, check_no_faults
 from roofcube.datasets.forms.reading import columns_of, without_blanks
-from roofcube.datasets.quantities import factor_of, spellings_of
+from roofcube.datasets.quantities import SPARSE_PEAK, factor_of, is_sparse, spellings_of
 from roofcube.errors import InvalidDataError, suggestion
-from roofcube.files.head_units import count_fault, unit_in_head
+from roofcube.files.head_units import count_fault, unit_behind, unit_in_head
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -48,6 +49,8 @@ TEMPLATE: dict[str, Target] = {
     "fullpwr": ("power_full_w", "W"),
     "pruningfactor": "pruning_percent",
 }
+TEMPLATE_OTHERS = ("tpcomp", "tpsystem", "tpsys", "gops", "level")
+SLIP = 0.7  # share of letters in common from which a name is taken for a slip of a figure of the template
 
 
 @dataclass(frozen=True)
@@ -113,8 +116,12 @@ def mapped_columns(sheet: Sheet, given: ColumnMap) -> Foreign:
     targets, faults = _said(given, present)
     named: dict[str, Target] = {name: target for name, target in targets.items() if target is not None}
     for name, target in _understood(present, given).items():
-        if name not in targets and _known_column(target) not in {_known_column(one) for one in named.values()}:
-            named[name] = target
+        column = _known_column(target)
+        if name not in targets and column not in {_known_column(one) for one in named.values()}:
+            # what the user says of a unit goes before what the head or the template does
+            named[name] = column if {name, column} & set(given.units) else target
+    if is_template(present):
+        faults += _template_slips([name for name in present if name not in {*named, *targets}], named, present)
     renamed = {name: _known_column(target) for name, target in named.items()}
     moved = _moved([name for name, target in targets.items() if target is None], renamed, present)
     faults += _clashes(renamed, [name for name in present if name not in moved])
@@ -159,7 +166,9 @@ def renamed_columns(
         if name not in frame.columns:
             near = suggestion(name, frame.columns)
             faults.append(Fault(None, name, f"`columns`: there is no column {name!r}{near}; give names of the table"))
-        if isinstance(target, tuple | list):
+        if _known_column(target).startswith("peak_compute") and is_sparse(str(name)):
+            faults.append(Fault(None, name, f"`columns`: {name!r} says sparse; {SPARSE_PEAK}, and rename it"))
+        elif isinstance(target, tuple | list):
             faults += _other_unit(name, *target, units or {})
         elif target is not None and units:
             plain = name in frame.columns and frame.schema[name] != pl.Null
@@ -189,7 +198,7 @@ def _other_unit(name: str, column: str, unit: str, units: Mapping[str, str]) -> 
 
 def is_template(columns: Iterable[str]) -> bool:
     """Tell the community template by its first columns."""
-    bare = {re.sub(r"[^a-z0-9]+", "", _without_unit(name).casefold()) for name in columns}
+    bare = set(map(_bare, columns))
     return all(mark in bare for mark in TEMPLATE_MARKS)
 
 
@@ -248,14 +257,48 @@ def _understood(present: list[str], given: ColumnMap) -> dict[str, Target]:
         plain = re.sub(r"[^a-z0-9]+", "_", _without_unit(name).casefold()).strip("_")
         unit = IN_BRACKETS.fullmatch(name)
         whole = next((one for one in known if one in [plain + ending for ending in ("", *UNITS)] and unit_of(one)), "")
-        if template and plain.replace("_", "") in TEMPLATE:
-            target = TEMPLATE[plain.replace("_", "")]
-            understood[name] = (_known_column(target), unit[2]) if unit and unit_of(_known_column(target)) else target
+        if template and (target := _of_template(name)) is not None:
+            understood[name] = target
         elif unit and whole and factor_of(unit_of(whole), unit[2]) is not None:
             understood[name] = (whole, unit[2])
         elif plain in known and not unit:
             understood[name] = plain
     return {name: target for name, target in understood.items() if _known_column(target) not in present}
+
+
+def _of_template(name: str) -> Target:
+    """Find what a column of the template is, which may say another unit than the template's own; None of any other."""
+    bare, unit = _bare(name), IN_BRACKETS.fullmatch(name)
+    if bare in TEMPLATE:
+        target = TEMPLATE[bare]
+        return (_known_column(target), unit[2]) if unit and unit_of(_known_column(target)) else target
+    for known, target in TEMPLATE.items():
+        column = _known_column(target)
+        behind = unit_behind(name, list(known), unit_of(column)) if unit_of(column) else None
+        if behind is not None and behind.factor is not None:
+            return column, behind.written
+    return None
+
+
+def _template_slips(names: list[str], named: Mapping[str, Target], present: list[str]) -> list[Fault]:
+    """Find columns that look like a figure of the template that the table lacks."""
+    spoken = {*present, *map(_known_column, named.values())}
+    figures = {bare: target for bare, target in TEMPLATE.items() if unit_of(_known_column(target))}
+    absent = {bare: _known_column(target) for bare, target in figures.items() if _known_column(target) not in spoken}
+    faults = []
+    for name in names:
+        near = get_close_matches(_bare(name), absent, n=1, cutoff=SLIP) if _bare(name) not in TEMPLATE_OTHERS else []
+        if near and name not in columns_of(schema.Measurement):
+            text = (
+                f"column {name!r} is none of the template's; it seems to be {absent[near[0]]!r}; map it with columns=, "
+                "its unit too, or to None to keep it as it is"
+            )
+            faults.append(Fault(None, name, text))
+    return faults
+
+
+def _bare(name: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "", _without_unit(name).casefold())
 
 
 def _without_unit(name: str) -> str:
@@ -307,7 +350,7 @@ def _unit_fault(name: str, column: str, own: str) -> list[Fault]:
     if unit is None or unit.factor == 1.0:
         return []
     if unit.factor is None:
-        text = f'{unit.written!r}, which is not known; bring its values to {own} and say so: ("{column}", "{own}")'
+        text = f'{unit.written!r}, no known unit of {column!r}; bring its values to {own}, say ("{column}", "{own}")'
     else:
         text = f'{unit.written}, {column!r} is in {own}; say its unit: ("{column}", "{unit.written}")'
     return [Fault(None, name, f"`columns`: {name!r} seems to be in {text}")]

@@ -2,7 +2,8 @@
 
 A head is a name and, somewhere, a unit: `latency (ms)`, `t/ms`, `Latency, ms`, `latencyMs`, `latency_ms_p50`. In
 brackets stands a unit or a word about the figure (`p50`, `mean`); what is neither is a unit that is not known. Letters
-of a unit within a word are none.
+of a unit within a word are none. A unit of another quantity (`energy_mJ` of a power), or one that a power of ten stands
+beside (`1e-6 s`), is one that is not known. Behind a number it is that number's: `power at 30 fps`.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from roofcube.datasets.networks import PREFIXES, QUANTITY
-from roofcube.datasets.quantities import factor_of, spelling_in
+from roofcube.datasets.quantities import LONG, UNITS, factor_of, spelling_in
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,12 +22,47 @@ __all__ = ["HeadUnit", "count_fault", "unit_behind", "unit_in_head"]
 BRACKETS = re.compile(r"[\[({<]\s*([^\[\](){}<>]*?)\s*[\])}>]")
 PER = re.compile(r"(?<=[^\W_])(?:[\s_]+(?i:per)[\s_]+|Per(?=[A-Z])|\s*/\s*)")
 APART = re.compile(r"[\s_,;:=|.#-]+")
-APART_PREFIX = re.compile(r"\b([kKMG])\s+(?=[^\W_]+/)")
+# but for nano, which is a board
+APART_PREFIX = re.compile(
+    r"\b([kKMG])\s+(?=[^\W_]+/)|(?<![^\W_])((?i:micro|milli|kilo|mega|giga))[\s_-]+(?=(?i:sec|watt|joule|byte)|[^\W_]+/)"
+)
 CAPITALS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 AROUND = " _,;:=|.#-()[]{}<>"
 # minutes and hours, unless they are a minimum or a letter: only where a head ends in them
-DOUBTFUL = ("min", "h")
-QUANTITIES_OF_UNITS = ("op/s", "B/s", "B", "W", "J", "op", "s")
+DOUBTFUL = ("min", "h", "day")
+QUANTITIES_OF_UNITS = ("op/s", "B/s", "B", "W", "J", "op", "s", "1/s")
+# quantity → prefixes with which heads have its units, in whatever case: `nw` is a network, `pw` a kind of layer
+PREFIXED = {
+    **dict.fromkeys(("op/s", "op"), "k m g t p"),
+    **dict.fromkeys(("B/s", "B"), "k m g t ki mi gi ti kilo mega giga"),
+    **dict.fromkeys(("W", "J"), "u µ μ m k milli micro kilo"),
+    "s": "n u µ μ m nano micro milli",
+    "1/s": "k m g",
+}
+# words that are units too, but rarely so: Mac, Top-1, 8-bit; and those that are so behind a stroke only: second run
+NO_UNITS = {"b", "bit", "byte", "mac", "mop", "op", "pop", "top", *DOUBTFUL}
+STROKED = {"second", "minute", "hour", "watt", "joule", "flop", "macs", "ops", "MS", "NS", "US"}
+SPELT = {
+    **{
+        (prefix + one).casefold(): prefix != ""
+        for unit, prefixes in PREFIXED.items()
+        for one in UNITS[unit]
+        for prefix in ("", *prefixes.split())
+    },
+    **dict.fromkeys((*LONG, "%", "percent", "pct"), False),
+    **dict.fromkeys(("millis", "micros", "nanos"), True),
+}
+# what a rate may count that is not one input
+NO_INPUTS = re.compile(
+    r"(?:^|[\W\d_])(?:(?i:(?:mini)?batch(?:es)?|steps?|it|iters?|iterations?|epochs?|cycles?|(?:thousand|million)s?)|[kKMG])$"
+)
+# powers of ten at a unit: 1e-6 s, 10^3 img/s, s x 1000
+MULTIPLE = re.compile(
+    r"(?<![\w.])[x×*·]?\s*1(?:\.0*)?[eE][-+]?\d+(?!\w)|(?<!\w)10\s*(?:(?:\^|\*\*)[\s{(]*[-+]?\d+|[⁻⁺]?[⁰¹²³⁴-⁹]+)|"
+    r"(?<!\d)(?<!\d\s)(?:(?<![^\W_])[xX]|[×*·])\s*10+(?!\w)|(?<![\w.])10{3,}\s*[x×*·](?!\s*\d)"
+)
+THOUSAND = re.compile(r"10{0,2}(?:[,. ]?0{3})+\s+(.*)")
+THOUSANDS = re.compile(r"(?:thousand|mio|million|billion|trillion)(s?)|kilo|mega|giga|tera", re.IGNORECASE)
 # words about a figure that stand in brackets and are no unit
 ABOUT = re.compile(
     r"\d+|p\d+|\d+th|(?:nv|mx)?(?:fp|int|bf|tf)\d+|top[-@]?\d|in|of|at|the|per|batch|mean|avg|average|median|mode|std|min|max|"
@@ -43,7 +79,7 @@ SCALES = {
 }
 COUNTED = "macs?|madds?|ops?|flops?|params?|parameters?|weights?|elements?|activations?|acts?|bytes?"
 COUNT = re.compile(rf"({'|'.join(map(re.escape, SCALES))})?({COUNTED}|b)?", re.IGNORECASE)
-BINARY = re.compile(r"[kmgt]ib", re.IGNORECASE)
+BYTES = re.compile(r"[kmgt]i?b(its?)?", re.IGNORECASE)
 SHARES = re.compile(r"(top[15]|pruning)(_.*)?")
 IN_BYTES = ("activation_memory", "state")
 
@@ -67,22 +103,54 @@ def unit_in_head(name: str, own: str) -> HeadUnit | None:
     """
     for text in BRACKETS.findall(name):
         unit = _in_brackets(text, own)
+        power = MULTIPLE.search(BRACKETS.sub(" ", name)) if own != "%" else None
         if unit is not None:
-            return unit
-    words = [word for word in APART.split(_with_strokes(BRACKETS.sub(" ", name))) if word]
+            return HeadUnit(f"{unit.written} {power[0].strip()}", None) if power else unit
+    rest = _with_strokes(BRACKETS.sub(" ", name))
+    words = [word for word in APART.split(rest) if word]
     last = words[-1].casefold() if words else ""
-    units = []
+    parts = []
     for word in words:
-        for part in [word] if _read(word, own) else CAPITALS.split(word):
-            unit = _read(part, own)
-            if unit is not None and not part.isdigit() and (part.casefold() not in DOUBTFUL or part.casefold() == last):
-                units.append(unit)
+        parts += [word] if _read(word, own) or _is_other(word, own) else CAPITALS.split(word)
+    units = []
+    for before, part in zip(["", *parts], parts, strict=False):
+        unit = _read(part, own)
+        doubtful = part.isdigit() or (part.casefold() in DOUBTFUL and part.casefold() != last)
+        of_number = before.isdigit() and not own.endswith("/s")
+        if unit is not None and not doubtful and not (unit.factor is None and of_number):
+            units.append(unit)
     units = [unit for unit in units if unit.written.casefold() not in DOUBTFUL] or units
-    return units[-1] if units else None
+    unit = units[-1] if units else _of_another(parts, last, own)
+    multiple = _multiple(rest, parts, own)
+    return HeadUnit(f"{multiple} {unit.written if unit else ''}".strip(), None) if multiple else unit
+
+
+def _of_another(parts: Sequence[str], last: str, own: str) -> HeadUnit | None:
+    """Find a unit of another quantity: with a prefix anywhere, without one at the end, if no number stands before."""
+    for before, part in zip(["", *parts], parts, strict=False):
+        if not _is_other(part, own) or before.isdigit() or {part, part.casefold()} & STROKED:
+            continue
+        if SPELT[part.casefold()] or (part.casefold() == last and own != "%" and part != "S"):
+            return HeadUnit(part, None)
+    return None
+
+
+def _multiple(text: str, parts: Sequence[str], own: str) -> str:
+    """Return the thousands that stand before a unit outside brackets, as a power of ten or in words."""
+    power = MULTIPLE.search(text)
+    if power is not None and (power[0][0] in "xX×*·" or any(_read(part, own) for part in parts)):
+        return power[0]
+    for part, behind in zip(parts, [*parts[1:], ""], strict=True):
+        scale = THOUSANDS.fullmatch(part)
+        if scale is not None and (scale[1] or behind == "of" or _read(behind, own)):
+            return part
+    return ""
 
 
 def unit_behind(name: str, stem: Sequence[str], own: str) -> HeadUnit | None:
     """Return the unit of a head that is nothing but the words of a stem and a unit of `own`; None of any other.
+
+    Of a rate in thousands an hour the factor is none.
 
     Examples
     --------
@@ -92,25 +160,34 @@ def unit_behind(name: str, stem: Sequence[str], own: str) -> HeadUnit | None:
     words = r"[\W_]*".join(stem)
     parts = re.fullmatch(rf"(?i:{words})(?=[\W_A-Z])(.*)", _with_strokes(name))
     written = re.sub(r"\s+", "", parts[1].strip(AROUND)) if parts else ""
-    spelt = spelling_in(own, written) or spelling_in(own, written.removeprefix("/"))
-    if spelt is None or written.casefold() in DOUBTFUL or written.isdigit():
+    if not written or written.isdigit() or written.casefold() in DOUBTFUL:
         return None
-    return HeadUnit(spelt, factor_of(own, spelt))
+    counted, stroke, time = written.partition("/")
+    inputs = not counted or spelling_in(own, f"{counted}/s") is not None
+    if own == "1/s" and stroke and not (inputs and spelling_in("s", time)):
+        return None
+    unit = _read(written, own)
+    return unit if unit is not None and (unit.factor is not None or own == "1/s") else None
 
 
 def _in_brackets(text: str, own: str) -> HeadUnit | None:
     text = _with_strokes(text)
+    thousand = THOUSAND.fullmatch(text)
+    if MULTIPLE.search(text) or (thousand and _read(re.sub(r"\s+", "", thousand[1]), own)):
+        return HeadUnit(text, None)
+    told = [word for word in re.split(r"[\s,;]+", text) if word and not ABOUT.fullmatch(word)]
+    if any(THOUSANDS.fullmatch(word) or word in tuple("kKMG") for word in told):
+        return HeadUnit(text, None)
     whole = _read(re.sub(r"\s+", "", text), own)
     if whole is not None:
         return whole
-    told = [word for word in re.split(r"[\s,;]+", text) if word and not ABOUT.fullmatch(word)]
     units = [unit for word in told if (unit := _read(word, own)) is not None]
     return units[0] if units else HeadUnit(text, None) if told else None
 
 
 def _with_strokes(text: str) -> str:
     """Write `per` as a stroke, and a prefix at what it is of: `k images per s` is `kimages/s`."""
-    return APART_PREFIX.sub(r"\1", PER.sub("/", text))
+    return APART_PREFIX.sub(r"\1\2", PER.sub("/", text))
 
 
 def _read(word: str, own: str) -> HeadUnit | None:
@@ -124,24 +201,34 @@ def _read(word: str, own: str) -> HeadUnit | None:
     time = spelling_in("s", unit) if own.endswith("/s") else None
     if time is not None and own == "1/s":
         return _rate(word, quantity, time)
-    if time is not None and factor_of("s", time) == 1.0 and unit != "s":
-        return _read(f"{quantity}/s", own)
-    if _is_unit(quantity):
+    if time is not None:
+        whole = factor_of("s", time) == 1.0 and unit != "s"
+        return _read(f"{quantity}/s", own) if whole else HeadUnit(word, None)
+    if _is_unit(quantity) or _is_other(unit, own):
         return HeadUnit(word, None)
     return _read(unit, own)
 
 
 def _rate(word: str, counted: str, time: str) -> HeadUnit:
-    """Read what is counted in a time, whatever it is, unless it is a unit of another quantity."""
-    if _is_unit(counted):
+    """Read what is counted in a time, whatever it is, unless it is a unit of another quantity or surely no input."""
+    if _is_unit(counted) or NO_INPUTS.search(counted):
         return HeadUnit(word, None)
+    known = spelling_in("1/s", f"{counted}/s")
+    scaled = known is not None and factor_of("1/s", known) != 1.0
+    if factor_of("s", time) == 1.0:
+        return HeadUnit(known, factor_of("1/s", known)) if known is not None and scaled else HeadUnit(word, 1.0)
     spelt = f"1/{time}"
-    factor = factor_of("1/s", spelt)
-    return HeadUnit(word, 1.0) if factor_of("s", time) == 1.0 else HeadUnit(spelt if factor else word, factor)
+    factor = None if scaled else factor_of("1/s", spelt)
+    return HeadUnit(word if factor is None else spelt, factor)
 
 
 def _is_unit(word: str) -> bool:
     return word.casefold() not in DOUBTFUL and any(spelling_in(unit, word) for unit in QUANTITIES_OF_UNITS)
+
+
+def _is_other(word: str, own: str) -> bool:
+    """Tell a unit of another quantity than `own`."""
+    return word.casefold() in SPELT and word.casefold() not in NO_UNITS and spelling_in(own, word) is None
 
 
 # counts of networks ---------------------------------------------------------------------------------------------------
@@ -191,7 +278,7 @@ def _counts(name: str, quantity: str) -> list[tuple[str, float | None, str]]:
         # a letter alone says thousands at either end only
         if count is not None and (count[2] or len(word) > 1 or (place in (0, len(words) - 1) and word in "kKmMgG")):
             counts.append(count)
-        elif BINARY.fullmatch(word):
+        elif BYTES.fullmatch(word):
             counts.append((word, None, ""))
     return counts
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from roofcube.files.foreign_columns import Foreign
+    from roofcube.files.head_units import HeadUnit
 
 __all__ = ["FIGURES", "NumberedRows", "read_measurements", "read_numbered", "slips"]
 
@@ -239,7 +240,7 @@ def _figures_by_stem(names: Sequence[str], given: ColumnMap) -> list[Fault]:
     faults = []
     absent = [column for column in FIGURES if column not in names]
     for name in names:
-        units: dict[str, str] = {}
+        units: dict[str, HeadUnit] = {}
         for column in absent if name not in columns_of(schema.Measurement) else ():
             own = unit_of(column)
             ending = next(ending for ending in UNITS if column.endswith(ending))
@@ -247,12 +248,14 @@ def _figures_by_stem(names: Sequence[str], given: ColumnMap) -> list[Fault]:
             for count in range(1, len(words) + 1):
                 unit = unit_behind(name, words[:count], own)
                 if unit is not None:
-                    units[column] = unit.written
+                    units[column] = unit
         if units:
             column = next(iter(units))
             *others, last = map(repr, units)
             meant = f"{', '.join(others)} or {last}" if others else last
-            do = f"map it with columns=, its unit {units[column]!r} too, or to None to keep it as it is"
+            do = f"map it with columns=, its unit {units[column].written!r} too, or to None to keep it as it is"
+            if units[column].factor is None:
+                do = f"bring it from {units[column].written!r} to {unit_of(column)} and rename it, or map it to None"
             if name in given.constants:
                 do = f"name it so in `constants`, and give it in {unit_of(column)}"
             faults.append(Fault(None, name, f"column {name!r} is not known; it seems to be {meant}; {do}"))

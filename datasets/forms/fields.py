@@ -14,6 +14,7 @@ from typing import Any, Literal, NamedTuple, get_args, get_origin
 import polars as pl
 
 from roofcube.datasets.aliases import canonical, spellings
+from roofcube.datasets.quantities import factor_of, spelling_in
 from roofcube.errors import suggestion
 
 __all__ = ["MISSING", "Kind", "decimal_of", "inferred", "kind_of", "plain_number", "read_column"]
@@ -32,16 +33,8 @@ LARGEST = 2**63 - 1
 NO_FIELDS = (pl.Duration, pl.List, pl.Array, pl.Struct, pl.Object, pl.Binary)
 TRUE, FALSE = ("true", "t", "yes", "y", "on", "1"), ("false", "f", "no", "n", "off", "0")
 TYPES: dict[type, Any] = {bool: pl.Boolean, int: pl.Int64, float: pl.Float64, str: pl.String}
-# other units of a quantity in which a field may be written, with the factor to the unit of its column
-UNIT_FACTORS = {
-    "s": {"ms": 1e-3, "us": 1e-6, "ns": 1e-9},
-    "per_s": {"fps": 1.0, "kfps": 1e3, "per_ms": 1e3},
-    "w": {"mw": 1e-3, "kw": 1e3},
-    "percent": {"fraction": 100.0, "ratio": 100.0},
-    "op_per_s": {"tops": 1e12, "gops": 1e9, "top_per_s": 1e12, "gop_per_s": 1e9},
-    "b_per_s": {"gb_per_s": 1e9, "mb_per_s": 1e6, "gbps": 1e9},
-    "b": {"mb": 1e6, "gb": 1e9, "kb": 1e3},
-}
+# ending of a column → its unit, the longest first
+UNITS = {"op_per_s": "op/s", "b_per_s": "B/s", "per_s": "1/s", "percent": "%", "b": "B", "s": "s", "w": "W"}
 
 
 class Kind(NamedTuple):
@@ -319,6 +312,8 @@ def plain_number(text: str, column: str) -> str:
     ('1234.5', '0.0011')
     >>> plain_number("1.234,5", "power_full_w"), plain_number("1.1 ms", "latency_compute_s")
     ('1234.5', '0.0011')
+    >>> plain_number("7000 mW", "power_full_w"), plain_number("7000 MW", "power_full_w")
+    ('7', '7e+09')
     """
     if re.fullmatch(r"-?[1-9][0-9]{0,2},[0-9]{3}", text):
         return f"{text.replace(',', '')}, or {text.replace(',', '.')} where the comma is that of decimals"
@@ -330,13 +325,13 @@ def plain_number(text: str, column: str) -> str:
         return re.sub(r"[\s'\u2019]", "", text)
     if re.fullmatch(r"-?[0-9]+,[0-9]+", text):
         return text.replace(",", ".")
-    number = re.fullmatch(r"([-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:e[-+]?[0-9]+)?)\s*([a-z_/]+)", text, re.IGNORECASE)
-    if number is None:
+    number = re.fullmatch(r"([-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:e[-+]?[0-9]+)?)\s*([a-zµμ_/]+)", text, re.IGNORECASE)
+    unit = next((unit for ending, unit in UNITS.items() if column.endswith(f"_{ending}")), "")
+    if number is None or not unit:
         return ""
-    digits, given = number[1], number[2].casefold().replace("/", "_per_").removeprefix("_")
-    own = [unit for unit in UNIT_FACTORS if column.endswith(f"_{unit}")]
-    for unit in sorted(own, key=len)[-1:]:
-        written = {unit: 1.0, **UNIT_FACTORS[unit]}.get(given)
-        if written is not None:
-            return f"{float(digits) * written:g}"
-    return ""
+    written = re.sub(r"^(?=/)", "1", re.sub(r"_?per_", "/", number[2]))
+    factor = factor_of(unit, written)
+    # Mw may be mW or MW
+    if factor is None and not written.startswith("M"):
+        factor = factor_of(unit, spelling_in(unit, written) or "")
+    return "" if factor is None else f"{float(number[1]) * factor:g}"

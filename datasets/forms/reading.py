@@ -14,7 +14,7 @@ import polars as pl
 from roofcube.datasets.forks import check_not_forked
 from roofcube.datasets.forms.delimited import read_delimited
 from roofcube.datasets.forms.faults import FROM_ZERO, Fault, check_no_faults
-from roofcube.datasets.forms.fields import UNIT_FACTORS, decimal_of, kind_of, read_column
+from roofcube.datasets.forms.fields import decimal_of, kind_of, read_column
 from roofcube.errors import InvalidDataError, suggestion
 
 if TYPE_CHECKING:
@@ -43,6 +43,16 @@ __all__ = [
 ]
 
 NUMBERS = (int, float)
+# ending of a column → what it may be called instead, with the factor to its unit
+UNIT_FACTORS = {
+    "s": {"ms": 1e-3, "us": 1e-6, "ns": 1e-9},
+    "per_s": {"fps": 1.0, "kfps": 1e3, "per_ms": 1e3, "per_us": 1e6, "per_ns": 1e9},
+    "w": {"mw": 1e-3, "kw": 1e3},
+    "percent": {"fraction": 100.0, "ratio": 100.0},
+    "op_per_s": {"tops": 1e12, "gops": 1e9, "top_per_s": 1e12, "gop_per_s": 1e9},
+    "b_per_s": {"gb_per_s": 1e9, "mb_per_s": 1e6, "gbps": 1e9},
+    "b": {"mb": 1e6, "gb": 1e9, "kb": 1e3},
+}
 TYPO = 0.7  # share of letters in common from which a word is taken for a slip of another
 SHORT = 4  # letters of a word that others are alike by chance: mode, model
 FAMILY = 4  # columns alike but for their middle that a message still lists one by one
@@ -340,11 +350,18 @@ def _unit_hint(name: str, known: Sequence[str]) -> str:
     ]
     if name and whole:
         return f": a column says its unit; did you mean {whole[0]!r}?"
-    for unit, others in UNIT_FACTORS.items():
-        for other, factor in others.items():
-            if name.endswith(f"_{other}") and (right := name.removesuffix(f"_{other}") + f"_{unit}") in known:
-                return f": wrong unit {other!r}; multiply by {factor:g} and name it {right!r}"
-    return ""
+    meant = {
+        other: (factor, right)
+        for unit, others in UNIT_FACTORS.items()
+        for other, factor in others.items()
+        if name.endswith(f"_{other}") and (right := name.removesuffix(f"_{other}") + f"_{unit}") in known
+    }
+    if not meant:
+        return ""
+    # `per_ms` ends in `ms` too
+    other = max(meant, key=len)
+    factor, right = meant[other]
+    return f": wrong unit {other!r}; multiply by {factor:g} and name it {right!r}"
 
 
 @cache

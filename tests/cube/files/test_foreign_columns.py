@@ -9,6 +9,7 @@ import pytest
 
 import roofcube as rc
 from roofcube.errors import InvalidDataError
+from roofcube.files.foreign_columns import unit_of
 
 FOREIGN = {
     "model": ["Mine", "Yours"],
@@ -144,6 +145,17 @@ MINE = {"topology": ["Mine"], "batch": [1]}
         ("power_mw", "seems to be 'power_base_w', 'power_idle_w' or 'power_full_w'"),
         ("throughput_kfps", "seems to be 'throughput_compute_per_s' or 'throughput_system_per_s'"),
         ("throughput_samples_per_sec", "its unit 'samples/sec' too"),
+        (
+            "throughput_compute_per_min",
+            "seems to be 'throughput_compute_per_s'; map it with columns=, its unit '1/min'",
+        ),
+        ("throughput (images/min)", "its unit '1/min' too"),
+        ("throughput per day", "its unit '1/day' too"),
+        ("throughput (img/ms)", "its unit '1/ms' too"),
+        ("throughput (kimages/min)", "bring it from 'kimages/min' to 1/s and rename it"),
+        ("throughput per watt", ""),
+        ("throughput (images/J)", ""),
+        ("throughput/core", ""),
         ("latency_note", ""),
         ("latency_min", ""),
         ("latency_std_ms", ""),
@@ -289,6 +301,12 @@ KITE = {"platform": ["Kite"], "device_class": ["NPU"], "precision": ["INT8"]}
         ("tput (k images per s)", "throughput_compute_per_s", "kimages/s"),
         ("Throughput (GOP/s)", "throughput_compute_per_s", "GOP/s"),
         ("acc (0-1)", "top1_percent", "0-1"),
+        *(
+            (head, "latency_compute_s", head[5:])
+            for head in ("time_msecs", "time millisec", "time_nanos", "time_micros")
+        ),
+        ("power_milli_watt", "power_full_w", "milliwatt"),
+        ("ktok/second", "throughput_compute_per_s", "ktok/s"),
     ],
 )
 def test_a_unit_anywhere_in_a_head_is_told(head, column, unit):
@@ -298,8 +316,39 @@ def test_a_unit_anywhere_in_a_head_is_told(head, column, unit):
 
 
 @pytest.mark.parametrize(
+    ("head", "column", "told"),
+    [
+        *((head, "power_full_w", head.split("_")[-1]) for head in ("energy_mJ", "kWh", "time_s", "MHz")),
+        *((head, "throughput_compute_per_s", head) for head in ("ms", "GOPS", "fps/W", "batches/s", "it/s")),
+        ("samples/day", "throughput_compute_per_s", "1/day"),
+        ("kimages/min", "throughput_compute_per_s", "kimages/min"),
+        ("latency_w", "latency_compute_s", "w"),
+        *((f"t ({one})", "latency_compute_s", one) for one in ("1e-6 s", "10^-3 s", "10⁻³ s", "s x 1000")),
+        *((f"t ({one})", "throughput_compute_per_s", one) for one in ("thousand img/s", "10^3 img/s", "1,000 img/s")),
+        ("t (millions of inferences/s)", "throughput_compute_per_s", "millions of inferences/s"),
+        ("latency 1e-6 s", "latency_compute_s", "1e-6 s"),
+        ("latency (s) x1000", "latency_compute_s", "s x1000"),
+        ("8 Batches/s", "throughput_compute_per_s", "Batches/s"),
+        ("thousand fps", "throughput_compute_per_s", "thousand fps"),
+    ],
+)
+def test_units_of_other_quantities_and_powers_of_ten_are_not_taken_in_silence(head, column, told):
+    table = {"topology": ["Mine"], "batch": [1], head: [12.0]}
+    with pytest.raises(InvalidDataError, match=rf"{re.escape(repr(head))} seems to be in '?{re.escape(told)}'?, "):
+        rc.read_measurements(table, columns={head: column}, constants=CONSTANTS)
+    said = rc.read_measurements(table, columns={head: (column, unit_of(column))}, constants=CONSTANTS)
+    assert said[column].item() == 12.0
+
+
+@pytest.mark.parametrize(
     ("head", "column"),
     [
+        *((head, "latency_compute_s") for head in ("8 bit latency", "latency 15 W", "time at 200 MHz", "mac latency")),
+        *((head, "latency_compute_s") for head in ("second run", "pw_latency", "latency of all ops", "99 percent")),
+        *((head, "latency_compute_s") for head in ("Jetson Nano sec", "Latency (s, 224x224)", "latency (s, x86)")),
+        *((head, "power_full_w") for head in ("power at 30 fps", "power at 8 img/s", "power 8 bit", "power (15 W)")),
+        *((head, "top1_percent") for head in ("pruned_flops", "acc_s", "acc MS COCO", "Top 1")),
+        ("Throughput (images/s, 1000 runs)", "throughput_compute_per_s"),
         *((head, "latency_compute_s") for head in ("latency_mean", "params", "items", "latency (p50)", "Time (s)")),
         *((head, "latency_compute_s") for head in ("latency (lower is better)", "Latency (s, lower is better ↓)")),
         *((head, "latency_compute_s") for head in ("min latency", "mean(latency)", "latency per image", "t_s_p50")),
@@ -313,6 +362,33 @@ def test_a_unit_anywhere_in_a_head_is_told(head, column, unit):
 def test_base_units_and_letters_within_words_pass(head, column):
     table = {"topology": ["Mine"], "batch": [1], head: [12.0]}
     assert rc.read_measurements(table, columns={head: column}, constants=CONSTANTS)[column].item() == 12.0
+
+
+def test_a_clock_is_no_peak():
+    with pytest.raises(InvalidDataError, match="'clock_mhz' seems to be in 'mhz', no known unit of 'peak_compute'"):
+        rc.read_platforms(KITE | {"clock_mhz": [800], "memory_bandwidth": 1e9}, columns={"clock_mhz": "peak_compute"})
+
+
+SPARSE = "a peak of sparse operations is no peak: write the dense one, half of it at 2:4"
+
+
+@pytest.mark.parametrize(
+    ("head", "sparse"),
+    [
+        *((head, True) for head in ("INT8 TOPS (sparse)", "Sparse TOPS", "TOPS with sparsity")),
+        *((head, False) for head in ("TOPS (dense)", "TOPS without sparsity", "Non-sparse TOPS")),
+    ],
+)
+def test_a_peak_of_sparse_operations_is_refused(head, sparse):
+    table = KITE | {"memory_bandwidth": "8 GB/s", head: [40]}
+    if sparse:
+        with pytest.raises(InvalidDataError, match=f"{re.escape(repr(head))} says sparse; {SPARSE}, and rename it"):
+            rc.read_platforms(table, columns={head: ("peak_compute", "TOP/s")})
+        with pytest.raises(InvalidDataError, match=f'write it like "40 TOP/s"; {SPARSE}'):
+            rc.read_platforms(KITE | {"memory_bandwidth": "8 GB/s", "peak_compute": [f"40 {head}"]})
+    else:
+        rows = rc.read_platforms(table, columns={head: ("peak_compute", "TOP/s")})
+        assert rows["peak_compute_op_per_s"].item() == 4e13
 
 
 def test_units_in_heads_of_platforms_are_told():
@@ -338,6 +414,9 @@ def test_units_in_heads_of_platforms_are_told():
         (("MACs (M)", "mmacs"), ("params_m", "params"), "map it to 'mparams'"),
         (("MACs (M)", "mmacs"), ("Params (Mi)", "mparams"), "in 'Mi', which is not known"),
         (("MACs (M)", "mmacs"), ("weight_bytes", "params"), "in 'bytes', which is not known"),
+        (("MACs (M)", "mmacs"), ("size_mb", "mparams"), "in 'mb', which is not known"),
+        (("MACs (M)", "mmacs"), ("Size MB", "mparams"), "in 'MB', which is not known"),
+        (("MACs (M)", "mmacs"), ("flash_kbit", "kparams"), "in 'kbit', which is not known"),
         (("MAdds", "ops"), ("Params (k)", "kparams"), "seems to count MACs, .* map it to 'macs'"),
         (("MACs (M)", "mmacs"), ("Params (k)", "kparams"), ""),
         (("MACs", "mmacs"), ("param_count", "kparams"), ""),

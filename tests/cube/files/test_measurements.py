@@ -33,6 +33,10 @@ def test_the_embedded_rows_survive_a_round_trip(tmp_path):
             HEADER.replace("throughput_compute_per_s", "throughput_compute_fps") + ROW,
             r"multiply by 1 and name it 'throughput_compute_per_s'",
         ),
+        *(
+            (HEADER.replace("per_s", f"per_{time}") + ROW, rf"unit 'per_{time}'; multiply by {factor} and name it 'thr")
+            for time, factor in (("ms", "1000"), ("us", r"1e\+06"), ("ns", r"1e\+09"))
+        ),
         (HEADER.replace("platform", "platfrom") + ROW, r"column 'platfrom' is not known; did you mean 'platform'\?"),
         ("task,topology\nx,y\n", r"header \(row 1\): column 'platform' is missing; add it, or say with columns="),
         (
@@ -51,6 +55,9 @@ def test_the_embedded_rows_survive_a_round_trip(tmp_path):
         ("", r"rows\.csv: the file is empty"),
         (HEADER.replace("top1_percent", "top1") + ROW, r"column 'top1' is not known: .*did you mean 'top1_percent'\?"),
         (HEADER + ROW.replace("0.0011", "1.1 ms"), r"column 'latency_compute_s': got '1\.1 ms'; .*write 0\.0011"),
+        (HEADER + ROW.replace("0.0011", "1.1 Ms"), r"got '1\.1 Ms'; expected a number; write 1\.1e\+06"),
+        (HEADER + ROW.replace("0.0011", "1.1 MS"), r"got '1\.1 MS'; expected a number; write a plain one"),
+        (HEADER + ROW.replace("909", "9 per_ms"), r"got '9 per_ms'; expected a number; write 9000"),
         (HEADER + ROW.replace("0.0011", '"0,0011"'), r"got '0,0011'; expected a number; write 0\.0011"),
         (HEADER + ROW.replace(",100,1,", ",100,1.5,"), r"column 'batch': got '1\.5'; expected a whole number"),
         (HEADER + ROW.replace(",100,1,", ",100,,"), r"column 'batch': got nothing; the field is empty and must not be"),
@@ -210,6 +217,39 @@ def test_the_community_template_is_read(tmp_path):
     found = rc.read_measurements(written(tmp_path, text)).row(0, named=True)
     assert (found["latency_compute_s"], found["power_base_w"], found["mode"]) == (0.0045, 4.9, "default")
     assert (found["task"], found["topology"], found["batch_kind"]) == ("imagenet", "ResNet-50", "threads")
+
+
+SHORT_TEMPLATE = "NN_Topology,HWType,Precision,Op mode,batch/thread/stream,{}\nCNV,TX2,FP16,maxn,1,{}\n"
+
+
+@pytest.mark.parametrize(
+    ("heads", "told"),
+    [
+        ("lat-comp us,fps-comp,FullPwr mW", ""),
+        ("lat-comp_us,fps-comp,FullPwr_mW", ""),
+        ("lat-comp [us],fps_comp,FullPwr [mW]", ""),
+        (
+            "latency-comp,fps-comp,FullPwr",
+            "'latency-comp' is none of the template's; it seems to be 'latency_compute_s'",
+        ),
+        ("lat-comp us,kfps-comp,FullPwr mW", "'kfps-comp' is none of the template's; it seems to be 'throughput_comp"),
+    ],
+)
+def test_units_of_the_template_without_brackets(tmp_path, heads, told):
+    path = written(tmp_path, SHORT_TEMPLATE.format(heads, "2000,500,7000"))
+    if told:
+        with pytest.raises(InvalidDataError, match=f"{told}.*; map it with columns=, its unit too, or to None"):
+            rc.read_measurements(path)
+    else:
+        row = rc.read_measurements(path).select("latency_compute_s", "throughput_compute_per_s", "power_full_w").row(0)
+        assert row == (0.002, 500.0, 7.0)
+
+
+@pytest.mark.parametrize("name", ["lat-comp", "latency_compute_s"])
+def test_a_unit_that_the_user_says_goes_before_that_of_the_template(tmp_path, name):
+    path = written(tmp_path, SHORT_TEMPLATE.format("lat-comp,lat-comp p99", "2000,3000"))
+    row = rc.read_measurements(path, units={name: "us"}).row(0, named=True)
+    assert (row["latency_compute_s"], row["lat-comp p99"]) == (0.002, 3000)
 
 
 def test_what_a_table_of_whole_networks_leaves_out_is_filled_in():
