@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import onnx
 
 from roofcube.errors import InvalidDataError, RoofcubeError
-from roofcube.files.onnx.extent import Budget, missing_outputs
+from roofcube.files.onnx.extent import Budget, missing_outputs, named_twice
 from roofcube.files.onnx.functions import written_out
 from roofcube.files.onnx.graph import Entry, Refusal, Walk
 from roofcube.files.onnx.inputs import ModelInputs, read_inputs
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from roofcube.files.onnx.tensors import Tensor
-    from roofcube.files.onnx.work import Work
 
 __all__ = ["layers_of"]
 
@@ -54,6 +52,12 @@ def layers_of(path: Path, *, sizes: Mapping[str, Any] | None = None, batch: int 
     if missing := missing_outputs(model.graph):
         msg = f"{source}: its outputs {', '.join(map(repr, missing))} are made by no node; export the whole network"
         raise InvalidDataError(msg)
+    if twice := named_twice(model.graph):
+        msg = (
+            f"{source}: its stored tensors or inputs {', '.join(map(repr, twice))} are there twice, of which only one "
+            "could be read; export the model again"
+        )
+        raise InvalidDataError(msg)
     try:
         inputs = read_inputs(model.graph, sizes or {}, batch, source=source)
         walk = Walk(opsets, str(path.parent), inputs.sizes, Budget.of(model.graph))
@@ -66,6 +70,9 @@ def layers_of(path: Path, *, sizes: Mapping[str, Any] | None = None, batch: int 
     if walk.refusals:
         raise InvalidDataError(_refused_operators(walk.refusals, sum(walk.weights.values()), source))
     if not any(one.work.ops for one in walk.entries):
+        if empty := [name for name, size in inputs.sizes.items() if not size]:
+            msg = f"{source}, `sizes[{empty[0]!r}]`: got 0, with which there is nothing to count; give 1 or more"
+            raise InvalidDataError(msg)
         msg = (
             f"{source}: has no convolution, matrix product or recurrent layer on its inputs, so there is nothing to "
             "model; export the whole network"
@@ -162,34 +169,47 @@ def _per_input(total: int, batch: int) -> int:
 
 
 def _layer_rows(entries: Sequence[Entry], batch: int) -> list[dict[str, Any]]:
-    owners = _owners(entries)
     rows = []
-    for place, entry in enumerate(entries):
+    for entry, (params, owner) in zip(entries, _shared_out(entries), strict=True):
+        if not entry.trips and not params:
+            continue
         row = _layer_row(entry, batch)
-        own = {one.stored: size for one, size in _held(entry.work) if owners[one.stored] == place}
-        if sum(own.values()) != entry.work.params:
-            owner = next((owners[one.stored] for one in entry.work.weights if owners[one.stored] != place), place)
-            row |= {"params": sum(own.values()), "weights_of": entries[owner].name}
-        rows.append({"layer": place, "name": entry.name, **row})
+        if params != entry.work.params:
+            row |= {"params": params, "weights_of": entries[owner].name}
+        rows.append({"layer": len(rows), "name": entry.name, **row})
     return rows
 
 
-def _held(work: Work) -> list[tuple[Tensor, int]]:
-    """Pair the weights of a layer with their number; of packed ones there is one tensor, and `params` knows."""
-    if len(work.weights) == 1:
-        return [(work.weights[0], work.params)]
-    return [(one, one.parameters) for one in work.weights]
+def _shared_out(entries: Sequence[Entry]) -> list[tuple[int, int]]:
+    """Count for each layer the weights that no layer before it has, and name the layer that has the others.
 
-
-def _owners(entries: Sequence[Entry]) -> dict[str, int]:
-    """Return shared weights to the first layer that multiplies with them; to a look-up only where none does."""
+    Those that multiply come first, then look-ups, then what is only in memory. Parts of one stored tensor are together
+    at most as large as that one.
+    """
+    shares = [(entry.work.params, place) for place, entry in enumerate(entries)]
     owners: dict[str, int] = {}
-    for place, entry in enumerate(entries):
-        for weight in entry.work.weights:
-            taken = owners.get(weight.stored)
-            if taken is None or (entry.work.multiplies and not entries[taken].work.multiplies):
-                owners[weight.stored] = place
-    return owners
+    holders: dict[str, int] = {}
+    left: dict[str, int] = {}
+    ranks = [(not entry.trips, not entry.work.multiplies, place) for place, entry in enumerate(entries)]
+    for _, _, place in sorted(ranks):
+        own, owner = 0, place
+        for weight, size in entries[place].work.held:
+            if weight.stored in owners:
+                owner = owners[weight.stored] if owner == place else owner
+                continue
+            elements = weight.distinct_parameters
+            name, whole = weight.whole or (weight.stored, elements)
+            owners[weight.stored] = place
+            holder = holders.setdefault(name, place)
+            counted = min(elements, left.get(name, whole))
+            left[name] = left.get(name, whole) - counted
+            if counted == elements:
+                own += size
+            else:
+                own += size * counted // elements
+                owner = holder if owner == place else owner
+        shares[place] = own, owner
+    return shares
 
 
 def _layer_row(entry: Entry, batch: int) -> dict[str, Any]:

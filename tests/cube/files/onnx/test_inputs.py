@@ -95,6 +95,13 @@ def test_missing_and_foreign_sizes_are_named(tmp_path, shape, sizes, message):
         rc.read_network(write(tmp_path, DENSE, W, shape), sizes=sizes)
 
 
+@pytest.mark.parametrize("shape", [["N", "seq", 8], ["batch", 3, 8], [1, "seq", 8]])
+def test_a_size_of_0_is_named_where_it_leaves_nothing_to_count(tmp_path, shape):
+    dim = next(one for one in reversed(shape) if isinstance(one, str))
+    with pytest.raises(InvalidDataError, match=rf"`sizes\['{dim}'\]`: got 0, with which there is nothing to count"):
+        macs(write(tmp_path, DENSE, W, shape), sizes={dim: 0})
+
+
 def test_the_value_of_a_scalar_input_settles_a_branch(tmp_path):
     def branch(name, layers):
         nodes = [node("MatMul", ["x", "w"], [f"{name}0"]), *[node("Relu", [f"{name}0"], [f"{name}1"])] * layers]
