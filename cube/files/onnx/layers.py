@@ -60,8 +60,7 @@ def layers_of(path: Path, *, sizes: Mapping[str, Any] | None = None, batch: int 
         raise InvalidDataError(msg)
     try:
         inputs = read_inputs(model.graph, sizes or {}, batch, source=source)
-        walk = Walk(opsets, str(path.parent), inputs.sizes, Budget.of(model.graph))
-        walk.graph(model.graph, inputs.tensors)
+        walk = _walked(model.graph, inputs, opsets, path.parent)
     except RoofcubeError:
         raise
     except Exception as error:  # a torn file may be valid protobuf that is no model
@@ -78,12 +77,26 @@ def layers_of(path: Path, *, sizes: Mapping[str, Any] | None = None, batch: int 
             "model; export the whole network"
         )
         raise InvalidDataError(msg)
-    rows = _layer_rows(walk.entries, _batch_of(walk.entries, inputs, source))
+    size = _batch_of(walk.entries, inputs, source)
+    if size == inputs.batch and inputs.leading is not None and any(map(_is_of_activations, walk.entries)):
+        if isinstance(inputs.leading, tuple):
+            more = {**(sizes or {}), **dict.fromkeys(inputs.leading, inputs.batch + 1)}
+            again = read_inputs(model.graph, more, batch, source=source)
+        else:
+            again = inputs.with_another_leading_dim()
+        _check_leading(walk.entries, _walked(model.graph, again, opsets, path.parent), inputs, source)
+    rows = _layer_rows(walk.entries, size)
     for row in rows:
         if max(value for value in row.values() if isinstance(value, int)) > MOST:
             msg = f"{source}, layer {row['name']!r}: its counts are above 2**63; give smaller sizes"
             raise InvalidDataError(msg)
     return rows
+
+
+def _walked(graph: onnx.GraphProto, inputs: ModelInputs, opsets: Mapping[str, int], folder: Path) -> Walk:
+    walk = Walk(opsets, str(folder), inputs.sizes, Budget.of(graph))
+    walk.graph(graph, inputs.tensors)
+    return walk
 
 
 def _loaded(path: Path) -> onnx.ModelProto:
@@ -141,6 +154,9 @@ def _batch_of(entries: Sequence[Entry], inputs: ModelInputs, source: str) -> int
     if inputs.stated and size > 1 and all(one.work.runs * one.trips % size for one in layers):
         msg = f"{source}, `batch`: got {size}, but no layer runs a multiple of {size} times; give the inputs of one run"
         raise InvalidDataError(msg)
+    if inputs.unfit:
+        msg = f"{source}, `batch`: {inputs.unfit}"
+        raise InvalidDataError(msg)
     if inputs.stated or size == 1:
         return size
     counted = [one.work.images for one in layers if one.work.images is not None]
@@ -158,6 +174,55 @@ def _batch_of(entries: Sequence[Entry], inputs: ModelInputs, source: str) -> int
         )
         raise InvalidDataError(msg)
     return size
+
+
+def _is_of_activations(entry: Entry) -> bool:
+    return entry.work.multiplies and not entry.work.weights
+
+
+def _check_leading(entries: Sequence[Entry], again: Walk, inputs: ModelInputs, source: str) -> None:
+    """Check that no product combines what belongs to different places of the leading dim: these are no inputs then.
+
+    With a longer sequence in front the matrices of scores of an attention grow, with more inputs their number does: the
+    graph is walked again with one more. Where it holds for one size alone, scores of that size between products tell.
+    """
+    products = [one for one in entries if _is_of_activations(one)]
+    larger = [one for one in again.entries if _is_of_activations(one)]
+    pairs = list(zip(products, larger, strict=False))
+    follows = not again.refusals and len(products) == len(larger)
+    if follows and any(_runs_and_matrix(one) != _runs_and_matrix(two) for one, two in pairs):
+        crossing = next((one.name for one, two in pairs if _runs_and_matrix(one)[1:] != _runs_and_matrix(two)[1:]), "")
+    else:
+        crossing = _scored(entries, inputs.batch)
+    if crossing:
+        told, fix = str(inputs.batch), f"batch=1 if one run takes one input, batch={inputs.batch} if it takes that many"
+        if isinstance(inputs.leading, tuple):
+            told = repr(inputs.leading[0])
+            fix = f"batch=1 and sizes={{{told}: …}} if one run takes one input, batch=… if that is a number of inputs"
+        msg = (
+            f"{source}: the leading dim {told} of the first input seems to be no batch, as layer {crossing!r} "
+            f"multiplies along it; say {fix}"
+        )
+        raise InvalidDataError(msg)
+
+
+def _runs_and_matrix(entry: Entry) -> tuple[int, int, int]:
+    work = entry.work
+    return work.runs, work.in_channels // work.groups, work.out_channels // work.groups
+
+
+def _scored(entries: Sequence[Entry], size: int) -> str:
+    """Name the product whose results, so many in a row, are weighed by a softmax and multiplied again."""
+    before, weighed = None, False
+    for entry in entries:
+        if entry.work.kind == "softmax":
+            weighed = True
+        elif entry.work.multiplies:
+            scores = before is not None and weighed and _is_of_activations(before) and _is_of_activations(entry)
+            if size > 1 and scores and before.work.out_channels == entry.work.in_channels == size:
+                return before.name
+            before, weighed = entry, False
+    return ""
 
 
 def _per_input(total: int, batch: int) -> int:
