@@ -79,12 +79,16 @@ def layers_of(path: Path, *, sizes: Mapping[str, Any] | None = None, batch: int 
         raise InvalidDataError(msg)
     size = _batch_of(walk.entries, inputs, source)
     if size == inputs.batch and inputs.leading is not None and any(map(_is_of_activations, walk.entries)):
-        if isinstance(inputs.leading, tuple):
-            more = {**(sizes or {}), **dict.fromkeys(inputs.leading, inputs.batch + 1)}
-            again = read_inputs(model.graph, more, batch, source=source)
-        else:
-            again = inputs.with_another_leading_dim()
-        _check_leading(walk.entries, _walked(model.graph, again, opsets, path.parent), inputs, source)
+        try:
+            if isinstance(inputs.leading, tuple):
+                more = {**(sizes or {}), **dict.fromkeys(inputs.leading, inputs.batch + 1)}
+                longer = read_inputs(model.graph, more, batch, source=source)
+            else:
+                longer = inputs.with_another_leading_dim()
+            again = _walked(model.graph, longer, opsets, path.parent)
+        except Exception:  # a graph that holds for this size alone, in whatever way
+            again = None
+        _check_leading(walk.entries, again, inputs, source)
     rows = _layer_rows(walk.entries, size)
     for row in rows:
         if max(value for value in row.values() if isinstance(value, int)) > MOST:
@@ -180,16 +184,16 @@ def _is_of_activations(entry: Entry) -> bool:
     return entry.work.multiplies and not entry.work.weights
 
 
-def _check_leading(entries: Sequence[Entry], again: Walk, inputs: ModelInputs, source: str) -> None:
+def _check_leading(entries: Sequence[Entry], again: Walk | None, inputs: ModelInputs, source: str) -> None:
     """Check that no product combines what belongs to different places of the leading dim: these are no inputs then.
 
     With a longer sequence in front the matrices of scores of an attention grow, with more inputs their number does: the
     graph is walked again with one more. Where it holds for one size alone, scores of that size between products tell.
     """
     products = [one for one in entries if _is_of_activations(one)]
-    larger = [one for one in again.entries if _is_of_activations(one)]
+    larger = [one for one in again.entries if _is_of_activations(one)] if again and not again.refusals else []
     pairs = list(zip(products, larger, strict=False))
-    follows = not again.refusals and len(products) == len(larger)
+    follows = len(products) == len(larger)
     if follows and any(_runs_and_matrix(one) != _runs_and_matrix(two) for one, two in pairs):
         crossing = next((one.name for one, two in pairs if _runs_and_matrix(one)[1:] != _runs_and_matrix(two)[1:]), "")
     else:
@@ -213,14 +217,15 @@ def _runs_and_matrix(entry: Entry) -> tuple[int, int, int]:
 
 def _scored(entries: Sequence[Entry], size: int) -> str:
     """Name the product whose results, so many in a row, are weighed by a softmax and multiplied again."""
-    before, weighed = None, False
+    before: Entry | None = None
+    weighed = False
     for entry in entries:
         if entry.work.kind == "softmax":
             weighed = True
         elif entry.work.multiplies:
-            scores = before is not None and weighed and _is_of_activations(before) and _is_of_activations(entry)
-            if size > 1 and scores and before.work.out_channels == entry.work.in_channels == size:
-                return before.name
+            scores = before if weighed and _is_of_activations(entry) else None
+            if scores and _is_of_activations(scores) and scores.work.out_channels == entry.work.in_channels == size > 1:
+                return scores.name
             before, weighed = entry, False
     return ""
 
@@ -234,7 +239,7 @@ def _per_input(total: int, batch: int) -> int:
 
 
 def _layer_rows(entries: Sequence[Entry], batch: int) -> list[dict[str, Any]]:
-    rows = []
+    rows: list[dict[str, Any]] = []
     for entry, (params, owner) in zip(entries, _shared_out(entries), strict=True):
         if not entry.trips and not params:
             continue

@@ -151,6 +151,12 @@ def test_a_sequence_in_front_that_products_combine_is_not_divided_in_silence(
     assert macs(path, sizes=sizes, batch=1) == 4 * 50 * 64 * 64 + 2 * 50 * 50 * 64
 
 
+def test_sizes_that_hold_for_one_leading_dim_alone_still_count(tmp_path):
+    nodes = [node("MatMul", ["x", "t"], ["s"]), node("MatMul", ["z", "w"], ["y"])]
+    path = write(tmp_path, nodes, W, {"x": ["s0", 3, 8], "t": ["s0", 8, 3], "z": ["s0//2", 8]}, outputs=["s", "y"])
+    assert macs(path, sizes={"s0": 3, "s0//2": 1}) == 9 * 8 + 40
+
+
 def test_heads_as_wide_as_the_batch_are_no_sequence_in_front(tmp_path):
     """Two attentions of one head over 5 tokens, exported for a batch of 8 whose heads are 8 wide."""
     nodes, last = [], "x"
