@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["main"]
 
-ATTRIBUTES = ("title", "task", "assumptions", "counts", "left_out")
+ATTRIBUTES = ("title", "task", "assumptions", "counts", "left_out", "count_notes")
 MOST_SAID = 12  # different findings of one rule that a summary lists
 
 

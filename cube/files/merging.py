@@ -373,9 +373,10 @@ def _assembled(
     attributes = shared([cube.attrs for cube in cubes])
     of_the_file = (checksums.CONTENT, *checksums.OF_ONE_STORE)
     attributes = {key: value for key, value in attributes.items() if key not in of_the_file}
-    left_out = [part for cube in cubes for part in str(cube.attrs.get("left_out", "")).split("; ") if part]
-    if left_out:
-        attributes["left_out"] = "; ".join(dict.fromkeys(left_out))
+    for name in ("left_out", "count_notes"):
+        parts = [part for cube in cubes for part in str(cube.attrs.get(name, "")).split("; ") if part]
+        if parts:
+            attributes[name] = "; ".join(dict.fromkeys(parts))
     if differing:
         attributes["disagreement"] = (
             f"{', '.join(map(str, differing))} differ between the merged cubes; the measurements of each stand side by "

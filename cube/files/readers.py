@@ -208,7 +208,8 @@ def read_network(
         whole shape by input, ``{"x": (1, 3, 224, 224)}``, and the value of a scalar input.
     batch : int, optional
         Inputs that one run of an ONNX model takes, by which its counts are divided; else the leading dim of its first
-        input.
+        input, however its size is given, unless that is called after places (``seq``, ``tokens``, …). Say it where the
+        leading dim is neither.
     pruning : float, optional
         Channels kept, percent, of an ONNX model; 100 where not given.
     top1, top5 : number or mapping of precision to number, optional
@@ -227,9 +228,10 @@ def read_network(
     DataFrame
         For ``roofcube.inputs(topologies=...)``. Of ONNX a row per layer and input: `ops` are the multiplications and
         additions of convolutions, matrix products, recurrent layers and attention; vector work (element-wise, pooling,
-        normalisation, …) has rows of its own kinds with `vector_ops` and the elements that it moves. Of a transformer a
-        row for each phase and context, dims of their own in `inputs`: operations (2 a multiply-accumulate) with the
-        products of attention, the key-value cache as `state`, `active_params` of a token, `tokens` an input.
+        normalisation, …) has rows of its own kinds with `vector_ops` and the elements that it moves; what must be said
+        of a count is its `note`, in `inputs` the attribute `count_notes`. Of a transformer a row for each phase and
+        context, dims of their own in `inputs`: operations (2 a multiply-accumulate) with the products of attention, the
+        key-value cache as `state`, `active_params` of a token, `tokens` an input.
 
     Raises
     ------

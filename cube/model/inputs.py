@@ -19,7 +19,7 @@ from roofcube.model.beside import beside
 from roofcube.model.given import as_list, platforms_given, topologies_given
 from roofcube.model.hardware import check_hardware
 from roofcube.model.offered import as_offered
-from roofcube.model.own_networks import own_networks, own_tasks, with_experts_read, with_phases, with_totals
+from roofcube.model.own_networks import own_networks, own_tasks, with_experts_read, with_notes, with_phases, with_totals
 from roofcube.vocabulary import FORMATS, MODES, PRECISIONS, attributes
 
 if TYPE_CHECKING:
@@ -464,7 +464,10 @@ def _network_tables(task: str | None, chosen: list[Any] | None) -> dict[str, pl.
     embedded = _embedded_networks(parts, counts)
     own = own_networks(tables, task, embedded["counts"] if tables else counts.clear())
     beside = {"counts": own.counts, "layers": own.layers, "accuracy": own.accuracy}
-    return {name: _stacked([table, beside[name]]) for name, table in embedded.items()} | {"phases": own.phases}
+    return {name: _stacked([table, beside[name]]) for name, table in embedded.items()} | {
+        "phases": own.phases,
+        "notes": own.notes,
+    }
 
 
 def _embedded_networks(names: dict[str, list[str]], counts: pl.DataFrame) -> dict[str, pl.DataFrame]:
@@ -534,7 +537,7 @@ def _needs(networks: dict[str, pl.DataFrame], kept: list[float], precisions: lis
             "precision": axis("precision", precisions),
         },
     )
-    return with_phases(with_totals(needs, by_totals), networks["phases"])
+    return with_notes(with_phases(with_totals(needs, by_totals), networks["phases"]), networks["notes"])
 
 
 def _told_of_topologies(table: pl.DataFrame, names: list[str]) -> dict[str, xr.Variable]:

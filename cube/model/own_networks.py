@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     import xarray as xr
 
-__all__ = ["OwnNetworks", "own_networks", "own_tasks", "with_experts_read", "with_phases", "with_totals"]
+__all__ = ["OwnNetworks", "own_networks", "own_tasks", "with_experts_read", "with_notes", "with_phases", "with_totals"]
 
 EMBEDDED = "the embedded tables"
 UNSAID = "custom"
@@ -45,12 +45,15 @@ class OwnNetworks:
         As of `load_accuracy`; without a precision where it holds at every one that has no row of its own.
     phases : DataFrame
         Of networks that need other things in each phase and context, a row for each.
+    notes : DataFrame
+        What must be said of the counts of a network: `topology`, `note`.
     """
 
     counts: pl.DataFrame
     layers: pl.DataFrame
     accuracy: pl.DataFrame
     phases: pl.DataFrame
+    notes: pl.DataFrame
 
 
 def own_tasks(tables: Iterable[pl.DataFrame]) -> list[str]:
@@ -76,6 +79,7 @@ def own_networks(tables: Sequence[pl.DataFrame], task: str | None, embedded: pl.
         _joined_networks([_numbered(table) for table in layers]),
         _joined_networks([_accuracy_of(table) for table in completed]),
         _joined_networks([table for table in totals if "phase" in table.columns]),
+        _joined_networks([_notes_of(table) for table in layers if "note" in table.columns]),
     )
 
 
@@ -163,11 +167,15 @@ def _counts_of_layers(layers: pl.DataFrame) -> pl.DataFrame:
         sums |= {
             "vector_ops": pl.col("vector_ops").sum().cast(pl.Float64),
             "vector_elements": moved.sum().cast(pl.Float64),
-            # such a table has every operator of the network
-            "kernels": pl.len().cast(pl.Float64),
+            # such a table has every operator of the network, and weights that are in memory alone
+            "kernels": (~((pl.col("kind") == "embedding") & (pl.col("output_elements") == 0))).sum().cast(pl.Float64),
         }
     totals = layers.group_by(*KEY, "task", maintain_order=True).agg(**sums)
     return totals.with_columns(counts_source=pl.lit("layers"), ops_source="ops", shapes=pl.lit("published"))
+
+
+def _notes_of(layers: pl.DataFrame) -> pl.DataFrame:
+    return layers.filter(pl.col("note") != "").select("topology", "note").unique(maintain_order=True)
 
 
 def _counts_of_totals(totals: pl.DataFrame) -> pl.DataFrame:
@@ -315,6 +323,15 @@ def with_phases(needs: xr.Dataset, phases: pl.DataFrame) -> xr.Dataset:
     axes["phase"].attrs["long_name"] = "phase of generation"
     axes["context"].attrs.update(long_name="tokens of a sequence", units="1")
     return needs.assign(added).assign_coords(axes)
+
+
+def with_notes(needs: xr.Dataset, notes: pl.DataFrame) -> xr.Dataset:
+    """Say in an attribute what must be said of the counts of networks."""
+    if notes.is_empty():
+        return needs
+    return needs.assign_attrs(
+        count_notes="; ".join(f"{topology}: {note.replace('; ', ', ')}" for topology, note in notes.iter_rows())
+    )
 
 
 def with_experts_read(inputs: xr.Dataset) -> xr.Dataset:

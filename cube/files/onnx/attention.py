@@ -13,9 +13,36 @@ from roofcube.files.onnx.work import Node, Work, constant_elements
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from roofcube.files.onnx.tensors import Tensor
+
 __all__ = ["ATTENTION"]
 
 SOFTMAX_OPS = 5
+
+
+def _attended_to_stored(
+    node: Node, key: Tensor, value: Tensor | None, *, queries: int, keys: int, heads: int, images: int, width: int,
+    value_width: int,
+) -> list[Work]:  # fmt: skip
+    """Count an attention whose keys and values are in the file: weights, as of two products with them."""
+    weights = (key,) if value is None else (key, value)
+    sizes = tuple(one.distinct_parameters for one in weights)
+    matrices = sum(sizes) // max(keys * (width + value_width), 1)
+    rows = images * heads * queries
+    return [
+        Work(
+            kind="fully_connected", runs=rows // max(matrices, 1), groups=max(matrices, 1),
+            in_channels=max(matrices, 1) * (width + value_width), out_channels=max(matrices, 1) * keys,
+            weights=weights, sizes=sizes, params=sum(sizes), weight_bits=max(one.bits for one in weights),
+            read=node.known(0).elements, written=rows * value_width, vector_ops=SOFTMAX_OPS * rows * keys,
+            activation_bits=node.known(0).bits,
+        )
+    ]  # fmt: skip
+
+
+def _is_stored(past: Tensor | None, *tensors: Tensor | None) -> bool:
+    """Check whether the keys and values are in the file, and none comes from steps before."""
+    return past is None and all(one is not None and one.constant for one in tensors)
 
 
 def _attended(
@@ -42,6 +69,11 @@ def attention(node: Node) -> list[Work]:
         width = check_heads(query.dims[2], heads, "a query")
         keys, value_width = key.dims[1], check_heads(value.dims[2], key_heads, "a value")
         fits(key.dims[2] == width * key_heads, f"its keys {key.dims} are not {key_heads} heads of {width}")
+    if _is_stored(past, key, value):
+        return _attended_to_stored(
+            node, key, value, queries=queries, keys=keys, heads=heads, images=images, width=width,
+            value_width=value_width,
+        )  # fmt: skip
     keys += node.known(4).dims[2] if past is not None else 0
     read = sum(tensor.elements for tensor in (query, key, value, past, node.input(5)) if tensor is not None)
     return [
@@ -67,6 +99,11 @@ def multi_head_attention(node: Node) -> list[Work]:
             value = node.known(2)
             keys = key.dims[2] if len(key.dims) == 4 else key.dims[1]
             value_width = value.dims[3] if len(value.dims) == 4 else check_heads(value.dims[2], heads, "a value")
+    if _is_stored(past, key, *([value] if value is not None else [])):
+        return _attended_to_stored(
+            node, node.known(1), value, queries=queries, keys=keys, heads=heads, images=images, width=width,
+            value_width=value_width,
+        )  # fmt: skip
     keys += node.known(6).dims[2] if past is not None else 0
     read = sum(tensor.elements for tensor in (query, key, value, past, node.input(7)) if tensor is not None)
     return [

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     import onnx
 
-__all__ = ["Budget", "missing_outputs", "needed"]
+__all__ = ["Budget", "missing_outputs", "named_twice", "needed"]
 
 # a body is walked again until the shapes that it carries settle: two or three times, times those of the loops around it
 WALKS, FREE_VISITS = 100, 20_000
@@ -63,6 +63,20 @@ def missing_outputs(graph: onnx.GraphProto) -> list[str]:
     }
     made |= {output for node in graph.node for output in node.output}
     return [one.name for one in graph.output if one.name not in made]
+
+
+def named_twice(graph: onnx.GraphProto) -> list[str]:
+    """Name the stored tensors and the inputs of a graph, and of those inside it, that are there more than once."""
+    stored = [one.name for one in graph.initializer] + [one.values.name for one in graph.sparse_initializer]
+    twice = []
+    for names in (stored, [one.name for one in graph.input]):
+        seen: set[str] = set()
+        for name in names:
+            if name in seen:
+                twice.append(name)
+            seen.add(name)
+    inner = [one for node in graph.node for one in subgraphs(node).values()]
+    return list(dict.fromkeys([*twice, *(name for one in inner for name in named_twice(one))]))
 
 
 def _read_by(node: onnx.NodeProto) -> Iterator[str]:

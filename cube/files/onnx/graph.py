@@ -5,9 +5,10 @@ values that exporters compute shapes from through every operator, nor knows the 
 single node is exact once the small inputs have values, so each node is inferred alone with the values that
 `roofcube.files.onnx.values` computed (0.1 ms a node).
 
-A branch of an If counts where its condition is known; else the branch with more operations counts, and its layers say
-so. A Loop counts its body as often as its trip count says, if that is stored in the file; a Scan as often as its input
-is long. Everything that is not understood is collected, so that one error can name it all.
+A branch of an If counts where its condition is known; else the branch with more operations counts, its layers say so,
+and the weights of the other stand in a row that does nothing, as they are in memory. A Loop counts its body as often as
+its trip count says, if that is stored in the file; a Scan as often as its input is long. Everything that is not
+understood is collected, so that one error can name it all.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from onnx import TensorProto
 from roofcube.errors import RoofcubeError
 from roofcube.files.onnx.extent import Budget, needed
 from roofcube.files.onnx.operators import INDEX_TYPES, is_understood, work_of
-from roofcube.files.onnx.shapes import as_scalar, domain_of, inferred
+from roofcube.files.onnx.shapes import are_alternatives, as_scalar, domain_of, inferred
 from roofcube.files.onnx.tensors import (
     Shape,
     Tensor,
@@ -42,8 +43,12 @@ if TYPE_CHECKING:
 __all__ = ["Entry", "Refusal", "Walk"]
 
 CONTROL = ("If", "Loop", "Scan")
+# of a graph inside others: the places of the nodes that hold it and which of their graphs it is, as names may be twice
+Origin = tuple[int | str, ...]
 # of nodes that run times leave out
 UNUSED = "no output of the graph hangs on it"
+# of weights that a condition leaves aside
+KEPT = "in memory, not read: the condition that chooses it is not known"
 PADS = (b"NOTSET", b"VALID", b"SAME_UPPER", b"SAME_LOWER")
 # trip counts above are written where only the condition ends a loop
 MOST_TRIPS = 2**31
@@ -51,7 +56,7 @@ MOST_TRIPS = 2**31
 
 @dataclass(frozen=True)
 class Entry:
-    """One layer of the walk, with how often a run of the graph does it."""
+    """One layer of the walk, with how often a run of the graph does it; 0 for weights that are only in memory."""
 
     name: str
     operator: str
@@ -97,22 +102,27 @@ class Walk:
     weights: dict[str, int] = field(default_factory=dict)
 
     def graph(
-        self, graph: onnx.GraphProto, outer: Mapping[str, Tensor], *, path: str = "", trips: int = 1, note: str = ""
-    ) -> dict[str, Tensor]:
+        self, graph: onnx.GraphProto, outer: Mapping[str, Tensor], *, path: str = "", origin: Origin = (),
+        trips: int = 1, note: str = "",
+    ) -> dict[str, Tensor]:  # fmt: skip
         """Walk a graph; gives every tensor by name, those of the graphs around it too."""
         scope = dict(outer)
         for proto in graph.initializer:
-            scope[proto.name] = of_stored(proto, path + proto.name, self.folder)
+            tensor = of_stored(proto, path + proto.name, self.folder)
+            scope[proto.name] = replace(tensor, stored=repr((*origin, proto.name)))
         for sparse in graph.sparse_initializer:
-            scope[sparse.values.name] = of_sparse(sparse, path + sparse.values.name)
+            tensor = of_sparse(sparse, path + sparse.values.name)
+            scope[sparse.values.name] = replace(tensor, stored=repr((*origin, sparse.values.name)))
         claims = {one.name: declared(one, self.sizes) for one in (*graph.value_info, *graph.output)}
+        own = {one.name for one in (*graph.input, *graph.initializer)}
+        own |= {one.values.name for one in graph.sparse_initializer}
         made: set[str] = set()
         for (place, node), is_needed in zip(enumerate(graph.node), needed(graph), strict=True):
             self.budget.spend()
             name = path + (node.name or f"{node.op_type}_{place}")
             try:
                 told = note if is_needed else "; ".join(one for one in (note, UNUSED) if one)
-                outputs = self._node(node, scope, name, path=path, trips=trips, note=told)
+                outputs = self._node(node, scope, name, origin=origin, place=place, trips=trips, note=told)
             except RoofcubeError:
                 raise
             except Exception as error:  # attributes or operands that are missing or of another kind
@@ -121,6 +131,8 @@ class Walk:
                 outputs = [Tensor(shape=None, data_dependent=f"{node.op_type} {name!r}") for _ in node.output]
             if again := made.intersection(node.output):
                 self._refuse(name, node.op_type, f"its output {min(again)!r} is made by a node before it", ())
+            if again := own.intersection(node.output):
+                self._refuse(name, node.op_type, f"its output {min(again)!r} is a stored tensor or an input", ())
             made.update(filter(None, node.output))
             for output, tensor in zip(node.output, outputs, strict=False):
                 if output:
@@ -128,10 +140,11 @@ class Walk:
         return scope
 
     def _node(
-        self, node: onnx.NodeProto, scope: Mapping[str, Tensor], name: str, *, path: str, trips: int, note: str
-    ) -> list[Tensor]:
+        self, node: onnx.NodeProto, scope: Mapping[str, Tensor], name: str, *, origin: Origin, place: int, trips: int,
+        note: str,
+    ) -> list[Tensor]:  # fmt: skip
         if node.op_type == "Constant" and domain_of(node) == "":
-            return [constant_node(node, path + node.output[0], self.folder)]
+            return [replace(constant_node(node, name, self.folder), stored=repr((*origin, node.output[0])))]
         inputs = tuple(scope.get(one) if one else None for one in node.input)
         if node.op_type == "Range":
             # run times take a list of one number too
@@ -141,7 +154,7 @@ class Walk:
             self._refuse(name, node.op_type, f"its input {undefined!r} is made nowhere before it", inputs)
             return [Tensor(shape=None, data_dependent=f"{node.op_type} {name!r}") for _ in node.output]
         if node.op_type in CONTROL and domain_of(node) == "":
-            return self._control(node, scope, inputs, name, trips=trips, note=note)
+            return self._control(node, scope, inputs, name, origin=(*origin, place), trips=trips, note=note)
         operator = node.op_type if domain_of(node) == "" else f"{node.domain}.{node.op_type}"
         if not is_understood(operator):
             self._refuse(name, operator, "", inputs)
@@ -151,7 +164,7 @@ class Walk:
             self._refuse(name, operator, f"its auto_pad is {attributes['auto_pad']!r:.40}", inputs)
             return [Tensor(shape=None, data_dependent=f"{operator} {name!r}") for _ in node.output]
         try:
-            outputs = inferred(node, operator, attributes, inputs, name, path, self.opsets.get("", 1))
+            outputs = inferred(node, operator, attributes, inputs, name, origin, self.opsets.get("", 1))
         except (onnx.shape_inference.InferenceError, onnx.checker.ValidationError) as error:
             reason = str(error).strip().splitlines()[-1].removeprefix("[ShapeInferenceError] ")
             self._refuse(name, operator, f"its shapes or types do not fit together ({reason})", inputs)
@@ -160,6 +173,9 @@ class Walk:
         if impossible is not None:
             self._refuse(name, operator, f"its result would have the shape {impossible}", inputs)
             return [Tensor(shape=None, data_dependent=f"{operator} {name!r}") for _ in node.output]
+        if operator == "Where" and outputs[0].constant and inputs[0] is not None and inputs[0].value is None:
+            others = [one for one in inputs[1:] if one is not None and one.stored != outputs[0].stored]
+            self._keep(name, operator, [(one, one.distinct_parameters) for one in others])
         if not _is_settled(outputs):
             self._note_weights(inputs)
             used = tuple(one if label else None for one, label in zip(outputs, node.output, strict=False))
@@ -191,57 +207,77 @@ class Walk:
         weights = self._note_weights(inputs)
         self.refusals.append(Refusal(name, operator, reason, weights))
 
+    def _keep(self, name: str, operator: str, weights: Sequence[tuple[Tensor, int]]) -> None:
+        """Enter weights that are in memory although nothing that counts reads them."""
+        if not weights:
+            return
+        tensors, sizes = zip(*weights, strict=True)
+        work = Work(
+            kind="embedding", multiplies=False, weights=tensors, sizes=sizes, params=sum(sizes), read=0, written=0,
+            weight_bits=max(one.bits for one in tensors),
+        )  # fmt: skip
+        self.entries.append(Entry(name, operator, work, 0, KEPT))
+
     # control flow -----------------------------------------------------------------------------------------------------
 
     def _control(
         self, node: onnx.NodeProto, scope: Mapping[str, Tensor], inputs: tuple[Tensor | None, ...], name: str, *,
-        trips: int, note: str,
+        origin: Origin, trips: int, note: str,
     ) -> list[Tensor]:  # fmt: skip
         if node.op_type == "If":
-            return self._branched(node, scope, inputs[0], name, trips, note)
+            return self._branched(node, scope, inputs[0], name, origin, trips, note)
         repeated = self._looped if node.op_type == "Loop" else self._scanned
         try:
-            return repeated(node, scope, inputs, name, trips, note)
+            return repeated(node, scope, inputs, name, origin, trips, note)
         except NotCountableError as error:
             self._refuse(name, node.op_type, str(error), inputs)
             return [Tensor(shape=None, data_dependent=f"{node.op_type} {name!r}") for _ in node.output]
 
     def _branched(
-        self, node: onnx.NodeProto, scope: Mapping[str, Tensor], condition: Tensor | None, name: str, trips: int,
-        note: str,
+        self, node: onnx.NodeProto, scope: Mapping[str, Tensor], condition: Tensor | None, name: str, origin: Origin,
+        trips: int, note: str,
     ) -> list[Tensor]:  # fmt: skip
         branches = subgraphs(node)
         if condition is not None and condition.value is not None:
             taken = "then_branch" if bool(condition.value.reshape(-1)[0]) else "else_branch"
-            inside = self.graph(branches[taken], scope, path=f"{name}/{taken}/", trips=trips, note=note)
+            where, within = f"{name}/{taken}/", (*origin, taken)
+            inside = self.graph(branches[taken], scope, path=where, origin=within, trips=trips, note=note)
             return _results(branches[taken], inside)
         walks: dict[str, tuple[Walk, list[Tensor]]] = {}
         for branch, graph in branches.items():
             walk = Walk(self.opsets, self.folder, self.sizes, self.budget)
-            told = f"{branch} of If {name!r}, the one with more operations"
-            inside = walk.graph(
-                graph, scope, path=f"{name}/{branch}/", trips=trips, note="; ".join(one for one in (note, told) if one)
-            )
+            where, within = f"{name}/{branch}/", (*origin, branch)
+            inside = walk.graph(graph, scope, path=where, origin=within, trips=trips, note=note)
             walks[branch] = walk, _results(graph, inside)
             self.refusals += walk.refusals
             self.weights |= walk.weights
         order = sorted(walks, key=lambda branch: (_weight(walks[branch][0]), branch), reverse=True)
-        walk, outputs = walks[order[0]]
-        self.entries += walk.entries
-        return [
-            replace(tensor, value=None, constant=False)
-            if tensor.value is None or other.value is None or not np.array_equal(tensor.value, other.value)
-            else tensor
-            for tensor, other in zip(outputs, walks[order[-1]][1], strict=True)
-        ]
+        (walk, outputs), (other, others) = walks[order[0]], walks[order[-1]]
+        alike = _weight(walk)[0] == _weight(other)[0]
+        why = "which has as many operations as the other" if alike else "the one with more operations"
+        told = f"{order[0]} of If {name!r}, {why}"
+        self.entries += [_noted(entry, told) for entry in walk.entries]
+        results, kept = [], [pair for entry in other.entries for pair in entry.work.held]
+        for one, two in zip(outputs, others, strict=True):
+            same = one.value is not None and two.value is not None and np.array_equal(one.value, two.value)
+            if not same and are_alternatives(one, two):
+                kept.append((two, two.distinct_parameters))
+                results.append(replace(one, value=None))
+            else:
+                results.append(one if same else replace(one, value=None, constant=False))
+        self._keep(f"{name}/{order[-1]}", node.op_type, kept)
+        return results
 
     def _looped(
         self, node: onnx.NodeProto, scope: Mapping[str, Tensor], inputs: tuple[Tensor | None, ...], name: str,
-        trips: int, note: str,
+        origin: Origin, trips: int, note: str,
     ) -> list[Tensor]:  # fmt: skip
         (body,) = subgraphs(node).values()
         (count, condition), state = (*inputs, None, None)[:2], inputs[2:]
         if count is None or count.value is None or int(count.value.reshape(-1)[0]) >= MOST_TRIPS:
+            if count is not None and count.unread:
+                msg = f"its trip count comes from {count.unread}"
+                raise NotCountableError(msg)
             raise NotCountableError("its trip count is not stored in the file")
         if condition is not None and condition.value is None:
             raise NotCountableError("whether it starts depends on the data")
@@ -252,7 +288,7 @@ class Walk:
         running = of_type((), TensorProto.BOOL, value=np.asarray(True))
         given = {names[0]: of_type((), TensorProto.INT64), names[1]: running}
         carried = [one if one is not None else Tensor(shape=None) for one in state]
-        inside = self._repeated(body, scope, given, names[2:], carried, 1, name, trips * turns, note)
+        inside = self._repeated(body, scope, given, names[2:], carried, 1, name, origin, trips * turns, note)
         ending, *results = _results(body, inside)
         if ending.value is None or not bool(ending.value.reshape(-1)[0]):
             raise NotCountableError("when it ends depends on the data")
@@ -264,7 +300,7 @@ class Walk:
 
     def _scanned(
         self, node: onnx.NodeProto, scope: Mapping[str, Tensor], inputs: tuple[Tensor | None, ...], name: str,
-        trips: int, note: str,
+        origin: Origin, trips: int, note: str,
     ) -> list[Tensor]:  # fmt: skip
         attributes = attributes_of(node)
         (body,) = subgraphs(node).values()
@@ -283,9 +319,9 @@ class Walk:
             turns = tensor.dims[place]
             element = tensor.dims[:place] + tensor.dims[place + 1 :]
             # of stored weights every turn has a slice of its own
-            given[label] = replace(tensor, shape=element, value=None, slices=turns * tensor.slices)
+            given[label] = replace(tensor, shape=element, value=None, slices=turns * tensor.slices, repeats=())
         before = len(self.entries)
-        inside = self._repeated(body, scope, given, names[: len(states)], states, 0, name, trips * turns, note)
+        inside = self._repeated(body, scope, given, names[: len(states)], states, 0, name, origin, trips * turns, note)
         if states:
             # steps are no inputs: the batch is in what one step does
             self.entries[before:] = [_with_images(entry) for entry in self.entries[before:]]
@@ -299,14 +335,14 @@ class Walk:
 
     def _repeated(
         self, body: onnx.GraphProto, scope: Mapping[str, Tensor], given: Mapping[str, Tensor], names: Sequence[str],
-        carried: Sequence[Tensor], skipped: int, name: str, trips: int, note: str,
+        carried: Sequence[Tensor], skipped: int, name: str, origin: Origin, trips: int, note: str,
     ) -> dict[str, Tensor]:  # fmt: skip
         """Walk a body until what it carries from turn to turn settles; what changes is not known, or not stored."""
         state = [replace(one, value=None) for one in carried]
         while True:
             walk = Walk(self.opsets, self.folder, self.sizes, self.budget)
             around = {**scope, **given, **dict(zip(names, state, strict=True))}
-            inside = walk.graph(body, around, path=f"{name}/", trips=trips, note=note)
+            inside = walk.graph(body, around, path=f"{name}/", origin=origin, trips=trips, note=note)
             after = _results(body, inside)[skipped : skipped + len(state)]
             settled = [_carried_on(one, two, name) for one, two in zip(state, after, strict=True)]
             if settled == state:
@@ -316,6 +352,10 @@ class Walk:
         self.weights |= walk.weights
         self.entries += walk.entries if trips else []
         return inside
+
+
+def _noted(entry: Entry, told: str) -> Entry:
+    return replace(entry, note="; ".join(one for one in (entry.note, told) if one)) if entry.trips else entry
 
 
 def _with_images(entry: Entry) -> Entry:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -51,6 +51,10 @@ class ModelInputs:
         True where the user says so, or where the dim is symbolic; else it is read off a fixed leading dim.
     second : int
         Size of the second dim of the first input, which is the batch where a sequence is in front of it; else 1.
+    leading : tuple of str, or int, optional
+        Where the batch is read off the place of a dim alone, not off a name or the user: its symbols, or its size.
+    unfit : str
+        Why the batch that the user gives is none of these shapes.
     sizes : dict of str to int
         Every symbolic dim.
     """
@@ -60,6 +64,18 @@ class ModelInputs:
     stated: bool
     second: int
     sizes: dict[str, int]
+    leading: tuple[str, ...] | int | None = None
+    unfit: str = ""
+
+    def with_another_leading_dim(self) -> ModelInputs:
+        """Return the inputs with one more in the fixed leading dim."""
+        tensors = {
+            name: replace(tensor, shape=(self.batch + 1, *tensor.dims[1:]))
+            if not tensor.constant and tensor.known and tensor.dims[:1] == (self.batch,)
+            else tensor
+            for name, tensor in self.tensors.items()
+        }
+        return replace(self, tensors=tensors)
 
 
 def read_inputs(graph: onnx.GraphProto, sizes: Mapping[str, Any], batch: int | None, *, source: str) -> ModelInputs:
@@ -83,14 +99,19 @@ def read_inputs(graph: onnx.GraphProto, sizes: Mapping[str, Any], batch: int | N
     sizes = {name: size for name, size in sizes.items() if name not in whole}
     given, numbers = _given(sizes, labels, scalars, source)
     axes = _batch_axes(graph, labels)
-    # a size given by name says that a leading dim is no batch; a whole shape says nothing of the kind
-    symbols = _batch_symbols(labels, axes, {dim for dim in given if dim in sizes})
+    symbols, named = _batch_symbols(labels, axes)
+    _check_said_once(symbols & named, given, batch, source)
     resolved = with_computed({**dict.fromkeys(symbols, batch or 1), **given}, _symbols(labels), source)
     shapes = {
         name: [resolved.get(dim, dim) if isinstance(dim, str) else dim for dim in dims] for name, dims in labels.items()
     }
     _check_complete(labels, shapes, resolved, source)
-    count, stated = _batch(labels, shapes, axes, symbols, given, batch)
+    count, stated, fixed_batch = _batch(labels, axes, symbols, given, batch)
+    if not count:
+        empty = next(dim for dim in symbols if dim in given)
+        msg = f"{source}, `sizes[{empty!r}]`: got 0, with which there is nothing to count; give 1 or more"
+        raise InvalidDataError(msg)
+    by_place = tuple(sorted(symbols)) if symbols and not named and batch is None else fixed_batch
     tensors = {
         value.name: of_type(
             tuple(int(size) for size in shapes[value.name]),
@@ -113,7 +134,8 @@ def read_inputs(graph: onnx.GraphProto, sizes: Mapping[str, Any], batch: int | N
         if value.name not in stored and value.name not in tensors:
             tensors[value.name] = Tensor(shape=None, data_dependent=f"the input {value.name!r}, which is no tensor")
     second = next((int(dims[1]) for dims in shapes.values() if len(dims) > 2), 1)
-    return ModelInputs(tensors, count, stated, second, {name: int(size) for name, size in resolved.items()})
+    every = {name: int(size) for name, size in resolved.items()}
+    return ModelInputs(tensors, count, stated, second, every, by_place, _unfit_batch(shapes, axes, batch))
 
 
 def _given(
@@ -212,16 +234,19 @@ def _leading(labels: dict[str, list[int | str]], axes: dict[str, int]) -> dict[s
     return {name: dims[axes[name]] for name, dims in labels.items() if len(dims) > axes[name]}
 
 
-def _batch_symbols(labels: dict[str, list[int | str]], axes: dict[str, int], chosen: set[str]) -> set[str]:
-    """Name the symbolic dims that are the batch: by what they are called, else the leading one of the first input."""
+def _batch_symbols(labels: dict[str, list[int | str]], axes: dict[str, int]) -> tuple[set[str], set[str]]:
+    """Name the symbolic dims that are the batch, and those of them that are called so; else it is the leading one."""
     symbols = {dim for dim in _symbols(labels) if not _unnamed(dim, labels) and not parts_of(dim)}
+    parts = {part for dim in _symbols(labels) for part in parts_of(dim)}
     leading = _leading(labels, axes)
-    named = {dim for dim in symbols if "batch" in dim.lower()}
-    named |= {dim for dim in leading.values() if isinstance(dim, str) and BATCH.fullmatch(dim)}
+    named = {dim for dim in symbols | parts if "batch" in dim.lower()}
+    first_ones = [part for dim in leading.values() if isinstance(dim, str) for part in (parts_of(dim) or (dim,))]
+    named |= {dim for dim in first_ones if BATCH.fullmatch(dim)}
     first = next((dim for name, dim in leading.items() if len(labels[name]) > 1), None)
-    if not named and first in symbols - chosen and not PLACES.fullmatch(str(first)):
-        named = {str(first)}
-    return named | {dim for dim in leading.values() if isinstance(dim, str) and _unnamed(dim, labels)}
+    others = {dim for dim in leading.values() if isinstance(dim, str) and _unnamed(dim, labels)}
+    if not named and first in symbols and not PLACES.fullmatch(str(first)):
+        others.add(str(first))
+    return named | others, named
 
 
 def _unnamed(dim: str, labels: dict[str, list[int | str]]) -> bool:
@@ -244,18 +269,41 @@ def _check_complete(
 
 
 def _batch(
-    labels: dict[str, list[int | str]], shapes: dict[str, list[Any]], axes: dict[str, int], symbols: set[str],
-    given: dict[str, int], batch: int | None,
-) -> tuple[int, bool]:  # fmt: skip
-    """Return how many inputs one run takes, and whether that was said rather than read off a fixed size."""
+    labels: dict[str, list[int | str]], axes: dict[str, int], symbols: set[str], given: dict[str, int],
+    batch: int | None,
+) -> tuple[int, bool, int | None]:  # fmt: skip
+    """Return how many inputs one run takes, whether that was said, else the fixed dim that it is read off."""
     if batch is not None:
-        return batch, True
-    named = [given[dim] for dim in symbols if dim in given]
+        return batch, True, None
+    said = [given[dim] for dim in symbols if dim in given]
     if symbols:
-        return max(named, default=1), True
+        return max(said, default=1), True, None
     for name, dims in labels.items():
         if len(dims) > max(axes[name], 1):
             dim = dims[axes[name]]
             # a symbolic leading dim that the user gave a size, under a name that is no batch, is a place in one input
-            return (int(shapes[name][axes[name]]), False) if isinstance(dim, int) else (1, True)
-    return 1, True
+            leading = dim if isinstance(dim, int) and dim > 1 and not axes[name] else None
+            return (dim, False, leading) if isinstance(dim, int) else (1, True, None)
+    return 1, True, None
+
+
+def _check_said_once(symbols: set[str], given: dict[str, int], batch: int | None, source: str) -> None:
+    """Check that a dim that is called a batch is as large as the batch that is said."""
+    said = {dim: given[dim] for dim in sorted(symbols) if dim in given}
+    if said and batch is not None and batch not in said.values():
+        dim, size = next(iter(said.items()))
+        msg = (
+            f"{source}, `batch`: got {batch}, and {size} with sizes={{{dim!r}: {size}}}; give one of them, or the same"
+        )
+        raise InvalidDataError(msg)
+
+
+def _unfit_batch(shapes: dict[str, list[Any]], axes: dict[str, int], batch: int | None) -> str:
+    """Word why a batch is none of these inputs: it divides no leading dim, and no dim is as large."""
+    leading = {name: dims[axes[name]] for name, dims in shapes.items() if len(dims) > axes[name]}
+    if batch is None or not leading or any(size % batch == 0 for size in leading.values()):
+        return ""
+    if any(batch in dims for dims in shapes.values()):
+        return ""
+    told = ", ".join(f"{name!r} of ({', '.join(map(str, shapes[name]))})" for name in leading)
+    return f"got {batch}, but the inputs are {told}, and it divides no leading dim; give the inputs of one run"

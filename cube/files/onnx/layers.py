@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import onnx
 
 from roofcube.errors import InvalidDataError, RoofcubeError
-from roofcube.files.onnx.extent import Budget, missing_outputs
+from roofcube.files.onnx.extent import Budget, missing_outputs, named_twice
 from roofcube.files.onnx.functions import written_out
 from roofcube.files.onnx.graph import Entry, Refusal, Walk
 from roofcube.files.onnx.inputs import ModelInputs, read_inputs
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from roofcube.files.onnx.tensors import Tensor
-    from roofcube.files.onnx.work import Work
 
 __all__ = ["layers_of"]
 
@@ -54,10 +52,15 @@ def layers_of(path: Path, *, sizes: Mapping[str, Any] | None = None, batch: int 
     if missing := missing_outputs(model.graph):
         msg = f"{source}: its outputs {', '.join(map(repr, missing))} are made by no node; export the whole network"
         raise InvalidDataError(msg)
+    if twice := named_twice(model.graph):
+        msg = (
+            f"{source}: its stored tensors or inputs {', '.join(map(repr, twice))} are there twice, of which only one "
+            "could be read; export the model again"
+        )
+        raise InvalidDataError(msg)
     try:
         inputs = read_inputs(model.graph, sizes or {}, batch, source=source)
-        walk = Walk(opsets, str(path.parent), inputs.sizes, Budget.of(model.graph))
-        walk.graph(model.graph, inputs.tensors)
+        walk = _walked(model.graph, inputs, opsets, path.parent)
     except RoofcubeError:
         raise
     except Exception as error:  # a torn file may be valid protobuf that is no model
@@ -66,17 +69,38 @@ def layers_of(path: Path, *, sizes: Mapping[str, Any] | None = None, batch: int 
     if walk.refusals:
         raise InvalidDataError(_refused_operators(walk.refusals, sum(walk.weights.values()), source))
     if not any(one.work.ops for one in walk.entries):
+        if empty := [name for name, size in inputs.sizes.items() if not size]:
+            msg = f"{source}, `sizes[{empty[0]!r}]`: got 0, with which there is nothing to count; give 1 or more"
+            raise InvalidDataError(msg)
         msg = (
             f"{source}: has no convolution, matrix product or recurrent layer on its inputs, so there is nothing to "
             "model; export the whole network"
         )
         raise InvalidDataError(msg)
-    rows = _layer_rows(walk.entries, _batch_of(walk.entries, inputs, source))
+    size = _batch_of(walk.entries, inputs, source)
+    if size == inputs.batch and inputs.leading is not None and any(map(_is_of_activations, walk.entries)):
+        try:
+            if isinstance(inputs.leading, tuple):
+                more = {**(sizes or {}), **dict.fromkeys(inputs.leading, inputs.batch + 1)}
+                longer = read_inputs(model.graph, more, batch, source=source)
+            else:
+                longer = inputs.with_another_leading_dim()
+            again = _walked(model.graph, longer, opsets, path.parent)
+        except Exception:  # a graph that holds for this size alone, in whatever way
+            again = None
+        _check_leading(walk.entries, again, inputs, source)
+    rows = _layer_rows(walk.entries, size)
     for row in rows:
         if max(value for value in row.values() if isinstance(value, int)) > MOST:
             msg = f"{source}, layer {row['name']!r}: its counts are above 2**63; give smaller sizes"
             raise InvalidDataError(msg)
     return rows
+
+
+def _walked(graph: onnx.GraphProto, inputs: ModelInputs, opsets: Mapping[str, int], folder: Path) -> Walk:
+    walk = Walk(opsets, str(folder), inputs.sizes, Budget.of(graph))
+    walk.graph(graph, inputs.tensors)
+    return walk
 
 
 def _loaded(path: Path) -> onnx.ModelProto:
@@ -134,6 +158,9 @@ def _batch_of(entries: Sequence[Entry], inputs: ModelInputs, source: str) -> int
     if inputs.stated and size > 1 and all(one.work.runs * one.trips % size for one in layers):
         msg = f"{source}, `batch`: got {size}, but no layer runs a multiple of {size} times; give the inputs of one run"
         raise InvalidDataError(msg)
+    if inputs.unfit:
+        msg = f"{source}, `batch`: {inputs.unfit}"
+        raise InvalidDataError(msg)
     if inputs.stated or size == 1:
         return size
     counted = [one.work.images for one in layers if one.work.images is not None]
@@ -153,6 +180,56 @@ def _batch_of(entries: Sequence[Entry], inputs: ModelInputs, source: str) -> int
     return size
 
 
+def _is_of_activations(entry: Entry) -> bool:
+    return entry.work.multiplies and not entry.work.weights
+
+
+def _check_leading(entries: Sequence[Entry], again: Walk | None, inputs: ModelInputs, source: str) -> None:
+    """Check that no product combines what belongs to different places of the leading dim: these are no inputs then.
+
+    With a longer sequence in front the matrices of scores of an attention grow, with more inputs their number does: the
+    graph is walked again with one more. Where it holds for one size alone, scores of that size between products tell.
+    """
+    products = [one for one in entries if _is_of_activations(one)]
+    larger = [one for one in again.entries if _is_of_activations(one)] if again and not again.refusals else []
+    pairs = list(zip(products, larger, strict=False))
+    follows = len(products) == len(larger)
+    if follows and any(_runs_and_matrix(one) != _runs_and_matrix(two) for one, two in pairs):
+        crossing = next((one.name for one, two in pairs if _runs_and_matrix(one)[1:] != _runs_and_matrix(two)[1:]), "")
+    else:
+        crossing = _scored(entries, inputs.batch)
+    if crossing:
+        told, fix = str(inputs.batch), f"batch=1 if one run takes one input, batch={inputs.batch} if it takes that many"
+        if isinstance(inputs.leading, tuple):
+            told = repr(inputs.leading[0])
+            fix = f"batch=1 and sizes={{{told}: …}} if one run takes one input, batch=… if that is a number of inputs"
+        msg = (
+            f"{source}: the leading dim {told} of the first input seems to be no batch, as layer {crossing!r} "
+            f"multiplies along it; say {fix}"
+        )
+        raise InvalidDataError(msg)
+
+
+def _runs_and_matrix(entry: Entry) -> tuple[int, int, int]:
+    work = entry.work
+    return work.runs, work.in_channels // work.groups, work.out_channels // work.groups
+
+
+def _scored(entries: Sequence[Entry], size: int) -> str:
+    """Name the product whose results, so many in a row, are weighed by a softmax and multiplied again."""
+    before: Entry | None = None
+    weighed = False
+    for entry in entries:
+        if entry.work.kind == "softmax":
+            weighed = True
+        elif entry.work.multiplies:
+            scores = before if weighed and _is_of_activations(entry) else None
+            if scores and _is_of_activations(scores) and scores.work.out_channels == entry.work.in_channels == size > 1:
+                return scores.name
+            before, weighed = entry, False
+    return ""
+
+
 def _per_input(total: int, batch: int) -> int:
     # what does not grow with the batch is paid in full by the first input
     return -(-total // batch)
@@ -162,34 +239,47 @@ def _per_input(total: int, batch: int) -> int:
 
 
 def _layer_rows(entries: Sequence[Entry], batch: int) -> list[dict[str, Any]]:
-    owners = _owners(entries)
-    rows = []
-    for place, entry in enumerate(entries):
+    rows: list[dict[str, Any]] = []
+    for entry, (params, owner) in zip(entries, _shared_out(entries), strict=True):
+        if not entry.trips and not params:
+            continue
         row = _layer_row(entry, batch)
-        own = {one.stored: size for one, size in _held(entry.work) if owners[one.stored] == place}
-        if sum(own.values()) != entry.work.params:
-            owner = next((owners[one.stored] for one in entry.work.weights if owners[one.stored] != place), place)
-            row |= {"params": sum(own.values()), "weights_of": entries[owner].name}
-        rows.append({"layer": place, "name": entry.name, **row})
+        if params != entry.work.params:
+            row |= {"params": params, "weights_of": entries[owner].name}
+        rows.append({"layer": len(rows), "name": entry.name, **row})
     return rows
 
 
-def _held(work: Work) -> list[tuple[Tensor, int]]:
-    """Pair the weights of a layer with their number; of packed ones there is one tensor, and `params` knows."""
-    if len(work.weights) == 1:
-        return [(work.weights[0], work.params)]
-    return [(one, one.parameters) for one in work.weights]
+def _shared_out(entries: Sequence[Entry]) -> list[tuple[int, int]]:
+    """Count for each layer the weights that no layer before it has, and name the layer that has the others.
 
-
-def _owners(entries: Sequence[Entry]) -> dict[str, int]:
-    """Return shared weights to the first layer that multiplies with them; to a look-up only where none does."""
+    Those that multiply come first, then look-ups, then what is only in memory. Parts of one stored tensor are together
+    at most as large as that one.
+    """
+    shares = [(entry.work.params, place) for place, entry in enumerate(entries)]
     owners: dict[str, int] = {}
-    for place, entry in enumerate(entries):
-        for weight in entry.work.weights:
-            taken = owners.get(weight.stored)
-            if taken is None or (entry.work.multiplies and not entries[taken].work.multiplies):
-                owners[weight.stored] = place
-    return owners
+    holders: dict[str, int] = {}
+    left: dict[str, int] = {}
+    ranks = [(not entry.trips, not entry.work.multiplies, place) for place, entry in enumerate(entries)]
+    for _, _, place in sorted(ranks):
+        own, owner = 0, place
+        for weight, size in entries[place].work.held:
+            if weight.stored in owners:
+                owner = owners[weight.stored] if owner == place else owner
+                continue
+            elements = weight.distinct_parameters
+            name, whole = weight.whole or (weight.stored, elements)
+            owners[weight.stored] = place
+            holder = holders.setdefault(name, place)
+            counted = min(elements, left.get(name, whole))
+            left[name] = left.get(name, whole) - counted
+            if counted == elements:
+                own += size
+            else:
+                own += size * counted // elements
+                owner = holder if owner == place else owner
+        shares[place] = own, owner
+    return shares
 
 
 def _layer_row(entry: Entry, batch: int) -> dict[str, Any]:

@@ -127,7 +127,7 @@ def matrix_product(left: int, right: int, bias: int | None = None) -> Callable[[
 
     def count(node: Node) -> list[Work]:
         first, second = node.known(left), node.known(right)
-        one, two = _matrices(node, first, second)
+        one, two = _matrices(node, first.dims, second.dims)
         check_product(one, two)
         extra = 0 if bias is None else constant_elements(node.input(bias))
         return [_product(node, first, second, one, two, extra)]
@@ -135,10 +135,10 @@ def matrix_product(left: int, right: int, bias: int | None = None) -> Callable[[
     return count
 
 
-def _matrices(node: Node, first: Tensor, second: Tensor) -> tuple[tuple[int, ...], tuple[int, ...]]:
+def _matrices(node: Node, first: tuple[int, ...], second: tuple[int, ...]) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """Return both operands at least two dims, turned as the attributes say."""
-    one = first.dims if len(first.dims) > 1 else (1, *first.dims)
-    two = second.dims if len(second.dims) > 1 else (*second.dims, 1)
+    one = first if len(first) > 1 else (1, *first)
+    two = second if len(second) > 1 else (*second, 1)
     if node.attributes.get("transBatchA", 0):
         one = (*one[1:-1], one[0], one[-1])
     if node.attributes.get("transBatchB", 0):
@@ -161,16 +161,17 @@ def _product(
             read=first.elements + second.elements, written=node.output().elements, activation_bits=first.bits,
         )  # fmt: skip
     # a stack of constant matrices is a grouped layer: each of its matrices sees its own share of the rows, save those
-    # that all see the same rows, which are more outputs of one matrix
+    # that all see the same rows, which are more outputs of one matrix; repeated matrices are one that sees all rows
+    left, right = _matrices(node, first.distinct, second.distinct)
     if second.constant:
-        places, outer, weight, data, stacked, seen = rows, columns, second, first, two[:-2], one[:-2]
+        places, outer, weight, data, stacked, seen = rows, columns, second, first, right[:-2], one[:-2]
     else:
-        places, outer, weight, data, stacked, seen = columns, rows, first, second, one[:-2], two[:-2]
+        places, outer, weight, data, stacked, seen = columns, rows, first, second, left[:-2], two[:-2]
     matrices = math.prod(stacked)
     groups = math.prod(a for a, b in _aligned(stacked, seen) if b != 1)
     return Work(
         kind="fully_connected", runs=stack * places // max(matrices, 1), groups=groups, in_channels=groups * inner,
-        out_channels=matrices * outer, weights=(weight,), params=weight.parameters, weight_bits=weight.bits,
+        out_channels=matrices * outer, weights=(weight,), params=weight.distinct_parameters, weight_bits=weight.bits,
         activation_bits=data.bits, constants=constants,
     )  # fmt: skip
 
@@ -234,14 +235,14 @@ def einsum(node: Node) -> list[Work]:
     place = 0 if first.constant else 1
     weight, data = operands[place], operands[1 - place]
     # a dim of 1 that is stretched holds no weights of its own
-    held = {name for name, size in zip(labels[place], weight.dims, strict=True) if size == sizes[name]}
+    held = {name for name, size in zip(labels[place], weight.distinct, strict=True) if size == sizes[name]}
     others = everything - held | (set(labels[1 - place]) & held)
     groups, outer = max(volume(held & others & kept), 1), volume((held - others) & kept)
     inner, runs = volume(held - kept), volume(others - held)
     return [
         Work(
             kind="fully_connected", runs=runs, groups=groups, in_channels=groups * inner, out_channels=groups * outer,
-            weights=(weight,), params=weight.parameters, weight_bits=weight.bits, activation_bits=data.bits,
+            weights=(weight,), params=weight.distinct_parameters, weight_bits=weight.bits, activation_bits=data.bits,
         )
     ]  # fmt: skip
 

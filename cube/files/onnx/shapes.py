@@ -5,6 +5,7 @@ onnx's own inference of a node is exact once the small inputs have values; it is
 
 from __future__ import annotations
 
+import hashlib
 import math
 from dataclasses import replace
 from functools import cache
@@ -15,14 +16,14 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from roofcube.files.onnx import contrib
-from roofcube.files.onnx.operators import DATA_DEPENDENT
+from roofcube.files.onnx.operators import DATA_DEPENDENT, INDEX_TYPES
 from roofcube.files.onnx.tensors import SMALL, SMALL_FLOATS, Shape, Tensor, of_type, type_of
 from roofcube.files.onnx.values import RANDOM, computed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-__all__ = ["as_scalar", "domain_of", "inferred"]
+__all__ = ["are_alternatives", "as_scalar", "domain_of", "inferred"]
 
 CONTRIB = "com.microsoft"
 SURROGATE_OPSET = 13
@@ -34,15 +35,27 @@ SAME_ELEMENTS = {
 # of those, the ones behind which the numbers stay as few bits wide as they are stored
 KEEPS_BITS = SAME_ELEMENTS - {"Cast", "CastLike", "BitCast", "QuantizeLinear", "com.microsoft.QuantizeLinear"}
 MOVES = {"Concat", "Slice", "Split", "Pad", "Expand", "Tile", "Gather", "DepthToSpace", "SpaceToDepth", "MaxPool"}
+# operators whose output holds a part of the elements of their first input
+PARTS = {"Slice", "Split", "Gather"}
+REPEATING = {"Expand", "Tile"}
+# operators whose other inputs say how the first one is laid out or typed, which may follow from the inputs' shapes
+LAID_OUT = {"Slice", "Split", "Reshape", "Squeeze", "Unsqueeze", "Pad", "Trilu", "CastLike", *REPEATING}
 
 
 def inferred(
     node: onnx.NodeProto, operator: str, attributes: Mapping[str, Any], inputs: tuple[Tensor | None, ...],
-    name: str, path: str, opset: int,
+    name: str, origin: tuple[int | str, ...], opset: int,
 ) -> list[Tensor]:  # fmt: skip
-    """Infer shape, type, value and origin of every output of a node."""
+    """Infer shape, type, value and origin of every output of a node.
+
+    Parameters
+    ----------
+    origin : tuple
+        Of the graph that the node is in, which makes the names of its tensors unique.
+    """
     present = [one for one in inputs if one is not None]
-    constant = all(one.constant for one in present) and bool(present) and node.op_type not in RANDOM
+    chosen = _chosen(operator, inputs)
+    constant = _is_constant(node, operator, inputs) or chosen is not None
     shapes = _shapes(node, attributes, inputs, opset)
     cause = next((one.data_dependent for one in present if one.data_dependent), "")
     if operator in DATA_DEPENDENT and not constant:
@@ -54,23 +67,120 @@ def inferred(
     outputs = []
     for place, (shape, element) in enumerate(shapes):
         lost = shape is None or None in shape
+        unread = next((one.unread for one in present if one.unread), "")
         tensor = of_type(
-            shape, element, constant=constant, data_dependent=cause or (f"{operator} {name!r}" if lost else "")
-        )
+            shape, element, constant=constant,
+            data_dependent=cause or ((unread or f"{operator} {name!r}") if lost else ""),
+        )  # fmt: skip
         if values is not None and place < len(values):
             tensor = replace(tensor, value=values[place], shape=values[place].shape)
+        elif constant or element in INDEX_TYPES:
+            tensor = replace(tensor, unread=unread)
         if place < len(node.output) and constant:
             most = max(one.slices for one in present)
-            tensor = replace(tensor, stored=path + node.output[place], slices=most)
+            tensor = replace(tensor, stored=_derived_name(node, operator, inputs, origin, place), slices=most)
+            if operator in PARTS and present[0].constant:
+                first = present[0]
+                tensor = replace(tensor, whole=first.whole or (first.stored, first.distinct_parameters))
         if place == 0 and present and operator in SAME_ELEMENTS:
             first = present[0]
-            tensor = replace(tensor, stored=first.stored if constant else "")
+            if constant:
+                repeats = _moved_repeats(operator, attributes, first, tensor)
+                tensor = replace(tensor, stored=first.stored, whole=first.whole, repeats=repeats)
             if operator in KEEPS_BITS or (constant and operator in ("Cast", "CastLike")):
                 tensor = replace(tensor, bits=first.bits)
         elif present and operator in MOVES:
             tensor = replace(tensor, bits=present[0].bits)
+            if constant and operator in REPEATING and (repeats := _added_repeats(present[0], tensor)):
+                tensor = replace(tensor, stored=present[0].stored, whole=present[0].whole, repeats=repeats)
+        elif chosen is not None:
+            tensor = replace(chosen, value=tensor.value)
         outputs.append(tensor)
     return outputs
+
+
+# stored tensors -------------------------------------------------------------------------------------------------------
+
+
+def _is_constant(node: onnx.NodeProto, operator: str, inputs: Sequence[Tensor | None]) -> bool:
+    """Check whether a node reads stored numbers alone; how they are laid out may follow from the inputs' shapes."""
+    present = [one for one in inputs if one is not None]
+    if all(one.constant for one in present):
+        return bool(present) and node.op_type not in RANDOM
+    # one number that is spread is no weight, nor are positions
+    if operator not in LAID_OUT or not _is_stored_array(present[0]) or present[0].elements < 2:
+        return False
+    return operator == "CastLike" or all(one.constant or one.value is not None for one in present[1:])
+
+
+def _is_stored_array(tensor: Tensor | None) -> bool:
+    return tensor is not None and tensor.constant and tensor.known and tensor.element not in INDEX_TYPES
+
+
+def _chosen(operator: str, inputs: Sequence[Tensor | None]) -> Tensor | None:
+    """Return the stored tensor that a Where takes whole: the first, where its one condition is not known."""
+    if operator != "Where" or len(inputs) < 3:
+        return None
+    condition, one, other = inputs[:3]
+    if condition is None or not condition.known or condition.elements != 1 or not are_alternatives(one, other):
+        return None
+    return one if condition.value is None or bool(condition.value.reshape(-1)[0]) else other
+
+
+def are_alternatives(one: Tensor | None, other: Tensor | None) -> bool:
+    """Check whether two stored tensors can stand for each other as the weights of a layer."""
+    if one is None or other is None or not (_is_stored_array(one) and _is_stored_array(other)):
+        return False
+    return one.shape == other.shape and len(one.dims) > 1
+
+
+def _derived_name(
+    node: onnx.NodeProto, operator: str, inputs: Sequence[Tensor | None], origin: tuple[int | str, ...], place: int
+) -> str:
+    """Name what a node makes of stored tensors: the same of the same ones each time that a layer is called."""
+    if not _is_stored_array(inputs[0] if inputs else None):
+        return repr((*origin, node.output[place]))
+    attributes = sorted(one.SerializeToString(deterministic=True) for one in node.attribute)
+    made = operator, place, attributes, [_operand_name(one) for one in inputs]
+    return hashlib.sha256(repr(made).encode()).hexdigest()
+
+
+def _operand_name(tensor: Tensor | None) -> object:
+    if tensor is None or (not tensor.constant and tensor.value is None):
+        return None if tensor is None else tensor.element
+    if tensor.value is not None and (tensor.element in INDEX_TYPES or tensor.value.size == 1):
+        return tensor.element, tensor.value.shape, tensor.value.tobytes()
+    return tensor.stored, tensor.shape
+
+
+def _added_repeats(source: Tensor, result: Tensor) -> tuple[int, ...]:
+    """Return how often Expand or Tile repeats whole matrices along the dims of its result; none where it does else."""
+    if not (source.known and result.known) or source.elements < 2:
+        return ()
+    missing = len(result.dims) - len(source.dims)
+    sizes = (1,) * missing + source.dims
+    before = (1,) * missing + (source.repeats or (1,) * len(source.dims))
+    pairs = list(zip(sizes, result.dims, strict=True))
+    if any(size not in (1, wanted) for size, wanted in pairs) or any(one != two for one, two in pairs[-2:]):
+        return ()
+    return tuple(wanted if size == 1 else times for (size, wanted), times in zip(pairs, before, strict=True))
+
+
+def _moved_repeats(operator: str, attributes: Mapping[str, Any], source: Tensor, result: Tensor) -> tuple[int, ...]:
+    """Return how often elements are repeated along the dims of another layout; none where it parts or joins dims."""
+    if not source.repeats or not (source.known and result.known):
+        return ()
+    if operator == "Transpose":
+        order = attributes.get("perm") or range(len(source.dims))[::-1]
+        return tuple(source.repeats[axis] for axis in order)
+    longer = [(size, times) for size, times in zip(source.dims, source.repeats, strict=True) if size != 1]
+    if [size for size, _ in longer] != [size for size in result.dims if size != 1]:
+        return ()
+    rest = iter(longer)
+    return tuple(1 if size == 1 else next(rest)[1] for size in result.dims)
+
+
+# shapes ---------------------------------------------------------------------------------------------------------------
 
 
 def _shapes(

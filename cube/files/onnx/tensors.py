@@ -58,8 +58,14 @@ class Tensor:
     stored : str
         Name of the stored tensor whose elements these are, in whatever layout; two layers with the same one share
         their weights.
+    whole : tuple of str and int, optional
+        Of a part (Slice, Split, Gather) the stored tensor that it is cut from, and its elements.
     slices : int
         How many of these the stored tensor holds, of which a Scan takes one after the other.
+    repeats : tuple of int
+        How often Expand or Tile repeats the stored elements along each dim; empty where they do not.
+    unread : str
+        Of small numbers that are not beside the file, what is missing: shapes may be computed from them.
     data_dependent : str
         The node whose output's size depends on the data, where this tensor's does too; its shape is then the largest.
     """
@@ -70,7 +76,10 @@ class Tensor:
     value: Array | None = None
     bits: int = 32
     stored: str = ""
+    whole: tuple[str, int] | None = None
     slices: int = 1
+    repeats: tuple[int, ...] = ()
+    unread: str = ""
     data_dependent: str = ""
 
     @property
@@ -93,6 +102,20 @@ class Tensor:
     def parameters(self) -> int:
         """Number of elements of all slices."""
         return self.elements * self.slices
+
+    @property
+    def distinct(self) -> tuple[int, ...]:
+        """The shape of a stack of matrices without those that only repeat others."""
+        return tuple(size // times for size, times in zip(self.dims, self._stacked_repeats(), strict=True))
+
+    @property
+    def distinct_parameters(self) -> int:
+        """Number of elements of the matrices that repeat no other."""
+        return self.parameters // math.prod(self._stacked_repeats())
+
+    def _stacked_repeats(self) -> tuple[int, ...]:
+        rank = len(self.dims)
+        return (*self.repeats[: max(rank - 2, 0)], *(1,) * min(rank, 2)) if self.repeats else (1,) * rank
 
 
 BITS = {
@@ -118,7 +141,11 @@ def of_stored(proto: TensorProto, name: str, folder: str) -> Tensor:
     """Read what the proto of a stored tensor says; of large ones and of weights only shape and type."""
     shape = _sizes(proto, name)
     value = _small_value(proto, math.prod(shape), folder)
-    return of_type(shape, proto.data_type, constant=True, value=value, stored=name)
+    unread = ""
+    if value is None and _is_small(proto, math.prod(shape)) and proto.data_location == TensorProto.EXTERNAL:
+        file = next((one.value for one in proto.external_data if one.key == "location"), "a file that it does not name")
+        unread = f"the stored tensor {name!r}, which is not readable in {file!r} beside the model: fetch that file too"
+    return of_type(shape, proto.data_type, constant=True, value=value, stored=name, unread=unread)
 
 
 def _sizes(proto: TensorProto | onnx.SparseTensorProto, name: str) -> tuple[int, ...]:
@@ -134,9 +161,13 @@ def of_sparse(proto: onnx.SparseTensorProto, name: str) -> Tensor:
     return of_type(_sizes(proto, name), proto.values.data_type, constant=True, stored=name)
 
 
-def _small_value(proto: TensorProto, elements: int, folder: str) -> Array | None:
+def _is_small(proto: TensorProto, elements: int) -> bool:
     floats = proto.data_type in (TensorProto.FLOAT, TensorProto.DOUBLE, TensorProto.FLOAT16)
-    if elements > (SMALL_FLOATS if floats else SMALL) or proto.data_type == TensorProto.STRING:
+    return elements <= (SMALL_FLOATS if floats else SMALL) and proto.data_type != TensorProto.STRING
+
+
+def _small_value(proto: TensorProto, elements: int, folder: str) -> Array | None:
+    if not _is_small(proto, elements):
         return None
     try:
         value: Array = numpy_helper.to_array(proto, base_dir=folder)

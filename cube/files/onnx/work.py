@@ -74,6 +74,8 @@ class Work:
         Height and width of one image; the places of a transposed convolution are those of its source.
     weights : tuple of Tensor
         Constant operands; what they hold is `params`.
+    sizes : tuple of int
+        Of several weights the elements of each, where these are not those that are stored.
     read, written : int, optional
         Activation elements of one run of the graph, where they are not channels × places.
     constants : int
@@ -93,6 +95,7 @@ class Work:
     source: tuple[int, int] = (1, 1)
     target: tuple[int, int] = (1, 1)
     weights: tuple[Tensor, ...] = ()
+    sizes: tuple[int, ...] = ()
     params: int = 0
     read: int | None = None
     written: int | None = None
@@ -102,6 +105,13 @@ class Work:
     activation_bits: int | None = None
     multiplies: bool = True
     part: str = ""
+
+    @property
+    def held(self) -> list[tuple[Tensor, int]]:
+        """Pair the weights with their number; of packed ones there is one tensor, and `params` knows."""
+        if len(self.weights) == 1:
+            return [(self.weights[0], self.params)]
+        return list(zip(self.weights, self.sizes or [one.parameters for one in self.weights], strict=True))
 
     @property
     def ops(self) -> int:

@@ -229,3 +229,17 @@ def test_a_task_that_no_network_says_is_told_with_what_to_say():
         UnknownLabelError, match=r"`task`: 'kws' is not known; .*say it: read_network\(..., task='kws'\)"
     ):
         rc.inputs("kws", topologies=net)
+
+
+def test_what_must_be_said_of_the_counts_of_layers_stands_in_the_cube(tmp_path):
+    row = {"kind": "fully_connected", "kernel_height": 1, "kernel_width": 1, "stride": 1, "in_height": 1, "in_width": 1}
+    row |= {"out_height": 1, "out_width": 1, "in_channels": 8, "out_channels": 8, "ops": 128, "params": 64}
+    row |= {"layer": 0, "name": "fc", "pruning_percent": 100.0, "input_elements": 8, "output_elements": 8, "groups": 1}
+    kept = row | {"layer": 1, "kind": "embedding", "ops": 0, "input_elements": 0, "output_elements": 0, "note": "kept"}
+    told = [row | {"topology": "A", "note": "one; two"}, kept | {"topology": "A"}, row | {"topology": "B", "note": ""}]
+    nets = [rc.read_network([one for one in told if one["topology"] == name]) for name in "AB"]
+    cubes = [rc.predict(rc.inputs(topologies=net, platforms="TX2", batch=1)) for net in nets]
+    assert [cube.attrs.get("count_notes") for cube in cubes] == ["A: one, two; A: kept", None]
+    assert rc.load(rc.save(rc.merge(*cubes), tmp_path / "both.nc")).attrs["count_notes"] == "A: one, two; A: kept"
+    # weights that are in memory alone are never read
+    assert cubes[0].params.max() == 128

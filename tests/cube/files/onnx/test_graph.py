@@ -80,6 +80,119 @@ def test_a_sparse_weight_counts_as_the_dense_one_that_it_stands_for(tmp_path):
     assert macs(write(tmp_path, nodes, {}, [1, 6])) == 24
 
 
+SIZED = [node("Shape", ["x"], ["s"], end=1), node("Concat", ["s", "k"], ["t"], axis=0)]
+
+
+@pytest.mark.parametrize(
+    ("nodes", "weights"),
+    [
+        ([*SIZED, node("Expand", ["v", "t"], ["w"])], {"k": ints(16, 8)}),
+        ([*SIZED, node("Tile", ["v", "t"], ["w"])], {"k": ints(1, 1)}),
+        ([*SIZED, node("Expand", ["u", "t"], ["e"]), node("Transpose", ["e"], ["w"], perm=[0, 2, 1])], {"u": zeros(1, 8, 16), "k": ints(8, 16)}),
+        ([*SIZED, node("Expand", ["v", "t"], ["e"]), node("Unsqueeze", ["e", "a"], ["f"]), node("Squeeze", ["f", "a"], ["w"])], {"k": ints(16, 8), "a": ints(0)}),
+        ([node("Shape", ["x"], ["s"], start=2), node("Concat", ["s", "k"], ["t"], axis=0), node("Reshape", ["u", "t"], ["w"])], {"u": zeros(128), "k": ints(8)}),
+        ([node("Shape", ["x"], ["s"], start=2), node("Slice", ["u", "a", "s", "a"], ["w"])], {"u": zeros(20, 8), "a": ints(0)}),
+        ([node("CastLike", ["u", "x"], ["w"])], {"u": zeros(16, 8, dtype="f2")}),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("batch", [1, 3, "N"])
+def test_a_weight_laid_out_by_the_shape_of_the_input_is_a_weight(tmp_path, nodes, weights, batch):
+    layers = [*nodes, node("MatMul", ["x", "w"], ["y"])]
+    table = rc.read_network(write(tmp_path, layers, {"v": zeros(1, 16, 8), **weights}, [batch, 5, 16]))
+    plain = rc.read_network(write(tmp_path, [node("MatMul", ["x", "w"], ["y"])], {"w": zeros(16, 8)}, [batch, 5, 16]))
+    columns = ["kind", "in_channels", "out_channels", "groups", "ops", "params", "input_elements", "output_elements"]
+    assert table.select(columns).equals(plain.select(columns))
+
+
+@pytest.mark.parametrize("operator", ["Where", "If"])
+def test_of_two_stored_weights_between_which_the_data_choose_one_is_read_and_both_are_in_memory(tmp_path, operator):
+    branches = {f"{one}_branch": graph([node("Identity", [f"w_{one}"], [one])], [one]) for one in ("then", "else")}
+    choice = {
+        "Where": node("Where", ["c", "w_then", "w_else"], ["w"]),
+        "If": node("If", ["c"], ["w"], **branches),
+    }[operator]
+    inputs = {"x": [1, 16], "c": value("c", [], TensorProto.BOOL)}
+    weights = {"w_then": zeros(16, 8), "w_else": zeros(16, 8)}
+    table = rc.read_network(write(tmp_path, [choice, node("MatMul", ["x", "w"], ["y"])], weights, inputs))
+    assert sorted(table.select("kind", "params").rows()) == [("embedding", 128), ("fully_connected", 128)]
+    assert table["input_elements"].sum() == 16
+
+
+# which tensor a weight is ---------------------------------------------------------------------------------------------
+
+
+def gate(name, source, target):
+    then = graph([node("MatMul", [source, "w"], [f"t{target}"])], [f"t{target}"], {"w": zeros(8, 8)})
+    other = graph([node("Identity", [source], [f"e{target}"])], [f"e{target}"])
+    return node("If", ["c"], [target], name=name, then_branch=then, else_branch=other)
+
+
+@pytest.mark.parametrize(
+    ("nodes", "weights"),
+    [
+        ([gate("A", "x", "m"), gate("A", "m", "y")], {}),
+        ([gate("If_1", "x", "m"), gate("", "m", "y")], {}),
+        ([node("MatMul", ["x", "A/then_branch/w"], ["m"]), gate("A", "m", "y")], {"A/then_branch/w": zeros(8, 8)}),
+    ],
+)
+def test_weights_of_one_name_in_different_graphs_are_different(tmp_path, nodes, weights):
+    table = rc.read_network(write(tmp_path, nodes, {"c": np.array(True), **weights}, [1, 8]))
+    assert table["params"].to_list() == [64, 64]
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [
+        [node("ReduceL2", ["v"], ["n"], axes=[1]), node("Div", ["v", "n"], ["d"]), node("Mul", ["g", "d"], ["w"])],
+        [node("Cast", ["v"], ["d"], to=1), node("Mul", ["d", "one"], ["w"])],
+        [node("Split", ["long"], ["w", "rest"], axis=0)],
+        [node("Slice", ["long", "a", "b"], ["w"])],
+    ],
+)
+def test_a_weight_that_is_derived_again_for_every_call_of_a_layer_is_one_weight(tmp_path, steps):
+    nodes, last = [], "x"
+    for call in range(4):
+        for step in steps:
+            copy = onnx.NodeProto.FromString(step.SerializeToString())
+            made = {"n", "d", "w", "rest"}
+            copy.input[:] = [f"{name}{call}" if name in made else name for name in step.input]
+            copy.output[:] = [f"{name}{call}" for name in step.output]
+            nodes.append(copy)
+        nodes.append(node("Gemm", [last, f"w{call}"], [f"h{call}"], transB=1))
+        last = f"h{call}"
+    weights = {
+        "v": zeros(8, 8),
+        "g": zeros(8, 1),
+        "one": np.array(1, "f4"),
+        "long": zeros(16, 8),
+        "a": ints(0),
+        "b": ints(8),
+    }
+    table = rc.read_network(write(tmp_path, [*nodes, node("Relu", [last], ["y"])], weights, [1, 8]))
+    assert table["params"].to_list() == [64, 0, 0, 0, 0]
+
+
+def test_parts_of_a_stored_tensor_are_at_most_that_tensor(tmp_path):
+    """A head tied to the embedding but for its padding rows; two slices that overlap; the same operator on another one."""
+    head = [node("Slice", ["W", "a", "b"], ["s"]), node("Transpose", ["s"], ["t"])]
+    nodes = [node("Gather", ["W", "x"], ["e"]), *head, node("MatMul", ["e", "t"], ["y"])]
+    weights = {"W": zeros(104, 16), "a": ints(0), "b": ints(100)}
+    ids = {"x": value("x", [1, 10], TensorProto.INT64)}
+    table = rc.read_network(write(tmp_path, nodes, weights, ids))
+    assert dict(table.select("kind", "params").iter_rows()) == {"embedding": 4 * 16, "fully_connected": 100 * 16}
+    assert table["weights_of"].to_list() == ["MatMul_3", ""]
+    nodes = [node("Slice", ["W", "a", "b"], ["u"]), node("Slice", ["W", "d", "f"], ["v"])]
+    nodes += [node("Gemm", ["x", one], [f"y{one}"], transB=1) for one in "uv"]
+    more = {"d": ints(50), "f": ints(104)}
+    table = rc.read_network(write(tmp_path, nodes, weights | more, [1, 16], outputs=["yu", "yv"]))
+    assert table["params"].sum() == 104 * 16
+    nodes = [node("Mul", [one, "g"], [f"m{one}"]) for one in "uv"]
+    nodes += [node("Gemm", ["x", f"m{one}"], [f"y{one}"], transB=1) for one in "uv"]
+    others = {"u": zeros(4, 16), "v": zeros(4, 16), "g": np.array(2, "f4")}
+    table = rc.read_network(write(tmp_path, nodes, others, [1, 16], outputs=["yu", "yv"]))
+    assert table["params"].to_list() == [64, 64]
+
+
 def test_what_depends_on_nothing_but_the_file_is_done_before_the_first_input(tmp_path):
     nodes = [node("MatMul", ["a", "b"], ["w"]), node("Relu", ["w"], ["v"]), node("MatMul", ["x", "v"], ["y"])]
     table = rc.read_network(write(tmp_path, nodes, {"a": zeros(8, 4), "b": zeros(4, 6)}, [1, 8]))
@@ -192,9 +305,18 @@ def test_else_the_branch_with_more_operations_counts_and_says_so(tmp_path, then,
     inputs = {"x": X, "c": value("c", [], TensorProto.BOOL)}
     table = rc.read_network(write(tmp_path, two_branches("c", then, other), {"w": W}, inputs))
     assert table["ops"].sum() // 2 == OUTSIDE + max(then, other) * INSIDE
-    assert table["note"].to_list()[1:] == [f"{told} of If 'if1', the one with more operations"] * max(then, other)
-    assert table["name"].to_list()[1].startswith(f"if1/{told}/")
-    assert table["params"].sum() == 16 * 72 + 16 * 144
+    counted = table.filter(table["ops"] > 0)
+    assert counted["note"].to_list()[1:] == [f"{told} of If 'if1', the one with more operations"] * max(then, other)
+    assert counted["name"].to_list()[1].startswith(f"if1/{told}/")
+    # the weights of both are in memory, and read of one
+    assert table["params"].sum() == 16 * 72 + 16 * 144 * (2 if then and other else 1)
+    assert table["params"].sum() - counted["params"].sum() == (16 * 144 if then and other else 0)
+
+
+def test_of_two_branches_with_as_many_operations_none_is_said_to_have_more(tmp_path):
+    inputs = {"x": X, "c": value("c", [], TensorProto.BOOL)}
+    table = rc.read_network(write(tmp_path, two_branches("c", 1, 1), {"w": W}, inputs))
+    assert table["note"].to_list()[1] == "then_branch of If 'if1', which has as many operations as the other"
 
 
 def test_a_condition_that_follows_from_the_shapes_is_known(tmp_path):
@@ -262,6 +384,11 @@ def test_a_loop_whose_turns_depend_on_the_data_is_refused_by_name(tmp_path, node
     [
         ([node("Conv", ["x", "w"], ["y"]), node("Conv", ["x", "w"], ["y"])], "its output 'y' is made by a node before"),
         ([node("Conv", ["x", "w"], ["y"], auto_pad="WHAT")], "its auto_pad is b'WHAT'"),
+        (
+            [node("Identity", ["x"], ["w"]), node("Relu", ["w"], ["y"])],
+            "its output 'w' is a stored tensor or an input",
+        ),
+        ([node("Relu", ["x"], ["x"]), node("Relu", ["x"], ["y"])], "its output 'x' is a stored tensor or an input"),
     ],
 )
 def test_nodes_that_no_run_time_takes_are_refused(nodes, message, tmp_path):

@@ -35,7 +35,15 @@ def macs(path, **more):
         (["seq", 8], {"seq": 128}, 128),
         (["num_tokens", 8], {"num_tokens": 128}, 128),
         (["anything", 8], {}, 1),
-        (["anything", 8], {"anything": 6}, 6),
+        # else it is, however its size is given
+        (["s0", 10, 8], {"s0": 4}, 10),
+        (["s0", 10, 8], {"x[0]": 4}, 10),
+        (["s0", 10, 8], {"x": (4, 10, 8)}, 10),
+        # a batch inside a formula
+        (["batch*seq", 8], {"batch": 4, "seq": 10}, 10),
+        (["batch*seq", 8], {"seq": 10}, 10),
+        (["N*seq", 8], {"seq": 10, "N": 2}, 10),
+        (["2*batch", "seq", 8], {"batch": 4, "seq": 10}, 20),
         (["seq", "batch", 8], {"seq": 3}, 3),
         ([4, "seq", 8], {"seq": np.int64(3)}, 3),
         (["batch", "past", 8], {"past": 0, "x[1]": 2}, 2),
@@ -93,6 +101,80 @@ def test_sizes_are_given_by_name_by_place_or_as_a_whole_shape(tmp_path, shape, s
 def test_missing_and_foreign_sizes_are_named(tmp_path, shape, sizes, message):
     with pytest.raises(InvalidDataError, match=message):
         rc.read_network(write(tmp_path, DENSE, W, shape), sizes=sizes)
+
+
+@pytest.mark.parametrize(
+    ("shape", "sizes", "batch", "message"),
+    [
+        (["batch", 10, 8], {"batch": 8}, 4, r"`batch`: got 4, and 8 with sizes=\{'batch': 8\}; give one of them"),
+        ([1, 10, 8], {}, 2, r"`batch`: got 2, but the inputs are 'x' of \(1, 10, 8\), and it divides no leading dim"),
+    ],
+)
+def test_batches_that_contradict_each_other_are_refused(tmp_path, shape, sizes, batch, message):
+    with pytest.raises(InvalidDataError, match=message):
+        macs(write(tmp_path, DENSE, W, shape), sizes=sizes, batch=batch)
+
+
+# one attention of 4 heads of 16 over the leading dim, as of torch's nn.MultiheadAttention
+def attention_over_the_leading_dim(heads, joined):
+    nodes = []
+    for name in "qkv":
+        nodes += [node("MatMul", ["x", f"w{name}"], [f"{name}0"]), node("Reshape", [f"{name}0", "heads"], [f"{name}1"])]
+        nodes.append(node("Transpose", [f"{name}1"], [f"{name}2"], perm=[1, 0, 2]))
+    nodes += [
+        node("Transpose", ["k2"], ["kt"], perm=[0, 2, 1]), node("MatMul", ["q2", "kt"], ["s"]), node("Softmax", ["s"], ["p"]),
+        node("MatMul", ["p", "v2"], ["a"]), node("Transpose", ["a"], ["b"], perm=[1, 0, 2]), node("Reshape", ["b", "joined"], ["c"]),
+        node("MatMul", ["c", "wo"], ["y"]),
+    ]  # fmt: skip
+    return nodes, {f"w{name}": zeros(64, 64) for name in "qkvo"} | {"heads": ints(*heads), "joined": ints(*joined)}
+
+
+@pytest.mark.parametrize(
+    ("shape", "heads", "joined", "sizes", "message"),
+    [
+        ([50, 1, 64], (-1, 4, 16), (-1, 1, 64), {}, "the leading dim 50 of the first input seems to be no batch, as layer 'MatMul_10'"),
+        # exported for one size
+        ([50, 1, 64], (50, 4, 16), (50, 1, 64), {}, "say batch=1 if one run takes one input, batch=50 if it takes that"),
+        ([50, 64], (-1, 4, 16), (-1, 64), {}, "the leading dim 50 of the first input"),
+        (["s0", 1, 64], (-1, 4, 16), (-1, 1, 64), {}, r"leading dim 's0' .* multiplies along it; say batch=1 and sizes=\{'s0': …\}"),
+        ([None, 1, 64], (-1, 4, 16), (-1, 1, 64), {"x[0]": 50}, r"leading dim 'x\[0\]' of the first input"),
+    ],
+)  # fmt: skip
+def test_a_sequence_in_front_that_products_combine_is_not_divided_in_silence(
+    tmp_path, shape, heads, joined, sizes, message
+):
+    nodes, weights = attention_over_the_leading_dim(heads, joined)
+    path = write(tmp_path, nodes, weights, shape)
+    with pytest.raises(InvalidDataError, match=message):
+        macs(path, sizes=sizes)
+    sizes = {"s0": 50} if shape[0] == "s0" else sizes
+    assert macs(path, sizes=sizes, batch=1) == 4 * 50 * 64 * 64 + 2 * 50 * 50 * 64
+
+
+def test_sizes_that_hold_for_one_leading_dim_alone_still_count(tmp_path):
+    nodes = [node("MatMul", ["x", "t"], ["s"]), node("MatMul", ["z", "w"], ["y"])]
+    path = write(tmp_path, nodes, W, {"x": ["s0", 3, 8], "t": ["s0", 8, 3], "z": ["s0//2", 8]}, outputs=["s", "y"])
+    assert macs(path, sizes={"s0": 3, "s0//2": 1}) == 9 * 8 + 40
+
+
+def test_heads_as_wide_as_the_batch_are_no_sequence_in_front(tmp_path):
+    """Two attentions of one head over 5 tokens, exported for a batch of 8 whose heads are 8 wide."""
+    nodes, last = [], "x"
+    for layer in "ab":
+        nodes += [
+            node("MatMul", [last, "w"], [f"q{layer}"]), node("Transpose", [last], [f"t{layer}"], perm=[0, 2, 1]), node("MatMul", [f"q{layer}", f"t{layer}"], [f"s{layer}"]),
+            node("Softmax", [f"s{layer}"], [f"p{layer}"]), node("MatMul", [f"p{layer}", last], [f"o{layer}"]), node("Reshape", [f"o{layer}", "shape"], [f"y{layer}"]),
+        ]  # fmt: skip
+        last = f"y{layer}"
+    path = write(tmp_path, nodes, {"w": zeros(8, 8), "shape": ints(8, 5, 8)}, [8, 5, 8], outputs=[last])
+    assert macs(path) == 2 * (5 * 64 + 2 * 5 * 5 * 8)
+
+
+@pytest.mark.parametrize("shape", [["N", "seq", 8], ["batch", 3, 8], [1, "seq", 8]])
+def test_a_size_of_0_is_named_where_it_leaves_nothing_to_count(tmp_path, shape):
+    dim = next(one for one in reversed(shape) if isinstance(one, str))
+    with pytest.raises(InvalidDataError, match=rf"`sizes\['{dim}'\]`: got 0, with which there is nothing to count"):
+        macs(write(tmp_path, DENSE, W, shape), sizes={dim: 0})
 
 
 def test_the_value_of_a_scalar_input_settles_a_branch(tmp_path):

@@ -16,7 +16,7 @@ from roofcube.errors import InvalidDataError, MissingExtraError
 onnx = pytest.importorskip("onnx")
 
 from onnx import TensorProto, helper  # noqa: E402
-from onnx_files import ints, node, value, write, zeros  # noqa: E402
+from onnx_files import graph, ints, node, value, write, zeros  # noqa: E402
 from onnx_oracle import check  # noqa: E402
 
 SHIPPED = Path(onnx.__file__).parent / "backend" / "test" / "data"
@@ -226,8 +226,34 @@ def test_weights_beside_the_file_need_not_be_there(tmp_path):
     (tmp_path / "big.bin").unlink()
     assert rc.read_network(tmp_path / "big.onnx")["ops"].sum() // 2 == 6 * 40
     (tmp_path / "ext.bin").unlink()
-    with pytest.raises(InvalidDataError, match=r"MatMul .*: it comes from Reshape 'Reshape_0'"):
+    missing = r"comes from the stored tensor 's', which is not readable in 'ext.bin' beside the model: fetch that file"
+    with pytest.raises(InvalidDataError, match=missing):
         rc.read_network(tmp_path / "ext.onnx")
+
+
+def test_turns_that_are_stored_in_a_file_that_is_missing_name_that_file(tmp_path):
+    inputs = [value("i", [], TensorProto.INT64), value("go", [], TensorProto.BOOL), value("h", None)]
+    body = graph([node("Identity", ["go"], ["on"]), node("MatMul", ["h", "w"], ["k"])], ["on", "k"], inputs=inputs)
+    nodes = [node("Add", ["n", "n"], ["m"]), node("Loop", ["m", "", "x"], ["y"], body=body)]
+    path = write(tmp_path, nodes, {"w": zeros(8, 8), "n": ints(7)}, [1, 8])
+    onnx.save(onnx.load(path), path, save_as_external_data=True, location="ext.bin", size_threshold=0)
+    assert rc.read_network(path)["ops"].sum() // 2 == 14 * 64
+    (tmp_path / "ext.bin").unlink()
+    with pytest.raises(InvalidDataError, match=r"its trip count comes from the stored tensor 'n'.*'ext\.bin'"):
+        rc.read_network(path)
+
+
+def test_names_that_are_there_twice_are_refused(tmp_path):
+    path = write(tmp_path, [node("MatMul", ["x", "w"], ["y"])], {"w": zeros(8, 5)}, {"x": [1, 8], "w": [8, 5]})
+    # a stored tensor that is an input as well is that input's default
+    assert rc.read_network(path)["params"].sum() == 40
+    for field, name in (("initializer", "w"), ("input", "x")):
+        model = onnx.load(path)
+        values = getattr(model.graph, field)
+        values.append(next(one for one in values if one.name == name))
+        onnx.save(model, tmp_path / "twice.onnx")
+        with pytest.raises(InvalidDataError, match=rf"its stored tensors or inputs '{name}' are there twice"):
+            rc.read_network(tmp_path / "twice.onnx")
 
 
 def test_a_file_name_is_taken_as_it_is_and_in_any_case(tmp_path):

@@ -295,6 +295,11 @@ def test_packed_weights_must_be_in_the_file(tmp_path):
         (node("GroupQueryAttention", ["x", "k", "v", "p", "o", "n", "t"], ["y", "a", "b"], num_heads=4, kv_num_heads=2, **MS), {"x": [1, 1, 64], "k": [1, 1, 32], "v": [1, 1, 32], "p": [1, 2, 100, 16], "o": [1, 2, 100, 16]}, {"n": zeros(1, dtype="i4"), "t": np.array(41, "i4")}, 2 * 4 * 41 * 16, 0),
         (node("GroupQueryAttention", ["x", "k", "v", "p", "o", "n", "t"], ["y", "a", "b"], num_heads=4, kv_num_heads=2, local_window_size=8, **MS), {"x": [1, 1, 64], "k": [1, 1, 32], "v": [1, 1, 32], "p": [1, 2, 100, 16], "o": [1, 2, 100, 16]}, {"n": zeros(1, dtype="i4"), "t": np.array(41, "i4")}, 2 * 4 * 8 * 16, 0),
         (node("GroupQueryAttention", ["x", "", "", "p", "o"], ["y", "a", "b"], num_heads=4, kv_num_heads=2, **MS), {"x": [1, 10, 128], "p": [1, 2, 5, 16], "o": [1, 2, 5, 16]}, {}, 2 * 4 * 10 * 15 * 16, 0),
+        # keys and values that are in the file are weights
+        (node("Attention", ["x", "k", "v"], ["y"], q_num_heads=4, kv_num_heads=2), {"x": [1, 10, 64]}, {"k": zeros(1, 12, 32), "v": zeros(1, 12, 32)}, 2 * 4 * 10 * 12 * 16, 2 * 12 * 32),
+        (node("Attention", ["x", "k", "v"], ["y"]), {"x": [1, 4, 10, 16]}, {"k": zeros(1, 4, 12, 16), "v": zeros(1, 4, 12, 8)}, 4 * 10 * 12 * (16 + 8), 4 * 12 * (16 + 8)),
+        (node("MultiHeadAttention", ["x", "k", "v"], ["y"], num_heads=4, **MS), {"x": [1, 10, 64]}, {"k": zeros(1, 12, 64), "v": zeros(1, 12, 64)}, 2 * 4 * 10 * 12 * 16, 2 * 12 * 64),
+        (node("MultiHeadAttention", ["x", "k"], ["y"], num_heads=4, **MS), {"x": [1, 10, 64]}, {"k": zeros(1, 12, 4, 2, 16)}, 2 * 4 * 10 * 12 * 16, 2 * 12 * 64),
         (node("Attention", ["x", "w", "b"], ["y"], num_heads=4, **MS), {"x": [1, 10, 64]}, {"w": zeros(64, 192), "b": zeros(192)}, 10 * 64 * 192 + 2 * 4 * 100 * 16, 64 * 192),
         (node("Attention", ["x", "w", "b", "", "p"], ["y", "z"], num_heads=4, **MS), {"x": [1, 1, 64], "p": [2, 1, 4, 9, 16]}, {"w": zeros(64, 192), "b": zeros(192)}, 64 * 192 + 2 * 4 * 10 * 16, 64 * 192),
         (node("QAttention", ["x", "w", "b", "s", "s"], ["y"], num_heads=4, **MS), {"x": value("x", [1, 10, 64], TensorProto.UINT8)}, {"w": zeros(64, 192, dtype="i1"), "b": zeros(192), "s": ONE}, 10 * 64 * 192 + 2 * 4 * 100 * 16, 64 * 192),
