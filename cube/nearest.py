@@ -15,6 +15,7 @@ WORD = re.compile(r"[^\W_]+")
 MOST = 3  # names
 TELLING = 3  # letters and digits from which a part of a name tells what is meant
 FEW = 4  # letters of names that are a number, such as MXFP8
+WIDTHS = 8  # up to which all whole numbers are widths of formats
 SLIP, FAR = 0.8, 0.6  # likeness of a misspelling, and of what is still worth naming
 
 
@@ -22,8 +23,8 @@ def nearest(value: object, known: Iterable[object]) -> list[str]:
     """Return the known names that a name may mean, best first; none where nothing is near.
 
     The same letters and digits, blanks and signs aside; else what holds all its words with the fewest more; else a slip
-    of the pen; else what begins with the same words. Where all names are few letters with a number, as FP16 and INT8,
-    the number is what they mean: nothing with another one is near, but for one digit of several.
+    of the pen; else what begins with the same words. Where all names are few letters with a number, as FP16 and FP32,
+    the number is what they mean: nothing with another one is near, but for a digit of what is no width of its own.
 
     Examples
     --------
@@ -33,8 +34,8 @@ def nearest(value: object, known: Iterable[object]) -> list[str]:
     ['efficientnet_b0@224']
     >>> nearest("cifar11", ["mnist", "cifar10"])
     ['cifar10']
-    >>> nearest("FP6", ["FP4", "FP16", "FP64"]), nearest("FP17", ["FP4", "FP16", "FP64"])
-    ([], ['FP16'])
+    >>> [nearest(name, ["FP4", "FP8", "FP16", "FP64"]) for name in ("FP6", "FP9", "FP17")]
+    [[], ['FP8'], ['FP16']]
     """
     names = list(dict.fromkeys(str(name) for name in known))
     words = {name: _words(name) for name in names}
@@ -45,10 +46,12 @@ def nearest(value: object, known: Iterable[object]) -> list[str]:
     if same or holding:
         return list(dict.fromkeys([*same, *_shortest(holding, words)]))[:MOST]
     folded = {name.casefold(): name for name in names}
-    if len(names) > 1 and all(map(_is_of_number, [plain, *names])):
+    letters = {_letters(name) for name in names}
+    if len(letters) < len(names) and all(map(_is_of_number, [plain, *names])):
         alike = [name for name in folded if _digits(name) == _digits(plain)]
         close = get_close_matches(str(value).casefold(), alike, n=1, cutoff=SLIP)
-        return [folded[one] for one in close or [name for name in folded if _slips(plain, name)][:1]]
+        slips = sorted((name for name in folded if _slips(plain, name)), key=lambda name: _distance(plain, name))
+        return [folded[name] for name in close or slips[:1]]
     close = get_close_matches(str(value).casefold(), folded, n=1, cutoff=FAR)
     if close and get_close_matches(str(value).casefold(), close, n=1, cutoff=SLIP):
         return [folded[close[0]]]
@@ -67,18 +70,25 @@ def _is_begun(one: str, other: str) -> bool:
 
 def _is_of_number(name: str) -> bool:
     """Check whether a name is a number with few letters."""
-    return bool(number := _digits(name)) and len("".join(_words(name))) - len(number) <= FEW
+    return bool(_digits(name)) and len(_letters(name)) <= FEW
 
 
 def _slips(one: str, other: str) -> bool:
-    """Check whether two names differ in one digit of several."""
-    pairs = list(zip(one, other, strict=False))
-    wrong = [pair for pair in pairs if pair[0] != pair[1]]
-    return len(one) == len(other) and len(_digits(one)) > 1 and len(wrong) == 1 and "".join(wrong[0]).isdigit()
+    """Check whether two names differ in one digit, and the number is no width of its own, as that of INT6 is."""
+    wrong = [pair for pair in zip(one, other, strict=False) if pair[0] != pair[1]]
+    return len(one) == len(other) and int(_digits(one)) > WIDTHS and len(wrong) == 1 and "".join(wrong[0]).isdigit()
+
+
+def _distance(one: str, other: str) -> int:
+    return abs(int(_digits(one)) - int(_digits(other)))
 
 
 def _digits(name: str) -> str:
     return "".join(filter(str.isdigit, name))
+
+
+def _letters(name: str) -> str:
+    return "".join(filter(str.isalpha, name.casefold()))
 
 
 def _words(name: str) -> list[str]:

@@ -208,8 +208,8 @@ def read_network(
         whole shape by input, ``{"x": (1, 3, 224, 224)}``, and the value of a scalar input.
     batch : int, optional
         Inputs that one run of an ONNX model takes, by which its counts are divided; else the leading dim of its first
-        input, however its size is given, unless that is called after places (``seq``, ``tokens``, …). Say it where the
-        leading dim is neither.
+        input, unless that is called after places (``seq``, ``tokens``, …), or has a size in `sizes` by a name that is
+        neither a batch's nor an exporter's own (``s0``). Say it where that is not so.
     pruning : float, optional
         Channels kept, percent, of an ONNX model; 100 where not given.
     top1, top5 : number or mapping of precision to number, optional

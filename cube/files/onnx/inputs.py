@@ -37,6 +37,8 @@ PLACES = re.compile(
     r".*(seq|time|len|tok|frame|height|width|step|dur|patch|point|node|edge|word|char|pos|samples|past|total).*",
     re.IGNORECASE,
 )
+# names that exporters make up: to give such a dim a size says nothing of what it is
+MADE_UP = re.compile(r"[su]\d+|unk_+\d+|dim_?\d+|.*_dynamic_axes_\d+", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -99,7 +101,9 @@ def read_inputs(graph: onnx.GraphProto, sizes: Mapping[str, Any], batch: int | N
     sizes = {name: size for name, size in sizes.items() if name not in whole}
     given, numbers = _given(sizes, labels, scalars, source)
     axes = _batch_axes(graph, labels)
-    symbols, named = _batch_symbols(labels, axes)
+    # a size given by name says that a leading dim is no batch; a whole shape says nothing of the kind
+    chosen = {dim for dim in given if dim in sizes and not MADE_UP.fullmatch(dim)}
+    symbols, named = _batch_symbols(labels, axes, chosen)
     _check_said_once(symbols & named, given, batch, source)
     resolved = with_computed({**dict.fromkeys(symbols, batch or 1), **given}, _symbols(labels), source)
     shapes = {
@@ -234,7 +238,9 @@ def _leading(labels: dict[str, list[int | str]], axes: dict[str, int]) -> dict[s
     return {name: dims[axes[name]] for name, dims in labels.items() if len(dims) > axes[name]}
 
 
-def _batch_symbols(labels: dict[str, list[int | str]], axes: dict[str, int]) -> tuple[set[str], set[str]]:
+def _batch_symbols(
+    labels: dict[str, list[int | str]], axes: dict[str, int], chosen: set[str]
+) -> tuple[set[str], set[str]]:
     """Name the symbolic dims that are the batch, and those of them that are called so; else it is the leading one."""
     symbols = {dim for dim in _symbols(labels) if not _unnamed(dim, labels) and not parts_of(dim)}
     parts = {part for dim in _symbols(labels) for part in parts_of(dim)}
@@ -244,7 +250,7 @@ def _batch_symbols(labels: dict[str, list[int | str]], axes: dict[str, int]) -> 
     named |= {dim for dim in first_ones if BATCH.fullmatch(dim)}
     first = next((dim for name, dim in leading.items() if len(labels[name]) > 1), None)
     others = {dim for dim in leading.values() if isinstance(dim, str) and _unnamed(dim, labels)}
-    if not named and first in symbols and not PLACES.fullmatch(str(first)):
+    if not named and first in symbols - chosen and not PLACES.fullmatch(str(first)):
         others.add(str(first))
     return named | others, named
 

@@ -35,7 +35,8 @@ def macs(path, **more):
         (["seq", 8], {"seq": 128}, 128),
         (["num_tokens", 8], {"num_tokens": 128}, 128),
         (["anything", 8], {}, 1),
-        # else it is, however its size is given
+        (["anything", 8], {"anything": 6}, 6),
+        # a name that exporters make up says nothing
         (["s0", 10, 8], {"s0": 4}, 10),
         (["s0", 10, 8], {"x[0]": 4}, 10),
         (["s0", 10, 8], {"x": (4, 10, 8)}, 10),
