@@ -181,7 +181,7 @@ def _end_of(end: Any) -> Any:
     if not isinstance(end, str):
         return end
     start = np.datetime64(end)
-    return start + np.timedelta64(1, np.datetime_data(start.dtype)[0])
+    return start + np.array(1, start.dtype.str.replace("M8", "m8"))  # one of its own unit
 
 
 def _key(name: str, label: Any) -> Any:
