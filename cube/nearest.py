@@ -70,7 +70,7 @@ def _is_begun(one: str, other: str) -> bool:
 
 def _is_of_number(name: str) -> bool:
     """Check whether a name is a number with few letters."""
-    return bool(_digits(name)) and len(_letters(name)) <= FEW
+    return bool(_digits(name)) and 0 < len(_letters(name)) <= FEW
 
 
 def _slips(one: str, other: str) -> bool:

@@ -305,8 +305,10 @@ def shown_unit(unit: str) -> tuple[float, str]:
 
 def _scaled(value: float | None, digits: int = 3) -> tuple[str, str]:
     """Return the digits of a number, and the letter for its thousands."""
-    if value is None or not math.isfinite(value):
+    if value is None or math.isnan(value):
         return NOT_KNOWN, ""
+    if math.isinf(value):
+        return "∞" if value > 0 else "-∞", ""
     for step, letter in LETTERS:
         if abs(value) >= step * (1.0 - 0.5 * 10.0**-digits):
             return _rounded(value / step, digits), letter

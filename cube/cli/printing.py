@@ -162,7 +162,7 @@ def _crossover_text(answer: xr.Dataset) -> str:
     rows = changes_of(answer)
     if not rows:
         winners = sorted(set(np.ravel(answer["winner"].values).tolist()) - {""})
-        return f"the winner never changes: {winners[0]}" if len(winners) == 1 else ""
+        return f"the winner never changes: {_shown_value(answer, 'winner', winners[0])}" if len(winners) == 1 else ""
     told = [{name: _shown_value(answer, name, value) for name, value in row.items()} for row in rows[:MOST_ROWS]]
     more = [f"… and {len(rows) - MOST_ROWS:,} more"] if len(rows) > MOST_ROWS else []
     return "\n".join([table_text(pl.DataFrame(told)), *more])

@@ -516,6 +516,7 @@ class _Builder:
     def add_term(self, term: Any) -> None:
         """Add an output; what derives from an output of that name moves with it, or it is refused."""
         self._check_name(term.name)
+        units = self._units_of(term)
         node = term.formula(_Names(self))
         if not isinstance(node, Node):
             msg = (
@@ -529,9 +530,20 @@ class _Builder:
             if name in self.nodes and name not in replaced:
                 self.nodes[name] = _substituted(self.nodes[name], moved)
         self.nodes |= replaced
-        self.labels[term.name] = {"units": term.units, "long_name": term.long_name}
+        self.labels[term.name] = {"units": units, "long_name": term.long_name}
         if term.sense:
             self.labels[term.name]["sense"] = term.sense
+
+    def _units_of(self, term: Any) -> str:
+        """Return the unit of a term; in place of a result, of which others are made, that of the result."""
+        own = VARIABLES[term.name].units if term.name in self.nodes and term.name in RESULTS else str(term.units)
+        if term.units not in (own, "1"):
+            msg = (
+                f"`{term.name}`: a term in place of a result, of which others are made, is in its unit {own}, got "
+                f"{term.units!r}; scale the formula, or give the term another name"
+            )
+            raise InvalidDataError(msg)
+        return own
 
     def _check_name(self, name: str) -> None:
         if name in self.inputs.dims or name in self.inputs.coords:

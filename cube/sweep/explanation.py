@@ -10,7 +10,9 @@ import numpy as np
 import xarray as xr
 
 from roofcube.labels import dataset_of, labelled
+from roofcube.model.assumptions import Assumptions
 from roofcube.model.graph import EXTRAPOLATES
+from roofcube.model.predict import predict
 from roofcube.moments import moment_of
 from roofcube.notebook import html_table
 from roofcube.sweep.contexts.where import readable_again
@@ -237,6 +239,7 @@ def explain(
     given = {str(where.name or "where"): where} if isinstance(where, xr.DataArray) else dict(where or {})
     limits = {name: _as_range(context, name, limit) for name, limit in given.items()}
     winner = best(cube, objective, where=limits, sense=way)
+    winner = _with_interval(cube, winner)
     removed = {
         key.removeprefix("removed_by_"): int(number)
         for key, number in context.removed((), read).items()
@@ -263,6 +266,16 @@ def explain(
         {dim: digits_apart(labels) for dim, labels in context.label_arrays.items()},
         _compared_along(context),
     )
+
+
+def _with_interval(cube: xr.Dataset | Sweep, winner: xr.Dataset) -> xr.Dataset:
+    """Add to the winner of a calibrated sweep what only its filled cube has: interval, and whether it extrapolates."""
+    if isinstance(cube, xr.Dataset) or isinstance(cube.assumptions, Assumptions) or not bool(winner["found"]):
+        return winner
+    places = {dim: np.flatnonzero(cube.inputs[dim].values == winner[dim].values)[:1] for dim in cube.dims}
+    one = predict(cube.inputs.isel(places), assumptions=cube.assumptions).squeeze(drop=True)
+    names = [name for name in one.data_vars if str(name).endswith(("_low", "_high")) or name == EXTRAPOLATES]
+    return winner.assign({name: one[name].variable for name in names if name not in winner})
 
 
 def _unknown(cube: xr.Dataset | Sweep, names: Iterable[str]) -> tuple[str, ...]:

@@ -19,10 +19,10 @@ from roofcube.sweep.answers import best, counts, crossovers, lookup, pareto, qua
 from roofcube.sweep.cluster import ClusterEngine
 from roofcube.sweep.contexts.model_context import ModelContext
 from roofcube.sweep.contexts.stored import StoredContext
-from roofcube.wording import noun_of, plain_values
+from roofcube.wording import labelled_text, noun_of, plain_values
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     import xarray as xr
 
@@ -102,8 +102,8 @@ class Sweep:
     def _repr_html_(self) -> str:
         """Tell the dims and what is computed along them, for notebooks."""
         labelled = [dim for dim, size in self.sizes.items() if size and dim in self.inputs.coords]
-        ends = {dim: map(str, self.inputs[dim].values[[0, -1]].tolist()) for dim in labelled}
-        rows = [[dim, size, " … ".join(dict.fromkeys(ends.get(dim, ())))] for dim, size in self.sizes.items()]
+        ends = {dim: dict.fromkeys(plain_values(self.inputs[dim].values[[0, -1]])) for dim in labelled}
+        rows = [[dim, size, " … ".join(map(labelled_text, ends.get(dim, ())))] for dim, size in self.sizes.items()]
         note = f"Any of {', '.join(self.context.outputs)} can be asked for; nothing is stored."
         heading = f"Sweep of {self.size:,} {noun_of(self.size, 'point')} in {self.dtype}"
         return html_table(heading, ("dim", "labels", "from … to"), rows, [note])
@@ -147,12 +147,15 @@ class Sweep:
         2
         """
         chosen = _by_dim(indexers, labels)
+        self._check_dims("sel", chosen)
         try:
             return self._of(self.inputs.sel(chosen))
+        except (TypeError, ValueError) as error:
+            dims = ", ".join(chosen)
+            msg = f"`sel`: expected labels of {dims}, got {chosen} ({error}); give a label, a list or a slice"
+            raise InvalidDataError(msg) from error
         except KeyError as error:
             for dim, wanted in chosen.items():
-                if dim not in self.inputs.dims:
-                    raise unknown_label("sel", dim, self.dims) from error
                 for label in [wanted] if isinstance(wanted, slice) else plain_values(np.asarray(wanted)):
                     if dim in self.inputs.coords and label not in self.inputs[dim].values:
                         raise unknown_label(dim, label, self.inputs[dim].values) from error
@@ -176,9 +179,7 @@ class Sweep:
         2
         """
         chosen = _by_dim(indexers, indices)
-        for dim in chosen:
-            if dim not in self.inputs.dims:
-                raise unknown_label("isel", dim, self.dims)
+        self._check_dims("isel", chosen)
         try:
             left = self.inputs.isel(chosen)
         except (IndexError, TypeError, ValueError) as error:
@@ -208,6 +209,12 @@ class Sweep:
         # inputs as every other question of the sweep sees them
         cast = {name: one.astype(self.dtype) for name, one in cube.data_vars.items() if one.dtype.kind == "f"}
         return StoredContext(cube.assign(cast))
+
+    def _check_dims(self, what: str, chosen: Iterable[str]) -> None:
+        """Raise where something is none of the dims; layers are none, for they are what a network is made of."""
+        for dim in chosen:
+            if dim not in self.dims:
+                raise unknown_label(what, dim, self.dims)
 
     def _of(self, inputs: xr.Dataset) -> Sweep:
         return Sweep(

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 
+import numpy as np
 import pytest
+import xarray as xr
 
 import roofcube as rc
 from roofcube.notebook import html_table
@@ -15,6 +17,8 @@ def cells(html: str) -> list[list[str]]:
 
 
 def test_a_sweep_tells_its_dims():
+    days = xr.DataArray([3.0, 1.0], dims="day", coords={"day": np.array(["2024-01-01", "2025-01-02"], "M8[ns]")})
+    assert "2024-01-01 … 2025-01-02" in rc.Sweep(rc.inputs("mnist").assign(price=days))._repr_html_()
     html = rc.Sweep(rc.inputs("mnist", platforms=["TX2", "NCS2"], batch=[1, 8, 64]))._repr_html_()
     told = {row[0]: row[1:] for row in cells(html)}
     assert told["platform"] == ["2", "TX2 … NCS2"]

@@ -39,7 +39,8 @@ def test_numbers_have_three_digits_and_a_letter():
         -2500: "-2.5k",
         1.234e-05: "1.23e-05",
         math.nan: "not known",
-        math.inf: "not known",
+        math.inf: "∞",
+        -math.inf: "-∞",
         None: "not known",
     }
     assert [short(value) for value in values] == list(values.values())

@@ -348,6 +348,17 @@ def test_terms_know_numeric_labels_and_more_operations():
         rc.predict(inputs, assumptions=rc.PUBLISHED.with_term("score", lambda m: m.prunning))
 
 
+def test_a_term_in_place_of_a_result_has_its_unit():
+    inputs = rc.inputs("mnist", platforms="TX2")
+    slow = rc.BOUND.with_term("predicted_latency", lambda m: m.predicted_latency * 1e3, units="ms")
+    with pytest.raises(
+        InvalidDataError, match=r"`predicted_latency`: a term in place of a result.* its unit s, got 'ms'"
+    ):
+        rc.predict(inputs, assumptions=slow)
+    half = rc.BOUND.with_term("predicted_latency", lambda m: m.predicted_latency / 2)
+    assert rc.predict(inputs, assumptions=half).predicted_latency.attrs["units"] == "s"
+
+
 def test_what_derives_from_a_replaced_output_moves():
     inputs = tiny(power=3.0, price=2.0)
     terms = rc.PUBLISHED.with_term("cost", lambda m: m.price / m.predicted_throughput)

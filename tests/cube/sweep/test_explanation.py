@@ -489,3 +489,16 @@ def test_what_is_no_time_is_refused(limit, message):
     )
     with pytest.raises(InvalidDataError, match=message):
         read_limits(cube, "t", {}, [limit], predicted=False)
+
+
+def test_a_calibrated_sweep_is_doubted_as_its_cube_is():
+    calibration = rc.calibrate(rc.datasets.load_measurements("mnist").filter(platform="NCS2"))
+    inputs = rc.inputs("mnist", platforms="NCS2", batch=[1, 4096])
+    reasons = [
+        rc.explain(cube, "predicted_throughput")
+        for cube in (rc.Sweep(inputs, assumptions=calibration, dtype="f8"), rc.predict(inputs, assumptions=calibration))
+    ]
+    assert "the prediction extrapolates beyond what was measured" in reasons[0].doubts
+    assert reasons[0].doubts == reasons[1].doubts
+    of_sweep, of_cube = (one.winner["predicted_throughput_low"].item() for one in reasons)
+    assert of_sweep == pytest.approx(of_cube)
