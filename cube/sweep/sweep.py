@@ -148,6 +148,12 @@ class Sweep:
         """
         chosen = _by_dim(indexers, labels)
         self._check_dims("sel", chosen)
+        for dim, wanted in chosen.items():
+            ends = (wanted.start, wanted.stop) if isinstance(wanted, slice) else ()
+            # pandas takes some texts for types, and finds nothing
+            if any(isinstance(end, str) for end in ends) and self.inputs[dim].dtype.kind in "fiub":
+                msg = f"`sel`: expected numbers along {dim!r}, got {wanted}; give a slice from number to number"
+                raise InvalidDataError(msg)
         try:
             return self._of(self.inputs.sel(chosen))
         except (TypeError, ValueError) as error:

@@ -236,7 +236,7 @@ def test_plan_prints_well(space):
         (lambda s: s.isel(batch=70), "`isel`: expected indices of 3 along 'batch'"),
         (lambda s: s.isel(layer=[0]), "`isel`: 'layer' is not known; expected one of: platform"),
         (lambda s: s.sel(layer=[0]), "`sel`: 'layer' is not known; expected one of: platform"),
-        (lambda s: s.sel(batch=slice("x1", "x2")), "`sel`: expected labels of batch, got"),
+        (lambda s: s.sel(batch=slice("x1", "x2")), "`sel`: expected numbers along 'batch', got slice"),
         (lambda s: s.sel(batch=[[1]]), "`sel`: expected labels of batch, got .*give a label, a list or a slice"),
         (lambda s: s.isel(batch="1"), "`isel`: expected indices of 3 along 'batch'"),
         (lambda s: s.histogram("top1", bins=[2, 1]), "ascending edges"),
