@@ -29,6 +29,7 @@ __all__ = [
     "alike",
     "axis",
     "bytes_in_file",
+    "check_labelled",
     "column_of",
     "dataset_of",
     "dims_in_order",
@@ -190,6 +191,27 @@ def own_dims(cube: xr.Dataset | xr.DataArray, table: pl.DataFrame) -> tuple[str,
     A dim of which the cube was cut to one label is still one; coordinates that only describe are none.
     """
     return tuple(dim for dim in _dims_of_users(cube) if dim in table.columns)
+
+
+def check_labelled(cube: xr.Dataset, table: pl.DataFrame) -> None:
+    """Raise where rows tell their labels along a dim that has none: nothing says which row is of which index.
+
+    Raises
+    ------
+    InvalidDataError
+        Naming the dim and the fix.
+    """
+    columns = {name.casefold(): name for name in table.columns}
+    for dim in map(str, cube.dims):
+        column = columns.get(column_of(dim).casefold())
+        if column is None or dim in cube.coords or dim == OFFER:
+            continue
+        if cube.sizes[dim] > 1 or table[column].drop_nulls().n_unique() > 1:
+            msg = (
+                f"`cube`: expected labels along {dim!r}, by which rows find their cells, got none; give them, "
+                f"cube.assign_coords({dim}=[...]), or keep one of them and the rows of it"
+            )
+            raise InvalidDataError(msg)
 
 
 def own_labels(cube: xr.Dataset | xr.DataArray) -> dict[str, Any]:

@@ -52,6 +52,7 @@ __all__ = [
     "flag_attributes",
     "sense_of",
     "variables",
+    "with_meanings",
 ]
 
 Sense = Literal["max", "min"]
@@ -324,6 +325,12 @@ def attributes(name: str) -> dict[str, Any]:
     if name == "quality":
         return {"long_name": variable.long_name, **flag_attributes(QUALITY, masks=True)}
     return {"units": variable.units, "long_name": variable.long_name}
+
+
+def with_meanings(name: str, kind: str, attrs: Mapping[Any, Any]) -> Mapping[Any, Any]:
+    """Return the attributes of a variable of some kind of dtype; of a known flag whose file lost its meanings, ours."""
+    lost = (name in FLAGS or name == "quality") and kind in "iu" and "flag_meanings" not in attrs
+    return {**attributes(name), **attrs} if lost and "long_name" not in attrs else attrs
 
 
 def flag_attributes(flags: dict[str, int], *, masks: bool = False) -> dict[str, Any]:

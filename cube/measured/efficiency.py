@@ -11,8 +11,9 @@ import xarray as xr
 
 from roofcube.errors import MissingInputError, check_choice, check_kind
 from roofcube.labels import labelled, whole_flags
+from roofcube.model.hardware import check_units
 from roofcube.options import check_fits
-from roofcube.vocabulary import IMPOSSIBLE, OFFER, attributes
+from roofcube.vocabulary import IMPOSSIBLE, OFFER, attributes, with_meanings
 
 if TYPE_CHECKING:
     from roofcube.sweep.sweep import Sweep
@@ -153,6 +154,7 @@ def efficiency(
     given = cube
     needed = (source, LATENCIES[source], "predicted_throughput", "peak_throughput", "quality")
     cube = cube[[name for name in needed if name in cube]]
+    check_units(cube)
     _check_size(cube, source, at)
     cube = cube.compute()
     throughput, derived = throughput_of(cube, source)
@@ -163,8 +165,9 @@ def efficiency(
     coords = {name: one for name, one in cube.coords.items() if set(one.dims) <= set(throughput.dims)}
     measured, predicted = xr.DataArray(throughput, coords), cube["predicted_throughput"]
     told = {"derived_throughput": derived} if derived else {}
-    if trust == "possible" and "quality" in cube and "flag_masks" in cube["quality"].attrs:
-        impossible = (whole_flags(cube["quality"]) & IMPOSSIBLE) != 0
+    quality = cube["quality"] if trust == "possible" and "quality" in cube else None
+    if quality is not None and "flag_masks" in with_meanings("quality", quality.dtype.kind, quality.attrs):
+        impossible = (whole_flags(quality) & IMPOSSIBLE) != 0
         told["removed_by_trust"] = int((impossible & measured.notnull()).sum())
         measured = measured.where(~impossible).transpose(*measured.dims, ...).assign_attrs(measured.attrs)
     parts = {"measured_throughput": measured, "predicted_throughput": predicted}

@@ -11,11 +11,22 @@ import xarray as xr
 
 from roofcube import datasets
 from roofcube.errors import InvalidDataError, check_kind
-from roofcube.labels import RowLocations, alike, column_of, dims_in_order, labelled, locate, named_as_dims, own_dims
+from roofcube.labels import (
+    RowLocations,
+    alike,
+    check_labelled,
+    column_of,
+    dims_in_order,
+    labelled,
+    locate,
+    named_as_dims,
+    own_dims,
+)
 from roofcube.measured.accuracy import with_measured_accuracy
 from roofcube.measured.efficiency import DERIVED, throughput_of
 from roofcube.measured.physics_gate import check, quality_bits
 from roofcube.measured.rows import measurement_rows, other_columns, without_figure
+from roofcube.model.hardware import check_units
 from roofcube.model.inputs import inputs as model_inputs
 from roofcube.model.predict import predict
 from roofcube.options import check_fits
@@ -134,6 +145,8 @@ def join(cube: xr.Dataset, measurements: Any) -> xr.Dataset:
     check_kind("cube", cube, xr.Dataset, do="make one with `roofcube.predict`")
     table = named_as_dims(cube, measurement_rows(measurements))
     check_fits("join", table.height * ROW)
+    check_labelled(cube, table)
+    check_units(cube)
     where = _located(cube, table)
     _check_said(cube, table, where)
     _check_kinds(cube, table, where)

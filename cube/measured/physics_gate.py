@@ -11,7 +11,7 @@ import xarray as xr
 from roofcube import datasets
 from roofcube.datasets.tables import collections_of
 from roofcube.errors import check_kind
-from roofcube.labels import KEY_COLUMNS, labelled, locate, named_as_dims, own_dims, rows_of
+from roofcube.labels import KEY_COLUMNS, check_labelled, labelled, locate, named_as_dims, own_dims, rows_of
 from roofcube.measured.findings import FINDING_COLUMNS, finding_lines
 from roofcube.measured.label_rules import label_findings, missing_values
 from roofcube.measured.named import inputs_named
@@ -74,6 +74,7 @@ def check(measurements: Any, *, traces: Any = None, inputs: xr.Dataset | None = 
     """
     rows = measurement_rows(measurements)
     space = _space(inputs, rows)
+    check_labelled(space, rows)
     rows = named_as_dims(space, rows)
     own = own_dims(space, rows)
     table = _with_references(_with_all_columns(rows, own), space, (*CONFIGURATION, *own))

@@ -32,7 +32,7 @@ from roofcube.kernels.graph.expression import (
 )
 from roofcube.labels import labelled
 from roofcube.model.assumptions import PUBLISHED, Assumptions, check_assumptions
-from roofcube.model.hardware import check_hardware
+from roofcube.model.hardware import check_hardware, check_units
 from roofcube.vocabulary import ACTIVATION_BYTES, BOUNDS, DIMS, ELEMENT_BYTES, INFEASIBLE, VARIABLES, attributes
 
 if TYPE_CHECKING:
@@ -207,6 +207,7 @@ class _Builder:
                 self.tables[str(name)] = _as_doubles(array)
                 if LAYER not in array.dims:
                     self.nodes[str(name)] = leaf(str(name))
+        check_units(inputs)
         check_hardware(inputs)
         self._derive_tables()
 

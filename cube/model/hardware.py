@@ -9,9 +9,9 @@ import xarray as xr
 
 from roofcube.datasets.aliases import plain_label
 from roofcube.datasets.own_platforms import device_class_of
-from roofcube.datasets.quantities import QUANTITIES, check_numbers, number_of
+from roofcube.datasets.quantities import QUANTITIES, check_numbers, factor_of, number_of
 from roofcube.errors import InvalidDataError, check_choice
-from roofcube.vocabulary import FORMATS, attributes
+from roofcube.vocabulary import FORMATS, VARIABLES, attributes
 
 __all__ = ["check_hardware", "hypothetical"]
 
@@ -156,6 +156,40 @@ def check_hardware(inputs: xr.Dataset) -> None:
             low, high = np.fmin.reduce(values, axis=None), np.fmax.reduce(values, axis=None)
             if not quantity.low <= low <= high <= quantity.high:
                 check_numbers(name, values.ravel().tolist(), unknown=True)
+
+
+def check_units(cube: xr.Dataset) -> None:
+    """Raise where a known variable says that it is in another unit than its own: numbers are taken in that alone.
+
+    Raises
+    ------
+    InvalidDataError
+        Naming variable, both units and the fix.
+
+    Examples
+    --------
+    >>> import roofcube as rc
+    >>> from roofcube.model.hardware import check_units
+    >>> check_units(rc.benchmark("mnist"))
+    """
+    for name, variable in cube.variables.items():
+        known, said = VARIABLES.get(str(name)), variable.attrs.get("units")
+        if known is None or not isinstance(said, str) or said in (known.units, "1", ""):
+            continue
+        factor = _factor(said) if known.units == "1" else factor_of(known.units, said)
+        if factor is not None and factor != 1.0:
+            msg = (
+                f"`{name}`: expected {known.units}, got {said!r}; convert it: (cube[{name!r}] * {factor:g})"
+                f".assign_attrs(units={known.units!r})"
+            )
+            raise InvalidDataError(msg)
+
+
+def _factor(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None
 
 
 def _variable(name: str, values: Any) -> xr.DataArray:

@@ -29,6 +29,7 @@ from roofcube.sweep.contexts.context import Context
 from roofcube.sweep.contexts.exact import WIDE, compared_as_stored, in_memory, is_exact, ranked
 from roofcube.sweep.contexts.streamed import StreamedEngine, StreamedQuery
 from roofcube.sweep.contexts.where import whole_ends
+from roofcube.vocabulary import with_meanings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -63,6 +64,9 @@ class StoredContext(Context):
         labels = cube._coord_names
         for name, variable in cube.variables.items():
             if LAYER not in variable.dims:
+                attrs = with_meanings(str(name), variable.dtype.kind, variable.attrs)
+                if attrs is not variable.attrs:
+                    variable = variable._replace(attrs=dict(attrs))
                 (self.coords if name in labels else self.variables)[str(name)] = variable
         self.outputs: dict[str, Node] = {
             name: leaf(name)

@@ -34,6 +34,14 @@ def test_what_was_measured_in_the_other_scope_alone_is_told():
     assert rc.efficiency(alone, scope="system").efficiency.notnull().any()
 
 
+@pytest.mark.parametrize("name", ["measured_throughput", "predicted_throughput"])
+def test_figures_in_another_unit_are_refused(name):
+    cube = rc.benchmark("mnist")
+    changed = cube.assign({name: (cube[name] / 1e3).assign_attrs(units="kfps")})
+    with pytest.raises(InvalidDataError, match=rf"`{name}`: expected 1/s, got 'kfps'; convert it: .* \* 1000\)"):
+        rc.efficiency(changed)
+
+
 def test_what_is_no_cube_has_no_efficiency():
     with pytest.raises(InvalidDataError, match=r"`cube`: expected a Dataset, got 5 .*; make one with `roofcube.join`"):
         rc.efficiency(5)

@@ -587,6 +587,24 @@ def test_two_platforms_of_one_name_in_a_file_are_told_with_what_to_do():
         rc.join(cube, rows)
 
 
+UNLABELLED = [
+    (lambda cube: cube.drop_vars("batch"), {"batch": [1, 8]}, "batch"),
+    (lambda cube: cube.isel(batch=[0]).drop_vars("platform"), {"platform": ["NCS2", "Other"]}, "platform"),
+    (lambda cube: cube.drop_vars("topology"), {"topology": ["MLP", "CNV"]}, "topology"),
+    (lambda cube: cube.expand_dims(clock=2), {"Clock": [100, 200]}, "clock"),
+]
+
+
+@pytest.mark.parametrize(("change", "more", "dim"), UNLABELLED)
+def test_rows_are_not_placed_along_a_dim_without_labels(change, more, dim):
+    cube = change(rc.predict(rc.inputs("mnist", platforms="NCS2", precision="FP16", batch=[1, 8], pruning=[100])))
+    rows = pl.DataFrame({**{name: values * 2 for name, values in ROW.items()}, **more})
+    for call in (rc.join, lambda space, table: rc.check(table, inputs=space)):
+        if dim != "batch" or call is rc.join:  # what a row may reach is asked at its own batch
+            with pytest.raises(InvalidDataError, match=rf"`cube`: expected labels along '{dim}', by which rows find"):
+                call(cube, rows)
+
+
 def test_accents_are_one_however_a_system_writes_them():
     composed, apart = (unicodedata.normalize(form, "Café") for form in ("NFC", "NFD"))
     boards = {

@@ -115,6 +115,17 @@ def test_a_small_b_is_a_bit_or_a_byte():
             rc.hypothetical(peak_compute="2 TOP/s", memory_bandwidth=bandwidth)
 
 
+@pytest.mark.parametrize(
+    ("name", "factor", "unit"), [("power", 1e3, "mW"), ("params", 1e-6, "1e6"), ("ops", 1e-9, "Gop")]
+)
+def test_inputs_in_another_unit_are_refused(name, factor, unit):
+    inputs = rc.inputs("mnist", platforms="TX2")
+    changed = inputs.assign({name: (inputs[name] * factor).assign_attrs(units=unit)})
+    for call in (rc.predict, rc.Sweep):
+        with pytest.raises(InvalidDataError, match=rf"`{name}`: expected .*, got '{unit}'; convert it"):
+            call(changed)
+
+
 def test_datasets_made_by_hand_are_judged():
     inputs = rc.inputs("cifar10")
     for model in (rc.predict, rc.Sweep):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 import pytest
+import xarray as xr
 
 import roofcube as rc
 from roofcube.errors import InvalidDataError, UnknownLabelError
@@ -151,3 +152,19 @@ def test_limits_may_be_read_once_only(cube):
 def test_the_labels_that_compete_are_no_groups(cube):
     with pytest.raises(InvalidDataError, match="`per`: expected other dims than between='platform'"):
         rc.crossover(cube, "measured_latency", per=["pruning", "platform"])
+
+
+def test_flags_that_lost_their_meanings_are_known_by_name():
+    """Other tools keep the numbers of `quality` and drop its attributes: what is impossible wins no more for that."""
+    cube = rc.benchmark("mnist")[["efficiency", "quality", "measured_throughput", "infeasible"]].reset_coords(drop=True)
+    bare = cube.drop_attrs()
+    for objective in ("efficiency", "measured_throughput"):
+        mine, theirs = (rc.best(one, objective, sense="max") for one in (cube, bare))
+        assert theirs[objective].item() == mine[objective].item()
+        assert theirs.attrs["removed_by_trust"] == mine.attrs["removed_by_trust"]
+    assert int(rc.count(bare, where={"quality": "unit_off"})["count"]) == int(
+        rc.count(cube, where={"quality": "unit_off"})["count"]
+    )
+    assert rc.explain(bare, "efficiency", sense="max").doubts == rc.explain(cube, "efficiency").doubts
+    rated = bare.assign(quality=xr.full_like(bare["quality"], 5).assign_attrs(long_name="stars"))
+    assert "removed_by_trust" not in rc.best(rated, "measured_throughput").attrs
