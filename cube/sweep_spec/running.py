@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from roofcube.datasets import canonical
+from roofcube.datasets.forms.reading import Sheet
+from roofcube.datasets.forms.table_forms import as_table
+from roofcube.datasets.networks import check_network_entries, described, network_table
 from roofcube.datasets.own_platforms import platform_table
 from roofcube.errors import InvalidDataError, unknown_label
 from roofcube.files.readers import read_network, read_platforms
@@ -28,6 +31,7 @@ from roofcube.sweep_spec.tables import NETWORK_FILES, PLATFORM_FILES, Custom, Ne
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    import polars as pl
     import xarray as xr
 
     from roofcube.sweep_spec.tables import Hardware, Reduce, SweepSpec
@@ -158,9 +162,16 @@ def _topologies(spec: SweepSpec) -> Any:
         else:
             parts.append(read_network(one) if _is_file(one, NETWORK_FILES) else one)
     if spec.network:
-        columns = dict.fromkeys(name for entry in spec.network for name in entry)
-        parts.append(read_network({name: [entry.get(name) for entry in spec.network] for name in columns}))
+        parts.append(_networks_of(spec.network))
     return parts or None
+
+
+def _networks_of(entries: list[dict[str, Any]]) -> pl.DataFrame:
+    """Read the tables ``[[network]]``; errors name each by its number, as those of ``[[platform]]`` do."""
+    source, each = "the spec", "[[network]]"
+    check_network_entries(entries, source=source, each=each)
+    sheet = Sheet(as_table(entries, what="network"), range(1, len(entries) + 1), header=0, each=each)
+    return described(network_table(sheet, source=source), source=source)
 
 
 def _as_list(given: Any) -> list[Any]:

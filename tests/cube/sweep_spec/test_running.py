@@ -263,3 +263,48 @@ per = "context"
         answer_sweep(
             spec(text.replace('{ file = "tiny.json", phase = "decode", context = [128, 512] }', '"tiny.json"'))
         )
+
+
+NETWORKS = """
+[inputs]
+task = "mine"
+platforms = "TX2"
+batch = 1
+[reduce]
+kind = "best"
+objective = "predicted_latency"
+per = "topology"
+[[network]]
+topology = "N"
+task = "mine"
+gmacs = 0.5
+params = 1e6
+[[network]]
+topology = "M"
+task = "mine"
+ops = 2e9
+params = 2e6
+"""
+
+
+def test_each_network_says_its_operations_in_its_own_way(spec):
+    mixed = answer_sweep(spec(NETWORKS)).result
+    assert mixed.identical(answer_sweep(spec(NETWORKS.replace("gmacs = 0.5", "ops = 1e9"))).result)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (("params = 2e6", 'params = "2M"'), r"2, key 'params': got '2M'; expected a number"),
+        (("params = 2e6", "parms = 2e6"), r"2, key 'parms': not known; did you mean 'params'"),
+        (("params = 2e6", ""), r"2, key 'params': got nothing; add it"),
+        (("ops = 2e9", ""), r"2, key 'ops': got nothing; add it"),
+        (('"M"', '"N"'), r"1 and 2: got the same key twice"),
+        (("gmacs = 0.5", "gmacs = true"), r"1, key 'gmacs': expected a number or text, got True"),
+        (("params = 2e6", "params = [2e6]"), r"2, key 'params': expected a number or text, got \[2000000\.0\]"),
+        (("ops = 2e9", "ops = 2e30"), r"2, key 'ops': got 2e\+30, expected"),
+    ],
+)
+def test_what_is_wrong_with_a_network_is_told_by_its_table(spec, change, message):
+    with pytest.raises(InvalidDataError, match=rf"the spec(: 2 faults\n )?,? \[\[network\]\] {message}"):
+        answer_sweep(spec(NETWORKS.replace(*change)))
