@@ -265,6 +265,31 @@ per = "context"
         )
 
 
+@pytest.mark.parametrize(
+    ("limit", "message"),
+    [
+        ('predicted_latency = "10ms"', r'expected a range, got "10ms"; write \{ max = "10ms" \}'),
+        ("predicted_latency = 0.01", r"expected a range, got 0\.01; write \{ max = 0\.01 \}"),
+        ('power = ["10 W"]', r'expected a range, got "10 W"; write \{ max = "10 W" \}'),
+        ('predicted_latency = { min = "2ms", max = "1ms" }', r'got \{ min = "2ms", max = "1ms" \}; swap them'),
+        ("batch = { min = 8, max = 1 }", r"expected min at most max, got \{ min = 8\.0, max = 1\.0 \}"),
+        ("platform = { max = 5 }", "expected labels, got a range; write one label, or a list"),
+    ],
+)
+def test_a_limit_is_corrected_in_words_of_the_file(spec, limit, message):
+    name = limit.partition(" ")[0]
+    text = f'[inputs]\ntask = "mnist"\nbatch = [1, 8]\n[reduce]\nkind = "count"\nwhere = {{ {limit} }}\n'
+    with pytest.raises(InvalidDataError, match=rf"`where\.{name}`: .*{message}"):
+        answer_sweep(spec(text))
+    assert not answer_sweep(spec(text.replace(limit, "batch = 8"))).emptied
+
+
+def test_an_end_that_is_not_a_number_is_refused(spec):
+    text = '[inputs]\ntask = "mnist"\n[reduce]\nkind = "count"\nwhere = { predicted_latency = { max = nan } }\n'
+    with pytest.raises(InvalidDataError, match=r"`where\.predicted_latency\.max`: expected a number, got nan"):
+        answer_sweep(spec(text))
+
+
 NETWORKS = """
 [inputs]
 task = "mine"
