@@ -333,3 +333,13 @@ def test_each_network_says_its_operations_in_its_own_way(spec):
 def test_what_is_wrong_with_a_network_is_told_by_its_table(spec, change, message):
     with pytest.raises(InvalidDataError, match=rf"the spec(: 2 faults\n )?,? \[\[network\]\] {message}"):
         answer_sweep(spec(NETWORKS.replace(*change)))
+
+
+@pytest.mark.parametrize(("name", "reason"), [("share", "runs along 'layer'"), ("precision", "is text")])
+def test_a_formula_is_told_why_what_it_names_is_no_number(spec, name, reason):
+    text = (
+        '[inputs]\ntask = "mnist"\n[reduce]\nkind = "count"\n[variables]\n'
+        f'share = {{ dim = "layer", values = [1, 2, 3, 4] }}\n[terms.cost]\nformula = "2 * {name}"\n'
+    )
+    with pytest.raises(InvalidDataError, match=f"`cost`: the input '{name}' {reason}"):
+        answer_sweep(spec(text))
