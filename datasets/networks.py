@@ -18,6 +18,7 @@ from roofcube.datasets.forms.reading import (
     columns_of,
     header_faults,
     hints_of,
+    is_required,
     parse_rows,
     typed_columns,
     without_blanks,
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 __all__ = [
     "LAYER_COLUMNS",
     "VECTOR_KINDS",
+    "check_network_entries",
     "checked_label",
     "described",
     "is_layer_table",
@@ -74,6 +76,46 @@ def network_table(table: pl.DataFrame | Sheet, *, source: str, name: str | None 
     return (layer_table if is_layer_table(sheet.frame.columns) else totals_table)(sheet, source=source)
 
 
+def check_network_entries(entries: Sequence[Mapping[str, Any]], *, source: str, each: str) -> None:
+    """Raise unless each entry of a file says by itself what a network known by its totals needs, in numbers and text.
+
+    Raises
+    ------
+    InvalidDataError
+        Naming source, entry, key, value and the fix, for all that is wrong.
+    """
+    faults = [
+        Fault(number, key, text)
+        for number, entry in enumerate(entries, start=1)
+        for key, text in [*_entry_values(entry), *([] if is_layer_table(list(entry)) else _entry_keys(entry))]
+    ]
+    check_no_faults(faults, source=source, header=0, each=each)
+
+
+def _entry_values(entry: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Find the keys of an entry whose value is no number and no text, and say what it is."""
+    return [
+        (key, f"expected a number or text, got {value!r:.60}; correct it")
+        for key, value in entry.items()
+        if isinstance(value, bool) or not isinstance(value, int | float | str)
+    ]
+
+
+def _entry_keys(entry: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Find the keys of an entry that are not known, and those that it lacks."""
+    known = columns_of(schema.NetworkTotalsRow)
+    names = {_plain_name(key): key for key in entry}
+    quantities = {name: QUANTITY.sub(r"\2", name).replace("macs", "ops") for name in names}
+    given = {"ops" if AMBIGUOUS.fullmatch(name) else quantity for name, quantity in quantities.items()}
+    wrong = []
+    for name, key in names.items():
+        if not (name in known or QUANTITY.fullmatch(name) or AMBIGUOUS.fullmatch(name)):
+            near = suggestion(key, [*known, "macs", "gops", "gmacs"])
+            wrong.append((key, f"not known{near or '; expected ' + ', '.join(known)}"))
+    required = [name for name in known if is_required(schema.NetworkTotalsRow, name)]
+    return wrong + [(name, "got nothing; add it") for name in required if name not in given]
+
+
 def is_layer_table(columns: Sequence[str]) -> bool:
     """Tell a table of layers from one of totals."""
     return any(name.strip() in LAYER_COLUMNS for name in columns)
@@ -95,7 +137,7 @@ def layer_table(table: pl.DataFrame | Sheet, *, source: str) -> pl.DataFrame:
     frame = without_blanks(sheet.frame)
     if "macs" in frame.columns and "ops" not in frame.columns:
         macs, wrong = _number_column(sheet.with_frame(frame), "macs")
-        check_no_faults(wrong, source=source, header=sheet.header)
+        check_no_faults(wrong, source=source, header=sheet.header, each=sheet.each)
         ops = (2 * macs).cast(pl.Int64)
         frame = frame.with_columns(ops=ops).drop("macs")
     layers = parse_rows(sheet.with_frame(frame), schema.NetworkLayer, source=source)
@@ -111,7 +153,7 @@ def _check_counts(layers: pl.DataFrame, source: str, sheet: Sheet) -> None:
         if wrong is not None:
             column, expected, why = wrong
             text = f"got {row[column]}, the shape columns of this {row['kind']} layer give {expected}; {why}"
-            check_no_faults([Fault(place, column, text)], source=source, header=sheet.header)
+            check_no_faults([Fault(place, column, text)], source=source, header=sheet.header, each=sheet.each)
 
 
 def _wrong_count(row: Mapping[str, Any]) -> tuple[str, int, str] | None:
@@ -177,7 +219,7 @@ def totals_table(table: pl.DataFrame | Sheet, *, source: str) -> pl.DataFrame:
             f"column {flops!r} may mean operations or multiply-accumulates; name it `ops` (two for each "
             "multiply-accumulate) or `macs`, with g for 1e9: `gops`, `gmacs`"
         )
-        check_no_faults([Fault(None, flops, text)], source=source, header=sheet.header)
+        check_no_faults([Fault(None, flops, text)], source=source, header=sheet.header, each=sheet.each)
     sheet, faults, written = _in_plain_units(_with_points(sheet.with_frame(frame)), source)
     totals, wrong = typed_columns(sheet, schema.NetworkTotalsRow)
     # what is no number is told with all else that is wrong, and its row is not judged twice
@@ -185,13 +227,13 @@ def totals_table(table: pl.DataFrame | Sheet, *, source: str) -> pl.DataFrame:
     others = [*header_faults(sheet.frame.columns, schema.NetworkTotalsRow), *sheet.faults]
     others += [_as_written(fault, written) for fault in wrong if fault.row not in rows]
     every = sorted([*faults, *others], key=lambda fault: -1 if fault.row is None else fault.row)
-    check_no_faults(every, source=source, header=sheet.header)
+    check_no_faults(every, source=source, header=sheet.header, each=sheet.each)
     phased = _check_phases(totals, sheet, source)
     last = ("phase", "context") if phased else ("precision",)
     check_keys(totals, ("topology", "pruning_percent", *last), source=source, sheet=sheet)
     _check_percent(totals, source)
     implausible = [_as_written(fault, written) for fault in _implausible(totals, sheet.rows)]
-    check_no_faults(implausible, source=source, header=sheet.header)
+    check_no_faults(implausible, source=source, header=sheet.header, each=sheet.each)
     required = ("topology", "task", "pruning_percent", "ops", "params")
     optional = [name for name in totals.columns if name not in required]
     empty = () if phased else PHASE_ONLY
@@ -214,7 +256,7 @@ def _check_phases(totals: pl.DataFrame, sheet: Sheet, source: str) -> bool:
         for row, value in zip(sheet.rows, totals["precision"].to_list(), strict=True)
         if value is not None
     ]
-    check_no_faults(faults, source=source, header=sheet.header)
+    check_no_faults(faults, source=source, header=sheet.header, each=sheet.each)
     return True
 
 
@@ -281,6 +323,7 @@ def _in_plain_units(sheet: Sheet, source: str) -> tuple[Sheet, list[Fault], dict
         (first, values), *others = columns
         for name, other in others:
             _check_agree(sheet, quantity, first, name, values, other, source)
+            values = _filled(values, other)
         frame = frame.drop([name for name, _ in columns if name != quantity]).with_columns(values.alias(quantity))
     return sheet.with_frame(frame), faults, {quantity: columns[0][0] for quantity, columns in given.items()}
 
@@ -295,13 +338,27 @@ def _check_agree(
                 f"columns {first!r} and {name!r} disagree, {a:g} against {b:g} {quantity}; keep the right one "
                 "(an op is one multiplication or one addition, two a MAC)"
             )
-            check_no_faults([Fault(place, "", text)], source=source, header=sheet.header)
+            check_no_faults([Fault(place, "", text)], source=source, header=sheet.header, each=sheet.each)
+
+
+def _filled(values: pl.Series, other: pl.Series) -> pl.Series:
+    """Take from another column what one does not say: a network gives its operations in one of several."""
+    if values.dtype != pl.String:
+        return pl.select(pl.coalesce(values, other)).to_series()
+    blank = values.is_null() | (values.str.strip_chars() == "")
+    return pl.select(pl.when(blank).then(other.cast(pl.String)).otherwise(values)).to_series()
 
 
 def _number_column(sheet: Sheet, name: str) -> tuple[pl.Series, list[Fault]]:
     """Read a column of numbers; what is none is null, and told."""
     column = sheet.frame[name]
-    values = (column.str.strip_chars() if column.dtype == pl.String else column).cast(pl.Float64, strict=False)
+    if column.dtype == pl.String:
+        values = column.str.strip_chars().cast(pl.Float64, strict=False)
+    elif column.dtype.is_numeric():
+        values = column.cast(pl.Float64, strict=False)
+    else:
+        # true would be read as 1, a day as one of 1970
+        values = pl.Series(name, [None] * len(column), dtype=pl.Float64)
     faults = [
         Fault(row, name, f"got {text!r}; expected a number; write {plain_number(str(text), name) or 'a plain one'}")
         for row, value, text in zip(sheet.rows, values.to_list(), column.to_list(), strict=True)

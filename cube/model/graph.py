@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
     from roofcube.model.assumptions import Storage
 
-__all__ = ["LAYER", "RESULTS", "Calibrated", "Model", "build_model", "dim_order", "dims_of"]
+__all__ = ["LAYER", "RESULTS", "Calibrated", "Model", "build_model", "dim_order", "dims_of", "why_no_node"]
 
 LAYER = roofline.LAYER_AXIS
 EXTRAPOLATES = "extrapolates"  # 1 where a calibration was asked beyond what it was made from
@@ -518,7 +518,7 @@ class _Builder:
         """Add an output; what derives from an output of that name moves with it, or it is refused."""
         self._check_name(term.name)
         units = self._units_of(term)
-        node = term.formula(_Names(self))
+        node = term.formula(_Names(self, term.name))
         if not isinstance(node, Node):
             msg = (
                 f"`{term.name}`: expected the formula to give a node, got {type(node).__name__}; build it from "
@@ -586,8 +586,9 @@ class _Builder:
 class _Names:
     """What a user's own term sees: its attributes are the nodes of inputs, results and numeric labels."""
 
-    def __init__(self, builder: _Builder) -> None:
+    def __init__(self, builder: _Builder, term: str) -> None:
         self.__dict__["_builder"] = builder
+        self.__dict__["_term"] = term
 
     def __getattr__(self, name: str) -> Node:
         builder: _Builder = self.__dict__["_builder"]
@@ -597,7 +598,8 @@ class _Names:
             builder.tables.setdefault(name, _as_doubles(builder.inputs[name].reset_coords(drop=True)))
             return leaf(name)
         known = dir(self)
-        msg = f"the model has no node {name!r}{suggestion(name, known)}; it has: {', '.join(known)}"
+        missing = f"the model has no node {name!r}{suggestion(name, known)}; it has: {', '.join(known)}"
+        msg = why_no_node(self, name) or f"`{self.__dict__['_term']}`: {missing}"
         raise AttributeError(msg)
 
     def __getitem__(self, name: str) -> Node:
@@ -611,6 +613,23 @@ class _Names:
     def _numeric_labels(self) -> list[str]:
         coords = self.__dict__["_builder"].inputs.coords
         return [str(name) for name, one in coords.items() if one.dtype.kind in "fiub" and LAYER not in one.dims]
+
+
+def why_no_node(model: object, name: str) -> str:
+    """Say why a term cannot use what the inputs hold by a name; empty where they hold nothing by it."""
+    builder: _Builder | None = vars(model).get("_builder") if isinstance(model, _Names) else None
+    if builder is None or name not in builder.inputs:
+        return ""
+    array = builder.inputs[name]
+    others = [str(dim) for dim in array.dims if dim != LAYER]
+    numbers = f"numbers along {', '.join(others)}" if others else "a number"
+    if LAYER in array.dims:
+        reason = f"runs along {LAYER!r}, which no result has; give {numbers}, such as its sum"
+    else:
+        kinds = {"U": "text", "T": "text", "M": "a date", "m": "a time span", "c": "a complex number"}
+        kind = kinds.get(array.dtype.kind, f"of type {array.dtype}")
+        reason = f"is {kind}, with which no term computes; give {numbers} in its place"
+    return f"`{vars(model)['_term']}`: the input {name!r} {reason}"
 
 
 def _substituted(node: Node, moved: Mapping[Node, Node]) -> Node:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from roofcube.errors import InvalidDataError, unknown_label
 from roofcube.kernels.graph import expression
+from roofcube.model.graph import why_no_node
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -67,7 +68,8 @@ def formula_of(text: str) -> Callable[[Any], Node]:
     Raises
     ------
     InvalidDataError
-        If it is no arithmetic of the operations above; of the callable, `UnknownLabelError` if the model lacks a name.
+        If it is no arithmetic of the operations above; of the callable, also if a name is that of text, dates or what
+        runs along `layer`, and `UnknownLabelError` if the model lacks it.
 
     Examples
     --------
@@ -127,6 +129,8 @@ def _node_of(tree: ast.AST, model: Any) -> Any:
             return expression.constant(float(tree.value))  # type: ignore[arg-type]
         case ast.Name():
             if tree.id not in dir(model):
+                if why := why_no_node(model, tree.id):
+                    raise InvalidDataError(why)
                 raise unknown_label("formula", tree.id, dir(model))
             return getattr(model, tree.id)
         case ast.UnaryOp():

@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from roofcube.datasets import canonical
+from roofcube.datasets.forms.reading import Sheet
+from roofcube.datasets.forms.table_forms import as_table
+from roofcube.datasets.networks import check_network_entries, described, network_table
 from roofcube.datasets.own_platforms import platform_table
 from roofcube.errors import InvalidDataError, unknown_label
 from roofcube.files.readers import read_network, read_platforms
@@ -20,7 +23,9 @@ from roofcube.model.hardware import hypothetical
 from roofcube.model.inputs import inputs as model_inputs
 from roofcube.model.predict import predict
 from roofcube.sweep import questions
+from roofcube.sweep.contexts.exact import compared_as_stored
 from roofcube.sweep.emptied import Emptied, why_empty
+from roofcube.sweep.flags import is_flag
 from roofcube.sweep.sweep import Sweep
 from roofcube.sweep_spec.formulas import formula_of
 from roofcube.sweep_spec.tables import NETWORK_FILES, PLATFORM_FILES, Custom, NetworkFile, Steps, Values
@@ -28,8 +33,10 @@ from roofcube.sweep_spec.tables import NETWORK_FILES, PLATFORM_FILES, Custom, Ne
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    import polars as pl
     import xarray as xr
 
+    from roofcube.sweep.contexts.context import Context
     from roofcube.sweep_spec.tables import Hardware, Reduce, SweepSpec
 
 __all__ = ["Outcome", "answer_sweep", "run_sweep"]
@@ -91,12 +98,25 @@ def answer_sweep(spec: SweepSpec, path: str | Path | None = None) -> Outcome:
         return Outcome(save(cube, target), cube, sweep.size)
     context = sweep.context
     units = {name: str(context.attributes(name).get("units", "")) for name in context.names}
-    where = spec.reduce.limits(units)
+    kinds = {name: _kind_of(context, name) for name in spec.reduce.where or {} if name in units}
+    where = spec.reduce.limits(units, kinds)
     result = _answer(sweep, spec.reduce, where)
     emptied = None
     if _is_empty(result):
         emptied = why_empty(sweep, spec.reduce.asked, where=where)
     return Outcome(None if target is None else save(result, target), result, sweep.size, emptied)
+
+
+def _kind_of(context: Context, name: str) -> str:
+    """Tell what limits a name: labels where it is ``text``, a ``range`` alone where it is a figure; else empty."""
+    variable = context.coords.get(name)
+    is_label = variable is not None and variable.ndim <= 1
+    if not is_label:
+        variable = context.native(name)
+    if variable is not None and variable.dtype.kind in "USOT":
+        return "text"
+    several = is_label or is_flag(context.attributes(name)) or (variable is not None and compared_as_stored(variable))
+    return "" if several else "range"
 
 
 def _answer(sweep: Sweep, reduce: Reduce, where: dict[str, Any]) -> xr.Dataset:
@@ -158,9 +178,16 @@ def _topologies(spec: SweepSpec) -> Any:
         else:
             parts.append(read_network(one) if _is_file(one, NETWORK_FILES) else one)
     if spec.network:
-        columns = dict.fromkeys(name for entry in spec.network for name in entry)
-        parts.append(read_network({name: [entry.get(name) for entry in spec.network] for name in columns}))
+        parts.append(_networks_of(spec.network))
     return parts or None
+
+
+def _networks_of(entries: list[dict[str, Any]]) -> pl.DataFrame:
+    """Read the tables ``[[network]]``; errors name each by its number, as those of ``[[platform]]`` do."""
+    source, each = "the spec", "[[network]]"
+    check_network_entries(entries, source=source, each=each)
+    sheet = Sheet(as_table(entries, what="network"), range(1, len(entries) + 1), header=0, each=each)
+    return described(network_table(sheet, source=source), source=source)
 
 
 def _as_list(given: Any) -> list[Any]:

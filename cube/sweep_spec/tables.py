@@ -115,14 +115,26 @@ class Span(SpecTable):
 
     def read(self, name: str, unit: str) -> tuple[float | None, float | None]:
         """Return both ends in SI, given the unit of the variable."""
-        return _end_of(self.min, unit, f"where.{name}.min"), _end_of(self.max, unit, f"where.{name}.max")
+        low, high = _end_of(self.min, unit, f"where.{name}.min"), _end_of(self.max, unit, f"where.{name}.max")
+        if low is not None and high is not None and low > high:
+            got = f"{{ min = {_toml_of(self.min)}, max = {_toml_of(self.max)} }}"
+            msg = f"`where.{name}`: expected min at most max, got {got}; swap them, or leave one out"
+            raise InvalidDataError(msg)
+        return low, high
 
 
 def _end_of(value: float | str | None, unit: str, what: str) -> float | None:
     if value is None:
         return None
+    if value != value:
+        msg = f"`{what}`: expected a number, got nan, which nothing meets; leave it out where there is no such end"
+        raise InvalidDataError(msg)
     plain = "" if unit == "1" else unit
     return read_quantity(value, plain, what=what) if isinstance(value, str) else in_percent(value, plain, what=what)
+
+
+def _toml_of(value: Any) -> str:
+    return f'"{value}"' if isinstance(value, str) else repr(value)
 
 
 Axis = float | str | list[float | str] | Steps
@@ -274,20 +286,43 @@ class Reduce(SpecTable):
         name = self.variable if self.kind in ("histogram", "quantile") else self.objective
         return () if name is None else (name,)
 
-    def limits(self, units: Mapping[str, str]) -> dict[str, Any]:
-        """Return the limits as `where` takes them, given the units of variables and coordinates.
+    def limits(self, units: Mapping[str, str], kinds: Mapping[str, str]) -> dict[str, Any]:
+        """Return the limits as `where` takes them.
+
+        Parameters
+        ----------
+        units : mapping
+            Units of variables and coordinates.
+        kinds : mapping
+            Which of those that are limited are ``"text"``, and which ``"range"``: numbers that only a range limits.
 
         Raises
         ------
         InvalidDataError
-            If an end has the unit of something else, or is a fraction of a percentage.
+            If an end has the unit of something else, or is a fraction of a percentage; if there is a range where labels
+            are wanted, or none where one is; if its ends are the wrong way round.
         """
-        given = self.where or {}
+        # a name that is not known is told by the question
         return {
-            # a name that is not known is told by the question
-            name: one.read(name, units.get(name, "")) if isinstance(one, Span) and name in units else one
-            for name, one in given.items()
+            name: _limit_of(name, one, units[name], kinds.get(name, "")) if name in units else one
+            for name, one in (self.where or {}).items()
         }
+
+
+def _limit_of(name: str, given: Any, unit: str, kind: str) -> Any:
+    if isinstance(given, Span):
+        if kind == "text":
+            msg = f"`where.{name}`: expected labels, got a range; write one label, or a list of them"
+            raise InvalidDataError(msg)
+        return given.read(name, unit)
+    listed = given if isinstance(given, list) else [given]
+    wrong = next((one for one in listed if isinstance(one, str) or given is one), None)
+    if kind == "range" and wrong is not None:
+        _end_of(wrong, unit, f"where.{name}")
+        written = _toml_of(wrong)
+        msg = f"`where.{name}`: expected a range, got {written}; write {{ max = {written} }}, or {{ min = {written} }}"
+        raise InvalidDataError(msg)
+    return given
 
 
 class SweepSpec(SpecTable):

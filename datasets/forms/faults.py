@@ -24,7 +24,7 @@ class Fault(NamedTuple):
     text: str
 
 
-def check_no_faults(faults: Sequence[Fault], *, source: str, header: int = 1) -> None:
+def check_no_faults(faults: Sequence[Fault], *, source: str, header: int = 1, each: str = "row") -> None:
     """Raise unless there are none; one message names them all, the first of every column in any case.
 
     Parameters
@@ -34,6 +34,8 @@ def check_no_faults(faults: Sequence[Fault], *, source: str, header: int = 1) ->
         What the message begins with: a file, or an argument.
     header : int
         Line of the text that holds the header; 0 where there is no text, and rows count from 0, which is said.
+    each : str
+        What a row is called: that, or the name of a table of TOML, whose columns are keys.
 
     Raises
     ------
@@ -41,10 +43,10 @@ def check_no_faults(faults: Sequence[Fault], *, source: str, header: int = 1) ->
     """
     if not faults:
         return
-    if not header and any(fault.row is not None for fault in faults):
+    if not header and each == "row" and any(fault.row is not None for fault in faults):
         source += FROM_ZERO
     shown = _shown_faults(faults)
-    lines = [_fault_line(fault, header) for fault in _without_repetition(shown)]
+    lines = [_fault_line(fault, header, each) for fault in _without_repetition(shown)]
     if len(faults) == 1:
         msg = f"{source}, {lines[0]}"
         raise InvalidDataError(msg)
@@ -96,9 +98,8 @@ def _columns_of_rest(faults: Sequence[Fault], shown: Sequence[Fault]) -> str:
     return f" ({', '.join(counted[:6])})" if counted else ""
 
 
-def _fault_line(fault: Fault, header: int) -> str:
+def _fault_line(fault: Fault, header: int, each: str) -> str:
     if fault.row is None:
         return f"header (row {header}): {fault.text}" if header else fault.text
-    return (
-        f"row {fault.row}, column {fault.column!r}: {fault.text}" if fault.column else f"row {fault.row}: {fault.text}"
-    )
+    column = f", {'column' if each == 'row' else 'key'} {fault.column!r}" if fault.column else ""
+    return f"{each} {fault.row}{column}: {fault.text}"

@@ -75,6 +75,8 @@ class Sheet:
         Between fields; empty where the source is no text.
     faults : sequence of Fault
         Lines that do not have the fields of the header.
+    each : str
+        What a row is called in errors: ``[[network]]`` where each is a table of TOML.
     """
 
     frame: pl.DataFrame
@@ -82,6 +84,7 @@ class Sheet:
     header: int = 1
     separator: str = ""
     faults: Sequence[Fault] = ()
+    each: str = "row"
 
     @classmethod
     def of(cls, table: pl.DataFrame | Sheet) -> Sheet:
@@ -205,7 +208,7 @@ def parse_rows(table: pl.DataFrame | Sheet, row: type, *, source: str) -> pl.Dat
     sheet = sheet.with_frame(without_blanks(sheet.frame))
     faults = header_faults(sheet.frame.columns, row)
     typed, wrong = typed_columns(sheet, row)
-    check_no_faults([*faults, *sheet.faults, *wrong], source=source, header=sheet.header)
+    check_no_faults([*faults, *sheet.faults, *wrong], source=source, header=sheet.header, each=sheet.each)
     return typed
 
 
@@ -385,9 +388,11 @@ def check_keys(table: pl.DataFrame, key: Sequence[str], *, source: str, sheet: S
         told = " and ".join(map(str, places[:4])) + (f" and {len(places) - 4} more" if len(places) > 4 else "")
         values = ", ".join(f"{name}={value!r}" for name, value in first.items())
         column = list(key)[-1]
+        tables = sheet.each != "row"
+        rows = f"{sheet.each} {told}" if tables else f"rows {told}, column {column!r}"
         msg = (
-            f"{source}{'' if sheet.header else FROM_ZERO}, rows {told}, column {column!r}: got the same key twice "
-            f"({values}); keep one row "
+            f"{source}{'' if sheet.header or tables else FROM_ZERO}, {rows}: got the same key twice "
+            f"({values}); keep one {'table' if tables else 'row'} "
             f"({groups.height} duplicate key{'s' if groups.height > 1 else ''} in all)"
         )
         raise InvalidDataError(msg)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import date
 
 import pandas as pd
 import polars as pl
@@ -307,3 +308,18 @@ def test_channels_kept_are_no_fraction():
         rc.read_network({"topology": ["A"], "gmacs": [4.1], "mparams": [25.6], "pruning": [0.5]})
     few = {"topology": ["A", "A"], "gmacs": [4.1, 0.1], "mparams": [25.6, 0.1], "pruning": [100, 1]}
     assert rc.read_network(few)["pruning_percent"].to_list() == [100.0, 1.0]
+
+
+@pytest.mark.parametrize("kind", [str, float])
+def test_a_network_may_say_its_operations_in_either_of_two_columns(kind):
+    columns = {"ops": [None, 2e9], "gmacs": [0.5, None]}
+    written = {name: [value if value is None else kind(value) for value in column] for name, column in columns.items()}
+    table = pl.DataFrame({"topology": ["N", "M"], "params": [1e6, 2e6], **written})
+    assert rc.read_network(table)["ops"].to_list() == [1e9, 2e9]
+
+
+@pytest.mark.parametrize("value", [True, date(1979, 5, 27)])
+def test_what_is_no_number_is_not_read_as_one(value):
+    table = pl.DataFrame({"topology": ["N"], "params": [1e6], "gmacs": [value]})
+    with pytest.raises(InvalidDataError, match=r"column 'gmacs': got '?(True|1979-05-27|datetime)"):
+        rc.read_network(table)

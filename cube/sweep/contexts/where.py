@@ -236,19 +236,21 @@ def _by_meaning(space: Labelled, name: str, wanted: Any) -> bool:
 def _limit_coordinate(space: Labelled, read: Where, name: str, wanted: Any) -> None:
     coordinate = space.coords[name]
     labels = np.atleast_1d(space.label_arrays[name])
-    kept = _labels_kept(name, labels, wanted)
+    kept = _labels_kept(name, labels, wanted, str(space.attributes(name).get("units", "")))
     if coordinate.ndim:
         read.keep(name, str(coordinate.dims[0]), kept)
     else:
         read.mask(name, np.full((1,) * len(space.dims), bool(len(kept))))
 
 
-def _labels_kept(name: str, labels: Array, wanted: Any) -> Array:
+def _labels_kept(name: str, labels: Array, wanted: Any, unit: str) -> Array:
     if isinstance(wanted, slice):
         return _labels_between(name, labels, wanted)
     if _is_range(wanted, labels.dtype) and labels.dtype.kind not in "USO":
         return np.flatnonzero(_within(name, labels, wanted))
     if isinstance(wanted, tuple) and any(end is None for end in wanted):
+        if labels.dtype.kind in "iuf":
+            raise _no_limit(name, wanted, unit)
         msg = f"`where[{name!r}]`: expected labels, got {wanted!r}; list them, or give a slice from label to label"
         raise InvalidDataError(msg)
     listed = _listed(wanted)
@@ -316,8 +318,9 @@ def _limit_variable(space: Labelled, read: Where, name: str, wanted: Any) -> Non
         else:
             read.by_limit[name] = space.limit(name, Limit(name, *_numeric_range(name, wanted)))
         return
+    unit = str(attributes.get("units", ""))
     if isinstance(wanted, Mapping | slice | tuple) or wanted is None:
-        raise _no_limit(name, wanted)
+        raise _no_limit(name, wanted, unit)
     listed = _listed(wanted)
     if variable is not None and bits_of(attributes):
         read.mask(name, _full_rank(space, variable, _bits_set(name, variable.values, listed, attributes)))
@@ -329,13 +332,14 @@ def _limit_variable(space: Labelled, read: Where, name: str, wanted: Any) -> Non
         alone = isinstance(wanted, bool | np.bool_) and variable is not None and variable.dtype.kind == "b"
         several = hasattr(wanted, "__iter__") and not isinstance(wanted, str)
         if not (alone or several) or any(one is None for one in listed):
-            raise _no_limit(name, wanted)
+            raise _no_limit(name, wanted, unit)
         read.by_limit[name] = space.limit(name, Limit(name, one_of=tuple(_number(name, one) for one in listed)))
 
 
-def _no_limit(name: str, wanted: Any) -> InvalidDataError:
+def _no_limit(name: str, wanted: Any, unit: str = "") -> InvalidDataError:
+    numbers = f"numbers in {unit}" if unit not in ("", "1") else "numbers"
     return InvalidDataError(
-        f"`where[{name!r}]`: expected (low, high) with numbers or None, got {wanted!r}; write e.g. (None, 0.01)"
+        f"`where[{name!r}]`: expected (low, high) with {numbers} or None, got {wanted!r}; write e.g. (None, 0.01)"
     )
 
 

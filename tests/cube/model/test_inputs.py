@@ -538,3 +538,23 @@ def test_chunks_that_are_none_are_told(chunks, error, message):
 def test_no_label_at_all_is_refused(what, nothing):
     with pytest.raises(InvalidDataError, match=f"`{what}`: expected at least one label, got none"):
         rc.inputs("mnist", **{what: nothing})
+
+
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        ("acme", "is text, with which no term computes; give a number in its place"),
+        (np.datetime64("2026-01-01", "ns"), "is a date"),
+        (np.timedelta64(1, "ns"), "is a time span"),
+        (1j, "is a complex number"),
+        (("batch", ["acme"]), "is text, with which no term computes; give numbers along batch"),
+        (("layer", [1.0] * 4), "runs along 'layer', which no result has; give a number"),
+    ],
+)
+def test_a_term_is_told_why_an_input_is_no_number(value, reason):
+    inputs = rc.inputs("mnist", batch=[1]).assign(odd=value)
+    with pytest.raises(AttributeError, match=f"`double`: the input 'odd' {reason}"):
+        rc.Sweep(inputs, assumptions=rc.BOUND.with_term("double", lambda m: m["odd"] * 2))
+    with pytest.raises(AttributeError, match="`double`: the model has no node 'other'"):
+        rc.Sweep(inputs, assumptions=rc.BOUND.with_term("double", lambda m: m.other * 2))
+    assert rc.Sweep(inputs, assumptions=rc.BOUND.with_term("double", lambda m: m.ops * (1 + hasattr(m, "odd"))))

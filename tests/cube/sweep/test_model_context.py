@@ -88,3 +88,14 @@ def test_the_same_errors_as_of_the_filled_cube(twins, call, error, message):
     for cube in twins:
         with pytest.raises(error, match=message):
             call(cube)
+
+
+def test_an_end_in_text_of_a_numeric_axis_is_told_the_unit_of_its_numbers():
+    hardware = rc.hypothetical(peak_compute=[1e12, 2e12], memory_bandwidth=[1e10, 1e11])
+    sweep = rc.Sweep(rc.inputs("mnist", platforms=hardware))
+    with pytest.raises(
+        InvalidDataError, match=r"`where\['bandwidth'\]`: expected \(low, high\) with numbers in B/s or"
+    ):
+        rc.count(sweep, where={"bandwidth": (None, "50 GB/s")})
+    with pytest.raises(InvalidDataError, match=r"expected \(low, high\) with numbers in s or None, got '10ms'"):
+        rc.count(sweep, where={"predicted_latency": "10ms"})

@@ -263,3 +263,83 @@ per = "context"
         answer_sweep(
             spec(text.replace('{ file = "tiny.json", phase = "decode", context = [128, 512] }', '"tiny.json"'))
         )
+
+
+@pytest.mark.parametrize(
+    ("limit", "message"),
+    [
+        ('predicted_latency = "10ms"', r'expected a range, got "10ms"; write \{ max = "10ms" \}'),
+        ("predicted_latency = 0.01", r"expected a range, got 0\.01; write \{ max = 0\.01 \}"),
+        ('power = ["10 W"]', r'expected a range, got "10 W"; write \{ max = "10 W" \}'),
+        ('predicted_latency = { min = "2ms", max = "1ms" }', r'got \{ min = "2ms", max = "1ms" \}; swap them'),
+        ("batch = { min = 8, max = 1 }", r"expected min at most max, got \{ min = 8\.0, max = 1\.0 \}"),
+        ("platform = { max = 5 }", "expected labels, got a range; write one label, or a list"),
+    ],
+)
+def test_a_limit_is_corrected_in_words_of_the_file(spec, limit, message):
+    name = limit.partition(" ")[0]
+    text = f'[inputs]\ntask = "mnist"\nbatch = [1, 8]\n[reduce]\nkind = "count"\nwhere = {{ {limit} }}\n'
+    with pytest.raises(InvalidDataError, match=rf"`where\.{name}`: .*{message}"):
+        answer_sweep(spec(text))
+    assert not answer_sweep(spec(text.replace(limit, "batch = 8"))).emptied
+
+
+def test_an_end_that_is_not_a_number_is_refused(spec):
+    text = '[inputs]\ntask = "mnist"\n[reduce]\nkind = "count"\nwhere = { predicted_latency = { max = nan } }\n'
+    with pytest.raises(InvalidDataError, match=r"`where\.predicted_latency\.max`: expected a number, got nan"):
+        answer_sweep(spec(text))
+
+
+NETWORKS = """
+[inputs]
+task = "mine"
+platforms = "TX2"
+batch = 1
+[reduce]
+kind = "best"
+objective = "predicted_latency"
+per = "topology"
+[[network]]
+topology = "N"
+task = "mine"
+gmacs = 0.5
+params = 1e6
+[[network]]
+topology = "M"
+task = "mine"
+ops = 2e9
+params = 2e6
+"""
+
+
+def test_each_network_says_its_operations_in_its_own_way(spec):
+    mixed = answer_sweep(spec(NETWORKS)).result
+    assert mixed.identical(answer_sweep(spec(NETWORKS.replace("gmacs = 0.5", "ops = 1e9"))).result)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (("params = 2e6", 'params = "2M"'), r"2, key 'params': got '2M'; expected a number"),
+        (("params = 2e6", "parms = 2e6"), r"2, key 'parms': not known; did you mean 'params'"),
+        (("params = 2e6", ""), r"2, key 'params': got nothing; add it"),
+        (("ops = 2e9", ""), r"2, key 'ops': got nothing; add it"),
+        (('"M"', '"N"'), r"1 and 2: got the same key twice"),
+        (("gmacs = 0.5", "gmacs = true"), r"1, key 'gmacs': expected a number or text, got True"),
+        (("params = 2e6", "params = [2e6]"), r"2, key 'params': expected a number or text, got \[2000000\.0\]"),
+        (("ops = 2e9", "ops = 2e30"), r"2, key 'ops': got 2e\+30, expected"),
+    ],
+)
+def test_what_is_wrong_with_a_network_is_told_by_its_table(spec, change, message):
+    with pytest.raises(InvalidDataError, match=rf"the spec(: 2 faults\n )?,? \[\[network\]\] {message}"):
+        answer_sweep(spec(NETWORKS.replace(*change)))
+
+
+@pytest.mark.parametrize(("name", "reason"), [("share", "runs along 'layer'"), ("precision", "is text")])
+def test_a_formula_is_told_why_what_it_names_is_no_number(spec, name, reason):
+    text = (
+        '[inputs]\ntask = "mnist"\n[reduce]\nkind = "count"\n[variables]\n'
+        f'share = {{ dim = "layer", values = [1, 2, 3, 4] }}\n[terms.cost]\nformula = "2 * {name}"\n'
+    )
+    with pytest.raises(InvalidDataError, match=f"`cost`: the input '{name}' {reason}"):
+        answer_sweep(spec(text))
