@@ -19,7 +19,7 @@ from roofcube.files.attributes import ORIGINAL, dumped, is_unicode, kept_attribu
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["encoded", "encoded_attributes"]
+__all__ = ["NO_TIME", "encoded", "encoded_attributes", "meaning_of_times"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 CONVENTIONS = "CF-1.11"
@@ -133,12 +133,18 @@ def _moments(name: str, values: Array) -> tuple[Array, dict[str, Any]]:
         msg = f"`{name}`: expected times in {', '.join(TIME_UNITS)}, got {values.dtype}; convert it to nanoseconds"
         raise InvalidDataError(msg)
     counted = values.astype(values.dtype.newbyteorder("="), copy=False).view("i8")
-    meaning: dict[str, Any] = {"units": TIME_UNITS[unit]}
-    if values.dtype.kind == "M":
-        meaning = {"units": f"{TIME_UNITS[unit]} since 1970-01-01", "calendar": "proleptic_gregorian"}
+    meaning: dict[str, Any] = meaning_of_times(values.dtype)
     if np.isnat(values).any():
         meaning["missing_value"] = np.int64(NO_TIME)
     return counted, meaning
+
+
+def meaning_of_times(dtype: np.dtype[Any]) -> dict[str, Any]:
+    """Return the attributes that tell others from when, and in what, times of a type are counted."""
+    unit = TIME_UNITS.get(np.datetime_data(dtype)[0], "")
+    if dtype.kind == "M":
+        return {"units": f"{unit} since 1970-01-01", "calendar": "proleptic_gregorian"}
+    return {"units": unit}
 
 
 def _check_storable(cube: xr.Dataset) -> None:

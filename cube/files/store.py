@@ -15,7 +15,7 @@ import xarray as xr
 from roofcube.disk import digest, existing, path_of, replacing
 from roofcube.errors import CorruptFileError, InvalidDataError, check_installed, check_kind
 from roofcube.files import checksums
-from roofcube.files.attributes import ORIGINAL
+from roofcube.files.attributes import ORIGINAL, WAY_OUT, WrittenAnewError
 from roofcube.files.decoding import decoded
 from roofcube.files.encoding import encoded
 from roofcube.files.fingerprints import PART, in_parts, parts_to_hash, values_to_hash
@@ -320,7 +320,7 @@ def _compare(source: Path, found: str, expected: str) -> None:
     if found != expected:
         msg = (
             f"{source}: the content was altered (sha256 {found[:12]}…, saved as {expected[:12]}…); restore it from "
-            "its source"
+            f"its source; {WAY_OUT}"
         )
         raise CorruptFileError(msg)
 
@@ -395,8 +395,8 @@ def _as_saved(opened: xr.Dataset) -> xr.Dataset:
     cube = _without_file_attributes(decoded(opened))
     expected = opened.attrs.get(checksums.DESCRIPTION)  # of a stored sweep, `verify` checks every file
     if expected is not None and digest(parts_to_hash(cube)) != expected:
-        msg = "its attributes are not as they were saved"
-        raise ValueError(msg)
+        msg = "its variables or its attributes are not as they were saved"
+        raise WrittenAnewError(msg)
     return cube
 
 

@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from roofcube.errors import CorruptFileError, InvalidDataError, MemoryLimitError
+from roofcube.files.attributes import WAY_OUT
 from roofcube.files.checksums import ALL, WHOLE
 from roofcube.files.guards.hdf_links import dead_links_of, groups_of, start_of
 from roofcube.options import megabytes, memory_limit
@@ -383,7 +384,10 @@ def _check_chunks(folder: Path, declared: dict[str, Any], names: dict[str, set[s
     lost = next(missing, None)
     if lost is not None:
         raise _refused(
-            folder.parent, "all its chunks", f"no {folder.name + '/' + lost!r}, which was lost or never written"
+            folder.parent,
+            "all its chunks",
+            f"no {folder.name + '/' + lost!r}, which was lost or never written: other tools leave out chunks of "
+            f"nothing but fill values ({WAY_OUT})",
         )
 
 
