@@ -13,9 +13,10 @@ from roofcube.files.attributes import ORIGINAL, WrittenAnewError, restored_attri
 from roofcube.files.encoding import NO_TIME, meaning_of_times
 from roofcube.files.guards.declared import check_bytes
 
-__all__ = ["decoded"]
+__all__ = ["decoded", "with_text_for_bytes"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
+WIDE = 4  # bytes of a letter in memory
 # attributes by which CF says what stored numbers mean
 PACKING = ("_FillValue", "missing_value", "scale_factor", "add_offset", "_Unsigned")
 MEANING = ("units", "calendar", *PACKING)
@@ -51,6 +52,35 @@ def decoded(written: xr.Dataset, *, values: bool = True) -> xr.Dataset:
         coords={name: variable for name, variable in variables.items() if name in coords},
         attrs=restored_attributes(written.attrs, original["attrs"]),
     )
+
+
+def with_text_for_bytes(foreign: xr.Dataset) -> xr.Dataset:
+    """Return the cube of another tool with text for char arrays, and without what pads these: labels are text.
+
+    What is neither in memory nor Dask's is left as it is.
+    """
+    letters = {
+        name: variable
+        for name, variable in foreign.variables.items()
+        if variable.dtype.kind == "S" and (variable._in_memory or variable.chunks is not None)
+    }
+    check_bytes("the file", {str(name): WIDE * one.nbytes for name, one in letters.items() if one.chunks is None})
+    texts = {
+        name: xr.Variable(
+            one.dims, _each(one.data, np.dtype(f"U{max(1, one.dtype.itemsize)}"), _text_of), one.attrs, one.encoding
+        )
+        for name, one in letters.items()
+    }
+    coords = {name: text for name, text in texts.items() if name in foreign.coords}
+    return foreign.assign({name: text for name, text in texts.items() if name not in coords}).assign_coords(coords)
+
+
+def _text_of(letters: Array) -> Array:
+    try:
+        text = np.char.decode(letters, "utf-8")
+    except UnicodeDecodeError:
+        text = np.char.decode(letters, "latin-1")
+    return np.char.rstrip(text).astype(f"U{max(1, letters.dtype.itemsize)}")
 
 
 def _check_as_written(name: str, variable: xr.Variable) -> None:

@@ -19,7 +19,7 @@ from roofcube.files.attributes import ORIGINAL, dumped, is_unicode, kept_attribu
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["NO_TIME", "encoded", "encoded_attributes", "meaning_of_times"]
+__all__ = ["NO_TIME", "encoded", "encoded_attributes", "meaning_of_times", "of_another_calendar"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 CONVENTIONS = "CF-1.11"
@@ -116,7 +116,7 @@ def _text(name: str, values: Array) -> Array:
     stored: Array = (np.char.decode(values, "latin-1") if values.dtype.kind == "S" else values).astype("O")
     for place, one in enumerate(stored.flat):
         if not isinstance(one, str):
-            msg = (
+            msg = of_another_calendar(name, one) or (
                 f"`{name}`: expected text throughout, got {one!r} at place {place}; fill it with '' or convert the "
                 "variable to numbers"
             )
@@ -137,6 +137,18 @@ def _moments(name: str, values: Array) -> tuple[Array, dict[str, Any]]:
     if np.isnat(values).any():
         meaning["missing_value"] = np.int64(NO_TIME)
     return counted, meaning
+
+
+def of_another_calendar(name: str, value: Any) -> str | None:
+    """Return what is told of a time that NumPy does not have, as of noleap and 360_day; None of all else."""
+    calendar = getattr(value, "calendar", None)
+    if not isinstance(calendar, str):
+        return None
+    align = ', align_on="year"' if calendar == "360_day" else ""
+    return (
+        f"`{name}`: expected times of the standard calendar, got {value} of {calendar!r}; convert the cube with "
+        f'`cube.convert_calendar("standard", dim="{name}"{align})`, or leave {name!r} out'
+    )
 
 
 def meaning_of_times(dtype: np.dtype[Any]) -> dict[str, Any]:

@@ -65,7 +65,10 @@ def blamed(source: Path) -> Iterator[None]:
     except RoofcubeError:
         raise
     except WrittenAnewError as error:
-        msg = f"{source}: another tool changed it or wrote it anew since roofcube saved it: {error!s:.300}; {WAY_OUT}"
+        msg = (
+            f"{source}: another tool changed it or wrote it anew since roofcube saved it: {error!s:.300}; restore it from "
+            f"its source; {WAY_OUT}"
+        )
         raise CorruptFileError(msg) from error
     except Exception as error:
         # the libraries beneath raise nearly anything of a damaged file: KeyError, zlib.error, RecursionError
