@@ -66,8 +66,8 @@ def blamed(source: Path) -> Iterator[None]:
         raise
     except WrittenAnewError as error:
         msg = (
-            f"{source}: another tool changed it or wrote it anew since roofcube saved it: {error!s:.300}; restore it from "
-            f"its source; {WAY_OUT}"
+            f"{source}: another tool changed it or wrote it anew since roofcube saved it: {error!s:.300}; restore it "
+            f"from its source; {WAY_OUT}"
         )
         raise CorruptFileError(msg) from error
     except Exception as error:
