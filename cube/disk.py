@@ -19,7 +19,7 @@ import sys
 import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -116,7 +116,7 @@ def existing(path: Any, *, folder: bool = False) -> Path:
 
 
 def path_of(name: Any) -> Path:
-    """Return the path of a name.
+    """Return the path of a name, of which a leading ``~`` is the folder of the user.
 
     Raises
     ------
@@ -127,6 +127,8 @@ def path_of(name: Any) -> Path:
     if not isinstance(text, str) or "\0" in text:
         msg = f"`path`: expected the name of a file, got {name!r:.60}; give a text or a path"
         raise InvalidDataError(msg)
+    with suppress(RuntimeError):  # a name that begins so, and no user's folder
+        return Path(name).expanduser()
     return Path(name)
 
 

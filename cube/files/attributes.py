@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ORIGINAL",
+    "WAY_OUT",
+    "WrittenAnewError",
     "dumped",
     "is_unicode",
     "kept_attributes",
@@ -27,6 +29,10 @@ __all__ = [
 ]
 
 ORIGINAL = "roofcube_original"
+WAY_OUT = (
+    "to keep what another tool made of it, let that tool drop the attributes whose names begin with roofcube_, of the "
+    "cube and of its variables, before it writes; or load with roofcube.load, select, and save with roofcube.save"
+)
 # attributes that NetCDF, Zarr or xarray take for their own
 RESERVED = frozenset(
     {
@@ -58,6 +64,10 @@ PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,254}")  # names of attributes that e
 MOMENT = re.compile(r"\bsince\b")
 # to UDUNITS, which knows no operations, and where B is the bel
 UDUNITS = {"op": "count", "B": "byte"}
+
+
+class WrittenAnewError(ValueError):
+    """What a file says of its values is not what was saved: other tools carry our attributes on to what they write."""
 
 
 def native_attributes(attributes: Mapping[Any, Any], *, times: bool = False) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from roofcube.files.attributes import ORIGINAL, dumped, is_unicode, kept_attribu
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["encoded", "encoded_attributes"]
+__all__ = ["NO_TIME", "encoded", "encoded_attributes", "meaning_of_times", "of_another_calendar"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 CONVENTIONS = "CF-1.11"
@@ -116,7 +116,7 @@ def _text(name: str, values: Array) -> Array:
     stored: Array = (np.char.decode(values, "latin-1") if values.dtype.kind == "S" else values).astype("O")
     for place, one in enumerate(stored.flat):
         if not isinstance(one, str):
-            msg = (
+            msg = of_another_calendar(name, one) or (
                 f"`{name}`: expected text throughout, got {one!r} at place {place}; fill it with '' or convert the "
                 "variable to numbers"
             )
@@ -133,12 +133,30 @@ def _moments(name: str, values: Array) -> tuple[Array, dict[str, Any]]:
         msg = f"`{name}`: expected times in {', '.join(TIME_UNITS)}, got {values.dtype}; convert it to nanoseconds"
         raise InvalidDataError(msg)
     counted = values.astype(values.dtype.newbyteorder("="), copy=False).view("i8")
-    meaning: dict[str, Any] = {"units": TIME_UNITS[unit]}
-    if values.dtype.kind == "M":
-        meaning = {"units": f"{TIME_UNITS[unit]} since 1970-01-01", "calendar": "proleptic_gregorian"}
+    meaning: dict[str, Any] = meaning_of_times(values.dtype)
     if np.isnat(values).any():
         meaning["missing_value"] = np.int64(NO_TIME)
     return counted, meaning
+
+
+def of_another_calendar(name: str, value: Any) -> str | None:
+    """Return what is told of a time that NumPy does not have, as of noleap and 360_day; None of all else."""
+    calendar = getattr(value, "calendar", None)
+    if not isinstance(calendar, str):
+        return None
+    align = ', align_on="year"' if calendar == "360_day" else ""
+    return (
+        f"`{name}`: expected times of the standard calendar, got {value} of {calendar!r}; convert the cube with "
+        f'`cube.convert_calendar("standard", dim="{name}"{align})`, or leave {name!r} out'
+    )
+
+
+def meaning_of_times(dtype: np.dtype[Any]) -> dict[str, Any]:
+    """Return the attributes that tell others from when, and in what, times of a type are counted."""
+    unit = TIME_UNITS.get(np.datetime_data(dtype)[0], "")
+    if dtype.kind == "M":
+        return {"units": f"{unit} since 1970-01-01", "calendar": "proleptic_gregorian"}
+    return {"units": unit}
 
 
 def _check_storable(cube: xr.Dataset) -> None:

@@ -17,6 +17,7 @@ from xarray.backends import BackendArray, CachingFileManager
 from xarray.core import indexing
 
 from roofcube.errors import CorruptFileError, RoofcubeError
+from roofcube.files.attributes import WAY_OUT, WrittenAnewError
 from roofcube.interrupts import aside
 from roofcube.options import limit_said, set_options
 
@@ -63,6 +64,12 @@ def blamed(source: Path) -> Iterator[None]:
         yield
     except RoofcubeError:
         raise
+    except WrittenAnewError as error:
+        msg = (
+            f"{source}: another tool changed it or wrote it anew since roofcube saved it: {error!s:.300}; restore it "
+            f"from its source; {WAY_OUT}"
+        )
+        raise CorruptFileError(msg) from error
     except Exception as error:
         # the libraries beneath raise nearly anything of a damaged file: KeyError, zlib.error, RecursionError
         msg = (

@@ -15,8 +15,8 @@ import xarray as xr
 from roofcube.disk import digest, existing, path_of, replacing
 from roofcube.errors import CorruptFileError, InvalidDataError, check_installed, check_kind
 from roofcube.files import checksums
-from roofcube.files.attributes import ORIGINAL
-from roofcube.files.decoding import decoded
+from roofcube.files.attributes import ORIGINAL, WAY_OUT, WrittenAnewError
+from roofcube.files.decoding import decoded, with_text_for_bytes
 from roofcube.files.encoding import encoded
 from roofcube.files.fingerprints import PART, in_parts, parts_to_hash, values_to_hash
 from roofcube.files.guards import declared, hdf_chunks
@@ -207,7 +207,11 @@ def verify(path: str | Path) -> bool:
     True
     """
     source = _checked_path(path_of(path), reading=True)
-    return _uninterrupted(source, partial(_verified, source))
+    before = declared.is_read_whole.set(True)
+    try:
+        return _uninterrupted(source, partial(_verified, source))
+    finally:
+        declared.is_read_whole.reset(before)
 
 
 def _verified(source: Path) -> bool:
@@ -320,7 +324,7 @@ def _compare(source: Path, found: str, expected: str) -> None:
     if found != expected:
         msg = (
             f"{source}: the content was altered (sha256 {found[:12]}…, saved as {expected[:12]}…); restore it from "
-            "its source"
+            f"its source; {WAY_OUT}"
         )
         raise CorruptFileError(msg)
 
@@ -328,7 +332,13 @@ def _compare(source: Path, found: str, expected: str) -> None:
 def _described_file(source: Path) -> xr.Dataset:
     with one_thread(source), blamed(source):
         lazy = _guarded(source)
-        return decoded(lazy, values=False).assign_attrs(_file_attributes(lazy)) if ORIGINAL in lazy.attrs else lazy
+        return _as_described(lazy)
+
+
+def _as_described(lazy: xr.Dataset) -> xr.Dataset:
+    if ORIGINAL not in lazy.attrs:
+        return _as_saved(lazy)
+    return decoded(lazy, values=False).assign_attrs(_file_attributes(lazy))
 
 
 def _steady(source: Path, read: Callable[[], Result]) -> Result:
@@ -391,12 +401,12 @@ def _told_by_its_attributes(open_file: Callable[..., xr.Dataset]) -> xr.Dataset:
 def _as_saved(opened: xr.Dataset) -> xr.Dataset:
     """Return a cube with the types and attributes that it had, once these are found as they were written."""
     if ORIGINAL not in opened.attrs:
-        return opened
+        return opened if checksums.CONTENT in opened.attrs else with_text_for_bytes(opened)
     cube = _without_file_attributes(decoded(opened))
     expected = opened.attrs.get(checksums.DESCRIPTION)  # of a stored sweep, `verify` checks every file
     if expected is not None and digest(parts_to_hash(cube)) != expected:
-        msg = "its attributes are not as they were saved"
-        raise ValueError(msg)
+        msg = "its variables or its attributes are not as they were saved"
+        raise WrittenAnewError(msg)
     return cube
 
 

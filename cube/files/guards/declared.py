@@ -8,11 +8,13 @@ import math
 import os
 import re
 import stat
+from contextvars import ContextVar
 from itertools import product
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from roofcube.errors import CorruptFileError, InvalidDataError, MemoryLimitError
+from roofcube.files.attributes import WAY_OUT
 from roofcube.files.checksums import ALL, WHOLE
 from roofcube.files.guards.hdf_links import dead_links_of, groups_of, start_of
 from roofcube.options import megabytes, memory_limit
@@ -34,6 +36,7 @@ __all__ = [
     "check_number",
     "check_own_values",
     "check_store",
+    "is_read_whole",
     "open_files",
 ]
 
@@ -56,6 +59,8 @@ TIME_DTYPES = ("numpy.datetime64", "numpy.timedelta64")
 SHOWN = 5  # groups that are told of a file that has some
 FILL_TEXT = 1_000  # letters; NaN and Infinity are text too, and 64 bytes in base 64
 CODECS = ("bytes", "vlen-utf8", "zstd", "gzip", "blosc", "crc32c", "transpose", "sharding_indexed")
+
+is_read_whole: ContextVar[bool] = ContextVar("who reads a file has no use for parts of it", default=False)
 
 
 def check_store(store: Path, *, reading: bool) -> None:
@@ -142,10 +147,10 @@ def check_bytes(
     if total + beside > limit:
         largest = max(sizes, key=lambda name: sizes[name])
         chunk = f" and {megabytes(beside)} beside for a chunk" if beside else ""
+        in_parts = "" if is_read_whole.get() else "read it in parts with `roofcube.load(path, chunks={})`, or "
         msg = (
             f"{source}: expected a cube within {megabytes(limit)}, got {megabytes(total)} declared{chunk}, most of it "
-            f"by {largest!r}; read it in parts with `roofcube.load(path, chunks={{}})`, or raise the limit with "
-            "`roofcube.set_options(memory=...)`"
+            f"by {largest!r}; {in_parts}raise the limit with `roofcube.set_options(memory=...)`"
         )
         raise MemoryLimitError(msg)
 
@@ -383,7 +388,10 @@ def _check_chunks(folder: Path, declared: dict[str, Any], names: dict[str, set[s
     lost = next(missing, None)
     if lost is not None:
         raise _refused(
-            folder.parent, "all its chunks", f"no {folder.name + '/' + lost!r}, which was lost or never written"
+            folder.parent,
+            "all its chunks",
+            f"no {folder.name + '/' + lost!r}, which was lost or never written: other tools leave out chunks of "
+            f"nothing but fill values ({WAY_OUT})",
         )
 
 

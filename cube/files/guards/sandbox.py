@@ -25,6 +25,8 @@ from roofcube import errors
 from roofcube.disk import existing, path_of
 from roofcube.errors import CorruptFileError, InvalidDataError, RoofcubeError
 from roofcube.files.attributes import safe_dtype, typed, untyped
+from roofcube.files.encoding import of_another_calendar
+from roofcube.files.guards.declared import is_read_whole
 from roofcube.files.guards.hdf_chunks import has_limit_of_its_own
 from roofcube.interrupts import import_whole
 from roofcube.options import memory_limit, set_options
@@ -174,6 +176,7 @@ def serve(store: Any, what: str, path: str, room: str, work: str) -> None:
     os.dup2(2, 1)  # what libraries print is no answer
     _limit_resources(int(room))
     set_options(memory=int(room))
+    is_read_whole.set(True)
     with contextlib.suppress(ImportError):  # that it is missing is told below
         import_whole("netCDF4" if path.endswith(".nc") else "zarr")
     if int(work):  # none where the caller says how long by the clock
@@ -182,7 +185,9 @@ def serve(store: Any, what: str, path: str, room: str, work: str) -> None:
     answer.flush()
     try:
         if what == "load":
-            _send(answer, store.load(path), values=True)
+            cube = store.load(path)
+            _check_calendars(path, cube)
+            _send(answer, cube, values=True)
         else:
             wrong = None
             try:
@@ -201,6 +206,16 @@ def serve(store: Any, what: str, path: str, room: str, work: str) -> None:
             )
         _write_header(answer, {"error": name, "message": words})
     answer.close()
+
+
+def _check_calendars(path: str, cube: xr.Dataset) -> None:
+    for name, variable in cube.variables.items():
+        told = (
+            of_another_calendar(str(name), variable.values.flat[0]) if variable.dtype == "O" and variable.size else None
+        )
+        if told:
+            msg = f"{path}: {told}"
+            raise CorruptFileError(msg)
 
 
 def _limit_resources(room: int) -> None:

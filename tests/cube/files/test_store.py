@@ -185,6 +185,127 @@ def test_chunks_of_another_type_than_dask_says_are_refused(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory, cube):
+    folder, days = tmp_path_factory.mktemp("saved"), np.arange("2024-01-01", "2024-01-10", dtype="M8[D]")
+    tested = cube[["power", "batch"]].assign(
+        tested=("platform", days), span=("platform", days - days[0]), idle=("platform", np.zeros(9, int))
+    )
+    return {suffix: rc.save(tested, folder / f"saved{suffix}") for suffix in (".nc", ".zarr")}
+
+
+ELSEWHERE = {
+    "times of another day": (
+        lambda plain: plain.drop_encoding().isel(platform=[5, 7]).drop_vars("span"),
+        {},
+        "the `units` of `tested` is days since 2024-01-06 00:00:00, saved as seconds since 1970-01-01",
+    ),
+    "packed": (
+        lambda plain: plain,
+        {"power": {"dtype": "f8", "scale_factor": 0.01}},
+        "the `scale_factor` of `power` is 0.01, saved without",
+    ),
+    "filled": (
+        lambda plain: plain,
+        {"power": {"_FillValue": -1.0}},
+        "the `_FillValue` of `power` is -1.0, saved as nan",
+    ),
+    "narrower": (lambda plain: plain, {"power": {"dtype": "f4"}}, "values of type float32, said to have been float64"),
+    "more": (lambda plain: plain.assign(price=("platform", np.arange(9.0))), {}, "`price` was added"),
+    "less": (lambda plain: plain.drop_vars("span"), {}, "its variables or its attributes are not as they were saved"),
+}
+
+
+def written_by_xarray(saved, change, encoding, path):
+    with xr.open_dataset(saved) as plain:
+        made = change(plain.load())
+    made.to_netcdf(path, encoding=encoding)
+    return made
+
+
+@pytest.mark.filterwarnings("ignore::FutureWarning")
+@pytest.mark.parametrize("kind", ELSEWHERE)
+@pytest.mark.parametrize("chunks", [None, {}])
+def test_what_another_tool_wrote_anew_is_refused_with_the_way_out(kind, chunks, saved, tmp_path, monkeypatch):
+    change, encoding, told = ELSEWHERE[kind]
+    monkeypatch.setattr(rc.files.store, "SMALL", 0)  # no checksum helps
+    made = written_by_xarray(saved[".nc"], change, encoding, tmp_path / "anew.nc")
+    with pytest.raises(CorruptFileError, match="another tool changed it or wrote it anew") as refusal:
+        rc.load(tmp_path / "anew.nc", chunks=chunks)
+    assert told in str(refusal.value)
+    assert "drop the attributes whose names begin with roofcube_" in str(refusal.value)
+    for holder in (made, *made.variables.values()):
+        holder.attrs = {name: value for name, value in holder.attrs.items() if not name.startswith("roofcube_")}
+    made.to_netcdf(tmp_path / "foreign.nc", encoding=encoding)
+    loaded = rc.load(tmp_path / "foreign.nc", chunks=chunks)
+    xr.testing.assert_allclose(loaded[["power", "tested"]].compute(), made[["power", "tested"]])
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_part_that_another_tool_wrote_is_refused_with_the_way_out(saved, tmp_path):
+    way_out = "drop the attributes whose names begin with roofcube_"
+    written_by_xarray(saved[".nc"], lambda plain: plain.isel(platform=[0]), {}, tmp_path / "part.nc")
+    with pytest.raises(CorruptFileError, match=f"the content was altered.*restore it from its source; .*{way_out}"):
+        rc.load(tmp_path / "part.nc")
+    with xr.open_zarr(saved[".zarr"], consolidated=False) as plain:
+        plain[["idle", "power", "batch"]].load().drop_encoding().to_zarr(tmp_path / "part.zarr", zarr_format=3)
+    with pytest.raises(CorruptFileError, match=f"lost or never written: other tools leave out.*{way_out}"):
+        rc.load(tmp_path / "part.zarr")
+
+
 def test_what_is_no_cube_is_refused_by_name(tmp_path):
     with pytest.raises(InvalidDataError, match=r"`cube`: expected a Dataset, got .* of type Sweep; fill a sweep"):
         rc.save(rc.Sweep(rc.inputs("mnist")), tmp_path / "cube.nc")
+
+
+@pytest.mark.parametrize("letters", ["NCS2", "µ-2 ", "\xb5".encode("latin-1")])
+@pytest.mark.parametrize("how", [{}, {"chunks": {}}, {"untrusted": True}])
+def test_labels_in_chars_of_another_tool_are_text_without_padding(letters, how, tmp_path):
+    content = letters if isinstance(letters, bytes) else letters.encode()
+    with netCDF4.Dataset(tmp_path / "chars.nc", "w", format="NETCDF3_CLASSIC") as file:
+        for dim, size in {"platform": 2, "batch": 1, "letter": 5}.items():
+            file.createDimension(dim, size)
+        for name, texts in {"platform": [b"TX2  ", content], "vendor": [b"", content]}.items():
+            variable = file.createVariable(name, "S1", ("platform", "letter"))
+            variable[:] = np.array(texts, "S5").view("S1").reshape(2, 5)
+        file.createVariable("measured_throughput", "f8", ("platform", "batch"))[:] = [[10], [20]]
+    cube = rc.load(tmp_path / "chars.nc", **how)
+    label = content.decode("latin-1") if isinstance(letters, bytes) else letters.strip()
+    assert cube.platform.values.tolist() == ["TX2", label]
+    assert cube.vendor.values.tolist() == ["", label]
+    assert rc.best(cube, "measured_throughput", where={"platform": label}).platform.item() == label
+
+
+@pytest.mark.parametrize(("calendar", "fix"), [("noleap", ""), ("360_day", ', align_on="year"')])
+def test_times_of_another_calendar_are_told_with_the_way_to_convert_them(calendar, fix, tmp_path):
+    days = xr.Variable("day", [0, 400], {"units": "days since 2024-01-01", "calendar": calendar})
+    xr.Dataset({"power": ("day", [1.0, 2.0])}, coords={"day": days}).to_netcdf(tmp_path / "days.nc")
+    cube = rc.load(tmp_path / "days.nc")
+    told = rf"`day`: expected times of the standard calendar, got 2024-01-01.* of '{calendar}'; "
+    with pytest.raises(InvalidDataError, match=told) as refusal:
+        rc.save(cube, tmp_path / "saved.nc")
+    with pytest.raises(CorruptFileError, match=rf"days\.nc: {told}"):
+        rc.load(tmp_path / "days.nc", untrusted=True)
+    assert f'cube.convert_calendar("standard", dim="day"{fix})' in str(refusal.value)
+    converted = cube.convert_calendar("standard", dim="day", align_on="year")
+    assert rc.load(rc.save(converted, tmp_path / "saved.nc")).identical(converted)
+
+
+def test_a_leading_tilde_is_the_folder_of_the_user(cube, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    assert rc.save(cube[["power"]], "~/cube.nc") == tmp_path / "cube.nc"
+    assert rc.verify("~/cube.nc")
+    monkeypatch.chdir(tmp_path)
+    assert rc.load(rc.save(cube[["power"]], "~nobody-of-this-name.nc")).identical(cube[["power"]])
+
+
+@pytest.mark.parametrize("read", [rc.verify, lambda path: rc.load(path, untrusted=True)])
+def test_who_needs_all_of_a_file_is_not_told_to_read_parts(read, tmp_path):
+    wide = xr.Dataset({name: ("a", np.zeros(2 * 10**5)) for name in "xyz"})
+    path = rc.save(wide, tmp_path / "large.nc")
+    with rc.set_options(memory="3 MB"):
+        with pytest.raises(MemoryLimitError, match=r"declared.*; raise the limit with"):
+            read(path)
+        with pytest.raises(MemoryLimitError, match=r"declared.*; read it in parts with"):
+            rc.load(path)
