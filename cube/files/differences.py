@@ -114,6 +114,8 @@ def _aligned_cells(left: xr.Dataset, right: xr.Dataset) -> tuple[Places, list[di
     rows = []
     for dim in [dim for dim in left.sizes if dim in right.sizes]:
         labels = [cube[dim].values for cube in (left, right)]
+        if not (dim in left.coords and dim in right.coords):  # by index, where it is not labelled on either side
+            labels = [np.arange(len(one)) for one in labels]
         if _are_equal(*labels):
             everywhere = np.arange(len(labels[0]))
             places[dim] = (everywhere, everywhere)

@@ -40,6 +40,7 @@ __all__ = ["LAB", "merge"]
 Array = np.ndarray[Any, np.dtype[Any]]
 OF_MEASUREMENTS = ("power_base", "power_idle", "power_full", "n_rows", "quality")
 DERIVED = ("energy_per_input", "inputs_per_joule", "efficiency")
+OF_ASSUMPTIONS = ("efficiency", "bound")  # beside what is called predicted
 MEANING = (
     "units",
     "flag_values",
@@ -52,13 +53,13 @@ NO_LAYER = {"layer_tile_use": 1.0}  # what a layer that is not there has of it, 
 def merge(*cubes: xr.Dataset) -> xr.Dataset:
     """Merge cubes over the union of their labels, in the order in which they first appear.
 
-    Types stay: where no cube has a value, there is NaN, -1 for a flag or other whole number, 0 for a count or a number
-    without sign, False or ''. Networks of fewer layers end in layers that need nothing, as in `inputs`. What has no dim
-    along which the labels of the cubes differ (the `power` or a price of one platform in each) gets it, unless it is
-    the same in all; where a cube does not tell it, it is not known of its labels. A cell that several cubes know must
-    agree; if measurements do not, each cube's stand side by side along the new dim `lab`, whose labels are the titles
-    of the cubes, or their numbers where titles are missing or equal. Beside a cube that has `lab` already, the others
-    are labs of their own.
+    Types stay: where no cube has a value, there is NaN, -1 for a flag, 0 for a count, or ''; whole numbers and truths
+    of your own become floating-point numbers there, with NaN. Networks of fewer layers end in layers that need nothing,
+    as in `inputs`. What has no dim along which the labels of the cubes differ (the `power` or a price of one platform
+    in each) gets it, unless it is the same in all; where a cube does not tell it, it is not known of its labels. A cell
+    that several cubes know must agree; if measurements do not, each cube's stand side by side along the new dim `lab`,
+    whose labels are the titles of the cubes, or their numbers where titles are missing or equal. Beside a cube that has
+    `lab` already, the others are labs of their own.
 
     Parameters
     ----------
@@ -161,7 +162,7 @@ def _check_assumptions(cubes: Sequence[xr.Dataset]) -> None:
         for cube in cubes
         if "assumptions" in cube.attrs
         and "assumptions" not in cube.coords
-        and any(str(name).startswith("predicted_") for name in cube.data_vars)
+        and any(str(name).startswith("predicted_") or name in OF_ASSUMPTIONS for name in cube.data_vars)
     )
     if len(labels) > 1:
         msg = (
@@ -236,8 +237,10 @@ def _united(cubes: Sequence[xr.Dataset]) -> Indexes:
     for dim in dict.fromkeys(str(dim) for cube in cubes for dim in cube.sizes):
         having = [cube for cube in cubes if dim in cube.sizes]
         labelled = [cube[dim].values for cube in having if dim in cube.coords]
-        if len({cube.sizes[dim] for cube in having}) > 1 and len(labelled) < len(having):
-            msg = f"`merge`: the dim {dim} has no labels in every cube, and not the same size; give it labels"
+        alike = len({cube.sizes[dim] for cube in having}) == 1
+        if len(labelled) < len(having) and (labelled or not alike):
+            why = "" if labelled else ", and not the same size"
+            msg = f"`merge`: the dim {dim} has no labels in every cube{why}; give it labels"
             raise InvalidDataError(msg)
         if not labelled:
             indexes[dim] = np.arange(having[0].sizes[dim])
@@ -382,6 +385,9 @@ def _assembled(
             f"{', '.join(map(str, differing))} differ between the merged cubes; the measurements of each stand side by "
             f"side along {LAB}"
         )
+    if LAB in indexes:
+        if len({cube.attrs.get("title") for cube in cubes}) > 1:
+            attributes.pop("title", None)  # of one of the labs
         orders = [str(cube.attrs["dim_order"]) for cube in cubes if "dim_order" in cube.attrs]
         if orders:
             attributes["dim_order"] = _order_with_lab(orders[0])
@@ -399,6 +405,6 @@ def _assembled(
 
 def _order_with_lab(order: str) -> str:
     """Put the own dim before the batch, as the order of ties has it."""
-    dims = order.split()
+    dims = [dim for dim in order.split() if dim != LAB]
     place = dims.index("batch") if "batch" in dims else len(dims)
     return " ".join([*dims[:place], LAB, *dims[place:]])

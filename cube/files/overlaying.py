@@ -189,6 +189,14 @@ def _stands_for_none(name: Any, variable: xr.Variable, nothing: Any) -> bool:
     return nothing == -1 and (name in VARIABLES or name in DESCRIBING)
 
 
+def _is_own(name: Any, variable: xr.Variable) -> bool:
+    """Check whether a variable is the user's own, of whose numbers none says that there is no value."""
+    from roofcube.sweep.answers.points import COUNTS
+
+    flags = {"flag_values", "flag_masks", "flag_meanings"} & set(variable.attrs)
+    return not flags and name not in VARIABLES and name not in (*DESCRIBING, *COUNTS, *ABSENT_IS_NO)
+
+
 def _laid(name: Any, cube: xr.Dataset, frame: Frame) -> tuple[Array, Array]:
     """Lay a variable of one cube in its cells; return values, and where they are known."""
     variable = cube.variables[name]
@@ -251,6 +259,8 @@ def _narrowed(
         values = one.squeeze(place)
         known, seen = (np.asarray(mask.any(axis=place)) for mask in (known, seen))
         dims.remove(dim)
+    if values.dtype.kind in "iub" and not known.all() and _is_own(name, held[0]):
+        values = np.where(known, values, np.nan)
     rest = dims[len(before) :]
     order = held[0].dims if set(held[0].dims) == set(rest) else dims_in_order([*held[0].dims, *rest])
     attributes = shared([variable.attrs for variable in held])

@@ -139,3 +139,9 @@ def test_names_that_are_no_text_are_compared():
         ("3", "values", "p 0, 5 0"),
         ("3", "values", "p 0, 5 1"),
     ]
+
+
+def test_a_dim_that_one_cube_labels_is_compared_by_index():
+    one = xr.Dataset({"v": ("batch", [90.0, 190.0])})
+    other = xr.Dataset({"v": ("batch", [90.0, 190.0])}, {"batch": [1, 2]})
+    assert rc.diff(one, other).select("variable", "kind").rows() == [("batch", "missing")]

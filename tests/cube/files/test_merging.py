@@ -33,7 +33,7 @@ def test_parts_merge_to_the_whole_with_types_flags_and_order(cube):
     assert both.bound.attrs["flag_meanings"] == cube.bound.attrs["flag_meanings"]
 
 
-def test_where_no_cube_has_a_value_it_is_told_in_the_same_type(cube):
+def test_where_no_cube_has_a_value_it_is_told_so(cube):
     one = cube.sel(platform=["TX2"]).isel(batch=[0])
     other = cube.sel(platform=["NCS2"]).isel(batch=[1])
     both = rc.merge(one, other)
@@ -42,7 +42,7 @@ def test_where_no_cube_has_a_value_it_is_told_in_the_same_type(cube):
     assert both.n_rows.dtype == cube.n_rows.dtype
     assert corner.measured_throughput.isnull().all()
     found = rc.merge(xr.Dataset({"at": ("p", [3])}, {"p": ["a"]}), xr.Dataset({"b": ("p", ["x"])}, {"p": ["b"]}))
-    assert (found["at"].values.tolist(), found["b"].values.tolist()) == ([3, -1], ["", "x"])
+    assert (found["at"].fillna(-9).values.tolist(), found["b"].values.tolist()) == ([3.0, -9.0], ["", "x"])
 
 
 def test_labels_of_which_one_cube_says_no_unit_are_merged():
@@ -224,7 +224,7 @@ def test_boards_that_differ_get_the_dim_and_do_not_contradict_each_other():
     assert both.power.dims == ()
     assert both.ops.dims == ("topology", "pruning")
     alone = rc.merge(kite.drop_vars("price"), hawk)
-    assert alone.price.values.tolist() == [-1, 200]
+    np.testing.assert_array_equal(alone.price, [np.nan, 200])
     with pytest.raises(InvalidDataError, match=r"price hold different values .* \(price 100\.0 and 300\.0\)"):
         rc.merge(hawk, kite, kite.assign(price=300))
     assert rc.merge(hawk, kite, kite.drop_vars("price")).price.values.tolist() == [200, 100]
@@ -289,3 +289,48 @@ def test_scalar_labels_that_are_not_known_are_equal_and_others_become_a_dim_as_i
     with pytest.raises(InvalidDataError, match=r"run is nan and other single labels; .* expand_dims\('run'\)"):
         rc.merge(one, other)
     assert rc.merge(*(cube.expand_dims("run") for cube in (one, other))).x.sizes == {"run": 2, "p": 1}
+
+
+def test_own_whole_numbers_and_truths_are_not_known_where_no_cube_tells_them():
+    mine = rc.predict(rc.inputs("mnist", platforms="TX2"))
+    mine = mine.assign(
+        price=("platform", np.array([400])), nice=("platform", [True]), ports=("platform", np.array([3], "u1"))
+    )
+    merged = rc.merge(mine, rc.predict(rc.inputs("mnist", platforms="NCS2")))
+    for name, value in {"price": 400.0, "nice": 1.0, "ports": 3.0}.items():
+        np.testing.assert_array_equal(merged[name].values, [value, np.nan])
+    assert rc.best(merged, "price", sense="min").platform.item() == "TX2"
+    assert merged["infeasible"].dtype.kind == "i"
+
+
+def two_batches():
+    rows = {"topology": "MLP", "platform": "NCS2", "precision": "FP16", "pruning_percent": 100.0}
+    table = [rows | {"batch": batch, "throughput_compute_per_s": speed} for batch, speed in ((1, 90.0), (8, 190.0))]
+    space = rc.inputs("mnist", platforms="NCS2", precision="FP16", batch=[1, 8], pruning=[100])
+    return rc.join(rc.predict(space), table)[["measured_throughput"]]
+
+
+def test_what_one_cube_labels_is_not_matched_by_place_in_another():
+    cube = two_batches()
+    with pytest.raises(InvalidDataError, match="`merge`: the dim batch has no labels in every cube; give it labels"):
+        rc.merge(cube.drop_vars("batch"), cube.isel(batch=[1, 0]))
+
+
+def test_efficiencies_under_other_assumptions_are_not_merged():
+    rows = rc.datasets.load_measurements("cifar10")
+    one, other = (
+        rc.join(rc.predict(rc.inputs("cifar10", platforms=platform), assumptions=assumptions), rows)[["efficiency"]]
+        for platform, assumptions in (("NCS2", rc.PUBLISHED), ("TX2", rc.BOUND))
+    )
+    with pytest.raises(InvalidDataError, match="predicted with the assumptions 'published' and 'bound'"):
+        rc.merge(one, other)
+
+
+def test_a_cube_of_labs_has_no_lab_s_title_and_keeps_its_order():
+    labs = [(two_batches() * factor).assign_attrs(title=title) for title, factor in (("x", 1), ("y", 2), ("z", 3))]
+    order = "platform mode topology pruning precision batch"
+    labs = [one.assign_attrs(dim_order=order) for one in labs]
+    for merged in (rc.merge(*labs), rc.merge(rc.merge(*labs[:2]), labs[2])):
+        assert merged.lab.values.tolist() == ["x", "y", "z"]
+        assert merged.attrs["dim_order"] == "platform mode topology pruning precision lab batch"
+        assert "title" not in merged.attrs
