@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from itertools import combinations, count
 from math import prod
 from os import PathLike
@@ -24,10 +25,10 @@ from roofcube.files.overlaying import (
     not_found,
     shared,
 )
-from roofcube.labels import full_rank
+from roofcube.labels import alike, full_rank
 from roofcube.model.graph import LAYER
 from roofcube.options import fits_memory, megabytes, memory_limit
-from roofcube.vocabulary import LAB, MEASURED_ACCURACY
+from roofcube.vocabulary import CONFIGURATION, LAB, MEASURED_ACCURACY
 from roofcube.wording import AS_GIVEN
 
 if TYPE_CHECKING:
@@ -87,6 +88,7 @@ def merge(*cubes: xr.Dataset) -> xr.Dataset:
     cubes = _with_labs(cubes)
     cubes = tuple(_equally_deep([_with_dims(cube, cubes) for cube in cubes]))
     indexes = _united(cubes)
+    _warn_of_spellings(cubes, indexes)
     names = list(dict.fromkeys(name for cube in cubes for name in cube.variables if name not in indexes))
     holders = {name: [cube for cube in cubes if name in cube.variables] for name in names}
     for name in names:
@@ -253,6 +255,20 @@ def _united(cubes: Sequence[xr.Dataset]) -> Indexes:
         _, first = np.unique(labels, return_index=True)
         indexes[dim] = labels[np.sort(first)]
     return indexes
+
+
+def _warn_of_spellings(cubes: Sequence[xr.Dataset], indexes: Indexes) -> None:
+    """Tell where cubes spell a label in several ways, which then stand beside each other as different ones."""
+    for dim in (one for one in CONFIGURATION if one in indexes):
+        for spellings in alike(indexes[dim].tolist(), dim).values():
+            if any(dim in cube.sizes and set(spellings) <= set(cube[dim].values.tolist()) for cube in cubes):
+                continue  # of one cube, which tells them apart
+            told = " and ".join(map(repr, spellings))
+            msg = (
+                f"the labels {told} of {dim}, of different cubes, are one name in a file of measurements, and stand "
+                f"beside each other; if they are the same, rename them alike, with assign_coords({dim}=[...])"
+            )
+            warnings.warn(msg, UserWarning, stacklevel=3)
 
 
 def _family_of_names(dtype: np.dtype[Any]) -> str:

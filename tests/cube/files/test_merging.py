@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pytest
 import xarray as xr
@@ -334,3 +336,13 @@ def test_a_cube_of_labs_has_no_lab_s_title_and_keeps_its_order():
         assert merged.lab.values.tolist() == ["x", "y", "z"]
         assert merged.attrs["dim_order"] == "platform mode topology pruning precision lab batch"
         assert "title" not in merged.attrs
+
+
+def test_labels_that_cubes_spell_in_two_ways_are_told():
+    cube = two_batches()
+    with pytest.warns(UserWarning, match="the labels 'NCS2' and 'ncs2' of platform, of different cubes, are one name"):
+        both = rc.merge(cube, cube.assign_coords(platform=["ncs2"]))
+    assert both.platform.values.tolist() == ["NCS2", "ncs2"]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # of a cube that tells them apart nothing is asked
+        rc.merge(both, cube)
