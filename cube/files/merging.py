@@ -21,6 +21,7 @@ from roofcube.files.overlaying import (
     beside_each_other,
     frame_of,
     is_equal,
+    is_own,
     label_groups,
     not_found,
     shared,
@@ -284,8 +285,11 @@ def _check_alike(name: Any, cubes: Sequence[xr.Dataset]) -> None:
         msg = f"`merge`: {name} has the dims {' and '.join(told)}; expand or reduce one of them"
         raise InvalidDataError(msg)
     for other in (cube.variables[name] for cube in cubes[1:]):
-        if _family_of_names(first.dtype) != _family_of_names(other.dtype) or (first.dtype.kind == "f") != (
-            other.dtype.kind == "f"
+        # the user's own became floating-point where a cube merged before did not tell it
+        numbers = is_own(name, first) and {first.dtype.kind, other.dtype.kind} <= set("biuf")
+        if not numbers and (
+            _family_of_names(first.dtype) != _family_of_names(other.dtype)
+            or (first.dtype.kind == "f") != (other.dtype.kind == "f")
         ):
             msg = f"`merge`: {name} is {first.dtype} and {other.dtype}; convert one of them"
             raise InvalidDataError(msg)

@@ -39,6 +39,7 @@ __all__ = [
     "beside_each_other",
     "frame_of",
     "is_equal",
+    "is_own",
     "label_groups",
     "not_found",
     "shared",
@@ -189,7 +190,7 @@ def _stands_for_none(name: Any, variable: xr.Variable, nothing: Any) -> bool:
     return nothing == -1 and (name in VARIABLES or name in DESCRIBING)
 
 
-def _is_own(name: Any, variable: xr.Variable) -> bool:
+def is_own(name: Any, variable: xr.Variable) -> bool:
     """Check whether a variable is the user's own, of whose numbers none says that there is no value."""
     from roofcube.sweep.answers.points import COUNTS
 
@@ -259,7 +260,7 @@ def _narrowed(
         values = one.squeeze(place)
         known, seen = (np.asarray(mask.any(axis=place)) for mask in (known, seen))
         dims.remove(dim)
-    if values.dtype.kind in "iub" and not known.all() and _is_own(name, held[0]):
+    if values.dtype.kind in "biuf" and not known.all() and is_own(name, held[0]):
         values = np.where(known, values, np.nan)
     rest = dims[len(before) :]
     order = held[0].dims if set(held[0].dims) == set(rest) else dims_in_order([*held[0].dims, *rest])

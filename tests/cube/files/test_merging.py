@@ -124,7 +124,7 @@ PART = xr.Dataset({"x": ("p", [1.0], {"units": "s"})}, coords={"p": ["a"]})
         ([PART.assign(y=1.0), PART.assign(y=2.0)], r"same cell \(y 1.0 and 2.0\)"),
         ([PART.assign(y=("p", ["b"])), PART.assign(y=("p", ["c"]))], r"same cell \(y at p a: 'b' and 'c'\)"),
         ([PART, PART.expand_dims(q=2)], r"x has the dims \(p\) and \(q, p\)"),
-        ([PART, PART.assign(x=("p", [1], {"units": "s"}))], "x is float64 and int64; convert"),
+        ([PART.assign(ops=("p", [1.0])), PART.assign(ops=("p", [1]))], "ops is float64 and int64; convert"),
         ([PART, PART.assign(x=("p", [1.0], {"units": "ms"}))], "x has the units s and ms; convert"),
         (
             [PART.assign_coords(p=("p", [clock], {"units": unit})) for clock, unit in ((700.0, "MHz"), (0.9, "GHz"))],
@@ -303,6 +303,12 @@ def test_own_whole_numbers_and_truths_are_not_known_where_no_cube_tells_them():
         np.testing.assert_array_equal(merged[name].values, [value, np.nan])
     assert rc.best(merged, "price", sense="min").platform.item() == "TX2"
     assert merged["infeasible"].dtype.kind == "i"
+    third = rc.predict(rc.inputs("mnist", platforms="EdgeTPU")).assign(
+        price=("platform", np.array([75])), nice=("platform", [False])
+    )
+    for both in (rc.merge(merged, third), rc.merge(third, merged)):
+        prices = both.price.max([dim for dim in both.price.dims if dim != "platform"])
+        np.testing.assert_array_equal(prices.sel(platform=["TX2", "NCS2", "EdgeTPU"]), [400.0, np.nan, 75.0])
 
 
 def two_batches():
