@@ -273,6 +273,8 @@ def _with_interval(cube: xr.Dataset | Sweep, winner: xr.Dataset) -> xr.Dataset:
     if isinstance(cube, xr.Dataset) or isinstance(cube.assumptions, Assumptions) or not bool(winner["found"]):
         return winner
     places = {dim: np.flatnonzero(cube.inputs[dim].values == winner[dim].values)[:1] for dim in cube.dims}
+    if not all(place.size for place in places.values()):  # a label that is no number equals none
+        return winner
     one = predict(cube.inputs.isel(places), assumptions=cube.assumptions).squeeze(drop=True)
     names = [name for name in one.data_vars if str(name).endswith(("_low", "_high")) or name == EXTRAPOLATES]
     return winner.assign({name: one[name].variable for name in names if name not in winner})
