@@ -76,7 +76,7 @@ def _is_of_number(name: str) -> bool:
 def _slips(one: str, other: str) -> bool:
     """Check whether two names differ in one digit, and the number is no width of its own, as that of INT6 is."""
     wrong = [pair for pair in zip(one, other, strict=False) if pair[0] != pair[1]]
-    return len(one) == len(other) and int(_digits(one)) > WIDTHS and len(wrong) == 1 and "".join(wrong[0]).isdigit()
+    return len(one) == len(other) and int(_digits(one)) > WIDTHS and len(wrong) == 1 and "".join(wrong[0]).isdecimal()
 
 
 def _distance(one: str, other: str) -> int:
@@ -84,7 +84,7 @@ def _distance(one: str, other: str) -> int:
 
 
 def _digits(name: str) -> str:
-    return "".join(filter(str.isdigit, name))
+    return "".join(filter(str.isdecimal, name))
 
 
 def _letters(name: str) -> str:

@@ -240,8 +240,8 @@ def _united(cubes: Sequence[xr.Dataset]) -> Indexes:
     for dim in dict.fromkeys(str(dim) for cube in cubes for dim in cube.sizes):
         having = [cube for cube in cubes if dim in cube.sizes]
         labelled = [cube[dim].values for cube in having if dim in cube.coords]
-        alike = len({cube.sizes[dim] for cube in having}) == 1
-        if len(labelled) < len(having) and (labelled or not alike):
+        sizes = {cube.sizes[dim] for cube in having}
+        if len(labelled) < len(having) and (labelled or len(sizes) > 1):
             why = "" if labelled else ", and not the same size"
             msg = f"`merge`: the dim {dim} has no labels in every cube{why}; give it labels"
             raise InvalidDataError(msg)

@@ -39,3 +39,8 @@ def test_what_is_meant_is_said_in_one_sentence():
     assert suggestion("rtx_4090", [*BOARDS, "GeForce RTX 4090"]) == "; did you mean 'RTX4090' or 'GeForce RTX 4090'?"
     assert suggestion("TX3", BOARDS) == "; did you mean 'TX2'?"
     assert suggestion("Abacus", BOARDS) == ""
+
+
+@pytest.mark.parametrize("name", ["FP²", "FP1²", "FP" + "9" * 5000, "FP٣"])
+def test_digits_of_any_writing_are_no_fault(name):
+    assert nearest(name, ["FP4", "FP16", "FP64"]) in ([], ["FP16"], ["FP4"])
