@@ -25,6 +25,7 @@ from roofcube.calibration.trust import statuses, trust_table
 from roofcube.datasets import canonical
 from roofcube.datasets.forks import check_not_forked
 from roofcube.datasets.forms.table_forms import as_table
+from roofcube.disk import digest
 from roofcube.errors import InvalidDataError, check_kind
 from roofcube.labels import locate, named_as_dims, own_dims, own_labels
 from roofcube.measured.named import inputs_beside
@@ -225,6 +226,13 @@ class Calibration(Fitted):
     def label(self) -> str:
         """The label along the dim `assumptions`."""
         return self.name
+
+    @cached_property
+    def description(self) -> str:
+        """What tells it from calibrations of the same label: its rows, and what it knows of hardware and networks."""
+        facts = [repr([*known.values()]) for known in (self.facts.hardware, self.facts.networks)]
+        content = digest([self.data.table.write_csv(), *facts, repr(self.own_labels)])
+        return f"calibration on {counted(int(self.data.usable.sum()), 'row')}, sha256 {content[:16]}"
 
     # predictions --------------------------------------------------------------------------------------------------
 

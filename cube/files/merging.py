@@ -27,13 +27,13 @@ from roofcube.files.overlaying import (
     shared,
 )
 from roofcube.labels import alike, full_rank
-from roofcube.model.graph import LAYER
+from roofcube.model.graph import LAYER, RESULTS
 from roofcube.options import fits_memory, megabytes, memory_limit
 from roofcube.vocabulary import CONFIGURATION, LAB, MEASURED_ACCURACY
 from roofcube.wording import AS_GIVEN
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from roofcube.files.overlaying import Frame, Indexes
 
@@ -173,6 +173,26 @@ def _check_assumptions(cubes: Sequence[xr.Dataset]) -> None:
             "alike"
         )
         raise InvalidDataError(msg)
+    models: dict[str, str] = {}
+    for label, model in (one for cube in cubes for one in _models(cube)):
+        if models.setdefault(label, model) != model:
+            msg = (
+                f"`merge`: the cubes were predicted with the assumptions {label!r}, which are {models[label]} in one "
+                f"and {model} in another; predict them alike, or drop what one of them predicts"
+            )
+            raise InvalidDataError(msg)
+
+
+def _models(cube: xr.Dataset) -> Iterator[tuple[str, str]]:
+    """List the assumptions that predict what a cube holds, by label, with what is known of them."""
+    said = str(cube.attrs.get("model", ""))
+    if not said or not any(str(name).startswith("predicted_") or name in OF_ASSUMPTIONS for name in cube.data_vars):
+        return
+    if "assumptions" not in cube.coords:
+        yield str(cube.attrs.get("assumptions", "")), said
+        return
+    for label in map(str, np.atleast_1d(cube["assumptions"].values)):
+        yield from ((label, one.removeprefix(f"{label}: ")) for one in said.split("; ") if one.startswith(f"{label}: "))
 
 
 def _with_labs(cubes: Sequence[xr.Dataset]) -> tuple[xr.Dataset, ...]:
@@ -187,11 +207,37 @@ def _with_labs(cubes: Sequence[xr.Dataset]) -> tuple[xr.Dataset, ...]:
             each.append(cube)
             continue
         title = str(cube.attrs.get("title", ""))
-        label = title if title and title not in taken else next(f"{n}" for n in count(number) if f"{n}" not in taken)
-        taken.append(label)
+        label = _same_lab(cube[measured], title, cubes)
+        if label is None:
+            new = title and title not in taken
+            label = title if new else next(f"{n}" for n in count(number) if f"{n}" not in taken)
+            taken.append(label)
         added = {name: cube[name].variable.expand_dims(LAB) for name in measured}
         each.append(cube.assign(added).assign_coords({LAB: [label]}))
     return tuple(each)
+
+
+def _same_lab(measured: xr.Dataset, title: str, cubes: Sequence[xr.Dataset]) -> Any:
+    """Return the label of the lab that holds these very measurements already; None where there is none."""
+    for cube in (one for one in cubes if LAB in one.sizes):
+        for label in cube[LAB].values:
+            if title in ("", str(label)) and _holds(cube.sel({LAB: label}), measured):
+                return label
+    return None
+
+
+def _holds(cube: xr.Dataset, measured: xr.Dataset) -> bool:
+    """Check whether a cube has all values of another, at the same labels."""
+    if not set(measured.data_vars) <= set(cube.data_vars):
+        return False
+    try:
+        there = cube[list(measured.data_vars)].sel(
+            {dim: measured[dim] for dim in measured.sizes if dim in measured.coords}
+        )
+    except KeyError:
+        return False
+    pairs = [(there[name], one) for name, one in measured.data_vars.items()]
+    return all(one.drop_attrs().broadcast_equals(lab.reset_coords(LAB, drop=True).drop_attrs()) for lab, one in pairs)
 
 
 def _with_dims(cube: xr.Dataset, cubes: Sequence[xr.Dataset]) -> xr.Dataset:
@@ -294,6 +340,21 @@ def _check_alike(name: Any, cubes: Sequence[xr.Dataset]) -> None:
             msg = f"`merge`: {name} is {first.dtype} and {other.dtype}; convert one of them"
             raise InvalidDataError(msg)
         _check_one_meaning(name, first.attrs, other.attrs, MEANING)
+    _check_formulas(name, cubes)
+
+
+def _check_formulas(name: Any, cubes: Sequence[xr.Dataset]) -> None:
+    """Raise where cubes compute an own term, or what it replaces, in different ways; who does not tell is believed."""
+    own = "what the model predicts"
+    told = [
+        str(cube.variables[name].attrs.get("formula", own))
+        for cube in cubes
+        if "formula" in cube.variables[name].attrs or ("model" in cube.attrs and name in RESULTS)
+    ]
+    for other in told[1:]:
+        if other != told[0]:
+            msg = f"`merge`: {name} is {told[0]} in one cube and {other} in another; compute both alike, or rename one"
+            raise InvalidDataError(msg)
 
 
 def _check_labels_alike(dim: str, cubes: Sequence[xr.Dataset]) -> None:

@@ -73,7 +73,12 @@ class Assumptions:
     @property
     def label(self) -> str:
         """The name, or a description where none was given."""
-        return self.name or f"weights {self.weights}, activations {self.activations}, state {self.state}, {self.layers}"
+        return self.name or self.description
+
+    @property
+    def description(self) -> str:
+        """What is stored where, but for own terms, which say themselves what they are."""
+        return f"weights {self.weights}, activations {self.activations}, state {self.state}, {self.layers}"
 
     def with_term(
         self,

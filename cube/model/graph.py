@@ -29,6 +29,7 @@ from roofcube.kernels.graph.expression import (
     rebuilt,
     topological,
     where,
+    written,
 )
 from roofcube.labels import labelled
 from roofcube.model.assumptions import PUBLISHED, Assumptions, check_assumptions
@@ -62,6 +63,10 @@ class Calibrated(Protocol):
     @property
     def label(self) -> str:
         """Its label along the dim `assumptions`."""
+
+    @property
+    def description(self) -> str:
+        """What tells it from others of its label."""
 
     def tables(self, inputs: xr.Dataset, *, level: float | None = None) -> xr.Dataset:
         """Its predictions over the labelled dims of the inputs."""
@@ -518,20 +523,21 @@ class _Builder:
         """Add an output; what derives from an output of that name moves with it, or it is refused."""
         self._check_name(term.name)
         units = self._units_of(term)
-        node = term.formula(_Names(self, term.name))
-        if not isinstance(node, Node):
+        formula = term.formula(_Names(self, term.name))
+        if not isinstance(formula, Node):
             msg = (
-                f"`{term.name}`: expected the formula to give a node, got {type(node).__name__}; build it from "
+                f"`{term.name}`: expected the formula to give a node, got {type(formula).__name__}; build it from "
                 "model.<name>"
             )
             raise InvalidDataError(msg)
+        node = _substituted(formula, {leaf(name): known for name, known in self.nodes.items()})
         replaced = self._derived(term.name, node)
         moved = {self.nodes[name]: new for name, new in replaced.items() if name in self.nodes}
         for name in self.labels:
             if name in self.nodes and name not in replaced:
                 self.nodes[name] = _substituted(self.nodes[name], moved)
         self.nodes |= replaced
-        self.labels[term.name] = {"units": units, "long_name": term.long_name}
+        self.labels[term.name] = {"units": units, "long_name": term.long_name, "formula": written(formula)}
         if term.sense:
             self.labels[term.name]["sense"] = term.sense
 
@@ -593,7 +599,7 @@ class _Names:
     def __getattr__(self, name: str) -> Node:
         builder: _Builder = self.__dict__["_builder"]
         if name in builder.nodes:
-            return builder.nodes[name]
+            return leaf(name)  # for which its node is put later: the formula is also to be read
         if name in self._numeric_labels():
             builder.tables.setdefault(name, _as_doubles(builder.inputs[name].reset_coords(drop=True)))
             return leaf(name)

@@ -103,7 +103,7 @@ def predict(
         return _along_assumptions(cubes, _told_apart(assumptions))
     model = build_model(inputs, assumptions, level=LEVEL)
     return inputs.assign(_results_of(model, chunks, dtype, tuning)).assign_attrs(
-        assumptions=assumptions.label, dim_order=" ".join(model.dim_order)
+        assumptions=assumptions.label, model=assumptions.description, dim_order=" ".join(model.dim_order)
     )
 
 
@@ -214,4 +214,9 @@ def _along_assumptions(cubes: list[xr.Dataset], labels: list[str]) -> xr.Dataset
         xr.align(*parts, join="exact"), dim=index, data_vars="all", coords="minimal", compat="override", join="exact"
     )
     inputs = cubes[0].drop_vars([name for name in names if name in cubes[0]])
-    return inputs.assign(stacked.data_vars).assign_coords(assumptions=index).assign_attrs(assumptions="; ".join(labels))
+    models = [f"{label}: {cube.attrs['model']}" for label, cube in zip(labels, cubes, strict=True)]
+    return (
+        inputs.assign(stacked.data_vars)
+        .assign_coords(assumptions=index)
+        .assign_attrs(assumptions="; ".join(labels), model="; ".join(models))
+    )

@@ -18,6 +18,7 @@ from weakref import WeakValueDictionary
 
 import numpy as np
 
+from roofcube.disk import digest
 from roofcube.kernels.graph import elementary
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ __all__ = [
     "topological",
     "value_of",
     "where",
+    "written",
 ]
 
 Operand = Union["Node", float, int]
@@ -217,7 +219,8 @@ class Node:
         if self.operation == "leaf":
             return self.name
         if self.operation == "constant":
-            return f"{self.value:g}"
+            short = f"{self.value:g}"
+            return short if float(short) == self.value else repr(self.value)
         if self.operation in signs:
             left, right = (f"({a!r})" if a.operation in signs else repr(a) for a in self.arguments)
             return f"{left} {signs[self.operation]} {right}"
@@ -489,6 +492,24 @@ def structure_of(outputs: Mapping[str, Node]) -> Iterator[str]:
         yield " ".join([str(numbers[node]), *parts])
     for name in sorted(outputs):
         yield f"{name}={numbers[outputs[name]]}"
+
+
+def written(node: Node, *, most: int = 100) -> str:
+    """Write a formula for readers, to the last digit; a long one as the number of its parts and a digest.
+
+    Examples
+    --------
+    >>> written(1e-7 * leaf("predicted_energy") + 0.1)
+    '(1e-07 * predicted_energy) + 0.1'
+    >>> written(leaf("x") * 2 + 1, most=4)
+    'a formula of 5 parts, sha256 0'
+    """
+    size: dict[Node, int] = {}  # of the text: what is used twice is written twice
+    for one in topological([node]):
+        size[one] = 1 + sum(size[argument] for argument in one.arguments)
+    if size[node] <= most:
+        return repr(node)
+    return f"a formula of {len(size)} parts, sha256 {digest(structure_of({'': node}))[:16]}"
 
 
 def topological(outputs: Iterable[Node]) -> list[Node]:

@@ -122,8 +122,8 @@ class ModelContext(Context):
             if one.dtype.kind in "fiub" and name not in self.model.outputs and set(one.dims) <= set(self.dims)
         }
         self.outputs = {**self.model.outputs, **{name: leaf(name) for name in counted}}
-        label = getattr(assumptions, "label", "calibration")
-        self.attrs = {**inputs.attrs, "assumptions": label, "dim_order": " ".join(self.dims)}
+        said = {"assumptions": assumptions.label, "model": assumptions.description}
+        self.attrs = {**inputs.attrs, **said, "dim_order": " ".join(self.dims)}
         self.dtype = dtype
         self.make_engine = make_engine
         self.tuning = tuning

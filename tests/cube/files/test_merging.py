@@ -63,6 +63,33 @@ def test_predictions_of_different_assumptions_are_not_mixed():
     assert both.sizes["assumptions"] == 2
 
 
+def test_own_terms_of_one_name_but_two_formulas_are_not_mixed():
+    def predicted(platform, factor):
+        with_cost = rc.BOUND.with_term("cost", lambda model: factor / model.predicted_throughput)
+        return rc.predict(rc.inputs("mnist", platforms=platform, batch=1), assumptions=with_cost)
+
+    message = "cost is 2 / predicted_throughput in one cube and 2.0000001 / predicted_throughput in another"
+    with pytest.raises(InvalidDataError, match=message):
+        rc.merge(predicted("TX2", 2), predicted("NCS2", 2.0000001))
+    both = rc.merge(predicted("TX2", 2), predicted("NCS2", 2))
+    assert both.cost.attrs["formula"] == "2 / predicted_throughput"
+    halved = rc.BOUND.with_term("predicted_throughput", lambda model: model.predicted_throughput / 2)
+    slower = rc.predict(rc.inputs("mnist", platforms="EdgeTPU", batch=1), assumptions=halved)
+    with pytest.raises(InvalidDataError, match="predicts in one cube and predicted_throughput / 2"):
+        rc.merge(both, slower)
+
+
+@pytest.mark.parametrize("others", [[], [rc.BOUND]])
+def test_calibrations_of_one_name_are_not_mixed(others):
+    rows = rc.datasets.load_measurements("mnist")
+    first, second = rc.calibrate(rows), rc.calibrate(rows.head(200))
+    one, other = (rc.inputs("mnist", platforms=name, batch=1) for name in ("TX2", "NCS2"))
+    with pytest.raises(InvalidDataError, match=r"'calibrated', which are calibration on 406 rows, .* drop what"):
+        rc.merge(*(rc.predict(part, assumptions=[*others, made]) for part, made in ((one, first), (other, second))))
+    both = rc.merge(*(rc.predict(part, assumptions=[*others, first]) for part in (one, other)))
+    assert first.description in both.attrs["model"]
+
+
 def test_scalar_labels_are_dims_of_one_label(cube):
     first, *others = cube.platform.values
     both = rc.merge(cube.sel(platform=[first]), *(cube.sel(platform=name) for name in others))
@@ -148,6 +175,7 @@ def test_a_lab_more_is_merged_with_those_there_are(cube, labs):
     xr.testing.assert_equal(more.sel(lab=["Oslo", "Bern"]).measured_latency, labs.measured_latency)
     ratio = more.measured_throughput.sel(lab="Wien") / more.measured_throughput.sel(lab="Oslo")
     assert set(ratio.values[np.isfinite(ratio.values)]) == {4.0}
+    assert rc.merge(more, third.assign_attrs(title="Wien"))["lab"].values.tolist() == ["Oslo", "Bern", "Wien"]
     again = rc.merge(third.assign_attrs(title="Oslo"), labs, rc.predict(rc.inputs("mnist")))
     assert again["lab"].values.tolist() == ["1", "Oslo", "Bern"]
 
