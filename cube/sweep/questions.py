@@ -252,7 +252,7 @@ def pareto(
     """
     values = probability or epsilon is not None
     swept = values and isinstance(cube, Sweep)
-    context = cube.context_of_values(intervals=probability) if swept else context_of(cube)
+    context = cube.context_of_values("pareto", intervals=probability) if swept else context_of(cube)
     limits, removed = trusted(context, [name for name, _ in context.objectives(objectives)], where, trust)
     front = fronts.pareto(
         context, objectives, where=limits, per=per, ties=ties, probability=probability, epsilon=epsilon
@@ -316,7 +316,7 @@ def distance_to_front(
     >>> rc.distance_to_front(cube, objectives, trust="all").attrs["objectives"]
     'measured_throughput:max measured_top1:max'
     """
-    context = cube.context_of_values() if isinstance(cube, Sweep) else context_of(cube)
+    context = cube.context_of_values("distance_to_front") if isinstance(cube, Sweep) else context_of(cube)
     limits, removed = trusted(context, [name for name, _ in context.objectives(objectives)], where, trust)
     distance = fronts.distance(context, objectives, front=front, where=limits, relative=relative)
     return distance.assign_attrs(removed) if removed else distance

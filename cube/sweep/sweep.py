@@ -194,24 +194,28 @@ class Sweep:
             raise InvalidDataError(msg) from error
         return self._of(left)
 
-    def context_of_values(self, *, intervals: bool = False) -> StoredContext:
+    def context_of_values(self, question: str, *, intervals: bool = False) -> StoredContext:
         """Return the context of the whole cube, filled, for what has to look at every value.
 
         Parameters
         ----------
+        question : str
+            What has to, for the error where the cube would be too large.
         intervals : bool
             Whether what asks needs the intervals of a calibration.
 
         Examples
         --------
         >>> import roofcube as rc
-        >>> rc.Sweep(rc.inputs("mnist")).context_of_values().sizes["batch"]
+        >>> rc.Sweep(rc.inputs("mnist")).context_of_values("pareto").sizes["batch"]
         10
         """
         if intervals and isinstance(self.assumptions, Assumptions):
             msg = "`probability`: expected a calibration as `assumptions`, got a model without intervals; calibrate"
             raise InvalidDataError(msg)
-        cube = self.compute()
+        cube = zarr_store.compute(
+            self.context, question, do="it needs every value at once: select a part of the space with `sel`"
+        )
         # inputs as every other question of the sweep sees them
         cast = {name: one.astype(self.dtype) for name, one in cube.data_vars.items() if one.dtype.kind == "f"}
         return StoredContext(cube.assign(cast))
@@ -340,7 +344,7 @@ class Sweep:
         True
         """
         values = probability or epsilon is not None
-        context = self.context_of_values(intervals=probability) if values else self.context
+        context = self.context_of_values("pareto", intervals=probability) if values else self.context
         return pareto.pareto(
             context, objectives, where=where, per=per, ties=ties, probability=probability, epsilon=epsilon
         )

@@ -38,7 +38,7 @@ from roofcube.kernels.query.query import check_countable
 from roofcube.kernels.query.tiles import Tiling
 from roofcube.locks import lock_file, locked, remove_abandoned
 from roofcube.model.graph import RESULTS
-from roofcube.options import memory_limit, progress_bar, thread_count
+from roofcube.options import megabytes, memory_limit, progress_bar, thread_count
 from roofcube.sweep.tile_reader import Part
 from roofcube.vocabulary import FLAGS
 
@@ -83,17 +83,19 @@ def _stored_kind(sweep: ModelContext, name: str) -> np.dtype[Any]:
     return np.dtype("i1" if name in FLAGS else sweep.dtype)
 
 
-def compute(sweep: ModelContext) -> xr.Dataset:
-    """Fill the whole cube if it fits."""
+def compute(
+    sweep: ModelContext,
+    question: str = "compute",
+    do: str = "use `to_zarr(path)`, or a reduction that stores nothing (best, top, pareto, count, histogram, quantile)",
+) -> xr.Dataset:
+    """Fill the whole cube if it fits; if not, raise in the name of the question, with what to do."""
     from roofcube.model.predict import predict
 
     needed, limit = stored_bytes(sweep), memory_limit()
     if needed > limit:
         msg = (
-            f"`compute`: expected results within {limit / 1e9:,.2f} GB, got {needed / 1e9:,.2f} GB for "
-            f"{sweep.size:,} points; use `to_zarr(path)`, or a reduction that stores nothing (best, top, pareto, "
-            "count, histogram, quantile), "
-            "or raise the limit with `roofcube.set_options(memory=...)`"
+            f"`{question}`: expected results within {megabytes(limit)}, got {megabytes(needed)} for "
+            f"{sweep.size:,} points; {do}, or raise the limit with `roofcube.set_options(memory=...)`"
         )
         raise MemoryLimitError(msg)
     cube = predict(sweep.inputs, assumptions=sweep.assumptions, dtype=sweep.dtype, tuning=sweep.tuning)
