@@ -18,6 +18,7 @@ from roofcube.calibration.measured import INTERVAL, measured
 from roofcube.calibration.parameters import parameter_table
 from roofcube.calibration.residuals import residual_table
 from roofcube.calibration.rows import LABELS, canonical_keys, canonical_label, indexed_rows, typed_columns
+from roofcube.calibration.runs import averaged_runs, without_wrong_watts
 from roofcube.calibration.saved.storage import read_fitted, write_fitted
 from roofcube.calibration.suggestion import suggest
 from roofcube.calibration.tabulation import tabulate
@@ -29,7 +30,7 @@ from roofcube.disk import digest
 from roofcube.errors import InvalidDataError, check_kind
 from roofcube.labels import locate, named_as_dims, own_dims, own_labels
 from roofcube.measured.named import inputs_beside
-from roofcube.measured.rows import averaged_repeats, measurement_rows
+from roofcube.measured.rows import measurement_rows
 from roofcube.model.offered import as_product, at_offers, is_offered
 from roofcube.notebook import html_table
 from roofcube.vocabulary import BOUNDS
@@ -49,8 +50,6 @@ ANSWER = (
     "predicted_throughput", "low", "high", "predicted_latency", "power", "predicted_energy", "bound", "status",
     "reason",
 )  # fmt: skip
-REPEATS = 3  # runs from which a configuration was repeated; of two that differ nothing says which set-up is meant
-ALIKE = 1.1  # two runs of which neither is faster by this factor do not differ
 
 
 def calibrate(measurements: Any, *, inputs: xr.Dataset | None = None) -> Calibration:
@@ -117,8 +116,9 @@ def calibrate(measurements: Any, *, inputs: xr.Dataset | None = None) -> Calibra
     numbered = measurement_rows(measurements).drop("row", strict=False).with_row_index("row")
     table = _rows_of_inputs(numbered, inputs)
     table = table.with_columns(canonical_keys(table, _labels_of(inputs), what="measurements"))
-    table = averaged_repeats(table, least=REPEATS, alike=ALIKE)
-    data = measured(table, facts_of(inputs_beside(table, {}) if inputs is None else inputs))
+    known = inputs_beside(table, {}) if inputs is None else inputs
+    table, wrong = averaged_runs(without_wrong_watts(table, known))
+    data = measured(table, facts_of(known), wrong=wrong)
     if not data.usable.any():
         reasons = ", ".join(sorted(set(data.reason.tolist()))) or "the table is empty"
         msg = f"`measurements`: expected rows to calibrate on, got none that can be used; fix the rows ({reasons})"
@@ -328,7 +328,7 @@ class Calibration(Fitted):
     @cached_property
     def trust(self) -> pl.DataFrame:
         """What can and cannot be trusted, a row per platform, mode and precision."""
-        return trust_table(self.data, self.reach)
+        return trust_table(self.counted, self.reach)
 
     @cached_property
     def rows(self) -> pl.DataFrame:

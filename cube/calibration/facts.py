@@ -13,7 +13,7 @@ import polars as pl
 import xarray as xr
 
 from roofcube import datasets
-from roofcube.errors import InvalidDataError
+from roofcube.errors import InvalidDataError, unknown_label
 from roofcube.labels import full_rank
 from roofcube.model.inputs import inputs as all_inputs
 from roofcube.model.offered import as_product, is_offered
@@ -39,6 +39,7 @@ DEMANDS = ("ops", "params", "activations", "patches", "out_channels", "fully_con
 BESIDE = ("vector_elements", "kernels")
 # without facts a device is taken to offer this many times what it was seen to do
 HEADROOM = 4.0
+FEW_OF, BEYOND = 4, 10.0**1.5  # one row of four that is so far beyond the others is of a wrong unit
 # what inputs may say of hardware, and where; what of it parameters are relative to; how exactly figures are the same
 STATED = {
     "peak": "peak_compute", "bandwidth": "memory_bandwidth", "cores": "cores", "element_bytes": "precision",
@@ -206,6 +207,8 @@ def _machines_of(inputs: xr.Dataset) -> Iterator[Machine]:
     cores, memory = full("cores", 1.0), full("on_chip_memory", 0.0)
     executed, dataflow = full("executed_precision", ""), full("dataflow", 0)
     shared = full("weights_shared", 1)
+    told = "element_bytes" in inputs and set(inputs["element_bytes"].dims) <= set(HARDWARE_DIMS)
+    stated = full("element_bytes", np.nan) if told else np.full(sizes, np.nan)
     family, device = full("family", ""), full("device_class", "")
     for place, platform in enumerate(np.atleast_1d(inputs["platform"].to_numpy()).tolist()):
         for at, mode in enumerate(np.atleast_1d(modes).tolist()):
@@ -219,10 +222,21 @@ def _machines_of(inputs: xr.Dataset) -> Iterator[Machine]:
                     platform=platform, mode=mode, precision=precision,
                     family=str(family[here]) or platform, device_class=str(device[here]),
                     peak=float(peak[here]), reference=float(best / cores[here]), bandwidth=float(bandwidth[here]),
-                    element_bytes=ELEMENT_BYTES[runs if runs in ELEMENT_BYTES else precision], cores=float(cores[here]),
+                    element_bytes=_bytes_of(runs, precision, float(stated[here])), cores=float(cores[here]),
                     weight_memory=float(np.nan_to_num(memory[here])), dataflow=bool(dataflow[here]),
                     weights_shared=bool(shared[here]),
                 )  # fmt: skip
+
+
+def _bytes_of(executed: str, precision: str, stated: float) -> float:
+    """Return the bytes of an element as executed; of a precision that is not known, those that the inputs state."""
+    if executed != precision and executed in ELEMENT_BYTES:
+        return ELEMENT_BYTES[executed]
+    if np.isfinite(stated):
+        return stated
+    if precision not in ELEMENT_BYTES:
+        raise unknown_label("precision", precision, ELEMENT_BYTES, do="or give `element_bytes` as a variable")
+    return ELEMENT_BYTES[precision]
 
 
 def guessed(measured: pl.DataFrame, facts: Facts) -> Facts:
@@ -239,8 +253,8 @@ def guessed(measured: pl.DataFrame, facts: Facts) -> Facts:
         ]
         if not rates:
             continue
-        peak = HEADROOM * max(net.ops * rate for net, rate in rates)
-        bandwidth = HEADROOM * max(net.activations * rate for net, rate in rates)
+        peak = HEADROOM * _largest([net.ops * rate for net, rate in rates])
+        bandwidth = HEADROOM * _largest([net.activations * rate for net, rate in rates])
         for mode, precision in table.select("mode", "precision").unique(maintain_order=True).iter_rows():
             hardware[str(platform), mode, precision] = Machine(
                 str(platform), mode, precision, family=str(platform), device_class="", peak=peak, reference=peak,
@@ -248,6 +262,14 @@ def guessed(measured: pl.DataFrame, facts: Facts) -> Facts:
                 dataflow=False, stated=False,
             )  # fmt: skip
     return Facts(hardware, facts.networks)
+
+
+def _largest(figures: list[float]) -> float:
+    """Return the largest but for few that are far beyond the others, as a wrong unit makes them."""
+    falling = np.sort(figures)[::-1]
+    few = min(len(falling) // FEW_OF, len(falling) - 1)
+    gaps = np.flatnonzero(falling[:few] > BEYOND * falling[1 : few + 1])
+    return float(falling[gaps[-1] + 1 if len(gaps) else 0])
 
 
 # networks -------------------------------------------------------------------------------------------------------------

@@ -121,6 +121,11 @@ class Fitted:
         return wrong
 
     @cached_property
+    def counted(self) -> Measured:
+        """The rows that count: neither left out by rule nor taken for mistakes."""
+        return self.data.take(np.flatnonzero(self.data.usable & ~self.mistaken))
+
+    @cached_property
     def scores(self) -> dict[str, Scores]:
         """Errors on left-out networks per family, which the intervals come from; computed once, when first needed."""
         if self.stored_scores is not None:
@@ -146,4 +151,4 @@ class Fitted:
     @cached_property
     def reach(self) -> dict[str, Reach]:
         """What the rows of each family cover."""
-        return reaches(self.data)
+        return reaches(self.counted)

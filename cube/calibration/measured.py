@@ -14,9 +14,9 @@ from roofcube.errors import InvalidDataError
 from roofcube.labels import KEY_COLUMNS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
-__all__ = ["INTERVAL", "Measured", "fastest", "measured"]
+__all__ = ["INTERVAL", "Measured", "fastest", "measured", "unit_off"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -76,7 +76,7 @@ class Measured:
     @property
     def scored(self) -> Array:
         """True where a prediction can be scored: throughput, hardware and network known, key not ambiguous."""
-        unscored = (NO_THROUGHPUT, NO_HARDWARE, NO_NETWORK, DUPLICATE)
+        unscored = (NO_THROUGHPUT, LATENCY_ALONE, NO_BATCH, NO_HARDWARE, NO_NETWORK, DUPLICATE, OTHER_RUNS)
         scored: Array = ~np.isin(self.reason, unscored)
         return scored
 
@@ -89,16 +89,19 @@ class Measured:
 
 
 NO_THROUGHPUT = "no compute throughput"
+NO_BATCH = "no batch: say how many inputs are computed at once, 1 or more"
+LATENCY_ALONE = "no compute throughput, only a latency, where other rows of the platform give both"
 NO_HARDWARE = "platform, mode or precision not known: give its peak and bandwidth with inputs="
 NO_NETWORK = "network not known, or not its activations: give its layers, or totals with activations, with inputs="
 DUPLICATE = "the same configuration was measured more than once: leave a run out, or tell them apart by mode"
+OTHER_RUNS = "more than a factor of 2 off the other runs of its configuration"
 UNIT_OFF = "throughput and latency differ about a thousandfold: a unit is off"
 IMPOSSIBLE = "far more operations per second than the compute peak"
 NO_GAIN = "threads on several cores add no throughput: another set-up"
 TOO_MANY = f"a family is fitted to {MOST_ROWS} of its rows, drawn evenly over its hardware: this one is not among them"
 
 
-def measured(measurements: pl.DataFrame, facts: Facts) -> Measured:
+def measured(measurements: pl.DataFrame, facts: Facts, *, wrong: Collection[int] = ()) -> Measured:
     """Read measurements; hardware without facts is taken as fast as it was seen to be, with headroom.
 
     Parameters
@@ -106,6 +109,8 @@ def measured(measurements: pl.DataFrame, facts: Facts) -> Measured:
     measurements : DataFrame
         Columns of `load_measurements`; the keys are needed, in canonical labels, and `throughput_compute_per_s` or
         `latency_compute_s`; `row` where rows were left out or averaged before.
+    wrong : collection of int
+        The `row` of runs that are far from the others of their configuration.
     """
     if not {RATE, LATENCY} & set(measurements.columns):
         msg = (
@@ -116,13 +121,14 @@ def measured(measurements: pl.DataFrame, facts: Facts) -> Measured:
     keys = key_columns(measurements, what="measurements")
     table = measurements if "row" in measurements.columns else measurements.with_row_index("row")
     table = _with_throughput(table.with_columns(keys))
-    facts = guessed(table, facts)
+    slipped = table["row"].is_in(list(wrong)).to_numpy()
+    facts = guessed(table.filter(pl.Series(~slipped & ~unit_off(table))), facts)
     rows = indexed_rows(keys, facts)
     rate = table[RATE].cast(pl.Float64).fill_null(float("nan")).to_numpy()
     with np.errstate(invalid="ignore", divide="ignore"):
         seconds = np.log(rows.batch / rate)
         power = np.log(_figures_of(table, "power_full_w"))
-    reason = _reasons(table, rows, rate)
+    reason = _reasons(table, rows, rate, slipped)
     reason[_beyond_most(rows, np.flatnonzero(reason == ""))] = TOO_MANY
     return Measured(table, facts, rows, seconds, power, _figures_of(table, INTERVAL), reason)
 
@@ -137,15 +143,15 @@ def fastest(rows: IndexedRows) -> Array:
 
 
 def _with_throughput(table: pl.DataFrame) -> pl.DataFrame:
-    """Take batch / latency of platforms that have latency alone; a throughput missing beside others stays so."""
+    """Take batch / latency of platforms none of whose rows gives both; a throughput missing beside others stays so."""
     if LATENCY not in table.columns:
         return table
     if RATE not in table.columns:
         table = table.with_columns(pl.lit(None, pl.Float64).alias(RATE))
     given, latency = pl.col(RATE).cast(pl.Float64).fill_nan(None), pl.col(LATENCY).cast(pl.Float64)
-    alone = given.is_null().all().over("platform")
     allowed = pl.when(latency > 0).then(pl.col("batch") / latency)
-    return table.with_columns(pl.when(alone).then(allowed).otherwise(given).alias(RATE))
+    both = (given.is_not_null() & allowed.is_not_null()).any().over("platform")
+    return table.with_columns(pl.when(both).then(given).otherwise(pl.coalesce(given, allowed)).alias(RATE))
 
 
 def _figures_of(table: pl.DataFrame, name: str) -> Array:
@@ -154,7 +160,7 @@ def _figures_of(table: pl.DataFrame, name: str) -> Array:
     return table[name].cast(pl.Float64).fill_null(float("nan")).to_numpy()
 
 
-def _reasons(table: pl.DataFrame, rows: IndexedRows, rate: Array) -> Array:
+def _reasons(table: pl.DataFrame, rows: IndexedRows, rate: Array, slipped: Array) -> Array:
     reason = np.full(len(rows), "", dtype=object)
     known = rows.known
     demand = np.zeros(len(rows))
@@ -162,12 +168,17 @@ def _reasons(table: pl.DataFrame, rows: IndexedRows, rate: Array) -> Array:
     demand[known] = part.net("ops") * rate[known] / part.machine("peak")
     # later rules are the stronger ones
     reason[_without_gain(rows, rate, known)] = NO_GAIN
-    reason[_unit_off(table, rate)] = UNIT_OFF
+    reason[slipped] = OTHER_RUNS
+    reason[unit_off(table)] = UNIT_OFF
     reason[demand > ABOVE_THE_LISTED_PEAK] = IMPOSSIBLE
-    reason[table.select(KEY_COLUMNS).is_duplicated().to_numpy()] = DUPLICATE
+    sound = np.flatnonzero(~np.isin(reason, (OTHER_RUNS, UNIT_OFF, IMPOSSIBLE)))
+    reason[sound[table[sound].select(KEY_COLUMNS).is_duplicated().to_numpy()]] = DUPLICATE
     reason[rows.network < 0] = NO_NETWORK
     reason[rows.hardware < 0] = NO_HARDWARE
-    reason[~(np.isfinite(rate) & (rate > 0) & (rows.batch > 0))] = NO_THROUGHPUT
+    none = ~(np.isfinite(rate) & (rate > 0))
+    reason[none] = NO_THROUGHPUT
+    reason[none & (_figures_of(table, LATENCY) > 0)] = LATENCY_ALONE
+    reason[~(rows.batch > 0)] = NO_BATCH
     return reason
 
 
@@ -191,10 +202,11 @@ def _beyond_most(rows: IndexedRows, usable: Array) -> Array:
     return np.concatenate([np.zeros(0, dtype=int), *beyond])
 
 
-def _unit_off(table: pl.DataFrame, rate: Array) -> Array:
+def unit_off(table: pl.DataFrame) -> Array:
     """Find rows whose throughput and latency differ a thousandfold or more, within a factor of two."""
     with np.errstate(invalid="ignore", divide="ignore"):
-        thousands = np.log(rate * _figures_of(table, LATENCY) / table["batch"].to_numpy()) / np.log(1e3)
+        inputs = _figures_of(table, RATE) * _figures_of(table, LATENCY)
+        thousands = np.log(inputs / _figures_of(table, "batch")) / np.log(1e3)
         off: Array = (np.round(thousands) != 0) & (np.abs(thousands - np.round(thousands)) < np.log(2.0) / np.log(1e3))
     result: Array = off & np.isfinite(thousands)
     return result

@@ -44,12 +44,10 @@ class Reach:
 
 
 def reaches(data: Measured) -> dict[str, Reach]:
-    """Find what the usable rows of each family cover."""
+    """Find what the rows of each family cover, of those that count."""
     found = {}
     for name, index in data.by_family():
-        rows = data.rows.take(index[data.usable[index]])
-        if not len(rows):
-            continue
+        rows = data.rows.take(index)
         dense = rows.net("dense_ops") / rows.net("ops")
         ranges = {"operations": rows.net("ops"), "weights": rows.net("weights"), "batch": rows.batch}
         found[name] = Reach(
@@ -151,14 +149,13 @@ def _beyond_reach(reach: Reach, network: NetworkTotals, batch: float) -> list[st
 
 
 def trust_table(data: Measured, reach: dict[str, Reach]) -> pl.DataFrame:
-    """Return what can and cannot be trusted, a row per platform, mode and precision that was measured."""
-    usable = data.take(np.flatnonzero(data.usable))
+    """Return what can and cannot be trusted, a row per platform, mode and precision that has rows that count."""
     lines = []
-    for machine in np.unique(usable.rows.hardware).tolist():
-        rows = usable.rows.take(np.flatnonzero(usable.rows.hardware == machine))
+    for machine in np.unique(data.rows.hardware).tolist():
+        rows = data.rows.take(np.flatnonzero(data.rows.hardware == machine))
         hardware, networks = rows.machines[machine], len(np.unique(rows.network))
-        doubts = _reservations(hardware, len(rows), networks, reach[hardware.family])
-        doubts += _several_set_ups(usable, hardware)
+        doubts = _reservations(hardware, rows, networks, reach[hardware.family])
+        doubts += _several_set_ups(data, hardware)
         lines.append({
             "platform": hardware.platform, "mode": hardware.mode, "precision": hardware.precision,
             "family": hardware.family, "rows": len(rows), "networks": networks,
@@ -179,14 +176,16 @@ def _several_set_ups(data: Measured, hardware: Machine) -> list[str]:
     return [f"power of several set-ups (base {base.min():.2g} to {base.max():.2g} W): do not trust watts"]
 
 
-def _reservations(hardware: Machine, rows: int, networks: int, reach: Reach) -> list[str]:
+def _reservations(hardware: Machine, rows: IndexedRows, networks: int, reach: Reach) -> list[str]:
     doubts = []
     if not hardware.stated:
         doubts.append("peak and bandwidth were guessed: efficiencies are relative to them")
-    if rows < FEW:
+    if len(rows) < FEW:
         doubts.append(f"fewer than {FEW} rows: figures may be off by tens of percent")
     if networks < MINIMUM_NETWORKS:
         doubts.append("few networks: intervals lean on the rest of the family or on others")
+    if rows.batch.min() == rows.batch.max():
+        doubts.append("one batch: others lean on the rest of the family, or on none")
     if not reach.dense:
         doubts.append("no fully connected network measured: do not trust such networks")
     if not reach.convolution:

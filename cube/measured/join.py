@@ -25,7 +25,7 @@ from roofcube.labels import (
 from roofcube.measured.accuracy import with_measured_accuracy
 from roofcube.measured.efficiency import DERIVED, throughput_of
 from roofcube.measured.physics_gate import check, quality_bits
-from roofcube.measured.rows import measurement_rows, other_columns, without_figure
+from roofcube.measured.rows import WATTS, measurement_rows, other_columns, without_figure
 from roofcube.model.hardware import check_units
 from roofcube.model.inputs import inputs as model_inputs
 from roofcube.model.predict import predict
@@ -195,7 +195,7 @@ def holds(cube: xr.Dataset, measurements: pl.DataFrame, where: RowLocations, nam
     """Check whether a cube has these measured variables, and as many rows a cell, as `join` would give it."""
     cells = _Cells(cube, where)
     found = measurements.filter(pl.Series(where.mask))
-    joined = {name: cells.mean(found[MEASURED[name]].to_numpy()) for name in names}
+    joined = {name: cells.mean(cells.figures(found[MEASURED[name]])) for name in names}
     joined["n_rows"] = cells.count()
     return all(
         np.array_equal(cube[name].values, values.reshape(cells.shape), equal_nan=True)
@@ -299,7 +299,7 @@ def _joined(cube: xr.Dataset, measurements: pl.DataFrame, where: RowLocations) -
     check_fits("join", cells.size * 8 * (len(MEASURED) + 10))
     found = measurements.filter(pl.Series(where.mask))
     measured = {
-        name: cells.mean(found[column].to_numpy()) if column in found.columns else cells.empty()
+        name: cells.mean(cells.figures(found[column])) if column in found.columns else cells.empty()
         for name, column in MEASURED.items()
     }
     bits = quality_bits(found, check(found, inputs=cube))
@@ -319,7 +319,7 @@ def _spreads(cube: xr.Dataset, measurements: pl.DataFrame, where: RowLocations) 
     found = measurements.filter(pl.Series(where.mask))
     spreads = {}
     for name, column in MEASURED.items():
-        values = cells.deviation(found[column].to_numpy()) if column in found.columns else cells.empty()
+        values = cells.deviation(cells.figures(found[column])) if column in found.columns else cells.empty()
         if not np.isnan(values).all():
             units, words = attributes(name)["units"], attributes(name)["long_name"]
             told = {"units": units, "long_name": f"standard deviation of repeats: {words}"}
@@ -397,6 +397,14 @@ class _Cells:
 
     def empty(self) -> np.ndarray[Any, Any]:
         return np.full(self.size, np.nan)
+
+    def figures(self, column: pl.Series) -> np.ndarray[Any, Any]:
+        """Return a figure of each row; of 0 W, which a meter shows that is off, none where another row says more."""
+        values = column.to_numpy().astype("f8")
+        if column.name in WATTS:
+            shown = np.bincount(self.flat[values > 0.0], minlength=self.size) > 0
+            values = np.where((values <= 0.0) & shown[self.flat], np.nan, values)
+        return values
 
     def mean(self, values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
         """Average the rows of a cell that have a value; a single row keeps its value to the last bit."""

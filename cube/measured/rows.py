@@ -24,6 +24,7 @@ __all__ = [
     "SYSTEM_LATENCY",
     "SYSTEM_THROUGHPUT",
     "THROUGHPUT",
+    "WATTS",
     "averaged_repeats",
     "measurement_rows",
     "other_columns",
@@ -33,6 +34,7 @@ __all__ = [
 
 THROUGHPUT, LATENCY = "throughput_compute_per_s", "latency_compute_s"
 SYSTEM_THROUGHPUT, SYSTEM_LATENCY = "throughput_system_per_s", "latency_system_s"
+WATTS = ("power_base_w", "power_idle_w", "power_full_w")
 SPEEDS = (THROUGHPUT, LATENCY, SYSTEM_THROUGHPUT, SYSTEM_LATENCY)
 
 

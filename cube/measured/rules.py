@@ -16,7 +16,7 @@ import polars as pl
 
 from roofcube import datasets
 from roofcube.labels import KEY_COLUMNS
-from roofcube.measured.rows import LATENCY, SPEEDS, SYSTEM_LATENCY, SYSTEM_THROUGHPUT, THROUGHPUT
+from roofcube.measured.rows import LATENCY, SPEEDS, SYSTEM_LATENCY, SYSTEM_THROUGHPUT, THROUGHPUT, WATTS
 from roofcube.vocabulary import GRADES, HARDWARE_DIMS
 
 if TYPE_CHECKING:
@@ -232,7 +232,7 @@ def _power_values(table: pl.DataFrame) -> list[Rule]:
             "0 W: the meter was off or not started",
             "measure again; do not use for energy",
         )
-        for name in ("power_base_w", "power_idle_w", "power_full_w")
+        for name in WATTS
     ]
     full, listed, usual = pl.col("power_full_w"), pl.col("listed_power"), pl.lit(_usual_power(table))
     action = "check the unit (W) and whose power it is"
