@@ -130,7 +130,7 @@ def test_one_batch_and_rows_without_one_are_told(inputs):
 def test_an_own_precision_needs_its_bytes(inputs):
     own = inputs.assign_coords(precision=["INT6"])
     given = [row | {"precision": "INT6"} for row in rows()]
-    with pytest.raises(UnknownLabelError, match="'INT6' is not known; .* or give `element_bytes` as a variable"):
+    with pytest.raises(UnknownLabelError, match=r"'INT6' is not known; .* or give `element_bytes` as a variable"):
         rc.calibrate(given, inputs=own)
     fitted = rc.calibrate(given, inputs=own.assign(element_bytes=0.75))
     assert fitted.facts.hardware["Kite", "default", "INT6"].element_bytes == 0.75

@@ -208,7 +208,7 @@ def test_at_needs_a_column_for_every_dim(space):
 def test_compute_beyond_the_limit_names_the_way_out(space):
     with rc.set_options(memory=1000), pytest.raises(MemoryLimitError, match="to_zarr"):
         rc.Sweep(space).compute()
-    with rc.set_options(memory=1000), pytest.raises(MemoryLimitError, match="`distance_to_front`.*`sel`"):
+    with rc.set_options(memory=1000), pytest.raises(MemoryLimitError, match=r"`distance_to_front`.*`sel`"):
         rc.distance_to_front(rc.Sweep(space), "predicted_throughput")
 
 
