@@ -92,7 +92,8 @@ def _listed_watts(inputs: xr.Dataset | None) -> pl.DataFrame:
     parts = [embedded]
     if inputs is not None and "power" in inputs and "platform" in inputs.coords:
         names = np.atleast_1d(inputs["platform"].values).astype(str).tolist()
-        told = full_rank(inputs["power"].variable, ("platform", *(set(inputs["power"].dims) - {"platform"})))
+        others = [str(dim) for dim in inputs["power"].dims if dim != "platform"]
+        told = full_rank(inputs["power"].variable, ("platform", *others))
         each = np.broadcast_to(np.asarray(told, dtype="f8").reshape(len(told), -1), (len(names), told[0].size))
         own = pl.DataFrame({"platform": names, "watts": each.tolist()}).explode("watts").fill_nan(None)
         parts = [embedded.filter(~pl.col("platform").is_in(names)), own]
