@@ -502,7 +502,7 @@ def written(node: Node, *, most: int = 100) -> str:
     >>> written(1e-7 * leaf("predicted_energy") + 0.1)
     '(1e-07 * predicted_energy) + 0.1'
     >>> written(leaf("x") * 2 + 1, most=4)
-    'a formula of 5 parts, sha256 0'
+    'a formula of 5 parts, sha256 756d68e3be06c975'
     """
     size: dict[Node, int] = {}  # of the text: what is used twice is written twice
     for one in topological([node]):
