@@ -205,8 +205,13 @@ def _is_pandas(value: Any) -> bool:
 
 def _of_pandas(table: Any, what: str) -> pl.DataFrame:
     # by hand: polars' own conversion needs pyarrow for text
+    table = _without_repeated_levels(table, what)
     if any(name is not None for name in table.index.names):
-        table = table.reset_index()
+        try:
+            table = table.reset_index()
+        except ValueError as error:
+            msg = f"`{what}`: the index cannot become columns ({error!s:.200}); give its levels names of their own"
+            raise InvalidDataError(msg) from None
     if any(isinstance(name, tuple) for name in table.columns):
         msg = f"`{what}`: expected columns of one level, got {table.columns.nlevels}; flatten their names"
         raise InvalidDataError(msg)
@@ -227,6 +232,22 @@ def _of_pandas(table: Any, what: str) -> pl.DataFrame:
             absent = column.isna().tolist()
             columns[name] = [None if gone else one for one, gone in zip(column.tolist(), absent, strict=True)]
     return _framed(columns)
+
+
+def _without_repeated_levels(table: Any, what: str) -> Any:
+    """Drop the levels of an index that stand in columns of the same name too."""
+    names = [str(name) for name in table.columns]
+    repeated = [place for place, name in enumerate(table.index.names) if name is not None and str(name) in names]
+    for place in repeated:
+        name = str(table.index.names[place])
+        level, column = table.index.get_level_values(place), table.iloc[:, names.index(name)]
+        present = ~level.isna()
+        if (present == column.isna().to_numpy()).any() or level[present].tolist() != column[present].tolist():
+            msg = f"`{what}`: the index {name!r} and the column {name!r} differ; rename one of them"
+            raise InvalidDataError(msg)
+    if not repeated:
+        return table
+    return table.droplevel(repeated) if len(repeated) < table.index.nlevels else table.reset_index(drop=True)
 
 
 def _of_columns(table: Mapping[Any, Any], what: str) -> pl.DataFrame:
