@@ -493,6 +493,19 @@ def test_units_in_heads_of_platforms_are_told():
         (("MACs (M)", "mmacs"), ("Size MB", "mparams"), "in 'MB', which is not known"),
         (("MACs (M)", "mmacs"), ("flash_kbit", "kparams"), "in 'kbit', which is not known"),
         (("MAdds", "ops"), ("Params (k)", "kparams"), "seems to count MACs, .* map it to 'macs'"),
+        *((("operations", one), ("Params", "params"), "count operations, .* map it to") for one in ("macs", "mmacs")),
+        (("Operations (M)", "mmacs"), ("Params", "params"), "count operations, .* map it to 'mops'"),
+        *(
+            ((one, "ops"), ("Params", "params"), "count MACs, .* map it")
+            for one in ("MultAdds", "multiply-accumulates")
+        ),
+        *(
+            ((one, "gops"), ("Params", "params"), "seems to be a rate")
+            for one in ("GFLOP/s", "Gop_per_s", "GMACs / sec")
+        ),
+        (("MAC operations (M)", "mmacs"), ("Params (k)", "kparams"), ""),
+        (("mult-adds (M)", "mmacs"), ("Params (k)", "kparams"), ""),
+        (("MACs per sample", "mmacs"), ("Params (k)", "kparams"), ""),
         (("MACs (M)", "mmacs"), ("Params (k)", "kparams"), ""),
         (("MACs", "mmacs"), ("param_count", "kparams"), ""),
     ],
