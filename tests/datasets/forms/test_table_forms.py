@@ -215,5 +215,5 @@ def test_an_index_of_pandas_named_like_a_column_is_that_column_or_told():
     assert runs.equals(expected.select(pl.Series("run", [5, 6, 7]), *expected.columns))
     with pytest.raises(InvalidDataError, match="`rows`: the index 'batch' and the column 'batch' differ; rename one"):
         as_table(table.set_index(pd.Index([1, 2, 4], name="batch")), what="rows")
-    with pytest.raises(InvalidDataError, match="`rows`: the index cannot become columns .*names of their own"):
+    with pytest.raises(InvalidDataError, match=r"`rows`: the index cannot become columns .*names of their own"):
         as_table(table.set_index([pd.Index([1, 2, 3], name="run")] * 2), what="rows")
