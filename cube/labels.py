@@ -207,8 +207,16 @@ def check_labelled(cube: xr.Dataset, table: pl.DataFrame) -> None:
         if column is None or dim in cube.coords or dim == OFFER:
             continue
         if cube.sizes[dim] > 1 or table[column].drop_nulls().n_unique() > 1:
+            if dim == "layer":
+                msg = (
+                    f"column {column!r} may say the cube's dim {dim!r}, and rows are of whole networks; where it says "
+                    f"something else, rename it (columns={{{column!r}: 'my_{dim}'}} of read_measurements), or leave "
+                    "it out"
+                )
+                raise InvalidDataError(msg)
             msg = (
-                f"`cube`: expected labels along {dim!r}, by which rows find their cells, got none; give them, "
+                f"`cube`: expected labels along {dim!r}, by which rows find their cells, got none, and the rows have a "
+                f"column {column!r}; rename that where it says something else, or give labels, "
                 f"cube.assign_coords({dim}=[...]), or keep one of them and the rows of it"
             )
             raise InvalidDataError(msg)

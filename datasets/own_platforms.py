@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -13,7 +14,15 @@ from roofcube.datasets.forks import check_not_forked
 from roofcube.datasets.forms.faults import FROM_ZERO, MOST, all_in_one
 from roofcube.datasets.forms.fields import MISSING
 from roofcube.datasets.forms.reading import columns_of, model_of
-from roofcube.datasets.quantities import QUANTITIES, factor_of, number_of, range_fault, spelling_in
+from roofcube.datasets.quantities import (
+    QUANTITIES,
+    SPARSE_PEAK,
+    factor_of,
+    is_sparse,
+    number_of,
+    range_fault,
+    spelling_in,
+)
 from roofcube.errors import InvalidDataError, suggestion
 
 if TYPE_CHECKING:
@@ -31,6 +40,7 @@ KEY = ("platform", "mode", "precision")
 OF_PLATFORM = ("device_class", "family", "board", "cores", "channel_tile", "weights_shared", "dataflow")
 FLAGS = ("weights_shared", "dataflow")
 LABELS = ("platform", "mode", "family", "board")
+DENSE = re.compile(r"dense|hal[fv]|[/÷]\s*2", re.IGNORECASE)  # a source that says how it comes from the sparse peak
 BANDWIDTH = "memory_bandwidth_b_per_s"
 UNKNOWN = ("not known", "unknown")  # what a bandwidth is that nobody publishes, where a format has no empty value
 
@@ -174,6 +184,9 @@ def _platform_row(entry: Any, where: str, source: str, unknown: set[str]) -> tup
                 continue
             # a table that was read before names its file in `source`
             sources[SOURCES[name]] = own or sources[SOURCES[name]] or (told if told != source else None)
+    said = str(sources[SOURCES["peak_compute"]] or "")
+    if is_sparse(said) and not DENSE.search(said):
+        faults.append(f"{where}, key 'peak_compute_source': {said!r:.60} says sparse; {SPARSE_PEAK}, and say so")
     given = {column: plain_label(value) if isinstance(value, str) else value for column, value in given.items()}
     # a number that is a label, as rows have it too
     given |= {name: str(given[name]) for name in LABELS if type(given.get(name)) is int}

@@ -105,8 +105,14 @@ PREFIX_WORDS = {
 WORD = re.compile(r"[a-z]{3,}(/.*)?")
 NUMBER = re.compile(r"\s*([-+]?(?:\d[\d_]*\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*(\S.*?)?\s*")
 COMMA = re.compile(r"(?<=\d),(?=\d)")
-SPARSE = re.compile(r"spars", re.IGNORECASE)
-NOT_SPARSE = re.compile(r"dense|(?:\b|_)(?:no|non|not|without|w/o)(?:[\W_]|$)", re.IGNORECASE)
+SPARSE = re.compile(r"spars|(?<![\d:.])[1-4]\s*:\s*(?:4|8)(?![\d:])", re.IGNORECASE)
+# what denies the sparsity itself, or says what a dense peak becomes with it
+NOT_SPARSE = re.compile(
+    r"(?:(?<![^\W_])(?:no|non|not|without|w/o|un|excl(?:uding|\.)?|zero)(?:[\W_]+(?:any|the|use|using|of|structured|weight|2:4))*"
+    r"[\W_]*|(?<=dense).*(?:\d\s*[x×]|twice|double|half)(?:[\W_]+(?:with|of|the|if|when))*[\W_]+)(?:spars[^\W_]*|2:4)"
+    r"|spars[^\W_]*[\s:=_(-]+(?:off|disabled|unused|no|none)[\W_]*$",
+    re.IGNORECASE,
+)
 SPARSE_PEAK = "a peak of sparse operations is no peak: write the dense one, half of it at 2:4"
 SMALL_B = re.compile(r"[kKMGT]?i?b(ps|/s)?")
 SLIPS = {"op/s": (("TOP/s", 1e12), ("GOP/s", 1e9), ("MOP/s", 1e6)), "W": (("kW", 1e3),)}
@@ -179,7 +185,7 @@ def is_sparse(text: str) -> bool:
     >>> is_sparse("TOPS (sparse)"), is_sparse("TOPS without sparsity")
     (True, False)
     """
-    return SPARSE.search(text) is not None and NOT_SPARSE.search(text) is None
+    return SPARSE.search(NOT_SPARSE.sub(" ", text)) is not None
 
 
 def factor_of(unit: str, spelling: str) -> float | None:

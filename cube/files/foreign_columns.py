@@ -11,6 +11,7 @@ import polars as pl
 
 from roofcube.datasets import schema
 from roofcube.datasets.forms.faults import Fault, check_no_faults
+from roofcube.datasets.forms.opposites import opposite_fault
 from roofcube.datasets.forms.reading import columns_of, without_blanks
 from roofcube.datasets.quantities import SPARSE_PEAK, factor_of, is_sparse, spellings_of
 from roofcube.errors import InvalidDataError, suggestion
@@ -168,6 +169,8 @@ def renamed_columns(
             faults.append(Fault(None, name, f"`columns`: there is no column {name!r}{near}; give names of the table"))
         if _known_column(target).startswith("peak_compute") and is_sparse(str(name)):
             faults.append(Fault(None, name, f"`columns`: {name!r} says sparse; {SPARSE_PEAK}, and rename it"))
+        elif opposite := opposite_fault(str(name), _known_column(target)):
+            faults.append(Fault(None, name, f"`columns`: {opposite}, and rename it"))
         elif isinstance(target, tuple | list):
             faults += _other_unit(name, *target, units or {})
         elif target is not None and units:
@@ -335,6 +338,8 @@ def _clashes(renamed: dict[str, str], present: list[str]) -> list[Fault]:
 def _add_factor(factors: dict[str, float], name: str, target: Target, units: Mapping[str, str]) -> list[Fault]:
     """Find the factor to the unit of a column; a unit in the foreign name that nobody speaks of is a fault."""
     column = _known_column(target)
+    if opposite := opposite_fault(name, column):
+        return [Fault(None, name, f"`columns`: {opposite}, and rename it")]
     said = {target[1]} if isinstance(target, tuple | list) else set()
     said |= {units[one] for one in (name, column) if one in units}
     if len(said) > 1:

@@ -77,6 +77,12 @@ SCALES = {
     **dict.fromkeys(("g", "giga", "b", "bn", "billion", "billions", "1e9", "10^9"), 1e9),
     **dict.fromkeys(("t", "tera", "trillion", "trillions", "1e12", "10^12"), 1e12),
 }
+# how counted things are spelt out; a rate of them is no count
+SPELT_OUT = {
+    "macs": re.compile(r"multiply[\W_]*(?:and[\W_]*)?(?:accumulat(?:es?|ions?)|adds?)|mult[\W_]*adds?", re.IGNORECASE),
+    "ops": re.compile(r"(?<!mac[ _-])(?<!macs[ _-])operations?(?![a-z])", re.IGNORECASE),
+}
+RATE = re.compile(r"/\s*(?:s|secs?|seconds?|ms|us|µs|ns|min|minutes?|h|hours?|cycles?|clk)(?![^\W_])", re.IGNORECASE)
 COUNTED = "macs?|madds?|ops?|flops?|params?|parameters?|weights?|elements?|activations?|acts?|bytes?"
 COUNT = re.compile(rf"({'|'.join(map(re.escape, SCALES))})?({COUNTED}|b)?", re.IGNORECASE)
 BYTES = re.compile(r"[kmgt]i?b(its?)?", re.IGNORECASE)
@@ -251,6 +257,8 @@ def count_fault(name: str, column: str) -> str:
             return ""
         return f"{name!r} seems to be in {unit.written}, {column!r} is in %; bring its values to %, and rename it"
     quantity = target[2]
+    if RATE.search(_with_strokes(name)):
+        return f"{name!r} seems to be a rate, {column!r} is a count of one input; give that, and rename it"
     for written, scale, what in _counts(name, quantity):
         if what.startswith(("mac", "madd")) and quantity == "ops":
             return f"{name!r} seems to count MACs, of two operations each; map it to {target[1] + 'macs'!r}"
@@ -268,6 +276,8 @@ def count_fault(name: str, column: str) -> str:
 def _counts(name: str, quantity: str) -> list[tuple[str, float | None, str]]:
     """List what a head says of a count: as it is written, in which thousands, and of what."""
     counts: list[tuple[str, float | None, str]] = []
+    for short, spelt in SPELT_OUT.items():
+        name = spelt.sub(short, name)
     for text in BRACKETS.findall(name):
         told = [word for word in re.split(r"[\s,;]+", text) if word and not (ABOUT.fullmatch(word))]
         counts += [_count(word, quantity) or (text, None, "") for word in told]

@@ -12,6 +12,7 @@ from roofcube import datasets
 from roofcube.datasets import canonical, schema
 from roofcube.datasets.forms.faults import Fault, check_no_faults
 from roofcube.datasets.forms.fields import inferred
+from roofcube.datasets.forms.opposites import opposite_fault
 from roofcube.datasets.forms.reading import Sheet, columns_of, decimal_in, header_faults, typed_columns
 from roofcube.datasets.forms.table_forms import as_sheet
 from roofcube.datasets.quantities import factor_of
@@ -21,7 +22,7 @@ from roofcube.files.foreign_columns import UNITS, ColumnMap, mapped_columns, uni
 from roofcube.files.head_units import unit_behind
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from roofcube.files.foreign_columns import Foreign
     from roofcube.files.head_units import HeadUnit
@@ -169,6 +170,7 @@ def slips(table: pl.DataFrame) -> list[Fault]:
     foreign = mapped_columns(Sheet.of(table.head(0)), ColumnMap.of(None, None, None))
     others = [name for name in table.columns if name not in foreign.names.values()]
     faults = [*foreign.faults, *header_faults(others, schema.Measurement, extra=True, filled=known)]
+    faults += _filled_otherwise(foreign.sheet.frame.columns, {fault.column for fault in faults}, in_memory=True)
     return faults + [
         Fault(None, name, f"column {name!r} may say {column!r}; read the table with `read_measurements`")
         for column, name in foreign.names.items()
@@ -219,12 +221,7 @@ def _header_faults(foreign: Foreign, given: ColumnMap) -> list[Fault]:
     told = [*_figures_by_stem(names, given), *_units_by_row(foreign, names, given)]
     faults += [fault for fault in told if fault.column not in spoken]
     spoken |= {fault.column for fault in faults}
-    for column, alike in FILLED.items():
-        for name in names if column not in names else ():
-            if alike.search(name) and name not in spoken:
-                do = "name it so in `constants`" if name in given.constants else "map it with columns=, or to None"
-                text = f"column {name!r} may say {column!r}, which is missing; {do}"
-                faults.append(Fault(None, name, text))
+    faults += _filled_otherwise(names, spoken, constants=given.constants)
     if not faults and not foreign.faults and not any(name in FIGURES for name in names):
         text = (
             f"there is no figure, got the columns {', '.join(names)}; map one with columns= to one of "
@@ -232,6 +229,26 @@ def _header_faults(foreign: Foreign, given: ColumnMap) -> list[Fault]:
             "columns={'mean_ms': ('latency_compute_s', 'ms')}"
         )
         faults.append(Fault(None, "", text))
+    return faults
+
+
+def _filled_otherwise(
+    names: Sequence[str], spoken: Collection[str], *, constants: Collection[str] = (), in_memory: bool = False
+) -> list[Fault]:
+    """Find columns that may say one that is missing and would be filled in."""
+    faults = []
+    for column, alike in FILLED.items():
+        for name in names if column not in names else ():
+            if not alike.search(name) or name in spoken:
+                continue
+            do, otherwise = "map it with columns=, or to None", ", or map it to None"
+            if name in constants:
+                do, otherwise = "name it so in `constants`", " in `constants`"
+            elif in_memory:
+                do, otherwise = f"name it so, or add {column!r}", f", or add {column!r}"
+            if opposite := opposite_fault(name, column):
+                do = f"{opposite}, and name it so{otherwise}"
+            faults.append(Fault(None, name, f"column {name!r} may say {column!r}, which is missing; {do}"))
     return faults
 
 

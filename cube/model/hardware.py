@@ -222,5 +222,7 @@ def _variable(name: str, values: Any) -> xr.DataArray:
     check_numbers(name, array.ravel().tolist())
     if array.ndim == 0:
         return xr.DataArray(float(array), attrs=described)
-    axis = (AXES[name], array.astype("f8"), attributes(name))
-    return xr.DataArray(array.astype("f8"), dims=AXES[name], coords={AXES[name]: axis}, attrs=described)
+    # labels that are there twice would count twice
+    array = np.array(list(dict.fromkeys(array.astype("f8").tolist())))
+    axis = (AXES[name], array, attributes(name))
+    return xr.DataArray(array, dims=AXES[name], coords={AXES[name]: axis}, attrs=described)

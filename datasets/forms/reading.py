@@ -15,6 +15,7 @@ from roofcube.datasets.forks import check_not_forked
 from roofcube.datasets.forms.delimited import read_delimited
 from roofcube.datasets.forms.faults import FROM_ZERO, Fault, check_no_faults
 from roofcube.datasets.forms.fields import decimal_of, kind_of, read_column
+from roofcube.datasets.forms.opposites import opposite_fault
 from roofcube.errors import InvalidDataError, suggestion
 
 if TYPE_CHECKING:
@@ -305,13 +306,16 @@ def header_faults(
         if hint or slip or not extra:
             near = hint or (f"; did you mean {slip!r}?" if slip else suggestion(name, known))
             do = "say with columns= what it is, or None to leave it out"
-            if name in constants:
+            opposite = next((text for one in known if repr(one) in near and (text := opposite_fault(name, one))), "")
+            if opposite:
+                near, do = f": {opposite}", "and rename it, or map it to None"
+            elif name in constants:
                 do = "name it so in `constants`"
             elif extra:
                 do = "map it with columns= (and its unit), or to None to keep it as it is"
             elif not near:
                 do += f"; expected columns: {', '.join(_without_families(known))}"
-            faults.append(Fault(None, name, f"column {name!r} is not known{near}; {do}"))
+            faults.append(Fault(None, name, f"column {name!r} is not known{near}{',' if opposite else ';'} {do}"))
     required = [name for name in known if is_required(row, name) and name not in filled]
     for name in absent:
         if name in required and name not in meant:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -14,6 +15,7 @@ from roofcube.datasets.forms.delimited import check_width
 from roofcube.datasets.forms.faults import check_no_faults
 from roofcube.datasets.forms.fields import inferred
 from roofcube.datasets.forms.reading import Sheet, read_sheet
+from roofcube.datasets.quantities import UNITS, factor_of
 from roofcube.disk import existing
 from roofcube.errors import InvalidDataError, MemoryLimitError, RoofcubeError
 from roofcube.options import fits_memory, megabytes, memory_limit
@@ -25,6 +27,10 @@ FIELD_BYTES = 16  # of a value in a table: text has a view of so many
 FIELD_LETTERS = 1 << 17  # as `csv` has it
 EXACT = 1 << 53  # below it a float holds every whole number
 WIDE = tuple(getattr(pl, name) for name in ("Int128", "UInt128", "Decimal") if hasattr(pl, name))
+# what stands in a row of units where a column has none
+NO_UNITS = ("", "-", "–", "—", "[]", "[-]", "[1]", "(-)", "(1)", "#", "n/a", "none", "unit", "units", "text", "string")
+BRACKETED = re.compile(r"[\[(]\s*(.*?)\s*[\])]")
+NUMBER = re.compile(r"\s*[-+]?\.?\d")
 TABLE_SUFFIXES = (*DELIMITED, *PARQUET)
 
 
@@ -82,7 +88,9 @@ def as_sheet(value: Any, *, what: str, row: type | None = None, sep: str | None 
     """
     check_not_forked()
     if isinstance(value, str | Path):
-        return _of_file(Path(value), row, sep)
+        sheet = _of_file(Path(value), row, sep)
+        _check_no_row_of_units(sheet, str(value))
+        return sheet
     if sep is not None:
         msg = f"`sep`: only for text files, got a {type(value).__name__}; leave it out"
         raise InvalidDataError(msg)
@@ -91,7 +99,29 @@ def as_sheet(value: Any, *, what: str, row: type | None = None, sep: str | None 
     categories = [name for name, dtype in frame.schema.items() if dtype in (pl.Categorical, pl.Enum)]
     frame = frame.with_columns(pl.col(categories).cast(pl.String)) if categories else frame
     wide = [column for column in frame if column.dtype.base_type() in WIDE]
-    return Sheet.of(frame.with_columns(_narrowed(column, what) for column in wide) if wide else frame)
+    sheet = Sheet.of(frame.with_columns(_narrowed(column, what) for column in wide) if wide else frame)
+    _check_no_row_of_units(sheet, f"`{what}` (rows from 0)")
+    return sheet
+
+
+def _check_no_row_of_units(sheet: Sheet, source: str) -> None:
+    """Raise where the first row holds nothing but units, and numbers stand below them."""
+    if sheet.frame.height < 2:
+        return
+    cells, below = (["" if one is None else one for one in sheet.frame.row(place)] for place in (0, 1))
+    if not all(isinstance(one, str) for one in cells):
+        return
+    plain = [BRACKETED.sub(r"\1", one.strip()) for one in cells]
+    are_units = [any(factor_of(unit, one) is not None for unit in UNITS) and one != "1" for one in plain]
+    numbers = [NUMBER.match(str(one)) is not None for one, is_unit in zip(below, are_units, strict=True) if is_unit]
+    others = [one for one, is_unit in zip(cells, are_units, strict=True) if not is_unit]
+    if numbers and all(numbers) and all(one.strip().casefold() in NO_UNITS for one in others):
+        shown = ", ".join(dict.fromkeys(one for one, is_unit in zip(plain, are_units, strict=True) if is_unit))
+        msg = (
+            f"{source}, row {sheet.rows[0]}: looks like units ({shown:.60}), not like values; take it away, and say "
+            "them in the header or with columns="
+        )
+        raise InvalidDataError(msg)
 
 
 def _narrowed(column: pl.Series, what: str) -> pl.Series:
@@ -205,8 +235,13 @@ def _is_pandas(value: Any) -> bool:
 
 def _of_pandas(table: Any, what: str) -> pl.DataFrame:
     # by hand: polars' own conversion needs pyarrow for text
+    table = _without_repeated_levels(table, what)
     if any(name is not None for name in table.index.names):
-        table = table.reset_index()
+        try:
+            table = table.reset_index()
+        except ValueError as error:
+            msg = f"`{what}`: the index cannot become columns ({error!s:.200}); give its levels names of their own"
+            raise InvalidDataError(msg) from None
     if any(isinstance(name, tuple) for name in table.columns):
         msg = f"`{what}`: expected columns of one level, got {table.columns.nlevels}; flatten their names"
         raise InvalidDataError(msg)
@@ -227,6 +262,22 @@ def _of_pandas(table: Any, what: str) -> pl.DataFrame:
             absent = column.isna().tolist()
             columns[name] = [None if gone else one for one, gone in zip(column.tolist(), absent, strict=True)]
     return _framed(columns)
+
+
+def _without_repeated_levels(table: Any, what: str) -> Any:
+    """Drop the levels of an index that stand in columns of the same name too."""
+    names = [str(name) for name in table.columns]
+    repeated = [place for place, name in enumerate(table.index.names) if name is not None and str(name) in names]
+    for place in repeated:
+        name = str(table.index.names[place])
+        level, column = table.index.get_level_values(place), table.iloc[:, names.index(name)]
+        present = ~level.isna()
+        if (present == column.isna().to_numpy()).any() or level[present].tolist() != column[present].tolist():
+            msg = f"`{what}`: the index {name!r} and the column {name!r} differ; rename one of them"
+            raise InvalidDataError(msg)
+    if not repeated:
+        return table
+    return table.droplevel(repeated) if len(repeated) < table.index.nlevels else table.reset_index(drop=True)
 
 
 def _of_columns(table: Mapping[Any, Any], what: str) -> pl.DataFrame:

@@ -188,7 +188,7 @@ def test_plurals_and_quantities_with_their_units_are_not_kept_in_silence(name, t
             {"latency_compute_s": 0.005},
         ),
         ({"modes": "maxn"}, "did you mean 'mode'?; name it so in `constants`", {"mode": "maxn"}),
-        ({"pruned": 50}, "may say 'pruning_percent', which is missing; name it so", {"pruning_percent": 50.0}),
+        ({"pruned": 50}, "write 100 - x (in %), and name it so in `constants`", {"pruning_percent": 50.0}),
     ],
 )
 def test_advice_on_a_constant_can_be_followed(constant, told, right):
@@ -294,7 +294,6 @@ KITE = {"platform": ["Kite"], "device_class": ["NPU"], "precision": ["INT8"]}
         ),
         *((head, "latency_compute_s", "ms") for head in ("latency (ms) p50", "time (ms, p50)", "t/ms", "ms", "t <ms>")),
         ("Latency MS", "latency_compute_s", "ms"),
-        ("latency (ms/image)", "latency_compute_s", "ms/image"),
         ("latency (cycles)", "latency_compute_s", "cycles"),
         ("Power / mW", "power_full_w", "mW"),
         ("tput (images/min)", "throughput_compute_per_s", "1/min"),
@@ -351,7 +350,7 @@ def test_units_of_other_quantities_and_powers_of_ten_are_not_taken_in_silence(he
         ("Throughput (images/s, 1000 runs)", "throughput_compute_per_s"),
         *((head, "latency_compute_s") for head in ("latency_mean", "params", "items", "latency (p50)", "Time (s)")),
         *((head, "latency_compute_s") for head in ("latency (lower is better)", "Latency (s, lower is better ↓)")),
-        *((head, "latency_compute_s") for head in ("min latency", "mean(latency)", "latency per image", "t_s_p50")),
+        *((head, "latency_compute_s") for head in ("min latency", "mean(latency)", "latency per batch", "t_s_p50")),
         *(
             (head, "throughput_compute_per_s")
             for head in ("fps", "superfast", "samplesPerSec", "img/s", "tput (tok/s)")
@@ -364,11 +363,73 @@ def test_base_units_and_letters_within_words_pass(head, column):
     assert rc.read_measurements(table, columns={head: column}, constants=CONSTANTS)[column].item() == 12.0
 
 
+REMOVED = "says what was removed, pruning_percent is what is left: write 100 - x (in %), and rename it"
+ERROR = "says an error: write 100 - error, and rename it"
+PER_INPUT = (
+    "says a time per input, 'latency_compute_s' is that of a whole batch: multiply it by the batch, and rename it"
+)
+
+
+@pytest.mark.parametrize(
+    ("head", "column", "told"),
+    [
+        *((head, "pruning_percent", REMOVED) for head in ("sparsity (%)", "pruned", "pruning_rate", "channelsRemoved")),
+        *((head, "pruning_percent", REMOVED) for head in ("sparsity (1 - density)", "zeros [%]", "pruning amount")),
+        *((head, "top1_percent", ERROR) for head in ("top1_err", "Top-1-error", "error rate", "Top1Error", "WER")),
+        *((head, "top5_percent", ERROR) for head in ("misclassified (%)", "loss", "accuracy loss", "top1-error")),
+        *(
+            (head, "latency_compute_s", PER_INPUT)
+            for head in ("time per image (s)", "per-image latency", "t / img (s)")
+        ),
+        *(
+            (head, "latency_compute_s", PER_INPUT)
+            for head in ("latency_per_token_s", "latencyPerSample", "t (ms/image)")
+        ),
+    ],
+)
+def test_a_head_that_says_the_opposite_of_its_column_is_refused(head, column, told, tmp_path):
+    table = {"topology": ["Mine"], "batch": [1], "power_full_w": [3.0], head: [12.0]}
+    for target in (column, (column, unit_of(column))):
+        with pytest.raises(InvalidDataError, match=re.escape(f"`columns`: {head!r} {told}")):
+            rc.read_measurements(table, columns={head: target}, constants=CONSTANTS)
+    if column in ("pruning_percent", "top1_percent"):
+        totals = {"topology": ["Mine"], "gmacs": [4.1], "mparams": [25.5], head: [12.0]}
+        with pytest.raises(InvalidDataError, match=re.escape(f"`columns`: {head!r} {told}")):
+            rc.read_network(totals, task="t", columns={head: column.removesuffix("_percent")})
+
+
+@pytest.mark.parametrize(
+    ("head", "column"),
+    [
+        *(
+            (head, "pruning_percent")
+            for head in ("channels kept after pruning", "density", "100 - sparsity", "unpruned")
+        ),
+        *(
+            (head, "top1_percent")
+            for head in ("100-top1_err", "accuracy at lowest loss", "accuracy without loss", "terror")
+        ),
+        *((head, "latency_compute_s") for head in ("time per batch (s)", "image latency", "latency 224x224 images")),
+    ],
+)
+def test_a_head_that_denies_the_opposite_passes(head, column):
+    table = {"topology": ["Mine"], "batch": [1], "power_full_w": [3.0], head: [12.0]}
+    assert rc.read_measurements(table, columns={head: column}, constants=CONSTANTS)[column].item() == 12.0
+
+
+@pytest.mark.parametrize("head", ["top1_error", "top5_error_percent", "pruning_ratio", "pruning_fraction"])
+def test_advice_on_a_head_that_says_the_opposite_says_so(head):
+    table = {"topology": ["Mine"], "gmacs": [4.1], "mparams": [25.5], head: [12.0]}
+    with pytest.raises(InvalidDataError, match=rf"column '{head}' is not known: '{head}' says .*: write 100 - "):
+        rc.read_network(table, task="t")
+
+
 def test_a_clock_is_no_peak():
     with pytest.raises(InvalidDataError, match="'clock_mhz' seems to be in 'mhz', no known unit of 'peak_compute'"):
         rc.read_platforms(KITE | {"clock_mhz": [800], "memory_bandwidth": 1e9}, columns={"clock_mhz": "peak_compute"})
 
 
+KITE_ROW = {"platform": "Kite", "device_class": "NPU", "precision": "INT8", "memory_bandwidth": "8 GB/s"}
 SPARSE = "a peak of sparse operations is no peak: write the dense one, half of it at 2:4"
 
 
@@ -376,7 +437,10 @@ SPARSE = "a peak of sparse operations is no peak: write the dense one, half of i
     ("head", "sparse"),
     [
         *((head, True) for head in ("INT8 TOPS (sparse)", "Sparse TOPS", "TOPS with sparsity")),
-        *((head, False) for head in ("TOPS (dense)", "TOPS without sparsity", "Non-sparse TOPS")),
+        *((head, True) for head in ("Sparse TOPS (2x dense)", "TOPS sparse, no boost", "sparse TOPS (not boosted)")),
+        *((head, True) for head in ("TOPS (2:4)", "TOPS with 2:4 structured", "TOPS with sparsity, not dense")),
+        *((head, False) for head in ("TOPS (dense)", "TOPS without sparsity", "Non-sparse TOPS", "TOPS (no 2:4)")),
+        *((head, False) for head in ("TOPS_no_sparsity", "Dense TOPS (2x with sparsity)", "TOPS (sparsity: off)")),
     ],
 )
 def test_a_peak_of_sparse_operations_is_refused(head, sparse):
@@ -389,6 +453,17 @@ def test_a_peak_of_sparse_operations_is_refused(head, sparse):
     else:
         rows = rc.read_platforms(table, columns={head: ("peak_compute", "TOP/s")})
         assert rows["peak_compute_op_per_s"].item() == 4e13
+
+
+def test_a_source_that_says_sparse_is_refused_unless_it_says_how_the_peak_comes_from_it():
+    table = KITE | {"memory_bandwidth": "8 GB/s"}
+    for peak in ({"value": "4 TOP/s", "source": "sheet, with sparsity"}, "4 TOP/s"):
+        with pytest.raises(
+            InvalidDataError, match=f"'peak_compute_source': 'sheet, with sparsity' says sparse; {SPARSE}"
+        ):
+            rc.read_platforms([KITE_ROW | {"peak_compute": peak, "peak_compute_source": "sheet, with sparsity"}])
+    rows = rc.read_platforms(table | {"peak_compute": ["4 TOP/s"], "peak_compute_source": ["half of the sparse peak"]})
+    assert rows["peak_compute_source"].item() == "half of the sparse peak"
 
 
 def test_units_in_heads_of_platforms_are_told():
@@ -418,6 +493,19 @@ def test_units_in_heads_of_platforms_are_told():
         (("MACs (M)", "mmacs"), ("Size MB", "mparams"), "in 'MB', which is not known"),
         (("MACs (M)", "mmacs"), ("flash_kbit", "kparams"), "in 'kbit', which is not known"),
         (("MAdds", "ops"), ("Params (k)", "kparams"), "seems to count MACs, .* map it to 'macs'"),
+        *((("operations", one), ("Params", "params"), "count operations, .* map it to") for one in ("macs", "mmacs")),
+        (("Operations (M)", "mmacs"), ("Params", "params"), "count operations, .* map it to 'mops'"),
+        *(
+            ((one, "ops"), ("Params", "params"), "count MACs, .* map it")
+            for one in ("MultAdds", "multiply-accumulates")
+        ),
+        *(
+            ((one, "gops"), ("Params", "params"), "seems to be a rate")
+            for one in ("GFLOP/s", "Gop_per_s", "GMACs / sec")
+        ),
+        (("MAC operations (M)", "mmacs"), ("Params (k)", "kparams"), ""),
+        (("mult-adds (M)", "mmacs"), ("Params (k)", "kparams"), ""),
+        (("MACs per sample", "mmacs"), ("Params (k)", "kparams"), ""),
         (("MACs (M)", "mmacs"), ("Params (k)", "kparams"), ""),
         (("MACs", "mmacs"), ("param_count", "kparams"), ""),
     ],

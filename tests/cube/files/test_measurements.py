@@ -265,7 +265,8 @@ def test_what_a_table_of_whole_networks_leaves_out_is_filled_in():
     ("table", "message"),
     [
         ({"channels_kept": [50]}, "column 'channels_kept' may say 'pruning_percent', which is missing; map it"),
-        ({"sparsity": [50]}, "may say 'pruning_percent'"),
+        ({"sparsity": [50]}, "may say 'pruning_percent', .*pruning_percent is what is left: write 100 - x"),
+        ({"pruning_rate": [50]}, "may say 'pruning_percent', .*pruning_percent is what is left: write 100 - x"),
         ({"power mode": ["fast"]}, "column 'power mode' may say 'mode'"),
         ({"power_full_w": [3], "pruning": [50]}, "column 'pruning' is not known: a column says its unit; did you mean"),
         ({"note": ["x"]}, "there is no figure, got the columns .*; map one with columns= to one of latency_compute_s"),
@@ -275,6 +276,27 @@ def test_columns_that_may_say_what_would_be_filled_in_are_refused(table, message
     known = {"topology": ["CNV"], "platform": ["TX2"], "precision": ["FP16"], "batch": [1]}
     with pytest.raises(InvalidDataError, match=message):
         rc.read_measurements(known | table)
+
+
+@pytest.mark.parametrize(
+    ("head", "column"),
+    [
+        *((head, "pruning_percent") for head in ("sparsity", "pruned", "channels_kept", "keep_ratio")),
+        ("op mode", "mode"),
+    ],
+)
+def test_columns_that_may_say_what_would_be_filled_in_are_refused_in_memory_too(head, column):
+    table = {
+        "topology": "CNV",
+        "platform": "TX2",
+        "precision": "FP16",
+        "batch": [1, 1],
+        "latency_compute_s": [1.0, 2.0],
+    }
+    with pytest.raises(InvalidDataError, match=rf"'{head}' may say '{column}', which is missing; .*or add '{column}'"):
+        rc.check(table | {head: [50, 100]})
+    added = {"pruning_percent": 100.0, "mode": "maxn"}
+    assert rc.check(table | {head: [50, 100]} | added).columns == rc.check(table | added).columns
 
 
 def test_rows_of_a_table_in_memory_are_numbered_from_0():

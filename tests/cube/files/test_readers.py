@@ -7,6 +7,7 @@ import polars as pl
 import pytest
 
 import roofcube as rc
+from roofcube.datasets.forms.table_forms import as_table
 from roofcube.errors import InvalidDataError, MissingInputError
 
 
@@ -390,3 +391,30 @@ def test_columns_of_a_file_of_platforms_that_are_no_names_are_told(tmp_path, col
     path = written(tmp_path, BOARD.replace("platform", "Board", 1), "mine.csv")
     with pytest.raises(InvalidDataError, match="`columns"):
         rc.read_platforms(path, columns=columns)
+
+
+MEASURED = "topology,platform,precision,batch,latency_compute_s,power_full_w"
+OFFERED = "platform,device_class,precision,peak_compute,memory_bandwidth"
+ROWS_OF_UNITS = [
+    (rc.read_measurements, MEASURED, ",,,,ms,mW", "MLP,NCS2,FP16,1,10,3", "ms, mW"),
+    (rc.read_measurements, MEASURED, "-,-,-,[1],[ms],", "MLP,NCS2,FP16,1,10,3", "ms"),
+    (rc.check, MEASURED, ",,,,(µs),W", "MLP,NCS2,FP16,1,10,3", "µs, W"),
+    (rc.read_platforms, OFFERED, ",,,TOP/s,GB/s", "Kite,NPU,INT8,1.5,8.5", "TOP/s, GB/s"),
+    (rc.read_network, "topology,gmacs,mparams,top1", ",,,%", "Mine,1,2,70", "%"),
+]
+
+
+@pytest.mark.parametrize(("reader", "header", "units", "row", "shown"), ROWS_OF_UNITS)
+def test_a_row_of_units_under_the_header_is_told_once(reader, header, units, row, shown, tmp_path):
+    path = tmp_path / "rows.csv"
+    path.write_text(f"{header}\n{units}\n{row}\n", encoding="utf-8")
+    fix = f"looks like units ({shown}), not like values; take it away, and say them in the header or with columns="
+    with pytest.raises(InvalidDataError, match=rf"rows.csv, row 2: {re.escape(fix)}"):
+        reader(path)
+
+
+def test_labels_that_are_letters_of_units_are_no_row_of_units(tmp_path):
+    path = tmp_path / "rows.csv"
+    for text in ("name,batch\nB,1\nW,2\n", "name,note\nB,\nW,\n"):
+        path.write_text(text)
+        assert as_table(path, what="rows").columns[0] == "name"

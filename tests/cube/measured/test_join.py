@@ -605,6 +605,14 @@ def test_rows_are_not_placed_along_a_dim_without_labels(change, more, dim):
                 call(cube, rows)
 
 
+def test_a_column_of_ones_own_that_is_called_as_the_dim_of_layers_is_named():
+    cube = rc.predict(rc.inputs("mnist", platforms="NCS2", precision="FP16", batch=[1], pruning=[100]))
+    with pytest.raises(InvalidDataError, match=r"^column 'Layer' may say the cube's dim 'layer', .* rename it"):
+        rc.join(cube, pl.DataFrame({**ROW, "Layer": [4]}))
+    renamed = rc.read_measurements({**ROW, "Layer": [4]}, columns={"Layer": "my_layer"})
+    assert rc.unmatched(rc.join(cube, renamed), renamed).height == 0
+
+
 def test_accents_are_one_however_a_system_writes_them():
     composed, apart = (unicodedata.normalize(form, "Café") for form in ("NFC", "NFD"))
     boards = {

@@ -180,3 +180,9 @@ def test_a_precision_that_is_asked_for_twice_is_one():
     hardware = rc.hypothetical(peak_compute=1e12, memory_bandwidth=1e9, peak_scaling="bits")
     space = rc.inputs("mnist", platforms=hardware, precision=["INT8", "int8", "FP16"])
     assert space.precision.values.tolist() == ["INT8", "FP16"]
+
+
+def test_equal_labels_of_an_axis_are_one():
+    board = rc.hypothetical(peak_compute=["2 TOP/s", "1 TOP/s", "2000 GOP/s"], memory_bandwidth=[8e9, 8e9])
+    assert board["peak_compute"].values.tolist() == board["peak"].values.tolist() == [2e12, 1e12]
+    assert board.sizes["bandwidth"] == 1

@@ -204,3 +204,16 @@ def test_text_that_does_not_fit_is_refused_before_it_is_read(tmp_path):
         pytest.raises(MemoryLimitError, match=r"table\.csv: expected a file within 0\.062 MB"),
     ):
         as_table(path, what="source")
+
+
+def test_an_index_of_pandas_named_like_a_column_is_that_column_or_told():
+    table = pd.DataFrame(COLUMNS)
+    expected = as_table(table, what="rows")
+    for index in ("platform", ["platform", "batch"], ["watts", pd.Index([5, 6, 7])]):
+        assert as_table(table.set_index(index, drop=False), what="rows").equals(expected)
+    runs = as_table(table.set_index([table["batch"], pd.Index([5, 6, 7], name="run")]), what="rows")
+    assert runs.equals(expected.select(pl.Series("run", [5, 6, 7]), *expected.columns))
+    with pytest.raises(InvalidDataError, match="`rows`: the index 'batch' and the column 'batch' differ; rename one"):
+        as_table(table.set_index(pd.Index([1, 2, 4], name="batch")), what="rows")
+    with pytest.raises(InvalidDataError, match=r"`rows`: the index cannot become columns .*names of their own"):
+        as_table(table.set_index([pd.Index([1, 2, 3], name="run")] * 2), what="rows")
