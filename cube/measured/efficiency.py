@@ -123,8 +123,9 @@ def efficiency(
         Over (platform, mode, topology, pruning, precision), with `batch` for ``at="batch"`` and dims of the cube's
         own, such as `assumptions`: `predicted_throughput`,
         `measured_throughput`, `peak_throughput` [1/s], `efficiency` (measured ÷ predicted, 1 = 100 %), for
-        ``at="best"`` also `best_batch`, where batches have labels. NaN where nothing was measured. On platforms that were timed but never
-        counted, throughput is batch / latency; the attr `derived_throughput` counts those cells, if any.
+        ``at="best"`` also `best_batch`, where batches have labels. NaN where nothing was measured. On platforms that
+        were timed but never counted, throughput is batch / latency; the attr `derived_throughput` counts those cells,
+        if any.
 
     Raises
     ------
