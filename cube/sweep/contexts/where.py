@@ -237,8 +237,8 @@ def _check_no_truths(space: Labelled, name: Any, wanted: Any) -> None:
     held = space.label_arrays[name] if name in space.coords else space.native(name) if isinstance(name, str) else None
     if held is None and name not in space.outputs:
         return
-    kind = None if held is None else held.dtype
-    if kind != bool and not (kind == object and any(isinstance(one, bool) for one in np.ravel(np.asarray(held)))):
+    kind = "" if held is None else held.dtype.kind
+    if kind != "b" and not (kind == "O" and any(isinstance(one, bool) for one in np.ravel(np.asarray(held)))):
         msg = (
             f"`where[{name!r}]`: expected no True or False, got {wanted!r:.60}; a mask is a boolean DataArray, e.g. "
             f"cube[{name!r}] >= 80"
