@@ -617,3 +617,38 @@ def test_a_pair_of_texts_is_no_range_of_numbers(limit, kind):
     cube = KINDS.assign_coords(x=KINDS.x.astype(kind))
     with pytest.raises(InvalidDataError, match=r"`where\['x'\]`: expected \(low, high\) with numbers or None, got \("):
         rc.count(cube, where={"x": limit})
+
+
+def test_a_front_is_in_the_units_of_the_cube():
+    cube = xr.Dataset({"t": ("x", [1.0, 2.0], {"units": "s"}), "cost": ("x", [2.0, 1.0], {"units": "USD"})})
+    goals = {"t": "min", "cost": "min"}
+    front = rc.pareto(cube, goals)
+    wanted = rc.distance_to_front(cube, goals, front=front)
+    for unit in ({"units": "sec"}, {}):
+        same = front.assign(t=front.t.drop_attrs().assign_attrs(unit))
+        assert rc.distance_to_front(cube, goals, front=same).identical(wanted)
+    for name, unit, fix in (("t", "ms", r"\(front\['t'\] \* 0\.001\)"), ("cost", "EUR", "the objective")):
+        other = front.assign({name: front[name].assign_attrs(units=unit)})
+        with pytest.raises(InvalidDataError, match=rf"`front`: expected {name} in .*, got '{unit}'; convert {fix}"):
+            rc.distance_to_front(cube, goals, front=other)
+
+
+@pytest.mark.parametrize("relative", [True, False])
+def test_nothing_is_near_a_front_without_points(relative):
+    cube = xr.Dataset({"t": ("x", [1.0, 2.0])})
+    front = rc.pareto(cube, {"t": "min"})
+    for empty in (front.isel(point=[]), front * np.nan):
+        assert rc.distance_to_front(cube, {"t": "min"}, front=empty, relative=relative).isnull().all()
+
+
+@pytest.mark.parametrize(
+    ("labels", "label", "why"),
+    [
+        ([1.0, np.nan], np.nan, "nan is not known, as nothing equals NaN"),
+        (["1", "2"], 1, "1 is not known, as labels are text; write '1'"),
+    ],
+)
+def test_a_label_of_another_kind_is_not_suggested_as_it_is_written(labels, label, why):
+    cube = xr.Dataset({"v": ("x", [1.0, 2.0])}, coords={"x": labels})
+    with pytest.raises(UnknownLabelError, match=f"`x`: {why}; expected one of"):
+        rc.count(cube, where={"x": label})
