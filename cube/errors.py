@@ -225,11 +225,23 @@ def suggestion(value: object, known: Iterable[object]) -> str:
 
 def unknown_label(what: str, value: object, known: Iterable[object], *, do: str = "") -> UnknownLabelError:
     """Build the error for a label that is not among `known`: closest match first, then the list."""
-    names = [str(name) for name in known]
+    labels = list(known)
+    names = [str(label) for label in labels]
     listed = ", ".join(names[:30]) + (", …" if len(names) > 30 else "")
     ending = f"; {do}" if do else ""
-    msg = f"`{what}`: {value!r} is not known{suggestion(value, names)}; expected one of: {listed or '(none)'}{ending}"
+    near = _why_not(value, labels[names.index(str(value))]) if str(value) in names else ""
+    near = near or suggestion(value, names)
+    msg = f"`{what}`: {value!r} is not known{near}; expected one of: {listed or '(none)'}{ending}"
     return UnknownLabelError(msg)
+
+
+def _why_not(value: object, label: object) -> str:
+    """Say why a value is not the label that is written as it; empty where they are of one kind."""
+    if value != value:
+        return ", as nothing equals NaN"
+    if isinstance(value, str) == isinstance(label, str):
+        return ""
+    return f", as labels are text; write {str(label)!r}" if isinstance(label, str) else f", as text; write {label}"
 
 
 def check_choice(what: str, value: object, choices: Iterable[object]) -> None:

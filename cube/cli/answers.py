@@ -21,10 +21,12 @@ from roofcube.cli.printing import (
     table_text,
     to_json,
 )
-from roofcube.wording import counted, noun_of
+from roofcube.wording import counted, noun_of, unit_of
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    import xarray as xr
 
     from roofcube.sweep_spec import Outcome, SweepSpec
 
@@ -102,8 +104,15 @@ def _outcome_record(spec: SweepSpec, outcome: Outcome) -> dict[str, Any]:
         record |= {"kind": spec.reduce.kind, "answer": records_of(outcome.result, _answer_columns(spec))}
         if "crossover" in outcome.result.dims:
             record["crossovers"] = changes_of(outcome.result)
+        record["units"] = _units_of(outcome.result, [*record["answer"], *record.get("crossovers", ())])
         record["emptied"] = None if outcome.emptied is None else outcome.emptied.to_dict()
     return record
+
+
+def _units_of(answer: xr.Dataset, rows: list[dict[str, Any]]) -> dict[str, str]:
+    """Return the units of what rows of an answer show, where they have one."""
+    units = {name: unit_of(answer, name) for name in dict.fromkeys(name for row in rows for name in row)}
+    return {name: unit for name, unit in units.items() if unit}
 
 
 def _outcome_text(spec: SweepSpec, outcome: Outcome) -> str:

@@ -41,7 +41,7 @@ def say(content: object, *, err: bool = False) -> None:
 
 
 def to_json(content: Any) -> str:
-    """Write plain JSON: NumPy numbers as numbers, paths as text, what is not known (NaN) as null."""
+    """Write plain JSON: NumPy numbers as numbers, paths as text, what is not known (NaN) as null, infinity as text."""
     return json.dumps(_plain_cell(content), indent=1, ensure_ascii=False)
 
 
@@ -53,7 +53,7 @@ def _plain_cell(content: Any) -> Any:
     if isinstance(content, np.generic):
         content = content.item()
     if isinstance(content, float):
-        return content if math.isfinite(content) else None
+        return None if math.isnan(content) else content if math.isfinite(content) else str(content)  # "inf" or "-inf"
     return content if content is None or isinstance(content, bool | int | str) else str(content)
 
 
@@ -135,7 +135,8 @@ def print_answer(answer: xr.Dataset, names: Sequence[str]) -> str:
     shared = {name for name in told[0] if len(told) > 1 and len({row[name] for row in told}) == 1}
     shared -= {*names, "count", "winner", *map(str, answer.dims)}
     lines = []
-    if kept := [f"{name} {told[0][name]}" for name in told[0] if name in shared and name in DIMS and told[0][name]]:
+    labels = _labels_shown(answer)
+    if kept := [f"{name} {told[0][name]}" for name in told[0] if name in shared & labels and told[0][name]]:
         lines.append(", ".join(kept))
     table = [{name: text for name, text in row.items() if name not in shared} for row in told[:MOST_ROWS]]
     if len(told) == 1:

@@ -45,6 +45,11 @@ def throughput_of(cube: xr.Dataset, name: str = "measured_throughput") -> tuple[
 
     Those of platforms that were timed but never counted; where some batches were counted, a gap stays a gap.
 
+    Raises
+    ------
+    InvalidDataError
+        If a cell is batch / latency, and the cube says another unit than ours of it.
+
     Examples
     --------
     >>> import roofcube as rc
@@ -58,14 +63,14 @@ def throughput_of(cube: xr.Dataset, name: str = "measured_throughput") -> tuple[
     if LATENCIES[name] not in cube or "batch" not in cube.coords or cube["batch"].dtype.kind not in "iuf":
         return given, 0
     timed, batch = cube.variables[LATENCIES[name]], cube.variables["batch"]
-    if (given is not None and given.dims != timed.dims) or not set(batch.dims) <= set(timed.dims):
+    if (given is not None and set(given.dims) != set(timed.dims)) or not set(batch.dims) <= set(timed.dims):
         return given, 0
     # in NumPy: whatever xarray computes asks whether it is dask's, and imports it
     inputs = np.reshape(batch.values, [timed.sizes[dim] if dim in batch.dims else 1 for dim in timed.dims])
     seconds = timed.values
     with np.errstate(divide="ignore", invalid="ignore"):
         paced = np.where(seconds > 0, inputs / seconds, np.nan)
-    known = np.full(paced.shape, np.nan) if given is None else given.values
+    known = np.full(paced.shape, np.nan) if given is None else given.transpose(*timed.dims).values
     others = tuple(k for k, dim in enumerate(timed.dims) if dim != "platform")
     timed_only = np.isnan(known).all(axis=others, keepdims=True)
     if OFFER in timed.dims and "platform" in cube.coords and cube["platform"].dims == (OFFER,):
@@ -73,8 +78,11 @@ def throughput_of(cube: xr.Dataset, name: str = "measured_throughput") -> tuple[
     derived = int((timed_only & ~np.isnan(paced)).sum())
     if given is not None and not derived:
         return given, 0
-    filled = np.where(timed_only, paced, known)
-    return labelled(timed.dims, filled, attributes(name) if given is None else given.attrs), derived
+    check_units(cube[[one for one in (name, LATENCIES[name]) if one in cube]])
+    filled = labelled(
+        timed.dims, np.where(timed_only, paced, known), attributes(name) if given is None else given.attrs
+    )
+    return filled if given is None else filled.transpose(*given.dims), derived
 
 
 def _never_counted(known: np.ndarray[Any, Any], place: int, platforms: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
@@ -115,8 +123,9 @@ def efficiency(
         Over (platform, mode, topology, pruning, precision), with `batch` for ``at="batch"`` and dims of the cube's
         own, such as `assumptions`: `predicted_throughput`,
         `measured_throughput`, `peak_throughput` [1/s], `efficiency` (measured ÷ predicted, 1 = 100 %), for
-        ``at="best"`` also `best_batch`. NaN where nothing was measured. On platforms that were timed but never
-        counted, throughput is batch / latency; the attr `derived_throughput` counts those cells, if any.
+        ``at="best"`` also `best_batch`, where batches have labels. NaN where nothing was measured. On platforms that
+        were timed but never counted, throughput is batch / latency; the attr `derived_throughput` counts those cells,
+        if any.
 
     Raises
     ------
@@ -177,13 +186,14 @@ def efficiency(
         highest = measured.max("batch")
         first = (measured == highest).argmax("batch")
         parts["measured_throughput"] = highest
-        parts["best_batch"] = (
-            cube["batch"]
-            .isel(batch=first)
-            .where(highest.notnull())
-            .drop_vars("batch")
-            .assign_attrs(units="1", long_name="batch of the best measured throughput")
-        )
+        if "batch" in cube.coords:
+            parts["best_batch"] = (
+                cube["batch"]
+                .isel(batch=first)
+                .where(highest.notnull())
+                .drop_vars("batch")
+                .assign_attrs(units="1", long_name="batch of the best measured throughput")
+            )
         for name in ("predicted_throughput", "peak_throughput"):
             if name in parts and "batch" in parts[name].dims:
                 parts[name] = parts[name].max("batch")

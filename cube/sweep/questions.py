@@ -278,7 +278,7 @@ def distance_to_front(
     objectives, where, trust
         As in `pareto`.
     front : Dataset, optional
-        A front with the objectives as variables. Default: that of the cube itself.
+        A front with the objectives as variables, in the units of the cube. Default: that of the cube itself.
     relative : bool
         Whether distances are shares of each value, else in the units of the objectives.
 
@@ -286,13 +286,14 @@ def distance_to_front(
     -------
     DataArray
         Over the dims that the objectives and limits depend on: the largest, over the front, of the least, over the
-        objectives, of the gap; 0 on the front, NaN where a figure is missing or impossible, or a limit is not met. It
-        is the epsilon indicator of each point on its own (Zitzler et al., IEEE TEC 7(2), 2003).
+        objectives, of the gap; 0 on the front, NaN where a figure is missing or impossible, or a limit is not met, and
+        everywhere where no point of the front has all objectives. It is the epsilon indicator of each point on its own
+        (Zitzler et al., IEEE TEC 7(2), 2003).
 
     Raises
     ------
     UnknownLabelError, InvalidDataError, MemoryLimitError
-        As in `best`.
+        As in `best`; InvalidDataError also if `front` lacks an objective, or has one in another unit.
 
     Examples
     --------

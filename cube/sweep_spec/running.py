@@ -29,6 +29,7 @@ from roofcube.sweep.flags import is_flag
 from roofcube.sweep.sweep import Sweep
 from roofcube.sweep_spec.formulas import formula_of
 from roofcube.sweep_spec.tables import NETWORK_FILES, PLATFORM_FILES, Custom, NetworkFile, Steps, Values
+from roofcube.vocabulary import DIMS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -149,7 +150,7 @@ def _inputs_of_spec(spec: SweepSpec) -> xr.Dataset:
     given = {name: getattr(spec.inputs, name) for name in names if getattr(spec.inputs, name) is not None}
     batch = spec.inputs.batch
     if batch is not None:
-        given["batch"] = np.unique(np.rint(batch.values()).astype("i8")) if isinstance(batch, Steps) else batch
+        given["batch"] = list(map(int, np.unique(np.rint(batch.values())))) if isinstance(batch, Steps) else batch
     inputs = model_inputs(spec.inputs.task, platforms=_spec_platforms(spec), topologies=_topologies(spec), **given)
     for name, values in spec.variables.items():
         inputs = _with_variable(inputs, name, values)
@@ -161,7 +162,7 @@ def _spec_platforms(spec: SweepSpec) -> Any:
     parts += [read_platforms(one) if _is_file(one, PLATFORM_FILES) else one for one in _as_list(spec.inputs.platforms)]
     if spec.platform:
         parts.append(platform_table(spec.platform, source="the spec", each="[[platform]]"))
-    return parts or None
+    return parts if parts or spec.inputs.platforms is not None else None
 
 
 def _hardware(given: Hardware) -> xr.Dataset:
@@ -179,7 +180,7 @@ def _topologies(spec: SweepSpec) -> Any:
             parts.append(read_network(one) if _is_file(one, NETWORK_FILES) else one)
     if spec.network:
         parts.append(_networks_of(spec.network))
-    return parts or None
+    return parts if parts or spec.inputs.topologies is not None else None
 
 
 def _networks_of(entries: list[dict[str, Any]]) -> pl.DataFrame:
@@ -214,6 +215,13 @@ def _with_variable(inputs: xr.Dataset, name: str, given: float | Values) -> xr.D
         msg = (
             f"`variables.{name}.dim`: expected a dim, or a name of its own, got {given.dim!r}, which another variable "
             "has; give it another"
+        )
+        raise InvalidDataError(msg)
+    known = {str(one).casefold(): str(one) for one in (*DIMS, *inputs.coords, *inputs.dims)}
+    if given.dim not in inputs.dims and known.get(given.dim.casefold(), given.dim) != given.dim:
+        msg = (
+            f"`variables.{name}.dim`: expected a dim, or a name of its own, got {given.dim!r}; did you mean "
+            f"{known[given.dim.casefold()]!r}?"
         )
         raise InvalidDataError(msg)
     size = inputs.sizes.get(given.dim, len(given.labels or values))

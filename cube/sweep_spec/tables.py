@@ -11,6 +11,7 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    FiniteFloat,
     ValidationError,
     ValidationInfo,
     field_validator,
@@ -88,8 +89,8 @@ class Steps(SpecTable):
     """Evenly spaced numbers: ``{ start = 1e11, stop = 1e14, steps = 100, spacing = "log" }``."""
 
     EXAMPLE = '{ start = 1, stop = 256, steps = 9, spacing = "log" }'
-    start: float
-    stop: float
+    start: FiniteFloat
+    stop: FiniteFloat
     steps: Annotated[int, Field(ge=1, le=100_000_000)]  # the labels of an axis are held, a gigabyte of them
     spacing: Literal["log", "linear"] = "linear"
 
@@ -315,14 +316,21 @@ def _limit_of(name: str, given: Any, unit: str, kind: str) -> Any:
             msg = f"`where.{name}`: expected labels, got a range; write one label, or a list of them"
             raise InvalidDataError(msg)
         return given.read(name, unit)
-    listed = given if isinstance(given, list) else [given]
-    wrong = next((one for one in listed if isinstance(one, str) or given is one), None)
-    if kind == "range" and wrong is not None:
-        _end_of(wrong, unit, f"where.{name}")
-        written = _toml_of(wrong)
-        msg = f"`where.{name}`: expected a range, got {written}; write {{ max = {written} }}, or {{ min = {written} }}"
+    if kind == "range":
+        listed = given if isinstance(given, list) else [given]
+        written = [_toml_of(one) for one in listed]
+        got = written[0] if len(listed) == 1 else f"[{', '.join(written)}]"
+        msg = f"`where.{name}`: expected a range, got {got}; write {_range_of(name, listed, unit)}"
         raise InvalidDataError(msg)
     return given
+
+
+def _range_of(name: str, listed: Sequence[float | str], unit: str) -> str:
+    """Write what range was meant by numbers: between two, else on one side of one."""
+    ends = [_toml_of(one) for one in sorted(listed, key=lambda one: _end_of(one, unit, f"where.{name}") or 0.0)]
+    if len(ends) == 2:
+        return f"{{ min = {ends[0]}, max = {ends[1]} }}"
+    return f"{{ max = {ends[-1]} }}, or {{ min = {ends[0]} }}" if ends else Span.EXAMPLE
 
 
 class SweepSpec(SpecTable):
@@ -409,7 +417,10 @@ def _first_problem(error: ValidationError, content: dict[str, Any]) -> str:
         message = f"expected a table, as {examples[0]}"
     elif examples:
         message += f", or a table, as {' or '.join(examples)}"
-    return f"`{key}`: {message}, got {problem['input']!r}; see `roofcube sweep --help`"
+    # what a whole table lacks is not what it holds
+    whole = problem["type"] in ("value_error", "missing") and isinstance(problem["input"], dict)
+    got = "" if whole else f", got {problem['input']!r}"
+    return f"`{key}`: {message}{got}; see `roofcube sweep --help`"
 
 
 def _key_of(problem: Any, content: Any) -> str:

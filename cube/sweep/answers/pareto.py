@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import xarray as xr
 
+from roofcube.datasets.quantities import UNITS, factor_of
 from roofcube.errors import InvalidDataError, check_choice, check_kind
 from roofcube.kernels.engine.arrays import ArrayEngine
 from roofcube.kernels.pareto.front import front_with_ties, order_of_front
@@ -269,6 +270,18 @@ def equal_points(columns: tuple[Array, ...]) -> tuple[Array, Array]:
     return first, counts[number.reshape(-1)]
 
 
+def _check_units(context: Context, front: xr.Dataset, goals: Objectives) -> None:
+    """Raise where a front says that an objective is in another unit than the cube's."""
+    for name, _ in goals:
+        own, unit = (str(attrs.get("units", "")) for attrs in (context.attributes(name), front[name].attrs))
+        factors = [(factor_of(one, own), factor_of(one, unit)) for one in UNITS]
+        factor = next((other / one for one, other in factors if one and other), None)
+        if own and unit and own != unit and factor != 1.0:
+            converted = f"(front[{name!r}] * {factor:g}).assign_attrs(units={own!r})" if factor else "the objective"
+            msg = f"`front`: expected {name} in {own}, as the cube has it, got {unit!r}; convert {converted}"
+            raise InvalidDataError(msg)
+
+
 def _by_label(context: Context, front: xr.Dataset, goals: Objectives) -> tuple[Array, ...]:
     """Return what each point of a front costs, paired by its labels, whatever the order and the dims of objectives."""
     sizes = {dim: front.sizes[dim] for name, _ in goals for dim in front[name].dims}
@@ -298,6 +311,7 @@ def distance(
         if missing:
             msg = f"`front`: expected the objectives as variables, got no {missing[0]!r}; use `roofcube.pareto`"
             raise InvalidDataError(msg)
+        _check_units(context, front, goals)
         best = _by_label(context, front, goals)
     values = np.full(query.space.size, np.nan)
     values[flat] = distance_to_front(costs, best, relative=relative)

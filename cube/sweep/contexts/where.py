@@ -188,11 +188,15 @@ def read_where(space: Labelled, where: Any) -> Where:
         _warn_of_fraction(space, name, wanted)
         if isinstance(wanted, xr.DataArray) and wanted.dtype == bool:
             read.mask(str(name), _aligned_mask(space, str(name), wanted))
-        elif name in space.coords and space.coords[name].ndim <= 1 and not _by_meaning(space, name, wanted):
+            continue
+        _check_no_truths(space, name, wanted)
+        if name in space.coords and space.coords[name].ndim <= 1 and not _by_meaning(space, name, wanted):
             _limit_coordinate(space, read, name, wanted)
         elif name in space.outputs:
             _limit_variable(space, read, name, wanted)
         elif isinstance(name, str) and (variable := space.native(name)) is not None:
+            if variable.dtype.kind == "O":
+                variable = variable.copy(data=_as_numbers(variable.values))
             limit = _limit_text if variable.dtype.kind in "UOST" else _limit_stored
             limit(space, read, name, variable, wanted)
         else:
@@ -225,6 +229,23 @@ def _warn_of_fraction(space: Labelled, name: Any, wanted: Any) -> None:
         warnings.warn(msg, UserWarning, stacklevel=5)
 
 
+def _check_no_truths(space: Labelled, name: Any, wanted: Any) -> None:
+    """Refuse True and False, which would be read as 1 and 0, where a variable or coordinate holds neither."""
+    ends = (wanted.start, wanted.stop) if isinstance(wanted, slice) else _listed(wanted)
+    if not any(isinstance(one, bool | np.bool_) for one in ends):
+        return
+    held = space.label_arrays[name] if name in space.coords else space.native(name) if isinstance(name, str) else None
+    if held is None and name not in space.outputs:
+        return
+    kind = "" if held is None else held.dtype.kind
+    if kind != "b" and not (kind == "O" and any(isinstance(one, bool) for one in np.ravel(np.asarray(held)))):
+        msg = (
+            f"`where[{name!r}]`: expected no True or False, got {wanted!r:.60}; a mask is a boolean DataArray, e.g. "
+            f"cube[{name!r}] >= 80"
+        )
+        raise InvalidDataError(msg)
+
+
 def _by_meaning(space: Labelled, name: str, wanted: Any) -> bool:
     """Check whether a coordinate is a flag that is limited by its meanings."""
     return is_flag(space.attributes(name)) and any(isinstance(one, str) for one in _listed(wanted))
@@ -235,7 +256,7 @@ def _by_meaning(space: Labelled, name: str, wanted: Any) -> bool:
 
 def _limit_coordinate(space: Labelled, read: Where, name: str, wanted: Any) -> None:
     coordinate = space.coords[name]
-    labels = np.atleast_1d(space.label_arrays[name])
+    labels = _as_numbers(np.atleast_1d(space.label_arrays[name]))
     kept = _labels_kept(name, labels, wanted, str(space.attributes(name).get("units", "")))
     if coordinate.ndim:
         read.keep(name, str(coordinate.dims[0]), kept)
@@ -248,8 +269,10 @@ def _labels_kept(name: str, labels: Array, wanted: Any, unit: str) -> Array:
         return _labels_between(name, labels, wanted)
     if _is_range(wanted, labels.dtype) and labels.dtype.kind not in "USO":
         return np.flatnonzero(_within(name, labels, wanted))
-    if isinstance(wanted, tuple) and any(end is None for end in wanted):
-        if labels.dtype.kind in "iuf":
+    numeric = labels.dtype.kind in "iuf"
+    is_pair = numeric and isinstance(wanted, tuple) and len(wanted) == 2
+    if isinstance(wanted, tuple) and any(end is None or (is_pair and isinstance(end, str)) for end in wanted):
+        if numeric:
             raise _no_limit(name, wanted, unit)
         msg = f"`where[{name!r}]`: expected labels, got {wanted!r}; list them, or give a slice from label to label"
         raise InvalidDataError(msg)
@@ -463,6 +486,17 @@ def whole_ends(low: Any, high: Any, lowest: int, highest: int) -> tuple[Any, Any
     return low, high
 
 
+def _as_numbers(values: Array) -> Array:
+    """Return objects that are all numbers, or all True or False, in a dtype of those; others as they are."""
+    if values.dtype != object:
+        return values
+    kinds = {isinstance(one, bool) if isinstance(one, int | float | np.number) else None for one in values.flat}
+    if len(kinds) != 1 or None in kinds:
+        return values
+    numbers = np.array(values.tolist())
+    return numbers if numbers.dtype.kind in "iufb" else values
+
+
 def _within(name: str, values: Array, wanted: tuple[Any, Any]) -> Array:
     """Return which values lie between two ends, in the dtype in which they are stored."""
     kind = values.dtype
@@ -510,6 +544,12 @@ def _aligned_mask(space: Labelled, name: str, mask: xr.DataArray) -> Array:
             raise unknown_label(name, dim, space.dims, do="a mask has dims of the cube")
         labels = space.coords.get(dim)
         if labels is None:
+            if dim in mask.coords:
+                msg = (
+                    f"`where[{name!r}]`: expected no labels along {dim!r}, as the cube has none, got some; make the "
+                    "mask from the cube's variables"
+                )
+                raise InvalidDataError(msg)
             if mask.sizes[dim] != space.sizes[dim]:
                 msg = (
                     f"`where[{name!r}]`: expected {space.sizes[dim]} values along {dim!r}, got {mask.sizes[dim]}; "
@@ -523,7 +563,7 @@ def _aligned_mask(space: Labelled, name: str, mask: xr.DataArray) -> Array:
         own, whole = mask[dim].values, space.label_arrays[dim]
         if own.shape == whole.shape and bool(np.all(own == whole)):
             continue
-        index = mask.get_index(dim)
+        index = mask[dim].to_index()  # `get_index` counts where a coordinate has no index
         place = index.get_indexer(labels.to_index_variable().to_index()) if index.is_unique else np.array([-1])
         if (place < 0).any():
             lacks = f"no {whole[place < 0][0]}" if index.is_unique else "some of them twice"

@@ -113,7 +113,7 @@ def distance_to_front(points: Points, front: Points, *, relative: bool = True, s
     Returns
     -------
     (points,) float array
-        0 on and beside the front, NaN for points with NaN.
+        0 on and beside the front, NaN for points with NaN; NaN for all where no point of the front is left.
 
     Raises
     ------
@@ -133,7 +133,7 @@ def distance_to_front(points: Points, front: Points, *, relative: bool = True, s
     valid = ~any_nan(best)
     best = turned(tuple(column[valid].astype(columns[0].dtype) for column in best), signs)
     columns = turned(columns, signs)
-    distance = np.zeros(len(columns[0]), columns[0].dtype)
+    distance = np.full(len(columns[0]), 0.0 if len(best[0]) else np.nan, columns[0].dtype)
     if not compiling_pays(len(columns[0]) * len(best[0]), FEW_GAPS):
         for row in zip(*best, strict=True):
             np.maximum(distance, _least_gap(columns, row, relative), out=distance)

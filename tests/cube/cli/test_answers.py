@@ -87,6 +87,40 @@ def test_changes_of_a_crossover_are_listed(sweep):
     assert "gainer" in sweep(question + two).output
 
 
+PRICED = """
+[inputs]
+task = "mnist"
+platforms = "TX2"
+precision = "FP16"
+batch = [1, 8]
+[variables]
+rate = { dim = "vendor", labels = ["acme", "zeta"], values = [1.0, 2.0], units = "USD" }
+zero = 0
+[terms.cost]
+formula = "FORMULA"
+units = "USD"
+sense = "min"
+[reduce]
+kind = "top"
+n = 2
+objective = "cost"
+"""
+
+
+def test_labels_that_winners_share_stand_above_them(sweep):
+    words = sweep(PRICED.replace("FORMULA", "rate + predicted_latency")).output.splitlines()
+    assert words[1].startswith("platform TX2, ")
+    assert words[1].endswith("vendor acme")
+
+
+def test_json_tells_infinite_from_unknown_and_has_units(sweep):
+    told = json.loads(sweep(PRICED.replace("FORMULA", "-rate / zero"), "--json").output)
+    assert [row["cost"] for row in told["answer"]] == ["-inf", "-inf"]
+    assert told["units"]["cost"] == "USD"
+    assert told["units"]["pruning"] == "%"
+    assert set(told["units"]) <= set(told["answer"][0])
+
+
 def test_an_empty_answer_says_what_emptied_it_and_exits_with_one(sweep):
     question = QUESTION + 'kind = "best"\nobjective = "predicted_throughput"\nwhere = { top1 = { min = 99.9 } }'
     result = sweep(question)

@@ -9,6 +9,7 @@ import xarray as xr
 import roofcube as rc
 from roofcube import datasets
 from roofcube.errors import InvalidDataError, MemoryLimitError
+from roofcube.measured.efficiency import with_timed_throughput
 
 
 @pytest.mark.parametrize("at", ["best", "batch"])
@@ -66,3 +67,37 @@ def test_the_best_batch_is_the_first_of_equals_and_none_where_nothing_was_measur
     best = rc.efficiency(cube)
     np.testing.assert_array_equal(best.best_batch, [4.0, np.nan])
     np.testing.assert_array_equal(best.efficiency, [0.5, np.nan])
+    xr.testing.assert_identical(rc.efficiency(cube.drop_vars("batch")), best.drop_vars("best_batch"))
+
+
+TIMED = xr.Dataset(
+    {
+        "measured_latency": (("platform", "batch"), [[5.0, 20.0], [8.0, 15.0]], {"units": "ms"}),
+        "measured_throughput": (("platform", "batch"), [[200.0, 400.0], [np.nan, np.nan]], {"units": "1/s"}),
+    },
+    coords={"platform": ["a", "b"], "batch": [1, 8]},
+)
+
+
+@pytest.mark.parametrize("cube", [TIMED, TIMED.drop_vars("measured_throughput")])
+def test_a_latency_in_another_unit_gives_no_throughput(cube):
+    with pytest.raises(InvalidDataError, match=r"`measured_latency`: expected s, got 'ms'; convert it: .* \* 0\.001\)"):
+        with_timed_throughput(cube)
+    seconds = cube.assign(measured_latency=(cube.measured_latency * 1e-3).assign_attrs(units="s"))
+    best = with_timed_throughput(seconds)[0].measured_throughput.sel(platform="b", batch=8)
+    assert float(best) == pytest.approx(8 / 0.015)
+
+
+def test_a_latency_that_no_throughput_comes_of_may_be_in_any_unit():
+    counted = TIMED.isel(platform=[0])
+    assert with_timed_throughput(counted) == (counted, 0)
+
+
+def test_what_was_only_timed_is_seen_in_any_order_of_the_dims():
+    cube = TIMED.assign(measured_latency=TIMED.measured_latency.assign_attrs(units="s"))
+    turned = cube.assign(measured_throughput=cube.measured_throughput.transpose())
+    filled, derived = with_timed_throughput(turned)
+    assert filled.measured_throughput.dims == ("batch", "platform")
+    expected, cells = with_timed_throughput(cube)
+    assert (derived, cells) == (2, 2)
+    xr.testing.assert_identical(filled.measured_throughput.transpose(), expected.measured_throughput)

@@ -553,3 +553,102 @@ def test_points_of_a_front_are_paired_by_their_labels():
     assert rc.distance_to_front(cube, goals, front=turned).equals(rc.distance_to_front(cube, goals, front=cube))
     apart = cube.assign(b=("q", [2.0, 1.0]))
     assert float(rc.distance_to_front(cube.isel(p=0, q=0), goals, front=apart)) == pytest.approx(0.0)
+
+
+def test_masks_are_laid_by_labels_without_an_index_too():
+    cube = xr.Dataset({"v": ("x", [1.0, 2.0, 3.0])}, coords={"x": [0, 1, 2]})
+    mask = xr.DataArray([True, False, False], coords={"x": [2, 1, 0]}, dims="x").drop_indexes("x")
+    assert rc.best(cube, "v", where=mask, sense="min")["v"].item() == 3.0
+
+
+def test_a_mask_with_labels_is_refused_where_the_cube_has_none():
+    cube = xr.Dataset({"v": ("x", [1.0, 2.0, 3.0])})
+    labelled = (cube["v"] > 1).assign_coords(x=[2, 1, 0])
+    with pytest.raises(
+        InvalidDataError, match=r"`where\['where'\]`: expected no labels along 'x', as the cube has none"
+    ):
+        rc.count(cube, where=labelled.rename(None))
+    assert rc.count(cube, where=labelled.drop_vars("x"))["count"].item() == 2
+
+
+KINDS = xr.Dataset(
+    {
+        "v": ("x", [0.0, 1.0, 2.0, 3.0]),
+        "on": ("x", [True, False, True, True]),
+        "loose": ("x", np.array([True, False, True, True], object)),
+        "sizes": ("x", np.array([4, 1, 2, 8], object)),
+        "code": ("x", [0, 1, 0, 1], {"flag_values": np.array([0, 1]), "flag_meanings": "a b"}),
+    },
+    coords={"x": np.array([8, 1, 2, 4], object), "turbo": ("x", [True, False, False, False])},
+)
+
+
+@pytest.mark.parametrize("name", ["v", "sizes", "code", "x"])
+@pytest.mark.parametrize("limit", [True, [True, False], np.array([True] * 4), (True, 3), slice(False, None)])
+def test_true_is_no_number_and_an_array_of_it_no_mask(name, limit):
+    with pytest.raises(InvalidDataError, match=rf"`where\['{name}'\]`: .*a mask is a boolean DataArray"):
+        rc.count(KINDS, where={name: limit})
+
+
+@pytest.mark.parametrize(
+    ("where", "count"),
+    [
+        ({"on": True}, 3),
+        ({"on": [False]}, 1),
+        ({"loose": True}, 3),
+        ({"turbo": False}, 3),
+        ({"turbo": np.array([True])}, 1),
+        ({"x": (1, 4)}, 3),
+        ({"x": (2, None)}, 3),
+        ({"x": slice(1, 2)}, 2),
+        ({"x": [1, 8]}, 2),
+        ({"x": ["1", "8"]}, 2),
+        ({"sizes": (2, None)}, 3),
+        ({"sizes": [1, 2]}, 2),
+    ],
+)
+def test_objects_are_limited_as_the_numbers_or_truths_that_they_are(where, count):
+    assert rc.count(KINDS, where=where)["count"].item() == count
+
+
+@pytest.mark.parametrize("limit", [("1", "8"), (1, "8"), ("2", None)])
+@pytest.mark.parametrize("kind", [object, "i8", "f4"])
+def test_a_pair_of_texts_is_no_range_of_numbers(limit, kind):
+    cube = KINDS.assign_coords(x=KINDS.x.astype(kind))
+    with pytest.raises(InvalidDataError, match=r"`where\['x'\]`: expected \(low, high\) with numbers or None, got \("):
+        rc.count(cube, where={"x": limit})
+
+
+def test_a_front_is_in_the_units_of_the_cube():
+    cube = xr.Dataset({"t": ("x", [1.0, 2.0], {"units": "s"}), "cost": ("x", [2.0, 1.0], {"units": "USD"})})
+    goals = {"t": "min", "cost": "min"}
+    front = rc.pareto(cube, goals)
+    wanted = rc.distance_to_front(cube, goals, front=front)
+    for unit in ({"units": "sec"}, {}):
+        same = front.assign(t=front.t.drop_attrs().assign_attrs(unit))
+        assert rc.distance_to_front(cube, goals, front=same).identical(wanted)
+    for name, unit, fix in (("t", "ms", r"\(front\['t'\] \* 0\.001\)"), ("cost", "EUR", "the objective")):
+        other = front.assign({name: front[name].assign_attrs(units=unit)})
+        with pytest.raises(InvalidDataError, match=rf"`front`: expected {name} in .*, got '{unit}'; convert {fix}"):
+            rc.distance_to_front(cube, goals, front=other)
+
+
+@pytest.mark.parametrize("relative", [True, False])
+def test_nothing_is_near_a_front_without_points(relative):
+    cube = xr.Dataset({"t": ("x", [1.0, 2.0])})
+    front = rc.pareto(cube, {"t": "min"})
+    for empty in (front.isel(point=[]), front * np.nan):
+        assert rc.distance_to_front(cube, {"t": "min"}, front=empty, relative=relative).isnull().all()
+
+
+@pytest.mark.parametrize(
+    ("labels", "label", "why"),
+    [
+        ([1.0, np.nan], np.nan, "nan is not known, as nothing equals NaN"),
+        (["1", "2"], 1, "1 is not known, as labels are text; write '1'"),
+    ],
+)
+def test_a_label_of_another_kind_is_not_suggested_as_it_is_written(labels, label, why):
+    cube = xr.Dataset({"v": ("x", [1.0, 2.0])}, coords={"x": labels})
+    with pytest.raises(UnknownLabelError, match=f"`x`: {why}; expected one of"):
+        rc.count(cube, where={"x": label})

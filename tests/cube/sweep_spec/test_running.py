@@ -154,6 +154,11 @@ def test_an_empty_answer_says_which_limit_or_figure_emptied_it(spec):
         (('max = "10ms"', 'max = "10"'), r"expected a number with its unit, got '10'; write 10ms, or 10s"),
         (('{ max = "10ms" }', '{ max = 1 }, top1 = { min = 0.92 }'), r"`where\.top1\.min`: expected percent, got 0\.92"),
         (('{ max = "10ms" }', '{ max = 1 }, top2 = { min = 0.92 }'), r"'top2' is not known"),
+        (("stop = 3,", "stop = inf,"), r"values\.stop`: input should be a finite number, got inf"),
+        (("start = 1, stop = 3", 'start = 0, stop = 3, spacing = "log"'), r"above 0 where spacing is 'log'; see"),
+        (("[variables]", "[hypothetical]\npeak_compute = 1e12\nmemory_bandwidth = 1e9\n[variables]"), r"`the whole file`: give \[hypothetical\] or inputs\.platforms, not both; .* to stand beside them; see"),
+        (('dim = "platform"', 'dim = "Platform"'), r"`variables\.price\.dim`: expected a dim, .* got 'Platform'; did you mean 'platform'\?"),
+        (('{ dim = "platform", values = [300, 20, 10]', '{ dim = "batch", labels = ["8", "1"], values = [3, 2]'), r"`variables\.price\.labels`: '8' is not known, as text; write 8;"),
     ],
 )  # fmt: skip
 def test_what_does_not_fit_is_named(spec, change, message):
@@ -270,6 +275,13 @@ per = "context"
     [
         ('predicted_latency = "10ms"', r'expected a range, got "10ms"; write \{ max = "10ms" \}'),
         ("predicted_latency = 0.01", r"expected a range, got 0\.01; write \{ max = 0\.01 \}"),
+        (
+            "predicted_latency = [0, 0.01]",
+            r"expected a range, got \[0\.0, 0\.01\]; write \{ min = 0\.0, max = 0\.01 \}",
+        ),
+        ('predicted_latency = ["2ms", "10us"]', r'write \{ min = "10us", max = "2ms" \}'),
+        ("predicted_latency = [3, 1, 2]", r"write \{ max = 3\.0 \}, or \{ min = 1\.0 \}"),
+        ("predicted_latency = []", r'expected a range, got \[\]; write \{ max = "10ms" \}'),
         ('power = ["10 W"]', r'expected a range, got "10 W"; write \{ max = "10 W" \}'),
         ('predicted_latency = { min = "2ms", max = "1ms" }', r'got \{ min = "2ms", max = "1ms" \}; swap them'),
         ("batch = { min = 8, max = 1 }", r"expected min at most max, got \{ min = 8\.0, max = 1\.0 \}"),
@@ -287,6 +299,13 @@ def test_a_limit_is_corrected_in_words_of_the_file(spec, limit, message):
 def test_an_end_that_is_not_a_number_is_refused(spec):
     text = '[inputs]\ntask = "mnist"\n[reduce]\nkind = "count"\nwhere = { predicted_latency = { max = nan } }\n'
     with pytest.raises(InvalidDataError, match=r"`where\.predicted_latency\.max`: expected a number, got nan"):
+        answer_sweep(spec(text))
+
+
+@pytest.mark.parametrize("name", ["topologies", "platforms"])
+def test_an_empty_list_is_not_all(spec, name):
+    text = f'[inputs]\ntask = "mnist"\n{name} = []\n[reduce]\nkind = "count"\n'
+    with pytest.raises(InvalidDataError, match=f"`{name}`: expected at least one label, got none"):
         answer_sweep(spec(text))
 
 
