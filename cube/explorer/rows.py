@@ -42,8 +42,8 @@ DOUBTFUL = sum(bit for name, bit in QUALITY.items() if GRADES[name] == "doubtful
 
 
 def is_number(array: Any) -> bool:
-    """Check whether a variable holds numbers that can be an axis: no text, no times, no flags."""
-    return array.dtype.kind in "fiu" and "flag_meanings" not in array.attrs
+    """Check whether a variable holds numbers that can be an axis: no text, no times, no flags, no ties of a front."""
+    return array.dtype.kind in "fiu" and "flag_meanings" not in array.attrs and array.name != "n_ties"
 
 
 def measured_names(cube: xr.Dataset) -> list[str]:
@@ -340,8 +340,8 @@ class Rows:
         return as_points(context, indices)
 
 
-def rows_of_kind(cube: xr.Dataset, variables: Sequence[str]) -> Rows:
-    """Return a row for each cell in which any of some variables is known.
+def rows_of_kind(cube: xr.Dataset, variables: Sequence[str], *, own: bool) -> Rows:
+    """Return a row for each cell in which any of some variables is known; with `own`, at each label of own ones.
 
     Raises
     ------
@@ -351,6 +351,8 @@ def rows_of_kind(cube: xr.Dataset, variables: Sequence[str]) -> Rows:
         If no cell has a figure.
     """
     used = {str(dim) for name in variables for dim in cube[name].dims}
+    more = [array.dims for name, array in cube.data_vars.items() if own and name not in VARIABLES and is_number(array)]
+    used |= {str(dim) for dims in more if used & set(dims) for dim in dims}
     dims = [dim for dim in dict.fromkeys([*dim_order(cube), *map(str, cube.dims)]) if dim in used and dim != LAYER]
     sizes = [cube.sizes[dim] for dim in dims]
     if not fits_memory(prod(sizes) * BYTES_A_ROW):

@@ -71,7 +71,8 @@ class StoredSource:
         """Return the rows of a kind."""
         with self._lock:
             if kind not in self._rows:
-                self._rows[kind] = rows_of_kind(self.cube, self._variables[kind])
+                # own terms are predictions, where there are any
+                self._rows[kind] = rows_of_kind(self.cube, self._variables[kind], own=kind == self.kinds[-1])
             return self._rows[kind]
 
     def measures(self, kind: str) -> list[str]:

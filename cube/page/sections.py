@@ -221,7 +221,9 @@ def _fastest_prediction(cube: xr.Dataset) -> str:
 def _limits(cube: xr.Dataset) -> str:
     if "bound" not in cube:
         return ""
-    counts = {name: int((cube["bound"] == code).sum()) for name, code in BOUNDS.items() if name != "none"}
+    can_run = cube["predicted_throughput"].notnull()
+    can_run = can_run if "batch" in cube["bound"].dims or "batch" not in can_run.dims else can_run.any("batch")
+    counts = {name: int(((cube["bound"] == code) & can_run).sum()) for name, code in BOUNDS.items() if name != "none"}
     told = [f"{with_thousands(count)} limited by {name}" for name, count in counts.items() if count]
     over = " over all batches" if "batch" in cube["bound"].dims and cube.sizes["batch"] > 1 else ""
     return f",{over} {listed(told)}" if told else ""

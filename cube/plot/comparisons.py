@@ -88,7 +88,7 @@ def comparison(
     # a cube has a variable `bound` of its own: what binds
     one = one[[name for name in KEPT if name in one]].assign(models)
     names = [name for name in SHOWN if name in one]
-    at_best = tables.at_largest(one, "measured_throughput", ["batch"])
+    at_best = tables.at_best_batch(one, "measured_throughput")
     table = tables.records(at_best, names, known="measured_throughput", bare=True)
     table = {**{name: np.full(len(table["platform"]), np.nan) for name in SHOWN}, **table}
     table, rows, left_out = by_configuration(at_best, table, -table["measured_throughput"])
@@ -152,7 +152,7 @@ def _comparison_figure(cube: xr.Dataset, table: tables.Columns, rows: Rows, labe
         dots("calibrated", marker="circle", size=9, color=style.CALIBRATED),
         crosses(data, "measured", "y", doubtful, name="comparison.rows", tooltip=tooltip, texts=[note]),
     ]  # fmt: skip
-    title, notes = _title_and_lines(table, label)
+    title, notes = _title_and_lines(table, tables.believed(cube, table, ("measured_throughput",)), label)
     notes.append(f"{left_out}; the title speaks of these" if left_out else "")
     x, key = Axis(f"throughput ({unit}, log scale)", (low, edge), log=True), _entries(table, label)
     return row_plane(parts, rows, name="comparison", x=x, title=title, notes=notes, key=key)
@@ -207,8 +207,8 @@ def _entries(table: tables.Columns, label: str) -> dict[str, dict[str, Any]]:
     return entries
 
 
-def _title_and_lines(table: tables.Columns, label: str) -> tuple[str, list[str]]:
-    off = {name: _median_error(table, name) for name in ("calibrated", "published")}
+def _title_and_lines(table: tables.Columns, believed: tables.Columns, label: str) -> tuple[str, list[str]]:
+    off = {name: _median_error(believed, name) for name in ("calibrated", "published")}
     title = f"{sentence(label)} predictions are off by {percent(off['calibrated'])} in the median"
     if np.isfinite(off["published"]):
         title += f", the published roofline by {percent(off['published'])}"

@@ -23,7 +23,7 @@ from roofcube.plot.drawing.rows import bars, by_configuration, fields, row_plane
 from roofcube.sweep.questions import best
 from roofcube.sweep.questions import histogram as counts_of
 from roofcube.vocabulary import DIMS, sense_of
-from roofcube.wording import counted, percent, short, with_thousands
+from roofcube.wording import counted, flag_words, percent, short, with_thousands
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -76,8 +76,9 @@ def histogram(
     edges, log = _chosen_bins(cube, variable, bins, where)
     answer = counts_of(cube, variable, bins=edges, where=where)
     count = answer["count"].values.astype("f8")
-    words = tables.long_name(cube, variable)
-    factor, unit = tables.scale_of(cube if isinstance(cube, xr.Dataset) else answer.assign({variable: 0}), variable)
+    described = cube if isinstance(cube, xr.Dataset) else answer.assign({variable: ((), 0, answer["bin_low"].attrs)})
+    words = tables.long_name(described, variable)
+    factor, unit = tables.scale_of(described, variable)
     data: dict[str, Any] = {
         "count": count,
         "zero": np.zeros(count.size),
@@ -115,7 +116,8 @@ def _chosen_bins(cube: Any, variable: str, bins: Any, where: Any) -> tuple[Any, 
     if flag or not (bins is None or isinstance(bins, int)):
         edges = np.asarray(bins, dtype="f8") if bins is not None else np.zeros(2)
         return bins, bool(not flag and edges.min() > 0 and edges.max() > 100 * edges.min())
-    ends = [float(best(cube, variable, sense=sense, where=where)[variable]) for sense in ("min", "max")]
+    # counts trust all
+    ends = [float(best(cube, variable, sense=sense, where=where, trust="all")[variable]) for sense in ("min", "max")]
     if bins is None and ends[0] == ends[1]:  # one bar, in the middle
         return [ends[0] - (abs(ends[0]) or 1.0) * 0.05, ends[0] + (abs(ends[0]) or 1.0) * 0.05], False
     if not (ends[0] > 0 and ends[1] > 100 * ends[0]):
@@ -164,7 +166,7 @@ def intervals(cube: xr.Dataset, *, variable: str = "predicted_throughput", measu
     if other in cube and other != variable and bool((cube[other] * cube[low]).notnull().any()):
         return _against_measured(cube, variable, other)
     names = [variable, low, high]
-    small = tables.at_best_batch(cube, names)
+    small = tables.at_best_batch(cube[names], variable)
     table = tables.records(small, names, known=names, bare=True)
     more = -1.0 if sense_of(variable, cube[variable].attrs) == "max" else 1.0
     wide = float(np.median(table[high] / table[low]))
@@ -178,7 +180,8 @@ def intervals(cube: xr.Dataset, *, variable: str = "predicted_throughput", measu
     ]
     x = axis_of(cube, variable, tables.long_name(cube, variable), np.concatenate([table[one] for one in names]))
     title = f"The interval spans a factor of {short(wide)} in the median"
-    notes = ["band = interval; nothing was measured", few]
+    best = " at the best batch" * ("batch" in cube[variable].dims)
+    notes = [f"band = interval{best}; nothing was measured", few]
     return row_plane(parts, rows, name="intervals", x=x, title=title, notes=notes)
 
 
@@ -285,8 +288,10 @@ def parallel(cube: xr.Dataset | Sweep, *names: str) -> Any:
         ends = [int(np.argmax(signs[one] * table[one])) for one in variables]
         rows = np.unique([*ends, *np.linspace(0, size - 1, MOST_LINES).astype(int)])
     table = tables.told(cube, tables.taken(table, rows))
-    places, marks = zip(*(_axis_places(cube, table, one) for one in chosen), strict=True)
     doubtful = tables.doubts(cube, table["quality"], variables)
+    flags = {one: cube[one].attrs for one in variables if "flag_meanings" in cube[one].attrs}
+    table |= {one: flag_words(table[one].astype("i8"), attrs, nothing="none") for one, attrs in flags.items()}
+    places, marks = zip(*(_axis_places(cube, table, one) for one in chosen), strict=True)
     count, pairs = len(rows), len(chosen) - 1
     order = np.tile(np.arange(count), pairs)
     data: dict[str, Any] = {
@@ -299,7 +304,8 @@ def parallel(cube: xr.Dataset | Sweep, *names: str) -> Any:
     tooltip = {}
     units = [tables.scale_of(cube, one)[1] if one in variables else "" for one in chosen]
     for one, unit in zip(chosen, units, strict=True):
-        texts = tables.value_text(table[one], unit) if one in variables else tables.label_texts(cube, one, table[one])
+        numbers = one in variables and one not in flags
+        texts = tables.value_text(table[one], unit) if numbers else tables.label_texts(cube, one, table[one])
         data[f"{one}_text"], tooltip[one.replace("_", " ")] = np.asarray(texts, dtype=object)[order], f"@{{{one}_text}}"
     lines = segments(data, ("x0", "y0", "x1", "y1"), name="parallel.lines", tooltip={**tooltip, "flags": "@flags"},
                      line_color="colour", alpha="alpha", line_width=1.4)  # fmt: skip

@@ -74,7 +74,9 @@ def latency_throughput(cube: xr.Dataset, *, scope: str = "compute", measurements
         **lines,
     )
     note = f"{tables.how_text(kind, scope, cube)}; a line joins the batches of one configuration; {style.HOLLOW}"
-    title = _fastest(table, throughput, latency, unit, "" if kind == "measured" else "predicted ")
+    title = _fastest(
+        tables.believed(cube, table, pair), throughput, latency, unit, "" if kind == "measured" else "predicted "
+    )
     notes, key = [note, shade], platform_key(marked)
     return plane(drawn, name="latency_throughput", x=x, y=y, title=title, notes=notes, key=key)
 

@@ -336,6 +336,7 @@ def overlap(cube: xr.Dataset, *, scope: str = "compute", measurements: Any = Non
         f"measured ({len(ratio)})": MEASURED_KEY,
         f"same configuration ({left.size})": {"marker": "line", "line_color": style.MUTED},
     }
+    ratio[~tables.possible(cube, measured["quality"], pair)] = np.nan
     title, notes = _overlap_words(best, pair, (total, len(ratio)), ratio[right], scope)
     return plane(parts, name="overlap", x=x, y=y, title=title, notes=[*notes, crowd], key=entries, height=580)
 
@@ -343,10 +344,10 @@ def overlap(cube: xr.Dataset, *, scope: str = "compute", measurements: Any = Non
 def _best_batch(cube: xr.Dataset, throughput: str, accuracy: str) -> dict[str, xr.Dataset]:
     """Take predictions and measured throughput at the best batch of each configuration, and of each own label."""
     names = [name for name in (throughput, accuracy, "quality", "source_row") if name in cube]
-    predicted = tables.at_best_batch(cube[[*POSSIBLE]], POSSIBLE).drop_dims("batch", errors="ignore")
+    predicted = tables.at_best_batch(cube[[*POSSIBLE]], *POSSIBLE)
     best = {
         "predicted": predicted.drop_vars("batch", errors="ignore"),
-        "measured": tables.at_largest(cube[names], throughput, ["batch"]),
+        "measured": tables.at_best_batch(cube[names], throughput, accuracy),
     }
     # what one of them does not differ along holds at each of the other's labels
     pairs = [(one, (POSSIBLE if kind == "predicted" else (throughput, accuracy))) for kind, one in best.items()]
@@ -383,9 +384,9 @@ def _overlap_columns(
 def _overlap_words(
     best: Mapping[str, xr.Dataset], pair: Sequence[str], counts: Sequence[int], ratio: np.ndarray[Any, Any], scope: str
 ) -> tuple[str, list[str]]:
-    middle = percent(float(np.median(ratio))) if ratio.size else ""
+    middle = percent(float(np.nanmedian(ratio))) if np.isfinite(ratio).any() else ""
     said = f"Measurements reach {middle} of the prediction in the median"
-    said = said if middle else "No configuration was both predicted and measured"
+    said = said if middle else "No configuration was both predicted and measured as is possible"
     drawn_of = zip(best.values(), (POSSIBLE, pair), strict=True)
     not_drawn = [int((one[x].notnull() & one[y].isnull()).sum()) for one, (x, y) in drawn_of]
     lost = "; not drawn for want of an accuracy: {} predicted, {} measured".format(*not_drawn) if any(not_drawn) else ""

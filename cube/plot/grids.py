@@ -117,8 +117,11 @@ def _over_labels(cube: xr.Dataset, variable: str) -> xr.Dataset:
         return cube
     array = cube[variable].reset_coords(drop=True).assign_coords({dim: cube[dim] for dim in beside})
     labels = [*(dim for dim in DIMS if dim in (*beside, *dims)), *sorted(dims - {*DIMS, tables.POINT})]
-    frame = array.to_dataframe().reset_index().groupby(labels)[variable].first()
-    over = frame.to_xarray().assign_attrs(cube[variable].attrs)
+    groups = array.to_dataframe().reset_index().groupby(labels)[variable]
+    attrs, sense = cube[variable].attrs, sense_of(variable, cube[variable].attrs)
+    frame = groups.first() if "flag_values" in attrs else groups.min() if sense == "min" else groups.max()
+    own = set(tables.own_dims(cube, map(str, [*dims, *cube[variable].coords]))) - dims  # that points share a cell over
+    over = frame.to_xarray().assign_attrs(attrs).expand_dims(sorted(own))
     classes = tables.device_classes(cube)
     names = over["platform"].values if "platform" in over.dims else ()
     given = {"device_class": ("platform", [classes.get(name, "") for name in names])} if classes and len(names) else {}

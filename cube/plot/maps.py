@@ -27,6 +27,7 @@ __all__ = ["map"]
 MOST = 2500  # cells above which the map is an image, without tooltips
 WRITTEN = 300  # cells with their winner's margin written in
 NAMED = 12  # winners with a colour of their own
+PIXELS = 1000  # of an image along an axis whose cells differ in width
 
 
 def map(  # noqa: A001  the name of a figure
@@ -107,7 +108,9 @@ def map(  # noqa: A001  the name of a figure
         (left, right), (low, high) = (axis.bounds or (0.0, 1.0) for axis in axes)
         scale = {"cmap": [colours[name] for name in names], "clim": (-0.5, len(names) - 0.5), "colorbar": False}
         scale["clipping_colors"] = {"NaN": (0, 0, 0, 0)}
-        drawn = image(np.where(first < 0, np.nan, first)[::-1], (left, low, right, high), name="map.cells", **scale)
+        column, row = (_cell_of_pixels(edge, axis.log) for edge, axis in zip(edges, axes, strict=True))
+        pixels = np.where(first < 0, np.nan, first)[np.ix_(row, column)]
+        drawn = image(pixels[::-1], (left, low, right, high), name="map.cells", **scale)
     else:
         cells = _cells(answer, (x, y), edges, [axis.log for axis in axes], names, first, margin)
         cells["value"] = (sign * top * factor).ravel()
@@ -174,6 +177,15 @@ def _cell_edges(answer: xr.Dataset, dim: str, log: bool) -> np.ndarray[Any, Any]
     middle = (at[1:] + at[:-1]) / 2
     edges = np.concatenate([[2 * at[0] - middle[0]], middle, [2 * at[-1] - middle[-1]]])
     return np.asarray(10.0**edges if log else edges)
+
+
+def _cell_of_pixels(edges: np.ndarray[Any, Any], log: bool) -> np.ndarray[Any, Any]:
+    """Return the cell of each pixel, which are of one width: a pixel a cell where cells are so too, else many."""
+    at = np.log10(edges) if log else edges
+    even, width = np.linspace(at[0], at[-1], len(at)), (at[-1] - at[0]) / PIXELS
+    if np.abs(at - even).max() < width:
+        return np.arange(len(at) - 1)
+    return np.asarray(np.searchsorted(at, at[0] + (np.arange(PIXELS) + 0.5) * width) - 1)
 
 
 def _axis_along(answer: xr.Dataset, dim: str) -> Axis:

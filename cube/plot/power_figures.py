@@ -65,7 +65,9 @@ def power(cube: xr.Dataset) -> Any:
         *(name for name in ("power_base", "power_idle") if kind == "measured" and tables.has_value(cube, name)),
     ]
     table = _over_batches(cube, shown, main)
-    title = _range_words(table, main, LOOKS[main][2] if kind == "predicted" else "under load", "W")
+    title = _range_words(
+        tables.believed(cube, table, (main,)), main, LOOKS[main][2] if kind == "predicted" else "under load", "W"
+    )
     table, rows, few = by_configuration(cube, table, -table[main])
     data = _row_data(table, "W", *shown)
     data["end"] = np.maximum(table["high"], table[main])
@@ -172,12 +174,13 @@ def _with_energy(cube: Any, scope: str, figure: str) -> tuple[xr.Dataset, str]:
 def _bars_per_input(cube: Any, figure: str, name: str, words: str, unit: str, scope: str) -> Any:
     cube, kind = _with_energy(cube, scope, figure)
     table = _over_batches(cube, [name], name)
-    title = _range_words(table, name, words if kind == "measured" else f"predicted {words}", unit)
+    made_of = ("power_full", tables.measured_names(scope)["throughput"]) if kind == "measured" else ()
+    said = words if kind == "measured" else f"predicted {words}"
+    title = _range_words(tables.believed(cube, table, made_of), name, said, unit)
     table, rows, few = by_configuration(cube, table, table[name] * (1.0 if unit == "mJ" else -1.0))
     floor = style.floor_of(table["low"])
     data = _row_data(table, unit)
     data["value"] = table[name]
-    made_of = ("power_full", tables.measured_names(scope)["throughput"]) if kind == "measured" else ()
     data["filled"] = np.where(tables.doubts(cube, table["quality"], made_of), 0.0, 0.9)
     source = tables.source_text(cube) if kind == "measured" else tables.model_text(cube)
     colour = style.MEASURED if kind == "measured" else style.PREDICTED

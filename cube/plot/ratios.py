@@ -68,7 +68,11 @@ def efficiency(
     if at == "best" and tables.observed(cube, scope, "throughput")[1] == "predicted":
         return _of_predictions(tables.require(cube, ("predicted_throughput", "peak_throughput"), figure="efficiency"))
     cube = tables.require(cube, ("predicted_throughput", "peak_throughput", throughput), figure="efficiency")
-    compared = {one: ratios_of(cube, at=one, scope=scope, trust="all") for one in dict.fromkeys(("best", at))}
+    compared = {
+        # what is impossible stands where nothing else is known
+        one: ratios_of(cube, at=one, scope=scope).fillna(ratios_of(cube, at=one, scope=scope, trust="all"))
+        for one in dict.fromkeys(("best", at))
+    }
     chosen = (
         {BEST: compared["best"].rename({"best_batch": "batch"} if "best_batch" in compared["best"] else {})}
         if at == "best"
@@ -79,7 +83,7 @@ def efficiency(
     published = cube.attrs.get("assumptions") == PUBLISHED.label  # whose assumption the figure judges
     choices = {label: _bar_columns(cube, table, label, throughput, published=published) for label in chosen}
     choices = {label: one for label, one in choices.items() if np.isfinite(one["measured"]).any()}
-    titles = [_title(label, one, table) for label, one in choices.items()]
+    titles = [_title(label, cube, table, throughput) for label in choices]
     notes = [*_notes(choices, scope, published=published), f"{few}; the title speaks of these" if few else ""]
     return _bars_figure(name, table, rows, choices, titles, notes, cube)
 
@@ -87,7 +91,7 @@ def efficiency(
 def _of_predictions(cube: xr.Dataset) -> Any:
     """Draw which share of the compute peak is predicted, where nothing was measured."""
     names = ["predicted_throughput", "peak_throughput"]
-    best = tables.at_best_batch(cube, names)
+    best = tables.at_best_batch(cube[names], *names).drop_vars("batch", errors="ignore")
     table = tables.records(best, names, known=names, bare=True)
     share = table[names[0]] / table[names[1]]
     table, rows, few = by_configuration(best, table, -share)
@@ -222,8 +226,11 @@ def _bars_figure(
     return row_plane(parts, rows, name=name, x=x, title=title, notes=notes, key=key, tags=tags)
 
 
-def _title(name: str, at: dict[str, Any], table: tables.Columns) -> str:
-    ratio = at["measured"] / at["predicted"]
+def _title(name: str, cube: xr.Dataset, table: tables.Columns, throughput: str) -> str:
+    measured = tables.taken(table, np.isfinite(table[f"measured {name}"]))
+    measured["quality"] = measured[f"quality {name}"]
+    table = tables.believed(cube, measured, (throughput,))
+    ratio = table[f"measured {name}"] / table[f"predicted {name}"]
     top = int(np.nanargmax(ratio))
     where = "At the best batch" if name == BEST else f"At equal batch ({name})"
     middle, highest = percent(float(np.nanmedian(ratio))), percent(float(ratio[top]))

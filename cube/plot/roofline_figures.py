@@ -83,9 +83,10 @@ def rooflines(cube: xr.Dataset) -> Any:
     if achieved:
         crosses, shade = _achieved_marks(cube, achieved, (x, y))
         parts += crosses
+        believed = tables.believed(cube, achieved, ("measured_throughput",))
         notes.append(
             f"crosses = {counted(len(achieved['y']), 'configuration')} as measured, "
-            f"{percent(float(np.median(achieved['share'])))} of the roof in the median; the line up is the loss"
+            f"{percent(float(np.median(believed['share'])))} of the roof in the median; the line up is the loss"
         )
         notes.append(shade)
     same = short(lowest) == short(highest)
@@ -211,7 +212,7 @@ def _achieved(cube: xr.Dataset) -> tables.Columns | None:
     needed = ("ops", "measured_throughput", "operational_intensity", "peak_compute", "memory_bandwidth")
     if not set(needed) <= set(cube.variables):
         return None
-    small = tables.at_best_batch(cube[[*needed]], needed)
+    small = tables.at_best_batch(cube[[*needed, *({"quality"} & set(cube.variables))]], "measured_throughput")
     table = tables.records(small, ["measured_throughput", "ops", *needed[2:]], known=needed, bare=True)
     x, y = table["operational_intensity"], table["measured_throughput"] * table["ops"] * 1e-12
     roof = np.minimum(table["peak_compute"], table["memory_bandwidth"] * 1e-3 * x)

@@ -16,6 +16,7 @@ from roofcube.labels import dims_in_order, flat_column, locate
 from roofcube.measured.rows import measurement_rows
 from roofcube.model.offered import as_product
 from roofcube.sweep import Sweep
+from roofcube.sweep.trust import impossible_bits
 from roofcube.vocabulary import CONFIGURATION, DIMS, FINDINGS, QUANTITIES_OF, THREADED, VARIABLES, attributes, sense_of
 from roofcube.wording import (
     configuration_text,
@@ -40,7 +41,7 @@ __all__ = [
     "accuracy_text",
     "array_of",
     "at_best_batch",
-    "at_largest",
+    "believed",
     "device_classes",
     "doubts",
     "flags_text",
@@ -58,6 +59,7 @@ __all__ = [
     "one_model",
     "only",
     "own_dims",
+    "possible",
     "range_texts",
     "ranks",
     "rate_unit",
@@ -210,17 +212,14 @@ def model_with(array: xr.DataArray) -> int:
     return int(array.notnull().any([dim for dim in array.dims if dim != "assumptions"]).argmax("assumptions"))
 
 
-def at_best_batch(cube: xr.Dataset, names: Iterable[str]) -> xr.Dataset:
-    """Take variables at the largest value over batches."""
-    return cube.assign({name: cube[name].max("batch", keep_attrs=True) for name in names if "batch" in cube[name].dims})
-
-
-def at_largest(cube: xr.Dataset, name: str, dims: Iterable[str]) -> xr.Dataset:
-    """Take a cube where a variable is largest along dims, one after the other."""
-    for dim in dims:
-        if dim in cube[name].dims:
-            cube = cube.isel({dim: cube[name].fillna(-np.inf).argmax(dim).compute()})
-    return cube
+def at_best_batch(cube: xr.Dataset, name: str, *judged: str) -> xr.Dataset:
+    """Take a cube at the batch of the best value of a variable; one that is impossible where no other is known."""
+    if "batch" not in cube[name].dims:
+        return cube
+    worth = -cube[name] if sense_of(name, cube[name].attrs) == "min" else cube[name]
+    trusted = worth.where(possible(cube, cube["quality"], (name, *judged))) if "quality" in cube.variables else worth
+    worth = trusted.where(trusted.notnull().any("batch"), worth)
+    return cube.isel(batch=worth.fillna(-np.inf).argmax("batch").compute())
 
 
 def measured_names(scope: str) -> dict[str, str]:
@@ -316,7 +315,7 @@ def told(cube: xr.Dataset, columns: Columns) -> Columns:
 
 def taken(columns: Columns, rows: Any) -> Columns:
     """Take rows, by a mask or their numbers."""
-    return {name: column[rows] for name, column in columns.items()}
+    return {name: np.asarray(column)[rows] for name, column in columns.items()}
 
 
 def only(columns: Mapping[str, Any], *names: str) -> dict[str, Any]:
@@ -407,6 +406,18 @@ def doubts(cube: xr.Dataset, quality: np.ndarray[Any, Any], names: Iterable[str]
     bits = sum(bit for name, bit in masks if name in FINDINGS and asked & set(FINDINGS[name].doubts))
     doubtful: np.ndarray[Any, Any] = (quality.astype("i8") & bits) != 0
     return doubtful
+
+
+def possible(cube: xr.Dataset, quality: Any, names: Iterable[str]) -> Any:
+    """Return where the physics gate finds measurements of these variables possible, as questions do."""
+    bits = impossible_bits(names) if "flag_masks" in cube.get("quality", xr.DataArray()).attrs else 0
+    return (quality.astype("i8") & bits) == 0
+
+
+def believed(cube: xr.Dataset, columns: Columns, names: Iterable[str]) -> Columns:
+    """Take the rows that are possible, of which titles speak; all of them where none is."""
+    mask = possible(cube, columns["quality"], names)
+    return taken(columns, mask) if mask.any() else columns
 
 
 # labels ---------------------------------------------------------------------------------------------------------------

@@ -108,6 +108,22 @@ def test_a_front_can_be_explored():
     assert answer.left == int((front.platform == "TX2").sum())
     assert answer.rows.ids(answer.front)[0].startswith("TX2~maxn~")
     assert source.selection(view.copied(selected=answer.rows.ids(answer.front[:1]))).sizes["point"] == 1
+    assert "n_ties" not in source.measures(view.kind)  # a front of this cube has its own
+
+
+def test_own_terms_are_offered_over_their_own_dims():
+    factor = xr.DataArray([0.5, 1.0], {"heat": [20.0, 85.0]})
+    model = rc.PUBLISHED.with_term("speed", lambda m: m.predicted_throughput * m.factor, units="1/s", sense="max")
+    cube = rc.predict(rc.inputs("mnist").assign(factor=factor), assumptions=model)
+    app = rc.explore(cube)
+    kind = app.view.kind
+    assert {"speed", "factor"} <= set(app.source.measures(kind))
+    assert app.source.categories(kind)["heat"].labels == [20.0, 85.0]
+    _, answer = asked(app.source, objective="speed")
+    app.view.selected = answer.rows.ids(np.array([answer.best]))
+    best = rc.best(cube, "speed")
+    assert app.selection["speed"].item() == best.speed.item()
+    assert app.selection["heat"].item() == best.heat.item() == 85.0
 
 
 def test_cubes_from_elsewhere_can_be_explored():

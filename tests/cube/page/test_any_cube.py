@@ -398,3 +398,12 @@ def test_the_policy_allows_the_scripts_of_the_page_and_no_other(page_of, name):
 def test_the_data_inside_the_page_keep_their_labels(page_of):
     link = re.search(r'href="data:text/csv;base64,([^"]*)"', page_of("hostile"))[1]
     assert "x" * 500 in base64.b64decode(link).decode()
+
+
+def test_limits_are_counted_over_the_cells_that_can_run(cube_of):
+    cube = cube_of("hypothetical")
+    factor = xr.DataArray([0.5, 1.0, 2.0], {"heat": [20.0, 85.0, 99.0]})
+    wide = cube.assign(predicted_throughput=cube["predicted_throughput"] * factor)
+    told = [re.findall(r"(\d[\d\s]*) limited", sections._limits(one)) for one in (cube, wide)]
+    few, many = (sum(int(re.sub(r"\s", "", count)) for count in counts) for counts in told)
+    assert many == 3 * few > 0

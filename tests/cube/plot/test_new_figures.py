@@ -177,6 +177,21 @@ def test_a_large_map_is_an_image():
     assert source(figure, "map.cells")["image"][0].shape == (50, 60)
 
 
+@pytest.mark.parametrize("batch", [np.arange(1, 301), np.geomspace(1, 300, 60), np.array([*range(1, 60), 19.5 * 60])])
+def test_winners_of_an_image_change_where_the_line_stands(batch):
+    speed = np.where(np.arange(2)[:, None] == 0, 3.5, np.sqrt(batch)).repeat(50).reshape(2, len(batch), 50)
+    cube = xr.Dataset(
+        {"speed": (("platform", "batch", "a"), speed, {"sense": "max"})},
+        coords={"platform": ["A", "B"], "batch": batch, "a": np.arange(50.0)},
+    )
+    figure = rc.plot.map(cube, "batch", "a", objective="speed", between="platform")
+    cells, lines = source(figure, "map.cells"), source(figure, "map.crossover")
+    row, start = np.asarray(cells["image"][0])[0], np.log10(cells["x"][0])
+    width = np.log10(cells["x"][0] + cells["dw"][0]) - start
+    change = 10 ** (start + width * (np.argmax(row == row[-1]) / len(row)))
+    assert change == pytest.approx(lines["x0"][0], rel=0.02)
+
+
 # intervals ------------------------------------------------------------------------------------------------------------
 
 

@@ -465,3 +465,86 @@ def test_of_very_many_predictions_an_overlap_draws_few(whole):
     assert list(data["match"]).count("matched") == len(source(one, "overlap.measured")["x"]) == number > 0
     links = source(one, "overlap.links")
     assert links["x0"] == pytest.approx(2 * np.asarray(links["x1"]))
+
+
+@pytest.fixture(scope="module")
+def outdone():
+    """One batch of one platform is faster than its peak."""
+    boards = [
+        rc.hypothetical(name=name, peak_compute=1e12, memory_bandwidth=8e9, memory_capacity=5e8, power=4.0)
+        for name in ("A", "B")
+    ]
+    network = {"topology": ["Net"], "mmacs": [42.0], "params": [1e6], "activations": [9e5], "top1": [95.0]}
+    inputs = rc.inputs("own", platforms=boards, topologies=rc.read_network(network, task="own"), batch=[1, 4, 16])
+    rows = {
+        "topology": ["Net"] * 6, "platform": ["A"] * 3 + ["B"] * 3, "precision": ["INT8"] * 6, "batch": [1, 4, 16] * 2,
+        "throughput_compute_per_s": [3100.0, 3900.0, 1e9, 10.0, 3500.0, 3600.0], "top1_percent": [95.0] * 6,
+    }  # fmt: skip
+    cube = rc.join(rc.predict(inputs), rows)
+    watts = xr.where(cube.measured_throughput.notnull(), 4.0, np.nan)
+    return cube.assign(measured_latency=1.0 / cube.measured_throughput, power_full=watts.assign_attrs(units="W"))
+
+
+def test_what_is_impossible_hides_nothing(outdone):
+    front = rc.pareto(outdone, {"measured_throughput": "max", "measured_top1": "max"})
+    shown = source(rc.plot.overlap(outdone), "overlap.measured_front")["x"]
+    assert set(np.asarray(shown)) == set(front["measured_throughput"].values) == {3900.0}
+    bars = source(rc.plot.efficiency(outdone), "efficiency.bars")["measured"]
+    assert set(np.asarray(bars)) == {3900.0, 3600.0}
+    crosses = source(rc.plot.rooflines(outdone), "rooflines.achieved")["y"]
+    assert max(crosses) == pytest.approx(float((3900.0 * outdone["ops"]).max()) * 1e-12)
+
+
+@pytest.mark.parametrize("figure", ["latency_throughput", "efficiency", "inputs_per_joule"])
+def test_titles_speak_of_what_is_possible(outdone, figure):
+    highest = float(rc.efficiency(outdone)["efficiency"].max())
+    expected = {
+        "latency_throughput": with_unit(3900.0, "inputs/s"),
+        "efficiency": f"highest {percent(highest)} (A)",
+        "inputs_per_joule": "(B)",
+    }[figure]
+    title = rendered(getattr(rc.plot, figure)(outdone)).title.text
+    assert expected in title
+    assert figure != "inputs_per_joule" or "(A)" not in title
+
+
+def test_a_histogram_draws_what_is_counted(outdone):
+    counted = int(rc.histogram(outdone, "measured_throughput")["count"].sum())
+    for bins in (None, 10):
+        drawn = source(rc.plot.histogram(outdone, "measured_throughput", bins=bins), "histogram.bars")["count"]
+        assert int(np.sum(drawn)) == counted == 6
+
+
+def test_own_terms_of_a_sweep_keep_their_units_in_a_histogram():
+    model = rc.BOUND.with_term("bill", lambda m: m.predicted_latency * 2.0, units="USD", sense="min")
+    sweep = rc.Sweep(rc.inputs("mnist"), assumptions=model)
+    labels = [axis.axis_label for axis in rendered(rc.plot.histogram(sweep, "bill")).select({"type": Axis})]
+    assert any("USD" in label for label in labels if label)
+
+
+def test_a_cell_of_a_front_is_the_best_over_own_dims():
+    factor = xr.DataArray([0.5, 1.0], {"heat": [20.0, 85.0]})
+    model = rc.PUBLISHED.with_term("speed", lambda m: m.predicted_throughput * m.factor, units="1/s", sense="max")
+    cube = rc.predict(rc.inputs("mnist").assign(factor=factor), assumptions=model)
+    front = rc.pareto(cube, {"factor": "min", "speed": "max"})
+    figure = rc.plot.heatmap(front, variable="speed")
+    cells = np.asarray(source(figure, "heatmap.cells")["value"])
+    assert np.nanmax(cells) == pytest.approx(float(front["speed"].max()))
+    assert any("best over" in text and "heat" in text for text in texts(figure))
+
+
+def test_intervals_are_those_of_the_best_batch():
+    rows = rc.datasets.load_measurements("mnist").filter(platform="NCS2")
+    cube = rc.predict(rc.inputs("mnist", platforms="NCS2", batch=[1, 16, 512]), assumptions=rc.calibrate(rows))
+    names = [f"predicted_throughput{end}" for end in ("", "_low", "_high")]
+    figure = rc.plot.intervals(cube)
+    points, bars = source(figure, "intervals.points"), source(figure, "intervals.bars")
+    cells = {tuple(cell) for cell in cube[names].to_dataframe()[names].to_numpy().tolist()}
+    assert set(zip(points[names[0]], bars[names[1]], bars[names[2]], strict=True)) <= cells
+    assert any("best batch" in text for text in texts(figure))
+
+
+def test_parallel_axes_write_flags_in_words():
+    figure = rc.plot.parallel(rc.benchmark("cifar10"), "platform", "bound", "predicted_throughput")
+    assert {"compute", "memory"} <= set(source(figure, "parallel.ticks")["text"])
+    assert set(source(figure, "parallel.lines")["bound_text"]) == {"compute", "memory"}
