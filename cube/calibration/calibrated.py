@@ -98,7 +98,8 @@ def calibrate(measurements: Any, *, inputs: xr.Dataset | None = None) -> Calibra
     >>> same = {"topology": "MLP", "platform": "Kite", "precision": "INT8"}
     >>> speeds = {1: 900, 2: 1500, 4: 2200, 8: 2800}
     >>> rows = [same | {"batch": batch, "throughput_compute_per_s": speed} for batch, speed in speeds.items()]
-    >>> rc.calibrate(rows, inputs=rc.inputs("mnist", platforms=board)).trust["rows"].item()
+    >>> inputs = rc.inputs("mnist", platforms=board, precision="INT8")
+    >>> rc.calibrate(rows, inputs=inputs).trust["rows"].item()
     4
 
     Notes

@@ -116,7 +116,7 @@ def test_wrong_options_and_files_are_one_message(run, tmp_path):
             "`--column`: 't [ms]' seems to be in ms, 'latency_compute_s' is in s; say its unit: latency_compute_s:ms",
         ),
         (
-            "topology,platform,precision,batch,latency_compute_s,sparsity\nA,TX2,FP16,1,1,2\n",
+            "topology,platform,precision,batch,latency_compute_s,channels_kept\nA,TX2,FP16,1,1,2\n",
             [],
             "map it with --column, or to nothing (--column NAME=)",
         ),
