@@ -400,7 +400,10 @@ def test_of_very_many_rows_some_of_each_hardware_are_fitted_to_whatever_their_or
     assert (data.reason[platform == "NCS2"] == "").sum() == MOST_ROWS
     assert (data.reason[platform == "TX2"] == "").all()  # a family of few keeps all
     assert data.scored.all()  # the others can tell how far off the calibration is
-    known = _measured_rows(SimpleNamespace(data=data, counted=data.take(np.flatnonzero(data.usable))), data.table.select(KEY_COLUMNS).cast({"batch": pl.Float64}))
+    known = _measured_rows(
+        SimpleNamespace(data=data, counted=data.take(np.flatnonzero(data.usable))),
+        data.table.select(KEY_COLUMNS).cast({"batch": pl.Float64}),
+    )
     assert known.all()  # nothing of it is suggested again
     turned = measured(data.table.drop("row").reverse(), facts_of(None))
     assert (turned.reason[::-1] == data.reason).all()
