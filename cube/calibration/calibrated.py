@@ -26,7 +26,6 @@ from roofcube.calibration.trust import statuses, trust_table
 from roofcube.datasets import canonical
 from roofcube.datasets.forks import check_not_forked
 from roofcube.datasets.forms.table_forms import as_table
-from roofcube.disk import digest
 from roofcube.errors import InvalidDataError, check_kind
 from roofcube.labels import locate, named_as_dims, own_dims, own_labels
 from roofcube.measured.named import inputs_beside
@@ -231,9 +230,9 @@ class Calibration(Fitted):
     @cached_property
     def description(self) -> str:
         """What tells it from calibrations of the same label: its rows, and what it knows of hardware and networks."""
-        facts = [repr([*known.values()]) for known in (self.facts.hardware, self.facts.networks)]
-        content = digest([self.data.table.write_csv(), *facts, repr(self.own_labels)])
-        return f"calibration on {counted(int(self.data.usable.sum()), 'row')}, sha256 {content[:16]}"
+        from roofcube.calibration.held_out import rows_key
+
+        return f"calibration on {counted(int(self.data.usable.sum()), 'row')}, sha256 {rows_key(self.data)}"
 
     # predictions --------------------------------------------------------------------------------------------------
 
@@ -329,7 +328,7 @@ class Calibration(Fitted):
     @cached_property
     def trust(self) -> pl.DataFrame:
         """What can and cannot be trusted, a row per platform, mode and precision."""
-        return trust_table(self.counted, self.reach)
+        return trust_table(self.used, self.reach)
 
     @cached_property
     def rows(self) -> pl.DataFrame:
@@ -504,7 +503,7 @@ class Calibration(Fitted):
         return counted(len(self.engine.families), "family")
 
     def __repr__(self) -> str:
-        used, given = int((self.data.usable & ~self.mistaken).sum()), len(self.data)
+        used, given = len(self.used), len(self.data)
         lines = [f"<roofcube.Calibration> {used} of {_rows(given)}, {self._families}"]
         for one in self.trust.iter_rows(named=True):
             where = f"{one['platform']} {one['mode']} {one['precision']}"
@@ -516,7 +515,7 @@ class Calibration(Fitted):
 
     def _repr_html_(self) -> str:
         """Tell what it rests on and what not to trust, for notebooks."""
-        used, given = int((self.data.usable & ~self.mistaken).sum()), len(self.data)
+        used, given = len(self.used), len(self.data)
         names = ("platform", "mode", "precision", "rows", "networks", "trust")
         left = self.unused["reason"].value_counts(sort=True)
         return html_table(

@@ -121,7 +121,7 @@ class Fitted:
         return wrong
 
     @cached_property
-    def counted(self) -> Measured:
+    def used(self) -> Measured:
         """The rows that count: neither left out by rule nor taken for mistakes."""
         return self.data.take(np.flatnonzero(self.data.usable & ~self.mistaken))
 
@@ -151,4 +151,4 @@ class Fitted:
     @cached_property
     def reach(self) -> dict[str, Reach]:
         """What the rows of each family cover."""
-        return reaches(self.counted)
+        return reaches(self.used)

@@ -182,7 +182,7 @@ def _default(calibration: Fitted, facts: Facts, platform: str | None) -> pl.Data
 def _measured_rows(calibration: Fitted, table: pl.DataFrame) -> Array:
     """Mark candidates that were measured already."""
     data = calibration.data
-    seen = pl.concat([calibration.counted.table, data.table[np.flatnonzero(data.reason == TOO_MANY)]])
+    seen = pl.concat([calibration.used.table, data.table[np.flatnonzero(data.reason == TOO_MANY)]])
     keys = seen.select(*KEY_COLUMNS[:-1], pl.col("batch").cast(pl.Float64)).unique().with_columns(seen=True)
     return (
         table.join(keys, on=list(KEY_COLUMNS), how="left", maintain_order="left")["seen"]

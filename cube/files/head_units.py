@@ -82,7 +82,9 @@ SPELT_OUT = {
     "macs": re.compile(r"multiply[\W_]*(?:and[\W_]*)?(?:accumulat(?:es?|ions?)|adds?)|mult[\W_]*adds?", re.IGNORECASE),
     "ops": re.compile(r"(?<!mac[ _-])(?<!macs[ _-])operations?(?![a-z])", re.IGNORECASE),
 }
-RATE = re.compile(r"/\s*(?:s|secs?|seconds?|ms|us|µs|ns|min|minutes?|h|hours?|cycles?|clk)(?![^\W_])", re.IGNORECASE)
+PER_TIME = re.compile(
+    r"/\s*(?:s|secs?|seconds?|ms|us|µs|ns|min|minutes?|h|hours?|cycles?|clk)(?![^\W_])", re.IGNORECASE
+)
 COUNTED = "macs?|madds?|ops?|flops?|params?|parameters?|weights?|elements?|activations?|acts?|bytes?"
 COUNT = re.compile(rf"({'|'.join(map(re.escape, SCALES))})?({COUNTED}|b)?", re.IGNORECASE)
 BYTES = re.compile(r"[kmgt]i?b(its?)?", re.IGNORECASE)
@@ -257,7 +259,7 @@ def count_fault(name: str, column: str) -> str:
             return ""
         return f"{name!r} seems to be in {unit.written}, {column!r} is in %; bring its values to %, and rename it"
     quantity = target[2]
-    if RATE.search(_with_strokes(name)):
+    if PER_TIME.search(_with_strokes(name)):
         return f"{name!r} seems to be a rate, {column!r} is a count of one input; give that, and rename it"
     for written, scale, what in _counts(name, quantity):
         if what.startswith(("mac", "madd")) and quantity == "ops":

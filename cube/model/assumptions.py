@@ -145,7 +145,8 @@ class Assumptions:
 
 def check_assumptions(assumptions: object) -> None:
     """Raise unless it is something to model with."""
-    if not isinstance(assumptions, Assumptions) and not callable(getattr(assumptions, "tables", None)):
+    offers = ("tables", "label", "description")  # as a calibration does
+    if not isinstance(assumptions, Assumptions) and not all(hasattr(assumptions, name) for name in offers):
         msg = (
             f"`assumptions`: expected roofcube.PUBLISHED, roofcube.BOUND, your own `Assumptions` or a calibration, "
             f"got {assumptions!r:.60} of type {type(assumptions).__name__}"

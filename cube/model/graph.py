@@ -23,13 +23,13 @@ from roofcube.kernels.graph.expression import (
     Node,
     ceil,
     constant,
+    formula_text,
     leaf,
     leaves,
     ordered_sum,
     rebuilt,
     topological,
     where,
-    written,
 )
 from roofcube.labels import labelled
 from roofcube.model.assumptions import PUBLISHED, Assumptions, check_assumptions
@@ -537,7 +537,7 @@ class _Builder:
             if name in self.nodes and name not in replaced:
                 self.nodes[name] = _substituted(self.nodes[name], moved)
         self.nodes |= replaced
-        self.labels[term.name] = {"units": units, "long_name": term.long_name, "formula": written(formula)}
+        self.labels[term.name] = {"units": units, "long_name": term.long_name, "formula": formula_text(formula)}
         if term.sense:
             self.labels[term.name]["sense"] = term.sense
 

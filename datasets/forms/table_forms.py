@@ -30,7 +30,7 @@ WIDE = tuple(getattr(pl, name) for name in ("Int128", "UInt128", "Decimal") if h
 # what stands in a row of units where a column has none
 NO_UNITS = ("", "-", "–", "—", "[]", "[-]", "[1]", "(-)", "(1)", "#", "n/a", "none", "unit", "units", "text", "string")
 BRACKETED = re.compile(r"[\[(]\s*(.*?)\s*[\])]")
-NUMBER = re.compile(r"\s*[-+]?\.?\d")
+FIRST_DIGIT = re.compile(r"\s*[-+]?\.?\d")
 TABLE_SUFFIXES = (*DELIMITED, *PARQUET)
 
 
@@ -113,7 +113,9 @@ def _check_no_row_of_units(sheet: Sheet, source: str) -> None:
         return
     plain = [BRACKETED.sub(r"\1", one.strip()) for one in cells]
     are_units = [any(factor_of(unit, one) is not None for unit in UNITS) and one != "1" for one in plain]
-    numbers = [NUMBER.match(str(one)) is not None for one, is_unit in zip(below, are_units, strict=True) if is_unit]
+    numbers = [
+        FIRST_DIGIT.match(str(one)) is not None for one, is_unit in zip(below, are_units, strict=True) if is_unit
+    ]
     others = [one for one, is_unit in zip(cells, are_units, strict=True) if not is_unit]
     if numbers and all(numbers) and all(one.strip().casefold() in NO_UNITS for one in others):
         shown = ", ".join(dict.fromkeys(one for one, is_unit in zip(plain, are_units, strict=True) if is_unit))

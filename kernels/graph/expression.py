@@ -35,6 +35,7 @@ __all__ = [
     "finite",
     "floor",
     "forget",
+    "formula_text",
     "leaf",
     "leaves",
     "log",
@@ -48,7 +49,6 @@ __all__ = [
     "topological",
     "value_of",
     "where",
-    "written",
 ]
 
 Operand = Union["Node", float, int]
@@ -494,14 +494,14 @@ def structure_of(outputs: Mapping[str, Node]) -> Iterator[str]:
         yield f"{name}={numbers[outputs[name]]}"
 
 
-def written(node: Node, *, most: int = 100) -> str:
+def formula_text(node: Node, *, most: int = 100) -> str:
     """Write a formula for readers, to the last digit; a long one as the number of its parts and a digest.
 
     Examples
     --------
-    >>> written(1e-7 * leaf("predicted_energy") + 0.1)
+    >>> formula_text(1e-7 * leaf("predicted_energy") + 0.1)
     '(1e-07 * predicted_energy) + 0.1'
-    >>> written(leaf("x") * 2 + 1, most=4)
+    >>> formula_text(leaf("x") * 2 + 1, most=4)
     'a formula of 5 parts, sha256 756d68e3be06c975'
     """
     size: dict[Node, int] = {}  # of the text: what is used twice is written twice

@@ -401,7 +401,7 @@ def test_of_very_many_rows_some_of_each_hardware_are_fitted_to_whatever_their_or
     assert (data.reason[platform == "TX2"] == "").all()  # a family of few keeps all
     assert data.scored.all()  # the others can tell how far off the calibration is
     known = _measured_rows(
-        SimpleNamespace(data=data, counted=data.take(np.flatnonzero(data.usable))),
+        SimpleNamespace(data=data, used=data.take(np.flatnonzero(data.usable))),
         data.table.select(KEY_COLUMNS).cast({"batch": pl.Float64}),
     )
     assert known.all()  # nothing of it is suggested again
