@@ -309,14 +309,15 @@ def locate(cube: xr.Dataset | xr.DataArray, table: pl.DataFrame, *, dims: Sequen
         known: dict[Any, int] = {}
         for place, label in enumerate(labels):
             # a label that another one is an alias of keeps its name
-            if (key := _key(dim, label)) not in known or key == label:
+            if (key := _comparable(dim, label)) not in known or key == label:
                 known[key] = place
         own = {label: place for place, label in enumerate(labels) if isinstance(label, str)}
         values = table[column].to_list()
         kinds = {type(label) for label in known}
         if moments is None:
             places = {
-                value: own.get(value, known.get(_key(dim, value, kinds=kinds), -1)) for value in dict.fromkeys(values)
+                value: own.get(value, known.get(_comparable(dim, value, kinds=kinds), -1))
+                for value in dict.fromkeys(values)
             }
         else:
             places = {value: _place_of_moment(dim, value, moments) for value in dict.fromkeys(values)}
@@ -371,12 +372,12 @@ def _located_together(
     known: dict[tuple[Any, ...], int] = {}
     own: dict[tuple[Any, ...], int] = {}
     for place, labels in enumerate(zip(*(cube[dim].values.tolist() for dim in parts), strict=True)):
-        key = tuple(_key(dim, label) for dim, label in zip(parts, labels, strict=True))
+        key = tuple(_comparable(dim, label) for dim, label in zip(parts, labels, strict=True))
         own.setdefault(labels, place)
         if key not in known or (key == labels and known[key] != own[labels]):
             known[key] = place
     rows = list(table.select(map(column_of, parts)).iter_rows())
-    places = {row: own.get(row, known.get(tuple(map(_key, parts, row)), -1)) for row in dict.fromkeys(rows)}
+    places = {row: own.get(row, known.get(tuple(map(_comparable, parts, row)), -1)) for row in dict.fromkeys(rows)}
     found = np.array([places[row] for row in rows], dtype=np.intp)
     for row in np.flatnonzero(found < 0).tolist():
         told = ", ".join(f"{dim} {value!r}" for dim, value in zip(parts, rows[row], strict=True))
@@ -384,7 +385,7 @@ def _located_together(
     return found
 
 
-def _key(dim: str, value: Any, *, kinds: Collection[type] = ()) -> Any:
+def _comparable(dim: str, value: Any, *, kinds: Collection[type] = ()) -> Any:
     """Return what labels are compared by; `kinds` are those of the cube's, in which a value of a table is read."""
     if kinds == {str} and isinstance(value, int | float) and not isinstance(value, bool):
         # a file reads versions as numbers that are labels

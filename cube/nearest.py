@@ -50,7 +50,7 @@ def nearest(value: object, known: Iterable[object]) -> list[str]:
     if len(letters) < len(names) and all(map(_is_of_number, [plain, *names])):
         alike = [name for name in folded if _digits(name) == _digits(plain)]
         close = get_close_matches(str(value).casefold(), alike, n=1, cutoff=SLIP)
-        slips = sorted((name for name in folded if _slips(plain, name)), key=lambda name: _distance(plain, name))
+        slips = sorted((name for name in folded if _slips(plain, name)), key=lambda name: _edits_between(plain, name))
         return [folded[name] for name in close or slips[:1]]
     close = get_close_matches(str(value).casefold(), folded, n=1, cutoff=FAR)
     if close and get_close_matches(str(value).casefold(), close, n=1, cutoff=SLIP):
@@ -79,7 +79,7 @@ def _slips(one: str, other: str) -> bool:
     return len(one) == len(other) and int(_digits(one)) > WIDTHS and len(wrong) == 1 and "".join(wrong[0]).isdecimal()
 
 
-def _distance(one: str, other: str) -> int:
+def _edits_between(one: str, other: str) -> int:
     return abs(int(_digits(one)) - int(_digits(other)))
 
 

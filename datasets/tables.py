@@ -52,11 +52,11 @@ COUNTS_TOLERANCE_PERCENT = 1.0
 
 def _embedded_table(name: str, row: type) -> pl.DataFrame:
     check_not_forked()
-    return _read(name, row)
+    return _read_csv(name, row)
 
 
 @cache
-def _read(name: str, row: type) -> pl.DataFrame:
+def _read_csv(name: str, row: type) -> pl.DataFrame:
     entry = manifest()[name]
     with as_file(data_file(entry["file"])) as path:
         found = digest([path.read_bytes()])

@@ -47,12 +47,12 @@ def _check_output(option: str, path: Path, taken: Mapping[Path, str]) -> None:
         msg = f"`{option}`: the folder {path.parent} does not exist; make it first"
         raise InvalidDataError(msg)
     for other, how in taken.items():
-        if _is_same(path, other):
+        if _is_same_file(path, other):
             msg = f"`{option}`: expected another file than the one that is {how}, got {path}; choose another name"
             raise InvalidDataError(msg)
 
 
-def _is_same(one: Path, other: Path) -> bool:
+def _is_same_file(one: Path, other: Path) -> bool:
     try:
         return one.samefile(other)
     except OSError:  # one of them is not there yet, or a task

@@ -125,7 +125,7 @@ def print_answer(answer: xr.Dataset, names: Sequence[str]) -> str:
     rows = records_of(answer, names)
     if "found" in answer:
         nothing = sum(not row.pop("found") for row in rows)
-        rows = [row for row in rows if any(_is_known(row.get(name)) for name in (*names, "winner"))] or rows
+        rows = [row for row in rows if any(_has_value(row.get(name)) for name in (*names, "winner"))] or rows
     else:
         nothing = 0
     hidden = set(map(str, answer.coords)) - _labels_shown(answer) - set(names)
@@ -169,7 +169,7 @@ def _crossover_text(answer: xr.Dataset) -> str:
     return "\n".join([table_text(pl.DataFrame(told)), *more])
 
 
-def _is_known(value: Any) -> bool:
+def _has_value(value: Any) -> bool:
     return value is not None and value != "" and value == value
 
 

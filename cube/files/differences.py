@@ -143,14 +143,14 @@ def _keys(labels: Array) -> dict[tuple[Any, int], int]:
     """Return the position of each label; equal labels are told apart by their number."""
     seen: dict[Hashable, int] = {}
     keys = {}
-    for place, label in enumerate(_listed(labels)):
+    for place, label in enumerate(_as_list(labels)):
         key = "NaN" if label != label else label
         seen[key] = seen.get(key, 0) + 1
         keys[key, seen[key]] = place
     return keys
 
 
-def _listed(values: Array) -> list[Any]:
+def _as_list(values: Array) -> list[Any]:
     """List values; times as text, which is the same in any unit."""
     if values.dtype.kind in "mM":
         return [moment_text(value) or "NaT" for value in values]
@@ -267,7 +267,7 @@ def _label_columns(cube: xr.Dataset, dims: list[Any], cells: Sequence[Array], pl
     for dim, index in zip(dims, cells, strict=False):
         used, number = np.unique(places[dim][0][index], return_inverse=True)
         labels = cube[dim].values[used]
-        words = np.array([f"{dim} {label}" for label in _listed(labels)], dtype=object)
+        words = np.array([f"{dim} {label}" for label in _as_list(labels)], dtype=object)
         parts.append(pl.Series(str(dim), words[number], dtype=pl.String))
     if not parts:
         return pl.Series("labels", [""], dtype=pl.String)
@@ -282,7 +282,7 @@ def _difference_rows(name: str, labels: pl.Series, old: Array, new: Array) -> pl
         with np.errstate(all="ignore"):
             ratio, largest = new / old, np.abs(new - old) / np.maximum(np.abs(old), np.abs(new))
     else:
-        words = [f"{one!r} and {other!r}" for one, other in zip(_listed(old), _listed(new), strict=True)]
+        words = [f"{one!r} and {other!r}" for one, other in zip(_as_list(old), _as_list(new), strict=True)]
         detail = pl.Series([f"{at}: {both}" if at else both for at, both in zip(labels, words, strict=True)])
         old = new = ratio = largest = np.full(len(old), np.nan)
     return pl.DataFrame(

@@ -261,7 +261,7 @@ def count_fault(name: str, column: str) -> str:
     quantity = target[2]
     if PER_TIME.search(_with_strokes(name)):
         return f"{name!r} seems to be a rate, {column!r} is a count of one input; give that, and rename it"
-    for written, scale, what in _counts(name, quantity):
+    for written, scale, what in _counts_told(name, quantity):
         if what.startswith(("mac", "madd")) and quantity == "ops":
             return f"{name!r} seems to count MACs, of two operations each; map it to {target[1] + 'macs'!r}"
         if what.startswith("op") and quantity == "macs":
@@ -275,18 +275,18 @@ def count_fault(name: str, column: str) -> str:
     return ""
 
 
-def _counts(name: str, quantity: str) -> list[tuple[str, float | None, str]]:
+def _counts_told(name: str, quantity: str) -> list[tuple[str, float | None, str]]:
     """List what a head says of a count: as it is written, in which thousands, and of what."""
     counts: list[tuple[str, float | None, str]] = []
     for short, spelt in SPELT_OUT.items():
         name = spelt.sub(short, name)
     for text in BRACKETS.findall(name):
         told = [word for word in re.split(r"[\s,;]+", text) if word and not (ABOUT.fullmatch(word))]
-        counts += [_count(word, quantity) or (text, None, "") for word in told]
+        counts += [_read_count(word, quantity) or (text, None, "") for word in told]
     words = [word for word in APART.split(BRACKETS.sub(" ", name)) if word]
-    words = [part for word in words for part in ([word] if _count(word, quantity) else CAPITALS.split(word))]
+    words = [part for word in words for part in ([word] if _read_count(word, quantity) else CAPITALS.split(word))]
     for place, word in enumerate(words):
-        count = _count(word, quantity)
+        count = _read_count(word, quantity)
         # a letter alone says thousands at either end only
         if count is not None and (count[2] or len(word) > 1 or (place in (0, len(words) - 1) and word in "kKmMgG")):
             counts.append(count)
@@ -295,7 +295,7 @@ def _counts(name: str, quantity: str) -> list[tuple[str, float | None, str]]:
     return counts
 
 
-def _count(word: str, quantity: str) -> tuple[str, float | None, str] | None:
+def _read_count(word: str, quantity: str) -> tuple[str, float | None, str] | None:
     parts = COUNT.fullmatch(word)
     if parts is None:
         return None

@@ -146,8 +146,8 @@ def frame_of(name: Any, cubes: Sequence[xr.Dataset], indexes: Indexes, groups: G
 def _is_everywhere_the_same(name: Any, cubes: Sequence[xr.Dataset], frame: Frame) -> bool:
     if any(name not in cube.variables for cube in cubes) or any(dim in frame.groups for dim in frame.own):
         return False
-    first, _ = _laid(name, cubes[0], frame)
-    laid = (_laid(name, cube, frame)[0] for cube in cubes[1:])
+    first, _ = _laid_in_frame(name, cubes[0], frame)
+    laid = (_laid_in_frame(name, cube, frame)[0] for cube in cubes[1:])
     return all(np.all((first == values) | ((first != first) & (values != values))) for values in laid)
 
 
@@ -198,7 +198,7 @@ def is_own(name: Any, variable: xr.Variable) -> bool:
     return not flags and name not in VARIABLES and name not in (*DESCRIBING, *COUNTS, *ABSENT_IS_NO)
 
 
-def _laid(name: Any, cube: xr.Dataset, frame: Frame) -> tuple[Array, Array]:
+def _laid_in_frame(name: Any, cube: xr.Dataset, frame: Frame) -> tuple[Array, Array]:
     """Lay a variable of one cube in its cells; return values, and where they are known."""
     variable = cube.variables[name]
     values = np.full(frame.shape, not_found(name, variable, variable.dtype), dtype=variable.dtype)
@@ -216,9 +216,9 @@ def _is_sure(name: Any, values: Array) -> Array | bool:
 def agreed(name: Any, cubes: Sequence[xr.Dataset], frame: Frame) -> xr.Variable | None:
     """Lay the values of all cubes over each other; None where two of them differ."""
     first, *others = [cube for cube in cubes if name in cube.variables]
-    values, known = _laid(name, first, frame)
+    values, known = _laid_in_frame(name, first, frame)
     for cube in others:
-        laid, new = _laid(name, cube, frame)
+        laid, new = _laid_in_frame(name, cube, frame)
         sure = _is_sure(name, laid)
         if np.any(known & new & sure & _is_sure(name, values) & (values != laid)):
             return None
@@ -233,7 +233,7 @@ def agreed(name: Any, cubes: Sequence[xr.Dataset], frame: Frame) -> xr.Variable 
 
 def beside_each_other(name: Any, cubes: Sequence[xr.Dataset], frame: Frame) -> xr.Variable:
     """Lay the values of each cube at its own place along `lab`."""
-    laid = {number: _laid(name, cube, frame) for number, cube in enumerate(cubes) if name in cube.variables}
+    laid = {number: _laid_in_frame(name, cube, frame) for number, cube in enumerate(cubes) if name in cube.variables}
     dtype = np.result_type(*(values.dtype for values, _ in laid.values()))
     first = next(cube.variables[name] for cube in cubes if name in cube.variables)
     values = np.full((len(cubes), *frame.shape), not_found(name, first, dtype), dtype=dtype)

@@ -91,7 +91,7 @@ def benchmark(task: str) -> xr.Dataset:
     cube = predict(model_inputs(task))
     # without the spread of its few repeats, so that what is stored and published of it stays as it is
     rows = datasets.load_measurements(task)
-    joined = _joined(cube, rows, locate(cube, rows))
+    joined = _with_measurements(cube, rows, locate(cube, rows))
     return joined.assign_attrs(title=f"roofcube benchmark of {joined.attrs['task']}: predicted and measured")
 
 
@@ -149,8 +149,8 @@ def join(cube: xr.Dataset, measurements: Any) -> xr.Dataset:
     check_units(cube)
     where = _located(cube, table)
     _check_said(cube, table, where)
-    _check_kinds(cube, table, where)
-    joined = with_measured_accuracy(_joined(cube, table, where))
+    _check_batch_kinds(cube, table, where)
+    joined = with_measured_accuracy(_with_measurements(cube, table, where))
     _warn_of_none(table, where)
     _warn_of_alike(cube, table)
     _warn_of_lost(cube, joined)
@@ -220,7 +220,7 @@ def _check_said(cube: xr.Dataset, table: pl.DataFrame, where: RowLocations) -> N
             raise InvalidDataError(msg)
 
 
-def _check_kinds(cube: xr.Dataset, table: pl.DataFrame, where: RowLocations) -> None:
+def _check_batch_kinds(cube: xr.Dataset, table: pl.DataFrame, where: RowLocations) -> None:
     """Refuse batches and threads of one number, which would be averaged into one cell."""
     if "batch_kind" not in table.columns or not where.dims:
         return
@@ -289,7 +289,7 @@ def _warn_of_alike(cube: xr.Dataset, table: pl.DataFrame) -> None:
                 warnings.warn(msg, UserWarning, stacklevel=3)
 
 
-def _joined(cube: xr.Dataset, measurements: pl.DataFrame, where: RowLocations) -> xr.Dataset:
+def _with_measurements(cube: xr.Dataset, measurements: pl.DataFrame, where: RowLocations) -> xr.Dataset:
     if not where.dims:
         labels, dims = ", ".join(dim for dim in DIMS if dim != OFFER), ", ".join(map(str, cube.dims))
         msg = f"`cube`: expected some of the dims {labels}, got {dims}; pass a cube of predict()"

@@ -230,8 +230,8 @@ class _Builder:
 
     def _derive_bytes(self, precisions: xr.DataArray, weights: str, activations: str) -> None:
         """Turn precisions into bytes an element; those of activations have a table where any differs."""
-        self.tables[weights] = _bytes_of(precisions, ELEMENT_BYTES)
-        apart = _bytes_of(precisions, ACTIVATION_BYTES)
+        self.tables[weights] = _bytes_by_label(precisions, ELEMENT_BYTES)
+        apart = _bytes_by_label(precisions, ACTIVATION_BYTES)
         if activations not in self.tables and not _same_dims(apart, self.tables[weights]):
             self.tables[activations] = apart
 
@@ -667,7 +667,7 @@ def _as_doubles(array: xr.DataArray) -> xr.DataArray:
     return xr.DataArray(labelled(array.dims, array.data.astype("f8")))
 
 
-def _bytes_of(labels: xr.DataArray, table: Mapping[str, float]) -> xr.DataArray:
+def _bytes_by_label(labels: xr.DataArray, table: Mapping[str, float]) -> xr.DataArray:
     """Turn precision labels into bytes an element; an empty label gives NaN."""
 
     def bytes_of(label: object) -> float:

@@ -163,7 +163,7 @@ def _comparison_columns(table: tables.Columns, unit: str) -> dict[str, Any]:
     data["measured"] = table["measured_throughput"]
     data.update({name: table[name] for name in SHOWN[1:]})
     data["measured_text"] = tables.value_text(data["measured"], unit)
-    data.update({f"{name}_text": _told(table, name, unit) for name in ("published", "bound", "calibrated")})
+    data.update({f"{name}_text": _prediction_texts(table, name, unit) for name in ("published", "bound", "calibrated")})
     span = zip(
         data["calibrated_text"], tables.value_text(table["low"], ""), tables.value_text(table["high"], ""), strict=True
     )
@@ -173,7 +173,7 @@ def _comparison_columns(table: tables.Columns, unit: str) -> dict[str, Any]:
     return data
 
 
-def _told(table: tables.Columns, name: str, unit: str) -> list[str]:
+def _prediction_texts(table: tables.Columns, name: str, unit: str) -> list[str]:
     """Write a prediction and how far it is off."""
     texts = tables.value_text(table[name], unit)
     ratio = table[name] / table["measured_throughput"]

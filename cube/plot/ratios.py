@@ -78,7 +78,7 @@ def efficiency(
         if at == "best"
         else _by_batch(compared["batch"], throughput)
     )
-    table = _compared(cube, compared["best"], chosen)
+    table = _comparison(cube, compared["best"], chosen)
     table, rows, few = by_configuration(cube, table, -table["efficiency"])
     published = cube.attrs.get("assumptions") == PUBLISHED.label  # whose assumption the figure judges
     choices = {label: _bar_columns(cube, table, label, throughput, published=published) for label in chosen}
@@ -119,7 +119,7 @@ def _by_batch(ratios: xr.Dataset, throughput: str) -> dict[str, xr.Dataset]:
     return {labelled_text(batch): ratios.sel(batch=batch) for batch in ratios["batch"].values.tolist()}
 
 
-def _compared(cube: xr.Dataset, best: xr.Dataset, chosen: dict[str, xr.Dataset]) -> tables.Columns:
+def _comparison(cube: xr.Dataset, best: xr.Dataset, chosen: dict[str, xr.Dataset]) -> tables.Columns:
     """Lay out a row per configuration, with columns of each choice: ``measured 8`` is that at batch 8."""
     dims = best["efficiency"].dims
     shared = {"peak_throughput": cube["peak_throughput"], "fits on chip": _fits_on_chip(cube)}

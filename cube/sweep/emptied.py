@@ -96,20 +96,20 @@ def why_empty(cube: xr.Dataset | Sweep, asked: Sequence[str], *, where: Mapping[
     """
     context, limits = context_of(cube), dict(where or {})
     removed = context.removed((), context.where(limits))
-    meeting = _count(cube, limits, ())
+    meeting = _points_meeting(cube, limits, ())
     return Emptied(
         context.size,
         meeting,
         {name: int(removed.get(f"removed_by_{name}", 0)) for name in limits},
         {
-            name: _count(cube, {other: limit for other, limit in limits.items() if other != name}, asked)
+            name: _points_meeting(cube, {other: limit for other, limit in limits.items() if other != name}, asked)
             for name in limits
         },
-        tuple(name for name in asked if meeting and not _count(cube, limits, (name,))),
+        tuple(name for name in asked if meeting and not _points_meeting(cube, limits, (name,))),
     )
 
 
-def _count(cube: xr.Dataset | Sweep, limits: dict[str, Any], known: Sequence[str]) -> int:
+def _points_meeting(cube: xr.Dataset | Sweep, limits: dict[str, Any], known: Sequence[str]) -> int:
     """Count the points that meet limits and know all of some variables."""
     numbers = {name: (-np.inf, None) for name in known if name not in limits}
     return int(count(cube, where={**limits, **numbers})["count"])

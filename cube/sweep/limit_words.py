@@ -89,7 +89,7 @@ def read_limits(
             raise InvalidDataError(msg)
         limited = _limited_variable(cube, match[1], predicted) if match[1] in SHORT else match[1]
         if match[2] == "=":
-            _limit(cube, where, limited, [_label(cube, limited, label.strip()) for label in match[3].split(",")])
+            _limit(cube, where, limited, [_read_label(cube, limited, label.strip()) for label in match[3].split(",")])
             continue
         if limited not in cube.variables:
             raise unknown_label("--limit", limited, cube.variables)
@@ -140,7 +140,7 @@ def _end(cube: xr.Dataset, said: str, name: str, text: str) -> Any:
     return read_quantity(text, _unit_in(cube, name), what=f"--limit {said}", smallest=smallest)
 
 
-def _label(cube: xr.Dataset, name: str, text: str) -> Any:
+def _read_label(cube: xr.Dataset, name: str, text: str) -> Any:
     """Read a label where text is none: durations, and what is true or false."""
     kind = cube.variables[name].dtype.kind if name in cube.variables else ""
     if kind == "b":

@@ -116,7 +116,7 @@ class Span(SpecTable):
 
     def read(self, name: str, unit: str) -> tuple[float | None, float | None]:
         """Return both ends in SI, given the unit of the variable."""
-        low, high = _end_of(self.min, unit, f"where.{name}.min"), _end_of(self.max, unit, f"where.{name}.max")
+        low, high = _limit_value(self.min, unit, f"where.{name}.min"), _limit_value(self.max, unit, f"where.{name}.max")
         if low is not None and high is not None and low > high:
             got = f"{{ min = {_toml_of(self.min)}, max = {_toml_of(self.max)} }}"
             msg = f"`where.{name}`: expected min at most max, got {got}; swap them, or leave one out"
@@ -124,7 +124,7 @@ class Span(SpecTable):
         return low, high
 
 
-def _end_of(value: float | str | None, unit: str, what: str) -> float | None:
+def _limit_value(value: float | str | None, unit: str, what: str) -> float | None:
     if value is None:
         return None
     if value != value:
@@ -320,14 +320,14 @@ def _limit_of(name: str, given: Any, unit: str, kind: str) -> Any:
         listed = given if isinstance(given, list) else [given]
         written = [_toml_of(one) for one in listed]
         got = written[0] if len(listed) == 1 else f"[{', '.join(written)}]"
-        msg = f"`where.{name}`: expected a range, got {got}; write {_range_of(name, listed, unit)}"
+        msg = f"`where.{name}`: expected a range, got {got}; write {_range_text(name, listed, unit)}"
         raise InvalidDataError(msg)
     return given
 
 
-def _range_of(name: str, listed: Sequence[float | str], unit: str) -> str:
+def _range_text(name: str, listed: Sequence[float | str], unit: str) -> str:
     """Write what range was meant by numbers: between two, else on one side of one."""
-    ends = [_toml_of(one) for one in sorted(listed, key=lambda one: _end_of(one, unit, f"where.{name}") or 0.0)]
+    ends = [_toml_of(one) for one in sorted(listed, key=lambda one: _limit_value(one, unit, f"where.{name}") or 0.0)]
     if len(ends) == 2:
         return f"{{ min = {ends[0]}, max = {ends[1]} }}"
     return f"{{ max = {ends[-1]} }}, or {{ min = {ends[0]} }}" if ends else Span.EXAMPLE

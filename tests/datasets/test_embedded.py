@@ -48,7 +48,7 @@ def test_a_network_that_two_collections_hold_is_the_same_in_both():
 def test_nothing_of_a_collection_is_read_until_it_is_asked_for():
     code = (
         "from roofcube.datasets import tables; import roofcube as rc; rc.inputs('cifar10'); rc.benchmark('mnist'); "
-        "print(tables._read.cache_info().currsize); rc.inputs('zoo'); print(tables._read.cache_info().currsize)"
+        "print(tables._read_csv.cache_info().currsize); rc.inputs('zoo'); print(tables._read_csv.cache_info().currsize)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     before, after = map(int, done.stdout.split())

@@ -93,7 +93,7 @@ def test_every_table_file_is_in_the_manifest():
 
 
 def test_an_altered_table_is_refused(monkeypatch):
-    tables._read.cache_clear()
+    tables._read_csv.cache_clear()
     altered = {**datasets.manifest(), "accuracy": {**datasets.manifest()["accuracy"], "sha256": "0" * 64}}
     monkeypatch.setattr(tables, "manifest", lambda: altered)
     with pytest.raises(CorruptFileError, match=r"accuracy\.csv: the embedded table was altered"):

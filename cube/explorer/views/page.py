@@ -137,7 +137,7 @@ class Page:
                 "total": answer.total,
                 "noun": noun,
                 "steps": [
-                    {"words": step.words, "removed": step.removed} for step in answer.steps if _counts(view, step)
+                    {"words": step.words, "removed": step.removed} for step in answer.steps if _is_told(view, step)
                 ],
                 "left": answer.left,
                 "front": len(answer.front),
@@ -310,7 +310,7 @@ def _way(source: Source, name: str) -> str:
     return "most" if source.sense(name) == "max" else "least"
 
 
-def _counts(view: View, step: Any) -> bool:
+def _is_told(view: View, step: Any) -> bool:
     """Check whether a step is told: limits always, what else only where it removed something."""
     return bool(step.removed) or step.name in {**view.limits, **view.keep}
 

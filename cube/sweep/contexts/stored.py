@@ -240,7 +240,7 @@ class StoredContext(Context):
                     continue
                 data = np.asarray(variable.values)
             if not variable.dims:
-                values[name] = np.full(n, data[()]) if data.dtype.kind != "O" else _repeated(n, data[()])
+                values[name] = np.full(n, data[()]) if data.dtype.kind != "O" else _full_of(n, data[()])
                 continue
             if not data.flags.c_contiguous:
                 values[name] = data[tuple(index_of[str(dim)] for dim in variable.dims)]
@@ -270,7 +270,7 @@ class StoredContext(Context):
         for name, variable in self.variables.items():
             of = np.asarray(variable.values) if variable.dtype.kind == "O" else np.empty(0, dtype=variable.dtype)
             empty = empty_value(name, of, variable.attrs)
-            made[name] = _repeated(n, empty) if variable.dtype.kind == "O" else np.full(n, empty, dtype=variable.dtype)
+            made[name] = _full_of(n, empty) if variable.dtype.kind == "O" else np.full(n, empty, dtype=variable.dtype)
         return made
 
     def output(self, what: str, name: str) -> str:
@@ -307,7 +307,7 @@ def _length(cut: slice) -> int:
     return int(cut.stop - cut.start)
 
 
-def _repeated(n: int, value: Any) -> Array:
+def _full_of(n: int, value: Any) -> Array:
     filled = np.empty(n, dtype=object)
     filled[:] = [value] * n
     return filled
