@@ -298,10 +298,26 @@ def _united(cubes: Sequence[xr.Dataset]) -> Indexes:
             kinds = " and ".join(sorted({_family_of_names(labels.dtype) for labels in labelled}))
             msg = f"`merge`: the labels of {dim} are {kinds}; make them of one type"
             raise InvalidDataError(msg)
+        _check_precision(dim, labelled)
         labels = np.concatenate(labelled)
         _, first = np.unique(labels, return_index=True)
         indexes[dim] = labels[np.sort(first)]
     return indexes
+
+
+def _check_precision(dim: str, labelled: Sequence[np.ndarray[Any, Any]]) -> None:
+    """Raise where a label of one cube is that of another but for what a narrower floating-point type rounds away."""
+    floats = sorted((one for one in labelled if one.dtype.kind == "f"), key=lambda one: one.dtype.itemsize)
+    for narrow, wide in combinations(floats, 2):
+        with np.errstate(over="ignore"):
+            rounded = wide.astype(narrow.dtype)
+        same = wide[(rounded != wide) & np.isin(rounded, narrow)]
+        if len(same):
+            msg = (
+                f"`merge`: {same[0]} of {dim} is {wide.dtype} in one cube and rounded to {narrow.dtype} in another; "
+                f"make them of one type: assign_coords({dim}=cube.{dim}.astype({narrow.dtype.name!r}))"
+            )
+            raise InvalidDataError(msg)
 
 
 def _warn_of_spellings(cubes: Sequence[xr.Dataset], indexes: Indexes) -> None:

@@ -158,6 +158,10 @@ PART = xr.Dataset({"x": ("p", [1.0], {"units": "s"})}, coords={"p": ["a"]})
             "p has the units MHz and GHz; convert",
         ),
         ([PART, PART.assign_coords(p=[1])], "the labels of p are numbers and text"),
+        (
+            [PART.assign_coords(p=np.array([0.1], kind)) for kind in ("f4", "f8")],
+            r"0.1 of p is float64 in one cube and rounded to float32 in another.*astype\('float32'\)",
+        ),
         ([PART.drop_vars("p"), xr.concat([PART, PART], "p").drop_vars("p")], "the dim p has no labels in every cube"),
         ([xr.concat([PART, PART], "p")], "cube 1 has equal labels in p"),
     ],
