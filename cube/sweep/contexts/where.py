@@ -230,20 +230,28 @@ def _warn_of_fraction(space: Labelled, name: Any, wanted: Any) -> None:
 
 
 def _check_no_truths(space: Labelled, name: Any, wanted: Any) -> None:
-    """Refuse True and False, which would be read as 1 and 0, where a variable or coordinate holds neither."""
+    """Refuse True and False, which would be read as 1 and 0, where a variable or coordinate is no yes or no."""
     ends = (wanted.start, wanted.stop) if isinstance(wanted, slice) else _listed(wanted)
     if not any(isinstance(one, bool | np.bool_) for one in ends):
         return
     held = space.label_arrays[name] if name in space.coords else space.native(name) if isinstance(name, str) else None
     if held is None and name not in space.outputs:
         return
-    kind = "" if held is None else held.dtype.kind
-    if kind != "b" and not (kind == "O" and any(isinstance(one, bool) for one in np.ravel(np.asarray(held)))):
+    if held is None or is_flag(space.attributes(name)) or not _is_yes_or_no(held):
         msg = (
             f"`where[{name!r}]`: expected no True or False, got {wanted!r:.60}; a mask is a boolean DataArray, e.g. "
             f"cube[{name!r}] >= 80"
         )
         raise InvalidDataError(msg)
+
+
+def _is_yes_or_no(held: Array) -> bool:
+    """Check whether values are True or False, or bytes of 1 and 0, as which files keep these."""
+    if held.dtype == np.int8:
+        return bool(np.isin(held, (0, 1)).all())
+    return held.dtype.kind == "b" or (
+        held.dtype.kind == "O" and any(isinstance(one, bool) for one in np.ravel(np.asarray(held)))
+    )
 
 
 def _by_meaning(space: Labelled, name: str, wanted: Any) -> bool:
@@ -352,7 +360,7 @@ def _limit_variable(space: Labelled, read: Where, name: str, wanted: Any) -> Non
     elif variable is not None and as_stored:
         read.mask(name, _full_rank(space, variable, _among(name, variable.values, listed)))
     else:
-        alone = isinstance(wanted, bool | np.bool_) and variable is not None and variable.dtype.kind == "b"
+        alone = isinstance(wanted, bool | np.bool_) and variable is not None
         several = hasattr(wanted, "__iter__") and not isinstance(wanted, str)
         if not (alone or several) or any(one is None for one in listed):
             raise _no_limit(name, wanted, unit)
