@@ -244,17 +244,11 @@ def guessed(measured: pl.DataFrame, facts: Facts) -> Facts:
     hardware = dict(facts.hardware)
     unknown = measured.filter([key not in hardware for key in measured.select(HARDWARE_DIMS).iter_rows()])
     for (platform,), table in unknown.group_by("platform", maintain_order=True):
-        rates = [
-            (facts.networks[topology, pruning], rate)
-            for topology, pruning, rate in table.select(
-                "topology", "pruning_percent", "throughput_compute_per_s"
-            ).iter_rows()
-            if (topology, pruning) in facts.networks and rate is not None
-        ]
-        if not rates:
+        seen = _rates_seen(table, facts)
+        if not len(seen):
             continue
-        peak = HEADROOM * _largest([net.ops * rate for net, rate in rates])
-        bandwidth = HEADROOM * _largest([net.activations * rate for net, rate in rates])
+        wrong = _far_beyond(seen[:, 0]) & _far_beyond(seen[:, 1])
+        peak, bandwidth = (HEADROOM * seen[~wrong].max(0)).tolist()
         for mode, precision in table.select("mode", "precision").unique(maintain_order=True).iter_rows():
             hardware[str(platform), mode, precision] = Machine(
                 str(platform), mode, precision, family=str(platform), device_class="", peak=peak, reference=peak,
@@ -264,12 +258,26 @@ def guessed(measured: pl.DataFrame, facts: Facts) -> Facts:
     return Facts(hardware, facts.networks)
 
 
-def _largest(figures: list[float]) -> float:
-    """Return the largest but for few that are far beyond the others, as a wrong unit makes them."""
-    falling = np.sort(figures)[::-1]
+def _rates_seen(table: pl.DataFrame, facts: Facts) -> Array:
+    """Return the operations and the bytes per second of each row that tells them, weights read once a batch."""
+    columns = ("topology", "pruning_percent", "precision", "batch", "throughput_compute_per_s")
+    found = []
+    for topology, pruning, precision, batch, rate in table.select(columns).iter_rows():
+        net = facts.networks.get((topology, pruning))
+        if net is not None and rate is not None and batch >= 1:
+            size = ELEMENT_BYTES.get(precision, 1.0)
+            found.append((net.ops * rate, (net.activations + net.weights / batch) * size * rate))
+    return np.array(found)
+
+
+def _far_beyond(figures: Array) -> Array:
+    """Tell the few that are far beyond the others; a wrong unit makes them so in all that a row tells."""
+    falling = np.argsort(-figures, kind="stable")
     few = min(len(falling) // FEW_OF, len(falling) - 1)
-    gaps = np.flatnonzero(falling[:few] > BEYOND * falling[1 : few + 1])
-    return float(falling[gaps[-1] + 1 if len(gaps) else 0])
+    gaps = np.flatnonzero(figures[falling[:few]] > BEYOND * figures[falling[1 : few + 1]])
+    beyond = np.zeros(len(figures), dtype=bool)
+    beyond[falling[: gaps[-1] + 1 if len(gaps) else 0]] = True
+    return beyond
 
 
 # networks -------------------------------------------------------------------------------------------------------------

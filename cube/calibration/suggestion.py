@@ -72,7 +72,7 @@ def suggest(
     labels = {} if inputs is None else own_labels(inputs)
     if any(labels.get(dim, label) != label for dim, label in calibration.own_labels.items()):
         taken = np.zeros_like(taken)  # what was measured is of other labels
-    compared, taken = _compared(known, taken, given=candidates is not None)
+    compared, taken = _places_compared(known, taken, given=candidates is not None)
     table, rows = table[compared], rows.take(compared)
     with one_thread():
         beliefs = _beliefs(calibration, rows)
@@ -84,7 +84,7 @@ def suggest(
 
 def _known(table: pl.DataFrame, rows: IndexedRows, *, given: bool) -> Array:
     """Return the places of candidates that can be compared, each once; tell of others of those `given`."""
-    reason = _reasons(table, rows)
+    reason = _reasons_against(table, rows)
     known, told = np.flatnonzero(reason == ""), _left_out(table, reason)
     if not len(known):
         why = f" ({told})" if told else ""
@@ -99,7 +99,7 @@ def _known(table: pl.DataFrame, rows: IndexedRows, *, given: bool) -> Array:
     return result
 
 
-def _compared(known: Array, taken: Array, *, given: bool) -> tuple[Array, Array]:
+def _places_compared(known: Array, taken: Array, *, given: bool) -> tuple[Array, Array]:
     """Return the places that are compared, those left to measure first, and which were measured."""
     free, seen = known[~taken], known[taken]
     if not len(free):
@@ -116,7 +116,7 @@ def _compared(known: Array, taken: Array, *, given: bool) -> tuple[Array, Array]
     return compared, np.isin(compared, seen)
 
 
-def _reasons(table: pl.DataFrame, rows: IndexedRows) -> Array:
+def _reasons_against(table: pl.DataFrame, rows: IndexedRows) -> Array:
     """Say of candidates why they cannot be measured or compared; empty where they can."""
     reason = np.full(len(rows), "", dtype=object)
     # later rules are the stronger ones

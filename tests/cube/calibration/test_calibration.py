@@ -397,13 +397,34 @@ def test_ten_rows_of_a_new_device_say_what_cannot_be_trusted(rows):
     )
     calibration = rc.calibrate(ten)
     trust = calibration.trust.row(0, named=True)
-    assert trust["rows"] == calibration.rows["used"].sum() == 9  # one is taken for a mistake
+    assert trust["rows"] == calibration.rows["used"].sum() == 10
     assert "guessed" in trust["trust"]
     assert "no fully connected" in trust["trust"]
     found = calibration.predict(ten)
     assert (found["predicted_throughput"] / found[RATE] - 1).abs().median() < 0.1
     assert set(found["status"]) == {"extrapolates"}
     assert calibration.predict(config(platform="Gadget", topology="MLP"))["reason"].item().count("fully connected")
+
+
+def test_a_board_without_a_data_sheet_predicts_its_fully_connected_networks(rows):
+    board = rows.filter(pl.col("platform") == "NCS2").with_columns(platform=pl.lit("Gadget"))
+    for table in (board.filter(pl.col("topology") == "MLP"), board):
+        calibration = rc.calibrate(table)
+        assert calibration.rows["used"].all()
+        found = calibration.predict(table)
+        assert (found["predicted_throughput"] / found[RATE] - 1).abs().median() < 0.02
+
+
+@pytest.mark.parametrize("topology", ["MLP", "CNV"])
+def test_a_row_in_a_wrong_unit_does_not_move_what_is_guessed_of_a_board(rows, topology):
+    board = rows.filter(pl.col("platform") == "NCS2").with_columns(platform=pl.lit("Gadget"))
+    wrong = (pl.col("topology") == topology) & (pl.col("batch") == 1) & (pl.col("pruning_percent") == 100.0)
+    slipped = rc.calibrate(board.with_columns(pl.when(wrong).then(pl.col(RATE) * 1000).otherwise(RATE).alias(RATE)))
+    assert slipped.rows.filter(~pl.col("used"))["topology"].to_list() == [topology]
+    whole, without = rc.calibrate(board).facts.hardware, slipped.facts.hardware
+    key = ("Gadget", "default", "FP16")
+    assert without[key].peak == pytest.approx(whole[key].peak)
+    assert without[key].bandwidth == pytest.approx(whole[key].bandwidth, rel=0.5)
 
 
 def test_facts_of_a_new_platform_come_with_inputs(rows):
