@@ -100,9 +100,8 @@ def histogram(
     if not count.any():
         msg = f"`{variable}`: the figure histogram needs a value and there is none; pass a cube where it is known"
         raise MissingInputError(msg + (", or relax the limits" if where is not None else ""))
-    top = int(np.argmax(count))
-    total = with_thousands(int(count.sum()))
-    title = f"Most frequent of {total}: {data['configuration'][top]} ({percent(count[top] / max(count.sum(), 1.0))})"
+    most, total = tables.holders(data["configuration"], count, count.max()), with_thousands(int(count.sum()))
+    title = f"Most frequent of {total}: {most} ({percent(count.max() / max(count.sum(), 1.0))})"
     y = Axis("points", (0.0, float(max(count.max(), 1.0)) * 1.06))
     notes = "" if where is None else "within the limits given"
     return plane([bar], name="histogram", x=x, y=y, title=title, notes=notes, height=440)

@@ -96,10 +96,11 @@ def _lines_by_batch(cube: xr.Dataset, table: tables.Columns, pair: tuple[str, st
 
 
 def _fastest(table: tables.Columns, throughput: str, latency: str, unit: str, kind: str) -> str:
-    most, least = int(np.argmax(table[throughput])), int(np.argmin(table[latency]))
+    most, least = float(table[throughput].max()), float(table[latency].min())
+    first, soonest = (tables.holders(table["platform"], table[n], v) for n, v in ((throughput, most), (latency, least)))
     return (
-        f"Highest {kind}throughput {with_unit(float(table[throughput][most]), unit)} ({table['platform'][most]}), "
-        f"shortest {kind}latency {quantity(1e-3 * float(table[latency][least]), 's')} ({table['platform'][least]})"
+        f"Highest {kind}throughput {with_unit(most, unit)} ({first}), "
+        f"shortest {kind}latency {quantity(1e-3 * least, 's')} ({soonest})"
     )
 
 

@@ -254,11 +254,10 @@ class _Grid:
             codes, counts = np.unique(self._known, return_counts=True)
             most = self._meanings[int(codes[np.argmax(counts)])]
             return f"{sentence(self.long_name)}: most often {most}"
-        best = np.nanargmin(self.values) if self._sense == "min" else np.nanargmax(self.values)
-        row, column = np.unravel_index(int(best), self.values.shape)
-        where = ", ".join(filter(None, (self._column_names[column], self._row_names[row])))
-        value = with_unit(float(self.values[row, column]), self.unit)
-        return f"{'Lowest' if self._sense == 'min' else 'Highest'} {self.long_name}: {value} ({where})"
+        best = float(np.nanmin(self.values) if self._sense == "min" else np.nanmax(self.values))
+        names = [", ".join(filter(None, (column, row))) for row in self._row_names for column in self._column_names]
+        end, where = "Lowest" if self._sense == "min" else "Highest", tables.holders(names, self.values.ravel(), best)
+        return f"{end} {self.long_name}: {with_unit(best, self.unit)} ({where})"
 
     @property
     def letters(self) -> int:

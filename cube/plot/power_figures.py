@@ -226,6 +226,7 @@ def _over_batches(cube: xr.Dataset, names: list[str], main: str) -> tables.Colum
 
 
 def _range_words(table: tables.Columns, name: str, words: str, unit: str) -> str:
-    low, high = int(np.argmin(table[name])), int(np.argmax(table[name]))
-    ends = [f"{with_unit(float(table[name][row]), unit)} ({table['platform'][row]})" for row in (low, high)]
+    values, platforms = table[name], table["platform"]
+    low, high = float(values.min()), float(values.max())
+    ends = [f"{with_unit(end, unit)} ({tables.holders(platforms, values, end)})" for end in (low, high)]
     return f"{sentence(words)}: {' to '.join(dict.fromkeys(ends))}"

@@ -188,7 +188,7 @@ def _offers(table: tables.Columns, few: str, name: str, column: str, words: str,
 
 
 def _highest(table: tables.Columns, name: str, what: str, unit: str, *, most: int) -> str:
-    best = int(np.argmax(table[name]))
-    title = f"Highest {what}: {with_unit(float(table[name][best]), unit)}"
-    where = f" ({table['platform'][best]})"
+    best = float(table[name].max())
+    title = f"Highest {what}: {with_unit(best, unit)}"
+    where = f" ({tables.holders(table['platform'], table[name], best)})"
     return title + (where if len(title + where) <= most else "")

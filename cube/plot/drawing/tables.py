@@ -20,6 +20,7 @@ from roofcube.sweep.trust import impossible_bits
 from roofcube.vocabulary import CONFIGURATION, DIMS, FINDINGS, QUANTITIES_OF, THREADED, VARIABLES, attributes, sense_of
 from roofcube.wording import (
     configuration_text,
+    counted,
     digits_apart,
     distinct_texts,
     flag_words,
@@ -47,6 +48,7 @@ __all__ = [
     "flags_text",
     "given_names",
     "has_value",
+    "holders",
     "how_text",
     "label_texts",
     "labels_in_order",
@@ -249,6 +251,12 @@ def long_name(cube: Any, name: str) -> str:
     """Name a variable in words: as the cube has it, else as the table of variables has it."""
     attrs = cube[name].attrs if isinstance(cube, xr.Dataset) and name in cube else {}
     return str(attrs.get("long_name", VARIABLES[name].long_name if name in VARIABLES else name))
+
+
+def holders(labels: Sequence[Any] | np.ndarray[Any, Any], values: np.ndarray[Any, Any], held: float) -> str:
+    """Name whose value it is: the first, and how many others have the same."""
+    names = list(dict.fromkeys(str(labels[place]) for place in np.flatnonzero(values == held)))
+    return names[0] + (f" and {counted(len(names) - 1, 'other')}" if len(names) > 1 else "")
 
 
 def value_text(values: np.ndarray[Any, Any], unit: str) -> np.ndarray[Any, Any]:

@@ -382,6 +382,16 @@ def test_an_accuracy_that_is_not_given_is_told_so(whole):
     assert any("° = no accuracy given at that precision" in text for text in texts(rc.plot.heatmap(cube)))
 
 
+def test_a_title_counts_all_that_share_the_best_value():
+    cube = rc.predict(rc.inputs("mnist", platforms=["TX2", "NCS2"]))
+    level = cube.assign(predicted_throughput=cube.predicted_throughput.clip(max=1000.0, keep_attrs=True))
+    grid = rendered(rc.plot.heatmap(level, variable="predicted_throughput")).title.text
+    drawn = rendered(rc.plot.latency_throughput(level)).title.text
+    known = (level.predicted_throughput == 1000.0).sum().item()
+    assert grid.endswith(f"1k inputs/s (NCS2, MLP 100 % INT8 and {known - 1} others)")
+    assert "1k inputs/s (TX2 and 1 other)" in drawn
+
+
 # what was measured ----------------------------------------------------------------------------------------------------
 
 
