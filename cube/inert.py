@@ -1,11 +1,12 @@
-"""Labels as figures, pages and terminals can show them: in one direction, no mathematics, and still told apart."""
+"""Labels as figures, pages, terminals and spreadsheets can show them: inert, and still told apart."""
 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import polars as pl
 
 from roofcube.wording import distinct_texts, plain_values
 
@@ -14,7 +15,16 @@ if TYPE_CHECKING:
 
     import xarray as xr
 
-__all__ = ["GIVEN", "inert_label", "inert_labels", "inert_text", "isolated", "with_inert_labels"]
+__all__ = [
+    "GIVEN",
+    "inert_cell",
+    "inert_cells",
+    "inert_label",
+    "inert_labels",
+    "inert_text",
+    "isolated",
+    "with_inert_labels",
+]
 
 GIVEN = "given_labels"  # attribute of a coordinate: shown label → that of the cube, by which looks are chosen
 # what is named by its label, whatever kind the label is of
@@ -28,6 +38,9 @@ LETTER = "[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc\U00010800-\U00010fff\U0001e80
 LEFTWARD = re.compile(f"{LETTER}+(?:[\\s'’-]+{LETTER}+)*")
 # what Bokeh would read as the start of a formula in a title
 FORMULA = re.compile(r"(\$)(?=\$)|(\\)(?=[\[(])")
+
+# what a spreadsheet would read as the start of a formula in a cell
+CALCULATED = r"^([=+\-@\t\r\n＝＋－＠])"
 
 
 def inert_label(label: str, longest: int = LONGEST) -> str:
@@ -57,6 +70,28 @@ def inert_text(text: str) -> str:
     """
     # escaped as JSON is too, which may be the text
     return TURNING.sub(lambda marks: "".join(one if one == "\n" else f"\\u{ord(one):04x}" for one in marks[0]), text)
+
+
+def inert_cell(value: Any) -> Any:
+    """Put an apostrophe before text that a spreadsheet would compute; what is no text stays.
+
+    Examples
+    --------
+    >>> inert_cell("=1+1"), inert_cell("TX2"), inert_cell(-1.0)
+    ("'=1+1", 'TX2', -1.0)
+    """
+    return re.sub(CALCULATED, r"'\1", value) if isinstance(value, str) else value
+
+
+def inert_cells(table: pl.DataFrame) -> pl.DataFrame:
+    """Put an apostrophe before all that a spreadsheet would compute, of text and of names of columns.
+
+    Examples
+    --------
+    >>> inert_cells(pl.DataFrame({"platform": ["TX2", "=1+1"], "off": [-1.0, 1.0]})).rows()
+    [('TX2', -1.0), ("'=1+1", 1.0)]
+    """
+    return table.with_columns(pl.col(pl.String).str.replace(CALCULATED, "'$1")).rename(inert_cell)
 
 
 def isolated(text: str) -> str:

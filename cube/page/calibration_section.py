@@ -9,6 +9,7 @@ import xarray as xr
 
 from roofcube import datasets
 from roofcube.datasets.embedded import BENCHMARK, collection_of
+from roofcube.inert import inert_cells
 from roofcube.model.assumptions import BOUND, PUBLISHED
 from roofcube.model.graph import RESULTS
 from roofcube.model.predict import predict
@@ -198,6 +199,6 @@ def _tight(text: str) -> str:
 
 def _link(subject: Subject, found: HeldOut) -> Link:
     rows = found.rows.filter(pl.col("task") == subject.task)
-    text = rows.write_csv().encode()
+    text = inert_cells(rows).write_csv().encode()
     what = f"{counted(rows.height, 'row')}: throughput measured, published, bound, calibrated with its network held out"
     return link_to(f"{subject.file_stem}-held-out.csv", "text/csv", text, what)

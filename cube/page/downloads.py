@@ -12,6 +12,7 @@ import polars as pl
 
 from roofcube.errors import RoofcubeError
 from roofcube.files.store import save
+from roofcube.inert import inert_cells
 from roofcube.labels import flat_column
 from roofcube.model.graph import dim_order
 from roofcube.page.content import Link, link_to
@@ -120,7 +121,8 @@ def _csv(subject: Subject) -> tuple[Link | None, str]:
 
 def _with_units(table: pl.DataFrame) -> str:
     units = {name: VARIABLES[name].units for name in table.columns if name in VARIABLES}
-    return table.rename({name: f"{name} [{unit}]" for name, unit in units.items() if unit not in ("", "1")}).write_csv()
+    heads = {name: f"{name} [{unit}]" for name, unit in units.items() if unit not in ("", "1")}
+    return inert_cells(table).rename(heads).write_csv()
 
 
 def _netcdf(subject: Subject) -> tuple[Link | None, str]:

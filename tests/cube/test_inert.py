@@ -1,10 +1,11 @@
 from __future__ import annotations
 
 import numpy as np
+import polars as pl
 import pytest
 import xarray as xr
 
-from roofcube.inert import GIVEN, LONGEST, inert_label, inert_labels, with_inert_labels
+from roofcube.inert import GIVEN, LONGEST, inert_cell, inert_cells, inert_label, inert_labels, with_inert_labels
 
 
 @pytest.mark.parametrize("label", ["TX2", "ResNet-50 v1.5 (ours)", "שלום", "😀 émoji", "<b>bold</b>", "5 $ a $"])
@@ -25,6 +26,14 @@ def test_ordinary_labels_stay(label):
 def test_what_would_turn_a_line_or_become_a_formula_does_not(label, shown):
     assert inert_label(label) == shown
     assert len(shown) <= LONGEST + 2
+
+
+@pytest.mark.parametrize("text", ["=1+1", "+1", "-cmd|' /C calc'!A0", "@SUM(1+1)", "\t=1+1", "\r=1", "＝1+1"])
+def test_what_a_spreadsheet_would_compute_gets_an_apostrophe(text):
+    assert inert_cell(text) == f"'{text}"
+    table = inert_cells(pl.DataFrame({text: [text, "TX2", None], "off": [-1.0, None, 2.0]}))
+    assert table.columns == [f"'{text}", "off"]
+    assert table.rows() == [(f"'{text}", -1.0), ("TX2", None), (None, 2.0)]
 
 
 def test_labels_stay_apart_and_other_coordinates_stay():

@@ -13,7 +13,7 @@ from bokeh.models.widgets.tables import StringFormatter
 from roofcube.explorer.categories import label_text, spaced
 from roofcube.explorer.rows import ENDS
 from roofcube.explorer.views.widgets import STATIC, Choices
-from roofcube.inert import inert_label
+from roofcube.inert import inert_cell, inert_label
 from roofcube.wording import counted, plain_values, shown_unit, with_thousands
 
 if TYPE_CHECKING:
@@ -151,7 +151,10 @@ class Table:
         for name in self._columns(view, answer):
             unit = self.source.unit(name)
             columns[f"{name} [{unit}]" if unit not in ("", "1") else name] = answer.rows.column(name)[rows]
-        return str(pd.DataFrame({**columns, "flags": answer.rows.doubts(rows)}).to_csv(index=False))
+        frame = pd.DataFrame({**columns, "flags": answer.rows.doubts(rows)})
+        texts = frame.columns[[kind.kind not in "biufmM" for kind in frame.dtypes]]
+        frame[texts] = frame[texts].map(inert_cell)
+        return str(frame.rename(columns=inert_cell).to_csv(index=False))
 
 
 def with_unit_shown(name: str, unit: str) -> str:

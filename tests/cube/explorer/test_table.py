@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 import roofcube as rc
@@ -40,6 +43,17 @@ def test_a_click_on_rows_that_are_being_exchanged_selects_nothing(app):
     table._received({"do": "listed", "number": table.number})
     click(table, 0)
     assert app.view.selected == table.listings[-1][:1]
+
+
+def test_no_cell_of_the_csv_is_computed_by_a_spreadsheet():
+    cube = rc.benchmark("mnist")
+    app = rc.explore(cube.assign_coords(platform=[f"=cmd|'{name}'!A1" for name in cube["platform"].values]))
+    app.view.table = "all"
+    text = app.page().table.csv(app.view, app.answer, np.array([], dtype=int))
+    cells = list(csv.DictReader(io.StringIO(text)))
+    assert len(cells) > 100
+    assert all(row["platform"].startswith("'=cmd|") for row in cells)
+    assert all(float(row["measured_throughput [1/s]"]) > 0 for row in cells)
 
 
 def test_rows_that_stay_in_their_place_are_selected_at_once(app):

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import base64
+import csv
 import hashlib
 import html
+import io
 import re
 
 import foreign_cubes
@@ -398,6 +400,13 @@ def test_the_policy_allows_the_scripts_of_the_page_and_no_other(page_of, name):
 def test_the_data_inside_the_page_keep_their_labels(page_of):
     link = re.search(r'href="data:text/csv;base64,([^"]*)"', page_of("hostile"))[1]
     assert "x" * 500 in base64.b64decode(link).decode()
+
+
+def test_no_cell_of_the_data_inside_the_page_is_computed_by_a_spreadsheet(page_of):
+    link = re.search(r'href="data:text/csv;base64,([^"]*)"', page_of("hostile"))[1]
+    cells = [cell for row in csv.reader(io.StringIO(base64.b64decode(link).decode())) for cell in row]
+    assert not [cell for cell in cells if re.match(r"[=+@\t\r]|-(?![\d.])", cell)]
+    assert f"'{foreign_cubes.HOSTILE[-1]}" in cells
 
 
 def test_limits_are_counted_over_the_cells_that_can_run(cube_of):
