@@ -1,4 +1,4 @@
-"""Find files, write them whole or not at all, hash, find the user's cache folder; standard library only, as errors.py.
+"""Find files, write them whole or not at all, hash, find the user's cache and key; standard library only, as errors.py.
 
 What is written goes beside its final name, to the disk, and then takes the name in one step: a crash leaves the old
 content or the new one, never a part. Temporary names carry the machine and the process, so that the next writer in the
@@ -13,6 +13,7 @@ import hashlib
 import os
 import platform
 import re
+import secrets
 import shutil
 import stat
 import sys
@@ -48,12 +49,15 @@ __all__ = [
     "naming_the_file",
     "path_of",
     "replacing",
+    "state_folder",
     "sync",
     "text_of",
+    "user_key",
 ]
 
 UNPACKED = 16  # times its size that text takes while it is read: letters, lists of words, columns
 PART = 1 << 26  # bytes that are hashed at a time
+KEY_BYTES = 32
 FLUSHED = 8  # files of a folder that are flushed at a time: a disk does several in one step
 FORGOTTEN = 7 * 24 * 3600.0  # seconds after which what nobody writes to is a stray, whoever began it
 TEMPORARY = re.compile(r"\..*\.(?P<machine>[0-9a-f]{8})-(?P<process>\d+)-[0-9a-f]{8}\.partial")
@@ -403,19 +407,60 @@ def cache_folder(room: str) -> Path:
     'numba'
     """
     own = os.environ.get("ROOFCUBE_CACHE_DIR")
-    return (Path(own).expanduser() if own else _caches_of_the_user() / "roofcube") / room
+    return (Path(own).expanduser() if own else _folder_of_the_user("Caches", "XDG_CACHE_HOME", ".cache")) / room
 
 
-def _caches_of_the_user() -> Path:
+def state_folder() -> Path:
+    """Where what cannot be computed again is kept, `user_key` alone; nothing is created.
+
+    The platform's place for what programs keep (``XDG_STATE_HOME`` or ``~/.local/state`` on Linux,
+    ``~/Library/Application Support`` on macOS, ``%LOCALAPPDATA%`` on Windows), never ``ROOFCUBE_CACHE_DIR``, in which
+    others may write.
+
+    Examples
+    --------
+    >>> state_folder().name
+    'roofcube'
+    """
+    return _folder_of_the_user("Application Support", "XDG_STATE_HOME", ".local/state")
+
+
+def user_key() -> bytes:
+    """Return random bytes that only this user can read, by which what this user kept is known again.
+
+    The first call makes them.
+
+    Raises
+    ------
+    OSError
+        If `state_folder` cannot be written.
+    """
+    path = make_private(state_folder()) / "key"
+    try:
+        key = path.read_bytes()
+    except FileNotFoundError:
+        key = b""
+    if len(key) != KEY_BYTES:
+        with replacing(path) as temporary:
+            temporary.touch(mode=0o600)
+            temporary.write_bytes(secrets.token_bytes(KEY_BYTES))
+        key = path.read_bytes()
+    return key
+
+
+def _folder_of_the_user(mac: str, variable: str, usual: str) -> Path:
+    """Return where the platform has a user's files of a kind, each program in a folder of its own."""
     try:
         home = Path.home()
     except RuntimeError:  # an account without a home, as in some containers
         home = Path(os.devnull)
     if sys.platform == "win32":
-        return Path(os.environ.get("LOCALAPPDATA") or home / "AppData" / "Local")
-    if sys.platform == "darwin":
-        return home / "Library" / "Caches"
-    return Path(os.environ.get("XDG_CACHE_HOME") or home / ".cache")
+        base = Path(os.environ.get("LOCALAPPDATA") or home / "AppData" / "Local")
+    elif sys.platform == "darwin":
+        base = home / "Library" / mac
+    else:
+        base = Path(os.environ.get(variable) or home / usual)
+    return base / "roofcube"
 
 
 def make_private(folder: Path) -> Path:

@@ -6,13 +6,14 @@ numba's own ``cache=True`` is not used, for reasons that were each seen here or 
 site-packages, where ``pip uninstall`` leaves a folder that later wins over the package; two option sets on one function
 share an entry; an edited callee in another file leaves a stale caller; two processes that race on its index can give
 one signature the other's binary; and closures loaded from it can run in place of others. Here every entry is one file,
-and every symbol, named after everything that shaped the code.
+and every symbol, named after everything that shaped the code. An entry is run where it is authenticated by the user's
+key, which is kept elsewhere: who can write into the folder cannot make us run what is put there.
 """
 
 from __future__ import annotations
 
 import functools
-import hashlib
+import hmac
 import inspect
 import pickle
 import sys
@@ -143,13 +144,13 @@ class MachineCodeCache:
         folder = _usable_folder(disk.cache_folder(ROOM))
         if not self.enabled or folder is None or self.identity is None:
             return None
-        key = _digest([self.identity, repr(signature), repr(codegen.magic_tuple())])
-        return folder / f"{self._stem}{key[:24]}.bin"
+        of = _digest([self.identity, repr(signature), repr(codegen.magic_tuple())])
+        return folder / f"{self._stem}{of[:24]}.bin"
 
     @property
     def _stem(self) -> str:
-        """What the names of all entries of this function begin with."""
-        return f"{self.function.__name__.strip('<>')}-{(self.identity or '')[:24]}-"
+        """What the names of all entries of this function and this user begin with."""
+        return f"{self.function.__name__.strip('<>')}-{_authentication((self.identity or '').encode()).hex()[:24]}-"
 
     def has_entry(self) -> bool:
         """Check whether there is machine code of the function, for whatever arguments."""
@@ -179,22 +180,36 @@ class MachineCodeCache:
 
 
 def _sound_entry(path: Path) -> bytes | None:
-    """Return the entry, or None if there is none or it is damaged (each starts with the digest of the rest)."""
+    """Return the entry, or None if there is none, or one that is damaged, of another name or not of this user."""
     try:
         content = path.read_bytes()
     except OSError:
         return None
-    digest, data = content[:32], content[32:]
-    return data if hashlib.sha256(data).digest() == digest else None
+    said, data = content[:32], content[32:]
+    return data if hmac.compare_digest(said, _authentication(path.name.encode(), data)) else None
 
 
 def _write_entry(path: Path, data: bytes) -> None:
     with disk.replacing(path) as temporary:
-        temporary.write_bytes(hashlib.sha256(data).digest() + data)
+        temporary.write_bytes(_authentication(path.name.encode(), data) + data)
+
+
+def _authentication(*parts: bytes) -> bytes:
+    return hmac.digest(_user_key(), b"\0".join(parts), "sha256")
+
+
+@functools.cache
+def _user_key() -> bytes:
+    return disk.user_key()
 
 
 @functools.cache
 def _usable_folder(folder: Path) -> Path | None:
+    try:
+        _user_key()
+    except OSError as error:
+        _warn_uncached(disk.state_folder(), error, "XDG_STATE_HOME")
+        return None
     try:
         disk.make_private(folder)
         with tempfile.TemporaryFile(dir=folder):
@@ -207,13 +222,13 @@ def _usable_folder(folder: Path) -> Path | None:
 _told: set[str] = set()
 
 
-def _warn_uncached(folder: Path, error: OSError) -> None:
+def _warn_uncached(folder: Path, error: OSError, variable: str = "ROOFCUBE_CACHE_DIR") -> None:
     if _told:
         return
     _told.add(str(folder))
     msg = (
         f"`compiled kernels`: expected a folder that can be written, got {str(folder)!r} ({error.strerror}); "
-        "set ROOFCUBE_CACHE_DIR to one, or every process compiles anew"
+        f"set {variable} to one, or every process compiles anew"
     )
     warnings.warn(msg, RuntimeWarning, stacklevel=2)
 

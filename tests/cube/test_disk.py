@@ -197,6 +197,19 @@ def test_the_cache_follows_the_platforms_rule(system, variable, inside, monkeypa
     assert disk.cache_folder("numba") == tmp_path / inside
 
 
+def test_the_key_of_a_user_is_made_once_and_no_one_else_can_read_it(monkeypatch, tmp_path):
+    monkeypatch.setenv("LOCALAPPDATA" if sys.platform == "win32" else "XDG_STATE_HOME", str(tmp_path))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    key, path = disk.user_key(), disk.state_folder() / "key"
+    assert len(key) == 32
+    assert disk.user_key() == key == path.read_bytes()
+    if os.name == "posix":
+        assert path.stat().st_mode & 0o777 == 0o600
+        assert path.parent.stat().st_mode & 0o777 == 0o700
+    path.write_bytes(key[:7])  # as after a crash of another tool
+    assert len(disk.user_key()) == 32
+
+
 @POSIX
 def test_what_is_no_file_is_named_with_what_it_is(tmp_path):
     os.mkfifo(tmp_path / "pipe")

@@ -1,12 +1,18 @@
 """Compiled code lands in the user's cache folder, is never stale, and its absence only costs time."""
 
 import _thread
+import hashlib
+import hmac
 import os
+import pickle
 import subprocess
 import sys
 import textwrap
+from typing import NamedTuple
 
 import pytest
+
+LINUX = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="elsewhere the place of the key is fixed")
 
 SOURCE = """
 import sys, warnings
@@ -22,8 +28,17 @@ with warnings.catch_warnings(record=True) as caught:
     warnings.simplefilter("always")
     print(scaled(2.0), scaled(3))
 print("hits", sum(scaled.stats.cache_hits.values()))
-print("told", sum("ROOFCUBE_CACHE_DIR" in str(w.message) for w in caught))
+print("told", sum("every process compiles anew" in str(w.message) for w in caught))
 """
+
+
+class Planted(NamedTuple):
+    """What runs code when it is read."""
+
+    code: str
+
+    def __reduce__(self):
+        return exec, (self.code,)
 
 
 def write(folder, factor):
@@ -69,6 +84,50 @@ def test_damaged_entry_is_compiled_anew(tmp_path, folder):
         entry.write_bytes(entry.read_bytes()[:-7])
     assert run(script, ROOFCUBE_CACHE_DIR=str(folder))[:2] == ["20.0 30", "hits 0"]
     assert run(script, ROOFCUBE_CACHE_DIR=str(folder))[1] == "hits 2"
+
+
+def test_an_entry_that_somebody_planted_is_not_run(tmp_path, folder):
+    script = write(tmp_path, 10)
+    run(script, ROOFCUBE_CACHE_DIR=str(folder))
+    entries = sorted(folder.rglob("*.bin"))
+    code = f"open({str(tmp_path / 'ran')!r}, 'w').close()"
+    planted = pickle.dumps(Planted(code))
+    assert pickle.loads(planted) is None
+    (tmp_path / "ran").unlink()
+    for seal in (hashlib.sha256, lambda data: hmac.new(b"", data, "sha256")):
+        for entry in entries:
+            entry.write_bytes(seal(planted).digest() + planted)
+        assert run(script, ROOFCUBE_CACHE_DIR=str(folder))[:2] == ["20.0 30", "hits 0"]
+        assert not (tmp_path / "ran").exists()
+
+
+def test_an_entry_in_the_place_of_another_is_not_run(tmp_path, folder):
+    script = write(tmp_path, 10)
+    run(script, ROOFCUBE_CACHE_DIR=str(folder))
+    one, other = sorted(folder.rglob("*.bin"))
+    sound = one.read_bytes(), other.read_bytes()
+    one.write_bytes(sound[1])
+    other.write_bytes(sound[0])
+    assert run(script, ROOFCUBE_CACHE_DIR=str(folder))[:2] == ["20.0 30", "hits 0"]
+
+
+@LINUX
+def test_users_who_share_a_folder_keep_entries_of_their_own(tmp_path, folder):
+    script = write(tmp_path, 10)
+    states = [{"XDG_STATE_HOME": str(tmp_path / name), "ROOFCUBE_CACHE_DIR": str(folder)} for name in ("ann", "bob")]
+    assert [run(script, **state)[1] for state in (*states, *states)] == ["hits 0", "hits 0", "hits 2", "hits 2"]
+    assert len(list(folder.rglob("*.bin"))) == 4
+    keys = {(tmp_path / name / "roofcube" / "key").read_bytes() for name in ("ann", "bob")}
+    assert len(keys) == 2
+
+
+@LINUX
+def test_without_a_place_for_the_key_nothing_is_kept_and_it_is_told_once(tmp_path, folder):
+    (tmp_path / "file").write_text("")
+    script, state = write(tmp_path, 10), {"ROOFCUBE_CACHE_DIR": str(folder), "XDG_STATE_HOME": str(tmp_path / "file")}
+    for _ in range(2):
+        assert run(script, **state)[:3] == ["20.0 30", "hits 0", "told 1"]
+    assert not list(folder.rglob("*.bin"))
 
 
 def test_two_processes_at_once(tmp_path, folder):
