@@ -253,9 +253,9 @@ def long_name(cube: Any, name: str) -> str:
     return str(attrs.get("long_name", VARIABLES[name].long_name if name in VARIABLES else name))
 
 
-def holders(labels: Sequence[Any] | np.ndarray[Any, Any], values: np.ndarray[Any, Any], held: float) -> str:
+def holders(labels: Any, values: np.ndarray[Any, Any], held: float) -> str:
     """Name whose value it is: the first, and how many others have the same."""
-    names = list(dict.fromkeys(str(labels[place]) for place in np.flatnonzero(values == held)))
+    names = list(dict.fromkeys(map(str, np.asarray(labels)[values == held])))
     return names[0] + (f" and {counted(len(names) - 1, 'other')}" if len(names) > 1 else "")
 
 

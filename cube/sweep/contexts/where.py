@@ -237,7 +237,7 @@ def _check_no_truths(space: Labelled, name: Any, wanted: Any) -> None:
     held = space.label_arrays[name] if name in space.coords else space.native(name) if isinstance(name, str) else None
     if held is None and name not in space.outputs:
         return
-    if held is None or is_flag(space.attributes(name)) or not _is_yes_or_no(held):
+    if held is None or is_flag(space.attributes(name)) or not _is_yes_or_no(np.asarray(held)):
         msg = (
             f"`where[{name!r}]`: expected no True or False, got {wanted!r:.60}; a mask is a boolean DataArray, e.g. "
             f"cube[{name!r}] >= 80"
@@ -245,12 +245,12 @@ def _check_no_truths(space: Labelled, name: Any, wanted: Any) -> None:
         raise InvalidDataError(msg)
 
 
-def _is_yes_or_no(held: Array) -> bool:
+def _is_yes_or_no(values: Array) -> bool:
     """Check whether values are True or False, or bytes of 1 and 0, as which files keep these."""
-    if held.dtype == np.int8:
-        return bool(np.isin(held, (0, 1)).all())
-    return held.dtype.kind == "b" or (
-        held.dtype.kind == "O" and any(isinstance(one, bool) for one in np.ravel(np.asarray(held)))
+    if values.dtype == np.int8:
+        return bool(np.isin(values, (0, 1)).all())
+    return values.dtype.kind == "b" or (
+        values.dtype.kind == "O" and any(isinstance(one, bool) for one in np.ravel(values))
     )
 
 
