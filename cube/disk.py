@@ -13,7 +13,6 @@ import hashlib
 import os
 import platform
 import re
-import secrets
 import shutil
 import stat
 import sys
@@ -57,7 +56,7 @@ __all__ = [
 
 UNPACKED = 16  # times its size that text takes while it is read: letters, lists of words, columns
 PART = 1 << 26  # bytes that are hashed at a time
-KEY_BYTES = 32
+KEY_BYTES = 32  # of `user_key`
 FLUSHED = 8  # files of a folder that are flushed at a time: a disk does several in one step
 FORGOTTEN = 7 * 24 * 3600.0  # seconds after which what nobody writes to is a stray, whoever began it
 TEMPORARY = re.compile(r"\..*\.(?P<machine>[0-9a-f]{8})-(?P<process>\d+)-[0-9a-f]{8}\.partial")
@@ -436,16 +435,25 @@ def user_key() -> bytes:
         If `state_folder` cannot be written.
     """
     path = make_private(state_folder()) / "key"
+    key = _key_at(path)
+    if key is None:
+        with replacing(path) as temporary:
+            key = _key_at(path) or os.urandom(KEY_BYTES)  # another process may have been first
+            path.unlink(missing_ok=True)  # or its permissions would be kept
+            temporary.touch(mode=0o600)
+            temporary.write_bytes(key)
+    return key
+
+
+def _key_at(path: Path) -> bytes | None:
+    """Read a key; None where there is none, only a part of one, or one that others can read."""
     try:
+        if os.name == "posix" and path.stat().st_mode & 0o077:
+            return None
         key = path.read_bytes()
     except FileNotFoundError:
-        key = b""
-    if len(key) != KEY_BYTES:
-        with replacing(path) as temporary:
-            temporary.touch(mode=0o600)
-            temporary.write_bytes(secrets.token_bytes(KEY_BYTES))
-        key = path.read_bytes()
-    return key
+        return None
+    return key if len(key) == KEY_BYTES else None
 
 
 def _folder_of_the_user(mac: str, variable: str, usual: str) -> Path:

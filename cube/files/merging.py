@@ -307,7 +307,8 @@ def _united(cubes: Sequence[xr.Dataset]) -> Indexes:
 
 def _check_precision(dim: str, labelled: Sequence[np.ndarray[Any, Any]]) -> None:
     """Raise where a label of one cube is that of another but for what a narrower floating-point type rounds away."""
-    floats = sorted((one for one in labelled if one.dtype.kind == "f"), key=lambda one: one.dtype.itemsize)
+    kinds = sorted({one.dtype for one in labelled if one.dtype.kind == "f"}, key=lambda kind: kind.itemsize)
+    floats = [np.concatenate([one for one in labelled if one.dtype == kind]) for kind in kinds]
     for narrow, wide in combinations(floats, 2):
         with np.errstate(over="ignore"):
             rounded = wide.astype(narrow.dtype)

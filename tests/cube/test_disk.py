@@ -207,7 +207,12 @@ def test_the_key_of_a_user_is_made_once_and_no_one_else_can_read_it(monkeypatch,
         assert path.stat().st_mode & 0o777 == 0o600
         assert path.parent.stat().st_mode & 0o777 == 0o700
     path.write_bytes(key[:7])  # as after a crash of another tool
-    assert len(disk.user_key()) == 32
+    other = disk.user_key()
+    assert len(other) == 32
+    if os.name == "posix":
+        path.chmod(0o644)  # whoever read it could sign what he plants
+        assert disk.user_key() != other
+        assert path.stat().st_mode & 0o777 == 0o600
 
 
 @POSIX
