@@ -182,7 +182,7 @@ def _offers(table: tables.Columns, few: str, name: str, column: str, words: str,
     bar = _bars(data, floor, column, 0.78, name=name, tooltip={words: (column, unit)})
     texts = tables.value_text(values, unit)
     x = log_axis(f"{words} ({unit}, log scale)", values, floor, texts, rows.width(width))
-    title = _highest(table, column, words, unit, most=(width - 150) // 8)
+    title = _highest(table, column, words, unit, most=int((width - 150) / 8.5))
     notes = [f"bars start at {short(floor)} {unit}", few]
     return row_plane([bar], rows, name=f"{name}.panel", x=x, row=22, title=title, notes=notes, width=width)
 
