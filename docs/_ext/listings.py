@@ -33,7 +33,7 @@ MEANINGS = {
         "does_not_fit_memory": "`memory_required` exceeds `memory_capacity`",
         "untrained": "nobody trained the network at that precision: speed is given, accuracy is not",
         "not_calibrated": "a calibration has no row that would tell",
-        "counts_not_known": "operations or parameters of the network are not known",
+        "counts_not_known": "the activations of the network are not known, which the assumptions read from memory",
         "bandwidth_not_known": "nobody publishes the memory bandwidth of the platform",
     },
     "bound": {

@@ -103,7 +103,7 @@ def test_every_variable_of_the_environment_is_told():
                 assert f"`{name}`" in text, f"{path}: {name}"
 
 
-@pytest.mark.parametrize("kind", ["Measurement", "ListedPlatform", "NetworkTotalsRow", "LayerRow"])
+@pytest.mark.parametrize("kind", ["Measurement", "ListedPlatform", "NetworkTotalsRow", "NetworkLayer"])
 def test_columns_of_files_are_those_of_the_schema(kind):
     from roofcube.datasets import schema
 
