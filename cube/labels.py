@@ -316,7 +316,7 @@ def locate(cube: xr.Dataset | xr.DataArray, table: pl.DataFrame, *, dims: Sequen
         kinds = {type(label) for label in known}
         if moments is None:
             places = {
-                value: own.get(value, known.get(_comparable(dim, value, kinds=kinds), -1))
+                value: own.get(value, known.get(as_label(_comparable(dim, value, kinds=kinds), cube[dim].dtype), -1))
                 for value in dict.fromkeys(values)
             }
         else:
@@ -377,7 +377,11 @@ def _located_together(
         if key not in known or (key == labels and known[key] != own[labels]):
             known[key] = place
     rows = list(table.select(map(column_of, parts)).iter_rows())
-    places = {row: own.get(row, known.get(tuple(map(_comparable, parts, row)), -1)) for row in dict.fromkeys(rows)}
+    kinds = [cube[dim].dtype for dim in parts]
+    places = {
+        row: own.get(row, known.get(tuple(map(as_label, map(_comparable, parts, row), kinds)), -1))
+        for row in dict.fromkeys(rows)
+    }
     found = np.array([places[row] for row in rows], dtype=np.intp)
     for row in np.flatnonzero(found < 0).tolist():
         told = ", ".join(f"{dim} {value!r}" for dim, value in zip(parts, rows[row], strict=True))
@@ -392,13 +396,36 @@ def _comparable(dim: str, value: Any, *, kinds: Collection[type] = ()) -> Any:
         value = str(int(value)) if isinstance(value, int) or value.is_integer() else repr(value)
     if isinstance(value, str):
         name = canonical(column_of(dim), value)
-        if kinds == {float} or dim in NUMERIC:
+        if (kinds and set(kinds) <= {int, float}) or dim in NUMERIC:
             try:
-                return float(name.removesuffix("%"))
+                return number_of(name)
             except ValueError:
                 return name
         return name
-    return float(value) if isinstance(value, int | float | np.number) else value
+    if isinstance(value, int | np.integer):
+        return int(value)
+    return float(value) if isinstance(value, float | np.number) else value
+
+
+def number_of(text: str) -> int | float:
+    """Read a label that is a number or a percentage; whole ones stay whole, and as long as they are.
+
+    Raises
+    ------
+    ValueError
+        If it is no number.
+    """
+    plain = text.removesuffix("%")
+    try:
+        return int(plain)
+    except ValueError:
+        return float(plain)
+
+
+def as_label(value: Any, kind: np.dtype[Any] | None) -> Any:
+    """Round a number to the dtype of labels that are shorter than f8; anything else is as it is."""
+    narrow = kind is not None and kind.kind == "f" and kind.itemsize < 8
+    return float(kind.type(value)) if kind is not None and narrow and isinstance(value, int | float) else value
 
 
 def rows_of(

@@ -183,12 +183,15 @@ def efficiency(
     if "peak_throughput" in cube:
         parts["peak_throughput"] = cube["peak_throughput"]
     if at == "best" and "batch" in measured.dims:
+        if not measured.sizes["batch"]:  # of no batch nothing is the best
+            parts = {name: one.pad(batch=(0, 1)) if "batch" in one.dims else one for name, one in parts.items()}
+            measured = parts["measured_throughput"]
         highest = measured.max("batch")
         first = (measured == highest).argmax("batch")
         parts["measured_throughput"] = highest
-        if "batch" in cube.coords:
+        if "batch" in measured.coords:
             parts["best_batch"] = (
-                cube["batch"]
+                measured["batch"]
                 .isel(batch=first)
                 .where(highest.notnull())
                 .drop_vars("batch")

@@ -10,7 +10,7 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["Bits", "bits_of", "codes_of", "is_flag", "meanings_of"]
+__all__ = ["Bits", "bits_of", "codes_of", "is_flag", "meanings_of", "whole_codes"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -24,8 +24,13 @@ class Bits:
 
     def met(self, codes: Array) -> Array:
         """Return which whole numbers have the bits."""
-        field = codes & self.mask
+        field = codes & codes.dtype.type(self.mask)
         return np.asarray(field != 0 if self.value is None else field == self.value)
+
+
+def whole_codes(values: Array) -> Array:
+    """Return the codes of a flag as whole numbers of 64 bits; those without a sign keep the highest bit."""
+    return values.astype(np.uint64 if values.dtype.kind == "u" else np.int64)
 
 
 def is_flag(attributes: Mapping[str, Any]) -> bool:
@@ -55,7 +60,7 @@ def meanings_of(scalar: Any) -> list[str]:
     if value != value:
         return []
     codes = [name for name, code in codes_of(scalar.attrs).items() if value == code]
-    return codes + [name for name, bits in bits_of(scalar.attrs).items() if bits.met(value.astype(np.int64))]
+    return codes + [name for name, bits in bits_of(scalar.attrs).items() if bits.met(whole_codes(value))]
 
 
 def _meanings(attributes: Mapping[str, Any]) -> list[str]:

@@ -116,7 +116,11 @@ def _kind_of(context: Context, name: str) -> str:
         variable = context.native(name)
     if variable is not None and variable.dtype.kind in "USOT":
         return "text"
-    several = is_label or is_flag(context.attributes(name)) or (variable is not None and compared_as_stored(variable))
+    several = (
+        is_label
+        or is_flag(context.attributes(name))
+        or (variable is not None and compared_as_stored(variable, context.dtype))
+    )
     return "" if several else "range"
 
 

@@ -51,7 +51,7 @@ def best(
 
     def ask(dims: list[str], limits: Where) -> xr.Dataset:
         points.check_result(context, question, points.cells_of(context.sizes, dims))
-        bound = context.query(limits, objectives=(goal,), per=dims)
+        bound = context.query(limits, objectives=context.compared((goal,)), per=dims)
         return _labelled(context, bound, context.engine(bound.query).best(bound.query), dims, attrs, bool(per))
 
     return stacked(context, per, read, ask, goal)
@@ -282,7 +282,7 @@ def top(context: Context, n: int, objective: str, *, per: Names, where: Any, sen
 def _top_of_groups(
     context: Context, n: int, goal: tuple[str, int], per: Sequence[str], where: Where
 ) -> Iterator[list[Array]]:
-    bound = context.query(where, objectives=(goal,), per=per)
+    bound = context.query(where, objectives=context.compared((goal,)), per=per)
     if not context.size or not bound.query.space.size:
         return
     for number, index in groups_of(context, bound, per):

@@ -12,6 +12,7 @@ from roofcube.kernels.query.query import Limit
 from roofcube.sweep.answers import points
 from roofcube.sweep.answers.best import kept_labels, labels_of_groups, over_groups, own_coords, stacked
 from roofcube.sweep.contexts.context import check_names
+from roofcube.sweep.contexts.exact import compared_as_stored
 from roofcube.sweep.contexts.where import read_where
 from roofcube.sweep.flags import bits_of, codes_of, is_flag
 
@@ -42,9 +43,10 @@ def count(context: Context, *, where: Any, per: Names, by: str | None) -> xr.Dat
     if by is not None:
         if not isinstance(by, str) or by not in context.outputs or not is_flag(context.attributes(by)):
             raise unknown_label("by", by, [name for name in context.outputs if is_flag(context.attributes(name))])
-        if bits_of(context.attributes(by)):
-            return _count_bits(context, read, per, by)
         meanings = flags_of(context, by)
+        stored = context.native(by)
+        if not meanings or (stored is not None and compared_as_stored(stored, context.dtype)):
+            return _count_each(context, read, per, by)
 
     def ask(dims: list[str], limits: Where) -> xr.Dataset:
         check_cells(context, "count", dims, max(1, len(meanings)))
@@ -59,9 +61,9 @@ def count(context: Context, *, where: Any, per: Names, by: str | None) -> xr.Dat
     return stacked(context, per, read, ask)
 
 
-def _count_bits(context: Context, where: Where, per: Names, by: str) -> xr.Dataset:
-    """Count the points that have each bit of a flag; a point with several counts in several."""
-    meanings = list(bits_of(context.attributes(by)))
+def _count_each(context: Context, where: Where, per: Names, by: str) -> xr.Dataset:
+    """Count the points of each meaning of a flag by a limit; a point with several bits counts in several."""
+    meanings = list(bits_of(context.attributes(by)) or flags_of(context, by))
     parts = [
         count(context, where=where.also(read_where(context, {by: [meaning]})), per=per, by=None) for meaning in meanings
     ]
@@ -79,11 +81,13 @@ def histogram(
     check_names(context, labels_of_groups(context, per), added)
     read = context.where(where)
     context.check_countable(read)
-    edges = _edges_of(context, variable, bins, read)
     described = dict(context.attributes(variable))
+    meanings = flags_of(context, variable) if bins is None else {}
+    if meanings and not _follow_each_other(list(meanings.values())):
+        return _histogram_of_codes(context, variable, meanings, read, per)
+    edges = _edges_of(context, variable, bins, read)
     coords: dict[str, Any] = {"bin_low": ("bin", edges[:-1], described), "bin_high": ("bin", edges[1:], described)}
-    meanings = flags_of(context, variable)
-    if bins is None and meanings:
+    if meanings:
         coords["meaning"] = ("bin", list(meanings))
 
     def ask(dims: list[str], limits: Where) -> xr.Dataset:
@@ -97,13 +101,36 @@ def histogram(
     return stacked(context, per, read, ask)
 
 
+def _follow_each_other(codes: list[Any]) -> bool:
+    return codes == list(range(int(codes[0]), int(codes[0]) + len(codes)))
+
+
+def _histogram_of_codes(
+    context: Context, variable: str, meanings: dict[str, int], where: Where, per: Names
+) -> xr.Dataset:
+    """Count the points of each code of a flag whose codes have gaps, which bins that touch cannot part."""
+    ordered = sorted(meanings, key=lambda meaning: meanings[meaning])
+    counts = count(context, where=where, per=per, by=variable).sel(reason=ordered)
+    codes = np.array([meanings[meaning] for meaning in ordered], dtype=context.dtype)
+    described = dict(context.attributes(variable))
+    return (
+        counts.rename(reason="bin")
+        .drop_vars("bin")
+        .assign_coords(
+            bin_low=("bin", codes - codes.dtype.type(0.5), described),
+            bin_high=("bin", codes + codes.dtype.type(0.5), described),
+            meaning=("bin", ordered),
+        )
+        .assign_attrs(variable=variable)
+    )
+
+
 def _edges_of(context: Context, variable: str, bins: int | Sequence[float] | None, where: Where) -> Array:
     """Return the edges of bins in the dtype of the answers, where every comparison is made."""
     kind = np.dtype(context.dtype)
     if bins is None and (flags := flags_of(context, variable)):
-        codes = sorted(flags.values())
-        if codes == list(range(codes[0], codes[-1] + 1)) and list(flags.values()) == codes:
-            return np.arange(codes[0] - 0.5, codes[-1] + 1.0, dtype=kind)
+        codes = list(flags.values())
+        return np.arange(codes[0] - 0.5, codes[-1] + 1.0, dtype=kind)
     bins = BINS if bins is None else bins
     if isinstance(bins, int | np.integer) and not isinstance(bins, bool):
         if bins < 1:

@@ -40,7 +40,8 @@ def parts_of(
     kept = where.kept.get(grouping.dim)
     index = np.arange(context.sizes[grouping.dim]) if kept is None else np.asarray(kept)
     place_of = dict(zip(index.tolist(), range(len(index)), strict=True))
-    values, is_found = each[goal[0]].values, each["found"].values
+    is_found = each["found"].values
+    values = np.broadcast_to(each[goal[0]].values, is_found.shape)  # a scalar coordinate is the same everywhere
     first_best = np.argmax if goal[1] > 0 else np.argmin  # as stored: floats would take long numbers for equal
     winners: list[int | None] = []
     for members in grouping.indices:
@@ -68,6 +69,8 @@ def _winner(context: Context, each: xr.Dataset, place: int, index: int, dim: str
         if name in each.variables:
             whole = each.variables[name]
             variables[name] = whole.isel({dim: place}) if dim in whole.dims else whole
+        elif name == dim:  # without labels: its index
+            variables[name] = xr.Variable((), np.asarray(index, dtype=one.dtype), one.attrs)
         else:
             codes = context.label_codes[str(name).removesuffix("_code")][1]
             variables[name] = xr.Variable((), codes[index], one.attrs)

@@ -79,11 +79,10 @@ def _evaluated(context: Context, indices: list[Any], found: Any) -> xr.Dataset:
         empty = {name: ("point", np.full(len(found), np.nan)) for name in context.outputs if name not in context.coords}
         return xr.Dataset({**empty, **extra}, attrs=context.attrs)
     made = points.as_points(context, indices, extra, context.attrs)
-    blank = {}
-    for name, array in made.data_vars.items():
-        if name != "found" and array.dtype.kind == "f":
-            blank[name] = array.where(made["found"])
-        elif array.dtype.kind == "i":
-            blank[name] = array.where(made["found"], -1).astype(array.dtype)
+    blank = {
+        name: array.copy(data=np.where(found, array.values, points.empty_value(str(name), array.values, array.attrs)))
+        for name, array in made.data_vars.items()
+        if name != "found"
+    }
     labels = points.coordinates_at(context, indices, found, ("point",))
     return made.assign(blank).assign_coords(labels)

@@ -133,7 +133,7 @@ def _fronts(
     context: Context, goals: Objectives, per: Sequence[str], where: Where, ties: str, epsilon: float | None
 ) -> Iterator[Part]:
     """Go through the fronts of the groups that limits on labels left."""
-    bound = context.query(where, objectives=goals, per=per)
+    bound = context.query(where, objectives=goals if epsilon is not None else context.compared(goals), per=per)
     if not context.size or not bound.query.space.size:
         return
     engine = context.engine(bound.query)
@@ -144,10 +144,10 @@ def _fronts(
         yield _fronts_at_once(context, bound, engine, per, ties)
         return
     for number, index in groups_of(context, bound, per):
-        yield _front(context, bound.group(number), index, ties)
+        yield _front(context, bound.group(number), [name for name, _ in goals], index, ties)
 
 
-def _front(context: Context, bound: BoundQuery, index: dict[str, int], ties: str) -> Part:
+def _front(context: Context, bound: BoundQuery, goals: list[str], index: dict[str, int], ties: str) -> Part:
     """Return the points of one group's front, best first, and the number of points tied with each."""
     query = bound.query
     front_found = context.engine(query).front(query)
@@ -169,7 +169,7 @@ def _front(context: Context, bound: BoundQuery, index: dict[str, int], ties: str
     missing = None
     if front_found.missing is not None:
         counts = (front_found.missing * query.copies).tolist()
-        missing = {name: count for (name, _), count in zip(query.objectives, counts, strict=True)}
+        missing = dict(zip(goals, counts, strict=True))
     return Part([column[order] for column in indices], (front.ties * query.copies)[number][order], missing)
 
 

@@ -11,6 +11,7 @@ import xarray as xr
 from roofcube.errors import MemoryLimitError
 from roofcube.labels import dataset_of
 from roofcube.options import fits_memory, megabytes, memory_limit
+from roofcube.sweep.contexts.exact import is_exact
 from roofcube.wording import noun_of
 
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ def emptied(labels: Array, mask: Array) -> Array:
         return np.where(mask, labels, np.array("NaT", dtype=labels.dtype))
     if labels.dtype.kind == "f":
         return np.where(mask, labels, np.array(np.nan, dtype=labels.dtype))
-    if labels.dtype.kind in "iub":
+    if labels.dtype.kind in "iub" and is_exact(labels):
         return np.where(mask, labels.astype("f8"), np.nan)
     empty = labels.astype(object)
     empty[~mask] = _empty_object(labels)

@@ -281,6 +281,10 @@ class Context(ABC):
             raise InvalidDataError(msg)
         return tuple((name, self.sign(name, sense, what="objectives")) for name, sense in given.items())
 
+    def compared(self, objectives: Objectives) -> Objectives:
+        """Return outputs that order points as objectives do, of which the dtype of answers may round some."""
+        return objectives
+
     def output(self, what: str, name: str) -> str:
         """Check the name of an output."""
         if not isinstance(name, str) or name not in self.outputs:
@@ -320,10 +324,13 @@ class Context(ABC):
     def _grouped(self, name: str, dim: str) -> Grouping:
         labels = self.label_arrays[name]
         if labels.dtype.kind == "O":  # text of a file; None and NaN are no labels
-            distinct = np.array(
-                list(dict.fromkeys(one for one in labels.tolist() if one is not None and one == one)), dtype=object
-            )
-            return Grouping(name, dim, distinct, tuple(np.flatnonzero(labels == label) for label in distinct))
+            places: dict[Any, list[int]] = {}
+            for place, one in enumerate(labels.tolist()):
+                if one is not None and one == one:
+                    places.setdefault(one, []).append(place)
+            distinct = np.empty(len(places), dtype=object)
+            distinct[:] = list(places)  # of tuples NumPy would make a table
+            return Grouping(name, dim, distinct, tuple(map(np.array, places.values())))
         valid = np.flatnonzero(labels == labels)
         distinct, start, number = np.unique(labels[valid], return_index=True, return_inverse=True)
         order = np.argsort(start, kind="stable")

@@ -11,10 +11,11 @@ from roofcube.options import fits_memory
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["WIDE", "compared_as_stored", "in_memory", "is_exact", "ranked"]
+__all__ = ["EXACT", "WIDE", "compared_as_stored", "in_memory", "is_exact", "ranked"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 WIDE = 1 << 53  # whole numbers beyond are rounded by f8
+EXACT = {"f4": 1 << 24, "f8": WIDE}
 
 
 def in_memory(variable: xr.Variable) -> bool:
@@ -22,24 +23,24 @@ def in_memory(variable: xr.Variable) -> bool:
     return isinstance(variable._data, np.ndarray) or variable._in_memory
 
 
-def is_exact(values: Array) -> bool:
-    """Check whether f8 holds all values exactly."""
-    kind = values.dtype
-    if kind.kind in "iu" and kind.itemsize == 8 and values.size:
-        return bool(values.max() <= WIDE and (kind.kind == "u" or values.min() >= -WIDE))
+def is_exact(values: Array, dtype: str = "f8") -> bool:
+    """Check whether a dtype holds all values exactly; of floats it does, up to f8, as they are rounded to it."""
+    kind, widest = values.dtype, EXACT[dtype]
+    if kind.kind in "iu" and kind.itemsize >= np.dtype(dtype).itemsize and values.size:
+        return bool(values.max() <= widest and (kind.kind == "u" or values.min() >= -widest))
     return kind.kind in "iub" or (kind.kind == "f" and kind.itemsize <= 8)
 
 
-def compared_as_stored(variable: xr.Variable) -> bool:
-    """Check whether values are to be compared in their own dtype, as floating point would change them.
+def compared_as_stored(variable: xr.Variable, dtype: str = "f8") -> bool:
+    """Check whether values are to be compared in their own dtype, as that of the answers would change them.
 
     Whole numbers that do not fit into memory are taken for exact: they are read block by block, and a block that has
     others refuses.
     """
     kind = variable.dtype
-    if kind.kind in "iu" and kind.itemsize == 8:
+    if kind.kind in "iu" and kind.itemsize >= np.dtype(dtype).itemsize:
         read = in_memory(variable) or fits_memory(variable.nbytes)
-        return read and not is_exact(np.asarray(variable.values))
+        return read and not is_exact(np.asarray(variable.values), dtype)
     return kind.kind in "mM" or (kind.kind == "f" and kind.itemsize > 8)
 
 

@@ -9,7 +9,9 @@ from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import xarray as xr
 
+from roofcube.errors import InvalidDataError
 from roofcube.kernels.bounds.not_nan import not_nan
 from roofcube.kernels.graph.expression import leaf
 from roofcube.kernels.graph.program import PointReader
@@ -19,15 +21,15 @@ from roofcube.kernels.tuning import TUNING, Tuning
 from roofcube.model.graph import LAYER, build_model
 from roofcube.sweep.answers.points import empty_value
 from roofcube.sweep.contexts.context import Context, ordered_dims
+from roofcube.sweep.contexts.exact import EXACT, compared_as_stored, ranked
 from roofcube.vocabulary import FLAGS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    import xarray as xr
-
     from roofcube.kernels.engine.engine import Engine
     from roofcube.kernels.graph.expression import Node
+    from roofcube.sweep.contexts.context import Objectives
     from roofcube.sweep.contexts.where import Where
 
 __all__ = ["ModelContext", "space_of"]
@@ -73,6 +75,10 @@ class ModelReader:
             # a copy: what is the same at all points is still the table's own
             return {name: _flagged(name, np.array(values[:, 0])) for name, values in parts[0].items()}
         return {name: _flagged(name, np.concatenate([part[name][:, 0] for part in parts])) for name in self.outputs}
+
+
+def _with_tables(space: Space, tables: Mapping[str, Array]) -> Space:
+    return replace(space, tables={**space.tables, **tables}) if tables else space
 
 
 def _flagged(name: str, values: Array) -> Array:
@@ -130,6 +136,7 @@ class ModelContext(Context):
         self.space = space_of({**self.model.tables, **counted}, self.dims, self.model.sizes, dtype)
         self._folded: OrderedDict[Any, Query] = OrderedDict()
         self._not_nan: dict[str, Node] = {}
+        self._ranks: dict[str, Array] = {}
 
     def attributes(self, name: str) -> dict[str, Any]:
         """Return the attributes of an output, or of a coordinate; what was given keeps its own."""
@@ -181,6 +188,39 @@ class ModelContext(Context):
         """Leave a limit: engines round it to the dtype in which they compute."""
         return limit
 
+    def compared(self, objectives: Objectives) -> Objectives:
+        """Put ranks in place of whole numbers that the dtype of the sweep would round."""
+        return tuple((self._in_order(name), sign) for name, sign in objectives)
+
+    def _in_order(self, name: str) -> str:
+        given = self._given(name)
+        if given is None or not compared_as_stored(given, self.dtype):
+            return name
+        if given.size > EXACT[self.dtype]:
+            most = EXACT[self.dtype]
+            msg = f'`{name}`: expected at most {most:,} long whole numbers, got {given.size:,}; take dtype="f8"'
+            raise InvalidDataError(msg)
+        order = f"order of {name}"
+        while order in self.outputs:  # a term may have that name
+            order += " too"
+        if order not in self._ranks:
+            table = xr.DataArray(ranked(given.values), dims=given.dims)
+            self._ranks[order] = space_of({order: table}, self.dims, self.model.sizes, self.dtype).tables[order]
+        return order
+
+    def output(self, what: str, name: str) -> str:
+        """Check the name of an output whose values are computed with, not only compared."""
+        super().output(what, name)
+        given = self._given(name)
+        if given is not None and compared_as_stored(given, self.dtype):
+            distinct = np.unique(given.values)
+            if len(np.unique(distinct.astype(self.dtype))) < len(distinct):
+                do = 'take dtype="f8"' if self.dtype == "f4" else "convert it"
+                told = f"expected numbers that {self.dtype} tells apart, got {name!r} of type {given.dtype}"
+                msg = f"`{what}`: {told}; {do}"
+                raise InvalidDataError(msg)
+        return name
+
     def native(self, name: str) -> xr.Variable | None:
         """Return an input of the model or a coordinate as it was given, or a table that derives from them."""
         table = self.model.tables.get(name)
@@ -188,10 +228,10 @@ class ModelContext(Context):
         return given if given is not None or table is None or LAYER in table.dims else table.variable
 
     def _prepared(self, names: tuple[str, ...], per: tuple[str, ...], where: Where) -> Query:
-        space = self.space
+        space = _with_tables(self.space, {name: self._ranks[name] for name in names if name in self._ranks})
         if where.masks:
             outputs = self._asked(names) | {name: leaf(name) for name in where.masks}
-            space = replace(space, tables={**space.tables, **where.tables(len(space.all_axes), space.dtype)})
+            space = _with_tables(space, where.tables(len(space.all_axes), space.dtype))
             return ask(space.take(where.kept), outputs, per=per, also=names, tuning=self.tuning)
         labels = tuple((dim, kept.tobytes()) for dim, kept in sorted(where.kept.items()))
         key = (names, per, labels)
@@ -205,7 +245,8 @@ class ModelContext(Context):
         return query
 
     def _asked(self, names: tuple[str, ...]) -> dict[str, Node]:
-        return self._not_nan if any(name in self._not_nan for name in names) else self.outputs
+        asked = self._not_nan if any(name in self._not_nan for name in names) else self.outputs
+        return asked | {name: leaf(name) for name in names if name in self._ranks}
 
     def missing(self, name: str, where: Where) -> int:
         """Count the points that lack a figure, by a graph as small as bounds allow."""

@@ -56,6 +56,10 @@ class StoredContext(Context):
     dtype = "f8"
 
     def __init__(self, cube: xr.Dataset) -> None:
+        for dim in cube.dims:
+            if not isinstance(dim, str):
+                msg = f"`cube`: expected dims with names, got {dim!r}; rename it, cube.rename({{{dim!r}: 'dim_{dim}'}})"
+                raise InvalidDataError(msg)
         self.cube = cube
         self.dims = _dims_of(cube)
         self.sizes = {dim: int(cube.sizes[dim]) for dim in self.dims}
@@ -67,6 +71,8 @@ class StoredContext(Context):
                 attrs = with_meanings(str(name), variable.dtype.kind, variable.attrs)
                 if attrs is not variable.attrs:
                     variable = variable._replace(attrs=dict(attrs))
+                if variable.dtype.kind == "b" and not isinstance(variable.dtype, np.dtype):
+                    variable = variable._replace(data=_numbers_of(variable))
                 (self.coords if name in labels else self.variables)[str(name)] = variable
         self.outputs: dict[str, Node] = {
             name: leaf(name)
@@ -284,6 +290,12 @@ class StoredContext(Context):
             )
             raise InvalidDataError(msg)
         return name
+
+
+def _numbers_of(variable: xr.Variable) -> Array:
+    """Return booleans of pandas, of which some may be missing, as 1, 0 and NaN."""
+    known = np.asarray(variable.notnull())
+    return np.where(known, np.where(known, variable.values, False).astype("f8"), np.nan)
 
 
 def _own_attrs(attrs: Mapping[Any, Any]) -> dict[str, Any]:

@@ -21,9 +21,9 @@ from roofcube import moments
 from roofcube.datasets import canonical
 from roofcube.errors import InvalidDataError, UnknownLabelError, check_limits, unknown_label
 from roofcube.kernels.query.query import Limit
-from roofcube.labels import column_of
+from roofcube.labels import as_label, column_of, number_of
 from roofcube.sweep.contexts.exact import compared_as_stored
-from roofcube.sweep.flags import Bits, bits_of, codes_of, is_flag
+from roofcube.sweep.flags import Bits, bits_of, codes_of, is_flag, whole_codes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,6 +41,7 @@ class Labelled(Protocol):
     sizes: dict[str, int]
     coords: dict[str, xr.Variable]
     outputs: dict[str, Any]
+    dtype: str
 
     @property
     def label_arrays(self) -> dict[str, Array]:
@@ -246,9 +247,9 @@ def _check_no_truths(space: Labelled, name: Any, wanted: Any) -> None:
 
 
 def _is_yes_or_no(values: Array) -> bool:
-    """Check whether values are True or False, or bytes of 1 and 0, as which files keep these."""
-    if values.dtype == np.int8:
-        return bool(np.isin(values, (0, 1)).all())
+    """Check whether values are True or False, or 1 and 0, as which files keep these as bytes, or as floats with NaN."""
+    if values.dtype == np.int8 or (values.dtype.kind == "f" and np.isnan(values).any()):
+        return bool((np.isin(values, (0, 1)) | (values != values)).all())
     return values.dtype.kind == "b" or (
         values.dtype.kind == "O" and any(isinstance(one, bool) for one in np.ravel(values))
     )
@@ -275,7 +276,7 @@ def _limit_coordinate(space: Labelled, read: Where, name: str, wanted: Any) -> N
 def _labels_kept(name: str, labels: Array, wanted: Any, unit: str) -> Array:
     if isinstance(wanted, slice):
         return _labels_between(name, labels, wanted)
-    if _is_range(wanted, labels.dtype) and labels.dtype.kind not in "USO":
+    if _is_range(wanted, labels.dtype) and labels.dtype.kind not in "USOT":
         return np.flatnonzero(_within(name, labels, wanted))
     numeric = labels.dtype.kind in "iuf"
     is_pair = numeric and isinstance(wanted, tuple) and len(wanted) == 2
@@ -290,10 +291,9 @@ def _labels_kept(name: str, labels: Array, wanted: Any, unit: str) -> Array:
             if not moments.among(name, labels, [one]).any():
                 raise unknown_label(name, one, labels)
         return np.flatnonzero(moments.among(name, labels, listed))
-    if labels.dtype.kind == "f" and labels.dtype.itemsize < 8:
-        listed = [float(labels.dtype.type(one)) if isinstance(one, float | int) else one for one in listed]
+    listed = [as_label(one, labels.dtype) for one in listed]
     known = labels.tolist()
-    kept = {_label(name, one, known) for one in listed}
+    kept = {_label(name, one, known, labels.dtype) for one in listed}
     return np.array([place for place, label in enumerate(known) if label in kept], dtype=np.intp)
 
 
@@ -302,7 +302,7 @@ def _labels_between(name: str, labels: Array, wanted: slice) -> Array:
     if wanted.step is not None:
         msg = f"`where[{name!r}]`: expected a slice without step, got {wanted!r}; list the labels instead"
         raise InvalidDataError(msg)
-    if labels.dtype.kind not in "USO":
+    if labels.dtype.kind not in "USOT":
         return np.flatnonzero(_within(name, labels, (wanted.start, wanted.stop)))
     known = labels.tolist()
     start = 0 if wanted.start is None else known.index(_label(name, wanted.start, known))
@@ -315,7 +315,7 @@ def _labels_between(name: str, labels: Array, wanted: slice) -> Array:
     return np.arange(start, stop + 1)
 
 
-def _label(name: str, wanted: Any, known: Sequence[Any]) -> Any:
+def _label(name: str, wanted: Any, known: Sequence[Any], kind: np.dtype[Any] | None = None) -> Any:
     """Find a label by its own name or an alias; percentages and counts also as text."""
     try:
         if wanted in known:
@@ -327,7 +327,7 @@ def _label(name: str, wanted: Any, known: Sequence[Any]) -> Any:
         alias = canonical(column_of(name), wanted)
         if known and isinstance(known[0], float | int):
             try:
-                alias = float(alias.removesuffix("%"))
+                alias = as_label(number_of(alias), kind)
             except ValueError:
                 alias = wanted
     if alias not in known:
@@ -340,7 +340,7 @@ def _label(name: str, wanted: Any, known: Sequence[Any]) -> Any:
 
 def _limit_variable(space: Labelled, read: Where, name: str, wanted: Any) -> None:
     variable, attributes = space.native(name), space.attributes(name)
-    as_stored = variable is not None and compared_as_stored(variable)
+    as_stored = variable is not None and compared_as_stored(variable, space.dtype)
     if isinstance(wanted, slice) and wanted.step is None:
         wanted = (wanted.start, wanted.stop)
     if _is_range(wanted, None if variable is None else variable.dtype):
@@ -355,10 +355,11 @@ def _limit_variable(space: Labelled, read: Where, name: str, wanted: Any) -> Non
     listed = _listed(wanted)
     if variable is not None and bits_of(attributes):
         read.mask(name, _full_rank(space, variable, _bits_set(name, variable.values, listed, attributes)))
-    elif codes_of(attributes):
-        read.by_limit[name] = Limit(name, one_of=_codes(name, listed, attributes))
     elif variable is not None and as_stored:
+        listed = _codes(name, listed, attributes) if codes_of(attributes) else listed
         read.mask(name, _full_rank(space, variable, _among(name, variable.values, listed)))
+    elif codes_of(attributes):
+        read.by_limit[name] = Limit(name, one_of=tuple(map(float, _codes(name, listed, attributes))))
     else:
         alone = isinstance(wanted, bool | np.bool_) and variable is not None
         several = hasattr(wanted, "__iter__") and not isinstance(wanted, str)
@@ -393,18 +394,18 @@ def _parted(name: str, listed: Sequence[Any], flags: Mapping[str, Any]) -> tuple
     return wanted, unwanted
 
 
-def _codes(name: str, listed: Sequence[Any], attributes: Mapping[str, Any]) -> tuple[float, ...]:
+def _codes(name: str, listed: Sequence[Any], attributes: Mapping[str, Any]) -> list[Any]:
     flags = codes_of(attributes)
     wanted, unwanted = _parted(name, listed, flags)
     chosen = flags.values() if unwanted and not wanted else wanted
-    return tuple(float(code) for code in chosen if code not in unwanted)
+    return [code for code in chosen if code not in unwanted]
 
 
 def _bits_set(name: str, values: Array, listed: Sequence[Any], attributes: Mapping[str, Any]) -> Array:
     """Return where any of the wanted bits is set, and none of the unwanted."""
     wanted, unwanted = _parted(name, listed, bits_of(attributes))
     given = values == values
-    codes = np.where(given, values, 0).astype(np.int64)
+    codes = whole_codes(np.where(given, values, 0))
     mask = given & bool(listed)
     if wanted:
         mask = mask & np.any([_has_bits(name, codes, bits) for bits in wanted], axis=0)
@@ -436,13 +437,13 @@ def _limit_stored(space: Labelled, read: Where, name: str, variable: xr.Variable
 
 def _limit_text(space: Labelled, read: Where, name: str, variable: xr.Variable, wanted: Any) -> None:
     """Limit a variable that holds text."""
-    values = variable.values
-    known = np.unique(values.astype(str)).tolist()
+    values = variable.values.astype(object).astype(str)
+    known = np.unique(values).tolist()
     if isinstance(wanted, slice | Mapping) or wanted is None or None in _listed(wanted):
         msg = f"`where[{name!r}]`: expected labels, got {wanted!r}; list some of {', '.join(known[:10])}"
         raise InvalidDataError(msg)
     chosen = [_label(name, one, known) for one in _listed(wanted)]
-    read.mask(name, _full_rank(space, variable, np.isin(values.astype(str), chosen)))
+    read.mask(name, _full_rank(space, variable, np.isin(values, chosen)))
 
 
 # shared --------------------------------------------------------------------------------------------------------------

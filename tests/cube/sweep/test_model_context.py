@@ -99,3 +99,87 @@ def test_an_end_in_text_of_a_numeric_axis_is_told_the_unit_of_its_numbers():
         rc.count(sweep, where={"bandwidth": (None, "50 GB/s")})
     with pytest.raises(InvalidDataError, match=r"expected \(low, high\) with numbers in s or None, got '10ms'"):
         rc.count(sweep, where={"predicted_latency": "10ms"})
+
+
+DAYS = [20240115, 20240116, 20240117]  # f4 takes them for equal
+LATE = {"release": (20240116, None)}
+
+
+@pytest.fixture(scope="module", params=["input", "coordinate"])
+def dated(request) -> rc.Sweep:
+    """A sweep in f4 over whole numbers that f4 rounds."""
+    inputs = rc.inputs("mnist", platforms="TX2", precision="FP16", pruning=100, batch=1)
+    inputs = inputs.assign(release=("rev", DAYS)).assign_coords(rev=["a", "b", "c"])
+    return rc.Sweep(inputs if request.param == "input" else inputs.set_coords("release"))
+
+
+@pytest.mark.parametrize(
+    ("ask", "found"),
+    [
+        (lambda cube: rc.best(cube, "release", sense="max").release.item(), DAYS[2]),
+        (lambda cube: rc.best(cube, "release", sense="min", where={"rev": ["b", "c"]}).release.item(), DAYS[1]),
+        (lambda cube: rc.best(cube, "predicted_throughput", where=LATE).release.item(), DAYS[1]),
+        (lambda cube: rc.best(cube, "release", sense="max", per="rev").release.values.tolist(), DAYS),
+        (lambda cube: rc.top(cube, 2, "release", sense="max").release.values.tolist()[0], DAYS[2]),
+        (lambda cube: rc.pareto(cube, {"release": "max", "top1": "max"}, where=LATE).release.values.tolist(), DAYS[2:]),
+        (lambda cube: rc.pareto(cube, {"release": "max"}).attrs["missing_release"], 0),
+        (lambda cube: int(rc.count(cube, where=LATE)["count"] / rc.count(cube)["count"] * 3), 2),
+        (lambda cube: int(rc.count(cube, where={"release": DAYS[:1]})["count"] / rc.count(cube)["count"] * 3), 1),
+    ],
+)
+def test_whole_numbers_are_compared_as_given_where_the_sweep_would_round_them(dated, ask, found):
+    assert ask(dated) == found
+    assert ask(dated.compute()) == found
+
+
+def test_no_bins_over_whole_numbers_that_a_sweep_takes_for_equal(dated):
+    with pytest.raises(
+        InvalidDataError, match=r'`variable`: .*f4 tells apart, got .release. of type int64; take dtype="f8"'
+    ):
+        dated.histogram("release", bins=3)
+    wide = rc.Sweep(dated.inputs, dtype="f8").histogram("release", bins=3)["count"].values
+    assert len(set(wide.tolist())) == 1
+
+
+def test_a_row_that_is_not_found_carries_nothing_of_another():
+    inputs = rc.inputs("mnist", platforms=["TX2", "NCS2"], precision="FP16", pruning=100, batch=1).assign(
+        vendor=("platform", ["nv", "in"]),
+        stocked=("platform", [True, True]),
+        slots=("platform", np.array([4, 5], "u4")),
+        born=("platform", np.array(["2020-01-01", "2021-01-01"], "M8[ns]")),
+    )
+    asked = {"platform": ["TX2", "nope"], "mode": "maxn", "topology": "MLP"}
+    rows = rc.Sweep(inputs).at(
+        [{name: one if isinstance(one, str) else one[k] for name, one in asked.items()} for k in (0, 1)]
+    )
+    assert rows.found.values.tolist() == [True, False]
+    assert rows.vendor.values.tolist() == ["nv", ""]
+    assert rows.stocked.values.tolist() == [True, False]
+    assert rows.slots.values.tolist() == [4, 0]
+    assert np.isnat(rows.born.values).tolist() == [False, True]
+    assert np.isnan(rows.predicted_throughput.values).tolist() == [False, True]
+
+
+@pytest.mark.parametrize("volt", [0.1, "0.1"])
+def test_labels_shorter_than_f8_are_found_by_the_number_as_written(volt):
+    inputs = rc.inputs("mnist", platforms="TX2", precision="FP16", pruning=100, batch=1)
+    inputs = inputs.assign(price=("volt", [1.0, 2.0])).assign_coords(volt=np.array([0.1, 0.2], "f4"))
+    sweep = rc.Sweep(inputs)
+    row = {"platform": "TX2", "mode": "maxn", "topology": "MLP", "volt": volt}
+    assert sweep.at([row]).price.values.tolist() == [1.0]
+    assert sweep.best("price", where={"volt": volt}, sense="max").price.item() == 1.0
+
+
+def test_long_whole_labels_are_found_by_all_their_digits():
+    big = 1 << 53
+    inputs = rc.inputs("mnist", platforms="TX2", precision="FP16", pruning=100, batch=1)
+    inputs = inputs.assign(price=("run", [1.0, 2.0, 3.0])).assign_coords(run=[big, big + 1, big + 2])
+    sweep = rc.Sweep(inputs, dtype="f8")
+    for texts in (False, True):
+        rows = [
+            {"platform": "TX2", "mode": "maxn", "topology": "MLP", "run": str(big + k) if texts else big + k}
+            for k in range(3)
+        ]
+        assert sweep.at(rows).price.values.tolist() == [1.0, 2.0, 3.0]
+        for k, row in enumerate(rows):
+            assert sweep.best("price", where={"run": row["run"]}, sense="max").price.item() == k + 1

@@ -3,6 +3,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 import pytest
 import stored_cubes
 import stored_oracle as oracle
@@ -655,3 +656,89 @@ def test_a_label_of_another_kind_is_not_suggested_as_it_is_written(labels, label
     cube = xr.Dataset({"v": ("x", [1.0, 2.0])}, coords={"x": labels})
     with pytest.raises(UnknownLabelError, match=f"`x`: {why}; expected one of"):
         rc.count(cube, where={"x": label})
+
+
+LONGEST = np.iinfo("i8").min  # as which NaN becomes a whole number
+
+
+@pytest.mark.parametrize(("meaning", "place"), [("ok", "q"), ("worse", "p"), ("not ok", "r")])
+def test_codes_of_a_flag_are_no_ranks_where_one_is_very_long(meaning, place):
+    flag = {"flag_values": np.array([0, 1, 5]), "flag_meanings": "ok bad worse"}
+    status = ("a", np.array([5, 0, 1, LONGEST]), flag)
+    cube = xr.Dataset({"x": ("a", [1.0, 2.0, 3.0, 4.0]), "status": status}, coords={"a": list("pqrs")})
+    assert rc.best(cube, "x", where={"status": meaning}, sense="max").a.item() == place
+    assert rc.count(cube, by="status")["count"].values.tolist() == [1, 1, 1]
+    assert rc.count(cube, by="status", per="a")["count"].values.sum(axis=0).tolist() == [1, 1, 1]
+
+
+@pytest.mark.parametrize("codes", [[0, 9, 5], [2, 1, 0], [4]])
+def test_a_flag_has_a_bin_for_each_meaning_whatever_its_codes(codes):
+    words = ["ok", "bad", "worse"][: len(codes)]
+    flag = {"flag_values": np.array(codes, "i1"), "flag_meanings": " ".join(words)}
+    cube = xr.Dataset({"state": ("a", np.array([*codes, codes[0]], "i1"), flag)})
+    bins = rc.histogram(cube, "state")
+    order = np.argsort(codes)
+    assert bins["meaning"].values.tolist() == [words[k] for k in order]
+    assert bins["count"].values.tolist() == [2 if k == 0 else 1 for k in order]
+    assert (bins["bin_low"].values < np.sort(codes)).all()
+    assert (bins["bin_high"].values > np.sort(codes)).all()
+    assert rc.histogram(cube, "state", per="a")["count"].sum() == len(codes) + 1
+
+
+def test_booleans_of_which_some_are_missing_are_asked_as_others():
+    table = pd.DataFrame(
+        {"on": pd.array([True, None, False], dtype="boolean"), "x": [1.0, 2.0, 3.0]}, index=list("abc")
+    )
+    cube = table.rename_axis("k").to_xarray()
+    assert rc.best(cube, "on", sense="max").k.item() == "a"
+    assert rc.best(cube, "x", where={"on": True}, sense="max").k.item() == "a"
+    assert rc.best(cube, "x", where={"on": [False]}, sense="max").k.item() == "c"
+    assert rc.histogram(cube, "on", bins=2)["count"].values.tolist() == [1, 1]
+
+
+@pytest.mark.skipif(not hasattr(np.dtypes, "StringDType"), reason="NumPy 1 has no text of any length")
+def test_text_of_any_length_is_limited_as_text():
+    words = np.array(["p", "q"], dtype=np.dtypes.StringDType())
+    cube = xr.Dataset({"x": ("k", [1.0, 2.0]), "v": ("k", words)}, coords={"k": ["a", "b"]})
+    assert rc.best(cube, "x", where={"v": "p"}, sense="max").k.item() == "a"
+    assert rc.best(cube.set_coords("v"), "x", where={"v": slice("p", "q")}, sense="max").k.item() == "b"
+
+
+@pytest.mark.parametrize(("meaning", "place"), [("high", "b"), ("low", "a"), ("not high", "a")])
+def test_a_flag_may_use_all_its_bits(meaning, place):
+    flag = {"flag_masks": np.array([1, 1 << 63], "u8"), "flag_meanings": "low high"}
+    cube = xr.Dataset(
+        {"x": ("k", [1.0, 2.0]), "q": ("k", np.array([1, 1 << 63], "u8"), flag)}, coords={"k": ["a", "b"]}
+    )
+    assert rc.best(cube, "x", where={"q": meaning}, sense="max").k.item() == place
+    assert rc.count(cube, by="q")["count"].values.tolist() == [1, 1]
+    assert rc.explain(cube, "x", sense="max").winner["k"] == "b"
+
+
+def test_groups_may_be_pairs_of_labels():
+    pairs = np.empty(3, dtype=object)
+    pairs[:] = [("a", 1), ("b", 2), ("a", 1)]
+    cube = xr.Dataset({"x": ("k", [1.0, 2.0, 3.0])}, coords={"pair": ("k", pairs), "k": [0, 1, 2]})
+    assert rc.best(cube, "x", per="pair", sense="max").k.values.tolist() == [2, 1]
+    assert rc.pareto(cube, {"x": "max"}, per="pair").k.values.tolist() == [2, 1]
+
+
+def test_the_label_of_a_winner_keeps_all_its_digits_beside_a_group_without_one():
+    label = (1 << 53) + 1
+    cube = xr.Dataset({"x": (("k", "j"), [[1.0], [np.nan]])}, coords={"k": ["a", "b"], "j": [label]})
+    assert rc.best(cube, "x", per="k", sense="max").j.values.tolist() == [label, None]
+
+
+def test_dims_without_names_are_refused():
+    with pytest.raises(
+        InvalidDataError, match=r"`cube`: expected dims with names, got 0; rename it, cube.rename\(\{0: "
+    ):
+        rc.best(xr.Dataset({"x": ((0, 1), np.ones((2, 3)))}), "x", sense="max")
+
+
+def test_a_scalar_coordinate_is_an_objective_of_many_groups():
+    coords = {"g": ("k", list("abcdefghij")), "batch": 4}
+    cube = xr.Dataset({"x": ("k", np.arange(10.0))}, coords=coords)
+    assert rc.best(cube, "batch", per="g", sense="max").batch.item() == 4
+    places = rc.best(cube, "x", per="g", sense="max")
+    assert places.k.values.tolist() == list(range(10))
