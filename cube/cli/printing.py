@@ -11,8 +11,9 @@ import numpy as np
 
 from roofcube.inert import inert_text
 from roofcube.labels import flat_column
+from roofcube.sweep.flags import is_code
 from roofcube.vocabulary import DIMS
-from roofcube.wording import flag_words, in_shown_unit, noun_of, percent, short, unit_of
+from roofcube.wording import digits_apart, distinct_texts, flag_words, in_shown_unit, noun_of, percent, unit_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,6 +33,7 @@ __all__ = [
 ]
 
 MOST_ROWS = 20  # of a table in words; all are in the file and in the JSON
+SIDES = (("before", "after"), ("loser", "gainer"))  # of a change: labels of one dim
 as_json_option = click.option("--json", "as_json", is_flag=True, help="Print the answer as JSON.")
 
 
@@ -99,7 +101,7 @@ def records_of(answer: xr.Dataset, names: Sequence[str]) -> list[dict[str, Any]]
     wanted = [*names, "winner", "found", "changes", "count", "n_ties", "meaning"]
     shown = [name for name in dict.fromkeys(wanted) if name in answer.variables]
     dims = list(answer.dims)
-    labels = [str(name) for name in answer.coords if not str(name).endswith("_code") and name not in shown]
+    labels = [str(name) for name in answer.coords if not is_code(answer, str(name)) and name not in shown]
     columns = {name: _table_column(answer, name, dims) for name in (*labels, *shown)}
     return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
 
@@ -129,10 +131,11 @@ def print_answer(answer: xr.Dataset, names: Sequence[str]) -> str:
     else:
         nothing = 0
     hidden = set(map(str, answer.coords)) - _labels_shown(answer) - set(names)
-    told = [{name: _shown_value(answer, name, one) for name, one in row.items() if name not in hidden} for row in rows]
+    rows = [{name: one for name, one in row.items() if name not in hidden} for row in rows]
+    told = _told(answer, rows)
     if not told:
         return ""
-    shared = {name for name in told[0] if len(told) > 1 and len({row[name] for row in told}) == 1}
+    shared = {name for name in told[0] if len(told) > 1 and len({_comparable(row[name]) for row in rows}) == 1}
     shared -= {*names, "count", "winner", *map(str, answer.dims)}
     lines = []
     labels = _labels_shown(answer)
@@ -163,18 +166,41 @@ def _crossover_text(answer: xr.Dataset) -> str:
     rows = changes_of(answer)
     if not rows:
         winners = sorted(set(np.ravel(answer["winner"].values).tolist()) - {""})
-        return f"the winner never changes: {_shown_value(answer, 'winner', winners[0])}" if len(winners) == 1 else ""
-    told = [{name: _shown_value(answer, name, value) for name, value in row.items()} for row in rows[:MOST_ROWS]]
+        told = _told(answer, [{"winner": one} for one in winners])
+        return f"the winner never changes: {told[0]['winner']}" if len(told) == 1 else ""
     more = [f"… and {len(rows) - MOST_ROWS:,} more"] if len(rows) > MOST_ROWS else []
-    return "\n".join([table_text(pl.DataFrame(told)), *more])
+    return "\n".join([table_text(pl.DataFrame(_told(answer, rows)[:MOST_ROWS])), *more])
 
 
 def _has_value(value: Any) -> bool:
     return value is not None and value != "" and value == value
 
 
-def _shown_value(answer: xr.Dataset, name: str, value: Any) -> str:
-    if isinstance(value, float | np.floating):
-        unit = unit_of(answer, name, "1")
-        return in_shown_unit(float(value), unit) if name not in DIMS else short(float(value))
-    return str(value)
+def _comparable(value: Any) -> Any:
+    """Return a value that equals itself: NaN and NaT do not."""
+    return value if value == value else None
+
+
+def _told(answer: xr.Dataset, rows: list[dict[str, Any]]) -> list[dict[str, str]]:
+    """Write the cells of rows, labels with the digits that tell them apart."""
+    digits = {name: _digits(answer, name) for name in (rows[0] if rows else ()) if _is_label(answer, name)}
+    return [{name: _shown_value(answer, name, one, digits.get(name)) for name, one in row.items()} for row in rows]
+
+
+def _is_label(answer: xr.Dataset, name: str) -> bool:
+    return name in answer.coords or name == "winner" or "crossover" in answer[name].dims
+
+
+def _digits(answer: xr.Dataset, name: str) -> int:
+    """Return how many digits tell labels apart, on either side of a change."""
+    names = next((pair for pair in SIDES if name in pair), (name,))
+    return digits_apart(np.concatenate([np.ravel(answer[one].values) for one in names]))
+
+
+def _shown_value(answer: xr.Dataset, name: str, value: Any, digits: int | None) -> str:
+    if not isinstance(value, float | np.floating):
+        return str(value)
+    unit = unit_of(answer, name, "1")
+    if digits is None:
+        return in_shown_unit(float(value), unit)
+    return distinct_texts([float(value)], "" if name in DIMS else unit, digits=digits)[0]

@@ -10,6 +10,7 @@ from urllib.parse import quote
 import numpy as np
 
 from roofcube.inert import inert_label, inert_labels
+from roofcube.sweep.flags import is_code
 from roofcube.wording import FEWEST_DIGITS, distinct_texts, moment_text, plain_values
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ def label_text(label: Any) -> str:
 def category_of(cube: xr.Dataset, name: str) -> Category | None:
     """Return the labels of a coordinate along one dim; None where there are none to choose one by one."""
     values = cube[name].values
-    if values.dtype.kind not in "UOiufbmM" or name.endswith("_code"):
+    if values.dtype.kind not in "UOiufbmM" or is_code(cube, name):
         return None
     given = plain_values(values)
     texts = ["" if label is None or label != label else label_text(label) for label in given]

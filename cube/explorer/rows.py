@@ -15,7 +15,7 @@ from roofcube.labels import full_rank
 from roofcube.model.graph import EXTRAPOLATES, LAYER, dim_order
 from roofcube.options import fits_memory
 from roofcube.sweep.answers.points import as_points
-from roofcube.sweep.flags import codes_of
+from roofcube.sweep.flags import codes_of, is_code
 from roofcube.sweep.questions import context_of
 from roofcube.sweep.trust import impossible_bits
 from roofcube.vocabulary import (
@@ -119,7 +119,7 @@ class Rows:
         names = [*map(str, self.cube.data_vars), *map(str, self.cube.coords)]
         inside = set(self.dims)
         fits = [name for name in names if self.cube[name].ndim and set(self.cube[name].dims) <= inside]
-        return [name for name in fits if is_number(self.cube[name]) and not name.endswith("_code")]
+        return [name for name in fits if is_number(self.cube[name]) and not is_code(self.cube, name)]
 
     @cached_property
     def categories(self) -> dict[str, Category]:

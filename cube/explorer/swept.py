@@ -238,8 +238,7 @@ class SweptSource:
         """Put the front, the best and the sample into one table of rows, each point once."""
         parts = [front.drop_vars("n_ties", errors="ignore")]
         if bool(best["found"]):
-            codes = [name for name in best if str(name).endswith("_code")]
-            parts.append(best.drop_vars(["found", *codes]))
+            parts.append(best.drop_vars("found"))
         chosen = self._of_ids([*view.selected, *view.pinned])
         parts += [chosen] if chosen is not None else []
         parts.append(self._sample)

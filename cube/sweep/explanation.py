@@ -16,7 +16,7 @@ from roofcube.model.predict import predict
 from roofcube.moments import moment_of
 from roofcube.notebook import html_table
 from roofcube.sweep.contexts.where import readable_again
-from roofcube.sweep.flags import bits_of, codes_of, meanings_of
+from roofcube.sweep.flags import bits_of, codes_of, is_code, meanings_of
 from roofcube.sweep.low_ends import EXPECTED
 from roofcube.sweep.questions import best, context_of
 from roofcube.wording import (
@@ -448,7 +448,7 @@ def _figure(point: xr.Dataset, objective: str) -> str:
 
 def _point_as_dict(point: xr.Dataset, objective: str | None = None) -> dict[str, Any]:
     scalars = {str(name): array for name, array in point.coords.items() if array.ndim == 0}
-    labels = {name: _item(array.values[()]) for name, array in scalars.items() if not name.endswith("_code")}
+    labels = {name: _item(array.values[()]) for name, array in scalars.items() if not is_code(point, name)}
     if objective is None:
         return labels
     ends = (objective, *(f"{objective}{end}" for end in (EXPECTED, "_low", "_high")), EXTRAPOLATES)

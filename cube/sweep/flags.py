@@ -10,7 +10,9 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["Bits", "bits_of", "codes_of", "is_flag", "meanings_of", "whole_codes"]
+    import xarray as xr
+
+__all__ = ["Bits", "bits_of", "codes_of", "is_code", "is_flag", "meanings_of", "whole_codes"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -36,6 +38,12 @@ def whole_codes(values: Array) -> Array:
 def is_flag(attributes: Mapping[str, Any]) -> bool:
     """Check whether attributes name meanings."""
     return bool(codes_of(attributes) or bits_of(attributes))
+
+
+def is_code(cube: xr.Dataset, name: str) -> bool:
+    """Check whether a variable is the number of a text label, as answers have it beside the label."""
+    label = name.removesuffix("_code")
+    return label != name and label in cube.variables and "flag_meanings" in cube[name].attrs
 
 
 def codes_of(attributes: Mapping[str, Any]) -> dict[str, int]:

@@ -113,6 +113,46 @@ def test_labels_that_winners_share_stand_above_them(sweep):
     assert words[1].endswith("vendor acme")
 
 
+NEAR = """
+[inputs]
+topologies = "CNV"
+precision = "FP16"
+batch = 1
+pruning = 100
+platforms = "TX2"
+mode = "maxn"
+[variables]
+fee = { dim = "clock", labels = [1200.25, 1200.5], values = [1.0, 2.0] }
+tax = { dim = "region_code", labels = ["north", "south"], values = [1.0, 1.5] }
+[terms.cost]
+formula = "top1 * fee * tax"
+sense = "min"
+[reduce]
+"""
+
+
+def test_labels_that_differ_stay_apart_however_near_and_whatever_the_dim_is_called(sweep):
+    asked = NEAR + 'kind = "top"\nobjective = "cost"\nn = 4'
+    rows = [line.split()[:2] for line in sweep(asked).output.splitlines()[-4:]]
+    assert [region for _, region in rows] == ["north", "south", "north", "south"]
+    assert len({clock for clock, _ in rows}) == 2
+    told = json.loads(sweep(asked, "--json").output)["answer"]
+    assert [(row["clock"], row["region_code"]) for row in told] == [
+        (1200.25, "north"),
+        (1200.25, "south"),
+        (1200.5, "north"),
+        (1200.5, "south"),
+    ]
+
+
+def test_both_sides_of_a_change_are_told_apart(sweep):
+    asked = NEAR.replace("top1 * fee * tax", "abs(fee - tax)")
+    question = 'kind = "crossover"\nobjective = "cost"\nbetween = "region_code"\nalong = "clock"'
+    words = sweep(asked + question).output.splitlines()[-1].split()
+    assert words[0] != words[1]
+    assert words[2:] == ["north", "south"]
+
+
 def test_json_tells_infinite_from_unknown_and_has_units(sweep):
     told = json.loads(sweep(PRICED.replace("FORMULA", "-rate / zero"), "--json").output)
     assert [row["cost"] for row in told["answer"]] == ["-inf", "-inf"]

@@ -126,6 +126,16 @@ def test_own_terms_are_offered_over_their_own_dims():
     assert app.selection["heat"].item() == best.heat.item() == 85.0
 
 
+def test_names_that_end_as_numbers_of_labels_do_are_offered_like_any_other():
+    shop = by_hand(3).assign_coords(a=["x", "y", "z"]).rename(a="region_code", speed="speed_code")
+    source = source_of(shop)
+    assert list(source.categories(source.kinds[0])) == ["region_code"]
+    assert "speed_code" in source.measures(source.kinds[0])
+    winners = source_of(rc.best(shop, "speed_code", per="b", sense="max"))
+    assert "region_code" in winners.categories(winners.kinds[0])
+    assert "region_code_code" not in {*winners.categories(winners.kinds[0]), *winners.numbers(winners.kinds[0])}
+
+
 def test_cubes_from_elsewhere_can_be_explored():
     for make in (
         foreign_cubes.hypothetical,

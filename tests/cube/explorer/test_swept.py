@@ -104,6 +104,14 @@ def test_what_is_doubtful_can_be_left_out(sweep, source):
     assert not answer.rows.doubtful[answer.inside].any()
 
 
+def test_a_term_that_ends_as_numbers_of_labels_do_is_an_objective():
+    model = rc.PUBLISHED.with_term("cost_code", lambda m: m.power * 2.0, sense="min")
+    source = source_of(rc.Sweep(rc.inputs("mnist", batch=1), assumptions=model))
+    view = View(**{**defaults(source), "objective": "cost_code"})
+    answer = source.ask(view)
+    assert np.isfinite(answer.rows.column("cost_code")[answer.best])
+
+
 def test_labels_are_told_in_the_units_that_are_shown():
     source = source_of(sweep_of(3))
     assert source.categories("predicted")["peak"].shown == ["0.1 TOP/s", "3.16 TOP/s", "100 TOP/s"]

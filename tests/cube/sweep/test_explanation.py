@@ -62,6 +62,16 @@ def test_configurations_are_told_with_dims_of_ones_own():
     assert "price 1.000" in words.splitlines()[1]
 
 
+def test_a_dim_called_as_numbers_of_labels_are_is_told_like_any_other():
+    cost = xr.DataArray([[3.0, 2.0], [1.0, 4.0]], dims=("region_code", "kind"), attrs={"sense": "min"})
+    shop = xr.Dataset({"cost": cost}, {"region_code": ["north", "south"], "kind": ["a", "b"]})
+    reasons = rc.explain(shop, "cost")
+    assert reasons.to_dict()["winner"] == {"region_code": "south", "kind": "a", "cost": 1.0}
+    assert "region_code south, kind a" in str(reasons)
+    winners = rc.best(shop, "cost", per="kind")
+    assert "region_code_code" not in rc.explain(winners, "cost").to_dict()["winner"]
+
+
 def test_a_limit_that_does_not_bind_is_not_relaxed(chips):
     reasons = rc.explain(chips, "speed", where={"delay": (None, 50)})
     assert reasons.relaxations == ()
