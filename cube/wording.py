@@ -41,6 +41,7 @@ __all__ = [
     "sentence",
     "short",
     "shown_unit",
+    "span_text",
     "task_title",
     "title_of",
     "unit_of",
@@ -185,6 +186,27 @@ def with_unit(value: float | None, unit: str, digits: int = 3) -> str:
         order = "kMGTPEZY"
         letter, unit = "", order[order.index(unit[0]) + "kMGT".index(letter) + 1] + unit[1:]
     return f"{number} {letter}{unit}" if unit in PREFIXED else f"{number}{letter} {unit}".rstrip()
+
+
+def span_text(low: float, high: float, unit: str) -> str:
+    """Write a range in one unit, with as few digits as tell its ends apart.
+
+    Examples
+    --------
+    >>> span_text(900.0, 12449.2, "inputs/s"), span_text(800.0, 1230.0, "GB/s"), span_text(96.852, 96.91, "%")
+    ('900 … 12.4k inputs/s', '0.8 … 1.23 TB/s', '96.85 … 96.91 %')
+    >>> span_text(3.0, 3.0, "W")
+    '3 W'
+    """
+    if math.isclose(low, high):
+        return with_unit(high, unit)
+    apart = (digits for digits in range(FEWEST_DIGITS, MOST_DIGITS) if short(low, digits) != short(high, digits))
+    digits = next(apart, FEWEST_DIGITS)
+    letter = _scaled(high, digits)[1]
+    begins = short(low, digits)
+    if letter and unit in (*RISING, *PREFIXED):  # it becomes that of the unit, which is that of both ends
+        begins = _rounded(low / next(step for step, one in LETTERS if one == letter), digits)
+    return f"{begins} … {with_unit(high, unit, digits)}"
 
 
 def quantity(value: float | None, unit: str, digits: int = 3) -> str:

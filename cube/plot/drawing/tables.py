@@ -26,8 +26,8 @@ from roofcube.wording import (
     flag_words,
     inputs_are_tokens,
     labelled_text,
-    short,
     shown_unit,
+    span_text,
     unit_of,
     with_unit,
 )
@@ -268,9 +268,7 @@ def value_text(values: np.ndarray[Any, Any], unit: str) -> np.ndarray[Any, Any]:
 
 def range_texts(low: np.ndarray[Any, Any], high: np.ndarray[Any, Any], unit: str) -> np.ndarray[Any, Any]:
     """Write what lies between two values, for tooltips."""
-    pairs = zip(low, high, strict=True)
-    spans = [with_unit(a, unit) if a == b else f"{short(a)} … {with_unit(b, unit)}" for a, b in pairs]
-    return np.array(spans, dtype=object)
+    return np.array([span_text(*ends, unit) for ends in zip(low, high, strict=True)], dtype=object)
 
 
 def array_of(cube: xr.Dataset, name: str) -> xr.DataArray:

@@ -135,6 +135,16 @@ def test_a_histogram_counts_every_point(cube, inputs):
     assert dict(zip(flags["configuration"], flags["count"], strict=True))["memory"] == 418
 
 
+def test_both_ends_of_a_bin_are_in_one_unit_and_differ():
+    hardware = rc.hypothetical(memory_bandwidth=np.linspace(8e11, 3.4e12, 40), peak_compute=1e14)
+    fast = rc.predict(rc.inputs("cifar10", platforms=hardware, batch=1))
+    figure = rc.plot.histogram(fast, "memory_bandwidth", bins=6)
+    assert "0.8 … 1.23 TB/s" in rendered(figure).title.text
+    narrow = source(rc.plot.histogram(rc.benchmark("mnist"), "measured_top1"), "histogram.bars")["configuration"]
+    ends = [text.removesuffix(" %").split(" … ") for text in narrow]
+    assert all(low != high for low, high in ends)
+
+
 # maps -----------------------------------------------------------------------------------------------------------------
 
 
