@@ -30,6 +30,8 @@ LOOKS = {
     "power_idle": (0.5, style.PEAK, "idle"),
     "power_base": (0.22, style.MUTED, "application not started (base)"),
 }
+UNITS = {"energy_per_input": "J", "inputs_per_joule": "1/J"}
+INVERSE = {"energy_per_input": "inputs_per_joule", "inputs_per_joule": "energy_per_input"}
 
 
 def power(cube: xr.Dataset) -> Any:
@@ -152,12 +154,14 @@ def inputs_per_joule(cube: xr.Dataset, *, scope: str = "compute") -> Any:
 
 
 def _with_energy(cube: Any, scope: str, figure: str) -> tuple[xr.Dataset, str]:
-    """Take energies as they are, or work them out for the whole system, or from what is predicted."""
+    """Take energies as they are, either for both, or work them out for the whole system, or from what is predicted."""
     throughput = tables.measured_names(scope)["throughput"]
-    measured = ("energy_per_input", "inputs_per_joule")
+    known = [name for name in INVERSE if scope == "compute" and tables.has_value(cube, name)]
+    if known:
+        cube = tables.require(cube, known, figure=figure)
+        missing = {name: cube[other] for name, other in INVERSE.items() if name not in known}
+        return cube.assign({name: _per_one(array, UNITS[name]) for name, array in missing.items()}), "measured"
     both = all(tables.has_value(cube, name) for name in ("power_full", throughput))
-    if scope == "compute" and all(tables.has_value(cube, name) for name in measured):
-        return tables.require(cube, measured, figure=figure), "measured"
     if not both and (not isinstance(cube, xr.Dataset) or "predicted_energy" in cube):
         cube = tables.require(cube, ("predicted_energy",), figure=figure)
         joules, kind = cube["predicted_energy"], "predicted"
@@ -165,10 +169,14 @@ def _with_energy(cube: Any, scope: str, figure: str) -> tuple[xr.Dataset, str]:
         cube = tables.require(cube, ("power_full", throughput), figure=figure)
         joules, kind = cube["power_full"] / cube[throughput], "measured"
     given = {
-        "energy_per_input": joules.assign_attrs(units="J"),
-        "inputs_per_joule": (1.0 / joules).assign_attrs(units="1/J"),
+        "energy_per_input": joules.assign_attrs(units=UNITS["energy_per_input"]),
+        "inputs_per_joule": _per_one(joules, UNITS["inputs_per_joule"]),
     }
     return cube.assign(given), kind
+
+
+def _per_one(array: xr.DataArray, unit: str) -> xr.DataArray:
+    return (1.0 / array).assign_attrs(units=unit)
 
 
 def _bars_per_input(cube: Any, figure: str, name: str, words: str, unit: str, scope: str) -> Any:

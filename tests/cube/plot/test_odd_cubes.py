@@ -200,6 +200,13 @@ def test_what_is_known_nowhere_is_refused_or_predicted(whole):
     assert any("predicted" in text for text in texts(rc.plot.energy(blank)))
 
 
+@pytest.mark.parametrize("figure", ["energy", "inputs_per_joule"])
+@pytest.mark.parametrize("held", ["energy_per_input", "inputs_per_joule"])
+def test_either_measure_of_energy_gives_the_other(whole, figure, held):
+    alone = whole.drop_vars({"energy_per_input", "inputs_per_joule", "power_full"} - {held})
+    assert rendered(getattr(rc.plot, figure)(alone)).title.text == rendered(getattr(rc.plot, figure)(whole)).title.text
+
+
 def test_a_winner_that_is_a_number_is_told_with_its_unit():
     sweep = rc.Sweep(rc.inputs("mnist", platforms="NCS2"))
     title = rendered(rc.plot.map(sweep, "batch", "precision", between="pruning")).title.text
