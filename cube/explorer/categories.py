@@ -99,8 +99,8 @@ def shown_labels(labels: list[Any], unit: str = "", digits: int = FEWEST_DIGITS)
 
 
 def quoted(label: Any) -> str:
-    """Write a label as a part of an id."""
-    return quote(label_text(label), safe=SAFE)
+    """Write a label as a part of an id, in which ~ stands between labels."""
+    return quote(label_text(label), safe=SAFE).replace("~", "%7E")
 
 
 def worded(name: str, labels: list[Any], unit: str = "", digits: int = FEWEST_DIGITS) -> list[str]:

@@ -9,7 +9,7 @@ import xarray as xr
 
 import roofcube as rc
 from roofcube.errors import InvalidDataError, MemoryLimitError
-from roofcube.explorer.addresses import defaults
+from roofcube.explorer.addresses import check, defaults, read_address, written
 from roofcube.explorer.app import source_of
 from roofcube.explorer.state import View
 from roofcube.explorer.stored import MOST_MARKS
@@ -134,6 +134,21 @@ def test_names_that_end_as_numbers_of_labels_do_are_offered_like_any_other():
     winners = source_of(rc.best(shop, "speed_code", per="b", sense="max"))
     assert "region_code" in winners.categories(winners.kinds[0])
     assert "region_code_code" not in {*winners.categories(winners.kinds[0]), *winners.numbers(winners.kinds[0])}
+
+
+@pytest.mark.parametrize("count", [10, 3500])  # of the latter ids are looked for label by label
+def test_labels_with_the_mark_between_labels_are_selected_and_read_back(count):
+    platforms, speed = ["a", "b~2", "b%7E2", "~"], np.arange(4.0 * count).reshape(4, count)
+    source = source_of(
+        xr.Dataset({"speed": (("platform", "run"), speed)}, {"platform": platforms, "run": range(count)})
+    )
+    rows = source.rows(source.kinds[0])
+    view = View(**defaults(source))
+    view.selected, view.pinned = rows.ids(np.array([1, count + 1])), rows.ids(np.array([2 * count + 1, 3 * count + 1]))
+    check(view, source)
+    settings, complaints = read_address(written(view, source), source)
+    assert (settings["selected"], settings["pinned"], complaints) == (view.selected, view.pinned, [])
+    assert source.selection(view)["platform"].values.tolist() == ["a", "b~2"]
 
 
 def test_cubes_from_elsewhere_can_be_explored():

@@ -9,7 +9,7 @@ import pytest
 
 import roofcube as rc
 from roofcube.errors import InvalidDataError
-from roofcube.explorer.addresses import defaults, python_of, read_address, written
+from roofcube.explorer.addresses import check, defaults, python_of, read_address, written
 from roofcube.explorer.app import source_of
 from roofcube.explorer.state import View
 from roofcube.explorer.views.heatmap import Heatmap
@@ -102,6 +102,17 @@ def test_what_is_doubtful_can_be_left_out(sweep, source):
         sweep.count(where={"infeasible": ["feasible"], "predicted_throughput": (0, None)})["count"]
     )
     assert not answer.rows.doubtful[answer.inside].any()
+
+
+def test_a_point_whose_label_holds_the_mark_between_labels_is_found():
+    board = rc.hypothetical(name="Kite~2", peak_compute="1.2 TOP/s", memory_bandwidth="8.5 GB/s")
+    source = source_of(rc.Sweep(rc.inputs("mnist", platforms=board, precision="INT8", batch=[1, 2])))
+    view = View(**defaults(source))
+    answer = source.ask(view)
+    view.selected = answer.rows.ids(np.array([answer.best]))
+    check(view, source)
+    assert read_address(written(view, source), source) == (view.values_now(), [])
+    assert source.selection(view)["platform"].values.tolist() == ["Kite~2"]
 
 
 def test_a_term_that_ends_as_numbers_of_labels_do_is_an_objective():
